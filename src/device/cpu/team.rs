@@ -1,0 +1,1 @@
+//! A standing team of threads.

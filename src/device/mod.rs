@@ -1,0 +1,2 @@
+//! Where numbers live and operations run.
+pub mod cpu;

@@ -1,0 +1,8 @@
+//! A from-scratch GAN training engine.
+#![warn(missing_docs)]
+#![deny(unsafe_code)]
+
+pub mod device;
+mod error;
+
+pub use error::{Error, Result};
