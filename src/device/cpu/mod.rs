@@ -1,2 +1,4 @@
 //! The CPU device.
+pub(crate) mod gemm;
+pub(crate) mod simd;
 pub(crate) mod team;
