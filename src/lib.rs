@@ -5,5 +5,8 @@
 pub mod data;
 pub mod device;
 mod error;
+pub mod gan;
+pub mod nn;
+pub mod rng;
 
 pub use error::{Error, Result};

@@ -1,7 +1,8 @@
 //! Images to learn from: a data set is resident `u8` pixels and, where it has them, labels.
 
 /// The shape of one image; pixels are stored plane by plane (channel, row, column).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ImageShape {
     /// 1 (grey) or 3 (red, green, blue).
     pub channels: usize,

@@ -1,2 +1,105 @@
 //! Where numbers live and operations run.
+//!
+//! | module | holds |
+//! |---|---|
+//! | this one | [`Memory`]: buffers, views of them, copies to and from the host |
+//! | [`ops`] | the contract of every operation: formula, derivative, shapes |
+//! | [`cpu`] | the CPU device, in `f32` for work and `f64` for the tests' reference |
+//!
+//! Above this module there is one type parameter, `D: Device`, and no mention of a concrete device.
+//! Operations are queued and cannot fail on the spot: a device that runs them later (a GPU)
+//! reports a failure at the next [`Memory::download`], as CUDA itself does.
+
 pub mod cpu;
+pub mod ops;
+mod real;
+
+use std::ops::Range;
+
+pub use real::{Element, Real};
+
+use crate::Result;
+
+/// Buffers on a device and the way to them.
+pub trait Memory: Sized {
+    /// The floating-point type of weights, activations and gradients.
+    type Real: Real;
+    /// An allocation of the device.
+    type Buffer<T: Element>;
+    /// A part of a buffer, to read.
+    type View<'a, T: Element>: Copy;
+    /// A part of a buffer, to write.
+    type ViewMut<'a, T: Element>;
+
+    /// What the device is, in words for a person.
+    fn describe(&self) -> String;
+
+    /// A new buffer of `len` zeros.
+    ///
+    /// # Errors
+    /// When the device has not enough memory.
+    fn allocate<T: Element>(&self, len: usize) -> Result<Self::Buffer<T>>;
+
+    /// The elements `range` of `buffer`, to read.
+    fn view<T: Element>(buffer: &Self::Buffer<T>, range: Range<usize>) -> Self::View<'_, T>;
+
+    /// The elements `range` of `buffer`, to write.
+    fn view_mut<T: Element>(
+        buffer: &mut Self::Buffer<T>,
+        range: Range<usize>,
+    ) -> Self::ViewMut<'_, T>;
+
+    /// Cuts a view in two: the first `middle` elements and the rest.
+    fn split_mut<'a, T: Element>(
+        view: Self::ViewMut<'a, T>,
+        middle: usize,
+    ) -> (Self::ViewMut<'a, T>, Self::ViewMut<'a, T>);
+
+    /// Copies host memory to the device; the lengths must be equal.
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn upload<T: Element>(&self, to: Self::ViewMut<'_, T>, from: &[T]) -> Result<()>;
+
+    /// Waits for all queued operations and copies device memory to the host.
+    ///
+    /// # Errors
+    /// When the device, or an operation queued before, failed.
+    fn download<T: Element>(&self, from: Self::View<'_, T>) -> Result<Vec<T>>;
+}
+
+/// A device: memory and every operation of [`ops`].
+pub trait Device:
+    Memory
+    + ops::Linear
+    + ops::BatchNorm
+    + ops::Embedding
+    + ops::Loss
+    + ops::Optimizer
+    + ops::Random
+    + ops::Batch
+{
+}
+
+impl<D> Device for D where
+    D: Memory
+        + ops::Linear
+        + ops::BatchNorm
+        + ops::Embedding
+        + ops::Loss
+        + ops::Optimizer
+        + ops::Random
+        + ops::Batch
+{
+}
+
+/// A buffer of the device's real numbers.
+pub type Reals<D> = <D as Memory>::Buffer<<D as Memory>::Real>;
+/// Real numbers that an operation reads.
+pub type In<'a, D> = <D as Memory>::View<'a, <D as Memory>::Real>;
+/// Real numbers that an operation writes.
+pub type Out<'a, D> = <D as Memory>::ViewMut<'a, <D as Memory>::Real>;
+/// Integers (labels, image numbers, the step) that an operation reads.
+pub type InInts<'a, D> = <D as Memory>::View<'a, u32>;
+/// Integers that an operation writes.
+pub type OutInts<'a, D> = <D as Memory>::ViewMut<'a, u32>;

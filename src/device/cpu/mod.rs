@@ -1,4 +1,88 @@
-//! The CPU device.
+//! The CPU device: every operation as loops that a person can read.
+//!
+//! In `f64` it is the reference of the tests, in `f32` the default where no GPU is found. Loops
+//! are plain Rust, compiled for the widest vectors of the running processor
+//! ([`simd::vectorized`]) and shared among a standing [`team::Team`]. No result depends on
+//! the number of threads: they divide outputs among them, never a sum.
+
+mod activation;
+mod batch;
+mod batch_norm;
+mod embedding;
 pub(crate) mod gemm;
+mod linear;
+mod loss;
+mod optimizer;
+mod random;
 pub(crate) mod simd;
 pub(crate) mod team;
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use super::{Element, Memory, Real};
+use crate::Result;
+use gemm::Multiply;
+use team::Team;
+
+/// A number type that the CPU device computes in.
+#[allow(private_bounds)]
+pub trait CpuReal: Real + Multiply {}
+
+impl CpuReal for f32 {}
+impl CpuReal for f64 {}
+
+/// The CPU as a device, computing in `T`.
+pub struct Cpu<T: CpuReal> {
+    team: Team,
+    real: PhantomData<T>,
+}
+
+impl<T: CpuReal> Cpu<T> {
+    /// A device that shares its work among `threads` threads (at least one).
+    pub fn new(threads: usize) -> Self {
+        Self { team: Team::new(threads.max(1)), real: PhantomData }
+    }
+}
+
+impl<T: CpuReal> Memory for Cpu<T> {
+    type Real = T;
+    type Buffer<E: Element> = Vec<E>;
+    type View<'a, E: Element> = &'a [E];
+    type ViewMut<'a, E: Element> = &'a mut [E];
+
+    fn describe(&self) -> String {
+        match self.team.threads() {
+            1 => "CPU, 1 thread".to_owned(),
+            threads => format!("CPU, {threads} threads"),
+        }
+    }
+
+    fn allocate<E: Element>(&self, len: usize) -> Result<Vec<E>> {
+        Ok(vec![E::default(); len])
+    }
+
+    fn view<E: Element>(buffer: &Vec<E>, range: Range<usize>) -> &[E] {
+        &buffer[range]
+    }
+
+    fn view_mut<E: Element>(buffer: &mut Vec<E>, range: Range<usize>) -> &mut [E] {
+        &mut buffer[range]
+    }
+
+    fn split_mut<'a, E: Element>(
+        view: Self::ViewMut<'a, E>,
+        middle: usize,
+    ) -> (Self::ViewMut<'a, E>, Self::ViewMut<'a, E>) {
+        view.split_at_mut(middle)
+    }
+
+    fn upload<E: Element>(&self, to: &mut [E], from: &[E]) -> Result<()> {
+        to.copy_from_slice(from);
+        Ok(())
+    }
+
+    fn download<E: Element>(&self, from: &[E]) -> Result<Vec<E>> {
+        Ok(from.to_vec())
+    }
+}

@@ -61,6 +61,16 @@ impl Team {
         let _ = granularity;
         work(0, out);
     }
+    /// As [`Team::stripes`]; `vectors`, each `columns` long, are split along with the matrix.
+    pub fn stripes_with<T: Send, const N: usize>(
+        &self,
+        out: &mut [T],
+        columns: usize,
+        vectors: [&mut [T]; N],
+        work: impl Fn(Stripe<'_, T>, [&mut [T]; N]) + Sync,
+    ) {
+        work(Stripe { rows: out.chunks_mut(columns).collect(), first: 0 }, vectors);
+    }
     /// Splits the columns of the row-major matrix `out`, `columns` wide, among the threads.
     pub fn stripes<T: Send>(
         &self,

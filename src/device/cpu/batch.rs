@@ -1,0 +1,56 @@
+//! Batches from the resident data set on the CPU.
+
+use super::simd::vectorized;
+use super::{Cpu, CpuReal};
+use crate::device::ops::{Batch, BatchShape};
+
+impl BatchShape {
+    /// The place in the order at which the batch of iteration `step` begins.
+    fn start(&self, step: u32) -> usize {
+        step as usize % self.iterations_per_epoch * self.batch_size
+    }
+}
+
+impl<T: CpuReal> Batch for Cpu<T> {
+    fn images_gather(
+        &self,
+        x: &mut [T],
+        images: &[u8],
+        order: &[u32],
+        step: &[u32],
+        shape: BatchShape,
+    ) {
+        assert!(x.len() == shape.rows * shape.pixels);
+        let order = &order[shape.start(step[0])..][..shape.rows];
+        let (half, full) = (T::from_f64(0.5), T::from_f64(255.0));
+        self.team.stripes(x, shape.pixels, |mut stripe| {
+            let first = stripe.first_column();
+            vectorized(
+                #[inline(always)]
+                || {
+                    for (i, &image) in order.iter().enumerate() {
+                        let x = stripe.row(i);
+                        let image = &images[image as usize * shape.pixels + first..][..x.len()];
+                        for (x, &u) in x.iter_mut().zip(image) {
+                            *x = (T::from_f64(f64::from(u)) / full - half) / half;
+                        }
+                    }
+                },
+            );
+        });
+    }
+
+    fn labels_gather(
+        &self,
+        labels: &mut [u32],
+        all: &[u32],
+        order: &[u32],
+        step: &[u32],
+        shape: BatchShape,
+    ) {
+        let order = &order[shape.start(step[0])..][..shape.rows];
+        for (label, &image) in labels.iter_mut().zip(order) {
+            *label = all[image as usize];
+        }
+    }
+}

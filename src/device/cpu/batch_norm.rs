@@ -1,0 +1,210 @@
+//! Batch normalisation on the CPU: each thread owns some columns and sees all rows of them.
+
+use super::simd::vectorized;
+use super::{Cpu, CpuReal, activation};
+use crate::device::ops::{Activation, Affine, BatchNorm, BatchNormShape};
+
+impl<T: CpuReal> BatchNorm for Cpu<T> {
+    fn batch_norm_forward(
+        &self,
+        y: &mut [T],
+        mean: &mut [T],
+        inv_std: &mut [T],
+        running_mean: &mut [T],
+        running_var: &mut [T],
+        x: &[T],
+        affine: Affine<'_, Self>,
+        shape: BatchNormShape,
+        activation: Activation,
+    ) {
+        assert!(shape.rows > 1, "the variance of a batch of one is not defined");
+        assert!(y.len() == shape.rows * shape.columns && x.len() == y.len());
+        let vectors = [mean, inv_std, running_mean, running_var];
+        self.team.stripes_with(y, shape.columns, vectors, |mut y, vectors| {
+            let [mean, inv_std, running_mean, running_var] = vectors;
+            let columns = Columns { first: y.first_column(), len: mean.len(), of: shape.columns };
+            vectorized(
+                #[inline(always)]
+                || {
+                    batch_mean(mean, x, columns, shape);
+                    batch_variance(inv_std, mean, x, columns, shape);
+                    move_running(running_mean, running_var, mean, inv_std, shape);
+                    invert(inv_std, shape);
+                    for i in 0..shape.rows {
+                        let row = y.row(i);
+                        normalize(row, columns.of_row(x, i), mean, inv_std);
+                        scale_and_shift(
+                            row,
+                            columns.of_row(affine.gamma, 0),
+                            columns.of_row(affine.beta, 0),
+                        );
+                        activation::apply(activation, row);
+                    }
+                },
+            );
+        });
+    }
+
+    fn batch_norm_evaluate(
+        &self,
+        y: &mut [T],
+        x: &[T],
+        running_mean: &[T],
+        running_var: &[T],
+        affine: Affine<'_, Self>,
+        shape: BatchNormShape,
+        activation: Activation,
+    ) {
+        assert!(y.len() == shape.rows * shape.columns && x.len() == y.len());
+        let eps = T::from_f64(shape.eps);
+        self.team.stripes_with(y, shape.columns, [], |mut y, []| {
+            let len = y.row(0).len();
+            let columns = Columns { first: y.first_column(), len, of: shape.columns };
+            let (mean, var) = (columns.of_row(running_mean, 0), columns.of_row(running_var, 0));
+            for i in 0..shape.rows {
+                let row = y.row(i);
+                let x = columns.of_row(x, i);
+                for j in 0..len {
+                    row[j] = (x[j] - mean[j]) * (T::ONE / (var[j] + eps).sqrt());
+                }
+                scale_and_shift(
+                    row,
+                    columns.of_row(affine.gamma, 0),
+                    columns.of_row(affine.beta, 0),
+                );
+                activation::apply(activation, row);
+            }
+        });
+    }
+
+    fn batch_norm_backward(
+        &self,
+        dx: &mut [T],
+        dgamma: &mut [T],
+        dbeta: &mut [T],
+        y: &[T],
+        x: &[T],
+        mean: &[T],
+        inv_std: &[T],
+        gamma: &[T],
+        shape: BatchNormShape,
+        activation: Activation,
+    ) {
+        assert!(
+            dx.len() == shape.rows * shape.columns && x.len() == dx.len() && y.len() == dx.len()
+        );
+        let share = T::from_f64(1.0 / shape.rows as f64);
+        self.team.stripes_with(dx, shape.columns, [dgamma, dbeta], |mut dx, [dgamma, dbeta]| {
+            let columns =
+                Columns { first: dx.first_column(), len: dgamma.len(), of: shape.columns };
+            let [mean, inv_std, gamma] = [mean, inv_std, gamma].map(|v| columns.of_row(v, 0));
+            vectorized(
+                #[inline(always)]
+                || {
+                    dgamma.fill(T::ZERO);
+                    dbeta.fill(T::ZERO);
+                    for i in 0..shape.rows {
+                        let (dy, x) = (dx.row(i), columns.of_row(x, i));
+                        activation::apply_backward(activation, dy, columns.of_row(y, i));
+                        for j in 0..dy.len() {
+                            dgamma[j] += dy[j] * ((x[j] - mean[j]) * inv_std[j]);
+                            dbeta[j] += dy[j];
+                        }
+                    }
+                    for i in 0..shape.rows {
+                        let (dx, x) = (dx.row(i), columns.of_row(x, i));
+                        for j in 0..dx.len() {
+                            let xhat = (x[j] - mean[j]) * inv_std[j];
+                            let centred = dx[j] - dbeta[j] * share - xhat * dgamma[j] * share;
+                            dx[j] = gamma[j] * inv_std[j] * centred;
+                        }
+                    }
+                },
+            );
+        });
+    }
+}
+
+/// Some neighbouring columns of a matrix `of` columns wide.
+#[derive(Clone, Copy)]
+struct Columns {
+    first: usize,
+    len: usize,
+    of: usize,
+}
+
+impl Columns {
+    /// These columns of row `i`; of row 0, where `x` is a vector of one number a column.
+    #[inline(always)]
+    fn of_row<T>(self, x: &[T], i: usize) -> &[T] {
+        &x[i * self.of + self.first..][..self.len]
+    }
+}
+
+#[inline(always)]
+fn batch_mean<T: CpuReal>(mean: &mut [T], x: &[T], columns: Columns, shape: BatchNormShape) {
+    mean.fill(T::ZERO);
+    for i in 0..shape.rows {
+        mean.iter_mut().zip(columns.of_row(x, i)).for_each(|(sum, &x)| *sum += x);
+    }
+    let share = T::from_f64(1.0 / shape.rows as f64);
+    mean.iter_mut().for_each(|sum| *sum = *sum * share);
+}
+
+/// The biased variance; the second pass over x keeps small variances exact.
+#[inline(always)]
+fn batch_variance<T: CpuReal>(
+    var: &mut [T],
+    mean: &[T],
+    x: &[T],
+    columns: Columns,
+    shape: BatchNormShape,
+) {
+    var.fill(T::ZERO);
+    for i in 0..shape.rows {
+        let x = columns.of_row(x, i);
+        for j in 0..x.len() {
+            var[j] += (x[j] - mean[j]) * (x[j] - mean[j]);
+        }
+    }
+    let share = T::from_f64(1.0 / shape.rows as f64);
+    var.iter_mut().for_each(|sum| *sum = *sum * share);
+}
+
+/// v ← 1/√(v + eps).
+#[inline(always)]
+fn invert<T: CpuReal>(v: &mut [T], shape: BatchNormShape) {
+    let eps = T::from_f64(shape.eps);
+    v.iter_mut().for_each(|v| *v = T::ONE / (*v + eps).sqrt());
+}
+
+#[inline(always)]
+fn move_running<T: CpuReal>(
+    running_mean: &mut [T],
+    running_var: &mut [T],
+    mean: &[T],
+    var: &[T],
+    shape: BatchNormShape,
+) {
+    let rows = shape.rows as f64;
+    let (new, old) = (T::from_f64(shape.momentum), T::from_f64(1.0 - shape.momentum));
+    let unbiased = T::from_f64(rows / (rows - 1.0));
+    for j in 0..mean.len() {
+        running_mean[j] = old * running_mean[j] + new * mean[j];
+        running_var[j] = old * running_var[j] + new * (var[j] * unbiased);
+    }
+}
+
+#[inline(always)]
+fn normalize<T: CpuReal>(y: &mut [T], x: &[T], mean: &[T], inv_std: &[T]) {
+    for j in 0..y.len() {
+        y[j] = (x[j] - mean[j]) * inv_std[j];
+    }
+}
+
+#[inline(always)]
+fn scale_and_shift<T: CpuReal>(y: &mut [T], gamma: &[T], beta: &[T]) {
+    for j in 0..y.len() {
+        y[j] = gamma[j] * y[j] + beta[j];
+    }
+}

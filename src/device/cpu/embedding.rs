@@ -1,0 +1,42 @@
+//! Label embeddings on the CPU: small, so mostly a matter of copying rows.
+
+use super::{Cpu, CpuReal};
+use crate::device::ops::{Embedding, EmbeddingShape};
+
+impl<T: CpuReal> Embedding for Cpu<T> {
+    fn embedding_concat(
+        &self,
+        y: &mut [T],
+        x: &[T],
+        table: &[T],
+        labels: &[u32],
+        shape: &EmbeddingShape,
+    ) {
+        assert!(x.len() == shape.rows * shape.inputs && labels.len() == shape.rows);
+        for (i, y) in y.chunks_exact_mut(shape.columns()).enumerate() {
+            let label = labels[i] as usize;
+            y[shape.label_columns()].copy_from_slice(&table[label * shape.width..][..shape.width]);
+            y[shape.input_columns()].copy_from_slice(&x[i * shape.inputs..][..shape.inputs]);
+        }
+    }
+
+    fn embedding_backward(
+        &self,
+        dtable: &mut [T],
+        dy: &[T],
+        labels: &[u32],
+        shape: &EmbeddingShape,
+    ) {
+        assert!(dtable.len() == shape.classes * shape.width && labels.len() == shape.rows);
+        dtable.fill(T::ZERO);
+        for (dy, &label) in dy.chunks_exact(shape.width).zip(labels) {
+            let row = &mut dtable[label as usize * shape.width..][..shape.width];
+            row.iter_mut().zip(dy).for_each(|(sum, &d)| *sum += d);
+        }
+    }
+
+    fn copy(&self, y: &mut [T], x: &[T]) {
+        assert!(y.len() == x.len());
+        self.team.chunks(y, 16, |at, y| y.copy_from_slice(&x[at..at + y.len()]));
+    }
+}

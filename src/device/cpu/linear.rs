@@ -1,0 +1,134 @@
+//! Fully connected layers on the CPU: three matrix products and what surrounds them.
+
+use std::ops::Range;
+
+use super::gemm::Matrix;
+use super::simd::vectorized;
+use super::{Cpu, CpuReal, activation};
+use crate::device::ops::{Activation, Linear, LinearShape};
+
+impl<T: CpuReal> Linear for Cpu<T> {
+    fn linear_forward(
+        &self,
+        y: &mut [T],
+        x: &[T],
+        w: &[T],
+        b: &[T],
+        mask: Option<&[T]>,
+        shape: LinearShape,
+        activation: Activation,
+    ) {
+        let LinearShape { rows, inputs, outputs } = shape;
+        assert!(y.len() == rows * outputs && b.len() == outputs && w.len() == outputs * inputs);
+        let x = row_major(x, rows, inputs);
+        let w = transposed(w, inputs, outputs);
+        T::multiply(&self.team, y, x, w, |stripe| {
+            vectorized(
+                #[inline(always)]
+                || {
+                    let first = stripe.first_column();
+                    for i in 0..rows {
+                        let y = stripe.row(i);
+                        let b = &b[first..first + y.len()];
+                        y.iter_mut().zip(b).for_each(|(y, &b)| *y += b);
+                        if let Some(mask) = mask {
+                            let mask = &mask[i * outputs + first..][..y.len()];
+                            y.iter_mut().zip(mask).for_each(|(y, &m)| *y = *y * m);
+                        }
+                        activation::apply(activation, y);
+                    }
+                },
+            );
+        });
+    }
+
+    fn linear_backward_weight(&self, dw: &mut [T], dz: &[T], x: &[T], shape: LinearShape) {
+        let LinearShape { rows, inputs, outputs } = shape;
+        assert!(dw.len() == outputs * inputs);
+        let dz = transposed(dz, outputs, rows);
+        T::multiply(&self.team, dw, dz, row_major(x, rows, inputs), |_| {});
+    }
+
+    fn linear_backward_input(
+        &self,
+        dx: &mut [T],
+        dz: &[T],
+        w: &[T],
+        shape: LinearShape,
+        columns: Range<usize>,
+    ) {
+        let LinearShape { rows, inputs, outputs } = shape;
+        assert!(dx.len() == rows * columns.len() && w.len() == outputs * inputs);
+        let w = Matrix {
+            data: &w[columns.start..],
+            rows: outputs,
+            columns: columns.len(),
+            row_stride: inputs,
+            column_stride: 1,
+        };
+        T::multiply(&self.team, dx, row_major(dz, rows, outputs), w, |_| {});
+    }
+
+    fn bias_activation_backward(
+        &self,
+        dz: &mut [T],
+        db: Option<&mut [T]>,
+        y: &[T],
+        mask: Option<&[T]>,
+        shape: LinearShape,
+        activation: Activation,
+    ) {
+        match db {
+            Some(db) => self.backward_stripes(dz, [db], y, mask, shape, activation),
+            None => self.backward_stripes(dz, [], y, mask, shape, activation),
+        }
+    }
+}
+
+impl<T: CpuReal> Cpu<T> {
+    /// [`Linear::bias_activation_backward`] with one bias gradient or none.
+    fn backward_stripes<const N: usize>(
+        &self,
+        dz: &mut [T],
+        db: [&mut [T]; N],
+        y: &[T],
+        mask: Option<&[T]>,
+        shape: LinearShape,
+        activation: Activation,
+    ) {
+        let LinearShape { rows, outputs, .. } = shape;
+        assert!(dz.len() == rows * outputs && y.len() == rows * outputs);
+        self.team.stripes_with(dz, outputs, db, |mut stripe, mut db| {
+            let first = stripe.first_column();
+            vectorized(
+                #[inline(always)]
+                || {
+                    db.iter_mut().for_each(|db| db.fill(T::ZERO));
+                    for i in 0..rows {
+                        let dz = stripe.row(i);
+                        let place = i * outputs + first..i * outputs + first + dz.len();
+                        if let Some(mask) = mask {
+                            let mask = &mask[place.clone()];
+                            dz.iter_mut().zip(mask).for_each(|(d, &m)| *d = *d * m);
+                        }
+                        activation::apply_backward(activation, dz, &y[place]);
+                        for db in &mut db {
+                            db.iter_mut().zip(&*dz).for_each(|(sum, &d)| *sum += d);
+                        }
+                    }
+                },
+            );
+        });
+    }
+}
+
+fn row_major<T>(data: &[T], rows: usize, columns: usize) -> Matrix<'_, T> {
+    assert!(data.len() == rows * columns);
+    Matrix { data, rows, columns, row_stride: columns, column_stride: 1 }
+}
+
+/// The transpose, (rows, columns), of a row-major matrix (columns, rows).
+fn transposed<T>(data: &[T], rows: usize, columns: usize) -> Matrix<'_, T> {
+    assert!(data.len() == rows * columns);
+    Matrix { data, rows, columns, row_stride: 1, column_stride: rows }
+}

@@ -1,0 +1,46 @@
+//! Losses on the CPU.
+
+use super::{Cpu, CpuReal};
+use crate::device::ops::{Loss, LossShape, RING_COLUMNS, RING_ROWS, Score};
+
+impl<T: CpuReal> Loss for Cpu<T> {
+    fn loss_forward_backward(
+        &self,
+        dx: &mut [T],
+        ring: &mut [T],
+        x: &[T],
+        step: &[u32],
+        shape: LossShape,
+    ) {
+        assert!(dx.len() == shape.rows && x.len() == shape.rows);
+        let target = if shape.real { T::ONE } else { T::ZERO };
+        let share = T::from_f64(shape.scale / shape.rows as f64);
+        let (mut loss, mut output) = (T::ZERO, T::ZERO);
+        for (dx, &x) in dx.iter_mut().zip(x) {
+            let (value, slope, out) = match shape.score {
+                Score::CrossEntropy => cross_entropy(x, target),
+                Score::SquaredError => squared_error(x, target),
+            };
+            *dx = share * slope;
+            loss += value;
+            output += out;
+        }
+        let row = step[0] as usize % RING_ROWS;
+        let place = row * RING_COLUMNS + 2 * shape.judged as usize;
+        ring[place] = loss * share;
+        ring[place + 1] = output * T::from_f64(1.0 / shape.rows as f64);
+    }
+}
+
+/// Value, derivative and probability.
+fn cross_entropy<T: CpuReal>(x: T, target: T) -> (T, T, T) {
+    let probability = x.sigmoid();
+    let value = x.max(T::ZERO) - target * x + (-x.abs()).exp().ln_1p();
+    (value, probability - target, probability)
+}
+
+/// Value, derivative and the output itself.
+fn squared_error<T: CpuReal>(x: T, target: T) -> (T, T, T) {
+    let distance = x - target;
+    (distance * distance, distance + distance, x)
+}

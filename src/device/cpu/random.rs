@@ -1,0 +1,77 @@
+//! Noise, labels and dropout masks on the CPU, four numbers a Philox call.
+
+use std::f64::consts::TAU;
+
+use super::simd::vectorized;
+use super::{Cpu, CpuReal};
+use crate::device::ops::{Latent, Random};
+use crate::device::{Element, Real};
+use crate::rng::{Stream, below, unit};
+
+impl<T: CpuReal> Random for Cpu<T> {
+    fn noise_draw(&self, z: &mut [T], step: &[u32], stream: Stream, latent: Latent) {
+        match latent {
+            Latent::Normal => self.fill(z, step[0], stream, normal_pairs),
+            Latent::Uniform => self.fill(z, step[0], stream, |words| words.map(signed_unit)),
+        }
+    }
+
+    fn labels_draw(&self, labels: &mut [u32], step: &[u32], stream: Stream, classes: usize) {
+        self.fill(labels, step[0], stream, |words| words.map(|word| below(word, classes) as u32));
+    }
+
+    fn mask_draw(&self, mask: &mut [T], step: &[u32], stream: Stream, p: f64) {
+        // A word is kept with probability 1 − p when it is at least p · 2³².
+        let least = (p * 4_294_967_296.0) as u32;
+        let kept = T::from_f64(1.0 / (1.0 - p));
+        self.fill(mask, step[0], stream, |words| {
+            words.map(|word| if word >= least { kept } else { T::ZERO })
+        });
+    }
+}
+
+impl<T: CpuReal> Cpu<T> {
+    /// Fills `out` with what `make` makes of each block's four words.
+    fn fill<E: Element>(
+        &self,
+        out: &mut [E],
+        iteration: u32,
+        stream: Stream,
+        make: impl Fn([u32; 4]) -> [E; 4] + Sync,
+    ) {
+        self.team.chunks(out, 16, |at, out| {
+            vectorized(
+                #[inline(always)]
+                || {
+                    let first = (at / 4) as u32;
+                    let (whole, rest) = out.as_chunks_mut::<4>();
+                    let last = first + whole.len() as u32;
+                    for (block, out) in (first..).zip(whole) {
+                        *out = make(stream.block(block, iteration));
+                    }
+                    let words = make(stream.block(last, iteration));
+                    rest.copy_from_slice(&words[..rest.len()]);
+                },
+            );
+        });
+    }
+}
+
+/// A word as a number in [−1, 1).
+fn signed_unit<T: Real>(word: u32) -> T {
+    let u = T::from_f64(f64::from(unit(word)));
+    u + u - T::ONE
+}
+
+/// Box and Muller's transform: two uniform words make two independent normal numbers.
+fn normal_pairs<T: Real>(words: [u32; 4]) -> [T; 4] {
+    let pair = |a: u32, b: u32| {
+        // In (0, 1], so that the logarithm is finite.
+        let u = T::from_f64(f64::from(unit(a)) + 1.0 / 16_777_216.0);
+        let radius = (T::from_f64(-2.0) * u.ln()).sqrt();
+        let (sin, cos) = T::from_f64(TAU * f64::from(unit(b))).sin_cos();
+        [radius * cos, radius * sin]
+    };
+    let [[a, b], [c, d]] = [pair(words[0], words[1]), pair(words[2], words[3])];
+    [a, b, c, d]
+}

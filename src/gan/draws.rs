@@ -1,0 +1,301 @@
+//! What an iteration consumes: real images, noise, labels and dropout masks.
+//!
+//! All of it is drawn before the updates, which then read nothing else: tests put recorded draws
+//! in the same places.
+
+use std::ops::Range;
+
+use super::Update;
+use super::settings::{Fakes, Settings};
+use crate::Result;
+use crate::device::ops::BatchShape;
+use crate::device::{Device, In, InInts};
+use crate::nn::{Masks, Matrix, Network};
+use crate::rng::{Stream, site};
+
+/// A data set in device memory, and the order of its images in the epoch.
+pub struct Resident<D: Device> {
+    images: D::Buffer<u8>,
+    labels: D::Buffer<u32>,
+    order: D::Buffer<u32>,
+    schedule: Schedule,
+    pixels: usize,
+}
+
+/// How a data set is cut into batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// Images in the data set.
+    pub images: usize,
+    /// Images in a full batch.
+    pub batch_size: usize,
+    /// The fewest images that an epoch's last batch may have; a smaller one is dropped.
+    pub least: usize,
+}
+
+impl Schedule {
+    /// Iterations in an epoch.
+    pub fn iterations(self) -> usize {
+        let rest = self.images % self.batch_size;
+        self.images / self.batch_size + usize::from(rest > 0 && rest >= self.least)
+    }
+
+    /// Images in the batch that follows `completed` iterations.
+    pub fn rows(self, completed: u32) -> usize {
+        let start = completed as usize % self.iterations() * self.batch_size;
+        self.batch_size.min(self.images - start)
+    }
+
+    /// Completed epochs after `completed` iterations.
+    pub fn epoch(self, completed: u32) -> u32 {
+        completed / self.iterations() as u32
+    }
+}
+
+impl<D: Device> Resident<D> {
+    /// Copies a data set (images plane by plane, a label each) to the device.
+    ///
+    /// # Errors
+    /// When the device has not enough memory.
+    pub fn new(device: &D, images: &[u8], labels: &[u32], schedule: Schedule) -> Result<Self> {
+        let count = schedule.images;
+        let mut resident = Self {
+            images: device.allocate(images.len())?,
+            labels: device.allocate(count)?,
+            order: device.allocate(count)?,
+            pixels: images.len() / count,
+            schedule,
+        };
+        device.upload(D::view_mut(&mut resident.images, 0..images.len()), images)?;
+        device.upload(D::view_mut(&mut resident.labels, 0..count), labels)?;
+        Ok(resident)
+    }
+
+    /// How the data set is cut into batches.
+    pub fn schedule(&self) -> Schedule {
+        self.schedule
+    }
+
+    /// Puts the images in the order of an epoch (counted from 0).
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn shuffle(&mut self, device: &D, seed: u64, epoch: u32) -> Result<()> {
+        let order = Stream { seed, site: site::ORDER }.permutation(self.schedule.images, epoch);
+        device.upload(D::view_mut(&mut self.order, 0..order.len()), &order)
+    }
+}
+
+/// One iteration's images, noise, labels and masks, in device memory.
+///
+/// Noise and labels stand where the update that uses them looks: the discriminator's first, then
+/// the generator's. Where both updates share their fakes, the discriminator's serve both.
+pub struct Draws<D: Device> {
+    seed: u64,
+    batch: usize,
+    fresh: bool,
+    conditional: bool,
+    real: Matrix<D>,
+    noise: Matrix<D>,
+    /// Real images' labels, then those of the discriminator's fakes, then of the generator's.
+    labels: D::Buffer<u32>,
+    masks: [Masks<D>; 2],
+}
+
+impl<D: Device> Draws<D> {
+    pub(super) fn new(
+        device: &D,
+        settings: &Settings,
+        discriminator: &Network<D>,
+        seed: u64,
+    ) -> Result<Self> {
+        let batch = settings.batch_size;
+        Ok(Self {
+            seed,
+            batch,
+            fresh: settings.fakes == Fakes::Fresh,
+            conditional: settings.classes.is_some(),
+            real: Matrix::zeros(device, batch, settings.image.pixels())?,
+            noise: Matrix::zeros(device, 2 * batch, settings.latent_dim)?,
+            labels: device.allocate(3 * batch)?,
+            masks: [
+                discriminator.masks(device, 2 * batch)?,
+                discriminator.masks(device, 2 * batch)?,
+            ],
+        })
+    }
+
+    /// Draws everything for an iteration on `rows` images.
+    pub(super) fn draw(
+        &mut self,
+        device: &D,
+        images: &Resident<D>,
+        step: InInts<'_, D>,
+        settings: &Settings,
+        rows: usize,
+    ) {
+        self.gather(device, images, step, rows);
+        self.draw_fakes(device, step, settings, Update::Discriminator, rows);
+        if self.fresh {
+            self.draw_fakes(device, step, settings, Update::Generator, rows);
+        }
+        self.draw_masks(device, step, settings, Update::Discriminator, 0..2 * rows);
+        self.draw_masks(device, step, settings, Update::Generator, rows..2 * rows);
+    }
+
+    fn gather(&mut self, device: &D, images: &Resident<D>, step: InInts<'_, D>, rows: usize) {
+        let shape = BatchShape {
+            rows,
+            batch_size: images.schedule.batch_size,
+            iterations_per_epoch: images.schedule.iterations(),
+            pixels: images.pixels,
+        };
+        let count = images.schedule.images;
+        let order = D::view(&images.order, 0..count);
+        let bytes = D::view(&images.images, 0..count * images.pixels);
+        device.images_gather(self.real.rows_mut(0..rows), bytes, order, step, shape);
+        if self.conditional {
+            let labels = D::view_mut(&mut self.labels, 0..rows);
+            device.labels_gather(labels, D::view(&images.labels, 0..count), order, step, shape);
+        }
+    }
+
+    fn draw_fakes(
+        &mut self,
+        device: &D,
+        step: InInts<'_, D>,
+        settings: &Settings,
+        update: Update,
+        rows: usize,
+    ) {
+        let stream = |site| Stream { seed: self.seed, site: site + update as u32 };
+        let noise = stream(site::NOISE);
+        let labels = stream(site::LABELS);
+        let z = self.noise.rows_mut(self.noise_rows(update, rows));
+        device.noise_draw(z, step, noise, settings.latent);
+        if let Some(classes) = settings.classes {
+            let range = self.label_range(update, rows);
+            device.labels_draw(D::view_mut(&mut self.labels, range), step, labels, classes);
+        }
+    }
+
+    fn draw_masks(
+        &mut self,
+        device: &D,
+        step: InInts<'_, D>,
+        settings: &Settings,
+        update: Update,
+        rows: Range<usize>,
+    ) {
+        let p = settings.dropout.unwrap_or(0.0);
+        for (layer, mask) in self.masks[update as usize].iter_mut().enumerate() {
+            let site = site::DROPOUT + 2 * layer as u32 + update as u32;
+            if let Some(mask) = mask {
+                let stream = Stream { seed: self.seed, site };
+                device.mask_draw(mask.rows_mut(rows.clone()), step, stream, p);
+            }
+        }
+    }
+
+    /// The place of an update's fakes: the discriminator's first.
+    fn place(&self, update: Update) -> usize {
+        if self.fresh { update as usize } else { 0 }
+    }
+
+    fn noise_rows(&self, update: Update, rows: usize) -> Range<usize> {
+        let first = self.place(update) * self.batch;
+        first..first + rows
+    }
+
+    /// Real labels stand right before the discriminator's, so that they are one batch.
+    fn label_range(&self, update: Update, rows: usize) -> Range<usize> {
+        let first = (1 + self.place(update)) * rows;
+        first..first + rows
+    }
+
+    /// Real images and, in a conditional set-up, their labels.
+    pub(super) fn real(&self, rows: usize) -> (In<'_, D>, Option<InInts<'_, D>>) {
+        (self.real.rows(0..rows), self.labels(0..rows))
+    }
+
+    /// The noise of an update.
+    pub(super) fn noise(&self, update: Update, rows: usize) -> In<'_, D> {
+        self.noise.rows(self.noise_rows(update, rows))
+    }
+
+    /// The labels of an update's fakes.
+    pub(super) fn fake_labels(&self, update: Update, rows: usize) -> Option<InInts<'_, D>> {
+        self.labels(self.label_range(update, rows))
+    }
+
+    /// Labels of real images and of the discriminator's fakes behind them.
+    pub(super) fn discriminator_labels(&self, rows: usize) -> Option<InInts<'_, D>> {
+        self.labels(0..2 * rows)
+    }
+
+    fn labels(&self, range: Range<usize>) -> Option<InInts<'_, D>> {
+        self.conditional.then(|| D::view(&self.labels, range))
+    }
+
+    /// The masks of an update.
+    pub(super) fn masks(&self, update: Update) -> &Masks<D> {
+        &self.masks[update as usize]
+    }
+
+    /// Replaces the real images and their labels (none without classes).
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn write_real(&mut self, device: &D, images: &[D::Real], labels: &[u32]) -> Result<()> {
+        let rows = images.len() / self.real.columns();
+        device.upload(self.real.rows_mut(0..rows), images)?;
+        device.upload(D::view_mut(&mut self.labels, 0..labels.len()), labels)
+    }
+
+    /// Replaces the noise of an update.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn write_noise(&mut self, device: &D, update: Update, noise: &[D::Real]) -> Result<()> {
+        let rows = noise.len() / self.noise.columns();
+        let place = self.noise_rows(update, rows);
+        device.upload(self.noise.rows_mut(place), noise)
+    }
+
+    /// Replaces the labels of an update's fakes (none without classes), for batches of `rows`.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn write_fake_labels(
+        &mut self,
+        device: &D,
+        update: Update,
+        labels: &[u32],
+        rows: usize,
+    ) -> Result<()> {
+        let first = self.label_range(update, rows).start;
+        device.upload(D::view_mut(&mut self.labels, first..first + labels.len()), labels)
+    }
+
+    /// Replaces some rows of the mask of an update's block; rows as the discriminator counts
+    /// them, real images first.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn write_mask(
+        &mut self,
+        device: &D,
+        update: Update,
+        block: usize,
+        first_row: usize,
+        values: &[D::Real],
+    ) -> Result<()> {
+        match &mut self.masks[update as usize][block] {
+            Some(mask) => {
+                let rows = values.len() / mask.columns();
+                device.upload(mask.rows_mut(first_row..first_row + rows), values)
+            }
+            None => Ok(()),
+        }
+    }
+}

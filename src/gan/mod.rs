@@ -1,0 +1,313 @@
+//! Generative adversarial networks: two networks, their losses and the order of their updates.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`preset`] | the table of published set-ups |
+//! | [`settings`] | every value of a set-up that can be changed |
+//! | [`architecture`] | a set-up as two lists of layers |
+//! | [`draws`] | what an iteration consumes: images, noise, labels, masks |
+//! | this one | the iteration: [`Gan::iterate`] |
+
+pub mod architecture;
+pub mod draws;
+pub mod preset;
+pub mod settings;
+
+use std::ops::Range;
+
+use crate::Result;
+use crate::data::ImageShape;
+use crate::device::ops::{Judged, LossShape, RING_COLUMNS, RING_ROWS, Score};
+use crate::device::{Device, InInts, Real, Reals};
+use crate::nn::{Gradients, Network};
+use crate::rng;
+use draws::{Draws, Resident};
+use preset::Preset;
+use settings::{Fakes, Loss, Order, Settings};
+
+/// One of an iteration's two halves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Update {
+    /// The discriminator learns to tell real images from generated ones.
+    Discriminator,
+    /// The generator learns to pass for real.
+    Generator,
+}
+
+/// An iteration's losses and mean outputs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Metrics {
+    /// The discriminator's loss, as the set-up scales it.
+    pub loss_d: f64,
+    /// The generator's loss.
+    pub loss_g: f64,
+    /// D(x): mean output for real images in the discriminator's update; a probability for the
+    /// cross-entropy losses, the raw output for squared error.
+    pub d_real: f64,
+    /// D(G(z)): the same for generated images.
+    pub d_fake: f64,
+}
+
+/// A generator and a discriminator in training.
+pub struct Gan<D: Device> {
+    device: D,
+    preset: &'static Preset,
+    settings: Settings,
+    generator: Network<D>,
+    discriminator: Network<D>,
+    draws: Draws<D>,
+    ring: Reals<D>,
+    step: D::Buffer<u32>,
+    completed: u32,
+}
+
+impl<D: Device> Gan<D> {
+    /// Networks of a set-up with freshly drawn weights, and memory for batches of
+    /// `settings.batch_size`.
+    ///
+    /// # Errors
+    /// When the device has not enough memory.
+    pub fn new(device: D, preset: &'static Preset, settings: Settings, seed: u64) -> Result<Self> {
+        let batch = settings.batch_size;
+        let architecture = architecture::generator(preset, &settings);
+        let mut generator = Network::new(&device, architecture.network, batch)?;
+        let architecture = architecture::discriminator(preset, &settings);
+        let mut discriminator = Network::new(&device, architecture.network, 2 * batch)?;
+        generator.initialize(&device, settings.init, &mut rng::host(seed, 0))?;
+        discriminator.initialize(&device, settings.init, &mut rng::host(seed, 1))?;
+        Ok(Self {
+            draws: Draws::new(&device, &settings, &discriminator, seed)?,
+            ring: device.allocate(RING_ROWS * RING_COLUMNS)?,
+            step: device.allocate(1)?,
+            completed: 0,
+            device,
+            preset,
+            settings,
+            generator,
+            discriminator,
+        })
+    }
+
+    /// One iteration on the next `rows` images: draws, both updates, one step further. Only
+    /// queues operations: no allocation, no waiting.
+    pub fn iterate(&mut self, images: &Resident<D>, rows: usize) {
+        let step = D::view(&self.step, 0..1);
+        self.draws.draw(&self.device, images, step, &self.settings, rows);
+        self.update(rows);
+        self.device.step_advance(D::view_mut(&mut self.step, 0..1));
+        self.completed += 1;
+    }
+
+    /// Both updates, on draws that are there already.
+    pub fn update(&mut self, rows: usize) {
+        let (first, second) = match self.settings.order {
+            Order::DFirst => (Update::Discriminator, Update::Generator),
+            Order::GFirst => (Update::Generator, Update::Discriminator),
+        };
+        self.generate(first, rows);
+        self.learn(first, rows);
+        if self.settings.fakes == Fakes::Fresh {
+            self.generate(second, rows);
+        }
+        self.learn(second, rows);
+    }
+
+    /// Runs the generator on the noise of an update; shows the images to the discriminator.
+    pub fn generate(&mut self, update: Update, rows: usize) {
+        let noise = self.draws.noise(update, rows);
+        let labels = self.draws.fake_labels(update, rows);
+        self.generator.load(&self.device, 0..rows, noise, labels);
+        self.generator.forward(&self.device, 0..rows, &Vec::new());
+        let fakes = self.generator.last().output(0..rows);
+        self.discriminator.load(&self.device, rows..2 * rows, fakes, labels);
+    }
+
+    fn learn(&mut self, update: Update, rows: usize) {
+        let network = match update {
+            Update::Discriminator => {
+                self.discriminator_gradients(rows);
+                &mut self.discriminator
+            }
+            Update::Generator => {
+                self.generator_gradients(rows);
+                &mut self.generator
+            }
+        };
+        network.update(&self.device, D::view(&self.step, 0..1), self.settings.adam());
+    }
+
+    /// The discriminator's loss and its gradients, from rows 0..rows of real images and as many
+    /// generated ones behind them: one batch, since no discriminator mixes rows.
+    pub fn discriminator_gradients(&mut self, rows: usize) {
+        let (real, labels) = self.draws.real(rows);
+        self.discriminator.load(&self.device, 0..rows, real, labels);
+        let judge = if self.fakes_are_judged() { 0..rows } else { 0..2 * rows };
+        let masks = self.draws.masks(Update::Discriminator);
+        self.discriminator.forward(&self.device, judge, masks);
+        let scale = self.settings.d_loss_scale;
+        self.score(Judged::Real, 0..rows, scale);
+        self.score(Judged::Fake, rows..2 * rows, scale);
+        let gradients = Gradients::Parameters(self.draws.discriminator_labels(rows));
+        let masks = self.draws.masks(Update::Discriminator);
+        self.discriminator.backward(&self.device, 0..2 * rows, masks, gradients);
+    }
+
+    /// The generator's loss and its gradients, through the discriminator.
+    pub fn generator_gradients(&mut self, rows: usize) {
+        let fakes = rows..2 * rows;
+        let masks = self.draws.masks(Update::Generator);
+        self.discriminator.forward(&self.device, fakes.clone(), masks);
+        self.score(Judged::Generator, fakes.clone(), 1.0);
+        let masks = self.draws.masks(Update::Generator);
+        let images = self.generator.last_mut().output_gradient(0..rows);
+        self.discriminator.backward(&self.device, fakes, masks, Gradients::Input(images));
+        let gradients = Gradients::Parameters(self.draws.fake_labels(Update::Generator, rows));
+        self.generator.backward(&self.device, 0..rows, &Vec::new(), gradients);
+    }
+
+    /// Whether the discriminator's update finds the generator's update's outputs for the same
+    /// images still there and still true: its own weights have not moved and nothing is dropped.
+    fn fakes_are_judged(&self) -> bool {
+        self.settings.order == Order::GFirst
+            && self.settings.fakes == Fakes::Same
+            && !self.discriminator.spec().blocks.iter().any(|block| block.drops())
+    }
+
+    fn score(&mut self, judged: Judged, rows: Range<usize>, scale: f64) {
+        let shape = LossShape {
+            rows: rows.len(),
+            score: self.settings.loss.score(),
+            real: judged != Judged::Fake,
+            scale,
+            judged,
+        };
+        let ring = D::view_mut(&mut self.ring, 0..RING_ROWS * RING_COLUMNS);
+        let (logits, gradient) = self.discriminator.last_mut().output_and_gradient(rows);
+        let step: InInts<'_, D> = D::view(&self.step, 0..1);
+        self.device.loss_forward_backward(gradient, ring, logits, step, shape);
+    }
+
+    /// Losses of a completed iteration (counted from 1), if it is among the last [`RING_ROWS`].
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn metrics(&self, iteration: u32) -> Result<Metrics> {
+        let row = (iteration.wrapping_sub(1)) as usize % RING_ROWS * RING_COLUMNS;
+        let numbers = self.device.download(D::view(&self.ring, row..row + RING_COLUMNS))?;
+        let at = |judged: Judged, column: usize| numbers[2 * judged as usize + column].to_f64();
+        Ok(Metrics {
+            loss_d: at(Judged::Real, 0) + at(Judged::Fake, 0),
+            loss_g: at(Judged::Generator, 0),
+            d_real: at(Judged::Real, 1),
+            d_fake: at(Judged::Fake, 1),
+        })
+    }
+
+    /// Images of the generator in evaluation mode (running statistics), plane by plane in
+    /// [−1, 1], for rows of noise and as many labels (where the set-up has classes).
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn sample(&mut self, noise: &[D::Real], labels: &[u32]) -> Result<Vec<D::Real>> {
+        let columns = self.settings.latent_dim;
+        let mut images = Vec::with_capacity(noise.len() / columns * self.image().pixels());
+        for (i, noise) in noise.chunks(self.settings.batch_size * columns).enumerate() {
+            let rows = noise.len() / columns;
+            let first = i * self.settings.batch_size;
+            let labels = labels.get(first..first + rows).unwrap_or(&[]);
+            self.draws.write_noise(&self.device, Update::Discriminator, noise)?;
+            self.draws.write_fake_labels(&self.device, Update::Discriminator, labels, rows)?;
+            let noise = self.draws.noise(Update::Discriminator, rows);
+            let labels = self.draws.fake_labels(Update::Discriminator, rows);
+            self.generator.load(&self.device, 0..rows, noise, labels);
+            self.generator.evaluate(&self.device, 0..rows);
+            images.extend(self.device.download(self.generator.last().output(0..rows))?);
+        }
+        Ok(images)
+    }
+
+    /// Draws `rows` rows of noise on the device that no iteration uses, for [`Gan::sample`].
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn sample_noise(&self, rows: usize, seed: u64) -> Result<Vec<D::Real>> {
+        let len = rows * self.settings.latent_dim;
+        let mut noise: Reals<D> = self.device.allocate(len)?;
+        let step: D::Buffer<u32> = self.device.allocate(1)?;
+        let stream = rng::Stream { seed, site: rng::site::SAMPLES };
+        let (z, step) = (D::view_mut(&mut noise, 0..len), D::view(&step, 0..1));
+        self.device.noise_draw(z, step, stream, self.settings.latent);
+        self.device.download(D::view(&noise, 0..len))
+    }
+
+    /// The set-up's row of the table.
+    pub fn preset(&self) -> &'static Preset {
+        self.preset
+    }
+
+    /// The set-up's values.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The shape of one image.
+    pub fn image(&self) -> ImageShape {
+        self.settings.image
+    }
+
+    /// The device that everything lives on.
+    pub fn device(&self) -> &D {
+        &self.device
+    }
+
+    /// The generator.
+    pub fn generator(&self) -> &Network<D> {
+        &self.generator
+    }
+
+    /// The discriminator.
+    pub fn discriminator(&self) -> &Network<D> {
+        &self.discriminator
+    }
+
+    /// Device, generator and discriminator, the networks to write.
+    pub fn networks_mut(&mut self) -> (&D, &mut Network<D>, &mut Network<D>) {
+        (&self.device, &mut self.generator, &mut self.discriminator)
+    }
+
+    /// Device and draws, the draws to write: for tests that bring their own.
+    pub fn draws_mut(&mut self) -> (&D, &mut Draws<D>) {
+        (&self.device, &mut self.draws)
+    }
+
+    /// Completed iterations.
+    pub fn completed(&self) -> u32 {
+        self.completed
+    }
+
+    /// Sets the number of completed iterations: Adam's t, random numbers and the place in the
+    /// order of images follow from it.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn set_completed(&mut self, iterations: u32) -> Result<()> {
+        self.completed = iterations;
+        self.device.upload(D::view_mut(&mut self.step, 0..1), &[iterations])
+    }
+
+    /// Forward passes of the generator in training mode: what BatchNorm's `num_batches_tracked`
+    /// counts.
+    pub fn generator_passes(&self) -> u64 {
+        let passes = if self.settings.fakes == Fakes::Fresh { 2 } else { 1 };
+        passes * u64::from(self.completed)
+    }
+}
+
+impl Loss {
+    fn score(self) -> Score {
+        match self {
+            Loss::Bce | Loss::BceLogits => Score::CrossEntropy,
+            Loss::Mse => Score::SquaredError,
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! How weights begin, as PyTorch begins them; drawn on the host, once.
+
+use rand_chacha::ChaCha12Rng;
+use rand_distr::{Distribution, Normal, StandardNormal, Uniform};
+use serde::{Deserialize, Serialize};
+
+/// How the weights of linear layers begin. Biases are uniform in ±1/√inputs in both cases.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Init {
+    /// Uniform in ±1/√inputs: the default of PyTorch's `Linear`.
+    Default,
+    /// Normal around 0 with this standard deviation.
+    Normal(f64),
+}
+
+impl Init {
+    /// `len` weights of a layer with `inputs` inputs.
+    pub(super) fn weights(self, rng: &mut ChaCha12Rng, len: usize, inputs: usize) -> Vec<f64> {
+        match self {
+            Init::Default => uniform(rng, len, inputs),
+            Init::Normal(std) => match Normal::new(0.0, std) {
+                Ok(normal) => normal.sample_iter(rng).take(len).collect(),
+                Err(_) => vec![0.0; len],
+            },
+        }
+    }
+}
+
+/// Uniform in ±1/√inputs.
+pub(super) fn uniform(rng: &mut ChaCha12Rng, len: usize, inputs: usize) -> Vec<f64> {
+    let bound = 1.0 / (inputs as f64).sqrt();
+    match Uniform::new(-bound, bound) {
+        Ok(uniform) => uniform.sample_iter(rng).take(len).collect(),
+        Err(_) => vec![0.0; len],
+    }
+}
+
+/// Standard normal: the rows of an embedding.
+pub(super) fn standard_normal(rng: &mut ChaCha12Rng, len: usize) -> Vec<f64> {
+    StandardNormal.sample_iter(rng).take(len).collect()
+}
+
+impl std::fmt::Display for Init {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Init::Default => f.write_str("default"),
+            Init::Normal(std) => write!(f, "normal:{std}"),
+        }
+    }
+}
+
+impl std::str::FromStr for Init {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("'{text}' is neither 'default' nor 'normal:STD' with STD > 0");
+        match text.strip_prefix("normal:") {
+            None if text == "default" => Ok(Init::Default),
+            None => Err(wrong()),
+            Some(std) => match std.parse::<f64>() {
+                Ok(std) if std > 0.0 && std.is_finite() => Ok(Init::Normal(std)),
+                _ => Err(wrong()),
+            },
+        }
+    }
+}
+
+impl TryFrom<String> for Init {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Init> for String {
+    fn from(init: Init) -> String {
+        init.to_string()
+    }
+}

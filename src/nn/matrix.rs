@@ -1,0 +1,37 @@
+//! A buffer seen as rows: batches of activations, noise, masks.
+
+use std::ops::Range;
+
+use crate::Result;
+use crate::device::{Device, In, Out, Reals};
+
+/// Rows of `columns` real numbers each, in device memory.
+pub struct Matrix<D: Device> {
+    buffer: Reals<D>,
+    columns: usize,
+}
+
+impl<D: Device> Matrix<D> {
+    /// A matrix of zeros.
+    ///
+    /// # Errors
+    /// When the device has not enough memory.
+    pub fn zeros(device: &D, rows: usize, columns: usize) -> Result<Self> {
+        Ok(Self { buffer: device.allocate(rows * columns)?, columns })
+    }
+
+    /// Numbers in a row.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Some rows, to read.
+    pub fn rows(&self, rows: Range<usize>) -> In<'_, D> {
+        D::view(&self.buffer, rows.start * self.columns..rows.end * self.columns)
+    }
+
+    /// Some rows, to write.
+    pub fn rows_mut(&mut self, rows: Range<usize>) -> Out<'_, D> {
+        D::view_mut(&mut self.buffer, rows.start * self.columns..rows.end * self.columns)
+    }
+}

@@ -1,0 +1,266 @@
+//! A multi-layer perceptron: an optional label embedding, then blocks in a row.
+
+use std::ops::Range;
+
+use rand_chacha::ChaCha12Rng;
+
+use super::block::{Block, BlockSpec};
+use super::init::{Init, standard_normal};
+use super::matrix::Matrix;
+use super::params::{Layout, Params, Slot};
+use crate::Result;
+use crate::device::ops::{Adam, EmbeddingShape};
+use crate::device::{Device, In, InInts, Out};
+
+/// What a network is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NetworkSpec {
+    /// Numbers in a row of the input, without the label's.
+    pub inputs: usize,
+    /// A label embedding beside the input.
+    pub label: Option<Embedded>,
+    /// The layers.
+    pub blocks: Vec<BlockSpec>,
+}
+
+/// A label embedding: as many numbers a class as there are classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Embedded {
+    /// Classes, and width of the embedding.
+    pub classes: usize,
+    /// Whether it stands before the input, else behind.
+    pub first: bool,
+}
+
+/// Dropout masks of one pass: a matrix per block that drops.
+pub type Masks<D> = Vec<Option<Matrix<D>>>;
+
+/// What a backward pass is for.
+pub enum Gradients<'a, D: Device> {
+    /// The network's own parameters; labels where it embeds them.
+    Parameters(Option<InInts<'a, D>>),
+    /// The network's input (without the label's columns), and nothing else.
+    Input(Out<'a, D>),
+}
+
+/// A network in device memory, with room for batches of a fixed number of rows.
+pub struct Network<D: Device> {
+    spec: NetworkSpec,
+    params: Params<D>,
+    statistics: Params<D>,
+    embedding: Option<Table<D>>,
+    input: Matrix<D>,
+    blocks: Vec<Block<D>>,
+}
+
+/// The learnt table of labels, and the gradient of the columns that came from it.
+struct Table<D: Device> {
+    slot: Slot,
+    of: Embedded,
+    gradient: Matrix<D>,
+}
+
+impl<D: Device> Network<D> {
+    /// A network for batches of up to `rows` rows, all zeros.
+    ///
+    /// # Errors
+    /// When the device has not enough memory.
+    pub fn new(device: &D, spec: NetworkSpec, rows: usize) -> Result<Self> {
+        let (mut params, mut statistics) = (Layout::default(), Layout::default());
+        let embedding = match spec.label {
+            Some(of) => Some(Table {
+                slot: params.add("label_embedding.weight".to_owned(), &[of.classes, of.classes]),
+                of,
+                gradient: Matrix::zeros(device, rows, of.classes)?,
+            }),
+            None => None,
+        };
+        let blocks = spec.blocks.iter();
+        let blocks = blocks.map(|b| Block::new(device, b, rows, &mut params, &mut statistics));
+        let blocks = blocks.collect::<Result<Vec<_>>>()?;
+        Ok(Self {
+            params: Params::learnt(device, params)?,
+            statistics: Params::fixed(device, statistics)?,
+            embedding,
+            input: Matrix::zeros(device, rows, spec.blocks[0].inputs)?,
+            blocks,
+            spec,
+        })
+    }
+
+    /// Draws all parameters anew.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn initialize(&mut self, device: &D, init: Init, rng: &mut ChaCha12Rng) -> Result<()> {
+        if let Some(table) = &self.embedding {
+            let values = standard_normal(rng, table.of.classes * table.of.classes);
+            self.params.set(device, table.slot, &values)?;
+        }
+        for block in &self.blocks {
+            block.initialize(device, &mut self.params, &mut self.statistics, init, rng)?;
+        }
+        Ok(())
+    }
+
+    /// What the network is made of.
+    pub fn spec(&self) -> &NetworkSpec {
+        &self.spec
+    }
+
+    /// What it learns.
+    pub fn params(&self) -> &Params<D> {
+        &self.params
+    }
+
+    /// What it learns, to write.
+    pub fn params_mut(&mut self) -> &mut Params<D> {
+        &mut self.params
+    }
+
+    /// The running statistics of BatchNorm.
+    pub fn statistics(&self) -> &Params<D> {
+        &self.statistics
+    }
+
+    /// The running statistics of BatchNorm, to write.
+    pub fn statistics_mut(&mut self) -> &mut Params<D> {
+        &mut self.statistics
+    }
+
+    /// Zeroed masks for every block that drops.
+    ///
+    /// # Errors
+    /// When the device has not enough memory.
+    pub fn masks(&self, device: &D, rows: usize) -> Result<Masks<D>> {
+        let mask = |block: &BlockSpec| match block.drops() {
+            true => Matrix::zeros(device, rows, block.outputs).map(Some),
+            false => Ok(None),
+        };
+        self.spec.blocks.iter().map(mask).collect()
+    }
+
+    /// Puts x (rows, inputs), and the labels' embedding beside it, at the network's entrance.
+    pub fn load(
+        &mut self,
+        device: &D,
+        rows: Range<usize>,
+        x: In<'_, D>,
+        labels: Option<InInts<'_, D>>,
+    ) {
+        let shape = self.embedding_shape(rows.len());
+        let input = self.input.rows_mut(rows);
+        match (&self.embedding, labels) {
+            (Some(table), Some(labels)) => {
+                let values = self.params.value(table.slot);
+                device.embedding_concat(input, x, values, labels, &shape);
+            }
+            _ => device.copy(input, x),
+        }
+    }
+
+    /// A forward pass in training mode over rows that were loaded.
+    pub fn forward(&mut self, device: &D, rows: Range<usize>, masks: &Masks<D>) {
+        for i in 0..self.blocks.len() {
+            let (before, block) = self.blocks.split_at_mut(i);
+            let x = input_of(&self.input, before, rows.clone());
+            let mask = mask_of(masks, i, rows.clone());
+            block[0].forward(device, &self.params, &mut self.statistics, x, mask, rows.clone());
+        }
+    }
+
+    /// A forward pass in evaluation mode: running statistics, no dropout.
+    pub fn evaluate(&mut self, device: &D, rows: Range<usize>) {
+        for i in 0..self.blocks.len() {
+            let (before, block) = self.blocks.split_at_mut(i);
+            let x = input_of(&self.input, before, rows.clone());
+            block[0].evaluate(device, &self.params, &self.statistics, x, rows.clone());
+        }
+    }
+
+    /// The last block, whose output is the network's.
+    pub fn last(&self) -> &Block<D> {
+        &self.blocks[self.blocks.len() - 1]
+    }
+
+    /// The last block, to write the gradient of its output.
+    pub fn last_mut(&mut self) -> &mut Block<D> {
+        let last = self.blocks.len() - 1;
+        &mut self.blocks[last]
+    }
+
+    /// A backward pass over rows whose output gradient was written to [`Network::last_mut`].
+    pub fn backward(
+        &mut self,
+        device: &D,
+        rows: Range<usize>,
+        masks: &Masks<D>,
+        gradients: Gradients<'_, D>,
+    ) {
+        let learn = matches!(gradients, Gradients::Parameters(_));
+        for i in (0..self.blocks.len()).rev() {
+            let (before, block) = self.blocks.split_at_mut(i);
+            let x = input_of(&self.input, before, rows.clone());
+            let mask = mask_of(masks, i, rows.clone());
+            block[0].backward(device, &mut self.params, x, mask, rows.clone(), learn);
+            if let Some(before) = before.last_mut() {
+                let columns = 0..block[0].spec().inputs;
+                let dx = before.output_gradient(rows.clone());
+                block[0].backward_input(device, &self.params, dx, rows.clone(), columns);
+            }
+        }
+        self.backward_entrance(device, rows, gradients);
+    }
+
+    /// The first block's input gradient, as far as anyone asks for it.
+    fn backward_entrance(&mut self, device: &D, rows: Range<usize>, gradients: Gradients<'_, D>) {
+        let shape = self.embedding_shape(rows.len());
+        let first = &self.blocks[0];
+        match (gradients, &mut self.embedding) {
+            (Gradients::Input(dx), _) => {
+                first.backward_input(device, &self.params, dx, rows, shape.input_columns());
+            }
+            (Gradients::Parameters(Some(labels)), Some(table)) => {
+                let columns = shape.label_columns();
+                let dx = table.gradient.rows_mut(rows.clone());
+                first.backward_input(device, &self.params, dx, rows.clone(), columns);
+                let dtable = self.params.gradient_mut(table.slot);
+                device.embedding_backward(dtable, table.gradient.rows(rows), labels, &shape);
+            }
+            _ => {}
+        }
+    }
+
+    /// One step of Adam on all parameters.
+    pub fn update(&mut self, device: &D, step: InInts<'_, D>, adam: Adam) {
+        self.params.update(device, step, adam);
+    }
+
+    fn embedding_shape(&self, rows: usize) -> EmbeddingShape {
+        let Embedded { classes, first } =
+            self.spec.label.unwrap_or(Embedded { classes: 0, first: false });
+        EmbeddingShape {
+            rows,
+            classes,
+            width: classes,
+            inputs: self.spec.inputs,
+            label_first: first,
+        }
+    }
+}
+
+/// The input of the block that follows `before`.
+fn input_of<'a, D: Device>(
+    input: &'a Matrix<D>,
+    before: &'a [Block<D>],
+    rows: Range<usize>,
+) -> In<'a, D> {
+    match before.last() {
+        Some(block) => block.output(rows),
+        None => input.rows(rows),
+    }
+}
+
+fn mask_of<D: Device>(masks: &Masks<D>, block: usize, rows: Range<usize>) -> Option<In<'_, D>> {
+    masks.get(block)?.as_ref().map(|mask| mask.rows(rows))
+}
