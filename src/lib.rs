@@ -5,5 +5,6 @@
 pub mod data;
 pub mod device;
 mod error;
+pub mod train;
 
 pub use error::{Error, Result};

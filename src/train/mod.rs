@@ -1,0 +1,3 @@
+//! Training: the run folder and its formats.
+pub mod files;
+pub mod tensor_file;
