@@ -1,3 +1,8 @@
 //! Training: the run folder and its formats.
+pub mod checkpoint;
 pub mod files;
+pub mod journal;
+pub mod records;
+pub mod run_dir;
+pub mod run_lock;
 pub mod tensor_file;
