@@ -1,6 +1,7 @@
 //! Training: the run folder and its formats.
 pub mod checkpoint;
 pub mod files;
+pub mod grid;
 pub mod journal;
 pub mod records;
 pub mod run_dir;
