@@ -3,6 +3,8 @@ pub mod checkpoint;
 pub mod files;
 pub mod grid;
 pub mod journal;
+mod loss_curve;
+pub mod plot;
 pub mod records;
 pub mod run_dir;
 pub mod run_lock;
