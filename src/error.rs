@@ -20,6 +20,191 @@ pub enum Error {
         /// The operating system's word.
         source: io::Error,
     },
+
+    /// A run's name is no folder's name.
+    #[error("run name {name:?} {problem}; take letters, digits and '-', as in cgan-mnist")]
+    RunName {
+        /// What was given.
+        name: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+
+    /// A run was named that is not there.
+    #[error("no such run: {path}", path = path.display())]
+    NoSuchRun {
+        /// What was given.
+        path: PathBuf,
+    },
+
+    /// The newest run was asked for where there is none.
+    #[error("no runs in {path}; train one first, or name the folder that holds them", path = path.display())]
+    NoRuns {
+        /// The folder of runs.
+        path: PathBuf,
+    },
+
+    /// Something was named as a run that is none.
+    #[error(
+        "{path} is not a run folder: it {problem}; name one such as runs/00003-cgan-mnist, or a \
+         checkpoint folder in it",
+        path = path.display()
+    )]
+    NotARun {
+        /// What was given.
+        path: PathBuf,
+        /// What is missing.
+        problem: &'static str,
+    },
+
+    /// A run has no checkpoint to go on from.
+    #[error("no complete checkpoint in {path}; the run stopped before its first", path = path.display())]
+    NoCheckpoint {
+        /// The run folder.
+        path: PathBuf,
+    },
+
+    /// Another process writes to the run.
+    #[error("another process is training in {path}; wait for it, or stop it", path = path.display())]
+    RunLocked {
+        /// The run folder.
+        path: PathBuf,
+    },
+
+    /// A file that only grows is shorter than its checkpoint remembers.
+    #[error(
+        "{path} has {length} bytes, but {expected} when the checkpoint was saved: it was cut or \
+         replaced; put it back, or go on from an older checkpoint",
+        path = path.display()
+    )]
+    JournalCut {
+        /// `log.txt` or `stats.jsonl`.
+        path: PathBuf,
+        /// Its length now, in bytes.
+        length: u64,
+        /// Its length then, in bytes.
+        expected: u64,
+    },
+
+    /// A whole line of `stats.jsonl` is no record.
+    #[error("line {line} of {path} is not a record of losses; delete the line", path = path.display())]
+    Record {
+        /// The `stats.jsonl`.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The JSON reader's word.
+        source: serde_json::Error,
+    },
+
+    /// A file is not in the safetensors format, or tensors cannot be written in it.
+    #[error("{path} is not a whole safetensors file", path = path.display())]
+    Safetensors {
+        /// The file.
+        path: PathBuf,
+        /// The format's word.
+        source: safetensors::SafeTensorError,
+    },
+
+    /// A tensor's numbers are of a type that is not asked for, or that we do not read.
+    #[error("tensor {name} in {path} holds {got}, not {expected}", path = path.display())]
+    TensorType {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's key.
+        name: String,
+        /// The type in the file, as safetensors names it.
+        got: String,
+        /// What is wanted.
+        expected: &'static str,
+    },
+
+    /// A tensor is not of the shape that the network has.
+    #[error(
+        "tensor {name} in {path} has shape {got:?}, not {expected:?}: it belongs to another network",
+        path = path.display()
+    )]
+    TensorShape {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's key.
+        name: String,
+        /// The shape in the file.
+        got: Vec<usize>,
+        /// The shape that is wanted.
+        expected: Vec<usize>,
+    },
+
+    /// A file lacks a tensor.
+    #[error("no tensor {name} in {path}: it belongs to another network", path = path.display())]
+    TensorMissing {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's key.
+        name: String,
+    },
+
+    /// A file lacks a word of its metadata, or it cannot be understood.
+    #[error("{path} has no usable {key} in its metadata", path = path.display())]
+    TensorMetadata {
+        /// The file.
+        path: PathBuf,
+        /// The word's key.
+        key: String,
+    },
+
+    /// A checkpoint's bytes are not those that were saved.
+    #[error("{path} is damaged: {problem}; {}", older_ones(older), path = path.display())]
+    CheckpointDamaged {
+        /// The file, or the checkpoint's folder.
+        path: PathBuf,
+        /// How that shows.
+        problem: &'static str,
+        /// Complete checkpoints of the same run before this one, newest last.
+        older: Vec<PathBuf>,
+    },
+
+    /// A checkpoint is of a format that this program does not know.
+    #[error(
+        "{path} is in checkpoint format {version:?}; this program reads format \"1\": take the \
+         version that wrote it",
+        path = path.display()
+    )]
+    CheckpointVersion {
+        /// The `state.safetensors`.
+        path: PathBuf,
+        /// Its `format_version`.
+        version: String,
+    },
+
+    /// A picture could not be encoded.
+    #[error("cannot encode {path} as PNG", path = path.display())]
+    Png {
+        /// The picture.
+        path: PathBuf,
+        /// The encoder's word.
+        source: png::EncodingError,
+    },
+
+    /// A plot could not be drawn.
+    #[error("cannot draw {path}: {problem}", path = path.display())]
+    Plot {
+        /// The plot.
+        path: PathBuf,
+        /// The plotting library's word.
+        problem: String,
+    },
+}
+
+/// What to do about a damaged checkpoint.
+fn older_ones(older: &[PathBuf]) -> String {
+    match older.last() {
+        None => "there is no older checkpoint in this run".to_owned(),
+        Some(_) => {
+            let paths: Vec<_> = older.iter().map(|path| path.display().to_string()).collect();
+            format!("go on from an older checkpoint: {}", paths.join(", "))
+        }
+    }
 }
 
 impl Error {

@@ -8,5 +8,6 @@ mod error;
 pub mod gan;
 pub mod nn;
 pub mod rng;
+pub mod train;
 
 pub use error::{Error, Result};

@@ -1,0 +1,161 @@
+//! Files that are whole or absent: written under another name, synced, renamed.
+//!
+//! A run may be killed at any moment; whoever looks at its folder then finds the old picture or the
+//! new one, never half of one. Files that only grow (log, statistics) are [`super::journal`]'s.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Result};
+
+/// The ending of what is being written or deleted; readers ignore it.
+pub const TEMPORARY: &str = ".tmp";
+
+/// Writes `bytes` to `path`, replacing what was there in one step that also survives a power cut.
+///
+/// # Errors
+/// When the folder is missing, not writable or full; `path` is then as it was before.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let temporary = temporary_name(path);
+    let written = write_synced(&temporary, bytes).and_then(|()| {
+        fs::rename(&temporary, path).map_err(Error::io("write", path))?;
+        sync_folder(folder_of(path))
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+/// Writes a picture as an 8-bit PNG, whole or not at all.
+///
+/// `pixels`: (height, width, samples per pixel of `color`), row by row.
+///
+/// # Errors
+/// As [`write_whole`], and when a side is 0 or longer than PNG allows.
+pub fn write_png(
+    path: &Path,
+    (width, height): (usize, usize),
+    color: png::ColorType,
+    pixels: &[u8],
+) -> Result<()> {
+    let png = encode_png((width, height), color, pixels);
+    write_whole(path, &png.map_err(|source| Error::Png { path: path.to_owned(), source })?)
+}
+
+fn encode_png(
+    (width, height): (usize, usize),
+    color: png::ColorType,
+    pixels: &[u8],
+) -> std::result::Result<Vec<u8>, png::EncodingError> {
+    let side = |length: usize| u32::try_from(length).unwrap_or(0); // 0 is refused by the encoder
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, side(width), side(height));
+    encoder.set_color(color);
+    encoder.set_depth(png::BitDepth::Eight);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(pixels)?;
+    writer.finish()?;
+    Ok(bytes)
+}
+
+/// Writes a file and waits until it is on the disk.
+pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut file = File::create(path).map_err(Error::io("create", path))?;
+    file.write_all(bytes).map_err(Error::io("write", path))?;
+    file.sync_all().map_err(Error::io("write", path))
+}
+
+/// Waits until the names in a folder are on the disk, where the system has a way to.
+pub(super) fn sync_folder(path: &Path) -> Result<()> {
+    if cfg!(unix) {
+        let folder = File::open(path).map_err(Error::io("open", path))?;
+        folder.sync_all().map_err(Error::io("write", path))?;
+    }
+    Ok(())
+}
+
+/// Deletes a folder so that a kill half-way leaves nothing that looks whole.
+pub(super) fn remove_folder(path: &Path) -> Result<()> {
+    let doomed = with_ending(path, TEMPORARY);
+    remove_if_there(&doomed)?;
+    fs::rename(path, &doomed).map_err(Error::io("rename", path))?;
+    remove_if_there(&doomed)
+}
+
+/// Deletes a file or folder; that it is not there is fine.
+pub(super) fn remove_if_there(path: &Path) -> Result<()> {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other.map_err(Error::io("delete", path)),
+    }
+}
+
+/// `path` with `ending` put after its last name.
+pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// The names in a folder that are UTF-8 (every name this program gives is).
+pub(super) fn names_in(path: &Path) -> Result<Vec<String>> {
+    let entries = fs::read_dir(path).map_err(Error::io("list", path))?;
+    let names = entries.map(|entry| entry.map(|entry| entry.file_name().into_string().ok()));
+    let names: std::io::Result<Vec<_>> = names.collect();
+    Ok(names.map_err(Error::io("list", path))?.into_iter().flatten().collect())
+}
+
+/// The process's number keeps two processes apart that write the same file.
+fn temporary_name(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}{TEMPORARY}", std::process::id()))
+}
+
+/// The folder a file is in; `.` for a bare name.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writing_replaces_the_file_and_leaves_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        write_whole(&path, b"first").unwrap();
+        write_whole(&path, b"second").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"second");
+        assert_eq!(names_in(folder.path()).unwrap(), ["config.toml"]);
+    }
+
+    #[test]
+    fn failed_write_names_the_file_and_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("taken");
+        fs::create_dir_all(target.join("inside")).unwrap();
+        let error = write_whole(&target, b"x").unwrap_err();
+        assert!(error.to_string().contains("taken"), "{error}");
+        assert_eq!(names_in(folder.path()).unwrap(), ["taken"]);
+    }
+
+    #[test]
+    fn bare_name_lies_in_the_current_folder() {
+        assert_eq!(folder_of(Path::new("grid.png")), Path::new("."));
+    }
+
+    #[test]
+    fn picture_without_pixels_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("empty.png");
+        assert!(write_png(&path, (0, 3), png::ColorType::Grayscale, &[]).is_err());
+        assert!(!path.exists());
+    }
+}

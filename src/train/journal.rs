@@ -1,0 +1,147 @@
+//! The two files of a run that only grow, `log.txt` and `stats.jsonl`.
+//!
+//! Every line is one write, so `tail -f` shows it at once and a kill costs at most the last line.
+//! A checkpoint remembers how long both files were; a run that goes on from it cuts them there,
+//! so they read as if it had never stopped.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
+use std::path::PathBuf;
+
+use super::records::Record;
+use super::run_dir::RunDir;
+use super::tensor_file::TensorFile;
+use crate::{Error, Result};
+
+const LOG_BYTES: &str = "log_bytes";
+const STATS_BYTES: &str = "stats_bytes";
+
+/// The lengths of both files in bytes, as a checkpoint keeps them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Positions {
+    /// Length of `log.txt`.
+    pub log: u64,
+    /// Length of `stats.jsonl`.
+    pub stats: u64,
+}
+
+impl Positions {
+    /// Puts the lengths into a state file's metadata.
+    pub fn store(self, state: &mut TensorFile) {
+        state.metadata.insert(LOG_BYTES.to_owned(), self.log.to_string());
+        state.metadata.insert(STATS_BYTES.to_owned(), self.stats.to_string());
+    }
+
+    /// Takes the lengths from a state file's metadata.
+    ///
+    /// # Errors
+    /// [`Error::TensorMetadata`] when they are missing or not numbers.
+    pub fn load(state: &TensorFile) -> Result<Positions> {
+        Ok(Positions { log: state.parse(LOG_BYTES)?, stats: state.parse(STATS_BYTES)? })
+    }
+}
+
+/// Writes a run's log and statistics.
+#[derive(Debug)]
+pub struct Journal {
+    log: Growing,
+    stats: Growing,
+}
+
+impl Journal {
+    /// Starts the files of a new run.
+    ///
+    /// # Errors
+    /// When one cannot be made, or is there already.
+    pub fn create(run: &RunDir) -> Result<Journal> {
+        let (log, stats) = (Growing::create(run.log())?, Growing::create(run.stats())?);
+        Ok(Journal { log, stats })
+    }
+
+    /// Goes on with both files at the lengths they had, cutting what came after.
+    ///
+    /// # Errors
+    /// [`Error::JournalCut`] when one is shorter; nothing has been cut then. I/O.
+    pub fn resume(run: &RunDir, positions: Positions) -> Result<Journal> {
+        let mut log = Growing::open(run.log(), positions.log)?;
+        let mut stats = Growing::open(run.stats(), positions.stats)?;
+        log.cut()?;
+        stats.cut()?;
+        Ok(Journal { log, stats })
+    }
+
+    /// Adds one line to `log.txt`; `text` comes without its newline.
+    ///
+    /// # Errors
+    /// When the disk is full, and the like.
+    pub fn line(&mut self, text: &str) -> Result<()> {
+        self.log.append(text)
+    }
+
+    /// Adds one line to `stats.jsonl`.
+    ///
+    /// # Errors
+    /// When the disk is full, and the like.
+    pub fn record(&mut self, record: Record) -> Result<()> {
+        let line = record.to_line(&self.stats.path)?;
+        self.stats.append(&line)
+    }
+
+    /// How long the files are now.
+    pub fn positions(&self) -> Positions {
+        Positions { log: self.log.length, stats: self.stats.length }
+    }
+
+    /// Waits until all that was written is on the disk, and tells where that ends: what a
+    /// checkpoint must do before it remembers the lengths.
+    ///
+    /// # Errors
+    /// When the disk is full, and the like.
+    pub fn sync(&mut self) -> Result<Positions> {
+        self.log.sync()?;
+        self.stats.sync()?;
+        Ok(self.positions())
+    }
+}
+
+/// A file that lines are added to, and its length.
+#[derive(Debug)]
+struct Growing {
+    path: PathBuf,
+    file: File,
+    length: u64,
+}
+
+impl Growing {
+    fn create(path: PathBuf) -> Result<Growing> {
+        let file = File::create_new(&path).map_err(Error::io("create", &path))?;
+        Ok(Growing { path, file, length: 0 })
+    }
+
+    /// Opens the file, which must have `length` bytes or more.
+    fn open(path: PathBuf, length: u64) -> Result<Growing> {
+        let file = OpenOptions::new().write(true).open(&path).map_err(Error::io("open", &path))?;
+        let now = file.metadata().map_err(Error::io("read", &path))?.len();
+        match now < length {
+            true => Err(Error::JournalCut { path, length: now, expected: length }),
+            false => Ok(Growing { path, file, length }),
+        }
+    }
+
+    fn cut(&mut self) -> Result<()> {
+        self.file.set_len(self.length).map_err(Error::io("cut", &self.path))?;
+        self.file.seek(SeekFrom::Start(self.length)).map_err(Error::io("write", &self.path))?;
+        Ok(())
+    }
+
+    fn append(&mut self, line: &str) -> Result<()> {
+        let line = format!("{line}\n");
+        self.file.write_all(line.as_bytes()).map_err(Error::io("write", &self.path))?;
+        self.length += line.len() as u64;
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        self.file.sync_data().map_err(Error::io("write", &self.path))
+    }
+}

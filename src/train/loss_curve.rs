@@ -1,0 +1,105 @@
+//! What a plot shows of a run's losses, and what it leaves out.
+//!
+//! A long run has more points than a picture has pixels, so neighbours are drawn as one. One spike
+//! must not flatten the rest: the axis ends where nearly all losses do.
+
+use std::ops::Range;
+
+/// One point of the plot: iteration, loss of the discriminator, loss of the generator.
+pub type LossPoint = (u64, f32, f32);
+
+/// Two pixels of the picture per bucket: finer would be a smear.
+const BUCKETS: usize = 400;
+/// The share of losses that the axis spans, at either end of all of them.
+const SHOWN: f64 = 0.995;
+
+/// The losses from end to end, and the part that the axis shows.
+pub struct Span {
+    all: Range<f64>,
+    pub shown: Range<f64>,
+}
+
+impl Span {
+    /// Looks at all losses of both curves that are finite; the axis has 0 on it.
+    pub fn of(points: &[LossPoint]) -> Span {
+        let losses = points.iter().flat_map(|point| [point.1, point.2]);
+        let mut losses: Vec<f64> = losses.filter(|loss| loss.is_finite()).map(f64::from).collect();
+        losses.sort_by(f64::total_cmp);
+        let (Some(&least), Some(&greatest)) = (losses.first(), losses.last()) else {
+            return Span { all: 0.0..1.0, shown: 0.0..1.0 };
+        };
+        let at = |share: f64| losses[((losses.len() - 1) as f64 * share).round() as usize];
+        let (low, high) = (at(1.0 - SHOWN).min(0.0), at(SHOWN).max(0.0));
+        let room = ((high - low) * 0.5).max(0.1);
+        // Half as much again beyond nearly all losses is little enough to show it all.
+        let top = if greatest <= high + room { greatest.max(0.0) } else { high };
+        let bottom = if least >= low - room { least.min(0.0) } else { low };
+        let margin = ((top - bottom) * 0.06).max(0.01);
+        let start = if bottom < 0.0 { bottom - margin } else { 0.0 };
+        Span { all: least..greatest, shown: start..top + margin }
+    }
+
+    /// What to say about losses beyond the axis.
+    pub fn note(&self) -> Option<String> {
+        let above =
+            (self.all.end > self.shown.end).then(|| format!("highest loss {:.2}", self.all.end));
+        let below = (self.all.start < self.shown.start)
+            .then(|| format!("lowest loss {:.2}", self.all.start));
+        let beyond: Vec<_> = above.into_iter().chain(below).collect();
+        (!beyond.is_empty()).then(|| format!("beyond the axis: {}", beyond.join(", ")))
+    }
+}
+
+/// Neighbouring points of a curve, drawn as one.
+pub struct Bucket {
+    pub iteration: f64,
+    pub least: f64,
+    pub mean: f64,
+    pub greatest: f64,
+}
+
+/// One of the two curves, of at most [`BUCKETS`] points; losses that are not finite are left out.
+pub fn curve(points: &[LossPoint], loss: impl Fn(&LossPoint) -> f32) -> Vec<Bucket> {
+    let finite = points.iter().map(|point| (point.0 as f64, f64::from(loss(point))));
+    let finite: Vec<_> = finite.filter(|(_, loss)| loss.is_finite()).collect();
+    let size = finite.len().div_ceil(BUCKETS).max(1);
+    finite.chunks(size).map(Bucket::of).collect()
+}
+
+impl Bucket {
+    fn of(points: &[(f64, f64)]) -> Bucket {
+        let count = points.len() as f64;
+        let losses = || points.iter().map(|point| point.1);
+        Bucket {
+            iteration: points.iter().map(|point| point.0).sum::<f64>() / count,
+            least: losses().fold(f64::INFINITY, f64::min),
+            mean: losses().sum::<f64>() / count,
+            greatest: losses().fold(f64::NEG_INFINITY, f64::max),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_spike_does_not_flatten_the_rest() {
+        let spike = |i| if i == 500 { 1e6 } else { 2.0 };
+        let points: Vec<_> = (0..1000).map(|i| (i, 0.5, spike(i))).collect();
+        let span = Span::of(&points);
+        assert!(span.shown.start == 0.0 && span.shown.end < 3.0, "{:?}", span.shown);
+        assert_eq!(span.note().unwrap(), "beyond the axis: highest loss 1000000.00");
+        assert_eq!(Span::of(&points[..500]).note(), None);
+    }
+
+    #[test]
+    fn long_runs_are_drawn_as_few_points_with_their_extremes() {
+        let points: Vec<_> = (0..100_000).map(|i| (i, (i % 10) as f32, f32::NAN)).collect();
+        let buckets = curve(&points, |point| point.1);
+        assert_eq!(buckets.len(), BUCKETS);
+        assert!(buckets.iter().all(|bucket| (bucket.least, bucket.greatest) == (0.0, 9.0)));
+        assert!(buckets.iter().all(|bucket| bucket.mean == 4.5));
+        assert!(curve(&points, |point| point.2).is_empty());
+    }
+}

@@ -1,0 +1,270 @@
+//! Named tensors in a file, in the safetensors format that PyTorch's users know.
+//!
+//! Bytes are a function of content: tensors lie in the `safetensors` crate's order (widest type
+//! first, then by name), numbers are little-endian, and the metadata, which that crate writes in a
+//! hash map's order, is sorted. Format: <https://huggingface.co/docs/safetensors>.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView, View};
+
+use crate::{Error, Result};
+
+/// A safetensors file's first bytes: the header's length, u64.
+const PREFIX: usize = 8;
+
+/// The numbers of a tensor, row by row.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)] // the names say it
+pub enum TensorData {
+    F32(Vec<f32>),
+    F64(Vec<f64>),
+    U32(Vec<u32>),
+    U64(Vec<u64>),
+    I64(Vec<i64>),
+}
+
+/// A tensor and its key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedTensor {
+    /// The key, such as `0.weight`.
+    pub name: String,
+    /// Extents, outermost first; none for a single number.
+    pub shape: Vec<usize>,
+    /// The numbers; as many as the extents' product.
+    pub data: TensorData,
+}
+
+/// A number that tensors are made of.
+pub trait Element: Copy + private::Sealed {
+    /// The type as safetensors names it.
+    const NAME: &'static str;
+    /// The numbers of a tensor of this type.
+    fn slice(data: &TensorData) -> Option<&[Self]>;
+}
+
+mod private {
+    pub trait Sealed {}
+}
+
+macro_rules! elements {
+    ($($number:ty => $kind:ident),*) => {
+        $(impl private::Sealed for $number {}
+        impl Element for $number {
+            const NAME: &'static str = stringify!($kind);
+            fn slice(data: &TensorData) -> Option<&[Self]> {
+                match data { TensorData::$kind(values) => Some(values), _ => None }
+            }
+        }
+        impl From<Vec<$number>> for TensorData {
+            fn from(values: Vec<$number>) -> TensorData { TensorData::$kind(values) }
+        })*
+
+        impl TensorData {
+            /// How many numbers there are.
+            pub fn len(&self) -> usize {
+                match self { $(TensorData::$kind(values) => values.len()),* }
+            }
+
+            fn dtype(&self) -> Dtype {
+                match self { $(TensorData::$kind(_) => Dtype::$kind),* }
+            }
+
+            fn to_bytes(&self) -> Vec<u8> {
+                match self {
+                    $(TensorData::$kind(values) =>
+                        values.iter().flat_map(|value| value.to_le_bytes()).collect()),*
+                }
+            }
+
+            fn from_bytes(dtype: Dtype, bytes: &[u8]) -> Option<TensorData> {
+                match dtype {
+                    $(Dtype::$kind => {
+                        let (numbers, _) = bytes.as_chunks();
+                        let number = |bytes: &[u8; size_of::<$number>()]| <$number>::from_le_bytes(*bytes);
+                        Some(TensorData::$kind(numbers.iter().map(number).collect()))
+                    })*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+elements!(f32 => F32, f64 => F64, u32 => U32, u64 => U64, i64 => I64);
+
+impl TensorData {
+    /// Whether there are no numbers.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl View for &NamedTensor {
+    fn dtype(&self) -> Dtype {
+        self.data.dtype()
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Owned(self.data.to_bytes())
+    }
+
+    fn data_len(&self) -> usize {
+        self.data.len() * self.dtype().bitsize() / 8
+    }
+}
+
+/// A safetensors file in memory.
+#[derive(Clone, Debug)]
+pub struct TensorFile {
+    /// Words beside the tensors; `format` = `pt` is there from the start, as PyTorch's tools ask.
+    pub metadata: BTreeMap<String, String>,
+    tensors: Vec<NamedTensor>,
+    path: PathBuf,
+}
+
+impl Default for TensorFile {
+    fn default() -> TensorFile {
+        TensorFile::new()
+    }
+}
+
+impl TensorFile {
+    /// A file without tensors.
+    pub fn new() -> TensorFile {
+        let metadata = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
+        TensorFile { metadata, tensors: Vec::new(), path: PathBuf::new() }
+    }
+
+    /// Adds a tensor. Panics when `data` does not fill `shape`.
+    pub fn push(&mut self, name: impl Into<String>, shape: &[usize], data: impl Into<TensorData>) {
+        let (name, data) = (name.into(), data.into());
+        assert_eq!(data.len(), shape.iter().product::<usize>(), "tensor {name} of shape {shape:?}");
+        self.tensors.push(NamedTensor { name, shape: shape.to_owned(), data });
+    }
+
+    /// The tensors: as they were added, or as they lie in the file.
+    pub fn tensors(&self) -> &[NamedTensor] {
+        &self.tensors
+    }
+
+    /// The numbers of the tensor `name`.
+    ///
+    /// # Errors
+    /// [`Error::TensorMissing`]; [`Error::TensorType`] when it is not of `T`;
+    /// [`Error::TensorShape`] when it is not of `shape`.
+    pub fn get<T: Element>(&self, name: &str, shape: &[usize]) -> Result<&[T]> {
+        let (path, key) = (|| self.path.clone(), name.to_owned());
+        let Some(tensor) = self.tensors.iter().find(|tensor| tensor.name == name) else {
+            return Err(Error::TensorMissing { path: path(), name: key });
+        };
+        if tensor.shape != shape {
+            let (got, expected) = (tensor.shape.clone(), shape.to_owned());
+            return Err(Error::TensorShape { path: path(), name: key, got, expected });
+        }
+        T::slice(&tensor.data).ok_or_else(|| {
+            let got = tensor.data.dtype().to_string();
+            Error::TensorType { path: path(), name: key, got, expected: T::NAME }
+        })
+    }
+
+    /// A word of the metadata.
+    ///
+    /// # Errors
+    /// [`Error::TensorMetadata`] when it is missing.
+    pub fn word(&self, key: &str) -> Result<&str> {
+        let missing = || Error::TensorMetadata { path: self.path.clone(), key: key.to_owned() };
+        self.metadata.get(key).map(String::as_str).ok_or_else(missing)
+    }
+
+    /// A word of the metadata that is a number, or whatever else can be parsed.
+    ///
+    /// # Errors
+    /// [`Error::TensorMetadata`] when it is missing or not a `T`.
+    pub fn parse<T: FromStr>(&self, key: &str) -> Result<T> {
+        let bad = |_| Error::TensorMetadata { path: self.path.clone(), key: key.to_owned() };
+        self.word(key)?.parse().map_err(bad)
+    }
+
+    /// The file's bytes; `path` is for the error's message.
+    ///
+    /// # Errors
+    /// [`Error::Safetensors`] when the header would be larger than 100 MB.
+    pub fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
+        let mut names = HashSet::new();
+        for tensor in &self.tensors {
+            let new = names.insert(&tensor.name) && tensor.name != "__metadata__";
+            assert!(new, "the name {} is taken", tensor.name);
+        }
+        let tensors = self.tensors.iter().map(|tensor| (&tensor.name, tensor));
+        let bytes = safetensors::serialize(tensors, None)
+            .map_err(|source| Error::Safetensors { path: path.to_owned(), source })?;
+        Ok(with_metadata(&bytes, &self.metadata))
+    }
+
+    /// Understands a file's bytes; `path` is for the errors' messages, now and in lookups.
+    ///
+    /// # Errors
+    /// [`Error::Safetensors`] for bytes that are not the format; [`Error::TensorType`] for a
+    /// tensor of another type than [`TensorData`] has. Never panics.
+    pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<TensorFile> {
+        let bad = |source| Error::Safetensors { path: path.to_owned(), source };
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(bad)?;
+        let views = SafeTensors::deserialize(bytes).map_err(bad)?;
+        let tensor =
+            |name: String| NamedTensor::read(path, views.tensor(&name).map_err(bad)?, name);
+        Ok(TensorFile {
+            metadata: words(&header),
+            tensors: header.offset_keys().into_iter().map(tensor).collect::<Result<_>>()?,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// As [`TensorFile::from_bytes`], and I/O.
+    pub fn read(path: &Path) -> Result<TensorFile> {
+        TensorFile::from_bytes(path, &std::fs::read(path).map_err(Error::io("read", path))?)
+    }
+}
+
+impl NamedTensor {
+    fn read(path: &Path, view: TensorView<'_>, name: String) -> Result<NamedTensor> {
+        let dtype = view.dtype();
+        let Some(data) = TensorData::from_bytes(dtype, view.data()) else {
+            let (path, got) = (path.to_owned(), dtype.to_string());
+            return Err(Error::TensorType {
+                path,
+                name,
+                got,
+                expected: "F32, F64, U32, U64 or I64",
+            });
+        };
+        Ok(NamedTensor { name, shape: view.shape().to_owned(), data })
+    }
+}
+
+fn words(header: &Metadata) -> BTreeMap<String, String> {
+    header.metadata().iter().flatten().map(|(key, word)| (key.clone(), word.clone())).collect()
+}
+
+/// Puts sorted metadata first into the header of a file that has none, as the crate would.
+fn with_metadata(bytes: &[u8], metadata: &BTreeMap<String, String>) -> Vec<u8> {
+    let mut length = [0; PREFIX];
+    length.copy_from_slice(&bytes[..PREFIX]);
+    let (header, data) = bytes[PREFIX..].split_at(u64::from_le_bytes(length) as usize);
+    let tensors = header.trim_ascii_end().strip_prefix(b"{").unwrap_or_default();
+    let comma = if tensors == b"}" { "" } else { "," };
+    let words = serde_json::json!(metadata);
+    let mut header = format!("{{\"__metadata__\":{words}{comma}").into_bytes();
+    header.extend_from_slice(tensors);
+    header.resize(header.len().next_multiple_of(PREFIX), b' ');
+    [&(header.len() as u64).to_le_bytes()[..], &header, data].concat()
+}

@@ -1,0 +1,269 @@
+//! Run folders as processes leave them: numbered, resumed, killed half-way, damaged.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use gan_cuda::Error;
+use gan_cuda::train::checkpoint::Checkpoint;
+use gan_cuda::train::journal::{Journal, Positions};
+use gan_cuda::train::records::{Record, read_records};
+use gan_cuda::train::run_dir::RunDir;
+use gan_cuda::train::tensor_file::TensorFile;
+use tempfile::TempDir;
+
+/// A folder of runs with one run in it that has its config.
+fn one_run() -> (TempDir, RunDir) {
+    let runs = tempfile::tempdir().unwrap();
+    let run = RunDir::create(runs.path(), "cgan-mnist").unwrap();
+    fs::write(run.config(), "preset = \"cgan\"\n").unwrap();
+    (runs, run)
+}
+
+fn checkpoint(seed: u32) -> Checkpoint {
+    let mut generator = TensorFile::new();
+    generator.push("0.weight", &[2, 3], vec![seed as f32, -0.0, 1e-40, f32::NAN, 5.0, 6.0]);
+    generator.push("1.num_batches_tracked", &[], vec![-7_i64]);
+    let mut discriminator = TensorFile::new();
+    discriminator.push("0.bias", &[2], vec![0.1_f64, f64::INFINITY]);
+    let mut state = TensorFile::new();
+    state.push("adam.t", &[1], vec![u64::from(seed)]);
+    state.push("order", &[0], Vec::<u32>::new());
+    state.push("labels", &[3], vec![1_u32, 2, u32::MAX]);
+    Positions { log: 12, stats: 34 }.store(&mut state);
+    Checkpoint { generator, discriminator, state }
+}
+
+fn bytes(checkpoint: &Checkpoint) -> [Vec<u8>; 3] {
+    let Checkpoint { generator, discriminator, state } = checkpoint;
+    [generator, discriminator, state].map(|file| file.to_bytes(Path::new("x")).unwrap())
+}
+
+fn record(iteration: u64) -> Record {
+    let (loss_d, loss_g, d_real, d_fake) = (0.693, f32::NAN, 0.5, 0.25);
+    let (images_per_second, seconds) = (8000.0, 1.5);
+    Record { iteration, epoch: 1, loss_d, loss_g, d_real, d_fake, images_per_second, seconds }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+#[test]
+fn run_takes_the_number_after_the_highest() {
+    let runs = tempfile::tempdir().unwrap();
+    for other in ["00007-old", "3-short", "notes", "00009", "000012-wide"] {
+        fs::create_dir(runs.path().join(other)).unwrap();
+    }
+    fs::write(runs.path().join("00042-file"), "").unwrap();
+    let run = RunDir::create(runs.path(), "cgan-mnist").unwrap();
+    assert_eq!(file_name(run.path()), "00008-cgan-mnist");
+    assert_eq!(file_name(RunDir::create(runs.path(), "b").unwrap().path()), "00009-b");
+}
+
+#[test]
+fn first_run_makes_its_parents_and_is_number_zero() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunDir::create(&folder.path().join("deep/runs"), "gan").unwrap();
+    assert_eq!(file_name(run.path()), "00000-gan");
+    assert!(run.samples().is_dir());
+}
+
+#[test]
+fn runs_made_at_once_get_different_numbers() {
+    let runs = tempfile::tempdir().unwrap();
+    let names = ["same", "same", "same", "same", "a", "b", "c", "d"];
+    let numbers: BTreeSet<String> = thread::scope(|scope| {
+        let make = |name| RunDir::create(runs.path(), name).unwrap();
+        let threads = names.map(|name| scope.spawn(move || make(name)));
+        let number = |run: RunDir| file_name(run.path())[..5].to_owned();
+        threads.into_iter().map(|thread| number(thread.join().unwrap())).collect()
+    });
+    assert_eq!(numbers.len(), 8, "{numbers:?}");
+}
+
+#[test]
+fn bad_names_are_refused() {
+    let runs = tempfile::tempdir().unwrap();
+    for name in ["", ".", "..", "a/b", "a\\b", "a\nb", "nul\0"] {
+        let error = RunDir::create(runs.path(), name).unwrap_err();
+        assert!(matches!(error, Error::RunName { .. }), "{name:?}: {error}");
+    }
+    assert_eq!(fs::read_dir(runs.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn opening_finds_the_run_and_the_checkpoint() {
+    let (runs, run) = one_run();
+    let saved = checkpoint(1).save(&run, 938).unwrap();
+    assert_eq!(file_name(&saved), "checkpoint-000938");
+    assert_eq!(RunDir::open(run.path()).unwrap(), (run.clone(), None));
+    assert_eq!(RunDir::open(&saved).unwrap(), (run.clone(), Some(938)));
+    assert_eq!(RunDir::open(&saved.join("")).unwrap(), (run.clone(), Some(938)));
+    assert_eq!(RunDir::newest(runs.path()).unwrap(), run);
+}
+
+#[test]
+fn opening_says_what_is_missing() {
+    let (runs, run) = one_run();
+    let empty = tempfile::tempdir().unwrap();
+    let message = |path: PathBuf| RunDir::open(&path).unwrap_err().to_string();
+    assert!(message(runs.path().join("00099-x")).starts_with("no such run"));
+    assert!(message(runs.path().to_owned()).contains("has no config.toml"));
+    assert!(message(run.config()).contains("is a file"));
+    for folder in [empty.path().to_owned(), empty.path().join("nowhere")] {
+        assert!(matches!(RunDir::newest(&folder), Err(Error::NoRuns { .. })));
+    }
+    assert!(matches!(run.newest_checkpoint(), Err(Error::NoCheckpoint { .. })));
+}
+
+#[test]
+fn checkpoints_are_listed_pruned_and_discarded() {
+    let (_runs, run) = one_run();
+    for iteration in [2_000_000, 938, 1876, 5] {
+        checkpoint(1).save(&run, iteration).unwrap();
+    }
+    fs::create_dir(run.path().join("checkpoint-009999.tmp")).unwrap();
+    fs::create_dir(run.path().join("checkpoint-7")).unwrap();
+    assert_eq!(run.checkpoints().unwrap(), [5, 938, 1876, 2_000_000]);
+    run.prune(3).unwrap();
+    assert_eq!(run.checkpoints().unwrap(), [938, 1876, 2_000_000]);
+    run.discard_after(938).unwrap();
+    assert_eq!(run.newest_checkpoint().unwrap(), 938);
+    run.prune(9).unwrap();
+    assert_eq!(run.checkpoints().unwrap(), [938]);
+}
+
+#[test]
+fn cleaning_removes_the_half_written_and_restores_the_replaced() {
+    let (_runs, run) = one_run();
+    let saved = checkpoint(1).save(&run, 5).unwrap();
+    fs::create_dir(run.path().join("checkpoint-000005.tmp")).unwrap();
+    fs::write(run.samples().join(".000400.png.77.tmp"), "half").unwrap();
+    fs::rename(&saved, run.path().join("checkpoint-000005.old.tmp")).unwrap();
+    assert!(run.checkpoints().unwrap().is_empty());
+    run.clean().unwrap();
+    assert_eq!(run.checkpoints().unwrap(), [5]);
+    Checkpoint::load(&saved).unwrap();
+    assert_eq!(fs::read_dir(run.samples()).unwrap().count(), 0);
+    let names = fs::read_dir(run.path()).unwrap().map(|entry| file_name(&entry.unwrap().path()));
+    assert_eq!(names.filter(|name| name.ends_with(".tmp")).count(), 0);
+}
+
+#[test]
+fn second_process_is_kept_out_of_a_run() {
+    let (_runs, run) = one_run();
+    let lock = run.lock().unwrap();
+    assert!(matches!(run.lock(), Err(Error::RunLocked { .. })));
+    drop(lock);
+    run.lock().unwrap();
+}
+
+#[test]
+fn resumed_journal_equals_uninterrupted_journal() {
+    let (_runs, run) = one_run();
+    let mut journal = Journal::create(&run).unwrap();
+    journal.line("[Epoch 1/2] [Batch 1/2] ünïcode").unwrap();
+    journal.record(record(1)).unwrap();
+    let positions = journal.sync().unwrap();
+    journal.line("lost").unwrap();
+    journal.record(record(2)).unwrap();
+    let whole = [run.log(), run.stats()].map(|path| fs::read(path).unwrap());
+    drop(journal);
+    fs::write(run.stats(), [&whole[1][..], b"{\"iterat"].concat()).unwrap();
+    let mut journal = Journal::resume(&run, positions).unwrap();
+    journal.line("lost").unwrap();
+    journal.record(record(2)).unwrap();
+    assert_eq!([run.log(), run.stats()].map(|path| fs::read(path).unwrap()), whole);
+    assert_eq!(journal.positions().log, whole[0].len() as u64);
+}
+
+#[test]
+fn cut_journal_is_an_error_and_touches_nothing() {
+    let (_runs, run) = one_run();
+    let mut journal = Journal::create(&run).unwrap();
+    journal.line("kept").unwrap();
+    let error = Journal::resume(&run, Positions { log: 0, stats: 10 }).unwrap_err();
+    assert!(error.to_string().contains("stats.jsonl has 0 bytes, but 10"), "{error}");
+    assert_eq!(fs::read_to_string(run.log()).unwrap(), "kept\n");
+    assert!(Journal::create(&run).is_err(), "an old log was overwritten");
+}
+
+#[test]
+fn records_are_read_back_without_the_half_written_one() {
+    let (_runs, run) = one_run();
+    assert_eq!(read_records(&run.stats()).unwrap(), []);
+    let mut journal = Journal::create(&run).unwrap();
+    (1..=3).for_each(|iteration| journal.record(record(iteration)).unwrap());
+    let text = fs::read_to_string(run.stats()).unwrap();
+    assert!(text.starts_with(r#"{"iteration":1,"epoch":1,"loss_d":0.693,"loss_g":null,"#));
+    for half in [1, 20] {
+        fs::write(run.stats(), &text[..text.len() - half]).unwrap();
+        let records = read_records(&run.stats()).unwrap();
+        assert_eq!(records.len(), 2);
+        assert!(records[1].iteration == 2 && records[1].loss_g.is_nan());
+    }
+    fs::write(run.stats(), format!("{text}nonsense\n")).unwrap();
+    let error = read_records(&run.stats()).unwrap_err();
+    assert!(error.to_string().starts_with("line 4 of "), "{error}");
+}
+
+#[test]
+fn checkpoint_comes_back_bit_for_bit() {
+    let (_runs, run) = one_run();
+    let path = checkpoint(3).save(&run, 938).unwrap();
+    let loaded = Checkpoint::load(&path).unwrap();
+    assert_eq!(bytes(&loaded), bytes(&checkpoint(3)));
+    let positions = Positions::load(&loaded.state).unwrap();
+    assert_eq!(positions, Positions { log: 12, stats: 34 });
+    let again = loaded.save(&run, 939).unwrap();
+    for file in ["generator.safetensors", "discriminator.safetensors", "state.safetensors"] {
+        assert_eq!(fs::read(path.join(file)).unwrap(), fs::read(again.join(file)).unwrap());
+    }
+}
+
+#[test]
+fn saving_twice_replaces_the_checkpoint() {
+    let (_runs, run) = one_run();
+    checkpoint(1).save(&run, 938).unwrap();
+    let path = checkpoint(2).save(&run, 938).unwrap();
+    let loaded = Checkpoint::load(&path).unwrap();
+    assert_eq!(loaded.state.get::<u64>("adam.t", &[1]).unwrap(), [2]);
+    assert_eq!(run.checkpoints().unwrap(), [938]);
+}
+
+#[test]
+fn any_damaged_byte_is_noticed() {
+    let (_runs, run) = one_run();
+    checkpoint(1).save(&run, 5).unwrap();
+    let path = checkpoint(2).save(&run, 6).unwrap();
+    for file in ["generator.safetensors", "discriminator.safetensors", "state.safetensors"] {
+        let whole = fs::read(path.join(file)).unwrap();
+        for at in 0..whole.len() {
+            for flip in [0x01, 0x20, 0xff] {
+                let mut damaged = whole.clone();
+                damaged[at] ^= flip;
+                fs::write(path.join(file), damaged).unwrap();
+                let error = Checkpoint::load(&path).expect_err("damage passed").to_string();
+                assert!(error.contains(file) && error.contains("checkpoint-000005"), "{error}");
+            }
+        }
+        fs::write(path.join(file), &whole[..whole.len() - 1]).unwrap();
+        Checkpoint::load(&path).expect_err("a cut file passed");
+        fs::remove_file(path.join(file)).unwrap();
+        let error = Checkpoint::load(&path).unwrap_err().to_string();
+        assert!(error.contains("is missing"), "{error}");
+        fs::write(path.join(file), whole).unwrap();
+    }
+    Checkpoint::load(&path).unwrap();
+}
+
+#[test]
+fn networks_of_two_checkpoints_do_not_mix() {
+    let (_runs, run) = one_run();
+    let [first, second] = [1, 2].map(|seed| checkpoint(seed).save(&run, seed.into()).unwrap());
+    let file = "generator.safetensors";
+    fs::copy(first.join(file), second.join(file)).unwrap();
+    assert!(matches!(Checkpoint::load(&second), Err(Error::CheckpointDamaged { .. })));
+}
