@@ -112,14 +112,12 @@ impl<D: Device> Gan<D> {
         self.learn(second, rows);
     }
 
-    /// Runs the generator on the noise of an update; shows the images to the discriminator.
+    /// Runs the generator on the noise of an update.
     pub fn generate(&mut self, update: Update, rows: usize) {
         let noise = self.draws.noise(update, rows);
         let labels = self.draws.fake_labels(update, rows);
         self.generator.load(&self.device, 0..rows, noise, labels);
         self.generator.forward(&self.device, 0..rows, &Vec::new());
-        let fakes = self.generator.last().output(0..rows);
-        self.discriminator.load(&self.device, rows..2 * rows, fakes, labels);
     }
 
     fn learn(&mut self, update: Update, rows: usize) {
@@ -142,6 +140,9 @@ impl<D: Device> Gan<D> {
         let (real, labels) = self.draws.real(rows);
         self.discriminator.load(&self.device, 0..rows, real, labels);
         let judge = if self.fakes_are_judged() { 0..rows } else { 0..2 * rows };
+        if judge.end > rows {
+            self.show_fakes(Update::Discriminator, rows);
+        }
         let masks = self.draws.masks(Update::Discriminator);
         self.discriminator.forward(&self.device, judge, masks);
         let scale = self.settings.d_loss_scale;
@@ -155,6 +156,7 @@ impl<D: Device> Gan<D> {
     /// The generator's loss and its gradients, through the discriminator.
     pub fn generator_gradients(&mut self, rows: usize) {
         let fakes = rows..2 * rows;
+        self.show_fakes(Update::Generator, rows);
         let masks = self.draws.masks(Update::Generator);
         self.discriminator.forward(&self.device, fakes.clone(), masks);
         self.score(Judged::Generator, fakes.clone(), 1.0);
@@ -163,6 +165,14 @@ impl<D: Device> Gan<D> {
         self.discriminator.backward(&self.device, fakes, masks, Gradients::Input(images));
         let gradients = Gradients::Parameters(self.draws.fake_labels(Update::Generator, rows));
         self.generator.backward(&self.device, 0..rows, &Vec::new(), gradients);
+    }
+
+    /// Puts the generator's images at the discriminator's entrance, behind the real ones. Labels
+    /// are embedded with the weights of the moment, so each update does it for itself.
+    fn show_fakes(&mut self, update: Update, rows: usize) {
+        let labels = self.draws.fake_labels(update, rows);
+        let fakes = self.generator.last().output(0..rows);
+        self.discriminator.load(&self.device, rows..2 * rows, fakes, labels);
     }
 
     /// Whether the discriminator's update finds the generator's update's outputs for the same
