@@ -177,6 +177,56 @@ pub enum Error {
         version: String,
     },
 
+    /// A set-up was named that is not in the table.
+    #[error("no preset {name:?}; there are {}", preset_names())]
+    NoSuchPreset {
+        /// What was given.
+        name: String,
+    },
+
+    /// A `config.toml` cannot be understood.
+    #[error("{path} is not a run's configuration", path = path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// The TOML reader's word.
+        source: toml::de::Error,
+    },
+
+    /// A configuration cannot be written as TOML.
+    #[error("cannot write the configuration as TOML: {problem}")]
+    ConfigText {
+        /// The TOML writer's word.
+        problem: String,
+    },
+
+    /// A data set is smaller than a batch.
+    #[error("{images} images are too few for batches of {batch_size}; ask for a smaller --batch-size")]
+    TooFewImages {
+        /// Images in the data set.
+        images: usize,
+        /// Images in a batch.
+        batch_size: usize,
+    },
+
+    /// A flag was given that the set-up or the command cannot honour.
+    #[error("{flag} {problem}")]
+    Flag {
+        /// The flag, as `--dropout`.
+        flag: &'static str,
+        /// Why not, and what to do.
+        problem: String,
+    },
+
+    /// A device was asked for that is not there.
+    #[error("no device {device}: {problem}")]
+    NoDevice {
+        /// What was asked for.
+        device: String,
+        /// Why not, and what to do.
+        problem: &'static str,
+    },
+
     /// A picture could not be encoded.
     #[error("cannot encode {path} as PNG", path = path.display())]
     Png {
@@ -194,6 +244,12 @@ pub enum Error {
         /// The plotting library's word.
         problem: String,
     },
+}
+
+/// The names of all set-ups, for messages.
+fn preset_names() -> String {
+    let names: Vec<_> = crate::gan::preset::presets().iter().map(|preset| preset.name).collect();
+    names.join(", ")
 }
 
 /// What to do about a damaged checkpoint.

@@ -10,12 +10,14 @@
 //! Operations are queued and cannot fail on the spot: a device that runs them later (a GPU)
 //! reports a failure at the next [`Memory::download`], as CUDA itself does.
 
+mod choice;
 pub mod cpu;
 pub mod ops;
 mod real;
 
 use std::ops::Range;
 
+pub use choice::DeviceChoice;
 pub use real::{Element, Real};
 
 use crate::Result;

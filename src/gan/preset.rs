@@ -3,10 +3,15 @@
 //! A row holds what a set-up is; a new one is a new row. Values that may be overridden are in
 //! its [`Settings`].
 
+use std::fmt;
+use std::num::NonZeroU32;
+use std::str::FromStr;
 use std::sync::LazyLock;
 
+use serde::{Deserialize, Serialize};
+
 use super::settings::{Fakes, Loss, Order, Settings};
-use crate::data::ImageShape;
+use crate::data::{DatasetKind, ImageShape};
 use crate::device::ops::Latent;
 use crate::nn::Init;
 
@@ -22,7 +27,7 @@ pub struct Preset {
     /// What is worth knowing about it, and what was inferred.
     pub notes: &'static [&'static str],
     /// The data set it is trained on unless another is asked for.
-    pub dataset: Option<&'static str>,
+    pub dataset: Option<DatasetKind>,
     /// What stands before the module's index in a state_dict key.
     pub key_prefix: &'static str,
     /// The generator's hidden activation.
@@ -61,13 +66,67 @@ pub enum DropoutPlace {
     BeforeActivation,
 }
 
-/// How often something is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How often something is done: in files a number of iterations or the word "epoch".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "IntervalText", into = "IntervalText")]
 pub enum Interval {
     /// Every so many iterations.
-    Iterations(u32),
+    Iterations(NonZeroU32),
     /// At the end of each epoch.
     Epoch,
+}
+
+/// An [`Interval`] as TOML has it.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+enum IntervalText {
+    Number(NonZeroU32),
+    Word(EpochWord),
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum EpochWord {
+    Epoch,
+}
+
+impl From<IntervalText> for Interval {
+    fn from(text: IntervalText) -> Self {
+        match text {
+            IntervalText::Number(every) => Interval::Iterations(every),
+            IntervalText::Word(EpochWord::Epoch) => Interval::Epoch,
+        }
+    }
+}
+
+impl From<Interval> for IntervalText {
+    fn from(interval: Interval) -> Self {
+        match interval {
+            Interval::Iterations(every) => IntervalText::Number(every),
+            Interval::Epoch => IntervalText::Word(EpochWord::Epoch),
+        }
+    }
+}
+
+impl FromStr for Interval {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.parse()) {
+            ("epoch", _) => Ok(Interval::Epoch),
+            (_, Ok(every)) => Ok(Interval::Iterations(every)),
+            _ => Err("expected a number of iterations from 1, or 'epoch'".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Interval::Iterations(every) => write!(f, "{every} iterations"),
+            Interval::Epoch => f.write_str("epoch"),
+        }
+    }
 }
 
 /// A sample grid's extents; in a conditional set-up there is a row per class instead.
@@ -90,6 +149,10 @@ pub fn find(name: &str) -> Option<&'static Preset> {
 }
 
 const DIGITS: ImageShape = ImageShape { channels: 1, height: 28, width: 28 };
+
+fn every(iterations: u32) -> Interval {
+    Interval::Iterations(NonZeroU32::new(iterations).unwrap_or(NonZeroU32::MIN))
+}
 
 /// What most rows share.
 fn common() -> Settings {
@@ -128,14 +191,14 @@ static PRESETS: LazyLock<[Preset; 5]> = LazyLock::new(|| {
                 "inferred, since the source does not show them: the form of the loss, Adam's \
                  setting and the scaling of images (from the tutorial it follows)",
             ],
-            dataset: Some("mnist"),
+            dataset: Some(DatasetKind::Mnist),
             key_prefix: "",
             g_activation: HiddenActivation::Relu,
             d_activation: HiddenActivation::LeakyRelu,
             d_dropout: None,
             drop_last: false,
             epochs: 210,
-            sample_interval: Interval::Iterations(250),
+            sample_interval: every(250),
             grid: Grid { rows: 8, columns: 8 },
             settings: Settings {
                 latent_dim: 96,
@@ -154,7 +217,7 @@ static PRESETS: LazyLock<[Preset; 5]> = LazyLock::new(|| {
             summary: "an MLP GAN whose discriminator drops 30 % of its activations",
             source: "tutorial on MNIST",
             notes: &["weights begin as N(0, 0.02), biases as PyTorch's default"],
-            dataset: Some("mnist"),
+            dataset: Some(DatasetKind::Mnist),
             key_prefix: "model.",
             g_activation: HiddenActivation::Relu,
             d_activation: HiddenActivation::Relu,
@@ -183,14 +246,14 @@ static PRESETS: LazyLock<[Preset; 5]> = LazyLock::new(|| {
                 "BatchNorm's eps is 0.8: the source writes BatchNorm1d(n, 0.8), whose second \
                  argument is eps; parity means keeping it",
             ],
-            dataset: Some("mnist"),
+            dataset: Some(DatasetKind::Mnist),
             key_prefix: "model.",
             g_activation: HiddenActivation::LeakyRelu,
             d_activation: HiddenActivation::LeakyRelu,
             d_dropout: Some(DropoutPlace::BeforeActivation),
             drop_last: false,
             epochs: 200,
-            sample_interval: Interval::Iterations(400),
+            sample_interval: every(400),
             grid: Grid { rows: 10, columns: 10 },
             settings: Settings {
                 d_hidden: vec![512, 512, 512],
@@ -221,7 +284,7 @@ static PRESETS: LazyLock<[Preset; 5]> = LazyLock::new(|| {
             d_dropout: None,
             drop_last: false,
             epochs: 50,
-            sample_interval: Interval::Iterations(500),
+            sample_interval: every(500),
             grid: Grid { rows: 5, columns: 5 },
             settings: Settings {
                 fakes: Fakes::Fresh,
@@ -243,14 +306,14 @@ static PRESETS: LazyLock<[Preset; 5]> = LazyLock::new(|| {
                  left out; --d-final-relu puts it in",
                 "BatchNorm's eps is 0.8, as the source writes it",
             ],
-            dataset: Some("mnist"),
+            dataset: Some(DatasetKind::Mnist),
             key_prefix: "model.",
             g_activation: HiddenActivation::LeakyRelu,
             d_activation: HiddenActivation::Relu,
             d_dropout: None,
             drop_last: true,
             epochs: 99,
-            sample_interval: Interval::Iterations(1000),
+            sample_interval: every(1000),
             grid: Grid { rows: 5, columns: 5 },
             settings: Settings {
                 d_hidden: vec![512, 256, 128],

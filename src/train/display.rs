@@ -1,0 +1,128 @@
+//! What a person sees while a run goes on: a progress bar in a terminal, plain lines elsewhere.
+
+use std::io::{IsTerminal, stdout};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::gan::Metrics;
+
+/// The shortest time between two plain lines, and between two readings of the losses.
+const PACE: Duration = Duration::from_secs(1);
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Errors only.
+    Quiet,
+    /// Banner, progress, where things are.
+    Normal,
+    /// Every file that is written, too.
+    Verbose,
+}
+
+/// Where a run is, for people: all numbers are of completed work, epochs count from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Completed iterations, and how many there will be.
+    pub iteration: (u32, u32),
+    /// The epoch, and how many there will be.
+    pub epoch: (u32, u32),
+    /// Completed batches of the epoch, and how many there are.
+    pub batch: (u32, u32),
+}
+
+/// `[Epoch 3/200] [Batch 12/938] [D loss: 0.2388] …`
+pub fn line(place: Place, metrics: &Metrics) -> String {
+    let ((epoch, epochs), (batch, batches)) = (place.epoch, place.batch);
+    let Metrics { loss_d, loss_g, d_real, d_fake } = metrics;
+    format!(
+        "[Epoch {epoch}/{epochs}] [Batch {batch}/{batches}] [D loss: {loss_d:.4}] \
+         [G loss: {loss_g:.4}] [D(x): {d_real:.2}] [D(G(z)): {d_fake:.2}]"
+    )
+}
+
+/// The display of one run.
+pub struct Display {
+    verbosity: Verbosity,
+    bar: Option<ProgressBar>,
+    shown: Option<Instant>,
+    rate: Rate,
+}
+
+/// Images a second, smoothed over the last readings.
+struct Rate {
+    since: Instant,
+    images: u64,
+}
+
+impl Display {
+    /// A display for a run of `total` iterations of which `completed` are done.
+    pub fn new(verbosity: Verbosity, completed: u32, total: u32) -> Self {
+        let wanted = verbosity > Verbosity::Quiet && stdout().is_terminal();
+        let bar = wanted.then(|| progress_bar(completed, total));
+        let rate = Rate { since: Instant::now(), images: 0 };
+        Self { verbosity, bar, shown: None, rate }
+    }
+
+    /// Says something on a line of its own.
+    pub fn say(&self, text: &str) {
+        match &self.bar {
+            _ if self.verbosity == Verbosity::Quiet => {}
+            Some(bar) => bar.suspend(|| println!("{text}")),
+            None => println!("{text}"),
+        }
+    }
+
+    /// Says something that only a curious person wants to hear.
+    pub fn whisper(&self, text: &str) {
+        if self.verbosity == Verbosity::Verbose {
+            self.say(text);
+        }
+    }
+
+    /// Moves on by one batch; tells whether it is time to show losses.
+    pub fn advance(&mut self, place: Place, images: usize) -> bool {
+        self.rate.images += images as u64;
+        if let Some(bar) = &self.bar {
+            bar.set_position(u64::from(place.iteration.0));
+        }
+        let due = self.shown.is_none_or(|shown| shown.elapsed() >= PACE);
+        self.verbosity > Verbosity::Quiet && due
+    }
+
+    /// Shows losses.
+    pub fn show(&mut self, place: Place, metrics: &Metrics) {
+        self.shown = Some(Instant::now());
+        let Some(bar) = &self.bar else {
+            return self.say(&line(place, metrics));
+        };
+        let rate = self.rate.images as f64 / self.rate.since.elapsed().as_secs_f64().max(1e-9);
+        self.rate = Rate { since: Instant::now(), images: 0 };
+        let Metrics { loss_d, loss_g, d_real, d_fake } = metrics;
+        bar.set_prefix(format!("epoch {}/{}", place.epoch.0, place.epoch.1));
+        bar.set_message(format!(
+            "{rate:.0} images/s  D loss {loss_d:.4}  G loss {loss_g:.4}  D(x) {d_real:.2}  \
+             D(G(z)) {d_fake:.2}"
+        ));
+    }
+
+    /// Ends the display.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish();
+        }
+    }
+}
+
+/// Two lines: how far, and how well.
+fn progress_bar(completed: u32, total: u32) -> ProgressBar {
+    let target = ProgressDrawTarget::stdout();
+    let bar = ProgressBar::with_draw_target(Some(u64::from(total)), target);
+    let template = "{prefix} {bar:20} {human_pos}/{human_len}  {elapsed} elapsed, {eta} left\n{msg}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.reset_eta();
+    bar.with_position(u64::from(completed))
+}

@@ -1,0 +1,130 @@
+//! A GAN in training as the tensors of a [`Checkpoint`], and back.
+
+use super::checkpoint::Checkpoint;
+use super::config::Config;
+use super::journal::Positions;
+use super::tensor_file::TensorFile;
+use crate::Result;
+use crate::device::{Device, Real};
+use crate::gan::Gan;
+use crate::nn::{Network, Params};
+
+const ITERATION: &str = "iteration";
+const SECONDS: &str = "seconds";
+const MOMENTS: [&str; 2] = ["first_moment", "second_moment"];
+
+/// How far a run is: what its checkpoint holds beside the networks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// Completed iterations.
+    pub iteration: u32,
+    /// Seconds of training so far.
+    pub seconds: f64,
+    /// Lengths of the run's growing files.
+    pub positions: Positions,
+}
+
+/// Copies a GAN to the host.
+///
+/// # Errors
+/// When the device fails.
+pub fn take<D: Device>(gan: &Gan<D>, config: &Config, progress: Progress) -> Result<Checkpoint> {
+    let passes = [gan.generator_passes(), 0];
+    let mut state = TensorFile::new();
+    let mut files = Vec::new();
+    let networks = [("generator", gan.generator()), ("discriminator", gan.discriminator())];
+    for ((name, network), passes) in networks.into_iter().zip(passes) {
+        files.push(state_dict(gan.device(), network, config, passes)?);
+        let moments = network.params().read_moments(gan.device())?;
+        for (moment, values) in MOMENTS.iter().zip(moments) {
+            let values = single(&values);
+            state.push(format!("{name}.{moment}"), &[values.len()], values);
+        }
+    }
+    let words = [
+        (ITERATION, progress.iteration.to_string()),
+        (SECONDS, progress.seconds.to_string()),
+        ("config", config.to_text()?),
+    ];
+    state.metadata.extend(words.map(|(key, word)| (key.to_owned(), word)));
+    progress.positions.store(&mut state);
+    let discriminator = files.pop().unwrap_or_default();
+    let generator = files.pop().unwrap_or_default();
+    Ok(Checkpoint { generator, discriminator, state })
+}
+
+/// Puts a checkpoint's tensors into a GAN of the same set-up.
+///
+/// # Errors
+/// When a tensor is missing or of another shape, or the device fails.
+pub fn restore<D: Device>(gan: &mut Gan<D>, checkpoint: &Checkpoint) -> Result<Progress> {
+    let state = &checkpoint.state;
+    let (device, generator, discriminator) = gan.networks_mut();
+    for (name, network, file) in [
+        ("generator", generator, &checkpoint.generator),
+        ("discriminator", discriminator, &checkpoint.discriminator),
+    ] {
+        read_params(device, network.params_mut(), file)?;
+        read_params(device, network.statistics_mut(), file)?;
+        let len = network.params().len();
+        let moment = |moment: &str| state.get::<f32>(&format!("{name}.{moment}"), &[len]);
+        let moments = [moment(MOMENTS[0])?, moment(MOMENTS[1])?].map(widened);
+        network.params_mut().write_moments(device, [&moments[0], &moments[1]])?;
+    }
+    let progress = Progress {
+        iteration: state.parse(ITERATION)?,
+        seconds: state.parse(SECONDS)?,
+        positions: Positions::load(state)?,
+    };
+    gan.set_completed(progress.iteration)?;
+    Ok(progress)
+}
+
+/// What PyTorch's `state_dict` of the network would hold; `passes` through BatchNorm in training.
+fn state_dict<D: Device>(
+    device: &D,
+    network: &Network<D>,
+    config: &Config,
+    passes: u64,
+) -> Result<TensorFile> {
+    let mut file = TensorFile::new();
+    for params in [network.params(), network.statistics()] {
+        for param in params.list() {
+            let values = single(&params.read(device, param)?);
+            file.push(param.name.clone(), &param.shape, values);
+        }
+    }
+    for block in network.spec().blocks.iter().filter(|block| block.batch_norm.is_some()) {
+        let key = format!("{}.num_batches_tracked", block.batch_norm_key);
+        file.push(key, &[], vec![passes as i64]);
+    }
+    let gan = &config.gan;
+    let image = [gan.image.channels, gan.image.height, gan.image.width];
+    let words = [
+        ("preset", config.preset.clone()),
+        ("latent_dim", gan.latent_dim.to_string()),
+        ("g_hidden", format!("{:?}", gan.g_hidden)),
+        ("d_hidden", format!("{:?}", gan.d_hidden)),
+        ("image_shape", format!("{image:?}")),
+        ("classes", gan.classes.unwrap_or(0).to_string()),
+    ];
+    file.metadata.extend(words.map(|(key, word)| (key.to_owned(), word)));
+    Ok(file)
+}
+
+fn read_params<D: Device>(device: &D, params: &mut Params<D>, file: &TensorFile) -> Result<()> {
+    for i in 0..params.list().len() {
+        let param = &params.list()[i];
+        let values = widened(file.get::<f32>(&param.name, &param.shape)?);
+        params.write(device, i, &values)?;
+    }
+    Ok(())
+}
+
+fn single<T: Real>(values: &[T]) -> Vec<f32> {
+    values.iter().map(|x| x.to_f64() as f32).collect()
+}
+
+fn widened<T: Real>(values: &[f32]) -> Vec<T> {
+    values.iter().map(|&x| T::from_f64(f64::from(x))).collect()
+}
