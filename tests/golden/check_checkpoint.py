@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""Loads a checkpoint's networks into PyTorch, unmodified and strictly.
+
+    python check_checkpoint.py runs/00003-cgan-mnist/checkpoint-000938 --grid grid.png
+
+The networks are built as the sources define them, from the preset and the sizes
+in the files' metadata, so this shows that `load_state_dict(load_file(path))`
+works as it is. `--grid` draws samples in evaluation mode: a row per class, or 5x5.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+import presets
+from presets import PRESETS, Preset, draw_noise
+
+GRID_COLUMNS = 10  # per class
+GRID_SIDE = 5  # without classes
+PADDING = 2
+SIZES = ("latent_dim", "g_hidden", "d_hidden", "image_shape", "classes")
+
+
+def read_metadata(path: Path) -> Mapping[str, str]:
+    """The metadata of one safetensors file."""
+    with safe_open(path, framework="pt") as file:
+        return file.metadata() or {}
+
+
+def preset_from(metadata: Mapping[str, str]) -> Preset:
+    """The preset with the sizes that the metadata give; the rest does not decide keys."""
+    if metadata.get("format") != "pt":
+        raise ValueError(f"metadata: format is {metadata.get('format')!r}, not 'pt'")
+    given = {key: json.loads(metadata[key]) for key in SIZES if key in metadata}
+    sizes = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+    return replace(PRESETS[metadata["preset"]], **sizes)
+
+
+def load_checkpoint(folder: Path) -> tuple[Preset, nn.Module, nn.Module]:
+    """The preset, G and D of a checkpoint folder; raises where anything does not fit."""
+    generator_path = folder / "generator.safetensors"
+    discriminator_path = folder / "discriminator.safetensors"
+    metadata = {**read_metadata(discriminator_path), **read_metadata(generator_path)}
+    preset = preset_from(metadata)
+    generator = presets.build_generator(preset)
+    discriminator = presets.build_discriminator(preset)
+    generator.load_state_dict(load_file(generator_path))
+    discriminator.load_state_dict(load_file(discriminator_path))
+    return preset, generator, discriminator
+
+
+def grid_labels(preset: Preset) -> Tensor | None:
+    """A row of every class, or none."""
+    if not preset.classes:
+        return None
+    return torch.arange(preset.classes).repeat_interleave(GRID_COLUMNS)
+
+
+@torch.no_grad()
+def sample(preset: Preset, generator: nn.Module, labels: Tensor | None, count: int) -> Tensor:
+    """Images (count, channels, height, width) in [-1, 1], in evaluation mode."""
+    generator.eval()
+    images = presets.call(generator, draw_noise(preset, count), labels)
+    return images.view(count, *preset.image_shape)
+
+
+def tile(images: Tensor, columns: int) -> Tensor:
+    """One picture (channels, height, width) of all images, padded like torchvision's."""
+    count, channels, height, width = images.shape
+    rows = count // columns
+    cell_height, cell_width = height + PADDING, width + PADDING
+    picture = torch.full(
+        (channels, rows * cell_height + PADDING, columns * cell_width + PADDING), -1.0
+    )
+    for index, image in enumerate(images):
+        top = (index // columns) * cell_height + PADDING
+        left = (index % columns) * cell_width + PADDING
+        picture[:, top : top + height, left : left + width] = image
+    return picture
+
+
+def write_png(picture: Tensor, path: Path) -> None:
+    """Writes a picture in [-1, 1] with 1 or 3 channels."""
+    from PIL import Image
+
+    bytes_ = ((picture + 1) * 127.5).round().clamp(0, 255).byte()
+    pixels = bytes_[0] if len(bytes_) == 1 else bytes_.permute(1, 2, 0)
+    Image.fromarray(pixels.contiguous().numpy()).save(path)
+
+
+def write_grid(preset: Preset, generator: nn.Module, path: Path, seed: int) -> None:
+    """Draws the sample grid of a generator."""
+    torch.manual_seed(seed)
+    labels = grid_labels(preset)
+    columns = GRID_SIDE if labels is None else GRID_COLUMNS
+    count = GRID_SIDE**2 if labels is None else len(labels)
+    write_png(tile(sample(preset, generator, labels, count), columns), path)
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("checkpoint", type=Path, help="a checkpoint's folder")
+    parser.add_argument("--grid", type=Path, metavar="PNG", help="draw samples into this file")
+    parser.add_argument("--seed", type=int, default=0, help="of the samples' noise")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Prints OK, or what does not fit."""
+    arguments = parse_arguments()
+    try:
+        preset, generator, discriminator = load_checkpoint(arguments.checkpoint)
+    except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
+        print(f"check_checkpoint.py: {arguments.checkpoint}: {error!r}", file=sys.stderr)
+        return 1
+    tensors = len(generator.state_dict()) + len(discriminator.state_dict())
+    print(f"OK {arguments.checkpoint}: {preset.name}, {tensors} tensors")
+    if arguments.grid is not None:
+        write_grid(preset, generator, arguments.grid, arguments.seed)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

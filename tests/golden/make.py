@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""Makes recorded training runs with PyTorch on the CPU, and checks existing ones.
+
+    python make.py --preset cgan --masks --out cgan_masks_f32.safetensors
+    python make.py --check *.safetensors
+    python make.py --check *.safetensors --replay-dtype f64
+
+Without further flags a run has the preset's settings with a sixteenth of its
+widths, images of 12x12, batches of 4, 3 steps, and no dropout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+import recorded_run
+from presets import PRESETS, Preset
+from recorded_run import DTYPES, Run
+from tolerances import compare
+
+
+def int_list(text: str) -> tuple[int, ...]:
+    """'8,16' -> (8, 16)."""
+    return tuple(int(part) for part in text.split(","))
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Flags; those of a preset's settings are None unless given."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    mode = parser.add_mutually_exclusive_group(required=True)
+    mode.add_argument("--out", type=Path, help="the file to make")
+    mode.add_argument("--check", type=Path, nargs="+", metavar="FILE", help="files to replay")
+    parser.add_argument("--replay-dtype", choices=DTYPES, help="check in this precision")
+    parser.add_argument("--preset", choices=PRESETS, help="required with --out")
+    parser.add_argument("--dtype", choices=DTYPES, default="f32")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--slim", action="store_true", help="norms and heads for large tensors")
+    parser.add_argument("--masks", action="store_true", help="dropout on, masks recorded")
+    parser.add_argument("--dropout", type=float, metavar="P", help="as --masks, with this p")
+    add_overrides(parser)
+    return parser.parse_args()
+
+
+def add_overrides(parser: argparse.ArgumentParser) -> None:
+    """Flags that override a value of the preset."""
+    group = parser.add_argument_group("overrides of the preset")
+    group.add_argument("--batch", type=int)
+    group.add_argument("--latent-dim", type=int)
+    group.add_argument("--g-hidden", type=int_list, metavar="N,N,...")
+    group.add_argument("--d-hidden", type=int_list, metavar="N,N,...")
+    group.add_argument("--image-shape", type=int_list, metavar="C,H,W")
+    group.add_argument("--classes", type=int)
+    group.add_argument("--order", choices=("d-first", "g-first"))
+    group.add_argument("--fakes", choices=("same", "fresh"))
+    group.add_argument("--loss", choices=("bce-logits", "bce", "mse"))
+    group.add_argument("--d-loss-scale", type=float)
+    group.add_argument("--lr", type=float)
+    group.add_argument("--b1", type=float)
+    group.add_argument("--b2", type=float)
+    group.add_argument("--adam-eps", type=float)
+    group.add_argument("--bn-eps", type=float)
+    group.add_argument("--bn-momentum", type=float)
+    group.add_argument("--final-relu", action="store_true", default=None)
+
+
+def small(preset: Preset) -> Preset:
+    """The preset at a size that suits a test."""
+    return replace(
+        preset,
+        batch=4,
+        g_hidden=tuple(width // 16 for width in preset.g_hidden),
+        d_hidden=tuple(width // 16 for width in preset.d_hidden),
+        image_shape=(preset.image_shape[0], 12, 12),
+    )
+
+
+def with_overrides(preset: Preset, arguments: argparse.Namespace) -> Preset:
+    """The preset as the flags want it."""
+    names = (
+        "batch latent_dim g_hidden d_hidden image_shape classes order fakes loss "
+        "d_loss_scale lr adam_eps bn_eps bn_momentum final_relu"
+    ).split()
+    given = {name: getattr(arguments, name) for name in names}
+    changes = {name: value for name, value in given.items() if value is not None}
+    b1, b2 = preset.betas
+    changes["betas"] = (
+        b1 if arguments.b1 is None else arguments.b1,
+        b2 if arguments.b2 is None else arguments.b2,
+    )
+    changes["dropout"] = preset.dropout if arguments.masks else 0.0
+    if arguments.dropout is not None:
+        changes["dropout"] = arguments.dropout
+    return replace(preset, **changes)
+
+
+def reject(preset: Preset) -> str | None:
+    """Why a run of this preset cannot be made, if so."""
+    if preset.dropout and preset.dropout_at == "none":
+        return f"{preset.name} has no dropout"
+    if len(preset.image_shape) != 3:
+        return "an image shape is C,H,W"
+    if bool(preset.classes) != bool(PRESETS[preset.name].classes):
+        return f"{preset.name} {'needs' if not preset.classes else 'takes no'} classes"
+    if preset.batch_norm and len(preset.g_hidden) > 1 and preset.batch == 1:
+        return "a BatchNorm cannot train on a batch of one"
+    return None
+
+
+def make(arguments: argparse.Namespace) -> int:
+    """Draws a run, replays it and writes the file."""
+    if arguments.preset is None:
+        sys.exit("make.py: --out needs --preset")
+    preset = with_overrides(small(PRESETS[arguments.preset]), arguments)
+    if reason := reject(preset):
+        sys.exit(f"make.py: {reason}")
+    run = Run(preset, arguments.dtype, arguments.steps, arguments.slim)
+    tensors = recorded_run.draw(run, arguments.seed)
+    results = recorded_run.replay(run, tensors, DTYPES[run.dtype])
+    recorded_run.save(arguments.out, run, tensors | results)
+    return 0
+
+
+def check(path: Path, replay_dtype: str | None) -> bool:
+    """Replays one file and prints the largest error as a share of its tolerance."""
+    run, tensors = recorded_run.load(path)
+    results = recorded_run.replay(run, tensors, DTYPES[replay_dtype or run.dtype])
+    shares = compare(run, results, tensors)
+    key = max(shares, key=shares.__getitem__)
+    good = shares[key] <= 1
+    verdict = "ok  " if good else "FAIL"
+    print(f"{verdict} {path.name}: {len(shares)} tensors, worst {shares[key]:.3g} at {key}")
+    return good
+
+
+def main() -> int:
+    """Runs the command line; 0 where all is well."""
+    arguments = parse_arguments()
+    torch.set_num_threads(1)
+    if arguments.out is not None:
+        return make(arguments)
+    results = [check(path, arguments.replay_dtype) for path in arguments.check]
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

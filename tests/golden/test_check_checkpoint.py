@@ -1,0 +1,69 @@
+"""Tests of the checkpoint check: `python -m unittest` in this folder (needs torch)."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import unittest
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+import presets
+from check_checkpoint import grid_labels, load_checkpoint, sample, tile
+from presets import PRESETS, Preset
+
+SMALL = {"g_hidden": (9, 8), "d_hidden": (7, 6), "image_shape": (1, 5, 4)}
+
+
+def write_checkpoint(folder: Path, preset: Preset, **metadata: str) -> None:
+    """A checkpoint of freshly initialised networks."""
+    common = {
+        "format": "pt",
+        "preset": preset.name,
+        "latent_dim": json.dumps(preset.latent_dim),
+        "g_hidden": json.dumps(preset.g_hidden),
+        "d_hidden": json.dumps(preset.d_hidden),
+        "image_shape": json.dumps(preset.image_shape),
+        "classes": json.dumps(preset.classes),
+    } | metadata
+    generator, discriminator = presets.build_generator(preset), presets.build_discriminator(preset)
+    save_file(generator.state_dict(), folder / "generator.safetensors", common)
+    save_file(discriminator.state_dict(), folder / "discriminator.safetensors", common)
+
+
+class CheckCheckpoint(unittest.TestCase):
+    def setUp(self) -> None:
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = Path(scratch.name)
+
+    def test_every_preset_loads_at_the_sizes_of_its_metadata(self) -> None:
+        for row in PRESETS.values():
+            preset = replace(row, **SMALL)
+            write_checkpoint(self.folder, preset)
+            with self.subTest(preset=row.name):
+                loaded, generator, _ = load_checkpoint(self.folder)
+                self.assertEqual(loaded, preset)
+                labels = grid_labels(preset)
+                count = 25 if labels is None else len(labels)
+                images = sample(preset, generator, labels, count)
+                self.assertEqual(tuple(images.shape), (count, 1, 5, 4))
+
+    def test_wrong_width_and_wrong_format_are_refused(self) -> None:
+        preset = replace(PRESETS["mlp"], **SMALL)
+        write_checkpoint(self.folder, preset, g_hidden="[9, 7]")
+        self.assertRaises(RuntimeError, load_checkpoint, self.folder)
+        write_checkpoint(self.folder, preset, format="np")
+        self.assertRaises(ValueError, load_checkpoint, self.folder)
+
+    def test_grid_places_images_row_by_row(self) -> None:
+        picture = tile(torch.arange(6.0).view(6, 1, 1, 1), columns=3)
+        self.assertEqual(tuple(picture.shape), (1, 8, 11))
+        self.assertEqual(picture[0, 2::3, 2::3].tolist(), [[0, 1, 2], [3, 4, 5]])
+
+
+if __name__ == "__main__":
+    unittest.main()
