@@ -1,2 +1,29 @@
-//! The command line program.
-fn main() {}
+//! The command line program; the engine is in the library.
+
+mod cli;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Exit codes: 0 done, 1 failed, 2 wrong usage.
+fn main() -> ExitCode {
+    match cli::Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", chain(&error));
+            let usage = matches!(
+                error,
+                gan_cuda::Error::Flag { .. } | gan_cuda::Error::NoSuchPreset { .. }
+            );
+            ExitCode::from(if usage { 2 } else { 1 })
+        }
+    }
+}
+
+/// An error and its causes, on one line.
+fn chain(error: &dyn Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

@@ -46,6 +46,12 @@ impl Schedule {
         self.batch_size.min(self.images - start)
     }
 
+    /// Images of an epoch's order that make no batch, if there are any.
+    pub fn dropped(self) -> Option<usize> {
+        let used = self.iterations() * self.batch_size;
+        (used < self.images).then(|| self.images - used)
+    }
+
     /// Completed epochs after `completed` iterations.
     pub fn epoch(self, completed: u32) -> u32 {
         completed / self.iterations() as u32

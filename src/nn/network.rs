@@ -23,6 +23,18 @@ pub struct NetworkSpec {
     pub blocks: Vec<BlockSpec>,
 }
 
+impl NetworkSpec {
+    /// Numbers that the network learns.
+    pub fn parameters(&self) -> usize {
+        let table = self.label.map_or(0, |label| label.classes * label.classes);
+        let block = |block: &BlockSpec| {
+            let norm = if block.batch_norm.is_some() { 2 * block.outputs } else { 0 };
+            (block.inputs + 1) * block.outputs + norm
+        };
+        table + self.blocks.iter().map(block).sum::<usize>()
+    }
+}
+
 /// A label embedding: as many numbers a class as there are classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Embedded {

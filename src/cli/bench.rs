@@ -1,0 +1,142 @@
+//! `gan-cuda bench`.
+
+use std::time::Instant;
+
+use gan_cuda::data::{Dataset, DatasetKind};
+use gan_cuda::device::{Device, DeviceChoice, Memory};
+use gan_cuda::gan::Gan;
+use gan_cuda::gan::draws::Resident;
+use gan_cuda::gan::preset::{self, Preset};
+use gan_cuda::gan::settings::Settings;
+use gan_cuda::train::trainer::schedule;
+use gan_cuda::{Error, Result};
+use serde::Serialize;
+
+use super::ranges::extent;
+use super::{default_threads, open_device};
+
+/// Made-up images, where the set-up's own are not at hand.
+const SYNTHETIC_IMAGES: usize = 512;
+
+/// Flags of `bench`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Set-up to measure
+    #[arg(long, value_name = "NAME", default_value = "cgan")]
+    preset: String,
+    /// Iterations to measure
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    iterations: u32,
+    /// Iterations before, not measured
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    warmup: u32,
+    /// Images in a batch [default: the preset's]
+    #[arg(long, value_name = "N", value_parser = extent)]
+    batch_size: Option<usize>,
+    /// Where to compute: auto, cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
+    device: DeviceChoice,
+    /// CPU threads [default: all physical cores]
+    #[arg(long, value_name = "N", value_parser = extent)]
+    threads: Option<usize>,
+    /// Print one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was measured.
+#[derive(Serialize)]
+struct Report {
+    preset: String,
+    batch: usize,
+    median_ms: f64,
+    p10_ms: f64,
+    p90_ms: f64,
+    images_per_second: f64,
+    iterations: u32,
+    device: String,
+}
+
+/// Measures, prints.
+pub fn run(args: &Args) -> Result<()> {
+    let missing = || Error::NoSuchPreset { name: args.preset.clone() };
+    let preset = preset::find(&args.preset).ok_or_else(missing)?;
+    let mut settings = preset.settings.clone();
+    settings.batch_size = args.batch_size.unwrap_or(settings.batch_size);
+    let device = open_device(args.device, args.threads.unwrap_or_else(default_threads))?;
+    let place = device.describe();
+    let times = measure(args, preset, &settings, device)?;
+    print(args, &report(args, &settings, place, times));
+    Ok(())
+}
+
+/// The time of each iteration in milliseconds, ascending.
+fn measure(
+    args: &Args,
+    preset: &'static Preset,
+    settings: &Settings,
+    device: impl Device,
+) -> Result<Vec<f64>> {
+    let data = images(preset, settings)?;
+    let schedule = schedule(preset, settings, &data)?;
+    let mut gan = Gan::new(device, preset, settings.clone(), 0)?;
+    let mut images = Resident::new(gan.device(), &data.images, &data.labels, schedule)?;
+    images.shuffle(gan.device(), 0, 0)?;
+    let mut times = Vec::new();
+    while times.len() < (args.warmup + args.iterations) as usize {
+        let begun = Instant::now();
+        gan.iterate(&images, settings.batch_size.min(schedule.images));
+        // Reading a loss waits for the device.
+        gan.metrics(gan.completed())?;
+        times.push(begun.elapsed().as_secs_f64() * 1e3);
+        if schedule.rows(gan.completed()) < settings.batch_size {
+            // Whole batches only: back to the epoch's beginning.
+            gan.set_completed(0)?;
+        }
+    }
+    let mut times = times.split_off(args.warmup as usize);
+    times.sort_by(f64::total_cmp);
+    Ok(times)
+}
+
+fn images(preset: &Preset, settings: &Settings) -> Result<Dataset> {
+    match preset.dataset {
+        Some(DatasetKind::Mnist) => {
+            let image = settings.image;
+            DatasetKind::Mnist.load(None)?.with_shape(image.height, image.channels)
+        }
+        _ => Ok(Dataset::synthetic(settings.image, SYNTHETIC_IMAGES.max(settings.batch_size), 0)),
+    }
+}
+
+fn report(args: &Args, settings: &Settings, device: String, times: Vec<f64>) -> Report {
+    let quantile = |q: f64| times[((times.len() - 1) as f64 * q).round() as usize];
+    let median = quantile(0.5);
+    Report {
+        preset: args.preset.clone(),
+        batch: settings.batch_size,
+        median_ms: median,
+        p10_ms: quantile(0.1),
+        p90_ms: quantile(0.9),
+        images_per_second: settings.batch_size as f64 / median * 1e3,
+        iterations: args.iterations,
+        device,
+    }
+}
+
+fn print(args: &Args, report: &Report) {
+    if args.json {
+        println!("{}", serde_json::to_string(report).unwrap_or_default());
+        return;
+    }
+    println!(
+        "{} on {}, batch {}: {:.3} ms an iteration (10 % below {:.3}, 10 % above {:.3}), {:.0} images/s",
+        report.preset,
+        report.device,
+        report.batch,
+        report.median_ms,
+        report.p10_ms,
+        report.p90_ms,
+        report.images_per_second
+    );
+}

@@ -1,0 +1,83 @@
+//! `gan-cuda presets`.
+
+use gan_cuda::gan::architecture::{self, Architecture};
+use gan_cuda::gan::preset::{self, Preset};
+use gan_cuda::gan::settings::{Fakes, Loss, Order};
+use gan_cuda::{Error, Result};
+
+/// Flags of `presets`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Set-up to show in full
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+}
+
+/// Prints the table, or one row in full.
+pub fn run(args: &Args) -> Result<()> {
+    match &args.name {
+        None => list(),
+        Some(name) => {
+            let preset = preset::find(name);
+            show(preset.ok_or_else(|| Error::NoSuchPreset { name: name.clone() })?);
+        }
+    }
+    Ok(())
+}
+
+fn list() {
+    for preset in preset::presets() {
+        println!("{:14} {}", preset.name, preset.summary);
+    }
+    println!("\n`gan-cuda presets NAME` shows layers, losses and source.");
+}
+
+fn show(preset: &Preset) {
+    let settings = &preset.settings;
+    println!("{}: {}", preset.name, preset.summary);
+    println!("source: {}\n", preset.source);
+    network("generator", &architecture::generator(preset, settings));
+    network("discriminator", &architecture::discriminator(preset, settings));
+    let loss = match settings.loss {
+        Loss::BceLogits => "binary cross-entropy on logits",
+        Loss::Bce => "binary cross-entropy (the sigmoid is part of it: stable)",
+        Loss::Mse => "squared error",
+    };
+    let fakes = match (settings.fakes, settings.order) {
+        (Fakes::Same, _) => "both updates use the same generated images",
+        (Fakes::Fresh, _) => "the second update draws new noise",
+    };
+    let order = match settings.order {
+        Order::DFirst => "discriminator, then generator",
+        Order::GFirst => "generator, then discriminator",
+    };
+    println!("loss       {loss}; the discriminator's is {}·(real + fake)", settings.d_loss_scale);
+    println!("updates    {order}; {fakes}");
+    println!("noise      {} numbers, {}", settings.latent_dim, settings.latent);
+    println!("Adam       lr {}, betas ({}, {})", settings.lr, settings.b1, settings.b2);
+    println!(
+        "batch      {}; an epoch's short last batch is {}",
+        settings.batch_size,
+        if preset.drop_last { "dropped" } else { "kept" }
+    );
+    println!("init       {}", settings.init);
+    println!("length     {} epochs, samples every {}", preset.epochs, preset.sample_interval);
+    let data = preset.dataset.map_or("none: give --dataset".to_owned(), |d| d.to_string());
+    println!("data       {data}, {}", settings.image);
+    for note in preset.notes {
+        println!("note       {note}");
+    }
+}
+
+fn network(name: &str, architecture: &Architecture) {
+    let spec = &architecture.network;
+    println!("{name}, {} parameters", spec.parameters());
+    if let Some(label) = spec.label {
+        let place = if label.first { "before" } else { "behind" };
+        println!("  Embedding({0}, {0}), {place} the input", label.classes);
+    }
+    for (i, module) in architecture.modules.iter().enumerate() {
+        println!("  {i:2}  {module}");
+    }
+    println!();
+}
