@@ -7,12 +7,14 @@
 //! | to | go to |
 //! |---|---|
 //! | load a data set by its name | [`DatasetKind::load`] |
+//! | resize it, repeat grey as red, green, blue | [`Dataset::with_shape`] |
 //! | read an IDX file | [`idx`] |
 
 mod embedded;
 pub mod idx;
 mod kind;
 mod locate;
+mod resize;
 mod words;
 
 use std::fmt;
