@@ -8,6 +8,7 @@
 //! |---|---|
 //! | load a data set by its name | [`DatasetKind::load`] |
 //! | resize it, repeat grey as red, green, blue | [`Dataset::with_shape`] |
+//! | make one up | [`Dataset::synthetic`] |
 //! | read an IDX file | [`idx`] |
 
 mod embedded;
@@ -15,6 +16,7 @@ pub mod idx;
 mod kind;
 mod locate;
 mod resize;
+mod synthetic;
 mod words;
 
 use std::fmt;
