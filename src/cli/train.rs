@@ -226,7 +226,10 @@ fn finish(
     if verbosity > Verbosity::Quiet {
         let (done, run) = (trainer.gan().completed(), trainer.run());
         match begun < done {
-            true => println!("done: {done} iterations; samples, losses and checkpoints are in {}", run.path().display()),
+            true => println!(
+                "done: {done} iterations; samples, losses and checkpoints are in {}",
+                run.path().display()
+            ),
             false => println!(
                 "nothing to do: the run has its {done} iterations; give more with --epochs or --iterations"
             ),
@@ -243,7 +246,12 @@ fn banner(
 ) {
     let (gan, schedule) = (trainer.gan(), trainer.schedule());
     let [g, d] = [gan.generator(), gan.discriminator()].map(|network| network.params().len());
-    println!("gan-cuda {}, preset {}, seed {}", env!("CARGO_PKG_VERSION"), config.preset, config.seed);
+    println!(
+        "gan-cuda {}, preset {}, seed {}",
+        env!("CARGO_PKG_VERSION"),
+        config.preset,
+        config.seed
+    );
     println!("device    {place}");
     println!("data      {}", data.summary());
     if let Some(hint) = &data.hint {
@@ -257,7 +265,9 @@ fn banner(
         schedule.batch_size
     );
     if let Some(dropped) = schedule.dropped() {
-        println!("          the last {dropped} images of an epoch's order make no whole batch and are left out");
+        println!(
+            "          the last {dropped} images of an epoch's order make no whole batch and are left out"
+        );
     }
     let begun = gan.completed();
     match begun {
@@ -381,7 +391,10 @@ impl Args {
         }
         let (values, gan) = (&self.values, &config.gan);
         [
-            ("--data-dir", other(self.data.data_dir.as_ref(), &config.data_dir.clone().unwrap_or_default())),
+            (
+                "--data-dir",
+                other(self.data.data_dir.as_ref(), &config.data_dir.clone().unwrap_or_default()),
+            ),
             ("--image-size", other(self.data.image_size.as_ref(), &gan.image.height)),
             ("--channels", other(self.data.channels.as_ref(), &gan.image.channels)),
             ("--batch-size", other(values.batch_size.as_ref(), &gan.batch_size)),
@@ -396,10 +409,16 @@ impl Args {
             ("--d-loss-scale", other(values.d_loss_scale.as_ref(), &gan.d_loss_scale)),
             ("--order", other(values.order.as_ref(), &gan.order)),
             ("--fakes", other(values.fakes.as_ref(), &gan.fakes)),
-            ("--leaky-slope", values.leaky_slope.is_some() && values.leaky_slope != gan.leaky_slope),
+            (
+                "--leaky-slope",
+                values.leaky_slope.is_some() && values.leaky_slope != gan.leaky_slope,
+            ),
             ("--dropout", values.dropout.is_some() && values.dropout != gan.dropout),
             ("--bn-eps", values.bn_eps.is_some() && values.bn_eps != gan.bn_eps),
-            ("--bn-momentum", values.bn_momentum.is_some() && values.bn_momentum != gan.bn_momentum),
+            (
+                "--bn-momentum",
+                values.bn_momentum.is_some() && values.bn_momentum != gan.bn_momentum,
+            ),
             ("--init", other(values.init.as_ref(), &gan.init)),
             ("--d-final-relu", values.d_final_relu && !gan.d_final_relu),
         ]

@@ -1,4 +1,29 @@
 //! Images to learn from: a data set is resident `u8` pixels and, where it has them, labels.
+//!
+//! Owns where images come from and how they are brought into the shape a network takes. It ends at
+//! bytes in memory: scaling to [-1, 1], the order of images and their way to the device belong to
+//! the rooms above.
+//!
+//! | to | go to |
+//! |---|---|
+//! | load a data set by its name | [`DatasetKind::load`] |
+//! | resize it, repeat grey as red, green, blue | [`Dataset::with_shape`] |
+//! | make one up | [`Dataset::synthetic`] |
+//! | read an IDX file | [`idx`] |
+
+mod embedded;
+pub mod idx;
+mod kind;
+mod locate;
+mod resize;
+mod synthetic;
+mod words;
+
+use std::fmt;
+use std::path::PathBuf;
+
+pub use kind::DatasetKind;
+pub use locate::Places;
 
 /// The shape of one image; pixels are stored plane by plane (channel, row, column).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -16,5 +41,91 @@ impl ImageShape {
     /// Numbers in one image: channels · height · width.
     pub fn pixels(self) -> usize {
         self.channels * self.height * self.width
+    }
+}
+
+/// `28×28 grey`, `128×128 rgb`: rows × columns, as all messages have it.
+impl fmt::Display for ImageShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ImageShape { channels, height, width } = *self;
+        match channels {
+            1 => write!(f, "{height}×{width} grey"),
+            3 => write!(f, "{height}×{width} rgb"),
+            _ => write!(f, "{height}×{width} with {channels} channels"),
+        }
+    }
+}
+
+/// Where a data set's images were found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// In the program itself.
+    Embedded,
+    /// In this folder.
+    Folder(PathBuf),
+    /// Nowhere: made up from this seed.
+    Synthetic {
+        /// What the random numbers were started from.
+        seed: u64,
+    },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Embedded => f.write_str("embedded in this program"),
+            Origin::Folder(folder) => write!(f, "from {}", folder.display()),
+            Origin::Synthetic { seed } => write!(f, "made up from seed {seed}"),
+        }
+    }
+}
+
+/// A data set in memory.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// Its name, for run folders and messages: "mnist", "fashion-mnist", "synthetic".
+    pub name: String,
+    /// (count, channels, height, width), 0 to 255.
+    pub images: Vec<u8>,
+    /// (count), each in 0..classes.
+    pub labels: Vec<u32>,
+    /// Number of classes.
+    pub classes: usize,
+    /// The shape of each image.
+    pub shape: ImageShape,
+    /// Where the images were found.
+    pub origin: Origin,
+    /// If this is only a part of the data set: what to do to have all of it.
+    pub hint: Option<String>,
+}
+
+impl Dataset {
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.images.len() / self.shape.pixels()
+    }
+
+    /// Whether there are no images; a loaded data set has at least one.
+    pub fn is_empty(&self) -> bool {
+        self.images.is_empty()
+    }
+
+    /// The pixels of one image: (channels, height, width).
+    pub fn image(&self, index: usize) -> &[u8] {
+        let pixels = self.shape.pixels();
+        &self.images[index * pixels..][..pixels]
+    }
+
+    /// What this is and where it was found, in one line for the start of a run; [`hint`](Self::hint)
+    /// is the line to follow it.
+    pub fn summary(&self) -> String {
+        format!(
+            "{name}: {count} images of {shape}, {classes} classes, {origin}",
+            name = self.name,
+            count = words::grouped(self.len() as u64),
+            shape = self.shape,
+            classes = self.classes,
+            origin = self.origin,
+        )
     }
 }

@@ -119,7 +119,8 @@ impl Display {
 fn progress_bar(completed: u32, total: u32) -> ProgressBar {
     let target = ProgressDrawTarget::stdout();
     let bar = ProgressBar::with_draw_target(Some(u64::from(total)), target);
-    let template = "{prefix} {bar:20} {human_pos}/{human_len}  {elapsed} elapsed, {eta} left\n{msg}";
+    let template =
+        "{prefix} {bar:20} {human_pos}/{human_len}  {elapsed} elapsed, {eta} left\n{msg}";
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }

@@ -29,7 +29,6 @@ const GRID_PER_CLASS: usize = 10;
 /// A run: networks, data and a folder.
 pub struct Trainer<D: Device> {
     config: Config,
-    preset: &'static Preset,
     gan: Gan<D>,
     images: Resident<D>,
     run: RunDir,
@@ -96,7 +95,6 @@ impl<D: Device> Trainer<D> {
         seconds: f64,
     ) -> Result<Self> {
         Ok(Self {
-            preset: gan.preset(),
             fixed: FixedSamples::new(&gan, config.seed)?,
             config,
             gan,

@@ -1,0 +1,28 @@
+//! The first 10,000 digits of MNIST's training set, carried inside the program so that it trains
+//! without a download. Owns the bytes only; data/mnist/README.md names their origin and licence.
+
+use std::path::Path;
+
+use super::idx::{self, IdxProblem, Images};
+use crate::{Error, Result};
+
+const IMAGES: &[u8] = include_bytes!("../../data/mnist/train-10k-images-idx3-ubyte.gz");
+const LABELS: &[u8] = include_bytes!("../../data/mnist/train-10k-labels-idx1-ubyte.gz");
+
+/// Decodes the embedded images and labels.
+///
+/// # Errors
+/// [`Error::Idx`] if the program itself is damaged.
+pub(super) fn decode(classes: usize) -> Result<(Images, Vec<u32>)> {
+    decode_pair(classes).map_err(|problem| Error::Idx {
+        path: Path::new("the embedded digits").to_owned(),
+        problem,
+    })
+}
+
+fn decode_pair(classes: usize) -> Result<(Images, Vec<u32>), IdxProblem> {
+    let images = idx::decode_images(IMAGES)?;
+    let labels = idx::decode_labels(LABELS, classes)?;
+    idx::check_counts(&images, &labels)?;
+    Ok((images, labels))
+}

@@ -1,0 +1,211 @@
+//! Every way an IDX file can be wrong, in bytes; tests/data.rs has the same through files.
+
+use std::io::{self, BufReader, Read, Write};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::*;
+
+fn idx(magic: u32, dims: &[u32], body: &[u8]) -> Vec<u8> {
+    let header = std::iter::once(&magic).chain(dims);
+    let mut bytes: Vec<u8> = header.flat_map(|word| word.to_be_bytes()).collect();
+    bytes.extend(body);
+    bytes
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Two images of 2×3.
+fn two_images() -> Vec<u8> {
+    idx(IMAGES_MAGIC, &[2, 2, 3], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
+}
+
+fn images_problem(bytes: &[u8]) -> IdxProblem {
+    decode_images(bytes).expect_err("these bytes are no sound image file")
+}
+
+fn labels_problem(bytes: &[u8]) -> IdxProblem {
+    decode_labels(bytes, 10).expect_err("these bytes are no sound label file")
+}
+
+#[test]
+fn images_come_out_as_they_are_in_the_file() {
+    let images = decode_images(&two_images()[..]).unwrap();
+    assert_eq!((images.count, images.height, images.width), (2, 2, 3));
+    assert_eq!(images.pixels, (1..=12).collect::<Vec<u8>>());
+}
+
+#[test]
+fn labels_come_out_as_they_are_in_the_file() {
+    let labels = decode_labels(&idx(LABELS_MAGIC, &[3], &[5, 0, 9])[..], 10).unwrap();
+    assert_eq!(labels, [5, 0, 9]);
+}
+
+#[test]
+fn gzipped_and_raw_bytes_give_the_same_images() {
+    let raw = two_images();
+    assert_eq!(decode_images(&gzip(&raw)[..]).unwrap(), decode_images(&raw[..]).unwrap());
+}
+
+#[test]
+fn gzip_members_are_joined() {
+    let raw = two_images();
+    let members = [gzip(&raw[..20]), gzip(&raw[20..])].concat();
+    assert_eq!(decode_images(&members[..]).unwrap(), decode_images(&raw[..]).unwrap());
+}
+
+#[test]
+fn gzip_is_recognised_one_byte_at_a_time() {
+    let packed = gzip(&two_images());
+    assert!(decode_images(BufReader::with_capacity(1, &packed[..])).is_ok());
+}
+
+#[test]
+fn a_file_cut_anywhere_is_an_error() {
+    let (raw, labels) = (two_images(), idx(LABELS_MAGIC, &[3], &[5, 0, 9]));
+    for whole in [raw.clone(), gzip(&raw)] {
+        for length in 0..whole.len() {
+            images_problem(&whole[..length]);
+        }
+    }
+    for whole in [labels.clone(), gzip(&labels)] {
+        for length in 0..whole.len() {
+            labels_problem(&whole[..length]);
+        }
+    }
+}
+
+#[test]
+fn any_flipped_bit_of_a_gzip_file_does_no_more_than_fail() {
+    let packed = gzip(&two_images());
+    for bit in 0..packed.len() * 8 {
+        let mut damaged = packed.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        // Flags of the gzip header (time, operating system) may be flipped unseen; pixels may not.
+        if let Ok(images) = decode_images(&damaged[..]) {
+            assert_eq!(images, decode_images(&packed[..]).unwrap(), "bit {bit}");
+        }
+    }
+}
+
+#[test]
+fn a_cut_gzip_file_is_told_from_a_damaged_one() {
+    let packed = gzip(&two_images());
+    let cut = images_problem(&packed[..packed.len() - 9]);
+    assert!(matches!(cut, IdxProblem::TruncatedGzip), "{cut:?}");
+
+    let mut wrong_sum = packed.clone();
+    let crc = packed.len() - 8;
+    wrong_sum[crc] ^= 1;
+    let problem = images_problem(&wrong_sum);
+    assert!(matches!(problem, IdxProblem::GzipChecksum), "{problem:?}");
+
+    let mut wrong_block = packed;
+    wrong_block[10] = 0xff;
+    let problem = images_problem(&wrong_block);
+    assert!(matches!(problem, IdxProblem::DamagedGzip(_)), "{problem:?}");
+}
+
+#[test]
+fn bytes_behind_a_gzip_stream_are_an_error() {
+    let problem = images_problem(&[gzip(&two_images()), b"more".to_vec()].concat());
+    assert!(matches!(problem, IdxProblem::DamagedGzip(_) | IdxProblem::TruncatedGzip));
+}
+
+#[test]
+fn a_wrong_magic_number_says_what_the_file_may_be() {
+    let page = b"<!DOCTYPE html><html>not found</html>".to_vec();
+    let cases = [
+        (idx(LABELS_MAGIC, &[3], &[1, 2, 3]), "this is a label file"),
+        (idx(0x0802, &[1, 1], &[1]), "this is an IDX file of other dimensions"),
+        (idx(0x0d03, &[1, 1, 1], &[0; 4]), "its values are not unsigned bytes"),
+        (idx(0x0308_0000, &[1, 1, 1], &[0]), "little-endian"),
+        (gzip(&gzip(&two_images())), "gzipped twice"),
+        (b"PK\x03\x04....".to_vec(), "a zip archive"),
+        (b"\x89PNG\r\n".to_vec(), "a png picture"),
+        (page, "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1".to_vec(), "git lfs"),
+        (b"hello, world".to_vec(), "not an IDX file"),
+    ];
+    for (bytes, guess) in cases {
+        let words = images_problem(&bytes).to_string();
+        assert!(words.starts_with("wrong magic number 0x"), "{words}");
+        assert!(words.contains("expected 0x00000803 (an image file)"), "{words}");
+        assert!(words.contains(guess), "{words} should say {guess}");
+    }
+    let words = labels_problem(&two_images()).to_string();
+    assert!(words.contains("expected 0x00000801 (a label file): this is an image file"), "{words}");
+}
+
+#[test]
+fn a_short_header_is_counted() {
+    let words = images_problem(&two_images()[..11]).to_string();
+    assert!(words.starts_with("11 bytes are too few for an IDX header of 16"), "{words}");
+    let words = images_problem(&[]).to_string();
+    assert!(words.starts_with("0 bytes are too few"), "{words}");
+}
+
+#[test]
+fn a_body_must_be_as_long_as_the_dimensions_say() {
+    let short = images_problem(&idx(IMAGES_MAGIC, &[2, 28, 28], &[0; 1000])).to_string();
+    assert!(short.contains("announces 2 × 28 × 28 = 1,568 bytes, 1,000 are there"), "{short}");
+    let long = images_problem(&idx(IMAGES_MAGIC, &[2, 2, 3], &[0; 13])).to_string();
+    assert!(long.contains("too long: more bytes follow the 2 × 2 × 3 = 12"), "{long}");
+}
+
+#[test]
+fn absurd_dimensions_are_refused_before_anything_is_read() {
+    for dims in [[u32::MAX; 3], [1 << 31, 1, 1], [65_536, 65_536, 2], [(1 << 30) + 1, 1, 1]] {
+        let words = images_problem(&idx(IMAGES_MAGIC, &dims, &[])).to_string();
+        assert!(words.starts_with("absurd dimensions"), "{words}");
+        assert!(words.contains("1,073,741,824 bytes"), "{words}");
+    }
+}
+
+#[test]
+fn a_header_that_promises_the_limit_costs_no_more_than_its_bytes() {
+    let problem = images_problem(&idx(IMAGES_MAGIC, &[1 << 30, 1, 1], &[1, 2, 3]));
+    assert!(matches!(problem, IdxProblem::TooShort { found: 3, .. }), "{problem:?}");
+}
+
+#[test]
+fn a_decompression_bomb_is_read_no_further_than_its_header_announces() {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(&idx(IMAGES_MAGIC, &[1, 1, 1], &[])).unwrap();
+    io::copy(&mut io::repeat(0).take(64 << 20), &mut encoder).unwrap();
+    let problem = images_problem(&encoder.finish().unwrap());
+    assert!(matches!(problem, IdxProblem::TooLong { expected: 1, .. }), "{problem:?}");
+}
+
+#[test]
+fn a_file_of_nothing_is_an_error() {
+    for dims in [[0, 28, 28], [5, 0, 28], [5, 28, 0]] {
+        let words = images_problem(&idx(IMAGES_MAGIC, &dims, &[])).to_string();
+        assert!(words.starts_with("holds nothing"), "{words}");
+    }
+    assert!(matches!(labels_problem(&idx(LABELS_MAGIC, &[0], &[])), IdxProblem::Empty { .. }));
+}
+
+#[test]
+fn a_label_of_no_class_is_an_error() {
+    let words = labels_problem(&idx(LABELS_MAGIC, &[4], &[0, 9, 10, 200])).to_string();
+    assert_eq!(words, "label 10 at position 2 is out of range: 10 classes are numbered 0 to 9");
+}
+
+#[test]
+fn a_failing_disk_is_not_called_a_damaged_file() {
+    struct FailingDisk;
+    impl Read for FailingDisk {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::from_raw_os_error(5))
+        }
+    }
+    let start = gzip(&two_images())[..12].to_vec();
+    let problem = decode_images(BufReader::new(start.chain(FailingDisk))).unwrap_err();
+    assert!(matches!(problem, IdxProblem::Read(_)), "{problem:?}");
+}

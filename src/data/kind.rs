@@ -1,0 +1,146 @@
+//! The data sets known by name: what each is called, where it comes from, how it is loaded.
+
+use std::fmt;
+use std::path::Path;
+
+use super::idx::{self, Images};
+use super::locate::{Places, TrainingFiles};
+use super::{Dataset, ImageShape, Origin, embedded};
+use crate::{Error, Result};
+
+/// A data set known by name (`--dataset`). Both are 60,000 grey images of 28×28 in ten classes.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum DatasetKind {
+    /// Handwritten digits; the first 10,000 are built in.
+    Mnist,
+    /// Pieces of clothing.
+    FashionMnist,
+}
+
+impl DatasetKind {
+    /// The name on the command line, in run folders and in the cache.
+    pub fn name(self) -> &'static str {
+        match self {
+            DatasetKind::Mnist => "mnist",
+            DatasetKind::FashionMnist => "fashion-mnist",
+        }
+    }
+
+    /// Number of classes: labels lie in 0..classes.
+    pub fn classes(self) -> usize {
+        10
+    }
+
+    /// Loads the training set from `data_dir` if given, else from the first place of this machine
+    /// that has it: the cache folder, the system's folders, and for MNIST the program itself.
+    ///
+    /// # Errors
+    /// As [`load_from`](Self::load_from).
+    pub fn load(self, data_dir: Option<&Path>) -> Result<Dataset> {
+        self.load_from(&Places::of_machine(self, data_dir))
+    }
+
+    /// Loads the training set from the first of `places` that has it.
+    ///
+    /// # Errors
+    /// Files that are there but damaged ([`Error::Idx`]), unreadable ([`Error::Io`]) or not a pair
+    /// ([`Error::DatasetIncomplete`]); no files ([`Error::DatasetNotInFolder`],
+    /// [`Error::DatasetNotFound`]).
+    pub fn load_from(self, places: &Places) -> Result<Dataset> {
+        match places.find(self)? {
+            Some(files) => self.load_files(&files),
+            None if self == DatasetKind::Mnist => self.load_embedded(places),
+            None => Err(places.not_found(self)),
+        }
+    }
+
+    fn load_files(self, files: &TrainingFiles) -> Result<Dataset> {
+        let images = idx::read_images(&files.images)?;
+        let labels = idx::read_labels(&files.labels, self.classes())?;
+        idx::check_counts(&images, &labels)
+            .map_err(|problem| Error::Idx { path: files.labels.clone(), problem })?;
+        Ok(self.dataset(images, labels, Origin::Folder(files.folder.clone()), None))
+    }
+
+    fn load_embedded(self, places: &Places) -> Result<Dataset> {
+        let (images, labels) = embedded::decode(self.classes())?;
+        let hint = self.how_to_get(places.cache.as_deref());
+        Ok(self.dataset(images, labels, Origin::Embedded, Some(hint)))
+    }
+
+    fn dataset(
+        self,
+        images: Images,
+        labels: Vec<u32>,
+        origin: Origin,
+        hint: Option<String>,
+    ) -> Dataset {
+        let shape = ImageShape { channels: 1, height: images.height, width: images.width };
+        Dataset {
+            name: self.name().to_owned(),
+            images: images.pixels,
+            labels,
+            classes: self.classes(),
+            shape,
+            origin,
+            hint,
+        }
+    }
+
+    /// torchvision's folder for this data set, below the `root` its user names.
+    pub(super) fn torchvision_folder(self) -> &'static str {
+        match self {
+            DatasetKind::Mnist => "MNIST/raw",
+            DatasetKind::FashionMnist => "FashionMNIST/raw",
+        }
+    }
+
+    /// What to do to have all of this data set here, in words.
+    pub(super) fn how_to_get(self, cache: Option<&Path>) -> String {
+        let (first, source) = match self {
+            DatasetKind::Mnist => {
+                ("for all 60,000 images", "https://ossci-datasets.s3.amazonaws.com/mnist/")
+            }
+            DatasetKind::FashionMnist => (
+                "on Debian or Ubuntu `apt-get install dataset-fashion-mnist`; elsewhere",
+                "https://github.com/zalandoresearch/fashion-mnist",
+            ),
+        };
+        let into = match cache {
+            Some(folder) => format!("into {}, or name their folder with", folder.display()),
+            None => "into a folder and name it with".to_owned(),
+        };
+        format!(
+            "{first} put train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz (from {source}) \
+             {into} --data-dir"
+        )
+    }
+}
+
+impl fmt::Display for DatasetKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_and_run_folders_use_the_same_names() {
+        for kind in DatasetKind::value_variants() {
+            assert_eq!(DatasetKind::from_str(kind.name(), false), Ok(*kind));
+            assert_eq!(
+                kind.to_possible_value().map(|value| value.get_name().to_owned()),
+                Some(kind.to_string())
+            );
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Where a data set's files may lie, and which of them are there.
+//!
+//! Owns the order of the search ([`Places`]) and the accepted spellings of file names, and opens
+//! no file. Files that are there are taken: whether they are sound is for [`idx`](super::idx) to
+//! say, and a damaged file is an error, never a reason to look further.
+
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+
+use super::DatasetKind;
+use crate::{Error, Result};
+
+const IMAGE_FILES: [&str; 4] = [
+    "train-images-idx3-ubyte",
+    "train-images-idx3-ubyte.gz",
+    "train-images.idx3-ubyte",
+    "train-images.idx3-ubyte.gz",
+];
+const LABEL_FILES: [&str; 4] = [
+    "train-labels-idx1-ubyte",
+    "train-labels-idx1-ubyte.gz",
+    "train-labels.idx1-ubyte",
+    "train-labels.idx1-ubyte.gz",
+];
+
+/// The folders that are searched for a data set, first one first.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    /// The folder the user named (`--data-dir`); then no other is searched.
+    pub data_dir: Option<PathBuf>,
+    /// The user's cache folder of this data set; none where no home folder is known.
+    pub cache: Option<PathBuf>,
+    /// Folders that packages of the system fill.
+    pub system: Vec<PathBuf>,
+}
+
+impl Places {
+    /// The places of this machine. The cache folder is `$XDG_CACHE_HOME/gan-cuda/NAME`,
+    /// `~/.cache/gan-cuda/NAME` where that variable is not set, and on Windows
+    /// `%LOCALAPPDATA%\gan-cuda\NAME`.
+    pub fn of_machine(kind: DatasetKind, data_dir: Option<&Path>) -> Places {
+        let cache = etcetera::choose_base_strategy().ok().map(|folders| folders.cache_dir());
+        Places {
+            data_dir: data_dir.map(Path::to_owned),
+            cache: cache.map(|folder| folder.join("gan-cuda").join(kind.name())),
+            system: system_folders(kind),
+        }
+    }
+
+    /// The folders to search, in order.
+    fn folders(&self) -> Vec<&Path> {
+        match &self.data_dir {
+            Some(folder) => vec![folder],
+            None => self.cache.iter().chain(&self.system).map(PathBuf::as_path).collect(),
+        }
+    }
+
+    /// The first folder's files, if any folder has them.
+    pub(super) fn find(&self, kind: DatasetKind) -> Result<Option<TrainingFiles>> {
+        for folder in self.folders() {
+            if let Some(files) = find_in(folder, kind)? {
+                return Ok(Some(files));
+            }
+        }
+        match &self.data_dir {
+            Some(folder) => Err(not_in_folder(folder, kind)),
+            None => Ok(None),
+        }
+    }
+
+    /// The error for a data set that is in none of the folders.
+    pub(super) fn not_found(&self, kind: DatasetKind) -> Error {
+        let searched = self.folders().into_iter().map(Path::to_owned).collect();
+        Error::DatasetNotFound {
+            dataset: kind.name(),
+            searched,
+            remedy: kind.how_to_get(self.cache.as_deref()),
+        }
+    }
+}
+
+/// The image file and the label file of a training set.
+#[derive(Clone, Debug)]
+pub(super) struct TrainingFiles {
+    /// The folder that was searched, as the user knows it.
+    pub folder: PathBuf,
+    pub images: PathBuf,
+    pub labels: PathBuf,
+}
+
+#[cfg(unix)]
+fn system_folders(kind: DatasetKind) -> Vec<PathBuf> {
+    let roots = ["/usr/share/datasets", "/usr/local/share/datasets"];
+    roots.iter().map(|root| Path::new(root).join(kind.name())).collect()
+}
+
+#[cfg(not(unix))]
+fn system_folders(_kind: DatasetKind) -> Vec<PathBuf> {
+    Vec::new()
+}
+
+/// Looks into `folder` and into the sub-folder that torchvision makes below its `root`.
+fn find_in(folder: &Path, kind: DatasetKind) -> Result<Option<TrainingFiles>> {
+    for inner in [folder.to_owned(), folder.join(kind.torchvision_folder())] {
+        let images = first_existing(&inner, &IMAGE_FILES)?;
+        let labels = first_existing(&inner, &LABEL_FILES)?;
+        match (images, labels) {
+            (Some(images), Some(labels)) => {
+                return Ok(Some(TrainingFiles { folder: inner, images, labels }));
+            }
+            (Some(found), None) => return Err(incomplete(found, "label", &LABEL_FILES)),
+            (None, Some(found)) => return Err(incomplete(found, "image", &IMAGE_FILES)),
+            (None, None) => {}
+        }
+    }
+    Ok(None)
+}
+
+fn first_existing(folder: &Path, names: &[&str]) -> Result<Option<PathBuf>> {
+    for name in names {
+        let path = folder.join(name);
+        if path.try_exists().map_err(Error::io("look for", &path))? {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+fn incomplete(found: PathBuf, missing: &'static str, names: &'static [&'static str]) -> Error {
+    Error::DatasetIncomplete { found, missing, looked_for: names.join(", ") }
+}
+
+fn not_in_folder(folder: &Path, kind: DatasetKind) -> Error {
+    Error::DatasetNotInFolder {
+        dataset: kind.name(),
+        folder: folder.to_owned(),
+        looked_for: [IMAGE_FILES, LABEL_FILES].concat().join(", "),
+        inner: kind.torchvision_folder(),
+    }
+}

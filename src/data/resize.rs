@@ -1,0 +1,170 @@
+//! Brings a data set's images into the shape a network takes: square, grey or red-green-blue.
+//!
+//! The work is done once, when the data set is loaded; the original pixels are let go afterwards.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+
+use super::{Dataset, ImageShape};
+use crate::{Error, Result};
+
+/// The triangle filter, widened when shrinking so that every source pixel counts (antialiasing).
+/// It is what torchvision's `Resize` does by default, and so what the presets' sources saw. Unlike
+/// Lanczos it has no negative weights: strokes on black get no halo, nothing is clipped, and the
+/// mean brightness stays.
+const FILTER: ResizeAlg = ResizeAlg::Convolution(FilterType::Bilinear);
+
+impl Dataset {
+    /// The same images as squares of `image_size` rows and columns with `channels` planes: resized,
+    /// grey repeated for three channels, colours weighed into grey for one (ITU-R BT.601). Images
+    /// that are not square are stretched. Nothing is done where the shape is right already.
+    ///
+    /// # Errors
+    /// [`Error::Reshape`] if `image_size` is 0, if `channels` is neither 1 nor 3, or if the result
+    /// does not fit into memory.
+    pub fn with_shape(mut self, image_size: usize, channels: usize) -> Result<Dataset> {
+        let (from, to) =
+            (self.shape, ImageShape { channels, height: image_size, width: image_size });
+        if from != to {
+            self.images = reshape(&self.images, from, to).map_err(|reason| Error::Reshape {
+                from,
+                to,
+                reason,
+            })?;
+            self.shape = to;
+        }
+        Ok(self)
+    }
+}
+
+/// The result, or why there is none.
+fn reshape(images: &[u8], from: ImageShape, to: ImageShape) -> Result<Vec<u8>, String> {
+    let mut planes = PlaneResizer::new(from, to)?;
+    let mut reshaped = zeros(images.len() / from.pixels(), to)?;
+    let mut grey = vec![0; from.height * from.width];
+    let sources = images.chunks_exact(from.pixels());
+    for (source, target) in sources.zip(reshaped.chunks_exact_mut(to.pixels())) {
+        match (from.channels, to.channels) {
+            (1, 3) => {
+                planes.resize(source, target)?;
+                repeat_plane(target);
+            }
+            (3, 1) => {
+                weigh_colours(source, &mut grey);
+                planes.resize(&grey, target)?;
+            }
+            _ => planes.resize(source, target)?,
+        }
+    }
+    Ok(reshaped)
+}
+
+/// Room for `count` images; an error rather than an abort where memory does not suffice.
+fn zeros(count: usize, shape: ImageShape) -> Result<Vec<u8>, String> {
+    let too_large = || format!("{count} such images do not fit into memory; ask for smaller ones");
+    let extents = [shape.channels, shape.height, shape.width];
+    let total = extents.iter().try_fold(count, |total, &extent| total.checked_mul(extent));
+    let total = total.ok_or_else(too_large)?;
+    let mut room = Vec::new();
+    room.try_reserve_exact(total).map_err(|_| too_large())?;
+    room.resize(total, 0);
+    Ok(room)
+}
+
+/// Copies the first of three planes over the other two.
+fn repeat_plane(image: &mut [u8]) {
+    let plane = image.len() / 3;
+    image.copy_within(..plane, plane);
+    image.copy_within(..plane, 2 * plane);
+}
+
+/// Grey from planes of red, green and blue, in sixteen-bit fixed point (the weights add up to 1).
+fn weigh_colours(image: &[u8], grey: &mut [u8]) {
+    let (red, rest) = image.split_at(grey.len());
+    let (green, blue) = rest.split_at(grey.len());
+    for (i, luma) in grey.iter_mut().enumerate() {
+        let [r, g, b] = [red[i], green[i], blue[i]].map(u32::from);
+        *luma = ((19_595 * r + 38_470 * g + 7_471 * b + 32_768) >> 16) as u8;
+    }
+}
+
+/// Resizes planes of one extent to planes of another.
+struct PlaneResizer {
+    resizer: Resizer,
+    options: ResizeOptions,
+    /// Columns and rows.
+    from: [u32; 2],
+    to: [u32; 2],
+}
+
+impl PlaneResizer {
+    fn new(from: ImageShape, to: ImageShape) -> Result<PlaneResizer, String> {
+        for channels in [from.channels, to.channels] {
+            if ![1, 3].contains(&channels) {
+                return Err(format!("{channels} channels: there must be 1 (grey) or 3 (rgb)"));
+            }
+        }
+        Ok(PlaneResizer {
+            resizer: Resizer::new(),
+            options: ResizeOptions::new().resize_alg(FILTER),
+            from: extents(from)?,
+            to: extents(to)?,
+        })
+    }
+
+    /// Resizes as many planes as both `source` and `target` have.
+    fn resize(&mut self, source: &[u8], target: &mut [u8]) -> Result<(), String> {
+        let ([columns, rows], [new_columns, new_rows]) = (self.from, self.to);
+        let sources = source.chunks_exact(columns as usize * rows as usize);
+        let targets = target.chunks_exact_mut(new_columns as usize * new_rows as usize);
+        for (source, target) in sources.zip(targets) {
+            let source = ImageRef::new(columns, rows, source, PixelType::U8).map_err(words)?;
+            let mut target = Image::from_slice_u8(new_columns, new_rows, target, PixelType::U8)
+                .map_err(words)?;
+            self.resizer.resize(&source, &mut target, &self.options).map_err(words)?;
+        }
+        Ok(())
+    }
+}
+
+fn extents(shape: ImageShape) -> Result<[u32; 2], String> {
+    let [columns, rows] = [shape.width, shape.height].map(|extent| u32::try_from(extent).ok());
+    match (columns, rows) {
+        (Some(columns @ 1..), Some(rows @ 1..)) => Ok([columns, rows]),
+        _ => Err("images have at least one row and column, and less than 2³² of each".to_owned()),
+    }
+}
+
+fn words(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grey_weights_add_up_to_one() {
+        for level in [0, 1, 127, 255] {
+            let mut grey = [0; 2];
+            weigh_colours(&[level; 6], &mut grey);
+            assert_eq!(grey, [level; 2]);
+        }
+    }
+
+    #[test]
+    fn green_is_brighter_than_red_than_blue() {
+        let mut grey = [0; 3];
+        // Three pixels, plane by plane: pure red, pure green, pure blue.
+        weigh_colours(&[255, 0, 0, 0, 255, 0, 0, 0, 255], &mut grey);
+        assert_eq!(grey, [76, 150, 29]);
+    }
+
+    #[test]
+    fn room_beyond_memory_is_an_error() {
+        let huge = ImageShape { channels: 3, height: 1 << 31, width: 1 << 31 };
+        assert!(zeros(60_000, huge).unwrap_err().contains("do not fit into memory"));
+        let beyond_usize = ImageShape { channels: 3, height: usize::MAX, width: 2 };
+        assert!(zeros(2, beyond_usize).is_err());
+    }
+}

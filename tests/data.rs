@@ -1,0 +1,253 @@
+//! Data sets by name: where their files are found, and the words for everything that can be wrong
+//! with them.
+
+use std::error::Error as _;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use gan_cuda::Error;
+use gan_cuda::data::{Dataset, DatasetKind, ImageShape, Origin, Places};
+use tempfile::TempDir;
+
+const IMAGES: &str = "train-images-idx3-ubyte";
+const LABELS: &str = "train-labels-idx1-ubyte";
+
+fn images_file(count: u32) -> Vec<u8> {
+    let mut bytes = [0x0803, count, 2, 3].map(u32::to_be_bytes).concat();
+    bytes.extend((0..count * 6).map(|value| value as u8));
+    bytes
+}
+
+fn labels_file(labels: &[u8]) -> Vec<u8> {
+    let mut bytes = [0x0801, labels.len() as u32].map(u32::to_be_bytes).concat();
+    bytes.extend(labels);
+    bytes
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn put(folder: &Path, name: &str, bytes: &[u8]) {
+    fs::create_dir_all(folder).unwrap();
+    fs::write(folder.join(name), bytes).unwrap();
+}
+
+/// A folder with a sound pair of three images.
+fn sound_folder() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    put(folder.path(), IMAGES, &images_file(3));
+    put(folder.path(), LABELS, &labels_file(&[7, 0, 9]));
+    folder
+}
+
+fn data_dir(folder: &Path) -> Places {
+    Places { data_dir: Some(folder.to_owned()), ..Places::default() }
+}
+
+fn cache_dir(folder: &Path) -> Places {
+    Places { cache: Some(folder.to_owned()), ..Places::default() }
+}
+
+/// The whole chain of an error, as the program prints it.
+fn words(error: &Error) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |words, cause| format!("{words}: {cause}"))
+}
+
+fn failure(kind: DatasetKind, places: &Places) -> String {
+    words(&kind.load_from(places).expect_err("this must not load"))
+}
+
+fn embedded() -> Dataset {
+    DatasetKind::Mnist.load_from(&Places::default()).unwrap()
+}
+
+fn mean(values: &[u8]) -> f64 {
+    values.iter().map(|&value| f64::from(value)).sum::<f64>() / values.len() as f64
+}
+
+#[test]
+fn embedded_digits_are_ten_thousand_of_all_classes() {
+    let digits = embedded();
+    assert_eq!((digits.len(), digits.labels.len(), digits.classes), (10_000, 10_000, 10));
+    assert_eq!(digits.shape, ImageShape { channels: 1, height: 28, width: 28 });
+    assert_eq!(digits.labels[..5], [5, 0, 4, 1, 9]);
+    for class in 0..10 {
+        let members = digits.labels.iter().filter(|&&label| label == class).count();
+        assert!((800..1200).contains(&members), "{members} images of {class}");
+    }
+    // MNIST's mean is 0.1307 of white.
+    assert!((mean(&digits.images) / 255.0 - 0.1307).abs() < 0.005);
+}
+
+#[test]
+fn embedded_digits_say_what_they_are_and_how_to_get_the_rest() {
+    let digits = DatasetKind::Mnist.load_from(&cache_dir(Path::new("/nowhere/mnist"))).unwrap();
+    assert_eq!(
+        digits.summary(),
+        "mnist: 10,000 images of 28×28 grey, 10 classes, embedded in this program"
+    );
+    let hint = digits.hint.unwrap();
+    assert!(hint.starts_with("for all 60,000 images put train-images-idx3-ubyte.gz"), "{hint}");
+    assert!(hint.contains("into /nowhere/mnist, or"), "{hint}");
+    assert!(hint.ends_with("--data-dir"), "{hint}");
+}
+
+#[test]
+fn a_named_folder_is_loaded_and_named() {
+    let folder = sound_folder();
+    let data = DatasetKind::FashionMnist.load_from(&data_dir(folder.path())).unwrap();
+    assert_eq!((data.name.as_str(), data.len()), ("fashion-mnist", 3));
+    assert_eq!(data.labels, [7, 0, 9]);
+    assert_eq!(data.image(1), [6, 7, 8, 9, 10, 11]);
+    assert_eq!(data.origin, Origin::Folder(folder.path().to_owned()));
+    assert!(data.summary().contains(&format!("from {}", folder.path().display())));
+    assert_eq!(data.hint, None);
+}
+
+#[test]
+fn every_spelling_of_the_file_names_is_found() {
+    for (images, labels) in [
+        ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"),
+        ("train-images.idx3-ubyte", "train-labels.idx1-ubyte"),
+        ("train-images.idx3-ubyte.gz", "train-labels-idx1-ubyte"),
+    ] {
+        let folder = TempDir::new().unwrap();
+        // Gzip is told by content: each pair has one packed and one raw file, whatever its name.
+        put(folder.path(), images, &gzip(&images_file(3)));
+        put(folder.path(), labels, &labels_file(&[7, 0, 9]));
+        let data = DatasetKind::Mnist.load_from(&data_dir(folder.path())).unwrap();
+        assert_eq!(data.images, (0..18).collect::<Vec<u8>>(), "{images}");
+    }
+}
+
+#[test]
+fn torchvisions_folders_are_found() {
+    for (kind, inner) in
+        [(DatasetKind::Mnist, "MNIST/raw"), (DatasetKind::FashionMnist, "FashionMNIST/raw")]
+    {
+        let root = TempDir::new().unwrap();
+        put(&root.path().join(inner), IMAGES, &images_file(2));
+        put(&root.path().join(inner), LABELS, &labels_file(&[1, 2]));
+        let data = kind.load_from(&data_dir(root.path())).unwrap();
+        assert_eq!(data.origin, Origin::Folder(root.path().join(inner)));
+    }
+}
+
+#[test]
+fn folders_are_searched_in_order() {
+    let (named, cache, system) = (sound_folder(), sound_folder(), sound_folder());
+    let mut places = Places {
+        data_dir: Some(named.path().to_owned()),
+        cache: Some(cache.path().to_owned()),
+        system: vec![PathBuf::from("/nowhere"), system.path().to_owned()],
+    };
+    let found = |places: &Places| DatasetKind::Mnist.load_from(places).unwrap().origin;
+    assert_eq!(found(&places), Origin::Folder(named.path().to_owned()));
+    places.data_dir = None;
+    assert_eq!(found(&places), Origin::Folder(cache.path().to_owned()));
+    places.cache = None;
+    assert_eq!(found(&places), Origin::Folder(system.path().to_owned()));
+    places.system.clear();
+    assert_eq!(found(&places), Origin::Embedded);
+}
+
+#[test]
+fn a_named_folder_without_the_files_is_an_error_that_lists_their_names() {
+    let empty = TempDir::new().unwrap();
+    let text = failure(DatasetKind::Mnist, &data_dir(empty.path()));
+    assert!(text.starts_with("no mnist training set in "), "{text}");
+    for name in [IMAGES, "train-labels.idx1-ubyte.gz", "MNIST/raw", "--data-dir"] {
+        assert!(text.contains(name), "{text} should name {name}");
+    }
+}
+
+#[test]
+fn fashion_mnist_nowhere_says_how_to_get_it() {
+    let text = failure(DatasetKind::FashionMnist, &cache_dir(Path::new("/nowhere/fashion")));
+    assert!(text.starts_with("fashion-mnist is not on this machine"), "{text}");
+    for part in ["apt-get install dataset-fashion-mnist", "/nowhere/fashion", "--data-dir"] {
+        assert!(text.contains(part), "{text} should name {part}");
+    }
+}
+
+#[test]
+fn half_a_pair_is_an_error() {
+    for (present, missing) in [(IMAGES, "no label file beside it"), (LABELS, "no image file")] {
+        let folder = TempDir::new().unwrap();
+        put(folder.path(), present, &images_file(1));
+        let text = failure(DatasetKind::Mnist, &cache_dir(folder.path()));
+        assert!(text.contains(present) && text.contains(missing), "{text}");
+    }
+}
+
+#[test]
+fn a_damaged_file_is_named_and_never_passed_over() {
+    let packed = gzip(&images_file(3));
+    let mut wrong_sum = packed.clone();
+    wrong_sum[packed.len() - 8] ^= 1;
+    let cases = [
+        (packed[..packed.len() - 9].to_vec(), "the gzip data stops short"),
+        (wrong_sum, "the gzip checksum does not match"),
+        (labels_file(&[7, 0, 9]), "this is a label file"),
+        (images_file(3)[..9].to_vec(), "9 bytes are too few for an IDX header of 16"),
+        (images_file(3)[..30].to_vec(), "3 × 2 × 3 = 18 bytes, 14 are there"),
+        ([images_file(3), vec![0]].concat(), "too long"),
+        ([0x0803, !0, !0, !0].map(u32::to_be_bytes).concat(), "absurd dimensions"),
+        (images_file(0), "holds nothing"),
+    ];
+    for (bytes, problem) in cases {
+        let folder = sound_folder();
+        put(folder.path(), IMAGES, &bytes);
+        let text = failure(DatasetKind::Mnist, &cache_dir(folder.path()));
+        let path = folder.path().join(IMAGES);
+        assert!(text.starts_with(&format!("cannot use {}: ", path.display())), "{text}");
+        assert!(text.contains(problem), "{text} should say {problem}");
+    }
+}
+
+#[test]
+fn labels_that_do_not_go_with_the_images_are_an_error() {
+    for (labels, problem) in [
+        (&[7, 0][..], "holds 2 labels, but the image file beside it 3 images"),
+        (&[7, 0, 10], "label 10 at position 2 is out of range"),
+    ] {
+        let folder = sound_folder();
+        put(folder.path(), LABELS, &labels_file(labels));
+        let text = failure(DatasetKind::Mnist, &data_dir(folder.path()));
+        assert!(text.contains(LABELS) && text.contains(problem), "{text}");
+    }
+}
+
+#[test]
+fn an_unreadable_file_is_the_operating_systems_error() {
+    let folder = sound_folder();
+    fs::remove_file(folder.path().join(IMAGES)).unwrap();
+    fs::create_dir(folder.path().join(IMAGES)).unwrap();
+    let text = failure(DatasetKind::Mnist, &data_dir(folder.path()));
+    assert!(text.starts_with("cannot read ") && text.contains(IMAGES), "{text}");
+}
+
+#[test]
+fn fashion_mnist_of_the_system_loads() {
+    let kind = DatasetKind::FashionMnist;
+    let places = Places { cache: None, ..Places::of_machine(kind, None) };
+    match kind.load_from(&places) {
+        Ok(data) => {
+            assert_eq!((data.len(), data.shape.pixels()), (60_000, 784));
+            assert_eq!(data.labels[..5], [9, 0, 0, 3, 0]);
+            assert!((mean(&data.images) / 255.0 - 0.286).abs() < 0.001);
+        }
+        Err(Error::DatasetNotFound { remedy, .. }) => {
+            // Past the test harness, which would swallow it.
+            writeln!(io::stderr(), "skipped: no Fashion-MNIST on this machine; {remedy}").unwrap();
+        }
+        Err(error) => panic!("{}", words(&error)),
+    }
+}
