@@ -1,4 +1,42 @@
-//! A from-scratch GAN training engine.
+//! A from-scratch GAN training engine: explicit forward and backward passes, no autograd.
+//!
+//! The command line program `gan-cuda` is the usual way in; this library is what it is made of.
+//!
+//! ```
+//! use gan_cuda::data::DatasetKind;
+//! use gan_cuda::device::cpu::Cpu;
+//! use gan_cuda::gan::draws::{Resident, Schedule};
+//! use gan_cuda::gan::settings::Settings;
+//! use gan_cuda::gan::{Gan, preset};
+//!
+//! let digits = DatasetKind::Mnist.load(None)?;
+//! let preset = preset::find("mlp").expect("a preset of this name");
+//! let (g_hidden, d_hidden) = (vec![32], vec![32]);
+//! let settings = Settings { g_hidden, d_hidden, batch_size: 16, ..preset.settings.clone() };
+//! let mut gan = Gan::new(Cpu::<f32>::new(1), preset, settings, 0)?;
+//! let schedule = Schedule { images: digits.len(), batch_size: 16, least: 1 };
+//! let mut images = Resident::new(gan.device(), &digits.images, &digits.labels, schedule)?;
+//! images.shuffle(gan.device(), 0, 0)?;
+//! for iteration in 0..20 {
+//!     gan.iterate(&images, schedule.rows(iteration));
+//! }
+//! let metrics = gan.metrics(20)?;
+//! assert!(metrics.loss_d > 0.0 && metrics.loss_g > 0.0);
+//! # Ok::<(), gan_cuda::Error>(())
+//! ```
+//!
+//! # Rooms
+//! A room imports only rooms below it.
+//!
+//! | room | holds |
+//! |---|---|
+//! | [`train`] | the loop, the run folder and its formats |
+//! | [`gan`] | the table of set-ups, both updates, the losses |
+//! | [`nn`] | parameters, layers, networks |
+//! | [`data`] | images and labels |
+//! | [`rng`] | random numbers that every device draws alike |
+//! | [`device`] | the contract of every operation, and the CPU's version of it |
+
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 

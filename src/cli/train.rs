@@ -178,8 +178,7 @@ fn begin(args: &Args) -> Result<()> {
     let place = device.describe();
     let name = format!("{}-{}", config.preset, config.dataset);
     let name = args.output.name.clone().unwrap_or(name);
-    let run = RunDir::create(&args.output.runs_dir, &name)?;
-    let trainer = Trainer::begin(config.clone(), device, &data, run)?;
+    let trainer = Trainer::begin(config.clone(), device, &data, &args.output.runs_dir, &name)?;
     finish(args, &config, trainer, data, &place)
 }
 

@@ -1,5 +1,6 @@
 //! The training loop: next batch, iteration, log, sample, save.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::checkpoint::Checkpoint;
@@ -48,13 +49,21 @@ struct FixedSamples<D: Device> {
 }
 
 impl<D: Device> Trainer<D> {
-    /// Begins a run in a new folder.
+    /// Begins a run in a new folder below `runs_dir`.
     ///
     /// # Errors
     /// When the device has not enough memory, the data set does not fit the set-up, or the
     /// folder cannot be written.
-    pub fn begin(config: Config, device: D, data: &Dataset, run: RunDir) -> Result<Self> {
+    pub fn begin(
+        config: Config,
+        device: D,
+        data: &Dataset,
+        runs_dir: &Path,
+        name: &str,
+    ) -> Result<Self> {
         let (gan, images) = build(&config, device, data)?;
+        // Last, so that a run that cannot be leaves no folder behind.
+        let run = RunDir::create(runs_dir, name)?;
         let lock = run.lock()?;
         write_whole(&run.config(), config.to_text()?.as_bytes())?;
         let journal = Journal::create(&run)?;
