@@ -1,0 +1,334 @@
+//! The loops around the tile, and the division of labour.
+//!
+//! Threads divide the columns of the result, never the depth. Each goes through its columns in
+//! blocks; a block is complete, and handed to `finish`, before the next begins. Depths longer than
+//! [`DEPTH`] are done in pieces whose sums continue in the result.
+#![allow(unsafe_code)]
+use super::super::team::{STRIPE_GRAIN, Stripe, Team, part};
+use super::Matrix;
+use super::kernel::{Ahead, Kernels, MOST_LANES, MOST_VECTORS, Tile};
+use super::pack::{Source, pack, transpose, with_common, with_own};
+use std::ops::Range;
+
+/// Depth of a block: panels of it stay in the second-level cache.
+const DEPTH: usize = 512;
+
+/// Columns of a block, four panels of 48 or 32 × 6 (AVX-512), so that `finish` finds them in the
+/// cache.
+const COLUMNS: usize = 192;
+
+/// Rows of a block.
+const ROWS: usize = 240;
+
+/// Rows of a transposed block, the columns of a tile's panel.
+const STAGED_ROWS: usize = 256;
+
+/// Floats from one row of the staged block to the next; no power of two, lest all rows fall into
+/// the same cache sets.
+const STAGED_STRIDE: usize = STAGED_ROWS + 16;
+
+/// Fewer multiplications than this are done by the calling thread alone (some 2 µs).
+const WORTH_SHARING: usize = 128 * 1024;
+
+/// `c = a · b` with c (rows, columns) contiguous.
+pub(super) struct Product<'a> {
+    kernels: &'static Kernels,
+    c: *mut f32,
+    a: Matrix<'a, f32>,
+    b: Matrix<'a, f32>,
+}
+
+// SAFETY: threads write disjoint columns of `c`, which the product borrows exclusively.
+unsafe impl Sync for Product<'_> {}
+
+/// A pointer to memory that all threads read, or write in disjoint parts.
+#[derive(Clone, Copy)]
+struct Common(*mut f32);
+
+// SAFETY: see above.
+unsafe impl Sync for Common {}
+
+impl<'a> Product<'a> {
+    /// The views must have been checked, and nothing may be empty but the depth.
+    pub fn new(c: &'a mut [f32], a: Matrix<'a, f32>, b: Matrix<'a, f32>) -> Self {
+        Self { kernels: Kernels::get(), c: c.as_mut_ptr(), a, b }
+    }
+
+    /// Other kernels than the best.
+    #[cfg(test)]
+    pub fn with_kernels(self, kernels: &'static Kernels) -> Self {
+        Self { kernels, ..self }
+    }
+
+    fn columns(&self) -> usize {
+        self.b.columns
+    }
+
+    /// Calls `work` with disjoint ranges that cover the columns.
+    fn share(&self, team: &Team, work: impl Fn(Range<usize>) + Sync) {
+        let columns = self.columns();
+        let threads = team.threads().min(columns.div_ceil(STRIPE_GRAIN));
+        if threads == 1 || self.a.rows * self.a.columns * columns < WORTH_SHARING {
+            return work(0..columns);
+        }
+        team.run(|thread| {
+            if thread < threads {
+                work(part(columns, STRIPE_GRAIN, threads, thread));
+            }
+        });
+    }
+
+    /// # Safety
+    /// The calling thread alone uses these columns of `c`.
+    unsafe fn stripe(&self, columns: Range<usize>) -> Stripe<'_, f32> {
+        // SAFETY: the caller's promise; `c` has the rows of `a`, contiguous.
+        unsafe { Stripe::new(self.c, self.a.rows, self.columns(), columns) }
+    }
+
+    /// The product by tiles of `c`, panels of `b` packed by each thread for its columns.
+    pub fn straight(&self, team: &Team, finish: impl Fn(&mut Stripe<'_, f32>) + Sync) {
+        self.share(team, |mine| {
+            with_own(COLUMNS.next_multiple_of(MOST_LANES) * DEPTH, |panels| {
+                for block in blocks(mine, COLUMNS) {
+                    for depth in depth_blocks(self.a.columns) {
+                        // SAFETY: `share` gives these columns to this thread alone; the memory
+                        // holds a block.
+                        unsafe { self.straight_block(block.clone(), depth, panels) };
+                    }
+                    // SAFETY: as above.
+                    finish(&mut unsafe { self.stripe(block) });
+                }
+            });
+        });
+    }
+
+    /// # Safety
+    /// The calling thread alone uses these columns of `c`; `panels` holds them × `depth`.
+    unsafe fn straight_block(&self, columns: Range<usize>, depth: Range<usize>, panels: *mut f32) {
+        let length = depth.len();
+        let panel = |j: usize| panels.wrapping_add((j - columns.start) * length);
+        for (j, vectors) in self.panels(columns.clone(), MOST_VECTORS) {
+            let source = Source {
+                from: self.b.data.as_ptr().wrapping_add(depth.start * self.b.row_stride + j),
+                column_stride: 1,
+                depth_stride: self.b.row_stride,
+            };
+            let width = vectors * self.kernels.lanes;
+            let valid = width.min(columns.end - j);
+            // SAFETY: the views were checked; the panel lies within `panels`.
+            unsafe { pack(self.kernels, source, valid, length, panel(j), width) };
+        }
+        for rows in blocks(0..self.a.rows, ROWS) {
+            for (j, vectors) in self.panels(columns.clone(), MOST_VECTORS) {
+                let valid = columns.end - j;
+                // SAFETY: the panel is packed; the columns are this thread's.
+                unsafe { self.panel_rows(rows.clone(), j, vectors, valid, &depth, panel(j)) };
+            }
+        }
+    }
+
+    /// One panel times some rows of `a`; `valid` columns are left in the block.
+    ///
+    /// # Safety
+    /// As [`Self::straight_block`].
+    unsafe fn panel_rows(
+        &self,
+        rows: Range<usize>,
+        j: usize,
+        vectors: usize,
+        valid: usize,
+        depth: &Range<usize>,
+        panel: *const f32,
+    ) {
+        let mut i = rows.start;
+        while i < rows.end {
+            let (height, code) = self.kernels.tile(vectors, rows.end - i);
+            let a = i * self.a.row_stride + depth.start * self.a.column_stride;
+            let tile = Tile {
+                depth: depth.len(),
+                a: self.a.data.as_ptr().wrapping_add(a),
+                a_row: self.a.row_stride,
+                a_step: self.a.column_stride,
+                b: panel,
+                c: self.c.wrapping_add(i * self.columns() + j),
+                c_row: self.columns(),
+                resume: depth.start > 0,
+                ahead: Ahead::NOTHING,
+            };
+            let width = vectors * self.kernels.lanes;
+            // SAFETY: the views were checked, `height` rows are left, and the tile's columns
+            // are in `c` or cut off.
+            unsafe {
+                if valid >= width {
+                    code(&tile);
+                } else {
+                    cut_tile(&tile, code, [height, valid], width);
+                }
+            }
+            i += height;
+        }
+    }
+
+    /// The product by tiles of `c` transposed: rows of `bᵀ` stay as they are stored, `aᵀ` is
+    /// packed once by all threads.
+    pub fn transposed(&self, team: &Team, finish: impl Fn(&mut Stripe<'_, f32>) + Sync) {
+        let (rows, depth) = (self.a.rows, self.a.columns);
+        with_common(rows.next_multiple_of(self.kernels.lanes) * depth, |panels| {
+            let panels = Common(panels);
+            self.pack_a(team, panels);
+            self.share(team, |mine| {
+                let panels = panels;
+                with_own(COLUMNS * STAGED_STRIDE, |staged| {
+                    for block in blocks(mine, COLUMNS) {
+                        for rows in blocks(0..rows, STAGED_ROWS) {
+                            // SAFETY: `share` gives these columns to this thread alone; the
+                            // memory holds a block.
+                            unsafe { self.staged_block(block.clone(), rows, panels.0, staged) };
+                        }
+                        // SAFETY: as above.
+                        finish(&mut unsafe { self.stripe(block) });
+                    }
+                });
+            });
+        });
+    }
+
+    /// Packs all of `aᵀ`: the panel that starts with row i of `a` begins at i · depth.
+    fn pack_a(&self, team: &Team, to: Common) {
+        let depth = self.a.columns;
+        let pack_part = |part: Range<usize>| {
+            let to = to;
+            for (i, vectors) in self.panels(0..self.a.rows, 2) {
+                let start = i * self.a.row_stride + part.start * self.a.column_stride;
+                let source = Source {
+                    from: self.a.data.as_ptr().wrapping_add(start),
+                    column_stride: self.a.row_stride,
+                    depth_stride: self.a.column_stride,
+                };
+                let width = vectors * self.kernels.lanes;
+                let valid = width.min(self.a.rows - i);
+                let panel = to.0.wrapping_add(i * depth + part.start * width);
+                // SAFETY: the views were checked; parts of the depth are disjoint.
+                unsafe { pack(self.kernels, source, valid, part.len(), panel, width) };
+            }
+        };
+        if self.a.rows * depth < WORTH_SHARING / 8 {
+            return pack_part(0..depth);
+        }
+        let threads = team.threads();
+        team.run(|thread| pack_part(part(depth, STRIPE_GRAIN, threads, thread)));
+    }
+
+    /// Some columns of some rows of `c`, by way of `staged`, their transpose.
+    ///
+    /// # Safety
+    /// The calling thread alone uses these columns of `c`; `panels` is packed, `staged` holds the
+    /// block.
+    unsafe fn staged_block(
+        &self,
+        columns: Range<usize>,
+        rows: Range<usize>,
+        panels: *const f32,
+        staged: *mut f32,
+    ) {
+        for depth in depth_blocks(self.a.columns) {
+            let mut j = columns.start;
+            while j < columns.end {
+                let height = self.kernels.tile(2, columns.end - j).0;
+                let to = staged.wrapping_add((j - columns.start) * STAGED_STRIDE);
+                // SAFETY: the caller's promise.
+                unsafe { self.staged_rows(j, height, rows.clone(), &depth, panels, to) };
+                j += height;
+            }
+        }
+        let to = self.c.wrapping_add(rows.start * self.columns() + columns.start);
+        let extents = [columns.len(), rows.len()];
+        // SAFETY: the block is staged, and its place in `c` is this thread's.
+        unsafe { transpose(self.kernels, staged, STAGED_STRIDE, extents, to, self.columns()) };
+    }
+
+    /// `height` columns of `c`, from column `j`, as rows of a staged block.
+    ///
+    /// # Safety
+    /// As [`Self::staged_block`].
+    unsafe fn staged_rows(
+        &self,
+        j: usize,
+        height: usize,
+        rows: Range<usize>,
+        depth: &Range<usize>,
+        panels: *const f32,
+        staged: *mut f32,
+    ) {
+        let a = j * self.b.column_stride + depth.start * self.b.row_stride;
+        for (i, vectors) in self.panels(rows.clone(), 2) {
+            let width = vectors * self.kernels.lanes;
+            let tile = Tile {
+                depth: depth.len(),
+                a: self.b.data.as_ptr().wrapping_add(a),
+                a_row: self.b.column_stride,
+                a_step: self.b.row_stride,
+                b: panels.wrapping_add(i * self.a.columns + depth.start * width),
+                c: staged.wrapping_add(i - rows.start),
+                c_row: STAGED_STRIDE,
+                resume: depth.start > 0,
+                ahead: Ahead::NOTHING,
+            };
+            // SAFETY: the views were checked; the staged row has room for whole vectors.
+            unsafe { self.kernels.tile(vectors, height).1(&tile) };
+        }
+    }
+
+    /// First column and vectors of each panel of `columns`.
+    fn panels(&self, columns: Range<usize>, most: usize) -> impl Iterator<Item = (usize, usize)> {
+        let mut next = columns.start;
+        std::iter::from_fn(move || {
+            if next >= columns.end {
+                return None;
+            }
+            let panel = (next, self.kernels.panel_vectors(columns.end - next, most));
+            next += panel.1 * self.kernels.lanes;
+            Some(panel)
+        })
+    }
+}
+
+/// `range` in pieces of `length`.
+fn blocks(range: Range<usize>, length: usize) -> impl Iterator<Item = Range<usize>> {
+    let end = range.end;
+    range.step_by(length).map(move |start| start..end.min(start + length))
+}
+
+/// Pieces of the depth; one empty piece of an empty depth, whose sums are zeros.
+fn depth_blocks(depth: usize) -> impl Iterator<Item = Range<usize>> {
+    blocks(0..depth.max(1), DEPTH).map(move |block| block.start..block.end.min(depth))
+}
+
+/// A tile that reaches beyond the last column: `[height, valid]` of its elements are written.
+///
+/// # Safety
+/// As for the tile's code, with no more than these elements of `c`.
+unsafe fn cut_tile(
+    tile: &Tile,
+    code: super::kernel::TileCode,
+    [height, valid]: [usize; 2],
+    width: usize,
+) {
+    const SIZE: usize = 12 * MOST_VECTORS * MOST_LANES;
+    let mut whole = [0.0f32; SIZE];
+    let inside = Tile { c: whole.as_mut_ptr(), c_row: width, ..*tile };
+    // SAFETY: the caller's promise; `whole` holds the largest tile.
+    unsafe {
+        for i in 0..height {
+            let (c, row) = (tile.c.add(i * tile.c_row), inside.c.add(i * width));
+            if tile.resume {
+                row.copy_from_nonoverlapping(c, valid);
+            }
+        }
+        code(&inside);
+        for i in 0..height {
+            let (c, row) = (tile.c.add(i * tile.c_row), inside.c.add(i * width));
+            c.copy_from_nonoverlapping(row, valid);
+        }
+    }
+}
