@@ -6,12 +6,12 @@
 #![allow(unsafe_code)]
 use super::super::team::{STRIPE_GRAIN, Stripe, Team, part};
 use super::Matrix;
-use super::kernel::{Ahead, Kernels, MOST_LANES, MOST_VECTORS, Tile};
+use super::kernel::{Ahead, Kernels, MOST_LANES, MOST_ROWS, MOST_VECTORS, Tile, TileCode};
 use super::pack::{Source, pack, transpose, with_common, with_own};
 use std::ops::Range;
 
 /// Depth of a block: panels of it stay in the second-level cache.
-const DEPTH: usize = 512;
+const DEPTH: usize = 192;
 
 /// Columns of a block, four panels of 48 or 32 × 6 (AVX-512), so that `finish` finds them in the
 /// cache.
@@ -22,6 +22,8 @@ const ROWS: usize = 240;
 
 /// Rows of a transposed block, the columns of a tile's panel.
 const STAGED_ROWS: usize = 256;
+
+const STAGED_VECTORS: usize = 3;
 
 /// Floats from one row of the staged block to the next; no power of two, lest all rows fall into
 /// the same cache sets.
@@ -105,44 +107,43 @@ impl<'a> Product<'a> {
     /// # Safety
     /// The calling thread alone uses these columns of `c`; `panels` holds them × `depth`.
     unsafe fn straight_block(&self, columns: Range<usize>, depth: Range<usize>, panels: *mut f32) {
-        let length = depth.len();
-        let panel = |j: usize| panels.wrapping_add((j - columns.start) * length);
-        for (j, vectors) in self.panels(columns.clone(), MOST_VECTORS) {
-            let source = Source {
-                from: self.b.data.as_ptr().wrapping_add(depth.start * self.b.row_stride + j),
-                column_stride: 1,
-                depth_stride: self.b.row_stride,
-            };
-            let width = vectors * self.kernels.lanes;
-            let valid = width.min(columns.end - j);
-            // SAFETY: the views were checked; the panel lies within `panels`.
-            unsafe { pack(self.kernels, source, valid, length, panel(j), width) };
-        }
+        let panel = |j: usize| panels.wrapping_add((j - columns.start) * depth.len());
         for rows in blocks(0..self.a.rows, ROWS) {
             for (j, vectors) in self.panels(columns.clone(), MOST_VECTORS) {
-                let valid = columns.end - j;
-                // SAFETY: the panel is packed; the columns are this thread's.
-                unsafe { self.panel_rows(rows.clone(), j, vectors, valid, &depth, panel(j)) };
+                let valid = (vectors * self.kernels.lanes).min(columns.end - j);
+                // SAFETY: the caller's promise.
+                unsafe { self.straight_panel(rows.clone(), j, vectors, valid, &depth, panel(j)) };
             }
         }
     }
 
-    /// One panel times some rows of `a`; `valid` columns are left in the block.
+    /// Some rows of `a` times one panel, `valid` columns of `b` from column j. For the first rows
+    /// the panel is packed: on the side, while the first tile works.
     ///
     /// # Safety
-    /// As [`Self::straight_block`].
-    unsafe fn panel_rows(
+    /// As [`Self::straight_block`]; the rows come in ascending order.
+    unsafe fn straight_panel(
         &self,
         rows: Range<usize>,
         j: usize,
         vectors: usize,
         valid: usize,
         depth: &Range<usize>,
-        panel: *const f32,
+        panel: *mut f32,
     ) {
+        let width = vectors * self.kernels.lanes;
+        let source = Source {
+            from: self.b.data.as_ptr().wrapping_add(depth.start * self.b.row_stride + j),
+            column_stride: 1,
+            depth_stride: self.b.row_stride,
+        };
+        if rows.start == 0 && valid < width {
+            // SAFETY: the views were checked; the panel is within the caller's memory.
+            unsafe { pack(self.kernels, source, valid, depth.len(), panel, width) };
+        }
         let mut i = rows.start;
         while i < rows.end {
-            let (height, code) = self.kernels.tile(vectors, rows.end - i);
+            let code = self.kernels.tile(vectors, rows.end - i);
             let a = i * self.a.row_stride + depth.start * self.a.column_stride;
             let tile = Tile {
                 depth: depth.len(),
@@ -155,17 +156,18 @@ impl<'a> Product<'a> {
                 resume: depth.start > 0,
                 ahead: Ahead::NOTHING,
             };
-            let width = vectors * self.kernels.lanes;
-            // SAFETY: the views were checked, `height` rows are left, and the tile's columns
+            // SAFETY: the views were checked, the code's rows are left, and the tile's columns
             // are in `c` or cut off.
             unsafe {
-                if valid >= width {
-                    code(&tile);
+                if valid < width {
+                    cut_tile(&tile, code, valid, width);
+                } else if i == 0 {
+                    (code.packing)(&tile, source.from, source.depth_stride);
                 } else {
-                    cut_tile(&tile, code, [height, valid], width);
+                    (code.plain)(&tile);
                 }
             }
-            i += height;
+            i += code.rows;
         }
     }
 
@@ -198,7 +200,9 @@ impl<'a> Product<'a> {
         let depth = self.a.columns;
         let pack_part = |part: Range<usize>| {
             let to = to;
-            for (i, vectors) in self.panels(0..self.a.rows, 2) {
+            let panels = blocks(0..self.a.rows, STAGED_ROWS)
+                .flat_map(|rows| self.panels(rows, STAGED_VECTORS));
+            for (i, vectors) in panels {
                 let start = i * self.a.row_stride + part.start * self.a.column_stride;
                 let source = Source {
                     from: self.a.data.as_ptr().wrapping_add(start),
@@ -228,17 +232,14 @@ impl<'a> Product<'a> {
         &self,
         columns: Range<usize>,
         rows: Range<usize>,
-        panels: *const f32,
+        panels: *mut f32,
         staged: *mut f32,
     ) {
         for depth in depth_blocks(self.a.columns) {
-            let mut j = columns.start;
-            while j < columns.end {
-                let height = self.kernels.tile(2, columns.end - j).0;
-                let to = staged.wrapping_add((j - columns.start) * STAGED_STRIDE);
+            for (i, vectors) in self.panels(rows.clone(), STAGED_VECTORS) {
+                let to = staged.wrapping_add(i - rows.start);
                 // SAFETY: the caller's promise.
-                unsafe { self.staged_rows(j, height, rows.clone(), &depth, panels, to) };
-                j += height;
+                unsafe { self.staged_panel(columns.clone(), &rows, i, vectors, &depth, panels, to) };
             }
         }
         let to = self.c.wrapping_add(rows.start * self.columns() + columns.start);
@@ -247,35 +248,50 @@ impl<'a> Product<'a> {
         unsafe { transpose(self.kernels, staged, STAGED_STRIDE, extents, to, self.columns()) };
     }
 
-    /// `height` columns of `c`, from column `j`, as rows of a staged block.
+    /// One panel of `aᵀ` times some columns of `b`, transposed.
     ///
     /// # Safety
     /// As [`Self::staged_block`].
-    unsafe fn staged_rows(
+    unsafe fn staged_panel(
         &self,
-        j: usize,
-        height: usize,
-        rows: Range<usize>,
+        columns: Range<usize>,
+        rows: &Range<usize>,
+        i: usize,
+        vectors: usize,
         depth: &Range<usize>,
-        panels: *const f32,
+        panels: *mut f32,
         staged: *mut f32,
     ) {
-        let a = j * self.b.column_stride + depth.start * self.b.row_stride;
-        for (i, vectors) in self.panels(rows.clone(), 2) {
-            let width = vectors * self.kernels.lanes;
+        let width = vectors * self.kernels.lanes;
+        let mut j = columns.start;
+        while j < columns.end {
+            let code = self.kernels.tile(vectors, columns.end - j);
+            let a = j * self.b.column_stride + depth.start * self.b.row_stride;
+            let next = if j + code.rows < columns.end {
+                (j + code.rows) * self.b.column_stride + depth.start * self.b.row_stride
+            } else {
+                columns.start * self.b.column_stride + depth.end * self.b.row_stride
+            };
+            let ahead = Ahead {
+                from: self.b.data.as_ptr().wrapping_add(next),
+                lines: if i == rows.start { code.rows } else { 0 },
+                line_step: self.b.column_stride,
+                round_step: 16 * self.b.row_stride,
+            };
             let tile = Tile {
                 depth: depth.len(),
                 a: self.b.data.as_ptr().wrapping_add(a),
                 a_row: self.b.column_stride,
                 a_step: self.b.row_stride,
                 b: panels.wrapping_add(i * self.a.columns + depth.start * width),
-                c: staged.wrapping_add(i - rows.start),
+                c: staged.wrapping_add((j - columns.start) * STAGED_STRIDE),
                 c_row: STAGED_STRIDE,
                 resume: depth.start > 0,
-                ahead: Ahead::NOTHING,
+                ahead,
             };
-            // SAFETY: the views were checked; the staged row has room for whole vectors.
-            unsafe { self.kernels.tile(vectors, height).1(&tile) };
+            // SAFETY: the views were checked; the staged rows have room for whole vectors.
+            unsafe { (code.plain)(&tile) };
+            j += code.rows;
         }
     }
 
@@ -304,31 +320,27 @@ fn depth_blocks(depth: usize) -> impl Iterator<Item = Range<usize>> {
     blocks(0..depth.max(1), DEPTH).map(move |block| block.start..block.end.min(depth))
 }
 
-/// A tile that reaches beyond the last column: `[height, valid]` of its elements are written.
+/// A tile that reaches beyond the last column: only `valid` columns of it are written.
 ///
 /// # Safety
-/// As for the tile's code, with no more than these elements of `c`.
-unsafe fn cut_tile(
-    tile: &Tile,
-    code: super::kernel::TileCode,
-    [height, valid]: [usize; 2],
-    width: usize,
-) {
-    const SIZE: usize = 12 * MOST_VECTORS * MOST_LANES;
-    let mut whole = [0.0f32; SIZE];
+/// As for the tile's code, with no more than these columns of `c`.
+unsafe fn cut_tile(tile: &Tile, code: &TileCode, valid: usize, width: usize) {
+    let mut whole = [0.0f32; MOST_ROWS * MOST_VECTORS * MOST_LANES];
     let inside = Tile { c: whole.as_mut_ptr(), c_row: width, ..*tile };
-    // SAFETY: the caller's promise; `whole` holds the largest tile.
-    unsafe {
-        for i in 0..height {
-            let (c, row) = (tile.c.add(i * tile.c_row), inside.c.add(i * width));
-            if tile.resume {
-                row.copy_from_nonoverlapping(c, valid);
+    for i in 0..code.rows {
+        if tile.resume {
+            // SAFETY: the caller's promise; `whole` holds the largest tile.
+            unsafe {
+                inside.c.add(i * width).copy_from_nonoverlapping(tile.c.add(i * tile.c_row), valid);
             }
         }
-        code(&inside);
-        for i in 0..height {
-            let (c, row) = (tile.c.add(i * tile.c_row), inside.c.add(i * width));
-            c.copy_from_nonoverlapping(row, valid);
+    }
+    // SAFETY: as above.
+    unsafe { (code.plain)(&inside) };
+    for i in 0..code.rows {
+        // SAFETY: as above.
+        unsafe {
+            tile.c.add(i * tile.c_row).copy_from_nonoverlapping(inside.c.add(i * width), valid);
         }
     }
 }

@@ -14,6 +14,13 @@ const ROUND: usize = 16;
 /// Most vectors in a panel's row.
 pub(super) const MOST_VECTORS: usize = 3;
 
+/// Most rows of a tile.
+pub(super) const MOST_ROWS: usize = 12;
+
+/// Steps of the depth that the packing tile fetches ahead: some 130 ns of work, about the latency
+/// of a far cache.
+const STEPS_AHEAD: usize = 32;
+
 /// Most lanes that a vector has on any instruction set.
 pub(super) const MOST_LANES: usize = 16;
 
@@ -25,7 +32,7 @@ pub(super) struct Tile {
     pub a_row: usize,
     pub a_step: usize,
     /// A panel, (depth, N · lanes).
-    pub b: *const f32,
+    pub b: *mut f32,
     pub c: *mut f32,
     pub c_row: usize,
     /// Continue the sums that stand in `c`; otherwise overwrite it.
@@ -49,8 +56,13 @@ impl Ahead {
         Self { from: std::ptr::null(), lines: 0, line_step: 0, round_step: 0 };
 }
 
-/// A tile's code; the pointers must be good for what [`Tile`] says.
-pub(super) type TileCode = unsafe fn(&Tile);
+/// The code for tiles of so many rows. The pointers must be good for what [`Tile`] says.
+pub(super) struct TileCode {
+    pub rows: usize,
+    pub plain: unsafe fn(&Tile),
+    /// Reads `b` as it is stored, `(tile, b, b_row)`, and packs it into the tile's panel besides.
+    pub packing: unsafe fn(&Tile, *const f32, usize),
+}
 
 /// `to` (columns, rows; rows `to_stride` apart) = transpose of `from`, for one square of
 /// [`Kernels::lanes`] rows and columns: `(from, from_stride, to, to_stride)`.
@@ -66,8 +78,8 @@ pub(super) struct Kernels {
     pub lanes: usize,
     pub transpose: TransposeCode,
     pub copy: CopyCode,
-    /// For panels of 1, 2 and 3 vectors: number of rows and code, most rows first, down to 1.
-    tiles: [&'static [(usize, TileCode)]; MOST_VECTORS],
+    /// For panels of 1, 2 and 3 vectors: code, most rows first, down to 1.
+    tiles: [&'static [TileCode]; MOST_VECTORS],
 }
 
 impl Kernels {
@@ -98,9 +110,9 @@ impl Kernels {
     }
 
     /// The tallest tile of at most `rows` rows for panels of `vectors` vectors.
-    pub fn tile(&self, vectors: usize, rows: usize) -> (usize, TileCode) {
+    pub fn tile(&self, vectors: usize, rows: usize) -> &'static TileCode {
         let tiles = self.tiles[vectors - 1];
-        tiles.iter().copied().find(|tile| tile.0 <= rows).unwrap_or(tiles[tiles.len() - 1])
+        tiles.iter().find(|code| code.rows <= rows).unwrap_or(&tiles[tiles.len() - 1])
     }
 
     /// How many vectors wide the next panel should be when `lanes` more columns are to come.
@@ -114,59 +126,116 @@ impl Kernels {
 }
 
 #[inline(always)]
-unsafe fn tile<V: Vector, const R: usize, const N: usize>(tile: &Tile) {
+unsafe fn plain<V: Vector, const R: usize, const N: usize>(tile: &Tile) {
     // SAFETY: the caller's promise about `tile`.
     unsafe {
-        let mut sums = [[V::splat(0.0); N]; R];
-        if tile.resume {
-            for i in 0..R {
-                for v in 0..N {
-                    sums[i][v] = V::load(tile.c.add(i * tile.c_row + v * V::LANES));
-                }
-            }
-        }
-        let (mut a, mut b, mut ahead) = (tile.a, tile.b, tile.ahead.from);
+        let mut sums = first_sums::<V, R, N>(tile);
+        let (mut b, mut ahead) = (tile.b.cast_const(), tile.ahead.from);
+        let mut a = [0, 3, 6, 9].map(|row| tile.a.wrapping_add(row * tile.a_row));
         for _ in 0..tile.depth / ROUND {
             for line in 0..tile.ahead.lines {
                 prefetch(ahead.wrapping_add(line * tile.ahead.line_step));
             }
             ahead = ahead.wrapping_add(tile.ahead.round_step);
             for _ in 0..ROUND {
-                add_products(&mut sums, a, tile.a_row, b);
-                (a, b) = (a.wrapping_add(tile.a_step), b.wrapping_add(N * V::LANES));
+                add_products(&mut sums, &mut a, tile, load::<V, N>(b));
+                b = b.wrapping_add(N * V::LANES);
             }
         }
         for _ in 0..tile.depth % ROUND {
-            add_products(&mut sums, a, tile.a_row, b);
-            (a, b) = (a.wrapping_add(tile.a_step), b.wrapping_add(N * V::LANES));
+            add_products(&mut sums, &mut a, tile, load::<V, N>(b));
+            b = b.wrapping_add(N * V::LANES);
         }
         for i in 0..R {
-            for v in 0..N {
-                sums[i][v].store(tile.c.add(i * tile.c_row + v * V::LANES));
-            }
+            store(sums[i], tile.c.add(i * tile.c_row));
         }
     }
 }
 
-/// One step of the depth: `sums[i][v] += a[i · a_row] · b[v]`.
 #[inline(always)]
-unsafe fn add_products<V: Vector, const R: usize, const N: usize>(
-    sums: &mut [[V; N]; R],
-    a: *const f32,
-    a_row: usize,
-    b: *const f32,
+unsafe fn packing<V: Vector, const R: usize, const N: usize>(
+    tile: &Tile,
+    mut b: *const f32,
+    b_row: usize,
 ) {
-    // SAFETY: the caller's promise about the tile.
+    // SAFETY: the caller's promise about `tile` and `b`.
+    unsafe {
+        let mut sums = first_sums::<V, R, N>(tile);
+        let mut a = [0, 3, 6, 9].map(|row| tile.a.wrapping_add(row * tile.a_row));
+        let mut panel = tile.b;
+        for _ in 0..tile.depth {
+            for v in 0..N {
+                prefetch(b.wrapping_add(STEPS_AHEAD * b_row + v * V::LANES));
+            }
+            let row = load::<V, N>(b);
+            store(row, panel);
+            add_products(&mut sums, &mut a, tile, row);
+            (b, panel) = (b.wrapping_add(b_row), panel.wrapping_add(N * V::LANES));
+        }
+        for i in 0..R {
+            store(sums[i], tile.c.add(i * tile.c_row));
+        }
+    }
+}
+
+/// The sums that stand in `c`, or zeros; then `c` is fetched, as it will be written.
+#[inline(always)]
+unsafe fn first_sums<V: Vector, const R: usize, const N: usize>(tile: &Tile) -> [[V; N]; R] {
+    // SAFETY: the caller's promise about `tile`.
+    unsafe {
+        let mut sums = [[V::splat(0.0); N]; R];
+        for i in 0..R {
+            let c = tile.c.add(i * tile.c_row);
+            if tile.resume {
+                sums[i] = load(c);
+            } else {
+                for v in 0..N {
+                    prefetch_for_writing(c.add(v * V::LANES));
+                }
+            }
+        }
+        sums
+    }
+}
+
+#[inline(always)]
+unsafe fn load<V: Vector, const N: usize>(from: *const f32) -> [V; N] {
+    // SAFETY: the caller's promise.
     unsafe {
         let mut row = [V::splat(0.0); N];
         for v in 0..N {
-            row[v] = V::load(b.add(v * V::LANES));
+            row[v] = V::load(from.add(v * V::LANES));
         }
+        row
+    }
+}
+
+#[inline(always)]
+unsafe fn store<V: Vector, const N: usize>(row: [V; N], to: *mut f32) {
+    for v in 0..N {
+        // SAFETY: the caller's promise.
+        unsafe { row[v].store(to.add(v * V::LANES)) }
+    }
+}
+
+/// One step of the depth: `sums[i][v] += a[i · a_row] · row[v]`.
+#[inline(always)]
+unsafe fn add_products<V: Vector, const R: usize, const N: usize>(
+    sums: &mut [[V; N]; R],
+    a: &mut [*const f32; 4],
+    tile: &Tile,
+    row: [V; N],
+) {
+    // SAFETY: the caller's promise about the tile.
+    unsafe {
         for i in 0..R {
-            let x = V::splat(*a.add(i * a_row));
+            let x = V::splat(*a[i / 3].add(i % 3 * tile.a_row));
             for v in 0..N {
                 sums[i][v] = sums[i][v].add_product(x, row[v]);
             }
+        }
+        for a in a {
+            *a = a.wrapping_add(tile.a_step);
         }
     }
 }
@@ -222,18 +291,41 @@ fn prefetch(address: *const f32) {
     let _ = address;
 }
 
+/// As [`prefetch`], for memory that will be overwritten.
+#[inline(always)]
+fn prefetch_for_writing(address: *const f32) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch never faults.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_ET0>(address.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}
+
 /// The kernels of one instruction set: module, vector, the features to compile with, and the rows
 /// of the tiles for panels of 1, 2 and 3 vectors.
 macro_rules! kernels {
     ($(#[$feature:meta])? $name:ident $vector:ident $one:tt $two:tt $three:tt) => {
         mod $name {
             use super::super::vector::{$vector, Vector};
-            use super::{Kernels, Tile};
+            use super::{Kernels, Tile, TileCode};
 
             $(#[$feature])?
-            unsafe fn tile<const R: usize, const N: usize>(tile: &Tile) {
+            unsafe fn plain<const R: usize, const N: usize>(tile: &Tile) {
                 // SAFETY: the caller's promise.
-                unsafe { super::tile::<$vector, R, N>(tile) }
+                unsafe { super::plain::<$vector, R, N>(tile) }
+            }
+
+            $(#[$feature])?
+            unsafe fn packing<const R: usize, const N: usize>(
+                tile: &Tile,
+                b: *const f32,
+                b_row: usize,
+            ) {
+                // SAFETY: the caller's promise.
+                unsafe { super::packing::<$vector, R, N>(tile, b, b_row) }
             }
 
             $(#[$feature])?
@@ -256,7 +348,9 @@ macro_rules! kernels {
             };
         }
     };
-    (@ $n:literal [$($r:literal)+]) => { &[$(($r, tile::<$r, $n>)),+] };
+    (@ $n:literal [$($r:literal)+]) => {
+        &[$(TileCode { rows: $r, plain: plain::<$r, $n>, packing: packing::<$r, $n> }),+]
+    };
 }
 
 // 32 registers of 16 floats.

@@ -221,7 +221,8 @@ fn gflops() {
         .map(|s| (s[0], s[1], s[2]))
         .collect();
     let copies: usize = std::env::var("COPIES").map_or(1, |x| x.parse().unwrap());
-    let teams = [1, 2].map(Team::new);
+    let most: usize = std::env::var("THREADS").map_or(2, |x| x.parse().unwrap());
+    let teams: Vec<_> = (1..=most).map(Team::new).collect();
     for (m, n, k) in layers {
         let x: Vec<_> = (0..copies)
             .map(|i| [(m * k, 1), (n * k, 2), (m * n, 3)].map(|(l, s)| numbers(l, s + i as u32)))
@@ -247,7 +248,7 @@ fn gflops() {
                     })
                     .collect();
                 rates.sort_by(f64::total_cmp);
-                print!(" {:.0}", rates[15]);
+                print!(" {:.0}/{:.0}", rates[15], rates[29]);
             }
         }
         println!();
