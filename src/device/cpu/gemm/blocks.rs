@@ -90,7 +90,7 @@ impl<'a> Product<'a> {
     /// The product by tiles of `c`, panels of `b` packed by each thread for its columns.
     pub fn straight(&self, team: &Team, finish: impl Fn(&mut Stripe<'_, f32>) + Sync) {
         self.share(team, |mine| {
-            with_own(COLUMNS.next_multiple_of(MOST_LANES) * DEPTH, |panels| {
+            with_own((COLUMNS + ROWS) * DEPTH, |panels| {
                 for block in blocks(mine, COLUMNS) {
                     for depth in depth_blocks(self.a.columns) {
                         // SAFETY: `share` gives these columns to this thread alone; the memory
@@ -108,13 +108,40 @@ impl<'a> Product<'a> {
     /// The calling thread alone uses these columns of `c`; `panels` holds them × `depth`.
     unsafe fn straight_block(&self, columns: Range<usize>, depth: Range<usize>, panels: *mut f32) {
         let panel = |j: usize| panels.wrapping_add((j - columns.start) * depth.len());
+        let gathered = panels.wrapping_add(COLUMNS * DEPTH);
         for rows in blocks(0..self.a.rows, ROWS) {
+            // SAFETY: the caller's promise.
+            let a = unsafe { self.gather(rows.clone(), &depth, gathered) };
             for (j, vectors) in self.panels(columns.clone(), MOST_VECTORS) {
                 let valid = (vectors * self.kernels.lanes).min(columns.end - j);
                 // SAFETY: the caller's promise.
-                unsafe { self.straight_panel(rows.clone(), j, vectors, valid, &depth, panel(j)) };
+                unsafe {
+                    self.straight_panel(rows.clone(), j, vectors, valid, &depth, panel(j), a)
+                };
             }
         }
+    }
+
+    /// Where to find `a`'s elements of a block. Of an `a` stored by columns, a block touches only a
+    /// few lines of many pages, many in the same cache set: it is copied to `to` first.
+    ///
+    /// # Safety
+    /// `to` holds the block.
+    unsafe fn gather(&self, rows: Range<usize>, depth: &Range<usize>, to: *mut f32) -> Source {
+        let Matrix { row_stride, column_stride, .. } = self.a;
+        let start = rows.start * row_stride + depth.start * column_stride;
+        let stored = Source {
+            from: self.a.data.as_ptr().wrapping_add(start),
+            column_stride: row_stride,
+            depth_stride: column_stride,
+        };
+        if row_stride != 1 || column_stride < ROWS {
+            return stored;
+        }
+        let width = rows.len().next_multiple_of(self.kernels.lanes);
+        // SAFETY: the view was checked; `to` has room.
+        unsafe { pack(self.kernels, stored, rows.len(), depth.len(), to, width) };
+        Source { from: to, column_stride: 1, depth_stride: width }
     }
 
     /// Some rows of `a` times one panel, `valid` columns of `b` from column j. For the first rows
@@ -130,6 +157,7 @@ impl<'a> Product<'a> {
         valid: usize,
         depth: &Range<usize>,
         panel: *mut f32,
+        a: Source,
     ) {
         let width = vectors * self.kernels.lanes;
         let source = Source {
@@ -144,12 +172,11 @@ impl<'a> Product<'a> {
         let mut i = rows.start;
         while i < rows.end {
             let code = self.kernels.tile(vectors, rows.end - i);
-            let a = i * self.a.row_stride + depth.start * self.a.column_stride;
             let tile = Tile {
                 depth: depth.len(),
-                a: self.a.data.as_ptr().wrapping_add(a),
-                a_row: self.a.row_stride,
-                a_step: self.a.column_stride,
+                a: a.from.wrapping_add((i - rows.start) * a.column_stride),
+                a_row: a.column_stride,
+                a_step: a.depth_stride,
                 b: panel,
                 c: self.c.wrapping_add(i * self.columns() + j),
                 c_row: self.columns(),
@@ -239,7 +266,9 @@ impl<'a> Product<'a> {
             for (i, vectors) in self.panels(rows.clone(), STAGED_VECTORS) {
                 let to = staged.wrapping_add(i - rows.start);
                 // SAFETY: the caller's promise.
-                unsafe { self.staged_panel(columns.clone(), &rows, i, vectors, &depth, panels, to) };
+                unsafe {
+                    self.staged_panel(columns.clone(), &rows, i, vectors, &depth, panels, to)
+                };
             }
         }
         let to = self.c.wrapping_add(rows.start * self.columns() + columns.start);
@@ -315,9 +344,10 @@ fn blocks(range: Range<usize>, length: usize) -> impl Iterator<Item = Range<usiz
     range.step_by(length).map(move |start| start..end.min(start + length))
 }
 
-/// Pieces of the depth; one empty piece of an empty depth, whose sums are zeros.
+/// Nearly equal pieces of the depth; one empty piece of an empty depth, whose sums are zeros.
 fn depth_blocks(depth: usize) -> impl Iterator<Item = Range<usize>> {
-    blocks(0..depth.max(1), DEPTH).map(move |block| block.start..block.end.min(depth))
+    let length = depth.div_ceil(depth.div_ceil(DEPTH).max(1)).next_multiple_of(16);
+    blocks(0..depth.max(1), length.max(1)).map(move |block| block.start..block.end.min(depth))
 }
 
 /// A tile that reaches beyond the last column: only `valid` columns of it are written.

@@ -70,7 +70,11 @@ pub(super) unsafe fn pack(
         for p in 0..depth {
             to.add(p * width + columns).write_bytes(0, width - columns);
         }
-        if depth_stride == 1 {
+        if column_stride == 1 {
+            for p in 0..depth {
+                to.add(p * width).copy_from_nonoverlapping(from.add(p * depth_stride), columns);
+            }
+        } else if depth_stride == 1 {
             transpose(kernels, from, column_stride, [columns, depth], to, width);
         } else {
             for p in 0..depth {
