@@ -114,8 +114,9 @@ impl Team {
         self.crew.threads()
     }
 
-    /// Calls `work(thread)` once on each thread and waits for all. A panic of any thread
-    /// continues here after all have finished.
+    /// Calls `work(thread)` once for each thread's number and waits for all. The calls run at the
+    /// same time if they can, but must not wait for each other: the calling thread makes those
+    /// that no other thread has begun. A panic continues here after all calls have ended.
     pub fn run(&self, work: impl Fn(usize) + Sync) {
         self.crew.run(work);
     }
