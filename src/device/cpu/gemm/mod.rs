@@ -5,7 +5,8 @@
 //! the order of the depth, whatever the blocks and the number of threads: the same bits always.
 //!
 //! - `vector`: the vectors of each instruction set,
-//! - `kernel`: the register tile and its choice at run time,
+//! - `tile`: the loop that keeps a tile of the result in registers,
+//! - `kernel`: its code for each instruction set, and the choice at run time,
 //! - `pack`: panels of the operand that is used again and again,
 //! - `blocks`: what the loops around the tile have in common,
 //! - `straight` and `transposed`: those loops, for a right factor stored by rows or by columns.
@@ -18,6 +19,7 @@ mod pack;
 mod straight;
 #[cfg(test)]
 mod tests;
+mod tile;
 mod transposed;
 mod vector;
 

@@ -6,8 +6,9 @@
 #![allow(unsafe_code)]
 use super::super::team::{Stripe, Team};
 use super::blocks::{COLUMNS, DEPTH, Panel, Product, blocks, depth_blocks};
-use super::kernel::{Ahead, MOST_LANES, MOST_ROWS, MOST_VECTORS, Tile, TileCode};
+use super::kernel::{MOST_LANES, MOST_ROWS, MOST_VECTORS, TileCode};
 use super::pack::{Source, pack, with_memory};
+use super::tile::{Ahead, Tile};
 use std::ops::Range;
 
 /// Rows of a block: `ROWS` × `DEPTH` elements of the left factor stay in the second-level cache.

@@ -8,8 +8,8 @@
 #![allow(unsafe_code)]
 use super::super::team::{Stripe, Team};
 use super::blocks::{COLUMNS, Panel, Product, blocks, depth_blocks};
-use super::kernel::{Ahead, Tile};
 use super::pack::{pack, transpose, with_memory};
+use super::tile::{Ahead, Tile};
 use std::ops::Range;
 
 /// Rows of `c` in a block, the columns of the panels.
