@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 use super::super::team::{STRIPE_GRAIN, Stripe, Team, part};
 use super::Matrix;
-use super::kernel::{Kernels, MOST_VECTORS};
+use super::kernel::Kernels;
 use super::pack::Source;
 use std::ops::Range;
 
@@ -91,7 +91,7 @@ impl<'a> Product<'a> {
         let mut first = columns.start;
         std::iter::from_fn(move || {
             let left = columns.end.checked_sub(first).filter(|&left| left > 0)?;
-            let vectors = self.kernels.panel_vectors(left, MOST_VECTORS);
+            let vectors = self.kernels.panel_vectors(left);
             let width = vectors * self.kernels.lanes;
             let data = memory.wrapping_add((first - columns.start) * depth);
             let panel = Panel { first, vectors, width, valid: width.min(left), data };

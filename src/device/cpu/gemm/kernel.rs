@@ -37,8 +37,8 @@ pub(super) struct Kernels {
     pub lanes: usize,
     pub transpose: TransposeCode,
     pub copy: CopyCode,
-    /// For panels of 1, 2 and 3 vectors: code, most rows first, down to 1.
-    tiles: [&'static [TileCode]; MOST_VECTORS],
+    /// For panels of 1, 2, … vectors: code, most rows first, down to 1.
+    tiles: &'static [&'static [TileCode]],
 }
 
 impl Kernels {
@@ -74,20 +74,20 @@ impl Kernels {
         tiles.iter().find(|code| code.rows <= rows).unwrap_or(&tiles[tiles.len() - 1])
     }
 
-    /// How many vectors wide the next panel should be when `lanes` more columns are to come.
-    pub fn panel_vectors(&self, columns: usize, most: usize) -> usize {
+    /// How many vectors wide the next panel should be when so many columns are to come.
+    pub fn panel_vectors(&self, columns: usize) -> usize {
         match columns.div_ceil(self.lanes) {
             // Two tiles of two run better than one of three and one of one.
             4 => 2,
-            vectors => vectors.min(most),
+            vectors => vectors.min(self.tiles.len()),
         }
     }
 }
 
 /// The kernels of one instruction set: module, vector, the features to compile with, and the rows
-/// of the tiles for panels of 1, 2 and 3 vectors.
+/// of the tiles for panels of 1, 2 and perhaps 3 vectors.
 macro_rules! kernels {
-    ($(#[$feature:meta])? $name:ident $vector:ident $one:tt $two:tt $three:tt) => {
+    ($(#[$feature:meta])? $name:ident $vector:ident $one:tt $two:tt $($three:tt)?) => {
         mod $name {
             use super::super::vector::{$vector, Vector};
             use super::super::tile::Tile;
@@ -125,7 +125,7 @@ macro_rules! kernels {
                 lanes: $vector::LANES,
                 transpose,
                 copy,
-                tiles: [kernels!(@ 1 $one), kernels!(@ 2 $two), kernels!(@ 3 $three)],
+                tiles: &[kernels!(@ 1 $one), kernels!(@ 2 $two) $(, kernels!(@ 3 $three))?],
             };
         }
     };
@@ -137,11 +137,11 @@ macro_rules! kernels {
 // 32 registers of 16 floats.
 #[cfg(target_arch = "x86_64")]
 kernels!(#[target_feature(enable = "avx512f")] avx512 Avx512 [12 8 4 2 1] [12 8 4 2 1] [8 4 2 1]);
-// 16 registers of 8 floats.
+// 16 registers of 8 floats; tiles of 4 rows and 3 vectors would spill one of them.
 #[cfg(target_arch = "x86_64")]
-kernels!(#[target_feature(enable = "avx2,fma")] avx2 Avx2 [6 4 2 1] [6 4 2 1] [4 2 1]);
+kernels!(#[target_feature(enable = "avx2,fma")] avx2 Avx2 [8 4 2 1] [6 4 2 1]);
 // 32 registers of 4 floats.
 #[cfg(target_arch = "aarch64")]
 kernels!(#[target_feature(enable = "neon")] neon Neon [12 8 4 2 1] [12 8 4 2 1] [8 4 2 1]);
 // As if 16 registers of 4 floats.
-kernels!(portable Portable [6 4 2 1] [6 4 2 1] [4 2 1]);
+kernels!(portable Portable [8 4 2 1] [6 4 2 1]);
