@@ -230,6 +230,16 @@ pub enum Error {
         batch_size: usize,
     },
 
+    /// A run would go on with other images than it began with.
+    #[error(
+        "the images {origin} are not those that the run began with; put those back, or begin a \
+         new run"
+    )]
+    DataChanged {
+        /// Where the images were found, in words.
+        origin: String,
+    },
+
     /// A flag was given that the set-up or the command cannot honour.
     #[error("{flag} {problem}")]
     Flag {

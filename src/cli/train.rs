@@ -1,9 +1,9 @@
 //! `gan-cuda train`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ArgAction;
-use gan_cuda::data::{Dataset, DatasetKind};
+use gan_cuda::data::{Dataset, DatasetKind, Origin};
 use gan_cuda::device::DeviceChoice;
 use gan_cuda::device::Memory;
 use gan_cuda::device::ops::Latent;
@@ -172,9 +172,15 @@ pub fn run(args: Args) -> Result<()> {
 }
 
 fn begin(args: &Args) -> Result<()> {
-    let config = args.config()?;
+    let mut config = args.config()?;
     let device = open_device(config.device, config.threads)?;
-    let data = load(&config)?;
+    let data = config.dataset.load(args.data.data_dir.as_deref())?;
+    config.data_dir = match &data.origin {
+        Origin::Folder(folder) => Some(absolute(folder)?),
+        _ => None,
+    };
+    let image = config.gan.image;
+    let data = data.with_shape(image.height, image.channels)?;
     let place = device.describe();
     let name = format!("{}-{}", config.preset, config.dataset);
     let name = args.output.name.clone().unwrap_or(name);
@@ -195,16 +201,14 @@ fn resume(args: &Args, path: Option<PathBuf>) -> Result<()> {
     args.refuse_changes(&config)?;
     args.apply_to_run(&mut config);
     let device = open_device(config.device, config.threads)?;
-    let data = load(&config)?;
+    let data = config.load_data()?;
     let place = device.describe();
     let trainer = Trainer::resume(config.clone(), device, &data, run, iteration)?;
     finish(args, &config, trainer, data, &place)
 }
 
-/// The data set, in the shape that the networks take.
-fn load(config: &Config) -> Result<Dataset> {
-    let image = config.gan.image;
-    config.dataset.load(config.data_dir.as_deref())?.with_shape(image.height, image.channels)
+fn absolute(folder: &Path) -> Result<PathBuf> {
+    std::path::absolute(folder).map_err(Error::io("find", folder))
 }
 
 fn finish(
@@ -295,7 +299,7 @@ impl Args {
         let mut config = Config {
             preset: name.to_owned(),
             dataset,
-            data_dir: self.data.data_dir.clone(),
+            data_dir: None,
             seed: self.seed.unwrap_or(0),
             epochs: preset.epochs,
             iterations: None,
@@ -390,10 +394,7 @@ impl Args {
         }
         let (values, gan) = (&self.values, &config.gan);
         [
-            (
-                "--data-dir",
-                other(self.data.data_dir.as_ref(), &config.data_dir.clone().unwrap_or_default()),
-            ),
+            ("--data-dir", self.data.data_dir.is_some()),
             ("--image-size", other(self.data.image_size.as_ref(), &gan.image.height)),
             ("--channels", other(self.data.channels.as_ref(), &gan.image.channels)),
             ("--batch-size", other(values.batch_size.as_ref(), &gan.batch_size)),

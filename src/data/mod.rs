@@ -116,6 +116,16 @@ impl Dataset {
         &self.images[index * pixels..][..pixels]
     }
 
+    /// A checksum of all pixels and labels, to tell whether a run goes on with what it began with.
+    pub fn checksum(&self) -> u32 {
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(&self.images);
+        for label in &self.labels {
+            hasher.update(&label.to_le_bytes());
+        }
+        hasher.finalize()
+    }
+
     /// What this is and where it was found, in one line for the start of a run; [`hint`](Self::hint)
     /// is the line to follow it.
     pub fn summary(&self) -> String {

@@ -109,7 +109,7 @@ macro_rules! implement_real {
 implement_real!(f32, tanh_f32);
 implement_real!(f64, f64::tanh);
 
-/// tanh as a quotient of two polynomials, within 4e-7 of the exact value.
+/// tanh as a quotient of two polynomials, within 4.4e-7 of the exact value.
 ///
 /// A generator's last layer takes the tanh of every pixel; the C library's tanh is a call per
 /// number, this is straight-line arithmetic that compiles to vector instructions. The coefficients
@@ -145,7 +145,7 @@ mod tests {
             .map(|i| i as f32 * 1e-4)
             .map(|x| (f64::from(tanh_f32(x)) - f64::from(x).tanh()).abs())
             .fold(0.0, f64::max);
-        assert!(worst < 4e-7, "worst error {worst}");
+        assert!(worst < 4.4e-7, "worst error {worst}");
         assert!(tanh_f32(f32::NAN).is_nan());
     }
 
@@ -153,6 +153,8 @@ mod tests {
     fn sigmoid_is_exact_at_both_ends() {
         assert_eq!(Real::sigmoid(-1000.0_f64), 0.0);
         assert_eq!(Real::sigmoid(1000.0_f64), 1.0);
-        assert!((Real::sigmoid(0.3_f64) - 1.0 / (1.0 + (-0.3_f64).exp())).abs() < 1e-16);
+        // One rounding of a number in [0.5, 1).
+        let error = Real::sigmoid(0.3_f64) - 1.0 / (1.0 + (-0.3_f64).exp());
+        assert!(error.abs() <= f64::EPSILON / 2.0, "{error:e}");
     }
 }

@@ -190,6 +190,11 @@ impl<D: Device> Network<D> {
         }
     }
 
+    /// The blocks, from the entrance on.
+    pub fn blocks(&self) -> &[Block<D>] {
+        &self.blocks
+    }
+
     /// The last block, whose output is the network's.
     pub fn last(&self) -> &Block<D> {
         &self.blocks[self.blocks.len() - 1]

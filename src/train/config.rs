@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::DatasetKind;
+use crate::data::{Dataset, DatasetKind, Places};
 use crate::device::DeviceChoice;
 use crate::gan::preset::{self, Interval, Preset};
 use crate::gan::settings::Settings;
@@ -18,7 +18,7 @@ pub struct Config {
     pub preset: String,
     /// The data set.
     pub dataset: DatasetKind,
-    /// The folder that the data set was asked to come from.
+    /// The folder that the data set came from; unset: it is the program's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
     /// Seed of weights, noise, labels, masks and the order of images.
@@ -52,6 +52,16 @@ impl Config {
     /// [`Error::NoSuchPreset`].
     pub fn preset(&self) -> Result<&'static Preset> {
         preset::find(&self.preset).ok_or_else(|| Error::NoSuchPreset { name: self.preset.clone() })
+    }
+
+    /// The data set that a run goes on with: from where it came from, in the networks' shape.
+    ///
+    /// # Errors
+    /// As [`DatasetKind::load_from`] and [`Dataset::with_shape`].
+    pub fn load_data(&self) -> Result<Dataset> {
+        let places = Places { data_dir: self.data_dir.clone(), ..Places::default() };
+        let image = self.gan.image;
+        self.dataset.load_from(&places)?.with_shape(image.height, image.channels)
     }
 
     /// The configuration as the text of `config.toml`.

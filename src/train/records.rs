@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{Error, Result};
 
-/// One line of `stats.jsonl`: the means since the line before, and how far the run is.
+/// One line of `stats.jsonl`: the losses of one iteration, and how far the run is.
 ///
 /// A number that is not finite is `null` in JSON and NaN when read back.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

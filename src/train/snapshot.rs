@@ -11,6 +11,7 @@ use crate::nn::{Network, Params};
 
 const ITERATION: &str = "iteration";
 const SECONDS: &str = "seconds";
+const DATA: &str = "data_crc32";
 const MOMENTS: [&str; 2] = ["first_moment", "second_moment"];
 
 /// How far a run is: what its checkpoint holds beside the networks.
@@ -22,6 +23,8 @@ pub struct Progress {
     pub seconds: f64,
     /// Lengths of the run's growing files.
     pub positions: Positions,
+    /// Checksum of the data set.
+    pub data: u32,
 }
 
 /// Copies a GAN to the host.
@@ -46,6 +49,7 @@ pub fn take<D: Device>(gan: &Gan<D>, config: &Config, progress: Progress) -> Res
     let words = [
         (ITERATION, progress.iteration.to_string()),
         (SECONDS, progress.seconds.to_string()),
+        (DATA, progress.data.to_string()),
         ("config", config.to_text()?),
     ];
     state.metadata.extend(words.map(|(key, word)| (key.to_owned(), word)));
@@ -83,6 +87,7 @@ pub fn restore<D: Device>(gan: &mut Gan<D>, checkpoint: &Checkpoint) -> Result<P
         iteration: state.parse(ITERATION)?,
         seconds: state.parse(SECONDS)?,
         positions: Positions::load(state)?,
+        data: state.parse(DATA)?,
     };
     gan.set_completed(progress.iteration)?;
     Ok(progress)

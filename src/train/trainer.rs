@@ -36,6 +36,8 @@ pub struct Trainer<D: Device> {
     _lock: RunLock,
     journal: Journal,
     fixed: FixedSamples<D>,
+    /// Checksum of the data set.
+    data: u32,
     /// Training time before this process, and when this one began.
     clock: (f64, Instant),
     saved: Instant,
@@ -67,7 +69,8 @@ impl<D: Device> Trainer<D> {
         let lock = run.lock()?;
         write_whole(&run.config(), config.to_text()?.as_bytes())?;
         let journal = Journal::create(&run)?;
-        let trainer = Self::assemble(config, gan, images, run, lock, journal, 0.0)?;
+        let trainer =
+            Self::assemble(config, gan, images, run, lock, journal, (0.0, data.checksum()))?;
         trainer.write_reals(data)?;
         Ok(trainer)
     }
@@ -88,10 +91,14 @@ impl<D: Device> Trainer<D> {
         run.clean()?;
         let checkpoint = Checkpoint::load(&run.checkpoint(iteration))?;
         let progress = snapshot::restore(&mut gan, &checkpoint)?;
+        let checksum = data.checksum();
+        if progress.data != checksum {
+            return Err(Error::DataChanged { origin: data.origin.to_string() });
+        }
         run.discard_after(iteration)?;
         let journal = Journal::resume(&run, progress.positions)?;
         write_whole(&run.config(), config.to_text()?.as_bytes())?;
-        Self::assemble(config, gan, images, run, lock, journal, progress.seconds)
+        Self::assemble(config, gan, images, run, lock, journal, (progress.seconds, checksum))
     }
 
     fn assemble(
@@ -101,7 +108,7 @@ impl<D: Device> Trainer<D> {
         run: RunDir,
         lock: RunLock,
         journal: Journal,
-        seconds: f64,
+        (seconds, data): (f64, u32),
     ) -> Result<Self> {
         Ok(Self {
             fixed: FixedSamples::new(&gan, config.seed)?,
@@ -111,6 +118,7 @@ impl<D: Device> Trainer<D> {
             run,
             _lock: lock,
             journal,
+            data,
             clock: (seconds, Instant::now()),
             saved: Instant::now(),
         })
@@ -252,7 +260,8 @@ impl<D: Device> Trainer<D> {
     fn save(&mut self, display: &Display) -> Result<()> {
         let positions = self.journal.sync()?;
         let iteration = self.gan.completed();
-        let progress = Progress { iteration, seconds: self.seconds(), positions };
+        let seconds = self.seconds();
+        let progress = Progress { iteration, seconds, positions, data: self.data };
         let checkpoint = snapshot::take(&self.gan, &self.config, progress)?;
         let path = checkpoint.save(&self.run, u64::from(iteration))?;
         self.run.prune(self.config.keep)?;

@@ -23,8 +23,7 @@ pub fn compare(got: &[f64], want: &[f64], tolerance: Tolerance) -> Result<f64, S
     let mut worst = (0.0, 0);
     for (i, (&got, &want)) in got.iter().zip(want).enumerate() {
         let share = tolerance.share(got, want);
-        // Not `share > 1.0`: NaN must fail.
-        if !(share <= worst.0) {
+        if share > worst.0 || share.is_nan() {
             worst = (share, i);
         }
         if share.is_nan() {

@@ -1,0 +1,220 @@
+//! The checker: an analytic gradient against differences of the function itself.
+
+use gan_cuda::device::ops::Activation;
+use gan_cuda::rng::Stream;
+
+/// The step of the differences.
+const STEP: f64 = 1e-4;
+/// What an analytic and a numeric number may differ by, as a share of the greater.
+const RTOL: f64 = 1e-6;
+/// What they may differ by besides.
+const ATOL: f64 = 1e-10;
+/// What counts as zero where theory says zero.
+const ZERO: f64 = 1e-12;
+/// Elements of one tensor that are checked; of a longer one, a random choice.
+const MOST: usize = 4096;
+/// The share of elements that may be skipped because a kink is near.
+const KINKS: f64 = 0.01;
+/// A gradient above this is alive.
+const ALIVE: f64 = 1e-6;
+/// The least share of gradients that must be alive, or the case would test little.
+const LEAST_ALIVE: f64 = 0.2;
+
+/// A function's values at a point.
+#[derive(Default)]
+pub struct Point {
+    /// All outputs. The scalar whose gradient is checked is their weighted sum.
+    pub outputs: Vec<f64>,
+    /// On which side of its kink each ReLU or LeakyReLU is.
+    pub sides: Vec<bool>,
+}
+
+impl Point {
+    /// The outputs of one operation with an activation.
+    pub fn new(outputs: Vec<f64>, activation: Activation) -> Self {
+        let sides = sides(&outputs, activation);
+        Self { outputs, sides }
+    }
+}
+
+/// On which side of its kink each output's input is; nothing for a smooth activation.
+pub fn sides(y: &[f64], activation: Activation) -> Vec<bool> {
+    match activation {
+        Activation::Relu | Activation::LeakyRelu { .. } => y.iter().map(|&y| y > 0.0).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A row of the table: one case, all its tensors together.
+pub struct Case {
+    name: String,
+    checked: usize,
+    skipped: usize,
+    worst: f64,
+    alive: usize,
+    problems: Vec<String>,
+}
+
+impl Case {
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            checked: 0,
+            skipped: 0,
+            alive: 0,
+            worst: 0.0,
+            problems: Vec::new(),
+        }
+    }
+
+    /// Checks the gradient of Σ weights·outputs for the tensor that `evaluate` is a function of,
+    /// at `at`. `evaluate` is called with `at` itself at the end, so that a function that keeps
+    /// the tensor elsewhere finds it unmoved.
+    pub fn check(
+        &mut self,
+        tensor: &str,
+        gradient: &[f64],
+        at: &[f64],
+        weights: &[f64],
+        mut evaluate: impl FnMut(&[f64]) -> Point,
+    ) {
+        if gradient.len() != at.len() {
+            let (got, want) = (gradient.len(), at.len());
+            return self.problems.push(format!("{tensor}: {got} gradients for {want} numbers"));
+        }
+        let centre = evaluate(at);
+        let mut moved = at.to_vec();
+        for i in elements(at.len()) {
+            let mut difference = |step: f64| {
+                let mut ends = [step, -step].map(|step| {
+                    moved[i] = at[i] + step;
+                    evaluate(&moved)
+                });
+                moved[i] = at[i];
+                central_difference(&mut ends, &centre, weights, step)
+            };
+            match (difference(STEP), difference(STEP / 2.0)) {
+                (Some(whole), Some(half)) => {
+                    self.compare(tensor, i, gradient[i], extrapolate(whole, half));
+                }
+                _ => self.skipped += 1,
+            }
+        }
+        evaluate(at);
+    }
+
+    /// Checks that gradients are zero, as theory says they are.
+    pub fn check_zero(&mut self, tensor: &str, gradient: &[f64]) {
+        for (i, &analytic) in gradient.iter().enumerate() {
+            // Not `>= ZERO`: NaN must fail.
+            let zero = analytic.abs() < ZERO;
+            if !zero {
+                self.problems.push(format!("{tensor}[{i}]: {analytic:e} where theory says 0"));
+            }
+        }
+    }
+
+    fn compare(&mut self, tensor: &str, i: usize, analytic: f64, numeric: f64) {
+        let share = share(analytic, numeric);
+        self.checked += 1;
+        self.alive += usize::from(analytic.abs() > ALIVE);
+        if share > self.worst || share.is_nan() {
+            self.worst = share;
+        }
+        // Not `share > 1.0`: NaN must fail.
+        let close = share <= 1.0;
+        if !close {
+            self.problems.push(format!(
+                "{tensor}[{i}]: analytic {analytic:e}, numeric {numeric:e}: {share:.3} of the \
+                 tolerance"
+            ));
+        }
+    }
+
+    /// What is wrong, if anything is.
+    pub fn verdict(&self) -> Result<(), String> {
+        let mut problems: Vec<String> = self.problems.iter().take(5).cloned().collect();
+        if self.problems.len() > problems.len() {
+            problems.push(format!("and {} more", self.problems.len() - problems.len()));
+        }
+        let total = self.checked + self.skipped;
+        if self.skipped as f64 > KINKS * total as f64 {
+            problems.push(format!("{} of {total} elements are near a kink", self.skipped));
+        }
+        if self.alive as f64 <= LEAST_ALIVE * self.checked as f64 {
+            problems.push(format!("{} of {} gradients are alive", self.alive, self.checked));
+        }
+        match problems.is_empty() {
+            true => Ok(()),
+            false => Err(format!("{}:\n    {}", self.name, problems.join("\n    "))),
+        }
+    }
+}
+
+/// Which elements of a tensor are checked.
+fn elements(len: usize) -> Vec<usize> {
+    if len <= MOST {
+        return (0..len).collect();
+    }
+    let order = Stream { seed: 1, site: 0 }.permutation(len, 0);
+    order[..MOST].iter().map(|&i| i as usize).collect()
+}
+
+/// (f(x + step) − f(x − step)) / (2·step), or nothing where a kink lies between.
+///
+/// Outputs are subtracted before they are summed: most do not depend on the one element that
+/// moved, and leave no rounding behind.
+fn central_difference(
+    [up, down]: &mut [Point; 2],
+    centre: &Point,
+    weights: &[f64],
+    step: f64,
+) -> Option<f64> {
+    assert!(up.outputs.len() == weights.len() && down.outputs.len() == weights.len());
+    if up.sides != centre.sides || down.sides != centre.sides {
+        return None;
+    }
+    let pairs = up.outputs.iter().zip(&down.outputs);
+    let sum: f64 = pairs.zip(weights).map(|((up, down), weight)| weight * (up - down)).sum();
+    Some(sum / (2.0 * step))
+}
+
+/// Richardson's extrapolation from two central differences.
+///
+/// One alone is off by step²·f‴/6, about 2e-9·f‴: more than is allowed wherever the gradient is a
+/// thousandth of f‴, and among thousands of elements some always are. The combination is off by
+/// step⁴·f⁽⁵⁾/480, which is below rounding.
+fn extrapolate(whole: f64, half: f64) -> f64 {
+    (4.0 * half - whole) / 3.0
+}
+
+/// The error as a share of what is allowed: above 1, or NaN, is too much.
+fn share(analytic: f64, numeric: f64) -> f64 {
+    // Not `max`, which leaves NaN out.
+    let (a, n) = (analytic.abs(), numeric.abs());
+    let scale = if a >= n { a } else { n };
+    (analytic - numeric).abs() / (RTOL * scale + ATOL)
+}
+
+/// Prints all cases as one table; fails if any is wrong.
+pub fn report(cases: &[Case]) {
+    println!("\n{:60} {:>7} {:>7} {:>6} {:>7}", "case", "checked", "alive", "kinks", "worst");
+    for case in cases {
+        let Case { name, checked, alive, skipped, worst, .. } = case;
+        println!("{name:60} {checked:7} {alive:7} {skipped:6} {worst:7.4}");
+    }
+    let sum = |count: fn(&Case) -> usize| cases.iter().map(count).sum::<usize>();
+    println!(
+        "{:60} {:7} {:7} {:6} {:7.4}",
+        format!("all {} cases", cases.len()),
+        sum(|case| case.checked),
+        sum(|case| case.alive),
+        sum(|case| case.skipped),
+        cases.iter().map(|case| case.worst).fold(0.0, f64::max)
+    );
+    println!(
+        "alive: gradients above {ALIVE}; worst: the largest error as a share of its tolerance"
+    );
+    let problems: Vec<String> = cases.iter().filter_map(|case| case.verdict().err()).collect();
+    assert!(problems.is_empty(), "gradients are wrong:\n{}", problems.join("\n"));
+}

@@ -1,0 +1,28 @@
+//! Gradient checks: what the backward passes compute against differences of what the forward
+//! passes compute, in double precision.
+//!
+//! Every operation, every kind of layer, every loss, and both updates of every preset at small
+//! widths, with fixed dropout masks. Step 1e-4; |analytic − numeric| ≤ 1e-6·max(|analytic|,
+//! |numeric|) + 1e-10. Run with `-- --nocapture` to see the table.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `check` | the checker and its table |
+//! | `checker` | tests of the checker |
+//! | `random` | the points at which gradients are checked |
+//! | `operations`, `layers`, `updates` | the cases |
+
+mod check;
+mod checker;
+mod layers;
+mod operations;
+mod random;
+mod updates;
+
+#[test]
+fn all_gradients_equal_differences_of_the_function() {
+    let mut cases = operations::cases();
+    cases.extend(layers::cases());
+    cases.extend(updates::cases());
+    check::report(&cases);
+}

@@ -1,0 +1,224 @@
+//! Every operation's gradients: the scalar is a random weighted sum of the outputs.
+
+use std::array::from_fn;
+
+use super::check::{Case, Point};
+use super::random::Numbers;
+use gan_cuda::device::cpu::Cpu;
+use gan_cuda::device::ops::{
+    Activation, Affine, BatchNorm, BatchNormShape, Embedding, EmbeddingShape, Judged, Linear,
+    LinearShape, Loss, LossShape, RING_COLUMNS, RING_ROWS, Score,
+};
+
+pub const ACTIVATIONS: [Activation; 5] = [
+    Activation::Identity,
+    Activation::Relu,
+    Activation::LeakyRelu { slope: 0.2 },
+    Activation::Tanh,
+    Activation::Sigmoid,
+];
+
+/// Rows, inputs, outputs. In the last one x is longer than the elements that are checked.
+const LINEAR: [(usize, usize, usize); 5] =
+    [(1, 1, 1), (2, 3, 1), (7, 5, 4), (31, 33, 5), (33, 129, 2)];
+/// Rows, columns, eps; in training mode a batch has two rows at least.
+const BATCH_NORM: [(usize, usize, f64); 6] =
+    [(2, 1, 0.8), (2, 1, 1e-5), (7, 5, 0.8), (7, 5, 1e-5), (31, 33, 1e-5), (33, 129, 0.8)];
+
+pub fn cases() -> Vec<Case> {
+    let device = &Cpu::<f64>::new(1);
+    let linears = ACTIVATIONS
+        .into_iter()
+        .flat_map(|activation| [false, true].map(|masked| linear(device, activation, masked)));
+    let norms = ACTIVATIONS.into_iter().map(|activation| batch_norm(device, activation));
+    let embeddings = [true, false].map(|label_first| embedding(device, label_first));
+    let scores = [Score::CrossEntropy, Score::SquaredError];
+    let losses = scores.into_iter().flat_map(|s| [true, false].map(|real| loss(device, s, real)));
+    linears.chain(norms).chain(embeddings).chain(losses).collect()
+}
+
+fn linear(device: &Cpu<f64>, activation: Activation, masked: bool) -> Case {
+    let words = if masked { "masked" } else { "no mask" };
+    let mut case = Case::new(format!("linear, {}, {words}", name(activation)));
+    for (seed, (rows, inputs, outputs)) in (10..).zip(LINEAR) {
+        let shape = LinearShape { rows, inputs, outputs };
+        let mut numbers = Numbers::new(seed);
+        let x = numbers.normal(rows * inputs);
+        let w = numbers.around(0.0, 1.0 / (inputs as f64).sqrt(), outputs * inputs);
+        let b = numbers.around(0.0, 0.5, outputs);
+        let weights = numbers.normal(rows * outputs);
+        let mask = match (masked, rows * outputs) {
+            (false, _) => None,
+            // The only output must not be dropped.
+            (true, 1) => Some(vec![1.5]),
+            (true, len) => Some(numbers.mask(0.3, len)),
+        };
+        let mask = mask.as_deref();
+        let forward = |x: &[f64], w: &[f64], b: &[f64]| {
+            let mut y = vec![f64::NAN; rows * outputs];
+            device.linear_forward(&mut y, x, w, b, mask, shape, activation);
+            Point::new(y, activation)
+        };
+        let y = forward(&x, &w, &b).outputs;
+        let [dx, dw, db] = linear_backward(device, &weights, &x, &w, &y, mask, shape, activation);
+        let at = format!("{rows}×{inputs} to {outputs}");
+        case.check(&format!("{at}: x"), &dx, &x, &weights, |x| forward(x, &w, &b));
+        case.check(&format!("{at}: w"), &dw, &w, &weights, |w| forward(&x, w, &b));
+        case.check(&format!("{at}: b"), &db, &b, &weights, |b| forward(&x, &w, b));
+    }
+    case
+}
+
+/// Gradients of input, weight and bias; the input's in two parts, columns left and right.
+#[allow(clippy::too_many_arguments)]
+fn linear_backward(
+    device: &Cpu<f64>,
+    dy: &[f64],
+    x: &[f64],
+    w: &[f64],
+    y: &[f64],
+    mask: Option<&[f64]>,
+    shape: LinearShape,
+    activation: Activation,
+) -> [Vec<f64>; 3] {
+    let LinearShape { rows, inputs, outputs } = shape;
+    let mut dz = dy.to_vec();
+    device.bias_activation_backward(&mut dz, None, y, mask, shape, activation);
+    let (without_bias, mut db) = (dz, vec![f64::NAN; outputs]);
+    let mut dz = dy.to_vec();
+    device.bias_activation_backward(&mut dz, Some(&mut db), y, mask, shape, activation);
+    assert_eq!(dz, without_bias, "dz depends on whether db is asked for");
+    let mut dw = vec![f64::NAN; outputs * inputs];
+    device.linear_backward_weight(&mut dw, &dz, x, shape);
+    let mut dx = vec![f64::NAN; rows * inputs];
+    let cut = inputs.div_ceil(3);
+    for columns in [0..cut, cut..inputs].into_iter().filter(|columns| !columns.is_empty()) {
+        let mut part = vec![f64::NAN; rows * columns.len()];
+        device.linear_backward_input(&mut part, &dz, w, shape, columns.clone());
+        for (row, part) in dx.chunks_mut(inputs).zip(part.chunks(columns.len())) {
+            row[columns.clone()].copy_from_slice(part);
+        }
+    }
+    [dx, dw, db]
+}
+
+fn batch_norm(device: &Cpu<f64>, activation: Activation) -> Case {
+    let mut case = Case::new(format!("batch_norm, {}", name(activation)));
+    for (seed, (rows, columns, eps)) in (20..).zip(BATCH_NORM) {
+        let shape = BatchNormShape { rows, columns, eps, momentum: 0.1 };
+        let mut numbers = Numbers::new(seed);
+        let x = numbers.normal(rows * columns);
+        let gamma = numbers.around(1.0, 0.5, columns);
+        let beta = numbers.around(0.0, 0.5, columns);
+        let weights = numbers.normal(rows * columns);
+        let forward = |x: &[f64], gamma: &[f64], beta: &[f64]| {
+            let [mut y, mut mean, mut inv_std] =
+                [rows * columns, columns, columns].map(|len| vec![f64::NAN; len]);
+            let [mut running_mean, mut running_var]: [Vec<f64>; 2] =
+                from_fn(|_| vec![0.0; columns]);
+            device.batch_norm_forward(
+                &mut y,
+                &mut mean,
+                &mut inv_std,
+                &mut running_mean,
+                &mut running_var,
+                x,
+                Affine { gamma, beta },
+                shape,
+                activation,
+            );
+            (y, mean, inv_std)
+        };
+        let point = |(y, _, _): (Vec<f64>, _, _)| Point::new(y, activation);
+        let (y, mean, inv_std) = forward(&x, &gamma, &beta);
+        let (mut dx, mut dgamma) = (weights.clone(), vec![f64::NAN; columns]);
+        let mut dbeta = dgamma.clone();
+        device.batch_norm_backward(
+            &mut dx,
+            &mut dgamma,
+            &mut dbeta,
+            &y,
+            &x,
+            &mean,
+            &inv_std,
+            &gamma,
+            shape,
+            activation,
+        );
+        let at = format!("{rows}×{columns}, eps {eps}");
+        case.check(&format!("{at}: x"), &dx, &x, &weights, |x| point(forward(x, &gamma, &beta)));
+        case.check(&format!("{at}: gamma"), &dgamma, &gamma, &weights, |gamma| {
+            point(forward(&x, gamma, &beta))
+        });
+        case.check(&format!("{at}: beta"), &dbeta, &beta, &weights, |beta| {
+            point(forward(&x, &gamma, beta))
+        });
+    }
+    case
+}
+
+fn embedding(device: &Cpu<f64>, label_first: bool) -> Case {
+    let place = if label_first { "before" } else { "behind" };
+    let mut case = Case::new(format!("embedding, {place} the batch"));
+    for (seed, (rows, classes, width, inputs)) in
+        (30..).zip([(1, 1, 1, 1), (2, 3, 3, 2), (7, 3, 2, 5), (31, 10, 10, 33)])
+    {
+        let shape = EmbeddingShape { rows, classes, width, inputs, label_first };
+        let mut numbers = Numbers::new(seed);
+        let (x, table) = (numbers.normal(rows * inputs), numbers.normal(classes * width));
+        let labels = numbers.labels(classes, rows);
+        let weights = numbers.normal(rows * shape.columns());
+        let forward = |x: &[f64], table: &[f64]| {
+            let mut y = vec![f64::NAN; rows * shape.columns()];
+            device.embedding_concat(&mut y, x, table, &labels, &shape);
+            Point { outputs: y, sides: Vec::new() }
+        };
+        let dy = |columns: std::ops::Range<usize>| -> Vec<f64> {
+            let rows = weights.chunks(shape.columns());
+            rows.flat_map(|row| row[columns.clone()].to_vec()).collect()
+        };
+        let mut dtable = vec![f64::NAN; classes * width];
+        device.embedding_backward(&mut dtable, &dy(shape.label_columns()), &labels, &shape);
+        let at = format!("{rows}×{inputs}, {classes}×{width}");
+        case.check(&format!("{at}: table"), &dtable, &table, &weights, |t| forward(&x, t));
+        let dx = dy(shape.input_columns());
+        case.check(&format!("{at}: x"), &dx, &x, &weights, |x| forward(x, &table));
+    }
+    case
+}
+
+fn loss(device: &Cpu<f64>, score: Score, real: bool) -> Case {
+    let target = if real { "real" } else { "fake" };
+    let mut case = Case::new(format!("loss, {score:?}, {target}"));
+    let mut numbers = Numbers::new(40);
+    let mut check = |x: &[f64], scale: f64, judged: Judged| {
+        let rows = x.len();
+        let shape = LossShape { rows, score, real, scale, judged };
+        let (mut dx, mut ring) = (vec![f64::NAN; rows], vec![0.0; RING_ROWS * RING_COLUMNS]);
+        device.loss_forward_backward(&mut dx, &mut ring, x, &[3], shape);
+        let mut scratch = vec![0.0; rows];
+        case.check(&format!("{rows}: x"), &dx, x, &[1.0], |x| {
+            device.loss_forward_backward(&mut scratch, &mut ring, x, &[3], shape);
+            let place = 3 * RING_COLUMNS + 2 * judged as usize;
+            Point { outputs: vec![ring[place]], sides: Vec::new() }
+        });
+    };
+    for (rows, scale, judged) in [
+        (1, 1.0, Judged::Real),
+        (2, 0.5, Judged::Fake),
+        (7, 1.0, Judged::Generator),
+        (257, 0.5, Judged::Real),
+    ] {
+        check(&numbers.around(0.0, 4.0, rows), scale, judged);
+    }
+    // Where a naive formula overflows or cancels; alone, since they would drown others in a sum.
+    for x in [-700.0, -40.0, 0.0, 40.0, 700.0] {
+        check(&[x], 1.0, Judged::Generator);
+    }
+    case
+}
+
+fn name(activation: Activation) -> String {
+    let text = format!("{activation:?}");
+    text.split(' ').next().unwrap_or(&text).to_owned()
+}

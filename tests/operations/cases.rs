@@ -1,0 +1,193 @@
+//! The list of cases.
+//!
+//! Extents come from 1×1, 31×33, 64×784 and 257×1000: nothing, what no vector divides, a real
+//! batch, and more than a block of threads in both directions.
+
+use super::bench::{Bench, Output};
+use super::run::*;
+use gan_cuda::device::Device;
+use gan_cuda::device::ops::{
+    Activation, BatchNormShape, BatchShape, EmbeddingShape, Judged, Latent, LinearShape, LossShape,
+    Score,
+};
+
+const SHAPES: [(usize, usize); 4] = [(1, 1), (31, 33), (64, 784), (257, 1000)];
+/// Rows, inputs, outputs. Each pair of extents is once that of a large matrix; the third stays
+/// small, since the reference multiplies number by number.
+const PRODUCTS: [(usize, usize, usize); 6] =
+    [(1, 1, 1), (31, 33, 17), (64, 784, 64), (64, 100, 784), (257, 1000, 9), (257, 17, 1000)];
+const ACTIVATIONS: [Activation; 5] = [
+    Activation::Identity,
+    Activation::Relu,
+    Activation::LeakyRelu { slope: 0.2 },
+    Activation::Tanh,
+    Activation::Sigmoid,
+];
+
+/// An operation and its extents and scalars.
+#[derive(Clone, Debug)]
+pub enum Case {
+    LinearForward { shape: LinearShape, activation: Activation, masked: bool },
+    LinearBackwardWeight { shape: LinearShape },
+    LinearBackwardInput { shape: LinearShape, from: usize },
+    BiasActivationBackward { shape: LinearShape, activation: Activation, masked: bool, bias: bool },
+    BatchNormForward { shape: BatchNormShape, activation: Activation },
+    BatchNormEvaluate { shape: BatchNormShape, activation: Activation },
+    BatchNormBackward { shape: BatchNormShape, activation: Activation },
+    EmbeddingConcat { shape: EmbeddingShape },
+    EmbeddingBackward { shape: EmbeddingShape },
+    Copy { len: usize },
+    LossForwardBackward { shape: LossShape, step: u32 },
+    AdamUpdate { len: usize, step: u32 },
+    StepAdvance { step: u32 },
+    NoiseDraw { len: usize, step: u32, latent: Latent },
+    LabelsDraw { len: usize, step: u32, classes: usize },
+    MaskDraw { len: usize, step: u32, p: f64 },
+    ImagesGather { shape: BatchShape, step: u32 },
+    LabelsGather { shape: BatchShape, step: u32 },
+}
+
+/// All cases.
+pub fn all() -> Vec<Case> {
+    let mut all = Vec::new();
+    PRODUCTS.iter().for_each(|&(rows, inputs, outputs)| {
+        products(&mut all, LinearShape { rows, inputs, outputs });
+    });
+    for (rows, columns) in SHAPES {
+        for activation in ACTIVATIONS {
+            elementwise(&mut all, rows, columns, activation);
+        }
+        embeddings(&mut all, rows, columns);
+        losses(&mut all, rows);
+        flat(&mut all, rows * columns);
+        batches(&mut all, rows, columns);
+    }
+    all.extend([0, 41, u32::MAX - 1].map(|step| Case::StepAdvance { step }));
+    all
+}
+
+fn products(all: &mut Vec<Case>, shape: LinearShape) {
+    for (activation, masked) in ACTIVATIONS.into_iter().zip([false, true, true, false, false]) {
+        all.push(Case::LinearForward { shape, activation, masked });
+    }
+    all.push(Case::LinearBackwardWeight { shape });
+    all.extend([0, shape.inputs / 3].map(|from| Case::LinearBackwardInput { shape, from }));
+}
+
+fn elementwise(all: &mut Vec<Case>, rows: usize, columns: usize, activation: Activation) {
+    let shape = LinearShape { rows, inputs: 1, outputs: columns };
+    for (masked, bias) in [(false, true), (true, true), (true, false)] {
+        all.push(Case::BiasActivationBackward { shape, activation, masked, bias });
+    }
+    let shape = BatchNormShape { rows, columns, eps: 1e-5, momentum: 0.1 };
+    all.push(Case::BatchNormEvaluate { shape, activation });
+    // In training mode one row has no variance.
+    let shape = BatchNormShape { rows: rows.max(2), ..shape };
+    all.push(Case::BatchNormForward { shape, activation });
+    all.push(Case::BatchNormBackward { shape, activation });
+}
+
+fn embeddings(all: &mut Vec<Case>, rows: usize, inputs: usize) {
+    for (label_first, classes) in [(false, 10), (true, 10), (false, 1), (true, 300)] {
+        let width = classes.min(33);
+        let shape = EmbeddingShape { rows, classes, width, inputs, label_first };
+        all.push(Case::EmbeddingConcat { shape: shape.clone() });
+        all.push(Case::EmbeddingBackward { shape });
+    }
+}
+
+fn losses(all: &mut Vec<Case>, rows: usize) {
+    for score in [Score::CrossEntropy, Score::SquaredError] {
+        for (judged, scale) in [(Judged::Real, 0.5), (Judged::Fake, 1.0), (Judged::Generator, 1.0)]
+        {
+            let real = judged != Judged::Fake;
+            let shape = LossShape { rows, score, real, scale, judged };
+            // The ring is written from its beginning again after 1,024 iterations.
+            all.extend([0, 1023, 5000].map(|step| Case::LossForwardBackward { shape, step }));
+        }
+    }
+}
+
+fn flat(all: &mut Vec<Case>, len: usize) {
+    all.push(Case::Copy { len });
+    for step in [0, 7, 100_000] {
+        all.push(Case::AdamUpdate { len, step });
+        all.extend([Latent::Normal, Latent::Uniform].map(|latent| Case::NoiseDraw {
+            len,
+            step,
+            latent,
+        }));
+        all.push(Case::LabelsDraw { len, step, classes: 10 });
+        all.push(Case::MaskDraw { len, step, p: 0.4 });
+    }
+}
+
+fn batches(all: &mut Vec<Case>, rows: usize, pixels: usize) {
+    // Three batches an epoch; a full one, then the short last one of the second epoch.
+    for (part, step) in [(rows, 1), (rows.div_ceil(2), 5)] {
+        let shape = BatchShape { rows: part, batch_size: rows, iterations_per_epoch: 3, pixels };
+        all.push(Case::ImagesGather { shape, step });
+        all.push(Case::LabelsGather { shape, step });
+    }
+}
+
+impl Case {
+    /// The operation's name.
+    pub fn operation(&self) -> &'static str {
+        match self {
+            Case::LinearForward { .. } => "linear_forward",
+            Case::LinearBackwardWeight { .. } => "linear_backward_weight",
+            Case::LinearBackwardInput { .. } => "linear_backward_input",
+            Case::BiasActivationBackward { .. } => "bias_activation_backward",
+            Case::BatchNormForward { .. } => "batch_norm_forward",
+            Case::BatchNormEvaluate { .. } => "batch_norm_evaluate",
+            Case::BatchNormBackward { .. } => "batch_norm_backward",
+            Case::EmbeddingConcat { .. } => "embedding_concat",
+            Case::EmbeddingBackward { .. } => "embedding_backward",
+            Case::Copy { .. } => "copy",
+            Case::LossForwardBackward { .. } => "loss_forward_backward",
+            Case::AdamUpdate { .. } => "adam_update",
+            Case::StepAdvance { .. } => "step_advance",
+            Case::NoiseDraw { .. } => "noise_draw",
+            Case::LabelsDraw { .. } => "labels_draw",
+            Case::MaskDraw { .. } => "mask_draw",
+            Case::ImagesGather { .. } => "images_gather",
+            Case::LabelsGather { .. } => "labels_gather",
+        }
+    }
+
+    /// Runs the operation on a device; gives everything that it wrote.
+    pub fn run<D: Device>(&self, device: &D) -> Vec<Output> {
+        let bench = Bench::new(device);
+        match *self {
+            Case::LinearForward { shape, activation, masked } => {
+                linear_forward(bench, shape, activation, masked)
+            }
+            Case::LinearBackwardWeight { shape } => linear_backward_weight(bench, shape),
+            Case::LinearBackwardInput { shape, from } => linear_backward_input(bench, shape, from),
+            Case::BiasActivationBackward { shape, activation, masked, bias } => {
+                bias_activation_backward(bench, shape, activation, masked, bias)
+            }
+            Case::BatchNormForward { shape, activation } => {
+                batch_norm_forward(bench, shape, activation)
+            }
+            Case::BatchNormEvaluate { shape, activation } => {
+                batch_norm_evaluate(bench, shape, activation)
+            }
+            Case::BatchNormBackward { shape, activation } => {
+                batch_norm_backward(bench, shape, activation)
+            }
+            Case::EmbeddingConcat { ref shape } => embedding_concat(bench, shape),
+            Case::EmbeddingBackward { ref shape } => embedding_backward(bench, shape),
+            Case::Copy { len } => copy(bench, len),
+            Case::LossForwardBackward { shape, step } => loss_forward_backward(bench, shape, step),
+            Case::AdamUpdate { len, step } => adam_update(bench, len, step),
+            Case::StepAdvance { step } => step_advance(bench, step),
+            Case::NoiseDraw { len, step, latent } => noise_draw(bench, len, step, latent),
+            Case::LabelsDraw { len, step, classes } => labels_draw(bench, len, step, classes),
+            Case::MaskDraw { len, step, p } => mask_draw(bench, len, step, p),
+            Case::ImagesGather { shape, step } => images_gather(bench, shape, step),
+            Case::LabelsGather { shape, step } => labels_gather(bench, shape, step),
+        }
+    }
+}
