@@ -1,0 +1,109 @@
+//! Matrix products.
+//!
+//! It owns `c = a · b` for strided views: for `f32` cache-blocked vector kernels, shared by the
+//! team; for `f64`, the reference of the tests, a plain loop. Every element of `c` is one sum in
+//! the order of the depth, whatever the blocks and the number of threads: the same bits always.
+//!
+//! - [`vector`](self): the vectors of each instruction set,
+//! - `kernel`: the register tile and its choice at run time,
+//! - `pack`: panels of the operand that is used again and again,
+//! - `blocks`: the loops around the tile.
+#![allow(dead_code)]
+use super::team::{Stripe, Team};
+
+mod blocks;
+mod kernel;
+mod pack;
+#[cfg(test)]
+mod tests;
+mod vector;
+
+/// A matrix as a strided view: element (i, j) is `data[i * row_stride + j * column_stride]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Matrix<'a, T> {
+    pub data: &'a [T],
+    pub rows: usize,
+    pub columns: usize,
+    pub row_stride: usize,
+    pub column_stride: usize,
+}
+
+impl<T> Matrix<'_, T> {
+    /// Whether every element lies within `data`.
+    fn fits(&self) -> bool {
+        self.rows == 0
+            || self.columns == 0
+            || (self.rows - 1) * self.row_stride + (self.columns - 1) * self.column_stride
+                < self.data.len()
+    }
+}
+
+/// Element types that have a matrix product.
+pub(crate) trait Multiply: Copy + Send + Sync + 'static {
+    /// `c = a · b`, c contiguous and row-major, shape (a.rows, b.columns). `finish` is called once for
+    /// every block of columns as soon as it is complete, while it is still in the cache.
+    fn multiply(
+        team: &Team,
+        c: &mut [Self],
+        a: Matrix<Self>,
+        b: Matrix<Self>,
+        finish: impl Fn(&mut Stripe<'_, Self>) + Sync,
+    );
+}
+
+/// Panics unless `c = a · b` makes sense.
+fn check<T>(c: &[T], a: &Matrix<T>, b: &Matrix<T>) {
+    assert_eq!(a.columns, b.rows, "inner extents of a product");
+    assert_eq!(c.len(), a.rows * b.columns, "length of a product");
+    assert!(a.fits() && b.fits(), "a factor reaches beyond its data");
+}
+
+impl Multiply for f64 {
+    fn multiply(
+        team: &Team,
+        c: &mut [f64],
+        a: Matrix<f64>,
+        b: Matrix<f64>,
+        finish: impl Fn(&mut Stripe<'_, f64>) + Sync,
+    ) {
+        check(c, &a, &b);
+        if c.is_empty() {
+            return;
+        }
+        team.stripes(c, b.columns, |mut stripe| {
+            for i in 0..a.rows {
+                let first = stripe.first_column();
+                for (j, out) in stripe.row(i).iter_mut().enumerate() {
+                    *out = (0..a.columns).fold(0.0, |sum, p| {
+                        sum + a.data[i * a.row_stride + p * a.column_stride]
+                            * b.data[p * b.row_stride + (first + j) * b.column_stride]
+                    });
+                }
+            }
+            finish(&mut stripe);
+        });
+    }
+}
+
+impl Multiply for f32 {
+    fn multiply(
+        team: &Team,
+        c: &mut [f32],
+        a: Matrix<f32>,
+        b: Matrix<f32>,
+        finish: impl Fn(&mut Stripe<'_, f32>) + Sync,
+    ) {
+        check(c, &a, &b);
+        if c.is_empty() {
+            return;
+        }
+        let product = blocks::Product::new(c, a, b);
+        // The right factor is mostly the weights: large, and used a.rows times only. Rows of it
+        // are packed by copying; where it is stored transposed, packing would cost too much.
+        if b.column_stride == 1 {
+            product.straight(team, finish);
+        } else {
+            product.transposed(team, finish);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Rearranging operands, and the memory for it.
+//!
+//! A panel holds some columns of an operand, a multiple of the vector's lanes, as contiguous rows
+//! (depth, width), zeros beyond the operand's edge: what a tile reads over and over becomes one
+//! aligned stream.
+#![allow(unsafe_code)]
+use super::kernel::Kernels;
+use std::cell::Cell;
+
+/// One cache line, for its alignment.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Line(#[allow(dead_code)] [f32; 16]);
+
+thread_local! {
+    /// What the team reads, packed by all threads, owned by the calling one.
+    static COMMON: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
+    /// What one thread packs for itself.
+    static OWN: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
+}
+
+/// Lends `use_it` memory for `floats` floats of any value; the memory stays with the thread and
+/// only ever grows, so that a shape met before allocates nothing.
+pub(super) fn with_common<R>(floats: usize, use_it: impl FnOnce(*mut f32) -> R) -> R {
+    COMMON.with(|memory| lend(memory, floats, use_it))
+}
+
+/// As [`with_common`], other memory.
+pub(super) fn with_own<R>(floats: usize, use_it: impl FnOnce(*mut f32) -> R) -> R {
+    OWN.with(|memory| lend(memory, floats, use_it))
+}
+
+fn lend<R>(memory: &Cell<Vec<Line>>, floats: usize, use_it: impl FnOnce(*mut f32) -> R) -> R {
+    let mut lines = memory.take();
+    let wanted = floats.div_ceil(16);
+    if lines.len() < wanted {
+        lines = vec![Line([0.0; 16]); wanted];
+    }
+    let result = use_it(lines.as_mut_ptr().cast());
+    memory.set(lines);
+    result
+}
+
+/// An operand seen from its panels: where a column and a depth step lead to.
+#[derive(Clone, Copy)]
+pub(super) struct Source {
+    pub from: *const f32,
+    pub column_stride: usize,
+    pub depth_stride: usize,
+}
+
+/// Writes the panel `to`, (depth, width), from `columns <= width` columns of `source`.
+///
+/// # Safety
+/// `source` has these elements, and `to` is good for the panel.
+pub(super) unsafe fn pack(
+    kernels: &Kernels,
+    source: Source,
+    columns: usize,
+    depth: usize,
+    to: *mut f32,
+    width: usize,
+) {
+    let Source { from, column_stride, depth_stride } = source;
+    // SAFETY: the caller's promise; each branch reads `columns` × `depth` elements.
+    unsafe {
+        if column_stride == 1 && columns == width {
+            return (kernels.copy)(from, depth_stride, to, depth, width);
+        }
+        for p in 0..depth {
+            to.add(p * width + columns).write_bytes(0, width - columns);
+        }
+        if column_stride == 1 {
+            for p in 0..depth {
+                to.add(p * width).copy_from_nonoverlapping(from.add(p * depth_stride), columns);
+            }
+        } else if depth_stride == 1 {
+            transpose(kernels, from, column_stride, [columns, depth], to, width);
+        } else {
+            for p in 0..depth {
+                for j in 0..columns {
+                    *to.add(p * width + j) = *from.add(j * column_stride + p * depth_stride);
+                }
+            }
+        }
+    }
+}
+
+/// `to` = transpose of `from`, which has `[rows, columns]`.
+///
+/// # Safety
+/// Both are good for these extents at their strides, and do not overlap.
+pub(super) unsafe fn transpose(
+    kernels: &Kernels,
+    from: *const f32,
+    from_stride: usize,
+    [rows, columns]: [usize; 2],
+    to: *mut f32,
+    to_stride: usize,
+) {
+    let side = kernels.lanes;
+    if rows < side || columns < side {
+        for i in 0..rows {
+            for j in 0..columns {
+                // SAFETY: the caller's promise.
+                unsafe { *to.add(j * to_stride + i) = *from.add(i * from_stride + j) };
+            }
+        }
+        return;
+    }
+    for i in (0..rows).step_by(side) {
+        for j in (0..columns).step_by(side) {
+            // The last square ends at the edge: it repeats part of its neighbour.
+            let (i, j) = (i.min(rows - side), j.min(columns - side));
+            // SAFETY: the caller's promise; the square lies inside.
+            unsafe {
+                let (from, to) = (from.add(i * from_stride + j), to.add(j * to_stride + i));
+                (kernels.transpose)(from, from_stride, to, to_stride);
+            }
+        }
+    }
+}

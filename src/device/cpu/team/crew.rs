@@ -1,0 +1,224 @@
+//! The threads behind a team: how work reaches them, how they wait, how they end.
+//!
+//! One training iteration is some hundred short operations, so a hand-over must cost about a
+//! microsecond. Workers therefore watch an epoch counter for a while after each job, and only
+//! then sleep on a condition variable; the caller waits for them in the same two steps. The
+//! watching is bounded, so that idle or over-subscribed teams leave the cores to others.
+#![allow(unsafe_code)]
+use std::any::Any;
+use std::cell::{Cell, UnsafeCell};
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long a thread watches before it sleeps: longer than the serial stretches between two
+/// operations of an iteration, and a few times the cost of waking a sleeper.
+const WATCH: Duration = Duration::from_micros(80);
+
+/// Glances between two readings of the clock, which cost as much as several glances.
+const GLANCES: usize = 16;
+
+/// Worker threads that run one job at a time together with the calling thread.
+pub(super) struct Crew {
+    shared: Arc<Shared>,
+    workers: Vec<JoinHandle<()>>,
+    /// Only one thread at a time may hand out jobs: `Send`, but not `Sync`.
+    _not_sync: PhantomData<Cell<()>>,
+}
+
+/// A borrowed `Fn(usize)` without its type and lifetime.
+#[derive(Clone, Copy)]
+struct Job {
+    work: *const (),
+    call: unsafe fn(*const (), usize),
+}
+
+impl Job {
+    fn new<F: Fn(usize) + Sync>(work: &F) -> Self {
+        /// # Safety
+        /// `work` points to a live `F`.
+        unsafe fn call<F: Fn(usize)>(work: *const (), thread: usize) {
+            // SAFETY: the caller's promise.
+            unsafe { (*work.cast::<F>())(thread) }
+        }
+        Self { work: std::ptr::from_ref(work).cast(), call: call::<F> }
+    }
+}
+
+/// On cache lines of its own, because other threads poll it.
+#[repr(align(128))]
+struct Alone<T>(T);
+
+struct Shared {
+    /// Number of jobs handed out so far.
+    epoch: Alone<AtomicUsize>,
+    /// Workers that have not finished the current job.
+    busy: Alone<AtomicUsize>,
+    /// The current job; `None` sends the workers home.
+    job: UnsafeCell<Option<Job>>,
+    sleeping_workers: AtomicUsize,
+    caller_sleeps: AtomicBool,
+    door: Mutex<()>,
+    new_job: Condvar,
+    all_done: Condvar,
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
+    watch: Duration,
+}
+
+// SAFETY: `job` is written by the caller only while `busy` is zero, before the epoch moves, and
+// read by workers only after they saw it move; what it points to is `Sync`.
+unsafe impl Sync for Shared {}
+// SAFETY: as above; the pointer is used only between those two moments.
+unsafe impl Send for Shared {}
+
+impl Crew {
+    /// A crew of `workers` threads besides the caller.
+    pub fn new(workers: usize) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let shared = Arc::new(Shared::new(if workers < cores { WATCH } else { Duration::ZERO }));
+        let spawn = |thread: usize| {
+            let shared = Arc::clone(&shared);
+            std::thread::spawn(move || shared.serve(thread))
+        };
+        let workers = (1..=workers).map(spawn).collect();
+        Self { shared, workers, _not_sync: PhantomData }
+    }
+
+    /// Threads, the caller included.
+    pub fn threads(&self) -> usize {
+        self.workers.len() + 1
+    }
+
+    /// Calls `work(thread)` once on each thread. A panic of any of them is passed on when all
+    /// have finished.
+    pub fn run<F: Fn(usize) + Sync>(&self, work: F) {
+        if self.workers.is_empty() {
+            return work(0);
+        }
+        self.shared.busy.0.store(self.workers.len(), SeqCst);
+        self.shared.publish(Some(Job::new(&work)));
+        let own = catch_unwind(AssertUnwindSafe(|| work(0)));
+        self.shared.wait_for_workers();
+        let theirs = lock(&self.shared.panic).take();
+        if let Some(panic) = own.err().or(theirs) {
+            resume_unwind(panic);
+        }
+    }
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        self.shared.publish(None);
+        for worker in self.workers.drain(..) {
+            // A worker catches its jobs' panics, so there is nothing to learn from the result.
+            let _ = worker.join();
+        }
+    }
+}
+
+impl Shared {
+    fn new(watch: Duration) -> Self {
+        Self {
+            epoch: Alone(AtomicUsize::new(0)),
+            busy: Alone(AtomicUsize::new(0)),
+            job: UnsafeCell::new(None),
+            sleeping_workers: AtomicUsize::new(0),
+            caller_sleeps: AtomicBool::new(false),
+            door: Mutex::new(()),
+            new_job: Condvar::new(),
+            all_done: Condvar::new(),
+            panic: Mutex::new(None),
+            watch,
+        }
+    }
+
+    fn publish(&self, job: Option<Job>) {
+        // SAFETY: no worker reads the job: all have finished the last one, and the epoch that
+        // lets them look again moves below.
+        unsafe { *self.job.get() = job };
+        self.epoch.0.fetch_add(1, SeqCst);
+        // A worker counts itself before its last look at the epoch: it sees the new one, or is
+        // counted here.
+        if self.sleeping_workers.load(SeqCst) > 0 {
+            drop(lock(&self.door));
+            self.new_job.notify_all();
+        }
+    }
+
+    fn serve(&self, thread: usize) {
+        let mut epoch = 0;
+        loop {
+            self.wait_for_job(epoch);
+            epoch += 1;
+            // SAFETY: the epoch has moved, so the job is written, and stays until this worker
+            // reports that it has finished.
+            let Some(Job { work, call }) = (unsafe { *self.job.get() }) else { return };
+            // SAFETY: `run` keeps the closure alive until `busy` is zero.
+            let result = catch_unwind(AssertUnwindSafe(|| unsafe { call(work, thread) }));
+            if let Err(panic) = result {
+                lock(&self.panic).get_or_insert(panic);
+            }
+            self.finish_job();
+        }
+    }
+
+    fn wait_for_job(&self, seen: usize) {
+        let moved = || self.epoch.0.load(SeqCst) != seen;
+        if watch(self.watch, moved) {
+            return;
+        }
+        let mut door = lock(&self.door);
+        self.sleeping_workers.fetch_add(1, SeqCst);
+        while !moved() {
+            door = self.new_job.wait(door).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.sleeping_workers.fetch_sub(1, SeqCst);
+    }
+
+    fn finish_job(&self) {
+        if self.busy.0.fetch_sub(1, SeqCst) == 1 && self.caller_sleeps.load(SeqCst) {
+            drop(lock(&self.door));
+            self.all_done.notify_one();
+        }
+    }
+
+    fn wait_for_workers(&self) {
+        let done = || self.busy.0.load(SeqCst) == 0;
+        if watch(self.watch, done) {
+            return;
+        }
+        let mut door = lock(&self.door);
+        self.caller_sleeps.store(true, SeqCst);
+        while !done() {
+            door = self.all_done.wait(door).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.caller_sleeps.store(false, SeqCst);
+    }
+}
+
+/// Watches for at most `time`; true when it has seen `happened`.
+fn watch(time: Duration, happened: impl Fn() -> bool) -> bool {
+    let glance = || {
+        (0..GLANCES).any(|_| {
+            std::hint::spin_loop();
+            happened()
+        })
+    };
+    if happened() || glance() {
+        return true;
+    }
+    let start = Instant::now();
+    while start.elapsed() < time {
+        if glance() {
+            return true;
+        }
+    }
+    false
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,217 @@
+//! A standing team of threads that share one operation's work.
+//!
+//! It owns the threads and the ways to split a buffer into disjoint parts: contiguous chunks, and
+//! stripes of columns. What an operation computes never depends on the split, so the results are
+//! the same bits for every number of threads. Nothing here allocates once a team stands.
+#![allow(dead_code, unsafe_code)]
+use std::marker::PhantomData;
+use std::ops::Range;
+
+mod crew;
+#[cfg(test)]
+mod tests;
+
+use crew::Crew;
+
+/// Fewer elements than this are left to the calling thread: at a few elements a nanosecond,
+/// 8192 of them take about as long as handing half of them over (1 to 2 µs, cache lines
+/// included).
+const WORTH_SHARING: usize = 8 * 1024;
+
+/// Columns that stay together in one stripe: 64 bytes of `f32`, so that two threads never write
+/// to one cache line of an aligned row.
+pub(super) const STRIPE_GRAIN: usize = 16;
+
+/// A team of threads, the calling thread among them.
+pub(crate) struct Team {
+    crew: Crew,
+}
+
+/// A vertical stripe of a row-major matrix: some columns of all its rows.
+pub(crate) struct Stripe<'a, T> {
+    /// The stripe's first element in row 0.
+    data: *mut T,
+    rows: usize,
+    first: usize,
+    columns: usize,
+    /// Elements from one row to the next.
+    stride: usize,
+    _matrix: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: a stripe stands for `&mut` borrows of its elements, which nothing else refers to.
+unsafe impl<T: Send> Send for Stripe<'_, T> {}
+
+impl<T> Stripe<'_, T> {
+    /// The columns `columns` of the matrix of `rows` rows that starts at `matrix`.
+    ///
+    /// # Safety
+    /// The rows lie `stride` apart in one live allocation, and for `'a` nothing else refers to
+    /// these columns.
+    pub(super) unsafe fn new(
+        matrix: *mut T,
+        rows: usize,
+        stride: usize,
+        columns: Range<usize>,
+    ) -> Self {
+        let (first, columns) = (columns.start, columns.len());
+        Self {
+            data: matrix.wrapping_add(first),
+            rows,
+            first,
+            columns,
+            stride,
+            _matrix: PhantomData,
+        }
+    }
+
+    /// The matrix's column that the stripe begins at.
+    pub fn first_column(&self) -> usize {
+        self.first
+    }
+
+    /// Number of columns.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The stripe's part of row `i`.
+    pub fn row(&mut self, i: usize) -> &mut [T] {
+        assert!(i < self.rows, "row {i} of a stripe with {} rows", self.rows);
+        // SAFETY: `new` was promised these elements; `&mut self` keeps the rows' borrows apart.
+        unsafe { std::slice::from_raw_parts_mut(self.data.add(i * self.stride), self.columns) }
+    }
+}
+
+/// A pointer that threads may share; they use disjoint parts of what it points to.
+struct Shared<T>(*mut T);
+
+// SAFETY: every use hands each element to at most one thread.
+unsafe impl<T: Send> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    /// # Safety
+    /// `range` lies within the borrowed slice and overlaps no other thread's range.
+    unsafe fn part<'a>(&self, range: Range<usize>) -> &'a mut [T] {
+        // SAFETY: the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.0.add(range.start), range.len()) }
+    }
+}
+
+impl Team {
+    /// A team of `threads` threads (at least 1).
+    pub fn new(threads: usize) -> Self {
+        Self { crew: Crew::new(threads.max(1) - 1) }
+    }
+
+    /// How many threads share the work.
+    pub fn threads(&self) -> usize {
+        self.crew.threads()
+    }
+
+    /// Calls `work(thread)` once on each thread and waits for all. A panic of any thread
+    /// continues here after all have finished.
+    pub fn run(&self, work: impl Fn(usize) + Sync) {
+        self.crew.run(work);
+    }
+
+    /// Splits `out` into one contiguous chunk a thread, each but the last a multiple of
+    /// `granularity` long; calls `work(offset, chunk)`.
+    pub fn chunks<T: Send>(
+        &self,
+        out: &mut [T],
+        granularity: usize,
+        work: impl Fn(usize, &mut [T]) + Sync,
+    ) {
+        let length = out.len();
+        let out = Shared(out.as_mut_ptr());
+        self.share(length, length, granularity, |range| {
+            // SAFETY: `share` gives out disjoint ranges within the slice.
+            work(range.start, unsafe { out.part(range.clone()) });
+        });
+    }
+
+    /// As [`Team::chunks`], for three slices of one length.
+    pub fn chunks3<T: Send>(
+        &self,
+        out: [&mut [T]; 3],
+        granularity: usize,
+        work: impl Fn(usize, [&mut [T]; 3]) + Sync,
+    ) {
+        let length = out[0].len();
+        assert!(out.iter().all(|slice| slice.len() == length), "slices of different lengths");
+        let out = out.map(|slice| Shared(slice.as_mut_ptr()));
+        self.share(length, length, granularity, |range| {
+            // SAFETY: `share` gives out disjoint ranges within each of the slices, and those do
+            // not overlap.
+            work(range.start, out.each_ref().map(|slice| unsafe { slice.part(range.clone()) }));
+        });
+    }
+
+    /// Splits the columns of the row-major matrix `out`, `columns` wide, among the threads.
+    pub fn stripes<T: Send>(
+        &self,
+        out: &mut [T],
+        columns: usize,
+        work: impl Fn(Stripe<'_, T>) + Sync,
+    ) {
+        self.stripes_with(out, columns, [], |stripe, []| work(stripe));
+    }
+
+    /// As [`Team::stripes`]; `vectors`, each with an element a column, are split along.
+    pub fn stripes_with<T: Send, const N: usize>(
+        &self,
+        out: &mut [T],
+        columns: usize,
+        vectors: [&mut [T]; N],
+        work: impl Fn(Stripe<'_, T>, [&mut [T]; N]) + Sync,
+    ) {
+        assert!(columns > 0 && out.len().is_multiple_of(columns), "not rows of {columns} columns");
+        assert!(vectors.iter().all(|vector| vector.len() == columns), "not an element a column");
+        let (elements, rows) = (out.len(), out.len() / columns);
+        let out = Shared(out.as_mut_ptr());
+        let vectors = vectors.map(|vector| Shared(vector.as_mut_ptr()));
+        self.share(elements, columns, STRIPE_GRAIN, |range| {
+            let matrix = &out;
+            // SAFETY: `share` gives out disjoint ranges of the columns, and the matrix and the
+            // vectors do not overlap.
+            let parts = vectors.each_ref().map(|vector| unsafe { vector.part(range.clone()) });
+            // SAFETY: as above.
+            work(unsafe { Stripe::new(matrix.0, rows, columns, range) }, parts);
+        });
+    }
+
+    /// Calls `work` on disjoint ranges that cover `0..length`, their inner bounds multiples of
+    /// `grain`; on one range only when there are few `elements`.
+    fn share(
+        &self,
+        elements: usize,
+        length: usize,
+        grain: usize,
+        work: impl Fn(Range<usize>) + Sync,
+    ) {
+        if elements < WORTH_SHARING || length <= grain {
+            return work(0..length);
+        }
+        let threads = self.threads();
+        self.run(|thread| {
+            let range = part(length, grain, threads, thread);
+            if !range.is_empty() {
+                work(range);
+            }
+        });
+    }
+}
+
+/// The part of `0..length` that falls to `thread` of `threads`: nearly equal parts, inner bounds
+/// multiples of `grain`.
+pub(super) fn part(length: usize, grain: usize, threads: usize, thread: usize) -> Range<usize> {
+    let grains = length.div_ceil(grain);
+    let bound = |thread: usize| (grains * thread / threads * grain).min(length);
+    bound(thread)..bound(thread + 1)
+}

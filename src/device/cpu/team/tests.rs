@@ -1,0 +1,125 @@
+use super::*;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+fn ones(team: &Team, length: usize, grain: usize) -> Vec<u32> {
+    let mut out = vec![0u32; length];
+    team.chunks(&mut out, grain, |offset, chunk| {
+        assert!(chunk.is_empty() || offset % grain == 0);
+        chunk.iter_mut().for_each(|x| *x += 1);
+    });
+    out
+}
+
+#[test]
+fn every_thread_runs_the_work_once() {
+    for threads in 1..=5 {
+        let team = Team::new(threads);
+        let calls: Vec<_> = (0..threads).map(|_| AtomicUsize::new(0)).collect();
+        for _ in 0..300 {
+            team.run(|thread| assert!(calls[thread].fetch_add(1, Ordering::Relaxed) < 300));
+        }
+        assert!(calls.iter().all(|n| n.load(Ordering::Relaxed) == 300));
+    }
+}
+
+#[test]
+fn chunks_cover_each_element_once() {
+    for threads in 1..=4 {
+        let team = Team::new(threads);
+        for length in [0, 1, 15, 8191, 8192, 8193, 100_001] {
+            for grain in [1, 4, 16, 5000] {
+                assert!(ones(&team, length, grain).iter().all(|&x| x == 1));
+            }
+        }
+    }
+}
+
+#[test]
+fn three_slices_are_cut_at_the_same_places() {
+    let team = Team::new(3);
+    let [mut a, mut b, mut c] = [(); 3].map(|()| vec![0usize; 20_000]);
+    team.chunks3([&mut a, &mut b, &mut c], 4, |offset, parts| {
+        for (k, part) in parts.into_iter().enumerate() {
+            part.iter_mut().enumerate().for_each(|(i, x)| *x = (offset + i) * (k + 1));
+        }
+    });
+    assert!((0..20_000).all(|i| (a[i], b[i], c[i]) == (i, 2 * i, 3 * i)));
+}
+
+#[test]
+fn stripes_cover_each_element_once() {
+    for threads in 1..=4 {
+        let team = Team::new(threads);
+        for (rows, columns) in [(1, 1), (31, 33), (64, 784), (257, 1000), (9000, 1), (0, 7)] {
+            let mut out = vec![0; rows * columns];
+            team.stripes(&mut out, columns, |mut stripe| {
+                let first = stripe.first_column();
+                assert!(first.is_multiple_of(STRIPE_GRAIN));
+                for i in 0..stripe.rows() {
+                    let row = stripe.row(i).iter_mut().enumerate();
+                    row.for_each(|(j, x)| *x += i * columns + first + j + 1);
+                }
+            });
+            assert!(out.iter().enumerate().all(|(i, &x)| x == i + 1));
+        }
+    }
+}
+
+#[test]
+fn panic_reaches_the_caller_after_all_have_finished() {
+    let team = Team::new(3);
+    for guilty in 0..3 {
+        let finished = AtomicUsize::new(0);
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            team.run(|thread| {
+                assert_ne!(thread, guilty, "thread {guilty} fails");
+                std::thread::sleep(std::time::Duration::from_millis(2));
+                finished.fetch_add(1, Ordering::SeqCst);
+            })
+        }));
+        let message = result.unwrap_err().downcast::<String>().unwrap();
+        assert!(message.contains(&format!("thread {guilty} fails")));
+        assert_eq!(finished.load(Ordering::SeqCst), 2);
+    }
+    assert!(ones(&team, 50_000, 1).iter().all(|&x| x == 1), "the team still works");
+}
+
+#[test]
+fn sleeping_workers_wake_up() {
+    let team = Team::new(2);
+    for _ in 0..20 {
+        std::thread::sleep(std::time::Duration::from_micros(300));
+        assert!(ones(&team, 10_000, 1).iter().all(|&x| x == 1));
+    }
+}
+
+#[test]
+fn many_teams_work_side_by_side_and_move_between_threads() {
+    let work = |team: Team| {
+        (0..50).for_each(|_| assert!(ones(&team, 9_000, 16).iter().all(|&x| x == 1)));
+        team
+    };
+    let threads: Vec<_> =
+        (0..6).map(|_| Team::new(2)).map(|team| std::thread::spawn(move || work(team))).collect();
+    for thread in threads {
+        work(thread.join().unwrap());
+    }
+}
+
+#[test]
+#[ignore = "prints timings"]
+fn overhead_of_a_run() {
+    for threads in 1..=2 {
+        let team = Team::new(threads);
+        let mut nanoseconds: Vec<u128> = (0..200)
+            .map(|_| {
+                let start = std::time::Instant::now();
+                (0..100).for_each(|_| team.run(|thread| assert!(std::hint::black_box(thread) < 2)));
+                start.elapsed().as_nanos() / 100
+            })
+            .collect();
+        nanoseconds.sort_unstable();
+        println!("{threads} threads: median {} ns, p90 {} ns", nanoseconds[100], nanoseconds[180]);
+    }
+}
