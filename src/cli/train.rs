@@ -207,6 +207,12 @@ fn resume(args: &Args, path: Option<PathBuf>) -> Result<()> {
     finish(args, &config, trainer, data, &place)
 }
 
+/// Whether the images of a run came from this folder, or from one in it.
+fn holds(folder: &Path, config: &Config) -> bool {
+    let from = |folder| config.data_dir.as_ref().is_some_and(|data| data.starts_with(folder));
+    absolute(folder).is_ok_and(from)
+}
+
 fn absolute(folder: &Path) -> Result<PathBuf> {
     std::path::absolute(folder).map_err(Error::io("find", folder))
 }
@@ -394,7 +400,7 @@ impl Args {
         }
         let (values, gan) = (&self.values, &config.gan);
         [
-            ("--data-dir", self.data.data_dir.is_some()),
+            ("--data-dir", self.data.data_dir.as_ref().is_some_and(|given| !holds(given, config))),
             ("--image-size", other(self.data.image_size.as_ref(), &gan.image.height)),
             ("--channels", other(self.data.channels.as_ref(), &gan.image.channels)),
             ("--batch-size", other(values.batch_size.as_ref(), &gan.batch_size)),
