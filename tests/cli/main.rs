@@ -1,0 +1,8 @@
+//! The command line: the real binary in a scratch folder.
+
+mod commands;
+mod errors;
+mod flags;
+mod job;
+mod resume;
+mod scratch;
