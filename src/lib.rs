@@ -34,8 +34,8 @@
 //! | [`gan`] | the table of set-ups, both updates, the losses |
 //! | [`nn`] | parameters, layers, networks |
 //! | [`data`] | images and labels |
-//! | [`rng`] | random numbers that every device draws alike |
 //! | [`device`] | the contract of every operation, and the CPU's version of it |
+//! | [`rng`] | random numbers that every device draws alike |
 
 #![warn(missing_docs)]
 #![deny(unsafe_code)]

@@ -117,7 +117,7 @@ impl<D: Device> Block<D> {
         self.y.rows(rows)
     }
 
-    /// Where the gradient of the output goes, before [`Block::backward`].
+    /// Where the gradient of the output goes, before `Block::backward`.
     pub fn output_gradient(&mut self, rows: Range<usize>) -> Out<'_, D> {
         self.dy.rows_mut(rows)
     }

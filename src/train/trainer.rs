@@ -138,7 +138,7 @@ impl<D: Device> Trainer<D> {
         }
         while self.gan.completed() < total {
             let done = self.gan.completed();
-            if done == start || done as usize % schedule.iterations() == 0 {
+            if done == start || (done as usize).is_multiple_of(schedule.iterations()) {
                 let epoch = schedule.epoch(done);
                 self.images.shuffle(self.gan.device(), self.config.seed, epoch)?;
             }
@@ -147,7 +147,7 @@ impl<D: Device> Trainer<D> {
             let place = self.place();
             let show = display.advance(place, rows);
             let last = place.iteration.0 == total;
-            let log = last || place.iteration.0 % self.config.log_interval == 0;
+            let log = last || place.iteration.0.is_multiple_of(self.config.log_interval);
             if show || log {
                 let metrics = self.gan.metrics(place.iteration.0)?;
                 if show || last {

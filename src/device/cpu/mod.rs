@@ -2,7 +2,7 @@
 //!
 //! In `f64` it is the reference of the tests, in `f32` the default where no GPU is found. Loops
 //! are plain Rust, compiled for the widest vectors of the running processor
-//! ([`simd::vectorized`]) and shared among a standing [`team::Team`]. No result depends on
+//! (`simd::vectorized`) and shared among a standing `team::Team`. No result depends on
 //! the number of threads: they divide outputs among them, never a sum.
 
 mod activation;

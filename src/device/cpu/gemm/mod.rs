@@ -4,18 +4,23 @@
 //! team; for `f64`, the reference of the tests, a plain loop. Every element of `c` is one sum in
 //! the order of the depth, whatever the blocks and the number of threads: the same bits always.
 //!
-//! - [`vector`](self): the vectors of each instruction set,
-//! - `kernel`: the register tile and its choice at run time,
+//! - `vector`: the vectors of each instruction set,
+//! - `tile`: the loop that keeps a tile of the result in registers,
+//! - `kernel`: its code for each instruction set, and the choice at run time,
 //! - `pack`: panels of the operand that is used again and again,
-//! - `blocks`: the loops around the tile.
+//! - `blocks`: what the loops around the tile have in common,
+//! - `straight` and `transposed`: those loops, for a right factor stored by rows or by columns.
 #![allow(dead_code)]
 use super::team::{Stripe, Team};
 
 mod blocks;
 mod kernel;
 mod pack;
+mod straight;
 #[cfg(test)]
 mod tests;
+mod tile;
+mod transposed;
 mod vector;
 
 /// A matrix as a strided view: element (i, j) is `data[i * row_stride + j * column_stride]`.

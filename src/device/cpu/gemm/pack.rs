@@ -13,31 +13,19 @@ use std::cell::Cell;
 struct Line(#[allow(dead_code)] [f32; 16]);
 
 thread_local! {
-    /// What the team reads, packed by all threads, owned by the calling one.
-    static COMMON: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
-    /// What one thread packs for itself.
-    static OWN: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
+    static MEMORY: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
 }
 
 /// Lends `use_it` memory for `floats` floats of any value; the memory stays with the thread and
 /// only ever grows, so that a shape met before allocates nothing.
-pub(super) fn with_common<R>(floats: usize, use_it: impl FnOnce(*mut f32) -> R) -> R {
-    COMMON.with(|memory| lend(memory, floats, use_it))
-}
-
-/// As [`with_common`], other memory.
-pub(super) fn with_own<R>(floats: usize, use_it: impl FnOnce(*mut f32) -> R) -> R {
-    OWN.with(|memory| lend(memory, floats, use_it))
-}
-
-fn lend<R>(memory: &Cell<Vec<Line>>, floats: usize, use_it: impl FnOnce(*mut f32) -> R) -> R {
-    let mut lines = memory.take();
+pub(super) fn with_memory<R>(floats: usize, use_it: impl FnOnce(*mut f32) -> R) -> R {
+    let mut lines = MEMORY.take();
     let wanted = floats.div_ceil(16);
     if lines.len() < wanted {
         lines = vec![Line([0.0; 16]); wanted];
     }
     let result = use_it(lines.as_mut_ptr().cast());
-    memory.set(lines);
+    MEMORY.set(lines);
     result
 }
 

@@ -46,11 +46,8 @@ impl Vector for Portable {
     }
     #[inline(always)]
     unsafe fn add_product(self, a: Self, b: Self) -> Self {
-        let mut sum = self.0;
-        for i in 0..4 {
-            sum[i] += a.0[i] * b.0[i];
-        }
-        Self(sum)
+        let lane = |i: usize| self.0[i] + a.0[i] * b.0[i];
+        Self([lane(0), lane(1), lane(2), lane(3)])
     }
     #[inline(always)]
     unsafe fn load_quads(from: *const f32, _stride: usize) -> Self {

@@ -3,7 +3,11 @@
 //! One training iteration is some hundred short operations, so a hand-over must cost about a
 //! microsecond. Workers therefore watch an epoch counter for a while after each job, and only
 //! then sleep on a condition variable; the caller waits for them in the same two steps. The
-//! watching is bounded, so that idle or over-subscribed teams leave the cores to others.
+//! watching is bounded, so that idle teams leave the cores to others.
+//!
+//! Each thread has a part of the job. A caller that has done its own takes over the parts that no
+//! worker has begun: where the cores are busy with something else, or a worker is slow to wake, the
+//! work is not held up.
 #![allow(unsafe_code)]
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
@@ -55,10 +59,13 @@ struct Alone<T>(T);
 struct Shared {
     /// Number of jobs handed out so far.
     epoch: Alone<AtomicUsize>,
-    /// Workers that have not finished the current job.
-    busy: Alone<AtomicUsize>,
-    /// The current job; `None` sends the workers home.
-    job: UnsafeCell<Option<Job>>,
+    /// Parts of the current job that are not finished, the caller's own not counted.
+    unfinished: Alone<AtomicUsize>,
+    /// For each worker's part, the last epoch in which somebody began it.
+    begun: Box<[Alone<AtomicUsize>]>,
+    job: UnsafeCell<Job>,
+    /// Sends the workers home.
+    stop: AtomicBool,
     sleeping_workers: AtomicUsize,
     caller_sleeps: AtomicBool,
     door: Mutex<()>,
@@ -68,8 +75,9 @@ struct Shared {
     watch: Duration,
 }
 
-// SAFETY: `job` is written by the caller only while `busy` is zero, before the epoch moves, and
-// read by workers only after they saw it move; what it points to is `Sync`.
+// SAFETY: `job` is written by the caller only when every part of the last job is finished, before
+// the epoch moves; it is read by a worker only between beginning and finishing a part. What it
+// points to is `Sync`.
 unsafe impl Sync for Shared {}
 // SAFETY: as above; the pointer is used only between those two moments.
 unsafe impl Send for Shared {}
@@ -78,7 +86,8 @@ impl Crew {
     /// A crew of `workers` threads besides the caller.
     pub fn new(workers: usize) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let shared = Arc::new(Shared::new(if workers < cores { WATCH } else { Duration::ZERO }));
+        let watch = if workers < cores { WATCH } else { Duration::ZERO };
+        let shared = Arc::new(Shared::new(workers, watch));
         let spawn = |thread: usize| {
             let shared = Arc::clone(&shared);
             std::thread::spawn(move || shared.serve(thread))
@@ -92,18 +101,21 @@ impl Crew {
         self.workers.len() + 1
     }
 
-    /// Calls `work(thread)` once on each thread. A panic of any of them is passed on when all
-    /// have finished.
+    /// Calls `work(thread)` once for each thread's number; parts that their threads are slow to
+    /// begin are done by the caller. A panic is passed on when all parts have finished.
     pub fn run<F: Fn(usize) + Sync>(&self, work: F) {
         if self.workers.is_empty() {
             return work(0);
         }
-        self.shared.busy.0.store(self.workers.len(), SeqCst);
-        self.shared.publish(Some(Job::new(&work)));
-        let own = catch_unwind(AssertUnwindSafe(|| work(0)));
+        let epoch = self.shared.publish(Job::new(&work));
+        let mut result = catch_unwind(AssertUnwindSafe(|| work(0)));
+        for thread in (1..self.threads()).filter(|&thread| self.shared.begin(thread, epoch)) {
+            result = result.and(catch_unwind(AssertUnwindSafe(|| work(thread))));
+            self.shared.unfinished.0.fetch_sub(1, SeqCst);
+        }
         self.shared.wait_for_workers();
         let theirs = lock(&self.shared.panic).take();
-        if let Some(panic) = own.err().or(theirs) {
+        if let Some(panic) = result.err().or(theirs) {
             resume_unwind(panic);
         }
     }
@@ -111,7 +123,8 @@ impl Crew {
 
 impl Drop for Crew {
     fn drop(&mut self) {
-        self.shared.publish(None);
+        self.shared.stop.store(true, SeqCst);
+        self.shared.call_workers();
         for worker in self.workers.drain(..) {
             // A worker catches its jobs' panics, so there is nothing to learn from the result.
             let _ = worker.join();
@@ -120,11 +133,13 @@ impl Drop for Crew {
 }
 
 impl Shared {
-    fn new(watch: Duration) -> Self {
+    fn new(workers: usize, watch: Duration) -> Self {
         Self {
             epoch: Alone(AtomicUsize::new(0)),
-            busy: Alone(AtomicUsize::new(0)),
-            job: UnsafeCell::new(None),
+            unfinished: Alone(AtomicUsize::new(0)),
+            begun: (0..workers).map(|_| Alone(AtomicUsize::new(0))).collect(),
+            job: UnsafeCell::new(Job::new(&|_| ())),
+            stop: AtomicBool::new(false),
             sleeping_workers: AtomicUsize::new(0),
             caller_sleeps: AtomicBool::new(false),
             door: Mutex::new(()),
@@ -135,58 +150,75 @@ impl Shared {
         }
     }
 
-    fn publish(&self, job: Option<Job>) {
-        // SAFETY: no worker reads the job: all have finished the last one, and the epoch that
-        // lets them look again moves below.
+    /// Hands out a job; returns its epoch.
+    fn publish(&self, job: Job) -> usize {
+        // SAFETY: every part of the last job is finished, and none of this one can be begun yet.
         unsafe { *self.job.get() = job };
-        self.epoch.0.fetch_add(1, SeqCst);
+        self.unfinished.0.store(self.begun.len(), SeqCst);
+        self.call_workers()
+    }
+
+    fn call_workers(&self) -> usize {
+        let epoch = self.epoch.0.fetch_add(1, SeqCst) + 1;
         // A worker counts itself before its last look at the epoch: it sees the new one, or is
         // counted here.
         if self.sleeping_workers.load(SeqCst) > 0 {
             drop(lock(&self.door));
             self.new_job.notify_all();
         }
+        epoch
+    }
+
+    /// Whether the part of `thread` was still to be begun, and now is. A worker that comes late,
+    /// even epochs late, finds its part begun: all parts of past epochs are.
+    fn begin(&self, thread: usize, epoch: usize) -> bool {
+        self.begun[thread - 1].0.fetch_max(epoch, SeqCst) < epoch
     }
 
     fn serve(&self, thread: usize) {
         let mut epoch = 0;
         loop {
-            self.wait_for_job(epoch);
-            epoch += 1;
-            // SAFETY: the epoch has moved, so the job is written, and stays until this worker
-            // reports that it has finished.
-            let Some(Job { work, call }) = (unsafe { *self.job.get() }) else { return };
-            // SAFETY: `run` keeps the closure alive until `busy` is zero.
-            let result = catch_unwind(AssertUnwindSafe(|| unsafe { call(work, thread) }));
-            if let Err(panic) = result {
-                lock(&self.panic).get_or_insert(panic);
+            epoch = self.wait_for_job(epoch);
+            if self.stop.load(SeqCst) {
+                return;
             }
-            self.finish_job();
+            if self.begin(thread, epoch) {
+                self.do_part(thread);
+            }
         }
     }
 
-    fn wait_for_job(&self, seen: usize) {
-        let moved = || self.epoch.0.load(SeqCst) != seen;
-        if watch(self.watch, moved) {
-            return;
+    fn do_part(&self, thread: usize) {
+        // SAFETY: the part is begun and not finished: the job stays, and its closure lives.
+        let work = || unsafe {
+            let Job { work, call } = *self.job.get();
+            call(work, thread);
+        };
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
+            lock(&self.panic).get_or_insert(panic);
         }
-        let mut door = lock(&self.door);
-        self.sleeping_workers.fetch_add(1, SeqCst);
-        while !moved() {
-            door = self.new_job.wait(door).unwrap_or_else(PoisonError::into_inner);
-        }
-        self.sleeping_workers.fetch_sub(1, SeqCst);
-    }
-
-    fn finish_job(&self) {
-        if self.busy.0.fetch_sub(1, SeqCst) == 1 && self.caller_sleeps.load(SeqCst) {
+        if self.unfinished.0.fetch_sub(1, SeqCst) == 1 && self.caller_sleeps.load(SeqCst) {
             drop(lock(&self.door));
             self.all_done.notify_one();
         }
     }
 
+    /// Waits for the epoch to move on from `seen`; returns the new one.
+    fn wait_for_job(&self, seen: usize) -> usize {
+        let moved = || self.epoch.0.load(SeqCst) != seen;
+        if !watch(self.watch, moved) {
+            let mut door = lock(&self.door);
+            self.sleeping_workers.fetch_add(1, SeqCst);
+            while !moved() {
+                door = self.new_job.wait(door).unwrap_or_else(PoisonError::into_inner);
+            }
+            self.sleeping_workers.fetch_sub(1, SeqCst);
+        }
+        self.epoch.0.load(SeqCst)
+    }
+
     fn wait_for_workers(&self) {
-        let done = || self.busy.0.load(SeqCst) == 0;
+        let done = || self.unfinished.0.load(SeqCst) == 0;
         if watch(self.watch, done) {
             return;
         }
