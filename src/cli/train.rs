@@ -44,7 +44,7 @@ struct DataArgs {
     /// Images to learn from [default: the preset's]
     #[arg(long, value_name = "NAME")]
     dataset: Option<DatasetKind>,
-    /// Folder that holds the data set's files, before the usual places
+    /// Folder that holds the data set's files; then no other place is searched
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Side of an image in pixels; images of other sizes are resized
