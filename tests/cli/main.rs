@@ -4,5 +4,6 @@ mod commands;
 mod errors;
 mod flags;
 mod job;
+mod readme;
 mod resume;
 mod scratch;
