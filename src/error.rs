@@ -167,6 +167,22 @@ pub enum Error {
         older: Vec<PathBuf>,
     },
 
+    /// A checkpoint's networks are not those that go on from it.
+    #[error(
+        "{path} belongs to other networks: its {key} is {got}, not {expected}",
+        path = path.display()
+    )]
+    CheckpointOfAnother {
+        /// The network's file.
+        path: PathBuf,
+        /// What differs: "preset", "latent_dim", "image_shape", …
+        key: &'static str,
+        /// What it is in the file.
+        got: String,
+        /// What it is in the networks.
+        expected: String,
+    },
+
     /// A checkpoint is of a format that this program does not know.
     #[error(
         "{path} is in checkpoint format {version:?}; this program reads format \"1\": take the \

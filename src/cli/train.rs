@@ -44,7 +44,7 @@ struct DataArgs {
     /// Images to learn from [default: the preset's]
     #[arg(long, value_name = "NAME")]
     dataset: Option<DatasetKind>,
-    /// Folder that holds the data set's files, before the usual places
+    /// Folder that holds the data set's files; then no other place is searched
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Side of an image in pixels; images of other sizes are resized
@@ -205,6 +205,12 @@ fn resume(args: &Args, path: Option<PathBuf>) -> Result<()> {
     let place = device.describe();
     let trainer = Trainer::resume(config.clone(), device, &data, run, iteration)?;
     finish(args, &config, trainer, data, &place)
+}
+
+/// Whether the images of a run came from this folder, or from one in it.
+fn holds(folder: &Path, config: &Config) -> bool {
+    let from = |folder| config.data_dir.as_ref().is_some_and(|data| data.starts_with(folder));
+    absolute(folder).is_ok_and(from)
 }
 
 fn absolute(folder: &Path) -> Result<PathBuf> {
@@ -394,7 +400,7 @@ impl Args {
         }
         let (values, gan) = (&self.values, &config.gan);
         [
-            ("--data-dir", self.data.data_dir.is_some()),
+            ("--data-dir", self.data.data_dir.as_ref().is_some_and(|given| !holds(given, config))),
             ("--image-size", other(self.data.image_size.as_ref(), &gan.image.height)),
             ("--channels", other(self.data.channels.as_ref(), &gan.image.channels)),
             ("--batch-size", other(values.batch_size.as_ref(), &gan.batch_size)),

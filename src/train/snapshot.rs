@@ -37,7 +37,9 @@ pub fn take<D: Device>(gan: &Gan<D>, config: &Config, progress: Progress) -> Res
     let mut files = Vec::new();
     let networks = [("generator", gan.generator()), ("discriminator", gan.discriminator())];
     for ((name, network), passes) in networks.into_iter().zip(passes) {
-        files.push(state_dict(gan.device(), network, config, passes)?);
+        let mut file = state_dict(gan.device(), network, passes)?;
+        file.metadata.extend(words(gan).map(|(key, word)| (key.to_owned(), word)));
+        files.push(file);
         let moments = network.params().read_moments(gan.device())?;
         for (moment, values) in MOMENTS.iter().zip(moments) {
             let values = single(&values);
@@ -60,9 +62,15 @@ pub fn take<D: Device>(gan: &Gan<D>, config: &Config, progress: Progress) -> Res
 /// Puts a checkpoint's tensors into a GAN of the same set-up.
 ///
 /// # Errors
-/// When a tensor is missing or of another shape, or the device fails.
+/// [`Error::CheckpointOfAnother`](crate::Error::CheckpointOfAnother) for another set-up's
+/// checkpoint; when a tensor is missing or of another shape, or the device fails.
 pub fn restore<D: Device>(gan: &mut Gan<D>, checkpoint: &Checkpoint) -> Result<Progress> {
     let state = &checkpoint.state;
+    // Shapes alone do not tell: two set-ups may differ in activations only.
+    for (key, word) in words(gan) {
+        checkpoint.generator.expect_word(key, &word)?;
+        checkpoint.discriminator.expect_word(key, &word)?;
+    }
     let (device, generator, discriminator) = gan.networks_mut();
     for (name, network, file) in [
         ("generator", generator, &checkpoint.generator),
@@ -86,12 +94,7 @@ pub fn restore<D: Device>(gan: &mut Gan<D>, checkpoint: &Checkpoint) -> Result<P
 }
 
 /// What PyTorch's `state_dict` of the network would hold; `passes` through BatchNorm in training.
-fn state_dict<D: Device>(
-    device: &D,
-    network: &Network<D>,
-    config: &Config,
-    passes: u64,
-) -> Result<TensorFile> {
+fn state_dict<D: Device>(device: &D, network: &Network<D>, passes: u64) -> Result<TensorFile> {
     let mut file = TensorFile::new();
     for params in [network.params(), network.statistics()] {
         for param in params.list() {
@@ -103,18 +106,21 @@ fn state_dict<D: Device>(
         let key = format!("{}.num_batches_tracked", block.batch_norm_key);
         file.push(key, &[], vec![passes as i64]);
     }
-    let gan = &config.gan;
-    let image = [gan.image.channels, gan.image.height, gan.image.width];
-    let words = [
-        ("preset", config.preset.clone()),
-        ("latent_dim", gan.latent_dim.to_string()),
-        ("g_hidden", format!("{:?}", gan.g_hidden)),
-        ("d_hidden", format!("{:?}", gan.d_hidden)),
-        ("image_shape", format!("{image:?}")),
-        ("classes", gan.classes.unwrap_or(0).to_string()),
-    ];
-    file.metadata.extend(words.map(|(key, word)| (key.to_owned(), word)));
     Ok(file)
+}
+
+/// What the networks are, for the files' metadata.
+fn words<D: Device>(gan: &Gan<D>) -> [(&'static str, String); 6] {
+    let (settings, image) = (gan.settings(), gan.image());
+    let image = [image.channels, image.height, image.width];
+    [
+        ("preset", gan.preset().name.to_owned()),
+        ("latent_dim", settings.latent_dim.to_string()),
+        ("g_hidden", format!("{:?}", settings.g_hidden)),
+        ("d_hidden", format!("{:?}", settings.d_hidden)),
+        ("image_shape", format!("{image:?}")),
+        ("classes", settings.classes.unwrap_or(0).to_string()),
+    ]
 }
 
 fn read_params<D: Device>(device: &D, params: &mut Params<D>, file: &TensorFile) -> Result<()> {

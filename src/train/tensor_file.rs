@@ -183,6 +183,20 @@ impl TensorFile {
         self.metadata.get(key).map(String::as_str).ok_or_else(missing)
     }
 
+    /// Makes sure that a word of the metadata is the one a network needs.
+    ///
+    /// # Errors
+    /// [`Error::CheckpointOfAnother`] when it is another, [`Error::TensorMetadata`] when it is
+    /// missing.
+    pub fn expect_word(&self, key: &'static str, expected: &str) -> Result<()> {
+        let got = self.word(key)?;
+        if got == expected {
+            return Ok(());
+        }
+        let (path, got, expected) = (self.path.clone(), got.to_owned(), expected.to_owned());
+        Err(Error::CheckpointOfAnother { path, key, got, expected })
+    }
+
     /// A word of the metadata that is a number, or whatever else can be parsed.
     ///
     /// # Errors

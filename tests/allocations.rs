@@ -1,0 +1,89 @@
+//! A training iteration allocates nothing: all memory is there before the first.
+//!
+//! In a binary of its own, with one test: the allocator counts what any thread does.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use gan_cuda::data::{Dataset, ImageShape};
+use gan_cuda::device::cpu::Cpu;
+use gan_cuda::gan::Gan;
+use gan_cuda::gan::draws::{Resident, Schedule};
+use gan_cuda::gan::preset::{Preset, presets};
+use gan_cuda::gan::settings::Settings;
+use gan_cuda::train::trainer::schedule;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+/// The system's allocator, counting.
+struct Counting;
+
+// SAFETY: every method hands its arguments, and the caller's promises about them, to `System`.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, SeqCst);
+        // SAFETY: as above.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, SeqCst);
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, SeqCst);
+        // SAFETY: as above.
+        unsafe { System.realloc(block, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Published widths, so that products are cut into blocks as in earnest; smaller images where the
+/// preset's are large.
+fn settings(preset: &Preset) -> Settings {
+    let image = ImageShape { height: 28, width: 28, ..preset.settings.image };
+    Settings { image, batch_size: 64, ..preset.settings.clone() }
+}
+
+/// One iteration on each batch of an epoch, the short one too.
+fn epoch(gan: &mut Gan<Cpu<f32>>, images: &Resident<Cpu<f32>>, schedule: Schedule) {
+    for _ in 0..schedule.iterations() {
+        gan.iterate(images, schedule.rows(gan.completed()));
+    }
+}
+
+/// Allocations during the second epoch.
+fn allocations(preset: &'static Preset, threads: usize) -> usize {
+    let settings = settings(preset);
+    let data = Dataset::synthetic(settings.image, 64 + 33, 0);
+    let schedule = schedule(preset, &settings, &data).unwrap();
+    let mut gan = Gan::new(Cpu::new(threads), preset, settings, 0).unwrap();
+    let mut images = Resident::new(gan.device(), &data.images, &data.labels, schedule).unwrap();
+    images.shuffle(gan.device(), 0, 0).unwrap();
+    epoch(&mut gan, &images, schedule);
+    let before = ALLOCATIONS.load(SeqCst);
+    epoch(&mut gan, &images, schedule);
+    ALLOCATIONS.load(SeqCst) - before
+}
+
+#[test]
+fn iteration_allocates_nothing() {
+    let before = ALLOCATIONS.load(SeqCst);
+    drop(std::hint::black_box(vec![1, 2, 3]));
+    assert_eq!(ALLOCATIONS.load(SeqCst) - before, 1, "the allocator counts");
+    for preset in presets() {
+        for threads in [1, 2] {
+            let count = allocations(preset, threads);
+            assert_eq!(count, 0, "allocations of {} with {threads} threads", preset.name);
+        }
+    }
+}

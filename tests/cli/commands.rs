@@ -1,0 +1,80 @@
+//! `presets`, `bench`, and the words of help.
+
+use super::scratch::Scratch;
+
+const PRESETS: [&str; 5] = ["mlp", "mlp-dropout", "cgan", "mlp-rgb", "mlp-batchnorm"];
+
+#[test]
+fn presets_lists_them_all() {
+    let out = Scratch::new().run("presets").succeeds();
+    let names: Vec<_> = out.lines().map_while(|line| line.split_whitespace().next()).collect();
+    assert_eq!(names, PRESETS);
+}
+
+#[test]
+fn presets_shows_each_in_full() {
+    let scratch = Scratch::new();
+    // Sums of (inputs + 1) · outputs, two numbers per BatchNorm feature, 100 per embedding.
+    for (name, generator, discriminator, words) in [
+        ("mlp", 1_952_528, 267_009, &["logits", "discriminator, then generator", "uniform"][..]),
+        ("mlp-dropout", 1_486_352, 1_460_225, &["Dropout", "0.3", "normal:0.02"]),
+        ("cgan", 1_511_412, 932_965, &["Embedding(10, 10)", "squared error", "0.5·(real + fake)"]),
+        ("mlp-rgb", 51_087_232, 25_297_921, &["new noise", "give --dataset", "128×128 rgb"]),
+        ("mlp-batchnorm", 1_510_032, 566_273, &["generator, then discriminator", "dropped"]),
+    ] {
+        let out = scratch.run(&format!("presets {name}")).succeeds();
+        for (network, parameters) in [("generator", generator), ("discriminator", discriminator)] {
+            let line = format!("{network}, {parameters} parameters");
+            assert!(out.contains(&line), "no {line:?} in:\n{out}");
+        }
+        for word in [&["source", "Linear", "loss", "updates", "Adam", "batch"], words].concat() {
+            assert!(out.contains(word), "no {word:?} in:\n{out}");
+        }
+    }
+}
+
+#[test]
+fn bench_prints_one_line_of_json_for_each_preset() {
+    let scratch = Scratch::new();
+    for preset in PRESETS {
+        // The whole of `mlp-rgb` would take seconds.
+        let batch = if preset == "mlp-rgb" { 2 } else { 8 };
+        let flags = format!("--preset {preset} --batch-size {batch} --warmup 1 --threads 1");
+        let out = scratch.run(&format!("bench --iterations 3 --json {flags}")).succeeds();
+        assert_eq!(out.lines().count(), 1, "{out}");
+        let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(report["preset"], preset);
+        assert_eq!(report["batch"], batch);
+        let number = |key: &str| report[key].as_f64().unwrap();
+        assert!(0.0 < number("p10_ms") && number("p10_ms") <= number("median_ms"), "{out}");
+        assert!(number("median_ms") <= number("p90_ms"), "{out}");
+        let rate = f64::from(batch) / number("median_ms") * 1e3;
+        assert!((number("images_per_second") / rate - 1.0).abs() < 1e-6, "{out}");
+    }
+    assert_eq!(scratch.names("."), Vec::<String>::new(), "bench leaves nothing behind");
+}
+
+#[test]
+fn bench_speaks_to_people_too() {
+    let flags = "--preset mlp --batch-size 4 --iterations 3 --warmup 0";
+    let out = Scratch::new().run(&format!("bench {flags}")).succeeds();
+    assert!(out.contains("mlp on CPU") && out.contains("batch 4"), "{out}");
+}
+
+#[test]
+fn help_names_every_flag_and_no_command_is_an_error() {
+    let scratch = Scratch::new();
+    let help = scratch.run("train --help").succeeds();
+    for flag in "preset dataset data-dir epochs iterations batch-size lr b1 b2 latent-dim g-hidden \
+                 d-hidden image-size channels loss d-loss-scale order fakes latent leaky-slope \
+                 dropout bn-eps bn-momentum init d-final-relu seed device threads sample-interval \
+                 log-interval checkpoint-interval keep runs-dir name resume quiet verbose"
+        .split_whitespace()
+    {
+        assert!(help.contains(&format!("--{flag}")), "no --{flag} in:\n{help}");
+    }
+    let version = scratch.run("--version").succeeds();
+    assert_eq!(version, format!("gan-cuda {}\n", env!("CARGO_PKG_VERSION")));
+    let answer = scratch.run("");
+    assert!(answer.err.contains("Usage: gan-cuda"), "{answer:?}");
+}

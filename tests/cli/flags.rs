@@ -1,0 +1,158 @@
+//! Flags of `train`: what they change, and what is refused.
+
+use super::scratch::Scratch;
+
+const RUN: &str = "runs/00000-cgan-mnist";
+
+/// A value of the configuration as TOML has it: "gan.image.height".
+fn value(config: &toml::Value, key: &str) -> String {
+    key.split('.').fold(config, |value, key| &value[key]).to_string()
+}
+
+#[test]
+fn every_value_flag_overrides_the_preset() {
+    let scratch = Scratch::with_digits();
+    let flags = [
+        ("--preset cgan", "preset", "\"cgan\""),
+        ("--dataset mnist", "dataset", "\"mnist\""),
+        ("--epochs 5", "epochs", "5"),
+        ("--iterations 1", "iterations", "1"),
+        ("--batch-size 13", "gan.batch_size", "13"),
+        ("--lr 0.0123", "gan.lr", "0.0123"),
+        ("--b1 0.45", "gan.b1", "0.45"),
+        ("--b2 0.95", "gan.b2", "0.95"),
+        ("--latent-dim 11", "gan.latent_dim", "11"),
+        ("--latent uniform", "gan.latent", "\"uniform\""),
+        ("--g-hidden 7,8,9", "gan.g_hidden", "[7, 8, 9]"),
+        ("--d-hidden 5", "gan.d_hidden", "[5]"),
+        ("--image-size 10", "gan.image.height", "10"),
+        ("--channels 3", "gan.image.channels", "3"),
+        ("--loss bce-logits", "gan.loss", "\"bce-logits\""),
+        ("--d-loss-scale 0.25", "gan.d_loss_scale", "0.25"),
+        ("--order d-first", "gan.order", "\"d-first\""),
+        ("--fakes fresh", "gan.fakes", "\"fresh\""),
+        ("--leaky-slope 0.15", "gan.leaky_slope", "0.15"),
+        ("--dropout 0.35", "gan.dropout", "0.35"),
+        ("--bn-eps 0.001", "gan.bn_eps", "0.001"),
+        ("--bn-momentum 0.3", "gan.bn_momentum", "0.3"),
+        ("--init normal:0.05", "gan.init", "\"normal:0.05\""),
+        ("--d-final-relu", "gan.d_final_relu", "true"),
+        ("--seed 42", "seed", "42"),
+        ("--device cpu", "device", "\"cpu\""),
+        ("--threads 2", "threads", "2"),
+        ("--sample-interval epoch", "sample_interval", "\"epoch\""),
+        ("--log-interval 9", "log_interval", "9"),
+        ("--checkpoint-interval 17", "checkpoint_interval", "17"),
+        ("--keep 4", "keep", "4"),
+    ];
+    let typed: Vec<_> = flags.iter().map(|(flag, ..)| *flag).collect();
+    scratch.run(&format!("train --data-dir digits {}", typed.join(" "))).succeeds();
+    let config = scratch.config(RUN);
+    for (flag, key, want) in flags {
+        assert_eq!(value(&config, key), want, "{flag}");
+    }
+    assert_eq!(value(&config, "gan.image.width"), "10");
+    assert!(value(&config, "data_dir").ends_with("/digits\""), "{config}");
+}
+
+#[test]
+fn without_flags_the_defaults_are_the_promised_ones() {
+    let scratch = Scratch::with_digits();
+    scratch.run("train --data-dir digits --iterations 1 --g-hidden 8 --d-hidden 8").succeeds();
+    let config = scratch.config(RUN);
+    for (key, want) in [
+        ("preset", "\"cgan\""),
+        ("seed", "0"),
+        ("epochs", "200"),
+        ("sample_interval", "400"),
+        ("log_interval", "50"),
+        ("keep", "3"),
+        ("device", "\"auto\""),
+        ("gan.batch_size", "64"),
+        ("gan.lr", "0.0002"),
+        ("gan.bn_eps", "0.8"),
+    ] {
+        assert_eq!(value(&config, key), want, "{key}");
+    }
+    assert!(config.get("checkpoint_interval").is_none());
+}
+
+#[test]
+fn flags_that_a_preset_cannot_honour_are_refused_by_name() {
+    let scratch = Scratch::with_digits();
+    for (preset, flags) in [
+        ("mlp", &["--dropout 0.5", "--bn-eps 0.1", "--bn-momentum 0.1"][..]),
+        ("mlp-dropout", &["--leaky-slope 0.1", "--bn-eps 0.1", "--bn-momentum 0.1"]),
+        ("mlp-rgb --dataset mnist", &["--dropout 0.5"]),
+        ("mlp-batchnorm", &["--dropout 0.5", "--batch-size 1"]),
+        ("cgan", &["--batch-size 1"]),
+    ] {
+        for flag in flags {
+            let name = flag.split(' ').next().unwrap();
+            let words = [name, preset.split(' ').next().unwrap()];
+            scratch
+                .run(&format!("train --data-dir digits --preset {preset} {flag}"))
+                .fails(2, &words);
+        }
+    }
+    assert!(!scratch.path("runs").exists());
+}
+
+#[test]
+fn values_out_of_range_are_refused_with_flag_value_and_range() {
+    let scratch = Scratch::new();
+    for (flag, value, range) in [
+        ("--epochs", "0", "1.."),
+        ("--iterations", "0", "1.."),
+        ("--iterations", "-1", ""),
+        ("--batch-size", "0", "1 to 1,000,000"),
+        ("--batch-size", "x", "1 to 1,000,000"),
+        ("--lr", "0", "above 0"),
+        ("--lr", "-1", ""),
+        ("--lr", "nan", "above 0"),
+        ("--lr", "inf", "above 0"),
+        ("--lr", "fast", "not a number"),
+        ("--b1", "1", "from 0 to below 1"),
+        ("--b2", "1.5", "from 0 to below 1"),
+        ("--latent-dim", "0", "1 to 1,000,000"),
+        ("--g-hidden", "0", "1 to 1,000,000"),
+        ("--d-hidden", "-3", ""),
+        ("--image-size", "0", "1 to 1024"),
+        ("--image-size", "5000", "1 to 1024"),
+        ("--channels", "2", "1 (grey) or 3 (colour)"),
+        ("--loss", "wasserstein", "bce-logits, bce, mse"),
+        ("--d-loss-scale", "0", "above 0"),
+        ("--order", "both", "d-first, g-first"),
+        ("--fakes", "stale", "same, fresh"),
+        ("--latent", "cauchy", "normal, uniform"),
+        ("--leaky-slope", "2", "above 0 and at most 1"),
+        ("--dropout", "1", "from 0 to below 1"),
+        ("--bn-eps", "0", "above 0"),
+        ("--bn-momentum", "0", "above 0 and at most 1"),
+        ("--init", "normal:-1", "normal:STD"),
+        ("--init", "xavier", "normal:STD"),
+        ("--seed", "one", ""),
+        ("--device", "tpu", "'auto', 'cpu', 'cuda' or 'cuda:N'"),
+        ("--threads", "0", "1 to 1,000,000"),
+        ("--sample-interval", "0", "from 1, or 'epoch'"),
+        ("--checkpoint-interval", "often", "from 1, or 'epoch'"),
+        ("--log-interval", "0", "1.."),
+        ("--keep", "0", "1 to 1,000,000"),
+        ("--dataset", "cifar", "mnist, fashion-mnist"),
+    ] {
+        scratch.run(&format!("train {flag}={value}")).fails(2, &[flag, value, range]);
+    }
+    assert!(!scratch.path("runs").exists());
+}
+
+#[test]
+fn unknown_names_are_refused_with_the_known_ones() {
+    let scratch = Scratch::new();
+    let names = ["dcgan", "mlp,", "mlp-dropout", "cgan", "mlp-rgb", "mlp-batchnorm"];
+    scratch.run("train --preset dcgan").fails(2, &names);
+    scratch.run("presets dcgan").fails(2, &names);
+    scratch.run("bench --preset dcgan").fails(2, &names);
+    scratch.run("train --learning-rate 1").fails(2, &["--learning-rate"]);
+    scratch.run("trian").fails(2, &["trian", "train"]);
+    scratch.run("train --preset mlp-rgb").fails(2, &["--dataset", "mlp-rgb"]);
+}

@@ -1,0 +1,9 @@
+//! The command line: the real binary in a scratch folder.
+
+mod commands;
+mod errors;
+mod flags;
+mod job;
+mod readme;
+mod resume;
+mod scratch;

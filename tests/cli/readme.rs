@@ -1,0 +1,49 @@
+//! What the README tells people to type.
+
+use std::fs;
+
+use super::scratch::Scratch;
+
+fn readme() -> String {
+    fs::read_to_string("README.md").unwrap()
+}
+
+#[test]
+fn commands_of_the_readme_work_in_their_order() {
+    let scratch = Scratch::new();
+    let readme = readme();
+    let commands = readme.lines().filter_map(|line| line.strip_prefix("cargo run --release -- "));
+    let mut done = Vec::new();
+    for (count, command) in commands.enumerate() {
+        let command = command.split(" #").next().unwrap().trim();
+        // As typed, but for the length.
+        let length = match command.split(' ').next().unwrap() {
+            "train" => format!("-q --iterations {}", 2 * (count + 1)),
+            "bench" => "--iterations 2 --warmup 0".to_owned(),
+            _ => String::new(),
+        };
+        scratch.run(&format!("{command} {length}")).succeeds();
+        done.push(command);
+    }
+    assert!(done.contains(&"train") && done.contains(&"train --resume"), "{done:?}");
+    let run = scratch.names("runs");
+    assert!(run.contains(&"00000-cgan-mnist/samples/000004.png".to_owned()), "{run:?}");
+    assert!(run.iter().all(|name| name.starts_with("00000-")), "{run:?}");
+}
+
+#[test]
+fn commands_and_flags_that_the_readme_mentions_exist() {
+    let scratch = Scratch::new();
+    let help = scratch.run("train --help").succeeds();
+    let readme = readme();
+    let words: Vec<_> = readme.split('`').skip(1).step_by(2).collect();
+    for command in words.iter().filter_map(|word| word.strip_prefix("gan-cuda ")) {
+        scratch.run(command).succeeds();
+    }
+    let flags = words.iter().filter(|word| word.starts_with('-'));
+    let flags: Vec<_> = flags.map(|word| word.split(' ').next().unwrap()).collect();
+    assert!(flags.len() > 30, "{flags:?}");
+    for flag in flags {
+        assert!(help.contains(flag), "no {flag} in:\n{help}");
+    }
+}

@@ -1,0 +1,182 @@
+//! The real program in a folder of its own.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use gan_cuda::data::{Dataset, ImageShape};
+use tempfile::TempDir;
+
+/// Flags that make a run take no time, on the 40 images of [`Scratch::with_digits`]: with batches
+/// of 16, three iterations an epoch.
+pub const TINY: &str = "--data-dir digits --g-hidden 12,12 --d-hidden 12,12 --batch-size 16 \
+                        --threads 1";
+
+/// A folder to run the program in.
+pub struct Scratch {
+    folder: TempDir,
+}
+
+/// How a command ended, and what it said.
+#[derive(Debug)]
+pub struct Answer {
+    /// For the message of a failed assertion.
+    #[allow(dead_code)]
+    command: String,
+    code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Scratch {
+    /// An empty folder.
+    pub fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// A folder with 40 images in `digits`.
+    pub fn with_digits() -> Self {
+        let scratch = Self::new();
+        let shape = ImageShape { channels: 1, height: 28, width: 28 };
+        let data = Dataset::synthetic(shape, 40, 0);
+        fs::create_dir(scratch.path("digits")).unwrap();
+        let labels: Vec<u8> = data.labels.iter().map(|&label| label as u8).collect();
+        let (images, label_file) =
+            (scratch.images(), scratch.path("digits/train-labels-idx1-ubyte"));
+        fs::write(images, idx(&[40, 28, 28], &data.images)).unwrap();
+        fs::write(label_file, idx(&[40], &labels)).unwrap();
+        scratch
+    }
+
+    /// The image file in `digits`.
+    pub fn images(&self) -> PathBuf {
+        self.path("digits/train-images-idx3-ubyte")
+    }
+
+    /// A path in the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs `gan-cuda` with arguments that have no spaces in them.
+    pub fn run(&self, arguments: &str) -> Answer {
+        let output = Command::new(env!("CARGO_BIN_EXE_gan-cuda"))
+            .args(arguments.split_whitespace())
+            .current_dir(self.folder.path())
+            // Data sets in this machine's cache are none of our business.
+            .env("XDG_CACHE_HOME", self.path("cache"))
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Answer {
+            command: arguments.to_owned(),
+            code: output.status.code(),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
+    }
+
+    /// Runs `gan-cuda train` with [`TINY`] and more.
+    pub fn train(&self, arguments: &str) -> Answer {
+        self.run(&format!("train {TINY} {arguments}"))
+    }
+
+    /// All files below `folder`, with their bytes.
+    pub fn files(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
+        let root = self.path(folder);
+        let mut files = BTreeMap::new();
+        collect(&root, &root, &mut files);
+        files
+    }
+
+    /// The names of all files below `folder`.
+    pub fn names(&self, folder: &str) -> Vec<String> {
+        self.files(folder).into_keys().collect()
+    }
+
+    /// A run's `config.toml`.
+    pub fn config(&self, run: &str) -> toml::Value {
+        let text = fs::read_to_string(self.path(run).join("config.toml")).unwrap();
+        toml::Value::Table(toml::from_str(&text).unwrap())
+    }
+
+    /// The iterations that a run's `stats.jsonl` has records of.
+    pub fn logged(&self, run: &str) -> Vec<u64> {
+        let text = fs::read_to_string(self.path(run).join("stats.jsonl")).unwrap();
+        let record = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+        text.lines().map(|line| record(line)["iteration"].as_u64().unwrap()).collect()
+    }
+
+    /// A run's checkpoints.
+    pub fn checkpoints(&self, run: &str) -> Vec<String> {
+        let names = self.names(run).into_iter();
+        names
+            .filter_map(|name| name.strip_suffix("/state.safetensors").map(str::to_owned))
+            .collect()
+    }
+}
+
+impl Answer {
+    /// What was printed by a command that must have gone well.
+    #[track_caller]
+    pub fn succeeds(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:#?}");
+        assert_eq!(self.err, "", "{self:#?}");
+        self.out
+    }
+
+    /// What was said by a command that must have failed with `code` and these words.
+    #[track_caller]
+    pub fn fails(self, code: i32, words: &[&str]) -> String {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        for word in words {
+            assert!(self.err.contains(word), "no {word:?} in {self:#?}");
+        }
+        assert!(!self.err.contains("panicked"), "{self:#?}");
+        assert!(self.err.starts_with("error: "), "{self:#?}");
+        self.err
+    }
+}
+
+fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(root, &path, files);
+        } else {
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            files.insert(name, fs::read(&path).unwrap());
+        }
+    }
+}
+
+/// An IDX file of bytes.
+pub fn idx(dims: &[u32], bytes: &[u8]) -> Vec<u8> {
+    let mut file = vec![0, 0, 8, dims.len() as u8];
+    file.extend(dims.iter().flat_map(|dim| dim.to_be_bytes()));
+    file.extend(bytes);
+    file
+}
+
+/// Epoch, epochs, batch and batches of a line such as `[Epoch 1/2] [Batch 12/157] [D loss: 0.2388]
+/// [G loss: 0.2776] [D(x): 0.61] [D(G(z)): 0.42]`; nothing if the line is not exactly that.
+pub fn progress(line: &str) -> Option<[u32; 4]> {
+    let parts: Vec<_> = line.strip_prefix('[')?.strip_suffix(']')?.split("] [").collect();
+    let [epoch, batch, loss_d, loss_g, d_real, d_fake] = parts.try_into().ok()?;
+    let number = |text: &str, key: &str, digits: usize| {
+        let number = text.strip_prefix(key)?;
+        number.parse::<f64>().ok()?;
+        (number.split_once('.')?.1.len() == digits).then_some(())
+    };
+    number(loss_d, "D loss: ", 4)?;
+    number(loss_g, "G loss: ", 4)?;
+    number(d_real, "D(x): ", 2)?;
+    number(d_fake, "D(G(z)): ", 2)?;
+    let (epoch, epochs) = epoch.strip_prefix("Epoch ")?.split_once('/')?;
+    let (batch, batches) = batch.strip_prefix("Batch ")?.split_once('/')?;
+    let place: Vec<_> =
+        [epoch, epochs, batch, batches].iter().map_while(|text| text.parse().ok()).collect();
+    place.try_into().ok()
+}

@@ -1,0 +1,86 @@
+//! An epoch's last batch.
+
+use gan_cuda::Error;
+use gan_cuda::gan::preset::presets;
+use gan_cuda::train::records::read_records;
+use gan_cuda::train::trainer::schedule;
+
+use super::*;
+
+/// Sizes of an epoch's batches of up to 16.
+fn batches(preset: &Preset, images: usize) -> Vec<usize> {
+    let settings = small(preset);
+    let schedule = schedule(preset, &settings, &digits(images, settings.image)).unwrap();
+    let rows: Vec<_> = (0..schedule.iterations() as u32).map(|done| schedule.rows(done)).collect();
+    assert_eq!(schedule.dropped().unwrap_or(0), images - rows.iter().sum::<usize>());
+    rows
+}
+
+#[test]
+fn short_last_batch_is_kept_or_dropped_as_the_preset_says() {
+    for preset in presets() {
+        let rest: &[usize] = if preset.name == "mlp-batchnorm" { &[] } else { &[7] };
+        assert_eq!(batches(preset, 39), [&[16, 16], rest].concat(), "{}", preset.name);
+        assert_eq!(batches(preset, 32), [16, 16], "{}", preset.name);
+    }
+}
+
+#[test]
+fn leftover_of_one_image_is_dropped_where_there_is_batch_norm() {
+    for (name, rest) in [
+        ("mlp", &[1][..]),
+        ("mlp-dropout", &[1]),
+        ("cgan", &[]),
+        ("mlp-rgb", &[]),
+        ("mlp-batchnorm", &[]),
+    ] {
+        assert_eq!(batches(preset(name), 33), [&[16, 16], rest].concat(), "{name}");
+    }
+    // Two images have a variance.
+    assert_eq!(batches(preset("cgan"), 34), [16, 16, 2]);
+}
+
+#[test]
+fn training_passes_through_the_short_batch_and_on_to_the_next_epoch() {
+    for preset in presets() {
+        for images in [33, 39] {
+            let config = config(preset, 8, 8);
+            let runs = tempfile::tempdir().unwrap();
+            let data = digits(images, config.gan.image);
+            let run = train(&config, &data, runs.path());
+            let per_epoch = batches(preset, images).len() as u64;
+            let records = read_records(&run.stats()).unwrap();
+            let epochs: Vec<_> = records.iter().map(|record| record.epoch).collect();
+            let want: Vec<_> = (0..8).map(|done| done / per_epoch + 1).collect();
+            assert_eq!(epochs, want, "{}", preset.name);
+            let finite = |r: &gan_cuda::train::records::Record| {
+                r.loss_d.is_finite() && r.loss_g.is_finite() && r.d_fake.is_finite()
+            };
+            assert!(records.iter().all(finite), "{}: {records:?}", preset.name);
+        }
+    }
+}
+
+#[test]
+fn run_ends_at_the_first_of_epochs_and_iterations() {
+    let runs = tempfile::tempdir().unwrap();
+    let base = config(preset("mlp"), 4, 100);
+    let data = digits(40, base.gan.image);
+    for (epochs, iterations, end) in [(1, Some(4), 3), (2, Some(4), 4), (2, None, 6)] {
+        let run = train(&Config { epochs, iterations, ..base.clone() }, &data, runs.path());
+        assert_eq!(run.checkpoints().unwrap(), [end]);
+    }
+}
+
+#[test]
+fn fewer_images_than_a_batch_are_one_short_batch_or_an_error() {
+    for preset in presets() {
+        let settings = small(preset);
+        let schedule = schedule(preset, &settings, &digits(5, settings.image));
+        match (preset.name, schedule) {
+            ("mlp-batchnorm", Err(Error::TooFewImages { images: 5, batch_size: 16 })) => {}
+            ("mlp-batchnorm", other) => panic!("{other:?}"),
+            (name, schedule) => assert_eq!(schedule.unwrap().rows(0), 5, "{name}"),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! A checkpoint goes into the networks it came from, and into no others.
+
+use gan_cuda::train::snapshot;
+use gan_cuda::{Error, Result};
+
+use super::*;
+
+/// A run of `preset`, and what happens when `other` goes on from its checkpoint.
+fn swap(preset: &Preset, other: &Config) -> Result<()> {
+    let config = config(preset, 1, 1);
+    let runs = tempfile::tempdir().unwrap();
+    let run = train(&config, &digits(16, config.gan.image), runs.path());
+    let before = left_by(&run);
+    let data = digits(16, other.gan.image);
+    let result = Trainer::resume(other.clone(), Cpu::<f32>::new(1), &data, run.clone(), 1);
+    assert_same(&left_by(&run), &before, "a refusal leaves the run as it is");
+    assert_eq!(Config::read(&run.config()).unwrap(), config);
+    result.map(drop)
+}
+
+#[test]
+fn checkpoint_of_another_preset_is_refused_by_name() {
+    // Both have the same tensors at these sizes; their activations and losses differ.
+    let mut other = config(preset("mlp-batchnorm"), 2, 1);
+    let from = preset("mlp-rgb");
+    other.gan.image = small(from).image;
+    let error = swap(from, &other).unwrap_err();
+    let Error::CheckpointOfAnother { key: "preset", got, expected, .. } = &error else {
+        panic!("{error}");
+    };
+    assert_eq!((got.as_str(), expected.as_str()), ("mlp-rgb", "mlp-batchnorm"));
+    let message = error.to_string();
+    assert!(message.contains("checkpoint-000001/generator.safetensors"), "{message}");
+    assert!(message.contains("its preset is mlp-rgb, not mlp-batchnorm"), "{message}");
+}
+
+#[test]
+fn checkpoint_of_other_sizes_is_refused_with_what_differs() {
+    type Change = fn(&mut Settings);
+    let changes: [(&str, Change); 5] = [
+        ("latent_dim", |gan| gan.latent_dim = 11),
+        ("g_hidden", |gan| gan.g_hidden = vec![33, 24]),
+        ("d_hidden", |gan| gan.d_hidden.push(3)),
+        ("image_shape", |gan| (gan.image.height, gan.image.width) = (13, 13)),
+        ("classes", |gan| gan.classes = Some(11)),
+    ];
+    for (key, change) in changes {
+        let mut other = config(preset("cgan"), 2, 1);
+        change(&mut other.gan);
+        let error = swap(preset("cgan"), &other).unwrap_err();
+        assert!(error.to_string().contains(&format!("its {key} is ")), "{key}: {error}");
+    }
+}
+
+#[test]
+fn tensor_of_another_shape_is_refused_by_name() {
+    let config = config(preset("mlp"), 1, 1);
+    let data = digits(16, config.gan.image);
+    let runs = tempfile::tempdir().unwrap();
+    let run = train(&config, &data, runs.path());
+    let mut checkpoint = Checkpoint::load(&run.checkpoint(1)).unwrap();
+    let mut generator = gan_cuda::train::tensor_file::TensorFile::new();
+    generator.metadata = checkpoint.generator.metadata.clone();
+    generator.push("0.weight", &[2, 3], vec![0.0_f32; 6]);
+    checkpoint.generator = generator;
+    let cpu = Cpu::<f32>::new(1);
+    let mut gan = gan_cuda::gan::Gan::new(cpu, preset("mlp"), config.gan.clone(), 0).unwrap();
+    let error = snapshot::restore(&mut gan, &checkpoint).unwrap_err().to_string();
+    assert!(error.contains("0.weight") && error.contains("[2, 3], not [24, 10]"), "{error}");
+}
