@@ -1,0 +1,157 @@
+//! The flags of `train`, as they were given.
+
+use std::path::PathBuf;
+
+use clap::ArgAction;
+use gan_cuda::data::DatasetKind;
+use gan_cuda::device::DeviceChoice;
+use gan_cuda::device::ops::Latent;
+use gan_cuda::gan::preset::Interval;
+use gan_cuda::gan::settings::{Fakes, Loss, Order};
+use gan_cuda::nn::Init;
+
+use crate::cli::ranges::{channels, extent, image_size, positive, positive_share, share};
+
+/// Flags of `train`, as they were given.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Set-up to train (see `gan-cuda presets`) [default: cgan]
+    #[arg(long, value_name = "NAME")]
+    pub(super) preset: Option<String>,
+    #[command(flatten)]
+    pub(super) data: DataArgs,
+    #[command(flatten)]
+    pub(super) length: LengthArgs,
+    #[command(flatten)]
+    pub(super) values: ValueArgs,
+    /// Seed of weights, noise, labels, dropout and the order of images [default: 0]
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Data")]
+pub(super) struct DataArgs {
+    /// Images to learn from [default: the preset's]
+    #[arg(long, value_name = "NAME")]
+    pub(super) dataset: Option<DatasetKind>,
+    /// Folder that holds the data set's files; then no other place is searched
+    #[arg(long, value_name = "DIR")]
+    pub(super) data_dir: Option<PathBuf>,
+    /// Side of an image in pixels; images of other sizes are resized
+    #[arg(long, value_name = "N", value_parser = image_size)]
+    pub(super) image_size: Option<usize>,
+    /// 1 (grey) or 3 (colour; grey is repeated)
+    #[arg(long, value_name = "1|3", value_parser = channels)]
+    pub(super) channels: Option<usize>,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Length and place")]
+pub(super) struct LengthArgs {
+    /// Epochs in all, from the run's beginning [default: the preset's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) epochs: Option<u32>,
+    /// Iterations in all; of the two the first reached ends the run
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) iterations: Option<u32>,
+    /// Where to compute: auto, cpu, cuda or cuda:N [default: auto]
+    #[arg(long, value_name = "DEVICE")]
+    pub(super) device: Option<DeviceChoice>,
+    /// CPU threads; results do not depend on it [default: all physical cores]
+    #[arg(long, value_name = "N", value_parser = extent)]
+    pub(super) threads: Option<usize>,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Values of the set-up [default: the preset's]")]
+pub(super) struct ValueArgs {
+    /// Images in a batch
+    #[arg(long, value_name = "N", value_parser = extent)]
+    pub(super) batch_size: Option<usize>,
+    /// Adam's learning rate
+    #[arg(long, value_name = "RATE", value_parser = positive)]
+    pub(super) lr: Option<f64>,
+    /// Adam's decay of the mean of gradients
+    #[arg(long, value_name = "B1", value_parser = share)]
+    pub(super) b1: Option<f64>,
+    /// Adam's decay of the mean of squared gradients
+    #[arg(long, value_name = "B2", value_parser = share)]
+    pub(super) b2: Option<f64>,
+    /// Numbers in a row of noise
+    #[arg(long, value_name = "N", value_parser = extent)]
+    pub(super) latent_dim: Option<usize>,
+    /// Distribution of the noise
+    #[arg(long)]
+    pub(super) latent: Option<Latent>,
+    /// Widths of the generator's hidden layers, as 128,256
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',', value_parser = extent)]
+    pub(super) g_hidden: Option<Vec<usize>>,
+    /// Widths of the discriminator's hidden layers
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',', value_parser = extent)]
+    pub(super) d_hidden: Option<Vec<usize>>,
+    /// Formula of the losses
+    #[arg(long)]
+    pub(super) loss: Option<Loss>,
+    /// Factor of the discriminator's loss (real + fake)
+    #[arg(long, value_name = "X", value_parser = positive)]
+    pub(super) d_loss_scale: Option<f64>,
+    /// Network that is updated first
+    #[arg(long)]
+    pub(super) order: Option<Order>,
+    /// Generated images of the second update: the first's, or fresh ones
+    #[arg(long)]
+    pub(super) fakes: Option<Fakes>,
+    /// Slope of LeakyReLU for negative numbers
+    #[arg(long, value_name = "X", value_parser = positive_share)]
+    pub(super) leaky_slope: Option<f64>,
+    /// Share of the discriminator's activations that dropout sets to zero
+    #[arg(long, value_name = "P", value_parser = share)]
+    pub(super) dropout: Option<f64>,
+    /// Number that BatchNorm adds to the variance
+    #[arg(long, value_name = "X", value_parser = positive)]
+    pub(super) bn_eps: Option<f64>,
+    /// Share of the new batch in BatchNorm's running statistics
+    #[arg(long, value_name = "X", value_parser = positive_share)]
+    pub(super) bn_momentum: Option<f64>,
+    /// How weights begin: default (as PyTorch) or normal:STD
+    #[arg(long, value_name = "INIT")]
+    pub(super) init: Option<Init>,
+    /// Put one more ReLU behind the discriminator's last layer
+    #[arg(long)]
+    pub(super) d_final_relu: bool,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct OutputArgs {
+    /// Sample grid every N iterations, or every 'epoch' [default: the preset's]
+    #[arg(long, value_name = "N|epoch")]
+    pub(super) sample_interval: Option<Interval>,
+    /// Iterations from one record of losses to the next [default: 50]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) log_interval: Option<u32>,
+    /// Checkpoint every N iterations, or every 'epoch' [default: epoch, at most one a minute]
+    #[arg(long, value_name = "N|epoch")]
+    pub(super) checkpoint_interval: Option<Interval>,
+    /// Checkpoints that are kept [default: 3]
+    #[arg(long, value_name = "N", value_parser = extent)]
+    pub(super) keep: Option<usize>,
+    /// Folder of run folders
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub(super) runs_dir: PathBuf,
+    /// Name of the run, behind its number [default: PRESET-DATASET]
+    #[arg(long, value_name = "NAME", conflicts_with = "resume")]
+    pub(super) name: Option<String>,
+    /// Go on with a run: the newest, or that of a run folder or checkpoint
+    #[arg(long, value_name = "PATH", num_args = 0..=1)]
+    pub(super) resume: Option<Option<PathBuf>>,
+    /// Say nothing but errors
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// Say more: every file that is written
+    #[arg(short, long, action = ArgAction::SetTrue)]
+    pub(super) verbose: bool,
+}
