@@ -59,16 +59,16 @@ impl<'a> Product<'a> {
         self.b.columns
     }
 
-    /// Calls `work` with disjoint ranges that cover the columns.
-    pub fn share(&self, team: &Team, work: impl Fn(Range<usize>) + Sync) {
+    /// Calls `work` with threads' numbers and disjoint ranges that cover the columns.
+    pub fn share(&self, team: &Team, work: impl Fn(usize, Range<usize>) + Sync) {
         let columns = self.columns();
         let threads = team.threads().min(columns.div_ceil(STRIPE_GRAIN));
         if threads == 1 || self.a.rows * self.a.columns * columns < WORTH_SHARING {
-            return work(0..columns);
+            return work(0, 0..columns);
         }
         team.run(|thread| {
             if thread < threads {
-                work(part(columns, STRIPE_GRAIN, threads, thread));
+                work(thread, part(columns, STRIPE_GRAIN, threads, thread));
             }
         });
     }

@@ -11,6 +11,8 @@
 //! - `blocks`: what the loops around the tile have in common,
 //! - `straight` and `transposed`: those loops, for a right factor stored by rows or by columns.
 #![allow(dead_code)]
+pub(super) use pack::Scratch;
+
 use super::team::{Stripe, Team};
 
 mod blocks;

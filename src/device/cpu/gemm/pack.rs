@@ -5,28 +5,47 @@
 //! aligned stream.
 #![allow(unsafe_code)]
 use super::kernel::Kernels;
-use std::cell::Cell;
+use std::marker::PhantomData;
 
 /// One cache line, for its alignment.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 struct Line(#[allow(dead_code)] [f32; 16]);
 
-thread_local! {
-    static MEMORY: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
+/// Working memory of a team, a part for each thread. It only ever grows, so that a shape met before
+/// allocates nothing, whichever threads did the work then.
+#[derive(Default)]
+pub(in super::super) struct Scratch {
+    lines: Vec<Line>,
 }
 
-/// Lends `use_it` memory for `floats` floats of any value; the memory stays with the thread and
-/// only ever grows, so that a shape met before allocates nothing.
-pub(super) fn with_memory<R>(floats: usize, use_it: impl FnOnce(*mut f32) -> R) -> R {
-    let mut lines = MEMORY.take();
-    let wanted = floats.div_ceil(16);
-    if lines.len() < wanted {
-        lines = vec![Line([0.0; 16]); wanted];
+/// The threads' parts of a [`Scratch`].
+pub(super) struct Parts<'a> {
+    first: *mut f32,
+    floats: usize,
+    _scratch: PhantomData<&'a mut Scratch>,
+}
+
+// SAFETY: each thread uses a part of its own.
+unsafe impl Sync for Parts<'_> {}
+
+impl Scratch {
+    /// A part of `floats` floats, of any value, for each of `threads` threads.
+    pub(super) fn parts(&mut self, floats: usize, threads: usize) -> Parts<'_> {
+        let lines = floats.div_ceil(16);
+        if self.lines.len() < lines * threads {
+            self.lines = vec![Line([0.0; 16]); lines * threads];
+        }
+        let first = self.lines.as_mut_ptr().cast();
+        Parts { first, floats: lines * 16, _scratch: PhantomData }
     }
-    let result = use_it(lines.as_mut_ptr().cast());
-    MEMORY.set(lines);
-    result
+}
+
+impl Parts<'_> {
+    /// The part of one thread.
+    pub fn of(&self, thread: usize) -> *mut f32 {
+        self.first.wrapping_add(thread * self.floats)
+    }
 }
 
 /// An operand seen from its panels: where a column and a depth step lead to.

@@ -7,7 +7,7 @@
 use super::super::team::{Stripe, Team};
 use super::blocks::{COLUMNS, DEPTH, Panel, Product, blocks, depth_blocks};
 use super::kernel::{MOST_LANES, MOST_ROWS, MOST_VECTORS, TileCode};
-use super::pack::{Source, pack, with_memory};
+use super::pack::{Source, pack};
 use super::tile::{Ahead, Tile};
 use std::ops::Range;
 
@@ -18,18 +18,19 @@ const ROWS: usize = 240;
 impl Product<'_> {
     /// The product by tiles of `c`.
     pub fn straight(&self, team: &Team, finish: impl Fn(&mut Stripe<'_, f32>) + Sync) {
-        self.share(team, |mine| {
-            with_memory((COLUMNS + ROWS) * DEPTH, |memory| {
-                for block in blocks(mine, COLUMNS) {
-                    for depth in depth_blocks(self.a.columns) {
-                        // SAFETY: `share` gives these columns to this thread alone; the memory
-                        // holds a block of each factor.
-                        unsafe { self.straight_block(block.clone(), depth, memory) };
-                    }
-                    // SAFETY: as above.
-                    finish(&mut unsafe { self.stripe(block) });
+        let mut scratch = team.scratch();
+        let memory = scratch.parts((COLUMNS + ROWS) * DEPTH, team.threads());
+        self.share(team, |thread, mine| {
+            let memory = memory.of(thread);
+            for block in blocks(mine, COLUMNS) {
+                for depth in depth_blocks(self.a.columns) {
+                    // SAFETY: `share` gives these columns to this thread alone; the memory holds
+                    // a block of each factor.
+                    unsafe { self.straight_block(block.clone(), depth, memory) };
                 }
-            });
+                // SAFETY: as above.
+                finish(&mut unsafe { self.stripe(block) });
+            }
         });
     }
 

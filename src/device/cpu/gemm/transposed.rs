@@ -8,7 +8,7 @@
 #![allow(unsafe_code)]
 use super::super::team::{Stripe, Team};
 use super::blocks::{COLUMNS, Panel, Product, blocks, depth_blocks};
-use super::pack::{pack, transpose, with_memory};
+use super::pack::{pack, transpose};
 use super::tile::{Ahead, Tile};
 use std::ops::Range;
 
@@ -25,20 +25,20 @@ impl Product<'_> {
     /// The product by tiles of `c` transposed.
     pub fn transposed(&self, team: &Team, finish: impl Fn(&mut Stripe<'_, f32>) + Sync) {
         let packed = self.a.rows.next_multiple_of(self.kernels.lanes) * self.a.columns;
-        self.share(team, |mine| {
-            with_memory(STAGED + packed, |memory| {
-                // SAFETY: the memory holds all of `aᵀ` after the staged block.
-                unsafe { self.pack_left(memory.wrapping_add(STAGED)) };
-                for block in blocks(mine, COLUMNS) {
-                    for rows in blocks(0..self.a.rows, ROWS) {
-                        // SAFETY: `share` gives these columns to this thread alone; `aᵀ` is
-                        // packed.
-                        unsafe { self.staged_block(block.clone(), rows, memory) };
-                    }
-                    // SAFETY: as above.
-                    finish(&mut unsafe { self.stripe(block) });
+        let mut scratch = team.scratch();
+        let memory = scratch.parts(STAGED + packed, team.threads());
+        self.share(team, |thread, mine| {
+            let memory = memory.of(thread);
+            // SAFETY: the memory holds all of `aᵀ` after the staged block.
+            unsafe { self.pack_left(memory.wrapping_add(STAGED)) };
+            for block in blocks(mine, COLUMNS) {
+                for rows in blocks(0..self.a.rows, ROWS) {
+                    // SAFETY: `share` gives these columns to this thread alone; `aᵀ` is packed.
+                    unsafe { self.staged_block(block.clone(), rows, memory) };
                 }
-            });
+                // SAFETY: as above.
+                finish(&mut unsafe { self.stripe(block) });
+            }
         });
     }
 

@@ -4,6 +4,8 @@
 //! stripes of columns. What an operation computes never depends on the split, so the results are
 //! the same bits for every number of threads. Nothing here allocates once a team stands.
 #![allow(dead_code, unsafe_code)]
+use super::gemm::Scratch;
+use std::cell::{RefCell, RefMut};
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -25,6 +27,7 @@ pub(super) const STRIPE_GRAIN: usize = 16;
 /// A team of threads, the calling thread among them.
 pub(crate) struct Team {
     crew: Crew,
+    scratch: RefCell<Scratch>,
 }
 
 /// A vertical stripe of a row-major matrix: some columns of all its rows.
@@ -106,12 +109,17 @@ impl<T> Shared<T> {
 impl Team {
     /// A team of `threads` threads (at least 1).
     pub fn new(threads: usize) -> Self {
-        Self { crew: Crew::new(threads.max(1) - 1) }
+        Self { crew: Crew::new(threads.max(1) - 1), scratch: RefCell::default() }
     }
 
     /// How many threads share the work.
     pub fn threads(&self) -> usize {
         self.crew.threads()
+    }
+
+    /// Working memory of the threads, kept from one operation to the next.
+    pub(super) fn scratch(&self) -> RefMut<'_, Scratch> {
+        self.scratch.borrow_mut()
     }
 
     /// Calls `work(thread)` once for each thread's number and waits for all. The calls run at the
