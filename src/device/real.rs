@@ -31,6 +31,8 @@ pub trait Real:
     const ONE: Self;
     /// The nearest number of this type.
     fn from_f64(x: f64) -> Self;
+    /// The same number of this type.
+    fn from_byte(x: u8) -> Self;
     /// The same number in double precision.
     fn to_f64(self) -> f64;
     /// eˣ.
@@ -65,6 +67,10 @@ macro_rules! implement_real {
             #[inline(always)]
             fn from_f64(x: f64) -> Self {
                 x as $type
+            }
+            #[inline(always)]
+            fn from_byte(x: u8) -> Self {
+                Self::from(x)
             }
             #[inline(always)]
             fn to_f64(self) -> f64 {

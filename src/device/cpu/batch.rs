@@ -32,7 +32,7 @@ impl<T: CpuReal> Batch for Cpu<T> {
                         let x = stripe.row(i);
                         let image = &images[image as usize * shape.pixels + first..][..x.len()];
                         for (x, &u) in x.iter_mut().zip(image) {
-                            *x = (T::from_f64(f64::from(u)) / full - half) / half;
+                            *x = (T::from_byte(u) / full - half) / half;
                         }
                     }
                 },

@@ -16,7 +16,8 @@ impl<T: CpuReal> Optimizer for Cpu<T> {
     ) {
         let t = f64::from(step[0]) + 1.0;
         let step_size = T::from_f64(adam.lr / (1.0 - adam.b1.powf(t)));
-        let root_of_bias = T::from_f64((1.0 - adam.b2.powf(t)).sqrt());
+        // A factor, since a division costs as much as all the rest of an element.
+        let unbias = T::from_f64(1.0 / (1.0 - adam.b2.powf(t)).sqrt());
         let [b1, b2, eps] = [adam.b1, adam.b2, adam.eps].map(T::from_f64);
         let [new1, new2] = [1.0 - adam.b1, 1.0 - adam.b2].map(T::from_f64);
         self.team.chunks3([p, m, v], 16, |at, [p, m, v]| {
@@ -27,7 +28,7 @@ impl<T: CpuReal> Optimizer for Cpu<T> {
                     for (((p, m), v), &g) in p.iter_mut().zip(m).zip(v).zip(g) {
                         *m = b1 * *m + new1 * g;
                         *v = b2 * *v + new2 * (g * g);
-                        *p = *p - step_size * *m / (v.sqrt() / root_of_bias + eps);
+                        *p = *p - step_size * *m / (v.sqrt() * unbias + eps);
                     }
                 },
             );

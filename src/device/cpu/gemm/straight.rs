@@ -66,6 +66,16 @@ impl Product<'_> {
         Source { from: to, column_stride: 1, depth_stride: width }
     }
 
+    /// What the next tile will read and write, a row a round.
+    fn next_tile(&self, row: usize, panel: &Panel) -> Ahead {
+        Ahead {
+            from: self.c.wrapping_add(row * self.columns() + panel.first),
+            lines: panel.vectors,
+            line_step: self.kernels.lanes,
+            round_step: self.columns(),
+        }
+    }
+
     /// Some rows of `a` times one panel, which is packed when the first rows come.
     ///
     /// # Safety
@@ -95,7 +105,7 @@ impl Product<'_> {
                 c: self.c.wrapping_add(i * self.columns() + panel.first),
                 c_row: self.columns(),
                 resume: depth.start > 0,
-                ahead: Ahead::NOTHING,
+                ahead: self.next_tile(i + code.rows, panel),
             };
             // SAFETY: the views were checked, the code's rows are left, and the tile's columns
             // are in `c` or cut off.
