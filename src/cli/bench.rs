@@ -126,10 +126,10 @@ fn report(args: &Args, settings: &Settings, device: String, times: Vec<f64>) -> 
 
 fn print(args: &Args, report: &Report) {
     if args.json {
-        println!("{}", serde_json::to_string(report).unwrap_or_default());
+        say!("{}", serde_json::to_string(report).unwrap_or_default());
         return;
     }
-    println!(
+    say!(
         "{} on {}, batch {}: {:.3} ms an iteration (10 % below {:.3}, 10 % above {:.3}), {:.0} images/s",
         report.preset,
         report.device,

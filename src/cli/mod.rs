@@ -3,6 +3,13 @@
 //! Each command has a file: a clap struct of flags as they were given, and a function that turns
 //! them into a validated configuration and runs it.
 
+/// As `println!`, for output that may lose its reader.
+macro_rules! say {
+    ($($text:tt)*) => {
+        gan_cuda::train::display::print_line(&format!($($text)*))
+    };
+}
+
 mod bench;
 mod presets;
 mod ranges;

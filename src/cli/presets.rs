@@ -27,15 +27,15 @@ pub fn run(args: &Args) -> Result<()> {
 
 fn list() {
     for preset in preset::presets() {
-        println!("{:14} {}", preset.name, preset.summary);
+        say!("{:14} {}", preset.name, preset.summary);
     }
-    println!("\n`gan-cuda presets NAME` shows layers, losses and source.");
+    say!("\n`gan-cuda presets NAME` shows layers, losses and source.");
 }
 
 fn show(preset: &Preset) {
     let settings = &preset.settings;
-    println!("{}: {}", preset.name, preset.summary);
-    println!("source: {}\n", preset.source);
+    say!("{}: {}", preset.name, preset.summary);
+    say!("source: {}\n", preset.source);
     network("generator", &architecture::generator(preset, settings));
     network("discriminator", &architecture::discriminator(preset, settings));
     let loss = match settings.loss {
@@ -51,33 +51,33 @@ fn show(preset: &Preset) {
         Order::DFirst => "discriminator, then generator",
         Order::GFirst => "generator, then discriminator",
     };
-    println!("loss       {loss}; the discriminator's is {}·(real + fake)", settings.d_loss_scale);
-    println!("updates    {order}; {fakes}");
-    println!("noise      {} numbers, {}", settings.latent_dim, settings.latent);
-    println!("Adam       lr {}, betas ({}, {})", settings.lr, settings.b1, settings.b2);
-    println!(
+    say!("loss       {loss}; the discriminator's is {}·(real + fake)", settings.d_loss_scale);
+    say!("updates    {order}; {fakes}");
+    say!("noise      {} numbers, {}", settings.latent_dim, settings.latent);
+    say!("Adam       lr {}, betas ({}, {})", settings.lr, settings.b1, settings.b2);
+    say!(
         "batch      {}; an epoch's short last batch is {}",
         settings.batch_size,
         if preset.drop_last { "dropped" } else { "kept" }
     );
-    println!("init       {}", settings.init);
-    println!("length     {} epochs, samples every {}", preset.epochs, preset.sample_interval);
+    say!("init       {}", settings.init);
+    say!("length     {} epochs, samples every {}", preset.epochs, preset.sample_interval);
     let data = preset.dataset.map_or("none: give --dataset".to_owned(), |d| d.to_string());
-    println!("data       {data}, {}", settings.image);
+    say!("data       {data}, {}", settings.image);
     for note in preset.notes {
-        println!("note       {note}");
+        say!("note       {note}");
     }
 }
 
 fn network(name: &str, architecture: &Architecture) {
     let spec = &architecture.network;
-    println!("{name}, {} parameters", spec.parameters());
+    say!("{name}, {} parameters", spec.parameters());
     if let Some(label) = spec.label {
         let place = if label.first { "before" } else { "behind" };
-        println!("  Embedding({0}, {0}), {place} the input", label.classes);
+        say!("  Embedding({0}, {0}), {place} the input", label.classes);
     }
     for (i, module) in architecture.modules.iter().enumerate() {
-        println!("  {i:2}  {module}");
+        say!("  {i:2}  {module}");
     }
-    println!();
+    say!("");
 }

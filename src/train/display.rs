@@ -1,6 +1,6 @@
 //! What a person sees while a run goes on: a progress bar in a terminal, plain lines elsewhere.
 
-use std::io::{IsTerminal, stdout};
+use std::io::{IsTerminal, Write, stdout};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -42,6 +42,11 @@ pub fn line(place: Place, metrics: &Metrics) -> String {
     )
 }
 
+/// Prints a line to standard output. A reader that has gone away (`| head`) is no reason to stop.
+pub fn print_line(text: &str) {
+    let _ = writeln!(stdout(), "{text}");
+}
+
 /// The display of one run.
 pub struct Display {
     verbosity: Verbosity,
@@ -69,8 +74,8 @@ impl Display {
     pub fn say(&self, text: &str) {
         match &self.bar {
             _ if self.verbosity == Verbosity::Quiet => {}
-            Some(bar) => bar.suspend(|| println!("{text}")),
-            None => println!("{text}"),
+            Some(bar) => bar.suspend(|| print_line(text)),
+            None => print_line(text),
         }
     }
 

@@ -147,8 +147,8 @@ impl<D: Device> Trainer<D> {
             let place = self.place();
             let show = display.advance(place, rows);
             let last = place.iteration.0 == total;
-            let log = place.iteration.0.is_multiple_of(self.config.log_interval);
-            if show || log || last {
+            let log = last || place.iteration.0.is_multiple_of(self.config.log_interval);
+            if show || log {
                 let metrics = self.gan.metrics(place.iteration.0)?;
                 if show || last {
                     display.show(place, &metrics);
@@ -162,10 +162,6 @@ impl<D: Device> Trainer<D> {
             }
             if last || self.checkpoint_is_due() {
                 self.save(&display)?;
-            }
-            if last && !log {
-                // Behind the checkpoint: a run that goes on would not have this record.
-                self.log(place, &self.gan.metrics(place.iteration.0)?)?;
             }
         }
         display.finish();

@@ -4,6 +4,7 @@ mod commands;
 mod errors;
 mod flags;
 mod job;
+mod pipe;
 mod readme;
 mod resume;
 mod scratch;

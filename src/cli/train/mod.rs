@@ -79,11 +79,11 @@ fn finish(
     if verbosity > Verbosity::Quiet {
         let (done, run) = (trainer.gan().completed(), trainer.run());
         match begun < done {
-            true => println!(
+            true => say!(
                 "done: {done} iterations; samples, losses and checkpoints are in {}",
                 run.path().display()
             ),
-            false => println!(
+            false => say!(
                 "nothing to do: the run has its {done} iterations; give more with --epochs or --iterations"
             ),
         }
@@ -94,32 +94,27 @@ fn finish(
 fn banner(config: &Config, trainer: &Trainer<impl Device>, data: &Dataset) {
     let (gan, schedule) = (trainer.gan(), trainer.schedule());
     let [g, d] = [gan.generator(), gan.discriminator()].map(|network| network.params().len());
-    println!(
-        "gan-cuda {}, preset {}, seed {}",
-        env!("CARGO_PKG_VERSION"),
-        config.preset,
-        config.seed
-    );
-    println!("device    {}", gan.device().describe());
-    println!("data      {}", data.summary());
+    say!("gan-cuda {}, preset {}, seed {}", env!("CARGO_PKG_VERSION"), config.preset, config.seed);
+    say!("device    {}", gan.device().describe());
+    say!("data      {}", data.summary());
     if let Some(hint) = &data.hint {
-        println!("          {hint}");
+        say!("          {hint}");
     }
-    println!("networks  generator {g} parameters, discriminator {d}");
-    println!(
+    say!("networks  generator {g} parameters, discriminator {d}");
+    say!(
         "length    {} iterations, {} an epoch, batches of {}",
         trainer.total(),
         schedule.iterations(),
         schedule.batch_size
     );
     if let Some(dropped) = schedule.dropped() {
-        println!(
+        say!(
             "          the last {dropped} images of an epoch's order make no whole batch and are left out"
         );
     }
     let begun = gan.completed();
     match begun {
-        0 => println!("run       {}", trainer.run().path().display()),
-        _ => println!("run       {}, from iteration {begun}", trainer.run().path().display()),
+        0 => say!("run       {}", trainer.run().path().display()),
+        _ => say!("run       {}, from iteration {begun}", trainer.run().path().display()),
     }
 }

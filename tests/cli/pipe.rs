@@ -1,0 +1,16 @@
+//! Output whose reader has gone away.
+
+use std::process::{Command, Stdio};
+
+#[test]
+fn closed_pipe_is_no_panic() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gan-cuda"))
+        .args(["presets", "cgan"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let out = child.wait_with_output().unwrap();
+    assert!(out.status.success() && out.stderr.is_empty(), "{out:?}");
+}
