@@ -31,7 +31,7 @@ pub struct Record {
     /// Real images learned from per second.
     #[serde(deserialize_with = "null_is_nan")]
     pub images_per_second: f32,
-    /// Seconds of training so far, over all the run's sessions.
+    /// Seconds of training so far, pauses left out.
     pub seconds: f64,
 }
 
