@@ -214,7 +214,7 @@ impl<D: Device> Block<D> {
         if !learn {
             return device.bias_activation_backward(dz, None, y, mask, shape, activation);
         }
-        let (_, dw, db) = params.value_and_gradients(self.w, self.w, self.b);
+        let (dw, db) = params.gradients_mut(self.w, self.b);
         device.bias_activation_backward(dz, Some(db), y, mask, shape, activation);
         device.linear_backward_weight(dw, self.dy.rows(rows), x, shape);
     }

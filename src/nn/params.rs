@@ -102,8 +102,12 @@ impl<D: Device> Params<D> {
 
     /// Values of two neighbouring tensors, to write.
     pub(super) fn values_mut(&mut self, a: Slot, b: Slot) -> (Out<'_, D>, Out<'_, D>) {
-        assert_eq!(a.start + a.len, b.start, "neighbours");
-        D::split_mut(D::view_mut(&mut self.values, a.start..b.range().end), a.len)
+        split_neighbours::<D>(&mut self.values, a, b)
+    }
+
+    /// Gradients of two neighbouring tensors, to write.
+    pub(super) fn gradients_mut(&mut self, a: Slot, b: Slot) -> (Out<'_, D>, Out<'_, D>) {
+        split_neighbours::<D>(&mut self.gradients, a, b)
     }
 
     /// Value of one tensor, to read, and gradients of two neighbours, to write.
@@ -113,9 +117,7 @@ impl<D: Device> Params<D> {
         a: Slot,
         b: Slot,
     ) -> (In<'_, D>, Out<'_, D>, Out<'_, D>) {
-        assert_eq!(a.start + a.len, b.start, "neighbours");
-        let gradients = D::view_mut(&mut self.gradients, a.start..b.range().end);
-        let (a, b) = D::split_mut(gradients, a.len);
+        let (a, b) = split_neighbours::<D>(&mut self.gradients, a, b);
         (D::view(&self.values, value.range()), a, b)
     }
 
@@ -195,4 +197,14 @@ impl<D: Device> Params<D> {
         device.upload(D::view_mut(&mut self.first_moment, all.clone()), moments[0])?;
         device.upload(D::view_mut(&mut self.second_moment, all), moments[1])
     }
+}
+
+/// Two tensors that stand next to each other, as two views.
+fn split_neighbours<D: Device>(
+    buffer: &mut Reals<D>,
+    a: Slot,
+    b: Slot,
+) -> (Out<'_, D>, Out<'_, D>) {
+    assert_eq!(a.start + a.len, b.start, "neighbours");
+    D::split_mut(D::view_mut(buffer, a.start..b.range().end), a.len)
 }

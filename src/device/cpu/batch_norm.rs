@@ -58,13 +58,12 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
         assert!(y.len() == shape.rows * shape.columns && x.len() == y.len());
         let eps = T::from_f64(shape.eps);
         self.team.stripes_with(y, shape.columns, [], |mut y, []| {
-            let len = y.row(0).len();
-            let columns = Columns { first: y.first_column(), len, of: shape.columns };
+            let columns = Columns { first: y.first_column(), len: y.columns(), of: shape.columns };
             let (mean, var) = (columns.of_row(running_mean, 0), columns.of_row(running_var, 0));
             for i in 0..shape.rows {
                 let row = y.row(i);
                 let x = columns.of_row(x, i);
-                for j in 0..len {
+                for j in 0..row.len() {
                     row[j] = (x[j] - mean[j]) * (T::ONE / (var[j] + eps).sqrt());
                 }
                 scale_and_shift(

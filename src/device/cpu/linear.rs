@@ -27,7 +27,7 @@ impl<T: CpuReal> Linear for Cpu<T> {
                 #[inline(always)]
                 || {
                     let first = stripe.first_column();
-                    for i in 0..rows {
+                    for i in 0..stripe.rows() {
                         let y = stripe.row(i);
                         let b = &b[first..first + y.len()];
                         y.iter_mut().zip(b).for_each(|(y, &b)| *y += b);

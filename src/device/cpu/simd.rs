@@ -18,7 +18,6 @@
 //! The operations and their order stay as written (no fused multiply-add, no reordered sums), so
 //! the results are the same bits on every instruction set. Sums do not vectorize for that reason:
 //! keep several partial sums in an array where that matters.
-#![allow(dead_code)]
 
 /// Runs `f` compiled for the widest vector instructions of this processor.
 #[inline(always)]

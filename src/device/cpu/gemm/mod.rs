@@ -10,7 +10,6 @@
 //! - `pack`: panels of the operand that is used again and again,
 //! - `blocks`: what the loops around the tile have in common,
 //! - `straight` and `transposed`: those loops, for a right factor stored by rows or by columns.
-#![allow(dead_code)]
 pub(super) use pack::Scratch;
 
 use super::team::{Stripe, Team};

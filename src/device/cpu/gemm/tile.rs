@@ -41,12 +41,6 @@ pub(super) struct Ahead {
     pub round_step: usize,
 }
 
-impl Ahead {
-    /// Fetches nothing.
-    pub const NOTHING: Self =
-        Self { from: std::ptr::null(), lines: 0, line_step: 0, round_step: 0 };
-}
-
 /// A tile of R rows × N vectors, its panel packed.
 ///
 /// # Safety

@@ -3,7 +3,7 @@
 //! It owns the threads and the ways to split a buffer into disjoint parts: contiguous chunks, and
 //! stripes of columns. What an operation computes never depends on the split, so the results are
 //! the same bits for every number of threads. Nothing here allocates once a team stands.
-#![allow(dead_code, unsafe_code)]
+#![allow(unsafe_code)]
 use super::gemm::Scratch;
 use std::cell::{RefCell, RefMut};
 use std::marker::PhantomData;

@@ -106,20 +106,3 @@ fn many_teams_work_side_by_side_and_move_between_threads() {
         work(thread.join().unwrap());
     }
 }
-
-#[test]
-#[ignore = "prints timings"]
-fn overhead_of_a_run() {
-    for threads in 1..=2 {
-        let team = Team::new(threads);
-        let mut nanoseconds: Vec<u128> = (0..200)
-            .map(|_| {
-                let start = std::time::Instant::now();
-                (0..100).for_each(|_| team.run(|thread| assert!(std::hint::black_box(thread) < 2)));
-                start.elapsed().as_nanos() / 100
-            })
-            .collect();
-        nanoseconds.sort_unstable();
-        println!("{threads} threads: median {} ns, p90 {} ns", nanoseconds[100], nanoseconds[180]);
-    }
-}
