@@ -1,0 +1,78 @@
+//! Batch normalisation.
+
+use super::Activation;
+use crate::device::{In, Memory, Out};
+
+/// Extents and constants of a batch normalisation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BatchNormShape {
+    /// Rows of the batch; at least 2 in training.
+    pub rows: usize,
+    /// Columns, each normalised on its own.
+    pub columns: usize,
+    /// Added to the variance.
+    pub eps: f64,
+    /// Share of the new batch in the running statistics.
+    pub momentum: f64,
+}
+
+/// What a batch normalisation learns: y = activation(gamma · x̂ + beta).
+pub struct Affine<'a, D: Memory> {
+    /// Factor per column.
+    pub gamma: In<'a, D>,
+    /// Summand per column.
+    pub beta: In<'a, D>,
+}
+
+/// Batch normalisation, fused with the activation behind it: PyTorch's
+/// [`BatchNorm1d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html).
+pub trait BatchNorm: Memory {
+    /// x̂ = (x − mean)·inv_std, y = activation(gamma·x̂ + beta), with the batch's statistics.
+    ///
+    /// mean = Σx/rows, inv_std = 1/√(Σ(x − mean)²/rows + eps), both (columns) and kept for the
+    /// backward pass. Moves the running statistics: running ← (1 − momentum)·running +
+    /// momentum·batch, with the unbiased variance (divided by rows − 1). y, x (rows, columns).
+    #[allow(clippy::too_many_arguments)]
+    fn batch_norm_forward(
+        &self,
+        y: Out<'_, Self>,
+        mean: Out<'_, Self>,
+        inv_std: Out<'_, Self>,
+        running_mean: Out<'_, Self>,
+        running_var: Out<'_, Self>,
+        x: In<'_, Self>,
+        affine: Affine<'_, Self>,
+        shape: BatchNormShape,
+        activation: Activation,
+    );
+
+    /// y = activation(gamma·(x − running_mean)/√(running_var + eps) + beta): evaluation mode.
+    #[allow(clippy::too_many_arguments)]
+    fn batch_norm_evaluate(
+        &self,
+        y: Out<'_, Self>,
+        x: In<'_, Self>,
+        running_mean: In<'_, Self>,
+        running_var: In<'_, Self>,
+        affine: Affine<'_, Self>,
+        shape: BatchNormShape,
+        activation: Activation,
+    );
+
+    /// In place, dx holds dy on entry. With g = activation′(y) ⊙ dy:
+    /// dbeta = Σg, dgamma = Σ g·x̂, dx = gamma·inv_std·(g − dbeta/rows − x̂·dgamma/rows).
+    #[allow(clippy::too_many_arguments)]
+    fn batch_norm_backward(
+        &self,
+        dx: Out<'_, Self>,
+        dgamma: Out<'_, Self>,
+        dbeta: Out<'_, Self>,
+        y: In<'_, Self>,
+        x: In<'_, Self>,
+        mean: In<'_, Self>,
+        inv_std: In<'_, Self>,
+        gamma: In<'_, Self>,
+        shape: BatchNormShape,
+        activation: Activation,
+    );
+}

@@ -1,0 +1,67 @@
+//! Label embeddings and plain copies.
+
+use std::ops::Range;
+
+use crate::device::{In, InInts, Memory, Out};
+
+/// Extents of a label embedding put beside a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmbeddingShape {
+    /// Rows of the batch.
+    pub rows: usize,
+    /// Rows of the table.
+    pub classes: usize,
+    /// Columns of the table.
+    pub width: usize,
+    /// Columns of the batch, without the embedding.
+    pub inputs: usize,
+    /// Whether the embedding stands before the batch's columns, else behind.
+    pub label_first: bool,
+}
+
+impl EmbeddingShape {
+    /// Columns of batch and embedding together.
+    pub fn columns(&self) -> usize {
+        self.inputs + self.width
+    }
+
+    /// Which of these columns are the embedding's.
+    pub fn label_columns(&self) -> Range<usize> {
+        if self.label_first { 0..self.width } else { self.inputs..self.columns() }
+    }
+
+    /// Which of these columns are the batch's.
+    pub fn input_columns(&self) -> Range<usize> {
+        if self.label_first { self.width..self.columns() } else { 0..self.inputs }
+    }
+}
+
+/// Class labels as learnt vectors, and plain copies: PyTorch's
+/// [`Embedding`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Embedding.html) and `cat`.
+pub trait Embedding: Memory {
+    /// y\[i\] = (table\[label\[i\]\] ‖ x\[i\]), or the two the other way round.
+    ///
+    /// y (rows, width + inputs), x (rows, inputs), table (classes, width), labels (rows).
+    fn embedding_concat(
+        &self,
+        y: Out<'_, Self>,
+        x: In<'_, Self>,
+        table: In<'_, Self>,
+        labels: InInts<'_, Self>,
+        shape: &EmbeddingShape,
+    );
+
+    /// dtable\[c\] = Σ over rows i with label\[i\] = c of dy\[i\], in the order of the rows.
+    ///
+    /// dtable (classes, width), dy (rows, width): the gradient of the embedding's columns alone.
+    fn embedding_backward(
+        &self,
+        dtable: Out<'_, Self>,
+        dy: In<'_, Self>,
+        labels: InInts<'_, Self>,
+        shape: &EmbeddingShape,
+    );
+
+    /// y = x.
+    fn copy(&self, y: Out<'_, Self>, x: In<'_, Self>);
+}

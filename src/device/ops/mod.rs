@@ -1,0 +1,28 @@
+//! The contract of every operation.
+//!
+//! Each method's documentation is the definition that the CPU's loops, the CUDA kernels and the
+//! tests share: formula, derivative, shapes. Matrices are row-major. Arguments stand in the order
+//! outputs, inputs, saved values, extents, scalars. Outputs are overwritten unless the text says
+//! "in place" or "moves".
+//!
+//! Whatever changes from one iteration to the next is read from `step`, one integer in device
+//! memory that counts completed iterations: so the same recorded sequence of operations can be
+//! run again for the next iteration.
+//!
+//! A file per family of operations; the CPU's version has the same name in [`super::cpu`].
+
+mod batch;
+mod batch_norm;
+mod embedding;
+mod linear;
+mod loss;
+mod optimizer;
+mod random;
+
+pub use batch::{Batch, BatchShape};
+pub use batch_norm::{Affine, BatchNorm, BatchNormShape};
+pub use embedding::{Embedding, EmbeddingShape};
+pub use linear::{Activation, Linear, LinearShape};
+pub use loss::{Judged, Loss, LossShape, RING_COLUMNS, RING_ROWS, Score};
+pub use optimizer::{Adam, Optimizer};
+pub use random::{Latent, Random};
