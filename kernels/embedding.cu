@@ -1,0 +1,71 @@
+// Class labels as learnt vectors beside a batch, and plain copies.
+//
+//   concat    y[i] = (table[label[i]] ‖ x[i]), or the two the other way round
+//   backward  dtable[c] = Σ over rows i with label[i] = c of dy[i]
+//   copy      y = x
+//
+// y (rows, inputs + width), x (rows, inputs), table, dtable (classes, width), labels (rows), dy
+// (rows, width): the gradient of the embedding's columns alone. Outputs are overwritten.
+// Deterministic: a sum has a fixed order, there is no scattering.
+
+#include "common.cuh"
+
+// Launch: elementwise.
+extern "C" __global__ void embedding_concat(
+    float* __restrict__ y,                // (rows, inputs + width)
+    const float* __restrict__ x,          // (rows, inputs)
+    const float* __restrict__ table,      // (classes, width)
+    const unsigned* __restrict__ labels,  // (rows)
+    int rows,
+    int inputs,
+    int width,
+    unsigned label_first)
+{
+    const int columns = inputs + width;
+    const int label_column = label_first ? 0 : inputs;
+    const int input_column = label_first ? width : 0;
+    const long long count = (long long)rows * columns;
+    for (long long i = first_element(); i < count; i += element_stride()) {
+        const int row = i / columns, column = i % columns;
+        const bool label = label_first ? column < width : column >= inputs;
+        if (label) y[i] = table[index_of(labels[row], column - label_column, width)];
+        else y[i] = x[index_of(row, column - input_column, inputs)];
+    }
+}
+
+// Launch: columns, one for each number of the table, classes·width.
+extern "C" __global__ void embedding_backward(
+    float* __restrict__ dtable,           // (classes, width)
+    const float* __restrict__ dy,         // (rows, width)
+    const unsigned* __restrict__ labels,  // (rows)
+    int rows,
+    int classes,
+    int width)
+{
+    const Walk element = walk_of_thread(rows, classes * width);
+    const unsigned label = element.column / width;
+    const Walk walk = {element.column % width, (unsigned)width, element.end, element.inside};
+    float sum = 0.0f;
+    for (unsigned first = threadIdx.y; first < walk.end; first = next_row(first)) {
+        float d[ROWS_AT_ONCE];
+        load_rows(d, dy, walk, first, 0.0f);
+        for (int k = 0; k < ROWS_AT_ONCE; ++k) {
+            const unsigned row = first + k * blockDim.y;
+            const unsigned found = row < walk.end ? labels[row] : classes;
+            sum += found == label ? d[k] : 0.0f;
+        }
+    }
+
+    __shared__ float sums[MAX_THREADS];
+    sum = column_sum(sums, sum);
+    if (threadIdx.y == 0 && walk.inside) dtable[element.column] = sum;
+}
+
+// Launch: elementwise.
+extern "C" __global__ void copy(
+    float* __restrict__ y,        // (n)
+    const float* __restrict__ x,  // (n)
+    int n)
+{
+    for (long long i = first_element(); i < n; i += element_stride()) y[i] = x[i];
+}

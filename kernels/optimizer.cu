@@ -1,0 +1,79 @@
+// Adam over a flat buffer, and the count of iterations.
+//
+//   m ← b1·m + (1 − b1)·g,  v ← b2·v + (1 − b2)·g²,
+//   p ← p − lr/(1 − b1ᵗ)·m / (√v/√(1 − b2ᵗ) + eps),  t = step + 1
+//
+// p, m, v, g (n). p, m and v are moved in place. Deterministic: each element is on its own.
+
+#include "common.cuh"
+
+struct Adam {
+    float step_size;  // lr/(1 − b1ᵗ)
+    float unbias;     // 1/√(1 − b2ᵗ)
+    float b1, new1, b2, new2, eps;
+};
+
+__device__ inline void adam_element(float& p, float& m, float& v, float g, const Adam& adam)
+{
+    m = adam.b1 * m + adam.new1 * g;
+    v = adam.b2 * v + adam.new2 * (g * g);
+    p -= adam.step_size * m / (sqrtf(v) * adam.unbias + adam.eps);
+}
+
+__device__ inline bool aligned16(const float* p)
+{
+    return (unsigned long long)p % 16 == 0;
+}
+
+// Launch: elementwise. Bound by memory: four elements an access where the buffers' places allow it.
+// new1 = 1 − b1 and new2 = 1 − b2 come rounded from double; 1 − bᵗ = −expm1(t·ln b) is exact for
+// b near 1, where the power in single precision is not.
+extern "C" __global__ void adam_update(
+    float* __restrict__ p,              // (n)
+    float* __restrict__ m,              // (n)
+    float* __restrict__ v,              // (n)
+    const float* __restrict__ g,        // (n)
+    const unsigned* __restrict__ step,  // (1)
+    int n,
+    float lr,
+    float b1,
+    float new1,
+    float log_b1,
+    float b2,
+    float new2,
+    float log_b2,
+    float eps)
+{
+    const float t = (float)*step + 1.0f;
+    const float step_size = lr / -expm1f(t * log_b1);
+    const float unbias = 1.0f / sqrtf(-expm1f(t * log_b2));
+    const Adam adam = {step_size, unbias, b1, new1, b2, new2, eps};
+
+    const bool aligned = aligned16(p) && aligned16(m) && aligned16(v) && aligned16(g);
+    const int fours = aligned ? n / 4 : 0;
+    float4* const p4 = (float4*)p;
+    float4* const m4 = (float4*)m;
+    float4* const v4 = (float4*)v;
+    const float4* const g4 = (const float4*)g;
+    for (long long i = first_element(); i < fours; i += element_stride()) {
+        float4 pi = p4[i], mi = m4[i], vi = v4[i];
+        const float4 gi = g4[i];
+        adam_element(pi.x, mi.x, vi.x, gi.x, adam);
+        adam_element(pi.y, mi.y, vi.y, gi.y, adam);
+        adam_element(pi.z, mi.z, vi.z, gi.z, adam);
+        adam_element(pi.w, mi.w, vi.w, gi.w, adam);
+        p4[i] = pi;
+        m4[i] = mi;
+        v4[i] = vi;
+    }
+    for (long long i = 4LL * fours + first_element(); i < n; i += element_stride()) {
+        adam_element(p[i], m[i], v[i], g[i], adam);
+    }
+}
+
+// Launch: one thread.
+extern "C" __global__ void step_advance(
+    unsigned* __restrict__ step)  // (1)
+{
+    *step += 1;
+}

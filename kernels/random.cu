@@ -1,0 +1,112 @@
+// Noise, labels and dropout masks by Philox 4x32-10 (Salmon et al. 2011), four elements a call.
+//
+// Key = seed, counter = (element/4, site, step, 0). From a word w, with u(w) = (w ≫ 8)/2²⁴:
+//   normal   pairs of words (a, b): √(−2·ln(u(a) + 2⁻²⁴)) · (cos, sin)(2π·u(b))
+//   uniform  2·u − 1 in [−1, 1)
+//   label    w·classes ≫ 32
+//   mask     `kept` where w ≥ least, else 0: least = p·2³², kept = 1/(1 − p)
+//
+// z, labels, mask (n) are overwritten. Deterministic: an element is a function of seed, site and
+// step. Launch: elementwise, a thread making four neighbours.
+
+#include "common.cuh"
+
+enum Latent { NORMAL = 0, UNIFORM = 1 };
+
+struct Words {
+    unsigned of[4];
+};
+
+__device__ inline Words philox(
+    unsigned block, unsigned site, unsigned step, unsigned seed_low, unsigned seed_high)
+{
+    unsigned a = block, b = site, c = step, d = 0;
+    for (int round = 0; round < 10; ++round) {
+        const unsigned long long first = 0xD2511F53ULL * a, second = 0xCD9E8D57ULL * c;
+        a = (unsigned)(second >> 32) ^ b ^ seed_low;
+        b = (unsigned)second;
+        c = (unsigned)(first >> 32) ^ d ^ seed_high;
+        d = (unsigned)first;
+        seed_low += 0x9E3779B9u;
+        seed_high += 0xBB67AE85u;
+    }
+    return {{a, b, c, d}};
+}
+
+// A word as a number in [0, 1) with 24 random bits.
+__device__ inline float unit(unsigned word)
+{
+    return (word >> 8) * (1.0f / 16777216.0f);
+}
+
+// Box and Muller's transform: two words make two independent normal numbers.
+__device__ inline void normal_pair(float* pair, unsigned a, unsigned b)
+{
+    // In (0, 1], so that the logarithm is finite.
+    const float u = unit(a) + 1.0f / 16777216.0f;
+    const float radius = sqrtf(-2.0f * logf(u));
+    float sine, cosine;
+    sincospif(2.0f * unit(b), &sine, &cosine);
+    pair[0] = radius * cosine;
+    pair[1] = radius * sine;
+}
+
+extern "C" __global__ void noise_draw(
+    float* __restrict__ z,              // (n)
+    const unsigned* __restrict__ step,  // (1)
+    int n,
+    unsigned latent,
+    unsigned site,
+    unsigned seed_low,
+    unsigned seed_high)
+{
+    for (long long block = first_element(); 4 * block < n; block += element_stride()) {
+        const Words words = philox(block, site, *step, seed_low, seed_high);
+        float values[4];
+        if (latent == NORMAL) {
+            normal_pair(values, words.of[0], words.of[1]);
+            normal_pair(values + 2, words.of[2], words.of[3]);
+        } else {
+            for (int k = 0; k < 4; ++k) values[k] = 2.0f * unit(words.of[k]) - 1.0f;
+        }
+        for (int k = 0; k < 4; ++k) {
+            if (4 * block + k < n) z[4 * block + k] = values[k];
+        }
+    }
+}
+
+extern "C" __global__ void labels_draw(
+    unsigned* __restrict__ labels,      // (n)
+    const unsigned* __restrict__ step,  // (1)
+    int n,
+    unsigned classes,
+    unsigned site,
+    unsigned seed_low,
+    unsigned seed_high)
+{
+    for (long long block = first_element(); 4 * block < n; block += element_stride()) {
+        const Words words = philox(block, site, *step, seed_low, seed_high);
+        for (int k = 0; k < 4; ++k) {
+            const unsigned label = (unsigned long long)words.of[k] * classes >> 32;
+            if (4 * block + k < n) labels[4 * block + k] = label;
+        }
+    }
+}
+
+extern "C" __global__ void mask_draw(
+    float* __restrict__ mask,           // (n)
+    const unsigned* __restrict__ step,  // (1)
+    int n,
+    unsigned least,
+    float kept,
+    unsigned site,
+    unsigned seed_low,
+    unsigned seed_high)
+{
+    for (long long block = first_element(); 4 * block < n; block += element_stride()) {
+        const Words words = philox(block, site, *step, seed_low, seed_high);
+        for (int k = 0; k < 4; ++k) {
+            if (4 * block + k < n) mask[4 * block + k] = words.of[k] >= least ? kept : 0.0f;
+        }
+    }
+}
