@@ -6,8 +6,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use indicatif::HumanBytes;
+
 use crate::data::ImageShape;
 use crate::data::idx::IdxProblem;
+use crate::device::cuda::{Unavailable, nvrtc};
 
 /// Everything that can go wrong outside the program's own code.
 #[derive(Debug, thiserror::Error)]
@@ -249,13 +252,49 @@ pub enum Error {
         problem: String,
     },
 
-    /// A device was asked for that is not there.
-    #[error("no device {device}: {problem}")]
-    NoDevice {
+    /// A GPU was asked for that cannot be used.
+    #[error("cannot compute on {device} (--device cpu computes on the CPU)")]
+    CudaUnavailable {
         /// What was asked for.
         device: String,
         /// Why not, and what to do.
-        problem: &'static str,
+        #[source]
+        reason: Unavailable,
+    },
+
+    /// The kernels had to be compiled on this machine, and that failed.
+    #[error("cannot compile {file}")]
+    KernelCompile {
+        /// The file of kernels.
+        file: &'static str,
+        /// The compiler's word.
+        source: nvrtc::Problem,
+    },
+
+    /// The GPU, its driver or one of its libraries failed.
+    #[error("the GPU failed while {action}")]
+    Cuda {
+        /// What it was doing: "computing", "recording a graph", …
+        action: &'static str,
+        /// The driver's or library's word.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// A device has not enough memory.
+    #[error(
+        "not enough memory on {device}: {asked} are needed, {free} are free; {remedy}",
+        asked = HumanBytes(*asked as u64),
+        free = HumanBytes(*free as u64)
+    )]
+    OutOfMemory {
+        /// The device, in words.
+        device: String,
+        /// Bytes that were asked for.
+        asked: usize,
+        /// Bytes that are free.
+        free: usize,
+        /// What to do.
+        remedy: String,
     },
 
     /// An IDX file is not what it should be.

@@ -1,19 +1,25 @@
-//! A training iteration allocates nothing: all memory is there before the first.
+//! A training iteration allocates nothing: all memory is there before the first, as planned.
 //!
-//! In a binary of its own, with one test: the allocator counts what any thread does.
+//! In a binary of its own, one test after the other: the allocator counts what any thread does.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use gan_cuda::data::{Dataset, ImageShape};
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::gan::Gan;
 use gan_cuda::gan::draws::{Resident, Schedule};
+use gan_cuda::gan::plan::Plan;
 use gan_cuda::gan::preset::{Preset, presets};
 use gan_cuda::gan::settings::Settings;
 use gan_cuda::train::trainer::schedule;
 
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+/// Bytes that are allocated now.
+static BYTES: AtomicUsize = AtomicUsize::new(0);
+/// Held by the test that counts.
+static COUNTING: Mutex<()> = Mutex::new(());
 
 /// The system's allocator, counting.
 struct Counting;
@@ -22,23 +28,28 @@ struct Counting;
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, SeqCst);
+        BYTES.fetch_add(layout.size(), SeqCst);
         // SAFETY: as above.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, SeqCst);
+        BYTES.fetch_add(layout.size(), SeqCst);
         // SAFETY: as above.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, SeqCst);
+        BYTES.fetch_add(size, SeqCst);
+        BYTES.fetch_sub(layout.size(), SeqCst);
         // SAFETY: as above.
         unsafe { System.realloc(block, layout, size) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        BYTES.fetch_sub(layout.size(), SeqCst);
         // SAFETY: as above.
         unsafe { System.dealloc(block, layout) }
     }
@@ -77,6 +88,7 @@ fn allocations(preset: &'static Preset, threads: usize) -> usize {
 
 #[test]
 fn iteration_allocates_nothing() {
+    let _alone = COUNTING.lock().unwrap();
     let before = ALLOCATIONS.load(SeqCst);
     drop(std::hint::black_box(vec![1, 2, 3]));
     assert_eq!(ALLOCATIONS.load(SeqCst) - before, 1, "the allocator counts");
@@ -85,5 +97,27 @@ fn iteration_allocates_nothing() {
             let count = allocations(preset, threads);
             assert_eq!(count, 0, "allocations of {} with {threads} threads", preset.name);
         }
+    }
+}
+
+/// Bytes of names, shapes and lists, of which there are some hundred.
+const BOOKKEEPING: usize = 64 << 10;
+
+#[test]
+fn run_allocates_what_was_planned() {
+    let _alone = COUNTING.lock().unwrap();
+    for preset in presets() {
+        let settings = settings(preset);
+        let data = Dataset::synthetic(settings.image, 500, 0);
+        let schedule = schedule(preset, &settings, &data).unwrap();
+        let plan = Plan::new::<Cpu<f32>>(preset, &settings, data.len()).total();
+        let cpu = Cpu::<f32>::new(1);
+        let before = BYTES.load(SeqCst);
+        let gan = Gan::new(cpu, preset, settings, 0).unwrap();
+        let images = Resident::new(gan.device(), &data.images, &data.labels, schedule).unwrap();
+        let bytes = BYTES.load(SeqCst) - before;
+        drop((gan, images));
+        let name = preset.name;
+        assert!((plan..plan + BOOKKEEPING).contains(&bytes), "{name}: {bytes}, planned {plan}");
     }
 }

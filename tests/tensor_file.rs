@@ -1,5 +1,8 @@
 //! The safetensors files: exact bytes, lookups that explain themselves, no panic on any input.
 
+#[path = "common/recorded.rs"]
+mod recorded;
+
 use std::path::Path;
 
 use gan_cuda::Error;
@@ -74,8 +77,7 @@ fn types_that_we_do_not_read_are_named() {
 
 #[test]
 fn recorded_runs_of_pytorch_can_be_read() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/cgan_f32.safetensors");
-    let file = TensorFile::read(&path).unwrap();
+    let file = TensorFile::read(&recorded::folder().join("cgan_f32.safetensors")).unwrap();
     assert_eq!(file.word("preset").unwrap(), "cgan");
     assert!(!file.tensors().is_empty());
 }

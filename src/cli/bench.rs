@@ -6,17 +6,25 @@ use gan_cuda::data::{Dataset, DatasetKind};
 use gan_cuda::device::{Device, DeviceChoice, Memory};
 use gan_cuda::gan::Gan;
 use gan_cuda::gan::draws::Resident;
+use gan_cuda::gan::plan::Plan;
 use gan_cuda::gan::preset::{self, Preset};
 use gan_cuda::gan::settings::Settings;
 use gan_cuda::train::trainer::schedule;
 use gan_cuda::{Error, Result};
 use serde::Serialize;
 
+use super::default_threads;
+use super::device::{AnyDevice, open_device};
 use super::ranges::extent;
-use super::{default_threads, open_device};
 
 /// Made-up images, where the set-up's own are not at hand.
 const SYNTHETIC_IMAGES: usize = 512;
+/// The least time of a sample, beside which waiting and reading the clock are nothing.
+const SAMPLE_MS: f64 = 5.0;
+/// The fewest samples.
+const LEAST_SAMPLES: u32 = 20;
+/// Iterations that tell how many a sample has.
+const PACE: u32 = 3;
 
 /// Flags of `bench`.
 #[derive(clap::Args)]
@@ -24,7 +32,7 @@ pub struct Args {
     /// Set-up to measure
     #[arg(long, value_name = "NAME", default_value = "cgan")]
     preset: String,
-    /// Iterations to measure
+    /// Iterations to measure, in at least 20 samples
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
     iterations: u32,
     /// Iterations before, not measured
@@ -39,6 +47,9 @@ pub struct Args {
     /// CPU threads [default: all physical cores]
     #[arg(long, value_name = "N", value_parser = extent)]
     threads: Option<usize>,
+    /// Queue the work of an iteration piece by piece, not as one CUDA graph
+    #[arg(long)]
+    no_graph: bool,
     /// Print one line of JSON
     #[arg(long)]
     json: bool,
@@ -53,7 +64,7 @@ struct Report {
     p10_ms: f64,
     p90_ms: f64,
     images_per_second: f64,
-    iterations: u32,
+    samples: usize,
     device: String,
 }
 
@@ -63,14 +74,33 @@ pub fn run(args: &Args) -> Result<()> {
     let preset = preset::find(&args.preset).ok_or_else(missing)?;
     let mut settings = preset.settings.clone();
     settings.batch_size = args.batch_size.unwrap_or(settings.batch_size);
-    let device = open_device(args.device, args.threads.unwrap_or_else(default_threads))?;
+    let threads = args.threads.unwrap_or_else(default_threads);
+    match open_device(args.device, threads, !args.no_graph)?.device {
+        AnyDevice::Cpu(cpu) => run_on(cpu, args, preset, &settings),
+        AnyDevice::Cuda(cuda) if cuda.is_emulated() => Err(Error::Flag {
+            flag: "--device",
+            problem: format!("is {}: its times say nothing about a GPU", cuda.describe()),
+        }),
+        AnyDevice::Cuda(cuda) => run_on(*cuda, args, preset, &settings),
+    }
+}
+
+fn run_on(
+    device: impl Device,
+    args: &Args,
+    preset: &'static Preset,
+    settings: &Settings,
+) -> Result<()> {
     let place = device.describe();
-    let times = measure(args, preset, &settings, device)?;
-    print(args, &report(args, &settings, place, times));
+    let times = measure(args, preset, settings, device)?;
+    print(args, &report(args, settings, place, times));
     Ok(())
 }
 
-/// The time of each iteration in milliseconds, ascending.
+/// The time of an iteration in milliseconds, once for each sample, ascending.
+///
+/// A sample is as many iterations as take [`SAMPLE_MS`], and the device is waited for at its end: a
+/// GPU is kept busy in between, as in training.
 fn measure(
     args: &Args,
     preset: &'static Preset,
@@ -79,24 +109,34 @@ fn measure(
 ) -> Result<Vec<f64>> {
     let data = images(preset, settings)?;
     let schedule = schedule(preset, settings, &data)?;
+    Plan::fitting(&device, preset, settings, data.len())?;
     let mut gan = Gan::new(device, preset, settings.clone(), 0)?;
     let mut images = Resident::new(gan.device(), &data.images, &data.labels, schedule)?;
     images.shuffle(gan.device(), 0, 0)?;
-    let mut times = Vec::new();
-    while times.len() < (args.warmup + args.iterations) as usize {
-        let begun = Instant::now();
-        gan.iterate(&images, settings.batch_size.min(schedule.images));
-        // Reading a loss waits for the device.
-        gan.metrics(gan.completed())?;
-        times.push(begun.elapsed().as_secs_f64() * 1e3);
-        if schedule.rows(gan.completed()) < settings.batch_size {
-            // Whole batches only: back to the epoch's beginning.
+    sample(&mut gan, &images, args.warmup)?;
+    let pace = sample(&mut gan, &images, PACE)?;
+    let group = (SAMPLE_MS / pace).ceil() as u32;
+    let samples = (args.iterations / group).max(LEAST_SAMPLES);
+    let times = (0..samples).map(|_| sample(&mut gan, &images, group));
+    let mut times = times.collect::<Result<Vec<_>>>()?;
+    times.sort_by(f64::total_cmp);
+    Ok(times)
+}
+
+/// Milliseconds an iteration, over `count` iterations on whole batches.
+fn sample<D: Device>(gan: &mut Gan<D>, images: &Resident<D>, count: u32) -> Result<f64> {
+    let (batch, schedule) = (gan.settings().batch_size, images.schedule());
+    let begun = Instant::now();
+    for _ in 0..count {
+        gan.iterate(images, batch.min(schedule.images));
+        if schedule.rows(gan.completed()) < batch {
+            // Back to the epoch's beginning.
             gan.set_completed(0)?;
         }
     }
-    let mut times = times.split_off(args.warmup as usize);
-    times.sort_by(f64::total_cmp);
-    Ok(times)
+    // Reading a loss waits for the device.
+    gan.metrics(gan.completed())?;
+    Ok(begun.elapsed().as_secs_f64() * 1e3 / f64::from(count.max(1)))
 }
 
 fn images(preset: &Preset, settings: &Settings) -> Result<Dataset> {
@@ -119,7 +159,7 @@ fn report(args: &Args, settings: &Settings, device: String, times: Vec<f64>) -> 
         p10_ms: quantile(0.1),
         p90_ms: quantile(0.9),
         images_per_second: settings.batch_size as f64 / median * 1e3,
-        iterations: args.iterations,
+        samples: times.len(),
         device,
     }
 }

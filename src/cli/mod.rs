@@ -11,14 +11,16 @@ macro_rules! say {
 }
 
 mod bench;
+mod device;
+mod doctor;
 mod presets;
 mod ranges;
 mod train;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 use gan_cuda::Result;
-use gan_cuda::device::DeviceChoice;
-use gan_cuda::device::cpu::Cpu;
 
 /// Trains generative adversarial networks from scratch.
 #[derive(Parser)]
@@ -36,19 +38,23 @@ enum Command {
     Presets(presets::Args),
     /// Measure the time of a training iteration
     Bench(bench::Args),
+    /// Tell whether CUDA can be used, and what was found where; exit code 3 if it cannot
+    Doctor,
 }
 
 impl Cli {
-    /// Does what was asked for.
+    /// Does what was asked for, and says with which code to exit.
     ///
     /// # Errors
     /// Whatever went wrong, for `main` to print.
-    pub fn run(self) -> Result<()> {
+    pub fn run(self) -> Result<ExitCode> {
         match self.command {
-            Command::Train(args) => train::run(*args),
-            Command::Presets(args) => presets::run(&args),
-            Command::Bench(args) => bench::run(&args),
+            Command::Train(args) => train::run(*args)?,
+            Command::Presets(args) => presets::run(&args)?,
+            Command::Bench(args) => bench::run(&args)?,
+            Command::Doctor => return Ok(doctor::run()),
         }
+        Ok(ExitCode::SUCCESS)
     }
 }
 
@@ -56,15 +62,4 @@ impl Cli {
 fn default_threads() -> usize {
     let allowed = std::thread::available_parallelism().map_or(1, usize::from);
     num_cpus::get_physical().clamp(1, allowed)
-}
-
-/// The device that was asked for.
-fn open_device(choice: DeviceChoice, threads: usize) -> Result<Cpu<f32>> {
-    match choice {
-        DeviceChoice::Auto | DeviceChoice::Cpu => Ok(Cpu::new(threads)),
-        DeviceChoice::Cuda(_) => Err(gan_cuda::Error::NoDevice {
-            device: choice.to_string(),
-            problem: "this version computes on the CPU alone; use --device cpu or leave it out",
-        }),
-    }
 }

@@ -5,6 +5,7 @@
 //! | this one | [`Memory`]: buffers, views of them, copies to and from the host |
 //! | [`ops`] | the contract of every operation: formula, derivative, shapes |
 //! | [`cpu`] | the CPU device, in `f32` for work and `f64` for the tests' reference |
+//! | [`cuda`] | the CUDA device, in `f32` |
 //!
 //! Above this module there is one type parameter, `D: Device`, and no mention of a concrete device.
 //! Operations are queued and cannot fail on the spot: a device that runs them later (a GPU)
@@ -12,6 +13,7 @@
 
 mod choice;
 pub mod cpu;
+pub mod cuda;
 pub mod ops;
 mod real;
 
@@ -33,8 +35,14 @@ pub trait Memory: Sized {
     /// A part of a buffer, to write.
     type ViewMut<'a, T: Element>;
 
+    /// What a device remembers of operations that come again and again.
+    type Recording: Default;
+
     /// What the device is, in words for a person.
     fn describe(&self) -> String;
+
+    /// Bytes that can still be allocated, where the device knows.
+    fn free_memory(&self) -> Option<usize>;
 
     /// A new buffer of `len` zeros.
     ///
@@ -68,6 +76,13 @@ pub trait Memory: Sized {
     /// # Errors
     /// When the device, or an operation queued before, failed.
     fn download<T: Element>(&self, from: Self::View<'_, T>) -> Result<Vec<T>>;
+
+    /// Queues the operations of a recording once more; `false` where the device has none yet. Then
+    /// the caller queues them itself, the very same each time, and calls [`Memory::record`].
+    fn replay(&self, recording: &mut Self::Recording) -> bool;
+
+    /// Ends the operations that were queued since a [`Memory::replay`] that gave `false`.
+    fn record(&self, recording: &mut Self::Recording);
 }
 
 /// A device: memory and every operation of [`ops`].

@@ -4,6 +4,7 @@
 //! in the same places.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Update;
 use super::settings::{Fakes, Settings};
@@ -13,8 +14,11 @@ use crate::device::{Device, In, InInts};
 use crate::nn::{Masks, Matrix, Network};
 use crate::rng::{Stream, site};
 
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
 /// A data set in device memory, and the order of its images in the epoch.
 pub struct Resident<D: Device> {
+    id: u64,
     images: D::Buffer<u8>,
     labels: D::Buffer<u32>,
     order: D::Buffer<u32>,
@@ -66,6 +70,7 @@ impl<D: Device> Resident<D> {
     pub fn new(device: &D, images: &[u8], labels: &[u32], schedule: Schedule) -> Result<Self> {
         let count = schedule.images;
         let mut resident = Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             images: device.allocate(images.len())?,
             labels: device.allocate(count)?,
             order: device.allocate(count)?,
@@ -75,6 +80,12 @@ impl<D: Device> Resident<D> {
         device.upload(D::view_mut(&mut resident.images, 0..images.len()), images)?;
         device.upload(D::view_mut(&mut resident.labels, 0..count), labels)?;
         Ok(resident)
+    }
+
+    /// A number that no other data set of this process has: what was recorded with one is not
+    /// replayed with another.
+    pub(super) fn id(&self) -> u64 {
+        self.id
     }
 
     /// How the data set is cut into batches.

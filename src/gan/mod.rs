@@ -6,13 +6,16 @@
 //! | [`settings`] | every value of a set-up that can be changed |
 //! | [`architecture`] | a set-up as two lists of layers |
 //! | [`draws`] | what an iteration consumes: images, noise, labels, masks |
+//! | [`plan`] | the memory that all of it takes |
 //! | this one | the iteration: [`Gan::iterate`] |
 
 pub mod architecture;
 pub mod draws;
+pub mod plan;
 pub mod preset;
 pub mod settings;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::Result;
@@ -59,6 +62,8 @@ pub struct Gan<D: Device> {
     ring: Reals<D>,
     step: D::Buffer<u32>,
     completed: u32,
+    /// An iteration as the device remembers it, for each data set and number of rows.
+    recordings: BTreeMap<(u64, usize), D::Recording>,
 }
 
 impl<D: Device> Gan<D> {
@@ -80,6 +85,7 @@ impl<D: Device> Gan<D> {
             ring: device.allocate(RING_ROWS * RING_COLUMNS)?,
             step: device.allocate(1)?,
             completed: 0,
+            recordings: BTreeMap::new(),
             device,
             preset,
             settings,
@@ -91,11 +97,19 @@ impl<D: Device> Gan<D> {
     /// One iteration on the next `rows` images: draws, both updates, one step further. Only
     /// queues operations: no allocation, no waiting.
     pub fn iterate(&mut self, images: &Resident<D>, rows: usize) {
+        let key = (images.id(), rows);
+        if !self.device.replay(self.recordings.entry(key).or_default()) {
+            self.queue_iteration(images, rows);
+            self.device.record(self.recordings.entry(key).or_default());
+        }
+        self.completed += 1;
+    }
+
+    fn queue_iteration(&mut self, images: &Resident<D>, rows: usize) {
         let step = D::view(&self.step, 0..1);
         self.draws.draw(&self.device, images, step, &self.settings, rows);
         self.update(rows);
         self.device.step_advance(D::view_mut(&mut self.step, 0..1));
-        self.completed += 1;
     }
 
     /// Both updates, on draws that are there already.

@@ -33,6 +33,29 @@ impl NetworkSpec {
         };
         table + self.blocks.iter().map(block).sum::<usize>()
     }
+
+    /// Numbers that BatchNorm keeps about the data.
+    pub fn statistics(&self) -> usize {
+        self.normalized().map(|block| 2 * block.outputs).sum()
+    }
+
+    /// Numbers that passes over `rows` rows leave behind: inputs, outputs, gradients.
+    pub fn activations(&self, rows: usize) -> usize {
+        let table = self.label.map_or(0, |label| label.classes);
+        let outputs: usize = self.blocks.iter().map(|block| block.outputs).sum();
+        let norms: usize = self.normalized().map(|block| (rows + 2) * block.outputs).sum();
+        rows * (self.blocks[0].inputs + table + 2 * outputs) + norms
+    }
+
+    /// Numbers in the dropout masks of a pass over `rows` rows.
+    pub fn masks(&self, rows: usize) -> usize {
+        let dropping = self.blocks.iter().filter(|block| block.drops());
+        dropping.map(|block| rows * block.outputs).sum()
+    }
+
+    fn normalized(&self) -> impl Iterator<Item = &BlockSpec> {
+        self.blocks.iter().filter(|block| block.batch_norm.is_some())
+    }
 }
 
 /// A label embedding: as many numbers a class as there are classes.

@@ -17,6 +17,7 @@ use super::snapshot::{self, Progress};
 use crate::data::Dataset;
 use crate::device::{Device, Real};
 use crate::gan::draws::{Resident, Schedule};
+use crate::gan::plan::Plan;
 use crate::gan::preset::{Interval, Preset};
 use crate::gan::settings::Settings;
 use crate::gan::{Gan, Metrics};
@@ -186,6 +187,11 @@ impl<D: Device> Trainer<D> {
         &self.run
     }
 
+    /// The memory that the run takes on its device.
+    pub fn plan(&self) -> Plan {
+        Plan::new::<D>(self.gan.preset(), self.gan.settings(), self.schedule().images)
+    }
+
     /// How the data set is cut into batches.
     pub fn schedule(&self) -> Schedule {
         self.images.schedule()
@@ -298,6 +304,7 @@ impl<D: Device> Trainer<D> {
 fn build<D: Device>(config: &Config, device: D, data: &Dataset) -> Result<(Gan<D>, Resident<D>)> {
     let preset = config.preset()?;
     let schedule = schedule(preset, &config.gan, data)?;
+    Plan::fitting(&device, preset, &config.gan, data.len())?;
     let gan = Gan::new(device, preset, config.gan.clone(), config.seed)?;
     let images = Resident::new(gan.device(), &data.images, &data.labels, schedule)?;
     Ok((gan, images))

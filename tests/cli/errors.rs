@@ -12,16 +12,6 @@ fn train_fails(scratch: &Scratch, words: &[&str]) {
 }
 
 #[test]
-fn cuda_is_refused_with_what_to_do() {
-    let scratch = Scratch::with_digits();
-    for device in ["cuda", "cuda:1"] {
-        let flags = format!("--device {device} --iterations 1");
-        scratch.train(&flags).fails(1, &["cuda:", "--device cpu"]);
-    }
-    assert!(!scratch.path("runs").exists());
-}
-
-#[test]
 fn missing_data_folder_is_named() {
     let scratch = Scratch::new();
     train_fails(&scratch, &["digits", "train-images-idx3-ubyte", "--data-dir"]);

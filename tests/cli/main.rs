@@ -1,6 +1,8 @@
 //! The command line: the real binary in a scratch folder.
 
 mod commands;
+mod cuda;
+mod doctor;
 mod errors;
 mod flags;
 mod job;

@@ -2,9 +2,11 @@
 
 use std::process::{Command, Stdio};
 
+use super::scratch::program;
+
 #[test]
 fn closed_pipe_is_no_panic() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_gan-cuda"))
+    let mut child = Command::new(program())
         .args(["presets", "cgan"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

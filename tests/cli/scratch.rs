@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 use std::process::{Command, Stdio};
 
 use gan_cuda::data::{Dataset, ImageShape};
@@ -27,6 +27,13 @@ pub struct Answer {
     code: Option<i32>,
     pub out: String,
     pub err: String,
+}
+
+/// The program under test: `GAN_CUDA_BIN`, for tests that were taken elsewhere, or what cargo built.
+pub fn program() -> PathBuf {
+    let built = || env!("CARGO_BIN_EXE_gan-cuda").into();
+    // Absolute, since it is run in another folder.
+    absolute(std::env::var_os("GAN_CUDA_BIN").unwrap_or_else(built)).unwrap()
 }
 
 impl Scratch {
@@ -59,13 +66,19 @@ impl Scratch {
         self.folder.path().join(name)
     }
 
-    /// Runs `gan-cuda` with arguments that have no spaces in them.
+    /// Runs `gan-cuda` with arguments that have no spaces in them, where there is no CUDA.
     pub fn run(&self, arguments: &str) -> Answer {
-        let output = Command::new(env!("CARGO_BIN_EXE_gan-cuda"))
+        self.run_with(arguments, &[("GAN_CUDA_LIB_DIR", &self.path("no-libraries"))])
+    }
+
+    /// Runs `gan-cuda` with more variables in its environment.
+    pub fn run_with(&self, arguments: &str, variables: &[(&str, &Path)]) -> Answer {
+        let output = Command::new(program())
             .args(arguments.split_whitespace())
             .current_dir(self.folder.path())
             // Data sets in this machine's cache are none of our business.
             .env("XDG_CACHE_HOME", self.path("cache"))
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .output()
             .unwrap();
@@ -122,7 +135,13 @@ impl Answer {
     /// What was printed by a command that must have gone well.
     #[track_caller]
     pub fn succeeds(self) -> String {
-        assert_eq!(self.code, Some(0), "{self:#?}");
+        self.ends_with(0)
+    }
+
+    /// What was printed by a command that must have ended with `code`, without an error.
+    #[track_caller]
+    pub fn ends_with(self, code: i32) -> String {
+        assert_eq!(self.code, Some(code), "{self:#?}");
         assert_eq!(self.err, "", "{self:#?}");
         self.out
     }

@@ -11,7 +11,7 @@ Module order is part of the definition: it decides the keys of the state_dict.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -289,21 +289,28 @@ class Trainer:
         preset: Preset,
         generator: nn.Module,
         discriminator: nn.Module,
-        fused: bool = False,
+        **adam: bool,
     ) -> None:
+        """`adam`: how it shall compute, such as `fused` or `capturable`; nothing of its values."""
         self.preset = preset
         self.generator = generator
         self.discriminator = discriminator
         self.g_parameters = list(generator.parameters())
-        self.g_optimizer = self._adam(self.g_parameters, fused)
-        self.d_optimizer = self._adam(list(discriminator.parameters()), fused)
+        self.g_optimizer = self._adam(self.g_parameters, adam)
+        self.d_optimizer = self._adam(list(discriminator.parameters()), adam)
 
-    def _adam(self, parameters: Sequence[nn.Parameter], fused: bool) -> torch.optim.Adam:
+    def _adam(
+        self, parameters: Sequence[nn.Parameter], how: Mapping[str, bool]
+    ) -> torch.optim.Adam:
         preset = self.preset
-        kind = {"fused": True} if fused else {}
         return torch.optim.Adam(
-            parameters, lr=preset.lr, betas=preset.betas, eps=preset.adam_eps, **kind
+            parameters, lr=preset.lr, betas=preset.betas, eps=preset.adam_eps, **how
         )
+
+    def zero_grad(self) -> None:
+        """Forgets all gradients."""
+        self.g_optimizer.zero_grad()
+        self.d_optimizer.zero_grad()
 
     def iteration(self, batch: Batch) -> Outcome:
         """Both updates in the preset's order."""

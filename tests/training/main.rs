@@ -1,134 +1,37 @@
-//! Training as a whole, through the library: the same numbers whenever they should be, runs that
-//! stop and go on, networks that learn.
+//! Training as a whole, through the library, on the CPU: batches, threads, refusals, runs that stop
+//! and go on. What holds on every device is in tests/devices/training.
 
 mod batches;
 mod determinism;
-mod learning;
 mod refusal;
 mod resume;
+#[path = "../common/runs.rs"]
+mod runs;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::num::NonZeroU32;
 use std::path::Path;
 
-use gan_cuda::data::{Dataset, DatasetKind, ImageShape, Places};
-use gan_cuda::device::DeviceChoice;
+use gan_cuda::data::{Dataset, ImageShape};
 use gan_cuda::device::cpu::Cpu;
-use gan_cuda::gan::preset::{self, Interval, Preset};
+use gan_cuda::gan::preset::{self, Preset};
 use gan_cuda::gan::settings::Settings;
 use gan_cuda::train::checkpoint::Checkpoint;
 use gan_cuda::train::config::Config;
 use gan_cuda::train::display::Verbosity;
 use gan_cuda::train::run_dir::RunDir;
 use gan_cuda::train::trainer::Trainer;
-
-/// The first `count` digits of those in the program, whatever else this machine has, as `image`.
-fn digits(count: usize, image: ImageShape) -> Dataset {
-    let mut data = DatasetKind::Mnist.load_from(&Places::default()).unwrap();
-    data.images.truncate(count * data.shape.pixels());
-    data.labels.truncate(count);
-    data.with_shape(image.height, image.channels).unwrap()
-}
-
-/// A preset at sizes that take no time.
-fn small(preset: &Preset) -> Settings {
-    let channels = preset.settings.image.channels;
-    Settings {
-        g_hidden: vec![24, 33],
-        d_hidden: vec![32, 17],
-        latent_dim: 10,
-        batch_size: 16,
-        image: ImageShape { channels, height: 12, width: 12 },
-        ..preset.settings.clone()
-    }
-}
-
-/// A run of a small preset that writes all it can at every `interval`.
-fn config(preset: &Preset, iterations: u32, interval: u32) -> Config {
-    let every = Interval::Iterations(NonZeroU32::new(interval).unwrap());
-    Config {
-        preset: preset.name.to_owned(),
-        dataset: DatasetKind::Mnist,
-        data_dir: None,
-        seed: 7,
-        epochs: 1000,
-        iterations: Some(iterations),
-        sample_interval: every,
-        log_interval: 1,
-        checkpoint_interval: Some(every),
-        keep: 100,
-        device: DeviceChoice::Cpu,
-        threads: 1,
-        gan: small(preset),
-    }
-}
+use runs::{assert_same, config, digits, left_by, small, train_on, without_total_epochs};
 
 /// Begins a run, trains to its end.
 fn train(config: &Config, data: &Dataset, runs: &Path) -> RunDir {
-    let cpu = Cpu::<f32>::new(config.threads);
-    let mut trainer = Trainer::begin(config.clone(), cpu, data, runs, "test").unwrap();
-    trainer.train(Verbosity::Quiet).unwrap();
-    trainer.run().clone()
+    train_on(Cpu::<f32>::new(config.threads), config, data, runs)
 }
 
 /// Goes on with a run.
 fn resume(config: &Config, data: &Dataset, run: &RunDir, iteration: u64) -> Trainer<Cpu<f32>> {
     let cpu = Cpu::<f32>::new(config.threads);
     Trainer::resume(config.clone(), cpu, data, run.clone(), iteration).unwrap()
-}
-
-/// Every file of a run but its configuration, without what tells the time.
-fn left_by(run: &RunDir) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    for folder in [run.path().to_owned(), run.samples()] {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.strip_prefix(run.path()).unwrap().to_str().unwrap().to_owned();
-            match name.as_str() {
-                "config.toml" | ".lock" | "samples" => {}
-                "stats.jsonl" => drop(files.insert(name, timeless_stats(&path).into_bytes())),
-                _ if path.is_dir() => add_checkpoint(&mut files, &name, &path),
-                _ => drop(files.insert(name, fs::read(&path).unwrap())),
-            }
-        }
-    }
-    files
-}
-
-fn timeless_stats(path: &Path) -> String {
-    let text = fs::read_to_string(path).unwrap();
-    let timeless = |line: &str| {
-        let mut record: serde_json::Value = serde_json::from_str(line).unwrap();
-        for key in ["seconds", "images_per_second"] {
-            record.as_object_mut().unwrap().remove(key).unwrap();
-        }
-        record.to_string() + "\n"
-    };
-    text.lines().map(timeless).collect()
-}
-
-fn add_checkpoint(files: &mut BTreeMap<String, Vec<u8>>, name: &str, path: &Path) {
-    let mut checkpoint = Checkpoint::load(path).unwrap();
-    // The lengths of the journal depend on how many digits the seconds have.
-    for key in ["seconds", "stats_bytes", "config"] {
-        checkpoint.state.metadata.remove(key).unwrap();
-    }
-    let Checkpoint { generator, discriminator, state } = checkpoint;
-    for (file, tensors) in
-        [("generator", generator), ("discriminator", discriminator), ("state", state)]
-    {
-        files.insert(format!("{name}/{file}"), tensors.to_bytes(path).unwrap());
-    }
-}
-
-/// Fails with the names of the files that differ.
-#[track_caller]
-fn assert_same(got: &BTreeMap<String, Vec<u8>>, want: &BTreeMap<String, Vec<u8>>, what: &str) {
-    let names: Vec<_> = [got, want].map(|files| files.keys().collect::<Vec<_>>()).into();
-    assert_eq!(names[0], names[1], "{what}: other files");
-    let differ: Vec<_> = got.keys().filter(|&name| got[name] != want[name]).collect();
-    assert!(differ.is_empty(), "{what}: other bytes in {differ:?}");
 }
 
 /// The networks of a run's checkpoint.

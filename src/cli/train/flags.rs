@@ -60,6 +60,9 @@ pub(super) struct LengthArgs {
     /// Where to compute: auto, cpu, cuda or cuda:N [default: auto]
     #[arg(long, value_name = "DEVICE")]
     pub(super) device: Option<DeviceChoice>,
+    /// Queue the work of an iteration piece by piece, not as one CUDA graph; results are the same
+    #[arg(long)]
+    pub(super) no_graph: bool,
     /// CPU threads; results do not depend on it [default: all physical cores]
     #[arg(long, value_name = "N", value_parser = extent)]
     pub(super) threads: Option<usize>,

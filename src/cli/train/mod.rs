@@ -13,7 +13,7 @@ use gan_cuda::train::run_dir::RunDir;
 use gan_cuda::train::trainer::Trainer;
 use gan_cuda::{Error, Result};
 
-use super::open_device;
+use super::device::{AnyDevice, open_device};
 pub use flags::Args;
 
 /// Trains, from the beginning or from a checkpoint.
@@ -26,7 +26,7 @@ pub fn run(args: Args) -> Result<()> {
 
 fn begin(args: &Args) -> Result<()> {
     let mut config = args.config()?;
-    let device = open_device(config.device, config.threads)?;
+    let chosen = open_device(config.device, config.threads, !args.length.no_graph)?;
     let data = config.dataset.load(args.data.data_dir.as_deref())?;
     config.data_dir = match &data.origin {
         Origin::Folder(folder) => Some(absolute(folder)?),
@@ -34,10 +34,11 @@ fn begin(args: &Args) -> Result<()> {
     };
     let image = config.gan.image;
     let data = data.with_shape(image.height, image.channels)?;
-    let name = format!("{}-{}", config.preset, config.dataset);
-    let name = args.output.name.clone().unwrap_or(name);
-    let trainer = Trainer::begin(config.clone(), device, &data, &args.output.runs_dir, &name)?;
-    finish(args, &config, trainer, data)
+    let job = Job { args, config, data, reason: chosen.reason };
+    match chosen.device {
+        AnyDevice::Cpu(cpu) => job.begin(cpu),
+        AnyDevice::Cuda(cuda) => job.begin(*cuda),
+    }
 }
 
 fn resume(args: &Args, path: Option<PathBuf>) -> Result<()> {
@@ -52,69 +53,105 @@ fn resume(args: &Args, path: Option<PathBuf>) -> Result<()> {
     let mut config = Config::read(&run.config())?;
     args.refuse_changes(&config)?;
     args.apply_to_run(&mut config);
-    let device = open_device(config.device, config.threads)?;
+    let chosen = open_device(config.device, config.threads, !args.length.no_graph)?;
     let data = config.load_data()?;
-    let trainer = Trainer::resume(config.clone(), device, &data, run, iteration)?;
-    finish(args, &config, trainer, data)
+    let job = Job { args, config, data, reason: chosen.reason };
+    match chosen.device {
+        AnyDevice::Cpu(cpu) => job.resume(cpu, run, iteration),
+        AnyDevice::Cuda(cuda) => job.resume(*cuda, run, iteration),
+    }
 }
 
 fn absolute(folder: &Path) -> Result<PathBuf> {
     std::path::absolute(folder).map_err(Error::io("find", folder))
 }
 
-fn finish(
-    args: &Args,
-    config: &Config,
-    mut trainer: Trainer<impl Device>,
+/// A run about to be trained, on whatever device.
+struct Job<'a> {
+    args: &'a Args,
+    config: Config,
     data: Dataset,
-) -> Result<()> {
-    let verbosity = args.verbosity();
-    if verbosity > Verbosity::Quiet {
-        banner(config, &trainer, &data);
-    }
-    // The device has its own copy.
-    drop(data);
-    let begun = trainer.gan().completed();
-    trainer.train(verbosity)?;
-    if verbosity > Verbosity::Quiet {
-        let (done, run) = (trainer.gan().completed(), trainer.run());
-        match begun < done {
-            true => say!(
-                "done: {done} iterations; samples, losses and checkpoints are in {}",
-                run.path().display()
-            ),
-            false => say!(
-                "nothing to do: the run has its {done} iterations; give more with --epochs or --iterations"
-            ),
-        }
-    }
-    Ok(())
+    /// Why it is this device.
+    reason: Option<String>,
 }
 
-fn banner(config: &Config, trainer: &Trainer<impl Device>, data: &Dataset) {
-    let (gan, schedule) = (trainer.gan(), trainer.schedule());
-    let [g, d] = [gan.generator(), gan.discriminator()].map(|network| network.params().len());
-    say!("gan-cuda {}, preset {}, seed {}", env!("CARGO_PKG_VERSION"), config.preset, config.seed);
-    say!("device    {}", gan.device().describe());
-    say!("data      {}", data.summary());
-    if let Some(hint) = &data.hint {
-        say!("          {hint}");
+impl Job<'_> {
+    fn begin(self, device: impl Device) -> Result<()> {
+        let (config, output) = (self.config.clone(), &self.args.output);
+        let name = format!("{}-{}", config.preset, config.dataset);
+        let name = output.name.clone().unwrap_or(name);
+        let trainer = Trainer::begin(config, device, &self.data, &output.runs_dir, &name)?;
+        self.train(trainer)
     }
-    say!("networks  generator {g} parameters, discriminator {d}");
-    say!(
-        "length    {} iterations, {} an epoch, batches of {}",
-        trainer.total(),
-        schedule.iterations(),
-        schedule.batch_size
-    );
-    if let Some(dropped) = schedule.dropped() {
+
+    fn resume(self, device: impl Device, run: RunDir, iteration: u64) -> Result<()> {
+        let trainer = Trainer::resume(self.config.clone(), device, &self.data, run, iteration)?;
+        self.train(trainer)
+    }
+
+    fn train(self, mut trainer: Trainer<impl Device>) -> Result<()> {
+        let verbosity = self.args.verbosity();
+        if verbosity > Verbosity::Quiet {
+            self.banner(&trainer);
+        }
+        // The device has its own copy.
+        drop(self.data);
+        let begun = trainer.gan().completed();
+        trainer.train(verbosity)?;
+        if verbosity > Verbosity::Quiet {
+            farewell(&trainer, begun);
+        }
+        Ok(())
+    }
+
+    fn banner(&self, trainer: &Trainer<impl Device>) {
+        let (config, data) = (&self.config, &self.data);
+        let (gan, schedule) = (trainer.gan(), trainer.schedule());
+        let [g, d] = [gan.generator(), gan.discriminator()].map(|network| network.params().len());
         say!(
-            "          the last {dropped} images of an epoch's order make no whole batch and are left out"
+            "gan-cuda {}, preset {}, seed {}",
+            env!("CARGO_PKG_VERSION"),
+            config.preset,
+            config.seed
         );
+        say!("device    {}", gan.device().describe());
+        if let Some(reason) = &self.reason {
+            say!("          {reason}");
+        }
+        say!("data      {}", data.summary());
+        if let Some(hint) = &data.hint {
+            say!("          {hint}");
+        }
+        say!("memory    {}", trainer.plan());
+        say!("networks  generator {g} parameters, discriminator {d}");
+        say!(
+            "length    {} iterations, {} an epoch, batches of {}",
+            trainer.total(),
+            schedule.iterations(),
+            schedule.batch_size
+        );
+        if let Some(dropped) = schedule.dropped() {
+            say!(
+                "          the last {dropped} images of an epoch's order make no whole batch and are left out"
+            );
+        }
+        let begun = gan.completed();
+        match begun {
+            0 => say!("run       {}", trainer.run().path().display()),
+            _ => say!("run       {}, from iteration {begun}", trainer.run().path().display()),
+        }
     }
-    let begun = gan.completed();
-    match begun {
-        0 => say!("run       {}", trainer.run().path().display()),
-        _ => say!("run       {}, from iteration {begun}", trainer.run().path().display()),
+}
+
+fn farewell(trainer: &Trainer<impl Device>, begun: u32) {
+    let (done, run) = (trainer.gan().completed(), trainer.run());
+    match begun < done {
+        true => say!(
+            "done: {done} iterations; samples, losses and checkpoints are in {}",
+            run.path().display()
+        ),
+        false => say!(
+            "nothing to do: the run has its {done} iterations; give more with --epochs or --iterations"
+        ),
     }
 }

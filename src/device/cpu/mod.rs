@@ -50,12 +50,18 @@ impl<T: CpuReal> Memory for Cpu<T> {
     type Buffer<E: Element> = Vec<E>;
     type View<'a, E: Element> = &'a [E];
     type ViewMut<'a, E: Element> = &'a mut [E];
+    /// Operations run as they are called: there is nothing to gain from a recording.
+    type Recording = ();
 
     fn describe(&self) -> String {
         match self.team.threads() {
             1 => "CPU, 1 thread".to_owned(),
             threads => format!("CPU, {threads} threads"),
         }
+    }
+
+    fn free_memory(&self) -> Option<usize> {
+        None
     }
 
     fn allocate<E: Element>(&self, len: usize) -> Result<Vec<E>> {
@@ -85,4 +91,10 @@ impl<T: CpuReal> Memory for Cpu<T> {
     fn download<E: Element>(&self, from: &[E]) -> Result<Vec<E>> {
         Ok(from.to_vec())
     }
+
+    fn replay(&self, (): &mut ()) -> bool {
+        false
+    }
+
+    fn record(&self, (): &mut ()) {}
 }

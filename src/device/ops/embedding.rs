@@ -51,7 +51,7 @@ pub trait Embedding: Memory {
         shape: &EmbeddingShape,
     );
 
-    /// dtable\[c\] = Σ over rows i with label\[i\] = c of dy\[i\], in the order of the rows.
+    /// dtable\[c\] = Σ over rows i with label\[i\] = c of dy\[i\], in a fixed order.
     ///
     /// dtable (classes, width), dy (rows, width): the gradient of the embedding's columns alone.
     fn embedding_backward(

@@ -1,0 +1,147 @@
+//! Turns `kernels/*.cu` into what the CUDA device is made of:
+//!
+//! - `launchers.rs`, typed Rust functions that launch the kernels, from their signatures
+//! - `images.rs`, the kernels as NVRTC compiled them, and their sources
+//! - `registers.txt`, what each kernel takes of a processor
+//!
+//! NVRTC needs no GPU and no driver. Without it the sources alone are embedded, and compiled where
+//! the program runs.
+
+#[path = "build/compile.rs"]
+mod compile;
+#[path = "build/images.rs"]
+mod images;
+#[path = "build/launchers.rs"]
+mod launchers;
+#[allow(dead_code)]
+#[path = "src/device/cuda/nvrtc.rs"]
+mod nvrtc;
+#[allow(dead_code)]
+#[path = "src/device/cuda/places.rs"]
+mod places;
+#[path = "build/registers.rs"]
+mod registers;
+#[path = "build/signature.rs"]
+mod signature;
+#[path = "src/device/cuda/target.rs"]
+mod target;
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use nvrtc::Nvrtc;
+
+/// The one folder where NVRTC is looked for, if this is set.
+const FOLDER: &str = "GAN_CUDA_NVRTC_DIR";
+/// If this is set to 1, a build without NVRTC fails.
+const REQUIRE: &str = "GAN_CUDA_REQUIRE_NVRTC";
+/// Modules that the program has too.
+const SHARED: [&str; 3] =
+    ["src/device/cuda/nvrtc.rs", "src/device/cuda/places.rs", "src/device/cuda/target.rs"];
+/// What every kernel file includes.
+const HEADER: &str = "kernels/common.cuh";
+
+fn main() {
+    for path in ["build.rs", "build", "kernels"].iter().chain(&SHARED) {
+        println!("cargo::rerun-if-changed={path}");
+    }
+    for variable in places::VARIABLES.iter().chain(&[FOLDER, REQUIRE]) {
+        println!("cargo::rerun-if-env-changed={variable}");
+    }
+    if let Err(problem) = run() {
+        tell("error", &problem);
+    }
+}
+
+fn run() -> Result<(), String> {
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets no OUT_DIR")?);
+    let sources = kernel_files()?;
+    let named = sources.iter().map(|(name, source)| (name.as_str(), source.as_str()));
+    let kernels = signature::parse_all(named)?;
+    write(&out, "launchers.rs", &launchers::generate(&kernels))?;
+
+    let nvrtc = find_nvrtc()?;
+    let compiled = match &nvrtc {
+        Some(nvrtc) => {
+            let include = HEADER.trim_start_matches("kernels/");
+            compile::compile_all(nvrtc, &sources, (include, &read(HEADER)?), threads())?
+        }
+        None => compile::Compiled::default(),
+    };
+    for warning in &compiled.warnings {
+        tell("warning", warning);
+    }
+    write(&out, "registers.txt", &registers::table(&compiled.uses))?;
+    let version = nvrtc.as_ref().map(Nvrtc::version);
+    let table = images::generate(&out, &sources, HEADER, &compiled.images, version)?;
+    write(&out, "images.rs", &table)
+}
+
+/// Name and text of each `kernels/*.cu`, by name.
+fn kernel_files() -> Result<Vec<(String, String)>, String> {
+    let unreadable = |error| format!("cannot read the folder kernels: {error}");
+    let mut names = Vec::new();
+    for entry in fs::read_dir("kernels").map_err(unreadable)? {
+        let name = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".cu") {
+            names.push(format!("kernels/{name}"));
+        }
+    }
+    names.sort();
+    names.into_iter().map(|name| read(&name).map(|text| (name, text))).collect()
+}
+
+/// NVRTC, if it is on this machine; a warning if it is not.
+fn find_nvrtc() -> Result<Option<Nvrtc>, String> {
+    let only = places::set(FOLDER).map(PathBuf::from);
+    let names = places::MAJORS.map(|major| format!("libnvrtc.so.{major}"));
+    let opened = match only.clone() {
+        Some(folder) => places::open_first(&names, [folder], Nvrtc::open),
+        None => places::open_first(&names, places::folders(), Nvrtc::open),
+    };
+    let how = match only {
+        Some(_) => format!("correct {FOLDER} or unset it"),
+        None => format!(
+            "pip install 'nvidia-cuda-nvrtc==13.0.*' and touch build.rs, or set {FOLDER} to the \
+             folder that has it"
+        ),
+    };
+    match opened {
+        Ok((path, nvrtc)) => {
+            if path.is_file() {
+                println!("cargo::rerun-if-changed={}", path.display());
+            }
+            Ok(Some(nvrtc))
+        }
+        Err(searched) if places::set(REQUIRE).is_some_and(|value| value != "0") => Err(format!(
+            "no NVRTC to compile the CUDA kernels with, though {REQUIRE} is set (searched: {}); {how}",
+            searched.join(", ")
+        )),
+        Err(_) => {
+            let what = "no NVRTC found: the CUDA kernels will be compiled at first use on a GPU";
+            tell("warning", &format!("{what} ({how})"));
+            Ok(None)
+        }
+    }
+}
+
+/// How many threads cargo lets a build script have.
+fn threads() -> usize {
+    env::var("NUM_JOBS").ok().and_then(|jobs| jobs.parse().ok()).unwrap_or(1)
+}
+
+/// Passes words to cargo, which prints them.
+fn tell(kind: &str, words: &str) {
+    for line in words.lines().filter(|line| !line.trim().is_empty()) {
+        println!("cargo::{kind}={line}");
+    }
+}
+
+fn read(name: &str) -> Result<String, String> {
+    fs::read_to_string(name).map_err(|error| format!("cannot read {name}: {error}"))
+}
+
+fn write(out: &Path, name: &str, text: &str) -> Result<(), String> {
+    let path = out.join(name);
+    fs::write(&path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
+}

@@ -1,0 +1,60 @@
+//! Writes `images.rs`: the kernels' sources and what they were compiled to, as bytes of the program.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use super::compile::Image;
+use super::nvrtc::{Target, Version};
+
+/// Writes each image to a file in `out`, and gives the text of a module that embeds them in a
+/// `static BUILT: Build`. Where it is included there must be `Build`,
+/// `KernelFile`, `Target` and `Version`.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn generate(
+    out: &Path,
+    sources: &[(String, String)],
+    header: &str,
+    images: &[Image],
+    nvrtc: Option<Version>,
+) -> Result<String, String> {
+    let mut text = String::from("/// The kernels as the build left them.\n");
+    text.push_str("pub static BUILT: Build = Build {\n");
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "    nvrtc: {nvrtc:?},");
+    let _ = writeln!(text, "    header: {},", included_source(header));
+    text.push_str("    files: &[\n");
+    for (name, _) in sources {
+        let own = |image: &&Image| image.file == *name;
+        let entries: Result<String, String> =
+            images.iter().filter(own).map(|image| entry(out, image)).collect();
+        let _ = writeln!(text, "        KernelFile {{");
+        let _ = writeln!(text, "            name: {name:?},");
+        let _ = writeln!(text, "            source: {},", included_source(name));
+        let _ = writeln!(text, "            images: &[\n{}            ],", entries?);
+        let _ = writeln!(text, "        }},");
+    }
+    text.push_str("    ],\n};\n");
+    Ok(text)
+}
+
+/// An image's line in the table; its bytes are written to a file.
+fn entry(out: &Path, image: &Image) -> Result<String, String> {
+    let stem = Path::new(&image.file).file_stem().unwrap_or_default().to_string_lossy();
+    let extension = match image.target {
+        Target::Ptx(_) => "ptx",
+        Target::Cubin(_) => "cubin",
+    };
+    let name = format!("{stem}.{}.{extension}", image.target);
+    let path = out.join(&name);
+    fs::write(&path, &image.bytes)
+        .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    let place = format!("concat!(env!(\"OUT_DIR\"), \"/{name}\")");
+    Ok(format!("                (Target::{:?}, include_bytes!({place})),\n", image.target))
+}
+
+fn included_source(name: &str) -> String {
+    format!("include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/\", {name:?}))")
+}

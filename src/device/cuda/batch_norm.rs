@@ -1,0 +1,115 @@
+//! Batch normalisation on CUDA: a block owns some columns and sees all rows of them.
+
+use super::Cuda;
+use super::memory::{View, ViewMut};
+use crate::device::ops::{Activation, Affine, BatchNorm, BatchNormShape};
+
+impl BatchNorm for Cuda {
+    fn batch_norm_forward(
+        &self,
+        y: ViewMut<'_, f32>,
+        mean: ViewMut<'_, f32>,
+        inv_std: ViewMut<'_, f32>,
+        running_mean: ViewMut<'_, f32>,
+        running_var: ViewMut<'_, f32>,
+        x: View<'_, f32>,
+        affine: Affine<'_, Self>,
+        shape: BatchNormShape,
+        activation: Activation,
+    ) {
+        let BatchNormShape { rows, columns, .. } = shape;
+        assert!(rows > 1, "the variance of a batch of one is not defined");
+        assert!(y.len() == rows * columns && x.len() == y.len());
+        for vector in [&mean, &inv_std, &running_mean, &running_var] {
+            assert_eq!(vector.len(), columns);
+        }
+        assert!(affine.gamma.len() == columns && affine.beta.len() == columns);
+        let (kind, slope) = activation.code();
+        self.kernels.batch_norm_forward(
+            self.columns(columns),
+            y,
+            mean,
+            inv_std,
+            running_mean,
+            running_var,
+            x,
+            affine.gamma,
+            affine.beta,
+            rows,
+            columns,
+            shape.eps as f32,
+            shape.momentum as f32,
+            kind,
+            slope,
+        );
+    }
+
+    fn batch_norm_evaluate(
+        &self,
+        y: ViewMut<'_, f32>,
+        x: View<'_, f32>,
+        running_mean: View<'_, f32>,
+        running_var: View<'_, f32>,
+        affine: Affine<'_, Self>,
+        shape: BatchNormShape,
+        activation: Activation,
+    ) {
+        let BatchNormShape { rows, columns, .. } = shape;
+        assert!(y.len() == rows * columns && x.len() == y.len());
+        for vector in [running_mean, running_var, affine.gamma, affine.beta] {
+            assert_eq!(vector.len(), columns);
+        }
+        let (kind, slope) = activation.code();
+        self.kernels.batch_norm_evaluate(
+            self.elements(rows * columns),
+            y,
+            x,
+            running_mean,
+            running_var,
+            affine.gamma,
+            affine.beta,
+            rows,
+            columns,
+            shape.eps as f32,
+            kind,
+            slope,
+        );
+    }
+
+    fn batch_norm_backward(
+        &self,
+        dx: ViewMut<'_, f32>,
+        dgamma: ViewMut<'_, f32>,
+        dbeta: ViewMut<'_, f32>,
+        y: View<'_, f32>,
+        x: View<'_, f32>,
+        mean: View<'_, f32>,
+        inv_std: View<'_, f32>,
+        gamma: View<'_, f32>,
+        shape: BatchNormShape,
+        activation: Activation,
+    ) {
+        let BatchNormShape { rows, columns, .. } = shape;
+        assert!(dx.len() == rows * columns && x.len() == dx.len() && y.len() == dx.len());
+        assert!(dgamma.len() == columns && dbeta.len() == columns);
+        for vector in [mean, inv_std, gamma] {
+            assert_eq!(vector.len(), columns);
+        }
+        let (kind, slope) = activation.code();
+        self.kernels.batch_norm_backward(
+            self.columns(columns),
+            dx,
+            dgamma,
+            dbeta,
+            y,
+            x,
+            mean,
+            inv_std,
+            gamma,
+            rows,
+            columns,
+            kind,
+            slope,
+        );
+    }
+}

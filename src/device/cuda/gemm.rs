@@ -1,0 +1,95 @@
+//! Matrix products by cuBLAS.
+//!
+//! Our matrices are row-major, cuBLAS's are column-major. A row-major matrix read column by column
+//! is its transpose, and (A·B)ᵀ = Bᵀ·Aᵀ: so cuBLAS is given the factors in the other order, and what
+//! it writes column by column is our product row by row. This mapping is here and nowhere else.
+
+use std::sync::Arc;
+
+use cudarc::cublas::CudaBlas;
+use cudarc::cublas::sys::cublasOperation_t::{self, CUBLAS_OP_N, CUBLAS_OP_T};
+use cudarc::cublas::{result, sys};
+use cudarc::driver::CudaStream;
+
+use super::launch::extent;
+use super::memory::{Buffer, View, ViewMut};
+use super::{Cuda, failed};
+use crate::Result;
+
+/// Scratch memory of cuBLAS, in bytes: what NVIDIA recommends for Hopper, the most of all GPUs.
+/// With memory of its own cuBLAS allocates none later, so its calls can be recorded.
+const WORKSPACE: usize = 32 << 20;
+
+/// cuBLAS on a stream.
+pub(super) struct Blas {
+    blas: CudaBlas,
+    _workspace: Buffer<u8>,
+}
+
+/// A row-major matrix as a factor: itself, or its transpose.
+#[derive(Clone, Copy)]
+pub(super) struct Factor<'a> {
+    data: View<'a, f32>,
+    /// Numbers from one row to the next, as stored.
+    stride: usize,
+    operation: cublasOperation_t,
+}
+
+impl<'a> Factor<'a> {
+    pub(super) fn new(data: View<'a, f32>, stride: usize) -> Self {
+        Self { data, stride, operation: CUBLAS_OP_N }
+    }
+
+    pub(super) fn transposed(data: View<'a, f32>, stride: usize) -> Self {
+        Self { data, stride, operation: CUBLAS_OP_T }
+    }
+}
+
+impl Blas {
+    pub(super) fn new(stream: &Arc<CudaStream>) -> Result<Self> {
+        let blas = CudaBlas::new(stream.clone()).map_err(failed("starting cuBLAS"))?;
+        let workspace =
+            Buffer::<u8>::zeros(stream, WORKSPACE).map_err(failed("starting cuBLAS"))?;
+        let pointer = workspace.view(0..WORKSPACE).pointer() as *mut _;
+        // SAFETY: handle and workspace are alive, and live as long as each other.
+        unsafe { sys::cublasSetWorkspace_v2(*blas.handle(), pointer, WORKSPACE) }
+            .result()
+            .map_err(failed("giving cuBLAS memory"))?;
+        Ok(Self { blas, _workspace: workspace })
+    }
+}
+
+impl Cuda {
+    /// c (m, n) = a (m, k) · b (k, n).
+    pub(super) fn multiply(
+        &self,
+        c: ViewMut<'_, f32>,
+        a: Factor<'_>,
+        b: Factor<'_>,
+        (m, n, k): (usize, usize, usize),
+    ) {
+        assert_eq!(c.len(), m * n);
+        let (one, zero) = (1.0, 0.0);
+        // SAFETY: views keep their buffers alive and are as long as the extents say, which the
+        // operations that call this assert; alpha and beta are read before the call returns.
+        let queued = self.bound(|| unsafe {
+            result::sgemm(
+                *self.blas.blas.handle(),
+                b.operation,
+                a.operation,
+                extent(n),
+                extent(m),
+                extent(k),
+                &one,
+                b.data.pointer() as *const f32,
+                extent(b.stride),
+                a.data.pointer() as *const f32,
+                extent(a.stride),
+                &zero,
+                c.pointer() as *mut f32,
+                extent(n),
+            )
+        });
+        self.note("queueing a matrix product", queued);
+    }
+}

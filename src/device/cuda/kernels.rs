@@ -1,0 +1,9 @@
+//! The kernels, loaded: typed launchers that the build generates from `kernels/*.cu`.
+
+// A launcher has as many arguments as its kernel.
+#![allow(clippy::too_many_arguments)]
+
+use super::launch::{Launch, extent};
+use super::memory::{View, ViewMut};
+
+include!(concat!(env!("OUT_DIR"), "/launchers.rs"));

@@ -1,0 +1,89 @@
+//! Fully connected layers on CUDA: matrix products by cuBLAS, what surrounds them by our kernels.
+
+use std::ops::Range;
+
+use super::Cuda;
+use super::gemm::Factor;
+use super::memory::{View, ViewMut};
+use crate::device::ops::{Activation, Linear, LinearShape};
+
+impl Linear for Cuda {
+    fn linear_forward(
+        &self,
+        mut y: ViewMut<'_, f32>,
+        x: View<'_, f32>,
+        w: View<'_, f32>,
+        b: View<'_, f32>,
+        mask: Option<View<'_, f32>>,
+        shape: LinearShape,
+        activation: Activation,
+    ) {
+        let LinearShape { rows, inputs, outputs } = shape;
+        assert!(x.len() == rows * inputs && w.len() == outputs * inputs);
+        assert!(b.len() == outputs && mask.is_none_or(|mask| mask.len() == rows * outputs));
+        let (a, wt) = (Factor::new(x, inputs), Factor::transposed(w, inputs));
+        self.multiply(y.again(), a, wt, (rows, outputs, inputs));
+        let (kind, slope) = activation.code();
+        let launch = self.elements(rows * outputs);
+        self.kernels.bias_activation_forward(launch, y, b, mask, rows, outputs, kind, slope);
+    }
+
+    fn linear_backward_weight(
+        &self,
+        dw: ViewMut<'_, f32>,
+        dz: View<'_, f32>,
+        x: View<'_, f32>,
+        shape: LinearShape,
+    ) {
+        let LinearShape { rows, inputs, outputs } = shape;
+        assert!(dz.len() == rows * outputs && x.len() == rows * inputs);
+        let (dzt, x) = (Factor::transposed(dz, outputs), Factor::new(x, inputs));
+        self.multiply(dw, dzt, x, (outputs, inputs, rows));
+    }
+
+    fn linear_backward_input(
+        &self,
+        dx: ViewMut<'_, f32>,
+        dz: View<'_, f32>,
+        w: View<'_, f32>,
+        shape: LinearShape,
+        columns: Range<usize>,
+    ) {
+        let LinearShape { rows, inputs, outputs } = shape;
+        assert!(dz.len() == rows * outputs && w.len() == outputs * inputs);
+        assert!(columns.end <= inputs);
+        let w = Factor::new(w.from(columns.start), inputs);
+        self.multiply(dx, Factor::new(dz, outputs), w, (rows, columns.len(), outputs));
+    }
+
+    fn bias_activation_backward(
+        &self,
+        dz: ViewMut<'_, f32>,
+        db: Option<ViewMut<'_, f32>>,
+        y: View<'_, f32>,
+        mask: Option<View<'_, f32>>,
+        shape: LinearShape,
+        activation: Activation,
+    ) {
+        let LinearShape { rows, outputs, .. } = shape;
+        assert!(dz.len() == rows * outputs && y.len() == dz.len());
+        assert!(db.as_ref().is_none_or(|db| db.len() == outputs));
+        assert!(mask.is_none_or(|mask| mask.len() == rows * outputs));
+        let (kind, slope) = activation.code();
+        let launch = self.columns(outputs);
+        self.kernels.bias_activation_backward(launch, dz, db, y, mask, rows, outputs, kind, slope);
+    }
+}
+
+impl Activation {
+    /// The number and the slope by which the kernels know an activation.
+    pub(super) fn code(self) -> (u32, f32) {
+        match self {
+            Activation::Identity => (0, 0.0),
+            Activation::Relu => (1, 0.0),
+            Activation::LeakyRelu { slope } => (2, slope as f32),
+            Activation::Tanh => (3, 0.0),
+            Activation::Sigmoid => (4, 0.0),
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The CUDA device: our kernels, cuBLAS's matrix products, one graph for an iteration.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `places`, [`libraries`] | where CUDA's libraries are, and opening them |
+//! | [`nvrtc`], `target`, [`images`] | compiled kernels: made when this crate was built, or at first use |
+//! | [`probe`], `unavailable` | whether a GPU can be used, and why not |
+//! | `kernels` | typed launchers, generated from the kernels' signatures |
+//! | `launch` | geometry, and the launch itself |
+//! | `memory` | buffers and views |
+//! | `gemm` | matrix products by cuBLAS |
+//! | `recording` | CUDA graphs |
+//! | `linear` … `batch` | the operations, a file per family, as in [`crate::device::ops`] |
+//!
+//! All work of a device goes to one stream, in order. Operations only queue; what fails is noted and
+//! reported by the next [`Memory::download`].
+
+// The driver's and cuBLAS's functions are C.
+#![allow(unsafe_code)]
+
+mod batch;
+mod batch_norm;
+mod embedding;
+mod gemm;
+pub mod images;
+mod kernels;
+mod launch;
+pub mod libraries;
+mod linear;
+mod loss;
+mod memory;
+pub mod nvrtc;
+mod optimizer;
+mod places;
+pub mod probe;
+mod random;
+mod recording;
+mod target;
+mod unavailable;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use cudarc::driver::sys::CUresult;
+use cudarc::driver::{CudaContext, CudaModule, CudaStream, result};
+use cudarc::nvrtc::Ptx;
+
+use super::{Element, Memory};
+use crate::{Error, Result};
+use gemm::Blas;
+use kernels::Kernels;
+pub use memory::{Buffer, View, ViewMut};
+pub use recording::Recording;
+pub use unavailable::Unavailable;
+
+/// A GPU.
+pub struct Cuda {
+    // Fields are dropped in this order: the context last.
+    kernels: Kernels,
+    blas: Blas,
+    stream: Arc<CudaStream>,
+    context: Arc<CudaContext>,
+    /// The first failure of a queued operation that no download has reported.
+    failure: RefCell<Option<Error>>,
+    graphs: bool,
+    description: String,
+}
+
+impl Cuda {
+    /// The GPU of this number; with `graphs`, operations that come again are recorded and replayed.
+    ///
+    /// # Errors
+    /// When there is no such GPU, or it cannot be used, with the reason.
+    pub fn open(ordinal: usize, graphs: bool) -> Result<Self> {
+        let unavailable =
+            |reason| Error::CudaUnavailable { device: format!("cuda:{ordinal}"), reason };
+        let gpu = probe::probe(ordinal).map_err(unavailable)?;
+        let context = CudaContext::new(ordinal).map_err(failed("starting"))?;
+        // SAFETY: events would order several streams; there is one. A recording must not wait for
+        // events from outside of it.
+        unsafe { context.disable_event_tracking() };
+        // A stream of its own, since the default one cannot be recorded.
+        let stream = context.new_stream().map_err(failed("starting"))?;
+        let description = format!("{} (cuda:{ordinal}), kernels: {}", gpu.name, gpu.kernels);
+        Ok(Self {
+            kernels: load_kernels(&context, gpu.kernels)?,
+            blas: Blas::new(&stream)?,
+            stream,
+            context,
+            failure: RefCell::new(None),
+            graphs,
+            description,
+        })
+    }
+
+    /// Whether this is a CPU that plays a GPU, for tests.
+    pub fn is_emulated(&self) -> bool {
+        self.description.starts_with("Emulated")
+    }
+
+    /// Calls the driver or a library with this device's context on the calling thread.
+    fn bound<T>(&self, call: impl FnOnce() -> T) -> T {
+        self.note("taking up its context", self.context.bind_to_thread());
+        call()
+    }
+
+    /// Keeps a failure for the next download.
+    fn note<E>(&self, action: &'static str, queued: Result<(), E>)
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        if let Err(error) = queued {
+            self.failure.borrow_mut().get_or_insert_with(|| failed(action)(error));
+        }
+    }
+
+    /// Reports what was noted.
+    fn noted(&self) -> Result<()> {
+        self.failure.borrow_mut().take().map_or(Ok(()), Err)
+    }
+
+    fn out_of_memory(&self, asked: usize) -> Error {
+        let free = self.free_memory().unwrap_or(0);
+        let remedy =
+            "stop other programs that use it, or ask for a smaller --batch-size".to_owned();
+        Error::OutOfMemory { device: self.description.clone(), asked, free, remedy }
+    }
+}
+
+impl Memory for Cuda {
+    type Real = f32;
+    type Buffer<T: Element> = Buffer<T>;
+    type View<'a, T: Element> = View<'a, T>;
+    type ViewMut<'a, T: Element> = ViewMut<'a, T>;
+    type Recording = Recording;
+
+    fn describe(&self) -> String {
+        self.description.clone()
+    }
+
+    fn free_memory(&self) -> Option<usize> {
+        self.context.mem_get_info().ok().map(|(free, _)| free)
+    }
+
+    fn allocate<T: Element>(&self, len: usize) -> Result<Buffer<T>> {
+        Buffer::zeros(&self.stream, len).map_err(|error| match error.0 {
+            CUresult::CUDA_ERROR_OUT_OF_MEMORY => self.out_of_memory(len * size_of::<T>()),
+            _ => failed("allocating memory")(error),
+        })
+    }
+
+    fn view<T: Element>(buffer: &Buffer<T>, range: Range<usize>) -> View<'_, T> {
+        buffer.view(range)
+    }
+
+    fn view_mut<T: Element>(buffer: &mut Buffer<T>, range: Range<usize>) -> ViewMut<'_, T> {
+        buffer.view_mut(range)
+    }
+
+    fn split_mut<'a, T: Element>(
+        view: Self::ViewMut<'a, T>,
+        middle: usize,
+    ) -> (Self::ViewMut<'a, T>, Self::ViewMut<'a, T>) {
+        view.split(middle)
+    }
+
+    fn upload<T: Element>(&self, to: ViewMut<'_, T>, from: &[T]) -> Result<()> {
+        assert_eq!(to.len(), from.len());
+        if from.is_empty() {
+            return Ok(());
+        }
+        let stream = self.stream.cu_stream();
+        // SAFETY: the view is as long as the slice; from pageable memory the driver copies what it
+        // still needs before the call returns.
+        self.bound(|| unsafe { result::memcpy_htod_async(to.pointer(), from, stream) })
+            .map_err(failed("copying to its memory"))
+    }
+
+    fn download<T: Element>(&self, from: View<'_, T>) -> Result<Vec<T>> {
+        self.noted()?;
+        let mut to = vec![T::default(); from.len()];
+        if to.is_empty() {
+            return Ok(to);
+        }
+        let stream = self.stream.cu_stream();
+        // SAFETY: the view is as long as the vector, which stays until the stream is done.
+        let copied = self.bound(|| unsafe {
+            result::memcpy_dtoh_async(&mut to, from.pointer(), stream)?;
+            result::stream::synchronize(stream)
+        });
+        copied.map_err(failed("computing"))?;
+        Ok(to)
+    }
+
+    fn replay(&self, recording: &mut Recording) -> bool {
+        self.replay_graph(recording)
+    }
+
+    fn record(&self, recording: &mut Recording) {
+        self.record_graph(recording);
+    }
+}
+
+/// Loads every kernel from the images that were chosen for the device.
+fn load_kernels(context: &Arc<CudaContext>, choice: images::Choice) -> Result<Kernels> {
+    let loading = "loading kernels";
+    let mut modules: BTreeMap<&str, Arc<CudaModule>> = BTreeMap::new();
+    for file in images::BUILT.files {
+        let image = Ptx::from_binary(images::image(choice, file)?.into_owned());
+        modules.insert(file.name, context.load_module(image).map_err(failed(loading))?);
+    }
+    Kernels::load(|file, kernel| modules[file].load_function(kernel).map_err(failed(loading)))
+}
+
+/// For `map_err`: what the GPU was doing when it failed.
+fn failed<E>(action: &'static str) -> impl FnOnce(E) -> Error
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    move |source| Error::Cuda { action, source: Box::new(source) }
+}

@@ -1,0 +1,44 @@
+//! Adam on CUDA: one kernel over the whole flat buffer, bound by memory.
+
+use super::Cuda;
+use super::memory::{View, ViewMut};
+use crate::device::ops::{Adam, Optimizer};
+
+impl Optimizer for Cuda {
+    fn adam_update(
+        &self,
+        p: ViewMut<'_, f32>,
+        m: ViewMut<'_, f32>,
+        v: ViewMut<'_, f32>,
+        g: View<'_, f32>,
+        step: View<'_, u32>,
+        adam: Adam,
+    ) {
+        let n = p.len();
+        assert!(m.len() == n && v.len() == n && g.len() == n && step.len() == 1);
+        // 1 − b and ln b are taken in double precision: in single, 1 − 0.999 has four digits.
+        self.kernels.adam_update(
+            // A thread takes four numbers.
+            self.elements(n.div_ceil(4)),
+            p,
+            m,
+            v,
+            g,
+            step,
+            n,
+            adam.lr as f32,
+            adam.b1 as f32,
+            (1.0 - adam.b1) as f32,
+            adam.b1.ln() as f32,
+            adam.b2 as f32,
+            (1.0 - adam.b2) as f32,
+            adam.b2.ln() as f32,
+            adam.eps as f32,
+        );
+    }
+
+    fn step_advance(&self, step: ViewMut<'_, u32>) {
+        assert_eq!(step.len(), 1);
+        self.kernels.step_advance(self.one_thread(), step);
+    }
+}

@@ -1,0 +1,63 @@
+//! A sequence of operations that comes again and again, as one CUDA graph.
+//!
+//! A training iteration is some hundred short kernels; queued one by one, the host takes longer to
+//! queue them than the GPU to run them. A [graph](https://docs.nvidia.com/cuda/cuda-programming-guide/)
+//! is queued at once. Buffers never move, and all that changes from iteration to iteration is read
+//! from device memory, so a recorded iteration is right for the next one too.
+//!
+//! The first time a sequence runs as it is: cuBLAS and the driver load what it needs, which a
+//! recording does not allow. The second time it is recorded, then launched; from then on launched.
+
+use cudarc::driver::sys::{CUgraphInstantiate_flags, CUstreamCaptureMode};
+use cudarc::driver::{CudaGraph, DriverError};
+
+use super::Cuda;
+
+/// A sequence of operations that was queued before.
+#[derive(Default)]
+pub enum Recording {
+    /// Never queued.
+    #[default]
+    New,
+    /// Queued once, so that nothing is left to load.
+    Tried,
+    /// Recorded.
+    Graph(CudaGraph),
+}
+
+impl Cuda {
+    pub(super) fn replay_graph(&self, recording: &Recording) -> bool {
+        match recording {
+            Recording::Graph(graph) if self.graphs => {
+                self.note("launching a graph", graph.launch());
+                return true;
+            }
+            // Other threads may go on with whatever they do on the GPU meanwhile.
+            Recording::Tried if self.graphs => self.note(
+                "recording a graph",
+                self.stream.begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
+            ),
+            _ => {}
+        }
+        false
+    }
+
+    pub(super) fn record_graph(&self, recording: &mut Recording) {
+        match recording {
+            Recording::New => *recording = Recording::Tried,
+            Recording::Tried if self.graphs => match self.end_capture() {
+                Ok(Some(graph)) => {
+                    self.note("launching a graph", graph.launch());
+                    *recording = Recording::Graph(graph);
+                }
+                Ok(None) => {}
+                Err(error) => self.note("recording a graph", Err(error)),
+            },
+            _ => {}
+        }
+    }
+
+    fn end_capture(&self) -> Result<Option<CudaGraph>, DriverError> {
+        self.stream.end_capture(CUgraphInstantiate_flags(0))
+    }
+}

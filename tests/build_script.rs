@@ -1,0 +1,266 @@
+//! What the build makes of the kernels: which signatures it takes and refuses, the launchers, the
+//! table of registers; and that a changed signature breaks it.
+
+#[path = "../build/launchers.rs"]
+mod launchers;
+#[allow(dead_code)]
+#[path = "../src/device/cuda/nvrtc.rs"]
+mod nvrtc;
+#[allow(dead_code)]
+#[path = "../build/registers.rs"]
+mod registers;
+#[path = "../build/signature.rs"]
+mod signature;
+#[allow(dead_code)]
+#[path = "../src/device/cuda/target.rs"]
+mod target;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use signature::{Element, Kernel, Type, parse, parse_all};
+
+const GOOD: &str = r#"// extern "C" __global__ in a comment is no kernel
+/* nor is
+   extern "C" __global__ void here( */
+extern "C" __global__ void scale(
+    float* __restrict__ y,                   // (rows, columns)
+    const float* __restrict__ mask,          // (rows, columns) or null
+    unsigned* __restrict__ step,             // (1)
+    const unsigned* __restrict__ order,      // (images)
+    const unsigned char* __restrict__ data,  // (images, pixels)
+
+    int rows,
+    unsigned seed,  // any
+    float slope)
+{
+}
+
+extern "C" __global__ void __launch_bounds__(1024) step_advance(
+    unsigned* __restrict__ step) {  // (1)
+}
+"#;
+
+/// The first kernel of [`GOOD`] with one text in it replaced.
+fn changed(from: &str, to: &str) -> Result<Vec<Kernel>, String> {
+    assert!(GOOD.contains(from), "no {from:?} to replace");
+    parse("kernels/a.cu", &GOOD.replacen(from, to, 1))
+}
+
+#[track_caller]
+fn refused(from: &str, to: &str, line: usize, words: &str) {
+    let problem = changed(from, to).unwrap_err();
+    let place = format!("kernels/a.cu:{line}: ");
+    assert!(problem.starts_with(&place) && problem.contains(words), "{problem}");
+}
+
+#[test]
+fn signatures_are_understood() {
+    let kernels = parse("kernels/a.cu", GOOD).unwrap();
+    let [scale, step_advance] = &kernels[..] else { panic!("{kernels:?}") };
+    assert_eq!(
+        (scale.name.as_str(), scale.line, scale.file.as_str()),
+        ("scale", 4, "kernels/a.cu")
+    );
+    let kinds: Vec<_> = scale.parameters.iter().map(|p| (p.name.as_str(), p.kind)).collect();
+    assert_eq!(
+        kinds,
+        [
+            ("y", Type::Output(Element::Float)),
+            ("mask", Type::Input(Element::Float)),
+            ("step", Type::Output(Element::Unsigned)),
+            ("order", Type::Input(Element::Unsigned)),
+            ("data", Type::Input(Element::UnsignedChar)),
+            ("rows", Type::Int),
+            ("seed", Type::Unsigned),
+            ("slope", Type::Float),
+        ]
+    );
+    let nullable: Vec<_> = scale.parameters.iter().filter(|p| p.nullable).collect();
+    assert_eq!(nullable.len(), 1);
+    assert_eq!(
+        (nullable[0].name.as_str(), nullable[0].comment.as_str()),
+        ("mask", "(rows, columns) or null")
+    );
+    assert_eq!((step_advance.line, step_advance.parameters.len()), (17, 1));
+}
+
+#[test]
+fn types_beyond_the_grammar_are_refused() {
+    refused("int rows", "long rows", 11, "`long rows` is none of");
+    refused("int rows", "int __restrict__ rows", 11, "is none of");
+    refused("const unsigned char*", "unsigned char*", 9, "is none of");
+    refused("float* __restrict__ y", "double* __restrict__ y", 5, "is none of");
+    refused("float* __restrict__ y", "float *__restrict__ y", 5, "is none of");
+}
+
+#[test]
+fn pointers_need_restrict_and_a_shape() {
+    refused("float* __restrict__ y", "float* y", 5, "`y` lacks `__restrict__`");
+    refused("// (images)", "", 8, "`order` has no comment with its shape");
+}
+
+#[test]
+fn arguments_stand_on_lines_of_their_own() {
+    refused("int rows,", "int rows, int columns,", 11, "one argument a line");
+    refused("scale(\n", "scale(int n,\n", 4, "a kernel begins with");
+    refused("int rows,", "int rows", 11, "no ',' or ')' behind argument `rows`");
+    refused("int rows,", ",", 11, "an argument is missing");
+    refused("float slope)\n{\n}\n", "float slope\n", 13, "no ',' or ')'");
+    let open = GOOD.split("    float slope").next().unwrap();
+    let problem = parse("kernels/a.cu", open).unwrap_err();
+    assert_eq!(problem, "kernels/a.cu:4: the signature has no closing ')'");
+}
+
+#[test]
+fn kernels_begin_in_one_way() {
+    refused("extern \"C\" __global__ void scale", "__global__ void scale", 4, "begins with");
+    refused("__global__ void scale", "__global__ int scale", 4, "begins with");
+    refused("void scale(", "void\nscale(", 4, "begins with");
+}
+
+#[test]
+fn names_are_those_of_rust_and_unique() {
+    refused("void scale(", "void Scale(", 4, "`Scale` is no name");
+    refused("int rows", "int impl", 11, "`impl` has a meaning of its own");
+    refused("int rows", "int launch", 11, "`launch` has a meaning of its own");
+    refused("int rows", "int slope", 13, "two arguments are called `slope`");
+    let twice = parse_all([("kernels/a.cu", GOOD), ("kernels/b.cu", GOOD)]).unwrap_err();
+    assert_eq!(twice, "kernels/b.cu:4: kernel `scale` is already in kernels/a.cu:4");
+}
+
+#[test]
+fn launchers_have_the_types_of_the_signature() {
+    let text = launchers::generate(&parse("kernels/a.cu", GOOD).unwrap());
+    for line in [
+        "pub fn scale(",
+        "y: ViewMut<'_, f32>,",
+        "mask: Option<View<'_, f32>>,",
+        "step: ViewMut<'_, u32>,",
+        "order: View<'_, u32>,",
+        "data: View<'_, u8>,",
+        "rows: usize,",
+        "seed: u32,",
+        "slope: f32,",
+        "let mut mask = mask.map_or(0, |view| view.pointer());",
+        "let mut rows = extent(rows);",
+        "/// - `data`: `(images, pixels)`",
+        "scale: find(\"kernels/a.cu\", \"scale\")?,",
+    ] {
+        assert!(text.lines().any(|l| l.trim() == line), "no line {line:?} in:\n{text}");
+    }
+}
+
+/// What NVRTC 13.0 says, and 12.4, which leaves out barriers and counts constant memory.
+const LOGS: [&str; 2] = [
+    "\
+a.cu(3): warning #177-D: variable \"x\" was declared but never referenced
+      int x;
+          ^
+
+ptxas info    : 0 bytes gmem
+ptxas info    : Compiling entry function 'adam_update' for 'sm_90'
+ptxas info    : Function properties for adam_update
+ptxas         .     24 bytes stack frame, 16 bytes spill stores, 8 bytes spill loads
+ptxas info    : Used 48 registers, used 1 barriers, 24 bytes cumulative stack size, 4096 bytes smem
+ptxas info    : Compile time = 19.939 ms
+",
+    "\
+ptxas info    : 0 bytes gmem
+ptxas info    : Compiling entry function 'adam_update' for 'sm_75'
+ptxas info    : Function properties for adam_update
+    0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
+ptxas info    : Used 58 registers, 424 bytes cmem[0]
+",
+];
+
+#[test]
+fn registers_and_spills_are_read_from_what_the_compiler_says() {
+    let (new, said) = registers::split(LOGS[0], nvrtc::Target::Cubin(90));
+    let (old, nothing) = registers::split(LOGS[1], nvrtc::Target::Cubin(75));
+    assert!(said.starts_with("a.cu(3): warning") && said.lines().count() == 3, "{said}");
+    assert_eq!(nothing, "");
+    let numbers = |u: &registers::Use| [u.architecture, u.registers, u.shared, u.spills];
+    assert_eq!(numbers(&new[0]), [90, 48, 4096, 24]);
+    assert_eq!(numbers(&old[0]), [75, 58, 0, 0]);
+    let table = registers::table(&[new, old].concat());
+    let rows: Vec<Vec<&str>> = table.lines().map(|l| l.split_whitespace().collect()).collect();
+    assert_eq!(rows[0], ["kernel", "sm_75", "sm_90", "shared", "spilled"]);
+    assert_eq!(rows[1], ["adam_update", "58", "48", "4096", "24"]);
+    assert_eq!(rows.len(), 2);
+}
+
+/// Builds this package with two signatures changed: a type, and a further argument.
+#[test]
+fn a_changed_signature_breaks_the_build() {
+    let Some(cargo) = env::var_os("CARGO") else {
+        println!("skipped: cargo does not run this test, so it may be missing");
+        return;
+    };
+    let package = changed_package();
+    let (target, profile) = target_and_profile();
+    // The dependencies have been built there, for this test.
+    let output = Command::new(cargo)
+        .args(["build", "--lib", "--offline", "--profile", profile, "--target-dir"])
+        .arg(target)
+        .current_dir(package)
+        .env("GAN_CUDA_NVRTC_DIR", "none, as the kernels need not be compiled")
+        .env_remove("GAN_CUDA_REQUIRE_NVRTC")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "the build went well:\n{said}");
+    let expect = |code: &str, launcher: &str| {
+        let is_it = |error: &str| error.starts_with(code) && error.contains(launcher);
+        assert!(said.split("\nerror").any(is_it), "no {code} at {launcher} in:\n{said}");
+    };
+    expect("[E0308]", ".adam_update(");
+    expect("[E0061]", ".bias_activation_forward(");
+    assert!(said.contains("due to 2 previous errors"), "{said}");
+}
+
+/// A package that has everything in common with this one but the kernels, and its name: one of the
+/// same name would be built in place of this one.
+fn changed_package() -> PathBuf {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // Always the same place, or each run would leave a build of its own.
+    let package = Path::new(env!("CARGO_TARGET_TMPDIR")).join("changed-signatures");
+    let _ = fs::remove_dir_all(&package);
+    fs::create_dir_all(package.join("kernels")).unwrap();
+    for name in ["build.rs", "build", "src", "data", "tests", "benches"] {
+        std::os::unix::fs::symlink(own.join(name), package.join(name)).unwrap();
+    }
+    for name in ["Cargo.toml", "Cargo.lock"] {
+        let text = fs::read_to_string(own.join(name)).unwrap();
+        let renamed = text.replace("name = \"gan-cuda\"\n", "name = \"gan-cuda-changed\"\n");
+        assert_ne!(text, renamed);
+        fs::write(package.join(name), renamed).unwrap();
+    }
+    for entry in fs::read_dir(own.join("kernels")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let file = path.file_name().unwrap().to_str().unwrap();
+        fs::write(package.join("kernels").join(file), with_changes(file, text)).unwrap();
+    }
+    package
+}
+
+fn with_changes(file: &str, text: String) -> String {
+    let (kernel, from, to) = match file {
+        "optimizer.cu" => ("adam_update", "float lr,", "unsigned lr,"),
+        "linear.cu" => ("bias_activation_forward", "int columns,", "int columns,\n    int more,"),
+        _ => return text,
+    };
+    let (before, signature) = text.split_once(&format!("{kernel}(")).expect(kernel);
+    assert!(signature.contains(from), "{kernel} has no `{from}`");
+    format!("{before}{kernel}({}", signature.replacen(from, to, 1))
+}
+
+/// Where this test was built, and how.
+fn target_and_profile() -> (PathBuf, &'static str) {
+    let program = env::current_exe().unwrap();
+    let built = program.parent().and_then(Path::parent).unwrap();
+    let release = built.file_name().is_some_and(|name| name == "release");
+    (built.parent().unwrap().to_owned(), if release { "release" } else { "test" })
+}

@@ -1,0 +1,136 @@
+//! `--device cuda` and `doctor`: on the emulator, and where there is no CUDA.
+
+use std::env;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use super::scratch::{Answer, Scratch, TINY};
+
+/// The emulator's libraries, or nothing where it was not built, which is said.
+fn emulator() -> Option<&'static Path> {
+    match gan_cuda_emulator::library_dir() {
+        Ok(folder) => Some(folder),
+        Err(reason) => {
+            assert!(env::var_os("GAN_CUDA_REQUIRE_EMULATOR").is_none(), "no emulator: {reason}");
+            eprintln!("skipped: no emulator: {reason}");
+            None
+        }
+    }
+}
+
+/// The program on emulated CUDA; `knobs` are the emulator's.
+pub fn emulated(scratch: &Scratch, arguments: &str, knobs: &[(&str, &str)]) -> Option<Answer> {
+    let mut variables = vec![("GAN_CUDA_LIB_DIR", emulator()?)];
+    variables.extend(knobs.iter().map(|&(name, value)| (name, Path::new(value))));
+    Some(scratch.run_with(arguments, &variables))
+}
+
+fn train(flags: &str) -> String {
+    format!("train {TINY} --device cuda {flags}")
+}
+
+/// A run's checkpoint, without what tells the time.
+fn networks(scratch: &Scratch, run: &str) -> Vec<(String, Vec<u8>)> {
+    let files = scratch.files(run).into_iter();
+    files.filter(|(name, _)| name.contains("rator.safe") || name.ends_with(".png")).collect()
+}
+
+#[test]
+fn without_a_driver_cuda_is_refused_and_auto_takes_the_cpu() {
+    let scratch = Scratch::with_digits();
+    for device in ["cuda", "cuda:1"] {
+        let flags = format!("--device {device} --iterations 1");
+        let words = [device.split(':').next().unwrap(), "no NVIDIA driver", "libcuda.so.1"];
+        scratch.train(&flags).fails(1, &words);
+    }
+    assert!(!scratch.path("runs").exists());
+    let out = scratch.train("--iterations 1").succeeds();
+    assert!(out.contains("CPU, 1 thread") && out.contains("no GPU: "), "{out}");
+    assert!(out.contains("no NVIDIA driver"), "{out}");
+}
+
+#[test]
+fn each_reason_for_having_no_gpu_has_its_message() {
+    let scratch = Scratch::with_digits();
+    for (knob, device, words) in [
+        (("GAN_CUDA_EMULATOR_DEVICES", "0"), "cuda", ["sees no GPU", ""]),
+        (("GAN_CUDA_EMULATOR_DEVICES", "2"), "cuda:2", ["no GPU 2", "sees 2"]),
+        (("GAN_CUDA_EMULATOR_CAPABILITY", "6.1"), "cuda", ["6.1", "7.5"]),
+        (("GAN_CUDA_EMULATOR_DRIVER", "11080"), "cuda", ["driver is too old", "11.8"]),
+    ] {
+        let command = format!("train {TINY} --iterations 1 --device {device}");
+        let Some(answer) = emulated(&scratch, &command, &[knob]) else { return };
+        answer.fails(1, &words);
+    }
+    let folder = scratch.path("driver-alone");
+    fs::create_dir(&folder).unwrap();
+    for name in ["libcuda.so", "libcuda.so.1"] {
+        symlink(emulator().unwrap().join(name), folder.join(name)).unwrap();
+    }
+    scratch
+        .run_with(&train("--iterations 1"), &[("GAN_CUDA_LIB_DIR", &folder)])
+        .fails(1, &["cuBLAS not found", "GAN_CUDA_LIB_DIR", "pip install"]);
+    assert!(!scratch.path("runs").exists());
+}
+
+#[test]
+fn cuda_trains_and_recorded_iterations_give_the_bits_of_queued_ones() {
+    let scratch = Scratch::with_digits();
+    let flags = "--iterations 8 --sample-interval 4";
+    let Some(answer) = emulated(&scratch, &train(flags), &[]) else { return };
+    let out = answer.succeeds();
+    assert!(out.contains("device    Emulated"), "{out}");
+    assert!(out.contains("done: 8 iterations"), "{out}");
+    let eager = train(&format!("{flags} --no-graph"));
+    emulated(&scratch, &eager, &[]).unwrap().succeeds();
+    let runs = ["runs/00000-cgan-mnist", "runs/00001-cgan-mnist"];
+    let [recorded, queued] = runs.map(|run| networks(&scratch, run));
+    assert!(recorded.len() >= 6 && recorded == queued, "other bits");
+}
+
+#[test]
+fn run_goes_on_on_another_device() {
+    let scratch = Scratch::with_digits();
+    let Some(answer) = emulated(&scratch, &train("--iterations 4"), &[]) else { return };
+    answer.succeeds();
+    let out = scratch.run("train --resume --device cpu --iterations 7").succeeds();
+    assert!(out.contains("CPU, ") && out.contains("done: 7 iterations"), "{out}");
+    let back = "train --resume --device cuda --iterations 9";
+    let out = emulated(&scratch, back, &[]).unwrap().succeeds();
+    assert!(out.contains("Emulated") && out.contains("done: 9 iterations"), "{out}");
+    assert_eq!(scratch.logged("runs/00000-cgan-mnist").last(), Some(&9));
+}
+
+#[test]
+fn too_large_a_batch_is_refused_with_the_largest_that_fits() {
+    let scratch = Scratch::with_digits();
+    // 32 MiB are cuBLAS's, 64 MiB are left to the driver: 24 MiB remain.
+    let knob = [("GAN_CUDA_EMULATOR_MEMORY", "125829120")];
+    let digits = "train --iterations 1 --device cuda --g-hidden 64 --d-hidden 64 --batch-size ";
+    let Some(answer) = emulated(&scratch, &format!("{digits}8000"), &knob) else { return };
+    let message = answer.fails(1, &["not enough memory", "are needed", "are free"]);
+    let (_, largest) = message.split_once("largest --batch-size that fits is ").unwrap();
+    let largest: usize = largest.trim().parse().unwrap();
+    assert!(!scratch.path("runs").exists());
+    emulated(&scratch, &format!("{digits}{largest}"), &knob).unwrap().succeeds();
+    emulated(&scratch, &format!("{digits}{}", largest + 1), &knob).unwrap().fails(1, &["memory"]);
+}
+
+#[test]
+fn benchmark_refuses_the_emulator() {
+    let scratch = Scratch::new();
+    if let Some(answer) = emulated(&scratch, "bench --device cuda", &[]) {
+        answer.fails(2, &["Emulated", "say nothing about a GPU"]);
+    }
+}
+
+#[test]
+fn doctor_says_what_it_finds() {
+    let scratch = Scratch::new();
+    let Some(answer) = emulated(&scratch, "doctor", &[]) else { return };
+    let out = answer.succeeds();
+    for word in ["Emulated", "libcuda.so.1", "libcublas.so.13", "sm_90", "CUDA can be used"] {
+        assert!(out.contains(word), "no {word} in {out}");
+    }
+}

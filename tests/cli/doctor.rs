@@ -1,0 +1,42 @@
+//! `doctor`, where CUDA cannot be used: a folder without libraries stands for such a machine.
+
+use std::fs;
+
+use super::scratch::Scratch;
+
+/// What `doctor` prints where libraries are looked for in `libraries`, a folder of `scratch`.
+#[track_caller]
+fn examined(scratch: &Scratch) -> String {
+    let folder = scratch.path("libraries");
+    scratch.run_with("doctor", &[("GAN_CUDA_LIB_DIR", &folder)]).ends_with(3)
+}
+
+#[test]
+fn doctor_says_what_is_missing_where_it_looked_and_exits_with_3() {
+    let scratch = Scratch::new();
+    let out = examined(&scratch);
+    let looked = format!("searched:\n              {}\n", scratch.path("libraries").display());
+    assert!(out.contains(&format!("cuBLAS    not found; {looked}")), "{out}");
+    assert!(out.contains(&format!("NVRTC     not found; {looked}")), "{out}");
+    assert!(out.contains(&format!("driver    not found; {looked}")), "{out}");
+    assert!(out.contains("CUDA cannot be used: there is no NVIDIA driver: "), "{out}");
+    assert!(out.ends_with("--device auto computes on the CPU\n"), "{out}");
+}
+
+#[test]
+fn doctor_says_why_a_library_cannot_be_opened() {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.path("libraries")).unwrap();
+    let file = scratch.path("libraries/libnvrtc.so.12");
+    fs::write(&file, "no library").unwrap();
+    let out = examined(&scratch);
+    assert!(out.contains(&format!("cannot open {}: ", file.display())), "{out}");
+}
+
+#[test]
+fn doctor_says_what_the_kernels_were_compiled_for() {
+    let out = examined(&Scratch::new());
+    let line = out.lines().find(|line| line.starts_with("  compiled")).unwrap();
+    let by_build = line.contains("by the build's NVRTC") && line.contains("sm_90");
+    assert!(by_build || line.contains("at first use"), "{line}");
+}

@@ -1,0 +1,130 @@
+//! What came out of a replay against what PyTorch recorded.
+
+use gan_cuda::device::{Device, Real};
+use gan_cuda::gan::Gan;
+use gan_cuda::nn::Network;
+
+use super::recording::Recording;
+use crate::comparator::{Tolerance, compare};
+
+const F64: Tolerance = Tolerance { rtol: 1e-9, atol: 1e-11 };
+const F32: Tolerance = Tolerance { rtol: 2e-5, atol: 2e-6 };
+/// An evaluation pass sees parameters that have drifted apart by Adam's rounding.
+const F32_EVALUATION: Tolerance = Tolerance { rtol: 0.0, atol: 1e-4 };
+
+/// Compares what came out with what the file holds.
+pub struct Check<'a> {
+    pub recording: &'a Recording,
+    /// The largest share of any tolerance that was used.
+    pub worst: f64,
+}
+
+impl Check<'_> {
+    fn note(&mut self, key: &str, outcome: Result<f64, String>) {
+        match outcome {
+            Ok(share) => self.worst = self.worst.max(share),
+            Err(problem) => panic!("{}: {key}: {problem}", self.recording.name),
+        }
+    }
+
+    fn tolerance(&self) -> Tolerance {
+        if self.recording.is_f64() { F64 } else { F32 }
+    }
+
+    pub fn plain(&mut self, key: &str, got: &[f64]) {
+        self.note(key, compare(got, self.recording.tensor(key), self.tolerance()));
+    }
+
+    pub fn gradients<D: Device>(&mut self, device: &D, prefix: &str, network: &Network<D>) {
+        for param in network.params().list() {
+            let key = format!("grad.{prefix}.{}", param.name);
+            let got = network.params().read_gradient(device, param).unwrap();
+            let got: Vec<f64> = got.into_iter().map(Real::to_f64).collect();
+            self.whole_or_slim(&key, &got, |check, key, got| check.plain(key, got));
+        }
+    }
+
+    /// A slim file holds a tensor's L2 norm and its first values in its place.
+    fn whole_or_slim(&mut self, key: &str, got: &[f64], compare: impl Fn(&mut Self, &str, &[f64])) {
+        if self.recording.tensors.contains_key(key) {
+            return compare(self, key, got);
+        }
+        let norm = got.iter().map(|x| x * x).sum::<f64>().sqrt();
+        compare(self, &format!("{key}#l2"), &[norm]);
+        let head = format!("{key}#head");
+        let len = self.recording.tensor(&head).len();
+        compare(self, &head, &got[..len]);
+    }
+
+    pub fn after<D: Device>(&mut self, device: &D, prefix: &str, network: &Network<D>, f: u32) {
+        let stem = format!("after.{f}.{prefix}.");
+        if !self.recording.tensors.keys().any(|key| key.starts_with(&stem)) {
+            return;
+        }
+        let single = !self.recording.is_f64();
+        for param in network.params().list() {
+            if single && feeds_batch_norm(network, &param.name) {
+                continue;
+            }
+            let got = network.params().read(device, param).unwrap();
+            let got: Vec<f64> = got.into_iter().map(Real::to_f64).collect();
+            let key = format!("{stem}{}", param.name);
+            self.whole_or_slim(&key, &got, |check, key, got| check.parameters(key, got, f + 1));
+        }
+        let drift = self.recording.value::<f64>("lr") * f64::from(f + 1);
+        let mut tolerance = self.tolerance();
+        if single {
+            tolerance.atol += drift;
+        }
+        for param in network.statistics().list() {
+            let got = network.statistics().read(device, param).unwrap();
+            let got: Vec<f64> = got.into_iter().map(Real::to_f64).collect();
+            let key = format!("{stem}{}", param.name);
+            self.whole_or_slim(&key, &got, |check, key, got| {
+                check.note(key, compare(got, check.recording.tensor(key), tolerance));
+            });
+        }
+    }
+
+    /// Adam divides by the gradient's own size, so in single precision the rounding of a tiny
+    /// gradient shows: one element in a thousand may be off by up to whole steps.
+    fn parameters(&mut self, key: &str, got: &[f64], iterations: u32) {
+        if self.recording.is_f64() {
+            return self.plain(key, got);
+        }
+        let step = self.recording.value::<f64>("lr") * f64::from(iterations);
+        let (near, far) = (absolute(0.02 * step), absolute(2.0 * step));
+        let want = self.recording.tensor(key);
+        self.note(key, compare(got, want, far));
+        if key.ends_with("#l2") {
+            return;
+        }
+        let allowed = (got.len() / 1000).max(1);
+        let mut shares: Vec<f64> =
+            got.iter().zip(want).map(|(&got, &want)| near.share(got, want)).collect();
+        shares.sort_by(f64::total_cmp);
+        let worst = shares.len().checked_sub(allowed + 1).map_or(0.0, |i| shares[i]);
+        let outcome = if worst <= 1.0 { Ok(worst) } else { Err(format!("{worst} of the step")) };
+        self.note(key, outcome);
+    }
+
+    pub fn evaluation<D: Device>(&mut self, gan: &mut Gan<D>) {
+        let noise = self.recording.reals("in.0.z");
+        let labels = self.recording.integers("in.0.fake_labels");
+        let images = gan.sample(&noise, &labels).unwrap();
+        let got: Vec<f64> = images.into_iter().map(Real::to_f64).collect();
+        let tolerance = if self.recording.is_f64() { F64 } else { F32_EVALUATION };
+        self.note("eval.fake", compare(&got, self.recording.tensor("eval.fake"), tolerance));
+    }
+}
+
+fn absolute(atol: f64) -> Tolerance {
+    Tolerance { rtol: 0.0, atol }
+}
+
+/// Whether a parameter is the bias of a linear layer before a BatchNorm: its true gradient is
+/// zero, and Adam turns the rounding that is left into steps of up to lr.
+fn feeds_batch_norm<D: Device>(network: &Network<D>, name: &str) -> bool {
+    let mut blocks = network.spec().blocks.iter();
+    blocks.any(|b| b.batch_norm.is_some() && name == format!("{}.bias", b.linear_key))
+}

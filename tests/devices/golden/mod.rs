@@ -1,0 +1,197 @@
+//! PyTorch's recorded training runs, replayed (the format: tests/golden/README.md).
+//!
+//! Reads every `*.safetensors` file in `GAN_CUDA_GOLDEN_DIR`, or `tests/golden/` where that is
+//! unset. Networks are built from each file's metadata. A test per file and device.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `recording` | the files |
+//! | `check` | the comparison, and what it tolerates |
+//! | this one | the replay |
+
+mod check;
+mod recording;
+
+use std::fs;
+use std::path::PathBuf;
+
+use check::Check;
+use gan_cuda::device::{Device, Real};
+use gan_cuda::gan::settings::{Fakes, Order};
+use gan_cuda::gan::{Gan, Update, preset};
+use gan_cuda::nn::Params;
+use recording::Recording;
+
+use crate::notes;
+use crate::recorded;
+
+/// A recorded run: its name, and whether it is in single precision.
+pub struct Run {
+    pub name: String,
+    pub single: bool,
+    path: PathBuf,
+}
+
+/// All recorded runs; none where the folder cannot be read.
+pub fn runs() -> Vec<Run> {
+    let entries = fs::read_dir(recorded::folder()).into_iter().flatten();
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
+        .collect();
+    paths.sort();
+    paths.into_iter().map(Run::new).collect()
+}
+
+/// Without files nothing would be replayed, and nothing would fail.
+pub fn recorded_runs_are_there() {
+    assert!(!runs().is_empty(), "no recorded runs in {}", recorded::folder().display());
+}
+
+impl Run {
+    fn new(path: PathBuf) -> Self {
+        let recording = Recording::read(&path);
+        Self { single: !recording.is_f64(), name: recording.name, path }
+    }
+
+    /// Replays the run on a device, and fails where it does otherwise than PyTorch.
+    pub fn replay<D: Device>(&self, device: D, what: &str) {
+        let worst = replay(&Recording::read(&self.path), device);
+        notes::share(format!("golden {} {what}", self.name), worst);
+    }
+}
+
+/// Trains as the file says; gives the largest share of any tolerance that was used.
+fn replay<D: Device>(recording: &Recording, device: D) -> f64 {
+    let preset = preset::find(recording.text("preset")).expect("a preset of ours");
+    let settings = recording.settings(preset);
+    let mut gan = Gan::new(device, preset, settings, 0).unwrap();
+    load(recording, &mut gan);
+    let steps: u32 = recording.value("steps");
+    let mut check = Check { recording, worst: 0.0 };
+    let mut updates = D::Recording::default();
+    for f in 0..steps {
+        write_draws(recording, &mut gan, f);
+        compare_fakes(&mut check, &mut gan, f);
+        update(&mut gan, &mut updates);
+        if f == 0 {
+            for (network, of) in [("G", gan.generator()), ("D", gan.discriminator())] {
+                check.gradients(gan.device(), network, of);
+            }
+        }
+        gan.set_completed(f + 1).unwrap();
+        let metrics = gan.metrics(f + 1).unwrap();
+        check.plain(&format!("out.{f}.loss_d"), &[metrics.loss_d]);
+        check.plain(&format!("out.{f}.loss_g"), &[metrics.loss_g]);
+        for (network, of) in [("G", gan.generator()), ("D", gan.discriminator())] {
+            check.after(gan.device(), network, of, f);
+        }
+    }
+    check.evaluation(&mut gan);
+    check.worst
+}
+
+/// Generates the first batch of an iteration and looks at it.
+fn compare_fakes<D: Device>(check: &mut Check, gan: &mut Gan<D>, f: u32) {
+    let rows = gan.settings().batch_size;
+    let first = match gan.settings().order {
+        Order::DFirst => Update::Discriminator,
+        Order::GFirst => Update::Generator,
+    };
+    // A pass of its own moves running statistics, so it is undone before the update.
+    let statistics = snapshot(gan.device(), gan.generator().statistics());
+    gan.generate(first, rows);
+    let fakes = as_f64(gan.device(), gan.generator().last().output(0..rows));
+    restore(gan, &statistics);
+    check.plain(&format!("out.{f}.fake"), &fakes);
+}
+
+/// Both updates, as a device that records them does it: queued, recorded, replayed.
+fn update<D: Device>(gan: &mut Gan<D>, updates: &mut D::Recording) {
+    let rows = gan.settings().batch_size;
+    if !gan.device().replay(updates) {
+        gan.update(rows);
+        gan.device().record(updates);
+    }
+}
+
+fn as_f64<D: Device>(device: &D, view: gan_cuda::device::In<'_, D>) -> Vec<f64> {
+    device.download(view).unwrap().into_iter().map(Real::to_f64).collect()
+}
+
+fn snapshot<D: Device>(device: &D, params: &Params<D>) -> Vec<Vec<D::Real>> {
+    params.list().iter().map(|param| params.read(device, param).unwrap()).collect()
+}
+
+fn restore<D: Device>(gan: &mut Gan<D>, statistics: &[Vec<D::Real>]) {
+    let (device, generator, _) = gan.networks_mut();
+    for (i, values) in statistics.iter().enumerate() {
+        generator.statistics_mut().write(device, i, values).unwrap();
+    }
+}
+
+/// The file's initial weights and running statistics.
+fn load<D: Device>(recording: &Recording, gan: &mut Gan<D>) {
+    let (device, generator, discriminator) = gan.networks_mut();
+    for (prefix, network) in [("G", generator), ("D", discriminator)] {
+        let lists = [network.params().list().to_vec(), network.statistics().list().to_vec()];
+        for (i, param) in lists[0].iter().enumerate() {
+            let values = recording.reals(&format!("{prefix}.{}", param.name));
+            network.params_mut().write(device, i, &values).unwrap();
+        }
+        for (i, param) in lists[1].iter().enumerate() {
+            let values = recording.reals(&format!("{prefix}.{}", param.name));
+            network.statistics_mut().write(device, i, &values).unwrap();
+        }
+        let loaded = lists.iter().map(Vec::len).sum::<usize>();
+        let key = format!("{prefix}.");
+        let held = recording.tensors.keys().filter(|k| k.starts_with(&key)).count();
+        assert_eq!(loaded, held, "{}: {prefix} has other tensors", recording.name);
+    }
+}
+
+/// The file's images, noise, labels and masks of an iteration.
+fn write_draws<D: Device>(recording: &Recording, gan: &mut Gan<D>, f: u32) {
+    let settings = gan.settings().clone();
+    let rows = settings.batch_size;
+    let (first, second) = match settings.order {
+        Order::DFirst => (Update::Discriminator, Update::Generator),
+        Order::GFirst => (Update::Generator, Update::Discriminator),
+    };
+    let (device, draws) = gan.draws_mut();
+    let images = recording.reals(&format!("in.{f}.real"));
+    let labels = recording.integers(&format!("in.{f}.real_labels"));
+    draws.write_real(device, &images, &labels).unwrap();
+    let passes = [(first, "z", "fake_labels"), (second, "z2", "fake_labels2")];
+    for (update, z, labels) in
+        passes.iter().take(if settings.fakes == Fakes::Fresh { 2 } else { 1 })
+    {
+        let noise = recording.reals(&format!("in.{f}.{z}"));
+        draws.write_noise(device, *update, &noise).unwrap();
+        let labels = recording.integers(&format!("in.{f}.{labels}"));
+        draws.write_fake_labels(device, *update, &labels, rows).unwrap();
+    }
+    write_masks(recording, gan, f, first);
+}
+
+/// Masks are recorded by the pass through D: a D update passes real images, then fakes.
+fn write_masks<D: Device>(recording: &Recording, gan: &mut Gan<D>, f: u32, first: Update) {
+    let rows = gan.settings().batch_size;
+    let passes = match first {
+        Update::Discriminator => {
+            [(Update::Discriminator, 0), (Update::Discriminator, rows), (Update::Generator, rows)]
+        }
+        Update::Generator => {
+            [(Update::Generator, rows), (Update::Discriminator, 0), (Update::Discriminator, rows)]
+        }
+    };
+    let blocks = &gan.discriminator().spec().blocks;
+    let dropping: Vec<usize> = (0..blocks.len()).filter(|&i| blocks[i].drops()).collect();
+    let (device, draws) = gan.draws_mut();
+    for (c, (update, first_row)) in passes.into_iter().enumerate() {
+        for (l, &block) in dropping.iter().enumerate() {
+            let mask = recording.reals(&format!("in.{f}.mask.{c}.{l}"));
+            draws.write_mask(device, update, block, first_row, &mask).unwrap();
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The files: schema 1 of tests/golden/README.md.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use gan_cuda::data::ImageShape;
+use gan_cuda::device::Real;
+use gan_cuda::gan::preset::Preset;
+use gan_cuda::gan::settings::Settings;
+use safetensors::{Dtype, SafeTensors};
+use serde::de::DeserializeOwned;
+
+/// One file: tensors in double precision, and metadata.
+pub struct Recording {
+    /// The file's name, without its ending.
+    pub name: String,
+    metadata: HashMap<String, String>,
+    pub tensors: HashMap<String, Vec<f64>>,
+}
+
+impl Recording {
+    pub fn read(path: &Path) -> Self {
+        let bytes = fs::read(path).unwrap();
+        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        Self {
+            name: path.file_stem().unwrap().to_string_lossy().into_owned(),
+            metadata: header.metadata().clone().unwrap(),
+            tensors: file
+                .tensors()
+                .into_iter()
+                .map(|(key, view)| (key, numbers(view.dtype(), view.data())))
+                .collect(),
+        }
+    }
+
+    pub fn text(&self, key: &str) -> &str {
+        self.metadata.get(key).unwrap_or_else(|| panic!("{}: no metadata '{key}'", self.name))
+    }
+
+    pub fn value<T: DeserializeOwned>(&self, key: &str) -> T {
+        serde_json::from_str(self.text(key)).unwrap_or_else(|e| panic!("{}: {key}: {e}", self.name))
+    }
+
+    /// A word of the flags, as `g-first`.
+    fn word<T: DeserializeOwned>(&self, key: &str) -> T {
+        let text = self.text(key).trim_matches('"');
+        serde_json::from_value(text.into()).unwrap_or_else(|e| panic!("{}: {key}: {e}", self.name))
+    }
+
+    pub fn tensor(&self, key: &str) -> &[f64] {
+        self.tensors.get(key).unwrap_or_else(|| panic!("{}: no tensor '{key}'", self.name))
+    }
+
+    /// In a device's precision.
+    pub fn reals<T: Real>(&self, key: &str) -> Vec<T> {
+        self.tensor(key).iter().map(|&x| T::from_f64(x)).collect()
+    }
+
+    pub fn integers(&self, key: &str) -> Vec<u32> {
+        self.tensors.get(key).map_or(Vec::new(), |t| t.iter().map(|&x| x as u32).collect())
+    }
+
+    pub fn is_f64(&self) -> bool {
+        self.text("dtype") == "f64"
+    }
+
+    /// The preset's values, each replaced by the file's.
+    pub fn settings(&self, preset: &Preset) -> Settings {
+        let base = preset.settings.clone();
+        let [channels, height, width] = self.value("image_shape");
+        let dropout: Option<f64> = self.value("dropout");
+        Settings {
+            latent_dim: self.value("latent_dim"),
+            g_hidden: self.value("g_hidden"),
+            d_hidden: self.value("d_hidden"),
+            classes: base.classes.and(self.value("n_classes")),
+            loss: self.word("loss"),
+            d_loss_scale: self.value("d_loss_scale"),
+            order: self.word("order"),
+            fakes: self.word("fakes"),
+            dropout: base.dropout.and(dropout),
+            bn_eps: base.bn_eps.and(self.value("bn_eps")),
+            bn_momentum: base.bn_momentum.and(self.value("bn_momentum")),
+            d_final_relu: self.value("final_relu"),
+            batch_size: self.value("batch"),
+            lr: self.value("lr"),
+            b1: self.value("beta1"),
+            b2: self.value("beta2"),
+            adam_eps: self.value("adam_eps"),
+            image: ImageShape { channels, height, width },
+            ..base
+        }
+    }
+}
+
+fn numbers(dtype: Dtype, bytes: &[u8]) -> Vec<f64> {
+    match dtype {
+        Dtype::F32 => {
+            bytes.as_chunks().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect()
+        }
+        Dtype::F64 => bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
+        Dtype::I64 => bytes.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b) as f64).collect(),
+        other => panic!("no recorded run holds {other:?}"),
+    }
+}

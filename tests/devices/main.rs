@@ -1,0 +1,78 @@
+//! One suite, run on every device: the CPU, the CUDA device on its emulator, and a GPU.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `operations` | every operation against the reference, `Cpu<f64>`, on the same inputs |
+//! | `golden` | PyTorch's recorded runs, replayed |
+//! | `training` | whole iterations and runs: the same as the CPU's, the same again, learning |
+//! | `suite` | which tests there are for which device |
+//! | `open` | how a device is had, and what to say when there is none |
+//! | `family` | the process that runs each device in a process of its own |
+//! | `tally`, `notes` | what is told at the end |
+//! | `comparator` | what "the same" means |
+//!
+//! A GPU and the emulator cannot share a process, so each device has one of its own, a child of
+//! the one that was called. `GAN_CUDA_TEST_DEVICE` = `cpu`, `emulated` or `cuda` runs one device
+//! without a child; the emulator is then that of `GAN_CUDA_LIB_DIR`, where it is set.
+//!
+//! A device that is not there is skipped and said to be; `GAN_CUDA_REQUIRE_EMULATOR=1` and
+//! `GAN_CUDA_REQUIRE_GPU=1` make its absence a failure. Run with `-- --nocapture` to see the
+//! largest error of each comparison as a share of its tolerance.
+
+mod comparator;
+mod family;
+mod golden;
+mod notes;
+mod open;
+mod operations;
+#[path = "../common/recorded.rs"]
+mod recorded;
+#[path = "../common/runs.rs"]
+mod runs;
+mod suite;
+mod tally;
+mod training;
+
+use std::env;
+use std::process::ExitCode;
+
+use libtest_mimic::Arguments;
+use open::Kind;
+use tally::Tally;
+
+/// Names the one device that a process runs the suite on.
+const DEVICE: &str = "GAN_CUDA_TEST_DEVICE";
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let Some(word) = env::var_os(DEVICE) else {
+        return family::run(&arguments);
+    };
+    match Kind::ALL.into_iter().find(|kind| word == kind.word()) {
+        Some(kind) => run(kind, arguments),
+        None => {
+            let words = Kind::ALL.map(Kind::word).join(", ");
+            eprintln!("error: {DEVICE} is {}, not one of {words}", word.display());
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Runs the suite on one device, in this process.
+fn run(kind: Kind, mut arguments: Arguments) -> ExitCode {
+    let trials = suite::trials(kind);
+    if kind == Kind::Emulated {
+        // The schedule, which some tests change, is the whole process's.
+        arguments.test_threads = Some(1);
+    }
+    if arguments.list {
+        return libtest_mimic::run(&arguments, trials).exit_code();
+    }
+    println!("\n{kind}: {}", kind.describe());
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if arguments.nocapture {
+        notes::print();
+    }
+    Tally::of(kind, &conclusion).tell(kind);
+    conclusion.exit_code()
+}

@@ -1,0 +1,259 @@
+//! The list of cases.
+//!
+//! Extents come from 1×1, 31×33, 64×784 and 257×1000: nothing, what no vector divides, a real
+//! batch, and more than a block of threads in both directions. Columns much longer than rows and
+//! rows much longer than columns are there for sums over rows.
+
+use std::ops::Range;
+
+use super::bench::{Bench, Output, Placement};
+use super::run::*;
+use gan_cuda::device::Device;
+use gan_cuda::device::ops::{
+    Activation, BatchNormShape, BatchShape, EmbeddingShape, Judged, Latent, LinearShape, LossShape,
+    Score,
+};
+
+const SHAPES: [(usize, usize); 6] =
+    [(1, 1), (31, 33), (64, 784), (257, 1000), (1000, 3), (20, 2100)];
+/// Lengths of flat buffers beside those of the shapes: each remainder of a division by four.
+const LENGTHS: [usize; 3] = [2, 3, 6];
+/// Rows and columns of more numbers than a GPU has threads in a launch of ours, 2²⁰: some threads
+/// then have a second one.
+const LONG: (usize, usize) = (1050, 1001);
+/// Rows, inputs, outputs. Each pair of extents is once that of a large matrix; the third stays
+/// small, since the reference multiplies number by number.
+const PRODUCTS: [(usize, usize, usize); 8] = [
+    (1, 1, 1),
+    (31, 33, 17),
+    (64, 784, 64),
+    (64, 100, 784),
+    (257, 1000, 9),
+    (257, 17, 1000),
+    (1, 100, 33),
+    (1000, 3, 2),
+];
+const ACTIVATIONS: [Activation; 5] = [
+    Activation::Identity,
+    Activation::Relu,
+    Activation::LeakyRelu { slope: 0.2 },
+    Activation::Tanh,
+    Activation::Sigmoid,
+];
+
+/// An operation and its extents and scalars.
+#[derive(Clone, Debug)]
+pub enum Case {
+    LinearForward { shape: LinearShape, activation: Activation, masked: bool },
+    LinearBackwardWeight { shape: LinearShape },
+    LinearBackwardInput { shape: LinearShape, columns: Range<usize> },
+    BiasActivationBackward { shape: LinearShape, activation: Activation, masked: bool, bias: bool },
+    BatchNormForward { shape: BatchNormShape, activation: Activation },
+    BatchNormEvaluate { shape: BatchNormShape, activation: Activation },
+    BatchNormBackward { shape: BatchNormShape, activation: Activation },
+    EmbeddingConcat { shape: EmbeddingShape },
+    EmbeddingBackward { shape: EmbeddingShape },
+    Copy { len: usize },
+    LossForwardBackward { shape: LossShape, step: u32 },
+    AdamUpdate { len: usize, step: u32, b1: f64 },
+    StepAdvance { step: u32 },
+    NoiseDraw { len: usize, step: u32, latent: Latent },
+    LabelsDraw { len: usize, step: u32, classes: usize },
+    MaskDraw { len: usize, step: u32, p: f64 },
+    ImagesGather { shape: BatchShape, step: u32 },
+    LabelsGather { shape: BatchShape, step: u32 },
+}
+
+/// All cases.
+pub fn all() -> Vec<Case> {
+    let mut all = Vec::new();
+    PRODUCTS.iter().for_each(|&(rows, inputs, outputs)| {
+        products(&mut all, LinearShape { rows, inputs, outputs });
+    });
+    for (rows, columns) in SHAPES {
+        for activation in ACTIVATIONS {
+            elementwise(&mut all, rows, columns, activation);
+        }
+        embeddings(&mut all, rows, columns);
+        losses(&mut all, rows);
+        flat(&mut all, rows * columns);
+        batches(&mut all, rows, columns);
+    }
+    LENGTHS.iter().for_each(|&len| flat(&mut all, len));
+    // More rows than a block has threads.
+    losses(&mut all, 5000);
+    long(&mut all);
+    all.extend([0, 41, u32::MAX - 1].map(|step| Case::StepAdvance { step }));
+    all
+}
+
+fn products(all: &mut Vec<Case>, shape: LinearShape) {
+    for (activation, masked) in ACTIVATIONS.into_iter().zip([false, true, true, false, false]) {
+        all.push(Case::LinearForward { shape, activation, masked });
+    }
+    all.push(Case::LinearBackwardWeight { shape });
+    let inputs = shape.inputs;
+    for columns in [0..inputs, inputs / 3..inputs, inputs / 3..inputs / 2 + 1] {
+        all.push(Case::LinearBackwardInput { shape, columns });
+    }
+}
+
+fn elementwise(all: &mut Vec<Case>, rows: usize, columns: usize, activation: Activation) {
+    let shape = LinearShape { rows, inputs: 1, outputs: columns };
+    for (masked, bias) in [(false, true), (true, true), (true, false), (false, false)] {
+        all.push(Case::BiasActivationBackward { shape, activation, masked, bias });
+    }
+    let shape = BatchNormShape { rows, columns, eps: 1e-5, momentum: 0.1 };
+    all.push(Case::BatchNormEvaluate { shape, activation });
+    // In training mode one row has no variance.
+    let shape = BatchNormShape { rows: rows.max(2), ..shape };
+    all.push(Case::BatchNormForward { shape, activation });
+    all.push(Case::BatchNormBackward { shape, activation });
+}
+
+fn embeddings(all: &mut Vec<Case>, rows: usize, inputs: usize) {
+    for (label_first, classes) in [(false, 10), (true, 10), (false, 1), (true, 300)] {
+        let width = classes.min(33);
+        let shape = EmbeddingShape { rows, classes, width, inputs, label_first };
+        all.push(Case::EmbeddingConcat { shape: shape.clone() });
+        all.push(Case::EmbeddingBackward { shape });
+    }
+}
+
+fn losses(all: &mut Vec<Case>, rows: usize) {
+    for score in [Score::CrossEntropy, Score::SquaredError] {
+        for (judged, scale) in [(Judged::Real, 0.5), (Judged::Fake, 1.0), (Judged::Generator, 1.0)]
+        {
+            let real = judged != Judged::Fake;
+            let shape = LossShape { rows, score, real, scale, judged };
+            // The ring is written from its beginning again after 1,024 iterations.
+            all.extend([0, 1023, 5000].map(|step| Case::LossForwardBackward { shape, step }));
+        }
+    }
+}
+
+fn flat(all: &mut Vec<Case>, len: usize) {
+    all.push(Case::Copy { len });
+    for step in [0, 7, 100_000] {
+        all.extend([0.5, 0.9].map(|b1| Case::AdamUpdate { len, step, b1 }));
+        all.extend([Latent::Normal, Latent::Uniform].map(|latent| Case::NoiseDraw {
+            len,
+            step,
+            latent,
+        }));
+        all.push(Case::LabelsDraw { len, step, classes: 10 });
+        all.push(Case::MaskDraw { len, step, p: 0.4 });
+    }
+}
+
+fn batches(all: &mut Vec<Case>, rows: usize, pixels: usize) {
+    // Three batches an epoch; a full one, then the short last one of the second epoch.
+    for (part, step) in [(rows, 1), (rows.div_ceil(2), 5)] {
+        let shape = BatchShape { rows: part, batch_size: rows, iterations_per_epoch: 3, pixels };
+        all.push(Case::ImagesGather { shape, step });
+        all.push(Case::LabelsGather { shape, step });
+    }
+}
+
+fn long(all: &mut Vec<Case>) {
+    let ((rows, columns), activation) = (LONG, Activation::LeakyRelu { slope: 0.2 });
+    let shape = LinearShape { rows, inputs: 1, outputs: columns };
+    all.push(Case::LinearForward { shape, activation, masked: true });
+    let shape = BatchNormShape { rows, columns, eps: 1e-5, momentum: 0.1 };
+    all.push(Case::BatchNormEvaluate { shape, activation });
+    let (classes, width, inputs) = (10, 10, columns - 10);
+    let shape = EmbeddingShape { rows, classes, width, inputs, label_first: false };
+    all.push(Case::EmbeddingConcat { shape });
+    all.push(Case::Copy { len: rows * columns });
+    let shape = BatchShape { rows, batch_size: rows, iterations_per_epoch: 1, pixels: columns };
+    all.push(Case::ImagesGather { shape, step: 3 });
+    let rows = rows * columns;
+    let shape = BatchShape { rows, batch_size: rows, iterations_per_epoch: 1, pixels: 1 };
+    all.push(Case::LabelsGather { shape, step: 3 });
+    // A thread makes four of these at once.
+    let (len, step) = (4 * rows + 1, 11);
+    all.push(Case::AdamUpdate { len, step, b1: 0.9 });
+    all.push(Case::NoiseDraw { len, step, latent: Latent::Normal });
+    all.push(Case::NoiseDraw { len, step, latent: Latent::Uniform });
+    all.push(Case::LabelsDraw { len, step, classes: 10 });
+    all.push(Case::MaskDraw { len, step, p: 0.4 });
+}
+
+impl Case {
+    /// The operation's name.
+    pub fn operation(&self) -> &'static str {
+        match self {
+            Case::LinearForward { .. } => "linear_forward",
+            Case::LinearBackwardWeight { .. } => "linear_backward_weight",
+            Case::LinearBackwardInput { .. } => "linear_backward_input",
+            Case::BiasActivationBackward { .. } => "bias_activation_backward",
+            Case::BatchNormForward { .. } => "batch_norm_forward",
+            Case::BatchNormEvaluate { .. } => "batch_norm_evaluate",
+            Case::BatchNormBackward { .. } => "batch_norm_backward",
+            Case::EmbeddingConcat { .. } => "embedding_concat",
+            Case::EmbeddingBackward { .. } => "embedding_backward",
+            Case::Copy { .. } => "copy",
+            Case::LossForwardBackward { .. } => "loss_forward_backward",
+            Case::AdamUpdate { .. } => "adam_update",
+            Case::StepAdvance { .. } => "step_advance",
+            Case::NoiseDraw { .. } => "noise_draw",
+            Case::LabelsDraw { .. } => "labels_draw",
+            Case::MaskDraw { .. } => "mask_draw",
+            Case::ImagesGather { .. } => "images_gather",
+            Case::LabelsGather { .. } => "labels_gather",
+        }
+    }
+
+    /// Whether all devices must give the same bits: images, labels, masks and uniform noise do not
+    /// depend on where they are drawn, and copies are copies.
+    pub fn is_the_same_everywhere(&self) -> bool {
+        match self {
+            Case::NoiseDraw { latent, .. } => *latent == Latent::Uniform,
+            Case::LabelsDraw { .. }
+            | Case::MaskDraw { .. }
+            | Case::ImagesGather { .. }
+            | Case::LabelsGather { .. }
+            | Case::EmbeddingConcat { .. }
+            | Case::Copy { .. }
+            | Case::StepAdvance { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Runs the operation on a device; gives everything that it wrote.
+    pub fn run<D: Device>(&self, device: &D, placement: Placement) -> Vec<Output> {
+        let bench = Bench::new(device, placement);
+        match *self {
+            Case::LinearForward { shape, activation, masked } => {
+                linear_forward(bench, shape, activation, masked)
+            }
+            Case::LinearBackwardWeight { shape } => linear_backward_weight(bench, shape),
+            Case::LinearBackwardInput { shape, ref columns } => {
+                linear_backward_input(bench, shape, columns.clone())
+            }
+            Case::BiasActivationBackward { shape, activation, masked, bias } => {
+                bias_activation_backward(bench, shape, activation, masked, bias)
+            }
+            Case::BatchNormForward { shape, activation } => {
+                batch_norm_forward(bench, shape, activation)
+            }
+            Case::BatchNormEvaluate { shape, activation } => {
+                batch_norm_evaluate(bench, shape, activation)
+            }
+            Case::BatchNormBackward { shape, activation } => {
+                batch_norm_backward(bench, shape, activation)
+            }
+            Case::EmbeddingConcat { ref shape } => embedding_concat(bench, shape),
+            Case::EmbeddingBackward { ref shape } => embedding_backward(bench, shape),
+            Case::Copy { len } => copy(bench, len),
+            Case::LossForwardBackward { shape, step } => loss_forward_backward(bench, shape, step),
+            Case::AdamUpdate { len, step, b1 } => adam_update(bench, len, step, b1),
+            Case::StepAdvance { step } => step_advance(bench, step),
+            Case::NoiseDraw { len, step, latent } => noise_draw(bench, len, step, latent),
+            Case::LabelsDraw { len, step, classes } => labels_draw(bench, len, step, classes),
+            Case::MaskDraw { len, step, p } => mask_draw(bench, len, step, p),
+            Case::ImagesGather { shape, step } => images_gather(bench, shape, step),
+            Case::LabelsGather { shape, step } => labels_gather(bench, shape, step),
+        }
+    }
+}

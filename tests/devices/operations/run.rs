@@ -1,0 +1,297 @@
+//! How each operation is run: draws its inputs, calls it, reads all that it wrote.
+
+use std::ops::Range;
+
+use super::bench::{Bench, Guarded, Output, Reals};
+use gan_cuda::device::Device;
+use gan_cuda::device::ops::{
+    Activation, Adam, Affine, BatchNormShape, BatchShape, EmbeddingShape, Latent, LinearShape,
+    LossShape, RING_COLUMNS, RING_ROWS,
+};
+use gan_cuda::rng::Stream;
+
+const STREAM: Stream = Stream { seed: 0x0123_4567_89AB_CDEF, site: 3 };
+
+fn mask<D: Device>(bench: &mut Bench<'_, D>, masked: bool, len: usize) -> Option<Reals<D>> {
+    masked.then(|| bench.mask(len))
+}
+
+pub fn linear_forward<D: Device>(
+    mut bench: Bench<'_, D>,
+    shape: LinearShape,
+    activation: Activation,
+    masked: bool,
+) -> Vec<Output> {
+    let LinearShape { rows, inputs, outputs } = shape;
+    let x = bench.input(-1.0, 1.0, rows * inputs);
+    let w = bench.input(-1.0, 1.0, outputs * inputs);
+    let b = bench.input(-1.0, 1.0, outputs);
+    let mask = mask(&mut bench, masked, rows * outputs);
+    let mut y = bench.output(rows * outputs);
+    let (device, mask) = (bench.device, mask.as_ref().map(Guarded::view));
+    device.linear_forward(y.view_mut(), x.view(), w.view(), b.view(), mask, shape, activation);
+    vec![bench.sums("y", inputs, &y)]
+}
+
+pub fn linear_backward_weight<D: Device>(
+    mut bench: Bench<'_, D>,
+    shape: LinearShape,
+) -> Vec<Output> {
+    let LinearShape { rows, inputs, outputs } = shape;
+    let dz = bench.input(-1.0, 1.0, rows * outputs);
+    let x = bench.input(-1.0, 1.0, rows * inputs);
+    let mut dw = bench.output(outputs * inputs);
+    bench.device.linear_backward_weight(dw.view_mut(), dz.view(), x.view(), shape);
+    vec![bench.sums("dw", rows, &dw)]
+}
+
+pub fn linear_backward_input<D: Device>(
+    mut bench: Bench<'_, D>,
+    shape: LinearShape,
+    columns: Range<usize>,
+) -> Vec<Output> {
+    let LinearShape { rows, inputs, outputs } = shape;
+    let dz = bench.input(-1.0, 1.0, rows * outputs);
+    let w = bench.input(-1.0, 1.0, outputs * inputs);
+    let mut dx = bench.output(rows * columns.len());
+    bench.device.linear_backward_input(dx.view_mut(), dz.view(), w.view(), shape, columns);
+    vec![bench.sums("dx", outputs, &dx)]
+}
+
+pub fn bias_activation_backward<D: Device>(
+    mut bench: Bench<'_, D>,
+    shape: LinearShape,
+    activation: Activation,
+    masked: bool,
+    bias: bool,
+) -> Vec<Output> {
+    let LinearShape { rows, outputs, .. } = shape;
+    let mut dz = bench.input(-1.0, 1.0, rows * outputs);
+    let y = bench.input(-1.0, 1.0, rows * outputs);
+    let mask = mask(&mut bench, masked, rows * outputs);
+    let mut db = bias.then(|| bench.output(outputs));
+    bench.device.bias_activation_backward(
+        dz.view_mut(),
+        db.as_mut().map(Guarded::view_mut),
+        y.view(),
+        mask.as_ref().map(Guarded::view),
+        shape,
+        activation,
+    );
+    let mut outputs = vec![bench.read("dz", &dz)];
+    outputs.extend(db.map(|db| bench.sums("db", rows, &db)));
+    outputs
+}
+
+pub fn batch_norm_forward<D: Device>(
+    mut bench: Bench<'_, D>,
+    shape: BatchNormShape,
+    activation: Activation,
+) -> Vec<Output> {
+    let BatchNormShape { rows, columns, .. } = shape;
+    let x = bench.input(-1.0, 3.0, rows * columns);
+    let gamma = bench.input(0.5, 1.5, columns);
+    let beta = bench.input(-0.5, 0.5, columns);
+    let mut running_mean = bench.input(-1.0, 1.0, columns);
+    let mut running_var = bench.input(0.5, 1.5, columns);
+    let mut y = bench.output(rows * columns);
+    let (mut mean, mut inv_std) = (bench.output(columns), bench.output(columns));
+    bench.device.batch_norm_forward(
+        y.view_mut(),
+        mean.view_mut(),
+        inv_std.view_mut(),
+        running_mean.view_mut(),
+        running_var.view_mut(),
+        x.view(),
+        Affine { gamma: gamma.view(), beta: beta.view() },
+        shape,
+        activation,
+    );
+    vec![
+        bench.sums("y", rows, &y),
+        bench.sums("mean", rows, &mean),
+        bench.sums("inv_std", rows, &inv_std),
+        bench.sums("running_mean", rows, &running_mean),
+        bench.sums("running_var", rows, &running_var),
+    ]
+}
+
+pub fn batch_norm_evaluate<D: Device>(
+    mut bench: Bench<'_, D>,
+    shape: BatchNormShape,
+    activation: Activation,
+) -> Vec<Output> {
+    let BatchNormShape { rows, columns, .. } = shape;
+    let x = bench.input(-1.0, 3.0, rows * columns);
+    let running_mean = bench.input(-1.0, 1.0, columns);
+    let running_var = bench.input(0.5, 1.5, columns);
+    let gamma = bench.input(0.5, 1.5, columns);
+    let beta = bench.input(-0.5, 0.5, columns);
+    let mut y = bench.output(rows * columns);
+    bench.device.batch_norm_evaluate(
+        y.view_mut(),
+        x.view(),
+        running_mean.view(),
+        running_var.view(),
+        Affine { gamma: gamma.view(), beta: beta.view() },
+        shape,
+        activation,
+    );
+    vec![bench.read("y", &y)]
+}
+
+pub fn batch_norm_backward<D: Device>(
+    mut bench: Bench<'_, D>,
+    shape: BatchNormShape,
+    activation: Activation,
+) -> Vec<Output> {
+    let BatchNormShape { rows, columns, .. } = shape;
+    let mut dx = bench.input(-1.0, 1.0, rows * columns);
+    let y = bench.input(-1.0, 1.0, rows * columns);
+    let x = bench.input(-1.0, 3.0, rows * columns);
+    // Not the statistics of this x: inputs are the same on every device, whatever they are.
+    let mean = bench.input(0.5, 1.5, columns);
+    let inv_std = bench.input(0.5, 1.5, columns);
+    let gamma = bench.input(0.5, 1.5, columns);
+    let (mut dgamma, mut dbeta) = (bench.output(columns), bench.output(columns));
+    bench.device.batch_norm_backward(
+        dx.view_mut(),
+        dgamma.view_mut(),
+        dbeta.view_mut(),
+        y.view(),
+        x.view(),
+        mean.view(),
+        inv_std.view(),
+        gamma.view(),
+        shape,
+        activation,
+    );
+    vec![
+        bench.sums("dx", rows, &dx),
+        bench.sums("dgamma", rows, &dgamma),
+        bench.sums("dbeta", rows, &dbeta),
+    ]
+}
+
+pub fn embedding_concat<D: Device>(mut bench: Bench<'_, D>, shape: &EmbeddingShape) -> Vec<Output> {
+    let x = bench.input(-1.0, 1.0, shape.rows * shape.inputs);
+    let table = bench.input(-1.0, 1.0, shape.classes * shape.width);
+    let labels = bench.below(shape.classes, shape.rows);
+    let mut y = bench.output(shape.rows * shape.columns());
+    bench.device.embedding_concat(y.view_mut(), x.view(), table.view(), labels.view(), shape);
+    vec![bench.read("y", &y)]
+}
+
+pub fn embedding_backward<D: Device>(
+    mut bench: Bench<'_, D>,
+    shape: &EmbeddingShape,
+) -> Vec<Output> {
+    let dy = bench.input(-1.0, 1.0, shape.rows * shape.width);
+    let labels = bench.below(shape.classes, shape.rows);
+    let mut dtable = bench.output(shape.classes * shape.width);
+    bench.device.embedding_backward(dtable.view_mut(), dy.view(), labels.view(), shape);
+    vec![bench.sums("dtable", shape.rows, &dtable)]
+}
+
+pub fn copy<D: Device>(mut bench: Bench<'_, D>, len: usize) -> Vec<Output> {
+    let x = bench.input(-1.0, 1.0, len);
+    let mut y = bench.output(len);
+    bench.device.copy(y.view_mut(), x.view());
+    vec![bench.read("y", &y)]
+}
+
+pub fn loss_forward_backward<D: Device>(
+    mut bench: Bench<'_, D>,
+    shape: LossShape,
+    step: u32,
+) -> Vec<Output> {
+    let x = bench.input(-5.0, 5.0, shape.rows);
+    let step = bench.ints(&[step]);
+    let (mut dx, mut ring) = (bench.output(shape.rows), bench.zeros(RING_ROWS * RING_COLUMNS));
+    let device = bench.device;
+    device.loss_forward_backward(dx.view_mut(), ring.view_mut(), x.view(), step.view(), shape);
+    vec![bench.read("dx", &dx), bench.sums("ring", shape.rows, &ring)]
+}
+
+pub fn adam_update<D: Device>(
+    mut bench: Bench<'_, D>,
+    len: usize,
+    step: u32,
+    b1: f64,
+) -> Vec<Output> {
+    let adam = Adam { lr: 2e-4, b1, b2: 0.999, eps: 1e-8 };
+    let mut p = bench.input(-1.0, 1.0, len);
+    let mut m = bench.input(-1.0, 1.0, len);
+    let mut v = bench.input(0.0, 1.0, len);
+    let g = bench.input(-1.0, 1.0, len);
+    let step = bench.ints(&[step]);
+    let device = bench.device;
+    device.adam_update(p.view_mut(), m.view_mut(), v.view_mut(), g.view(), step.view(), adam);
+    vec![bench.read("p", &p), bench.read("m", &m), bench.read("v", &v)]
+}
+
+pub fn step_advance<D: Device>(bench: Bench<'_, D>, step: u32) -> Vec<Output> {
+    let mut step = bench.ints(&[step]);
+    bench.device.step_advance(step.view_mut());
+    vec![bench.read_ints("step", &step)]
+}
+
+pub fn noise_draw<D: Device>(
+    bench: Bench<'_, D>,
+    len: usize,
+    step: u32,
+    latent: Latent,
+) -> Vec<Output> {
+    let (step, mut z) = (bench.ints(&[step]), bench.output(len));
+    bench.device.noise_draw(z.view_mut(), step.view(), STREAM, latent);
+    vec![bench.read("z", &z)]
+}
+
+pub fn labels_draw<D: Device>(
+    bench: Bench<'_, D>,
+    len: usize,
+    step: u32,
+    classes: usize,
+) -> Vec<Output> {
+    let (step, mut labels) = (bench.ints(&[step]), bench.int_output(len));
+    bench.device.labels_draw(labels.view_mut(), step.view(), STREAM, classes);
+    vec![bench.read_ints("labels", &labels)]
+}
+
+pub fn mask_draw<D: Device>(bench: Bench<'_, D>, len: usize, step: u32, p: f64) -> Vec<Output> {
+    let (step, mut mask) = (bench.ints(&[step]), bench.output(len));
+    bench.device.mask_draw(mask.view_mut(), step.view(), STREAM, p);
+    vec![bench.read("mask", &mask)]
+}
+
+/// Images in the data set, and their order in the epoch.
+fn order<D: Device>(bench: &Bench<'_, D>, shape: BatchShape) -> (usize, Guarded<D, u32>) {
+    let images = shape.batch_size * shape.iterations_per_epoch;
+    (images, bench.ints(&STREAM.permutation(images, 0)))
+}
+
+pub fn images_gather<D: Device>(
+    mut bench: Bench<'_, D>,
+    shape: BatchShape,
+    step: u32,
+) -> Vec<Output> {
+    let (count, order) = order(&bench, shape);
+    let images = bench.bytes(count * shape.pixels);
+    let (step, mut x) = (bench.ints(&[step]), bench.output(shape.rows * shape.pixels));
+    let device = bench.device;
+    device.images_gather(x.view_mut(), images.view(), order.view(), step.view(), shape);
+    vec![bench.read("x", &x)]
+}
+
+pub fn labels_gather<D: Device>(
+    mut bench: Bench<'_, D>,
+    shape: BatchShape,
+    step: u32,
+) -> Vec<Output> {
+    let (count, order) = order(&bench, shape);
+    let all = bench.below(10, count);
+    let (step, mut labels) = (bench.ints(&[step]), bench.int_output(shape.rows));
+    let device = bench.device;
+    device.labels_gather(labels.view_mut(), all.view(), order.view(), step.view(), shape);
+    vec![bench.read_ints("labels", &labels)]
+}

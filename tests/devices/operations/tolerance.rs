@@ -1,0 +1,68 @@
+//! What each operation may be off by in single precision: |got − want| ≤ atol + rtol·|want|.
+
+use crate::comparator::Tolerance;
+
+struct Row {
+    /// The operation, and the argument where its arguments differ.
+    output: &'static str,
+    rtol: f64,
+    atol: f64,
+    /// Added to atol for each number that an element is the sum of.
+    per_summand: f64,
+    #[allow(dead_code)]
+    reason: &'static str,
+}
+
+const fn row(
+    output: &'static str,
+    rtol: f64,
+    atol: f64,
+    per_summand: f64,
+    reason: &'static str,
+) -> Row {
+    Row { output, rtol, atol, per_summand, reason }
+}
+
+const EXACT: &str = "copies and integers: nothing is rounded";
+const SUM: &str = "each of n partial sums, about √n/3 in size, is rounded by up to 6e-8 of it, up \
+                   or down: together n·6e-9, ten times that at the worst of 1e5 elements";
+
+/// The one table. Single precision rounds by 6e-8 of a number.
+const TABLE: &[Row] = &[
+    row("linear_forward", 1e-6, 1e-7, 6e-8, SUM),
+    row("linear_backward_weight", 1e-6, 1e-7, 6e-8, SUM),
+    row("linear_backward_input", 1e-6, 1e-7, 6e-8, SUM),
+    row("bias_activation_backward dz", 5e-7, 1e-7, 0.0, "1 − y² cancels near y = ±1"),
+    row("bias_activation_backward db", 1e-6, 1e-7, 6e-8, SUM),
+    row("batch_norm_forward y", 1e-6, 2e-6, 0.0, "x − mean cancels, inv_std is up to 2"),
+    row("batch_norm_forward mean", 1e-6, 1e-7, 1e-8, "a sum over rows, divided by them"),
+    row("batch_norm_forward inv_std", 3e-6, 0.0, 0.0, "half the relative error of a variance"),
+    row("batch_norm_forward running_mean", 1e-6, 2e-7, 0.0, "as mean, of which it is a tenth"),
+    row("batch_norm_forward running_var", 3e-6, 0.0, 0.0, "a sum of squares"),
+    row("batch_norm_evaluate", 2e-6, 1e-6, 0.0, "x − running_mean cancels"),
+    row("batch_norm_backward dx", 2e-6, 2e-6, 0.0, "three terms that cancel, two of them sums"),
+    row("batch_norm_backward dgamma", 1e-6, 1e-6, 1e-7, "as a sum, of numbers up to 4"),
+    row("batch_norm_backward dbeta", 1e-6, 1e-7, 6e-8, SUM),
+    row("embedding_concat", 0.0, 0.0, 0.0, EXACT),
+    row("embedding_backward", 1e-6, 1e-7, 6e-8, SUM),
+    row("copy", 0.0, 0.0, 0.0, EXACT),
+    row("loss_forward_backward dx", 1e-6, 2e-7, 0.0, "σ(x) − t cancels where x is far out"),
+    row("loss_forward_backward ring", 2e-6, 1e-7, 1e-8, "a sum over rows, divided by them"),
+    row("adam_update p", 1e-6, 1e-7, 0.0, "a step is at most lr; p itself is rounded"),
+    row("adam_update m", 1e-6, 1e-7, 0.0, "b1·m and (1 − b1)·g may cancel"),
+    row("adam_update v", 1e-6, 0.0, 0.0, "a sum of two numbers that are not negative"),
+    row("step_advance", 0.0, 0.0, 0.0, EXACT),
+    row("noise_draw", 1e-6, 4e-6, 0.0, "an angle up to 2π rounded, times a radius up to 5.8"),
+    row("labels_draw", 0.0, 0.0, 0.0, EXACT),
+    row("mask_draw", 1e-7, 0.0, 0.0, "1/(1 − p) rounded"),
+    row("labels_gather", 0.0, 0.0, 0.0, EXACT),
+    row("images_gather", 0.0, 2e-7, 0.0, "u/255 rounded, less a half, doubled"),
+];
+
+/// The tolerance of one output of an operation.
+pub fn of(operation: &str, output: &str, summands: usize) -> Tolerance {
+    let argument = format!("{operation} {output}");
+    let found = TABLE.iter().find(|row| row.output == operation || row.output == argument);
+    let row = found.unwrap_or_else(|| panic!("no tolerance for {argument}"));
+    Tolerance { rtol: row.rtol, atol: row.atol + row.per_summand * summands as f64 }
+}

@@ -1,0 +1,118 @@
+//! Which tests there are for which device. A test's name is the device, the module, what it tests:
+//! `cpu::operations::adam_update`. Filters may leave out the beginning.
+
+use std::fmt::Display;
+
+use gan_cuda::device::cpu::Cpu;
+use gan_cuda::device::cuda::Cuda;
+use libtest_mimic::{Completion, Trial};
+
+use crate::open::{Kind, Tested};
+use crate::training::learning::GOALS;
+use crate::training::{crossing, learning, parity, same_bits};
+use crate::{comparator, golden, operations};
+
+/// All tests for a device.
+pub fn trials(kind: Kind) -> Vec<Trial> {
+    let mut suite = Suite { kind, trials: Vec::new() };
+    match kind {
+        Kind::Cpu => suite.cpu(),
+        Kind::Emulated | Kind::Cuda => suite.cuda(),
+    }
+    suite.trials
+}
+
+struct Suite {
+    kind: Kind,
+    trials: Vec<Trial>,
+}
+
+impl Suite {
+    /// Adds a test that is skipped where the device is not there.
+    fn add(&mut self, name: impl Display, test: impl FnOnce() + Send + 'static) {
+        let kind = self.kind;
+        let name = format!("{}::{name}", kind.word());
+        self.trials.push(Trial::ignorable_test(name, move || match kind.absence() {
+            None => {
+                test();
+                Ok(Completion::Completed)
+            }
+            Some(absence) if kind.is_required() => Err(absence.into()),
+            Some(_) => Ok(Completion::ignored_with(format!("skipped: {}", kind.nothing()))),
+        }));
+    }
+
+    fn every_device<D: Tested>(&mut self) {
+        for operation in operations::names() {
+            self.add(format!("operations::{operation}"), || {
+                operations::agrees_with_the_reference::<D>(operation);
+            });
+        }
+        self.add("operations::writing_beside_a_buffer_is_noticed", || {
+            operations::writing_beside_a_buffer_is_noticed(&D::open(false));
+        });
+        for run in golden::runs().into_iter().filter(|run| run.single) {
+            let name = format!("golden::{}", run.name);
+            self.add(name, move || run.replay(D::open(true), "single precision"));
+        }
+        self.training::<D>();
+    }
+
+    fn training<D: Tested>(&mut self) {
+        self.add("training::same_seed_gives_the_same_bits", || {
+            same_bits::same_seed_gives_the_same_bits::<D>();
+        });
+        self.add("training::resumed_run_equals_uninterrupted_run", || {
+            same_bits::resumed_run_equals_uninterrupted_run::<D>();
+        });
+        for goal in GOALS {
+            let name = format!("training::{}_learns", goal.preset.replace('-', "_"));
+            self.add(name, move || goal.is_reached::<D>());
+        }
+        self.add("training::cgan_draws_the_digit_it_is_asked_for", || {
+            learning::cgan_draws_the_digit_it_is_asked_for::<D>();
+        });
+    }
+
+    /// What is tested on the CPU alone: the other devices rest on it.
+    fn cpu(&mut self) {
+        self.add("comparator::what_is_close_is_accepted_and_its_share_is_reported", || {
+            comparator::what_is_close_is_accepted_and_its_share_is_reported();
+        });
+        self.add("comparator::nan_infinity_wrong_lengths_and_far_numbers_are_refused", || {
+            comparator::nan_infinity_wrong_lengths_and_far_numbers_are_refused();
+        });
+        self.add("golden::recorded_runs_are_there", golden::recorded_runs_are_there);
+        for run in golden::runs() {
+            let name = format!("golden::{}::in_double_precision", run.name);
+            self.add(name, move || run.replay(Cpu::<f64>::new(2), "double precision"));
+        }
+        self.add("training::first_iterations_are_those_in_double_precision", || {
+            parity::first_iterations_are_those_of::<Cpu<f32>, _>(|| Cpu::<f64>::new(2));
+        });
+        self.every_device::<Cpu<f32>>();
+    }
+
+    fn cuda(&mut self) {
+        self.every_device::<Cuda>();
+        for run in golden::runs().into_iter().filter(|run| run.single) {
+            let name = format!("golden::{}::without_graphs", run.name);
+            self.add(name, move || run.replay(<Cuda as Tested>::open(false), "without graphs"));
+        }
+        self.add("training::first_iterations_are_those_on_the_cpu", || {
+            parity::first_iterations_are_those_of::<Cuda, _>(|| Cpu::<f32>::new(1));
+        });
+        self.add("training::full_width_iterations_are_those_on_the_cpu", || {
+            parity::full_width_iterations_are_those_of::<Cuda, _>(|| Cpu::<f32>::new(2));
+        });
+        self.add("training::what_comes_again_is_replayed", || {
+            same_bits::what_comes_again_is_replayed::<Cuda>();
+        });
+        self.add("training::graphs_leave_the_same_bits", || {
+            same_bits::graphs_leave_the_same_bits::<Cuda>();
+        });
+        self.add("training::run_goes_on_on_the_cpu_and_back", || {
+            crossing::run_goes_on_on_the_cpu_and_back::<Cuda>();
+        });
+    }
+}

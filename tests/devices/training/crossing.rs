@@ -1,0 +1,54 @@
+//! A run that changes devices on its way.
+
+use gan_cuda::data::Dataset;
+use gan_cuda::device::Device;
+use gan_cuda::device::cpu::Cpu;
+use gan_cuda::gan::preset::presets;
+use gan_cuda::train::config::Config;
+use gan_cuda::train::display::Verbosity;
+use gan_cuda::train::records::read_records;
+use gan_cuda::train::run_dir::RunDir;
+use gan_cuda::train::trainer::Trainer;
+
+use super::IMAGES;
+use super::parity::LOSSES;
+use crate::comparator::compare;
+use crate::notes;
+use crate::open::Tested;
+use crate::runs::{config, digits, left_by, train_on};
+
+/// Begins on the device, goes on on the CPU, ends on the device: nothing is missing, and the losses
+/// are those of a run that stayed on the CPU. It stops inside an epoch or at the end of one.
+pub fn run_goes_on_on_the_cpu_and_back<D: Tested>() {
+    for preset in presets() {
+        let whole = config(preset, 9, 3);
+        let data = digits(IMAGES, whole.gan.image);
+        let runs = tempfile::tempdir().unwrap();
+        let stay = train_on(Cpu::<f32>::new(1), &whole, &data, runs.path());
+
+        let until = |iterations| Config { iterations: Some(iterations), ..whole.clone() };
+        let run = train_on(D::open(true), &until(3), &data, runs.path());
+        go_on(Cpu::<f32>::new(1), &until(6), &data, &run);
+        go_on(D::open(true), &until(9), &data, &run);
+
+        let outcome = compare(&losses(&run), &losses(&stay), LOSSES);
+        let share = outcome.unwrap_or_else(|problem| panic!("{}: {problem}", preset.name));
+        notes::share(format!("on the CPU and back: {}", preset.name), share);
+        // This reads every checkpoint.
+        assert!(left_by(&run).keys().eq(left_by(&stay).keys()), "{}: other files", preset.name);
+    }
+}
+
+fn go_on<D: Device>(device: D, config: &Config, data: &Dataset, run: &RunDir) {
+    let at = *run.checkpoints().unwrap().last().unwrap();
+    let mut trainer = Trainer::resume(config.clone(), device, data, run.clone(), at).unwrap();
+    trainer.train(Verbosity::Quiet).unwrap();
+}
+
+/// Of every iteration.
+fn losses(run: &RunDir) -> Vec<f64> {
+    let records = read_records(&run.stats()).unwrap();
+    let iterations: Vec<_> = records.iter().map(|record| record.iteration).collect();
+    assert_eq!(iterations, (1..=9).collect::<Vec<_>>());
+    records.iter().flat_map(|record| [record.loss_d, record.loss_g].map(f64::from)).collect()
+}

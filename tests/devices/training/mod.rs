@@ -1,0 +1,77 @@
+//! Whole iterations and whole runs on a device.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `parity` | the first iterations are another device's |
+//! | `same_bits` | the same seed, a run that stopped and went on, a graph: the same bits |
+//! | `crossing` | a run that changes devices on its way |
+//! | `learning` | every preset learns, by statistics of its samples |
+//! | `distance` | these statistics |
+
+pub mod crossing;
+mod distance;
+pub mod learning;
+pub mod parity;
+pub mod same_bits;
+
+use gan_cuda::data::Dataset;
+use gan_cuda::device::Device;
+use gan_cuda::gan::draws::Resident;
+use gan_cuda::gan::preset::Preset;
+use gan_cuda::gan::settings::Settings;
+use gan_cuda::gan::{Gan, Metrics};
+use gan_cuda::train::trainer::schedule;
+
+use crate::runs::{digits, small};
+
+/// In small presets' batches of 16: three iterations an epoch, two where a short batch is dropped.
+const IMAGES: usize = 40;
+
+/// Networks, and the data that they learn from: a trainer without a folder.
+struct Learner<D: Device> {
+    gan: Gan<D>,
+    images: Resident<D>,
+    seed: u64,
+}
+
+impl<D: Device> Learner<D> {
+    fn new(
+        device: D,
+        preset: &'static Preset,
+        settings: Settings,
+        data: &Dataset,
+        seed: u64,
+    ) -> Self {
+        let schedule = schedule(preset, &settings, data).unwrap();
+        let gan = Gan::new(device, preset, settings, seed).unwrap();
+        let images = Resident::new(gan.device(), &data.images, &data.labels, schedule).unwrap();
+        Self { gan, images, seed }
+    }
+
+    /// At sizes that take no time.
+    fn small(device: D, preset: &'static Preset) -> Self {
+        let settings = small(preset);
+        let data = digits(IMAGES, settings.image);
+        Self::new(device, preset, settings, &data, 7)
+    }
+
+    fn train(&mut self, iterations: u32) {
+        for _ in 0..iterations {
+            self.iterate();
+        }
+    }
+
+    fn iterate(&mut self) {
+        let (schedule, done) = (self.images.schedule(), self.gan.completed());
+        if (done as usize).is_multiple_of(schedule.iterations()) {
+            self.images.shuffle(self.gan.device(), self.seed, schedule.epoch(done)).unwrap();
+        }
+        self.gan.iterate(&self.images, schedule.rows(done));
+    }
+
+    /// Trains and gives the metrics of each iteration.
+    fn metrics(&mut self, iterations: u32) -> Vec<Metrics> {
+        self.train(iterations);
+        (1..=iterations).map(|iteration| self.gan.metrics(iteration).unwrap()).collect()
+    }
+}

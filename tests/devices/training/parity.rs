@@ -1,0 +1,52 @@
+//! One seed, two devices: the first iterations are the same.
+
+use gan_cuda::data::ImageShape;
+use gan_cuda::device::Device;
+use gan_cuda::gan::Metrics;
+use gan_cuda::gan::preset::presets;
+use gan_cuda::gan::settings::Settings;
+
+use super::Learner;
+use crate::comparator::{Tolerance, compare};
+use crate::notes;
+use crate::open::Tested;
+use crate::runs::digits;
+
+const ITERATIONS: u32 = 10;
+
+/// What two devices' losses may differ by. They sum in another order, which is off by 1e-7 at
+/// first; each update carries that on, and Adam makes whole steps of what rounding leaves of a
+/// gradient that is nothing, so it grows with every iteration.
+pub const LOSSES: Tolerance = Tolerance { rtol: 0.0, atol: 1e-3 };
+
+/// Compares every preset's first iterations, at sizes that take no time, with another device's.
+pub fn first_iterations_are_those_of<D: Tested, O: Device>(other: impl Fn() -> O) {
+    for preset in presets() {
+        let got = Learner::small(D::open(true), preset).metrics(ITERATIONS);
+        let want = Learner::small(other(), preset).metrics(ITERATIONS);
+        agree(format!("first iterations: {}", preset.name), &got, &want);
+    }
+}
+
+/// The same with layers as wide as the published ones, an iteration on a full batch and one on a
+/// short one.
+pub fn full_width_iterations_are_those_of<D: Tested, O: Device>(other: impl Fn() -> O) {
+    for preset in presets() {
+        let image = ImageShape { height: 28, width: 28, ..preset.settings.image };
+        let settings = Settings { image, batch_size: 64, ..preset.settings.clone() };
+        let data = digits(64 + 33, image);
+        let got = Learner::new(D::open(true), preset, settings.clone(), &data, 7).metrics(2);
+        let want = Learner::new(other(), preset, settings, &data, 7).metrics(2);
+        agree(format!("at full width: {}", preset.name), &got, &want);
+    }
+}
+
+/// Losses and mean outputs of every iteration.
+fn agree(what: String, got: &[Metrics], want: &[Metrics]) {
+    let outcome = compare(&numbers(got), &numbers(want), LOSSES);
+    notes::share(&what, outcome.unwrap_or_else(|problem| panic!("{what}: {problem}")));
+}
+
+fn numbers(metrics: &[Metrics]) -> Vec<f64> {
+    metrics.iter().flat_map(|m| [m.loss_d, m.loss_g, m.d_real, m.d_fake]).collect()
+}

@@ -1,0 +1,98 @@
+//! What must leave the same bits on one device.
+
+use gan_cuda::gan::Gan;
+use gan_cuda::gan::preset::presets;
+use gan_cuda::nn::{Network, Params};
+use gan_cuda::train::config::Config;
+use gan_cuda::train::display::Verbosity;
+use gan_cuda::train::trainer::Trainer;
+
+use super::{IMAGES, Learner};
+use crate::open::Tested;
+use crate::runs::{assert_same, config, digits, left_by, train_on, without_total_epochs};
+
+pub fn same_seed_gives_the_same_bits<D: Tested>() {
+    for preset in presets() {
+        let config = config(preset, 7, 3);
+        let data = digits(IMAGES, config.gan.image);
+        let runs = tempfile::tempdir().unwrap();
+        let train = || left_by(&train_on(D::open(true), &config, &data, runs.path()));
+        assert_same(&train(), &train(), preset.name);
+    }
+}
+
+/// Presets differ in what must be restored: `mlp-dropout` and `cgan` have dropout, `cgan` labels,
+/// `mlp-rgb` fresh fakes, the last three BatchNorm.
+pub fn resumed_run_equals_uninterrupted_run<D: Tested>() {
+    for preset in presets() {
+        // Inside an epoch (for both lengths of epochs), and at the end of one.
+        for stop in [5, 6] {
+            let whole = config(preset, 2 * stop, stop);
+            let data = digits(IMAGES, whole.gan.image);
+            let runs = tempfile::tempdir().unwrap();
+            let mut want = left_by(&train_on(D::open(true), &whole, &data, runs.path()));
+
+            let half = Config { iterations: Some(stop), ..whole.clone() };
+            let run = train_on(D::open(true), &half, &data, runs.path());
+            let (device, at) = (D::open(true), stop.into());
+            let mut trainer = Trainer::resume(whole, device, &data, run.clone(), at).unwrap();
+            assert_eq!(trainer.gan().completed(), stop);
+            trainer.train(Verbosity::Quiet).unwrap();
+
+            let mut got = left_by(&run);
+            without_total_epochs(&mut want);
+            without_total_epochs(&mut got);
+            assert_same(&got, &want, &format!("{}, stopped at {stop}", preset.name));
+        }
+    }
+}
+
+/// What comes again is queued once, recorded once, then replayed; each time it is done.
+pub fn what_comes_again_is_replayed<D: Tested>() {
+    for (graphs, want) in [(true, [false, false, true, true]), (false, [false; 4])] {
+        let device = D::open(graphs);
+        let (mut step, mut recording) = (device.allocate(1).unwrap(), D::Recording::default());
+        let replayed = want.map(|_| {
+            let replayed = device.replay(&mut recording);
+            if !replayed {
+                device.step_advance(D::view_mut(&mut step, 0..1));
+                device.record(&mut recording);
+            }
+            replayed
+        });
+        assert_eq!(replayed, want, "with graphs: {graphs}");
+        assert_eq!(device.download(D::view(&step, 0..1)).unwrap(), [4]);
+    }
+}
+
+/// Epochs of two or three iterations, the last of them short where the preset keeps it: a graph for
+/// each length of batch, replayed many times.
+pub fn graphs_leave_the_same_bits<D: Tested>() {
+    const ITERATIONS: u32 = 40;
+    for preset in presets() {
+        let [queued, recorded] = [false, true].map(|graphs| {
+            let mut learner = Learner::small(D::open(graphs), preset);
+            let metrics = format!("{:?}", learner.metrics(ITERATIONS));
+            (metrics, bits(&learner.gan))
+        });
+        assert_eq!(recorded.0, queued.0, "{}", preset.name);
+        for (network, (got, want)) in recorded.1.iter().zip(&queued.1).enumerate() {
+            assert!(got == want, "{}: other bits in network {network}", preset.name);
+        }
+    }
+}
+
+/// Parameters, statistics and Adam's moments of both networks.
+fn bits<D: Tested>(gan: &Gan<D>) -> [Vec<u32>; 2] {
+    let of = |network: &Network<D>| {
+        let device = gan.device();
+        let read = |params: &Params<D>| {
+            let list = params.list().iter();
+            list.flat_map(|param| params.read(device, param).unwrap()).collect::<Vec<_>>()
+        };
+        let [first, second] = network.params().read_moments(device).unwrap();
+        let all = [read(network.params()), read(network.statistics()), first, second].concat();
+        all.into_iter().map(f32::to_bits).collect()
+    };
+    [of(gan.generator()), of(gan.discriminator())]
+}

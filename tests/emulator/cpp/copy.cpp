@@ -1,0 +1,224 @@
+// Copies between host and device, and fills.
+//
+// Memory of the host is pageable or page-locked. A copy from pageable memory has read it when the
+// call returns, a copy to it is complete then; page-locked memory is read and written when the work
+// is done, as on the device.
+
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <vector>
+
+#include "capture.h"
+#include "memory.h"
+#include "stream.h"
+
+namespace emulator {
+
+namespace {
+
+// Page-locked memory, by address.
+std::map<const char*, size_t> pinned;
+
+bool is_pinned(const void* memory)
+{
+    const char* place = static_cast<const char*>(memory);
+    const auto next = pinned.upper_bound(place);
+    if (next == pinned.begin()) return false;
+    const auto& [begin, bytes] = *std::prev(next);
+    return place < begin + bytes;
+}
+
+// Whether all of a copy's or a fill's memory is allocated when it is called.
+CUresult check_range(Context& context, const char* call, CUdeviceptr address, size_t bytes)
+{
+    if (!bytes || host_memory(context, address, bytes)) return CUDA_SUCCESS;
+    return fail(CUDA_ERROR_INVALID_VALUE, "%s: %zu bytes at %#llx are not within an allocation", call,
+        bytes, address);
+}
+
+// And whether it still is when the work is done.
+CUresult freed(const char* call, CUdeviceptr address)
+{
+    return fail(CUDA_ERROR_ILLEGAL_ADDRESS, "%s: %#llx was freed before it was done", call, address);
+}
+
+Work read_device(Context& context, void* to, CUdeviceptr from, size_t bytes)
+{
+    return [=, &context] {
+        const char* memory = host_memory(context, from, bytes);
+        if (!memory) return freed("cuMemcpyDtoH", from);
+        memcpy(to, memory, bytes);
+        return CUDA_SUCCESS;
+    };
+}
+
+Work write_device(Context& context, CUdeviceptr to, const void* from, size_t bytes)
+{
+    return [=, &context] {
+        char* memory = host_memory(context, to, bytes);
+        if (!memory) return freed("cuMemcpyHtoD", to);
+        memcpy(memory, from, bytes);
+        return CUDA_SUCCESS;
+    };
+}
+
+Work copy_device(Context& context, CUdeviceptr to, CUdeviceptr from, size_t bytes)
+{
+    return [=, &context] {
+        char* target = host_memory(context, to, bytes);
+        const char* source = host_memory(context, from, bytes);
+        if (!target || !source) return freed("cuMemcpyDtoD", target ? from : to);
+        memmove(target, source, bytes);
+        return CUDA_SUCCESS;
+    };
+}
+
+template <class T>
+Work fill_device(Context& context, CUdeviceptr to, T value, size_t count)
+{
+    return [=, &context] {
+        char* memory = host_memory(context, to, count * sizeof(T));
+        if (!memory) return freed("cuMemset", to);
+        for (size_t i = 0; i < count; ++i) memcpy(memory + i * sizeof(T), &value, sizeof(T));
+        return CUDA_SUCCESS;
+    };
+}
+
+template <class T>
+CUresult fill(CUdeviceptr to, T value, size_t count, CUstream stream, bool wait)
+{
+    return with_context([&](Context& context) {
+        if (const CUresult code = wait ? check_unsafe("cuMemset") : CUDA_SUCCESS) return code;
+        if (const CUresult code = check_range(context, "cuMemset", to, count * sizeof(T))) return code;
+        if (!count) return CUDA_SUCCESS;
+        return submit(context, stream, fill_device(context, to, value, count));
+    });
+}
+
+// A node would read or write memory that the program may long have given back.
+CUresult refuse_pageable(Stream& stream, const char* call)
+{
+    return refuse_capture(*stream.capture, CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, call);
+}
+
+} // namespace
+
+EMULATOR_API CUresult cuMemHostAlloc(void** memory, size_t bytes, unsigned)
+{
+    return with_context([&](Context&) {
+        if (const CUresult code = check_unsafe("cuMemHostAlloc")) return code;
+        *memory = malloc(bytes);
+        if (!*memory) return fail(CUDA_ERROR_OUT_OF_MEMORY);
+        pinned[static_cast<char*>(*memory)] = bytes;
+        return CUDA_SUCCESS;
+    });
+}
+
+EMULATOR_API CUresult cuMemFreeHost(void* memory)
+{
+    return with_context([&](Context& context) {
+        if (const CUresult code = check_unsafe("cuMemFreeHost")) return code;
+        if (!pinned.erase(static_cast<char*>(memory))) {
+            return fail(CUDA_ERROR_INVALID_VALUE, "cuMemFreeHost: not page-locked memory");
+        }
+        finish_all(context);
+        free(memory);
+        return CUDA_SUCCESS;
+    });
+}
+
+EMULATOR_API CUresult cuMemcpyHtoDAsync_v2(
+    CUdeviceptr to, const void* from, size_t bytes, CUstream handle)
+{
+    constexpr const char* CALL = "cuMemcpyHtoDAsync";
+    return with_context([&](Context& context) {
+        const std::shared_ptr<Stream> stream = find_stream(context, handle);
+        if (!stream) return fail(CUDA_ERROR_INVALID_HANDLE, "%s: not a stream", CALL);
+        if (const CUresult code = check_range(context, CALL, to, bytes)) return code;
+        if (!bytes) return CUDA_SUCCESS;
+        if (is_pinned(from)) return submit(stream, write_device(context, to, from, bytes));
+        if (stream->capture) return refuse_pageable(*stream, CALL);
+        const char* begin = static_cast<const char*>(from);
+        const auto read = std::make_shared<const std::vector<char>>(begin, begin + bytes);
+        const Work write = write_device(context, to, read->data(), bytes);
+        return submit(stream, [read, write] { return write(); });
+    });
+}
+
+EMULATOR_API CUresult cuMemcpyDtoHAsync_v2(
+    void* to, CUdeviceptr from, size_t bytes, CUstream handle)
+{
+    constexpr const char* CALL = "cuMemcpyDtoHAsync";
+    return with_context([&](Context& context) {
+        const std::shared_ptr<Stream> stream = find_stream(context, handle);
+        if (!stream) return fail(CUDA_ERROR_INVALID_HANDLE, "%s: not a stream", CALL);
+        if (const CUresult code = check_range(context, CALL, from, bytes)) return code;
+        if (!bytes) return CUDA_SUCCESS;
+        if (is_pinned(to)) return submit(stream, read_device(context, to, from, bytes));
+        if (stream->capture) return refuse_pageable(*stream, CALL);
+        return submit_and_wait(stream, read_device(context, to, from, bytes));
+    });
+}
+
+EMULATOR_API CUresult cuMemcpyDtoDAsync_v2(
+    CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream)
+{
+    return with_context([&](Context& context) {
+        if (const CUresult code = check_range(context, "cuMemcpyDtoD", to, bytes)) return code;
+        if (const CUresult code = check_range(context, "cuMemcpyDtoD", from, bytes)) return code;
+        if (!bytes) return CUDA_SUCCESS;
+        return submit(context, stream, copy_device(context, to, from, bytes));
+    });
+}
+
+EMULATOR_API CUresult cuMemcpyHtoD_v2(CUdeviceptr to, const void* from, size_t bytes)
+{
+    return with_context([&](Context& context) {
+        if (const CUresult code = check_unsafe("cuMemcpyHtoD")) return code;
+        if (const CUresult code = check_range(context, "cuMemcpyHtoD", to, bytes)) return code;
+        if (!bytes) return CUDA_SUCCESS;
+        return submit_and_wait(context.legacy, write_device(context, to, from, bytes));
+    });
+}
+
+EMULATOR_API CUresult cuMemcpyDtoH_v2(void* to, CUdeviceptr from, size_t bytes)
+{
+    return with_context([&](Context& context) {
+        if (const CUresult code = check_unsafe("cuMemcpyDtoH")) return code;
+        if (const CUresult code = check_range(context, "cuMemcpyDtoH", from, bytes)) return code;
+        if (!bytes) return CUDA_SUCCESS;
+        return submit_and_wait(context.legacy, read_device(context, to, from, bytes));
+    });
+}
+
+// As on the device, a copy within the device does not make the host wait.
+EMULATOR_API CUresult cuMemcpyDtoD_v2(CUdeviceptr to, CUdeviceptr from, size_t bytes)
+{
+    return with_context([&](Context&) {
+        if (const CUresult code = check_unsafe("cuMemcpyDtoD")) return code;
+        return cuMemcpyDtoDAsync_v2(to, from, bytes, nullptr);
+    });
+}
+
+EMULATOR_API CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t n, CUstream stream)
+{
+    return fill(to, value, n, stream, false);
+}
+
+EMULATOR_API CUresult cuMemsetD32Async(CUdeviceptr to, unsigned value, size_t n, CUstream stream)
+{
+    return fill(to, value, n, stream, false);
+}
+
+EMULATOR_API CUresult cuMemsetD8_v2(CUdeviceptr to, unsigned char value, size_t n)
+{
+    return fill(to, value, n, nullptr, true);
+}
+
+EMULATOR_API CUresult cuMemsetD32_v2(CUdeviceptr to, unsigned value, size_t n)
+{
+    return fill(to, value, n, nullptr, true);
+}
+
+} // namespace emulator

@@ -1,0 +1,28 @@
+// Images of compiled kernels: cubins (ELF) and PTX, the emulated NVRTC's included.
+//
+// Nothing in them is run. They say whether a device would take the image, and which kernels it has.
+
+#pragma once
+
+#include <string>
+
+#include "cuda.h"
+
+namespace emulator {
+
+class Image {
+public:
+    // Takes a copy. Fails as a device of this capability and a driver of this version would.
+    CUresult read(const void* image, int capability, int driver);
+    // Whether there is a kernel of this name.
+    bool has(const std::string& kernel) const;
+
+private:
+    CUresult read_cubin(const char* image, int capability);
+    CUresult read_ptx(const char* image, int capability, int driver);
+
+    bool cubin_ = false;
+    std::string bytes_;
+};
+
+} // namespace emulator

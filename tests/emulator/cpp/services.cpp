@@ -1,0 +1,43 @@
+#include "services.h"
+
+#include "grid.h"
+#include "knobs.h"
+#include "memory.h"
+#include "stream.h"
+
+namespace emulator {
+
+bool service_ready(int major)
+{
+    const std::lock_guard<std::recursive_mutex> guard(driver_lock());
+    const Context* context = current_context();
+    return context && context->references && !context->failure && knobs::driver() >= 1000 * major;
+}
+
+CUresult service_submit(CUstream stream, std::function<CUresult()> work)
+{
+    return with_context([&](Context& context) { return submit(context, stream, std::move(work)); });
+}
+
+char* service_memory(CUcontext context, CUdeviceptr address, size_t bytes)
+{
+    const std::lock_guard<std::recursive_mutex> guard(driver_lock());
+    return context ? host_memory(*context, address, bytes) : nullptr;
+}
+
+CUresult service_bad_operand(const char* call, const char* operand, CUdeviceptr address)
+{
+    return fail(CUDA_ERROR_ILLEGAL_ADDRESS, "%s: %s at %#llx is not within an allocation", call, operand,
+        address);
+}
+
+CUcontext service_context() { return current_context(); }
+
+// For the crate: 0 ascending, 1 descending, 2 shuffled.
+EMULATOR_API void emulator_set_schedule(int schedule)
+{
+    const std::lock_guard<std::recursive_mutex> guard(driver_lock());
+    set_schedule(static_cast<Schedule>(schedule));
+}
+
+} // namespace emulator

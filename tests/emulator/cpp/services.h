@@ -1,0 +1,26 @@
+// What the stand-in for libcuda gives the one for libcublas.
+
+#pragma once
+
+#include <functional>
+
+#include "cuda.h"
+
+#define EMULATOR_SERVICE __attribute__((visibility("default")))
+
+namespace emulator {
+
+// Whether the calling thread has a context, and the driver is of this major version or newer.
+EMULATOR_SERVICE bool service_ready(int major);
+
+// Queues work on a stream of the calling thread's context, or makes it a node of its capture.
+EMULATOR_SERVICE CUresult service_submit(CUstream stream, std::function<CUresult()> work);
+
+// For queued work: the host's memory for an operand, or null, after which the work must return
+// service_bad_operand().
+EMULATOR_SERVICE char* service_memory(CUcontext context, CUdeviceptr address, size_t bytes);
+EMULATOR_SERVICE CUresult service_bad_operand(const char* call, const char* operand, CUdeviceptr address);
+
+EMULATOR_SERVICE CUcontext service_context();
+
+} // namespace emulator

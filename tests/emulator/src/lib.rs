@@ -1,0 +1,116 @@
+//! CUDA on the CPU, for tests without a GPU: stand-ins for `libcuda.so.1`, `libcublas.so.13` and
+//! `libnvrtc.so.13` that run gan-cuda's own kernels, compiled by the system's C++ compiler.
+//!
+//! With `GAN_CUDA_LIB_DIR` set to [`library_dir`], the unmodified program uses them. README.md
+//! beside this crate says what they check and what they cannot.
+
+#![warn(missing_docs)]
+
+mod compiler;
+mod generate;
+#[path = "../../../build/signature.rs"]
+#[allow(dead_code)] // Messages and launchers use more of it.
+mod signature;
+mod stand_ins;
+
+pub use compiler::{Problem, sanitizer_runtime};
+pub use stand_ins::StandIns;
+
+use libloading::os::unix::{Library, RTLD_NOW};
+use std::env;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// The environment variable that names another folder than the one that was built with this crate.
+pub const FOLDER: &str = "GAN_CUDA_EMULATOR_DIR";
+
+/// The folder with the stand-ins: that of [`FOLDER`] while the program runs, or the one that was
+/// built with this crate.
+///
+/// # Errors
+/// Why there are none: this machine has no C++ compiler, or is not Linux.
+pub fn library_dir() -> Result<&'static Path, &'static str> {
+    static CHOSEN: OnceLock<Option<PathBuf>> = OnceLock::new();
+    if let Some(folder) = CHOSEN.get_or_init(|| env::var_os(FOLDER).map(PathBuf::from)) {
+        return Ok(folder);
+    }
+    match option_env!("GAN_CUDA_EMULATOR_BUILT") {
+        Some(folder) if Path::new(folder).is_dir() => Ok(Path::new(folder)),
+        Some(_) => Err("it was left where these tests were built"),
+        None => Err(option_env!("GAN_CUDA_EMULATOR_PROBLEM").unwrap_or("it was not built")),
+    }
+}
+
+/// The folder with gan-cuda's kernels.
+pub fn kernel_dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../kernels")
+}
+
+/// The folder with the compiled files of [`library_dir`], for other sets of [`StandIns`].
+pub fn object_dir() -> &'static Path {
+    Path::new(env!("GAN_CUDA_EMULATOR_OBJECTS"))
+}
+
+/// The order in which threads and blocks are run, between barriers, and nodes of graphs that do not
+/// depend on each other. A kernel that is right gives the same under all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schedule {
+    /// By number.
+    Ascending,
+    /// The last first.
+    Descending,
+    /// In an arbitrary order, the same one each time.
+    Shuffled,
+}
+
+impl Schedule {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Ascending, Self::Descending, Self::Shuffled];
+}
+
+/// Sets the schedule of all work that is done from now on, in the whole process.
+///
+/// # Errors
+/// The libcuda of this process is none of the emulator's.
+pub fn set_schedule(schedule: Schedule) -> Result<(), String> {
+    let driver = driver()?;
+    // SAFETY: the emulator declares this function so.
+    let set = unsafe { driver.get::<extern "C" fn(i32)>(b"emulator_set_schedule\0") }
+        .map_err(|error| format!("not the emulator's libcuda: {error}"))?;
+    set(schedule as i32);
+    Ok(())
+}
+
+/// The bytes that are allocated on a device at this moment.
+///
+/// # Errors
+/// As [`set_schedule`].
+pub fn allocated(device: i32) -> Result<usize, String> {
+    let driver = driver()?;
+    // SAFETY: the emulator declares this function so.
+    let count = unsafe { driver.get::<extern "C" fn(i32) -> usize>(b"emulator_allocated\0") }
+        .map_err(|error| format!("not the emulator's libcuda: {error}"))?;
+    Ok(count(device))
+}
+
+/// The libcuda that this process has loaded; if it has none, the one that it will load.
+fn driver() -> Result<Library, String> {
+    const NAME: &str = "libcuda.so.1";
+    // The value of Linux, which libloading does not name.
+    const RTLD_NOLOAD: i32 = 4;
+    // SAFETY: the library is loaded already, so nothing of it is run.
+    if let Ok(library) = unsafe { Library::open(Some(NAME), RTLD_NOW | RTLD_NOLOAD) } {
+        return Ok(library);
+    }
+    let folder = match env::var_os("GAN_CUDA_LIB_DIR") {
+        Some(folder) => PathBuf::from(folder),
+        None => library_dir()?.to_owned(),
+    };
+    // SAFETY: loading the emulator makes its kernels known, and does nothing else.
+    let opened = unsafe { Library::open(Some(folder.join(NAME)), RTLD_NOW) };
+    let library = opened.map_err(|error| error.to_string())?;
+    // It stays for the rest of the process, as a driver does.
+    std::mem::forget(library);
+    // SAFETY: as above.
+    unsafe { Library::open(Some(NAME), RTLD_NOW | RTLD_NOLOAD) }.map_err(|error| error.to_string())
+}

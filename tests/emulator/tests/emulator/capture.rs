@@ -1,0 +1,225 @@
+//! Graphs: what a capture takes, and the errors of what it does not.
+
+use crate::common::{Device, code};
+use cudarc::driver::sys::{
+    CUgraphInstantiate_flags, CUresult, CUstreamCaptureMode, CUstreamCaptureStatus,
+};
+use cudarc::driver::{CudaGraph, CudaStream, DriverError, result};
+use std::sync::Arc;
+
+const MODE: CUstreamCaptureMode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
+
+fn end(stream: &Arc<CudaStream>) -> Result<CudaGraph, DriverError> {
+    stream.end_capture(CUgraphInstantiate_flags(0)).map(Option::unwrap)
+}
+
+#[test]
+fn a_graph_does_what_was_captured_each_time_it_is_launched() {
+    let device = Device::new();
+    let mut x = device.zeros(40);
+    device.stream.begin_capture(MODE).unwrap();
+    device.step(&device.stream, &mut x).unwrap();
+    device.step(&device.stream, &mut x).unwrap();
+    let graph = end(&device.stream).unwrap();
+    assert_eq!(device.download(&x), [0.0; 40]);
+    graph.upload().unwrap();
+    for want in [3.0, 15.0, 63.0] {
+        graph.launch().unwrap();
+        assert_eq!(device.download(&x), [want; 40]);
+    }
+    device.stream.memset_zeros(&mut x).unwrap();
+    graph.launch().unwrap();
+    graph.launch().unwrap();
+    assert_eq!(device.download(&x), [15.0; 40]);
+}
+
+#[test]
+fn graphs_hold_copies_and_fills() {
+    let device = Device::new();
+    let x = device.numbers(4);
+    let mut y = device.zeros(4);
+    device.stream.begin_capture(MODE).unwrap();
+    device.stream.memset_zeros(&mut y).unwrap();
+    device.step(&device.stream, &mut y).unwrap();
+    device.stream.memcpy_dtod(&x, &mut y).unwrap();
+    device.step(&device.stream, &mut y).unwrap();
+    let graph = end(&device.stream).unwrap();
+    graph.launch().unwrap();
+    assert_eq!(device.download(&y), [1.0, 3.0, 5.0, 7.0]);
+}
+
+#[test]
+fn a_fork_is_captured_if_it_is_joined() {
+    let device = Device::new();
+    let other = device.context.new_stream().unwrap();
+    let (mut x, mut y) = (device.zeros(4), device.zeros(4));
+    device.stream.synchronize().unwrap();
+    device.stream.begin_capture(MODE).unwrap();
+    device.step(&device.stream, &mut x).unwrap();
+    other.join(&device.stream).unwrap();
+    other.memcpy_dtod(&x, &mut y).unwrap();
+    device.step(&other, &mut y).unwrap();
+    device.stream.join(&other).unwrap();
+    device.step(&device.stream, &mut y).unwrap();
+    let graph = end(&device.stream).unwrap();
+    graph.launch().unwrap();
+    assert_eq!(device.download(&y), [7.0; 4]);
+}
+
+#[test]
+fn a_fork_that_is_not_joined_is_an_error() {
+    let device = Device::new();
+    let other = device.context.new_stream().unwrap();
+    let mut x = device.zeros(4);
+    device.stream.synchronize().unwrap();
+    device.stream.begin_capture(MODE).unwrap();
+    other.join(&device.stream).unwrap();
+    device.step(&other, &mut x).unwrap();
+    assert_eq!(code(end(&device.stream)), CUresult::CUDA_ERROR_STREAM_CAPTURE_UNJOINED);
+    // Both are streams like any other again.
+    device.step(&other, &mut x).unwrap();
+    other.synchronize().unwrap();
+    assert_eq!(device.download(&x), [1.0; 4]);
+}
+
+#[test]
+fn the_legacy_default_stream_is_not_captured() {
+    let device = Device::new();
+    let result = device.context.default_stream().begin_capture(MODE);
+    assert_eq!(code(result), CUresult::CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+}
+
+/// What `forbidden` fails with during a capture, which it must end.
+fn refused(forbidden: impl FnOnce(&Device) -> CUresult) -> CUresult {
+    let device = Device::new();
+    let mut x = device.zeros(4);
+    device.stream.synchronize().unwrap();
+    device.stream.begin_capture(MODE).unwrap();
+    device.step(&device.stream, &mut x).unwrap();
+    let refused = forbidden(&device);
+    let status = device.stream.capture_status().unwrap();
+    assert_eq!(status, CUstreamCaptureStatus::CU_STREAM_CAPTURE_STATUS_INVALIDATED);
+    let invalidated = CUresult::CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
+    assert_eq!(code(device.step(&device.stream, &mut x)), invalidated);
+    assert_eq!(code(end(&device.stream)), invalidated);
+    // The stream is one like any other again, and nothing was done.
+    assert_eq!(device.download(&x), [0.0; 4]);
+    refused
+}
+
+#[test]
+fn waiting_during_a_capture_is_an_error() {
+    let unsupported = CUresult::CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    assert_eq!(refused(|device| code(device.stream.synchronize())), unsupported);
+    assert_eq!(refused(|device| code(device.context.synchronize())), unsupported);
+}
+
+#[test]
+fn allocating_during_a_capture_is_an_error() {
+    let unsupported = CUresult::CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    // SAFETY: nothing is allocated.
+    assert_eq!(refused(|_| code(unsafe { result::malloc_sync(4) })), unsupported);
+    if !crate::common::on_gpu() {
+        // SAFETY: as above.
+        let queued = refused(|device| code(unsafe { device.stream.alloc::<f32>(4) }));
+        assert_eq!(queued, unsupported);
+    }
+}
+
+#[test]
+fn reading_back_during_a_capture_is_an_error() {
+    let Some(device) = Device::emulated() else { return };
+    let x = device.numbers(4);
+    device.stream.synchronize().unwrap();
+    device.stream.begin_capture(MODE).unwrap();
+    let read = device.stream.clone_dtoh(&x);
+    assert_eq!(code(read), CUresult::CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+    assert_eq!(code(end(&device.stream)), CUresult::CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
+}
+
+#[test]
+fn copying_from_pageable_memory_during_a_capture_is_an_error() {
+    let Some(device) = Device::emulated() else { return };
+    let mut x = device.numbers(4);
+    device.stream.synchronize().unwrap();
+    device.stream.begin_capture(MODE).unwrap();
+    let copied = device.stream.memcpy_htod(&[1.0f32; 4], &mut x);
+    assert_eq!(code(copied), CUresult::CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+    assert_eq!(code(end(&device.stream)), CUresult::CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
+}
+
+#[test]
+fn waiting_for_an_event_from_outside_is_an_error() {
+    let isolation = refused(|device| {
+        let other = device.context.new_stream().unwrap();
+        let event = other.record_event(None).unwrap();
+        code(device.stream.wait(&event))
+    });
+    assert_eq!(isolation, CUresult::CUDA_ERROR_STREAM_CAPTURE_ISOLATION);
+}
+
+#[test]
+fn captured_events_do_not_happen() {
+    let device = Device::new();
+    device.stream.begin_capture(MODE).unwrap();
+    let event = device.stream.record_event(None).unwrap();
+    assert_eq!(code(event.synchronize()), CUresult::CUDA_ERROR_CAPTURED_EVENT);
+    assert!(end(&device.stream).is_err());
+}
+
+#[test]
+fn captures_end_where_they_began() {
+    let device = Device::new();
+    let illegal = CUresult::CUDA_ERROR_ILLEGAL_STATE;
+    assert_eq!(code(end(&device.stream)), illegal);
+    device.stream.begin_capture(MODE).unwrap();
+    assert_eq!(code(device.stream.begin_capture(MODE)), illegal);
+    let other = device.context.new_stream().unwrap();
+    other.join(&device.stream).unwrap();
+    assert_eq!(code(end(&other)), CUresult::CUDA_ERROR_STREAM_CAPTURE_UNMATCHED);
+    assert!(end(&device.stream).is_err());
+}
+
+#[test]
+fn another_thread_cannot_end_a_capture() {
+    let device = Device::new();
+    device.stream.begin_capture(MODE).unwrap();
+    let elsewhere = std::thread::scope(|scope| scope.spawn(|| code(end(&device.stream))).join());
+    assert_eq!(elsewhere.unwrap(), CUresult::CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD);
+    end(&device.stream).unwrap();
+}
+
+#[test]
+fn other_streams_work_while_one_is_captured() {
+    let device = Device::new();
+    let other = device.context.new_stream().unwrap();
+    let mut x = device.zeros(4);
+    device.stream.synchronize().unwrap();
+    device.stream.begin_capture(MODE).unwrap();
+    device.step(&other, &mut x).unwrap();
+    end(&device.stream).unwrap();
+    other.synchronize().unwrap();
+    assert_eq!(device.download(&x), [1.0; 4]);
+}
+
+#[test]
+fn a_graph_with_freed_memory_fails() {
+    let Some(device) = Device::emulated() else { return };
+    let mut x = device.zeros(4);
+    device.stream.begin_capture(MODE).unwrap();
+    device.step(&device.stream, &mut x).unwrap();
+    let graph = end(&device.stream).unwrap();
+    drop(x);
+    graph.launch().unwrap();
+    assert_eq!(code(device.stream.synchronize()), CUresult::CUDA_ERROR_ILLEGAL_ADDRESS);
+}
+
+#[test]
+fn contradictory_flags_of_a_graph_are_refused() {
+    let device = Device::new();
+    device.stream.begin_capture(MODE).unwrap();
+    let flags = CUgraphInstantiate_flags::CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH
+        | CUgraphInstantiate_flags::CUDA_GRAPH_INSTANTIATE_FLAG_DEVICE_LAUNCH;
+    let refused = device.stream.end_capture(flags);
+    assert_eq!(code(refused), CUresult::CUDA_ERROR_INVALID_VALUE);
+}

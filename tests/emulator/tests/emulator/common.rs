@@ -1,0 +1,147 @@
+//! A device for a test, and its kernels.
+
+use cudarc::driver::sys::CUresult;
+use cudarc::driver::{
+    CudaContext, CudaFunction, CudaModule, CudaSlice, CudaStream, DriverError, LaunchConfig,
+};
+use gan_cuda_emulator::{FOLDER, StandIns, object_dir};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+/// A device of its own for each test, so that a failed kernel spoils no other.
+pub struct Device {
+    pub context: Arc<CudaContext>,
+    pub stream: Arc<CudaStream>,
+    module: Arc<CudaModule>,
+}
+
+/// Whether the tests run on a real device.
+pub fn on_gpu() -> bool {
+    std::env::var("GAN_CUDA_EMULATOR_TESTS_ON_GPU").is_ok_and(|value| value == "1")
+}
+
+/// The folder with the tests' kernels.
+pub fn kernel_dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernels")
+}
+
+impl Device {
+    /// A device for a test of CUDA's rules.
+    pub fn new() -> Self {
+        static TAKEN: AtomicUsize = AtomicUsize::new(0);
+        load();
+        let ordinal = if on_gpu() { 0 } else { TAKEN.fetch_add(1, Ordering::Relaxed) };
+        let context = CudaContext::new(ordinal).unwrap();
+        // SAFETY: each test orders its own work.
+        unsafe { context.disable_event_tracking() };
+        let stream = context.new_stream().unwrap();
+        let module = context.load_module(cudarc::nvrtc::compile_ptx(sources()).unwrap()).unwrap();
+        Self { context, stream, module }
+    }
+
+    /// A device for a test of what only the emulator does; none where there is a real one.
+    pub fn emulated() -> Option<Self> {
+        (!on_gpu()).then(Self::new)
+    }
+
+    pub fn kernel(&self, name: &str) -> CudaFunction {
+        self.module.load_function(name).unwrap()
+    }
+
+    pub fn upload(&self, values: &[f32]) -> CudaSlice<f32> {
+        self.stream.clone_htod(values).unwrap()
+    }
+
+    /// `n` numbers 0, 1, 2, …
+    pub fn numbers(&self, n: usize) -> CudaSlice<f32> {
+        self.upload(&(0..n).map(|i| i as f32).collect::<Vec<_>>())
+    }
+
+    pub fn zeros(&self, n: usize) -> CudaSlice<f32> {
+        self.stream.alloc_zeros(n).unwrap()
+    }
+
+    pub fn download(&self, values: &CudaSlice<f32>) -> Vec<f32> {
+        let values = self.stream.clone_dtoh(values).unwrap();
+        self.stream.synchronize().unwrap();
+        values
+    }
+
+    /// Queues x ← 2·x + 1.
+    pub fn step(&self, stream: &CudaStream, x: &mut CudaSlice<f32>) -> Result<(), DriverError> {
+        let n = x.len() as i32;
+        let kernel = self.kernel("step");
+        let mut launch = stream.launch_builder(&kernel);
+        use cudarc::driver::PushKernelArg;
+        // SAFETY: the arguments are those of the kernel.
+        unsafe { launch.arg(x).arg(&n).launch(grid(2, 32)) }.map(drop)
+    }
+}
+
+/// One-dimensional blocks and threads.
+pub fn grid(blocks: u32, threads: u32) -> LaunchConfig {
+    LaunchConfig { grid_dim: (blocks, 1, 1), block_dim: (threads, 1, 1), shared_mem_bytes: 0 }
+}
+
+/// The code of an error.
+pub fn code<T>(result: Result<T, DriverError>) -> CUresult {
+    match result {
+        Ok(_) => CUresult::CUDA_SUCCESS,
+        Err(DriverError(code)) => code,
+    }
+}
+
+/// All kernels of the tests.
+fn sources() -> String {
+    ["barriers.cu", "elements.cu"]
+        .map(|file| fs::read_to_string(kernel_dir().join(file)).unwrap())
+        .concat()
+}
+
+/// The folder with stand-ins that have the tests' kernels: built once, and the same in a child.
+pub fn stand_ins() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let build = || match std::env::var_os(FOLDER) {
+        Some(folder) => folder.into(),
+        None => {
+            let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stand-ins");
+            build(&folder, false)
+        }
+    };
+    BUILT.get_or_init(build).clone()
+}
+
+/// Builds stand-ins with the tests' kernels.
+pub fn build(folder: &Path, sanitize: bool) -> PathBuf {
+    let kernels = kernel_dir();
+    StandIns { kernels: &kernels, objects: object_dir(), sanitize }.build(folder).unwrap()
+}
+
+/// Loads the stand-ins, once a process.
+pub fn load() {
+    static LOADED: OnceLock<()> = OnceLock::new();
+    LOADED.get_or_init(|| {
+        if on_gpu() {
+            return;
+        }
+        if std::env::var_os("GAN_CUDA_EMULATOR_DEVICES").is_none() {
+            // SAFETY: the emulator, which is not loaded yet, is the only one to read it.
+            unsafe { std::env::set_var("GAN_CUDA_EMULATOR_DEVICES", "100") };
+        }
+        for name in ["libcuda.so.1", "libcublas.so.13", "libnvrtc.so.13"] {
+            // SAFETY: the emulator's libraries do nothing when they are loaded.
+            let library = unsafe { libloading::Library::new(stand_ins().join(name)) }.unwrap();
+            std::mem::forget(library);
+        }
+    });
+}
+
+/// A process that runs one test of this program, which nobody else runs.
+pub fn child(test: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--ignored", "--exact", "--nocapture", test]).env(FOLDER, stand_ins());
+    command
+}

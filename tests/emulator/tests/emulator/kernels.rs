@@ -1,0 +1,203 @@
+//! Kernels: where threads are, what they compute, barriers and shared memory.
+
+use crate::common::{Device, code, grid};
+use cudarc::driver::sys::CUresult;
+use cudarc::driver::{LaunchConfig, PushKernelArg};
+use gan_cuda_emulator::{Schedule, set_schedule};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Held by tests that need a schedule of their own, as it is the whole process's.
+fn with_schedule(schedule: Schedule) -> MutexGuard<'static, ()> {
+    static LOCK: Mutex<()> = Mutex::new(());
+    let guard = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+    crate::common::load();
+    set_schedule(schedule).unwrap();
+    guard
+}
+
+#[test]
+fn every_thread_of_a_grid_runs_once_at_its_place() {
+    let device = Device::new();
+    for (grid_dim, block_dim) in
+        [((3, 2, 2), (4, 3, 5)), ((1, 1, 1), (1, 1, 1)), ((5, 1, 1), (1024, 1, 1))]
+    {
+        let threads = [grid_dim.0, grid_dim.1, grid_dim.2, block_dim.0, block_dim.1, block_dim.2];
+        let n: u32 = threads.iter().product();
+        let mut y = device.stream.alloc_zeros::<u32>(n as usize).unwrap();
+        let kernel = device.kernel("coordinates");
+        let bias = device.stream.clone_htod(&[7u32]).unwrap();
+        let mut launch = device.stream.launch_builder(&kernel);
+        launch.arg(&mut y).arg(&bias).arg(&3u32);
+        // SAFETY: the arguments are those of the kernel.
+        unsafe { launch.launch(LaunchConfig { grid_dim, block_dim, shared_mem_bytes: 0 }) }
+            .unwrap();
+        let y = device.stream.clone_dtoh(&y).unwrap();
+        assert!(y.iter().enumerate().all(|(i, &y)| y == 3 * i as u32 + 7));
+    }
+}
+
+#[test]
+fn functions_are_those_of_cuda() {
+    let device = Device::new();
+    let mut y = device.zeros(12);
+    let kernel = device.kernel("functions");
+    let mut launch = device.stream.launch_builder(&kernel);
+    // SAFETY: the arguments are those of the kernel.
+    unsafe { launch.arg(&mut y).arg(&0.25f32).launch(grid(1, 1)) }.unwrap();
+    let half = 0.5f32.sqrt();
+    let x = 0.25f32;
+    let want =
+        [x.exp(), x.ln_1p(), x.exp_m1(), x.tanh(), half, half, 2.0, 2.0, 3.0, 2.0, 3.0, 0.25];
+    for (got, want) in device.download(&y).into_iter().zip(want) {
+        assert!((got - want).abs() < 1e-6, "{got} is not {want}");
+    }
+}
+
+/// The sums of `blocks` blocks of 64 numbers by a kernel, and what they should be.
+fn sums(device: &Device, kernel: &str) -> (Vec<f32>, Vec<f32>) {
+    let x = device.numbers(4 * 64);
+    let mut y = device.zeros(4);
+    let kernel = device.kernel(kernel);
+    let mut launch = device.stream.launch_builder(&kernel);
+    // SAFETY: the arguments are those of the kernel.
+    unsafe { launch.arg(&mut y).arg(&x).launch(grid(4, 64)) }.unwrap();
+    let want = (0..4).map(|block| (64 * block..64 * (block + 1)).sum::<i32>() as f32).collect();
+    (device.download(&y), want)
+}
+
+#[test]
+fn block_sums_are_right_under_every_schedule() {
+    for schedule in Schedule::ALL {
+        let _guard = with_schedule(schedule);
+        let (got, want) = sums(&Device::new(), "tree_sum");
+        assert_eq!(got, want, "{schedule:?}");
+    }
+}
+
+#[test]
+fn missing_barriers_are_noticed_by_a_schedule() {
+    let Some(device) = Device::emulated() else { return };
+    let noticed = Schedule::ALL.map(|schedule| {
+        let _guard = with_schedule(schedule);
+        let (got, want) = sums(&device, "tree_sum_without_barrier");
+        got != want
+    });
+    assert!(noticed.contains(&true), "{noticed:?}");
+}
+
+/// The numbers that `reverse_twice` makes of 0..64.
+fn reverse_twice(device: &Device, second_barrier: u32) -> Vec<f32> {
+    let x = device.numbers(64);
+    let mut y = device.zeros(64);
+    let kernel = device.kernel("reverse_twice");
+    let mut launch = device.stream.launch_builder(&kernel);
+    // SAFETY: the arguments are those of the kernel.
+    unsafe { launch.arg(&mut y).arg(&x).arg(&second_barrier).launch(grid(1, 64)) }.unwrap();
+    device.download(&y)
+}
+
+#[test]
+fn missing_barrier_between_reading_and_writing_is_noticed_by_a_schedule() {
+    let Some(device) = Device::emulated() else { return };
+    let want: Vec<f32> = (0..64).map(|i| i as f32).collect();
+    let mut noticed = false;
+    for schedule in Schedule::ALL {
+        let _guard = with_schedule(schedule);
+        assert_eq!(reverse_twice(&device, 1), want, "{schedule:?}");
+        noticed |= reverse_twice(&device, 0) != want;
+    }
+    assert!(noticed);
+}
+
+/// The code and the words with which a kernel fails.
+fn failure(device: &Device, kernel: &str) -> (CUresult, String) {
+    let mut y = device.zeros(64);
+    let kernel = device.kernel(kernel);
+    let mut launch = device.stream.launch_builder(&kernel);
+    // SAFETY: the argument is that of the kernel.
+    unsafe { launch.arg(&mut y).launch(grid(1, 64)) }.unwrap();
+    let error = device.stream.synchronize().unwrap_err();
+    // The device is lost.
+    assert_eq!(device.stream.synchronize().unwrap_err().0, error.0);
+    (error.0, error.to_string())
+}
+
+#[test]
+fn threads_at_different_barriers_are_an_error_with_kernel_and_lines() {
+    let Some(device) = Device::emulated() else { return };
+    let (code, words) = failure(&device, "diverge");
+    assert_eq!(code, CUresult::CUDA_ERROR_LAUNCH_FAILED);
+    for part in ["`diverge`", "barriers.cu:52", "barriers.cu:54"] {
+        assert!(words.contains(part), "{words} lacks {part}");
+    }
+}
+
+#[test]
+fn threads_that_leave_while_others_wait_are_an_error() {
+    let Some(device) = Device::emulated() else { return };
+    let (code, words) = failure(&device, "leave_early");
+    assert_eq!(code, CUresult::CUDA_ERROR_LAUNCH_FAILED);
+    assert!(words.contains("`leave_early`") && words.contains("1 of 64 threads"), "{words}");
+}
+
+#[test]
+fn shared_memory_is_nan_at_the_beginning_of_each_block() {
+    let Some(device) = Device::emulated() else { return };
+    let mut y = device.zeros(5);
+    let kernel = device.kernel("read_shared");
+    let mut launch = device.stream.launch_builder(&kernel);
+    // SAFETY: the argument is that of the kernel.
+    unsafe { launch.arg(&mut y).launch(grid(5, 1)) }.unwrap();
+    assert!(device.download(&y).iter().all(|y| y.is_nan()));
+}
+
+#[test]
+fn launches_that_no_device_takes_are_refused() {
+    let device = Device::new();
+    let mut y = device.zeros(4);
+    let kernel = device.kernel("leave_early");
+    let mut refused = |grid_dim, block_dim, shared_mem_bytes| {
+        let mut launch = device.stream.launch_builder(&kernel);
+        launch.arg(&mut y);
+        // SAFETY: a launch that is refused touches nothing.
+        let result =
+            unsafe { launch.launch(LaunchConfig { grid_dim, block_dim, shared_mem_bytes }) };
+        code(result) == CUresult::CUDA_ERROR_INVALID_VALUE
+    };
+    assert!(refused((0, 1, 1), (1, 1, 1), 0));
+    assert!(refused((1, 1, 1), (1, 0, 1), 0));
+    assert!(refused((1, 1, 1), (1025, 1, 1), 0));
+    assert!(refused((1, 1, 1), (64, 32, 1), 0));
+    assert!(refused((1, 65536, 1), (1, 1, 1), 0));
+    assert!(refused((1, 1, 1), (1, 1, 1), 48 * 1024 + 1));
+}
+
+#[test]
+fn null_is_refused_but_for_arguments_that_may_be_null() {
+    let Some(device) = Device::emulated() else { return };
+    let mut y = device.stream.alloc_zeros::<u32>(4).unwrap();
+    let kernel = device.kernel("coordinates");
+    let null = 0u64;
+    let mut launch = device.stream.launch_builder(&kernel);
+    // SAFETY: the second argument may be null.
+    unsafe { launch.arg(&mut y).arg(&null).arg(&1u32).launch(grid(1, 4)) }.unwrap();
+    assert_eq!(device.stream.clone_dtoh(&y).unwrap(), [0, 1, 2, 3]);
+    let mut launch = device.stream.launch_builder(&kernel);
+    // SAFETY: the emulator finds the null before a thread does.
+    unsafe { launch.arg(&null).arg(&null).arg(&1u32).launch(grid(1, 4)) }.unwrap();
+    let error = device.stream.synchronize().unwrap_err();
+    assert_eq!(error.0, CUresult::CUDA_ERROR_ILLEGAL_ADDRESS);
+    assert!(error.to_string().contains("argument `y`"), "{error}");
+}
+
+#[test]
+fn vectors_of_four_are_copied_whole() {
+    let device = Device::new();
+    let x = device.numbers(8);
+    let mut y = device.zeros(8);
+    let kernel = device.kernel("copy_fours");
+    let mut launch = device.stream.launch_builder(&kernel);
+    // SAFETY: the arguments are those of the kernel.
+    unsafe { launch.arg(&mut y).arg(&x).arg(&2i32).launch(grid(1, 2)) }.unwrap();
+    assert_eq!(device.download(&y), device.download(&x));
+}

@@ -1,0 +1,115 @@
+//! Stand-ins that are built with sanitizers name file and line of what a kernel does wrong. Each
+//! wrong kernel runs in a process of its own, which it ends.
+
+use crate::common::{self, Device, grid};
+use cudarc::driver::{DevicePtr, PushKernelArg};
+use gan_cuda_emulator::{FOLDER, sanitizer_runtime};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// Stand-ins with sanitizers and the library that they need; nothing where there are none.
+fn sanitized() -> Option<&'static (PathBuf, PathBuf)> {
+    static BUILT: OnceLock<Option<(PathBuf, PathBuf)>> = OnceLock::new();
+    let build = || {
+        if common::on_gpu() {
+            return None;
+        }
+        let runtime = sanitizer_runtime().map_err(|problem| println!("skipped: {problem}")).ok()?;
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sanitized");
+        Some((common::build(&folder, true), runtime))
+    };
+    BUILT.get_or_init(build).as_ref()
+}
+
+/// Whether the sanitizers are GCC's, which see more than Clang's.
+fn of_gcc() -> bool {
+    sanitized().is_some_and(|(_, runtime)| runtime.ends_with("libasan.so"))
+}
+
+/// Runs a test in a process of its own, whose report must have all `parts`.
+fn assert_reported(test: &str, parts: &[&str]) {
+    let Some((folder, runtime)) = sanitized() else { return };
+    let mut command = common::child(&format!("sanitizers::{test}"));
+    command.env(FOLDER, folder).env("LD_PRELOAD", runtime);
+    // Leaks of the test program are no concern.
+    command.env("ASAN_OPTIONS", "detect_leaks=0");
+    let output = command.output().unwrap();
+    let report = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{test} was not noticed");
+    for part in parts {
+        assert!(report.contains(part), "no {part} in the report: {report}");
+    }
+}
+
+/// Launches an elementwise kernel y ← x on 32 threads, with `skipped` numbers left out before y.
+fn run(kernel: &str, skipped: usize, n: i32) {
+    let device = Device::new();
+    let (x, y) = (device.numbers(200), device.zeros(100));
+    let mut y_address = y.device_ptr(&device.stream).0;
+    y_address += 4 * skipped as u64;
+    let kernel = device.kernel(kernel);
+    let mut launch = device.stream.launch_builder(&kernel);
+    launch.arg(&y_address).arg(&x).arg(&n).arg(&1.0f32);
+    // SAFETY: the sanitizers end the process at the first wrong access.
+    unsafe { launch.launch(grid(1, 32)) }.unwrap();
+    device.stream.synchronize().unwrap();
+}
+
+#[test]
+fn writes_beyond_an_allocation_are_reported() {
+    assert_reported("too_far", &["heap-buffer-overflow", "scale_too_far", "elements.cu:22"]);
+}
+
+#[test]
+#[ignore = "run by writes_beyond_an_allocation_are_reported"]
+fn too_far() {
+    run("scale_too_far", 0, 100);
+}
+
+#[test]
+fn misaligned_vectors_are_reported() {
+    if of_gcc() {
+        assert_reported("misaligned", &["misaligned address", "elements.cu:56"]);
+    }
+}
+
+#[test]
+#[ignore = "run by misaligned_vectors_are_reported"]
+fn misaligned() {
+    run("copy_fours", 1, 16);
+}
+
+#[test]
+fn writes_beyond_a_shared_variable_are_reported() {
+    if of_gcc() {
+        assert_reported("shared_too_far", &["barriers.cu:99"]);
+    }
+}
+
+#[test]
+#[ignore = "run by writes_beyond_a_shared_variable_are_reported"]
+fn shared_too_far() {
+    run("share_too_far", 0, 32);
+}
+
+#[test]
+fn right_kernels_are_not_reported() {
+    let Some((folder, runtime)) = sanitized() else { return };
+    let mut command = common::child("sanitizers::right");
+    command.env(FOLDER, folder).env("LD_PRELOAD", runtime).env("ASAN_OPTIONS", "detect_leaks=0");
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+#[ignore = "run by right_kernels_are_not_reported"]
+fn right() {
+    run("scale", 0, 100);
+    let device = Device::new();
+    let (x, mut y) = (device.numbers(4096), device.zeros(4));
+    let kernel = device.kernel("tree_sum");
+    let mut launch = device.stream.launch_builder(&kernel);
+    // SAFETY: the arguments are those of the kernel.
+    unsafe { launch.arg(&mut y).arg(&x).launch(grid(4, 1024)) }.unwrap();
+    assert_eq!(device.download(&y)[0], (0..1024).sum::<i32>() as f32);
+}

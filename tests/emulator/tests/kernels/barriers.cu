@@ -1,0 +1,102 @@
+// Kernels that use shared memory, right and wrong.
+
+// Sum of the block's numbers, as a tree.
+extern "C" __global__ void tree_sum(
+    float* __restrict__ y,        // (blocks)
+    const float* __restrict__ x)  // (blocks, threads)
+{
+    __shared__ float sums[1024];
+    sums[threadIdx.x] = x[blockIdx.x * blockDim.x + threadIdx.x];
+    for (unsigned half = blockDim.x / 2; half > 0; half /= 2) {
+        __syncthreads();
+        if (threadIdx.x < half) sums[threadIdx.x] += sums[threadIdx.x + half];
+    }
+    if (threadIdx.x == 0) y[blockIdx.x] = sums[0];
+}
+
+// The same without a barrier: thread 0 may add what is not there yet.
+extern "C" __global__ void tree_sum_without_barrier(
+    float* __restrict__ y,        // (blocks)
+    const float* __restrict__ x)  // (blocks, threads)
+{
+    __shared__ float sums[1024];
+    sums[threadIdx.x] = x[blockIdx.x * blockDim.x + threadIdx.x];
+    for (unsigned half = blockDim.x / 2; half > 0; half /= 2) {
+        if (threadIdx.x < half) sums[threadIdx.x] += sums[threadIdx.x + half];
+    }
+    if (threadIdx.x == 0) y[blockIdx.x] = sums[0];
+}
+
+// Reverses the block's numbers. Writes before each second barrier are what a schedule must order.
+extern "C" __global__ void reverse_twice(
+    float* __restrict__ y,        // (threads)
+    const float* __restrict__ x,  // (threads)
+    unsigned second_barrier)
+{
+    __shared__ float held[1024];
+    const unsigned i = threadIdx.x, mirrored = blockDim.x - 1 - i;
+    held[i] = x[i];
+    __syncthreads();
+    const float reversed = held[mirrored];
+    if (second_barrier) __syncthreads();
+    held[i] = reversed;
+    __syncthreads();
+    y[i] = held[mirrored];
+}
+
+// Threads that wait at different barriers.
+extern "C" __global__ void diverge(
+    float* __restrict__ y)  // (threads)
+{
+    if (threadIdx.x % 2) {
+        __syncthreads();
+    } else {
+        __syncthreads();
+    }
+    y[threadIdx.x] = 1.0f;
+}
+
+// Threads that leave while others wait.
+extern "C" __global__ void leave_early(
+    float* __restrict__ y)  // (threads)
+{
+    if (threadIdx.x == 3) return;
+    __syncthreads();
+    y[threadIdx.x] = 1.0f;
+}
+
+// What shared memory holds before it is written.
+extern "C" __global__ void read_shared(
+    float* __restrict__ y)  // (blocks)
+{
+    __shared__ float held[32];
+    y[blockIdx.x] = held[7];
+    held[7] = 1.0f;
+}
+
+// Many barriers, as a measure of the switch between threads.
+extern "C" __global__ void wait_often(
+    float* __restrict__ y,  // (threads)
+    int times)
+{
+    float sum = 0.0f;
+    for (int i = 0; i < times; ++i) {
+        __syncthreads();
+        sum += 1.0f;
+    }
+    y[blockIdx.x * blockDim.x + threadIdx.x] = sum;
+}
+
+// One number too many in shared memory.
+extern "C" __global__ void share_too_far(
+    float* __restrict__ y,        // (n)
+    const float* __restrict__ x,  // (n)
+    int n,
+    float factor)
+{
+    __shared__ float held[32];
+    float* place = held + threadIdx.x;
+    place[1] = x[threadIdx.x] * factor;
+    __syncthreads();
+    if (threadIdx.x > 0 && threadIdx.x < (unsigned)n) y[threadIdx.x] = held[threadIdx.x];
+}

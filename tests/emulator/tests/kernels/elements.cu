@@ -1,0 +1,72 @@
+// Elementwise kernels, right and wrong.
+
+extern "C" __global__ void scale(
+    float* __restrict__ y,        // (n)
+    const float* __restrict__ x,  // (n)
+    int n,
+    float factor)
+{
+    for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x) {
+        y[i] = factor * x[i];
+    }
+}
+
+// One element too many.
+extern "C" __global__ void scale_too_far(
+    float* __restrict__ y,        // (n)
+    const float* __restrict__ x,  // (n)
+    int n,
+    float factor)
+{
+    for (int i = blockIdx.x * blockDim.x + threadIdx.x; i <= n; i += gridDim.x * blockDim.x) {
+        y[i] = factor * x[i];
+    }
+}
+
+// x ← 2·x + 1, so that the order and the number of launches show.
+extern "C" __global__ void step(
+    float* __restrict__ x,  // (n)
+    int n)
+{
+    for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x) {
+        x[i] = 2.0f * x[i] + 1.0f;
+    }
+}
+
+// Where each thread is, as one number.
+extern "C" __global__ void coordinates(
+    unsigned* __restrict__ y,           // (threads)
+    const unsigned* __restrict__ bias,  // (1) or null
+    unsigned factor)
+{
+    const unsigned block = (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
+    const unsigned thread = (threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x;
+    const unsigned i = block * blockDim.x * blockDim.y * blockDim.z + thread;
+    y[i] = factor * i + (bias ? *bias : 0);
+}
+
+// Four numbers at a time.
+extern "C" __global__ void copy_fours(
+    float* __restrict__ y,        // (4·n)
+    const float* __restrict__ x,  // (4·n)
+    int n)
+{
+    const int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= n) return;
+    ((float4*)y)[i] = ((const float4*)x)[i];
+}
+
+extern "C" __global__ void functions(
+    float* __restrict__ y,  // (12)
+    float x)
+{
+    float sine, cosine;
+    sincospif(x, &sine, &cosine);
+    const float4 all = make_float4(expf(x), log1pf(x), expm1f(x), tanhf(x));
+    y[0] = all.x, y[1] = all.y, y[2] = all.z, y[3] = all.w;
+    y[4] = sine, y[5] = cosine;
+    y[6] = rsqrtf(x), y[7] = fmaxf(x, 2.0f);
+    y[8] = __umulhi(0x80000000u, 6u);
+    y[9] = min(3, 2), y[10] = max(3u, 2u);
+    y[11] = __uint_as_float(__float_as_uint(x));
+}
