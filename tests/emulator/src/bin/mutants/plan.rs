@@ -1,0 +1,211 @@
+//! All mutants of the kernels: which file becomes what, and which operations run it.
+
+use crate::rules::{self, Rule};
+use crate::source::{self, Function};
+use std::ops::Range;
+use std::path::Path;
+use std::{fmt, fs, io};
+
+/// Kernels that are run by an operation of another name.
+const RENAMED: [(&str, &str); 1] = [("bias_activation_forward", "linear_forward")];
+
+/// A kernel file with one change, in it or in what it includes.
+pub struct Mutant {
+    /// The kernel file.
+    pub file: String,
+    /// The header, if that is where the change is.
+    pub header: Option<String>,
+    /// The whole kernel file with the change.
+    pub source: String,
+    pub change: Change,
+}
+
+/// A line made wrong.
+#[derive(Clone)]
+pub struct Change {
+    /// Counted from 1.
+    pub line: usize,
+    pub rule: Rule,
+    before: String,
+    after: String,
+    /// The operations that run the line.
+    pub operations: Vec<String>,
+}
+
+impl Mutant {
+    /// The file with the changed line, and for which kernel file if it is a header.
+    pub fn place(&self) -> String {
+        match &self.header {
+            Some(header) => format!("{header} in {}", self.file),
+            None => self.file.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Mutant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, header, change, .. } = self;
+        match header {
+            Some(header) => write!(f, "{header}:{} in {file}: {change}", change.line),
+            None => write!(f, "{file}:{}: {change}", change.line),
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.rule {
+            Rule::Barrier => write!(f, "without {}", self.before),
+            Rule::Bound | Rule::Condition => f.write_str(&self.after),
+        }
+    }
+}
+
+/// The mutants of all kernels in a folder. One in a header is made once for each file that uses it.
+pub fn all(kernels: &Path) -> io::Result<Vec<Mutant>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(kernels)? {
+        files.push(entry?.path());
+    }
+    files.retain(|path| path.extension().is_some_and(|of| of == "cu"));
+    files.sort();
+    let mut all = Vec::new();
+    for path in files {
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let source = fs::read_to_string(&path)?;
+        let mut headers = Vec::new();
+        for name in included(&source) {
+            headers.push((name.to_owned(), fs::read_to_string(kernels.join(name))?));
+        }
+        all.extend(of_file(&file, &source, &headers));
+    }
+    Ok(all)
+}
+
+fn included(source: &str) -> Vec<&str> {
+    let names = source.lines().filter_map(|line| line.strip_prefix("#include \""));
+    names.filter_map(|rest| rest.split_once('"')).map(|(name, _)| name).collect()
+}
+
+fn of_file(file: &str, source: &str, headers: &[(String, String)]) -> Vec<Mutant> {
+    // As the compiler sees it.
+    let texts = headers.iter().map(|(_, text)| &**text).chain([source]);
+    let whole: String = texts.flat_map(str::lines).map(|line| format!("{line}\n")).collect();
+    let functions = source::functions(&whole);
+    let mut mutants = Vec::new();
+    let mut begin = 0;
+    for (name, text) in headers {
+        let lines = begin..begin + text.lines().count();
+        for change in changes(&whole, &functions, &lines) {
+            let header = Some(name.clone());
+            let source = with_header(file, source, name, &with_change(text, &change));
+            mutants.push(Mutant { file: file.to_owned(), header, source, change });
+        }
+        begin = lines.end;
+    }
+    for change in changes(&whole, &functions, &(begin..usize::MAX)) {
+        let source = with_change(source, &change);
+        mutants.push(Mutant { file: file.to_owned(), header: None, source, change });
+    }
+    mutants
+}
+
+/// The changes of some lines of a source that kernels run; lines count from the first of them.
+fn changes(whole: &str, functions: &[Function], lines: &Range<usize>) -> Vec<Change> {
+    let mut all = Vec::new();
+    for function in functions.iter().filter(|function| lines.contains(&function.lines.start)) {
+        let kernels = source::kernels_that_run(function, whole, functions);
+        if kernels.is_empty() {
+            continue;
+        }
+        let operations: Vec<String> = kernels.into_iter().map(operation).collect();
+        for (at, text) in whole.lines().enumerate() {
+            if function.lines.contains(&at) {
+                all.extend(rules::mutations(text).into_iter().map(|(rule, after)| Change {
+                    line: at - lines.start + 1,
+                    rule,
+                    before: source::code(text).trim().to_owned(),
+                    after,
+                    operations: operations.clone(),
+                }));
+            }
+        }
+    }
+    all
+}
+
+fn operation(kernel: &str) -> String {
+    let renamed = RENAMED.iter().find(|(name, _)| *name == kernel);
+    renamed.map_or(kernel, |(_, operation)| operation).to_owned()
+}
+
+fn with_change(text: &str, change: &Change) -> String {
+    let changed = |(i, line)| if i + 1 == change.line { &*change.after } else { line };
+    text.lines().enumerate().map(changed).map(|line| format!("{line}\n")).collect()
+}
+
+/// A kernel file with a header's text in place of its inclusion. The header itself stays as it is:
+/// other kernel files are then not compiled again.
+fn with_header(file: &str, source: &str, header: &str, text: &str) -> String {
+    let mut whole = String::new();
+    for (i, line) in source.lines().enumerate() {
+        if included(line) == [header] {
+            whole += &format!("#line 1 \"{header}\"\n{text}#line {} \"{file}\"\n", i + 2);
+        } else {
+            whole += &format!("{line}\n");
+        }
+    }
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = "\
+#pragma once
+__device__ inline float sum(int n)
+{
+    for (int i = 0; i < n; ++i) {}
+}
+__device__ inline void unused(int n)
+{
+    if (n < 3) return;
+}
+";
+    const FILE: &str = "\
+#include \"common.cuh\"
+
+extern \"C\" __global__ void bias_activation_forward(
+    int n)
+{
+    sum(n);
+}
+extern \"C\" __global__ void second(
+    int n)
+{
+    __syncthreads();
+}
+";
+
+    fn mutants() -> Vec<Mutant> {
+        of_file("a.cu", FILE, &[("common.cuh".to_owned(), HEADER.to_owned())])
+    }
+
+    #[test]
+    fn a_change_has_its_place_and_the_operations_that_run_it() {
+        let found: Vec<_> = mutants().iter().map(|of| (of.place(), of.change.line)).collect();
+        assert_eq!(found, [("common.cuh in a.cu".to_owned(), 4), ("a.cu".to_owned(), 11)]);
+        assert_eq!(mutants()[0].change.operations, ["linear_forward"]);
+        assert_eq!(mutants()[1].change.operations, ["second"]);
+    }
+
+    #[test]
+    fn only_the_changed_line_differs() {
+        assert_eq!(mutants()[1].source, FILE.replace("    __syncthreads();", ""));
+        let in_header = &mutants()[0].source;
+        assert!(in_header.starts_with("#line 1 \"common.cuh\"\n#pragma once\n"), "{in_header}");
+        assert!(in_header.contains("i <= n; ++i) {}\n}\n"), "{in_header}");
+        assert!(in_header.contains("#line 2 \"a.cu\"\n\nextern"), "{in_header}");
+    }
+}
