@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use indicatif::HumanBytes;
 
-use crate::data::ImageShape;
 use crate::data::idx::IdxProblem;
+use crate::data::{DatasetProblem, ImageShape};
 use crate::device::cuda::{Unavailable, nvrtc};
+use crate::train::tensor_file::TensorProblem;
 
 /// Everything that can go wrong outside the program's own code.
 #[derive(Debug, thiserror::Error)]
@@ -103,61 +104,9 @@ pub enum Error {
         source: serde_json::Error,
     },
 
-    /// A file is not in the safetensors format, or tensors cannot be written in it.
-    #[error("{path} is not a whole safetensors file", path = path.display())]
-    Safetensors {
-        /// The file.
-        path: PathBuf,
-        /// The format's word.
-        source: safetensors::SafeTensorError,
-    },
-
-    /// A tensor's numbers are of a type that is not asked for, or that we do not read.
-    #[error("tensor {name} in {path} holds {got}, not {expected}", path = path.display())]
-    TensorType {
-        /// The file.
-        path: PathBuf,
-        /// The tensor's key.
-        name: String,
-        /// The type in the file, as safetensors names it.
-        got: String,
-        /// What is wanted.
-        expected: &'static str,
-    },
-
-    /// A tensor is not of the shape that the network has.
-    #[error(
-        "tensor {name} in {path} has shape {got:?}, not {expected:?}: it belongs to another network",
-        path = path.display()
-    )]
-    TensorShape {
-        /// The file.
-        path: PathBuf,
-        /// The tensor's key.
-        name: String,
-        /// The shape in the file.
-        got: Vec<usize>,
-        /// The shape that is wanted.
-        expected: Vec<usize>,
-    },
-
-    /// A file lacks a tensor.
-    #[error("no tensor {name} in {path}: it belongs to another network", path = path.display())]
-    TensorMissing {
-        /// The file.
-        path: PathBuf,
-        /// The tensor's key.
-        name: String,
-    },
-
-    /// A file lacks a word of its metadata, or it cannot be understood.
-    #[error("{path} has no usable {key} in its metadata", path = path.display())]
-    TensorMetadata {
-        /// The file.
-        path: PathBuf,
-        /// The word's key.
-        key: String,
-    },
+    /// A file of tensors cannot be read or written.
+    #[error(transparent)]
+    Tensors(#[from] TensorProblem),
 
     /// A checkpoint's bytes are not those that were saved.
     #[error("{path} is damaged: {problem}; {}", older_ones(older), path = path.display())]
@@ -307,47 +256,9 @@ pub enum Error {
         problem: IdxProblem,
     },
 
-    /// The folder named by the user has no training set.
-    #[error(
-        "no {dataset} training set in {folder}: looked there and in its sub-folder {inner} \
-         for {looked_for}; name the folder that has them with --data-dir",
-        folder = folder.display()
-    )]
-    DatasetNotInFolder {
-        /// The data set's name.
-        dataset: &'static str,
-        /// The folder that was searched.
-        folder: PathBuf,
-        /// The file names that would have done.
-        looked_for: String,
-        /// The sub-folder that was searched too.
-        inner: &'static str,
-    },
-
-    /// Images without labels, or labels without images.
-    #[error(
-        "found {found}, but no {missing} file beside it: looked for {looked_for}",
-        found = found.display()
-    )]
-    DatasetIncomplete {
-        /// The file that is there.
-        found: PathBuf,
-        /// "image" or "label".
-        missing: &'static str,
-        /// The file names that would have done.
-        looked_for: String,
-    },
-
-    /// A data set that is not embedded is nowhere on this machine.
-    #[error("{dataset} is not on this machine (searched: {}); {remedy}", listed(searched))]
-    DatasetNotFound {
-        /// The data set's name.
-        dataset: &'static str,
-        /// The folders that were searched.
-        searched: Vec<PathBuf>,
-        /// How to get it.
-        remedy: String,
-    },
+    /// A data set's files are not found.
+    #[error(transparent)]
+    Dataset(#[from] DatasetProblem),
 
     /// Images cannot be brought into the shape asked for.
     #[error("cannot turn images of {from} into {to}: {reason}")]
@@ -401,11 +312,6 @@ impl Error {
     pub fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
         move |source| Error::Io { action, path: path.to_owned(), source }
     }
-}
-
-fn listed(paths: &[PathBuf]) -> String {
-    let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
-    paths.join(", ")
 }
 
 /// A result whose error is [`enum@Error`] unless another is named.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use gan_cuda::Error;
-use gan_cuda::data::{Dataset, DatasetKind, ImageShape, Origin, Places};
+use gan_cuda::data::{Dataset, DatasetKind, DatasetProblem, ImageShape, Origin, Places};
 use tempfile::TempDir;
 
 const IMAGES: &str = "train-images-idx3-ubyte";
@@ -244,7 +244,7 @@ fn fashion_mnist_of_the_system_loads() {
             assert_eq!(data.labels[..5], [9, 0, 0, 3, 0]);
             assert!((mean(&data.images) / 255.0 - 0.286).abs() < 0.001);
         }
-        Err(Error::DatasetNotFound { remedy, .. }) => {
+        Err(Error::Dataset(DatasetProblem::NotFound { remedy, .. })) => {
             // Past the test harness, which would swallow it.
             writeln!(io::stderr(), "skipped: no Fashion-MNIST on this machine; {remedy}").unwrap();
         }

@@ -47,8 +47,9 @@ impl DatasetKind {
     ///
     /// # Errors
     /// Files that are there but damaged ([`Error::Idx`]), unreadable ([`Error::Io`]) or not a pair
-    /// ([`Error::DatasetIncomplete`]); no files ([`Error::DatasetNotInFolder`],
-    /// [`Error::DatasetNotFound`]).
+    /// ([`DatasetProblem::Incomplete`](super::DatasetProblem::Incomplete)); no files
+    /// ([`DatasetProblem::NotInFolder`](super::DatasetProblem::NotInFolder),
+    /// [`DatasetProblem::NotFound`](super::DatasetProblem::NotFound)).
     pub fn load_from(self, places: &Places) -> Result<Dataset> {
         match places.find(self)? {
             Some(files) => self.load_files(&files),

@@ -4,12 +4,15 @@
 //! no file. Files that are there are taken: whether they are sound is for [`idx`](super::idx) to
 //! say, and a damaged file is an error, never a reason to look further.
 
+mod problem;
+
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 
 use super::DatasetKind;
 use crate::{Error, Result};
+pub use problem::DatasetProblem;
 
 const IMAGE_FILES: [&str; 4] = [
     "train-images-idx3-ubyte",
@@ -72,11 +75,12 @@ impl Places {
     /// The error for a data set that is in none of the folders.
     pub(super) fn not_found(&self, kind: DatasetKind) -> Error {
         let searched = self.folders().into_iter().map(Path::to_owned).collect();
-        Error::DatasetNotFound {
+        DatasetProblem::NotFound {
             dataset: kind.name(),
             searched,
             remedy: kind.how_to_get(self.cache.as_deref()),
         }
+        .into()
     }
 }
 
@@ -128,14 +132,15 @@ fn first_existing(folder: &Path, names: &[&str]) -> Result<Option<PathBuf>> {
 }
 
 fn incomplete(found: PathBuf, missing: &'static str, names: &'static [&'static str]) -> Error {
-    Error::DatasetIncomplete { found, missing, looked_for: names.join(", ") }
+    DatasetProblem::Incomplete { found, missing, looked_for: names.join(", ") }.into()
 }
 
 fn not_in_folder(folder: &Path, kind: DatasetKind) -> Error {
-    Error::DatasetNotInFolder {
+    DatasetProblem::NotInFolder {
         dataset: kind.name(),
         folder: folder.to_owned(),
         looked_for: [IMAGE_FILES, LABEL_FILES].concat().join(", "),
         inner: kind.torchvision_folder(),
     }
+    .into()
 }

@@ -23,7 +23,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 pub use kind::DatasetKind;
-pub use locate::Places;
+pub use locate::{DatasetProblem, Places};
 
 /// The shape of one image; pixels are stored plane by plane (channel, row, column).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

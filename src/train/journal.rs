@@ -35,7 +35,8 @@ impl Positions {
     /// Takes the lengths from a state file's metadata.
     ///
     /// # Errors
-    /// [`Error::TensorMetadata`] when they are missing or not numbers.
+    /// [`TensorProblem::Metadata`](super::tensor_file::TensorProblem::Metadata) when they are
+    /// missing or not numbers.
     pub fn load(state: &TensorFile) -> Result<Positions> {
         Ok(Positions { log: state.parse(LOG_BYTES)?, stats: state.parse(STATS_BYTES)? })
     }

@@ -4,6 +4,8 @@
 //! first, then by name), numbers are little-endian, and the metadata, which that crate writes in a
 //! hash map's order, is sorted. Format: <https://huggingface.co/docs/safetensors>.
 
+mod problem;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -12,6 +14,7 @@ use std::str::FromStr;
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView, View};
 
 use crate::{Error, Result};
+pub use problem::TensorProblem;
 
 /// A safetensors file's first bytes: the header's length, u64.
 const PREFIX: usize = 8;
@@ -157,36 +160,35 @@ impl TensorFile {
     /// The numbers of the tensor `name`.
     ///
     /// # Errors
-    /// [`Error::TensorMissing`]; [`Error::TensorType`] when it is not of `T`;
-    /// [`Error::TensorShape`] when it is not of `shape`.
+    /// [`TensorProblem::Missing`]; [`TensorProblem::Type`] when it is not of `T`;
+    /// [`TensorProblem::Shape`] when it is not of `shape`.
     pub fn get<T: Element>(&self, name: &str, shape: &[usize]) -> Result<&[T]> {
         let (path, key) = (|| self.path.clone(), name.to_owned());
         let Some(tensor) = self.tensors.iter().find(|tensor| tensor.name == name) else {
-            return Err(Error::TensorMissing { path: path(), name: key });
+            return Err(TensorProblem::Missing { path: path(), name: key }.into());
         };
         if tensor.shape != shape {
             let (got, expected) = (tensor.shape.clone(), shape.to_owned());
-            return Err(Error::TensorShape { path: path(), name: key, got, expected });
+            return Err(TensorProblem::Shape { path: path(), name: key, got, expected }.into());
         }
         T::slice(&tensor.data).ok_or_else(|| {
             let got = tensor.data.dtype().to_string();
-            Error::TensorType { path: path(), name: key, got, expected: T::NAME }
+            TensorProblem::Type { path: path(), name: key, got, expected: T::NAME }.into()
         })
     }
 
     /// A word of the metadata.
     ///
     /// # Errors
-    /// [`Error::TensorMetadata`] when it is missing.
+    /// [`TensorProblem::Metadata`] when it is missing.
     pub fn word(&self, key: &str) -> Result<&str> {
-        let missing = || Error::TensorMetadata { path: self.path.clone(), key: key.to_owned() };
-        self.metadata.get(key).map(String::as_str).ok_or_else(missing)
+        self.metadata.get(key).map(String::as_str).ok_or_else(|| self.unusable(key))
     }
 
     /// Makes sure that a word of the metadata is the one a network needs.
     ///
     /// # Errors
-    /// [`Error::CheckpointOfAnother`] when it is another, [`Error::TensorMetadata`] when it is
+    /// [`Error::CheckpointOfAnother`] when it is another, [`TensorProblem::Metadata`] when it is
     /// missing.
     pub fn expect_word(&self, key: &'static str, expected: &str) -> Result<()> {
         let got = self.word(key)?;
@@ -200,16 +202,19 @@ impl TensorFile {
     /// A word of the metadata that is a number, or whatever else can be parsed.
     ///
     /// # Errors
-    /// [`Error::TensorMetadata`] when it is missing or not a `T`.
+    /// [`TensorProblem::Metadata`] when it is missing or not a `T`.
     pub fn parse<T: FromStr>(&self, key: &str) -> Result<T> {
-        let bad = |_| Error::TensorMetadata { path: self.path.clone(), key: key.to_owned() };
-        self.word(key)?.parse().map_err(bad)
+        self.word(key)?.parse().map_err(|_| self.unusable(key))
+    }
+
+    fn unusable(&self, key: &str) -> Error {
+        TensorProblem::Metadata { path: self.path.clone(), key: key.to_owned() }.into()
     }
 
     /// The file's bytes; `path` is for the error's message.
     ///
     /// # Errors
-    /// [`Error::Safetensors`] when the header would be larger than 100 MB.
+    /// [`TensorProblem::Format`] when the header would be larger than 100 MB.
     pub fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
         let mut names = HashSet::new();
         for tensor in &self.tensors {
@@ -218,17 +223,17 @@ impl TensorFile {
         }
         let tensors = self.tensors.iter().map(|tensor| (&tensor.name, tensor));
         let bytes = safetensors::serialize(tensors, None)
-            .map_err(|source| Error::Safetensors { path: path.to_owned(), source })?;
+            .map_err(|source| TensorProblem::Format { path: path.to_owned(), source })?;
         Ok(with_metadata(&bytes, &self.metadata))
     }
 
     /// Understands a file's bytes; `path` is for the errors' messages, now and in lookups.
     ///
     /// # Errors
-    /// [`Error::Safetensors`] for bytes that are not the format; [`Error::TensorType`] for a
+    /// [`TensorProblem::Format`] for bytes that are not the format; [`TensorProblem::Type`] for a
     /// tensor of another type than [`TensorData`] has. Never panics.
     pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<TensorFile> {
-        let bad = |source| Error::Safetensors { path: path.to_owned(), source };
+        let bad = |source| TensorProblem::Format { path: path.to_owned(), source };
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(bad)?;
         let views = SafeTensors::deserialize(bytes).map_err(bad)?;
         let tensor =
@@ -254,12 +259,8 @@ impl NamedTensor {
         let dtype = view.dtype();
         let Some(data) = TensorData::from_bytes(dtype, view.data()) else {
             let (path, got) = (path.to_owned(), dtype.to_string());
-            return Err(Error::TensorType {
-                path,
-                name,
-                got,
-                expected: "F32, F64, U32, U64 or I64",
-            });
+            let expected = "F32, F64, U32, U64 or I64";
+            return Err(TensorProblem::Type { path, name, got, expected }.into());
         };
         Ok(NamedTensor { name, shape: view.shape().to_owned(), data })
     }

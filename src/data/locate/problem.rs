@@ -1,0 +1,55 @@
+//! What can be wrong with the places of a data set.
+
+use std::path::PathBuf;
+
+/// Why a data set's files are not found.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatasetProblem {
+    /// The folder named by the user has no training set.
+    #[error(
+        "no {dataset} training set in {folder}: looked there and in its sub-folder {inner} \
+         for {looked_for}; name the folder that has them with --data-dir",
+        folder = folder.display()
+    )]
+    NotInFolder {
+        /// The data set's name.
+        dataset: &'static str,
+        /// The folder that was searched.
+        folder: PathBuf,
+        /// The file names that would have done.
+        looked_for: String,
+        /// The sub-folder that was searched too.
+        inner: &'static str,
+    },
+
+    /// Images without labels, or labels without images.
+    #[error(
+        "found {found}, but no {missing} file beside it: looked for {looked_for}",
+        found = found.display()
+    )]
+    Incomplete {
+        /// The file that is there.
+        found: PathBuf,
+        /// "image" or "label".
+        missing: &'static str,
+        /// The file names that would have done.
+        looked_for: String,
+    },
+
+    /// A data set that is not embedded is nowhere on this machine.
+    #[error("{dataset} is not on this machine (searched: {}); {remedy}", listed(searched))]
+    NotFound {
+        /// The data set's name.
+        dataset: &'static str,
+        /// The folders that were searched.
+        searched: Vec<PathBuf>,
+        /// How to get it.
+        remedy: String,
+    },
+}
+
+fn listed(paths: &[PathBuf]) -> String {
+    let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+    paths.join(", ")
+}
