@@ -7,7 +7,7 @@ use cudarc::driver::{
 use gan_cuda_emulator::{FOLDER, StandIns, object_dir};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -101,21 +101,18 @@ fn sources() -> String {
         .concat()
 }
 
-/// The folder with stand-ins that have the tests' kernels: built once, and the same in a child.
+/// The folder with stand-ins that have the tests' kernels, built once.
 pub fn stand_ins() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let build = || match std::env::var_os(FOLDER) {
-        Some(folder) => folder.into(),
-        None => {
-            let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stand-ins");
-            build(&folder, false)
-        }
-    };
-    BUILT.get_or_init(build).clone()
+    let folder = || Path::new(env!("CARGO_TARGET_TMPDIR")).join("stand-ins");
+    BUILT.get_or_init(|| build(&folder(), false)).clone()
 }
 
-/// Builds stand-ins with the tests' kernels.
+/// Builds stand-ins with the tests' kernels; in a child they are those it was given.
 pub fn build(folder: &Path, sanitize: bool) -> PathBuf {
+    if let Some(given) = std::env::var_os(FOLDER) {
+        return given.into();
+    }
     let kernels = kernel_dir();
     StandIns { kernels: &kernels, objects: object_dir(), sanitize }.build(folder).unwrap()
 }
@@ -139,9 +136,30 @@ pub fn load() {
     });
 }
 
-/// A process that runs one test of this program, which nobody else runs.
-pub fn child(test: &str) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--ignored", "--exact", "--nocapture", test]).env(FOLDER, stand_ins());
-    command
+/// Where a test finds its own name when it runs in a process of its own.
+const CHILD: &str = "GAN_CUDA_EMULATOR_CHILD";
+
+/// Runs `body` in a process of its own, which must go well: a test that starts itself again.
+pub fn in_child(test: &str, variables: &[(&str, &Path)], body: impl FnOnce()) {
+    if let Some(output) = run_in_child(test, variables, body) {
+        assert!(output.status.success(), "{test}: {}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+/// Runs `body` in a process of its own: how that ended, or nothing within that process.
+pub fn run_in_child(
+    test: &str,
+    variables: &[(&str, &Path)],
+    body: impl FnOnce(),
+) -> Option<Output> {
+    if std::env::var_os(CHILD).is_some() {
+        body();
+        return None;
+    }
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "--nocapture", test]).env(CHILD, test).env(FOLDER, stand_ins());
+    let output = child.envs(variables.iter().copied()).output().unwrap();
+    let words = String::from_utf8_lossy(&output.stdout);
+    assert!(words.contains("running 1 test"), "no test {test}: {words}");
+    Some(output)
 }

@@ -26,14 +26,19 @@ fn of_gcc() -> bool {
     sanitized().is_some_and(|(_, runtime)| runtime.ends_with("libasan.so"))
 }
 
-/// Runs a test in a process of its own, whose report must have all `parts`.
-fn assert_reported(test: &str, parts: &[&str]) {
-    let Some((folder, runtime)) = sanitized() else { return };
-    let mut command = common::child(&format!("sanitizers::{test}"));
-    command.env(FOLDER, folder).env("LD_PRELOAD", runtime);
+/// What makes a process use sanitized stand-ins; nothing where there are none.
+fn variables() -> Option<[(&'static str, &'static Path); 3]> {
+    let (folder, runtime) = sanitized()?;
     // Leaks of the test program are no concern.
-    command.env("ASAN_OPTIONS", "detect_leaks=0");
-    let output = command.output().unwrap();
+    let options = Path::new("detect_leaks=0");
+    Some([(FOLDER, folder), ("LD_PRELOAD", runtime), ("ASAN_OPTIONS", options)])
+}
+
+/// Runs `body` in a process of its own, whose report must have all `parts`.
+fn assert_reported(test: &str, parts: &[&str], body: impl FnOnce()) {
+    let Some(variables) = variables() else { return };
+    let test = format!("sanitizers::{test}");
+    let Some(output) = common::run_in_child(&test, &variables, body) else { return };
     let report = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success(), "{test} was not noticed");
     for part in parts {
@@ -57,59 +62,39 @@ fn run(kernel: &str, skipped: usize, n: i32) {
 
 #[test]
 fn writes_beyond_an_allocation_are_reported() {
-    assert_reported("too_far", &["heap-buffer-overflow", "scale_too_far", "elements.cu:22"]);
-}
-
-#[test]
-#[ignore = "run by writes_beyond_an_allocation_are_reported"]
-fn too_far() {
-    run("scale_too_far", 0, 100);
+    let parts = ["heap-buffer-overflow", "scale_too_far", "elements.cu:22"];
+    assert_reported("writes_beyond_an_allocation_are_reported", &parts, || {
+        run("scale_too_far", 0, 100);
+    });
 }
 
 #[test]
 fn misaligned_vectors_are_reported() {
     if of_gcc() {
-        assert_reported("misaligned", &["misaligned address", "elements.cu:56"]);
+        let parts = ["misaligned address", "elements.cu:56"];
+        assert_reported("misaligned_vectors_are_reported", &parts, || run("copy_fours", 1, 16));
     }
-}
-
-#[test]
-#[ignore = "run by misaligned_vectors_are_reported"]
-fn misaligned() {
-    run("copy_fours", 1, 16);
 }
 
 #[test]
 fn writes_beyond_a_shared_variable_are_reported() {
     if of_gcc() {
-        assert_reported("shared_too_far", &["barriers.cu:99"]);
+        let test = "writes_beyond_a_shared_variable_are_reported";
+        assert_reported(test, &["barriers.cu:99"], || run("share_too_far", 0, 32));
     }
 }
 
 #[test]
-#[ignore = "run by writes_beyond_a_shared_variable_are_reported"]
-fn shared_too_far() {
-    run("share_too_far", 0, 32);
-}
-
-#[test]
 fn right_kernels_are_not_reported() {
-    let Some((folder, runtime)) = sanitized() else { return };
-    let mut command = common::child("sanitizers::right");
-    command.env(FOLDER, folder).env("LD_PRELOAD", runtime).env("ASAN_OPTIONS", "detect_leaks=0");
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
-#[test]
-#[ignore = "run by right_kernels_are_not_reported"]
-fn right() {
-    run("scale", 0, 100);
-    let device = Device::new();
-    let (x, mut y) = (device.numbers(4096), device.zeros(4));
-    let kernel = device.kernel("tree_sum");
-    let mut launch = device.stream.launch_builder(&kernel);
-    // SAFETY: the arguments are those of the kernel.
-    unsafe { launch.arg(&mut y).arg(&x).launch(grid(4, 1024)) }.unwrap();
-    assert_eq!(device.download(&y)[0], (0..1024).sum::<i32>() as f32);
+    let Some(variables) = variables() else { return };
+    common::in_child("sanitizers::right_kernels_are_not_reported", &variables, || {
+        run("scale", 0, 100);
+        let device = Device::new();
+        let (x, mut y) = (device.numbers(4096), device.zeros(4));
+        let kernel = device.kernel("tree_sum");
+        let mut launch = device.stream.launch_builder(&kernel);
+        // SAFETY: the arguments are those of the kernel.
+        unsafe { launch.arg(&mut y).arg(&x).launch(grid(4, 1024)) }.unwrap();
+        assert_eq!(device.download(&y)[0], (0..1024).sum::<i32>() as f32);
+    });
 }
