@@ -72,10 +72,44 @@ pub enum Error {
     },
 
     /// Another process writes to the run.
-    #[error("another process is training in {path}; wait for it, or stop it", path = path.display())]
+    #[error("{} is training in {path}; wait for it, or stop it", owner(process), path = path.display())]
     RunLocked {
         /// The run folder.
         path: PathBuf,
+        /// The process's number, where that can be told.
+        process: Option<u32>,
+    },
+
+    /// Training ended before its time.
+    #[error("training ended after iteration {iteration}; {}", left_behind(checkpoint.as_deref()))]
+    TrainingEnded {
+        /// Completed iterations.
+        iteration: u32,
+        /// The run's newest checkpoint, which is whole and finite.
+        checkpoint: Option<PathBuf>,
+        /// Why.
+        source: Box<Error>,
+    },
+
+    /// A number of a run is NaN or infinite.
+    #[error(
+        "the {what} is {value} at iteration {iteration}; going on from a checkpoint would end \
+         the same: begin a new run with a lower --lr, another --seed or --init"
+    )]
+    NotFinite {
+        /// The number.
+        what: String,
+        /// What it is.
+        value: f64,
+        /// The iteration, from 1.
+        iteration: u32,
+    },
+
+    /// The system does not let this process hear of Ctrl-C.
+    #[error("cannot listen for Ctrl-C and SIGTERM")]
+    Signals {
+        /// The operating system's word.
+        source: io::Error,
     },
 
     /// A file that only grows is shorter than its checkpoint remembers.
@@ -294,6 +328,19 @@ pub enum Error {
 fn preset_names() -> String {
     let names: Vec<_> = crate::gan::preset::presets().iter().map(|preset| preset.name).collect();
     names.join(", ")
+}
+
+/// Who holds a run.
+fn owner(process: &Option<u32>) -> String {
+    process.map_or("another process".to_owned(), |number| format!("process {number}"))
+}
+
+/// What a run that ended too soon leaves.
+fn left_behind(checkpoint: Option<&Path>) -> String {
+    match checkpoint {
+        Some(path) => format!("its newest checkpoint, {}, is good", path.display()),
+        None => "it has no checkpoint yet".to_owned(),
+    }
 }
 
 /// What to do about a damaged checkpoint.

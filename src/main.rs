@@ -7,7 +7,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 `doctor` found that CUDA cannot be used.
+/// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 `doctor` found that CUDA cannot be used, 130 and
+/// 143 stopped by Ctrl-C or SIGTERM after saving.
 fn main() -> ExitCode {
     match cli::Cli::parse().run() {
         Ok(code) => code,

@@ -15,6 +15,7 @@ mod device;
 mod doctor;
 mod presets;
 mod ranges;
+mod signals;
 mod train;
 
 use std::process::ExitCode;
@@ -49,7 +50,7 @@ impl Cli {
     /// Whatever went wrong, for `main` to print.
     pub fn run(self) -> Result<ExitCode> {
         match self.command {
-            Command::Train(args) => train::run(*args)?,
+            Command::Train(args) => return train::run(*args),
             Command::Presets(args) => presets::run(&args)?,
             Command::Bench(args) => bench::run(&args)?,
             Command::Doctor => return Ok(doctor::run()),

@@ -16,7 +16,7 @@ pub mod preset;
 pub mod settings;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use crate::Result;
 use crate::data::ImageShape;
@@ -216,15 +216,17 @@ impl<D: Device> Gan<D> {
     /// # Errors
     /// When the device fails.
     pub fn metrics(&self, iteration: u32) -> Result<Metrics> {
-        let row = (iteration.wrapping_sub(1)) as usize % RING_ROWS * RING_COLUMNS;
-        let numbers = self.device.download(D::view(&self.ring, row..row + RING_COLUMNS))?;
-        let at = |judged: Judged, column: usize| numbers[2 * judged as usize + column].to_f64();
-        Ok(Metrics {
-            loss_d: at(Judged::Real, 0) + at(Judged::Fake, 0),
-            loss_g: at(Judged::Generator, 0),
-            d_real: at(Judged::Real, 1),
-            d_fake: at(Judged::Fake, 1),
-        })
+        let numbers = self.device.download(D::view(&self.ring, ring_row(iteration)))?;
+        Ok(Metrics::of_row(&numbers))
+    }
+
+    /// The same of several iterations, with one download.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn metrics_of(&self, iterations: RangeInclusive<u32>) -> Result<Vec<Metrics>> {
+        let ring = self.device.download(D::view(&self.ring, 0..RING_ROWS * RING_COLUMNS))?;
+        Ok(iterations.map(|iteration| Metrics::of_row(&ring[ring_row(iteration)])).collect())
     }
 
     /// Images of the generator in evaluation mode (running statistics), plane by plane in
@@ -324,6 +326,25 @@ impl<D: Device> Gan<D> {
     pub fn generator_passes(&self) -> u64 {
         let passes = if self.settings.fakes == Fakes::Fresh { 2 } else { 1 };
         passes * u64::from(self.completed)
+    }
+}
+
+/// The place of an iteration (counted from 1) in the ring of losses.
+fn ring_row(iteration: u32) -> Range<usize> {
+    let first = (iteration.wrapping_sub(1)) as usize % RING_ROWS * RING_COLUMNS;
+    first..first + RING_COLUMNS
+}
+
+impl Metrics {
+    /// What the losses noted in an iteration's row of the ring.
+    fn of_row<T: Real>(row: &[T]) -> Self {
+        let at = |judged: Judged, column: usize| row[2 * judged as usize + column].to_f64();
+        Self {
+            loss_d: at(Judged::Real, 0) + at(Judged::Fake, 0),
+            loss_g: at(Judged::Generator, 0),
+            d_real: at(Judged::Real, 1),
+            d_fake: at(Judged::Fake, 1),
+        }
     }
 }
 

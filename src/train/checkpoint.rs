@@ -47,10 +47,15 @@ impl Checkpoint {
         let temporary = with_ending(&path, TEMPORARY);
         files::remove_if_there(&temporary)?;
         fs::create_dir(&temporary).map_err(Error::io("create", &temporary))?;
-        self.write(&temporary)?;
-        files::sync_folder(&temporary)?;
-        put_in_place(&temporary, &path)?;
-        Ok(path)
+        let written = self.write(&temporary).and_then(|()| {
+            files::sync_folder(&temporary)?;
+            put_in_place(&temporary, &path)
+        });
+        if written.is_err() {
+            // On a full disk the room is needed.
+            let _ = files::remove_if_there(&temporary);
+        }
+        written.map(|()| path)
     }
 
     fn write(&self, folder: &Path) -> Result<()> {

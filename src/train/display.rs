@@ -1,6 +1,6 @@
 //! What a person sees while a run goes on: a progress bar in a terminal, plain lines elsewhere.
 
-use std::io::{IsTerminal, Write, stdout};
+use std::io::{IsTerminal, Write, stderr, stdout};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -79,6 +79,16 @@ impl Display {
         }
     }
 
+    /// Says on standard error what may be wrong.
+    pub fn warn(&self, text: &str) {
+        let print = || drop(writeln!(stderr(), "{text}"));
+        match &self.bar {
+            _ if self.verbosity == Verbosity::Quiet => {}
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
     /// Says something that only a curious person wants to hear.
     pub fn whisper(&self, text: &str) {
         if self.verbosity == Verbosity::Verbose {
@@ -112,10 +122,10 @@ impl Display {
         ));
     }
 
-    /// Ends the display.
+    /// Ends the display and leaves on the screen what it shows.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
-            bar.finish();
+            bar.abandon();
         }
     }
 }

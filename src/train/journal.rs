@@ -59,16 +59,24 @@ impl Journal {
         Ok(Journal { log, stats })
     }
 
-    /// Goes on with both files at the lengths they had, cutting what came after.
+    /// Opens both files of a run that goes on from when they had these lengths; [`Journal::cut`]
+    /// must come next.
     ///
     /// # Errors
-    /// [`Error::JournalCut`] when one is shorter; nothing has been cut then. I/O.
-    pub fn resume(run: &RunDir, positions: Positions) -> Result<Journal> {
-        let mut log = Growing::open(run.log(), positions.log)?;
-        let mut stats = Growing::open(run.stats(), positions.stats)?;
-        log.cut()?;
-        stats.cut()?;
+    /// [`Error::JournalCut`] when one is shorter. I/O.
+    pub fn open(run: &RunDir, positions: Positions) -> Result<Journal> {
+        let log = Growing::open(run.log(), positions.log)?;
+        let stats = Growing::open(run.stats(), positions.stats)?;
         Ok(Journal { log, stats })
+    }
+
+    /// Cuts off what came later.
+    ///
+    /// # Errors
+    /// I/O.
+    pub fn cut(&mut self) -> Result<()> {
+        self.log.cut()?;
+        self.stats.cut()
     }
 
     /// Adds one line to `log.txt`; `text` comes without its newline.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`config`] | all that decides a run: `config.toml` |
 //! | [`trainer`] | the loop |
+//! | [`health`] | what is wrong with a run |
 //! | [`display`] | what a person sees meanwhile |
 //! | [`run_dir`], [`run_lock`], [`files`] | the run folder, and writing to it safely |
 //! | [`journal`], [`records`] | `log.txt` and `stats.jsonl` |
@@ -15,6 +16,7 @@ pub mod config;
 pub mod display;
 pub mod files;
 pub mod grid;
+pub mod health;
 pub mod journal;
 mod loss_curve;
 pub mod plot;

@@ -2,6 +2,7 @@
 
 use super::checkpoint::Checkpoint;
 use super::config::Config;
+use super::health::check_finite;
 use super::journal::Positions;
 use super::tensor_file::TensorFile;
 use crate::Result;
@@ -30,14 +31,15 @@ pub struct Progress {
 /// Copies a GAN to the host.
 ///
 /// # Errors
-/// When the device fails.
+/// [`Error::NotFinite`](crate::Error::NotFinite) when a weight is NaN or infinite; when the device
+/// fails.
 pub fn take<D: Device>(gan: &Gan<D>, config: &Config, progress: Progress) -> Result<Checkpoint> {
     let passes = [gan.generator_passes(), 0];
     let mut state = TensorFile::new();
     let mut files = Vec::new();
     let networks = [("generator", gan.generator()), ("discriminator", gan.discriminator())];
     for ((name, network), passes) in networks.into_iter().zip(passes) {
-        let mut file = state_dict(gan.device(), network, passes)?;
+        let mut file = state_dict(gan.device(), network, name, passes, progress.iteration)?;
         file.metadata.extend(words(gan).map(|(key, word)| (key.to_owned(), word)));
         files.push(file);
         let moments = network.params().read_moments(gan.device())?;
@@ -93,12 +95,21 @@ pub fn restore<D: Device>(gan: &mut Gan<D>, checkpoint: &Checkpoint) -> Result<P
     Ok(progress)
 }
 
-/// What PyTorch's `state_dict` of the network would hold; `passes` through BatchNorm in training.
-fn state_dict<D: Device>(device: &D, network: &Network<D>, passes: u64) -> Result<TensorFile> {
+/// What PyTorch's `state_dict` of the network would hold after `iteration` iterations and `passes`
+/// through BatchNorm in training.
+fn state_dict<D: Device>(
+    device: &D,
+    network: &Network<D>,
+    name: &str,
+    passes: u64,
+    iteration: u32,
+) -> Result<TensorFile> {
     let mut file = TensorFile::new();
     for params in [network.params(), network.statistics()] {
         for param in params.list() {
             let values = single(&params.read(device, param)?);
+            let of = format!("{name}'s {}", param.name);
+            values.iter().try_for_each(|&x| check_finite(&of, f64::from(x), iteration))?;
             file.push(param.name.clone(), &param.shape, values);
         }
     }

@@ -1,6 +1,7 @@
 //! The training loop: next batch, iteration, log, sample, save.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::checkpoint::Checkpoint;
@@ -8,6 +9,7 @@ use super::config::Config;
 use super::display::{Display, Place, Verbosity, line};
 use super::files::write_whole;
 use super::grid::write_grid;
+use super::health::{Health, spread};
 use super::journal::Journal;
 use super::plot::write_loss_plot;
 use super::records::{Record, read_records};
@@ -15,6 +17,7 @@ use super::run_dir::RunDir;
 use super::run_lock::RunLock;
 use super::snapshot::{self, Progress};
 use crate::data::Dataset;
+use crate::device::ops::RING_ROWS;
 use crate::device::{Device, Real};
 use crate::gan::draws::{Resident, Schedule};
 use crate::gan::plan::Plan;
@@ -37,11 +40,21 @@ pub struct Trainer<D: Device> {
     _lock: RunLock,
     journal: Journal,
     fixed: FixedSamples<D>,
+    health: Health,
     /// Checksum of the data set.
     data: u32,
     /// Training time before this process, and when this one began.
     clock: (f64, Instant),
     saved: Instant,
+}
+
+/// How a run's training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// All iterations are done.
+    Finished,
+    /// It was asked to stop; a checkpoint holds what was done.
+    Stopped,
 }
 
 /// The noise and labels that every sample grid of a run is made from.
@@ -67,16 +80,30 @@ impl<D: Device> Trainer<D> {
         let (gan, images) = build(&config, device, data)?;
         // Last, so that a run that cannot be leaves no folder behind.
         let run = RunDir::create(runs_dir, name)?;
+        let begun = Self::begin_in(run.clone(), config, gan, images, data);
+        if begun.is_err() {
+            // Nothing of a run is in it yet.
+            let _ = std::fs::remove_dir_all(run.path());
+        }
+        begun
+    }
+
+    fn begin_in(
+        run: RunDir,
+        config: Config,
+        gan: Gan<D>,
+        images: Resident<D>,
+        data: &Dataset,
+    ) -> Result<Self> {
         let lock = run.lock()?;
         write_whole(&run.config(), config.to_text()?.as_bytes())?;
         let journal = Journal::create(&run)?;
-        let trainer =
-            Self::assemble(config, gan, images, run, lock, journal, (0.0, data.checksum()))?;
+        let trainer = Self::assemble(config, gan, images, (run, lock, journal), data, 0.0)?;
         trainer.write_reals(data)?;
         Ok(trainer)
     }
 
-    /// Goes on with a run from its checkpoint of some iteration.
+    /// Goes on with a run, locked and [clean](RunDir::clean), from its checkpoint of an iteration.
     ///
     /// # Errors
     /// As [`Trainer::begin`], and when the checkpoint is damaged or of another set-up.
@@ -84,58 +111,69 @@ impl<D: Device> Trainer<D> {
         config: Config,
         device: D,
         data: &Dataset,
-        run: RunDir,
+        (run, lock): (RunDir, RunLock),
         iteration: u64,
     ) -> Result<Self> {
         let (mut gan, images) = build(&config, device, data)?;
-        let lock = run.lock()?;
-        run.clean()?;
         let checkpoint = Checkpoint::load(&run.checkpoint(iteration))?;
         let progress = snapshot::restore(&mut gan, &checkpoint)?;
-        let checksum = data.checksum();
-        if progress.data != checksum {
+        if progress.data != data.checksum() {
             return Err(Error::DataChanged { origin: data.origin.to_string() });
         }
+        let mut journal = Journal::open(&run, progress.positions)?;
         run.discard_after(iteration)?;
-        let journal = Journal::resume(&run, progress.positions)?;
+        journal.cut()?;
         write_whole(&run.config(), config.to_text()?.as_bytes())?;
-        Self::assemble(config, gan, images, run, lock, journal, (progress.seconds, checksum))
+        Self::assemble(config, gan, images, (run, lock, journal), data, progress.seconds)
     }
 
     fn assemble(
         config: Config,
         gan: Gan<D>,
         images: Resident<D>,
-        run: RunDir,
-        lock: RunLock,
-        journal: Journal,
-        (seconds, data): (f64, u32),
+        (run, lock, journal): (RunDir, RunLock, Journal),
+        data: &Dataset,
+        seconds: f64,
     ) -> Result<Self> {
+        let fixed = FixedSamples::new(&gan, config.seed)?;
+        let reals = fixed.spread(&fixed.alike_of(data, &config.gan), &config.gan);
         Ok(Self {
-            fixed: FixedSamples::new(&gan, config.seed)?,
+            health: Health::new(config.gan.loss, gan.completed(), reals),
+            fixed,
             config,
             gan,
             images,
             run,
             _lock: lock,
             journal,
-            data,
+            data: data.checksum(),
             clock: (seconds, Instant::now()),
             saved: Instant::now(),
         })
     }
 
-    /// Trains to the end of the run.
+    /// Trains to the end of the run, or to the end of the iteration in which `stop` becomes true.
     ///
     /// # Errors
-    /// When the device fails or the run folder cannot be written; what was saved stays.
-    pub fn train(&mut self, verbosity: Verbosity) -> Result<()> {
+    /// [`Error::TrainingEnded`], with its cause, when a loss is no number, the device fails or the
+    /// run folder cannot be written; what was saved stays.
+    pub fn train(&mut self, verbosity: Verbosity, stop: &AtomicBool) -> Result<End> {
+        let mut display = Display::new(verbosity, self.gan.completed(), self.total());
+        let end = self.iterate_to_end(&mut display, stop);
+        display.finish();
+        end.map_err(|error| Error::TrainingEnded {
+            iteration: self.gan.completed(),
+            checkpoint: self.run.newest_checkpoint().ok().map(|done| self.run.checkpoint(done)),
+            source: Box::new(error),
+        })
+    }
+
+    fn iterate_to_end(&mut self, display: &mut Display, stop: &AtomicBool) -> Result<End> {
         let schedule = self.images.schedule();
         let (start, total) = (self.gan.completed(), self.total());
-        let mut display = Display::new(verbosity, start, total);
         self.clock.1 = Instant::now();
         if start == 0 {
-            self.sample(&display)?;
+            self.sample(display)?;
         }
         while self.gan.completed() < total {
             let done = self.gan.completed();
@@ -146,12 +184,14 @@ impl<D: Device> Trainer<D> {
             let rows = schedule.rows(done);
             self.gan.iterate(&self.images, rows);
             let place = self.place();
-            let show = display.advance(place, rows);
             let last = place.iteration.0 == total;
+            let show = display.advance(place, rows) || last;
             let log = last || place.iteration.0.is_multiple_of(self.config.log_interval);
-            if show || log {
-                let metrics = self.gan.metrics(place.iteration.0)?;
-                if show || last {
+            let stopped = !last && stop.load(Ordering::Relaxed);
+            let save = last || stopped || self.checkpoint_is_due();
+            if show || log || save || self.watch_is_due() {
+                let metrics = self.watch(display)?;
+                if show {
                     display.show(place, &metrics);
                 }
                 if log {
@@ -159,14 +199,39 @@ impl<D: Device> Trainer<D> {
                 }
             }
             if last || self.is_due(self.config.sample_interval) {
-                self.sample(&display)?;
+                self.sample(display)?;
             }
-            if last || self.checkpoint_is_due() {
-                self.save(&display)?;
+            if save {
+                self.save(display)?;
+            }
+            if stopped {
+                return Ok(End::Stopped);
             }
         }
-        display.finish();
-        Ok(())
+        Ok(End::Finished)
+    }
+
+    /// The ring of losses must be read before it is written over.
+    fn watch_is_due(&self) -> bool {
+        self.gan.completed() - self.health.seen() == RING_ROWS as u32
+    }
+
+    /// Looks at all iterations since the last time; answers with the newest one's losses.
+    fn watch(&mut self, display: &Display) -> Result<Metrics> {
+        let completed = self.gan.completed();
+        let unseen = self.health.seen() + 1..=completed;
+        for (iteration, metrics) in unseen.clone().zip(self.gan.metrics_of(unseen)?) {
+            if let Some(words) = self.health.look(&metrics)? {
+                self.warn(display, iteration, &words)?;
+            }
+        }
+        self.gan.metrics(completed)
+    }
+
+    fn warn(&mut self, display: &Display, iteration: u32, words: &str) -> Result<()> {
+        let words = format!("warning: after iteration {iteration}: {words}");
+        display.warn(&words);
+        self.journal.line(&words)
     }
 
     /// Iterations after which the run ends.
@@ -256,9 +321,16 @@ impl<D: Device> Trainer<D> {
     fn sample(&mut self, display: &Display) -> Result<()> {
         let images = self.gan.sample(&self.fixed.noise, &self.fixed.labels)?;
         let images: Vec<f32> = images.into_iter().map(|x| x.to_f64() as f32).collect();
-        let path = self.run.sample(u64::from(self.gan.completed()));
+        let iteration = self.gan.completed();
+        let path = self.run.sample(u64::from(iteration));
         write_grid(&path, &images, self.gan.image(), self.fixed.columns)?;
         display.whisper(&format!("wrote {}", path.display()));
+        if iteration > 0 {
+            let spread = self.fixed.spread(&images, &self.config.gan);
+            if let Some(words) = self.health.look_at_samples(spread) {
+                self.warn(display, iteration, &words)?;
+            }
+        }
         Ok(())
     }
 
@@ -286,16 +358,7 @@ impl<D: Device> Trainer<D> {
 
     /// A grid of real images, arranged like the grids of samples.
     fn write_reals(&self, data: &Dataset) -> Result<()> {
-        let of_class = |class: u32| {
-            let labels = data.labels.iter().enumerate();
-            labels.filter(move |&(_, &l)| l == class).map(|(i, _)| i).take(self.fixed.columns)
-        };
-        let chosen: Vec<usize> = match self.config.gan.classes {
-            Some(classes) => (0..classes as u32).flat_map(of_class).collect(),
-            None => (0..data.len().min(self.fixed.len(&self.config.gan))).collect(),
-        };
-        let bytes = chosen.iter().flat_map(|&i| data.image(i));
-        let images: Vec<f32> = bytes.map(|&u| f32::from(u) / 127.5 - 1.0).collect();
+        let images = self.fixed.alike_of(data, &self.config.gan);
         write_grid(&self.run.reals(), &images, data.shape, self.fixed.columns)
     }
 }
@@ -343,5 +406,31 @@ impl<D: Device> FixedSamples<D> {
 
     fn len(&self, settings: &Settings) -> usize {
         self.noise.len() / settings.latent_dim
+    }
+
+    /// As many images of the data set, of the same classes, from -1 to 1.
+    fn alike_of(&self, data: &Dataset, settings: &Settings) -> Vec<f32> {
+        let of_class = |class: u32| {
+            let labels = data.labels.iter().enumerate();
+            let indices = labels.filter(move |&(_, &l)| l == class).map(|(i, _)| i);
+            // A class of few images shows them again: a row for each class stays.
+            indices.cycle().take(self.columns)
+        };
+        let chosen: Vec<usize> = match settings.classes {
+            Some(classes) => (0..classes as u32).flat_map(of_class).collect(),
+            None => (0..data.len().min(self.len(settings))).collect(),
+        };
+        let bytes = chosen.iter().flat_map(|&i| data.image(i));
+        bytes.map(|&u| f32::from(u) / 127.5 - 1.0).collect()
+    }
+
+    /// The spread of images arranged like these: within classes where there are any.
+    fn spread(&self, images: &[f32], settings: &Settings) -> f64 {
+        let pixels = settings.image.pixels();
+        let group = match settings.classes {
+            Some(_) => self.columns,
+            None => images.len() / pixels,
+        };
+        spread(images, pixels, group)
     }
 }

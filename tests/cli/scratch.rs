@@ -1,6 +1,7 @@
 //! The real program in a folder of its own.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf, absolute};
 use std::process::{Command, Stdio};
@@ -68,27 +69,38 @@ impl Scratch {
 
     /// Runs `gan-cuda` with arguments that have no spaces in them, where there is no CUDA.
     pub fn run(&self, arguments: &str) -> Answer {
-        self.run_with(arguments, &[("GAN_CUDA_LIB_DIR", &self.path("no-libraries"))])
+        answer(&mut self.command(arguments), arguments)
     }
 
     /// Runs `gan-cuda` with more variables in its environment.
     pub fn run_with(&self, arguments: &str, variables: &[(&str, &Path)]) -> Answer {
-        let output = Command::new(program())
-            .args(arguments.split_whitespace())
+        answer(self.command(arguments).envs(variables.iter().copied()), arguments)
+    }
+
+    /// Runs `gan-cuda` as the last arguments of another program.
+    pub fn run_under(&self, wrapper: &[&str], arguments: &str) -> Answer {
+        let inner = self.command(arguments);
+        let mut command = self.prepared(wrapper[0]);
+        command.args(&wrapper[1..]).arg(inner.get_program()).args(inner.get_args());
+        answer(&mut command, arguments)
+    }
+
+    /// `gan-cuda` where there is no CUDA, not started yet.
+    pub fn command(&self, arguments: &str) -> Command {
+        let mut command = self.prepared(program());
+        command.args(arguments.split_whitespace());
+        command
+    }
+
+    fn prepared(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command
             .current_dir(self.folder.path())
+            .env("GAN_CUDA_LIB_DIR", self.path("no-libraries"))
             // Data sets in this machine's cache are none of our business.
             .env("XDG_CACHE_HOME", self.path("cache"))
-            .envs(variables.iter().copied())
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Answer {
-            command: arguments.to_owned(),
-            code: output.status.code(),
-            out: text(output.stdout),
-            err: text(output.stderr),
-        }
+            .stdin(Stdio::null());
+        command
     }
 
     /// Runs `gan-cuda train` with [`TINY`] and more.
@@ -131,6 +143,18 @@ impl Scratch {
     }
 }
 
+/// Runs a command that was prepared for `arguments`.
+fn answer(command: &mut Command, arguments: &str) -> Answer {
+    let output = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Answer {
+        command: arguments.to_owned(),
+        code: output.status.code(),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    }
+}
+
 impl Answer {
     /// What was printed by a command that must have gone well.
     #[track_caller]
@@ -144,6 +168,13 @@ impl Answer {
         assert_eq!(self.code, Some(code), "{self:#?}");
         assert_eq!(self.err, "", "{self:#?}");
         self.out
+    }
+
+    /// What a command that must have gone well said on standard error.
+    #[track_caller]
+    pub fn warns(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:#?}");
+        self.err
     }
 
     /// What was said by a command that must have failed with `code` and these words.

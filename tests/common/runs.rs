@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use gan_cuda::data::{Dataset, DatasetKind, ImageShape, Places};
 use gan_cuda::device::{Device, DeviceChoice};
@@ -22,6 +23,9 @@ pub fn digits(count: usize, image: ImageShape) -> Dataset {
     data.labels.truncate(count);
     data.with_shape(image.height, image.channels).unwrap()
 }
+
+/// For runs that nobody asks to stop.
+pub static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// A preset at sizes that take no time.
 pub fn small(preset: &Preset) -> Settings {
@@ -59,7 +63,7 @@ pub fn config(preset: &Preset, iterations: u32, interval: u32) -> Config {
 /// Begins a run on a device, trains to its end.
 pub fn train_on<D: Device>(device: D, config: &Config, data: &Dataset, runs: &Path) -> RunDir {
     let mut trainer = Trainer::begin(config.clone(), device, data, runs, "test").unwrap();
-    trainer.train(Verbosity::Quiet).unwrap();
+    trainer.train(Verbosity::Quiet, &NEVER).unwrap();
     trainer.run().clone()
 }
 

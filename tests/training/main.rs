@@ -21,7 +21,7 @@ use gan_cuda::train::config::Config;
 use gan_cuda::train::display::Verbosity;
 use gan_cuda::train::run_dir::RunDir;
 use gan_cuda::train::trainer::Trainer;
-use runs::{assert_same, config, digits, left_by, small, train_on, without_total_epochs};
+use runs::{NEVER, assert_same, config, digits, left_by, small, train_on, without_total_epochs};
 
 /// Begins a run, trains to its end.
 fn train(config: &Config, data: &Dataset, runs: &Path) -> RunDir {
@@ -31,7 +31,8 @@ fn train(config: &Config, data: &Dataset, runs: &Path) -> RunDir {
 /// Goes on with a run.
 fn resume(config: &Config, data: &Dataset, run: &RunDir, iteration: u64) -> Trainer<Cpu<f32>> {
     let cpu = Cpu::<f32>::new(config.threads);
-    Trainer::resume(config.clone(), cpu, data, run.clone(), iteration).unwrap()
+    let locked = (run.clone(), run.lock().unwrap());
+    Trainer::resume(config.clone(), cpu, data, locked, iteration).unwrap()
 }
 
 /// The networks of a run's checkpoint.

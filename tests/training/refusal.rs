@@ -12,7 +12,8 @@ fn swap(preset: &Preset, other: &Config) -> Result<()> {
     let run = train(&config, &digits(16, config.gan.image), runs.path());
     let before = left_by(&run);
     let data = digits(16, other.gan.image);
-    let result = Trainer::resume(other.clone(), Cpu::<f32>::new(1), &data, run.clone(), 1);
+    let locked = (run.clone(), run.lock().unwrap());
+    let result = Trainer::resume(other.clone(), Cpu::<f32>::new(1), &data, locked, 1);
     assert_same(&left_by(&run), &before, "a refusal leaves the run as it is");
     assert_eq!(Config::read(&run.config()).unwrap(), config);
     result.map(drop)

@@ -4,27 +4,30 @@ mod flags;
 mod resolve;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use gan_cuda::data::{Dataset, Origin};
 use gan_cuda::device::Device;
 use gan_cuda::train::config::Config;
 use gan_cuda::train::display::Verbosity;
 use gan_cuda::train::run_dir::RunDir;
-use gan_cuda::train::trainer::Trainer;
+use gan_cuda::train::run_lock::RunLock;
+use gan_cuda::train::trainer::{End, Trainer};
 use gan_cuda::{Error, Result};
 
 use super::device::{AnyDevice, open_device};
+use super::signals::Signals;
 pub use flags::Args;
 
-/// Trains, from the beginning or from a checkpoint.
-pub fn run(args: Args) -> Result<()> {
+/// Trains, from the beginning or from a checkpoint, and says with which code to exit.
+pub fn run(args: Args) -> Result<ExitCode> {
     match &args.output.resume {
         None => begin(&args),
         Some(path) => resume(&args, path.clone()),
     }
 }
 
-fn begin(args: &Args) -> Result<()> {
+fn begin(args: &Args) -> Result<ExitCode> {
     let mut config = args.config()?;
     let chosen = open_device(config.device, config.threads, !args.length.no_graph)?;
     let data = config.dataset.load(args.data.data_dir.as_deref())?;
@@ -41,11 +44,13 @@ fn begin(args: &Args) -> Result<()> {
     }
 }
 
-fn resume(args: &Args, path: Option<PathBuf>) -> Result<()> {
+fn resume(args: &Args, path: Option<PathBuf>) -> Result<ExitCode> {
     let (run, checkpoint) = match path {
         Some(path) => RunDir::open(&path)?,
         None => (RunDir::newest(&args.output.runs_dir)?, None),
     };
+    let lock = run.lock()?;
+    run.clean()?;
     let iteration = match checkpoint {
         Some(iteration) => iteration,
         None => run.newest_checkpoint()?,
@@ -57,8 +62,8 @@ fn resume(args: &Args, path: Option<PathBuf>) -> Result<()> {
     let data = config.load_data()?;
     let job = Job { args, config, data, reason: chosen.reason };
     match chosen.device {
-        AnyDevice::Cpu(cpu) => job.resume(cpu, run, iteration),
-        AnyDevice::Cuda(cuda) => job.resume(*cuda, run, iteration),
+        AnyDevice::Cpu(cpu) => job.resume(cpu, (run, lock), iteration),
+        AnyDevice::Cuda(cuda) => job.resume(*cuda, (run, lock), iteration),
     }
 }
 
@@ -76,7 +81,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn begin(self, device: impl Device) -> Result<()> {
+    fn begin(self, device: impl Device) -> Result<ExitCode> {
         let (config, output) = (self.config.clone(), &self.args.output);
         let name = format!("{}-{}", config.preset, config.dataset);
         let name = output.name.clone().unwrap_or(name);
@@ -84,12 +89,17 @@ impl Job<'_> {
         self.train(trainer)
     }
 
-    fn resume(self, device: impl Device, run: RunDir, iteration: u64) -> Result<()> {
+    fn resume(
+        self,
+        device: impl Device,
+        run: (RunDir, RunLock),
+        iteration: u64,
+    ) -> Result<ExitCode> {
         let trainer = Trainer::resume(self.config.clone(), device, &self.data, run, iteration)?;
         self.train(trainer)
     }
 
-    fn train(self, mut trainer: Trainer<impl Device>) -> Result<()> {
+    fn train(self, mut trainer: Trainer<impl Device>) -> Result<ExitCode> {
         let verbosity = self.args.verbosity();
         if verbosity > Verbosity::Quiet {
             self.banner(&trainer);
@@ -97,11 +107,19 @@ impl Job<'_> {
         // The device has its own copy.
         drop(self.data);
         let begun = trainer.gan().completed();
-        trainer.train(verbosity)?;
+        let signals = Signals::listen()?;
+        let end = trainer.train(verbosity, &signals.heard)?;
+        let (signal, code) = match end {
+            End::Finished => ("", ExitCode::SUCCESS),
+            End::Stopped => signals.last(),
+        };
         if verbosity > Verbosity::Quiet {
-            farewell(&trainer, begun);
+            match end {
+                End::Finished => farewell(&trainer, begun),
+                End::Stopped => stopped(&trainer, signal),
+            }
         }
-        Ok(())
+        Ok(code)
     }
 
     fn banner(&self, trainer: &Trainer<impl Device>) {
@@ -141,6 +159,12 @@ impl Job<'_> {
             _ => say!("run       {}, from iteration {begun}", trainer.run().path().display()),
         }
     }
+}
+
+/// What to say of a run that was asked to stop.
+fn stopped(trainer: &Trainer<impl Device>, signal: &str) {
+    let (done, run) = (trainer.gan().completed(), trainer.run().path().display());
+    say!("{signal}: stopped after iteration {done}; to go on: gan-cuda train --resume {run}");
 }
 
 fn farewell(trainer: &Trainer<impl Device>, begun: u32) {

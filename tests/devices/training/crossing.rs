@@ -15,7 +15,7 @@ use super::parity::LOSSES;
 use crate::comparator::compare;
 use crate::notes;
 use crate::open::Tested;
-use crate::runs::{config, digits, left_by, train_on};
+use crate::runs::{NEVER, config, digits, left_by, train_on};
 
 /// Begins on the device, goes on on the CPU, ends on the device: nothing is missing, and the losses
 /// are those of a run that stayed on the CPU. It stops inside an epoch or at the end of one.
@@ -41,8 +41,9 @@ pub fn run_goes_on_on_the_cpu_and_back<D: Tested>() {
 
 fn go_on<D: Device>(device: D, config: &Config, data: &Dataset, run: &RunDir) {
     let at = *run.checkpoints().unwrap().last().unwrap();
-    let mut trainer = Trainer::resume(config.clone(), device, data, run.clone(), at).unwrap();
-    trainer.train(Verbosity::Quiet).unwrap();
+    let locked = (run.clone(), run.lock().unwrap());
+    let mut trainer = Trainer::resume(config.clone(), device, data, locked, at).unwrap();
+    trainer.train(Verbosity::Quiet, &NEVER).unwrap();
 }
 
 /// Of every iteration.

@@ -9,7 +9,7 @@ use gan_cuda::train::trainer::Trainer;
 
 use super::{IMAGES, Learner};
 use crate::open::Tested;
-use crate::runs::{assert_same, config, digits, left_by, train_on, without_total_epochs};
+use crate::runs::{NEVER, assert_same, config, digits, left_by, train_on, without_total_epochs};
 
 pub fn same_seed_gives_the_same_bits<D: Tested>() {
     for preset in presets() {
@@ -35,9 +35,10 @@ pub fn resumed_run_equals_uninterrupted_run<D: Tested>() {
             let half = Config { iterations: Some(stop), ..whole.clone() };
             let run = train_on(D::open(true), &half, &data, runs.path());
             let (device, at) = (D::open(true), stop.into());
-            let mut trainer = Trainer::resume(whole, device, &data, run.clone(), at).unwrap();
+            let locked = (run.clone(), run.lock().unwrap());
+            let mut trainer = Trainer::resume(whole, device, &data, locked, at).unwrap();
             assert_eq!(trainer.gan().completed(), stop);
-            trainer.train(Verbosity::Quiet).unwrap();
+            trainer.train(Verbosity::Quiet, &NEVER).unwrap();
 
             let mut got = left_by(&run);
             without_total_epochs(&mut want);

@@ -1,0 +1,246 @@
+//! Watches a run's losses and samples for the ways in which GANs fail.
+//!
+//! A loss that is no number ends the run. A discriminator that is dead or perfect and samples that
+//! are all alike are warned of, once each: such a run may still recover.
+
+use crate::gan::Metrics;
+use crate::gan::settings::Loss;
+use crate::{Error, Result};
+
+/// D(x) and D(G(z)) of a discriminator that does not look differ by rounding alone.
+const ROUNDING: f64 = 1e-6;
+/// Samples whose spread is below this share of the images' are alike.
+const ALIKE: f64 = 0.02;
+
+/// What is known about a run so far.
+#[derive(Debug)]
+pub struct Health {
+    loss: Loss,
+    /// Iterations that were looked at.
+    seen: u32,
+    dead: Streak,
+    perfect: Streak,
+    alike: Streak,
+    /// The spread of images of the data set.
+    spread: f64,
+}
+
+impl Health {
+    /// Begins after `completed` iterations; `spread` is the [`spread`] of the data set's images.
+    pub fn new(loss: Loss, completed: u32, spread: f64) -> Self {
+        let (dead, perfect, alike) = (Streak::of(200), Streak::of(500), Streak::of(1));
+        Self { loss, seen: completed, dead, perfect, alike, spread }
+    }
+
+    /// The last iteration that was looked at.
+    pub fn seen(&self) -> u32 {
+        self.seen
+    }
+
+    /// Looks at the next iteration; answers with a warning where there is reason for one.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`] for a loss that is NaN or infinite.
+    pub fn look(&mut self, metrics: &Metrics) -> Result<Option<String>> {
+        self.seen += 1;
+        for (what, value) in [("D loss", metrics.loss_d), ("G loss", metrics.loss_g)] {
+            check_finite(what, value, self.seen)?;
+        }
+        if self.dead.goes_on((metrics.d_real - metrics.d_fake).abs() <= ROUNDING) {
+            return Ok(Some(dead(metrics.d_real, self.dead.long)));
+        }
+        if self.perfect.goes_on(self.is_perfect(metrics)) {
+            return Ok(Some(perfect(self.loss, self.perfect.long)));
+        }
+        Ok(None)
+    }
+
+    /// Looks at the spread of samples after some training; answers with a warning where there is
+    /// reason for one. An untrained generator's samples are alike too.
+    pub fn look_at_samples(&mut self, spread: f64) -> Option<String> {
+        let share = spread / self.spread;
+        self.alike.goes_on(share < ALIKE).then(|| alike(share))
+    }
+
+    fn is_perfect(&self, metrics: &Metrics) -> bool {
+        match self.loss {
+            Loss::Bce | Loss::BceLogits => metrics.d_real > 0.999 && metrics.d_fake < 0.001,
+            Loss::Mse => metrics.loss_d < 1e-3,
+        }
+    }
+}
+
+/// How often in a row something was so, until it is worth a word; that is said once.
+#[derive(Debug)]
+struct Streak {
+    length: u32,
+    long: u32,
+    told: bool,
+}
+
+impl Streak {
+    fn of(long: u32) -> Self {
+        Self { length: 0, long, told: false }
+    }
+
+    /// Counts once more; true where a word is due.
+    fn goes_on(&mut self, so: bool) -> bool {
+        self.length = if so { self.length.saturating_add(1) } else { 0 };
+        let due = self.length >= self.long && !self.told;
+        self.told |= due;
+        due
+    }
+}
+
+/// How much images differ: the standard deviation of a pixel over the images of a group, averaged
+/// over pixels and groups.
+///
+/// `images`: (count, pixels), each `group` in a row one group; what is left over is left out.
+pub fn spread(images: &[f32], pixels: usize, group: usize) -> f64 {
+    let groups = images.chunks_exact(pixels * group);
+    let count = groups.len() * pixels;
+    let deviations = groups.flat_map(|images| (0..pixels).map(|p| deviation(images, p, pixels)));
+    deviations.sum::<f64>() / count.max(1) as f64
+}
+
+/// The standard deviation of one pixel.
+fn deviation(images: &[f32], pixel: usize, pixels: usize) -> f64 {
+    let values = || images[pixel..].iter().step_by(pixels).map(|&x| f64::from(x));
+    let count = (images.len() / pixels) as f64;
+    let mean = values().sum::<f64>() / count;
+    (values().map(|x| (x - mean).powi(2)).sum::<f64>() / count).sqrt()
+}
+
+/// Makes sure that a number of a run is one.
+///
+/// # Errors
+/// [`Error::NotFinite`].
+pub fn check_finite(what: &str, value: f64, iteration: u32) -> Result<()> {
+    match value.is_finite() {
+        true => Ok(()),
+        false => Err(Error::NotFinite { what: what.to_owned(), value, iteration }),
+    }
+}
+
+fn dead(output: f64, iterations: u32) -> String {
+    format!(
+        "the discriminator is dead: for {iterations} iterations its mean output has been \
+         {output:.4} for real and generated images alike, so neither network learns; begin again \
+         with another --seed, a lower --lr, or without --d-final-relu"
+    )
+}
+
+fn perfect(loss: Loss, iterations: u32) -> String {
+    let how = match loss {
+        Loss::Bce | Loss::BceLogits => "D(x) has been above 0.999 and D(G(z)) below 0.001",
+        Loss::Mse => "its loss has been below 0.001",
+    };
+    format!(
+        "the discriminator is perfect: for {iterations} iterations {how}, so the generator learns \
+         next to nothing; try a narrower --d-hidden, more --dropout, or a lower --lr"
+    )
+}
+
+fn alike(share: f64) -> String {
+    format!(
+        "the samples are all alike: they differ by {:.1} % of what the images differ by; the \
+         generator may have collapsed; try another --seed, a lower --lr, or a larger --batch-size",
+        100.0 * share
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FINE: Metrics = Metrics { loss_d: 1.2, loss_g: 0.8, d_real: 0.6, d_fake: 0.4 };
+
+    fn healthy(loss: Loss) -> Health {
+        Health::new(loss, 0, 0.5)
+    }
+
+    /// The iterations of `count` at which a warning is given, and the last one.
+    fn warnings(health: &mut Health, metrics: &Metrics, count: u32) -> (Vec<u32>, String) {
+        let (mut at, mut last) = (Vec::new(), String::new());
+        for _ in 0..count {
+            if let Some(words) = health.look(metrics).unwrap() {
+                at.push(health.seen);
+                last = words;
+            }
+        }
+        (at, last)
+    }
+
+    #[test]
+    fn losses_that_are_no_numbers_end_the_run_with_the_iteration() {
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            for (metrics, what) in [
+                (Metrics { loss_d: value, ..FINE }, "D loss"),
+                (Metrics { loss_g: value, ..FINE }, "G loss"),
+            ] {
+                let mut health = Health::new(Loss::Bce, 41, 0.5);
+                health.look(&FINE).unwrap();
+                let words = health.look(&metrics).unwrap_err().to_string();
+                assert!(words.contains(what) && words.contains("iteration 43"), "{words}");
+            }
+        }
+    }
+
+    #[test]
+    fn discriminator_that_does_not_look_is_warned_of_once() {
+        let mut health = healthy(Loss::Bce);
+        let blind = Metrics { d_real: 0.5, d_fake: 0.5, ..FINE };
+        assert!(warnings(&mut health, &blind, 199).0.is_empty());
+        health.look(&FINE).unwrap();
+        let (at, words) = warnings(&mut health, &blind, 1000);
+        assert_eq!(at, [400]);
+        assert!(words.contains("dead") && words.contains("0.5000"), "{words}");
+        health.look(&FINE).unwrap();
+        assert!(warnings(&mut health, &blind, 1000).0.is_empty());
+    }
+
+    #[test]
+    fn perfect_discriminator_is_warned_of_once() {
+        for (loss, metrics) in [
+            (Loss::Bce, Metrics { d_real: 0.9995, d_fake: 0.0005, ..FINE }),
+            (Loss::BceLogits, Metrics { d_real: 0.9995, d_fake: 0.0005, ..FINE }),
+            (Loss::Mse, Metrics { loss_d: 0.0009, ..FINE }),
+        ] {
+            let (at, words) = warnings(&mut healthy(loss), &metrics, 2000);
+            assert_eq!(at, [500], "{loss:?}");
+            assert!(words.contains("perfect"), "{words}");
+        }
+    }
+
+    #[test]
+    fn what_is_a_sign_for_one_loss_is_none_for_another() {
+        let close = Metrics { loss_d: 0.0009, ..FINE };
+        assert!(warnings(&mut healthy(Loss::Bce), &close, 2000).0.is_empty());
+        let apart = Metrics { d_real: 0.9995, d_fake: 0.0005, ..FINE };
+        assert!(warnings(&mut healthy(Loss::Mse), &apart, 2000).0.is_empty());
+    }
+
+    #[test]
+    fn spread_is_that_within_groups() {
+        // Two groups of two images of two pixels; the groups differ, their images by 2 in a pixel.
+        let images = [0.0, 5.0, 2.0, 5.0, -8.0, 1.0, -8.0, 3.0];
+        assert_eq!(spread(&images, 2, 2), 0.5);
+        assert_eq!(spread(&[3.0; 12], 3, 4), 0.0);
+        assert!(spread(&images, 2, 4) > 2.0);
+    }
+
+    #[test]
+    fn samples_that_are_alike_are_warned_of_once() {
+        let mut health = healthy(Loss::Bce);
+        assert_eq!(health.look_at_samples(0.011), None);
+        let words = health.look_at_samples(0.005).unwrap();
+        assert!(words.contains("alike") && words.contains("1.0 %"), "{words}");
+        assert_eq!(health.look_at_samples(0.005), None);
+    }
+
+    #[test]
+    fn images_that_are_alike_themselves_are_no_reason_to_warn() {
+        let mut health = Health::new(Loss::Bce, 0, 0.0);
+        assert_eq!(health.look_at_samples(0.0), None);
+    }
+}

@@ -1,0 +1,64 @@
+//! Runs that go wrong by themselves.
+
+use super::scratch::Scratch;
+
+#[test]
+fn loss_that_is_no_number_ends_the_run_with_iteration_and_checkpoint() {
+    let scratch = Scratch::with_digits();
+    let flags = "--preset mlp --lr 1e20 --iterations 50 --checkpoint-interval 1";
+    let words = ["training ended after iteration 1", "loss is NaN at iteration", "--lr"];
+    scratch.train(flags).fails(1, &[&words[..], &["no checkpoint"]].concat());
+    assert!(scratch.checkpoints("runs/00000-mlp-mnist").is_empty(), "of weights that are NaN");
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_not_saved() {
+    let scratch = Scratch::with_digits();
+    // The first update makes the weights infinite; no loss knows of it yet.
+    let words = ["generator's ", " is ", " at iteration 1", "no checkpoint"];
+    scratch.train("--lr 1e39 --iterations 1").fails(1, &words);
+    assert!(scratch.checkpoints("runs/00000-cgan-mnist").is_empty());
+}
+
+#[test]
+fn dead_discriminator_is_warned_of_once() {
+    let scratch = Scratch::with_digits();
+    let flags = "--preset mlp-batchnorm --d-final-relu --epochs 1000 --iterations 600";
+    // Some seeds begin with a negative logit, which the last ReLU makes 0 for ever.
+    let dead = (0..8).find_map(|seed| {
+        let err = scratch.train(&format!("{flags} --seed {seed}")).warns();
+        (!err.is_empty()).then_some((seed, err))
+    });
+    let (seed, err) = dead.expect("a dead discriminator among eight");
+    assert_eq!(err.matches("warning: ").count(), 1, "{err}");
+    assert!(err.contains("the discriminator is dead") && err.contains("--d-final-relu"), "{err}");
+    let log = format!("runs/{seed:05}-mlp-batchnorm-mnist/log.txt");
+    assert!(std::fs::read_to_string(scratch.path(&log)).unwrap().contains(err.trim()));
+}
+
+#[test]
+fn perfect_discriminator_is_warned_of_once() {
+    let scratch = Scratch::with_digits();
+    // Steps so large that the generator is thrown to where it cannot come back from.
+    let flags = "--preset mlp --lr 3 --epochs 1500 --iterations 1500 --sample-interval 1500";
+    let err = scratch.train(flags).warns();
+    assert_eq!(err.matches("the discriminator is perfect").count(), 1, "{err}");
+}
+
+#[test]
+fn samples_that_are_all_alike_are_warned_of_once() {
+    let scratch = Scratch::with_digits();
+    // The noise has no say: weights begin at almost nothing and hardly move.
+    let flags = "--preset mlp-dropout --init normal:1e-6 --lr 1e-7 --iterations 20";
+    let err = scratch.train(&format!("{flags} --sample-interval 5 --epochs 100")).warns();
+    assert_eq!(err.matches("the samples are all alike").count(), 1, "{err}");
+}
+
+#[test]
+fn quiet_run_warns_in_its_log_only() {
+    let scratch = Scratch::with_digits();
+    let flags = "--preset mlp-dropout --init normal:1e-6 --lr 1e-7 --iterations 5 -q";
+    assert_eq!(scratch.train(flags).warns(), "");
+    let log = std::fs::read_to_string(scratch.path("runs/00000-mlp-dropout-mnist/log.txt"));
+    assert!(log.unwrap().contains("warning: after iteration 3: the samples are all alike"));
+}

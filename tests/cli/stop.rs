@@ -1,0 +1,205 @@
+//! Ends that a run did not choose: Ctrl-C, SIGTERM, kill −9, a full disk, another process.
+#![cfg(unix)]
+
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use gan_cuda::train::checkpoint::Checkpoint;
+use gan_cuda::train::run_dir::RunDir;
+
+use super::scratch::{Scratch, TINY};
+
+const RUN: &str = "runs/00000-cgan-mnist";
+
+/// A run that would take for ever, once it writes what `sign` names.
+fn endless(scratch: &Scratch, flags: &str, sign: &str) -> Child {
+    let arguments = format!("train {TINY} --iterations 1000000000 --epochs 4000000000 {flags}");
+    let mut child = scratch.command(&arguments).stdout(Stdio::piped()).spawn().unwrap();
+    wait_for("the run to begin", || {
+        assert!(child.try_wait().unwrap().is_none(), "the run ended by itself");
+        scratch.path(RUN).join(sign).exists()
+    });
+    child
+}
+
+/// Waits for something that comes, however slow the machine is.
+#[track_caller]
+fn wait_for(what: &str, mut came: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !came() {
+        assert!(begun.elapsed() < Duration::from_secs(120), "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn send(child: &Child, signal: &str) {
+    let number = child.id().to_string();
+    let status = std::process::Command::new("kill").args([signal, &number]).status().unwrap();
+    assert!(status.success());
+}
+
+/// What a stopped run printed, and its exit code.
+fn ending(child: Child) -> (String, Option<i32>) {
+    let output = child.wait_with_output().unwrap();
+    (String::from_utf8(output.stdout).unwrap(), output.status.code())
+}
+
+/// The newest checkpoint of the run, which must be whole.
+fn newest(scratch: &Scratch) -> u64 {
+    let (run, _) = RunDir::open(&scratch.path(RUN)).unwrap();
+    run.clean().unwrap();
+    let iteration = run.newest_checkpoint().unwrap();
+    Checkpoint::load(&run.checkpoint(iteration)).unwrap();
+    iteration
+}
+
+/// The files of the networks after `iterations` iterations in one go.
+fn weights_in_one_go(iterations: u64) -> Vec<Vec<u8>> {
+    let scratch = Scratch::with_digits();
+    scratch.train(&format!("--epochs 1000000 --iterations {iterations}")).succeeds();
+    weights(&scratch, iterations)
+}
+
+fn weights(scratch: &Scratch, iteration: u64) -> Vec<Vec<u8>> {
+    let folder = scratch.path(RUN).join(format!("checkpoint-{iteration:06}"));
+    let file = |name| std::fs::read(folder.join(format!("{name}.safetensors"))).unwrap();
+    ["generator", "discriminator"].map(file).into()
+}
+
+#[test]
+fn signal_ends_the_run_with_a_checkpoint_and_says_how_to_go_on() {
+    for (signal, name, code) in [("-INT", "Ctrl-C", 130), ("-TERM", "SIGTERM", 143)] {
+        let scratch = Scratch::with_digits();
+        let child = endless(&scratch, "", "samples/000000.png");
+        send(&child, signal);
+        let (out, ended) = ending(child);
+        assert_eq!(ended, Some(code), "{out}");
+        let last = out.lines().last().unwrap();
+        let done = newest(&scratch);
+        assert_eq!(
+            last,
+            format!(
+                "{name}: stopped after iteration {done}; to go on: gan-cuda train --resume {RUN}"
+            )
+        );
+        let end = done + 3;
+        scratch.run(&format!("train --resume {RUN} --iterations {end}")).succeeds();
+        assert_eq!(weights(&scratch, end), weights_in_one_go(end), "{name}");
+    }
+}
+
+#[test]
+fn stopped_run_logs_no_more_than_one_that_went_on() {
+    let scratch = Scratch::with_digits();
+    let child = endless(&scratch, "--log-interval 1000 -q", "samples/000000.png");
+    send(&child, "-INT");
+    assert_eq!(ending(child), (String::new(), Some(130)));
+    let logged = scratch.logged(RUN);
+    assert!(logged.iter().all(|iteration| iteration % 1000 == 0), "{logged:?}");
+}
+
+#[test]
+fn second_signal_ends_the_run_at_once_and_leaves_nothing_half_written() {
+    let scratch = Scratch::with_digits();
+    for _ in 0..5 {
+        let child = endless(&scratch, "--checkpoint-interval 1", "checkpoint-000003");
+        send(&child, "-INT");
+        send(&child, "-INT");
+        assert_eq!(ending(child).1, Some(130));
+        let done = newest(&scratch);
+        scratch.run(&format!("train --resume --iterations {}", done + 2)).succeeds();
+        assert!(scratch.names(RUN).iter().all(|name| !name.contains(".tmp")));
+        std::fs::remove_dir_all(scratch.path("runs")).unwrap();
+    }
+}
+
+/// Kills while checkpoints, samples and records are written all the time, at moments spread over
+/// the time that a few iterations take.
+#[test]
+fn run_that_is_killed_at_any_moment_goes_on_and_ends_as_if_it_had_not_been() {
+    let scratch = Scratch::with_digits();
+    let every = "--checkpoint-interval 1 --sample-interval 1 --log-interval 1 --keep 2";
+    let mut child = endless(&scratch, every, "checkpoint-000001");
+    let mut done = 0;
+    for kill in 0..25 {
+        std::thread::sleep(Duration::from_micros(1700 * (kill % 7)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let now = newest(&scratch);
+        assert!(now >= done, "from {done} back to {now}");
+        done = now;
+        let arguments = "train --resume --iterations 1000000000";
+        child = scratch.command(arguments).stdout(Stdio::null()).spawn().unwrap();
+        let next = scratch.path(RUN).join(format!("checkpoint-{:06}", done + 1));
+        wait_for("the next checkpoint", || {
+            assert!(child.try_wait().unwrap().is_none(), "it did not go on from {done}");
+            next.exists() || newest_name(&scratch) > done
+        });
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let end = newest(&scratch) + 2;
+    scratch.run(&format!("train --resume --iterations {end}")).succeeds();
+    assert_eq!(weights(&scratch, end), weights_in_one_go(end));
+    assert_eq!(scratch.logged(RUN), (1..=end).collect::<Vec<_>>());
+    assert_eq!(scratch.names(&format!("{RUN}/samples")).len() as u64, end + 1);
+}
+
+/// The newest checkpoint's iteration, while a process writes.
+fn newest_name(scratch: &Scratch) -> u64 {
+    let (run, _) = RunDir::open(&scratch.path(RUN)).unwrap();
+    run.newest_checkpoint().unwrap_or(0)
+}
+
+#[test]
+fn second_process_is_refused_until_the_first_is_dead() {
+    let scratch = Scratch::with_digits();
+    let mut child = endless(&scratch, "--checkpoint-interval 1", "checkpoint-000001");
+    let process = format!("process {}", child.id());
+    scratch.run("train --resume").fails(1, &[&process, "is training in", RUN]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // The lock of a dead process is still there as a file, and keeps nobody out.
+    assert!(scratch.path(RUN).join(".lock").exists());
+    let end = newest(&scratch) + 1;
+    scratch.run(&format!("train --resume --iterations {end}")).succeeds();
+}
+
+/// Runs the program where no file may become larger than `kibibytes`: what a full disk does to it.
+fn with_file_limit(scratch: &Scratch, kibibytes: u32, arguments: &str) -> super::scratch::Answer {
+    let limit = format!("ulimit -f {}; trap '' XFSZ; exec \"$@\"", 2 * kibibytes);
+    scratch.run_under(&["sh", "-c", &limit, "sh"], arguments)
+}
+
+#[test]
+fn disk_that_is_full_in_the_middle_of_a_run_ends_it_with_the_newest_checkpoint_named() {
+    let scratch = Scratch::with_digits();
+    // The log grows beyond the limit, at some iteration that is no checkpoint's.
+    let flags = "--iterations 100000 --epochs 100000 --log-interval 1 --checkpoint-interval 100";
+    let answer = with_file_limit(&scratch, 350, &format!("train {TINY} {flags}"));
+    let done = newest(&scratch);
+    assert!(done >= 100);
+    let checkpoint = format!("{RUN}/checkpoint-{done:06}, is good");
+    answer.fails(1, &["training ended after iteration", &checkpoint, "cannot write", "too large"]);
+    scratch.run(&format!("train --resume --iterations {}", done + 1)).succeeds();
+}
+
+#[test]
+fn disk_that_is_full_at_a_checkpoint_leaves_the_older_ones() {
+    let scratch = Scratch::with_digits();
+    scratch.train("--iterations 4 --checkpoint-interval 2").succeeds();
+    let before = scratch.checkpoints(RUN);
+    let answer = with_file_limit(&scratch, 20, "train --resume --iterations 8");
+    answer.fails(1, &["checkpoint-000004, is good", "checkpoint-000006.tmp", "too large"]);
+    assert_eq!(scratch.checkpoints(RUN), before);
+    assert!(scratch.names(RUN).iter().all(|name| !name.contains(".tmp")), "it takes room");
+    scratch.run("train --resume --iterations 8").succeeds();
+}
+
+#[test]
+fn disk_that_is_full_at_the_beginning_leaves_no_run() {
+    let scratch = Scratch::with_digits();
+    with_file_limit(&scratch, 0, &format!("train {TINY}"))
+        .fails(1, &["cannot write", "config.toml"]);
+    assert!(scratch.names("runs").is_empty());
+}
