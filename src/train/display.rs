@@ -7,6 +7,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::gan::Metrics;
 
+/// Columns of a label of the banner.
+const LABEL: usize = 10;
+const BLANK_LABEL: &str = "          ";
 /// The shortest time between two plain lines, and between two readings of the losses.
 const PACE: Duration = Duration::from_secs(1);
 
@@ -40,6 +43,21 @@ pub fn line(place: Place, metrics: &Metrics) -> String {
         "[Epoch {epoch}/{epochs}] [Batch {batch}/{batches}] [D loss: {loss_d:.4}] \
          [G loss: {loss_g:.4}] [D(x): {d_real:.2}] [D(G(z)): {d_fake:.2}]"
     )
+}
+
+/// Prints a line of the banner; a terminal that is too narrow shows the rest below its text.
+pub fn print_labelled(label: &str, text: &str) {
+    let first = format!("{label:<LABEL$}");
+    if !stdout().is_terminal() {
+        return print_line(&format!("{first}{text}"));
+    }
+    let options = textwrap::Options::with_termwidth()
+        .initial_indent(&first)
+        .subsequent_indent(BLANK_LABEL)
+        .break_words(false)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    print_line(&textwrap::fill(text, options));
 }
 
 /// Prints a line to standard output. A reader that has gone away (`| head`) is no reason to stop.
@@ -93,6 +111,15 @@ impl Display {
     pub fn whisper(&self, text: &str) {
         if self.verbosity == Verbosity::Verbose {
             self.say(text);
+        }
+    }
+
+    /// Leaves the bar as it stands, at once: a terminal shows Ctrl-C behind the bar, and a bar that
+    /// is drawn again would be out of place.
+    pub fn leave(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+            print_line("");
         }
     }
 

@@ -185,9 +185,12 @@ impl<D: Device> Trainer<D> {
             self.gan.iterate(&self.images, rows);
             let place = self.place();
             let last = place.iteration.0 == total;
-            let show = display.advance(place, rows) || last;
-            let log = last || place.iteration.0.is_multiple_of(self.config.log_interval);
             let stopped = !last && stop.load(Ordering::Relaxed);
+            if stopped {
+                display.leave();
+            }
+            let show = last || (!stopped && display.advance(place, rows));
+            let log = last || place.iteration.0.is_multiple_of(self.config.log_interval);
             let save = last || stopped || self.checkpoint_is_due();
             if show || log || save || self.watch_is_due() {
                 let metrics = self.watch(display)?;
