@@ -11,6 +11,7 @@ use indicatif::HumanBytes;
 use crate::data::idx::IdxProblem;
 use crate::data::{DatasetProblem, ImageShape};
 use crate::device::cuda::{Unavailable, nvrtc};
+use crate::train::config::ConfigProblem;
 use crate::train::tensor_file::TensorProblem;
 
 /// Everything that can go wrong outside the program's own code.
@@ -149,7 +150,7 @@ pub enum Error {
     },
 
     /// A set-up was named that is not in the table.
-    #[error("no preset {name:?}; there are {}", preset_names())]
+    #[error("no preset {name:?}; there are {}", crate::gan::preset::names())]
     NoSuchPreset {
         /// What was given.
         name: String,
@@ -162,6 +163,15 @@ pub enum Error {
         path: PathBuf,
         /// The TOML reader's word.
         source: toml::de::Error,
+    },
+
+    /// A `config.toml` has a value that no run can have.
+    #[error("cannot use {path}", path = path.display())]
+    ConfigValue {
+        /// The file.
+        path: PathBuf,
+        /// Which, and what may stand there.
+        source: ConfigProblem,
     },
 
     /// A configuration cannot be written as TOML.
@@ -199,6 +209,26 @@ pub enum Error {
         flag: &'static str,
         /// Why not, and what to do.
         problem: String,
+    },
+
+    /// A flag was given that would change what a run that goes on learns.
+    #[error(
+        "{flag} would change the training of a run that goes on; leave it out, or begin a new run"
+    )]
+    OtherTraining {
+        /// The flag, as `--lr`.
+        flag: String,
+    },
+
+    /// A flag has a value that the set-up cannot have, or not with the others.
+    #[error("{flag} is {value}, but must be {expected}")]
+    FlagValue {
+        /// The flag, as `--dropout`.
+        flag: String,
+        /// What was given.
+        value: String,
+        /// What may be given, in words.
+        expected: String,
     },
 
     /// A GPU was asked for that cannot be used.
@@ -288,12 +318,6 @@ pub enum Error {
         /// The plotting library's word.
         problem: String,
     },
-}
-
-/// The names of all set-ups, for messages.
-fn preset_names() -> String {
-    let names: Vec<_> = crate::gan::preset::presets().iter().map(|preset| preset.name).collect();
-    names.join(", ")
 }
 
 /// What to do about a damaged checkpoint.

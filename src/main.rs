@@ -15,7 +15,10 @@ fn main() -> ExitCode {
             eprintln!("error: {}", chain(&error));
             let usage = matches!(
                 error,
-                gan_cuda::Error::Flag { .. } | gan_cuda::Error::NoSuchPreset { .. }
+                gan_cuda::Error::Flag { .. }
+                    | gan_cuda::Error::FlagValue { .. }
+                    | gan_cuda::Error::NoSuchPreset { .. }
+                    | gan_cuda::Error::OtherTraining { .. }
             );
             ExitCode::from(if usage { 2 } else { 1 })
         }

@@ -17,7 +17,7 @@ mod kind;
 mod locate;
 mod resize;
 mod synthetic;
-mod words;
+pub(crate) mod words;
 
 use std::fmt;
 use std::path::PathBuf;

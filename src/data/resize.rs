@@ -6,7 +6,7 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 use super::{Dataset, ImageShape};
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 
 /// The triangle filter, widened when shrinking so that every source pixel counts (antialiasing).
 /// It is what torchvision's `Resize` does by default, and so what the presets' sources saw. Unlike
@@ -64,7 +64,8 @@ fn zeros(count: usize, shape: ImageShape) -> Result<Vec<u8>, String> {
     let too_large = || format!("{count} such images do not fit into memory; ask for smaller ones");
     let extents = [shape.channels, shape.height, shape.width];
     let total = extents.iter().try_fold(count, |total, &extent| total.checked_mul(extent));
-    let total = total.ok_or_else(too_large)?;
+    let free = memory::available().unwrap_or(usize::MAX);
+    let total = total.filter(|&total| total <= free).ok_or_else(too_large)?;
     let mut room = Vec::new();
     room.try_reserve_exact(total).map_err(|_| too_large())?;
     room.resize(total, 0);

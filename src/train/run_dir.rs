@@ -237,7 +237,11 @@ pub(super) fn replaced(checkpoint: &Path) -> PathBuf {
     with_ending(checkpoint, REPLACED)
 }
 
-fn check_name(name: &str) -> Result<()> {
+/// Makes sure that a name can be that of a run's folder.
+///
+/// # Errors
+/// [`Error::RunName`].
+pub fn check_name(name: &str) -> Result<()> {
     let problem = match name {
         "" => "is empty",
         "." | ".." => "is not a name",

@@ -93,6 +93,38 @@ pub fn restore<D: Device>(gan: &mut Gan<D>, checkpoint: &Checkpoint) -> Result<P
     Ok(progress)
 }
 
+/// Gives networks the weights that the configuration names files of: PyTorch's `state_dict`s as
+/// safetensors. `num_batches_tracked` may be there or not.
+///
+/// # Errors
+/// When a file cannot be read, lacks a tensor, has one too many or one of another shape, and when
+/// the device fails.
+pub fn initialize<D: Device>(gan: &mut Gan<D>, config: &Config) -> Result<()> {
+    let (device, generator, discriminator) = gan.networks_mut();
+    for (path, network) in
+        [(&config.init_generator, generator), (&config.init_discriminator, discriminator)]
+    {
+        let Some(path) = path else { continue };
+        let file = TensorFile::read(path)?;
+        read_params(device, network.params_mut(), &file)?;
+        read_params(device, network.statistics_mut(), &file)?;
+        file.expect_no_more(&keys(network))?;
+    }
+    Ok(())
+}
+
+/// The keys that a `state_dict` of the network may have.
+fn keys<D: Device>(network: &Network<D>) -> Vec<String> {
+    let params = network.params().list().iter().chain(network.statistics().list());
+    params.map(|param| param.name.clone()).chain(counters(network)).collect()
+}
+
+/// The keys of the numbers of passes that PyTorch's BatchNorm keeps.
+fn counters<D: Device>(network: &Network<D>) -> impl Iterator<Item = String> {
+    let blocks = network.spec().blocks.iter().filter(|block| block.batch_norm.is_some());
+    blocks.map(|block| format!("{}.num_batches_tracked", block.batch_norm_key))
+}
+
 /// What PyTorch's `state_dict` of the network would hold; `passes` through BatchNorm in training.
 fn state_dict<D: Device>(device: &D, network: &Network<D>, passes: u64) -> Result<TensorFile> {
     let mut file = TensorFile::new();
@@ -102,8 +134,7 @@ fn state_dict<D: Device>(device: &D, network: &Network<D>, passes: u64) -> Resul
             file.push(param.name.clone(), &param.shape, values);
         }
     }
-    for block in network.spec().blocks.iter().filter(|block| block.batch_norm.is_some()) {
-        let key = format!("{}.num_batches_tracked", block.batch_norm_key);
+    for key in counters(network) {
         file.push(key, &[], vec![passes as i64]);
     }
     Ok(file)
@@ -126,7 +157,7 @@ fn words<D: Device>(gan: &Gan<D>) -> [(&'static str, String); 6] {
 fn read_params<D: Device>(device: &D, params: &mut Params<D>, file: &TensorFile) -> Result<()> {
     for i in 0..params.list().len() {
         let param = &params.list()[i];
-        let values = widened(file.get::<f32>(&param.name, &param.shape)?);
+        let values = file.reals(&param.name, &param.shape)?;
         params.write(device, i, &values)?;
     }
     Ok(())

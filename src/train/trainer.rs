@@ -64,11 +64,13 @@ impl<D: Device> Trainer<D> {
         runs_dir: &Path,
         name: &str,
     ) -> Result<Self> {
-        let (gan, images) = build(&config, device, data)?;
+        let (mut gan, images) = build(&config, device, data)?;
+        snapshot::initialize(&mut gan, &config)?;
+        let text = config.to_text()?;
         // Last, so that a run that cannot be leaves no folder behind.
         let run = RunDir::create(runs_dir, name)?;
         let lock = run.lock()?;
-        write_whole(&run.config(), config.to_text()?.as_bytes())?;
+        write_whole(&run.config(), text.as_bytes())?;
         let journal = Journal::create(&run)?;
         let trainer =
             Self::assemble(config, gan, images, run, lock, journal, (0.0, data.checksum()))?;
@@ -171,10 +173,7 @@ impl<D: Device> Trainer<D> {
 
     /// Iterations after which the run ends.
     pub fn total(&self) -> u32 {
-        let per_epoch = self.images.schedule().iterations() as u64;
-        let by_epochs = u64::from(self.config.epochs) * per_epoch;
-        let total = by_epochs.min(u64::from(self.config.iterations.unwrap_or(u32::MAX)));
-        u32::try_from(total).unwrap_or(u32::MAX)
+        self.config.total(self.schedule())
     }
 
     /// The networks.
@@ -301,7 +300,14 @@ impl<D: Device> Trainer<D> {
 }
 
 /// Networks and resident data for a configuration.
-fn build<D: Device>(config: &Config, device: D, data: &Dataset) -> Result<(Gan<D>, Resident<D>)> {
+///
+/// # Errors
+/// When the device has not enough memory, or the data set does not fit the set-up.
+pub fn build<D: Device>(
+    config: &Config,
+    device: D,
+    data: &Dataset,
+) -> Result<(Gan<D>, Resident<D>)> {
     let preset = config.preset()?;
     let schedule = schedule(preset, &config.gan, data)?;
     Plan::fitting(&device, preset, &config.gan, data.len())?;

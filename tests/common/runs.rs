@@ -52,6 +52,8 @@ pub fn config(preset: &Preset, iterations: u32, interval: u32) -> Config {
         keep: 100,
         device: DeviceChoice::Cpu,
         threads: 1,
+        init_generator: None,
+        init_discriminator: None,
         gan: small(preset),
     }
 }

@@ -3,15 +3,19 @@
 mod flags;
 mod resolve;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use gan_cuda::data::{Dataset, Origin};
+use gan_cuda::Result;
+use gan_cuda::data::Dataset;
 use gan_cuda::device::Device;
+use gan_cuda::gan::Gan;
+use gan_cuda::gan::draws::Schedule;
+use gan_cuda::gan::plan::Plan;
 use gan_cuda::train::config::Config;
 use gan_cuda::train::display::Verbosity;
 use gan_cuda::train::run_dir::RunDir;
-use gan_cuda::train::trainer::Trainer;
-use gan_cuda::{Error, Result};
+use gan_cuda::train::snapshot::initialize;
+use gan_cuda::train::trainer::{Trainer, build};
 
 use super::device::{AnyDevice, open_device};
 pub use flags::Args;
@@ -27,13 +31,7 @@ pub fn run(args: Args) -> Result<()> {
 fn begin(args: &Args) -> Result<()> {
     let mut config = args.config()?;
     let chosen = open_device(config.device, config.threads, !args.length.no_graph)?;
-    let data = config.dataset.load(args.data.data_dir.as_deref())?;
-    config.data_dir = match &data.origin {
-        Origin::Folder(folder) => Some(absolute(folder)?),
-        _ => None,
-    };
-    let image = config.gan.image;
-    let data = data.with_shape(image.height, image.channels)?;
+    let data = args.load_data(&mut config)?;
     let job = Job { args, config, data, reason: chosen.reason };
     match chosen.device {
         AnyDevice::Cpu(cpu) => job.begin(cpu),
@@ -50,9 +48,7 @@ fn resume(args: &Args, path: Option<PathBuf>) -> Result<()> {
         Some(iteration) => iteration,
         None => run.newest_checkpoint()?,
     };
-    let mut config = Config::read(&run.config())?;
-    args.refuse_changes(&config)?;
-    args.apply_to_run(&mut config);
+    let config = args.config_of_run(&Config::read(&run.config())?)?;
     let chosen = open_device(config.device, config.threads, !args.length.no_graph)?;
     let data = config.load_data()?;
     let job = Job { args, config, data, reason: chosen.reason };
@@ -60,10 +56,6 @@ fn resume(args: &Args, path: Option<PathBuf>) -> Result<()> {
         AnyDevice::Cpu(cpu) => job.resume(cpu, run, iteration),
         AnyDevice::Cuda(cuda) => job.resume(*cuda, run, iteration),
     }
-}
-
-fn absolute(folder: &Path) -> Result<PathBuf> {
-    std::path::absolute(folder).map_err(Error::io("find", folder))
 }
 
 /// A run about to be trained, on whatever device.
@@ -77,6 +69,11 @@ struct Job<'a> {
 
 impl Job<'_> {
     fn begin(self, device: impl Device) -> Result<()> {
+        if self.args.dry_run {
+            let (mut gan, images) = build(&self.config, device, &self.data)?;
+            initialize(&mut gan, &self.config)?;
+            return self.foresee(&gan, images.schedule());
+        }
         let (config, output) = (self.config.clone(), &self.args.output);
         let name = format!("{}-{}", config.preset, config.dataset);
         let name = output.name.clone().unwrap_or(name);
@@ -85,18 +82,27 @@ impl Job<'_> {
     }
 
     fn resume(self, device: impl Device, run: RunDir, iteration: u64) -> Result<()> {
+        if self.args.dry_run {
+            let (gan, images) = build(&self.config, device, &self.data)?;
+            return self.foresee(&gan, images.schedule());
+        }
         let trainer = Trainer::resume(self.config.clone(), device, &self.data, run, iteration)?;
         self.train(trainer)
     }
 
     fn train(self, mut trainer: Trainer<impl Device>) -> Result<()> {
         let verbosity = self.args.verbosity();
+        let begun = trainer.gan().completed();
         if verbosity > Verbosity::Quiet {
-            self.banner(&trainer);
+            say!("{}", self.banner(trainer.gan(), trainer.schedule()).join("\n"));
+            let run = trainer.run().path().display();
+            match begun {
+                0 => say!("run       {run}"),
+                _ => say!("run       {run}, from iteration {begun}"),
+            }
         }
         // The device has its own copy.
         drop(self.data);
-        let begun = trainer.gan().completed();
         trainer.train(verbosity)?;
         if verbosity > Verbosity::Quiet {
             farewell(&trainer, begun);
@@ -104,42 +110,47 @@ impl Job<'_> {
         Ok(())
     }
 
-    fn banner(&self, trainer: &Trainer<impl Device>) {
+    /// Prints what a run would be: its `config.toml`, and the rest as comments of it.
+    fn foresee(&self, gan: &Gan<impl Device>, schedule: Schedule) -> Result<()> {
+        let text = self.config.to_text()?;
+        if self.args.verbosity() > Verbosity::Quiet {
+            for line in self.banner(gan, schedule) {
+                say!("# {line}");
+            }
+            say!("# a dry run: nothing was written\n\n{}", text.trim_end());
+        }
+        Ok(())
+    }
+
+    /// What is trained on what, for how long.
+    fn banner<D: Device>(&self, gan: &Gan<D>, schedule: Schedule) -> Vec<String> {
         let (config, data) = (&self.config, &self.data);
-        let (gan, schedule) = (trainer.gan(), trainer.schedule());
         let [g, d] = [gan.generator(), gan.discriminator()].map(|network| network.params().len());
-        say!(
-            "gan-cuda {}, preset {}, seed {}",
-            env!("CARGO_PKG_VERSION"),
-            config.preset,
-            config.seed
-        );
-        say!("device    {}", gan.device().describe());
-        if let Some(reason) = &self.reason {
-            say!("          {reason}");
-        }
-        say!("data      {}", data.summary());
-        if let Some(hint) = &data.hint {
-            say!("          {hint}");
-        }
-        say!("memory    {}", trainer.plan());
-        say!("networks  generator {g} parameters, discriminator {d}");
-        say!(
-            "length    {} iterations, {} an epoch, batches of {}",
-            trainer.total(),
-            schedule.iterations(),
-            schedule.batch_size
-        );
-        if let Some(dropped) = schedule.dropped() {
-            say!(
-                "          the last {dropped} images of an epoch's order make no whole batch and are left out"
-            );
-        }
-        let begun = gan.completed();
-        match begun {
-            0 => say!("run       {}", trainer.run().path().display()),
-            _ => say!("run       {}, from iteration {begun}", trainer.run().path().display()),
-        }
+        let (version, preset, seed) = (env!("CARGO_PKG_VERSION"), &config.preset, config.seed);
+        let mut lines = vec![
+            format!("gan-cuda {version}, preset {preset}, seed {seed}"),
+            format!("device    {}", gan.device().describe()),
+        ];
+        lines.extend(self.reason.iter().map(|reason| format!("          {reason}")));
+        lines.push(format!("data      {}", data.summary()));
+        lines.extend(data.hint.iter().map(|hint| format!("          {hint}")));
+        lines.extend([
+            format!("memory    {}", Plan::new::<D>(gan.preset(), gan.settings(), data.len())),
+            format!("networks  generator {g} parameters, discriminator {d}"),
+            format!(
+                "length    {} iterations, {} an epoch, batches of {}",
+                config.total(schedule),
+                schedule.iterations(),
+                schedule.batch_size
+            ),
+        ]);
+        lines.extend(schedule.dropped().map(|dropped| {
+            format!(
+                "          the last {dropped} images of an epoch's order make no whole batch and \
+                 are left out"
+            )
+        }));
+        lines
     }
 }
 
