@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::default_threads;
 use super::device::{AnyDevice, open_device};
-use super::ranges::{extent, measured, threads, unmeasured};
+use super::ranges::{extent, may_be_negative, measured, threads, unmeasured};
 
 /// Made-up images, where the set-up's own are not at hand.
 const SYNTHETIC_IMAGES: usize = 512;
@@ -28,6 +28,8 @@ const PACE: u32 = 3;
 
 /// Flags of `bench`.
 #[derive(clap::Args)]
+// So that `--lr -1` is a number out of range and not an unknown flag.
+#[command(mut_args(may_be_negative))]
 pub struct Args {
     /// Set-up to measure
     #[arg(long, value_name = "NAME", default_value = "cgan")]

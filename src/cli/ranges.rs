@@ -3,8 +3,15 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use clap::Arg;
 use gan_cuda::ranges::{self, Range};
 use gan_cuda::train::run_dir;
+
+/// For all flags of a command.
+pub fn may_be_negative(flag: Arg) -> Arg {
+    let takes_value = flag.get_action().takes_values();
+    flag.allow_negative_numbers(takes_value)
+}
 
 type Parsed<T> = Result<T, String>;
 

@@ -71,10 +71,20 @@ impl Scratch {
         self.run_with(arguments, &[("GAN_CUDA_LIB_DIR", &self.path("no-libraries"))])
     }
 
+    /// Runs `gan-cuda` with arguments that may have spaces in them.
+    pub fn run_words(&self, arguments: &[String]) -> Answer {
+        self.command(arguments, &[("GAN_CUDA_LIB_DIR", &self.path("no-libraries"))])
+    }
+
     /// Runs `gan-cuda` with more variables in its environment.
     pub fn run_with(&self, arguments: &str, variables: &[(&str, &Path)]) -> Answer {
+        let words: Vec<_> = arguments.split_whitespace().map(str::to_owned).collect();
+        self.command(&words, variables)
+    }
+
+    fn command(&self, arguments: &[String], variables: &[(&str, &Path)]) -> Answer {
         let output = Command::new(program())
-            .args(arguments.split_whitespace())
+            .args(arguments)
             .current_dir(self.folder.path())
             // Data sets in this machine's cache are none of our business.
             .env("XDG_CACHE_HOME", self.path("cache"))
@@ -84,7 +94,7 @@ impl Scratch {
             .unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Answer {
-            command: arguments.to_owned(),
+            command: arguments.join(" "),
             code: output.status.code(),
             out: text(output.stdout),
             err: text(output.stderr),
@@ -94,6 +104,19 @@ impl Scratch {
     /// Runs `gan-cuda train` with [`TINY`] and more.
     pub fn train(&self, arguments: &str) -> Answer {
         self.run(&format!("train {TINY} {arguments}"))
+    }
+
+    /// The flags of a command, as its help lists them: `--preset`.
+    pub fn flags(&self, command: &str) -> Vec<String> {
+        let help = self.run(&format!("{command} --help")).succeeds();
+        // Lines of text stand further in than six spaces.
+        let lines = help.lines().filter(|line| line.trim_start_matches(' ').starts_with('-'));
+        let lines = lines.filter(|line| line.find('-') <= Some(6));
+        let flag = |line: &str| {
+            let word = line.split_whitespace().find(|word| word.starts_with("--"));
+            word.unwrap().to_owned()
+        };
+        lines.map(flag).filter(|flag| !["--help", "--version"].contains(&flag.as_str())).collect()
     }
 
     /// All files below `folder`, with their bytes.

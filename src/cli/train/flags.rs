@@ -12,19 +12,21 @@ use gan_cuda::nn::Init;
 
 use crate::cli::ranges::{
     channels, epochs, epsilon, extent, factor, image_size, iterations, learning_rate,
-    positive_share, run_name, seed, share, threads,
+    may_be_negative, positive_share, run_name, seed, share, threads,
 };
 
 /// Flags of `train`, as they were given.
 #[derive(clap::Args)]
+// So that `--lr -1` is a number out of range and not an unknown flag.
+#[command(mut_args(may_be_negative))]
 pub struct Args {
-    /// Set-up to train (see `gan-cuda presets`) [default: cgan]
+    /// Set-up to train, of those that `gan-cuda presets` lists [default: cgan]
     #[arg(long, value_name = "NAME")]
     pub(super) preset: Option<String>,
-    /// Begin a run with the values of another: its config.toml, or its folder; flags override them
+    /// Begin a run with all values of another: its config.toml or its folder; flags override them
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     pub(super) config: Option<PathBuf>,
-    /// Print the configuration and what the run would take, and write nothing
+    /// Print what the run would be, as a config.toml, and write nothing
     #[arg(long)]
     pub(super) dry_run: bool,
     #[command(flatten)]
@@ -131,10 +133,10 @@ pub(super) struct ValueArgs {
     /// How weights begin: default (as PyTorch) or normal:STD
     #[arg(long, value_name = "INIT")]
     pub(super) init: Option<Init>,
-    /// Weights that the generator begins with: a state_dict of PyTorch, as safetensors
+    /// Weights that the generator begins with: PyTorch's state_dict as safetensors [default: random]
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     pub(super) init_generator: Option<PathBuf>,
-    /// Weights that the discriminator begins with
+    /// The same for the discriminator [default: random]
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     pub(super) init_discriminator: Option<PathBuf>,
     /// Put one more ReLU behind the discriminator's last layer
