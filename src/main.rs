@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     match cli::Cli::parse().run() {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {}", chain(&error));
+            eprintln!("error: {}", chain(&error).trim_end());
             let usage = matches!(
                 error,
                 gan_cuda::Error::Flag { .. }

@@ -5,9 +5,10 @@ use super::scratch::Scratch;
 #[test]
 fn too_large_a_batch_is_refused_with_the_largest_that_fits() {
     let scratch = Scratch::with_digits();
-    let flags = "--preset mlp-rgb --dataset mnist --image-size 256 --batch-size 1000000";
+    let flags = "--preset mlp-rgb --dataset mnist --data-dir digits --image-size 256 \
+                 --g-hidden 12 --d-hidden 12 --batch-size 1000000";
     for more in ["", "--dry-run"] {
-        let error = scratch.train(&format!("{flags} {more}"));
+        let error = scratch.run(&format!("train {flags} {more}"));
         let words = ["not enough memory on CPU", "TiB are needed", "are free"];
         let message = error.fails(1, &words);
         let (_, largest) = message.split_once("largest --batch-size that fits is ").unwrap();
@@ -26,7 +27,7 @@ fn largest_values_of_all_ranges_are_refused_for_the_memory_they_take() {
         format!("--g-hidden {most} --d-hidden {most} --latent-dim 1000000 --batch-size 1000000"),
     ] {
         let words = ["not enough memory", "not even the smallest batch fits"];
-        scratch.train(&flags).fails(1, &words);
+        scratch.run(&format!("train --data-dir digits {flags}")).fails(1, &words);
     }
     let shape = "--image-size 1024 --channels 3";
     scratch.run(&format!("train {shape}")).fails(1, &["1024×1024 rgb", "do not fit into memory"]);

@@ -221,7 +221,7 @@ fn broken_configuration_is_named() {
         fs::write(&config, text.replace(from, to)).unwrap();
         let error = scratch.run("train --resume");
         assert_eq!(error.out, "");
-        error.fails(1, &["config.toml", if to == "dcgan" { "dcgan" } else { "line 3" }]);
+        error.fails(1, &["config.toml", if to == "dcgan" { "dcgan" } else { "line 4" }]);
     }
 }
 

@@ -92,13 +92,12 @@ fn weights_may_be_of_any_real_type_and_come_without_counters() {
     let half = |tensor: &NamedTensor| {
         Some(single(tensor)?.into_iter().map(bf16::from_f32).collect::<Vec<_>>().into())
     };
-    let files: [&dyn Fn(&NamedTensor) -> Option<TensorData>; 2] = [&double, &half];
-    for (change, exact) in files.into_iter().zip([true, false]) {
-        let file = rewritten(&scratch, &generator, change);
+    let first_grid = |file: &str, run: &str| {
         scratch.train(&format!("--iterations 1 --init-generator {file}")).succeeds();
-        let run = if exact { SECOND } else { THIRD };
-        assert_eq!(scratch.files(run)["samples/000000.png"] == want, exact, "{run}");
-    }
+        scratch.files(run)["samples/000000.png"].clone()
+    };
+    assert!(first_grid(rewritten(&scratch, &generator, double), SECOND) == want);
+    assert!(first_grid(rewritten(&scratch, &generator, half), THIRD) != want, "rounded");
 }
 
 #[test]

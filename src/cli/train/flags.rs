@@ -29,15 +29,15 @@ pub struct Args {
     /// Print what the run would be, as a config.toml, and write nothing
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// Seed of weights, noise, labels, dropout and the order of images [default: 0]
+    #[arg(long, value_name = "N", value_parser = seed)]
+    pub(super) seed: Option<u64>,
     #[command(flatten)]
     pub(super) data: DataArgs,
     #[command(flatten)]
     pub(super) length: LengthArgs,
     #[command(flatten)]
     pub(super) values: ValueArgs,
-    /// Seed of weights, noise, labels, dropout and the order of images [default: 0]
-    #[arg(long, value_name = "N", value_parser = seed)]
-    pub(super) seed: Option<u64>,
     #[command(flatten)]
     pub(super) output: OutputArgs,
 }

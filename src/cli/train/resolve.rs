@@ -41,6 +41,11 @@ impl Args {
             None => self.config_of_preset()?,
         };
         self.apply(&mut config)?;
+        config.check().map_err(|problem| Error::FlagValue {
+            flag: flag(problem.key),
+            value: problem.value,
+            expected: problem.expected,
+        })?;
         Ok(config)
     }
 
@@ -127,11 +132,7 @@ impl Args {
         set_some(&mut config.init_generator, given_file(&values.init_generator)?);
         set_some(&mut config.init_discriminator, given_file(&values.init_discriminator)?);
         self.apply_settings(&mut config.gan);
-        config.check().map_err(|problem| Error::FlagValue {
-            flag: flag(problem.key),
-            value: problem.value,
-            expected: problem.expected,
-        })
+        Ok(())
     }
 
     fn apply_settings(&self, settings: &mut Settings) {

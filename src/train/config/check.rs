@@ -121,7 +121,7 @@ where
         (Some(value), Some(_)) => within(key, value, range),
         (None, None) => Ok(()),
         (Some(value), None) => {
-            Err(problem(key, value, format!("left out: preset {name} has no such thing")))
+            Err(problem(key, value, format!("left out: preset {name} has none")))
         }
         (None, Some(_)) => Err(problem(key, "missing", format!("{range} with preset {name}"))),
     }
