@@ -15,7 +15,7 @@ use crate::{Error, Result};
 /// allocations, by the CPU for packed operands.
 const RESERVE: usize = 64 << 20;
 /// Copies of a network's weights while a checkpoint is made: of weights and both moments first as
-/// tensors, then as bytes, of the moments twice.
+/// tensors, then as bytes, of the moments twice. Measured: a little over ten.
 const COPIES: usize = 11;
 
 /// Bytes that a run allocates.
