@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use indicatif::HumanBytes;
 
 use crate::data::idx::IdxProblem;
-use crate::data::{DatasetProblem, ImageShape};
+use crate::data::{DatasetProblem, FolderProblem, ImageShape};
 use crate::device::cuda::{Unavailable, nvrtc};
 use crate::train::tensor_file::TensorProblem;
 
@@ -259,6 +259,10 @@ pub enum Error {
     /// A data set's files are not found.
     #[error(transparent)]
     Dataset(#[from] DatasetProblem),
+
+    /// A folder of images cannot be learnt from.
+    #[error(transparent)]
+    Folder(#[from] FolderProblem),
 
     /// Images cannot be brought into the shape asked for.
     #[error("cannot turn images of {from} into {to}: {reason}")]

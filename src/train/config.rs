@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Dataset, DatasetKind, Places};
+use crate::data::folder::{ImageFolder, Wanted};
+use crate::data::{Dataset, Places, Source, cache_folder};
 use crate::device::DeviceChoice;
 use crate::gan::preset::{self, Interval, Preset};
 use crate::gan::settings::Settings;
@@ -16,11 +18,14 @@ use crate::{Error, Result};
 pub struct Config {
     /// Name of the set-up.
     pub preset: String,
-    /// The data set.
-    pub dataset: DatasetKind,
-    /// The folder that the data set came from; unset: it is the program's own.
+    /// The data set: a known name, or the absolute path of a folder of images.
+    pub dataset: Source,
+    /// The folder that a named data set's files came from; unset: it is the program's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
+    /// Whether images of a folder that cannot be read are left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip_bad_images: bool,
     /// Seed of weights, noise, labels, masks and the order of images.
     pub seed: u64,
     /// Epochs after which the run ends.
@@ -54,14 +59,37 @@ impl Config {
         preset::find(&self.preset).ok_or_else(|| Error::NoSuchPreset { name: self.preset.clone() })
     }
 
-    /// The data set that a run goes on with: from where it came from, in the networks' shape.
+    /// The data set of a run: from where it came from, in the networks' shape. `progress` moves on
+    /// with each image of a folder that is decoded.
     ///
     /// # Errors
-    /// As [`DatasetKind::load_from`] and [`Dataset::with_shape`].
-    pub fn load_data(&self) -> Result<Dataset> {
-        let places = Places { data_dir: self.data_dir.clone(), ..Places::default() };
-        let image = self.gan.image;
-        self.dataset.load_from(&places)?.with_shape(image.height, image.channels)
+    /// As [`DatasetKind::load_from`](crate::data::DatasetKind::load_from) and
+    /// [`Dataset::with_shape`], or as [`ImageFolder::load`]; and [`Error::DataChanged`] for a folder
+    /// whose sub-folders are not as many as the networks' classes.
+    pub fn load_data(&self, progress: &ProgressBar) -> Result<Dataset> {
+        let shape = self.gan.image;
+        let folder = match &self.dataset {
+            Source::Folder(folder) => ImageFolder::list(folder)?,
+            Source::Named(kind) => {
+                let places = Places { data_dir: self.data_dir.clone(), ..Places::default() };
+                return kind.load_from(&places)?.with_shape(shape.height, shape.channels);
+            }
+        };
+        progress.set_length(folder.len() as u64);
+        let data = folder.load(&Wanted {
+            shape,
+            classes: self.gan.classes.is_some(),
+            skip_bad: self.skip_bad_images,
+            threads: self.threads,
+            cache: cache_folder(),
+            progress: progress.clone(),
+        })?;
+        match self.gan.classes {
+            Some(classes) if classes != data.classes => {
+                Err(Error::DataChanged { origin: data.origin.to_string() })
+            }
+            _ => Ok(data),
+        }
     }
 
     /// The configuration as the text of `config.toml`.

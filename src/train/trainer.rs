@@ -280,7 +280,7 @@ impl<D: Device> Trainer<D> {
     fn plot_losses(&self) -> Result<()> {
         let records = read_records(&self.run.stats())?;
         let points: Vec<_> = records.iter().map(|r| (r.iteration, r.loss_d, r.loss_g)).collect();
-        let title = format!("{} on {}", self.config.preset, self.config.dataset);
+        let title = format!("{} on {}", self.config.preset, self.config.dataset.name());
         write_loss_plot(&self.run.loss_plot(), &points, &title)
     }
 

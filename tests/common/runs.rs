@@ -5,7 +5,7 @@ use std::fs;
 use std::num::NonZeroU32;
 use std::path::Path;
 
-use gan_cuda::data::{Dataset, DatasetKind, ImageShape, Places};
+use gan_cuda::data::{Dataset, DatasetKind, ImageShape, Places, Source};
 use gan_cuda::device::{Device, DeviceChoice};
 use gan_cuda::gan::preset::{Interval, Preset};
 use gan_cuda::gan::settings::Settings;
@@ -41,8 +41,9 @@ pub fn config(preset: &Preset, iterations: u32, interval: u32) -> Config {
     let every = Interval::Iterations(NonZeroU32::new(interval).unwrap());
     Config {
         preset: preset.name.to_owned(),
-        dataset: DatasetKind::Mnist,
+        dataset: Source::Named(DatasetKind::Mnist),
         data_dir: None,
+        skip_bad_images: false,
         seed: 7,
         epochs: 1000,
         iterations: Some(iterations),

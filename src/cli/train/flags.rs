@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ArgAction;
-use gan_cuda::data::DatasetKind;
+use gan_cuda::data::Source;
 use gan_cuda::device::DeviceChoice;
 use gan_cuda::device::ops::Latent;
 use gan_cuda::gan::preset::Interval;
@@ -34,12 +34,16 @@ pub struct Args {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Data")]
 pub(super) struct DataArgs {
-    /// Images to learn from [default: the preset's]
-    #[arg(long, value_name = "NAME")]
-    pub(super) dataset: Option<DatasetKind>,
-    /// Folder that holds the data set's files; then no other place is searched
+    /// Images to learn from: mnist, fashion-mnist or a folder of images, whose sub-folders are the
+    /// classes of a conditional set-up [default: the preset's]
+    #[arg(long, value_name = "NAME|DIR")]
+    pub(super) dataset: Option<Source>,
+    /// Folder that holds the files of mnist or fashion-mnist; then no other place is searched
     #[arg(long, value_name = "DIR")]
     pub(super) data_dir: Option<PathBuf>,
+    /// Leave out images of a folder that cannot be read, with a warning; else the first is an error
+    #[arg(long)]
+    pub(super) skip_bad_images: bool,
     /// Side of an image in pixels; images of other sizes are resized
     #[arg(long, value_name = "N", value_parser = image_size)]
     pub(super) image_size: Option<usize>,

@@ -1,11 +1,12 @@
 //! `gan-cuda train`.
 
+mod data;
 mod flags;
 mod resolve;
 
 use std::path::{Path, PathBuf};
 
-use gan_cuda::data::{Dataset, Origin};
+use gan_cuda::data::Dataset;
 use gan_cuda::device::Device;
 use gan_cuda::train::config::Config;
 use gan_cuda::train::display::Verbosity;
@@ -27,13 +28,7 @@ pub fn run(args: Args) -> Result<()> {
 fn begin(args: &Args) -> Result<()> {
     let mut config = args.config()?;
     let chosen = open_device(config.device, config.threads, !args.length.no_graph)?;
-    let data = config.dataset.load(args.data.data_dir.as_deref())?;
-    config.data_dir = match &data.origin {
-        Origin::Folder(folder) => Some(absolute(folder)?),
-        _ => None,
-    };
-    let image = config.gan.image;
-    let data = data.with_shape(image.height, image.channels)?;
+    let data = data::find(args, &mut config)?;
     let job = Job { args, config, data, reason: chosen.reason };
     match chosen.device {
         AnyDevice::Cpu(cpu) => job.begin(cpu),
@@ -54,7 +49,7 @@ fn resume(args: &Args, path: Option<PathBuf>) -> Result<()> {
     args.refuse_changes(&config)?;
     args.apply_to_run(&mut config);
     let chosen = open_device(config.device, config.threads, !args.length.no_graph)?;
-    let data = config.load_data()?;
+    let data = data::load(args, &config)?;
     let job = Job { args, config, data, reason: chosen.reason };
     match chosen.device {
         AnyDevice::Cpu(cpu) => job.resume(cpu, run, iteration),
@@ -78,7 +73,7 @@ struct Job<'a> {
 impl Job<'_> {
     fn begin(self, device: impl Device) -> Result<()> {
         let (config, output) = (self.config.clone(), &self.args.output);
-        let name = format!("{}-{}", config.preset, config.dataset);
+        let name = format!("{}-{}", config.preset, config.dataset.name());
         let name = output.name.clone().unwrap_or(name);
         let trainer = Trainer::begin(config, device, &self.data, &output.runs_dir, &name)?;
         self.train(trainer)

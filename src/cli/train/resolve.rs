@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use gan_cuda::data::Source;
 use gan_cuda::device::DeviceChoice;
 use gan_cuda::gan::preset::{self, Preset};
 use gan_cuda::gan::settings::Settings;
@@ -26,14 +27,12 @@ impl Args {
     pub(super) fn config(&self) -> Result<Config> {
         let name = self.preset.as_deref().unwrap_or("cgan");
         let preset = preset::find(name).ok_or(Error::NoSuchPreset { name: name.to_owned() })?;
-        let dataset = self.data.dataset.or(preset.dataset).ok_or_else(|| Error::Flag {
-            flag: "--dataset",
-            problem: format!("is missing: preset {name} has no data set of its own"),
-        })?;
+        let dataset = self.dataset(preset)?;
         let mut config = Config {
             preset: name.to_owned(),
             dataset,
             data_dir: None,
+            skip_bad_images: self.data.skip_bad_images,
             seed: self.seed.unwrap_or(0),
             epochs: preset.epochs,
             iterations: None,
@@ -46,10 +45,38 @@ impl Args {
             gan: self.settings(preset)?,
         };
         if let Some(classes) = &mut config.gan.classes {
-            *classes = dataset.classes();
+            *classes = config.dataset.classes()?;
         }
         self.apply_to_run(&mut config);
         Ok(config)
+    }
+
+    /// The preset's data set, or the given one with the flags that fit it.
+    fn dataset(&self, preset: &Preset) -> Result<Source> {
+        let data = &self.data;
+        let own = preset.dataset.map(Source::Named);
+        let refused = |flag, problem: String| Err(Error::Flag { flag, problem });
+        match data.dataset.clone().or(own) {
+            None => refused(
+                "--dataset",
+                format!(
+                    "is missing: preset {} has no data set of its own; give a folder of images, as \
+                     --dataset DIR",
+                    preset.name
+                ),
+            ),
+            Some(Source::Folder(_)) if data.data_dir.is_some() => refused(
+                "--data-dir",
+                "is where the files of mnist or fashion-mnist are; leave it out, as --dataset \
+                 names a folder of images"
+                    .to_owned(),
+            ),
+            Some(Source::Named(kind)) if data.skip_bad_images => refused(
+                "--skip-bad-images",
+                format!("is for folders of images, and {kind} is none; leave it out"),
+            ),
+            Some(source) => Ok(source),
+        }
     }
 
     /// Flags that change how long a run goes on and what it writes, but not what it learns.
@@ -106,7 +133,8 @@ impl Args {
     pub(super) fn refuse_changes(&self, config: &Config) -> Result<()> {
         let fixed = [
             ("--preset", self.preset.as_ref().is_some_and(|p| *p != config.preset)),
-            ("--dataset", self.data.dataset.is_some_and(|d| d != config.dataset)),
+            ("--dataset", self.data.dataset.as_ref().is_some_and(|d| *d != config.dataset)),
+            ("--skip-bad-images", self.data.skip_bad_images && !config.skip_bad_images),
             ("--seed", self.seed.is_some_and(|s| s != config.seed)),
         ];
         let values = self.changed_values(config);
