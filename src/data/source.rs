@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use clap::ValueEnum;
 
@@ -21,6 +20,26 @@ pub enum Source {
 }
 
 impl Source {
+    /// What was typed: one of the known names, exactly, or else the path of a folder that is there.
+    ///
+    /// # Errors
+    /// Words that say what would have done.
+    pub fn typed(text: &str) -> Result<Source, String> {
+        if let Some(kind) = known(text) {
+            return Ok(Source::Named(kind));
+        }
+        let path = Path::new(text);
+        match std::path::absolute(path) {
+            Ok(absolute) if path.is_dir() => Ok(Source::Folder(absolute)),
+            _ if path.exists() => Err("is a file; give the folder that the images are in".into()),
+            _ => Err(format!(
+                "neither one of {} nor a folder that is there; give such a name, or a folder of \
+                 images",
+                names()
+            )),
+        }
+    }
+
     /// The last name of the folder, or the data set's own: for the names of runs, and titles.
     pub fn name(&self) -> String {
         match self {
@@ -37,27 +56,6 @@ impl Source {
         match self {
             Source::Named(kind) => Ok(kind.classes()),
             Source::Folder(path) => Ok(ImageFolder::list(path)?.classes()?.0.len()),
-        }
-    }
-}
-
-/// What was typed: one of the known names, exactly, or else the path of a folder that is there.
-impl FromStr for Source {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Source, String> {
-        if let Some(kind) = known(text) {
-            return Ok(Source::Named(kind));
-        }
-        let path = Path::new(text);
-        match std::path::absolute(path) {
-            Ok(absolute) if path.is_dir() => Ok(Source::Folder(absolute)),
-            _ if path.exists() => Err("is a file; give the folder that the images are in".into()),
-            _ => Err(format!(
-                "neither one of {} nor a folder that is there; give such a name, or a folder of \
-                 images",
-                names()
-            )),
         }
     }
 }
@@ -106,22 +104,22 @@ mod tests {
 
     #[test]
     fn known_names_come_before_folders() {
-        assert_eq!("mnist".parse(), Ok(Source::Named(DatasetKind::Mnist)));
-        assert_eq!("fashion-mnist".parse(), Ok(Source::Named(DatasetKind::FashionMnist)));
+        assert_eq!(Source::typed("mnist"), Ok(Source::Named(DatasetKind::Mnist)));
+        assert_eq!(Source::typed("fashion-mnist"), Ok(Source::Named(DatasetKind::FashionMnist)));
         for text in ["Mnist", "mnist ", "", "no-such-folder"] {
-            let words = text.parse::<Source>().unwrap_err();
+            let words = Source::typed(text).unwrap_err();
             assert!(words.contains("neither one of mnist, fashion-mnist nor"), "{text}: {words}");
         }
-        assert!("Cargo.toml".parse::<Source>().unwrap_err().contains("is a file"));
+        assert!(Source::typed("Cargo.toml").unwrap_err().contains("is a file"));
     }
 
     #[test]
     fn a_folder_is_remembered_by_its_absolute_path_and_called_by_its_last_name() {
         let here = std::env::current_dir().unwrap();
-        let source: Source = "src/data/".parse().unwrap();
+        let source = Source::typed("src/data/").unwrap();
         assert_eq!(source, Source::Folder(here.join("src/data")));
         assert_eq!(source.name(), "data");
-        assert_eq!("src/..".parse::<Source>().unwrap().name(), Source::Folder(here).name());
+        assert_eq!(Source::typed("src/..").unwrap().name(), Source::Folder(here).name());
         assert_eq!(Source::Folder("/".into()).name(), "images");
     }
 

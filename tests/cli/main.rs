@@ -5,6 +5,7 @@ mod cuda;
 mod doctor;
 mod errors;
 mod flags;
+mod folder;
 mod job;
 mod pipe;
 mod readme;

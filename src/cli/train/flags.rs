@@ -36,7 +36,7 @@ pub struct Args {
 pub(super) struct DataArgs {
     /// Images to learn from: mnist, fashion-mnist or a folder of images, whose sub-folders are the
     /// classes of a conditional set-up [default: the preset's]
-    #[arg(long, value_name = "NAME|DIR")]
+    #[arg(long, value_name = "NAME|DIR", value_parser = Source::typed)]
     pub(super) dataset: Option<Source>,
     /// Folder that holds the files of mnist or fashion-mnist; then no other place is searched
     #[arg(long, value_name = "DIR")]

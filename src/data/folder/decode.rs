@@ -21,21 +21,21 @@ pub const MAX_SIDE: u32 = 16_384;
 pub const MAX_BYTES: u64 = 512 << 20;
 
 /// Decodes the bytes of an image file into the shape asked for: (channels, height, width), cropped
-/// to a square in the middle and resized. The content tells the format; where it does not, `name`,
-/// the file's, may. No bytes make it panic.
+/// to a square in the middle and resized. The content tells the format, whatever the file is called.
+/// No bytes make it panic.
 ///
 /// # Errors
 /// Any [`ImageProblem`] but that of reading.
-pub fn decode_image(bytes: &[u8], name: &str, shape: ImageShape) -> Result<Vec<u8>, ImageProblem> {
-    let picture = decode(bytes, name)?;
+pub fn decode_image(bytes: &[u8], shape: ImageShape) -> Result<Vec<u8>, ImageProblem> {
+    let picture = decode(bytes)?;
     let (height, width) = (picture.height() as usize, picture.width() as usize);
     let from = ImageShape { channels: 3, height, width };
     resize::reshape(&planes(&on_white(picture)), from, shape).map_err(ImageProblem::Damaged)
 }
 
 /// The picture, upright.
-fn decode(bytes: &[u8], name: &str) -> Result<DynamicImage, ImageProblem> {
-    let format = image::guess_format(bytes).or_else(|_| ImageFormat::from_path(name))?;
+fn decode(bytes: &[u8]) -> Result<DynamicImage, ImageProblem> {
+    let format = image::guess_format(bytes).map_err(|_| ImageProblem::Unknown)?;
     if format == ImageFormat::Jpeg && !jpeg_has_end(bytes) {
         return Err(ImageProblem::CutOff);
     }

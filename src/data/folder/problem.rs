@@ -25,7 +25,7 @@ pub enum FolderProblem {
     /// There are no images.
     #[error(
         "no images in {folder}: looked there and in its sub-folders for .png, .jpg, .jpeg, .webp, \
-         .bmp and .gif, and found {others} other files; name the folder that has them with \
+         .bmp and .gif (files of other kinds: {others}); name the folder that has them with \
          --dataset",
         folder = folder.display()
     )]
@@ -119,6 +119,10 @@ pub enum ImageProblem {
         mib = MAX_BYTES >> 20
     )]
     TooLarge,
+
+    /// Its first bytes are those of no image.
+    #[error("it is none of PNG, JPEG, WebP, BMP and GIF")]
+    Unknown,
 
     /// Its last part is missing.
     #[error("it is cut off")]
