@@ -189,7 +189,7 @@ mod links {
     fn sub_folders_that_cannot_be_listed_are_named() {
         let folder = folder(&[("a.png", &grey_png(8)), ("closed/b.png", &grey_png(9))]);
         let closed = folder.path().join("closed");
-        fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
         if fs::read_dir(&closed).is_ok() {
             return eprintln!("skipped: this user may read all folders");
         }
