@@ -13,7 +13,7 @@ use crate::{Error, Result};
 
 /// What is taken besides: by a driver for kernels, recorded graphs and the rounding up of
 /// allocations, by the CPU for packed operands.
-const RESERVE: usize = 64 << 20;
+pub(super) const RESERVE: usize = 64 << 20;
 /// Copies of a network's weights while a checkpoint is made: of weights and both moments first as
 /// tensors, then as bytes, of the moments twice.
 const COPIES: usize = 11;

@@ -16,6 +16,7 @@ use super::run_lock::RunLock;
 use super::snapshot::{self, Progress};
 use crate::data::Dataset;
 use crate::device::{Device, Real};
+use crate::gan::arrangement::Arrangement;
 use crate::gan::draws::{Resident, Schedule};
 use crate::gan::plan::Plan;
 use crate::gan::preset::{Interval, Preset};
@@ -25,8 +26,6 @@ use crate::{Error, Result};
 
 /// The shortest time between two checkpoints where no interval was asked for.
 const CHECKPOINT_PACE: Duration = Duration::from_secs(60);
-/// Images per class in a grid of a conditional set-up.
-const GRID_PER_CLASS: usize = 10;
 
 /// A run: networks, data and a folder.
 pub struct Trainer<D: Device> {
@@ -336,15 +335,9 @@ pub fn schedule(preset: &Preset, settings: &Settings, data: &Dataset) -> Result<
 
 impl<D: Device> FixedSamples<D> {
     fn new(gan: &Gan<D>, seed: u64) -> Result<Self> {
-        let grid = gan.preset().grid;
-        let (count, columns, labels) = match gan.settings().classes {
-            Some(classes) => {
-                let labels = (0..classes as u32).flat_map(|c| [c; GRID_PER_CLASS]).collect();
-                (classes * GRID_PER_CLASS, GRID_PER_CLASS, labels)
-            }
-            None => (grid.rows * grid.columns, grid.columns, Vec::new()),
-        };
-        Ok(Self { noise: gan.sample_noise(count, seed)?, labels, columns })
+        let Arrangement { grid, count, labels } =
+            Arrangement::standard(gan.preset(), gan.settings().classes);
+        Ok(Self { noise: gan.sample_noise(count, seed)?, labels, columns: grid.columns })
     }
 
     fn len(&self, settings: &Settings) -> usize {
