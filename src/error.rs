@@ -39,7 +39,7 @@ pub enum Error {
     },
 
     /// A run was named that is not there.
-    #[error("no such run: {path}", path = path.display())]
+    #[error("no such run or checkpoint: {path}", path = path.display())]
     NoSuchRun {
         /// What was given.
         path: PathBuf,
@@ -147,6 +147,13 @@ pub enum Error {
         path: PathBuf,
         /// Its `format_version`.
         version: String,
+    },
+
+    /// A folder that images would go into has something in it.
+    #[error("{path} is not empty; name a new folder, or an empty one", path = path.display())]
+    FolderNotEmpty {
+        /// The folder.
+        path: PathBuf,
     },
 
     /// A set-up was named that is not in the table.

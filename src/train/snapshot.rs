@@ -4,14 +4,18 @@ use super::checkpoint::Checkpoint;
 use super::config::Config;
 use super::journal::Positions;
 use super::tensor_file::TensorFile;
-use crate::Result;
 use crate::device::{Device, Real};
 use crate::gan::Gan;
+use crate::gan::preset::Preset;
+use crate::gan::sampler::Sampler;
+use crate::gan::settings::Settings;
 use crate::nn::{Network, Params};
+use crate::{Error, Result};
 
 const ITERATION: &str = "iteration";
 const SECONDS: &str = "seconds";
 const DATA: &str = "data_crc32";
+const CONFIG: &str = "config";
 const MOMENTS: [&str; 2] = ["first_moment", "second_moment"];
 
 /// How far a run is: what its checkpoint holds beside the networks.
@@ -38,7 +42,8 @@ pub fn take<D: Device>(gan: &Gan<D>, config: &Config, progress: Progress) -> Res
     let networks = [("generator", gan.generator()), ("discriminator", gan.discriminator())];
     for ((name, network), passes) in networks.into_iter().zip(passes) {
         let mut file = state_dict(gan.device(), network, passes)?;
-        file.metadata.extend(words(gan).map(|(key, word)| (key.to_owned(), word)));
+        file.metadata
+            .extend(words(gan.preset(), gan.settings()).map(|(key, word)| (key.to_owned(), word)));
         files.push(file);
         let moments = network.params().read_moments(gan.device())?;
         for (moment, values) in MOMENTS.iter().zip(moments) {
@@ -50,7 +55,7 @@ pub fn take<D: Device>(gan: &Gan<D>, config: &Config, progress: Progress) -> Res
         (ITERATION, progress.iteration.to_string()),
         (SECONDS, progress.seconds.to_string()),
         (DATA, progress.data.to_string()),
-        ("config", config.to_text()?),
+        (CONFIG, config.to_text()?),
     ];
     state.metadata.extend(words.map(|(key, word)| (key.to_owned(), word)));
     progress.positions.store(&mut state);
@@ -62,12 +67,12 @@ pub fn take<D: Device>(gan: &Gan<D>, config: &Config, progress: Progress) -> Res
 /// Puts a checkpoint's tensors into a GAN of the same set-up.
 ///
 /// # Errors
-/// [`Error::CheckpointOfAnother`](crate::Error::CheckpointOfAnother) for another set-up's
+/// [`Error::CheckpointOfAnother`] for another set-up's
 /// checkpoint; when a tensor is missing or of another shape, or the device fails.
 pub fn restore<D: Device>(gan: &mut Gan<D>, checkpoint: &Checkpoint) -> Result<Progress> {
     let state = &checkpoint.state;
     // Shapes alone do not tell: two set-ups may differ in activations only.
-    for (key, word) in words(gan) {
+    for (key, word) in words(gan.preset(), gan.settings()) {
         checkpoint.generator.expect_word(key, &word)?;
         checkpoint.discriminator.expect_word(key, &word)?;
     }
@@ -76,8 +81,7 @@ pub fn restore<D: Device>(gan: &mut Gan<D>, checkpoint: &Checkpoint) -> Result<P
         ("generator", generator, &checkpoint.generator),
         ("discriminator", discriminator, &checkpoint.discriminator),
     ] {
-        read_params(device, network.params_mut(), file)?;
-        read_params(device, network.statistics_mut(), file)?;
+        read_network(device, network, file)?;
         let len = network.params().len();
         let moment = |moment: &str| state.get::<f32>(&format!("{name}.{moment}"), &[len]);
         let moments = [moment(MOMENTS[0])?, moment(MOMENTS[1])?].map(widened);
@@ -106,8 +110,7 @@ pub fn initialize<D: Device>(gan: &mut Gan<D>, config: &Config) -> Result<()> {
     {
         let Some(path) = path else { continue };
         let file = TensorFile::read(path)?;
-        read_params(device, network.params_mut(), &file)?;
-        read_params(device, network.statistics_mut(), &file)?;
+        read_network(device, network, &file)?;
         file.expect_no_more(&keys(network))?;
     }
     Ok(())
@@ -123,6 +126,37 @@ fn keys<D: Device>(network: &Network<D>) -> Vec<String> {
 fn counters<D: Device>(network: &Network<D>) -> impl Iterator<Item = String> {
     let blocks = network.spec().blocks.iter().filter(|block| block.batch_norm.is_some());
     blocks.map(|block| format!("{}.num_batches_tracked", block.batch_norm_key))
+}
+
+/// The configuration of the run that a checkpoint is of.
+///
+/// # Errors
+/// As [`Config::from_text`].
+pub fn config(checkpoint: &Checkpoint) -> Result<Config> {
+    let state = &checkpoint.state;
+    Config::from_text(state.path(), state.word(CONFIG)?)
+}
+
+/// A checkpoint's generator alone, to draw up to `rows` images at once; `config` is the
+/// checkpoint's own.
+///
+/// # Errors
+/// [`Error::CheckpointOfAnother`] and [`TensorProblem`](super::tensor_file::TensorProblem) when
+/// tensors and configuration do not fit each other; [`Error::OutOfMemory`].
+pub fn sampler<D: Device>(
+    device: D,
+    checkpoint: &Checkpoint,
+    config: &Config,
+    rows: usize,
+) -> Result<Sampler<D>> {
+    let preset = config.preset()?;
+    for (key, word) in words(preset, &config.gan) {
+        checkpoint.generator.expect_word(key, &word)?;
+    }
+    let mut sampler = Sampler::new(device, preset, &config.gan, rows)?;
+    let (device, network) = sampler.network_mut();
+    read_network(device, network, &checkpoint.generator)?;
+    Ok(sampler)
 }
 
 /// What PyTorch's `state_dict` of the network would hold; `passes` through BatchNorm in training.
@@ -141,17 +175,21 @@ fn state_dict<D: Device>(device: &D, network: &Network<D>, passes: u64) -> Resul
 }
 
 /// What the networks are, for the files' metadata.
-fn words<D: Device>(gan: &Gan<D>) -> [(&'static str, String); 6] {
-    let (settings, image) = (gan.settings(), gan.image());
-    let image = [image.channels, image.height, image.width];
+fn words(preset: &Preset, settings: &Settings) -> [(&'static str, String); 6] {
+    let image = [settings.image.channels, settings.image.height, settings.image.width];
     [
-        ("preset", gan.preset().name.to_owned()),
+        ("preset", preset.name.to_owned()),
         ("latent_dim", settings.latent_dim.to_string()),
         ("g_hidden", format!("{:?}", settings.g_hidden)),
         ("d_hidden", format!("{:?}", settings.d_hidden)),
         ("image_shape", format!("{image:?}")),
         ("classes", settings.classes.unwrap_or(0).to_string()),
     ]
+}
+
+fn read_network<D: Device>(device: &D, network: &mut Network<D>, file: &TensorFile) -> Result<()> {
+    read_params(device, network.params_mut(), file)?;
+    read_params(device, network.statistics_mut(), file)
 }
 
 fn read_params<D: Device>(device: &D, params: &mut Params<D>, file: &TensorFile) -> Result<()> {

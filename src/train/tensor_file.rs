@@ -156,6 +156,11 @@ impl TensorFile {
         self.tensors.push(NamedTensor { name, shape: shape.to_owned(), data });
     }
 
+    /// Where the file is; empty for one that was not read.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The tensors: as they were added, or as they lie in the file.
     pub fn tensors(&self) -> &[NamedTensor] {
         &self.tensors

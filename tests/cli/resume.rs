@@ -177,7 +177,7 @@ fn flags_of_length_and_output_may_change() {
 fn resume_where_there_is_no_run_says_what_is_missing() {
     let scratch = Scratch::with_digits();
     scratch.run("train --resume").fails(1, &["no runs in runs"]);
-    scratch.run("train --resume nowhere").fails(1, &["no such run: nowhere"]);
+    scratch.run("train --resume nowhere").fails(1, &["no such run or checkpoint: nowhere"]);
     scratch.run("train --resume digits").fails(1, &["digits is not a run", "config.toml"]);
     scratch.train("--iterations 1").succeeds();
     fs::remove_dir_all(scratch.path(FIRST).join("checkpoint-000001")).unwrap();
