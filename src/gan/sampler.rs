@@ -151,3 +151,68 @@ fn check_memory<D: Device>(device: &D, spec: &NetworkSpec, rows: usize) -> Resul
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::cpu::Cpu;
+    use crate::gan::preset::find;
+    use crate::nn::Init;
+    use crate::rng;
+
+    fn sampler(rows: usize) -> Sampler<Cpu<f32>> {
+        let preset = find("cgan").unwrap();
+        let settings = Settings { g_hidden: vec![16, 16], ..preset.settings.clone() };
+        let mut sampler = Sampler::new(Cpu::new(1), preset, &settings, rows).unwrap();
+        let (device, network) = sampler.network_mut();
+        network.initialize(device, Init::Default, &mut rng::host(0, 0)).unwrap();
+        sampler
+    }
+
+    fn draw(sampler: &mut Sampler<Cpu<f32>>, statistics: Statistics) -> Vec<f32> {
+        let noise = sampler.noise(10, 0).unwrap();
+        let labels: Vec<u32> = (0..10).collect();
+        sampler.draw(statistics, &noise, &labels).flat_map(|images| images.unwrap()).collect()
+    }
+
+    #[test]
+    fn statistics_of_the_batch_never_move_the_running_ones() {
+        let mut sampler = sampler(10);
+        let running = |sampler: &Sampler<Cpu<f32>>| {
+            let statistics = sampler.network.statistics();
+            let read = |param| statistics.read(&sampler.device, param).unwrap();
+            statistics.list().iter().flat_map(read).collect::<Vec<f32>>()
+        };
+        let (before, images) = (running(&sampler), draw(&mut sampler, Statistics::Running));
+        let together = draw(&mut sampler, Statistics::Batch);
+        assert_ne!(together, images);
+        assert_eq!(draw(&mut sampler, Statistics::Batch), together);
+        assert_eq!(running(&sampler), before);
+        assert_eq!(draw(&mut sampler, Statistics::Running), images);
+    }
+
+    #[test]
+    fn images_drawn_in_parts_are_the_same_with_running_statistics() {
+        let [whole, parts] = [10, 4].map(|rows| draw(&mut sampler(rows), Statistics::Running));
+        assert_eq!(whole.len(), 10 * 784);
+        assert!(whole.iter().zip(&parts).all(|(a, b)| (a - b).abs() < 1e-6));
+        let apart = draw(&mut sampler(4), Statistics::Batch).len();
+        assert_eq!((parts.len(), apart), (whole.len(), whole.len()));
+    }
+
+    #[test]
+    fn noise_begins_alike_for_any_number_of_rows() {
+        let sampler = sampler(1);
+        let noise = sampler.noise(7, 3).unwrap();
+        assert_eq!(noise[..100], sampler.noise(1, 3).unwrap());
+        assert_ne!(noise[..100], sampler.noise(1, 4).unwrap());
+    }
+
+    #[test]
+    #[should_panic(expected = "labels below 10")]
+    fn label_that_is_no_class_is_refused() {
+        let mut sampler = sampler(1);
+        let noise = sampler.noise(1, 0).unwrap();
+        sampler.draw(Statistics::Running, &noise, &[10]).for_each(drop);
+    }
+}

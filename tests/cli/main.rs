@@ -14,5 +14,6 @@ mod pipe;
 mod ranges;
 mod readme;
 mod resume;
+mod sample;
 mod scratch;
 mod weights;
