@@ -31,6 +31,12 @@ pub const EPOCHS: Range<u64> = whole(1, 1_000_000);
 pub const ITERATIONS: Range<u64> = whole(1, u32::MAX as u64);
 /// Iterations before a benchmark.
 pub const WARMUP: Range<u64> = whole(0, 1_000_000);
+/// The most images of one `sample`.
+pub const MOST_SAMPLES: u64 = 100_000;
+/// Images of one `sample`.
+pub const SAMPLES: Range<u64> = whole(1, MOST_SAMPLES);
+/// Images from one seed's to another's.
+pub const STEPS: Range<u64> = whole(2, 1000);
 /// Seeds: what a whole number in TOML can be.
 pub const SEED: Range<u64> = whole(0, i64::MAX as u64);
 /// Adam's learning rate.

@@ -63,6 +63,16 @@ pub fn iterations(text: &str) -> Parsed<u32> {
     whole(text, ranges::ITERATIONS)
 }
 
+/// Images to draw.
+pub fn samples(text: &str) -> Parsed<usize> {
+    whole(text, ranges::SAMPLES)
+}
+
+/// Images from one seed's to another's.
+pub fn steps(text: &str) -> Parsed<usize> {
+    whole(text, ranges::STEPS)
+}
+
 /// Iterations of a benchmark.
 pub fn measured(text: &str) -> Parsed<u32> {
     whole(text, ranges::EXTENT)

@@ -4,13 +4,13 @@ use super::checkpoint::Checkpoint;
 use super::config::Config;
 use super::journal::Positions;
 use super::tensor_file::TensorFile;
+use crate::Result;
 use crate::device::{Device, Real};
 use crate::gan::Gan;
 use crate::gan::preset::Preset;
 use crate::gan::sampler::Sampler;
 use crate::gan::settings::Settings;
 use crate::nn::{Network, Params};
-use crate::{Error, Result};
 
 const ITERATION: &str = "iteration";
 const SECONDS: &str = "seconds";
@@ -67,7 +67,7 @@ pub fn take<D: Device>(gan: &Gan<D>, config: &Config, progress: Progress) -> Res
 /// Puts a checkpoint's tensors into a GAN of the same set-up.
 ///
 /// # Errors
-/// [`Error::CheckpointOfAnother`] for another set-up's
+/// [`Error::CheckpointOfAnother`](crate::Error::CheckpointOfAnother) for another set-up's
 /// checkpoint; when a tensor is missing or of another shape, or the device fails.
 pub fn restore<D: Device>(gan: &mut Gan<D>, checkpoint: &Checkpoint) -> Result<Progress> {
     let state = &checkpoint.state;
@@ -141,8 +141,9 @@ pub fn config(checkpoint: &Checkpoint) -> Result<Config> {
 /// checkpoint's own.
 ///
 /// # Errors
-/// [`Error::CheckpointOfAnother`] and [`TensorProblem`](super::tensor_file::TensorProblem) when
-/// tensors and configuration do not fit each other; [`Error::OutOfMemory`].
+/// [`Error::CheckpointOfAnother`](crate::Error::CheckpointOfAnother) and
+/// [`TensorProblem`](super::tensor_file::TensorProblem) when tensors and configuration do not fit
+/// each other; as [`Sampler::new`].
 pub fn sampler<D: Device>(
     device: D,
     checkpoint: &Checkpoint,

@@ -260,10 +260,10 @@ fn interpolation_without_classes_is_one_strip() {
 fn values_out_of_range_are_refused_with_flag_value_and_range() {
     let scratch = Scratch::new();
     for (flag, value, range) in [
-        ("--count", "0", "1 to 100,000"),
-        ("--count", "100001", "1 to 100,000"),
-        ("--count", "-1", "1 to 100,000"),
-        ("--seed", "one", "invalid digit"),
+        ("--count", "0", "from 1 to 100,000"),
+        ("--count", "100001", "from 1 to 100,000"),
+        ("--count", "-1", "from 1 to 100,000"),
+        ("--seed", "one", "a whole number from 0"),
         ("--labels", "9-0", "ascending"),
         ("--labels", "7,", "as 0-9 or 7,3"),
         ("--labels", "cat", "as 0-9 or 7,3"),
@@ -273,8 +273,8 @@ fn values_out_of_range_are_refused_with_flag_value_and_range() {
         ("--bn", "frozen", "running, batch"),
         ("--interpolate", "1", "as 1:2"),
         ("--interpolate", "1:b", "as 1:2"),
-        ("--interpolate=1:2 --steps", "1", "2 to 1000"),
-        ("--interpolate=1:2 --steps", "1001", "2 to 1000"),
+        ("--interpolate=1:2 --steps", "1", "2 to 1,000"),
+        ("--interpolate=1:2 --steps", "1001", "2 to 1,000"),
         ("--device", "tpu", "'auto', 'cpu', 'cuda' or 'cuda:N'"),
         ("--threads", "0", "1 to"),
     ] {
@@ -410,9 +410,9 @@ fn checkpoint_of_another_format_or_configuration_is_named_with_what_differs() {
         ("\"format_version\":\"1\"", "\"format_version\":\"2\"", ["format \"2\"", "version"]),
         ("preset = \\\"cgan", "preset = \\\"bgan", ["bgan", "mlp-batchnorm"]),
         ("latent_dim = 100", "latent_dim = 200", ["latent_dim", "100, not 200"]),
-        ("latent_dim = 100", "latent_dim = 0  ", ["state.safetensors", "latent_dim"]),
+        ("latent_dim = 100", "latent_dim = 0  ", ["gan.latent_dim is 0", "1 to 1,000,000"]),
         ("latent_dim = 100", "latent_dim = -10", ["state.safetensors", ""]),
-        ("batch_size = 16", "batch_size = 0 ", ["state.safetensors", "batch_size"]),
+        ("batch_size = 16", "batch_size = 0 ", ["gan.batch_size is 0", "1 to 1,000,000"]),
         ("channels = 1", "channels = 2", ["state.safetensors", "channels"]),
         ("classes = 10", "classes = 11", ["classes", "10, not 11"]),
         ("seed = 0", "sead = 0", ["state.safetensors", "sead"]),

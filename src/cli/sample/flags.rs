@@ -6,11 +6,9 @@ use std::path::PathBuf;
 use gan_cuda::device::DeviceChoice;
 use gan_cuda::gan::preset::Grid;
 use gan_cuda::gan::sampler::Statistics;
+use gan_cuda::ranges::{SAMPLES, SEED};
 
-use crate::cli::ranges::extent;
-
-/// The most images of one command.
-pub(super) const MOST_IMAGES: usize = 100_000;
+use crate::cli::ranges::{samples, seed, steps, threads};
 
 /// Flags of `sample`.
 #[derive(clap::Args)]
@@ -25,7 +23,7 @@ pub struct Args {
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
     pub(super) device: DeviceChoice,
     /// CPU threads [default: all physical cores]
-    #[arg(long, value_name = "N", value_parser = extent)]
+    #[arg(long, value_name = "N", value_parser = threads)]
     pub(super) threads: Option<usize>,
     /// Folder of run folders, where no CHECKPOINT is named
     #[arg(long, value_name = "DIR", default_value = "runs", conflicts_with = "checkpoint")]
@@ -44,10 +42,10 @@ pub struct Args {
 #[command(next_help_heading = "Images")]
 pub(super) struct ImageArgs {
     /// Images to draw, up to 100,000 [default: 10 per label, or the preset's grid]
-    #[arg(long, value_name = "N", value_parser = count)]
+    #[arg(long, value_name = "N", value_parser = samples)]
     pub(super) count: Option<usize>,
     /// Seed of the noise [default: the run's]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = seed)]
     pub(super) seed: Option<u64>,
     /// Classes to draw, as 0-9 or 7,3 [default: all; only where the preset has classes]
     #[arg(long, value_name = "LIST", value_parser = labels)]
@@ -85,20 +83,6 @@ pub(super) struct OutputArgs {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Labels(pub(super) Vec<RangeInclusive<u32>>);
 
-fn count(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(count) if (1..=MOST_IMAGES).contains(&count) => Ok(count),
-        _ => Err("must be a whole number from 1 to 100,000".to_owned()),
-    }
-}
-
-fn steps(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(steps) if (2..=1000).contains(&steps) => Ok(steps),
-        _ => Err("must be a whole number from 2 to 1000".to_owned()),
-    }
-}
-
 fn labels(text: &str) -> Result<Labels, String> {
     let one = |part: &str| {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
@@ -112,16 +96,18 @@ fn labels(text: &str) -> Result<Labels, String> {
 
 fn grid(text: &str) -> Result<Grid, String> {
     let sides = text.split_once(['x', 'X', '×']);
-    let sides = sides.and_then(|(rows, columns)| Some((count(rows).ok()?, count(columns).ok()?)));
+    let sides = sides.and_then(|(a, b)| Some((samples(a).ok()?, samples(b).ok()?)));
     match sides {
-        Some((rows, columns)) if rows * columns <= MOST_IMAGES => Ok(Grid { rows, columns }),
+        Some((rows, columns)) if SAMPLES.holds((rows * columns) as u64) => {
+            Ok(Grid { rows, columns })
+        }
         _ => Err("must be ROWSxCOLS, as 4x8, for 1 to 100,000 images".to_owned()),
     }
 }
 
 fn seeds(text: &str) -> Result<[u64; 2], String> {
-    let seeds = text.split_once(':').and_then(|(a, b)| Some([a.parse().ok()?, b.parse().ok()?]));
-    seeds.ok_or_else(|| "must be two whole numbers, as 1:2".to_owned())
+    let seeds = text.split_once(':').and_then(|(a, b)| Some([seed(a).ok()?, seed(b).ok()?]));
+    seeds.ok_or_else(|| format!("must be two seeds, as 1:2, each {SEED}"))
 }
 
 #[cfg(test)]

@@ -6,18 +6,21 @@ use gan_cuda::data::ImageShape;
 use gan_cuda::gan::arrangement::{Arrangement, standard_grid};
 use gan_cuda::gan::preset::Grid;
 use gan_cuda::gan::sampler::Statistics;
+use gan_cuda::ranges;
 use gan_cuda::train::config::Config;
 use gan_cuda::train::grid;
 use gan_cuda::{Error, Result};
 
-use super::flags::{Args, ImageArgs, Labels, MOST_IMAGES, OutputArgs};
+use super::flags::{Args, ImageArgs, Labels, OutputArgs};
 
 /// The most images that are normalised together: their activations are all in memory at once.
 const MOST_TOGETHER: usize = 4096;
+/// The most images.
+const MOST_IMAGES: usize = ranges::MOST_SAMPLES as usize;
 /// The most numbers of noise.
-const MOST_NUMBERS: usize = 1 << 28;
+const MOST_NUMBERS: usize = 1 << 26;
 /// The most pixels of a picture.
-const MOST_PIXELS: usize = 1 << 28;
+const MOST_PIXELS: usize = 1 << 27;
 
 /// What will be drawn.
 pub(super) struct Request {
@@ -155,7 +158,7 @@ fn check_size(image: ImageShape, grid: Grid) -> Result<()> {
         _ => Err(Error::Flag {
             flag: "--out",
             problem: format!(
-                "would have {width} × {height} pixels, more than 268 million; ask for fewer \
+                "would have {width} × {height} pixels, more than 134 million; ask for fewer \
                  images, or for files of their own with --separate DIR alone"
             ),
         }),
