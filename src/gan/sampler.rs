@@ -1,4 +1,20 @@
 //! Images of a generator: of one that is learning, and of one alone, from a checkpoint.
+//!
+//! ```no_run
+//! use gan_cuda::device::cpu::Cpu;
+//! use gan_cuda::gan::sampler::Statistics;
+//! use gan_cuda::train::checkpoint::Checkpoint;
+//! use gan_cuda::train::snapshot;
+//!
+//! let checkpoint = Checkpoint::load("runs/00000-cgan-mnist/checkpoint-000938".as_ref())?;
+//! let config = snapshot::config(&checkpoint)?;
+//! let mut sampler = snapshot::sampler(Cpu::<f32>::new(2), &checkpoint, &config, 64)?;
+//! let noise = sampler.noise(2, 0)?; // seed 0
+//! for images in sampler.draw(Statistics::Running, &noise, &[7, 3]) {
+//!     println!("{:?}", images?); // a seven and a three
+//! }
+//! # Ok::<(), gan_cuda::Error>(())
+//! ```
 
 use clap::ValueEnum;
 
