@@ -21,6 +21,7 @@ fn commands_say_what_is_recorded() {
     for (name, arguments) in [
         ("help", "--help"),
         ("train-help", "train --help"),
+        ("sample-help", "sample --help"),
         ("presets-help", "presets --help"),
         ("bench-help", "bench --help"),
         ("doctor-help", "doctor --help"),
@@ -34,7 +35,7 @@ fn commands_say_what_is_recorded() {
 
 #[test]
 fn help_fits_into_80_columns() {
-    for command in ["", "train", "presets", "bench", "doctor"] {
+    for command in ["", "train", "sample", "presets", "bench", "doctor"] {
         for line in printed(&format!("{command} --help")).lines() {
             assert!(line.chars().count() <= 80, "{command}: {line}");
         }

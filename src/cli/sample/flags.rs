@@ -13,7 +13,7 @@ use crate::cli::ranges::{samples, seed, steps, threads};
 /// Flags of `sample`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Without flags it draws the picture that training draws: the same noise, a row per class or the
+Without flags it draws the picture that training draws: the same noise, a row per class or the \
 preset's grid. The images are divided evenly among the labels, one label after the other.")]
 pub struct Args {
     /// A checkpoint folder, or a run folder for its newest [default: the newest run]
@@ -55,7 +55,7 @@ pub(super) struct ImageArgs {
     pub(super) grid: Option<Grid>,
     /// What BatchNorm normalises with: the statistics gathered in training, or those of the
     /// images drawn (2 to 4,096, all together) [default: running]
-    #[arg(long, value_name = "WHICH", value_enum, hide_possible_values = true)]
+    #[arg(long, value_name = "running|batch", value_enum, hide_possible_values = true)]
     pub(super) bn: Option<Statistics>,
     /// Draw the way from the first image of one seed to that of another, a row per label:
     /// spherical for normal noise, straight for uniform
