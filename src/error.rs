@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use indicatif::HumanBytes;
 
 use crate::data::idx::IdxProblem;
-use crate::data::{DatasetProblem, ImageShape};
+use crate::data::{DatasetProblem, FolderProblem, ImageShape};
 use crate::device::cuda::{Unavailable, nvrtc};
+use crate::train::config::ConfigProblem;
 use crate::train::tensor_file::TensorProblem;
 
 /// Everything that can go wrong outside the program's own code.
@@ -38,7 +39,7 @@ pub enum Error {
     },
 
     /// A run was named that is not there.
-    #[error("no such run: {path}", path = path.display())]
+    #[error("no such run or checkpoint: {path}", path = path.display())]
     NoSuchRun {
         /// What was given.
         path: PathBuf,
@@ -182,8 +183,15 @@ pub enum Error {
         version: String,
     },
 
+    /// A folder that images would go into has something in it.
+    #[error("{path} is not empty; name a new folder, or an empty one", path = path.display())]
+    FolderNotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
+
     /// A set-up was named that is not in the table.
-    #[error("no preset {name:?}; there are {}", preset_names())]
+    #[error("no preset {name:?}; there are {}", crate::gan::preset::names())]
     NoSuchPreset {
         /// What was given.
         name: String,
@@ -196,6 +204,15 @@ pub enum Error {
         path: PathBuf,
         /// The TOML reader's word.
         source: toml::de::Error,
+    },
+
+    /// A `config.toml` has a value that no run can have.
+    #[error("cannot use {path}", path = path.display())]
+    ConfigValue {
+        /// The file.
+        path: PathBuf,
+        /// Which, and what may stand there.
+        source: ConfigProblem,
     },
 
     /// A configuration cannot be written as TOML.
@@ -233,6 +250,26 @@ pub enum Error {
         flag: &'static str,
         /// Why not, and what to do.
         problem: String,
+    },
+
+    /// A flag was given that would change what a run that goes on learns.
+    #[error(
+        "{flag} would change the training of a run that goes on; leave it out, or begin a new run"
+    )]
+    OtherTraining {
+        /// The flag, as `--lr`.
+        flag: String,
+    },
+
+    /// A flag has a value that the set-up cannot have, or not with the others.
+    #[error("{flag} is {value}, but must be {expected}")]
+    FlagValue {
+        /// The flag, as `--dropout`.
+        flag: String,
+        /// What was given.
+        value: String,
+        /// What may be given, in words.
+        expected: String,
     },
 
     /// A GPU was asked for that cannot be used.
@@ -294,6 +331,10 @@ pub enum Error {
     #[error(transparent)]
     Dataset(#[from] DatasetProblem),
 
+    /// A folder of images cannot be learnt from.
+    #[error(transparent)]
+    Folder(#[from] FolderProblem),
+
     /// Images cannot be brought into the shape asked for.
     #[error("cannot turn images of {from} into {to}: {reason}")]
     Reshape {
@@ -322,12 +363,6 @@ pub enum Error {
         /// The plotting library's word.
         problem: String,
     },
-}
-
-/// The names of all set-ups, for messages.
-fn preset_names() -> String {
-    let names: Vec<_> = crate::gan::preset::presets().iter().map(|preset| preset.name).collect();
-    names.join(", ")
 }
 
 /// Who holds a run.

@@ -36,6 +36,8 @@
 //! | [`data`] | images and labels |
 //! | [`device`] | the contract of every operation, and the CPU's version of it |
 //! | [`rng`] | random numbers that every device draws alike |
+//! | [`memory`] | how much of the machine's memory is left |
+//! | [`ranges`] | what numbers a person may choose |
 
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
@@ -44,7 +46,9 @@ pub mod data;
 pub mod device;
 mod error;
 pub mod gan;
+pub mod memory;
 pub mod nn;
+pub mod ranges;
 pub mod rng;
 pub mod train;
 

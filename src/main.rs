@@ -13,10 +13,13 @@ fn main() -> ExitCode {
     match cli::Cli::parse().run() {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {}", chain(&error));
+            eprintln!("error: {}", chain(&error).trim_end());
             let usage = matches!(
                 error,
-                gan_cuda::Error::Flag { .. } | gan_cuda::Error::NoSuchPreset { .. }
+                gan_cuda::Error::Flag { .. }
+                    | gan_cuda::Error::FlagValue { .. }
+                    | gan_cuda::Error::NoSuchPreset { .. }
+                    | gan_cuda::Error::OtherTraining { .. }
             );
             ExitCode::from(if usage { 2 } else { 1 })
         }

@@ -13,11 +13,21 @@ use gan_cuda::gan::draws::{Resident, Schedule};
 use gan_cuda::gan::plan::Plan;
 use gan_cuda::gan::preset::{Preset, presets};
 use gan_cuda::gan::settings::Settings;
+use gan_cuda::train::config::Config;
+use gan_cuda::train::journal::Positions;
+use gan_cuda::train::run_dir::RunDir;
+use gan_cuda::train::snapshot::{self, Progress};
 use gan_cuda::train::trainer::schedule;
+
+#[allow(dead_code)] // shared with tests of more of a run
+#[path = "common/runs.rs"]
+mod runs;
 
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 /// Bytes that are allocated now.
 static BYTES: AtomicUsize = AtomicUsize::new(0);
+/// The most bytes that were allocated at once.
+static PEAK: AtomicUsize = AtomicUsize::new(0);
 /// Held by the test that counts.
 static COUNTING: Mutex<()> = Mutex::new(());
 
@@ -28,21 +38,21 @@ struct Counting;
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, SeqCst);
-        BYTES.fetch_add(layout.size(), SeqCst);
+        grow(layout.size());
         // SAFETY: as above.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, SeqCst);
-        BYTES.fetch_add(layout.size(), SeqCst);
+        grow(layout.size());
         // SAFETY: as above.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, SeqCst);
-        BYTES.fetch_add(size, SeqCst);
+        grow(size);
         BYTES.fetch_sub(layout.size(), SeqCst);
         // SAFETY: as above.
         unsafe { System.realloc(block, layout, size) }
@@ -53,6 +63,10 @@ unsafe impl GlobalAlloc for Counting {
         // SAFETY: as above.
         unsafe { System.dealloc(block, layout) }
     }
+}
+
+fn grow(bytes: usize) {
+    PEAK.fetch_max(BYTES.fetch_add(bytes, SeqCst) + bytes, SeqCst);
 }
 
 #[global_allocator]
@@ -119,5 +133,26 @@ fn run_allocates_what_was_planned() {
         drop((gan, images));
         let name = preset.name;
         assert!((plan..plan + BOOKKEEPING).contains(&bytes), "{name}: {bytes}, planned {plan}");
+    }
+}
+
+#[test]
+fn checkpoint_takes_what_was_planned() {
+    let _alone = COUNTING.lock().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for preset in presets() {
+        let config = Config { gan: settings(preset), ..runs::config(preset, 1, 1) };
+        let plan = Plan::new::<Cpu<f32>>(preset, &config.gan, 500);
+        let gan = Gan::new(Cpu::<f32>::new(1), preset, config.gan.clone(), 0).unwrap();
+        let run = RunDir::create(folder.path(), preset.name).unwrap();
+        let positions = Positions { log: 0, stats: 0 };
+        let progress = Progress { iteration: 1, seconds: 1.0, positions, data: 0 };
+        let before = BYTES.load(SeqCst);
+        PEAK.store(before, SeqCst);
+        snapshot::take(&gan, &config, progress).unwrap().save(&run, 1).unwrap();
+        let taken = PEAK.load(SeqCst) - before;
+        let (name, planned) = (preset.name, plan.checkpoint);
+        println!("{name}: {taken} bytes, planned {planned}");
+        assert!(taken <= planned && taken > planned / 3 * 2, "{name}: {taken}, planned {planned}");
     }
 }

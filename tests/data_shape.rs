@@ -1,6 +1,6 @@
 //! Data sets brought into the shape a network takes.
 
-use gan_cuda::data::{Dataset, DatasetKind, Places};
+use gan_cuda::data::{Dataset, DatasetKind, ImageShape, Places};
 
 fn embedded() -> Dataset {
     DatasetKind::Mnist.load_from(&Places::default()).unwrap()
@@ -41,6 +41,14 @@ fn grey_is_repeated_for_three_channels_and_back() {
     assert_eq!((colour.len(), colour.shape.channels), (10_000, 3));
     assert_eq!(colour.image(0), [&first[..], &first, &first].concat());
     assert_eq!(colour.with_shape(28, 1).unwrap().image(0), first);
+}
+
+#[test]
+fn images_that_are_not_square_are_cropped_in_the_middle() {
+    let shape = ImageShape { channels: 1, height: 2, width: 5 };
+    let mut wide = Dataset::synthetic(shape, 1, 0);
+    wide.images = vec![0, 1, 2, 3, 4, 10, 11, 12, 13, 14];
+    assert_eq!(wide.with_shape(2, 1).unwrap().images, [1, 2, 11, 12]);
 }
 
 #[test]

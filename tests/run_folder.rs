@@ -109,7 +109,7 @@ fn opening_says_what_is_missing() {
     let (runs, run) = one_run();
     let empty = tempfile::tempdir().unwrap();
     let message = |path: PathBuf| RunDir::open(&path).unwrap_err().to_string();
-    assert!(message(runs.path().join("00099-x")).starts_with("no such run"));
+    assert!(message(runs.path().join("00099-x")).starts_with("no such run or checkpoint"));
     assert!(message(runs.path().to_owned()).contains("has no config.toml"));
     assert!(message(run.config()).contains("is a file"));
     for folder in [empty.path().to_owned(), empty.path().join("nowhere")] {

@@ -10,12 +10,12 @@ use gan_cuda::gan::plan::Plan;
 use gan_cuda::gan::preset::{self, Preset};
 use gan_cuda::gan::settings::Settings;
 use gan_cuda::train::trainer::schedule;
-use gan_cuda::{Error, Result};
+use gan_cuda::{Error, Result, memory};
 use serde::Serialize;
 
 use super::default_threads;
 use super::device::{AnyDevice, open_device};
-use super::ranges::extent;
+use super::ranges::{extent, may_be_negative, measured, threads, unmeasured};
 
 /// Made-up images, where the set-up's own are not at hand.
 const SYNTHETIC_IMAGES: usize = 512;
@@ -28,15 +28,17 @@ const PACE: u32 = 3;
 
 /// Flags of `bench`.
 #[derive(clap::Args)]
+// So that `--lr -1` is a number out of range and not an unknown flag.
+#[command(mut_args(may_be_negative))]
 pub struct Args {
     /// Set-up to measure
     #[arg(long, value_name = "NAME", default_value = "cgan")]
     preset: String,
     /// Iterations to measure, in at least 20 samples
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = measured)]
     iterations: u32,
     /// Iterations before, not measured
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = unmeasured)]
     warmup: u32,
     /// Images in a batch [default: the preset's]
     #[arg(long, value_name = "N", value_parser = extent)]
@@ -45,7 +47,7 @@ pub struct Args {
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
     device: DeviceChoice,
     /// CPU threads [default: all physical cores]
-    #[arg(long, value_name = "N", value_parser = extent)]
+    #[arg(long, value_name = "N", value_parser = threads)]
     threads: Option<usize>,
     /// Queue the work of an iteration piece by piece, not as one CUDA graph
     #[arg(long)]
@@ -145,7 +147,11 @@ fn images(preset: &Preset, settings: &Settings) -> Result<Dataset> {
             let image = settings.image;
             DatasetKind::Mnist.load(None)?.with_shape(image.height, image.channels)
         }
-        _ => Ok(Dataset::synthetic(settings.image, SYNTHETIC_IMAGES.max(settings.batch_size), 0)),
+        _ => {
+            let count = SYNTHETIC_IMAGES.max(settings.batch_size);
+            memory::expect(count * settings.image.pixels(), "ask for a smaller --batch-size")?;
+            Ok(Dataset::synthetic(settings.image, count, 0))
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod device;
 mod doctor;
 mod presets;
 mod ranges;
+mod sample;
 mod signals;
 mod train;
 
@@ -35,6 +36,8 @@ pub struct Cli {
 enum Command {
     /// Train a GAN; without flags a conditional one on handwritten digits
     Train(Box<train::Args>),
+    /// Draw images with a trained generator
+    Sample(Box<sample::Args>),
     /// List the set-ups, or show one with its layers
     Presets(presets::Args),
     /// Measure the time of a training iteration
@@ -51,6 +54,7 @@ impl Cli {
     pub fn run(self) -> Result<ExitCode> {
         match self.command {
             Command::Train(args) => return train::run(*args),
+            Command::Sample(args) => sample::run(&args)?,
             Command::Presets(args) => presets::run(&args)?,
             Command::Bench(args) => bench::run(&args)?,
             Command::Doctor => return Ok(doctor::run()),

@@ -1,52 +1,119 @@
-//! Ranges of numbers on the command line, each with an error that says the range.
+//! Numbers on the command line, each with an error that says its range.
 
-fn number(text: &str) -> Result<f64, String> {
-    text.parse().map_err(|_| "not a number".to_owned())
+use std::fmt::Display;
+use std::str::FromStr;
+
+use clap::Arg;
+use gan_cuda::ranges::{self, Range};
+use gan_cuda::train::run_dir;
+
+/// For all flags of a command.
+pub fn may_be_negative(flag: Arg) -> Arg {
+    let takes_value = flag.get_action().takes_values();
+    flag.allow_negative_numbers(takes_value)
 }
 
-fn within(text: &str, range: &str, fits: impl Fn(f64) -> bool) -> Result<f64, String> {
-    match number(text)? {
-        x if x.is_finite() && fits(x) => Ok(x),
+type Parsed<T> = Result<T, String>;
+
+fn number<T: Copy + PartialOrd + FromStr>(text: &str, range: Range<T>) -> Parsed<T>
+where
+    Range<T>: Display,
+{
+    match text.parse() {
+        Ok(number) if range.holds(number) => Ok(number),
         _ => Err(format!("must be {range}")),
     }
 }
 
-/// A number above 0.
-pub fn positive(text: &str) -> Result<f64, String> {
-    within(text, "a number above 0", |x| x > 0.0)
+fn whole<T: TryFrom<u64>>(text: &str, range: Range<u64>) -> Parsed<T> {
+    T::try_from(number(text, range)?).map_err(|_| format!("must be {range}"))
 }
 
-/// A number from 0 to below 1.
-pub fn share(text: &str) -> Result<f64, String> {
-    within(text, "from 0 to below 1", |x| (0.0..1.0).contains(&x))
-}
-
-/// A number above 0 and up to 1.
-pub fn positive_share(text: &str) -> Result<f64, String> {
-    within(text, "above 0 and at most 1", |x| x > 0.0 && x <= 1.0)
-}
-
-/// A whole number from 1 to a million: extents, threads.
-pub fn extent(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(x) if (1..=1_000_000).contains(&x) => Ok(x),
-        _ => Err("must be a whole number from 1 to 1,000,000".to_owned()),
-    }
+/// Widths of layers, images in a batch, and whatever else is counted.
+pub fn extent(text: &str) -> Parsed<usize> {
+    whole(text, ranges::EXTENT)
 }
 
 /// The side of an image in pixels.
-pub fn image_size(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(x) if (1..=1024).contains(&x) => Ok(x),
-        _ => Err("must be a whole number from 1 to 1024".to_owned()),
-    }
+pub fn image_size(text: &str) -> Parsed<usize> {
+    whole(text, ranges::IMAGE_SIZE)
 }
 
 /// 1 or 3.
-pub fn channels(text: &str) -> Result<usize, String> {
+pub fn channels(text: &str) -> Parsed<usize> {
     match text {
         "1" => Ok(1),
         "3" => Ok(3),
         _ => Err("must be 1 (grey) or 3 (colour)".to_owned()),
     }
+}
+
+/// CPU threads.
+pub fn threads(text: &str) -> Parsed<usize> {
+    whole(text, ranges::THREADS)
+}
+
+/// Epochs of a run.
+pub fn epochs(text: &str) -> Parsed<u32> {
+    whole(text, ranges::EPOCHS)
+}
+
+/// Iterations of a run, or from one event to the next.
+pub fn iterations(text: &str) -> Parsed<u32> {
+    whole(text, ranges::ITERATIONS)
+}
+
+/// Images to draw.
+pub fn samples(text: &str) -> Parsed<usize> {
+    whole(text, ranges::SAMPLES)
+}
+
+/// Images from one seed's to another's.
+pub fn steps(text: &str) -> Parsed<usize> {
+    whole(text, ranges::STEPS)
+}
+
+/// Iterations of a benchmark.
+pub fn measured(text: &str) -> Parsed<u32> {
+    whole(text, ranges::EXTENT)
+}
+
+/// Iterations before a benchmark, which may be none.
+pub fn unmeasured(text: &str) -> Parsed<u32> {
+    whole(text, ranges::WARMUP)
+}
+
+/// Where random numbers begin.
+pub fn seed(text: &str) -> Parsed<u64> {
+    number(text, ranges::SEED)
+}
+
+/// The name of a run's folder.
+pub fn run_name(text: &str) -> gan_cuda::Result<String> {
+    run_dir::check_name(text).map(|()| text.to_owned())
+}
+
+/// Adam's learning rate.
+pub fn learning_rate(text: &str) -> Parsed<f64> {
+    number(text, ranges::LEARNING_RATE)
+}
+
+/// BatchNorm's eps.
+pub fn epsilon(text: &str) -> Parsed<f64> {
+    number(text, ranges::EPSILON)
+}
+
+/// A factor of a loss.
+pub fn factor(text: &str) -> Parsed<f64> {
+    number(text, ranges::FACTOR)
+}
+
+/// From 0 to below 1.
+pub fn share(text: &str) -> Parsed<f64> {
+    number(text, ranges::SHARE)
+}
+
+/// Above 0 and up to 1.
+pub fn positive_share(text: &str) -> Parsed<f64> {
+    number(text, ranges::POSITIVE_SHARE)
 }

@@ -85,9 +85,11 @@ impl DatasetKind {
             images: images.pixels,
             labels,
             classes: self.classes(),
+            class_names: Vec::new(),
             shape,
             origin,
             hint,
+            warnings: Vec::new(),
         }
     }
 

@@ -27,6 +27,13 @@ const LABEL_FILES: [&str; 4] = [
     "train-labels.idx1-ubyte.gz",
 ];
 
+/// This program's cache folder: `$XDG_CACHE_HOME/gan-cuda`, `~/.cache/gan-cuda` where that variable
+/// is not set, and on Windows `%LOCALAPPDATA%\gan-cuda`; none where no home folder is known.
+pub fn cache_folder() -> Option<PathBuf> {
+    let folders = etcetera::choose_base_strategy().ok()?;
+    Some(folders.cache_dir().join("gan-cuda"))
+}
+
 /// The folders that are searched for a data set, first one first.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
@@ -39,14 +46,11 @@ pub struct Places {
 }
 
 impl Places {
-    /// The places of this machine. The cache folder is `$XDG_CACHE_HOME/gan-cuda/NAME`,
-    /// `~/.cache/gan-cuda/NAME` where that variable is not set, and on Windows
-    /// `%LOCALAPPDATA%\gan-cuda\NAME`.
+    /// The places of this machine; the cache folder is `NAME` in that of [`cache_folder`].
     pub fn of_machine(kind: DatasetKind, data_dir: Option<&Path>) -> Places {
-        let cache = etcetera::choose_base_strategy().ok().map(|folders| folders.cache_dir());
         Places {
             data_dir: data_dir.map(Path::to_owned),
-            cache: cache.map(|folder| folder.join("gan-cuda").join(kind.name())),
+            cache: cache_folder().map(|folder| folder.join(kind.name())),
             system: system_folders(kind),
         }
     }

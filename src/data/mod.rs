@@ -7,23 +7,31 @@
 //! | to | go to |
 //! |---|---|
 //! | load a data set by its name | [`DatasetKind::load`] |
+//! | load a folder of images | [`folder`], [`ImageFolder::list`](folder::ImageFolder::list) |
 //! | resize it, repeat grey as red, green, blue | [`Dataset::with_shape`] |
 //! | make one up | [`Dataset::synthetic`] |
 //! | read an IDX file | [`idx`] |
 
 mod embedded;
+pub mod folder;
 pub mod idx;
 mod kind;
 mod locate;
 mod resize;
+mod source;
 mod synthetic;
-mod words;
+pub(crate) mod words;
 
 use std::fmt;
 use std::path::PathBuf;
 
+pub use folder::FolderProblem;
 pub use kind::DatasetKind;
-pub use locate::{DatasetProblem, Places};
+pub use locate::{DatasetProblem, Places, cache_folder};
+pub use source::Source;
+
+/// Names of classes in a summary.
+const CLASSES_NAMED: usize = 8;
 
 /// The shape of one image; pixels are stored plane by plane (channel, row, column).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -83,20 +91,24 @@ impl fmt::Display for Origin {
 /// A data set in memory.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    /// Its name, for run folders and messages: "mnist", "fashion-mnist", "synthetic".
+    /// Its name, for messages: "mnist", "fashion-mnist", "synthetic", a folder's last name.
     pub name: String,
     /// (count, channels, height, width), 0 to 255.
     pub images: Vec<u8>,
     /// (count), each in 0..classes.
     pub labels: Vec<u32>,
-    /// Number of classes.
+    /// Number of classes; 1 where images have none.
     pub classes: usize,
+    /// What the classes are called; empty where they are only numbered.
+    pub class_names: Vec<String>,
     /// The shape of each image.
     pub shape: ImageShape,
     /// Where the images were found.
     pub origin: Origin,
     /// If this is only a part of the data set: what to do to have all of it.
     pub hint: Option<String>,
+    /// What was wrong and has been got over, each in one line.
+    pub warnings: Vec<String>,
 }
 
 impl Dataset {
@@ -130,12 +142,26 @@ impl Dataset {
     /// is the line to follow it.
     pub fn summary(&self) -> String {
         format!(
-            "{name}: {count} images of {shape}, {classes} classes, {origin}",
+            "{name}: {count} images of {shape}, {classes}{origin}",
             name = self.name,
             count = words::grouped(self.len() as u64),
             shape = self.shape,
-            classes = self.classes,
+            classes = self.classes_in_words(),
             origin = self.origin,
         )
+    }
+
+    fn classes_in_words(&self) -> String {
+        let named = self.class_names.iter().take(CLASSES_NAMED);
+        let mut names: Vec<_> = named.map(String::as_str).collect();
+        if self.class_names.len() > CLASSES_NAMED {
+            names.push("…");
+        }
+        match (self.classes, names.len()) {
+            (1, 0) => String::new(),
+            (classes, 0) => format!("{classes} classes, "),
+            (1, _) => format!("1 class ({}), ", names[0]),
+            (classes, _) => format!("{classes} classes ({}), ", names.join(", ")),
+        }
     }
 }

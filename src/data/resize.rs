@@ -6,7 +6,7 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 use super::{Dataset, ImageShape};
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 
 /// The triangle filter, widened when shrinking so that every source pixel counts (antialiasing).
 /// It is what torchvision's `Resize` does by default, and so what the presets' sources saw. Unlike
@@ -17,7 +17,8 @@ const FILTER: ResizeAlg = ResizeAlg::Convolution(FilterType::Bilinear);
 impl Dataset {
     /// The same images as squares of `image_size` rows and columns with `channels` planes: resized,
     /// grey repeated for three channels, colours weighed into grey for one (ITU-R BT.601). Images
-    /// that are not square are stretched. Nothing is done where the shape is right already.
+    /// that are not square are cropped in the middle. Nothing is done where the shape is right
+    /// already.
     ///
     /// # Errors
     /// [`Error::Reshape`] if `image_size` is 0, if `channels` is neither 1 nor 3, or if the result
@@ -37,8 +38,8 @@ impl Dataset {
     }
 }
 
-/// The result, or why there is none.
-fn reshape(images: &[u8], from: ImageShape, to: ImageShape) -> Result<Vec<u8>, String> {
+/// The result, or why there is none; `to` is a square.
+pub(super) fn reshape(images: &[u8], from: ImageShape, to: ImageShape) -> Result<Vec<u8>, String> {
     let mut planes = PlaneResizer::new(from, to)?;
     let mut reshaped = zeros(images.len() / from.pixels(), to)?;
     let mut grey = vec![0; from.height * from.width];
@@ -60,11 +61,12 @@ fn reshape(images: &[u8], from: ImageShape, to: ImageShape) -> Result<Vec<u8>, S
 }
 
 /// Room for `count` images; an error rather than an abort where memory does not suffice.
-fn zeros(count: usize, shape: ImageShape) -> Result<Vec<u8>, String> {
+pub(super) fn zeros(count: usize, shape: ImageShape) -> Result<Vec<u8>, String> {
     let too_large = || format!("{count} such images do not fit into memory; ask for smaller ones");
     let extents = [shape.channels, shape.height, shape.width];
     let total = extents.iter().try_fold(count, |total, &extent| total.checked_mul(extent));
-    let total = total.ok_or_else(too_large)?;
+    let free = memory::available().unwrap_or(usize::MAX);
+    let total = total.filter(|&total| total <= free).ok_or_else(too_large)?;
     let mut room = Vec::new();
     room.try_reserve_exact(total).map_err(|_| too_large())?;
     room.resize(total, 0);
@@ -88,7 +90,7 @@ fn weigh_colours(image: &[u8], grey: &mut [u8]) {
     }
 }
 
-/// Resizes planes of one extent to planes of another.
+/// Resizes the middle square of planes of one extent to planes of another, which is a square.
 struct PlaneResizer {
     resizer: Resizer,
     options: ResizeOptions,
@@ -104,12 +106,13 @@ impl PlaneResizer {
                 return Err(format!("{channels} channels: there must be 1 (grey) or 3 (rgb)"));
             }
         }
-        Ok(PlaneResizer {
-            resizer: Resizer::new(),
-            options: ResizeOptions::new().resize_alg(FILTER),
-            from: extents(from)?,
-            to: extents(to)?,
-        })
+        let (from, to) = (extents(from)?, extents(to)?);
+        let side = from[0].min(from[1]);
+        // Whole pixels, so that a picture of the right height is only cut, not blurred.
+        let [left, top] = from.map(|extent| f64::from((extent - side) / 2));
+        let options = ResizeOptions::new().resize_alg(FILTER);
+        let options = options.crop(left, top, side.into(), side.into());
+        Ok(PlaneResizer { resizer: Resizer::new(), options, from, to })
     }
 
     /// Resizes as many planes as both `source` and `target` have.

@@ -28,9 +28,17 @@ impl Dataset {
             paint(image, shape, label, &mut draw);
             labels.push(label as u32);
         }
-        let origin = Origin::Synthetic { seed };
-        let name = "synthetic".to_owned();
-        Dataset { name, images, labels, classes: CLASSES, shape, origin, hint: None }
+        Dataset {
+            name: "synthetic".to_owned(),
+            images,
+            labels,
+            classes: CLASSES,
+            class_names: Vec::new(),
+            shape,
+            origin: Origin::Synthetic { seed },
+            hint: None,
+            warnings: Vec::new(),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
-//! Numbers as people write them, for messages about data.
+//! Numbers as people write them, for messages.
 
 /// A number with commas between its thousands: `60,000`.
-pub(super) fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (index, digit) in digits.chars().enumerate() {

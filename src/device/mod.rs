@@ -38,6 +38,9 @@ pub trait Memory: Sized {
     /// What a device remembers of operations that come again and again.
     type Recording: Default;
 
+    /// Whether its memory is the machine's own.
+    const ON_HOST: bool;
+
     /// What the device is, in words for a person.
     fn describe(&self) -> String;
 

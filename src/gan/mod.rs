@@ -7,12 +7,17 @@
 //! | [`architecture`] | a set-up as two lists of layers |
 //! | [`draws`] | what an iteration consumes: images, noise, labels, masks |
 //! | [`plan`] | the memory that all of it takes |
+//! | [`sampler`] | images of a generator, in training and after it |
+//! | [`arrangement`], [`interpolation`] | which images a picture shows |
 //! | this one | the iteration: [`Gan::iterate`] |
 
 pub mod architecture;
+pub mod arrangement;
 pub mod draws;
+pub mod interpolation;
 pub mod plan;
 pub mod preset;
+pub mod sampler;
 pub mod settings;
 
 use std::collections::BTreeMap;
@@ -26,6 +31,7 @@ use crate::nn::{Gradients, Network};
 use crate::rng;
 use draws::{Draws, Resident};
 use preset::Preset;
+use sampler::{Statistics, draw_noise, passes};
 use settings::{Fakes, Loss, Order, Settings};
 
 /// One of an iteration's two halves.
@@ -235,19 +241,11 @@ impl<D: Device> Gan<D> {
     /// # Errors
     /// When the device fails.
     pub fn sample(&mut self, noise: &[D::Real], labels: &[u32]) -> Result<Vec<D::Real>> {
-        let columns = self.settings.latent_dim;
-        let mut images = Vec::with_capacity(noise.len() / columns * self.image().pixels());
-        for (i, noise) in noise.chunks(self.settings.batch_size * columns).enumerate() {
-            let rows = noise.len() / columns;
-            let first = i * self.settings.batch_size;
-            let labels = labels.get(first..first + rows).unwrap_or(&[]);
-            self.draws.write_noise(&self.device, Update::Discriminator, noise)?;
-            self.draws.write_fake_labels(&self.device, Update::Discriminator, labels, rows)?;
-            let noise = self.draws.noise(Update::Discriminator, rows);
-            let labels = self.draws.fake_labels(Update::Discriminator, rows);
-            self.generator.load(&self.device, 0..rows, noise, labels);
-            self.generator.evaluate(&self.device, 0..rows);
-            images.extend(self.device.download(self.generator.last().output(0..rows))?);
+        let (rows, statistics) = (self.settings.batch_size, Statistics::Running);
+        let mut images =
+            Vec::with_capacity(noise.len() / self.settings.latent_dim * self.image().pixels());
+        for pass in passes(&self.device, &mut self.generator, rows, statistics, noise, labels) {
+            images.extend(pass?);
         }
         Ok(images)
     }
@@ -257,13 +255,7 @@ impl<D: Device> Gan<D> {
     /// # Errors
     /// When the device fails.
     pub fn sample_noise(&self, rows: usize, seed: u64) -> Result<Vec<D::Real>> {
-        let len = rows * self.settings.latent_dim;
-        let mut noise: Reals<D> = self.device.allocate(len)?;
-        let step: D::Buffer<u32> = self.device.allocate(1)?;
-        let stream = rng::Stream { seed, site: rng::site::SAMPLES };
-        let (z, step) = (D::view_mut(&mut noise, 0..len), D::view(&step, 0..1));
-        self.device.noise_draw(z, step, stream, self.settings.latent);
-        self.device.download(D::view(&noise, 0..len))
+        draw_noise(&self.device, &self.settings, rows, seed)
     }
 
     /// The set-up's row of the table.

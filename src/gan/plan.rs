@@ -7,11 +7,16 @@ use super::preset::Preset;
 use super::settings::Settings;
 use crate::device::Device;
 use crate::device::ops::{RING_COLUMNS, RING_ROWS};
+use crate::memory;
 use crate::nn::NetworkSpec;
 use crate::{Error, Result};
 
-/// What the driver takes besides: kernels, recorded graphs, the rounding up of allocations.
-const DRIVER: usize = 64 << 20;
+/// What is taken besides: by a driver for kernels, recorded graphs and the rounding up of
+/// allocations, by the CPU for packed operands.
+pub(super) const RESERVE: usize = 64 << 20;
+/// Copies of a network's weights while a checkpoint is made: of weights and both moments first as
+/// tensors, then as bytes, of the moments twice. Measured: a little over ten.
+const COPIES: usize = 11;
 
 /// Bytes that a run allocates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +27,8 @@ pub struct Plan {
     pub batch: usize,
     /// The data set.
     pub images: usize,
+    /// In the machine's memory, while a checkpoint is written.
+    pub checkpoint: usize,
 }
 
 impl Plan {
@@ -41,15 +48,18 @@ impl Plan {
             networks: real * (learnt(&generator) + learnt(&discriminator) + ring) + int,
             batch: real * (draws + activations + masks) + 3 * int * batch,
             images: images * (pixels + 2 * int),
+            checkpoint: COPIES
+                * size_of::<f32>()
+                * (generator.parameters() + discriminator.parameters()),
         }
     }
 
-    /// All bytes.
+    /// All bytes on the device.
     pub fn total(&self) -> usize {
         self.networks + self.batch + self.images
     }
 
-    /// The plan, if the device has room for it.
+    /// The plan, if the device has room for it, and the machine for checkpoints.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`] with the largest batch that fits.
@@ -59,22 +69,46 @@ impl Plan {
         settings: &Settings,
         images: usize,
     ) -> Result<Self> {
-        let plan = |batch_size| {
-            Self::new::<D>(preset, &Settings { batch_size, ..settings.clone() }, images)
-        };
-        let wanted = plan(settings.batch_size);
-        let Some(free) = device.free_memory() else { return Ok(wanted) };
-        let fits = |plan: Plan| plan.total() + DRIVER <= free;
-        if fits(wanted) {
-            return Ok(wanted);
+        let plan = Self::new::<D>(preset, settings, images);
+        if !D::ON_HOST {
+            memory::expect(
+                plan.checkpoint,
+                "ask for smaller layers: a checkpoint passes through it",
+            )?;
         }
-        let sizes: Vec<usize> = (1..settings.batch_size).collect();
-        let remedy = match sizes.partition_point(|&batch_size| fits(plan(batch_size))) {
-            0 => "not even a batch of one fits; ask for smaller layers or images".to_owned(),
-            largest => format!("the largest --batch-size that fits is {largest}"),
+        let free = device.free_memory().unwrap_or(usize::MAX);
+        let asked = plan.room::<D>();
+        if asked <= free {
+            return Ok(plan);
+        }
+        let remedy = match largest_batch::<D>(preset, settings, images, free) {
+            None => "not even the smallest batch fits; ask for smaller layers or images".to_owned(),
+            Some(largest) => format!("the largest --batch-size that fits is {largest}"),
         };
-        Err(Error::OutOfMemory { device: device.describe(), asked: wanted.total(), free, remedy })
+        Err(Error::OutOfMemory { device: device.describe(), asked, free, remedy })
     }
+
+    /// Bytes that must be free on a device of kind `D`.
+    fn room<D: Device>(&self) -> usize {
+        self.total() + RESERVE + if D::ON_HOST { self.checkpoint } else { 0 }
+    }
+}
+
+/// The largest batch that fits into `free` bytes, if any does.
+fn largest_batch<D: Device>(
+    preset: &Preset,
+    settings: &Settings,
+    images: usize,
+    free: usize,
+) -> Option<usize> {
+    // What is needed is a sum of two parts, one the same for all batches, one for each image.
+    let room = |batch_size| {
+        Plan::new::<D>(preset, &Settings { batch_size, ..settings.clone() }, images).room::<D>()
+    };
+    let largest = free.checked_sub(room(0))? / (room(1) - room(0));
+    // BatchNorm has no variance of one image.
+    let least = if settings.bn_eps.is_some() { 2 } else { 1 };
+    (largest >= least).then_some(largest)
 }
 
 impl std::fmt::Display for Plan {
@@ -82,5 +116,33 @@ impl std::fmt::Display for Plan {
         let [total, networks, batch, images] =
             [self.total(), self.networks, self.batch, self.images].map(|n| HumanBytes(n as u64));
         write!(f, "{total}: networks {networks}, a batch {batch}, images {images}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::cpu::Cpu;
+    use crate::gan::preset::presets;
+
+    #[test]
+    fn the_largest_batch_fits_and_one_more_does_not() {
+        for preset in presets() {
+            let room = |batch_size| {
+                let settings = Settings { batch_size, ..preset.settings.clone() };
+                Plan::new::<Cpu<f32>>(preset, &settings, 1000).room::<Cpu<f32>>()
+            };
+            let largest = |free| largest_batch::<Cpu<f32>>(preset, &preset.settings, 1000, free);
+            for batch in [2, 3, 1000, 999_999] {
+                for free in [room(batch), (room(batch) + room(batch + 1)) / 2, room(batch + 1) - 1]
+                {
+                    assert_eq!(largest(free), Some(batch), "{}", preset.name);
+                }
+            }
+            assert_eq!(largest(room(1) - 1), None, "{}", preset.name);
+            assert_eq!(largest(0), None, "{}", preset.name);
+            let normalized = preset.settings.bn_eps.is_some();
+            assert_eq!(largest(room(1)).is_none(), normalized, "{}", preset.name);
+        }
     }
 }

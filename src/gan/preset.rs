@@ -14,6 +14,7 @@ use super::settings::{Fakes, Loss, Order, Settings};
 use crate::data::{DatasetKind, ImageShape};
 use crate::device::ops::Latent;
 use crate::nn::Init;
+use crate::ranges;
 
 /// A published set-up.
 #[derive(Debug)]
@@ -78,7 +79,7 @@ pub enum Interval {
 
 /// An [`Interval`] as TOML has it.
 #[derive(Clone, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a whole number of iterations from 1, or \"epoch\"")]
 enum IntervalText {
     Number(NonZeroU32),
     Word(EpochWord),
@@ -115,7 +116,7 @@ impl FromStr for Interval {
         match (text, text.parse()) {
             ("epoch", _) => Ok(Interval::Epoch),
             (_, Ok(every)) => Ok(Interval::Iterations(every)),
-            _ => Err("expected a number of iterations from 1, or 'epoch'".to_owned()),
+            _ => Err(format!("must be {} (of iterations), or 'epoch'", ranges::ITERATIONS)),
         }
     }
 }
@@ -146,6 +147,12 @@ pub fn presets() -> &'static [Preset] {
 /// The set-up of a name.
 pub fn find(name: &str) -> Option<&'static Preset> {
     PRESETS.iter().find(|preset| preset.name == name)
+}
+
+/// The names of all set-ups, for messages.
+pub(crate) fn names() -> String {
+    let names: Vec<_> = presets().iter().map(|preset| preset.name).collect();
+    names.join(", ")
 }
 
 const DIGITS: ImageShape = ImageShape { channels: 1, height: 28, width: 28 };

@@ -89,6 +89,11 @@ impl Checkpoint {
         Ok(bytes)
     }
 
+    /// Whether a folder, by whatever name, is a checkpoint's, be it whole or not.
+    pub fn is_at(folder: &Path) -> bool {
+        [GENERATOR, DISCRIMINATOR, STATE].iter().any(|name| folder.join(name).is_file())
+    }
+
     /// Reads a checkpoint folder and makes sure that every byte is as it was saved.
     ///
     /// # Errors

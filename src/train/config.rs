@@ -1,14 +1,20 @@
 //! All that decides a run, resolved: `config.toml`.
 
+mod check;
+
 use std::path::{Path, PathBuf};
 
+use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Dataset, DatasetKind, Places};
+use crate::data::folder::{ImageFolder, Wanted};
+use crate::data::{Dataset, Places, Source};
 use crate::device::DeviceChoice;
+use crate::gan::draws::Schedule;
 use crate::gan::preset::{self, Interval, Preset};
 use crate::gan::settings::Settings;
 use crate::{Error, Result};
+pub use check::ConfigProblem;
 
 /// A run's configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,11 +22,14 @@ use crate::{Error, Result};
 pub struct Config {
     /// Name of the set-up.
     pub preset: String,
-    /// The data set.
-    pub dataset: DatasetKind,
-    /// The folder that the data set came from; unset: it is the program's own.
+    /// The data set: a known name, or the absolute path of a folder of images.
+    pub dataset: Source,
+    /// The folder that a named data set's files came from; unset: it is the program's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
+    /// Whether images of a folder that cannot be read are left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip_bad_images: bool,
     /// Seed of weights, noise, labels, masks and the order of images.
     pub seed: u64,
     /// Epochs after which the run ends.
@@ -41,6 +50,12 @@ pub struct Config {
     pub device: DeviceChoice,
     /// CPU threads.
     pub threads: usize,
+    /// The file of weights that the generator began with, if it did not begin at random.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init_generator: Option<PathBuf>,
+    /// The same of the discriminator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init_discriminator: Option<PathBuf>,
     /// The networks and how they learn.
     pub gan: Settings,
 }
@@ -54,14 +69,54 @@ impl Config {
         preset::find(&self.preset).ok_or_else(|| Error::NoSuchPreset { name: self.preset.clone() })
     }
 
-    /// The data set that a run goes on with: from where it came from, in the networks' shape.
+    /// Makes sure that a conditional set-up has the classes of its data set; `path` is the file that
+    /// this configuration is from.
     ///
     /// # Errors
-    /// As [`DatasetKind::load_from`] and [`Dataset::with_shape`].
-    pub fn load_data(&self) -> Result<Dataset> {
-        let places = Places { data_dir: self.data_dir.clone(), ..Places::default() };
-        let image = self.gan.image;
-        self.dataset.load_from(&places)?.with_shape(image.height, image.channels)
+    /// [`Error::ConfigValue`].
+    pub fn expect_classes(&self, classes: usize, path: &Path) -> Result<()> {
+        let problem = |source| Error::ConfigValue { path: path.to_owned(), source };
+        check::same_classes(&self.gan, classes).map_err(problem)
+    }
+
+    /// Iterations after which the run ends, on a data set cut into batches by `schedule`.
+    pub fn total(&self, schedule: Schedule) -> u32 {
+        let by_epochs = u64::from(self.epochs) * schedule.iterations() as u64;
+        let total = by_epochs.min(u64::from(self.iterations.unwrap_or(u32::MAX)));
+        u32::try_from(total).unwrap_or(u32::MAX)
+    }
+
+    /// The data set of a run: from where it came from, in the networks' shape. `progress` moves on
+    /// with each image of a folder that is decoded, which is kept in `cache` for the next time.
+    ///
+    /// # Errors
+    /// As [`DatasetKind::load_from`](crate::data::DatasetKind::load_from) and
+    /// [`Dataset::with_shape`], or as [`ImageFolder::load`]; and [`Error::DataChanged`] for a folder
+    /// whose sub-folders are not as many as the networks' classes.
+    pub fn load_data(&self, progress: &ProgressBar, cache: Option<PathBuf>) -> Result<Dataset> {
+        let shape = self.gan.image;
+        let folder = match &self.dataset {
+            Source::Folder(folder) => ImageFolder::list(folder)?,
+            Source::Named(kind) => {
+                let places = Places { data_dir: self.data_dir.clone(), ..Places::default() };
+                return kind.load_from(&places)?.with_shape(shape.height, shape.channels);
+            }
+        };
+        progress.set_length(folder.len() as u64);
+        let data = folder.load(&Wanted {
+            shape,
+            classes: self.gan.classes.is_some(),
+            skip_bad: self.skip_bad_images,
+            threads: self.threads,
+            cache,
+            progress: progress.clone(),
+        })?;
+        match self.gan.classes {
+            Some(classes) if classes != data.classes => {
+                Err(Error::DataChanged { origin: data.origin.to_string() })
+            }
+            _ => Ok(data),
+        }
     }
 
     /// The configuration as the text of `config.toml`.
@@ -73,13 +128,54 @@ impl Config {
         toml::to_string(self).map_err(problem)
     }
 
-    /// Reads a `config.toml`.
+    /// The keys of all values that this configuration has and another has not, as `gan.lr`.
     ///
     /// # Errors
-    /// I/O, and [`Error::Config`] for what is not one.
+    /// As [`Config::to_text`].
+    pub fn differences(&self, other: &Config) -> Result<Vec<String>> {
+        let [ours, theirs] = [self.values()?, other.values()?];
+        Ok(ours.into_iter().filter(|value| !theirs.contains(value)).map(|(key, _)| key).collect())
+    }
+
+    /// All values, by their keys.
+    fn values(&self) -> Result<Vec<(String, toml::Value)>> {
+        let problem = |e: toml::ser::Error| Error::ConfigText { problem: e.to_string() };
+        let mut values = Vec::new();
+        flatten("", toml::Value::try_from(self).map_err(problem)?, &mut values);
+        Ok(values)
+    }
+
+    /// Reads a `config.toml`, by its name or that of its run folder.
+    ///
+    /// # Errors
+    /// I/O; as [`Config::from_text`].
     pub fn read(path: &Path) -> Result<Config> {
+        let path = if path.is_dir() { &path.join("config.toml") } else { path };
         let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        Config::from_text(path, &text)
+    }
+
+    /// Understands the text of a `config.toml`; `path` is for the errors' messages.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for what is not one, [`Error::ConfigValue`] for values that no run can have.
+    pub fn from_text(path: &Path, text: &str) -> Result<Config> {
         let problem = |source| Error::Config { path: path.to_owned(), source };
-        toml::from_str(&text).map_err(problem)
+        let config: Config = toml::from_str(text).map_err(problem)?;
+        let problem = |source| Error::ConfigValue { path: path.to_owned(), source };
+        config.check().map_err(problem)?;
+        Ok(config)
+    }
+}
+
+fn flatten(key: &str, value: toml::Value, values: &mut Vec<(String, toml::Value)>) {
+    match value {
+        toml::Value::Table(table) => {
+            for (name, value) in table {
+                let key = if key.is_empty() { name } else { format!("{key}.{name}") };
+                flatten(&key, value, values);
+            }
+        }
+        value => values.push((key.to_owned(), value)),
     }
 }

@@ -7,9 +7,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::gan::Metrics;
 
-/// Columns of a label of the banner.
-const LABEL: usize = 10;
-const BLANK_LABEL: &str = "          ";
+/// As wide as a label.
+const NO_LABEL: &str = "          ";
 /// The shortest time between two plain lines, and between two readings of the losses.
 const PACE: Duration = Duration::from_secs(1);
 
@@ -45,15 +44,13 @@ pub fn line(place: Place, metrics: &Metrics) -> String {
     )
 }
 
-/// Prints a line of the banner; a terminal that is too narrow shows the rest below its text.
-pub fn print_labelled(label: &str, text: &str) {
-    let first = format!("{label:<LABEL$}");
+/// Prints a line that begins with a label; what a terminal has no room for goes below its text.
+pub fn print_wrapped(text: &str) {
     if !stdout().is_terminal() {
-        return print_line(&format!("{first}{text}"));
+        return print_line(text);
     }
     let options = textwrap::Options::with_termwidth()
-        .initial_indent(&first)
-        .subsequent_indent(BLANK_LABEL)
+        .subsequent_indent(NO_LABEL)
         .break_words(false)
         .word_separator(textwrap::WordSeparator::AsciiSpace)
         .word_splitter(textwrap::WordSplitter::NoHyphenation);

@@ -44,6 +44,20 @@ pub fn write_png(
     write_whole(path, &png.map_err(|source| Error::Png { path: path.to_owned(), source })?)
 }
 
+/// Makes sure that a file can be written at `path`, and leaves what is there as it is.
+///
+/// # Errors
+/// When its folder is missing or not writable, or `path` is a folder.
+pub fn check_writable(path: &Path) -> Result<()> {
+    let temporary = temporary_name(path);
+    let opened = match path.is_dir() {
+        true => Err(std::io::ErrorKind::IsADirectory.into()),
+        false => File::create(&temporary),
+    };
+    opened.map_err(Error::io("write", path))?;
+    remove_if_there(&temporary)
+}
+
 fn encode_png(
     (width, height): (usize, usize),
     color: png::ColorType,
@@ -144,6 +158,21 @@ mod tests {
         let error = write_whole(&target, b"x").unwrap_err();
         assert!(error.to_string().contains("taken"), "{error}");
         assert_eq!(names_in(folder.path()).unwrap(), ["taken"]);
+    }
+
+    #[test]
+    fn asking_whether_a_file_can_be_written_touches_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("grid.png");
+        fs::write(&path, "old").unwrap();
+        check_writable(&path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(names_in(folder.path()).unwrap(), ["grid.png"]);
+        for bad in [folder.path().to_owned(), folder.path().join("missing/grid.png")] {
+            let error = check_writable(&bad).unwrap_err().to_string();
+            assert!(error.contains(bad.to_str().unwrap()), "{error}");
+        }
+        assert_eq!(names_in(folder.path()).unwrap(), ["grid.png"]);
     }
 
     #[test]

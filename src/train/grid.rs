@@ -20,62 +20,88 @@ const PADDING: usize = 2;
 /// # Errors
 /// When the file cannot be written.
 pub fn write_grid(path: &Path, images: &[f32], shape: ImageShape, columns: usize) -> Result<()> {
-    let grid = Grid::new(images.len(), shape, columns);
-    let color = match shape.channels {
-        1 => png::ColorType::Grayscale,
-        3 => png::ColorType::Rgb,
-        channels => panic!("{channels} channels are neither grey nor RGB"),
-    };
-    write_png(path, (grid.width(), grid.height()), color, &grid.draw(images))
+    assert!(!images.is_empty() && columns > 0, "a grid of no images");
+    let count = images.len() / shape.pixels();
+    let columns = columns.min(count);
+    let mut picture = Picture::new(shape, count.div_ceil(columns), columns);
+    picture.draw(0, images);
+    picture.write(path)
 }
 
-struct Grid {
+/// A picture with a place for each image, black where there is none yet.
+pub struct Picture {
     shape: ImageShape,
     columns: usize,
-    rows: usize,
+    size: (usize, usize),
     padding: usize,
+    /// (height, width, channels).
+    bytes: Vec<u8>,
 }
 
-impl Grid {
-    fn new(numbers: usize, shape: ImageShape, columns: usize) -> Grid {
-        assert!(numbers > 0 && columns > 0, "a grid of no images");
-        assert_eq!(numbers % shape.pixels(), 0, "part of an image of {shape:?}");
-        let count = numbers / shape.pixels();
-        let columns = columns.min(count);
-        let padding = if count == 1 { 0 } else { PADDING };
-        Grid { shape, columns, rows: count.div_ceil(columns), padding }
+impl Picture {
+    /// A picture with places for images of `shape`. One place alone has no padding.
+    pub fn new(shape: ImageShape, rows: usize, columns: usize) -> Picture {
+        let padding = padding(rows, columns);
+        let size = size(shape, rows, columns);
+        let bytes = vec![0; size.0 * size.1 * shape.channels];
+        Picture { shape, columns, size, padding, bytes }
     }
 
-    fn width(&self) -> usize {
-        self.columns * (self.shape.width + self.padding) + self.padding
-    }
-
-    fn height(&self) -> usize {
-        self.rows * (self.shape.height + self.padding) + self.padding
-    }
-
-    /// The grid's bytes: (height, width, channels).
-    fn draw(&self, images: &[f32]) -> Vec<u8> {
-        let mut bytes = vec![0; self.height() * self.width() * self.shape.channels];
-        for (index, image) in images.chunks_exact(self.shape.pixels()).enumerate() {
-            let top = self.padding + index / self.columns * (self.shape.height + self.padding);
-            let left = self.padding + index % self.columns * (self.shape.width + self.padding);
-            self.place(&mut bytes, image, top, left);
+    /// Draws images, as [`write_grid`] takes them, at the places from `first` on, row by row.
+    ///
+    /// # Panics
+    /// When there is no such place, or part of an image.
+    pub fn draw(&mut self, first: usize, images: &[f32]) {
+        assert_eq!(images.len() % self.shape.pixels(), 0, "part of an image of {:?}", self.shape);
+        for (i, image) in images.chunks_exact(self.shape.pixels()).enumerate() {
+            let (row, column) = ((first + i) / self.columns, (first + i) % self.columns);
+            let top = self.padding + row * (self.shape.height + self.padding);
+            let left = self.padding + column * (self.shape.width + self.padding);
+            self.place(image, top, left);
         }
-        bytes
+    }
+
+    /// Writes the picture, whole or not at all. Panics when it is neither grey nor RGB.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let color = match self.shape.channels {
+            1 => png::ColorType::Grayscale,
+            3 => png::ColorType::Rgb,
+            channels => panic!("{channels} channels are neither grey nor RGB"),
+        };
+        write_png(path, self.size, color, &self.bytes)
+    }
+
+    /// Width and height in pixels.
+    pub fn size(&self) -> (usize, usize) {
+        self.size
     }
 
     /// Puts one image, plane by plane, at a place in the grid, pixel by pixel.
-    fn place(&self, bytes: &mut [u8], image: &[f32], top: usize, left: usize) {
+    fn place(&mut self, image: &[f32], top: usize, left: usize) {
         let ImageShape { channels, height, width } = self.shape;
         for (channel, plane) in image.chunks_exact(height * width).enumerate() {
             for (y, row) in plane.chunks_exact(width).enumerate() {
-                let start = ((top + y) * self.width() + left) * channels + channel;
-                let places = bytes[start..].iter_mut().step_by(channels);
+                let start = ((top + y) * self.size.0 + left) * channels + channel;
+                let places = self.bytes[start..].iter_mut().step_by(channels);
                 places.zip(row).for_each(|(byte, &value)| *byte = grey(value));
             }
         }
     }
+}
+
+/// Width and height in pixels of a [`Picture`] with so many places, whether or not it fits into
+/// memory.
+pub fn size(shape: ImageShape, rows: usize, columns: usize) -> (usize, usize) {
+    let padding = padding(rows, columns);
+    let length = |places: usize, side: usize| places * (side + padding) + padding;
+    (length(columns, shape.width), length(rows, shape.height))
+}
+
+fn padding(rows: usize, columns: usize) -> usize {
+    if rows * columns == 1 { 0 } else { PADDING }
 }
 
 /// -1…1 to 0…255; the cast clamps, and takes NaN to 0.
@@ -130,6 +156,20 @@ mod tests {
         let (info, bytes) = write_and_read(&[-1.0, 1.0, 0.0, 1.0, 1.0, 1.0], shape, 8);
         assert_eq!((info.width, info.height), (2, 1));
         assert_eq!(bytes, [0, 128, 255, 255, 255, 255]);
+    }
+
+    #[test]
+    fn picture_drawn_in_parts_is_the_same_and_empty_places_are_black() {
+        let shape = ImageShape { channels: 1, height: 2, width: 2 };
+        let images: Vec<f32> = (0..20).map(|i| i as f32 / 10.0 - 1.0).collect();
+        let mut whole = Picture::new(shape, 3, 2);
+        whole.draw(0, &images);
+        let mut parts = Picture::new(shape, 3, 2);
+        parts.draw(3, &images[12..]);
+        parts.draw(0, &images[..12]);
+        assert_eq!((whole.size(), whole.bytes), (parts.size(), parts.bytes.clone()));
+        let last = |y: usize| &parts.bytes[(10 + y) * 10 + 6..][..2];
+        assert_eq!((parts.size(), last(0), last(1)), ((10, 14), &[0, 0][..], &[0, 0][..]));
     }
 
     #[test]

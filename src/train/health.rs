@@ -11,6 +11,8 @@ use crate::{Error, Result};
 const ROUNDING: f64 = 1e-6;
 /// Samples whose spread is below this share of the images' are alike.
 const ALIKE: f64 = 0.02;
+/// Iterations before which samples are alike for another reason: training has hardly begun.
+const BEGINNING: u32 = 500;
 
 /// What is known about a run so far.
 #[derive(Debug)]
@@ -55,11 +57,12 @@ impl Health {
         Ok(None)
     }
 
-    /// Looks at the spread of samples after some training; answers with a warning where there is
-    /// reason for one. An untrained generator's samples are alike too.
-    pub fn look_at_samples(&mut self, spread: f64) -> Option<String> {
+    /// Looks at the [`spread`] of samples after an iteration; answers with a warning where there
+    /// is reason for one.
+    pub fn look_at_samples(&mut self, iteration: u32, spread: f64) -> Option<String> {
         let share = spread / self.spread;
-        self.alike.goes_on(share < ALIKE).then(|| alike(share))
+        let so = iteration >= BEGINNING && share < ALIKE;
+        self.alike.goes_on(so).then(|| alike(share))
     }
 
     fn is_perfect(&self, metrics: &Metrics) -> bool {
@@ -232,15 +235,16 @@ mod tests {
     #[test]
     fn samples_that_are_alike_are_warned_of_once() {
         let mut health = healthy(Loss::Bce);
-        assert_eq!(health.look_at_samples(0.011), None);
-        let words = health.look_at_samples(0.005).unwrap();
+        assert_eq!(health.look_at_samples(499, 0.005), None);
+        assert_eq!(health.look_at_samples(500, 0.011), None);
+        let words = health.look_at_samples(501, 0.005).unwrap();
         assert!(words.contains("alike") && words.contains("1.0 %"), "{words}");
-        assert_eq!(health.look_at_samples(0.005), None);
+        assert_eq!(health.look_at_samples(502, 0.005), None);
     }
 
     #[test]
     fn images_that_are_alike_themselves_are_no_reason_to_warn() {
         let mut health = Health::new(Loss::Bce, 0, 0.0);
-        assert_eq!(health.look_at_samples(0.0), None);
+        assert_eq!(health.look_at_samples(900, 0.0), None);
     }
 }

@@ -200,6 +200,16 @@ impl RunDir {
         RunLock::take(&self.path.join(".lock"))
     }
 
+    /// What a run that goes on does first: [`RunDir::lock`], then [`RunDir::clean`].
+    ///
+    /// # Errors
+    /// As both.
+    pub fn lock_and_clean(&self) -> Result<RunLock> {
+        let lock = self.lock()?;
+        self.clean()?;
+        Ok(lock)
+    }
+
     /// Readies the folder for a run that goes on: removes what a killed process left half-written
     /// (names ending in `.tmp`), and brings back a checkpoint that was set aside for one that
     /// never came. Call it under [`RunDir::lock`].
@@ -237,7 +247,11 @@ pub(super) fn replaced(checkpoint: &Path) -> PathBuf {
     with_ending(checkpoint, REPLACED)
 }
 
-fn check_name(name: &str) -> Result<()> {
+/// Makes sure that a name can be that of a run's folder.
+///
+/// # Errors
+/// [`Error::RunName`].
+pub fn check_name(name: &str) -> Result<()> {
     let problem = match name {
         "" => "is empty",
         "." | ".." => "is not a name",

@@ -8,11 +8,15 @@ use super::tensor_file::TensorFile;
 use crate::Result;
 use crate::device::{Device, Real};
 use crate::gan::Gan;
+use crate::gan::preset::Preset;
+use crate::gan::sampler::Sampler;
+use crate::gan::settings::Settings;
 use crate::nn::{Network, Params};
 
 const ITERATION: &str = "iteration";
 const SECONDS: &str = "seconds";
 const DATA: &str = "data_crc32";
+const CONFIG: &str = "config";
 const MOMENTS: [&str; 2] = ["first_moment", "second_moment"];
 
 /// How far a run is: what its checkpoint holds beside the networks.
@@ -40,7 +44,8 @@ pub fn take<D: Device>(gan: &Gan<D>, config: &Config, progress: Progress) -> Res
     let networks = [("generator", gan.generator()), ("discriminator", gan.discriminator())];
     for ((name, network), passes) in networks.into_iter().zip(passes) {
         let mut file = state_dict(gan.device(), network, name, passes, progress.iteration)?;
-        file.metadata.extend(words(gan).map(|(key, word)| (key.to_owned(), word)));
+        file.metadata
+            .extend(words(gan.preset(), gan.settings()).map(|(key, word)| (key.to_owned(), word)));
         files.push(file);
         let moments = network.params().read_moments(gan.device())?;
         for (moment, values) in MOMENTS.iter().zip(moments) {
@@ -52,7 +57,7 @@ pub fn take<D: Device>(gan: &Gan<D>, config: &Config, progress: Progress) -> Res
         (ITERATION, progress.iteration.to_string()),
         (SECONDS, progress.seconds.to_string()),
         (DATA, progress.data.to_string()),
-        ("config", config.to_text()?),
+        (CONFIG, config.to_text()?),
     ];
     state.metadata.extend(words.map(|(key, word)| (key.to_owned(), word)));
     progress.positions.store(&mut state);
@@ -69,7 +74,7 @@ pub fn take<D: Device>(gan: &Gan<D>, config: &Config, progress: Progress) -> Res
 pub fn restore<D: Device>(gan: &mut Gan<D>, checkpoint: &Checkpoint) -> Result<Progress> {
     let state = &checkpoint.state;
     // Shapes alone do not tell: two set-ups may differ in activations only.
-    for (key, word) in words(gan) {
+    for (key, word) in words(gan.preset(), gan.settings()) {
         checkpoint.generator.expect_word(key, &word)?;
         checkpoint.discriminator.expect_word(key, &word)?;
     }
@@ -78,8 +83,7 @@ pub fn restore<D: Device>(gan: &mut Gan<D>, checkpoint: &Checkpoint) -> Result<P
         ("generator", generator, &checkpoint.generator),
         ("discriminator", discriminator, &checkpoint.discriminator),
     ] {
-        read_params(device, network.params_mut(), file)?;
-        read_params(device, network.statistics_mut(), file)?;
+        read_network(device, network, file)?;
         let len = network.params().len();
         let moment = |moment: &str| state.get::<f32>(&format!("{name}.{moment}"), &[len]);
         let moments = [moment(MOMENTS[0])?, moment(MOMENTS[1])?].map(widened);
@@ -93,6 +97,69 @@ pub fn restore<D: Device>(gan: &mut Gan<D>, checkpoint: &Checkpoint) -> Result<P
     };
     gan.set_completed(progress.iteration)?;
     Ok(progress)
+}
+
+/// Gives networks the weights that the configuration names files of: PyTorch's `state_dict`s as
+/// safetensors. `num_batches_tracked` may be there or not.
+///
+/// # Errors
+/// When a file cannot be read, lacks a tensor, has one too many or one of another shape, and when
+/// the device fails.
+pub fn initialize<D: Device>(gan: &mut Gan<D>, config: &Config) -> Result<()> {
+    let (device, generator, discriminator) = gan.networks_mut();
+    for (path, network) in
+        [(&config.init_generator, generator), (&config.init_discriminator, discriminator)]
+    {
+        let Some(path) = path else { continue };
+        let file = TensorFile::read(path)?;
+        read_network(device, network, &file)?;
+        file.expect_no_more(&keys(network))?;
+    }
+    Ok(())
+}
+
+/// The keys that a `state_dict` of the network may have.
+fn keys<D: Device>(network: &Network<D>) -> Vec<String> {
+    let params = network.params().list().iter().chain(network.statistics().list());
+    params.map(|param| param.name.clone()).chain(counters(network)).collect()
+}
+
+/// The keys of the numbers of passes that PyTorch's BatchNorm keeps.
+fn counters<D: Device>(network: &Network<D>) -> impl Iterator<Item = String> {
+    let blocks = network.spec().blocks.iter().filter(|block| block.batch_norm.is_some());
+    blocks.map(|block| format!("{}.num_batches_tracked", block.batch_norm_key))
+}
+
+/// The configuration of the run that a checkpoint is of.
+///
+/// # Errors
+/// As [`Config::from_text`].
+pub fn config(checkpoint: &Checkpoint) -> Result<Config> {
+    let state = &checkpoint.state;
+    Config::from_text(state.path(), state.word(CONFIG)?)
+}
+
+/// A checkpoint's generator alone, to draw up to `rows` images at once; `config` is the
+/// checkpoint's own.
+///
+/// # Errors
+/// [`Error::CheckpointOfAnother`](crate::Error::CheckpointOfAnother) and
+/// [`TensorProblem`](super::tensor_file::TensorProblem) when tensors and configuration do not fit
+/// each other; as [`Sampler::new`].
+pub fn sampler<D: Device>(
+    device: D,
+    checkpoint: &Checkpoint,
+    config: &Config,
+    rows: usize,
+) -> Result<Sampler<D>> {
+    let preset = config.preset()?;
+    for (key, word) in words(preset, &config.gan) {
+        checkpoint.generator.expect_word(key, &word)?;
+    }
+    let mut sampler = Sampler::new(device, preset, &config.gan, rows)?;
+    let (device, network) = sampler.network_mut();
+    read_network(device, network, &checkpoint.generator)?;
+    Ok(sampler)
 }
 
 /// What PyTorch's `state_dict` of the network would hold after `iteration` iterations and `passes`
@@ -113,19 +180,17 @@ fn state_dict<D: Device>(
             file.push(param.name.clone(), &param.shape, values);
         }
     }
-    for block in network.spec().blocks.iter().filter(|block| block.batch_norm.is_some()) {
-        let key = format!("{}.num_batches_tracked", block.batch_norm_key);
+    for key in counters(network) {
         file.push(key, &[], vec![passes as i64]);
     }
     Ok(file)
 }
 
 /// What the networks are, for the files' metadata.
-fn words<D: Device>(gan: &Gan<D>) -> [(&'static str, String); 6] {
-    let (settings, image) = (gan.settings(), gan.image());
-    let image = [image.channels, image.height, image.width];
+fn words(preset: &Preset, settings: &Settings) -> [(&'static str, String); 6] {
+    let image = [settings.image.channels, settings.image.height, settings.image.width];
     [
-        ("preset", gan.preset().name.to_owned()),
+        ("preset", preset.name.to_owned()),
         ("latent_dim", settings.latent_dim.to_string()),
         ("g_hidden", format!("{:?}", settings.g_hidden)),
         ("d_hidden", format!("{:?}", settings.d_hidden)),
@@ -134,10 +199,15 @@ fn words<D: Device>(gan: &Gan<D>) -> [(&'static str, String); 6] {
     ]
 }
 
+fn read_network<D: Device>(device: &D, network: &mut Network<D>, file: &TensorFile) -> Result<()> {
+    read_params(device, network.params_mut(), file)?;
+    read_params(device, network.statistics_mut(), file)
+}
+
 fn read_params<D: Device>(device: &D, params: &mut Params<D>, file: &TensorFile) -> Result<()> {
     for i in 0..params.list().len() {
         let param = &params.list()[i];
-        let values = widened(file.get::<f32>(&param.name, &param.shape)?);
+        let values = file.reals(&param.name, &param.shape)?;
         params.write(device, i, &values)?;
     }
     Ok(())

@@ -11,8 +11,10 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView, View};
 
+use crate::device::Real;
 use crate::{Error, Result};
 pub use problem::TensorProblem;
 
@@ -23,6 +25,8 @@ const PREFIX: usize = 8;
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)] // the names say it
 pub enum TensorData {
+    F16(Vec<f16>),
+    BF16(Vec<bf16>),
     F32(Vec<f32>),
     F64(Vec<f64>),
     U32(Vec<u32>),
@@ -96,7 +100,7 @@ macro_rules! elements {
         }
     };
 }
-elements!(f32 => F32, f64 => F64, u32 => U32, u64 => U64, i64 => I64);
+elements!(f16 => F16, bf16 => BF16, f32 => F32, f64 => F64, u32 => U32, u64 => U64, i64 => I64);
 
 impl TensorData {
     /// Whether there are no numbers.
@@ -152,6 +156,11 @@ impl TensorFile {
         self.tensors.push(NamedTensor { name, shape: shape.to_owned(), data });
     }
 
+    /// Where the file is; empty for one that was not read.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The tensors: as they were added, or as they lie in the file.
     pub fn tensors(&self) -> &[NamedTensor] {
         &self.tensors
@@ -163,18 +172,62 @@ impl TensorFile {
     /// [`TensorProblem::Missing`]; [`TensorProblem::Type`] when it is not of `T`;
     /// [`TensorProblem::Shape`] when it is not of `shape`.
     pub fn get<T: Element>(&self, name: &str, shape: &[usize]) -> Result<&[T]> {
+        let tensor = self.tensor(name, shape)?;
+        T::slice(&tensor.data).ok_or_else(|| self.wrong_type(tensor, T::NAME))
+    }
+
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<&NamedTensor> {
         let (path, key) = (|| self.path.clone(), name.to_owned());
-        let Some(tensor) = self.tensors.iter().find(|tensor| tensor.name == name) else {
-            return Err(TensorProblem::Missing { path: path(), name: key }.into());
-        };
-        if tensor.shape != shape {
-            let (got, expected) = (tensor.shape.clone(), shape.to_owned());
-            return Err(TensorProblem::Shape { path: path(), name: key, got, expected }.into());
+        match self.tensors.iter().find(|tensor| tensor.name == name) {
+            None => Err(TensorProblem::Missing { path: path(), name: key }.into()),
+            Some(tensor) if tensor.shape != shape => {
+                let (got, expected) = (tensor.shape.clone(), shape.to_owned());
+                Err(TensorProblem::Shape { path: path(), name: key, got, expected }.into())
+            }
+            Some(tensor) => Ok(tensor),
         }
-        T::slice(&tensor.data).ok_or_else(|| {
-            let got = tensor.data.dtype().to_string();
-            TensorProblem::Type { path: path(), name: key, got, expected: T::NAME }.into()
-        })
+    }
+
+    fn wrong_type(&self, tensor: &NamedTensor, expected: &'static str) -> Error {
+        let (path, name) = (self.path.clone(), tensor.name.clone());
+        TensorProblem::Type { path, name, got: tensor.data.dtype().to_string(), expected }.into()
+    }
+
+    /// The numbers of the tensor `name`, of whatever type of real numbers they are stored as.
+    ///
+    /// # Errors
+    /// As [`TensorFile::get`]; [`TensorProblem::NotFinite`] for NaN, infinity, and what the device's
+    /// type cannot hold.
+    pub fn reals<T: Real>(&self, name: &str, shape: &[usize]) -> Result<Vec<T>> {
+        let tensor = self.tensor(name, shape)?;
+        let numbers: Vec<T> = match &tensor.data {
+            TensorData::F16(values) => values.iter().map(|x| T::from_f64(x.to_f64())).collect(),
+            TensorData::BF16(values) => values.iter().map(|x| T::from_f64(x.to_f64())).collect(),
+            TensorData::F32(values) => values.iter().map(|&x| T::from_f64(x.into())).collect(),
+            TensorData::F64(values) => values.iter().map(|&x| T::from_f64(x)).collect(),
+            _ => return Err(self.wrong_type(tensor, "real numbers")),
+        };
+        match numbers.iter().all(|x| x.to_f64().is_finite()) {
+            true => Ok(numbers),
+            false => {
+                Err(TensorProblem::NotFinite { path: self.path.clone(), name: name.to_owned() }
+                    .into())
+            }
+        }
+    }
+
+    /// Makes sure that there are no tensors but those named.
+    ///
+    /// # Errors
+    /// [`TensorProblem::Unknown`] names the first that there is besides.
+    pub fn expect_no_more(&self, names: &[String]) -> Result<()> {
+        match self.tensors.iter().find(|tensor| !names.contains(&tensor.name)) {
+            None => Ok(()),
+            Some(tensor) => {
+                let (path, name) = (self.path.clone(), tensor.name.clone());
+                Err(TensorProblem::Unknown { path, name }.into())
+            }
+        }
     }
 
     /// A word of the metadata.
@@ -259,7 +312,7 @@ impl NamedTensor {
         let dtype = view.dtype();
         let Some(data) = TensorData::from_bytes(dtype, view.data()) else {
             let (path, got) = (path.to_owned(), dtype.to_string());
-            let expected = "F32, F64, U32, U64 or I64";
+            let expected = "F16, BF16, F32, F64, U32, U64 or I64";
             return Err(TensorProblem::Type { path, name, got, expected }.into());
         };
         Ok(NamedTensor { name, shape: view.shape().to_owned(), data })

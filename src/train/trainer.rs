@@ -1,35 +1,29 @@
 //! The training loop: next batch, iteration, log, sample, save.
 
-use std::path::Path;
+mod fixed_samples;
+mod outputs;
+mod setup;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::checkpoint::Checkpoint;
 use super::config::Config;
-use super::display::{Display, Place, Verbosity, line};
-use super::files::write_whole;
-use super::grid::write_grid;
-use super::health::{Health, spread};
+use super::display::{Display, Place, Verbosity};
+use super::health::Health;
 use super::journal::Journal;
-use super::plot::write_loss_plot;
-use super::records::{Record, read_records};
 use super::run_dir::RunDir;
 use super::run_lock::RunLock;
-use super::snapshot::{self, Progress};
-use crate::data::Dataset;
+use crate::device::Device;
 use crate::device::ops::RING_ROWS;
-use crate::device::{Device, Real};
 use crate::gan::draws::{Resident, Schedule};
-use crate::gan::plan::Plan;
-use crate::gan::preset::{Interval, Preset};
-use crate::gan::settings::Settings;
+use crate::gan::preset::Interval;
 use crate::gan::{Gan, Metrics};
 use crate::{Error, Result};
+use fixed_samples::FixedSamples;
+pub use setup::{build, schedule};
 
 /// The shortest time between two checkpoints where no interval was asked for.
 const CHECKPOINT_PACE: Duration = Duration::from_secs(60);
-/// Images per class in a grid of a conditional set-up.
-const GRID_PER_CLASS: usize = 10;
 
 /// A run: networks, data and a folder.
 pub struct Trainer<D: Device> {
@@ -57,101 +51,7 @@ pub enum End {
     Stopped,
 }
 
-/// The noise and labels that every sample grid of a run is made from.
-struct FixedSamples<D: Device> {
-    noise: Vec<D::Real>,
-    labels: Vec<u32>,
-    columns: usize,
-}
-
 impl<D: Device> Trainer<D> {
-    /// Begins a run in a new folder below `runs_dir`.
-    ///
-    /// # Errors
-    /// When the device has not enough memory, the data set does not fit the set-up, or the
-    /// folder cannot be written.
-    pub fn begin(
-        config: Config,
-        device: D,
-        data: &Dataset,
-        runs_dir: &Path,
-        name: &str,
-    ) -> Result<Self> {
-        let (gan, images) = build(&config, device, data)?;
-        // Last, so that a run that cannot be leaves no folder behind.
-        let run = RunDir::create(runs_dir, name)?;
-        let begun = Self::begin_in(run.clone(), config, gan, images, data);
-        if begun.is_err() {
-            // Nothing of a run is in it yet.
-            let _ = std::fs::remove_dir_all(run.path());
-        }
-        begun
-    }
-
-    fn begin_in(
-        run: RunDir,
-        config: Config,
-        gan: Gan<D>,
-        images: Resident<D>,
-        data: &Dataset,
-    ) -> Result<Self> {
-        let lock = run.lock()?;
-        write_whole(&run.config(), config.to_text()?.as_bytes())?;
-        let journal = Journal::create(&run)?;
-        let trainer = Self::assemble(config, gan, images, (run, lock, journal), data, 0.0)?;
-        trainer.write_reals(data)?;
-        Ok(trainer)
-    }
-
-    /// Goes on with a run, locked and [clean](RunDir::clean), from its checkpoint of an iteration.
-    ///
-    /// # Errors
-    /// As [`Trainer::begin`], and when the checkpoint is damaged or of another set-up.
-    pub fn resume(
-        config: Config,
-        device: D,
-        data: &Dataset,
-        (run, lock): (RunDir, RunLock),
-        iteration: u64,
-    ) -> Result<Self> {
-        let (mut gan, images) = build(&config, device, data)?;
-        let checkpoint = Checkpoint::load(&run.checkpoint(iteration))?;
-        let progress = snapshot::restore(&mut gan, &checkpoint)?;
-        if progress.data != data.checksum() {
-            return Err(Error::DataChanged { origin: data.origin.to_string() });
-        }
-        let mut journal = Journal::open(&run, progress.positions)?;
-        run.discard_after(iteration)?;
-        journal.cut()?;
-        write_whole(&run.config(), config.to_text()?.as_bytes())?;
-        Self::assemble(config, gan, images, (run, lock, journal), data, progress.seconds)
-    }
-
-    fn assemble(
-        config: Config,
-        gan: Gan<D>,
-        images: Resident<D>,
-        (run, lock, journal): (RunDir, RunLock, Journal),
-        data: &Dataset,
-        seconds: f64,
-    ) -> Result<Self> {
-        let fixed = FixedSamples::new(&gan, config.seed)?;
-        let reals = fixed.spread(&fixed.alike_of(data, &config.gan), &config.gan);
-        Ok(Self {
-            health: Health::new(config.gan.loss, gan.completed(), reals),
-            fixed,
-            config,
-            gan,
-            images,
-            run,
-            _lock: lock,
-            journal,
-            data: data.checksum(),
-            clock: (seconds, Instant::now()),
-            saved: Instant::now(),
-        })
-    }
-
     /// Trains to the end of the run, or to the end of the iteration in which `stop` becomes true.
     ///
     /// # Errors
@@ -239,10 +139,7 @@ impl<D: Device> Trainer<D> {
 
     /// Iterations after which the run ends.
     pub fn total(&self) -> u32 {
-        let per_epoch = self.images.schedule().iterations() as u64;
-        let by_epochs = u64::from(self.config.epochs) * per_epoch;
-        let total = by_epochs.min(u64::from(self.config.iterations.unwrap_or(u32::MAX)));
-        u32::try_from(total).unwrap_or(u32::MAX)
+        self.config.total(self.schedule())
     }
 
     /// The networks.
@@ -253,11 +150,6 @@ impl<D: Device> Trainer<D> {
     /// The run's folder.
     pub fn run(&self) -> &RunDir {
         &self.run
-    }
-
-    /// The memory that the run takes on its device.
-    pub fn plan(&self) -> Plan {
-        Plan::new::<D>(self.gan.preset(), self.gan.settings(), self.schedule().images)
     }
 
     /// How the data set is cut into batches.
@@ -293,147 +185,5 @@ impl<D: Device> Trainer<D> {
 
     fn seconds(&self) -> f64 {
         self.clock.0 + self.clock.1.elapsed().as_secs_f64()
-    }
-
-    fn log(&mut self, place: Place, metrics: &Metrics) -> Result<()> {
-        let seconds = self.seconds();
-        let iteration = u64::from(place.iteration.0);
-        self.journal.line(&line(place, metrics))?;
-        self.journal.record(Record {
-            iteration,
-            epoch: u64::from(place.epoch.0),
-            loss_d: metrics.loss_d as f32,
-            loss_g: metrics.loss_g as f32,
-            d_real: metrics.d_real as f32,
-            d_fake: metrics.d_fake as f32,
-            images_per_second: (self.images_seen() as f64 / seconds.max(1e-9)) as f32,
-            seconds,
-        })
-    }
-
-    /// Real images learnt from since the run's beginning.
-    fn images_seen(&self) -> u64 {
-        let schedule = self.images.schedule();
-        let done = self.gan.completed() as usize;
-        let (epochs, rest) = (done / schedule.iterations(), done % schedule.iterations());
-        let whole = schedule.images.min(schedule.iterations() * schedule.batch_size);
-        (epochs * whole + rest * schedule.batch_size) as u64
-    }
-
-    /// Makes a sample grid.
-    fn sample(&mut self, display: &Display) -> Result<()> {
-        let images = self.gan.sample(&self.fixed.noise, &self.fixed.labels)?;
-        let images: Vec<f32> = images.into_iter().map(|x| x.to_f64() as f32).collect();
-        let iteration = self.gan.completed();
-        let path = self.run.sample(u64::from(iteration));
-        write_grid(&path, &images, self.gan.image(), self.fixed.columns)?;
-        display.whisper(&format!("wrote {}", path.display()));
-        if iteration > 0 {
-            let spread = self.fixed.spread(&images, &self.config.gan);
-            if let Some(words) = self.health.look_at_samples(spread) {
-                self.warn(display, iteration, &words)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes a checkpoint and redraws the plot of the losses.
-    fn save(&mut self, display: &Display) -> Result<()> {
-        let positions = self.journal.sync()?;
-        let iteration = self.gan.completed();
-        let seconds = self.seconds();
-        let progress = Progress { iteration, seconds, positions, data: self.data };
-        let checkpoint = snapshot::take(&self.gan, &self.config, progress)?;
-        let path = checkpoint.save(&self.run, u64::from(iteration))?;
-        self.run.prune(self.config.keep)?;
-        self.plot_losses()?;
-        self.saved = Instant::now();
-        display.whisper(&format!("wrote {}", path.display()));
-        Ok(())
-    }
-
-    fn plot_losses(&self) -> Result<()> {
-        let records = read_records(&self.run.stats())?;
-        let points: Vec<_> = records.iter().map(|r| (r.iteration, r.loss_d, r.loss_g)).collect();
-        let title = format!("{} on {}", self.config.preset, self.config.dataset);
-        write_loss_plot(&self.run.loss_plot(), &points, &title)
-    }
-
-    /// A grid of real images, arranged like the grids of samples.
-    fn write_reals(&self, data: &Dataset) -> Result<()> {
-        let images = self.fixed.alike_of(data, &self.config.gan);
-        write_grid(&self.run.reals(), &images, data.shape, self.fixed.columns)
-    }
-}
-
-/// Networks and resident data for a configuration.
-fn build<D: Device>(config: &Config, device: D, data: &Dataset) -> Result<(Gan<D>, Resident<D>)> {
-    let preset = config.preset()?;
-    let schedule = schedule(preset, &config.gan, data)?;
-    Plan::fitting(&device, preset, &config.gan, data.len())?;
-    let gan = Gan::new(device, preset, config.gan.clone(), config.seed)?;
-    let images = Resident::new(gan.device(), &data.images, &data.labels, schedule)?;
-    Ok((gan, images))
-}
-
-/// How a set-up cuts a data set into batches.
-///
-/// # Errors
-/// [`Error::TooFewImages`] when an epoch would have no iteration.
-pub fn schedule(preset: &Preset, settings: &Settings, data: &Dataset) -> Result<Schedule> {
-    // A batch of one cannot pass a BatchNorm in training mode: it has no variance.
-    let least = match (preset.drop_last, settings.bn_eps) {
-        (true, _) => settings.batch_size,
-        (false, Some(_)) => 2,
-        (false, None) => 1,
-    };
-    let schedule = Schedule { images: data.len(), batch_size: settings.batch_size, least };
-    match schedule.iterations() {
-        0 => Err(Error::TooFewImages { images: data.len(), batch_size: settings.batch_size }),
-        _ => Ok(schedule),
-    }
-}
-
-impl<D: Device> FixedSamples<D> {
-    fn new(gan: &Gan<D>, seed: u64) -> Result<Self> {
-        let grid = gan.preset().grid;
-        let (count, columns, labels) = match gan.settings().classes {
-            Some(classes) => {
-                let labels = (0..classes as u32).flat_map(|c| [c; GRID_PER_CLASS]).collect();
-                (classes * GRID_PER_CLASS, GRID_PER_CLASS, labels)
-            }
-            None => (grid.rows * grid.columns, grid.columns, Vec::new()),
-        };
-        Ok(Self { noise: gan.sample_noise(count, seed)?, labels, columns })
-    }
-
-    fn len(&self, settings: &Settings) -> usize {
-        self.noise.len() / settings.latent_dim
-    }
-
-    /// As many images of the data set, of the same classes, from -1 to 1.
-    fn alike_of(&self, data: &Dataset, settings: &Settings) -> Vec<f32> {
-        let of_class = |class: u32| {
-            let labels = data.labels.iter().enumerate();
-            let indices = labels.filter(move |&(_, &l)| l == class).map(|(i, _)| i);
-            // A class of few images shows them again: a row for each class stays.
-            indices.cycle().take(self.columns)
-        };
-        let chosen: Vec<usize> = match settings.classes {
-            Some(classes) => (0..classes as u32).flat_map(of_class).collect(),
-            None => (0..data.len().min(self.len(settings))).collect(),
-        };
-        let bytes = chosen.iter().flat_map(|&i| data.image(i));
-        bytes.map(|&u| f32::from(u) / 127.5 - 1.0).collect()
-    }
-
-    /// The spread of images arranged like these: within classes where there are any.
-    fn spread(&self, images: &[f32], settings: &Settings) -> f64 {
-        let pixels = settings.image.pixels();
-        let group = match settings.classes {
-            Some(_) => self.columns,
-            None => images.len() / pixels,
-        };
-        spread(images, pixels, group)
     }
 }

@@ -79,7 +79,9 @@ fn too_few_images_for_a_batch_are_an_error() {
 fn impossible_run_names_and_folders_are_refused() {
     let scratch = Scratch::with_digits();
     for name in ["a/b", ".."] {
-        scratch.train(&format!("--iterations 1 --name {name}")).fails(1, &["run name", name]);
+        scratch
+            .train(&format!("--iterations 1 --name {name}"))
+            .fails(2, &["--name", "run name", name]);
     }
     fs::write(scratch.path("file"), "").unwrap();
     scratch.train("--iterations 1 --runs-dir file/runs").fails(1, &["cannot create", "file/runs"]);

@@ -5,19 +5,10 @@ use super::scratch::Scratch;
 #[test]
 fn loss_that_is_no_number_ends_the_run_with_iteration_and_checkpoint() {
     let scratch = Scratch::with_digits();
-    let flags = "--preset mlp --lr 1e20 --iterations 50 --checkpoint-interval 1";
+    let flags = "--preset mlp --init normal:1e30 --iterations 50 --checkpoint-interval 1";
     let words = ["training ended after iteration 1", "loss is NaN at iteration", "--lr"];
     scratch.train(flags).fails(1, &[&words[..], &["no checkpoint"]].concat());
     assert!(scratch.checkpoints("runs/00000-mlp-mnist").is_empty(), "of weights that are NaN");
-}
-
-#[test]
-fn weights_that_are_no_numbers_are_not_saved() {
-    let scratch = Scratch::with_digits();
-    // The first update makes the weights infinite; no loss knows of it yet.
-    let words = ["generator's ", " is ", " at iteration 1", "no checkpoint"];
-    scratch.train("--lr 1e39 --iterations 1").fails(1, &words);
-    assert!(scratch.checkpoints("runs/00000-cgan-mnist").is_empty());
 }
 
 #[test]
@@ -49,16 +40,17 @@ fn perfect_discriminator_is_warned_of_once() {
 fn samples_that_are_all_alike_are_warned_of_once() {
     let scratch = Scratch::with_digits();
     // The noise has no say: weights begin at almost nothing and hardly move.
-    let flags = "--preset mlp-dropout --init normal:1e-6 --lr 1e-7 --iterations 20";
-    let err = scratch.train(&format!("{flags} --sample-interval 5 --epochs 100")).warns();
+    let flags = "--preset mlp-dropout --init normal:1e-6 --lr 1e-7 --iterations 620";
+    let err = scratch.train(&format!("{flags} --sample-interval 20 --epochs 1000")).warns();
     assert_eq!(err.matches("the samples are all alike").count(), 1, "{err}");
 }
 
 #[test]
 fn quiet_run_warns_in_its_log_only() {
     let scratch = Scratch::with_digits();
-    let flags = "--preset mlp-dropout --init normal:1e-6 --lr 1e-7 --iterations 5 -q";
+    let flags = "--preset mlp-dropout --init normal:1e-6 --lr 1e-7 --iterations 500 -q";
+    let flags = &format!("{flags} --sample-interval 100 --epochs 1000");
     assert_eq!(scratch.train(flags).warns(), "");
     let log = std::fs::read_to_string(scratch.path("runs/00000-mlp-dropout-mnist/log.txt"));
-    assert!(log.unwrap().contains("warning: after iteration 3: the samples are all alike"));
+    assert!(log.unwrap().contains("warning: after iteration 500: the samples are all alike"));
 }

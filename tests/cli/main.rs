@@ -1,14 +1,22 @@
 //! The command line: the real binary in a scratch folder.
 
 mod commands;
+mod config;
 mod cuda;
 mod doctor;
+mod dry_run;
 mod errors;
 mod flags;
+mod folder;
 mod health;
+mod help;
 mod job;
+mod memory;
 mod pipe;
+mod ranges;
 mod readme;
 mod resume;
+mod sample;
 mod scratch;
 mod stop;
+mod weights;

@@ -69,12 +69,17 @@ impl Scratch {
 
     /// Runs `gan-cuda` with arguments that have no spaces in them, where there is no CUDA.
     pub fn run(&self, arguments: &str) -> Answer {
-        answer(&mut self.command(arguments), arguments)
+        answer(&mut self.command(arguments))
+    }
+
+    /// Runs `gan-cuda` with arguments that may have spaces in them.
+    pub fn run_words(&self, arguments: &[String]) -> Answer {
+        answer(self.prepared(program()).args(arguments))
     }
 
     /// Runs `gan-cuda` with more variables in its environment.
     pub fn run_with(&self, arguments: &str, variables: &[(&str, &Path)]) -> Answer {
-        answer(self.command(arguments).envs(variables.iter().copied()), arguments)
+        answer(self.command(arguments).envs(variables.iter().copied()))
     }
 
     /// Runs `gan-cuda` as the last arguments of another program.
@@ -82,7 +87,7 @@ impl Scratch {
         let inner = self.command(arguments);
         let mut command = self.prepared(wrapper[0]);
         command.args(&wrapper[1..]).arg(inner.get_program()).args(inner.get_args());
-        answer(&mut command, arguments)
+        answer(&mut command)
     }
 
     /// `gan-cuda` where there is no CUDA, not started yet.
@@ -106,6 +111,19 @@ impl Scratch {
     /// Runs `gan-cuda train` with [`TINY`] and more.
     pub fn train(&self, arguments: &str) -> Answer {
         self.run(&format!("train {TINY} {arguments}"))
+    }
+
+    /// The flags of a command, as its help lists them: `--preset`.
+    pub fn flags(&self, command: &str) -> Vec<String> {
+        let help = self.run(&format!("{command} --help")).succeeds();
+        // Lines of text stand further in than six spaces.
+        let lines = help.lines().filter(|line| line.trim_start_matches(' ').starts_with('-'));
+        let lines = lines.filter(|line| line.find('-') <= Some(6));
+        let flag = |line: &str| {
+            let word = line.split_whitespace().find(|word| word.starts_with("--"));
+            word.unwrap().to_owned()
+        };
+        lines.map(flag).filter(|flag| !["--help", "--version"].contains(&flag.as_str())).collect()
     }
 
     /// All files below `folder`, with their bytes.
@@ -143,12 +161,11 @@ impl Scratch {
     }
 }
 
-/// Runs a command that was prepared for `arguments`.
-fn answer(command: &mut Command, arguments: &str) -> Answer {
+fn answer(command: &mut Command) -> Answer {
     let output = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Answer {
-        command: arguments.to_owned(),
+        command: format!("{command:?}"),
         code: output.status.code(),
         out: text(output.stdout),
         err: text(output.stderr),

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use gan_cuda::data::{Dataset, DatasetKind, ImageShape, Places};
+use gan_cuda::data::{Dataset, DatasetKind, ImageShape, Places, Source};
 use gan_cuda::device::{Device, DeviceChoice};
 use gan_cuda::gan::preset::{Interval, Preset};
 use gan_cuda::gan::settings::Settings;
@@ -45,8 +45,9 @@ pub fn config(preset: &Preset, iterations: u32, interval: u32) -> Config {
     let every = Interval::Iterations(NonZeroU32::new(interval).unwrap());
     Config {
         preset: preset.name.to_owned(),
-        dataset: DatasetKind::Mnist,
+        dataset: Source::Named(DatasetKind::Mnist),
         data_dir: None,
+        skip_bad_images: false,
         seed: 7,
         epochs: 1000,
         iterations: Some(iterations),
@@ -56,6 +57,8 @@ pub fn config(preset: &Preset, iterations: u32, interval: u32) -> Config {
         keep: 100,
         device: DeviceChoice::Cpu,
         threads: 1,
+        init_generator: None,
+        init_discriminator: None,
         gan: small(preset),
     }
 }

@@ -54,6 +54,23 @@ fn checkpoint_of_other_sizes_is_refused_with_what_differs() {
 }
 
 #[test]
+fn weights_that_are_no_numbers_are_not_saved() {
+    let config = config(preset("mlp"), 1, 1);
+    let cpu = Cpu::<f32>::new(1);
+    let mut gan = gan_cuda::gan::Gan::new(cpu, preset("mlp"), config.gan.clone(), 0).unwrap();
+    let progress =
+        snapshot::Progress { iteration: 7, seconds: 0.0, positions: Default::default(), data: 0 };
+    snapshot::take(&gan, &config, progress).unwrap();
+    let (device, _, discriminator) = gan.networks_mut();
+    let params = discriminator.params_mut();
+    let mut bias = params.read(device, &params.list()[1]).unwrap();
+    bias[3] = f32::INFINITY;
+    params.write(device, 1, &bias).unwrap();
+    let error = snapshot::take(&gan, &config, progress).unwrap_err().to_string();
+    assert!(error.contains("the discriminator's 0.bias is inf at iteration 7"), "{error}");
+}
+
+#[test]
 fn tensor_of_another_shape_is_refused_by_name() {
     let config = config(preset("mlp"), 1, 1);
     let data = digits(16, config.gan.image);

@@ -3,30 +3,41 @@
 use std::path::PathBuf;
 
 use clap::ArgAction;
-use gan_cuda::data::DatasetKind;
+use gan_cuda::data::Source;
 use gan_cuda::device::DeviceChoice;
 use gan_cuda::device::ops::Latent;
 use gan_cuda::gan::preset::Interval;
 use gan_cuda::gan::settings::{Fakes, Loss, Order};
 use gan_cuda::nn::Init;
 
-use crate::cli::ranges::{channels, extent, image_size, positive, positive_share, share};
+use crate::cli::ranges::{
+    channels, epochs, epsilon, extent, factor, image_size, iterations, learning_rate,
+    may_be_negative, positive_share, run_name, seed, share, threads,
+};
 
 /// Flags of `train`, as they were given.
 #[derive(clap::Args)]
+// So that `--lr -1` is a number out of range and not an unknown flag.
+#[command(mut_args(may_be_negative))]
 pub struct Args {
-    /// Set-up to train (see `gan-cuda presets`) [default: cgan]
+    /// Set-up to train, of those that `gan-cuda presets` lists [default: cgan]
     #[arg(long, value_name = "NAME")]
     pub(super) preset: Option<String>,
+    /// Begin a run with all values of another: its config.toml or its folder; flags override them
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    pub(super) config: Option<PathBuf>,
+    /// Print what the run would be, as a config.toml, and write nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Seed of weights, noise, labels, dropout and the order of images [default: 0]
+    #[arg(long, value_name = "N", value_parser = seed)]
+    pub(super) seed: Option<u64>,
     #[command(flatten)]
     pub(super) data: DataArgs,
     #[command(flatten)]
     pub(super) length: LengthArgs,
     #[command(flatten)]
     pub(super) values: ValueArgs,
-    /// Seed of weights, noise, labels, dropout and the order of images [default: 0]
-    #[arg(long, value_name = "N")]
-    pub(super) seed: Option<u64>,
     #[command(flatten)]
     pub(super) output: OutputArgs,
 }
@@ -34,14 +45,18 @@ pub struct Args {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Data")]
 pub(super) struct DataArgs {
-    /// Images to learn from [default: the preset's]
-    #[arg(long, value_name = "NAME")]
-    pub(super) dataset: Option<DatasetKind>,
-    /// Folder that holds the data set's files; then no other place is searched
+    /// Images to learn from: mnist, fashion-mnist or a folder of images, whose sub-folders are the
+    /// classes of a conditional set-up [default: the preset's]
+    #[arg(long, value_name = "NAME|DIR", value_parser = Source::typed)]
+    pub(super) dataset: Option<Source>,
+    /// Folder that holds the files of mnist or fashion-mnist; then no other place is searched
     #[arg(long, value_name = "DIR")]
     pub(super) data_dir: Option<PathBuf>,
+    /// Leave out images of a folder that cannot be read, with a warning; else the first is an error
+    #[arg(long)]
+    pub(super) skip_bad_images: bool,
     /// Side of an image in pixels; images of other sizes are resized
-    #[arg(long, value_name = "N", value_parser = image_size)]
+    #[arg(long, value_name = "N", alias = "img_size", value_parser = image_size)]
     pub(super) image_size: Option<usize>,
     /// 1 (grey) or 3 (colour; grey is repeated)
     #[arg(long, value_name = "1|3", value_parser = channels)]
@@ -52,10 +67,10 @@ pub(super) struct DataArgs {
 #[command(next_help_heading = "Length and place")]
 pub(super) struct LengthArgs {
     /// Epochs in all, from the run's beginning [default: the preset's]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", alias = "n_epochs", value_parser = epochs)]
     pub(super) epochs: Option<u32>,
     /// Iterations in all; of the two the first reached ends the run
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = iterations)]
     pub(super) iterations: Option<u32>,
     /// Where to compute: auto, cpu, cuda or cuda:N [default: auto]
     #[arg(long, value_name = "DEVICE")]
@@ -64,7 +79,7 @@ pub(super) struct LengthArgs {
     #[arg(long)]
     pub(super) no_graph: bool,
     /// CPU threads; results do not depend on it [default: all physical cores]
-    #[arg(long, value_name = "N", value_parser = extent)]
+    #[arg(long, value_name = "N", alias = "n_cpu", value_parser = threads)]
     pub(super) threads: Option<usize>,
 }
 
@@ -72,10 +87,10 @@ pub(super) struct LengthArgs {
 #[command(next_help_heading = "Values of the set-up [default: the preset's]")]
 pub(super) struct ValueArgs {
     /// Images in a batch
-    #[arg(long, value_name = "N", value_parser = extent)]
+    #[arg(long, value_name = "N", alias = "batch_size", value_parser = extent)]
     pub(super) batch_size: Option<usize>,
     /// Adam's learning rate
-    #[arg(long, value_name = "RATE", value_parser = positive)]
+    #[arg(long, value_name = "RATE", value_parser = learning_rate)]
     pub(super) lr: Option<f64>,
     /// Adam's decay of the mean of gradients
     #[arg(long, value_name = "B1", value_parser = share)]
@@ -84,7 +99,7 @@ pub(super) struct ValueArgs {
     #[arg(long, value_name = "B2", value_parser = share)]
     pub(super) b2: Option<f64>,
     /// Numbers in a row of noise
-    #[arg(long, value_name = "N", value_parser = extent)]
+    #[arg(long, value_name = "N", alias = "latent_dim", value_parser = extent)]
     pub(super) latent_dim: Option<usize>,
     /// Distribution of the noise
     #[arg(long)]
@@ -99,7 +114,7 @@ pub(super) struct ValueArgs {
     #[arg(long)]
     pub(super) loss: Option<Loss>,
     /// Factor of the discriminator's loss (real + fake)
-    #[arg(long, value_name = "X", value_parser = positive)]
+    #[arg(long, value_name = "X", value_parser = factor)]
     pub(super) d_loss_scale: Option<f64>,
     /// Network that is updated first
     #[arg(long)]
@@ -114,7 +129,7 @@ pub(super) struct ValueArgs {
     #[arg(long, value_name = "P", value_parser = share)]
     pub(super) dropout: Option<f64>,
     /// Number that BatchNorm adds to the variance
-    #[arg(long, value_name = "X", value_parser = positive)]
+    #[arg(long, value_name = "X", value_parser = epsilon)]
     pub(super) bn_eps: Option<f64>,
     /// Share of the new batch in BatchNorm's running statistics
     #[arg(long, value_name = "X", value_parser = positive_share)]
@@ -122,6 +137,12 @@ pub(super) struct ValueArgs {
     /// How weights begin: default (as PyTorch) or normal:STD
     #[arg(long, value_name = "INIT")]
     pub(super) init: Option<Init>,
+    /// Weights that the generator begins with: PyTorch's state_dict as safetensors [default: random]
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    pub(super) init_generator: Option<PathBuf>,
+    /// The same for the discriminator [default: random]
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    pub(super) init_discriminator: Option<PathBuf>,
     /// Put one more ReLU behind the discriminator's last layer
     #[arg(long)]
     pub(super) d_final_relu: bool,
@@ -131,10 +152,10 @@ pub(super) struct ValueArgs {
 #[command(next_help_heading = "Output")]
 pub(super) struct OutputArgs {
     /// Sample grid every N iterations, or every 'epoch' [default: the preset's]
-    #[arg(long, value_name = "N|epoch")]
+    #[arg(long, value_name = "N|epoch", alias = "sample_interval")]
     pub(super) sample_interval: Option<Interval>,
     /// Iterations from one record of losses to the next [default: 50]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = iterations)]
     pub(super) log_interval: Option<u32>,
     /// Checkpoint every N iterations, or every 'epoch' [default: epoch, at most one a minute]
     #[arg(long, value_name = "N|epoch")]
@@ -146,7 +167,7 @@ pub(super) struct OutputArgs {
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub(super) runs_dir: PathBuf,
     /// Name of the run, behind its number [default: PRESET-DATASET]
-    #[arg(long, value_name = "NAME", conflicts_with = "resume")]
+    #[arg(long, value_name = "NAME", value_parser = run_name, conflicts_with = "resume")]
     pub(super) name: Option<String>,
     /// Go on with a run: the newest, or that of a run folder or checkpoint
     #[arg(long, value_name = "PATH", num_args = 0..=1)]

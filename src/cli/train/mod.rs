@@ -1,19 +1,24 @@
 //! `gan-cuda train`.
 
+mod data;
 mod flags;
 mod resolve;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use gan_cuda::data::{Dataset, Origin};
+use gan_cuda::Result;
+use gan_cuda::data::Dataset;
 use gan_cuda::device::Device;
+use gan_cuda::gan::Gan;
+use gan_cuda::gan::draws::Schedule;
+use gan_cuda::gan::plan::Plan;
 use gan_cuda::train::config::Config;
-use gan_cuda::train::display::Verbosity;
+use gan_cuda::train::display::{Verbosity, print_wrapped};
 use gan_cuda::train::run_dir::RunDir;
 use gan_cuda::train::run_lock::RunLock;
-use gan_cuda::train::trainer::{End, Trainer};
-use gan_cuda::{Error, Result};
+use gan_cuda::train::snapshot::initialize;
+use gan_cuda::train::trainer::{End, Trainer, build};
 
 use super::device::{AnyDevice, open_device};
 use super::signals::Signals;
@@ -30,13 +35,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
 fn begin(args: &Args) -> Result<ExitCode> {
     let mut config = args.config()?;
     let chosen = open_device(config.device, config.threads, !args.length.no_graph)?;
-    let data = config.dataset.load(args.data.data_dir.as_deref())?;
-    config.data_dir = match &data.origin {
-        Origin::Folder(folder) => Some(absolute(folder)?),
-        _ => None,
-    };
-    let image = config.gan.image;
-    let data = data.with_shape(image.height, image.channels)?;
+    let data = data::find(args, &mut config)?;
     let job = Job { args, config, data, reason: chosen.reason };
     match chosen.device {
         AnyDevice::Cpu(cpu) => job.begin(cpu),
@@ -49,26 +48,24 @@ fn resume(args: &Args, path: Option<PathBuf>) -> Result<ExitCode> {
         Some(path) => RunDir::open(&path)?,
         None => (RunDir::newest(&args.output.runs_dir)?, None),
     };
-    let lock = run.lock()?;
-    run.clean()?;
+    let lock = match args.dry_run {
+        true => None,
+        false => Some(run.lock_and_clean()?),
+    };
     let iteration = match checkpoint {
         Some(iteration) => iteration,
         None => run.newest_checkpoint()?,
     };
-    let mut config = Config::read(&run.config())?;
-    args.refuse_changes(&config)?;
-    args.apply_to_run(&mut config);
+    let config = args.config_of_run(&Config::read(&run.config())?)?;
     let chosen = open_device(config.device, config.threads, !args.length.no_graph)?;
-    let data = config.load_data()?;
+    let data = data::load(args, &config)?;
     let job = Job { args, config, data, reason: chosen.reason };
-    match chosen.device {
-        AnyDevice::Cpu(cpu) => job.resume(cpu, (run, lock), iteration),
-        AnyDevice::Cuda(cuda) => job.resume(*cuda, (run, lock), iteration),
+    match (chosen.device, lock) {
+        (AnyDevice::Cpu(cpu), Some(lock)) => job.resume(cpu, (run, lock), iteration),
+        (AnyDevice::Cuda(cuda), Some(lock)) => job.resume(*cuda, (run, lock), iteration),
+        (AnyDevice::Cpu(cpu), None) => job.foresee(cpu),
+        (AnyDevice::Cuda(cuda), None) => job.foresee(*cuda),
     }
-}
-
-fn absolute(folder: &Path) -> Result<PathBuf> {
-    std::path::absolute(folder).map_err(Error::io("find", folder))
 }
 
 /// A run about to be trained, on whatever device.
@@ -82,8 +79,11 @@ struct Job<'a> {
 
 impl Job<'_> {
     fn begin(self, device: impl Device) -> Result<ExitCode> {
+        if self.args.dry_run {
+            return self.foresee(device);
+        }
         let (config, output) = (self.config.clone(), &self.args.output);
-        let name = format!("{}-{}", config.preset, config.dataset);
+        let name = format!("{}-{}", config.preset, config.dataset.name());
         let name = output.name.clone().unwrap_or(name);
         let trainer = Trainer::begin(config, device, &self.data, &output.runs_dir, &name)?;
         self.train(trainer)
@@ -101,12 +101,19 @@ impl Job<'_> {
 
     fn train(self, mut trainer: Trainer<impl Device>) -> Result<ExitCode> {
         let verbosity = self.args.verbosity();
+        let begun = trainer.gan().completed();
         if verbosity > Verbosity::Quiet {
-            self.banner(&trainer);
+            self.banner(trainer.gan(), trainer.schedule())
+                .iter()
+                .for_each(|line| print_wrapped(line));
+            let run = trainer.run().path().display();
+            match begun {
+                0 => say!("run       {run}"),
+                _ => say!("run       {run}, from iteration {begun}"),
+            }
         }
         // The device has its own copy.
         drop(self.data);
-        let begun = trainer.gan().completed();
         let signals = Signals::listen()?;
         let end = trainer.train(verbosity, &signals.heard)?;
         let (signal, code) = match end {
@@ -122,42 +129,51 @@ impl Job<'_> {
         Ok(code)
     }
 
-    fn banner(&self, trainer: &Trainer<impl Device>) {
+    /// Prints what a run would be: its `config.toml`, and the rest as comments of it.
+    fn foresee(&self, device: impl Device) -> Result<ExitCode> {
+        let (mut gan, images) = build(&self.config, device, &self.data)?;
+        if self.args.output.resume.is_none() {
+            initialize(&mut gan, &self.config)?;
+        }
+        let text = self.config.to_text()?;
+        if self.args.verbosity() > Verbosity::Quiet {
+            for line in self.banner(&gan, images.schedule()) {
+                say!("# {line}");
+            }
+            say!("# a dry run: nothing was written\n\n{}", text.trim_end());
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// What is trained on what, for how long.
+    fn banner<D: Device>(&self, gan: &Gan<D>, schedule: Schedule) -> Vec<String> {
         let (config, data) = (&self.config, &self.data);
-        let (gan, schedule) = (trainer.gan(), trainer.schedule());
         let [g, d] = [gan.generator(), gan.discriminator()].map(|network| network.params().len());
-        say!(
-            "gan-cuda {}, preset {}, seed {}",
-            env!("CARGO_PKG_VERSION"),
-            config.preset,
-            config.seed
-        );
-        say!("device    {}", gan.device().describe());
-        if let Some(reason) = &self.reason {
-            say!("          {reason}");
-        }
-        say!("data      {}", data.summary());
-        if let Some(hint) = &data.hint {
-            say!("          {hint}");
-        }
-        say!("memory    {}", trainer.plan());
-        say!("networks  generator {g} parameters, discriminator {d}");
-        say!(
-            "length    {} iterations, {} an epoch, batches of {}",
-            trainer.total(),
-            schedule.iterations(),
-            schedule.batch_size
-        );
-        if let Some(dropped) = schedule.dropped() {
-            say!(
-                "          the last {dropped} images of an epoch's order make no whole batch and are left out"
-            );
-        }
-        let begun = gan.completed();
-        match begun {
-            0 => say!("run       {}", trainer.run().path().display()),
-            _ => say!("run       {}, from iteration {begun}", trainer.run().path().display()),
-        }
+        let (version, preset, seed) = (env!("CARGO_PKG_VERSION"), &config.preset, config.seed);
+        let mut lines = vec![
+            format!("gan-cuda {version}, preset {preset}, seed {seed}"),
+            format!("device    {}", gan.device().describe()),
+        ];
+        lines.extend(self.reason.iter().map(|reason| format!("          {reason}")));
+        lines.push(format!("data      {}", data.summary()));
+        lines.extend(data.hint.iter().map(|hint| format!("          {hint}")));
+        lines.extend([
+            format!("memory    {}", Plan::new::<D>(gan.preset(), gan.settings(), data.len())),
+            format!("networks  generator {g} parameters, discriminator {d}"),
+            format!(
+                "length    {} iterations, {} an epoch, batches of {}",
+                config.total(schedule),
+                schedule.iterations(),
+                schedule.batch_size
+            ),
+        ]);
+        lines.extend(schedule.dropped().map(|dropped| {
+            format!(
+                "          the last {dropped} images of an epoch's order make no whole batch and \
+                 are left out"
+            )
+        }));
+        lines
     }
 }
 

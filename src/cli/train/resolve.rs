@@ -1,17 +1,29 @@
-//! What the flags mean: a preset's values with the given ones in their places.
+//! What the flags mean: a preset's values, or a file's, with the given ones in their places.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use gan_cuda::data::Source;
 use gan_cuda::device::DeviceChoice;
-use gan_cuda::gan::preset::{self, Preset};
+use gan_cuda::gan::preset;
 use gan_cuda::gan::settings::Settings;
 use gan_cuda::train::config::Config;
 use gan_cuda::train::display::Verbosity;
 use gan_cuda::{Error, Result};
 
-use super::absolute;
 use super::flags::Args;
 use crate::cli::default_threads;
+
+/// The values that a run may change when it goes on: none of them decides what it learns.
+const CHANGEABLE: [&str; 8] = [
+    "checkpoint_interval",
+    "device",
+    "epochs",
+    "iterations",
+    "keep",
+    "log_interval",
+    "sample_interval",
+    "threads",
+];
 
 impl Args {
     pub(super) fn verbosity(&self) -> Verbosity {
@@ -22,19 +34,57 @@ impl Args {
         }
     }
 
-    /// The configuration of a new run.
+    /// The configuration of a new run: a file's or the preset's, and the flags over it.
     pub(super) fn config(&self) -> Result<Config> {
+        let mut config = match &self.config {
+            Some(path) => self.config_of_file(path)?,
+            None => self.config_of_preset()?,
+        };
+        self.apply(&mut config)?;
+        self.check_data(&config)?;
+        config.check().map_err(|problem| Error::FlagValue {
+            flag: flag(problem.key),
+            value: problem.value,
+            expected: problem.expected,
+        })?;
+        Ok(config)
+    }
+
+    fn config_of_file(&self, path: &Path) -> Result<Config> {
+        let mut config = Config::read(path)?;
+        if self.preset.as_ref().is_some_and(|preset| *preset != config.preset) {
+            let problem = format!(
+                "differs from that of {}, which is {}: values of one set-up do not fit another; \
+                 give one of the two",
+                path.display(),
+                config.preset
+            );
+            return Err(Error::Flag { flag: "--preset", problem });
+        }
+        if self.data.dataset.is_some() {
+            // The folder was another data set's.
+            config.data_dir = None;
+        }
+        Ok(config)
+    }
+
+    fn config_of_preset(&self) -> Result<Config> {
         let name = self.preset.as_deref().unwrap_or("cgan");
         let preset = preset::find(name).ok_or(Error::NoSuchPreset { name: name.to_owned() })?;
-        let dataset = self.data.dataset.or(preset.dataset).ok_or_else(|| Error::Flag {
+        let own = preset.dataset.map(Source::Named);
+        let dataset = self.data.dataset.clone().or(own).ok_or_else(|| Error::Flag {
             flag: "--dataset",
-            problem: format!("is missing: preset {name} has no data set of its own"),
+            problem: format!(
+                "is missing: preset {name} has no data set of its own; give a folder of images, \
+                 as --dataset DIR"
+            ),
         })?;
-        let mut config = Config {
+        Ok(Config {
             preset: name.to_owned(),
             dataset,
             data_dir: None,
-            seed: self.seed.unwrap_or(0),
+            skip_bad_images: false,
+            seed: 0,
             epochs: preset.epochs,
             iterations: None,
             sample_interval: preset.sample_interval,
@@ -43,35 +93,56 @@ impl Args {
             keep: 3,
             device: DeviceChoice::Auto,
             threads: default_threads(),
-            gan: self.settings(preset)?,
-        };
-        if let Some(classes) = &mut config.gan.classes {
-            *classes = dataset.classes();
-        }
-        self.apply_to_run(&mut config);
-        Ok(config)
+            init_generator: None,
+            init_discriminator: None,
+            gan: preset.settings.clone(),
+        })
     }
 
-    /// Flags that change how long a run goes on and what it writes, but not what it learns.
-    pub(super) fn apply_to_run(&self, config: &mut Config) {
-        let (length, output) = (&self.length, &self.output);
-        set(&mut config.epochs, length.epochs);
-        config.iterations = length.iterations.or(match self.output.resume {
+    /// The configuration of a run that goes on: its own, and the flags over it.
+    ///
+    /// # Errors
+    /// [`Error::OtherTraining`] names a flag that would change what it learns.
+    pub(super) fn config_of_run(&self, was: &Config) -> Result<Config> {
+        let mut config = was.clone();
+        config.preset = self.preset.clone().unwrap_or(config.preset);
+        self.apply(&mut config)?;
+        if self.data.data_dir.as_ref().is_some_and(|folder| holds(folder, was)) {
+            config.data_dir.clone_from(&was.data_dir);
+        }
+        let changed = config.differences(was)?.into_iter();
+        match changed.filter(|key| !CHANGEABLE.contains(&key.as_str())).min() {
+            Some(key) => Err(Error::OtherTraining { flag: flag(&key) }),
+            None => Ok(config),
+        }
+    }
+
+    /// Puts the given values in their places.
+    fn apply(&self, config: &mut Config) -> Result<()> {
+        let (length, values, output) = (&self.length, &self.values, &self.output);
+        set(&mut config.dataset, self.data.dataset.clone());
+        set_some(&mut config.data_dir, self.data.data_dir.clone());
+        config.skip_bad_images |= self.data.skip_bad_images;
+        set(&mut config.seed, self.seed);
+        if length.epochs.is_some() {
             // A run that was told to stop early goes on to its epochs' end.
-            Some(_) if length.epochs.is_some() => None,
-            _ => config.iterations,
-        });
+            config.iterations = None;
+        }
+        set(&mut config.epochs, length.epochs);
+        set_some(&mut config.iterations, length.iterations);
         set(&mut config.device, length.device);
         set(&mut config.threads, length.threads);
         set(&mut config.sample_interval, output.sample_interval);
         set(&mut config.log_interval, output.log_interval);
-        config.checkpoint_interval = output.checkpoint_interval.or(config.checkpoint_interval);
+        set_some(&mut config.checkpoint_interval, output.checkpoint_interval);
         set(&mut config.keep, output.keep);
+        set_some(&mut config.init_generator, given_file(&values.init_generator)?);
+        set_some(&mut config.init_discriminator, given_file(&values.init_discriminator)?);
+        self.apply_settings(&mut config.gan);
+        Ok(())
     }
 
-    /// The preset's values, each replaced where a flag was given.
-    fn settings(&self, preset: &Preset) -> Result<Settings> {
-        let mut settings = preset.settings.clone();
+    fn apply_settings(&self, settings: &mut Settings) {
         let values = &self.values;
         set(&mut settings.batch_size, values.batch_size);
         set(&mut settings.lr, values.lr);
@@ -86,105 +157,65 @@ impl Args {
         set(&mut settings.order, values.order);
         set(&mut settings.fakes, values.fakes);
         set(&mut settings.init, values.init);
+        set_some(&mut settings.leaky_slope, values.leaky_slope);
+        set_some(&mut settings.dropout, values.dropout);
+        set_some(&mut settings.bn_eps, values.bn_eps);
+        set_some(&mut settings.bn_momentum, values.bn_momentum);
         settings.d_final_relu |= values.d_final_relu;
         set(&mut settings.image.height, self.data.image_size);
         set(&mut settings.image.width, self.data.image_size);
         set(&mut settings.image.channels, self.data.channels);
-        let name = preset.name;
-        replace(&mut settings.leaky_slope, values.leaky_slope, "--leaky-slope", name, "LeakyReLU")?;
-        replace(&mut settings.dropout, values.dropout, "--dropout", name, "dropout")?;
-        replace(&mut settings.bn_eps, values.bn_eps, "--bn-eps", name, "BatchNorm")?;
-        replace(&mut settings.bn_momentum, values.bn_momentum, "--bn-momentum", name, "BatchNorm")?;
-        if settings.bn_eps.is_some() && settings.batch_size == 1 {
-            let problem = format!("must be 2 or more: preset {name} has BatchNorm");
-            return Err(Error::Flag { flag: "--batch-size", problem });
-        }
-        Ok(settings)
     }
 
-    /// A run that goes on keeps what it learns and how.
-    pub(super) fn refuse_changes(&self, config: &Config) -> Result<()> {
-        let fixed = [
-            ("--preset", self.preset.as_ref().is_some_and(|p| *p != config.preset)),
-            ("--dataset", self.data.dataset.is_some_and(|d| d != config.dataset)),
-            ("--seed", self.seed.is_some_and(|s| s != config.seed)),
-        ];
-        let values = self.changed_values(config);
-        let changed = fixed.into_iter().chain(values).find(|(_, changed)| *changed);
-        match changed {
-            None => Ok(()),
-            Some((flag, _)) => Err(Error::Flag {
-                flag,
-                problem: "would change the training of a run that goes on; leave it out, or begin \
-                          a new run"
+    /// Makes sure that the flags about data fit the data set.
+    fn check_data(&self, config: &Config) -> Result<()> {
+        let refused = |flag, problem: String| Err(Error::Flag { flag, problem });
+        match &config.dataset {
+            Source::Folder(_) if self.data.data_dir.is_some() => refused(
+                "--data-dir",
+                "is where the files of mnist or fashion-mnist are; leave it out, as --dataset \
+                 names a folder of images"
                     .to_owned(),
-            }),
-        }
-    }
-
-    fn changed_values(&self, config: &Config) -> [(&'static str, bool); 21] {
-        fn other<T: PartialEq>(given: Option<&T>, is: &T) -> bool {
-            given.is_some_and(|given| given != is)
-        }
-        let (values, gan) = (&self.values, &config.gan);
-        [
-            ("--data-dir", self.data.data_dir.as_ref().is_some_and(|given| !holds(given, config))),
-            ("--image-size", other(self.data.image_size.as_ref(), &gan.image.height)),
-            ("--channels", other(self.data.channels.as_ref(), &gan.image.channels)),
-            ("--batch-size", other(values.batch_size.as_ref(), &gan.batch_size)),
-            ("--lr", other(values.lr.as_ref(), &gan.lr)),
-            ("--b1", other(values.b1.as_ref(), &gan.b1)),
-            ("--b2", other(values.b2.as_ref(), &gan.b2)),
-            ("--latent-dim", other(values.latent_dim.as_ref(), &gan.latent_dim)),
-            ("--latent", other(values.latent.as_ref(), &gan.latent)),
-            ("--g-hidden", other(values.g_hidden.as_ref(), &gan.g_hidden)),
-            ("--d-hidden", other(values.d_hidden.as_ref(), &gan.d_hidden)),
-            ("--loss", other(values.loss.as_ref(), &gan.loss)),
-            ("--d-loss-scale", other(values.d_loss_scale.as_ref(), &gan.d_loss_scale)),
-            ("--order", other(values.order.as_ref(), &gan.order)),
-            ("--fakes", other(values.fakes.as_ref(), &gan.fakes)),
-            (
-                "--leaky-slope",
-                values.leaky_slope.is_some() && values.leaky_slope != gan.leaky_slope,
             ),
-            ("--dropout", values.dropout.is_some() && values.dropout != gan.dropout),
-            ("--bn-eps", values.bn_eps.is_some() && values.bn_eps != gan.bn_eps),
-            (
-                "--bn-momentum",
-                values.bn_momentum.is_some() && values.bn_momentum != gan.bn_momentum,
+            Source::Named(kind) if self.data.skip_bad_images => refused(
+                "--skip-bad-images",
+                format!("is for folders of images, and {kind} is none; leave it out"),
             ),
-            ("--init", other(values.init.as_ref(), &gan.init)),
-            ("--d-final-relu", values.d_final_relu && !gan.d_final_relu),
-        ]
+            _ => Ok(()),
+        }
     }
 }
 
-/// Replaces a value where a flag was given.
+/// Replaces a value where another was given.
 fn set<T>(value: &mut T, given: Option<T>) {
     if let Some(given) = given {
         *value = given;
     }
 }
 
-/// Replaces a value that not every preset has.
-fn replace(
-    value: &mut Option<f64>,
-    given: Option<f64>,
-    flag: &'static str,
-    preset: &str,
-    what: &str,
-) -> Result<()> {
-    match (value, given) {
-        (_, None) => Ok(()),
-        (Some(value), Some(given)) => {
-            *value = given;
-            Ok(())
-        }
-        (None, Some(_)) => Err(Error::Flag {
-            flag,
-            problem: format!("does not fit: preset {preset} has no {what}; leave it out"),
-        }),
+/// The same, of a value that need not be there.
+fn set_some<T>(value: &mut Option<T>, given: Option<T>) {
+    if given.is_some() {
+        *value = given;
     }
+}
+
+/// The flag of a configuration's key.
+fn flag(key: &str) -> String {
+    let name = match key {
+        "gan.image.height" | "gan.image.width" => "image-size",
+        _ => key.rsplit('.').next().unwrap_or(key),
+    };
+    format!("--{}", name.replace('_', "-"))
+}
+
+fn given_file(path: &Option<PathBuf>) -> Result<Option<PathBuf>> {
+    path.as_deref().map(absolute).transpose()
+}
+
+/// A path that a configuration keeps: it must be the same from elsewhere.
+pub(super) fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(Error::io("find", path))
 }
 
 /// Whether the images of a run came from this folder, or from one in it.

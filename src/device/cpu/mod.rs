@@ -21,7 +21,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::{Element, Memory, Real};
-use crate::Result;
+use crate::{Error, Result, memory};
 use gemm::Multiply;
 use team::Team;
 
@@ -53,6 +53,8 @@ impl<T: CpuReal> Memory for Cpu<T> {
     /// Operations run as they are called: there is nothing to gain from a recording.
     type Recording = ();
 
+    const ON_HOST: bool = true;
+
     fn describe(&self) -> String {
         match self.team.threads() {
             1 => "CPU, 1 thread".to_owned(),
@@ -61,11 +63,19 @@ impl<T: CpuReal> Memory for Cpu<T> {
     }
 
     fn free_memory(&self) -> Option<usize> {
-        None
+        memory::available()
     }
 
     fn allocate<E: Element>(&self, len: usize) -> Result<Vec<E>> {
-        Ok(vec![E::default(); len])
+        let mut buffer = Vec::new();
+        buffer.try_reserve_exact(len).map_err(|_| Error::OutOfMemory {
+            device: self.describe(),
+            asked: len.saturating_mul(size_of::<E>()),
+            free: memory::available().unwrap_or(0),
+            remedy: "ask for a smaller --batch-size or smaller layers".to_owned(),
+        })?;
+        buffer.resize(len, E::default());
+        Ok(buffer)
     }
 
     fn view<E: Element>(buffer: &Vec<E>, range: Range<usize>) -> &[E] {

@@ -136,6 +136,8 @@ impl Memory for Cuda {
     type ViewMut<'a, T: Element> = ViewMut<'a, T>;
     type Recording = Recording;
 
+    const ON_HOST: bool = false;
+
     fn describe(&self) -> String {
         self.description.clone()
     }

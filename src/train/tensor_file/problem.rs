@@ -53,6 +53,27 @@ pub enum TensorProblem {
         name: String,
     },
 
+    /// A file has a tensor that the network has no place for.
+    #[error(
+        "the network has no place for tensor {name} in {path}: it belongs to another network",
+        path = path.display()
+    )]
+    Unknown {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's key.
+        name: String,
+    },
+
+    /// A tensor holds NaN, infinity, or numbers too large for the device.
+    #[error("tensor {name} in {path} has numbers that are not finite", path = path.display())]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's key.
+        name: String,
+    },
+
     /// A file lacks a word of its metadata, or it cannot be understood.
     #[error("{path} has no usable {key} in its metadata", path = path.display())]
     Metadata {

@@ -1,0 +1,136 @@
+//! The flags of `sample`, as they were given.
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use gan_cuda::device::DeviceChoice;
+use gan_cuda::gan::preset::Grid;
+use gan_cuda::gan::sampler::Statistics;
+use gan_cuda::ranges::{SAMPLES, SEED};
+
+use crate::cli::ranges::{samples, seed, steps, threads};
+
+/// Flags of `sample`.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Without flags it draws the picture that training draws: the same noise, a row per class or the \
+preset's grid. The images are divided evenly among the labels, one label after the other.")]
+pub struct Args {
+    /// A checkpoint folder, or a run folder for its newest [default: the newest run]
+    #[arg(value_name = "CHECKPOINT")]
+    pub(super) checkpoint: Option<PathBuf>,
+    /// Where to compute: auto, cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
+    pub(super) device: DeviceChoice,
+    /// CPU threads [default: all physical cores]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(super) threads: Option<usize>,
+    /// Folder of run folders, where no CHECKPOINT is named
+    #[arg(long, value_name = "DIR", default_value = "runs", conflicts_with = "checkpoint")]
+    pub(super) runs_dir: PathBuf,
+    /// Say nothing but errors
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+    #[command(flatten)]
+    pub(super) images: ImageArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+/// Which images.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Images")]
+pub(super) struct ImageArgs {
+    /// Images to draw, up to 100,000 [default: 10 per label, or the preset's grid]
+    #[arg(long, value_name = "N", value_parser = samples)]
+    pub(super) count: Option<usize>,
+    /// Seed of the noise [default: the run's]
+    #[arg(long, value_name = "N", value_parser = seed)]
+    pub(super) seed: Option<u64>,
+    /// Classes to draw, as 0-9 or 7,3 [default: all; only where the preset has classes]
+    #[arg(long, value_name = "LIST", value_parser = labels)]
+    pub(super) labels: Option<Labels>,
+    /// Rows and columns of the picture; fills it unless --count says less
+    #[arg(long, value_name = "ROWSxCOLS", value_parser = grid)]
+    pub(super) grid: Option<Grid>,
+    /// What BatchNorm normalises with: the statistics gathered in training, or those of the
+    /// images drawn (2 to 4,096, all together) [default: running]
+    #[arg(long, value_name = "running|batch", value_enum, hide_possible_values = true)]
+    pub(super) bn: Option<Statistics>,
+    /// Draw the way from the first image of one seed to that of another, a row per label:
+    /// spherical for normal noise, straight for uniform
+    #[arg(long, value_name = "SEED_A:SEED_B", value_parser = seeds, conflicts_with_all = ["count", "seed", "grid"])]
+    pub(super) interpolate: Option<[u64; 2]>,
+    /// Images on that way, both ends included
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "interpolate", value_parser = steps)]
+    pub(super) steps: usize,
+}
+
+/// Where they go.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct OutputArgs {
+    /// One picture of all images; an older one is replaced [default: sample.png, unless
+    /// --separate is given]
+    #[arg(long, value_name = "FILE.png")]
+    pub(super) out: Option<PathBuf>,
+    /// A new or empty folder for a file per image: 000000.png, or 000000-label-7.png
+    #[arg(long, value_name = "DIR")]
+    pub(super) separate: Option<PathBuf>,
+}
+
+/// Classes as they were typed: single ones and ranges.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Labels(pub(super) Vec<RangeInclusive<u32>>);
+
+fn labels(text: &str) -> Result<Labels, String> {
+    let one = |part: &str| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let range = first.trim().parse().ok()?..=last.trim().parse().ok()?;
+        (!range.is_empty()).then_some(range)
+    };
+    let ranges: Option<Vec<_>> = text.split(',').map(one).collect();
+    let expected = "must be class numbers and ascending ranges, as 0-9 or 7,3";
+    ranges.map(Labels).ok_or_else(|| expected.to_owned())
+}
+
+fn grid(text: &str) -> Result<Grid, String> {
+    let sides = text.split_once(['x', 'X', '×']);
+    let sides = sides.and_then(|(a, b)| Some((samples(a).ok()?, samples(b).ok()?)));
+    match sides {
+        Some((rows, columns)) if SAMPLES.holds((rows * columns) as u64) => {
+            Ok(Grid { rows, columns })
+        }
+        _ => Err("must be ROWSxCOLS, as 4x8, for 1 to 100,000 images".to_owned()),
+    }
+}
+
+fn seeds(text: &str) -> Result<[u64; 2], String> {
+    let seeds = text.split_once(':').and_then(|(a, b)| Some([seed(a).ok()?, seed(b).ok()?]));
+    seeds.ok_or_else(|| format!("must be two seeds, as 1:2, each {SEED}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_numbers_and_ascending_ranges() {
+        assert_eq!(labels("0-9").unwrap().0, [0..=9]);
+        assert_eq!(labels("7,3").unwrap().0, [7..=7, 3..=3]);
+        assert_eq!(labels("0-3, 7, 2-2").unwrap().0, [0..=3, 7..=7, 2..=2]);
+        for bad in ["", ",", "7,", "9-0", "-1", "1-2-3", "a", "0..9", "99999999999"] {
+            assert!(labels(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn grids_are_rows_by_columns() {
+        for text in ["4x8", "4X8", "4×8"] {
+            assert_eq!(grid(text), Ok(Grid { rows: 4, columns: 8 }));
+        }
+        for bad in ["", "4", "4x", "x8", "0x8", "4x8x2", "-4x8", "1000x1000", "4,8"] {
+            assert!(grid(bad).is_err(), "{bad:?}");
+        }
+    }
+}

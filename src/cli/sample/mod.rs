@@ -1,0 +1,161 @@
+//! `gan-cuda sample`.
+
+mod flags;
+mod resolve;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gan_cuda::device::{Device, Real};
+use gan_cuda::gan::interpolation::interpolate;
+use gan_cuda::gan::sampler::Sampler;
+use gan_cuda::train::checkpoint::Checkpoint;
+use gan_cuda::train::config::Config;
+use gan_cuda::train::files::check_writable;
+use gan_cuda::train::grid::{Picture, write_grid};
+use gan_cuda::train::run_dir::RunDir;
+use gan_cuda::train::snapshot;
+use gan_cuda::{Error, Result};
+
+use super::default_threads;
+use super::device::{AnyDevice, open_device};
+pub use flags::Args;
+use resolve::{Noise, Request};
+
+/// Draws.
+pub fn run(args: &Args) -> Result<()> {
+    let folder = checkpoint_folder(args)?;
+    let checkpoint = Checkpoint::load(&folder)?;
+    let config = snapshot::config(&checkpoint)?;
+    let request = args.request(&config)?;
+    let threads = args.threads.unwrap_or_else(default_threads);
+    let chosen = open_device(args.device, threads, false)?;
+    if let Some(out) = &request.out {
+        check_writable(out)?;
+    }
+    if let Some(folder) = &args.output.separate {
+        make_empty(folder)?;
+    }
+    let job = Job { args, folder, checkpoint, config, request, reason: chosen.reason };
+    match chosen.device {
+        AnyDevice::Cpu(cpu) => job.run(cpu),
+        AnyDevice::Cuda(cuda) => job.run(*cuda),
+    }
+}
+
+/// The checkpoint that was named, or the newest of the run that was.
+fn checkpoint_folder(args: &Args) -> Result<PathBuf> {
+    let run = match &args.checkpoint {
+        Some(path) if Checkpoint::is_at(path) => return Ok(path.clone()),
+        Some(path) => match RunDir::open(path)? {
+            (run, Some(iteration)) => return Ok(run.checkpoint(iteration)),
+            (run, None) => run,
+        },
+        None => RunDir::newest(&args.runs_dir)?,
+    };
+    Ok(run.checkpoint(run.newest_checkpoint()?))
+}
+
+/// Makes a folder, or makes sure that nothing is in it: images of two commands must not mix.
+fn make_empty(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    match fs::read_dir(folder).map_err(Error::io("list", folder))?.next() {
+        Some(_) => Err(Error::FolderNotEmpty { path: folder.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+/// Images about to be drawn, on whatever device.
+struct Job<'a> {
+    args: &'a Args,
+    folder: PathBuf,
+    checkpoint: Checkpoint,
+    config: Config,
+    request: Request,
+    /// Why it is this device.
+    reason: Option<String>,
+}
+
+impl Job<'_> {
+    fn run(self, device: impl Device) -> Result<()> {
+        self.banner(&device);
+        let request = &self.request;
+        let mut sampler = snapshot::sampler(device, &self.checkpoint, &self.config, request.rows)?;
+        let noise = self.noise(&sampler)?;
+        let grid = request.arrangement.grid;
+        let mut picture = request
+            .out
+            .as_ref()
+            .map(|_| Picture::new(self.config.gan.image, grid.rows, grid.columns));
+        let mut drawn = 0;
+        for images in sampler.draw(request.statistics, &noise, &request.arrangement.labels) {
+            let images: Vec<f32> = images?.into_iter().map(|x| x.to_f64() as f32).collect();
+            if let Some(picture) = &mut picture {
+                picture.draw(drawn, &images);
+            }
+            drawn += self.write_each(drawn, &images)?;
+        }
+        if let (Some(picture), Some(out)) = (&picture, &request.out) {
+            picture.write(out)?;
+        }
+        self.farewell(picture.map(|picture| picture.size()));
+        Ok(())
+    }
+
+    /// Rows of noise for all images.
+    fn noise<D: Device>(&self, sampler: &Sampler<D>) -> Result<Vec<D::Real>> {
+        let arrangement = &self.request.arrangement;
+        match self.request.noise {
+            Noise::Seed(seed) => sampler.noise(arrangement.count, seed),
+            Noise::Between([a, b]) => {
+                let ends = [sampler.noise(1, a)?, sampler.noise(1, b)?];
+                let (latent, steps) = (self.config.gan.latent, arrangement.grid.columns);
+                Ok(interpolate(latent, &ends[0], &ends[1], steps).repeat(arrangement.grid.rows))
+            }
+        }
+    }
+
+    /// Writes images to files of their own, if that was asked for; answers how many there are.
+    fn write_each(&self, first: usize, images: &[f32]) -> Result<usize> {
+        let shape = self.config.gan.image;
+        let count = images.len() / shape.pixels();
+        let Some(folder) = &self.args.output.separate else { return Ok(count) };
+        for (i, image) in images.chunks_exact(shape.pixels()).enumerate() {
+            let number = first + i;
+            let name = match self.request.arrangement.labels.get(number) {
+                Some(label) => format!("{number:06}-label-{label}.png"),
+                None => format!("{number:06}.png"),
+            };
+            write_grid(&folder.join(name), image, shape, 1)?;
+        }
+        Ok(count)
+    }
+
+    fn banner(&self, device: &impl Device) {
+        if self.args.quiet {
+            return;
+        }
+        say!("gan-cuda {}, preset {}", env!("CARGO_PKG_VERSION"), self.config.preset);
+        say!("from      {}", self.folder.display());
+        say!("device    {}", device.describe());
+        if let Some(reason) = &self.reason {
+            say!("          {reason}");
+        }
+        match (&self.request.noise, self.request.arrangement.count) {
+            (Noise::Seed(seed), count) => say!("images    {count}, seed {seed}"),
+            (Noise::Between([a, b]), count) => say!("images    {count}, seed {a} to seed {b}"),
+        }
+    }
+
+    fn farewell(&self, size: Option<(usize, usize)>) {
+        if self.args.quiet {
+            return;
+        }
+        if let (Some(out), Some((width, height))) = (&self.request.out, size) {
+            say!("wrote     {}, {width} × {height} pixels", out.display());
+        }
+        if let Some(folder) = &self.args.output.separate {
+            say!("wrote     {} files in {}", self.request.arrangement.count, folder.display());
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The images of a run, and what is said while they are read.
+
+use std::io::{IsTerminal, stdout};
+
+use gan_cuda::Result;
+use gan_cuda::data::{Dataset, Origin, Source, cache_folder};
+use gan_cuda::train::config::Config;
+use gan_cuda::train::display::Verbosity;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::flags::Args;
+use super::resolve::absolute;
+
+/// The images of a new run, which say what the configuration leaves open: where they were found,
+/// and their classes. Those of a `--config` file are where its run found them.
+pub(super) fn find(args: &Args, config: &mut Config) -> Result<Dataset> {
+    let given = args.data.dataset.is_some() || args.data.data_dir.is_some();
+    if let (Some(file), false) = (&args.config, given) {
+        let data = load(args, config)?;
+        config.expect_classes(data.classes, file)?;
+        return Ok(data);
+    }
+    if let Some(classes) = &mut config.gan.classes {
+        *classes = config.dataset.classes()?;
+    }
+    let Source::Named(kind) = config.dataset else { return load(args, config) };
+    let data = kind.load(config.data_dir.as_deref())?;
+    config.data_dir = match &data.origin {
+        Origin::Folder(folder) => Some(absolute(folder)?),
+        _ => None,
+    };
+    data.with_shape(config.gan.image.height, config.gan.image.channels)
+}
+
+/// The images of a run whose configuration says where they are.
+pub(super) fn load(args: &Args, config: &Config) -> Result<Dataset> {
+    let spoken = args.verbosity() > Verbosity::Quiet;
+    let cache = if args.dry_run { None } else { cache_folder() };
+    let bar = if spoken && stdout().is_terminal() { bar() } else { ProgressBar::hidden() };
+    if let Source::Folder(folder) = &config.dataset
+        && spoken
+        && !stdout().is_terminal()
+    {
+        say!("reading the images in {}", folder.display());
+    }
+    let data = config.load_data(&bar, cache);
+    bar.finish_and_clear();
+    let data = data?;
+    for warning in data.warnings.iter().filter(|_| spoken) {
+        eprintln!("warning: {warning}");
+    }
+    Ok(data)
+}
+
+/// Is seen only once an image is decoded.
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
+    let template = "decoding images {bar:20} {human_pos}/{human_len}  {eta} left";
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}

@@ -1,0 +1,142 @@
+//! Where a run's images come from: a data set known by its name, or a folder of images.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use super::DatasetKind;
+use super::folder::ImageFolder;
+use crate::Result;
+
+/// What `--dataset` names, and `config.toml` remembers as one string.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Source {
+    /// A data set known by its name.
+    Named(DatasetKind),
+    /// A folder of images, by its absolute path.
+    Folder(PathBuf),
+}
+
+impl Source {
+    /// What was typed: one of the known names, exactly, or else the path of a folder that is there.
+    ///
+    /// # Errors
+    /// Words that say what would have done.
+    pub fn typed(text: &str) -> Result<Source, String> {
+        if let Some(kind) = known(text) {
+            return Ok(Source::Named(kind));
+        }
+        let path = Path::new(text);
+        match std::path::absolute(path) {
+            // One spelling of a path, without a slash at its end, for runs that go on.
+            Ok(absolute) if path.is_dir() => Ok(Source::Folder(absolute.components().collect())),
+            _ if path.exists() => Err("is a file; give the folder that the images are in".into()),
+            _ => Err(format!(
+                "neither one of {} nor a folder that is there; give such a name, or a folder of \
+                 images",
+                names()
+            )),
+        }
+    }
+
+    /// The last name of the folder, or the data set's own: for the names of runs, and titles.
+    pub fn name(&self) -> String {
+        match self {
+            Source::Named(kind) => kind.name().to_owned(),
+            Source::Folder(path) => last_name(path),
+        }
+    }
+
+    /// Number of classes: for a folder, of sub-folders with images.
+    ///
+    /// # Errors
+    /// For a folder as [`ImageFolder::list`] and [`ImageFolder::classes`].
+    pub fn classes(&self) -> Result<usize> {
+        match self {
+            Source::Named(kind) => Ok(kind.classes()),
+            Source::Folder(path) => Ok(ImageFolder::list(path)?.classes()?.0.len()),
+        }
+    }
+}
+
+/// What was written down; the folder may have gone since.
+impl TryFrom<String> for Source {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Source, String> {
+        match known(&text) {
+            Some(kind) => Ok(Source::Named(kind)),
+            None if Path::new(&text).is_absolute() => Ok(Source::Folder(text.into())),
+            None => Err(format!("{text:?} is neither one of {} nor an absolute path", names())),
+        }
+    }
+}
+
+impl From<Source> for String {
+    fn from(source: Source) -> String {
+        source.to_string()
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Named(kind) => kind.fmt(f),
+            Source::Folder(path) => path.display().fmt(f),
+        }
+    }
+}
+
+fn known(name: &str) -> Option<DatasetKind> {
+    DatasetKind::value_variants().iter().copied().find(|kind| kind.name() == name)
+}
+
+fn names() -> String {
+    let names: Vec<_> = DatasetKind::value_variants().iter().map(|kind| kind.name()).collect();
+    names.join(", ")
+}
+
+/// `photos` for `/home/me/photos`; a path that ends in `..` has to be looked up.
+pub(super) fn last_name(folder: &Path) -> String {
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let found = || name(&folder.canonicalize().ok()?);
+    name(folder).or_else(found).unwrap_or_else(|| "images".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_names_come_before_folders() {
+        assert_eq!(Source::typed("mnist"), Ok(Source::Named(DatasetKind::Mnist)));
+        assert_eq!(Source::typed("fashion-mnist"), Ok(Source::Named(DatasetKind::FashionMnist)));
+        for text in ["Mnist", "mnist ", "", "no-such-folder"] {
+            let words = Source::typed(text).unwrap_err();
+            assert!(words.contains("neither one of mnist, fashion-mnist nor"), "{text}: {words}");
+        }
+        assert!(Source::typed("Cargo.toml").unwrap_err().contains("is a file"));
+    }
+
+    #[test]
+    fn a_folder_is_remembered_by_its_absolute_path_and_called_by_its_last_name() {
+        let here = std::env::current_dir().unwrap();
+        let source = Source::typed("src/data/").unwrap();
+        assert_eq!(source, Source::Folder(here.join("src/data")));
+        assert_eq!(source.name(), "data");
+        assert_eq!(Source::typed("src/..").unwrap().name(), Source::Folder(here).name());
+        assert_eq!(Source::Folder("/".into()).name(), "images");
+    }
+
+    #[test]
+    fn what_is_written_down_is_read_back_though_the_folder_is_gone() {
+        for source in [Source::Named(DatasetKind::FashionMnist), Source::Folder("/gone/at".into())]
+        {
+            let text = serde_json::to_string(&source).unwrap();
+            assert_eq!(serde_json::from_str::<Source>(&text).unwrap(), source, "{text}");
+        }
+        assert_eq!(serde_json::to_value(Source::Named(DatasetKind::Mnist)).unwrap(), "mnist");
+    }
+}

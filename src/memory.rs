@@ -1,0 +1,32 @@
+//! The machine's memory: how much of it is left, asked before much of it is taken.
+
+use sysinfo::{MemoryRefreshKind, System};
+
+use crate::{Error, Result};
+
+/// Bytes that this process can still have: what the machine has left, or its control group (a
+/// container's limit) if that is less. Nothing where the system does not say.
+pub fn available() -> Option<usize> {
+    let mut system = System::new();
+    system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
+    let machine = system.available_memory();
+    let group = system.cgroup_limits().map_or(u64::MAX, |limits| limits.free_memory);
+    let bytes = usize::try_from(machine.min(group)).ok()?;
+    (machine > 0).then_some(bytes)
+}
+
+/// Makes sure that there are so many bytes for something.
+///
+/// # Errors
+/// [`Error::OutOfMemory`] with `remedy`.
+pub fn expect(bytes: usize, remedy: &str) -> Result<()> {
+    match available() {
+        Some(free) if free < bytes => Err(Error::OutOfMemory {
+            device: "this machine".to_owned(),
+            asked: bytes,
+            free,
+            remedy: remedy.to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}

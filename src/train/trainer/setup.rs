@@ -1,0 +1,148 @@
+//! The beginning of a run, and of going on with one.
+
+use std::path::Path;
+use std::time::Instant;
+
+use super::Trainer;
+use super::fixed_samples::FixedSamples;
+use crate::data::Dataset;
+use crate::device::Device;
+use crate::gan::Gan;
+use crate::gan::draws::{Resident, Schedule};
+use crate::gan::plan::Plan;
+use crate::gan::preset::Preset;
+use crate::gan::settings::Settings;
+use crate::train::checkpoint::Checkpoint;
+use crate::train::config::Config;
+use crate::train::files::write_whole;
+use crate::train::health::Health;
+use crate::train::journal::Journal;
+use crate::train::run_dir::RunDir;
+use crate::train::run_lock::RunLock;
+use crate::train::snapshot;
+use crate::{Error, Result};
+
+impl<D: Device> Trainer<D> {
+    /// Begins a run in a new folder below `runs_dir`.
+    ///
+    /// # Errors
+    /// When the device has not enough memory, the data set does not fit the set-up, or the
+    /// folder cannot be written.
+    pub fn begin(
+        config: Config,
+        device: D,
+        data: &Dataset,
+        runs_dir: &Path,
+        name: &str,
+    ) -> Result<Self> {
+        let (mut gan, images) = build(&config, device, data)?;
+        snapshot::initialize(&mut gan, &config)?;
+        // Last, so that a run that cannot be leaves no folder behind.
+        let run = RunDir::create(runs_dir, name)?;
+        let begun = Self::begin_in(run.clone(), config, gan, images, data);
+        if begun.is_err() {
+            // Nothing of a run is in it yet.
+            let _ = std::fs::remove_dir_all(run.path());
+        }
+        begun
+    }
+
+    fn begin_in(
+        run: RunDir,
+        config: Config,
+        gan: Gan<D>,
+        images: Resident<D>,
+        data: &Dataset,
+    ) -> Result<Self> {
+        let lock = run.lock()?;
+        write_whole(&run.config(), config.to_text()?.as_bytes())?;
+        let journal = Journal::create(&run)?;
+        let trainer = Self::assemble(config, gan, images, (run, lock, journal), data, 0.0)?;
+        trainer.write_reals(data)?;
+        Ok(trainer)
+    }
+
+    /// Goes on with a run, locked and [clean](RunDir::clean), from its checkpoint of an iteration.
+    ///
+    /// # Errors
+    /// As [`Trainer::begin`], and when the checkpoint is damaged or of another set-up.
+    pub fn resume(
+        config: Config,
+        device: D,
+        data: &Dataset,
+        (run, lock): (RunDir, RunLock),
+        iteration: u64,
+    ) -> Result<Self> {
+        let (mut gan, images) = build(&config, device, data)?;
+        let checkpoint = Checkpoint::load(&run.checkpoint(iteration))?;
+        let progress = snapshot::restore(&mut gan, &checkpoint)?;
+        if progress.data != data.checksum() {
+            return Err(Error::DataChanged { origin: data.origin.to_string() });
+        }
+        let mut journal = Journal::open(&run, progress.positions)?;
+        run.discard_after(iteration)?;
+        journal.cut()?;
+        write_whole(&run.config(), config.to_text()?.as_bytes())?;
+        Self::assemble(config, gan, images, (run, lock, journal), data, progress.seconds)
+    }
+
+    fn assemble(
+        config: Config,
+        gan: Gan<D>,
+        images: Resident<D>,
+        (run, lock, journal): (RunDir, RunLock, Journal),
+        data: &Dataset,
+        seconds: f64,
+    ) -> Result<Self> {
+        let fixed = FixedSamples::new(&gan, config.seed)?;
+        let reals = fixed.spread(&fixed.alike_of(data, &config.gan), &config.gan);
+        Ok(Self {
+            health: Health::new(config.gan.loss, gan.completed(), reals),
+            fixed,
+            config,
+            gan,
+            images,
+            run,
+            _lock: lock,
+            journal,
+            data: data.checksum(),
+            clock: (seconds, Instant::now()),
+            saved: Instant::now(),
+        })
+    }
+}
+
+/// Networks and resident data for a configuration.
+///
+/// # Errors
+/// When the device has not enough memory, or the data set does not fit the set-up.
+pub fn build<D: Device>(
+    config: &Config,
+    device: D,
+    data: &Dataset,
+) -> Result<(Gan<D>, Resident<D>)> {
+    let preset = config.preset()?;
+    let schedule = schedule(preset, &config.gan, data)?;
+    Plan::fitting(&device, preset, &config.gan, data.len())?;
+    let gan = Gan::new(device, preset, config.gan.clone(), config.seed)?;
+    let images = Resident::new(gan.device(), &data.images, &data.labels, schedule)?;
+    Ok((gan, images))
+}
+
+/// How a set-up cuts a data set into batches.
+///
+/// # Errors
+/// [`Error::TooFewImages`] when an epoch would have no iteration.
+pub fn schedule(preset: &Preset, settings: &Settings, data: &Dataset) -> Result<Schedule> {
+    // A batch of one cannot pass a BatchNorm in training mode: it has no variance.
+    let least = match (preset.drop_last, settings.bn_eps) {
+        (true, _) => settings.batch_size,
+        (false, Some(_)) => 2,
+        (false, None) => 1,
+    };
+    let schedule = Schedule { images: data.len(), batch_size: settings.batch_size, least };
+    match schedule.iterations() {
+        0 => Err(Error::TooFewImages { images: data.len(), batch_size: settings.batch_size }),
+        _ => Ok(schedule),
+    }
+}

@@ -1,0 +1,138 @@
+//! `gan-cuda train --config`.
+
+use std::fs;
+
+use super::scratch::Scratch;
+
+const FIRST: &str = "runs/00000-cgan-mnist";
+const SECOND: &str = "runs/00001-cgan-mnist";
+
+/// A folder with a run whose values are not the defaults.
+fn one_run() -> Scratch {
+    let scratch = Scratch::with_digits();
+    let flags = "--iterations 4 --checkpoint-interval 2 --sample-interval 2 --log-interval 1 \
+                 --seed 3 --lr 0.001 --latent-dim 7 --dropout 0.2 --keep 5";
+    scratch.train(flags).succeeds();
+    scratch
+}
+
+/// The losses of a run's records.
+fn losses(scratch: &Scratch, run: &str) -> Vec<[serde_json::Value; 2]> {
+    let text = fs::read_to_string(scratch.path(run).join("stats.jsonl")).unwrap();
+    let records = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    records.map(|record| ["loss_d", "loss_g"].map(|key| record[key].clone())).collect()
+}
+
+#[test]
+fn rerun_gives_the_same_bits() {
+    let scratch = one_run();
+    for file in [FIRST.to_owned(), format!("{FIRST}/config.toml")] {
+        scratch.run(&format!("train --config {file}")).succeeds();
+        let [first, second] = [FIRST, SECOND].map(|run| scratch.files(run));
+        assert!(first.keys().eq(second.keys()), "{:?}", second.keys());
+        for (name, bytes) in &first {
+            // These have the time in them.
+            if !["state.safetensors", "stats.jsonl"].iter().any(|timed| name.ends_with(timed)) {
+                assert!(second[name] == *bytes, "{name}");
+            }
+        }
+        assert_eq!(losses(&scratch, FIRST), losses(&scratch, SECOND));
+        fs::remove_dir_all(scratch.path(SECOND)).unwrap();
+    }
+}
+
+#[test]
+fn flags_override_the_file() {
+    let scratch = one_run();
+    let flags = "--seed 4 --epochs 1 --batch-size 20 --keep 1 --dropout 0.1 --preset cgan";
+    scratch.run(&format!("train --config {FIRST} {flags}")).succeeds();
+    let [first, second] = [FIRST, SECOND].map(|run| scratch.config(run));
+    assert_eq!(second["seed"].as_integer(), Some(4));
+    assert_eq!(second["epochs"].as_integer(), Some(1));
+    assert!(second.get("iterations").is_none(), "--epochs lifts the file's limit");
+    assert_eq!(second["gan"]["batch_size"].as_integer(), Some(20));
+    assert_eq!(second["gan"]["dropout"].as_float(), Some(0.1));
+    for key in ["latent_dim", "lr", "g_hidden", "bn_eps"] {
+        assert_eq!(first["gan"][key], second["gan"][key], "{key}");
+    }
+    assert_eq!(first["data_dir"], second["data_dir"]);
+}
+
+#[test]
+fn what_does_not_go_with_a_file_is_refused() {
+    let scratch = one_run();
+    let run = format!("train --config {FIRST}");
+    scratch.run(&format!("{run} --preset mlp")).fails(2, &["--preset", "cgan"]);
+    scratch.run(&format!("{run} --resume")).fails(2, &["--config", "--resume"]);
+    scratch.run("train --config nowhere.toml").fails(1, &["cannot read nowhere.toml"]);
+    scratch.run("train --config digits").fails(1, &["cannot read digits/config.toml"]);
+    assert!(!scratch.path(SECOND).exists());
+}
+
+/// Each change of the file, and the words of the error.
+const BROKEN: [(&str, &str, &[&str]); 34] = [
+    ("seed = 3", "sead = 3", &["line 4", "sead"]),
+    ("latent_dim = 7", "latent_dims = 7", &["latent_dims", "line"]),
+    ("seed = 3", "seed = ", &["line 4"]),
+    ("seed = 3", "seed = -3", &["line 4", "-3"]),
+    ("seed = 3\n", "", &["seed"]),
+    ("preset = \"cgan\"", "preset = \"dcgan\"", &["preset is dcgan", "mlp-rgb"]),
+    ("dataset = \"mnist\"", "dataset = \"cifar\"", &["cifar", "line 2"]),
+    ("epochs = 200", "epochs = 0", &["epochs is 0", "1 to 1,000,000"]),
+    ("iterations = 4", "iterations = 0", &["iterations is 0", "from 1"]),
+    ("sample_interval = 2", "sample_interval = 0", &["line 7", "from 1, or \"epoch\""]),
+    ("log_interval = 1", "log_interval = 0", &["log_interval is 0", "from 1"]),
+    ("keep = 5", "keep = 0", &["keep is 0", "1 to 1,000,000"]),
+    ("device = \"auto\"", "device = \"tpu\"", &["device", "'auto', 'cpu', 'cuda' or 'cuda:N'"]),
+    ("threads = 1", "threads = 0", &["threads is 0", "1 to 1,024"]),
+    ("latent_dim = 7", "latent_dim = 0", &["gan.latent_dim is 0", "1 to 1,000,000"]),
+    ("g_hidden = [12, 12]", "g_hidden = [12, 0]", &["gan.g_hidden is 0", "1 to 1,000,000"]),
+    ("d_hidden = [12, 12]", "d_hidden = []", &["gan.d_hidden is 0 widths", "1 to 64"]),
+    ("classes = 10", "classes = 5", &["gan.classes is 5", "10"]),
+    ("classes = 10\n", "", &["gan.classes is missing"]),
+    ("loss = \"mse\"", "loss = \"hinge\"", &["hinge", "line"]),
+    ("d_loss_scale = 0.5", "d_loss_scale = 0.0", &["gan.d_loss_scale is 0", "1e-6"]),
+    ("leaky_slope = 0.2", "leaky_slope = 2.0", &["gan.leaky_slope is 2", "above 0"]),
+    ("leaky_slope = 0.2\n", "", &["gan.leaky_slope is missing", "preset cgan"]),
+    ("dropout = 0.2", "dropout = 1.0", &["gan.dropout is 1", "from 0 to below 1"]),
+    ("bn_eps = 0.8", "bn_eps = nan", &["gan.bn_eps is NaN"]),
+    ("bn_momentum = 0.1", "bn_momentum = 0.0", &["gan.bn_momentum is 0"]),
+    ("init = \"default\"", "init = \"xavier\"", &["xavier", "normal:STD"]),
+    ("batch_size = 16", "batch_size = 0", &["gan.batch_size is 0", "1 to 1,000,000"]),
+    ("batch_size = 16", "batch_size = 1", &["gan.batch_size is 1", "BatchNorm"]),
+    ("lr = 0.001", "lr = -0.001", &["gan.lr is -0.001", "1e-12"]),
+    ("b1 = 0.5", "b1 = inf", &["gan.b1 is inf", "below 1"]),
+    ("channels = 1", "channels = 2", &["gan.image.channels is 2", "1 (grey) or 3"]),
+    ("height = 28", "height = 100000", &["gan.image.height is 100000", "1 to 1,024"]),
+    ("width = 28", "width = 29", &["gan.image.width is 29", "square"]),
+];
+
+#[test]
+fn broken_files_are_named_with_key_value_and_range() {
+    let scratch = one_run();
+    let good = fs::read_to_string(scratch.path(FIRST).join("config.toml")).unwrap();
+    let before = scratch.files("runs");
+    for (from, to, words) in BROKEN {
+        assert!(good.contains(from), "no {from} in:\n{good}");
+        fs::write(scratch.path("mine.toml"), good.replacen(from, to, 1)).unwrap();
+        let error = scratch.run("train --config mine.toml");
+        error.fails(1, &[&["mine.toml"], words].concat());
+    }
+    let misfit = good.replacen("preset = \"cgan\"", "preset = \"mlp\"", 1);
+    fs::write(scratch.path("mine.toml"), misfit).unwrap();
+    let words = ["mine.toml", "gan.classes is 10", "left out", "preset mlp"];
+    scratch.run("train --config mine.toml").fails(1, &words);
+    fs::write(scratch.path("mine.toml"), [0xff; 9]).unwrap();
+    scratch.run("train --config mine.toml").fails(1, &["cannot read mine.toml"]);
+    assert!(scratch.files("runs") == before);
+}
+
+#[test]
+fn images_in_the_program_are_those_of_the_rerun() {
+    let scratch = Scratch::new();
+    scratch.run("train --iterations 1 --g-hidden 8 --d-hidden 8").succeeds();
+    if scratch.config(FIRST).get("data_dir").is_none() {
+        scratch.run(&format!("train --config {FIRST}")).succeeds();
+        assert_eq!(scratch.config(FIRST), scratch.config(SECOND));
+    }
+}

@@ -1,0 +1,163 @@
+//! Training on a folder of images.
+
+use std::fs;
+use std::io::Cursor;
+
+use image::{ImageFormat, Rgb, RgbImage};
+
+use super::scratch::Scratch;
+
+/// Flags that make a run on colour pictures take no time.
+const RGB: &str = "--preset mlp-rgb --image-size 8 --g-hidden 8 --d-hidden 8 --batch-size 4 \
+                   --threads 1 --dataset";
+/// The same with classes.
+const CLASSES: &str =
+    "--image-size 8 --g-hidden 8 --d-hidden 8 --batch-size 4 --threads 1 --dataset";
+
+fn picture(seed: u32) -> Vec<u8> {
+    let pixel = |x: u32, y: u32| Rgb([(9 * x) as u8, (5 * y) as u8, (20 * seed) as u8]);
+    let mut bytes = Cursor::new(Vec::new());
+    RgbImage::from_fn(20, 16, pixel).write_to(&mut bytes, ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
+/// A folder `photos` with 4 images each of cats, dogs and fish.
+fn scene() -> Scratch {
+    let scratch = Scratch::new();
+    for (class, name) in ["cats", "dogs", "fish"].iter().enumerate() {
+        fs::create_dir_all(scratch.path("photos").join(name)).unwrap();
+        for index in 0..4 {
+            let path = scratch.path(&format!("photos/{name}/{index}.png"));
+            fs::write(path, picture(4 * class as u32 + index)).unwrap();
+        }
+    }
+    scratch
+}
+
+#[test]
+fn colour_set_up_trains_on_a_folder_and_goes_on() {
+    let scratch = scene();
+    let out = scratch.run(&format!("train {RGB} photos --iterations 4")).succeeds();
+    for words in
+        ["reading the images in ", "photos: 12 images of 8×8 rgb, from /", "mlp-rgb-photos"]
+    {
+        assert!(out.contains(words), "no {words:?} in:\n{out}");
+    }
+    let run = "runs/00000-mlp-rgb-photos";
+    let config = scratch.config(run);
+    let folder = fs::canonicalize(scratch.path("photos")).unwrap();
+    let noted = config["dataset"].as_str().unwrap();
+    assert_eq!(fs::canonicalize(noted).unwrap(), folder);
+    assert!(std::path::Path::new(noted).is_absolute() && config.get("skip_bad_images").is_none());
+    let out = scratch.run("train --resume --iterations 6 --dataset photos/").succeeds();
+    assert!(out.contains("from iteration 4"), "{out}");
+    assert_eq!(scratch.checkpoints(run), ["checkpoint-000004", "checkpoint-000006"]);
+    assert_eq!(scratch.run("train --resume --iterations 7 -q").succeeds(), "");
+}
+
+#[test]
+fn a_second_start_takes_the_images_from_the_cache() {
+    let scratch = scene();
+    let train = format!("train {RGB} photos --iterations 1 -q");
+    scratch.run(&train).succeeds();
+    assert_eq!(scratch.names("cache/gan-cuda/folders").len(), 1);
+    let path = scratch.path("photos/cats/0.png");
+    let (bytes, time) =
+        (fs::read(&path).unwrap(), fs::metadata(&path).unwrap().modified().unwrap());
+    fs::write(&path, vec![0; bytes.len()]).unwrap();
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(time).unwrap();
+    scratch.run(&train).succeeds();
+    let (reals, again) = ("00000-mlp-rgb-photos/reals.png", "00001-mlp-rgb-photos/reals.png");
+    let runs = scratch.files("runs");
+    assert_eq!(runs[reals], runs[again]);
+}
+
+#[test]
+fn dry_run_leaves_nothing_in_the_cache() {
+    let scratch = scene();
+    scratch.run(&format!("train {RGB} photos --dry-run")).succeeds();
+    assert!(!scratch.path("cache/gan-cuda").exists() && !scratch.path("runs").exists());
+}
+
+#[test]
+fn sub_folders_are_the_classes_of_a_conditional_set_up() {
+    let scratch = scene();
+    let out = scratch.run(&format!("train {CLASSES} photos --iterations 4")).succeeds();
+    assert!(out.contains("12 images of 8×8 grey, 3 classes (cats, dogs, fish), from "), "{out}");
+    let run = "runs/00000-cgan-photos";
+    assert_eq!(scratch.config(run)["gan"]["classes"].as_integer(), Some(3));
+    scratch.run("train --resume --iterations 6 -q").succeeds();
+}
+
+#[test]
+fn a_changed_folder_is_refused_when_a_run_goes_on() {
+    let scratch = scene();
+    scratch.run(&format!("train {CLASSES} photos --iterations 2 -q")).succeeds();
+    let resume = "train --resume --iterations 4";
+    fs::write(scratch.path("photos/fish/9.png"), picture(77)).unwrap();
+    scratch.run(resume).fails(1, &["photos", "not those that the run began with"]);
+    fs::remove_file(scratch.path("photos/fish/9.png")).unwrap();
+    fs::rename(scratch.path("photos/fish"), scratch.path("fish")).unwrap();
+    scratch.run(resume).fails(1, &["photos", "not those that the run began with"]);
+    fs::rename(scratch.path("fish"), scratch.path("photos/fish")).unwrap();
+    fs::rename(scratch.path("photos"), scratch.path("elsewhere")).unwrap();
+    scratch.run(resume).fails(1, &["photos is not there; put it back"]);
+    scratch.run(&format!("{resume} --dataset elsewhere")).fails(2, &["--dataset"]);
+    fs::rename(scratch.path("elsewhere"), scratch.path("photos")).unwrap();
+    scratch.run(&format!("{resume} --skip-bad-images")).fails(2, &["--skip-bad-images"]);
+    scratch.run(&format!("{resume} --data-dir photos")).fails(2, &["--data-dir"]);
+    scratch.run(&format!("{resume} -q")).succeeds();
+}
+
+#[test]
+fn a_bad_image_is_an_error_or_a_warning_as_wanted() {
+    let scratch = scene();
+    fs::write(scratch.path("photos/dogs/bad.jpg"), "not a picture").unwrap();
+    let train = format!("train {RGB} photos --iterations 2");
+    let words = ["cannot use image /", "photos/dogs/bad.jpg", "--skip-bad-images", "none of PNG"];
+    scratch.run(&train).fails(1, &words);
+    assert!(!scratch.path("runs").exists());
+    for command in [format!("{train} --skip-bad-images"), "train --resume --iterations 4".into()] {
+        let answer = scratch.run(&command);
+        let warning = "warning: left out 1 of 13 images, which cannot be read: dogs/bad.jpg\n";
+        assert_eq!(answer.err, warning, "{answer:#?}");
+        assert!(answer.out.contains("12 images"), "{answer:#?}");
+    }
+    let config = scratch.config("runs/00000-mlp-rgb-photos");
+    assert_eq!(config["skip_bad_images"].as_bool(), Some(true));
+}
+
+#[test]
+fn folders_that_do_not_do_are_refused_with_what_to_give() {
+    let scratch = scene();
+    fs::create_dir(scratch.path("empty")).unwrap();
+    fs::write(scratch.path("empty/notes.txt"), "x").unwrap();
+    let flags = format!("train {CLASSES}");
+    scratch
+        .run(&format!("{flags} empty"))
+        .fails(1, &["no images in /", "empty", ".png", "--dataset"]);
+    let words = ["photos/cats has no sub-folders", "mlp-dropout"];
+    scratch.run(&format!("{flags} photos/cats")).fails(1, &words);
+    fs::write(scratch.path("photos/loose.png"), picture(0)).unwrap();
+    scratch.run(&format!("{flags} photos")).fails(1, &["1 images lie in ", "photos", "loose.png"]);
+    assert!(!scratch.path("runs").exists());
+}
+
+#[test]
+fn what_is_neither_a_name_nor_a_folder_is_a_usage_error() {
+    let scratch = scene();
+    for (given, words) in [
+        ("photo", &["'photo'", "--dataset", "mnist, fashion-mnist", "a folder"][..]),
+        ("photos/cats/0.png", &["0.png", "is a file"]),
+        ("MNIST", &["'MNIST'", "mnist, fashion-mnist"]),
+    ] {
+        scratch.run(&format!("train --dataset {given}")).fails(2, words);
+    }
+    scratch.run("train --preset mlp-rgb").fails(2, &["mlp-rgb", "--dataset DIR"]);
+    let flags = format!("train {RGB} photos --data-dir photos");
+    scratch.run(&flags).fails(2, &["--data-dir", "leave it out"]);
+    let words = ["--skip-bad-images", "mnist", "leave it out"];
+    scratch.run("train --dataset mnist --skip-bad-images").fails(2, &words);
+    assert!(!scratch.path("runs").exists());
+}

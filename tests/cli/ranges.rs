@@ -1,0 +1,128 @@
+//! Every number that can be typed has a range, and an error that names it.
+
+use super::scratch::Scratch;
+
+const EXTENT: &str = "a whole number from 1 to 1,000,000";
+const ITERATIONS: &str = "a whole number from 1 to 4,294,967,295";
+const SHARE: &str = "a number from 0 to below 1";
+const POSITIVE_SHARE: &str = "a number above 0 and at most 1";
+const EPSILON: &str = "a number from 1e-12 to 1,000";
+
+/// Flag, range, a number below it and one above it.
+const TRAIN: [(&str, &str, &str, &str); 22] = [
+    ("--seed", "a whole number from 0 to 9,223,372,036,854,775,807", "-1", "9223372036854775808"),
+    ("--image-size", "a whole number from 1 to 1,024", "0", "1025"),
+    ("--channels", "1 (grey) or 3 (colour)", "0", "4"),
+    ("--epochs", EXTENT, "0", "1000001"),
+    ("--iterations", ITERATIONS, "0", "4294967296"),
+    ("--threads", "a whole number from 1 to 1,024", "0", "1025"),
+    ("--batch-size", EXTENT, "0", "1000001"),
+    ("--lr", EPSILON, "0", "1001"),
+    ("--b1", SHARE, "-0.1", "1"),
+    ("--b2", SHARE, "-1e-9", "1.5"),
+    ("--latent-dim", EXTENT, "0", "1000001"),
+    ("--g-hidden", EXTENT, "0", "1000001"),
+    ("--d-hidden", EXTENT, "-3", "1000001"),
+    ("--d-loss-scale", "a number from 1e-6 to 1,000,000", "0", "1e7"),
+    ("--leaky-slope", POSITIVE_SHARE, "0", "1.01"),
+    ("--dropout", SHARE, "-0.5", "1"),
+    ("--bn-eps", EPSILON, "0", "1001"),
+    ("--bn-momentum", POSITIVE_SHARE, "0", "1.01"),
+    ("--sample-interval", ITERATIONS, "0", "4294967296"),
+    ("--log-interval", ITERATIONS, "0", "4294967296"),
+    ("--checkpoint-interval", ITERATIONS, "0", "4294967296"),
+    ("--keep", EXTENT, "0", "1000001"),
+];
+
+const BENCH: [(&str, &str, &str, &str); 4] = [
+    ("--iterations", EXTENT, "0", "1000001"),
+    ("--warmup", "a whole number from 0 to 1,000,000", "-1", "1000001"),
+    ("--batch-size", EXTENT, "0", "1000001"),
+    ("--threads", "a whole number from 1 to 1,024", "0", "1025"),
+];
+
+/// Flags that take words; a word that is none of theirs, and what the error says.
+const WORDS: [(&str, &str, &str); 7] = [
+    ("--dataset", "cifar", "mnist, fashion-mnist"),
+    ("--device", "tpu", "'auto', 'cpu', 'cuda' or 'cuda:N'"),
+    ("--latent", "cauchy", "normal, uniform"),
+    ("--loss", "hinge", "bce-logits, bce, mse"),
+    ("--order", "both", "d-first, g-first"),
+    ("--fakes", "stale", "same, fresh"),
+    ("--init", "normal:-1", "normal:STD"),
+];
+
+/// Flags with names and paths, and those without a value.
+const OTHERS: [&str; 15] = [
+    "--preset",
+    "--config",
+    "--dry-run",
+    "--data-dir",
+    "--skip-bad-images",
+    "--no-graph",
+    "--init-generator",
+    "--init-discriminator",
+    "--d-final-relu",
+    "--runs-dir",
+    "--name",
+    "--resume",
+    "--quiet",
+    "--verbose",
+    "--json",
+];
+
+#[test]
+fn every_number_out_of_range_is_refused_with_flag_value_and_range() {
+    let scratch = Scratch::new();
+    let train = TRAIN.map(|row| ("train", row));
+    for (command, (flag, range, below, above)) in
+        train.into_iter().chain(BENCH.map(|row| ("bench", row)))
+    {
+        for value in [below, above, "x", "nan", "inf", "-inf", "1e999", "", " "] {
+            let typed = [command.to_owned(), format!("{flag}={value}")];
+            let words = [flag, &format!("'{value}'"), range];
+            scratch.run_words(&typed).fails(2, &words);
+        }
+        // As a word of its own a negative number is no flag.
+        let words = [flag, "'-1'", range];
+        scratch.run(&format!("{command} {flag} -1")).fails(2, &words);
+    }
+    assert_eq!(scratch.names("."), Vec::<String>::new());
+}
+
+#[test]
+fn every_unknown_word_is_refused_with_the_known_ones() {
+    let scratch = Scratch::new();
+    for (flag, word, known) in WORDS {
+        scratch.run(&format!("train {flag}={word}")).fails(2, &[flag, word, known]);
+        scratch.run(&format!("train {flag}=")).fails(2, &[flag, known]);
+    }
+}
+
+#[test]
+fn no_flag_is_forgotten_here() {
+    let scratch = Scratch::new();
+    let numbers = TRAIN.iter().chain(&BENCH).map(|row| row.0);
+    let known: Vec<_> = numbers.chain(WORDS.map(|row| row.0)).chain(OTHERS).collect();
+    for command in ["train", "bench"] {
+        let flags = scratch.flags(command);
+        assert!(flags.len() > 7, "{flags:?}");
+        for flag in flags {
+            assert!(known.contains(&flag.as_str()), "{flag} of {command} is in no table");
+        }
+    }
+}
+
+#[test]
+fn values_that_do_not_go_together_are_refused() {
+    let scratch = Scratch::with_digits();
+    let layers = ["8"; 65].join(",");
+    let words = ["--g-hidden", "65 widths", "from 1 to 64"];
+    scratch.run(&format!("train --g-hidden {layers}")).fails(2, &words);
+    scratch.run("train --g-hidden 8,,8").fails(2, &["--g-hidden", "''", EXTENT]);
+    for name in ["a/b", "..", ""] {
+        let typed = ["train".to_owned(), format!("--name={name}")];
+        scratch.run_words(&typed).fails(2, &["--name", name]);
+    }
+    assert!(!scratch.path("runs").exists());
+}

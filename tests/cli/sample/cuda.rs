@@ -1,0 +1,44 @@
+//! Images drawn on emulated CUDA.
+
+use std::fs;
+
+use super::{RUN, pixels, trained};
+use crate::cuda::emulated;
+use crate::scratch::{Scratch, TINY};
+
+#[test]
+fn cuda_draws_the_cpus_images() {
+    let scratch = trained("");
+    for flags in ["", "--bn batch --labels 7,3", "--interpolate 1:2 --labels 0"] {
+        let command = format!("sample {flags} --device cuda --out cuda.png");
+        let Some(answer) = emulated(&scratch, &command, &[]) else { return };
+        let out = answer.succeeds();
+        assert!(out.contains("device    Emulated"), "{out}");
+        let [on_cuda, on_cpu] = [pixels(&scratch.path("cuda.png")), scratch.sample(flags)];
+        assert_eq!(on_cuda.size, on_cpu.size);
+        let far = on_cuda.bytes.iter().zip(&on_cpu.bytes).map(|(a, b)| a.abs_diff(*b)).max();
+        assert!(far <= Some(2), "{flags}: {far:?} grey levels");
+    }
+}
+
+#[test]
+fn run_trained_on_cuda_gives_its_own_picture_there() {
+    let scratch = Scratch::with_digits();
+    let train = format!("train {TINY} --device cuda --iterations 2");
+    let Some(answer) = emulated(&scratch, &train, &[]) else { return };
+    answer.succeeds();
+    emulated(&scratch, "sample --device cuda", &[]).unwrap().succeeds();
+    let drawn = fs::read(scratch.path("sample.png")).unwrap();
+    assert!(drawn == fs::read(scratch.path(RUN).join("samples/000002.png")).unwrap());
+}
+
+#[test]
+fn too_many_images_at_once_are_refused() {
+    let scratch = trained("");
+    // 32 MiB are cuBLAS's, 64 MiB are left to the driver: 24 MiB remain.
+    let knob = [("GAN_CUDA_EMULATOR_MEMORY", "125829120")];
+    let sample = "sample --device cuda --bn batch --count ";
+    let Some(answer) = emulated(&scratch, &format!("{sample}4096"), &knob) else { return };
+    answer.fails(1, &["not enough memory", "4096 images are drawn at once; ask for fewer"]);
+    emulated(&scratch, &format!("{sample}100"), &knob).unwrap().succeeds();
+}

@@ -1,0 +1,66 @@
+//! `gan-cuda sample`.
+
+mod cuda;
+mod pictures;
+mod refusals;
+
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::Path;
+
+use super::scratch::Scratch;
+
+const RUN: &str = "runs/00000-cgan-mnist";
+const CHECKPOINT: &str = "runs/00000-cgan-mnist/checkpoint-000004";
+
+/// A folder with a run of four iterations; flags as for `train`.
+fn trained(flags: &str) -> Scratch {
+    let scratch = Scratch::with_digits();
+    scratch.train(&format!("--iterations 4 {flags}")).succeeds();
+    scratch
+}
+
+/// Width, height and bytes of a picture.
+#[derive(Debug, PartialEq)]
+struct Pixels {
+    size: (u32, u32),
+    bytes: Vec<u8>,
+}
+
+fn pixels(path: &Path) -> Pixels {
+    let file = BufReader::new(File::open(path).unwrap());
+    let mut reader = png::Decoder::new(file).read_info().unwrap();
+    let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
+    reader.next_frame(&mut bytes).unwrap();
+    Pixels { size: (reader.info().width, reader.info().height), bytes }
+}
+
+impl Scratch {
+    /// The picture that `sample` makes of the newest run.
+    #[track_caller]
+    fn sample(&self, flags: &str) -> Pixels {
+        self.run(&format!("sample {flags} --out drawn.png")).succeeds();
+        pixels(&self.path("drawn.png"))
+    }
+
+    /// The files, with their bytes, that `sample --separate` makes of the newest run.
+    #[track_caller]
+    fn separate(&self, flags: &str) -> Vec<(String, Vec<u8>)> {
+        self.run(&format!("sample {flags} --separate apart")).succeeds();
+        let files = self.files("apart").into_iter().collect();
+        fs::remove_dir_all(self.path("apart")).unwrap();
+        files
+    }
+}
+
+/// The bytes alone.
+fn images(files: Vec<(String, Vec<u8>)>) -> Vec<Vec<u8>> {
+    files.into_iter().map(|(_, bytes)| bytes).collect()
+}
+
+/// The 28×28 tile at a place of a grey picture.
+fn tile(picture: &Pixels, row: usize, column: usize) -> Vec<u8> {
+    let width = picture.size.0 as usize;
+    let line = |y: usize| (2 + 30 * row + y) * width + 2 + 30 * column;
+    (0..28).flat_map(|y| picture.bytes[line(y)..line(y) + 28].to_vec()).collect()
+}

@@ -1,0 +1,199 @@
+//! What is drawn, and where it goes.
+
+use std::fs;
+
+use super::{CHECKPOINT, RUN, images, pixels, tile, trained};
+
+#[test]
+fn without_flags_the_picture_is_the_one_that_training_made() {
+    for (flags, size) in [
+        ("--preset cgan --seed 7", (302, 302)),
+        ("--preset mlp", (242, 242)),
+        ("--preset mlp-dropout", (242, 242)),
+        ("--preset mlp-batchnorm --seed 1", (152, 152)),
+        ("--preset mlp-rgb --dataset mnist --image-size 12", (72, 72)),
+    ] {
+        let scratch = trained(flags);
+        scratch.run("sample").succeeds();
+        let preset = flags.split(' ').nth(1).unwrap();
+        let by_training = scratch.path(&format!("runs/00000-{preset}-mnist/samples/000004.png"));
+        let drawn = fs::read(scratch.path("sample.png")).unwrap();
+        assert!(drawn == fs::read(by_training).unwrap(), "{preset}: another picture");
+        assert_eq!(pixels(&scratch.path("sample.png")).size, size);
+    }
+}
+
+#[test]
+fn checkpoint_alone_is_enough() {
+    let scratch = trained("");
+    let whole = scratch.sample("");
+    for path in [RUN, CHECKPOINT, "--runs-dir runs"] {
+        assert_eq!(scratch.sample(path), whole, "{path}");
+    }
+    fs::rename(scratch.path(CHECKPOINT), scratch.path("elsewhere")).unwrap();
+    for gone in ["runs", "digits"] {
+        fs::remove_dir_all(scratch.path(gone)).unwrap();
+    }
+    assert_eq!(scratch.sample("elsewhere"), whole);
+    fs::write(scratch.path("elsewhere/notes.txt"), "mine").unwrap();
+    assert_eq!(scratch.sample("./elsewhere/"), whole);
+}
+
+#[test]
+fn newest_run_and_newest_checkpoint_are_taken_unless_others_are_named() {
+    let scratch = trained("--checkpoint-interval 1 --keep 9");
+    scratch.train("--iterations 2 --seed 5").succeeds();
+    let second = scratch.path("runs/00001-cgan-mnist/samples/000002.png");
+    assert_eq!(scratch.sample(""), pixels(&second));
+    let first = scratch.sample(RUN);
+    assert_eq!(first, scratch.sample(CHECKPOINT));
+    assert_ne!(first, scratch.sample(&format!("{RUN}/checkpoint-000001")));
+}
+
+#[test]
+fn what_was_done_is_said_and_quiet_says_nothing() {
+    let scratch = trained("");
+    let out = scratch.run("sample --seed 3 --separate faces --out all.png").succeeds();
+    for words in [
+        "preset cgan",
+        CHECKPOINT,
+        "CPU, ",
+        "images    100, seed 3",
+        "wrote     all.png, 302 × 302 pixels",
+        "wrote     100 files in faces",
+    ] {
+        assert!(out.contains(words), "no {words:?} in {out}");
+    }
+    assert_eq!(scratch.run("sample -q").succeeds(), "");
+    assert!(scratch.path("sample.png").is_file());
+}
+
+#[test]
+fn seed_decides_the_images_and_is_the_runs_own_unless_given() {
+    let scratch = trained("--seed 5");
+    let own = scratch.sample("");
+    assert_eq!(scratch.sample("--seed 5 --threads 2 --device cpu"), own);
+    assert_ne!(scratch.sample("--seed 6"), own);
+}
+
+#[test]
+fn labels_choose_classes_a_row_each() {
+    let scratch = trained("");
+    let all = images(scratch.separate(""));
+    assert_eq!(images(scratch.separate("--labels 0-9")), all);
+    assert_eq!(images(scratch.separate("--labels 0-1")), all[..20]);
+    let named: Vec<String> =
+        scratch.separate("--labels 7,3").into_iter().map(|(name, _)| name).collect();
+    let label = |i: usize| if i < 10 { 7 } else { 3 };
+    let expected: Vec<_> = (0..20).map(|i| format!("{i:06}-label-{}.png", label(i))).collect();
+    assert_eq!(named, expected);
+    let turned = scratch.sample("--labels 1,0 --seed 0");
+    assert_eq!(turned.size, (302, 62));
+    assert_ne!(turned, scratch.sample("--labels 0,1 --seed 0"));
+}
+
+#[test]
+fn count_is_divided_among_the_labels() {
+    let scratch = trained("");
+    let names = |flags: &str| {
+        scratch.separate(flags).into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(names("--count 2 --labels 4"), "000000-label-4.png 000001-label-4.png");
+    assert_eq!(
+        names("--count 3 --labels 7,3"),
+        "000000-label-7.png 000001-label-7.png 000002-label-3.png"
+    );
+    let ten = names("--count 10");
+    assert!((0..10).all(|i| ten.contains(&format!("{i:06}-label-{i}.png"))), "{ten}");
+}
+
+#[test]
+fn picture_has_the_rows_and_columns_asked_for() {
+    let scratch = trained("--preset mlp");
+    for (flags, size) in [
+        ("--count 1", (28, 28)),
+        ("--count 3", (92, 32)),
+        ("--count 20", (242, 92)),
+        ("--grid 2x3", (92, 62)),
+        ("--grid 2×3", (92, 62)),
+        ("--grid 3X2", (62, 92)),
+        ("--grid 2x3 --count 6", (92, 62)),
+        ("--grid 2x3 --count 1", (92, 62)),
+    ] {
+        assert_eq!(scratch.sample(flags).size, size, "{flags}");
+    }
+    let (full, two) = (scratch.sample("--grid 2x3"), scratch.sample("--grid 2x3 --count 2"));
+    assert_eq!((tile(&full, 0, 1), vec![0; 784]), (tile(&two, 0, 1), tile(&two, 0, 2)));
+    assert_ne!(tile(&full, 0, 2), tile(&two, 0, 2));
+}
+
+#[test]
+fn separate_files_are_the_pictures_tiles() {
+    let scratch = trained("--preset mlp");
+    scratch.run("sample --grid 2x3 --separate new/folder --out six.png").succeeds();
+    let six = pixels(&scratch.path("six.png"));
+    for i in 0..6 {
+        let one = pixels(&scratch.path(&format!("new/folder/{i:06}.png")));
+        assert_eq!((one.size, one.bytes), ((28, 28), tile(&six, i / 3, i % 3)), "{i}");
+    }
+    assert_eq!(scratch.names("new/folder").len(), 6);
+    scratch.run("sample --count 2 --separate alone").succeeds();
+    assert_eq!(scratch.names("alone"), ["000000.png", "000001.png"]);
+    assert!(!scratch.path("sample.png").exists());
+}
+
+#[test]
+fn many_images_are_drawn_a_batch_at_a_time() {
+    let scratch = trained("--preset mlp");
+    let many = images(scratch.separate("--count 50"));
+    assert_eq!(many[..16], images(scratch.separate("--count 16")));
+    assert_eq!(many.len(), 50);
+}
+
+#[test]
+fn statistics_of_the_batch_change_the_images_and_nothing_else() {
+    let scratch = trained("");
+    let before = scratch.files("runs");
+    let running = scratch.sample("--bn running");
+    assert_eq!(scratch.sample(""), running);
+    let batch = scratch.sample("--bn batch");
+    assert_eq!(batch.size, running.size);
+    assert_ne!(batch, running);
+    assert_eq!(scratch.sample("--bn batch"), batch);
+    assert_ne!(
+        images(scratch.separate("--bn batch --count 5 --labels 0")),
+        images(scratch.separate("--bn batch --count 6 --labels 0"))[..5],
+        "images of one command are normalised together"
+    );
+    assert_eq!(scratch.sample(""), running);
+    assert!(scratch.files("runs") == before, "the run folder was touched");
+}
+
+#[test]
+fn interpolation_goes_from_one_seed_to_the_other_with_a_row_per_label() {
+    let scratch = trained("");
+    let strip = images(scratch.separate("--interpolate 3:4 --steps 5 --labels 7,2"));
+    assert_eq!(strip.len(), 10);
+    for (row, label) in [7, 2].into_iter().enumerate() {
+        for (column, seed) in [(0, 3), (4, 4)] {
+            let plain =
+                images(scratch.separate(&format!("--count 1 --seed {seed} --labels {label}")));
+            assert_eq!(strip[5 * row + column], plain[0], "label {label}, seed {seed}");
+        }
+    }
+    assert_eq!(scratch.sample("--interpolate 3:4").size, (302, 302));
+    let still = images(scratch.separate("--interpolate 3:3 --steps 3 --labels 0"));
+    assert_eq!((&still[0], &still[1]), (&still[1], &still[2]));
+}
+
+#[test]
+fn interpolation_without_classes_is_one_strip() {
+    for preset in ["mlp", "mlp-batchnorm"] {
+        let scratch = trained(&format!("--preset {preset}"));
+        assert_eq!(scratch.sample("--interpolate 1:2 --steps 4").size, (122, 32));
+        let strip = images(scratch.separate("--interpolate 1:2"));
+        assert_eq!(strip.len(), 10);
+        assert_eq!(strip[0], images(scratch.separate("--count 1 --seed 1"))[0]);
+        assert_eq!(strip[9], images(scratch.separate("--count 1 --seed 2"))[0]);
+    }
+}

@@ -1,0 +1,65 @@
+//! Whatever bytes a file has, reading it ends in an image or in an error.
+
+use gan_cuda::data::folder::{Wanted, decode_image};
+use image::{ImageFormat, Rgb, RgbImage};
+use proptest::prelude::*;
+
+use super::pictures::{encode, folder, grey_png, load, shape, wanted};
+
+const NAMES: [&str; 7] = ["x.png", "x.jpg", "x.jpeg", "x.webp", "x.bmp", "x.gif", "x"];
+const FORMATS: [ImageFormat; 5] =
+    [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Bmp, ImageFormat::Gif];
+/// What the formats begin with, so that random bytes get further than the first look.
+const BEGINNINGS: [&[u8]; 6] =
+    [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF\x40\0\0\0WEBPVP8", b"BM", b"GIF89a"];
+
+fn sound(bytes: &[u8]) {
+    if let Ok(image) = decode_image(bytes, shape(3, 5)) {
+        assert_eq!(image.len(), 75);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+
+    #[test]
+    fn image_reader_never_panics_on_any_bytes(
+        beginning in prop::sample::select(&BEGINNINGS[..]),
+        bytes in prop::collection::vec(any::<u8>(), 0..400),
+    ) {
+        sound(&[beginning, &bytes].concat());
+    }
+
+    #[test]
+    fn image_reader_never_panics_on_images_with_wrong_bytes(
+        format in prop::sample::select(&FORMATS[..]),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        cut in prop::option::of(any::<prop::sample::Index>()),
+    ) {
+        let picture = RgbImage::from_fn(9, 7, |x, y| Rgb([(x * 28) as u8, (y * 36) as u8, 77]));
+        let mut bytes = encode(picture, format);
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        bytes.truncate(cut.map_or(bytes.len(), |cut| cut.index(bytes.len())));
+        sound(&bytes);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(50) })]
+
+    #[test]
+    fn image_folder_reader_never_panics_on_any_bytes(
+        name in prop::sample::select(&NAMES[..]),
+        bytes in prop::collection::vec(any::<u8>(), 0..400),
+        skip_bad: bool,
+    ) {
+        let folder = folder(&[(name, &bytes), ("good.png", &grey_png(3))]);
+        match load(folder.path(), &Wanted { skip_bad, ..wanted() }) {
+            Ok(data) => prop_assert!((1..=2).contains(&data.len())),
+            Err(error) => prop_assert!(!skip_bad, "{error}"),
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What was decoded is kept, and taken only for the folder as it is.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use gan_cuda::data::Dataset;
+use gan_cuda::data::folder::Wanted;
+use tempfile::TempDir;
+
+use super::pictures::{failure, folder, grey_png, levels, load, shape, wanted, write};
+
+/// A folder of images, and a cache.
+struct Scene {
+    images: TempDir,
+    cache: TempDir,
+}
+
+impl Scene {
+    fn new(files: &[(&str, &[u8])]) -> Scene {
+        Scene { images: folder(files), cache: tempfile::tempdir().unwrap() }
+    }
+
+    fn wanted(&self) -> Wanted {
+        Wanted { cache: Some(self.cache.path().to_owned()), ..wanted() }
+    }
+
+    fn load(&self) -> Dataset {
+        load(self.images.path(), &self.wanted()).unwrap()
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.images.path().join(name)
+    }
+
+    /// The files in the cache.
+    fn entries(&self) -> Vec<PathBuf> {
+        let folder = fs::read_dir(self.cache.path().join("folders")).unwrap();
+        folder.map(|entry| entry.unwrap().path()).collect()
+    }
+
+    fn entry(&self) -> PathBuf {
+        let entries = self.entries();
+        assert_eq!(entries.len(), 1, "{entries:?}");
+        entries[0].clone()
+    }
+}
+
+/// Puts other bytes into a file of the same size, and leaves its time as it was.
+fn replace_secretly(path: &Path, bytes: &[u8]) {
+    let before = fs::metadata(path).unwrap();
+    assert_eq!(before.len(), bytes.len() as u64);
+    fs::write(path, bytes).unwrap();
+    set_modified(path, before.modified().unwrap());
+}
+
+fn set_modified(path: &Path, time: SystemTime) {
+    File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+}
+
+#[test]
+fn the_second_load_decodes_nothing() {
+    let scene = Scene::new(&[("a.png", &grey_png(10)), ("b.png", &grey_png(20))]);
+    let first = scene.wanted();
+    let data = load(scene.images.path(), &first).unwrap();
+    assert_eq!((levels(&data), first.progress.position()), (vec![10, 20], 2));
+    replace_secretly(&scene.file("a.png"), &vec![b'x'; grey_png(10).len()]);
+    let second = Wanted { progress: indicatif::ProgressBar::hidden(), ..scene.wanted() };
+    let again = load(scene.images.path(), &second).unwrap();
+    assert_eq!((again.images, second.progress.position()), (data.images, 0));
+    assert_eq!((again.labels, again.warnings), (data.labels, data.warnings));
+}
+
+#[test]
+fn a_changed_folder_is_read_again_and_takes_the_place_of_the_old() {
+    let scene = Scene::new(&[("a.png", &grey_png(10)), ("b.png", &grey_png(20))]);
+    assert_eq!(levels(&scene.load()), [10, 20]);
+    // Another time, by as little as there is.
+    let before = fs::metadata(scene.file("a.png")).unwrap().modified().unwrap();
+    replace_secretly(&scene.file("a.png"), &grey_png(11));
+    assert_eq!(levels(&scene.load()), [10, 20]);
+    set_modified(&scene.file("a.png"), before + Duration::from_nanos(100));
+    assert_eq!(levels(&scene.load()), [11, 20]);
+    // Another name.
+    fs::rename(scene.file("a.png"), scene.file("c.png")).unwrap();
+    assert_eq!(levels(&scene.load()), [20, 11]);
+    // Another size.
+    let bytes = [grey_png(30), vec![0]].concat();
+    let before = fs::metadata(scene.file("b.png")).unwrap().modified().unwrap();
+    fs::write(scene.file("b.png"), bytes).unwrap();
+    set_modified(&scene.file("b.png"), before);
+    assert_eq!(levels(&scene.load()), [30, 11]);
+    // One more, one less.
+    write(scene.images.path(), "d.png", &grey_png(40));
+    assert_eq!(levels(&scene.load()), [30, 11, 40]);
+    fs::remove_file(scene.file("c.png")).unwrap();
+    assert_eq!(levels(&scene.load()), [30, 40]);
+    scene.entry();
+}
+
+#[test]
+fn each_shape_has_an_entry_of_its_own_and_classes_need_none() {
+    let scene = Scene::new(&[("x/a.png", &grey_png(10)), ("y/b.png", &grey_png(20))]);
+    for (channels, side) in [(1, 4), (3, 4), (1, 8)] {
+        let wanted = Wanted { shape: shape(channels, side), ..scene.wanted() };
+        let data = load(scene.images.path(), &wanted).unwrap();
+        assert_eq!(data.images.len(), 2 * channels * side * side);
+        let with_classes = load(scene.images.path(), &Wanted { classes: true, ..wanted }).unwrap();
+        assert_eq!((with_classes.images, with_classes.labels), (data.images, vec![0, 1]));
+    }
+    assert_eq!(scene.entries().len(), 3);
+}
+
+#[test]
+fn a_damaged_entry_is_ignored_and_written_anew() {
+    let scene = Scene::new(&[("a.png", &grey_png(10)), ("b.png", b"bad")]);
+    let skip = Wanted { skip_bad: true, ..scene.wanted() };
+    let loaded = || levels(&load(scene.images.path(), &skip).unwrap());
+    assert_eq!(loaded(), [10]);
+    let whole = fs::read(scene.entry()).unwrap();
+    let mut damaged: Vec<Vec<u8>> = vec![Vec::new(), b"foreign".to_vec(), whole.repeat(50)];
+    damaged.extend((0..whole.len()).map(|length| whole[..length].to_vec()));
+    for at in 0..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x41;
+        damaged.push(bytes);
+    }
+    for bytes in damaged {
+        fs::write(scene.entry(), &bytes).unwrap();
+        assert_eq!(loaded(), [10]);
+        assert_eq!(fs::read(scene.entry()).unwrap(), whole);
+    }
+}
+
+#[test]
+fn images_that_were_left_out_are_remembered_and_without_leave_still_an_error() {
+    let scene = Scene::new(&[("a.png", b"bad"), ("b.png", &grey_png(20)), ("c.png", b"bad")]);
+    let skip = Wanted { skip_bad: true, ..scene.wanted() };
+    let first = load(scene.images.path(), &skip).unwrap();
+    let decoded = skip.progress.position();
+    let second = load(scene.images.path(), &skip).unwrap();
+    assert_eq!((decoded, skip.progress.position()), (3, 3));
+    assert_eq!((levels(&second), &second.warnings), (vec![20], &first.warnings));
+    assert!(first.warnings[0].contains("2 of 3 images"), "{:?}", first.warnings);
+    assert!(failure(scene.images.path(), &scene.wanted()).contains("a.png"));
+}
+
+/// Whoever may not read a file today may tomorrow, and no time of the file's tells.
+#[cfg(unix)]
+#[test]
+fn files_that_the_system_withholds_are_not_remembered_as_bad() {
+    let scene = Scene::new(&[("b.png", &grey_png(20))]);
+    std::os::unix::fs::symlink("gone", scene.file("a.png")).unwrap();
+    let skip = Wanted { skip_bad: true, ..scene.wanted() };
+    assert_eq!(levels(&load(scene.images.path(), &skip).unwrap()), [20]);
+    assert!(!scene.cache.path().join("folders").exists());
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_only_a_warning() {
+    let scene = Scene::new(&[("a.png", &grey_png(10))]);
+    fs::write(scene.cache.path().join("folders"), "a file in the folder's place").unwrap();
+    let data = scene.load();
+    assert_eq!(levels(&data), [10]);
+    let place = scene.cache.path().display().to_string();
+    assert!(data.warnings.len() == 1 && data.warnings[0].contains(&place), "{:?}", data.warnings);
+}
+
+#[test]
+fn many_at_once_get_the_same_and_leave_one_whole_entry() {
+    let files: Vec<_> = (0..20).map(|i| (format!("{i:02}.png"), grey_png(i))).collect();
+    let files: Vec<_> = files.iter().map(|(name, bytes)| (&name[..], &bytes[..])).collect();
+    let scene = Scene::new(&files);
+    let want: Vec<u8> = (0..20).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for round in 0..5 {
+                    let data = scene.load();
+                    assert_eq!((levels(&data), data.warnings.len()), (want.clone(), 0), "{round}");
+                }
+            });
+        }
+    });
+    let decoded = Wanted { progress: indicatif::ProgressBar::hidden(), ..scene.wanted() };
+    load(scene.images.path(), &decoded).unwrap();
+    assert_eq!(decoded.progress.position(), 0);
+    scene.entry();
+}

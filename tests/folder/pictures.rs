@@ -1,0 +1,78 @@
+//! Pictures made for tests, and folders of them.
+
+use std::fs;
+use std::io::Cursor;
+use std::path::Path;
+
+use gan_cuda::data::folder::{ImageFolder, Wanted};
+use gan_cuda::data::{Dataset, ImageShape};
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use indicatif::ProgressBar;
+use tempfile::TempDir;
+
+/// A square shape.
+pub fn shape(channels: usize, side: usize) -> ImageShape {
+    ImageShape { channels, height: side, width: side }
+}
+
+/// The bytes of a file.
+pub fn encode(picture: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    picture.into().write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+/// A square of one colour.
+pub fn plain(side: u32, colour: [u8; 3]) -> RgbImage {
+    RgbImage::from_pixel(side, side, Rgb(colour))
+}
+
+/// A PNG of 8×8 pixels of one grey.
+pub fn grey_png(level: u8) -> Vec<u8> {
+    encode(plain(8, [level; 3]), ImageFormat::Png)
+}
+
+/// A folder with these files.
+pub fn folder(files: &[(&str, &[u8])]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        write(folder.path(), name, bytes);
+    }
+    folder
+}
+
+/// Writes a file, and the folders that it is in.
+pub fn write(folder: &Path, name: &str, bytes: &[u8]) {
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
+/// 4×4 grey, without classes, without a cache, every image must be good.
+pub fn wanted() -> Wanted {
+    Wanted {
+        shape: shape(1, 4),
+        classes: false,
+        skip_bad: false,
+        threads: 2,
+        cache: None,
+        progress: ProgressBar::hidden(),
+    }
+}
+
+/// Lists and loads.
+pub fn load(folder: &Path, wanted: &Wanted) -> gan_cuda::Result<Dataset> {
+    ImageFolder::list(folder)?.load(wanted)
+}
+
+/// The error of a folder that cannot be loaded, with its cause.
+pub fn failure(folder: &Path, wanted: &Wanted) -> String {
+    let error = load(folder, wanted).unwrap_err();
+    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+    format!("{error}{}", cause.unwrap_or_default())
+}
+
+/// The level of each image of one plain grey.
+pub fn levels(data: &Dataset) -> Vec<u8> {
+    (0..data.len()).map(|index| data.image(index)[0]).collect()
+}

@@ -1,0 +1,14 @@
+//! Any text as a `config.toml`; what can be read can be written, and is the same again.
+#![no_main]
+
+use std::path::Path;
+
+use gan_cuda::train::config::Config;
+
+libfuzzer_sys::fuzz_target!(|text: &str| {
+    let path = Path::new("config.toml");
+    if let Ok(config) = Config::from_text(path, text) {
+        let written = config.to_text().expect("a configuration that was read");
+        assert_eq!(Config::from_text(path, &written).expect("one that was written"), config);
+    }
+});

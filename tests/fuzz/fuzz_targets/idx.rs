@@ -1,0 +1,13 @@
+//! Any bytes as an IDX file of images, and of labels.
+#![no_main]
+
+use gan_cuda::data::idx;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    if let Ok(images) = idx::decode_images(bytes) {
+        assert_eq!(images.pixels.len(), images.count * images.height * images.width);
+    }
+    if let Ok(labels) = idx::decode_labels(bytes, 10) {
+        assert!(labels.iter().all(|&label| label < 10));
+    }
+});

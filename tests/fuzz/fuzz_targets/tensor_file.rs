@@ -1,0 +1,15 @@
+//! Any bytes as a file of tensors; what can be read can be written, and is the same again.
+#![no_main]
+
+use std::path::Path;
+
+use gan_cuda::train::tensor_file::TensorFile;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let path = Path::new("fuzzed.safetensors");
+    if let Ok(file) = TensorFile::from_bytes(path, bytes) {
+        let written = file.to_bytes(path).expect("a file that was read");
+        let again = TensorFile::from_bytes(path, &written).expect("a file that was written");
+        assert_eq!(again.to_bytes(path).expect("a file that was read"), written);
+    }
+});
