@@ -15,6 +15,11 @@ pub(super) struct FixedSamples<D: Device> {
     pub(super) columns: usize,
 }
 
+/// So many of the indices, from all over: neighbours in a folder look alike.
+fn spaced(indices: &[usize], count: usize) -> Vec<usize> {
+    (0..count).filter_map(|i| indices.get(i * indices.len() / count).copied()).collect()
+}
+
 impl<D: Device> FixedSamples<D> {
     pub(super) fn new(gan: &Gan<D>, seed: u64) -> Result<Self> {
         let Arrangement { grid, count, labels } =
@@ -28,15 +33,15 @@ impl<D: Device> FixedSamples<D> {
 
     /// As many images of the data set, of the same classes, from -1 to 1.
     pub(super) fn alike_of(&self, data: &Dataset, settings: &Settings) -> Vec<f32> {
+        let all = || 0..data.len();
         let of_class = |class: u32| {
-            let labels = data.labels.iter().enumerate();
-            let indices = labels.filter(move |&(_, &l)| l == class).map(|(i, _)| i);
+            let indices: Vec<_> = all().filter(|&i| data.labels[i] == class).collect();
             // A class of few images shows them again: a row for each class stays.
-            indices.cycle().take(self.columns)
+            spaced(&indices, self.columns)
         };
         let chosen: Vec<usize> = match settings.classes {
             Some(classes) => (0..classes as u32).flat_map(of_class).collect(),
-            None => (0..data.len().min(self.len(settings))).collect(),
+            None => spaced(&all().collect::<Vec<_>>(), self.len(settings)),
         };
         let bytes = chosen.iter().flat_map(|&i| data.image(i));
         bytes.map(|&u| f32::from(u) / 127.5 - 1.0).collect()
