@@ -1,0 +1,132 @@
+//! Whatever bytes a file has, reading it ends in what it holds or in an error. (The reader of images
+//! has its own tests, in `tests/folder`.)
+
+use std::io::Write;
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use gan_cuda::data::idx;
+use gan_cuda::train::config::Config;
+use gan_cuda::train::tensor_file::TensorFile;
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+/// What numbers, names and brackets are made of, so that a change is one that a reader looks at.
+const TELLING: &[u8] = b"0123456789-.eE{}[]\",:=_#\ninfa";
+
+/// A file of which some bytes are others, and whose end may be missing.
+fn damaged(whole: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![any::<u8>(), prop::sample::select(TELLING)];
+    let changes = prop::collection::vec((any::<Index>(), byte), 0..4);
+    (changes, prop::option::weighted(0.2, any::<Index>())).prop_map(move |(changes, end)| {
+        let mut bytes = whole.clone();
+        changes.into_iter().for_each(|(at, byte)| bytes[at.index(whole.len())] = byte);
+        bytes.truncate(end.map_or(whole.len(), |end| end.index(whole.len())));
+        bytes
+    })
+}
+
+fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 0..200)
+}
+
+fn images() -> Vec<u8> {
+    [&[0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4], &[7; 24][..]].concat()
+}
+
+fn labels() -> Vec<u8> {
+    vec![0, 0, 8, 1, 0, 0, 0, 3, 9, 0, 4]
+}
+
+fn gzipped(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn tensors() -> Vec<u8> {
+    let mut file = TensorFile::new();
+    file.push("model.0.weight", &[2, 1], vec![2.0_f32, 3.0]);
+    file.push("steps", &[], vec![9_i64]);
+    file.metadata.insert("quote\"d".to_owned(), "ünïcode\n".to_owned());
+    file.to_bytes(Path::new("g.safetensors")).unwrap()
+}
+
+fn read_idx(bytes: &[u8]) {
+    if let Ok(images) = idx::decode_images(bytes) {
+        assert_eq!(images.pixels.len(), images.count * images.height * images.width);
+    }
+    if let Ok(labels) = idx::decode_labels(bytes, 10) {
+        assert!(labels.iter().all(|&label| label < 10));
+    }
+}
+
+/// What can be read can be written, and is then the same.
+fn read_tensors(bytes: &[u8]) {
+    let path = Path::new("g.safetensors");
+    if let Ok(file) = TensorFile::from_bytes(path, bytes) {
+        let written = file.to_bytes(path).unwrap();
+        assert_eq!(
+            TensorFile::from_bytes(path, &written).unwrap().to_bytes(path).unwrap(),
+            written
+        );
+    }
+}
+
+/// The same, of a configuration.
+fn read_config(text: &str) {
+    let path = Path::new("config.toml");
+    if let Ok(config) = Config::from_text(path, text) {
+        assert_eq!(Config::from_text(path, &config.to_text().unwrap()).unwrap(), config);
+    }
+}
+
+/// A `config.toml` with every key.
+const CONFIG: &str = include_str!("common/config.toml");
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(3000)
+    })]
+
+    #[test]
+    fn idx_reader_never_panics(bytes in prop_oneof![
+        any_bytes(),
+        damaged(images()),
+        damaged(labels()),
+        damaged(gzipped(&images())),
+        any_bytes().prop_map(|bytes| gzipped(&bytes)),
+    ]) {
+        read_idx(&bytes);
+    }
+
+    #[test]
+    fn safetensors_reader_never_panics(bytes in prop_oneof![
+        any_bytes(),
+        damaged(tensors()),
+        any_bytes().prop_map(|bytes| {
+            [&(bytes.len() as u64).to_le_bytes()[..], b"{", &bytes[..]].concat()
+        }),
+    ]) {
+        read_tensors(&bytes);
+    }
+
+    #[test]
+    fn config_reader_never_panics(bytes in prop_oneof![
+        any_bytes(),
+        damaged(CONFIG.as_bytes().to_vec()),
+    ]) {
+        read_config(&String::from_utf8_lossy(&bytes));
+    }
+}
+
+#[test]
+fn files_that_are_not_damaged_are_read() {
+    assert_eq!(idx::decode_images(&images()[..]).unwrap().count, 2);
+    assert_eq!(idx::decode_labels(&labels()[..], 10).unwrap(), [9, 0, 4]);
+    assert_eq!(idx::decode_images(&gzipped(&images())[..]).unwrap().count, 2);
+    TensorFile::from_bytes(Path::new("g.safetensors"), &tensors()).unwrap();
+    Config::from_text(Path::new("config.toml"), CONFIG).unwrap();
+}
