@@ -19,6 +19,7 @@ use gan_cuda::train::run_dir::RunDir;
 use gan_cuda::train::run_lock::RunLock;
 use gan_cuda::train::snapshot::initialize;
 use gan_cuda::train::trainer::{End, Trainer, build};
+use indicatif::HumanCount;
 
 use super::device::{AnyDevice, open_device};
 use super::signals::Signals;
@@ -148,7 +149,8 @@ impl Job<'_> {
     /// What is trained on what, for how long.
     fn banner<D: Device>(&self, gan: &Gan<D>, schedule: Schedule) -> Vec<String> {
         let (config, data) = (&self.config, &self.data);
-        let [g, d] = [gan.generator(), gan.discriminator()].map(|network| network.params().len());
+        let [g, d] = [gan.generator(), gan.discriminator()]
+            .map(|network| HumanCount(network.params().len() as u64));
         let (version, preset, seed) = (env!("CARGO_PKG_VERSION"), &config.preset, config.seed);
         let mut lines = vec![
             format!("gan-cuda {version}, preset {preset}, seed {seed}"),
@@ -180,7 +182,9 @@ impl Job<'_> {
 /// What to say of a run that was asked to stop.
 fn stopped(trainer: &Trainer<impl Device>, signal: &str) {
     let (done, run) = (trainer.gan().completed(), trainer.run().path().display());
-    say!("{signal}: stopped after iteration {done}; to go on: gan-cuda train --resume {run}");
+    print_wrapped(&format!(
+        "{signal}: stopped after iteration {done}; to go on: gan-cuda train --resume {run}"
+    ));
 }
 
 fn farewell(trainer: &Trainer<impl Device>, begun: u32) {
