@@ -123,12 +123,13 @@ impl<D: Device> Trainer<D> {
     fn watch(&mut self, display: &Display) -> Result<Metrics> {
         let completed = self.gan.completed();
         let unseen = self.health.seen() + 1..=completed;
-        for (iteration, metrics) in unseen.clone().zip(self.gan.metrics_of(unseen)?) {
-            if let Some(words) = self.health.look(&metrics)? {
+        let recent = self.gan.metrics_of(unseen.clone())?;
+        for (iteration, metrics) in unseen.zip(&recent) {
+            if let Some(words) = self.health.look(metrics)? {
                 self.warn(display, iteration, &words)?;
             }
         }
-        self.gan.metrics(completed)
+        recent.last().map_or_else(|| self.gan.metrics(completed), |&newest| Ok(newest))
     }
 
     fn warn(&mut self, display: &Display, iteration: u32, words: &str) -> Result<()> {
