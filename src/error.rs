@@ -66,7 +66,11 @@ pub enum Error {
     },
 
     /// A run has no checkpoint to go on from.
-    #[error("no complete checkpoint in {path}; the run stopped before its first", path = path.display())]
+    #[error(
+        "no complete checkpoint in {path}: the run has not come to its first, or ended before; \
+         name another run, or begin one",
+        path = path.display()
+    )]
     NoCheckpoint {
         /// The run folder.
         path: PathBuf,
@@ -220,6 +224,16 @@ pub enum Error {
     ConfigText {
         /// The TOML writer's word.
         problem: String,
+    },
+
+    /// A run's `config.toml` is not what its checkpoint was trained with.
+    #[error(
+        "the run's config.toml has another {key} than its checkpoint; put back what was there, or \
+         begin a new run with --config"
+    )]
+    ConfigChanged {
+        /// The value's key, as `gan.lr`.
+        key: String,
     },
 
     /// A data set is smaller than a batch.

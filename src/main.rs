@@ -6,6 +6,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
+use gan_cuda::train::display::print_error_line;
 
 /// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 `doctor` found that CUDA cannot be used, 130 and
 /// 143 stopped by Ctrl-C or SIGTERM after saving.
@@ -13,7 +14,7 @@ fn main() -> ExitCode {
     match cli::Cli::parse().run() {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {}", chain(&error).trim_end());
+            print_error_line(&format!("error: {}", chain(&error).trim_end()));
             let usage = matches!(
                 error,
                 gan_cuda::Error::Flag { .. }

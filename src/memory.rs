@@ -10,7 +10,9 @@ pub fn available() -> Option<usize> {
     let mut system = System::new();
     system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
     let machine = system.available_memory();
-    let group = system.cgroup_limits().map_or(u64::MAX, |limits| limits.free_memory);
+    // Not the group's own word for what is free: that counts cached files as taken.
+    let group = system.cgroup_limits();
+    let group = group.map_or(u64::MAX, |group| group.total_memory.saturating_sub(group.rss));
     let bytes = usize::try_from(machine.min(group)).ok()?;
     (machine > 0).then_some(bytes)
 }
@@ -19,7 +21,7 @@ pub fn available() -> Option<usize> {
 ///
 /// # Errors
 /// [`Error::OutOfMemory`] with `remedy`.
-pub fn expect(bytes: usize, remedy: &str) -> Result<()> {
+pub fn require(bytes: usize, remedy: &str) -> Result<()> {
     match available() {
         Some(free) if free < bytes => Err(Error::OutOfMemory {
             device: "this machine".to_owned(),

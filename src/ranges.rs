@@ -45,6 +45,8 @@ pub const LEARNING_RATE: Range<f64> = Range(Included(1e-12), Included(1000.0));
 pub const EPSILON: Range<f64> = Range(Included(1e-12), Included(1000.0));
 /// A factor of a loss.
 pub const FACTOR: Range<f64> = Range(Included(1e-6), Included(1e6));
+/// The standard deviation of weights.
+pub const DEVIATION: Range<f64> = Range(Excluded(0.0), Included(1e6));
 /// Decays, and shares of what is dropped.
 pub const SHARE: Range<f64> = Range(Included(0.0), Excluded(1.0));
 /// Slopes, and shares of what is new.

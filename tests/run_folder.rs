@@ -102,6 +102,9 @@ fn opening_finds_the_run_and_the_checkpoint() {
     assert_eq!(RunDir::open(&saved).unwrap(), (run.clone(), Some(938)));
     assert_eq!(RunDir::open(&saved.join("")).unwrap(), (run.clone(), Some(938)));
     assert_eq!(RunDir::newest(runs.path()).unwrap(), run);
+    // Its process was killed before it began.
+    RunDir::create(runs.path(), "stillborn").unwrap();
+    assert_eq!(RunDir::newest(runs.path()).unwrap(), run);
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn images(preset: &Preset, settings: &Settings) -> Result<Dataset> {
         }
         _ => {
             let count = SYNTHETIC_IMAGES.max(settings.batch_size);
-            memory::expect(count * settings.image.pixels(), "ask for a smaller --batch-size")?;
+            memory::require(count * settings.image.pixels(), "ask for a smaller --batch-size")?;
             Ok(Dataset::synthetic(settings.image, count, 0))
         }
     }

@@ -1,6 +1,6 @@
 //! What was typed, and what it means.
 //!
-//! Each command has a file: a clap struct of flags as they were given, and a function that turns
+//! Each command has a file or a folder: a clap struct of flags as they were given, and a function that turns
 //! them into a validated configuration and runs it.
 
 /// As `println!`, for output that may lose its reader.

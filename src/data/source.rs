@@ -30,6 +30,9 @@ impl Source {
         }
         let path = Path::new(text);
         match std::path::absolute(path) {
+            Ok(absolute) if absolute.to_str().is_none() => {
+                Err("lies below a folder whose name is not UTF-8; rename that".into())
+            }
             // One spelling of a path, without a slash at its end, for runs that go on.
             Ok(absolute) if path.is_dir() => Ok(Source::Folder(absolute.components().collect())),
             _ if path.exists() => Err("is a file; give the folder that the images are in".into()),

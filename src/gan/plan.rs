@@ -71,7 +71,7 @@ impl Plan {
     ) -> Result<Self> {
         let plan = Self::new::<D>(preset, settings, images);
         if !D::ON_HOST {
-            memory::expect(
+            memory::require(
                 plan.checkpoint,
                 "ask for smaller layers: a checkpoint passes through it",
             )?;

@@ -16,6 +16,18 @@ use crate::gan::settings::Settings;
 use crate::{Error, Result};
 pub use check::ConfigProblem;
 
+/// What may change when a run goes on.
+const CHANGEABLE: [&str; 8] = [
+    "checkpoint_interval",
+    "device",
+    "epochs",
+    "iterations",
+    "keep",
+    "log_interval",
+    "sample_interval",
+    "threads",
+];
+
 /// A run's configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -91,8 +103,7 @@ impl Config {
     ///
     /// # Errors
     /// As [`DatasetKind::load_from`](crate::data::DatasetKind::load_from) and
-    /// [`Dataset::with_shape`], or as [`ImageFolder::load`]; and [`Error::DataChanged`] for a folder
-    /// whose sub-folders are not as many as the networks' classes.
+    /// [`Dataset::with_shape`], or as [`ImageFolder::load`].
     pub fn load_data(&self, progress: &ProgressBar, cache: Option<PathBuf>) -> Result<Dataset> {
         let shape = self.gan.image;
         let folder = match &self.dataset {
@@ -103,45 +114,39 @@ impl Config {
             }
         };
         progress.set_length(folder.len() as u64);
-        let data = folder.load(&Wanted {
+        folder.load(&Wanted {
             shape,
             classes: self.gan.classes.is_some(),
             skip_bad: self.skip_bad_images,
             threads: self.threads,
             cache,
             progress: progress.clone(),
-        })?;
-        match self.gan.classes {
-            Some(classes) if classes != data.classes => {
-                Err(Error::DataChanged { origin: data.origin.to_string() })
-            }
-            _ => Ok(data),
-        }
+        })
     }
 
     /// The configuration as the text of `config.toml`.
     ///
     /// # Errors
-    /// [`Error::Config`] when a number cannot be written.
+    /// [`Error::ConfigText`] when a number cannot be written.
     pub fn to_text(&self) -> Result<String> {
-        let problem = |e: toml::ser::Error| Error::ConfigText { problem: e.to_string() };
-        toml::to_string(self).map_err(problem)
+        toml::to_string(self).map_err(config_text)
     }
 
-    /// The keys of all values that this configuration has and another has not, as `gan.lr`.
+    /// The key of a value, as `gan.lr`, by which this configuration would train otherwise than
+    /// another; nothing where they differ in how long, where, and what is written, or not at all.
     ///
     /// # Errors
     /// As [`Config::to_text`].
-    pub fn differences(&self, other: &Config) -> Result<Vec<String>> {
+    pub fn other_training(&self, other: &Config) -> Result<Option<String>> {
         let [ours, theirs] = [self.values()?, other.values()?];
-        Ok(ours.into_iter().filter(|value| !theirs.contains(value)).map(|(key, _)| key).collect())
+        let differ = ours.into_iter().filter(|value| !theirs.contains(value)).map(|(key, _)| key);
+        Ok(differ.filter(|key| !CHANGEABLE.contains(&key.as_str())).min())
     }
 
     /// All values, by their keys.
     fn values(&self) -> Result<Vec<(String, toml::Value)>> {
-        let problem = |e: toml::ser::Error| Error::ConfigText { problem: e.to_string() };
         let mut values = Vec::new();
-        flatten("", toml::Value::try_from(self).map_err(problem)?, &mut values);
+        flatten("", toml::Value::try_from(self).map_err(config_text)?, &mut values);
         Ok(values)
     }
 
@@ -166,6 +171,10 @@ impl Config {
         config.check().map_err(problem)?;
         Ok(config)
     }
+}
+
+fn config_text(error: toml::ser::Error) -> Error {
+    Error::ConfigText { problem: error.to_string() }
 }
 
 fn flatten(key: &str, value: toml::Value, values: &mut Vec<(String, toml::Value)>) {

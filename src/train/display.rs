@@ -62,6 +62,11 @@ pub fn print_line(text: &str) {
     let _ = writeln!(stdout(), "{text}");
 }
 
+/// The same to standard error.
+pub fn print_error_line(text: &str) {
+    let _ = writeln!(stderr(), "{text}");
+}
+
 /// The display of one run.
 pub struct Display {
     verbosity: Verbosity,
@@ -96,11 +101,10 @@ impl Display {
 
     /// Says on standard error what may be wrong.
     pub fn warn(&self, text: &str) {
-        let print = || drop(writeln!(stderr(), "{text}"));
         match &self.bar {
             _ if self.verbosity == Verbosity::Quiet => {}
-            Some(bar) => bar.suspend(print),
-            None => print(),
+            Some(bar) => bar.suspend(|| print_error_line(text)),
+            None => print_error_line(text),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Watches a run's losses and samples for the ways in which GANs fail.
 //!
 //! A loss that is no number ends the run. A discriminator that is dead or perfect and samples that
-//! are all alike are warned of, once each: such a run may still recover.
+//! are all alike are warned of, once each in a process: such a run may still recover.
 
 use crate::gan::Metrics;
 use crate::gan::settings::Loss;

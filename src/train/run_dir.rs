@@ -80,19 +80,18 @@ impl RunDir {
         Ok((run, checkpoint))
     }
 
-    /// The run with the highest number below `runs_dir`.
+    /// The run with the highest number below `runs_dir`. A folder without a `config.toml` is none:
+    /// its process was killed before it began.
     ///
     /// # Errors
-    /// [`Error::NoRuns`] when there is none, [`Error::NotARun`] when it has no `config.toml`.
+    /// [`Error::NoRuns`] when there is none.
     pub fn newest(runs_dir: &Path) -> Result<RunDir> {
         let none = || Error::NoRuns { path: runs_dir.to_owned() };
         if !runs_dir.is_dir() {
             return Err(none());
         }
-        let (_, path) = runs(runs_dir)?.pop().ok_or_else(none)?;
-        let run = RunDir { path };
-        run.check()?;
-        Ok(run)
+        let runs = runs(runs_dir)?.into_iter().map(|(_, path)| RunDir { path });
+        runs.rev().find(|run| run.config().is_file()).ok_or_else(none)
     }
 
     fn check(&self) -> Result<()> {

@@ -20,7 +20,7 @@ use crate::gan::preset::Interval;
 use crate::gan::{Gan, Metrics};
 use crate::{Error, Result};
 use fixed_samples::FixedSamples;
-pub use setup::{build, schedule};
+pub use setup::{build, restore, schedule};
 
 /// The shortest time between two checkpoints where no interval was asked for.
 const CHECKPOINT_PACE: Duration = Duration::from_secs(60);

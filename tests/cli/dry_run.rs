@@ -55,6 +55,14 @@ fn dry_run_of_a_run_that_goes_on_leaves_it_alone() {
 #[test]
 fn dry_run_fails_where_the_run_would() {
     let scratch = Scratch::with_digits();
+    scratch.train("--iterations 2").succeeds();
+    let state = scratch.path(RUN).join("checkpoint-000002/state.safetensors");
+    let bytes = fs::read(&state).unwrap();
+    fs::write(&state, "").unwrap();
+    let words = ["state.safetensors is damaged"];
+    scratch.run("train --resume --iterations 5 --dry-run").fails(1, &words);
+    fs::write(&state, bytes).unwrap();
+    scratch.run("train --resume --iterations 5 --dry-run").succeeds();
     scratch.train("--dry-run --dropout 1").fails(2, &["--dropout"]);
     scratch.run("train --dry-run --data-dir nowhere").fails(1, &["nowhere"]);
     scratch.train("--dry-run --init-generator none.safetensors").fails(1, &["none.safetensors"]);

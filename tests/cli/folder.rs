@@ -74,10 +74,16 @@ fn a_second_start_takes_the_images_from_the_cache() {
 }
 
 #[test]
-fn dry_run_leaves_nothing_in_the_cache() {
+fn dry_run_prints_a_config_toml_and_leaves_nothing_in_the_cache() {
     let scratch = scene();
-    scratch.run(&format!("train {RGB} photos --dry-run")).succeeds();
+    let out = scratch.run(&format!("train {CLASSES} photos --iterations 2 --dry-run")).succeeds();
     assert!(!scratch.path("cache/gan-cuda").exists() && !scratch.path("runs").exists());
+    fs::write(scratch.path("mine.toml"), out).unwrap();
+    scratch.run("train --config mine.toml -q").succeeds();
+    fs::create_dir(scratch.path("photos/birds")).unwrap();
+    fs::write(scratch.path("photos/birds/0.png"), picture(9)).unwrap();
+    let words = ["mine.toml", "gan.classes is 3", "must be 4"];
+    scratch.run("train --config mine.toml").fails(1, &words);
 }
 
 #[test]

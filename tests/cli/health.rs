@@ -5,8 +5,8 @@ use super::scratch::Scratch;
 #[test]
 fn loss_that_is_no_number_ends_the_run_with_iteration_and_checkpoint() {
     let scratch = Scratch::with_digits();
-    let flags = "--preset mlp --init normal:1e30 --iterations 50 --checkpoint-interval 1";
-    let words = ["training ended after iteration 1", "loss is NaN at iteration", "--lr"];
+    let flags = "--preset mlp --loss mse --init normal:1e6 --iterations 50 --checkpoint-interval 1";
+    let words = ["training ended after iteration 1", "loss is inf at iteration 1", "--lr"];
     scratch.train(flags).fails(1, &[&words[..], &["no checkpoint"]].concat());
     assert!(scratch.checkpoints("runs/00000-mlp-mnist").is_empty(), "of weights that are NaN");
 }

@@ -119,6 +119,8 @@ fn values_that_do_not_go_together_are_refused() {
     let layers = ["8"; 65].join(",");
     let words = ["--g-hidden", "65 widths", "from 1 to 64"];
     scratch.run(&format!("train --g-hidden {layers}")).fails(2, &words);
+    let words = ["--init", "1000001", "above 0 and at most 1,000,000"];
+    scratch.run("train --init normal:1000001").fails(2, &words);
     scratch.run("train --g-hidden 8,,8").fails(2, &["--g-hidden", "''", EXTENT]);
     for name in ["a/b", "..", ""] {
         let typed = ["train".to_owned(), format!("--name={name}")];

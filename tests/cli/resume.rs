@@ -239,3 +239,36 @@ fn run_goes_on_with_the_images_it_began_with_or_not_at_all() {
     scratch.run("train --resume --iterations 6").fails(1, &["digits"]);
     assert!(scratch.files("runs") == before, "the run folder was touched");
 }
+
+#[test]
+fn older_checkpoint_with_nothing_to_do_leaves_the_newer_ones() {
+    let scratch = one_run();
+    let before = scratch.files("runs");
+    let resume = format!("train --resume {FIRST}/checkpoint-000002 --iterations");
+    let out = scratch.run(&format!("{resume} 2")).succeeds();
+    assert!(out.contains("nothing to do"), "{out}");
+    assert!(scratch.files("runs") == before, "the run folder was touched");
+    scratch.run(&format!("{resume} 3")).succeeds();
+    assert_eq!(scratch.checkpoints(FIRST).last().unwrap(), "checkpoint-000003");
+}
+
+#[test]
+fn configuration_that_was_edited_is_refused_by_its_key() {
+    let scratch = one_run();
+    let config = scratch.path(FIRST).join("config.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    for (from, to, key) in [
+        ("lr = 0.0002", "lr = 0.5", "gan.lr"),
+        ("seed = 0", "seed = 7", "seed"),
+        ("loss = \"mse\"", "loss = \"bce\"", "gan.loss"),
+    ] {
+        assert!(text.contains(from), "{text}");
+        fs::write(&config, text.replace(from, to)).unwrap();
+        for more in ["", "--dry-run"] {
+            let resume = format!("train --resume --iterations 6 {more}");
+            scratch.run(&resume).fails(1, &["config.toml has another", key]);
+        }
+    }
+    fs::write(&config, text.replace("keep = 9", "keep = 8")).unwrap();
+    scratch.run("train --resume --iterations 6").succeeds();
+}

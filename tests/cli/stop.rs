@@ -89,6 +89,20 @@ fn signal_ends_the_run_with_a_checkpoint_and_says_how_to_go_on() {
 }
 
 #[test]
+fn folder_with_a_space_is_quoted_for_the_shell() {
+    let scratch = Scratch::with_digits();
+    std::fs::create_dir(scratch.path("my runs")).unwrap();
+    std::os::unix::fs::symlink("my runs", scratch.path("runs")).unwrap();
+    let arguments = format!("train {TINY} --iterations 1000000000 --epochs 1000000 --runs-dir");
+    let mut command = scratch.command(&arguments);
+    let child = command.arg("my runs").stdout(Stdio::piped()).spawn().unwrap();
+    wait_for("the run to begin", || scratch.path(RUN).join("samples/000000.png").exists());
+    send(&child, "-INT");
+    let (out, _) = ending(child);
+    assert!(out.ends_with("train --resume 'my runs/00000-cgan-mnist'\n"), "{out}");
+}
+
+#[test]
 fn stopped_run_logs_no_more_than_one_that_went_on() {
     let scratch = Scratch::with_digits();
     let child = endless(&scratch, "--log-interval 1000 -q", "samples/000000.png");

@@ -122,11 +122,16 @@ fn bomb(width: u32, height: u32) -> Vec<u8> {
 #[test]
 fn decompression_bombs_are_refused_with_the_limits() {
     let side = MAX_SIDE;
-    for (width, height) in [(60_000, 60_000), (side + 1, 1), (1, side + 1), (side, side)] {
+    for (width, height) in
+        [(60_000, 60_000), (side + 1, 1), (1, side + 1), (side, side), (side, side / 4 + 1)]
+    {
         let problem = decode_image(&bomb(width, height), shape(1, 4)).unwrap_err();
         assert!(matches!(problem, ImageProblem::TooLarge), "{width}×{height}: {problem}");
         let words = problem.to_string();
-        assert!(words.contains("16,384") && words.contains("512 MiB"), "{words}");
+        assert!(
+            words.contains("16,384") && words.contains("67,108,864") && words.contains("512 MiB"),
+            "{words}"
+        );
     }
     // The same in another format: the extents of a GIF's canvas.
     let mut gif = encode(plain(1, [0; 3]), ImageFormat::Gif);

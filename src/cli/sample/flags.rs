@@ -8,10 +8,12 @@ use gan_cuda::gan::preset::Grid;
 use gan_cuda::gan::sampler::Statistics;
 use gan_cuda::ranges::{SAMPLES, SEED};
 
-use crate::cli::ranges::{samples, seed, steps, threads};
+use crate::cli::ranges::{may_be_negative, samples, seed, steps, threads};
 
 /// Flags of `sample`.
 #[derive(clap::Args)]
+// So that `--seed -1` is a number out of range and not an unknown flag.
+#[command(mut_args(may_be_negative))]
 #[command(after_help = "\
 Without flags it draws the picture that training draws: the same noise, a row per class or the \
 preset's grid. The images are divided evenly among the labels, one label after the other.")]
@@ -59,7 +61,7 @@ pub(super) struct ImageArgs {
     pub(super) bn: Option<Statistics>,
     /// Draw the way from the first image of one seed to that of another, a row per label:
     /// spherical for normal noise, straight for uniform
-    #[arg(long, value_name = "SEED_A:SEED_B", value_parser = seeds, conflicts_with_all = ["count", "seed", "grid"])]
+    #[arg(long, value_name = "SEED_A:SEED_B", allow_hyphen_values = true, value_parser = seeds, conflicts_with_all = ["count", "seed", "grid"])]
     pub(super) interpolate: Option<[u64; 2]>,
     /// Images on that way, both ends included
     #[arg(long, value_name = "N", default_value_t = 10, requires = "interpolate", value_parser = steps)]

@@ -24,8 +24,7 @@ use resolve::{Noise, Request};
 
 /// Draws.
 pub fn run(args: &Args) -> Result<()> {
-    let folder = checkpoint_folder(args)?;
-    let checkpoint = Checkpoint::load(&folder)?;
+    let (folder, checkpoint) = load(args)?;
     let config = snapshot::config(&checkpoint)?;
     let request = args.request(&config)?;
     let threads = args.threads.unwrap_or_else(default_threads);
@@ -40,6 +39,18 @@ pub fn run(args: &Args) -> Result<()> {
     match chosen.device {
         AnyDevice::Cpu(cpu) => job.run(cpu),
         AnyDevice::Cuda(cuda) => job.run(*cuda),
+    }
+}
+
+/// The checkpoint, and its folder. A run in training may have put a newer one in the place of what
+/// was just its newest.
+fn load(args: &Args) -> Result<(PathBuf, Checkpoint)> {
+    loop {
+        let folder = checkpoint_folder(args)?;
+        match Checkpoint::load(&folder) {
+            Err(_) if !folder.exists() => continue,
+            loaded => return loaded.map(|checkpoint| (folder, checkpoint)),
+        }
     }
 }
 

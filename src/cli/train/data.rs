@@ -2,10 +2,11 @@
 
 use std::io::{IsTerminal, stdout};
 
-use gan_cuda::Result;
 use gan_cuda::data::{Dataset, Origin, Source, cache_folder};
+use gan_cuda::ranges::CLASSES;
 use gan_cuda::train::config::Config;
-use gan_cuda::train::display::Verbosity;
+use gan_cuda::train::display::{Verbosity, print_error_line};
+use gan_cuda::{Error, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::flags::Args;
@@ -22,6 +23,10 @@ pub(super) fn find(args: &Args, config: &mut Config) -> Result<Dataset> {
     }
     if let Some(classes) = &mut config.gan.classes {
         *classes = config.dataset.classes()?;
+        if !CLASSES.holds(*classes as u64) {
+            let problem = format!("has {classes} classes; there must be {CLASSES}");
+            return Err(Error::Flag { flag: "--dataset", problem });
+        }
     }
     let Source::Named(kind) = config.dataset else { return load(args, config) };
     let data = kind.load(config.data_dir.as_deref())?;
@@ -40,6 +45,7 @@ pub(super) fn load(args: &Args, config: &Config) -> Result<Dataset> {
     if let Source::Folder(folder) = &config.dataset
         && spoken
         && !stdout().is_terminal()
+        && !args.dry_run
     {
         say!("reading the images in {}", folder.display());
     }
@@ -47,7 +53,7 @@ pub(super) fn load(args: &Args, config: &Config) -> Result<Dataset> {
     bar.finish_and_clear();
     let data = data?;
     for warning in data.warnings.iter().filter(|_| spoken) {
-        eprintln!("warning: {warning}");
+        print_error_line(&format!("warning: {warning}"));
     }
     Ok(data)
 }

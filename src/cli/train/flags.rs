@@ -169,7 +169,8 @@ pub(super) struct OutputArgs {
     /// Name of the run, behind its number [default: PRESET-DATASET]
     #[arg(long, value_name = "NAME", value_parser = run_name, conflicts_with = "resume")]
     pub(super) name: Option<String>,
-    /// Go on with a run: the newest, or that of a run folder or checkpoint
+    /// Go on with a run: the newest, or that of a run folder or checkpoint; what it wrote after
+    /// that checkpoint is removed
     #[arg(long, value_name = "PATH", num_args = 0..=1)]
     pub(super) resume: Option<Option<PathBuf>>,
     /// Say nothing but errors

@@ -4,7 +4,7 @@ mod data;
 mod flags;
 mod resolve;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use gan_cuda::Result;
@@ -13,12 +13,13 @@ use gan_cuda::device::Device;
 use gan_cuda::gan::Gan;
 use gan_cuda::gan::draws::Schedule;
 use gan_cuda::gan::plan::Plan;
+use gan_cuda::train::checkpoint::Checkpoint;
 use gan_cuda::train::config::Config;
 use gan_cuda::train::display::{Verbosity, print_wrapped};
 use gan_cuda::train::run_dir::RunDir;
 use gan_cuda::train::run_lock::RunLock;
 use gan_cuda::train::snapshot::initialize;
-use gan_cuda::train::trainer::{End, Trainer, build};
+use gan_cuda::train::trainer::{End, Trainer, build, restore};
 use indicatif::HumanCount;
 
 use super::device::{AnyDevice, open_device};
@@ -64,8 +65,8 @@ fn resume(args: &Args, path: Option<PathBuf>) -> Result<ExitCode> {
     match (chosen.device, lock) {
         (AnyDevice::Cpu(cpu), Some(lock)) => job.resume(cpu, (run, lock), iteration),
         (AnyDevice::Cuda(cuda), Some(lock)) => job.resume(*cuda, (run, lock), iteration),
-        (AnyDevice::Cpu(cpu), None) => job.foresee(cpu),
-        (AnyDevice::Cuda(cuda), None) => job.foresee(*cuda),
+        (AnyDevice::Cpu(cpu), None) => job.foresee(cpu, Some(&run.checkpoint(iteration))),
+        (AnyDevice::Cuda(cuda), None) => job.foresee(*cuda, Some(&run.checkpoint(iteration))),
     }
 }
 
@@ -81,13 +82,14 @@ struct Job<'a> {
 impl Job<'_> {
     fn begin(self, device: impl Device) -> Result<ExitCode> {
         if self.args.dry_run {
-            return self.foresee(device);
+            return self.foresee(device, None);
         }
         let (config, output) = (self.config.clone(), &self.args.output);
         let name = format!("{}-{}", config.preset, config.dataset.name());
         let name = output.name.clone().unwrap_or(name);
+        let signals = Signals::listen()?;
         let trainer = Trainer::begin(config, device, &self.data, &output.runs_dir, &name)?;
-        self.train(trainer)
+        self.train(trainer, &signals)
     }
 
     fn resume(
@@ -96,11 +98,12 @@ impl Job<'_> {
         run: (RunDir, RunLock),
         iteration: u64,
     ) -> Result<ExitCode> {
+        let signals = Signals::listen()?;
         let trainer = Trainer::resume(self.config.clone(), device, &self.data, run, iteration)?;
-        self.train(trainer)
+        self.train(trainer, &signals)
     }
 
-    fn train(self, mut trainer: Trainer<impl Device>) -> Result<ExitCode> {
+    fn train(self, mut trainer: Trainer<impl Device>, signals: &Signals) -> Result<ExitCode> {
         let verbosity = self.args.verbosity();
         let begun = trainer.gan().completed();
         if verbosity > Verbosity::Quiet {
@@ -115,7 +118,6 @@ impl Job<'_> {
         }
         // The device has its own copy.
         drop(self.data);
-        let signals = Signals::listen()?;
         let end = trainer.train(verbosity, &signals.heard)?;
         let (signal, code) = match end {
             End::Finished => ("", ExitCode::SUCCESS),
@@ -131,10 +133,13 @@ impl Job<'_> {
     }
 
     /// Prints what a run would be: its `config.toml`, and the rest as comments of it.
-    fn foresee(&self, device: impl Device) -> Result<ExitCode> {
+    fn foresee(&self, device: impl Device, checkpoint: Option<&Path>) -> Result<ExitCode> {
         let (mut gan, images) = build(&self.config, device, &self.data)?;
-        if self.args.output.resume.is_none() {
-            initialize(&mut gan, &self.config)?;
+        match checkpoint {
+            None => initialize(&mut gan, &self.config)?,
+            Some(folder) => {
+                restore(&mut gan, &Checkpoint::load(folder)?, &self.config, &self.data)?;
+            }
         }
         let text = self.config.to_text()?;
         if self.args.verbosity() > Verbosity::Quiet {
@@ -181,10 +186,20 @@ impl Job<'_> {
 
 /// What to say of a run that was asked to stop.
 fn stopped(trainer: &Trainer<impl Device>, signal: &str) {
-    let (done, run) = (trainer.gan().completed(), trainer.run().path().display());
+    let (done, run) = (trainer.gan().completed(), quoted(trainer.run().path()));
     print_wrapped(&format!(
         "{signal}: stopped after iteration {done}; to go on: gan-cuda train --resume {run}"
     ));
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
+    match text.chars().all(plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
 }
 
 fn farewell(trainer: &Trainer<impl Device>, begun: u32) {

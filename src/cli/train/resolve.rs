@@ -13,18 +13,6 @@ use gan_cuda::{Error, Result};
 use super::flags::Args;
 use crate::cli::default_threads;
 
-/// The values that a run may change when it goes on: none of them decides what it learns.
-const CHANGEABLE: [&str; 8] = [
-    "checkpoint_interval",
-    "device",
-    "epochs",
-    "iterations",
-    "keep",
-    "log_interval",
-    "sample_interval",
-    "threads",
-];
-
 impl Args {
     pub(super) fn verbosity(&self) -> Verbosity {
         match (self.output.quiet, self.output.verbose) {
@@ -110,8 +98,7 @@ impl Args {
         if self.data.data_dir.as_ref().is_some_and(|folder| holds(folder, was)) {
             config.data_dir.clone_from(&was.data_dir);
         }
-        let changed = config.differences(was)?.into_iter();
-        match changed.filter(|key| !CHANGEABLE.contains(&key.as_str())).min() {
+        match config.other_training(was)? {
             Some(key) => Err(Error::OtherTraining { flag: flag(&key) }),
             None => Ok(config),
         }

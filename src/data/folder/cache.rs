@@ -14,15 +14,19 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use byteorder::{ByteOrder, LittleEndian, WriteBytesExt};
-use tempfile::NamedTempFile;
+use tempfile::Builder;
 
 use super::ImageFolder;
 use crate::data::ImageShape;
 
 /// To be raised whenever images are decoded, cropped or resized in another way.
 const VERSION: &str = "gan-cuda images 1";
+
+/// What the name of an entry begins with until it is whole.
+const UNFINISHED: &str = ".unfinished-";
 
 /// The place of one folder's images in one shape.
 pub(super) struct Entry {
@@ -97,11 +101,25 @@ impl Entry {
         sum.update(&decoded.images);
         sum.update(&tail);
         tail.write_u32::<LittleEndian>(sum.finalize())?;
-        let mut file = NamedTempFile::new_in(folder)?;
+        remove_abandoned(folder);
+        let mut file = Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
         file.write_all(&decoded.images)?;
         file.write_all(&tail)?;
         file.persist(&self.path)?;
         Ok(())
+    }
+}
+
+/// Removes what processes that were killed left half-written, however long that takes them.
+fn remove_abandoned(folder: &Path) {
+    let day = Duration::from_secs(24 * 60 * 60);
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let unfinished = entry.file_name().to_string_lossy().starts_with(UNFINISHED);
+        let changed = entry.metadata().and_then(|data| data.modified());
+        let old = changed.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > day));
+        if unfinished && old {
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 

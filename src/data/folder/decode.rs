@@ -17,6 +17,8 @@ use crate::data::{ImageShape, resize};
 
 /// The most pixels on a side of an image.
 pub const MAX_SIDE: u32 = 16_384;
+/// The most pixels of an image, 8,192²: what becomes of them on the way takes 16 bytes for each.
+pub const MAX_PIXELS: u64 = 1 << 26;
 /// The most bytes of a file, and of what it decodes to: 512 MiB.
 pub const MAX_BYTES: u64 = 512 << 20;
 
@@ -42,6 +44,10 @@ fn decode(bytes: &[u8]) -> Result<DynamicImage, ImageProblem> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits());
     let mut decoder = reader.into_decoder()?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > MAX_PIXELS {
+        return Err(ImageProblem::TooLarge);
+    }
     limits().reserve(decoder.total_bytes())?;
     // A picture whose note cannot be read is still a picture.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);

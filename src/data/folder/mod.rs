@@ -19,8 +19,8 @@ use self::cache::{Decoded, Entry};
 use self::listing::ImageFile;
 use super::source::last_name;
 use super::{Dataset, ImageShape, Origin, resize, words};
-use crate::{Error, Result, memory};
-pub use decode::{MAX_BYTES, MAX_SIDE, decode_image};
+use crate::{Error, Result};
+pub use decode::{MAX_BYTES, MAX_PIXELS, MAX_SIDE, decode_image};
 pub use listing::ImageFolder;
 pub use problem::{FolderProblem, ImageProblem};
 
@@ -100,8 +100,6 @@ impl ImageFolder {
     /// All images, and whether that will stay so: a file that the system does not hand out today
     /// it may tomorrow.
     fn decode(&self, wanted: &Wanted) -> Result<(Decoded, bool)> {
-        let bytes = self.len().saturating_mul(wanted.shape.pixels());
-        memory::expect(bytes, "ask for a smaller --image-size, or take fewer images")?;
         let mut images = self.room(wanted.shape)?;
         let slots = images.par_chunks_exact_mut(wanted.shape.pixels());
         let problems = slots.zip(&self.files).enumerate().filter_map(|(index, (slot, file))| {

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::decode::{MAX_BYTES, MAX_SIDE};
+use super::decode::{MAX_BYTES, MAX_PIXELS, MAX_SIDE};
 use crate::data::ImageShape;
 use crate::data::words::grouped;
 
@@ -13,8 +13,7 @@ use crate::data::words::grouped;
 pub enum FolderProblem {
     /// It is not there.
     #[error(
-        "the folder of images {folder} is not there; put it back (a link to it will do), or name \
-         another with --dataset",
+        "the folder of images {folder} is not there; put it back, or a link to it",
         folder = folder.display()
     )]
     Missing {
@@ -114,8 +113,10 @@ pub enum ImageProblem {
 
     /// It would take too much memory: a mistake, or made to do harm.
     #[error(
-        "it is larger than this program reads: {side} pixels a side and {mib} MiB",
+        "it is larger than this program reads: {side} pixels a side, {pixels} in \
+         all, {mib} MiB",
         side = grouped(MAX_SIDE.into()),
+        pixels = grouped(MAX_PIXELS),
         mib = MAX_BYTES >> 20
     )]
     TooLarge,

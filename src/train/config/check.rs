@@ -5,6 +5,7 @@ use std::fmt::Display;
 use super::Config;
 use crate::gan::preset::{self, Preset};
 use crate::gan::settings::Settings;
+use crate::nn::Init;
 use crate::ranges::{self, Range};
 
 /// A value that a configuration cannot have.
@@ -72,7 +73,11 @@ fn check_learning(gan: &Settings) -> Checked {
     within("gan.b1", gan.b1, ranges::SHARE)?;
     within("gan.b2", gan.b2, ranges::SHARE)?;
     within("gan.adam_eps", gan.adam_eps, ranges::EPSILON)?;
-    within("gan.d_loss_scale", gan.d_loss_scale, ranges::FACTOR)
+    within("gan.d_loss_scale", gan.d_loss_scale, ranges::FACTOR)?;
+    match gan.init {
+        Init::Normal(deviation) => within("gan.init", deviation, ranges::DEVIATION),
+        Init::Default => Ok(()),
+    }
 }
 
 /// What one preset has and another has not.

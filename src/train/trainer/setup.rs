@@ -19,7 +19,7 @@ use crate::train::health::Health;
 use crate::train::journal::Journal;
 use crate::train::run_dir::RunDir;
 use crate::train::run_lock::RunLock;
-use crate::train::snapshot;
+use crate::train::snapshot::{self, Progress};
 use crate::{Error, Result};
 
 impl<D: Device> Trainer<D> {
@@ -63,6 +63,7 @@ impl<D: Device> Trainer<D> {
     }
 
     /// Goes on with a run, locked and [clean](RunDir::clean), from its checkpoint of an iteration.
+    /// What it wrote after that is removed, unless there is nothing to do.
     ///
     /// # Errors
     /// As [`Trainer::begin`], and when the checkpoint is damaged or of another set-up.
@@ -75,14 +76,13 @@ impl<D: Device> Trainer<D> {
     ) -> Result<Self> {
         let (mut gan, images) = build(&config, device, data)?;
         let checkpoint = Checkpoint::load(&run.checkpoint(iteration))?;
-        let progress = snapshot::restore(&mut gan, &checkpoint)?;
-        if progress.data != data.checksum() {
-            return Err(Error::DataChanged { origin: data.origin.to_string() });
-        }
+        let progress = restore(&mut gan, &checkpoint, &config, data)?;
         let mut journal = Journal::open(&run, progress.positions)?;
-        run.discard_after(iteration)?;
-        journal.cut()?;
-        write_whole(&run.config(), config.to_text()?.as_bytes())?;
+        if gan.completed() < config.total(images.schedule()) {
+            write_whole(&run.config(), config.to_text()?.as_bytes())?;
+            run.discard_after(iteration)?;
+            journal.cut()?;
+        }
         Self::assemble(config, gan, images, (run, lock, journal), data, progress.seconds)
     }
 
@@ -109,6 +109,30 @@ impl<D: Device> Trainer<D> {
             clock: (seconds, Instant::now()),
             saved: Instant::now(),
         })
+    }
+}
+
+/// Puts a run's checkpoint into networks made for its configuration, to go on with its data.
+///
+/// # Errors
+/// As [`snapshot::restore`]; [`Error::ConfigChanged`] and [`Error::DataChanged`] when the run would
+/// go on otherwise than it began.
+pub fn restore<D: Device>(
+    gan: &mut Gan<D>,
+    checkpoint: &Checkpoint,
+    config: &Config,
+    data: &Dataset,
+) -> Result<Progress> {
+    let progress = snapshot::restore(gan, checkpoint)?;
+    // Where the images lie may change; that they are the same is seen by their checksum.
+    let (dataset, data_dir) = (config.dataset.clone(), config.data_dir.clone());
+    let begun = Config { dataset, data_dir, ..snapshot::config(checkpoint)? };
+    if let Some(key) = config.other_training(&begun)? {
+        return Err(Error::ConfigChanged { key });
+    }
+    match progress.data == data.checksum() {
+        true => Ok(progress),
+        false => Err(Error::DataChanged { origin: data.origin.to_string() }),
     }
 }
 

@@ -30,6 +30,9 @@ fn values_out_of_range_are_refused_with_flag_value_and_range() {
         let name = flag.split(' ').next_back().unwrap().split('=').next().unwrap();
         scratch.run(&format!("sample {flag}={value}")).fails(2, &[name, value, range]);
     }
+    for (flag, value) in [("--count", "-3"), ("--seed", "-1"), ("--interpolate", "-1:2")] {
+        scratch.run(&format!("sample {flag} {value}")).fails(2, &["invalid value", flag, value]);
+    }
 }
 
 #[test]
