@@ -298,6 +298,11 @@ impl<D: Device> Gan<D> {
         (&self.device, &mut self.draws)
     }
 
+    /// What the device remembers of iterations: one recording for each data set and number of rows.
+    pub fn recordings(&self) -> impl Iterator<Item = &D::Recording> {
+        self.recordings.values()
+    }
+
     /// Completed iterations.
     pub fn completed(&self) -> u32 {
         self.completed

@@ -9,7 +9,7 @@ use libtest_mimic::{Completion, Trial};
 
 use crate::open::{Kind, Tested};
 use crate::training::learning::GOALS;
-use crate::training::{crossing, learning, parity, same_bits};
+use crate::training::{crossing, learning, nodes, parity, same_bits};
 use crate::{comparator, golden, operations};
 
 /// All tests for a device.
@@ -110,6 +110,9 @@ impl Suite {
         });
         self.add("training::graphs_leave_the_same_bits", || {
             same_bits::graphs_leave_the_same_bits::<Cuda>();
+        });
+        self.add("training::iteration_is_one_graph_of_few_nodes", || {
+            nodes::iteration_is_one_graph_of_few_nodes();
         });
         self.add("training::run_goes_on_on_the_cpu_and_back", || {
             crossing::run_goes_on_on_the_cpu_and_back::<Cuda>();

@@ -8,10 +8,13 @@
 //! The first time a sequence runs as it is: cuBLAS and the driver load what it needs, which a
 //! recording does not allow. The second time it is recorded, then launched; from then on launched.
 
-use cudarc::driver::sys::{CUgraphInstantiate_flags, CUstreamCaptureMode};
+use std::ptr;
+
+use cudarc::driver::sys::{CUgraphInstantiate_flags, CUstreamCaptureMode, cuGraphGetNodes};
 use cudarc::driver::{CudaGraph, DriverError};
 
-use super::Cuda;
+use super::{Cuda, failed};
+use crate::Result;
 
 /// A sequence of operations that was queued before.
 #[derive(Default)]
@@ -23,6 +26,23 @@ pub enum Recording {
     Tried,
     /// Recorded.
     Graph(CudaGraph),
+}
+
+impl Recording {
+    /// How many nodes the graph has: kernels, copies and fills that one launch queues. A matrix
+    /// product is one on the emulator; cuBLAS may take several. None where nothing is recorded yet.
+    ///
+    /// # Errors
+    /// When the driver does not tell.
+    pub fn nodes(&self) -> Result<Option<usize>> {
+        let Recording::Graph(graph) = self else { return Ok(None) };
+        let mut count = 0;
+        // SAFETY: the graph is alive; without room for nodes the driver writes their number alone.
+        unsafe { cuGraphGetNodes(graph.cu_graph(), ptr::null_mut(), &mut count) }
+            .result()
+            .map_err(failed("counting a graph's nodes"))?;
+        Ok(Some(count))
+    }
 }
 
 impl Cuda {
@@ -57,7 +77,7 @@ impl Cuda {
         }
     }
 
-    fn end_capture(&self) -> Result<Option<CudaGraph>, DriverError> {
+    fn end_capture(&self) -> std::result::Result<Option<CudaGraph>, DriverError> {
         self.stream.end_capture(CUgraphInstantiate_flags(0))
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `parity` | the first iterations are another device's |
 //! | `same_bits` | the same seed, a run that stopped and went on, a graph: the same bits |
+//! | `nodes` | how many nodes an iteration's graph has |
 //! | `crossing` | a run that changes devices on its way |
 //! | `learning` | every preset learns, by statistics of its samples |
 //! | `distance` | these statistics |
@@ -11,6 +12,7 @@
 pub mod crossing;
 mod distance;
 pub mod learning;
+pub mod nodes;
 pub mod parity;
 pub mod same_bits;
 

@@ -1,0 +1,44 @@
+//! How many nodes the graph of an iteration has: each costs the GPU a microsecond or two, whatever
+//! it computes, which is most of the time of a small network.
+
+use gan_cuda::device::cuda::Cuda;
+use gan_cuda::gan::preset::{Preset, presets};
+use gan_cuda::gan::settings::Settings;
+
+use super::{IMAGES, Learner};
+use crate::notes;
+use crate::open::Tested;
+use crate::runs::{digits, small};
+
+/// Nodes of each preset's graph, a matrix product counted as one. ARCHITECTURE.md has them too.
+const NODES: [(&str, usize); 5] =
+    [("mlp", 52), ("mlp-dropout", 72), ("cgan", 87), ("mlp-rgb", 83), ("mlp-batchnorm", 76)];
+
+/// Small, but with as many layers as published.
+fn narrow(preset: &Preset) -> Settings {
+    let of = &preset.settings;
+    let [g_hidden, d_hidden] = [&of.g_hidden, &of.d_hidden].map(|hidden| vec![16; hidden.len()]);
+    Settings { g_hidden, d_hidden, ..small(preset) }
+}
+
+/// Trains until the first batch of an epoch is recorded, and counts.
+fn nodes(preset: &'static Preset) -> usize {
+    let settings = narrow(preset);
+    let data = digits(IMAGES, settings.image);
+    let mut learner = Learner::new(<Cuda as Tested>::open(true), preset, settings, &data, 7);
+    learner.train(2);
+    let mut recordings = learner.gan.recordings();
+    recordings.find_map(|recording| recording.nodes().unwrap()).expect("a recorded iteration")
+}
+
+/// On a GPU the number is only told: cuBLAS is free to take several kernels for a product.
+pub fn iteration_is_one_graph_of_few_nodes() {
+    assert_eq!(NODES.len(), presets().len());
+    let emulated = <Cuda as Tested>::open(false).is_emulated();
+    for (name, want) in NODES {
+        let preset = presets().iter().find(|preset| preset.name == name).unwrap();
+        let got = nodes(preset);
+        notes::note(format!("nodes of an iteration, {name}"), got);
+        assert!(!emulated || got == want, "{name}: {got} nodes, not {want}");
+    }
+}
