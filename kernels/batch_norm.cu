@@ -2,8 +2,9 @@
 //
 //   forward   mean = Σx/rows,  inv_std = 1/√(Σ(x − mean)²/rows + eps),  x̂ = (x − mean)·inv_std,
 //             y = activation(gamma·x̂ + beta),
-//             running ← (1 − momentum)·running + momentum·batch, with the variance over rows − 1
-//   evaluate  y = activation(gamma·(x − running_mean)/√(running_var + eps) + beta)
+//             running ← (1 − momentum)·running + momentum·batch, with mean + b and the variance
+//             over rows − 1
+//   evaluate  y = activation(gamma·(x + b − running_mean)/√(running_var + eps) + beta)
 //   backward  g = activation′(y) ⊙ dy,  dbeta = Σg,  dgamma = Σ g·x̂,
 //             dx = gamma·inv_std·(g − dbeta/rows − x̂·dgamma/rows)
 //
@@ -21,6 +22,7 @@ extern "C" __global__ void batch_norm_forward(
     float* __restrict__ running_mean,  // (columns)
     float* __restrict__ running_var,   // (columns)
     const float* __restrict__ x,       // (rows, columns)
+    const float* __restrict__ b,       // (columns)
     const float* __restrict__ gamma,   // (columns)
     const float* __restrict__ beta,    // (columns)
     int rows,
@@ -54,7 +56,8 @@ extern "C" __global__ void batch_norm_forward(
         const float unbiased = square / (rows - 1);
         mean[column] = mu;
         inv_std[column] = scale;
-        running_mean[column] = (1.0f - momentum) * running_mean[column] + momentum * mu;
+        running_mean[column] =
+            (1.0f - momentum) * running_mean[column] + momentum * (mu + b[column]);
         running_var[column] = (1.0f - momentum) * running_var[column] + momentum * unbiased;
     }
     const float factor = gamma[column], shift = beta[column];
@@ -72,6 +75,7 @@ extern "C" __global__ void batch_norm_forward(
 extern "C" __global__ void batch_norm_evaluate(
     float* __restrict__ y,                   // (rows, columns)
     const float* __restrict__ x,             // (rows, columns)
+    const float* __restrict__ b,             // (columns)
     const float* __restrict__ running_mean,  // (columns)
     const float* __restrict__ running_var,   // (columns)
     const float* __restrict__ gamma,         // (columns)
@@ -86,7 +90,7 @@ extern "C" __global__ void batch_norm_evaluate(
     for (long long i = first_element(); i < count; i += element_stride()) {
         const int column = i % columns;
         const float scale = 1.0f / sqrtf(running_var[column] + eps);
-        const float xhat = (x[i] - running_mean[column]) * scale;
+        const float xhat = (x[i] + b[column] - running_mean[column]) * scale;
         y[i] = activate(activation, slope, gamma[column] * xhat + beta[column]);
     }
 }

@@ -11,7 +11,7 @@
 // Launch: elementwise.
 extern "C" __global__ void bias_activation_forward(
     float* __restrict__ y,           // (rows, columns)
-    const float* __restrict__ b,     // (columns)
+    const float* __restrict__ b,     // (columns) or null
     const float* __restrict__ mask,  // (rows, columns) or null
     int rows,
     int columns,
@@ -20,7 +20,8 @@ extern "C" __global__ void bias_activation_forward(
 {
     const long long count = (long long)rows * columns;
     for (long long i = first_element(); i < count; i += element_stride()) {
-        float z = y[i] + b[i % columns];
+        float z = y[i];
+        if (b) z += b[i % columns];
         if (mask) z *= mask[i];
         y[i] = activate(activation, slope, z);
     }

@@ -142,10 +142,10 @@ impl<D: Device> Block<D> {
         let y = self.y.rows_mut(rows.clone());
         let activation = self.spec.activation;
         let Some(norm) = &mut self.norm else {
-            return device.linear_forward(y, x, w, b, mask, shape, activation);
+            return device.linear_forward(y, x, w, Some(b), mask, shape, activation);
         };
         let z = norm.z.rows_mut(rows.clone());
-        device.linear_forward(z, x, w, b, None, shape, Activation::Identity);
+        device.linear_forward(z, x, w, None, None, shape, Activation::Identity);
         let (running_mean, running_var) =
             statistics.values_mut(norm.running_mean, norm.running_var);
         let shape = norm.shape(rows.len(), shape.outputs);
@@ -157,6 +157,7 @@ impl<D: Device> Block<D> {
             running_mean,
             running_var,
             norm.z.rows(rows),
+            b,
             affine,
             shape,
             activation,
@@ -177,13 +178,14 @@ impl<D: Device> Block<D> {
         let y = self.y.rows_mut(rows.clone());
         let activation = self.spec.activation;
         let Some(norm) = &mut self.norm else {
-            return device.linear_forward(y, x, w, b, None, shape, activation);
+            return device.linear_forward(y, x, w, Some(b), None, shape, activation);
         };
         let z = norm.z.rows_mut(rows.clone());
-        device.linear_forward(z, x, w, b, None, shape, Activation::Identity);
+        device.linear_forward(z, x, w, None, None, shape, Activation::Identity);
         device.batch_norm_evaluate(
             y,
             norm.z.rows(rows.clone()),
+            b,
             statistics.value(norm.running_mean),
             statistics.value(norm.running_var),
             norm.affine(params),
@@ -203,20 +205,19 @@ impl<D: Device> Block<D> {
         rows: Range<usize>,
         learn: bool,
     ) {
-        let shape = self.shape(rows.len());
-        let mut activation = self.spec.activation;
+        let (shape, activation) = (self.shape(rows.len()), self.spec.activation);
         if let Some(norm) = &self.norm {
+            // b learns nothing: its gradient is zero, as which it was allocated.
             norm.backward(device, params, &mut self.dy, &self.y, rows.clone(), activation);
-            activation = Activation::Identity;
+        } else {
+            let (dz, y) = (self.dy.rows_mut(rows.clone()), self.y.rows(rows.clone()));
+            let db = learn.then(|| params.gradient_mut(self.b));
+            device.bias_activation_backward(dz, db, y, mask, shape, activation);
         }
-        let y = self.y.rows(rows.clone());
-        let dz = self.dy.rows_mut(rows.clone());
-        if !learn {
-            return device.bias_activation_backward(dz, None, y, mask, shape, activation);
+        if learn {
+            let dw = params.gradient_mut(self.w);
+            device.linear_backward_weight(dw, self.dy.rows(rows), x, shape);
         }
-        let (dw, db) = params.gradients_mut(self.w, self.b);
-        device.bias_activation_backward(dz, Some(db), y, mask, shape, activation);
-        device.linear_backward_weight(dw, self.dy.rows(rows), x, shape);
     }
 
     /// dx = dz·W, some columns of it, after [`Block::backward`].

@@ -105,11 +105,6 @@ impl<D: Device> Params<D> {
         split_neighbours::<D>(&mut self.values, a, b)
     }
 
-    /// Gradients of two neighbouring tensors, to write.
-    pub(super) fn gradients_mut(&mut self, a: Slot, b: Slot) -> (Out<'_, D>, Out<'_, D>) {
-        split_neighbours::<D>(&mut self.gradients, a, b)
-    }
-
     /// Value of one tensor, to read, and gradients of two neighbours, to write.
     pub(super) fn value_and_gradients(
         &mut self,

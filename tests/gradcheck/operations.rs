@@ -56,7 +56,7 @@ fn linear(device: &Cpu<f64>, activation: Activation, masked: bool) -> Case {
         let mask = mask.as_deref();
         let forward = |x: &[f64], w: &[f64], b: &[f64]| {
             let mut y = vec![f64::NAN; rows * outputs];
-            device.linear_forward(&mut y, x, w, b, mask, shape, activation);
+            device.linear_forward(&mut y, x, w, Some(b), mask, shape, activation);
             Point::new(y, activation)
         };
         let y = forward(&x, &w, &b).outputs;
@@ -111,6 +111,8 @@ fn batch_norm(device: &Cpu<f64>, activation: Activation) -> Case {
         let gamma = numbers.around(1.0, 0.5, columns);
         let beta = numbers.around(0.0, 0.5, columns);
         let weights = numbers.normal(rows * columns);
+        // Whatever it is, outputs are the same.
+        let b = vec![1.0; columns];
         let forward = |x: &[f64], gamma: &[f64], beta: &[f64]| {
             let [mut y, mut mean, mut inv_std] =
                 [rows * columns, columns, columns].map(|len| vec![f64::NAN; len]);
@@ -123,6 +125,7 @@ fn batch_norm(device: &Cpu<f64>, activation: Activation) -> Case {
                 &mut running_mean,
                 &mut running_var,
                 x,
+                &b,
                 Affine { gamma, beta },
                 shape,
                 activation,

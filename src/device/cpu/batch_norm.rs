@@ -13,12 +13,14 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
         running_mean: &mut [T],
         running_var: &mut [T],
         x: &[T],
+        b: &[T],
         affine: Affine<'_, Self>,
         shape: BatchNormShape,
         activation: Activation,
     ) {
         assert!(shape.rows > 1, "the variance of a batch of one is not defined");
         assert!(y.len() == shape.rows * shape.columns && x.len() == y.len());
+        assert!(b.len() == shape.columns);
         let vectors = [mean, inv_std, running_mean, running_var];
         self.team.stripes_with(y, shape.columns, vectors, |mut y, vectors| {
             let [mean, inv_std, running_mean, running_var] = vectors;
@@ -28,7 +30,8 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
                 || {
                     batch_mean(mean, x, columns, shape);
                     batch_variance(inv_std, mean, x, columns, shape);
-                    move_running(running_mean, running_var, mean, inv_std, shape);
+                    let b = columns.of_row(b, 0);
+                    move_running(running_mean, running_var, mean, b, inv_std, shape);
                     invert(inv_std, shape);
                     for i in 0..shape.rows {
                         let row = y.row(i);
@@ -49,6 +52,7 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
         &self,
         y: &mut [T],
         x: &[T],
+        b: &[T],
         running_mean: &[T],
         running_var: &[T],
         affine: Affine<'_, Self>,
@@ -59,12 +63,12 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
         let eps = T::from_f64(shape.eps);
         self.team.stripes_with(y, shape.columns, [], |mut y, []| {
             let columns = Columns { first: y.first_column(), len: y.columns(), of: shape.columns };
-            let (mean, var) = (columns.of_row(running_mean, 0), columns.of_row(running_var, 0));
+            let [b, mean, var] = [b, running_mean, running_var].map(|v| columns.of_row(v, 0));
             for i in 0..shape.rows {
                 let row = y.row(i);
                 let x = columns.of_row(x, i);
                 for j in 0..row.len() {
-                    row[j] = (x[j] - mean[j]) * (T::ONE / (var[j] + eps).sqrt());
+                    row[j] = (x[j] + b[j] - mean[j]) * (T::ONE / (var[j] + eps).sqrt());
                 }
                 scale_and_shift(
                     row,
@@ -182,6 +186,7 @@ fn move_running<T: CpuReal>(
     running_mean: &mut [T],
     running_var: &mut [T],
     mean: &[T],
+    b: &[T],
     var: &[T],
     shape: BatchNormShape,
 ) {
@@ -189,7 +194,7 @@ fn move_running<T: CpuReal>(
     let (new, old) = (T::from_f64(shape.momentum), T::from_f64(1.0 - shape.momentum));
     let unbiased = T::from_f64(rows / (rows - 1.0));
     for j in 0..mean.len() {
-        running_mean[j] = old * running_mean[j] + new * mean[j];
+        running_mean[j] = old * running_mean[j] + new * (mean[j] + b[j]);
         running_var[j] = old * running_var[j] + new * (var[j] * unbiased);
     }
 }

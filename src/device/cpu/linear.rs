@@ -13,13 +13,14 @@ impl<T: CpuReal> Linear for Cpu<T> {
         y: &mut [T],
         x: &[T],
         w: &[T],
-        b: &[T],
+        b: Option<&[T]>,
         mask: Option<&[T]>,
         shape: LinearShape,
         activation: Activation,
     ) {
         let LinearShape { rows, inputs, outputs } = shape;
-        assert!(y.len() == rows * outputs && b.len() == outputs && w.len() == outputs * inputs);
+        assert!(y.len() == rows * outputs && w.len() == outputs * inputs);
+        assert!(b.is_none_or(|b| b.len() == outputs));
         let x = row_major(x, rows, inputs);
         let w = transposed(w, inputs, outputs);
         T::multiply(&self.team, y, x, w, |stripe| {
@@ -29,8 +30,10 @@ impl<T: CpuReal> Linear for Cpu<T> {
                     let first = stripe.first_column();
                     for i in 0..stripe.rows() {
                         let y = stripe.row(i);
-                        let b = &b[first..first + y.len()];
-                        y.iter_mut().zip(b).for_each(|(y, &b)| *y += b);
+                        if let Some(b) = b {
+                            let b = &b[first..first + y.len()];
+                            y.iter_mut().zip(b).for_each(|(y, &b)| *y += b);
+                        }
                         if let Some(mask) = mask {
                             let mask = &mask[i * outputs + first..][..y.len()];
                             y.iter_mut().zip(mask).for_each(|(y, &m)| *y = *y * m);

@@ -13,6 +13,7 @@ impl BatchNorm for Cuda {
         running_mean: ViewMut<'_, f32>,
         running_var: ViewMut<'_, f32>,
         x: View<'_, f32>,
+        b: View<'_, f32>,
         affine: Affine<'_, Self>,
         shape: BatchNormShape,
         activation: Activation,
@@ -23,7 +24,9 @@ impl BatchNorm for Cuda {
         for vector in [&mean, &inv_std, &running_mean, &running_var] {
             assert_eq!(vector.len(), columns);
         }
-        assert!(affine.gamma.len() == columns && affine.beta.len() == columns);
+        for vector in [b, affine.gamma, affine.beta] {
+            assert_eq!(vector.len(), columns);
+        }
         let (kind, slope) = activation.code();
         self.kernels.batch_norm_forward(
             self.columns(columns),
@@ -33,6 +36,7 @@ impl BatchNorm for Cuda {
             running_mean,
             running_var,
             x,
+            b,
             affine.gamma,
             affine.beta,
             rows,
@@ -48,6 +52,7 @@ impl BatchNorm for Cuda {
         &self,
         y: ViewMut<'_, f32>,
         x: View<'_, f32>,
+        b: View<'_, f32>,
         running_mean: View<'_, f32>,
         running_var: View<'_, f32>,
         affine: Affine<'_, Self>,
@@ -56,7 +61,7 @@ impl BatchNorm for Cuda {
     ) {
         let BatchNormShape { rows, columns, .. } = shape;
         assert!(y.len() == rows * columns && x.len() == y.len());
-        for vector in [running_mean, running_var, affine.gamma, affine.beta] {
+        for vector in [b, running_mean, running_var, affine.gamma, affine.beta] {
             assert_eq!(vector.len(), columns);
         }
         let (kind, slope) = activation.code();
@@ -64,6 +69,7 @@ impl BatchNorm for Cuda {
             self.elements(rows * columns),
             y,
             x,
+            b,
             running_mean,
             running_var,
             affine.gamma,

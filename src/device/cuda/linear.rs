@@ -13,16 +13,20 @@ impl Linear for Cuda {
         mut y: ViewMut<'_, f32>,
         x: View<'_, f32>,
         w: View<'_, f32>,
-        b: View<'_, f32>,
+        b: Option<View<'_, f32>>,
         mask: Option<View<'_, f32>>,
         shape: LinearShape,
         activation: Activation,
     ) {
         let LinearShape { rows, inputs, outputs } = shape;
         assert!(x.len() == rows * inputs && w.len() == outputs * inputs);
-        assert!(b.len() == outputs && mask.is_none_or(|mask| mask.len() == rows * outputs));
+        assert!(b.is_none_or(|b| b.len() == outputs));
+        assert!(mask.is_none_or(|mask| mask.len() == rows * outputs));
         let (a, wt) = (Factor::new(x, inputs), Factor::transposed(w, inputs));
         self.multiply(y.again(), a, wt, (rows, outputs, inputs));
+        if b.is_none() && mask.is_none() && activation == Activation::Identity {
+            return;
+        }
         let (kind, slope) = activation.code();
         let launch = self.elements(rows * outputs);
         self.kernels.bias_activation_forward(launch, y, b, mask, rows, outputs, kind, slope);
@@ -69,6 +73,9 @@ impl Linear for Cuda {
         assert!(dz.len() == rows * outputs && y.len() == dz.len());
         assert!(db.as_ref().is_none_or(|db| db.len() == outputs));
         assert!(mask.is_none_or(|mask| mask.len() == rows * outputs));
+        if db.is_none() && mask.is_none() && activation == Activation::Identity {
+            return;
+        }
         let (kind, slope) = activation.code();
         let launch = self.columns(outputs);
         self.kernels.bias_activation_backward(launch, dz, db, y, mask, rows, outputs, kind, slope);

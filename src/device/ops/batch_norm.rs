@@ -26,12 +26,16 @@ pub struct Affine<'a, D: Memory> {
 
 /// Batch normalisation, fused with the activation behind it: PyTorch's
 /// [`BatchNorm1d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html).
+///
+/// What is normalised is x + b, where b is the bias of the linear layer before. The batch's mean
+/// takes b out again: in training mode it shows in the running mean alone, and its gradient is zero.
 pub trait BatchNorm: Memory {
     /// x̂ = (x − mean)·inv_std, y = activation(gamma·x̂ + beta), with the batch's statistics.
     ///
     /// mean = Σx/rows, inv_std = 1/√(Σ(x − mean)²/rows + eps), both (columns) and kept for the
     /// backward pass. Moves the running statistics: running ← (1 − momentum)·running +
-    /// momentum·batch, with the unbiased variance (divided by rows − 1). y, x (rows, columns).
+    /// momentum·batch, with mean + b and the unbiased variance (divided by rows − 1).
+    /// y, x (rows, columns), b (columns).
     #[allow(clippy::too_many_arguments)]
     fn batch_norm_forward(
         &self,
@@ -41,17 +45,19 @@ pub trait BatchNorm: Memory {
         running_mean: Out<'_, Self>,
         running_var: Out<'_, Self>,
         x: In<'_, Self>,
+        b: In<'_, Self>,
         affine: Affine<'_, Self>,
         shape: BatchNormShape,
         activation: Activation,
     );
 
-    /// y = activation(gamma·(x − running_mean)/√(running_var + eps) + beta): evaluation mode.
+    /// y = activation(gamma·(x + b − running_mean)/√(running_var + eps) + beta): evaluation mode.
     #[allow(clippy::too_many_arguments)]
     fn batch_norm_evaluate(
         &self,
         y: Out<'_, Self>,
         x: In<'_, Self>,
+        b: In<'_, Self>,
         running_mean: In<'_, Self>,
         running_var: In<'_, Self>,
         affine: Affine<'_, Self>,

@@ -40,15 +40,15 @@ pub struct LinearShape {
 pub trait Linear: Memory {
     /// y = activation(mask ⊙ (x·Wᵀ + b)).
     ///
-    /// y (rows, outputs), x (rows, inputs), w (outputs, inputs), b (outputs), mask (rows, outputs)
-    /// or none. A dropout mask is ≥ 0, so applied before a (Leaky)ReLU it is the same as after it.
+    /// y (rows, outputs), x (rows, inputs), w (outputs, inputs), b (outputs) or none, mask (rows,
+    /// outputs) or none. A dropout mask is ≥ 0, so applied before a (Leaky)ReLU it is the same as after it.
     #[allow(clippy::too_many_arguments)]
     fn linear_forward(
         &self,
         y: Out<'_, Self>,
         x: In<'_, Self>,
         w: In<'_, Self>,
-        b: In<'_, Self>,
+        b: Option<In<'_, Self>>,
         mask: Option<In<'_, Self>>,
         shape: LinearShape,
         activation: Activation,

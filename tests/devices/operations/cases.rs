@@ -44,7 +44,7 @@ const ACTIVATIONS: [Activation; 5] = [
 /// An operation and its extents and scalars.
 #[derive(Clone, Debug)]
 pub enum Case {
-    LinearForward { shape: LinearShape, activation: Activation, masked: bool },
+    LinearForward { shape: LinearShape, activation: Activation, masked: bool, bias: bool },
     LinearBackwardWeight { shape: LinearShape },
     LinearBackwardInput { shape: LinearShape, columns: Range<usize> },
     BiasActivationBackward { shape: LinearShape, activation: Activation, masked: bool, bias: bool },
@@ -89,7 +89,13 @@ pub fn all() -> Vec<Case> {
 
 fn products(all: &mut Vec<Case>, shape: LinearShape) {
     for (activation, masked) in ACTIVATIONS.into_iter().zip([false, true, true, false, false]) {
-        all.push(Case::LinearForward { shape, activation, masked });
+        all.push(Case::LinearForward { shape, activation, masked, bias: true });
+    }
+    // Each alone: nothing but a product, and what follows it without a bias.
+    for (activation, masked) in
+        [(Activation::Identity, false), (Activation::Identity, true), (Activation::Relu, false)]
+    {
+        all.push(Case::LinearForward { shape, activation, masked, bias: false });
     }
     all.push(Case::LinearBackwardWeight { shape });
     let inputs = shape.inputs;
@@ -158,7 +164,7 @@ fn batches(all: &mut Vec<Case>, rows: usize, pixels: usize) {
 fn long(all: &mut Vec<Case>) {
     let ((rows, columns), activation) = (LONG, Activation::LeakyRelu { slope: 0.2 });
     let shape = LinearShape { rows, inputs: 1, outputs: columns };
-    all.push(Case::LinearForward { shape, activation, masked: true });
+    all.push(Case::LinearForward { shape, activation, masked: true, bias: true });
     let shape = BatchNormShape { rows, columns, eps: 1e-5, momentum: 0.1 };
     all.push(Case::BatchNormEvaluate { shape, activation });
     let (classes, width, inputs) = (10, 10, columns - 10);
@@ -224,8 +230,8 @@ impl Case {
     pub fn run<D: Device>(&self, device: &D, placement: Placement) -> Vec<Output> {
         let bench = Bench::new(device, placement);
         match *self {
-            Case::LinearForward { shape, activation, masked } => {
-                linear_forward(bench, shape, activation, masked)
+            Case::LinearForward { shape, activation, masked, bias } => {
+                linear_forward(bench, shape, activation, masked, bias)
             }
             Case::LinearBackwardWeight { shape } => linear_backward_weight(bench, shape),
             Case::LinearBackwardInput { shape, ref columns } => {

@@ -21,15 +21,16 @@ pub fn linear_forward<D: Device>(
     shape: LinearShape,
     activation: Activation,
     masked: bool,
+    bias: bool,
 ) -> Vec<Output> {
     let LinearShape { rows, inputs, outputs } = shape;
     let x = bench.input(-1.0, 1.0, rows * inputs);
     let w = bench.input(-1.0, 1.0, outputs * inputs);
-    let b = bench.input(-1.0, 1.0, outputs);
+    let b = bias.then(|| bench.input(-1.0, 1.0, outputs));
     let mask = mask(&mut bench, masked, rows * outputs);
     let mut y = bench.output(rows * outputs);
-    let (device, mask) = (bench.device, mask.as_ref().map(Guarded::view));
-    device.linear_forward(y.view_mut(), x.view(), w.view(), b.view(), mask, shape, activation);
+    let [b, mask] = [&b, &mask].map(|of| of.as_ref().map(Guarded::view));
+    bench.device.linear_forward(y.view_mut(), x.view(), w.view(), b, mask, shape, activation);
     vec![bench.sums("y", inputs, &y)]
 }
 
@@ -90,6 +91,7 @@ pub fn batch_norm_forward<D: Device>(
 ) -> Vec<Output> {
     let BatchNormShape { rows, columns, .. } = shape;
     let x = bench.input(-1.0, 3.0, rows * columns);
+    let b = bench.input(-1.0, 1.0, columns);
     let gamma = bench.input(0.5, 1.5, columns);
     let beta = bench.input(-0.5, 0.5, columns);
     let mut running_mean = bench.input(-1.0, 1.0, columns);
@@ -103,6 +105,7 @@ pub fn batch_norm_forward<D: Device>(
         running_mean.view_mut(),
         running_var.view_mut(),
         x.view(),
+        b.view(),
         Affine { gamma: gamma.view(), beta: beta.view() },
         shape,
         activation,
@@ -123,6 +126,7 @@ pub fn batch_norm_evaluate<D: Device>(
 ) -> Vec<Output> {
     let BatchNormShape { rows, columns, .. } = shape;
     let x = bench.input(-1.0, 3.0, rows * columns);
+    let b = bench.input(-1.0, 1.0, columns);
     let running_mean = bench.input(-1.0, 1.0, columns);
     let running_var = bench.input(0.5, 1.5, columns);
     let gamma = bench.input(0.5, 1.5, columns);
@@ -131,6 +135,7 @@ pub fn batch_norm_evaluate<D: Device>(
     bench.device.batch_norm_evaluate(
         y.view_mut(),
         x.view(),
+        b.view(),
         running_mean.view(),
         running_var.view(),
         Affine { gamma: gamma.view(), beta: beta.view() },
