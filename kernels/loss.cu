@@ -1,11 +1,13 @@
-// Losses of discriminator outputs against a target t, value and gradient in one pass.
+// Losses of discriminator outputs against a target t, value and gradient in one pass. A batch has a
+// part of which t = 1 and may have a second one of which t = 0.
 //
 //   cross entropy  score = max(x, 0) − t·x + ln(1 + e^−|x|),  score′ = σ(x) − t,  output σ(x)
 //   squared error  score = (x − t)²,                          score′ = 2·(x − t),  output x
 //
 // dx = scale·score′/rows. Row (step mod ring_rows) of the ring gets scale·mean(score) at `place`
-// and mean(output) behind it. x, dx (rows), ring (ring_rows, ring_columns). dx and these two
-// numbers are overwritten. Deterministic: one block, sums as a fixed tree.
+// and mean(output) behind it, then those of the second part. x, dx (parts, rows), ring (ring_rows,
+// ring_columns). dx and these numbers are overwritten. Deterministic: a block a part, sums as a
+// fixed tree.
 
 #include "common.cuh"
 
@@ -28,26 +30,28 @@ __device__ inline Scored squared_error(float x, float target)
     return {distance * distance, distance + distance, x};
 }
 
-// Launch: one block of 2ⁿ threads.
+// Launch: a block of 2ⁿ threads for each part.
 extern "C" __global__ void loss_forward_backward(
-    float* __restrict__ dx,             // (rows)
+    float* __restrict__ dx,             // (parts, rows)
     float* __restrict__ ring,           // (ring_rows, ring_columns)
-    const float* __restrict__ x,        // (rows)
+    const float* __restrict__ x,        // (parts, rows)
     const unsigned* __restrict__ step,  // (1)
     int rows,
     int ring_rows,
     int ring_columns,
     int place,
     unsigned score,
-    float target,
     float scale)
 {
+    const unsigned part = blockIdx.x;
+    const float target = part == 0 ? 1.0f : 0.0f;
     const float share = scale / rows;
     float loss = 0.0f, output = 0.0f;
     for (unsigned i = threadIdx.x; i < (unsigned)rows; i += blockDim.x) {
-        const Scored s = score == CROSS_ENTROPY ? cross_entropy(x[i], target)
-                                                : squared_error(x[i], target);
-        dx[i] = share * s.slope;
+        const unsigned long long at = index_of(part, i, rows);
+        const Scored s = score == CROSS_ENTROPY ? cross_entropy(x[at], target)
+                                                : squared_error(x[at], target);
+        dx[at] = share * s.slope;
         loss += s.value;
         output += s.output;
     }
@@ -64,7 +68,7 @@ extern "C" __global__ void loss_forward_backward(
     }
     if (threadIdx.x > 0) return;
 
-    float* noted = ring + (*step % ring_rows) * ring_columns + place;
+    float* noted = ring + (*step % ring_rows) * ring_columns + place + 2 * part;
     noted[0] = losses[0] * share;
     noted[1] = outputs[0] / rows;
 }

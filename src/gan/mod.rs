@@ -166,8 +166,7 @@ impl<D: Device> Gan<D> {
         let masks = self.draws.masks(Update::Discriminator);
         self.discriminator.forward(&self.device, judge, masks);
         let scale = self.settings.d_loss_scale;
-        self.score(Judged::Real, 0..rows, scale);
-        self.score(Judged::Fake, rows..2 * rows, scale);
+        self.score(Judged::RealThenFake, 0..2 * rows, scale);
         let gradients = Gradients::Parameters(self.draws.discriminator_labels(rows));
         let masks = self.draws.masks(Update::Discriminator);
         self.discriminator.backward(&self.device, 0..2 * rows, masks, gradients);
@@ -179,7 +178,7 @@ impl<D: Device> Gan<D> {
         self.show_fakes(Update::Generator, rows);
         let masks = self.draws.masks(Update::Generator);
         self.discriminator.forward(&self.device, fakes.clone(), masks);
-        self.score(Judged::Generator, fakes.clone(), 1.0);
+        self.score(Judged::FakeAsReal, fakes.clone(), 1.0);
         let masks = self.draws.masks(Update::Generator);
         let images = self.generator.last_mut().output_gradient(0..rows);
         self.discriminator.backward(&self.device, fakes, masks, Gradients::Input(images));
@@ -205,9 +204,8 @@ impl<D: Device> Gan<D> {
 
     fn score(&mut self, judged: Judged, rows: Range<usize>, scale: f64) {
         let shape = LossShape {
-            rows: rows.len(),
+            rows: rows.len() / judged.parts(),
             score: self.settings.loss.score(),
-            real: judged != Judged::Fake,
             scale,
             judged,
         };
@@ -335,12 +333,13 @@ fn ring_row(iteration: u32) -> Range<usize> {
 impl Metrics {
     /// What the losses noted in an iteration's row of the ring.
     fn of_row<T: Real>(row: &[T]) -> Self {
-        let at = |judged: Judged, column: usize| row[2 * judged as usize + column].to_f64();
+        let [real, fake] = [0, 2].map(|part| Judged::RealThenFake.column() + part);
+        let at = |column: usize| row[column].to_f64();
         Self {
-            loss_d: at(Judged::Real, 0) + at(Judged::Fake, 0),
-            loss_g: at(Judged::Generator, 0),
-            d_real: at(Judged::Real, 1),
-            d_fake: at(Judged::Fake, 1),
+            loss_d: at(real) + at(fake),
+            loss_g: at(Judged::FakeAsReal.column()),
+            d_real: at(real + 1),
+            d_fake: at(fake + 1),
         }
     }
 }

@@ -33,7 +33,8 @@ pub fn cases() -> Vec<Case> {
     let norms = ACTIVATIONS.into_iter().map(|activation| batch_norm(device, activation));
     let embeddings = [true, false].map(|label_first| embedding(device, label_first));
     let scores = [Score::CrossEntropy, Score::SquaredError];
-    let losses = scores.into_iter().flat_map(|s| [true, false].map(|real| loss(device, s, real)));
+    let judged = [Judged::RealThenFake, Judged::FakeAsReal];
+    let losses = scores.into_iter().flat_map(|s| judged.map(|judged| loss(device, s, judged)));
     linears.chain(norms).chain(embeddings).chain(losses).collect()
 }
 
@@ -190,33 +191,28 @@ fn embedding(device: &Cpu<f64>, label_first: bool) -> Case {
     case
 }
 
-fn loss(device: &Cpu<f64>, score: Score, real: bool) -> Case {
-    let target = if real { "real" } else { "fake" };
-    let mut case = Case::new(format!("loss, {score:?}, {target}"));
+fn loss(device: &Cpu<f64>, score: Score, judged: Judged) -> Case {
+    let mut case = Case::new(format!("loss, {score:?}, {judged:?}"));
     let mut numbers = Numbers::new(40);
-    let mut check = |x: &[f64], scale: f64, judged: Judged| {
-        let rows = x.len();
-        let shape = LossShape { rows, score, real, scale, judged };
-        let (mut dx, mut ring) = (vec![f64::NAN; rows], vec![0.0; RING_ROWS * RING_COLUMNS]);
+    let mut check = |x: &[f64], scale: f64| {
+        let rows = x.len() / judged.parts();
+        let shape = LossShape { rows, score, scale, judged };
+        let (mut dx, mut ring) = (vec![f64::NAN; x.len()], vec![0.0; RING_ROWS * RING_COLUMNS]);
         device.loss_forward_backward(&mut dx, &mut ring, x, &[3], shape);
-        let mut scratch = vec![0.0; rows];
-        case.check(&format!("{rows}: x"), &dx, x, &[1.0], |x| {
+        let mut scratch = vec![0.0; x.len()];
+        case.check(&format!("{rows}: x"), &dx, x, &vec![1.0; judged.parts()], |x| {
             device.loss_forward_backward(&mut scratch, &mut ring, x, &[3], shape);
-            let place = 3 * RING_COLUMNS + 2 * judged as usize;
-            Point { outputs: vec![ring[place]], sides: Vec::new() }
+            let noted = &ring[3 * RING_COLUMNS + judged.column()..][..2 * judged.parts()];
+            let losses = noted.iter().step_by(2).copied();
+            Point { outputs: losses.collect(), sides: Vec::new() }
         });
     };
-    for (rows, scale, judged) in [
-        (1, 1.0, Judged::Real),
-        (2, 0.5, Judged::Fake),
-        (7, 1.0, Judged::Generator),
-        (257, 0.5, Judged::Real),
-    ] {
-        check(&numbers.around(0.0, 4.0, rows), scale, judged);
+    for (rows, scale) in [(1, 1.0), (2, 0.5), (7, 1.0), (257, 0.5)] {
+        check(&numbers.around(0.0, 4.0, judged.parts() * rows), scale);
     }
     // Where a naive formula overflows or cancels; alone, since they would drown others in a sum.
     for x in [-700.0, -40.0, 0.0, 40.0, 700.0] {
-        check(&[x], 1.0, Judged::Generator);
+        check(&vec![x; judged.parts()], 1.0);
     }
     case
 }

@@ -12,23 +12,25 @@ impl<T: CpuReal> Loss for Cpu<T> {
         step: &[u32],
         shape: LossShape,
     ) {
-        assert!(dx.len() == shape.rows && x.len() == shape.rows);
-        let target = if shape.real { T::ONE } else { T::ZERO };
-        let share = T::from_f64(shape.scale / shape.rows as f64);
-        let (mut loss, mut output) = (T::ZERO, T::ZERO);
-        for (dx, &x) in dx.iter_mut().zip(x) {
-            let (value, slope, out) = match shape.score {
-                Score::CrossEntropy => cross_entropy(x, target),
-                Score::SquaredError => squared_error(x, target),
-            };
-            *dx = share * slope;
-            loss += value;
-            output += out;
+        let LossShape { rows, score, scale, judged } = shape;
+        assert!(dx.len() == judged.parts() * rows && x.len() == dx.len());
+        let share = T::from_f64(scale / rows as f64);
+        let place = step[0] as usize % RING_ROWS * RING_COLUMNS + judged.column();
+        let parts = dx.chunks_mut(rows).zip(x.chunks(rows)).zip(ring[place..].chunks_mut(2));
+        for (((dx, x), noted), target) in parts.zip([T::ONE, T::ZERO]) {
+            let (mut loss, mut output) = (T::ZERO, T::ZERO);
+            for (dx, &x) in dx.iter_mut().zip(x) {
+                let (value, slope, out) = match score {
+                    Score::CrossEntropy => cross_entropy(x, target),
+                    Score::SquaredError => squared_error(x, target),
+                };
+                *dx = share * slope;
+                loss += value;
+                output += out;
+            }
+            noted[0] = loss * share;
+            noted[1] = output * T::from_f64(1.0 / rows as f64);
         }
-        let row = step[0] as usize % RING_ROWS;
-        let place = row * RING_COLUMNS + 2 * shape.judged as usize;
-        ring[place] = loss * share;
-        ring[place + 1] = output * T::from_f64(1.0 / shape.rows as f64);
     }
 }
 

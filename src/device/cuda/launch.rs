@@ -40,9 +40,9 @@ impl Cuda {
         Launch { device: self, blocks: columns.div_ceil(threads.0 as usize) as u32, threads }
     }
 
-    /// One block, where everything is summed up.
-    pub(super) fn one_block(&self) -> Launch<'_> {
-        Launch { device: self, blocks: 1, threads: (BLOCK as u32, 1) }
+    /// So many blocks, each of which sums up a part of its own.
+    pub(super) fn blocks(&self, parts: usize) -> Launch<'_> {
+        Launch { device: self, blocks: parts as u32, threads: (BLOCK as u32, 1) }
     }
 
     /// One thread.

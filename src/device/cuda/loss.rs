@@ -1,4 +1,4 @@
-//! Losses on CUDA: one block, since a batch's outputs are few.
+//! Losses on CUDA: a block for each part of the batch, since its outputs are few.
 
 use super::Cuda;
 use super::memory::{View, ViewMut};
@@ -13,24 +13,25 @@ impl Loss for Cuda {
         step: View<'_, u32>,
         shape: LossShape,
     ) {
-        assert!(dx.len() == shape.rows && x.len() == shape.rows);
+        let LossShape { rows, judged, .. } = shape;
+        let parts = judged.parts();
+        assert!(dx.len() == parts * rows && x.len() == dx.len());
         assert!(ring.len() == RING_ROWS * RING_COLUMNS && step.len() == 1);
         let score = match shape.score {
             Score::CrossEntropy => 0,
             Score::SquaredError => 1,
         };
         self.kernels.loss_forward_backward(
-            self.one_block(),
+            self.blocks(parts),
             dx,
             ring,
             x,
             step,
-            shape.rows,
+            rows,
             RING_ROWS,
             RING_COLUMNS,
-            2 * shape.judged as usize,
+            judged.column(),
             score,
-            if shape.real { 1.0 } else { 0.0 },
             shape.scale as f32,
         );
     }

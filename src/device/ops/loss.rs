@@ -12,43 +12,61 @@ pub enum Score {
     SquaredError,
 }
 
-/// Which of an iteration's three looks at discriminator outputs a loss belongs to.
+/// What a loss scores, and against which targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Judged {
-    /// Real images, in the discriminator's update.
-    Real,
-    /// Generated images, in the discriminator's update.
-    Fake,
-    /// Generated images, in the generator's update.
-    Generator,
+    /// In the discriminator's update: real images, t = 1, and as many generated ones behind them,
+    /// t = 0.
+    RealThenFake,
+    /// In the generator's update: generated images, t = 1.
+    FakeAsReal,
+}
+
+impl Judged {
+    /// Parts of the batch that have a loss and a target each.
+    pub fn parts(self) -> usize {
+        match self {
+            Judged::RealThenFake => 2,
+            Judged::FakeAsReal => 1,
+        }
+    }
+
+    /// Where in a row of the ring the first part's loss is noted.
+    pub fn column(self) -> usize {
+        match self {
+            Judged::RealThenFake => 0,
+            Judged::FakeAsReal => 4,
+        }
+    }
 }
 
 /// What a loss is made of.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LossShape {
-    /// Rows of the batch.
+    /// Rows of each part of the batch.
     pub rows: usize,
     /// The formula.
     pub score: Score,
-    /// The target t: real (1) or fake (0).
-    pub real: bool,
     /// Factor of the loss and its gradient.
     pub scale: f64,
-    /// Where the loss is noted.
+    /// What is scored.
     pub judged: Judged,
 }
 
 /// Iterations whose losses the ring holds.
 pub const RING_ROWS: usize = 1024;
-/// Numbers an iteration leaves in the ring: (loss, mean output) for each of [`Judged`].
+/// Numbers an iteration leaves in the ring: (loss, mean output) of real and of generated images in
+/// the discriminator's update, and of generated ones in the generator's.
 pub const RING_COLUMNS: usize = 6;
 
 /// Losses.
 pub trait Loss: Memory {
-    /// loss = scale·mean(score(x, t)) and dx = scale·score′(x, t)/rows in one pass.
+    /// loss = scale·mean(score(x, t)) and dx = scale·score′(x, t)/rows, for each part of the batch,
+    /// in one pass.
     ///
-    /// dx, x (rows). Notes in the ring (RING_ROWS, RING_COLUMNS), row step mod RING_ROWS: the
-    /// loss, and the mean output — σ(x) for cross-entropy, x itself for squared error.
+    /// dx, x (parts, rows). Notes in the ring (RING_ROWS, RING_COLUMNS), row step mod RING_ROWS,
+    /// for one part after the other: the loss, and the mean output — σ(x) for cross-entropy, x
+    /// itself for squared error.
     fn loss_forward_backward(
         &self,
         dx: Out<'_, Self>,

@@ -128,10 +128,8 @@ fn embeddings(all: &mut Vec<Case>, rows: usize, inputs: usize) {
 
 fn losses(all: &mut Vec<Case>, rows: usize) {
     for score in [Score::CrossEntropy, Score::SquaredError] {
-        for (judged, scale) in [(Judged::Real, 0.5), (Judged::Fake, 1.0), (Judged::Generator, 1.0)]
-        {
-            let real = judged != Judged::Fake;
-            let shape = LossShape { rows, score, real, scale, judged };
+        for (judged, scale) in [(Judged::RealThenFake, 0.5), (Judged::FakeAsReal, 1.0)] {
+            let shape = LossShape { rows, score, scale, judged };
             // The ring is written from its beginning again after 1,024 iterations.
             all.extend([0, 1023, 5000].map(|step| Case::LossForwardBackward { shape, step }));
         }

@@ -210,9 +210,10 @@ pub fn loss_forward_backward<D: Device>(
     shape: LossShape,
     step: u32,
 ) -> Vec<Output> {
-    let x = bench.input(-5.0, 5.0, shape.rows);
+    let len = shape.judged.parts() * shape.rows;
+    let x = bench.input(-5.0, 5.0, len);
     let step = bench.ints(&[step]);
-    let (mut dx, mut ring) = (bench.output(shape.rows), bench.zeros(RING_ROWS * RING_COLUMNS));
+    let (mut dx, mut ring) = (bench.output(len), bench.zeros(RING_ROWS * RING_COLUMNS));
     let device = bench.device;
     device.loss_forward_backward(dx.view_mut(), ring.view_mut(), x.view(), step.view(), shape);
     vec![bench.read("dx", &dx), bench.sums("ring", shape.rows, &ring)]
