@@ -62,6 +62,9 @@ pub trait Memory: Sized {
         range: Range<usize>,
     ) -> Self::ViewMut<'_, T>;
 
+    /// The same elements for a shorter time, which the compiler does not grant by itself.
+    fn reborrow<'a, T: Element>(view: &'a Self::View<'_, T>) -> Self::View<'a, T>;
+
     /// Cuts a view in two: the first `middle` elements and the rest.
     fn split_mut<'a, T: Element>(
         view: Self::ViewMut<'a, T>,

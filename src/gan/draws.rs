@@ -10,7 +10,7 @@ use super::Update;
 use super::settings::{Fakes, Settings};
 use crate::Result;
 use crate::device::ops::BatchShape;
-use crate::device::{Device, In, InInts};
+use crate::device::{Device, In, InInts, Out};
 use crate::nn::{Masks, Matrix, Network};
 use crate::rng::{Stream, site};
 
@@ -112,7 +112,8 @@ pub struct Draws<D: Device> {
     batch: usize,
     fresh: bool,
     conditional: bool,
-    real: Matrix<D>,
+    /// Real images, and room for as many generated ones behind them: the discriminator's input.
+    images: Matrix<D>,
     noise: Matrix<D>,
     /// Real images' labels, then those of the discriminator's fakes, then of the generator's.
     labels: D::Buffer<u32>,
@@ -132,7 +133,7 @@ impl<D: Device> Draws<D> {
             batch,
             fresh: settings.fakes == Fakes::Fresh,
             conditional: settings.classes.is_some(),
-            real: Matrix::zeros(device, batch, settings.image.pixels())?,
+            images: Matrix::zeros(device, 2 * batch, settings.image.pixels())?,
             noise: Matrix::zeros(device, 2 * batch, settings.latent_dim)?,
             labels: device.allocate(3 * batch)?,
             masks: [
@@ -170,7 +171,7 @@ impl<D: Device> Draws<D> {
         let count = images.schedule.images;
         let order = D::view(&images.order, 0..count);
         let bytes = D::view(&images.images, 0..count * images.pixels);
-        device.images_gather(self.real.rows_mut(0..rows), bytes, order, step, shape);
+        device.images_gather(self.images.rows_mut(0..rows), bytes, order, step, shape);
         if self.conditional {
             let labels = D::view_mut(&mut self.labels, 0..rows);
             device.labels_gather(labels, D::view(&images.labels, 0..count), order, step, shape);
@@ -230,9 +231,14 @@ impl<D: Device> Draws<D> {
         first..first + rows
     }
 
-    /// Real images and, in a conditional set-up, their labels.
-    pub(super) fn real(&self, rows: usize) -> (In<'_, D>, Option<InInts<'_, D>>) {
-        (self.real.rows(0..rows), self.labels(0..rows))
+    /// Some rows of the discriminator's input: real images are in 0..rows, fakes behind them.
+    pub(super) fn images(&self, rows: Range<usize>) -> In<'_, D> {
+        self.images.rows(rows)
+    }
+
+    /// Where the fakes go.
+    pub(super) fn images_mut(&mut self, rows: Range<usize>) -> Out<'_, D> {
+        self.images.rows_mut(rows)
     }
 
     /// The noise of an update.
@@ -245,9 +251,17 @@ impl<D: Device> Draws<D> {
         self.labels(self.label_range(update, rows))
     }
 
-    /// Labels of real images and of the discriminator's fakes behind them.
-    pub(super) fn discriminator_labels(&self, rows: usize) -> Option<InInts<'_, D>> {
-        self.labels(0..2 * rows)
+    /// The labels of some rows of the discriminator's input in an update: all of it, or its fakes.
+    pub(super) fn judged_labels(
+        &self,
+        update: Update,
+        judged: Range<usize>,
+        rows: usize,
+    ) -> Option<InInts<'_, D>> {
+        match judged.start {
+            0 => self.labels(judged),
+            _ => self.fake_labels(update, rows),
+        }
     }
 
     fn labels(&self, range: Range<usize>) -> Option<InInts<'_, D>> {
@@ -264,8 +278,8 @@ impl<D: Device> Draws<D> {
     /// # Errors
     /// When the device fails.
     pub fn write_real(&mut self, device: &D, images: &[D::Real], labels: &[u32]) -> Result<()> {
-        let rows = images.len() / self.real.columns();
-        device.upload(self.real.rows_mut(0..rows), images)?;
+        let rows = images.len() / self.images.columns();
+        device.upload(self.images.rows_mut(0..rows), images)?;
         device.upload(D::view_mut(&mut self.labels, 0..labels.len()), labels)
     }
 

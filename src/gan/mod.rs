@@ -132,12 +132,13 @@ impl<D: Device> Gan<D> {
         self.learn(second, rows);
     }
 
-    /// Runs the generator on the noise of an update.
+    /// Runs the generator on the noise of an update, and puts its images behind the real ones.
     pub fn generate(&mut self, update: Update, rows: usize) {
         let noise = self.draws.noise(update, rows);
         let labels = self.draws.fake_labels(update, rows);
-        self.generator.load(&self.device, 0..rows, noise, labels);
-        self.generator.forward(&self.device, 0..rows, &Vec::new());
+        self.generator.forward(&self.device, noise, labels, 0..rows, &Vec::new());
+        let fakes = self.generator.last().output(0..rows);
+        self.device.copy(self.draws.images_mut(rows..2 * rows), fakes);
     }
 
     fn learn(&mut self, update: Update, rows: usize) {
@@ -157,46 +158,45 @@ impl<D: Device> Gan<D> {
     /// The discriminator's loss and its gradients, from rows 0..rows of real images and as many
     /// generated ones behind them: one batch, since no discriminator mixes rows.
     pub fn discriminator_gradients(&mut self, rows: usize) {
-        let (real, labels) = self.draws.real(rows);
-        self.discriminator.load(&self.device, 0..rows, real, labels);
-        let judge = if self.fakes_are_judged() { 0..rows } else { 0..2 * rows };
-        if judge.end > rows {
-            self.show_fakes(Update::Discriminator, rows);
+        let both = 0..2 * rows;
+        if !self.judges_once() {
+            self.judge(Update::Discriminator, both.clone(), rows);
         }
+        self.score(Judged::RealThenFake, both.clone(), self.settings.d_loss_scale);
+        let images = self.draws.images(both.clone());
+        let labels = self.draws.judged_labels(Update::Discriminator, both.clone(), rows);
         let masks = self.draws.masks(Update::Discriminator);
-        self.discriminator.forward(&self.device, judge, masks);
-        let scale = self.settings.d_loss_scale;
-        self.score(Judged::RealThenFake, 0..2 * rows, scale);
-        let gradients = Gradients::Parameters(self.draws.discriminator_labels(rows));
-        let masks = self.draws.masks(Update::Discriminator);
-        self.discriminator.backward(&self.device, 0..2 * rows, masks, gradients);
+        let gradients = Gradients::Parameters;
+        self.discriminator.backward(&self.device, images, labels, both, masks, gradients);
     }
 
     /// The generator's loss and its gradients, through the discriminator.
     pub fn generator_gradients(&mut self, rows: usize) {
         let fakes = rows..2 * rows;
-        self.show_fakes(Update::Generator, rows);
-        let masks = self.draws.masks(Update::Generator);
-        self.discriminator.forward(&self.device, fakes.clone(), masks);
+        let judged = if self.judges_once() { 0..2 * rows } else { fakes.clone() };
+        self.judge(Update::Generator, judged, rows);
         self.score(Judged::FakeAsReal, fakes.clone(), 1.0);
+        let images = self.draws.images(fakes.clone());
+        let labels = self.draws.fake_labels(Update::Generator, rows);
         let masks = self.draws.masks(Update::Generator);
-        let images = self.generator.last_mut().output_gradient(0..rows);
-        self.discriminator.backward(&self.device, fakes, masks, Gradients::Input(images));
-        let gradients = Gradients::Parameters(self.draws.fake_labels(Update::Generator, rows));
-        self.generator.backward(&self.device, 0..rows, &Vec::new(), gradients);
+        let gradients = Gradients::Input(self.generator.last_mut().output_gradient(0..rows));
+        self.discriminator.backward(&self.device, images, labels, fakes, masks, gradients);
+        let (noise, gradients) = (self.draws.noise(Update::Generator, rows), Gradients::Parameters);
+        self.generator.backward(&self.device, noise, labels, 0..rows, &Vec::new(), gradients);
     }
 
-    /// Puts the generator's images at the discriminator's entrance, behind the real ones. Labels
-    /// are embedded with the weights of the moment, so each update does it for itself.
-    fn show_fakes(&mut self, update: Update, rows: usize) {
-        let labels = self.draws.fake_labels(update, rows);
-        let fakes = self.generator.last().output(0..rows);
-        self.discriminator.load(&self.device, rows..2 * rows, fakes, labels);
+    /// Runs the discriminator on some rows of its input. Labels are embedded with the weights of the
+    /// moment.
+    fn judge(&mut self, update: Update, judged: Range<usize>, rows: usize) {
+        let images = self.draws.images(judged.clone());
+        let labels = self.draws.judged_labels(update, judged.clone(), rows);
+        let masks = self.draws.masks(update);
+        self.discriminator.forward(&self.device, images, labels, judged, masks);
     }
 
-    /// Whether the discriminator's update finds the generator's update's outputs for the same
-    /// images still there and still true: its own weights have not moved and nothing is dropped.
-    fn fakes_are_judged(&self) -> bool {
+    /// Whether the discriminator judges real images and fakes once for both updates: its own update
+    /// is the second, looks at the same fakes, and nothing is dropped.
+    fn judges_once(&self) -> bool {
         self.settings.order == Order::GFirst
             && self.settings.fakes == Fakes::Same
             && !self.discriminator.spec().blocks.iter().any(|block| block.drops())

@@ -148,10 +148,10 @@ fn pass<D: Device>(
     device.upload(D::view_mut(&mut z, 0..noise.len()), noise)?;
     device.upload(D::view_mut(&mut y, 0..labels.len()), labels)?;
     let y = (classes > 0).then(|| D::view(&y, 0..rows));
-    network.load(device, 0..rows, D::view(&z, 0..noise.len()), y);
+    let z = D::view(&z, 0..noise.len());
     match statistics {
-        Statistics::Running => network.evaluate(device, 0..rows),
-        Statistics::Batch => network.forward(device, 0..rows, &Masks::<D>::new()),
+        Statistics::Running => network.evaluate(device, z, y, 0..rows),
+        Statistics::Batch => network.forward(device, z, y, 0..rows, &Masks::<D>::new()),
     }
     device.download(network.last().output(0..rows))
 }

@@ -39,12 +39,14 @@ impl NetworkSpec {
         self.normalized().map(|block| 2 * block.outputs).sum()
     }
 
-    /// Numbers that passes over `rows` rows leave behind: inputs, outputs, gradients.
+    /// Numbers that passes over `rows` rows leave behind: outputs, gradients, inputs with labels.
     pub fn activations(&self, rows: usize) -> usize {
-        let table = self.label.map_or(0, |label| label.classes);
+        // An input is read where it is; with an embedding beside it, it is put together, and the
+        // embedding's columns have a gradient.
+        let entrance = self.label.map_or(0, |label| self.blocks[0].inputs + label.classes);
         let outputs: usize = self.blocks.iter().map(|block| block.outputs).sum();
         let norms: usize = self.normalized().map(|block| (rows + 2) * block.outputs).sum();
-        rows * (self.blocks[0].inputs + table + 2 * outputs) + norms
+        rows * (entrance + 2 * outputs) + norms
     }
 
     /// Numbers in the dropout masks of a pass over `rows` rows.
@@ -72,8 +74,8 @@ pub type Masks<D> = Vec<Option<Matrix<D>>>;
 
 /// What a backward pass is for.
 pub enum Gradients<'a, D: Device> {
-    /// The network's own parameters; labels where it embeds them.
-    Parameters(Option<InInts<'a, D>>),
+    /// The network's own parameters.
+    Parameters,
     /// The network's input (without the label's columns), and nothing else.
     Input(Out<'a, D>),
 }
@@ -84,14 +86,14 @@ pub struct Network<D: Device> {
     params: Params<D>,
     statistics: Params<D>,
     embedding: Option<Table<D>>,
-    input: Matrix<D>,
     blocks: Vec<Block<D>>,
 }
 
-/// The learnt table of labels, and the gradient of the columns that came from it.
+/// The learnt table of labels, inputs with its columns beside them, and the gradient of these.
 struct Table<D: Device> {
     slot: Slot,
     of: Embedded,
+    input: Matrix<D>,
     gradient: Matrix<D>,
 }
 
@@ -106,6 +108,7 @@ impl<D: Device> Network<D> {
             Some(of) => Some(Table {
                 slot: params.add("label_embedding.weight".to_owned(), &[of.classes, of.classes]),
                 of,
+                input: Matrix::zeros(device, rows, spec.blocks[0].inputs)?,
                 gradient: Matrix::zeros(device, rows, of.classes)?,
             }),
             None => None,
@@ -117,7 +120,6 @@ impl<D: Device> Network<D> {
             params: Params::learnt(device, params)?,
             statistics: Params::fixed(device, statistics)?,
             embedding,
-            input: Matrix::zeros(device, rows, spec.blocks[0].inputs)?,
             blocks,
             spec,
         })
@@ -175,41 +177,54 @@ impl<D: Device> Network<D> {
         self.spec.blocks.iter().map(mask).collect()
     }
 
-    /// Puts x (rows, inputs), and the labels' embedding beside it, at the network's entrance.
-    pub fn load(
+    /// A forward pass in training mode from x (as many rows as `rows`, inputs) and, where the
+    /// network embeds them, labels; outputs and all that a backward pass needs go to `rows`.
+    pub fn forward(
         &mut self,
         device: &D,
-        rows: Range<usize>,
         x: In<'_, D>,
         labels: Option<InInts<'_, D>>,
+        rows: Range<usize>,
+        masks: &Masks<D>,
     ) {
-        let shape = self.embedding_shape(rows.len());
-        let input = self.input.rows_mut(rows);
-        match (&self.embedding, labels) {
-            (Some(table), Some(labels)) => {
-                let values = self.params.value(table.slot);
-                device.embedding_concat(input, x, values, labels, &shape);
-            }
-            _ => device.copy(input, x),
-        }
-    }
-
-    /// A forward pass in training mode over rows that were loaded.
-    pub fn forward(&mut self, device: &D, rows: Range<usize>, masks: &Masks<D>) {
+        self.embed(device, x, labels, rows.clone());
         for i in 0..self.blocks.len() {
             let (before, block) = self.blocks.split_at_mut(i);
-            let x = input_of(&self.input, before, rows.clone());
+            let x = input_of(&self.embedding, &x, before, rows.clone());
             let mask = mask_of(masks, i, rows.clone());
             block[0].forward(device, &self.params, &mut self.statistics, x, mask, rows.clone());
         }
     }
 
     /// A forward pass in evaluation mode: running statistics, no dropout.
-    pub fn evaluate(&mut self, device: &D, rows: Range<usize>) {
+    pub fn evaluate(
+        &mut self,
+        device: &D,
+        x: In<'_, D>,
+        labels: Option<InInts<'_, D>>,
+        rows: Range<usize>,
+    ) {
+        self.embed(device, x, labels, rows.clone());
         for i in 0..self.blocks.len() {
             let (before, block) = self.blocks.split_at_mut(i);
-            let x = input_of(&self.input, before, rows.clone());
+            let x = input_of(&self.embedding, &x, before, rows.clone());
             block[0].evaluate(device, &self.params, &self.statistics, x, rows.clone());
+        }
+    }
+
+    /// Puts the labels' embedding beside x, where there is one.
+    fn embed(
+        &mut self,
+        device: &D,
+        x: In<'_, D>,
+        labels: Option<InInts<'_, D>>,
+        rows: Range<usize>,
+    ) {
+        assert_eq!(labels.is_some(), self.embedding.is_some(), "labels for an embedding");
+        let shape = self.embedding_shape(rows.len());
+        if let (Some(table), Some(labels)) = (&mut self.embedding, labels) {
+            let values = self.params.value(table.slot);
+            device.embedding_concat(table.input.rows_mut(rows), x, values, labels, &shape);
         }
     }
 
@@ -229,18 +244,21 @@ impl<D: Device> Network<D> {
         &mut self.blocks[last]
     }
 
-    /// A backward pass over rows whose output gradient was written to [`Network::last_mut`].
+    /// A backward pass over rows whose output gradient was written to [`Network::last_mut`]; x and
+    /// labels are those of the forward pass.
     pub fn backward(
         &mut self,
         device: &D,
+        x: In<'_, D>,
+        labels: Option<InInts<'_, D>>,
         rows: Range<usize>,
         masks: &Masks<D>,
         gradients: Gradients<'_, D>,
     ) {
-        let learn = matches!(gradients, Gradients::Parameters(_));
+        let learn = matches!(gradients, Gradients::Parameters);
         for i in (0..self.blocks.len()).rev() {
             let (before, block) = self.blocks.split_at_mut(i);
-            let x = input_of(&self.input, before, rows.clone());
+            let x = input_of(&self.embedding, &x, before, rows.clone());
             let mask = mask_of(masks, i, rows.clone());
             block[0].backward(device, &mut self.params, x, mask, rows.clone(), learn);
             if let Some(before) = before.last_mut() {
@@ -249,25 +267,28 @@ impl<D: Device> Network<D> {
                 block[0].backward_input(device, &self.params, dx, rows.clone(), columns);
             }
         }
-        self.backward_entrance(device, rows, gradients);
+        match gradients {
+            Gradients::Input(dx) => {
+                let columns = self.embedding_shape(rows.len()).input_columns();
+                self.blocks[0].backward_input(device, &self.params, dx, rows, columns);
+            }
+            Gradients::Parameters => self.backward_embedding(device, labels, rows),
+        }
     }
 
-    /// The first block's input gradient, as far as anyone asks for it.
-    fn backward_entrance(&mut self, device: &D, rows: Range<usize>, gradients: Gradients<'_, D>) {
+    /// The gradient of the labels' table, if there is one.
+    fn backward_embedding(
+        &mut self,
+        device: &D,
+        labels: Option<InInts<'_, D>>,
+        rows: Range<usize>,
+    ) {
         let shape = self.embedding_shape(rows.len());
-        let first = &self.blocks[0];
-        match (gradients, &mut self.embedding) {
-            (Gradients::Input(dx), _) => {
-                first.backward_input(device, &self.params, dx, rows, shape.input_columns());
-            }
-            (Gradients::Parameters(Some(labels)), Some(table)) => {
-                let columns = shape.label_columns();
-                let dx = table.gradient.rows_mut(rows.clone());
-                first.backward_input(device, &self.params, dx, rows.clone(), columns);
-                let dtable = self.params.gradient_mut(table.slot);
-                device.embedding_backward(dtable, table.gradient.rows(rows), labels, &shape);
-            }
-            _ => {}
+        if let (Some(table), Some(labels)) = (&mut self.embedding, labels) {
+            let (columns, dx) = (shape.label_columns(), table.gradient.rows_mut(rows.clone()));
+            self.blocks[0].backward_input(device, &self.params, dx, rows.clone(), columns);
+            let dtable = self.params.gradient_mut(table.slot);
+            device.embedding_backward(dtable, table.gradient.rows(rows), labels, &shape);
         }
     }
 
@@ -289,15 +310,17 @@ impl<D: Device> Network<D> {
     }
 }
 
-/// The input of the block that follows `before`.
+/// The input of the block that follows `before`; of the first one x, or x with labels beside it.
 fn input_of<'a, D: Device>(
-    input: &'a Matrix<D>,
+    embedding: &'a Option<Table<D>>,
+    x: &'a In<'_, D>,
     before: &'a [Block<D>],
     rows: Range<usize>,
 ) -> In<'a, D> {
-    match before.last() {
-        Some(block) => block.output(rows),
-        None => input.rows(rows),
+    match (before.last(), embedding) {
+        (Some(block), _) => block.output(rows),
+        (None, Some(table)) => table.input.rows(rows),
+        (None, None) => D::reborrow(x),
     }
 }
 

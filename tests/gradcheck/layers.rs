@@ -117,16 +117,15 @@ impl Subject {
 
     fn forward(&mut self, x: &[f64]) -> Point {
         let Self { device, network, masks, rows, labels, .. } = self;
-        network.load(device, rows.clone(), x, labels.as_deref());
-        network.forward(device, rows.clone(), masks);
+        network.forward(device, x, labels.as_deref(), rows.clone(), masks);
         let outputs = network.last().output(rows.clone()).to_vec();
         Point { outputs, sides: network_sides(network, rows.clone()) }
     }
 
     fn backward(&mut self, gradients: Gradients<'_, Cpu<f64>>) {
-        let Self { device, network, masks, rows, weights, .. } = self;
+        let Self { device, network, masks, rows, x, labels, weights } = self;
         network.last_mut().output_gradient(rows.clone()).copy_from_slice(weights);
-        network.backward(device, rows.clone(), masks, gradients);
+        network.backward(device, x, labels.as_deref(), rows.clone(), masks, gradients);
     }
 
     fn check(&mut self, case: &mut Case) {
@@ -137,8 +136,7 @@ impl Subject {
         self.backward(Gradients::Input(&mut dx[..]));
         let at = format!("batch {}", self.rows.len());
         case.check(&format!("{at}: x"), &dx, &x, &weights, |x| self.forward(x));
-        let labels = self.labels.clone();
-        self.backward(Gradients::Parameters(labels.as_deref()));
+        self.backward(Gradients::Parameters);
         for (i, param) in self.network.params().list().to_vec().iter().enumerate() {
             let gradient = self.network.params().read_gradient(&self.device, param).unwrap();
             let values = self.network.params().read(&self.device, param).unwrap();

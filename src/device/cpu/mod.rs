@@ -86,6 +86,10 @@ impl<T: CpuReal> Memory for Cpu<T> {
         &mut buffer[range]
     }
 
+    fn reborrow<'a, E: Element>(view: &'a &[E]) -> &'a [E] {
+        view
+    }
+
     fn split_mut<'a, E: Element>(
         view: Self::ViewMut<'a, E>,
         middle: usize,

@@ -161,6 +161,10 @@ impl Memory for Cuda {
         buffer.view_mut(range)
     }
 
+    fn reborrow<'a, T: Element>(view: &'a View<'_, T>) -> View<'a, T> {
+        *view
+    }
+
     fn split_mut<'a, T: Element>(
         view: Self::ViewMut<'a, T>,
         middle: usize,
