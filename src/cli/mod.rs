@@ -1,7 +1,7 @@
 //! What was typed, and what it means.
 //!
-//! Each command has a file or a folder: a clap struct of flags as they were given, and a function that turns
-//! them into a validated configuration and runs it.
+//! Each command has a file or a folder: a clap struct of flags as they were given, and a function
+//! that turns them into a validated configuration and runs it.
 
 /// As `println!`, for output that may lose its reader.
 macro_rules! say {

@@ -41,7 +41,8 @@ pub trait Linear: Memory {
     /// y = activation(mask ⊙ (x·Wᵀ + b)).
     ///
     /// y (rows, outputs), x (rows, inputs), w (outputs, inputs), b (outputs) or none, mask (rows,
-    /// outputs) or none. A dropout mask is ≥ 0, so applied before a (Leaky)ReLU it is the same as after it.
+    /// outputs) or none. A dropout mask is ≥ 0, so applied before a (Leaky)ReLU it is the same as
+    /// after it.
     #[allow(clippy::too_many_arguments)]
     fn linear_forward(
         &self,
