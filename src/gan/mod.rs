@@ -9,27 +9,30 @@
 //! | [`plan`] | the memory that all of it takes |
 //! | [`sampler`] | images of a generator, in training and after it |
 //! | [`arrangement`], [`interpolation`] | which images a picture shows |
+//! | [`metrics`] | an iteration's losses, for those who ask |
 //! | this one | the iteration: [`Gan::iterate`] |
 
 pub mod architecture;
 pub mod arrangement;
 pub mod draws;
 pub mod interpolation;
+pub mod metrics;
 pub mod plan;
 pub mod preset;
 pub mod sampler;
 pub mod settings;
 
 use std::collections::BTreeMap;
-use std::ops::{Range, RangeInclusive};
+use std::ops::Range;
 
 use crate::Result;
 use crate::data::ImageShape;
 use crate::device::ops::{Judged, LossShape, RING_COLUMNS, RING_ROWS, Score};
-use crate::device::{Device, InInts, Real, Reals};
+use crate::device::{Device, InInts, Reals};
 use crate::nn::{Gradients, Network};
 use crate::rng;
 use draws::{Draws, Resident};
+pub use metrics::Metrics;
 use preset::Preset;
 use sampler::{Statistics, draw_noise, passes};
 use settings::{Fakes, Loss, Order, Settings};
@@ -41,20 +44,6 @@ pub enum Update {
     Discriminator,
     /// The generator learns to pass for real.
     Generator,
-}
-
-/// An iteration's losses and mean outputs.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Metrics {
-    /// The discriminator's loss, as the set-up scales it.
-    pub loss_d: f64,
-    /// The generator's loss.
-    pub loss_g: f64,
-    /// D(x): mean output for real images in the discriminator's update; a probability for the
-    /// cross-entropy losses, the raw output for squared error.
-    pub d_real: f64,
-    /// D(G(z)): the same for generated images.
-    pub d_fake: f64,
 }
 
 /// A generator and a discriminator in training.
@@ -215,24 +204,6 @@ impl<D: Device> Gan<D> {
         self.device.loss_forward_backward(gradient, ring, logits, step, shape);
     }
 
-    /// Losses of a completed iteration (counted from 1), if it is among the last [`RING_ROWS`].
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn metrics(&self, iteration: u32) -> Result<Metrics> {
-        let numbers = self.device.download(D::view(&self.ring, ring_row(iteration)))?;
-        Ok(Metrics::of_row(&numbers))
-    }
-
-    /// The same of several iterations, with one download.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn metrics_of(&self, iterations: RangeInclusive<u32>) -> Result<Vec<Metrics>> {
-        let ring = self.device.download(D::view(&self.ring, 0..RING_ROWS * RING_COLUMNS))?;
-        Ok(iterations.map(|iteration| Metrics::of_row(&ring[ring_row(iteration)])).collect())
-    }
-
     /// Images of the generator in evaluation mode (running statistics), plane by plane in
     /// [−1, 1], for rows of noise and as many labels (where the set-up has classes).
     ///
@@ -321,26 +292,6 @@ impl<D: Device> Gan<D> {
     pub fn generator_passes(&self) -> u64 {
         let passes = if self.settings.fakes == Fakes::Fresh { 2 } else { 1 };
         passes * u64::from(self.completed)
-    }
-}
-
-/// The place of an iteration (counted from 1) in the ring of losses.
-fn ring_row(iteration: u32) -> Range<usize> {
-    let first = (iteration.wrapping_sub(1)) as usize % RING_ROWS * RING_COLUMNS;
-    first..first + RING_COLUMNS
-}
-
-impl Metrics {
-    /// What the losses noted in an iteration's row of the ring.
-    fn of_row<T: Real>(row: &[T]) -> Self {
-        let [real, fake] = [0, 2].map(|part| Judged::RealThenFake.column() + part);
-        let at = |column: usize| row[column].to_f64();
-        Self {
-            loss_d: at(real) + at(fake),
-            loss_g: at(Judged::FakeAsReal.column()),
-            d_real: at(real + 1),
-            d_fake: at(fake + 1),
-        }
     }
 }
 

@@ -1,0 +1,62 @@
+//! What is known about an iteration: the losses and mean outputs that it leaves in the device's ring.
+
+use std::ops::{Range, RangeInclusive};
+
+use super::Gan;
+use crate::Result;
+use crate::device::ops::{Judged, RING_COLUMNS, RING_ROWS};
+use crate::device::{Device, Real};
+
+/// An iteration's losses and mean outputs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Metrics {
+    /// The discriminator's loss, as the set-up scales it.
+    pub loss_d: f64,
+    /// The generator's loss.
+    pub loss_g: f64,
+    /// D(x): mean output for real images in the discriminator's update; a probability for the
+    /// cross-entropy losses, the raw output for squared error.
+    pub d_real: f64,
+    /// D(G(z)): the same for generated images.
+    pub d_fake: f64,
+}
+
+/// The place of an iteration (counted from 1) in the ring of losses.
+fn ring_row(iteration: u32) -> Range<usize> {
+    let first = (iteration.wrapping_sub(1)) as usize % RING_ROWS * RING_COLUMNS;
+    first..first + RING_COLUMNS
+}
+
+impl Metrics {
+    /// What the losses noted in an iteration's row of the ring.
+    fn of_row<T: Real>(row: &[T]) -> Self {
+        let [real, fake] = [0, 2].map(|part| Judged::RealThenFake.column() + part);
+        let at = |column: usize| row[column].to_f64();
+        Self {
+            loss_d: at(real) + at(fake),
+            loss_g: at(Judged::FakeAsReal.column()),
+            d_real: at(real + 1),
+            d_fake: at(fake + 1),
+        }
+    }
+}
+
+impl<D: Device> Gan<D> {
+    /// Losses of a completed iteration (counted from 1), if it is among the last [`RING_ROWS`].
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn metrics(&self, iteration: u32) -> Result<Metrics> {
+        let numbers = self.device.download(D::view(&self.ring, ring_row(iteration)))?;
+        Ok(Metrics::of_row(&numbers))
+    }
+
+    /// The same of several iterations, with one download.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn metrics_of(&self, iterations: RangeInclusive<u32>) -> Result<Vec<Metrics>> {
+        let ring = self.device.download(D::view(&self.ring, 0..RING_ROWS * RING_COLUMNS))?;
+        Ok(iterations.map(|iteration| Metrics::of_row(&ring[ring_row(iteration)])).collect())
+    }
+}
