@@ -11,7 +11,9 @@ use indicatif::HumanBytes;
 use crate::data::idx::IdxProblem;
 use crate::data::{DatasetProblem, FolderProblem, ImageShape};
 use crate::device::cuda::{Unavailable, nvrtc};
+use crate::train::checkpoint::CheckpointProblem;
 use crate::train::config::ConfigProblem;
+use crate::train::run_dir::RunProblem;
 use crate::train::tensor_file::TensorProblem;
 
 /// Everything that can go wrong outside the program's own code.
@@ -29,61 +31,13 @@ pub enum Error {
         source: io::Error,
     },
 
-    /// A run's name is no folder's name.
-    #[error("run name {name:?} {problem}; take letters, digits and '-', as in cgan-mnist")]
-    RunName {
-        /// What was given.
-        name: String,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
+    /// A run folder is not what was asked for.
+    #[error(transparent)]
+    Run(#[from] RunProblem),
 
-    /// A run was named that is not there.
-    #[error("no such run or checkpoint: {path}", path = path.display())]
-    NoSuchRun {
-        /// What was given.
-        path: PathBuf,
-    },
-
-    /// The newest run was asked for where there is none.
-    #[error("no runs in {path}; train one first, or name the folder that holds them", path = path.display())]
-    NoRuns {
-        /// The folder of runs.
-        path: PathBuf,
-    },
-
-    /// Something was named as a run that is none.
-    #[error(
-        "{path} is not a run folder: it {problem}; name one such as runs/00003-cgan-mnist, or a \
-         checkpoint folder in it",
-        path = path.display()
-    )]
-    NotARun {
-        /// What was given.
-        path: PathBuf,
-        /// What is missing.
-        problem: &'static str,
-    },
-
-    /// A run has no checkpoint to go on from.
-    #[error(
-        "no complete checkpoint in {path}: the run has not come to its first, or ended before; \
-         name another run, or begin one",
-        path = path.display()
-    )]
-    NoCheckpoint {
-        /// The run folder.
-        path: PathBuf,
-    },
-
-    /// Another process writes to the run.
-    #[error("{} is training in {path}; wait for it, or stop it", owner(process), path = path.display())]
-    RunLocked {
-        /// The run folder.
-        path: PathBuf,
-        /// The process's number, where that can be told.
-        process: Option<u32>,
-    },
+    /// A checkpoint cannot be taken.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointProblem),
 
     /// Training ended before its time.
     #[error("training ended after iteration {iteration}; {}", left_behind(checkpoint.as_deref()))]
@@ -146,46 +100,6 @@ pub enum Error {
     /// A file of tensors cannot be read or written.
     #[error(transparent)]
     Tensors(#[from] TensorProblem),
-
-    /// A checkpoint's bytes are not those that were saved.
-    #[error("{path} is damaged: {problem}; {}", older_ones(older), path = path.display())]
-    CheckpointDamaged {
-        /// The file, or the checkpoint's folder.
-        path: PathBuf,
-        /// How that shows.
-        problem: &'static str,
-        /// Complete checkpoints of the same run before this one, newest last.
-        older: Vec<PathBuf>,
-    },
-
-    /// A checkpoint's networks are not those that go on from it.
-    #[error(
-        "{path} belongs to other networks: its {key} is {got}, not {expected}",
-        path = path.display()
-    )]
-    CheckpointOfAnother {
-        /// The network's file.
-        path: PathBuf,
-        /// What differs: "preset", "latent_dim", "image_shape", …
-        key: &'static str,
-        /// What it is in the file.
-        got: String,
-        /// What it is in the networks.
-        expected: String,
-    },
-
-    /// A checkpoint is of a format that this program does not know.
-    #[error(
-        "{path} is in checkpoint format {version:?}; this program reads format \"1\": take the \
-         version that wrote it",
-        path = path.display()
-    )]
-    CheckpointVersion {
-        /// The `state.safetensors`.
-        path: PathBuf,
-        /// Its `format_version`.
-        version: String,
-    },
 
     /// A folder that images would go into has something in it.
     #[error("{path} is not empty; name a new folder, or an empty one", path = path.display())]
@@ -379,27 +293,11 @@ pub enum Error {
     },
 }
 
-/// Who holds a run.
-fn owner(process: &Option<u32>) -> String {
-    process.map_or("another process".to_owned(), |number| format!("process {number}"))
-}
-
 /// What a run that ended too soon leaves.
 fn left_behind(checkpoint: Option<&Path>) -> String {
     match checkpoint {
         Some(path) => format!("its newest checkpoint, {}, is good", path.display()),
         None => "it has no checkpoint yet".to_owned(),
-    }
-}
-
-/// What to do about a damaged checkpoint.
-fn older_ones(older: &[PathBuf]) -> String {
-    match older.last() {
-        None => "there is no older checkpoint in this run".to_owned(),
-        Some(_) => {
-            let paths: Vec<_> = older.iter().map(|path| path.display().to_string()).collect();
-            format!("go on from an older checkpoint: {}", paths.join(", "))
-        }
     }
 }
 

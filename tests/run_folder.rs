@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use gan_cuda::Error;
-use gan_cuda::train::checkpoint::Checkpoint;
+use gan_cuda::train::checkpoint::{Checkpoint, CheckpointProblem};
 use gan_cuda::train::journal::{Journal, Positions};
 use gan_cuda::train::records::{Record, read_records};
-use gan_cuda::train::run_dir::RunDir;
+use gan_cuda::train::run_dir::{RunDir, RunProblem};
 use gan_cuda::train::tensor_file::TensorFile;
 use tempfile::TempDir;
 
@@ -88,7 +88,7 @@ fn bad_names_are_refused() {
     let runs = tempfile::tempdir().unwrap();
     for name in ["", ".", "..", "a/b", "a\\b", "a\nb", "nul\0"] {
         let error = RunDir::create(runs.path(), name).unwrap_err();
-        assert!(matches!(error, Error::RunName { .. }), "{name:?}: {error}");
+        assert!(matches!(error, Error::Run(RunProblem::Name { .. })), "{name:?}: {error}");
     }
     assert_eq!(fs::read_dir(runs.path()).unwrap().count(), 0);
 }
@@ -116,9 +116,9 @@ fn opening_says_what_is_missing() {
     assert!(message(runs.path().to_owned()).contains("has no config.toml"));
     assert!(message(run.config()).contains("is a file"));
     for folder in [empty.path().to_owned(), empty.path().join("nowhere")] {
-        assert!(matches!(RunDir::newest(&folder), Err(Error::NoRuns { .. })));
+        assert!(matches!(RunDir::newest(&folder), Err(Error::Run(RunProblem::NoRuns { .. }))));
     }
-    assert!(matches!(run.newest_checkpoint(), Err(Error::NoCheckpoint { .. })));
+    assert!(matches!(run.newest_checkpoint(), Err(Error::Run(RunProblem::NoCheckpoint { .. }))));
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn cleaning_removes_the_half_written_and_restores_the_replaced() {
 fn second_process_is_kept_out_of_a_run() {
     let (_runs, run) = one_run();
     let lock = run.lock().unwrap();
-    assert!(matches!(run.lock(), Err(Error::RunLocked { .. })));
+    assert!(matches!(run.lock(), Err(Error::Run(RunProblem::Locked { .. }))));
     drop(lock);
     run.lock().unwrap();
 }
@@ -269,5 +269,8 @@ fn networks_of_two_checkpoints_do_not_mix() {
     let [first, second] = [1, 2].map(|seed| checkpoint(seed).save(&run, seed.into()).unwrap());
     let file = "generator.safetensors";
     fs::copy(first.join(file), second.join(file)).unwrap();
-    assert!(matches!(Checkpoint::load(&second), Err(Error::CheckpointDamaged { .. })));
+    assert!(matches!(
+        Checkpoint::load(&second),
+        Err(Error::Checkpoint(CheckpointProblem::Damaged { .. }))
+    ));
 }

@@ -5,6 +5,8 @@
 //! of all three. The folder is written as `checkpoint-000938.tmp`, synced and renamed: one without
 //! that ending is whole. What the state means is the trainer's business.
 
+mod problem;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +14,7 @@ use super::files::{self, TEMPORARY, with_ending};
 use super::run_dir::{RunDir, replaced};
 use super::tensor_file::TensorFile;
 use crate::{Error, Result};
+pub use problem::CheckpointProblem;
 
 const GENERATOR: &str = "generator.safetensors";
 const DISCRIMINATOR: &str = "discriminator.safetensors";
@@ -97,8 +100,8 @@ impl Checkpoint {
     /// Reads a checkpoint folder and makes sure that every byte is as it was saved.
     ///
     /// # Errors
-    /// [`Error::CheckpointDamaged`] names the file, and the run's older checkpoints;
-    /// [`Error::CheckpointVersion`]; I/O.
+    /// [`CheckpointProblem::Damaged`] names the file, and the run's older checkpoints;
+    /// [`CheckpointProblem::Version`]; I/O.
     pub fn load(folder: &Path) -> Result<Checkpoint> {
         let mut state = read_state(&folder.join(STATE))?;
         let generator = read_network(&folder.join(GENERATOR), &state, GENERATOR_SUM)?;
@@ -135,7 +138,10 @@ fn read_state(path: &Path) -> Result<TensorFile> {
     let state = TensorFile::from_bytes(path, &bytes)?;
     match state.word(VERSION.0)? {
         version if version == VERSION.1 => Ok(state),
-        other => Err(Error::CheckpointVersion { path: path.to_owned(), version: other.to_owned() }),
+        other => {
+            Err(CheckpointProblem::Version { path: path.to_owned(), version: other.to_owned() }
+                .into())
+        }
     }
 }
 
@@ -158,7 +164,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 
 fn damaged(path: &Path, problem: &'static str) -> Error {
     let older = older_than(files::folder_of(path)).unwrap_or_default();
-    Error::CheckpointDamaged { path: path.to_owned(), problem, older }
+    CheckpointProblem::Damaged { path: path.to_owned(), problem, older }.into()
 }
 
 /// The complete checkpoints of the same run before the one at `folder`.

@@ -11,6 +11,8 @@
 //! A name that ends in `.tmp` is being written or deleted: readers ignore it, and
 //! [`RunDir::clean`] removes it before a run goes on.
 
+mod problem;
+
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,6 +20,7 @@ use std::path::{Path, PathBuf};
 use super::files::{self, TEMPORARY, names_in, with_ending};
 use super::run_lock::RunLock;
 use crate::{Error, Result};
+pub use problem::RunProblem;
 
 const CONFIG: &str = "config.toml";
 const CHECKPOINT: &str = "checkpoint-";
@@ -37,7 +40,7 @@ impl RunDir {
     /// Processes that do this at once get different numbers; nothing is ever overwritten.
     ///
     /// # Errors
-    /// [`Error::RunName`] for an empty name or one that is not a single folder's; else I/O.
+    /// [`RunProblem::Name`] for an empty name or one that is not a single folder's; else I/O.
     pub fn create(runs_dir: &Path, name: &str) -> Result<RunDir> {
         check_name(name)?;
         fs::create_dir_all(runs_dir).map_err(Error::io("create", runs_dir))?;
@@ -65,10 +68,10 @@ impl RunDir {
     /// comes too. Only looks; call [`RunDir::clean`] before writing.
     ///
     /// # Errors
-    /// [`Error::NoSuchRun`] and [`Error::NotARun`], which say what is missing.
+    /// [`RunProblem::NoSuch`] and [`RunProblem::NotARun`], which say what is missing.
     pub fn open(path: &Path) -> Result<(RunDir, Option<u64>)> {
         if !path.exists() {
-            return Err(Error::NoSuchRun { path: path.to_owned() });
+            return Err(RunProblem::NoSuch { path: path.to_owned() }.into());
         }
         let path = named(path)?;
         let checkpoint = path.file_name().and_then(|name| checkpoint_iteration(name.to_str()?));
@@ -84,9 +87,9 @@ impl RunDir {
     /// its process was killed before it began.
     ///
     /// # Errors
-    /// [`Error::NoRuns`] when there is none.
+    /// [`RunProblem::NoRuns`] when there is none.
     pub fn newest(runs_dir: &Path) -> Result<RunDir> {
-        let none = || Error::NoRuns { path: runs_dir.to_owned() };
+        let none = || Error::from(RunProblem::NoRuns { path: runs_dir.to_owned() });
         if !runs_dir.is_dir() {
             return Err(none());
         }
@@ -100,7 +103,7 @@ impl RunDir {
             () if !self.config().is_file() => "has no config.toml",
             () => return Ok(()),
         };
-        Err(Error::NotARun { path: self.path.clone(), problem: missing })
+        Err(RunProblem::NotARun { path: self.path.clone(), problem: missing }.into())
     }
 
     /// The folder itself.
@@ -164,10 +167,10 @@ impl RunDir {
     /// The last complete checkpoint's iteration.
     ///
     /// # Errors
-    /// [`Error::NoCheckpoint`] when there is none.
+    /// [`RunProblem::NoCheckpoint`] when there is none.
     pub fn newest_checkpoint(&self) -> Result<u64> {
-        let none = || Error::NoCheckpoint { path: self.path.clone() };
-        self.checkpoints()?.last().copied().ok_or_else(none)
+        let none = || RunProblem::NoCheckpoint { path: self.path.clone() };
+        Ok(self.checkpoints()?.last().copied().ok_or_else(none)?)
     }
 
     /// Deletes the oldest checkpoints until `keep` are left; `keep` = 0 deletes them all.
@@ -194,7 +197,7 @@ impl RunDir {
     /// Keeps other processes from writing to this run until the answer is dropped.
     ///
     /// # Errors
-    /// [`Error::RunLocked`] when another one is at it.
+    /// [`RunProblem::Locked`] when another one is at it.
     pub fn lock(&self) -> Result<RunLock> {
         RunLock::take(&self.path.join(".lock"))
     }
@@ -249,7 +252,7 @@ pub(super) fn replaced(checkpoint: &Path) -> PathBuf {
 /// Makes sure that a name can be that of a run's folder.
 ///
 /// # Errors
-/// [`Error::RunName`].
+/// [`RunProblem::Name`].
 pub fn check_name(name: &str) -> Result<()> {
     let problem = match name {
         "" => "is empty",
@@ -258,7 +261,7 @@ pub fn check_name(name: &str) -> Result<()> {
         _ if name.contains(char::is_control) => "has a control character in it",
         _ => return Ok(()),
     };
-    Err(Error::RunName { name: name.to_owned(), problem })
+    Err(RunProblem::Name { name: name.to_owned(), problem }.into())
 }
 
 /// The run folders below `runs_dir` with their numbers, ascending.

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
+use super::run_dir::RunProblem;
 use crate::{Error, Result};
 
 /// Holds a run for this process; let go when dropped, and by the system when the process dies. The
@@ -24,7 +25,7 @@ impl RunLock {
     /// system that knows no locks nothing is kept out.
     ///
     /// # Errors
-    /// [`Error::RunLocked`] when another process, or this one, holds it already.
+    /// [`RunProblem::Locked`] when another process, or this one, holds it already.
     pub(super) fn take(path: &Path) -> Result<RunLock> {
         let open = OpenOptions::new().write(true).create(true).truncate(false).open(path);
         let mut file = open.map_err(Error::io("create", path))?;
@@ -43,5 +44,5 @@ impl RunLock {
 
 fn held(path: &Path) -> Error {
     let process = std::fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok());
-    Error::RunLocked { path: super::files::folder_of(path).to_owned(), process }
+    RunProblem::Locked { path: super::files::folder_of(path).to_owned(), process }.into()
 }

@@ -69,7 +69,7 @@ pub fn take<D: Device>(gan: &Gan<D>, config: &Config, progress: Progress) -> Res
 /// Puts a checkpoint's tensors into a GAN of the same set-up.
 ///
 /// # Errors
-/// [`Error::CheckpointOfAnother`](crate::Error::CheckpointOfAnother) for another set-up's
+/// [`CheckpointProblem::OfAnother`](super::checkpoint::CheckpointProblem::OfAnother) for another set-up's
 /// checkpoint; when a tensor is missing or of another shape, or the device fails.
 pub fn restore<D: Device>(gan: &mut Gan<D>, checkpoint: &Checkpoint) -> Result<Progress> {
     let state = &checkpoint.state;
@@ -143,7 +143,7 @@ pub fn config(checkpoint: &Checkpoint) -> Result<Config> {
 /// checkpoint's own.
 ///
 /// # Errors
-/// [`Error::CheckpointOfAnother`](crate::Error::CheckpointOfAnother) and
+/// [`CheckpointProblem::OfAnother`](super::checkpoint::CheckpointProblem::OfAnother) and
 /// [`TensorProblem`](super::tensor_file::TensorProblem) when tensors and configuration do not fit
 /// each other; as [`Sampler::new`].
 pub fn sampler<D: Device>(

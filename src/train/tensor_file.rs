@@ -14,6 +14,7 @@ use std::str::FromStr;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView, View};
 
+use super::checkpoint::CheckpointProblem;
 use crate::device::Real;
 use crate::{Error, Result};
 pub use problem::TensorProblem;
@@ -241,7 +242,7 @@ impl TensorFile {
     /// Makes sure that a word of the metadata is the one a network needs.
     ///
     /// # Errors
-    /// [`Error::CheckpointOfAnother`] when it is another, [`TensorProblem::Metadata`] when it is
+    /// [`CheckpointProblem::OfAnother`] when it is another, [`TensorProblem::Metadata`] when it is
     /// missing.
     pub fn expect_word(&self, key: &'static str, expected: &str) -> Result<()> {
         let got = self.word(key)?;
@@ -249,7 +250,7 @@ impl TensorFile {
             return Ok(());
         }
         let (path, got, expected) = (self.path.clone(), got.to_owned(), expected.to_owned());
-        Err(Error::CheckpointOfAnother { path, key, got, expected })
+        Err(CheckpointProblem::OfAnother { path, key, got, expected }.into())
     }
 
     /// A word of the metadata that is a number, or whatever else can be parsed.

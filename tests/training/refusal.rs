@@ -1,5 +1,6 @@
 //! A checkpoint goes into the networks it came from, and into no others.
 
+use gan_cuda::train::checkpoint::CheckpointProblem;
 use gan_cuda::train::snapshot;
 use gan_cuda::{Error, Result};
 
@@ -26,7 +27,9 @@ fn checkpoint_of_another_preset_is_refused_by_name() {
     let from = preset("mlp-rgb");
     other.gan.image = small(from).image;
     let error = swap(from, &other).unwrap_err();
-    let Error::CheckpointOfAnother { key: "preset", got, expected, .. } = &error else {
+    let Error::Checkpoint(CheckpointProblem::OfAnother { key: "preset", got, expected, .. }) =
+        &error
+    else {
         panic!("{error}");
     };
     assert_eq!((got.as_str(), expected.as_str()), ("mlp-rgb", "mlp-batchnorm"));
