@@ -112,13 +112,13 @@ macro_rules! kernels {
             $(#[$feature])?
             unsafe fn transpose(from: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
                 // SAFETY: the caller's promise.
-                unsafe { super::super::tile::transpose::<$vector>(from, stride, to, to_stride) }
+                unsafe { super::super::rearrange::transpose::<$vector>(from, stride, to, to_stride) }
             }
 
             $(#[$feature])?
             unsafe fn copy(from: *const f32, stride: usize, to: *mut f32, rows: usize, width: usize) {
                 // SAFETY: the caller's promise.
-                unsafe { super::super::tile::copy::<$vector>(from, stride, to, rows, width) }
+                unsafe { super::super::rearrange::copy::<$vector>(from, stride, to, rows, width) }
             }
 
             pub static KERNELS: Kernels = Kernels {

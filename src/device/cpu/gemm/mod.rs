@@ -1,13 +1,15 @@
 //! Matrix products.
 //!
 //! It owns `c = a · b` for strided views: for `f32` cache-blocked vector kernels, shared by the
-//! team; for `f64`, the reference of the tests, a plain loop. Every element of `c` is one sum in
-//! the order of the depth, whatever the blocks and the number of threads: the same bits always.
+//! team; for `f64`, the reference of the tests, a plain loop. Every element of `c` is summed in the
+//! order of the depth, in pieces that follow from the extents alone: the same bits for every number
+//! of threads.
 //!
 //! - `vector`: the vectors of each instruction set,
 //! - `tile`: the loop that keeps a tile of the result in registers,
 //! - `kernel`: its code for each instruction set, and the choice at run time,
-//! - `pack`: panels of the operand that is used again and again,
+//! - `rearrange`: squares transposed and rows copied by vectors,
+//! - `pack`: operands brought together, as the tiles read them over and over,
 //! - `blocks`: what the loops around the tile have in common,
 //! - `straight` and `transposed`: those loops, for a right factor stored by rows or by columns.
 pub(super) use pack::Scratch;
@@ -17,6 +19,7 @@ use super::team::{Stripe, Team};
 mod blocks;
 mod kernel;
 mod pack;
+mod rearrange;
 mod straight;
 #[cfg(test)]
 mod tests;

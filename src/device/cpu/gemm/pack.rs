@@ -5,6 +5,7 @@
 //! aligned stream.
 #![allow(unsafe_code)]
 use super::kernel::Kernels;
+use super::tile::{Left, ROW};
 use std::marker::PhantomData;
 
 /// One cache line, for its alignment.
@@ -54,6 +55,41 @@ pub(super) struct Source {
     pub from: *const f32,
     pub column_stride: usize,
     pub depth_stride: usize,
+}
+
+/// Some columns of an operand, brought together as the left factor of tiles. `to` holds
+/// columns × [`ROW`] floats.
+///
+/// An operand stored along the depth is copied, since its rows may be any distance apart: rows a
+/// power of two apart fall into the same cache sets.
+///
+/// # Safety
+/// `source` has these elements, and `to` is good for them.
+pub(super) unsafe fn gather(
+    kernels: &Kernels,
+    source: Source,
+    columns: usize,
+    depth: usize,
+    to: *mut f32,
+) -> Left {
+    let Source { from, column_stride, depth_stride } = source;
+    // SAFETY: the caller's promise; each branch reads `columns` × `depth` elements.
+    unsafe {
+        if column_stride == 1 && depth_stride != 1 {
+            let step = columns.next_multiple_of(kernels.lanes);
+            pack(kernels, source, columns, depth, to, step);
+            return Left::Across { from: to, step };
+        }
+        for j in 0..columns {
+            let (from, to) = (from.add(j * column_stride), to.add(j * ROW));
+            if depth_stride == 1 {
+                to.copy_from_nonoverlapping(from, depth);
+            } else {
+                (0..depth).for_each(|p| *to.add(p) = *from.add(p * depth_stride));
+            }
+        }
+        Left::Along { from: to }
+    }
 }
 
 /// Writes the panel `to`, (depth, width), from `columns <= width` columns of `source`.

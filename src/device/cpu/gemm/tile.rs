@@ -6,40 +6,64 @@
 #![allow(unsafe_code)]
 // Loops over constant indices unroll into registers; iterator chains did not always.
 #![allow(clippy::needless_range_loop)]
+use super::blocks::DEPTH;
 use super::vector::Vector;
 
 /// Depth steps between two rounds of prefetching: one cache line of floats.
 const ROUND: usize = 16;
 
+/// Depth steps that are written out one after the other, so that moving the pointers costs little:
+/// where two hardware threads share a core, every instruction counts.
+const UNROLLED: usize = 4;
+
 /// Steps of the depth that the packing tile fetches ahead: some 130 ns of work, about the latency
 /// of a far cache.
 const STEPS_AHEAD: usize = 32;
 
-/// What a tile works on: `c[i][j] (+)= Σₚ a[i·a_row + p·a_step] · b[p·width + j]`.
+/// What a tile works on: `c[i][j] (+)= Σₚ a(i, p) · b[p·width + j]`.
 #[derive(Clone, Copy)]
 pub(super) struct Tile {
     pub depth: usize,
-    pub a: *const f32,
-    pub a_row: usize,
-    pub a_step: usize,
+    pub a: Left,
     /// A panel, (depth, N · lanes).
     pub b: *mut f32,
     pub c: *mut f32,
     pub c_row: usize,
-    /// Continue the sums that stand in `c`; otherwise overwrite it.
+    /// Add to what stands in `c`; otherwise overwrite it.
     pub resume: bool,
-    pub ahead: Ahead,
+    pub ahead: Option<Ahead>,
 }
 
-/// Memory that will be needed soon. Each round fetches `lines` cache lines `line_step` apart, and
-/// the next round begins `round_step` further on (all in floats).
+/// Where a tile finds a(i, p).
+#[derive(Clone, Copy)]
+pub(super) enum Left {
+    /// Contiguous along the depth, in rows of [`ROW`]: `from[i·ROW + p]`.
+    Along { from: *const f32 },
+    /// Contiguous across the rows: `from[i + p·step]`.
+    Across { from: *const f32, step: usize },
+}
+
+impl Left {
+    /// Without the rows before.
+    pub fn starting_at(self, row: usize) -> Self {
+        match self {
+            Left::Along { from } => Left::Along { from: from.wrapping_add(row * ROW) },
+            Left::Across { from, step } => Left::Across { from: from.wrapping_add(row), step },
+        }
+    }
+}
+
+/// Memory that will be needed soon: each round fetches a cache line of each of the tile's rows,
+/// `row` floats apart.
 #[derive(Clone, Copy)]
 pub(super) struct Ahead {
     pub from: *const f32,
-    pub lines: usize,
-    pub line_step: usize,
-    pub round_step: usize,
+    pub row: usize,
 }
+
+/// Floats from one row of a gathered left factor to the next: a block's depth, and a cache line
+/// more, lest all rows fall into the same cache sets.
+pub(super) const ROW: usize = DEPTH + 16;
 
 /// A tile of R rows × N vectors, its panel packed.
 ///
@@ -49,27 +73,54 @@ pub(super) struct Ahead {
 pub(super) unsafe fn plain<V: Vector, const R: usize, const N: usize>(tile: &Tile) {
     // SAFETY: the caller's promise about `tile`.
     unsafe {
-        let mut sums = first_sums::<V, R, N>(tile);
-        let (mut b, mut ahead) = (tile.b.cast_const(), tile.ahead.from);
-        let mut a = [0, 3, 6, 9].map(|row| tile.a.wrapping_add(row * tile.a_row));
-        for _ in 0..tile.depth / ROUND {
-            for line in 0..tile.ahead.lines {
-                prefetch(ahead.wrapping_add(line * tile.ahead.line_step));
+        prefetch_result::<V, R, N>(tile);
+        let sums = match (tile.a, tile.ahead) {
+            (Left::Along { from }, None) => run::<V, R, N>(tile, from, ROW, 1, |_| {}),
+            (Left::Along { from }, Some(ahead)) => {
+                let first = every_third_row(ahead.from, ahead.row);
+                run::<V, R, N>(tile, from, ROW, 1, |p| {
+                    let line = |i: usize| first[i / 3].wrapping_add(i % 3 * ahead.row + p);
+                    (0..R).for_each(|i| prefetch(line(i)));
+                })
             }
-            ahead = ahead.wrapping_add(tile.ahead.round_step);
-            for _ in 0..ROUND {
-                add_products(&mut sums, &mut a, tile, load::<V, N>(b));
-                b = b.wrapping_add(N * V::LANES);
+            (Left::Across { from, step }, _) => run::<V, R, N>(tile, from, 1, step, |_| {}),
+        };
+        finish(sums, tile);
+    }
+}
+
+/// The sums of a tile whose panel is packed; calls `round` with the depth at which a round begins.
+#[inline(always)]
+unsafe fn run<V: Vector, const R: usize, const N: usize>(
+    tile: &Tile,
+    a: *const f32,
+    a_row: usize,
+    a_step: usize,
+    round: impl Fn(usize),
+) -> [[V; N]; R] {
+    let mut sums = zeros::<V, R, N>();
+    let mut b = tile.b.cast_const();
+    let mut a = every_third_row(a, a_row);
+    // SAFETY: the caller's promise about `tile`.
+    unsafe {
+        for p in 0..tile.depth / ROUND {
+            round(p * ROUND);
+            for _ in 0..ROUND / UNROLLED {
+                for s in 0..UNROLLED {
+                    let row = load::<V, N>(b.add(s * N * V::LANES));
+                    add_products(&mut sums, a.map(|a| a.wrapping_add(s * a_step)), a_row, row);
+                }
+                a = a.map(|a| a.wrapping_add(UNROLLED * a_step));
+                b = b.add(UNROLLED * N * V::LANES);
             }
         }
         for _ in 0..tile.depth % ROUND {
-            add_products(&mut sums, &mut a, tile, load::<V, N>(b));
-            b = b.wrapping_add(N * V::LANES);
-        }
-        for i in 0..R {
-            store(sums[i], tile.c.add(i * tile.c_row));
+            add_products(&mut sums, a, a_row, load::<V, N>(b));
+            a = a.map(|a| a.wrapping_add(a_step));
+            b = b.add(N * V::LANES);
         }
     }
+    sums
 }
 
 /// As [`plain`], but reads `b` as it is stored, and packs it in passing.
@@ -82,43 +133,68 @@ pub(super) unsafe fn packing<V: Vector, const R: usize, const N: usize>(
     mut b: *const f32,
     b_row: usize,
 ) {
+    let (a, a_row, a_step) = match tile.a {
+        Left::Along { from } => (from, ROW, 1),
+        Left::Across { from, step } => (from, 1, step),
+    };
+    let mut a = every_third_row(a, a_row);
+    let mut sums = zeros::<V, R, N>();
+    let mut panel = tile.b;
     // SAFETY: the caller's promise about `tile` and `b`.
     unsafe {
-        let mut sums = first_sums::<V, R, N>(tile);
-        let mut a = [0, 3, 6, 9].map(|row| tile.a.wrapping_add(row * tile.a_row));
-        let mut panel = tile.b;
+        prefetch_result::<V, R, N>(tile);
         for _ in 0..tile.depth {
             for v in 0..N {
                 prefetch(b.wrapping_add(STEPS_AHEAD * b_row + v * V::LANES));
             }
             let row = load::<V, N>(b);
             store(row, panel);
-            add_products(&mut sums, &mut a, tile, row);
-            (b, panel) = (b.wrapping_add(b_row), panel.wrapping_add(N * V::LANES));
+            add_products(&mut sums, a, a_row, row);
+            a = a.map(|a| a.wrapping_add(a_step));
+            (b, panel) = (b.wrapping_add(b_row), panel.add(N * V::LANES));
         }
-        for i in 0..R {
-            store(sums[i], tile.c.add(i * tile.c_row));
+        finish(sums, tile);
+    }
+}
+
+/// Pointers to rows 0, 3, 6 and 9: any row is then one or two strides away, as an address has it.
+#[inline(always)]
+fn every_third_row(a: *const f32, a_row: usize) -> [*const f32; 4] {
+    [0, 3, 6, 9].map(|row| a.wrapping_add(row * a_row))
+}
+
+#[inline(always)]
+fn zeros<V: Vector, const R: usize, const N: usize>() -> [[V; N]; R] {
+    // SAFETY: called by the tiles only, whose callers know that the processor has the vectors.
+    [[unsafe { V::splat(0.0) }; N]; R]
+}
+
+/// Fetches the tile's place in `c`, which will be written when its sums are done.
+#[inline(always)]
+unsafe fn prefetch_result<V: Vector, const R: usize, const N: usize>(tile: &Tile) {
+    for i in 0..R {
+        for v in 0..N {
+            prefetch_for_writing(tile.c.wrapping_add(i * tile.c_row + v * V::LANES));
         }
     }
 }
 
-/// The sums that stand in `c`, or zeros; then `c` is fetched, as it will be written.
+/// Writes the sums, or adds them to those that stand in `c`.
 #[inline(always)]
-unsafe fn first_sums<V: Vector, const R: usize, const N: usize>(tile: &Tile) -> [[V; N]; R] {
+unsafe fn finish<V: Vector, const R: usize, const N: usize>(sums: [[V; N]; R], tile: &Tile) {
     // SAFETY: the caller's promise about `tile`.
     unsafe {
-        let mut sums = [[V::splat(0.0); N]; R];
         for i in 0..R {
             let c = tile.c.add(i * tile.c_row);
+            let mut row = sums[i];
             if tile.resume {
-                sums[i] = load(c);
-            } else {
+                let before = load::<V, N>(c);
                 for v in 0..N {
-                    prefetch_for_writing(c.add(v * V::LANES));
+                    row[v] = before[v].add(row[v]);
                 }
             }
+            store(row, c);
         }
-        sums
     }
 }
 
@@ -142,70 +218,21 @@ unsafe fn store<V: Vector, const N: usize>(row: [V; N], to: *mut f32) {
     }
 }
 
-/// One step of the depth: `sums[i][v] += a[i · a_row] · row[v]`.
+/// One step of the depth: `sums[i][v] += a(i) · row[v]`.
 #[inline(always)]
 unsafe fn add_products<V: Vector, const R: usize, const N: usize>(
     sums: &mut [[V; N]; R],
-    a: &mut [*const f32; 4],
-    tile: &Tile,
+    a: [*const f32; 4],
+    a_row: usize,
     row: [V; N],
 ) {
     // SAFETY: the caller's promise about the tile.
     unsafe {
         for i in 0..R {
-            let x = V::splat(*a[i / 3].add(i % 3 * tile.a_row));
+            let x = V::splat(*a[i / 3].add(i % 3 * a_row));
             for v in 0..N {
                 sums[i][v] = sums[i][v].add_product(x, row[v]);
             }
-        }
-        for a in a {
-            *a = a.wrapping_add(tile.a_step);
-        }
-    }
-}
-
-/// One square of LANES rows and columns.
-///
-/// # Safety
-/// The pointers are good for it.
-#[inline(always)]
-pub(super) unsafe fn transpose<V: Vector>(
-    from: *const f32,
-    from_stride: usize,
-    to: *mut f32,
-    to_stride: usize,
-) {
-    for quad in 0..V::LANES / 4 {
-        // SAFETY: the caller's promise: squares of LANES rows and columns.
-        unsafe {
-            let mut rows = [V::splat(0.0); 4];
-            for i in 0..4 {
-                rows[i] = V::load_quads(from.add(i * from_stride + 4 * quad), 4 * from_stride);
-            }
-            let columns = V::transpose_quads(rows);
-            for j in 0..4 {
-                columns[j].store(to.add((4 * quad + j) * to_stride));
-            }
-        }
-    }
-}
-
-/// Rows of whole vectors.
-///
-/// # Safety
-/// The pointers are good for them.
-#[inline(always)]
-pub(super) unsafe fn copy<V: Vector>(
-    from: *const f32,
-    stride: usize,
-    to: *mut f32,
-    rows: usize,
-    width: usize,
-) {
-    for i in 0..rows {
-        for j in (0..width).step_by(V::LANES) {
-            // SAFETY: the caller's promise.
-            unsafe { V::load(from.add(i * stride + j)).store(to.add(i * width + j)) }
         }
     }
 }

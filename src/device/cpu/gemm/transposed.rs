@@ -1,15 +1,15 @@
 //! Products whose right factor is stored by columns: the forward pass, `y = x · wᵀ`.
 //!
 //! Packing `w` would transpose the larger factor. So the tiles compute the transposed product, in
-//! which rows of `w` are broadcast as they are stored, and `xᵀ` is in the panels; blocks of the
-//! result are staged and transposed into place. Every thread packs `xᵀ` for itself: that takes
-//! less time than another core's fresh results take to arrive (measured with 64 × 128 · 128 × 256
-//! on two threads: 195 GFLOP/s when they shared the packing).
+//! which rows of `w` are broadcast, and `xᵀ` is in the panels; blocks of the result are staged and
+//! transposed into place. Every thread packs `xᵀ` for itself: that takes less time than another
+//! core's fresh results take to arrive (measured with 64 × 128 · 128 × 256 on two threads: 195
+//! GFLOP/s when they shared the packing).
 #![allow(unsafe_code)]
 use super::super::team::{Stripe, Team};
 use super::blocks::{COLUMNS, Panel, Product, blocks, depth_blocks};
-use super::pack::{pack, transpose};
-use super::tile::{Ahead, Tile};
+use super::pack::{gather, pack, transpose};
+use super::tile::{Ahead, Left, ROW, Tile};
 use std::ops::Range;
 
 /// Rows of `c` in a block, the columns of the panels.
@@ -19,22 +19,44 @@ const ROWS: usize = 256;
 /// the same cache sets.
 const STAGED_STRIDE: usize = ROWS + 16;
 
-const STAGED: usize = COLUMNS * STAGED_STRIDE;
+/// A thread's working memory.
+#[derive(Clone, Copy)]
+struct Workspace {
+    /// A block of the transposed result, (COLUMNS, STAGED_STRIDE).
+    staged: *mut f32,
+    /// A block of `w`, (COLUMNS, ROW).
+    gathered: *mut f32,
+    /// All of `xᵀ` in panels.
+    packed: *mut f32,
+}
+
+impl Workspace {
+    const GATHERED_AT: usize = COLUMNS * STAGED_STRIDE;
+    const PACKED_AT: usize = Self::GATHERED_AT + COLUMNS * ROW;
+
+    fn at(memory: *mut f32) -> Self {
+        Self {
+            staged: memory,
+            gathered: memory.wrapping_add(Self::GATHERED_AT),
+            packed: memory.wrapping_add(Self::PACKED_AT),
+        }
+    }
+}
 
 impl Product<'_> {
     /// The product by tiles of `c` transposed.
     pub fn transposed(&self, team: &Team, finish: impl Fn(&mut Stripe<'_, f32>) + Sync) {
         let packed = self.a.rows.next_multiple_of(self.kernels.lanes) * self.a.columns;
         let mut scratch = team.scratch();
-        let memory = scratch.parts(STAGED + packed, team.threads());
+        let memory = scratch.parts(Workspace::PACKED_AT + packed, team.threads());
         self.share(team, |thread, mine| {
-            let memory = memory.of(thread);
-            // SAFETY: the memory holds all of `aᵀ` after the staged block.
-            unsafe { self.pack_left(memory.wrapping_add(STAGED)) };
+            let workspace = Workspace::at(memory.of(thread));
+            // SAFETY: the memory holds all of `aᵀ`.
+            unsafe { self.pack_left(workspace.packed) };
             for block in blocks(mine, COLUMNS) {
                 for rows in blocks(0..self.a.rows, ROWS) {
                     // SAFETY: `share` gives these columns to this thread alone; `aᵀ` is packed.
-                    unsafe { self.staged_block(block.clone(), rows, memory) };
+                    unsafe { self.staged_block(block.clone(), rows, workspace) };
                 }
                 // SAFETY: as above.
                 finish(&mut unsafe { self.stripe(block) });
@@ -64,65 +86,73 @@ impl Product<'_> {
     /// Some columns of some rows of `c`.
     ///
     /// # Safety
-    /// The calling thread alone uses these columns of `c`; `memory` has room for a staged block,
-    /// followed by the packed `aᵀ`.
-    unsafe fn staged_block(&self, columns: Range<usize>, rows: Range<usize>, memory: *mut f32) {
-        let packed = memory.wrapping_add(STAGED);
+    /// The calling thread alone uses these columns of `c` and the workspace; `aᵀ` is packed.
+    unsafe fn staged_block(&self, columns: Range<usize>, rows: Range<usize>, space: Workspace) {
         for depth in depth_blocks(self.a.columns) {
-            for panel in self.left_panels(rows.clone(), packed) {
-                let staged = memory.wrapping_add(panel.first - rows.start);
-                // The first panel meets `b` in a far cache, the others find it close by.
-                let fetch = panel.first == rows.start;
+            for panel in self.left_panels(rows.clone(), space.packed) {
+                let place = Workspace {
+                    staged: space.staged.wrapping_add(panel.first - rows.start),
+                    ..space
+                };
+                // The first panel brings the columns of `b` together for the others.
+                let gathers = panel.first == rows.start;
                 // SAFETY: the caller's promise.
-                unsafe { self.staged_panel(columns.clone(), &panel, &depth, staged, fetch) };
+                unsafe { self.staged_panel(columns.clone(), &panel, &depth, place, gathers) };
             }
         }
         let to = self.c.wrapping_add(rows.start * self.columns() + columns.start);
         let extents = [columns.len(), rows.len()];
         // SAFETY: the block is staged, and its place in `c` is this thread's.
-        unsafe { transpose(self.kernels, memory, STAGED_STRIDE, extents, to, self.columns()) };
+        unsafe {
+            transpose(self.kernels, space.staged, STAGED_STRIDE, extents, to, self.columns())
+        };
     }
 
     /// One panel of `aᵀ` times some columns of `b`, transposed.
     ///
     /// # Safety
-    /// As [`Self::staged_block`].
+    /// As [`Self::staged_block`]; unless it `gathers`, these columns were gathered before.
     unsafe fn staged_panel(
         &self,
         columns: Range<usize>,
         panel: &Panel,
         depth: &Range<usize>,
-        staged: *mut f32,
-        fetch: bool,
+        place: Workspace,
+        gathers: bool,
     ) {
         let mut j = columns.start;
         while j < columns.end {
             let code = self.kernels.tile(panel.vectors, columns.end - j);
-            let b = self.b.down(depth.start, j);
-            let next = if j + code.rows < columns.end {
-                self.b.down(depth.start, j + code.rows)
-            } else {
-                self.b.down(depth.end, columns.start)
-            };
+            let strip = place.gathered.wrapping_add((j - columns.start) * ROW);
             let tile = Tile {
                 depth: depth.len(),
-                a: b.from,
-                a_row: b.column_stride,
-                a_step: b.depth_stride,
+                a: Left::Along { from: strip },
                 b: panel.data.wrapping_add(depth.start * panel.width),
-                c: staged.wrapping_add((j - columns.start) * STAGED_STRIDE),
+                c: place.staged.wrapping_add((j - columns.start) * STAGED_STRIDE),
                 c_row: STAGED_STRIDE,
                 resume: depth.start > 0,
-                ahead: Ahead {
-                    from: next.from,
-                    lines: if fetch { code.rows } else { 0 },
-                    line_step: b.column_stride,
-                    round_step: 16 * b.depth_stride,
-                },
+                ahead: gathers.then(|| self.strip_after(j + code.rows, &columns, depth)),
             };
             // SAFETY: the views were checked; the staged rows have room for whole vectors.
-            unsafe { (code.plain)(&tile) };
+            unsafe {
+                if gathers {
+                    let b = self.b.down(depth.start, j);
+                    gather(self.kernels, b, code.rows, depth.len(), strip);
+                }
+                (code.plain)(&tile);
+            }
             j += code.rows;
         }
+    }
+
+    /// The columns of `b` that will be gathered next: those from `j` on, or, behind the last one,
+    /// those of the next depth block.
+    fn strip_after(&self, j: usize, columns: &Range<usize>, depth: &Range<usize>) -> Ahead {
+        let next = if j < columns.end {
+            self.b.down(depth.start, j)
+        } else {
+            self.b.down(depth.end, columns.start)
+        };
+        Ahead { from: next.from, row: next.column_stride }
     }
 }

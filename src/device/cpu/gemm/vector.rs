@@ -16,6 +16,7 @@ pub(super) trait Vector: Copy {
     unsafe fn splat(x: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
     unsafe fn store(self, to: *mut f32);
+    unsafe fn add(self, other: Self) -> Self;
     /// `self + a * b`, in one rounding where the instruction set can.
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
     /// Lanes 4q..4q+4 are the four floats at `from + q * stride`.
@@ -43,6 +44,10 @@ impl Vector for Portable {
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the caller's promise.
         unsafe { to.cast::<[f32; 4]>().write_unaligned(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] + other.0[i]))
     }
     #[inline(always)]
     unsafe fn add_product(self, a: Self, b: Self) -> Self {
@@ -89,6 +94,11 @@ mod x86 {
         unsafe fn store(self, to: *mut f32) {
             // SAFETY: the trait's promise.
             unsafe { _mm512_storeu_ps(to, self.0) }
+        }
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            // SAFETY: the trait's promise.
+            Self(unsafe { _mm512_add_ps(self.0, other.0) })
         }
         #[inline(always)]
         unsafe fn add_product(self, a: Self, b: Self) -> Self {
@@ -142,6 +152,11 @@ mod x86 {
         unsafe fn store(self, to: *mut f32) {
             // SAFETY: the trait's promise.
             unsafe { _mm256_storeu_ps(to, self.0) }
+        }
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            // SAFETY: the trait's promise.
+            Self(unsafe { _mm256_add_ps(self.0, other.0) })
         }
         #[inline(always)]
         unsafe fn add_product(self, a: Self, b: Self) -> Self {
@@ -198,6 +213,11 @@ mod arm {
         unsafe fn store(self, to: *mut f32) {
             // SAFETY: the trait's promise.
             unsafe { vst1q_f32(to, self.0) }
+        }
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            // SAFETY: the trait's promise.
+            Self(unsafe { vaddq_f32(self.0, other.0) })
         }
         #[inline(always)]
         unsafe fn add_product(self, a: Self, b: Self) -> Self {
