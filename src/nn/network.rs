@@ -104,6 +104,10 @@ impl<D: Device> Network<D> {
     /// When the device has not enough memory.
     pub fn new(device: &D, spec: NetworkSpec, rows: usize) -> Result<Self> {
         let (mut params, mut statistics) = (Layout::default(), Layout::default());
+        let blocks = spec.blocks.iter();
+        let blocks = blocks.map(|b| Block::new(device, b, rows, &mut params, &mut statistics));
+        let blocks = blocks.collect::<Result<Vec<_>>>()?;
+        // Behind the blocks, whose weights would begin at odd addresses after a small table.
         let embedding = match spec.label {
             Some(of) => Some(Table {
                 slot: params.add("label_embedding.weight".to_owned(), &[of.classes, of.classes]),
@@ -113,9 +117,6 @@ impl<D: Device> Network<D> {
             }),
             None => None,
         };
-        let blocks = spec.blocks.iter();
-        let blocks = blocks.map(|b| Block::new(device, b, rows, &mut params, &mut statistics));
-        let blocks = blocks.collect::<Result<Vec<_>>>()?;
         Ok(Self {
             params: Params::learnt(device, params)?,
             statistics: Params::fixed(device, statistics)?,

@@ -20,7 +20,7 @@ const GENERATOR: &str = "generator.safetensors";
 const DISCRIMINATOR: &str = "discriminator.safetensors";
 const STATE: &str = "state.safetensors";
 
-const VERSION: (&str, &str) = ("format_version", "1");
+const VERSION: (&str, &str) = ("format_version", "2");
 const GENERATOR_SUM: &str = "crc32_generator";
 const DISCRIMINATOR_SUM: &str = "crc32_discriminator";
 const STATE_SUM: &str = "crc32_state";

@@ -8,6 +8,7 @@
 mod activation;
 mod batch;
 mod batch_norm;
+mod buffer;
 mod embedding;
 pub(crate) mod gemm;
 mod linear;
@@ -22,6 +23,7 @@ use std::ops::Range;
 
 use super::{Element, Memory, Real};
 use crate::{Error, Result, memory};
+pub use buffer::Buffer;
 use gemm::Multiply;
 use team::Team;
 
@@ -47,7 +49,7 @@ impl<T: CpuReal> Cpu<T> {
 
 impl<T: CpuReal> Memory for Cpu<T> {
     type Real = T;
-    type Buffer<E: Element> = Vec<E>;
+    type Buffer<E: Element> = Buffer<E>;
     type View<'a, E: Element> = &'a [E];
     type ViewMut<'a, E: Element> = &'a mut [E];
     /// Operations run as they are called: there is nothing to gain from a recording.
@@ -66,24 +68,21 @@ impl<T: CpuReal> Memory for Cpu<T> {
         memory::available()
     }
 
-    fn allocate<E: Element>(&self, len: usize) -> Result<Vec<E>> {
-        let mut buffer = Vec::new();
-        buffer.try_reserve_exact(len).map_err(|_| Error::OutOfMemory {
+    fn allocate<E: Element>(&self, len: usize) -> Result<Buffer<E>> {
+        Buffer::zeros(len).map_err(|_| Error::OutOfMemory {
             device: self.describe(),
             asked: len.saturating_mul(size_of::<E>()),
             free: memory::available().unwrap_or(0),
             remedy: "ask for a smaller --batch-size or smaller layers".to_owned(),
-        })?;
-        buffer.resize(len, E::default());
-        Ok(buffer)
+        })
     }
 
-    fn view<E: Element>(buffer: &Vec<E>, range: Range<usize>) -> &[E] {
-        &buffer[range]
+    fn view<E: Element>(buffer: &Buffer<E>, range: Range<usize>) -> &[E] {
+        buffer.view(range)
     }
 
-    fn view_mut<E: Element>(buffer: &mut Vec<E>, range: Range<usize>) -> &mut [E] {
-        &mut buffer[range]
+    fn view_mut<E: Element>(buffer: &mut Buffer<E>, range: Range<usize>) -> &mut [E] {
+        buffer.view_mut(range)
     }
 
     fn reborrow<'a, E: Element>(view: &'a &[E]) -> &'a [E] {

@@ -35,7 +35,7 @@ pub enum CheckpointProblem {
 
     /// A checkpoint is of a format that this program does not know.
     #[error(
-        "{path} is in checkpoint format {version:?}; this program reads format \"1\": take the \
+        "{path} is in checkpoint format {version:?}; this program reads format \"2\": take the \
          version that wrote it",
         path = path.display()
     )]

@@ -159,7 +159,7 @@ fn forge(scratch: &Scratch, from: &str, to: &str) {
 #[test]
 fn checkpoint_of_another_format_or_configuration_is_named_with_what_differs() {
     for (from, to, words) in [
-        ("\"format_version\":\"1\"", "\"format_version\":\"2\"", ["format \"2\"", "version"]),
+        ("\"format_version\":\"2\"", "\"format_version\":\"1\"", ["format \"1\"", "version"]),
         ("preset = \\\"cgan", "preset = \\\"bgan", ["bgan", "mlp-batchnorm"]),
         ("latent_dim = 100", "latent_dim = 200", ["latent_dim", "100, not 200"]),
         ("latent_dim = 100", "latent_dim = 0  ", ["gan.latent_dim is 0", "1 to 1,000,000"]),

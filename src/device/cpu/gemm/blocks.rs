@@ -1,10 +1,10 @@
 //! A product under way: its operands, the division of labour, and the sizes of blocks.
 //!
-//! Threads divide the columns of the result, never the depth. Each goes through its columns in
-//! blocks; a block is complete, and handed to `finish`, before the next begins. Depths longer than
-//! [`DEPTH`] are done in pieces whose sums continue in the result.
+//! Threads divide the columns of the result, never the depth. Each takes a block of columns after
+//! the other; a block is complete, and handed to `finish`, before the next begins. Depths longer than
+//! [`DEPTH`] are done in pieces whose sums are added in the result.
 #![allow(unsafe_code)]
-use super::super::team::{STRIPE_GRAIN, Stripe, Team, part};
+use super::super::team::{Pieces, Stripe, Team};
 use super::Matrix;
 use super::kernel::Kernels;
 use super::pack::Source;
@@ -17,6 +17,9 @@ pub(super) const DEPTH: usize = 192;
 /// Columns of a block: four panels of 48 (AVX-512), few enough that `finish` finds the results in
 /// the second-level cache.
 pub(super) const COLUMNS: usize = 192;
+
+/// Columns that a thread takes at the least: whole panels and tiles on every instruction set.
+const PIECE: usize = 48;
 
 /// Fewer multiplications than this are done by the calling thread alone, in some 2 µs.
 const WORTH_SHARING: usize = 128 * 1024;
@@ -59,18 +62,16 @@ impl<'a> Product<'a> {
         self.b.columns
     }
 
-    /// Calls `work` with threads' numbers and disjoint ranges that cover the columns.
-    pub fn share(&self, team: &Team, work: impl Fn(usize, Range<usize>) + Sync) {
+    /// Calls `work` with threads' numbers and pieces of the columns to take, at most [`COLUMNS`] long.
+    pub fn share(&self, team: &Team, work: impl Fn(usize, &Pieces) + Sync) {
         let columns = self.columns();
-        let threads = team.threads().min(columns.div_ceil(STRIPE_GRAIN));
-        if threads == 1 || self.a.rows * self.a.columns * columns < WORTH_SHARING {
-            return work(0, 0..columns);
+        let alone = self.a.rows * self.a.columns * columns < WORTH_SHARING;
+        let threads = if alone { 1 } else { team.threads() };
+        if threads == 1 {
+            return work(0, &Pieces::new(columns, COLUMNS, COLUMNS, 1));
         }
-        team.run(|thread| {
-            if thread < threads {
-                work(thread, part(columns, STRIPE_GRAIN, threads, thread));
-            }
-        });
+        let pieces = Pieces::new(columns, PIECE, COLUMNS, threads);
+        team.run(|thread| work(thread, &pieces));
     }
 
     /// # Safety

@@ -57,11 +57,22 @@ pub(super) struct Source {
     pub depth_stride: usize,
 }
 
-/// Some columns of an operand, brought together as the left factor of tiles. `to` holds
-/// columns × [`ROW`] floats.
+impl Source {
+    /// How tiles find so many of its columns when [`gather`] has brought them to `at`.
+    pub fn gathered(&self, kernels: &Kernels, columns: usize, at: *const f32) -> Left {
+        if self.column_stride == 1 && self.depth_stride != 1 {
+            Left::Across { from: at, step: columns.next_multiple_of(kernels.lanes) }
+        } else {
+            Left::Along { from: at }
+        }
+    }
+}
+
+/// Brings some columns of an operand together as the left factor of tiles. `to` holds as many
+/// columns, rounded up to the lanes, of [`ROW`] floats.
 ///
-/// An operand stored along the depth is copied, since its rows may be any distance apart: rows a
-/// power of two apart fall into the same cache sets.
+/// An operand stored along the depth is copied, since its columns may be any distance apart: a
+/// power of two apart they would fall into the same cache sets.
 ///
 /// # Safety
 /// `source` has these elements, and `to` is good for them.
@@ -71,14 +82,12 @@ pub(super) unsafe fn gather(
     columns: usize,
     depth: usize,
     to: *mut f32,
-) -> Left {
+) {
     let Source { from, column_stride, depth_stride } = source;
     // SAFETY: the caller's promise; each branch reads `columns` × `depth` elements.
     unsafe {
-        if column_stride == 1 && depth_stride != 1 {
-            let step = columns.next_multiple_of(kernels.lanes);
-            pack(kernels, source, columns, depth, to, step);
-            return Left::Across { from: to, step };
+        if let Left::Across { step, .. } = source.gathered(kernels, columns, to) {
+            return pack(kernels, source, columns, depth, to, step);
         }
         for j in 0..columns {
             let (from, to) = (from.add(j * column_stride), to.add(j * ROW));
@@ -88,7 +97,6 @@ pub(super) unsafe fn gather(
                 (0..depth).for_each(|p| *to.add(p) = *from.add(p * depth_stride));
             }
         }
-        Left::Along { from: to }
     }
 }
 

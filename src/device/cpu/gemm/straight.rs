@@ -19,36 +19,68 @@ impl Product<'_> {
     /// The product by tiles of `c`.
     pub fn straight(&self, team: &Team, finish: impl Fn(&mut Stripe<'_, f32>) + Sync) {
         let mut scratch = team.scratch();
-        let memory = scratch.parts(COLUMNS * DEPTH + ROWS * ROW, team.threads());
-        self.share(team, |thread, mine| {
-            let memory = memory.of(thread);
-            for block in blocks(mine, COLUMNS) {
-                for depth in depth_blocks(self.a.columns) {
-                    // SAFETY: `share` gives these columns to this thread alone; the memory holds
-                    // a block of each factor.
-                    unsafe { self.straight_block(block.clone(), depth, memory) };
+        let gathered = self.gathered_block() * self.blocks_of_a().count();
+        let memory = scratch.parts(COLUMNS * DEPTH + gathered, team.threads());
+        self.share(team, |thread, pieces| {
+            let panels = memory.of(thread);
+            let gathered = panels.wrapping_add(COLUMNS * DEPTH);
+            let mut complete = false;
+            for piece in pieces {
+                // SAFETY: `share` gives these columns to this thread alone; the memory holds
+                // panels of them and all of `a`.
+                unsafe {
+                    if !std::mem::replace(&mut complete, true) {
+                        self.gather_left(gathered);
+                    }
+                    for (depth, rows, at) in self.blocks_of_a() {
+                        let a = gathered.wrapping_add(at);
+                        self.straight_block(piece.clone(), depth, rows, a, panels);
+                    }
+                    finish(&mut self.stripe(piece));
                 }
-                // SAFETY: as above.
-                finish(&mut unsafe { self.stripe(block) });
             }
         });
     }
 
+    /// The blocks of `a` in the order in which they are used: depth, rows, and how many floats
+    /// of gathered blocks come before.
+    fn blocks_of_a(&self) -> impl Iterator<Item = (Range<usize>, Range<usize>, usize)> {
+        let length = self.gathered_block();
+        depth_blocks(self.a.columns)
+            .flat_map(|depth| blocks(0..self.a.rows, ROWS).map(move |rows| (depth.clone(), rows)))
+            .enumerate()
+            .map(move |(i, (depth, rows))| (depth, rows, i * length))
+    }
+
+    /// Floats of a gathered block.
+    fn gathered_block(&self) -> usize {
+        ROW * self.a.rows.min(ROWS).next_multiple_of(self.kernels.lanes)
+    }
+
     /// # Safety
-    /// The calling thread alone uses these columns of `c`; `memory` holds them × `depth`, and a
-    /// block of `a`.
-    unsafe fn straight_block(&self, columns: Range<usize>, depth: Range<usize>, memory: *mut f32) {
-        let gathered = memory.wrapping_add(COLUMNS * DEPTH);
-        for rows in blocks(0..self.a.rows, ROWS) {
-            // SAFETY: the caller's promise.
-            let a = unsafe {
-                let stored = self.a.across(rows.start, depth.start);
-                gather(self.kernels, stored, rows.len(), depth.len(), gathered)
-            };
-            for panel in self.panels(columns.clone(), memory, depth.len()) {
-                // SAFETY: the caller's promise; the rows come in ascending order.
-                unsafe { self.straight_panel(rows.clone(), &panel, &depth, a) };
-            }
+    /// `to` holds all of `a`.
+    unsafe fn gather_left(&self, to: *mut f32) {
+        for (depth, rows, at) in self.blocks_of_a() {
+            let stored = self.a.across(rows.start, depth.start);
+            // SAFETY: the view was checked; `to` has room.
+            unsafe { gather(self.kernels, stored, rows.len(), depth.len(), to.wrapping_add(at)) };
+        }
+    }
+
+    /// # Safety
+    /// The calling thread alone uses these columns of `c`; `memory` holds panels of them.
+    unsafe fn straight_block(
+        &self,
+        columns: Range<usize>,
+        depth: Range<usize>,
+        rows: Range<usize>,
+        a: *const f32,
+        memory: *mut f32,
+    ) {
+        let a = self.a.across(rows.start, depth.start).gathered(self.kernels, rows.len(), a);
+        for panel in self.panels(columns.clone(), memory, depth.len()) {
+            // SAFETY: the caller's promise; the rows come in ascending order.
+            unsafe { self.straight_panel(rows.clone(), &panel, &depth, a) };
         }
     }
 

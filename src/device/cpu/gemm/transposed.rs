@@ -49,17 +49,20 @@ impl Product<'_> {
         let packed = self.a.rows.next_multiple_of(self.kernels.lanes) * self.a.columns;
         let mut scratch = team.scratch();
         let memory = scratch.parts(Workspace::PACKED_AT + packed, team.threads());
-        self.share(team, |thread, mine| {
-            let workspace = Workspace::at(memory.of(thread));
-            // SAFETY: the memory holds all of `aᵀ`.
-            unsafe { self.pack_left(workspace.packed) };
-            for block in blocks(mine, COLUMNS) {
+        self.share(team, |thread, pieces| {
+            let space = Workspace::at(memory.of(thread));
+            let mut packed = false;
+            for piece in pieces {
+                if !std::mem::replace(&mut packed, true) {
+                    // SAFETY: the memory holds all of `aᵀ`.
+                    unsafe { self.pack_left(space.packed) };
+                }
                 for rows in blocks(0..self.a.rows, ROWS) {
                     // SAFETY: `share` gives these columns to this thread alone; `aᵀ` is packed.
-                    unsafe { self.staged_block(block.clone(), rows, workspace) };
+                    unsafe { self.staged_block(piece.clone(), rows, space) };
                 }
                 // SAFETY: as above.
-                finish(&mut unsafe { self.stripe(block) });
+                finish(&mut unsafe { self.stripe(piece) });
             }
         });
     }
