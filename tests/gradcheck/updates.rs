@@ -9,7 +9,7 @@ use gan_cuda::device::cpu::Cpu;
 use gan_cuda::gan::preset::{Preset, presets};
 use gan_cuda::gan::settings::{Fakes, Loss, Order, Settings};
 use gan_cuda::gan::{Gan, Update};
-use gan_cuda::nn::{Init, Network};
+use gan_cuda::nn::{Init, Network, Param};
 
 const CLASSES: usize = 3;
 
@@ -112,7 +112,8 @@ fn subject(preset: &'static Preset, settings: Settings, rows: usize) -> Gan<Cpu<
 
 fn lift_last_bias(device: &Cpu<f64>, network: &mut Network<Cpu<f64>>, by: f64) {
     let params = network.params_mut();
-    let last = params.list().len() - 1;
+    let is_bias = |param: &Param| param.name.ends_with(".bias");
+    let last = params.list().iter().rposition(is_bias).unwrap();
     let bias = params.read(device, &params.list()[last]).unwrap();
     params.write(device, last, &[bias[0] + by]).unwrap();
 }

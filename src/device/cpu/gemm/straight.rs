@@ -8,7 +8,7 @@ use super::super::team::{Stripe, Team};
 use super::blocks::{COLUMNS, DEPTH, Panel, Product, blocks, depth_blocks};
 use super::kernel::{MOST_LANES, MOST_ROWS, MOST_VECTORS, TileCode};
 use super::pack::{gather, pack};
-use super::tile::{Left, ROW, Tile};
+use super::tile::{Ahead, Left, PANEL_ROWS, ROUND, ROW, Tile};
 use std::ops::Range;
 
 /// Rows of a block: `ROWS` × `DEPTH` elements of the left factor stay in the second-level cache.
@@ -84,6 +84,16 @@ impl Product<'_> {
         }
     }
 
+    /// The next rows of the panel behind this one, of which `fetched` have been fetched before.
+    fn next_panel(&self, panel: &Panel, depth: &Range<usize>, fetched: &mut usize) -> Ahead {
+        if *fetched >= depth.len() {
+            return Ahead::Nothing;
+        }
+        let b = self.b.down(depth.start + *fetched, panel.first + panel.width);
+        *fetched += PANEL_ROWS * (depth.len() / ROUND);
+        Ahead::Panel { from: b.from, row: b.depth_stride }
+    }
+
     /// Some rows of `a` times one panel, which is packed when the first rows come.
     ///
     /// # Safety
@@ -102,6 +112,7 @@ impl Product<'_> {
             unsafe { pack(self.kernels, b, panel.valid, depth.len(), panel.data, panel.width) };
         }
         let mut i = rows.start;
+        let mut ahead = 0;
         while i < rows.end {
             let code = self.kernels.tile(panel.vectors, rows.end - i);
             let tile = Tile {
@@ -111,7 +122,7 @@ impl Product<'_> {
                 c: self.c.wrapping_add(i * self.columns() + panel.first),
                 c_row: self.columns(),
                 resume: depth.start > 0,
-                ahead: None,
+                ahead: self.next_panel(panel, depth, &mut ahead),
             };
             // SAFETY: the views were checked, the code's rows are left, and the tile's columns
             // are in `c` or cut off.

@@ -10,7 +10,10 @@ use super::blocks::DEPTH;
 use super::vector::Vector;
 
 /// Depth steps between two rounds of prefetching: one cache line of floats.
-const ROUND: usize = 16;
+pub(super) const ROUND: usize = LINE;
+
+/// Floats in a cache line.
+const LINE: usize = 16;
 
 /// Depth steps that are written out one after the other, so that moving the pointers costs little:
 /// where two hardware threads share a core, every instruction counts.
@@ -31,7 +34,7 @@ pub(super) struct Tile {
     pub c_row: usize,
     /// Add to what stands in `c`; otherwise overwrite it.
     pub resume: bool,
-    pub ahead: Option<Ahead>,
+    pub ahead: Ahead,
 }
 
 /// Where a tile finds a(i, p).
@@ -53,13 +56,25 @@ impl Left {
     }
 }
 
-/// Memory that will be needed soon: each round fetches a cache line of each of the tile's rows,
-/// `row` floats apart.
+/// Memory that will be needed soon, fetched a little every round.
 #[derive(Clone, Copy)]
-pub(super) struct Ahead {
-    pub from: *const f32,
-    pub row: usize,
+pub(super) enum Ahead {
+    Nothing,
+    /// As many rows as the tile has, `row` floats apart: a cache line of each a round.
+    Rows {
+        from: *const f32,
+        row: usize,
+    },
+    /// Rows of the next panel, `row` floats apart: [`PANEL_ROWS`] of them a round.
+    Panel {
+        from: *const f32,
+        row: usize,
+    },
 }
+
+/// Rows of the next panel that are fetched in a round: enough for all to be there when a product
+/// has few rows.
+pub(super) const PANEL_ROWS: usize = 2;
 
 /// Floats from one row of a gathered left factor to the next: a block's depth, and a cache line
 /// more, lest all rows fall into the same cache sets.
@@ -75,12 +90,21 @@ pub(super) unsafe fn plain<V: Vector, const R: usize, const N: usize>(tile: &Til
     unsafe {
         prefetch_result::<V, R, N>(tile);
         let sums = match (tile.a, tile.ahead) {
-            (Left::Along { from }, None) => run::<V, R, N>(tile, from, ROW, 1, |_| {}),
-            (Left::Along { from }, Some(ahead)) => {
-                let first = every_third_row(ahead.from, ahead.row);
-                run::<V, R, N>(tile, from, ROW, 1, |p| {
-                    let line = |i: usize| first[i / 3].wrapping_add(i % 3 * ahead.row + p);
+            (Left::Along { from }, Ahead::Nothing) => run::<V, R, N>(tile, from, ROW, 1, |_| {}),
+            (Left::Along { from }, Ahead::Rows { from: ahead, row }) => {
+                let first = every_third_row(ahead, row);
+                run::<V, R, N>(tile, from, ROW, 1, |round| {
+                    let line = |i: usize| first[i / 3].wrapping_add(i % 3 * row + round * ROUND);
                     (0..R).for_each(|i| prefetch(line(i)));
+                })
+            }
+            (Left::Along { from }, Ahead::Panel { from: ahead, row }) => {
+                run::<V, R, N>(tile, from, ROW, 1, |round| {
+                    for i in 0..PANEL_ROWS {
+                        let start = ahead.wrapping_add((round * PANEL_ROWS + i) * row);
+                        let lines = (0..N * V::LANES).step_by(LINE);
+                        lines.for_each(|at| prefetch(start.wrapping_add(at)));
+                    }
                 })
             }
             (Left::Across { from, step }, _) => run::<V, R, N>(tile, from, 1, step, |_| {}),
@@ -89,7 +113,7 @@ pub(super) unsafe fn plain<V: Vector, const R: usize, const N: usize>(tile: &Til
     }
 }
 
-/// The sums of a tile whose panel is packed; calls `round` with the depth at which a round begins.
+/// The sums of a tile whose panel is packed; calls `round` with the number of each round.
 #[inline(always)]
 unsafe fn run<V: Vector, const R: usize, const N: usize>(
     tile: &Tile,
@@ -103,8 +127,8 @@ unsafe fn run<V: Vector, const R: usize, const N: usize>(
     let mut a = every_third_row(a, a_row);
     // SAFETY: the caller's promise about `tile`.
     unsafe {
-        for p in 0..tile.depth / ROUND {
-            round(p * ROUND);
+        for number in 0..tile.depth / ROUND {
+            round(number);
             for _ in 0..ROUND / UNROLLED {
                 for s in 0..UNROLLED {
                     let row = load::<V, N>(b.add(s * N * V::LANES));

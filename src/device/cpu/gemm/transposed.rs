@@ -134,7 +134,11 @@ impl Product<'_> {
                 c: place.staged.wrapping_add((j - columns.start) * STAGED_STRIDE),
                 c_row: STAGED_STRIDE,
                 resume: depth.start > 0,
-                ahead: gathers.then(|| self.strip_after(j + code.rows, &columns, depth)),
+                ahead: if gathers {
+                    self.strip_after(j + code.rows, &columns, depth)
+                } else {
+                    Ahead::Nothing
+                },
             };
             // SAFETY: the views were checked; the staged rows have room for whole vectors.
             unsafe {
@@ -156,6 +160,6 @@ impl Product<'_> {
         } else {
             self.b.down(depth.end, columns.start)
         };
-        Ahead { from: next.from, row: next.column_stride }
+        Ahead::Rows { from: next.from, row: next.column_stride }
     }
 }
