@@ -46,7 +46,7 @@ pub struct Args {
     /// Where to compute: auto, cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
     device: DeviceChoice,
-    /// CPU threads [default: all physical cores]
+    /// CPU threads [default: physical cores of a NUMA node, at most 16]
     #[arg(long, value_name = "N", value_parser = threads)]
     threads: Option<usize>,
     /// Queue the work of an iteration piece by piece, not as one CUDA graph

@@ -17,12 +17,14 @@ mod presets;
 mod ranges;
 mod sample;
 mod signals;
+mod threads;
 mod train;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use gan_cuda::Result;
+use threads::default_threads;
 
 /// Trains generative adversarial networks from scratch.
 #[derive(Parser)]
@@ -61,10 +63,4 @@ impl Cli {
         }
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// All physical cores that this process may use.
-fn default_threads() -> usize {
-    let allowed = std::thread::available_parallelism().map_or(1, usize::from);
-    num_cpus::get_physical().clamp(1, allowed)
 }

@@ -24,7 +24,7 @@ pub struct Args {
     /// Where to compute: auto, cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
     pub(super) device: DeviceChoice,
-    /// CPU threads [default: all physical cores]
+    /// CPU threads [default: physical cores of a NUMA node, at most 16]
     #[arg(long, value_name = "N", value_parser = threads)]
     pub(super) threads: Option<usize>,
     /// Folder of run folders, where no CHECKPOINT is named

@@ -78,7 +78,7 @@ pub(super) struct LengthArgs {
     /// Queue the work of an iteration piece by piece, not as one CUDA graph; results are the same
     #[arg(long)]
     pub(super) no_graph: bool,
-    /// CPU threads; results do not depend on it [default: all physical cores]
+    /// CPU threads; results do not depend on it [default: physical cores of a NUMA node, at most 16]
     #[arg(long, value_name = "N", alias = "n_cpu", value_parser = threads)]
     pub(super) threads: Option<usize>,
 }

@@ -1,0 +1,53 @@
+//! How many threads the CPU device gets unless a person says.
+
+use std::{fs, thread};
+
+/// More threads than this gain nothing: an iteration is some hundred operations, the larger of which
+/// have twenty pieces of work or so. Reasoned, not measured.
+const MOST: usize = 16;
+
+/// Which NUMA nodes have processors: `0`, `0-1`, `0,2-3`.
+const NODES: &str = "/sys/devices/system/node/has_cpu";
+
+/// The physical cores that this process may use, of one NUMA node if there are several: what
+/// threads of different nodes hand to each other takes longer than the work itself.
+pub fn default_threads() -> usize {
+    let allowed = thread::available_parallelism().map_or(1, usize::from);
+    let nodes = fs::read_to_string(NODES).map_or(1, |list| count(&list));
+    threads(num_cpus::get_physical(), allowed, nodes)
+}
+
+fn threads(physical: usize, allowed: usize, nodes: usize) -> usize {
+    (physical / nodes.max(1)).min(allowed).clamp(1, MOST)
+}
+
+/// Numbers in a list of numbers and ranges, as Linux writes them; what is neither counts as one.
+fn count(list: &str) -> usize {
+    let range = |part: &str| {
+        let (first, last) = part.split_once('-')?;
+        let (first, last) = (first.parse::<usize>().ok()?, last.parse::<usize>().ok()?);
+        Some(last.saturating_sub(first) + 1)
+    };
+    list.trim().split(',').map(|part| range(part).unwrap_or(1)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{count, threads};
+
+    #[test]
+    fn nodes_are_counted_as_linux_lists_them() {
+        let lists = ["0\n", "0-1\n", "0,2-3\n", ""];
+        assert_eq!(lists.map(count), [1, 2, 3, 1]);
+    }
+
+    #[test]
+    fn threads_are_the_cores_of_one_node_that_may_be_used_but_not_too_many() {
+        assert_eq!(threads(2, 2, 1), 2);
+        assert_eq!(threads(8, 16, 1), 8, "two hardware threads a core");
+        assert_eq!(threads(8, 3, 1), 3, "a container's limit");
+        assert_eq!(threads(24, 48, 2), 12, "two nodes");
+        assert_eq!(threads(128, 256, 2), 16, "a large machine");
+        assert_eq!(threads(1, 1, 2), 1);
+    }
+}
