@@ -97,7 +97,7 @@ fn check(cases: &mut [Case; 2], preset: &'static Preset, settings: Settings, row
 /// A GAN with everything fixed that an iteration draws.
 fn subject(preset: &'static Preset, settings: Settings, rows: usize) -> Gan<Cpu<f64>> {
     let mut gan = Gan::new(Cpu::<f64>::new(1), preset, settings.clone(), 6).unwrap();
-    let mut numbers = Numbers::new(70 + rows as u64);
+    let mut numbers = Numbers::new(90 + rows as u64);
     let (device, generator, discriminator) = gan.networks_mut();
     scatter(device, generator, &mut numbers);
     scatter(device, discriminator, &mut numbers);
