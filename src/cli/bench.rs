@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use gan_cuda::data::{Dataset, DatasetKind};
-use gan_cuda::device::{Device, DeviceChoice, Memory};
+use gan_cuda::device::{Device, DeviceChoice, Memory, Precision};
 use gan_cuda::gan::Gan;
 use gan_cuda::gan::draws::Resident;
 use gan_cuda::gan::plan::Plan;
@@ -46,6 +46,9 @@ pub struct Args {
     /// Where to compute: auto, cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
     device: DeviceChoice,
+    /// How exactly a GPU multiplies matrices: f32, tf32 or bf16
+    #[arg(long, value_name = "NAME", default_value_t, hide_possible_values = true)]
+    precision: Precision,
     /// CPU threads [default: physical cores of a NUMA node, at most 16]
     #[arg(long, value_name = "N", value_parser = threads)]
     threads: Option<usize>,
@@ -77,7 +80,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut settings = preset.settings.clone();
     settings.batch_size = args.batch_size.unwrap_or(settings.batch_size);
     let threads = args.threads.unwrap_or_else(default_threads);
-    match open_device(args.device, threads, !args.no_graph)?.device {
+    match open_device(args.device, args.precision, threads, !args.no_graph)?.device {
         AnyDevice::Cpu(cpu) => run_on(cpu, args, preset, &settings),
         AnyDevice::Cuda(cuda) if cuda.is_emulated() => Err(Error::Flag {
             flag: "--device",

@@ -1,9 +1,9 @@
 //! The device that a command computes on.
 
-use gan_cuda::Result;
-use gan_cuda::device::DeviceChoice;
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::device::cuda::{Cuda, probe};
+use gan_cuda::device::{DeviceChoice, Precision};
+use gan_cuda::{Error, Result};
 
 /// A device of either kind; each command has one generic function for both.
 pub enum AnyDevice {
@@ -17,24 +17,40 @@ pub struct Chosen {
     pub reason: Option<String>,
 }
 
-/// The device that was asked for; `threads` is for the CPU, `graphs` for a GPU.
-pub fn open_device(choice: DeviceChoice, threads: usize, graphs: bool) -> Result<Chosen> {
-    let cpu = || AnyDevice::Cpu(Cpu::new(threads));
+/// The device that was asked for; `precision` and `graphs` are for a GPU, `threads` for the CPU.
+pub fn open_device(
+    choice: DeviceChoice,
+    precision: Precision,
+    threads: usize,
+    graphs: bool,
+) -> Result<Chosen> {
+    let cpu = |reason| match precision {
+        Precision::F32 => Ok(Chosen { device: AnyDevice::Cpu(Cpu::new(threads)), reason }),
+        _ => Err(only_on_a_gpu(precision, reason)),
+    };
+    let gpu = |cuda| Chosen { device: AnyDevice::Cuda(Box::new(cuda)), reason: None };
     match choice {
-        DeviceChoice::Cpu => Ok(Chosen { device: cpu(), reason: None }),
-        DeviceChoice::Cuda(number) => Ok(Chosen {
-            device: AnyDevice::Cuda(Box::new(Cuda::open(number, graphs)?)),
-            reason: None,
-        }),
-        DeviceChoice::Auto => Ok(match first_gpu(graphs) {
-            Ok(cuda) => Chosen { device: AnyDevice::Cuda(Box::new(cuda)), reason: None },
-            Err(problem) => Chosen { device: cpu(), reason: Some(format!("no GPU: {problem}")) },
-        }),
+        DeviceChoice::Cpu => cpu(None),
+        DeviceChoice::Cuda(number) => Cuda::open(number, precision, graphs).map(gpu),
+        DeviceChoice::Auto => match first_gpu(precision, graphs) {
+            Ok(cuda) => Ok(gpu(cuda)),
+            Err(problem) => cpu(Some(format!("no GPU: {problem}"))),
+        },
     }
 }
 
 /// The first GPU that works, or why there is none.
-fn first_gpu(graphs: bool) -> Result<Cuda, String> {
+fn first_gpu(precision: Precision, graphs: bool) -> Result<Cuda, String> {
     let gpu = probe::first_usable().map_err(|reason| reason.to_string())?;
-    Cuda::open(gpu.ordinal, graphs).map_err(|error| crate::chain(&error))
+    Cuda::open(gpu.ordinal, precision, graphs).map_err(|error| crate::chain(&error))
+}
+
+/// The CPU was asked for, or taken for a reason.
+fn only_on_a_gpu(precision: Precision, reason: Option<String>) -> Error {
+    let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let problem = format!(
+        "is {precision}, but the CPU computes in f32 alone{reason}; leave it at f32, or choose a \
+         GPU with --device cuda"
+    );
+    Error::Flag { flag: "--precision", problem }
 }

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use gan_cuda::device::Precision;
 use gan_cuda::device::cuda::images::BUILT;
 use gan_cuda::device::cuda::libraries::{self, Cublas, Driver, Looked};
 use gan_cuda::device::cuda::probe::{self, Gpu};
@@ -77,8 +78,14 @@ fn device(ordinal: usize) {
             let free = free.map_or_else(|reason| reason.to_string(), |free| gib(free) + " free");
             entry("", &format!("memory {}, {free}", gib(*memory)));
             entry("", &format!("kernels: {kernels}"));
+            entry("", &format!("precision: {}", precisions(&gpu)));
         }
     }
+}
+
+fn precisions(gpu: &Gpu) -> String {
+    let can = Precision::ALL.iter().filter(|precision| gpu.check(**precision).is_ok());
+    can.map(Precision::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn gib(bytes: usize) -> String {

@@ -15,11 +15,13 @@ mod choice;
 pub mod cpu;
 pub mod cuda;
 pub mod ops;
+mod precision;
 mod real;
 
 use std::ops::Range;
 
 pub use choice::DeviceChoice;
+pub use precision::Precision;
 pub use real::{Element, Real};
 
 use crate::Result;

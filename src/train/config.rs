@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::folder::{ImageFolder, Wanted};
 use crate::data::{Dataset, Places, Source};
-use crate::device::DeviceChoice;
+use crate::device::{DeviceChoice, Precision};
 use crate::gan::draws::Schedule;
 use crate::gan::preset::{self, Interval, Preset};
 use crate::gan::settings::Settings;
@@ -17,13 +17,14 @@ use crate::{Error, Result};
 pub use check::ConfigProblem;
 
 /// What may change when a run goes on.
-const CHANGEABLE: [&str; 8] = [
+const CHANGEABLE: [&str; 9] = [
     "checkpoint_interval",
     "device",
     "epochs",
     "iterations",
     "keep",
     "log_interval",
+    "precision",
     "sample_interval",
     "threads",
 ];
@@ -60,6 +61,9 @@ pub struct Config {
     pub keep: usize,
     /// Where to compute.
     pub device: DeviceChoice,
+    /// How exactly a GPU multiplies matrices.
+    #[serde(default)]
+    pub precision: Precision,
     /// CPU threads.
     pub threads: usize,
     /// The file of weights that the generator began with, if it did not begin at random.

@@ -70,7 +70,7 @@ fn what_does_not_go_with_a_file_is_refused() {
 }
 
 /// Each change of the file, and the words of the error.
-const BROKEN: [(&str, &str, &[&str]); 34] = [
+const BROKEN: [(&str, &str, &[&str]); 35] = [
     ("seed = 3", "sead = 3", &["line 4", "sead"]),
     ("latent_dim = 7", "latent_dims = 7", &["latent_dims", "line"]),
     ("seed = 3", "seed = ", &["line 4"]),
@@ -84,6 +84,7 @@ const BROKEN: [(&str, &str, &[&str]); 34] = [
     ("log_interval = 1", "log_interval = 0", &["log_interval is 0", "from 1"]),
     ("keep = 5", "keep = 0", &["keep is 0", "1 to 1,000,000"]),
     ("device = \"auto\"", "device = \"tpu\"", &["device", "'auto', 'cpu', 'cuda' or 'cuda:N'"]),
+    ("precision = \"f32\"", "precision = \"f16\"", &["precision", "f16", "tf32", "bf16"]),
     ("threads = 1", "threads = 0", &["threads is 0", "1 to 1,024"]),
     ("latent_dim = 7", "latent_dim = 0", &["gan.latent_dim is 0", "1 to 1,000,000"]),
     ("g_hidden = [12, 12]", "g_hidden = [12, 0]", &["gan.g_hidden is 0", "1 to 1,000,000"]),
@@ -135,4 +136,16 @@ fn images_in_the_program_are_those_of_the_rerun() {
         scratch.run(&format!("train --config {FIRST}")).succeeds();
         assert_eq!(scratch.config(FIRST), scratch.config(SECOND));
     }
+}
+
+/// Files were written before there was a choice.
+#[test]
+fn file_without_a_precision_means_f32() {
+    let scratch = one_run();
+    let text = fs::read_to_string(scratch.path(FIRST).join("config.toml")).unwrap();
+    let line = "precision = \"f32\"\n";
+    assert!(text.contains(line), "{text}");
+    fs::write(scratch.path("older.toml"), text.replace(line, "")).unwrap();
+    let out = scratch.run("train --config older.toml --dry-run").succeeds();
+    assert!(out.contains(line), "{out}");
 }

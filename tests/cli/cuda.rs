@@ -103,6 +103,57 @@ fn run_goes_on_on_another_device() {
 }
 
 #[test]
+fn precision_is_the_runs_until_it_goes_on_in_another() {
+    let scratch = Scratch::with_digits();
+    let flags = train("--precision tf32 --iterations 4");
+    let Some(answer) = emulated(&scratch, &flags, &[]) else { return };
+    let out = answer.succeeds();
+    assert!(out.contains("precision tf32"), "{out}");
+    emulated(&scratch, "train --config runs/00000-cgan-mnist", &[]).unwrap().succeeds();
+    emulated(&scratch, &train("--iterations 4"), &[]).unwrap().succeeds();
+    let [tf32, again, f32] = ["00000", "00001", "00002"].map(|number| {
+        let run = format!("runs/{number}-cgan-mnist");
+        (scratch.config(&run)["precision"].as_str().unwrap().to_owned(), networks(&scratch, &run))
+    });
+    assert_eq!((tf32.0.as_str(), f32.0.as_str()), ("tf32", "f32"));
+    assert!(tf32 == again, "the same configuration gives other bits");
+    assert!(tf32.1 != f32.1, "nothing was rounded");
+
+    let resume = "train --resume runs/00000-cgan-mnist --iterations 6 --device";
+    for (flags, want) in [("cuda", "tf32"), ("cuda --precision bf16", "bf16")] {
+        let out = emulated(&scratch, &format!("{resume} {flags}"), &[]).unwrap().succeeds();
+        assert!(out.contains(&format!("precision {want}")), "{out}");
+    }
+    let words = ["--precision is tf32", "CPU computes in f32", "--device cuda"];
+    scratch.run(&format!("{resume} cpu --precision tf32")).fails(2, &words);
+    scratch.run(&format!("{resume} cpu --precision f32")).succeeds();
+}
+
+#[test]
+fn precisions_that_a_device_has_not_are_refused() {
+    let scratch = Scratch::with_digits();
+    let reasons = [("cpu", "CPU computes in f32 alone; leave"), ("auto", "no NVIDIA driver")];
+    for (device, reason) in reasons {
+        for command in [format!("train {TINY}"), "bench".to_owned()] {
+            let command = format!("{command} --iterations 1 --precision bf16 --device {device}");
+            let words = ["--precision is bf16", "CPU computes in f32 alone", reason];
+            scratch.run(&command).fails(2, &words);
+        }
+    }
+    let old = [("GAN_CUDA_EMULATOR_CAPABILITY", "7.5")];
+    let Some(answer) = emulated(&scratch, &train("--precision tf32"), &old) else { return };
+    answer.fails(1, &["no tf32 products", "7.5, and 8.0 is needed", "choose --precision f32"]);
+    let auto = format!("train {TINY} --precision tf32");
+    emulated(&scratch, &auto, &old).unwrap().fails(2, &["no GPU: ", "no tf32 products"]);
+    assert!(!scratch.path("runs").exists());
+    emulated(&scratch, &train("--iterations 1"), &old).unwrap().succeeds();
+    let doctor = |knobs| emulated(&scratch, "doctor", knobs).unwrap().succeeds();
+    let (old, new) = (doctor(&old), doctor(&[]));
+    assert!(old.contains("precision: f32\n"), "{old}");
+    assert!(new.contains("precision: f32, tf32, bf16\n"), "{new}");
+}
+
+#[test]
 fn too_large_a_batch_is_refused_with_the_largest_that_fits() {
     let scratch = Scratch::with_digits();
     // 32 MiB are cuBLAS's, 64 MiB are left to the driver: 24 MiB remain.

@@ -111,7 +111,7 @@ const FIXED: [&str; 29] = [
 ];
 
 /// Flags that a run may go on with.
-const FREE: [&str; 14] = [
+const FREE: [&str; 15] = [
     "--epochs 2",
     "--iterations 5",
     "--sample-interval 2",
@@ -120,6 +120,7 @@ const FREE: [&str; 14] = [
     "--keep 2",
     "--threads 2",
     "--device cpu",
+    "--precision f32",
     "--no-graph",
     "--runs-dir runs",
     "--quiet",

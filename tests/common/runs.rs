@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use gan_cuda::data::{Dataset, DatasetKind, ImageShape, Places, Source};
-use gan_cuda::device::{Device, DeviceChoice};
+use gan_cuda::device::{Device, DeviceChoice, Precision};
 use gan_cuda::gan::preset::{Interval, Preset};
 use gan_cuda::gan::settings::Settings;
 use gan_cuda::train::checkpoint::Checkpoint;
@@ -56,6 +56,7 @@ pub fn config(preset: &Preset, iterations: u32, interval: u32) -> Config {
         checkpoint_interval: Some(every),
         keep: 100,
         device: DeviceChoice::Cpu,
+        precision: Precision::default(),
         threads: 1,
         init_generator: None,
         init_discriminator: None,

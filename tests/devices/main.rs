@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `operations` | every operation against the reference, `Cpu<f64>`, on the same inputs |
+//! | `precision` | matrix products whose factors are rounded |
 //! | `golden` | PyTorch's recorded runs, replayed |
 //! | `training` | whole iterations and runs: the same as the CPU's, the same again, learning |
 //! | `suite` | which tests there are for which device |
@@ -25,6 +26,7 @@ mod golden;
 mod notes;
 mod open;
 mod operations;
+mod precision;
 #[path = "../common/recorded.rs"]
 mod recorded;
 #[path = "../common/runs.rs"]

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::device::cuda::{Cuda, libraries, probe};
-use gan_cuda::device::{Device, Memory};
+use gan_cuda::device::{Device, Memory, Precision};
 use gan_cuda_emulator::{Schedule, set_schedule};
 
 /// A kind of device; each has a process of its own.
@@ -79,7 +79,8 @@ impl Kind {
             Some(absence) if self.is_required() => absence.to_owned(),
             Some(absence) => format!("skipped: {absence}"),
             None if self == Kind::Cpu => Cpu::<f32>::open(true).describe(),
-            None => Cuda::open(0, true).map_or_else(|e| e.to_string(), |cuda| cuda.describe()),
+            None => Cuda::open(0, Precision::F32, true)
+                .map_or_else(|e| e.to_string(), |cuda| cuda.describe()),
         }
     }
 }
@@ -129,6 +130,16 @@ pub struct Way<D> {
     pub schedule: Option<Schedule>,
 }
 
+/// A GPU, or the emulator's.
+pub fn open_cuda(precision: Precision, graphs: bool) -> Cuda {
+    let cuda = Cuda::open(0, precision, graphs).unwrap();
+    if cuda.is_emulated() {
+        // For all tests that do not choose.
+        set_schedule(Schedule::Ascending).unwrap();
+    }
+    cuda
+}
+
 /// A device that the suite can open.
 pub trait Tested: Device<Real = f32> + Sized + 'static {
     /// Opens it; `graphs`: where it can record iterations, it shall.
@@ -153,12 +164,7 @@ impl Tested for Cpu<f32> {
 
 impl Tested for Cuda {
     fn open(graphs: bool) -> Self {
-        let cuda = Cuda::open(0, graphs).unwrap();
-        if cuda.is_emulated() {
-            // For all tests that do not choose.
-            set_schedule(Schedule::Ascending).unwrap();
-        }
-        cuda
+        open_cuda(Precision::F32, graphs)
     }
 
     fn ways() -> Vec<Way<Self>> {

@@ -3,14 +3,15 @@
 
 use std::fmt::Display;
 
+use gan_cuda::device::Precision;
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::device::cuda::Cuda;
 use libtest_mimic::{Completion, Trial};
 
-use crate::open::{Kind, Tested};
+use crate::open::{Kind, Tested, open_cuda};
 use crate::training::learning::GOALS;
 use crate::training::{crossing, learning, nodes, parity, same_bits};
-use crate::{comparator, golden, operations};
+use crate::{comparator, golden, operations, precision};
 
 /// All tests for a device.
 pub fn trials(kind: Kind) -> Vec<Trial> {
@@ -65,7 +66,7 @@ impl Suite {
         self.add("training::resumed_run_equals_uninterrupted_run", || {
             same_bits::resumed_run_equals_uninterrupted_run::<D>();
         });
-        for goal in GOALS {
+        for goal in &GOALS {
             let name = format!("training::{}_learns", goal.preset.replace('-', "_"));
             self.add(name, move || goal.is_reached::<D>());
         }
@@ -98,6 +99,19 @@ impl Suite {
         for run in golden::runs().into_iter().filter(|run| run.single) {
             let name = format!("golden::{}::without_graphs", run.name);
             self.add(name, move || run.replay(<Cuda as Tested>::open(false), "without graphs"));
+        }
+        self.add(
+            "precision::products_are_off_by_their_roundoff_and_by_more_than_nothing",
+            precision::products_are_off_by_their_roundoff_and_by_more_than_nothing,
+        );
+        self.add(
+            "precision::products_are_those_of_rounded_factors",
+            precision::products_are_those_of_rounded_factors,
+        );
+        for precision in [Precision::Tf32, Precision::Bf16] {
+            self.add(format!("training::cgan_learns_in_{precision}"), move || {
+                learning::cgan_learns_in(open_cuda(precision, true));
+            });
         }
         self.add("training::first_iterations_are_those_on_the_cpu", || {
             parity::first_iterations_are_those_of::<Cuda, _>(|| Cpu::<f32>::new(1));

@@ -6,7 +6,7 @@ mod resolve;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gan_cuda::device::{Device, Real};
+use gan_cuda::device::{Device, Precision, Real};
 use gan_cuda::gan::interpolation::interpolate;
 use gan_cuda::gan::sampler::Sampler;
 use gan_cuda::train::checkpoint::Checkpoint;
@@ -28,7 +28,7 @@ pub fn run(args: &Args) -> Result<()> {
     let config = snapshot::config(&checkpoint)?;
     let request = args.request(&config)?;
     let threads = args.threads.unwrap_or_else(default_threads);
-    let chosen = open_device(args.device, threads, false)?;
+    let chosen = open_device(args.device, Precision::F32, threads, false)?;
     if let Some(out) = &request.out {
         check_writable(out)?;
     }

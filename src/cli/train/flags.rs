@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::ArgAction;
 use gan_cuda::data::Source;
-use gan_cuda::device::DeviceChoice;
 use gan_cuda::device::ops::Latent;
+use gan_cuda::device::{DeviceChoice, Precision};
 use gan_cuda::gan::preset::Interval;
 use gan_cuda::gan::settings::{Fakes, Loss, Order};
 use gan_cuda::nn::Init;
@@ -75,6 +75,9 @@ pub(super) struct LengthArgs {
     /// Where to compute: auto, cpu, cuda or cuda:N [default: auto]
     #[arg(long, value_name = "DEVICE")]
     pub(super) device: Option<DeviceChoice>,
+    /// How exactly a GPU multiplies matrices; all else is in f32 [default: f32]
+    #[arg(long)]
+    pub(super) precision: Option<Precision>,
     /// Queue the work of an iteration piece by piece, not as one CUDA graph; results are the same
     #[arg(long)]
     pub(super) no_graph: bool,

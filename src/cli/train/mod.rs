@@ -22,7 +22,7 @@ use gan_cuda::train::snapshot::initialize;
 use gan_cuda::train::trainer::{End, Trainer, build, restore};
 use indicatif::HumanCount;
 
-use super::device::{AnyDevice, open_device};
+use super::device::{AnyDevice, Chosen, open_device};
 use super::signals::Signals;
 pub use flags::Args;
 
@@ -36,7 +36,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
 
 fn begin(args: &Args) -> Result<ExitCode> {
     let mut config = args.config()?;
-    let chosen = open_device(config.device, config.threads, !args.length.no_graph)?;
+    let chosen = open(args, &config)?;
     let data = data::find(args, &mut config)?;
     let job = Job { args, config, data, reason: chosen.reason };
     match chosen.device {
@@ -59,7 +59,7 @@ fn resume(args: &Args, path: Option<PathBuf>) -> Result<ExitCode> {
         None => run.newest_checkpoint()?,
     };
     let config = args.config_of_run(&Config::read(&run.config())?)?;
-    let chosen = open_device(config.device, config.threads, !args.length.no_graph)?;
+    let chosen = open(args, &config)?;
     let data = data::load(args, &config)?;
     let job = Job { args, config, data, reason: chosen.reason };
     match (chosen.device, lock) {
@@ -68,6 +68,10 @@ fn resume(args: &Args, path: Option<PathBuf>) -> Result<ExitCode> {
         (AnyDevice::Cpu(cpu), None) => job.foresee(cpu, Some(&run.checkpoint(iteration))),
         (AnyDevice::Cuda(cuda), None) => job.foresee(*cuda, Some(&run.checkpoint(iteration))),
     }
+}
+
+fn open(args: &Args, config: &Config) -> Result<Chosen> {
+    open_device(config.device, config.precision, config.threads, !args.length.no_graph)
 }
 
 /// A run about to be trained, on whatever device.

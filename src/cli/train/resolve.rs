@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use gan_cuda::data::Source;
-use gan_cuda::device::DeviceChoice;
+use gan_cuda::device::{DeviceChoice, Precision};
 use gan_cuda::gan::preset;
 use gan_cuda::gan::settings::Settings;
 use gan_cuda::train::config::Config;
@@ -80,6 +80,7 @@ impl Args {
             checkpoint_interval: None,
             keep: 3,
             device: DeviceChoice::Auto,
+            precision: Precision::default(),
             threads: default_threads(),
             init_generator: None,
             init_discriminator: None,
@@ -118,6 +119,7 @@ impl Args {
         set(&mut config.epochs, length.epochs);
         set_some(&mut config.iterations, length.iterations);
         set(&mut config.device, length.device);
+        set(&mut config.precision, length.precision);
         set(&mut config.threads, length.threads);
         set(&mut config.sample_interval, output.sample_interval);
         set(&mut config.log_interval, output.log_interval);

@@ -3,11 +3,16 @@
 //! Our matrices are row-major, cuBLAS's are column-major. A row-major matrix read column by column
 //! is its transpose, and (A·B)ᵀ = Bᵀ·Aᵀ: so cuBLAS is given the factors in the other order, and what
 //! it writes column by column is our product row by row. This mapping is here and nowhere else.
+//!
+//! Matrices are stored in single precision, and cuBLAS is told what it may do to factors on their
+//! way into a product: in single precision nothing, TF32 included.
 
+use std::ptr::from_ref;
 use std::sync::Arc;
 
 use cudarc::cublas::CudaBlas;
 use cudarc::cublas::sys::cublasOperation_t::{self, CUBLAS_OP_N, CUBLAS_OP_T};
+use cudarc::cublas::sys::{cublasComputeType_t, cublasGemmAlgo_t, cudaDataType};
 use cudarc::cublas::{result, sys};
 use cudarc::driver::CudaStream;
 
@@ -15,6 +20,7 @@ use super::launch::extent;
 use super::memory::{Buffer, View, ViewMut};
 use super::{Cuda, failed};
 use crate::Result;
+use crate::device::Precision;
 
 /// Scratch memory of cuBLAS, in bytes: what NVIDIA recommends for Hopper, the most of all GPUs.
 /// With memory of its own cuBLAS allocates none later, so its calls can be recorded.
@@ -23,6 +29,7 @@ const WORKSPACE: usize = 32 << 20;
 /// cuBLAS on a stream.
 pub(super) struct Blas {
     blas: CudaBlas,
+    compute: cublasComputeType_t,
     _workspace: Buffer<u8>,
 }
 
@@ -46,7 +53,7 @@ impl<'a> Factor<'a> {
 }
 
 impl Blas {
-    pub(super) fn new(stream: &Arc<CudaStream>) -> Result<Self> {
+    pub(super) fn new(stream: &Arc<CudaStream>, precision: Precision) -> Result<Self> {
         let blas = CudaBlas::new(stream.clone()).map_err(failed("starting cuBLAS"))?;
         let workspace =
             Buffer::<u8>::zeros(stream, WORKSPACE).map_err(failed("starting cuBLAS"))?;
@@ -55,7 +62,16 @@ impl Blas {
         unsafe { sys::cublasSetWorkspace_v2(*blas.handle(), pointer, WORKSPACE) }
             .result()
             .map_err(failed("giving cuBLAS memory"))?;
-        Ok(Self { blas, _workspace: workspace })
+        Ok(Self { blas, compute: compute_type(precision), _workspace: workspace })
+    }
+}
+
+/// What cuBLAS adds up in, always f32, and what it may round factors to.
+fn compute_type(precision: Precision) -> cublasComputeType_t {
+    match precision {
+        Precision::F32 => cublasComputeType_t::CUBLAS_COMPUTE_32F,
+        Precision::Tf32 => cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_TF32,
+        Precision::Bf16 => cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_16BF,
     }
 }
 
@@ -69,25 +85,31 @@ impl Cuda {
         (m, n, k): (usize, usize, usize),
     ) {
         assert_eq!(c.len(), m * n);
-        let (one, zero) = (1.0, 0.0);
+        let (one, zero) = (1.0f32, 0.0f32);
+        let single = cudaDataType::CUDA_R_32F;
         // SAFETY: views keep their buffers alive and are as long as the extents say, which the
         // operations that call this assert; alpha and beta are read before the call returns.
         let queued = self.bound(|| unsafe {
-            result::sgemm(
+            result::gemm_ex(
                 *self.blas.blas.handle(),
                 b.operation,
                 a.operation,
                 extent(n),
                 extent(m),
                 extent(k),
-                &one,
-                b.data.pointer() as *const f32,
+                from_ref(&one).cast(),
+                b.data.pointer() as *const _,
+                single,
                 extent(b.stride),
-                a.data.pointer() as *const f32,
+                a.data.pointer() as *const _,
+                single,
                 extent(a.stride),
-                &zero,
-                c.pointer() as *mut f32,
+                from_ref(&zero).cast(),
+                c.pointer() as *mut _,
+                single,
                 extent(n),
+                self.blas.compute,
+                cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT,
             )
         });
         self.note("queueing a matrix product", queued);

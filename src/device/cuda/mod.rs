@@ -47,7 +47,7 @@ use cudarc::driver::sys::CUresult;
 use cudarc::driver::{CudaContext, CudaModule, CudaStream, result};
 use cudarc::nvrtc::Ptx;
 
-use super::{Element, Memory};
+use super::{Element, Memory, Precision};
 use crate::{Error, Result};
 use gemm::Blas;
 use kernels::Kernels;
@@ -69,24 +69,29 @@ pub struct Cuda {
 }
 
 impl Cuda {
-    /// The GPU of this number; with `graphs`, operations that come again are recorded and replayed.
+    /// The GPU of this number, multiplying matrices in `precision`; with `graphs`, operations that
+    /// come again are recorded and replayed.
     ///
     /// # Errors
-    /// When there is no such GPU, or it cannot be used, with the reason.
-    pub fn open(ordinal: usize, graphs: bool) -> Result<Self> {
+    /// When there is no such GPU, or it cannot be used so, with the reason.
+    pub fn open(ordinal: usize, precision: Precision, graphs: bool) -> Result<Self> {
         let unavailable =
             |reason| Error::CudaUnavailable { device: format!("cuda:{ordinal}"), reason };
         let gpu = probe::probe(ordinal).map_err(unavailable)?;
+        gpu.check(precision).map_err(unavailable)?;
         let context = CudaContext::new(ordinal).map_err(failed("starting"))?;
         // SAFETY: events would order several streams; there is one. A recording must not wait for
         // events from outside of it.
         unsafe { context.disable_event_tracking() };
         // A stream of its own, since the default one cannot be recorded.
         let stream = context.new_stream().map_err(failed("starting"))?;
-        let description = format!("{} (cuda:{ordinal}), kernels: {}", gpu.name, gpu.kernels);
+        let description = format!(
+            "{} (cuda:{ordinal}), kernels: {}, precision {precision}",
+            gpu.name, gpu.kernels
+        );
         Ok(Self {
             kernels: load_kernels(&context, gpu.kernels)?,
-            blas: Blas::new(&stream)?,
+            blas: Blas::new(&stream, precision)?,
             stream,
             context,
             failure: RefCell::new(None),

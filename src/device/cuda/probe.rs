@@ -8,9 +8,12 @@ use super::images::{self, Choice};
 use super::libraries;
 use super::nvrtc::Version;
 use super::unavailable::Unavailable;
+use crate::device::Precision;
 
 /// The oldest GPU that the kernels are compiled for.
 const OLDEST_DEVICE: Version = Version { major: 7, minor: 5 };
+/// The oldest GPU whose tensor cores multiply TF32 and bfloat16.
+const OLDEST_TENSOR_CORES: Version = Version { major: 8, minor: 0 };
 /// The oldest driver that the libraries work with.
 const OLDEST_DRIVER: Version = Version { major: 12, minor: 0 };
 
@@ -27,6 +30,20 @@ pub struct Gpu {
     pub memory: usize,
     /// Where the kernels for it come from.
     pub kernels: Choice,
+}
+
+impl Gpu {
+    /// Makes sure that it multiplies matrices in a precision.
+    ///
+    /// # Errors
+    /// [`Unavailable::NoPrecision`].
+    pub fn check(&self, precision: Precision) -> Result<(), Unavailable> {
+        if precision == Precision::F32 || self.capability >= OLDEST_TENSOR_CORES {
+            return Ok(());
+        }
+        let (name, capability) = (self.name.clone(), self.capability);
+        Err(Unavailable::NoPrecision { name, capability, precision })
+    }
 }
 
 /// How many GPUs the driver sees: at least one.

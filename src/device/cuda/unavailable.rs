@@ -1,6 +1,7 @@
 //! Why a GPU cannot be used, and what to do about it.
 
 use super::nvrtc::Version;
+use crate::device::Precision;
 
 /// Why CUDA, or one GPU, cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,6 +59,20 @@ pub enum Unavailable {
         name: String,
         /// What it has.
         capability: Version,
+    },
+
+    /// The GPU has no tensor cores for a precision.
+    #[error(
+        "{name} has no {precision} products: it has compute capability {capability}, and 8.0 is \
+         needed; choose --precision f32"
+    )]
+    NoPrecision {
+        /// The GPU.
+        name: String,
+        /// What it has.
+        capability: Version,
+        /// What was asked for.
+        precision: Precision,
     },
 
     /// The driver is older than any library that can be used.

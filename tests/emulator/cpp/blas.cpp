@@ -1,7 +1,8 @@
-// The stand-in for libcublas: handles and single-precision products, queued on the handle's stream.
+// The stand-in for libcublas: handles and products of single-precision matrices, queued on the handle's stream.
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
 #include <set>
 
 #include "gemm.h"
@@ -26,7 +27,6 @@ constexpr int VERSION_PARTS[] = {13, 0, 0};
 
 struct Handle {
     CUstream stream = nullptr;
-    int math_mode = 0;
     // Whether alpha and beta are in device memory.
     int pointer_mode = 0;
 };
@@ -77,14 +77,14 @@ struct Product {
     // On the host, or on the device.
     float alpha, beta;
     CUdeviceptr alpha_address, beta_address;
-    bool tf32;
+    Rounding rounding;
 };
 
 CUresult read_scalar(CUcontext context, const char* name, CUdeviceptr address, float* value)
 {
     if (!address) return CUDA_SUCCESS;
     const char* memory = service_memory(context, address, sizeof *value);
-    if (!memory) return service_bad_operand("cublasSgemm", name, address);
+    if (!memory) return service_bad_operand("cublasGemmEx", name, address);
     *value = *reinterpret_cast<const float*>(memory);
     return CUDA_SUCCESS;
 }
@@ -99,24 +99,25 @@ CUresult run(CUcontext context, Product product)
     for (int i = 0; i < 3; ++i) {
         const Operand& of = *operands[i];
         memory[i] = service_memory(context, of.address, of.bytes());
-        if (!memory[i] && of.bytes()) return service_bad_operand("cublasSgemm", of.name, of.address);
+        if (!memory[i] && of.bytes()) return service_bad_operand("cublasGemmEx", of.name, of.address);
     }
     gemm(product.m, product.n, product.k, product.alpha, product.a.matrix(memory[0]),
         product.b.matrix(memory[1]), product.beta, reinterpret_cast<float*>(memory[2]),
-        product.c.leading, product.tf32);
+        product.c.leading, product.rounding);
     return CUDA_SUCCESS;
 }
 
 Status submit_product(Handle& handle, int a_operation, int b_operation, int m, int n, int k,
     const void* alpha, const void* a, int lda, const void* b, int ldb, const void* beta, void* c,
-    int ldc, bool tf32)
+    int ldc, Rounding rounding)
 {
     const auto known = [](int operation) { return operation >= 0 && operation <= 2; };
     if (m < 0 || n < 0 || k < 0 || !known(a_operation) || !known(b_operation) || !alpha || !beta) {
         return INVALID_VALUE;
     }
     Product product = {m, n, k, operand("A", a, a_operation, m, k, lda),
-        operand("B", b, b_operation, k, n, ldb), operand("C", c, 0, m, n, ldc), 0.0f, 0.0f, 0, 0, tf32};
+        operand("B", b, b_operation, k, n, ldb), operand("C", c, 0, m, n, ldc), 0.0f, 0.0f, 0, 0,
+        rounding};
     if (!product.a.valid() || !product.b.valid() || !product.c.valid()) return INVALID_VALUE;
     if (!m || !n) return SUCCESS;
     if (handle.pointer_mode) {
@@ -131,7 +132,17 @@ Status submit_product(Handle& handle, int a_operation, int b_operation, int m, i
     return code ? EXECUTION_FAILED : SUCCESS;
 }
 
-constexpr int TF32_TENSOR_OP_MATH = 3;
+// What a compute type, by cuBLAS's number, rounds the factors to.
+std::optional<Rounding> rounding_of(int compute)
+{
+    constexpr int COMPUTE_32F = 68, COMPUTE_32F_FAST_16BF = 75, COMPUTE_32F_FAST_TF32 = 77;
+    switch (compute) {
+    case COMPUTE_32F: return Rounding::none;
+    case COMPUTE_32F_FAST_TF32: return Rounding::tf32;
+    case COMPUTE_32F_FAST_16BF: return Rounding::bf16;
+    default: return {};
+    }
+}
 
 } // namespace
 
@@ -191,22 +202,6 @@ EMULATOR_API Status cublasSetWorkspace_v2(Handle* handle, void* workspace, size_
     });
 }
 
-EMULATOR_API Status cublasSetMathMode(Handle* handle, int mode)
-{
-    return with_handle(handle, [&](Handle& of) {
-        of.math_mode = mode;
-        return SUCCESS;
-    });
-}
-
-EMULATOR_API Status cublasGetMathMode(Handle* handle, int* mode)
-{
-    return with_handle(handle, [&](Handle& of) {
-        *mode = of.math_mode;
-        return SUCCESS;
-    });
-}
-
 EMULATOR_API Status cublasSetPointerMode_v2(Handle* handle, int mode)
 {
     return with_handle(handle, [&](Handle& of) {
@@ -228,31 +223,18 @@ EMULATOR_API Status cublasSetAtomicsMode(Handle* handle, int)
     return with_handle(handle, [](Handle&) { return SUCCESS; });
 }
 
-EMULATOR_API Status cublasSgemm_v2(Handle* handle, int a_operation, int b_operation, int m, int n,
-    int k, const float* alpha, const float* a, int lda, const float* b, int ldb, const float* beta,
-    float* c, int ldc)
-{
-    return with_handle(handle, [&](Handle& of) {
-        return submit_product(of, a_operation, b_operation, m, n, k, alpha, a, lda, b, ldb, beta, c,
-            ldc, of.math_mode == TF32_TENSOR_OP_MATH);
-    });
-}
-
-// Operands in single precision only.
+// Matrices in single precision only.
 EMULATOR_API Status cublasGemmEx(Handle* handle, int a_operation, int b_operation, int m, int n,
     int k, const void* alpha, const void* a, int a_type, int lda, const void* b, int b_type, int ldb,
     const void* beta, void* c, int c_type, int ldc, int compute, int)
 {
-    constexpr int R_32F = 0, COMPUTE_32F = 68, COMPUTE_32F_PEDANTIC = 69, COMPUTE_32F_FAST_TF32 = 77;
+    constexpr int R_32F = 0;
     const bool single = a_type == R_32F && b_type == R_32F && c_type == R_32F;
-    const bool computes = compute == COMPUTE_32F || compute == COMPUTE_32F_PEDANTIC
-        || compute == COMPUTE_32F_FAST_TF32;
-    if (!single || !computes) return NOT_SUPPORTED;
+    const std::optional<Rounding> rounding = rounding_of(compute);
+    if (!single || !rounding) return NOT_SUPPORTED;
     return with_handle(handle, [&](Handle& of) {
-        const bool tf32 = compute == COMPUTE_32F_FAST_TF32
-            || (compute == COMPUTE_32F && of.math_mode == TF32_TENSOR_OP_MATH);
         return submit_product(
-            of, a_operation, b_operation, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, tf32);
+            of, a_operation, b_operation, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, *rounding);
     });
 }
 

@@ -14,24 +14,32 @@ constexpr long ROWS = 16, COLUMNS = 4;
 
 typedef float Vector __attribute__((vector_size(32)));
 
-// To the nearest, ties to even.
-float round_to_tf32(float x)
+// To the nearest number without the last `dropped` bits, ties to even.
+float round_off(float x, uint32_t dropped)
 {
-    constexpr uint32_t DROPPED = 13;
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
     // Infinity and NaN are kept.
     if ((bits >> 23 & 0xff) != 0xff) {
-        bits += (1u << (DROPPED - 1)) - 1 + (bits >> DROPPED & 1);
-        bits &= ~((1u << DROPPED) - 1);
+        bits += (1u << (dropped - 1)) - 1 + (bits >> dropped & 1);
+        bits &= ~((1u << dropped) - 1);
     }
     memcpy(&x, &bits, sizeof x);
     return x;
 }
 
+float rounded(float x, Rounding rounding)
+{
+    switch (rounding) {
+    case Rounding::tf32: return round_off(x, 13);
+    case Rounding::bf16: return round_off(x, 16);
+    default: return x;
+    }
+}
+
 // The rows of a matrix (rows, k) in panels of `width`, the k of a panel one behind the other, with
 // zeros where the matrix ends.
-std::vector<float> pack(Matrix matrix, long rows, long k, long width, bool tf32)
+std::vector<float> pack(Matrix matrix, long rows, long k, long width, Rounding rounding)
 {
     std::vector<float> packed((rows + width - 1) / width * width * k);
     float* to = packed.data();
@@ -40,8 +48,7 @@ std::vector<float> pack(Matrix matrix, long rows, long k, long width, bool tf32)
         for (long p = 0; p < k; ++p) {
             const float* from = matrix.data + first * matrix.down + p * matrix.right;
             for (long i = 0; i < count; ++i) {
-                const float x = from[i * matrix.down];
-                to[p * width + i] = tf32 ? round_to_tf32(x) : x;
+                to[p * width + i] = rounded(from[i * matrix.down], rounding);
             }
         }
     }
@@ -97,11 +104,11 @@ auto choose_multiply()
 } // namespace
 
 void gemm(long m, long n, long k, float alpha, Matrix a, Matrix b, float beta, float* c, long ldc,
-    bool tf32)
+    Rounding rounding)
 {
     static const auto multiply_panels = choose_multiply();
-    const std::vector<float> rows = pack(a, m, k, ROWS, tf32);
-    const std::vector<float> columns = pack({b.data, b.right, b.down}, n, k, COLUMNS, tf32);
+    const std::vector<float> rows = pack(a, m, k, ROWS, rounding);
+    const std::vector<float> columns = pack({b.data, b.right, b.down}, n, k, COLUMNS, rounding);
     float tile[COLUMNS * ROWS];
     for (long i = 0; i < m; i += ROWS) {
         for (long j = 0; j < n; j += COLUMNS) {

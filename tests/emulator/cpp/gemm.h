@@ -4,6 +4,10 @@
 
 namespace emulator {
 
+// What the numbers of A and B are rounded to, to the nearest and ties to even, before they are
+// multiplied: as they are, to TF32's 10 bits behind the point, to bfloat16's 7.
+enum class Rounding { none, tf32, bf16 };
+
 // A matrix in memory: element (i, j) is at i·down + j·right.
 struct Matrix {
     const float* data;
@@ -11,9 +15,9 @@ struct Matrix {
 };
 
 // C (m, n), with columns ldc apart, ← alpha·A·B + beta·C for A (m, k), B (k, n). Where beta is 0, C
-// is not read. Each sum runs over k from 0 on, so a product has the same bits on every
-// machine. With `tf32`, A and B are rounded to ten bits behind the point first.
+// is not read. Each sum runs over k from 0 on, in single precision, so a product has the same bits on
+// every machine.
 void gemm(long m, long n, long k, float alpha, Matrix a, Matrix b, float beta, float* c, long ldc,
-    bool tf32);
+    Rounding rounding);
 
 } // namespace emulator

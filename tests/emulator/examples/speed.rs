@@ -1,9 +1,16 @@
 //! How fast the emulator is: `cargo run --release -p gan-cuda-emulator --example speed`.
 
+use cudarc::cublas::CudaBlas;
+use cudarc::cublas::result::gemm_ex;
+use cudarc::cublas::sys::cublasComputeType_t::CUBLAS_COMPUTE_32F;
+use cudarc::cublas::sys::cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT;
 use cudarc::cublas::sys::cublasOperation_t::CUBLAS_OP_N;
-use cudarc::cublas::{CudaBlas, Gemm, GemmConfig};
-use cudarc::driver::{CudaContext, CudaSlice, CudaStream, LaunchConfig, PushKernelArg};
+use cudarc::cublas::sys::cudaDataType::CUDA_R_32F;
+use cudarc::driver::{
+    CudaContext, CudaSlice, CudaStream, DevicePtr, DevicePtrMut, LaunchConfig, PushKernelArg,
+};
 use gan_cuda_emulator::library_dir;
+use std::ptr::from_ref;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -123,21 +130,34 @@ fn product(stream: &Arc<CudaStream>) -> Outcome<()> {
     let blas = CudaBlas::new(stream.clone())?;
     let a = stream.alloc_zeros::<f32>((N * N) as usize)?;
     let mut c = stream.alloc_zeros::<f32>((N * N) as usize)?;
-    let config = GemmConfig {
-        transa: CUBLAS_OP_N,
-        transb: CUBLAS_OP_N,
-        m: N,
-        n: N,
-        k: N,
-        alpha: 1.0,
-        lda: N,
-        ldb: N,
-        beta: 0.0,
-        ldc: N,
-    };
-    measure(stream, "sgemm 512", 2e-9 * f64::from(N).powi(3), "GFLOP/s", || {
-        // SAFETY: the matrices are as large as the configuration says.
-        unsafe { blas.gemm(config, &a, &a, &mut c) }?;
+    let (x, y) = (a.device_ptr(stream).0 as *const _, c.device_ptr_mut(stream).0 as *mut _);
+    let (one, zero) = (from_ref(&1.0f32).cast(), from_ref(&0.0f32).cast());
+    let (n, kind) = (CUBLAS_OP_N, CUDA_R_32F);
+    measure(stream, "product 512", 2e-9 * f64::from(N).powi(3), "GFLOP/s", || {
+        // SAFETY: the matrices are as large as the extents say, alpha and beta are on the host.
+        unsafe {
+            gemm_ex(
+                *blas.handle(),
+                n,
+                n,
+                N,
+                N,
+                N,
+                one,
+                x,
+                kind,
+                N,
+                x,
+                kind,
+                N,
+                zero,
+                y,
+                kind,
+                N,
+                CUBLAS_COMPUTE_32F,
+                CUBLAS_GEMM_DEFAULT,
+            )
+        }?;
         Ok(())
     })
 }

@@ -1,10 +1,14 @@
 //! Matrix products against three loops.
 
 use crate::common::Device;
+use cudarc::cublas::result::{CublasError, gemm_ex};
+use cudarc::cublas::sys::cublasComputeType_t::{self, *};
 use cudarc::cublas::sys::cublasOperation_t::{self, CUBLAS_OP_N, CUBLAS_OP_T};
-use cudarc::cublas::sys::{cublasMath_t, cublasSetMathMode, cublasStatus_t};
-use cudarc::cublas::{CudaBlas, Gemm, GemmConfig};
+use cudarc::cublas::sys::{cublasGemmAlgo_t, cublasStatus_t, cudaDataType};
+use cudarc::cublas::{CudaBlas, GemmConfig};
 use cudarc::driver::sys::{CUgraphInstantiate_flags, CUstreamCaptureMode};
+use cudarc::driver::{CudaSlice, DevicePtr, DevicePtrMut};
+use std::ptr::from_ref;
 
 /// Numbers in (−1, 1) that repeat late.
 fn arbitrary(n: usize, seed: usize) -> Vec<f32> {
@@ -83,12 +87,68 @@ fn assert_close(got: &[f32], want: &[f64], k: usize) {
     }
 }
 
+/// A product of single-precision matrices, as cuBLAS takes it.
+///
+/// # Safety
+/// The matrices are as large as `of` says.
+unsafe fn gemm_as(
+    blas: &CudaBlas,
+    of: GemmConfig<f32>,
+    a: &CudaSlice<f32>,
+    b: &CudaSlice<f32>,
+    c: &mut CudaSlice<f32>,
+    compute: cublasComputeType_t,
+) -> Result<(), CublasError> {
+    let stream = a.stream().clone();
+    let single = cudaDataType::CUDA_R_32F;
+    let (a, b, c) = (a.device_ptr(&stream).0, b.device_ptr(&stream).0, c.device_ptr_mut(&stream).0);
+    // SAFETY: as the caller says.
+    unsafe {
+        gemm_ex(
+            *blas.handle(),
+            of.transa,
+            of.transb,
+            of.m,
+            of.n,
+            of.k,
+            from_ref(&of.alpha).cast(),
+            a as *const _,
+            single,
+            of.lda,
+            b as *const _,
+            single,
+            of.ldb,
+            from_ref(&of.beta).cast(),
+            c as *mut _,
+            single,
+            of.ldc,
+            compute,
+            cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT,
+        )
+    }
+}
+
+/// The same, adding up what the matrices hold.
+///
+/// # Safety
+/// As [`gemm_as`].
+unsafe fn gemm(
+    blas: &CudaBlas,
+    of: GemmConfig<f32>,
+    a: &CudaSlice<f32>,
+    b: &CudaSlice<f32>,
+    c: &mut CudaSlice<f32>,
+) -> Result<(), CublasError> {
+    // SAFETY: as the caller says.
+    unsafe { gemm_as(blas, of, a, b, c, CUBLAS_COMPUTE_32F) }
+}
+
 fn check(device: &Device, blas: &CudaBlas, shape: Shape) {
     let (a, b, c) = shape.operands();
     let (a_device, b_device) = (device.upload(&a), device.upload(&b));
     let mut c_device = device.upload(&c);
     // SAFETY: the matrices are as large as the shape says.
-    unsafe { blas.gemm(shape.config(), &a_device, &b_device, &mut c_device) }.unwrap();
+    unsafe { gemm(blas, shape.config(), &a_device, &b_device, &mut c_device) }.unwrap();
     assert_close(&device.download(&c_device), &shape.want(&a, &b, &c), shape.k);
 }
 
@@ -118,7 +178,7 @@ fn with_beta_zero_the_result_is_not_read() {
     let (a_device, b_device) = (device.upload(&a), device.upload(&b));
     let mut c_device = device.upload(&vec![f32::NAN; c.len()]);
     // SAFETY: the matrices are as large as the shape says.
-    unsafe { blas.gemm(SQUARE.config(), &a_device, &b_device, &mut c_device) }.unwrap();
+    unsafe { gemm(&blas, SQUARE.config(), &a_device, &b_device, &mut c_device) }.unwrap();
     let got = device.download(&c_device);
     let (_, _, ldc) = SQUARE.leading();
     assert!((0..20).all(|j| got[j * ldc..][..20].iter().all(|x| x.is_finite())));
@@ -134,11 +194,11 @@ fn products_are_queued_and_captured() {
     let mut c_device = device.upload(&c);
     // A product of every shape is run before it is captured.
     // SAFETY: the matrices are as large as the shape says, here and below.
-    unsafe { blas.gemm(SQUARE.config(), &a_device, &b_device, &mut c_device) }.unwrap();
+    unsafe { gemm(&blas, SQUARE.config(), &a_device, &b_device, &mut c_device) }.unwrap();
     let mode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
     device.stream.begin_capture(mode).unwrap();
     // SAFETY: as above.
-    unsafe { blas.gemm(SQUARE.config(), &a_device, &b_device, &mut c_device) }.unwrap();
+    unsafe { gemm(&blas, SQUARE.config(), &a_device, &b_device, &mut c_device) }.unwrap();
     let graph = device.stream.end_capture(CUgraphInstantiate_flags(0)).unwrap().unwrap();
     device.stream.memcpy_htod(&a, &mut a_device).unwrap();
     graph.launch().unwrap();
@@ -160,11 +220,11 @@ fn leading_dimensions_that_are_too_small_are_refused() {
     ];
     for config in wrong {
         // SAFETY: a product that is refused touches nothing.
-        let error = unsafe { blas.gemm(config, &x, &x, &mut y) }.unwrap_err();
+        let error = unsafe { gemm(&blas, config, &x, &x, &mut y) }.unwrap_err();
         assert_eq!(error.0, cublasStatus_t::CUBLAS_STATUS_INVALID_VALUE);
     }
     // SAFETY: the matrices are as large as the shape says.
-    unsafe { blas.gemm(right, &x, &x, &mut y) }.unwrap();
+    unsafe { gemm(&blas, right, &x, &x, &mut y) }.unwrap();
 }
 
 #[test]
@@ -175,26 +235,56 @@ fn matrices_beyond_their_memory_are_an_error() {
     let mut y = device.zeros(399);
     let config = GemmConfig { lda: 20, ldb: 20, ldc: 20, ..SQUARE.config() };
     // SAFETY: the emulator looks first.
-    unsafe { blas.gemm(config, &x, &x, &mut y) }.unwrap();
+    unsafe { gemm(&blas, config, &x, &x, &mut y) }.unwrap();
     let error = device.stream.synchronize().unwrap_err();
-    assert!(error.to_string().contains("cublasSgemm: C at"), "{error}");
+    assert!(error.to_string().contains("cublasGemmEx: C at"), "{error}");
 }
 
+/// The factor, and what it is in TF32 and in bfloat16: to the nearest, ties to even.
+const ROUNDED: [[f32; 3]; 8] = {
+    const ULP_TF32: f32 = 1.0 / 1024.0;
+    const ULP_BF16: f32 = 1.0 / 128.0;
+    [
+        [1.0, 1.0, 1.0],
+        [1.0 + ULP_TF32 / 4.0, 1.0, 1.0],
+        [1.0 + ULP_TF32 / 2.0, 1.0, 1.0],
+        [1.0 + 1.5 * ULP_TF32, 1.0 + 2.0 * ULP_TF32, 1.0],
+        [1.0 + ULP_BF16 / 2.0, 1.0 + ULP_BF16 / 2.0, 1.0],
+        [1.0 + 1.5 * ULP_BF16, 1.0 + 1.5 * ULP_BF16, 1.0 + 2.0 * ULP_BF16],
+        [-1.0 - 0.75 * ULP_BF16, -1.0 - 0.75 * ULP_BF16, -1.0 - ULP_BF16],
+        [f32::INFINITY, f32::INFINITY, f32::INFINITY],
+    ]
+};
+
 #[test]
-fn tf32_rounds_what_is_multiplied() {
+fn compute_types_round_what_is_multiplied() {
     let Some(device) = Device::emulated() else { return };
     let blas = CudaBlas::new(device.stream.clone()).unwrap();
     let one = GemmConfig { m: 1, n: 1, k: 1, lda: 1, ldb: 1, ldc: 1, ..SQUARE.config() };
-    let (x, unit, mut y) =
-        (device.upload(&[1.0 + 1.0 / 4096.0]), device.upload(&[1.0]), device.zeros(1));
-    // SAFETY: each matrix is one number.
-    unsafe { blas.gemm(one, &x, &unit, &mut y) }.unwrap();
-    assert_eq!(device.download(&y), [1.0 + 1.0 / 4096.0]);
-    // SAFETY: the handle is valid.
-    let set =
-        unsafe { cublasSetMathMode(*blas.handle(), cublasMath_t::CUBLAS_TF32_TENSOR_OP_MATH) };
-    set.result().unwrap();
-    // SAFETY: as above.
-    unsafe { blas.gemm(one, &x, &unit, &mut y) }.unwrap();
-    assert_eq!(device.download(&y), [1.0]);
+    let (unit, mut y) = (device.upload(&[1.0]), device.zeros(1));
+    for [factor, tf32, bf16] in ROUNDED {
+        let x = device.upload(&[factor]);
+        for (compute, want) in [
+            (CUBLAS_COMPUTE_32F, factor),
+            (CUBLAS_COMPUTE_32F_FAST_TF32, tf32),
+            (CUBLAS_COMPUTE_32F_FAST_16BF, bf16),
+        ] {
+            for (a, b) in [(&x, &unit), (&unit, &x)] {
+                // SAFETY: each matrix is one number.
+                unsafe { gemm_as(&blas, one, a, b, &mut y, compute) }.unwrap();
+                assert_eq!(device.download(&y), [want], "{factor} by {compute:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn unknown_compute_types_are_refused() {
+    let Some(device) = Device::emulated() else { return };
+    let blas = CudaBlas::new(device.stream.clone()).unwrap();
+    let (x, mut y) = (device.zeros(400), device.zeros(400));
+    let config = GemmConfig { lda: 20, ldb: 20, ldc: 20, ..SQUARE.config() };
+    // SAFETY: the matrices are as large as the shape says.
+    let refused = unsafe { gemm_as(&blas, config, &x, &x, &mut y, CUBLAS_COMPUTE_16F) };
+    assert_eq!(refused.unwrap_err().0, cublasStatus_t::CUBLAS_STATUS_NOT_SUPPORTED);
 }

@@ -1,0 +1,158 @@
+//! Matrix products whose factors a GPU may round: near, by the rounding's own measure, and not the
+//! same.
+
+use gan_cuda::device::cuda::{Buffer, Cuda, View, ViewMut};
+use gan_cuda::device::ops::{Activation, Linear, LinearShape};
+use gan_cuda::device::{Memory, Precision};
+use gan_cuda::rng;
+use half::bf16;
+use rand_distr::{Distribution, StandardUniform};
+
+use crate::comparator::{Tolerance, compare};
+use crate::notes;
+use crate::open::open_cuda;
+
+/// Extents of which none is another, and of which cuBLAS takes the tensor cores.
+const SHAPE: LinearShape = LinearShape { rows: 64, inputs: 200, outputs: 136 };
+
+/// The unit roundoff of what factors are rounded to.
+fn roundoff(precision: Precision) -> f64 {
+    match precision {
+        Precision::F32 => 0.0,
+        Precision::Tf32 => (-11f64).exp2(),
+        Precision::Bf16 => (-8f64).exp2(),
+    }
+}
+
+/// A factor as tensor cores get it, to the nearest, ties to even.
+fn rounded(x: f32, precision: Precision) -> f32 {
+    match precision {
+        Precision::F32 => x,
+        Precision::Tf32 => {
+            let bits = x.to_bits();
+            f32::from_bits((bits + 0xfff + (bits >> 13 & 1)) & !0x1fff)
+        }
+        Precision::Bf16 => bf16::from_f32(x).to_f32(),
+    }
+}
+
+/// A row-major matrix.
+#[derive(Clone)]
+struct Matrix {
+    values: Vec<f32>,
+    columns: usize,
+}
+
+impl Matrix {
+    fn random(rows: usize, columns: usize, seed: u64) -> Self {
+        let unit = StandardUniform.sample_iter(rng::host(seed, 0)).take(rows * columns);
+        Self { values: unit.map(|unit: f32| 2.0 * unit - 1.0).collect(), columns }
+    }
+
+    fn transposed(&self) -> Self {
+        let rows = self.values.len() / self.columns;
+        let column = |j: usize| (0..rows).map(move |i| self.values[i * self.columns + j]);
+        Self { values: (0..self.columns).flat_map(column).collect(), columns: rows }
+    }
+
+    /// self · other in double precision, of `number` of each number.
+    fn times(&self, other: &Self, number: impl Fn(f32) -> f64) -> Vec<f64> {
+        let column = |j: usize| other.values.iter().skip(j).step_by(other.columns);
+        let dot =
+            |row: &[f32], j| row.iter().zip(column(j)).map(|(&a, &b)| number(a) * number(b)).sum();
+        let rows = self.values.chunks(self.columns);
+        rows.flat_map(|row| (0..other.columns).map(move |j| dot(row, j))).collect()
+    }
+}
+
+/// Two factors, and their product by a device.
+struct Product {
+    name: &'static str,
+    factors: [Matrix; 2],
+    got: Vec<f64>,
+}
+
+/// The three products of a linear layer.
+fn products(device: &Cuda) -> [Product; 3] {
+    let LinearShape { rows, inputs, outputs } = SHAPE;
+    let (x, w) = (Matrix::random(rows, inputs, 1), Matrix::random(outputs, inputs, 2));
+    let dz = Matrix::random(rows, outputs, 3);
+    let [on_x, on_w, on_dz] = [&x, &w, &dz].map(|matrix| upload(device, &matrix.values));
+    let forward = computed(device, rows * outputs, |y| {
+        let (x, w) = (whole(&on_x, &x), whole(&on_w, &w));
+        device.linear_forward(y, x, w, None, None, SHAPE, Activation::Identity);
+    });
+    let backward_weight = computed(device, outputs * inputs, |dw| {
+        device.linear_backward_weight(dw, whole(&on_dz, &dz), whole(&on_x, &x), SHAPE);
+    });
+    let backward_input = computed(device, rows * inputs, |dx| {
+        device.linear_backward_input(dx, whole(&on_dz, &dz), whole(&on_w, &w), SHAPE, 0..inputs);
+    });
+    [
+        Product { name: "forward", factors: [x.clone(), w.transposed()], got: forward },
+        Product { name: "backward_weight", factors: [dz.transposed(), x], got: backward_weight },
+        Product { name: "backward_input", factors: [dz, w], got: backward_input },
+    ]
+}
+
+fn upload(device: &Cuda, values: &[f32]) -> Buffer<f32> {
+    let mut buffer = device.allocate(values.len()).unwrap();
+    device.upload(Cuda::view_mut(&mut buffer, 0..values.len()), values).unwrap();
+    buffer
+}
+
+fn whole<'a>(buffer: &'a Buffer<f32>, of: &Matrix) -> View<'a, f32> {
+    Cuda::view(buffer, 0..of.values.len())
+}
+
+fn computed(device: &Cuda, len: usize, compute: impl FnOnce(ViewMut<'_, f32>)) -> Vec<f64> {
+    let mut buffer = device.allocate(len).unwrap();
+    compute(Cuda::view_mut(&mut buffer, 0..len));
+    device.download(Cuda::view(&buffer, 0..len)).unwrap().into_iter().map(f64::from).collect()
+}
+
+/// Each product's error is at most what the rounding of two factors and the sum in single precision
+/// can come to, and more than single precision's alone. How a GPU rounds is cuBLAS's affair: where it
+/// cuts off, each factor is off by twice as much.
+pub fn products_are_off_by_their_roundoff_and_by_more_than_nothing() {
+    for precision in [Precision::Tf32, Precision::Bf16] {
+        let device = open_cuda(precision, false);
+        let u = roundoff(precision) * if device.is_emulated() { 1.0 } else { 2.0 };
+        for (Product { name, factors: [a, b], got }, single) in
+            products(&device).into_iter().zip(products(&open_cuda(Precision::F32, false)))
+        {
+            let exact = a.times(&b, f64::from);
+            let sizes = a.times(&b, |x| f64::from(x.abs()));
+            // The last is the sum's: a rounding for each of its summands.
+            let share = 2.0 * u + u * u + 6e-8 * a.columns as f64;
+            let errors = || got.iter().zip(&exact).map(|(got, exact)| (got - exact).abs());
+            let used = errors().zip(&sizes).map(|(error, size)| error / (share * size));
+            let worst = used.fold(0.0, f64::max);
+            notes::share(format!("{precision} {name}: of the roundoff"), worst);
+            assert!(worst <= 1.0, "{precision} {name}: {worst} of what rounding explains");
+            let alone = single.got.iter().zip(&exact).map(|(got, exact)| (got - exact).abs());
+            let (error, alone) = (errors().fold(0.0, f64::max), alone.fold(0.0, f64::max));
+            assert!(
+                error > 20.0 * alone,
+                "{precision} {name}: {error}, {alone} in single precision"
+            );
+        }
+    }
+}
+
+/// The emulator rounds to the nearest, as this test does on its own.
+pub fn products_are_those_of_rounded_factors() {
+    for precision in Precision::ALL {
+        let device = open_cuda(precision, false);
+        if !device.is_emulated() {
+            return;
+        }
+        for Product { name, factors: [a, b], got } in products(&device) {
+            let want = a.times(&b, |x| f64::from(rounded(x, precision)));
+            let tolerance = Tolerance { rtol: 1e-6, atol: 1e-7 + 6e-8 * a.columns as f64 };
+            let outcome = compare(&got, &want, tolerance);
+            let share = outcome.unwrap_or_else(|problem| panic!("{precision} {name}: {problem}"));
+            notes::share(format!("{precision} {name}: of rounded factors"), share);
+        }
+    }
+}
