@@ -1,8 +1,7 @@
-// Class labels as learnt vectors beside a batch, and plain copies.
+// Class labels as learnt vectors beside a batch.
 //
 //   concat    y[i] = (table[label[i]] ‖ x[i]), or the two the other way round
 //   backward  dtable[c] = Σ over rows i with label[i] = c of dy[i]
-//   copy      y = x
 //
 // y (rows, inputs + width), x (rows, inputs), table, dtable (classes, width), labels (rows), dy
 // (rows, width): the gradient of the embedding's columns alone. Outputs are overwritten.
@@ -59,13 +58,4 @@ extern "C" __global__ void embedding_backward(
     __shared__ float sums[MAX_THREADS];
     sum = column_sum(sums, sum);
     if (threadIdx.y == 0 && walk.inside) dtable[element.column] = sum;
-}
-
-// Launch: elementwise.
-extern "C" __global__ void copy(
-    float* __restrict__ y,        // (n)
-    const float* __restrict__ x,  // (n)
-    int n)
-{
-    for (long long i = first_element(); i < n; i += element_stride()) y[i] = x[i];
 }

@@ -103,7 +103,8 @@ impl<D: Device> Resident<D> {
     }
 }
 
-/// One iteration's images, noise, labels and masks, in device memory.
+/// One iteration's noise, labels and masks, in device memory. Its real images stand before the
+/// generator's.
 ///
 /// Noise and labels stand where the update that uses them looks: the discriminator's first, then
 /// the generator's. Where both updates share their fakes, the discriminator's serve both.
@@ -112,8 +113,6 @@ pub struct Draws<D: Device> {
     batch: usize,
     fresh: bool,
     conditional: bool,
-    /// Real images, and room for as many generated ones behind them: the discriminator's input.
-    images: Matrix<D>,
     noise: Matrix<D>,
     /// Real images' labels, then those of the discriminator's fakes, then of the generator's.
     labels: D::Buffer<u32>,
@@ -133,7 +132,6 @@ impl<D: Device> Draws<D> {
             batch,
             fresh: settings.fakes == Fakes::Fresh,
             conditional: settings.classes.is_some(),
-            images: Matrix::zeros(device, 2 * batch, settings.image.pixels())?,
             noise: Matrix::zeros(device, 2 * batch, settings.latent_dim)?,
             labels: device.allocate(3 * batch)?,
             masks: [
@@ -143,16 +141,17 @@ impl<D: Device> Draws<D> {
         })
     }
 
-    /// Draws everything for an iteration on `rows` images.
+    /// Draws everything for an iteration on `rows` images, which go to `reals`.
     pub(super) fn draw(
         &mut self,
         device: &D,
+        reals: Out<'_, D>,
         images: &Resident<D>,
         step: InInts<'_, D>,
         settings: &Settings,
         rows: usize,
     ) {
-        self.gather(device, images, step, rows);
+        self.gather(device, reals, images, step, rows);
         self.draw_fakes(device, step, settings, Update::Discriminator, rows);
         if self.fresh {
             self.draw_fakes(device, step, settings, Update::Generator, rows);
@@ -161,7 +160,14 @@ impl<D: Device> Draws<D> {
         self.draw_masks(device, step, settings, Update::Generator, rows..2 * rows);
     }
 
-    fn gather(&mut self, device: &D, images: &Resident<D>, step: InInts<'_, D>, rows: usize) {
+    fn gather(
+        &mut self,
+        device: &D,
+        reals: Out<'_, D>,
+        images: &Resident<D>,
+        step: InInts<'_, D>,
+        rows: usize,
+    ) {
         let shape = BatchShape {
             rows,
             batch_size: images.schedule.batch_size,
@@ -171,7 +177,7 @@ impl<D: Device> Draws<D> {
         let count = images.schedule.images;
         let order = D::view(&images.order, 0..count);
         let bytes = D::view(&images.images, 0..count * images.pixels);
-        device.images_gather(self.images.rows_mut(0..rows), bytes, order, step, shape);
+        device.images_gather(reals, bytes, order, step, shape);
         if self.conditional {
             let labels = D::view_mut(&mut self.labels, 0..rows);
             device.labels_gather(labels, D::view(&images.labels, 0..count), order, step, shape);
@@ -231,16 +237,6 @@ impl<D: Device> Draws<D> {
         first..first + rows
     }
 
-    /// Some rows of the discriminator's input: real images are in 0..rows, fakes behind them.
-    pub(super) fn images(&self, rows: Range<usize>) -> In<'_, D> {
-        self.images.rows(rows)
-    }
-
-    /// Where the fakes go.
-    pub(super) fn images_mut(&mut self, rows: Range<usize>) -> Out<'_, D> {
-        self.images.rows_mut(rows)
-    }
-
     /// The noise of an update.
     pub(super) fn noise(&self, update: Update, rows: usize) -> In<'_, D> {
         self.noise.rows(self.noise_rows(update, rows))
@@ -273,13 +269,8 @@ impl<D: Device> Draws<D> {
         &self.masks[update as usize]
     }
 
-    /// Replaces the real images and their labels (none without classes).
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn write_real(&mut self, device: &D, images: &[D::Real], labels: &[u32]) -> Result<()> {
-        let rows = images.len() / self.images.columns();
-        device.upload(self.images.rows_mut(0..rows), images)?;
+    /// Replaces the real images' labels.
+    pub(super) fn write_real_labels(&mut self, device: &D, labels: &[u32]) -> Result<()> {
         device.upload(D::view_mut(&mut self.labels, 0..labels.len()), labels)
     }
 

@@ -51,6 +51,8 @@ pub struct Gan<D: Device> {
     device: D,
     preset: &'static Preset,
     settings: Settings,
+    /// Runs on the second half of its rows. In the first half of its output stand the real images,
+    /// so that both are one batch for the discriminator, and nothing is copied.
     generator: Network<D>,
     discriminator: Network<D>,
     draws: Draws<D>,
@@ -70,7 +72,7 @@ impl<D: Device> Gan<D> {
     pub fn new(device: D, preset: &'static Preset, settings: Settings, seed: u64) -> Result<Self> {
         let batch = settings.batch_size;
         let architecture = architecture::generator(preset, &settings);
-        let mut generator = Network::new(&device, architecture.network, batch)?;
+        let mut generator = Network::new(&device, architecture.network, 2 * batch)?;
         let architecture = architecture::discriminator(preset, &settings);
         let mut discriminator = Network::new(&device, architecture.network, 2 * batch)?;
         generator.initialize(&device, settings.init, &mut rng::host(seed, 0))?;
@@ -102,7 +104,8 @@ impl<D: Device> Gan<D> {
 
     fn queue_iteration(&mut self, images: &Resident<D>, rows: usize) {
         let step = D::view(&self.step, 0..1);
-        self.draws.draw(&self.device, images, step, &self.settings, rows);
+        let reals = self.generator.last_mut().output_mut(0..rows);
+        self.draws.draw(&self.device, reals, images, step, &self.settings, rows);
         self.update(rows);
         self.device.step_advance(D::view_mut(&mut self.step, 0..1));
     }
@@ -121,13 +124,11 @@ impl<D: Device> Gan<D> {
         self.learn(second, rows);
     }
 
-    /// Runs the generator on the noise of an update, and puts its images behind the real ones.
+    /// Runs the generator on the noise of an update; its images come to stand behind the real ones.
     pub fn generate(&mut self, update: Update, rows: usize) {
         let noise = self.draws.noise(update, rows);
         let labels = self.draws.fake_labels(update, rows);
-        self.generator.forward(&self.device, noise, labels, 0..rows, &Vec::new());
-        let fakes = self.generator.last().output(0..rows);
-        self.device.copy(self.draws.images_mut(rows..2 * rows), fakes);
+        self.generator.forward(&self.device, noise, labels, rows..2 * rows, &Vec::new());
     }
 
     fn learn(&mut self, update: Update, rows: usize) {
@@ -152,7 +153,7 @@ impl<D: Device> Gan<D> {
             self.judge(Update::Discriminator, both.clone(), rows);
         }
         self.score(Judged::RealThenFake, both.clone(), self.settings.d_loss_scale);
-        let images = self.draws.images(both.clone());
+        let images = self.generator.last().output(both.clone());
         let labels = self.draws.judged_labels(Update::Discriminator, both.clone(), rows);
         let masks = self.draws.masks(Update::Discriminator);
         let gradients = Gradients::Parameters;
@@ -165,19 +166,18 @@ impl<D: Device> Gan<D> {
         let judged = if self.judges_once() { 0..2 * rows } else { fakes.clone() };
         self.judge(Update::Generator, judged, rows);
         self.score(Judged::FakeAsReal, fakes.clone(), 1.0);
-        let images = self.draws.images(fakes.clone());
+        let (images, gradient) = self.generator.last_mut().output_and_gradient(fakes.clone());
         let labels = self.draws.fake_labels(Update::Generator, rows);
-        let masks = self.draws.masks(Update::Generator);
-        let gradients = Gradients::Input(self.generator.last_mut().output_gradient(0..rows));
-        self.discriminator.backward(&self.device, images, labels, fakes, masks, gradients);
+        let (masks, gradient) = (self.draws.masks(Update::Generator), Gradients::Input(gradient));
+        self.discriminator.backward(&self.device, images, labels, fakes.clone(), masks, gradient);
         let (noise, gradients) = (self.draws.noise(Update::Generator, rows), Gradients::Parameters);
-        self.generator.backward(&self.device, noise, labels, 0..rows, &Vec::new(), gradients);
+        self.generator.backward(&self.device, noise, labels, fakes, &Vec::new(), gradients);
     }
 
     /// Runs the discriminator on some rows of its input. Labels are embedded with the weights of the
     /// moment.
     fn judge(&mut self, update: Update, judged: Range<usize>, rows: usize) {
-        let images = self.draws.images(judged.clone());
+        let images = self.generator.last().output(judged.clone());
         let labels = self.draws.judged_labels(update, judged.clone(), rows);
         let masks = self.draws.masks(update);
         self.discriminator.forward(&self.device, images, labels, judged, masks);
@@ -260,6 +260,17 @@ impl<D: Device> Gan<D> {
     /// Device, generator and discriminator, the networks to write.
     pub fn networks_mut(&mut self) -> (&D, &mut Network<D>, &mut Network<D>) {
         (&self.device, &mut self.generator, &mut self.discriminator)
+    }
+
+    /// Replaces the real images and their labels (none without classes): for tests that bring their
+    /// own.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn write_real(&mut self, images: &[D::Real], labels: &[u32]) -> Result<()> {
+        let rows = images.len() / self.image().pixels();
+        self.device.upload(self.generator.last_mut().output_mut(0..rows), images)?;
+        self.draws.write_real_labels(&self.device, labels)
     }
 
     /// Device and draws, the draws to write: for tests that bring their own.

@@ -40,8 +40,9 @@ impl Plan {
         let discriminator = architecture::discriminator(preset, settings).network;
         let (batch, pixels) = (settings.batch_size, settings.image.pixels());
         let learnt = |network: &NetworkSpec| 4 * network.parameters() + network.statistics();
-        let draws = 2 * batch * pixels + 2 * batch * settings.latent_dim;
-        let activations = generator.activations(batch) + discriminator.activations(2 * batch);
+        let draws = 2 * batch * settings.latent_dim;
+        // The generator's output has room for the real images too.
+        let activations = generator.activations(2 * batch) + discriminator.activations(2 * batch);
         let masks = 2 * discriminator.masks(2 * batch);
         let ring = RING_ROWS * RING_COLUMNS;
         Self {

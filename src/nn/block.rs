@@ -117,12 +117,17 @@ impl<D: Device> Block<D> {
         self.y.rows(rows)
     }
 
+    /// The output, to write rows that no forward pass writes.
+    pub fn output_mut(&mut self, rows: Range<usize>) -> Out<'_, D> {
+        self.y.rows_mut(rows)
+    }
+
     /// Where the gradient of the output goes, before `Block::backward`.
     pub fn output_gradient(&mut self, rows: Range<usize>) -> Out<'_, D> {
         self.dy.rows_mut(rows)
     }
 
-    /// The output, to read, and its gradient, to write: what a loss needs.
+    /// The output, to read, and its gradient, to write.
     pub fn output_and_gradient(&mut self, rows: Range<usize>) -> (In<'_, D>, Out<'_, D>) {
         (self.y.rows(rows.clone()), self.dy.rows_mut(rows))
     }

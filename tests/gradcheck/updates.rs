@@ -120,9 +120,9 @@ fn lift_last_bias(device: &Cpu<f64>, network: &mut Network<Cpu<f64>>, by: f64) {
 
 fn write_draws(gan: &mut Gan<Cpu<f64>>, settings: &Settings, numbers: &mut Numbers, rows: usize) {
     let labelled = if settings.classes.is_some() { rows } else { 0 };
-    let (device, draws) = gan.draws_mut();
     let real = numbers.around(0.0, 1.0, rows * settings.image.pixels());
-    draws.write_real(device, &real, &numbers.labels(CLASSES, labelled)).unwrap();
+    gan.write_real(&real, &numbers.labels(CLASSES, labelled)).unwrap();
+    let (device, draws) = gan.draws_mut();
     let fakes = match settings.fakes {
         Fakes::Fresh => vec![Update::Discriminator, Update::Generator],
         Fakes::Same => vec![Update::Discriminator],
@@ -169,7 +169,7 @@ fn run(gan: &mut Gan<Cpu<f64>>, rows: usize) -> [Point; 2] {
             }
             Update::Generator => {
                 gan.generator_gradients(rows);
-                let mut sides = network_sides(gan.generator(), 0..rows);
+                let mut sides = network_sides(gan.generator(), rows..2 * rows);
                 sides.extend(network_sides(gan.discriminator(), rows..2 * rows));
                 sides
             }

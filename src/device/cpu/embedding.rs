@@ -34,9 +34,4 @@ impl<T: CpuReal> Embedding for Cpu<T> {
             row.iter_mut().zip(dy).for_each(|(sum, &d)| *sum += d);
         }
     }
-
-    fn copy(&self, y: &mut [T], x: &[T]) {
-        assert!(y.len() == x.len());
-        self.team.chunks(y, 16, |at, y| y.copy_from_slice(&x[at..at + y.len()]));
-    }
 }

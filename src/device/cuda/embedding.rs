@@ -1,4 +1,4 @@
-//! Label embeddings and copies on CUDA.
+//! Label embeddings on CUDA.
 
 use super::Cuda;
 use super::memory::{View, ViewMut};
@@ -34,11 +34,5 @@ impl Embedding for Cuda {
         // Each number of the table is a sum over rows.
         let launch = self.columns(classes * width);
         self.kernels.embedding_backward(launch, dtable, dy, labels, rows, classes, width);
-    }
-
-    fn copy(&self, y: ViewMut<'_, f32>, x: View<'_, f32>) {
-        assert_eq!(y.len(), x.len());
-        let n = x.len();
-        self.kernels.copy(self.elements(n), y, x, n);
     }
 }

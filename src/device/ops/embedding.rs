@@ -1,4 +1,4 @@
-//! Label embeddings and plain copies.
+//! Label embeddings.
 
 use std::ops::Range;
 
@@ -36,7 +36,7 @@ impl EmbeddingShape {
     }
 }
 
-/// Class labels as learnt vectors, and plain copies: PyTorch's
+/// Class labels as learnt vectors: PyTorch's
 /// [`Embedding`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Embedding.html) and `cat`.
 pub trait Embedding: Memory {
     /// y\[i\] = (table\[label\[i\]\] ‖ x\[i\]), or the two the other way round.
@@ -61,7 +61,4 @@ pub trait Embedding: Memory {
         labels: InInts<'_, Self>,
         shape: &EmbeddingShape,
     );
-
-    /// y = x.
-    fn copy(&self, y: Out<'_, Self>, x: In<'_, Self>);
 }

@@ -101,7 +101,7 @@ fn compare_fakes<D: Device>(check: &mut Check, gan: &mut Gan<D>, f: u32) {
     // A pass of its own moves running statistics, so it is undone before the update.
     let statistics = snapshot(gan.device(), gan.generator().statistics());
     gan.generate(first, rows);
-    let fakes = as_f64(gan.device(), gan.generator().last().output(0..rows));
+    let fakes = as_f64(gan.device(), gan.generator().last().output(rows..2 * rows));
     restore(gan, &statistics);
     check.plain(&format!("out.{f}.fake"), &fakes);
 }
@@ -158,10 +158,10 @@ fn write_draws<D: Device>(recording: &Recording, gan: &mut Gan<D>, f: u32) {
         Order::DFirst => (Update::Discriminator, Update::Generator),
         Order::GFirst => (Update::Generator, Update::Discriminator),
     };
-    let (device, draws) = gan.draws_mut();
     let images = recording.reals(&format!("in.{f}.real"));
     let labels = recording.integers(&format!("in.{f}.real_labels"));
-    draws.write_real(device, &images, &labels).unwrap();
+    gan.write_real(&images, &labels).unwrap();
+    let (device, draws) = gan.draws_mut();
     let passes = [(first, "z", "fake_labels"), (second, "z2", "fake_labels2")];
     for (update, z, labels) in
         passes.iter().take(if settings.fakes == Fakes::Fresh { 2 } else { 1 })

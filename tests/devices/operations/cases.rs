@@ -53,7 +53,6 @@ pub enum Case {
     BatchNormBackward { shape: BatchNormShape, activation: Activation },
     EmbeddingConcat { shape: EmbeddingShape },
     EmbeddingBackward { shape: EmbeddingShape },
-    Copy { len: usize },
     LossForwardBackward { shape: LossShape, step: u32 },
     AdamUpdate { len: usize, step: u32, b1: f64 },
     StepAdvance { step: u32 },
@@ -137,7 +136,6 @@ fn losses(all: &mut Vec<Case>, rows: usize) {
 }
 
 fn flat(all: &mut Vec<Case>, len: usize) {
-    all.push(Case::Copy { len });
     for step in [0, 7, 100_000] {
         all.extend([0.5, 0.9].map(|b1| Case::AdamUpdate { len, step, b1 }));
         all.extend([Latent::Normal, Latent::Uniform].map(|latent| Case::NoiseDraw {
@@ -168,7 +166,6 @@ fn long(all: &mut Vec<Case>) {
     let (classes, width, inputs) = (10, 10, columns - 10);
     let shape = EmbeddingShape { rows, classes, width, inputs, label_first: false };
     all.push(Case::EmbeddingConcat { shape });
-    all.push(Case::Copy { len: rows * columns });
     let shape = BatchShape { rows, batch_size: rows, iterations_per_epoch: 1, pixels: columns };
     all.push(Case::ImagesGather { shape, step: 3 });
     let rows = rows * columns;
@@ -196,7 +193,6 @@ impl Case {
             Case::BatchNormBackward { .. } => "batch_norm_backward",
             Case::EmbeddingConcat { .. } => "embedding_concat",
             Case::EmbeddingBackward { .. } => "embedding_backward",
-            Case::Copy { .. } => "copy",
             Case::LossForwardBackward { .. } => "loss_forward_backward",
             Case::AdamUpdate { .. } => "adam_update",
             Case::StepAdvance { .. } => "step_advance",
@@ -209,7 +205,7 @@ impl Case {
     }
 
     /// Whether all devices must give the same bits: images, labels, masks and uniform noise do not
-    /// depend on where they are drawn, and copies are copies.
+    /// depend on where they are drawn, and rows of a table are copied.
     pub fn is_the_same_everywhere(&self) -> bool {
         match self {
             Case::NoiseDraw { latent, .. } => *latent == Latent::Uniform,
@@ -218,7 +214,6 @@ impl Case {
             | Case::ImagesGather { .. }
             | Case::LabelsGather { .. }
             | Case::EmbeddingConcat { .. }
-            | Case::Copy { .. }
             | Case::StepAdvance { .. } => true,
             _ => false,
         }
@@ -249,7 +244,6 @@ impl Case {
             }
             Case::EmbeddingConcat { ref shape } => embedding_concat(bench, shape),
             Case::EmbeddingBackward { ref shape } => embedding_backward(bench, shape),
-            Case::Copy { len } => copy(bench, len),
             Case::LossForwardBackward { shape, step } => loss_forward_backward(bench, shape, step),
             Case::AdamUpdate { len, step, b1 } => adam_update(bench, len, step, b1),
             Case::StepAdvance { step } => step_advance(bench, step),

@@ -198,13 +198,6 @@ pub fn embedding_backward<D: Device>(
     vec![bench.sums("dtable", shape.rows, &dtable)]
 }
 
-pub fn copy<D: Device>(mut bench: Bench<'_, D>, len: usize) -> Vec<Output> {
-    let x = bench.input(-1.0, 1.0, len);
-    let mut y = bench.output(len);
-    bench.device.copy(y.view_mut(), x.view());
-    vec![bench.read("y", &y)]
-}
-
 pub fn loss_forward_backward<D: Device>(
     mut bench: Bench<'_, D>,
     shape: LossShape,
