@@ -6,8 +6,9 @@
 //   label    w·classes ≫ 32
 //   mask     `kept` where w ≥ least, else 0: least = p·2³², kept = 1/(1 − p)
 //
-// z, labels, mask (n) are overwritten. Deterministic: an element is a function of seed, site and
-// step. Launch: elementwise, a thread making four neighbours.
+// z, labels (parts, n) and masks (one behind the other, of rows·columns numbers each) are overwritten.
+// Part i is drawn for the i-th site from `site` on, a mask for that in its table. Deterministic: an
+// element is a function of seed, site and step. Launch: elementwise, a thread making four neighbours.
 
 #include "common.cuh"
 
@@ -33,6 +34,12 @@ __device__ inline Words philox(
     return {{a, b, c, d}};
 }
 
+// Calls for n elements.
+__device__ inline long long blocks_of(long long n)
+{
+    return (n + 3) / 4;
+}
+
 // A word as a number in [0, 1) with 24 random bits.
 __device__ inline float unit(unsigned word)
 {
@@ -52,16 +59,19 @@ __device__ inline void normal_pair(float* pair, unsigned a, unsigned b)
 }
 
 extern "C" __global__ void noise_draw(
-    float* __restrict__ z,              // (n)
+    float* __restrict__ z,              // (parts, n)
     const unsigned* __restrict__ step,  // (1)
+    int parts,
     int n,
     unsigned latent,
     unsigned site,
     unsigned seed_low,
     unsigned seed_high)
 {
-    for (long long block = first_element(); 4 * block < n; block += element_stride()) {
-        const Words words = philox(block, site, *step, seed_low, seed_high);
+    const long long blocks = blocks_of(n);
+    for (long long i = first_element(); i < parts * blocks; i += element_stride()) {
+        const long long part = i / blocks, block = i % blocks;
+        const Words words = philox(block, site + part, *step, seed_low, seed_high);
         float values[4];
         if (latent == NORMAL) {
             normal_pair(values, words.of[0], words.of[1]);
@@ -70,43 +80,56 @@ extern "C" __global__ void noise_draw(
             for (int k = 0; k < 4; ++k) values[k] = 2.0f * unit(words.of[k]) - 1.0f;
         }
         for (int k = 0; k < 4; ++k) {
-            if (4 * block + k < n) z[4 * block + k] = values[k];
+            if (4 * block + k < n) z[part * n + 4 * block + k] = values[k];
         }
     }
 }
 
 extern "C" __global__ void labels_draw(
-    unsigned* __restrict__ labels,      // (n)
+    unsigned* __restrict__ labels,      // (parts, n)
     const unsigned* __restrict__ step,  // (1)
+    int parts,
     int n,
     unsigned classes,
     unsigned site,
     unsigned seed_low,
     unsigned seed_high)
 {
-    for (long long block = first_element(); 4 * block < n; block += element_stride()) {
-        const Words words = philox(block, site, *step, seed_low, seed_high);
+    const long long blocks = blocks_of(n);
+    for (long long i = first_element(); i < parts * blocks; i += element_stride()) {
+        const long long part = i / blocks, block = i % blocks;
+        const Words words = philox(block, site + part, *step, seed_low, seed_high);
         for (int k = 0; k < 4; ++k) {
             const unsigned label = (unsigned long long)words.of[k] * classes >> 32;
-            if (4 * block + k < n) labels[4 * block + k] = label;
+            if (4 * block + k < n) labels[part * n + 4 * block + k] = label;
         }
     }
 }
 
-extern "C" __global__ void mask_draw(
-    float* __restrict__ mask,           // (n)
-    const unsigned* __restrict__ step,  // (1)
-    int n,
+// A thread goes from one mask on into the next: `block` counts from the beginning of `mask`.
+extern "C" __global__ void masks_draw(
+    float* __restrict__ masks,           // (Σ rows·columns)
+    const unsigned* __restrict__ table,  // (count, 2): site, columns
+    const unsigned* __restrict__ step,   // (1)
+    int count,
+    int rows,
     unsigned least,
     float kept,
-    unsigned site,
     unsigned seed_low,
     unsigned seed_high)
 {
-    for (long long block = first_element(); 4 * block < n; block += element_stride()) {
-        const Words words = philox(block, site, *step, seed_low, seed_high);
-        for (int k = 0; k < 4; ++k) {
-            if (4 * block + k < n) mask[4 * block + k] = words.of[k] >= least ? kept : 0.0f;
+    float* mask = masks;
+    long long block = first_element();
+    for (int i = 0; i < count; ++i) {
+        const unsigned site = table[2 * i];
+        const long long n = (long long)rows * table[2 * i + 1];
+        for (; block < blocks_of(n); block += element_stride()) {
+            const Words words = philox(block, site, *step, seed_low, seed_high);
+            for (int k = 0; k < 4; ++k) {
+                if (4 * block + k < n) mask[4 * block + k] = words.of[k] >= least ? kept : 0.0f;
+            }
         }
+        block -= blocks_of(n);
+        mask += n;
     }
 }

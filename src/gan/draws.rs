@@ -10,8 +10,8 @@ use super::Update;
 use super::settings::{Fakes, Settings};
 use crate::Result;
 use crate::device::ops::BatchShape;
-use crate::device::{Device, In, InInts, Out};
-use crate::nn::{Masks, Matrix, Network};
+use crate::device::{Device, In, InInts, Out, Reals};
+use crate::nn::{BlockSpec, Masks, Matrix, Network};
 use crate::rng::{Stream, site};
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
@@ -110,13 +110,19 @@ impl<D: Device> Resident<D> {
 /// the generator's. Where both updates share their fakes, the discriminator's serve both.
 pub struct Draws<D: Device> {
     seed: u64,
-    batch: usize,
     fresh: bool,
     conditional: bool,
     noise: Matrix<D>,
     /// Real images' labels, then those of the discriminator's fakes, then of the generator's.
     labels: D::Buffer<u32>,
-    masks: [Masks<D>; 2],
+    /// For the discriminator's update, of both halves of its rows, then for the generator's, of one.
+    masks: Reals<D>,
+    /// Site and columns of each of them, as [`Random::masks_draw`] takes them.
+    ///
+    /// [`Random::masks_draw`]: crate::device::ops::Random::masks_draw
+    mask_table: D::Buffer<u32>,
+    /// Numbers of a row that each of the discriminator's blocks may drop.
+    dropped: Vec<usize>,
 }
 
 impl<D: Device> Draws<D> {
@@ -127,17 +133,20 @@ impl<D: Device> Draws<D> {
         seed: u64,
     ) -> Result<Self> {
         let batch = settings.batch_size;
+        let spec = discriminator.spec();
+        let table = mask_table(&spec.blocks);
+        let mut on_device = device.allocate(table.len())?;
+        device.upload(D::view_mut(&mut on_device, 0..table.len()), &table)?;
+        let dropped = |block: &BlockSpec| if block.drops() { block.outputs } else { 0 };
         Ok(Self {
             seed,
-            batch,
             fresh: settings.fakes == Fakes::Fresh,
             conditional: settings.classes.is_some(),
             noise: Matrix::zeros(device, 2 * batch, settings.latent_dim)?,
             labels: device.allocate(3 * batch)?,
-            masks: [
-                discriminator.masks(device, 2 * batch)?,
-                discriminator.masks(device, 2 * batch)?,
-            ],
+            masks: device.allocate(spec.masks(3 * batch))?,
+            mask_table: on_device,
+            dropped: spec.blocks.iter().map(dropped).collect(),
         })
     }
 
@@ -152,12 +161,8 @@ impl<D: Device> Draws<D> {
         rows: usize,
     ) {
         self.gather(device, reals, images, step, rows);
-        self.draw_fakes(device, step, settings, Update::Discriminator, rows);
-        if self.fresh {
-            self.draw_fakes(device, step, settings, Update::Generator, rows);
-        }
-        self.draw_masks(device, step, settings, Update::Discriminator, 0..2 * rows);
-        self.draw_masks(device, step, settings, Update::Generator, rows..2 * rows);
+        self.draw_fakes(device, step, settings, rows);
+        self.draw_masks(device, step, settings.dropout.unwrap_or(0.0), rows);
     }
 
     fn gather(
@@ -177,47 +182,32 @@ impl<D: Device> Draws<D> {
         let count = images.schedule.images;
         let order = D::view(&images.order, 0..count);
         let bytes = D::view(&images.images, 0..count * images.pixels);
-        device.images_gather(reals, bytes, order, step, shape);
-        if self.conditional {
-            let labels = D::view_mut(&mut self.labels, 0..rows);
-            device.labels_gather(labels, D::view(&images.labels, 0..count), order, step, shape);
-        }
+        let labels = self.conditional.then(|| {
+            let to = D::view_mut(&mut self.labels, 0..rows);
+            (to, D::view(&images.labels, 0..count))
+        });
+        device.batch_gather(reals, labels, bytes, order, step, shape);
     }
 
-    fn draw_fakes(
-        &mut self,
-        device: &D,
-        step: InInts<'_, D>,
-        settings: &Settings,
-        update: Update,
-        rows: usize,
-    ) {
-        let stream = |site| Stream { seed: self.seed, site: site + update as u32 };
-        let noise = stream(site::NOISE);
-        let labels = stream(site::LABELS);
-        let z = self.noise.rows_mut(self.noise_rows(update, rows));
-        device.noise_draw(z, step, noise, settings.latent);
+    fn draw_fakes(&mut self, device: &D, step: InInts<'_, D>, settings: &Settings, rows: usize) {
+        let parts = if self.fresh { 2 } else { 1 };
+        let stream = |site| Stream { seed: self.seed, site };
+        let (noise, labels) = (stream(site::NOISE), stream(site::LABELS));
+        let z = self.noise.rows_mut(0..parts * rows);
+        device.noise_draw(z, step, noise, settings.latent, parts);
         if let Some(classes) = settings.classes {
-            let range = self.label_range(update, rows);
-            device.labels_draw(D::view_mut(&mut self.labels, range), step, labels, classes);
+            let range = D::view_mut(&mut self.labels, rows..(1 + parts) * rows);
+            device.labels_draw(range, step, labels, classes, parts);
         }
     }
 
-    fn draw_masks(
-        &mut self,
-        device: &D,
-        step: InInts<'_, D>,
-        settings: &Settings,
-        update: Update,
-        rows: Range<usize>,
-    ) {
-        let p = settings.dropout.unwrap_or(0.0);
-        for (layer, mask) in self.masks[update as usize].iter_mut().enumerate() {
-            let site = site::DROPOUT + 2 * layer as u32 + update as u32;
-            if let Some(mask) = mask {
-                let stream = Stream { seed: self.seed, site };
-                device.mask_draw(mask.rows_mut(rows.clone()), step, stream, p);
-            }
+    fn draw_masks(&mut self, device: &D, step: InInts<'_, D>, p: f64, rows: usize) {
+        let dropping = self.dropped.iter().filter(|&&numbers| numbers > 0).count();
+        if dropping > 0 {
+            let len = 3 * rows * self.dropped.iter().sum::<usize>();
+            let masks = D::view_mut(&mut self.masks, 0..len);
+            let table = D::view(&self.mask_table, 0..4 * dropping);
+            device.masks_draw(masks, table, step, self.seed, rows, p);
         }
     }
 
@@ -227,7 +217,7 @@ impl<D: Device> Draws<D> {
     }
 
     fn noise_rows(&self, update: Update, rows: usize) -> Range<usize> {
-        let first = self.place(update) * self.batch;
+        let first = self.place(update) * rows;
         first..first + rows
     }
 
@@ -265,8 +255,12 @@ impl<D: Device> Draws<D> {
     }
 
     /// The masks of an update.
-    pub(super) fn masks(&self, update: Update) -> &Masks<D> {
-        &self.masks[update as usize]
+    pub(super) fn masks(&self, update: Update, rows: usize) -> Masks<'_, D> {
+        let first = match update {
+            Update::Discriminator => 0,
+            Update::Generator => 2 * rows * self.dropped.iter().sum::<usize>(),
+        };
+        Masks { buffer: &self.masks, first }
     }
 
     /// Replaces the real images' labels.
@@ -299,8 +293,8 @@ impl<D: Device> Draws<D> {
         device.upload(D::view_mut(&mut self.labels, first..first + labels.len()), labels)
     }
 
-    /// Replaces some rows of the mask of an update's block; rows as the discriminator counts
-    /// them, real images first.
+    /// Replaces some rows of the mask of an update's block, for batches of `rows`; rows as the
+    /// discriminator counts them, real images first.
     ///
     /// # Errors
     /// When the device fails.
@@ -311,13 +305,26 @@ impl<D: Device> Draws<D> {
         block: usize,
         first_row: usize,
         values: &[D::Real],
+        rows: usize,
     ) -> Result<()> {
-        match &mut self.masks[update as usize][block] {
-            Some(mask) => {
-                let rows = values.len() / mask.columns();
-                device.upload(mask.rows_mut(first_row..first_row + rows), values)
-            }
-            None => Ok(()),
-        }
+        let (masked, begin) = match update {
+            Update::Discriminator => (2 * rows, 0),
+            Update::Generator => (rows, rows),
+        };
+        let before = masked * self.dropped[..block].iter().sum::<usize>();
+        let within = (first_row - begin) * self.dropped[block];
+        let first = self.masks(update, rows).first + before + within;
+        device.upload(D::view_mut(&mut self.masks, first..first + values.len()), values)
     }
+}
+
+/// Site and columns of each mask of an iteration: those of the discriminator's update have two rows
+/// for each of a batch, so twice the columns.
+fn mask_table(blocks: &[BlockSpec]) -> Vec<u32> {
+    let layers = || blocks.iter().zip((site::DROPOUT..).step_by(2)).filter(|(b, _)| b.drops());
+    let of = |update: Update, columns| {
+        layers()
+            .flat_map(move |(block, site)| [site + update as u32, columns * block.outputs as u32])
+    };
+    of(Update::Discriminator, 2).chain(of(Update::Generator, 1)).collect()
 }

@@ -128,7 +128,7 @@ impl<D: Device> Gan<D> {
     pub fn generate(&mut self, update: Update, rows: usize) {
         let noise = self.draws.noise(update, rows);
         let labels = self.draws.fake_labels(update, rows);
-        self.generator.forward(&self.device, noise, labels, rows..2 * rows, &Vec::new());
+        self.generator.forward(&self.device, noise, labels, rows..2 * rows, None);
     }
 
     fn learn(&mut self, update: Update, rows: usize) {
@@ -155,9 +155,9 @@ impl<D: Device> Gan<D> {
         self.score(Judged::RealThenFake, both.clone(), self.settings.d_loss_scale);
         let images = self.generator.last().output(both.clone());
         let labels = self.draws.judged_labels(Update::Discriminator, both.clone(), rows);
-        let masks = self.draws.masks(Update::Discriminator);
+        let masks = self.draws.masks(Update::Discriminator, rows);
         let gradients = Gradients::Parameters;
-        self.discriminator.backward(&self.device, images, labels, both, masks, gradients);
+        self.discriminator.backward(&self.device, images, labels, both, Some(&masks), gradients);
     }
 
     /// The generator's loss and its gradients, through the discriminator.
@@ -168,10 +168,18 @@ impl<D: Device> Gan<D> {
         self.score(Judged::FakeAsReal, fakes.clone(), 1.0);
         let (images, gradient) = self.generator.last_mut().output_and_gradient(fakes.clone());
         let labels = self.draws.fake_labels(Update::Generator, rows);
-        let (masks, gradient) = (self.draws.masks(Update::Generator), Gradients::Input(gradient));
-        self.discriminator.backward(&self.device, images, labels, fakes.clone(), masks, gradient);
+        let (masks, gradient) =
+            (self.draws.masks(Update::Generator, rows), Gradients::Input(gradient));
+        self.discriminator.backward(
+            &self.device,
+            images,
+            labels,
+            fakes.clone(),
+            Some(&masks),
+            gradient,
+        );
         let (noise, gradients) = (self.draws.noise(Update::Generator, rows), Gradients::Parameters);
-        self.generator.backward(&self.device, noise, labels, fakes, &Vec::new(), gradients);
+        self.generator.backward(&self.device, noise, labels, fakes, None, gradients);
     }
 
     /// Runs the discriminator on some rows of its input. Labels are embedded with the weights of the
@@ -179,8 +187,8 @@ impl<D: Device> Gan<D> {
     fn judge(&mut self, update: Update, judged: Range<usize>, rows: usize) {
         let images = self.generator.last().output(judged.clone());
         let labels = self.draws.judged_labels(update, judged.clone(), rows);
-        let masks = self.draws.masks(update);
-        self.discriminator.forward(&self.device, images, labels, judged, masks);
+        let masks = self.draws.masks(update, rows);
+        self.discriminator.forward(&self.device, images, labels, judged, Some(&masks));
     }
 
     /// Whether the discriminator judges real images and fakes once for both updates: its own update

@@ -43,10 +43,12 @@ impl Plan {
         let draws = 2 * batch * settings.latent_dim;
         // The generator's output has room for the real images too.
         let activations = generator.activations(2 * batch) + discriminator.activations(2 * batch);
-        let masks = 2 * discriminator.masks(2 * batch);
+        let masks = discriminator.masks(3 * batch);
+        let mask_table = 4 * discriminator.blocks.iter().filter(|block| block.drops()).count();
         let ring = RING_ROWS * RING_COLUMNS;
         Self {
-            networks: real * (learnt(&generator) + learnt(&discriminator) + ring) + int,
+            networks: real * (learnt(&generator) + learnt(&discriminator) + ring)
+                + int * (1 + mask_table),
             batch: real * (draws + activations + masks) + 3 * int * batch,
             images: images * (pixels + 2 * int),
             checkpoint: COPIES

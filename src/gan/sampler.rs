@@ -23,7 +23,7 @@ use super::plan::RESERVE;
 use super::preset::Preset;
 use super::settings::Settings;
 use crate::device::{Device, Reals};
-use crate::nn::{Masks, Network, NetworkSpec};
+use crate::nn::{Network, NetworkSpec};
 use crate::rng::{Stream, site};
 use crate::{Error, Result};
 
@@ -111,7 +111,7 @@ pub(super) fn draw_noise<D: Device>(
     let step: D::Buffer<u32> = device.allocate(1)?;
     let stream = Stream { seed, site: site::SAMPLES };
     let (z, step) = (D::view_mut(&mut noise, 0..len), D::view(&step, 0..1));
-    device.noise_draw(z, step, stream, settings.latent);
+    device.noise_draw(z, step, stream, settings.latent, 1);
     device.download(D::view(&noise, 0..len))
 }
 
@@ -151,7 +151,7 @@ fn pass<D: Device>(
     let z = D::view(&z, 0..noise.len());
     match statistics {
         Statistics::Running => network.evaluate(device, z, y, 0..rows),
-        Statistics::Batch => network.forward(device, z, y, 0..rows, &Masks::<D>::new()),
+        Statistics::Batch => network.forward(device, z, y, 0..rows, None),
     }
     device.download(network.last().output(0..rows))
 }

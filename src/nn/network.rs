@@ -10,7 +10,7 @@ use super::matrix::Matrix;
 use super::params::{Layout, Params, Slot};
 use crate::Result;
 use crate::device::ops::{Adam, EmbeddingShape};
-use crate::device::{Device, In, InInts, Out};
+use crate::device::{Device, In, InInts, Out, Reals};
 
 /// What a network is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,8 +51,7 @@ impl NetworkSpec {
 
     /// Numbers in the dropout masks of a pass over `rows` rows.
     pub fn masks(&self, rows: usize) -> usize {
-        let dropping = self.blocks.iter().filter(|block| block.drops());
-        dropping.map(|block| rows * block.outputs).sum()
+        rows * masked(&self.blocks)
     }
 
     fn normalized(&self) -> impl Iterator<Item = &BlockSpec> {
@@ -69,8 +68,28 @@ pub struct Embedded {
     pub first: bool,
 }
 
-/// Dropout masks of one pass: a matrix per block that drops.
-pub type Masks<D> = Vec<Option<Matrix<D>>>;
+/// Dropout masks of one pass, one behind the other: a matrix of the pass's rows for each block that
+/// drops.
+pub struct Masks<'a, D: Device> {
+    /// What holds them.
+    pub buffer: &'a Reals<D>,
+    /// The place of the first mask's first number.
+    pub first: usize,
+}
+
+impl<'a, D: Device> Masks<'a, D> {
+    /// The mask of a network's block for `rows` rows, if it drops.
+    fn of(&self, blocks: &[BlockSpec], block: usize, rows: usize) -> Option<In<'a, D>> {
+        let first = self.first + rows * masked(&blocks[..block]);
+        let len = rows * masked(&blocks[block..=block]);
+        (len > 0).then(|| D::view(self.buffer, first..first + len))
+    }
+}
+
+/// Numbers of a row that blocks may drop.
+fn masked(blocks: &[BlockSpec]) -> usize {
+    blocks.iter().filter(|block| block.drops()).map(|block| block.outputs).sum()
+}
 
 /// What a backward pass is for.
 pub enum Gradients<'a, D: Device> {
@@ -166,33 +185,22 @@ impl<D: Device> Network<D> {
         &mut self.statistics
     }
 
-    /// Zeroed masks for every block that drops.
-    ///
-    /// # Errors
-    /// When the device has not enough memory.
-    pub fn masks(&self, device: &D, rows: usize) -> Result<Masks<D>> {
-        let mask = |block: &BlockSpec| match block.drops() {
-            true => Matrix::zeros(device, rows, block.outputs).map(Some),
-            false => Ok(None),
-        };
-        self.spec.blocks.iter().map(mask).collect()
-    }
-
     /// A forward pass in training mode from x (as many rows as `rows`, inputs) and, where the
-    /// network embeds them, labels; outputs and all that a backward pass needs go to `rows`.
+    /// network embeds them, labels; outputs and all that a backward pass needs go to `rows`. Without
+    /// masks nothing is dropped.
     pub fn forward(
         &mut self,
         device: &D,
         x: In<'_, D>,
         labels: Option<InInts<'_, D>>,
         rows: Range<usize>,
-        masks: &Masks<D>,
+        masks: Option<&Masks<'_, D>>,
     ) {
         self.embed(device, x, labels, rows.clone());
         for i in 0..self.blocks.len() {
             let (before, block) = self.blocks.split_at_mut(i);
             let x = input_of(&self.embedding, &x, before, rows.clone());
-            let mask = mask_of(masks, i, rows.clone());
+            let mask = masks.and_then(|masks| masks.of(&self.spec.blocks, i, rows.len()));
             block[0].forward(device, &self.params, &mut self.statistics, x, mask, rows.clone());
         }
     }
@@ -253,14 +261,14 @@ impl<D: Device> Network<D> {
         x: In<'_, D>,
         labels: Option<InInts<'_, D>>,
         rows: Range<usize>,
-        masks: &Masks<D>,
+        masks: Option<&Masks<'_, D>>,
         gradients: Gradients<'_, D>,
     ) {
         let learn = matches!(gradients, Gradients::Parameters);
         for i in (0..self.blocks.len()).rev() {
             let (before, block) = self.blocks.split_at_mut(i);
             let x = input_of(&self.embedding, &x, before, rows.clone());
-            let mask = mask_of(masks, i, rows.clone());
+            let mask = masks.and_then(|masks| masks.of(&self.spec.blocks, i, rows.len()));
             block[0].backward(device, &mut self.params, x, mask, rows.clone(), learn);
             if let Some(before) = before.last_mut() {
                 let columns = 0..block[0].spec().inputs;
@@ -323,8 +331,4 @@ fn input_of<'a, D: Device>(
         (None, Some(table)) => table.input.rows(rows),
         (None, None) => D::reborrow(x),
     }
-}
-
-fn mask_of<D: Device>(masks: &Masks<D>, block: usize, rows: Range<usize>) -> Option<In<'_, D>> {
-    masks.get(block)?.as_ref().map(|mask| mask.rows(rows))
 }

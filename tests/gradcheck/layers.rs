@@ -84,7 +84,8 @@ fn case(name: &str, label: Option<Embedded>, mut blocks: Vec<BlockSpec>) -> Case
 struct Subject {
     device: Cpu<f64>,
     network: Network<Cpu<f64>>,
-    masks: Masks<Cpu<f64>>,
+    /// The masks of all blocks that drop, one behind the other.
+    masks: Vec<f64>,
     rows: Range<usize>,
     x: Vec<f64>,
     labels: Option<Vec<u32>>,
@@ -98,11 +99,7 @@ impl Subject {
         let mut network = Network::new(&device, spec.clone(), rows.end).unwrap();
         network.initialize(&device, Init::Default, &mut rng::host(5, 0)).unwrap();
         scatter(&device, &mut network, &mut numbers);
-        let mut masks = network.masks(&device, rows.end).unwrap();
-        for mask in masks.iter_mut().flatten() {
-            let values = numbers.mask(0.3, rows.len() * mask.columns());
-            mask.rows_mut(rows.clone()).copy_from_slice(&values);
-        }
+        let masks = numbers.mask(0.3, spec.masks(rows.len()));
         let outputs = spec.blocks[spec.blocks.len() - 1].outputs;
         Self {
             x: numbers.normal(rows.len() * spec.inputs),
@@ -117,7 +114,8 @@ impl Subject {
 
     fn forward(&mut self, x: &[f64]) -> Point {
         let Self { device, network, masks, rows, labels, .. } = self;
-        network.forward(device, x, labels.as_deref(), rows.clone(), masks);
+        let masks = Masks { buffer: masks, first: 0 };
+        network.forward(device, x, labels.as_deref(), rows.clone(), Some(&masks));
         let outputs = network.last().output(rows.clone()).to_vec();
         Point { outputs, sides: network_sides(network, rows.clone()) }
     }
@@ -125,7 +123,8 @@ impl Subject {
     fn backward(&mut self, gradients: Gradients<'_, Cpu<f64>>) {
         let Self { device, network, masks, rows, x, labels, weights } = self;
         network.last_mut().output_gradient(rows.clone()).copy_from_slice(weights);
-        network.backward(device, x, labels.as_deref(), rows.clone(), masks, gradients);
+        let (labels, masks) = (labels.as_deref(), Masks { buffer: masks, first: 0 });
+        network.backward(device, x, labels, rows.clone(), Some(&masks), gradients);
     }
 
     fn check(&mut self, case: &mut Case) {

@@ -142,9 +142,9 @@ fn write_masks(gan: &mut Gan<Cpu<f64>>, settings: &Settings, numbers: &mut Numbe
     for (i, block) in blocks.iter().enumerate().filter(|(_, block)| block.drops()) {
         let (both, fakes) = (2 * rows * block.outputs, rows * block.outputs);
         let mask = numbers.mask(p, both);
-        draws.write_mask(device, Update::Discriminator, i, 0, &mask).unwrap();
+        draws.write_mask(device, Update::Discriminator, i, 0, &mask, rows).unwrap();
         let mask = numbers.mask(p, fakes);
-        draws.write_mask(device, Update::Generator, i, rows, &mask).unwrap();
+        draws.write_mask(device, Update::Generator, i, rows, &mask, rows).unwrap();
     }
 }
 

@@ -12,9 +12,10 @@ impl BatchShape {
 }
 
 impl<T: CpuReal> Batch for Cpu<T> {
-    fn images_gather(
+    fn batch_gather(
         &self,
         x: &mut [T],
+        labels: Option<(&mut [u32], &[u32])>,
         images: &[u8],
         order: &[u32],
         step: &[u32],
@@ -22,6 +23,11 @@ impl<T: CpuReal> Batch for Cpu<T> {
     ) {
         assert!(x.len() == shape.rows * shape.pixels);
         let order = &order[shape.start(step[0])..][..shape.rows];
+        if let Some((to, from)) = labels {
+            for (label, &image) in to.iter_mut().zip(order) {
+                *label = from[image as usize];
+            }
+        }
         let (half, full) = (T::from_f64(0.5), T::from_f64(255.0));
         self.team.stripes(x, shape.pixels, |mut stripe| {
             let first = stripe.first_column();
@@ -38,19 +44,5 @@ impl<T: CpuReal> Batch for Cpu<T> {
                 },
             );
         });
-    }
-
-    fn labels_gather(
-        &self,
-        labels: &mut [u32],
-        all: &[u32],
-        order: &[u32],
-        step: &[u32],
-        shape: BatchShape,
-    ) {
-        let order = &order[shape.start(step[0])..][..shape.rows];
-        for (label, &image) in labels.iter_mut().zip(order) {
-            *label = all[image as usize];
-        }
     }
 }

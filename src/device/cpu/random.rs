@@ -9,25 +9,60 @@ use crate::device::{Element, Real};
 use crate::rng::{Stream, below, unit};
 
 impl<T: CpuReal> Random for Cpu<T> {
-    fn noise_draw(&self, z: &mut [T], step: &[u32], stream: Stream, latent: Latent) {
-        match latent {
-            Latent::Normal => self.fill(z, step[0], stream, normal_pairs),
-            Latent::Uniform => self.fill(z, step[0], stream, |words| words.map(signed_unit)),
+    fn noise_draw(&self, z: &mut [T], step: &[u32], stream: Stream, latent: Latent, parts: usize) {
+        for (z, stream) in streams(z, stream, parts) {
+            match latent {
+                Latent::Normal => self.fill(z, step[0], stream, normal_pairs),
+                Latent::Uniform => self.fill(z, step[0], stream, |words| words.map(signed_unit)),
+            }
         }
     }
 
-    fn labels_draw(&self, labels: &mut [u32], step: &[u32], stream: Stream, classes: usize) {
-        self.fill(labels, step[0], stream, |words| words.map(|word| below(word, classes) as u32));
+    fn labels_draw(
+        &self,
+        labels: &mut [u32],
+        step: &[u32],
+        stream: Stream,
+        classes: usize,
+        parts: usize,
+    ) {
+        for (labels, stream) in streams(labels, stream, parts) {
+            let label = |word| below(word, classes) as u32;
+            self.fill(labels, step[0], stream, |words| words.map(label));
+        }
     }
 
-    fn mask_draw(&self, mask: &mut [T], step: &[u32], stream: Stream, p: f64) {
+    fn masks_draw(
+        &self,
+        mut masks: &mut [T],
+        table: &[u32],
+        step: &[u32],
+        seed: u64,
+        rows: usize,
+        p: f64,
+    ) {
         // A word is kept with probability 1 − p when it is at least p · 2³².
         let least = (p * 4_294_967_296.0) as u32;
         let kept = T::from_f64(1.0 / (1.0 - p));
-        self.fill(mask, step[0], stream, |words| {
-            words.map(|word| if word >= least { kept } else { T::ZERO })
-        });
+        for &[site, columns] in table.as_chunks().0 {
+            let (mask, behind) = std::mem::take(&mut masks).split_at_mut(rows * columns as usize);
+            self.fill(mask, step[0], Stream { seed, site }, |words| {
+                words.map(|word| if word >= least { kept } else { T::ZERO })
+            });
+            masks = behind;
+        }
+        assert!(masks.is_empty(), "masks are as long as the table says");
     }
+}
+
+/// The parts of a buffer, and what each is drawn for.
+fn streams<E>(
+    out: &mut [E],
+    stream: Stream,
+    parts: usize,
+) -> impl Iterator<Item = (&mut [E], Stream)> {
+    let sites = stream.site..;
+    out.chunks_mut(out.len() / parts).zip(sites.map(move |site| Stream { site, ..stream }))
 }
 
 impl<T: CpuReal> Cpu<T> {

@@ -6,14 +6,21 @@ use crate::device::ops::{Latent, Random};
 use crate::rng::Stream;
 
 impl Random for Cuda {
-    fn noise_draw(&self, z: ViewMut<'_, f32>, step: View<'_, u32>, stream: Stream, latent: Latent) {
+    fn noise_draw(
+        &self,
+        z: ViewMut<'_, f32>,
+        step: View<'_, u32>,
+        stream: Stream,
+        latent: Latent,
+        parts: usize,
+    ) {
         let latent = match latent {
             Latent::Normal => 0,
             Latent::Uniform => 1,
         };
-        let (n, [low, high]) = (z.len(), words(stream.seed));
-        let launch = self.elements(n.div_ceil(4));
-        self.kernels.noise_draw(launch, z, step, n, latent, stream.site, low, high);
+        let (n, [low, high]) = (z.len() / parts, words(stream.seed));
+        let launch = self.elements(parts * n.div_ceil(4));
+        self.kernels.noise_draw(launch, z, step, parts, n, latent, stream.site, low, high);
     }
 
     fn labels_draw(
@@ -22,19 +29,30 @@ impl Random for Cuda {
         step: View<'_, u32>,
         stream: Stream,
         classes: usize,
+        parts: usize,
     ) {
-        let (n, [low, high]) = (labels.len(), words(stream.seed));
-        let launch = self.elements(n.div_ceil(4));
-        self.kernels.labels_draw(launch, labels, step, n, classes as u32, stream.site, low, high);
+        let (n, [low, high]) = (labels.len() / parts, words(stream.seed));
+        let launch = self.elements(parts * n.div_ceil(4));
+        let classes = classes as u32;
+        self.kernels.labels_draw(launch, labels, step, parts, n, classes, stream.site, low, high);
     }
 
-    fn mask_draw(&self, mask: ViewMut<'_, f32>, step: View<'_, u32>, stream: Stream, p: f64) {
-        let (n, [low, high]) = (mask.len(), words(stream.seed));
+    fn masks_draw(
+        &self,
+        masks: ViewMut<'_, f32>,
+        table: View<'_, u32>,
+        step: View<'_, u32>,
+        seed: u64,
+        rows: usize,
+        p: f64,
+    ) {
+        let (count, [low, high]) = (table.len() / 2, words(seed));
         // A word is kept with probability 1 − p when it is at least p · 2³².
         let least = (p * 4_294_967_296.0) as u32;
         let kept = (1.0 / (1.0 - p)) as f32;
-        let launch = self.elements(n.div_ceil(4));
-        self.kernels.mask_draw(launch, mask, step, n, least, kept, stream.site, low, high);
+        // Each mask may end inside of a block of four.
+        let launch = self.elements(masks.len() / 4 + count);
+        self.kernels.masks_draw(launch, masks, table, step, count, rows, least, kept, low, high);
     }
 }
 

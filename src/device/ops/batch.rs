@@ -17,23 +17,15 @@ pub struct BatchShape {
 
 /// Batches from the resident data set.
 pub trait Batch: Memory {
-    /// x\[i\] = images\[order\[start + i\]\] scaled to [−1, 1]: (u/255 − 0.5)/0.5.
+    /// x\[i\] = images\[order\[start + i\]\] scaled to [−1, 1]: (u/255 − 0.5)/0.5; and where
+    /// labels are asked for, to\[i\] = from\[order\[start + i\]\].
     ///
-    /// x (rows, pixels), images (count, pixels) bytes, order (count).
-    fn images_gather(
+    /// x (rows, pixels), labels: to (rows), from (count); images (count, pixels) bytes, order (count).
+    fn batch_gather(
         &self,
         x: Out<'_, Self>,
+        labels: Option<(OutInts<'_, Self>, InInts<'_, Self>)>,
         images: Self::View<'_, u8>,
-        order: InInts<'_, Self>,
-        step: InInts<'_, Self>,
-        shape: BatchShape,
-    );
-
-    /// labels\[i\] = all\[order\[start + i\]\]; labels (rows), all (count).
-    fn labels_gather(
-        &self,
-        labels: OutInts<'_, Self>,
-        all: InInts<'_, Self>,
         order: InInts<'_, Self>,
         step: InInts<'_, Self>,
         shape: BatchShape,

@@ -191,7 +191,7 @@ fn write_masks<D: Device>(recording: &Recording, gan: &mut Gan<D>, f: u32, first
     for (c, (update, first_row)) in passes.into_iter().enumerate() {
         for (l, &block) in dropping.iter().enumerate() {
             let mask = recording.reals(&format!("in.{f}.mask.{c}.{l}"));
-            draws.write_mask(device, update, block, first_row, &mask).unwrap();
+            draws.write_mask(device, update, block, first_row, &mask, rows).unwrap();
         }
     }
 }

@@ -56,11 +56,10 @@ pub enum Case {
     LossForwardBackward { shape: LossShape, step: u32 },
     AdamUpdate { len: usize, step: u32, b1: f64 },
     StepAdvance { step: u32 },
-    NoiseDraw { len: usize, step: u32, latent: Latent },
-    LabelsDraw { len: usize, step: u32, classes: usize },
-    MaskDraw { len: usize, step: u32, p: f64 },
-    ImagesGather { shape: BatchShape, step: u32 },
-    LabelsGather { shape: BatchShape, step: u32 },
+    NoiseDraw { len: usize, parts: usize, step: u32, latent: Latent },
+    LabelsDraw { len: usize, parts: usize, step: u32, classes: usize },
+    MasksDraw { rows: usize, columns: Vec<usize>, step: u32, p: f64 },
+    BatchGather { shape: BatchShape, step: u32, labelled: bool },
 }
 
 /// All cases.
@@ -138,13 +137,17 @@ fn losses(all: &mut Vec<Case>, rows: usize) {
 fn flat(all: &mut Vec<Case>, len: usize) {
     for step in [0, 7, 100_000] {
         all.extend([0.5, 0.9].map(|b1| Case::AdamUpdate { len, step, b1 }));
-        all.extend([Latent::Normal, Latent::Uniform].map(|latent| Case::NoiseDraw {
-            len,
-            step,
-            latent,
-        }));
-        all.push(Case::LabelsDraw { len, step, classes: 10 });
-        all.push(Case::MaskDraw { len, step, p: 0.4 });
+        for parts in [1, 2] {
+            all.extend([Latent::Normal, Latent::Uniform].map(|latent| Case::NoiseDraw {
+                len,
+                parts,
+                step,
+                latent,
+            }));
+            all.push(Case::LabelsDraw { len, parts, step, classes: 10 });
+        }
+        all.push(Case::MasksDraw { rows: 1, columns: vec![len], step, p: 0.4 });
+        all.push(Case::MasksDraw { rows: 3, columns: vec![len, 1, 2 * len], step, p: 0.4 });
     }
 }
 
@@ -152,8 +155,7 @@ fn batches(all: &mut Vec<Case>, rows: usize, pixels: usize) {
     // Three batches an epoch; a full one, then the short last one of the second epoch.
     for (part, step) in [(rows, 1), (rows.div_ceil(2), 5)] {
         let shape = BatchShape { rows: part, batch_size: rows, iterations_per_epoch: 3, pixels };
-        all.push(Case::ImagesGather { shape, step });
-        all.push(Case::LabelsGather { shape, step });
+        all.extend([false, true].map(|labelled| Case::BatchGather { shape, step, labelled }));
     }
 }
 
@@ -167,17 +169,17 @@ fn long(all: &mut Vec<Case>) {
     let shape = EmbeddingShape { rows, classes, width, inputs, label_first: false };
     all.push(Case::EmbeddingConcat { shape });
     let shape = BatchShape { rows, batch_size: rows, iterations_per_epoch: 1, pixels: columns };
-    all.push(Case::ImagesGather { shape, step: 3 });
+    all.push(Case::BatchGather { shape, step: 3, labelled: false });
     let rows = rows * columns;
     let shape = BatchShape { rows, batch_size: rows, iterations_per_epoch: 1, pixels: 1 };
-    all.push(Case::LabelsGather { shape, step: 3 });
+    all.push(Case::BatchGather { shape, step: 3, labelled: true });
     // A thread makes four of these at once.
     let (len, step) = (4 * rows + 1, 11);
     all.push(Case::AdamUpdate { len, step, b1: 0.9 });
-    all.push(Case::NoiseDraw { len, step, latent: Latent::Normal });
-    all.push(Case::NoiseDraw { len, step, latent: Latent::Uniform });
-    all.push(Case::LabelsDraw { len, step, classes: 10 });
-    all.push(Case::MaskDraw { len, step, p: 0.4 });
+    all.push(Case::NoiseDraw { len, parts: 1, step, latent: Latent::Normal });
+    all.push(Case::NoiseDraw { len, parts: 1, step, latent: Latent::Uniform });
+    all.push(Case::LabelsDraw { len, parts: 1, step, classes: 10 });
+    all.push(Case::MasksDraw { rows: 1, columns: vec![len, 9], step, p: 0.4 });
 }
 
 impl Case {
@@ -198,9 +200,8 @@ impl Case {
             Case::StepAdvance { .. } => "step_advance",
             Case::NoiseDraw { .. } => "noise_draw",
             Case::LabelsDraw { .. } => "labels_draw",
-            Case::MaskDraw { .. } => "mask_draw",
-            Case::ImagesGather { .. } => "images_gather",
-            Case::LabelsGather { .. } => "labels_gather",
+            Case::MasksDraw { .. } => "masks_draw",
+            Case::BatchGather { .. } => "batch_gather",
         }
     }
 
@@ -210,9 +211,8 @@ impl Case {
         match self {
             Case::NoiseDraw { latent, .. } => *latent == Latent::Uniform,
             Case::LabelsDraw { .. }
-            | Case::MaskDraw { .. }
-            | Case::ImagesGather { .. }
-            | Case::LabelsGather { .. }
+            | Case::MasksDraw { .. }
+            | Case::BatchGather { .. }
             | Case::EmbeddingConcat { .. }
             | Case::StepAdvance { .. } => true,
             _ => false,
@@ -247,11 +247,18 @@ impl Case {
             Case::LossForwardBackward { shape, step } => loss_forward_backward(bench, shape, step),
             Case::AdamUpdate { len, step, b1 } => adam_update(bench, len, step, b1),
             Case::StepAdvance { step } => step_advance(bench, step),
-            Case::NoiseDraw { len, step, latent } => noise_draw(bench, len, step, latent),
-            Case::LabelsDraw { len, step, classes } => labels_draw(bench, len, step, classes),
-            Case::MaskDraw { len, step, p } => mask_draw(bench, len, step, p),
-            Case::ImagesGather { shape, step } => images_gather(bench, shape, step),
-            Case::LabelsGather { shape, step } => labels_gather(bench, shape, step),
+            Case::NoiseDraw { len, parts, step, latent } => {
+                noise_draw(bench, len, parts, step, latent)
+            }
+            Case::LabelsDraw { len, parts, step, classes } => {
+                labels_draw(bench, len, parts, step, classes)
+            }
+            Case::MasksDraw { rows, ref columns, step, p } => {
+                masks_draw(bench, rows, columns, step, p)
+            }
+            Case::BatchGather { shape, step, labelled } => {
+                batch_gather(bench, shape, step, labelled)
+            }
         }
     }
 }

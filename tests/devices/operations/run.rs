@@ -238,29 +238,41 @@ pub fn step_advance<D: Device>(bench: Bench<'_, D>, step: u32) -> Vec<Output> {
 pub fn noise_draw<D: Device>(
     bench: Bench<'_, D>,
     len: usize,
+    parts: usize,
     step: u32,
     latent: Latent,
 ) -> Vec<Output> {
-    let (step, mut z) = (bench.ints(&[step]), bench.output(len));
-    bench.device.noise_draw(z.view_mut(), step.view(), STREAM, latent);
+    let (step, mut z) = (bench.ints(&[step]), bench.output(parts * len));
+    bench.device.noise_draw(z.view_mut(), step.view(), STREAM, latent, parts);
     vec![bench.read("z", &z)]
 }
 
 pub fn labels_draw<D: Device>(
     bench: Bench<'_, D>,
     len: usize,
+    parts: usize,
     step: u32,
     classes: usize,
 ) -> Vec<Output> {
-    let (step, mut labels) = (bench.ints(&[step]), bench.int_output(len));
-    bench.device.labels_draw(labels.view_mut(), step.view(), STREAM, classes);
+    let (step, mut labels) = (bench.ints(&[step]), bench.int_output(parts * len));
+    bench.device.labels_draw(labels.view_mut(), step.view(), STREAM, classes, parts);
     vec![bench.read_ints("labels", &labels)]
 }
 
-pub fn mask_draw<D: Device>(bench: Bench<'_, D>, len: usize, step: u32, p: f64) -> Vec<Output> {
-    let (step, mut mask) = (bench.ints(&[step]), bench.output(len));
-    bench.device.mask_draw(mask.view_mut(), step.view(), STREAM, p);
-    vec![bench.read("mask", &mask)]
+pub fn masks_draw<D: Device>(
+    bench: Bench<'_, D>,
+    rows: usize,
+    columns: &[usize],
+    step: u32,
+    p: f64,
+) -> Vec<Output> {
+    let sites = STREAM.site..;
+    let table: Vec<u32> =
+        sites.zip(columns).flat_map(|(site, &columns)| [site, columns as u32]).collect();
+    let (step, table) = (bench.ints(&[step]), bench.ints(&table));
+    let mut masks = bench.output(rows * columns.iter().sum::<usize>());
+    bench.device.masks_draw(masks.view_mut(), table.view(), step.view(), STREAM.seed, rows, p);
+    vec![bench.read("masks", &masks)]
 }
 
 /// Images in the data set, and their order in the epoch.
@@ -269,28 +281,21 @@ fn order<D: Device>(bench: &Bench<'_, D>, shape: BatchShape) -> (usize, Guarded<
     (images, bench.ints(&STREAM.permutation(images, 0)))
 }
 
-pub fn images_gather<D: Device>(
+pub fn batch_gather<D: Device>(
     mut bench: Bench<'_, D>,
     shape: BatchShape,
     step: u32,
+    labelled: bool,
 ) -> Vec<Output> {
     let (count, order) = order(&bench, shape);
     let images = bench.bytes(count * shape.pixels);
     let (step, mut x) = (bench.ints(&[step]), bench.output(shape.rows * shape.pixels));
-    let device = bench.device;
-    device.images_gather(x.view_mut(), images.view(), order.view(), step.view(), shape);
-    vec![bench.read("x", &x)]
-}
-
-pub fn labels_gather<D: Device>(
-    mut bench: Bench<'_, D>,
-    shape: BatchShape,
-    step: u32,
-) -> Vec<Output> {
-    let (count, order) = order(&bench, shape);
     let all = bench.below(10, count);
-    let (step, mut labels) = (bench.ints(&[step]), bench.int_output(shape.rows));
+    let mut to = labelled.then(|| bench.int_output(shape.rows));
+    let labels = to.as_mut().map(|to| (to.view_mut(), all.view()));
     let device = bench.device;
-    device.labels_gather(labels.view_mut(), all.view(), order.view(), step.view(), shape);
-    vec![bench.read_ints("labels", &labels)]
+    device.batch_gather(x.view_mut(), labels, images.view(), order.view(), step.view(), shape);
+    let mut outputs = vec![bench.read("x", &x)];
+    outputs.extend(to.map(|to| bench.read_ints("labels", &to)));
+    outputs
 }

@@ -53,9 +53,9 @@ const TABLE: &[Row] = &[
     row("step_advance", 0.0, 0.0, 0.0, EXACT),
     row("noise_draw", 1e-6, 4e-6, 0.0, "an angle up to 2π rounded, times a radius up to 5.8"),
     row("labels_draw", 0.0, 0.0, 0.0, EXACT),
-    row("mask_draw", 1e-7, 0.0, 0.0, "1/(1 − p) rounded"),
-    row("labels_gather", 0.0, 0.0, 0.0, EXACT),
-    row("images_gather", 0.0, 2e-7, 0.0, "u/255 rounded, less a half, doubled"),
+    row("masks_draw", 1e-7, 0.0, 0.0, "1/(1 − p) rounded"),
+    row("batch_gather labels", 0.0, 0.0, 0.0, EXACT),
+    row("batch_gather x", 0.0, 2e-7, 0.0, "u/255 rounded, less a half, doubled"),
 ];
 
 /// The tolerance of one output of an operation.

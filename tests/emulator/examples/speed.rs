@@ -96,7 +96,7 @@ fn elementwise(stream: &Arc<CudaStream>) -> Outcome<()> {
     let noise = kernel(stream, "random.cu", "noise_draw")?;
     measure(stream, "noise_draw", N as f64 / 1e6, "million elements/s", || {
         let mut launch = stream.launch_builder(&noise);
-        launch.arg(&mut p).arg(&step).arg(&n);
+        launch.arg(&mut p).arg(&step).arg(&1i32).arg(&n);
         launch.arg(&0u32).arg(&1u32).arg(&2u32).arg(&3u32);
         // SAFETY: as above.
         unsafe { launch.launch(geometry_of_fours) }?;
