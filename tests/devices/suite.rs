@@ -125,6 +125,11 @@ impl Suite {
         self.add("training::graphs_leave_the_same_bits", || {
             same_bits::graphs_leave_the_same_bits::<Cuda>();
         });
+        if self.kind == Kind::Emulated {
+            self.add("training::branches_leave_the_same_bits_under_every_schedule", || {
+                same_bits::branches_leave_the_same_bits_under_every_schedule::<Cuda>();
+            });
+        }
         self.add("training::iteration_is_one_graph_of_few_nodes", || {
             nodes::iteration_is_one_graph_of_few_nodes();
         });

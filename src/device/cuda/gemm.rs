@@ -76,9 +76,10 @@ fn compute_type(precision: Precision) -> cublasComputeType_t {
 }
 
 impl Cuda {
-    /// c (m, n) = a (m, k) · b (k, n).
+    /// c (m, n) = a (m, k) · b (k, n), on the stream of `blas`.
     pub(super) fn multiply(
         &self,
+        blas: &Blas,
         c: ViewMut<'_, f32>,
         a: Factor<'_>,
         b: Factor<'_>,
@@ -91,7 +92,7 @@ impl Cuda {
         // operations that call this assert; alpha and beta are read before the call returns.
         let queued = self.bound(|| unsafe {
             result::gemm_ex(
-                *self.blas.blas.handle(),
+                *blas.blas.handle(),
                 b.operation,
                 a.operation,
                 extent(n),
@@ -108,7 +109,7 @@ impl Cuda {
                 c.pointer() as *mut _,
                 single,
                 extent(n),
-                self.blas.compute,
+                blas.compute,
                 cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT,
             )
         });

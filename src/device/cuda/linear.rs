@@ -23,7 +23,7 @@ impl Linear for Cuda {
         assert!(b.is_none_or(|b| b.len() == outputs));
         assert!(mask.is_none_or(|mask| mask.len() == rows * outputs));
         let (a, wt) = (Factor::new(x, inputs), Factor::transposed(w, inputs));
-        self.multiply(y.again(), a, wt, (rows, outputs, inputs));
+        self.multiply(&self.blas, y.again(), a, wt, (rows, outputs, inputs));
         if b.is_none() && mask.is_none() && activation == Activation::Identity {
             return;
         }
@@ -42,7 +42,7 @@ impl Linear for Cuda {
         let LinearShape { rows, inputs, outputs } = shape;
         assert!(dz.len() == rows * outputs && x.len() == rows * inputs);
         let (dzt, x) = (Factor::transposed(dz, outputs), Factor::new(x, inputs));
-        self.multiply(dw, dzt, x, (outputs, inputs, rows));
+        self.multiply(self.fork(), dw, dzt, x, (outputs, inputs, rows));
     }
 
     fn linear_backward_input(
@@ -57,7 +57,7 @@ impl Linear for Cuda {
         assert!(dz.len() == rows * outputs && w.len() == outputs * inputs);
         assert!(columns.end <= inputs);
         let w = Factor::new(w.from(columns.start), inputs);
-        self.multiply(dx, Factor::new(dz, outputs), w, (rows, columns.len(), outputs));
+        self.multiply(&self.blas, dx, Factor::new(dz, outputs), w, (rows, columns.len(), outputs));
     }
 
     fn bias_activation_backward(

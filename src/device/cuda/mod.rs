@@ -9,17 +9,20 @@
 //! | `launch` | geometry, and the launch itself |
 //! | `memory` | buffers and views |
 //! | `gemm` | matrix products by cuBLAS |
+//! | `branch` | a second stream, for gradients of weights |
 //! | `recording` | CUDA graphs |
 //! | `linear` … `batch` | the operations, a file per family, as in [`crate::device::ops`] |
 //!
-//! All work of a device goes to one stream, in order. Operations only queue; what fails is noted and
-//! reported by the next [`Memory::download`].
+//! All work of a device goes to one stream, in order, but for gradients of weights, which a branch
+//! computes beside it. Operations only queue; what fails is noted and reported by the next
+//! [`Memory::download`].
 
 // The driver's and cuBLAS's functions are C.
 #![allow(unsafe_code)]
 
 mod batch;
 mod batch_norm;
+mod branch;
 mod embedding;
 mod gemm;
 pub mod images;
@@ -49,6 +52,7 @@ use cudarc::nvrtc::Ptx;
 
 use super::{Element, Memory, Precision};
 use crate::{Error, Result};
+use branch::Branch;
 use gemm::Blas;
 use kernels::Kernels;
 pub use memory::{Buffer, View, ViewMut};
@@ -59,6 +63,7 @@ pub use unavailable::Unavailable;
 pub struct Cuda {
     // Fields are dropped in this order: the context last.
     kernels: Kernels,
+    branch: Branch,
     blas: Blas,
     stream: Arc<CudaStream>,
     context: Arc<CudaContext>,
@@ -80,8 +85,8 @@ impl Cuda {
         let gpu = probe::probe(ordinal).map_err(unavailable)?;
         gpu.check(precision).map_err(unavailable)?;
         let context = CudaContext::new(ordinal).map_err(failed("starting"))?;
-        // SAFETY: events would order several streams; there is one. A recording must not wait for
-        // events from outside of it.
+        // SAFETY: such events order several streams; the branch has events of its own. A recording
+        // must not wait for events from outside of it.
         unsafe { context.disable_event_tracking() };
         // A stream of its own, since the default one cannot be recorded.
         let stream = context.new_stream().map_err(failed("starting"))?;
@@ -91,6 +96,7 @@ impl Cuda {
         );
         Ok(Self {
             kernels: load_kernels(&context, gpu.kernels)?,
+            branch: Branch::new(&context, precision)?,
             blas: Blas::new(&stream, precision)?,
             stream,
             context,
@@ -182,6 +188,7 @@ impl Memory for Cuda {
         if from.is_empty() {
             return Ok(());
         }
+        self.join();
         let stream = self.stream.cu_stream();
         // SAFETY: the view is as long as the slice; from pageable memory the driver copies what it
         // still needs before the call returns.
@@ -190,6 +197,7 @@ impl Memory for Cuda {
     }
 
     fn download<T: Element>(&self, from: View<'_, T>) -> Result<Vec<T>> {
+        self.join();
         self.noted()?;
         let mut to = vec![T::default(); from.len()];
         if to.is_empty() {

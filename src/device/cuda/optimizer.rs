@@ -16,6 +16,8 @@ impl Optimizer for Cuda {
     ) {
         let n = p.len();
         assert!(m.len() == n && v.len() == n && g.len() == n && step.len() == 1);
+        // The branch has the gradients of weights.
+        self.join();
         // 1 − b and ln b are taken in double precision: in single, 1 − 0.999 has four digits.
         self.kernels.adam_update(
             // A thread takes four numbers.

@@ -47,6 +47,8 @@ impl Recording {
 
 impl Cuda {
     pub(super) fn replay_graph(&self, recording: &Recording) -> bool {
+        // What was on the branch before is no part of a recording.
+        self.join();
         match recording {
             Recording::Graph(graph) if self.graphs => {
                 self.note("launching a graph", graph.launch());
@@ -63,6 +65,7 @@ impl Cuda {
     }
 
     pub(super) fn record_graph(&self, recording: &mut Recording) {
+        self.join();
         match recording {
             Recording::New => *recording = Recording::Tried,
             Recording::Tried if self.graphs => match self.end_capture() {

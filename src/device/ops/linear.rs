@@ -57,7 +57,9 @@ pub trait Linear: Memory {
 
     /// dW = dzᵀ·x, where z = x·Wᵀ + b.
     ///
-    /// dw (outputs, inputs), dz (rows, outputs), x (rows, inputs).
+    /// dw (outputs, inputs), dz (rows, outputs), x (rows, inputs). A device may compute this beside
+    /// what is queued next: until the next [`adam_update`](super::Optimizer::adam_update), upload or
+    /// download no operation may write dz or x, nor read or write dw.
     fn linear_backward_weight(
         &self,
         dw: Out<'_, Self>,

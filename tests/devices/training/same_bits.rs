@@ -6,6 +6,7 @@ use gan_cuda::nn::{Network, Params};
 use gan_cuda::train::config::Config;
 use gan_cuda::train::display::Verbosity;
 use gan_cuda::train::trainer::Trainer;
+use gan_cuda_emulator::{Schedule, set_schedule};
 
 use super::{IMAGES, Learner};
 use crate::open::Tested;
@@ -79,6 +80,26 @@ pub fn graphs_leave_the_same_bits<D: Tested>() {
         assert_eq!(recorded.0, queued.0, "{}", preset.name);
         for (network, (got, want)) in recorded.1.iter().zip(&queued.1).enumerate() {
             assert!(got == want, "{}: other bits in network {network}", preset.name);
+        }
+    }
+}
+
+/// Gradients of weights are computed beside the rest of an iteration. The emulator's schedules run
+/// them as soon as they may be, as late as they may be, and in between: what they read must not be
+/// overwritten before, nor what they write be read.
+pub fn branches_leave_the_same_bits_under_every_schedule<D: Tested>() {
+    const ITERATIONS: u32 = 8;
+    for preset in presets() {
+        for graphs in [false, true] {
+            let [first, others @ ..] = Schedule::ALL.map(|schedule| {
+                let mut learner = Learner::small(D::open(graphs), preset);
+                set_schedule(schedule).unwrap();
+                let metrics = format!("{:?}", learner.metrics(ITERATIONS));
+                (metrics, bits(&learner.gan))
+            });
+            for other in others {
+                assert!(other == first, "{}, graphs {graphs}: other bits", preset.name);
+            }
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Graphs: what a capture takes, and the errors of what it does not.
 
 use crate::common::{Device, code};
+use crate::kernels::with_schedule;
 use cudarc::driver::sys::{
     CUgraphInstantiate_flags, CUresult, CUstreamCaptureMode, CUstreamCaptureStatus,
 };
 use cudarc::driver::{CudaGraph, CudaStream, DriverError, result};
+use gan_cuda_emulator::Schedule;
 use std::sync::Arc;
 
 const MODE: CUstreamCaptureMode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
@@ -64,6 +66,40 @@ fn a_fork_is_captured_if_it_is_joined() {
     let graph = end(&device.stream).unwrap();
     graph.launch().unwrap();
     assert_eq!(device.download(&y), [7.0; 4]);
+}
+
+/// What a branch that copies x leaves, under each schedule. Where it waits for `late`, x was changed
+/// before.
+fn branched(late: bool) -> [f32; 3] {
+    let device = Device::new();
+    let other = device.context.new_stream().unwrap();
+    let (mut x, mut y) = (device.zeros(1), device.zeros(1));
+    device.stream.synchronize().unwrap();
+    device.stream.begin_capture(MODE).unwrap();
+    device.stream.memset_zeros(&mut x).unwrap();
+    other.join(&device.stream).unwrap();
+    device.step(&device.stream, &mut x).unwrap();
+    if late {
+        other.join(&device.stream).unwrap();
+    }
+    other.memcpy_dtod(&x, &mut y).unwrap();
+    device.stream.join(&other).unwrap();
+    let graph = end(&device.stream).unwrap();
+    Schedule::ALL.map(|schedule| {
+        let _alone = with_schedule(schedule);
+        graph.launch().unwrap();
+        device.download(&y)[0]
+    })
+}
+
+#[test]
+fn a_wait_that_is_missing_between_branches_shows_under_some_schedule() {
+    if Device::emulated().is_none() {
+        return;
+    }
+    assert_eq!(branched(true), [1.0; 3]);
+    let [ascending, descending, _] = branched(false);
+    assert_eq!([ascending, descending], [1.0, 0.0]);
 }
 
 #[test]

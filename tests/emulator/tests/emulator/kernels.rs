@@ -7,7 +7,7 @@ use gan_cuda_emulator::{Schedule, set_schedule};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Held by tests that need a schedule of their own, as it is the whole process's.
-fn with_schedule(schedule: Schedule) -> MutexGuard<'static, ()> {
+pub fn with_schedule(schedule: Schedule) -> MutexGuard<'static, ()> {
     static LOCK: Mutex<()> = Mutex::new(());
     let guard = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
     crate::common::load();
