@@ -3,7 +3,7 @@
 use cudarc::cublas::CudaBlas;
 use cudarc::cublas::result::gemm_ex;
 use cudarc::cublas::sys::cublasComputeType_t::CUBLAS_COMPUTE_32F;
-use cudarc::cublas::sys::cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT;
+use cudarc::cublas::sys::cublasGemmAlgo_t;
 use cudarc::cublas::sys::cublasOperation_t::CUBLAS_OP_N;
 use cudarc::cublas::sys::cudaDataType::CUDA_R_32F;
 use cudarc::driver::{
@@ -156,7 +156,7 @@ fn product(stream: &Arc<CudaStream>) -> Outcome<()> {
                 kind,
                 N,
                 CUBLAS_COMPUTE_32F,
-                CUBLAS_GEMM_DEFAULT,
+                cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT,
             )
         }?;
         Ok(())
