@@ -42,9 +42,10 @@ const BENCH: [(&str, &str, &str, &str); 4] = [
 ];
 
 /// Flags that take words; a word that is none of theirs, and what the error says.
-const WORDS: [(&str, &str, &str); 7] = [
+const WORDS: [(&str, &str, &str); 8] = [
     ("--dataset", "cifar", "mnist, fashion-mnist"),
     ("--device", "tpu", "'auto', 'cpu', 'cuda' or 'cuda:N'"),
+    ("--precision", "f16", "f32, tf32, bf16"),
     ("--latent", "cauchy", "normal, uniform"),
     ("--loss", "hinge", "bce-logits, bce, mse"),
     ("--order", "both", "d-first, g-first"),
