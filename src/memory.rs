@@ -1,4 +1,5 @@
-//! The machine's memory: how much of it is left, asked before much of it is taken.
+//! The machine's memory: how much of it is left, asked before much of it is taken, and how much
+//! was.
 
 use sysinfo::{MemoryRefreshKind, System};
 
@@ -15,6 +16,14 @@ pub fn available() -> Option<usize> {
     let group = group.map_or(u64::MAX, |group| group.total_memory.saturating_sub(group.rss));
     let bytes = usize::try_from(machine.min(group)).ok()?;
     (machine > 0).then_some(bytes)
+}
+
+/// The most bytes of the machine's memory that this process has had at once. Nothing where the
+/// system does not say: Linux does.
+pub fn peak() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<usize>().ok()? << 10)
 }
 
 /// Makes sure that there are so many bytes for something.

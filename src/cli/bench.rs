@@ -9,13 +9,15 @@ use gan_cuda::gan::draws::Resident;
 use gan_cuda::gan::plan::Plan;
 use gan_cuda::gan::preset::{self, Preset};
 use gan_cuda::gan::settings::Settings;
+use gan_cuda::gan::work::Work;
 use gan_cuda::train::trainer::schedule;
 use gan_cuda::{Error, Result, memory};
 use serde::Serialize;
 
 use super::default_threads;
 use super::device::{AnyDevice, open_device};
-use super::ranges::{extent, may_be_negative, measured, threads, unmeasured};
+use super::ranges::{may_be_negative, measured, threads, unmeasured};
+use super::sizes::SizeArgs;
 
 /// Made-up images, where the set-up's own are not at hand.
 const SYNTHETIC_IMAGES: usize = 512;
@@ -40,9 +42,8 @@ pub struct Args {
     /// Iterations before, not measured
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = unmeasured)]
     warmup: u32,
-    /// Images in a batch [default: the preset's]
-    #[arg(long, value_name = "N", value_parser = extent)]
-    batch_size: Option<usize>,
+    #[command(flatten)]
+    sizes: SizeArgs,
     /// Where to compute: auto, cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
     device: DeviceChoice,
@@ -71,6 +72,16 @@ struct Report {
     images_per_second: f64,
     samples: usize,
     device: String,
+    /// Of the CPU.
+    threads: usize,
+    /// Floating-point operations of an iteration's matrix products.
+    flop: u64,
+    /// The fewest bytes that an iteration must move.
+    bytes: u64,
+    /// Those of them that Adam moves.
+    adam_bytes: u64,
+    /// The most bytes that this process had of the machine's memory, where the system says it.
+    peak_bytes: Option<usize>,
 }
 
 /// Measures, prints.
@@ -78,7 +89,7 @@ pub fn run(args: &Args) -> Result<()> {
     let missing = || Error::NoSuchPreset { name: args.preset.clone() };
     let preset = preset::find(&args.preset).ok_or_else(missing)?;
     let mut settings = preset.settings.clone();
-    settings.batch_size = args.batch_size.unwrap_or(settings.batch_size);
+    args.sizes.apply(&mut settings);
     let threads = args.threads.unwrap_or_else(default_threads);
     match open_device(args.device, args.precision, threads, !args.no_graph)?.device {
         AnyDevice::Cpu(cpu) => run_on(cpu, args, preset, &settings),
@@ -98,7 +109,8 @@ fn run_on(
 ) -> Result<()> {
     let place = device.describe();
     let times = measure(args, preset, settings, device)?;
-    print(args, &report(args, settings, place, times));
+    let work = Work::new(preset, settings);
+    print(args, &report(args, settings, place, work, times));
     Ok(())
 }
 
@@ -158,7 +170,7 @@ fn images(preset: &Preset, settings: &Settings) -> Result<Dataset> {
     }
 }
 
-fn report(args: &Args, settings: &Settings, device: String, times: Vec<f64>) -> Report {
+fn report(args: &Args, settings: &Settings, device: String, work: Work, times: Vec<f64>) -> Report {
     let quantile = |q: f64| times[((times.len() - 1) as f64 * q).round() as usize];
     let median = quantile(0.5);
     Report {
@@ -170,6 +182,11 @@ fn report(args: &Args, settings: &Settings, device: String, times: Vec<f64>) -> 
         images_per_second: settings.batch_size as f64 / median * 1e3,
         samples: times.len(),
         device,
+        threads: args.threads.unwrap_or_else(default_threads),
+        flop: work.flop,
+        bytes: work.product_bytes + work.adam_bytes,
+        adam_bytes: work.adam_bytes,
+        peak_bytes: memory::peak(),
     }
 }
 

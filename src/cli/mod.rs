@@ -17,6 +17,7 @@ mod presets;
 mod ranges;
 mod sample;
 mod signals;
+mod sizes;
 mod threads;
 mod train;
 

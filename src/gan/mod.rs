@@ -7,6 +7,7 @@
 //! | [`architecture`] | a set-up as two lists of layers |
 //! | [`draws`] | what an iteration consumes: images, noise, labels, masks |
 //! | [`plan`] | the memory that all of it takes |
+//! | [`work`] | the least that an iteration computes and moves |
 //! | [`sampler`] | images of a generator, in training and after it |
 //! | [`arrangement`], [`interpolation`] | which images a picture shows |
 //! | [`metrics`] | an iteration's losses, for those who ask |
@@ -21,6 +22,7 @@ pub mod plan;
 pub mod preset;
 pub mod sampler;
 pub mod settings;
+pub mod work;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -29,7 +31,7 @@ use crate::Result;
 use crate::data::ImageShape;
 use crate::device::ops::{Judged, LossShape, RING_COLUMNS, RING_ROWS, Score};
 use crate::device::{Device, InInts, Reals};
-use crate::nn::{Gradients, Network};
+use crate::nn::{Gradients, Network, NetworkSpec};
 use crate::rng;
 use draws::{Draws, Resident};
 pub use metrics::Metrics;
@@ -191,12 +193,8 @@ impl<D: Device> Gan<D> {
         self.discriminator.forward(&self.device, images, labels, judged, Some(&masks));
     }
 
-    /// Whether the discriminator judges real images and fakes once for both updates: its own update
-    /// is the second, looks at the same fakes, and nothing is dropped.
     fn judges_once(&self) -> bool {
-        self.settings.order == Order::GFirst
-            && self.settings.fakes == Fakes::Same
-            && !self.discriminator.spec().blocks.iter().any(|block| block.drops())
+        judges_once(&self.settings, self.discriminator.spec())
     }
 
     fn score(&mut self, judged: Judged, rows: Range<usize>, scale: f64) {
@@ -312,6 +310,14 @@ impl<D: Device> Gan<D> {
         let passes = if self.settings.fakes == Fakes::Fresh { 2 } else { 1 };
         passes * u64::from(self.completed)
     }
+}
+
+/// Whether the discriminator judges real images and fakes once for both updates: its own update is
+/// the second, looks at the same fakes, and nothing is dropped.
+fn judges_once(settings: &Settings, discriminator: &NetworkSpec) -> bool {
+    settings.order == Order::GFirst
+        && settings.fakes == Fakes::Same
+        && !discriminator.blocks.iter().any(|block| block.drops())
 }
 
 impl Loss {

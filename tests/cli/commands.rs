@@ -50,8 +50,28 @@ fn bench_prints_one_line_of_json_for_each_preset() {
         assert!(number("median_ms") <= number("p90_ms"), "{out}");
         let rate = f64::from(batch) / number("median_ms") * 1e3;
         assert!((number("images_per_second") / rate - 1.0).abs() < 1e-6, "{out}");
+        assert_eq!(report["threads"], 1);
+        assert!(0.0 < number("adam_bytes") && number("adam_bytes") < number("bytes"), "{out}");
+        // Values, gradients and moments were in memory, of 28 bytes that Adam moves 16.
+        let least = number("adam_bytes") / 28.0 * 16.0;
+        assert!(number("peak_bytes") > least, "{out}");
     }
     assert_eq!(scratch.names("."), Vec::<String>::new(), "bench leaves nothing behind");
+}
+
+#[test]
+fn bench_measures_networks_of_other_widths() {
+    let scratch = Scratch::new();
+    let work = |flags: &str| {
+        let command = format!("bench --batch-size 2 --iterations 1 --warmup 0 --json {flags}");
+        let out = scratch.run(&command).succeeds();
+        let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+        report["flop"].as_u64().unwrap()
+    };
+    let own = work("");
+    for flags in ["--g-hidden 2048", "--d-hidden 2048,512", "--latent-dim 10000"] {
+        assert!(work(flags) > own, "{flags}");
+    }
 }
 
 #[test]

@@ -34,10 +34,13 @@ const TRAIN: [(&str, &str, &str, &str); 22] = [
     ("--keep", EXTENT, "0", "1000001"),
 ];
 
-const BENCH: [(&str, &str, &str, &str); 4] = [
+const BENCH: [(&str, &str, &str, &str); 7] = [
     ("--iterations", EXTENT, "0", "1000001"),
     ("--warmup", "a whole number from 0 to 1,000,000", "-1", "1000001"),
     ("--batch-size", EXTENT, "0", "1000001"),
+    ("--latent-dim", EXTENT, "0", "1000001"),
+    ("--g-hidden", EXTENT, "0", "1000001"),
+    ("--d-hidden", EXTENT, "-3", "1000001"),
     ("--threads", "a whole number from 1 to 1,024", "0", "1025"),
 ];
 

@@ -14,6 +14,7 @@ use crate::cli::ranges::{
     channels, epochs, epsilon, extent, factor, image_size, iterations, learning_rate,
     may_be_negative, positive_share, run_name, seed, share, threads,
 };
+use crate::cli::sizes::SizeArgs;
 
 /// Flags of `train`, as they were given.
 #[derive(clap::Args)]
@@ -89,9 +90,8 @@ pub(super) struct LengthArgs {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Values of the set-up [default: the preset's]")]
 pub(super) struct ValueArgs {
-    /// Images in a batch
-    #[arg(long, value_name = "N", alias = "batch_size", value_parser = extent)]
-    pub(super) batch_size: Option<usize>,
+    #[command(flatten)]
+    pub(super) sizes: SizeArgs,
     /// Adam's learning rate
     #[arg(long, value_name = "RATE", value_parser = learning_rate)]
     pub(super) lr: Option<f64>,
@@ -101,18 +101,9 @@ pub(super) struct ValueArgs {
     /// Adam's decay of the mean of squared gradients
     #[arg(long, value_name = "B2", value_parser = share)]
     pub(super) b2: Option<f64>,
-    /// Numbers in a row of noise
-    #[arg(long, value_name = "N", alias = "latent_dim", value_parser = extent)]
-    pub(super) latent_dim: Option<usize>,
     /// Distribution of the noise
     #[arg(long)]
     pub(super) latent: Option<Latent>,
-    /// Widths of the generator's hidden layers, as 128,256
-    #[arg(long, value_name = "N,N,…", value_delimiter = ',', value_parser = extent)]
-    pub(super) g_hidden: Option<Vec<usize>>,
-    /// Widths of the discriminator's hidden layers
-    #[arg(long, value_name = "N,N,…", value_delimiter = ',', value_parser = extent)]
-    pub(super) d_hidden: Option<Vec<usize>>,
     /// Formula of the losses
     #[arg(long)]
     pub(super) loss: Option<Loss>,

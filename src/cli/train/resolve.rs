@@ -133,14 +133,11 @@ impl Args {
 
     fn apply_settings(&self, settings: &mut Settings) {
         let values = &self.values;
-        set(&mut settings.batch_size, values.batch_size);
+        values.sizes.apply(settings);
         set(&mut settings.lr, values.lr);
         set(&mut settings.b1, values.b1);
         set(&mut settings.b2, values.b2);
-        set(&mut settings.latent_dim, values.latent_dim);
         set(&mut settings.latent, values.latent);
-        set(&mut settings.g_hidden, values.g_hidden.clone());
-        set(&mut settings.d_hidden, values.d_hidden.clone());
         set(&mut settings.loss, values.loss);
         set(&mut settings.d_loss_scale, values.d_loss_scale);
         set(&mut settings.order, values.order);

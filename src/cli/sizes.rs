@@ -1,0 +1,36 @@
+//! The flags that say how large a set-up is, of `train` and `bench`.
+
+use gan_cuda::gan::settings::Settings;
+
+use super::ranges::extent;
+
+#[derive(clap::Args)]
+pub(super) struct SizeArgs {
+    /// Images in a batch
+    #[arg(long, value_name = "N", alias = "batch_size", value_parser = extent)]
+    batch_size: Option<usize>,
+    /// Numbers in a row of noise
+    #[arg(long, value_name = "N", alias = "latent_dim", value_parser = extent)]
+    latent_dim: Option<usize>,
+    /// Widths of the generator's hidden layers, as 128,256
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',', value_parser = extent)]
+    g_hidden: Option<Vec<usize>>,
+    /// Widths of the discriminator's hidden layers
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',', value_parser = extent)]
+    d_hidden: Option<Vec<usize>>,
+}
+
+impl SizeArgs {
+    /// Puts the given sizes in their places.
+    pub(super) fn apply(&self, settings: &mut Settings) {
+        settings.batch_size = self.batch_size.unwrap_or(settings.batch_size);
+        settings.latent_dim = self.latent_dim.unwrap_or(settings.latent_dim);
+        for (widths, given) in
+            [(&mut settings.g_hidden, &self.g_hidden), (&mut settings.d_hidden, &self.d_hidden)]
+        {
+            if let Some(given) = given {
+                widths.clone_from(given);
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What an iteration must compute and move, known from the layers alone: what a benchmark holds
+//! measured times against.
+
+use super::architecture;
+use super::judges_once;
+use super::preset::Preset;
+use super::settings::{Fakes, Settings};
+use crate::nn::{BlockSpec, NetworkSpec};
+
+/// Numbers that a step of Adam moves for each parameter: it reads value, gradient and both moments,
+/// and writes value and moments.
+const ADAM: u64 = 7;
+const BYTES: u64 = size_of::<f32>() as u64;
+
+/// The least that an iteration on a full batch does, in single precision.
+///
+/// Counted are the matrix products as [`super::Gan::iterate`] queues them, each reading both factors
+/// and writing its result once, and one pass of Adam over each network. All else is counted as free:
+/// it could be fused into these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Floating-point operations of the matrix products: 2·m·n·k each.
+    pub flop: u64,
+    /// Bytes that the matrix products read and write.
+    pub product_bytes: u64,
+    /// Bytes that Adam reads and writes: 28 for each parameter.
+    pub adam_bytes: u64,
+}
+
+impl Work {
+    /// The work of one iteration of a set-up.
+    pub fn new(preset: &Preset, settings: &Settings) -> Self {
+        let generator = architecture::generator(preset, settings).network;
+        let discriminator = architecture::discriminator(preset, settings).network;
+        let (batch, mut work) = (settings.batch_size, Self::default());
+        let passes = if settings.fakes == Fakes::Fresh { 2 } else { 1 };
+        (0..passes).for_each(|_| work.forward(&generator, batch));
+        work.forward(&discriminator, 2 * batch);
+        if !judges_once(settings, &discriminator) {
+            work.forward(&discriminator, batch);
+        }
+        work.backward_to_parameters(&discriminator, 2 * batch);
+        work.backward_to_input(&discriminator, batch);
+        work.backward_to_parameters(&generator, batch);
+        for network in [&generator, &discriminator] {
+            work.adam_bytes += BYTES * ADAM * network.parameters() as u64;
+        }
+        work
+    }
+
+    fn forward(&mut self, network: &NetworkSpec, rows: usize) {
+        network.blocks.iter().for_each(|block| self.layer(block, rows));
+    }
+
+    /// Gradients of all weights, of every input but the first, and of a label's columns of that.
+    fn backward_to_parameters(&mut self, network: &NetworkSpec, rows: usize) {
+        network.blocks.iter().for_each(|block| self.layer(block, rows));
+        network.blocks.iter().skip(1).for_each(|block| self.layer(block, rows));
+        if let Some(label) = network.label {
+            self.product(rows, label.classes, network.blocks[0].outputs);
+        }
+    }
+
+    /// Gradients of every input, of the first without a label's columns.
+    fn backward_to_input(&mut self, network: &NetworkSpec, rows: usize) {
+        network.blocks.iter().skip(1).for_each(|block| self.layer(block, rows));
+        self.product(rows, network.inputs, network.blocks[0].outputs);
+    }
+
+    /// A product of a layer: forward, or for the gradient of its weights or its input. All three
+    /// have the same extents, in another order.
+    fn layer(&mut self, block: &BlockSpec, rows: usize) {
+        self.product(rows, block.inputs, block.outputs);
+    }
+
+    fn product(&mut self, m: usize, n: usize, k: usize) {
+        let [m, n, k] = [m, n, k].map(|extent| extent as u64);
+        self.flop += 2 * m * n * k;
+        self.product_bytes += BYTES * (m * n + n * k + m * k);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gan::preset::find;
+
+    fn work(name: &str, change: impl FnOnce(&mut Settings)) -> Work {
+        let preset = find(name).unwrap();
+        let mut settings = preset.settings.clone();
+        change(&mut settings);
+        Work::new(preset, &settings)
+    }
+
+    /// `mlp`, batch 256: 96→1024→1024→784 and 784→256→256→1, which judges twice.
+    #[test]
+    fn operations_of_mlp_are_those_counted_by_hand() {
+        let generator = 96 * 1024 + 1024 * 1024 + 1024 * 784;
+        let discriminator = 784 * 256 + 256 * 256 + 256;
+        let generated = 256 * generator;
+        let judged = (512 + 256) * discriminator;
+        let learnt_by_d = 512 * discriminator + 512 * (256 * 256 + 256);
+        let through_d = 256 * discriminator;
+        let learnt_by_g = 256 * generator + 256 * (1024 * 1024 + 1024 * 784);
+        let products = generated + judged + learnt_by_d + through_d + learnt_by_g;
+        assert_eq!(work("mlp", |_| ()).flop, 2 * products);
+        assert_eq!(2 * products, 3_830_448_128);
+    }
+
+    /// One layer a network, so few enough numbers to count: 2→9 and 9→1, a batch of 3.
+    #[test]
+    fn bytes_of_two_layers_are_those_counted_by_hand() {
+        let small = work("mlp", |settings| {
+            (settings.latent_dim, settings.batch_size) = (2, 3);
+            (settings.image.height, settings.image.width) = (3, 3);
+            (settings.g_hidden, settings.d_hidden) = (Vec::new(), Vec::new());
+        });
+        let of_g = 3 * 2 + 2 * 9 + 3 * 9; // forward and the weights' gradient
+        let of_d = |rows: u64| rows * 9 + 9 + rows; // forward on 6 and 3, weights 6, input 3
+        let products = 2 * of_g + 2 * of_d(6) + 2 * of_d(3);
+        assert_eq!(small.product_bytes, 4 * products);
+        assert_eq!(small.adam_bytes, 28 * (2 * 9 + 9 + 9 + 1));
+    }
+
+    #[test]
+    fn fresh_fakes_cost_a_pass_of_the_generator() {
+        let fresh = work("mlp", |settings| settings.fakes = Fakes::Fresh);
+        let generator = 96 * 1024 + 1024 * 1024 + 1024 * 784;
+        assert_eq!(fresh.flop - work("mlp", |_| ()).flop, 2 * 256 * generator);
+    }
+
+    #[test]
+    fn a_discriminator_without_dropout_that_learns_second_judges_once() {
+        let discriminator = 794 * 512 + 512 * 512 + 512 * 512 + 512;
+        let once = work("cgan", |settings| settings.dropout = Some(0.0));
+        assert_eq!(work("cgan", |_| ()).flop - once.flop, 2 * 64 * discriminator);
+    }
+
+    /// `cgan` without its labels would have 110 and 784 inputs and none of the tables' gradients.
+    #[test]
+    fn labels_cost_the_gradients_of_their_tables() {
+        let with = work("cgan", |_| ());
+        let without = work("cgan", |settings| {
+            (settings.classes, settings.latent_dim) = (None, 110);
+        });
+        let columns = (64 * 3 + 128) * 10 * 512; // of D's input: forward, and D's own weights
+        let tables = 128 * 10 * 512 + 64 * 10 * 128;
+        assert_eq!(with.flop - without.flop, 2 * (columns + tables));
+    }
+}
