@@ -45,8 +45,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
-use cudarc::driver::sys::CUresult;
+use cudarc::driver::sys::{CUevent_flags, CUresult};
 use cudarc::driver::{CudaContext, CudaModule, CudaStream, result};
 use cudarc::nvrtc::Ptx;
 
@@ -109,6 +110,22 @@ impl Cuda {
     /// Whether this is a CPU that plays a GPU, for tests.
     pub fn is_emulated(&self) -> bool {
         self.description.starts_with("Emulated")
+    }
+
+    /// How long the GPU takes for what `work` queues, by events.
+    ///
+    /// # Errors
+    /// When the device, or an operation, failed.
+    pub fn elapsed(&self, work: impl FnOnce()) -> Result<Duration> {
+        let event = || self.context.new_event(Some(CUevent_flags::CU_EVENT_DEFAULT));
+        let (begin, end) = (event().map_err(failed("timing"))?, event().map_err(failed("timing"))?);
+        begin.record(&self.stream).map_err(failed("timing"))?;
+        work();
+        end.record(&self.stream).map_err(failed("timing"))?;
+        self.noted()?;
+        // Waits for both.
+        let milliseconds = begin.elapsed_ms(&end).map_err(failed("timing"))?;
+        Ok(Duration::from_secs_f64(f64::from(milliseconds) / 1e3))
     }
 
     /// Calls the driver or a library with this device's context on the calling thread.

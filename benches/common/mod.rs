@@ -1,0 +1,99 @@
+//! What both benchmark programs need: devices with names, and rates in a person's units.
+
+use std::time::{Duration, Instant};
+
+use criterion::Throughput;
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
+use gan_cuda::device::Device;
+use gan_cuda::device::cpu::Cpu;
+use gan_cuda::device::cuda::Cuda;
+use gan_cuda::device::cuda::probe;
+
+/// A device with a name for the benchmarks' names.
+pub trait Named: Device {
+    /// As in `cpu/linear_forward/64x1024x784`.
+    const NAME: &'static str;
+}
+
+impl Named for Cpu<f32> {
+    const NAME: &'static str = "cpu";
+}
+
+impl Named for Cuda {
+    const NAME: &'static str = "cuda";
+}
+
+/// The CPU with all physical cores, or as many threads as `GAN_CUDA_BENCH_THREADS` says.
+pub fn cpu() -> Cpu<f32> {
+    let asked = std::env::var("GAN_CUDA_BENCH_THREADS");
+    let threads = asked.map_or_else(
+        |_| num_cpus::get_physical(),
+        |number| number.parse().expect("GAN_CUDA_BENCH_THREADS: a number of threads"),
+    );
+    Cpu::new(threads)
+}
+
+/// The first GPU, if there is one; an emulated one has no speed.
+pub fn gpu() -> Option<Cuda> {
+    let ordinal = probe::first_usable().ok()?.ordinal;
+    let gpu = Cuda::open(ordinal, true).expect("a GPU that was found usable");
+    (!gpu.is_emulated()).then_some(gpu)
+}
+
+/// Times as criterion measures them, rates as GFLOP/s and GB/s.
+pub struct Rates;
+
+impl Measurement for Rates {
+    type Intermediate = Instant;
+    type Value = Duration;
+
+    fn start(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn end(&self, begun: Instant) -> Duration {
+        begun.elapsed()
+    }
+
+    fn add(&self, a: &Duration, b: &Duration) -> Duration {
+        *a + *b
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        WallTime.to_f64(value)
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        self
+    }
+}
+
+impl ValueFormatter for Rates {
+    fn scale_values(&self, typical: f64, values: &mut [f64]) -> &'static str {
+        WallTime.formatter().scale_values(typical, values)
+    }
+
+    /// Work a nanosecond is 10⁹ of it a second. Elements are floating-point operations.
+    fn scale_throughputs(
+        &self,
+        _typical: f64,
+        work: &Throughput,
+        nanoseconds: &mut [f64],
+    ) -> &'static str {
+        let (amount, unit) = match *work {
+            Throughput::Elements(operations) => (operations, "GFLOP/s"),
+            Throughput::Bytes(bytes) => (bytes, "GB/s"),
+            ref other => unreachable!("work in other units: {other:?}"),
+        };
+        nanoseconds.iter_mut().for_each(|time| *time = amount as f64 / *time);
+        unit
+    }
+
+    fn scale_for_machines(&self, values: &mut [f64]) -> &'static str {
+        WallTime.formatter().scale_for_machines(values)
+    }
+}

@@ -1,0 +1,63 @@
+//! A training iteration of every preset: milliseconds, and GFLOP/s of its matrix products.
+//!
+//!     cargo bench --bench iterations
+//!     cargo bench --bench iterations -- cpu/iteration/cgan
+//!
+//! On the CPU, and on a GPU where one is found; both by the clock, with the device waited for at a
+//! sample's end. `gan-cuda bench` measures the same, and benches/compare.py beside PyTorch.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{Named, Rates, cpu, gpu};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use gan_cuda::data::Dataset;
+use gan_cuda::gan::Gan;
+use gan_cuda::gan::draws::{Resident, Schedule};
+use gan_cuda::gan::preset::{Preset, presets};
+use gan_cuda::gan::work::Work;
+
+/// Full batches in the data set.
+const BATCHES: usize = 4;
+
+fn iteration<D: Named>(criterion: &mut Criterion<Rates>, device: D, preset: &'static Preset) {
+    let (settings, batch_size) = (&preset.settings, preset.settings.batch_size);
+    let schedule = Schedule { images: BATCHES * batch_size, batch_size, least: 1 };
+    let data = Dataset::synthetic(settings.image, schedule.images, 0);
+    let mut gan = Gan::new(device, preset, settings.clone(), 0).expect("memory");
+    let mut images =
+        Resident::new(gan.device(), &data.images, &data.labels, schedule).expect("memory");
+    images.shuffle(gan.device(), 0, 0).expect("an order of images");
+    let mut group = criterion.benchmark_group(format!("{}/iteration", D::NAME));
+    group.throughput(Throughput::Elements(Work::new(preset, settings).flop));
+    group.bench_function(preset.name, |bencher| {
+        bencher.iter_custom(|count| {
+            let begun = Instant::now();
+            (0..count).for_each(|_| gan.iterate(&images, batch_size));
+            // Reading a loss waits for the device.
+            gan.metrics(gan.completed()).expect("losses");
+            begun.elapsed()
+        });
+    });
+}
+
+fn iterations(criterion: &mut Criterion<Rates>) {
+    for preset in presets() {
+        iteration(criterion, cpu(), preset);
+        if let Some(gpu) = gpu() {
+            iteration(criterion, gpu, preset);
+        }
+    }
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .with_measurement(Rates)
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(3));
+    targets = iterations
+}
+criterion_main!(benches);

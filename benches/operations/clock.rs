@@ -1,0 +1,29 @@
+//! Devices that time their operations.
+
+use std::time::{Duration, Instant};
+
+use gan_cuda::device::cpu::Cpu;
+use gan_cuda::device::cuda::Cuda;
+
+use crate::common::Named;
+
+/// A device that can time what it does.
+pub trait Timed: Named {
+    /// How long the device takes for `count` calls of `work`.
+    fn time(&self, count: u64, work: impl FnMut()) -> Duration;
+}
+
+impl Timed for Cpu<f32> {
+    fn time(&self, count: u64, mut work: impl FnMut()) -> Duration {
+        let begun = Instant::now();
+        (0..count).for_each(|_| work());
+        begun.elapsed()
+    }
+}
+
+impl Timed for Cuda {
+    /// By events: what the queueing costs the host shows only where the GPU waits for it.
+    fn time(&self, count: u64, mut work: impl FnMut()) -> Duration {
+        self.elapsed(|| (0..count).for_each(|_| work())).expect("a GPU that works")
+    }
+}

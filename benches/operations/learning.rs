@@ -1,0 +1,44 @@
+//! Losses, Adam, and the count of iterations.
+
+use gan_cuda::device::ops::{Adam, Judged, LossShape, RING_COLUMNS, RING_ROWS, Score};
+
+use crate::clock::Timed;
+use crate::{Bench, layers};
+
+const ADAM: Adam = Adam { lr: 2e-4, b1: 0.5, b2: 0.999, eps: 1e-8 };
+
+pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
+    for [rows, _] in layers::drawn(|_| 1) {
+        loss_forward_backward(bench, rows, Score::CrossEntropy);
+        loss_forward_backward(bench, rows, Score::SquaredError);
+    }
+    layers::parameters().iter().for_each(|&count| adam_update(bench, count));
+    let mut step = bench.step();
+    bench.moves("step_advance", "1", 2, |device| {
+        device.step_advance(D::view_mut(&mut step, 0..1));
+    });
+}
+
+/// Reads x, writes dx, of real images and generated ones, and four numbers of the ring.
+fn loss_forward_backward<D: Timed>(bench: &mut Bench<'_, D>, rows: usize, score: Score) {
+    let judged = Judged::RealThenFake;
+    let (shape, all) = (LossShape { rows, score, scale: 1.0, judged }, judged.parts() * rows);
+    let (x, mut dx, step) = (bench.numbers(all), bench.numbers(all), bench.step());
+    let places = RING_ROWS * RING_COLUMNS;
+    let mut ring = bench.numbers(places);
+    let size = format!("{}x{rows}-{score:?}", judged.parts());
+    bench.moves("loss_forward_backward", &size, 2 * all + 2 * judged.parts(), |device| {
+        let (dx, ring) = (D::view_mut(&mut dx, 0..all), D::view_mut(&mut ring, 0..places));
+        device.loss_forward_backward(dx, ring, D::view(&x, 0..all), D::view(&step, 0..1), shape);
+    });
+}
+
+/// Reads value, gradient and both moments, writes value and moments.
+fn adam_update<D: Timed>(bench: &mut Bench<'_, D>, count: usize) {
+    let [mut p, mut m, mut v, g] = [(); 4].map(|()| bench.ones(count));
+    let step = bench.step();
+    bench.moves("adam_update", &count.to_string(), 7 * count, |device| {
+        let [p, m, v] = [&mut p, &mut m, &mut v].map(|buffer| D::view_mut(buffer, 0..count));
+        device.adam_update(p, m, v, D::view(&g, 0..count), D::view(&step, 0..1), ADAM);
+    });
+}

@@ -1,0 +1,65 @@
+//! Linear layers: three matrix products, and what stands between them.
+
+use gan_cuda::device::ops::{Activation, LinearShape};
+
+use crate::clock::Timed;
+use crate::{Bench, layers};
+
+const LEAKY_RELU: Activation = Activation::LeakyRelu { slope: 0.2 };
+
+pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
+    let shapes = layers::linear();
+    shapes.iter().for_each(|&shape| linear_forward(bench, shape));
+    shapes.iter().for_each(|&shape| linear_backward_weight(bench, shape));
+    shapes.iter().for_each(|&shape| linear_backward_input(bench, shape));
+    layers::activated().iter().for_each(|&size| bias_activation_backward(bench, size));
+}
+
+/// The size in a name, numbers in x, y and w, and floating-point operations.
+fn extents(shape: LinearShape) -> (String, [usize; 3], usize) {
+    let LinearShape { rows, inputs, outputs } = shape;
+    let numbers = [rows * inputs, rows * outputs, outputs * inputs];
+    (format!("{rows}x{inputs}x{outputs}"), numbers, 2 * rows * inputs * outputs)
+}
+
+fn linear_forward<D: Timed>(bench: &mut Bench<'_, D>, shape: LinearShape) {
+    let (size, [wide, all, tall], flop) = extents(shape);
+    let (x, mut y, w) = (bench.numbers(wide), bench.numbers(all), bench.numbers(tall));
+    let b = bench.numbers(shape.outputs);
+    bench.computes("linear_forward", &size, flop, |device| {
+        let (y, b) = (D::view_mut(&mut y, 0..all), D::view(&b, 0..shape.outputs));
+        let (x, w) = (D::view(&x, 0..wide), D::view(&w, 0..tall));
+        device.linear_forward(y, x, w, Some(b), None, shape, LEAKY_RELU);
+    });
+}
+
+fn linear_backward_weight<D: Timed>(bench: &mut Bench<'_, D>, shape: LinearShape) {
+    let (size, [wide, all, tall], flop) = extents(shape);
+    let (x, dz, mut dw) = (bench.numbers(wide), bench.numbers(all), bench.numbers(tall));
+    bench.computes("linear_backward_weight", &size, flop, |device| {
+        let (dz, x) = (D::view(&dz, 0..all), D::view(&x, 0..wide));
+        device.linear_backward_weight(D::view_mut(&mut dw, 0..tall), dz, x, shape);
+    });
+}
+
+fn linear_backward_input<D: Timed>(bench: &mut Bench<'_, D>, shape: LinearShape) {
+    let (size, [wide, all, tall], flop) = extents(shape);
+    let (mut dx, dz, w) = (bench.numbers(wide), bench.numbers(all), bench.numbers(tall));
+    bench.computes("linear_backward_input", &size, flop, |device| {
+        let (dz, w) = (D::view(&dz, 0..all), D::view(&w, 0..tall));
+        let dx = D::view_mut(&mut dx, 0..wide);
+        device.linear_backward_input(dx, dz, w, shape, 0..shape.inputs);
+    });
+}
+
+/// Reads dy and y, writes dz, and db.
+fn bias_activation_backward<D: Timed>(bench: &mut Bench<'_, D>, [rows, outputs]: [usize; 2]) {
+    let (shape, all) = (LinearShape { rows, inputs: 1, outputs }, rows * outputs);
+    let (mut dz, mut db, y) = (bench.numbers(all), bench.numbers(outputs), bench.ones(all));
+    let size = format!("{rows}x{outputs}");
+    bench.moves("bias_activation_backward", &size, 3 * all + outputs, |device| {
+        let (dz, db) = (D::view_mut(&mut dz, 0..all), D::view_mut(&mut db, 0..outputs));
+        let y = D::view(&y, 0..all);
+        device.bias_activation_backward(dz, Some(db), y, None, shape, LEAKY_RELU);
+    });
+}
