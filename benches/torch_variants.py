@@ -5,14 +5,19 @@
 | eager | PyTorch as the sources use it |
 | fused | with `Adam(fused=True)`, as all that follow |
 | compile | both networks by `torch.compile` |
+| compile-reduce-overhead | the same in that mode: each compiled pass is a CUDA graph |
 | graph | the whole iteration as one CUDA graph, captured by hand |
-| compile-graph | both |
+| compile-graph | compiled networks in such a graph |
 
 One iteration is one D and one G update at the preset's full size. The data set
 is resident on the device; noise and labels are drawn there. D learns from
-detached fakes, G's update computes no gradients of D's parameters, and nothing
-is read back to the host between iterations, so the sources themselves are, if
-anything, slower.
+detached fakes, G's update computes no gradients of D's parameters, gradients
+are None before each backward pass (what `zero_grad` does by default), and
+nothing is read back to the host between iterations, so the sources themselves
+are, if anything, slower.
+
+Precisions, on CUDA: f32; tf32, in which matrix products round their factors;
+bf16, by autocast, with weights, gradients, moments and losses in f32.
 """
 
 from __future__ import annotations
@@ -24,7 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "golden"))
@@ -40,6 +45,15 @@ CAPTURE_WARMUP = 3  # iterations before a capture: they allocate what later ones
 PRESETS = presets.PRESETS
 
 Iteration = Callable[[], Outcome]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What is trained, and where and how."""
+
+    preset: Preset
+    device: torch.device
+    precision: str = "f32"
 
 
 @dataclass(frozen=True)
@@ -63,8 +77,9 @@ def load_dataset(preset: Preset, device: torch.device) -> Dataset:
         labels = read_idx(DIGITS / "train-10k-labels-idx1-ubyte.gz", 8).long()
         images = (pixels.float() / 255 - 0.5) / 0.5
     else:
-        images = torch.rand(RANDOM_IMAGES, preset.pixels) * 2 - 1
-        labels = torch.zeros(RANDOM_IMAGES, dtype=torch.long)
+        count = max(RANDOM_IMAGES, preset.batch)
+        images = torch.rand(count, preset.pixels) * 2 - 1
+        labels = torch.zeros(count, dtype=torch.long)
     return Dataset(images.to(device), labels.to(device))
 
 
@@ -134,10 +149,12 @@ class CompiledTrainer(Trainer):
     those of D's own parameters while G learns; so these need none meanwhile.
     """
 
+    mode: str | None = None
+
     def __init__(self, *arguments: object, **adam: bool) -> None:
         super().__init__(*arguments, **adam)
-        self.generator.compile(dynamic=False)
-        self.discriminator.compile(dynamic=False)
+        self.generator.compile(dynamic=False, mode=self.mode)
+        self.discriminator.compile(dynamic=False, mode=self.mode)
 
     def update_generator(self, fake: Tensor, labels: Tensor | None) -> Tensor:
         self.discriminator.requires_grad_(False)
@@ -146,27 +163,48 @@ class CompiledTrainer(Trainer):
         return loss
 
 
-def build(
-    preset: Preset, device: torch.device, trainer: type[Trainer] = Trainer, **adam: bool
-) -> Trainer:
+class ReducedOverheadTrainer(CompiledTrainer):
+    """Compiles them so that each pass is a CUDA graph, whose outputs live until the next step."""
+
+    mode = "reduce-overhead"
+
+    def iteration(self, batch: Batch) -> Outcome:
+        torch.compiler.cudagraph_mark_step_begin()
+        return super().iteration(batch)
+
+
+def in_bf16(network: nn.Module, device: torch.device) -> None:
+    """Runs a network by autocast; its output is f32, for the loss.
+
+    Each pass casts the weights anew: Adam moves them between the two updates.
+    """
+    forward = torch.autocast(device.type, torch.bfloat16)(network.forward)
+    network.forward = lambda *inputs: forward(*inputs).float()
+
+
+def build(setup: Setup, trainer: type[Trainer] = Trainer, **adam: bool) -> Trainer:
     """Networks and optimisers on the device."""
-    generator = presets.build_generator(preset).to(device)
-    return trainer(preset, generator, presets.build_discriminator(preset).to(device), **adam)
+    builders = (presets.build_generator, presets.build_discriminator)
+    networks = [builder(setup.preset).to(setup.device) for builder in builders]
+    if setup.precision == "bf16":
+        for network in networks:
+            in_bf16(network, setup.device)
+    return trainer(setup.preset, *networks, **adam)
 
 
-def launched(trainer: Trainer, device: torch.device) -> Iteration:
+def launched(setup: Setup, trainer: Trainer) -> Iteration:
     """An iteration whose operations are launched one by one."""
-    sampler = Sampler(trainer.preset, load_dataset(trainer.preset, device), device)
+    sampler = Sampler(setup.preset, load_dataset(setup.preset, setup.device), setup.device)
     return lambda: trainer.iteration(sampler.next_batch())
 
 
-def captured(trainer: Trainer, device: torch.device) -> Iteration:
+def captured(setup: Setup, trainer: Trainer) -> Iteration:
     """An iteration that is one CUDA graph, the gathering of its batch included.
 
     As in https://docs.pytorch.org/docs/stable/notes/cuda.html#whole-network-capture: warmed up on
     a side stream; gradients are None when the capture begins, so they live in the graph's pool.
     """
-    sampler = CursorSampler(trainer.preset, load_dataset(trainer.preset, device), device)
+    sampler = CursorSampler(setup.preset, load_dataset(setup.preset, setup.device), setup.device)
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
@@ -187,37 +225,43 @@ def captured(trainer: Trainer, device: torch.device) -> Iteration:
     return replay
 
 
-def eager(preset: Preset, device: torch.device) -> Iteration:
+def eager(setup: Setup) -> Iteration:
     """Plain PyTorch with Adam as the sources construct it."""
-    return launched(build(preset, device), device)
+    return launched(setup, build(setup))
 
 
-def fused_adam(preset: Preset, device: torch.device) -> Iteration:
+def fused_adam(setup: Setup) -> Iteration:
     """Plain PyTorch with `Adam(fused=True)`."""
-    return launched(build(preset, device, fused=True), device)
+    return launched(setup, build(setup, fused=True))
 
 
-def compiled(preset: Preset, device: torch.device) -> Iteration:
+def compiled(setup: Setup) -> Iteration:
     """Compiled networks."""
-    return launched(build(preset, device, CompiledTrainer, fused=True), device)
+    return launched(setup, build(setup, CompiledTrainer, fused=True))
 
 
-def cuda_graph(preset: Preset, device: torch.device) -> Iteration:
+def compiled_reduce_overhead(setup: Setup) -> Iteration:
+    """Compiled networks, each pass a CUDA graph."""
+    return launched(setup, build(setup, ReducedOverheadTrainer, fused=True))
+
+
+def cuda_graph(setup: Setup) -> Iteration:
     """One CUDA graph."""
-    return captured(build(preset, device, fused=True, capturable=True), device)
+    return captured(setup, build(setup, fused=True, capturable=True))
 
 
-def compiled_cuda_graph(preset: Preset, device: torch.device) -> Iteration:
+def compiled_cuda_graph(setup: Setup) -> Iteration:
     """One CUDA graph of compiled networks."""
-    trainer = build(preset, device, CompiledTrainer, fused=True, capturable=True)
-    return captured(trainer, device)
+    return captured(setup, build(setup, CompiledTrainer, fused=True, capturable=True))
 
 
-VARIANTS: dict[str, Callable[[Preset, torch.device], Iteration]] = {
+VARIANTS: dict[str, Callable[[Setup], Iteration]] = {
     "eager": eager,
     "fused": fused_adam,
     "compile": compiled,
+    "compile-reduce-overhead": compiled_reduce_overhead,
     "graph": cuda_graph,
     "compile-graph": compiled_cuda_graph,
 }
-CUDA_ONLY = ("graph", "compile-graph")
+CUDA_ONLY = ("compile-reduce-overhead", "graph", "compile-graph")
+PRECISIONS = ("f32", "tf32", "bf16")

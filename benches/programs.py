@@ -1,0 +1,79 @@
+"""The programs that are compared, and how one of them is run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PRESETS = ("mlp", "mlp-dropout", "cgan", "mlp-batchnorm", "mlp-rgb")
+OURS = "gan-cuda"
+NO_GRAPH = "gan-cuda --no-graph"
+TITLES = {
+    "eager": "PyTorch eager",
+    "fused": "PyTorch, fused Adam",
+    "compile": "PyTorch compiled",
+    "compile-reduce-overhead": "PyTorch compiled, reduce-overhead",
+    "graph": "PyTorch, one CUDA graph",
+    "compile-graph": "PyTorch compiled, one CUDA graph",
+}
+VARIANTS = {"cpu": ("eager", "fused", "compile"), "cuda": tuple(TITLES)}
+LIMIT_SECONDS = 400  # of one program on one preset
+
+Report = dict  # what a program prints about one preset
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of every script that runs these programs."""
+    parser.add_argument("--device", choices=tuple(VARIANTS), default="cpu")
+    parser.add_argument("--precision", choices=("f32", "tf32", "bf16"), default="f32")
+    parser.add_argument("--threads", type=int, default=2, help="of the CPU, where it computes")
+    parser.add_argument("--program", type=Path, default=ROOT / "target/release/gan-cuda")
+    parser.add_argument("--out", type=Path, help="the run folder")
+
+
+def check_arguments(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """Ends the script where flags do not go together."""
+    if arguments.device == "cpu" and arguments.precision != "f32":
+        parser.error(f"--precision {arguments.precision}: the CPU computes in f32 only")
+
+
+def place(arguments: argparse.Namespace) -> list[str]:
+    """Where and in which precision every program computes."""
+    flags = ["--device", arguments.device]
+    if arguments.device == "cpu":
+        return [*flags, "--threads", str(arguments.threads)]
+    return [*flags, "--precision", arguments.precision]
+
+
+def command(program: str, arguments: argparse.Namespace, flags: Sequence[str]) -> list[str]:
+    """The command of a program; `flags` are those that all of them take."""
+    shared = [*place(arguments), *flags, "--json"]
+    if program in TITLES:
+        return [sys.executable, "benches/torch_baseline.py", "--variant", program, *shared]
+    no_graph = ["--no-graph"] if program == NO_GRAPH else []
+    return [str(arguments.program.resolve()), "bench", *shared, *no_graph]
+
+
+def report_of(command: Sequence[str]) -> Report | None:
+    """The JSON line that a command prints last; nothing, and why, if it fails."""
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=LIMIT_SECONDS
+        )
+        return json.loads(done.stdout.strip().splitlines()[-1])
+    except subprocess.CalledProcessError as error:
+        print(f"{error}\n{error.stderr[-4000:]}", flush=True)
+    except subprocess.TimeoutExpired as error:
+        print(error, flush=True)
+    return None
+
+
+def measured_peaks(arguments: argparse.Namespace) -> Report | None:
+    """The machine's best rates, by peaks.py."""
+    script = [sys.executable, "benches/peaks.py", *place(arguments)]
+    return report_of([*script, "--json"])

@@ -1,0 +1,132 @@
+"""The folder that a measurement leaves behind, and the tables that are written from it.
+
+| file | holds |
+|---|---|
+| `reports.json` | what was measured, where, by what; every program's lines as it printed them |
+| `README.md` | the tables, written from it |
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import platform
+import re
+import subprocess
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from programs import OURS, ROOT, TITLES, Report
+from tables import full_tables, narrow_table, sources
+
+MARKERS = {"cpu": "speed", "cuda": "speed-cuda"}
+
+
+@dataclass
+class Run:
+    """A measurement: about what, and the reports in rounds."""
+
+    date: str
+    device: str  # "cpu" or "cuda"
+    precision: str
+    command: str
+    processor: str
+    build: str
+    name: str = ""  # of the device
+    torch: str = "not run"
+    peaks: list[Report] = field(default_factory=list)
+    reports: dict[str, dict[str, list[Report | None]]] = field(default_factory=dict)
+
+    def failed(self) -> bool:
+        """Whether a program failed on a preset."""
+        return any(None in lines for row in self.reports.values() for lines in row.values())
+
+
+def new_run(arguments: argparse.Namespace) -> Run:
+    """A measurement that begins now."""
+    return Run(
+        date=datetime.date.today().isoformat(),
+        device=arguments.device,
+        precision=arguments.precision,
+        command=" ".join(["python", "benches/" + Path(sys.argv[0]).name, *sys.argv[1:]]),
+        processor=processor(),
+        build=build(),
+    )
+
+
+def read_run(folder: Path) -> Run:
+    """The measurement of a folder."""
+    return Run(**json.loads((folder / "reports.json").read_text()))
+
+
+def write_run(run: Run, out: Path | None) -> Path:
+    """Writes the folder: `out`, or one named after day and device."""
+    run.name = device_name(run)
+    lines = [line for row in run.reports.values() for v in TITLES for line in row.get(v, ())]
+    run.torch = next((line["torch"] for line in lines if line), run.torch)
+    folder = out or default_folder(run)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "reports.json").write_text(json.dumps(asdict(run), indent=1) + "\n")
+    (folder / "README.md").write_text(text_of(run))
+    return folder
+
+
+def text_of(run: Run) -> str:
+    """The folder's README.md."""
+    rounds = max((len(lines) for row in run.reports.values() for lines in row.values()), default=0)
+    return (
+        f"# {run.date}, {run.name}, {run.precision}\n\n"
+        f"{run.processor}; gan-cuda: {run.build}; PyTorch {run.torch}. "
+        f"Programs in turn, rounds: {rounds}; the median over them.\n\n"
+        f"```sh\n{run.command}\n```\n\n"
+        f"{narrow_table(run.device, run.reports, run.peaks)}\n\n"
+        f"{sources(run.peaks)}\n\n{full_tables(run.reports, run.peaks)}\n"
+    )
+
+
+def default_folder(run: Run) -> Path:
+    """`benches/runs/<date>-<device>`, and the precision where it is not f32."""
+    name = run.name if run.precision == "f32" else f"{run.name} {run.precision}"
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return ROOT / "benches/runs" / f"{run.date}-{slug}"
+
+
+def device_name(run: Run) -> str:
+    """What was measured, in our own words: `CPU, 2 threads`, or a GPU's name."""
+    lines = [line for row in run.reports.values() for line in row.get(OURS, ()) if line]
+    return lines[0]["device"].split(" (cuda:")[0] if lines else f"unknown {run.device}"
+
+
+def processor() -> str:
+    """The processor's name."""
+    info = Path("/proc/cpuinfo")
+    names = re.findall(r"model name\s*:\s*(.+)", info.read_text()) if info.exists() else []
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def output_of(*command: str) -> str:
+    """What a command prints."""
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+
+def build() -> str:
+    """Commit and compiler of the program: of a bundle, what its VERSION says."""
+    version = ROOT / "VERSION"
+    if version.exists():
+        return version.read_text().strip().replace("\n", "; ")
+    commit = output_of("git", "describe", "--always", "--dirty")
+    return f"commit {commit}, {output_of('rustc', '--version')}"
+
+
+def write_readme(run: Run) -> None:
+    """Puts the narrow table between README's markers."""
+    marker = MARKERS[run.device] + ("" if run.precision == "f32" else f"-{run.precision}")
+    path, begin, end = ROOT / "README.md", f"<!-- {marker}:begin -->", f"<!-- {marker}:end -->"
+    readme = path.read_text()
+    if begin not in readme or end not in readme:
+        raise SystemExit(f"error: {path} has no {begin} and {end} to put the table between")
+    before, rest = readme.split(begin)
+    table = narrow_table(run.device, run.reports, run.peaks)
+    path.write_text(f"{before}{begin}\n{table}\n{end}{rest.split(end)[1]}")

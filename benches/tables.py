@@ -1,0 +1,196 @@
+"""Tables of what was measured, in Markdown.
+
+A program's figure is the median over rounds.
+
+The hardware's limit for an iteration is the longer of two times, computing its matrix products and
+moving their operands, plus the time of moving what Adam moves; all at the best rates measured on
+the machine. The longer one, because operands can arrive while others are multiplied; plus, because
+Adam waits for gradients and computes next to nothing. What stays in a cache from one use to the
+next can be faster than that.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+
+from programs import OURS, TITLES, Report
+
+Rows = Mapping[str, Sequence[Report | None]]  # of one preset, by program
+Reports = Mapping[str, Rows]  # by preset
+
+NARROW = {"cpu": ("eager", "fused", "compile"), "cuda": ("eager", "compile", "graph")}
+DENOMINATOR = {"cpu": "fused", "cuda": "graph"}
+
+
+def figure(lines: Sequence[Report | None] | None, key: str) -> float | None:
+    """The median over rounds of a program's figure; nothing where it failed or did not run."""
+    if not lines or None in lines or any(line.get(key) is None for line in lines if line):
+        return None
+    return statistics.median(line[key] for line in lines if line)
+
+
+def best_peaks(peaks: Sequence[Report]) -> tuple[float, float] | None:
+    """The best GFLOP/s and GB/s of all rounds."""
+    if not peaks:
+        return None
+    gflops = max(peak["gflops"] for peak in peaks)
+    return gflops, max(peak["gigabytes_per_second"] for peak in peaks)
+
+
+def limit_ms(report: Report, peaks: Sequence[Report]) -> float | None:
+    """The hardware's limit for the iteration that a report of ours is about."""
+    best = best_peaks(peaks)
+    if best is None:
+        return None
+    gflops, gigabytes = best
+    computing = report["flop"] / gflops
+    moving = (report["bytes"] - report["adam_bytes"]) / gigabytes
+    return (max(computing, moving) + report["adam_bytes"] / gigabytes) / 1e6
+
+
+def limit_of(rows: Rows, peaks: Sequence[Report]) -> float | None:
+    """The same for a preset."""
+    report = next((line for line in rows.get(OURS, ()) if line), None)
+    return limit_ms(report, peaks) if report else None
+
+
+def geometric_mean(ratios: Sequence[float]) -> float:
+    """Of at least one ratio."""
+    return math.exp(statistics.fmean(math.log(ratio) for ratio in ratios))
+
+
+def ratio(above: float | None, below: float | None) -> float | None:
+    """Of two figures, where there are both."""
+    return above / below if above and below else None
+
+
+def milliseconds(value: float | None) -> str:
+    """With three or four significant figures."""
+    return "failed" if value is None else f"{value:.{2 if value >= 1 else 4}f}"
+
+
+def times(value: float | None) -> str:
+    """A ratio."""
+    return "" if value is None else f"{value:.2f} ×"
+
+
+def percent(value: float | None) -> str:
+    """A share."""
+    return "" if value is None else f"{value:.0%}".replace("%", " %")
+
+
+def megabytes(value: float | None) -> str:
+    """Of 10⁶ bytes."""
+    return "" if value is None else f"{value / 1e6:.0f} MB"
+
+
+def row(cells: Sequence[object]) -> str:
+    """A line of a table."""
+    return f"| {' | '.join(str(cell) for cell in cells)} |"
+
+
+def header(titles: Sequence[str]) -> list[str]:
+    """A table's first two lines."""
+    return [row(titles), "|---" * len(titles) + "|"]
+
+
+def narrow_table(device: str, reports: Reports, peaks: Sequence[Report]) -> str:
+    """A line per preset: milliseconds, the ratio to one variant, the share of the limit."""
+    against = DENOMINATOR[device]
+    ran = [name for name in NARROW[device] if any(name in rows for rows in reports.values())]
+    titles = [f"{TITLES[name]}, ms" for name in ran]
+    ends = [f"faster than {TITLES[against]}", "of the hardware's limit"]
+    lines = header(["preset", "batch", f"{OURS}, ms", *titles, *ends])
+    gains = []
+    for preset, rows in reports.items():
+        ours = figure(rows.get(OURS), "median_ms")
+        gain = ratio(figure(rows.get(against), "median_ms"), ours)
+        gains += [gain] if gain else []
+        cells = [milliseconds(figure(rows.get(name), "median_ms")) for name in ran]
+        share = percent(ratio(limit_of(rows, peaks), ours))
+        batch = next((line["batch"] for line in rows.get(OURS, ()) if line), "")
+        lines.append(row([f"`{preset}`", batch, milliseconds(ours), *cells, times(gain), share]))
+    if gains:
+        empty = [""] * (len(ran) + 2)
+        lines.append(row(["geometric mean", *empty, times(geometric_mean(gains)), ""]))
+    return "\n".join(lines)
+
+
+def full_tables(reports: Reports, peaks: Sequence[Report]) -> str:
+    """All figures: a table per preset, then the geometric means."""
+    tables = [preset_table(preset, rows, peaks) for preset, rows in reports.items()]
+    return "\n\n".join([*tables, means(reports)])
+
+
+def preset_table(preset: str, rows: Rows, peaks: Sequence[Report]) -> str:
+    """A line per program."""
+    ours, limit = figure(rows.get(OURS), "median_ms"), limit_of(rows, peaks)
+    our_memory = figure(rows.get(OURS), "peak_bytes")
+    titles = ["program", "ms", "p10", "p90", "images/s", "time to ours", "of the limit"]
+    lines = header([*titles, "peak memory", "before training", "memory to ours"])
+    for program, of_rounds in rows.items():
+        median, low, high = (figure(of_rounds, f"{key}_ms") for key in ("median", "p10", "p90"))
+        rate, memory = (figure(of_rounds, key) for key in ("images_per_second", "peak_bytes"))
+        lines.append(
+            row(
+                [
+                    TITLES.get(program, program),
+                    *(milliseconds(value) for value in (median, low, high)),
+                    "" if rate is None else f"{rate:,.0f}",
+                    times(ratio(median, ours)),
+                    percent(ratio(limit, median)),
+                    megabytes(memory),
+                    megabytes(figure(of_rounds, "peak_bytes_before_training")),
+                    times(ratio(memory, our_memory)),
+                ]
+            )
+        )
+    return "\n".join([f"## `{preset}`\n\n{work_of(rows, limit)}\n", *lines])
+
+
+def work_of(rows: Rows, limit: float | None) -> str:
+    """What an iteration is, in words."""
+    report = next((line for line in rows.get(OURS, ()) if line), None)
+    if report is None:
+        return "failed"
+    at = "" if limit is None else f" The hardware's limit: {milliseconds(limit)} ms."
+    return (
+        f"Batch {report['batch']}; {report['flop'] / 1e9:.3f} GFLOP and "
+        f"{report['bytes'] / 1e6:.1f} MB an iteration, {report['adam_bytes'] / 1e6:.1f} MB of "
+        f"them Adam's.{at}"
+    )
+
+
+def means(reports: Reports) -> str:
+    """How many times as long each variant takes as ours, and as much memory, over all presets."""
+    lines = header(["program", "time to ours, geometric mean", "least", "memory to ours"])
+    for name, title in TITLES.items():
+        found = {}
+        for key in ("median_ms", "peak_bytes"):
+            of_presets = (
+                ratio(figure(rows.get(name), key), figure(rows.get(OURS), key))
+                for rows in reports.values()
+            )
+            found[key] = [value for value in of_presets if value]
+        if found["median_ms"]:
+            mean, least = geometric_mean(found["median_ms"]), min(found["median_ms"])
+            memory = geometric_mean(found["peak_bytes"]) if found["peak_bytes"] else None
+            lines.append(row([title, times(mean), times(least), times(memory)]))
+    return "\n".join(["## All presets\n", *lines])
+
+
+def sources(peaks: Sequence[Report]) -> str:
+    """Where the limit comes from."""
+    best = best_peaks(peaks)
+    if best is None:
+        return "The machine's best rates were not measured."
+    return (
+        f"The hardware's limit: matrix products at {best[0]:,.1f} GFLOP/s or moving their operands "
+        f"at {best[1]:,.1f} GB/s, whichever is longer, and then moving what Adam moves. Both rates "
+        "are PyTorch's best on this machine between the rounds (benches/peaks.py): of large square "
+        "products, and of arrays larger than the caches. What stays in a cache can be faster. "
+        "Peak memory is the process's, program and libraries included; before training is what "
+        "PyTorch has before it makes the networks."
+    )
