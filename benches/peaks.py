@@ -3,10 +3,10 @@
 
     python benches/peaks.py --threads 2 --json
 
-The products are PyTorch's, of square matrices of several sizes: the best of them is the rate. Memory
-is copied (a = b) and read and summed (a = b + s·c), in arrays far larger than the caches; each array
-is counted once for each time it is read or written. The best repetition counts: it was disturbed
-the least.
+The products are PyTorch's, of square matrices of several sizes: the best of them is the rate.
+Memory is copied (a = b) and summed (a = b + s·c) in arrays far larger than the caches; each array
+counts once for each time it is read or written. The best repetition counts: it was disturbed the
+least.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
-from torch import Tensor
 
 SIZES = {"cpu": (256, 512, 1024, 1536, 2048), "cuda": (1024, 2048, 4096, 8192, 16384)}
 ARRAY_BYTES = {"cpu": 256 << 20, "cuda": 2 << 30}
@@ -55,7 +55,7 @@ def product_rate(device: str, kind: torch.dtype) -> dict[int, float]:
     for size in SIZES[device]:
         a, b = (torch.randn(size, size, device=device).to(kind) for _ in range(2))
         c = torch.empty_like(a)
-        took = best_seconds(device, lambda a=a, b=b, c=c: torch.mm(a, b, out=c))
+        took = best_seconds(device, partial(torch.mm, a, b, out=c))
         rates[size] = round(2 * size**3 / took / 1e9, 1)
     return rates
 
@@ -65,11 +65,9 @@ def memory_rate(device: str) -> dict[str, float]:
     count = ARRAY_BYTES[device] // 4
     a, b, c = (torch.ones(count, device=device) for _ in range(3))
 
-    def add(a: Tensor = a) -> None:
-        torch.add(b, c, alpha=0.5, out=a)
-
     bytes_of = {"copy": 2 * ARRAY_BYTES[device], "triad": 3 * ARRAY_BYTES[device]}
-    took = {"copy": best_seconds(device, lambda: a.copy_(b)), "triad": best_seconds(device, add)}
+    work = {"copy": partial(a.copy_, b), "triad": partial(torch.add, b, c, alpha=0.5, out=a)}
+    took = {name: best_seconds(device, work[name]) for name in work}
     return {name: round(bytes_of[name] / took[name] / 1e9, 2) for name in took}
 
 

@@ -4,8 +4,8 @@
     cargo build --release
     python benches/phases.py --out benches/runs/2026-11-21-cpu-2-threads
 
-Runs `gan-cuda bench` under `perf record` once per preset (Linux's perf, and addr2line of binutils or
-LLVM) and writes `profile.md`. A sample belongs to the innermost of the functions that were inlined
+Runs `gan-cuda bench` under `perf record` once per preset (Linux's perf, and addr2line of binutils
+or LLVM) and writes `profile.md`. A sample belongs to the innermost of the functions that were inlined
 at its address whose source file one of the groups names: names of functions do not tell, as all
 vectorised loops are closures of pulp's. A group's milliseconds are its share of all threads'
 samples, times the iteration's median; what loads the program and its data is left out.

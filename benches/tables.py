@@ -21,6 +21,12 @@ Rows = Mapping[str, Sequence[Report | None]]  # of one preset, by program
 Reports = Mapping[str, Rows]  # by preset
 
 NARROW = {"cpu": ("eager", "fused", "compile"), "cuda": ("eager", "compile", "graph")}
+SHORT = {
+    "eager": "PyTorch eager",
+    "fused": "fused Adam",
+    "compile": "compiled",
+    "graph": "CUDA graph",
+}
 DENOMINATOR = {"cpu": "fused", "cuda": "graph"}
 
 
@@ -100,8 +106,8 @@ def narrow_table(device: str, reports: Reports, peaks: Sequence[Report]) -> str:
     """A line per preset: milliseconds, the ratio to one variant, the share of the limit."""
     against = DENOMINATOR[device]
     ran = [name for name in NARROW[device] if any(name in rows for rows in reports.values())]
-    titles = [f"{TITLES[name]}, ms" for name in ran]
-    ends = [f"faster than {TITLES[against]}", "of the hardware's limit"]
+    titles = [SHORT[name] for name in ran]
+    ends = [f"faster than {SHORT[against]}", "of the limit"]
     lines = header(["preset", "batch", f"{OURS}, ms", *titles, *ends])
     gains = []
     for preset, rows in reports.items():
