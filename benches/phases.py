@@ -5,10 +5,10 @@
     python benches/phases.py --out benches/runs/2026-11-21-cpu-2-threads
 
 Runs `gan-cuda bench` under `perf record` once per preset (Linux's perf, and addr2line of binutils
-or LLVM) and writes `profile.md`. A sample belongs to the innermost of the functions that were inlined
-at its address whose source file one of the groups names: names of functions do not tell, as all
-vectorised loops are closures of pulp's. A group's milliseconds are its share of all threads'
-samples, times the iteration's median; what loads the program and its data is left out.
+or LLVM) and writes `profile.md`. A sample belongs to the innermost of the functions inlined at its
+address whose source file one of the groups names: names of functions do not tell, as all vectorised
+loops are closures of pulp's. A group's milliseconds are its share of all threads' samples, times
+the iteration's median; what loads the program and its data is left out.
 """
 
 from __future__ import annotations
@@ -49,8 +49,9 @@ MAPPED = re.compile(r"\[0x([0-9a-f]+)\(0x([0-9a-f]+)\) @ (?:0x)?([0-9a-f]+) .*\]
 def record(command: list[str], data: Path) -> dict:
     """Runs a command under perf; the JSON line that it prints."""
     perf = ["perf", "record", "-q", "-e", "cpu-clock", "-F", str(SAMPLES_PER_SECOND)]
+    perf += ["-o", str(data), "--"]
     done = subprocess.run(
-        [*perf, "-o", str(data), "--", *command],
+        [*perf, *command],
         cwd=ROOT,
         check=True,
         capture_output=True,

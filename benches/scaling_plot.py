@@ -14,7 +14,7 @@ from programs import OURS, TITLES
 from tables import limit_ms
 
 COLOURS = ("#0072b2", "#d55e00")  # ours, PyTorch's: told apart by the colour-blind too
-MARKS = {"batch": ("o", "-"), "width": ("^", ":")}
+MARKS = {"batch": ("o", "-", None), "width": ("^", ":", "white")}
 
 
 def plot(folder: Path) -> None:
@@ -41,24 +41,31 @@ def plot(folder: Path) -> None:
 
 def draw_panel(panel, points: list[dict], peaks: list[dict]) -> None:
     """One preset: a line for each program and series, and the hardware's limit."""
-    programs = list(points[0]["milliseconds"])
-    for series, (mark, line) in MARKS.items():
+    for series in MARKS:
         chosen = [point for point in points if point["series"] == series]
-        work = [point["flop"] / 1e9 for point in chosen]
-        for program, colour in zip(programs, COLOURS, strict=True):
-            times = [point["milliseconds"][program] for point in chosen]
-            label = f"{TITLES.get(program, program)}, {series}" if chosen else None
-            panel.plot(work, times, mark + line, color=colour, label=label, markersize=5)
-        for point, x in zip(chosen, work, strict=True):
-            name_point(panel, point, x)
-    if peaks:
-        ordered = sorted(points, key=lambda point: point["flop"])
-        limits = [limit_ms(point["reports"][OURS][0], peaks) for point in ordered]
-        work = [point["flop"] / 1e9 for point in ordered]
-        panel.plot(work, limits, "--", color="grey", linewidth=1, label="the hardware's limit")
+        if chosen:
+            draw_series(panel, series, chosen, peaks)
     panel.set(xscale="log", yscale="log", xlabel="GFLOP per iteration (matrix products)")
+    panel.margins(0.08)
     panel.grid(True, which="both", linewidth=0.3)
-    panel.legend(fontsize=8)
+    panel.legend(fontsize=8, loc="lower right")
+
+
+def draw_series(panel, series: str, points: list[dict], peaks: list[dict]) -> None:
+    """The lines of one series."""
+    mark, line, face = MARKS[series]
+    work = [point["flop"] / 1e9 for point in points]
+    for program, colour in zip(points[0]["milliseconds"], COLOURS, strict=True):
+        times = [point["milliseconds"][program] for point in points]
+        style = {"color": colour, "markersize": 6, "markerfacecolor": face or colour}
+        label = f"{TITLES.get(program, program)}, by {series}"
+        panel.plot(work, times, mark + line, label=label, **style)
+    if peaks:
+        limits = [limit_ms(point["reports"][OURS][0], peaks) for point in points]
+        label = f"the hardware's limit, by {series}"
+        panel.plot(work, limits, line, color="grey", linewidth=1, label=label)
+    for point, x in zip(points, work, strict=True):
+        name_point(panel, point, x)
 
 
 def name_point(panel, point: dict, x: float) -> None:
