@@ -42,8 +42,6 @@ pub struct Args {
     /// Iterations before, not measured
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = unmeasured)]
     warmup: u32,
-    #[command(flatten)]
-    sizes: SizeArgs,
     /// Where to compute: auto, cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
     device: DeviceChoice,
@@ -59,6 +57,8 @@ pub struct Args {
     /// Print one line of JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    sizes: SizeArgs,
 }
 
 /// What was measured.

@@ -5,6 +5,7 @@ use gan_cuda::gan::settings::Settings;
 use super::ranges::extent;
 
 #[derive(clap::Args)]
+#[command(next_help_heading = "Values of the set-up [default: the preset's]")]
 pub(super) struct SizeArgs {
     /// Images in a batch
     #[arg(long, value_name = "N", alias = "batch_size", value_parser = extent)]
