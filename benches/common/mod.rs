@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use criterion::Throughput;
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
-use gan_cuda::device::Device;
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::device::cuda::Cuda;
 use gan_cuda::device::cuda::probe;
+use gan_cuda::device::{Device, Precision};
 
 /// A device with a name for the benchmarks' names.
 pub trait Named: Device {
@@ -36,7 +36,7 @@ pub fn cpu() -> Cpu<f32> {
 /// The first GPU, if there is one; an emulated one has no speed.
 pub fn gpu() -> Option<Cuda> {
     let ordinal = probe::first_usable().ok()?.ordinal;
-    let gpu = Cuda::open(ordinal, true).expect("a GPU that was found usable");
+    let gpu = Cuda::open(ordinal, Precision::default(), true).expect("a GPU that was found usable");
     (!gpu.is_emulated()).then_some(gpu)
 }
 

@@ -1,4 +1,4 @@
-//! What an iteration draws and gathers: noise, labels, masks, images; embeddings and copies.
+//! What an iteration draws and gathers: noise, labels, masks, images; and embeddings.
 
 use gan_cuda::device::ops::{BatchShape, EmbeddingShape, Latent};
 
@@ -13,14 +13,12 @@ pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
         noise_draw(bench, size, Latent::Normal);
         noise_draw(bench, size, Latent::Uniform);
     }
-    layers::dropped().iter().for_each(|&size| mask_draw(bench, size));
+    layers::dropped().iter().for_each(|&size| masks_draw(bench, size));
     for size in layers::drawn(|settings| settings.image.pixels()) {
-        images_gather(bench, size);
-        copy(bench, size);
+        batch_gather(bench, size);
     }
     for shape in layers::embeddings() {
         labels_draw(bench, &shape);
-        labels_gather(bench, &shape);
         embedding_concat(bench, &shape);
         embedding_backward(bench, &shape);
     }
@@ -31,16 +29,17 @@ fn noise_draw<D: Timed>(bench: &mut Bench<'_, D>, [rows, columns]: [usize; 2], l
     let (all, step) = (rows * columns, bench.step());
     let mut z = bench.numbers(all);
     bench.moves("noise_draw", &format!("{rows}x{columns}-{latent}"), all, |device| {
-        device.noise_draw(D::view_mut(&mut z, 0..all), D::view(&step, 0..1), STREAM, latent);
+        device.noise_draw(D::view_mut(&mut z, 0..all), D::view(&step, 0..1), STREAM, latent, 1);
     });
 }
 
 /// Writes the mask.
-fn mask_draw<D: Timed>(bench: &mut Bench<'_, D>, [rows, columns]: [usize; 2]) {
-    let (all, step) = (rows * columns, bench.step());
+fn masks_draw<D: Timed>(bench: &mut Bench<'_, D>, [rows, columns]: [usize; 2]) {
+    let (all, step, table) = (rows * columns, bench.step(), bench.mask_table(columns));
     let mut mask = bench.ones(all);
-    bench.moves("mask_draw", &format!("{rows}x{columns}"), all, |device| {
-        device.mask_draw(D::view_mut(&mut mask, 0..all), D::view(&step, 0..1), STREAM, 0.4);
+    bench.moves("masks_draw", &format!("{rows}x{columns}"), all, |device| {
+        let (mask, table) = (D::view_mut(&mut mask, 0..all), D::view(&table, 0..2));
+        device.masks_draw(mask, table, D::view(&step, 0..1), STREAM.seed, rows, 0.4);
     });
 }
 
@@ -50,36 +49,24 @@ fn labels_draw<D: Timed>(bench: &mut Bench<'_, D>, shape: &EmbeddingShape) {
     let mut labels = bench.device.allocate::<u32>(rows).expect("memory");
     bench.moves("labels_draw", &rows.to_string(), rows, |device| {
         let labels = D::view_mut(&mut labels, 0..rows);
-        device.labels_draw(labels, D::view(&step, 0..1), STREAM, shape.classes);
+        device.labels_draw(labels, D::view(&step, 0..1), STREAM, shape.classes, 1);
     });
 }
 
-fn batch_shape(rows: usize, pixels: usize) -> BatchShape {
-    BatchShape { rows, batch_size: rows, iterations_per_epoch: 1, pixels }
-}
-
-/// Reads a byte for each number that it writes, and a place in the order for each image.
-fn images_gather<D: Timed>(bench: &mut Bench<'_, D>, [rows, pixels]: [usize; 2]) {
+/// Reads a byte for each number that it writes; for each image reads a place in the order and a
+/// label, which it writes.
+fn batch_gather<D: Timed>(bench: &mut Bench<'_, D>, [rows, pixels]: [usize; 2]) {
     let (all, step) = (rows * pixels, bench.step());
     let images = bench.device.allocate::<u8>(IMAGES * pixels).expect("memory");
-    let (order, mut x) = (order(bench), bench.numbers(all));
-    let numbers = all + all / 4 + rows;
-    bench.moves("images_gather", &format!("{rows}x{pixels}"), numbers, |device| {
+    let mut labels = bench.device.allocate::<u32>(rows).expect("memory");
+    let (order, of_all, mut x) = (order(bench), order(bench), bench.numbers(all));
+    let shape = BatchShape { rows, batch_size: rows, iterations_per_epoch: 1, pixels };
+    let numbers = all + all / 4 + 3 * rows;
+    bench.moves("batch_gather", &format!("{rows}x{pixels}"), numbers, |device| {
         let (images, order) = (D::view(&images, 0..IMAGES * pixels), D::view(&order, 0..IMAGES));
         let (x, step) = (D::view_mut(&mut x, 0..all), D::view(&step, 0..1));
-        device.images_gather(x, images, order, step, batch_shape(rows, pixels));
-    });
-}
-
-/// Reads a label and a place in the order for each label that it writes.
-fn labels_gather<D: Timed>(bench: &mut Bench<'_, D>, shape: &EmbeddingShape) {
-    let (rows, step) = (shape.rows, bench.step());
-    let (order, of_all) = (order(bench), order(bench));
-    let mut labels = bench.device.allocate::<u32>(rows).expect("memory");
-    bench.moves("labels_gather", &rows.to_string(), 3 * rows, |device| {
-        let (of_all, order) = (D::view(&of_all, 0..IMAGES), D::view(&order, 0..IMAGES));
-        let (labels, step) = (D::view_mut(&mut labels, 0..rows), D::view(&step, 0..1));
-        device.labels_gather(labels, of_all, order, step, batch_shape(rows, 1));
+        let labels = (D::view_mut(&mut labels, 0..rows), D::view(&of_all, 0..IMAGES));
+        device.batch_gather(x, Some(labels), images, order, step, shape);
     });
 }
 
@@ -120,15 +107,6 @@ fn embedding_backward<D: Timed>(bench: &mut Bench<'_, D>, shape: &EmbeddingShape
 fn labels<D: Timed>(bench: &Bench<'_, D>, shape: &EmbeddingShape) -> D::Buffer<u32> {
     let (mut labels, step) = (bench.device.allocate(shape.rows).expect("memory"), bench.step());
     let all = D::view_mut(&mut labels, 0..shape.rows);
-    bench.device.labels_draw(all, D::view(&step, 0..1), STREAM, shape.classes);
+    bench.device.labels_draw(all, D::view(&step, 0..1), STREAM, shape.classes, 1);
     labels
-}
-
-/// Reads x, writes y.
-fn copy<D: Timed>(bench: &mut Bench<'_, D>, [rows, columns]: [usize; 2]) {
-    let all = rows * columns;
-    let (x, mut y) = (bench.numbers(all), bench.numbers(all));
-    bench.moves("copy", &format!("{rows}x{columns}"), 2 * all, |device| {
-        device.copy(D::view_mut(&mut y, 0..all), D::view(&x, 0..all));
-    });
 }

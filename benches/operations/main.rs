@@ -58,14 +58,26 @@ impl<D: Timed> Bench<'_, D> {
     /// Numbers from −1 to 1.
     fn numbers(&self, len: usize) -> Reals<D> {
         self.filled(len, |all, step| {
-            self.device.noise_draw(all, step, STREAM, Latent::Uniform);
+            self.device.noise_draw(all, step, STREAM, Latent::Uniform, 1);
         })
     }
 
     /// Ones: factors with which nothing that is changed in place, again and again, runs off to
     /// infinity or to numbers so small that they cost more.
     fn ones(&self, len: usize) -> Reals<D> {
-        self.filled(len, |all, step| self.device.mask_draw(all, step, STREAM, 0.0))
+        let table = self.mask_table(len);
+        self.filled(len, |all, step| {
+            let table = D::view(&table, 0..2);
+            self.device.masks_draw(all, table, step, STREAM.seed, 1, 0.0);
+        })
+    }
+
+    /// Site and columns of one mask.
+    fn mask_table(&self, columns: usize) -> D::Buffer<u32> {
+        let mut table = self.device.allocate(2).expect("memory");
+        let row = [STREAM.site, columns as u32];
+        self.device.upload(D::view_mut(&mut table, 0..2), &row).expect("a copy");
+        table
     }
 
     fn filled(

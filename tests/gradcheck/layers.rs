@@ -7,6 +7,7 @@ use super::operations::ACTIVATIONS;
 use super::random::Numbers;
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::device::ops::Activation;
+use gan_cuda::device::{Memory, Reals};
 use gan_cuda::nn::{BlockSpec, Embedded, Gradients, Init, Masks, Network, NetworkSpec};
 use gan_cuda::rng;
 
@@ -85,7 +86,7 @@ struct Subject {
     device: Cpu<f64>,
     network: Network<Cpu<f64>>,
     /// The masks of all blocks that drop, one behind the other.
-    masks: Vec<f64>,
+    masks: Reals<Cpu<f64>>,
     rows: Range<usize>,
     x: Vec<f64>,
     labels: Option<Vec<u32>>,
@@ -99,7 +100,9 @@ impl Subject {
         let mut network = Network::new(&device, spec.clone(), rows.end).unwrap();
         network.initialize(&device, Init::Default, &mut rng::host(5, 0)).unwrap();
         scatter(&device, &mut network, &mut numbers);
-        let masks = numbers.mask(0.3, spec.masks(rows.len()));
+        let drawn = numbers.mask(0.3, spec.masks(rows.len()));
+        let mut masks = device.allocate(drawn.len()).unwrap();
+        Cpu::<f64>::view_mut(&mut masks, 0..drawn.len()).copy_from_slice(&drawn);
         let outputs = spec.blocks[spec.blocks.len() - 1].outputs;
         Self {
             x: numbers.normal(rows.len() * spec.inputs),
