@@ -121,6 +121,7 @@ impl Cuda {
         let (begin, end) = (event().map_err(failed("timing"))?, event().map_err(failed("timing"))?);
         begin.record(&self.stream).map_err(failed("timing"))?;
         work();
+        self.join();
         end.record(&self.stream).map_err(failed("timing"))?;
         self.noted()?;
         // Waits for both.
