@@ -44,13 +44,18 @@ class Run:
         return any(None in lines for row in self.reports.values() for lines in row.values())
 
 
+def typed() -> str:
+    """The command that runs."""
+    return " ".join(["python", "benches/" + Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
 def new_run(arguments: argparse.Namespace) -> Run:
     """A measurement that begins now."""
     return Run(
         date=datetime.date.today().isoformat(),
         device=arguments.device,
         precision=arguments.precision,
-        command=" ".join(["python", "benches/" + Path(sys.argv[0]).name, *sys.argv[1:]]),
+        command=typed(),
         processor=processor(),
         build=build(),
     )
@@ -75,7 +80,8 @@ def write_run(run: Run, out: Path | None) -> Path:
 
 def text_of(run: Run) -> str:
     """The folder's README.md."""
-    rounds = max((len(lines) for row in run.reports.values() for lines in row.values()), default=0)
+    counts = sorted({len(lines) for row in run.reports.values() for lines in row.values()})
+    rounds = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
     return (
         f"# {run.date}, {run.name}, {run.precision}\n\n"
         f"{run.processor}; gan-cuda: {run.build}; PyTorch {run.torch}. "
