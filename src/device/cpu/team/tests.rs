@@ -106,3 +106,19 @@ fn many_teams_work_side_by_side_and_move_between_threads() {
         work(thread.join().unwrap());
     }
 }
+
+#[test]
+fn pieces_cover_everything_once_and_become_smaller() {
+    for (length, threads) in [(1, 1), (47, 2), (1024, 2), (1000, 3), (49152, 16)] {
+        let pieces = Pieces::new(length, 48, 192, threads);
+        let all: Vec<_> = (&pieces).collect();
+        assert_eq!(all.iter().map(|piece| piece.start).next(), Some(0));
+        assert!(all.is_sorted_by(|a, b| a.end == b.start), "{all:?}");
+        assert_eq!(all.last().map(|piece| piece.end), Some(length));
+        let lengths: Vec<_> = all.iter().map(ExactSizeIterator::len).collect();
+        assert!(lengths.is_sorted_by(|a, b| a >= b) && lengths[0] <= 192, "{lengths:?}");
+        assert!(lengths[..lengths.len() - 1].iter().all(|len| len % 48 == 0), "{lengths:?}");
+    }
+    let mut nothing = &Pieces::new(0, 48, 192, 2);
+    assert_eq!(nothing.next(), None);
+}
