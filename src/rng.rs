@@ -84,6 +84,12 @@ pub fn below(word: u32, limit: usize) -> usize {
     ((u64::from(word) * limit as u64) >> 32) as usize
 }
 
+/// The least word that keeps its number where dropout drops a share p: so it does with probability
+/// 1 − p.
+pub fn least_kept(p: f64) -> u32 {
+    (p * 4_294_967_296.0) as u32
+}
+
 /// A generator for work on the host, the same on every platform; `stream` tells uses apart.
 pub fn host(seed: u64, stream: u64) -> ChaCha12Rng {
     let mut rng = ChaCha12Rng::seed_from_u64(seed);

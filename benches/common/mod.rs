@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use criterion::Throughput;
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
-use gan_cuda::device::cpu::Cpu;
+use gan_cuda::device::cpu::{Cpu, default_threads};
 use gan_cuda::device::cuda::Cuda;
 use gan_cuda::device::cuda::probe;
 use gan_cuda::device::{Device, Precision};
@@ -23,14 +23,11 @@ impl Named for Cuda {
     const NAME: &'static str = "cuda";
 }
 
-/// The CPU with all physical cores, or as many threads as `GAN_CUDA_BENCH_THREADS` says.
+/// The CPU with as many threads as `GAN_CUDA_BENCH_THREADS` says, else as many as a run has.
 pub fn cpu() -> Cpu<f32> {
-    let asked = std::env::var("GAN_CUDA_BENCH_THREADS");
-    let threads = asked.map_or_else(
-        |_| num_cpus::get_physical(),
-        |number| number.parse().expect("GAN_CUDA_BENCH_THREADS: a number of threads"),
-    );
-    Cpu::new(threads)
+    let asked = std::env::var("GAN_CUDA_BENCH_THREADS")
+        .map(|number| number.parse().expect("GAN_CUDA_BENCH_THREADS: a number of threads"));
+    Cpu::new(asked.unwrap_or_else(|_| default_threads()))
 }
 
 /// The first GPU, if there is one; an emulated one has no speed.

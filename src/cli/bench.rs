@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use gan_cuda::data::{Dataset, DatasetKind};
+use gan_cuda::device::cpu::default_threads;
 use gan_cuda::device::{Device, DeviceChoice, Memory, Precision};
 use gan_cuda::gan::Gan;
 use gan_cuda::gan::draws::Resident;
@@ -14,7 +15,6 @@ use gan_cuda::train::trainer::schedule;
 use gan_cuda::{Error, Result, memory};
 use serde::Serialize;
 
-use super::default_threads;
 use super::device::{AnyDevice, open_device};
 use super::ranges::{may_be_negative, measured, threads, unmeasured};
 use super::sizes::SizeArgs;
@@ -84,14 +84,19 @@ struct Report {
     peak_bytes: Option<usize>,
 }
 
+impl Args {
+    fn threads(&self) -> usize {
+        self.threads.unwrap_or_else(default_threads)
+    }
+}
+
 /// Measures, prints.
 pub fn run(args: &Args) -> Result<()> {
     let missing = || Error::NoSuchPreset { name: args.preset.clone() };
     let preset = preset::find(&args.preset).ok_or_else(missing)?;
     let mut settings = preset.settings.clone();
     args.sizes.apply(&mut settings);
-    let threads = args.threads.unwrap_or_else(default_threads);
-    match open_device(args.device, args.precision, threads, !args.no_graph)?.device {
+    match open_device(args.device, args.precision, args.threads(), !args.no_graph)?.device {
         AnyDevice::Cpu(cpu) => run_on(cpu, args, preset, &settings),
         AnyDevice::Cuda(cuda) if cuda.is_emulated() => Err(Error::Flag {
             flag: "--device",
@@ -182,7 +187,7 @@ fn report(args: &Args, settings: &Settings, device: String, work: Work, times: V
         images_per_second: settings.batch_size as f64 / median * 1e3,
         samples: times.len(),
         device,
-        threads: args.threads.unwrap_or_else(default_threads),
+        threads: args.threads(),
         flop: work.flop,
         bytes: work.product_bytes + work.adam_bytes,
         adam_bytes: work.adam_bytes,

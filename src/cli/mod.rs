@@ -18,14 +18,12 @@ mod ranges;
 mod sample;
 mod signals;
 mod sizes;
-mod threads;
 mod train;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use gan_cuda::Result;
-use threads::default_threads;
 
 /// Trains generative adversarial networks from scratch.
 #[derive(Parser)]

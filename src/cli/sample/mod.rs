@@ -6,6 +6,7 @@ mod resolve;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use gan_cuda::device::cpu::default_threads;
 use gan_cuda::device::{Device, Precision, Real};
 use gan_cuda::gan::interpolation::interpolate;
 use gan_cuda::gan::sampler::Sampler;
@@ -17,7 +18,6 @@ use gan_cuda::train::run_dir::RunDir;
 use gan_cuda::train::snapshot;
 use gan_cuda::{Error, Result};
 
-use super::default_threads;
 use super::device::{AnyDevice, open_device};
 pub use flags::Args;
 use resolve::{Noise, Request};

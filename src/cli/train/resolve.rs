@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use gan_cuda::data::Source;
+use gan_cuda::device::cpu::default_threads;
 use gan_cuda::device::{DeviceChoice, Precision};
 use gan_cuda::gan::preset;
 use gan_cuda::gan::settings::Settings;
@@ -11,7 +12,6 @@ use gan_cuda::train::display::Verbosity;
 use gan_cuda::{Error, Result};
 
 use super::flags::Args;
-use crate::cli::default_threads;
 
 impl Args {
     pub(super) fn verbosity(&self) -> Verbosity {

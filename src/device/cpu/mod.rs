@@ -17,6 +17,7 @@ mod optimizer;
 mod random;
 pub(crate) mod simd;
 pub(crate) mod team;
+mod threads;
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -26,6 +27,7 @@ use crate::{Error, Result, memory};
 pub use buffer::Buffer;
 use gemm::Multiply;
 use team::Team;
+pub use threads::default_threads;
 
 /// A number type that the CPU device computes in.
 #[allow(private_bounds)]

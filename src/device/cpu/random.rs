@@ -6,7 +6,7 @@ use super::simd::vectorized;
 use super::{Cpu, CpuReal};
 use crate::device::ops::{Latent, Random};
 use crate::device::{Element, Real};
-use crate::rng::{Stream, below, unit};
+use crate::rng::{Stream, below, least_kept, unit};
 
 impl<T: CpuReal> Random for Cpu<T> {
     fn noise_draw(&self, z: &mut [T], step: &[u32], stream: Stream, latent: Latent, parts: usize) {
@@ -41,8 +41,7 @@ impl<T: CpuReal> Random for Cpu<T> {
         rows: usize,
         p: f64,
     ) {
-        // A word is kept with probability 1 − p when it is at least p · 2³².
-        let least = (p * 4_294_967_296.0) as u32;
+        let least = least_kept(p);
         let kept = T::from_f64(1.0 / (1.0 - p));
         for &[site, columns] in table.as_chunks().0 {
             let (mask, behind) = std::mem::take(&mut masks).split_at_mut(rows * columns as usize);

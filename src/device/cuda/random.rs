@@ -3,7 +3,7 @@
 use super::Cuda;
 use super::memory::{View, ViewMut};
 use crate::device::ops::{Latent, Random};
-use crate::rng::Stream;
+use crate::rng::{Stream, least_kept};
 
 impl Random for Cuda {
     fn noise_draw(
@@ -47,8 +47,7 @@ impl Random for Cuda {
         p: f64,
     ) {
         let (count, [low, high]) = (table.len() / 2, words(seed));
-        // A word is kept with probability 1 − p when it is at least p · 2³².
-        let least = (p * 4_294_967_296.0) as u32;
+        let least = least_kept(p);
         let kept = (1.0 / (1.0 - p)) as f32;
         // Each mask may end inside of a block of four.
         let launch = self.elements(masks.len() / 4 + count);

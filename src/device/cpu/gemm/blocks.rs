@@ -62,16 +62,27 @@ impl<'a> Product<'a> {
         self.b.columns
     }
 
-    /// Calls `work` with threads' numbers and pieces of the columns to take, at most [`COLUMNS`] long.
-    pub fn share(&self, team: &Team, work: impl Fn(usize, &Pieces) + Sync) {
+    /// Calls `work` with threads' numbers and disjoint pieces that cover the columns, at most
+    /// [`COLUMNS`] each, and before a thread's first piece `prepare`.
+    pub fn share(
+        &self,
+        team: &Team,
+        prepare: impl Fn(usize) + Sync,
+        work: impl Fn(usize, Range<usize>) + Sync,
+    ) {
         let columns = self.columns();
         let alone = self.a.rows * self.a.columns * columns < WORTH_SHARING;
         let threads = if alone { 1 } else { team.threads() };
-        if threads == 1 {
-            return work(0, &Pieces::new(columns, COLUMNS, COLUMNS, 1));
-        }
-        let pieces = Pieces::new(columns, PIECE, COLUMNS, threads);
-        team.run(|thread| work(thread, &pieces));
+        let least = if threads == 1 { COLUMNS } else { PIECE };
+        let pieces = Pieces::new(columns, least, COLUMNS, threads);
+        let part = |thread: usize| {
+            let mut mine = (&pieces).peekable();
+            if mine.peek().is_some() {
+                prepare(thread);
+            }
+            mine.for_each(|piece| work(thread, piece));
+        };
+        if threads == 1 { part(0) } else { team.run(part) }
     }
 
     /// # Safety

@@ -21,23 +21,18 @@ impl Product<'_> {
         let mut scratch = team.scratch();
         let gathered = self.gathered_block() * self.blocks_of_a().count();
         let memory = scratch.parts(COLUMNS * DEPTH + gathered, team.threads());
-        self.share(team, |thread, pieces| {
-            let panels = memory.of(thread);
-            let gathered = panels.wrapping_add(COLUMNS * DEPTH);
-            let mut complete = false;
-            for piece in pieces {
-                // SAFETY: `share` gives these columns to this thread alone; the memory holds
-                // panels of them and all of `a`.
-                unsafe {
-                    if !std::mem::replace(&mut complete, true) {
-                        self.gather_left(gathered);
-                    }
-                    for (depth, rows, at) in self.blocks_of_a() {
-                        let a = gathered.wrapping_add(at);
-                        self.straight_block(piece.clone(), depth, rows, a, panels);
-                    }
-                    finish(&mut self.stripe(piece));
+        let gathered_at = |thread| memory.of(thread).wrapping_add(COLUMNS * DEPTH);
+        // SAFETY: the memory holds all of `a` behind the panels.
+        let prepare = |thread| unsafe { self.gather_left(gathered_at(thread)) };
+        self.share(team, prepare, |thread, piece| {
+            // SAFETY: `share` gives these columns to this thread alone; the memory holds panels of
+            // them, and `a` is gathered.
+            unsafe {
+                for (depth, rows, at) in self.blocks_of_a() {
+                    let a = gathered_at(thread).wrapping_add(at);
+                    self.straight_block(piece.clone(), depth, rows, a, memory.of(thread));
                 }
+                finish(&mut self.stripe(piece));
             }
         });
     }
@@ -112,7 +107,8 @@ impl Product<'_> {
             unsafe { pack(self.kernels, b, panel.valid, depth.len(), panel.data, panel.width) };
         }
         let mut i = rows.start;
-        let mut ahead = 0;
+        // When the first rows have passed, the next panel is packed too.
+        let mut fetched = if i == 0 { 0 } else { depth.len() };
         while i < rows.end {
             let code = self.kernels.tile(panel.vectors, rows.end - i);
             let tile = Tile {
@@ -122,7 +118,7 @@ impl Product<'_> {
                 c: self.c.wrapping_add(i * self.columns() + panel.first),
                 c_row: self.columns(),
                 resume: depth.start > 0,
-                ahead: self.next_panel(panel, depth, &mut ahead),
+                ahead: self.next_panel(panel, depth, &mut fetched),
             };
             // SAFETY: the views were checked, the code's rows are left, and the tile's columns
             // are in `c` or cut off.

@@ -49,21 +49,16 @@ impl Product<'_> {
         let packed = self.a.rows.next_multiple_of(self.kernels.lanes) * self.a.columns;
         let mut scratch = team.scratch();
         let memory = scratch.parts(Workspace::PACKED_AT + packed, team.threads());
-        self.share(team, |thread, pieces| {
-            let space = Workspace::at(memory.of(thread));
-            let mut packed = false;
-            for piece in pieces {
-                if !std::mem::replace(&mut packed, true) {
-                    // SAFETY: the memory holds all of `aᵀ`.
-                    unsafe { self.pack_left(space.packed) };
-                }
-                for rows in blocks(0..self.a.rows, ROWS) {
-                    // SAFETY: `share` gives these columns to this thread alone; `aᵀ` is packed.
-                    unsafe { self.staged_block(piece.clone(), rows, space) };
-                }
-                // SAFETY: as above.
-                finish(&mut unsafe { self.stripe(piece) });
+        let space = |thread| Workspace::at(memory.of(thread));
+        // SAFETY: the memory holds all of `aᵀ`.
+        let prepare = |thread| unsafe { self.pack_left(space(thread).packed) };
+        self.share(team, prepare, |thread, piece| {
+            for rows in blocks(0..self.a.rows, ROWS) {
+                // SAFETY: `share` gives these columns to this thread alone; `aᵀ` is packed.
+                unsafe { self.staged_block(piece.clone(), rows, space(thread)) };
             }
+            // SAFETY: as above.
+            finish(&mut unsafe { self.stripe(piece) });
         });
     }
 
