@@ -13,6 +13,7 @@ use crate::data::{DatasetProblem, FolderProblem, ImageShape};
 use crate::device::cuda::{Unavailable, nvrtc};
 use crate::train::checkpoint::CheckpointProblem;
 use crate::train::config::ConfigProblem;
+use crate::train::replay::ReplayProblem;
 use crate::train::run_dir::RunProblem;
 use crate::train::tensor_file::TensorProblem;
 
@@ -34,6 +35,10 @@ pub enum Error {
     /// A run folder is not what was asked for.
     #[error(transparent)]
     Run(#[from] RunProblem),
+
+    /// Samples cannot be joined.
+    #[error(transparent)]
+    Replay(#[from] ReplayProblem),
 
     /// A checkpoint cannot be taken.
     #[error(transparent)]

@@ -37,6 +37,10 @@ pub const MOST_SAMPLES: u64 = 100_000;
 pub const SAMPLES: Range<u64> = whole(1, MOST_SAMPLES);
 /// Images from one seed's to another's.
 pub const STEPS: Range<u64> = whole(2, 1000);
+/// Frames of an animation.
+pub const FRAMES: Range<u64> = whole(2, 10_000);
+/// Its frames a second: browsers slow down what is shown for less than a fiftieth.
+pub const FRAMES_PER_SECOND: Range<u64> = whole(1, 50);
 /// Seeds: what a whole number in TOML can be.
 pub const SEED: Range<u64> = whole(0, i64::MAX as u64);
 /// Adam's learning rate.

@@ -7,8 +7,9 @@ use std::thread;
 
 use gan_cuda::Error;
 use gan_cuda::train::checkpoint::{Checkpoint, CheckpointProblem};
+use gan_cuda::train::image_stats::ImageStats;
 use gan_cuda::train::journal::{Journal, Positions};
-use gan_cuda::train::records::{Record, read_records};
+use gan_cuda::train::records::{ImageRecord, Record, Records, read_records};
 use gan_cuda::train::run_dir::{RunDir, RunProblem};
 use gan_cuda::train::tensor_file::TensorFile;
 use tempfile::TempDir;
@@ -197,20 +198,38 @@ fn cut_journal_is_an_error_and_touches_nothing() {
 #[test]
 fn records_are_read_back_without_the_half_written_one() {
     let (_runs, run) = one_run();
-    assert_eq!(read_records(&run.stats()).unwrap(), []);
+    assert_eq!(read_records(&run.stats()).unwrap(), Records::default());
     let mut journal = Journal::create(&run).unwrap();
     (1..=3).for_each(|iteration| journal.record(record(iteration)).unwrap());
     let text = fs::read_to_string(run.stats()).unwrap();
     assert!(text.starts_with(r#"{"iteration":1,"epoch":1,"loss_d":0.693,"loss_g":null,"#));
     for half in [1, 20] {
         fs::write(run.stats(), &text[..text.len() - half]).unwrap();
-        let records = read_records(&run.stats()).unwrap();
+        let records = read_records(&run.stats()).unwrap().losses;
         assert_eq!(records.len(), 2);
         assert!(records[1].iteration == 2 && records[1].loss_g.is_nan());
     }
     fs::write(run.stats(), format!("{text}nonsense\n")).unwrap();
     let error = read_records(&run.stats()).unwrap_err();
     assert!(error.to_string().starts_with("line 4 of "), "{error}");
+}
+
+#[test]
+fn lines_about_samples_stand_among_those_of_losses() {
+    let (_runs, run) = one_run();
+    let mut journal = Journal::create(&run).unwrap();
+    let grey = ImageStats { mean_abs: 0.5, std: 0.25, extreme: 0.125, saturation: None };
+    let samples = ImageStats { std: f32::NAN, saturation: Some(0.75), ..grey };
+    journal.images(ImageRecord { iteration: 0, samples, data: grey }).unwrap();
+    journal.record(record(1)).unwrap();
+    journal.images(ImageRecord { iteration: 1, samples: grey, data: grey }).unwrap();
+    let text = fs::read_to_string(run.stats()).unwrap();
+    let first = r#"{"iteration":0,"samples":{"mean_abs":0.5,"std":null,"extreme":0.125,"saturation":0.75},"data":{"mean_abs":0.5,"std":0.25,"extreme":0.125}}"#;
+    assert_eq!(text.lines().next(), Some(first));
+    let records = read_records(&run.stats()).unwrap();
+    assert_eq!((records.losses.len(), records.images.len()), (1, 2));
+    assert!(records.images[0].samples.std.is_nan());
+    assert_eq!(records.images[1].samples, grey);
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod device;
 mod doctor;
 mod presets;
 mod ranges;
+mod replay;
 mod sample;
 mod signals;
 mod sizes;
@@ -39,6 +40,8 @@ enum Command {
     Train(Box<train::Args>),
     /// Draw images with a trained generator
     Sample(Box<sample::Args>),
+    /// Join the sample grids of a run to an animated GIF
+    Replay(replay::Args),
     /// List the set-ups, or show one with its layers
     Presets(presets::Args),
     /// Measure the time of a training iteration
@@ -56,6 +59,7 @@ impl Cli {
         match self.command {
             Command::Train(args) => return train::run(*args),
             Command::Sample(args) => sample::run(&args)?,
+            Command::Replay(args) => replay::run(&args)?,
             Command::Presets(args) => presets::run(&args)?,
             Command::Bench(args) => bench::run(&args)?,
             Command::Doctor => return Ok(doctor::run()),

@@ -48,6 +48,16 @@ pub fn channels(text: &str) -> Parsed<usize> {
     }
 }
 
+/// The most frames of an animation.
+pub fn frames(text: &str) -> Parsed<usize> {
+    whole(text, ranges::FRAMES)
+}
+
+/// Frames a second.
+pub fn frames_per_second(text: &str) -> Parsed<u32> {
+    whole(text, ranges::FRAMES_PER_SECOND)
+}
+
 /// CPU threads.
 pub fn threads(text: &str) -> Parsed<usize> {
     whole(text, ranges::THREADS)

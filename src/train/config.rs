@@ -17,7 +17,7 @@ use crate::{Error, Result};
 pub use check::ConfigProblem;
 
 /// What may change when a run goes on.
-const CHANGEABLE: [&str; 9] = [
+const CHANGEABLE: [&str; 10] = [
     "checkpoint_interval",
     "device",
     "epochs",
@@ -26,6 +26,7 @@ const CHANGEABLE: [&str; 9] = [
     "log_interval",
     "precision",
     "sample_interval",
+    "tensorboard",
     "threads",
 ];
 
@@ -59,6 +60,9 @@ pub struct Config {
     pub checkpoint_interval: Option<Interval>,
     /// Checkpoints that are kept.
     pub keep: usize,
+    /// Whether an event file is written, for TensorBoard.
+    #[serde(default = "yes")]
+    pub tensorboard: bool,
     /// Where to compute.
     pub device: DeviceChoice,
     /// How exactly a GPU multiplies matrices.
@@ -74,6 +78,10 @@ pub struct Config {
     pub init_discriminator: Option<PathBuf>,
     /// The networks and how they learn.
     pub gan: Settings,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Config {

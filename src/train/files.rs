@@ -28,20 +28,19 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     written
 }
 
-/// Writes a picture as an 8-bit PNG, whole or not at all.
+/// A picture as the bytes of an 8-bit PNG that goes to `path`.
 ///
 /// `pixels`: (height, width, samples per pixel of `color`), row by row.
 ///
 /// # Errors
-/// As [`write_whole`], and when a side is 0 or longer than PNG allows.
-pub fn write_png(
+/// When a side is 0 or longer than PNG allows.
+pub fn encode_png(
     path: &Path,
-    (width, height): (usize, usize),
+    size: (usize, usize),
     color: png::ColorType,
     pixels: &[u8],
-) -> Result<()> {
-    let png = encode_png((width, height), color, pixels);
-    write_whole(path, &png.map_err(|source| Error::Png { path: path.to_owned(), source })?)
+) -> Result<Vec<u8>> {
+    encoded(size, color, pixels).map_err(|source| Error::Png { path: path.to_owned(), source })
 }
 
 /// Makes sure that a file can be written at `path`, and leaves what is there as it is.
@@ -58,7 +57,7 @@ pub fn check_writable(path: &Path) -> Result<()> {
     remove_if_there(&temporary)
 }
 
-fn encode_png(
+fn encoded(
     (width, height): (usize, usize),
     color: png::ColorType,
     pixels: &[u8],
@@ -182,9 +181,8 @@ mod tests {
 
     #[test]
     fn picture_without_pixels_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("empty.png");
-        assert!(write_png(&path, (0, 3), png::ColorType::Grayscale, &[]).is_err());
-        assert!(!path.exists());
+        let path = Path::new("empty.png");
+        let error = encode_png(path, (0, 3), png::ColorType::Grayscale, &[]).unwrap_err();
+        assert!(error.to_string().contains("empty.png"), "{error}");
     }
 }

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::files::write_png;
+use super::files::{encode_png, write_whole};
 use crate::Result;
 use crate::data::ImageShape;
 
@@ -20,12 +20,7 @@ const PADDING: usize = 2;
 /// # Errors
 /// When the file cannot be written.
 pub fn write_grid(path: &Path, images: &[f32], shape: ImageShape, columns: usize) -> Result<()> {
-    assert!(!images.is_empty() && columns > 0, "a grid of no images");
-    let count = images.len() / shape.pixels();
-    let columns = columns.min(count);
-    let mut picture = Picture::new(shape, count.div_ceil(columns), columns);
-    picture.draw(0, images);
-    picture.write(path)
+    Picture::of(images, shape, columns).write(path)
 }
 
 /// A picture with a place for each image, black where there is none yet.
@@ -47,6 +42,19 @@ impl Picture {
         Picture { shape, columns, size, padding, bytes }
     }
 
+    /// The grid that [`write_grid`] writes.
+    ///
+    /// # Panics
+    /// As [`write_grid`].
+    pub fn of(images: &[f32], shape: ImageShape, columns: usize) -> Picture {
+        assert!(!images.is_empty() && columns > 0, "a grid of no images");
+        let count = images.len() / shape.pixels();
+        let columns = columns.min(count);
+        let mut picture = Picture::new(shape, count.div_ceil(columns), columns);
+        picture.draw(0, images);
+        picture
+    }
+
     /// Draws images, as [`write_grid`] takes them, at the places from `first` on, row by row.
     ///
     /// # Panics
@@ -66,12 +74,20 @@ impl Picture {
     /// # Errors
     /// When the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
+        write_whole(path, &self.png(path)?)
+    }
+
+    /// The bytes of the PNG that goes to `path`. Panics when it is neither grey nor RGB.
+    ///
+    /// # Errors
+    /// When a side is longer than PNG allows.
+    pub fn png(&self, path: &Path) -> Result<Vec<u8>> {
         let color = match self.shape.channels {
             1 => png::ColorType::Grayscale,
             3 => png::ColorType::Rgb,
             channels => panic!("{channels} channels are neither grey nor RGB"),
         };
-        write_png(path, self.size, color, &self.bytes)
+        encode_png(path, self.size, color, &self.bytes)
     }
 
     /// Width and height in pixels.

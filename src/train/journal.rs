@@ -8,7 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
-use super::records::Record;
+use super::records::{ImageRecord, Record, to_line};
 use super::run_dir::RunDir;
 use super::tensor_file::TensorFile;
 use crate::{Error, Result};
@@ -87,12 +87,21 @@ impl Journal {
         self.log.append(text)
     }
 
-    /// Adds one line to `stats.jsonl`.
+    /// Adds a line of losses to `stats.jsonl`.
     ///
     /// # Errors
     /// When the disk is full, and the like.
     pub fn record(&mut self, record: Record) -> Result<()> {
-        let line = record.to_line(&self.stats.path)?;
+        let line = to_line(&record, &self.stats.path)?;
+        self.stats.append(&line)
+    }
+
+    /// Adds a line about a grid of samples to `stats.jsonl`.
+    ///
+    /// # Errors
+    /// When the disk is full, and the like.
+    pub fn images(&mut self, record: ImageRecord) -> Result<()> {
+        let line = to_line(&record, &self.stats.path)?;
         self.stats.append(&line)
     }
 

@@ -8,19 +8,24 @@
 //! | [`display`] | what a person sees meanwhile |
 //! | [`run_dir`], [`run_lock`], [`files`] | the run folder, and writing to it safely |
 //! | [`journal`], [`records`] | `log.txt` and `stats.jsonl` |
+//! | [`events`] | what TensorBoard shows |
+//! | [`image_stats`] | contrast and colour of images |
 //! | [`snapshot`], [`checkpoint`], [`tensor_file`] | a GAN as files, and back |
-//! | [`grid`], [`plot`] | pictures |
+//! | [`grid`], [`plot`], [`animation`], [`replay`] | pictures |
 
+pub mod animation;
 pub mod checkpoint;
 pub mod config;
 pub mod display;
+pub mod events;
 pub mod files;
 pub mod grid;
 pub mod health;
+pub mod image_stats;
 pub mod journal;
-mod loss_curve;
 pub mod plot;
 pub mod records;
+pub mod replay;
 pub mod run_dir;
 pub mod run_lock;
 pub mod snapshot;

@@ -1,13 +1,16 @@
 //! `stats.jsonl`: the run in numbers, one JSON object per line, for plots and for other programs.
+//!
+//! A line is of one iteration's losses ([`Record`]), or of one grid of samples ([`ImageRecord`]).
 
 use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::image_stats::ImageStats;
 use crate::{Error, Result};
 
-/// One line of `stats.jsonl`: the losses of one iteration, and how far the run is.
+/// A line of `stats.jsonl`: the losses of one iteration, and how far the run is.
 ///
 /// A number that is not finite is `null` in JSON and NaN when read back.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,18 +38,39 @@ pub struct Record {
     pub seconds: f64,
 }
 
-fn null_is_nan<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<f32, D::Error> {
+/// Another kind of line: what a grid of samples is like, beside the images to learn from.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImageRecord {
+    /// Iterations done.
+    pub iteration: u64,
+    /// Of the grid of samples.
+    pub samples: ImageStats,
+    /// Of the data set; the same in every line.
+    pub data: ImageStats,
+}
+
+/// All lines of a `stats.jsonl`, by their kind, as they come.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Records {
+    /// Losses.
+    pub losses: Vec<Record>,
+    /// Samples.
+    pub images: Vec<ImageRecord>,
+}
+
+/// Reads a number that JSON has no word for.
+pub(super) fn null_is_nan<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<f32, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or(f32::NAN))
 }
 
-impl Record {
-    /// The record as a line of `stats.jsonl`, without its newline.
-    ///
-    /// # Errors
-    /// Names `path` when the record cannot be written as JSON.
-    pub(super) fn to_line(self, path: &Path) -> Result<String> {
-        serde_json::to_string(&self).map_err(|error| Error::io("write", path)(error.into()))
-    }
+/// A record as a line of `stats.jsonl`, without its newline.
+///
+/// # Errors
+/// Names `path` when the record cannot be written as JSON.
+pub(super) fn to_line(record: &impl Serialize, path: &Path) -> Result<String> {
+    serde_json::to_string(record).map_err(|error| Error::io("write", path)(error.into()))
 }
 
 /// Reads every record of a `stats.jsonl`. A last line without its newline was being written when
@@ -54,21 +78,29 @@ impl Record {
 ///
 /// # Errors
 /// [`Error::Record`] for a whole line that is not a record; I/O.
-pub fn read_records(path: &Path) -> Result<Vec<Record>> {
+pub fn read_records(path: &Path) -> Result<Records> {
     let bytes = match fs::read(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Records::default()),
         other => other.map_err(Error::io("read", path))?,
     };
     let whole = bytes.iter().rposition(|&byte| byte == b'\n').unwrap_or(0);
-    let lines = bytes[..whole].split(|&byte| byte == b'\n').enumerate();
-    lines
-        .filter(|(_, line)| !line.is_empty())
-        .map(|(index, line)| {
-            serde_json::from_slice(line).map_err(|source| Error::Record {
-                path: path.to_owned(),
-                line: index + 1,
-                source,
-            })
-        })
-        .collect()
+    let mut records = Records::default();
+    for (index, line) in bytes[..whole].split(|&byte| byte == b'\n').enumerate() {
+        let problem = |source| Error::Record { path: path.to_owned(), line: index + 1, source };
+        if !line.is_empty() {
+            records.add(line).map_err(problem)?;
+        }
+    }
+    Ok(records)
+}
+
+impl Records {
+    fn add(&mut self, line: &[u8]) -> serde_json::Result<()> {
+        let value: serde_json::Value = serde_json::from_slice(line)?;
+        match value.get("samples") {
+            Some(_) => self.images.push(serde_json::from_value(value)?),
+            None => self.losses.push(serde_json::from_value(value)?),
+        }
+        Ok(())
+    }
 }

@@ -6,6 +6,8 @@
 //! | `log.txt`, `stats.jsonl` | what was printed, and the same as records: [`super::journal`] |
 //! | `samples/000400.png`, `reals.png` | [`super::grid`] |
 //! | `loss.png` | [`super::plot`] |
+//! | `events.out.tfevents.…` | [`super::events`] |
+//! | `progress.gif` | [`super::replay`] |
 //! | `checkpoint-000938/` | [`super::checkpoint`] |
 //!
 //! A name that ends in `.tmp` is being written or deleted: readers ignore it, and
@@ -134,6 +136,24 @@ impl RunDir {
     /// `samples/000400.png`: the grid of one iteration.
     pub fn sample(&self, iteration: u64) -> PathBuf {
         self.samples().join(format!("{iteration:06}.png"))
+    }
+
+    /// The iterations that there are grids of, ascending.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed.
+    pub fn sample_iterations(&self) -> Result<Vec<u64>> {
+        let names = names_in(&self.samples())?;
+        let iteration = |name: &String| name.strip_suffix(".png")?.parse::<u64>().ok();
+        let mut iterations: Vec<u64> = names.iter().filter_map(iteration).collect();
+        iterations.retain(|&iteration| self.sample(iteration).is_file());
+        iterations.sort_unstable();
+        Ok(iterations)
+    }
+
+    /// `progress.gif`: the grids one after the other, once they were joined.
+    pub fn progress(&self) -> PathBuf {
+        self.path.join("progress.gif")
     }
 
     /// `reals.png`: a grid of images from the data set.

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use super::config::Config;
 use super::display::{Display, Place, Verbosity};
+use super::events::EventFile;
 use super::health::Health;
+use super::image_stats::ImageStats;
 use super::journal::Journal;
 use super::run_dir::RunDir;
 use super::run_lock::RunLock;
@@ -33,10 +35,12 @@ pub struct Trainer<D: Device> {
     run: RunDir,
     _lock: RunLock,
     journal: Journal,
+    /// None where TensorBoard is not wanted.
+    events: Option<EventFile>,
     fixed: FixedSamples<D>,
     health: Health,
-    /// Checksum of the data set.
-    data: u32,
+    /// Checksum of the data set, and what its images are like.
+    data: (u32, ImageStats),
     /// Training time before this process, and when this one began.
     clock: (f64, Instant),
     saved: Instant,

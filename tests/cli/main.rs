@@ -1,5 +1,8 @@
 //! The command line: the real binary in a scratch folder.
 
+#[path = "../common/python.rs"]
+mod python;
+
 mod commands;
 mod config;
 mod cuda;
@@ -15,8 +18,10 @@ mod memory;
 mod pipe;
 mod ranges;
 mod readme;
+mod replay;
 mod resume;
 mod sample;
 mod scratch;
 mod stop;
+mod tensorboard;
 mod weights;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf, absolute};
 use std::process::{Command, Stdio};
 
 use gan_cuda::data::{Dataset, ImageShape};
+use gan_cuda::train::records::read_records;
 use tempfile::TempDir;
 
 /// Flags that make a run take no time, on the 40 images of [`Scratch::with_digits`]: with batches
@@ -126,11 +127,13 @@ impl Scratch {
         lines.map(flag).filter(|flag| !["--help", "--version"].contains(&flag.as_str())).collect()
     }
 
-    /// All files below `folder`, with their bytes.
+    /// All files below `folder` but those for TensorBoard, which have the time in their names and
+    /// in every record, with their bytes.
     pub fn files(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
         let root = self.path(folder);
         let mut files = BTreeMap::new();
         collect(&root, &root, &mut files);
+        files.retain(|name, _| !name.contains("tfevents"));
         files
     }
 
@@ -145,11 +148,10 @@ impl Scratch {
         toml::Value::Table(toml::from_str(&text).unwrap())
     }
 
-    /// The iterations that a run's `stats.jsonl` has records of.
+    /// The iterations that a run's `stats.jsonl` has losses of.
     pub fn logged(&self, run: &str) -> Vec<u64> {
-        let text = fs::read_to_string(self.path(run).join("stats.jsonl")).unwrap();
-        let record = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
-        text.lines().map(|line| record(line)["iteration"].as_u64().unwrap()).collect()
+        let records = read_records(&self.path(run).join("stats.jsonl")).unwrap();
+        records.losses.iter().map(|record| record.iteration).collect()
     }
 
     /// A run's checkpoints.

@@ -13,6 +13,9 @@ use gan_cuda::gan::settings::Settings;
 use gan_cuda::train::checkpoint::Checkpoint;
 use gan_cuda::train::config::Config;
 use gan_cuda::train::display::Verbosity;
+use gan_cuda::train::events::event_files;
+use gan_cuda::train::events::message::What;
+use gan_cuda::train::events::record::read_events;
 use gan_cuda::train::run_dir::RunDir;
 use gan_cuda::train::trainer::Trainer;
 
@@ -55,6 +58,7 @@ pub fn config(preset: &Preset, iterations: u32, interval: u32) -> Config {
         log_interval: 1,
         checkpoint_interval: Some(every),
         keep: 100,
+        tensorboard: true,
         device: DeviceChoice::Cpu,
         precision: Precision::default(),
         threads: 1,
@@ -73,13 +77,14 @@ pub fn train_on<D: Device>(device: D, config: &Config, data: &Dataset, runs: &Pa
 
 /// Every file of a run but its configuration, without what tells the time.
 pub fn left_by(run: &RunDir) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
+    let mut files = BTreeMap::from([("events".to_owned(), timeless_events(run).into_bytes())]);
     for folder in [run.path().to_owned(), run.samples()] {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.strip_prefix(run.path()).unwrap().to_str().unwrap().to_owned();
             match name.as_str() {
                 "config.toml" | ".lock" | "samples" => {}
+                _ if name.starts_with("events.") => {}
                 "stats.jsonl" => drop(files.insert(name, timeless_stats(&path).into_bytes())),
                 _ if path.is_dir() => add_checkpoint(&mut files, &name, &path),
                 _ => drop(files.insert(name, fs::read(&path).unwrap())),
@@ -94,11 +99,24 @@ fn timeless_stats(path: &Path) -> String {
     let timeless = |line: &str| {
         let mut record: serde_json::Value = serde_json::from_str(line).unwrap();
         for key in ["seconds", "images_per_second"] {
-            record.as_object_mut().unwrap().remove(key).unwrap();
+            record.as_object_mut().unwrap().remove(key);
         }
         record.to_string() + "\n"
     };
     text.lines().map(timeless).collect()
+}
+
+/// What all event files together say of the run's steps.
+fn timeless_events(run: &RunDir) -> String {
+    let files = event_files(run.path()).unwrap();
+    let events = files.iter().flat_map(|path| read_events(path).unwrap());
+    let values = events.filter_map(|(_, event)| match event.what {
+        Some(What::Summary(summary)) => Some((event.step, summary.value)),
+        _ => None,
+    });
+    let values = values.flat_map(|(step, values)| values.into_iter().map(move |v| (step, v)));
+    let timeless = values.filter(|(_, v)| v.tag != "config" && v.tag != "images_per_second");
+    timeless.map(|(step, value)| format!("{step}: {value:?}\n")).collect()
 }
 
 fn add_checkpoint(files: &mut BTreeMap<String, Vec<u8>>, name: &str, path: &Path) {

@@ -49,7 +49,7 @@ fn training_passes_through_the_short_batch_and_on_to_the_next_epoch() {
             let data = digits(images, config.gan.image);
             let run = train(&config, &data, runs.path());
             let per_epoch = batches(preset, images).len() as u64;
-            let records = read_records(&run.stats()).unwrap();
+            let records = read_records(&run.stats()).unwrap().losses;
             let epochs: Vec<_> = records.iter().map(|record| record.epoch).collect();
             let want: Vec<_> = (0..8).map(|done| done / per_epoch + 1).collect();
             assert_eq!(epochs, want, "{}", preset.name);

@@ -46,7 +46,7 @@ fn resuming_from_an_older_checkpoint_cuts_what_came_later_and_does_it_again() {
 
     let mut trainer = resume(&config, &data, &run, 4);
     let iterations: Vec<_> =
-        read_records(&run.stats()).unwrap().iter().map(|record| record.iteration).collect();
+        read_records(&run.stats()).unwrap().losses.iter().map(|record| record.iteration).collect();
     assert_eq!(iterations, [1, 2, 3, 4]);
     assert_eq!(fs::read_to_string(run.log()).unwrap().lines().count(), 4);
     assert_eq!(run.checkpoints().unwrap(), [2, 4]);
@@ -73,7 +73,7 @@ fn seconds_of_training_go_on_counting() {
     let runs = tempfile::tempdir().unwrap();
     let run = train(&config, &data, runs.path());
     resume(&config, &data, &run, 3).train(Verbosity::Quiet, &NEVER).unwrap();
-    let records = read_records(&run.stats()).unwrap();
+    let records = read_records(&run.stats()).unwrap().losses;
     assert!(records.is_sorted_by(|a, b| a.seconds < b.seconds), "{records:?}");
     assert!(records.iter().all(|record| record.images_per_second > 0.0), "{records:?}");
 }

@@ -157,6 +157,12 @@ pub(super) struct OutputArgs {
     /// Checkpoints that are kept [default: 3]
     #[arg(long, value_name = "N", value_parser = extent)]
     pub(super) keep: Option<usize>,
+    /// Write losses, samples and histograms of weights and gradients for TensorBoard [default]
+    #[arg(long, overrides_with = "no_tensorboard")]
+    pub(super) tensorboard: bool,
+    /// Write nothing for TensorBoard
+    #[arg(long)]
+    pub(super) no_tensorboard: bool,
     /// Folder of run folders
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub(super) runs_dir: PathBuf,

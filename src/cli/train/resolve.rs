@@ -79,6 +79,7 @@ impl Args {
             log_interval: 50,
             checkpoint_interval: None,
             keep: 3,
+            tensorboard: true,
             device: DeviceChoice::Auto,
             precision: Precision::default(),
             threads: default_threads(),
@@ -125,6 +126,7 @@ impl Args {
         set(&mut config.log_interval, output.log_interval);
         set_some(&mut config.checkpoint_interval, output.checkpoint_interval);
         set(&mut config.keep, output.keep);
+        config.tensorboard = (config.tensorboard || output.tensorboard) && !output.no_tensorboard;
         set_some(&mut config.init_generator, given_file(&values.init_generator)?);
         set_some(&mut config.init_discriminator, given_file(&values.init_discriminator)?);
         self.apply_settings(&mut config.gan);

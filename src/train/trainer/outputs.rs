@@ -1,5 +1,6 @@
-//! What a run writes while it goes on: records, sample grids, checkpoints, the plot of its losses.
+//! What a run writes while it goes on: records, sample grids, checkpoints, the plot.
 
+use std::path::Path;
 use std::time::Instant;
 
 use super::Trainer;
@@ -8,18 +9,21 @@ use crate::data::Dataset;
 use crate::device::{Device, Real};
 use crate::gan::Metrics;
 use crate::train::display::{Display, Place, line};
-use crate::train::grid::write_grid;
+use crate::train::events::EventFile;
+use crate::train::events::message::Histogram;
+use crate::train::files::write_whole;
+use crate::train::grid::Picture;
+use crate::train::image_stats::ImageStats;
 use crate::train::plot::write_loss_plot;
-use crate::train::records::{Record, read_records};
+use crate::train::records::{ImageRecord, Record, read_records};
 use crate::train::snapshot::{self, Progress};
 
 impl<D: Device> Trainer<D> {
     pub(super) fn log(&mut self, place: Place, metrics: &Metrics) -> Result<()> {
         let seconds = self.seconds();
-        let iteration = u64::from(place.iteration.0);
-        self.journal.line(&line(place, metrics))?;
-        self.journal.record(Record {
-            iteration,
+        let iteration = place.iteration.0;
+        let record = Record {
+            iteration: u64::from(iteration),
             epoch: u64::from(place.epoch.0),
             loss_d: metrics.loss_d as f32,
             loss_g: metrics.loss_g as f32,
@@ -27,7 +31,13 @@ impl<D: Device> Trainer<D> {
             d_fake: metrics.d_fake as f32,
             images_per_second: (self.images_seen() as f64 / seconds.max(1e-9)) as f32,
             seconds,
-        })
+        };
+        self.journal.line(&line(place, metrics))?;
+        self.journal.record(record)?;
+        match &mut self.events {
+            Some(events) => events.scalars(iteration, losses(&record)),
+            None => Ok(()),
+        }
     }
 
     /// Real images learnt from since the run's beginning.
@@ -45,8 +55,9 @@ impl<D: Device> Trainer<D> {
         let images: Vec<f32> = images.into_iter().map(|x| x.to_f64() as f32).collect();
         let iteration = self.gan.completed();
         let path = self.run.sample(u64::from(iteration));
-        write_grid(&path, &images, self.gan.image(), self.fixed.columns)?;
+        self.write_grid(&path, "samples", &images)?;
         display.whisper(&format!("wrote {}", path.display()));
+        self.record_images(&images)?;
         let spread = self.fixed.spread(&images, &self.config.gan);
         if let Some(words) = self.health.look_at_samples(iteration, spread) {
             self.warn(display, iteration, &words)?;
@@ -54,12 +65,41 @@ impl<D: Device> Trainer<D> {
         Ok(())
     }
 
+    /// Writes down how strong images are in contrast and colour, beside those of the data set.
+    fn record_images(&mut self, images: &[f32]) -> Result<()> {
+        let iteration = self.gan.completed();
+        let (samples, data) = (ImageStats::of(images, self.gan.image()), self.data.1);
+        self.journal.images(ImageRecord { iteration: u64::from(iteration), samples, data })?;
+        let Some(events) = &mut self.events else { return Ok(()) };
+        let tagged = |stats: ImageStats, of: &'static str| {
+            let tag = move |(name, number)| (format!("{name}/{of}"), number);
+            stats.named().map(tag).collect::<Vec<_>>()
+        };
+        events.scalars(iteration, [tagged(samples, "samples"), tagged(data, "data")].concat())
+    }
+
+    /// Writes a grid of images to a file, and for TensorBoard.
+    fn write_grid(&mut self, path: &Path, tag: &str, images: &[f32]) -> Result<()> {
+        let picture = Picture::of(images, self.gan.image(), self.fixed.columns);
+        let png = picture.png(path)?;
+        write_whole(path, &png)?;
+        match &mut self.events {
+            Some(events) => {
+                let channels = self.gan.image().channels;
+                events.image(self.gan.completed(), tag, png, picture.size(), channels)
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Writes a checkpoint and redraws the plot of the losses.
     pub(super) fn save(&mut self, display: &Display) -> Result<()> {
+        self.record_weights()?;
         let positions = self.journal.sync()?;
+        self.events.as_ref().map_or(Ok(()), EventFile::sync)?;
         let iteration = self.gan.completed();
         let seconds = self.seconds();
-        let progress = Progress { iteration, seconds, positions, data: self.data };
+        let progress = Progress { iteration, seconds, positions, data: self.data.0 };
         let checkpoint = snapshot::take(&self.gan, &self.config, progress)?;
         let path = checkpoint.save(&self.run, u64::from(iteration))?;
         self.run.prune(self.config.keep)?;
@@ -69,16 +109,52 @@ impl<D: Device> Trainer<D> {
         Ok(())
     }
 
+    /// Histograms of all weights and of their gradients, for TensorBoard.
+    fn record_weights(&mut self) -> Result<()> {
+        let Some(events) = &mut self.events else { return Ok(()) };
+        let (gan, iteration) = (&self.gan, self.gan.completed());
+        for (name, network) in
+            [("generator", gan.generator()), ("discriminator", gan.discriminator())]
+        {
+            let params = network.params();
+            for param in params.list() {
+                let weights = histogram(&params.read(gan.device(), param)?);
+                events.histogram(iteration, &format!("{name}/{}", param.name), weights)?;
+                let gradients = histogram(&params.read_gradient(gan.device(), param)?);
+                events.histogram(
+                    iteration,
+                    &format!("{name}_gradient/{}", param.name),
+                    gradients,
+                )?;
+            }
+        }
+        Ok(())
+    }
+
     fn plot_losses(&self) -> Result<()> {
         let records = read_records(&self.run.stats())?;
-        let points: Vec<_> = records.iter().map(|r| (r.iteration, r.loss_d, r.loss_g)).collect();
         let title = format!("{} on {}", self.config.preset, self.config.dataset.name());
-        write_loss_plot(&self.run.loss_plot(), &points, &title)
+        write_loss_plot(&self.run.loss_plot(), &records, &title)
     }
 
     /// A grid of real images, arranged like the grids of samples.
-    pub(super) fn write_reals(&self, data: &Dataset) -> Result<()> {
+    pub(super) fn write_reals(&mut self, data: &Dataset) -> Result<()> {
         let images = self.fixed.alike_of(data, &self.config.gan);
-        write_grid(&self.run.reals(), &images, data.shape, self.fixed.columns)
+        self.write_grid(&self.run.reals(), "reals", &images)
     }
+}
+
+/// A record's numbers with their tags.
+fn losses(record: &Record) -> [(&'static str, f32); 5] {
+    [
+        ("d_loss", record.loss_d),
+        ("g_loss", record.loss_g),
+        ("d_real", record.d_real),
+        ("d_fake", record.d_fake),
+        ("images_per_second", record.images_per_second),
+    ]
+}
+
+fn histogram<T: Real>(values: &[T]) -> Histogram {
+    Histogram::of(values.iter().map(|x| x.to_f64()))
 }

@@ -14,8 +14,10 @@ use crate::gan::preset::Preset;
 use crate::gan::settings::Settings;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::config::Config;
+use crate::train::events::{self, EventFile};
 use crate::train::files::write_whole;
 use crate::train::health::Health;
+use crate::train::image_stats::ImageStats;
 use crate::train::journal::Journal;
 use crate::train::run_dir::RunDir;
 use crate::train::run_lock::RunLock;
@@ -57,7 +59,8 @@ impl<D: Device> Trainer<D> {
         let lock = run.lock()?;
         write_whole(&run.config(), config.to_text()?.as_bytes())?;
         let journal = Journal::create(&run)?;
-        let trainer = Self::assemble(config, gan, images, (run, lock, journal), data, 0.0)?;
+        let mut trainer = Self::assemble(config, gan, images, (run, lock, journal), data, 0.0)?;
+        trainer.begin_events()?;
         trainer.write_reals(data)?;
         Ok(trainer)
     }
@@ -77,13 +80,33 @@ impl<D: Device> Trainer<D> {
         let (mut gan, images) = build(&config, device, data)?;
         let checkpoint = Checkpoint::load(&run.checkpoint(iteration))?;
         let progress = restore(&mut gan, &checkpoint, &config, data)?;
-        let mut journal = Journal::open(&run, progress.positions)?;
-        if gan.completed() < config.total(images.schedule()) {
-            write_whole(&run.config(), config.to_text()?.as_bytes())?;
-            run.discard_after(iteration)?;
-            journal.cut()?;
+        let journal = Journal::open(&run, progress.positions)?;
+        let parts = (run, lock, journal);
+        let mut trainer = Self::assemble(config, gan, images, parts, data, progress.seconds)?;
+        if trainer.gan.completed() < trainer.total() {
+            trainer.forget_after(iteration)?;
+            trainer.begin_events()?;
         }
-        Self::assemble(config, gan, images, (run, lock, journal), data, progress.seconds)
+        Ok(trainer)
+    }
+
+    /// Removes what the run has of later iterations.
+    fn forget_after(&mut self, iteration: u64) -> Result<()> {
+        write_whole(&self.run.config(), self.config.to_text()?.as_bytes())?;
+        self.run.discard_after(iteration)?;
+        self.journal.cut()?;
+        events::cut(self.run.path(), self.gan.completed())
+    }
+
+    /// Begins an event file, if one is wanted.
+    fn begin_events(&mut self) -> Result<()> {
+        if self.config.tensorboard {
+            let completed = self.gan.completed();
+            let mut events = EventFile::create(self.run.path(), completed)?;
+            events.text(completed, "config", format!("```toml\n{}```", self.config.to_text()?))?;
+            self.events = Some(events);
+        }
+        Ok(())
     }
 
     fn assemble(
@@ -105,7 +128,8 @@ impl<D: Device> Trainer<D> {
             run,
             _lock: lock,
             journal,
-            data: data.checksum(),
+            events: None,
+            data: (data.checksum(), ImageStats::of_data(data)),
             clock: (seconds, Instant::now()),
             saved: Instant::now(),
         })

@@ -48,7 +48,7 @@ fn go_on<D: Device>(device: D, config: &Config, data: &Dataset, run: &RunDir) {
 
 /// Of every iteration.
 fn losses(run: &RunDir) -> Vec<f64> {
-    let records = read_records(&run.stats()).unwrap();
+    let records = read_records(&run.stats()).unwrap().losses;
     let iterations: Vec<_> = records.iter().map(|record| record.iteration).collect();
     assert_eq!(iterations, (1..=9).collect::<Vec<_>>());
     records.iter().flat_map(|record| [record.loss_d, record.loss_g].map(f64::from)).collect()

@@ -1,4 +1,4 @@
-//! What a plot shows of a run's losses, and what it leaves out.
+//! What a plot shows of a run's numbers, and what it leaves out.
 //!
 //! A long run has more points than a picture has pixels, so neighbours are drawn as one. One spike
 //! must not flatten the rest: the axis ends where nearly all losses do.
@@ -58,10 +58,10 @@ pub struct Bucket {
     pub greatest: f64,
 }
 
-/// One of the two curves, of at most [`BUCKETS`] points; losses that are not finite are left out.
-pub fn curve(points: &[LossPoint], loss: impl Fn(&LossPoint) -> f32) -> Vec<Bucket> {
-    let finite = points.iter().map(|point| (point.0 as f64, f64::from(loss(point))));
-    let finite: Vec<_> = finite.filter(|(_, loss)| loss.is_finite()).collect();
+/// A curve of at most [`BUCKETS`] points; numbers that are not finite are left out.
+pub fn curve(points: impl Iterator<Item = (u64, f32)>) -> Vec<Bucket> {
+    let finite = points.map(|(iteration, number)| (iteration as f64, f64::from(number)));
+    let finite: Vec<_> = finite.filter(|(_, number)| number.is_finite()).collect();
     let size = finite.len().div_ceil(BUCKETS).max(1);
     finite.chunks(size).map(Bucket::of).collect()
 }
@@ -69,12 +69,12 @@ pub fn curve(points: &[LossPoint], loss: impl Fn(&LossPoint) -> f32) -> Vec<Buck
 impl Bucket {
     fn of(points: &[(f64, f64)]) -> Bucket {
         let count = points.len() as f64;
-        let losses = || points.iter().map(|point| point.1);
+        let numbers = || points.iter().map(|point| point.1);
         Bucket {
             iteration: points.iter().map(|point| point.0).sum::<f64>() / count,
-            least: losses().fold(f64::INFINITY, f64::min),
-            mean: losses().sum::<f64>() / count,
-            greatest: losses().fold(f64::NEG_INFINITY, f64::max),
+            least: numbers().fold(f64::INFINITY, f64::min),
+            mean: numbers().sum::<f64>() / count,
+            greatest: numbers().fold(f64::NEG_INFINITY, f64::max),
         }
     }
 }
@@ -96,10 +96,10 @@ mod tests {
     #[test]
     fn long_runs_are_drawn_as_few_points_with_their_extremes() {
         let points: Vec<_> = (0..100_000).map(|i| (i, (i % 10) as f32, f32::NAN)).collect();
-        let buckets = curve(&points, |point| point.1);
+        let buckets = curve(points.iter().map(|point| (point.0, point.1)));
         assert_eq!(buckets.len(), BUCKETS);
         assert!(buckets.iter().all(|bucket| (bucket.least, bucket.greatest) == (0.0, 9.0)));
         assert!(buckets.iter().all(|bucket| bucket.mean == 4.5));
-        assert!(curve(&points, |point| point.2).is_empty());
+        assert!(curve(points.iter().map(|point| (point.0, point.2))).is_empty());
     }
 }

@@ -1,83 +1,76 @@
-//! `loss.png`: both losses over the iterations.
+//! `loss.png`: both losses over the iterations, and below them what the samples are like.
 //!
-//! What is drawn of a long run, `loss_curve.rs` decides: the mean of each bucket of points,
-//! over a faint band from its least to its greatest loss; a note tells what the axis leaves out.
+//! What is drawn of a long run, `curve.rs` decides: the mean of each bucket of points, of losses
+//! over a faint band from the bucket's least to its greatest; a note tells what the axis leaves out.
 //!
 //! Drawn at twice the size and averaged down, which smooths lines and letters; the font is built
 //! in, so a plot looks the same on a machine without any.
 
-use std::ops::Range;
+mod contrast;
+mod curve;
+mod losses;
+
 use std::path::Path;
 
+use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, register_font};
 
-use super::files::write_png;
-use super::loss_curve::{Bucket, Span, curve};
+use super::files::{encode_png, write_whole};
+use super::records::Records;
 use crate::{Error, Result};
-
-pub use super::loss_curve::LossPoint;
+use curve::Bucket;
 
 const WIDTH: usize = 900;
-const HEIGHT: usize = 540;
+const HEIGHT: usize = 800;
+/// Of the panel of losses.
+const LOSSES_HEIGHT: usize = 520;
 /// Drawn pixels per pixel of the picture, each way.
 const SCALE: usize = 2;
 
 const FONT: &str = "DejaVu Sans";
-static FONT_BYTES: &[u8] = include_bytes!("../../data/fonts/DejaVuSans-ascii.ttf");
+static FONT_BYTES: &[u8] = include_bytes!("../../../data/fonts/DejaVuSans-ascii.ttf");
 
-const COLOR_D: RGBColor = RGBColor(0, 114, 178);
-const COLOR_G: RGBColor = RGBColor(213, 94, 0);
 const INK: RGBColor = RGBColor(60, 60, 60);
 const GRID: RGBColor = RGBColor(228, 228, 228);
 
-type Canvas<'a> = DrawingArea<BitMapBackend<'a>, plotters::coord::Shift>;
-type Axes = Cartesian2d<RangedF64, RangedF64>;
+type Canvas<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
+type Axes = plotters::coord::cartesian::Cartesian2d<RangedCoordf64, RangedCoordf64>;
 type Chart<'a, 'b> = ChartContext<'a, BitMapBackend<'b>, Axes>;
-type RangedF64 = plotters::coord::types::RangedCoordf64;
-type Cartesian2d<X, Y> = plotters::coord::cartesian::Cartesian2d<X, Y>;
 type Drawn<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Writes the plot of both losses, 900 by 540 pixels, whole or not at all.
+/// Writes the plot, 900 by 800 pixels, whole or not at all.
 ///
-/// `points` ascend by iteration; losses that are not finite are left out. The built-in
-/// font knows ASCII: other characters of the title stay blank.
+/// Records ascend by iteration; numbers that are not finite are left out. The built-in font knows
+/// ASCII: other characters of the title stay blank.
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn write_loss_plot(path: &Path, points: &[LossPoint], title: &str) -> Result<()> {
+pub fn write_loss_plot(path: &Path, records: &Records, title: &str) -> Result<()> {
     let failed = |problem: Box<dyn std::error::Error + Send + Sync>| Error::Plot {
         path: path.to_owned(),
         problem: problem.to_string(),
     };
-    let pixels = draw(points, title).map_err(failed)?;
-    write_png(path, (WIDTH, HEIGHT), png::ColorType::Rgb, &averaged_down(&pixels))
+    let pixels = averaged_down(&draw(records, title).map_err(failed)?);
+    write_whole(path, &encode_png(path, (WIDTH, HEIGHT), png::ColorType::Rgb, &pixels)?)
 }
 
-fn draw(points: &[LossPoint], title: &str) -> Drawn<Vec<u8>> {
+fn draw(records: &Records, title: &str) -> Drawn<Vec<u8>> {
     register_font(FONT, FontStyle::Normal, FONT_BYTES).map_err(|_| "the font is broken")?;
     let mut pixels = vec![255; WIDTH * SCALE * HEIGHT * SCALE * 3];
     let size = ((WIDTH * SCALE) as u32, (HEIGHT * SCALE) as u32);
     let root = BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area();
-    draw_plot(&root, points, title)?;
+    let (above, below) = root.split_vertically(px(LOSSES_HEIGHT));
+    let last_loss = records.losses.last().map_or(0, |record| record.iteration);
+    let last_image = records.images.last().map_or(0, |record| record.iteration);
+    let last = last_loss.max(last_image).max(10) as f64;
+    losses::draw(&above, &records.losses, last, title)?;
+    contrast::draw(&below, &records.images, last)?;
     root.present()?;
-    drop(root);
+    drop((above, below, root));
     Ok(pixels)
-}
-
-fn draw_plot(root: &Canvas<'_>, points: &[LossPoint], title: &str) -> Drawn<()> {
-    let [curve_d, curve_g] = [curve(points, |point| point.1), curve(points, |point| point.2)];
-    let span = Span::of(points);
-    let mut chart = draw_axes(root, points, &span, title)?;
-    for (curve, color) in [(&curve_d, COLOR_D), (&curve_g, COLOR_G)] {
-        draw_band(&mut chart, curve, &span.shown, color)?;
-    }
-    for (curve, color) in [(&curve_d, COLOR_D), (&curve_g, COLOR_G)] {
-        draw_line(&mut chart, curve, &span.shown, color)?;
-    }
-    draw_legend(root)?;
-    draw_note(root, &span)
 }
 
 /// Pixels of the picture, in drawn pixels.
@@ -89,27 +82,27 @@ fn text(pixels: usize, color: RGBColor) -> TextStyle<'static> {
     (FONT, px(pixels)).into_font().color(&color)
 }
 
+/// Both panels' axes, with the iterations up to the last one below.
 fn draw_axes<'a, 'b>(
-    root: &'a Canvas<'b>,
-    points: &[LossPoint],
-    span: &Span,
+    area: &'a Canvas<'b>,
+    last: f64,
+    (shown, what): (std::ops::Range<f64>, &str),
     title: &str,
 ) -> Drawn<Chart<'a, 'b>> {
-    let last = points.last().map_or(0, |point| point.0).max(10);
-    let mut chart = ChartBuilder::on(root)
+    let mut chart = ChartBuilder::on(area)
         .margin(px(14))
         .margin_right(px(26))
         .caption(title, text(19, INK))
         .x_label_area_size(px(48))
         .y_label_area_size(px(62))
-        .build_cartesian_2d(0.0..last as f64, span.shown.clone())?;
+        .build_cartesian_2d(0.0..last, shown)?;
     chart
         .configure_mesh()
         .max_light_lines(0)
         .bold_line_style(GRID.stroke_width(SCALE as u32))
         .axis_style(INK.stroke_width(SCALE as u32))
         .x_desc("iteration")
-        .y_desc("loss")
+        .y_desc(what)
         .set_all_tick_mark_size(px(5))
         .x_labels(8)
         .y_labels(8)
@@ -120,24 +113,11 @@ fn draw_axes<'a, 'b>(
     Ok(chart)
 }
 
-fn draw_band(
-    chart: &mut Chart<'_, '_>,
-    curve: &[Bucket],
-    shown: &Range<f64>,
-    color: RGBColor,
-) -> Drawn<()> {
-    let at = |bucket: &Bucket, loss: f64| (bucket.iteration, loss.clamp(shown.start, shown.end));
-    let above = curve.iter().map(|bucket| at(bucket, bucket.greatest));
-    let below = curve.iter().rev().map(|bucket| at(bucket, bucket.least));
-    let outline: Vec<_> = above.chain(below).collect();
-    chart.draw_series([Polygon::new(outline, color.mix(0.14))])?;
-    Ok(())
-}
-
+/// A curve, on axes that show a part of it; of one point a dot.
 fn draw_line(
     chart: &mut Chart<'_, '_>,
     curve: &[Bucket],
-    shown: &Range<f64>,
+    shown: &std::ops::Range<f64>,
     color: RGBColor,
 ) -> Drawn<()> {
     let at = |bucket: &Bucket| (bucket.iteration, bucket.mean.clamp(shown.start, shown.end));
@@ -147,23 +127,14 @@ fn draw_line(
     Ok(())
 }
 
-/// In the title's row, where it covers no curve.
-fn draw_legend(root: &Canvas<'_>) -> Drawn<()> {
+/// A line and its name in the title's row, where it covers no curve; `right` is how far from the
+/// picture's right edge it begins.
+fn draw_legend(area: &Canvas<'_>, right: usize, color: RGBColor, label: &str) -> Drawn<()> {
     let style = text(14, INK).pos(Pos::new(HPos::Left, VPos::Center));
-    for (left, color, label) in [(WIDTH - 196, COLOR_D, "D loss"), (WIDTH - 104, COLOR_G, "G loss")]
-    {
-        let line = [(px(left), px(23)), (px(left + 22), px(23))];
-        root.draw(&PathElement::new(line, color.stroke_width(px(2) as u32)))?;
-        root.draw_text(label, &style, (px(left + 29), px(24)))?;
-    }
-    Ok(())
-}
-
-fn draw_note(root: &Canvas<'_>, span: &Span) -> Drawn<()> {
-    let style = text(12, INK).pos(Pos::new(HPos::Right, VPos::Bottom));
-    if let Some(note) = span.note() {
-        root.draw_text(&note, &style, (px(WIDTH - 26), px(HEIGHT - 8)))?;
-    }
+    let left = WIDTH - right;
+    let line = [(px(left), px(23)), (px(left + 22), px(23))];
+    area.draw(&PathElement::new(line, color.stroke_width(px(2) as u32)))?;
+    area.draw_text(label, &style, (px(left + 29), px(24)))?;
     Ok(())
 }
 
@@ -188,10 +159,33 @@ fn averaged_down(pixels: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::image_stats::ImageStats;
+    use super::super::records::{ImageRecord, Record};
     use super::*;
 
-    fn picture(points: &[LossPoint]) -> Vec<u8> {
-        averaged_down(&draw(points, "00003-cgan-mnist").unwrap())
+    fn records(losses: &[(u64, f32, f32)], images: &[(u64, f32)]) -> Records {
+        let loss = |&(iteration, loss_d, loss_g)| Record {
+            iteration,
+            epoch: 1,
+            loss_d,
+            loss_g,
+            d_real: 0.5,
+            d_fake: 0.5,
+            images_per_second: 1.0,
+            seconds: 1.0,
+        };
+        let image = |&(iteration, number)| {
+            let stats = |x| ImageStats { mean_abs: x, std: x, extreme: x, saturation: Some(x) };
+            ImageRecord { iteration, samples: stats(number), data: stats(0.5) }
+        };
+        Records {
+            losses: losses.iter().map(loss).collect(),
+            images: images.iter().map(image).collect(),
+        }
+    }
+
+    fn picture(records: &Records) -> Vec<u8> {
+        averaged_down(&draw(records, "00003-cgan-mnist").unwrap())
     }
 
     fn has(pixels: &[u8], color: RGBColor) -> bool {
@@ -199,28 +193,32 @@ mod tests {
     }
 
     #[test]
-    fn plot_is_a_png_of_the_promised_size_with_both_curves() {
+    fn plot_is_a_png_of_the_promised_size_with_all_curves() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("loss.png");
-        let points = [(1, 1.0, 2.0), (100, 0.5, 2.5), (200, f32::NAN, 2.0)];
-        write_loss_plot(&path, &points, "cgan").unwrap();
+        let losses = [(1, 1.0, 2.0), (100, 0.5, 2.5), (200, f32::NAN, 2.0)];
+        let records = records(&losses, &[(0, 0.1), (200, 0.7)]);
+        write_loss_plot(&path, &records, "cgan").unwrap();
         let file = std::io::BufReader::new(std::fs::File::open(&path).unwrap());
         let reader = png::Decoder::new(file).read_info().unwrap();
-        assert_eq!((reader.info().width, reader.info().height), (900, 540));
-        let pixels = picture(&points);
-        assert!(has(&pixels, COLOR_D) && has(&pixels, COLOR_G));
+        assert_eq!((reader.info().width, reader.info().height), (900, 800));
+        let pixels = picture(&records);
+        for (color, name) in losses::COLORS.into_iter().chain(contrast::COLORS) {
+            assert!(has(&pixels, color), "{name}");
+        }
     }
 
     #[test]
-    fn odd_losses_are_drawn_without_a_panic() {
+    fn odd_numbers_are_drawn_without_a_panic() {
         let odd = [f32::NAN, f32::INFINITY, f32::MAX, f32::MIN, f32::MIN_POSITIVE, 0.0, -0.0];
         for first in odd {
             for second in odd {
-                picture(&[(0, first, second)]);
-                picture(&[(0, first, second), (u64::MAX, second, first)]);
+                picture(&records(&[(0, first, second)], &[(0, first)]));
+                let images = [(0, second), (u64::MAX, first)];
+                picture(&records(&[(0, first, second), (u64::MAX, second, first)], &images));
             }
         }
-        picture(&[]);
+        picture(&Records::default());
     }
 
     #[test]

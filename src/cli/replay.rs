@@ -1,0 +1,56 @@
+//! `gan-cuda replay`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gan_cuda::train::files::{check_writable, write_whole};
+use gan_cuda::train::replay::replay;
+use gan_cuda::train::run_dir::RunDir;
+use gan_cuda::{Error, Result};
+use indicatif::HumanBytes;
+
+use super::ranges::{frames, frames_per_second};
+
+/// Flags of `replay`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// A run folder [default: the newest run]
+    #[arg(value_name = "RUN")]
+    run: Option<PathBuf>,
+    /// Folder of run folders, where no RUN is named
+    #[arg(long, value_name = "DIR", default_value = "runs", conflicts_with = "run")]
+    runs_dir: PathBuf,
+    /// The GIF; an older one is replaced [default: progress.gif in the run folder]
+    #[arg(long, value_name = "FILE.gif")]
+    out: Option<PathBuf>,
+    /// Frames a second; the last one is shown for two seconds
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = frames_per_second)]
+    fps: u32,
+    /// The most frames: of more samples so many are taken, from all over
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = frames)]
+    max_frames: usize,
+    /// Say nothing but errors
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// Joins the samples of a run.
+pub fn run(args: &Args) -> Result<()> {
+    let run = match &args.run {
+        Some(path) => RunDir::open(path)?.0,
+        None => RunDir::newest(&args.runs_dir)?,
+    };
+    let out = args.out.clone().unwrap_or_else(|| run.progress());
+    if !out.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gif")) {
+        let problem = format!("{} is no GIF: end the name in .gif", out.display());
+        return Err(Error::Flag { flag: "--out", problem });
+    }
+    check_writable(&out)?;
+    let shown = Duration::from_secs(1) / args.fps;
+    let (gif, frames) = replay(&run, &out, shown, args.max_frames)?;
+    write_whole(&out, &gif)?;
+    if !args.quiet {
+        say!("wrote     {}, {frames} frames, {}", out.display(), HumanBytes(gif.len() as u64));
+    }
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! Numbers as a histogram of thirty equal buckets, as TensorFlow's `tf.summary.histogram` makes it.
+
+use super::message::Histogram;
+
+const BUCKETS: usize = 30;
+
+impl Histogram {
+    /// The histogram of those numbers that are finite; of equal numbers one bucket, one wide.
+    pub fn of(values: impl Iterator<Item = f64> + Clone) -> Histogram {
+        let values = || values.clone().filter(|value| value.is_finite());
+        let least = values().fold(f64::INFINITY, f64::min);
+        let greatest = values().fold(f64::NEG_INFINITY, f64::max);
+        let num = values().count();
+        let (min, max, buckets) = match num {
+            0 => (0.0, 0.0, 0),
+            _ if least == greatest => (least - 0.5, greatest + 0.5, 1),
+            _ => (least, greatest, BUCKETS),
+        };
+        let width = (max - min) / buckets as f64;
+        let mut bucket = vec![0.0; buckets];
+        for value in values() {
+            bucket[(((value - min) / width) as usize).min(buckets - 1)] += 1.0;
+        }
+        Histogram {
+            min,
+            max,
+            num: num as f64,
+            sum: values().sum(),
+            sum_squares: values().map(|value| value * value).sum(),
+            bucket_limit: (1..=buckets).map(|i| min + width * i as f64).collect(),
+            bucket,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_are_equal_and_hold_all_finite_numbers() {
+        let mut values: Vec<f64> = (0..=300).map(|i| f64::from(i) / 10.0).collect();
+        values.extend([f64::NAN, f64::INFINITY]);
+        let histogram = Histogram::of(values.iter().copied());
+        assert_eq!((histogram.min, histogram.max, histogram.num), (0.0, 30.0, 301.0));
+        assert_eq!(histogram.bucket[..29], [10.0; 29]);
+        assert_eq!(histogram.bucket[29], 11.0);
+        assert_eq!(histogram.bucket_limit, (1..=30).map(f64::from).collect::<Vec<_>>());
+        assert!((histogram.sum - 4515.0).abs() < 1e-9);
+        assert!((histogram.sum_squares - 90_450.5).abs() < 1e-6);
+    }
+
+    #[test]
+    fn equal_numbers_are_one_bucket_and_none_are_none() {
+        let histogram = Histogram::of([2.0; 5].into_iter());
+        assert_eq!((histogram.min, histogram.max), (1.5, 2.5));
+        assert_eq!((histogram.bucket_limit, histogram.bucket), (vec![2.5], vec![5.0]));
+        assert_eq!(Histogram::of([f64::NAN].into_iter()), Histogram::default());
+    }
+}

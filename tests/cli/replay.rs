@@ -1,0 +1,79 @@
+//! `gan-cuda replay`: the samples of a run as an animation.
+
+use std::fs;
+use std::path::Path;
+
+use super::scratch::Scratch;
+
+const RUN: &str = "runs/00000-cgan-mnist";
+
+/// A run with samples at 0, 2, 4 and 6.
+fn one_run() -> Scratch {
+    let scratch = Scratch::with_digits();
+    scratch.train("--iterations 6 --sample-interval 2").succeeds();
+    scratch
+}
+
+/// Width, height, delay and grey pixels of each frame of a GIF.
+fn frames(path: &Path) -> Vec<(u16, u16, u16, Vec<u8>)> {
+    let mut options = gif::DecodeOptions::new();
+    options.set_color_output(gif::ColorOutput::RGBA);
+    let mut decoder = options.read_info(fs::File::open(path).unwrap()).unwrap();
+    let mut frames = Vec::new();
+    while let Some(frame) = decoder.read_next_frame().unwrap() {
+        let grey = frame.buffer.iter().step_by(4).copied().collect();
+        frames.push((frame.width, frame.height, frame.delay, grey));
+    }
+    frames
+}
+
+#[test]
+fn replay_shows_every_sample_over_a_growing_bar() {
+    let scratch = one_run();
+    let out = scratch.run("replay").succeeds();
+    assert!(out.contains("runs/00000-cgan-mnist/progress.gif, 4 frames"), "{out}");
+    let frames = frames(&scratch.path(RUN).join("progress.gif"));
+    let delays: Vec<u16> = frames.iter().map(|frame| frame.2).collect();
+    assert_eq!(delays, [10, 10, 10, 200]);
+    for ((width, height, _, grey), iteration) in frames.iter().zip([0, 2, 4, 6]) {
+        let sample = scratch.path(RUN).join(format!("samples/{iteration:06}.png"));
+        let sample = image::open(sample).unwrap().into_luma8();
+        assert_eq!((u32::from(*width), u32::from(*height)), (sample.width(), sample.height() + 4));
+        let (picture, bar) = grey.split_at(sample.len());
+        assert!(picture == sample.as_raw(), "sample {iteration}");
+        let light = bar.iter().filter(|&&grey| grey == 230).count();
+        assert_eq!(light, (f64::from(*width) * f64::from(iteration) / 6.0).round() as usize * 4);
+    }
+}
+
+#[test]
+fn replay_takes_a_run_a_name_a_pace_and_a_number_of_frames() {
+    let scratch = one_run();
+    let flags = "--out all.gif --fps 25 --max-frames 2 --quiet";
+    assert_eq!(scratch.run(&format!("replay {RUN} {flags}")).succeeds(), "");
+    let delays: Vec<u16> = frames(&scratch.path("all.gif")).iter().map(|frame| frame.2).collect();
+    assert_eq!(delays, [4, 200]);
+}
+
+#[test]
+fn replay_refuses_what_it_cannot_join_and_leaves_the_old_file() {
+    let scratch = one_run();
+    scratch.run("replay").succeeds();
+    let gif = scratch.path(RUN).join("progress.gif");
+    let old = fs::read(&gif).unwrap();
+    let sample = scratch.path(RUN).join("samples/000004.png");
+    let whole = fs::read(&sample).unwrap();
+
+    fs::write(&sample, &whole[..whole.len() / 2]).unwrap();
+    scratch.run("replay").fails(1, &["samples/000004.png cannot be read"]);
+    fs::copy(scratch.path(RUN).join("loss.png"), &sample).unwrap();
+    scratch.run("replay").fails(1, &["000004.png has 900 × 800 pixels, but the first sample"]);
+    assert!(fs::read(&gif).unwrap() == old);
+
+    scratch.run("replay --out movie.mp4").fails(2, &["--out", "movie.mp4 is no GIF"]);
+    scratch.run("replay --fps 0").fails(2, &["--fps"]);
+    scratch.run("replay nowhere").fails(1, &["nowhere"]);
+    fs::remove_dir_all(scratch.path(RUN).join("samples")).unwrap();
+    fs::create_dir(scratch.path(RUN).join("samples")).unwrap();
+    scratch.run("replay").fails(1, &["samples has no samples", "--sample-interval"]);
+}
