@@ -11,8 +11,10 @@ macro_rules! say {
 }
 
 mod bench;
+mod checkpoint;
 mod device;
 mod doctor;
+mod images;
 mod presets;
 mod ranges;
 mod replay;

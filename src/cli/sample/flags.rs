@@ -1,13 +1,13 @@
 //! The flags of `sample`, as they were given.
 
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use gan_cuda::device::DeviceChoice;
 use gan_cuda::gan::preset::Grid;
-use gan_cuda::gan::sampler::Statistics;
 use gan_cuda::ranges::{SAMPLES, SEED};
 
+use crate::cli::checkpoint::CheckpointArgs;
+use crate::cli::images::ImageArgs;
 use crate::cli::ranges::{may_be_negative, samples, seed, steps, threads};
 
 /// Flags of `sample`.
@@ -18,47 +18,32 @@ use crate::cli::ranges::{may_be_negative, samples, seed, steps, threads};
 Without flags it draws the picture that training draws: the same noise, a row per class or the \
 preset's grid. The images are divided evenly among the labels, one label after the other.")]
 pub struct Args {
-    /// A checkpoint folder, or a run folder for its newest [default: the newest run]
-    #[arg(value_name = "CHECKPOINT")]
-    pub(super) checkpoint: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) checkpoint: CheckpointArgs,
     /// Where to compute: auto, cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
     pub(super) device: DeviceChoice,
     /// CPU threads [default: physical cores of a NUMA node, at most 16]
     #[arg(long, value_name = "N", value_parser = threads)]
     pub(super) threads: Option<usize>,
-    /// Folder of run folders, where no CHECKPOINT is named
-    #[arg(long, value_name = "DIR", default_value = "runs", conflicts_with = "checkpoint")]
-    pub(super) runs_dir: PathBuf,
     /// Say nothing but errors
     #[arg(short, long)]
     pub(super) quiet: bool,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Images")]
     pub(super) images: ImageArgs,
+    #[command(flatten)]
+    pub(super) picture: PictureArgs,
     #[command(flatten)]
     pub(super) output: OutputArgs,
 }
 
-/// Which images.
+/// What a picture shows.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Images")]
-pub(super) struct ImageArgs {
-    /// Images to draw, up to 100,000 [default: 10 per label, or the preset's grid]
-    #[arg(long, value_name = "N", value_parser = samples)]
-    pub(super) count: Option<usize>,
-    /// Seed of the noise [default: the run's]
-    #[arg(long, value_name = "N", value_parser = seed)]
-    pub(super) seed: Option<u64>,
-    /// Classes to draw, as 0-9 or 7,3 [default: all; only where the preset has classes]
-    #[arg(long, value_name = "LIST", value_parser = labels)]
-    pub(super) labels: Option<Labels>,
+pub(super) struct PictureArgs {
     /// Rows and columns of the picture; fills it unless --count says less
     #[arg(long, value_name = "ROWSxCOLS", value_parser = grid)]
     pub(super) grid: Option<Grid>,
-    /// What BatchNorm normalises with: the statistics gathered in training, or those of the
-    /// images drawn (2 to 4,096, all together) [default: running]
-    #[arg(long, value_name = "running|batch", value_enum, hide_possible_values = true)]
-    pub(super) bn: Option<Statistics>,
     /// Draw the way from the first image of one seed to that of another, a row per label:
     /// spherical for normal noise, straight for uniform
     #[arg(long, value_name = "SEED_A:SEED_B", allow_hyphen_values = true, value_parser = seeds, conflicts_with_all = ["count", "seed", "grid"])]
@@ -81,21 +66,6 @@ pub(super) struct OutputArgs {
     pub(super) separate: Option<PathBuf>,
 }
 
-/// Classes as they were typed: single ones and ranges.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Labels(pub(super) Vec<RangeInclusive<u32>>);
-
-fn labels(text: &str) -> Result<Labels, String> {
-    let one = |part: &str| {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let range = first.trim().parse().ok()?..=last.trim().parse().ok()?;
-        (!range.is_empty()).then_some(range)
-    };
-    let ranges: Option<Vec<_>> = text.split(',').map(one).collect();
-    let expected = "must be class numbers and ascending ranges, as 0-9 or 7,3";
-    ranges.map(Labels).ok_or_else(|| expected.to_owned())
-}
-
 fn grid(text: &str) -> Result<Grid, String> {
     let sides = text.split_once(['x', 'X', '×']);
     let sides = sides.and_then(|(a, b)| Some((samples(a).ok()?, samples(b).ok()?)));
@@ -115,16 +85,6 @@ fn seeds(text: &str) -> Result<[u64; 2], String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn labels_are_numbers_and_ascending_ranges() {
-        assert_eq!(labels("0-9").unwrap().0, [0..=9]);
-        assert_eq!(labels("7,3").unwrap().0, [7..=7, 3..=3]);
-        assert_eq!(labels("0-3, 7, 2-2").unwrap().0, [0..=3, 7..=7, 2..=2]);
-        for bad in ["", ",", "7,", "9-0", "-1", "1-2-3", "a", "0..9", "99999999999"] {
-            assert!(labels(bad).is_err(), "{bad:?}");
-        }
-    }
 
     #[test]
     fn grids_are_rows_by_columns() {

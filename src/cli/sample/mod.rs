@@ -14,7 +14,6 @@ use gan_cuda::train::checkpoint::Checkpoint;
 use gan_cuda::train::config::Config;
 use gan_cuda::train::files::check_writable;
 use gan_cuda::train::grid::{Picture, write_grid};
-use gan_cuda::train::run_dir::RunDir;
 use gan_cuda::train::snapshot;
 use gan_cuda::{Error, Result};
 
@@ -24,7 +23,7 @@ use resolve::{Noise, Request};
 
 /// Draws.
 pub fn run(args: &Args) -> Result<()> {
-    let (folder, checkpoint) = load(args)?;
+    let (folder, checkpoint) = args.checkpoint.load()?;
     let config = snapshot::config(&checkpoint)?;
     let request = args.request(&config)?;
     let threads = args.threads.unwrap_or_else(default_threads);
@@ -40,31 +39,6 @@ pub fn run(args: &Args) -> Result<()> {
         AnyDevice::Cpu(cpu) => job.run(cpu),
         AnyDevice::Cuda(cuda) => job.run(*cuda),
     }
-}
-
-/// The checkpoint, and its folder. A run in training may have put a newer one in the place of what
-/// was just its newest.
-fn load(args: &Args) -> Result<(PathBuf, Checkpoint)> {
-    loop {
-        let folder = checkpoint_folder(args)?;
-        match Checkpoint::load(&folder) {
-            Err(_) if !folder.exists() => continue,
-            loaded => return loaded.map(|checkpoint| (folder, checkpoint)),
-        }
-    }
-}
-
-/// The checkpoint that was named, or the newest of the run that was.
-fn checkpoint_folder(args: &Args) -> Result<PathBuf> {
-    let run = match &args.checkpoint {
-        Some(path) if Checkpoint::is_at(path) => return Ok(path.clone()),
-        Some(path) => match RunDir::open(path)? {
-            (run, Some(iteration)) => return Ok(run.checkpoint(iteration)),
-            (run, None) => run,
-        },
-        None => RunDir::newest(&args.runs_dir)?,
-    };
-    Ok(run.checkpoint(run.newest_checkpoint()?))
 }
 
 /// Makes a folder, or makes sure that nothing is in it: images of two commands must not mix.
@@ -90,23 +64,21 @@ struct Job<'a> {
 impl Job<'_> {
     fn run(self, device: impl Device) -> Result<()> {
         self.banner(&device);
-        let request = &self.request;
-        let mut sampler = snapshot::sampler(device, &self.checkpoint, &self.config, request.rows)?;
+        let Request { drawing, out, .. } = &self.request;
+        let mut sampler = snapshot::sampler(device, &self.checkpoint, &self.config, drawing.rows)?;
         let noise = self.noise(&sampler)?;
-        let grid = request.arrangement.grid;
-        let mut picture = request
-            .out
-            .as_ref()
-            .map(|_| Picture::new(self.config.gan.image, grid.rows, grid.columns));
+        let grid = drawing.arrangement.grid;
+        let mut picture =
+            out.as_ref().map(|_| Picture::new(self.config.gan.image, grid.rows, grid.columns));
         let mut drawn = 0;
-        for images in sampler.draw(request.statistics, &noise, &request.arrangement.labels) {
+        for images in sampler.draw(drawing.statistics, &noise, &drawing.arrangement.labels) {
             let images: Vec<f32> = images?.into_iter().map(|x| x.to_f64() as f32).collect();
             if let Some(picture) = &mut picture {
                 picture.draw(drawn, &images);
             }
             drawn += self.write_each(drawn, &images)?;
         }
-        if let (Some(picture), Some(out)) = (&picture, &request.out) {
+        if let (Some(picture), Some(out)) = (&picture, out) {
             picture.write(out)?;
         }
         self.farewell(picture.map(|picture| picture.size()));
@@ -115,7 +87,7 @@ impl Job<'_> {
 
     /// Rows of noise for all images.
     fn noise<D: Device>(&self, sampler: &Sampler<D>) -> Result<Vec<D::Real>> {
-        let arrangement = &self.request.arrangement;
+        let arrangement = &self.request.drawing.arrangement;
         match self.request.noise {
             Noise::Seed(seed) => sampler.noise(arrangement.count, seed),
             Noise::Between([a, b]) => {
@@ -133,7 +105,7 @@ impl Job<'_> {
         let Some(folder) = &self.args.output.separate else { return Ok(count) };
         for (i, image) in images.chunks_exact(shape.pixels()).enumerate() {
             let number = first + i;
-            let name = match self.request.arrangement.labels.get(number) {
+            let name = match self.request.drawing.arrangement.labels.get(number) {
                 Some(label) => format!("{number:06}-label-{label}.png"),
                 None => format!("{number:06}.png"),
             };
@@ -152,7 +124,7 @@ impl Job<'_> {
         if let Some(reason) = &self.reason {
             say!("          {reason}");
         }
-        match (&self.request.noise, self.request.arrangement.count) {
+        match (&self.request.noise, self.request.drawing.arrangement.count) {
             (Noise::Seed(seed), count) => say!("images    {count}, seed {seed}"),
             (Noise::Between([a, b]), count) => say!("images    {count}, seed {a} to seed {b}"),
         }
@@ -166,7 +138,11 @@ impl Job<'_> {
             say!("wrote     {}, {width} × {height} pixels", out.display());
         }
         if let Some(folder) = &self.args.output.separate {
-            say!("wrote     {} files in {}", self.request.arrangement.count, folder.display());
+            say!(
+                "wrote     {} files in {}",
+                self.request.drawing.arrangement.count,
+                folder.display()
+            );
         }
     }
 }

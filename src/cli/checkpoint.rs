@@ -1,0 +1,44 @@
+//! The checkpoint that a command is about.
+
+use std::path::PathBuf;
+
+use gan_cuda::Result;
+use gan_cuda::train::checkpoint::Checkpoint;
+use gan_cuda::train::run_dir::RunDir;
+
+#[derive(clap::Args)]
+pub(super) struct CheckpointArgs {
+    /// A checkpoint folder, or a run folder for its newest [default: the newest run]
+    #[arg(value_name = "CHECKPOINT")]
+    checkpoint: Option<PathBuf>,
+    /// Folder of run folders, where no CHECKPOINT is named
+    #[arg(long, value_name = "DIR", default_value = "runs", conflicts_with = "checkpoint")]
+    runs_dir: PathBuf,
+}
+
+impl CheckpointArgs {
+    /// The checkpoint, and its folder. A run in training may have put a newer one in the place of
+    /// what was just its newest.
+    pub(super) fn load(&self) -> Result<(PathBuf, Checkpoint)> {
+        loop {
+            let folder = self.folder()?;
+            match Checkpoint::load(&folder) {
+                Err(_) if !folder.exists() => continue,
+                loaded => return loaded.map(|checkpoint| (folder, checkpoint)),
+            }
+        }
+    }
+
+    /// The checkpoint that was named, or the newest of the run that was.
+    fn folder(&self) -> Result<PathBuf> {
+        let run = match &self.checkpoint {
+            Some(path) if Checkpoint::is_at(path) => return Ok(path.clone()),
+            Some(path) => match RunDir::open(path)? {
+                (run, Some(iteration)) => return Ok(run.checkpoint(iteration)),
+                (run, None) => run,
+            },
+            None => RunDir::newest(&self.runs_dir)?,
+        };
+        Ok(run.checkpoint(run.newest_checkpoint()?))
+    }
+}

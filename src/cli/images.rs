@@ -1,0 +1,145 @@
+//! Which images a trained generator draws: flags, and what they mean for a checkpoint.
+
+use std::ops::RangeInclusive;
+
+use gan_cuda::gan::arrangement::Arrangement;
+use gan_cuda::gan::preset::Grid;
+use gan_cuda::gan::sampler::Statistics;
+use gan_cuda::ranges;
+use gan_cuda::train::config::Config;
+use gan_cuda::{Error, Result};
+
+use super::ranges::{samples, seed};
+
+/// The most images that are normalised together: their activations are all in memory at once.
+const MOST_TOGETHER: usize = 4096;
+/// The most images.
+const MOST_IMAGES: usize = ranges::MOST_SAMPLES as usize;
+/// The most numbers of noise.
+const MOST_NUMBERS: usize = 1 << 26;
+
+#[derive(clap::Args)]
+pub(super) struct ImageArgs {
+    /// Images to draw, up to 100,000 [default: 10 per label, or the preset's grid]
+    #[arg(long, value_name = "N", value_parser = samples)]
+    pub(super) count: Option<usize>,
+    /// Seed of the noise [default: the run's]
+    #[arg(long, value_name = "N", value_parser = seed)]
+    pub(super) seed: Option<u64>,
+    /// Classes to draw, as 0-9 or 7,3 [default: all; only where the preset has classes]
+    #[arg(long, value_name = "LIST", value_parser = labels)]
+    labels: Option<Labels>,
+    /// What BatchNorm normalises with: the statistics gathered in training, or those of the
+    /// images drawn (2 to 4,096, all together) [default: running]
+    #[arg(long, value_name = "running|batch", value_enum, hide_possible_values = true)]
+    bn: Option<Statistics>,
+}
+
+/// Images that will be drawn.
+pub(super) struct Drawing {
+    pub(super) arrangement: Arrangement,
+    pub(super) statistics: Statistics,
+    /// Images that are drawn at once.
+    pub(super) rows: usize,
+}
+
+impl ImageArgs {
+    /// As many images as were asked for, in the places of `grid`.
+    pub(super) fn drawing(&self, config: &Config, grid: Grid, classes: &[u32]) -> Result<Drawing> {
+        let places = grid.rows * grid.columns;
+        let count = self.count.unwrap_or(places);
+        if count > places {
+            let Grid { rows, columns } = grid;
+            let problem = format!("{count} is more than --grid {rows}x{columns} has places");
+            return Err(Error::Flag { flag: "--count", problem });
+        }
+        let most = MOST_IMAGES.min(MOST_NUMBERS / config.gan.latent_dim);
+        if count > most {
+            let problem = format!("would be {count}, but {most} images are the most; name fewer");
+            return Err(Error::Flag { flag: "--count", problem });
+        }
+        let statistics = self.statistics(config, count)?;
+        let rows = match statistics {
+            Statistics::Running => config.gan.batch_size.min(count),
+            Statistics::Batch => count,
+        };
+        Ok(Drawing { arrangement: Arrangement::new(grid, count, classes), statistics, rows })
+    }
+
+    /// The standard grid, or as many rows of it as the images take.
+    pub(super) fn grid(&self, standard: Grid) -> Grid {
+        let Some(count) = self.count else { return standard };
+        let columns = standard.columns.min(count);
+        Grid { rows: count.div_ceil(columns), columns }
+    }
+
+    /// The classes to draw, one after the other; none where the set-up has none.
+    pub(super) fn classes(&self, config: &Config) -> Result<Vec<u32>> {
+        let refused = |problem| Err(Error::Flag { flag: "--labels", problem });
+        match (&self.labels, config.gan.classes) {
+            (None, classes) => Ok((0..classes.unwrap_or(0) as u32).collect()),
+            (Some(_), None) => refused(format!(
+                "does not fit: preset {} has no classes; leave it out",
+                config.preset
+            )),
+            (Some(Labels(ranges)), Some(classes)) => {
+                match ranges.iter().find(|range| *range.end() as usize >= classes) {
+                    Some(range) => refused(format!(
+                        "has no class {}: the checkpoint has {classes}, 0 to {}",
+                        range.end(),
+                        classes - 1
+                    )),
+                    None => Ok(ranges.iter().cloned().flatten().take(MOST_IMAGES).collect()),
+                }
+            }
+        }
+    }
+
+    fn statistics(&self, config: &Config, count: usize) -> Result<Statistics> {
+        let refused = |problem| Err(Error::Flag { flag: "--bn", problem });
+        match (self.bn, config.gan.bn_eps) {
+            (None, _) => Ok(Statistics::Running),
+            (Some(_), None) => refused(format!(
+                "does not fit: preset {} has no BatchNorm; leave it out",
+                config.preset
+            )),
+            (Some(Statistics::Batch), _) if !(2..=MOST_TOGETHER).contains(&count) => {
+                refused(format!(
+                    "batch normalises all images together: it takes from 2 to 4,096 of them \
+                     (--count), not {count}"
+                ))
+            }
+            (Some(statistics), _) => Ok(statistics),
+        }
+    }
+}
+
+/// Classes as they were typed: single ones and ranges.
+#[derive(Clone, Debug, PartialEq)]
+struct Labels(Vec<RangeInclusive<u32>>);
+
+fn labels(text: &str) -> Result<Labels, String> {
+    let one = |part: &str| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let range = first.trim().parse().ok()?..=last.trim().parse().ok()?;
+        (!range.is_empty()).then_some(range)
+    };
+    let ranges: Option<Vec<_>> = text.split(',').map(one).collect();
+    let expected = "must be class numbers and ascending ranges, as 0-9 or 7,3";
+    ranges.map(Labels).ok_or_else(|| expected.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_numbers_and_ascending_ranges() {
+        assert_eq!(labels("0-9").unwrap().0, [0..=9]);
+        assert_eq!(labels("7,3").unwrap().0, [7..=7, 3..=3]);
+        assert_eq!(labels("0-3, 7, 2-2").unwrap().0, [0..=3, 7..=7, 2..=2]);
+        for bad in ["", ",", "7,", "9-0", "-1", "1-2-3", "a", "0..9", "99999999999"] {
+            assert!(labels(bad).is_err(), "{bad:?}");
+        }
+    }
+}
