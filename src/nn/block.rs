@@ -30,6 +30,12 @@ pub struct BlockSpec {
 }
 
 impl BlockSpec {
+    /// Numbers that the block learns.
+    pub fn parameters(&self) -> usize {
+        let norm = if self.batch_norm.is_some() { 2 * self.outputs } else { 0 };
+        (self.inputs + 1) * self.outputs + norm
+    }
+
     /// Whether outputs are dropped in training.
     pub fn drops(&self) -> bool {
         self.dropout.is_some_and(|p| p > 0.0)

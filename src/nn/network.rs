@@ -27,11 +27,7 @@ impl NetworkSpec {
     /// Numbers that the network learns.
     pub fn parameters(&self) -> usize {
         let table = self.label.map_or(0, |label| label.classes * label.classes);
-        let block = |block: &BlockSpec| {
-            let norm = if block.batch_norm.is_some() { 2 * block.outputs } else { 0 };
-            (block.inputs + 1) * block.outputs + norm
-        };
-        table + self.blocks.iter().map(block).sum::<usize>()
+        table + self.blocks.iter().map(BlockSpec::parameters).sum::<usize>()
     }
 
     /// Numbers that BatchNorm keeps about the data.
