@@ -2,7 +2,6 @@
 
 mod cli;
 
-use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -11,10 +10,11 @@ use gan_cuda::train::display::print_error_line;
 /// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 `doctor` found that CUDA cannot be used, 130 and
 /// 143 stopped by Ctrl-C or SIGTERM after saving.
 fn main() -> ExitCode {
+    cli::log::start();
     match cli::Cli::parse().run() {
         Ok(code) => code,
         Err(error) => {
-            print_error_line(&format!("error: {}", chain(&error).trim_end()));
+            print_error_line(&format!("error: {}", error.with_causes().trim_end()));
             let usage = matches!(
                 error,
                 gan_cuda::Error::Flag { .. }
@@ -24,13 +24,5 @@ fn main() -> ExitCode {
             );
             ExitCode::from(if usage { 2 } else { 1 })
         }
-    }
-}
-
-/// An error and its causes, on one line.
-fn chain(error: &dyn Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {}", chain(cause)),
-        None => error.to_string(),
     }
 }

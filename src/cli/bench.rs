@@ -8,7 +8,7 @@ use gan_cuda::device::{Device, DeviceChoice, Memory, Precision};
 use gan_cuda::gan::Gan;
 use gan_cuda::gan::draws::Resident;
 use gan_cuda::gan::plan::Plan;
-use gan_cuda::gan::preset::{self, Preset};
+use gan_cuda::gan::preset::{Preset, find};
 use gan_cuda::gan::settings::Settings;
 use gan_cuda::gan::work::Work;
 use gan_cuda::train::trainer::schedule;
@@ -16,7 +16,8 @@ use gan_cuda::{Error, Result, memory};
 use serde::Serialize;
 
 use super::device::{AnyDevice, open_device};
-use super::ranges::{may_be_negative, measured, threads, unmeasured};
+use super::json::print_json;
+use super::ranges::{may_be_negative, measured, preset, threads, unmeasured};
 use super::sizes::SizeArgs;
 
 /// Made-up images, where the set-up's own are not at hand.
@@ -34,7 +35,7 @@ const PACE: u32 = 3;
 #[command(mut_args(may_be_negative))]
 pub struct Args {
     /// Set-up to measure
-    #[arg(long, value_name = "NAME", default_value = "cgan")]
+    #[arg(long, value_name = "NAME", default_value = "cgan", value_parser = preset(), hide_possible_values = true)]
     preset: String,
     /// Iterations to measure, in at least 20 samples
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = measured)]
@@ -93,7 +94,7 @@ impl Args {
 /// Measures, prints.
 pub fn run(args: &Args) -> Result<()> {
     let missing = || Error::NoSuchPreset { name: args.preset.clone() };
-    let preset = preset::find(&args.preset).ok_or_else(missing)?;
+    let preset = find(&args.preset).ok_or_else(missing)?;
     let mut settings = preset.settings.clone();
     args.sizes.apply(&mut settings);
     match open_device(args.device, args.precision, args.threads(), !args.no_graph)?.device {
@@ -115,8 +116,7 @@ fn run_on(
     let place = device.describe();
     let times = measure(args, preset, settings, device)?;
     let work = Work::new(preset, settings);
-    print(args, &report(args, settings, place, work, times));
-    Ok(())
+    print(args, &report(args, settings, place, work, times))
 }
 
 /// The time of an iteration in milliseconds, once for each sample, ascending.
@@ -195,10 +195,9 @@ fn report(args: &Args, settings: &Settings, device: String, work: Work, times: V
     }
 }
 
-fn print(args: &Args, report: &Report) {
+fn print(args: &Args, report: &Report) -> Result<()> {
     if args.json {
-        say!("{}", serde_json::to_string(report).unwrap_or_default());
-        return;
+        return print_json(report);
     }
     say!(
         "{} on {}, batch {}: {:.3} ms an iteration (10 % below {:.3}, 10 % above {:.3}), {:.0} images/s",
@@ -210,4 +209,5 @@ fn print(args: &Args, report: &Report) {
         report.p90_ms,
         report.images_per_second
     );
+    Ok(())
 }

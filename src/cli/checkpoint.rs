@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::ValueHint;
 use gan_cuda::Result;
 use gan_cuda::train::checkpoint::Checkpoint;
 use gan_cuda::train::run_dir::RunDir;
@@ -9,10 +10,10 @@ use gan_cuda::train::run_dir::RunDir;
 #[derive(clap::Args)]
 pub(super) struct CheckpointArgs {
     /// A checkpoint folder, or a run folder for its newest [default: the newest run]
-    #[arg(value_name = "CHECKPOINT")]
+    #[arg(value_name = "CHECKPOINT", value_hint = ValueHint::DirPath)]
     checkpoint: Option<PathBuf>,
     /// Folder of run folders, where no CHECKPOINT is named
-    #[arg(long, value_name = "DIR", default_value = "runs", conflicts_with = "checkpoint")]
+    #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath, conflicts_with = "checkpoint")]
     runs_dir: PathBuf,
 }
 

@@ -4,6 +4,7 @@ use gan_cuda::device::cpu::Cpu;
 use gan_cuda::device::cuda::{Cuda, probe};
 use gan_cuda::device::{DeviceChoice, Precision};
 use gan_cuda::{Error, Result};
+use tracing::{debug, info};
 
 /// A device of either kind; each command has one generic function for both.
 pub enum AnyDevice {
@@ -24,8 +25,12 @@ pub fn open_device(
     threads: usize,
     graphs: bool,
 ) -> Result<Chosen> {
+    debug!(asked_for = %choice, %precision, threads, graphs, "choosing a device");
     let cpu = |reason| match precision {
-        Precision::F32 => Ok(Chosen { device: AnyDevice::Cpu(Cpu::new(threads)), reason }),
+        Precision::F32 => {
+            info!(threads, reason, "computing on the CPU");
+            Ok(Chosen { device: AnyDevice::Cpu(Cpu::new(threads)), reason })
+        }
         _ => Err(only_on_a_gpu(precision, reason)),
     };
     let gpu = |cuda| Chosen { device: AnyDevice::Cuda(Box::new(cuda)), reason: None };
@@ -42,7 +47,7 @@ pub fn open_device(
 /// The first GPU that works, or why there is none.
 fn first_gpu(precision: Precision, graphs: bool) -> Result<Cuda, String> {
     let gpu = probe::first_usable().map_err(|reason| reason.to_string())?;
-    Cuda::open(gpu.ordinal, precision, graphs).map_err(|error| crate::chain(&error))
+    Cuda::open(gpu.ordinal, precision, graphs).map_err(|error| error.with_causes())
 }
 
 /// The CPU was asked for, or taken for a reason.

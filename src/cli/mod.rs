@@ -12,12 +12,17 @@ macro_rules! say {
 
 mod bench;
 mod checkpoint;
+mod completions;
 mod device;
 mod doctor;
 mod images;
+mod json;
+pub mod log;
+mod man;
 mod presets;
 mod ranges;
 mod replay;
+mod runs;
 mod sample;
 mod signals;
 mod sizes;
@@ -31,6 +36,12 @@ use gan_cuda::Result;
 /// Trains generative adversarial networks from scratch.
 #[derive(Parser)]
 #[command(version, max_term_width = 100, propagate_version = true, subcommand_required = true)]
+#[command(after_help = "\
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 doctor found no usable GPU, 130 and 143 stopped by \
+Ctrl-C or SIGTERM after saving.
+
+RUST_LOG=gan_cuda=debug tells on standard error what the program does meanwhile: libraries and \
+devices that were tried, files read and written, graphs recorded.")]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -46,10 +57,16 @@ enum Command {
     Replay(replay::Args),
     /// List the set-ups, or show one with its layers
     Presets(presets::Args),
+    /// List the runs of a folder: how far each is, and how it ended
+    Runs(runs::Args),
     /// Measure the time of a training iteration
     Bench(bench::Args),
     /// Tell whether CUDA can be used, and what was found where; exit code 3 if it cannot
-    Doctor,
+    Doctor(doctor::Args),
+    /// Print a script that makes a shell complete commands, flags and values
+    Completions(completions::Args),
+    /// Print the manual page
+    Man(man::Args),
 }
 
 impl Cli {
@@ -64,7 +81,10 @@ impl Cli {
             Command::Replay(args) => replay::run(&args)?,
             Command::Presets(args) => presets::run(&args)?,
             Command::Bench(args) => bench::run(&args)?,
-            Command::Doctor => return Ok(doctor::run()),
+            Command::Doctor(args) => return doctor::run(&args),
+            Command::Runs(args) => runs::run(&args)?,
+            Command::Completions(args) => completions::run(&args)?,
+            Command::Man(args) => man::run(&args)?,
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -1,9 +1,11 @@
-//! Numbers on the command line, each with an error that says its range.
+//! Values on the command line, each with an error that says what it may be.
 
 use std::fmt::Display;
 use std::str::FromStr;
 
 use clap::Arg;
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use gan_cuda::gan::preset::{Preset, presets};
 use gan_cuda::ranges::{self, Range};
 use gan_cuda::train::run_dir;
 
@@ -11,6 +13,12 @@ use gan_cuda::train::run_dir;
 pub fn may_be_negative(flag: Arg) -> Arg {
     let takes_value = flag.get_action().takes_values();
     flag.allow_negative_numbers(takes_value)
+}
+
+/// The name of a set-up.
+pub fn preset() -> PossibleValuesParser {
+    let value = |preset: &'static Preset| PossibleValue::new(preset.name).help(preset.summary);
+    presets().iter().map(value).collect::<Vec<_>>().into()
 }
 
 type Parsed<T> = Result<T, String>;

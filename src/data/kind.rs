@@ -2,6 +2,9 @@
 
 use std::fmt;
 use std::path::Path;
+use std::time::Instant;
+
+use tracing::debug;
 
 use super::idx::{self, Images};
 use super::locate::{Places, TrainingFiles};
@@ -59,16 +62,19 @@ impl DatasetKind {
     }
 
     fn load_files(self, files: &TrainingFiles) -> Result<Dataset> {
+        let begun = Instant::now();
         let images = idx::read_images(&files.images)?;
         let labels = idx::read_labels(&files.labels, self.classes())?;
         idx::check_counts(&images, &labels)
             .map_err(|problem| Error::Idx { path: files.labels.clone(), problem })?;
+        debug!(data = self.name(), images = labels.len(), elapsed = ?begun.elapsed(), "read");
         Ok(self.dataset(images, labels, Origin::Folder(files.folder.clone()), None))
     }
 
     fn load_embedded(self, places: &Places) -> Result<Dataset> {
         let (images, labels) = embedded::decode(self.classes())?;
         let hint = self.how_to_get(places.cache.as_deref());
+        debug!(data = self.name(), images = labels.len(), "taken from the program itself");
         Ok(self.dataset(images, labels, Origin::Embedded, Some(hint)))
     }
 

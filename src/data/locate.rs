@@ -9,6 +9,7 @@ mod problem;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
+use tracing::debug;
 
 use super::DatasetKind;
 use crate::{Error, Result};
@@ -67,8 +68,10 @@ impl Places {
     pub(super) fn find(&self, kind: DatasetKind) -> Result<Option<TrainingFiles>> {
         for folder in self.folders() {
             if let Some(files) = find_in(folder, kind)? {
+                debug!(data = kind.name(), images = %files.images.display(), "found");
                 return Ok(Some(files));
             }
+            debug!(data = kind.name(), folder = %folder.display(), "not here");
         }
         match &self.data_dir {
             Some(folder) => Err(not_in_folder(folder, kind)),

@@ -1,6 +1,7 @@
 //! The memory that a training run takes on its device, known before any of it is allocated.
 
 use indicatif::HumanBytes;
+use tracing::debug;
 
 use super::architecture;
 use super::preset::Preset;
@@ -81,6 +82,7 @@ impl Plan {
         }
         let free = device.free_memory().unwrap_or(usize::MAX);
         let asked = plan.room::<D>();
+        debug!(%plan, asked, free, checkpoint = plan.checkpoint, "memory");
         if asked <= free {
             return Ok(plan);
         }

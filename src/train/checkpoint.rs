@@ -9,6 +9,9 @@ mod problem;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use tracing::debug;
 
 use super::files::{self, TEMPORARY, with_ending};
 use super::run_dir::{RunDir, replaced};
@@ -46,13 +49,16 @@ impl Checkpoint {
     /// # Errors
     /// When the disk is full, and the like.
     pub fn save(&self, run: &RunDir, iteration: u64) -> Result<PathBuf> {
+        let begun = Instant::now();
         let path = run.checkpoint(iteration);
         let temporary = with_ending(&path, TEMPORARY);
         files::remove_if_there(&temporary)?;
         fs::create_dir(&temporary).map_err(Error::io("create", &temporary))?;
-        let written = self.write(&temporary).and_then(|()| {
+        let written = self.write(&temporary).and_then(|bytes| {
             files::sync_folder(&temporary)?;
-            put_in_place(&temporary, &path)
+            put_in_place(&temporary, &path)?;
+            debug!(path = %path.display(), bytes, elapsed = ?begun.elapsed(), "wrote a checkpoint");
+            Ok(())
         });
         if written.is_err() {
             // On a full disk the room is needed.
@@ -61,13 +67,15 @@ impl Checkpoint {
         written.map(|()| path)
     }
 
-    fn write(&self, folder: &Path) -> Result<()> {
+    /// Writes the files; answers how many bytes they have.
+    fn write(&self, folder: &Path) -> Result<usize> {
         let generator = self.generator.to_bytes(&folder.join(GENERATOR))?;
         let discriminator = self.discriminator.to_bytes(&folder.join(DISCRIMINATOR))?;
         let state = self.state_bytes(folder, &generator, &discriminator)?;
         files::write_synced(&folder.join(GENERATOR), &generator)?;
         files::write_synced(&folder.join(DISCRIMINATOR), &discriminator)?;
-        files::write_synced(&folder.join(STATE), &state)
+        files::write_synced(&folder.join(STATE), &state)?;
+        Ok(generator.len() + discriminator.len() + state.len())
     }
 
     fn state_bytes(
@@ -103,12 +111,14 @@ impl Checkpoint {
     /// [`CheckpointProblem::Damaged`] names the file, and the run's older checkpoints;
     /// [`CheckpointProblem::Version`]; I/O.
     pub fn load(folder: &Path) -> Result<Checkpoint> {
+        let begun = Instant::now();
         let mut state = read_state(&folder.join(STATE))?;
         let generator = read_network(&folder.join(GENERATOR), &state, GENERATOR_SUM)?;
         let discriminator = read_network(&folder.join(DISCRIMINATOR), &state, DISCRIMINATOR_SUM)?;
         for key in [VERSION.0, GENERATOR_SUM, DISCRIMINATOR_SUM, STATE_SUM] {
             state.metadata.remove(key);
         }
+        debug!(path = %folder.display(), elapsed = ?begun.elapsed(), "read a checkpoint");
         Ok(Checkpoint { generator, discriminator, state })
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
+use tracing::debug;
 
 use crate::data::folder::{ImageFolder, Wanted};
 use crate::data::{Dataset, Places, Source};
@@ -169,6 +170,7 @@ impl Config {
     pub fn read(path: &Path) -> Result<Config> {
         let path = if path.is_dir() { &path.join("config.toml") } else { path };
         let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        debug!(path = %path.display(), "read a configuration");
         Config::from_text(path, &text)
     }
 

@@ -1,6 +1,7 @@
 //! What a person sees while a run goes on: a progress bar in a terminal, plain lines elsewhere.
 
 use std::io::{IsTerminal, Write, stderr, stdout};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -44,6 +45,13 @@ pub fn line(place: Place, metrics: &Metrics) -> String {
     )
 }
 
+/// How many batches an epoch has, by a line of [`line()`].
+pub fn batches_of(line: &str) -> Option<u32> {
+    let (_, rest) = line.strip_prefix("[Epoch ")?.split_once("] [Batch ")?;
+    let (_, batches) = rest.split_once(']')?.0.split_once('/')?;
+    batches.parse().ok()
+}
+
 /// Prints a line that begins with a label; what a terminal has no room for goes below its text.
 pub fn print_wrapped(text: &str) {
     if !stdout().is_terminal() {
@@ -57,14 +65,36 @@ pub fn print_wrapped(text: &str) {
     print_line(&textwrap::fill(text, options));
 }
 
-/// Prints a line to standard output. A reader that has gone away (`| head`) is no reason to stop.
+/// Prints a line to standard output, above a progress bar if there is one. A reader that has gone
+/// away (`| head`) is no reason to stop.
 pub fn print_line(text: &str) {
-    let _ = writeln!(stdout(), "{text}");
+    above_the_bar(|| {
+        let _ = writeln!(stdout(), "{text}");
+    });
 }
 
 /// The same to standard error.
 pub fn print_error_line(text: &str) {
-    let _ = writeln!(stderr(), "{text}");
+    above_the_bar(|| {
+        let _ = writeln!(stderr(), "{text}");
+    });
+}
+
+/// The progress bar on the screen, which other lines would tear.
+static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Says which progress bar is on the screen from now on, or that there is none any more.
+pub fn show_bar(bar: Option<ProgressBar>) {
+    *BAR.lock().unwrap_or_else(PoisonError::into_inner) = bar;
+}
+
+/// Prints what stays in whole lines, while the progress bar steps aside. `print` must not call this
+/// again.
+pub fn above_the_bar(print: impl FnOnce()) {
+    match &*BAR.lock().unwrap_or_else(PoisonError::into_inner) {
+        Some(bar) => bar.suspend(print),
+        None => print(),
+    }
 }
 
 /// The display of one run.
@@ -86,25 +116,22 @@ impl Display {
     pub fn new(verbosity: Verbosity, completed: u32, total: u32) -> Self {
         let wanted = verbosity > Verbosity::Quiet && stdout().is_terminal();
         let bar = wanted.then(|| progress_bar(completed, total));
+        show_bar(bar.clone());
         let rate = Rate { since: Instant::now(), images: 0 };
         Self { verbosity, bar, shown: None, rate }
     }
 
     /// Says something on a line of its own.
     pub fn say(&self, text: &str) {
-        match &self.bar {
-            _ if self.verbosity == Verbosity::Quiet => {}
-            Some(bar) => bar.suspend(|| print_line(text)),
-            None => print_line(text),
+        if self.verbosity > Verbosity::Quiet {
+            print_line(text);
         }
     }
 
     /// Says on standard error what may be wrong.
     pub fn warn(&self, text: &str) {
-        match &self.bar {
-            _ if self.verbosity == Verbosity::Quiet => {}
-            Some(bar) => bar.suspend(|| print_error_line(text)),
-            None => print_error_line(text),
+        if self.verbosity > Verbosity::Quiet {
+            print_error_line(text);
         }
     }
 
@@ -120,6 +147,7 @@ impl Display {
     pub fn leave(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.set_draw_target(ProgressDrawTarget::hidden());
+            show_bar(None);
             print_line("");
         }
     }
@@ -154,6 +182,7 @@ impl Display {
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.abandon();
+            show_bar(None);
         }
     }
 }

@@ -6,6 +6,9 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use tracing::debug;
 
 use crate::{Error, Result};
 
@@ -18,9 +21,12 @@ pub const TEMPORARY: &str = ".tmp";
 /// When the folder is missing, not writable or full; `path` is then as it was before.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let temporary = temporary_name(path);
+    let begun = Instant::now();
     let written = write_synced(&temporary, bytes).and_then(|()| {
         fs::rename(&temporary, path).map_err(Error::io("write", path))?;
-        sync_folder(folder_of(path))
+        sync_folder(folder_of(path))?;
+        debug!(path = %path.display(), bytes = bytes.len(), elapsed = ?begun.elapsed(), "wrote");
+        Ok(())
     });
     if written.is_err() {
         let _ = fs::remove_file(&temporary);

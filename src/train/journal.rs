@@ -13,6 +13,9 @@ use super::run_dir::RunDir;
 use super::tensor_file::TensorFile;
 use crate::{Error, Result};
 
+/// What a line of `log.txt` begins with that says why the run ended.
+pub(super) const ERROR: &str = "error: ";
+
 const LOG_BYTES: &str = "log_bytes";
 const STATS_BYTES: &str = "stats_bytes";
 

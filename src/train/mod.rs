@@ -7,6 +7,7 @@
 //! | [`health`] | what is wrong with a run |
 //! | [`display`] | what a person sees meanwhile |
 //! | [`run_dir`], [`run_lock`], [`files`] | the run folder, and writing to it safely |
+//! | [`overview`] | how a run stands, seen from outside |
 //! | [`journal`], [`records`] | `log.txt` and `stats.jsonl` |
 //! | [`events`] | what TensorBoard shows |
 //! | [`image_stats`] | contrast and colour of images |
@@ -23,6 +24,7 @@ pub mod grid;
 pub mod health;
 pub mod image_stats;
 pub mod journal;
+pub mod overview;
 pub mod plot;
 pub mod records;
 pub mod replay;

@@ -13,19 +13,23 @@
 //! A name that ends in `.tmp` is being written or deleted: readers ignore it, and
 //! [`RunDir::clean`] removes it before a run goes on.
 
+mod names;
 mod problem;
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use tracing::{debug, info};
+
 use super::files::{self, TEMPORARY, names_in, with_ending};
-use super::run_lock::RunLock;
+use super::run_lock::{Holder, RunLock};
 use crate::{Error, Result};
+pub use names::check_name;
+use names::{checkpoint_iteration, checkpoint_name, run_number};
 pub use problem::RunProblem;
 
 const CONFIG: &str = "config.toml";
-const CHECKPOINT: &str = "checkpoint-";
 /// A checkpoint that makes room for a new one of the same iteration.
 pub(super) const REPLACED: &str = ".old.tmp";
 
@@ -99,6 +103,18 @@ impl RunDir {
         runs.rev().find(|run| run.config().is_file()).ok_or_else(none)
     }
 
+    /// The runs below `runs_dir`, by their numbers, with those that never came to their
+    /// `config.toml`.
+    ///
+    /// # Errors
+    /// [`RunProblem::NoRuns`] when the folder is not there; when it cannot be listed.
+    pub fn all(runs_dir: &Path) -> Result<Vec<RunDir>> {
+        match runs_dir.is_dir() {
+            true => Ok(runs(runs_dir)?.into_iter().map(|(_, path)| RunDir { path }).collect()),
+            false => Err(RunProblem::NoRuns { path: runs_dir.to_owned() }.into()),
+        }
+    }
+
     fn check(&self) -> Result<()> {
         let missing = match () {
             () if !self.path.is_dir() => "is a file",
@@ -168,7 +184,7 @@ impl RunDir {
 
     /// `checkpoint-000938/`: the checkpoint of one iteration, whether it is there or not.
     pub fn checkpoint(&self, iteration: u64) -> PathBuf {
-        self.path.join(format!("{CHECKPOINT}{iteration:06}"))
+        self.path.join(checkpoint_name(iteration))
     }
 
     /// The iterations of the complete checkpoints, ascending.
@@ -200,6 +216,9 @@ impl RunDir {
     pub fn prune(&self, keep: usize) -> Result<()> {
         let iterations = self.checkpoints()?;
         let oldest = &iterations[..iterations.len().saturating_sub(keep)];
+        if !oldest.is_empty() {
+            debug!(?oldest, keep, "checkpoints make room");
+        }
         oldest.iter().try_for_each(|&iteration| files::remove_folder(&self.checkpoint(iteration)))
     }
 
@@ -211,6 +230,9 @@ impl RunDir {
     pub fn discard_after(&self, iteration: u64) -> Result<()> {
         let mut later = self.checkpoints()?;
         later.retain(|&other| other > iteration);
+        if !later.is_empty() {
+            info!(?later, from = iteration, "checkpoints of another way on are removed");
+        }
         later.iter().try_for_each(|&other| files::remove_folder(&self.checkpoint(other)))
     }
 
@@ -219,7 +241,16 @@ impl RunDir {
     /// # Errors
     /// [`RunProblem::Locked`] when another one is at it.
     pub fn lock(&self) -> Result<RunLock> {
-        RunLock::take(&self.path.join(".lock"))
+        RunLock::take(&self.lock_file())
+    }
+
+    /// Who holds the lock now; only looks.
+    pub fn holder(&self) -> Holder {
+        Holder::of(&self.lock_file())
+    }
+
+    fn lock_file(&self) -> PathBuf {
+        self.path.join(".lock")
     }
 
     /// What a run that goes on does first: [`RunDir::lock`], then [`RunDir::clean`].
@@ -244,6 +275,7 @@ impl RunDir {
         fs::create_dir_all(&samples).map_err(Error::io("create", &samples))?;
         for folder in [self.path.as_path(), &samples] {
             for name in names_in(folder)?.iter().filter(|name| name.ends_with(TEMPORARY)) {
+                info!(name, "left half-written by a process that was killed, removed");
                 files::remove_if_there(&folder.join(name))?;
             }
         }
@@ -269,21 +301,6 @@ pub(super) fn replaced(checkpoint: &Path) -> PathBuf {
     with_ending(checkpoint, REPLACED)
 }
 
-/// Makes sure that a name can be that of a run's folder.
-///
-/// # Errors
-/// [`RunProblem::Name`].
-pub fn check_name(name: &str) -> Result<()> {
-    let problem = match name {
-        "" => "is empty",
-        "." | ".." => "is not a name",
-        _ if name.contains(['/', '\\']) => "has a path separator in it",
-        _ if name.contains(char::is_control) => "has a control character in it",
-        _ => return Ok(()),
-    };
-    Err(RunProblem::Name { name: name.to_owned(), problem }.into())
-}
-
 /// The run folders below `runs_dir` with their numbers, ascending.
 fn runs(runs_dir: &Path) -> Result<Vec<(u64, PathBuf)>> {
     let numbered = |name: &String| Some((run_number(name)?, runs_dir.join(name)));
@@ -291,19 +308,6 @@ fn runs(runs_dir: &Path) -> Result<Vec<(u64, PathBuf)>> {
     runs.retain(|(_, path)| path.is_dir());
     runs.sort();
     Ok(runs)
-}
-
-/// 3 for `00003-cgan-mnist`.
-fn run_number(name: &str) -> Option<u64> {
-    let (digits, rest) = name.split_once('-')?;
-    let number = digits.parse::<u64>().ok()?;
-    (format!("{number:05}") == digits && !rest.is_empty() && number < u64::MAX).then_some(number)
-}
-
-/// 938 for `checkpoint-000938`.
-fn checkpoint_iteration(name: &str) -> Option<u64> {
-    let iteration = name.strip_prefix(CHECKPOINT)?.parse::<u64>().ok()?;
-    (format!("{CHECKPOINT}{iteration:06}") == name).then_some(iteration)
 }
 
 /// The same folder by a path that ends in its name and has a parent: `.` does not.

@@ -7,12 +7,14 @@ mod setup;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use tracing::debug;
+
 use super::config::Config;
 use super::display::{Display, Place, Verbosity};
 use super::events::EventFile;
 use super::health::Health;
 use super::image_stats::ImageStats;
-use super::journal::Journal;
+use super::journal::{ERROR, Journal};
 use super::run_dir::RunDir;
 use super::run_lock::RunLock;
 use crate::device::Device;
@@ -65,6 +67,11 @@ impl<D: Device> Trainer<D> {
         let mut display = Display::new(verbosity, self.gan.completed(), self.total());
         let end = self.iterate_to_end(&mut display, stop);
         display.finish();
+        if let Err(error) = &end {
+            let words = error.with_causes().replace('\n', " ");
+            // The error itself may be that the log cannot be written.
+            let _ = self.journal.line(&format!("{ERROR}{words}"));
+        }
         end.map_err(|error| Error::TrainingEnded {
             iteration: self.gan.completed(),
             checkpoint: self.run.newest_checkpoint().ok().map(|done| self.run.checkpoint(done)),
@@ -83,6 +90,7 @@ impl<D: Device> Trainer<D> {
             let done = self.gan.completed();
             if done == start || (done as usize).is_multiple_of(schedule.iterations()) {
                 let epoch = schedule.epoch(done);
+                debug!(epoch, done, total, "a new order of images");
                 self.images.shuffle(self.gan.device(), self.config.seed, epoch)?;
             }
             let rows = schedule.rows(done);
@@ -93,7 +101,8 @@ impl<D: Device> Trainer<D> {
             if stopped {
                 display.leave();
             }
-            let show = last || (!stopped && display.advance(place, rows));
+            let due = !stopped && display.advance(place, rows);
+            let show = last || due;
             let log = last || place.iteration.0.is_multiple_of(self.config.log_interval);
             let save = last || stopped || self.checkpoint_is_due();
             if show || log || save || self.watch_is_due() {

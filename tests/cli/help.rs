@@ -25,6 +25,9 @@ fn commands_say_what_is_recorded() {
         ("presets-help", "presets --help"),
         ("bench-help", "bench --help"),
         ("doctor-help", "doctor --help"),
+        ("runs-help", "runs --help"),
+        ("completions-help", "completions --help"),
+        ("man-help", "man --help"),
         ("presets", "presets"),
         ("presets-cgan", "presets cgan"),
         ("presets-mlp-rgb", "presets mlp-rgb"),
@@ -35,7 +38,9 @@ fn commands_say_what_is_recorded() {
 
 #[test]
 fn help_fits_into_80_columns() {
-    for command in ["", "train", "sample", "presets", "bench", "doctor"] {
+    for command in
+        ["", "train", "sample", "presets", "bench", "doctor", "runs", "completions", "man"]
+    {
         for line in printed(&format!("{command} --help")).lines() {
             assert!(line.chars().count() <= 80, "{command}: {line}");
         }

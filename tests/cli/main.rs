@@ -4,6 +4,7 @@
 mod python;
 
 mod commands;
+mod completions;
 mod config;
 mod cuda;
 mod doctor;
@@ -14,12 +15,16 @@ mod folder;
 mod health;
 mod help;
 mod job;
+mod json;
+mod log;
+mod man;
 mod memory;
 mod pipe;
 mod ranges;
 mod readme;
 mod replay;
 mod resume;
+mod runs;
 mod sample;
 mod scratch;
 mod stop;

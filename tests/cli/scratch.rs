@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf, absolute};
 use std::process::{Command, Stdio};
 
@@ -105,6 +106,7 @@ impl Scratch {
             .env("GAN_CUDA_LIB_DIR", self.path("no-libraries"))
             // Data sets in this machine's cache are none of our business.
             .env("XDG_CACHE_HOME", self.path("cache"))
+            .env_remove("RUST_LOG")
             .stdin(Stdio::null());
         command
     }
@@ -112,6 +114,29 @@ impl Scratch {
     /// Runs `gan-cuda train` with [`TINY`] and more.
     pub fn train(&self, arguments: &str) -> Answer {
         self.run(&format!("train {TINY} {arguments}"))
+    }
+
+    /// The lines of a terminal in which `gan-cuda` ran: wide, and so high that nothing leaves it.
+    /// Nothing where there is no `script` to make one, which is said.
+    #[cfg(target_os = "linux")]
+    pub fn screen(&self, arguments: &str, variables: &[(&str, &str)]) -> Option<Vec<String>> {
+        let [rows, columns] = [1000, 250].map(|extent| NonZeroU16::new(extent).unwrap());
+        let program = program();
+        let job = format!("stty rows {rows} cols {columns} && {} {arguments}", program.display());
+        let mut command = self.prepared("script");
+        command.args(["-qec", &job, "/dev/null"]).envs(variables.iter().copied());
+        let output = match command.output() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                eprintln!("skipped: no script, of util-linux, to make a terminal");
+                return None;
+            }
+            output => output.unwrap(),
+        };
+        assert!(output.status.success(), "{output:?}");
+        let mut terminal = vt100::Parser::new(rows, columns, 0);
+        terminal.process(&output.stdout);
+        let lines = terminal.screen().rows(0, columns.get()).filter(|line| !line.is_empty());
+        Some(lines.collect())
     }
 
     /// The flags of a command, as its help lists them: `--preset`.

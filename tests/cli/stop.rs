@@ -12,7 +12,7 @@ use super::scratch::{Scratch, TINY};
 const RUN: &str = "runs/00000-cgan-mnist";
 
 /// A run that would take for ever, once it writes what `sign` names.
-fn endless(scratch: &Scratch, flags: &str, sign: &str) -> Child {
+pub fn endless(scratch: &Scratch, flags: &str, sign: &str) -> Child {
     let arguments = format!("train {TINY} --iterations 1000000000 --epochs 1000000 {flags}");
     let mut child = scratch.command(&arguments).stdout(Stdio::piped()).spawn().unwrap();
     wait_for("the run to begin", || {
@@ -32,7 +32,7 @@ fn wait_for(what: &str, mut came: impl FnMut() -> bool) {
     }
 }
 
-fn send(child: &Child, signal: &str) {
+pub fn send(child: &Child, signal: &str) {
     let number = child.id().to_string();
     let status = std::process::Command::new("kill").args([signal, &number]).status().unwrap();
     assert!(status.success());

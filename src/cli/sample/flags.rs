@@ -29,6 +29,10 @@ pub struct Args {
     /// Say nothing but errors
     #[arg(short, long)]
     pub(super) quiet: bool,
+    /// Print nothing but one line of JSON: checkpoint, device, count, seeds, labels and the files
+    /// that were written
+    #[arg(long, conflicts_with = "quiet")]
+    pub(super) json: bool,
     #[command(flatten, next_help_heading = "Images")]
     pub(super) images: ImageArgs,
     #[command(flatten)]

@@ -1,6 +1,7 @@
 //! `gan-cuda sample`.
 
 mod flags;
+mod report;
 mod resolve;
 
 use std::fs;
@@ -18,6 +19,7 @@ use gan_cuda::train::snapshot;
 use gan_cuda::{Error, Result};
 
 use super::device::{AnyDevice, open_device};
+use super::json::print_json;
 pub use flags::Args;
 use resolve::{Noise, Request};
 
@@ -64,6 +66,7 @@ struct Job<'a> {
 impl Job<'_> {
     fn run(self, device: impl Device) -> Result<()> {
         self.banner(&device);
+        let report = self.report(&device);
         let Request { drawing, out, .. } = &self.request;
         let mut sampler = snapshot::sampler(device, &self.checkpoint, &self.config, drawing.rows)?;
         let noise = self.noise(&sampler)?;
@@ -82,7 +85,7 @@ impl Job<'_> {
             picture.write(out)?;
         }
         self.farewell(picture.map(|picture| picture.size()));
-        Ok(())
+        if self.args.json { print_json(&report) } else { Ok(()) }
     }
 
     /// Rows of noise for all images.
@@ -105,17 +108,21 @@ impl Job<'_> {
         let Some(folder) = &self.args.output.separate else { return Ok(count) };
         for (i, image) in images.chunks_exact(shape.pixels()).enumerate() {
             let number = first + i;
-            let name = match self.request.drawing.arrangement.labels.get(number) {
-                Some(label) => format!("{number:06}-label-{label}.png"),
-                None => format!("{number:06}.png"),
-            };
-            write_grid(&folder.join(name), image, shape, 1)?;
+            write_grid(&self.separate(folder, number), image, shape, 1)?;
         }
         Ok(count)
     }
 
+    /// The file of one image.
+    fn separate(&self, folder: &Path, number: usize) -> PathBuf {
+        folder.join(match self.request.drawing.arrangement.labels.get(number) {
+            Some(label) => format!("{number:06}-label-{label}.png"),
+            None => format!("{number:06}.png"),
+        })
+    }
+
     fn banner(&self, device: &impl Device) {
-        if self.args.quiet {
+        if self.args.quiet || self.args.json {
             return;
         }
         say!("gan-cuda {}, preset {}", env!("CARGO_PKG_VERSION"), self.config.preset);
@@ -131,7 +138,7 @@ impl Job<'_> {
     }
 
     fn farewell(&self, size: Option<(usize, usize)>) {
-        if self.args.quiet {
+        if self.args.quiet || self.args.json {
             return;
         }
         if let (Some(out), Some((width, height))) = (&self.request.out, size) {

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, stdout};
 use gan_cuda::data::{Dataset, Origin, Source, cache_folder};
 use gan_cuda::ranges::CLASSES;
 use gan_cuda::train::config::Config;
-use gan_cuda::train::display::{Verbosity, print_error_line};
+use gan_cuda::train::display::{Verbosity, print_error_line, show_bar};
 use gan_cuda::{Error, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -49,8 +49,10 @@ pub(super) fn load(args: &Args, config: &Config) -> Result<Dataset> {
     {
         say!("reading the images in {}", folder.display());
     }
+    show_bar(Some(bar.clone()));
     let data = config.load_data(&bar, cache);
     bar.finish_and_clear();
+    show_bar(None);
     let data = data?;
     for warning in data.warnings.iter().filter(|_| spoken) {
         print_error_line(&format!("warning: {warning}"));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::ArgAction;
+use clap::{ArgAction, ValueHint};
 use gan_cuda::data::Source;
 use gan_cuda::device::ops::Latent;
 use gan_cuda::device::{DeviceChoice, Precision};
@@ -12,7 +12,7 @@ use gan_cuda::nn::Init;
 
 use crate::cli::ranges::{
     channels, epochs, epsilon, extent, factor, image_size, iterations, learning_rate,
-    may_be_negative, positive_share, run_name, seed, share, threads,
+    may_be_negative, positive_share, preset, run_name, seed, share, threads,
 };
 use crate::cli::sizes::SizeArgs;
 
@@ -22,7 +22,7 @@ use crate::cli::sizes::SizeArgs;
 #[command(mut_args(may_be_negative))]
 pub struct Args {
     /// Set-up to train, of those that `gan-cuda presets` lists [default: cgan]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = preset(), hide_possible_values = true)]
     pub(super) preset: Option<String>,
     /// Begin a run with all values of another: its config.toml or its folder; flags override them
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
@@ -48,10 +48,10 @@ pub struct Args {
 pub(super) struct DataArgs {
     /// Images to learn from: mnist, fashion-mnist or a folder of images, whose sub-folders are the
     /// classes of a conditional set-up [default: the preset's]
-    #[arg(long, value_name = "NAME|DIR", value_parser = Source::typed)]
+    #[arg(long, value_name = "NAME|DIR", value_hint = ValueHint::DirPath, value_parser = Source::typed)]
     pub(super) dataset: Option<Source>,
     /// Folder that holds the files of mnist or fashion-mnist; then no other place is searched
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) data_dir: Option<PathBuf>,
     /// Leave out images of a folder that cannot be read, with a warning; else the first is an error
     #[arg(long)]
@@ -164,14 +164,14 @@ pub(super) struct OutputArgs {
     #[arg(long)]
     pub(super) no_tensorboard: bool,
     /// Folder of run folders
-    #[arg(long, value_name = "DIR", default_value = "runs")]
+    #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
     pub(super) runs_dir: PathBuf,
     /// Name of the run, behind its number [default: PRESET-DATASET]
     #[arg(long, value_name = "NAME", value_parser = run_name, conflicts_with = "resume")]
     pub(super) name: Option<String>,
     /// Go on with a run: the newest, or that of a run folder or checkpoint; what it wrote after
     /// that checkpoint is removed
-    #[arg(long, value_name = "PATH", num_args = 0..=1)]
+    #[arg(long, value_name = "PATH", num_args = 0..=1, value_hint = ValueHint::DirPath)]
     pub(super) resume: Option<Option<PathBuf>>,
     /// Say nothing but errors
     #[arg(short, long, conflicts_with = "verbose")]

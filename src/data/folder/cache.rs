@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use byteorder::{ByteOrder, LittleEndian, WriteBytesExt};
 use tempfile::Builder;
+use tracing::debug;
 
 use super::ImageFolder;
 use crate::data::ImageShape;
@@ -106,6 +107,7 @@ impl Entry {
         file.write_all(&decoded.images)?;
         file.write_all(&tail)?;
         file.persist(&self.path)?;
+        debug!(path = %self.path.display(), images = decoded.images.len() / self.pixels, "kept");
         Ok(())
     }
 }

@@ -9,11 +9,13 @@ mod listing;
 mod problem;
 
 use std::path::PathBuf;
+use std::time::Instant;
 use std::{fs, io};
 
 use indicatif::ProgressBar;
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
+use tracing::debug;
 
 use self::cache::{Decoded, Entry};
 use self::listing::ImageFile;
@@ -60,7 +62,10 @@ impl ImageFolder {
         let kept = kept.filter(|kept| wanted.skip_bad || kept.bad.is_empty());
         let mut warnings = Vec::new();
         let decoded = match kept {
-            Some(kept) => kept,
+            Some(kept) => {
+                debug!(images = self.len(), folder = %self.path.display(), "taken from the cache");
+                kept
+            }
             None => self.decode_and_keep(wanted, entry.as_ref(), &mut warnings)?,
         };
         let labels = self.good_labels(labels, &class_names, &decoded.bad)?;
@@ -84,7 +89,10 @@ impl ImageFolder {
         entry: Option<&Entry>,
         warnings: &mut Vec<String>,
     ) -> Result<Decoded> {
+        let begun = Instant::now();
         let (decoded, lasting) = self.decode(wanted)?;
+        let (images, bad, elapsed) = (self.len(), decoded.bad.len(), begun.elapsed());
+        debug!(images, bad, ?elapsed, folder = %self.path.display(), "decoded");
         if let Some(entry) = entry.filter(|_| lasting)
             && let Err(error) = entry.store(&decoded)
         {

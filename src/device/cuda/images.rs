@@ -6,6 +6,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Instant;
+
+use tracing::debug;
 
 use super::libraries;
 use super::nvrtc::{Problem, Source, Target, Version};
@@ -115,7 +118,10 @@ fn compile(file: &KernelFile, target: Target) -> Result<Vec<u8>, Problem> {
     let (_, nvrtc) = libraries::nvrtc().as_ref().map_err(missing)?;
     let source =
         Source { name: file.name, text: file.source, header: ("common.cuh", BUILT.header) };
-    Ok(nvrtc.compile(source, target, &[])?.image)
+    let begun = Instant::now();
+    let image = nvrtc.compile(source, target, &[])?.image;
+    debug!(file = file.name, %target, bytes = image.len(), elapsed = ?begun.elapsed(), "compiled");
+    Ok(image)
 }
 
 /// The compiler is asked only if nothing embedded fits: it takes time to load.

@@ -10,11 +10,13 @@
 //! such as a toolkit's, leaves the driver to the loader.
 
 use std::ffi::{c_int, c_void};
+use std::fmt::Debug;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use libloading::Library;
+use tracing::debug;
 
 use super::nvrtc::{self, Nvrtc, Version};
 use super::places::{self, LOADER, MAJORS};
@@ -46,23 +48,28 @@ pub struct Cublas {
 /// The driver, `libcuda.so.1`.
 pub fn driver() -> &'static Looked<Driver> {
     static DRIVER: OnceLock<Looked<Driver>> = OnceLock::new();
-    DRIVER.get_or_init(open_driver)
+    DRIVER.get_or_init(|| logged("the driver", open_driver()))
 }
 
 /// cuBLAS, with the cuBLASLt that it needs.
 pub fn cublas() -> &'static Looked<Cublas> {
     static CUBLAS: OnceLock<Looked<Cublas>> = OnceLock::new();
-    CUBLAS.get_or_init(open_cublas)
+    CUBLAS.get_or_init(|| logged("cuBLAS", open_cublas()))
 }
 
 /// NVRTC, and the file that it was opened from.
 pub fn nvrtc() -> &'static Looked<(PathBuf, Nvrtc)> {
     static NVRTC: OnceLock<Looked<(PathBuf, Nvrtc)>> = OnceLock::new();
-    NVRTC.get_or_init(|| {
-        let (path, nvrtc) = places::open_first(&names("libnvrtc.so"), folders(), Nvrtc::open)?;
-        let path = shown(path, nvrtc.address());
-        Ok((path, nvrtc))
-    })
+    NVRTC.get_or_init(|| logged("NVRTC", open_nvrtc()))
+}
+
+/// Tells the log what came of the search for a library.
+fn logged<T: Debug>(name: &str, looked: Looked<T>) -> Looked<T> {
+    match &looked {
+        Ok(found) => debug!(library = name, ?found, "opened"),
+        Err(searched) => debug!(library = name, ?searched, "not found"),
+    }
+    looked
 }
 
 /// Makes `folder` the only one, as `GAN_CUDA_LIB_DIR` would. To be called before any library is
@@ -143,6 +150,11 @@ fn open_cublas() -> Looked<Cublas> {
     let used = present.then(|| unsafe { cudarc::cublas::sys::culib() });
     let path = settle(path, library, used, "cublasCreate_v2")?;
     Ok(Cublas { path, version: used.and_then(cublas_version) })
+}
+
+fn open_nvrtc() -> Looked<(PathBuf, Nvrtc)> {
+    let (path, nvrtc) = places::open_first(&names("libnvrtc.so"), folders(), Nvrtc::open)?;
+    Ok((shown(path, nvrtc.address()), nvrtc))
 }
 
 fn open(path: &Path) -> Result<Library, nvrtc::Problem> {

@@ -45,11 +45,12 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cudarc::driver::sys::{CUevent_flags, CUresult};
 use cudarc::driver::{CudaContext, CudaModule, CudaStream, result};
 use cudarc::nvrtc::Ptx;
+use tracing::info;
 
 use super::{Element, Memory, Precision};
 use crate::{Error, Result};
@@ -81,6 +82,7 @@ impl Cuda {
     /// # Errors
     /// When there is no such GPU, or it cannot be used so, with the reason.
     pub fn open(ordinal: usize, precision: Precision, graphs: bool) -> Result<Self> {
+        let begun = Instant::now();
         let unavailable =
             |reason| Error::CudaUnavailable { device: format!("cuda:{ordinal}"), reason };
         let gpu = probe::probe(ordinal).map_err(unavailable)?;
@@ -95,7 +97,7 @@ impl Cuda {
             "{} (cuda:{ordinal}), kernels: {}, precision {precision}",
             gpu.name, gpu.kernels
         );
-        Ok(Self {
+        let device = Self {
             kernels: load_kernels(&context, gpu.kernels)?,
             branch: Branch::new(&context, precision)?,
             blas: Blas::new(&stream, precision)?,
@@ -104,7 +106,9 @@ impl Cuda {
             failure: RefCell::new(None),
             graphs,
             description,
-        })
+        };
+        info!(device.description, graphs, elapsed = ?begun.elapsed(), "computing on a GPU");
+        Ok(device)
     }
 
     /// Whether this is a CPU that plays a GPU, for tests.

@@ -3,6 +3,7 @@
 use cudarc::driver::CudaContext;
 use cudarc::driver::result::{self, DriverError};
 use cudarc::driver::sys::{CUdevice, CUdevice_attribute, CUresult};
+use tracing::debug;
 
 use super::images::{self, Choice};
 use super::libraries;
@@ -71,6 +72,22 @@ pub fn count() -> Result<usize, Unavailable> {
 /// # Errors
 /// Why it cannot: no driver, no GPU, too old, no cuBLAS, no kernels for it.
 pub fn probe(ordinal: usize) -> Result<Gpu, Unavailable> {
+    let probed = examine(ordinal);
+    match &probed {
+        Ok(gpu) => debug!(
+            ordinal,
+            name = gpu.name,
+            capability = %gpu.capability,
+            memory = gpu.memory,
+            kernels = %gpu.kernels,
+            "this GPU can be used"
+        ),
+        Err(reason) => debug!(ordinal, %reason, "this GPU cannot be used"),
+    }
+    probed
+}
+
+fn examine(ordinal: usize) -> Result<Gpu, Unavailable> {
     let count = count()?;
     let missing =
         || Unavailable::NoSuchDevice { ordinal, count, visible_devices: visible_devices() };

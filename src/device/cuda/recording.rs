@@ -12,6 +12,7 @@ use std::ptr;
 
 use cudarc::driver::sys::{CUgraphInstantiate_flags, CUstreamCaptureMode, cuGraphGetNodes};
 use cudarc::driver::{CudaGraph, DriverError};
+use tracing::{debug, trace};
 
 use super::{Cuda, failed};
 use crate::Result;
@@ -51,6 +52,7 @@ impl Cuda {
         self.join();
         match recording {
             Recording::Graph(graph) if self.graphs => {
+                trace!("replaying a graph");
                 self.note("launching a graph", graph.launch());
                 return true;
             }
@@ -72,6 +74,7 @@ impl Cuda {
                 Ok(Some(graph)) => {
                     self.note("launching a graph", graph.launch());
                     *recording = Recording::Graph(graph);
+                    debug!(nodes = ?recording.nodes().ok().flatten(), "recorded a graph");
                 }
                 Ok(None) => {}
                 Err(error) => self.note("recording a graph", Err(error)),

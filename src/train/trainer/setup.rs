@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Instant;
 
+use tracing::info;
+
 use super::Trainer;
 use super::fixed_samples::FixedSamples;
 use crate::data::Dataset;
@@ -46,6 +48,7 @@ impl<D: Device> Trainer<D> {
             // Nothing of a run is in it yet.
             let _ = std::fs::remove_dir_all(run.path());
         }
+        info!(run = %run.path().display(), begun = begun.is_ok(), "a new run");
         begun
     }
 
@@ -81,6 +84,7 @@ impl<D: Device> Trainer<D> {
         let checkpoint = Checkpoint::load(&run.checkpoint(iteration))?;
         let progress = restore(&mut gan, &checkpoint, &config, data)?;
         let journal = Journal::open(&run, progress.positions)?;
+        info!(run = %run.path().display(), iteration, positions = ?progress.positions, "going on");
         let parts = (run, lock, journal);
         let mut trainer = Self::assemble(config, gan, images, parts, data, progress.seconds)?;
         if trainer.gan.completed() < trainer.total() {

@@ -1,26 +1,36 @@
 //! `gan-cuda presets`.
 
+mod json;
+
 use gan_cuda::gan::architecture::{self, Architecture};
 use gan_cuda::gan::preset::{self, Preset};
 use gan_cuda::gan::settings::{Fakes, Loss, Order};
 use gan_cuda::{Error, Result};
 
+use super::json::print_json;
+use super::ranges;
+
 /// Flags of `presets`.
 #[derive(clap::Args)]
 pub struct Args {
     /// Set-up to show in full
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", value_parser = ranges::preset(), hide_possible_values = true)]
     name: Option<String>,
+    /// Print one line of JSON: of the set-up all values, and both networks with their layers; an
+    /// array of all set-ups where none is named
+    #[arg(long)]
+    json: bool,
 }
 
 /// Prints the table, or one row in full.
 pub fn run(args: &Args) -> Result<()> {
-    match &args.name {
-        None => list(),
-        Some(name) => {
-            let preset = preset::find(name);
-            show(preset.ok_or_else(|| Error::NoSuchPreset { name: name.clone() })?);
-        }
+    let missing = |name: &String| Error::NoSuchPreset { name: name.clone() };
+    let found = args.name.as_ref().map(|name| preset::find(name).ok_or_else(|| missing(name)));
+    match (found.transpose()?, args.json) {
+        (None, false) => list(),
+        (None, true) => print_json(&preset::presets().iter().map(json::of).collect::<Vec<_>>())?,
+        (Some(preset), false) => show(preset),
+        (Some(preset), true) => print_json(&json::of(preset))?,
     }
     Ok(())
 }

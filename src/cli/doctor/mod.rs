@@ -1,0 +1,110 @@
+//! `gan-cuda doctor`.
+
+mod report;
+
+use std::process::ExitCode;
+
+use gan_cuda::Result;
+
+use super::json::print_json;
+use report::{Device, Found, Gpu, Library, Report};
+
+/// The exit code where only the CPU can be used.
+const CPU_ONLY: u8 = 3;
+
+/// Flags of `doctor`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Print one line of JSON: libraries, kernels, devices (memory in bytes), and what --device auto
+    /// would take; the exit code is the same
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints what there is of CUDA, and whether it can be used.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let report = report::examine();
+    match args.json {
+        true => print_json(&report)?,
+        false => print(&report),
+    }
+    Ok(if report.problem.is_none() { ExitCode::SUCCESS } else { ExitCode::from(CPU_ONLY) })
+}
+
+fn print(report: &Report) {
+    say!("gan-cuda {}", report.version);
+    say!("\nlibraries");
+    library("driver", &report.driver, "for CUDA up to");
+    library("cuBLAS", &report.cublas, "version");
+    library("NVRTC", &report.nvrtc, "version");
+    say!("\nkernels");
+    entry("compiled", &compiled(report));
+    say!("\ndevices");
+    if report.devices.is_empty() {
+        entry("none", "");
+    }
+    report.devices.iter().for_each(device);
+    verdict(report);
+}
+
+/// A line of a section.
+fn entry(name: &str, text: &str) {
+    say!("{}", format!("  {name:<9} {text}").trim_end());
+}
+
+/// What was found, or where it was looked for.
+fn library(name: &str, library: &Library, of: &str) {
+    match library {
+        Library::Found(Found { path, version }) => {
+            entry(name, &format!("{path}, {of} {}", version.as_deref().unwrap_or("unknown")));
+        }
+        Library::Missing { searched } => {
+            entry(name, "not found; searched:");
+            for place in searched {
+                entry("", &format!("  {place}"));
+            }
+        }
+    }
+}
+
+/// What the build made of the kernels.
+fn compiled(report: &Report) -> String {
+    match &report.kernels.compiled_by {
+        None => "at first use, by this machine's NVRTC: the build had none".to_owned(),
+        Some(version) => {
+            format!("by the build's NVRTC {version} for {}", report.kernels.targets.join(", "))
+        }
+    }
+}
+
+fn device(device: &Device) {
+    match device {
+        Device::Refused { device, problem } => {
+            entry(device, &format!("cannot be used: {problem}"));
+        }
+        Device::Usable(gpu) => {
+            let Gpu { device, name, capability, memory, free, kernels, precisions } = gpu;
+            entry(device, &format!("{name}, compute capability {capability}"));
+            let free = match free {
+                Ok(free) => gib(*free) + " free",
+                Err(problem) => problem.clone(),
+            };
+            entry("", &format!("memory {}, {free}", gib(*memory)));
+            entry("", &format!("kernels: {kernels}"));
+            entry("", &format!("precision: {}", precisions.join(", ")));
+        }
+    }
+}
+
+fn gib(bytes: usize) -> String {
+    format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
+}
+
+fn verdict(report: &Report) {
+    match &report.problem {
+        None => say!("\nCUDA can be used: --device auto computes on {}", report.auto),
+        Some(problem) => {
+            say!("\nCUDA cannot be used: {problem}\n--device auto computes on the CPU");
+        }
+    }
+}

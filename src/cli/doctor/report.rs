@@ -1,0 +1,128 @@
+//! What there is of CUDA on this machine, as `--json` prints it.
+
+use gan_cuda::device::Precision;
+use gan_cuda::device::cuda::images::BUILT;
+use gan_cuda::device::cuda::libraries::{self, Cublas, Driver, Looked};
+use gan_cuda::device::cuda::probe;
+use serde::{Serialize, Serializer};
+
+/// All that was found.
+#[derive(Serialize)]
+pub(super) struct Report {
+    pub version: &'static str,
+    pub driver: Library,
+    pub cublas: Library,
+    pub nvrtc: Library,
+    pub kernels: Kernels,
+    pub devices: Vec<Device>,
+    /// What `--device auto` takes: `cpu`, or a GPU as `cuda:0`.
+    pub auto: String,
+    /// Why CUDA cannot be used, if it cannot.
+    pub problem: Option<String>,
+}
+
+/// A library, or where it was looked for.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Library {
+    Found(Found),
+    Missing { searched: Vec<String> },
+}
+
+#[derive(Serialize)]
+pub(super) struct Found {
+    pub path: String,
+    /// Its own, but the driver's is that of the newest CUDA that it takes.
+    pub version: Option<String>,
+}
+
+/// What the build made of the kernels.
+#[derive(Serialize)]
+pub(super) struct Kernels {
+    /// The version of NVRTC, if the build had one.
+    pub compiled_by: Option<String>,
+    pub targets: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Device {
+    Usable(Gpu),
+    Refused { device: String, problem: String },
+}
+
+#[derive(Serialize)]
+pub(super) struct Gpu {
+    pub device: String,
+    pub name: String,
+    pub capability: String,
+    /// In bytes, as `free`.
+    pub memory: usize,
+    /// Or why the driver does not tell.
+    #[serde(serialize_with = "known")]
+    pub free: Result<usize, String>,
+    pub kernels: String,
+    pub precisions: Vec<String>,
+}
+
+fn known<S: Serializer>(free: &Result<usize, String>, serializer: S) -> Result<S::Ok, S::Error> {
+    free.as_ref().ok().serialize(serializer)
+}
+
+pub(super) fn examine() -> Report {
+    let found = |path: &std::path::Path, version: Option<String>| Found {
+        path: path.display().to_string(),
+        version,
+    };
+    let usable = probe::first_usable();
+    Report {
+        version: env!("CARGO_PKG_VERSION"),
+        driver: library(libraries::driver(), |Driver { path, version }| {
+            found(path, Some(version.to_string()))
+        }),
+        cublas: library(libraries::cublas(), |Cublas { path, version }| {
+            found(path, version.map(|version| version.to_string()))
+        }),
+        nvrtc: library(libraries::nvrtc(), |(path, nvrtc)| {
+            found(path, Some(nvrtc.version().to_string()))
+        }),
+        kernels: kernels(),
+        devices: (0..probe::count().unwrap_or(0)).map(device).collect(),
+        auto: usable.as_ref().map_or("cpu".to_owned(), |gpu| format!("cuda:{}", gpu.ordinal)),
+        problem: usable.err().map(|reason| reason.to_string()),
+    }
+}
+
+fn library<T>(looked: &Looked<T>, describe: impl FnOnce(&T) -> Found) -> Library {
+    match looked {
+        Ok(found) => Library::Found(describe(found)),
+        Err(searched) => Library::Missing { searched: searched.clone() },
+    }
+}
+
+fn kernels() -> Kernels {
+    let images = BUILT.files.first().map_or(&[][..], |file| file.images);
+    Kernels {
+        compiled_by: BUILT.nvrtc.map(|version| version.to_string()),
+        targets: images.iter().map(|(target, _)| target.to_string()).collect(),
+    }
+}
+
+fn device(ordinal: usize) -> Device {
+    let device = format!("cuda:{ordinal}");
+    match probe::probe(ordinal) {
+        Err(problem) => Device::Refused { device, problem: problem.to_string() },
+        Ok(gpu) => {
+            let can = Precision::ALL.iter().filter(|precision| gpu.check(**precision).is_ok());
+            Device::Usable(Gpu {
+                device,
+                free: probe::free_memory(&gpu).map_err(|reason| reason.to_string()),
+                precisions: can.map(Precision::to_string).collect(),
+                capability: gpu.capability.to_string(),
+                kernels: gpu.kernels.to_string(),
+                memory: gpu.memory,
+                name: gpu.name,
+            })
+        }
+    }
+}

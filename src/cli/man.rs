@@ -1,0 +1,53 @@
+//! `gan-cuda man`.
+
+use std::fs;
+use std::iter::once;
+use std::path::{Path, PathBuf};
+
+use clap::{Command, CommandFactory, ValueHint};
+use clap_mangen::Man;
+use gan_cuda::train::files::write_whole;
+use gan_cuda::{Error, Result};
+
+const SOURCE: &str = concat!("gan-cuda ", env!("CARGO_PKG_VERSION"));
+
+/// Flags of `man`.
+#[derive(clap::Args)]
+#[command(after_help = "To read it: gan-cuda man | man -l -")]
+pub struct Args {
+    /// Write it and a page of each command to this folder instead: gan-cuda.1, gan-cuda-train.1, …
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    out: Option<PathBuf>,
+}
+
+/// Prints the page, or writes all pages.
+pub fn run(args: &Args) -> Result<()> {
+    let mut program = super::Cli::command().disable_help_subcommand(true);
+    // Gives commands their full names.
+    program.build();
+    match &args.out {
+        None => say!("{}", String::from_utf8_lossy(&page(&program)?.1).trim_end()),
+        Some(folder) => write_all(&program, folder)?,
+    }
+    Ok(())
+}
+
+fn write_all(program: &Command, folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    for command in once(program).chain(program.get_subcommands()) {
+        let (name, text) = page(command)?;
+        write_whole(&folder.join(name), &text)?;
+    }
+    Ok(())
+}
+
+/// A page's file name and text.
+fn page(command: &Command) -> Result<(String, Vec<u8>)> {
+    let page = Man::new(command.clone());
+    let title = page.get_filename().trim_end_matches(".1").to_uppercase();
+    // The program does not know its date; an empty one needs its quotes, or the next word is taken.
+    let page = page.title(title).date("\"\"").source(SOURCE).manual("User Commands");
+    let (name, mut text) = (page.get_filename(), Vec::new());
+    page.render(&mut text).map_err(Error::io("write", Path::new(&name)))?;
+    Ok((name, text))
+}

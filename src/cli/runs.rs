@@ -1,0 +1,134 @@
+//! `gan-cuda runs`.
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::ValueHint;
+use gan_cuda::Result;
+use gan_cuda::train::display::print_wrapped;
+use gan_cuda::train::overview::{Overview, State, overviews};
+
+use super::json::print_json;
+
+const TITLES: [&str; 8] =
+    ["run", "state", "iterations", "D loss", "G loss", "saved", "size", "changed"];
+
+/// Flags of `runs`.
+#[derive(clap::Args)]
+#[command(after_help = "\
+States: running; finished; stopped (by Ctrl-C or SIGTERM, after saving); failed (by an error, which \
+is shown); killed (by a second Ctrl-C, kill -9 or the machine's end); damaged (its config.toml \
+cannot be read). Losses are those of the newest record, \"saved\" is the newest checkpoint's \
+iteration. A folder without runs is no error, one that is not there is.")]
+pub struct Args {
+    /// Folder of run folders
+    #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
+    runs_dir: PathBuf,
+    /// Print one line of JSON: an array with an object a run; times are seconds since 1970, sizes
+    /// bytes
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints the table.
+pub fn run(args: &Args) -> Result<()> {
+    let runs = overviews(&args.runs_dir)?;
+    if args.json {
+        return print_json(&runs);
+    }
+    if runs.is_empty() {
+        say!("no runs in {}", args.runs_dir.display());
+        return Ok(());
+    }
+    let rows: Vec<_> = runs.iter().map(row).collect();
+    let widths = widths(&rows);
+    say!("{}", aligned(&TITLES.map(str::to_owned), &widths));
+    for (run, row) in runs.iter().zip(&rows) {
+        say!("{}", aligned(row, &widths));
+        for remark in remarks(run) {
+            print_wrapped(&format!("          {remark}"));
+        }
+    }
+    Ok(())
+}
+
+/// What the table shows of a run; what is not known is "-".
+fn row(run: &Overview) -> [String; 8] {
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let loss = |loss: Option<f32>| or_dash(loss.map(|loss| format!("{loss:.4}")));
+    let total = run.total.map_or("?".to_owned(), |total| total.to_string());
+    [
+        run.name.clone(),
+        word(run.state).to_owned(),
+        format!("{}/{total}", run.iteration),
+        loss(run.record.map(|record| record.loss_d)),
+        loss(run.record.map(|record| record.loss_g)),
+        or_dash(run.checkpoint.map(|iteration| iteration.to_string())),
+        size(run.bytes),
+        or_dash(run.changed.map(age)),
+    ]
+}
+
+fn word(state: State) -> &'static str {
+    match state {
+        State::Running => "running",
+        State::Killed => "killed",
+        State::Failed => "failed",
+        State::Damaged => "damaged",
+        State::Finished => "finished",
+        State::Stopped => "stopped",
+    }
+}
+
+/// What does not go into the table: the preset and the data where the name does not tell them, and
+/// what is wrong.
+fn remarks(run: &Overview) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if let (Some(preset), Some(data)) = (&run.preset, &run.dataset)
+        && !run.name.ends_with(&format!("-{preset}-{}", data.name()))
+    {
+        remarks.push(format!("preset {preset} on {data}"));
+    }
+    remarks.extend(run.problems.iter().cloned());
+    remarks
+}
+
+/// How long ago a moment was, in seconds since 1970.
+fn age(moment: u64) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    match now.saturating_sub(moment) {
+        seconds @ 0..60 => format!("{seconds} s ago"),
+        seconds @ 60..3600 => format!("{} min ago", seconds / 60),
+        seconds @ 3600..86_400 => format!("{} h ago", seconds / 3600),
+        seconds => format!("{} d ago", seconds / 86_400),
+    }
+}
+
+/// Bytes in a few characters.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{} kB", bytes / 1000),
+        1_000_000..1_000_000_000 => format!("{} MB", bytes / 1_000_000),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}
+
+fn widths(rows: &[[String; 8]]) -> [usize; 8] {
+    let mut widths = TITLES.map(str::len);
+    for row in rows {
+        for (width, text) in widths.iter_mut().zip(row) {
+            *width = (*width).max(text.chars().count());
+        }
+    }
+    widths
+}
+
+/// Words to the left, numbers to the right.
+fn aligned(row: &[String; 8], widths: &[usize; 8]) -> String {
+    let cell = |(column, (text, &width)): (usize, (&String, &usize))| match column {
+        0 | 1 | 7 => format!("{text:width$}"),
+        _ => format!("{text:>width$}"),
+    };
+    let cells: Vec<_> = row.iter().zip(widths).enumerate().map(cell).collect();
+    cells.join("  ").trim_end().to_owned()
+}

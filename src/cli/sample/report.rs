@@ -1,0 +1,44 @@
+//! What was drawn, as `--json` prints it.
+
+use std::path::Path;
+
+use gan_cuda::device::Device;
+use serde::Serialize;
+
+use super::Job;
+use super::resolve::Noise;
+
+#[derive(Serialize)]
+pub(super) struct Report {
+    checkpoint: String,
+    preset: String,
+    device: String,
+    count: usize,
+    /// One, or the two that the way is between.
+    seeds: Vec<u64>,
+    /// An image each; none where the preset has no classes.
+    labels: Vec<u32>,
+    files: Vec<String>,
+}
+
+impl Job<'_> {
+    pub(super) fn report(&self, device: &impl Device) -> Report {
+        let arrangement = &self.request.drawing.arrangement;
+        let text = |path: &Path| path.display().to_string();
+        let separate = self.args.output.separate.iter().flat_map(|folder| {
+            (0..arrangement.count).map(|number| text(&self.separate(folder, number)))
+        });
+        Report {
+            checkpoint: text(&self.folder),
+            preset: self.config.preset.clone(),
+            device: device.describe(),
+            count: arrangement.count,
+            seeds: match self.request.noise {
+                Noise::Seed(seed) => vec![seed],
+                Noise::Between(seeds) => seeds.to_vec(),
+            },
+            labels: arrangement.labels.clone(),
+            files: self.request.out.iter().map(|out| text(out)).chain(separate).collect(),
+        }
+    }
+}

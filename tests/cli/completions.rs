@@ -1,0 +1,78 @@
+//! `completions`: scripts that shells understand, and what bash offers with one.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use super::scratch::Scratch;
+
+/// A program of this machine, or nothing where it has none, which is said.
+fn present(program: &str) -> bool {
+    let tried = Command::new(program).arg("--version").stdout(Stdio::null()).status();
+    if tried.is_err() {
+        eprintln!("skipped: no {program}");
+    }
+    tried.is_ok()
+}
+
+#[test]
+fn every_shell_has_a_script_that_names_the_commands() {
+    let scratch = Scratch::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = scratch.run(&format!("completions {shell}")).succeeds();
+        for word in ["train", "sample", "doctor", "checkpoint-interval"] {
+            assert!(script.contains(word), "{shell}: no {word}");
+        }
+    }
+    scratch.run("completions tcsh").fails(2, &["bash", "zsh", "fish"]);
+}
+
+#[test]
+fn shells_can_read_their_scripts() {
+    let scratch = Scratch::new();
+    for shell in ["bash", "zsh", "fish"].into_iter().filter(|shell| present(shell)) {
+        let script = scratch.path(shell);
+        fs::write(&script, scratch.run(&format!("completions {shell}")).succeeds()).unwrap();
+        let output = Command::new(shell).arg("-n").arg(&script).output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{shell}: {output:?}");
+    }
+}
+
+/// What bash offers for the last of these words.
+fn offered(scratch: &Scratch, words: &str) -> Vec<String> {
+    let script = scratch.path("script");
+    fs::write(&script, scratch.run("completions bash").succeeds()).unwrap();
+    let ask = format!(
+        "source '{}'; [[ $(complete -p gan-cuda) =~ -F\\ ([^\\ ]+) ]] || exit 1; \
+         COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
+         ${{BASH_REMATCH[1]}} gan-cuda ${{COMP_WORDS[COMP_CWORD]}} ${{COMP_WORDS[COMP_CWORD-1]}}; \
+         printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+        script.display()
+    );
+    let output = Command::new("bash").args(["--norc", "-c", &ask]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+#[test]
+fn bash_completes_commands_flags_and_values() {
+    if !present("bash") {
+        return;
+    }
+    let scratch = Scratch::new();
+    for (words, expected) in [
+        ("gan-cuda pre", &["presets"][..]),
+        ("gan-cuda train --checkpoint-i", &["--checkpoint-interval"]),
+        ("gan-cuda train --preset mlp-", &["mlp-dropout", "mlp-rgb", "mlp-batchnorm"]),
+        ("gan-cuda presets c", &["cgan"]),
+        ("gan-cuda bench --preset c", &["cgan"]),
+        ("gan-cuda train --loss b", &["bce-logits", "bce"]),
+        ("gan-cuda completions f", &["fish"]),
+    ] {
+        let got = offered(&scratch, words);
+        let [mut got, mut expected] = [got, expected.iter().map(|&word| word.into()).collect()];
+        got.sort();
+        expected.sort();
+        assert_eq!(got, expected, "{words}");
+    }
+}

@@ -1,0 +1,115 @@
+//! `--json`: one line for scripts, and nothing else on standard output.
+
+use serde_json::{Value, json};
+
+use super::scratch::Scratch;
+
+/// The one line that a command printed.
+#[track_caller]
+fn parsed(out: &str) -> Value {
+    assert_eq!(out.lines().count(), 1, "{out}");
+    serde_json::from_str(out).unwrap()
+}
+
+#[test]
+fn presets_tells_all_values_layers_and_parameters() {
+    let scratch = Scratch::new();
+    let cgan = parsed(&scratch.run("presets cgan --json").succeeds());
+    assert_eq!(cgan["name"], "cgan");
+    assert_eq!(cgan["dataset"], "mnist");
+    assert_eq!(cgan["settings"]["g_hidden"], json!([128, 256, 512, 1024]));
+    assert_eq!(cgan["settings"]["image"], json!({"channels": 1, "height": 28, "width": 28}));
+    let generator = &cgan["generator"];
+    assert_eq!(generator["parameters"], 1_511_412);
+    assert_eq!(generator["label_embedding"], json!([10, 10]));
+    assert_eq!(generator["layers"][0], "Linear(110, 128)");
+    assert_eq!(
+        generator["blocks"][0],
+        json!({"inputs": 110, "outputs": 128, "parameters": 14_208})
+    );
+    for network in ["generator", "discriminator"] {
+        let sum = |block: &Value| block["parameters"].as_u64().unwrap();
+        let blocks: u64 = cgan[network]["blocks"].as_array().unwrap().iter().map(sum).sum();
+        assert_eq!(cgan[network]["parameters"], blocks + 100, "{network}, with its embedding");
+    }
+    let all = parsed(&scratch.run("presets --json").succeeds());
+    let named = |name: &str| all.as_array().unwrap().iter().find(|row| row["name"] == name);
+    assert_eq!(named("cgan"), Some(&cgan));
+    assert_eq!(named("mlp-rgb").unwrap()["dataset"], Value::Null);
+    assert_eq!(all.as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn doctor_tells_where_it_looked_and_what_auto_takes() {
+    let scratch = Scratch::new();
+    let report = parsed(&scratch.run("doctor --json").ends_with(3));
+    let searched = scratch.path("no-libraries").display().to_string();
+    for library in ["driver", "cublas", "nvrtc"] {
+        assert_eq!(report[library], json!({"searched": [searched]}), "{library}");
+    }
+    assert_eq!(report["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(report["devices"], json!([]));
+    assert_eq!(report["auto"], "cpu");
+    assert!(report["problem"].as_str().unwrap().contains("no NVIDIA driver"), "{report}");
+    let compiled = !report["kernels"]["compiled_by"].is_null();
+    assert_eq!(!report["kernels"]["targets"].as_array().unwrap().is_empty(), compiled);
+}
+
+#[test]
+fn doctor_tells_of_devices() {
+    let scratch = Scratch::new();
+    let knobs = [("GAN_CUDA_EMULATOR_DEVICES", "2")];
+    let Some(answer) = super::cuda::emulated(&scratch, "doctor --json", &knobs) else { return };
+    let report = parsed(&answer.succeeds());
+    assert_eq!(report["auto"], "cuda:0");
+    assert_eq!(report["problem"], Value::Null);
+    let devices = report["devices"].as_array().unwrap();
+    assert_eq!(devices.len(), 2);
+    assert_eq!(devices[1]["device"], "cuda:1");
+    assert!(devices[1]["memory"].as_u64() >= devices[1]["free"].as_u64(), "{report}");
+    assert!(devices[0]["precisions"].as_array().unwrap().contains(&json!("f32")), "{report}");
+    let old = [("GAN_CUDA_EMULATOR_CAPABILITY", "6.1")];
+    let answer = super::cuda::emulated(&scratch, "doctor --json", &old).unwrap();
+    let report = parsed(&answer.ends_with(3));
+    assert!(report["devices"][0]["problem"].as_str().unwrap().contains("6.1"), "{report}");
+}
+
+#[test]
+fn sample_tells_what_it_drew_and_where_it_went() {
+    let scratch = Scratch::with_digits();
+    scratch.train("--iterations 2 --seed 9").succeeds();
+    let run = "runs/00000-cgan-mnist";
+    let drawn =
+        parsed(&scratch.run("sample --labels 7,3 --count 4 --json --device cpu").succeeds());
+    assert_eq!(drawn["checkpoint"], format!("{run}/checkpoint-000002"));
+    assert_eq!(drawn["preset"], "cgan");
+    assert_eq!(drawn["count"], 4);
+    assert_eq!(drawn["seeds"], json!([9]));
+    assert_eq!(drawn["labels"], json!([7, 7, 3, 3]));
+    assert_eq!(drawn["files"], json!(["sample.png"]));
+    assert!(drawn["device"].as_str().unwrap().starts_with("CPU"), "{drawn}");
+    let both = "sample --interpolate 1:2 --steps 3 --labels 5 --separate each --out way.png --json";
+    let drawn = parsed(&scratch.run(both).succeeds());
+    assert_eq!(drawn["seeds"], json!([1, 2]));
+    let files = drawn["files"].as_array().unwrap();
+    assert_eq!(files.len(), 4);
+    assert!(files.iter().all(|file| scratch.path(file.as_str().unwrap()).is_file()), "{drawn}");
+    scratch.run("sample --json --labels 10").fails(2, &["--labels"]);
+    assert_eq!(scratch.run("sample --json --labels 10").out, "");
+    scratch.run("sample --json -q").fails(2, &["--json", "--quiet"]);
+}
+
+#[test]
+fn errors_are_words_on_standard_error_all_the_same() {
+    let scratch = Scratch::new();
+    for (command, code) in [
+        ("presets dcgan --json", 2),
+        ("sample --json", 1),
+        ("runs --json", 1),
+        ("bench --json --preset mlp --batch-size 4000000000000", 2),
+    ] {
+        let answer = scratch.run(command);
+        assert_eq!(answer.out, "", "{command}");
+        answer.fails(code, &[]);
+    }
+}

@@ -1,0 +1,163 @@
+//! `runs`: runs that train, and runs that ended in every way there is.
+#![cfg(unix)]
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::scratch::Scratch;
+use super::stop::{endless, send};
+
+const RUN: &str = "runs/00000-cgan-mnist";
+
+/// What `runs --json` tells.
+#[track_caller]
+fn listed(scratch: &Scratch) -> Vec<Value> {
+    let out = scratch.run("runs --json").succeeds();
+    assert_eq!(out.lines().count(), 1, "{out}");
+    serde_json::from_str(&out).unwrap()
+}
+
+/// What it tells of the only run.
+#[track_caller]
+fn only(scratch: &Scratch) -> Value {
+    let [run] = listed(scratch).try_into().unwrap();
+    run
+}
+
+#[test]
+fn finished_run_is_told_in_full() {
+    let scratch = Scratch::with_digits();
+    scratch.train("--iterations 4 --log-interval 3 --name my-try --preset mlp").succeeds();
+    let run = only(&scratch);
+    let state = json!(["finished", 4, 4, 4, null]);
+    let keys = ["state", "iteration", "total", "checkpoint", "process"];
+    assert_eq!(keys.map(|key| run[key].clone()).to_vec(), *state.as_array().unwrap());
+    assert_eq!(run["name"], "00000-my-try");
+    assert_eq!(run["path"], "runs/00000-my-try");
+    assert_eq!(run["preset"], "mlp");
+    assert_eq!(run["dataset"], "mnist");
+    assert_eq!(run["problems"], json!([]));
+    let stats = fs::read_to_string(scratch.path("runs/00000-my-try/stats.jsonl")).unwrap();
+    let newest: Value = serde_json::from_str(stats.lines().last().unwrap()).unwrap();
+    assert_eq!(run["record"], newest);
+    let sizes: usize = scratch.files("runs").values().map(Vec::len).sum();
+    assert_eq!(run["bytes"], sizes);
+    assert!(run["started"].as_u64() <= run["changed"].as_u64(), "{run}");
+    let out = scratch.run("runs").succeeds();
+    let lines: Vec<_> = out.lines().collect();
+    assert!(lines[0].starts_with("run           state     iterations"), "{out}");
+    assert!(lines[1].starts_with("00000-my-try  finished         4/4"), "{out}");
+    assert!(lines[1].ends_with(" ago"), "{out}");
+    assert_eq!(lines[2..], ["          preset mlp on mnist"], "its name does not tell");
+    // More epochs make it unfinished, until they are done.
+    scratch.run("train --resume --iterations 5").succeeds();
+    assert_eq!(only(&scratch)["total"], 5);
+}
+
+#[test]
+fn run_in_training_is_running_until_its_end_tells_how_it_ended() {
+    let scratch = Scratch::with_digits();
+    for (signal, state) in [("-INT", "stopped"), ("-KILL", "killed")] {
+        let flags = "--log-interval 1 --checkpoint-interval 2";
+        let mut child = endless(&scratch, flags, "checkpoint-000004");
+        let run = only(&scratch);
+        assert_eq!(run["state"], "running", "{run}");
+        assert_eq!(run["process"], child.id());
+        assert_eq!(run["total"], 3_000_000, "epochs of three batches come first");
+        assert!(run["checkpoint"].as_u64() >= Some(2), "{run}");
+        send(&child, signal);
+        drop(child.stdout.take());
+        child.wait().unwrap();
+        let run = only(&scratch);
+        assert_eq!(run["state"], state, "{run}");
+        assert_eq!(run["process"].is_u64(), state == "killed", "whose number it was");
+        assert!(scratch.run("runs").succeeds().contains(state));
+        // One that is killed goes on as any other, however often it is looked at.
+        let end = run["checkpoint"].as_u64().unwrap() + 1;
+        scratch.run(&format!("train --resume --iterations {end}")).succeeds();
+        assert_eq!(only(&scratch)["state"], "finished");
+        fs::remove_dir_all(scratch.path("runs")).unwrap();
+    }
+}
+
+#[test]
+fn run_that_failed_says_why_until_it_goes_on() {
+    let scratch = Scratch::with_digits();
+    let flags = "--preset mlp --loss mse --init normal:1e6 --iterations 50 --name bad";
+    scratch.train(flags).fails(1, &["training ended"]);
+    let run = only(&scratch);
+    assert_eq!(run["state"], "failed", "{run}");
+    let problem = run["problems"][0].as_str().unwrap();
+    assert!(problem.starts_with("error: ") && problem.contains("inf at iteration 1"), "{problem}");
+    let out = scratch.run("runs").succeeds();
+    assert!(out.contains(problem) && out.contains("0/?"), "{out}");
+}
+
+#[test]
+fn broken_runs_are_listed_with_what_is_wrong_beside_good_ones() {
+    let scratch = Scratch::with_digits();
+    for _ in 0..5 {
+        scratch.train("--iterations 2").succeeds();
+    }
+    let path = |run: usize, name: &str| scratch.path(&format!("runs/0000{run}-cgan-mnist/{name}"));
+    fs::write(path(1, "config.toml"), "preset = 1").unwrap();
+    fs::remove_file(path(2, "stats.jsonl")).unwrap();
+    fs::write(path(3, "stats.jsonl"), "no record\n").unwrap();
+    fs::remove_dir_all(path(4, "")).unwrap();
+    fs::create_dir(path(4, "")).unwrap();
+    fs::write(scratch.path("runs/00005-a-file"), "").unwrap();
+    let runs = listed(&scratch);
+    let told: Vec<_> = runs
+        .iter()
+        .map(|run| (run["state"].as_str().unwrap(), run["problems"].to_string()))
+        .collect();
+    for (i, (state, word)) in [
+        ("finished", "[]"),
+        ("damaged", "config.toml is not a run's configuration"),
+        ("finished", "stats.jsonl: No such file"),
+        ("finished", "no records of losses at the end of runs/00003-cgan-mnist/stats.jsonl"),
+        ("damaged", "cannot read runs/00004-cgan-mnist/config.toml"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert!(told[i].0 == state && told[i].1.contains(word), "{i}: {told:#?}");
+    }
+    assert_eq!(told.len(), 5);
+    let out = scratch.run("runs").succeeds();
+    assert!(out.contains("00004-cgan-mnist  damaged"), "{out}");
+    assert!(runs[4]["started"].is_null() && runs[4]["record"].is_null(), "{runs:?}");
+}
+
+#[test]
+fn looking_leaves_a_run_as_it_is() {
+    let scratch = Scratch::with_digits();
+    scratch.train("--iterations 2").succeeds();
+    // As a process that was killed leaves it.
+    fs::write(scratch.path(RUN).join(".lock"), "4194304").unwrap();
+    fs::write(scratch.path(RUN).join("loss.png.tmp"), "half").unwrap();
+    let before = scratch.files("runs");
+    assert_eq!(only(&scratch)["state"], "killed");
+    scratch.run("runs").succeeds();
+    assert_eq!(scratch.files("runs"), before);
+}
+
+#[test]
+fn table_of_usual_runs_fits_into_80_columns() {
+    let scratch = Scratch::with_digits();
+    scratch.train("--iterations 2").succeeds();
+    let out = scratch.run("runs").succeeds();
+    assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
+}
+
+#[test]
+fn folder_without_runs_is_no_error_and_a_missing_one_is() {
+    let scratch = Scratch::new();
+    scratch.run("runs").fails(1, &["no runs in runs", "train one first"]);
+    fs::create_dir_all(scratch.path("runs/not-a-run")).unwrap();
+    assert_eq!(scratch.run("runs").succeeds(), "no runs in runs\n");
+    assert_eq!(scratch.run("runs --json").succeeds(), "[]\n");
+    assert_eq!(scratch.run("runs --runs-dir runs").succeeds(), "no runs in runs\n");
+    assert!(scratch.run("runs --runs-dir there").err.contains("no runs in there"));
+}
