@@ -36,6 +36,15 @@ pub enum Error {
     #[error(transparent)]
     Run(#[from] RunProblem),
 
+    /// Pictures cannot be joined to an animation.
+    #[error("cannot make {path}: {problem}", path = path.display())]
+    Gif {
+        /// The animation.
+        path: PathBuf,
+        /// Why.
+        problem: String,
+    },
+
     /// Samples cannot be joined.
     #[error(transparent)]
     Replay(#[from] ReplayProblem),

@@ -90,6 +90,11 @@ impl Picture {
         encode_png(path, self.size, color, &self.bytes)
     }
 
+    /// The pixels: (height, width, channels), row by row.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Width and height in pixels.
     pub fn size(&self) -> (usize, usize) {
         self.size

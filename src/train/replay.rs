@@ -45,14 +45,6 @@ pub enum ReplayProblem {
         /// Those of the first.
         first: (u32, u32),
     },
-    /// No GIF can be made of them.
-    #[error("cannot make {path}: {problem}", path = path.display())]
-    Gif {
-        /// The GIF.
-        path: PathBuf,
-        /// Why.
-        problem: String,
-    },
 }
 
 /// Joins a run's samples: the bytes of a GIF that goes to `path`, and how many frames it has.
@@ -67,7 +59,7 @@ pub fn replay(run: &RunDir, path: &Path, shown: Duration, most: usize) -> Result
     let (Some(&first), Some(&last)) = (iterations.first(), iterations.last()) else {
         return Err(ReplayProblem::NoSamples { path: run.samples() }.into());
     };
-    let gif = |problem| ReplayProblem::Gif { path: path.to_owned(), problem };
+    let gif = |problem| Error::Gif { path: path.to_owned(), problem };
     let picture = read(&run.sample(first))?;
     let channels = usize::from(picture.color().channel_count().min(3));
     let size = (picture.width() as usize, picture.height() as usize + BAR);

@@ -3,6 +3,7 @@
 #[path = "../common/python.rs"]
 mod python;
 
+mod animation;
 mod commands;
 mod completions;
 mod config;

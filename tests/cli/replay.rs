@@ -1,8 +1,8 @@
 //! `gan-cuda replay`: the samples of a run as an animation.
 
 use std::fs;
-use std::path::Path;
 
+use super::animation::grey_frames;
 use super::scratch::Scratch;
 
 const RUN: &str = "runs/00000-cgan-mnist";
@@ -14,25 +14,12 @@ fn one_run() -> Scratch {
     scratch
 }
 
-/// Width, height, delay and grey pixels of each frame of a GIF.
-fn frames(path: &Path) -> Vec<(u16, u16, u16, Vec<u8>)> {
-    let mut options = gif::DecodeOptions::new();
-    options.set_color_output(gif::ColorOutput::RGBA);
-    let mut decoder = options.read_info(fs::File::open(path).unwrap()).unwrap();
-    let mut frames = Vec::new();
-    while let Some(frame) = decoder.read_next_frame().unwrap() {
-        let grey = frame.buffer.iter().step_by(4).copied().collect();
-        frames.push((frame.width, frame.height, frame.delay, grey));
-    }
-    frames
-}
-
 #[test]
 fn replay_shows_every_sample_over_a_growing_bar() {
     let scratch = one_run();
     let out = scratch.run("replay").succeeds();
     assert!(out.contains("runs/00000-cgan-mnist/progress.gif, 4 frames"), "{out}");
-    let frames = frames(&scratch.path(RUN).join("progress.gif"));
+    let frames = grey_frames(&scratch.path(RUN).join("progress.gif"));
     let delays: Vec<u16> = frames.iter().map(|frame| frame.2).collect();
     assert_eq!(delays, [10, 10, 10, 200]);
     for ((width, height, _, grey), iteration) in frames.iter().zip([0, 2, 4, 6]) {
@@ -51,7 +38,8 @@ fn replay_takes_a_run_a_name_a_pace_and_a_number_of_frames() {
     let scratch = one_run();
     let flags = "--out all.gif --fps 25 --max-frames 2 --quiet";
     assert_eq!(scratch.run(&format!("replay {RUN} {flags}")).succeeds(), "");
-    let delays: Vec<u16> = frames(&scratch.path("all.gif")).iter().map(|frame| frame.2).collect();
+    let delays: Vec<u16> =
+        grey_frames(&scratch.path("all.gif")).iter().map(|frame| frame.2).collect();
     assert_eq!(delays, [4, 200]);
 }
 

@@ -8,7 +8,7 @@ use gan_cuda::ranges::{SAMPLES, SEED};
 
 use crate::cli::checkpoint::CheckpointArgs;
 use crate::cli::images::ImageArgs;
-use crate::cli::ranges::{may_be_negative, samples, seed, steps, threads};
+use crate::cli::ranges::{frames_per_second, may_be_negative, samples, seed, steps, threads};
 
 /// Flags of `sample`.
 #[derive(clap::Args)]
@@ -61,13 +61,19 @@ pub(super) struct PictureArgs {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct OutputArgs {
-    /// One picture of all images; an older one is replaced [default: sample.png, unless
-    /// --separate is given]
-    #[arg(long, value_name = "FILE.png")]
+    /// One picture of all images, or with --interpolate a GIF that goes the way and back; an older
+    /// one is replaced [default: sample.png, unless --separate or --frames is given]
+    #[arg(long, value_name = "FILE.png|FILE.gif")]
     pub(super) out: Option<PathBuf>,
     /// A new or empty folder for a file per image: 000000.png, or 000000-label-7.png
     #[arg(long, value_name = "DIR")]
     pub(super) separate: Option<PathBuf>,
+    /// A new or empty folder for a picture of all labels per step of --interpolate: 000000.png
+    #[arg(long, value_name = "DIR", requires = "interpolate")]
+    pub(super) frames: Option<PathBuf>,
+    /// Frames a second of a GIF
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "interpolate", value_parser = frames_per_second)]
+    pub(super) fps: u32,
 }
 
 fn grid(text: &str) -> Result<Grid, String> {

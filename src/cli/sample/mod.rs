@@ -1,12 +1,14 @@
 //! `gan-cuda sample`.
 
 mod flags;
+mod frames;
 mod report;
 mod resolve;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use gan_cuda::data::ImageShape;
 use gan_cuda::device::cpu::default_threads;
 use gan_cuda::device::{Device, Precision, Real};
 use gan_cuda::gan::interpolation::interpolate;
@@ -21,7 +23,8 @@ use gan_cuda::{Error, Result};
 use super::device::{AnyDevice, open_device};
 use super::json::print_json;
 pub use flags::Args;
-use resolve::{Noise, Request};
+use frames::Frames;
+use resolve::{Noise, Out, Request};
 
 /// Draws.
 pub fn run(args: &Args) -> Result<()> {
@@ -31,9 +34,9 @@ pub fn run(args: &Args) -> Result<()> {
     let threads = args.threads.unwrap_or_else(default_threads);
     let chosen = open_device(args.device, Precision::F32, threads, false)?;
     if let Some(out) = &request.out {
-        check_writable(out)?;
+        check_writable(out.path())?;
     }
-    if let Some(folder) = &args.output.separate {
+    for folder in args.output.separate.iter().chain(&args.output.frames) {
         make_empty(folder)?;
     }
     let job = Job { args, folder, checkpoint, config, request, reason: chosen.reason };
@@ -67,25 +70,46 @@ impl Job<'_> {
     fn run(self, device: impl Device) -> Result<()> {
         self.banner(&device);
         let report = self.report(&device);
-        let Request { drawing, out, .. } = &self.request;
+        let drawing = &self.request.drawing;
         let mut sampler = snapshot::sampler(device, &self.checkpoint, &self.config, drawing.rows)?;
         let noise = self.noise(&sampler)?;
-        let grid = drawing.arrangement.grid;
-        let mut picture =
-            out.as_ref().map(|_| Picture::new(self.config.gan.image, grid.rows, grid.columns));
+        let mut pictures = self.pictures();
         let mut drawn = 0;
         for images in sampler.draw(drawing.statistics, &noise, &drawing.arrangement.labels) {
             let images: Vec<f32> = images?.into_iter().map(|x| x.to_f64() as f32).collect();
-            if let Some(picture) = &mut picture {
-                picture.draw(drawn, &images);
-            }
+            pictures.draw(drawn, &images, self.config.gan.image);
             drawn += self.write_each(drawn, &images)?;
         }
-        if let (Some(picture), Some(out)) = (&picture, out) {
-            picture.write(out)?;
-        }
-        self.farewell(picture.map(|picture| picture.size()));
+        self.write(&pictures)?;
+        self.farewell(&pictures);
         if self.args.json { print_json(&report) } else { Ok(()) }
+    }
+
+    /// Empty pictures, as they are wanted.
+    fn pictures(&self) -> Pictures {
+        let (shape, grid) = (self.config.gan.image, self.request.drawing.arrangement.grid);
+        let out = self.request.out.as_ref();
+        let still = out.is_some_and(|out| matches!(out, Out::Picture(_)));
+        let moving =
+            out.is_some_and(|out| matches!(out, Out::Gif(_))) || self.args.output.frames.is_some();
+        Pictures {
+            still: still.then(|| Picture::new(shape, grid.rows, grid.columns)),
+            moving: moving.then(|| Frames::new(shape, grid)),
+        }
+    }
+
+    fn write(&self, pictures: &Pictures) -> Result<()> {
+        match (&self.request.out, &pictures.still, &pictures.moving) {
+            (Some(Out::Picture(path)), Some(picture), _) => picture.write(path)?,
+            (Some(Out::Gif(path)), _, Some(frames)) => {
+                frames.write_gif(path, self.args.output.fps)?;
+            }
+            _ => {}
+        }
+        match (&self.args.output.frames, &pictures.moving) {
+            (Some(folder), Some(frames)) => frames.write_each(folder),
+            _ => Ok(()),
+        }
     }
 
     /// Rows of noise for all images.
@@ -137,19 +161,44 @@ impl Job<'_> {
         }
     }
 
-    fn farewell(&self, size: Option<(usize, usize)>) {
+    fn farewell(&self, pictures: &Pictures) {
         if self.args.quiet || self.args.json {
             return;
         }
-        if let (Some(out), Some((width, height))) = (&self.request.out, size) {
-            say!("wrote     {}, {width} × {height} pixels", out.display());
+        let arrangement = &self.request.drawing.arrangement;
+        if let (Some(out), Some((width, height))) = (&self.request.out, pictures.size()) {
+            say!("wrote     {}, {width} × {height} pixels", out.path().display());
         }
-        if let Some(folder) = &self.args.output.separate {
-            say!(
-                "wrote     {} files in {}",
-                self.request.drawing.arrangement.count,
-                folder.display()
-            );
+        for (folder, files) in [
+            (&self.args.output.separate, arrangement.count),
+            (&self.args.output.frames, arrangement.grid.columns),
+        ] {
+            if let Some(folder) = folder {
+                say!("wrote     {files} files in {}", folder.display());
+            }
         }
+    }
+}
+
+/// What shows all images together.
+struct Pictures {
+    still: Option<Picture>,
+    moving: Option<Frames>,
+}
+
+impl Pictures {
+    fn draw(&mut self, first: usize, images: &[f32], shape: ImageShape) {
+        if let Some(picture) = &mut self.still {
+            picture.draw(first, images);
+        }
+        if let Some(frames) = &mut self.moving {
+            frames.draw(first, images, shape);
+        }
+    }
+
+    /// Width and height of the one that is written to a file alone.
+    fn size(&self) -> Option<(usize, usize)> {
+        let still = self.still.as_ref().map(Picture::size);
+        still.or_else(|| self.moving.as_ref().map(Frames::size))
     }
 }

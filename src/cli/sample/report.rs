@@ -6,6 +6,7 @@ use gan_cuda::device::Device;
 use serde::Serialize;
 
 use super::Job;
+use super::frames::frame_file;
 use super::resolve::Noise;
 
 #[derive(Serialize)]
@@ -28,6 +29,10 @@ impl Job<'_> {
         let separate = self.args.output.separate.iter().flat_map(|folder| {
             (0..arrangement.count).map(|number| text(&self.separate(folder, number)))
         });
+        let frames = self.args.output.frames.iter().flat_map(|folder| {
+            (0..arrangement.grid.columns).map(|step| text(&frame_file(folder, step)))
+        });
+        let out = self.request.out.iter().map(|out| text(out.path()));
         Report {
             checkpoint: text(&self.folder),
             preset: self.config.preset.clone(),
@@ -38,7 +43,7 @@ impl Job<'_> {
                 Noise::Between(seeds) => seeds.to_vec(),
             },
             labels: arrangement.labels.clone(),
-            files: self.request.out.iter().map(|out| text(out)).chain(separate).collect(),
+            files: out.chain(separate).chain(frames).collect(),
         }
     }
 }

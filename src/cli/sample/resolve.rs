@@ -10,6 +10,7 @@ use gan_cuda::train::grid;
 use gan_cuda::{Error, Result};
 
 use super::flags::{Args, OutputArgs};
+use super::frames::frame_grid;
 use crate::cli::images::Drawing;
 
 /// The most pixels of a picture.
@@ -19,7 +20,22 @@ const MOST_PIXELS: usize = 1 << 27;
 pub(super) struct Request {
     pub(super) drawing: Drawing,
     pub(super) noise: Noise,
-    pub(super) out: Option<PathBuf>,
+    pub(super) out: Option<Out>,
+}
+
+/// The file that shows all images.
+pub(super) enum Out {
+    /// All of them at once.
+    Picture(PathBuf),
+    /// Step by step.
+    Gif(PathBuf),
+}
+
+impl Out {
+    pub(super) fn path(&self) -> &Path {
+        let (Out::Picture(path) | Out::Gif(path)) = self;
+        path
+    }
 }
 
 /// Where the noise comes from.
@@ -46,42 +62,63 @@ impl Args {
             }
         };
         let drawing = self.images.drawing(config, grid, &classes)?;
-        let out = self.output.picture()?;
-        if out.is_some() {
-            check_size(config.gan.image, grid)?;
-        }
+        let out = self.out()?;
+        self.check_size(config.gan.image, grid, out.as_ref())?;
         Ok(Request { drawing, noise, out })
     }
-}
 
-impl OutputArgs {
-    /// The picture, if there is to be one.
-    fn picture(&self) -> Result<Option<PathBuf>> {
-        let path = match (&self.out, &self.separate) {
-            (Some(path), _) => path.as_path(),
-            (None, None) => Path::new("sample.png"),
-            (None, Some(_)) => return Ok(None),
+    /// The file of all images, if there is to be one.
+    fn out(&self) -> Result<Option<Out>> {
+        let OutputArgs { out, separate, frames, .. } = &self.output;
+        let path = match out {
+            Some(path) => path.as_path(),
+            None if separate.is_some() || frames.is_some() => return Ok(None),
+            None => Path::new("sample.png"),
         };
-        match path.extension() {
-            Some(ending) if ending.eq_ignore_ascii_case("png") => Ok(Some(path.to_owned())),
-            _ => {
-                let problem = format!("{} is no PNG: end the name in .png", path.display());
-                Err(Error::Flag { flag: "--out", problem })
+        let ends =
+            |ending: &str| path.extension().is_some_and(|end| end.eq_ignore_ascii_case(ending));
+        let refused = |problem: &str| {
+            let problem = format!("{} {problem}", path.display());
+            Err(Error::Flag { flag: "--out", problem })
+        };
+        match self.picture.interpolate {
+            _ if ends("png") => Ok(Some(Out::Picture(path.to_owned()))),
+            Some(_) if ends("gif") => Ok(Some(Out::Gif(path.to_owned()))),
+            None if ends("gif") => refused("would show one step: a GIF is for --interpolate"),
+            _ => refused("is no PNG: end the name in .png"),
+        }
+    }
+
+    /// Makes sure that the pictures fit into memory.
+    fn check_size(&self, image: ImageShape, grid: Grid, out: Option<&Out>) -> Result<()> {
+        let check = |flag, grid: Grid, pictures: usize| {
+            let (width, height) = grid::size(image, grid.rows, grid.columns);
+            let pixels = width.checked_mul(height).and_then(|pixels| pixels.checked_mul(pictures));
+            match pixels {
+                Some(pixels) if pixels <= MOST_PIXELS => Ok(()),
+                _ => Err(too_large(flag, (width, height), pictures)),
             }
+        };
+        match out {
+            Some(Out::Picture(_)) => check("--out", grid, 1)?,
+            Some(Out::Gif(_)) => check("--out", frame_grid(grid.rows), grid.columns)?,
+            None => {}
+        }
+        match self.output.frames {
+            Some(_) => check("--frames", frame_grid(grid.rows), grid.columns),
+            None => Ok(()),
         }
     }
 }
 
-fn check_size(image: ImageShape, grid: Grid) -> Result<()> {
-    let (width, height) = grid::size(image, grid.rows, grid.columns);
-    match width.checked_mul(height) {
-        Some(pixels) if pixels <= MOST_PIXELS => Ok(()),
-        _ => Err(Error::Flag {
-            flag: "--out",
-            problem: format!(
-                "would have {width} × {height} pixels, more than 134 million; ask for fewer \
-                 images, or for files of their own with --separate DIR alone"
-            ),
-        }),
-    }
+fn too_large(flag: &'static str, (width, height): (usize, usize), pictures: usize) -> Error {
+    let size = match pictures {
+        1 => format!("{width} × {height} pixels"),
+        _ => format!("{pictures} frames of {width} × {height} pixels"),
+    };
+    let problem = format!(
+        "would have {size}, more than 134 million; ask for fewer images, or for files of their own \
+         with --separate DIR alone"
+    );
+    Error::Flag { flag, problem }
 }

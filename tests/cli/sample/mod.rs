@@ -1,6 +1,7 @@
 //! `gan-cuda sample`.
 
 mod cuda;
+mod moving;
 mod pictures;
 mod refusals;
 

@@ -1,0 +1,65 @@
+//! The way between two seeds as an animation, and as a sequence of pictures.
+
+use std::fs;
+
+use super::{pixels, tile, trained};
+use crate::animation::grey_frames;
+
+#[test]
+fn gif_goes_the_way_and_back_with_all_labels_in_each_frame() {
+    let scratch = trained("");
+    let flags = "sample --interpolate 3:4 --steps 4 --labels 7,2,5";
+    let out = scratch.run(&format!("{flags} --out way.gif --fps 20 --frames steps")).succeeds();
+    for words in ["way.gif, 62 × 62 pixels", "4 files in steps"] {
+        assert!(out.contains(words), "no {words:?} in:\n{out}");
+    }
+    scratch.run(&format!("{flags} --out strip.png")).succeeds();
+    let strip = pixels(&scratch.path("strip.png"));
+    let names = scratch.names("steps");
+    assert_eq!(names, ["000000.png", "000001.png", "000002.png", "000003.png"]);
+    let steps: Vec<_> =
+        names.iter().map(|name| pixels(&scratch.path("steps").join(name))).collect();
+    for (step, frame) in steps.iter().enumerate() {
+        for (label, (row, column)) in [(0, 0), (0, 1), (1, 0)].into_iter().enumerate() {
+            assert!(tile(frame, row, column) == tile(&strip, label, step), "{label} at {step}");
+        }
+    }
+    let frames = grey_frames(&scratch.path("way.gif"));
+    assert_eq!(frames.len(), 6);
+    for (frame, step) in frames.iter().zip([0, 1, 2, 3, 2, 1]) {
+        assert_eq!((frame.0, frame.1, frame.2), (62, 62, 5));
+        assert!(frame.3 == steps[step].bytes, "frame of step {step}");
+    }
+}
+
+#[test]
+fn frames_alone_leave_no_other_picture() {
+    let scratch = trained("--preset mlp");
+    scratch.run("sample --interpolate 3:4 --steps 2 --frames steps").succeeds();
+    assert_eq!(scratch.names("steps").len(), 2);
+    assert_eq!(pixels(&scratch.path("steps/000001.png")).size, (28, 28));
+    assert!(!scratch.path("sample.png").exists());
+}
+
+#[test]
+fn coloured_way_is_a_gif_too() {
+    let scratch = trained("--preset mlp-rgb --dataset mnist --image-size 12");
+    scratch.run("sample --interpolate 1:2 --steps 3 --out way.gif").succeeds();
+    let sizes: Vec<_> =
+        grey_frames(&scratch.path("way.gif")).iter().map(|frame| (frame.0, frame.1)).collect();
+    assert_eq!(sizes, [(12, 12); 4]);
+}
+
+#[test]
+fn moving_pictures_of_one_step_or_in_a_full_folder_are_refused() {
+    let scratch = trained("");
+    scratch.run("sample --out way.gif").fails(2, &["--out", "way.gif", "--interpolate"]);
+    scratch.run("sample --frames steps").fails(2, &["--frames", "--interpolate"]);
+    scratch.run("sample --fps 5").fails(2, &["--fps", "--interpolate"]);
+    scratch.run("sample --interpolate 1:2 --fps 51").fails(2, &["--fps", "1 to 50"]);
+    scratch.run("sample --interpolate 1:2 --out way.mp4").fails(2, &["way.mp4 is no PNG"]);
+    fs::create_dir(scratch.path("steps")).unwrap();
+    fs::write(scratch.path("steps/mine"), "").unwrap();
+    scratch.run("sample --interpolate 1:2 --frames steps").fails(1, &["steps is not empty"]);
+    assert!(!scratch.path("way.gif").exists());
+}
