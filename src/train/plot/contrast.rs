@@ -3,9 +3,10 @@
 use plotters::prelude::*;
 
 use super::curve::curve;
-use super::{Canvas, Drawn, SCALE, draw_axes, draw_legend, draw_line, px};
+use super::{Canvas, Drawn, INK, LEGEND, SCALE, draw_axes, draw_legend, draw_line, px, text};
 use crate::train::image_stats::ImageStats;
 use crate::train::records::ImageRecord;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 /// Of the numbers that [`ImageStats::named`] has, in its order.
 pub const COLORS: [(RGBColor, &str); 4] = [
@@ -17,10 +18,11 @@ pub const COLORS: [(RGBColor, &str); 4] = [
 
 pub fn draw(area: &Canvas<'_>, records: &[ImageRecord], last: f64) -> Drawn<()> {
     let shown = 0.0..1.0;
-    let what = (shown.clone(), "pixels x");
-    let mut chart = draw_axes(area, last, what, "samples, and the data (dashed)")?;
+    let mut chart = draw_axes(area, last, shown.clone(), "samples")?;
+    let left = text(14, INK).pos(Pos::new(HPos::Left, VPos::Center));
+    area.draw_text("pixels x of samples; of the data: dashed", &left, (px(76), px(LEGEND + 1)))?;
     let number = |stats: &ImageStats, i: usize| stats.named().nth(i).map(|(_, number)| number);
-    let mut right = 520;
+    let mut right = 494;
     for (i, (color, label)) in COLORS.into_iter().enumerate() {
         let Some(of_data) = records.first().and_then(|record| number(&record.data, i)) else {
             continue;
@@ -32,7 +34,7 @@ pub fn draw(area: &Canvas<'_>, records: &[ImageRecord], last: f64) -> Drawn<()> 
         chart.draw_series(DashedLineSeries::new(ends, px(5) as u32, px(4) as u32, style))?;
         draw_line(&mut chart, &curve(records.iter().filter_map(of_samples)), &shown, color)?;
         draw_legend(area, right, color, label)?;
-        right -= 125;
+        right -= 118;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::train::records::Record;
 pub const COLORS: [(RGBColor, &str); 2] =
     [(RGBColor(0, 114, 178), "D loss"), (RGBColor(213, 94, 0), "G loss")];
 
-pub fn draw(area: &Canvas<'_>, records: &[Record], last: f64, title: &str) -> Drawn<()> {
+pub fn draw(area: &Canvas<'_>, records: &[Record], last: f64) -> Drawn<()> {
     let points: Vec<LossPoint> =
         records.iter().map(|record| (record.iteration, record.loss_d, record.loss_g)).collect();
     let curves = [
@@ -22,7 +22,7 @@ pub fn draw(area: &Canvas<'_>, records: &[Record], last: f64, title: &str) -> Dr
         curve(points.iter().map(|point| (point.0, point.2))),
     ];
     let span = Span::of(&points);
-    let mut chart = draw_axes(area, last, (span.shown.clone(), "loss"), title)?;
+    let mut chart = draw_axes(area, last, span.shown.clone(), "loss")?;
     for (curve, (color, _)) in curves.iter().zip(COLORS) {
         draw_band(&mut chart, curve, &span.shown, color)?;
     }

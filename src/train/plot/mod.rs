@@ -10,6 +10,7 @@ mod contrast;
 mod curve;
 mod losses;
 
+use std::ops::Range;
 use std::path::Path;
 
 use plotters::coord::Shift;
@@ -27,6 +28,8 @@ const WIDTH: usize = 900;
 const HEIGHT: usize = 800;
 /// Of the panel of losses.
 const LOSSES_HEIGHT: usize = 520;
+/// The middle of the row above a panel, which has the title and the names of the curves.
+const LEGEND: usize = 22;
 /// Drawn pixels per pixel of the picture, each way.
 const SCALE: usize = 2;
 
@@ -66,7 +69,9 @@ fn draw(records: &Records, title: &str) -> Drawn<Vec<u8>> {
     let last_loss = records.losses.last().map_or(0, |record| record.iteration);
     let last_image = records.images.last().map_or(0, |record| record.iteration);
     let last = last_loss.max(last_image).max(10) as f64;
-    losses::draw(&above, &records.losses, last, title)?;
+    let middle = text(19, INK).pos(Pos::new(HPos::Center, VPos::Center));
+    above.draw_text(title, &middle, (px(WIDTH / 2), px(LEGEND)))?;
+    losses::draw(&above, &records.losses, last)?;
     contrast::draw(&below, &records.images, last)?;
     root.present()?;
     drop((above, below, root));
@@ -82,17 +87,17 @@ fn text(pixels: usize, color: RGBColor) -> TextStyle<'static> {
     (FONT, px(pixels)).into_font().color(&color)
 }
 
-/// Both panels' axes, with the iterations up to the last one below.
+/// Both panels' axes, below a row for title and legend, with the iterations up to the last one.
 fn draw_axes<'a, 'b>(
     area: &'a Canvas<'b>,
     last: f64,
-    (shown, what): (std::ops::Range<f64>, &str),
-    title: &str,
+    shown: Range<f64>,
+    what: &str,
 ) -> Drawn<Chart<'a, 'b>> {
     let mut chart = ChartBuilder::on(area)
         .margin(px(14))
+        .margin_top(px(36))
         .margin_right(px(26))
-        .caption(title, text(19, INK))
         .x_label_area_size(px(48))
         .y_label_area_size(px(62))
         .build_cartesian_2d(0.0..last, shown)?;
@@ -117,7 +122,7 @@ fn draw_axes<'a, 'b>(
 fn draw_line(
     chart: &mut Chart<'_, '_>,
     curve: &[Bucket],
-    shown: &std::ops::Range<f64>,
+    shown: &Range<f64>,
     color: RGBColor,
 ) -> Drawn<()> {
     let at = |bucket: &Bucket| (bucket.iteration, bucket.mean.clamp(shown.start, shown.end));
@@ -132,9 +137,9 @@ fn draw_line(
 fn draw_legend(area: &Canvas<'_>, right: usize, color: RGBColor, label: &str) -> Drawn<()> {
     let style = text(14, INK).pos(Pos::new(HPos::Left, VPos::Center));
     let left = WIDTH - right;
-    let line = [(px(left), px(23)), (px(left + 22), px(23))];
+    let line = [(px(left), px(LEGEND)), (px(left + 22), px(LEGEND))];
     area.draw(&PathElement::new(line, color.stroke_width(px(2) as u32)))?;
-    area.draw_text(label, &style, (px(left + 29), px(24)))?;
+    area.draw_text(label, &style, (px(left + 29), px(LEGEND + 1)))?;
     Ok(())
 }
 
