@@ -129,6 +129,17 @@ pub enum Error {
         name: String,
     },
 
+    /// Something was named to draw that is neither in the table nor on the disk.
+    #[error(
+        "no preset, run or checkpoint {name:?}; presets are {}, a run is a folder such as \
+         runs/00000-cgan-mnist",
+        crate::gan::preset::names()
+    )]
+    NothingToDraw {
+        /// What was given.
+        name: String,
+    },
+
     /// A `config.toml` cannot be understood.
     #[error("{path} is not a run's configuration", path = path.display())]
     Config {

@@ -31,6 +31,7 @@
 //! | room | holds |
 //! |---|---|
 //! | [`train`] | the loop, the run folder and its formats |
+//! | [`diagram`] | a set-up as a picture |
 //! | [`gan`] | the table of set-ups, both updates, the losses |
 //! | [`nn`] | parameters, layers, networks |
 //! | [`data`] | images and labels |
@@ -44,6 +45,7 @@
 
 pub mod data;
 pub mod device;
+pub mod diagram;
 mod error;
 pub mod gan;
 pub mod memory;

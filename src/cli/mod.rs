@@ -19,6 +19,7 @@ mod images;
 mod json;
 pub mod log;
 mod man;
+mod graph;
 mod presets;
 mod ranges;
 mod replay;
@@ -59,6 +60,8 @@ enum Command {
     Presets(presets::Args),
     /// List the runs of a folder: how far each is, and how it ended
     Runs(runs::Args),
+    /// Draw both networks and a training iteration, as SVG or for Graphviz
+    Graph(graph::Args),
     /// Measure the time of a training iteration
     Bench(bench::Args),
     /// Tell whether CUDA can be used, and what was found where; exit code 3 if it cannot
@@ -80,6 +83,7 @@ impl Cli {
             Command::Sample(args) => sample::run(&args)?,
             Command::Replay(args) => replay::run(&args)?,
             Command::Presets(args) => presets::run(&args)?,
+            Command::Graph(args) => graph::run(&args)?,
             Command::Bench(args) => bench::run(&args)?,
             Command::Doctor(args) => return doctor::run(&args),
             Command::Runs(args) => runs::run(&args)?,

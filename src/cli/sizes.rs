@@ -1,4 +1,4 @@
-//! The flags that say how large a set-up is, of `train` and `bench`.
+//! The flags that say how large a set-up is, of `train`, `bench` and `graph`.
 
 use gan_cuda::gan::settings::Settings;
 
@@ -22,6 +22,18 @@ pub(super) struct SizeArgs {
 }
 
 impl SizeArgs {
+    /// The first of these flags that was given, if one was.
+    pub(super) fn given(&self) -> Option<&'static str> {
+        [
+            ("--batch-size", self.batch_size.is_some()),
+            ("--latent-dim", self.latent_dim.is_some()),
+            ("--g-hidden", self.g_hidden.is_some()),
+            ("--d-hidden", self.d_hidden.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(flag, given)| given.then_some(flag))
+    }
+
     /// Puts the given sizes in their places.
     pub(super) fn apply(&self, settings: &mut Settings) {
         settings.batch_size = self.batch_size.unwrap_or(settings.batch_size);

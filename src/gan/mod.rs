@@ -314,7 +314,7 @@ impl<D: Device> Gan<D> {
 
 /// Whether the discriminator judges real images and fakes once for both updates: its own update is
 /// the second, looks at the same fakes, and nothing is dropped.
-fn judges_once(settings: &Settings, discriminator: &NetworkSpec) -> bool {
+pub fn judges_once(settings: &Settings, discriminator: &NetworkSpec) -> bool {
     settings.order == Order::GFirst
         && settings.fakes == Fakes::Same
         && !discriminator.blocks.iter().any(|block| block.drops())

@@ -1,0 +1,93 @@
+//! `gan-cuda graph`.
+
+use std::path::{Path, PathBuf};
+
+use gan_cuda::diagram::{Diagram, dot, svg};
+use gan_cuda::gan::preset::{self, Preset};
+use gan_cuda::gan::settings::Settings;
+use gan_cuda::train::checkpoint::Checkpoint;
+use gan_cuda::train::config::Config;
+use gan_cuda::train::files::write_whole;
+use gan_cuda::train::run_dir::RunDir;
+use gan_cuda::train::snapshot;
+use gan_cuda::{Error, Result};
+
+use super::sizes::SizeArgs;
+
+/// Flags of `graph`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Set-up, run folder or checkpoint folder to draw; a name that is a set-up's means the set-up
+    #[arg(value_name = "PRESET|PATH", default_value = "cgan")]
+    what: String,
+    /// File to write: .svg is a picture, .dot is for Graphviz [default: DOT on standard output]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    sizes: SizeArgs,
+}
+
+/// Draws.
+pub fn run(args: &Args) -> Result<()> {
+    let write = writer(args.out.as_deref())?;
+    let (preset, settings) = args.set_up()?;
+    let text = write(&Diagram::new(preset, &settings));
+    let Some(out) = &args.out else {
+        say!("{}", text.trim_end());
+        return Ok(());
+    };
+    write_whole(out, text.as_bytes())?;
+    say!("wrote {}", out.display());
+    Ok(())
+}
+
+/// What makes a file of this ending.
+fn writer(out: Option<&Path>) -> Result<fn(&Diagram) -> String> {
+    let Some(path) = out else { return Ok(dot::write) };
+    let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
+    match ending.as_ref().and_then(|ending| ending.to_str()) {
+        Some("svg") => Ok(svg::write),
+        Some("dot") => Ok(dot::write),
+        _ => {
+            let problem = format!(
+                "{} is neither SVG nor DOT: end the name in .svg or .dot (`dot -Tpdf` makes a PDF \
+                 of that)",
+                path.display()
+            );
+            Err(Error::Flag { flag: "--out", problem })
+        }
+    }
+}
+
+impl Args {
+    /// The set-up to draw.
+    fn set_up(&self) -> Result<(&'static Preset, Settings)> {
+        if let Some(preset) = preset::find(&self.what) {
+            let mut settings = preset.settings.clone();
+            self.sizes.apply(&mut settings);
+            return Ok((preset, settings));
+        }
+        let path = Path::new(&self.what);
+        if !path.exists() {
+            return Err(Error::NothingToDraw { name: self.what.clone() });
+        }
+        if let Some(flag) = self.sizes.given() {
+            let problem = format!("does not fit: {} has sizes of its own; leave it out", self.what);
+            return Err(Error::Flag { flag, problem });
+        }
+        let config = config(path)?;
+        Ok((config.preset()?, config.gan))
+    }
+}
+
+/// The configuration of a checkpoint, or of a run, which may have none yet.
+fn config(path: &Path) -> Result<Config> {
+    let checkpoint = match Checkpoint::is_at(path) {
+        true => path.to_owned(),
+        false => match RunDir::open(path)? {
+            (run, Some(iteration)) => run.checkpoint(iteration),
+            (run, None) => return Config::read(&run.config()),
+        },
+    };
+    snapshot::config(&Checkpoint::load(&checkpoint)?)
+}

@@ -1,0 +1,64 @@
+//! A diagram in Graphviz's language: `dot -Tpdf`.
+
+use std::fmt::Write;
+
+use super::palette::GROUND;
+use super::{Diagram, Edge, Node, Panel};
+
+const FONT: &str = "fontname=\"Helvetica,Arial,sans-serif\"";
+
+/// The whole file.
+pub fn write(diagram: &Diagram) -> String {
+    let label = quoted(&[diagram.title.clone(), diagram.subtitle.clone()]);
+    let mut dot = format!(
+        "digraph gan {{\n  graph [label={label}, labelloc=t, bgcolor=\"{GROUND}\", {FONT}, \
+         newrank=true, ranksep=0.3];\n  node [shape=box, style=\"rounded,filled\", height=0.3, \
+         fontsize=11, {FONT}];\n  edge [fontsize=10, arrowsize=0.7, {FONT}];\n"
+    );
+    for panel in &diagram.panels {
+        dot += &cluster(panel);
+    }
+    dot + "}\n"
+}
+
+fn cluster(panel: &Panel) -> String {
+    let title = quoted(std::slice::from_ref(&panel.title));
+    let mut dot = format!("  subgraph cluster_{} {{\n    label={title};\n", panel.id);
+    for node in &panel.nodes {
+        dot += &boxed(node);
+    }
+    for edge in &panel.edges {
+        dot += &arrow(edge);
+    }
+    dot + "  }\n"
+}
+
+fn boxed(node: &Node) -> String {
+    let look = node.kind.look();
+    format!(
+        "    {} [label={}, fillcolor=\"{}\", color=\"{}\", fontcolor=\"{}\"];\n",
+        node.id,
+        quoted(&node.lines),
+        look.fill,
+        look.line,
+        look.text
+    )
+}
+
+fn arrow(edge: &Edge) -> String {
+    let stroke = edge.flow.stroke();
+    let mut dot = format!("    {} -> {} [color=\"{}\"", edge.from, edge.to, stroke.colour);
+    if !edge.label.is_empty() {
+        let _ = write!(dot, ", label={}", quoted(&edge.label));
+    }
+    if stroke.dashed {
+        dot += ", style=dashed";
+    }
+    dot + "];\n"
+}
+
+/// Lines as one string.
+fn quoted(lines: &[String]) -> String {
+    let text = lines.join("\n").replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    format!("\"{text}\"")
+}

@@ -1,0 +1,235 @@
+//! A diagram as SVG, which browsers, editors and papers take as it is.
+
+mod layout;
+mod text;
+
+use std::fmt::Write;
+
+use super::palette::{FLOWS, GROUND, KINDS};
+use super::{Diagram, Edge, Flow, Node, Panel};
+use layout::{INSET, LANE_TITLE, Layout, Place, Rect, face};
+use text::Face;
+
+/// Around the panels and between them.
+const MARGIN: f64 = 18.0;
+/// Title and subtitle.
+const TOP: f64 = 72.0;
+/// A line of the legend.
+const LEGEND: f64 = 26.0;
+
+/// The whole file.
+pub fn write(diagram: &Diagram) -> String {
+    let [generator, discriminator, iteration] = &diagram.panels;
+    let least = |panel| Layout::new(panel, 0.0).width;
+    let width = [
+        least(iteration),
+        least(generator) + least(discriminator) + MARGIN,
+        Face::Title.width(&diagram.title),
+    ];
+    let width = width.into_iter().fold(legend_width(), f64::max);
+    let spare = width - least(generator) - least(discriminator) - MARGIN;
+    let half = |panel| Layout::new(panel, least(panel) + spare / 2.0);
+    let [left, right, below] =
+        [half(generator), half(discriminator), Layout::new(iteration, width)];
+    let middle = TOP + MARGIN + left.height.max(right.height);
+    let bottom = middle + MARGIN + below.height;
+
+    let size = (width + 2.0 * MARGIN, bottom + 2.0 * LEGEND + 2.0 * MARGIN);
+    let mut svg = String::new();
+    svg += &opening(diagram, size);
+    svg += &panel(generator, &left, (MARGIN, TOP));
+    svg += &panel(discriminator, &right, (2.0 * MARGIN + left.width, TOP));
+    svg += &panel(iteration, &below, (MARGIN, middle));
+    svg += &legend((MARGIN, bottom + MARGIN));
+    svg + "</svg>\n"
+}
+
+/// Everything before the panels.
+fn opening(diagram: &Diagram, (width, height): (f64, f64)) -> String {
+    let (width, height) = (width.ceil(), height.ceil());
+    let [title, subtitle] = [&diagram.title, &diagram.subtitle].map(|text| escaped(text));
+    let (title_y, subtitle_y) = (TOP - 42.0, TOP - 19.0);
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
+         width=\"{width}\" height=\"{height}\" role=\"img\" aria-labelledby=\"title desc\">\n\
+         <title id=\"title\">{title}</title>\n\
+         <desc id=\"desc\">Layers of generator and discriminator, and the tensors of one training \
+         iteration. {subtitle}.</desc>\n{}\
+         <rect class=\"ground\" width=\"{width}\" height=\"{height}\" rx=\"10\"/>\n\
+         <text class=\"title\" x=\"{MARGIN}\" y=\"{title_y}\">{title}</text>\n\
+         <text x=\"{MARGIN}\" y=\"{subtitle_y}\">{subtitle}</text>\n",
+        style()
+    )
+}
+
+/// Colours and fonts, and the arrows' heads.
+fn style() -> String {
+    let mut style = format!(
+        "<style>\
+         text{{font:{}px Helvetica,Arial,sans-serif;fill:#1f2933}}\
+         .title{{font-size:{}px;font-weight:bold}}\
+         .heading{{font-size:{}px;font-weight:bold}}\
+         .strong{{font-size:{}px;font-weight:bold}}\
+         .middle{{text-anchor:middle}}.end{{text-anchor:end}}\
+         .ground{{fill:{GROUND}}}\
+         .panel{{fill:none;stroke:#cbd2d9}}\
+         .lane{{fill:none;stroke:#e4e7eb}}\
+         path{{fill:none;stroke-width:1.6}}.halo{{stroke:{GROUND};stroke-width:5}}",
+        Face::Plain.size(),
+        Face::Title.size(),
+        Face::Heading.size(),
+        Face::Strong.size(),
+    );
+    for look in KINDS.map(|kind| kind.look()) {
+        let _ = write!(style, ".{} rect{{fill:{};stroke:{}}}", look.class, look.fill, look.line);
+        if look.text != "#1f2933" {
+            let _ = write!(style, ".{} text{{fill:{}}}", look.class, look.text);
+        }
+    }
+    let mut heads = String::new();
+    for stroke in FLOWS.map(Flow::stroke) {
+        let dashes = if stroke.dashed { ";stroke-dasharray:5 4" } else { "" };
+        let _ = write!(
+            style,
+            "path.{0}{{stroke:{1};marker-end:url(#{0}){dashes}}}",
+            stroke.class, stroke.colour
+        );
+        let _ = writeln!(
+            heads,
+            "<marker id=\"{}\" viewBox=\"0 0 8 8\" refX=\"7.5\" refY=\"4\" markerWidth=\"8\" \
+             markerHeight=\"8\" markerUnits=\"userSpaceOnUse\" orient=\"auto\">\
+             <polygon points=\"0,0.5 8,4 0,7.5\" fill=\"{}\"/></marker>",
+            stroke.class, stroke.colour
+        );
+    }
+    format!("{style}</style>\n<defs>\n{heads}</defs>\n")
+}
+
+/// A panel, its upper left corner at `at`.
+fn panel(panel: &Panel, layout: &Layout, at: (f64, f64)) -> String {
+    let mut svg =
+        format!("<g id=\"{}\" transform=\"translate({},{})\">\n", panel.id, n(at.0), n(at.1));
+    let frame = Rect { x: 0.0, y: 0.0, width: layout.width, height: layout.height };
+    let _ = writeln!(svg, "{}", rect(&frame, " class=\"panel\" rx=\"8\""));
+    let _ = writeln!(svg, "{}", text("heading", "", (14.0, 25.0), &panel.title));
+    for lane in &panel.lanes {
+        let band = layout.lane(&lane.rows);
+        let _ = writeln!(svg, "{}", rect(&band, " class=\"lane\" rx=\"6\""));
+        let at = (band.x + INSET, band.y + LANE_TITLE - 9.0);
+        let _ = writeln!(svg, "{}", text("strong", "", at, &lane.title));
+    }
+    for flow in FLOWS {
+        for edge in panel.edges.iter().filter(|edge| edge.flow == flow) {
+            svg += &arrow(panel, layout, edge);
+        }
+    }
+    for node in &panel.nodes {
+        svg += &boxed(panel, layout, node);
+    }
+    svg + "</g>\n"
+}
+
+/// An arrow with its label, and a rim that parts it from those that it crosses.
+fn arrow(panel: &Panel, layout: &Layout, edge: &Edge) -> String {
+    let Some(route) = layout.route(panel, edge) else { return String::new() };
+    let points: Vec<_> = route.points.iter().map(|(x, y)| format!("{} {}", n(*x), n(*y))).collect();
+    let line = format!("M{}", points.join("L"));
+    let class = edge.flow.stroke().class;
+    let mut svg =
+        format!("<path class=\"halo\" d=\"{line}\"/><path class=\"{class}\" d=\"{line}\"/>");
+    for (i, line) in edge.label.iter().enumerate() {
+        svg += &match route.label {
+            Place::Across(x, y) => {
+                let y = if i == 0 { y - 5.0 } else { y + Face::Plain.size() + 3.0 };
+                text("", "middle", (x, y), line)
+            }
+            Place::Beside(x, y) => text("", "", (x + 8.0, y - 7.0), line),
+        };
+    }
+    svg + "\n"
+}
+
+/// A box with its text: a layer's parts side by side, other lines one below the other.
+fn boxed(panel: &Panel, layout: &Layout, node: &Node) -> String {
+    let at = layout.rect(node);
+    let class = node.kind.look().class;
+    let mut svg = format!("<g id=\"{}\" class=\"{class}\">{}", node.id, rect(&at, " rx=\"5\""));
+    let lines = node.lines.iter().enumerate();
+    if panel.side.is_some() && node.lines.len() > 1 {
+        let y = at.middle().1 + 4.5;
+        let ends =
+            [at.x + INSET, at.right() - 2.0 * INSET - layout.count_width, at.right() - INSET];
+        for ((i, line), x) in lines.zip(ends) {
+            let anchor = if i == 0 { "" } else { "end" };
+            svg += &text(if i == 0 { "strong" } else { "" }, anchor, (x, y), line);
+        }
+    } else {
+        let leading = |i: usize| face(i).leading();
+        let height: f64 = (0..node.lines.len()).map(leading).sum();
+        let mut y = at.middle().1 - height / 2.0 - 4.0;
+        for (i, line) in lines {
+            y += leading(i);
+            svg += &text(if i == 0 { "strong" } else { "" }, "middle", (at.middle().0, y), line);
+        }
+    }
+    svg + "</g>\n"
+}
+
+/// What colours and lines mean.
+fn legend((left, top): (f64, f64)) -> String {
+    let mut svg = "<g id=\"legend\">\n".to_owned();
+    let mut x = left;
+    for look in KINDS.map(|kind| kind.look()) {
+        let swatch = Rect { x, y: top, width: 22.0, height: 14.0 };
+        let _ = write!(svg, "<g class=\"{}\">{}</g>", look.class, rect(&swatch, " rx=\"3\""));
+        svg += &text("", "", (x + 28.0, top + 11.0), look.meaning);
+        x += entry_width(look.meaning);
+    }
+    x = left;
+    for stroke in FLOWS.map(Flow::stroke) {
+        let y = top + LEGEND + 7.0;
+        let _ = write!(
+            svg,
+            "<path class=\"{}\" d=\"M{} {}L{} {1}\"/>",
+            stroke.class,
+            n(x),
+            n(y),
+            n(x + 24.0)
+        );
+        svg += &text("", "", (x + 30.0, y + 4.0), stroke.meaning);
+        x += entry_width(stroke.meaning);
+    }
+    svg + "\n</g>\n"
+}
+
+fn entry_width(meaning: &str) -> f64 {
+    Face::Plain.width(meaning) + 50.0
+}
+
+fn legend_width() -> f64 {
+    let boxes: f64 = KINDS.iter().map(|kind| entry_width(kind.look().meaning)).sum();
+    let arrows: f64 = FLOWS.iter().map(|flow| entry_width(flow.stroke().meaning)).sum();
+    boxes.max(arrows)
+}
+
+fn rect(rect: &Rect, more: &str) -> String {
+    let [x, y, width, height] = [rect.x, rect.y, rect.width, rect.height].map(n);
+    format!("<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"{more}/>")
+}
+
+fn text(face: &str, anchor: &str, (x, y): (f64, f64), words: &str) -> String {
+    let class = match format!("{face} {anchor}").trim() {
+        "" => String::new(),
+        class => format!(" class=\"{class}\""),
+    };
+    format!("<text{class} x=\"{}\" y=\"{}\">{}</text>", n(x), n(y), escaped(words))
+}
+
+/// A length with one digit behind the point, if that is not 0.
+fn n(length: f64) -> String {
+    ((length * 10.0).round() / 10.0).to_string()
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
