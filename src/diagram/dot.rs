@@ -23,7 +23,8 @@ pub fn write(diagram: &Diagram) -> String {
 
 fn cluster(panel: &Panel) -> String {
     let title = quoted(std::slice::from_ref(&panel.title));
-    let mut dot = format!("  subgraph cluster_{} {{\n    label={title};\n", panel.id);
+    let mut dot =
+        format!("  subgraph cluster_{} {{\n    label={title};\n    color=\"#cbd2d9\";\n", panel.id);
     for node in &panel.nodes {
         dot += &boxed(node);
     }
@@ -49,12 +50,17 @@ fn arrow(edge: &Edge) -> String {
     let stroke = edge.flow.stroke();
     let mut dot = format!("    {} -> {} [color=\"{}\"", edge.from, edge.to, stroke.colour);
     if !edge.label.is_empty() {
-        let _ = write!(dot, ", label={}", quoted(&edge.label));
+        let _ = write!(dot, ", label={}", quoted(&padded(&edge.label)));
     }
     if stroke.dashed {
         dot += ", style=dashed";
     }
     dot + "];\n"
+}
+
+/// Beside their arrow, not on it.
+fn padded(lines: &[String]) -> Vec<String> {
+    lines.iter().map(|line| format!("  {line}")).collect()
 }
 
 /// Lines as one string.

@@ -17,7 +17,8 @@ pub(super) fn of_discriminator(settings: &Settings, real: &str, fake: &str) -> V
         scale => format!("{scale} · (real + fake)"),
     };
     vec![
-        format!("loss of D: {sum}"),
+        "loss of D".to_owned(),
+        sum,
         format!("{}, targets 1 and 0", name(settings.loss)),
         format!("real: {}", term(settings.loss, real, true)),
         format!("fake: {}", term(settings.loss, fake, false)),

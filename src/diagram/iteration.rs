@@ -50,8 +50,6 @@ enum Stage {
 /// An iteration as far as it is told.
 struct Story<'a> {
     settings: &'a Settings,
-    /// Of generator and discriminator.
-    parameters: [usize; 2],
     /// Numbers in an image.
     pixels: usize,
     normalizes: bool,
@@ -77,13 +75,12 @@ impl<'a> Story<'a> {
         let parameters = [generator.parameters(), discriminator.parameters()];
         let reached = [Side::Generator, Side::Discriminator].map(|side| {
             let numbers = count(parameters[side as usize]);
-            let lines = vec![format!("weights of {}", letter(side)), numbers];
+            let lines = vec![format!("weights of {}", letter(side)), format!("{numbers} numbers")];
             let id = format!("weights_{}", letter(side));
             (panel.node(id, Kind::Network(side), lines, column(side), 0..1), Stage::Begin)
         });
         Self {
             settings,
-            parameters,
             pixels: settings.image.pixels(),
             normalizes: generator.blocks.iter().any(|block| block.batch_norm.is_some()),
             drops: discriminator.blocks.iter().any(|block| block.drops()),
@@ -115,8 +112,10 @@ impl<'a> Story<'a> {
             lines.push(format!("classes y {}, 0 to {}", shape(&[batch]), classes - 1));
         }
         let noise = self.node(format!("noise_{number}"), Kind::Drawn, lines, DRAWN, row);
-        let statistics = if self.normalizes { ", the batch's statistics" } else { "" };
-        let lines = vec!["G forward".to_owned(), format!("{batch} rows{statistics}")];
+        let mut lines = vec!["G forward".to_owned(), format!("{batch} rows")];
+        if self.normalizes {
+            lines.push("BatchNorm by the batch".to_owned());
+        }
         let pass = self.pass(Side::Generator, Stage::Forward, lines, row);
         let mut lines = vec![format!("fakes {}", self.fake()), shape(&[batch, self.pixels])];
         if settings.classes.is_some() {
@@ -218,8 +217,9 @@ impl<'a> Story<'a> {
     fn step(&mut self, side: Side, row: usize) {
         let Settings { lr, b1, b2, adam_eps, .. } = self.settings;
         let lines = vec![
-            format!("Adam moves the weights of {}", letter(side)),
-            format!("lr {lr}, betas ({b1}, {b2}), eps {adam_eps:e}"),
+            format!("Adam updates {}", letter(side)),
+            format!("lr {lr}, eps {adam_eps:e}"),
+            format!("betas ({b1}, {b2})"),
         ];
         let id = format!("adam_{}", letter(side));
         let step = self.node(id, Kind::Step(side), lines, column(side), row);
@@ -240,17 +240,14 @@ impl<'a> Story<'a> {
         let (last, was) =
             std::mem::replace(&mut self.reached[side as usize], (node.clone(), stage));
         let (flow, label) = match (was, stage) {
-            (Stage::Backward, Stage::Step) => {
-                let numbers = count(self.parameters[side as usize]);
-                (Flow::Gradient, format!("{numbers} gradients"))
-            }
+            (Stage::Backward, Stage::Step) => (Flow::Gradient, "gradients".to_owned()),
             (Stage::Begin, _) => (Flow::Weights, "weights".to_owned()),
             (Stage::Step, _) => (Flow::Weights, "updated weights".to_owned()),
             (Stage::Forward, Stage::Through | Stage::Backward) => {
                 (Flow::Weights, "activations".to_owned())
             }
-            (Stage::Through, Stage::Backward) => (Flow::Weights, "the same activations".to_owned()),
-            _ => (Flow::Weights, "the same weights".to_owned()),
+            (Stage::Through, Stage::Backward) => (Flow::Weights, "same activations".to_owned()),
+            _ => (Flow::Weights, "same weights".to_owned()),
         };
         self.panel.edge(&last, &node, flow, vec![label]);
     }

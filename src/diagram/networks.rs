@@ -20,7 +20,7 @@ pub(super) fn generator(preset: &Preset, settings: &Settings, of: &Architecture)
 /// Images to one number each.
 pub(super) fn discriminator(preset: &Preset, settings: &Settings, of: &Architecture) -> Panel {
     let mut stack = Stack::new("discriminator", Side::Discriminator, preset, settings, of);
-    stack.enter(("images", format!("images, {}, as rows", settings.image)), of);
+    stack.enter(("images", format!("images, {}", settings.image)), of);
     stack.modules(of);
     let (name, meaning) = match settings.loss {
         Loss::Mse => ("scores", "1 means real, 0 generated"),
@@ -110,7 +110,7 @@ impl Stack {
                 0 => Kind::Function,
                 _ => Kind::Network(self.side),
             };
-            let mut lines = vec![module.to_string()];
+            let mut lines = vec![format!("{i}: {module}")];
             lines.extend(detail(*module));
             self.below(i.to_string(), kind, lines);
             if let Module::Linear { outputs, .. } = module {
@@ -144,7 +144,7 @@ fn detail(module: Module) -> Vec<String> {
             learnt(format!("weight {}, bias {}", shape(&[outputs, inputs]), shape(&[outputs])))
         }
         Module::BatchNorm { features, .. } => {
-            learnt(format!("weight {0}, bias {0}", shape(&[features])))
+            learnt(format!("weight, bias {}", shape(&[features])))
         }
         // The engine has no such layer: its losses take logits.
         Module::Sigmoid => vec!["computed with the loss".to_owned()],

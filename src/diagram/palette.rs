@@ -46,7 +46,7 @@ const INK: &str = "#1f2933";
 impl Kind {
     pub(super) fn look(self) -> Look {
         let (class, meaning, fill, line, text) = match self {
-            Kind::Drawn => ("drawn", "drawn anew", "#e4f4e8", "#3c8552", INK),
+            Kind::Drawn => ("drawn", "drawn before the updates", "#e4f4e8", "#3c8552", INK),
             Kind::Tensor => ("tensor", "tensor", "#ffffff", "#6b7280", INK),
             Kind::Function => ("function", "learns nothing", "#f1f3f5", "#9aa3ad", INK),
             Kind::Network(Side::Generator) => ("g", "generator", "#e2eefb", "#2b6cb0", INK),

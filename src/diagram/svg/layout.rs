@@ -19,7 +19,9 @@ pub(super) const INSET: f64 = 10.0;
 /// The least between two columns.
 const GUTTER: f64 = 34.0;
 /// The least between two rows.
-const GAP: f64 = 14.0;
+const GAP: f64 = 10.0;
+/// The same between layers.
+const TIGHT: f64 = 6.0;
 /// What an arrow needs beside its label: its head, and some line on either side.
 const ARROW: f64 = 30.0;
 /// From a box to an arrow that goes down beside it.
@@ -80,6 +82,7 @@ impl Layout {
         let count_width = counts.map(|text| Face::Plain.width(text)).fold(0.0, f64::max);
         let (mut widths, mut gutters) = column_widths(panel, count_width);
         let wanted = widths.iter().chain(&gutters).sum::<f64>() + 2.0 * PAD;
+        let least = least.max(Face::Heading.width(&panel.title) + 2.0 * PAD);
         let more = (least - wanted).max(0.0) / (widths.len() + gutters.len()) as f64;
         widths.iter_mut().chain(&mut gutters).for_each(|width| *width += more);
         let (heights, gaps) = row_heights(panel);
@@ -118,8 +121,12 @@ impl Layout {
         } else if !rows.is_empty() {
             let y = self.down(&rows);
             let (begin, end) = if a.x < b.x { (a.right(), b.x) } else { (a.x, b.right()) };
-            let label = Place::Across((begin + end) / 2.0, y);
-            Route { points: vec![(begin, y), (end, y)], label }
+            let middle = match from.columns.start.abs_diff(to.columns.start) {
+                1 => (begin + end) / 2.0,
+                // What goes down between them goes down in the middle.
+                _ => (3.0 * begin + end) / 4.0,
+            };
+            Route { points: vec![(begin, y), (end, y)], label: Place::Across(middle, y) }
         } else {
             let y = self.down(&(to.rows.start..to.rows.start + 1));
             let below = from.rows.end..to.rows.start + 1;
@@ -165,8 +172,8 @@ fn column_widths(panel: &Panel, count_width: f64) -> (Vec<f64>, Vec<f64>) {
     let columns = panel.nodes.iter().map(|node| node.columns.end).max().unwrap_or(0);
     let (mut widths, mut gutters) = (vec![0.0; columns], vec![GUTTER; columns.saturating_sub(1)]);
     let mut edges = panel.edges.iter().collect::<Vec<_>>();
-    // Labels beside a vertical arrow stand over their own column.
-    let half = |edge: &Edge| 2.0 * (label_width(edge) + INSET);
+    // A label beside a vertical arrow reaches into the gutter at most.
+    let half = |edge: &Edge| 2.0 * (label_width(edge) + INSET - GUTTER);
     for node in &panel.nodes {
         let label = edges.iter().filter(|edge| edge.to == node.id && is_vertical(panel, edge));
         let label = label.map(|edge| half(edge)).fold(0.0, f64::max);
@@ -205,7 +212,10 @@ fn row_heights(panel: &Panel) -> (Vec<f64>, Vec<f64>) {
         let inner = node.rows.start..node.rows.end - 1;
         let there: f64 = heights[node.rows.clone()].iter().chain(&gaps[inner]).sum();
         let more = (node_height(node, panel) - there).max(0.0);
-        heights[node.rows.end - 1] += more;
+        // A row that no other box stands in is the lowest.
+        if let Some(lowest) = heights[node.rows.clone()].iter_mut().min_by(|a, b| a.total_cmp(b)) {
+            *lowest += more;
+        }
     }
     gaps.truncate(rows.saturating_sub(1));
     (heights, gaps)
@@ -218,8 +228,11 @@ fn gap(panel: &Panel, row: usize) -> f64 {
     };
     let arriving = panel.edges.iter().filter(|edge| is_vertical(panel, edge)).find(arrives);
     let label = if arriving.is_some() { Face::Plain.leading() } else { 0.0 };
-    let ends_lane = panel.lanes.iter().any(|lane| lane.rows.end == row);
-    GAP + label + lane_title(panel, row) + if ends_lane { LANE_PAD } else { 0.0 }
+    let least = if panel.side.is_some() { TIGHT } else { GAP };
+    match lane_title(panel, row) {
+        0.0 => least + label,
+        title => LANE_PAD + GAP + title,
+    }
 }
 
 fn lane_title(panel: &Panel, row: usize) -> f64 {
@@ -231,10 +244,7 @@ fn node_width(node: &Node, panel: &Panel, count_width: f64) -> f64 {
     let widths = node.lines.iter().enumerate().map(|(i, line)| face(i).width(line));
     match panel.side {
         // Side by side.
-        Some(_) if node.lines.len() > 1 => {
-            let words: f64 = widths.take(2).sum();
-            words + count_width + 4.0 * INSET
-        }
+        Some(_) if node.lines.len() > 1 => widths.take(2).sum::<f64>() + count_width + 5.0 * INSET,
         _ => widths.fold(0.0, f64::max) + 2.0 * INSET,
     }
 }
@@ -242,7 +252,7 @@ fn node_width(node: &Node, panel: &Panel, count_width: f64) -> f64 {
 fn node_height(node: &Node, panel: &Panel) -> f64 {
     let lines = if panel.side.is_some() { 1 } else { node.lines.len() };
     let text: f64 = (0..lines).map(|i| face(i).leading()).sum();
-    text + 0.8 * INSET
+    text + if panel.side.is_some() { 5.0 } else { 10.0 }
 }
 
 /// The face of a line of a box.

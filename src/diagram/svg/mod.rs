@@ -29,9 +29,11 @@ pub fn write(diagram: &Diagram) -> String {
     let width = width.into_iter().fold(legend_width(), f64::max);
     let spare = width - least(generator) - least(discriminator) - MARGIN;
     let half = |panel| Layout::new(panel, least(panel) + spare / 2.0);
-    let [left, right, below] =
+    let [mut left, mut right, below] =
         [half(generator), half(discriminator), Layout::new(iteration, width)];
-    let middle = TOP + MARGIN + left.height.max(right.height);
+    left.height = left.height.max(right.height);
+    right.height = left.height;
+    let middle = TOP + MARGIN + left.height;
     let bottom = middle + MARGIN + below.height;
 
     let size = (width + 2.0 * MARGIN, bottom + 2.0 * LEGEND + 2.0 * MARGIN);
@@ -149,30 +151,36 @@ fn arrow(panel: &Panel, layout: &Layout, edge: &Edge) -> String {
     svg + "\n"
 }
 
-/// A box with its text: a layer's parts side by side, other lines one below the other.
+/// A box with its text.
 fn boxed(panel: &Panel, layout: &Layout, node: &Node) -> String {
     let at = layout.rect(node);
     let class = node.kind.look().class;
-    let mut svg = format!("<g id=\"{}\" class=\"{class}\">{}", node.id, rect(&at, " rx=\"5\""));
-    let lines = node.lines.iter().enumerate();
-    if panel.side.is_some() && node.lines.len() > 1 {
-        let y = at.middle().1 + 4.5;
-        let ends =
-            [at.x + INSET, at.right() - 2.0 * INSET - layout.count_width, at.right() - INSET];
-        for ((i, line), x) in lines.zip(ends) {
-            let anchor = if i == 0 { "" } else { "end" };
-            svg += &text(if i == 0 { "strong" } else { "" }, anchor, (x, y), line);
-        }
-    } else {
-        let leading = |i: usize| face(i).leading();
-        let height: f64 = (0..node.lines.len()).map(leading).sum();
-        let mut y = at.middle().1 - height / 2.0 - 4.0;
-        for (i, line) in lines {
-            y += leading(i);
-            svg += &text(if i == 0 { "strong" } else { "" }, "middle", (at.middle().0, y), line);
-        }
-    }
-    svg + "</g>\n"
+    let words = if panel.side.is_some() { row(node, &at, layout) } else { stack(node, &at) };
+    format!("<g id=\"{}\" class=\"{class}\">{}{words}</g>\n", node.id, rect(&at, " rx=\"5\""))
+}
+
+/// A layer's name, shapes and number of parameters, side by side.
+fn row(node: &Node, at: &Rect, layout: &Layout) -> String {
+    let y = at.middle().1 + 4.5;
+    let places = [
+        ("strong", "", at.x + INSET),
+        ("", "end", at.right() - 2.0 * INSET - layout.count_width),
+        ("", "end", at.right() - INSET),
+    ];
+    let words = node.lines.iter().zip(places);
+    words.map(|(line, (face, anchor, x))| text(face, anchor, (x, y), line)).collect()
+}
+
+/// Lines one below the other.
+fn stack(node: &Node, at: &Rect) -> String {
+    let lines = || node.lines.iter().enumerate();
+    let (x, middle) = at.middle();
+    let mut y = middle - 4.0 - lines().map(|(i, _)| face(i).leading()).sum::<f64>() / 2.0;
+    let line = |(i, line): (usize, &String)| {
+        y += face(i).leading();
+        text(if i == 0 { "strong" } else { "" }, "middle", (x, y), line)
+    };
+    lines().map(line).collect()
 }
 
 /// What colours and lines mean.
@@ -188,14 +196,8 @@ fn legend((left, top): (f64, f64)) -> String {
     x = left;
     for stroke in FLOWS.map(Flow::stroke) {
         let y = top + LEGEND + 7.0;
-        let _ = write!(
-            svg,
-            "<path class=\"{}\" d=\"M{} {}L{} {1}\"/>",
-            stroke.class,
-            n(x),
-            n(y),
-            n(x + 24.0)
-        );
+        let line = format!("M{} {y}L{} {y}", n(x), n(x + 24.0), y = n(y));
+        let _ = write!(svg, "<path class=\"{}\" d=\"{line}\"/>", stroke.class);
         svg += &text("", "", (x + 30.0, y + 4.0), stroke.meaning);
         x += entry_width(stroke.meaning);
     }
