@@ -26,7 +26,7 @@ fn cluster(panel: &Panel) -> String {
     let mut dot =
         format!("  subgraph cluster_{} {{\n    label={title};\n    color=\"#cbd2d9\";\n", panel.id);
     for node in &panel.nodes {
-        dot += &boxed(node);
+        dot += &boxed(node, panel);
     }
     for edge in &panel.edges {
         dot += &arrow(edge);
@@ -34,12 +34,16 @@ fn cluster(panel: &Panel) -> String {
     dot + "  }\n"
 }
 
-fn boxed(node: &Node) -> String {
+fn boxed(node: &Node, panel: &Panel) -> String {
+    let mut lines = node.lines.clone();
+    if let (Some(numbers), Some(_)) = (lines.get_mut(2), panel.side) {
+        *numbers += " parameters";
+    }
     let look = node.kind.look();
     format!(
         "    {} [label={}, fillcolor=\"{}\", color=\"{}\", fontcolor=\"{}\"];\n",
         node.id,
-        quoted(&node.lines),
+        quoted(&lines),
         look.fill,
         look.line,
         look.text

@@ -98,14 +98,14 @@ impl<'a> Story<'a> {
     fn generate(&mut self) {
         let (batch, settings, row) = (self.settings.batch_size, self.settings, self.row);
         self.generated += 1;
-        let (again, number) = match self.generated {
-            1 => ("", 1),
-            number => (" again", number),
+        let (new, again, number) = match self.generated {
+            1 => ("", "", 1),
+            number => ("new ", " again", number),
         };
         self.lane(format!("G generates{again}"), 1);
         let latent = settings.latent;
         let mut lines = vec![
-            "noise z".to_owned(),
+            format!("{new}noise z"),
             format!("{}, {latent}", shape(&[batch, settings.latent_dim])),
         ];
         if let Some(classes) = settings.classes {
@@ -117,7 +117,7 @@ impl<'a> Story<'a> {
             lines.push("BatchNorm by the batch".to_owned());
         }
         let pass = self.pass(Side::Generator, Stage::Forward, lines, row);
-        let mut lines = vec![format!("fakes {}", self.fake()), shape(&[batch, self.pixels])];
+        let mut lines = vec![format!("{new}fakes {}", self.fake()), shape(&[batch, self.pixels])];
         if settings.classes.is_some() {
             lines.push(format!("of classes y {}", shape(&[batch])));
         }

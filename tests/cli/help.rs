@@ -23,6 +23,7 @@ fn commands_say_what_is_recorded() {
         ("train-help", "train --help"),
         ("sample-help", "sample --help"),
         ("presets-help", "presets --help"),
+        ("graph-help", "graph --help"),
         ("bench-help", "bench --help"),
         ("doctor-help", "doctor --help"),
         ("runs-help", "runs --help"),
@@ -39,7 +40,7 @@ fn commands_say_what_is_recorded() {
 #[test]
 fn help_fits_into_80_columns() {
     for command in
-        ["", "train", "sample", "presets", "bench", "doctor", "runs", "completions", "man"]
+        ["", "train", "sample", "presets", "graph", "bench", "doctor", "runs", "completions", "man"]
     {
         for line in printed(&format!("{command} --help")).lines() {
             assert!(line.chars().count() <= 80, "{command}: {line}");

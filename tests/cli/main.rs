@@ -13,6 +13,7 @@ mod dry_run;
 mod errors;
 mod flags;
 mod folder;
+mod graph;
 mod health;
 mod help;
 mod job;

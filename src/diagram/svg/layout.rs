@@ -171,36 +171,44 @@ fn spans(mut from: f64, pieces: &[f64], gaps: &[f64]) -> Vec<(f64, f64)> {
 fn column_widths(panel: &Panel, count_width: f64) -> (Vec<f64>, Vec<f64>) {
     let columns = panel.nodes.iter().map(|node| node.columns.end).max().unwrap_or(0);
     let (mut widths, mut gutters) = (vec![0.0; columns], vec![GUTTER; columns.saturating_sub(1)]);
-    let mut edges = panel.edges.iter().collect::<Vec<_>>();
-    // A label beside a vertical arrow reaches into the gutter at most.
-    let half = |edge: &Edge| 2.0 * (label_width(edge) + INSET - GUTTER);
-    for node in &panel.nodes {
-        let label = edges.iter().filter(|edge| edge.to == node.id && is_vertical(panel, edge));
-        let label = label.map(|edge| half(edge)).fold(0.0, f64::max);
-        if let [column] = node.columns.clone().collect::<Vec<_>>()[..] {
-            widths[column] =
-                f64::max(widths[column], label.max(node_width(node, panel, count_width)));
-        }
+    for edge in &panel.edges {
+        make_room(panel, edge, &mut widths, &mut gutters);
     }
-    edges.retain(|edge| !is_vertical(panel, edge));
-    for (from, to) in edges.iter().filter_map(|edge| ends(panel, edge)) {
-        let (left, right) =
-            if from.columns.end <= to.columns.start { (from, to) } else { (to, from) };
-        if left.columns.end == right.columns.start {
-            let gutter = &mut gutters[left.columns.end - 1];
-            let labels = edges.iter().filter(|e| [&e.from, &e.to] == [&from.id, &to.id]);
-            let wanted = labels.map(|edge| label_width(edge) + ARROW).fold(0.0, f64::max);
-            *gutter = gutter.max(wanted);
-        }
+    let width = |node| node_width(node, panel, count_width);
+    for node in panel.nodes.iter().filter(|node| node.columns.len() == 1) {
+        grow(&mut widths[node.columns.start], width(node));
     }
     for node in panel.nodes.iter().filter(|node| node.columns.len() > 1) {
         let inner = node.columns.start..node.columns.end - 1;
         let there: f64 = widths[node.columns.clone()].iter().chain(&gutters[inner]).sum();
-        let more = (node_width(node, panel, count_width) - there).max(0.0);
-        let share = more / node.columns.len() as f64;
+        let share = (width(node) - there).max(0.0) / node.columns.len() as f64;
         widths[node.columns.clone()].iter_mut().for_each(|width| *width += share);
     }
     (widths, gutters)
+}
+
+/// Makes columns or what is between them wide enough for an arrow's label.
+fn make_room(panel: &Panel, edge: &Edge, widths: &mut [f64], gutters: &mut [f64]) {
+    let labelled = ends(panel, edge).filter(|_| !edge.label.is_empty());
+    let Some((from, to)) = labelled else { return };
+    let label = label_width(edge);
+    let (left, right) =
+        (from.columns.end.min(to.columns.end), from.columns.start.max(to.columns.start));
+    if is_vertical(panel, edge) {
+        // Half a column, from the arrow to its edge, and at most the gutter.
+        let column = overlap(&from.columns, &to.columns);
+        let share = 2.0 * (label + INSET - PAD) / column.len() as f64;
+        column.for_each(|column| grow(&mut widths[column], share));
+    } else if left == right {
+        grow(&mut gutters[left - 1], label + ARROW);
+    } else {
+        // Half a column and a gutter.
+        grow(&mut widths[left], 2.0 * (label + ARROW - GUTTER));
+    }
+}
+
+fn grow(length: &mut f64, least: f64) {
+    *length = length.max(least);
 }
 
 /// Rows, and what is between them.

@@ -1,0 +1,204 @@
+//! What a picture says against what the engine does.
+
+use std::collections::BTreeSet;
+
+use gan_cuda::device::cpu::Cpu;
+use gan_cuda::diagram::{Diagram, Flow, Kind, Node, Panel, Side};
+use gan_cuda::gan::settings::{Fakes, Order, Settings};
+use gan_cuda::gan::work::Work;
+use gan_cuda::gan::{Gan, architecture};
+use gan_cuda::nn::NetworkSpec;
+
+use super::{Case, cases};
+
+fn specs(case: &Case) -> [architecture::Architecture; 2] {
+    let (preset, settings) = (case.preset, &case.settings);
+    [architecture::generator(preset, settings), architecture::discriminator(preset, settings)]
+}
+
+fn number(text: &str) -> usize {
+    text.replace(',', "").parse().unwrap()
+}
+
+fn position(panel: &Panel, part: &str) -> Option<usize> {
+    let node = panel.nodes.iter().find(|node| node.id.contains(part));
+    node.map(|node| node.rows.start)
+}
+
+#[test]
+fn parameters_of_all_layers_add_up_to_the_networks() {
+    for case in cases() {
+        let diagram = case.diagram();
+        for (panel, of) in diagram.panels.iter().zip(specs(&case)) {
+            let counts = panel.nodes.iter().filter_map(|node| node.lines.get(2));
+            let sum: usize = counts.map(|text| number(text)).sum();
+            assert_eq!(sum, of.network.parameters(), "{} {}", case.name, panel.id);
+        }
+    }
+    let case = Case::new("cgan", "", |_| ());
+    let device = Cpu::<f32>::new(1);
+    let gan = Gan::new(device, case.preset, case.settings.clone(), 0).unwrap();
+    let panels = case.diagram().panels;
+    for (panel, network) in panels.iter().zip([gan.generator(), gan.discriminator()]) {
+        let counts = panel.nodes.iter().filter_map(|node| node.lines.get(2));
+        let sum: usize = counts.map(|text| number(text)).sum();
+        assert_eq!(sum, network.params().len(), "{}", panel.id);
+    }
+}
+
+#[test]
+fn every_module_is_drawn_in_its_order_with_the_shape_that_it_puts_out() {
+    for case in cases() {
+        for (panel, of) in case.diagram().panels.iter().zip(specs(&case)) {
+            let drawn = panel.nodes.iter().filter(|node| node.lines[0].contains(": "));
+            let drawn: Vec<_> = drawn.map(|node| node.lines[0].clone()).collect();
+            let numbered = of.modules.iter().enumerate();
+            let modules: Vec<_> = numbered.map(|(i, module)| format!("{i}: {module}")).collect();
+            assert_eq!(drawn, modules, "{} {}", case.name, panel.id);
+            let mut widths = of.network.blocks.iter().map(|block| block.outputs).peekable();
+            for (node, module) in
+                panel.nodes.iter().filter(|n| n.lines[0].contains(": ")).zip(&of.modules)
+            {
+                if module.to_string().starts_with("Linear") && node.id != format!("{}_0", panel.id)
+                {
+                    widths.next();
+                }
+                let edge = panel.edges.iter().find(|edge| edge.from == node.id).unwrap();
+                let shape = format!("({}, {})", case.settings.batch_size, widths.peek().unwrap());
+                assert_eq!(edge.label, [shape], "{} {}", case.name, node.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_first_update_is_the_presets_and_fresh_fakes_have_noise_of_their_own() {
+    for case in cases() {
+        let [.., iteration] = &case.diagram().panels;
+        let [g, d] = ["adam_G", "adam_D"].map(|id| position(iteration, id).unwrap());
+        assert_eq!(g < d, case.settings.order == Order::GFirst, "{}", case.name);
+        let noises = iteration.nodes.iter().filter(|node| node.id.contains("noise")).count();
+        let fresh = case.settings.fakes == Fakes::Fresh;
+        assert_eq!(noises, if fresh { 2 } else { 1 }, "{}", case.name);
+        if let Some(second) = position(iteration, "noise_2") {
+            assert!(g.min(d) < second && second < g.max(d), "{}", case.name);
+        }
+    }
+}
+
+/// A forward pass, or the gradients of all weights, of every layer.
+fn products(network: &NetworkSpec, rows: u64) -> u64 {
+    let block = |b: &gan_cuda::nn::BlockSpec| 2 * rows * (b.inputs * b.outputs) as u64;
+    network.blocks.iter().map(block).sum()
+}
+
+/// The operations of a pass, counted from its box alone.
+fn operations(node: &Node, networks: [&NetworkSpec; 2], batch: usize) -> u64 {
+    let Kind::Network(side) = node.kind else { return 0 };
+    let network = networks[side as usize];
+    let first = &network.blocks[0];
+    let rows = |side| if side == Side::Generator { batch } else { 2 * batch } as u64;
+    let after_first =
+        |rows| products(network, rows) - 2 * rows * (first.inputs * first.outputs) as u64;
+    match node.lines[..] {
+        [ref pass, ref text, ..] if pass.ends_with("forward") => {
+            let (rows, _) = text.split_once(' ').unwrap();
+            products(network, number(rows) as u64)
+        }
+        [ref pass, ref text, ..] if pass.ends_with("backward") && text.starts_with("gradients") => {
+            let rows = rows(side);
+            let table = network.label.map_or(0, |l| 2 * rows * (l.classes * first.outputs) as u64);
+            products(network, rows) + after_first(rows) + table
+        }
+        [ref pass, ..] if pass.ends_with("backward") => {
+            let rows = batch as u64;
+            after_first(rows) + 2 * rows * (network.inputs * first.outputs) as u64
+        }
+        _ => 0,
+    }
+}
+
+#[test]
+fn the_passes_drawn_are_the_work_that_an_iteration_does() {
+    for case in cases().iter().filter(|case| !case.name.contains("wide")) {
+        let [g, d] = specs(case);
+        let [.., iteration] = &case.diagram().panels;
+        let count = |node| operations(node, [&g.network, &d.network], case.settings.batch_size);
+        let drawn: u64 = iteration.nodes.iter().map(count).sum();
+        assert_eq!(drawn, Work::new(case.preset, &case.settings).flop, "{}", case.name);
+    }
+}
+
+#[test]
+fn passes_of_the_generator_are_those_that_batch_norm_counts() {
+    for case in cases().iter().filter(|case| case.name.ends_with("narrow")) {
+        let device = Cpu::<f32>::new(1);
+        let mut gan = Gan::new(device, case.preset, case.settings.clone(), 0).unwrap();
+        gan.set_completed(1).unwrap();
+        let [.., iteration] = &case.diagram().panels;
+        let drawn = iteration.nodes.iter().filter(|node| node.lines[0] == "G forward").count();
+        assert_eq!(drawn as u64, gan.generator_passes(), "{}", case.name);
+    }
+}
+
+#[test]
+fn dropout_that_drops_nothing_lets_both_updates_share_a_pass() {
+    let passes = |dropout| {
+        let case =
+            Case::new("cgan", "", |settings: &mut Settings| settings.dropout = Some(dropout));
+        let [.., iteration] = case.diagram().panels;
+        iteration.nodes.iter().filter(|node| node.lines[0] == "D forward").count()
+    };
+    assert_eq!([passes(0.4), passes(0.0)], [2, 1]);
+}
+
+/// The boxes from which arrows of some kinds lead to this one.
+fn sources(panel: &Panel, to: &str, flows: &[Flow]) -> BTreeSet<String> {
+    let mut found = BTreeSet::from([to.to_owned()]);
+    loop {
+        let next = panel.edges.iter().filter(|e| found.contains(&e.to) && flows.contains(&e.flow));
+        let more: Vec<_> = next.map(|e| e.from.clone()).filter(|id| !found.contains(id)).collect();
+        if more.is_empty() {
+            return found;
+        }
+        found.extend(more);
+    }
+}
+
+#[test]
+fn each_update_is_fed_by_its_loss_alone() {
+    let forward = [Flow::Forward, Flow::Detached];
+    for case in cases() {
+        let [.., iteration] = &case.diagram().panels;
+        for side in ["G", "D"] {
+            let id = |name: &str| format!("iteration_{name}_{side}");
+            let fed = sources(iteration, &id("adam"), &[Flow::Gradient]);
+            let losses: Vec<_> = fed.iter().filter(|id| id.contains("loss")).collect();
+            assert_eq!(losses, [&id("loss")], "{}", case.name);
+            assert_eq!(fed.iter().any(|id| id.contains("_G_backward")), side == "G");
+            let seen = sources(iteration, &id("loss"), &forward);
+            assert!(seen.iter().any(|id| id.contains("noise")), "{}", case.name);
+            if side == "D" {
+                assert!(seen.contains("iteration_reals"), "{}", case.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_arrow_has_two_ends_and_every_box_an_arrow() {
+    for case in cases() {
+        let Diagram { panels, .. } = case.diagram();
+        let mut names = BTreeSet::new();
+        for panel in &panels {
+            for node in &panel.nodes {
+                assert!(names.insert(node.id.clone()), "{} twice", node.id);
+                let touched = panel.edges.iter().any(|e| [&e.from, &e.to].contains(&&node.id));
+                assert!(touched, "{}: nothing at {}", case.name, node.id);
+            }
+            for id in panel.edges.iter().flat_map(|edge| [&edge.from, &edge.to]) {
+                assert!(names.contains(id), "{}: no {id}", case.name);
+            }
+        }
+    }
+}
