@@ -4,6 +4,20 @@ use std::path::Path;
 
 use super::scratch::Scratch;
 
+/// All commands, in the order in which the help lists them.
+const COMMANDS: [&str; 10] = [
+    "train",
+    "sample",
+    "replay",
+    "graph",
+    "presets",
+    "runs",
+    "bench",
+    "doctor",
+    "completions",
+    "man",
+];
+
 /// What a command prints in a terminal of 80 columns.
 fn printed(arguments: &str) -> String {
     let scratch = Scratch::new();
@@ -18,17 +32,11 @@ fn commands_say_what_is_recorded() {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     let _bound = settings.bind_to_scope();
+    insta::assert_snapshot!("help", printed("--help"));
+    for command in COMMANDS {
+        insta::assert_snapshot!(format!("{command}-help"), printed(&format!("{command} --help")));
+    }
     for (name, arguments) in [
-        ("help", "--help"),
-        ("train-help", "train --help"),
-        ("sample-help", "sample --help"),
-        ("presets-help", "presets --help"),
-        ("graph-help", "graph --help"),
-        ("bench-help", "bench --help"),
-        ("doctor-help", "doctor --help"),
-        ("runs-help", "runs --help"),
-        ("completions-help", "completions --help"),
-        ("man-help", "man --help"),
         ("presets", "presets"),
         ("presets-cgan", "presets cgan"),
         ("presets-mlp-rgb", "presets mlp-rgb"),
@@ -37,11 +45,20 @@ fn commands_say_what_is_recorded() {
     }
 }
 
+/// So that a new one is recorded too.
+#[test]
+fn all_commands_are_listed_here() {
+    let help = printed("--help");
+    let commands = help.split("Commands:").nth(1).unwrap().split("Options:").next().unwrap();
+    // Words of what a command does stand further in.
+    let lines = commands.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let names: Vec<_> = lines.filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(names, [&COMMANDS[..], &["help"]].concat());
+}
+
 #[test]
 fn help_fits_into_80_columns() {
-    for command in
-        ["", "train", "sample", "presets", "graph", "bench", "doctor", "runs", "completions", "man"]
-    {
+    for command in COMMANDS.into_iter().chain([""]) {
         for line in printed(&format!("{command} --help")).lines() {
             assert!(line.chars().count() <= 80, "{command}: {line}");
         }

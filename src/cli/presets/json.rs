@@ -72,7 +72,7 @@ fn network(architecture: Architecture) -> Network {
         parameters: spec.parameters(),
         inputs: spec.inputs,
         label_embedding: spec.label.map(|label| [label.classes; 2]),
-        layers: architecture.modules,
+        layers: architecture.modules.iter().map(ToString::to_string).collect(),
         blocks: spec.blocks.iter().map(block).collect(),
     }
 }
