@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use indicatif::HumanBytes;
 
 use crate::data::idx::IdxProblem;
-use crate::data::{DatasetProblem, FolderProblem, ImageShape};
+use crate::data::{DatasetProblem, FetchProblem, FolderProblem, ImageShape};
 use crate::device::cuda::{Unavailable, nvrtc};
 use crate::train::checkpoint::CheckpointProblem;
 use crate::train::config::ConfigProblem;
@@ -283,6 +283,10 @@ pub enum Error {
     /// A data set's files are not found.
     #[error(transparent)]
     Dataset(#[from] DatasetProblem),
+
+    /// A data set could not be downloaded.
+    #[error(transparent)]
+    Fetch(#[from] FetchProblem),
 
     /// A folder of images cannot be learnt from.
     #[error(transparent)]

@@ -94,7 +94,10 @@ fn embedded_digits_say_what_they_are_and_how_to_get_the_rest() {
         "mnist: 10,000 images of 28×28 grey, 10 classes, embedded in this program"
     );
     let hint = digits.hint.unwrap();
-    assert!(hint.starts_with("for all 60,000 images put train-images-idx3-ubyte.gz"), "{hint}");
+    assert!(
+        hint.starts_with("for all 60,000 images run `gan-cuda fetch mnist`, or put train-"),
+        "{hint}"
+    );
     assert!(hint.contains("into /nowhere/mnist, or"), "{hint}");
     assert!(hint.ends_with("--data-dir"), "{hint}");
 }
@@ -163,7 +166,9 @@ fn a_named_folder_without_the_files_is_an_error_that_lists_their_names() {
     let empty = TempDir::new().unwrap();
     let text = failure(DatasetKind::Mnist, &data_dir(empty.path()));
     assert!(text.starts_with("no mnist training set in "), "{text}");
-    for name in [IMAGES, "train-labels.idx1-ubyte.gz", "MNIST/raw", "--data-dir"] {
+    for name in
+        [IMAGES, "train-labels.idx1-ubyte.gz", "MNIST/raw", "`gan-cuda fetch mnist --data-dir"]
+    {
         assert!(text.contains(name), "{text} should name {name}");
     }
 }
@@ -172,7 +177,9 @@ fn a_named_folder_without_the_files_is_an_error_that_lists_their_names() {
 fn fashion_mnist_nowhere_says_how_to_get_it() {
     let text = failure(DatasetKind::FashionMnist, &cache_dir(Path::new("/nowhere/fashion")));
     assert!(text.starts_with("fashion-mnist is not on this machine"), "{text}");
-    for part in ["apt-get install dataset-fashion-mnist", "/nowhere/fashion", "--data-dir"] {
+    let command = "`gan-cuda fetch fashion-mnist`";
+    let package = "apt-get install dataset-fashion-mnist";
+    for part in [command, package, "/nowhere/fashion", "--data-dir"] {
         assert!(text.contains(part), "{text} should name {part}");
     }
 }

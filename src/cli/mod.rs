@@ -20,6 +20,7 @@ mod json;
 pub mod log;
 mod man;
 mod graph;
+mod fetch;
 mod presets;
 mod ranges;
 mod replay;
@@ -62,6 +63,8 @@ enum Command {
     Runs(runs::Args),
     /// Draw both networks and a training iteration, as SVG or for Graphviz
     Graph(graph::Args),
+    /// Download mnist or fashion-mnist to where `train` finds it
+    Fetch(fetch::Args),
     /// Measure the time of a training iteration
     Bench(bench::Args),
     /// Tell whether CUDA can be used, and what was found where; exit code 3 if it cannot
@@ -84,6 +87,7 @@ impl Cli {
             Command::Replay(args) => replay::run(&args)?,
             Command::Presets(args) => presets::run(&args)?,
             Command::Graph(args) => graph::run(&args)?,
+            Command::Fetch(args) => fetch::run(&args)?,
             Command::Bench(args) => bench::run(&args)?,
             Command::Doctor(args) => return doctor::run(&args),
             Command::Runs(args) => runs::run(&args)?,

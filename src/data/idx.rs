@@ -35,7 +35,7 @@ pub const MAX_BYTES: u64 = 1 << 30;
 /// Values reserved on the word of a header alone (64 MiB: all of MNIST in one allocation); beyond
 /// that, memory grows only with bytes that really come.
 const TRUSTED_BYTES: usize = 64 << 20;
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+pub(super) const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// What an image file holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

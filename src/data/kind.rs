@@ -109,22 +109,19 @@ impl DatasetKind {
 
     /// What to do to have all of this data set here, in words.
     pub(super) fn how_to_get(self, cache: Option<&Path>) -> String {
-        let (first, source) = match self {
-            DatasetKind::Mnist => {
-                ("for all 60,000 images", "https://ossci-datasets.s3.amazonaws.com/mnist/")
+        let (aim, package) = match self {
+            DatasetKind::Mnist => ("for all 60,000 images ", ""),
+            DatasetKind::FashionMnist => {
+                ("", " (on Debian or Ubuntu also `apt-get install dataset-fashion-mnist`)")
             }
-            DatasetKind::FashionMnist => (
-                "on Debian or Ubuntu `apt-get install dataset-fashion-mnist`; elsewhere",
-                "https://github.com/zalandoresearch/fashion-mnist",
-            ),
         };
         let into = match cache {
             Some(folder) => format!("into {}, or name their folder with", folder.display()),
             None => "into a folder and name it with".to_owned(),
         };
         format!(
-            "{first} put train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz (from {source}) \
-             {into} --data-dir"
+            "{aim}run `gan-cuda fetch {self}`{package}, or put train-images-idx3-ubyte.gz and \
+             train-labels-idx1-ubyte.gz {into} --data-dir"
         )
     }
 }

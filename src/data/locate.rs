@@ -15,13 +15,13 @@ use super::DatasetKind;
 use crate::{Error, Result};
 pub use problem::DatasetProblem;
 
-const IMAGE_FILES: [&str; 4] = [
+pub(super) const IMAGE_FILES: [&str; 4] = [
     "train-images-idx3-ubyte",
     "train-images-idx3-ubyte.gz",
     "train-images.idx3-ubyte",
     "train-images.idx3-ubyte.gz",
 ];
-const LABEL_FILES: [&str; 4] = [
+pub(super) const LABEL_FILES: [&str; 4] = [
     "train-labels-idx1-ubyte",
     "train-labels-idx1-ubyte.gz",
     "train-labels.idx1-ubyte",

@@ -11,8 +11,10 @@
 //! | resize it, repeat grey as red, green, blue | [`Dataset::with_shape`] |
 //! | make one up | [`Dataset::synthetic`] |
 //! | read an IDX file | [`idx`] |
+//! | download a data set | [`fetch`] |
 
 mod embedded;
+pub mod fetch;
 pub mod folder;
 pub mod idx;
 mod kind;
@@ -25,6 +27,7 @@ pub(crate) mod words;
 use std::fmt;
 use std::path::PathBuf;
 
+pub use fetch::FetchProblem;
 pub use folder::FolderProblem;
 pub use kind::DatasetKind;
 pub use locate::{DatasetProblem, Places, cache_folder};

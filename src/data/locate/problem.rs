@@ -9,7 +9,8 @@ pub enum DatasetProblem {
     /// The folder named by the user has no training set.
     #[error(
         "no {dataset} training set in {folder}: looked there and in its sub-folder {inner} \
-         for {looked_for}; name the folder that has them with --data-dir",
+         for {looked_for}; name the folder that has them with --data-dir, or download them with \
+         `gan-cuda fetch {dataset} --data-dir {folder}`",
         folder = folder.display()
     )]
     NotInFolder {

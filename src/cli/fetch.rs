@@ -1,0 +1,177 @@
+//! `gan-cuda fetch`: downloads data sets to where `train` finds them.
+
+use std::io::{IsTerminal, stdout};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use gan_cuda::data::DatasetKind;
+use gan_cuda::data::fetch::{Event, Order, fetch};
+use gan_cuda::train::display::{print_error_line, print_line};
+use gan_cuda::{Error, Result};
+use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// The shortest time between two plain lines of one file.
+const PACE: Duration = Duration::from_secs(5);
+
+/// Flags of `fetch`, as they were given.
+#[derive(clap::Args)]
+pub struct Args {
+    /// What to download
+    #[arg(value_name = "NAME", required = true)]
+    datasets: Vec<DatasetKind>,
+    /// Folder to put the files in [default: the cache folder, where `train` looks for them]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// URL of a folder that has the four files as NAME.gz, to be tried before the public mirrors;
+    /// may be given more than once
+    #[arg(long, value_name = "URL", value_parser = mirror)]
+    mirror: Vec<String>,
+    /// Say nothing but errors
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// Downloads one data set after the other.
+pub fn run(args: &Args) -> Result<()> {
+    check(args)?;
+    for &kind in &args.datasets {
+        let order = Order::known(kind, &args.mirror, args.data_dir.as_deref())?;
+        let mut teller = Teller::new(args.quiet);
+        teller.say(&format!("gan-cuda {}, fetching {kind}", env!("CARGO_PKG_VERSION")));
+        teller.say(&format!("into      {}", order.folder.display()));
+        fetch(&order, &mut |event| teller.tell(&event))?;
+        teller.say(&farewell(kind, args));
+    }
+    Ok(())
+}
+
+/// Files of both data sets have the same names.
+fn check(args: &Args) -> Result<()> {
+    let flag = match args {
+        Args { data_dir: Some(_), .. } => "--data-dir",
+        Args { mirror, .. } if !mirror.is_empty() => "--mirror",
+        _ => return Ok(()),
+    };
+    if args.datasets.len() == 1 {
+        return Ok(());
+    }
+    let problem = "is a folder of one data set, whose files have the names of all others'; fetch \
+                   one after the other";
+    Err(Error::Flag { flag, problem: problem.to_owned() })
+}
+
+fn farewell(kind: DatasetKind, args: &Args) -> String {
+    let folder = match &args.data_dir {
+        Some(folder) => format!(" --data-dir {}", folder.display()),
+        None => String::new(),
+    };
+    format!("done      gan-cuda train --dataset {kind}{folder}")
+}
+
+/// A URL to put file names behind.
+fn mirror(text: &str) -> Result<String, String> {
+    let host = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    match host {
+        None => Err("a mirror's URL begins with http:// or https://".to_owned()),
+        Some(host) if host.is_empty() || host.starts_with('/') => {
+            Err("this URL names no host".to_owned())
+        }
+        Some(_) => Ok(format!("{}/", text.trim_end_matches('/'))),
+    }
+}
+
+/// Tells a person what happens: a bar in a terminal, plain lines elsewhere.
+struct Teller {
+    quiet: bool,
+    bar: Option<ProgressBar>,
+    /// What the server says is the length of the file that comes, in bytes.
+    total: Option<u64>,
+    said: Instant,
+}
+
+impl Teller {
+    fn new(quiet: bool) -> Self {
+        Teller { quiet, bar: None, total: None, said: Instant::now() }
+    }
+
+    fn tell(&mut self, event: &Event) {
+        match event {
+            Event::Waiting => self.say("waiting   another gan-cuda fetch fills this folder"),
+            Event::Present(path) => self.say(&format!("there     {}", path.display())),
+            Event::Wrong(path, mismatch) => {
+                self.warn(&format!("warning: {}: {mismatch}", path.display()));
+            }
+            Event::Begin { url, from, total } => self.begin(url, *from, *total),
+            Event::Received(bytes) => self.received(*bytes),
+            Event::Failed(failure) => {
+                self.clear();
+                self.warn(&format!("warning: {failure}"));
+            }
+            Event::Checked(file) => {
+                self.clear();
+                self.say(&format!(
+                    "checked   {}: {} bytes with the right SHA-256",
+                    file.name,
+                    HumanCount(file.length)
+                ));
+            }
+            Event::Aside(path, aside) => {
+                self.say(&format!("moved     {} to {}", path.display(), aside.display()));
+            }
+        }
+    }
+
+    fn begin(&mut self, url: &str, from: u64, total: Option<u64>) {
+        self.clear();
+        self.say(&format!("from      {url}"));
+        if from > 0 {
+            self.say(&format!("          going on from {}", HumanBytes(from)));
+        }
+        (self.total, self.said) = (total, Instant::now());
+        if !self.quiet && stdout().is_terminal() {
+            self.bar = Some(progress_bar(from, total));
+        }
+    }
+
+    fn received(&mut self, bytes: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(bytes);
+        } else if self.said.elapsed() >= PACE {
+            self.said = Instant::now();
+            let total = self.total.map(|total| format!(" of {}", HumanBytes(total)));
+            self.say(&format!("          {}{}", HumanBytes(bytes), total.unwrap_or_default()));
+        }
+    }
+
+    fn say(&self, text: &str) {
+        if !self.quiet {
+            print_line(text);
+        }
+    }
+
+    fn warn(&self, text: &str) {
+        if !self.quiet {
+            print_error_line(text);
+        }
+    }
+
+    /// Takes the bar off the screen, so that lines stand below each other.
+    fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn progress_bar(from: u64, total: Option<u64>) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stdout());
+    let template = match total {
+        Some(_) => "          {bar:20} {bytes} of {total_bytes}  {bytes_per_sec}, {eta} left",
+        None => "          {spinner} {bytes}  {bytes_per_sec}",
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.reset_eta();
+    bar.with_position(from)
+}

@@ -1,0 +1,117 @@
+//! The known data sets: who has them, and what their files hold.
+
+use super::RemoteFile;
+use crate::data::DatasetKind;
+
+/// The names of the files, with the length of each in bytes: 16 or 8 of header, then the values.
+const FILES: [(&str, u64); 4] = [
+    ("train-images-idx3-ubyte", 16 + 60_000 * 28 * 28),
+    ("train-labels-idx1-ubyte", 8 + 60_000),
+    ("t10k-images-idx3-ubyte", 16 + 10_000 * 28 * 28),
+    ("t10k-labels-idx1-ubyte", 8 + 10_000),
+];
+
+/// SHA-256 of the decompressed files, in that order.
+const MNIST: [&str; 4] = [
+    "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+];
+const FASHION_MNIST: [&str; 4] = [
+    "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+];
+
+/// The files of a data set.
+pub(super) fn files(kind: DatasetKind) -> Vec<RemoteFile> {
+    let sums = match kind {
+        DatasetKind::Mnist => MNIST,
+        DatasetKind::FashionMnist => FASHION_MNIST,
+    };
+    let file =
+        |((name, length), sum): ((_, _), &str)| RemoteFile { name, length, sha256: sum.to_owned() };
+    FILES.into_iter().zip(sums).map(file).collect()
+}
+
+/// Public mirrors. MNIST's are torchvision's and TensorFlow's, the place of its origin last, since
+/// it often turns requests away; Fashion-MNIST's are its authors'.
+pub(super) fn mirrors(kind: DatasetKind) -> &'static [&'static str] {
+    match kind {
+        DatasetKind::Mnist => &[
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
+            "http://yann.lecun.com/exdb/mnist/",
+        ],
+        DatasetKind::FashionMnist => &[
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+            "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+        ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::path::{Path, PathBuf};
+
+    use clap::ValueEnum;
+
+    use super::*;
+    use crate::data::fetch::content;
+
+    #[test]
+    fn every_checksum_is_one_and_no_two_are_the_same() {
+        let all: Vec<_> =
+            DatasetKind::value_variants().iter().flat_map(|&kind| files(kind)).collect();
+        let mut sums: Vec<_> = all.iter().map(|file| &file.sha256).collect();
+        sums.sort();
+        sums.dedup();
+        assert_eq!(sums.len(), 8);
+        for sum in sums {
+            assert_eq!(sum.len(), 64, "{sum}");
+            assert!(sum.bytes().all(|byte| b"0123456789abcdef".contains(&byte)), "{sum}");
+        }
+    }
+
+    #[test]
+    fn mirrors_are_folders() {
+        for kind in DatasetKind::value_variants() {
+            for url in mirrors(*kind) {
+                assert!(url.starts_with("http") && url.ends_with('/'), "{url}");
+            }
+        }
+    }
+
+    /// A folder with all four files, gzipped: of Debian's package, or named by a variable.
+    fn real_folder(kind: DatasetKind) -> Option<PathBuf> {
+        let (variable, system) = match kind {
+            DatasetKind::Mnist => ("GAN_CUDA_MNIST", "/usr/share/datasets/mnist"),
+            DatasetKind::FashionMnist => {
+                ("GAN_CUDA_FASHION_MNIST", "/usr/share/datasets/fashion-mnist")
+            }
+        };
+        let folder = std::env::var_os(variable).map_or_else(|| system.into(), PathBuf::from);
+        folder.join("t10k-labels-idx1-ubyte.gz").exists().then_some(folder)
+    }
+
+    fn assert_right(folder: &Path, kind: DatasetKind) {
+        for file in files(kind) {
+            let path = folder.join(format!("{}.gz", file.name));
+            assert_eq!(content::check(&path, &file).unwrap(), None, "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn real_files_have_these_checksums() {
+        for kind in DatasetKind::value_variants() {
+            match real_folder(*kind) {
+                Some(folder) => assert_right(&folder, *kind),
+                // Past the test harness, which would swallow it.
+                None => writeln!(std::io::stderr(), "skipped: no files of {kind} here").unwrap(),
+            }
+        }
+    }
+}
