@@ -11,6 +11,7 @@ mod cuda;
 mod doctor;
 mod dry_run;
 mod errors;
+mod fetch;
 mod flags;
 mod folder;
 mod graph;
@@ -21,6 +22,8 @@ mod json;
 mod log;
 mod man;
 mod memory;
+#[path = "../common/mirror.rs"]
+mod mirror;
 mod pipe;
 mod ranges;
 mod readme;

@@ -1,0 +1,155 @@
+//! `gan-cuda fetch`: what is refused, what a killed download leaves, and that nothing else asks the
+//! network for anything. `tests/fetch` has the faults of mirrors.
+
+use std::fs;
+use std::io::{Write, stderr};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use super::mirror::{Asked, Mirror, Step, cut, good, status, whole};
+use super::scratch::{Answer, Scratch};
+
+const FIRST: &str = "train-images-idx3-ubyte.gz";
+
+/// Runs the program where the mirrors that it knows cannot be reached: through a proxy that is
+/// none, but for this machine.
+fn run(scratch: &Scratch, arguments: &str) -> Answer {
+    scratch.run_with(arguments, &[no_proxy(), ("ALL_PROXY", Path::new("http://127.0.0.1:1"))])
+}
+
+fn no_proxy() -> (&'static str, &'static Path) {
+    ("NO_PROXY", Path::new("127.0.0.1"))
+}
+
+fn serve(body: Vec<u8>) -> Mirror {
+    Mirror::start(move |asked| good(&body, asked))
+}
+
+#[test]
+fn mistakes_on_the_command_line_are_refused() {
+    let scratch = Scratch::new();
+    for (arguments, words) in [
+        ("fetch", "<NAME>"),
+        ("fetch cifar10", "mnist, fashion-mnist"),
+        ("fetch mnist --mirror ftp://example.org/", "begins with http:// or https://"),
+        ("fetch mnist --mirror http://", "names no host"),
+        ("fetch mnist fashion-mnist --data-dir x", "--data-dir is a folder of one data set"),
+        ("fetch mnist fashion-mnist --mirror http://x", "--mirror is a folder of one data set"),
+    ] {
+        run(&scratch, arguments).fails(2, &[words]);
+    }
+    assert_eq!(scratch.names("."), [""; 0]);
+}
+
+#[test]
+fn when_every_mirror_fails_the_error_lists_them_all() {
+    let (missing, wrong) = (Mirror::start(|_| status(404)), serve(b"<html>".to_vec()));
+    for (name, known) in [
+        ("mnist", ["ossci-datasets.s3.amazonaws.com", "storage.googleapis.com"]),
+        ("fashion-mnist", ["fashion-mnist.s3-website", "raw.githubusercontent.com"]),
+    ] {
+        let scratch = Scratch::new();
+        // Without the slash at the end.
+        let (first, second) = (missing.url(), wrong.url());
+        let mirrors = format!("--mirror {} --mirror {second}", first.trim_end_matches('/'));
+        let error = run(&scratch, &format!("fetch {name} {mirrors} --quiet")).fails(1, &known);
+        assert!(error.contains(&format!("{first}{FIRST}: the server answers")), "{error}");
+        assert!(error.contains(&format!("{second}{FIRST}: its content has the SHA")), "{error}");
+        assert_eq!(scratch.names("cache"), [format!("gan-cuda/{name}/.fetch.lock")]);
+    }
+}
+
+#[test]
+fn killed_download_goes_on_from_what_it_left() {
+    let scratch = Scratch::new();
+    let body = vec![7; 50_000];
+    let slow = body.clone();
+    let stalls = Mirror::start(move |asked| {
+        let mut steps = cut(&slow, asked, 20_000);
+        steps.push(Step::Hang);
+        steps
+    });
+    let mut command =
+        scratch.command(&format!("fetch mnist --data-dir data --mirror {}", stalls.url()));
+    let mut child = command.env("NO_PROXY", "127.0.0.1").stdout(Stdio::null()).spawn().unwrap();
+    let part = scratch.path(&format!("data/{FIRST}.part"));
+    while fs::metadata(&part).map_or(0, |part| part.len()) < 20_000 {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended by itself");
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let mirror = serve(body);
+    let arguments = format!("fetch mnist --data-dir data --mirror {}", mirror.url());
+    let answer = run(&scratch, &arguments);
+    assert!(answer.out.contains("going on from 19.53 KiB"), "{answer:#?}");
+    let asked = |from| Asked { name: FIRST.to_owned(), from };
+    // All of it is wrong, so it is downloaded once more from its beginning.
+    assert_eq!(mirror.asked(), [asked(Some(20_000)), asked(None)]);
+    assert!(!part.exists());
+}
+
+#[test]
+fn disk_that_is_full_is_an_error_that_names_the_file() {
+    let scratch = Scratch::new();
+    let mirror = Mirror::start(|_| whole(&vec![7; 500_000], 500_000));
+    let limit = "ulimit -f 64; trap '' XFSZ; NO_PROXY=127.0.0.1 exec \"$@\"";
+    let arguments = format!("fetch mnist --data-dir data --mirror {}", mirror.url());
+    let part = format!("data/{FIRST}.part");
+    let answer = scratch.run_under(&["sh", "-c", limit, "sh"], &arguments);
+    answer.fails(1, &["cannot write", &part, "File too large"]);
+    assert_eq!(mirror.asked().len(), 1);
+}
+
+#[test]
+fn only_fetch_asks_the_network() {
+    let scratch = Scratch::with_digits();
+    let proxy = Mirror::start(|_| status(502));
+    let url = proxy.url();
+    let run = |arguments: &str| scratch.run_with(arguments, &[("ALL_PROXY", Path::new(&url))]);
+    let missing = run("train --dataset fashion-mnist --iterations 1");
+    missing.fails(1, &["`gan-cuda fetch fashion-mnist`"]);
+    run("train --preset mlp --data-dir digits --batch-size 16 --iterations 1").succeeds();
+    assert_eq!(proxy.asked(), []);
+
+    // The proxy would have seen it.
+    run("fetch mnist --quiet").fails(1, &["every mirror failed"]);
+    assert_ne!(proxy.asked(), []);
+}
+
+/// A folder with the real files, of Debian's package or named by a variable; said aloud if there is
+/// none.
+fn real_folder(name: &str, variable: &str) -> Option<PathBuf> {
+    let system = || Path::new("/usr/share/datasets").join(name);
+    let folder = std::env::var_os(variable).map_or_else(system, PathBuf::from);
+    if folder.join(FIRST).exists() {
+        return Some(folder);
+    }
+    writeln!(stderr(), "skipped: no {name} in {}; {variable} may name it", folder.display())
+        .unwrap();
+    None
+}
+
+#[test]
+fn real_files_are_fetched_and_found_by_train() {
+    for (name, variable) in
+        [("mnist", "GAN_CUDA_MNIST"), ("fashion-mnist", "GAN_CUDA_FASHION_MNIST")]
+    {
+        let Some(folder) = real_folder(name, variable) else { continue };
+        let mirror =
+            Mirror::start(move |asked| good(&fs::read(folder.join(&asked.name)).unwrap(), asked));
+        let scratch = Scratch::new();
+        let arguments = format!("fetch {name} --mirror {}", mirror.url());
+        let said = run(&scratch, &arguments).succeeds();
+        assert!(said.ends_with(&format!("gan-cuda train --dataset {name}\n")), "{said}");
+        assert_eq!(run(&scratch, &format!("{arguments} --quiet")).succeeds(), "");
+        assert_eq!(mirror.asked().len(), 4);
+
+        let train = format!("train --preset mlp --dataset {name} --iterations 1");
+        let said = run(&scratch, &train).succeeds();
+        let cache = scratch.path("cache/gan-cuda").join(name);
+        assert!(said.contains("60,000 images"), "{said}");
+        assert!(said.contains(&format!("from {}", cache.display())), "{said}");
+    }
+}

@@ -1,0 +1,185 @@
+//! Mirrors that fail: the next one is tried, and nothing wrong is installed.
+
+use std::time::Duration;
+
+use crate::mirror::{Asked, Mirror, Step, cut, good, head, status, whole};
+use crate::stand_in::{IMAGES, LABELS, Target, content, gzip, packed, seen, sha256};
+
+/// A mirror that has everything.
+fn good_mirror() -> Mirror {
+    Mirror::start(|asked| good(&packed(asked.name.strip_suffix(".gz").unwrap()), asked))
+}
+
+/// A mirror that answers everything with these bytes.
+fn mirror_of(bytes: Vec<u8>) -> Mirror {
+    Mirror::start(move |_| whole(&bytes, bytes.len()))
+}
+
+#[test]
+fn a_mirror_that_falls_silent_is_left_and_what_came_is_kept() {
+    let (mut target, second) = (Target::new(), good_mirror());
+    target.silence = Duration::from_millis(200);
+    let first = Mirror::start(|asked| {
+        let mut steps = cut(&packed(IMAGES), asked, 10_000);
+        steps.push(Step::Hang);
+        steps
+    });
+    target.fetch(&[&first, &second]).succeeds_after(&["nothing came for 200ms"]);
+    assert_eq!(second.ranges(), [Some(10_000)]);
+    target.has_only(IMAGES);
+}
+
+#[test]
+fn a_mirror_that_never_answers_is_left() {
+    let (mut target, second) = (Target::new(), good_mirror());
+    target.silence = Duration::from_millis(200);
+    let first = Mirror::start(|_| vec![Step::Hang]);
+    target.fetch(&[&first, &second]).succeeds_after(&["nothing came for 200ms"]);
+    target.has_only(IMAGES);
+}
+
+#[test]
+fn a_slow_mirror_may_take_longer_in_all_than_it_may_be_silent() {
+    let mut target = Target::new();
+    target.silence = Duration::from_millis(1000);
+    let mirror = Mirror::start(|_| {
+        let body = packed(IMAGES);
+        let mut steps = vec![head(200, &[format!("Content-Length: {}", body.len())])];
+        for piece in body.chunks(body.len() / 12) {
+            steps.extend([Step::Wait(Duration::from_millis(100)), Step::Send(piece.to_vec())]);
+        }
+        steps
+    });
+    target.fetch(&[&mirror]).succeeds_after(&[]);
+    target.has_only(IMAGES);
+}
+
+#[test]
+fn a_wrong_file_is_named_with_both_checksums_and_not_asked_for_again() {
+    let (target, wrong) = (Target::new(), mirror_of(packed(LABELS)));
+    let seen = target.fetch(&[&wrong]);
+    let url = format!("{}{IMAGES}.gz", wrong.url());
+    for word in [&url, &sha256(&content(LABELS)), &sha256(&content(IMAGES))] {
+        assert!(seen.fails().contains(word), "no {word} in {}", seen.fails());
+    }
+    assert_eq!(wrong.asked().len(), 1);
+    assert_eq!(target.files().len(), 0);
+}
+
+#[test]
+fn wrong_content_of_every_kind_is_left_for_the_next_mirror() {
+    let mut flipped = packed(IMAGES);
+    flipped[20_000] ^= 1;
+    let mut garbage = vec![0x1f, 0x8b];
+    garbage.extend([0xff; 1000]);
+    let bomb = gzip(&vec![0; 20_000_000]);
+    assert!(bomb.len() < packed(IMAGES).len(), "it must not be refused for its own length");
+    let other = "its content has the SHA-256";
+    for (bytes, words) in [
+        (flipped, "gzip data is damaged"),
+        (garbage, "gzip data is damaged"),
+        (bomb, "its content is longer than 31,376 bytes and so cannot have the SHA-256"),
+        ([content(IMAGES), vec![0]].concat(), "its content is longer than 31,376 bytes"),
+        ([packed(IMAGES), b"more".to_vec()].concat(), "gzip data is damaged"),
+        (b"<html>please log in</html>".to_vec(), other),
+        (gzip(&content(IMAGES)[..31_375]), other),
+        (Vec::new(), other),
+    ] {
+        let (target, second) = (Target::new(), good_mirror());
+        target.fetch(&[&mirror_of(bytes), &second]).succeeds_after(&[words]);
+        assert_eq!(second.ranges(), [None]);
+        target.has_only(IMAGES);
+    }
+}
+
+#[test]
+fn a_length_that_is_too_short_is_believed_and_the_content_not() {
+    let (target, second) = (Target::new(), good_mirror());
+    let first = Mirror::start(|_| whole(&packed(IMAGES), 10_000));
+    target.fetch(&[&first, &second]).succeeds_after(&["gzip data is damaged"]);
+    target.has_only(IMAGES);
+}
+
+#[test]
+fn a_file_without_end_is_cut_off() {
+    let (target, second) = (Target::new(), good_mirror());
+    let first = Mirror::start(|_| vec![head(200, &[]), Step::SendForever]);
+    target.fetch(&[&first, &second]).succeeds_after(&["its content is longer than"]);
+    target.has_only(IMAGES);
+}
+
+#[test]
+fn only_what_may_pass_is_tried_again() {
+    for (code, tries) in [(404, 1), (403, 1), (204, 1), (503, 2), (429, 2), (500, 2)] {
+        let (target, mirror) = (Target::new(), Mirror::start(move |_| status(code)));
+        let seen = target.fetch(&[&mirror]);
+        let words =
+            format!("{}{IMAGES}.gz: the server answers with HTTP status {code}", mirror.url());
+        assert_eq!(seen.fails().matches(&words).count(), 1, "{}", seen.fails());
+        assert_eq!(mirror.asked().len(), tries, "{code}");
+    }
+}
+
+#[test]
+fn redirects_without_end_are_a_failure() {
+    let (target, second) = (Target::new(), good_mirror());
+    let first = Mirror::start(|asked: &Asked| {
+        vec![head(302, &[format!("Location: /{}", asked.name), "Content-Length: 0".to_owned()])]
+    });
+    target.fetch(&[&first, &second]).succeeds_after(&["too many redirects"]);
+    assert!(first.asked().len() < 20);
+    target.has_only(IMAGES);
+}
+
+#[test]
+fn answers_that_are_no_http_are_a_failure() {
+    for bytes in [&b"220 ftp.example.org ready\r\n"[..], b"", b"HTTP/1.1 200 OK\r\nContent-Le"] {
+        let (target, second) = (Target::new(), good_mirror());
+        let first = Mirror::start(move |_| vec![Step::Send(bytes.to_vec())]);
+        target.fetch(&[&first, &second]).succeeds_after(&[""]);
+        target.has_only(IMAGES);
+    }
+}
+
+#[test]
+fn when_every_mirror_fails_all_are_listed_and_nothing_is_installed() {
+    let (target, missing) = (Target::new(), Mirror::start(|_| status(404)));
+    let wrong = mirror_of(gzip(b"something else"));
+    let closed = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}/", listener.local_addr().unwrap())
+    };
+    let mut order = target.order(&[IMAGES], &[&missing, &wrong]);
+    order.mirrors.push(closed.clone());
+    let seen = seen(&order);
+    let error = seen.fails();
+    assert!(error.starts_with(&format!("cannot fetch {IMAGES}.gz of stand-in")), "{error}");
+    for (url, reason) in [
+        (missing.url(), "the server answers with HTTP status 404"),
+        (wrong.url(), "its content has the SHA-256"),
+        (closed, "Connection refused"),
+    ] {
+        let words = format!("\n  {url}{IMAGES}.gz: {reason}");
+        assert_eq!(error.matches(&words).count(), 1, "{words} in {error}");
+    }
+    assert!(error.contains("--mirror") && !error.contains(".part"), "{error}");
+    assert_eq!(target.files().len(), 0);
+}
+
+#[test]
+fn files_are_installed_together_or_not_at_all() {
+    let target = Target::new();
+    let mirror = Mirror::start(|asked| match asked.name.contains("labels") {
+        true => status(404),
+        false => good(&packed(IMAGES), asked),
+    });
+    let half = seen(&target.order(&[IMAGES, LABELS], &[&mirror]));
+    assert!(half.fails().contains(LABELS), "{}", half.fails());
+    let names: Vec<_> = target.files().into_keys().collect();
+    assert_eq!(names, [format!("{IMAGES}.gz.part")]);
+
+    let second = good_mirror();
+    seen(&target.order(&[IMAGES, LABELS], &[&second])).succeeds_after(&[]);
+    assert_eq!(second.asked().len(), 1, "the images had come before");
+    assert_eq!(target.files().len(), 2);
+}
