@@ -126,8 +126,8 @@ fn real_folder(name: &str, variable: &str) -> Option<PathBuf> {
     if folder.join(FIRST).exists() {
         return Some(folder);
     }
-    writeln!(stderr(), "skipped: no {name} in {}; {variable} may name it", folder.display())
-        .unwrap();
+    let missing = folder.display();
+    let _ = writeln!(stderr(), "skipped: no {name} in {missing}; {variable} may name its folder");
     None
 }
 

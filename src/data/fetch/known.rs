@@ -110,7 +110,9 @@ mod tests {
             match real_folder(*kind) {
                 Some(folder) => assert_right(&folder, *kind),
                 // Past the test harness, which would swallow it.
-                None => writeln!(std::io::stderr(), "skipped: no files of {kind} here").unwrap(),
+                None => {
+                    let _ = writeln!(std::io::stderr(), "skipped: no files of {kind} here");
+                }
             }
         }
     }
