@@ -115,6 +115,17 @@ pub enum Error {
     #[error(transparent)]
     Tensors(#[from] TensorProblem),
 
+    /// A generator is too large for ONNX.
+    #[error(
+        "the generator's weights have {size}, but an ONNX file holds at most 2 GiB; --safetensors \
+         holds them",
+        size = HumanBytes(*bytes as u64)
+    )]
+    OnnxTooLarge {
+        /// Bytes of its weights.
+        bytes: usize,
+    },
+
     /// A folder that images would go into has something in it.
     #[error("{path} is not empty; name a new folder, or an empty one", path = path.display())]
     FolderNotEmpty {

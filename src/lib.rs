@@ -30,6 +30,7 @@
 //!
 //! | room | holds |
 //! |---|---|
+//! | [`export`] | a trained generator for other programs |
 //! | [`train`] | the loop, the run folder and its formats |
 //! | [`diagram`] | a set-up as a picture |
 //! | [`gan`] | the table of set-ups, both updates, the losses |
@@ -47,6 +48,7 @@ pub mod data;
 pub mod device;
 pub mod diagram;
 mod error;
+pub mod export;
 pub mod gan;
 pub mod memory;
 pub mod nn;

@@ -20,18 +20,57 @@ pub const TEMPORARY: &str = ".tmp";
 /// # Errors
 /// When the folder is missing, not writable or full; `path` is then as it was before.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let temporary = temporary_name(path);
     let begun = Instant::now();
-    let written = write_synced(&temporary, bytes).and_then(|()| {
-        fs::rename(&temporary, path).map_err(Error::io("write", path))?;
-        sync_folder(folder_of(path))?;
-        debug!(path = %path.display(), bytes = bytes.len(), elapsed = ?begun.elapsed(), "wrote");
-        Ok(())
-    });
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
+    let mut file = WholeFile::create(path)?;
+    file.write(bytes)?;
+    file.finish()?;
+    debug!(path = %path.display(), bytes = bytes.len(), elapsed = ?begun.elapsed(), "wrote");
+    Ok(())
+}
+
+/// As [`write_whole`], for bytes that are never in memory all together: `path` is as it was before
+/// until they are finished, also when they never are.
+pub struct WholeFile {
+    path: PathBuf,
+    temporary: PathBuf,
+    file: File,
+}
+
+impl WholeFile {
+    /// Begins.
+    ///
+    /// # Errors
+    /// When the folder is missing or not writable.
+    pub fn create(path: &Path) -> Result<Self> {
+        let temporary = temporary_name(path);
+        let file = File::create(&temporary).map_err(Error::io("create", path))?;
+        Ok(Self { path: path.to_owned(), temporary, file })
     }
-    written
+
+    /// Adds bytes at the end.
+    ///
+    /// # Errors
+    /// When the disk is full.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes).map_err(Error::io("write", &self.path))
+    }
+
+    /// Puts the file in its place, when it is on the disk.
+    ///
+    /// # Errors
+    /// When the disk is full, or a folder is in that place.
+    pub fn finish(self) -> Result<()> {
+        self.file.sync_all().map_err(Error::io("write", &self.path))?;
+        fs::rename(&self.temporary, &self.path).map_err(Error::io("write", &self.path))?;
+        sync_folder(folder_of(&self.path))
+    }
+}
+
+impl Drop for WholeFile {
+    fn drop(&mut self) {
+        // After `finish` there is none.
+        let _ = fs::remove_file(&self.temporary);
+    }
 }
 
 /// A picture as the bytes of an 8-bit PNG that goes to `path`.
@@ -163,6 +202,22 @@ mod tests {
         let error = write_whole(&target, b"x").unwrap_err();
         assert!(error.to_string().contains("taken"), "{error}");
         assert_eq!(names_in(folder.path()).unwrap(), ["taken"]);
+    }
+
+    #[test]
+    fn file_that_is_not_finished_leaves_the_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("images.npy");
+        fs::write(&path, "old").unwrap();
+        let mut file = WholeFile::create(&path).unwrap();
+        file.write(b"ne").unwrap();
+        drop(file);
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        let mut file = WholeFile::create(&path).unwrap();
+        [b"ne", b"w!"].iter().for_each(|part| file.write(*part).unwrap());
+        file.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new!");
+        assert_eq!(names_in(folder.path()).unwrap(), ["images.npy"]);
     }
 
     #[test]

@@ -139,6 +139,26 @@ pub fn config(checkpoint: &Checkpoint) -> Result<Config> {
     Config::from_text(state.path(), state.word(CONFIG)?)
 }
 
+/// The iterations that a checkpoint's networks have learnt for.
+///
+/// # Errors
+/// [`TensorProblem::Metadata`](super::tensor_file::TensorProblem::Metadata) when it does not say.
+pub fn iteration(checkpoint: &Checkpoint) -> Result<u32> {
+    checkpoint.state.parse(ITERATION)
+}
+
+/// Makes sure that a checkpoint's generator is of a configuration, whose set-up is answered.
+///
+/// # Errors
+/// [`CheckpointProblem::OfAnother`](super::checkpoint::CheckpointProblem::OfAnother).
+pub fn expect_generator(checkpoint: &Checkpoint, config: &Config) -> Result<&'static Preset> {
+    let preset = config.preset()?;
+    for (key, word) in words(preset, &config.gan) {
+        checkpoint.generator.expect_word(key, &word)?;
+    }
+    Ok(preset)
+}
+
 /// A checkpoint's generator alone, to draw up to `rows` images at once; `config` is the
 /// checkpoint's own.
 ///
@@ -152,10 +172,7 @@ pub fn sampler<D: Device>(
     config: &Config,
     rows: usize,
 ) -> Result<Sampler<D>> {
-    let preset = config.preset()?;
-    for (key, word) in words(preset, &config.gan) {
-        checkpoint.generator.expect_word(key, &word)?;
-    }
+    let preset = expect_generator(checkpoint, config)?;
     let mut sampler = Sampler::new(device, preset, &config.gan, rows)?;
     let (device, network) = sampler.network_mut();
     read_network(device, network, &checkpoint.generator)?;

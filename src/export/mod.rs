@@ -1,0 +1,71 @@
+//! A trained generator for other programs: as ONNX, as safetensors, its images as NumPy arrays.
+//!
+//! Weights are exported as a checkpoint holds them, on no device. What each file holds beside them
+//! is enough to use it without this program.
+
+mod npy;
+mod onnx;
+
+use std::path::Path;
+
+pub use npy::npy_header;
+
+use crate::Result;
+use crate::data::ImageShape;
+use crate::gan::architecture;
+use crate::nn::NetworkSpec;
+use crate::train::checkpoint::Checkpoint;
+use crate::train::config::Config;
+use crate::train::snapshot;
+use crate::train::tensor_file::TensorFile;
+
+/// A checkpoint's generator, on the host.
+pub struct Generator {
+    spec: NetworkSpec,
+    image: ImageShape,
+    /// The `state_dict`; its metadata says what the network is.
+    file: TensorFile,
+}
+
+impl Generator {
+    /// The generator of a checkpoint; `config` is the checkpoint's own.
+    ///
+    /// # Errors
+    /// [`CheckpointProblem::OfAnother`](crate::train::checkpoint::CheckpointProblem::OfAnother) when
+    /// they do not fit each other.
+    pub fn of(checkpoint: &Checkpoint, config: &Config) -> Result<Self> {
+        let preset = snapshot::expect_generator(checkpoint, config)?;
+        let architecture = architecture::generator(preset, &config.gan);
+        let words = [
+            ("iteration", snapshot::iteration(checkpoint)?.to_string()),
+            ("latent", config.gan.latent.to_string()),
+            ("modules", format!("Sequential({})", architecture.modules.join(", "))),
+        ];
+        let mut file = checkpoint.generator.clone();
+        file.metadata.extend(words.map(|(key, word)| (key.to_owned(), word)));
+        Ok(Self { spec: architecture.network, image: config.gan.image, file })
+    }
+
+    /// The generator's `state_dict` as the bytes of a safetensors file; `path` is for the error's
+    /// message. `train --init-generator` takes it, and so does PyTorch's `load_state_dict`.
+    ///
+    /// # Errors
+    /// As [`TensorFile::to_bytes`].
+    pub fn to_safetensors(&self, path: &Path) -> Result<Vec<u8>> {
+        self.file.to_bytes(path)
+    }
+
+    /// The generator as the bytes of an ONNX model of opset 17.
+    ///
+    /// Inputs are `noise` (batch, latent_dim), f32, and with classes `labels` (batch), i64; the
+    /// output is `images` (batch, channels, height, width), f32, from −1 (black) to 1 (white).
+    /// The batch is of any size. BatchNorm normalises with its running statistics. Weights bear
+    /// their keys of the `state_dict`.
+    ///
+    /// # Errors
+    /// [`Error::OnnxTooLarge`](crate::Error::OnnxTooLarge); when a tensor is missing, of another
+    /// shape, or holds numbers that are not finite.
+    pub fn to_onnx(&self) -> Result<Vec<u8>> {
+        onnx::model(self)
+    }
+}

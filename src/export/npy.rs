@@ -1,0 +1,52 @@
+//! The first bytes of a NumPy array's file.
+//!
+//! Format: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>, version 1.0.
+
+/// What numbers follow must begin at a multiple of this, as NumPy has it.
+const ALIGNMENT: usize = 64;
+const MAGIC: &[u8] = b"\x93NUMPY\x01\x00";
+/// Magic and the length of the text, u16.
+const PREFIX: usize = MAGIC.len() + 2;
+
+/// What stands before an array's numbers, which follow row by row and little-endian. `kind` is
+/// NumPy's word for them, as `<f4` for f32 and `<i8` for i64.
+///
+/// # Panics
+/// When there are so many extents that their text has 64 KiB.
+pub fn npy_header(kind: &str, shape: &[usize]) -> Vec<u8> {
+    let extents: String = shape.iter().map(|extent| format!("{extent}, ")).collect();
+    let text = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({extents})}}");
+    // A line feed at the end, and spaces before it.
+    let length = (PREFIX + text.len() + 1).next_multiple_of(ALIGNMENT) - PREFIX;
+    assert!(length <= usize::from(u16::MAX), "{} extents", shape.len());
+    let text = format!("{text:<0$}\n", length - 1);
+    [MAGIC, &(length as u16).to_le_bytes(), text.as_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_is_as_numpy_describes_it() {
+        let header = npy_header("<f4", &[100, 1, 28, 28]);
+        assert_eq!(header[..10], *b"\x93NUMPY\x01\x00\x76\x00");
+        let text = std::str::from_utf8(&header[10..]).unwrap();
+        let words = "{'descr': '<f4', 'fortran_order': False, 'shape': (100, 1, 28, 28, )}";
+        assert_eq!(text.trim_end(), words);
+        assert!(text.ends_with(" \n") && header.len() == 128);
+    }
+
+    #[test]
+    fn numbers_begin_at_a_multiple_of_64_bytes_whatever_the_extents() {
+        for digits in 0..70 {
+            let header = npy_header(
+                "<i8",
+                &[10_usize.pow(digits % 19), usize::MAX][..(digits / 35 + 1) as usize],
+            );
+            assert_eq!(header.len() % 64, 0, "{digits}");
+            assert_eq!(usize::from(u16::from_le_bytes([header[8], header[9]])), header.len() - 10);
+            assert_eq!(header.last(), Some(&b'\n'));
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The nodes of a generator's graph, in the order in which they compute.
+
+use super::messages::{
+    ATTRIBUTE_FLOAT, ATTRIBUTE_INT, AttributeProto, Dimension, FLOAT, GraphProto, INT64, NodeProto,
+    TensorProto, TensorShapeProto, TensorType, TypeProto, ValueInfoProto,
+};
+use crate::Result;
+use crate::data::ImageShape;
+use crate::device::ops::Activation;
+use crate::export::Generator;
+use crate::nn::{BlockSpec, Embedded};
+use crate::train::tensor_file::TensorFile;
+
+const NOISE: &str = "noise";
+const LABELS: &str = "labels";
+const IMAGES: &str = "images";
+/// The name of the one extent that is open.
+const BATCH: &str = "batch";
+
+/// The graph from noise, and labels where there are classes, to images.
+pub(super) fn graph(generator: &Generator) -> Result<GraphProto> {
+    let Generator { spec, image, file } = generator;
+    let mut graph = Graph { file, nodes: Vec::new(), tensors: Vec::new() };
+    let latent = format!("{} noise", file.word("latent")?);
+    let mut input = vec![value(NOISE, FLOAT, &[spec.inputs], latent)];
+    let mut x = NOISE.to_owned();
+    if let Some(label) = spec.label {
+        input.push(value(LABELS, INT64, &[], format!("classes from 0 to {}", label.classes - 1)));
+        x = graph.embed(x, label)?;
+    }
+    for block in &spec.blocks {
+        x = graph.block(x, block)?;
+    }
+    graph.reshape(x, *image);
+    let extents = [image.channels, image.height, image.width];
+    let range = "from -1 (black) to 1 (white)".to_owned();
+    Ok(GraphProto {
+        node: graph.nodes,
+        name: "generator".to_owned(),
+        initializer: graph.tensors,
+        input,
+        output: vec![value(IMAGES, FLOAT, &extents, range)],
+    })
+}
+
+/// A graph in the making.
+struct Graph<'a> {
+    file: &'a TensorFile,
+    nodes: Vec<NodeProto>,
+    tensors: Vec<TensorProto>,
+}
+
+impl Graph<'_> {
+    /// Puts the labels' embedding beside x.
+    fn embed(&mut self, x: String, label: Embedded) -> Result<String> {
+        let key = "label_embedding";
+        let table = self.weight(format!("{key}.weight"), &[label.classes, label.classes])?;
+        let row = self.node(key, "Gather", vec![table, LABELS.to_owned()], vec![]);
+        let input = if label.first { vec![row, x] } else { vec![x, row] };
+        Ok(self.node(key, "Concat", input, vec![int("axis", 1)]))
+    }
+
+    fn block(&mut self, x: String, block: &BlockSpec) -> Result<String> {
+        let mut key = &block.linear_key;
+        let weight = self.weight(format!("{key}.weight"), &[block.outputs, block.inputs])?;
+        let bias = self.weight(format!("{key}.bias"), &[block.outputs])?;
+        let mut x = self.node(key, "Gemm", vec![x, weight, bias], vec![int("transB", 1)]);
+        if let Some((eps, _)) = block.batch_norm {
+            key = &block.batch_norm_key;
+            x = self.batch_norm(x, key, block.outputs, eps)?;
+        }
+        Ok(self.activation(x, key, block.activation))
+    }
+
+    /// A node of its own, so that every weight stays the `state_dict`'s; runtimes fold it.
+    fn batch_norm(&mut self, x: String, key: &str, columns: usize, eps: f64) -> Result<String> {
+        let mut input = vec![x];
+        for name in ["weight", "bias", "running_mean", "running_var"] {
+            input.push(self.weight(format!("{key}.{name}"), &[columns])?);
+        }
+        Ok(self.node(key, "BatchNormalization", input, vec![float("epsilon", eps)]))
+    }
+
+    fn activation(&mut self, x: String, key: &str, activation: Activation) -> String {
+        let (op, attributes) = match activation {
+            Activation::Identity => return x,
+            Activation::Relu => ("Relu", vec![]),
+            Activation::LeakyRelu { slope } => ("LeakyRelu", vec![float("alpha", slope)]),
+            Activation::Tanh => ("Tanh", vec![]),
+            Activation::Sigmoid => ("Sigmoid", vec![]),
+        };
+        self.node(key, op, vec![x], attributes)
+    }
+
+    /// Rows of pixels as images.
+    fn reshape(&mut self, x: String, image: ImageShape) {
+        // 0 stands for the extent that x has there, the batch.
+        let extents = [0, image.channels, image.height, image.width];
+        let raw_data = extents.iter().flat_map(|&extent| (extent as i64).to_le_bytes()).collect();
+        let (name, dims) = (format!("{IMAGES}.shape"), vec![extents.len() as i64]);
+        self.tensors.push(TensorProto { dims, data_type: INT64, name: name.clone(), raw_data });
+        self.nodes.push(NodeProto {
+            input: vec![x, name],
+            output: vec![IMAGES.to_owned()],
+            name: format!("{IMAGES}.Reshape"),
+            op_type: "Reshape".to_owned(),
+            attribute: vec![],
+        });
+    }
+
+    /// Adds a node of the module `key`, and answers what its output is called.
+    fn node(
+        &mut self,
+        key: &str,
+        op: &str,
+        input: Vec<String>,
+        attribute: Vec<AttributeProto>,
+    ) -> String {
+        let name = format!("{key}.{op}");
+        let (output, op_type) = (vec![name.clone()], op.to_owned());
+        self.nodes.push(NodeProto { input, output, name: name.clone(), op_type, attribute });
+        name
+    }
+
+    /// Adds a tensor of the `state_dict`, and answers its name.
+    fn weight(&mut self, name: String, shape: &[usize]) -> Result<String> {
+        let numbers: Vec<f32> = self.file.reals(&name, shape)?;
+        self.tensors.push(TensorProto {
+            dims: shape.iter().map(|&extent| extent as i64).collect(),
+            data_type: FLOAT,
+            name: name.clone(),
+            raw_data: numbers.iter().flat_map(|number| number.to_le_bytes()).collect(),
+        });
+        Ok(name)
+    }
+}
+
+fn int(name: &str, value: i64) -> AttributeProto {
+    AttributeProto { name: name.to_owned(), f: None, i: Some(value), kind: ATTRIBUTE_INT }
+}
+
+fn float(name: &str, value: f64) -> AttributeProto {
+    AttributeProto { name: name.to_owned(), f: Some(value as f32), i: None, kind: ATTRIBUTE_FLOAT }
+}
+
+/// An input or output: (batch, extents…).
+fn value(name: &str, elem_type: i32, extents: &[usize], doc_string: String) -> ValueInfoProto {
+    let batch = Dimension { dim_value: None, dim_param: Some(BATCH.to_owned()) };
+    let fixed = |&n: &usize| Dimension { dim_value: Some(n as i64), dim_param: None };
+    let dim = std::iter::once(batch).chain(extents.iter().map(fixed)).collect();
+    let tensor = TensorType { elem_type, shape: Some(TensorShapeProto { dim }) };
+    let kind = Some(TypeProto { tensor_type: Some(tensor) });
+    ValueInfoProto { name: name.to_owned(), kind, doc_string }
+}
