@@ -15,12 +15,13 @@ mod checkpoint;
 mod completions;
 mod device;
 mod doctor;
+mod export;
+mod fetch;
+mod graph;
 mod images;
 mod json;
 pub mod log;
 mod man;
-mod graph;
-mod fetch;
 mod presets;
 mod ranges;
 mod replay;
@@ -57,10 +58,12 @@ enum Command {
     Sample(Box<sample::Args>),
     /// Join the sample grids of a run to an animated GIF
     Replay(replay::Args),
-    /// List the set-ups, or show one with its layers
-    Presets(presets::Args),
+    /// Write a trained generator, or its images, for other programs
+    Export(Box<export::Args>),
     /// List the runs of a folder: how far each is, and how it ended
     Runs(runs::Args),
+    /// List the set-ups, or show one with its layers
+    Presets(presets::Args),
     /// Draw both networks and a training iteration, as SVG or for Graphviz
     Graph(graph::Args),
     /// Download mnist or fashion-mnist to where `train` finds it
@@ -85,12 +88,13 @@ impl Cli {
             Command::Train(args) => return train::run(*args),
             Command::Sample(args) => sample::run(&args)?,
             Command::Replay(args) => replay::run(&args)?,
+            Command::Export(args) => export::run(&args)?,
+            Command::Runs(args) => runs::run(&args)?,
             Command::Presets(args) => presets::run(&args)?,
             Command::Graph(args) => graph::run(&args)?,
             Command::Fetch(args) => fetch::run(&args)?,
             Command::Bench(args) => bench::run(&args)?,
             Command::Doctor(args) => return doctor::run(&args),
-            Command::Runs(args) => runs::run(&args)?,
             Command::Completions(args) => completions::run(&args)?,
             Command::Man(args) => man::run(&args)?,
         }

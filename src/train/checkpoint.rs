@@ -22,6 +22,7 @@ pub use problem::CheckpointProblem;
 const GENERATOR: &str = "generator.safetensors";
 const DISCRIMINATOR: &str = "discriminator.safetensors";
 const STATE: &str = "state.safetensors";
+const FILES: [&str; 3] = [GENERATOR, DISCRIMINATOR, STATE];
 
 const VERSION: (&str, &str) = ("format_version", "2");
 const GENERATOR_SUM: &str = "crc32_generator";
@@ -102,7 +103,12 @@ impl Checkpoint {
 
     /// Whether a folder, by whatever name, is a checkpoint's, be it whole or not.
     pub fn is_at(folder: &Path) -> bool {
-        [GENERATOR, DISCRIMINATOR, STATE].iter().any(|name| folder.join(name).is_file())
+        FILES.iter().any(|name| folder.join(name).is_file())
+    }
+
+    /// Whether a folder has all of a checkpoint's files.
+    pub fn is_complete_at(folder: &Path) -> bool {
+        FILES.iter().all(|name| folder.join(name).is_file())
     }
 
     /// Reads a checkpoint folder and makes sure that every byte is as it was saved.

@@ -5,13 +5,15 @@ use std::path::Path;
 use super::scratch::Scratch;
 
 /// All commands, in the order in which the help lists them.
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 12] = [
     "train",
     "sample",
     "replay",
-    "graph",
-    "presets",
+    "export",
     "runs",
+    "presets",
+    "graph",
+    "fetch",
     "bench",
     "doctor",
     "completions",

@@ -11,6 +11,7 @@ mod cuda;
 mod doctor;
 mod dry_run;
 mod errors;
+mod export;
 mod fetch;
 mod flags;
 mod folder;

@@ -152,3 +152,25 @@ fn value(name: &str, elem_type: i32, extents: &[usize], doc_string: String) -> V
     let kind = Some(TypeProto { tensor_type: Some(tensor) });
     ValueInfoProto { name: name.to_owned(), kind, doc_string }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn label_stands_on_the_side_that_the_network_has_it_on() {
+        let mut file = TensorFile::new();
+        file.push("label_embedding.weight", &[2, 2], vec![0.0_f32; 4]);
+        for first in [true, false] {
+            let mut graph = Graph { file: &file, nodes: Vec::new(), tensors: Vec::new() };
+            let x = graph.embed(NOISE.to_owned(), Embedded { classes: 2, first }).unwrap();
+            let concat = graph.nodes.pop().unwrap();
+            let mut expected = ["label_embedding.Gather", NOISE];
+            if !first {
+                expected.reverse();
+            }
+            assert_eq!((concat.input, concat.output), (expected.map(String::from).into(), vec![x]));
+            assert_eq!(concat.attribute, [int("axis", 1)]);
+        }
+    }
+}

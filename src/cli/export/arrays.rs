@@ -1,0 +1,95 @@
+//! Images and their labels as NumPy arrays.
+
+use std::path::PathBuf;
+
+use gan_cuda::Result;
+use gan_cuda::device::cpu::default_threads;
+use gan_cuda::device::{Device, Precision, Real};
+use gan_cuda::export::npy_header;
+use gan_cuda::gan::arrangement::standard_grid;
+use gan_cuda::train::config::Config;
+use gan_cuda::train::files::{WholeFile, check_writable};
+use gan_cuda::train::snapshot;
+
+use super::flags::Args;
+use super::{Source, Written, write};
+use crate::cli::device::{AnyDevice, open_device};
+use crate::cli::images::Drawing;
+
+/// Images about to be drawn.
+pub(super) struct Arrays {
+    drawing: Drawing,
+    seed: u64,
+    images: PathBuf,
+    /// Where there are classes.
+    labels: Option<PathBuf>,
+    /// Why it is this device.
+    reason: Option<String>,
+}
+
+impl Arrays {
+    /// What `--numpy` asks for, if it was given, and what draws it; makes sure that it can be drawn
+    /// and written.
+    pub(super) fn new(args: &Args, config: &Config) -> Result<Option<(Self, AnyDevice)>> {
+        let Some(images) = args.files.numpy.clone() else { return Ok(None) };
+        let classes = args.images.classes(config)?;
+        let grid = args.images.grid(standard_grid(config.preset()?, &classes));
+        let drawing = args.images.drawing(config, grid, &classes)?;
+        let seed = args.images.seed.unwrap_or(config.seed);
+        let labels = args.files.labels().filter(|_| config.gan.classes.is_some());
+        let threads = args.place.threads.unwrap_or_else(default_threads);
+        let chosen = open_device(args.place.device, Precision::F32, threads, false)?;
+        for path in labels.iter().chain([&images]) {
+            check_writable(path)?;
+        }
+        let arrays = Self { drawing, seed, images, labels, reason: chosen.reason };
+        Ok(Some((arrays, chosen.device)))
+    }
+
+    /// Draws and writes.
+    pub(super) fn write(
+        &self,
+        device: AnyDevice,
+        source: &Source,
+        speaks: bool,
+    ) -> Result<Vec<Written>> {
+        let images = match device {
+            AnyDevice::Cpu(cpu) => self.draw(cpu, source, speaks)?,
+            AnyDevice::Cuda(cuda) => self.draw(*cuda, source, speaks)?,
+        };
+        let mut files = vec![images];
+        if let Some(path) = &self.labels {
+            let labels = &self.drawing.arrangement.labels;
+            let mut bytes = npy_header("<i8", &[labels.len()]);
+            bytes.extend(labels.iter().flat_map(|&label| i64::from(label).to_le_bytes()));
+            files.push(write("labels", path, &bytes)?);
+        }
+        Ok(files)
+    }
+
+    /// Writes images as they are drawn: all of them may be more than memory holds.
+    fn draw(&self, device: impl Device, source: &Source, speaks: bool) -> Result<Written> {
+        let Drawing { arrangement, statistics, rows } = &self.drawing;
+        if speaks {
+            say!("device    {}", device.describe());
+            self.reason.iter().for_each(|reason| say!("          {reason}"));
+            say!("images    {}, seed {}", arrangement.count, self.seed);
+        }
+        let Source { checkpoint, config, .. } = source;
+        let mut sampler = snapshot::sampler(device, checkpoint, config, *rows)?;
+        let noise = sampler.noise(arrangement.count, self.seed)?;
+        let image = config.gan.image;
+        let extents = [arrangement.count, image.channels, image.height, image.width];
+        let header = npy_header("<f4", &extents);
+        let mut file = WholeFile::create(&self.images)?;
+        file.write(&header)?;
+        for images in sampler.draw(*statistics, &noise, &arrangement.labels) {
+            let numbers = images?.into_iter().map(|x| x.to_f64() as f32);
+            file.write(&numbers.flat_map(f32::to_le_bytes).collect::<Vec<u8>>())?;
+        }
+        file.finish()?;
+        let numbers: usize = extents.iter().product();
+        let bytes = (header.len() + size_of::<f32>() * numbers) as u64;
+        Ok(Written { kind: "images", path: self.images.display().to_string(), bytes })
+    }
+}

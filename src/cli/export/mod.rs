@@ -1,0 +1,105 @@
+//! `gan-cuda export`.
+
+mod arrays;
+mod flags;
+
+use std::path::{Path, PathBuf};
+
+use gan_cuda::Result;
+use gan_cuda::export::Generator;
+use gan_cuda::train::checkpoint::Checkpoint;
+use gan_cuda::train::config::Config;
+use gan_cuda::train::files::{check_writable, write_whole};
+use gan_cuda::train::snapshot;
+use indicatif::HumanBytes;
+use serde::Serialize;
+
+use arrays::Arrays;
+pub use flags::Args;
+use flags::FileArgs;
+
+/// A checkpoint, and what its run was.
+struct Source {
+    folder: PathBuf,
+    checkpoint: Checkpoint,
+    config: Config,
+}
+
+/// What was done, for `--json`.
+#[derive(Serialize)]
+struct Report {
+    checkpoint: String,
+    preset: String,
+    iteration: u32,
+    files: Vec<Written>,
+}
+
+/// A file that was written.
+#[derive(Serialize)]
+struct Written {
+    kind: &'static str,
+    path: String,
+    bytes: u64,
+}
+
+/// Exports. Nothing is written before all is known to be well.
+pub fn run(args: &Args) -> Result<()> {
+    args.files.check()?;
+    let (folder, checkpoint) = args.checkpoint.load()?;
+    let config = snapshot::config(&checkpoint)?;
+    let source = Source { folder, checkpoint, config };
+    let arrays = Arrays::new(args, &source.config)?;
+    let weights = weights(&args.files, &Generator::of(&source.checkpoint, &source.config)?)?;
+    let speaks = !args.quiet && !args.json;
+    if speaks {
+        say!("gan-cuda {}, preset {}", env!("CARGO_PKG_VERSION"), source.config.preset);
+        say!("from      {}", source.folder.display());
+    }
+    let mut files = match arrays {
+        Some((arrays, device)) => arrays.write(device, &source, speaks)?,
+        None => Vec::new(),
+    };
+    for (kind, path, bytes) in weights {
+        files.push(write(kind, path, &bytes)?);
+    }
+    if speaks {
+        files.iter().for_each(|file| say!("wrote     {}, {}", file.path, HumanBytes(file.bytes)));
+    }
+    if args.json {
+        print(&source, files)?;
+    }
+    Ok(())
+}
+
+/// The files of weights that were asked for: kind, place, bytes.
+fn weights<'a>(
+    files: &'a FileArgs,
+    generator: &Generator,
+) -> Result<Vec<(&'static str, &'a Path, Vec<u8>)>> {
+    let mut weights = Vec::new();
+    if let Some(path) = &files.onnx {
+        check_writable(path)?;
+        weights.push(("onnx", path.as_path(), generator.to_onnx()?));
+    }
+    if let Some(path) = &files.safetensors {
+        check_writable(path)?;
+        weights.push(("safetensors", path, generator.to_safetensors(path)?));
+    }
+    Ok(weights)
+}
+
+fn write(kind: &'static str, path: &Path, bytes: &[u8]) -> Result<Written> {
+    write_whole(path, bytes)?;
+    Ok(Written { kind, path: path.display().to_string(), bytes: bytes.len() as u64 })
+}
+
+fn print(source: &Source, files: Vec<Written>) -> Result<()> {
+    let report = Report {
+        checkpoint: source.folder.display().to_string(),
+        preset: source.config.preset.clone(),
+        iteration: snapshot::iteration(&source.checkpoint)?,
+        files,
+    };
+    say!("{}", serde_json::json!(report));
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! Weights in files, and what is said about them.
+
+use std::fs;
+
+use super::{CHECKPOINT, RUN, trained};
+use gan_cuda::train::tensor_file::TensorFile;
+
+#[test]
+fn exported_weights_begin_another_run() {
+    let scratch = trained("");
+    scratch.run("export --safetensors weights.safetensors").succeeds();
+    let [exported, saved] = ["weights.safetensors", &format!("{CHECKPOINT}/generator.safetensors")]
+        .map(|file| TensorFile::read(&scratch.path(file)).unwrap());
+    assert_eq!(exported.tensors(), saved.tensors());
+    scratch.train("--iterations 1 --init-generator weights.safetensors").succeeds();
+    let picture = |run: &str, name: &str| fs::read(scratch.path(run).join(name)).unwrap();
+    let begun = picture("runs/00001-cgan-mnist", "samples/000000.png");
+    assert!(begun == picture(RUN, "samples/000004.png"), "another generator");
+}
+
+#[test]
+fn run_checkpoint_and_newest_run_give_the_same_files() {
+    let scratch = trained("");
+    for (i, place) in ["", RUN, CHECKPOINT, "--runs-dir runs"].into_iter().enumerate() {
+        let files = format!("--onnx {i}.onnx --safetensors {i}.safetensors");
+        scratch.run(&format!("export {place} {files}")).succeeds();
+        for ending in ["onnx", "safetensors"] {
+            let [first, this] = [0, i].map(|i| fs::read(scratch.path(&format!("{i}.{ending}"))));
+            assert!(this.unwrap() == first.unwrap(), "{place}: {ending}");
+        }
+    }
+}
+
+#[test]
+fn older_files_are_replaced_whole_and_nothing_else_is_touched() {
+    let scratch = trained("");
+    fs::create_dir(scratch.path("out")).unwrap();
+    let names = ["a.ONNX", "a.safetensors", "a.npy", "a-labels.npy"];
+    let bytes = |name: &str| fs::read(scratch.path("out").join(name)).unwrap();
+    let export = "export --onnx out/a.ONNX --safetensors out/a.safetensors --numpy out/a.npy";
+    scratch.run(export).succeeds();
+    let fresh = names.map(bytes);
+    for name in names {
+        fs::write(scratch.path("out").join(name), vec![b'x'; 1 << 20]).unwrap();
+    }
+    let run = scratch.files(RUN);
+    scratch.run(export).succeeds();
+    assert!(names.map(bytes) == fresh);
+    assert_eq!(scratch.names("out").len(), names.len());
+    assert!(scratch.files(RUN) == run, "the run has changed");
+}
+
+#[test]
+fn what_was_written_is_said_and_quiet_says_nothing() {
+    let scratch = trained("");
+    let all = "export --onnx a.onnx --safetensors a.safetensors --numpy a.npy";
+    let out = scratch.run(all).succeeds();
+    for words in [
+        "preset cgan",
+        CHECKPOINT,
+        "CPU, ",
+        "images    100, seed 0",
+        "wrote     a.onnx, ",
+        "wrote     a.safetensors, ",
+        "wrote     a.npy, 306.38 KiB",
+        "wrote     a-labels.npy, 928 B",
+    ] {
+        assert!(out.contains(words), "no {words:?} in {out}");
+    }
+    let out = scratch.run("export --onnx a.onnx").succeeds();
+    assert!(!out.contains("device") && !out.contains("images"), "{out}");
+    assert_eq!(scratch.run(&format!("{all} -q")).succeeds(), "");
+}
+
+#[test]
+fn json_is_one_line_that_lists_the_files() {
+    let scratch = trained("");
+    let out = scratch.run("export --json --onnx a.onnx --numpy a.npy --count 3").succeeds();
+    assert_eq!(out.lines().count(), 1, "{out}");
+    let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&report["preset"], &report["iteration"]), (&"cgan".into(), &4.into()));
+    assert_eq!(report["checkpoint"], CHECKPOINT);
+    let files = report["files"].as_array().unwrap();
+    let kinds: Vec<_> = files.iter().map(|file| file["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["images", "labels", "onnx"]);
+    for file in files {
+        let path = scratch.path(file["path"].as_str().unwrap());
+        assert_eq!(file["bytes"], fs::metadata(path).unwrap().len());
+    }
+}

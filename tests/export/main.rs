@@ -1,0 +1,104 @@
+//! A trained generator in other programs' hands: exported weights, run by other engines, give the
+//! images that `sample` draws. What the command itself does is in tests/cli/export.
+
+mod onnxruntime;
+#[path = "../common/python.rs"]
+mod python;
+#[path = "../common/runs.rs"]
+#[allow(dead_code)] // other tests need more of it
+mod runs;
+mod structure;
+mod tract;
+mod weights;
+
+use gan_cuda::device::cpu::Cpu;
+use gan_cuda::export::Generator;
+use gan_cuda::gan::preset::{Preset, find, presets};
+use gan_cuda::gan::sampler::Statistics;
+use gan_cuda::gan::settings::Settings;
+use gan_cuda::train::checkpoint::Checkpoint;
+use gan_cuda::train::config::Config;
+use gan_cuda::train::snapshot;
+
+/// Batches that a model must take: one image, an odd number, more than it was trained with.
+const BATCHES: [usize; 3] = [1, 7, 100];
+/// The most that an image may be off by, of 2 from black to white.
+const TOLERANCE: f32 = 1e-5;
+
+/// A run's end.
+struct Trained {
+    checkpoint: Checkpoint,
+    config: Config,
+}
+
+/// What goes into a generator, and the images that `sample` makes of it.
+struct Batch {
+    noise: Vec<f32>,
+    /// None without classes.
+    labels: Vec<u32>,
+    images: Vec<f32>,
+}
+
+/// A generator that has learnt a little, so that the statistics of BatchNorm have moved.
+fn trained(preset: &Preset, change: impl FnOnce(&mut Settings)) -> Trained {
+    let mut config = runs::config(preset, 5, 5);
+    change(&mut config.gan);
+    let folder = tempfile::tempdir().unwrap();
+    let digits = runs::digits(64, config.gan.image);
+    let run = runs::train_on(Cpu::<f32>::new(1), &config, &digits, folder.path());
+    let checkpoint = Checkpoint::load(&run.checkpoint(5)).unwrap();
+    Trained { checkpoint, config }
+}
+
+/// All presets, and values that none of them has.
+fn every_kind() -> Vec<(String, Trained)> {
+    let preset = |preset: &Preset| (preset.name.to_owned(), trained(preset, |_| {}));
+    let mut all: Vec<_> = presets().iter().map(preset).collect();
+    let other = trained(find("cgan").unwrap(), |settings| {
+        settings.g_hidden = vec![7, 65, 31];
+        settings.latent_dim = 1;
+        settings.leaky_slope = Some(0.01);
+        settings.bn_eps = Some(1e-5);
+        settings.image.height = 28;
+        settings.image.width = 28;
+    });
+    all.push(("other values".to_owned(), other));
+    all
+}
+
+impl Trained {
+    fn generator(&self) -> Generator {
+        Generator::of(&self.checkpoint, &self.config).unwrap()
+    }
+
+    fn batch(&self, count: usize) -> Batch {
+        let (cpu, config) = (Cpu::<f32>::new(1), &self.config);
+        let mut sampler = snapshot::sampler(cpu, &self.checkpoint, config, count).unwrap();
+        let noise = sampler.noise(count, 3).unwrap();
+        let classes = config.gan.classes.unwrap_or(0) as u32;
+        // Down, so that a label is not its row.
+        let labels = (0..count as u32).filter(|_| classes > 0).map(|i| classes - 1 - i % classes);
+        let labels: Vec<u32> = labels.collect();
+        let images = sampler.draw(Statistics::Running, &noise, &labels);
+        let images = images.flat_map(|images| images.unwrap()).collect();
+        Batch { noise, labels, images }
+    }
+}
+
+/// Fails unless all numbers are there and close, which NaN is not.
+#[track_caller]
+fn assert_images(got: &[f32], want: &[f32], what: &str) {
+    assert_eq!(got.len(), want.len(), "{what}: other numbers of pixels");
+    let far = |(got, want): (&f32, &f32)| !((got - want).abs() <= TOLERANCE);
+    let wrong = got.iter().zip(want).filter(|&pair| far(pair)).count();
+    assert_eq!(wrong, 0, "{what}: pixels of {} are off by more than {TOLERANCE}", want.len());
+}
+
+#[test]
+fn comparison_fails_on_other_pixels_other_lengths_and_nan() {
+    assert_images(&[0.5, -0.5], &[0.500_005, -0.5], "close");
+    for got in [vec![0.5_f32, f32::NAN], vec![0.5, -0.4999], vec![0.5], vec![0.5, -0.5, 0.0]] {
+        let refused = std::panic::catch_unwind(|| assert_images(&got, &[0.5, -0.5], "far"));
+        assert!(refused.is_err(), "{got:?}");
+    }
+}

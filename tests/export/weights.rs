@@ -1,0 +1,59 @@
+//! Weights alone, and what cannot be exported.
+
+use std::path::Path;
+
+use gan_cuda::gan::preset::find;
+use gan_cuda::train::tensor_file::{TensorData, TensorFile};
+
+use crate::{every_kind, trained};
+
+#[test]
+fn safetensors_hold_the_generators_state_dict_and_nothing_else() {
+    for (name, trained) in every_kind() {
+        let path = Path::new("weights.safetensors");
+        let bytes = trained.generator().to_safetensors(path).unwrap();
+        let file = TensorFile::from_bytes(path, &bytes).unwrap();
+        assert_eq!(file.tensors(), trained.checkpoint.generator.tensors(), "{name}");
+        for (key, value) in [
+            ("format", "pt"),
+            ("preset", &trained.config.preset),
+            ("iteration", "5"),
+            ("latent", &trained.config.gan.latent.to_string()),
+        ] {
+            assert_eq!(file.word(key).unwrap(), value, "{name}");
+        }
+    }
+}
+
+#[test]
+fn generator_of_another_configuration_is_refused() {
+    let mut trained = trained(find("mlp").unwrap(), |_| {});
+    trained.config.gan.latent_dim += 1;
+    let error = gan_cuda::export::Generator::of(&trained.checkpoint, &trained.config);
+    let error = error.err().unwrap().to_string();
+    assert!(error.contains("latent_dim") && error.contains("10, not 11"), "{error}");
+}
+
+#[test]
+fn tensors_that_are_missing_of_another_shape_or_not_finite_are_named() {
+    let whole = trained(find("mlp").unwrap(), |_| {});
+    let bad = |shape: &[usize], number: f32| {
+        let mut trained = trained(find("mlp").unwrap(), |_| {});
+        let old = std::mem::take(&mut trained.checkpoint.generator);
+        trained.checkpoint.generator.metadata = old.metadata.clone();
+        for tensor in old.tensors() {
+            let (shape, data): (_, TensorData) = match &*tensor.name {
+                "2.bias" if shape.is_empty() => continue,
+                "2.bias" => (shape.to_vec(), vec![number; shape.iter().product()].into()),
+                _ => (tensor.shape.clone(), tensor.data.clone()),
+            };
+            trained.checkpoint.generator.push(tensor.name.clone(), &shape, data);
+        }
+        trained.generator().to_onnx().unwrap_err().to_string()
+    };
+    let width = whole.config.gan.g_hidden[1];
+    assert!(whole.generator().to_onnx().is_ok());
+    assert!(bad(&[], 0.0).contains("no tensor 2.bias"));
+    assert!(bad(&[width + 1], 0.0).contains("tensor 2.bias"));
+    assert!(bad(&[width], f32::NAN).contains("numbers that are not finite"));
+}
