@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gan_cuda::gan::preset::find;
 use gan_cuda::train::tensor_file::TensorData;
 use tract_onnx::pb::{ModelProto, NodeProto};
+use tract_onnx::prelude::Framework;
 
 use crate::{Trained, every_kind, trained};
 

@@ -39,7 +39,10 @@ fn batch_is_an_open_extent_of_every_input_and_of_the_output() {
         let model = tract_onnx::onnx().model_for_read(&mut &bytes[..]).unwrap();
         let model = model.into_typed().unwrap();
         let gan = &trained.config.gan;
-        let shape = |fact: &TypedFact| format!("{:?}", fact.shape.to_tvec());
+        let shape = |fact: &TypedFact| {
+            let extents: Vec<_> = fact.shape.iter().map(|extent| extent.to_string()).collect();
+            format!("[{}]", extents.join(", "))
+        };
         let inputs: Vec<_> =
             (0..model.inputs.len()).map(|i| shape(model.input_fact(i).unwrap())).collect();
         let mut expected = vec![format!("[batch, {}]", gan.latent_dim)];

@@ -48,8 +48,8 @@ pub(super) struct FileArgs {
     /// The generator's weights alone, under PyTorch's names
     #[arg(long, value_name = "FILE.safetensors")]
     pub(super) safetensors: Option<PathBuf>,
-    /// Images as a NumPy array of f32 from -1 to 1, (N, channels, height, width), and where there
-    /// are classes FILE-labels.npy beside it, of i64
+    /// Images as a NumPy array of f32 from -1 to 1, (N, channels, height, width); where there are
+    /// classes, their labels beside it as FILE-labels.npy, i64
     #[arg(long, value_name = "FILE.npy")]
     pub(super) numpy: Option<PathBuf>,
 }

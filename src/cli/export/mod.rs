@@ -66,7 +66,7 @@ pub fn run(args: &Args) -> Result<()> {
         files.iter().for_each(|file| say!("wrote     {}, {}", file.path, HumanBytes(file.bytes)));
     }
     if args.json {
-        print(&source, files)?;
+        say!("{}", report(&source, files)?);
     }
     Ok(())
 }
@@ -93,13 +93,13 @@ fn write(kind: &'static str, path: &Path, bytes: &[u8]) -> Result<Written> {
     Ok(Written { kind, path: path.display().to_string(), bytes: bytes.len() as u64 })
 }
 
-fn print(source: &Source, files: Vec<Written>) -> Result<()> {
+fn report(source: &Source, files: Vec<Written>) -> Result<String> {
     let report = Report {
         checkpoint: source.folder.display().to_string(),
         preset: source.config.preset.clone(),
         iteration: snapshot::iteration(&source.checkpoint)?,
         files,
     };
-    say!("{}", serde_json::json!(report));
-    Ok(())
+    // Text and numbers can always be written.
+    Ok(serde_json::to_string(&report).unwrap_or_default())
 }
