@@ -36,10 +36,11 @@ impl Generator {
     pub fn of(checkpoint: &Checkpoint, config: &Config) -> Result<Self> {
         let preset = snapshot::expect_generator(checkpoint, config)?;
         let architecture = architecture::generator(preset, &config.gan);
+        let modules: Vec<_> = architecture.modules.iter().map(ToString::to_string).collect();
         let words = [
             ("iteration", snapshot::iteration(checkpoint)?.to_string()),
             ("latent", config.gan.latent.to_string()),
-            ("modules", format!("Sequential({})", architecture.modules.join(", "))),
+            ("modules", format!("Sequential({})", modules.join(", "))),
         ];
         let mut file = checkpoint.generator.clone();
         file.metadata.extend(words.map(|(key, word)| (key.to_owned(), word)));

@@ -18,6 +18,9 @@ const IMAGES: &str = "Images, with --numpy";
 #[derive(clap::Args)]
 // So that `--seed -1` is a number out of range and not an unknown flag.
 #[command(mut_args(may_be_negative), mut_args(for_numpy))]
+// Clap's own line is wider than 80 columns.
+#[command(override_usage = "\
+    gan-cuda export [OPTIONS] --onnx|--safetensors|--numpy FILE [CHECKPOINT]")]
 #[command(after_help = "\
 At least one FILE is named; an older one is replaced. Weights are taken as the checkpoint holds \
 them. --numpy without other flags writes the images that sample draws.")]

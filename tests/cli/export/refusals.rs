@@ -58,7 +58,11 @@ fn places_that_cannot_be_written_to_are_named_before_anything_is_written() {
         ("--numpy a.npy --onnx b.onnx", 1, ["cannot write", "a.npy", "directory"]),
         ("--onnx b.onnx --numpy b.npy", 1, ["cannot write", "b-labels.npy", "directory"]),
         ("--onnx b.onnx --safetensors no/b.safetensors", 1, ["cannot write", "no/b", "No such"]),
-        ("--onnx b.onnx --numpy b2.npy --device cuda", 1, ["CUDA", "no NVIDIA driver", "libcuda"]),
+        (
+            "--onnx b.onnx --numpy b2.npy --device cuda",
+            1,
+            ["cuda:0", "no NVIDIA driver", "libcuda"],
+        ),
     ] {
         scratch.run(&format!("export {flags}")).fails(code, &words);
         assert_eq!(scratch.left(), before, "{flags}");
