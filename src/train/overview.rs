@@ -25,7 +25,7 @@ use walkdir::WalkDir;
 use super::config::Config;
 use super::display::batches_of;
 use super::journal::ERROR;
-use super::records::Record;
+use super::records::{ImageRecord, Record};
 use super::run_dir::RunDir;
 use super::run_lock::Holder;
 use crate::data::Source;
@@ -54,7 +54,7 @@ pub struct Overview {
     pub iteration: u64,
     /// Iterations after which it ends; not known before the first line of its log.
     pub total: Option<u64>,
-    /// The newest line of `stats.jsonl`.
+    /// The newest losses of `stats.jsonl`.
     pub record: Option<Record>,
     /// Iteration of the newest checkpoint.
     pub checkpoint: Option<u64>,
@@ -106,7 +106,7 @@ impl Overview {
         let checkpoint =
             noted(&mut problems, run.checkpoints()).and_then(|all| all.last().copied());
         let record = newest_record(&stats);
-        if record.is_none() && !stats.is_empty() {
+        if record.is_none() && !stats.is_empty() && !stats.lines().any(is_of_images) {
             problems.push(format!("no records of losses at the end of {}", run.stats().display()));
         }
         let error = log.lines().next_back().filter(|line| line.starts_with(ERROR));
@@ -163,6 +163,11 @@ fn tail(path: &Path) -> Result<String> {
 
 fn newest_record(stats: &str) -> Option<Record> {
     stats.lines().rev().find_map(|line| serde_json::from_str(line).ok())
+}
+
+/// Whether a line is of samples: all that there is before the first losses.
+fn is_of_images(line: &str) -> bool {
+    serde_json::from_str::<ImageRecord>(line).is_ok()
 }
 
 /// Iterations after which a run ends, if its log tells how many an epoch has.

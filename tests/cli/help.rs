@@ -5,7 +5,7 @@ use std::path::Path;
 use super::scratch::Scratch;
 
 /// All commands, in the order in which the help lists them.
-const COMMANDS: [&str; 12] = [
+pub const COMMANDS: [&str; 12] = [
     "train",
     "sample",
     "replay",

@@ -57,7 +57,7 @@ const WORDS: [(&str, &str, &str); 8] = [
 ];
 
 /// Flags with names and paths, and those without a value.
-const OTHERS: [&str; 15] = [
+const OTHERS: [&str; 17] = [
     "--preset",
     "--config",
     "--dry-run",
@@ -69,6 +69,8 @@ const OTHERS: [&str; 15] = [
     "--d-final-relu",
     "--runs-dir",
     "--name",
+    "--tensorboard",
+    "--no-tensorboard",
     "--resume",
     "--quiet",
     "--verbose",

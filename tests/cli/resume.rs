@@ -111,7 +111,7 @@ const FIXED: [&str; 29] = [
 ];
 
 /// Flags that a run may go on with.
-const FREE: [&str; 15] = [
+const FREE: [&str; 17] = [
     "--epochs 2",
     "--iterations 5",
     "--sample-interval 2",
@@ -122,6 +122,8 @@ const FREE: [&str; 15] = [
     "--device cpu",
     "--precision f32",
     "--no-graph",
+    "--tensorboard",
+    "--no-tensorboard",
     "--runs-dir runs",
     "--quiet",
     "--verbose",
