@@ -5,9 +5,9 @@ use std::fs;
 use gan_cuda::data::ImageShape;
 use gan_cuda::train::grid::write_grid;
 
-use super::python::python;
 use super::trained;
 use crate::cuda::emulated;
+use crate::python::python;
 use crate::scratch::Scratch;
 
 /// What stands in a `.npy`'s header, and its numbers' bytes.

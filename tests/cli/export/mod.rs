@@ -1,8 +1,6 @@
 //! `gan-cuda export`.
 
 mod arrays;
-#[path = "../../common/python.rs"]
-mod python;
 mod refusals;
 mod weights;
 
