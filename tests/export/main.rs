@@ -89,7 +89,7 @@ impl Trained {
 #[track_caller]
 fn assert_images(got: &[f32], want: &[f32], what: &str) {
     assert_eq!(got.len(), want.len(), "{what}: other numbers of pixels");
-    let far = |(got, want): (&f32, &f32)| !((got - want).abs() <= TOLERANCE);
+    let far = |(got, want): (&f32, &f32)| (got - want).abs() > TOLERANCE || (got - want).is_nan();
     let wrong = got.iter().zip(want).filter(|&pair| far(pair)).count();
     assert_eq!(wrong, 0, "{what}: pixels of {} are off by more than {TOLERANCE}", want.len());
 }
