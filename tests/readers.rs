@@ -8,6 +8,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use gan_cuda::data::idx;
 use gan_cuda::train::config::Config;
+use gan_cuda::train::events::message::Event;
+use gan_cuda::train::events::record::{events, framed};
 use gan_cuda::train::tensor_file::TensorFile;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -82,6 +84,18 @@ fn read_config(text: &str) {
     }
 }
 
+/// Two records of an event file.
+fn event_records() -> Vec<u8> {
+    let [first, second] = [3, 4].map(|step| Event { wall_time: 1.5, step, what: None });
+    [framed(&first), framed(&second)].concat()
+}
+
+/// What is read ends where its frames do, in their order.
+fn read_events(bytes: &[u8]) {
+    let ends: Vec<usize> = events(bytes).map(|(end, _)| end).collect();
+    assert!(ends.is_sorted_by(|a, b| a < b) && ends.last().is_none_or(|&end| end <= bytes.len()));
+}
+
 /// A `config.toml` with every key.
 const CONFIG: &str = include_str!("common/config.toml");
 
@@ -114,6 +128,20 @@ proptest! {
     }
 
     #[test]
+    fn event_reader_never_panics(bytes in prop_oneof![
+        any_bytes(),
+        damaged(event_records()),
+        // A length that is sound, and of nothing.
+        any::<u64>().prop_map(|length| {
+            let length = length.to_le_bytes();
+            let crc = crc32c::crc32c(&length).rotate_right(15).wrapping_add(0xa282_ead8);
+            [&length[..], &crc.to_le_bytes(), &[0; 20]].concat()
+        }),
+    ]) {
+        read_events(&bytes);
+    }
+
+    #[test]
     fn config_reader_never_panics(bytes in prop_oneof![
         any_bytes(),
         damaged(CONFIG.as_bytes().to_vec()),
@@ -129,4 +157,5 @@ fn files_that_are_not_damaged_are_read() {
     assert_eq!(idx::decode_images(&gzipped(&images())[..]).unwrap().count, 2);
     TensorFile::from_bytes(Path::new("g.safetensors"), &tensors()).unwrap();
     Config::from_text(Path::new("config.toml"), CONFIG).unwrap();
+    assert_eq!(events(&event_records()).map(|(_, event)| event.step).collect::<Vec<_>>(), [3, 4]);
 }

@@ -12,6 +12,7 @@ use gan_cuda::train::run_dir::RunDir;
 use gan_cuda::train::snapshot;
 use gan_cuda::{Error, Result};
 
+use super::ending::has_ending;
 use super::sizes::SizeArgs;
 
 /// Flags of `graph`.
@@ -44,11 +45,10 @@ pub fn run(args: &Args) -> Result<()> {
 /// What makes a file of this ending.
 fn writer(out: Option<&Path>) -> Result<fn(&Diagram) -> String> {
     let Some(path) = out else { return Ok(dot::write) };
-    let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
-    match ending.as_ref().and_then(|ending| ending.to_str()) {
-        Some("svg") => Ok(svg::write),
-        Some("dot") => Ok(dot::write),
-        _ => {
+    match () {
+        () if has_ending(path, "svg") => Ok(svg::write),
+        () if has_ending(path, "dot") => Ok(dot::write),
+        () => {
             let problem = format!(
                 "{} is neither SVG nor DOT: end the name in .svg or .dot (`dot -Tpdf` makes a PDF \
                  of that)",

@@ -15,6 +15,7 @@ mod checkpoint;
 mod completions;
 mod device;
 mod doctor;
+mod ending;
 mod export;
 mod fetch;
 mod graph;

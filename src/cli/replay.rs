@@ -9,6 +9,7 @@ use gan_cuda::train::run_dir::RunDir;
 use gan_cuda::{Error, Result};
 use indicatif::HumanBytes;
 
+use super::ending::has_ending;
 use super::ranges::{frames, frames_per_second};
 
 /// Flags of `replay`.
@@ -41,7 +42,7 @@ pub fn run(args: &Args) -> Result<()> {
         None => RunDir::newest(&args.runs_dir)?,
     };
     let out = args.out.clone().unwrap_or_else(|| run.progress());
-    if !out.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gif")) {
+    if !has_ending(&out, "gif") {
         let problem = format!("{} is no GIF: end the name in .gif", out.display());
         return Err(Error::Flag { flag: "--out", problem });
     }

@@ -6,7 +6,8 @@ use crate::gan::settings::{Loss, Settings};
 pub(super) fn output(loss: Loss) -> &'static str {
     match loss {
         Loss::Mse => "scores",
-        Loss::Bce | Loss::BceLogits => "logits",
+        Loss::Bce => "probabilities",
+        Loss::BceLogits => "logits",
     }
 }
 

@@ -1,5 +1,6 @@
 //! A network as a panel: a row for each module, the shape of its output on the arrow below.
 
+use super::formulas;
 use super::{Flow, Kind, Panel, Side, count, shape};
 use crate::gan::architecture::{Architecture, Module};
 use crate::gan::preset::Preset;
@@ -22,12 +23,12 @@ pub(super) fn discriminator(preset: &Preset, settings: &Settings, of: &Architect
     let mut stack = Stack::new("discriminator", Side::Discriminator, preset, settings, of);
     stack.enter(("images", format!("images, {}", settings.image)), of);
     stack.modules(of);
-    let (name, meaning) = match settings.loss {
-        Loss::Mse => ("scores", "1 means real, 0 generated"),
-        Loss::Bce => ("probabilities", "that an image is real"),
-        Loss::BceLogits => ("logits", "above 0 means real"),
+    let meaning = match settings.loss {
+        Loss::Mse => "1 means real, 0 generated",
+        Loss::Bce => "that an image is real",
+        Loss::BceLogits => "above 0 means real",
     };
-    stack.leave("output", vec![name.to_owned(), meaning.to_owned()]);
+    stack.leave("output", vec![formulas::output(settings.loss).to_owned(), meaning.to_owned()]);
     stack.panel
 }
 

@@ -10,8 +10,8 @@ use crate::data::{Dataset, ImageShape};
 
 /// How far from 0 a value is as good as black or white.
 const EXTREME: f32 = 0.99;
-/// Images of a data set that are looked at, from all over: as good as all, and soon done.
-const LOOKED_AT: usize = 10_000;
+/// Values of a data set that are looked at, from all over: as good as all, and soon done.
+const LOOKED_AT: usize = 1 << 24;
 
 /// What the values of images, from -1 to 1, are like.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,10 +38,10 @@ impl ImageStats {
         sums.stats(shape)
     }
 
-    /// Of a data set: of 10,000 of its images, if it has more.
+    /// Of a data set: of as many of its images as have 16.8 million values, if it has more.
     pub fn of_data(data: &Dataset) -> ImageStats {
         let mut sums = Sums::default();
-        let count = data.len().min(LOOKED_AT);
+        let count = data.len().min(LOOKED_AT / data.shape.pixels());
         for i in 0..count {
             let bytes = data.image(i * data.len() / count);
             let image: Vec<f32> = bytes.iter().map(|&u| f32::from(u) / 127.5 - 1.0).collect();

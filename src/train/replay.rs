@@ -61,7 +61,7 @@ pub fn replay(run: &RunDir, path: &Path, shown: Duration, most: usize) -> Result
     };
     let gif = |problem| Error::Gif { path: path.to_owned(), problem };
     let picture = read(&run.sample(first))?;
-    let channels = usize::from(picture.color().channel_count().min(3));
+    let channels = if picture.color().has_color() { 3 } else { 1 };
     let size = (picture.width() as usize, picture.height() as usize + BAR);
     let mut animation = Animation::new(size, channels).map_err(gif)?;
     for &iteration in &iterations {

@@ -222,18 +222,22 @@ impl RunDir {
         oldest.iter().try_for_each(|&iteration| files::remove_folder(&self.checkpoint(iteration)))
     }
 
-    /// Deletes the checkpoints after `iteration`: a run that goes on from an older checkpoint
-    /// takes another path, and what it left behind must not pass for its newest.
+    /// Deletes the checkpoints and the grids after `iteration`: a run that goes on from an older
+    /// checkpoint takes another path, and what it left behind must not pass for its newest.
     ///
     /// # Errors
-    /// When a folder cannot be deleted.
+    /// When one cannot be deleted.
     pub fn discard_after(&self, iteration: u64) -> Result<()> {
         let mut later = self.checkpoints()?;
         later.retain(|&other| other > iteration);
         if !later.is_empty() {
             info!(?later, from = iteration, "checkpoints of another way on are removed");
         }
-        later.iter().try_for_each(|&other| files::remove_folder(&self.checkpoint(other)))
+        for other in later {
+            files::remove_folder(&self.checkpoint(other))?;
+        }
+        let samples = self.sample_iterations()?.into_iter().filter(|&other| other > iteration);
+        samples.map(|other| self.sample(other)).try_for_each(|path| files::remove_if_there(&path))
     }
 
     /// Keeps other processes from writing to this run until the answer is dropped.

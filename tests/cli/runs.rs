@@ -45,7 +45,8 @@ fn finished_run_is_told_in_full() {
     assert_eq!(run["record"], newest);
     let sizes: usize = scratch.files("runs").values().map(Vec::len).sum();
     assert_eq!(run["bytes"], sizes);
-    assert!(run["started"].as_u64() <= run["changed"].as_u64(), "{run}");
+    let [started, changed] = ["started", "changed"].map(|key| run[key].as_u64().unwrap());
+    assert!(0 < started && started <= changed, "{run}");
     let out = scratch.run("runs").succeeds();
     let lines: Vec<_> = out.lines().collect();
     assert!(lines[0].starts_with("run           state     iterations"), "{out}");

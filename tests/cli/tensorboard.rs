@@ -1,12 +1,16 @@
 //! What `train` writes for TensorBoard, as TensorBoard reads it.
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use gan_cuda::train::events::event_files;
-use gan_cuda::train::events::record::read_events;
+use gan_cuda::train::events::message::What;
+use gan_cuda::train::events::record::events;
+use gan_cuda::train::records::read_records;
 use serde_json::Value;
 
-use super::python::python;
+use super::python::{python, python_in};
 use super::scratch::Scratch;
 
 const RUN: &str = "runs/00000-cgan-mnist";
@@ -24,6 +28,7 @@ print(json.dumps({
     "images": {tag: [e.step for e in reader.Images(tag)] for tag in tags["images"]},
     "histograms": {tag: [e.step for e in reader.Histograms(tag)] for tag in tags["histograms"]},
     "counts": {tag: reader.Histograms(tag)[-1].histogram_value.num for tag in tags["histograms"]},
+    "sums": {tag: reader.Histograms(tag)[-1].histogram_value.sum for tag in tags["histograms"]},
     "texts": {tag: [e.tensor_proto.string_val[0].decode() for e in reader.Tensors(tag)]
               for tag in tags["tensors"]},
     "size": [image.width, image.height],
@@ -37,6 +42,17 @@ fn seen(run: &Path) -> Option<Value> {
     Some(serde_json::from_str(&text).unwrap())
 }
 
+/// Reads a run, runs a command, and looks again: the steps of `g_loss` before and after.
+const ONLOOKER: &str = r#"
+import json, subprocess, sys
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+reader = EventAccumulator(sys.argv[1])
+steps = lambda: [e.step for e in reader.Reload().Scalars("g_loss")]
+before = steps()
+subprocess.run(sys.argv[2:], check=True, stdout=subprocess.DEVNULL)
+print(json.dumps([before, steps()]))
+"#;
+
 fn files(scratch: &Scratch) -> Vec<PathBuf> {
     event_files(&scratch.path(RUN)).unwrap()
 }
@@ -46,6 +62,66 @@ fn steps(value: &Value) -> Vec<u64> {
     value.as_array().unwrap().iter().map(step).collect()
 }
 
+/// By tags: steps, and numbers as they were written.
+type Scalars = BTreeMap<String, Vec<(u64, f32)>>;
+
+/// The scalars that TensorBoard has.
+fn scalars_of(seen: &Value) -> Scalars {
+    serde_json::from_value(seen["scalars"].clone()).unwrap()
+}
+
+/// The scalars that a run should have, by what `stats.jsonl` has.
+fn scalars(scratch: &Scratch, run: &str) -> Scalars {
+    let records = read_records(&scratch.path(run).join("stats.jsonl")).unwrap();
+    let mut scalars = Scalars::new();
+    let mut add = |tag: String, step, number| scalars.entry(tag).or_default().push((step, number));
+    for loss in records.losses {
+        add("d_loss".to_owned(), loss.iteration, loss.loss_d);
+        add("g_loss".to_owned(), loss.iteration, loss.loss_g);
+        add("d_real".to_owned(), loss.iteration, loss.d_real);
+        add("d_fake".to_owned(), loss.iteration, loss.d_fake);
+        add("images_per_second".to_owned(), loss.iteration, loss.images_per_second);
+    }
+    for image in records.images {
+        for (stats, of) in [(image.samples, "samples"), (image.data, "data")] {
+            for (name, number) in stats.named() {
+                add(format!("{name}/{of}"), image.iteration, number);
+            }
+        }
+    }
+    scalars
+}
+
+#[test]
+fn statistics_have_contrast_and_colour_of_samples_and_data() {
+    let scratch = Scratch::with_digits();
+    let flags =
+        "--preset mlp-rgb --dataset mnist --image-size 8 --iterations 4 --sample-interval 2";
+    scratch.train(flags).succeeds();
+    let run = "runs/00000-mlp-rgb-mnist";
+    let images = read_records(&scratch.path(run).join("stats.jsonl")).unwrap().images;
+    assert_eq!(images.iter().map(|image| image.iteration).collect::<Vec<_>>(), [0, 2, 4]);
+    for image in &images {
+        // Repeated grey has no colour; a generator's noise has.
+        assert_eq!(image.data.saturation, Some(0.0));
+        assert!(image.samples.saturation.unwrap() > 0.0);
+        assert!(image.data.std > 0.1 && image.data.mean_abs > 0.1, "{image:?}");
+        assert_eq!(image.data, images[0].data);
+    }
+    assert_ne!(images[0].samples, images[2].samples);
+    // A grid's numbers are those of its picture, but for what a byte cannot hold.
+    let grid = image::open(scratch.path(run).join("samples/000004.png")).unwrap().into_rgb8();
+    let inner = grid.enumerate_pixels().filter(|(x, y, _)| x % 10 >= 2 && y % 10 >= 2);
+    let values: Vec<f64> =
+        inner.flat_map(|(_, _, pixel)| pixel.0.map(|u| f64::from(u) / 127.5 - 1.0)).collect();
+    let mean_abs = values.iter().map(|x| x.abs()).sum::<f64>() / values.len() as f64;
+    assert!((mean_abs - f64::from(images[2].samples.mean_abs)).abs() < 5e-3, "{mean_abs}");
+    if let Some(seen) = seen(&scratch.path(run)) {
+        assert_eq!(scalars_of(&seen), scalars(&scratch, run));
+        assert!(seen["scalars"]["saturation/samples"].is_array(), "{seen}");
+    }
+}
+
 #[test]
 fn tensorboard_shows_scalars_images_histograms_and_the_configuration() {
     let scratch = Scratch::with_digits();
@@ -53,14 +129,7 @@ fn tensorboard_shows_scalars_images_histograms_and_the_configuration() {
     scratch.train(flags).succeeds();
     assert_eq!(files(&scratch).len(), 1);
     let Some(seen) = seen(&scratch.path(RUN)) else { return };
-    for tag in ["d_loss", "g_loss", "d_real", "d_fake", "images_per_second"] {
-        assert_eq!(steps(&seen["scalars"][tag]), [2, 4, 6], "{tag}");
-    }
-    for tag in ["mean_abs", "std", "extreme"] {
-        for of in ["samples", "data"] {
-            assert_eq!(steps(&seen["scalars"][format!("{tag}/{of}")]), [0, 3, 6], "{tag}/{of}");
-        }
-    }
+    assert_eq!(scalars_of(&seen), scalars(&scratch, RUN));
     assert_eq!(steps(&seen["images"]["samples"]), [0, 3, 6]);
     assert_eq!(steps(&seen["images"]["reals"]), [0]);
     assert_eq!(seen["size"], seen["png_size"]);
@@ -70,17 +139,40 @@ fn tensorboard_shows_scalars_images_histograms_and_the_configuration() {
     let checkpoint = scratch.path(RUN).join("checkpoint-000006");
     for network in ["generator", "discriminator"] {
         let file = checkpoint.join(format!("{network}.safetensors"));
-        let bytes = std::fs::read(file).unwrap();
+        let bytes = fs::read(file).unwrap();
         let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
         let learnt = |name: &&str| !name.contains("running_") && !name.contains("num_batches");
         for name in tensors.names().into_iter().filter(learnt) {
-            let count: usize = tensors.tensor(name).unwrap().shape().iter().product();
-            for tag in [format!("{network}/{name}"), format!("{network}_gradient/{name}")] {
-                assert_eq!(steps(&histograms[&tag]), [3, 6], "{tag}");
-                assert_eq!(seen["counts"][&tag].as_f64(), Some(count as f64), "{tag}");
+            let numbers = tensors.tensor(name).unwrap().data().chunks_exact(4);
+            let numbers = numbers.map(|x| f64::from(f32::from_le_bytes(x.try_into().unwrap())));
+            let [weights, gradients] =
+                [format!("{network}/{name}"), format!("{network}_gradient/{name}")];
+            for tag in [&weights, &gradients] {
+                assert_eq!(steps(&histograms[tag]), [3, 6], "{tag}");
+                assert_eq!(seen["counts"][tag].as_f64(), Some(numbers.len() as f64), "{tag}");
+            }
+            let sum: f64 = numbers.sum();
+            let sums = [&weights, &gradients].map(|tag| seen["sums"][tag].as_f64().unwrap());
+            assert!((sums[0] - sum).abs() < 1e-9, "{weights}: {sums:?}, not {sum}");
+            assert!(sums[1] != sums[0] && sums[1].abs() < 1e3, "{gradients}: {sums:?}");
+        }
+    }
+}
+
+/// Steps and tags of all values in a run's files.
+fn steps_and_tags(scratch: &Scratch) -> Vec<(i64, String)> {
+    let mut all = Vec::new();
+    for path in files(scratch) {
+        let bytes = fs::read(path).unwrap();
+        let whole = events(&bytes).map(|(end, _)| end).last();
+        assert_eq!(whole, Some(bytes.len()), "checksums are right to the last byte");
+        for (_, event) in events(&bytes) {
+            if let Some(What::Summary(summary)) = event.what {
+                all.extend(summary.value.into_iter().map(|value| (event.step, value.tag)));
             }
         }
     }
+    all
 }
 
 #[test]
@@ -88,33 +180,32 @@ fn resumed_run_has_no_step_twice() {
     let scratch = Scratch::with_digits();
     let flags = "--log-interval 1 --sample-interval 2 --checkpoint-interval 2";
     scratch.train(&format!("--iterations 6 {flags}")).succeeds();
-    let whole = seen(&scratch.path(RUN));
+    let whole = (seen(&scratch.path(RUN)), steps_and_tags(&scratch));
     let resume = format!("train --resume {RUN}/checkpoint-000002 --iterations 6");
     scratch.run(&resume).succeeds();
     assert_eq!(files(&scratch).len(), 2);
-    let (Some(whole), Some(resumed)) = (whole, seen(&scratch.path(RUN))) else { return };
-    for kind in ["images", "histograms", "counts"] {
+    let mut again = steps_and_tags(&scratch);
+    again.retain(|value| *value != (2, "config".to_owned()));
+    assert_eq!(again, whole.1);
+    let (Some(whole), Some(resumed)) = (whole.0, seen(&scratch.path(RUN))) else { return };
+    for kind in ["images", "histograms", "counts", "sums"] {
         assert_eq!(resumed[kind], whole[kind], "{kind}");
     }
-    for (tag, values) in whole["scalars"].as_object().unwrap() {
-        match tag.as_str() {
-            "images_per_second" => {
-                assert_eq!(steps(&resumed["scalars"][tag]), steps(values), "{tag}");
-            }
-            _ => assert_eq!(resumed["scalars"][tag], *values, "{tag}"),
-        }
-    }
+    assert_eq!(scalars_of(&resumed), scalars(&scratch, RUN));
 }
 
 #[test]
-fn event_file_is_whole_to_its_last_byte() {
+fn reader_that_looks_on_forgets_what_a_resumed_run_does_again() {
     let scratch = Scratch::with_digits();
-    scratch.train("--iterations 4 --log-interval 1").succeeds();
-    let path = &files(&scratch)[0];
-    let events = read_events(path).unwrap();
-    let (end, last) = events.last().unwrap();
-    assert_eq!(*end, std::fs::metadata(path).unwrap().len());
-    assert_eq!(last.step, 4);
+    scratch.train("--log-interval 1 --checkpoint-interval 2 --iterations 6").succeeds();
+    let resume = format!("train --resume {RUN}/checkpoint-000002 --iterations 5 --log-interval 2");
+    let resume = scratch.command(&resume);
+    let run = scratch.path(RUN);
+    let words = [run.as_os_str(), resume.get_program()].into_iter().chain(resume.get_args());
+    let folder = scratch.path(".");
+    let words = words.map(|word| word.to_owned()).collect::<Vec<_>>();
+    let Some(text) = python_in(&folder, &["tensorboard"], ONLOOKER, words) else { return };
+    assert_eq!(text.trim(), "[[1, 2, 3, 4, 5, 6], [1, 2, 4, 5]]");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use gan_cuda::train::config::Config;
 use gan_cuda::train::display::Verbosity;
 use gan_cuda::train::events::event_files;
 use gan_cuda::train::events::message::What;
-use gan_cuda::train::events::record::read_events;
+use gan_cuda::train::events::record::events;
 use gan_cuda::train::run_dir::RunDir;
 use gan_cuda::train::trainer::Trainer;
 
@@ -109,8 +109,11 @@ fn timeless_stats(path: &Path) -> String {
 /// What all event files together say of the run's steps.
 fn timeless_events(run: &RunDir) -> String {
     let files = event_files(run.path()).unwrap();
-    let events = files.iter().flat_map(|path| read_events(path).unwrap());
-    let values = events.filter_map(|(_, event)| match event.what {
+    let all = files.iter().flat_map(|path| {
+        let bytes = fs::read(path).unwrap();
+        events(&bytes).map(|(_, event)| event).collect::<Vec<_>>()
+    });
+    let values = all.filter_map(|event| match event.what {
         Some(What::Summary(summary)) => Some((event.step, summary.value)),
         _ => None,
     });

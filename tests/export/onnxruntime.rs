@@ -1,4 +1,4 @@
-//! The model in ONNX Runtime, and under the eyes of ONNX's own checker where Python has it.
+//! The model in ONNX Runtime, and under the eyes of ONNX's own checker.
 
 use std::fs;
 use std::path::Path;
@@ -11,14 +11,9 @@ use crate::{BATCHES, Batch, assert_images, every_kind};
 /// Runs `model.onnx` of each folder on each `noise-*.npy` in it.
 const SCRIPT: &str = r#"
 import glob, sys
-import numpy, onnxruntime
-try:
-    import onnx
-except ImportError:
-    onnx = None
+import numpy, onnx, onnxruntime
 for folder in sys.argv[1:]:
-    if onnx:
-        onnx.checker.check_model(f"{folder}/model.onnx", full_check=True)
+    onnx.checker.check_model(f"{folder}/model.onnx", full_check=True)
     session = onnxruntime.InferenceSession(f"{folder}/model.onnx", providers=["CPUExecutionProvider"])
     for path in glob.glob(f"{folder}/noise-*.npy"):
         inputs = {"noise": numpy.load(path)}
@@ -60,7 +55,7 @@ fn onnxruntime_gives_samples_images() {
         }
     }
     let folders = all.iter().map(|(folder, ..)| folder);
-    let Some(_) = python(&["numpy", "onnxruntime"], SCRIPT, folders) else { return };
+    let Some(_) = python(&["numpy", "onnx", "onnxruntime"], SCRIPT, folders) else { return };
     for (folder, name, trained) in &all {
         for rows in BATCHES {
             let what = format!("{name}, {rows} images");

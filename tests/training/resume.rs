@@ -56,6 +56,18 @@ fn resuming_from_an_older_checkpoint_cuts_what_came_later_and_does_it_again() {
 }
 
 #[test]
+fn grids_of_another_way_on_are_removed() {
+    let whole = config(preset("mlp"), 9, 2);
+    let data = digits(IMAGES, whole.gan.image);
+    let runs = tempfile::tempdir().unwrap();
+    let run = train(&whole, &data, runs.path());
+    assert_eq!(run.sample_iterations().unwrap(), [0, 2, 4, 6, 8, 9]);
+    let shorter = Config { iterations: Some(7), ..config(preset("mlp"), 7, 3) };
+    resume(&shorter, &data, &run, 4).train(Verbosity::Quiet, &NEVER).unwrap();
+    assert_eq!(run.sample_iterations().unwrap(), [0, 2, 4, 6, 7]);
+}
+
+#[test]
 fn resuming_a_finished_run_changes_nothing() {
     let config = config(preset("mlp"), 4, 3);
     let data = digits(IMAGES, config.gan.image);

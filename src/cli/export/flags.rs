@@ -8,6 +8,7 @@ use gan_cuda::train::checkpoint::Checkpoint;
 use gan_cuda::{Error, Result};
 
 use crate::cli::checkpoint::CheckpointArgs;
+use crate::cli::ending::has_ending;
 use crate::cli::images::ImageArgs;
 use crate::cli::ranges::{may_be_negative, threads};
 
@@ -105,7 +106,7 @@ impl FileArgs {
 fn check_name(flag: &'static str, path: &Path, ending: &str) -> Result<()> {
     let refused = |problem| Err(Error::Flag { flag, problem });
     let place = path.display();
-    if !path.extension().is_some_and(|given| given.eq_ignore_ascii_case(ending)) {
+    if !has_ending(path, ending) {
         return refused(format!("{place} has another ending: end the name in .{ending}"));
     }
     if path.parent().is_some_and(Checkpoint::is_complete_at) {

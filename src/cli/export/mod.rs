@@ -14,6 +14,7 @@ use gan_cuda::train::snapshot;
 use indicatif::HumanBytes;
 use serde::Serialize;
 
+use super::json::print_json;
 use arrays::Arrays;
 pub use flags::Args;
 use flags::FileArgs;
@@ -66,7 +67,7 @@ pub fn run(args: &Args) -> Result<()> {
         files.iter().for_each(|file| say!("wrote     {}, {}", file.path, HumanBytes(file.bytes)));
     }
     if args.json {
-        say!("{}", report(&source, files)?);
+        print_json(&report(&source, files)?)?;
     }
     Ok(())
 }
@@ -93,13 +94,11 @@ fn write(kind: &'static str, path: &Path, bytes: &[u8]) -> Result<Written> {
     Ok(Written { kind, path: path.display().to_string(), bytes: bytes.len() as u64 })
 }
 
-fn report(source: &Source, files: Vec<Written>) -> Result<String> {
-    let report = Report {
+fn report(source: &Source, files: Vec<Written>) -> Result<Report> {
+    Ok(Report {
         checkpoint: source.folder.display().to_string(),
         preset: source.config.preset.clone(),
         iteration: snapshot::iteration(&source.checkpoint)?,
         files,
-    };
-    // Text and numbers can always be written.
-    Ok(serde_json::to_string(&report).unwrap_or_default())
+    })
 }

@@ -1,13 +1,14 @@
 //! `gan-cuda sample`.
 
 mod flags;
+mod folders;
 mod frames;
 mod report;
 mod resolve;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use gan_cuda::Result;
 use gan_cuda::data::ImageShape;
 use gan_cuda::device::cpu::default_threads;
 use gan_cuda::device::{Device, Precision, Real};
@@ -18,7 +19,6 @@ use gan_cuda::train::config::Config;
 use gan_cuda::train::files::check_writable;
 use gan_cuda::train::grid::{Picture, write_grid};
 use gan_cuda::train::snapshot;
-use gan_cuda::{Error, Result};
 
 use super::device::{AnyDevice, open_device};
 use super::json::print_json;
@@ -33,25 +33,15 @@ pub fn run(args: &Args) -> Result<()> {
     let request = args.request(&config)?;
     let threads = args.threads.unwrap_or_else(default_threads);
     let chosen = open_device(args.device, Precision::F32, threads, false)?;
+    args.output.check_folders()?;
     if let Some(out) = &request.out {
         check_writable(out.path())?;
     }
-    for folder in args.output.separate.iter().chain(&args.output.frames) {
-        make_empty(folder)?;
-    }
+    args.output.make_folders()?;
     let job = Job { args, folder, checkpoint, config, request, reason: chosen.reason };
     match chosen.device {
         AnyDevice::Cpu(cpu) => job.run(cpu),
         AnyDevice::Cuda(cuda) => job.run(*cuda),
-    }
-}
-
-/// Makes a folder, or makes sure that nothing is in it: images of two commands must not mix.
-fn make_empty(folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-    match fs::read_dir(folder).map_err(Error::io("list", folder))?.next() {
-        Some(_) => Err(Error::FolderNotEmpty { path: folder.to_owned() }),
-        None => Ok(()),
     }
 }
 

@@ -11,6 +11,7 @@ use gan_cuda::{Error, Result};
 
 use super::flags::{Args, OutputArgs};
 use super::frames::frame_grid;
+use crate::cli::ending::has_ending;
 use crate::cli::images::Drawing;
 
 /// The most pixels of a picture.
@@ -75,17 +76,18 @@ impl Args {
             None if separate.is_some() || frames.is_some() => return Ok(None),
             None => Path::new("sample.png"),
         };
-        let ends =
-            |ending: &str| path.extension().is_some_and(|end| end.eq_ignore_ascii_case(ending));
         let refused = |problem: &str| {
             let problem = format!("{} {problem}", path.display());
             Err(Error::Flag { flag: "--out", problem })
         };
         match self.picture.interpolate {
-            _ if ends("png") => Ok(Some(Out::Picture(path.to_owned()))),
-            Some(_) if ends("gif") => Ok(Some(Out::Gif(path.to_owned()))),
-            None if ends("gif") => refused("would show one step: a GIF is for --interpolate"),
-            _ => refused("is no PNG: end the name in .png"),
+            _ if has_ending(path, "png") => Ok(Some(Out::Picture(path.to_owned()))),
+            Some(_) if has_ending(path, "gif") => Ok(Some(Out::Gif(path.to_owned()))),
+            None if has_ending(path, "gif") => {
+                refused("would show one step: a GIF is for --interpolate")
+            }
+            Some(_) => refused("is neither PNG nor GIF: end the name in .png or .gif"),
+            None => refused("is no PNG: end the name in .png"),
         }
     }
 

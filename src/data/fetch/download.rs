@@ -116,7 +116,7 @@ impl<'a> Downloader<'a> {
     ) -> Result<u64, Fault> {
         let (response, from) = self.ask(url, length(part)?)?;
         let mut body = response.into_body();
-        let total = body.content_length().map(|length| from + length);
+        let total = body.content_length().map(|length| from.saturating_add(length));
         report(Event::Begin { url, from, total });
         let mut output = open(part, from)?;
         let mut input = body.as_reader().take(most_bytes(file).saturating_sub(from));

@@ -36,8 +36,8 @@ pub(super) fn files(kind: DatasetKind) -> Vec<RemoteFile> {
     FILES.into_iter().zip(sums).map(file).collect()
 }
 
-/// Public mirrors. MNIST's are torchvision's and TensorFlow's, the place of its origin last, since
-/// it often turns requests away; Fashion-MNIST's are its authors'.
+/// Public mirrors. MNIST's are torchvision's and TensorFlow's, the place of its origin last;
+/// Fashion-MNIST's are its authors'.
 pub(super) fn mirrors(kind: DatasetKind) -> &'static [&'static str] {
     match kind {
         DatasetKind::Mnist => &[

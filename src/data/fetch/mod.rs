@@ -4,7 +4,8 @@
 //! Owns the mirrors and checksums of the known data sets, the download and what happens to files
 //! that are there already. What counts is the SHA-256 of the decompressed content, not what a
 //! server says: a file is installed under the name that readers look for when its content is right,
-//! and all files of a data set together, so that nobody finds half of one.
+//! and all files of a data set one right after the other, when all of them are here; what an
+//! interrupted process had not installed, the next one does.
 //!
 //! What has come so far lies in `NAME.gz.part`. The next try, of this process or of a later one, on
 //! this mirror or another, asks for the rest; if the joined file is wrong, it is downloaded anew.

@@ -8,28 +8,26 @@ impl Histogram {
     /// The histogram of those numbers that are finite; of equal numbers one bucket, one wide.
     pub fn of(values: impl Iterator<Item = f64> + Clone) -> Histogram {
         let values = || values.clone().filter(|value| value.is_finite());
-        let least = values().fold(f64::INFINITY, f64::min);
-        let greatest = values().fold(f64::NEG_INFINITY, f64::max);
-        let num = values().count();
-        let (min, max, buckets) = match num {
-            0 => (0.0, 0.0, 0),
-            _ if least == greatest => (least - 0.5, greatest + 0.5, 1),
-            _ => (least, greatest, BUCKETS),
+        let mut whole = Histogram { min: f64::INFINITY, max: f64::NEG_INFINITY, ..Self::default() };
+        for value in values() {
+            whole.min = whole.min.min(value);
+            whole.max = whole.max.max(value);
+            whole.num += 1.0;
+            whole.sum += value;
+            whole.sum_squares += value * value;
+        }
+        let (min, max, buckets) = match (whole.min, whole.max) {
+            _ if whole.num == 0.0 => return Self::default(),
+            (min, max) if min == max => (min - 0.5, max + 0.5, 1),
+            (min, max) => (min, max, BUCKETS),
         };
         let width = (max - min) / buckets as f64;
         let mut bucket = vec![0.0; buckets];
         for value in values() {
             bucket[(((value - min) / width) as usize).min(buckets - 1)] += 1.0;
         }
-        Histogram {
-            min,
-            max,
-            num: num as f64,
-            sum: values().sum(),
-            sum_squares: values().map(|value| value * value).sum(),
-            bucket_limit: (1..=buckets).map(|i| min + width * i as f64).collect(),
-            bucket,
-        }
+        let bucket_limit = (1..=buckets).map(|i| min + width * i as f64).collect();
+        Histogram { min, max, bucket_limit, bucket, ..whole }
     }
 }
 

@@ -20,12 +20,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use tracing::warn;
+
 use super::files::names_in;
 use crate::{Error, Result};
 use message::{
     Event, Histogram, Image, Kind, Metadata, Plugin, SessionLog, Summary, Tensor, Value, What,
 };
-use record::{framed, read_events};
+use record::{events, framed};
 
 /// How the names of event files begin; TensorBoard knows them by it.
 const PREFIX: &str = "events.out.tfevents.";
@@ -135,34 +137,47 @@ fn now() -> std::time::Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// The event files in a run's folder, by their names.
+/// The event files that this program wrote into a run's folder, by their names.
 ///
 /// # Errors
 /// When the folder cannot be listed.
 pub fn event_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut names = names_in(folder)?;
-    names.retain(|name| name.starts_with(PREFIX));
+    names.retain(|name| is_ours(name));
     names.sort();
-    Ok(names.iter().map(|name| folder.join(name)).collect())
+    Ok(names.iter().map(|name| folder.join(name)).filter(|path| path.is_file()).collect())
+}
+
+/// Whether a file has a name as [`EventFile::create`] gives it; others' have a host's name in it.
+fn is_ours(name: &str) -> bool {
+    let parts = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('.'));
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    parts.is_some_and(|(seconds, iteration)| number(seconds) && number(iteration))
 }
 
 /// Cuts off what the event files in a run's folder have of steps after an iteration, and what a
-/// killed process left half-written; a file that then holds nothing is deleted.
+/// killed process left half-written; a file that then holds nothing is deleted. One that cannot be
+/// understood from its beginning is left alone.
 ///
 /// # Errors
 /// When a file cannot be read or written.
 pub fn cut(folder: &Path, iteration: u32) -> Result<()> {
     for path in event_files(folder)? {
-        let mut events = read_events(&path)?;
-        let after = events.iter().position(|(_, event)| event.step > i64::from(iteration));
-        events.truncate(after.unwrap_or(events.len()));
-        match events.last() {
-            Some((end, event)) if matches!(event.what, Some(What::Summary(_))) => {
+        let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
+        let kept = events(&bytes).take_while(|(_, event)| event.step <= i64::from(iteration));
+        let marks = kept.map(|(end, event)| (end, matches!(event.what, Some(What::Summary(_)))));
+        match marks.last() {
+            Some((end, true)) if end == bytes.len() => {}
+            Some((end, true)) => {
                 let file = OpenOptions::new().write(true).open(&path);
-                let cut = file.and_then(|file| file.set_len(*end));
+                let cut = file.and_then(|file| file.set_len(end as u64));
                 cut.map_err(Error::io("cut", &path))?;
             }
-            _ => fs::remove_file(&path).map_err(Error::io("delete", &path))?,
+            Some((_, false)) => fs::remove_file(&path).map_err(Error::io("delete", &path))?,
+            None if bytes.is_empty() => {
+                fs::remove_file(&path).map_err(Error::io("delete", &path))?;
+            }
+            None => warn!(path = %path.display(), "damaged from its beginning, left as it is"),
         }
     }
     Ok(())
@@ -175,9 +190,10 @@ mod tests {
     /// Steps of all scalars in a folder, by files.
     fn steps(folder: &Path) -> Vec<Vec<i64>> {
         let steps = |path: &PathBuf| {
-            let events = read_events(path).unwrap().into_iter().map(|(_, event)| event);
-            let summaries = events.filter(|event| matches!(event.what, Some(What::Summary(_))));
-            summaries.map(|event| event.step).collect()
+            let bytes = fs::read(path).unwrap();
+            let summaries =
+                events(&bytes).filter(|(_, event)| matches!(event.what, Some(What::Summary(_))));
+            summaries.map(|(_, event)| event.step).collect()
         };
         event_files(folder).unwrap().iter().map(steps).collect()
     }
@@ -203,6 +219,36 @@ mod tests {
         write(folder, 3, [4]);
         cut(folder, 2).unwrap();
         assert_eq!(steps(folder), [[0, 1, 2]]);
+    }
+
+    #[test]
+    fn file_that_goes_on_tells_readers_to_forget_later_steps() {
+        let folder = tempfile::tempdir().unwrap();
+        for (begin, want) in [(0, None), (5, Some(6))] {
+            let file = EventFile::create(folder.path(), begin).unwrap();
+            let bytes = fs::read(&file.path).unwrap();
+            let whats: Vec<_> = events(&bytes).map(|(_, event)| (event.step, event.what)).collect();
+            assert_eq!(whats[0], (0, Some(What::FileVersion("brain.Event:2".to_owned()))));
+            let start = Some(What::SessionLog(SessionLog { status: 1 }));
+            assert_eq!(whats[1..], want.map(|step| (step, start)).into_iter().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn files_of_others_and_damaged_ones_are_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let [host, other] = ["events.out.tfevents.1700000000.host.7.0", "events.out.tfevents.1.x"]
+            .map(|name| folder.path().join(name));
+        fs::write(&host, "theirs").unwrap();
+        fs::create_dir(&other).unwrap();
+        write(folder.path(), 0, 0..3);
+        let ours = &event_files(folder.path()).unwrap()[0];
+        let mut bytes = fs::read(ours).unwrap();
+        bytes[9] ^= 1;
+        fs::write(ours, &bytes).unwrap();
+        cut(folder.path(), 1).unwrap();
+        assert_eq!(fs::read(ours).unwrap(), bytes);
+        assert_eq!(fs::read(&host).unwrap(), b"theirs");
     }
 
     #[test]

@@ -2,14 +2,9 @@
 //!
 //! <https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details>
 
-use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
-use std::path::Path;
-
 use prost::Message;
 
 use super::message::Event;
-use crate::{Error, Result};
 
 /// Bytes before the data: its length and the length's checksum.
 const HEADER: usize = 12;
@@ -29,46 +24,27 @@ fn masked_crc(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
-/// The events of a file, each with the place where its frame ends, in bytes. They end before the
+/// The events in the bytes of a file, each with the place where its frame ends. They end before the
 /// first one that is cut off or damaged: it was being written when the process died.
-///
-/// # Errors
-/// When the file cannot be read.
-pub fn read_events(path: &Path) -> Result<Vec<(u64, Event)>> {
-    let mut file = BufReader::new(File::open(path).map_err(Error::io("open", path))?);
-    let length = file.seek(SeekFrom::End(0)).map_err(Error::io("read", path))?;
-    file.rewind().map_err(Error::io("read", path))?;
-    let mut events = Vec::new();
-    let mut end = 0;
-    while let Some(data) = next(&mut file, length - end).map_err(Error::io("read", path))? {
-        let Ok(event) = Event::decode(&data[..]) else { break };
-        end += (HEADER + data.len() + FOOTER) as u64;
-        events.push((end, event));
-    }
-    Ok(events)
+pub fn events(file: &[u8]) -> impl Iterator<Item = (usize, Event)> {
+    let mut begin = 0;
+    std::iter::from_fn(move || {
+        let data = data_of(&file[begin..])?;
+        let event = Event::decode(data).ok()?;
+        begin += HEADER + data.len() + FOOTER;
+        Some((begin, event))
+    })
 }
 
-/// The next record's data; none where no whole and sound record is left in so many bytes.
-fn next(file: &mut impl Read, left: u64) -> std::io::Result<Option<Vec<u8>>> {
-    if left < (HEADER + FOOTER) as u64 {
-        return Ok(None);
-    }
-    let mut length = [0; 8];
-    file.read_exact(&mut length)?;
-    let sound = read_crc(file)? == masked_crc(&length);
-    let length = u64::from_le_bytes(length);
-    if !sound || length > left - (HEADER + FOOTER) as u64 {
-        return Ok(None);
-    }
-    let mut data = vec![0; length as usize];
-    file.read_exact(&mut data)?;
-    Ok((read_crc(file)? == masked_crc(&data)).then_some(data))
-}
-
-fn read_crc(file: &mut impl Read) -> std::io::Result<u32> {
-    let mut crc = [0; 4];
-    file.read_exact(&mut crc)?;
-    Ok(u32::from_le_bytes(crc))
+/// The data of the record that bytes begin with; none where it is not whole and sound.
+fn data_of(bytes: &[u8]) -> Option<&[u8]> {
+    let (header, rest) = bytes.split_first_chunk::<HEADER>()?;
+    let (length, of_length) = header.split_first_chunk::<8>()?;
+    let (data, rest) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+    let of_data = rest.first_chunk::<FOOTER>()?;
+    let sound =
+        of_length == masked_crc(length).to_le_bytes() && *of_data == masked_crc(data).to_le_bytes();
+    sound.then_some(data)
 }
 
 #[cfg(test)]
@@ -80,10 +56,8 @@ mod tests {
         Event { wall_time: 1.5, step, what: Some(What::FileVersion("brain.Event:2".into())) }
     }
 
-    fn read(bytes: &[u8]) -> Vec<(u64, Event)> {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), bytes).unwrap();
-        read_events(file.path()).unwrap()
+    fn read(bytes: &[u8]) -> Vec<(usize, Event)> {
+        events(bytes).collect()
     }
 
     /// What TensorBoard's own writer makes of the same event.
@@ -99,8 +73,8 @@ mod tests {
     fn events_are_read_up_to_the_first_that_is_cut_off_or_damaged() {
         let [first, second] = [framed(&event(3)), framed(&event(4))];
         let whole = [first.clone(), second].concat();
-        let ends: Vec<u64> = read(&whole).iter().map(|(end, _)| *end).collect();
-        assert_eq!(ends, [first.len() as u64, whole.len() as u64]);
+        let ends: Vec<usize> = read(&whole).iter().map(|(end, _)| *end).collect();
+        assert_eq!(ends, [first.len(), whole.len()]);
         assert_eq!(
             read(&whole).into_iter().map(|(_, event)| event.step).collect::<Vec<_>>(),
             [3, 4]

@@ -57,9 +57,15 @@ fn moving_pictures_of_one_step_or_in_a_full_folder_are_refused() {
     scratch.run("sample --frames steps").fails(2, &["--frames", "--interpolate"]);
     scratch.run("sample --fps 5").fails(2, &["--fps", "--interpolate"]);
     scratch.run("sample --interpolate 1:2 --fps 51").fails(2, &["--fps", "1 to 50"]);
-    scratch.run("sample --interpolate 1:2 --out way.mp4").fails(2, &["way.mp4 is no PNG"]);
+    scratch
+        .run("sample --interpolate 1:2 --out way.mp4")
+        .fails(2, &["way.mp4 is neither PNG nor GIF"]);
     fs::create_dir(scratch.path("steps")).unwrap();
     fs::write(scratch.path("steps/mine"), "").unwrap();
     scratch.run("sample --interpolate 1:2 --frames steps").fails(1, &["steps is not empty"]);
-    assert!(!scratch.path("way.gif").exists());
+    for flags in ["--separate both --frames ./both/", "--frames both --out both/000001.png"] {
+        scratch.run(&format!("sample --interpolate 1:2 {flags}")).fails(2, &["both"]);
+    }
+    scratch.run("sample --interpolate 1:2 --separate both --frames steps").fails(1, &["not empty"]);
+    assert!(!scratch.path("way.gif").exists() && !scratch.path("both").exists());
 }

@@ -1,0 +1,61 @@
+//! The folders that images and frames go to, each file of its own: images of two kinds, or of two
+//! commands, must not mix.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf, absolute};
+
+use gan_cuda::{Error, Result};
+
+use super::flags::OutputArgs;
+
+impl OutputArgs {
+    /// Makes sure that the folders are new or empty, and that nothing else goes there.
+    pub(super) fn check_folders(&self) -> Result<()> {
+        let folders: Vec<_> = self.folders().collect();
+        if let [separate, frames] = folders[..]
+            && place(separate)? == place(frames)?
+        {
+            let problem =
+                format!("is the folder of --separate too: {}; name another one", frames.display());
+            return Err(Error::Flag { flag: "--frames", problem });
+        }
+        for folder in &folders {
+            expect_empty(folder)?;
+            let of_out = self.out.as_deref().and_then(Path::parent);
+            if of_out.is_some_and(|of_out| of_out == folder.as_path()) {
+                let problem = format!("would lie among the files in {}", folder.display());
+                return Err(Error::Flag { flag: "--out", problem });
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes them.
+    pub(super) fn make_folders(&self) -> Result<()> {
+        let make =
+            |folder: &PathBuf| fs::create_dir_all(folder).map_err(Error::io("create", folder));
+        self.folders().try_for_each(make)
+    }
+
+    fn folders(&self) -> impl Iterator<Item = &PathBuf> {
+        self.separate.iter().chain(&self.frames)
+    }
+}
+
+/// The same for the same folder, whether or not it is there.
+fn place(folder: &Path) -> Result<PathBuf> {
+    let place = fs::canonicalize(folder).or_else(|_| absolute(folder));
+    place.map(|place| place.components().collect()).map_err(Error::io("find", folder))
+}
+
+fn expect_empty(folder: &Path) -> Result<()> {
+    match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io("list", folder)(error)),
+        Ok(mut names) => match names.next() {
+            Some(_) => Err(Error::FolderNotEmpty { path: folder.to_owned() }),
+            None => Ok(()),
+        },
+    }
+}

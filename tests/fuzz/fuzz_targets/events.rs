@@ -1,0 +1,13 @@
+//! Any bytes as an event file; what can be read ends where its frames do.
+#![no_main]
+
+use gan_cuda::train::events::record::{events, framed};
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let mut begin = 0;
+    for (end, event) in events(bytes) {
+        assert!(begin < end && end <= bytes.len());
+        assert_eq!(events(&framed(&event)).next().map(|(_, event)| event.step), Some(event.step));
+        begin = end;
+    }
+});
