@@ -94,7 +94,7 @@ mod tests {
             "gan_cuda",
             "gan_cuda=debug",
             "gan_cuda::device=trace,warn",
-            "hyper=info, gan_cuda=debug",
+            "hyper=info,gan_cuda=debug",
             "[{path}]=debug",
         ] {
             assert_eq!(understood(text).1, None, "{text}");
