@@ -90,7 +90,7 @@ fn places_that_cannot_be_written_to_are_named_before_anything_is_drawn() {
         ("--out png", 2, ["--out", "png", ".png"]),
         ("--out missing/a.png", 1, ["cannot write", "missing/a.png", "No such file"]),
         ("--out folder.png", 1, ["cannot write", "folder.png", "directory"]),
-        ("--separate file", 1, ["cannot create", "file", ""]),
+        ("--separate file", 1, ["cannot list", "file", "Not a directory"]),
         ("--separate digits", 1, ["digits", "not empty", "new folder"]),
     ] {
         scratch.run(&format!("sample {flags}")).fails(code, &words);
