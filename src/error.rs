@@ -10,9 +10,11 @@ use indicatif::HumanBytes;
 
 use crate::data::idx::IdxProblem;
 use crate::data::{DatasetProblem, FetchProblem, FolderProblem, ImageShape};
-use crate::device::cuda::{Unavailable, nvrtc};
+use crate::device::cuda::CudaProblem;
+use crate::memory::OutOfMemory;
 use crate::train::checkpoint::CheckpointProblem;
 use crate::train::config::ConfigProblem;
+use crate::train::picture_problem::PictureProblem;
 use crate::train::replay::ReplayProblem;
 use crate::train::run_dir::RunProblem;
 use crate::train::tensor_file::TensorProblem;
@@ -35,15 +37,6 @@ pub enum Error {
     /// A run folder is not what was asked for.
     #[error(transparent)]
     Run(#[from] RunProblem),
-
-    /// Pictures cannot be joined to an animation.
-    #[error("cannot make {path}: {problem}", path = path.display())]
-    Gif {
-        /// The animation.
-        path: PathBuf,
-        /// Why.
-        problem: String,
-    },
 
     /// Samples cannot be joined.
     #[error(transparent)]
@@ -236,50 +229,13 @@ pub enum Error {
         expected: String,
     },
 
-    /// A GPU was asked for that cannot be used.
-    #[error("cannot compute on {device} (--device cpu computes on the CPU)")]
-    CudaUnavailable {
-        /// What was asked for.
-        device: String,
-        /// Why not, and what to do.
-        #[source]
-        reason: Unavailable,
-    },
-
-    /// The kernels had to be compiled on this machine, and that failed.
-    #[error("cannot compile {file}")]
-    KernelCompile {
-        /// The file of kernels.
-        file: &'static str,
-        /// The compiler's word.
-        source: nvrtc::Problem,
-    },
-
-    /// The GPU, its driver or one of its libraries failed.
-    #[error("the GPU failed while {action}")]
-    Cuda {
-        /// What it was doing: "computing", "recording a graph", …
-        action: &'static str,
-        /// The driver's or library's word.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    /// A GPU was asked for that cannot be used, or it failed.
+    #[error(transparent)]
+    Cuda(#[from] CudaProblem),
 
     /// A device has not enough memory.
-    #[error(
-        "not enough memory on {device}: {asked} are needed, {free} are free; {remedy}",
-        asked = HumanBytes(*asked as u64),
-        free = HumanBytes(*free as u64)
-    )]
-    OutOfMemory {
-        /// The device, in words.
-        device: String,
-        /// Bytes that were asked for.
-        asked: usize,
-        /// Bytes that are free.
-        free: usize,
-        /// What to do.
-        remedy: String,
-    },
+    #[error(transparent)]
+    OutOfMemory(#[from] OutOfMemory),
 
     /// An IDX file is not what it should be.
     #[error("cannot use {path}", path = path.display())]
@@ -314,23 +270,9 @@ pub enum Error {
         reason: String,
     },
 
-    /// A picture could not be encoded.
-    #[error("cannot encode {path} as PNG", path = path.display())]
-    Png {
-        /// The picture.
-        path: PathBuf,
-        /// The encoder's word.
-        source: png::EncodingError,
-    },
-
-    /// A plot could not be drawn.
-    #[error("cannot draw {path}: {problem}", path = path.display())]
-    Plot {
-        /// The plot.
-        path: PathBuf,
-        /// The plotting library's word.
-        problem: String,
-    },
+    /// A picture could not be made.
+    #[error(transparent)]
+    Picture(#[from] PictureProblem),
 }
 
 /// What a run that ended too soon leaves.

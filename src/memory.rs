@@ -1,9 +1,10 @@
 //! The machine's memory: how much of it is left, asked before much of it is taken, and how much
 //! was.
 
+use indicatif::HumanBytes;
 use sysinfo::{MemoryRefreshKind, System};
 
-use crate::{Error, Result};
+use crate::Result;
 
 /// Bytes that this process can still have: what the machine has left, or its control group (a
 /// container's limit) if that is less. Nothing where the system does not say.
@@ -26,13 +27,31 @@ pub fn peak() -> Option<usize> {
     Some(line.trim().strip_suffix(" kB")?.parse::<usize>().ok()? << 10)
 }
 
+/// A device has not enough memory.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(
+    "not enough memory on {device}: {asked} are needed, {free} are free; {remedy}",
+    asked = HumanBytes(*asked as u64),
+    free = HumanBytes(*free as u64)
+)]
+pub struct OutOfMemory {
+    /// The device, in words.
+    pub device: String,
+    /// Bytes that were asked for.
+    pub asked: usize,
+    /// Bytes that are free.
+    pub free: usize,
+    /// What to do.
+    pub remedy: String,
+}
+
 /// Makes sure that there are so many bytes for something.
 ///
 /// # Errors
-/// [`Error::OutOfMemory`] with `remedy`.
-pub fn require(bytes: usize, remedy: &str) -> Result<()> {
+/// [`OutOfMemory`] with `remedy`.
+pub fn require(bytes: usize, remedy: &str) -> Result<(), OutOfMemory> {
     match available() {
-        Some(free) if free < bytes => Err(Error::OutOfMemory {
+        Some(free) if free < bytes => Err(OutOfMemory {
             device: "this machine".to_owned(),
             asked: bytes,
             free,

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::ValueHint;
 use gan_cuda::Result;
 use gan_cuda::train::display::print_wrapped;
-use gan_cuda::train::overview::{Overview, State, overviews};
+use gan_cuda::train::overview::{Overview, overviews};
 
 use super::json::print_json;
 
@@ -59,7 +59,7 @@ fn row(run: &Overview) -> [String; 8] {
     let total = run.total.map_or("?".to_owned(), |total| total.to_string());
     [
         run.name.clone(),
-        word(run.state).to_owned(),
+        run.state.to_string(),
         format!("{}/{total}", run.iteration),
         loss(run.record.map(|record| record.loss_d)),
         loss(run.record.map(|record| record.loss_g)),
@@ -67,17 +67,6 @@ fn row(run: &Overview) -> [String; 8] {
         size(run.bytes),
         or_dash(run.changed.map(age)),
     ]
-}
-
-fn word(state: State) -> &'static str {
-    match state {
-        State::Running => "running",
-        State::Killed => "killed",
-        State::Failed => "failed",
-        State::Damaged => "damaged",
-        State::Finished => "finished",
-        State::Stopped => "stopped",
-    }
 }
 
 /// What does not go into the table: the preset and the data where the name does not tell them, and

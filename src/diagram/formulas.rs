@@ -11,27 +11,40 @@ pub(super) fn output(loss: Loss) -> &'static str {
     }
 }
 
-/// The discriminator's loss, of its outputs for real and for generated images.
-pub(super) fn of_discriminator(settings: &Settings, real: &str, fake: &str) -> Vec<String> {
+/// Generated images.
+pub(super) fn fake(settings: &Settings) -> &'static str {
+    if settings.classes.is_some() { "G(z, y)" } else { "G(z)" }
+}
+
+/// The discriminator's output for real images, and for generated ones.
+fn outputs(settings: &Settings) -> [String; 2] {
+    let [c, y] = if settings.classes.is_some() { [", c", ", y"] } else { ["", ""] };
+    [format!("D(x{c})"), format!("D({}{y})", fake(settings))]
+}
+
+/// The discriminator's loss.
+pub(super) fn of_discriminator(settings: &Settings) -> Vec<String> {
     let sum = match settings.d_loss_scale {
         1.0 => "real + fake".to_owned(),
         scale => format!("{scale} · (real + fake)"),
     };
+    let [real, fake] = outputs(settings);
     vec![
         "loss of D".to_owned(),
         sum,
         format!("{}, targets 1 and 0", name(settings.loss)),
-        format!("real: {}", term(settings.loss, real, true)),
-        format!("fake: {}", term(settings.loss, fake, false)),
+        format!("real: {}", term(settings.loss, &real, true)),
+        format!("fake: {}", term(settings.loss, &fake, false)),
     ]
 }
 
-/// The generator's loss, of the discriminator's output for generated images.
-pub(super) fn of_generator(settings: &Settings, fake: &str) -> Vec<String> {
+/// The generator's loss.
+pub(super) fn of_generator(settings: &Settings) -> Vec<String> {
+    let [_, fake] = outputs(settings);
     vec![
         "loss of G".to_owned(),
         format!("{}, target 1", name(settings.loss)),
-        term(settings.loss, fake, true),
+        term(settings.loss, &fake, true),
     ]
 }
 

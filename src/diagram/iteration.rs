@@ -117,7 +117,10 @@ impl<'a> Story<'a> {
             lines.push("BatchNorm by the batch".to_owned());
         }
         let pass = self.pass(Side::Generator, Stage::Forward, lines, row);
-        let mut lines = vec![format!("{new}fakes {}", self.fake()), shape(&[batch, self.pixels])];
+        let mut lines = vec![
+            format!("{new}fakes {}", formulas::fake(self.settings)),
+            shape(&[batch, self.pixels]),
+        ];
         if settings.classes.is_some() {
             lines.push(format!("of classes y {}", shape(&[batch])));
         }
@@ -143,7 +146,7 @@ impl<'a> Story<'a> {
             let both = self.gather(Flow::Detached);
             self.judge(&both, vec![format!("{} rows: real, then fake", 2 * batch)]);
         }
-        let lines = formulas::of_discriminator(self.settings, self.real(), &self.judged_fake());
+        let lines = formulas::of_discriminator(self.settings);
         let loss = self.panel.node("loss_D", Kind::Loss, lines, LOSS, row..row + 2);
         let outputs = self.outputs(2 * batch);
         self.forward(&self.judged.clone(), &loss, outputs);
@@ -166,7 +169,7 @@ impl<'a> Story<'a> {
         } else {
             self.judge(&self.fakes.clone(), vec![format!("{batch} rows: fake")]);
         }
-        let lines = formulas::of_generator(self.settings, &self.judged_fake());
+        let lines = formulas::of_generator(self.settings);
         let loss = self.panel.node("loss_G", Kind::Loss, lines, LOSS, row..row + 2);
         let outputs = self.outputs(batch);
         self.forward(&self.judged.clone(), &loss, outputs);
@@ -280,22 +283,6 @@ impl<'a> Story<'a> {
     /// What the discriminator says of so many images.
     fn outputs(&self, rows: usize) -> Vec<String> {
         vec![formulas::output(self.settings.loss).to_owned(), shape(&[rows, 1])]
-    }
-
-    /// The discriminator's word on real images.
-    fn real(&self) -> &'static str {
-        if self.settings.classes.is_some() { "D(x, c)" } else { "D(x)" }
-    }
-
-    /// Generated images.
-    fn fake(&self) -> &'static str {
-        if self.settings.classes.is_some() { "G(z, y)" } else { "G(z)" }
-    }
-
-    /// The discriminator's word on them.
-    fn judged_fake(&self) -> String {
-        let classes = if self.settings.classes.is_some() { ", y" } else { "" };
-        format!("D({}{classes})", self.fake())
     }
 }
 

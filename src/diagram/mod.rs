@@ -20,6 +20,7 @@ pub mod svg;
 
 use std::ops::Range;
 
+use crate::data::words::grouped;
 use crate::gan::architecture;
 use crate::gan::preset::Preset;
 use crate::gan::settings::Settings;
@@ -182,5 +183,5 @@ fn shape(extents: &[usize]) -> String {
 
 /// As `1,511,412`.
 fn count(numbers: usize) -> String {
-    indicatif::HumanCount(numbers as u64).to_string()
+    grouped(numbers as u64)
 }

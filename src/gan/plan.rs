@@ -6,11 +6,11 @@ use tracing::debug;
 use super::architecture;
 use super::preset::Preset;
 use super::settings::Settings;
+use crate::Result;
 use crate::device::Device;
 use crate::device::ops::{RING_COLUMNS, RING_ROWS};
-use crate::memory;
+use crate::memory::{self, OutOfMemory};
 use crate::nn::NetworkSpec;
-use crate::{Error, Result};
 
 /// What is taken besides: by a driver for kernels, recorded graphs and the rounding up of
 /// allocations, by the CPU for packed operands.
@@ -66,7 +66,7 @@ impl Plan {
     /// The plan, if the device has room for it, and the machine for checkpoints.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`] with the largest batch that fits.
+    /// [`OutOfMemory`] with the largest batch that fits.
     pub fn fitting<D: Device>(
         device: &D,
         preset: &Preset,
@@ -90,7 +90,7 @@ impl Plan {
             None => "not even the smallest batch fits; ask for smaller layers or images".to_owned(),
             Some(largest) => format!("the largest --batch-size that fits is {largest}"),
         };
-        Err(Error::OutOfMemory { device: device.describe(), asked, free, remedy })
+        Err(OutOfMemory { device: device.describe(), asked, free, remedy }.into())
     }
 
     /// Bytes that must be free on a device of kind `D`.

@@ -22,10 +22,11 @@ use super::architecture;
 use super::plan::RESERVE;
 use super::preset::Preset;
 use super::settings::Settings;
+use crate::Result;
 use crate::device::{Device, Reals};
+use crate::memory::OutOfMemory;
 use crate::nn::{Network, NetworkSpec};
 use crate::rng::{Stream, site};
-use crate::{Error, Result};
 
 /// What BatchNorm normalises with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -50,7 +51,7 @@ impl<D: Device> Sampler<D> {
     /// parameters and running statistics come from [`crate::train::snapshot::sampler`].
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`].
+    /// [`OutOfMemory`].
     pub fn new(device: D, preset: &Preset, settings: &Settings, rows: usize) -> Result<Self> {
         // With no momentum a pass with the batch's statistics leaves the running ones as they are.
         let bn_momentum = settings.bn_momentum.map(|_| 0.0);
@@ -162,7 +163,7 @@ fn check_memory<D: Device>(device: &D, spec: &NetworkSpec, rows: usize) -> Resul
     match device.free_memory() {
         Some(free) if free < asked => {
             let remedy = format!("{rows} images are drawn at once; ask for fewer");
-            Err(Error::OutOfMemory { device: device.describe(), asked, free, remedy })
+            Err(OutOfMemory { device: device.describe(), asked, free, remedy }.into())
         }
         _ => Ok(()),
     }

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use tracing::debug;
 
+use super::picture_problem::PictureProblem;
 use crate::{Error, Result};
 
 /// The ending of what is being written or deleted; readers ignore it.
@@ -85,7 +86,8 @@ pub fn encode_png(
     color: png::ColorType,
     pixels: &[u8],
 ) -> Result<Vec<u8>> {
-    encoded(size, color, pixels).map_err(|source| Error::Png { path: path.to_owned(), source })
+    let problem = |source| PictureProblem::Png { path: path.to_owned(), source };
+    Ok(encoded(size, color, pixels).map_err(problem)?)
 }
 
 /// Makes sure that a file can be written at `path`, and leaves what is there as it is.

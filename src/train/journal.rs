@@ -8,6 +8,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use super::records::{ImageRecord, Record, to_line};
 use super::run_dir::RunDir;
 use super::tensor_file::TensorFile;
@@ -95,8 +97,7 @@ impl Journal {
     /// # Errors
     /// When the disk is full, and the like.
     pub fn record(&mut self, record: Record) -> Result<()> {
-        let line = to_line(&record, &self.stats.path)?;
-        self.stats.append(&line)
+        self.statistics(&record)
     }
 
     /// Adds a line about a grid of samples to `stats.jsonl`.
@@ -104,7 +105,11 @@ impl Journal {
     /// # Errors
     /// When the disk is full, and the like.
     pub fn images(&mut self, record: ImageRecord) -> Result<()> {
-        let line = to_line(&record, &self.stats.path)?;
+        self.statistics(&record)
+    }
+
+    fn statistics(&mut self, record: &impl Serialize) -> Result<()> {
+        let line = to_line(record, &self.stats.path)?;
         self.stats.append(&line)
     }
 

@@ -12,7 +12,7 @@
 //! | [`events`] | what TensorBoard shows |
 //! | [`image_stats`] | contrast and colour of images |
 //! | [`snapshot`], [`checkpoint`], [`tensor_file`] | a GAN as files, and back |
-//! | [`grid`], [`plot`], [`animation`], [`replay`] | pictures |
+//! | [`grid`], [`plot`], [`animation`], [`replay`], [`picture_problem`] | pictures |
 
 pub mod animation;
 pub mod checkpoint;
@@ -25,6 +25,7 @@ pub mod health;
 pub mod image_stats;
 pub mod journal;
 pub mod overview;
+pub mod picture_problem;
 pub mod plot;
 pub mod records;
 pub mod replay;

@@ -14,6 +14,7 @@
 //!
 //! The first that fits is taken.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -84,6 +85,12 @@ pub enum State {
     Finished,
     /// It was asked to stop, and saved.
     Stopped,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
 }
 
 /// All runs below `runs_dir`, by their numbers.

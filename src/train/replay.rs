@@ -6,6 +6,7 @@ use std::time::Duration;
 use image::{DynamicImage, ImageError};
 
 use super::animation::Animation;
+use super::picture_problem::PictureProblem;
 use super::run_dir::RunDir;
 use crate::{Error, Result};
 
@@ -59,7 +60,7 @@ pub fn replay(run: &RunDir, path: &Path, shown: Duration, most: usize) -> Result
     let (Some(&first), Some(&last)) = (iterations.first(), iterations.last()) else {
         return Err(ReplayProblem::NoSamples { path: run.samples() }.into());
     };
-    let gif = |problem| Error::Gif { path: path.to_owned(), problem };
+    let gif = |problem| PictureProblem::Gif { path: path.to_owned(), problem };
     let picture = read(&run.sample(first))?;
     let channels = if picture.color().has_color() { 3 } else { 1 };
     let size = (picture.width() as usize, picture.height() as usize + BAR);

@@ -41,8 +41,10 @@ pub struct Trainer<D: Device> {
     events: Option<EventFile>,
     fixed: FixedSamples<D>,
     health: Health,
-    /// Checksum of the data set, and what its images are like.
-    data: (u32, ImageStats),
+    /// Checksum of the data set.
+    data: u32,
+    /// What its images are like.
+    data_stats: ImageStats,
     /// Training time before this process, and when this one began.
     clock: (f64, Instant),
     saved: Instant,

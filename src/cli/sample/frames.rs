@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use gan_cuda::Result;
 use gan_cuda::data::ImageShape;
 use gan_cuda::gan::preset::Grid;
 use gan_cuda::train::animation::Animation;
 use gan_cuda::train::files::write_whole;
 use gan_cuda::train::grid::Picture;
-use gan_cuda::{Error, Result};
+use gan_cuda::train::picture_problem::PictureProblem;
 
 /// A picture for each step.
 pub(super) struct Frames {
@@ -42,7 +43,7 @@ impl Frames {
     /// Writes a GIF that goes there and back, so that it never jumps.
     pub(super) fn write_gif(&self, path: &Path, fps: u32) -> Result<()> {
         let gif = self.gif(Duration::from_secs(1) / fps);
-        let problem = |problem| Error::Gif { path: path.to_owned(), problem };
+        let problem = |problem| PictureProblem::Gif { path: path.to_owned(), problem };
         write_whole(path, &gif.map_err(problem)?)
     }
 

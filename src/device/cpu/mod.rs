@@ -23,7 +23,8 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::{Element, Memory, Real};
-use crate::{Error, Result, memory};
+use crate::Result;
+use crate::memory::{self, OutOfMemory};
 pub use buffer::Buffer;
 use gemm::Multiply;
 use team::Team;
@@ -71,12 +72,13 @@ impl<T: CpuReal> Memory for Cpu<T> {
     }
 
     fn allocate<E: Element>(&self, len: usize) -> Result<Buffer<E>> {
-        Buffer::zeros(len).map_err(|_| Error::OutOfMemory {
+        let refused = |_| OutOfMemory {
             device: self.describe(),
             asked: len.saturating_mul(size_of::<E>()),
             free: memory::available().unwrap_or(0),
             remedy: "ask for a smaller --batch-size or smaller layers".to_owned(),
-        })
+        };
+        Ok(Buffer::zeros(len).map_err(refused)?)
     }
 
     fn view<E: Element>(buffer: &Buffer<E>, range: Range<usize>) -> &[E] {

@@ -10,10 +10,11 @@ use std::time::Instant;
 
 use tracing::debug;
 
+use super::CudaProblem;
 use super::libraries;
 use super::nvrtc::{Problem, Source, Target, Version};
 use super::unavailable::Unavailable;
-use crate::{Error, Result};
+use crate::Result;
 
 include!(concat!(env!("OUT_DIR"), "/images.rs"));
 
@@ -87,8 +88,8 @@ pub fn image(choice: Choice, file: &KernelFile) -> Result<Cow<'static, [u8]>> {
     let target = match choice {
         Choice::Embedded(target) => target,
         Choice::Compiled { target, .. } => {
-            let failed = |source| Error::KernelCompile { file: file.name, source };
-            return compile(file, target).map(Cow::Owned).map_err(failed);
+            let failed = |source| CudaProblem::Compile { file: file.name, source };
+            return Ok(Cow::Owned(compile(file, target).map_err(failed)?));
         }
     };
     let image = file.images.iter().find(|(embedded, _)| *embedded == target);

@@ -36,6 +36,7 @@ pub mod nvrtc;
 mod optimizer;
 mod places;
 pub mod probe;
+mod problem;
 mod random;
 mod recording;
 mod target;
@@ -53,11 +54,13 @@ use cudarc::nvrtc::Ptx;
 use tracing::info;
 
 use super::{Element, Memory, Precision};
+use crate::memory::OutOfMemory;
 use crate::{Error, Result};
 use branch::Branch;
 use gemm::Blas;
 use kernels::Kernels;
 pub use memory::{Buffer, View, ViewMut};
+pub use problem::CudaProblem;
 pub use recording::Recording;
 pub use unavailable::Unavailable;
 
@@ -84,7 +87,7 @@ impl Cuda {
     pub fn open(ordinal: usize, precision: Precision, graphs: bool) -> Result<Self> {
         let begun = Instant::now();
         let unavailable =
-            |reason| Error::CudaUnavailable { device: format!("cuda:{ordinal}"), reason };
+            |reason| CudaProblem::Unavailable { device: format!("cuda:{ordinal}"), reason };
         let gpu = probe::probe(ordinal).map_err(unavailable)?;
         gpu.check(precision).map_err(unavailable)?;
         let context = CudaContext::new(ordinal).map_err(failed("starting"))?;
@@ -158,7 +161,7 @@ impl Cuda {
         let free = self.free_memory().unwrap_or(0);
         let remedy =
             "stop other programs that use it, or ask for a smaller --batch-size".to_owned();
-        Error::OutOfMemory { device: self.description.clone(), asked, free, remedy }
+        OutOfMemory { device: self.description.clone(), asked, free, remedy }.into()
     }
 }
 
@@ -260,5 +263,5 @@ fn failed<E>(action: &'static str) -> impl FnOnce(E) -> Error
 where
     E: std::error::Error + Send + Sync + 'static,
 {
-    move |source| Error::Cuda { action, source: Box::new(source) }
+    move |source| CudaProblem::Failed { action, source: Box::new(source) }.into()
 }

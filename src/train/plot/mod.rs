@@ -20,9 +20,10 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, register_font};
 
 use super::files::{encode_png, write_whole};
+use super::picture_problem::PictureProblem;
 use super::records::Records;
+use crate::Result;
 use crate::data::words::grouped;
-use crate::{Error, Result};
 use curve::Bucket;
 
 const WIDTH: usize = 900;
@@ -53,7 +54,7 @@ type Drawn<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>
 /// # Errors
 /// When the file cannot be written.
 pub fn write_loss_plot(path: &Path, records: &Records, title: &str) -> Result<()> {
-    let failed = |problem: Box<dyn std::error::Error + Send + Sync>| Error::Plot {
+    let failed = |problem: Box<dyn std::error::Error + Send + Sync>| PictureProblem::Plot {
         path: path.to_owned(),
         problem: problem.to_string(),
     };

@@ -68,7 +68,7 @@ impl<D: Device> Trainer<D> {
     /// Writes down how strong images are in contrast and colour, beside those of the data set.
     fn record_images(&mut self, images: &[f32]) -> Result<()> {
         let iteration = self.gan.completed();
-        let (samples, data) = (ImageStats::of(images, self.gan.image()), self.data.1);
+        let (samples, data) = (ImageStats::of(images, self.gan.image()), self.data_stats);
         self.journal.images(ImageRecord { iteration: u64::from(iteration), samples, data })?;
         let Some(events) = &mut self.events else { return Ok(()) };
         let tagged = |stats: ImageStats, of: &'static str| {
@@ -99,7 +99,7 @@ impl<D: Device> Trainer<D> {
         self.events.as_ref().map_or(Ok(()), EventFile::sync)?;
         let iteration = self.gan.completed();
         let seconds = self.seconds();
-        let progress = Progress { iteration, seconds, positions, data: self.data.0 };
+        let progress = Progress { iteration, seconds, positions, data: self.data };
         let checkpoint = snapshot::take(&self.gan, &self.config, progress)?;
         let path = checkpoint.save(&self.run, u64::from(iteration))?;
         self.run.prune(self.config.keep)?;

@@ -62,7 +62,8 @@ impl<D: Device> Trainer<D> {
         let lock = run.lock()?;
         write_whole(&run.config(), config.to_text()?.as_bytes())?;
         let journal = Journal::create(&run)?;
-        let mut trainer = Self::assemble(config, gan, images, (run, lock, journal), data, 0.0)?;
+        let (parts, begun) = ((run, lock, journal), (0.0, data.checksum()));
+        let mut trainer = Self::assemble(config, gan, images, parts, data, begun)?;
         trainer.begin_events()?;
         trainer.write_reals(data)?;
         Ok(trainer)
@@ -86,7 +87,8 @@ impl<D: Device> Trainer<D> {
         let journal = Journal::open(&run, progress.positions)?;
         info!(run = %run.path().display(), iteration, positions = ?progress.positions, "going on");
         let parts = (run, lock, journal);
-        let mut trainer = Self::assemble(config, gan, images, parts, data, progress.seconds)?;
+        let begun = (progress.seconds, progress.data);
+        let mut trainer = Self::assemble(config, gan, images, parts, data, begun)?;
         if trainer.gan.completed() < trainer.total() {
             trainer.forget_after(iteration)?;
             trainer.begin_events()?;
@@ -119,7 +121,7 @@ impl<D: Device> Trainer<D> {
         images: Resident<D>,
         (run, lock, journal): (RunDir, RunLock, Journal),
         data: &Dataset,
-        seconds: f64,
+        (seconds, checksum): (f64, u32),
     ) -> Result<Self> {
         let fixed = FixedSamples::new(&gan, config.seed)?;
         let reals = fixed.spread(&fixed.alike_of(data, &config.gan), &config.gan);
@@ -133,7 +135,8 @@ impl<D: Device> Trainer<D> {
             _lock: lock,
             journal,
             events: None,
-            data: (data.checksum(), ImageStats::of_data(data)),
+            data: checksum,
+            data_stats: ImageStats::of_data(data),
             clock: (seconds, Instant::now()),
             saved: Instant::now(),
         })
