@@ -18,6 +18,7 @@ enum Status {
     ALLOC_FAILED = 3,
     INVALID_VALUE = 7,
     EXECUTION_FAILED = 13,
+    INTERNAL_ERROR = 14,
     NOT_SUPPORTED = 15,
 };
 
@@ -26,6 +27,7 @@ constexpr int VERSION = 130000;
 constexpr int VERSION_PARTS[] = {13, 0, 0};
 
 struct Handle {
+    CUcontext context;
     CUstream stream = nullptr;
     // Whether alpha and beta are in device memory.
     int pointer_mode = 0;
@@ -151,17 +153,22 @@ EMULATOR_API Status cublasCreate_v2(Handle** handle)
     constexpr int OLDEST_DRIVER = 13;
     if (!service_ready(OLDEST_DRIVER)) return NOT_INITIALIZED;
     const std::lock_guard<std::mutex> guard(lock);
-    *handle = new Handle;
+    *handle = new Handle{service_context()};
     handles.insert(*handle);
     return SUCCESS;
 }
 
+// Waits for the device, as the real one does; the handle is gone whether that fails or not.
 EMULATOR_API Status cublasDestroy_v2(Handle* handle)
 {
-    const std::lock_guard<std::mutex> guard(lock);
-    if (!handles.erase(handle)) return NOT_INITIALIZED;
-    delete handle;
-    return SUCCESS;
+    CUcontext context;
+    {
+        const std::lock_guard<std::mutex> guard(lock);
+        if (!handles.erase(handle)) return NOT_INITIALIZED;
+        context = handle->context;
+        delete handle;
+    }
+    return service_synchronize(context, "cublasDestroy") ? INTERNAL_ERROR : SUCCESS;
 }
 
 EMULATOR_API Status cublasGetVersion_v2(Handle*, int* version)
@@ -247,6 +254,7 @@ EMULATOR_API const char* cublasGetStatusName(Status status)
     case INVALID_VALUE: return "CUBLAS_STATUS_INVALID_VALUE";
     case EXECUTION_FAILED: return "CUBLAS_STATUS_EXECUTION_FAILED";
     case NOT_SUPPORTED: return "CUBLAS_STATUS_NOT_SUPPORTED";
+    case INTERNAL_ERROR: break;
     }
     return "CUBLAS_STATUS_INTERNAL_ERROR";
 }
@@ -260,6 +268,7 @@ EMULATOR_API const char* cublasGetStatusString(Status status)
     case INVALID_VALUE: return "an unsupported value or parameter was passed to the function";
     case EXECUTION_FAILED: return "the GPU program failed to execute";
     case NOT_SUPPORTED: return "the functionality requested is not supported";
+    case INTERNAL_ERROR: break;
     }
     return "an internal operation failed";
 }

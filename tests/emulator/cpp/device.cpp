@@ -37,7 +37,7 @@ void fill(Context& context)
 }
 
 // The end of a context frees what it holds; what a program has not freed is told. (After a failure
-// it could not.)
+// it could not.) A failure stays: to a process, a device that failed is lost.
 void empty(Context& context)
 {
     finish_all(context);
@@ -50,7 +50,6 @@ void empty(Context& context)
     context.modules.clear();
     context.graphs.clear();
     context.executables.clear();
-    context.failure = CUDA_SUCCESS;
 }
 
 } // namespace

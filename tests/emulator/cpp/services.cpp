@@ -1,5 +1,5 @@
 #include "services.h"
-
+#include "capture.h"
 #include "grid.h"
 #include "knobs.h"
 #include "memory.h"
@@ -32,6 +32,15 @@ CUresult service_bad_operand(const char* call, const char* operand, CUdeviceptr 
 }
 
 CUcontext service_context() { return current_context(); }
+
+CUresult service_synchronize(CUcontext context, const char* call)
+{
+    const std::lock_guard<std::recursive_mutex> guard(driver_lock());
+    if (!context->references) return fail(CUDA_ERROR_INVALID_CONTEXT);
+    if (const CUresult code = check_context(*context, call)) return code;
+    finish_all(*context);
+    return context->failure;
+}
 
 // For the crate: 0 ascending, 1 descending, 2 shuffled.
 EMULATOR_API void emulator_set_schedule(int schedule)

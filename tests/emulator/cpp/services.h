@@ -23,4 +23,7 @@ EMULATOR_SERVICE CUresult service_bad_operand(const char* call, const char* oper
 
 EMULATOR_SERVICE CUcontext service_context();
 
+// Waits for all work of a context, which is an error while a stream of it is captured.
+EMULATOR_SERVICE CUresult service_synchronize(CUcontext context, const char* call);
+
 } // namespace emulator

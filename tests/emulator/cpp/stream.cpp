@@ -1,5 +1,7 @@
 #include "stream.h"
 
+#include <algorithm>
+
 #include "capture.h"
 
 namespace emulator {
@@ -122,26 +124,40 @@ CUresult check_wait(const Stream& stream, const char* call)
 
 } // namespace
 
-EMULATOR_API CUresult cuStreamCreate(CUstream* handle, unsigned flags)
+// Those of the GPUs that the emulator stands for; a smaller number is a higher priority.
+constexpr int LEAST_PRIORITY = 0, GREATEST_PRIORITY = -5;
+
+EMULATOR_API CUresult cuStreamCreateWithPriority(CUstream* handle, unsigned flags, int priority)
 {
     return with_context([&](Context& context) {
         if (flags > 1) return fail(CUDA_ERROR_INVALID_VALUE, "cuStreamCreate: flags %u", flags);
-        *handle = context.streams.add(std::make_shared<Stream>(context, flags == 0));
+        const int within = std::clamp(priority, GREATEST_PRIORITY, LEAST_PRIORITY);
+        *handle = context.streams.add(std::make_shared<Stream>(context, flags == 0, within));
         return CUDA_SUCCESS;
     });
 }
 
-EMULATOR_API CUresult cuStreamCreateWithPriority(CUstream* handle, unsigned flags, int)
+EMULATOR_API CUresult cuStreamCreate(CUstream* handle, unsigned flags)
 {
-    return cuStreamCreate(handle, flags);
+    return cuStreamCreateWithPriority(handle, flags, LEAST_PRIORITY);
 }
 
 EMULATOR_API CUresult cuCtxGetStreamPriorityRange(int* least, int* greatest)
 {
     return with_context([&](Context&) {
-        *least = *greatest = 0;
+        *least = LEAST_PRIORITY;
+        *greatest = GREATEST_PRIORITY;
         return CUDA_SUCCESS;
     });
+}
+
+// For tests: how many streams of the calling thread's context have a priority.
+EMULATOR_API size_t emulator_streams(int priority)
+{
+    const std::lock_guard<std::recursive_mutex> guard(driver_lock());
+    const auto has = [&](const auto& entry) { return entry.second->priority == priority; };
+    const auto& streams = current_context()->streams;
+    return std::count_if(streams.begin(), streams.end(), has);
 }
 
 EMULATOR_API CUresult cuStreamDestroy_v2(CUstream handle)

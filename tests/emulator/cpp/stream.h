@@ -28,11 +28,16 @@ struct Point {
 
 class Stream {
 public:
-    Stream(Context& of, bool is_blocking) : context(of), blocking(is_blocking) {}
+    Stream(Context& of, bool is_blocking, int of_priority = 0)
+        : context(of), blocking(is_blocking), priority(of_priority)
+    {
+    }
 
     Context& context;
     // Whether it is ordered with the legacy default stream.
     const bool blocking;
+    // Kept, and nothing else: one piece of work runs at a time.
+    const int priority;
     // Set while it is being captured, with the nodes that the next one comes after.
     std::shared_ptr<Capture> capture;
     std::set<size_t> frontier;

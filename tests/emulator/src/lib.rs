@@ -93,6 +93,18 @@ pub fn allocated(device: i32) -> Result<usize, String> {
     Ok(count(device))
 }
 
+/// How many streams of the calling thread's context have a priority.
+///
+/// # Errors
+/// As [`set_schedule`].
+pub fn streams(priority: i32) -> Result<usize, String> {
+    let driver = driver()?;
+    // SAFETY: the emulator declares this function so.
+    let count = unsafe { driver.get::<extern "C" fn(i32) -> usize>(b"emulator_streams\0") }
+        .map_err(|error| format!("not the emulator's libcuda: {error}"))?;
+    Ok(count(priority))
+}
+
 /// The libcuda that this process has loaded; if it has none, the one that it will load.
 fn driver() -> Result<Library, String> {
     const NAME: &str = "libcuda.so.1";

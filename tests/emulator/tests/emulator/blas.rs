@@ -1,12 +1,12 @@
 //! Matrix products against three loops.
 
 use crate::common::Device;
-use cudarc::cublas::result::{CublasError, gemm_ex};
+use cudarc::cublas::result::{CublasError, create_handle, destroy_handle, gemm_ex};
 use cudarc::cublas::sys::cublasComputeType_t::{self, *};
 use cudarc::cublas::sys::cublasOperation_t::{self, CUBLAS_OP_N, CUBLAS_OP_T};
 use cudarc::cublas::sys::{cublasGemmAlgo_t, cublasStatus_t, cudaDataType};
 use cudarc::cublas::{CudaBlas, GemmConfig};
-use cudarc::driver::sys::{CUgraphInstantiate_flags, CUstreamCaptureMode};
+use cudarc::driver::sys::{CUgraphInstantiate_flags, CUresult, CUstreamCaptureMode};
 use cudarc::driver::{CudaSlice, DevicePtr, DevicePtrMut};
 use std::ptr::from_ref;
 
@@ -238,6 +238,26 @@ fn matrices_beyond_their_memory_are_an_error() {
     unsafe { gemm(&blas, config, &x, &x, &mut y) }.unwrap();
     let error = device.stream.synchronize().unwrap_err();
     assert!(error.to_string().contains("cublasGemmEx: C at"), "{error}");
+    // Nor does the handle end well on a device that failed, at which cudarc would panic.
+    // SAFETY: the handle is alive, and forgotten.
+    let destroyed = unsafe { destroy_handle(*blas.handle()) };
+    assert_eq!(destroyed.unwrap_err().0, cublasStatus_t::CUBLAS_STATUS_INTERNAL_ERROR);
+    std::mem::forget(blas);
+}
+
+#[test]
+fn destroying_a_handle_during_a_capture_is_an_error() {
+    let Some(device) = Device::emulated() else { return };
+    let blas = create_handle().unwrap();
+    let mut x = device.zeros(4);
+    device.stream.begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED).unwrap();
+    device.step(&device.stream, &mut x).unwrap();
+    // It waits for the device: by whichever thread and whatever the mode, the capture is lost.
+    // SAFETY: the handle is alive, and not used again.
+    let destroyed = unsafe { destroy_handle(blas) };
+    assert_eq!(destroyed.unwrap_err().0, cublasStatus_t::CUBLAS_STATUS_INTERNAL_ERROR);
+    let lost = device.stream.end_capture(CUgraphInstantiate_flags(0)).err().unwrap();
+    assert_eq!(lost.0, CUresult::CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
 }
 
 /// The factor, and what it is in TF32 and in bfloat16: to the nearest, ties to even.
