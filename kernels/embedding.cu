@@ -3,31 +3,34 @@
 //   concat    y[i] = (table[label[i]] ‖ x[i]), or the two the other way round
 //   backward  dtable[c] = Σ over rows i with label[i] = c of dy[i]
 //
-// y (rows, inputs + width), x (rows, inputs), table, dtable (classes, width), labels (rows), dy
-// (rows, width): the gradient of the embedding's columns alone. Outputs are overwritten.
+// y (rows, stride), of which inputs + width columns are used and the rest is set to 0, x (rows,
+// inputs), table, dtable (classes, width), labels (rows), dy (rows, width): the gradient of the
+// embedding's columns alone. Outputs are overwritten.
 // Deterministic: a sum has a fixed order, there is no scattering.
 
 #include "common.cuh"
 
 // Launch: elementwise.
 extern "C" __global__ void embedding_concat(
-    float* __restrict__ y,                // (rows, inputs + width)
+    float* __restrict__ y,                // (rows, stride)
     const float* __restrict__ x,          // (rows, inputs)
     const float* __restrict__ table,      // (classes, width)
     const unsigned* __restrict__ labels,  // (rows)
     int rows,
     int inputs,
     int width,
+    int stride,
     unsigned label_first)
 {
     const int columns = inputs + width;
     const int label_column = label_first ? 0 : inputs;
     const int input_column = label_first ? width : 0;
-    const long long count = (long long)rows * columns;
+    const long long count = (long long)rows * stride;
     for (long long i = first_element(); i < count; i += element_stride()) {
-        const int row = i / columns, column = i % columns;
+        const int row = i / stride, column = i % stride;
         const bool label = label_first ? column < width : column >= inputs;
-        if (label) y[i] = table[index_of(labels[row], column - label_column, width)];
+        if (column >= columns) y[i] = 0.0f;
+        else if (label) y[i] = table[index_of(labels[row], column - label_column, width)];
         else y[i] = x[index_of(row, column - input_column, inputs)];
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use gan_cuda::device::Device;
 use gan_cuda::device::ops::{EmbeddingShape, LinearShape};
 use gan_cuda::gan::architecture::{discriminator, generator};
 use gan_cuda::gan::preset::{Preset, presets};
@@ -18,25 +19,25 @@ fn networks() -> impl Iterator<Item = (NetworkSpec, usize)> {
     })
 }
 
-/// Layers that `chosen` picks.
-fn shapes(chosen: impl Fn(&BlockSpec) -> bool) -> Vec<LinearShape> {
+/// All linear layers, their inputs padded as a device of kind `D` has them.
+pub fn linear<D: Device>() -> Vec<LinearShape> {
     let mut found = BTreeSet::new();
     for (network, rows) in networks() {
-        let blocks = network.blocks.iter().filter(|block| chosen(block));
-        found.extend(blocks.map(|block| (rows, block.inputs, block.outputs)));
+        let inputs = network.strides::<D>();
+        found
+            .extend(network.blocks.iter().zip(inputs).map(|(b, inputs)| (rows, inputs, b.outputs)));
     }
     let shape = |(rows, inputs, outputs)| LinearShape { rows, inputs, outputs };
     found.into_iter().map(shape).collect()
 }
 
-/// All linear layers.
-pub fn linear() -> Vec<LinearShape> {
-    shapes(|_| true)
-}
-
 /// Rows and columns of all layers' outputs that `chosen` picks.
 fn outputs(chosen: impl Fn(&BlockSpec) -> bool) -> BTreeSet<[usize; 2]> {
-    shapes(chosen).iter().map(|shape| [shape.rows, shape.outputs]).collect()
+    let of = |(network, rows): (NetworkSpec, usize)| {
+        let blocks = network.blocks.into_iter().filter(&chosen);
+        blocks.map(|block| [rows, block.outputs]).collect::<Vec<_>>()
+    };
+    networks().flat_map(of).collect()
 }
 
 /// Rows and columns behind linear layers without BatchNorm.
@@ -69,6 +70,7 @@ pub fn embeddings() -> Vec<EmbeddingShape> {
             width: label.classes,
             inputs: network.inputs,
             label_first: label.first,
+            stride: network.inputs + label.classes,
         })
     };
     networks().filter_map(shape).collect()

@@ -8,7 +8,7 @@ use crate::{Bench, layers};
 const LEAKY_RELU: Activation = Activation::LeakyRelu { slope: 0.2 };
 
 pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
-    let shapes = layers::linear();
+    let shapes = layers::linear::<D>();
     shapes.iter().for_each(|&shape| linear_forward(bench, shape));
     shapes.iter().for_each(|&shape| linear_backward_weight(bench, shape));
     shapes.iter().for_each(|&shape| linear_backward_input(bench, shape));

@@ -43,6 +43,10 @@ pub trait Memory: Sized {
     /// Whether its memory is the machine's own.
     const ON_HOST: bool;
 
+    /// Where rows of operands of matrix products may be padded with zeros, their length is a whole
+    /// multiple of this, for the sake of speed.
+    const ROW_ALIGNMENT: usize;
+
     /// What the device is, in words for a person.
     fn describe(&self) -> String;
 

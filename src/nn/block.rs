@@ -45,6 +45,9 @@ impl BlockSpec {
 /// A block's places in the parameters, and its activations for the backward pass.
 pub struct Block<D: Device> {
     spec: BlockSpec,
+    /// Numbers from one row of the input, and of the weights, to the next: those that the
+    /// operations see, of which the last ones may be padding.
+    stride: usize,
     w: Slot,
     b: Slot,
     norm: Option<Norm<D>>,
@@ -67,22 +70,25 @@ struct Norm<D: Device> {
 }
 
 impl<D: Device> Block<D> {
-    /// A block for batches of up to `rows` rows.
+    /// A block for batches of up to `rows` rows, which begin `stride` numbers apart in its input.
     pub(super) fn new(
         device: &D,
         spec: &BlockSpec,
+        stride: usize,
         rows: usize,
         params: &mut Layout,
         statistics: &mut Layout,
     ) -> Result<Self> {
         let key = &spec.linear_key;
-        let w = params.add(format!("{key}.weight"), &[spec.outputs, spec.inputs]);
-        let b = params.add(format!("{key}.bias"), &[spec.outputs]);
+        let shape = [spec.outputs, spec.inputs];
+        let w = params.add_matrix(format!("{key}.weight"), shape, stride);
+        let b = params.add_vector(format!("{key}.bias"), spec.outputs);
         let norm = match spec.batch_norm {
             Some(constants) => Some(Norm::new(device, spec, constants, rows, params, statistics)?),
             None => None,
         };
         Ok(Self {
+            stride,
             w,
             b,
             norm,
@@ -245,7 +251,7 @@ impl<D: Device> Block<D> {
     }
 
     fn shape(&self, rows: usize) -> LinearShape {
-        LinearShape { rows, inputs: self.spec.inputs, outputs: self.spec.outputs }
+        LinearShape { rows, inputs: self.stride, outputs: self.spec.outputs }
     }
 }
 
@@ -260,10 +266,10 @@ impl<D: Device> Norm<D> {
     ) -> Result<Self> {
         let (key, columns) = (&spec.batch_norm_key, spec.outputs);
         Ok(Self {
-            gamma: params.add(format!("{key}.weight"), &[columns]),
-            beta: params.add(format!("{key}.bias"), &[columns]),
-            running_mean: statistics.add(format!("{key}.running_mean"), &[columns]),
-            running_var: statistics.add(format!("{key}.running_var"), &[columns]),
+            gamma: params.add_vector(format!("{key}.weight"), columns),
+            beta: params.add_vector(format!("{key}.bias"), columns),
+            running_mean: statistics.add_vector(format!("{key}.running_mean"), columns),
+            running_var: statistics.add_vector(format!("{key}.running_var"), columns),
             eps,
             momentum,
             z: Matrix::zeros(device, rows, columns)?,

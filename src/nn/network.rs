@@ -50,6 +50,21 @@ impl NetworkSpec {
         rows * masked(&self.blocks)
     }
 
+    /// Of each block, the numbers from one row of its input to the next on a device of kind `D`. Only
+    /// an input that is put together is padded; any other is read where it is.
+    pub fn strides<D: Device>(&self) -> impl Iterator<Item = usize> {
+        let others = self.blocks.iter().skip(1).map(|block| block.inputs);
+        std::iter::once(self.entrance_stride::<D>()).chain(others)
+    }
+
+    fn entrance_stride<D: Device>(&self) -> usize {
+        let columns = self.blocks[0].inputs;
+        match self.label {
+            Some(_) => columns.next_multiple_of(D::ROW_ALIGNMENT),
+            None => columns,
+        }
+    }
+
     fn normalized(&self) -> impl Iterator<Item = &BlockSpec> {
         self.blocks.iter().filter(|block| block.batch_norm.is_some())
     }
@@ -119,15 +134,20 @@ impl<D: Device> Network<D> {
     /// When the device has not enough memory.
     pub fn new(device: &D, spec: NetworkSpec, rows: usize) -> Result<Self> {
         let (mut params, mut statistics) = (Layout::default(), Layout::default());
-        let blocks = spec.blocks.iter();
-        let blocks = blocks.map(|b| Block::new(device, b, rows, &mut params, &mut statistics));
-        let blocks = blocks.collect::<Result<Vec<_>>>()?;
+        let mut blocks = Vec::new();
+        for (block, stride) in spec.blocks.iter().zip(spec.strides::<D>()) {
+            blocks.push(Block::new(device, block, stride, rows, &mut params, &mut statistics)?);
+        }
         // Behind the blocks, whose weights would begin at odd addresses after a small table.
         let embedding = match spec.label {
             Some(of) => Some(Table {
-                slot: params.add("label_embedding.weight".to_owned(), &[of.classes, of.classes]),
+                slot: params.add_matrix(
+                    "label_embedding.weight".to_owned(),
+                    [of.classes; 2],
+                    of.classes,
+                ),
                 of,
-                input: Matrix::zeros(device, rows, spec.blocks[0].inputs)?,
+                input: Matrix::zeros(device, rows, spec.entrance_stride::<D>())?,
                 gradient: Matrix::zeros(device, rows, of.classes)?,
             }),
             None => None,
@@ -311,6 +331,7 @@ impl<D: Device> Network<D> {
             width: classes,
             inputs: self.spec.inputs,
             label_first: first,
+            stride: self.spec.entrance_stride::<D>(),
         }
     }
 }

@@ -3,22 +3,52 @@
 //! One buffer means that the optimiser is one operation per network, whatever its layers are.
 //! Names and shapes are those of PyTorch's `state_dict`.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::Result;
 use crate::device::ops::Adam;
 use crate::device::{Device, In, InInts, Out, Real, Reals};
 
-/// A place in a flat buffer.
+/// A place in a flat buffer: rows of `columns` numbers, each padded with zeros to `stride`.
+///
+/// Zeros they stay: the gradient of a padded column is zero, with which Adam does not move it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
     start: usize,
-    len: usize,
+    rows: usize,
+    columns: usize,
+    stride: usize,
 }
 
 impl Slot {
+    fn len(self) -> usize {
+        self.rows * self.stride
+    }
+
     fn range(self) -> Range<usize> {
-        self.start..self.start + self.len
+        self.start..self.start + self.len()
+    }
+
+    /// The tensor's numbers, of what is stored.
+    fn unpadded<T: Copy>(self, stored: Vec<T>) -> Vec<T> {
+        if self.columns == self.stride {
+            return stored;
+        }
+        let rows = stored.chunks_exact(self.stride);
+        rows.flat_map(|row| &row[..self.columns]).copied().collect()
+    }
+
+    /// What is stored, of the tensor's numbers.
+    fn padded<T: Copy + Default>(self, values: &[T]) -> Cow<'_, [T]> {
+        assert_eq!(values.len(), self.rows * self.columns);
+        if self.columns == self.stride {
+            return Cow::Borrowed(values);
+        }
+        let mut stored = vec![T::default(); self.len()];
+        let rows = stored.chunks_exact_mut(self.stride).zip(values.chunks_exact(self.columns));
+        rows.for_each(|(stored, row)| stored[..self.columns].copy_from_slice(row));
+        Cow::Owned(stored)
     }
 }
 
@@ -36,15 +66,43 @@ pub struct Param {
 #[derive(Clone, Debug, Default)]
 pub struct Layout {
     params: Vec<Param>,
+    /// Numbers of all tensors.
     len: usize,
+    /// Numbers of the flat buffer: these and the padding.
+    stored: usize,
 }
 
 impl Layout {
-    /// Makes room for one more tensor.
-    pub fn add(&mut self, name: String, shape: &[usize]) -> Slot {
-        let slot = Slot { start: self.len, len: shape.iter().product() };
-        self.len += slot.len;
-        self.params.push(Param { name, shape: shape.to_vec(), slot });
+    /// Makes room for one more vector.
+    pub fn add_vector(&mut self, name: String, len: usize) -> Slot {
+        self.add(name, vec![len], Slot { start: self.stored, rows: 1, columns: len, stride: len })
+    }
+
+    /// Makes room for one more matrix, whose rows begin `stride` numbers apart.
+    pub fn add_matrix(&mut self, name: String, [rows, columns]: [usize; 2], stride: usize) -> Slot {
+        assert!(stride >= columns);
+        self.add(name, vec![rows, columns], Slot { start: self.stored, rows, columns, stride })
+    }
+
+    /// What is stored, of the numbers of all tensors.
+    fn padded<'a, T: Copy + Default>(&self, values: &'a [T]) -> Cow<'a, [T]> {
+        assert_eq!(values.len(), self.len);
+        if self.stored == self.len {
+            return Cow::Borrowed(values);
+        }
+        let mut rest = values;
+        let mut next = |slot: Slot| {
+            let tensor;
+            (tensor, rest) = rest.split_at(slot.rows * slot.columns);
+            slot.padded(tensor).into_owned()
+        };
+        self.params.iter().flat_map(|param| next(param.slot)).collect()
+    }
+
+    fn add(&mut self, name: String, shape: Vec<usize>, slot: Slot) -> Slot {
+        self.len += slot.rows * slot.columns;
+        self.stored += slot.len();
+        self.params.push(Param { name, shape, slot });
         slot
     }
 }
@@ -61,8 +119,8 @@ pub struct Params<D: Device> {
 impl<D: Device> Params<D> {
     /// Parameters that are learnt.
     pub(super) fn learnt(device: &D, layout: Layout) -> Result<Self> {
-        let len = layout.len;
-        Self::with_learning(device, layout, len)
+        let stored = layout.stored;
+        Self::with_learning(device, layout, stored)
     }
 
     /// Statistics: values that no optimiser moves.
@@ -72,7 +130,7 @@ impl<D: Device> Params<D> {
 
     fn with_learning(device: &D, layout: Layout, learnt: usize) -> Result<Self> {
         Ok(Self {
-            values: device.allocate(layout.len)?,
+            values: device.allocate(layout.stored)?,
             gradients: device.allocate(learnt)?,
             first_moment: device.allocate(learnt)?,
             second_moment: device.allocate(learnt)?,
@@ -123,7 +181,7 @@ impl<D: Device> Params<D> {
 
     /// One step of Adam.
     pub fn update(&mut self, device: &D, step: InInts<'_, D>, adam: Adam) {
-        let all = 0..self.layout.len;
+        let all = 0..self.layout.stored;
         device.adam_update(
             D::view_mut(&mut self.values, all.clone()),
             D::view_mut(&mut self.first_moment, all.clone()),
@@ -139,7 +197,7 @@ impl<D: Device> Params<D> {
     /// # Errors
     /// When the device fails.
     pub fn read(&self, device: &D, param: &Param) -> Result<Vec<D::Real>> {
-        device.download(self.value(param.slot))
+        Ok(param.slot.unpadded(device.download(self.value(param.slot))?))
     }
 
     /// Copies a tensor's gradient to the host.
@@ -147,7 +205,8 @@ impl<D: Device> Params<D> {
     /// # Errors
     /// When the device fails.
     pub fn read_gradient(&self, device: &D, param: &Param) -> Result<Vec<D::Real>> {
-        device.download(D::view(&self.gradients, param.slot.range()))
+        let stored = device.download(D::view(&self.gradients, param.slot.range()))?;
+        Ok(param.slot.unpadded(stored))
     }
 
     /// Replaces the values of the tensor at `index` of [`Params::list`].
@@ -159,25 +218,31 @@ impl<D: Device> Params<D> {
     /// When the length is not the tensor's.
     pub fn write(&mut self, device: &D, index: usize, values: &[D::Real]) -> Result<()> {
         let slot = self.layout.params[index].slot;
-        device.upload(D::view_mut(&mut self.values, slot.range()), values)
+        device.upload(D::view_mut(&mut self.values, slot.range()), &slot.padded(values))
     }
 
     /// Sets a tensor from double precision.
     pub(super) fn set(&mut self, device: &D, slot: Slot, values: &[f64]) -> Result<()> {
         let values: Vec<D::Real> = values.iter().map(|&x| D::Real::from_f64(x)).collect();
-        device.upload(D::view_mut(&mut self.values, slot.range()), &values)
+        device.upload(D::view_mut(&mut self.values, slot.range()), &slot.padded(&values))
     }
 
-    /// Adam's moments, the whole flat buffers: mean of gradients, mean of their squares.
+    /// Adam's moments, each as the numbers of all tensors: mean of gradients, mean of their squares.
     ///
     /// # Errors
     /// When the device fails.
     pub fn read_moments(&self, device: &D) -> Result<[Vec<D::Real>; 2]> {
-        let all = 0..self.layout.len;
-        Ok([
-            device.download(D::view(&self.first_moment, all.clone()))?,
-            device.download(D::view(&self.second_moment, all))?,
-        ])
+        let read = |moment| self.read_flat(device, moment);
+        Ok([read(&self.first_moment)?, read(&self.second_moment)?])
+    }
+
+    fn read_flat(&self, device: &D, flat: &Reals<D>) -> Result<Vec<D::Real>> {
+        let stored = device.download(D::view(flat, 0..self.layout.stored))?;
+        if self.layout.stored == self.layout.len {
+            return Ok(stored);
+        }
+        let slots = self.layout.params.iter().map(|param| param.slot);
+        Ok(slots.flat_map(|slot| slot.unpadded(stored[slot.range()].to_vec())).collect())
     }
 
     /// Replaces Adam's moments.
@@ -186,11 +251,12 @@ impl<D: Device> Params<D> {
     /// When the device fails.
     ///
     /// # Panics
-    /// When a length is not that of the flat buffer.
+    /// When a length is not that of all tensors.
     pub fn write_moments(&mut self, device: &D, moments: [&[D::Real]; 2]) -> Result<()> {
-        let all = 0..self.layout.len;
-        device.upload(D::view_mut(&mut self.first_moment, all.clone()), moments[0])?;
-        device.upload(D::view_mut(&mut self.second_moment, all), moments[1])
+        let [first, second] = moments.map(|moment| self.layout.padded(moment));
+        let all = 0..self.layout.stored;
+        device.upload(D::view_mut(&mut self.first_moment, all.clone()), &first)?;
+        device.upload(D::view_mut(&mut self.second_moment, all), &second)
     }
 }
 
@@ -200,6 +266,6 @@ fn split_neighbours<D: Device>(
     a: Slot,
     b: Slot,
 ) -> (Out<'_, D>, Out<'_, D>) {
-    assert_eq!(a.start + a.len, b.start, "neighbours");
-    D::split_mut(D::view_mut(buffer, a.start..b.range().end), a.len)
+    assert_eq!(a.range().end, b.start, "neighbours");
+    D::split_mut(D::view_mut(buffer, a.start..b.range().end), a.len())
 }

@@ -167,7 +167,8 @@ fn embedding(device: &Cpu<f64>, label_first: bool) -> Case {
     for (seed, (rows, classes, width, inputs)) in
         (30..).zip([(1, 1, 1, 1), (2, 3, 3, 2), (7, 3, 2, 5), (31, 10, 10, 33)])
     {
-        let shape = EmbeddingShape { rows, classes, width, inputs, label_first };
+        let stride = inputs + width;
+        let shape = EmbeddingShape { rows, classes, width, inputs, label_first, stride };
         let mut numbers = Numbers::new(seed);
         let (x, table) = (numbers.normal(rows * inputs), numbers.normal(classes * width));
         let labels = numbers.labels(classes, rows);

@@ -12,11 +12,13 @@ impl<T: CpuReal> Embedding for Cpu<T> {
         labels: &[u32],
         shape: &EmbeddingShape,
     ) {
+        assert!(y.len() == shape.rows * shape.stride && shape.columns() <= shape.stride);
         assert!(x.len() == shape.rows * shape.inputs && labels.len() == shape.rows);
-        for (i, y) in y.chunks_exact_mut(shape.columns()).enumerate() {
+        for (i, y) in y.chunks_exact_mut(shape.stride).enumerate() {
             let label = labels[i] as usize;
             y[shape.label_columns()].copy_from_slice(&table[label * shape.width..][..shape.width]);
             y[shape.input_columns()].copy_from_slice(&x[i * shape.inputs..][..shape.inputs]);
+            y[shape.columns()..].fill(T::ZERO);
         }
     }
 

@@ -59,6 +59,8 @@ impl<T: CpuReal> Memory for Cpu<T> {
     type Recording = ();
 
     const ON_HOST: bool = true;
+    /// The matrix product brings its operands together, whatever their rows are.
+    const ROW_ALIGNMENT: usize = 1;
 
     fn describe(&self) -> String {
         match self.team.threads() {

@@ -13,12 +13,14 @@ impl Embedding for Cuda {
         labels: View<'_, u32>,
         shape: &EmbeddingShape,
     ) {
-        let &EmbeddingShape { rows, classes, width, inputs, label_first } = shape;
-        assert!(y.len() == rows * shape.columns() && x.len() == rows * inputs);
+        let &EmbeddingShape { rows, classes, width, inputs, label_first, stride } = shape;
+        assert!(y.len() == rows * stride && shape.columns() <= stride);
+        assert!(x.len() == rows * inputs);
         assert!(table.len() == classes * width && labels.len() == rows);
         let launch = self.elements(y.len());
         let first = u32::from(label_first);
-        self.kernels.embedding_concat(launch, y, x, table, labels, rows, inputs, width, first);
+        self.kernels
+            .embedding_concat(launch, y, x, table, labels, rows, inputs, width, stride, first);
     }
 
     fn embedding_backward(

@@ -17,6 +17,8 @@ pub struct EmbeddingShape {
     pub inputs: usize,
     /// Whether the embedding stands before the batch's columns, else behind.
     pub label_first: bool,
+    /// Numbers from one row of both together to the next, at least [`EmbeddingShape::columns`].
+    pub stride: usize,
 }
 
 impl EmbeddingShape {
@@ -41,7 +43,8 @@ impl EmbeddingShape {
 pub trait Embedding: Memory {
     /// y\[i\] = (table\[label\[i\]\] ‖ x\[i\]), or the two the other way round.
     ///
-    /// y (rows, width + inputs), x (rows, inputs), table (classes, width), labels (rows).
+    /// y (rows, stride), x (rows, inputs), table (classes, width), labels (rows). What a row of y has
+    /// behind both is set to 0.
     fn embedding_concat(
         &self,
         y: Out<'_, Self>,

@@ -118,8 +118,11 @@ fn elementwise(all: &mut Vec<Case>, rows: usize, columns: usize, activation: Act
 fn embeddings(all: &mut Vec<Case>, rows: usize, inputs: usize) {
     for (label_first, classes) in [(false, 10), (true, 10), (false, 1), (true, 300)] {
         let width = classes.min(33);
-        let shape = EmbeddingShape { rows, classes, width, inputs, label_first };
+        let columns = inputs + width;
+        let shape = EmbeddingShape { rows, classes, width, inputs, label_first, stride: columns };
         all.push(Case::EmbeddingConcat { shape: shape.clone() });
+        let stride = columns.next_multiple_of(8);
+        all.push(Case::EmbeddingConcat { shape: EmbeddingShape { stride, ..shape.clone() } });
         all.push(Case::EmbeddingBackward { shape });
     }
 }
@@ -165,8 +168,8 @@ fn long(all: &mut Vec<Case>) {
     all.push(Case::LinearForward { shape, activation, masked: true, bias: true });
     let shape = BatchNormShape { rows, columns, eps: 1e-5, momentum: 0.1 };
     all.push(Case::BatchNormEvaluate { shape, activation });
-    let (classes, width, inputs) = (10, 10, columns - 10);
-    let shape = EmbeddingShape { rows, classes, width, inputs, label_first: false };
+    let (classes, width, inputs, stride) = (10, 10, columns - 10, columns);
+    let shape = EmbeddingShape { rows, classes, width, inputs, label_first: false, stride };
     all.push(Case::EmbeddingConcat { shape });
     let shape = BatchShape { rows, batch_size: rows, iterations_per_epoch: 1, pixels: columns };
     all.push(Case::BatchGather { shape, step: 3, labelled: false });

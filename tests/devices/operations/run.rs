@@ -182,7 +182,7 @@ pub fn embedding_concat<D: Device>(mut bench: Bench<'_, D>, shape: &EmbeddingSha
     let x = bench.input(-1.0, 1.0, shape.rows * shape.inputs);
     let table = bench.input(-1.0, 1.0, shape.classes * shape.width);
     let labels = bench.below(shape.classes, shape.rows);
-    let mut y = bench.output(shape.rows * shape.columns());
+    let mut y = bench.output(shape.rows * shape.stride);
     bench.device.embedding_concat(y.view_mut(), x.view(), table.view(), labels.view(), shape);
     vec![bench.read("y", &y)]
 }
