@@ -1,6 +1,6 @@
 //! `gan-cuda bench`.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gan_cuda::data::{Dataset, DatasetKind};
 use gan_cuda::device::cpu::default_threads;
@@ -24,6 +24,10 @@ use super::sizes::SizeArgs;
 const SYNTHETIC_IMAGES: usize = 512;
 /// The least time of a sample, beside which waiting and reading the clock are nothing.
 const SAMPLE_MS: f64 = 5.0;
+/// The least time before the first sample: clocks of an idle GPU rise within it.
+const LEAST_WARMUP: Duration = Duration::from_millis(500);
+/// The least time of all samples together.
+const LEAST_MEASUREMENT: Duration = Duration::from_secs(1);
 /// The fewest samples.
 const LEAST_SAMPLES: u32 = 20;
 /// Iterations that tell how many a sample has.
@@ -37,10 +41,10 @@ pub struct Args {
     /// Set-up to measure
     #[arg(long, value_name = "NAME", default_value = "cgan", value_parser = preset(), hide_possible_values = true)]
     preset: String,
-    /// Iterations to measure, in at least 20 samples
+    /// Iterations to measure, in at least 20 samples and for at least a second
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = measured)]
     iterations: u32,
-    /// Iterations before, not measured
+    /// Iterations before, not measured, for at least half a second
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = unmeasured)]
     warmup: u32,
     /// Where to compute: auto, cpu, cuda or cuda:N
@@ -136,11 +140,18 @@ fn measure(
     let mut images = Resident::new(gan.device(), &data.images, &data.labels, schedule)?;
     images.shuffle(gan.device(), 0, 0)?;
     sample(&mut gan, &images, args.warmup)?;
-    let pace = sample(&mut gan, &images, PACE)?;
+    let begun = Instant::now();
+    let mut pace = sample(&mut gan, &images, PACE)?;
+    while begun.elapsed() < LEAST_WARMUP {
+        pace = sample(&mut gan, &images, PACE)?;
+    }
     let group = (SAMPLE_MS / pace).ceil() as u32;
     let samples = (args.iterations / group).max(LEAST_SAMPLES);
-    let times = (0..samples).map(|_| sample(&mut gan, &images, group));
-    let mut times = times.collect::<Result<Vec<_>>>()?;
+    let begun = Instant::now();
+    let mut times = Vec::new();
+    while (times.len() as u32) < samples || begun.elapsed() < LEAST_MEASUREMENT {
+        times.push(sample(&mut gan, &images, group)?);
+    }
     times.sort_by(f64::total_cmp);
     Ok(times)
 }

@@ -12,12 +12,21 @@ use crate::device::ops::{RING_COLUMNS, RING_ROWS};
 use crate::memory::{self, OutOfMemory};
 use crate::nn::NetworkSpec;
 
-/// What is taken besides: by a driver for kernels, recorded graphs and the rounding up of
-/// allocations, by the CPU for packed operands.
-pub(super) const RESERVE: usize = 64 << 20;
+/// What the CPU takes besides, for packed operands.
+const RESERVE_ON_HOST: usize = 64 << 20;
+/// What a GPU takes besides: for code of cuBLAS, which is loaded when a product is first asked for
+/// (tens of MB for each kind of product), for graphs, for padding and the rounding up of allocations
+/// (to 2 MB).
+const RESERVE_ON_GPU: usize = 256 << 20;
+
 /// Copies of a network's weights while a checkpoint is made: of weights and both moments first as
 /// tensors, then as bytes, of the moments twice. Measured: a little over ten.
 const COPIES: usize = 11;
+
+/// What a device of kind `D` takes besides.
+pub(super) const fn reserve<D: Device>() -> usize {
+    if D::ON_HOST { RESERVE_ON_HOST } else { RESERVE_ON_GPU }
+}
 
 /// Bytes that a run allocates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +104,7 @@ impl Plan {
 
     /// Bytes that must be free on a device of kind `D`.
     fn room<D: Device>(&self) -> usize {
-        self.total() + RESERVE + if D::ON_HOST { self.checkpoint } else { 0 }
+        self.total() + reserve::<D>() + if D::ON_HOST { self.checkpoint } else { 0 }
     }
 }
 

@@ -19,7 +19,7 @@
 use clap::ValueEnum;
 
 use super::architecture;
-use super::plan::RESERVE;
+use super::plan::reserve;
 use super::preset::Preset;
 use super::settings::Settings;
 use crate::Result;
@@ -159,7 +159,7 @@ fn pass<D: Device>(
 
 fn check_memory<D: Device>(device: &D, spec: &NetworkSpec, rows: usize) -> Result<()> {
     let numbers = 4 * spec.parameters() + spec.statistics() + spec.activations(rows);
-    let asked = size_of::<D::Real>() * numbers + RESERVE;
+    let asked = size_of::<D::Real>() * numbers + reserve::<D>();
     match device.free_memory() {
         Some(free) if free < asked => {
             let remedy = format!("{rows} images are drawn at once; ask for fewer");

@@ -5,22 +5,26 @@
 //! | `operations` | every operation against the reference, `Cpu<f64>`, on the same inputs |
 //! | `precision` | matrix products whose factors are rounded |
 //! | `golden` | PyTorch's recorded runs, replayed |
+//! | `failure` | a GPU that fails: what is reported |
+//! | `timing` | how long operations take, by replays of a graph |
 //! | `training` | whole iterations and runs: the same as the CPU's, the same again, learning |
 //! | `suite` | which tests there are for which device |
 //! | `open` | how a device is had, and what to say when there is none |
-//! | `family` | the process that runs each device in a process of its own |
+//! | `family` | the process that runs each group of tests in a process of its own |
 //! | `tally`, `notes` | what is told at the end |
 //! | `comparator` | what "the same" means |
 //!
-//! A GPU and the emulator cannot share a process, so each device has one of its own, a child of
-//! the one that was called. `GAN_CUDA_TEST_DEVICE` = `cpu`, `emulated` or `cuda` runs one device
-//! without a child; the emulator is then that of `GAN_CUDA_LIB_DIR`, where it is set.
+//! A GPU and the emulator cannot share a process, and a GPU that fails is lost to its process. So
+//! each group of a device's tests (`golden`, `training`, …) has a process of its own, a child of the
+//! one that was called. `GAN_CUDA_TEST_DEVICE` = `cpu`, `emulated` or `cuda` runs one device without
+//! children; the emulator is then that of `GAN_CUDA_LIB_DIR`, where it is set.
 //!
 //! A device that is not there is skipped and said to be; `GAN_CUDA_REQUIRE_EMULATOR=1` and
 //! `GAN_CUDA_REQUIRE_GPU=1` make its absence a failure. Run with `-- --nocapture` to see the
 //! largest error of each comparison as a share of its tolerance.
 
 mod comparator;
+mod failure;
 mod family;
 mod golden;
 mod notes;
@@ -33,6 +37,7 @@ mod recorded;
 mod runs;
 mod suite;
 mod tally;
+mod timing;
 mod training;
 
 use std::env;
@@ -44,6 +49,8 @@ use tally::Tally;
 
 /// Names the one device that a process runs the suite on.
 const DEVICE: &str = "GAN_CUDA_TEST_DEVICE";
+/// Names the one group of tests that a child runs.
+const GROUP: &str = "GAN_CUDA_TEST_GROUP";
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -60,17 +67,24 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the suite on one device, in this process.
+/// Runs the suite, or a group of it, on one device, in this process.
 fn run(kind: Kind, mut arguments: Arguments) -> ExitCode {
-    let trials = suite::trials(kind);
-    if kind == Kind::Emulated {
-        // The schedule, which some tests change, is the whole process's.
+    let group = env::var(GROUP).ok();
+    let mut trials = suite::trials(kind);
+    trials.retain(|trial| group.as_deref().is_none_or(|group| group == suite::group(trial)));
+    if kind != Kind::Cpu {
+        // Trials share the GPU's context: what one of them waits for or destroys would break what
+        // another captures. And the emulator's schedule, which some change, is the whole process's.
         arguments.test_threads = Some(1);
     }
     if arguments.list {
         return libtest_mimic::run(&arguments, trials).exit_code();
     }
-    println!("\n{kind}: {}", kind.describe());
+    println!(
+        "\n{kind}{}: {}",
+        group.map_or_else(String::new, |group| format!(", {group}")),
+        kind.describe()
+    );
     let conclusion = libtest_mimic::run(&arguments, trials);
     if arguments.nocapture {
         notes::print();

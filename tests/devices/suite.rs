@@ -11,7 +11,7 @@ use libtest_mimic::{Completion, Trial};
 use crate::open::{Kind, Tested, open_cuda};
 use crate::training::learning::GOALS;
 use crate::training::{crossing, learning, nodes, parity, same_bits};
-use crate::{comparator, golden, operations, precision};
+use crate::{comparator, failure, golden, operations, precision, timing};
 
 /// All tests for a device.
 pub fn trials(kind: Kind) -> Vec<Trial> {
@@ -21,6 +21,11 @@ pub fn trials(kind: Kind) -> Vec<Trial> {
         Kind::Emulated | Kind::Cuda => suite.cuda(),
     }
     suite.trials
+}
+
+/// The group of a test: the module that it is in.
+pub fn group(trial: &Trial) -> &str {
+    trial.name().split("::").nth(1).unwrap_or_default()
 }
 
 struct Suite {
@@ -108,6 +113,14 @@ impl Suite {
             "precision::products_are_those_of_rounded_factors",
             precision::products_are_those_of_rounded_factors,
         );
+        self.add(
+            "failure::a_failure_is_reported_though_everything_after_it_fails",
+            failure::a_failure_is_reported_though_everything_after_it_fails,
+        );
+        self.add(
+            "timing::as_many_calls_are_timed_as_were_asked_for",
+            timing::as_many_calls_are_timed_as_were_asked_for,
+        );
         for precision in [Precision::Tf32, Precision::Bf16] {
             self.add(format!("training::cgan_learns_in_{precision}"), move || {
                 learning::cgan_learns_in(open_cuda(precision, true));
@@ -126,6 +139,7 @@ impl Suite {
             same_bits::graphs_leave_the_same_bits::<Cuda>();
         });
         if self.kind == Kind::Emulated {
+            self.add("training::the_branch_gives_way", nodes::the_branch_gives_way);
             self.add("training::branches_leave_the_same_bits_under_every_schedule", || {
                 same_bits::branches_leave_the_same_bits_under_every_schedule::<Cuda>();
             });

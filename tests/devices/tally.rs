@@ -13,8 +13,8 @@ use super::open::Kind;
 /// Names the file in which a child leaves its tally.
 pub const FILE: &str = "GAN_CUDA_TEST_TALLY";
 
-/// What became of a device's tests.
-#[derive(Serialize, Deserialize)]
+/// What became of a device's tests, or of a group of them.
+#[derive(Default, Serialize, Deserialize)]
 pub struct Tally {
     passed: u64,
     failed: u64,
@@ -31,6 +31,14 @@ impl Tally {
             skipped: conclusion.num_ignored,
             absence: kind.absence().map(str::to_owned),
         }
+    }
+
+    /// Counts those of another group too.
+    pub fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+        self.absence = self.absence.take().or(other.absence);
     }
 
     /// Leaves the tally for the parent, or prints it where there is none.

@@ -3,7 +3,8 @@
 //! On the way back through a network each layer has two products, one for the layer before, which
 //! the next layer waits for, and one for its own weights, which nothing does until the step of Adam.
 //! A small network's product leaves most of a GPU idle, so the second kind goes to a branch beside
-//! the first. An event makes it begin after what is queued already, another makes what follows
+//! the first, at the lowest priority: where both have blocks that wait for a place on the GPU, those
+//! of the first kind go before. An event makes it begin after what is queued already, another makes what follows
 //! [`Cuda::join`] wait; recorded, both become edges of the graph, and no nodes.
 //!
 //! What is on the branch reads and writes buffers that nobody else may write before the branch is
@@ -35,8 +36,13 @@ pub(super) struct Branch {
 }
 
 impl Branch {
-    pub(super) fn new(context: &Arc<CudaContext>, precision: Precision) -> Result<Self> {
-        let stream = context.new_stream().map_err(failed("starting"))?;
+    /// A branch whose stream has this priority.
+    pub(super) fn new(
+        context: &Arc<CudaContext>,
+        priority: i32,
+        precision: Precision,
+    ) -> Result<Self> {
+        let stream = context.new_stream_with_priority(priority).map_err(failed("starting"))?;
         let event = || context.new_event(None).map_err(failed("starting"));
         Ok(Self {
             blas: Blas::new(&stream, precision)?,

@@ -10,7 +10,6 @@
 use std::ptr::from_ref;
 use std::sync::Arc;
 
-use cudarc::cublas::CudaBlas;
 use cudarc::cublas::sys::cublasOperation_t::{self, CUBLAS_OP_N, CUBLAS_OP_T};
 use cudarc::cublas::sys::{cublasComputeType_t, cublasGemmAlgo_t, cudaDataType};
 use cudarc::cublas::{result, sys};
@@ -28,9 +27,39 @@ const WORKSPACE: usize = 32 << 20;
 
 /// cuBLAS on a stream.
 pub(super) struct Blas {
-    blas: CudaBlas,
-    compute: cublasComputeType_t,
+    // Dropped in this order: destroying the handle waits for all that uses the workspace.
+    handle: Handle,
     _workspace: Buffer<u8>,
+    compute: cublasComputeType_t,
+}
+
+/// A cuBLAS handle that is bound to a stream.
+struct Handle {
+    handle: sys::cublasHandle_t,
+    stream: Arc<CudaStream>,
+}
+
+impl Handle {
+    fn new(stream: &Arc<CudaStream>) -> Result<Self> {
+        let starting = "starting cuBLAS";
+        stream.context().bind_to_thread().map_err(failed(starting))?;
+        let handle = result::create_handle().map_err(failed(starting))?;
+        let handle = Self { handle, stream: stream.clone() };
+        // SAFETY: both are alive, and the stream lives as long as the handle.
+        unsafe { result::set_stream(handle.handle, stream.cu_stream().cast()) }
+            .map_err(failed(starting))?;
+        Ok(handle)
+    }
+}
+
+impl Drop for Handle {
+    /// Where the device has failed, this fails too; a panic here (as cudarc's own handle has it)
+    /// would replace the message that says what failed first.
+    fn drop(&mut self) {
+        let _ = self.stream.context().bind_to_thread();
+        // SAFETY: the handle was created and is destroyed once.
+        let _ = unsafe { result::destroy_handle(self.handle) };
+    }
 }
 
 /// A row-major matrix as a factor: itself, or its transpose.
@@ -54,15 +83,15 @@ impl<'a> Factor<'a> {
 
 impl Blas {
     pub(super) fn new(stream: &Arc<CudaStream>, precision: Precision) -> Result<Self> {
-        let blas = CudaBlas::new(stream.clone()).map_err(failed("starting cuBLAS"))?;
+        let handle = Handle::new(stream)?;
         let workspace =
             Buffer::<u8>::zeros(stream, WORKSPACE).map_err(failed("starting cuBLAS"))?;
         let pointer = workspace.view(0..WORKSPACE).pointer() as *mut _;
         // SAFETY: handle and workspace are alive, and live as long as each other.
-        unsafe { sys::cublasSetWorkspace_v2(*blas.handle(), pointer, WORKSPACE) }
+        unsafe { sys::cublasSetWorkspace_v2(handle.handle, pointer, WORKSPACE) }
             .result()
             .map_err(failed("giving cuBLAS memory"))?;
-        Ok(Self { blas, compute: compute_type(precision), _workspace: workspace })
+        Ok(Self { handle, _workspace: workspace, compute: compute_type(precision) })
     }
 }
 
@@ -92,7 +121,7 @@ impl Cuda {
         // operations that call this assert; alpha and beta are read before the call returns.
         let queued = self.bound(|| unsafe {
             result::gemm_ex(
-                *blas.blas.handle(),
+                blas.handle.handle,
                 b.operation,
                 a.operation,
                 extent(n),

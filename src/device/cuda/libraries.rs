@@ -109,7 +109,7 @@ fn names(stem: &str) -> Vec<String> {
 
 fn open_driver() -> Looked<Driver> {
     let names = ["libcuda.so.1".to_owned()];
-    let (path, library) = places::open_first(&names, [driver_folder()], open)?;
+    let (path, library) = places::open_first(&names, driver_folders(), open)?;
     // SAFETY: this loads the driver, which is loaded already.
     let present = unsafe { cudarc::driver::sys::is_culib_present() };
     // SAFETY: it is present, so this does not panic.
@@ -120,16 +120,21 @@ fn open_driver() -> Looked<Driver> {
     Ok(Driver { path, version })
 }
 
+/// Where containers get the driver of their host, if the loader is not told.
+const HOST_DRIVER: &str = "/usr/local/nvidia/lib64";
+
 /// Where the driver is looked for.
-fn driver_folder() -> PathBuf {
+fn driver_folders() -> Vec<PathBuf> {
     let has = |folder: &Path, name: String| folder.join(name).is_file();
     let others = |folder: &Path| {
         let any = |stem| MAJORS.iter().any(|major| has(folder, format!("{stem}.{major}")));
         any("libcublas.so") || any("libnvrtc.so")
     };
     match only() {
-        Some(folder) if has(folder, "libcuda.so.1".to_owned()) || !others(folder) => folder.into(),
-        _ => LOADER.into(),
+        Some(folder) if has(folder, "libcuda.so.1".to_owned()) || !others(folder) => {
+            vec![folder.into()]
+        }
+        _ => vec![LOADER.into(), HOST_DRIVER.into()],
     }
 }
 

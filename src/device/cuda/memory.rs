@@ -5,14 +5,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use cudarc::driver::sys::CUdeviceptr;
-use cudarc::driver::{CudaSlice, CudaStream, DevicePtr, DriverError};
+use cudarc::driver::{CudaContext, CudaStream, DriverError, result};
 
 use crate::device::Element;
 
 /// An allocation of `len` elements, freed when dropped.
 pub struct Buffer<T> {
-    /// Frees the memory when dropped.
-    _bytes: CudaSlice<u8>,
+    context: Arc<CudaContext>,
     pointer: CUdeviceptr,
     len: usize,
     element: PhantomData<T>,
@@ -34,12 +33,21 @@ pub struct ViewMut<'a, T> {
 }
 
 impl<T: Element> Buffer<T> {
-    /// Queues an allocation and the zeroing of it.
+    /// Allocates memory, and queues the zeroing of it.
+    ///
+    /// `cuMemAlloc` and no pool: everything is allocated before the first iteration, so that a pool
+    /// would save nothing, and compute-sanitizer misses small overruns within one.
     pub(super) fn zeros(stream: &Arc<CudaStream>, len: usize) -> Result<Self, DriverError> {
+        let context = stream.context().clone();
+        context.bind_to_thread()?;
         // The driver refuses an allocation of nothing.
-        let bytes = stream.alloc_zeros::<u8>((len * size_of::<T>()).max(1))?;
-        let pointer = bytes.device_ptr(stream).0;
-        Ok(Self { _bytes: bytes, pointer, len, element: PhantomData })
+        let bytes = (len * size_of::<T>()).max(1);
+        // SAFETY: nothing reads the memory before the zeroing that is queued next.
+        let pointer = unsafe { result::malloc_sync(bytes) }?;
+        let buffer = Self { context, pointer, len, element: PhantomData };
+        // SAFETY: the allocation has so many bytes.
+        unsafe { result::memset_d8_async(pointer, 0, bytes, stream.cu_stream()) }?;
+        Ok(buffer)
     }
 
     pub(super) fn view(&self, range: Range<usize>) -> View<'_, T> {
@@ -53,6 +61,16 @@ impl<T: Element> Buffer<T> {
     fn at(&self, range: &Range<usize>) -> CUdeviceptr {
         assert!(range.start <= range.end && range.end <= self.len, "{range:?} of {}", self.len);
         self.pointer + (range.start * size_of::<T>()) as CUdeviceptr
+    }
+}
+
+impl<T> Drop for Buffer<T> {
+    /// Waits for the device. Where the device has failed, this fails too and says nothing new: the
+    /// failure is reported by the next download.
+    fn drop(&mut self) {
+        let _ = self.context.bind_to_thread();
+        // SAFETY: views borrow the buffer, so nothing refers to the memory any more.
+        let _ = unsafe { result::free_sync(self.pointer) };
     }
 }
 

@@ -11,6 +11,7 @@
 //! | `gemm` | matrix products by cuBLAS |
 //! | `branch` | a second stream, for gradients of weights |
 //! | `recording` | CUDA graphs |
+//! | `timing` | how long operations take |
 //! | `linear` … `batch` | the operations, a file per family, as in [`crate::device::ops`] |
 //!
 //! All work of a device goes to one stream, in order, but for gradients of weights, which a branch
@@ -40,16 +41,17 @@ mod problem;
 mod random;
 mod recording;
 mod target;
+mod timing;
 mod unavailable;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use cudarc::driver::sys::{CUevent_flags, CUresult};
-use cudarc::driver::{CudaContext, CudaModule, CudaStream, result};
+use cudarc::driver::sys::CUresult;
+use cudarc::driver::{CudaContext, CudaModule, CudaStream, DriverError, result};
 use cudarc::nvrtc::Ptx;
 use tracing::info;
 
@@ -94,15 +96,17 @@ impl Cuda {
         // SAFETY: such events order several streams; the branch has events of its own. A recording
         // must not wait for events from outside of it.
         unsafe { context.disable_event_tracking() };
-        // A stream of its own, since the default one cannot be recorded.
-        let stream = context.new_stream().map_err(failed("starting"))?;
+        // A stream of its own, since the default one cannot be captured. Its work goes before the
+        // branch's: the next layer waits for it.
+        let (lowest, highest) = priorities(&context).map_err(failed("starting"))?;
+        let stream = context.new_stream_with_priority(highest).map_err(failed("starting"))?;
         let description = format!(
             "{} (cuda:{ordinal}), kernels: {}, precision {precision}",
             gpu.name, gpu.kernels
         );
         let device = Self {
             kernels: load_kernels(&context, gpu.kernels)?,
-            branch: Branch::new(&context, precision)?,
+            branch: Branch::new(&context, lowest, precision)?,
             blas: Blas::new(&stream, precision)?,
             stream,
             context,
@@ -119,23 +123,6 @@ impl Cuda {
         self.description.starts_with("Emulated")
     }
 
-    /// How long the GPU takes for what `work` queues, by events.
-    ///
-    /// # Errors
-    /// When the device, or an operation, failed.
-    pub fn elapsed(&self, work: impl FnOnce()) -> Result<Duration> {
-        let event = || self.context.new_event(Some(CUevent_flags::CU_EVENT_DEFAULT));
-        let (begin, end) = (event().map_err(failed("timing"))?, event().map_err(failed("timing"))?);
-        begin.record(&self.stream).map_err(failed("timing"))?;
-        work();
-        self.join();
-        end.record(&self.stream).map_err(failed("timing"))?;
-        self.noted()?;
-        // Waits for both.
-        let milliseconds = begin.elapsed_ms(&end).map_err(failed("timing"))?;
-        Ok(Duration::from_secs_f64(f64::from(milliseconds) / 1e3))
-    }
-
     /// Calls the driver or a library with this device's context on the calling thread.
     fn bound<T>(&self, call: impl FnOnce() -> T) -> T {
         self.note("taking up its context", self.context.bind_to_thread());
@@ -150,6 +137,12 @@ impl Cuda {
         if let Err(error) = queued {
             self.failure.borrow_mut().get_or_insert_with(|| failed(action)(error));
         }
+    }
+
+    /// Waits for all that is queued on the stream.
+    fn wait(&self) -> Result<()> {
+        // SAFETY: the stream is alive.
+        unsafe { result::stream::synchronize(self.stream.cu_stream()) }.map_err(failed("computing"))
     }
 
     /// Reports what was noted.
@@ -218,10 +211,11 @@ impl Memory for Cuda {
         }
         self.join();
         let stream = self.stream.cu_stream();
-        // SAFETY: the view is as long as the slice; from pageable memory the driver copies what it
-        // still needs before the call returns.
+        // SAFETY: the view is as long as the slice, which stays until the stream is done: the driver
+        // may read it after the call.
         self.bound(|| unsafe { result::memcpy_htod_async(to.pointer(), from, stream) })
-            .map_err(failed("copying to its memory"))
+            .map_err(failed("copying to its memory"))?;
+        self.wait()
     }
 
     fn download<T: Element>(&self, from: View<'_, T>) -> Result<Vec<T>> {
@@ -233,11 +227,9 @@ impl Memory for Cuda {
         }
         let stream = self.stream.cu_stream();
         // SAFETY: the view is as long as the vector, which stays until the stream is done.
-        let copied = self.bound(|| unsafe {
-            result::memcpy_dtoh_async(&mut to, from.pointer(), stream)?;
-            result::stream::synchronize(stream)
-        });
-        copied.map_err(failed("computing"))?;
+        self.bound(|| unsafe { result::memcpy_dtoh_async(&mut to, from.pointer(), stream) })
+            .map_err(failed("computing"))?;
+        self.wait()?;
         Ok(to)
     }
 
@@ -248,6 +240,12 @@ impl Memory for Cuda {
     fn record(&self, recording: &mut Recording) {
         self.record_graph(recording);
     }
+}
+
+/// The lowest and the highest priority of a stream.
+fn priorities(context: &CudaContext) -> Result<(i32, i32), DriverError> {
+    context.bind_to_thread()?;
+    result::stream::get_priority_range()
 }
 
 /// Loads every kernel from the images that were chosen for the device.

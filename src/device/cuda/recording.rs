@@ -84,6 +84,8 @@ impl Cuda {
     }
 
     fn end_capture(&self) -> std::result::Result<Option<CudaGraph>, DriverError> {
-        self.stream.end_capture(CUgraphInstantiate_flags(0))
+        // Nodes keep the priorities of the streams that they were captured from.
+        self.stream
+            .end_capture(CUgraphInstantiate_flags::CUDA_GRAPH_INSTANTIATE_FLAG_USE_NODE_PRIORITY)
     }
 }

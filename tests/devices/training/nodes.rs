@@ -4,6 +4,7 @@
 use gan_cuda::device::cuda::Cuda;
 use gan_cuda::gan::preset::{Preset, presets};
 use gan_cuda::gan::settings::Settings;
+use gan_cuda_emulator::streams;
 
 use super::{IMAGES, Learner};
 use crate::notes;
@@ -29,6 +30,15 @@ fn nodes(preset: &'static Preset) -> usize {
     learner.train(2);
     let mut recordings = learner.gan.recordings();
     recordings.find_map(|recording| recording.nodes().unwrap()).expect("a recorded iteration")
+}
+
+/// What the next layer waits for goes before gradients of weights: its stream has the highest of
+/// CUDA's priorities, the branch the lowest.
+pub fn the_branch_gives_way() {
+    let count = |priority| streams(priority).unwrap();
+    let before = [-5, 0].map(count);
+    let _device = <Cuda as Tested>::open(true);
+    assert_eq!([-5, 0].map(count), before.map(|streams| streams + 1));
 }
 
 /// On a GPU the number is only told: cuBLAS is free to take several kernels for a product.

@@ -1,0 +1,55 @@
+//! A GPU that fails: what failed first is reported, whatever fails after it.
+
+use std::error::Error;
+
+use gan_cuda::device::Memory;
+use gan_cuda::device::cuda::{Cuda, Recording};
+use gan_cuda::device::ops::{Embedding, EmbeddingShape, Optimizer};
+
+use crate::open::Tested;
+
+/// An illegal address breaks the context of the process for good: freeing memory, destroying
+/// cuBLAS's handles and whatever else is done when a device is dropped then fails too, and must not
+/// panic.
+pub fn a_failure_is_reported_though_everything_after_it_fails() {
+    let device = <Cuda as Tested>::open(true);
+    let buffer = device.allocate::<f32>(1).unwrap();
+    match device.is_emulated() {
+        true => write_to_freed_memory(&device),
+        false => read_where_nothing_is(&device),
+    }
+    let failure = device.download(Cuda::view(&buffer, 0..1)).unwrap_err();
+    assert_eq!(failure.to_string(), "the GPU failed while computing");
+    let cause = failure.source().expect("the driver's word").to_string();
+    assert!(cause.contains("CUDA_ERROR_ILLEGAL_ADDRESS"), "{cause}");
+    drop((buffer, device));
+}
+
+/// A graph that outlives its buffer, which the emulator notices; a GPU might not.
+fn write_to_freed_memory(device: &Cuda) {
+    let mut graph = Recording::default();
+    let mut step = device.allocate::<u32>(1).unwrap();
+    for _ in 0..2 {
+        assert!(!device.replay(&mut graph));
+        device.step_advance(Cuda::view_mut(&mut step, 0..1));
+        device.record(&mut graph);
+    }
+    drop(step);
+    assert!(device.replay(&mut graph));
+}
+
+/// A label that leads 160 GB behind its table; the emulator's host would not survive it.
+fn read_where_nothing_is(device: &Cuda) {
+    let [rows, classes, width, inputs, stride] = [1, 10, 10, 1, 11];
+    let shape = EmbeddingShape { rows, classes, width, inputs, label_first: true, stride };
+    let (x, table) = (device.allocate(1).unwrap(), device.allocate(100).unwrap());
+    let (mut y, mut labels) = (device.allocate(11).unwrap(), device.allocate(1).unwrap());
+    device.upload(Cuda::view_mut(&mut labels, 0..1), &[u32::MAX]).unwrap();
+    device.embedding_concat(
+        Cuda::view_mut(&mut y, 0..11),
+        Cuda::view(&x, 0..1),
+        Cuda::view(&table, 0..100),
+        Cuda::view(&labels, 0..1),
+        &shape,
+    );
+}

@@ -1,0 +1,31 @@
+//! How long operations take: the calls that are timed are those that were asked for.
+
+use std::time::Duration;
+
+use gan_cuda::device::Memory;
+use gan_cuda::device::cuda::Cuda;
+use gan_cuda::device::ops::Optimizer;
+
+use crate::open::Tested;
+
+/// Less than a graph holds, as much, and more.
+const COUNTS: [u64; 4] = [1, 7, 64, 200];
+
+/// Counts calls on the device: those before the timing, and those that fill up the last graph, are
+/// calls too.
+pub fn as_many_calls_are_timed_as_were_asked_for() {
+    let device = <Cuda as Tested>::open(true);
+    for count in COUNTS {
+        let mut step = device.allocate::<u32>(1).unwrap();
+        let mut queued = 0;
+        let took = device.time(count, || {
+            queued += 1;
+            device.step_advance(Cuda::view_mut(&mut step, 0..1));
+        });
+        assert!(took.unwrap() > Duration::ZERO, "{count}");
+        let calls = count.min(64);
+        assert_eq!(queued, 2 * calls, "{count}: queued once to load, once to capture");
+        let done = device.download(Cuda::view(&step, 0..1)).unwrap()[0];
+        assert_eq!(u64::from(done), calls * (3 + count.div_ceil(calls)), "{count}");
+    }
+}
