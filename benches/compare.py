@@ -1,31 +1,36 @@
 #!/usr/bin/env python3
-"""Times the engine and PyTorch in turn on this machine, and writes down what came out.
+"""Times the engine, PyTorch and JAX in turn on this machine, and writes down what came out.
 
     cargo build --release
     python benches/compare.py --rounds 5 --readme
-    python benches/compare.py --device cuda --precision tf32
-    python benches/compare.py --from benches/runs/2026-11-21-cpu-2-threads --readme
+    python benches/compare.py --device cuda --precision tf32 --minutes 8
+    python benches/compare.py --from benches/runs/2026-11-21-cpu-2-threads-avx2 --readme
 
-Each round measures the machine's best rates (peaks.py) and runs `gan-cuda bench` and every variant
-of torch_baseline.py once per preset, one after the other (A B A B), so that a machine whose speed
-drifts is the same for all. A program's figure is the median over rounds. Writes a run folder
-(run_folder.py), `benches/runs/<date>-<device>/` unless `--out` names another, after every round;
-with `--readme`, also the table between README's speed markers. `--from` goes on with the rounds of
-a folder, measured by the same programs on the same machine; without `--rounds` it measures nothing
-and only writes the folder's tables anew. A program that fails is named, and the exit code is then 1. Do
-nothing else on the machine meanwhile.
+Each round runs `gan-cuda bench`, every variant of torch_baseline.py and jax_baseline.py once per
+preset, one after the other (A B A B), so that a machine whose speed drifts is the same for all, and
+measures the machine's best rates (peaks.py). A program's figure is the median over rounds.
+Writes a run folder (run_folder.py), `benches/runs/<date>-<device>/` unless `--out` names another,
+after every program; with `--readme`, also the table and the claim between README's markers.
+
+`--from` continues a folder, with the same programs or others on the same machine; without
+`--rounds` it measures nothing and only writes the folder's tables anew. `--minutes` begins no
+program that could not end in time (budget.py); what is left out is named, here and in the folder. A
+program that fails is named too, and the exit code is then 1. Do nothing else on the machine
+meanwhile.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import programs
-from programs import NO_GRAPH, OURS, PRESETS, TITLES, VARIANTS, command, measured_peaks, report_of
-from run_folder import Run, new_run, read_run, typed, write_readme, write_run
+from budget import Budget, OutOfTime
+from programs import NO_GRAPH, OURS, PRESETS, TITLES, VARIANTS, WAVES, command, peaks_command
+from readme import write_readme
+from run_folder import Run, new_run, read_run, typed, write_run
 from tables import narrow_table
 
 
@@ -34,17 +39,16 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     programs.add_arguments(parser)
     parser.add_argument("--presets", nargs="+", default=PRESETS, choices=PRESETS)
-    parser.add_argument("--variants", nargs="*", choices=tuple(TITLES), help="of PyTorch")
+    parser.add_argument("--variants", nargs="*", choices=tuple(TITLES), help="of PyTorch, or jax")
     parser.add_argument("--rounds", type=int, help="default: 3, with --from none")
-    parser.add_argument("--minutes", type=float, help="begin no further round after so many")
+    parser.add_argument("--minutes", type=float, help="that all of it may take")
     parser.add_argument("--iterations", type=int, default=100, help="of the 28x28 presets")
     parser.add_argument("--rgb-iterations", type=int, default=20, help="of mlp-rgb")
-    parser.add_argument("--from", dest="folder", type=Path, help="a run folder to go on with")
-    parser.add_argument("--readme", action="store_true", help="write README's table too")
+    parser.add_argument("--from", dest="folder", type=Path, help="a run folder to continue")
+    parser.add_argument("--readme", action="store_true", help="write README's table and claim too")
     arguments = parser.parse_args()
     programs.check_arguments(parser, arguments)
-    if arguments.variants is None:
-        arguments.variants = VARIANTS[arguments.device]
+    check_variants(parser, arguments)
     if arguments.rounds is None:
         arguments.rounds = 0 if arguments.folder else 3
     if arguments.rounds < 1 and not arguments.folder:
@@ -52,45 +56,102 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-def measure_round(arguments: argparse.Namespace, run: Run) -> None:
-    """Adds a report of every program that has not failed for a preset."""
-    if arguments.variants and (peaks := measured_peaks(arguments)):
+def check_variants(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """All of the device unless some are named; JAX only where python has it."""
+    possible = VARIANTS[arguments.device]
+    if arguments.variants is None:
+        arguments.variants = [name for name in possible if name != "jax" or programs.has_jax()]
+        if "jax" not in arguments.variants:
+            print("JAX is left out: python does not have it (pip install jax)", flush=True)
+    for name in arguments.variants:
+        if name not in possible:
+            parser.error(f"--variants {name}: not on --device {arguments.device}")
+
+
+def in_order(arguments: argparse.Namespace, wave: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Presets and programs of a wave; on a GPU the default preset comes first."""
+    chosen = {OURS, NO_GRAPH, *arguments.variants}
+    presets = list(arguments.presets)
+    if arguments.device == "cuda":
+        presets.sort(key=lambda preset: preset != "cgan")
+    for preset in presets:
+        for program in wave:
+            if program in chosen:
+                yield preset, program
+
+
+def measure_peaks(arguments: argparse.Namespace, run: Run, budget: Budget) -> None:
+    """Adds the machine's best rates."""
+    try:
+        peaks = budget.report_of("peaks", peaks_command(arguments))
+    except OutOfTime:
+        return
+    if peaks:
         run.peaks.append(peaks)
         print(f"{peaks['gflops']} GFLOP/s, {peaks['gigabytes_per_second']} GB/s", flush=True)
-    ours = [OURS, NO_GRAPH] if arguments.device == "cuda" else [OURS]
-    for preset in arguments.presets:
-        count = arguments.rgb_iterations if preset == "mlp-rgb" else arguments.iterations
-        flags = ["--preset", preset, "--iterations", str(count)]
-        for program in [*ours, *arguments.variants]:
-            lines = run.reports.setdefault(preset, {}).setdefault(program, [])
-            if None in lines:
-                continue
-            lines.append(report_of(command(program, arguments, flags)))
-            figure = f"{lines[-1]['median_ms']:9.3f} ms" if lines[-1] else "failed"
-            print(f"{preset:14} {program:24} {figure}", flush=True)
+
+
+def measure_program(
+    arguments: argparse.Namespace, run: Run, budget: Budget, preset: str, program: str
+) -> None:
+    """Adds a report of a program, unless it has failed for this preset."""
+    count = arguments.rgb_iterations if preset == "mlp-rgb" else arguments.iterations
+    flags = ["--preset", preset, "--iterations", str(count)]
+    if None in run.reports.get(preset, {}).get(program, ()):
+        return
+    try:
+        report = budget.report_of(program, command(program, arguments, flags))
+        run.add(preset, program, report)
+        outcome = f"{report['median_ms']:9.3f} ms" if report else "failed"
+    except OutOfTime:
+        run.leave_out(preset, program)
+        outcome = "left out: no time"
+    print(f"{preset:14} {program:24} {outcome}", flush=True)
+
+
+def measure_round(
+    arguments: argparse.Namespace, run: Run, budget: Budget, folder: Path | None
+) -> Path | None:
+    """Every program once, written down after each; the machine's rates after the first wave."""
+    for number, wave in enumerate(WAVES[arguments.device]):
+        for preset, program in in_order(arguments, wave):
+            measure_program(arguments, run, budget, preset, program)
+            folder = write_run(run, folder)
+        if number == 0 and arguments.variants:
+            measure_peaks(arguments, run, budget)
+    return folder
 
 
 def measure(arguments: argparse.Namespace) -> tuple[Run, Path]:
-    """All rounds, each written down."""
-    run = read_run(arguments.folder) if arguments.folder else new_run(arguments)
-    out, begun = arguments.folder or arguments.out, time.monotonic()
-    if arguments.folder and arguments.rounds:
-        run.command += f"\n{typed()}"
+    """All rounds."""
+    run = continued(arguments) if arguments.folder else new_run(arguments)
+    folder, budget = arguments.out or arguments.folder, Budget(arguments.minutes)
     for _ in range(arguments.rounds):
-        measure_round(arguments, run)
-        write_run(run, out)
-        if arguments.minutes and time.monotonic() - begun > arguments.minutes * 60:
-            break
-    return run, write_run(run, out)
+        folder = measure_round(arguments, run, budget, folder)
+    return run, write_run(run, folder)
+
+
+def continued(arguments: argparse.Namespace) -> Run:
+    """The run of a folder, to which more is to be added where there are rounds."""
+    run = read_run(arguments.folder)
+    if not arguments.rounds:
+        return run
+    if (run.device, run.precision) != (arguments.device, arguments.precision):
+        flags = f"--device {run.device} --precision {run.precision}"
+        raise SystemExit(f"error: {arguments.folder} was measured with {flags}")
+    run.command += f"\n{typed()}"
+    return run
 
 
 def main() -> int:
     """Measures, prints, writes."""
     arguments = parse_arguments()
     run, folder = measure(arguments)
-    print(f"{narrow_table(run.device, run.reports, run.peaks)}\nwrote {folder}")
+    print(
+        f"{narrow_table(run.device, run.reports, run.peaks)}\n{run.left_out_text()}wrote {folder}"
+    )
     if arguments.readme:
-        write_readme(run)
+        write_readme(run, folder)
     return 1 if run.failed() else 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import subprocess
 import sys
@@ -16,12 +17,28 @@ NO_GRAPH = "gan-cuda --no-graph"
 TITLES = {
     "eager": "PyTorch eager",
     "fused": "PyTorch, fused Adam",
+    "joined": "PyTorch, fused Adam, D's batches joined",
     "compile": "PyTorch compiled",
     "compile-reduce-overhead": "PyTorch compiled, reduce-overhead",
     "graph": "PyTorch, one CUDA graph",
+    "joined-graph": "PyTorch, one CUDA graph, D's batches joined",
     "compile-graph": "PyTorch compiled, one CUDA graph",
+    "jax": "JAX, jit of a scan",
 }
-VARIANTS = {"cpu": ("eager", "fused", "compile"), "cuda": tuple(TITLES)}
+# Of a round, in order; the first wave is over for every preset before the next one begins, so that
+# on a GPU, whose time is short, what matters most is measured first.
+WAVES = {
+    "cpu": ((OURS, "eager", "fused", "joined", "compile", "jax"),),
+    "cuda": (
+        (OURS, "joined-graph", "jax", "graph"),
+        (NO_GRAPH, "eager", "fused", "joined"),
+        ("compile", "compile-reduce-overhead", "compile-graph"),
+    ),
+}
+VARIANTS = {
+    device: tuple(name for name in TITLES if any(name in wave for wave in waves))
+    for device, waves in WAVES.items()
+}
 LIMIT_SECONDS = 400  # of one program on one preset
 
 Report = dict  # what a program prints about one preset
@@ -53,17 +70,24 @@ def place(arguments: argparse.Namespace) -> list[str]:
 def command(program: str, arguments: argparse.Namespace, flags: Sequence[str]) -> list[str]:
     """The command of a program; `flags` are those that all of them take."""
     shared = [*place(arguments), *flags, "--json"]
+    if program == "jax":
+        return [sys.executable, "benches/jax_baseline.py", *shared]
     if program in TITLES:
         return [sys.executable, "benches/torch_baseline.py", "--variant", program, *shared]
     no_graph = ["--no-graph"] if program == NO_GRAPH else []
     return [str(arguments.program.resolve()), "bench", *shared, *no_graph]
 
 
-def report_of(command: Sequence[str]) -> Report | None:
+def has_jax() -> bool:
+    """Whether python can load it."""
+    return importlib.util.find_spec("jax") is not None
+
+
+def report_of(command: Sequence[str], limit: float = LIMIT_SECONDS) -> Report | None:
     """The JSON line that a command prints last; nothing, and why, if it fails."""
     try:
         done = subprocess.run(
-            command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=LIMIT_SECONDS
+            command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=limit
         )
         return json.loads(done.stdout.strip().splitlines()[-1])
     except subprocess.CalledProcessError as error:
@@ -73,7 +97,6 @@ def report_of(command: Sequence[str]) -> Report | None:
     return None
 
 
-def measured_peaks(arguments: argparse.Namespace) -> Report | None:
-    """The machine's best rates, by peaks.py."""
-    script = [sys.executable, "benches/peaks.py", *place(arguments)]
-    return report_of([*script, "--json"])
+def peaks_command(arguments: argparse.Namespace) -> list[str]:
+    """The command that measures the machine's best rates."""
+    return [sys.executable, "benches/peaks.py", *place(arguments), "--json"]

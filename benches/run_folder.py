@@ -21,8 +21,6 @@ from pathlib import Path
 from programs import OURS, ROOT, TITLES, Report
 from tables import full_tables, narrow_table, sources
 
-MARKERS = {"cpu": "speed", "cuda": "speed-cuda"}
-
 
 @dataclass
 class Run:
@@ -36,8 +34,30 @@ class Run:
     build: str
     name: str = ""  # of the device
     torch: str = "not run"
+    jax: str = "not run"
     peaks: list[Report] = field(default_factory=list)
     reports: dict[str, dict[str, list[Report | None]]] = field(default_factory=dict)
+    left_out: dict[str, list[str]] = field(default_factory=dict)  # presets by program, for time
+
+    def add(self, preset: str, program: str, report: Report | None) -> None:
+        """Takes in what a program reported, or that it failed."""
+        self.reports.setdefault(preset, {}).setdefault(program, []).append(report)
+        self.left_out[program] = [name for name in self.left_out.get(program, ()) if name != preset]
+
+    def leave_out(self, preset: str, program: str) -> None:
+        """Notes what there was no time for when it was its turn."""
+        presets = self.left_out.setdefault(program, [])
+        if preset not in presets:
+            presets.append(preset)
+
+    def left_out_text(self) -> str:
+        """A paragraph about it; empty where there was time for all."""
+        parts = [
+            f"{TITLES.get(program, program)} ({', '.join(f'`{name}`' for name in presets)})"
+            for program, presets in self.left_out.items()
+            if presets
+        ]
+        return f"No time was left for: {'; '.join(parts)}.\n" if parts else ""
 
     def failed(self) -> bool:
         """Whether a program failed on a preset."""
@@ -63,30 +83,49 @@ def new_run(arguments: argparse.Namespace) -> Run:
 
 def read_run(folder: Path) -> Run:
     """The measurement of a folder."""
-    return Run(**json.loads((folder / "reports.json").read_text()))
+    path = folder / "reports.json"
+    values = json.loads(path.read_text())
+    if "reports" not in values:
+        raise SystemExit(f"error: {path} is older than this format: what was measured is not in it")
+    return Run(**values)
 
 
 def write_run(run: Run, out: Path | None) -> Path:
     """Writes the folder: `out`, or one named after day and device."""
     run.name = device_name(run)
-    lines = [line for row in run.reports.values() for v in TITLES for line in row.get(v, ())]
-    run.torch = next((line["torch"] for line in lines if line), run.torch)
+    run.torch, run.jax = version(run, "torch"), version(run, "jax")
     folder = out or default_folder(run)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "reports.json").write_text(json.dumps(asdict(run), indent=1) + "\n")
-    (folder / "README.md").write_text(text_of(run))
+    write_whole(folder / "reports.json", json.dumps(asdict(run), indent=1) + "\n")
+    write_whole(folder / "README.md", text_of(run))
     return folder
+
+
+def version(run: Run, library: str) -> str:
+    """Of PyTorch or JAX, as the first of its programs said it."""
+    programs = (program for row in run.reports.values() for program in row.values())
+    found = (line[library] for lines in programs for line in lines if line and library in line)
+    return next(found, getattr(run, library))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replaces a file at once: who is killed meanwhile leaves the old one."""
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text)
+    part.replace(path)
 
 
 def text_of(run: Run) -> str:
     """The folder's README.md."""
-    counts = sorted({len(lines) for row in run.reports.values() for lines in row.values()})
+    counts = sorted({len(lines) for row in run.reports.values() for lines in row.values()}) or [0]
     rounds = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
+    left_out = run.left_out_text() and f"{run.left_out_text()}\n"
+    jax = "" if run.jax == "not run" else f"; JAX {run.jax}"
     return (
         f"# {run.date}, {run.name}, {run.precision}\n\n"
-        f"{run.processor}; gan-cuda: {run.build}; PyTorch {run.torch}. "
+        f"{run.processor}; gan-cuda: {run.build}; PyTorch {run.torch}{jax}. "
         f"Programs in turn, rounds: {rounds}; the median over them.\n\n"
-        f"```sh\n{run.command}\n```\n\n"
+        f"```sh\n{run.command}\n```\n\n{left_out}"
         f"{narrow_table(run.device, run.reports, run.peaks)}\n\n"
         f"{sources(run.peaks)}\n\n{full_tables(run.reports, run.peaks)}\n"
     )
@@ -124,15 +163,3 @@ def build() -> str:
         return version.read_text().strip().replace("\n", "; ")
     commit = output_of("git", "describe", "--always", "--dirty")
     return f"commit {commit}, {output_of('rustc', '--version')}"
-
-
-def write_readme(run: Run) -> None:
-    """Puts the narrow table between README's markers."""
-    marker = MARKERS[run.device] + ("" if run.precision == "f32" else f"-{run.precision}")
-    path, begin, end = ROOT / "README.md", f"<!-- {marker}:begin -->", f"<!-- {marker}:end -->"
-    readme = path.read_text()
-    if begin not in readme or end not in readme:
-        raise SystemExit(f"error: {path} has no {begin} and {end} to put the table between")
-    before, rest = readme.split(begin)
-    table = narrow_table(run.device, run.reports, run.peaks)
-    path.write_text(f"{before}{begin}\n{table}\n{end}{rest.split(end)[1]}")

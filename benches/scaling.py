@@ -2,12 +2,14 @@
 """An iteration's time against its work: larger batches, and wider layers.
 
     python benches/scaling.py --presets cgan mlp-batchnorm
-    python benches/scaling.py --device cuda --out report/scaling
+    python benches/scaling.py --device cuda --variant jax --minutes 5 --out report/scaling
 
-Ours and one variant of PyTorch in turn, at batches from 16 to 4096, and at the preset's batch with
-all hidden layers and the noise half to four times as wide. A series ends where the next iteration
-would take longer than `--limit` seconds. Writes `scaling.json` and, where python has matplotlib,
-`scaling.png` into the run folder.
+Ours and one variant of PyTorch, or JAX, in turn, at batches from 16 to 4096, and at the preset's
+batch with all hidden layers and the noise half to four times as wide. A series ends where the next
+iteration would take longer than `--limit` seconds; no program is begun that could not end within
+`--minutes`. Writes `scaling.json` into the run folder after every point and, in the end and where
+python has matplotlib, `scaling.png`; after a kill scaling_plot.py draws what there is. On a GPU it
+is content with `cgan`, one round and every other batch, as time there is short.
 """
 
 from __future__ import annotations
@@ -16,18 +18,32 @@ import argparse
 import json
 import statistics
 import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import baseline
 import programs
-import torch_variants
-from programs import OURS, PRESETS, TITLES, command, measured_peaks, report_of
-from run_folder import Run, default_folder, new_run
+from budget import Budget, OutOfTime
+from programs import OURS, PRESETS, TITLES, VARIANTS, command, peaks_command
+from run_folder import Run, default_folder, new_run, write_whole
 from scaling_plot import plot
 
-BATCHES = tuple(2**power for power in range(4, 13))
 WIDTHS = (0.5, 1.0, 2.0, 4.0)
-VARIANT = {"cpu": "fused", "cuda": "graph"}
+DEFAULTS = {
+    "cpu": {
+        "presets": ("cgan", "mlp-batchnorm"),
+        "variant": "fused",
+        "batches": tuple(2**power for power in range(4, 13)),
+        "rounds": 2,
+    },
+    "cuda": {
+        "presets": ("cgan",),
+        "variant": "joined-graph",
+        "batches": tuple(4**power for power in range(2, 7)),
+        "rounds": 1,
+    },
+}
 
 
 @dataclass
@@ -42,21 +58,35 @@ class Point:
     reports: dict[str, list[dict]]
 
 
+@dataclass
+class Outcome:
+    """All points, what there was no time for, and whether a program failed."""
+
+    points: list[Point] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    failed: bool = False
+
+
 def parse_arguments() -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     programs.add_arguments(parser)
-    parser.add_argument("--presets", nargs="+", default=("cgan", "mlp-batchnorm"), choices=PRESETS)
-    parser.add_argument("--variant", choices=tuple(TITLES), help="of PyTorch")
-    parser.add_argument("--batches", nargs="+", type=int, default=BATCHES)
+    parser.add_argument("--presets", nargs="+", choices=PRESETS)
+    parser.add_argument("--variant", choices=tuple(TITLES), help="of PyTorch, or jax")
+    parser.add_argument("--batches", nargs="+", type=int)
     parser.add_argument("--widths", nargs="*", type=float, default=WIDTHS)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--minutes", type=float, help="that all of it may take")
     parser.add_argument("--iterations", type=int, default=20)
     parser.add_argument("--warmup", type=int, default=5)
     parser.add_argument("--limit", type=float, default=3.0, help="seconds of one iteration")
     arguments = parser.parse_args()
     programs.check_arguments(parser, arguments)
-    arguments.variant = arguments.variant or VARIANT[arguments.device]
+    for name, value in DEFAULTS[arguments.device].items():
+        if getattr(arguments, name) is None:
+            setattr(arguments, name, value)
+    if arguments.variant not in VARIANTS[arguments.device]:
+        parser.error(f"--variant {arguments.variant}: not on --device {arguments.device}")
     return arguments
 
 
@@ -64,7 +94,7 @@ def sizes(preset: str, series: str, size: float) -> list[str]:
     """The flags that make a preset of this size."""
     if series == "batch":
         return ["--batch-size", str(int(size))]
-    own = torch_variants.PRESETS[preset]
+    own = baseline.PRESETS[preset]
 
     def scaled(*widths: int) -> str:
         return ",".join(str(max(1, round(size * width))) for width in widths)
@@ -74,7 +104,7 @@ def sizes(preset: str, series: str, size: float) -> list[str]:
 
 
 def measure_point(
-    arguments: argparse.Namespace, preset: str, series: str, size: float
+    arguments: argparse.Namespace, budget: Budget, preset: str, series: str, size: float
 ) -> Point | None:
     """Both programs in turn; nothing where one failed."""
     flags = ["--preset", preset, *sizes(preset, series, size)]
@@ -82,7 +112,7 @@ def measure_point(
     reports: dict[str, list[dict]] = {OURS: [], arguments.variant: []}
     for _ in range(arguments.rounds):
         for program, lines in reports.items():
-            line = report_of(command(program, arguments, flags))
+            line = budget.report_of(program, command(program, arguments, flags))
             if line is None:
                 return None
             lines.append(line)
@@ -90,22 +120,30 @@ def measure_point(
         program: statistics.median(line["median_ms"] for line in lines)
         for program, lines in reports.items()
     }
-    print(f"{preset:14} {series} {size:<6g} {medians}", flush=True)
     return Point(preset, series, size, reports[OURS][0]["flop"], medians, reports)
 
 
-def measure_series(arguments: argparse.Namespace, preset: str, series: str) -> list[Point]:
-    """Points of ascending size, as long as they are quick."""
-    points: list[Point] = []
+def measure_series(
+    arguments: argparse.Namespace, budget: Budget, outcome: Outcome, preset: str, series: str
+) -> Iterator[Point]:
+    """Points of ascending size, as long as they are quick, there is time, and none fails."""
+    last = None
     for size in arguments.batches if series == "batch" else arguments.widths:
-        if points and expected_seconds(points[-1], series, size) > arguments.limit:
-            print(f"{preset:14} {series} {size:<6g} left out: too slow", flush=True)
-            break
-        point = measure_point(arguments, preset, series, size)
-        if point is None:
-            break
-        points.append(point)
-    return points
+        name = f"{preset:14} {series} {size:<6g}"
+        if last and expected_seconds(last, series, size) > arguments.limit:
+            print(f"{name} left out: too slow", flush=True)
+            return
+        try:
+            last = measure_point(arguments, budget, preset, series, size)
+        except OutOfTime:
+            print(f"{name} left out: no time", flush=True)
+            outcome.left_out.append(f"{preset} by {series}, from {size:g} on")
+            return
+        if last is None:
+            outcome.failed = True
+            return
+        print(f"{name} {last.milliseconds}", flush=True)
+        yield last
 
 
 def expected_seconds(point: Point, series: str, size: float) -> float:
@@ -114,35 +152,46 @@ def expected_seconds(point: Point, series: str, size: float) -> float:
     return max(point.milliseconds.values()) * growth / 1e3
 
 
-def folder_of(arguments: argparse.Namespace, run: Run, points: list[Point]) -> Path:
-    """Where this is written: `--out`, or the folder of compare.py on the same day and device."""
-    if points:
-        run.name = points[0].reports[OURS][0]["device"].split(" (cuda:")[0]
-    folder = arguments.out or default_folder(run)
+def write(run: Run, outcome: Outcome, out: Path | None) -> Path:
+    """Writes what there is: to `out`, or the folder of compare.py on the same day and device."""
+    if outcome.points:
+        run.name = outcome.points[0].reports[OURS][0]["device"].split(" (cuda:")[0]
+    folder = out or default_folder(run)
     folder.mkdir(parents=True, exist_ok=True)
+    about = {key: value for key, value in asdict(run).items() if key != "reports"}
+    about |= {"left_out": outcome.left_out, "points": [asdict(point) for point in outcome.points]}
+    write_whole(folder / "scaling.json", json.dumps(about, indent=1) + "\n")
     return folder
+
+
+def measure(arguments: argparse.Namespace) -> tuple[Outcome, Path]:
+    """All series, written down after every point."""
+    run, outcome, budget = new_run(arguments), Outcome(), Budget(arguments.minutes)
+    run.peaks = measured_peaks(arguments, budget)
+    for preset in arguments.presets:
+        for series in ("batch", "width"):
+            for point in measure_series(arguments, budget, outcome, preset, series):
+                outcome.points.append(point)
+                write(run, outcome, arguments.out)
+    return outcome, write(run, outcome, arguments.out)
+
+
+def measured_peaks(arguments: argparse.Namespace, budget: Budget) -> list[dict]:
+    """The machine's best rates, if there is time and they can be measured."""
+    try:
+        peaks = budget.report_of("peaks", peaks_command(arguments))
+    except OutOfTime:
+        return []
+    return [peaks] if peaks else []
 
 
 def main() -> int:
     """Measures, writes, draws."""
-    arguments = parse_arguments()
-    run = new_run(arguments)
-    peaks = measured_peaks(arguments)
-    run.peaks = [peaks] if peaks else []
-    points = [
-        point
-        for preset in arguments.presets
-        for series in ("batch", "width")
-        for point in measure_series(arguments, preset, series)
-    ]
-    folder = folder_of(arguments, run, points)
-    about = {key: value for key, value in asdict(run).items() if key != "reports"}
-    text = json.dumps({**about, "points": [asdict(point) for point in points]}, indent=1)
-    (folder / "scaling.json").write_text(text + "\n")
+    outcome, folder = measure(parse_arguments())
     print(f"wrote {folder / 'scaling.json'}")
-    if points:
+    if outcome.points:
         plot(folder)
-    return 0 if points else 1
+    return 1 if outcome.failed else 0
 
 
 if __name__ == "__main__":

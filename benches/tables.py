@@ -15,19 +15,36 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-from programs import OURS, TITLES, Report
+from programs import NO_GRAPH, OURS, PRESETS, TITLES, Report
 
 Rows = Mapping[str, Sequence[Report | None]]  # of one preset, by program
 Reports = Mapping[str, Rows]  # by preset
 
-NARROW = {"cpu": ("eager", "fused", "compile"), "cuda": ("eager", "compile", "graph")}
+NARROW = {
+    "cpu": ("eager", "fused", "joined", "compile", "jax"),
+    "cuda": ("eager", "fused", "compile", "graph", "joined-graph", "jax"),
+}
 SHORT = {
     "eager": "PyTorch eager",
     "fused": "fused Adam",
+    "joined": "joined",
     "compile": "compiled",
+    "compile-reduce-overhead": "reduce-overhead",
     "graph": "CUDA graph",
+    "joined-graph": "CUDA graph, joined",
+    "compile-graph": "compiled CUDA graph",
+    "jax": "JAX",
 }
-DENOMINATOR = {"cpu": "fused", "cuda": "graph"}
+
+
+def in_order(reports: Reports) -> Reports:
+    """Presets and programs in the order of the tables, whatever that of measuring was."""
+    programs = (OURS, NO_GRAPH, *TITLES)
+    return {
+        preset: {name: reports[preset][name] for name in programs if name in reports[preset]}
+        for preset in PRESETS
+        if preset in reports
+    }
 
 
 def figure(lines: Sequence[Report | None] | None, key: str) -> float | None:
@@ -72,6 +89,35 @@ def ratio(above: float | None, below: float | None) -> float | None:
     return above / below if above and below else None
 
 
+def gains(reports: Reports, name: str) -> dict[str, float]:
+    """How many times as fast ours is as a program, by preset, where both were measured."""
+    found = {
+        preset: ratio(figure(rows.get(name), "median_ms"), figure(rows.get(OURS), "median_ms"))
+        for preset, rows in reports.items()
+    }
+    return {preset: value for preset, value in found.items() if value}
+
+
+def strongest_of(reports: Reports, preset: str) -> tuple[str, float] | None:
+    """The fastest peer on a preset, and how many times as fast ours is."""
+    found = {name: gains(reports, name).get(preset) for name in TITLES}
+    measured = {name: value for name, value in found.items() if value}
+    return min(measured.items(), key=lambda item: item[1], default=None)
+
+
+def strongest_peer(reports: Reports) -> str | None:
+    """The fastest of the peers that were measured wherever ours was, by the geometric mean."""
+    ours = [preset for preset, rows in reports.items() if figure(rows.get(OURS), "median_ms")]
+    found = {name: list(gains(reports, name).values()) for name in TITLES}
+    complete = {name: values for name, values in found.items() if len(values) == len(ours) > 0}
+    return min(complete, key=lambda name: geometric_mean(complete[name]), default=None)
+
+
+def median_of(lines: Sequence[Report | None] | None) -> str:
+    """A program's milliseconds; nothing where it did not run."""
+    return milliseconds(figure(lines, "median_ms")) if lines else ""
+
+
 def milliseconds(value: float | None) -> str:
     """With three or four significant figures."""
     return "failed" if value is None else f"{value:.{2 if value >= 1 else 4}f}"
@@ -103,29 +149,38 @@ def header(titles: Sequence[str]) -> list[str]:
 
 
 def narrow_table(device: str, reports: Reports, peaks: Sequence[Report]) -> str:
-    """A line per preset: milliseconds, the ratio to one variant, the share of the limit."""
-    against = DENOMINATOR[device]
+    """A line per preset: milliseconds, ratios to ours, the share of the limit."""
+    reports = in_order(reports)
     ran = [name for name in NARROW[device] if any(name in rows for rows in reports.values())]
-    titles = [SHORT[name] for name in ran]
-    ends = [f"faster than {SHORT[against]}", "of the limit"]
-    lines = header(["preset", "batch", f"{OURS}, ms", *titles, *ends])
-    gains = []
+    titles = ["preset", "batch", f"{OURS}, ms", *(SHORT[name] for name in ran)]
+    lines = header([*titles, "strongest ÷ ours", "fused Adam ÷ ours", "of the limit"])
+    strongest = {preset: strongest_of(reports, preset) for preset in reports}
+    of_fused = gains(reports, "fused")
     for preset, rows in reports.items():
-        ours = figure(rows.get(OURS), "median_ms")
-        gain = ratio(figure(rows.get(against), "median_ms"), ours)
-        gains += [gain] if gain else []
-        cells = [milliseconds(figure(rows.get(name), "median_ms")) for name in ran]
-        share = percent(ratio(limit_of(rows, peaks), ours))
         batch = next((line["batch"] for line in rows.get(OURS, ()) if line), "")
-        lines.append(row([f"`{preset}`", batch, milliseconds(ours), *cells, times(gain), share]))
-    if gains:
-        empty = [""] * (len(ran) + 2)
-        lines.append(row(["geometric mean", *empty, times(geometric_mean(gains)), ""]))
-    return "\n".join(lines)
+        share = percent(ratio(limit_of(rows, peaks), figure(rows.get(OURS), "median_ms")))
+        cells = [median_of(rows.get(name)) for name in (OURS, *ran)]
+        ratios = [named_gain(strongest[preset]), times(of_fused.get(preset))]
+        lines.append(row([f"`{preset}`", batch, *cells, *ratios, share]))
+    empty = [""] * (len(ran) + 2)
+    means = [mean_times([found[1] for found in strongest.values() if found])]
+    means.append(mean_times(list(of_fused.values())))
+    return "\n".join([*lines, row(["geometric mean", *empty, *means, ""])])
+
+
+def named_gain(found: tuple[str, float] | None) -> str:
+    """A ratio and the peer that it is about."""
+    return "" if found is None else f"{times(found[1])} ({SHORT[found[0]]})"
+
+
+def mean_times(ratios: Sequence[float]) -> str:
+    """The geometric mean, where there is one."""
+    return times(geometric_mean(ratios)) if ratios else ""
 
 
 def full_tables(reports: Reports, peaks: Sequence[Report]) -> str:
     """All figures: a table per preset, then the geometric means."""
+    reports = in_order(reports)
     tables = [preset_table(preset, rows, peaks) for preset, rows in reports.items()]
     return "\n\n".join([*tables, means(reports)])
 
@@ -198,5 +253,5 @@ def sources(peaks: Sequence[Report]) -> str:
         "are PyTorch's best on this machine between the rounds (benches/peaks.py): of large square "
         "products, and of arrays larger than the caches. What stays in a cache can be faster. "
         "Peak memory is the process's, program and libraries included; before training is what "
-        "PyTorch has before it makes the networks."
+        "PyTorch or JAX has before it makes the networks."
     )

@@ -11,28 +11,17 @@ compiled in the warm-up: compiling later is an error.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 import time
-from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
+import baseline
 import torch
-from torch import Tensor
-from torch_variants import (
-    CUDA_ONLY,
-    PRECISIONS,
-    PRESETS,
-    VARIANTS,
-    Iteration,
-    Preset,
-    Setup,
-)
+from baseline import LEAST_SAMPLES, LEAST_SECONDS, LEAST_WARMUP_SECONDS, Summary, peak_bytes, sized
+from torch_variants import CUDA_ONLY, VARIANTS, Iteration, Setup
 
 SAMPLE_MS = 5.0  # the least time of a sample, beside which reading the clock is nothing
-LEAST_SAMPLES = 20
 PACE = 3  # iterations that tell how many a sample has
 
 
@@ -65,48 +54,36 @@ def forbid_compiling() -> None:
         compiler.config.error_on_recompile = True
 
 
-def measure(iteration: Iteration, device: torch.device, warmup: int, count: int) -> Tensor:
-    """Milliseconds (samples,) of an iteration after the warm-up, over about `count` of them."""
+def measure(iteration: Iteration, device: torch.device, warmup: int, count: int) -> list[float]:
+    """Milliseconds of an iteration in each sample after the warm-up, over about `count` of them."""
     for _ in range(warmup):
         iteration()
     forbid_compiling()
     clock = time_on_cuda if device.type == "cuda" else time_on_cpu
-    group = math.ceil(SAMPLE_MS / clock(iteration, samples=1, group=PACE)[0])
-    samples = max(LEAST_SAMPLES, count // group)
-    times = torch.tensor(clock(iteration, samples, group), dtype=torch.float64)
+    begun = time.perf_counter()
+    pace = clock(iteration, samples=1, group=PACE)[0]
+    while time.perf_counter() - begun < LEAST_WARMUP_SECONDS:
+        pace = clock(iteration, samples=1, group=PACE)[0]
+    group = math.ceil(SAMPLE_MS / pace)
+    least = math.ceil(LEAST_SECONDS * 1e3 / (pace * group))
+    samples = max(LEAST_SAMPLES, count // group, least)
+    times = clock(iteration, samples, group)
     outcome = iteration()
-    if not torch.isfinite(outcome.loss_d + outcome.loss_g):
-        raise SystemExit("error: a loss is not finite: this is no training, and its times are void")
+    baseline.require_finite((outcome.loss_d + outcome.loss_g).item())
     return times
 
 
-def peak_bytes() -> int | None:
-    """The most bytes that this process had of the machine's memory, where the system says it.
-
-    Not `ru_maxrss`, which begins with what the parent had.
-    """
-    status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.exists() else []
-    kilobytes = next((line.split()[1] for line in lines if line.startswith("VmHWM:")), None)
-    return None if kilobytes is None else int(kilobytes) << 10
-
-
 def summarise(
-    arguments: argparse.Namespace, batch: int, times: Tensor, loaded: int | None
-) -> dict[str, object]:
+    arguments: argparse.Namespace, batch: int, times: list[float], loaded: int | None
+) -> Summary:
     """The line that is printed."""
-    p10, median, p90 = times.quantile(torch.tensor([0.1, 0.5, 0.9], dtype=times.dtype)).tolist()
     summary = {
         "preset": arguments.preset,
         "variant": arguments.variant,
         "device": arguments.device,
         "precision": arguments.precision,
         "batch": batch,
-        "samples": len(times),
-        "median_ms": round(median, 4),
-        "p10_ms": round(p10, 4),
-        "p90_ms": round(p90, 4),
-        "images_per_second": round(batch / median * 1e3, 1),
+        **baseline.speed(times, batch),
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "peak_bytes": peak_bytes(),
@@ -117,46 +94,18 @@ def summarise(
     return summary
 
 
-def widths(text: str) -> tuple[int, ...]:
-    """`8,16` as (8, 16)."""
-    return tuple(int(part) for part in text.split(","))
-
-
 def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--preset", choices=PRESETS, default="cgan")
+    baseline.add_arguments(parser)
     parser.add_argument("--variant", choices=VARIANTS, default="eager")
-    parser.add_argument("--precision", choices=PRECISIONS, default="f32", help="on CUDA")
-    parser.add_argument("--batch-size", type=int, help="and these: the preset's unless given")
-    parser.add_argument("--latent-dim", type=int)
-    parser.add_argument("--g-hidden", type=widths, metavar="N,N,…")
-    parser.add_argument("--d-hidden", type=widths, metavar="N,N,…")
-    parser.add_argument("--iterations", type=int, default=100, help="timed, in at least 20 samples")
-    parser.add_argument("--warmup", type=int, default=20)
-    parser.add_argument("--threads", type=int, help="of the CPU; all of them unless given")
-    parser.add_argument("--json", action="store_true", help="print one line of JSON")
     arguments = parser.parse_args()
+    baseline.check_arguments(parser, arguments)
     if arguments.variant in CUDA_ONLY and arguments.device != "cuda":
         parser.error(f"--variant {arguments.variant}: CUDA graphs need --device cuda")
-    if arguments.precision != "f32" and arguments.device != "cuda":
-        parser.error(f"--precision {arguments.precision}: the CPU is measured in f32")
     if arguments.device == "cuda" and not torch.cuda.is_available():
         parser.error(f"--device cuda: PyTorch {torch.__version__} finds no GPU")
     return arguments
-
-
-def sized(arguments: argparse.Namespace) -> Preset:
-    """The preset with the sizes that were asked for."""
-    asked = {
-        "batch": arguments.batch_size,
-        "latent_dim": arguments.latent_dim,
-        "g_hidden": arguments.g_hidden,
-        "d_hidden": arguments.d_hidden,
-    }
-    given = {name: value for name, value in asked.items() if value is not None}
-    return replace(PRESETS[arguments.preset], **given)
 
 
 def main() -> int:
@@ -170,11 +119,7 @@ def main() -> int:
     loaded = peak_bytes()
     iteration = VARIANTS[arguments.variant](Setup(preset, device, arguments.precision))
     times = measure(iteration, device, arguments.warmup, arguments.iterations)
-    summary = summarise(arguments, preset.batch, times, loaded)
-    if arguments.json:
-        print(json.dumps(summary))
-    else:
-        print("\n".join(f"{key:18}{value}" for key, value in summary.items()))
+    baseline.show(summarise(arguments, preset.batch, times, loaded), arguments.json)
     return 0
 
 

@@ -4,9 +4,11 @@
 |---|---|
 | eager | PyTorch as the sources use it |
 | fused | with `Adam(fused=True)`, as all that follow |
+| joined | D's update passes real and fake images as one batch, as the engine does |
 | compile | both networks by `torch.compile` |
 | compile-reduce-overhead | the same in that mode: each compiled pass is a CUDA graph |
 | graph | the whole iteration as one CUDA graph, captured by hand |
+| joined-graph | `joined` in such a graph |
 | compile-graph | compiled networks in such a graph |
 
 One iteration is one D and one G update at the preset's full size. The data set
@@ -22,27 +24,17 @@ bf16, by autocast, with weights, gradients, moments and losses in f32.
 
 from __future__ import annotations
 
-import gzip
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
+from baseline import DIGITS_SHAPE, Preset, digits, random_count  # finds tests/golden, too
 from torch import Tensor, nn
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "golden"))
+import presets
+from presets import Batch, Outcome, Trainer, call, criterion, draw_noise
 
-import presets  # noqa: E402
-from presets import Batch, Outcome, Preset, Trainer, draw_noise  # noqa: E402
-
-DIGITS = ROOT / "data" / "mnist"
-DIGITS_SHAPE = (1, 28, 28)
-RANDOM_IMAGES = 512  # of a preset whose images the repository does not hold
 CAPTURE_WARMUP = 3  # iterations before a capture: they allocate what later ones reuse
-
-PRESETS = presets.PRESETS
 
 Iteration = Callable[[], Outcome]
 
@@ -64,23 +56,15 @@ class Dataset:
     labels: Tensor
 
 
-def read_idx(path: Path, header: int) -> Tensor:
-    """The bytes of a gzipped IDX file after its header."""
-    with gzip.open(path) as file:
-        return torch.frombuffer(bytearray(file.read()[header:]), dtype=torch.uint8)
-
-
 def load_dataset(preset: Preset, device: torch.device) -> Dataset:
     """The embedded digits where they fit, random images otherwise."""
     if preset.image_shape == DIGITS_SHAPE:
-        pixels = read_idx(DIGITS / "train-10k-images-idx3-ubyte.gz", 16).view(-1, preset.pixels)
-        labels = read_idx(DIGITS / "train-10k-labels-idx1-ubyte.gz", 8).long()
-        images = (pixels.float() / 255 - 0.5) / 0.5
+        pixels, labels = (torch.frombuffer(part, dtype=torch.uint8) for part in digits())
+        images = (pixels.view(-1, preset.pixels).float() / 255 - 0.5) / 0.5
     else:
-        count = max(RANDOM_IMAGES, preset.batch)
-        images = torch.rand(count, preset.pixels) * 2 - 1
-        labels = torch.zeros(count, dtype=torch.long)
-    return Dataset(images.to(device), labels.to(device))
+        images = torch.rand(random_count(preset), preset.pixels) * 2 - 1
+        labels = torch.zeros(len(images))
+    return Dataset(images.to(device), labels.long().to(device))
 
 
 class Sampler:
@@ -140,6 +124,29 @@ class CursorSampler(Sampler):
         chosen = self.order.index_select(0, self.cursor)[0]
         self.cursor.add_(1)
         return chosen
+
+
+class JoinedTrainer(Trainer):
+    """Passes real and fake images through D as one batch in D's update.
+
+    D has no BatchNorm, so the loss is that of two passes: a mean over both halves, twice.
+    """
+
+    def __init__(self, *arguments: object, **adam: bool) -> None:
+        super().__init__(*arguments, **adam)
+        target = torch.zeros(2 * self.preset.batch, 1, device=self.g_parameters[0].device)
+        target[: self.preset.batch] = 1
+        self.target = target
+
+    def update_discriminator(self, batch: Batch, fake: Tensor, labels: Tensor | None) -> Tensor:
+        self.d_optimizer.zero_grad()
+        images = torch.cat((batch.real, fake))
+        both = None if labels is None else torch.cat((batch.real_labels, labels))
+        output = call(self.discriminator, images, both)
+        loss = criterion(self.preset, output, self.target) * (2 * self.preset.d_loss_scale)
+        loss.backward()
+        self.d_optimizer.step()
+        return loss.detach()
 
 
 class CompiledTrainer(Trainer):
@@ -203,6 +210,8 @@ def captured(setup: Setup, trainer: Trainer) -> Iteration:
 
     As in https://docs.pytorch.org/docs/stable/notes/cuda.html#whole-network-capture: warmed up on
     a side stream; gradients are None when the capture begins, so they live in the graph's pool.
+    Captured on the same stream, because autograd may remember it from the warm-up (pytorch/pytorch
+    issue 180090).
     """
     sampler = CursorSampler(setup.preset, load_dataset(setup.preset, setup.device), setup.device)
     side = torch.cuda.Stream()
@@ -214,7 +223,7 @@ def captured(setup: Setup, trainer: Trainer) -> Iteration:
     torch.cuda.current_stream().wait_stream(side)
     trainer.zero_grad()
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    with torch.cuda.graph(graph, stream=side):
         outcome = trainer.iteration(sampler.next_batch())
 
     def replay() -> Outcome:
@@ -235,6 +244,11 @@ def fused_adam(setup: Setup) -> Iteration:
     return launched(setup, build(setup, fused=True))
 
 
+def joined(setup: Setup) -> Iteration:
+    """Real and fake images in one pass through D."""
+    return launched(setup, build(setup, JoinedTrainer, fused=True))
+
+
 def compiled(setup: Setup) -> Iteration:
     """Compiled networks."""
     return launched(setup, build(setup, CompiledTrainer, fused=True))
@@ -250,6 +264,11 @@ def cuda_graph(setup: Setup) -> Iteration:
     return captured(setup, build(setup, fused=True, capturable=True))
 
 
+def joined_cuda_graph(setup: Setup) -> Iteration:
+    """One CUDA graph with one pass of D over real and fake images."""
+    return captured(setup, build(setup, JoinedTrainer, fused=True, capturable=True))
+
+
 def compiled_cuda_graph(setup: Setup) -> Iteration:
     """One CUDA graph of compiled networks."""
     return captured(setup, build(setup, CompiledTrainer, fused=True, capturable=True))
@@ -258,10 +277,11 @@ def compiled_cuda_graph(setup: Setup) -> Iteration:
 VARIANTS: dict[str, Callable[[Setup], Iteration]] = {
     "eager": eager,
     "fused": fused_adam,
+    "joined": joined,
     "compile": compiled,
     "compile-reduce-overhead": compiled_reduce_overhead,
     "graph": cuda_graph,
+    "joined-graph": joined_cuda_graph,
     "compile-graph": compiled_cuda_graph,
 }
-CUDA_ONLY = ("compile-reduce-overhead", "graph", "compile-graph")
-PRECISIONS = ("f32", "tf32", "bf16")
+CUDA_ONLY = ("compile-reduce-overhead", "graph", "joined-graph", "compile-graph")

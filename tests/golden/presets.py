@@ -1,6 +1,6 @@
-"""The presets and their networks in PyTorch, exactly as their sources define them.
+"""The presets' networks in PyTorch, exactly as their sources define them.
 
-One table row per preset and one builder for all of them. The recorded runs
+One table row per preset (preset_table.py) and one builder for all of them. The recorded runs
 (`make.py`), the checkpoint test (`check_checkpoint.py`) and the speed baseline
 (`benches/torch_baseline.py`) take their networks and their training iteration
 from here, so there is one definition to compare the engine with.
@@ -10,7 +10,6 @@ Module order is part of the definition: it decides the keys of the state_dict.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,121 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-
-@dataclass(frozen=True)
-class Preset:
-    """A row of the table. `dataclasses.replace` makes the variations of it."""
-
-    name: str
-    latent_dim: int
-    g_hidden: tuple[int, ...]
-    d_hidden: tuple[int, ...]
-    g_activation: str  # of the hidden layers: "relu" or "leaky_relu" (slope 0.2)
-    d_activation: str
-    loss: str  # "bce-logits", "bce" (D ends in a Sigmoid) or "mse"
-    batch: int
-    lr: float = 2e-4
-    betas: tuple[float, float] = (0.5, 0.999)
-    adam_eps: float = 1e-8
-    d_loss_scale: float = 1.0  # of real + fake
-    order: str = "d-first"
-    fakes: str = "same"  # images of the second update; "fresh": drawn anew
-    noise: str = "normal"  # or "uniform", in (-1, 1)
-    image_shape: tuple[int, int, int] = (1, 28, 28)  # channels, height, width
-    classes: int = 0  # 0: without labels
-    batch_norm: bool = False  # on all hidden layers of G but the first
-    bn_eps: float = 1e-5
-    bn_momentum: float = 0.1
-    dropout: float = 0.0
-    dropout_at: str = "none"  # in D: "after activation", "before activation" (not in the first)
-    final_relu: bool = False  # one more ReLU on D's last Linear
-    weight_std: float | None = None  # Linear weights N(0, std) instead of the default
-    bare: bool = False  # a bare Sequential: keys without "model."
-
-    @property
-    def pixels(self) -> int:
-        """Values of one image: channels * height * width."""
-        return math.prod(self.image_shape)
-
-
-PRESETS: dict[str, Preset] = {
-    preset.name: preset
-    for preset in (
-        Preset(
-            name="mlp",
-            latent_dim=96,
-            noise="uniform",
-            g_hidden=(1024, 1024),
-            d_hidden=(256, 256),
-            g_activation="relu",
-            d_activation="leaky_relu",
-            loss="bce-logits",
-            lr=3e-4,
-            batch=256,
-            bare=True,
-        ),
-        Preset(
-            name="mlp-dropout",
-            latent_dim=100,
-            g_hidden=(256, 512, 1024),
-            d_hidden=(1024, 512, 256),
-            g_activation="relu",
-            d_activation="relu",
-            dropout=0.3,
-            dropout_at="after activation",
-            loss="bce",
-            batch=128,
-            weight_std=0.02,
-        ),
-        Preset(
-            name="cgan",
-            latent_dim=100,
-            classes=10,
-            g_hidden=(128, 256, 512, 1024),
-            d_hidden=(512, 512, 512),
-            g_activation="leaky_relu",
-            d_activation="leaky_relu",
-            batch_norm=True,
-            bn_eps=0.8,
-            dropout=0.4,
-            dropout_at="before activation",
-            loss="mse",
-            d_loss_scale=0.5,
-            order="g-first",
-            batch=64,
-        ),
-        Preset(
-            name="mlp-rgb",
-            latent_dim=100,
-            image_shape=(3, 128, 128),
-            g_hidden=(128, 256, 512, 1024),
-            d_hidden=(512, 256),
-            g_activation="leaky_relu",
-            d_activation="leaky_relu",
-            batch_norm=True,
-            bn_eps=0.8,
-            loss="bce",
-            fakes="fresh",
-            batch=64,
-        ),
-        Preset(
-            name="mlp-batchnorm",
-            latent_dim=100,
-            g_hidden=(128, 256, 512, 1024),
-            d_hidden=(512, 256, 128),
-            g_activation="leaky_relu",
-            d_activation="relu",
-            batch_norm=True,
-            bn_eps=0.8,
-            loss="bce",
-            d_loss_scale=0.5,
-            order="g-first",
-            lr=1e-4,
-            betas=(0.9, 0.999),
-            batch=64,
-        ),
-    )
-}
+from preset_table import PRESETS, Preset  # noqa: F401
 
 
 class MaskDropout(nn.Module):
@@ -245,14 +130,16 @@ def draw_noise(preset: Preset, batch: int, device: torch.device | str = "cpu") -
     return torch.randn(batch, preset.latent_dim, device=device)
 
 
-def criterion(preset: Preset, output: Tensor, target: float) -> Tensor:
-    """Mean loss of D's output (batch, 1) against one target for all."""
+def criterion(preset: Preset, output: Tensor, target: float | Tensor) -> Tensor:
+    """Mean loss of D's output (batch, 1) against one target for all, or one for each."""
     loss = {
         "bce-logits": F.binary_cross_entropy_with_logits,
         "bce": F.binary_cross_entropy,
         "mse": F.mse_loss,
     }[preset.loss]
-    return loss(output, torch.full_like(output, target))
+    if not isinstance(target, Tensor):
+        target = torch.full_like(output, target)
+    return loss(output, target)
 
 
 @dataclass

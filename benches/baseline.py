@@ -1,0 +1,126 @@
+"""What the baselines share: the presets, the digits, the command line and the line they print.
+
+It needs neither PyTorch nor JAX: memory is measured too, so a program loads only what it uses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import statistics
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "golden"))
+
+from preset_table import PRESETS, Preset  # noqa: E402
+
+DIGITS = ROOT / "data" / "mnist"
+DIGITS_SHAPE = (1, 28, 28)
+RANDOM_IMAGES = 512  # of a preset whose images the repository does not hold
+PRECISIONS = ("f32", "tf32", "bf16")
+LEAST_SAMPLES = 20
+# As in `gan-cuda bench`: the clocks of an idle GPU rise within the warm-up.
+LEAST_WARMUP_SECONDS = 0.5
+LEAST_SECONDS = 1.0  # of all samples together
+
+Summary = dict[str, object]
+
+
+def read_idx(name: str, header: int) -> bytearray:
+    """The bytes of a gzipped IDX file of the digits after its header."""
+    with gzip.open(DIGITS / name) as file:
+        return bytearray(file.read()[header:])
+
+
+def digits() -> tuple[bytearray, bytearray]:
+    """Pixels and labels of the embedded digits, a byte each."""
+    return (
+        read_idx("train-10k-images-idx3-ubyte.gz", 16),
+        read_idx("train-10k-labels-idx1-ubyte.gz", 8),
+    )
+
+
+def random_count(preset: Preset) -> int:
+    """How many random images stand for a data set that the repository does not hold."""
+    return max(RANDOM_IMAGES, preset.batch)
+
+
+def widths(text: str) -> tuple[int, ...]:
+    """`8,16` as (8, 16)."""
+    return tuple(int(part) for part in text.split(","))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of every baseline."""
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--preset", choices=PRESETS, default="cgan")
+    parser.add_argument("--precision", choices=PRECISIONS, default="f32", help="on CUDA")
+    parser.add_argument("--batch-size", type=int, help="and these: the preset's unless given")
+    parser.add_argument("--latent-dim", type=int)
+    parser.add_argument("--g-hidden", type=widths, metavar="N,N,…")
+    parser.add_argument("--d-hidden", type=widths, metavar="N,N,…")
+    parser.add_argument("--iterations", type=int, default=100, help="timed, in at least 20 samples")
+    parser.add_argument("--warmup", type=int, default=20)
+    parser.add_argument("--threads", type=int, help="of the CPU; all of them unless given")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON")
+
+
+def check_arguments(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """Ends the program where flags do not go together."""
+    if arguments.precision != "f32" and arguments.device != "cuda":
+        parser.error(f"--precision {arguments.precision}: the CPU is measured in f32")
+
+
+def sized(arguments: argparse.Namespace) -> Preset:
+    """The preset with the sizes that were asked for."""
+    asked = {
+        "batch": arguments.batch_size,
+        "latent_dim": arguments.latent_dim,
+        "g_hidden": arguments.g_hidden,
+        "d_hidden": arguments.d_hidden,
+    }
+    given = {name: value for name, value in asked.items() if value is not None}
+    return replace(PRESETS[arguments.preset], **given)
+
+
+def peak_bytes() -> int | None:
+    """The most bytes that this process had of the machine's memory, where the system says it.
+
+    Not `ru_maxrss`, which begins with what the parent had.
+    """
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    kilobytes = next((line.split()[1] for line in lines if line.startswith("VmHWM:")), None)
+    return None if kilobytes is None else int(kilobytes) << 10
+
+
+def require_finite(loss: float) -> None:
+    """Ends the program where a loss is not finite."""
+    if not abs(loss) < float("inf"):
+        raise SystemExit("error: a loss is not finite: this is no training, and its times are void")
+
+
+def speed(times: Sequence[float], images: int) -> Summary:
+    """Of samples in milliseconds per iteration, each of `images`; quantiles are interpolated."""
+    p10, *_, p90 = statistics.quantiles(times, n=10, method="inclusive")
+    median = statistics.median(times)
+    return {
+        "samples": len(times),
+        "median_ms": round(median, 4),
+        "p10_ms": round(p10, 4),
+        "p90_ms": round(p90, 4),
+        "images_per_second": round(images / median * 1e3, 1),
+    }
+
+
+def show(summary: Summary, as_json: bool) -> None:
+    """Prints what was measured."""
+    if as_json:
+        print(json.dumps(summary))
+    else:
+        print("\n".join(f"{key:28}{value}" for key, value in summary.items()))

@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""The presets' training in JAX, timed: what the engine is compared with.
+
+    python benches/jax_baseline.py --preset cgan --threads 2 --json
+    python benches/jax_baseline.py --device cuda --precision tf32 --seeds 16
+
+The program is in jax_presets.py: one `jit` of a `lax.scan` over many iterations. A sample is one
+call of it, of as many iterations as take 100 ms, between two waits for all that it gives; times are
+per iteration. By that length, what a call costs beside its iterations (its dispatch, and passing
+the state in and out) is below 1 % of a sample. Compiling is over before the first sample.
+
+`--seeds N` trains N independent GANs at once by `vmap`: times are those of one iteration of all N,
+images per second are counted over all N.
+
+Noise, labels and masks are drawn within each iteration on the CPU, where they stay in the cache; on
+a GPU those of a whole call ahead of the scan, in a few large kernels instead of many small ones.
+`--draw` chooses; the numbers are the same.
+
+On the CPU, XLA makes a thread for each processor that the process may run on, so `--threads` binds
+the process to so many. On a GPU, XLA allocates memory as it needs it, instead of most of it in
+advance, so that the peak can be told. XLA_FLAGS are as the caller sets them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+import time
+from collections.abc import Callable
+
+import baseline
+from baseline import LEAST_SAMPLES, LEAST_WARMUP_SECONDS, Preset, Summary, peak_bytes, sized
+
+SAMPLE_MS = 100.0
+PACE = 3  # iterations of the call that tells how many a sample has
+DRAW = {"cpu": "within", "cuda": "ahead"}
+MISSING = "error: python has no JAX: pip install jax, or 'jax[cuda13]' for a GPU (docs.jax.dev)"
+
+Train = Callable[[int], float]  # so many iterations; returns once they are done, the last losses
+
+
+def prepare(arguments: argparse.Namespace) -> None:
+    """What JAX and XLA read when they are loaded."""
+    os.environ["JAX_PLATFORMS"] = arguments.device
+    os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+    if arguments.threads is not None:
+        allowed = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, allowed[: arguments.threads])
+
+
+def trainer(preset: Preset, seeds: int, precision: str, draws_ahead: bool) -> Train:
+    """Holds the state of a run, or of so many at once."""
+    import jax
+    import jax_presets as presets
+
+    jax.config.update("jax_default_matmul_precision", presets.MATMUL_PRECISIONS[precision])
+    setup, dataset = presets.Setup(preset, precision, draws_ahead), presets.load_dataset(preset)
+    start, train = presets.new_state, presets.train
+    keys = jax.random.key(0)
+    if seeds > 1:
+        keys = jax.random.split(keys, seeds)
+        start = jax.vmap(start, in_axes=(None, 0))
+        train = jax.vmap(train, in_axes=(None, None, None, 0, 0))
+    train = jax.jit(train, static_argnums=(0, 2), donate_argnums=3)
+    state = start(preset, keys)
+
+    def run(iterations: int) -> float:
+        nonlocal state
+        state, losses = jax.block_until_ready(train(setup, dataset, iterations, state, keys))
+        return float(losses[..., -1, :].sum())
+
+    return run
+
+
+def milliseconds(train: Train, iterations: int) -> float:
+    """Of an iteration in one call."""
+    begun = time.perf_counter()
+    train(iterations)
+    return (time.perf_counter() - begun) * 1e3 / iterations
+
+
+def measure(train: Train, warmup: int, count: int) -> list[float]:
+    """Milliseconds of an iteration in each sample after the warm-up, over about `count` of them."""
+    train(PACE)
+    group = math.ceil(SAMPLE_MS / milliseconds(train, PACE))
+    # The first of these compiles.
+    train(group)
+    begun = time.perf_counter()
+    for _ in range(math.ceil(warmup / group)):
+        train(group)
+    while time.perf_counter() - begun < LEAST_WARMUP_SECONDS:
+        train(group)
+    samples = max(LEAST_SAMPLES, count // group)
+    times = [milliseconds(train, group) for _ in range(samples)]
+    baseline.require_finite(train(group))
+    return times
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    baseline.add_arguments(parser)
+    parser.add_argument("--seeds", type=int, default=1, help="GANs that are trained at once")
+    parser.add_argument("--draw", choices=("ahead", "within"), help="of the scan, by the device")
+    arguments = parser.parse_args()
+    baseline.check_arguments(parser, arguments)
+    if arguments.seeds < 1:
+        parser.error("--seeds: at least 1")
+    arguments.draw = arguments.draw or DRAW[arguments.device]
+    return arguments
+
+
+def summarise(
+    arguments: argparse.Namespace, batch: int, times: list[float], loaded: int | None
+) -> Summary:
+    """The line that is printed."""
+    import jax
+
+    summary = {
+        "preset": arguments.preset,
+        "variant": "jax",
+        "device": arguments.device,
+        "precision": arguments.precision,
+        "batch": batch,
+        "seeds": arguments.seeds,
+        "draw": arguments.draw,
+        **baseline.speed(times, batch * arguments.seeds),
+        "jax": jax.__version__,
+        "threads": len(os.sched_getaffinity(0)),
+        "peak_bytes": peak_bytes(),
+        "peak_bytes_before_training": loaded,
+    }
+    if arguments.device == "cuda":
+        memory = jax.devices()[0].memory_stats() or {}
+        summary["peak_bytes_on_gpu"] = memory.get("peak_bytes_in_use")
+    return summary
+
+
+def main() -> int:
+    """Times one preset."""
+    arguments = parse_arguments()
+    prepare(arguments)
+    try:
+        import jax
+
+        jax.devices()
+    except ImportError:
+        raise SystemExit(MISSING) from None
+    except (AssertionError, RuntimeError) as error:  # the first: no plugin
+        reason = str(error) or "its plugin is missing: pip install 'jax[cuda13]'"
+        raise SystemExit(f"error: JAX finds no --device {arguments.device}: {reason}") from None
+    preset, loaded = sized(arguments), peak_bytes()
+    how = {"precision": arguments.precision, "draws_ahead": arguments.draw == "ahead"}
+    train = trainer(preset, arguments.seeds, **how)
+    times = measure(train, arguments.warmup, arguments.iterations)
+    baseline.show(summarise(arguments, preset.batch, times, loaded), arguments.json)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""Tests of what compare.py writes: `python -m unittest discover -s tests/benches`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "benches"))
+
+import budget  # noqa: E402
+import compare  # noqa: E402
+import readme  # noqa: E402
+from budget import Budget, OutOfTime  # noqa: E402
+from programs import NO_GRAPH, OURS, PRESETS, VARIANTS, WAVES  # noqa: E402
+from run_folder import Run, read_run, write_run  # noqa: E402
+from tables import narrow_table, strongest_of, strongest_peer  # noqa: E402
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+REPORT = [sys.executable, "-c", "print('{}')"]
+
+
+def report(program: str, milliseconds: float) -> dict:
+    """As a program prints it, with what the tables need."""
+    common = dict.fromkeys(("median_ms", "p10_ms", "p90_ms"), milliseconds) | {"batch": 64}
+    if program == OURS:
+        return common | {"device": "CPU, 2 threads", "flop": 1, "bytes": 2, "adam_bytes": 1}
+    return common | ({"jax": "0.10"} if program == "jax" else {"torch": "2.11"})
+
+
+def run_of(figures: dict[str, dict[str, float]], device: str = "cpu") -> Run:
+    """A run of one round."""
+    reports = {
+        preset: {program: [report(program, ms)] for program, ms in row.items()}
+        for preset, row in figures.items()
+    }
+    return Run("2026-11-27", device, "f32", "compare.py", "AMD EPYC", "commit 1", reports=reports)
+
+
+def two_presets(jax: float) -> Run:
+    """Ours takes 10 ms on both, PyTorch 20, JAX so many and twice as many."""
+    return run_of(
+        {
+            "mlp": {OURS: 10.0, "fused": 20.0, "jax": jax},
+            "cgan": {OURS: 10.0, "fused": 20.0, "jax": 2 * jax, "joined": 9.0},
+        }
+    )
+
+
+class Claim(unittest.TestCase):
+    def sentence(self, run: Run) -> str:
+        run.name = "CPU, 2 threads"
+        return readme.claim(run, Path("/elsewhere"))
+
+    def test_it_names_the_strongest_peer_that_ran_on_all_presets(self) -> None:
+        self.assertEqual(
+            self.sentence(two_presets(jax=11.0)),
+            "On two CPU threads (AMD EPYC), gan-cuda trains the two presets 1.56 times as fast as "
+            "JAX, the strongest peer measured there (1.10 to 2.20 times, by preset), and 2.00 "
+            "times as fast as PyTorch with fused Adam (geometric means).",
+        )
+
+    def test_it_is_true_where_ours_is_slower(self) -> None:
+        self.assertIn("0.71 times as fast as JAX", self.sentence(two_presets(jax=5.0)))
+
+    def test_pytorch_is_named_once_where_it_is_the_strongest(self) -> None:
+        text = self.sentence(two_presets(jax=30.0))
+        self.assertIn(
+            "2.00 times as fast as PyTorch with fused Adam, the strongest peer measured there "
+            "(geometric mean).",
+            text,
+        )
+
+    def test_without_a_peer_there_is_none(self) -> None:
+        with self.assertRaises(SystemExit):
+            self.sentence(run_of({"cgan": {OURS: 10.0}}))
+
+    def test_a_readme_without_markers_is_an_error(self) -> None:
+        with self.assertRaisesRegex(SystemExit, "<!-- claim:begin -->"):
+            readme.put_between("no markers", "claim", "text")
+        text = "a <!-- claim:begin -->old<!-- claim:end --> z"
+        self.assertEqual(
+            readme.put_between(text, "claim", "new"),
+            "a <!-- claim:begin -->\nnew\n<!-- claim:end --> z",
+        )
+
+
+class Tables(unittest.TestCase):
+    def test_the_strongest_of_a_preset_may_be_another_than_that_of_all(self) -> None:
+        reports = two_presets(jax=11.0).reports
+        self.assertEqual(strongest_of(reports, "cgan"), ("joined", 0.9))
+        self.assertEqual(strongest_peer(reports), "jax")
+
+    def test_what_failed_says_so_and_what_did_not_run_is_empty(self) -> None:
+        run = two_presets(jax=11.0)
+        run.reports["cgan"]["jax"].append(None)
+        line = narrow_table("cpu", run.reports, []).splitlines()[3]
+        want = "| `cgan` | 64 | 10.00 | 20.00 | 9.00 | failed | 0.90 × (joined) | 2.00 × |  |"
+        self.assertEqual(line, want)
+        self.assertTrue(run.failed())
+
+    def test_presets_stand_in_one_order_whatever_was_measured_first(self) -> None:
+        run = run_of({"cgan": {"jax": 9.0, OURS: 10.0}, "mlp": {OURS: 10.0}})
+        lines = narrow_table("cpu", run.reports, []).splitlines()
+        self.assertIn("`mlp`", lines[2])
+        self.assertIn("`cgan`", lines[3])
+
+
+class Folder(unittest.TestCase):
+    def test_what_is_written_is_read_back(self) -> None:
+        run = two_presets(jax=11.0)
+        run.leave_out("mlp", "compile")
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = write_run(run, Path(scratch))
+            self.assertEqual(read_run(folder), run)
+            names = sorted(path.name for path in folder.iterdir())
+            self.assertEqual(names, ["README.md", "reports.json"])
+            text = (folder / "README.md").read_text()
+        self.assertIn("No time was left for: PyTorch compiled (`mlp`).", text)
+        self.assertIn("PyTorch 2.11; JAX 0.10.", text)
+
+    def test_what_is_measured_later_is_no_longer_left_out(self) -> None:
+        run = two_presets(jax=11.0)
+        run.leave_out("mlp", "compile")
+        run.add("mlp", "compile", report("compile", 30.0))
+        self.assertEqual(run.left_out_text(), "")
+
+    def test_a_folder_from_before_jax_is_read(self) -> None:
+        run = read_run(ROOT / "benches/runs/2026-11-21-cpu-2-threads-avx2")
+        self.assertEqual(strongest_peer(run.reports), "compile")
+        self.assertEqual((run.jax, run.left_out), ("not run", {}))
+
+    def test_one_that_does_not_say_what_was_measured_is_refused(self) -> None:
+        with self.assertRaisesRegex(SystemExit, "older than this format"):
+            read_run(ROOT / "benches/runs/2026-11-21-cpu-2-threads")
+
+
+def whole_round(arguments: argparse.Namespace) -> list[tuple[str, str]]:
+    """Presets and programs in order."""
+    waves = WAVES[arguments.device]
+    return [turn for wave in waves for turn in compare.in_order(arguments, wave)]
+
+
+class Order(unittest.TestCase):
+    def test_a_gpu_begins_with_what_matters_most(self) -> None:
+        arguments = argparse.Namespace(
+            device="cuda", variants=VARIANTS["cuda"], presets=("mlp", "cgan")
+        )
+        order = whole_round(arguments)
+        self.assertEqual(order[:4], [("cgan", p) for p in (OURS, "joined-graph", "jax", "graph")])
+        self.assertEqual(order[4][0], "mlp")
+        self.assertLess(order.index(("mlp", "jax")), order.index(("cgan", "eager")))
+
+    def test_every_program_of_a_device_has_its_turn_once(self) -> None:
+        for device, variants in VARIANTS.items():
+            arguments = argparse.Namespace(device=device, variants=variants, presets=PRESETS)
+            order = whole_round(arguments)
+            ours = (OURS, NO_GRAPH) if device == "cuda" else (OURS,)
+            self.assertEqual(len(order), len(set(order)))
+            self.assertEqual({program for _, program in order}, {*ours, *variants})
+
+
+class Budgets(unittest.TestCase):
+    def test_nothing_begins_that_could_not_end_in_time(self) -> None:
+        with self.assertRaises(OutOfTime):
+            Budget(minutes=0.3).report_of("eager", REPORT)
+        self.assertEqual(Budget(minutes=0.3).report_of(OURS, REPORT), {})
+        self.assertEqual(Budget(minutes=None).report_of("eager", REPORT), {})
+
+    def test_the_longest_so_far_is_expected_again(self) -> None:
+        some = Budget(minutes=1.0)
+        self.assertEqual(some.report_of("eager", REPORT), {})
+        self.assertLess(some.expected("eager"), budget.EXPECTED_SECONDS)
+        some.longest["eager"] = 100.0
+        with self.assertRaises(OutOfTime):
+            some.report_of("eager", REPORT)
+
+    def test_what_runs_out_of_time_has_not_failed(self) -> None:
+        with mock.patch.object(budget, "EXPECTED_SECONDS", 0.1), self.assertRaises(OutOfTime):
+            Budget(minutes=0.01).report_of("eager", SLEEP)
+
+
+if __name__ == "__main__":
+    unittest.main()

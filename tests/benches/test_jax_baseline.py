@@ -1,0 +1,284 @@
+"""Tests of the JAX baseline: `python -m unittest discover -s tests/benches`.
+
+The iteration that is timed takes PyTorch's golden runs (tests/golden/README.md) in place of its
+draws and must give the same losses, fakes and parameters, within the tolerances stated there.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import unittest
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = ROOT / "tests" / "golden"
+sys.path[:0] = [str(ROOT / "benches"), str(GOLDEN)]
+
+try:
+    import jax
+    import jax_presets
+    import numpy as np
+    import torch
+    from baseline import Preset
+    from jax import Array
+    from jax import numpy as jnp
+    from jax_presets import Dataset, Draw, Setup, State, Tree
+    from torch import Tensor
+
+    import recorded_run
+    from presets import PRESETS
+    from recorded_run import Run, Tensors
+    from tolerances import share
+
+    jax.config.update("jax_default_matmul_precision", "highest")
+    jax.config.update("jax_disable_most_optimizations", True)  # or compiling takes ten minutes
+    MISSING = None
+except ModuleNotFoundError as error:
+    MISSING = f"SKIPPED, as python has no {error.name}: pip install jax torch numpy safetensors"
+    print(MISSING, file=sys.stderr)
+
+
+def array(tensor: Tensor) -> Array:
+    """As JAX has it; integers in 32 bits."""
+    values = jnp.asarray(tensor.numpy())
+    return values if tensor.is_floating_point() else values.astype(jnp.int32)
+
+
+def modules(run: Run, letter: str, kind: type) -> list[str]:
+    """Keys of a network's modules of one kind, in order."""
+    network = recorded_run.build_networks(run.preset)[letter]
+    return [f"{letter}.{name}" for name, m in network.named_modules() if isinstance(m, kind)]
+
+
+def recorded_network(run: Run, letter: str, tensors: Tensors) -> Tree:
+    """A network's parameters as jax_presets has them, from a state_dict's keys and layout."""
+
+    def module(key: str) -> dict[str, Array]:
+        return {part: array(tensors[f"{key}.{part}"]).T for part in ("weight", "bias")}
+
+    network = {"linear": [module(key) for key in modules(run, letter, torch.nn.Linear)]}
+    if letter == "G":
+        network["norm"] = [module(key) for key in modules(run, letter, torch.nn.BatchNorm1d)]
+    if run.preset.classes:
+        network["embedding"] = array(tensors[f"{letter}.label_embedding.weight"])
+    return network
+
+
+def recorded_state(run: Run, tensors: Tensors) -> State:
+    """What the run began with."""
+    learners = [
+        jax_presets.new_learner(recorded_network(run, letter, tensors)) for letter in ("G", "D")
+    ]
+    statistics = [
+        {
+            "mean": array(tensors[f"{key}.running_mean"]),
+            "variance": array(tensors[f"{key}.running_var"]),
+        }
+        for key in modules(run, "G", torch.nn.BatchNorm1d)
+    ]
+    return State(*learners, statistics, jnp.zeros((), jnp.int32))
+
+
+def named_state(run: Run, state: State) -> dict[str, Array]:
+    """All parameters and running statistics by a state_dict's keys and in its layout."""
+    named = {}
+    for letter, learner in (("G", state.generator), ("D", state.discriminator)):
+        network = learner.parameters
+        kinds = {"linear": torch.nn.Linear, "norm": torch.nn.BatchNorm1d}
+        for kind, layers in ((kind, network.get(kind, ())) for kind in kinds):
+            for key, layer in zip(modules(run, letter, kinds[kind]), layers, strict=True):
+                named |= {f"{key}.{part}": value.T for part, value in layer.items()}
+        if "embedding" in network:
+            named[f"{letter}.label_embedding.weight"] = network["embedding"]
+    norms = modules(run, "G", torch.nn.BatchNorm1d)
+    for key, running in zip(norms, state.statistics, strict=True):
+        named |= {f"{key}.running_mean": running["mean"], f"{key}.running_var": running["variance"]}
+    return named
+
+
+def recorded_draw(run: Run, step: int, tensors: Tensors) -> tuple[Dataset, Draw]:
+    """An iteration's inputs: its real images are the whole data set."""
+    prefix, size = f"in.{step}.", run.preset.batch
+    given = {k.removeprefix(prefix): array(v) for k, v in tensors.items() if k.startswith(prefix)}
+    masks = {key: value > 0 for key, value in given.items() if key.startswith("mask.")}
+    of_g, real, fake = (0, 1, 2) if run.preset.order == "g-first" else (2, 0, 1)
+    layers = range(len(masks) // 3)
+    drawn = Draw(
+        chosen=jnp.arange(size),
+        z=given["z"],
+        fake_labels=given.get("fake_labels"),
+        z2=given.get("z2"),
+        fake_labels2=given.get("fake_labels2"),
+        d_masks=[
+            jnp.concatenate((masks[f"mask.{real}.{n}"], masks[f"mask.{fake}.{n}"])) for n in layers
+        ],
+        g_masks=[masks[f"mask.{of_g}.{n}"] for n in layers],
+    )
+    return Dataset(given["real"], given.get("real_labels", jnp.zeros(size, jnp.int32))), drawn
+
+
+def replay(run: Run, tensors: Tensors) -> dict[str, Array]:
+    """All that comes out, by the keys of a golden run."""
+    iteration = jax.jit(partial(jax_presets.iteration, Setup(run.preset)))
+    state, results = recorded_state(run, tensors), {}
+    for step in range(run.steps):
+        dataset, drawn = recorded_draw(run, step, tensors)
+        state, outcome = iteration(dataset, state, drawn)
+        results[f"out.{step}.loss_d"] = outcome.loss_d.reshape(1)
+        results[f"out.{step}.loss_g"] = outcome.loss_g.reshape(1)
+        results[f"out.{step}.fake"] = outcome.fake
+        if step in (0, run.steps - 1):
+            after = named_state(run, state)
+            results |= {f"after.{step}.{key}": value for key, value in after.items()}
+    return results
+
+
+def shares(file: Path, **changes: object) -> dict[str, float]:
+    """The errors of a golden run as shares of their tolerances, its definition changed."""
+    run, tensors = recorded_run.load(file)
+    run = replace(run, preset=replace(run.preset, **changes))
+    with jax.enable_x64(run.dtype == "f64"):
+        results = {key: torch.tensor(np.array(v)) for key, v in replay(run, tensors).items()}
+    expected = {key for key in tensors if key.startswith(("out.", "after."))}
+    if results.keys() != expected:
+        raise ValueError(f"keys differ: {sorted(results.keys() ^ expected)}")
+    found = {key: share(run, key, value, tensors[key]) for key, value in results.items()}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+@unittest.skipIf(MISSING, MISSING)
+class GoldenRuns(unittest.TestCase):
+    def test_all_of_them_come_out_as_in_pytorch(self) -> None:
+        files = sorted(GOLDEN.glob("*.safetensors"))
+        self.assertGreater(len(files), 8)
+        for file in files:
+            with self.subTest(file=file.name):
+                found = shares(file)
+                worst = max(found, key=found.get)
+                print(f"{file.name:52} {found[worst]:.3f} of the tolerance, {worst}")
+                self.assertLessEqual(found[worst], 1)
+
+    def test_a_wrong_definition_is_noticed(self) -> None:
+        for file, changes in (
+            ("mlp_f32", {"order": "g-first"}),
+            ("mlp_f32", {"lr": 2.9e-4}),
+            ("mlp-rgb_f32", {"fakes": "same"}),
+            ("mlp-dropout_masks_f32", {"dropout": 0.31}),
+            ("cgan_masks_f32", {"order": "d-first"}),
+            ("mlp-batchnorm_f64", {"bn_eps": 0.81}),
+            ("mlp-batchnorm_f32", {"bn_momentum": 0.12}),
+        ):
+            with self.subTest(file=file, **changes):
+                found = shares(GOLDEN / f"{file}.safetensors", **changes)
+                self.assertGreater(max(found.values()), 1)
+
+
+@unittest.skipIf(MISSING, MISSING)
+class Training(unittest.TestCase):
+    def losses(self, preset: Preset, seeds: int = 1, **how: object) -> np.ndarray:
+        """Of six iterations in two calls (seeds, 6, 2)."""
+        setup, dataset = Setup(preset, **how), jax_presets.load_dataset(preset)
+        keys = jax.random.split(jax.random.key(3), seeds)
+        state = jax.vmap(jax_presets.new_state, (None, 0))(preset, keys)
+        train = jax.vmap(jax_presets.train, (None, None, None, 0, 0))
+        train = jax.jit(train, static_argnums=(0, 2))
+        parts = []
+        for _ in range(2):
+            state, losses = train(setup, dataset, 3, state, keys)
+            parts.append(losses)
+        return np.concatenate(parts, axis=1)
+
+    def test_gans_trained_at_once_are_those_trained_alone(self) -> None:
+        together, alone = (self.losses(small("cgan"), seeds) for seeds in (3, 1))
+        self.assertTrue((together[0] != together[1]).all())
+        np.testing.assert_allclose(together[0], alone[0], rtol=1e-4)
+
+    def test_draws_ahead_are_the_same_draws(self) -> None:
+        within, ahead = (
+            self.losses(small("mlp-rgb"), draws_ahead=ahead) for ahead in (False, True)
+        )
+        np.testing.assert_allclose(ahead, within, rtol=1e-4)
+
+    def test_bf16_is_near_f32(self) -> None:
+        exact, rounded = (self.losses(small("cgan"), precision=p) for p in ("f32", "bf16"))
+        self.assertTrue((exact != rounded).all())
+        np.testing.assert_allclose(rounded, exact, rtol=0.1)
+
+
+@unittest.skipIf(MISSING, MISSING)
+class Draws(unittest.TestCase):
+    def drawn(self, name: str) -> Draw:
+        return jax_presets.draw(PRESETS[name], 50, jax.random.key(5))
+
+    def test_noise_is_that_of_the_preset(self) -> None:
+        for name, preset in PRESETS.items():
+            z = np.asarray(self.drawn(name).z)
+            self.assertEqual(z.shape, (preset.batch, preset.latent_dim))
+            deviation = 1.0 if preset.noise == "normal" else 1 / np.sqrt(3)
+            self.assertAlmostEqual(z.std(), deviation, delta=0.05)
+            self.assertAlmostEqual(z.mean(), 0, delta=0.05)
+
+    def test_images_and_labels_are_drawn_from_all(self) -> None:
+        drawn = self.drawn("cgan")
+        self.assertTrue(0 <= drawn.chosen.min() and 30 < drawn.chosen.max() < 50)
+        self.assertEqual(set(drawn.fake_labels.tolist()), set(range(10)))
+        self.assertIsNone(drawn.z2)
+        fresh = self.drawn("mlp-rgb")
+        self.assertTrue((fresh.z != fresh.z2).all())
+
+    def test_masks_keep_their_share_and_differ_from_pass_to_pass(self) -> None:
+        for name, layers in (("cgan", 2), ("mlp-dropout", 3)):
+            drawn, preset = self.drawn(name), PRESETS[name]
+            self.assertEqual((len(drawn.d_masks), len(drawn.g_masks)), (layers, layers))
+            for mask in (*drawn.d_masks, *drawn.g_masks):
+                self.assertAlmostEqual(float(mask.mean()), 1 - preset.dropout, delta=0.01)
+            real, fake = np.split(np.asarray(drawn.d_masks[0]), 2)
+            for other in (fake, np.asarray(drawn.g_masks[0])):
+                self.assertGreater((real != other).mean(), 0.3)
+
+
+class Program(unittest.TestCase):
+    @unittest.skipIf(MISSING, MISSING)
+    def test_it_prints_what_the_baseline_of_pytorch_prints(self) -> None:
+        sizes = "--g-hidden 9,8 --d-hidden 7,6 --batch-size 5 --iterations 20 --threads 1".split()
+        jax_line, torch_line = (
+            json.loads(output_of(script, *sizes, "--json"))
+            for script in ("jax_baseline.py", "torch_baseline.py")
+        )
+        self.assertEqual(torch_line.keys() - jax_line.keys(), {"torch"})
+        self.assertEqual(jax_line.keys() - torch_line.keys(), {"jax", "seeds", "draw"})
+        self.assertEqual((jax_line["threads"], jax_line["variant"]), (1, "jax"))
+        self.assertGreaterEqual(jax_line["samples"], 20)
+
+    def test_without_jax_it_says_what_to_install(self) -> None:
+        """`-S -E` hides what is installed."""
+        done = run_script(["-S", "-E"], "jax_baseline.py", "--threads", "1")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("pip install jax", done.stderr)
+
+
+def small(name: str) -> Preset:
+    """A preset with layers that are quickly trained."""
+    return replace(PRESETS[name], g_hidden=(9, 8), d_hidden=(7, 6), batch=5)
+
+
+def run_script(flags: list[str], script: str, *arguments: str) -> subprocess.CompletedProcess:
+    """Runs a script of benches/."""
+    command = [sys.executable, *flags, str(ROOT / "benches" / script), *arguments]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def output_of(script: str, *arguments: str) -> str:
+    """What a script prints that must not fail."""
+    done = run_script([], script, *arguments)
+    if done.returncode:
+        raise AssertionError(done.stderr)
+    return done.stdout
+
+
+if __name__ == "__main__":
+    unittest.main()

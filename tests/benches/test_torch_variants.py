@@ -1,0 +1,105 @@
+"""Tests of the variants of PyTorch: `python -m unittest discover -s tests/benches`."""
+
+from __future__ import annotations
+
+import sys
+import unittest
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "benches"))
+
+try:
+    import torch
+    from baseline import Preset
+    from torch import Tensor
+    from torch_variants import VARIANTS, JoinedTrainer, Sampler, Setup, build, load_dataset
+
+    from presets import PRESETS, Batch, Trainer, build_discriminator, build_generator
+
+    MISSING = None
+except ModuleNotFoundError as error:
+    MISSING = f"SKIPPED, as python has no {error.name}: pip install torch numpy safetensors"
+    print(MISSING, file=sys.stderr)
+
+DENSE = ("mlp", "mlp-dropout", "cgan", "mlp-rgb", "mlp-batchnorm")
+
+
+def small(name: str, **changes: object) -> Preset:
+    """A preset of small layers, without dropout: each pass would draw its own masks."""
+    sizes = {"g_hidden": (9, 8), "d_hidden": (7, 6), "batch": 5, "dropout": 0.0}
+    return replace(PRESETS[name], **sizes, **changes)
+
+
+@unittest.skipIf(MISSING, MISSING)
+class Joined(unittest.TestCase):
+    def test_one_pass_has_the_losses_and_gradients_of_two(self) -> None:
+        for name in DENSE:
+            preset = small(name)
+            torch.manual_seed(1)
+            networks = build_generator(preset).double(), build_discriminator(preset).double()
+            separate = Trainer(preset, *deepcopy(networks))
+            joined = JoinedTrainer(preset, *deepcopy(networks))
+            joined.target = joined.target.double()
+            sampler = batches(preset)
+            for _ in range(3):
+                batch = in_double(sampler.next_batch())
+                want, got = separate.iteration(batch), joined.iteration(batch)
+                with self.subTest(preset=name):
+                    self.assertAlmostEqual(got.loss_d.item(), want.loss_d.item(), delta=1e-12)
+                    self.assertAlmostEqual(got.loss_g.item(), want.loss_g.item(), delta=1e-12)
+                    for a, b in zip(gradients(joined), gradients(separate), strict=True):
+                        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
+
+    def test_a_wrong_scale_would_be_noticed(self) -> None:
+        preset = small("cgan")
+        torch.manual_seed(1)
+        networks = build_generator(preset), build_discriminator(preset)
+        separate = Trainer(preset, *deepcopy(networks))
+        wrong = JoinedTrainer(replace(preset, d_loss_scale=1.0), *deepcopy(networks))
+        batch = batches(preset).next_batch()
+        losses = [trainer.iteration(batch).loss_d.item() for trainer in (separate, wrong)]
+        self.assertGreater(abs(losses[0] - losses[1]), 1e-3)
+
+
+@unittest.skipIf(MISSING, MISSING)
+class Variants(unittest.TestCase):
+    def test_those_without_a_compiler_train_on_the_cpu(self) -> None:
+        for variant in ("eager", "fused", "joined"):
+            for name in DENSE:
+                with self.subTest(variant=variant, preset=name):
+                    iteration = VARIANTS[variant](Setup(small(name), torch.device("cpu")))
+                    outcome = iteration()
+                    self.assertTrue(torch.isfinite(outcome.loss_d + outcome.loss_g))
+
+    def test_joined_runs_with_dropout(self) -> None:
+        preset = replace(small("cgan"), dropout=0.4)
+        trainer = build(Setup(preset, torch.device("cpu")), JoinedTrainer, fused=True)
+        outcome = trainer.iteration(batches(preset).next_batch())
+        self.assertTrue(torch.isfinite(outcome.loss_d))
+
+
+def batches(preset: Preset) -> Sampler:
+    """Of its data set, on the CPU."""
+    device = torch.device("cpu")
+    return Sampler(preset, load_dataset(preset, device), device)
+
+
+def in_double(batch: Batch) -> Batch:
+    """Its images and noise in double precision."""
+    changes = {"real": batch.real.double(), "z": batch.z.double()}
+    if batch.z2 is not None:
+        changes["z2"] = batch.z2.double()
+    return replace(batch, **changes)
+
+
+def gradients(trainer: Trainer) -> list[Tensor]:
+    """Those that the last update of each network used."""
+    networks = (trainer.generator, trainer.discriminator)
+    return [parameter.grad for network in networks for parameter in network.parameters()]
+
+
+if __name__ == "__main__":
+    unittest.main()
