@@ -29,16 +29,21 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import baseline
 from baseline import LEAST_SAMPLES, LEAST_WARMUP_SECONDS, Preset, Summary, peak_bytes, sized
 
+if TYPE_CHECKING:  # loaded once what it reads then is set
+    from jax import Array
+
 SAMPLE_MS = 100.0
-PACE = 3  # iterations of the call that tells how many a sample has
+# Iterations of the call that tells how many a sample has: so many that the call itself is little.
+PACE = {"cpu": 3, "cuda": 100}
 DRAW = {"cpu": "within", "cuda": "ahead"}
 MISSING = "error: python has no JAX: pip install jax, or 'jax[cuda13]' for a GPU (docs.jax.dev)"
 
-Train = Callable[[int], float]  # so many iterations; returns once they are done, the last losses
+Train = Callable[[int], "Array"]  # so many iterations; their losses, once all is done
 
 
 def prepare(arguments: argparse.Namespace) -> None:
@@ -66,10 +71,10 @@ def trainer(preset: Preset, seeds: int, precision: str, draws_ahead: bool) -> Tr
     train = jax.jit(train, static_argnums=(0, 2), donate_argnums=3)
     state = start(preset, keys)
 
-    def run(iterations: int) -> float:
+    def run(iterations: int) -> Array:
         nonlocal state
         state, losses = jax.block_until_ready(train(setup, dataset, iterations, state, keys))
-        return float(losses[..., -1, :].sum())
+        return losses
 
     return run
 
@@ -81,10 +86,10 @@ def milliseconds(train: Train, iterations: int) -> float:
     return (time.perf_counter() - begun) * 1e3 / iterations
 
 
-def measure(train: Train, warmup: int, count: int) -> list[float]:
+def measure(train: Train, pace: int, warmup: int, count: int) -> list[float]:
     """Milliseconds of an iteration in each sample after the warm-up, over about `count` of them."""
-    train(PACE)
-    group = math.ceil(SAMPLE_MS / milliseconds(train, PACE))
+    train(pace)
+    group = math.ceil(SAMPLE_MS / milliseconds(train, pace))
     # The first of these compiles.
     train(group)
     begun = time.perf_counter()
@@ -94,7 +99,7 @@ def measure(train: Train, warmup: int, count: int) -> list[float]:
         train(group)
     samples = max(LEAST_SAMPLES, count // group)
     times = [milliseconds(train, group) for _ in range(samples)]
-    baseline.require_finite(train(group))
+    baseline.require_finite(float(train(group)[..., -1, :].sum()))
     return times
 
 
@@ -128,6 +133,7 @@ def summarise(
         "draw": arguments.draw,
         **baseline.speed(times, batch * arguments.seeds),
         "jax": jax.__version__,
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
         "threads": len(os.sched_getaffinity(0)),
         "peak_bytes": peak_bytes(),
         "peak_bytes_before_training": loaded,
@@ -154,7 +160,7 @@ def main() -> int:
     preset, loaded = sized(arguments), peak_bytes()
     how = {"precision": arguments.precision, "draws_ahead": arguments.draw == "ahead"}
     train = trainer(preset, arguments.seeds, **how)
-    times = measure(train, arguments.warmup, arguments.iterations)
+    times = measure(train, PACE[arguments.device], arguments.warmup, arguments.iterations)
     baseline.show(summarise(arguments, preset.batch, times, loaded), arguments.json)
     return 0
 

@@ -32,7 +32,7 @@ WAVES = {
     "cuda": (
         (OURS, "joined-graph", "jax", "graph"),
         (NO_GRAPH, "eager", "fused", "joined"),
-        ("compile", "compile-reduce-overhead", "compile-graph"),
+        ("compile-graph", "compile-reduce-overhead", "compile"),
     ),
 }
 VARIANTS = {

@@ -7,12 +7,13 @@ GPU, with the precision behind it where that is not f32 (`claim-cuda-tf32`).
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from programs import OURS, ROOT
 from run_folder import Run, write_whole
-from tables import Reports, gains, geometric_mean, narrow_table, strongest_peer
+from tables import Reports, gains, geometric_mean, narrow_table, strongest_of
 
 README = ROOT / "README.md"
 SUFFIX = {"cpu": "", "cuda": "-cuda"}
@@ -49,22 +50,27 @@ def put_between(text: str, marker: str, content: str) -> str:
 
 
 def claim(run: Run, folder: Path) -> str:
-    """How many times as fast ours is as the strongest peer, and as PyTorch with fused Adam."""
-    peer = strongest_peer(run.reports)
-    if peer is None:
-        raise SystemExit("error: no peer was measured on every preset, so README can claim nothing")
-    of_peer = list(gains(run.reports, peer).values())
-    strongest = f"the strongest peer measured there{spread(of_peer)}"
-    clauses = [f"{comparison(of_peer)} {NAMES[peer]}, {strongest}"]
-    of_fused = list(gains(run.reports, "fused").values())
-    if peer != "fused" and len(of_fused) == len(of_peer):
+    """How many times as fast ours is as each preset's fastest peer, and as fused PyTorch."""
+    reports = {preset: rows for preset, rows in run.reports.items() if OURS in rows}
+    fastest = [strongest_of(reports, preset) for preset in reports]
+    if not fastest or None in fastest:
+        raise SystemExit("error: a preset has no figure of ours and a peer's: README claims nothing")
+    ratios, of_fused = [ratio for _, ratio in fastest], list(gains(reports, "fused").values())
+    peers = Counter(NAMES[name] for name, _ in fastest)
+    clauses = [f"{comparison(ratios)} {fastest_peer(peers)}{spread(peers, ratios)}"]
+    if set(peers) != {NAMES["fused"]} and len(of_fused) == len(ratios):
         clauses.append(f"{comparison(of_fused)} {NAMES['fused']}")
-    means = [f"geometric mean{'s' * (len(clauses) > 1)}"] if len(of_peer) > 1 else []
+    means = [f"geometric mean{'s' * (len(clauses) > 1)}"] if len(ratios) > 1 else []
     notes = "; ".join([*means, *link(folder)])
     return (
-        f"On {machine(run)}, gan-cuda trains {presets(run.reports)}{PRECISIONS[run.precision]} "
+        f"On {machine(run)}, gan-cuda trains {presets(reports)}{PRECISIONS[run.precision]} "
         f"{', and '.join(clauses)}{notes and f' ({notes})'}."
     )
+
+
+def fastest_peer(peers: Counter[str]) -> str:
+    """By its name, if it is the same for every preset."""
+    return "each one's fastest peer" if len(peers) > 1 else f"{next(iter(peers))}, the fastest peer"
 
 
 def comparison(ratios: Sequence[float]) -> str:
@@ -72,10 +78,13 @@ def comparison(ratios: Sequence[float]) -> str:
     return f"{geometric_mean(ratios):.2f} times as fast as"
 
 
-def spread(ratios: Sequence[float]) -> str:
-    """From the least to the largest ratio, where they differ."""
+def spread(peers: Counter[str], ratios: Sequence[float]) -> str:
+    """Which peers they are, and from the least to the largest ratio; empty where there is one."""
+    if len(ratios) == 1:
+        return ""
+    names = [f"{peer} on {in_words(count)}" for peer, count in peers.most_common()]
     low, high = (f"{extreme(ratios):.2f}" for extreme in (min, max))
-    return "" if low == high else f" ({low} to {high} times, by preset)"
+    return f" ({', '.join(names) if len(peers) > 1 else 'by preset'}: {low} to {high} times)"
 
 
 def machine(run: Run) -> str:

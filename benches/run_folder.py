@@ -42,7 +42,8 @@ class Run:
     def add(self, preset: str, program: str, report: Report | None) -> None:
         """Takes in what a program reported, or that it failed."""
         self.reports.setdefault(preset, {}).setdefault(program, []).append(report)
-        self.left_out[program] = [name for name in self.left_out.get(program, ()) if name != preset]
+        if preset in (presets := self.left_out.get(program, [])):
+            presets.remove(preset)
 
     def leave_out(self, preset: str, program: str) -> None:
         """Notes what there was no time for when it was its turn."""
@@ -59,9 +60,10 @@ class Run:
         ]
         return f"No time was left for: {'; '.join(parts)}.\n" if parts else ""
 
-    def failed(self) -> bool:
-        """Whether a program failed on a preset."""
-        return any(None in lines for row in self.reports.values() for lines in row.values())
+    def failures(self) -> int:
+        """How often a program failed on a preset."""
+        rows = self.reports.values()
+        return sum(line is None for row in rows for lines in row.values() for line in lines)
 
 
 def typed() -> str:
@@ -141,7 +143,12 @@ def default_folder(run: Run) -> Path:
 def device_name(run: Run) -> str:
     """What was measured, in our own words: `CPU, 2 threads`, or a GPU's name."""
     lines = [line for row in run.reports.values() for line in row.get(OURS, ()) if line]
-    return lines[0]["device"].split(" (cuda:")[0] if lines else f"unknown {run.device}"
+    return name_of(lines[0]) if lines else f"unknown {run.device}"
+
+
+def name_of(report: Report) -> str:
+    """The device of a report of ours, without its number."""
+    return report["device"].split(" (cuda:")[0]
 
 
 def processor() -> str:

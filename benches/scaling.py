@@ -26,7 +26,7 @@ import baseline
 import programs
 from budget import Budget, OutOfTime
 from programs import OURS, PRESETS, TITLES, VARIANTS, command, peaks_command
-from run_folder import Run, default_folder, new_run, write_whole
+from run_folder import Run, default_folder, name_of, new_run, write_whole
 from scaling_plot import plot
 
 WIDTHS = (0.5, 1.0, 2.0, 4.0)
@@ -155,7 +155,7 @@ def expected_seconds(point: Point, series: str, size: float) -> float:
 def write(run: Run, outcome: Outcome, out: Path | None) -> Path:
     """Writes what there is: to `out`, or the folder of compare.py on the same day and device."""
     if outcome.points:
-        run.name = outcome.points[0].reports[OURS][0]["device"].split(" (cuda:")[0]
+        run.name = name_of(outcome.points[0].reports[OURS][0])
     folder = out or default_folder(run)
     folder.mkdir(parents=True, exist_ok=True)
     about = {key: value for key, value in asdict(run).items() if key != "reports"}

@@ -105,14 +105,6 @@ def strongest_of(reports: Reports, preset: str) -> tuple[str, float] | None:
     return min(measured.items(), key=lambda item: item[1], default=None)
 
 
-def strongest_peer(reports: Reports) -> str | None:
-    """The fastest of the peers that were measured wherever ours was, by the geometric mean."""
-    ours = [preset for preset, rows in reports.items() if figure(rows.get(OURS), "median_ms")]
-    found = {name: list(gains(reports, name).values()) for name in TITLES}
-    complete = {name: values for name, values in found.items() if len(values) == len(ours) > 0}
-    return min(complete, key=lambda name: geometric_mean(complete[name]), default=None)
-
-
 def median_of(lines: Sequence[Report | None] | None) -> str:
     """A program's milliseconds; nothing where it did not run."""
     return milliseconds(figure(lines, "median_ms")) if lines else ""

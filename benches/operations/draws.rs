@@ -17,7 +17,7 @@ pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
     for size in layers::drawn(|settings| settings.image.pixels()) {
         batch_gather(bench, size);
     }
-    for shape in layers::embeddings() {
+    for shape in layers::embeddings::<D>() {
         labels_draw(bench, &shape);
         embedding_concat(bench, &shape);
         embedding_backward(bench, &shape);
@@ -81,7 +81,7 @@ fn order<D: Timed>(bench: &Bench<'_, D>) -> D::Buffer<u32> {
 /// Reads x, a label and a row of the table for each row, writes both beside each other.
 fn embedding_concat<D: Timed>(bench: &mut Bench<'_, D>, shape: &EmbeddingShape) {
     let EmbeddingShape { rows, classes, width, inputs, .. } = *shape;
-    let (wide, all, table) = (rows * inputs, rows * shape.columns(), classes * width);
+    let (wide, all, table) = (rows * inputs, rows * shape.stride, classes * width);
     let (x, mut y, values) = (bench.numbers(wide), bench.numbers(all), bench.numbers(table));
     let labels = labels(bench, shape);
     let size = format!("{rows}x{inputs}+{width}");

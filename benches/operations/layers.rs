@@ -60,17 +60,17 @@ pub fn parameters() -> BTreeSet<usize> {
     networks().map(|(network, _)| network.parameters()).collect()
 }
 
-/// Label embeddings.
-pub fn embeddings() -> Vec<EmbeddingShape> {
+/// Label embeddings, padded as a device of kind `D` has them.
+pub fn embeddings<D: Device>() -> Vec<EmbeddingShape> {
     let shape = |(network, rows): (NetworkSpec, usize)| {
-        let label = network.label?;
+        let (label, stride) = (network.label?, network.strides::<D>().next()?);
         Some(EmbeddingShape {
             rows,
             classes: label.classes,
             width: label.classes,
             inputs: network.inputs,
             label_first: label.first,
-            stride: network.inputs + label.classes,
+            stride,
         })
     };
     networks().filter_map(shape).collect()

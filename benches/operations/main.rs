@@ -3,10 +3,10 @@
 //!     cargo bench --bench operations
 //!     cargo bench --bench operations -- cpu/linear_forward
 //!
-//! On the CPU by its clock; on a GPU, where one is found, by events. Sizes are those that the
-//! presets' layers have in an iteration, each once. Bytes are the fewest that an operation can
-//! move: what it reads, read once, and what it writes, written once; what it changes in place is
-//! both.
+//! On the CPU by its clock; on a GPU, where one is found, by events around replays of a graph. Sizes
+//! are those that the presets' layers have in an iteration, each once. Bytes are the fewest that an
+//! operation can move: what it reads, read once, and what it writes, written once; what it changes in
+//! place is both.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -77,10 +77,11 @@ pub trait Memory: Sized {
         middle: usize,
     ) -> (Self::ViewMut<'a, T>, Self::ViewMut<'a, T>);
 
-    /// Copies host memory to the device; the lengths must be equal.
+    /// Copies host memory to the device; the lengths must be equal. The host may change it as soon as
+    /// this returns.
     ///
     /// # Errors
-    /// When the device fails.
+    /// When the device, or an operation queued before, failed.
     fn upload<T: Element>(&self, to: Self::ViewMut<'_, T>, from: &[T]) -> Result<()>;
 
     /// Waits for all queued operations and copies device memory to the host.

@@ -31,12 +31,9 @@ impl Slot {
     }
 
     /// The tensor's numbers, of what is stored.
-    fn unpadded<T: Copy>(self, stored: Vec<T>) -> Vec<T> {
-        if self.columns == self.stride {
-            return stored;
-        }
-        let rows = stored.chunks_exact(self.stride);
-        rows.flat_map(|row| &row[..self.columns]).copied().collect()
+    fn unpadded<T: Copy>(self, stored: &[T]) -> impl Iterator<Item = T> {
+        let rows = stored.chunks_exact(self.stride.max(1));
+        rows.flat_map(move |row| &row[..self.columns]).copied()
     }
 
     /// What is stored, of the tensor's numbers.
@@ -84,19 +81,29 @@ impl Layout {
         self.add(name, vec![rows, columns], Slot { start: self.stored, rows, columns, stride })
     }
 
+    /// The numbers of all tensors, of what is stored.
+    fn unpadded<T: Copy>(&self, stored: Vec<T>) -> Vec<T> {
+        if self.stored == self.len {
+            return stored;
+        }
+        let slots = self.params.iter().map(|param| param.slot);
+        slots.flat_map(|slot| slot.unpadded(&stored[slot.range()])).collect()
+    }
+
     /// What is stored, of the numbers of all tensors.
     fn padded<'a, T: Copy + Default>(&self, values: &'a [T]) -> Cow<'a, [T]> {
         assert_eq!(values.len(), self.len);
         if self.stored == self.len {
             return Cow::Borrowed(values);
         }
+        let mut stored = Vec::with_capacity(self.stored);
         let mut rest = values;
-        let mut next = |slot: Slot| {
-            let tensor;
-            (tensor, rest) = rest.split_at(slot.rows * slot.columns);
-            slot.padded(tensor).into_owned()
-        };
-        self.params.iter().flat_map(|param| next(param.slot)).collect()
+        for Param { slot, .. } in &self.params {
+            let (tensor, others) = rest.split_at(slot.rows * slot.columns);
+            stored.extend_from_slice(&slot.padded(tensor));
+            rest = others;
+        }
+        Cow::Owned(stored)
     }
 
     fn add(&mut self, name: String, shape: Vec<usize>, slot: Slot) -> Slot {
@@ -197,7 +204,7 @@ impl<D: Device> Params<D> {
     /// # Errors
     /// When the device fails.
     pub fn read(&self, device: &D, param: &Param) -> Result<Vec<D::Real>> {
-        Ok(param.slot.unpadded(device.download(self.value(param.slot))?))
+        Ok(param.slot.unpadded(&device.download(self.value(param.slot))?).collect())
     }
 
     /// Copies a tensor's gradient to the host.
@@ -206,7 +213,7 @@ impl<D: Device> Params<D> {
     /// When the device fails.
     pub fn read_gradient(&self, device: &D, param: &Param) -> Result<Vec<D::Real>> {
         let stored = device.download(D::view(&self.gradients, param.slot.range()))?;
-        Ok(param.slot.unpadded(stored))
+        Ok(param.slot.unpadded(&stored).collect())
     }
 
     /// Replaces the values of the tensor at `index` of [`Params::list`].
@@ -238,11 +245,7 @@ impl<D: Device> Params<D> {
 
     fn read_flat(&self, device: &D, flat: &Reals<D>) -> Result<Vec<D::Real>> {
         let stored = device.download(D::view(flat, 0..self.layout.stored))?;
-        if self.layout.stored == self.layout.len {
-            return Ok(stored);
-        }
-        let slots = self.layout.params.iter().map(|param| param.slot);
-        Ok(slots.flat_map(|slot| slot.unpadded(stored[slot.range()].to_vec())).collect())
+        Ok(self.layout.unpadded(stored))
     }
 
     /// Replaces Adam's moments.
@@ -253,10 +256,10 @@ impl<D: Device> Params<D> {
     /// # Panics
     /// When a length is not that of all tensors.
     pub fn write_moments(&mut self, device: &D, moments: [&[D::Real]; 2]) -> Result<()> {
-        let [first, second] = moments.map(|moment| self.layout.padded(moment));
         let all = 0..self.layout.stored;
-        device.upload(D::view_mut(&mut self.first_moment, all.clone()), &first)?;
-        device.upload(D::view_mut(&mut self.second_moment, all), &second)
+        let first = D::view_mut(&mut self.first_moment, all.clone());
+        device.upload(first, &self.layout.padded(moments[0]))?;
+        device.upload(D::view_mut(&mut self.second_moment, all), &self.layout.padded(moments[1]))
     }
 }
 
@@ -268,4 +271,33 @@ fn split_neighbours<D: Device>(
 ) -> (Out<'_, D>, Out<'_, D>) {
     assert_eq!(a.range().end, b.start, "neighbours");
     D::split_mut(D::view_mut(buffer, a.start..b.range().end), a.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn padding_is_zero_and_goes_again() {
+        let mut layout = Layout::default();
+        let bias = layout.add_vector("0.bias".to_owned(), 2);
+        let wide = layout.add_matrix("0.weight".to_owned(), [3, 5], 8);
+        let narrow = layout.add_matrix("1.weight".to_owned(), [2, 2], 2);
+        assert_eq!([bias, wide, narrow].map(Slot::range), [0..2, 2..26, 26..30]);
+        assert_eq!((layout.len, layout.stored), (21, 30));
+
+        let values: Vec<u32> = (1..=21).collect();
+        let stored = layout.padded(&values);
+        let rows = [
+            vec![1, 2],
+            vec![3, 4, 5, 6, 7, 0, 0, 0],
+            vec![8, 9, 10, 11, 12, 0, 0, 0],
+            vec![13, 14, 15, 16, 17, 0, 0, 0],
+            vec![18, 19, 20, 21],
+        ];
+        assert_eq!(*stored, rows.concat());
+        assert_eq!(layout.unpadded(stored.to_vec()), values);
+        assert_eq!(*wide.padded(&values[2..17]), stored[wide.range()]);
+        assert!(wide.unpadded(&stored[wide.range()]).eq(values[2..17].iter().copied()));
+    }
 }

@@ -4,7 +4,6 @@
 //! A GPU that has failed once (an illegal address, say) fails whatever its process does next; so a
 //! group that breaks it takes no other group along.
 
-use std::collections::BTreeSet;
 use std::env;
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -76,8 +75,14 @@ impl Outcome {
     }
 }
 
-/// The groups in which there is something to run.
-fn groups(kind: Kind, arguments: &Arguments) -> BTreeSet<String> {
-    let chosen = suite::trials(kind).into_iter().filter(|trial| !arguments.is_filtered_out(trial));
-    chosen.map(|trial| suite::group(&trial).to_owned()).collect()
+/// The groups in which there is something to run, in the order of the suite.
+fn groups(kind: Kind, arguments: &Arguments) -> Vec<String> {
+    let mut groups = Vec::new();
+    for trial in suite::trials(kind) {
+        let group = suite::group(&trial).to_owned();
+        if !arguments.is_filtered_out(&trial) && !groups.contains(&group) {
+            groups.push(group);
+        }
+    }
+    groups
 }

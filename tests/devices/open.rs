@@ -9,7 +9,7 @@ use gan_cuda::device::cuda::{Cuda, libraries, probe};
 use gan_cuda::device::{Device, Memory, Precision};
 use gan_cuda_emulator::{Schedule, set_schedule};
 
-/// A kind of device; each has a process of its own.
+/// A kind of device; each has processes of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The CPU, in single precision.

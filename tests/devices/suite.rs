@@ -114,10 +114,6 @@ impl Suite {
             precision::products_are_those_of_rounded_factors,
         );
         self.add(
-            "failure::a_failure_is_reported_though_everything_after_it_fails",
-            failure::a_failure_is_reported_though_everything_after_it_fails,
-        );
-        self.add(
             "timing::as_many_calls_are_timed_as_were_asked_for",
             timing::as_many_calls_are_timed_as_were_asked_for,
         );
@@ -150,5 +146,10 @@ impl Suite {
         self.add("training::run_goes_on_on_the_cpu_and_back", || {
             crossing::run_goes_on_on_the_cpu_and_back::<Cuda>();
         });
+        // The last: after it the process can use the device no more.
+        self.add(
+            "failure::a_failure_is_reported_though_everything_after_it_fails",
+            failure::a_failure_is_reported_though_everything_after_it_fails,
+        );
     }
 }

@@ -3,9 +3,9 @@
 //! On the way back through a network each layer has two products, one for the layer before, which
 //! the next layer waits for, and one for its own weights, which nothing does until the step of Adam.
 //! A small network's product leaves most of a GPU idle, so the second kind goes to a branch beside
-//! the first, at the lowest priority: where both have blocks that wait for a place on the GPU, those
-//! of the first kind go before. An event makes it begin after what is queued already, another makes what follows
-//! [`Cuda::join`] wait; recorded, both become edges of the graph, and no nodes.
+//! the first, at the lowest priority: when blocks of both are waiting, the GPU starts the main
+//! stream's first. An event makes the branch begin after what is queued already, another makes what
+//! follows [`Cuda::join`] wait; recorded, both become edges of the graph, and no nodes.
 //!
 //! What is on the branch reads and writes buffers that nobody else may write before the branch is
 //! joined: [`Linear::linear_backward_weight`](crate::device::ops::Linear) asks its callers for that.

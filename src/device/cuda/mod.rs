@@ -166,8 +166,8 @@ impl Memory for Cuda {
     type Recording = Recording;
 
     const ON_HOST: bool = false;
-    /// Tensor cores are fed 16 bytes at a time, which from bfloat16 are eight numbers. cuBLAS has no
-    /// kernels for them where rows begin in between.
+    /// cuBLAS's kernels for tensor cores want rows that begin at 16 bytes: four numbers as they are
+    /// stored, eight where they are converted to bfloat16 first.
     const ROW_ALIGNMENT: usize = 8;
 
     fn describe(&self) -> String {
@@ -210,6 +210,7 @@ impl Memory for Cuda {
             return Ok(());
         }
         self.join();
+        self.noted()?;
         let stream = self.stream.cu_stream();
         // SAFETY: the view is as long as the slice, which stays until the stream is done: the driver
         // may read it after the call.

@@ -4,7 +4,7 @@
 use gan_cuda::device::cuda::Cuda;
 use gan_cuda::gan::preset::{Preset, presets};
 use gan_cuda::gan::settings::Settings;
-use gan_cuda_emulator::streams;
+use gan_cuda_emulator::{executables, streams};
 
 use super::{IMAGES, Learner};
 use crate::notes;
@@ -33,12 +33,14 @@ fn nodes(preset: &'static Preset) -> usize {
 }
 
 /// What the next layer waits for goes before gradients of weights: its stream has the highest of
-/// CUDA's priorities, the branch the lowest.
+/// CUDA's priorities, the branch the lowest, and nodes of graphs keep them.
 pub fn the_branch_gives_way() {
-    let count = |priority| streams(priority).unwrap();
-    let before = [-5, 0].map(count);
-    let _device = <Cuda as Tested>::open(true);
-    assert_eq!([-5, 0].map(count), before.map(|streams| streams + 1));
+    const USE_NODE_PRIORITY: u64 = 8;
+    let preset = presets().iter().find(|preset| preset.name == "mlp").unwrap();
+    let mut learner = Learner::small(<Cuda as Tested>::open(true), preset);
+    assert_eq!([-5, 0].map(|priority| streams(priority).unwrap()), [1, 1]);
+    learner.train(2);
+    assert_eq!(executables(USE_NODE_PRIORITY).unwrap(), 1);
 }
 
 /// On a GPU the number is only told: cuBLAS is free to take several kernels for a product.

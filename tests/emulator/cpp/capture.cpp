@@ -226,9 +226,20 @@ EMULATOR_API CUresult cuGraphInstantiateWithFlags(
         if (flags > ALL || contradiction) {
             return fail(CUDA_ERROR_INVALID_VALUE, "cuGraphInstantiate: flags %llu", flags);
         }
-        *executable = context.executables.add(std::make_shared<Graph>(*graph));
+        const auto instance = std::make_shared<Graph>(*graph);
+        instance->flags = flags;
+        *executable = context.executables.add(instance);
         return CUDA_SUCCESS;
     });
+}
+
+// For tests: how many executable graphs of the calling thread's context have such flags.
+EMULATOR_API size_t emulator_executables(unsigned long long flags)
+{
+    const std::lock_guard<std::recursive_mutex> guard(driver_lock());
+    const auto has = [&](const auto& entry) { return entry.second->flags == flags; };
+    const auto& executables = current_context()->executables;
+    return std::count_if(executables.begin(), executables.end(), has);
 }
 
 // A launch does what the graph was when it was instantiated, even if it is destroyed meanwhile.

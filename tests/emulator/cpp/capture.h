@@ -18,6 +18,8 @@ public:
         std::set<size_t> after;
     };
     std::vector<Node> nodes;
+    // Those of its instantiation; kept, and nothing else: one piece of work runs at a time.
+    unsigned long long flags = 0;
 
     // Does the work of all nodes in an order that their edges allow; which one, the schedule says.
     CUresult run() const;

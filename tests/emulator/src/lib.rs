@@ -105,6 +105,18 @@ pub fn streams(priority: i32) -> Result<usize, String> {
     Ok(count(priority))
 }
 
+/// How many executable graphs of the calling thread's context were instantiated with these flags.
+///
+/// # Errors
+/// As [`set_schedule`].
+pub fn executables(flags: u64) -> Result<usize, String> {
+    let driver = driver()?;
+    // SAFETY: the emulator declares this function so.
+    let count = unsafe { driver.get::<extern "C" fn(u64) -> usize>(b"emulator_executables\0") }
+        .map_err(|error| format!("not the emulator's libcuda: {error}"))?;
+    Ok(count(flags))
+}
+
 /// The libcuda that this process has loaded; if it has none, the one that it will load.
 fn driver() -> Result<Library, String> {
     const NAME: &str = "libcuda.so.1";
