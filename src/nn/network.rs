@@ -139,13 +139,10 @@ impl<D: Device> Network<D> {
             blocks.push(Block::new(device, block, stride, rows, &mut params, &mut statistics)?);
         }
         // Behind the blocks, whose weights would begin at odd addresses after a small table.
+        let name = "label_embedding.weight".to_owned();
         let embedding = match spec.label {
             Some(of) => Some(Table {
-                slot: params.add_matrix(
-                    "label_embedding.weight".to_owned(),
-                    [of.classes; 2],
-                    of.classes,
-                ),
+                slot: params.add_matrix(name, [of.classes; 2], of.classes),
                 of,
                 input: Matrix::zeros(device, rows, spec.entrance_stride::<D>())?,
                 gradient: Matrix::zeros(device, rows, of.classes)?,
