@@ -250,7 +250,7 @@ class Program(unittest.TestCase):
             for script in ("jax_baseline.py", "torch_baseline.py")
         )
         self.assertEqual(torch_line.keys() - jax_line.keys(), {"torch"})
-        self.assertEqual(jax_line.keys() - torch_line.keys(), {"jax", "seeds", "draw"})
+        self.assertEqual(jax_line.keys() - torch_line.keys(), {"jax", "xla_flags", "seeds", "draw"})
         self.assertEqual((jax_line["threads"], jax_line["variant"]), (1, "jax"))
         self.assertGreaterEqual(jax_line["samples"], 20)
 
