@@ -36,6 +36,15 @@ impl Slot {
         rows.flat_map(move |row| &row[..self.columns]).copied()
     }
 
+    /// The tensor's numbers on the host; where there is no padding, as they come.
+    fn read<D: Device>(self, device: &D, flat: &Reals<D>) -> Result<Vec<D::Real>> {
+        let stored = device.download(D::view(flat, self.range()))?;
+        if self.columns == self.stride {
+            return Ok(stored);
+        }
+        Ok(self.unpadded(&stored).collect())
+    }
+
     /// What is stored, of the tensor's numbers.
     fn padded<T: Copy + Default>(self, values: &[T]) -> Cow<'_, [T]> {
         assert_eq!(values.len(), self.rows * self.columns);
@@ -204,7 +213,7 @@ impl<D: Device> Params<D> {
     /// # Errors
     /// When the device fails.
     pub fn read(&self, device: &D, param: &Param) -> Result<Vec<D::Real>> {
-        Ok(param.slot.unpadded(&device.download(self.value(param.slot))?).collect())
+        param.slot.read(device, &self.values)
     }
 
     /// Copies a tensor's gradient to the host.
@@ -212,8 +221,7 @@ impl<D: Device> Params<D> {
     /// # Errors
     /// When the device fails.
     pub fn read_gradient(&self, device: &D, param: &Param) -> Result<Vec<D::Real>> {
-        let stored = device.download(D::view(&self.gradients, param.slot.range()))?;
-        Ok(param.slot.unpadded(&stored).collect())
+        param.slot.read(device, &self.gradients)
     }
 
     /// Replaces the values of the tensor at `index` of [`Params::list`].
