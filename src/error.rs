@@ -6,10 +6,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use indicatif::HumanBytes;
-
 use crate::data::idx::IdxProblem;
-use crate::data::{DatasetProblem, FetchProblem, FolderProblem, ImageShape};
+use crate::data::{DatasetProblem, FetchProblem, FolderProblem, ImageShape, words};
 use crate::device::cuda::CudaProblem;
 use crate::memory::OutOfMemory;
 use crate::train::checkpoint::CheckpointProblem;
@@ -112,7 +110,7 @@ pub enum Error {
     #[error(
         "the generator's weights have {size}, but an ONNX file holds at most 2 GiB; --safetensors \
          holds them",
-        size = HumanBytes(*bytes as u64)
+        size = words::bytes(*bytes)
     )]
     OnnxTooLarge {
         /// Bytes of its weights.

@@ -40,10 +40,12 @@
 //! | [`rng`] | random numbers that every device draws alike |
 //! | [`memory`] | how much of the machine's memory is left |
 //! | [`ranges`] | what numbers a person may choose |
+//! | [`choice`] | values that are one of a few, each with its word |
 
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 
+pub mod choice;
 pub mod data;
 pub mod device;
 pub mod diagram;

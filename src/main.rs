@@ -5,7 +5,7 @@ mod cli;
 use std::process::ExitCode;
 
 use clap::Parser;
-use gan_cuda::train::display::print_error_line;
+use cli::display::print_error_line;
 
 /// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 `doctor` found that CUDA cannot be used, 130 and
 /// 143 stopped by Ctrl-C or SIGTERM after saving.

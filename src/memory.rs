@@ -1,10 +1,10 @@
 //! The machine's memory: how much of it is left, asked before much of it is taken, and how much
 //! was.
 
-use indicatif::HumanBytes;
 use sysinfo::{MemoryRefreshKind, System};
 
 use crate::Result;
+use crate::data::words::bytes;
 
 /// Bytes that this process can still have: what the machine has left, or its control group (a
 /// container's limit) if that is less. Nothing where the system does not say.
@@ -31,8 +31,8 @@ pub fn peak() -> Option<usize> {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error(
     "not enough memory on {device}: {asked} are needed, {free} are free; {remedy}",
-    asked = HumanBytes(*asked as u64),
-    free = HumanBytes(*free as u64)
+    asked = bytes(*asked),
+    free = bytes(*free)
 )]
 pub struct OutOfMemory {
     /// The device, in words.

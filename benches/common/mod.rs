@@ -33,7 +33,7 @@ pub fn cpu() -> Cpu<f32> {
 /// The first GPU, if there is one; an emulated one has no speed.
 pub fn gpu() -> Option<Cuda> {
     let ordinal = probe::first_usable().ok()?.ordinal;
-    let gpu = Cuda::open(ordinal, Precision::default(), true).expect("a GPU that was found usable");
+    let gpu = Cuda::open(ordinal, Precision::F32, true).expect("a GPU that was found usable");
     (!gpu.is_emulated()).then_some(gpu)
 }
 

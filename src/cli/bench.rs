@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use super::device::{AnyDevice, open_device};
 use super::json::print_json;
-use super::ranges::{may_be_negative, measured, preset, threads, unmeasured};
+use super::ranges::{choice, may_be_negative, measured, preset, threads, unmeasured};
 use super::sizes::SizeArgs;
 
 /// Made-up images, where the set-up's own are not at hand.
@@ -51,7 +51,7 @@ pub struct Args {
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
     device: DeviceChoice,
     /// How exactly a GPU multiplies matrices: f32, tf32 or bf16
-    #[arg(long, value_name = "NAME", default_value_t, hide_possible_values = true)]
+    #[arg(long, value_name = "NAME", default_value_t = Precision::F32, value_parser = choice::<Precision>(), hide_possible_values = true)]
     precision: Precision,
     /// CPU threads [default: physical cores of a NUMA node, at most 16]
     #[arg(long, value_name = "N", value_parser = threads)]

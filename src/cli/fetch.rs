@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use gan_cuda::data::DatasetKind;
 use gan_cuda::data::fetch::{Event, Order, fetch};
-use gan_cuda::train::display::{print_error_line, print_line};
 use gan_cuda::{Error, Result};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::display::{print_error_line, print_line};
+use super::ranges::choice;
 
 /// The shortest time between two plain lines of one file.
 const PACE: Duration = Duration::from_secs(5);
@@ -17,7 +19,7 @@ const PACE: Duration = Duration::from_secs(5);
 #[derive(clap::Args)]
 pub struct Args {
     /// What to download
-    #[arg(value_name = "NAME", required = true)]
+    #[arg(value_name = "NAME", required = true, value_parser = choice::<DatasetKind>())]
     datasets: Vec<DatasetKind>,
     /// Folder to put the files in [default: the cache folder, where `train` looks for them]
     #[arg(long, value_name = "DIR")]

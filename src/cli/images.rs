@@ -9,7 +9,7 @@ use gan_cuda::ranges;
 use gan_cuda::train::config::Config;
 use gan_cuda::{Error, Result};
 
-use super::ranges::{samples, seed};
+use super::ranges::{choice, samples, seed};
 
 /// The most images that are normalised together: their activations are all in memory at once.
 const MOST_TOGETHER: usize = 4096;
@@ -31,7 +31,7 @@ pub(super) struct ImageArgs {
     labels: Option<Labels>,
     /// What BatchNorm normalises with: the statistics gathered in training, or those of the
     /// images drawn (2 to 4,096, all together) [default: running]
-    #[arg(long, value_name = "running|batch", value_enum, hide_possible_values = true)]
+    #[arg(long, value_name = "running|batch", value_parser = choice::<Statistics>(), hide_possible_values = true)]
     bn: Option<Statistics>,
 }
 

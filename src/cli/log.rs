@@ -6,10 +6,11 @@
 use std::env;
 use std::io::{self, IsTerminal, Write, stderr};
 
-use gan_cuda::train::display::{above_the_bar, print_error_line};
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+
+use super::display::{above_the_bar, print_error_line};
 
 const VARIABLE: &str = "RUST_LOG";
 

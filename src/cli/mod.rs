@@ -6,7 +6,7 @@
 /// As `println!`, for output that may lose its reader.
 macro_rules! say {
     ($($text:tt)*) => {
-        gan_cuda::train::display::print_line(&format!($($text)*))
+        $crate::cli::display::print_line(&format!($($text)*))
     };
 }
 
@@ -14,6 +14,7 @@ mod bench;
 mod checkpoint;
 mod completions;
 mod device;
+pub mod display;
 mod doctor;
 mod ending;
 mod export;

@@ -4,7 +4,8 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use clap::Arg;
-use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use gan_cuda::choice::Choice;
 use gan_cuda::gan::preset::{Preset, presets};
 use gan_cuda::ranges::{self, Range};
 use gan_cuda::train::run_dir;
@@ -19,6 +20,15 @@ pub fn may_be_negative(flag: Arg) -> Arg {
 pub fn preset() -> PossibleValuesParser {
     let value = |preset: &'static Preset| PossibleValue::new(preset.name).help(preset.summary);
     presets().iter().map(value).collect::<Vec<_>>().into()
+}
+
+/// One of a few words.
+pub fn choice<T: Choice>() -> impl TypedValueParser<Value = T> {
+    let value = |choice: &T| {
+        let meaning = choice.meaning();
+        PossibleValue::new(choice.word()).help(meaning.strip_suffix('.').unwrap_or(meaning))
+    };
+    PossibleValuesParser::new(T::ALL.iter().map(value)).try_map(|word| word.parse())
 }
 
 type Parsed<T> = Result<T, String>;

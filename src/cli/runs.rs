@@ -5,9 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::ValueHint;
 use gan_cuda::Result;
-use gan_cuda::train::display::print_wrapped;
 use gan_cuda::train::overview::{Overview, overviews};
 
+use super::display::print_wrapped;
 use super::json::print_json;
 
 const TITLES: [&str; 8] =

@@ -1,6 +1,5 @@
 //! The data sets known by name: what each is called, where it comes from, how it is loaded.
 
-use std::fmt;
 use std::path::Path;
 use std::time::Instant;
 
@@ -9,27 +8,23 @@ use tracing::debug;
 use super::idx::{self, Images};
 use super::locate::{Places, TrainingFiles};
 use super::{Dataset, ImageShape, Origin, embedded};
+use crate::choice::{Choice, choices};
 use crate::{Error, Result};
 
-/// A data set known by name (`--dataset`). Both are 60,000 grey images of 28×28 in ten classes.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum DatasetKind {
-    /// Handwritten digits; the first 10,000 are built in.
-    Mnist,
-    /// Pieces of clothing.
-    FashionMnist,
+choices! {
+    /// A data set known by name (`--dataset`). Both are 60,000 grey images of 28×28 in ten classes.
+    pub enum DatasetKind {
+        /// Handwritten digits; the first 10,000 are built in.
+        Mnist = "mnist",
+        /// Pieces of clothing.
+        FashionMnist = "fashion-mnist",
+    }
 }
 
 impl DatasetKind {
     /// The name on the command line, in run folders and in the cache.
     pub fn name(self) -> &'static str {
-        match self {
-            DatasetKind::Mnist => "mnist",
-            DatasetKind::FashionMnist => "fashion-mnist",
-        }
+        self.word()
     }
 
     /// Number of classes: labels lie in 0..classes.
@@ -123,30 +118,5 @@ impl DatasetKind {
             "{aim}run `gan-cuda fetch {self}`{package}, or put train-images-idx3-ubyte.gz and \
              train-labels-idx1-ubyte.gz {into} --data-dir"
         )
-    }
-}
-
-impl fmt::Display for DatasetKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::ValueEnum;
-
-    use super::*;
-
-    #[test]
-    fn the_command_line_and_run_folders_use_the_same_names() {
-        for kind in DatasetKind::value_variants() {
-            assert_eq!(DatasetKind::from_str(kind.name(), false), Ok(*kind));
-            assert_eq!(
-                kind.to_possible_value().map(|value| value.get_name().to_owned()),
-                Some(kind.to_string())
-            );
-            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
-        }
     }
 }

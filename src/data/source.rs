@@ -3,11 +3,10 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum;
-
 use super::DatasetKind;
 use super::folder::ImageFolder;
 use crate::Result;
+use crate::choice::Choice;
 
 /// What `--dataset` names, and `config.toml` remembers as one string.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -93,11 +92,11 @@ impl fmt::Display for Source {
 }
 
 fn known(name: &str) -> Option<DatasetKind> {
-    DatasetKind::value_variants().iter().copied().find(|kind| kind.name() == name)
+    name.parse().ok()
 }
 
 fn names() -> String {
-    let names: Vec<_> = DatasetKind::value_variants().iter().map(|kind| kind.name()).collect();
+    let names: Vec<_> = DatasetKind::ALL.iter().map(|kind| kind.name()).collect();
     names.join(", ")
 }
 

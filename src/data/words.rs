@@ -13,6 +13,20 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
+/// Bytes in the largest unit of which there is one: `512 B`, `1.46 KiB`, `3.00 GiB`.
+pub(crate) fn bytes(count: usize) -> String {
+    let (mut number, mut units) = (count as f64, ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"].iter());
+    let mut unit = None;
+    while number >= 1024.0 {
+        number /= 1024.0;
+        unit = units.next();
+    }
+    match unit {
+        None => format!("{count} B"),
+        Some(unit) => format!("{number:.2} {unit}"),
+    }
+}
+
 /// Extents with multiplication signs between them: `60,000 × 28 × 28`.
 pub(super) fn product(extents: &[u32]) -> String {
     let extents: Vec<_> = extents.iter().map(|&extent| grouped(extent.into())).collect();
@@ -28,6 +42,23 @@ mod tests {
         let cases = [(0, "0"), (999, "999"), (1000, "1,000"), (47_040_000, "47,040,000")];
         for (number, text) in cases {
             assert_eq!(grouped(number), text);
+        }
+    }
+
+    #[test]
+    fn bytes_have_two_decimals_of_a_binary_unit() {
+        let cases = [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.00 KiB"),
+            (1_500, "1.46 KiB"),
+            ((1 << 20) - 1, "1024.00 KiB"),
+            (1_500_000, "1.43 MiB"),
+            (3 << 30, "3.00 GiB"),
+            (usize::MAX, "16.00 EiB"),
+        ];
+        for (count, text) in cases {
+            assert_eq!(bytes(count), text);
         }
     }
 

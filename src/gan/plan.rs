@@ -1,12 +1,12 @@
 //! The memory that a training run takes on its device, known before any of it is allocated.
 
-use indicatif::HumanBytes;
 use tracing::debug;
 
 use super::architecture;
 use super::preset::Preset;
 use super::settings::Settings;
 use crate::Result;
+use crate::data::words::bytes;
 use crate::device::Device;
 use crate::device::ops::{RING_COLUMNS, RING_ROWS};
 use crate::memory::{self, OutOfMemory};
@@ -128,7 +128,7 @@ fn largest_batch<D: Device>(
 impl std::fmt::Display for Plan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let [total, networks, batch, images] =
-            [self.total(), self.networks, self.batch, self.images].map(|n| HumanBytes(n as u64));
+            [self.total(), self.networks, self.batch, self.images].map(bytes);
         write!(f, "{total}: networks {networks}, a batch {batch}, images {images}")
     }
 }

@@ -16,26 +16,25 @@
 //! # Ok::<(), gan_cuda::Error>(())
 //! ```
 
-use clap::ValueEnum;
-
 use super::architecture;
 use super::plan::reserve;
 use super::preset::Preset;
 use super::settings::Settings;
 use crate::Result;
+use crate::choice::choices;
 use crate::device::{Device, Reals};
 use crate::memory::OutOfMemory;
 use crate::nn::{Network, NetworkSpec};
 use crate::rng::{Stream, site};
 
-/// What BatchNorm normalises with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Statistics {
-    /// The running statistics, gathered in training: an image depends on its own noise alone.
-    #[default]
-    Running,
-    /// The statistics of the images drawn together, as in training.
-    Batch,
+choices! {
+    /// What BatchNorm normalises with.
+    pub enum Statistics {
+        /// The running statistics, gathered in training: an image depends on its own noise alone.
+        Running = "running",
+        /// The statistics of the images drawn together, as in training.
+        Batch = "batch",
+    }
 }
 
 /// A generator alone, which learns no more.

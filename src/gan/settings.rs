@@ -1,8 +1,8 @@
 //! Every value of a set-up that can be changed; a preset is a choice of all of them.
 
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use crate::choice::choices;
 use crate::data::ImageShape;
 use crate::device::ops::{Adam, Latent};
 use crate::nn::Init;
@@ -62,50 +62,31 @@ impl Settings {
     }
 }
 
-/// Loss formulas.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Loss {
-    /// Binary cross-entropy of a logit.
-    BceLogits,
-    /// Binary cross-entropy of a probability: the discriminator ends in a sigmoid. Computed from
-    /// the logit all the same, which is stable.
-    Bce,
-    /// Squared error of the raw output (least-squares GAN).
-    Mse,
-}
+choices! {
+    /// Loss formulas.
+    pub enum Loss {
+        /// Binary cross-entropy of a logit.
+        BceLogits = "bce-logits",
+        /// Binary cross-entropy of a probability: the discriminator ends in a sigmoid. Computed
+        /// from the logit all the same, which is stable.
+        Bce = "bce",
+        /// Squared error of the raw output (least-squares GAN).
+        Mse = "mse",
+    }
 
-/// The order of an iteration's two updates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Order {
-    /// The discriminator first.
-    DFirst,
-    /// The generator first.
-    GFirst,
-}
+    /// The order of an iteration's two updates.
+    pub enum Order {
+        /// The discriminator first.
+        DFirst = "d-first",
+        /// The generator first.
+        GFirst = "g-first",
+    }
 
-/// The generated images of an iteration's second update.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Fakes {
-    /// Those of the first update: one generator pass an iteration.
-    Same,
-    /// New ones from fresh noise.
-    Fresh,
+    /// The generated images of an iteration's second update.
+    pub enum Fakes {
+        /// Those of the first update: one generator pass an iteration.
+        Same = "same",
+        /// New ones from fresh noise.
+        Fresh = "fresh",
+    }
 }
-
-macro_rules! display_as_flag {
-    ($($type:ty),*) => {$(
-        impl std::fmt::Display for $type {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                match self.to_possible_value() {
-                    Some(value) => f.write_str(value.get_name()),
-                    None => Ok(()),
-                }
-            }
-        }
-    )*};
-}
-
-display_as_flag!(Loss, Order, Fakes, Latent);

@@ -4,11 +4,10 @@ mod check;
 
 use std::path::{Path, PathBuf};
 
-use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 use tracing::debug;
 
-use crate::data::folder::{ImageFolder, Wanted};
+use crate::data::folder::{ImageFolder, Progress, Wanted};
 use crate::data::{Dataset, Places, Source};
 use crate::device::{DeviceChoice, Precision};
 use crate::gan::draws::Schedule;
@@ -67,7 +66,7 @@ pub struct Config {
     /// Where to compute.
     pub device: DeviceChoice,
     /// How exactly a GPU multiplies matrices.
-    #[serde(default)]
+    #[serde(default = "full")]
     pub precision: Precision,
     /// CPU threads.
     pub threads: usize,
@@ -83,6 +82,10 @@ pub struct Config {
 
 fn yes() -> bool {
     true
+}
+
+fn full() -> Precision {
+    Precision::F32
 }
 
 impl Config {
@@ -111,13 +114,13 @@ impl Config {
         u32::try_from(total).unwrap_or(u32::MAX)
     }
 
-    /// The data set of a run: from where it came from, in the networks' shape. `progress` moves on
-    /// with each image of a folder that is decoded, which is kept in `cache` for the next time.
+    /// The data set of a run: from where it came from, in the networks' shape. `progress` hears of
+    /// each image of a folder that is decoded, which is kept in `cache` for the next time.
     ///
     /// # Errors
     /// As [`DatasetKind::load_from`](crate::data::DatasetKind::load_from) and
     /// [`Dataset::with_shape`], or as [`ImageFolder::load`].
-    pub fn load_data(&self, progress: &ProgressBar, cache: Option<PathBuf>) -> Result<Dataset> {
+    pub fn load_data(&self, cache: Option<PathBuf>, progress: Progress<'_>) -> Result<Dataset> {
         let shape = self.gan.image;
         let folder = match &self.dataset {
             Source::Folder(folder) => ImageFolder::list(folder)?,
@@ -126,15 +129,14 @@ impl Config {
                 return kind.load_from(&places)?.with_shape(shape.height, shape.channels);
             }
         };
-        progress.set_length(folder.len() as u64);
-        folder.load(&Wanted {
+        let wanted = Wanted {
             shape,
             classes: self.gan.classes.is_some(),
             skip_bad: self.skip_bad_images,
             threads: self.threads,
             cache,
-            progress: progress.clone(),
-        })
+        };
+        folder.load(&wanted, progress)
     }
 
     /// The configuration as the text of `config.toml`.

@@ -10,9 +10,11 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::observer::Progress;
 use super::records::{ImageRecord, Record, to_line};
 use super::run_dir::RunDir;
 use super::tensor_file::TensorFile;
+use crate::gan::Metrics;
 use crate::{Error, Result};
 
 /// What a line of `log.txt` begins with that says why the run ended.
@@ -45,6 +47,23 @@ impl Positions {
     pub fn load(state: &TensorFile) -> Result<Positions> {
         Ok(Positions { log: state.parse(LOG_BYTES)?, stats: state.parse(STATS_BYTES)? })
     }
+}
+
+/// A line of losses in `log.txt`: `[Epoch 3/200] [Batch 12/938] [D loss: 0.2388] …`
+pub fn loss_line(progress: Progress, metrics: &Metrics) -> String {
+    let ((epoch, epochs), (batch, batches)) = (progress.epoch, progress.batch);
+    let Metrics { loss_d, loss_g, d_real, d_fake } = metrics;
+    format!(
+        "[Epoch {epoch}/{epochs}] [Batch {batch}/{batches}] [D loss: {loss_d:.4}] \
+         [G loss: {loss_g:.4}] [D(x): {d_real:.2}] [D(G(z)): {d_fake:.2}]"
+    )
+}
+
+/// How many batches an epoch has, by such a line.
+pub(super) fn batches_of(line: &str) -> Option<u32> {
+    let (_, rest) = line.strip_prefix("[Epoch ")?.split_once("] [Batch ")?;
+    let (_, batches) = rest.split_once(']')?.0.split_once('/')?;
+    batches.parse().ok()
 }
 
 /// Writes a run's log and statistics.

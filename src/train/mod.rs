@@ -5,7 +5,7 @@
 //! | [`config`] | all that decides a run: `config.toml` |
 //! | [`trainer`] | the loop |
 //! | [`health`] | what is wrong with a run |
-//! | [`display`] | what a person sees meanwhile |
+//! | [`observer`] | what leaves the loop, for whoever watches |
 //! | [`run_dir`], [`run_lock`], [`files`] | the run folder, and writing to it safely |
 //! | [`overview`] | how a run stands, seen from outside |
 //! | [`journal`], [`records`] | `log.txt` and `stats.jsonl` |
@@ -17,13 +17,13 @@
 pub mod animation;
 pub mod checkpoint;
 pub mod config;
-pub mod display;
 pub mod events;
 pub mod files;
 pub mod grid;
 pub mod health;
 pub mod image_stats;
 pub mod journal;
+pub mod observer;
 pub mod overview;
 pub mod picture_problem;
 pub mod plot;

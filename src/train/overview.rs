@@ -24,8 +24,7 @@ use serde::{Serialize, Serializer};
 use walkdir::WalkDir;
 
 use super::config::Config;
-use super::display::batches_of;
-use super::journal::ERROR;
+use super::journal::{ERROR, batches_of};
 use super::records::{ImageRecord, Record};
 use super::run_dir::RunDir;
 use super::run_lock::Holder;

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use tracing::debug;
 
 use super::config::Config;
-use super::display::{Display, Place, Verbosity};
 use super::events::EventFile;
 use super::health::Health;
 use super::image_stats::ImageStats;
 use super::journal::{ERROR, Journal};
+use super::observer::{Observer, Progress};
 use super::run_dir::RunDir;
 use super::run_lock::RunLock;
 use crate::device::Device;
@@ -61,14 +61,13 @@ pub enum End {
 
 impl<D: Device> Trainer<D> {
     /// Trains to the end of the run, or to the end of the iteration in which `stop` becomes true.
+    /// Who does not watch passes `&mut ()`.
     ///
     /// # Errors
     /// [`Error::TrainingEnded`], with its cause, when a loss is no number, the device fails or the
     /// run folder cannot be written; what was saved stays.
-    pub fn train(&mut self, verbosity: Verbosity, stop: &AtomicBool) -> Result<End> {
-        let mut display = Display::new(verbosity, self.gan.completed(), self.total());
-        let end = self.iterate_to_end(&mut display, stop);
-        display.finish();
+    pub fn train(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<End> {
+        let end = self.iterate_to_end(observer, stop);
         if let Err(error) = &end {
             let words = error.with_causes().replace('\n', " ");
             // The error itself may be that the log cannot be written.
@@ -81,12 +80,12 @@ impl<D: Device> Trainer<D> {
         })
     }
 
-    fn iterate_to_end(&mut self, display: &mut Display, stop: &AtomicBool) -> Result<End> {
+    fn iterate_to_end(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<End> {
         let schedule = self.images.schedule();
         let (start, total) = (self.gan.completed(), self.total());
         self.clock.1 = Instant::now();
         if start == 0 {
-            self.sample(display)?;
+            self.sample(observer)?;
         }
         while self.gan.completed() < total {
             let done = self.gan.completed();
@@ -97,30 +96,30 @@ impl<D: Device> Trainer<D> {
             }
             let rows = schedule.rows(done);
             self.gan.iterate(&self.images, rows);
-            let place = self.place();
-            let last = place.iteration.0 == total;
+            let progress = self.progress();
+            let last = progress.iteration.0 == total;
             let stopped = !last && stop.load(Ordering::Relaxed);
             if stopped {
-                display.leave();
+                observer.stopping();
             }
-            let due = !stopped && display.advance(place, rows);
+            let due = !stopped && observer.iteration(progress, rows);
             let show = last || due;
-            let log = last || place.iteration.0.is_multiple_of(self.config.log_interval);
+            let log = last || progress.iteration.0.is_multiple_of(self.config.log_interval);
             let save = last || stopped || self.checkpoint_is_due();
             if show || log || save || self.watch_is_due() {
-                let metrics = self.watch(display)?;
+                let metrics = self.watch(observer)?;
                 if show {
-                    display.show(place, &metrics);
+                    observer.losses(progress, &metrics);
                 }
                 if log {
-                    self.log(place, &metrics)?;
+                    self.log(progress, &metrics)?;
                 }
             }
             if last || self.is_due(self.config.sample_interval) {
-                self.sample(display)?;
+                self.sample(observer)?;
             }
             if save {
-                self.save(display)?;
+                self.save(observer)?;
             }
             if stopped {
                 return Ok(End::Stopped);
@@ -135,21 +134,21 @@ impl<D: Device> Trainer<D> {
     }
 
     /// Looks at all iterations since the last time; answers with the newest one's losses.
-    fn watch(&mut self, display: &Display) -> Result<Metrics> {
+    fn watch(&mut self, observer: &mut dyn Observer) -> Result<Metrics> {
         let completed = self.gan.completed();
         let unseen = self.health.seen() + 1..=completed;
         let recent = self.gan.metrics_of(unseen.clone())?;
         for (iteration, metrics) in unseen.zip(&recent) {
             if let Some(words) = self.health.look(metrics)? {
-                self.warn(display, iteration, &words)?;
+                self.warn(observer, iteration, &words)?;
             }
         }
         recent.last().map_or_else(|| self.gan.metrics(completed), |&newest| Ok(newest))
     }
 
-    fn warn(&mut self, display: &Display, iteration: u32, words: &str) -> Result<()> {
+    fn warn(&mut self, observer: &mut dyn Observer, iteration: u32, words: &str) -> Result<()> {
         let words = format!("warning: after iteration {iteration}: {words}");
-        display.warn(&words);
+        observer.warning(&words);
         self.journal.line(&words)
     }
 
@@ -173,11 +172,11 @@ impl<D: Device> Trainer<D> {
         self.images.schedule()
     }
 
-    fn place(&self) -> Place {
+    fn progress(&self) -> Progress {
         let per_epoch = self.images.schedule().iterations() as u32;
         let (done, total) = (self.gan.completed(), self.total());
         let before = done.saturating_sub(1);
-        Place {
+        Progress {
             iteration: (done, total),
             epoch: (before / per_epoch + 1, total.div_ceil(per_epoch)),
             batch: (before % per_epoch + 1, per_epoch),

@@ -12,7 +12,6 @@ use gan_cuda::gan::preset::{Interval, Preset};
 use gan_cuda::gan::settings::Settings;
 use gan_cuda::train::checkpoint::Checkpoint;
 use gan_cuda::train::config::Config;
-use gan_cuda::train::display::Verbosity;
 use gan_cuda::train::events::event_files;
 use gan_cuda::train::events::message::What;
 use gan_cuda::train::events::record::events;
@@ -60,7 +59,7 @@ pub fn config(preset: &Preset, iterations: u32, interval: u32) -> Config {
         keep: 100,
         tensorboard: true,
         device: DeviceChoice::Cpu,
-        precision: Precision::default(),
+        precision: Precision::F32,
         threads: 1,
         init_generator: None,
         init_discriminator: None,
@@ -71,7 +70,7 @@ pub fn config(preset: &Preset, iterations: u32, interval: u32) -> Config {
 /// Begins a run on a device, trains to its end.
 pub fn train_on<D: Device>(device: D, config: &Config, data: &Dataset, runs: &Path) -> RunDir {
     let mut trainer = Trainer::begin(config.clone(), device, data, runs, "test").unwrap();
-    trainer.train(Verbosity::Quiet, &NEVER).unwrap();
+    trainer.train(&mut (), &NEVER).unwrap();
     trainer.run().clone()
 }
 

@@ -1,6 +1,7 @@
 //! Matrix products whose factors a GPU may round: near, by the rounding's own measure, and not the
 //! same.
 
+use gan_cuda::choice::Choice;
 use gan_cuda::device::cuda::{Buffer, Cuda, View, ViewMut};
 use gan_cuda::device::ops::{Activation, Linear, LinearShape};
 use gan_cuda::device::{Memory, Precision};
@@ -145,7 +146,7 @@ pub fn products_are_off_by_their_roundoff_and_by_more_than_nothing() {
 
 /// The emulator rounds to the nearest, as this test does on its own.
 pub fn products_are_those_of_rounded_factors() {
-    for precision in Precision::ALL {
+    for &precision in Precision::ALL {
         let device = open_cuda(precision, false);
         if !device.is_emulated() {
             return;

@@ -8,7 +8,9 @@ use gan_cuda::data::Dataset;
 use gan_cuda::data::folder::Wanted;
 use tempfile::TempDir;
 
-use super::pictures::{failure, folder, grey_png, levels, load, shape, wanted, write};
+use super::pictures::{
+    failure, folder, grey_png, levels, load, load_and_count, shape, wanted, write,
+};
 
 /// A folder of images, and a cache.
 struct Scene {
@@ -61,13 +63,12 @@ fn set_modified(path: &Path, time: SystemTime) {
 #[test]
 fn the_second_load_decodes_nothing() {
     let scene = Scene::new(&[("a.png", &grey_png(10)), ("b.png", &grey_png(20))]);
-    let first = scene.wanted();
-    let data = load(scene.images.path(), &first).unwrap();
-    assert_eq!((levels(&data), first.progress.position()), (vec![10, 20], 2));
+    let load = || load_and_count(scene.images.path(), &scene.wanted()).unwrap();
+    let (data, decoded) = load();
+    assert_eq!((levels(&data), decoded), (vec![10, 20], 2));
     replace_secretly(&scene.file("a.png"), &vec![b'x'; grey_png(10).len()]);
-    let second = Wanted { progress: indicatif::ProgressBar::hidden(), ..scene.wanted() };
-    let again = load(scene.images.path(), &second).unwrap();
-    assert_eq!((again.images, second.progress.position()), (data.images, 0));
+    let (again, decoded) = load();
+    assert_eq!((again.images, decoded), (data.images, 0));
     assert_eq!((again.labels, again.warnings), (data.labels, data.warnings));
 }
 
@@ -136,10 +137,9 @@ fn a_damaged_entry_is_ignored_and_written_anew() {
 fn images_that_were_left_out_are_remembered_and_without_leave_still_an_error() {
     let scene = Scene::new(&[("a.png", b"bad"), ("b.png", &grey_png(20)), ("c.png", b"bad")]);
     let skip = Wanted { skip_bad: true, ..scene.wanted() };
-    let first = load(scene.images.path(), &skip).unwrap();
-    let decoded = skip.progress.position();
-    let second = load(scene.images.path(), &skip).unwrap();
-    assert_eq!((decoded, skip.progress.position()), (3, 3));
+    let load = || load_and_count(scene.images.path(), &skip).unwrap();
+    let [(first, decoded), (second, again)] = [load(), load()];
+    assert_eq!((decoded, again), (3, 0));
     assert_eq!((levels(&second), &second.warnings), (vec![20], &first.warnings));
     assert!(first.warnings[0].contains("2 of 3 images"), "{:?}", first.warnings);
     assert!(failure(scene.images.path(), &scene.wanted()).contains("a.png"));
@@ -182,8 +182,7 @@ fn many_at_once_get_the_same_and_leave_one_whole_entry() {
             });
         }
     });
-    let decoded = Wanted { progress: indicatif::ProgressBar::hidden(), ..scene.wanted() };
-    load(scene.images.path(), &decoded).unwrap();
-    assert_eq!(decoded.progress.position(), 0);
+    let (_, decoded) = load_and_count(scene.images.path(), &scene.wanted()).unwrap();
+    assert_eq!(decoded, 0);
     scene.entry();
 }

@@ -3,11 +3,11 @@
 use std::fs;
 use std::io::Cursor;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use gan_cuda::data::folder::{ImageFolder, Wanted};
 use gan_cuda::data::{Dataset, ImageShape};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
-use indicatif::ProgressBar;
 use tempfile::TempDir;
 
 /// A square shape.
@@ -50,19 +50,20 @@ pub fn write(folder: &Path, name: &str, bytes: &[u8]) {
 
 /// 4×4 grey, without classes, without a cache, every image must be good.
 pub fn wanted() -> Wanted {
-    Wanted {
-        shape: shape(1, 4),
-        classes: false,
-        skip_bad: false,
-        threads: 2,
-        cache: None,
-        progress: ProgressBar::hidden(),
-    }
+    Wanted { shape: shape(1, 4), classes: false, skip_bad: false, threads: 2, cache: None }
 }
 
 /// Lists and loads.
 pub fn load(folder: &Path, wanted: &Wanted) -> gan_cuda::Result<Dataset> {
-    ImageFolder::list(folder)?.load(wanted)
+    load_and_count(folder, wanted).map(|(data, _)| data)
+}
+
+/// The same, and how many images were decoded for it.
+pub fn load_and_count(folder: &Path, wanted: &Wanted) -> gan_cuda::Result<(Dataset, u64)> {
+    let decoded = AtomicU64::new(0);
+    let progress = |done, _| drop(decoded.fetch_max(done, Ordering::Relaxed));
+    let data = ImageFolder::list(folder)?.load(wanted, &progress)?;
+    Ok((data, decoded.into_inner()))
 }
 
 /// The error of a folder that cannot be loaded, with its cause.

@@ -18,7 +18,6 @@ use gan_cuda::gan::preset::{self, Preset};
 use gan_cuda::gan::settings::Settings;
 use gan_cuda::train::checkpoint::Checkpoint;
 use gan_cuda::train::config::Config;
-use gan_cuda::train::display::Verbosity;
 use gan_cuda::train::run_dir::RunDir;
 use gan_cuda::train::trainer::Trainer;
 use runs::{NEVER, assert_same, config, digits, left_by, small, train_on, without_total_epochs};

@@ -21,7 +21,7 @@ fn run_that_stops_often_equals_uninterrupted_run() {
         let config = Config { iterations: Some(stop + 1), threads, ..whole.clone() };
         let mut trainer = resume(&config, &data, &run, stop.into());
         assert_eq!(trainer.gan().completed(), stop);
-        trainer.train(Verbosity::Quiet, &NEVER).unwrap();
+        trainer.train(&mut (), &NEVER).unwrap();
         assert_eq!(Config::read(&run.config()).unwrap(), config);
     }
     let (mut got, mut want) = (left_by(&run), want);
@@ -51,7 +51,7 @@ fn resuming_from_an_older_checkpoint_cuts_what_came_later_and_does_it_again() {
     assert_eq!(fs::read_to_string(run.log()).unwrap().lines().count(), 4);
     assert_eq!(run.checkpoints().unwrap(), [2, 4]);
 
-    trainer.train(Verbosity::Quiet, &NEVER).unwrap();
+    trainer.train(&mut (), &NEVER).unwrap();
     assert_same(&left_by(&run), &want, "from iteration 4");
 }
 
@@ -63,7 +63,7 @@ fn grids_of_another_way_on_are_removed() {
     let run = train(&whole, &data, runs.path());
     assert_eq!(run.sample_iterations().unwrap(), [0, 2, 4, 6, 8, 9]);
     let shorter = Config { iterations: Some(7), ..config(preset("mlp"), 7, 3) };
-    resume(&shorter, &data, &run, 4).train(Verbosity::Quiet, &NEVER).unwrap();
+    resume(&shorter, &data, &run, 4).train(&mut (), &NEVER).unwrap();
     assert_eq!(run.sample_iterations().unwrap(), [0, 2, 4, 6, 7]);
 }
 
@@ -74,7 +74,7 @@ fn resuming_a_finished_run_changes_nothing() {
     let runs = tempfile::tempdir().unwrap();
     let run = train(&config, &data, runs.path());
     let want = left_by(&run);
-    resume(&config, &data, &run, 4).train(Verbosity::Quiet, &NEVER).unwrap();
+    resume(&config, &data, &run, 4).train(&mut (), &NEVER).unwrap();
     assert_same(&left_by(&run), &want, "finished run");
 }
 
@@ -84,7 +84,7 @@ fn seconds_of_training_go_on_counting() {
     let data = digits(IMAGES, config.gan.image);
     let runs = tempfile::tempdir().unwrap();
     let run = train(&config, &data, runs.path());
-    resume(&config, &data, &run, 3).train(Verbosity::Quiet, &NEVER).unwrap();
+    resume(&config, &data, &run, 3).train(&mut (), &NEVER).unwrap();
     let records = read_records(&run.stats()).unwrap().losses;
     assert!(records.is_sorted_by(|a, b| a.seconds < b.seconds), "{records:?}");
     assert!(records.iter().all(|record| record.images_per_second > 0.0), "{records:?}");

@@ -1,5 +1,6 @@
 //! What there is of CUDA on this machine, as `--json` prints it.
 
+use gan_cuda::choice::Choice;
 use gan_cuda::device::Precision;
 use gan_cuda::device::cuda::images::BUILT;
 use gan_cuda::device::cuda::libraries::{self, Cublas, Driver, Looked};

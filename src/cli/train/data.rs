@@ -5,12 +5,12 @@ use std::io::{IsTerminal, stdout};
 use gan_cuda::data::{Dataset, Origin, Source, cache_folder};
 use gan_cuda::ranges::CLASSES;
 use gan_cuda::train::config::Config;
-use gan_cuda::train::display::{Verbosity, print_error_line, show_bar};
 use gan_cuda::{Error, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::flags::Args;
 use super::resolve::absolute;
+use crate::cli::display::{Verbosity, print_error_line, show_bar};
 
 /// The images of a new run, which say what the configuration leaves open: where they were found,
 /// and their classes. Those of a `--config` file are where its run found them.
@@ -50,7 +50,12 @@ pub(super) fn load(args: &Args, config: &Config) -> Result<Dataset> {
         say!("reading the images in {}", folder.display());
     }
     show_bar(Some(bar.clone()));
-    let data = config.load_data(&bar, cache);
+    let data = config.load_data(cache, &|done, all| {
+        bar.update(|state| {
+            state.set_len(all);
+            state.set_pos(done);
+        });
+    });
     bar.finish_and_clear();
     show_bar(None);
     let data = data?;

@@ -11,7 +11,7 @@ use gan_cuda::gan::settings::{Fakes, Loss, Order};
 use gan_cuda::nn::Init;
 
 use crate::cli::ranges::{
-    channels, epochs, epsilon, extent, factor, image_size, iterations, learning_rate,
+    channels, choice, epochs, epsilon, extent, factor, image_size, iterations, learning_rate,
     may_be_negative, positive_share, preset, run_name, seed, share, threads,
 };
 use crate::cli::sizes::SizeArgs;
@@ -77,7 +77,7 @@ pub(super) struct LengthArgs {
     #[arg(long, value_name = "DEVICE")]
     pub(super) device: Option<DeviceChoice>,
     /// How exactly a GPU multiplies matrices; all else is in f32 [default: f32]
-    #[arg(long)]
+    #[arg(long, value_parser = choice::<Precision>())]
     pub(super) precision: Option<Precision>,
     /// Queue the work of an iteration piece by piece, not as one CUDA graph; results are the same
     #[arg(long)]
@@ -102,19 +102,19 @@ pub(super) struct ValueArgs {
     #[arg(long, value_name = "B2", value_parser = share)]
     pub(super) b2: Option<f64>,
     /// Distribution of the noise
-    #[arg(long)]
+    #[arg(long, value_parser = choice::<Latent>())]
     pub(super) latent: Option<Latent>,
     /// Formula of the losses
-    #[arg(long)]
+    #[arg(long, value_parser = choice::<Loss>())]
     pub(super) loss: Option<Loss>,
     /// Factor of the discriminator's loss (real + fake)
     #[arg(long, value_name = "X", value_parser = factor)]
     pub(super) d_loss_scale: Option<f64>,
     /// Network that is updated first
-    #[arg(long)]
+    #[arg(long, value_parser = choice::<Order>())]
     pub(super) order: Option<Order>,
     /// Generated images of the second update: the first's, or fresh ones
-    #[arg(long)]
+    #[arg(long, value_parser = choice::<Fakes>())]
     pub(super) fakes: Option<Fakes>,
     /// Slope of LeakyReLU for negative numbers
     #[arg(long, value_name = "X", value_parser = positive_share)]

@@ -15,7 +15,6 @@ use gan_cuda::gan::draws::Schedule;
 use gan_cuda::gan::plan::Plan;
 use gan_cuda::train::checkpoint::Checkpoint;
 use gan_cuda::train::config::Config;
-use gan_cuda::train::display::{Verbosity, print_wrapped};
 use gan_cuda::train::run_dir::RunDir;
 use gan_cuda::train::run_lock::RunLock;
 use gan_cuda::train::snapshot::initialize;
@@ -23,6 +22,7 @@ use gan_cuda::train::trainer::{End, Trainer, build, restore};
 use indicatif::HumanCount;
 
 use super::device::{AnyDevice, Chosen, open_device};
+use super::display::{Display, Verbosity, print_wrapped};
 use super::signals::Signals;
 pub use flags::Args;
 
@@ -122,7 +122,10 @@ impl Job<'_> {
         }
         // The device has its own copy.
         drop(self.data);
-        let end = trainer.train(verbosity, &signals.heard)?;
+        let mut display = Display::new(verbosity, begun, trainer.total());
+        let end = trainer.train(&mut display, &signals.heard);
+        display.finish();
+        let end = end?;
         let (signal, code) = match end {
             End::Finished => ("", ExitCode::SUCCESS),
             End::Stopped => signals.last(),

@@ -8,10 +8,10 @@ use gan_cuda::device::{DeviceChoice, Precision};
 use gan_cuda::gan::preset;
 use gan_cuda::gan::settings::Settings;
 use gan_cuda::train::config::Config;
-use gan_cuda::train::display::Verbosity;
 use gan_cuda::{Error, Result};
 
 use super::flags::Args;
+use crate::cli::display::Verbosity;
 
 impl Args {
     pub(super) fn verbosity(&self) -> Verbosity {
@@ -81,7 +81,7 @@ impl Args {
             keep: 3,
             tensorboard: true,
             device: DeviceChoice::Auto,
-            precision: Precision::default(),
+            precision: Precision::F32,
             threads: default_threads(),
             init_generator: None,
             init_discriminator: None,

@@ -57,15 +57,13 @@ mod tests {
     use std::io::Write;
     use std::path::{Path, PathBuf};
 
-    use clap::ValueEnum;
-
     use super::*;
+    use crate::choice::Choice;
     use crate::data::fetch::content;
 
     #[test]
     fn every_checksum_is_one_and_no_two_are_the_same() {
-        let all: Vec<_> =
-            DatasetKind::value_variants().iter().flat_map(|&kind| files(kind)).collect();
+        let all: Vec<_> = DatasetKind::ALL.iter().flat_map(|&kind| files(kind)).collect();
         let mut sums: Vec<_> = all.iter().map(|file| &file.sha256).collect();
         sums.sort();
         sums.dedup();
@@ -78,7 +76,7 @@ mod tests {
 
     #[test]
     fn mirrors_are_folders() {
-        for kind in DatasetKind::value_variants() {
+        for kind in DatasetKind::ALL {
             for url in mirrors(*kind) {
                 assert!(url.starts_with("http") && url.ends_with('/'), "{url}");
             }
@@ -106,7 +104,7 @@ mod tests {
 
     #[test]
     fn real_files_have_these_checksums() {
-        for kind in DatasetKind::value_variants() {
+        for kind in DatasetKind::ALL {
             match real_folder(*kind) {
                 Some(folder) => assert_right(&folder, *kind),
                 // Past the test harness, which would swallow it.

@@ -9,10 +9,10 @@ mod listing;
 mod problem;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use std::{fs, io};
 
-use indicatif::ProgressBar;
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 use tracing::debug;
@@ -42,16 +42,19 @@ pub struct Wanted {
     pub threads: usize,
     /// This program's cache folder, if what is decoded shall be kept there.
     pub cache: Option<PathBuf>,
-    /// Moves on by one for each image that is decoded; not at all if all are in the cache.
-    pub progress: ProgressBar,
 }
 
+/// Hears of each image that is decoded: how many are, and how many there are. Threads call it, so
+/// numbers may come out of order.
+pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);
+
 impl ImageFolder {
-    /// Decodes the images, or takes them from the cache if nothing has changed since.
+    /// Decodes the images, or takes them from the cache if nothing has changed since; then
+    /// `progress` hears nothing.
     ///
     /// # Errors
     /// [`FolderProblem`]; which of several bad images is named does not depend on the threads.
-    pub fn load(&self, wanted: &Wanted) -> Result<Dataset> {
+    pub fn load(&self, wanted: &Wanted, progress: Progress<'_>) -> Result<Dataset> {
         let (class_names, labels) = match wanted.classes {
             true => self.classes()?,
             false => (Vec::new(), vec![0; self.len()]),
@@ -66,7 +69,7 @@ impl ImageFolder {
                 debug!(images = self.len(), folder = %self.path.display(), "taken from the cache");
                 kept
             }
-            None => self.decode_and_keep(wanted, entry.as_ref(), &mut warnings)?,
+            None => self.decode_and_keep(wanted, progress, entry.as_ref(), &mut warnings)?,
         };
         let labels = self.good_labels(labels, &class_names, &decoded.bad)?;
         warnings.extend(self.skipped(&decoded.bad));
@@ -86,11 +89,12 @@ impl ImageFolder {
     fn decode_and_keep(
         &self,
         wanted: &Wanted,
+        progress: Progress<'_>,
         entry: Option<&Entry>,
         warnings: &mut Vec<String>,
     ) -> Result<Decoded> {
         let begun = Instant::now();
-        let (decoded, lasting) = self.decode(wanted)?;
+        let (decoded, lasting) = self.decode(wanted, progress)?;
         let (images, bad, elapsed) = (self.len(), decoded.bad.len(), begun.elapsed());
         debug!(images, bad, ?elapsed, folder = %self.path.display(), "decoded");
         if let Some(entry) = entry.filter(|_| lasting)
@@ -107,12 +111,13 @@ impl ImageFolder {
 
     /// All images, and whether that will stay so: a file that the system does not hand out today
     /// it may tomorrow.
-    fn decode(&self, wanted: &Wanted) -> Result<(Decoded, bool)> {
+    fn decode(&self, wanted: &Wanted, progress: Progress<'_>) -> Result<(Decoded, bool)> {
         let mut images = self.room(wanted.shape)?;
+        let (done, all) = (AtomicU64::new(0), self.len() as u64);
         let slots = images.par_chunks_exact_mut(wanted.shape.pixels());
         let problems = slots.zip(&self.files).enumerate().filter_map(|(index, (slot, file))| {
             let decoded = self.read(file, wanted.shape);
-            wanted.progress.inc(1);
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1, all);
             let stored = decoded.map(|image| slot.copy_from_slice(&image));
             stored.err().map(|problem| (index, problem))
         });

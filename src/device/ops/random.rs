@@ -1,18 +1,17 @@
 //! Noise, labels and dropout masks.
 
+use crate::choice::choices;
 use crate::device::{InInts, Memory, Out, OutInts};
 use crate::rng::Stream;
 
-/// The distribution that a generator's noise is drawn from.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, clap::ValueEnum,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Latent {
-    /// Standard normal.
-    Normal,
-    /// Uniform in [−1, 1).
-    Uniform,
+choices! {
+    /// The distribution that a generator's noise is drawn from.
+    pub enum Latent {
+        /// Standard normal.
+        Normal = "normal",
+        /// Uniform in [−1, 1).
+        Uniform = "uniform",
+    }
 }
 
 /// Random numbers: element e at iteration `step` is a function of (seed, site, step, e) alone,

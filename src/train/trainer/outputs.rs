@@ -8,23 +8,24 @@ use crate::Result;
 use crate::data::Dataset;
 use crate::device::{Device, Real};
 use crate::gan::Metrics;
-use crate::train::display::{Display, Place, line};
 use crate::train::events::EventFile;
 use crate::train::events::message::Histogram;
 use crate::train::files::write_whole;
 use crate::train::grid::Picture;
 use crate::train::image_stats::ImageStats;
+use crate::train::journal::loss_line;
+use crate::train::observer::{Observer, Progress};
 use crate::train::plot::write_loss_plot;
 use crate::train::records::{ImageRecord, Record, read_records};
-use crate::train::snapshot::{self, Progress};
+use crate::train::snapshot;
 
 impl<D: Device> Trainer<D> {
-    pub(super) fn log(&mut self, place: Place, metrics: &Metrics) -> Result<()> {
+    pub(super) fn log(&mut self, progress: Progress, metrics: &Metrics) -> Result<()> {
         let seconds = self.seconds();
-        let iteration = place.iteration.0;
+        let iteration = progress.iteration.0;
         let record = Record {
             iteration: u64::from(iteration),
-            epoch: u64::from(place.epoch.0),
+            epoch: u64::from(progress.epoch.0),
             loss_d: metrics.loss_d as f32,
             loss_g: metrics.loss_g as f32,
             d_real: metrics.d_real as f32,
@@ -32,7 +33,7 @@ impl<D: Device> Trainer<D> {
             images_per_second: (self.images_seen() as f64 / seconds.max(1e-9)) as f32,
             seconds,
         };
-        self.journal.line(&line(place, metrics))?;
+        self.journal.line(&loss_line(progress, metrics))?;
         self.journal.record(record)?;
         match &mut self.events {
             Some(events) => events.scalars(iteration, losses(&record)),
@@ -50,17 +51,17 @@ impl<D: Device> Trainer<D> {
     }
 
     /// Makes a sample grid.
-    pub(super) fn sample(&mut self, display: &Display) -> Result<()> {
+    pub(super) fn sample(&mut self, observer: &mut dyn Observer) -> Result<()> {
         let images = self.gan.sample(&self.fixed.noise, &self.fixed.labels)?;
         let images: Vec<f32> = images.into_iter().map(|x| x.to_f64() as f32).collect();
         let iteration = self.gan.completed();
         let path = self.run.sample(u64::from(iteration));
         self.write_grid(&path, "samples", &images)?;
-        display.whisper(&format!("wrote {}", path.display()));
+        observer.wrote(&path);
         self.record_images(&images)?;
         let spread = self.fixed.spread(&images, &self.config.gan);
         if let Some(words) = self.health.look_at_samples(iteration, spread) {
-            self.warn(display, iteration, &words)?;
+            self.warn(observer, iteration, &words)?;
         }
         Ok(())
     }
@@ -93,19 +94,19 @@ impl<D: Device> Trainer<D> {
     }
 
     /// Writes a checkpoint and redraws the plot of the losses.
-    pub(super) fn save(&mut self, display: &Display) -> Result<()> {
+    pub(super) fn save(&mut self, observer: &mut dyn Observer) -> Result<()> {
         self.record_weights()?;
         let positions = self.journal.sync()?;
         self.events.as_ref().map_or(Ok(()), EventFile::sync)?;
         let iteration = self.gan.completed();
         let seconds = self.seconds();
-        let progress = Progress { iteration, seconds, positions, data: self.data };
+        let progress = snapshot::Progress { iteration, seconds, positions, data: self.data };
         let checkpoint = snapshot::take(&self.gan, &self.config, progress)?;
         let path = checkpoint.save(&self.run, u64::from(iteration))?;
         self.run.prune(self.config.keep)?;
         self.plot_losses()?;
         self.saved = Instant::now();
-        display.whisper(&format!("wrote {}", path.display()));
+        observer.wrote(&path);
         Ok(())
     }
 

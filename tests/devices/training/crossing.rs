@@ -5,7 +5,6 @@ use gan_cuda::device::Device;
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::gan::preset::presets;
 use gan_cuda::train::config::Config;
-use gan_cuda::train::display::Verbosity;
 use gan_cuda::train::records::read_records;
 use gan_cuda::train::run_dir::RunDir;
 use gan_cuda::train::trainer::Trainer;
@@ -43,7 +42,7 @@ fn go_on<D: Device>(device: D, config: &Config, data: &Dataset, run: &RunDir) {
     let at = *run.checkpoints().unwrap().last().unwrap();
     let locked = (run.clone(), run.lock().unwrap());
     let mut trainer = Trainer::resume(config.clone(), device, data, locked, at).unwrap();
-    trainer.train(Verbosity::Quiet, &NEVER).unwrap();
+    trainer.train(&mut (), &NEVER).unwrap();
 }
 
 /// Of every iteration.

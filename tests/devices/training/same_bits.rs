@@ -4,7 +4,6 @@ use gan_cuda::gan::Gan;
 use gan_cuda::gan::preset::presets;
 use gan_cuda::nn::{Network, Params};
 use gan_cuda::train::config::Config;
-use gan_cuda::train::display::Verbosity;
 use gan_cuda::train::trainer::Trainer;
 use gan_cuda_emulator::{Schedule, set_schedule};
 
@@ -39,7 +38,7 @@ pub fn resumed_run_equals_uninterrupted_run<D: Tested>() {
             let locked = (run.clone(), run.lock().unwrap());
             let mut trainer = Trainer::resume(whole, device, &data, locked, at).unwrap();
             assert_eq!(trainer.gan().completed(), stop);
-            trainer.train(Verbosity::Quiet, &NEVER).unwrap();
+            trainer.train(&mut (), &NEVER).unwrap();
 
             let mut got = left_by(&run);
             without_total_epochs(&mut want);

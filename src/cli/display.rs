@@ -1,12 +1,14 @@
 //! What a person sees while a run goes on: a progress bar in a terminal, plain lines elsewhere.
 
 use std::io::{IsTerminal, Write, stderr, stdout};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use gan_cuda::gan::Metrics;
+use gan_cuda::train::journal::loss_line;
+use gan_cuda::train::observer::{Observer, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
-use crate::gan::Metrics;
 
 /// As wide as a label.
 const NO_LABEL: &str = "          ";
@@ -22,34 +24,6 @@ pub enum Verbosity {
     Normal,
     /// Every file that is written, too.
     Verbose,
-}
-
-/// Where a run is, for people: all numbers are of completed work, epochs count from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Completed iterations, and how many there will be.
-    pub iteration: (u32, u32),
-    /// The epoch, and how many there will be.
-    pub epoch: (u32, u32),
-    /// Completed batches of the epoch, and how many there are.
-    pub batch: (u32, u32),
-}
-
-/// `[Epoch 3/200] [Batch 12/938] [D loss: 0.2388] …`
-pub fn line(place: Place, metrics: &Metrics) -> String {
-    let ((epoch, epochs), (batch, batches)) = (place.epoch, place.batch);
-    let Metrics { loss_d, loss_g, d_real, d_fake } = metrics;
-    format!(
-        "[Epoch {epoch}/{epochs}] [Batch {batch}/{batches}] [D loss: {loss_d:.4}] \
-         [G loss: {loss_g:.4}] [D(x): {d_real:.2}] [D(G(z)): {d_fake:.2}]"
-    )
-}
-
-/// How many batches an epoch has, by a line of [`line()`].
-pub fn batches_of(line: &str) -> Option<u32> {
-    let (_, rest) = line.strip_prefix("[Epoch ")?.split_once("] [Batch ")?;
-    let (_, batches) = rest.split_once(']')?.0.split_once('/')?;
-    batches.parse().ok()
 }
 
 /// Prints a line that begins with a label; what a terminal has no room for goes below its text.
@@ -121,68 +95,62 @@ impl Display {
         Self { verbosity, bar, shown: None, rate }
     }
 
-    /// Says something on a line of its own.
-    pub fn say(&self, text: &str) {
-        if self.verbosity > Verbosity::Quiet {
-            print_line(text);
-        }
-    }
-
-    /// Says on standard error what may be wrong.
-    pub fn warn(&self, text: &str) {
-        if self.verbosity > Verbosity::Quiet {
-            print_error_line(text);
-        }
-    }
-
-    /// Says something that only a curious person wants to hear.
-    pub fn whisper(&self, text: &str) {
-        if self.verbosity == Verbosity::Verbose {
-            self.say(text);
-        }
-    }
-
-    /// Leaves the bar as it stands, at once: a terminal shows Ctrl-C behind the bar, and a bar that
-    /// is drawn again would be out of place.
-    pub fn leave(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.set_draw_target(ProgressDrawTarget::hidden());
+    /// Ends the display and leaves on the screen what it shows.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.abandon();
             show_bar(None);
-            print_line("");
         }
     }
+}
 
-    /// Moves on by one batch; tells whether it is time to show losses.
-    pub fn advance(&mut self, place: Place, images: usize) -> bool {
+impl Observer for Display {
+    fn iteration(&mut self, progress: Progress, images: usize) -> bool {
         self.rate.images += images as u64;
         if let Some(bar) = &self.bar {
-            bar.set_position(u64::from(place.iteration.0));
+            bar.set_position(u64::from(progress.iteration.0));
         }
         let due = self.shown.is_none_or(|shown| shown.elapsed() >= PACE);
         self.verbosity > Verbosity::Quiet && due
     }
 
-    /// Shows losses.
-    pub fn show(&mut self, place: Place, metrics: &Metrics) {
+    fn losses(&mut self, progress: Progress, metrics: &Metrics) {
         self.shown = Some(Instant::now());
         let Some(bar) = &self.bar else {
-            return self.say(&line(place, metrics));
+            if self.verbosity > Verbosity::Quiet {
+                print_line(&loss_line(progress, metrics));
+            }
+            return;
         };
         let rate = self.rate.images as f64 / self.rate.since.elapsed().as_secs_f64().max(1e-9);
         self.rate = Rate { since: Instant::now(), images: 0 };
         let Metrics { loss_d, loss_g, d_real, d_fake } = metrics;
-        bar.set_prefix(format!("epoch {}/{}", place.epoch.0, place.epoch.1));
+        bar.set_prefix(format!("epoch {}/{}", progress.epoch.0, progress.epoch.1));
         bar.set_message(format!(
             "{rate:.0} images/s  D loss {loss_d:.4}  G loss {loss_g:.4}  D(x) {d_real:.2}  \
              D(G(z)) {d_fake:.2}"
         ));
     }
 
-    /// Ends the display and leaves on the screen what it shows.
-    pub fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.abandon();
+    fn wrote(&mut self, path: &Path) {
+        if self.verbosity == Verbosity::Verbose {
+            print_line(&format!("wrote {}", path.display()));
+        }
+    }
+
+    fn warning(&mut self, text: &str) {
+        if self.verbosity > Verbosity::Quiet {
+            print_error_line(text);
+        }
+    }
+
+    /// Leaves the bar as it stands, at once: a terminal shows Ctrl-C behind the bar, and a bar that
+    /// is drawn again would be out of place.
+    fn stopping(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
             show_bar(None);
+            print_line("");
         }
     }
 }

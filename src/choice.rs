@@ -1,0 +1,111 @@
+//! Values that are one of a few, each known by a word: on the command line, in files, in messages.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+/// A value that is one of a few.
+pub trait Choice: Copy + Display + FromStr<Err = String> + Send + Sync + 'static {
+    /// All of them.
+    const ALL: &'static [Self];
+
+    /// The word for it.
+    fn word(self) -> &'static str;
+
+    /// What it means: its documentation.
+    fn meaning(self) -> &'static str;
+}
+
+/// Declares enums whose values have words. These are what [`Display`] writes, [`FromStr`] reads, and
+/// files keep.
+macro_rules! choices {
+    ($(
+        $(#[doc = $doc:literal])+
+        pub enum $name:ident {
+            $($(#[doc = $meaning:literal])+ $value:ident = $word:literal,)+
+        }
+    )+) => {$(
+        $(#[doc = $doc])+
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[doc = $meaning])+ $value,)+
+        }
+
+        impl $crate::choice::Choice for $name {
+            const ALL: &'static [Self] = &[$(Self::$value),+];
+
+            fn word(self) -> &'static str {
+                match self {
+                    $(Self::$value => $word,)+
+                }
+            }
+
+            fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$value => concat!($($meaning),+).trim_ascii(),)+
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str($crate::choice::Choice::word(*self))
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                match text {
+                    $($word => Ok(Self::$value),)+
+                    _ => Err(format!("{text:?} is none of {}", [$($word),+].join(", "))),
+                }
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let word = String::deserialize(deserializer)?;
+                word.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )+};
+}
+
+pub(crate) use choices;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    choices! {
+        /// Of the test.
+        pub enum Size {
+            /// Fits into
+            /// a pocket.
+            Small = "small",
+            /// Does not.
+            Large = "very-large",
+        }
+    }
+
+    #[test]
+    fn words_are_written_and_read_alike_everywhere() {
+        assert_eq!(Size::ALL, [Size::Small, Size::Large]);
+        for &size in Size::ALL {
+            assert_eq!(size.to_string(), size.word());
+            assert_eq!(size.word().parse(), Ok(size));
+            assert_eq!(serde_json::to_value(size).unwrap(), size.word());
+            assert_eq!(serde_json::from_value::<Size>(size.word().into()).unwrap(), size);
+        }
+        let error = serde_json::from_str::<Size>("\"Small\"").unwrap_err().to_string();
+        assert!(error.starts_with("\"Small\" is none of small, very-large"), "{error}");
+        assert_eq!(Size::Small.meaning(), "Fits into a pocket.");
+    }
+}

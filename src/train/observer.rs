@@ -1,0 +1,40 @@
+//! What leaves the training loop while it runs, for whoever watches it.
+
+use std::path::Path;
+
+use crate::gan::Metrics;
+
+/// How far a run is, for people: all numbers are of completed work, epochs count from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Completed iterations, and how many there will be.
+    pub iteration: (u32, u32),
+    /// The epoch, and how many there will be.
+    pub epoch: (u32, u32),
+    /// Completed batches of the epoch, and how many there are.
+    pub batch: (u32, u32),
+}
+
+/// Watches a run. Every method does nothing unless it is written; `()` is an observer that does not
+/// look.
+pub trait Observer {
+    /// An iteration on so many images is queued. Answers whether to read its losses now, which waits
+    /// for the device; they come by [`Observer::losses`].
+    fn iteration(&mut self, _progress: Progress, _images: usize) -> bool {
+        false
+    }
+
+    /// The losses of an iteration: of one that was asked for, and of the last.
+    fn losses(&mut self, _progress: Progress, _metrics: &Metrics) {}
+
+    /// A sample grid or a checkpoint was written.
+    fn wrote(&mut self, _path: &Path) {}
+
+    /// Something may be wrong.
+    fn warning(&mut self, _text: &str) {}
+
+    /// The run was asked to stop, and is about to save.
+    fn stopping(&mut self) {}
+}
+
+impl Observer for () {}
