@@ -3,13 +3,13 @@
 //! The command line program `gan-cuda` is the usual way in; this library is what it is made of.
 //!
 //! ```
-//! use gan_cuda::data::DatasetKind;
+//! use gan_cuda::data::{DatasetKind, Places};
 //! use gan_cuda::device::cpu::Cpu;
 //! use gan_cuda::gan::draws::{Resident, Schedule};
 //! use gan_cuda::gan::settings::Settings;
 //! use gan_cuda::gan::{Gan, preset};
 //!
-//! let digits = DatasetKind::Mnist.load(None)?;
+//! let digits = DatasetKind::Mnist.load(&Places::default())?;
 //! let preset = preset::find("mlp").expect("a preset of this name");
 //! let (g_hidden, d_hidden) = (vec![32], vec![32]);
 //! let settings = Settings { g_hidden, d_hidden, batch_size: 16, ..preset.settings.clone() };

@@ -61,11 +61,11 @@ fn words(error: &Error) -> String {
 }
 
 fn failure(kind: DatasetKind, places: &Places) -> String {
-    words(&kind.load_from(places).expect_err("this must not load"))
+    words(&kind.load(places).expect_err("this must not load"))
 }
 
 fn embedded() -> Dataset {
-    DatasetKind::Mnist.load_from(&Places::default()).unwrap()
+    DatasetKind::Mnist.load(&Places::default()).unwrap()
 }
 
 fn mean(values: &[u8]) -> f64 {
@@ -88,7 +88,7 @@ fn embedded_digits_are_ten_thousand_of_all_classes() {
 
 #[test]
 fn embedded_digits_say_what_they_are_and_how_to_get_the_rest() {
-    let digits = DatasetKind::Mnist.load_from(&cache_dir(Path::new("/nowhere/mnist"))).unwrap();
+    let digits = DatasetKind::Mnist.load(&cache_dir(Path::new("/nowhere/mnist"))).unwrap();
     assert_eq!(
         digits.summary(),
         "mnist: 10,000 images of 28×28 grey, 10 classes, embedded in this program"
@@ -105,7 +105,7 @@ fn embedded_digits_say_what_they_are_and_how_to_get_the_rest() {
 #[test]
 fn a_named_folder_is_loaded_and_named() {
     let folder = sound_folder();
-    let data = DatasetKind::FashionMnist.load_from(&data_dir(folder.path())).unwrap();
+    let data = DatasetKind::FashionMnist.load(&data_dir(folder.path())).unwrap();
     assert_eq!((data.name.as_str(), data.len()), ("fashion-mnist", 3));
     assert_eq!(data.labels, [7, 0, 9]);
     assert_eq!(data.image(1), [6, 7, 8, 9, 10, 11]);
@@ -125,7 +125,7 @@ fn every_spelling_of_the_file_names_is_found() {
         // Gzip is told by content: each pair has one packed and one raw file, whatever its name.
         put(folder.path(), images, &gzip(&images_file(3)));
         put(folder.path(), labels, &labels_file(&[7, 0, 9]));
-        let data = DatasetKind::Mnist.load_from(&data_dir(folder.path())).unwrap();
+        let data = DatasetKind::Mnist.load(&data_dir(folder.path())).unwrap();
         assert_eq!(data.images, (0..18).collect::<Vec<u8>>(), "{images}");
     }
 }
@@ -138,7 +138,7 @@ fn torchvisions_folders_are_found() {
         let root = TempDir::new().unwrap();
         put(&root.path().join(inner), IMAGES, &images_file(2));
         put(&root.path().join(inner), LABELS, &labels_file(&[1, 2]));
-        let data = kind.load_from(&data_dir(root.path())).unwrap();
+        let data = kind.load(&data_dir(root.path())).unwrap();
         assert_eq!(data.origin, Origin::Folder(root.path().join(inner)));
     }
 }
@@ -151,7 +151,7 @@ fn folders_are_searched_in_order() {
         cache: Some(cache.path().to_owned()),
         system: vec![PathBuf::from("/nowhere"), system.path().to_owned()],
     };
-    let found = |places: &Places| DatasetKind::Mnist.load_from(places).unwrap().origin;
+    let found = |places: &Places| DatasetKind::Mnist.load(places).unwrap().origin;
     assert_eq!(found(&places), Origin::Folder(named.path().to_owned()));
     places.data_dir = None;
     assert_eq!(found(&places), Origin::Folder(cache.path().to_owned()));
@@ -245,7 +245,7 @@ fn an_unreadable_file_is_the_operating_systems_error() {
 fn fashion_mnist_of_the_system_loads() {
     let kind = DatasetKind::FashionMnist;
     let places = Places { cache: None, ..Places::of_machine(kind, None) };
-    match kind.load_from(&places) {
+    match kind.load(&places) {
         Ok(data) => {
             assert_eq!((data.len(), data.shape.pixels()), (60_000, 784));
             assert_eq!(data.labels[..5], [9, 0, 0, 3, 0]);

@@ -3,7 +3,7 @@
 use gan_cuda::data::{Dataset, DatasetKind, ImageShape, Places};
 
 fn embedded() -> Dataset {
-    DatasetKind::Mnist.load_from(&Places::default()).unwrap()
+    DatasetKind::Mnist.load(&Places::default()).unwrap()
 }
 
 fn mean(values: &[u8]) -> f64 {

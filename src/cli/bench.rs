@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use gan_cuda::data::{Dataset, DatasetKind};
+use gan_cuda::data::{Dataset, DatasetKind, Places};
 use gan_cuda::device::cpu::default_threads;
 use gan_cuda::device::{Device, DeviceChoice, Memory, Precision};
 use gan_cuda::gan::Gan;
@@ -174,9 +174,9 @@ fn sample<D: Device>(gan: &mut Gan<D>, images: &Resident<D>, count: u32) -> Resu
 
 fn images(preset: &Preset, settings: &Settings) -> Result<Dataset> {
     match preset.dataset {
-        Some(DatasetKind::Mnist) => {
-            let image = settings.image;
-            DatasetKind::Mnist.load(None)?.with_shape(image.height, image.channels)
+        Some(kind @ DatasetKind::Mnist) => {
+            let (places, image) = (Places::of_machine(kind, None), settings.image);
+            kind.load(&places)?.with_shape(image.height, image.channels)
         }
         _ => {
             let count = SYNTHETIC_IMAGES.max(settings.batch_size);

@@ -32,23 +32,15 @@ impl DatasetKind {
         10
     }
 
-    /// Loads the training set from `data_dir` if given, else from the first place of this machine
-    /// that has it: the cache folder, the system's folders, and for MNIST the program itself.
-    ///
-    /// # Errors
-    /// As [`load_from`](Self::load_from).
-    pub fn load(self, data_dir: Option<&Path>) -> Result<Dataset> {
-        self.load_from(&Places::of_machine(self, data_dir))
-    }
-
-    /// Loads the training set from the first of `places` that has it.
+    /// Loads the training set, as it is stored, from the first of `places` that has it; MNIST else
+    /// from the program itself.
     ///
     /// # Errors
     /// Files that are there but damaged ([`Error::Idx`]), unreadable ([`Error::Io`]) or not a pair
     /// ([`DatasetProblem::Incomplete`](super::DatasetProblem::Incomplete)); no files
     /// ([`DatasetProblem::NotInFolder`](super::DatasetProblem::NotInFolder),
     /// [`DatasetProblem::NotFound`](super::DatasetProblem::NotFound)).
-    pub fn load_from(self, places: &Places) -> Result<Dataset> {
+    pub fn load(self, places: &Places) -> Result<Dataset> {
         match places.find(self)? {
             Some(files) => self.load_files(&files),
             None if self == DatasetKind::Mnist => self.load_embedded(places),

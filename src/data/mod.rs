@@ -6,8 +6,8 @@
 //!
 //! | to | go to |
 //! |---|---|
-//! | load a data set by its name | [`DatasetKind::load`] |
-//! | load a folder of images | [`folder`], [`ImageFolder::list`](folder::ImageFolder::list) |
+//! | load a data set or a folder of images in some shape | [`Wanted::load`] |
+//! | load a data set by its name, as it is stored | [`DatasetKind::load`] |
 //! | resize it, repeat grey as red, green, blue | [`Dataset::with_shape`] |
 //! | make one up | [`Dataset::synthetic`] |
 //! | read an IDX file | [`idx`] |
@@ -22,6 +22,7 @@ mod locate;
 mod resize;
 mod source;
 mod synthetic;
+mod wanted;
 pub(crate) mod words;
 
 use std::fmt;
@@ -32,6 +33,7 @@ pub use folder::FolderProblem;
 pub use kind::DatasetKind;
 pub use locate::{DatasetProblem, Places, cache_folder};
 pub use source::Source;
+pub use wanted::{Progress, Wanted};
 
 /// Names of classes in a summary.
 const CLASSES_NAMED: usize = 8;

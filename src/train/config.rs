@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tracing::debug;
 
-use crate::data::folder::{ImageFolder, Progress, Wanted};
-use crate::data::{Dataset, Places, Source};
+use crate::data::{Places, Source, Wanted};
 use crate::device::{DeviceChoice, Precision};
 use crate::gan::draws::Schedule;
 use crate::gan::preset::{self, Interval, Preset};
@@ -114,29 +113,18 @@ impl Config {
         u32::try_from(total).unwrap_or(u32::MAX)
     }
 
-    /// The data set of a run: from where it came from, in the networks' shape. `progress` hears of
-    /// each image of a folder that is decoded, which is kept in `cache` for the next time.
-    ///
-    /// # Errors
-    /// As [`DatasetKind::load_from`](crate::data::DatasetKind::load_from) and
-    /// [`Dataset::with_shape`], or as [`ImageFolder::load`].
-    pub fn load_data(&self, cache: Option<PathBuf>, progress: Progress<'_>) -> Result<Dataset> {
-        let shape = self.gan.image;
-        let folder = match &self.dataset {
-            Source::Folder(folder) => ImageFolder::list(folder)?,
-            Source::Named(kind) => {
-                let places = Places { data_dir: self.data_dir.clone(), ..Places::default() };
-                return kind.load_from(&places)?.with_shape(shape.height, shape.channels);
-            }
-        };
-        let wanted = Wanted {
-            shape,
+    /// The images of a run, from where they came from, in the networks' shape. What is decoded of
+    /// a folder is kept in `cache` for the next time.
+    pub fn wanted(&self, cache: Option<PathBuf>) -> Wanted {
+        Wanted {
+            source: self.dataset.clone(),
+            places: Places { data_dir: self.data_dir.clone(), ..Places::default() },
+            shape: self.gan.image,
             classes: self.gan.classes.is_some(),
             skip_bad: self.skip_bad_images,
             threads: self.threads,
             cache,
-        };
-        folder.load(&wanted, progress)
+        }
     }
 
     /// The configuration as the text of `config.toml`.

@@ -141,7 +141,7 @@ mod tests {
             images: vec![0, 255, 51, 204],
             labels: vec![0, 0],
             shape: shape(1),
-            ..crate::data::DatasetKind::Mnist.load(None).unwrap()
+            ..crate::data::DatasetKind::Mnist.load(&Default::default()).unwrap()
         };
         let images: Vec<f32> = data.images.iter().map(|&u| f32::from(u) / 127.5 - 1.0).collect();
         assert_eq!(ImageStats::of_data(&data), ImageStats::of(&images, shape(1)));

@@ -1,6 +1,6 @@
 //! The main job: `gan-cuda train`, and what it leaves.
 
-use gan_cuda::data::{DatasetKind, Origin};
+use gan_cuda::data::{Dataset, DatasetKind, Origin, Places};
 
 use super::scratch::{Scratch, progress};
 
@@ -36,7 +36,7 @@ fn train_without_any_data_leaves_a_run_folder() {
         RUN,
         "done: 20 iterations",
     ];
-    let embedded = DatasetKind::Mnist.load(None).unwrap().origin == Origin::Embedded;
+    let embedded = stored(DatasetKind::Mnist).unwrap().origin == Origin::Embedded;
     if embedded {
         words.extend(["10,000 images of 28×28 grey", "embedded", "60,000", "--data-dir"]);
         words.push("157 an epoch");
@@ -155,7 +155,7 @@ fn every_preset_trains_and_its_grids_have_the_promised_shape() {
 
 #[test]
 fn fashion_mnist_trains_where_it_is_installed() {
-    match DatasetKind::FashionMnist.load(None) {
+    match stored(DatasetKind::FashionMnist) {
         Err(error) => eprintln!("skipped: no Fashion-MNIST: {error}"),
         Ok(data) => {
             let scratch = Scratch::new();
@@ -166,4 +166,9 @@ fn fashion_mnist_trains_where_it_is_installed() {
             assert!(scratch.path("runs/00000-cgan-fashion-mnist/samples/000003.png").is_file());
         }
     }
+}
+
+/// A data set as this machine has it.
+fn stored(kind: DatasetKind) -> gan_cuda::Result<Dataset> {
+    kind.load(&Places::of_machine(kind, None))
 }

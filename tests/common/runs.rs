@@ -20,7 +20,7 @@ use gan_cuda::train::trainer::Trainer;
 
 /// The first `count` digits of those in the program, whatever else this machine has, as `image`.
 pub fn digits(count: usize, image: ImageShape) -> Dataset {
-    let mut data = DatasetKind::Mnist.load_from(&Places::default()).unwrap();
+    let mut data = DatasetKind::Mnist.load(&Places::default()).unwrap();
     data.images.truncate(count * data.shape.pixels());
     data.labels.truncate(count);
     data.with_shape(image.height, image.channels).unwrap()

@@ -23,7 +23,7 @@ fn downloaded_files_are_what_the_reader_of_data_sets_finds() {
     assert_eq!(target.files().len(), 2, "{:?}", target.files().keys());
 
     let places = Places { cache: Some(order.folder.clone()), ..Places::default() };
-    let data = DatasetKind::FashionMnist.load_from(&places).unwrap();
+    let data = DatasetKind::FashionMnist.load(&places).unwrap();
     assert_eq!(data.origin, Origin::Folder(order.folder));
     assert_eq!((data.len(), data.labels[13]), (40, 3));
     assert_eq!(data.images, content(IMAGES)[16..]);

@@ -1,6 +1,7 @@
 //! Whatever bytes a file has, reading it ends in an image or in an error.
 
-use gan_cuda::data::folder::{Wanted, decode_image};
+use gan_cuda::data::Wanted;
+use gan_cuda::data::folder::decode_image;
 use image::{ImageFormat, Rgb, RgbImage};
 use proptest::prelude::*;
 

@@ -4,8 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use gan_cuda::data::Dataset;
-use gan_cuda::data::folder::Wanted;
+use gan_cuda::data::{Dataset, Wanted};
 use tempfile::TempDir;
 
 use super::pictures::{

@@ -1,8 +1,8 @@
 //! A folder's listing, classes, bad images.
 
 use gan_cuda::Error;
-use gan_cuda::data::folder::{FolderProblem, ImageFolder, Wanted};
-use gan_cuda::data::{Origin, Source};
+use gan_cuda::data::folder::{FolderProblem, ImageFolder};
+use gan_cuda::data::{Origin, Source, Wanted};
 
 use super::pictures::{failure, folder, grey_png, levels, load, shape, wanted, write};
 

@@ -5,8 +5,7 @@ use std::io::Cursor;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use gan_cuda::data::folder::{ImageFolder, Wanted};
-use gan_cuda::data::{Dataset, ImageShape};
+use gan_cuda::data::{Dataset, ImageShape, Places, Source, Wanted};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use tempfile::TempDir;
 
@@ -48,9 +47,17 @@ pub fn write(folder: &Path, name: &str, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
 }
 
-/// 4×4 grey, without classes, without a cache, every image must be good.
+/// Of a folder to be named: 4×4 grey, without classes, without a cache, every image must be good.
 pub fn wanted() -> Wanted {
-    Wanted { shape: shape(1, 4), classes: false, skip_bad: false, threads: 2, cache: None }
+    Wanted {
+        source: Source::Folder("".into()),
+        places: Places::default(),
+        shape: shape(1, 4),
+        classes: false,
+        skip_bad: false,
+        threads: 2,
+        cache: None,
+    }
 }
 
 /// Lists and loads.
@@ -62,7 +69,8 @@ pub fn load(folder: &Path, wanted: &Wanted) -> gan_cuda::Result<Dataset> {
 pub fn load_and_count(folder: &Path, wanted: &Wanted) -> gan_cuda::Result<(Dataset, u64)> {
     let decoded = AtomicU64::new(0);
     let progress = |done, _| drop(decoded.fetch_max(done, Ordering::Relaxed));
-    let data = ImageFolder::list(folder)?.load(wanted, &progress)?;
+    let source = Source::Folder(folder.to_owned());
+    let data = Wanted { source, ..wanted.clone() }.load(&progress)?;
     Ok((data, decoded.into_inner()))
 }
 

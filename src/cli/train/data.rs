@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, stdout};
 
-use gan_cuda::data::{Dataset, Origin, Source, cache_folder};
+use gan_cuda::data::{Dataset, Origin, Places, Source, Wanted, cache_folder};
 use gan_cuda::ranges::CLASSES;
 use gan_cuda::train::config::Config;
 use gan_cuda::{Error, Result};
@@ -29,12 +29,13 @@ pub(super) fn find(args: &Args, config: &mut Config) -> Result<Dataset> {
         }
     }
     let Source::Named(kind) = config.dataset else { return load(args, config) };
-    let data = kind.load(config.data_dir.as_deref())?;
+    let places = Places::of_machine(kind, config.data_dir.as_deref());
+    let data = Wanted { places, ..config.wanted(None) }.load(&|_, _| ())?;
     config.data_dir = match &data.origin {
         Origin::Folder(folder) => Some(absolute(folder)?),
         _ => None,
     };
-    data.with_shape(config.gan.image.height, config.gan.image.channels)
+    Ok(data)
 }
 
 /// The images of a run whose configuration says where they are.
@@ -50,7 +51,7 @@ pub(super) fn load(args: &Args, config: &Config) -> Result<Dataset> {
         say!("reading the images in {}", folder.display());
     }
     show_bar(Some(bar.clone()));
-    let data = config.load_data(cache, &|done, all| {
+    let data = config.wanted(cache).load(&|done, all| {
         bar.update(|state| {
             state.set_len(all);
             state.set_pos(done);

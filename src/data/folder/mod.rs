@@ -8,7 +8,6 @@ mod decode;
 mod listing;
 mod problem;
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use std::{fs, io};
@@ -20,6 +19,7 @@ use tracing::debug;
 use self::cache::{Decoded, Entry};
 use self::listing::ImageFile;
 use super::source::last_name;
+use super::wanted::{Progress, Wanted};
 use super::{Dataset, ImageShape, Origin, resize, words};
 use crate::{Error, Result};
 pub use decode::{MAX_BYTES, MAX_PIXELS, MAX_SIDE, decode_image};
@@ -29,32 +29,9 @@ pub use problem::{FolderProblem, ImageProblem};
 /// Names of bad images in a warning.
 const NAMED: usize = 5;
 
-/// How the images of a folder are wanted.
-#[derive(Clone, Debug)]
-pub struct Wanted {
-    /// The shape of each: a square.
-    pub shape: ImageShape,
-    /// Whether sub-folders are classes.
-    pub classes: bool,
-    /// Whether images that cannot be read are left out; else the first is an error.
-    pub skip_bad: bool,
-    /// Threads that decode.
-    pub threads: usize,
-    /// This program's cache folder, if what is decoded shall be kept there.
-    pub cache: Option<PathBuf>,
-}
-
-/// Hears of each image that is decoded: how many are, and how many there are. Threads call it, so
-/// numbers may come out of order.
-pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);
-
 impl ImageFolder {
-    /// Decodes the images, or takes them from the cache if nothing has changed since; then
-    /// `progress` hears nothing.
-    ///
-    /// # Errors
-    /// [`FolderProblem`]; which of several bad images is named does not depend on the threads.
-    pub fn load(&self, wanted: &Wanted, progress: Progress<'_>) -> Result<Dataset> {
+    /// Decodes the images, or takes them from the cache.
+    pub(super) fn load(&self, wanted: &Wanted, progress: Progress<'_>) -> Result<Dataset> {
         let (class_names, labels) = match wanted.classes {
             true => self.classes()?,
             false => (Vec::new(), vec![0; self.len()]),

@@ -1,0 +1,48 @@
+//! What is wanted of a source of images, and all of it loaded.
+
+use std::path::PathBuf;
+
+use super::folder::ImageFolder;
+use super::{Dataset, ImageShape, Places, Source};
+use crate::Result;
+
+/// The images that are wanted: which, from where, in what shape.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// A data set known by its name, or a folder of images.
+    pub source: Source,
+    /// Where the files of a named data set are looked for.
+    pub places: Places,
+    /// The shape of each image: a square.
+    pub shape: ImageShape,
+    /// Whether a folder's sub-folders are classes.
+    pub classes: bool,
+    /// Whether images of a folder that cannot be read are left out; else the first is an error.
+    pub skip_bad: bool,
+    /// Threads that decode a folder.
+    pub threads: usize,
+    /// This program's cache folder, if what is decoded shall be kept there.
+    pub cache: Option<PathBuf>,
+}
+
+/// Hears of each image of a folder that is decoded: how many are, and how many there are. Threads
+/// call it, so numbers may come out of order.
+pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);
+
+impl Wanted {
+    /// Loads the images. A folder's are decoded, or taken from the cache if nothing has changed
+    /// since; then `progress` hears nothing.
+    ///
+    /// # Errors
+    /// As [`DatasetKind::load`](super::DatasetKind::load) and [`Dataset::with_shape`]; for a folder
+    /// [`FolderProblem`](super::FolderProblem), and which of several bad images is named does not
+    /// depend on the threads.
+    pub fn load(&self, progress: Progress<'_>) -> Result<Dataset> {
+        match &self.source {
+            Source::Named(kind) => {
+                kind.load(&self.places)?.with_shape(self.shape.height, self.shape.channels)
+            }
+            Source::Folder(folder) => ImageFolder::list(folder)?.load(self, progress),
+        }
+    }
+}
