@@ -7,13 +7,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::data::idx::IdxProblem;
-use crate::data::{DatasetProblem, FetchProblem, FolderProblem, ImageShape, words};
+use crate::data::{DatasetProblem, ImageShape, words};
 use crate::device::cuda::CudaProblem;
 use crate::memory::OutOfMemory;
 use crate::train::checkpoint::CheckpointProblem;
 use crate::train::config::ConfigProblem;
 use crate::train::picture_problem::PictureProblem;
-use crate::train::replay::ReplayProblem;
 use crate::train::run_dir::RunProblem;
 use crate::train::tensor_file::TensorProblem;
 
@@ -37,8 +36,9 @@ pub enum Error {
     Run(#[from] RunProblem),
 
     /// Samples cannot be joined.
+    #[cfg(feature = "plot")]
     #[error(transparent)]
-    Replay(#[from] ReplayProblem),
+    Replay(#[from] crate::train::replay::ReplayProblem),
 
     /// A checkpoint cannot be taken.
     #[error(transparent)]
@@ -250,12 +250,14 @@ pub enum Error {
     Dataset(#[from] DatasetProblem),
 
     /// A data set could not be downloaded.
+    #[cfg(feature = "fetch")]
     #[error(transparent)]
-    Fetch(#[from] FetchProblem),
+    Fetch(#[from] crate::data::FetchProblem),
 
     /// A folder of images cannot be learnt from.
+    #[cfg(feature = "images")]
     #[error(transparent)]
-    Folder(#[from] FolderProblem),
+    Folder(#[from] crate::data::FolderProblem),
 
     /// Images cannot be brought into the shape asked for.
     #[error("cannot turn images of {from} into {to}: {reason}")]

@@ -25,6 +25,18 @@
 //! # Ok::<(), gan_cuda::Error>(())
 //! ```
 //!
+//! # Features
+//!
+//! | feature | holds |
+//! |---|---|
+//! | `images` | folders of images to learn from |
+//! | `plot` | `loss.png`, animated GIFs |
+//! | `fetch` | downloads of data sets, the only code that opens a connection |
+//! | `cli` | the program, with all of these |
+//!
+//! All are on by default. Without any of them there are still all devices, the digits inside the
+//! library, IDX files, training, checkpoints and sample grids.
+//!
 //! # Rooms
 //! A room imports only rooms below it.
 //!

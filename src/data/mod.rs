@@ -14,8 +14,13 @@
 //! | download a data set | [`fetch`] |
 
 mod embedded;
+#[cfg(feature = "fetch")]
 pub mod fetch;
+#[cfg(feature = "images")]
 pub mod folder;
+#[cfg(not(feature = "images"))]
+#[path = "no_folder.rs"]
+mod folder;
 pub mod idx;
 mod kind;
 mod locate;
@@ -28,7 +33,9 @@ pub(crate) mod words;
 use std::fmt;
 use std::path::PathBuf;
 
+#[cfg(feature = "fetch")]
 pub use fetch::FetchProblem;
+#[cfg(feature = "images")]
 pub use folder::FolderProblem;
 pub use kind::DatasetKind;
 pub use locate::{DatasetProblem, Places, cache_folder};

@@ -14,6 +14,7 @@
 //! | [`snapshot`], [`checkpoint`], [`tensor_file`] | a GAN as files, and back |
 //! | [`grid`], [`plot`], [`animation`], [`replay`], [`picture_problem`] | pictures |
 
+#[cfg(feature = "plot")]
 pub mod animation;
 pub mod checkpoint;
 pub mod config;
@@ -26,8 +27,10 @@ pub mod journal;
 pub mod observer;
 pub mod overview;
 pub mod picture_problem;
+#[cfg(feature = "plot")]
 pub mod plot;
 pub mod records;
+#[cfg(feature = "plot")]
 pub mod replay;
 pub mod run_dir;
 pub mod run_lock;

@@ -21,7 +21,6 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
-use walkdir::WalkDir;
 
 use super::config::Config;
 use super::journal::{ERROR, batches_of};
@@ -185,10 +184,12 @@ fn total(config: &Config, log: &str) -> Option<u64> {
 
 /// Bytes of all files of a folder, and when the newest was written. Files come and go meanwhile.
 fn size_and_time(folder: &Path) -> (u64, Option<u64>) {
-    let files =
-        WalkDir::new(folder).into_iter().flatten().filter(|file| file.file_type().is_file());
-    let files = files.filter_map(|file| file.metadata().ok());
-    files.fold((0, None), |(bytes, newest), data| (bytes + data.len(), newest.max(seconds(&data))))
+    let of_entry = |entry: fs::DirEntry| match entry.metadata().ok()? {
+        data if data.is_dir() => Some(size_and_time(&entry.path())),
+        data => data.is_file().then(|| (data.len(), seconds(&data))),
+    };
+    let parts = fs::read_dir(folder).into_iter().flatten().flatten().filter_map(of_entry);
+    parts.fold((0, None), |(bytes, newest), part| (bytes + part.0, newest.max(part.1)))
 }
 
 /// When a file was last written, in seconds since 1970.

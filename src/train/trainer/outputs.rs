@@ -15,9 +15,10 @@ use crate::train::grid::Picture;
 use crate::train::image_stats::ImageStats;
 use crate::train::journal::loss_line;
 use crate::train::observer::{Observer, Progress};
-use crate::train::plot::write_loss_plot;
-use crate::train::records::{ImageRecord, Record, read_records};
+use crate::train::records::{ImageRecord, Record};
 use crate::train::snapshot;
+#[cfg(feature = "plot")]
+use crate::train::{plot, records::read_records};
 
 impl<D: Device> Trainer<D> {
     pub(super) fn log(&mut self, progress: Progress, metrics: &Metrics) -> Result<()> {
@@ -104,6 +105,7 @@ impl<D: Device> Trainer<D> {
         let checkpoint = snapshot::take(&self.gan, &self.config, progress)?;
         let path = checkpoint.save(&self.run, u64::from(iteration))?;
         self.run.prune(self.config.keep)?;
+        #[cfg(feature = "plot")]
         self.plot_losses()?;
         self.saved = Instant::now();
         observer.wrote(&path);
@@ -132,10 +134,11 @@ impl<D: Device> Trainer<D> {
         Ok(())
     }
 
+    #[cfg(feature = "plot")]
     fn plot_losses(&self) -> Result<()> {
         let records = read_records(&self.run.stats())?;
         let title = format!("{} on {}", self.config.preset, self.config.dataset.name());
-        write_loss_plot(&self.run.loss_plot(), &records, &title)
+        plot::write_loss_plot(&self.run.loss_plot(), &records, &title)
     }
 
     /// A grid of real images, arranged like the grids of samples.
