@@ -11,13 +11,14 @@ use gan_cuda::gan::plan::Plan;
 use gan_cuda::gan::preset::{Preset, find};
 use gan_cuda::gan::settings::Settings;
 use gan_cuda::gan::work::Work;
+use gan_cuda::ranges;
 use gan_cuda::train::trainer::schedule;
 use gan_cuda::{Error, Result, memory};
 use serde::Serialize;
 
 use super::device::{AnyDevice, open_device};
 use super::json::print_json;
-use super::ranges::{choice, may_be_negative, measured, preset, threads, unmeasured};
+use super::ranges::{choice, may_be_negative, preset, within};
 use super::sizes::SizeArgs;
 
 /// Made-up images, where the set-up's own are not at hand.
@@ -42,10 +43,10 @@ pub struct Args {
     #[arg(long, value_name = "NAME", default_value = "cgan", value_parser = preset(), hide_possible_values = true)]
     preset: String,
     /// Iterations to measure, in at least 20 samples and for at least a second
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = measured)]
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = within::<u32, _>(ranges::EXTENT))]
     iterations: u32,
     /// Iterations before, not measured, for at least half a second
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = unmeasured)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = within::<u32, _>(ranges::WARMUP))]
     warmup: u32,
     /// Where to compute: auto, cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
@@ -54,7 +55,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME", default_value_t = Precision::F32, value_parser = choice::<Precision>(), hide_possible_values = true)]
     precision: Precision,
     /// CPU threads [default: physical cores of a NUMA node, at most 16]
-    #[arg(long, value_name = "N", value_parser = threads)]
+    #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::THREADS))]
     threads: Option<usize>,
     /// Queue the work of an iteration piece by piece, not as one CUDA graph
     #[arg(long)]

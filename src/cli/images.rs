@@ -9,7 +9,7 @@ use gan_cuda::ranges;
 use gan_cuda::train::config::Config;
 use gan_cuda::{Error, Result};
 
-use super::ranges::{choice, samples, seed};
+use super::ranges::{choice, within};
 
 /// The most images that are normalised together: their activations are all in memory at once.
 const MOST_TOGETHER: usize = 4096;
@@ -21,10 +21,10 @@ const MOST_NUMBERS: usize = 1 << 26;
 #[derive(clap::Args)]
 pub(super) struct ImageArgs {
     /// Images to draw, up to 100,000 [default: 10 per label, or the preset's grid]
-    #[arg(long, value_name = "N", value_parser = samples)]
+    #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::SAMPLES))]
     pub(super) count: Option<usize>,
     /// Seed of the noise [default: the run's]
-    #[arg(long, value_name = "N", value_parser = seed)]
+    #[arg(long, value_name = "N", value_parser = within::<u64, _>(ranges::SEED))]
     pub(super) seed: Option<u64>,
     /// Classes to draw, as 0-9 or 7,3 [default: all; only where the preset has classes]
     #[arg(long, value_name = "LIST", value_parser = labels)]

@@ -7,7 +7,7 @@ use clap::Arg;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use gan_cuda::choice::Choice;
 use gan_cuda::gan::preset::{Preset, presets};
-use gan_cuda::ranges::{self, Range};
+use gan_cuda::ranges::Range;
 use gan_cuda::train::run_dir;
 
 /// For all flags of a command.
@@ -31,34 +31,20 @@ pub fn choice<T: Choice>() -> impl TypedValueParser<Value = T> {
     PossibleValuesParser::new(T::ALL.iter().map(value)).try_map(|word| word.parse())
 }
 
-type Parsed<T> = Result<T, String>;
-
-fn number<T: Copy + PartialOrd + FromStr>(text: &str, range: Range<T>) -> Parsed<T>
+/// A number in a range, as the integer or float of the flag.
+pub fn within<T, N>(range: Range<N>) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync
 where
-    Range<T>: Display,
+    N: Copy + PartialOrd + FromStr + TryInto<T> + Send + Sync,
+    Range<N>: Display,
 {
-    match text.parse() {
-        Ok(number) if range.holds(number) => Ok(number),
-        _ => Err(format!("must be {range}")),
+    move |text| {
+        let number = text.parse().ok().filter(|&number| range.holds(number));
+        number.and_then(|number| number.try_into().ok()).ok_or_else(|| format!("must be {range}"))
     }
 }
 
-fn whole<T: TryFrom<u64>>(text: &str, range: Range<u64>) -> Parsed<T> {
-    T::try_from(number(text, range)?).map_err(|_| format!("must be {range}"))
-}
-
-/// Widths of layers, images in a batch, and whatever else is counted.
-pub fn extent(text: &str) -> Parsed<usize> {
-    whole(text, ranges::EXTENT)
-}
-
-/// The side of an image in pixels.
-pub fn image_size(text: &str) -> Parsed<usize> {
-    whole(text, ranges::IMAGE_SIZE)
-}
-
 /// 1 or 3.
-pub fn channels(text: &str) -> Parsed<usize> {
+pub fn channels(text: &str) -> Result<usize, String> {
     match text {
         "1" => Ok(1),
         "3" => Ok(3),
@@ -66,82 +52,7 @@ pub fn channels(text: &str) -> Parsed<usize> {
     }
 }
 
-/// The most frames of an animation.
-pub fn frames(text: &str) -> Parsed<usize> {
-    whole(text, ranges::FRAMES)
-}
-
-/// Frames a second.
-pub fn frames_per_second(text: &str) -> Parsed<u32> {
-    whole(text, ranges::FRAMES_PER_SECOND)
-}
-
-/// CPU threads.
-pub fn threads(text: &str) -> Parsed<usize> {
-    whole(text, ranges::THREADS)
-}
-
-/// Epochs of a run.
-pub fn epochs(text: &str) -> Parsed<u32> {
-    whole(text, ranges::EPOCHS)
-}
-
-/// Iterations of a run, or from one event to the next.
-pub fn iterations(text: &str) -> Parsed<u32> {
-    whole(text, ranges::ITERATIONS)
-}
-
-/// Images to draw.
-pub fn samples(text: &str) -> Parsed<usize> {
-    whole(text, ranges::SAMPLES)
-}
-
-/// Images from one seed's to another's.
-pub fn steps(text: &str) -> Parsed<usize> {
-    whole(text, ranges::STEPS)
-}
-
-/// Iterations of a benchmark.
-pub fn measured(text: &str) -> Parsed<u32> {
-    whole(text, ranges::EXTENT)
-}
-
-/// Iterations before a benchmark, which may be none.
-pub fn unmeasured(text: &str) -> Parsed<u32> {
-    whole(text, ranges::WARMUP)
-}
-
-/// Where random numbers begin.
-pub fn seed(text: &str) -> Parsed<u64> {
-    number(text, ranges::SEED)
-}
-
 /// The name of a run's folder.
 pub fn run_name(text: &str) -> gan_cuda::Result<String> {
     run_dir::check_name(text).map(|()| text.to_owned())
-}
-
-/// Adam's learning rate.
-pub fn learning_rate(text: &str) -> Parsed<f64> {
-    number(text, ranges::LEARNING_RATE)
-}
-
-/// BatchNorm's eps.
-pub fn epsilon(text: &str) -> Parsed<f64> {
-    number(text, ranges::EPSILON)
-}
-
-/// A factor of a loss.
-pub fn factor(text: &str) -> Parsed<f64> {
-    number(text, ranges::FACTOR)
-}
-
-/// From 0 to below 1.
-pub fn share(text: &str) -> Parsed<f64> {
-    number(text, ranges::SHARE)
-}
-
-/// Above 0 and up to 1.
-pub fn positive_share(text: &str) -> Parsed<f64> {
-    number(text, ranges::POSITIVE_SHARE)
 }

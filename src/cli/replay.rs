@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use gan_cuda::ranges;
 use gan_cuda::train::files::{check_writable, write_whole};
 use gan_cuda::train::replay::replay;
 use gan_cuda::train::run_dir::RunDir;
@@ -10,7 +11,7 @@ use gan_cuda::{Error, Result};
 use indicatif::HumanBytes;
 
 use super::ending::has_ending;
-use super::ranges::{frames, frames_per_second};
+use super::ranges::within;
 
 /// Flags of `replay`.
 #[derive(clap::Args)]
@@ -25,10 +26,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE.gif")]
     out: Option<PathBuf>,
     /// Frames a second; the last one is shown for two seconds
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = frames_per_second)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = within::<u32, _>(ranges::FRAMES_PER_SECOND))]
     fps: u32,
     /// The most frames: of more samples so many are taken, from all over
-    #[arg(long, value_name = "N", default_value_t = 300, value_parser = frames)]
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = within::<usize, _>(ranges::FRAMES))]
     max_frames: usize,
     /// Say nothing but errors
     #[arg(short, long)]

@@ -1,23 +1,24 @@
 //! The flags that say how large a set-up is, of `train`, `bench` and `graph`.
 
 use gan_cuda::gan::settings::Settings;
+use gan_cuda::ranges;
 
-use super::ranges::extent;
+use super::ranges::within;
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "Values of the set-up [default: the preset's]")]
 pub(super) struct SizeArgs {
     /// Images in a batch
-    #[arg(long, value_name = "N", alias = "batch_size", value_parser = extent)]
+    #[arg(long, value_name = "N", alias = "batch_size", value_parser = within::<usize, _>(ranges::EXTENT))]
     batch_size: Option<usize>,
     /// Numbers in a row of noise
-    #[arg(long, value_name = "N", alias = "latent_dim", value_parser = extent)]
+    #[arg(long, value_name = "N", alias = "latent_dim", value_parser = within::<usize, _>(ranges::EXTENT))]
     latent_dim: Option<usize>,
     /// Widths of the generator's hidden layers, as 128,256
-    #[arg(long, value_name = "N,N,…", value_delimiter = ',', value_parser = extent)]
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',', value_parser = within::<usize, _>(ranges::EXTENT))]
     g_hidden: Option<Vec<usize>>,
     /// Widths of the discriminator's hidden layers
-    #[arg(long, value_name = "N,N,…", value_delimiter = ',', value_parser = extent)]
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',', value_parser = within::<usize, _>(ranges::EXTENT))]
     d_hidden: Option<Vec<usize>>,
 }
 

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Arg;
 use gan_cuda::device::DeviceChoice;
+use gan_cuda::ranges;
 use gan_cuda::train::checkpoint::Checkpoint;
 use gan_cuda::{Error, Result};
 
 use crate::cli::checkpoint::CheckpointArgs;
 use crate::cli::ending::has_ending;
 use crate::cli::images::ImageArgs;
-use crate::cli::ranges::{may_be_negative, threads};
+use crate::cli::ranges::{may_be_negative, within};
 
 /// The heading of the flags that say how images are drawn.
 const IMAGES: &str = "Images, with --numpy";
@@ -66,7 +67,7 @@ pub(super) struct PlaceArgs {
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
     pub(super) device: DeviceChoice,
     /// CPU threads [default: physical cores of a NUMA node, at most 16]
-    #[arg(long, value_name = "N", value_parser = threads)]
+    #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::THREADS))]
     pub(super) threads: Option<usize>,
 }
 

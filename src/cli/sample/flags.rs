@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use gan_cuda::device::DeviceChoice;
 use gan_cuda::gan::preset::Grid;
-use gan_cuda::ranges::{SAMPLES, SEED};
+use gan_cuda::ranges::{self, SAMPLES, SEED};
 
 use crate::cli::checkpoint::CheckpointArgs;
 use crate::cli::images::ImageArgs;
-use crate::cli::ranges::{frames_per_second, may_be_negative, samples, seed, steps, threads};
+use crate::cli::ranges::{may_be_negative, within};
 
 /// Flags of `sample`.
 #[derive(clap::Args)]
@@ -24,7 +24,7 @@ pub struct Args {
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
     pub(super) device: DeviceChoice,
     /// CPU threads [default: physical cores of a NUMA node, at most 16]
-    #[arg(long, value_name = "N", value_parser = threads)]
+    #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::THREADS))]
     pub(super) threads: Option<usize>,
     /// Say nothing but errors
     #[arg(short, long)]
@@ -53,7 +53,7 @@ pub(super) struct PictureArgs {
     #[arg(long, value_name = "SEED_A:SEED_B", allow_hyphen_values = true, value_parser = seeds, conflicts_with_all = ["count", "seed", "grid"])]
     pub(super) interpolate: Option<[u64; 2]>,
     /// Images on that way, both ends included
-    #[arg(long, value_name = "N", default_value_t = 10, requires = "interpolate", value_parser = steps)]
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "interpolate", value_parser = within::<usize, _>(ranges::STEPS))]
     pub(super) steps: usize,
 }
 
@@ -72,13 +72,14 @@ pub(super) struct OutputArgs {
     #[arg(long, value_name = "DIR", requires = "interpolate")]
     pub(super) frames: Option<PathBuf>,
     /// Frames a second of a GIF
-    #[arg(long, value_name = "N", default_value_t = 10, requires = "interpolate", value_parser = frames_per_second)]
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "interpolate", value_parser = within::<u32, _>(ranges::FRAMES_PER_SECOND))]
     pub(super) fps: u32,
 }
 
 fn grid(text: &str) -> Result<Grid, String> {
     let sides = text.split_once(['x', 'X', '×']);
-    let sides = sides.and_then(|(a, b)| Some((samples(a).ok()?, samples(b).ok()?)));
+    let side = within::<usize, _>(SAMPLES);
+    let sides = sides.and_then(|(a, b)| Some((side(a).ok()?, side(b).ok()?)));
     match sides {
         Some((rows, columns)) if SAMPLES.holds((rows * columns) as u64) => {
             Ok(Grid { rows, columns })
@@ -88,6 +89,7 @@ fn grid(text: &str) -> Result<Grid, String> {
 }
 
 fn seeds(text: &str) -> Result<[u64; 2], String> {
+    let seed = within::<u64, _>(SEED);
     let seeds = text.split_once(':').and_then(|(a, b)| Some([seed(a).ok()?, seed(b).ok()?]));
     seeds.ok_or_else(|| format!("must be two seeds, as 1:2, each {SEED}"))
 }

@@ -9,11 +9,9 @@ use gan_cuda::device::{DeviceChoice, Precision};
 use gan_cuda::gan::preset::Interval;
 use gan_cuda::gan::settings::{Fakes, Loss, Order};
 use gan_cuda::nn::Init;
+use gan_cuda::ranges;
 
-use crate::cli::ranges::{
-    channels, choice, epochs, epsilon, extent, factor, image_size, iterations, learning_rate,
-    may_be_negative, positive_share, preset, run_name, seed, share, threads,
-};
+use crate::cli::ranges::{channels, choice, may_be_negative, preset, run_name, within};
 use crate::cli::sizes::SizeArgs;
 
 /// Flags of `train`, as they were given.
@@ -31,7 +29,7 @@ pub struct Args {
     #[arg(long)]
     pub(super) dry_run: bool,
     /// Seed of weights, noise, labels, dropout and the order of images [default: 0]
-    #[arg(long, value_name = "N", value_parser = seed)]
+    #[arg(long, value_name = "N", value_parser = within::<u64, _>(ranges::SEED))]
     pub(super) seed: Option<u64>,
     #[command(flatten)]
     pub(super) data: DataArgs,
@@ -57,7 +55,7 @@ pub(super) struct DataArgs {
     #[arg(long)]
     pub(super) skip_bad_images: bool,
     /// Side of an image in pixels; images of other sizes are resized
-    #[arg(long, value_name = "N", alias = "img_size", value_parser = image_size)]
+    #[arg(long, value_name = "N", alias = "img_size", value_parser = within::<usize, _>(ranges::IMAGE_SIZE))]
     pub(super) image_size: Option<usize>,
     /// 1 (grey) or 3 (colour; grey is repeated)
     #[arg(long, value_name = "1|3", value_parser = channels)]
@@ -68,10 +66,10 @@ pub(super) struct DataArgs {
 #[command(next_help_heading = "Length and place")]
 pub(super) struct LengthArgs {
     /// Epochs in all, from the run's beginning [default: the preset's]
-    #[arg(long, value_name = "N", alias = "n_epochs", value_parser = epochs)]
+    #[arg(long, value_name = "N", alias = "n_epochs", value_parser = within::<u32, _>(ranges::EPOCHS))]
     pub(super) epochs: Option<u32>,
     /// Iterations in all; of the two the first reached ends the run
-    #[arg(long, value_name = "N", value_parser = iterations)]
+    #[arg(long, value_name = "N", value_parser = within::<u32, _>(ranges::ITERATIONS))]
     pub(super) iterations: Option<u32>,
     /// Where to compute: auto, cpu, cuda or cuda:N [default: auto]
     #[arg(long, value_name = "DEVICE")]
@@ -83,7 +81,7 @@ pub(super) struct LengthArgs {
     #[arg(long)]
     pub(super) no_graph: bool,
     /// CPU threads; results do not depend on it [default: physical cores of a NUMA node, at most 16]
-    #[arg(long, value_name = "N", alias = "n_cpu", value_parser = threads)]
+    #[arg(long, value_name = "N", alias = "n_cpu", value_parser = within::<usize, _>(ranges::THREADS))]
     pub(super) threads: Option<usize>,
 }
 
@@ -93,13 +91,13 @@ pub(super) struct ValueArgs {
     #[command(flatten)]
     pub(super) sizes: SizeArgs,
     /// Adam's learning rate
-    #[arg(long, value_name = "RATE", value_parser = learning_rate)]
+    #[arg(long, value_name = "RATE", value_parser = within::<f64, _>(ranges::LEARNING_RATE))]
     pub(super) lr: Option<f64>,
     /// Adam's decay of the mean of gradients
-    #[arg(long, value_name = "B1", value_parser = share)]
+    #[arg(long, value_name = "B1", value_parser = within::<f64, _>(ranges::SHARE))]
     pub(super) b1: Option<f64>,
     /// Adam's decay of the mean of squared gradients
-    #[arg(long, value_name = "B2", value_parser = share)]
+    #[arg(long, value_name = "B2", value_parser = within::<f64, _>(ranges::SHARE))]
     pub(super) b2: Option<f64>,
     /// Distribution of the noise
     #[arg(long, value_parser = choice::<Latent>())]
@@ -108,7 +106,7 @@ pub(super) struct ValueArgs {
     #[arg(long, value_parser = choice::<Loss>())]
     pub(super) loss: Option<Loss>,
     /// Factor of the discriminator's loss (real + fake)
-    #[arg(long, value_name = "X", value_parser = factor)]
+    #[arg(long, value_name = "X", value_parser = within::<f64, _>(ranges::FACTOR))]
     pub(super) d_loss_scale: Option<f64>,
     /// Network that is updated first
     #[arg(long, value_parser = choice::<Order>())]
@@ -117,16 +115,16 @@ pub(super) struct ValueArgs {
     #[arg(long, value_parser = choice::<Fakes>())]
     pub(super) fakes: Option<Fakes>,
     /// Slope of LeakyReLU for negative numbers
-    #[arg(long, value_name = "X", value_parser = positive_share)]
+    #[arg(long, value_name = "X", value_parser = within::<f64, _>(ranges::POSITIVE_SHARE))]
     pub(super) leaky_slope: Option<f64>,
     /// Share of the discriminator's activations that dropout sets to zero
-    #[arg(long, value_name = "P", value_parser = share)]
+    #[arg(long, value_name = "P", value_parser = within::<f64, _>(ranges::SHARE))]
     pub(super) dropout: Option<f64>,
     /// Number that BatchNorm adds to the variance
-    #[arg(long, value_name = "X", value_parser = epsilon)]
+    #[arg(long, value_name = "X", value_parser = within::<f64, _>(ranges::EPSILON))]
     pub(super) bn_eps: Option<f64>,
     /// Share of the new batch in BatchNorm's running statistics
-    #[arg(long, value_name = "X", value_parser = positive_share)]
+    #[arg(long, value_name = "X", value_parser = within::<f64, _>(ranges::POSITIVE_SHARE))]
     pub(super) bn_momentum: Option<f64>,
     /// How weights begin: default (as PyTorch) or normal:STD
     #[arg(long, value_name = "INIT")]
@@ -149,13 +147,13 @@ pub(super) struct OutputArgs {
     #[arg(long, value_name = "N|epoch", alias = "sample_interval")]
     pub(super) sample_interval: Option<Interval>,
     /// Iterations from one record of losses to the next [default: 50]
-    #[arg(long, value_name = "N", value_parser = iterations)]
+    #[arg(long, value_name = "N", value_parser = within::<u32, _>(ranges::ITERATIONS))]
     pub(super) log_interval: Option<u32>,
     /// Checkpoint every N iterations, or every 'epoch' [default: epoch, at most one a minute]
     #[arg(long, value_name = "N|epoch")]
     pub(super) checkpoint_interval: Option<Interval>,
     /// Checkpoints that are kept [default: 3]
-    #[arg(long, value_name = "N", value_parser = extent)]
+    #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::EXTENT))]
     pub(super) keep: Option<usize>,
     /// Write losses, samples and histograms of weights and gradients for TensorBoard [default]
     #[arg(long, overrides_with = "no_tensorboard")]
