@@ -94,8 +94,8 @@ class Fakes(NamedTuple):
 class Outcome(NamedTuple):
     """What one iteration gives: losses (scalars), and the first generated batch."""
 
-    loss_d: Array
-    loss_g: Array
+    d_loss: Array
+    g_loss: Array
     fake: Array
 
 
@@ -348,16 +348,16 @@ def iteration(setup: Setup, dataset: Dataset, state: State, drawn: Draw) -> tupl
     first = fakes.images
     g_first = setup.preset.order == "g-first"
     if g_first:
-        state, loss_g = update_generator(setup, state, drawn, fakes)
+        state, g_loss = update_generator(setup, state, drawn, fakes)
     else:
-        state, loss_d = update_discriminator(setup, dataset, state, drawn, fakes)
+        state, d_loss = update_discriminator(setup, dataset, state, drawn, fakes)
     if setup.preset.fakes == "fresh":
         state, fakes = make_fakes(setup, state, drawn.z2, drawn.fake_labels2)
     if g_first:
-        state, loss_d = update_discriminator(setup, dataset, state, drawn, fakes)
+        state, d_loss = update_discriminator(setup, dataset, state, drawn, fakes)
     else:
-        state, loss_g = update_generator(setup, state, drawn, fakes)
-    return state, Outcome(loss_d, loss_g, first)
+        state, g_loss = update_generator(setup, state, drawn, fakes)
+    return state, Outcome(d_loss, g_loss, first)
 
 
 def train(
@@ -372,6 +372,6 @@ def train(
     def next_state(state: State, drawn: Draw | Array) -> tuple[State, Array]:
         drawn = drawn if setup.draws_ahead else draw_one(drawn)
         state, outcome = iteration(setup, dataset, state, drawn)
-        return state, jnp.stack((outcome.loss_d, outcome.loss_g))
+        return state, jnp.stack((outcome.d_loss, outcome.g_loss))
 
     return lax.scan(next_state, state, draws)

@@ -69,7 +69,7 @@ def measure(iteration: Iteration, device: torch.device, warmup: int, count: int)
     samples = max(LEAST_SAMPLES, count // group, least)
     times = clock(iteration, samples, group)
     outcome = iteration()
-    baseline.require_finite((outcome.loss_d + outcome.loss_g).item())
+    baseline.require_finite((outcome.d_loss + outcome.g_loss).item())
     return times
 
 

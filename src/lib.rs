@@ -21,7 +21,7 @@
 //!     gan.iterate(&images, schedule.rows(iteration));
 //! }
 //! let metrics = gan.metrics(20)?;
-//! assert!(metrics.loss_d > 0.0 && metrics.loss_g > 0.0);
+//! assert!(metrics.d_loss > 0.0 && metrics.g_loss > 0.0);
 //! # Ok::<(), gan_cuda::Error>(())
 //! ```
 //!

@@ -42,9 +42,9 @@ fn bytes(checkpoint: &Checkpoint) -> [Vec<u8>; 3] {
 }
 
 fn record(iteration: u64) -> Record {
-    let (loss_d, loss_g, d_real, d_fake) = (0.693, f32::NAN, 0.5, 0.25);
+    let (d_loss, g_loss, d_real, d_fake) = (0.693, f32::NAN, 0.5, 0.25);
     let (images_per_second, seconds) = (8000.0, 1.5);
-    Record { iteration, epoch: 1, loss_d, loss_g, d_real, d_fake, images_per_second, seconds }
+    Record { iteration, epoch: 1, d_loss, g_loss, d_real, d_fake, images_per_second, seconds }
 }
 
 fn file_name(path: &Path) -> String {
@@ -202,13 +202,16 @@ fn records_are_read_back_without_the_half_written_one() {
     let mut journal = Journal::create(&run).unwrap();
     (1..=3).for_each(|iteration| journal.record(record(iteration)).unwrap());
     let text = fs::read_to_string(run.stats()).unwrap();
-    assert!(text.starts_with(r#"{"iteration":1,"epoch":1,"loss_d":0.693,"loss_g":null,"#));
+    assert!(text.starts_with(r#"{"iteration":1,"epoch":1,"d_loss":0.693,"g_loss":null,"#));
     for half in [1, 20] {
         fs::write(run.stats(), &text[..text.len() - half]).unwrap();
         let records = read_records(&run.stats()).unwrap().losses;
         assert_eq!(records.len(), 2);
-        assert!(records[1].iteration == 2 && records[1].loss_g.is_nan());
+        assert!(records[1].iteration == 2 && records[1].g_loss.is_nan());
     }
+    // What losses were called before.
+    fs::write(run.stats(), text.replace("d_loss", "loss_d").replace("g_loss", "loss_g")).unwrap();
+    assert_eq!(read_records(&run.stats()).unwrap().losses[2].d_loss, record(3).d_loss);
     fs::write(run.stats(), format!("{text}nonsense\n")).unwrap();
     let error = read_records(&run.stats()).unwrap_err();
     assert!(error.to_string().starts_with("line 4 of "), "{error}");

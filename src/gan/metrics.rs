@@ -11,9 +11,9 @@ use crate::device::{Device, Real};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Metrics {
     /// The discriminator's loss, as the set-up scales it.
-    pub loss_d: f64,
+    pub d_loss: f64,
     /// The generator's loss.
-    pub loss_g: f64,
+    pub g_loss: f64,
     /// D(x): mean output for real images in the discriminator's update; a probability for the
     /// cross-entropy losses, the raw output for squared error.
     pub d_real: f64,
@@ -33,8 +33,8 @@ impl Metrics {
         let [real, fake] = [0, 2].map(|part| Judged::RealThenFake.column() + part);
         let at = |column: usize| row[column].to_f64();
         Self {
-            loss_d: at(real) + at(fake),
-            loss_g: at(Judged::FakeAsReal.column()),
+            d_loss: at(real) + at(fake),
+            g_loss: at(Judged::FakeAsReal.column()),
             d_real: at(real + 1),
             d_fake: at(fake + 1),
         }

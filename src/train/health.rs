@@ -45,7 +45,7 @@ impl Health {
     /// [`Error::NotFinite`] for a loss that is NaN or infinite.
     pub fn look(&mut self, metrics: &Metrics) -> Result<Option<String>> {
         self.seen += 1;
-        for (what, value) in [("D loss", metrics.loss_d), ("G loss", metrics.loss_g)] {
+        for (what, value) in [("D loss", metrics.d_loss), ("G loss", metrics.g_loss)] {
             check_finite(what, value, self.seen)?;
         }
         if self.dead.goes_on((metrics.d_real - metrics.d_fake).abs() <= ROUNDING) {
@@ -68,7 +68,7 @@ impl Health {
     fn is_perfect(&self, metrics: &Metrics) -> bool {
         match self.loss {
             Loss::Bce | Loss::BceLogits => metrics.d_real > 0.999 && metrics.d_fake < 0.001,
-            Loss::Mse => metrics.loss_d < 1e-3,
+            Loss::Mse => metrics.d_loss < 1e-3,
         }
     }
 }
@@ -156,7 +156,7 @@ fn alike(share: f64) -> String {
 mod tests {
     use super::*;
 
-    const FINE: Metrics = Metrics { loss_d: 1.2, loss_g: 0.8, d_real: 0.6, d_fake: 0.4 };
+    const FINE: Metrics = Metrics { d_loss: 1.2, g_loss: 0.8, d_real: 0.6, d_fake: 0.4 };
 
     fn healthy(loss: Loss) -> Health {
         Health::new(loss, 0, 0.5)
@@ -178,8 +178,8 @@ mod tests {
     fn losses_that_are_no_numbers_end_the_run_with_the_iteration() {
         for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             for (metrics, what) in [
-                (Metrics { loss_d: value, ..FINE }, "D loss"),
-                (Metrics { loss_g: value, ..FINE }, "G loss"),
+                (Metrics { d_loss: value, ..FINE }, "D loss"),
+                (Metrics { g_loss: value, ..FINE }, "G loss"),
             ] {
                 let mut health = Health::new(Loss::Bce, 41, 0.5);
                 health.look(&FINE).unwrap();
@@ -207,7 +207,7 @@ mod tests {
         for (loss, metrics) in [
             (Loss::Bce, Metrics { d_real: 0.9995, d_fake: 0.0005, ..FINE }),
             (Loss::BceLogits, Metrics { d_real: 0.9995, d_fake: 0.0005, ..FINE }),
-            (Loss::Mse, Metrics { loss_d: 0.0009, ..FINE }),
+            (Loss::Mse, Metrics { d_loss: 0.0009, ..FINE }),
         ] {
             let (at, words) = warnings(&mut healthy(loss), &metrics, 2000);
             assert_eq!(at, [500], "{loss:?}");
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn what_is_a_sign_for_one_loss_is_none_for_another() {
-        let close = Metrics { loss_d: 0.0009, ..FINE };
+        let close = Metrics { d_loss: 0.0009, ..FINE };
         assert!(warnings(&mut healthy(Loss::Bce), &close, 2000).0.is_empty());
         let apart = Metrics { d_real: 0.9995, d_fake: 0.0005, ..FINE };
         assert!(warnings(&mut healthy(Loss::Mse), &apart, 2000).0.is_empty());

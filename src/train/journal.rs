@@ -52,10 +52,10 @@ impl Positions {
 /// A line of losses in `log.txt`: `[Epoch 3/200] [Batch 12/938] [D loss: 0.2388] …`
 pub fn loss_line(progress: Progress, metrics: &Metrics) -> String {
     let ((epoch, epochs), (batch, batches)) = (progress.epoch, progress.batch);
-    let Metrics { loss_d, loss_g, d_real, d_fake } = metrics;
+    let Metrics { d_loss, g_loss, d_real, d_fake } = metrics;
     format!(
-        "[Epoch {epoch}/{epochs}] [Batch {batch}/{batches}] [D loss: {loss_d:.4}] \
-         [G loss: {loss_g:.4}] [D(x): {d_real:.2}] [D(G(z)): {d_fake:.2}]"
+        "[Epoch {epoch}/{epochs}] [Batch {batch}/{batches}] [D loss: {d_loss:.4}] \
+         [G loss: {g_loss:.4}] [D(x): {d_real:.2}] [D(G(z)): {d_fake:.2}]"
     )
 }
 

@@ -20,11 +20,11 @@ pub struct Record {
     /// The epoch, from 1.
     pub epoch: u64,
     /// The discriminator's loss.
-    #[serde(deserialize_with = "null_is_nan")]
-    pub loss_d: f32,
+    #[serde(alias = "loss_d", deserialize_with = "null_is_nan")]
+    pub d_loss: f32,
     /// The generator's loss.
-    #[serde(deserialize_with = "null_is_nan")]
-    pub loss_g: f32,
+    #[serde(alias = "loss_g", deserialize_with = "null_is_nan")]
+    pub g_loss: f32,
     /// The discriminator's mean output for real images.
     #[serde(deserialize_with = "null_is_nan")]
     pub d_real: f32,

@@ -128,8 +128,8 @@ def replay(run: Run, tensors: Tensors) -> dict[str, Array]:
     for step in range(run.steps):
         dataset, drawn = recorded_draw(run, step, tensors)
         state, outcome = iteration(dataset, state, drawn)
-        results[f"out.{step}.loss_d"] = outcome.loss_d.reshape(1)
-        results[f"out.{step}.loss_g"] = outcome.loss_g.reshape(1)
+        results[f"out.{step}.loss_d"] = outcome.d_loss.reshape(1)
+        results[f"out.{step}.loss_g"] = outcome.g_loss.reshape(1)
         results[f"out.{step}.fake"] = outcome.fake
         if step in (0, run.steps - 1):
             after = named_state(run, state)

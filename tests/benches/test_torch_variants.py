@@ -48,8 +48,8 @@ class Joined(unittest.TestCase):
                 batch = in_double(sampler.next_batch())
                 want, got = separate.iteration(batch), joined.iteration(batch)
                 with self.subTest(preset=name):
-                    self.assertAlmostEqual(got.loss_d.item(), want.loss_d.item(), delta=1e-12)
-                    self.assertAlmostEqual(got.loss_g.item(), want.loss_g.item(), delta=1e-12)
+                    self.assertAlmostEqual(got.d_loss.item(), want.d_loss.item(), delta=1e-12)
+                    self.assertAlmostEqual(got.g_loss.item(), want.g_loss.item(), delta=1e-12)
                     for a, b in zip(gradients(joined), gradients(separate), strict=True):
                         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
 
@@ -60,7 +60,7 @@ class Joined(unittest.TestCase):
         separate = Trainer(preset, *deepcopy(networks))
         wrong = JoinedTrainer(replace(preset, d_loss_scale=1.0), *deepcopy(networks))
         batch = batches(preset).next_batch()
-        losses = [trainer.iteration(batch).loss_d.item() for trainer in (separate, wrong)]
+        losses = [trainer.iteration(batch).d_loss.item() for trainer in (separate, wrong)]
         self.assertGreater(abs(losses[0] - losses[1]), 1e-3)
 
 
@@ -72,13 +72,13 @@ class Variants(unittest.TestCase):
                 with self.subTest(variant=variant, preset=name):
                     iteration = VARIANTS[variant](Setup(small(name), torch.device("cpu")))
                     outcome = iteration()
-                    self.assertTrue(torch.isfinite(outcome.loss_d + outcome.loss_g))
+                    self.assertTrue(torch.isfinite(outcome.d_loss + outcome.g_loss))
 
     def test_joined_runs_with_dropout(self) -> None:
         preset = replace(small("cgan"), dropout=0.4)
         trainer = build(Setup(preset, torch.device("cpu")), JoinedTrainer, fused=True)
         outcome = trainer.iteration(batches(preset).next_batch())
-        self.assertTrue(torch.isfinite(outcome.loss_d))
+        self.assertTrue(torch.isfinite(outcome.d_loss))
 
 
 def batches(preset: Preset) -> Sampler:

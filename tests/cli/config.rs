@@ -20,7 +20,7 @@ fn one_run() -> Scratch {
 fn losses(scratch: &Scratch, run: &str) -> Vec<[serde_json::Value; 2]> {
     let text = fs::read_to_string(scratch.path(run).join("stats.jsonl")).unwrap();
     let records = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    records.map(|record| ["loss_d", "loss_g"].map(|key| record[key].clone())).collect()
+    records.map(|record| ["d_loss", "g_loss"].map(|key| record[key].clone())).collect()
 }
 
 #[test]

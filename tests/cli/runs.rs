@@ -40,7 +40,7 @@ fn finished_run_is_told_in_full() {
     assert_eq!(run["dataset"], "mnist");
     assert_eq!(run["problems"], json!([]));
     let stats = fs::read_to_string(scratch.path("runs/00000-my-try/stats.jsonl")).unwrap();
-    let losses = stats.lines().rfind(|line| line.contains("loss_d")).unwrap();
+    let losses = stats.lines().rfind(|line| line.contains("d_loss")).unwrap();
     let newest: Value = serde_json::from_str(losses).unwrap();
     assert_eq!(run["record"], newest);
     let sizes: usize = scratch.files("runs").values().map(Vec::len).sum();

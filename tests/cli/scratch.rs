@@ -258,14 +258,14 @@ pub fn idx(dims: &[u32], bytes: &[u8]) -> Vec<u8> {
 /// [G loss: 0.2776] [D(x): 0.61] [D(G(z)): 0.42]`; nothing if the line is not exactly that.
 pub fn progress(line: &str) -> Option<[u32; 4]> {
     let parts: Vec<_> = line.strip_prefix('[')?.strip_suffix(']')?.split("] [").collect();
-    let [epoch, batch, loss_d, loss_g, d_real, d_fake] = parts.try_into().ok()?;
+    let [epoch, batch, d_loss, g_loss, d_real, d_fake] = parts.try_into().ok()?;
     let number = |text: &str, key: &str, digits: usize| {
         let number = text.strip_prefix(key)?;
         number.parse::<f64>().ok()?;
         (number.split_once('.')?.1.len() == digits).then_some(())
     };
-    number(loss_d, "D loss: ", 4)?;
-    number(loss_g, "G loss: ", 4)?;
+    number(d_loss, "D loss: ", 4)?;
+    number(g_loss, "G loss: ", 4)?;
     number(d_real, "D(x): ", 2)?;
     number(d_fake, "D(G(z)): ", 2)?;
     let (epoch, epochs) = epoch.strip_prefix("Epoch ")?.split_once('/')?;

@@ -76,8 +76,8 @@ fn scalars(scratch: &Scratch, run: &str) -> Scalars {
     let mut scalars = Scalars::new();
     let mut add = |tag: String, step, number| scalars.entry(tag).or_default().push((step, number));
     for loss in records.losses {
-        add("d_loss".to_owned(), loss.iteration, loss.loss_d);
-        add("g_loss".to_owned(), loss.iteration, loss.loss_g);
+        add("d_loss".to_owned(), loss.iteration, loss.d_loss);
+        add("g_loss".to_owned(), loss.iteration, loss.g_loss);
         add("d_real".to_owned(), loss.iteration, loss.d_real);
         add("d_fake".to_owned(), loss.iteration, loss.d_fake);
         add("images_per_second".to_owned(), loss.iteration, loss.images_per_second);

@@ -158,8 +158,8 @@ class Batch:
 class Outcome:
     """What one iteration gives: losses (scalars), and the first generated batch."""
 
-    loss_d: Tensor
-    loss_g: Tensor
+    d_loss: Tensor
+    g_loss: Tensor
     fake: Tensor
 
 
@@ -209,24 +209,24 @@ class Trainer:
         fresh = self.preset.fakes == "fresh"
         with torch.set_grad_enabled(not fresh):
             fake = call(self.generator, batch.z, batch.fake_labels)
-        loss_d = self.update_discriminator(batch, fake.detach(), batch.fake_labels)
+        d_loss = self.update_discriminator(batch, fake.detach(), batch.fake_labels)
         second, labels = fake, batch.fake_labels
         if fresh:
             labels = batch.fake_labels2
             second = call(self.generator, batch.z2, labels)
-        loss_g = self.update_generator(second, labels)
-        return Outcome(loss_d, loss_g, fake.detach())
+        g_loss = self.update_generator(second, labels)
+        return Outcome(d_loss, g_loss, fake.detach())
 
     def _g_first(self, batch: Batch) -> Outcome:
         fake = call(self.generator, batch.z, batch.fake_labels)
-        loss_g = self.update_generator(fake, batch.fake_labels)
+        g_loss = self.update_generator(fake, batch.fake_labels)
         second, labels = fake.detach(), batch.fake_labels
         if self.preset.fakes == "fresh":
             labels = batch.fake_labels2
             with torch.no_grad():
                 second = call(self.generator, batch.z2, labels)
-        loss_d = self.update_discriminator(batch, second, labels)
-        return Outcome(loss_d, loss_g, fake.detach())
+        d_loss = self.update_discriminator(batch, second, labels)
+        return Outcome(d_loss, g_loss, fake.detach())
 
     def update_discriminator(self, batch: Batch, fake: Tensor, labels: Tensor | None) -> Tensor:
         """One step of D on the real batch, then on `fake`, which carries no graph."""

@@ -226,8 +226,8 @@ def replay(run: Run, tensors: Tensors, dtype: torch.dtype) -> Tensors:
         feeder.begin_iteration(inputs)
         fields = {k: v for k, v in inputs.items() if not k.startswith("mask.")}
         outcome = trainer.iteration(Batch(**fields))
-        results[f"out.{step}.loss_d"] = outcome.loss_d.reshape(1)
-        results[f"out.{step}.loss_g"] = outcome.loss_g.reshape(1)
+        results[f"out.{step}.loss_d"] = outcome.d_loss.reshape(1)
+        results[f"out.{step}.loss_g"] = outcome.g_loss.reshape(1)
         results[f"out.{step}.fake"] = outcome.fake
         if step == 0:
             results |= slimmed(run, gradients(networks))

@@ -176,8 +176,8 @@ fn run(gan: &mut Gan<Cpu<f64>>, rows: usize) -> [Point; 2] {
         };
     }
     let metrics = gan.metrics(1).unwrap();
-    points[Update::Discriminator as usize].outputs = vec![metrics.loss_d];
-    points[Update::Generator as usize].outputs = vec![metrics.loss_g];
+    points[Update::Discriminator as usize].outputs = vec![metrics.d_loss];
+    points[Update::Generator as usize].outputs = vec![metrics.g_loss];
     points
 }
 

@@ -54,7 +54,7 @@ fn training_passes_through_the_short_batch_and_on_to_the_next_epoch() {
             let want: Vec<_> = (0..8).map(|done| done / per_epoch + 1).collect();
             assert_eq!(epochs, want, "{}", preset.name);
             let finite = |r: &gan_cuda::train::records::Record| {
-                r.loss_d.is_finite() && r.loss_g.is_finite() && r.d_fake.is_finite()
+                r.d_loss.is_finite() && r.g_loss.is_finite() && r.d_fake.is_finite()
             };
             assert!(records.iter().all(finite), "{}: {records:?}", preset.name);
         }

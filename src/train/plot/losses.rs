@@ -16,7 +16,7 @@ pub const COLORS: [(RGBColor, &str); 2] =
 
 pub fn draw(area: &Canvas<'_>, records: &[Record], last: f64) -> Drawn<()> {
     let points: Vec<LossPoint> =
-        records.iter().map(|record| (record.iteration, record.loss_d, record.loss_g)).collect();
+        records.iter().map(|record| (record.iteration, record.d_loss, record.g_loss)).collect();
     let curves = [
         curve(points.iter().map(|point| (point.0, point.1))),
         curve(points.iter().map(|point| (point.0, point.2))),

@@ -164,11 +164,11 @@ mod tests {
     use super::*;
 
     fn records(losses: &[(u64, f32, f32)], images: &[(u64, f32)]) -> Records {
-        let loss = |&(iteration, loss_d, loss_g)| Record {
+        let loss = |&(iteration, d_loss, g_loss)| Record {
             iteration,
             epoch: 1,
-            loss_d,
-            loss_g,
+            d_loss,
+            g_loss,
             d_real: 0.5,
             d_fake: 0.5,
             images_per_second: 1.0,

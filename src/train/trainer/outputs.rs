@@ -27,8 +27,8 @@ impl<D: Device> Trainer<D> {
         let record = Record {
             iteration: u64::from(iteration),
             epoch: u64::from(progress.epoch.0),
-            loss_d: metrics.loss_d as f32,
-            loss_g: metrics.loss_g as f32,
+            d_loss: metrics.d_loss as f32,
+            g_loss: metrics.g_loss as f32,
             d_real: metrics.d_real as f32,
             d_fake: metrics.d_fake as f32,
             images_per_second: (self.images_seen() as f64 / seconds.max(1e-9)) as f32,
@@ -151,8 +151,8 @@ impl<D: Device> Trainer<D> {
 /// A record's numbers with their tags.
 fn losses(record: &Record) -> [(&'static str, f32); 5] {
     [
-        ("d_loss", record.loss_d),
-        ("g_loss", record.loss_g),
+        ("d_loss", record.d_loss),
+        ("g_loss", record.g_loss),
         ("d_real", record.d_real),
         ("d_fake", record.d_fake),
         ("images_per_second", record.images_per_second),

@@ -81,8 +81,8 @@ fn replay<D: Device>(recording: &Recording, device: D) -> f64 {
         }
         gan.set_completed(f + 1).unwrap();
         let metrics = gan.metrics(f + 1).unwrap();
-        check.plain(&format!("out.{f}.loss_d"), &[metrics.loss_d]);
-        check.plain(&format!("out.{f}.loss_g"), &[metrics.loss_g]);
+        check.plain(&format!("out.{f}.loss_d"), &[metrics.d_loss]);
+        check.plain(&format!("out.{f}.loss_g"), &[metrics.g_loss]);
         for (network, of) in [("G", gan.generator()), ("D", gan.discriminator())] {
             check.after(gan.device(), network, of, f);
         }

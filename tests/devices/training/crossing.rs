@@ -50,5 +50,5 @@ fn losses(run: &RunDir) -> Vec<f64> {
     let records = read_records(&run.stats()).unwrap().losses;
     let iterations: Vec<_> = records.iter().map(|record| record.iteration).collect();
     assert_eq!(iterations, (1..=9).collect::<Vec<_>>());
-    records.iter().flat_map(|record| [record.loss_d, record.loss_g].map(f64::from)).collect()
+    records.iter().flat_map(|record| [record.d_loss, record.g_loss].map(f64::from)).collect()
 }

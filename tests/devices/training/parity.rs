@@ -48,5 +48,5 @@ fn agree(what: String, got: &[Metrics], want: &[Metrics]) {
 }
 
 fn numbers(metrics: &[Metrics]) -> Vec<f64> {
-    metrics.iter().flat_map(|m| [m.loss_d, m.loss_g, m.d_real, m.d_fake]).collect()
+    metrics.iter().flat_map(|m| [m.d_loss, m.g_loss, m.d_real, m.d_fake]).collect()
 }
