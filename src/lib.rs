@@ -56,6 +56,11 @@
 
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
+// Links to what the other features hold lead nowhere then.
+#![cfg_attr(
+    not(feature = "cli"),
+    allow(rustdoc::broken_intra_doc_links, rustdoc::private_intra_doc_links)
+)]
 
 pub mod choice;
 pub mod data;

@@ -68,7 +68,9 @@ pub fn load(folder: &Path, wanted: &Wanted) -> gan_cuda::Result<Dataset> {
 /// The same, and how many images were decoded for it.
 pub fn load_and_count(folder: &Path, wanted: &Wanted) -> gan_cuda::Result<(Dataset, u64)> {
     let decoded = AtomicU64::new(0);
-    let progress = |done, _| drop(decoded.fetch_max(done, Ordering::Relaxed));
+    let progress = |done, _| {
+        decoded.fetch_max(done, Ordering::Relaxed);
+    };
     let source = Source::Folder(folder.to_owned());
     let data = Wanted { source, ..wanted.clone() }.load(&progress)?;
     Ok((data, decoded.into_inner()))
