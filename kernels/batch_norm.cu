@@ -6,11 +6,11 @@
 //             over rows − 1
 //   evaluate  y = activation(gamma·(x + b − running_mean)/√(running_var + eps) + beta)
 //   backward  g = activation′(y) ⊙ dy,  dbeta = Σg,  dgamma = Σ g·x̂,
-//             dx = gamma·inv_std·(g − dbeta/rows − x̂·dgamma/rows)
+//             dx = gamma·inv_std·(g − Σg/rows − x̂·Σ(g·x̂)/rows)
 //
 // x, y, dx (rows, columns), all others (columns). Outputs are overwritten, but running statistics
-// are moved, and dx is in place: it holds dy on entry, g in between. Deterministic: sums have a
-// fixed order.
+// are moved, dgamma and dbeta with `accumulate` added to, and dx is in place: it holds dy on entry, g
+// in between. Deterministic: sums have a fixed order.
 
 #include "common.cuh"
 
@@ -98,8 +98,8 @@ extern "C" __global__ void batch_norm_evaluate(
 // Launch: columns.
 extern "C" __global__ void batch_norm_backward(
     float* __restrict__ dx,             // (rows, columns)
-    float* __restrict__ dgamma,         // (columns)
-    float* __restrict__ dbeta,          // (columns)
+    float* __restrict__ dgamma,         // (columns) or null
+    float* __restrict__ dbeta,          // (columns) or null
     const float* __restrict__ y,        // (rows, columns)
     const float* __restrict__ x,        // (rows, columns)
     const float* __restrict__ mean,     // (columns)
@@ -108,7 +108,8 @@ extern "C" __global__ void batch_norm_backward(
     int rows,
     int columns,
     unsigned activation,
-    float slope)
+    float slope,
+    unsigned accumulate)
 {
     const Walk walk = walk_of_thread(rows, columns);
     const unsigned column = walk.column;
@@ -134,8 +135,8 @@ extern "C" __global__ void batch_norm_backward(
     if (!walk.inside) return;
 
     if (threadIdx.y == 0) {
-        dgamma[column] = gamma_sum;
-        dbeta[column] = beta_sum;
+        if (dgamma) store_gradient(dgamma[column], gamma_sum, accumulate);
+        if (dbeta) store_gradient(dbeta[column], beta_sum, accumulate);
     }
     const float factor = gamma[column] * scale;
     const float gamma_share = gamma_sum / rows, beta_share = beta_sum / rows;

@@ -91,6 +91,12 @@ __device__ inline float column_sum(float* values, float value)
     return sum;
 }
 
+// Writes a sum to the gradient of a parameter, or adds it to what is there.
+__device__ inline void store_gradient(float& gradient, float sum, unsigned accumulate)
+{
+    gradient = accumulate ? gradient + sum : sum;
+}
+
 // 1/(1 + e⁻ˣ), without overflow.
 __device__ inline float sigmoid(float x)
 {

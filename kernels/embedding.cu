@@ -5,7 +5,7 @@
 //
 // y (rows, stride), of which inputs + width columns are used and the rest is set to 0, x (rows,
 // inputs), table, dtable (classes, width), labels (rows), dy (rows, width): the gradient of the
-// embedding's columns alone. Outputs are overwritten.
+// embedding's columns alone. y is overwritten; dtable too, or with `accumulate` added to.
 // Deterministic: a sum has a fixed order, there is no scattering.
 
 #include "common.cuh"
@@ -42,7 +42,8 @@ extern "C" __global__ void embedding_backward(
     const unsigned* __restrict__ labels,  // (rows)
     int rows,
     int classes,
-    int width)
+    int width,
+    unsigned accumulate)
 {
     const Walk element = walk_of_thread(rows, classes * width);
     const unsigned label = element.column / width;
@@ -60,5 +61,5 @@ extern "C" __global__ void embedding_backward(
 
     __shared__ float sums[MAX_THREADS];
     sum = column_sum(sums, sum);
-    if (threadIdx.y == 0 && walk.inside) dtable[element.column] = sum;
+    if (threadIdx.y == 0 && walk.inside) store_gradient(dtable[element.column], sum, accumulate);
 }

@@ -3,7 +3,8 @@
 //   forward   y ← activation(mask ⊙ (y + b))                      y holds x·Wᵀ on entry
 //   backward  dz ← activation′(y) ⊙ mask ⊙ dz,  db = Σ rows of dz  dz holds dy on entry
 //
-// y, dz, mask (rows, columns), b, db (columns). y and dz are changed in place, db is overwritten.
+// y, dz, mask (rows, columns), b, db (columns). y and dz are changed in place; db is overwritten, or
+// with `accumulate` added to.
 // Deterministic: db is summed in a fixed order.
 
 #include "common.cuh"
@@ -36,7 +37,8 @@ extern "C" __global__ void bias_activation_backward(
     int rows,
     int columns,
     unsigned activation,
-    float slope)
+    float slope,
+    unsigned accumulate)
 {
     const Walk walk = walk_of_thread(rows, columns);
     float sum = 0.0f;
@@ -56,5 +58,5 @@ extern "C" __global__ void bias_activation_backward(
 
     __shared__ float sums[MAX_THREADS];
     sum = column_sum(sums, sum);
-    if (threadIdx.y == 0 && walk.inside) db[walk.column] = sum;
+    if (threadIdx.y == 0 && walk.inside) store_gradient(db[walk.column], sum, accumulate);
 }

@@ -1,6 +1,6 @@
 //! BatchNorm.
 
-use gan_cuda::device::ops::{Activation, Affine, BatchNormShape};
+use gan_cuda::device::ops::{Activation, Affine, AffineGradients, BatchNormShape};
 
 use crate::clock::Timed;
 use crate::{Bench, layers};
@@ -68,10 +68,11 @@ fn batch_norm_backward<D: Timed>(bench: &mut Bench<'_, D>, shape: BatchNormShape
     bench.moves("batch_norm_backward", &size, 4 * all + 5 * columns, |device| {
         let [mean, inv_std, gamma] =
             [&mean, &inv_std, &gamma].map(|column| D::view(column, 0..columns));
+        let [dgamma, dbeta] =
+            [&mut dgamma, &mut dbeta].map(|column| D::view_mut(column, 0..columns));
         device.batch_norm_backward(
             D::view_mut(&mut dx, 0..all),
-            D::view_mut(&mut dgamma, 0..columns),
-            D::view_mut(&mut dbeta, 0..columns),
+            Some(AffineGradients { dgamma, dbeta }),
             D::view(&y, 0..all),
             D::view(&x, 0..all),
             mean,
@@ -79,6 +80,7 @@ fn batch_norm_backward<D: Timed>(bench: &mut Bench<'_, D>, shape: BatchNormShape
             gamma,
             shape,
             LEAKY_RELU,
+            false,
         );
     });
 }

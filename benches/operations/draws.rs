@@ -100,7 +100,7 @@ fn embedding_backward<D: Timed>(bench: &mut Bench<'_, D>, shape: &EmbeddingShape
     let size = format!("{rows}x{width}");
     bench.moves("embedding_backward", &size, all + table + rows, |device| {
         let (dy, labels) = (D::view(&dy, 0..all), D::view(&labels, 0..rows));
-        device.embedding_backward(D::view_mut(&mut dtable, 0..table), dy, labels, shape);
+        device.embedding_backward(D::view_mut(&mut dtable, 0..table), dy, labels, shape, false);
     });
 }
 

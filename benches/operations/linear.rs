@@ -38,7 +38,7 @@ fn linear_backward_weight<D: Timed>(bench: &mut Bench<'_, D>, shape: LinearShape
     let (x, dz, mut dw) = (bench.numbers(wide), bench.numbers(all), bench.numbers(tall));
     bench.computes("linear_backward_weight", &size, flop, |device| {
         let (dz, x) = (D::view(&dz, 0..all), D::view(&x, 0..wide));
-        device.linear_backward_weight(D::view_mut(&mut dw, 0..tall), dz, x, shape);
+        device.linear_backward_weight(D::view_mut(&mut dw, 0..tall), dz, x, shape, false);
     });
 }
 
@@ -60,6 +60,6 @@ fn bias_activation_backward<D: Timed>(bench: &mut Bench<'_, D>, [rows, outputs]:
     bench.moves("bias_activation_backward", &size, 3 * all + outputs, |device| {
         let (dz, db) = (D::view_mut(&mut dz, 0..all), D::view_mut(&mut db, 0..outputs));
         let y = D::view(&y, 0..all);
-        device.bias_activation_backward(dz, Some(db), y, None, shape, LEAKY_RELU);
+        device.bias_activation_backward(dz, Some(db), y, None, shape, LEAKY_RELU, false);
     });
 }

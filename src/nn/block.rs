@@ -6,7 +6,7 @@ use super::init::{Init, uniform};
 use super::matrix::Matrix;
 use super::params::{Layout, Params, Slot};
 use crate::Result;
-use crate::device::ops::{Activation, Affine, BatchNormShape, LinearShape};
+use crate::device::ops::{Activation, Affine, AffineGradients, BatchNormShape, LinearShape};
 use crate::device::{Device, In, Out, Reals};
 use rand_chacha::ChaCha12Rng;
 
@@ -225,15 +225,15 @@ impl<D: Device> Block<D> {
         let (shape, activation) = (self.shape(rows.len()), self.spec.activation);
         if let Some(norm) = &self.norm {
             // b learns nothing: its gradient is zero, as which it was allocated.
-            norm.backward(device, params, &mut self.dy, &self.y, rows.clone(), activation);
+            norm.backward(device, params, &mut self.dy, &self.y, rows.clone(), activation, learn);
         } else {
             let (dz, y) = (self.dy.rows_mut(rows.clone()), self.y.rows(rows.clone()));
             let db = learn.then(|| params.gradient_mut(self.b));
-            device.bias_activation_backward(dz, db, y, mask, shape, activation);
+            device.bias_activation_backward(dz, db, y, mask, shape, activation, false);
         }
         if learn {
             let dw = params.gradient_mut(self.w);
-            device.linear_backward_weight(dw, self.dy.rows(rows), x, shape);
+            device.linear_backward_weight(dw, self.dy.rows(rows), x, shape, false);
         }
     }
 
@@ -286,6 +286,7 @@ impl<D: Device> Norm<D> {
         Affine { gamma: params.value(self.gamma), beta: params.value(self.beta) }
     }
 
+    #[allow(clippy::too_many_arguments)]
     fn backward(
         &self,
         device: &D,
@@ -294,14 +295,14 @@ impl<D: Device> Norm<D> {
         y: &Matrix<D>,
         rows: Range<usize>,
         activation: Activation,
+        learn: bool,
     ) {
         let columns = y.columns();
         let shape = self.shape(rows.len(), columns);
         let (gamma, dgamma, dbeta) = params.value_and_gradients(self.gamma, self.gamma, self.beta);
         device.batch_norm_backward(
             dy.rows_mut(rows.clone()),
-            dgamma,
-            dbeta,
+            learn.then_some(AffineGradients { dgamma, dbeta }),
             y.rows(rows.clone()),
             self.z.rows(rows),
             D::view(&self.mean, 0..columns),
@@ -309,6 +310,7 @@ impl<D: Device> Norm<D> {
             gamma,
             shape,
             activation,
+            false,
         );
     }
 }

@@ -310,7 +310,7 @@ impl<D: Device> Network<D> {
             let (columns, dx) = (shape.label_columns(), table.gradient.rows_mut(rows.clone()));
             self.blocks[0].backward_input(device, &self.params, dx, rows.clone(), columns);
             let dtable = self.params.gradient_mut(table.slot);
-            device.embedding_backward(dtable, table.gradient.rows(rows), labels, &shape);
+            device.embedding_backward(dtable, table.gradient.rows(rows), labels, &shape, false);
         }
     }
 

@@ -84,7 +84,7 @@ fn products(device: &Cuda) -> [Product; 3] {
         device.linear_forward(y, x, w, None, None, SHAPE, Activation::Identity);
     });
     let backward_weight = computed(device, outputs * inputs, |dw| {
-        device.linear_backward_weight(dw, whole(&on_dz, &dz), whole(&on_x, &x), SHAPE);
+        device.linear_backward_weight(dw, whole(&on_dz, &dz), whole(&on_x, &x), SHAPE, false);
     });
     let backward_input = computed(device, rows * inputs, |dx| {
         device.linear_backward_input(dx, whole(&on_dz, &dz), whole(&on_w, &w), SHAPE, 0..inputs);

@@ -6,8 +6,8 @@ use super::check::{Case, Point};
 use super::random::Numbers;
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::device::ops::{
-    Activation, Affine, BatchNorm, BatchNormShape, Embedding, EmbeddingShape, Judged, Linear,
-    LinearShape, Loss, LossShape, RING_COLUMNS, RING_ROWS, Score,
+    Activation, Affine, AffineGradients, BatchNorm, BatchNormShape, Embedding, EmbeddingShape,
+    Judged, Linear, LinearShape, Loss, LossShape, RING_COLUMNS, RING_ROWS, Score,
 };
 
 pub const ACTIVATIONS: [Activation; 5] = [
@@ -84,13 +84,16 @@ fn linear_backward(
 ) -> [Vec<f64>; 3] {
     let LinearShape { rows, inputs, outputs } = shape;
     let mut dz = dy.to_vec();
-    device.bias_activation_backward(&mut dz, None, y, mask, shape, activation);
-    let (without_bias, mut db) = (dz, vec![f64::NAN; outputs]);
-    let mut dz = dy.to_vec();
-    device.bias_activation_backward(&mut dz, Some(&mut db), y, mask, shape, activation);
-    assert_eq!(dz, without_bias, "dz depends on whether db is asked for");
-    let mut dw = vec![f64::NAN; outputs * inputs];
-    device.linear_backward_weight(&mut dw, &dz, x, shape);
+    device.bias_activation_backward(&mut dz, None, y, mask, shape, activation, false);
+    let db = accumulated(outputs, |db, add| {
+        let mut with_bias = dy.to_vec();
+        let db = Some(db);
+        device.bias_activation_backward(&mut with_bias, db, y, mask, shape, activation, add);
+        assert_eq!(dz, with_bias, "dz depends on what becomes of db");
+    });
+    let dw = accumulated(outputs * inputs, |dw, add| {
+        device.linear_backward_weight(dw, &dz, x, shape, add);
+    });
     let mut dx = vec![f64::NAN; rows * inputs];
     let cut = inputs.div_ceil(3);
     for columns in [0..cut, cut..inputs].into_iter().filter(|columns| !columns.is_empty()) {
@@ -101,6 +104,20 @@ fn linear_backward(
         }
     }
     [dx, dw, db]
+}
+
+/// The gradient that `backward` writes, and which, added to itself, it must double.
+fn accumulated(len: usize, mut backward: impl FnMut(&mut [f64], bool)) -> Vec<f64> {
+    let mut gradient = vec![f64::NAN; len];
+    backward(&mut gradient, false);
+    let once = gradient.clone();
+    backward(&mut gradient, true);
+    for (i, (&twice, &once)) in gradient.iter().zip(&once).enumerate() {
+        // Not `> …`: NaN must fail.
+        let doubled = (twice - 2.0 * once).abs() <= 1e-12 * (1.0 + once.abs());
+        assert!(doubled, "element {i} is {once}, and added to itself {twice}");
+    }
+    once
 }
 
 fn batch_norm(device: &Cpu<f64>, activation: Activation) -> Case {
@@ -135,26 +152,26 @@ fn batch_norm(device: &Cpu<f64>, activation: Activation) -> Case {
         };
         let point = |(y, _, _): (Vec<f64>, _, _)| Point::new(y, activation);
         let (y, mean, inv_std) = forward(&x, &gamma, &beta);
-        let (mut dx, mut dgamma) = (weights.clone(), vec![f64::NAN; columns]);
-        let mut dbeta = dgamma.clone();
-        device.batch_norm_backward(
-            &mut dx,
-            &mut dgamma,
-            &mut dbeta,
-            &y,
-            &x,
-            &mean,
-            &inv_std,
-            &gamma,
-            shape,
-            activation,
-        );
+        let backward = |gradients: Option<AffineGradients<'_, Cpu<f64>>>, accumulate| {
+            let mut dx = weights.clone();
+            device.batch_norm_backward(
+                &mut dx, gradients, &y, &x, &mean, &inv_std, &gamma, shape, activation, accumulate,
+            );
+            dx
+        };
+        let dx = backward(None, false);
+        let both = accumulated(2 * columns, |both, add| {
+            let (dgamma, dbeta) = both.split_at_mut(columns);
+            let with_gradients = backward(Some(AffineGradients { dgamma, dbeta }), add);
+            assert_eq!(dx, with_gradients, "dx depends on what becomes of the gradients");
+        });
+        let (dgamma, dbeta) = both.split_at(columns);
         let at = format!("{rows}×{columns}, eps {eps}");
         case.check(&format!("{at}: x"), &dx, &x, &weights, |x| point(forward(x, &gamma, &beta)));
-        case.check(&format!("{at}: gamma"), &dgamma, &gamma, &weights, |gamma| {
+        case.check(&format!("{at}: gamma"), dgamma, &gamma, &weights, |gamma| {
             point(forward(&x, gamma, &beta))
         });
-        case.check(&format!("{at}: beta"), &dbeta, &beta, &weights, |beta| {
+        case.check(&format!("{at}: beta"), dbeta, &beta, &weights, |beta| {
             point(forward(&x, &gamma, beta))
         });
     }
@@ -182,8 +199,9 @@ fn embedding(device: &Cpu<f64>, label_first: bool) -> Case {
             let rows = weights.chunks(shape.columns());
             rows.flat_map(|row| row[columns.clone()].to_vec()).collect()
         };
-        let mut dtable = vec![f64::NAN; classes * width];
-        device.embedding_backward(&mut dtable, &dy(shape.label_columns()), &labels, &shape);
+        let dtable = accumulated(classes * width, |dtable, add| {
+            device.embedding_backward(dtable, &dy(shape.label_columns()), &labels, &shape, add);
+        });
         let at = format!("{rows}×{inputs}, {classes}×{width}");
         case.check(&format!("{at}: table"), &dtable, &table, &weights, |t| forward(&x, t));
         let dx = dy(shape.input_columns());

@@ -1,8 +1,10 @@
 //! Batch normalisation on the CPU: each thread owns some columns and sees all rows of them.
 
+use std::cell::RefMut;
+
 use super::simd::vectorized;
 use super::{Cpu, CpuReal, activation};
-use crate::device::ops::{Activation, Affine, BatchNorm, BatchNormShape};
+use crate::device::ops::{Activation, Affine, AffineGradients, BatchNorm, BatchNormShape};
 
 impl<T: CpuReal> BatchNorm for Cpu<T> {
     fn batch_norm_forward(
@@ -83,8 +85,7 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
     fn batch_norm_backward(
         &self,
         dx: &mut [T],
-        dgamma: &mut [T],
-        dbeta: &mut [T],
+        gradients: Option<AffineGradients<'_, Self>>,
         y: &[T],
         x: &[T],
         mean: &[T],
@@ -92,40 +93,70 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
         gamma: &[T],
         shape: BatchNormShape,
         activation: Activation,
+        accumulate: bool,
     ) {
         assert!(
             dx.len() == shape.rows * shape.columns && x.len() == dx.len() && y.len() == dx.len()
         );
         let share = T::from_f64(1.0 / shape.rows as f64);
-        self.team.stripes_with(dx, shape.columns, [dgamma, dbeta], |mut dx, [dgamma, dbeta]| {
+        // This batch's, which dx needs whatever the gradients have been before.
+        let mut sums = self.column_sums(2 * shape.columns);
+        let (gamma_sums, beta_sums) = sums.split_at_mut(shape.columns);
+        let sums = [&mut *gamma_sums, &mut *beta_sums];
+        self.team.stripes_with(dx, shape.columns, sums, |mut dx, [gamma_sums, beta_sums]| {
             let columns =
-                Columns { first: dx.first_column(), len: dgamma.len(), of: shape.columns };
+                Columns { first: dx.first_column(), len: dx.columns(), of: shape.columns };
             let [mean, inv_std, gamma] = [mean, inv_std, gamma].map(|v| columns.of_row(v, 0));
             vectorized(
                 #[inline(always)]
                 || {
-                    dgamma.fill(T::ZERO);
-                    dbeta.fill(T::ZERO);
+                    gamma_sums.fill(T::ZERO);
+                    beta_sums.fill(T::ZERO);
                     for i in 0..shape.rows {
                         let (dy, x) = (dx.row(i), columns.of_row(x, i));
                         activation::apply_backward(activation, dy, columns.of_row(y, i));
                         for j in 0..dy.len() {
-                            dgamma[j] += dy[j] * ((x[j] - mean[j]) * inv_std[j]);
-                            dbeta[j] += dy[j];
+                            gamma_sums[j] += dy[j] * ((x[j] - mean[j]) * inv_std[j]);
+                            beta_sums[j] += dy[j];
                         }
                     }
                     for i in 0..shape.rows {
                         let (dx, x) = (dx.row(i), columns.of_row(x, i));
                         for j in 0..dx.len() {
                             let xhat = (x[j] - mean[j]) * inv_std[j];
-                            let centred = dx[j] - dbeta[j] * share - xhat * dgamma[j] * share;
+                            let centred =
+                                dx[j] - beta_sums[j] * share - xhat * gamma_sums[j] * share;
                             dx[j] = gamma[j] * inv_std[j] * centred;
                         }
                     }
                 },
             );
         });
+        if let Some(AffineGradients { dgamma, dbeta }) = gradients {
+            store(dgamma, gamma_sums, accumulate);
+            store(dbeta, beta_sums, accumulate);
+        }
     }
+}
+
+impl<T: CpuReal> Cpu<T> {
+    /// Room for so many sums, of any value.
+    fn column_sums(&self, len: usize) -> RefMut<'_, [T]> {
+        RefMut::map(self.sums.borrow_mut(), |sums| {
+            if sums.len() < len {
+                sums.resize(len, T::ZERO);
+            }
+            &mut sums[..len]
+        })
+    }
+}
+
+/// Writes sums to a gradient, or adds them to what is there.
+fn store<T: CpuReal>(gradient: &mut [T], sums: &[T], accumulate: bool) {
+    if !accumulate {
+        return gradient.copy_from_slice(sums);
+    }
+    gradient.iter_mut().zip(sums).for_each(|(gradient, &sum)| *gradient += sum);
 }
 
 /// Some neighbouring columns of a matrix `of` columns wide.

@@ -28,9 +28,12 @@ impl<T: CpuReal> Embedding for Cpu<T> {
         dy: &[T],
         labels: &[u32],
         shape: &EmbeddingShape,
+        accumulate: bool,
     ) {
         assert!(dtable.len() == shape.classes * shape.width && labels.len() == shape.rows);
-        dtable.fill(T::ZERO);
+        if !accumulate {
+            dtable.fill(T::ZERO);
+        }
         for (dy, &label) in dy.chunks_exact(shape.width).zip(labels) {
             let row = &mut dtable[label as usize * shape.width..][..shape.width];
             row.iter_mut().zip(dy).for_each(|(sum, &d)| *sum += d);

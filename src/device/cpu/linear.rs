@@ -23,7 +23,7 @@ impl<T: CpuReal> Linear for Cpu<T> {
         assert!(b.is_none_or(|b| b.len() == outputs));
         let x = row_major(x, rows, inputs);
         let w = transposed(w, inputs, outputs);
-        T::multiply(&self.team, y, x, w, |stripe| {
+        T::multiply(&self.team, y, x, w, false, |stripe| {
             vectorized(
                 #[inline(always)]
                 || {
@@ -45,11 +45,18 @@ impl<T: CpuReal> Linear for Cpu<T> {
         });
     }
 
-    fn linear_backward_weight(&self, dw: &mut [T], dz: &[T], x: &[T], shape: LinearShape) {
+    fn linear_backward_weight(
+        &self,
+        dw: &mut [T],
+        dz: &[T],
+        x: &[T],
+        shape: LinearShape,
+        accumulate: bool,
+    ) {
         let LinearShape { rows, inputs, outputs } = shape;
         assert!(dw.len() == outputs * inputs);
         let dz = transposed(dz, outputs, rows);
-        T::multiply(&self.team, dw, dz, row_major(x, rows, inputs), |_| {});
+        T::multiply(&self.team, dw, dz, row_major(x, rows, inputs), accumulate, |_| {});
     }
 
     fn linear_backward_input(
@@ -69,7 +76,7 @@ impl<T: CpuReal> Linear for Cpu<T> {
             row_stride: inputs,
             column_stride: 1,
         };
-        T::multiply(&self.team, dx, row_major(dz, rows, outputs), w, |_| {});
+        T::multiply(&self.team, dx, row_major(dz, rows, outputs), w, false, |_| {});
     }
 
     fn bias_activation_backward(
@@ -80,16 +87,22 @@ impl<T: CpuReal> Linear for Cpu<T> {
         mask: Option<&[T]>,
         shape: LinearShape,
         activation: Activation,
+        accumulate: bool,
     ) {
         match db {
-            Some(db) => self.backward_stripes(dz, [db], y, mask, shape, activation),
+            Some(db) => {
+                if !accumulate {
+                    db.fill(T::ZERO);
+                }
+                self.backward_stripes(dz, [db], y, mask, shape, activation);
+            }
             None => self.backward_stripes(dz, [], y, mask, shape, activation),
         }
     }
 }
 
 impl<T: CpuReal> Cpu<T> {
-    /// [`Linear::bias_activation_backward`] with one bias gradient or none.
+    /// [`Linear::bias_activation_backward`] with one bias gradient, which is added to, or none.
     fn backward_stripes<const N: usize>(
         &self,
         dz: &mut [T],
@@ -106,7 +119,6 @@ impl<T: CpuReal> Cpu<T> {
             vectorized(
                 #[inline(always)]
                 || {
-                    db.iter_mut().for_each(|db| db.fill(T::ZERO));
                     for i in 0..rows {
                         let dz = stripe.row(i);
                         let place = i * outputs + first..i * outputs + first + dz.len();

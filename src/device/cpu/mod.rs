@@ -19,7 +19,7 @@ pub(crate) mod simd;
 pub(crate) mod team;
 mod threads;
 
-use std::marker::PhantomData;
+use std::cell::RefCell;
 use std::ops::Range;
 
 use super::{Element, Memory, Real};
@@ -40,13 +40,14 @@ impl CpuReal for f64 {}
 /// The CPU as a device, computing in `T`.
 pub struct Cpu<T: CpuReal> {
     team: Team,
-    real: PhantomData<T>,
+    /// Sums of columns that an operation needs for itself; it only ever grows.
+    sums: RefCell<Vec<T>>,
 }
 
 impl<T: CpuReal> Cpu<T> {
     /// A device that shares its work among `threads` threads (at least one).
     pub fn new(threads: usize) -> Self {
-        Self { team: Team::new(threads.max(1)), real: PhantomData }
+        Self { team: Team::new(threads.max(1)), sums: RefCell::default() }
     }
 }
 

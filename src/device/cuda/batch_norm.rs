@@ -2,7 +2,7 @@
 
 use super::Cuda;
 use super::memory::{View, ViewMut};
-use crate::device::ops::{Activation, Affine, BatchNorm, BatchNormShape};
+use crate::device::ops::{Activation, Affine, AffineGradients, BatchNorm, BatchNormShape};
 
 impl BatchNorm for Cuda {
     fn batch_norm_forward(
@@ -85,8 +85,7 @@ impl BatchNorm for Cuda {
     fn batch_norm_backward(
         &self,
         dx: ViewMut<'_, f32>,
-        dgamma: ViewMut<'_, f32>,
-        dbeta: ViewMut<'_, f32>,
+        gradients: Option<AffineGradients<'_, Self>>,
         y: View<'_, f32>,
         x: View<'_, f32>,
         mean: View<'_, f32>,
@@ -94,10 +93,13 @@ impl BatchNorm for Cuda {
         gamma: View<'_, f32>,
         shape: BatchNormShape,
         activation: Activation,
+        accumulate: bool,
     ) {
         let BatchNormShape { rows, columns, .. } = shape;
+        let (dgamma, dbeta) = gradients.map(|of| (of.dgamma, of.dbeta)).unzip();
         assert!(dx.len() == rows * columns && x.len() == dx.len() && y.len() == dx.len());
-        assert!(dgamma.len() == columns && dbeta.len() == columns);
+        assert!(dgamma.as_ref().is_none_or(|dgamma| dgamma.len() == columns));
+        assert!(dbeta.as_ref().is_none_or(|dbeta| dbeta.len() == columns));
         for vector in [mean, inv_std, gamma] {
             assert_eq!(vector.len(), columns);
         }
@@ -116,6 +118,7 @@ impl BatchNorm for Cuda {
             columns,
             kind,
             slope,
+            accumulate.into(),
         );
     }
 }

@@ -29,12 +29,13 @@ impl Embedding for Cuda {
         dy: View<'_, f32>,
         labels: View<'_, u32>,
         shape: &EmbeddingShape,
+        accumulate: bool,
     ) {
         let &EmbeddingShape { rows, classes, width, .. } = shape;
         assert!(dtable.len() == classes * width && dy.len() == rows * width);
         assert!(labels.len() == rows);
         // Each number of the table is a sum over rows.
-        let launch = self.columns(classes * width);
-        self.kernels.embedding_backward(launch, dtable, dy, labels, rows, classes, width);
+        let (launch, add) = (self.columns(classes * width), u32::from(accumulate));
+        self.kernels.embedding_backward(launch, dtable, dy, labels, rows, classes, width, add);
     }
 }

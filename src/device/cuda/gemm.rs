@@ -105,7 +105,8 @@ fn compute_type(precision: Precision) -> cublasComputeType_t {
 }
 
 impl Cuda {
-    /// c (m, n) = a (m, k) · b (k, n), on the stream of `blas`.
+    /// c (m, n) = a (m, k) · b (k, n), with `accumulate` added to what is there; on the stream of
+    /// `blas`.
     pub(super) fn multiply(
         &self,
         blas: &Blas,
@@ -113,9 +114,10 @@ impl Cuda {
         a: Factor<'_>,
         b: Factor<'_>,
         (m, n, k): (usize, usize, usize),
+        accumulate: bool,
     ) {
         assert_eq!(c.len(), m * n);
-        let (one, zero) = (1.0f32, 0.0f32);
+        let (alpha, beta) = (1.0f32, if accumulate { 1.0f32 } else { 0.0 });
         let single = cudaDataType::CUDA_R_32F;
         // SAFETY: views keep their buffers alive and are as long as the extents say, which the
         // operations that call this assert; alpha and beta are read before the call returns.
@@ -127,14 +129,14 @@ impl Cuda {
                 extent(n),
                 extent(m),
                 extent(k),
-                from_ref(&one).cast(),
+                from_ref(&alpha).cast(),
                 b.data.pointer() as *const _,
                 single,
                 extent(b.stride),
                 a.data.pointer() as *const _,
                 single,
                 extent(a.stride),
-                from_ref(&zero).cast(),
+                from_ref(&beta).cast(),
                 c.pointer() as *mut _,
                 single,
                 extent(n),

@@ -23,7 +23,7 @@ impl Linear for Cuda {
         assert!(b.is_none_or(|b| b.len() == outputs));
         assert!(mask.is_none_or(|mask| mask.len() == rows * outputs));
         let (a, wt) = (Factor::new(x, inputs), Factor::transposed(w, inputs));
-        self.multiply(&self.blas, y.again(), a, wt, (rows, outputs, inputs));
+        self.multiply(&self.blas, y.again(), a, wt, (rows, outputs, inputs), false);
         if b.is_none() && mask.is_none() && activation == Activation::Identity {
             return;
         }
@@ -38,11 +38,12 @@ impl Linear for Cuda {
         dz: View<'_, f32>,
         x: View<'_, f32>,
         shape: LinearShape,
+        accumulate: bool,
     ) {
         let LinearShape { rows, inputs, outputs } = shape;
         assert!(dz.len() == rows * outputs && x.len() == rows * inputs);
         let (dzt, x) = (Factor::transposed(dz, outputs), Factor::new(x, inputs));
-        self.multiply(self.fork(), dw, dzt, x, (outputs, inputs, rows));
+        self.multiply(self.fork(), dw, dzt, x, (outputs, inputs, rows), accumulate);
     }
 
     fn linear_backward_input(
@@ -56,8 +57,8 @@ impl Linear for Cuda {
         let LinearShape { rows, inputs, outputs } = shape;
         assert!(dz.len() == rows * outputs && w.len() == outputs * inputs);
         assert!(columns.end <= inputs);
-        let w = Factor::new(w.from(columns.start), inputs);
-        self.multiply(&self.blas, dx, Factor::new(dz, outputs), w, (rows, columns.len(), outputs));
+        let (dz, w) = (Factor::new(dz, outputs), Factor::new(w.from(columns.start), inputs));
+        self.multiply(&self.blas, dx, dz, w, (rows, columns.len(), outputs), false);
     }
 
     fn bias_activation_backward(
@@ -68,6 +69,7 @@ impl Linear for Cuda {
         mask: Option<View<'_, f32>>,
         shape: LinearShape,
         activation: Activation,
+        accumulate: bool,
     ) {
         let LinearShape { rows, outputs, .. } = shape;
         assert!(dz.len() == rows * outputs && y.len() == dz.len());
@@ -77,8 +79,18 @@ impl Linear for Cuda {
             return;
         }
         let (kind, slope) = activation.code();
-        let launch = self.columns(outputs);
-        self.kernels.bias_activation_backward(launch, dz, db, y, mask, rows, outputs, kind, slope);
+        self.kernels.bias_activation_backward(
+            self.columns(outputs),
+            dz,
+            db,
+            y,
+            mask,
+            rows,
+            outputs,
+            kind,
+            slope,
+            accumulate.into(),
+        );
     }
 }
 

@@ -24,6 +24,14 @@ pub struct Affine<'a, D: Memory> {
     pub beta: In<'a, D>,
 }
 
+/// Where the gradients of [`Affine`] go.
+pub struct AffineGradients<'a, D: Memory> {
+    /// Of gamma, (columns).
+    pub dgamma: Out<'a, D>,
+    /// Of beta, (columns).
+    pub dbeta: Out<'a, D>,
+}
+
 /// Batch normalisation, fused with the activation behind it: PyTorch's
 /// [`BatchNorm1d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html).
 ///
@@ -66,13 +74,16 @@ pub trait BatchNorm: Memory {
     );
 
     /// In place, dx holds dy on entry. With g = activation′(y) ⊙ dy:
-    /// dbeta = Σg, dgamma = Σ g·x̂, dx = gamma·inv_std·(g − dbeta/rows − x̂·dgamma/rows).
+    /// dbeta = Σg, dgamma = Σ g·x̂, dx = gamma·inv_std·(g − Σg/rows − x̂·Σ(g·x̂)/rows).
+    ///
+    /// dx, y, x (rows, columns), mean, inv_std, gamma (columns). The gradients of gamma and beta are
+    /// skipped where none are asked for. With `accumulate` they are added to what is there; dx has
+    /// this batch's sums alone.
     #[allow(clippy::too_many_arguments)]
     fn batch_norm_backward(
         &self,
         dx: Out<'_, Self>,
-        dgamma: Out<'_, Self>,
-        dbeta: Out<'_, Self>,
+        gradients: Option<AffineGradients<'_, Self>>,
         y: In<'_, Self>,
         x: In<'_, Self>,
         mean: In<'_, Self>,
@@ -80,5 +91,6 @@ pub trait BatchNorm: Memory {
         gamma: In<'_, Self>,
         shape: BatchNormShape,
         activation: Activation,
+        accumulate: bool,
     );
 }

@@ -54,7 +54,8 @@ pub trait Embedding: Memory {
         shape: &EmbeddingShape,
     );
 
-    /// dtable\[c\] = Σ over rows i with label\[i\] = c of dy\[i\], in a fixed order.
+    /// dtable\[c\] = Σ over rows i with label\[i\] = c of dy\[i\], in a fixed order; with `accumulate`
+    /// added to what is there.
     ///
     /// dtable (classes, width), dy (rows, width): the gradient of the embedding's columns alone.
     fn embedding_backward(
@@ -63,5 +64,6 @@ pub trait Embedding: Memory {
         dy: In<'_, Self>,
         labels: InInts<'_, Self>,
         shape: &EmbeddingShape,
+        accumulate: bool,
     );
 }

@@ -55,17 +55,18 @@ pub trait Linear: Memory {
         activation: Activation,
     );
 
-    /// dW = dzᵀ·x, where z = x·Wᵀ + b.
+    /// dW = dzᵀ·x, where z = x·Wᵀ + b; with `accumulate` added to what is there.
     ///
     /// dw (outputs, inputs), dz (rows, outputs), x (rows, inputs). A device may compute this beside
     /// what is queued next: until the next [`adam_update`](super::Optimizer::adam_update), upload or
-    /// download no operation may write dz or x, nor read or write dw.
+    /// download no operation may write dz or x, nor read or write dw, but this one again.
     fn linear_backward_weight(
         &self,
         dw: Out<'_, Self>,
         dz: In<'_, Self>,
         x: In<'_, Self>,
         shape: LinearShape,
+        accumulate: bool,
     );
 
     /// dx = dz·W, only the given columns of it.
@@ -80,10 +81,12 @@ pub trait Linear: Memory {
         columns: Range<usize>,
     );
 
-    /// In place: dz = activation′(y) ⊙ mask ⊙ dy; and db = Σ over rows of dz.
+    /// In place: dz = activation′(y) ⊙ mask ⊙ dy; and db = Σ over rows of dz, with `accumulate`
+    /// added to what is there.
     ///
     /// dz (rows, outputs) holds dy on entry; db (outputs) is skipped where none is asked for;
     /// y (rows, outputs) is what [`Linear::linear_forward`] gave.
+    #[allow(clippy::too_many_arguments)]
     fn bias_activation_backward(
         &self,
         dz: Out<'_, Self>,
@@ -92,5 +95,6 @@ pub trait Linear: Memory {
         mask: Option<In<'_, Self>>,
         shape: LinearShape,
         activation: Activation,
+        accumulate: bool,
     );
 }

@@ -3,7 +3,8 @@
 //! Each method's documentation is the definition that the CPU's loops, the CUDA kernels and the
 //! tests share: formula, derivative, shapes. Matrices are row-major. Arguments stand in the order
 //! outputs, inputs, saved values, extents, scalars. Outputs are overwritten unless the text says
-//! "in place" or "moves".
+//! "in place" or "moves"; gradients of parameters are added to what is there with `accumulate`, and
+//! overwritten without.
 //!
 //! Whatever changes from one iteration to the next is read from `step`, one integer in device
 //! memory that counts completed iterations: so the same recorded sequence of operations can be
@@ -20,7 +21,7 @@ mod optimizer;
 mod random;
 
 pub use batch::{Batch, BatchShape};
-pub use batch_norm::{Affine, BatchNorm, BatchNormShape};
+pub use batch_norm::{Affine, AffineGradients, BatchNorm, BatchNormShape};
 pub use embedding::{Embedding, EmbeddingShape};
 pub use linear::{Activation, Linear, LinearShape};
 pub use loss::{Judged, Loss, LossShape, RING_COLUMNS, RING_ROWS, Score};

@@ -105,6 +105,11 @@ impl<'a, D: Device> Bench<'a, D> {
         self.reals(&vec![D::Real::from_f64(f64::NAN); len])
     }
 
+    /// Where the gradient of a parameter goes: numbers to add to, or room as any output.
+    pub fn gradient(&mut self, accumulate: bool, len: usize) -> Reals<D> {
+        if accumulate { self.input(-1.0, 1.0, len) } else { self.output(len) }
+    }
+
     /// Room for whole numbers.
     pub fn int_output(&self, len: usize) -> Guarded<D, u32> {
         self.ints(&vec![u32::MAX; len])

@@ -33,6 +33,7 @@ const PRODUCTS: [(usize, usize, usize); 8] = [
     (1, 100, 33),
     (1000, 3, 2),
 ];
+const BOTH: [bool; 2] = [false, true];
 const ACTIVATIONS: [Activation; 5] = [
     Activation::Identity,
     Activation::Relu,
@@ -44,22 +45,81 @@ const ACTIVATIONS: [Activation; 5] = [
 /// An operation and its extents and scalars.
 #[derive(Clone, Debug)]
 pub enum Case {
-    LinearForward { shape: LinearShape, activation: Activation, masked: bool, bias: bool },
-    LinearBackwardWeight { shape: LinearShape },
-    LinearBackwardInput { shape: LinearShape, columns: Range<usize> },
-    BiasActivationBackward { shape: LinearShape, activation: Activation, masked: bool, bias: bool },
-    BatchNormForward { shape: BatchNormShape, activation: Activation },
-    BatchNormEvaluate { shape: BatchNormShape, activation: Activation },
-    BatchNormBackward { shape: BatchNormShape, activation: Activation },
-    EmbeddingConcat { shape: EmbeddingShape },
-    EmbeddingBackward { shape: EmbeddingShape },
-    LossForwardBackward { shape: LossShape, step: u32 },
-    AdamUpdate { len: usize, step: u32, b1: f64 },
-    StepAdvance { step: u32 },
-    NoiseDraw { len: usize, parts: usize, step: u32, latent: Latent },
-    LabelsDraw { len: usize, parts: usize, step: u32, classes: usize },
-    MasksDraw { rows: usize, columns: Vec<usize>, step: u32, p: f64 },
-    BatchGather { shape: BatchShape, step: u32, labelled: bool },
+    LinearForward {
+        shape: LinearShape,
+        activation: Activation,
+        masked: bool,
+        bias: bool,
+    },
+    LinearBackwardWeight {
+        shape: LinearShape,
+        accumulate: bool,
+    },
+    LinearBackwardInput {
+        shape: LinearShape,
+        columns: Range<usize>,
+    },
+    BiasActivationBackward {
+        shape: LinearShape,
+        activation: Activation,
+        masked: bool,
+        gradient: Gradient,
+    },
+    BatchNormForward {
+        shape: BatchNormShape,
+        activation: Activation,
+    },
+    BatchNormEvaluate {
+        shape: BatchNormShape,
+        activation: Activation,
+    },
+    BatchNormBackward {
+        shape: BatchNormShape,
+        activation: Activation,
+        gradient: Gradient,
+    },
+    EmbeddingConcat {
+        shape: EmbeddingShape,
+    },
+    EmbeddingBackward {
+        shape: EmbeddingShape,
+        accumulate: bool,
+    },
+    LossForwardBackward {
+        shape: LossShape,
+        step: u32,
+    },
+    AdamUpdate {
+        len: usize,
+        step: u32,
+        b1: f64,
+    },
+    StepAdvance {
+        step: u32,
+    },
+    NoiseDraw {
+        len: usize,
+        parts: usize,
+        step: u32,
+        latent: Latent,
+    },
+    LabelsDraw {
+        len: usize,
+        parts: usize,
+        step: u32,
+        classes: usize,
+    },
+    MasksDraw {
+        rows: usize,
+        columns: Vec<usize>,
+        step: u32,
+        p: f64,
+    },
+    BatchGather {
+        shape: BatchShape,
+        step: u32,
+        labelled: bool,
+    },
 }
 
 /// All cases.
@@ -95,7 +155,7 @@ fn products(all: &mut Vec<Case>, shape: LinearShape) {
     {
         all.push(Case::LinearForward { shape, activation, masked, bias: false });
     }
-    all.push(Case::LinearBackwardWeight { shape });
+    all.extend(BOTH.map(|accumulate| Case::LinearBackwardWeight { shape, accumulate }));
     let inputs = shape.inputs;
     for columns in [0..inputs, inputs / 3..inputs, inputs / 3..inputs / 2 + 1] {
         all.push(Case::LinearBackwardInput { shape, columns });
@@ -104,15 +164,24 @@ fn products(all: &mut Vec<Case>, shape: LinearShape) {
 
 fn elementwise(all: &mut Vec<Case>, rows: usize, columns: usize, activation: Activation) {
     let shape = LinearShape { rows, inputs: 1, outputs: columns };
-    for (masked, bias) in [(false, true), (true, true), (true, false), (false, false)] {
-        all.push(Case::BiasActivationBackward { shape, activation, masked, bias });
+    for masked in BOTH {
+        all.extend(Gradient::ALL.map(|gradient| Case::BiasActivationBackward {
+            shape,
+            activation,
+            masked,
+            gradient,
+        }));
     }
     let shape = BatchNormShape { rows, columns, eps: 1e-5, momentum: 0.1 };
     all.push(Case::BatchNormEvaluate { shape, activation });
     // In training mode one row has no variance.
     let shape = BatchNormShape { rows: rows.max(2), ..shape };
     all.push(Case::BatchNormForward { shape, activation });
-    all.push(Case::BatchNormBackward { shape, activation });
+    all.extend(Gradient::ALL.map(|gradient| Case::BatchNormBackward {
+        shape,
+        activation,
+        gradient,
+    }));
 }
 
 fn embeddings(all: &mut Vec<Case>, rows: usize, inputs: usize) {
@@ -123,7 +192,9 @@ fn embeddings(all: &mut Vec<Case>, rows: usize, inputs: usize) {
         all.push(Case::EmbeddingConcat { shape: shape.clone() });
         let stride = columns.next_multiple_of(8);
         all.push(Case::EmbeddingConcat { shape: EmbeddingShape { stride, ..shape.clone() } });
-        all.push(Case::EmbeddingBackward { shape });
+        all.extend(
+            BOTH.map(|accumulate| Case::EmbeddingBackward { shape: shape.clone(), accumulate }),
+        );
     }
 }
 
@@ -229,12 +300,14 @@ impl Case {
             Case::LinearForward { shape, activation, masked, bias } => {
                 linear_forward(bench, shape, activation, masked, bias)
             }
-            Case::LinearBackwardWeight { shape } => linear_backward_weight(bench, shape),
+            Case::LinearBackwardWeight { shape, accumulate } => {
+                linear_backward_weight(bench, shape, accumulate)
+            }
             Case::LinearBackwardInput { shape, ref columns } => {
                 linear_backward_input(bench, shape, columns.clone())
             }
-            Case::BiasActivationBackward { shape, activation, masked, bias } => {
-                bias_activation_backward(bench, shape, activation, masked, bias)
+            Case::BiasActivationBackward { shape, activation, masked, gradient } => {
+                bias_activation_backward(bench, shape, activation, masked, gradient)
             }
             Case::BatchNormForward { shape, activation } => {
                 batch_norm_forward(bench, shape, activation)
@@ -242,11 +315,13 @@ impl Case {
             Case::BatchNormEvaluate { shape, activation } => {
                 batch_norm_evaluate(bench, shape, activation)
             }
-            Case::BatchNormBackward { shape, activation } => {
-                batch_norm_backward(bench, shape, activation)
+            Case::BatchNormBackward { shape, activation, gradient } => {
+                batch_norm_backward(bench, shape, activation, gradient)
             }
             Case::EmbeddingConcat { ref shape } => embedding_concat(bench, shape),
-            Case::EmbeddingBackward { ref shape } => embedding_backward(bench, shape),
+            Case::EmbeddingBackward { ref shape, accumulate } => {
+                embedding_backward(bench, shape, accumulate)
+            }
             Case::LossForwardBackward { shape, step } => loss_forward_backward(bench, shape, step),
             Case::AdamUpdate { len, step, b1 } => adam_update(bench, len, step, b1),
             Case::StepAdvance { step } => step_advance(bench, step),

@@ -5,12 +5,25 @@ use std::ops::Range;
 use super::bench::{Bench, Guarded, Output, Reals};
 use gan_cuda::device::Device;
 use gan_cuda::device::ops::{
-    Activation, Adam, Affine, BatchNormShape, BatchShape, EmbeddingShape, Latent, LinearShape,
-    LossShape, RING_COLUMNS, RING_ROWS,
+    Activation, Adam, Affine, AffineGradients, BatchNormShape, BatchShape, EmbeddingShape, Latent,
+    LinearShape, LossShape, RING_COLUMNS, RING_ROWS,
 };
 use gan_cuda::rng::Stream;
 
 const STREAM: Stream = Stream { seed: 0x0123_4567_89AB_CDEF, site: 3 };
+
+/// What becomes of the gradients of an operation's parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gradient {
+    /// None is asked for.
+    None,
+    Overwritten,
+    Accumulated,
+}
+
+impl Gradient {
+    pub const ALL: [Gradient; 3] = [Gradient::None, Gradient::Overwritten, Gradient::Accumulated];
+}
 
 fn mask<D: Device>(bench: &mut Bench<'_, D>, masked: bool, len: usize) -> Option<Reals<D>> {
     masked.then(|| bench.mask(len))
@@ -37,13 +50,14 @@ pub fn linear_forward<D: Device>(
 pub fn linear_backward_weight<D: Device>(
     mut bench: Bench<'_, D>,
     shape: LinearShape,
+    accumulate: bool,
 ) -> Vec<Output> {
     let LinearShape { rows, inputs, outputs } = shape;
     let dz = bench.input(-1.0, 1.0, rows * outputs);
     let x = bench.input(-1.0, 1.0, rows * inputs);
-    let mut dw = bench.output(outputs * inputs);
-    bench.device.linear_backward_weight(dw.view_mut(), dz.view(), x.view(), shape);
-    vec![bench.sums("dw", rows, &dw)]
+    let mut dw = bench.gradient(accumulate, outputs * inputs);
+    bench.device.linear_backward_weight(dw.view_mut(), dz.view(), x.view(), shape, accumulate);
+    vec![bench.sums("dw", rows + usize::from(accumulate), &dw)]
 }
 
 pub fn linear_backward_input<D: Device>(
@@ -64,13 +78,14 @@ pub fn bias_activation_backward<D: Device>(
     shape: LinearShape,
     activation: Activation,
     masked: bool,
-    bias: bool,
+    gradient: Gradient,
 ) -> Vec<Output> {
     let LinearShape { rows, outputs, .. } = shape;
     let mut dz = bench.input(-1.0, 1.0, rows * outputs);
     let y = bench.input(-1.0, 1.0, rows * outputs);
     let mask = mask(&mut bench, masked, rows * outputs);
-    let mut db = bias.then(|| bench.output(outputs));
+    let accumulate = gradient == Gradient::Accumulated;
+    let mut db = (gradient != Gradient::None).then(|| bench.gradient(accumulate, outputs));
     bench.device.bias_activation_backward(
         dz.view_mut(),
         db.as_mut().map(Guarded::view_mut),
@@ -78,9 +93,10 @@ pub fn bias_activation_backward<D: Device>(
         mask.as_ref().map(Guarded::view),
         shape,
         activation,
+        accumulate,
     );
     let mut outputs = vec![bench.read("dz", &dz)];
-    outputs.extend(db.map(|db| bench.sums("db", rows, &db)));
+    outputs.extend(db.map(|db| bench.sums("db", rows + usize::from(accumulate), &db)));
     outputs
 }
 
@@ -149,6 +165,7 @@ pub fn batch_norm_backward<D: Device>(
     mut bench: Bench<'_, D>,
     shape: BatchNormShape,
     activation: Activation,
+    gradient: Gradient,
 ) -> Vec<Output> {
     let BatchNormShape { rows, columns, .. } = shape;
     let mut dx = bench.input(-1.0, 1.0, rows * columns);
@@ -158,11 +175,15 @@ pub fn batch_norm_backward<D: Device>(
     let mean = bench.input(0.5, 1.5, columns);
     let inv_std = bench.input(0.5, 1.5, columns);
     let gamma = bench.input(0.5, 1.5, columns);
-    let (mut dgamma, mut dbeta) = (bench.output(columns), bench.output(columns));
+    let accumulate = gradient == Gradient::Accumulated;
+    let mut gradients =
+        (gradient != Gradient::None).then(|| [(); 2].map(|()| bench.gradient(accumulate, columns)));
     bench.device.batch_norm_backward(
         dx.view_mut(),
-        dgamma.view_mut(),
-        dbeta.view_mut(),
+        gradients.as_mut().map(|[dgamma, dbeta]| AffineGradients {
+            dgamma: dgamma.view_mut(),
+            dbeta: dbeta.view_mut(),
+        }),
         y.view(),
         x.view(),
         mean.view(),
@@ -170,12 +191,15 @@ pub fn batch_norm_backward<D: Device>(
         gamma.view(),
         shape,
         activation,
+        accumulate,
     );
-    vec![
-        bench.sums("dx", rows, &dx),
-        bench.sums("dgamma", rows, &dgamma),
-        bench.sums("dbeta", rows, &dbeta),
-    ]
+    let mut outputs = vec![bench.sums("dx", rows, &dx)];
+    if let Some([dgamma, dbeta]) = &gradients {
+        let summands = rows + usize::from(accumulate);
+        outputs.push(bench.sums("dgamma", summands, dgamma));
+        outputs.push(bench.sums("dbeta", summands, dbeta));
+    }
+    outputs
 }
 
 pub fn embedding_concat<D: Device>(mut bench: Bench<'_, D>, shape: &EmbeddingShape) -> Vec<Output> {
@@ -190,12 +214,14 @@ pub fn embedding_concat<D: Device>(mut bench: Bench<'_, D>, shape: &EmbeddingSha
 pub fn embedding_backward<D: Device>(
     mut bench: Bench<'_, D>,
     shape: &EmbeddingShape,
+    accumulate: bool,
 ) -> Vec<Output> {
     let dy = bench.input(-1.0, 1.0, shape.rows * shape.width);
     let labels = bench.below(shape.classes, shape.rows);
-    let mut dtable = bench.output(shape.classes * shape.width);
-    bench.device.embedding_backward(dtable.view_mut(), dy.view(), labels.view(), shape);
-    vec![bench.sums("dtable", shape.rows, &dtable)]
+    let mut dtable = bench.gradient(accumulate, shape.classes * shape.width);
+    let device = bench.device;
+    device.embedding_backward(dtable.view_mut(), dy.view(), labels.view(), shape, accumulate);
+    vec![bench.sums("dtable", shape.rows + usize::from(accumulate), &dtable)]
 }
 
 pub fn loss_forward_backward<D: Device>(

@@ -117,7 +117,7 @@ fn columns(stream: &Arc<CudaStream>) -> Outcome<()> {
         measure(stream, &name, count as f64 / 1e6, "million elements/s", || {
             let mut launch = stream.launch_builder(&backward);
             launch.arg(&mut dz).arg(&mut db).arg(&y).arg(&0u64);
-            launch.arg(&rows).arg(&columns).arg(&2u32).arg(&0.2f32);
+            launch.arg(&rows).arg(&columns).arg(&2u32).arg(&0.2f32).arg(&0u32);
             // SAFETY: as above.
             unsafe { launch.launch(geometry) }?;
             Ok(())

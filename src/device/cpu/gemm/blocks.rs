@@ -24,12 +24,13 @@ const PIECE: usize = 48;
 /// Fewer multiplications than this are done by the calling thread alone, in some 2 µs.
 const WORTH_SHARING: usize = 128 * 1024;
 
-/// `c = a · b` with c (rows, columns) contiguous.
+/// `c = a · b`, or `c += a · b`, with c (rows, columns) contiguous.
 pub(super) struct Product<'a> {
     pub kernels: &'static Kernels,
     pub c: *mut f32,
     pub a: Matrix<'a, f32>,
     pub b: Matrix<'a, f32>,
+    pub accumulate: bool,
 }
 
 // SAFETY: threads write disjoint columns of `c`, which the product borrows exclusively.
@@ -48,8 +49,8 @@ pub(super) struct Panel {
 
 impl<'a> Product<'a> {
     /// The views must have been checked, and nothing may be empty but the depth.
-    pub fn new(c: &'a mut [f32], a: Matrix<'a, f32>, b: Matrix<'a, f32>) -> Self {
-        Self { kernels: Kernels::get(), c: c.as_mut_ptr(), a, b }
+    pub fn new(c: &'a mut [f32], a: Matrix<'a, f32>, b: Matrix<'a, f32>, accumulate: bool) -> Self {
+        Self { kernels: Kernels::get(), c: c.as_mut_ptr(), a, b, accumulate }
     }
 
     /// Other kernels than the best.
@@ -60,6 +61,11 @@ impl<'a> Product<'a> {
 
     pub fn columns(&self) -> usize {
         self.b.columns
+    }
+
+    /// Whether the sums over a block of the depth are added to what stands in `c`.
+    pub fn resumes(&self, depth: &Range<usize>) -> bool {
+        self.accumulate || depth.start > 0
     }
 
     /// Calls `work` with threads' numbers and disjoint pieces that cover the columns, at most

@@ -1,6 +1,6 @@
 //! Matrix products.
 //!
-//! It owns `c = a · b` for strided views: for `f32` cache-blocked vector kernels, shared by the
+//! It owns `c = a · b` and `c += a · b` for strided views: for `f32` cache-blocked vector kernels, shared by the
 //! team; for `f64`, the reference of the tests, a plain loop. Every element of `c` is summed in the
 //! order of the depth, in pieces that follow from the extents alone: the same bits for every number
 //! of threads.
@@ -49,13 +49,15 @@ impl<T> Matrix<'_, T> {
 
 /// Element types that have a matrix product.
 pub(crate) trait Multiply: Copy + Send + Sync + 'static {
-    /// `c = a · b`, c contiguous and row-major, shape (a.rows, b.columns). `finish` is called once for
-    /// every block of columns as soon as it is complete, while it is still in the cache.
+    /// `c = a · b`, or `c += a · b` with `accumulate`; c contiguous and row-major, shape (a.rows,
+    /// b.columns). `finish` is called once for every block of columns as soon as it is complete, while
+    /// it is still in the cache.
     fn multiply(
         team: &Team,
         c: &mut [Self],
         a: Matrix<Self>,
         b: Matrix<Self>,
+        accumulate: bool,
         finish: impl Fn(&mut Stripe<'_, Self>) + Sync,
     );
 }
@@ -73,6 +75,7 @@ impl Multiply for f64 {
         c: &mut [f64],
         a: Matrix<f64>,
         b: Matrix<f64>,
+        accumulate: bool,
         finish: impl Fn(&mut Stripe<'_, f64>) + Sync,
     ) {
         check(c, &a, &b);
@@ -83,10 +86,11 @@ impl Multiply for f64 {
             for i in 0..a.rows {
                 let first = stripe.first_column();
                 for (j, out) in stripe.row(i).iter_mut().enumerate() {
-                    *out = (0..a.columns).fold(0.0, |sum, p| {
+                    let sum = (0..a.columns).fold(0.0, |sum, p| {
                         sum + a.data[i * a.row_stride + p * a.column_stride]
                             * b.data[p * b.row_stride + (first + j) * b.column_stride]
                     });
+                    *out = if accumulate { *out + sum } else { sum };
                 }
             }
             finish(&mut stripe);
@@ -100,13 +104,14 @@ impl Multiply for f32 {
         c: &mut [f32],
         a: Matrix<f32>,
         b: Matrix<f32>,
+        accumulate: bool,
         finish: impl Fn(&mut Stripe<'_, f32>) + Sync,
     ) {
         check(c, &a, &b);
         if c.is_empty() {
             return;
         }
-        let product = blocks::Product::new(c, a, b);
+        let product = blocks::Product::new(c, a, b, accumulate);
         // The right factor is mostly the weights: large, and used a.rows times only. Rows of it
         // are packed by copying; where it is stored transposed, packing would cost too much.
         if b.column_stride == 1 {

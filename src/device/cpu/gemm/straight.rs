@@ -117,7 +117,7 @@ impl Product<'_> {
                 b: panel.data,
                 c: self.c.wrapping_add(i * self.columns() + panel.first),
                 c_row: self.columns(),
-                resume: depth.start > 0,
+                resume: self.resumes(depth),
                 ahead: self.next_panel(panel, depth, &mut fetched),
             };
             // SAFETY: the views were checked, the code's rows are left, and the tile's columns

@@ -97,7 +97,14 @@ impl Case {
     fn product(&self, team: &Team) -> Vec<f32> {
         let (a, b) = self.factors();
         let mut c = vec![f32::NAN; a.rows * b.columns];
-        f32::multiply(team, &mut c, a, b, |_| ());
+        f32::multiply(team, &mut c, a, b, false, |_| ());
+        c
+    }
+
+    /// The product added to `c`.
+    fn added(&self, team: &Team, mut c: Vec<f32>) -> Vec<f32> {
+        let (a, b) = self.factors();
+        f32::multiply(team, &mut c, a, b, true, |_| ());
         c
     }
 
@@ -105,7 +112,7 @@ impl Case {
         let (a, b) = self.factors();
         let mut c = vec![f32::NAN; a.rows * b.columns];
         if !c.is_empty() {
-            let product = blocks::Product::new(&mut c, a, b).with_kernels(kernels);
+            let product = blocks::Product::new(&mut c, a, b, false).with_kernels(kernels);
             match b.column_stride {
                 1 => product.straight(&Team::new(1), |_| ()),
                 _ => product.transposed(&Team::new(1), |_| ()),
@@ -125,7 +132,7 @@ impl Case {
             let data = data.each_ref().map(Vec::as_slice);
             let (a, b) = factors(self.which, self.extents, data);
             let mut c = vec![f64::NAN; a.rows * b.columns];
-            f64::multiply(&team, &mut c, a, b, |_| ());
+            f64::multiply(&team, &mut c, a, b, false, |_| ());
             c
         };
         [wide(|x| x), wide(f64::abs)]
@@ -165,6 +172,21 @@ fn products_are_the_same_bits_for_every_number_of_threads() {
 }
 
 #[test]
+fn products_are_added_to_what_is_there() {
+    let teams = [1, 3].map(Team::new);
+    for case in Case::all() {
+        let [want, mut scale] = case.reference();
+        let before = numbers(want.len(), 4);
+        let want: Vec<f64> = want.iter().zip(&before).map(|(c, &x)| c + f64::from(x)).collect();
+        scale.iter_mut().zip(&before).for_each(|(scale, &x)| *scale += f64::from(x.abs()));
+        let [got, other] = teams.each_ref().map(|team| case.added(team, before.clone()));
+        let depth = case.factors().0.columns + 1;
+        assert_close(&got, &[want, scale], depth, &case.name());
+        assert_eq!(got, other, "{}", case.name());
+    }
+}
+
+#[test]
 fn finish_gets_every_finished_element_once() {
     let teams = [1, 3].map(Team::new);
     for case in Case::all() {
@@ -173,7 +195,7 @@ fn finish_gets_every_finished_element_once() {
             let (a, b) = case.factors();
             let mut c = vec![f32::NAN; want.len()];
             let calls: Vec<_> = want.iter().map(|_| AtomicU32::new(0)).collect();
-            f32::multiply(team, &mut c, a, b, |stripe| {
+            f32::multiply(team, &mut c, a, b, false, |stripe| {
                 assert_eq!(stripe.rows(), a.rows);
                 let first = stripe.first_column();
                 for i in 0..stripe.rows() {
@@ -197,7 +219,7 @@ fn infinite_factors_stay_in_their_row_and_column() {
     w[34 * 50 + 49] = f32::INFINITY;
     let mut c = vec![f32::NAN; 40 * 35];
     let (a, b) = (view(&x, [40, 50], [50, 1]), view(&w, [50, 35], [1, 50]));
-    f32::multiply(&Team::new(1), &mut c, a, b, |_| ());
+    f32::multiply(&Team::new(1), &mut c, a, b, false, |_| ());
     assert!(c.iter().enumerate().all(|(i, x)| x.is_finite() == (i % 35 != 34)));
 }
 
@@ -207,5 +229,5 @@ fn views_beyond_their_data_are_refused() {
     let data = [0.0f32; 11];
     let mut c = [0.0; 9];
     let (a, b) = (view(&data, [3, 4], [4, 1]), view(&data, [4, 3], [1, 4]));
-    f32::multiply(&Team::new(1), &mut c, a, b, |_| ());
+    f32::multiply(&Team::new(1), &mut c, a, b, false, |_| ());
 }

@@ -86,24 +86,26 @@ impl Product<'_> {
     /// # Safety
     /// The calling thread alone uses these columns of `c` and the workspace; `aᵀ` is packed.
     unsafe fn staged_block(&self, columns: Range<usize>, rows: Range<usize>, space: Workspace) {
+        let place = self.c.wrapping_add(rows.start * self.columns() + columns.start);
+        let stride = self.columns();
+        if self.accumulate {
+            let extents = [rows.len(), columns.len()];
+            // SAFETY: this place in `c` is this thread's, and the staged block has room.
+            unsafe { transpose(self.kernels, place, stride, extents, space.staged, STAGED_STRIDE) };
+        }
         for depth in depth_blocks(self.a.columns) {
             for panel in self.left_panels(rows.clone(), space.packed) {
-                let place = Workspace {
-                    staged: space.staged.wrapping_add(panel.first - rows.start),
-                    ..space
-                };
+                let staged = space.staged.wrapping_add(panel.first - rows.start);
+                let part = Workspace { staged, ..space };
                 // The first panel brings the columns of `b` together for the others.
                 let gathers = panel.first == rows.start;
                 // SAFETY: the caller's promise.
-                unsafe { self.staged_panel(columns.clone(), &panel, &depth, place, gathers) };
+                unsafe { self.staged_panel(columns.clone(), &panel, &depth, part, gathers) };
             }
         }
-        let to = self.c.wrapping_add(rows.start * self.columns() + columns.start);
         let extents = [columns.len(), rows.len()];
         // SAFETY: the block is staged, and its place in `c` is this thread's.
-        unsafe {
-            transpose(self.kernels, space.staged, STAGED_STRIDE, extents, to, self.columns())
-        };
+        unsafe { transpose(self.kernels, space.staged, STAGED_STRIDE, extents, place, stride) };
     }
 
     /// One panel of `aᵀ` times some columns of `b`, transposed.
@@ -128,7 +130,7 @@ impl Product<'_> {
                 b: panel.data.wrapping_add(depth.start * panel.width),
                 c: place.staged.wrapping_add((j - columns.start) * STAGED_STRIDE),
                 c_row: STAGED_STRIDE,
-                resume: depth.start > 0,
+                resume: self.resumes(depth),
                 ahead: if gathers {
                     self.strip_after(j + code.rows, &columns, depth)
                 } else {
