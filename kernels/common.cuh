@@ -4,7 +4,8 @@
 //   elementwise  one-dimensional; a thread starts at first_element(), goes on by element_stride()
 //   columns      blocks of (x, y) threads and a thread in x for every column; thread (x, y) walks
 //                rows y, y + blockDim.y, … of its column, and column_sum() adds up over y
-// Sums have a fixed order: the same launch gives the same bits. No atomics, no fast-math.
+// Sums have a fixed order: the same launch gives the same bits. No atomics on floats, no fast-
+// math.
 
 #pragma once
 

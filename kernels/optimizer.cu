@@ -1,9 +1,11 @@
-// Adam over a flat buffer, and the count of iterations.
+// Adam over a flat buffer, with its count of steps; and the count of iterations.
 //
 //   m ← b1·m + (1 − b1)·g,  v ← b2·v + (1 − b2)·g²,
-//   p ← p − lr/(1 − b1ᵗ)·m / (√v/√(1 − b2ᵗ) + eps),  t = step + 1
+//   p ← p − lr/(1 − b1ᵗ)·m / (√v/√(1 − b2ᵗ) + eps),
+//   step[0] ← t = step[0] + 1
 //
-// p, m, v, g (n). p, m and v are moved in place. Deterministic: each element is on its own.
+// p, m, v, g (n). p, m, v and step[0] are moved in place; step[1] is 0 between launches.
+// Deterministic: each element is on its own.
 
 #include "common.cuh"
 
@@ -20,6 +22,17 @@ __device__ inline void adam_element(float& p, float& m, float& v, float g, const
     p -= adam.step_size * m / (sqrtf(v) * adam.unbias + adam.eps);
 }
 
+// Moves a count that every thread of the grid has read: the last block to come here does, and leaves
+// the ticket, `count[1]`, as it was, for atomicInc begins at 0 again.
+__device__ inline void advance_when_all_have_read(unsigned* count)
+{
+    __syncthreads();
+    if (threadIdx.x > 0) return;
+    __threadfence();
+    const unsigned last = gridDim.x - 1;
+    if (atomicInc(count + 1, last) == last) count[0] += 1;
+}
+
 __device__ inline bool aligned16(const float* p)
 {
     return (unsigned long long)p % 16 == 0;
@@ -29,11 +42,11 @@ __device__ inline bool aligned16(const float* p)
 // new1 = 1 − b1 and new2 = 1 − b2 come rounded from double; 1 − bᵗ = −expm1(t·ln b) is exact for
 // b near 1, where the power in single precision is not.
 extern "C" __global__ void adam_update(
-    float* __restrict__ p,              // (n)
-    float* __restrict__ m,              // (n)
-    float* __restrict__ v,              // (n)
-    const float* __restrict__ g,        // (n)
-    const unsigned* __restrict__ step,  // (1)
+    float* __restrict__ p,        // (n)
+    float* __restrict__ m,        // (n)
+    float* __restrict__ v,        // (n)
+    unsigned* __restrict__ step,  // (2)
+    const float* __restrict__ g,  // (n)
     int n,
     float lr,
     float b1,
@@ -44,7 +57,7 @@ extern "C" __global__ void adam_update(
     float log_b2,
     float eps)
 {
-    const float t = (float)*step + 1.0f;
+    const float t = (float)step[0] + 1.0f;
     const float step_size = lr / -expm1f(t * log_b1);
     const float unbias = 1.0f / sqrtf(-expm1f(t * log_b2));
     const Adam adam = {step_size, unbias, b1, new1, b2, new2, eps};
@@ -69,6 +82,7 @@ extern "C" __global__ void adam_update(
     for (long long i = 4LL * fours + first_element(); i < n; i += element_stride()) {
         adam_element(p[i], m[i], v[i], g[i], adam);
     }
+    advance_when_all_have_read(step);
 }
 
 // Launch: one thread.

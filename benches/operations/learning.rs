@@ -36,9 +36,10 @@ fn loss_forward_backward<D: Timed>(bench: &mut Bench<'_, D>, rows: usize, score:
 /// Reads value, gradient and both moments, writes value and moments.
 fn adam_update<D: Timed>(bench: &mut Bench<'_, D>, count: usize) {
     let [mut p, mut m, mut v, g] = [(); 4].map(|()| bench.ones(count));
-    let step = bench.step();
+    let mut step = bench.device.allocate::<u32>(2).expect("memory");
     bench.moves("adam_update", &count.to_string(), 7 * count, |device| {
         let [p, m, v] = [&mut p, &mut m, &mut v].map(|buffer| D::view_mut(buffer, 0..count));
-        device.adam_update(p, m, v, D::view(&g, 0..count), D::view(&step, 0..1), ADAM);
+        let (step, g) = (D::view_mut(&mut step, 0..2), D::view(&g, 0..count));
+        device.adam_update(p, m, v, step, g, ADAM);
     });
 }

@@ -144,7 +144,7 @@ impl<D: Device> Gan<D> {
                 &mut self.generator
             }
         };
-        network.update(&self.device, D::view(&self.step, 0..1), self.settings.adam());
+        network.update(&self.device, self.settings.adam());
     }
 
     /// The discriminator's loss and its gradients, from rows 0..rows of real images and as many
@@ -301,6 +301,9 @@ impl<D: Device> Gan<D> {
     /// When the device fails.
     pub fn set_completed(&mut self, iterations: u32) -> Result<()> {
         self.completed = iterations;
+        for network in [&mut self.generator, &mut self.discriminator] {
+            network.params_mut().set_updates(&self.device, iterations)?;
+        }
         self.device.upload(D::view_mut(&mut self.step, 0..1), &[iterations])
     }
 

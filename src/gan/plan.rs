@@ -58,7 +58,8 @@ impl Plan {
         let ring = RING_ROWS * RING_COLUMNS;
         Self {
             networks: real * (learnt(&generator) + learnt(&discriminator) + ring)
-                + int * (1 + mask_table),
+                // The count of iterations, and of each network two words of Adam's.
+                + int * (1 + 2 * 2 + mask_table),
             batch: real * (draws + activations + masks) + 3 * int * batch,
             images: images * (pixels + 2 * int),
             checkpoint: COPIES

@@ -315,8 +315,8 @@ impl<D: Device> Network<D> {
     }
 
     /// One step of Adam on all parameters.
-    pub fn update(&mut self, device: &D, step: InInts<'_, D>, adam: Adam) {
-        self.params.update(device, step, adam);
+    pub fn update(&mut self, device: &D, adam: Adam) {
+        self.params.update(device, adam);
     }
 
     fn embedding_shape(&self, rows: usize) -> EmbeddingShape {

@@ -8,7 +8,10 @@ use std::ops::Range;
 
 use crate::Result;
 use crate::device::ops::Adam;
-use crate::device::{Device, In, InInts, Out, Real, Reals};
+use crate::device::{Device, In, Out, Real, Reals};
+
+/// Words of Adam's count.
+const UPDATES: usize = 2;
 
 /// A place in a flat buffer: rows of `columns` numbers, each padded with zeros to `stride`.
 ///
@@ -130,6 +133,8 @@ pub struct Params<D: Device> {
     gradients: Reals<D>,
     first_moment: Reals<D>,
     second_moment: Reals<D>,
+    /// Adam's own count of steps, and the word beside it.
+    updates: D::Buffer<u32>,
 }
 
 impl<D: Device> Params<D> {
@@ -150,6 +155,7 @@ impl<D: Device> Params<D> {
             gradients: device.allocate(learnt)?,
             first_moment: device.allocate(learnt)?,
             second_moment: device.allocate(learnt)?,
+            updates: device.allocate(if learnt > 0 { UPDATES } else { 0 })?,
             layout,
         })
     }
@@ -196,16 +202,24 @@ impl<D: Device> Params<D> {
     }
 
     /// One step of Adam.
-    pub fn update(&mut self, device: &D, step: InInts<'_, D>, adam: Adam) {
+    pub fn update(&mut self, device: &D, adam: Adam) {
         let all = 0..self.layout.stored;
         device.adam_update(
             D::view_mut(&mut self.values, all.clone()),
             D::view_mut(&mut self.first_moment, all.clone()),
             D::view_mut(&mut self.second_moment, all.clone()),
+            D::view_mut(&mut self.updates, 0..UPDATES),
             D::view(&self.gradients, all),
-            step,
             adam,
         );
+    }
+
+    /// Sets how many steps Adam has taken.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn set_updates(&mut self, device: &D, updates: u32) -> Result<()> {
+        device.upload(D::view_mut(&mut self.updates, 0..UPDATES), &[updates, 0])
     }
 
     /// Copies a tensor's value to the host.

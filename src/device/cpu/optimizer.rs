@@ -10,8 +10,8 @@ impl<T: CpuReal> Optimizer for Cpu<T> {
         p: &mut [T],
         m: &mut [T],
         v: &mut [T],
+        step: &mut [u32],
         g: &[T],
-        step: &[u32],
         adam: Adam,
     ) {
         let t = f64::from(step[0]) + 1.0;
@@ -33,6 +33,7 @@ impl<T: CpuReal> Optimizer for Cpu<T> {
                 },
             );
         });
+        step[0] += 1;
     }
 
     fn step_advance(&self, step: &mut [u32]) {

@@ -10,12 +10,12 @@ impl Optimizer for Cuda {
         p: ViewMut<'_, f32>,
         m: ViewMut<'_, f32>,
         v: ViewMut<'_, f32>,
+        step: ViewMut<'_, u32>,
         g: View<'_, f32>,
-        step: View<'_, u32>,
         adam: Adam,
     ) {
         let n = p.len();
-        assert!(m.len() == n && v.len() == n && g.len() == n && step.len() == 1);
+        assert!(m.len() == n && v.len() == n && g.len() == n && step.len() == 2);
         // The branch has the gradients of weights.
         self.join();
         // 1 − b and ln b are taken in double precision: in single, 1 − 0.999 has four digits.
@@ -25,8 +25,8 @@ impl Optimizer for Cuda {
             p,
             m,
             v,
-            g,
             step,
+            g,
             n,
             adam.lr as f32,
             adam.b1 as f32,

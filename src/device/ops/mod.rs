@@ -6,9 +6,9 @@
 //! "in place" or "moves"; gradients of parameters are added to what is there with `accumulate`, and
 //! overwritten without.
 //!
-//! Whatever changes from one iteration to the next is read from `step`, one integer in device
-//! memory that counts completed iterations: so the same recorded sequence of operations can be
-//! run again for the next iteration.
+//! Whatever changes from one iteration to the next is read from device memory: from `step`, one
+//! integer that counts completed iterations, and of Adam from a count of its own steps. So the same
+//! recorded sequence of operations can be run again for the next iteration.
 //!
 //! A file per family of operations; the CPU's version has the same name in [`super::cpu`].
 

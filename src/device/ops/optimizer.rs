@@ -1,6 +1,6 @@
 //! Adam, and the count of iterations.
 
-use crate::device::{In, InInts, Memory, Out, OutInts};
+use crate::device::{In, Memory, Out, OutInts};
 
 /// The constants of Adam.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,19 +17,23 @@ pub struct Adam {
 
 /// Optimisers.
 pub trait Optimizer: Memory {
-    /// One step of [Adam](https://arxiv.org/abs/1412.6980) over a whole flat buffer, t = step + 1:
+    /// One step of [Adam](https://arxiv.org/abs/1412.6980) over a whole flat buffer, t = step\[0\] + 1:
     /// m ← b1·m + (1 − b1)·g, v ← b2·v + (1 − b2)·g²,
-    /// p ← p − lr/(1 − b1ᵗ)·m / (√v/√(1 − b2ᵗ) + eps). Moves p, m and v.
+    /// p ← p − lr/(1 − b1ᵗ)·m / (√v/√(1 − b2ᵗ) + eps), step\[0\] ← t. Moves p, m, v and step.
+    ///
+    /// p, m, v, g (n), step (2): how many steps these moments have seen, and a word that is the
+    /// device's own, 0 before and after.
+    #[allow(clippy::too_many_arguments)]
     fn adam_update(
         &self,
         p: Out<'_, Self>,
         m: Out<'_, Self>,
         v: Out<'_, Self>,
+        step: OutInts<'_, Self>,
         g: In<'_, Self>,
-        step: InInts<'_, Self>,
         adam: Adam,
     );
 
-    /// Moves step ← step + 1.
+    /// Moves step ← step + 1: the count of iterations, (1).
     fn step_advance(&self, step: OutInts<'_, Self>);
 }

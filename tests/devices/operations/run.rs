@@ -249,10 +249,16 @@ pub fn adam_update<D: Device>(
     let mut m = bench.input(-1.0, 1.0, len);
     let mut v = bench.input(0.0, 1.0, len);
     let g = bench.input(-1.0, 1.0, len);
-    let step = bench.ints(&[step]);
+    let mut step = bench.ints(&[step, 0]);
     let device = bench.device;
-    device.adam_update(p.view_mut(), m.view_mut(), v.view_mut(), g.view(), step.view(), adam);
-    vec![bench.read("p", &p), bench.read("m", &m), bench.read("v", &v)]
+    let [pv, mv, vv] = [&mut p, &mut m, &mut v].map(Guarded::view_mut);
+    device.adam_update(pv, mv, vv, step.view_mut(), g.view(), adam);
+    vec![
+        bench.read("p", &p),
+        bench.read("m", &m),
+        bench.read("v", &v),
+        bench.read_ints("step", &step),
+    ]
 }
 
 pub fn step_advance<D: Device>(bench: Bench<'_, D>, step: u32) -> Vec<Output> {

@@ -50,6 +50,7 @@ const TABLE: &[Row] = &[
     row("adam_update p", 1e-6, 1e-7, 0.0, "a step is at most lr; p itself is rounded"),
     row("adam_update m", 1e-6, 1e-7, 0.0, "b1·m and (1 − b1)·g may cancel"),
     row("adam_update v", 1e-6, 0.0, 0.0, "a sum of two numbers that are not negative"),
+    row("adam_update step", 0.0, 0.0, 0.0, EXACT),
     row("step_advance", 0.0, 0.0, 0.0, EXACT),
     row("noise_draw", 1e-6, 4e-6, 0.0, "an angle up to 2π rounded, times a radius up to 5.8"),
     row("labels_draw", 0.0, 0.0, 0.0, EXACT),

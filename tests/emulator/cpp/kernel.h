@@ -98,6 +98,21 @@ inline float __fdiv_rn(float a, float b) { return a / b; }
 inline float __fsqrt_rn(float x) { return sqrtf(x); }
 inline float __fmaf_rn(float a, float b, float c) { return fmaf(a, b, c); }
 
+// One thread runs at a time, and what it writes is seen at once. Each returns what was there.
+inline void __threadfence() {}
+inline unsigned atomicAdd(unsigned* place, unsigned value)
+{
+    const unsigned old = *place;
+    *place = old + value;
+    return old;
+}
+inline unsigned atomicInc(unsigned* place, unsigned limit)
+{
+    const unsigned old = *place;
+    *place = old >= limit ? 0 : old + 1;
+    return old;
+}
+
 template <class T>
 inline T __ldg(const T* place)
 {

@@ -70,7 +70,7 @@ fn elementwise(stream: &Arc<CudaStream>) -> Outcome<()> {
     const N: usize = 1 << 21;
     let zeros = || -> Outcome<CudaSlice<f32>> { Ok(stream.alloc_zeros(N)?) };
     let (mut p, mut m, mut v, g) = (zeros()?, zeros()?, zeros()?, zeros()?);
-    let step = stream.alloc_zeros::<u32>(1)?;
+    let mut step = stream.alloc_zeros::<u32>(2)?;
     let n = N as i32;
     let forward = kernel(stream, "linear.cu", "bias_activation_forward")?;
     let geometry = blocks((N / 256) as u32, (256, 1));
@@ -85,7 +85,7 @@ fn elementwise(stream: &Arc<CudaStream>) -> Outcome<()> {
     let adam = kernel(stream, "optimizer.cu", "adam_update")?;
     measure(stream, "adam_update", N as f64 / 1e6, "million elements/s", || {
         let mut launch = stream.launch_builder(&adam);
-        launch.arg(&mut p).arg(&mut m).arg(&mut v).arg(&g).arg(&step).arg(&n);
+        launch.arg(&mut p).arg(&mut m).arg(&mut v).arg(&mut step).arg(&g).arg(&n);
         for value in [&2e-4f32, &0.5, &0.5, &-0.69, &0.999, &0.001, &-0.001, &1e-8] {
             launch.arg(value);
         }

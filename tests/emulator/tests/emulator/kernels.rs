@@ -191,6 +191,23 @@ fn null_is_refused_but_for_arguments_that_may_be_null() {
 }
 
 #[test]
+fn the_last_block_is_the_one_with_the_last_ticket() {
+    for schedule in Schedule::ALL {
+        let _guard = with_schedule(schedule);
+        let device = Device::new();
+        let mut y = device.stream.alloc_zeros::<u32>(3).unwrap();
+        let kernel = device.kernel("count_blocks");
+        for launches in 1..=2 {
+            let mut launch = device.stream.launch_builder(&kernel);
+            // SAFETY: the argument is that of the kernel.
+            unsafe { launch.arg(&mut y).launch(grid(5, 3)) }.unwrap();
+            let count = 5 * launches;
+            assert_eq!(device.stream.clone_dtoh(&y).unwrap(), [count, 0, count], "{schedule:?}");
+        }
+    }
+}
+
+#[test]
 fn vectors_of_four_are_copied_whole() {
     let device = Device::new();
     let x = device.numbers(8);

@@ -70,3 +70,14 @@ extern "C" __global__ void functions(
     y[9] = min(3, 2), y[10] = max(3u, 2u);
     y[11] = __uint_as_float(__float_as_uint(x));
 }
+
+// Counts the blocks; the last one to come notes the count, and leaves the ticket as it was.
+extern "C" __global__ void count_blocks(
+    unsigned* __restrict__ y)  // (3): the count, the ticket, what the last one notes
+{
+    if (threadIdx.x > 0) return;
+    atomicAdd(y, 1u);
+    __threadfence();
+    const unsigned last = gridDim.x - 1;
+    if (atomicInc(y + 1, last) == last) y[2] = atomicAdd(y, 0u);
+}
