@@ -50,6 +50,15 @@ pub trait Memory: Sized {
     /// What the device is, in words for a person.
     fn describe(&self) -> String;
 
+    /// The same device with a stream of operations of its own: what is queued on one waits for nothing
+    /// that is queued on another. Recordings belong to the stream that made them. Buffers are the
+    /// device's: a stream may use what another one has allocated and written, once that one has
+    /// waited for its operations, as [`Memory::download`] does.
+    ///
+    /// # Errors
+    /// When the device has not enough memory, or failed.
+    fn new_stream(&self) -> Result<Self>;
+
     /// Bytes that can still be allocated, where the device knows.
     fn free_memory(&self) -> Option<usize>;
 

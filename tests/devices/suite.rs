@@ -10,7 +10,7 @@ use libtest_mimic::{Completion, Trial};
 
 use crate::open::{Kind, Tested, open_cuda};
 use crate::training::learning::GOALS;
-use crate::training::{crossing, learning, nodes, parity, same_bits};
+use crate::training::{crossing, learning, nodes, parity, same_bits, two_gans};
 use crate::{comparator, failure, golden, operations, precision, timing};
 
 /// All tests for a device.
@@ -71,6 +71,12 @@ impl Suite {
         self.add("training::resumed_run_equals_uninterrupted_run", || {
             same_bits::resumed_run_equals_uninterrupted_run::<D>();
         });
+        self.add(
+            "training::two_gans_that_take_turns_end_with_the_bits_that_each_has_alone",
+            || {
+                two_gans::two_gans_that_take_turns_end_with_the_bits_that_each_has_alone::<D>();
+            },
+        );
         for goal in &GOALS {
             let name = format!("training::{}_learns", goal.preset.replace('-', "_"));
             self.add(name, move || goal.is_reached::<D>());
@@ -140,6 +146,9 @@ impl Suite {
                 same_bits::branches_leave_the_same_bits_under_every_schedule::<Cuda>();
             });
         }
+        self.add("training::two_gans_that_take_turns_have_a_graph_each", || {
+            two_gans::two_gans_that_take_turns_have_a_graph_each();
+        });
         self.add("training::iteration_is_one_graph_of_few_nodes", || {
             nodes::iteration_is_one_graph_of_few_nodes();
         });

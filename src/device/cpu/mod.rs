@@ -70,6 +70,11 @@ impl<T: CpuReal> Memory for Cpu<T> {
         }
     }
 
+    /// A team of its own, of as many threads.
+    fn new_stream(&self) -> Result<Self> {
+        Ok(Self::new(self.team.threads()))
+    }
+
     fn free_memory(&self) -> Option<usize> {
         memory::available()
     }

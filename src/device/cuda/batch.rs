@@ -19,7 +19,7 @@ impl Batch for Cuda {
         let (to, from) = labels.unzip();
         assert!(to.as_ref().is_none_or(|to| to.len() == rows));
         assert!(from.is_none_or(|from| from.len() == order.len()));
-        self.kernels.batch_gather(
+        self.gpu.kernels.batch_gather(
             self.elements(rows * pixels),
             x,
             to,

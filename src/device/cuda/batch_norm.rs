@@ -28,7 +28,7 @@ impl BatchNorm for Cuda {
             assert_eq!(vector.len(), columns);
         }
         let (kind, slope) = activation.code();
-        self.kernels.batch_norm_forward(
+        self.gpu.kernels.batch_norm_forward(
             self.columns(columns),
             y,
             mean,
@@ -65,7 +65,7 @@ impl BatchNorm for Cuda {
             assert_eq!(vector.len(), columns);
         }
         let (kind, slope) = activation.code();
-        self.kernels.batch_norm_evaluate(
+        self.gpu.kernels.batch_norm_evaluate(
             self.elements(rows * columns),
             y,
             x,
@@ -104,7 +104,7 @@ impl BatchNorm for Cuda {
             assert_eq!(vector.len(), columns);
         }
         let (kind, slope) = activation.code();
-        self.kernels.batch_norm_backward(
+        self.gpu.kernels.batch_norm_backward(
             self.columns(columns),
             dx,
             dgamma,

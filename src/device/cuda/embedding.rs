@@ -19,7 +19,8 @@ impl Embedding for Cuda {
         assert!(table.len() == classes * width && labels.len() == rows);
         let launch = self.elements(y.len());
         let first = u32::from(label_first);
-        self.kernels
+        self.gpu
+            .kernels
             .embedding_concat(launch, y, x, table, labels, rows, inputs, width, stride, first);
     }
 
@@ -36,6 +37,6 @@ impl Embedding for Cuda {
         assert!(labels.len() == rows);
         // Each number of the table is a sum over rows.
         let (launch, add) = (self.columns(classes * width), u32::from(accumulate));
-        self.kernels.embedding_backward(launch, dtable, dy, labels, rows, classes, width, add);
+        self.gpu.kernels.embedding_backward(launch, dtable, dy, labels, rows, classes, width, add);
     }
 }

@@ -29,7 +29,7 @@ impl Linear for Cuda {
         }
         let (kind, slope) = activation.code();
         let launch = self.elements(rows * outputs);
-        self.kernels.bias_activation_forward(launch, y, b, mask, rows, outputs, kind, slope);
+        self.gpu.kernels.bias_activation_forward(launch, y, b, mask, rows, outputs, kind, slope);
     }
 
     fn linear_backward_weight(
@@ -79,7 +79,7 @@ impl Linear for Cuda {
             return;
         }
         let (kind, slope) = activation.code();
-        self.kernels.bias_activation_backward(
+        self.gpu.kernels.bias_activation_backward(
             self.columns(outputs),
             dz,
             db,

@@ -21,7 +21,7 @@ impl Loss for Cuda {
             Score::CrossEntropy => 0,
             Score::SquaredError => 1,
         };
-        self.kernels.loss_forward_backward(
+        self.gpu.kernels.loss_forward_backward(
             self.blocks(parts),
             dx,
             ring,

@@ -5,6 +5,7 @@
 //! | `places`, [`libraries`] | where CUDA's libraries are, and opening them |
 //! | [`nvrtc`], `target`, [`images`] | compiled kernels: made when this crate was built, or at first use |
 //! | [`probe`], `unavailable` | whether a GPU can be used, and why not |
+//! | `gpu` | what all streams of operations on a GPU share |
 //! | `kernels` | typed launchers, generated from the kernels' signatures |
 //! | `launch` | geometry, and the launch itself |
 //! | `memory` | buffers and views |
@@ -14,9 +15,9 @@
 //! | `timing` | how long operations take |
 //! | `linear` … `batch` | the operations, a file per family, as in [`crate::device::ops`] |
 //!
-//! All work of a device goes to one stream, in order, but for gradients of weights, which a branch
+//! All work of a [`Cuda`] goes to one stream, in order, but for gradients of weights, which a branch
 //! computes beside it. Operations only queue; what fails is noted and reported by the next
-//! [`Memory::download`].
+//! [`Memory::download`]. Several share a GPU: its context and the loaded kernels.
 
 // The driver's and cuBLAS's functions are C.
 #![allow(unsafe_code)]
@@ -26,6 +27,7 @@ mod batch_norm;
 mod branch;
 mod embedding;
 mod gemm;
+mod gpu;
 pub mod images;
 mod kernels;
 mod launch;
@@ -45,14 +47,12 @@ mod timing;
 mod unavailable;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
 use cudarc::driver::sys::CUresult;
-use cudarc::driver::{CudaContext, CudaModule, CudaStream, DriverError, result};
-use cudarc::nvrtc::Ptx;
+use cudarc::driver::{CudaContext, CudaStream, DriverError, result};
 use tracing::info;
 
 use super::{Element, Memory, Precision};
@@ -60,24 +60,23 @@ use crate::memory::OutOfMemory;
 use crate::{Error, Result};
 use branch::Branch;
 use gemm::Blas;
-use kernels::Kernels;
+use gpu::Gpu;
 pub use memory::{Buffer, View, ViewMut};
 pub use problem::CudaProblem;
 pub use recording::Recording;
 pub use unavailable::Unavailable;
 
-/// A GPU.
+/// A GPU, and a stream of operations on it.
+///
+/// Several streams share a GPU: [`Memory::new_stream`] makes another one.
 pub struct Cuda {
-    // Fields are dropped in this order: the context last.
-    kernels: Kernels,
+    // Fields are dropped in this order: what uses a stream before the stream, the GPU last.
     branch: Branch,
     blas: Blas,
     stream: Arc<CudaStream>,
-    context: Arc<CudaContext>,
+    gpu: Arc<Gpu>,
     /// The first failure of a queued operation that no download has reported.
     failure: RefCell<Option<Error>>,
-    graphs: bool,
-    description: String,
 }
 
 impl Cuda {
@@ -88,44 +87,35 @@ impl Cuda {
     /// When there is no such GPU, or it cannot be used so, with the reason.
     pub fn open(ordinal: usize, precision: Precision, graphs: bool) -> Result<Self> {
         let begun = Instant::now();
-        let unavailable =
-            |reason| CudaProblem::Unavailable { device: format!("cuda:{ordinal}"), reason };
-        let gpu = probe::probe(ordinal).map_err(unavailable)?;
-        gpu.check(precision).map_err(unavailable)?;
-        let context = CudaContext::new(ordinal).map_err(failed("starting"))?;
-        // SAFETY: such events order several streams; the branch has events of its own. A recording
-        // must not wait for events from outside of it.
-        unsafe { context.disable_event_tracking() };
+        let device = Self::on(Arc::new(Gpu::open(ordinal, precision, graphs)?))?;
+        let description = &device.gpu.description;
+        info!(description, graphs, elapsed = ?begun.elapsed(), "computing on a GPU");
+        Ok(device)
+    }
+
+    /// A stream of operations on a GPU.
+    fn on(gpu: Arc<Gpu>) -> Result<Self> {
         // A stream of its own, since the default one cannot be captured. Its work goes before the
         // branch's: the next layer waits for it.
-        let (lowest, highest) = priorities(&context).map_err(failed("starting"))?;
-        let stream = context.new_stream_with_priority(highest).map_err(failed("starting"))?;
-        let description = format!(
-            "{} (cuda:{ordinal}), kernels: {}, precision {precision}",
-            gpu.name, gpu.kernels
-        );
-        let device = Self {
-            kernels: load_kernels(&context, gpu.kernels)?,
-            branch: Branch::new(&context, lowest, precision)?,
-            blas: Blas::new(&stream, precision)?,
+        let (lowest, highest) = priorities(&gpu.context).map_err(failed("starting"))?;
+        let stream = gpu.context.new_stream_with_priority(highest).map_err(failed("starting"))?;
+        Ok(Self {
+            branch: Branch::new(&gpu.context, lowest, gpu.precision)?,
+            blas: Blas::new(&stream, gpu.precision)?,
             stream,
-            context,
+            gpu,
             failure: RefCell::new(None),
-            graphs,
-            description,
-        };
-        info!(device.description, graphs, elapsed = ?begun.elapsed(), "computing on a GPU");
-        Ok(device)
+        })
     }
 
     /// Whether this is a CPU that plays a GPU, for tests.
     pub fn is_emulated(&self) -> bool {
-        self.description.starts_with("Emulated")
+        self.gpu.description.starts_with("Emulated")
     }
 
     /// Calls the driver or a library with this device's context on the calling thread.
     fn bound<T>(&self, call: impl FnOnce() -> T) -> T {
-        self.note("taking up its context", self.context.bind_to_thread());
+        self.note("taking up its context", self.gpu.context.bind_to_thread());
         call()
     }
 
@@ -154,7 +144,7 @@ impl Cuda {
         let free = self.free_memory().unwrap_or(0);
         let remedy =
             "stop other programs that use it, or ask for a smaller --batch-size".to_owned();
-        OutOfMemory { device: self.description.clone(), asked, free, remedy }.into()
+        OutOfMemory { device: self.gpu.description.clone(), asked, free, remedy }.into()
     }
 }
 
@@ -171,11 +161,15 @@ impl Memory for Cuda {
     const ROW_ALIGNMENT: usize = 8;
 
     fn describe(&self) -> String {
-        self.description.clone()
+        self.gpu.description.clone()
+    }
+
+    fn new_stream(&self) -> Result<Self> {
+        Self::on(self.gpu.clone())
     }
 
     fn free_memory(&self) -> Option<usize> {
-        self.context.mem_get_info().ok().map(|(free, _)| free)
+        self.gpu.context.mem_get_info().ok().map(|(free, _)| free)
     }
 
     fn allocate<T: Element>(&self, len: usize) -> Result<Buffer<T>> {
@@ -247,17 +241,6 @@ impl Memory for Cuda {
 fn priorities(context: &CudaContext) -> Result<(i32, i32), DriverError> {
     context.bind_to_thread()?;
     result::stream::get_priority_range()
-}
-
-/// Loads every kernel from the images that were chosen for the device.
-fn load_kernels(context: &Arc<CudaContext>, choice: images::Choice) -> Result<Kernels> {
-    let loading = "loading kernels";
-    let mut modules: BTreeMap<&str, Arc<CudaModule>> = BTreeMap::new();
-    for file in images::BUILT.files {
-        let image = Ptx::from_binary(images::image(choice, file)?.into_owned());
-        modules.insert(file.name, context.load_module(image).map_err(failed(loading))?);
-    }
-    Kernels::load(|file, kernel| modules[file].load_function(kernel).map_err(failed(loading)))
 }
 
 /// For `map_err`: what the GPU was doing when it failed.

@@ -19,7 +19,7 @@ impl Optimizer for Cuda {
         // The branch has the gradients of weights.
         self.join();
         // 1 − b and ln b are taken in double precision: in single, 1 − 0.999 has four digits.
-        self.kernels.adam_update(
+        self.gpu.kernels.adam_update(
             // A thread takes four numbers.
             self.elements(n.div_ceil(4)),
             p,
@@ -41,6 +41,6 @@ impl Optimizer for Cuda {
 
     fn step_advance(&self, step: ViewMut<'_, u32>) {
         assert_eq!(step.len(), 1);
-        self.kernels.step_advance(self.one_thread(), step);
+        self.gpu.kernels.step_advance(self.one_thread(), step);
     }
 }

@@ -20,7 +20,7 @@ impl Random for Cuda {
         };
         let (n, [low, high]) = (z.len() / parts, words(stream.seed));
         let launch = self.elements(parts * n.div_ceil(4));
-        self.kernels.noise_draw(launch, z, step, parts, n, latent, stream.site, low, high);
+        self.gpu.kernels.noise_draw(launch, z, step, parts, n, latent, stream.site, low, high);
     }
 
     fn labels_draw(
@@ -34,7 +34,17 @@ impl Random for Cuda {
         let (n, [low, high]) = (labels.len() / parts, words(stream.seed));
         let launch = self.elements(parts * n.div_ceil(4));
         let classes = classes as u32;
-        self.kernels.labels_draw(launch, labels, step, parts, n, classes, stream.site, low, high);
+        self.gpu.kernels.labels_draw(
+            launch,
+            labels,
+            step,
+            parts,
+            n,
+            classes,
+            stream.site,
+            low,
+            high,
+        );
     }
 
     fn masks_draw(
@@ -51,7 +61,9 @@ impl Random for Cuda {
         let kept = (1.0 / (1.0 - p)) as f32;
         // Each mask may end inside of a block of four.
         let launch = self.elements(masks.len() / 4 + count);
-        self.kernels.masks_draw(launch, masks, table, step, count, rows, least, kept, low, high);
+        self.gpu
+            .kernels
+            .masks_draw(launch, masks, table, step, count, rows, least, kept, low, high);
     }
 }
 

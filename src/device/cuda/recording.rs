@@ -51,13 +51,13 @@ impl Cuda {
         // What was on the branch before is no part of a recording.
         self.join();
         match recording {
-            Recording::Graph(graph) if self.graphs => {
+            Recording::Graph(graph) if self.gpu.graphs => {
                 trace!("replaying a graph");
                 self.note("launching a graph", graph.launch());
                 return true;
             }
             // Other threads may go on with whatever they do on the GPU meanwhile.
-            Recording::Tried if self.graphs => self.note(
+            Recording::Tried if self.gpu.graphs => self.note(
                 "recording a graph",
                 self.stream.begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
             ),
@@ -70,7 +70,7 @@ impl Cuda {
         self.join();
         match recording {
             Recording::New => *recording = Recording::Tried,
-            Recording::Tried if self.graphs => match self.end_capture() {
+            Recording::Tried if self.gpu.graphs => match self.end_capture() {
                 Ok(Some(graph)) => {
                     self.note("launching a graph", graph.launch());
                     *recording = Recording::Graph(graph);

@@ -48,6 +48,6 @@ impl Cuda {
 
     fn timer(&self) -> Result<CudaEvent> {
         let flags = Some(CUevent_flags::CU_EVENT_DEFAULT);
-        self.context.new_event(flags).map_err(failed("timing"))
+        self.gpu.context.new_event(flags).map_err(failed("timing"))
     }
 }

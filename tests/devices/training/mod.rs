@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `parity` | the first iterations are another device's |
 //! | `same_bits` | the same seed, a run that stopped and went on, a graph: the same bits |
+//! | `two_gans` | two of them on one device |
 //! | `nodes` | how many nodes an iteration's graph has |
 //! | `crossing` | a run that changes devices on its way |
 //! | `learning` | every preset learns, by statistics of its samples |
@@ -15,6 +16,7 @@ pub mod learning;
 pub mod nodes;
 pub mod parity;
 pub mod same_bits;
+pub mod two_gans;
 
 use gan_cuda::data::Dataset;
 use gan_cuda::device::Device;

@@ -104,7 +104,7 @@ pub fn branches_leave_the_same_bits_under_every_schedule<D: Tested>() {
 }
 
 /// Parameters, statistics and Adam's moments of both networks.
-fn bits<D: Tested>(gan: &Gan<D>) -> [Vec<u32>; 2] {
+pub(super) fn bits<D: Tested>(gan: &Gan<D>) -> [Vec<u32>; 2] {
     let of = |network: &Network<D>| {
         let device = gan.device();
         let read = |params: &Params<D>| {
