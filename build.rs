@@ -1,5 +1,7 @@
 //! Turns `kernels/*.cu` into what the CUDA device is made of:
 //!
+//! - `contracts.rs`, checks of what a kernel's arguments must be, for every device's version of it
+//! - `codes.rs`, the numbers of the kernels' `enum`s
 //! - `launchers.rs`, typed Rust functions that launch the kernels, from their signatures
 //! - `images.rs`, the kernels as NVRTC compiled them, and their sources
 //! - `registers.txt`, what each kernel takes of a processor
@@ -9,6 +11,10 @@
 
 #[path = "build/compile.rs"]
 mod compile;
+#[path = "build/contracts.rs"]
+mod contracts;
+#[path = "build/enums.rs"]
+mod enums;
 #[path = "build/images.rs"]
 mod images;
 #[path = "build/launchers.rs"]
@@ -56,15 +62,17 @@ fn main() {
 fn run() -> Result<(), String> {
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets no OUT_DIR")?);
     let sources = kernel_files()?;
-    let named = sources.iter().map(|(name, source)| (name.as_str(), source.as_str()));
-    let kernels = signature::parse_all(named)?;
+    let named = || sources.iter().map(|(name, source)| (name.as_str(), source.as_str()));
+    let (kernels, header) = (signature::parse_all(named())?, read(HEADER)?);
+    write(&out, "contracts.rs", &contracts::generate(&kernels))?;
     write(&out, "launchers.rs", &launchers::generate(&kernels))?;
+    write(&out, "codes.rs", &enums::generate(named().chain([(HEADER, header.as_str())]))?)?;
 
     let nvrtc = find_nvrtc()?;
     let compiled = match &nvrtc {
         Some(nvrtc) => {
             let include = HEADER.trim_start_matches("kernels/");
-            compile::compile_all(nvrtc, &sources, (include, &read(HEADER)?), threads())?
+            compile::compile_all(nvrtc, &sources, (include, &header), threads())?
         }
         None => compile::Compiled::default(),
     };

@@ -6,10 +6,11 @@
 
 use std::fmt::Write;
 
+use super::contracts;
 use super::signature::{Element, Kernel, Parameter, Type};
 
 /// The text of a module with `struct Kernels`. Where it is included there must be `View`,
-/// `ViewMut`, `Launch` and `extent`.
+/// `ViewMut`, `Launch`, `extent`, and `contract` with what [`contracts`] writes.
 pub fn generate(kernels: &[Kernel]) -> String {
     let mut text = String::new();
     structure(&mut text, kernels);
@@ -73,6 +74,9 @@ fn launcher(text: &mut String, kernel: &Kernel) {
         line!(text, "        {}: {},", parameter.name, rust_type(parameter));
     }
     line!(text, "    ) {{");
+    if let Some(call) = contracts::call(kernel) {
+        line!(text, "        contract::{call};");
+    }
     for parameter in parameters {
         line!(text, "        let mut {} = {};", parameter.name, passed(parameter));
     }

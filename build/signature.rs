@@ -11,10 +11,14 @@
 //!     float slope)
 //! ```
 //!
-//! One argument a line. A pointer has `__restrict__` and a comment with its shape; "or null" in it
-//! makes the pointer nullable. `__launch_bounds__(…)` may stand before the name.
+//! One argument a line. A pointer has `__restrict__` and a comment that begins with its [`Shape`];
+//! "or null" behind it makes the pointer nullable. `__launch_bounds__(…)` may stand before the name.
 
 use std::collections::HashMap;
+
+use shape::{Extent, Shape};
+
+pub mod shape;
 
 /// A kernel's signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,10 +40,14 @@ pub struct Parameter {
     pub name: String,
     /// What it is.
     pub kind: Type,
+    /// What a pointer leads to.
+    pub shape: Option<Shape>,
     /// Whether the pointer may be null.
     pub nullable: bool,
     /// The comment on its line: for a pointer, the shape.
     pub comment: String,
+    /// Its line, from 1.
+    pub line: usize,
 }
 
 /// What a kernel can take.
@@ -82,11 +90,11 @@ const VALUES: [(&str, Type); 3] =
     [("int", Type::Int), ("unsigned", Type::Unsigned), ("float", Type::Float)];
 
 /// Names that C++ allows and the generated Rust does not: keywords, and what the launchers name.
-const RESERVED: [&str; 36] = [
-    "abstract", "argument", "as", "async", "await", "become", "box", "crate", "dyn", "extent",
-    "final", "fn", "gen", "impl", "in", "launch", "let", "load", "loop", "macro", "match", "mod",
-    "move", "mut", "override", "priv", "pub", "ref", "self", "super", "trait", "type", "unsafe",
-    "unsized", "use", "where",
+const RESERVED: [&str; 38] = [
+    "abstract", "argument", "as", "async", "await", "become", "box", "check", "contract", "crate",
+    "dyn", "extent", "final", "fn", "gen", "impl", "in", "launch", "let", "load", "loop", "macro",
+    "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "self", "super", "trait",
+    "type", "unsafe", "unsized", "use", "where",
 ];
 
 /// The kernels of several files, given as name and source, in order.
@@ -209,7 +217,7 @@ fn parameters(
             Some(argument) => (argument, true),
             None => (code.strip_suffix(',').unwrap_or(code), false),
         };
-        let parameter = parameter(argument.trim_end(), &line.comment).map_err(fail)?;
+        let parameter = parameter(argument.trim_end(), &line).map_err(fail)?;
         if !last && !code.ends_with(',') {
             return Err(fail(format!("no ',' or ')' behind argument `{}`", parameter.name)));
         }
@@ -218,13 +226,35 @@ fn parameters(
         }
         parameters.push(parameter);
         if last {
-            return Ok(parameters);
+            return check_extents(file, &parameters).map(|()| parameters);
         }
     }
     Err(at(file, first, "the signature has no closing ')'"))
 }
 
-fn parameter(argument: &str, comment: &str) -> Result<Parameter, String> {
+/// Every extent must be an argument that is one.
+fn check_extents(file: &str, parameters: &[Parameter]) -> Result<(), String> {
+    let is_extent =
+        |name: &String| parameters.iter().any(|p| p.name == *name && p.kind == Type::Int);
+    for Parameter { name, shape, line, .. } in parameters {
+        let Some(Shape::Extents(extents)) = shape else { continue };
+        for extent in extents {
+            match extent {
+                Extent::Argument(extent) if !is_extent(extent) => {
+                    return Err(format!(
+                        "{file}:{line}: the shape of `{name}` has the extent `{extent}`, which is no \
+                         `int` of this kernel"
+                    ));
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+fn parameter(argument: &str, line: &Line) -> Result<Parameter, String> {
+    let comment = &*line.comment;
     if argument.contains([',', '(', ')']) {
         return Err(format!("one argument a line, not `{argument}`"));
     }
@@ -245,11 +275,17 @@ fn parameter(argument: &str, comment: &str) -> Result<Parameter, String> {
         (None, Some((_, kind))) if !restrict => *kind,
         _ => return Err(unknown_type(argument)),
     };
+    let (shape, nullable) = match pointer {
+        Some(_) => shape::parse(comment).map(|(shape, nullable)| (Some(shape), nullable))?,
+        None => (None, false),
+    };
     Ok(Parameter {
         name: checked_name(name)?,
         kind,
-        nullable: pointer.is_some() && comment.contains("or null"),
+        shape,
+        nullable,
         comment: comment.to_owned(),
+        line: line.number,
     })
 }
 

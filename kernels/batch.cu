@@ -23,13 +23,14 @@ extern "C" __global__ void batch_gather(
     const unsigned* __restrict__ all,          // (count) or null
     const unsigned* __restrict__ order,        // (count)
     const unsigned* __restrict__ step,         // (1)
+    int count,
     int rows,
     int pixels,
     int batch_size,
     int iterations_per_epoch)
 {
-    const long long count = (long long)rows * pixels;
-    for (long long i = first_element(); i < count; i += element_stride()) {
+    const long long n = (long long)rows * pixels;
+    for (long long i = first_element(); i < n; i += element_stride()) {
         const long long row = i / pixels, pixel = i % pixels;
         const unsigned image = image_of_row(order, *step, row, batch_size, iterations_per_epoch);
         const float u = images[index_of(image, pixel, pixels)];

@@ -18,6 +18,7 @@ extern "C" __global__ void embedding_concat(
     const unsigned* __restrict__ labels,  // (rows)
     int rows,
     int inputs,
+    int classes,
     int width,
     int stride,
     unsigned label_first)

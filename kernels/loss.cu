@@ -36,6 +36,7 @@ extern "C" __global__ void loss_forward_backward(
     float* __restrict__ ring,           // (ring_rows, ring_columns)
     const float* __restrict__ x,        // (parts, rows)
     const unsigned* __restrict__ step,  // (1)
+    int parts,  // as many blocks
     int rows,
     int ring_rows,
     int ring_columns,

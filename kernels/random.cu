@@ -108,7 +108,7 @@ extern "C" __global__ void labels_draw(
 
 // A thread goes from one mask on into the next: `block` counts from the beginning of `mask`.
 extern "C" __global__ void masks_draw(
-    float* __restrict__ masks,           // (Σ rows·columns)
+    float* __restrict__ masks,           // (any): rows·columns of each mask
     const unsigned* __restrict__ table,  // (count, 2): site, columns
     const unsigned* __restrict__ step,   // (1)
     int count,

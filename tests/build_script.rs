@@ -1,6 +1,10 @@
 //! What the build makes of the kernels: which signatures it takes and refuses, the launchers, the
 //! table of registers; and that a changed signature breaks it.
 
+#[path = "../build/contracts.rs"]
+mod contracts;
+#[path = "../build/enums.rs"]
+mod enums;
 #[path = "../build/launchers.rs"]
 mod launchers;
 #[allow(dead_code)]
@@ -19,17 +23,18 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
+use signature::shape::{Extent, Shape};
 use signature::{Element, Kernel, Type, parse, parse_all};
 
 const GOOD: &str = r#"// extern "C" __global__ in a comment is no kernel
 /* nor is
    extern "C" __global__ void here( */
 extern "C" __global__ void scale(
-    float* __restrict__ y,                   // (rows, columns)
-    const float* __restrict__ mask,          // (rows, columns) or null
+    float* __restrict__ y,                   // (rows, 3)
+    const float* __restrict__ mask,          // (rows, 3) or null: zeros and twos
     unsigned* __restrict__ step,             // (1)
-    const unsigned* __restrict__ order,      // (images)
-    const unsigned char* __restrict__ data,  // (images, pixels)
+    const unsigned* __restrict__ order,      // (rows)
+    const unsigned char* __restrict__ data,  // (any): as many as there are
 
     int rows,
     unsigned seed,  // any
@@ -81,7 +86,7 @@ fn signatures_are_understood() {
     assert_eq!(nullable.len(), 1);
     assert_eq!(
         (nullable[0].name.as_str(), nullable[0].comment.as_str()),
-        ("mask", "(rows, columns) or null")
+        ("mask", "(rows, 3) or null: zeros and twos")
     );
     assert_eq!((step_advance.line, step_advance.parameters.len()), (17, 1));
 }
@@ -98,7 +103,88 @@ fn types_beyond_the_grammar_are_refused() {
 #[test]
 fn pointers_need_restrict_and_a_shape() {
     refused("float* __restrict__ y", "float* y", 5, "`y` lacks `__restrict__`");
-    refused("// (images)", "", 8, "`order` has no comment with its shape");
+    refused("// (rows)\n", "\n", 8, "`order` has no comment with its shape");
+}
+
+#[test]
+fn shapes_are_numbers_and_int_arguments() {
+    let kernels = parse("kernels/a.cu", GOOD).unwrap();
+    let shapes: Vec<_> = kernels[0].parameters.iter().map(|p| p.shape.clone()).collect();
+    let rows = || Extent::Argument("rows".to_owned());
+    let matrix = || Some(Shape::Extents(vec![rows(), Extent::Number(3)]));
+    let one = Some(Shape::Extents(vec![Extent::Number(1)]));
+    let column = Some(Shape::Extents(vec![rows()]));
+    assert_eq!(shapes, [matrix(), matrix(), one, column, Some(Shape::Any), None, None, None]);
+
+    refused("// (rows)\n", "// (images)\n", 8, "the extent `images`, which is no `int`");
+    refused("// (rows)\n", "// (seed)\n", 8, "the extent `seed`, which is no `int`");
+    for comment in
+        ["rows", "(rows", "(rows, )", "()", "(4·rows)", "(rows,3)", "(rows) or nil", "(rows) of 3"]
+    {
+        let line = format!("// {comment}\n");
+        refused("// (rows)\n", &line, 8, "does not begin with a shape");
+    }
+}
+
+#[test]
+fn contracts_check_every_shape() {
+    let kernels = parse("kernels/a.cu", GOOD).unwrap();
+    let text = contracts::generate(&kernels);
+    for line in [
+        "pub fn scale(",
+        "y: &impl Length,",
+        "mask: Option<&impl Length>,",
+        "rows: usize,",
+        "check(\"scale\", \"y (rows, 3)\", y.length(), rows * 3);",
+        "if let Some(mask) = mask {",
+        "check(\"scale\", \"mask (rows, 3)\", mask.length(), rows * 3);",
+        "check(\"scale\", \"step (1)\", step.length(), 1);",
+        "pub fn step_advance(",
+    ] {
+        assert!(text.lines().any(|l| l.trim() == line), "no line {line:?} in:\n{text}");
+    }
+    assert!(!text.contains("data") && !text.contains("seed") && !text.contains("slope"), "{text}");
+    let call = contracts::call(&kernels[0]).unwrap();
+    assert_eq!(call, "scale(&y, mask.as_ref(), &step, &order, rows)");
+}
+
+const ENUMS: &str = "\
+enum { MAX_THREADS = 1024 };
+// enum Comment { NONE = 0 };
+enum Activation {
+    IDENTITY = 0,  // y = x
+    LEAKY_RELU = 2,
+};
+enum Score { CROSS_ENTROPY = 0, SQUARED_ERROR = 1 };
+";
+
+#[test]
+fn enums_become_modules_of_constants() {
+    let text = enums::generate([("kernels/a.cu", ENUMS)]).unwrap();
+    for line in [
+        "pub mod activation {",
+        "pub const IDENTITY: u32 = 0;",
+        "pub const LEAKY_RELU: u32 = 2;",
+        "pub mod score {",
+        "pub const SQUARED_ERROR: u32 = 1;",
+    ] {
+        assert!(text.lines().any(|l| l.trim() == line), "no line {line:?} in:\n{text}");
+    }
+    assert!(!text.contains("MAX_THREADS") && !text.contains("NONE"), "{text}");
+}
+
+#[test]
+fn enums_beyond_the_grammar_are_refused() {
+    let refused = |from: &str, to: &str, words: &str| {
+        let problem = enums::generate([("kernels/a.cu", &*ENUMS.replace(from, to))]).unwrap_err();
+        assert!(problem.starts_with("kernels/a.cu:") && problem.contains(words), "{problem}");
+    };
+    refused("LEAKY_RELU = 2", "LEAKY_RELU", ":3: enum Activation: `LEAKY_RELU` is not `NAME");
+    refused("LEAKY_RELU = 2", "LEAKY_RELU = 1 + 1", "is not `NAME = number`");
+    refused("LEAKY_RELU = 2", "LeakyRelu = 2", "`LeakyRelu` is no name");
+    refused("LEAKY_RELU = 2", "LEAKY_RELU = 0", "two names have the number 0");
+    refused("enum Score", "enum Activation", ":7: enum Activation: there is another one");
+    refused("SQUARED_ERROR = 1 };", "", ":7: an enum without an end");
 }
 
 #[test]
@@ -145,7 +231,8 @@ fn launchers_have_the_types_of_the_signature() {
         "slope: f32,",
         "let mut mask = mask.map_or(0, |view| view.pointer());",
         "let mut rows = extent(rows);",
-        "/// - `data`: `(images, pixels)`",
+        "/// - `data`: `(any): as many as there are`",
+        "contract::scale(&y, mask.as_ref(), &step, &order, rows);",
         "scale: find(\"kernels/a.cu\", \"scale\")?,",
     ] {
         assert!(text.lines().any(|l| l.trim() == line), "no line {line:?} in:\n{text}");

@@ -57,6 +57,9 @@ impl Suite {
         self.add("operations::writing_beside_a_buffer_is_noticed", || {
             operations::writing_beside_a_buffer_is_noticed(&D::open(false));
         });
+        self.add("operations::wrong_lengths_are_refused_by_name_and_number", || {
+            operations::wrong_lengths_are_refused_by_name_and_number(&D::open(false));
+        });
         for run in golden::runs().into_iter().filter(|run| run.single) {
             let name = format!("golden::{}", run.name);
             self.add(name, move || run.replay(D::open(true), "single precision"));

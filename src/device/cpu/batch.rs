@@ -2,7 +2,7 @@
 
 use super::simd::vectorized;
 use super::{Cpu, CpuReal};
-use crate::device::ops::{Batch, BatchShape};
+use crate::device::ops::{Batch, BatchShape, contract};
 
 impl BatchShape {
     /// The place in the order at which the batch of iteration `step` begins.
@@ -21,9 +21,21 @@ impl<T: CpuReal> Batch for Cpu<T> {
         step: &[u32],
         shape: BatchShape,
     ) {
-        assert!(x.len() == shape.rows * shape.pixels);
+        let BatchShape { rows, pixels, .. } = shape;
+        let (to, from) = labels.unzip();
+        contract::batch_gather(
+            &x,
+            to.as_ref(),
+            &images,
+            from.as_ref(),
+            &order,
+            &step,
+            order.len(),
+            rows,
+            pixels,
+        );
         let order = &order[shape.start(step[0])..][..shape.rows];
-        if let Some((to, from)) = labels {
+        if let (Some(to), Some(from)) = (to, from) {
             for (label, &image) in to.iter_mut().zip(order) {
                 *label = from[image as usize];
             }

@@ -4,7 +4,9 @@ use std::cell::RefMut;
 
 use super::simd::vectorized;
 use super::{Cpu, CpuReal, activation};
-use crate::device::ops::{Activation, Affine, AffineGradients, BatchNorm, BatchNormShape};
+use crate::device::ops::{
+    Activation, Affine, AffineGradients, BatchNorm, BatchNormShape, contract,
+};
 
 impl<T: CpuReal> BatchNorm for Cpu<T> {
     fn batch_norm_forward(
@@ -20,9 +22,22 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
         shape: BatchNormShape,
         activation: Activation,
     ) {
-        assert!(shape.rows > 1, "the variance of a batch of one is not defined");
-        assert!(y.len() == shape.rows * shape.columns && x.len() == y.len());
-        assert!(b.len() == shape.columns);
+        let BatchNormShape { rows, columns, .. } = shape;
+        let Affine { gamma, beta } = &affine;
+        shape.check_training();
+        contract::batch_norm_forward(
+            &y,
+            &mean,
+            &inv_std,
+            &running_mean,
+            &running_var,
+            &x,
+            &b,
+            gamma,
+            beta,
+            rows,
+            columns,
+        );
         let vectors = [mean, inv_std, running_mean, running_var];
         self.team.stripes_with(y, shape.columns, vectors, |mut y, vectors| {
             let [mean, inv_std, running_mean, running_var] = vectors;
@@ -61,7 +76,19 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
         shape: BatchNormShape,
         activation: Activation,
     ) {
-        assert!(y.len() == shape.rows * shape.columns && x.len() == y.len());
+        let BatchNormShape { rows, columns, .. } = shape;
+        let Affine { gamma, beta } = &affine;
+        contract::batch_norm_evaluate(
+            &y,
+            &x,
+            &b,
+            &running_mean,
+            &running_var,
+            gamma,
+            beta,
+            rows,
+            columns,
+        );
         let eps = T::from_f64(shape.eps);
         self.team.stripes_with(y, shape.columns, [], |mut y, []| {
             let columns = Columns { first: y.first_column(), len: y.columns(), of: shape.columns };
@@ -95,8 +122,19 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
         activation: Activation,
         accumulate: bool,
     ) {
-        assert!(
-            dx.len() == shape.rows * shape.columns && x.len() == dx.len() && y.len() == dx.len()
+        let BatchNormShape { rows, columns, .. } = shape;
+        let (dgamma, dbeta) = gradients.map(|of| (of.dgamma, of.dbeta)).unzip();
+        contract::batch_norm_backward(
+            &dx,
+            dgamma.as_ref(),
+            dbeta.as_ref(),
+            &y,
+            &x,
+            &mean,
+            &inv_std,
+            &gamma,
+            rows,
+            columns,
         );
         let share = T::from_f64(1.0 / shape.rows as f64);
         // This batch's, which dx needs whatever the gradients have been before.
@@ -132,7 +170,7 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
                 },
             );
         });
-        if let Some(AffineGradients { dgamma, dbeta }) = gradients {
+        if let (Some(dgamma), Some(dbeta)) = (dgamma, dbeta) {
             store(dgamma, gamma_sums, accumulate);
             store(dbeta, beta_sums, accumulate);
         }

@@ -1,7 +1,7 @@
 //! Label embeddings on the CPU: small, so mostly a matter of copying rows.
 
 use super::{Cpu, CpuReal};
-use crate::device::ops::{Embedding, EmbeddingShape};
+use crate::device::ops::{Embedding, EmbeddingShape, contract};
 
 impl<T: CpuReal> Embedding for Cpu<T> {
     fn embedding_concat(
@@ -12,8 +12,9 @@ impl<T: CpuReal> Embedding for Cpu<T> {
         labels: &[u32],
         shape: &EmbeddingShape,
     ) {
-        assert!(y.len() == shape.rows * shape.stride && shape.columns() <= shape.stride);
-        assert!(x.len() == shape.rows * shape.inputs && labels.len() == shape.rows);
+        let &EmbeddingShape { rows, classes, width, inputs, stride, .. } = shape;
+        shape.check_stride();
+        contract::embedding_concat(&y, &x, &table, &labels, rows, inputs, classes, width, stride);
         for (i, y) in y.chunks_exact_mut(shape.stride).enumerate() {
             let label = labels[i] as usize;
             y[shape.label_columns()].copy_from_slice(&table[label * shape.width..][..shape.width]);
@@ -30,7 +31,8 @@ impl<T: CpuReal> Embedding for Cpu<T> {
         shape: &EmbeddingShape,
         accumulate: bool,
     ) {
-        assert!(dtable.len() == shape.classes * shape.width && labels.len() == shape.rows);
+        let &EmbeddingShape { rows, classes, width, .. } = shape;
+        contract::embedding_backward(&dtable, &dy, &labels, rows, classes, width);
         if !accumulate {
             dtable.fill(T::ZERO);
         }

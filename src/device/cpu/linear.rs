@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::gemm::Matrix;
 use super::simd::vectorized;
 use super::{Cpu, CpuReal, activation};
-use crate::device::ops::{Activation, Linear, LinearShape};
+use crate::device::ops::{Activation, Linear, LinearShape, contract};
 
 impl<T: CpuReal> Linear for Cpu<T> {
     fn linear_forward(
@@ -19,8 +19,7 @@ impl<T: CpuReal> Linear for Cpu<T> {
         activation: Activation,
     ) {
         let LinearShape { rows, inputs, outputs } = shape;
-        assert!(y.len() == rows * outputs && w.len() == outputs * inputs);
-        assert!(b.is_none_or(|b| b.len() == outputs));
+        contract::linear_forward(&y, &x, &w, b.as_ref(), mask.as_ref(), shape);
         let x = row_major(x, rows, inputs);
         let w = transposed(w, inputs, outputs);
         T::multiply(&self.team, y, x, w, false, |stripe| {
@@ -54,7 +53,7 @@ impl<T: CpuReal> Linear for Cpu<T> {
         accumulate: bool,
     ) {
         let LinearShape { rows, inputs, outputs } = shape;
-        assert!(dw.len() == outputs * inputs);
+        contract::linear_backward_weight(&dw, &dz, &x, shape);
         let dz = transposed(dz, outputs, rows);
         T::multiply(&self.team, dw, dz, row_major(x, rows, inputs), accumulate, |_| {});
     }
@@ -68,7 +67,7 @@ impl<T: CpuReal> Linear for Cpu<T> {
         columns: Range<usize>,
     ) {
         let LinearShape { rows, inputs, outputs } = shape;
-        assert!(dx.len() == rows * columns.len() && w.len() == outputs * inputs);
+        contract::linear_backward_input(&dx, &dz, &w, shape, &columns);
         let w = Matrix {
             data: &w[columns.start..],
             rows: outputs,
@@ -89,6 +88,8 @@ impl<T: CpuReal> Linear for Cpu<T> {
         activation: Activation,
         accumulate: bool,
     ) {
+        let LinearShape { rows, outputs, .. } = shape;
+        contract::bias_activation_backward(&dz, db.as_ref(), &y, mask.as_ref(), rows, outputs);
         match db {
             Some(db) => {
                 if !accumulate {
@@ -113,7 +114,6 @@ impl<T: CpuReal> Cpu<T> {
         activation: Activation,
     ) {
         let LinearShape { rows, outputs, .. } = shape;
-        assert!(dz.len() == rows * outputs && y.len() == rows * outputs);
         self.team.stripes_with(dz, outputs, db, |mut stripe, mut db| {
             let first = stripe.first_column();
             vectorized(
@@ -138,12 +138,10 @@ impl<T: CpuReal> Cpu<T> {
 }
 
 fn row_major<T>(data: &[T], rows: usize, columns: usize) -> Matrix<'_, T> {
-    assert!(data.len() == rows * columns);
     Matrix { data, rows, columns, row_stride: columns, column_stride: 1 }
 }
 
 /// The transpose, (rows, columns), of a row-major matrix (columns, rows).
 fn transposed<T>(data: &[T], rows: usize, columns: usize) -> Matrix<'_, T> {
-    assert!(data.len() == rows * columns);
     Matrix { data, rows, columns, row_stride: 1, column_stride: rows }
 }

@@ -1,7 +1,7 @@
 //! Losses on the CPU.
 
 use super::{Cpu, CpuReal};
-use crate::device::ops::{Loss, LossShape, RING_COLUMNS, RING_ROWS, Score};
+use crate::device::ops::{Loss, LossShape, RING_COLUMNS, RING_ROWS, Score, contract};
 
 impl<T: CpuReal> Loss for Cpu<T> {
     fn loss_forward_backward(
@@ -13,7 +13,17 @@ impl<T: CpuReal> Loss for Cpu<T> {
         shape: LossShape,
     ) {
         let LossShape { rows, score, scale, judged } = shape;
-        assert!(dx.len() == judged.parts() * rows && x.len() == dx.len());
+        let parts = judged.parts();
+        contract::loss_forward_backward(
+            &dx,
+            &ring,
+            &x,
+            &step,
+            parts,
+            rows,
+            RING_ROWS,
+            RING_COLUMNS,
+        );
         let share = T::from_f64(scale / rows as f64);
         let place = step[0] as usize % RING_ROWS * RING_COLUMNS + judged.column();
         let parts = dx.chunks_mut(rows).zip(x.chunks(rows)).zip(ring[place..].chunks_mut(2));

@@ -2,7 +2,7 @@
 
 use super::simd::vectorized;
 use super::{Cpu, CpuReal};
-use crate::device::ops::{Adam, Optimizer};
+use crate::device::ops::{Adam, Optimizer, contract};
 
 impl<T: CpuReal> Optimizer for Cpu<T> {
     fn adam_update(
@@ -14,6 +14,7 @@ impl<T: CpuReal> Optimizer for Cpu<T> {
         g: &[T],
         adam: Adam,
     ) {
+        contract::adam_update(&p, &m, &v, &step, &g, p.len());
         let t = f64::from(step[0]) + 1.0;
         let step_size = T::from_f64(adam.lr / (1.0 - adam.b1.powf(t)));
         // A factor, since a division costs as much as all the rest of an element.
@@ -37,6 +38,7 @@ impl<T: CpuReal> Optimizer for Cpu<T> {
     }
 
     fn step_advance(&self, step: &mut [u32]) {
+        contract::step_advance(&step);
         step[0] += 1;
     }
 }

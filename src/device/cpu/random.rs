@@ -4,12 +4,13 @@ use std::f64::consts::TAU;
 
 use super::simd::vectorized;
 use super::{Cpu, CpuReal};
-use crate::device::ops::{Latent, Random};
+use crate::device::ops::{Latent, Random, contract};
 use crate::device::{Element, Real};
 use crate::rng::{Stream, below, least_kept, unit};
 
 impl<T: CpuReal> Random for Cpu<T> {
     fn noise_draw(&self, z: &mut [T], step: &[u32], stream: Stream, latent: Latent, parts: usize) {
+        contract::noise_draw(&z, &step, parts, z.len() / parts);
         for (z, stream) in streams(z, stream, parts) {
             match latent {
                 Latent::Normal => self.fill(z, step[0], stream, normal_pairs),
@@ -26,6 +27,7 @@ impl<T: CpuReal> Random for Cpu<T> {
         classes: usize,
         parts: usize,
     ) {
+        contract::labels_draw(&labels, &step, parts, labels.len() / parts);
         for (labels, stream) in streams(labels, stream, parts) {
             let label = |word| below(word, classes) as u32;
             self.fill(labels, step[0], stream, |words| words.map(label));
@@ -41,6 +43,7 @@ impl<T: CpuReal> Random for Cpu<T> {
         rows: usize,
         p: f64,
     ) {
+        contract::masks_draw(&table, &step, table.len() / 2);
         let least = least_kept(p);
         let kept = T::from_f64(1.0 / (1.0 - p));
         for &[site, columns] in table.as_chunks().0 {

@@ -19,14 +19,7 @@ impl BatchNorm for Cuda {
         activation: Activation,
     ) {
         let BatchNormShape { rows, columns, .. } = shape;
-        assert!(rows > 1, "the variance of a batch of one is not defined");
-        assert!(y.len() == rows * columns && x.len() == y.len());
-        for vector in [&mean, &inv_std, &running_mean, &running_var] {
-            assert_eq!(vector.len(), columns);
-        }
-        for vector in [b, affine.gamma, affine.beta] {
-            assert_eq!(vector.len(), columns);
-        }
+        shape.check_training();
         let (kind, slope) = activation.code();
         self.gpu.kernels.batch_norm_forward(
             self.columns(columns),
@@ -60,10 +53,6 @@ impl BatchNorm for Cuda {
         activation: Activation,
     ) {
         let BatchNormShape { rows, columns, .. } = shape;
-        assert!(y.len() == rows * columns && x.len() == y.len());
-        for vector in [b, running_mean, running_var, affine.gamma, affine.beta] {
-            assert_eq!(vector.len(), columns);
-        }
         let (kind, slope) = activation.code();
         self.gpu.kernels.batch_norm_evaluate(
             self.elements(rows * columns),
@@ -97,12 +86,6 @@ impl BatchNorm for Cuda {
     ) {
         let BatchNormShape { rows, columns, .. } = shape;
         let (dgamma, dbeta) = gradients.map(|of| (of.dgamma, of.dbeta)).unzip();
-        assert!(dx.len() == rows * columns && x.len() == dx.len() && y.len() == dx.len());
-        assert!(dgamma.as_ref().is_none_or(|dgamma| dgamma.len() == columns));
-        assert!(dbeta.as_ref().is_none_or(|dbeta| dbeta.len() == columns));
-        for vector in [mean, inv_std, gamma] {
-            assert_eq!(vector.len(), columns);
-        }
         let (kind, slope) = activation.code();
         self.gpu.kernels.batch_norm_backward(
             self.columns(columns),

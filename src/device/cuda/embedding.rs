@@ -14,14 +14,20 @@ impl Embedding for Cuda {
         shape: &EmbeddingShape,
     ) {
         let &EmbeddingShape { rows, classes, width, inputs, label_first, stride } = shape;
-        assert!(y.len() == rows * stride && shape.columns() <= stride);
-        assert!(x.len() == rows * inputs);
-        assert!(table.len() == classes * width && labels.len() == rows);
-        let launch = self.elements(y.len());
-        let first = u32::from(label_first);
-        self.gpu
-            .kernels
-            .embedding_concat(launch, y, x, table, labels, rows, inputs, width, stride, first);
+        shape.check_stride();
+        self.gpu.kernels.embedding_concat(
+            self.elements(rows * stride),
+            y,
+            x,
+            table,
+            labels,
+            rows,
+            inputs,
+            classes,
+            width,
+            stride,
+            label_first.into(),
+        );
     }
 
     fn embedding_backward(
@@ -33,8 +39,6 @@ impl Embedding for Cuda {
         accumulate: bool,
     ) {
         let &EmbeddingShape { rows, classes, width, .. } = shape;
-        assert!(dtable.len() == classes * width && dy.len() == rows * width);
-        assert!(labels.len() == rows);
         // Each number of the table is a sum over rows.
         let (launch, add) = (self.columns(classes * width), u32::from(accumulate));
         self.gpu.kernels.embedding_backward(launch, dtable, dy, labels, rows, classes, width, add);

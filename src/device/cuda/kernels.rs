@@ -5,5 +5,6 @@
 
 use super::launch::{Launch, extent};
 use super::memory::{View, ViewMut};
+use crate::device::ops::contract;
 
 include!(concat!(env!("OUT_DIR"), "/launchers.rs"));

@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use super::Cuda;
+use super::codes::activation;
 use super::gemm::Factor;
 use super::memory::{View, ViewMut};
-use crate::device::ops::{Activation, Linear, LinearShape};
+use crate::device::ops::{Activation, Linear, LinearShape, contract};
 
 impl Linear for Cuda {
     fn linear_forward(
@@ -19,9 +20,7 @@ impl Linear for Cuda {
         activation: Activation,
     ) {
         let LinearShape { rows, inputs, outputs } = shape;
-        assert!(x.len() == rows * inputs && w.len() == outputs * inputs);
-        assert!(b.is_none_or(|b| b.len() == outputs));
-        assert!(mask.is_none_or(|mask| mask.len() == rows * outputs));
+        contract::linear_forward(&y, &x, &w, b.as_ref(), mask.as_ref(), shape);
         let (a, wt) = (Factor::new(x, inputs), Factor::transposed(w, inputs));
         self.multiply(&self.blas, y.again(), a, wt, (rows, outputs, inputs), false);
         if b.is_none() && mask.is_none() && activation == Activation::Identity {
@@ -41,7 +40,7 @@ impl Linear for Cuda {
         accumulate: bool,
     ) {
         let LinearShape { rows, inputs, outputs } = shape;
-        assert!(dz.len() == rows * outputs && x.len() == rows * inputs);
+        contract::linear_backward_weight(&dw, &dz, &x, shape);
         let (dzt, x) = (Factor::transposed(dz, outputs), Factor::new(x, inputs));
         self.multiply(self.fork(), dw, dzt, x, (outputs, inputs, rows), accumulate);
     }
@@ -55,8 +54,7 @@ impl Linear for Cuda {
         columns: Range<usize>,
     ) {
         let LinearShape { rows, inputs, outputs } = shape;
-        assert!(dz.len() == rows * outputs && w.len() == outputs * inputs);
-        assert!(columns.end <= inputs);
+        contract::linear_backward_input(&dx, &dz, &w, shape, &columns);
         let (dz, w) = (Factor::new(dz, outputs), Factor::new(w.from(columns.start), inputs));
         self.multiply(&self.blas, dx, dz, w, (rows, columns.len(), outputs), false);
     }
@@ -72,9 +70,6 @@ impl Linear for Cuda {
         accumulate: bool,
     ) {
         let LinearShape { rows, outputs, .. } = shape;
-        assert!(dz.len() == rows * outputs && y.len() == dz.len());
-        assert!(db.as_ref().is_none_or(|db| db.len() == outputs));
-        assert!(mask.is_none_or(|mask| mask.len() == rows * outputs));
         if db.is_none() && mask.is_none() && activation == Activation::Identity {
             return;
         }
@@ -98,11 +93,11 @@ impl Activation {
     /// The number and the slope by which the kernels know an activation.
     pub(super) fn code(self) -> (u32, f32) {
         match self {
-            Activation::Identity => (0, 0.0),
-            Activation::Relu => (1, 0.0),
-            Activation::LeakyRelu { slope } => (2, slope as f32),
-            Activation::Tanh => (3, 0.0),
-            Activation::Sigmoid => (4, 0.0),
+            Activation::Identity => (activation::IDENTITY, 0.0),
+            Activation::Relu => (activation::RELU, 0.0),
+            Activation::LeakyRelu { slope } => (activation::LEAKY_RELU, slope as f32),
+            Activation::Tanh => (activation::TANH, 0.0),
+            Activation::Sigmoid => (activation::SIGMOID, 0.0),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Losses on CUDA: a block for each part of the batch, since its outputs are few.
 
 use super::Cuda;
+use super::codes::score;
 use super::memory::{View, ViewMut};
 use crate::device::ops::{Loss, LossShape, RING_COLUMNS, RING_ROWS, Score};
 
@@ -15,11 +16,9 @@ impl Loss for Cuda {
     ) {
         let LossShape { rows, judged, .. } = shape;
         let parts = judged.parts();
-        assert!(dx.len() == parts * rows && x.len() == dx.len());
-        assert!(ring.len() == RING_ROWS * RING_COLUMNS && step.len() == 1);
         let score = match shape.score {
-            Score::CrossEntropy => 0,
-            Score::SquaredError => 1,
+            Score::CrossEntropy => score::CROSS_ENTROPY,
+            Score::SquaredError => score::SQUARED_ERROR,
         };
         self.gpu.kernels.loss_forward_backward(
             self.blocks(parts),
@@ -27,6 +26,7 @@ impl Loss for Cuda {
             ring,
             x,
             step,
+            parts,
             rows,
             RING_ROWS,
             RING_COLUMNS,

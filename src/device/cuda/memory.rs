@@ -8,6 +8,7 @@ use cudarc::driver::sys::CUdeviceptr;
 use cudarc::driver::{CudaContext, CudaStream, DriverError, result};
 
 use crate::device::Element;
+use crate::device::ops::contract::Length;
 
 /// An allocation of `len` elements, freed when dropped.
 pub struct Buffer<T> {
@@ -71,6 +72,18 @@ impl<T> Drop for Buffer<T> {
         let _ = self.context.bind_to_thread();
         // SAFETY: views borrow the buffer, so nothing refers to the memory any more.
         let _ = unsafe { result::free_sync(self.pointer) };
+    }
+}
+
+impl<T> Length for View<'_, T> {
+    fn length(&self) -> usize {
+        self.len
+    }
+}
+
+impl<T> Length for ViewMut<'_, T> {
+    fn length(&self) -> usize {
+        self.len
     }
 }
 

@@ -7,6 +7,7 @@
 //! | [`probe`], `unavailable` | whether a GPU can be used, and why not |
 //! | `gpu` | what all streams of operations on a GPU share |
 //! | `kernels` | typed launchers, generated from the kernels' signatures |
+//! | `codes` | the numbers of the kernels' enums, generated too |
 //! | `launch` | geometry, and the launch itself |
 //! | `memory` | buffers and views |
 //! | `gemm` | matrix products by cuBLAS |
@@ -25,6 +26,7 @@
 mod batch;
 mod batch_norm;
 mod branch;
+mod codes;
 mod embedding;
 mod gemm;
 mod gpu;

@@ -1,6 +1,7 @@
 //! Noise, labels and dropout masks on CUDA, four numbers a Philox call.
 
 use super::Cuda;
+use super::codes::latent;
 use super::memory::{View, ViewMut};
 use crate::device::ops::{Latent, Random};
 use crate::rng::{Stream, least_kept};
@@ -15,8 +16,8 @@ impl Random for Cuda {
         parts: usize,
     ) {
         let latent = match latent {
-            Latent::Normal => 0,
-            Latent::Uniform => 1,
+            Latent::Normal => latent::NORMAL,
+            Latent::Uniform => latent::UNIFORM,
         };
         let (n, [low, high]) = (z.len() / parts, words(stream.seed));
         let launch = self.elements(parts * n.div_ceil(4));

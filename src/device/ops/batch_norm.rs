@@ -16,6 +16,15 @@ pub struct BatchNormShape {
     pub momentum: f64,
 }
 
+impl BatchNormShape {
+    /// Panics for a batch of one, the variance of which is not defined.
+    #[track_caller]
+    pub(in crate::device) fn check_training(self) {
+        let Self { rows, .. } = self;
+        assert!(rows > 1, "batch_norm_forward: the batch has {rows} rows, not 2 or more");
+    }
+}
+
 /// What a batch normalisation learns: y = activation(gamma · x̂ + beta).
 pub struct Affine<'a, D: Memory> {
     /// Factor per column.

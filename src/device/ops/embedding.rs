@@ -27,6 +27,13 @@ impl EmbeddingShape {
         self.inputs + self.width
     }
 
+    /// Panics where a row has no room for both.
+    #[track_caller]
+    pub(in crate::device) fn check_stride(&self) {
+        let (columns, stride) = (self.columns(), self.stride);
+        assert!(columns <= stride, "embedding_concat: {columns} columns in rows of {stride}");
+    }
+
     /// Which of these columns are the embedding's.
     pub fn label_columns(&self) -> Range<usize> {
         if self.label_first { 0..self.width } else { self.inputs..self.columns() }

@@ -10,10 +10,12 @@
 //! integer that counts completed iterations, and of Adam from a count of its own steps. So the same
 //! recorded sequence of operations can be run again for the next iteration.
 //!
-//! A file per family of operations; the CPU's version has the same name in [`super::cpu`].
+//! A file per family of operations; the CPU's version has the same name in [`super::cpu`]. What
+//! shapes ask of the arguments is checked by `contract`, in one place for all devices.
 
 mod batch;
 mod batch_norm;
+pub(super) mod contract;
 mod embedding;
 mod linear;
 mod loss;

@@ -5,6 +5,7 @@
 //! | `cases` | the list of cases |
 //! | `run` | how each operation is run on any device |
 //! | `bench` | inputs, guarded outputs |
+//! | `contract` | arguments of wrong lengths |
 //! | `tolerance` | what each operation may be off by, and why |
 //!
 //! A test per operation and device. It runs each of the operation's cases with buffers that begin
@@ -14,6 +15,7 @@
 
 mod bench;
 mod cases;
+mod contract;
 mod run;
 mod tolerance;
 
@@ -22,6 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use bench::writing_beside_a_buffer_is_noticed;
 use bench::{Output, Placement};
 use cases::Case;
+pub use contract::wrong_lengths_are_refused_by_name_and_number;
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda_emulator::set_schedule;
 

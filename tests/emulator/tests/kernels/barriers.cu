@@ -2,8 +2,8 @@
 
 // Sum of the block's numbers, as a tree.
 extern "C" __global__ void tree_sum(
-    float* __restrict__ y,        // (blocks)
-    const float* __restrict__ x)  // (blocks, threads)
+    float* __restrict__ y,        // (any): blocks
+    const float* __restrict__ x)  // (any): blocks, threads
 {
     __shared__ float sums[1024];
     sums[threadIdx.x] = x[blockIdx.x * blockDim.x + threadIdx.x];
@@ -16,8 +16,8 @@ extern "C" __global__ void tree_sum(
 
 // The same without a barrier: thread 0 may add what is not there yet.
 extern "C" __global__ void tree_sum_without_barrier(
-    float* __restrict__ y,        // (blocks)
-    const float* __restrict__ x)  // (blocks, threads)
+    float* __restrict__ y,        // (any): blocks
+    const float* __restrict__ x)  // (any): blocks, threads
 {
     __shared__ float sums[1024];
     sums[threadIdx.x] = x[blockIdx.x * blockDim.x + threadIdx.x];
@@ -29,8 +29,8 @@ extern "C" __global__ void tree_sum_without_barrier(
 
 // Reverses the block's numbers. Writes before each second barrier are what a schedule must order.
 extern "C" __global__ void reverse_twice(
-    float* __restrict__ y,        // (threads)
-    const float* __restrict__ x,  // (threads)
+    float* __restrict__ y,        // (any): threads
+    const float* __restrict__ x,  // (any): threads
     unsigned second_barrier)
 {
     __shared__ float held[1024];
@@ -46,7 +46,7 @@ extern "C" __global__ void reverse_twice(
 
 // Threads that wait at different barriers.
 extern "C" __global__ void diverge(
-    float* __restrict__ y)  // (threads)
+    float* __restrict__ y)  // (any): threads
 {
     if (threadIdx.x % 2) {
         __syncthreads();
@@ -58,7 +58,7 @@ extern "C" __global__ void diverge(
 
 // Threads that leave while others wait.
 extern "C" __global__ void leave_early(
-    float* __restrict__ y)  // (threads)
+    float* __restrict__ y)  // (any): threads
 {
     if (threadIdx.x == 3) return;
     __syncthreads();
@@ -67,7 +67,7 @@ extern "C" __global__ void leave_early(
 
 // What shared memory holds before it is written.
 extern "C" __global__ void read_shared(
-    float* __restrict__ y)  // (blocks)
+    float* __restrict__ y)  // (any): blocks
 {
     __shared__ float held[32];
     y[blockIdx.x] = held[7];
@@ -76,7 +76,7 @@ extern "C" __global__ void read_shared(
 
 // Many barriers, as a measure of the switch between threads.
 extern "C" __global__ void wait_often(
-    float* __restrict__ y,  // (threads)
+    float* __restrict__ y,  // (any): threads
     int times)
 {
     float sum = 0.0f;

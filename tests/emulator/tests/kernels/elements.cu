@@ -35,7 +35,7 @@ extern "C" __global__ void step(
 
 // Where each thread is, as one number.
 extern "C" __global__ void coordinates(
-    unsigned* __restrict__ y,           // (threads)
+    unsigned* __restrict__ y,           // (any): threads
     const unsigned* __restrict__ bias,  // (1) or null
     unsigned factor)
 {
@@ -47,8 +47,8 @@ extern "C" __global__ void coordinates(
 
 // Four numbers at a time.
 extern "C" __global__ void copy_fours(
-    float* __restrict__ y,        // (4·n)
-    const float* __restrict__ x,  // (4·n)
+    float* __restrict__ y,        // (any): 4·n
+    const float* __restrict__ x,  // (any): 4·n
     int n)
 {
     const int i = blockIdx.x * blockDim.x + threadIdx.x;

@@ -1,0 +1,99 @@
+//! What operations ask of their arguments, for every device's version of them: a function of each
+//! operation's name, which panics where an argument has another length than its shape says.
+//!
+//! The build writes most of them, from the signatures of the kernels. Matrix products have no kernel
+//! of ours.
+
+// As many arguments as the operations have.
+#![allow(clippy::too_many_arguments)]
+
+use std::ops::Range;
+
+use super::LinearShape;
+
+/// What has a number of elements: a view of a buffer.
+pub(in crate::device) trait Length {
+    /// How many.
+    fn length(&self) -> usize;
+}
+
+impl<T> Length for &[T] {
+    fn length(&self) -> usize {
+        self.len()
+    }
+}
+
+impl<T> Length for &mut [T] {
+    fn length(&self) -> usize {
+        self.len()
+    }
+}
+
+/// Panics unless an argument of an operation is as long as it must be.
+#[track_caller]
+fn check(operation: &str, argument: &str, got: usize, want: usize) {
+    assert!(got == want, "{operation}: {argument} has {got} elements, not {want}");
+}
+
+mod generated {
+    use super::{Length, check};
+
+    include!(concat!(env!("OUT_DIR"), "/contracts.rs"));
+}
+
+pub(in crate::device) use generated::*;
+
+/// Panics unless the arguments are as long as the shape says.
+#[track_caller]
+pub(in crate::device) fn linear_forward(
+    y: &impl Length,
+    x: &impl Length,
+    w: &impl Length,
+    b: Option<&impl Length>,
+    mask: Option<&impl Length>,
+    shape: LinearShape,
+) {
+    let LinearShape { rows, inputs, outputs } = shape;
+    check("linear_forward", "x (rows, inputs)", x.length(), rows * inputs);
+    check("linear_forward", "w (outputs, inputs)", w.length(), outputs * inputs);
+    check("linear_forward", "y (rows, outputs)", y.length(), rows * outputs);
+    if let Some(b) = b {
+        check("linear_forward", "b (outputs)", b.length(), outputs);
+    }
+    if let Some(mask) = mask {
+        check("linear_forward", "mask (rows, outputs)", mask.length(), rows * outputs);
+    }
+}
+
+/// Panics unless the arguments are as long as the shape says.
+#[track_caller]
+pub(in crate::device) fn linear_backward_weight(
+    dw: &impl Length,
+    dz: &impl Length,
+    x: &impl Length,
+    shape: LinearShape,
+) {
+    let LinearShape { rows, inputs, outputs } = shape;
+    check("linear_backward_weight", "dw (outputs, inputs)", dw.length(), outputs * inputs);
+    check("linear_backward_weight", "dz (rows, outputs)", dz.length(), rows * outputs);
+    check("linear_backward_weight", "x (rows, inputs)", x.length(), rows * inputs);
+}
+
+/// Panics unless the arguments are as long as the shape says, and the columns are there.
+#[track_caller]
+pub(in crate::device) fn linear_backward_input(
+    dx: &impl Length,
+    dz: &impl Length,
+    w: &impl Length,
+    shape: LinearShape,
+    columns: &Range<usize>,
+) {
+    let LinearShape { rows, inputs, outputs } = shape;
+    assert!(
+        columns.start <= columns.end && columns.end <= inputs,
+        "linear_backward_input: columns {columns:?} of {inputs}"
+    );
+    check("linear_backward_input", "dx (rows, columns)", dx.length(), rows * columns.len());
+    check("linear_backward_input", "dz (rows, outputs)", dz.length(), rows * outputs);
+    check("linear_backward_input", "w (outputs, inputs)", w.length(), outputs * inputs);
+}

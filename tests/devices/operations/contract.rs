@@ -1,0 +1,45 @@
+//! What an operation says of an argument of a wrong length: the same on every device.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::bench::{Bench, Placement};
+use gan_cuda::device::Device;
+use gan_cuda::device::ops::{Activation, Adam, LinearShape};
+
+const SHAPE: LinearShape = LinearShape { rows: 3, inputs: 5, outputs: 2 };
+const ADAM: Adam = Adam { lr: 0.1, b1: 0.5, b2: 0.9, eps: 1e-8 };
+
+/// Of products, which have no kernel of their name, and of kernels.
+pub fn wrong_lengths_are_refused_by_name_and_number<D: Device>(device: &D) {
+    let bench = Bench::new(device, Placement::Alone);
+    let zeros = |len| bench.zeros(len);
+    refused("linear_forward: mask (rows, outputs) has 5 elements, not 6", || {
+        let ([mut y, mask], x, w) = ([6, 5].map(zeros), zeros(15), zeros(10));
+        let (x, w, mask) = (x.view(), w.view(), Some(mask.view()));
+        device.linear_forward(y.view_mut(), x, w, None, mask, SHAPE, Activation::Relu);
+    });
+    refused("linear_backward_weight: x (rows, inputs) has 14 elements, not 15", || {
+        let [mut dw, dz, x] = [10, 6, 14].map(zeros);
+        device.linear_backward_weight(dw.view_mut(), dz.view(), x.view(), SHAPE, false);
+    });
+    refused("linear_backward_input: columns 3..6 of 5", || {
+        let [mut dx, dz, w] = [9, 6, 10].map(zeros);
+        device.linear_backward_input(dx.view_mut(), dz.view(), w.view(), SHAPE, 3..6);
+    });
+    refused("bias_activation_backward: db (columns) has 3 elements, not 2", || {
+        let [mut dz, mut db, y] = [6, 3, 6].map(zeros);
+        let (dz, db, y) = (dz.view_mut(), Some(db.view_mut()), y.view());
+        device.bias_activation_backward(dz, db, y, None, SHAPE, Activation::Tanh, false);
+    });
+    refused("adam_update: step (2) has 1 elements, not 2", || {
+        let ([mut p, mut m, mut v, g], mut step) = ([6; 4].map(zeros), bench.ints(&[0]));
+        let [p, m, v] = [&mut p, &mut m, &mut v].map(|of| of.view_mut());
+        device.adam_update(p, m, v, step.view_mut(), g.view(), ADAM);
+    });
+}
+
+/// Calls what must panic with these words.
+fn refused(words: &str, call: impl FnOnce()) {
+    let panic = catch_unwind(AssertUnwindSafe(call)).expect_err(words);
+    assert_eq!(panic.downcast_ref::<String>().expect("words"), words);
+}
