@@ -13,6 +13,7 @@ use gan_cuda::gan::draws::{Resident, Schedule};
 use gan_cuda::gan::plan::Plan;
 use gan_cuda::gan::preset::{Preset, presets};
 use gan_cuda::gan::settings::Settings;
+use gan_cuda::train::checkpoint::Checkpoint;
 use gan_cuda::train::config::Config;
 use gan_cuda::train::journal::Positions;
 use gan_cuda::train::run_dir::RunDir;
@@ -136,23 +137,38 @@ fn run_allocates_what_was_planned() {
     }
 }
 
+/// The most bytes that `work` had at once, beyond what there was before.
+fn peak_of<T>(work: impl FnOnce() -> T) -> usize {
+    let before = BYTES.load(SeqCst);
+    PEAK.store(before, SeqCst);
+    drop(work());
+    PEAK.load(SeqCst) - before
+}
+
 #[test]
-fn checkpoint_takes_what_was_planned() {
+fn checkpoint_is_written_and_read_a_tensor_at_a_time() {
     let _alone = COUNTING.lock().unwrap();
     let folder = tempfile::tempdir().unwrap();
     for preset in presets() {
         let config = Config { gan: settings(preset), ..runs::config(preset, 1, 1) };
-        let plan = Plan::new::<Cpu<f32>>(preset, &config.gan, 500);
-        let gan = Gan::new(Cpu::<f32>::new(1), preset, config.gan.clone(), 0).unwrap();
+        let planned = Plan::new::<Cpu<f32>>(preset, &config.gan, 500).checkpoint;
+        let mut gan = Gan::new(Cpu::<f32>::new(1), preset, config.gan.clone(), 0).unwrap();
+        let parameters = gan.generator().params().len() + gan.discriminator().params().len();
+        let copies = |bytes: usize| bytes as f64 / (size_of::<f32>() * parameters) as f64;
         let run = RunDir::create(folder.path(), preset.name).unwrap();
-        let positions = Positions { log: 0, stats: 0 };
-        let progress = Progress { iteration: 1, seconds: 1.0, positions, data: 0 };
-        let before = BYTES.load(SeqCst);
-        PEAK.store(before, SeqCst);
-        snapshot::take(&gan, &config, progress).unwrap().save(&run, 1).unwrap();
-        let taken = PEAK.load(SeqCst) - before;
-        let (name, planned) = (preset.name, plan.checkpoint);
-        println!("{name}: {taken} bytes, planned {planned}");
-        assert!(taken <= planned && taken > planned / 3 * 2, "{name}: {taken}, planned {planned}");
+        let progress =
+            Progress { iteration: 1, seconds: 1.0, positions: Positions::default(), data: 0 };
+        let written = peak_of(|| {
+            snapshot::take(&gan, &config, progress).unwrap().save(&run, 1).unwrap();
+        });
+        let read = peak_of(|| {
+            let checkpoint = Checkpoint::load(&run.checkpoint(1)).unwrap();
+            snapshot::restore(&mut gan, &checkpoint).unwrap()
+        });
+        let (name, [to_write, to_read]) = (preset.name, [written, read].map(copies));
+        println!("{name}: {to_write:.2} copies of the parameters to write, {to_read:.2} to read");
+        assert!(to_write <= 3.0, "{name}: {to_write} copies are made to write a checkpoint");
+        assert!(to_read <= 2.0, "{name}: {to_read} copies are made to read a checkpoint");
+        assert!(written.max(read) <= planned, "{name}: {written}, {read}, planned {planned}");
     }
 }

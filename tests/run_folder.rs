@@ -1,17 +1,21 @@
 //! Run folders as processes leave them: numbered, resumed, killed half-way, damaged.
 
+#[allow(dead_code)] // other tests need more of it
+#[path = "common/tensors.rs"]
+mod tensors;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use gan_cuda::Error;
-use gan_cuda::train::checkpoint::{Checkpoint, CheckpointProblem};
+use gan_cuda::train::checkpoint::{Checkpoint, CheckpointProblem, CheckpointWriter};
 use gan_cuda::train::image_stats::ImageStats;
 use gan_cuda::train::journal::{Journal, Positions};
 use gan_cuda::train::records::{ImageRecord, Record, Records, read_records};
 use gan_cuda::train::run_dir::{RunDir, RunProblem};
-use gan_cuda::train::tensor_file::TensorFile;
+use gan_cuda::train::tensor_file::TensorWriter;
 use tempfile::TempDir;
 
 /// A folder of runs with one run in it that has its config.
@@ -22,23 +26,29 @@ fn one_run() -> (TempDir, RunDir) {
     (runs, run)
 }
 
-fn checkpoint(seed: u32) -> Checkpoint {
-    let mut generator = TensorFile::new();
-    generator.push("0.weight", &[2, 3], vec![seed as f32, -0.0, 1e-40, f32::NAN, 5.0, 6.0]);
-    generator.push("1.num_batches_tracked", &[], vec![-7_i64]);
-    let mut discriminator = TensorFile::new();
-    discriminator.push("0.bias", &[2], vec![0.1_f64, f64::INFINITY]);
-    let mut state = TensorFile::new();
-    state.push("adam.t", &[1], vec![u64::from(seed)]);
-    state.push("order", &[0], Vec::<u32>::new());
-    state.push("labels", &[3], vec![1_u32, 2, u32::MAX]);
+fn checkpoint(seed: u32) -> CheckpointWriter<'static> {
+    let mut generator = TensorWriter::new();
+    generator.push("0.weight", &[2, 3], [Ok(weights(seed).to_vec())]);
+    generator.push("1.num_batches_tracked", &[], [Ok(vec![-7_i64])]);
+    let mut discriminator = TensorWriter::new();
+    discriminator.push("0.bias", &[2], [Ok(vec![0.1_f64, f64::INFINITY])]);
+    let mut state = TensorWriter::new();
+    state.push("adam.t", &[1], [Ok(vec![u64::from(seed)])]);
+    state.push("order", &[0], [Ok(Vec::<u32>::new())]);
+    state.push("labels", &[3], [Ok(vec![1_u32]), Ok(vec![2, u32::MAX])]);
     Positions { log: 12, stats: 34 }.store(&mut state);
-    Checkpoint { generator, discriminator, state }
+    CheckpointWriter { generator, discriminator, state }
 }
 
-fn bytes(checkpoint: &Checkpoint) -> [Vec<u8>; 3] {
+fn weights(seed: u32) -> [f32; 6] {
+    [seed as f32, -0.0, 1e-40, f32::NAN, 5.0, 6.0]
+}
+
+/// A checkpoint like one that was read.
+fn copy(checkpoint: &Checkpoint) -> CheckpointWriter<'_> {
     let Checkpoint { generator, discriminator, state } = checkpoint;
-    [generator, discriminator, state].map(|file| file.to_bytes(Path::new("x")).unwrap())
+    let [generator, discriminator, state] = [generator, discriminator, state].map(tensors::copy);
+    CheckpointWriter { generator, discriminator, state }
 }
 
 fn record(iteration: u64) -> Record {
@@ -240,10 +250,13 @@ fn checkpoint_comes_back_bit_for_bit() {
     let (_runs, run) = one_run();
     let path = checkpoint(3).save(&run, 938).unwrap();
     let loaded = Checkpoint::load(&path).unwrap();
-    assert_eq!(bytes(&loaded), bytes(&checkpoint(3)));
+    let read = loaded.generator.get::<f32>("0.weight", &[2, 3]).unwrap();
+    assert!(read.into_iter().map(f32::to_bits).eq(weights(3).map(f32::to_bits)));
+    assert_eq!(loaded.state.get::<u32>("labels", &[3]).unwrap(), [1, 2, u32::MAX]);
+    assert_eq!(loaded.state.word("format_version").unwrap(), "2");
     let positions = Positions::load(&loaded.state).unwrap();
     assert_eq!(positions, Positions { log: 12, stats: 34 });
-    let again = loaded.save(&run, 939).unwrap();
+    let again = copy(&loaded).save(&run, 939).unwrap();
     for file in ["generator.safetensors", "discriminator.safetensors", "state.safetensors"] {
         assert_eq!(fs::read(path.join(file)).unwrap(), fs::read(again.join(file)).unwrap());
     }
@@ -257,6 +270,29 @@ fn saving_twice_replaces_the_checkpoint() {
     let loaded = Checkpoint::load(&path).unwrap();
     assert_eq!(loaded.state.get::<u64>("adam.t", &[1]).unwrap(), [2]);
     assert_eq!(run.checkpoints().unwrap(), [938]);
+}
+
+#[test]
+fn checkpoint_that_cannot_be_written_leaves_the_old_one_and_nothing_else() {
+    let (_runs, run) = one_run();
+    let path = checkpoint(1).save(&run, 938).unwrap();
+    let before = names(&run);
+    type File = for<'a> fn(&'a mut CheckpointWriter<'static>) -> &'a mut TensorWriter<'static>;
+    let files: [File; 3] = [|c| &mut c.generator, |c| &mut c.discriminator, |c| &mut c.state];
+    for file in files {
+        let mut new = checkpoint(2);
+        let failure = Error::io("copy", Path::new("a tensor"))(std::io::ErrorKind::Other.into());
+        file(&mut new).push("z", &[2], [Ok(vec![1.0_f32]), Err(failure)]);
+        let error = new.save(&run, 938).unwrap_err().to_string();
+        assert_eq!(error, "cannot copy a tensor");
+        assert_eq!(names(&run), before);
+        let kept = Checkpoint::load(&path).unwrap();
+        assert_eq!(kept.state.get::<u64>("adam.t", &[1]).unwrap(), [1]);
+    }
+}
+
+fn names(run: &RunDir) -> BTreeSet<String> {
+    fs::read_dir(run.path()).unwrap().map(|entry| file_name(&entry.unwrap().path())).collect()
 }
 
 #[test]

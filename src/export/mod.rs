@@ -6,6 +6,7 @@
 mod npy;
 mod onnx;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use npy::npy_header;
@@ -17,23 +18,26 @@ use crate::nn::NetworkSpec;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::config::Config;
 use crate::train::snapshot;
-use crate::train::tensor_file::TensorFile;
+use crate::train::tensor_file::{TensorFile, TensorWriter};
 
-/// A checkpoint's generator, on the host.
-pub struct Generator {
+/// A checkpoint's generator, in its file.
+pub struct Generator<'a> {
     spec: NetworkSpec,
     image: ImageShape,
-    /// The `state_dict`; its metadata says what the network is.
-    file: TensorFile,
+    /// The `state_dict`.
+    file: &'a TensorFile,
+    /// What is said of it in other files: what the checkpoint's says, `preset` among it, besides
+    /// `iteration`, `latent` and `modules`.
+    metadata: BTreeMap<String, String>,
 }
 
-impl Generator {
+impl<'a> Generator<'a> {
     /// The generator of a checkpoint; `config` is the checkpoint's own.
     ///
     /// # Errors
     /// [`CheckpointProblem::OfAnother`](crate::train::checkpoint::CheckpointProblem::OfAnother) when
     /// they do not fit each other.
-    pub fn of(checkpoint: &Checkpoint, config: &Config) -> Result<Self> {
+    pub fn of(checkpoint: &'a Checkpoint, config: &Config) -> Result<Self> {
         let preset = snapshot::expect_generator(checkpoint, config)?;
         let architecture = architecture::generator(preset, &config.gan);
         let modules: Vec<_> = architecture.modules.iter().map(ToString::to_string).collect();
@@ -42,18 +46,24 @@ impl Generator {
             ("latent", config.gan.latent.to_string()),
             ("modules", format!("Sequential({})", modules.join(", "))),
         ];
-        let mut file = checkpoint.generator.clone();
-        file.metadata.extend(words.map(|(key, word)| (key.to_owned(), word)));
-        Ok(Self { spec: architecture.network, image: config.gan.image, file })
+        let file = &checkpoint.generator;
+        let mut metadata = file.metadata().clone();
+        metadata.extend(words.map(|(key, word)| (key.to_owned(), word)));
+        Ok(Self { spec: architecture.network, image: config.gan.image, file, metadata })
     }
 
     /// The generator's `state_dict` as the bytes of a safetensors file; `path` is for the error's
     /// message. `train --init-generator` takes it, and so does PyTorch's `load_state_dict`.
     ///
     /// # Errors
-    /// As [`TensorFile::to_bytes`].
+    /// As [`TensorWriter::write`].
     pub fn to_safetensors(&self, path: &Path) -> Result<Vec<u8>> {
-        self.file.to_bytes(path)
+        let mut file = TensorWriter::new();
+        file.metadata.clone_from(&self.metadata);
+        self.file.tensors().iter().for_each(|tensor| file.copy(self.file, tensor));
+        let mut bytes = Vec::new();
+        file.write(path, &mut bytes)?;
+        Ok(bytes)
     }
 
     /// The generator as the bytes of an ONNX model of opset 17.

@@ -19,9 +19,10 @@ const RESERVE_ON_HOST: usize = 64 << 20;
 /// (to 2 MB).
 const RESERVE_ON_GPU: usize = 256 << 20;
 
-/// Copies of a network's weights while a checkpoint is made: of weights and both moments first as
-/// tensors, then as bytes, of the moments twice. Measured: a little over ten.
-const COPIES: usize = 11;
+/// Copies of all weights that have room in the host's memory while a checkpoint is written, or read.
+/// One tensor is there at a time: as the device stores it, and again without padding where the
+/// device has some. Of two copies at the most, less is measured, as no tensor is all weights.
+const COPIES: usize = 2;
 
 /// What a device of kind `D` takes besides.
 pub(super) const fn reserve<D: Device>() -> usize {

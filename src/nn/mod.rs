@@ -14,4 +14,4 @@ pub use block::{Block, BlockSpec};
 pub use init::Init;
 pub use matrix::Matrix;
 pub use network::{Embedded, Gradients, Masks, Network, NetworkSpec};
-pub use params::{Param, Params, Slot};
+pub use params::{Moment, Param, Params, Slot};

@@ -71,6 +71,21 @@ pub struct Param {
     slot: Slot,
 }
 
+impl Param {
+    /// How many numbers it has.
+    pub fn count(&self) -> usize {
+        self.slot.rows * self.slot.columns
+    }
+}
+
+/// One of the means that Adam keeps: of gradients, or of their squares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // the names say it
+pub enum Moment {
+    First,
+    Second,
+}
+
 /// Named tensors, and where the next one goes.
 #[derive(Clone, Debug, Default)]
 pub struct Layout {
@@ -91,31 +106,6 @@ impl Layout {
     pub fn add_matrix(&mut self, name: String, [rows, columns]: [usize; 2], stride: usize) -> Slot {
         assert!(stride >= columns);
         self.add(name, vec![rows, columns], Slot { start: self.stored, rows, columns, stride })
-    }
-
-    /// The numbers of all tensors, of what is stored.
-    fn unpadded<T: Copy>(&self, stored: Vec<T>) -> Vec<T> {
-        if self.stored == self.len {
-            return stored;
-        }
-        let slots = self.params.iter().map(|param| param.slot);
-        slots.flat_map(|slot| slot.unpadded(&stored[slot.range()])).collect()
-    }
-
-    /// What is stored, of the numbers of all tensors.
-    fn padded<'a, T: Copy + Default>(&self, values: &'a [T]) -> Cow<'a, [T]> {
-        assert_eq!(values.len(), self.len);
-        if self.stored == self.len {
-            return Cow::Borrowed(values);
-        }
-        let mut stored = Vec::with_capacity(self.stored);
-        let mut rest = values;
-        for Param { slot, .. } in &self.params {
-            let (tensor, others) = rest.split_at(slot.rows * slot.columns);
-            stored.extend_from_slice(&slot.padded(tensor));
-            rest = others;
-        }
-        Cow::Owned(stored)
     }
 
     fn add(&mut self, name: String, shape: Vec<usize>, slot: Slot) -> Slot {
@@ -256,32 +246,40 @@ impl<D: Device> Params<D> {
         device.upload(D::view_mut(&mut self.values, slot.range()), &slot.padded(&values))
     }
 
-    /// Adam's moments, each as the numbers of all tensors: mean of gradients, mean of their squares.
+    /// Copies one of Adam's moments of a tensor to the host.
     ///
     /// # Errors
     /// When the device fails.
-    pub fn read_moments(&self, device: &D) -> Result<[Vec<D::Real>; 2]> {
-        let read = |moment| self.read_flat(device, moment);
-        Ok([read(&self.first_moment)?, read(&self.second_moment)?])
+    pub fn read_moment(&self, device: &D, moment: Moment, param: &Param) -> Result<Vec<D::Real>> {
+        param.slot.read(
+            device,
+            match moment {
+                Moment::First => &self.first_moment,
+                Moment::Second => &self.second_moment,
+            },
+        )
     }
 
-    fn read_flat(&self, device: &D, flat: &Reals<D>) -> Result<Vec<D::Real>> {
-        let stored = device.download(D::view(flat, 0..self.layout.stored))?;
-        Ok(self.layout.unpadded(stored))
-    }
-
-    /// Replaces Adam's moments.
+    /// Replaces one of Adam's moments of the tensor at `index` of [`Params::list`].
     ///
     /// # Errors
     /// When the device fails.
     ///
     /// # Panics
-    /// When a length is not that of all tensors.
-    pub fn write_moments(&mut self, device: &D, moments: [&[D::Real]; 2]) -> Result<()> {
-        let all = 0..self.layout.stored;
-        let first = D::view_mut(&mut self.first_moment, all.clone());
-        device.upload(first, &self.layout.padded(moments[0]))?;
-        device.upload(D::view_mut(&mut self.second_moment, all), &self.layout.padded(moments[1]))
+    /// When the length is not the tensor's.
+    pub fn write_moment(
+        &mut self,
+        device: &D,
+        moment: Moment,
+        index: usize,
+        values: &[D::Real],
+    ) -> Result<()> {
+        let slot = self.layout.params[index].slot;
+        let moments = match moment {
+            Moment::First => &mut self.first_moment,
+            Moment::Second => &mut self.second_moment,
+        };
+        device.upload(D::view_mut(moments, slot.range()), &slot.padded(values))
     }
 }
 
@@ -308,18 +306,12 @@ mod tests {
         assert_eq!([bias, wide, narrow].map(Slot::range), [0..2, 2..26, 26..30]);
         assert_eq!((layout.len, layout.stored), (21, 30));
 
-        let values: Vec<u32> = (1..=21).collect();
-        let stored = layout.padded(&values);
-        let rows = [
-            vec![1, 2],
-            vec![3, 4, 5, 6, 7, 0, 0, 0],
-            vec![8, 9, 10, 11, 12, 0, 0, 0],
-            vec![13, 14, 15, 16, 17, 0, 0, 0],
-            vec![18, 19, 20, 21],
-        ];
+        let values: Vec<u32> = (1..=15).collect();
+        let stored = wide.padded(&values);
+        let rows =
+            [[1, 2, 3, 4, 5, 0, 0, 0], [6, 7, 8, 9, 10, 0, 0, 0], [11, 12, 13, 14, 15, 0, 0, 0]];
         assert_eq!(*stored, rows.concat());
-        assert_eq!(layout.unpadded(stored.to_vec()), values);
-        assert_eq!(*wide.padded(&values[2..17]), stored[wide.range()]);
-        assert!(wide.unpadded(&stored[wide.range()]).eq(values[2..17].iter().copied()));
+        assert!(wide.unpadded(&stored).eq(values));
+        assert!(matches!(narrow.padded(&[18, 19, 20, 21]), Cow::Borrowed([18, 19, 20, 21])));
     }
 }

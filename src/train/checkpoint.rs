@@ -7,15 +7,18 @@
 
 mod problem;
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use safetensors::SafeTensorError;
 use tracing::debug;
 
 use super::files::{self, TEMPORARY, with_ending};
 use super::run_dir::{RunDir, replaced};
-use super::tensor_file::TensorFile;
+use super::tensor_file::{TensorFile, TensorWriter, first_bytes};
 use crate::{Error, Result};
 pub use problem::CheckpointProblem;
 
@@ -24,32 +27,33 @@ const DISCRIMINATOR: &str = "discriminator.safetensors";
 const STATE: &str = "state.safetensors";
 const FILES: [&str; 3] = [GENERATOR, DISCRIMINATOR, STATE];
 
-const VERSION: (&str, &str) = ("format_version", "2");
+/// The format that is written, and the one that is read.
+const VERSION: &str = "2";
+const VERSION_KEY: &str = "format_version";
 const GENERATOR_SUM: &str = "crc32_generator";
 const DISCRIMINATOR_SUM: &str = "crc32_discriminator";
 const STATE_SUM: &str = "crc32_state";
 /// Stands in the checksum's place while the checksum is taken.
 const NO_SUM: &str = "00000000";
 
-/// Two networks and the state of their training.
-#[derive(Clone, Debug)]
-pub struct Checkpoint {
+/// Two networks and the state of their training, to be written.
+pub struct CheckpointWriter<'a> {
     /// The generator's `state_dict`.
-    pub generator: TensorFile,
+    pub generator: TensorWriter<'a>,
     /// The discriminator's `state_dict`.
-    pub discriminator: TensorFile,
+    pub discriminator: TensorWriter<'a>,
     /// All else.
-    pub state: TensorFile,
+    pub state: TensorWriter<'a>,
 }
 
-impl Checkpoint {
+impl CheckpointWriter<'_> {
     /// Writes `checkpoint-<iteration>` in `run`, replacing one of the same iteration, and returns
-    /// its path. When it returns, the checkpoint is on the disk; a kill before that leaves the run
-    /// with the checkpoints it had (after [`RunDir::clean`]).
+    /// its path. When it returns, the checkpoint is on the disk; an error or a kill before that
+    /// leaves the run with the checkpoints it had (after [`RunDir::clean`]).
     ///
     /// # Errors
-    /// When the disk is full, and the like.
-    pub fn save(&self, run: &RunDir, iteration: u64) -> Result<PathBuf> {
+    /// When the disk is full, and the like; the first error of a tensor's numbers.
+    pub fn save(self, run: &RunDir, iteration: u64) -> Result<PathBuf> {
         let begun = Instant::now();
         let path = run.checkpoint(iteration);
         let temporary = with_ending(&path, TEMPORARY);
@@ -69,38 +73,65 @@ impl Checkpoint {
     }
 
     /// Writes the files; answers how many bytes they have.
-    fn write(&self, folder: &Path) -> Result<usize> {
-        let generator = self.generator.to_bytes(&folder.join(GENERATOR))?;
-        let discriminator = self.discriminator.to_bytes(&folder.join(DISCRIMINATOR))?;
-        let state = self.state_bytes(folder, &generator, &discriminator)?;
-        files::write_synced(&folder.join(GENERATOR), &generator)?;
-        files::write_synced(&folder.join(DISCRIMINATOR), &discriminator)?;
-        files::write_synced(&folder.join(STATE), &state)?;
-        Ok(generator.len() + discriminator.len() + state.len())
-    }
-
-    fn state_bytes(
-        &self,
-        folder: &Path,
-        generator: &[u8],
-        discriminator: &[u8],
-    ) -> Result<Vec<u8>> {
-        let mut state = self.state.clone();
+    fn write(self, folder: &Path) -> Result<u64> {
+        let generator = Written::new(folder.join(GENERATOR), self.generator)?;
+        let discriminator = Written::new(folder.join(DISCRIMINATOR), self.discriminator)?;
+        let mut state = self.state;
         let words = [
-            (VERSION.0, VERSION.1.to_owned()),
-            (GENERATOR_SUM, checksum(generator)),
-            (DISCRIMINATOR_SUM, checksum(discriminator)),
-            (STATE_SUM, NO_SUM.to_owned()),
+            (VERSION_KEY, VERSION),
+            (GENERATOR_SUM, &generator.sum),
+            (DISCRIMINATOR_SUM, &discriminator.sum),
+            (STATE_SUM, NO_SUM),
         ];
-        state.metadata.extend(words.map(|(key, word)| (key.to_owned(), word)));
-        let mut bytes = state.to_bytes(&folder.join(STATE))?;
-        let sum = checksum(&bytes);
-        if let Some(place) = state_sum(&mut bytes) {
-            place.copy_from_slice(sum.as_bytes());
-        }
-        Ok(bytes)
+        state.metadata.extend(words.map(|(key, word)| (key.to_owned(), word.to_owned())));
+        let mut state = Written::new(folder.join(STATE), state)?;
+        state.store_sum().map_err(Error::io("write", &state.path))?;
+        [generator, discriminator, state].into_iter().map(Written::sync).sum()
+    }
+}
+
+/// A file that was written, and its checksum.
+struct Written {
+    path: PathBuf,
+    file: File,
+    sum: String,
+}
+
+impl Written {
+    fn new(path: PathBuf, tensors: TensorWriter<'_>) -> Result<Self> {
+        let file = File::options().read(true).write(true).create_new(true).open(&path);
+        let mut file = Summed::new(file.map_err(Error::io("create", &path))?);
+        tensors.write(&path, &mut file)?;
+        Ok(Self { path, sum: file.sum(), file: file.inner })
     }
 
+    /// Puts a state file's checksum where it keeps it.
+    fn store_sum(&mut self) -> io::Result<()> {
+        let first = first_bytes(&mut self.file).map_err(io::Error::other)?;
+        let place = sum_place(&first).ok_or(io::ErrorKind::InvalidData)?;
+        self.file.seek(SeekFrom::Start(place.start as u64))?;
+        self.file.write_all(self.sum.as_bytes())
+    }
+
+    /// Waits until the file is on the disk; answers how many bytes it has.
+    fn sync(self) -> Result<u64> {
+        let synced = self.file.sync_all().and_then(|()| self.file.metadata());
+        synced.map(|metadata| metadata.len()).map_err(Error::io("write", &self.path))
+    }
+}
+
+/// Two networks and the state of their training, open: tensors are read when they are asked for.
+#[derive(Debug)]
+pub struct Checkpoint {
+    /// The generator's `state_dict`.
+    pub generator: TensorFile,
+    /// The discriminator's `state_dict`.
+    pub discriminator: TensorFile,
+    /// All else.
+    pub state: TensorFile,
+}
+
+impl Checkpoint {
     /// Whether a folder, by whatever name, is a checkpoint's, be it whole or not.
     pub fn is_at(folder: &Path) -> bool {
         FILES.iter().any(|name| folder.join(name).is_file())
@@ -111,20 +142,17 @@ impl Checkpoint {
         FILES.iter().all(|name| folder.join(name).is_file())
     }
 
-    /// Reads a checkpoint folder and makes sure that every byte is as it was saved.
+    /// Opens a checkpoint folder and makes sure that every byte is as it was saved.
     ///
     /// # Errors
     /// [`CheckpointProblem::Damaged`] names the file, and the run's older checkpoints;
     /// [`CheckpointProblem::Version`]; I/O.
     pub fn load(folder: &Path) -> Result<Checkpoint> {
         let begun = Instant::now();
-        let mut state = read_state(&folder.join(STATE))?;
-        let generator = read_network(&folder.join(GENERATOR), &state, GENERATOR_SUM)?;
-        let discriminator = read_network(&folder.join(DISCRIMINATOR), &state, DISCRIMINATOR_SUM)?;
-        for key in [VERSION.0, GENERATOR_SUM, DISCRIMINATOR_SUM, STATE_SUM] {
-            state.metadata.remove(key);
-        }
-        debug!(path = %folder.display(), elapsed = ?begun.elapsed(), "read a checkpoint");
+        let state = open_state(&folder.join(STATE))?;
+        let generator = open_network(&folder.join(GENERATOR), &state, GENERATOR_SUM)?;
+        let discriminator = open_network(&folder.join(DISCRIMINATOR), &state, DISCRIMINATOR_SUM)?;
+        debug!(path = %folder.display(), elapsed = ?begun.elapsed(), "checked a checkpoint");
         Ok(Checkpoint { generator, discriminator, state })
     }
 }
@@ -142,18 +170,22 @@ fn put_in_place(temporary: &Path, path: &Path) -> Result<()> {
     files::remove_if_there(&old)
 }
 
-fn read_state(path: &Path) -> Result<TensorFile> {
-    let mut bytes = read(path)?;
+fn open_state(path: &Path) -> Result<TensorFile> {
+    let mut file = open(path)?;
     let damaged = || damaged(path, "its checksum does not match");
-    let place = state_sum(&mut bytes).ok_or_else(damaged)?;
-    let stored = place.to_vec();
-    place.copy_from_slice(NO_SUM.as_bytes());
-    if checksum(&bytes).as_bytes() != stored {
+    let mut first = match first_bytes(&mut file) {
+        Err(SafeTensorError::IoError(source)) => return Err(Error::io("read", path)(source)),
+        other => other.map_err(|_| damaged())?,
+    };
+    let place = sum_place(&first).ok_or_else(damaged)?;
+    let stored = first[place.clone()].to_vec();
+    first[place].copy_from_slice(NO_SUM.as_bytes());
+    if checksum((&*first).chain(&file)).map_err(Error::io("read", path))?.as_bytes() != stored {
         return Err(damaged());
     }
-    let state = TensorFile::from_bytes(path, &bytes)?;
-    match state.word(VERSION.0)? {
-        version if version == VERSION.1 => Ok(state),
+    let state = TensorFile::from_source(path, file)?;
+    match state.word(VERSION_KEY)? {
+        VERSION => Ok(state),
         other => {
             Err(CheckpointProblem::Version { path: path.to_owned(), version: other.to_owned() }
                 .into())
@@ -161,17 +193,17 @@ fn read_state(path: &Path) -> Result<TensorFile> {
     }
 }
 
-fn read_network(path: &Path, state: &TensorFile, sum: &str) -> Result<TensorFile> {
-    let bytes = read(path)?;
-    if checksum(&bytes) != state.word(sum)? {
+fn open_network(path: &Path, state: &TensorFile, sum: &str) -> Result<TensorFile> {
+    let file = open(path)?;
+    if checksum(&file).map_err(Error::io("read", path))? != state.word(sum)? {
         return Err(damaged(path, "its checksum does not match state.safetensors"));
     }
-    TensorFile::from_bytes(path, &bytes)
+    TensorFile::from_source(path, file)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    match fs::read(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+fn open(path: &Path) -> Result<File> {
+    match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err(damaged(path, "the file is missing"))
         }
         other => other.map_err(Error::io("read", path)),
@@ -191,15 +223,46 @@ fn older_than(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(iterations.into_iter().map(|iteration| run.checkpoint(iteration)).collect())
 }
 
-/// CRC-32 as eight lower-case hexadecimal digits.
-fn checksum(bytes: &[u8]) -> String {
-    format!("{:08x}", crc32fast::hash(bytes))
+/// The checksum of all that is left to read.
+fn checksum(mut file: impl Read) -> io::Result<String> {
+    let mut sum = Summed::new(io::sink());
+    io::copy(&mut file, &mut sum)?;
+    Ok(sum.sum())
 }
 
-/// Where a state file keeps its own checksum. The text cannot occur earlier: JSON escapes the
-/// quotes of any word, and tensors come after the metadata.
-fn state_sum(bytes: &mut [u8]) -> Option<&mut [u8]> {
+/// Takes the checksum of what passes through it.
+struct Summed<W> {
+    inner: W,
+    hasher: crc32fast::Hasher,
+}
+
+impl<W> Summed<W> {
+    fn new(inner: W) -> Self {
+        Self { inner, hasher: crc32fast::Hasher::new() }
+    }
+
+    /// CRC-32 as eight lower-case hexadecimal digits.
+    fn sum(&self) -> String {
+        format!("{:08x}", self.hasher.clone().finalize())
+    }
+}
+
+impl<W: Write> Write for Summed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// Where a state file keeps its own checksum, in its first bytes. The text cannot occur earlier:
+/// JSON escapes the quotes of any word, and tensors come after the metadata.
+fn sum_place(first: &[u8]) -> Option<Range<usize>> {
     let key = format!("\"{STATE_SUM}\":\"");
-    let start = bytes.windows(key.len()).position(|window| window == key.as_bytes())? + key.len();
-    bytes.get_mut(start..start + NO_SUM.len())
+    let start = first.windows(key.len()).position(|window| window == key.as_bytes())? + key.len();
+    (start + NO_SUM.len() <= first.len()).then_some(start..start + NO_SUM.len())
 }

@@ -120,13 +120,6 @@ fn encoded(
     Ok(bytes)
 }
 
-/// Writes a file and waits until it is on the disk.
-pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut file = File::create(path).map_err(Error::io("create", path))?;
-    file.write_all(bytes).map_err(Error::io("write", path))?;
-    file.sync_all().map_err(Error::io("write", path))
-}
-
 /// Waits until the names in a folder are on the disk, where the system has a way to.
 pub(super) fn sync_folder(path: &Path) -> Result<()> {
     if cfg!(unix) {

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::observer::Progress;
 use super::records::{ImageRecord, Record, to_line};
 use super::run_dir::RunDir;
-use super::tensor_file::TensorFile;
+use super::tensor_file::{TensorFile, TensorWriter};
 use crate::gan::Metrics;
 use crate::{Error, Result};
 
@@ -34,7 +34,7 @@ pub struct Positions {
 
 impl Positions {
     /// Puts the lengths into a state file's metadata.
-    pub fn store(self, state: &mut TensorFile) {
+    pub fn store(self, state: &mut TensorWriter<'_>) {
         state.metadata.insert(LOG_BYTES.to_owned(), self.log.to_string());
         state.metadata.insert(STATS_BYTES.to_owned(), self.stats.to_string());
     }

@@ -1,23 +1,26 @@
-//! A GAN in training as the tensors of a [`Checkpoint`], and back.
+//! A GAN in training as the tensors of a [`Checkpoint`], and back: a tensor at a time is on the host.
 
-use super::checkpoint::Checkpoint;
+use std::iter;
+
+use super::checkpoint::{Checkpoint, CheckpointProblem, CheckpointWriter};
 use super::config::Config;
 use super::health::check_finite;
 use super::journal::Positions;
-use super::tensor_file::TensorFile;
+use super::tensor_file::{TensorFile, TensorWriter};
 use crate::Result;
 use crate::device::{Device, Real};
 use crate::gan::Gan;
 use crate::gan::preset::Preset;
 use crate::gan::sampler::Sampler;
 use crate::gan::settings::Settings;
-use crate::nn::{Network, Params};
+use crate::nn::{Moment, Network, Params};
 
 const ITERATION: &str = "iteration";
 const SECONDS: &str = "seconds";
 const DATA: &str = "data_crc32";
 const CONFIG: &str = "config";
-const MOMENTS: [&str; 2] = ["first_moment", "second_moment"];
+const MOMENTS: [(&str, Moment); 2] =
+    [("first_moment", Moment::First), ("second_moment", Moment::Second)];
 
 /// How far a run is: what its checkpoint holds beside the networks.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,51 +35,67 @@ pub struct Progress {
     pub data: u32,
 }
 
-/// Copies a GAN to the host.
+/// A checkpoint of a GAN, which is copied to the host as the checkpoint is written.
+///
+/// Saving it fails with [`Error::NotFinite`](crate::Error::NotFinite) when a weight is NaN or
+/// infinite, and when the device fails.
 ///
 /// # Errors
-/// [`Error::NotFinite`](crate::Error::NotFinite) when a weight is NaN or infinite; when the device
-/// fails.
-pub fn take<D: Device>(gan: &Gan<D>, config: &Config, progress: Progress) -> Result<Checkpoint> {
-    let passes = [gan.generator_passes(), 0];
-    let mut state = TensorFile::new();
-    let mut files = Vec::new();
-    let networks = [("generator", gan.generator()), ("discriminator", gan.discriminator())];
-    for ((name, network), passes) in networks.into_iter().zip(passes) {
-        let mut file = state_dict(gan.device(), network, name, passes, progress.iteration)?;
-        file.metadata
-            .extend(words(gan.preset(), gan.settings()).map(|(key, word)| (key.to_owned(), word)));
-        files.push(file);
-        let moments = network.params().read_moments(gan.device())?;
-        for (moment, values) in MOMENTS.iter().zip(moments) {
-            let values = single(&values);
-            state.push(format!("{name}.{moment}"), &[values.len()], values);
-        }
-    }
-    let words = [
+/// When the configuration cannot be written as text.
+pub fn take<'a, D: Device>(
+    gan: &'a Gan<D>,
+    config: &Config,
+    progress: Progress,
+) -> Result<CheckpointWriter<'a>> {
+    let mut state = TensorWriter::new();
+    let mut network = |name: &'static str, network: &'a Network<D>, passes| {
+        push_moments(&mut state, gan.device(), name, network.params());
+        let mut file = state_dict(gan.device(), network, name, passes, progress.iteration);
+        file.metadata.extend(owned(words(gan.preset(), gan.settings())));
+        file
+    };
+    let generator = network("generator", gan.generator(), gan.generator_passes());
+    let discriminator = network("discriminator", gan.discriminator(), 0);
+    state.metadata.extend(owned([
         (ITERATION, progress.iteration.to_string()),
         (SECONDS, progress.seconds.to_string()),
         (DATA, progress.data.to_string()),
         (CONFIG, config.to_text()?),
-    ];
-    state.metadata.extend(words.map(|(key, word)| (key.to_owned(), word)));
+    ]));
     progress.positions.store(&mut state);
-    let discriminator = files.pop().unwrap_or_default();
-    let generator = files.pop().unwrap_or_default();
-    Ok(Checkpoint { generator, discriminator, state })
+    Ok(CheckpointWriter { generator, discriminator, state })
+}
+
+/// Adds Adam's moments of a network, each as one tensor: the numbers of all parameters.
+fn push_moments<'a, D: Device>(
+    state: &mut TensorWriter<'a>,
+    device: &'a D,
+    name: &str,
+    params: &'a Params<D>,
+) {
+    for (key, moment) in MOMENTS {
+        let read = move |param| Ok(single(params.read_moment(device, moment, param)?));
+        state.push(format!("{name}.{key}"), &[params.len()], params.list().iter().map(read));
+    }
+}
+
+fn owned<const N: usize>(
+    words: [(&'static str, String); N],
+) -> impl Iterator<Item = (String, String)> {
+    words.into_iter().map(|(key, word)| (key.to_owned(), word))
 }
 
 /// Puts a checkpoint's tensors into a GAN of the same set-up.
 ///
 /// # Errors
-/// [`CheckpointProblem::OfAnother`](super::checkpoint::CheckpointProblem::OfAnother) for another set-up's
-/// checkpoint; when a tensor is missing or of another shape, or the device fails.
+/// [`CheckpointProblem::OfAnother`] for another set-up's checkpoint; when a tensor is missing or of
+/// another shape, or the device fails.
 pub fn restore<D: Device>(gan: &mut Gan<D>, checkpoint: &Checkpoint) -> Result<Progress> {
     let state = &checkpoint.state;
     // Shapes alone do not tell: two set-ups may differ in activations only.
     for (key, word) in words(gan.preset(), gan.settings()) {
-        checkpoint.generator.expect_word(key, &word)?;
-        checkpoint.discriminator.expect_word(key, &word)?;
+        expect_word(&checkpoint.generator, key, &word)?;
+        expect_word(&checkpoint.discriminator, key, &word)?;
     }
     let (device, generator, discriminator) = gan.networks_mut();
     for (name, network, file) in [
@@ -84,10 +103,7 @@ pub fn restore<D: Device>(gan: &mut Gan<D>, checkpoint: &Checkpoint) -> Result<P
         ("discriminator", discriminator, &checkpoint.discriminator),
     ] {
         read_network(device, network, file)?;
-        let len = network.params().len();
-        let moment = |moment: &str| state.get::<f32>(&format!("{name}.{moment}"), &[len]);
-        let moments = [moment(MOMENTS[0])?, moment(MOMENTS[1])?].map(widened);
-        network.params_mut().write_moments(device, [&moments[0], &moments[1]])?;
+        read_moments(device, network.params_mut(), state, name)?;
     }
     let progress = Progress {
         iteration: state.parse(ITERATION)?,
@@ -97,6 +113,34 @@ pub fn restore<D: Device>(gan: &mut Gan<D>, checkpoint: &Checkpoint) -> Result<P
     };
     gan.set_completed(progress.iteration)?;
     Ok(progress)
+}
+
+fn read_moments<D: Device>(
+    device: &D,
+    params: &mut Params<D>,
+    state: &TensorFile,
+    name: &str,
+) -> Result<()> {
+    for (key, moment) in MOMENTS {
+        let (key, mut begin) = (format!("{name}.{key}"), 0);
+        for i in 0..params.list().len() {
+            let end = begin + params.list()[i].count();
+            let values = widened(state.part(&key, &[params.len()], begin..end)?);
+            params.write_moment(device, moment, i, &values)?;
+            begin = end;
+        }
+    }
+    Ok(())
+}
+
+/// Makes sure that a word of a network's file is the one that the network needs.
+fn expect_word(file: &TensorFile, key: &'static str, expected: &str) -> Result<()> {
+    let got = file.word(key)?;
+    if got == expected {
+        return Ok(());
+    }
+    let (path, got, expected) = (file.path().to_owned(), got.to_owned(), expected.to_owned());
+    Err(CheckpointProblem::OfAnother { path, key, got, expected }.into())
 }
 
 /// Gives networks the weights that the configuration names files of: PyTorch's `state_dict`s as
@@ -111,7 +155,7 @@ pub fn initialize<D: Device>(gan: &mut Gan<D>, config: &Config) -> Result<()> {
         [(&config.init_generator, generator), (&config.init_discriminator, discriminator)]
     {
         let Some(path) = path else { continue };
-        let file = TensorFile::read(path)?;
+        let file = TensorFile::open(path)?;
         read_network(device, network, &file)?;
         file.expect_no_more(&keys(network))?;
     }
@@ -150,11 +194,11 @@ pub fn iteration(checkpoint: &Checkpoint) -> Result<u32> {
 /// Makes sure that a checkpoint's generator is of a configuration, whose set-up is answered.
 ///
 /// # Errors
-/// [`CheckpointProblem::OfAnother`](super::checkpoint::CheckpointProblem::OfAnother).
+/// [`CheckpointProblem::OfAnother`].
 pub fn expect_generator(checkpoint: &Checkpoint, config: &Config) -> Result<&'static Preset> {
     let preset = config.preset()?;
     for (key, word) in words(preset, &config.gan) {
-        checkpoint.generator.expect_word(key, &word)?;
+        expect_word(&checkpoint.generator, key, &word)?;
     }
     Ok(preset)
 }
@@ -163,7 +207,7 @@ pub fn expect_generator(checkpoint: &Checkpoint, config: &Config) -> Result<&'st
 /// checkpoint's own.
 ///
 /// # Errors
-/// [`CheckpointProblem::OfAnother`](super::checkpoint::CheckpointProblem::OfAnother) and
+/// [`CheckpointProblem::OfAnother`] and
 /// [`TensorProblem`](super::tensor_file::TensorProblem) when tensors and configuration do not fit
 /// each other; as [`Sampler::new`].
 pub fn sampler<D: Device>(
@@ -181,26 +225,29 @@ pub fn sampler<D: Device>(
 
 /// What PyTorch's `state_dict` of the network would hold after `iteration` iterations and `passes`
 /// through BatchNorm in training.
-fn state_dict<D: Device>(
-    device: &D,
-    network: &Network<D>,
-    name: &str,
+fn state_dict<'a, D: Device>(
+    device: &'a D,
+    network: &'a Network<D>,
+    name: &'a str,
     passes: u64,
     iteration: u32,
-) -> Result<TensorFile> {
-    let mut file = TensorFile::new();
+) -> TensorWriter<'a> {
+    let mut file = TensorWriter::new();
     for params in [network.params(), network.statistics()] {
         for param in params.list() {
-            let values = single(&params.read(device, param)?);
-            let of = format!("{name}'s {}", param.name);
-            values.iter().try_for_each(|&x| check_finite(&of, f64::from(x), iteration))?;
-            file.push(param.name.clone(), &param.shape, values);
+            let read = move || {
+                let values = single(params.read(device, param)?);
+                let of = format!("{name}'s {}", param.name);
+                values.iter().try_for_each(|&x| check_finite(&of, f64::from(x), iteration))?;
+                Ok(values)
+            };
+            file.push(param.name.clone(), &param.shape, iter::once_with(read));
         }
     }
     for key in counters(network) {
-        file.push(key, &[], vec![passes as i64]);
+        file.push(key, &[], [Ok(vec![passes as i64])]);
     }
-    Ok(file)
+    file
 }
 
 /// What the networks are, for the files' metadata.
@@ -230,10 +277,12 @@ fn read_params<D: Device>(device: &D, params: &mut Params<D>, file: &TensorFile)
     Ok(())
 }
 
-fn single<T: Real>(values: &[T]) -> Vec<f32> {
-    values.iter().map(|x| x.to_f64() as f32).collect()
+/// As f32; takes the memory over where the numbers are f32 already.
+fn single<T: Real>(values: Vec<T>) -> Vec<f32> {
+    values.into_iter().map(|x| x.to_f64() as f32).collect()
 }
 
-fn widened<T: Real>(values: &[f32]) -> Vec<T> {
-    values.iter().map(|&x| T::from_f64(f64::from(x))).collect()
+/// The reverse.
+fn widened<T: Real>(values: Vec<f32>) -> Vec<T> {
+    values.into_iter().map(|x| T::from_f64(f64::from(x))).collect()
 }

@@ -35,4 +35,6 @@ mod sample;
 mod scratch;
 mod stop;
 mod tensorboard;
+#[path = "../common/tensors.rs"]
+mod tensors;
 mod weights;

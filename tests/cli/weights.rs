@@ -3,14 +3,17 @@
 use std::fs;
 use std::path::Path;
 
-use gan_cuda::train::tensor_file::{NamedTensor, TensorData, TensorFile};
-use half::bf16;
+use gan_cuda::train::tensor_file::{Element, TensorFile, TensorInfo, TensorWriter};
+use half::{bf16, f16};
+use safetensors::Dtype;
 
 use super::scratch::Scratch;
+use super::tensors;
 
 const FIRST: &str = "runs/00000-cgan-mnist";
 const SECOND: &str = "runs/00001-cgan-mnist";
 const THIRD: &str = "runs/00002-cgan-mnist";
+const FOURTH: &str = "runs/00003-cgan-mnist";
 
 /// A folder with a run of four iterations, and the names of its networks' files.
 fn trained() -> (Scratch, String, String) {
@@ -24,21 +27,30 @@ fn trained() -> (Scratch, String, String) {
 fn rewritten(
     scratch: &Scratch,
     file: &str,
-    change: impl Fn(&NamedTensor) -> Option<TensorData>,
+    change: impl for<'a> Fn(&mut TensorWriter<'a>, &'a TensorFile, &'a TensorInfo),
 ) -> &'static str {
-    let (old, mut new) = (TensorFile::read(&scratch.path(file)).unwrap(), TensorFile::new());
-    for tensor in old.tensors() {
-        if let Some(data) = change(tensor) {
-            new.push(tensor.name.clone(), &tensor.shape, data);
-        }
-    }
-    write(scratch, &new)
+    let (old, mut new) = (TensorFile::open(&scratch.path(file)).unwrap(), TensorWriter::new());
+    old.tensors().iter().for_each(|tensor| change(&mut new, &old, tensor));
+    write(scratch, new)
 }
 
-fn write(scratch: &Scratch, file: &TensorFile) -> &'static str {
-    let path = scratch.path("x.safetensors");
-    fs::write(&path, file.to_bytes(Path::new("x")).unwrap()).unwrap();
+fn write(scratch: &Scratch, file: TensorWriter<'_>) -> &'static str {
+    fs::write(scratch.path("x.safetensors"), tensors::bytes(file)).unwrap();
     "x.safetensors"
+}
+
+/// The same tensor with other numbers, if it is of f32; nothing if it is not.
+fn push_changed<T: Element + 'static>(
+    new: &mut TensorWriter<'_>,
+    old: &TensorFile,
+    tensor: &TensorInfo,
+    change: impl Fn(f32) -> T,
+) {
+    let TensorInfo { name, shape, dtype, .. } = tensor;
+    if *dtype == Dtype::F32 {
+        let numbers = old.get::<f32>(name, shape).unwrap().into_iter().map(change).collect();
+        new.push(name, shape, [Ok(numbers)]);
+    }
 }
 
 #[test]
@@ -82,28 +94,27 @@ fn one_network_alone_may_begin_with_weights() {
 fn weights_may_be_of_any_real_type_and_come_without_counters() {
     let (scratch, generator, _) = trained();
     let want = scratch.files(FIRST)["samples/000004.png"].clone();
-    let single = |tensor: &NamedTensor| match &tensor.data {
-        TensorData::F32(values) => Some(values.clone()),
-        _ => None,
-    };
-    let double = |tensor: &NamedTensor| {
-        Some(single(tensor)?.into_iter().map(f64::from).collect::<Vec<_>>().into())
-    };
-    let half = |tensor: &NamedTensor| {
-        Some(single(tensor)?.into_iter().map(bf16::from_f32).collect::<Vec<_>>().into())
-    };
     let first_grid = |file: &str, run: &str| {
         scratch.train(&format!("--iterations 1 --init-generator {file}")).succeeds();
         scratch.files(run)["samples/000000.png"].clone()
     };
-    assert!(first_grid(rewritten(&scratch, &generator, double), SECOND) == want);
-    assert!(first_grid(rewritten(&scratch, &generator, half), THIRD) != want, "rounded");
+    let double = rewritten(&scratch, &generator, |new, old, tensor| {
+        push_changed(new, old, tensor, f64::from);
+    });
+    assert!(first_grid(double, SECOND) == want);
+    let brain = rewritten(&scratch, &generator, |new, old, tensor| {
+        push_changed(new, old, tensor, bf16::from_f32);
+    });
+    assert!(first_grid(brain, THIRD) != want, "rounded");
+    let half = rewritten(&scratch, &generator, |new, old, tensor| {
+        push_changed(new, old, tensor, f16::from_f32);
+    });
+    assert!(first_grid(half, FOURTH) != want, "rounded");
 }
 
 #[test]
 fn files_that_do_not_fit_are_named_with_what_is_wrong() {
     let (scratch, generator, discriminator) = trained();
-    let all = |tensor: &NamedTensor| Some(tensor.data.clone());
     let fails = |file: &str, words: &[&str]| {
         let flags = format!("--iterations 1 --init-generator {file}");
         scratch.train(&flags).fails(1, &[&[file], words].concat());
@@ -111,18 +122,24 @@ fn files_that_do_not_fit_are_named_with_what_is_wrong() {
     };
     fails("nowhere.safetensors", &["cannot read"]);
     fails(&discriminator, &["label_embedding.weight", "model.", "another network"][1..]);
-    let lacking = |tensor: &NamedTensor| all(tensor).filter(|_| tensor.name != "model.0.bias");
-    fails(rewritten(&scratch, &generator, lacking), &["no tensor model.0.bias"]);
-    let mut more = TensorFile::read(&scratch.path(&generator)).unwrap();
-    more.push("model.99.weight", &[2], vec![0.0_f32; 2]);
-    fails(write(&scratch, &more), &["no place for tensor model.99.weight"]);
-    let nan = |tensor: &NamedTensor| match &tensor.data {
-        TensorData::F32(values) => Some(vec![f32::NAN; values.len()].into()),
-        other => Some(other.clone()),
-    };
-    fails(rewritten(&scratch, &generator, nan), &["not finite"]);
-    let whole = |tensor: &NamedTensor| Some(vec![1_i64; tensor.data.len()].into());
-    fails(rewritten(&scratch, &generator, whole), &["I64", "real numbers"]);
+    let lacking = rewritten(&scratch, &generator, |new, old, tensor| {
+        if tensor.name != "model.0.bias" {
+            new.copy(old, tensor);
+        }
+    });
+    fails(lacking, &["no tensor model.0.bias"]);
+    let whole_generator = TensorFile::open(&scratch.path(&generator)).unwrap();
+    let mut more = tensors::copy(&whole_generator);
+    more.push("model.99.weight", &[2], [Ok(vec![0.0_f32; 2])]);
+    fails(write(&scratch, more), &["no place for tensor model.99.weight"]);
+    let nan = rewritten(&scratch, &generator, |new, old, tensor| {
+        push_changed(new, old, tensor, |_| f32::NAN);
+    });
+    fails(nan, &["not finite"]);
+    let whole = rewritten(&scratch, &generator, |new, old, tensor| {
+        push_changed(new, old, tensor, |_| 1_i64);
+    });
+    fails(whole, &["I64", "real numbers"]);
     let bytes = fs::read(scratch.path(&generator)).unwrap();
     for cut in [0, 7, 100, bytes.len() - 1] {
         fs::write(scratch.path("cut.safetensors"), &bytes[..cut]).unwrap();

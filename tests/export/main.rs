@@ -67,7 +67,7 @@ fn every_kind() -> Vec<(String, Trained)> {
 }
 
 impl Trained {
-    fn generator(&self) -> Generator {
+    fn generator(&self) -> Generator<'_> {
         Generator::of(&self.checkpoint, &self.config).unwrap()
     }
 

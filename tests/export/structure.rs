@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gan_cuda::gan::preset::find;
-use gan_cuda::train::tensor_file::TensorData;
+use safetensors::Dtype;
 use tract_onnx::pb::{ModelProto, NodeProto};
 use tract_onnx::prelude::Framework;
 
@@ -22,7 +22,11 @@ fn weights_are_the_state_dicts_under_its_keys() {
             graph.initializer.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect();
         assert_eq!(weights.remove("images.shape").unwrap().dims, [4], "{name}");
         for tensor in trained.checkpoint.generator.tensors() {
-            let TensorData::F32(numbers) = &tensor.data else { continue };
+            if tensor.dtype != Dtype::F32 {
+                continue;
+            }
+            let file = &trained.checkpoint.generator;
+            let numbers = file.get::<f32>(&tensor.name, &tensor.shape).unwrap();
             let found = weights.remove(&tensor.name).unwrap();
             let shape: Vec<_> = found.dims.iter().map(|&extent| extent as usize).collect();
             let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();

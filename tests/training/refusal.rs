@@ -2,6 +2,7 @@
 
 use gan_cuda::train::checkpoint::CheckpointProblem;
 use gan_cuda::train::snapshot;
+use gan_cuda::train::tensor_file::{TensorFile, TensorWriter};
 use gan_cuda::{Error, Result};
 
 use super::*;
@@ -63,14 +64,19 @@ fn weights_that_are_no_numbers_are_not_saved() {
     let mut gan = gan_cuda::gan::Gan::new(cpu, preset("mlp"), config.gan.clone(), 0).unwrap();
     let progress =
         snapshot::Progress { iteration: 7, seconds: 0.0, positions: Default::default(), data: 0 };
-    snapshot::take(&gan, &config, progress).unwrap();
+    let runs = tempfile::tempdir().unwrap();
+    let run = RunDir::create(runs.path(), "mlp").unwrap();
+    snapshot::take(&gan, &config, progress).unwrap().save(&run, 7).unwrap();
     let (device, _, discriminator) = gan.networks_mut();
     let params = discriminator.params_mut();
     let mut bias = params.read(device, &params.list()[1]).unwrap();
     bias[3] = f32::INFINITY;
     params.write(device, 1, &bias).unwrap();
-    let error = snapshot::take(&gan, &config, progress).unwrap_err().to_string();
+    let error = snapshot::take(&gan, &config, progress).unwrap().save(&run, 7).unwrap_err();
+    let error = error.to_string();
     assert!(error.contains("the discriminator's 0.bias is inf at iteration 7"), "{error}");
+    let kept = Checkpoint::load(&run.checkpoint(7)).unwrap();
+    assert!(kept.discriminator.reals::<f32>("0.bias", &[32]).is_ok(), "the old one was replaced");
 }
 
 #[test]
@@ -80,10 +86,11 @@ fn tensor_of_another_shape_is_refused_by_name() {
     let runs = tempfile::tempdir().unwrap();
     let run = train(&config, &data, runs.path());
     let mut checkpoint = Checkpoint::load(&run.checkpoint(1)).unwrap();
-    let mut generator = gan_cuda::train::tensor_file::TensorFile::new();
-    generator.metadata = checkpoint.generator.metadata.clone();
-    generator.push("0.weight", &[2, 3], vec![0.0_f32; 6]);
-    checkpoint.generator = generator;
+    let mut generator = TensorWriter::new();
+    generator.metadata.clone_from(checkpoint.generator.metadata());
+    generator.push("0.weight", &[2, 3], [Ok(vec![0.0_f32; 6])]);
+    let bytes = runs::tensors::bytes(generator);
+    checkpoint.generator = TensorFile::from_bytes(Path::new("g"), &bytes).unwrap();
     let cpu = Cpu::<f32>::new(1);
     let mut gan = gan_cuda::gan::Gan::new(cpu, preset("mlp"), config.gan.clone(), 0).unwrap();
     let error = snapshot::restore(&mut gan, &checkpoint).unwrap_err().to_string();

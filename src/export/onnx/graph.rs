@@ -19,9 +19,9 @@ const BATCH: &str = "batch";
 
 /// The graph from noise, and labels where there are classes, to images.
 pub(super) fn graph(generator: &Generator) -> Result<GraphProto> {
-    let Generator { spec, image, file } = generator;
+    let Generator { spec, image, file, metadata } = generator;
     let mut graph = Graph { file, nodes: Vec::new(), tensors: Vec::new() };
-    let latent = format!("{} noise", file.word("latent")?);
+    let latent = format!("{} noise", metadata["latent"]);
     let mut input = vec![value(NOISE, FLOAT, &[spec.inputs], latent)];
     let mut x = NOISE.to_owned();
     if let Some(label) = spec.label {
@@ -155,12 +155,18 @@ fn value(name: &str, elem_type: i32, extents: &[usize], doc_string: String) -> V
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::train::tensor_file::TensorWriter;
 
     #[test]
     fn label_stands_on_the_side_that_the_network_has_it_on() {
-        let mut file = TensorFile::new();
-        file.push("label_embedding.weight", &[2, 2], vec![0.0_f32; 4]);
+        let (path, mut bytes) = (Path::new("g.safetensors"), Vec::new());
+        let mut writer = TensorWriter::new();
+        writer.push("label_embedding.weight", &[2, 2], [Ok(vec![0.0_f32; 4])]);
+        writer.write(path, &mut bytes).unwrap();
+        let file = TensorFile::from_bytes(path, &bytes).unwrap();
         for first in [true, false] {
             let mut graph = Graph { file: &file, nodes: Vec::new(), tensors: Vec::new() };
             let x = graph.embed(NOISE.to_owned(), Embedded { classes: 2, first }).unwrap();

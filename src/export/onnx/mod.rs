@@ -22,15 +22,14 @@ const MOST_BYTES: usize = (1 << 31) - (1 << 20);
 pub(super) fn model(generator: &Generator) -> Result<Vec<u8>> {
     let spec = &generator.spec;
     check_size(size_of::<f32>() * (spec.parameters() + spec.statistics()))?;
-    let words = &generator.file.metadata;
+    let words = &generator.metadata;
     let model = ModelProto {
         ir_version: IR_VERSION,
         producer_name: env!("CARGO_PKG_NAME").to_owned(),
         producer_version: env!("CARGO_PKG_VERSION").to_owned(),
         doc_string: format!(
             "the generator of the GAN preset {} after {} iterations",
-            generator.file.word("preset")?,
-            generator.file.word("iteration")?
+            words["preset"], words["iteration"]
         ),
         graph: Some(graph::graph(generator)?),
         opset_import: vec![OperatorSetIdProto { version: OPSET }],

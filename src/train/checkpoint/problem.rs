@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::VERSION;
+
 /// Why a checkpoint cannot be taken.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -35,8 +37,8 @@ pub enum CheckpointProblem {
 
     /// A checkpoint is of a format that this program does not know.
     #[error(
-        "{path} is in checkpoint format {version:?}; this program reads format \"2\": take the \
-         version that wrote it",
+        "{path} is in checkpoint format {version:?}; this program reads format {VERSION:?}: take \
+         the version that wrote it",
         path = path.display()
     )]
     Version {

@@ -25,7 +25,7 @@ pub enum TensorProblem {
         /// The type in the file, as safetensors names it.
         got: String,
         /// What is wanted.
-        expected: &'static str,
+        expected: String,
     },
 
     /// A tensor is not of the shape that the network has.

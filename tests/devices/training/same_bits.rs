@@ -2,7 +2,7 @@
 
 use gan_cuda::gan::Gan;
 use gan_cuda::gan::preset::presets;
-use gan_cuda::nn::{Network, Params};
+use gan_cuda::nn::{Moment, Network, Params};
 use gan_cuda::train::config::Config;
 use gan_cuda::train::trainer::Trainer;
 use gan_cuda_emulator::{Schedule, set_schedule};
@@ -111,8 +111,13 @@ pub(super) fn bits<D: Tested>(gan: &Gan<D>) -> [Vec<u32>; 2] {
             let list = params.list().iter();
             list.flat_map(|param| params.read(device, param).unwrap()).collect::<Vec<_>>()
         };
-        let [first, second] = network.params().read_moments(device).unwrap();
-        let all = [read(network.params()), read(network.statistics()), first, second].concat();
+        let params = network.params();
+        let moments = [Moment::First, Moment::Second].map(|moment| {
+            let list = params.list().iter();
+            list.flat_map(|param| params.read_moment(device, moment, param).unwrap()).collect()
+        });
+        let [first, second] = moments;
+        let all = [read(params), read(network.statistics()), first, second].concat();
         all.into_iter().map(f32::to_bits).collect()
     };
     [of(gan.generator()), of(gan.discriminator())]

@@ -1,0 +1,27 @@
+//! Files of tensors that tests write.
+
+use std::path::Path;
+
+use gan_cuda::train::tensor_file::{TensorFile, TensorWriter};
+
+/// The bytes of a file.
+pub fn bytes(file: TensorWriter<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    file.write(Path::new("written.safetensors"), &mut bytes).unwrap();
+    bytes
+}
+
+/// A file with the words and tensors of another.
+pub fn copy(file: &TensorFile) -> TensorWriter<'_> {
+    let mut copy = TensorWriter::new();
+    copy.metadata.clone_from(file.metadata());
+    file.tensors().iter().for_each(|tensor| copy.copy(file, tensor));
+    copy
+}
+
+/// Names, types, shapes and numbers of all tensors, as the bytes of a file without words.
+pub fn without_words(file: &TensorFile) -> Vec<u8> {
+    let mut copy = copy(file);
+    copy.metadata.clear();
+    bytes(copy)
+}
