@@ -79,11 +79,14 @@ fn many<T: Element>(number: impl Fn(u16) -> T) -> Vec<T> {
     (0..50_001).map(|i| number(i as u16)).collect()
 }
 
+/// A tensor's name, type and bytes.
+type Bytes = (&'static str, Dtype, Vec<u8>);
+
 /// A file of every type, and the tensors' bytes, in another order than the file's.
-fn every_type() -> (TensorWriter<'static>, Vec<(&'static str, Dtype, Vec<u8>)>) {
+fn every_type() -> (TensorWriter<'static>, Vec<Bytes>) {
     let (mut file, mut all) = (TensorWriter::new(), Vec::new());
     fn add<T: Element + 'static>(
-        (file, all): (&mut TensorWriter<'static>, &mut Vec<(&'static str, Dtype, Vec<u8>)>),
+        (file, all): (&mut TensorWriter<'static>, &mut Vec<Bytes>),
         name: &'static str,
         numbers: Vec<T>,
     ) {
