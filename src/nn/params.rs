@@ -311,7 +311,7 @@ mod tests {
         let rows =
             [[1, 2, 3, 4, 5, 0, 0, 0], [6, 7, 8, 9, 10, 0, 0, 0], [11, 12, 13, 14, 15, 0, 0, 0]];
         assert_eq!(*stored, rows.concat());
-        assert!(wide.unpadded(&stored).eq(values));
+        assert!(wide.unpadded(&stored).eq(values.iter().copied()));
         assert!(matches!(narrow.padded(&[18, 19, 20, 21]), Cow::Borrowed([18, 19, 20, 21])));
     }
 }
