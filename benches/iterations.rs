@@ -14,7 +14,7 @@ use common::{Named, Rates, cpu, gpu};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gan_cuda::data::Dataset;
 use gan_cuda::gan::Gan;
-use gan_cuda::gan::draws::{Resident, Schedule};
+use gan_cuda::gan::dataset::{DeviceDataset, Schedule};
 use gan_cuda::gan::preset::{Preset, presets};
 use gan_cuda::gan::work::Work;
 
@@ -22,16 +22,17 @@ use gan_cuda::gan::work::Work;
 const BATCHES: usize = 4;
 
 fn iteration<D: Named>(criterion: &mut Criterion<Rates>, device: D, preset: &'static Preset) {
-    let (settings, batch_size) = (&preset.settings, preset.settings.batch_size);
+    let (model, batch_size) = (preset.model().expect("layers"), preset.gan.batch_size);
+    let flop = Work::new(&model).flop;
     let schedule = Schedule { images: BATCHES * batch_size, batch_size, least: 1 };
-    let data = Dataset::synthetic(settings.image, schedule.images, 0);
-    let mut gan = Gan::new(device, preset, settings.clone(), 0).expect("memory");
+    let data = Dataset::synthetic(preset.gan.image, schedule.images, 0);
+    let mut gan = Gan::new(device, model, 0).expect("memory");
     let mut images =
-        Resident::new(gan.device(), &data.images, &data.labels, schedule).expect("memory");
+        DeviceDataset::new(gan.device(), &data.images, &data.labels, schedule).expect("memory");
     images.shuffle(gan.device(), 0, 0).expect("an order of images");
     let mut group = criterion.benchmark_group(format!("{}/iteration", D::NAME));
-    group.throughput(Throughput::Elements(Work::new(preset, settings).flop));
-    group.bench_function(preset.name, |bencher| {
+    group.throughput(Throughput::Elements(flop));
+    group.bench_function(&preset.name, |bencher| {
         bencher.iter_custom(|count| {
             let begun = Instant::now();
             (0..count).for_each(|_| gan.iterate(&images, batch_size));

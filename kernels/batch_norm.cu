@@ -8,7 +8,7 @@
 //   backward  g = activation′(y) ⊙ dy,  dbeta = Σg,  dgamma = Σ g·x̂,
 //             dx = gamma·inv_std·(g − Σg/rows − x̂·Σ(g·x̂)/rows)
 //
-// x, y, dx (rows, columns), all others (columns). Outputs are overwritten, but running statistics
+// x, y, dx (rows, columns), all others (columns); without b it is 0. Outputs are overwritten, but running statistics
 // are moved, dgamma and dbeta with `accumulate` added to, and dx is in place: it holds dy on entry, g
 // in between. Deterministic: sums have a fixed order.
 
@@ -22,7 +22,7 @@ extern "C" __global__ void batch_norm_forward(
     float* __restrict__ running_mean,  // (columns)
     float* __restrict__ running_var,   // (columns)
     const float* __restrict__ x,       // (rows, columns)
-    const float* __restrict__ b,       // (columns)
+    const float* __restrict__ b,       // (columns) or null
     const float* __restrict__ gamma,   // (columns)
     const float* __restrict__ beta,    // (columns)
     int rows,
@@ -56,8 +56,8 @@ extern "C" __global__ void batch_norm_forward(
         const float unbiased = square / (rows - 1);
         mean[column] = mu;
         inv_std[column] = scale;
-        running_mean[column] =
-            (1.0f - momentum) * running_mean[column] + momentum * (mu + b[column]);
+        const float shifted = b ? mu + b[column] : mu;
+        running_mean[column] = (1.0f - momentum) * running_mean[column] + momentum * shifted;
         running_var[column] = (1.0f - momentum) * running_var[column] + momentum * unbiased;
     }
     const float factor = gamma[column], shift = beta[column];
@@ -75,7 +75,7 @@ extern "C" __global__ void batch_norm_forward(
 extern "C" __global__ void batch_norm_evaluate(
     float* __restrict__ y,                   // (rows, columns)
     const float* __restrict__ x,             // (rows, columns)
-    const float* __restrict__ b,             // (columns)
+    const float* __restrict__ b,             // (columns) or null
     const float* __restrict__ running_mean,  // (columns)
     const float* __restrict__ running_var,   // (columns)
     const float* __restrict__ gamma,         // (columns)
@@ -90,7 +90,8 @@ extern "C" __global__ void batch_norm_evaluate(
     for (long long i = first_element(); i < count; i += element_stride()) {
         const int column = i % columns;
         const float scale = 1.0f / sqrtf(running_var[column] + eps);
-        const float xhat = (x[i] + b[column] - running_mean[column]) * scale;
+        const float shifted = b ? x[i] + b[column] : x[i];
+        const float xhat = (shifted - running_mean[column]) * scale;
         y[i] = activate(activation, slope, gamma[column] * xhat + beta[column]);
     }
 }

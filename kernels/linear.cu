@@ -1,9 +1,10 @@
 // What surrounds the matrix products of a fully connected layer, y = activation(mask ⊙ (x·Wᵀ + b)).
 //
 //   forward   y ← activation(mask ⊙ (y + b))                      y holds x·Wᵀ on entry
+//   alone     y = activation(mask ⊙ x)
 //   backward  dz ← activation′(y) ⊙ mask ⊙ dz,  db = Σ rows of dz  dz holds dy on entry
 //
-// y, dz, mask (rows, columns), b, db (columns). y and dz are changed in place; db is overwritten, or
+// y, x, dz, mask (rows, columns), b, db (columns). y and dz are changed in place; db is overwritten, or
 // with `accumulate` added to.
 // Deterministic: db is summed in a fixed order.
 
@@ -25,6 +26,22 @@ extern "C" __global__ void bias_activation_forward(
         if (b) z += b[i % columns];
         if (mask) z *= mask[i];
         y[i] = activate(activation, slope, z);
+    }
+}
+
+// Launch: elementwise.
+extern "C" __global__ void activation_forward(
+    float* __restrict__ y,           // (rows, columns)
+    const float* __restrict__ x,     // (rows, columns)
+    const float* __restrict__ mask,  // (rows, columns) or null
+    int rows,
+    int columns,
+    unsigned activation,
+    float slope)
+{
+    const long long count = (long long)rows * columns;
+    for (long long i = first_element(); i < count; i += element_stride()) {
+        y[i] = activate(activation, slope, mask ? mask[i] * x[i] : x[i]);
     }
 }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::data::idx::IdxProblem;
 use crate::data::{DatasetProblem, ImageShape, words};
 use crate::device::cuda::CudaProblem;
+use crate::gan::model::ModelProblem;
 use crate::memory::OutOfMemory;
 use crate::train::checkpoint::CheckpointProblem;
 use crate::train::config::ConfigProblem;
@@ -142,6 +143,13 @@ pub enum Error {
         name: String,
     },
 
+    /// A configuration leaves open on which images it trains.
+    #[error("{name} has no data set of its own: name a folder of images")]
+    NoDataset {
+        /// Name of the GAN.
+        name: String,
+    },
+
     /// A `config.toml` cannot be understood.
     #[error("{path} is not a run's configuration", path = path.display())]
     Config {
@@ -159,6 +167,10 @@ pub enum Error {
         /// Which, and what may stand there.
         source: ConfigProblem,
     },
+
+    /// Networks cannot be trained.
+    #[error(transparent)]
+    Model(#[from] ModelProblem),
 
     /// A configuration cannot be written as TOML.
     #[error("cannot write the configuration as TOML: {problem}")]

@@ -5,17 +5,20 @@
 //! ```
 //! use gan_cuda::data::{DatasetKind, Places};
 //! use gan_cuda::device::cpu::Cpu;
-//! use gan_cuda::gan::draws::{Resident, Schedule};
+//! use gan_cuda::gan::dataset::{DeviceDataset, Schedule};
+//! use gan_cuda::gan::rewrite::Rewrite;
 //! use gan_cuda::gan::settings::Settings;
-//! use gan_cuda::gan::{Gan, preset};
+//! use gan_cuda::gan::{Gan, Model, preset};
 //!
 //! let digits = DatasetKind::Mnist.load(&Places::default())?;
 //! let preset = preset::find("mlp").expect("a preset of this name");
-//! let (g_hidden, d_hidden) = (vec![32], vec![32]);
-//! let settings = Settings { g_hidden, d_hidden, batch_size: 16, ..preset.settings.clone() };
-//! let mut gan = Gan::new(Cpu::<f32>::new(1), preset, settings, 0)?;
+//! let hidden = Some(vec![32]);
+//! let narrow = Rewrite { g_hidden: hidden.clone(), d_hidden: hidden, ..Rewrite::default() };
+//! let settings = preset.rewritten(&narrow).expect("layers that the preset has");
+//! let model = Model::new(Settings { batch_size: 16, ..settings })?;
+//! let mut gan = Gan::new(Cpu::<f32>::new(1), model, 0)?;
 //! let schedule = Schedule { images: digits.len(), batch_size: 16, least: 1 };
-//! let mut images = Resident::new(gan.device(), &digits.images, &digits.labels, schedule)?;
+//! let mut images = DeviceDataset::new(gan.device(), &digits.images, &digits.labels, schedule)?;
 //! images.shuffle(gan.device(), 0, 0)?;
 //! for iteration in 0..20 {
 //!     gan.iterate(&images, schedule.rows(iteration));

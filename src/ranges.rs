@@ -19,6 +19,10 @@ use Bound::{Excluded, Included};
 pub const EXTENT: Range<u64> = whole(1, 1_000_000);
 /// Hidden layers of a network.
 pub const LAYERS: Range<u64> = whole(1, 64);
+/// The side of a convolution's kernel, and its stride.
+pub const KERNEL: Range<u64> = whole(1, 1024);
+/// Rows and columns of zeros around an image.
+pub const PADDING: Range<u64> = whole(0, 1024);
 /// The side of an image, in pixels.
 pub const IMAGE_SIZE: Range<u64> = whole(1, 1024);
 /// Classes of a conditional set-up.
@@ -104,6 +108,25 @@ fn ends<T: Copy>(
         Bound::Unbounded => "anything".to_owned(),
     };
     write!(f, "{from} {} {to} {}", end(least), end(most))
+}
+
+/// A value that nobody may choose.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key} is {value}, but must be {expected}")]
+pub struct OutOfRange {
+    /// The key in a TOML file, as `gan.batch_size`.
+    pub key: &'static str,
+    /// What stands there.
+    pub value: String,
+    /// What may stand there, in words.
+    pub expected: String,
+}
+
+impl OutOfRange {
+    /// With value and expectation in words.
+    pub fn new(key: &'static str, value: impl fmt::Display, expected: impl fmt::Display) -> Self {
+        Self { key, value: value.to_string(), expected: expected.to_string() }
+    }
 }
 
 #[cfg(test)]

@@ -29,8 +29,11 @@ pub mod site {
     pub const ORDER: u32 = 4;
     /// The fixed noise of sample grids.
     pub const SAMPLES: u32 = 5;
-    /// Dropout: this + 2 · layer for the discriminator's update, one more for the generator's.
+    /// Dropout in the discriminator: this + 2 · stage for its own update, one more for the
+    /// generator's.
     pub const DROPOUT: u32 = 16;
+    /// The same of the generator.
+    pub const GENERATOR_DROPOUT: u32 = 1 << 20;
 }
 
 const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];

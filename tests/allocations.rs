@@ -6,13 +6,14 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use gan_cuda::data::{Dataset, ImageShape};
+use gan_cuda::data::Dataset;
 use gan_cuda::device::cpu::Cpu;
-use gan_cuda::gan::Gan;
-use gan_cuda::gan::draws::{Resident, Schedule};
+use gan_cuda::gan::dataset::{DeviceDataset, Schedule};
 use gan_cuda::gan::plan::Plan;
 use gan_cuda::gan::preset::{Preset, presets};
+use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::Settings;
+use gan_cuda::gan::{Gan, Model};
 use gan_cuda::train::checkpoint::Checkpoint;
 use gan_cuda::train::config::Config;
 use gan_cuda::train::journal::Positions;
@@ -76,12 +77,12 @@ static ALLOCATOR: Counting = Counting;
 /// Published widths, so that products are cut into blocks as in earnest; smaller images where the
 /// preset's are large.
 fn settings(preset: &Preset) -> Settings {
-    let image = ImageShape { height: 28, width: 28, ..preset.settings.image };
-    Settings { image, batch_size: 64, ..preset.settings.clone() }
+    let rewrite = Rewrite { image_size: Some(28), ..Rewrite::default() };
+    Settings { batch_size: 64, ..preset.rewritten(&rewrite).unwrap() }
 }
 
 /// One iteration on each batch of an epoch, the short one too.
-fn epoch(gan: &mut Gan<Cpu<f32>>, images: &Resident<Cpu<f32>>, schedule: Schedule) {
+fn epoch(gan: &mut Gan<Cpu<f32>>, images: &DeviceDataset<Cpu<f32>>, schedule: Schedule) {
     for _ in 0..schedule.iterations() {
         gan.iterate(images, schedule.rows(gan.completed()));
     }
@@ -89,11 +90,12 @@ fn epoch(gan: &mut Gan<Cpu<f32>>, images: &Resident<Cpu<f32>>, schedule: Schedul
 
 /// Allocations during the second epoch.
 fn allocations(preset: &'static Preset, threads: usize) -> usize {
-    let settings = settings(preset);
-    let data = Dataset::synthetic(settings.image, 64 + 33, 0);
-    let schedule = schedule(preset, &settings, &data).unwrap();
-    let mut gan = Gan::new(Cpu::new(threads), preset, settings, 0).unwrap();
-    let mut images = Resident::new(gan.device(), &data.images, &data.labels, schedule).unwrap();
+    let model = Model::new(settings(preset)).unwrap();
+    let data = Dataset::synthetic(model.settings().image, 64 + 33, 0);
+    let schedule = schedule(&model, &data).unwrap();
+    let mut gan = Gan::new(Cpu::new(threads), model, 0).unwrap();
+    let mut images =
+        DeviceDataset::new(gan.device(), &data.images, &data.labels, schedule).unwrap();
     images.shuffle(gan.device(), 0, 0).unwrap();
     epoch(&mut gan, &images, schedule);
     let before = ALLOCATIONS.load(SeqCst);
@@ -122,17 +124,18 @@ const BOOKKEEPING: usize = 64 << 10;
 fn run_allocates_what_was_planned() {
     let _alone = COUNTING.lock().unwrap();
     for preset in presets() {
-        let settings = settings(preset);
-        let data = Dataset::synthetic(settings.image, 500, 0);
-        let schedule = schedule(preset, &settings, &data).unwrap();
-        let plan = Plan::new::<Cpu<f32>>(preset, &settings, data.len()).total();
+        let model = Model::new(settings(preset)).unwrap();
+        let data = Dataset::synthetic(model.settings().image, 500, 0);
+        let schedule = schedule(&model, &data).unwrap();
+        let plan = Plan::new::<Cpu<f32>>(&model, data.len()).total();
         let cpu = Cpu::<f32>::new(1);
         let before = BYTES.load(SeqCst);
-        let gan = Gan::new(cpu, preset, settings, 0).unwrap();
-        let images = Resident::new(gan.device(), &data.images, &data.labels, schedule).unwrap();
+        let gan = Gan::new(cpu, model, 0).unwrap();
+        let images =
+            DeviceDataset::new(gan.device(), &data.images, &data.labels, schedule).unwrap();
         let bytes = BYTES.load(SeqCst) - before;
         drop((gan, images));
-        let name = preset.name;
+        let name = &preset.name;
         assert!((plan..plan + BOOKKEEPING).contains(&bytes), "{name}: {bytes}, planned {plan}");
     }
 }
@@ -151,11 +154,12 @@ fn checkpoint_is_written_and_read_a_tensor_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     for preset in presets() {
         let config = Config { gan: settings(preset), ..runs::config(preset, 1, 1) };
-        let planned = Plan::new::<Cpu<f32>>(preset, &config.gan, 500).checkpoint;
-        let mut gan = Gan::new(Cpu::<f32>::new(1), preset, config.gan.clone(), 0).unwrap();
+        let model = config.model().unwrap();
+        let planned = Plan::new::<Cpu<f32>>(&model, 500).checkpoint;
+        let mut gan = Gan::new(Cpu::<f32>::new(1), model, 0).unwrap();
         let parameters = gan.generator().params().len() + gan.discriminator().params().len();
         let copies = |bytes: usize| bytes as f64 / (size_of::<f32>() * parameters) as f64;
-        let run = RunDir::create(folder.path(), preset.name).unwrap();
+        let run = RunDir::create(folder.path(), &preset.name).unwrap();
         let progress =
             Progress { iteration: 1, seconds: 1.0, positions: Positions::default(), data: 0 };
         let written = peak_of(|| {
@@ -163,9 +167,9 @@ fn checkpoint_is_written_and_read_a_tensor_at_a_time() {
         });
         let read = peak_of(|| {
             let checkpoint = Checkpoint::load(&run.checkpoint(1)).unwrap();
-            snapshot::restore(&mut gan, &checkpoint).unwrap()
+            snapshot::restore(&mut gan, &checkpoint, &config).unwrap()
         });
-        let (name, [to_write, to_read]) = (preset.name, [written, read].map(copies));
+        let (name, [to_write, to_read]) = (&preset.name, [written, read].map(copies));
         println!("{name}: {to_write:.2} copies of the parameters to write, {to_read:.2} to read");
         assert!(to_write <= 3.0, "{name}: {to_write} copies are made to write a checkpoint");
         assert!(to_read <= 2.0, "{name}: {to_read} copies are made to read a checkpoint");

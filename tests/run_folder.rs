@@ -253,7 +253,7 @@ fn checkpoint_comes_back_bit_for_bit() {
     let read = loaded.generator.get::<f32>("0.weight", &[2, 3]).unwrap();
     assert!(read.into_iter().map(f32::to_bits).eq(weights(3).map(f32::to_bits)));
     assert_eq!(loaded.state.get::<u32>("labels", &[3]).unwrap(), [1, 2, u32::MAX]);
-    assert_eq!(loaded.state.word("format_version").unwrap(), "2");
+    assert_eq!(loaded.state.word("format_version").unwrap(), "3");
     let positions = Positions::load(&loaded.state).unwrap();
     assert_eq!(positions, Positions { log: 12, stats: 34 });
     let again = copy(&loaded).save(&run, 939).unwrap();

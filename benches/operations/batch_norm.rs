@@ -38,7 +38,7 @@ fn batch_norm_forward<D: Timed>(bench: &mut Bench<'_, D>, shape: BatchNormShape)
             D::view_mut(&mut running_mean, 0..columns),
             D::view_mut(&mut running_var, 0..columns),
             D::view(&x, 0..all),
-            b,
+            Some(b),
             Affine { gamma, beta },
             shape,
             LEAKY_RELU,
@@ -55,7 +55,8 @@ fn batch_norm_evaluate<D: Timed>(bench: &mut Bench<'_, D>, shape: BatchNormShape
         let [b, mean, var, gamma, beta] =
             [&b, &mean, &var, &gamma, &beta].map(|column| D::view(column, 0..columns));
         let (y, x) = (D::view_mut(&mut y, 0..all), D::view(&x, 0..all));
-        device.batch_norm_evaluate(y, x, b, mean, var, Affine { gamma, beta }, shape, LEAKY_RELU);
+        let affine = Affine { gamma, beta };
+        device.batch_norm_evaluate(y, x, Some(b), mean, var, affine, shape, LEAKY_RELU);
     });
 }
 

@@ -4,18 +4,18 @@ use std::collections::BTreeSet;
 
 use gan_cuda::device::Device;
 use gan_cuda::device::ops::{EmbeddingShape, LinearShape};
-use gan_cuda::gan::architecture::{discriminator, generator};
+use gan_cuda::gan::Role;
 use gan_cuda::gan::preset::{Preset, presets};
 use gan_cuda::gan::settings::Settings;
-use gan_cuda::nn::{BlockSpec, NetworkSpec};
+use gan_cuda::nn::{NetworkSpec, Stage};
 
 /// Every network of the presets with the rows of its largest passes: the discriminator judges real
 /// images and as many generated ones.
 fn networks() -> impl Iterator<Item = (NetworkSpec, usize)> {
     presets().iter().flat_map(|preset| {
-        let (settings, rows) = (&preset.settings, preset.settings.batch_size);
-        let generator = generator(preset, settings).network;
-        [(generator, rows), (discriminator(preset, settings).network, 2 * rows)]
+        let (model, rows) = (preset.model().expect("layers"), preset.gan.batch_size);
+        [(Role::Generator, rows), (Role::Discriminator, 2 * rows)]
+            .map(|(role, rows)| (model.network(role).clone(), rows))
     })
 }
 
@@ -23,36 +23,39 @@ fn networks() -> impl Iterator<Item = (NetworkSpec, usize)> {
 pub fn linear<D: Device>() -> Vec<LinearShape> {
     let mut found = BTreeSet::new();
     for (network, rows) in networks() {
-        let inputs = network.strides::<D>();
-        found
-            .extend(network.blocks.iter().zip(inputs).map(|(b, inputs)| (rows, inputs, b.outputs)));
+        for (i, stage) in network.stages().iter().enumerate() {
+            if let Stage::Linear(layer) = stage {
+                let inputs = if i == 0 { network.input_stride::<D>() } else { layer.inputs };
+                found.insert((rows, inputs, layer.outputs));
+            }
+        }
     }
     let shape = |(rows, inputs, outputs)| LinearShape { rows, inputs, outputs };
     found.into_iter().map(shape).collect()
 }
 
-/// Rows and columns of all layers' outputs that `chosen` picks.
-fn outputs(chosen: impl Fn(&BlockSpec) -> bool) -> BTreeSet<[usize; 2]> {
+/// Rows and columns of the outputs of all stages that `chosen` picks.
+fn outputs(chosen: impl Fn(&Stage) -> bool) -> BTreeSet<[usize; 2]> {
     let of = |(network, rows): (NetworkSpec, usize)| {
-        let blocks = network.blocks.into_iter().filter(&chosen);
-        blocks.map(|block| [rows, block.outputs]).collect::<Vec<_>>()
+        let stages = network.stages().iter().filter(|&stage| chosen(stage));
+        stages.map(|stage| [rows, stage.outputs()]).collect::<Vec<_>>()
     };
     networks().flat_map(of).collect()
 }
 
 /// Rows and columns behind linear layers without BatchNorm.
 pub fn activated() -> BTreeSet<[usize; 2]> {
-    outputs(|block| block.batch_norm.is_none())
+    outputs(|stage| matches!(stage, Stage::Linear(layer) if !layer.normalized))
 }
 
 /// Rows and columns of BatchNorm.
 pub fn normalized() -> BTreeSet<[usize; 2]> {
-    outputs(|block| block.batch_norm.is_some())
+    outputs(|stage| matches!(stage, Stage::BatchNorm(_)))
 }
 
 /// Rows and columns of dropout masks.
 pub fn dropped() -> BTreeSet<[usize; 2]> {
-    outputs(BlockSpec::drops)
+    outputs(|stage| stage.dropout().is_some())
 }
 
 /// Parameters of every network.
@@ -63,14 +66,15 @@ pub fn parameters() -> BTreeSet<usize> {
 /// Label embeddings, padded as a device of kind `D` has them.
 pub fn embeddings<D: Device>() -> Vec<EmbeddingShape> {
     let shape = |(network, rows): (NetworkSpec, usize)| {
-        let (label, stride) = (network.label?, network.strides::<D>().next()?);
+        let input = network.input();
+        let label = input.label?;
         Some(EmbeddingShape {
             rows,
             classes: label.classes,
             width: label.classes,
-            inputs: network.inputs,
+            inputs: input.shape.numbers(),
             label_first: label.first,
-            stride,
+            stride: network.input_stride::<D>(),
         })
     };
     networks().filter_map(shape).collect()
@@ -78,6 +82,6 @@ pub fn embeddings<D: Device>() -> Vec<EmbeddingShape> {
 
 /// Rows and columns of what presets draw or gather, by their settings.
 pub fn drawn(columns: impl Fn(&Settings) -> usize) -> BTreeSet<[usize; 2]> {
-    let size = |preset: &Preset| [preset.settings.batch_size, columns(&preset.settings)];
+    let size = |preset: &Preset| [preset.gan.batch_size, columns(&preset.gan)];
     presets().iter().map(size).collect()
 }

@@ -12,7 +12,10 @@ pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
     shapes.iter().for_each(|&shape| linear_forward(bench, shape));
     shapes.iter().for_each(|&shape| linear_backward_weight(bench, shape));
     shapes.iter().for_each(|&shape| linear_backward_input(bench, shape));
-    layers::activated().iter().for_each(|&size| bias_activation_backward(bench, size));
+    for &size in &layers::activated() {
+        activation_forward(bench, size);
+        bias_activation_backward(bench, size);
+    }
 }
 
 /// The size in a name, numbers in x, y and w, and floating-point operations.
@@ -49,6 +52,16 @@ fn linear_backward_input<D: Timed>(bench: &mut Bench<'_, D>, shape: LinearShape)
         let (dz, w) = (D::view(&dz, 0..all), D::view(&w, 0..tall));
         let dx = D::view_mut(&mut dx, 0..wide);
         device.linear_backward_input(dx, dz, w, shape, 0..shape.inputs);
+    });
+}
+
+/// Reads x, writes y.
+fn activation_forward<D: Timed>(bench: &mut Bench<'_, D>, [rows, outputs]: [usize; 2]) {
+    let (shape, all) = (LinearShape { rows, inputs: 1, outputs }, rows * outputs);
+    let (mut y, x) = (bench.numbers(all), bench.numbers(all));
+    bench.moves("activation_forward", &format!("{rows}x{outputs}"), 2 * all, |device| {
+        let (y, x) = (D::view_mut(&mut y, 0..all), D::view(&x, 0..all));
+        device.activation_forward(y, x, None, shape, LEAKY_RELU);
     });
 }
 

@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 use gan_cuda::data::{Dataset, DatasetKind, Places};
 use gan_cuda::device::cpu::default_threads;
 use gan_cuda::device::{Device, DeviceChoice, Memory, Precision};
-use gan_cuda::gan::Gan;
-use gan_cuda::gan::draws::Resident;
+use gan_cuda::gan::dataset::DeviceDataset;
 use gan_cuda::gan::plan::Plan;
 use gan_cuda::gan::preset::{Preset, find};
-use gan_cuda::gan::settings::Settings;
 use gan_cuda::gan::work::Work;
+use gan_cuda::gan::{Gan, Model};
 use gan_cuda::ranges;
 use gan_cuda::train::trainer::schedule;
 use gan_cuda::{Error, Result, memory};
@@ -100,45 +99,33 @@ impl Args {
 pub fn run(args: &Args) -> Result<()> {
     let missing = || Error::NoSuchPreset { name: args.preset.clone() };
     let preset = find(&args.preset).ok_or_else(missing)?;
-    let mut settings = preset.settings.clone();
-    args.sizes.apply(&mut settings);
+    let model = args.sizes.model(preset)?;
     match open_device(args.device, args.precision, args.threads(), !args.no_graph)?.device {
-        AnyDevice::Cpu(cpu) => run_on(cpu, args, preset, &settings),
+        AnyDevice::Cpu(cpu) => run_on(cpu, args, preset, &model),
         AnyDevice::Cuda(cuda) if cuda.is_emulated() => Err(Error::Flag {
             flag: "--device",
             problem: format!("is {}: its times say nothing about a GPU", cuda.describe()),
         }),
-        AnyDevice::Cuda(cuda) => run_on(*cuda, args, preset, &settings),
+        AnyDevice::Cuda(cuda) => run_on(*cuda, args, preset, &model),
     }
 }
 
-fn run_on(
-    device: impl Device,
-    args: &Args,
-    preset: &'static Preset,
-    settings: &Settings,
-) -> Result<()> {
+fn run_on(device: impl Device, args: &Args, preset: &Preset, model: &Model) -> Result<()> {
     let place = device.describe();
-    let times = measure(args, preset, settings, device)?;
-    let work = Work::new(preset, settings);
-    print(args, &report(args, settings, place, work, times))
+    let times = measure(args, preset, model, device)?;
+    print(args, &report(args, model, place, Work::new(model), times))
 }
 
 /// The time of an iteration in milliseconds, once for each sample, ascending.
 ///
 /// A sample is as many iterations as take [`SAMPLE_MS`], and the device is waited for at its end: a
 /// GPU is kept busy in between, as in training.
-fn measure(
-    args: &Args,
-    preset: &'static Preset,
-    settings: &Settings,
-    device: impl Device,
-) -> Result<Vec<f64>> {
-    let data = images(preset, settings)?;
-    let schedule = schedule(preset, settings, &data)?;
-    Plan::fitting(&device, preset, settings, data.len())?;
-    let mut gan = Gan::new(device, preset, settings.clone(), 0)?;
-    let mut images = Resident::new(gan.device(), &data.images, &data.labels, schedule)?;
+fn measure(args: &Args, preset: &Preset, model: &Model, device: impl Device) -> Result<Vec<f64>> {
+    let data = images(preset, model)?;
+    let schedule = schedule(model, &data)?;
+    Plan::fitting(&device, model, data.len())?;
+    let mut gan = Gan::new(device, model.clone(), 0)?;
+    let mut images = DeviceDataset::new(gan.device(), &data.images, &data.labels, schedule)?;
     images.shuffle(gan.device(), 0, 0)?;
     sample(&mut gan, &images, args.warmup)?;
     let begun = Instant::now();
@@ -158,7 +145,7 @@ fn measure(
 }
 
 /// Milliseconds an iteration, over `count` iterations on whole batches.
-fn sample<D: Device>(gan: &mut Gan<D>, images: &Resident<D>, count: u32) -> Result<f64> {
+fn sample<D: Device>(gan: &mut Gan<D>, images: &DeviceDataset<D>, count: u32) -> Result<f64> {
     let (batch, schedule) = (gan.settings().batch_size, images.schedule());
     let begun = Instant::now();
     for _ in 0..count {
@@ -173,7 +160,8 @@ fn sample<D: Device>(gan: &mut Gan<D>, images: &Resident<D>, count: u32) -> Resu
     Ok(begun.elapsed().as_secs_f64() * 1e3 / f64::from(count.max(1)))
 }
 
-fn images(preset: &Preset, settings: &Settings) -> Result<Dataset> {
+fn images(preset: &Preset, model: &Model) -> Result<Dataset> {
+    let settings = model.settings();
     match preset.dataset {
         Some(kind @ DatasetKind::Mnist) => {
             let (places, image) = (Places::of_machine(kind, None), settings.image);
@@ -187,16 +175,17 @@ fn images(preset: &Preset, settings: &Settings) -> Result<Dataset> {
     }
 }
 
-fn report(args: &Args, settings: &Settings, device: String, work: Work, times: Vec<f64>) -> Report {
+fn report(args: &Args, model: &Model, device: String, work: Work, times: Vec<f64>) -> Report {
+    let batch = model.settings().batch_size;
     let quantile = |q: f64| times[((times.len() - 1) as f64 * q).round() as usize];
     let median = quantile(0.5);
     Report {
         preset: args.preset.clone(),
-        batch: settings.batch_size,
+        batch,
         median_ms: median,
         p10_ms: quantile(0.1),
         p90_ms: quantile(0.9),
-        images_per_second: settings.batch_size as f64 / median * 1e3,
+        images_per_second: batch as f64 / median * 1e3,
         samples: times.len(),
         device,
         threads: args.threads(),

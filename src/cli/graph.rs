@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use gan_cuda::diagram::{Diagram, dot, svg};
-use gan_cuda::gan::preset::{self, Preset};
-use gan_cuda::gan::settings::Settings;
+use gan_cuda::gan::{Model, preset};
 use gan_cuda::train::checkpoint::Checkpoint;
 use gan_cuda::train::config::Config;
 use gan_cuda::train::files::write_whole;
@@ -18,7 +17,7 @@ use super::sizes::SizeArgs;
 /// Flags of `graph`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Set-up, run folder or checkpoint folder to draw; a name that is a set-up's means the set-up
+    /// Preset, TOML file, run folder or checkpoint folder to draw; a preset's name means the preset
     #[arg(value_name = "PRESET|PATH", default_value = "cgan")]
     what: String,
     /// File to write: .svg is a picture, .dot is for Graphviz [default: DOT on standard output]
@@ -31,8 +30,8 @@ pub struct Args {
 /// Draws.
 pub fn run(args: &Args) -> Result<()> {
     let write = writer(args.out.as_deref())?;
-    let (preset, settings) = args.set_up()?;
-    let text = write(&Diagram::new(preset, &settings));
+    let (title, model) = args.subject()?;
+    let text = write(&Diagram::new(title, &model));
     let Some(out) = &args.out else {
         say!("{}", text.trim_end());
         return Ok(());
@@ -60,28 +59,27 @@ fn writer(out: Option<&Path>) -> Result<fn(&Diagram) -> String> {
 }
 
 impl Args {
-    /// The set-up to draw.
-    fn set_up(&self) -> Result<(&'static Preset, Settings)> {
+    /// What to draw, and its title.
+    fn subject(&self) -> Result<(String, Model)> {
         if let Some(preset) = preset::find(&self.what) {
-            let mut settings = preset.settings.clone();
-            self.sizes.apply(&mut settings);
-            return Ok((preset, settings));
+            let title = format!("{}: {}", preset.name, preset.summary);
+            return Ok((title, self.sizes.model(preset)?));
         }
         let path = Path::new(&self.what);
         if !path.exists() {
             return Err(Error::NothingToDraw { name: self.what.clone() });
         }
-        if let Some(flag) = self.sizes.given() {
-            let problem = format!("does not fit: {} has sizes of its own; leave it out", self.what);
-            return Err(Error::Flag { flag, problem });
-        }
+        self.sizes.refuse(&self.what)?;
         let config = config(path)?;
-        Ok((config.preset()?, config.gan))
+        Ok((config.title(), config.model()?))
     }
 }
 
-/// The configuration of a checkpoint, or of a run, which may have none yet.
+/// The configuration of a file, of a checkpoint, or of a run, which may have none yet.
 fn config(path: &Path) -> Result<Config> {
+    if has_ending(path, "toml") {
+        return Config::read(path);
+    }
     let checkpoint = match Checkpoint::is_at(path) {
         true => path.to_owned(),
         false => match RunDir::open(path)? {

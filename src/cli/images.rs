@@ -2,8 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use gan_cuda::gan::arrangement::Arrangement;
-use gan_cuda::gan::preset::Grid;
+use gan_cuda::gan::arrangement::{Arrangement, Grid};
 use gan_cuda::gan::sampler::Statistics;
 use gan_cuda::ranges;
 use gan_cuda::train::config::Config;
@@ -97,9 +96,9 @@ impl ImageArgs {
 
     fn statistics(&self, config: &Config, count: usize) -> Result<Statistics> {
         let refused = |problem| Err(Error::Flag { flag: "--bn", problem });
-        match (self.bn, config.gan.bn_eps) {
+        match (self.bn, config.model()?.generator().normalizes()) {
             (None, _) => Ok(Statistics::Running),
-            (Some(_), None) => refused(format!(
+            (Some(_), false) => refused(format!(
                 "does not fit: preset {} has no BatchNorm; leave it out",
                 config.preset
             )),

@@ -22,6 +22,7 @@ mod fetch;
 mod graph;
 mod images;
 mod json;
+mod layers;
 pub mod log;
 mod man;
 mod presets;

@@ -18,7 +18,9 @@ pub fn may_be_negative(flag: Arg) -> Arg {
 
 /// The name of a set-up.
 pub fn preset() -> PossibleValuesParser {
-    let value = |preset: &'static Preset| PossibleValue::new(preset.name).help(preset.summary);
+    let value = |preset: &'static Preset| {
+        PossibleValue::new(preset.name.as_str()).help(preset.summary.as_str())
+    };
     presets().iter().map(value).collect::<Vec<_>>().into()
 }
 

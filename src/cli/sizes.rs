@@ -1,11 +1,15 @@
 //! The flags that say how large a set-up is, of `train`, `bench` and `graph`.
 
+use gan_cuda::gan::Model;
+use gan_cuda::gan::preset::Preset;
+use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::Settings;
-use gan_cuda::ranges;
+use gan_cuda::{Error, Result, ranges};
 
+use super::layers::{self, Given};
 use super::ranges::within;
 
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 #[command(next_help_heading = "Values of the set-up [default: the preset's]")]
 pub(super) struct SizeArgs {
     /// Images in a batch
@@ -23,28 +27,41 @@ pub(super) struct SizeArgs {
 }
 
 impl SizeArgs {
-    /// The first of these flags that was given, if one was.
-    pub(super) fn given(&self) -> Option<&'static str> {
-        [
-            ("--batch-size", self.batch_size.is_some()),
-            ("--latent-dim", self.latent_dim.is_some()),
-            ("--g-hidden", self.g_hidden.is_some()),
-            ("--d-hidden", self.d_hidden.is_some()),
-        ]
-        .into_iter()
-        .find_map(|(flag, given)| given.then_some(flag))
+    /// The flags that change layers.
+    pub(super) fn layers(&self) -> Vec<Given> {
+        let Self { latent_dim, g_hidden, d_hidden, .. } = self.clone();
+        let mut given = Vec::new();
+        if latent_dim.is_some() {
+            given.push(("--latent-dim", Rewrite { latent_dim, ..Rewrite::default() }));
+        }
+        if g_hidden.is_some() {
+            given.push(("--g-hidden", Rewrite { g_hidden, ..Rewrite::default() }));
+        }
+        if d_hidden.is_some() {
+            given.push(("--d-hidden", Rewrite { d_hidden, ..Rewrite::default() }));
+        }
+        given
     }
 
-    /// Puts the given sizes in their places.
+    /// Puts the batch size in its place.
     pub(super) fn apply(&self, settings: &mut Settings) {
         settings.batch_size = self.batch_size.unwrap_or(settings.batch_size);
-        settings.latent_dim = self.latent_dim.unwrap_or(settings.latent_dim);
-        for (widths, given) in
-            [(&mut settings.g_hidden, &self.g_hidden), (&mut settings.d_hidden, &self.d_hidden)]
-        {
-            if let Some(given) = given {
-                widths.clone_from(given);
-            }
+    }
+
+    /// A preset's model of these sizes.
+    pub(super) fn model(&self, preset: &Preset) -> Result<Model> {
+        let mut settings = preset.gan.clone();
+        self.apply(&mut settings);
+        layers::apply(&self.layers(), &preset.name, &mut settings)?;
+        Ok(Model::new(settings)?)
+    }
+
+    /// Refuses all of these flags for a GAN that has sizes of its own.
+    pub(super) fn refuse(&self, file: &str) -> Result<()> {
+        if self.batch_size.is_some() {
+            let problem = format!("does not fit: {file} has sizes of its own; leave it out");
+            return Err(Error::Flag { flag: "--batch-size", problem });
         }
+        layers::refuse(&self.layers(), file)
     }
 }

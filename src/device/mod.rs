@@ -81,6 +81,12 @@ pub trait Memory: Sized {
     fn reborrow<'a, T: Element>(view: &'a Self::View<'_, T>) -> Self::View<'a, T>;
 
     /// Cuts a view in two: the first `middle` elements and the rest.
+    fn split<'a, T: Element>(
+        view: Self::View<'a, T>,
+        middle: usize,
+    ) -> (Self::View<'a, T>, Self::View<'a, T>);
+
+    /// The same of a view to write.
     fn split_mut<'a, T: Element>(
         view: Self::ViewMut<'a, T>,
         middle: usize,

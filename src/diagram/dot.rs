@@ -36,7 +36,7 @@ fn cluster(panel: &Panel) -> String {
 
 fn boxed(node: &Node, panel: &Panel) -> String {
     let mut lines = node.lines.clone();
-    if let (Some(numbers), Some(_)) = (lines.get_mut(2), panel.side) {
+    if let (Some(numbers), Some(_)) = (lines.get_mut(2), panel.role) {
         *numbers += " parameters";
     }
     let look = node.kind.look();

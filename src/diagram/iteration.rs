@@ -1,34 +1,20 @@
-//! One training iteration as a panel, in the steps of [`Gan::update`](crate::gan::Gan::update):
-//! time runs downwards, and each network has a column that its weights go down.
+//! One training iteration as a panel, in its [steps](crate::gan::iteration::Step): time runs downwards, and each network has a column that its weights go down.
 
 use std::ops::Range;
 
-use super::{Flow, Kind, Lane, Panel, Side, count, formulas, shape};
-use crate::gan::judges_once;
-use crate::gan::settings::{Fakes, Order, Settings};
-use crate::nn::NetworkSpec;
+use super::{Flow, Kind, Lane, Panel, count, formulas, shape};
+use crate::gan::iteration::{Step, iteration};
+use crate::gan::settings::Settings;
+use crate::gan::{Model, Role};
 
 const DRAWN: Range<usize> = 0..1;
 const IMAGES: Range<usize> = 2..3;
 const LOSS: Range<usize> = 4..5;
 
 /// Everything that an iteration on a full batch does.
-pub(super) fn panel(
-    settings: &Settings,
-    generator: &NetworkSpec,
-    discriminator: &NetworkSpec,
-) -> Panel {
-    let mut story = Story::new(settings, generator, discriminator);
-    let (first, second) = match settings.order {
-        Order::DFirst => (Side::Discriminator, Side::Generator),
-        Order::GFirst => (Side::Generator, Side::Discriminator),
-    };
-    story.generate();
-    story.learn(first);
-    if settings.fakes == Fakes::Fresh {
-        story.generate();
-    }
-    story.learn(second);
+pub(super) fn panel(model: &Model) -> Panel {
+    let mut story = Story::new(model);
+    iteration(model).into_iter().for_each(|step| story.tell(step));
     story.panel
 }
 
@@ -54,9 +40,10 @@ struct Story<'a> {
     pixels: usize,
     normalizes: bool,
     drops: bool,
-    once: bool,
     panel: Panel,
     row: usize,
+    /// Whose update is told, from its first step to that of the optimiser.
+    update: Option<Role>,
     /// The box that each network's weights came to last.
     reached: [(String, Stage); 2],
     /// How often fakes were generated.
@@ -65,32 +52,54 @@ struct Story<'a> {
     fakes: String,
     /// The pass whose outputs are scored.
     judged: String,
+    /// The loss at hand, and its rows.
+    scored: (String, usize),
 }
 
 impl<'a> Story<'a> {
-    fn new(settings: &'a Settings, generator: &NetworkSpec, discriminator: &NetworkSpec) -> Self {
+    fn new(model: &'a Model) -> Self {
         let title = "One training iteration, from top to bottom".to_owned();
         let (lanes, nodes, edges) = (Vec::new(), Vec::new(), Vec::new());
-        let mut panel = Panel { id: "iteration", title, side: None, lanes, nodes, edges };
-        let parameters = [generator.parameters(), discriminator.parameters()];
-        let reached = [Side::Generator, Side::Discriminator].map(|side| {
-            let numbers = count(parameters[side as usize]);
-            let lines = vec![format!("weights of {}", letter(side)), format!("{numbers} numbers")];
-            let id = format!("weights_{}", letter(side));
-            (panel.node(id, Kind::Network(side), lines, column(side), 0..1), Stage::Begin)
+        let mut panel = Panel { id: "iteration", title, role: None, lanes, nodes, edges };
+        let reached = [Role::Discriminator, Role::Generator].map(|role| {
+            let numbers = count(model.network(role).parameters());
+            let lines = vec![format!("weights of {}", letter(role)), format!("{numbers} numbers")];
+            let id = format!("weights_{}", letter(role));
+            (panel.node(id, Kind::Network(role), lines, column(role), 0..1), Stage::Begin)
         });
         Self {
-            settings,
-            pixels: settings.image.pixels(),
-            normalizes: generator.blocks.iter().any(|block| block.batch_norm.is_some()),
-            drops: discriminator.blocks.iter().any(|block| block.drops()),
-            once: judges_once(settings, discriminator),
+            settings: model.settings(),
+            pixels: model.settings().image.pixels(),
+            normalizes: model.generator().normalizes(),
+            drops: model.discriminator().drops(),
             panel,
             row: 1,
+            update: None,
             reached,
             generated: 0,
             fakes: String::new(),
             judged: String::new(),
+            scored: (String::new(), 0),
+        }
+    }
+
+    fn tell(&mut self, step: Step) {
+        match step {
+            // What is drawn is shown where it is used.
+            Step::Draw | Step::Advance => {}
+            Step::Generate { .. } => self.generate(),
+            Step::Discriminate { update, real } => self.discriminate(update, real),
+            Step::Loss { update } => self.loss(update),
+            Step::Backward(role) => self.backward(role),
+            Step::AdamStep(role) => self.step(role),
+        }
+    }
+
+    /// Begins to tell an update, if that is not done.
+    fn open(&mut self, update: Role) {
+        if self.update.replace(update) != Some(update) {
+            let name = if update == Role::Generator { "Generator" } else { "Discriminator" };
+            self.lane(format!("{name}'s update"), 3);
         }
     }
 
@@ -116,7 +125,7 @@ impl<'a> Story<'a> {
         if self.normalizes {
             lines.push("BatchNorm by the batch".to_owned());
         }
-        let pass = self.pass(Side::Generator, Stage::Forward, lines, row);
+        let pass = self.pass(Role::Generator, Stage::Forward, lines, row);
         let mut lines = vec![
             format!("{new}fakes {}", formulas::fake(self.settings)),
             shape(&[batch, self.pixels]),
@@ -130,60 +139,55 @@ impl<'a> Story<'a> {
         self.row += 1;
     }
 
-    fn learn(&mut self, side: Side) {
-        let name = if side == Side::Generator { "Generator" } else { "Discriminator" };
-        self.lane(format!("{name}'s update"), 3);
-        match side {
-            Side::Generator => self.learn_generator(),
-            Side::Discriminator => self.learn_discriminator(),
-        }
-        self.row += 3;
+    /// A pass of the discriminator. Real images in the generator's update are there for the
+    /// discriminator's, too.
+    fn discriminate(&mut self, update: Role, real: bool) {
+        self.open(update);
+        let batch = self.settings.batch_size;
+        let (input, rows) = match (update, real) {
+            (Role::Discriminator, _) => {
+                (self.gather(Flow::Detached), vec![format!("{} rows: real, then fake", 2 * batch)])
+            }
+            (Role::Generator, true) => {
+                let rows = format!("{} rows: real, then fake,", 2 * batch);
+                (self.gather(Flow::Forward), vec![rows, "for both updates".to_owned()])
+            }
+            (Role::Generator, false) => (self.fakes.clone(), vec![format!("{batch} rows: fake")]),
+        };
+        self.judge(&input, rows);
     }
 
-    fn learn_discriminator(&mut self) {
+    fn loss(&mut self, update: Role) {
+        self.open(update);
         let (batch, row) = (self.settings.batch_size, self.row);
-        if !self.once {
-            let both = self.gather(Flow::Detached);
-            self.judge(&both, vec![format!("{} rows: real, then fake", 2 * batch)]);
-        }
-        let lines = formulas::of_discriminator(self.settings);
-        let loss = self.panel.node("loss_D", Kind::Loss, lines, LOSS, row..row + 2);
-        let outputs = self.outputs(2 * batch);
+        let (lines, rows) = match update {
+            Role::Discriminator => (formulas::of_discriminator(self.settings), 2 * batch),
+            Role::Generator => (formulas::of_generator(self.settings), batch),
+        };
+        let id = format!("loss_{}", letter(update));
+        let loss = self.panel.node(id, Kind::Loss, lines, LOSS, row..row + 2);
+        let outputs = self.outputs(rows);
         self.forward(&self.judged.clone(), &loss, outputs);
-        let lines = vec![
-            "D backward".to_owned(),
-            "gradients of its weights,".to_owned(),
-            "none of its input".to_owned(),
-        ];
-        let backward = self.pass(Side::Discriminator, Stage::Backward, lines, row + 1);
-        self.gradient(&loss, &backward, 2 * batch, 1);
-        self.step(Side::Discriminator, row + 2);
+        self.scored = (loss, rows);
     }
 
-    fn learn_generator(&mut self) {
-        let (batch, row) = (self.settings.batch_size, self.row);
-        if self.once {
-            let both = self.gather(Flow::Forward);
-            let rows = format!("{} rows: real, then fake,", 2 * batch);
-            self.judge(&both, vec![rows, "for both updates".to_owned()]);
-        } else {
-            self.judge(&self.fakes.clone(), vec![format!("{batch} rows: fake")]);
+    fn backward(&mut self, role: Role) {
+        let row = self.row + 1;
+        let (loss, rows) = self.scored.clone();
+        let (stage, of, none) = match role {
+            Role::Discriminator => {
+                (Stage::Backward, "gradients of its weights,", "none of its input")
+            }
+            Role::Generator => (Stage::Through, "gradient of its input,", "none of its weights"),
+        };
+        let lines = ["D backward", of, none].map(str::to_owned).to_vec();
+        let through = self.pass(Role::Discriminator, stage, lines, row);
+        self.gradient(&loss, &through, rows, 1);
+        if role == Role::Generator {
+            let lines = vec!["G backward".to_owned(), "gradients of its weights".to_owned()];
+            let backward = self.pass(Role::Generator, Stage::Backward, lines, row);
+            self.gradient(&through, &backward, rows, self.pixels);
         }
-        let lines = formulas::of_generator(self.settings);
-        let loss = self.panel.node("loss_G", Kind::Loss, lines, LOSS, row..row + 2);
-        let outputs = self.outputs(batch);
-        self.forward(&self.judged.clone(), &loss, outputs);
-        let lines = vec![
-            "D backward".to_owned(),
-            "gradient of its input,".to_owned(),
-            "none of its weights".to_owned(),
-        ];
-        let through = self.pass(Side::Discriminator, Stage::Through, lines, row + 1);
-        let lines = vec!["G backward".to_owned(), "gradients of its weights".to_owned()];
-        let backward = self.pass(Side::Generator, Stage::Backward, lines, row + 1);
-        self.gradient(&loss, &through, batch, 1);
-        self.gradient(&through, &backward, batch, self.pixels);
-        self.step(Side::Generator, row + 2);
     }
 
     /// Real images and the fakes at hand as one batch.
@@ -212,36 +216,39 @@ impl<'a> Story<'a> {
         if self.drops {
             lines.push("dropout masks of its own".to_owned());
         }
-        self.judged = self.pass(Side::Discriminator, Stage::Forward, lines, self.row);
+        self.judged = self.pass(Role::Discriminator, Stage::Forward, lines, self.row);
         self.forward(input, &self.judged.clone(), vec![]);
     }
 
-    /// A step of Adam on all weights of a network.
-    fn step(&mut self, side: Side, row: usize) {
+    /// A step of Adam on all weights of a network, with which an update ends.
+    fn step(&mut self, role: Role) {
+        let row = self.row + 2;
         let Settings { lr, b1, b2, adam_eps, .. } = self.settings;
         let lines = vec![
-            format!("Adam updates {}", letter(side)),
+            format!("Adam updates {}", letter(role)),
             format!("lr {lr}, eps {adam_eps:e}"),
             format!("betas ({b1}, {b2})"),
         ];
-        let id = format!("adam_{}", letter(side));
-        let step = self.node(id, Kind::Step(side), lines, column(side), row);
-        self.reach(side, step, Stage::Step);
+        let id = format!("adam_{}", letter(role));
+        let step = self.node(id, Kind::Step(role), lines, column(role), row);
+        self.reach(role, step, Stage::Step);
+        self.update = None;
+        self.row += 3;
     }
 
     /// A pass through a network.
-    fn pass(&mut self, side: Side, stage: Stage, lines: Vec<String>, row: usize) -> String {
+    fn pass(&mut self, role: Role, stage: Stage, lines: Vec<String>, row: usize) -> String {
         let way = if stage == Stage::Forward { "forward" } else { "backward" };
-        let id = format!("{}_{way}_{row}", letter(side));
-        let pass = self.node(id, Kind::Network(side), lines, column(side), row);
-        self.reach(side, pass.clone(), stage);
+        let id = format!("{}_{way}_{row}", letter(role));
+        let pass = self.node(id, Kind::Network(role), lines, column(role), row);
+        self.reach(role, pass.clone(), stage);
         pass
     }
 
     /// The next box that a network's weights come to.
-    fn reach(&mut self, side: Side, node: String, stage: Stage) {
+    fn reach(&mut self, role: Role, node: String, stage: Stage) {
         let (last, was) =
-            std::mem::replace(&mut self.reached[side as usize], (node.clone(), stage));
+            std::mem::replace(&mut self.reached[role as usize], (node.clone(), stage));
         let (flow, label) = match (was, stage) {
             (Stage::Backward, Stage::Step) => (Flow::Gradient, "gradients".to_owned()),
             (Stage::Begin, _) => (Flow::Weights, "weights".to_owned()),
@@ -286,16 +293,16 @@ impl<'a> Story<'a> {
     }
 }
 
-fn column(side: Side) -> Range<usize> {
-    match side {
-        Side::Generator => 1..2,
-        Side::Discriminator => 3..4,
+fn column(role: Role) -> Range<usize> {
+    match role {
+        Role::Generator => 1..2,
+        Role::Discriminator => 3..4,
     }
 }
 
-fn letter(side: Side) -> char {
-    match side {
-        Side::Generator => 'G',
-        Side::Discriminator => 'D',
+fn letter(role: Role) -> char {
+    match role {
+        Role::Generator => 'G',
+        Role::Discriminator => 'D',
     }
 }

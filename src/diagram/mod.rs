@@ -7,7 +7,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `networks` | a panel for each network: its modules, shapes and parameters |
-//! | `iteration` | the panel of an iteration, told in the steps of [`Gan::update`](crate::gan::Gan::update) |
+//! | `iteration` | the panel of an iteration, told in its [steps](crate::gan::iteration::Step) |
 //! | `formulas` | losses in words |
 //! | `palette` | colours, the same in both formats |
 
@@ -21,9 +21,7 @@ pub mod svg;
 use std::ops::Range;
 
 use crate::data::words::grouped;
-use crate::gan::architecture;
-use crate::gan::preset::Preset;
-use crate::gan::settings::Settings;
+use crate::gan::{Model, Role};
 
 /// What a picture shows.
 #[derive(Clone, Debug)]
@@ -44,7 +42,7 @@ pub struct Panel {
     /// A name for people.
     pub title: String,
     /// The network whose layers these are, if that is what it shows.
-    pub side: Option<Side>,
+    pub role: Option<Role>,
     /// Bands of rows with a title each.
     pub lanes: Vec<Lane>,
     /// The boxes.
@@ -87,20 +85,11 @@ pub enum Kind {
     /// A layer that learns nothing.
     Function,
     /// Weights of a network, a layer that has some, or a pass through them.
-    Network(Side),
+    Network(Role),
     /// A loss.
     Loss,
     /// A step of the optimiser.
-    Step(Side),
-}
-
-/// One of the two networks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// Makes images.
-    Generator,
-    /// Judges them.
-    Discriminator,
+    Step(Role),
 }
 
 /// An arrow.
@@ -130,22 +119,21 @@ pub enum Flow {
 }
 
 impl Diagram {
-    /// The picture of a set-up.
-    pub fn new(preset: &Preset, settings: &Settings) -> Self {
-        let generator = architecture::generator(preset, settings);
-        let discriminator = architecture::discriminator(preset, settings);
+    /// The picture of a model.
+    pub fn new(title: String, model: &Model) -> Self {
+        let settings = model.settings();
         Self {
-            title: format!("{}: {}", preset.name, preset.summary),
+            title,
             subtitle: format!(
                 "batches of {}, images {}, {} parameters in all",
                 settings.batch_size,
                 settings.image,
-                count(generator.network.parameters() + discriminator.network.parameters())
+                count(model.generator().parameters() + model.discriminator().parameters())
             ),
             panels: [
-                networks::generator(preset, settings, &generator),
-                networks::discriminator(preset, settings, &discriminator),
-                iteration::panel(settings, &generator.network, &discriminator.network),
+                networks::generator(model),
+                networks::discriminator(model),
+                iteration::panel(model),
             ],
         }
     }

@@ -1,17 +1,19 @@
 //! A network as a panel: a row for each module, the shape of its output on the arrow below.
 
 use super::formulas;
-use super::{Flow, Kind, Panel, Side, count, shape};
-use crate::gan::architecture::{Architecture, Module};
-use crate::gan::preset::Preset;
+use super::{Flow, Kind, Panel, count, shape};
 use crate::gan::settings::{Loss, Settings};
-use crate::nn::Embedded;
+use crate::gan::{Model, Role};
+use crate::nn::layer::BatchNorm;
+use crate::nn::spec::Embedding;
+use crate::nn::{Layer, NetworkSpec};
 
 /// Noise to images.
-pub(super) fn generator(preset: &Preset, settings: &Settings, of: &Architecture) -> Panel {
-    let mut stack = Stack::new("generator", Side::Generator, preset, settings, of);
-    stack.enter(("noise", format!("noise z, {}", settings.latent)), of);
-    stack.modules(of);
+pub(super) fn generator(model: &Model) -> Panel {
+    let (settings, network) = (model.settings(), model.generator());
+    let mut stack = Stack::new(Role::Generator, settings, network);
+    stack.enter(("noise", format!("noise z, {}", settings.latent)), network);
+    stack.layers(network);
     let image = settings.image;
     let extents = [settings.batch_size, image.channels, image.height, image.width];
     stack.leave("images", vec![format!("images, {image}"), format!("as {}", shape(&extents))]);
@@ -19,10 +21,11 @@ pub(super) fn generator(preset: &Preset, settings: &Settings, of: &Architecture)
 }
 
 /// Images to one number each.
-pub(super) fn discriminator(preset: &Preset, settings: &Settings, of: &Architecture) -> Panel {
-    let mut stack = Stack::new("discriminator", Side::Discriminator, preset, settings, of);
-    stack.enter(("images", format!("images, {}", settings.image)), of);
-    stack.modules(of);
+pub(super) fn discriminator(model: &Model) -> Panel {
+    let (settings, network) = (model.settings(), model.discriminator());
+    let mut stack = Stack::new(Role::Discriminator, settings, network);
+    stack.enter(("images", format!("images, {}", settings.image)), network);
+    stack.layers(network);
     let meaning = match settings.loss {
         Loss::Mse => "1 means real, 0 generated",
         Loss::Bce => "that an image is real",
@@ -38,7 +41,7 @@ const WHOLE: std::ops::Range<usize> = 0..2;
 /// A panel in the making.
 struct Stack {
     panel: Panel,
-    side: Side,
+    role: Role,
     batch: usize,
     row: usize,
     /// The box that the next one follows, and the numbers in a row of what it puts out.
@@ -46,33 +49,27 @@ struct Stack {
 }
 
 impl Stack {
-    fn new(
-        id: &'static str,
-        side: Side,
-        preset: &Preset,
-        settings: &Settings,
-        of: &Architecture,
-    ) -> Self {
-        let name = match side {
-            Side::Generator => "Generator G",
-            Side::Discriminator => "Discriminator D",
+    fn new(role: Role, settings: &Settings, network: &NetworkSpec) -> Self {
+        let name = match role {
+            Role::Generator => "Generator G",
+            Role::Discriminator => "Discriminator D",
         };
+        let keys: Vec<String> = network.layers().map(|(key, _)| key).collect();
         let title = format!(
-            "{name}: {} parameters, keys {}0 to {1}{2}",
-            count(of.network.parameters()),
-            preset.key_prefix,
-            of.modules.len().saturating_sub(1)
+            "{name}: {} parameters, keys {}",
+            count(network.parameters()),
+            [keys.first(), keys.last()].map(|key| key.map_or("", String::as_str)).join(" to ")
         );
         let (nodes, edges, lanes) = (Vec::new(), Vec::new(), Vec::new());
-        let panel = Panel { id, title, side: Some(side), lanes, nodes, edges };
+        let panel = Panel { id: role.name(), title, role: Some(role), lanes, nodes, edges };
         let last = (String::new(), 0);
-        Self { panel, side, batch: settings.batch_size, row: 0, last }
+        Self { panel, role, batch: settings.batch_size, row: 0, last }
     }
 
     /// The input, with a label's embedding beside it where there is one.
-    fn enter(&mut self, (id, text): (&str, String), of: &Architecture) {
-        let inputs = of.network.inputs;
-        let Some(label) = of.network.label else {
+    fn enter(&mut self, (id, text): (&str, String), network: &NetworkSpec) {
+        let inputs = network.input().shape.numbers();
+        let Some(label) = network.input().label else {
             let input = self.panel.node(id, Kind::Tensor, vec![text], WHOLE, 0..1);
             (self.row, self.last) = (1, (input, inputs));
             return;
@@ -90,7 +87,7 @@ impl Stack {
 
     fn embedding(
         &mut self,
-        Embedded { classes, .. }: Embedded,
+        Embedding { classes, .. }: Embedding,
         at: std::ops::Range<usize>,
     ) -> String {
         let text = vec![format!("classes y, 0 to {}", classes - 1)];
@@ -100,22 +97,22 @@ impl Stack {
             format!("weight {}", shape(&[classes, classes])),
             count(classes * classes),
         ];
-        let table = self.panel.node("embedding", Kind::Network(self.side), text, at, 1..2);
+        let table = self.panel.node("embedding", Kind::Network(self.role), text, at, 1..2);
         self.panel.edge(&labels, &table, Flow::Forward, vec![shape(&[self.batch])]);
         table
     }
 
-    fn modules(&mut self, of: &Architecture) {
-        for (i, module) in of.modules.iter().enumerate() {
-            let kind = match module.parameters() {
+    fn layers(&mut self, network: &NetworkSpec) {
+        for (i, (_, layer)) in network.layers().enumerate() {
+            let kind = match layer.parameters() {
                 0 => Kind::Function,
-                _ => Kind::Network(self.side),
+                _ => Kind::Network(self.role),
             };
-            let mut lines = vec![format!("{i}: {module}")];
-            lines.extend(detail(*module));
+            let mut lines = vec![format!("{i}: {layer}")];
+            lines.extend(detail(layer));
             self.below(i.to_string(), kind, lines);
-            if let Module::Linear { outputs, .. } = module {
-                self.last.1 = *outputs;
+            if let Layer::Linear { outputs, .. } = layer {
+                self.last.1 = outputs;
             }
         }
     }
@@ -137,18 +134,18 @@ impl Stack {
     }
 }
 
-/// What a module's box says beside its name.
-fn detail(module: Module) -> Vec<String> {
-    let learnt = |text| vec![text, count(module.parameters())];
-    match module {
-        Module::Linear { inputs, outputs } => {
+/// What a layer's box says beside its name.
+fn detail(layer: Layer) -> Vec<String> {
+    let learnt = |text| vec![text, count(layer.parameters())];
+    match layer {
+        Layer::Linear { inputs, outputs } => {
             learnt(format!("weight {}, bias {}", shape(&[outputs, inputs]), shape(&[outputs])))
         }
-        Module::BatchNorm { features, .. } => {
+        Layer::BatchNorm1d(BatchNorm { features, .. }) => {
             learnt(format!("weight, bias {}", shape(&[features])))
         }
-        // The engine has no such layer: its losses take logits.
-        Module::Sigmoid => vec!["computed with the loss".to_owned()],
+        // The engine runs no such layer: its losses take logits.
+        Layer::Sigmoid => vec!["computed with the loss".to_owned()],
         _ => Vec::new(),
     }
 }

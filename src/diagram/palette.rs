@@ -1,6 +1,7 @@
 //! Colours. Blue is the generator's, orange the discriminator's, everywhere.
 
-use super::{Flow, Kind, Side};
+use super::{Flow, Kind};
+use crate::gan::Role;
 
 /// The picture's own ground, so that it looks the same on a white page and a dark one.
 pub(super) const GROUND: &str = "#ffffff";
@@ -31,11 +32,11 @@ pub(super) const KINDS: [Kind; 8] = [
     Kind::Drawn,
     Kind::Tensor,
     Kind::Function,
-    Kind::Network(Side::Generator),
-    Kind::Network(Side::Discriminator),
+    Kind::Network(Role::Generator),
+    Kind::Network(Role::Discriminator),
     Kind::Loss,
-    Kind::Step(Side::Generator),
-    Kind::Step(Side::Discriminator),
+    Kind::Step(Role::Generator),
+    Kind::Step(Role::Discriminator),
 ];
 
 /// All kinds of arrows, in the order in which they are drawn.
@@ -49,11 +50,11 @@ impl Kind {
             Kind::Drawn => ("drawn", "drawn before the updates", "#e4f4e8", "#3c8552", INK),
             Kind::Tensor => ("tensor", "tensor", "#ffffff", "#6b7280", INK),
             Kind::Function => ("function", "learns nothing", "#f1f3f5", "#9aa3ad", INK),
-            Kind::Network(Side::Generator) => ("g", "generator", "#e2eefb", "#2b6cb0", INK),
-            Kind::Network(Side::Discriminator) => ("d", "discriminator", "#fdeedd", "#c2631a", INK),
+            Kind::Network(Role::Generator) => ("g", "generator", "#e2eefb", "#2b6cb0", INK),
+            Kind::Network(Role::Discriminator) => ("d", "discriminator", "#fdeedd", "#c2631a", INK),
             Kind::Loss => ("loss", "loss", "#f1e9fb", "#7c4bb0", INK),
-            Kind::Step(Side::Generator) => ("g-step", "G learns", "#2b6cb0", "#2b6cb0", "#ffffff"),
-            Kind::Step(Side::Discriminator) => {
+            Kind::Step(Role::Generator) => ("g-step", "G learns", "#2b6cb0", "#2b6cb0", "#ffffff"),
+            Kind::Step(Role::Discriminator) => {
                 ("d-step", "D learns", "#b4560f", "#b4560f", "#ffffff")
             }
         };

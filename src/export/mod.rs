@@ -13,7 +13,7 @@ pub use npy::npy_header;
 
 use crate::Result;
 use crate::data::ImageShape;
-use crate::gan::architecture;
+use crate::gan::model::sequential;
 use crate::nn::NetworkSpec;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::config::Config;
@@ -38,18 +38,16 @@ impl<'a> Generator<'a> {
     /// [`CheckpointProblem::OfAnother`](crate::train::checkpoint::CheckpointProblem::OfAnother) when
     /// they do not fit each other.
     pub fn of(checkpoint: &'a Checkpoint, config: &Config) -> Result<Self> {
-        let preset = snapshot::expect_generator(checkpoint, config)?;
-        let architecture = architecture::generator(preset, &config.gan);
-        let modules: Vec<_> = architecture.modules.iter().map(ToString::to_string).collect();
+        let model = snapshot::model(checkpoint, config)?;
         let words = [
             ("iteration", snapshot::iteration(checkpoint)?.to_string()),
             ("latent", config.gan.latent.to_string()),
-            ("modules", format!("Sequential({})", modules.join(", "))),
+            ("modules", sequential(model.generator())),
         ];
         let file = &checkpoint.generator;
         let mut metadata = file.metadata().clone();
         metadata.extend(words.map(|(key, word)| (key.to_owned(), word)));
-        Ok(Self { spec: architecture.network, image: config.gan.image, file, metadata })
+        Ok(Self { spec: model.generator().clone(), image: config.gan.image, file, metadata })
     }
 
     /// The generator's `state_dict` as the bytes of a safetensors file; `path` is for the error's

@@ -1,9 +1,59 @@
 //! How many images a picture shows, of which classes, and in how many rows and columns.
 
-use super::preset::{Grid, Preset};
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ranges::SAMPLES;
 
 /// Images of each class in a row.
 const PER_CLASS: usize = 10;
+
+/// A sample grid's extents, in files as "4x8"; a conditional GAN has a row per class instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Grid {
+    /// Rows of images.
+    pub rows: usize,
+    /// Columns of images.
+    pub columns: usize,
+}
+
+impl FromStr for Grid {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let sides = text.split_once(['x', 'X', '×']);
+        let sides = sides.and_then(|(a, b)| Some((a.parse::<u64>().ok()?, b.parse::<u64>().ok()?)));
+        match sides {
+            Some((rows, columns)) if SAMPLES.holds(rows.saturating_mul(columns)) => {
+                Ok(Grid { rows: rows as usize, columns: columns as usize })
+            }
+            _ => Err("must be ROWSxCOLS, as 4x8, for 1 to 100,000 images".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Grid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}", self.rows, self.columns)
+    }
+}
+
+impl TryFrom<String> for Grid {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Grid> for String {
+    fn from(grid: Grid) -> String {
+        grid.to_string()
+    }
+}
 
 /// Generated images in rows and columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,10 +67,10 @@ pub struct Arrangement {
 }
 
 impl Arrangement {
-    /// The picture that training makes: a row per class, or the preset's grid without classes.
-    pub fn standard(preset: &Preset, classes: Option<usize>) -> Self {
+    /// The picture that training makes: a row per class, or `plain` without classes.
+    pub fn standard(plain: Grid, classes: Option<usize>) -> Self {
         let classes: Vec<u32> = (0..classes.unwrap_or(0) as u32).collect();
-        let grid = standard_grid(preset, &classes);
+        let grid = standard_grid(plain, &classes);
         Self::new(grid, grid.rows * grid.columns, &classes)
     }
 
@@ -37,9 +87,9 @@ impl Arrangement {
 }
 
 /// The grid that shows these classes as training does.
-pub fn standard_grid(preset: &Preset, classes: &[u32]) -> Grid {
+pub fn standard_grid(plain: Grid, classes: &[u32]) -> Grid {
     match classes.len() {
-        0 => preset.grid,
+        0 => plain,
         rows => Grid { rows, columns: PER_CLASS },
     }
 }
@@ -47,16 +97,26 @@ pub fn standard_grid(preset: &Preset, classes: &[u32]) -> Grid {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gan::preset::find;
 
     #[test]
-    fn training_shows_a_row_per_class_or_the_presets_grid() {
-        let cgan = Arrangement::standard(find("cgan").unwrap(), Some(3));
+    fn training_shows_a_row_per_class_or_the_grid_without_classes() {
+        let plain = Grid { rows: 8, columns: 8 };
+        let cgan = Arrangement::standard(plain, Some(3));
         assert_eq!((cgan.grid, cgan.count), (Grid { rows: 3, columns: 10 }, 30));
         assert_eq!(cgan.labels, [[0; 10], [1; 10], [2; 10]].concat());
-        let mlp = Arrangement::standard(find("mlp").unwrap(), None);
+        let mlp = Arrangement::standard(plain, None);
         assert_eq!((mlp.grid, mlp.count), (Grid { rows: 8, columns: 8 }, 64));
         assert!(mlp.labels.is_empty());
+    }
+
+    #[test]
+    fn grids_are_rows_by_columns() {
+        for text in ["4x8", "4X8", "4×8"] {
+            assert_eq!(text.parse(), Ok(Grid { rows: 4, columns: 8 }));
+        }
+        for bad in ["", "4", "4x", "x8", "0x8", "4x8x2", "-4x8", "1000x1000", "4,8"] {
+            assert!(bad.parse::<Grid>().is_err(), "{bad:?}");
+        }
     }
 
     #[test]

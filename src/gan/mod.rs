@@ -2,62 +2,64 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`preset`] | the table of published set-ups |
-//! | [`settings`] | every value of a set-up that can be changed |
-//! | [`architecture`] | a set-up as two lists of layers |
-//! | [`draws`] | what an iteration consumes: images, noise, labels, masks |
-//! | [`plan`] | the memory that all of it takes |
-//! | [`work`] | the least that an iteration computes and moves |
+//! | [`preset`] | the published GANs, `presets/*.toml` |
+//! | [`settings`] | a GAN's TOML file: every value, and both networks as lists of layers |
+//! | [`rewrite`] | changes of these lists by numbers, as flags ask for |
+//! | [`model`] | a GAN whose layers fit each other |
+//! | [`mod@iteration`] | an iteration as a list of steps |
+//! | [`dataset`], [`batch`] | images in device memory; what an iteration works on |
+//! | [`player`] | a network with all that its training takes |
+//! | [`plan`], [`work`] | the memory of a run; the least that an iteration computes and moves |
 //! | [`sampler`] | images of a generator, in training and after it |
-//! | [`arrangement`], [`interpolation`] | which images a picture shows |
+//! | [`arrangement`], [`interpolation`], [`interval`] | which images a picture shows, and when |
 //! | [`metrics`] | an iteration's losses, for those who ask |
-//! | this one | the iteration: [`Gan::iterate`] |
+//! | this one | running the steps: [`Gan::iterate`] |
 
-pub mod architecture;
 pub mod arrangement;
-pub mod draws;
+pub mod batch;
+pub mod dataset;
 pub mod interpolation;
+pub mod interval;
+pub mod iteration;
 pub mod metrics;
+pub mod model;
 pub mod plan;
+pub mod player;
 pub mod preset;
+pub mod rewrite;
 pub mod sampler;
 pub mod settings;
 pub mod work;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use crate::Result;
 use crate::data::ImageShape;
 use crate::device::ops::{Judged, LossShape, RING_COLUMNS, RING_ROWS, Score};
-use crate::device::{Device, InInts, Reals};
-use crate::nn::{Gradients, Network, NetworkSpec};
-use crate::rng;
-use draws::{Draws, Resident};
+use crate::device::{Device, Reals};
+use crate::nn::{Batches, Matrix, Mode, Network, ParameterGradients};
+use batch::BatchInputs;
+use dataset::DeviceDataset;
+use iteration::{Step, batches_through, iteration};
 pub use metrics::Metrics;
-use preset::Preset;
-use sampler::{Statistics, draw_noise, passes};
-use settings::{Fakes, Loss, Order, Settings};
-
-/// One of an iteration's two halves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Update {
-    /// The discriminator learns to tell real images from generated ones.
-    Discriminator,
-    /// The generator learns to pass for real.
-    Generator,
-}
+pub use model::{Model, Role};
+use player::Player;
+use sampler::{Generator, draw_noise};
+use settings::{Loss, Settings};
 
 /// A generator and a discriminator in training.
 pub struct Gan<D: Device> {
     device: D,
-    preset: &'static Preset,
-    settings: Settings,
-    /// Runs on the second half of its rows. In the first half of its output stand the real images,
-    /// so that both are one batch for the discriminator, and nothing is copied.
-    generator: Network<D>,
-    discriminator: Network<D>,
-    draws: Draws<D>,
+    model: Model,
+    steps: Vec<Step>,
+    generator: Player<D>,
+    discriminator: Player<D>,
+    inputs: BatchInputs<D>,
+    /// Real images, and as many fakes behind them: one batch for the discriminator, and nothing is
+    /// copied.
+    images: Matrix<D>,
+    /// What the discriminator puts out for each of them.
+    outputs: Matrix<D>,
     ring: Reals<D>,
     step: D::Buffer<u32>,
     completed: u32,
@@ -66,160 +68,155 @@ pub struct Gan<D: Device> {
 }
 
 impl<D: Device> Gan<D> {
-    /// Networks of a set-up with freshly drawn weights, and memory for batches of
-    /// `settings.batch_size`.
+    /// Networks with freshly drawn weights, and memory for batches of `batch_size`.
     ///
     /// # Errors
     /// When the device has not enough memory.
-    pub fn new(device: D, preset: &'static Preset, settings: Settings, seed: u64) -> Result<Self> {
-        let batch = settings.batch_size;
-        let architecture = architecture::generator(preset, &settings);
-        let mut generator = Network::new(&device, architecture.network, 2 * batch)?;
-        let architecture = architecture::discriminator(preset, &settings);
-        let mut discriminator = Network::new(&device, architecture.network, 2 * batch)?;
-        generator.initialize(&device, settings.init, &mut rng::host(seed, 0))?;
-        discriminator.initialize(&device, settings.init, &mut rng::host(seed, 1))?;
+    pub fn new(device: D, model: Model, seed: u64) -> Result<Self> {
+        let steps = iteration(&model);
+        let both = 2 * model.settings().batch_size;
         Ok(Self {
-            draws: Draws::new(&device, &settings, &discriminator, seed)?,
+            generator: Player::new(&device, &model, Role::Generator, 1, seed)?,
+            discriminator: Player::new(&device, &model, Role::Discriminator, 2, seed)?,
+            inputs: BatchInputs::new(&device, &model, &steps, seed)?,
+            images: Matrix::zeros(&device, both, model.settings().image.pixels())?,
+            outputs: Matrix::zeros(&device, both, 1)?,
             ring: device.allocate(RING_ROWS * RING_COLUMNS)?,
             step: device.allocate(1)?,
             completed: 0,
             recordings: BTreeMap::new(),
             device,
-            preset,
-            settings,
-            generator,
-            discriminator,
+            model,
+            steps,
         })
     }
 
-    /// One iteration on the next `rows` images: draws, both updates, one step further. Only
-    /// queues operations: no allocation, no waiting.
-    pub fn iterate(&mut self, images: &Resident<D>, rows: usize) {
-        let key = (images.id(), rows);
+    /// One iteration on the next `rows` images. Only queues operations: no allocation, no waiting.
+    pub fn iterate(&mut self, dataset: &DeviceDataset<D>, rows: usize) {
+        let key = (dataset.id(), rows);
         if !self.device.replay(self.recordings.entry(key).or_default()) {
-            self.queue_iteration(images, rows);
+            for i in 0..self.steps.len() {
+                let step = self.steps[i];
+                self.run(step, dataset, rows);
+            }
             self.device.record(self.recordings.entry(key).or_default());
         }
         self.completed += 1;
     }
 
-    fn queue_iteration(&mut self, images: &Resident<D>, rows: usize) {
-        let step = D::view(&self.step, 0..1);
-        let reals = self.generator.last_mut().output_mut(0..rows);
-        self.draws.draw(&self.device, reals, images, step, &self.settings, rows);
-        self.update(rows);
-        self.device.step_advance(D::view_mut(&mut self.step, 0..1));
-    }
-
-    /// Both updates, on draws that are there already.
-    pub fn update(&mut self, rows: usize) {
-        let (first, second) = match self.settings.order {
-            Order::DFirst => (Update::Discriminator, Update::Generator),
-            Order::GFirst => (Update::Generator, Update::Discriminator),
-        };
-        self.generate(first, rows);
-        self.learn(first, rows);
-        if self.settings.fakes == Fakes::Fresh {
-            self.generate(second, rows);
+    fn run(&mut self, step: Step, dataset: &DeviceDataset<D>, rows: usize) {
+        match step {
+            Step::Draw => self.draw(dataset, rows),
+            Step::Advance => self.device.step_advance(D::view_mut(&mut self.step, 0..1)),
+            step => self.run_on_drawn(step, rows),
         }
-        self.learn(second, rows);
     }
 
-    /// Runs the generator on the noise of an update; its images come to stand behind the real ones.
-    pub fn generate(&mut self, update: Update, rows: usize) {
-        let noise = self.draws.noise(update, rows);
-        let labels = self.draws.fake_labels(update, rows);
-        self.generator.forward(&self.device, noise, labels, rows..2 * rows, None);
-    }
-
-    fn learn(&mut self, update: Update, rows: usize) {
-        let network = match update {
-            Update::Discriminator => {
-                self.discriminator_gradients(rows);
-                &mut self.discriminator
+    /// A step between [`Step::Draw`] and [`Step::Advance`], on `rows` images and what is drawn for
+    /// them already.
+    pub fn run_on_drawn(&mut self, step: Step, rows: usize) {
+        match step {
+            Step::Draw | Step::Advance => {}
+            Step::Generate { update } => self.generate(update, rows),
+            Step::Discriminate { update, real } => self.discriminate(update, judged(real, rows)),
+            Step::Loss { update } => self.loss(update, rows),
+            Step::Backward(Role::Discriminator) => self.backward_discriminator(rows),
+            Step::Backward(Role::Generator) => self.backward_generator(rows),
+            Step::AdamStep(role) => {
+                let constants = self.model.settings().adam();
+                let Self { device, generator, discriminator, .. } = self;
+                match role {
+                    Role::Generator => generator.step(device, constants),
+                    Role::Discriminator => discriminator.step(device, constants),
+                }
             }
-            Update::Generator => {
-                self.generator_gradients(rows);
-                &mut self.generator
-            }
-        };
-        network.update(&self.device, self.settings.adam());
-    }
-
-    /// The discriminator's loss and its gradients, from rows 0..rows of real images and as many
-    /// generated ones behind them: one batch, since no discriminator mixes rows.
-    pub fn discriminator_gradients(&mut self, rows: usize) {
-        let both = 0..2 * rows;
-        if !self.judges_once() {
-            self.judge(Update::Discriminator, both.clone(), rows);
         }
-        self.score(Judged::RealThenFake, both.clone(), self.settings.d_loss_scale);
-        let images = self.generator.last().output(both.clone());
-        let labels = self.draws.judged_labels(Update::Discriminator, both.clone(), rows);
-        let masks = self.draws.masks(Update::Discriminator, rows);
-        let gradients = Gradients::Parameters;
-        self.discriminator.backward(&self.device, images, labels, both, Some(&masks), gradients);
     }
 
-    /// The generator's loss and its gradients, through the discriminator.
-    pub fn generator_gradients(&mut self, rows: usize) {
-        let fakes = rows..2 * rows;
-        let judged = if self.judges_once() { 0..2 * rows } else { fakes.clone() };
-        self.judge(Update::Generator, judged, rows);
-        self.score(Judged::FakeAsReal, fakes.clone(), 1.0);
-        let (images, gradient) = self.generator.last_mut().output_and_gradient(fakes.clone());
-        let labels = self.draws.fake_labels(Update::Generator, rows);
-        let (masks, gradient) =
-            (self.draws.masks(Update::Generator, rows), Gradients::Input(gradient));
-        self.discriminator.backward(
-            &self.device,
-            images,
-            labels,
-            fakes.clone(),
-            Some(&masks),
-            gradient,
-        );
-        let (noise, gradients) = (self.draws.noise(Update::Generator, rows), Gradients::Parameters);
-        self.generator.backward(&self.device, noise, labels, fakes, None, gradients);
+    fn draw(&mut self, dataset: &DeviceDataset<D>, rows: usize) {
+        let (images, step) = (self.images.rows_mut(0..rows), D::view(&self.step, 0..1));
+        self.inputs.draw(&self.device, images, dataset, step, self.model.settings(), rows);
     }
 
-    /// Runs the discriminator on some rows of its input. Labels are embedded with the weights of the
-    /// moment.
-    fn judge(&mut self, update: Update, judged: Range<usize>, rows: usize) {
-        let images = self.generator.last().output(judged.clone());
-        let labels = self.draws.judged_labels(update, judged.clone(), rows);
-        let masks = self.draws.masks(update, rows);
-        self.discriminator.forward(&self.device, images, labels, judged, Some(&masks));
+    fn generate(&mut self, update: Role, rows: usize) {
+        let input = self.inputs.of_generator(update, rows);
+        let fakes = self.images.rows_mut(rows..2 * rows);
+        let Player { network, activations, .. } = &mut self.generator;
+        let batches = Batches::one(rows);
+        network.forward(&self.device, activations, &input, fakes, &batches, Mode::Training);
     }
 
-    fn judges_once(&self) -> bool {
-        judges_once(&self.settings, self.discriminator.spec())
+    fn discriminate(&mut self, update: Role, batches: Batches) {
+        let images = self.images.rows(batches.range());
+        let input = self.inputs.of_discriminator(update, images, &batches);
+        let outputs = self.outputs.rows_mut(batches.range());
+        let Player { network, activations, .. } = &mut self.discriminator;
+        network.forward(&self.device, activations, &input, outputs, &batches, Mode::Training);
     }
 
-    fn score(&mut self, judged: Judged, rows: Range<usize>, scale: f64) {
-        let shape = LossShape {
-            rows: rows.len() / judged.parts(),
-            score: self.settings.loss.score(),
-            scale,
-            judged,
+    /// The loss of an update, and its gradient with respect to the discriminator's outputs.
+    fn loss(&mut self, update: Role, rows: usize) {
+        let settings = self.model.settings();
+        let (judged, scale, batches) = match update {
+            Role::Discriminator => {
+                (Judged::RealThenFake, settings.d_loss_scale, judged(true, rows))
+            }
+            Role::Generator => (Judged::FakeAsReal, 1.0, judged(false, rows)),
         };
+        let shape = LossShape { rows, score: settings.loss.score(), scale, judged };
+        let gradient = self.discriminator.activations.output_gradient(&batches);
         let ring = D::view_mut(&mut self.ring, 0..RING_ROWS * RING_COLUMNS);
-        let (logits, gradient) = self.discriminator.last_mut().output_and_gradient(rows);
-        let step: InInts<'_, D> = D::view(&self.step, 0..1);
-        self.device.loss_forward_backward(gradient, ring, logits, step, shape);
+        let (outputs, step) = (self.outputs.rows(batches.range()), D::view(&self.step, 0..1));
+        self.device.loss_forward_backward(gradient, ring, outputs, step, shape);
+    }
+
+    /// Gradients of the discriminator's parameters, from its loss on real images and fakes.
+    fn backward_discriminator(&mut self, rows: usize) {
+        let batches = judged(true, rows);
+        let (images, outputs) =
+            (self.images.rows(batches.range()), self.outputs.rows(batches.range()));
+        let input = self.inputs.of_discriminator(Role::Discriminator, images, &batches);
+        let Player { network, activations, gradients, .. } = &mut self.discriminator;
+        let gradients = ParameterGradients::Overwrite(gradients);
+        network.backward(&self.device, activations, &input, outputs, &batches, gradients, None);
+    }
+
+    /// Gradients of the generator's parameters, from its loss on fakes and through the
+    /// discriminator.
+    fn backward_generator(&mut self, rows: usize) {
+        let (batches, own) = (judged(false, rows), Batches::one(rows));
+        let fakes = self.images.rows(batches.range());
+        let outputs = self.outputs.rows(batches.range());
+        let input = self.inputs.of_discriminator(Role::Generator, D::reborrow(&fakes), &batches);
+        let dfakes = self.generator.activations.output_gradient(&own);
+        let Player { network, activations, .. } = &mut self.discriminator;
+        let ignore = ParameterGradients::Ignore;
+        network.backward(
+            &self.device,
+            activations,
+            &input,
+            outputs,
+            &batches,
+            ignore,
+            Some(dfakes),
+        );
+        let input = self.inputs.of_generator(Role::Generator, rows);
+        let Player { network, activations, gradients, .. } = &mut self.generator;
+        let gradients = ParameterGradients::Overwrite(gradients);
+        network.backward(&self.device, activations, &input, fakes, &own, gradients, None);
     }
 
     /// Images of the generator in evaluation mode (running statistics), plane by plane in
-    /// [−1, 1], for rows of noise and as many labels (where the set-up has classes).
+    /// [−1, 1], for rows of noise and as many labels (where there are classes).
     ///
     /// # Errors
     /// When the device fails.
     pub fn sample(&mut self, noise: &[D::Real], labels: &[u32]) -> Result<Vec<D::Real>> {
-        let (rows, statistics) = (self.settings.batch_size, Statistics::Running);
-        let mut images =
-            Vec::with_capacity(noise.len() / self.settings.latent_dim * self.image().pixels());
-        for pass in passes(&self.device, &mut self.generator, rows, statistics, noise, labels) {
+        let Player { network, activations, .. } = &mut self.generator;
+        let generator = Generator { network, activations, images: &mut self.images };
+        let rows = self.model.settings().batch_size;
+        let mut images = Vec::new();
+        for pass in generator.passes(&self.device, rows, Mode::Evaluation, noise, labels) {
             images.extend(pass?);
         }
         Ok(images)
@@ -230,22 +227,27 @@ impl<D: Device> Gan<D> {
     /// # Errors
     /// When the device fails.
     pub fn sample_noise(&self, rows: usize, seed: u64) -> Result<Vec<D::Real>> {
-        draw_noise(&self.device, &self.settings, rows, seed)
+        draw_noise(&self.device, self.model.settings(), rows, seed)
     }
 
-    /// The set-up's row of the table.
-    pub fn preset(&self) -> &'static Preset {
-        self.preset
+    /// What is trained.
+    pub fn model(&self) -> &Model {
+        &self.model
     }
 
-    /// The set-up's values.
+    /// Its values.
     pub fn settings(&self) -> &Settings {
-        &self.settings
+        self.model.settings()
+    }
+
+    /// The steps of an iteration.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
     }
 
     /// The shape of one image.
     pub fn image(&self) -> ImageShape {
-        self.settings.image
+        self.settings().image
     }
 
     /// The device that everything lives on.
@@ -253,19 +255,36 @@ impl<D: Device> Gan<D> {
         &self.device
     }
 
+    /// A network and what its training takes.
+    pub fn player(&self, role: Role) -> &Player<D> {
+        match role {
+            Role::Generator => &self.generator,
+            Role::Discriminator => &self.discriminator,
+        }
+    }
+
+    /// The same to write, and the device.
+    pub fn player_mut(&mut self, role: Role) -> (&D, &mut Player<D>) {
+        let player = match role {
+            Role::Generator => &mut self.generator,
+            Role::Discriminator => &mut self.discriminator,
+        };
+        (&self.device, player)
+    }
+
     /// The generator.
     pub fn generator(&self) -> &Network<D> {
-        &self.generator
+        self.generator.network()
     }
 
     /// The discriminator.
     pub fn discriminator(&self) -> &Network<D> {
-        &self.discriminator
+        self.discriminator.network()
     }
 
-    /// Device, generator and discriminator, the networks to write.
-    pub fn networks_mut(&mut self) -> (&D, &mut Network<D>, &mut Network<D>) {
-        (&self.device, &mut self.generator, &mut self.discriminator)
+    /// Real images and fakes of the last iteration, and what the discriminator put out for them.
+    pub fn images_and_outputs(&self) -> [&Matrix<D>; 2] {
+        [&self.images, &self.outputs]
     }
 
     /// Replaces the real images and their labels (none without classes): for tests that bring their
@@ -275,13 +294,13 @@ impl<D: Device> Gan<D> {
     /// When the device fails.
     pub fn write_real(&mut self, images: &[D::Real], labels: &[u32]) -> Result<()> {
         let rows = images.len() / self.image().pixels();
-        self.device.upload(self.generator.last_mut().output_mut(0..rows), images)?;
-        self.draws.write_real_labels(&self.device, labels)
+        self.device.upload(self.images.rows_mut(0..rows), images)?;
+        self.inputs.write_real_labels(&self.device, labels)
     }
 
-    /// Device and draws, the draws to write: for tests that bring their own.
-    pub fn draws_mut(&mut self) -> (&D, &mut Draws<D>) {
-        (&self.device, &mut self.draws)
+    /// Device and inputs, the inputs to write: for tests that bring their own.
+    pub fn inputs_mut(&mut self) -> (&D, &mut BatchInputs<D>) {
+        (&self.device, &mut self.inputs)
     }
 
     /// What the device remembers of iterations: one recording for each data set and number of rows.
@@ -294,33 +313,26 @@ impl<D: Device> Gan<D> {
         self.completed
     }
 
-    /// Sets the number of completed iterations: Adam's t, random numbers and the place in the
-    /// order of images follow from it.
+    /// Sets the number of completed iterations: random numbers and the place in the order of images
+    /// follow from it.
     ///
     /// # Errors
     /// When the device fails.
     pub fn set_completed(&mut self, iterations: u32) -> Result<()> {
         self.completed = iterations;
-        for network in [&mut self.generator, &mut self.discriminator] {
-            network.params_mut().set_updates(&self.device, iterations)?;
-        }
         self.device.upload(D::view_mut(&mut self.step, 0..1), &[iterations])
     }
 
-    /// Forward passes of the generator in training mode: what BatchNorm's `num_batches_tracked`
-    /// counts.
-    pub fn generator_passes(&self) -> u64 {
-        let passes = if self.settings.fakes == Fakes::Fresh { 2 } else { 1 };
-        passes * u64::from(self.completed)
+    /// Batches that have gone through a network in training mode: what BatchNorm's
+    /// `num_batches_tracked` counts.
+    pub fn passes(&self, role: Role) -> u64 {
+        batches_through(&self.steps, role) as u64 * u64::from(self.completed)
     }
 }
 
-/// Whether the discriminator judges real images and fakes once for both updates: its own update is
-/// the second, looks at the same fakes, and nothing is dropped.
-pub fn judges_once(settings: &Settings, discriminator: &NetworkSpec) -> bool {
-    settings.order == Order::GFirst
-        && settings.fakes == Fakes::Same
-        && !discriminator.blocks.iter().any(|block| block.drops())
+/// What the discriminator looks at: fakes, and real images before them.
+fn judged(real: bool, rows: usize) -> Batches {
+    Batches { rows, which: if real { 0..2 } else { 1..2 } }
 }
 
 impl Loss {

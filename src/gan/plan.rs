@@ -2,15 +2,17 @@
 
 use tracing::debug;
 
-use super::architecture;
-use super::preset::Preset;
-use super::settings::Settings;
+use super::batch::BatchInputs;
+use super::iteration::iteration;
+use super::model::Model;
+use super::player::Player;
 use crate::Result;
 use crate::data::words::bytes;
 use crate::device::Device;
 use crate::device::ops::{RING_COLUMNS, RING_ROWS};
 use crate::memory::{self, OutOfMemory};
-use crate::nn::NetworkSpec;
+use crate::nn::Activations;
+use crate::nn::adam::STEP_WORDS;
 
 /// What the CPU takes besides, for packed operands.
 const RESERVE_ON_HOST: usize = 64 << 20;
@@ -43,25 +45,21 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Bytes on a device of kind `D` for a set-up that learns from `images` images.
-    pub fn new<D: Device>(preset: &Preset, settings: &Settings, images: usize) -> Self {
-        let real = size_of::<D::Real>();
-        let int = size_of::<u32>();
-        let generator = architecture::generator(preset, settings).network;
-        let discriminator = architecture::discriminator(preset, settings).network;
-        let (batch, pixels) = (settings.batch_size, settings.image.pixels());
-        let learnt = |network: &NetworkSpec| 4 * network.parameters() + network.statistics();
-        let draws = 2 * batch * settings.latent_dim;
-        // The generator's output has room for the real images too.
-        let activations = generator.activations(2 * batch) + discriminator.activations(2 * batch);
-        let masks = discriminator.masks(3 * batch);
-        let mask_table = 4 * discriminator.blocks.iter().filter(|block| block.drops()).count();
-        let ring = RING_ROWS * RING_COLUMNS;
+    /// Bytes on a device of kind `D` for a model that learns from `images` images.
+    pub fn new<D: Device>(model: &Model, images: usize) -> Self {
+        let (real, int) = (size_of::<D::Real>(), size_of::<u32>());
+        let (settings, steps) = (model.settings(), iteration(model));
+        let (generator, discriminator) = (model.generator(), model.discriminator());
+        let (rows, pixels) = (settings.batch_size, settings.image.pixels());
+        let players = Player::<D>::numbers(generator) + Player::<D>::numbers(discriminator);
+        let activations = Activations::<D>::numbers(generator, rows, 1)
+            + Activations::<D>::numbers(discriminator, rows, 2);
+        let [inputs, labels_and_table] = BatchInputs::<D>::numbers(model, &steps);
+        // Of the batch: images, and what the discriminator puts out for each.
+        let both = 2 * rows * (pixels + 1);
         Self {
-            networks: real * (learnt(&generator) + learnt(&discriminator) + ring)
-                // The count of iterations, and of each network two words of Adam's.
-                + int * (1 + 2 * 2 + mask_table),
-            batch: real * (draws + activations + masks) + 3 * int * batch,
+            networks: real * (players + RING_ROWS * RING_COLUMNS) + int * (1 + 2 * STEP_WORDS),
+            batch: real * (inputs + activations + both) + int * labels_and_table,
             images: images * (pixels + 2 * int),
             checkpoint: COPIES
                 * size_of::<f32>()
@@ -78,13 +76,8 @@ impl Plan {
     ///
     /// # Errors
     /// [`OutOfMemory`] with the largest batch that fits.
-    pub fn fitting<D: Device>(
-        device: &D,
-        preset: &Preset,
-        settings: &Settings,
-        images: usize,
-    ) -> Result<Self> {
-        let plan = Self::new::<D>(preset, settings, images);
+    pub fn fitting<D: Device>(device: &D, model: &Model, images: usize) -> Result<Self> {
+        let plan = Self::new::<D>(model, images);
         if !D::ON_HOST {
             memory::require(
                 plan.checkpoint,
@@ -97,7 +90,7 @@ impl Plan {
         if asked <= free {
             return Ok(plan);
         }
-        let remedy = match largest_batch::<D>(preset, settings, images, free) {
+        let remedy = match largest_batch::<D>(model, images, free) {
             None => "not even the smallest batch fits; ask for smaller layers or images".to_owned(),
             Some(largest) => format!("the largest --batch-size that fits is {largest}"),
         };
@@ -111,19 +104,12 @@ impl Plan {
 }
 
 /// The largest batch that fits into `free` bytes, if any does.
-fn largest_batch<D: Device>(
-    preset: &Preset,
-    settings: &Settings,
-    images: usize,
-    free: usize,
-) -> Option<usize> {
+fn largest_batch<D: Device>(model: &Model, images: usize, free: usize) -> Option<usize> {
     // What is needed is a sum of two parts, one the same for all batches, one for each image.
-    let room = |batch_size| {
-        Plan::new::<D>(preset, &Settings { batch_size, ..settings.clone() }, images).room::<D>()
-    };
+    let room = |rows| Plan::new::<D>(&model.with_batch_size(rows), images).room::<D>();
     let largest = free.checked_sub(room(0))? / (room(1) - room(0));
     // BatchNorm has no variance of one image.
-    let least = if settings.bn_eps.is_some() { 2 } else { 1 };
+    let least = if model.normalizes() { 2 } else { 1 };
     (largest >= least).then_some(largest)
 }
 
@@ -144,11 +130,12 @@ mod tests {
     #[test]
     fn the_largest_batch_fits_and_one_more_does_not() {
         for preset in presets() {
-            let room = |batch_size| {
-                let settings = Settings { batch_size, ..preset.settings.clone() };
-                Plan::new::<Cpu<f32>>(preset, &settings, 1000).room::<Cpu<f32>>()
+            let model = preset.model().unwrap();
+            let room = |rows| {
+                let model = model.with_batch_size(rows);
+                Plan::new::<Cpu<f32>>(&model, 1000).room::<Cpu<f32>>()
             };
-            let largest = |free| largest_batch::<Cpu<f32>>(preset, &preset.settings, 1000, free);
+            let largest = |free| largest_batch::<Cpu<f32>>(&model, 1000, free);
             for batch in [2, 3, 1000, 999_999] {
                 for free in [room(batch), (room(batch) + room(batch + 1)) / 2, room(batch + 1) - 1]
                 {
@@ -157,8 +144,7 @@ mod tests {
             }
             assert_eq!(largest(room(1) - 1), None, "{}", preset.name);
             assert_eq!(largest(0), None, "{}", preset.name);
-            let normalized = preset.settings.bn_eps.is_some();
-            assert_eq!(largest(room(1)).is_none(), normalized, "{}", preset.name);
+            assert_eq!(largest(room(1)).is_none(), model.normalizes(), "{}", preset.name);
         }
     }
 }

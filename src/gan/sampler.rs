@@ -16,15 +16,14 @@
 //! # Ok::<(), gan_cuda::Error>(())
 //! ```
 
-use super::architecture;
+use super::model::Model;
 use super::plan::reserve;
-use super::preset::Preset;
 use super::settings::Settings;
 use crate::Result;
 use crate::choice::choices;
 use crate::device::{Device, Reals};
 use crate::memory::OutOfMemory;
-use crate::nn::{Network, NetworkSpec};
+use crate::nn::{Activations, Batches, Matrix, Mode, Network, NetworkSpec, PassInput};
 use crate::rng::{Stream, site};
 
 choices! {
@@ -37,28 +36,33 @@ choices! {
     }
 }
 
-/// A generator alone, which learns no more.
+/// A generator alone, which learns no more: it has no gradients and no optimiser.
 pub struct Sampler<D: Device> {
     device: D,
     settings: Settings,
     network: Network<D>,
+    activations: Activations<D>,
+    images: Matrix<D>,
     rows: usize,
 }
 
 impl<D: Device> Sampler<D> {
-    /// The generator of a set-up, all zeros, with memory to draw up to `rows` images at once. Its
+    /// The generator of a model, all zeros, with memory to draw up to `rows` images at once. Its
     /// parameters and running statistics come from [`crate::train::snapshot::sampler`].
     ///
     /// # Errors
     /// [`OutOfMemory`].
-    pub fn new(device: D, preset: &Preset, settings: &Settings, rows: usize) -> Result<Self> {
-        // With no momentum a pass with the batch's statistics leaves the running ones as they are.
-        let bn_momentum = settings.bn_momentum.map(|_| 0.0);
-        let settings = Settings { bn_momentum, ..settings.clone() };
-        let spec = architecture::generator(preset, &settings).network;
+    pub fn new(device: D, model: &Model, rows: usize) -> Result<Self> {
+        let spec = model.generator().clone().with_fixed_statistics();
         check_memory(&device, &spec, rows)?;
-        let network = Network::new(&device, spec, rows)?;
-        Ok(Self { device, settings, network, rows })
+        Ok(Self {
+            activations: Activations::forward_only(&device, &spec, rows, 1)?,
+            images: Matrix::zeros(&device, rows, spec.output().numbers())?,
+            network: Network::new(&device, spec)?,
+            settings: model.settings().clone(),
+            device,
+            rows,
+        })
     }
 
     /// Draws noise for `rows` images, the same for the same seed and beginning alike for any
@@ -70,22 +74,28 @@ impl<D: Device> Sampler<D> {
         draw_noise(&self.device, &self.settings, rows, seed)
     }
 
-    /// Images for rows of noise, and as many labels where the set-up has classes: plane by plane
-    /// in [−1, 1], pass by pass as they are asked for. With [`Statistics::Batch`] those of one
-    /// pass, as many as the sampler has rows, are normalised together: at least two.
+    /// Images for rows of noise, and as many labels where there are classes: plane by plane in
+    /// [−1, 1], pass by pass as they are asked for. With [`Statistics::Batch`] those of one pass, as
+    /// many as the sampler has rows, are normalised together: at least two.
     ///
     /// # Errors
     /// When the device fails.
     ///
     /// # Panics
-    /// When a label is not one of the set-up's classes, or labels are missing.
+    /// When a label is not one of the model's classes, or labels are missing.
     pub fn draw<'a>(
         &'a mut self,
         statistics: Statistics,
         noise: &'a [D::Real],
         labels: &'a [u32],
     ) -> impl Iterator<Item = Result<Vec<D::Real>>> {
-        passes(&self.device, &mut self.network, self.rows, statistics, noise, labels)
+        let Self { device, network, activations, images, rows, .. } = self;
+        let mode = match statistics {
+            Statistics::Running => Mode::Evaluation,
+            // The network's statistics are fixed.
+            Statistics::Batch => Mode::Training,
+        };
+        Generator { network, activations, images }.passes(device, *rows, mode, noise, labels)
     }
 
     /// Device and generator, the generator to write.
@@ -115,49 +125,63 @@ pub(super) fn draw_noise<D: Device>(
     device.download(D::view(&noise, 0..len))
 }
 
-/// A generator's images for rows of noise, `rows` at a time.
-pub(super) fn passes<'a, D: Device>(
-    device: &'a D,
-    network: &'a mut Network<D>,
-    rows: usize,
-    statistics: Statistics,
-    noise: &'a [D::Real],
-    labels: &'a [u32],
-) -> impl Iterator<Item = Result<Vec<D::Real>>> {
-    let columns = network.spec().inputs;
-    noise.chunks(rows * columns).enumerate().map(move |(i, noise)| {
-        let (first, count) = (i * rows, noise.len() / columns);
-        let labels = labels.get(first..first + count).unwrap_or(&[]);
-        pass(device, network, statistics, noise, labels)
-    })
+/// A generator, and where its passes leave activations and images.
+pub(super) struct Generator<'a, D: Device> {
+    pub(super) network: &'a mut Network<D>,
+    pub(super) activations: &'a mut Activations<D>,
+    pub(super) images: &'a mut Matrix<D>,
 }
 
-fn pass<D: Device>(
-    device: &D,
-    network: &mut Network<D>,
-    statistics: Statistics,
-    noise: &[D::Real],
-    labels: &[u32],
-) -> Result<Vec<D::Real>> {
-    let rows = noise.len() / network.spec().inputs;
-    let classes = network.spec().label.map_or(0, |label| label.classes);
-    assert_eq!(labels.len(), if classes > 0 { rows } else { 0 }, "a label for each row");
-    assert!(labels.iter().all(|&label| (label as usize) < classes), "labels below {classes}");
-    let mut z: Reals<D> = device.allocate(noise.len())?;
-    let mut y: D::Buffer<u32> = device.allocate(labels.len())?;
-    device.upload(D::view_mut(&mut z, 0..noise.len()), noise)?;
-    device.upload(D::view_mut(&mut y, 0..labels.len()), labels)?;
-    let y = (classes > 0).then(|| D::view(&y, 0..rows));
-    let z = D::view(&z, 0..noise.len());
-    match statistics {
-        Statistics::Running => network.evaluate(device, z, y, 0..rows),
-        Statistics::Batch => network.forward(device, z, y, 0..rows, None),
+impl<'a, D: Device> Generator<'a, D> {
+    /// Images for rows of noise, `rows` at a time.
+    pub(super) fn passes(
+        mut self,
+        device: &'a D,
+        rows: usize,
+        mode: Mode,
+        noise: &'a [D::Real],
+        labels: &'a [u32],
+    ) -> impl Iterator<Item = Result<Vec<D::Real>>> {
+        let columns = self.network.spec().input().shape.numbers();
+        noise.chunks(rows * columns).enumerate().map(move |(i, noise)| {
+            let (first, count) = (i * rows, noise.len() / columns);
+            let labels = labels.get(first..first + count).unwrap_or(&[]);
+            self.pass(device, mode, noise, labels, count)
+        })
     }
-    device.download(network.last().output(0..rows))
+
+    fn pass(
+        &mut self,
+        device: &D,
+        mode: Mode,
+        noise: &[D::Real],
+        labels: &[u32],
+        rows: usize,
+    ) -> Result<Vec<D::Real>> {
+        let Self { network, activations, images } = self;
+        let classes = network.spec().input().label.map_or(0, |label| label.classes);
+        assert_eq!(labels.len(), if classes > 0 { rows } else { 0 }, "a label for each row");
+        assert!(labels.iter().all(|&label| (label as usize) < classes), "labels below {classes}");
+        let mut z: Reals<D> = device.allocate(noise.len())?;
+        let mut y: D::Buffer<u32> = device.allocate(labels.len())?;
+        device.upload(D::view_mut(&mut z, 0..noise.len()), noise)?;
+        device.upload(D::view_mut(&mut y, 0..labels.len()), labels)?;
+        let input = PassInput {
+            x: D::view(&z, 0..noise.len()),
+            labels: (classes > 0).then(|| D::view(&y, 0..rows)),
+            masks: None,
+        };
+        let (y, batches) = (images.rows_mut(0..rows), Batches::one(rows));
+        network.forward(device, activations, &input, y, &batches, mode);
+        device.download(images.rows(0..rows))
+    }
 }
 
 fn check_memory<D: Device>(device: &D, spec: &NetworkSpec, rows: usize) -> Result<()> {
-    let numbers = 4 * spec.parameters() + spec.statistics() + spec.activations(rows);
+    let numbers = spec.parameters()
+        + spec.statistics()
+        + Activations::<D>::numbers_forward_only(spec, rows, 1)
+        + rows * spec.output().numbers();
     let asked = size_of::<D::Real>() * numbers + reserve::<D>();
     match device.free_memory() {
         Some(free) if free < asked => {
@@ -173,13 +197,15 @@ mod tests {
     use super::*;
     use crate::device::cpu::Cpu;
     use crate::gan::preset::find;
+    use crate::gan::rewrite::Rewrite;
     use crate::nn::Init;
     use crate::rng;
 
     fn sampler(rows: usize) -> Sampler<Cpu<f32>> {
-        let preset = find("cgan").unwrap();
-        let settings = Settings { g_hidden: vec![16, 16], ..preset.settings.clone() };
-        let mut sampler = Sampler::new(Cpu::new(1), preset, &settings, rows).unwrap();
+        let rewrite = Rewrite { g_hidden: Some(vec![16, 16]), ..Rewrite::default() };
+        let settings = find("cgan").unwrap().rewritten(&rewrite).unwrap();
+        let model = Model::new(settings).unwrap();
+        let mut sampler = Sampler::new(Cpu::new(1), &model, rows).unwrap();
         let (device, network) = sampler.network_mut();
         network.initialize(device, Init::Default, &mut rng::host(0, 0)).unwrap();
         sampler

@@ -1,13 +1,14 @@
-//! Every value of a set-up that can be changed; a preset is a choice of all of them.
+//! Every value of a GAN: the losses, how it learns, and both networks.
 
 use serde::{Deserialize, Serialize};
 
+use super::model::Role;
 use crate::choice::choices;
 use crate::data::ImageShape;
 use crate::device::ops::{Adam, Latent};
-use crate::nn::Init;
+use crate::nn::{Init, Sequence};
 
-/// The values of a set-up. `None` where the preset has no such thing.
+/// The values of a GAN: what stands below `[gan]` in its TOML file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -15,11 +16,7 @@ pub struct Settings {
     pub latent_dim: usize,
     /// Distribution of the noise.
     pub latent: Latent,
-    /// Widths of the generator's hidden layers.
-    pub g_hidden: Vec<usize>,
-    /// Widths of the discriminator's hidden layers.
-    pub d_hidden: Vec<usize>,
-    /// Classes of a conditional set-up.
+    /// Classes of a conditional GAN.
     pub classes: Option<usize>,
     /// The formula of the losses.
     pub loss: Loss,
@@ -29,20 +26,12 @@ pub struct Settings {
     pub order: Order,
     /// Whether the second update draws images of its own.
     pub fakes: Fakes,
-    /// Slope of LeakyReLU.
-    pub leaky_slope: Option<f64>,
-    /// Share of activations that the discriminator's dropout sets to zero.
-    pub dropout: Option<f64>,
-    /// Eps of BatchNorm.
-    pub bn_eps: Option<f64>,
-    /// Momentum of BatchNorm's running statistics.
-    pub bn_momentum: Option<f64>,
-    /// One more ReLU behind the discriminator's last linear layer.
-    pub d_final_relu: bool,
     /// How weights begin.
     pub init: Init,
     /// Images in a batch.
     pub batch_size: usize,
+    /// Whether an epoch's short last batch is dropped.
+    pub drop_last: bool,
     /// Adam's learning rate.
     pub lr: f64,
     /// Adam's first decay.
@@ -53,12 +42,64 @@ pub struct Settings {
     pub adam_eps: f64,
     /// The shape of one image.
     pub image: ImageShape,
+    /// The generator, layer by layer.
+    pub generator: Layers,
+    /// The discriminator, layer by layer.
+    pub discriminator: Layers,
+}
+
+/// A network as its TOML file describes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layers {
+    /// What goes in, side by side.
+    pub input: Vec<InputPart>,
+    /// The layers.
+    pub sequences: Vec<Sequence>,
+}
+
+/// A part of a network's input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InputPart {
+    /// Random numbers, `latent_dim` of them.
+    Noise,
+    /// An image, real or generated.
+    Image,
+    /// The embedding of a class label, as many features as there are classes.
+    Label,
+}
+
+impl std::fmt::Display for InputPart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            InputPart::Noise => "noise",
+            InputPart::Image => "image",
+            InputPart::Label => "label",
+        })
+    }
 }
 
 impl Settings {
     /// Adam's constants.
     pub fn adam(&self) -> Adam {
         Adam { lr: self.lr, b1: self.b1, b2: self.b2, eps: self.adam_eps }
+    }
+
+    /// A network's description.
+    pub fn layers(&self, role: Role) -> &Layers {
+        match role {
+            Role::Generator => &self.generator,
+            Role::Discriminator => &self.discriminator,
+        }
+    }
+
+    /// The same, to change.
+    pub fn layers_mut(&mut self, role: Role) -> &mut Layers {
+        match role {
+            Role::Generator => &mut self.generator,
+            Role::Discriminator => &mut self.discriminator,
+        }
     }
 }
 

@@ -1,11 +1,10 @@
 //! What an iteration must compute and move, known from the layers alone: what a benchmark holds
 //! measured times against.
 
-use super::architecture;
-use super::judges_once;
-use super::preset::Preset;
-use super::settings::{Fakes, Settings};
-use crate::nn::{BlockSpec, NetworkSpec};
+use super::iteration::{Step, iteration};
+use super::model::{Model, Role};
+use crate::nn::plan::LinearStage;
+use crate::nn::{NetworkSpec, Stage};
 
 /// Numbers that a step of Adam moves for each parameter: it reads value, gradient and both moments,
 /// and writes value and moments.
@@ -28,49 +27,57 @@ pub struct Work {
 }
 
 impl Work {
-    /// The work of one iteration of a set-up.
-    pub fn new(preset: &Preset, settings: &Settings) -> Self {
-        let generator = architecture::generator(preset, settings).network;
-        let discriminator = architecture::discriminator(preset, settings).network;
-        let (batch, mut work) = (settings.batch_size, Self::default());
-        let passes = if settings.fakes == Fakes::Fresh { 2 } else { 1 };
-        (0..passes).for_each(|_| work.forward(&generator, batch));
-        work.forward(&discriminator, 2 * batch);
-        if !judges_once(settings, &discriminator) {
-            work.forward(&discriminator, batch);
-        }
-        work.backward_to_parameters(&discriminator, 2 * batch);
-        work.backward_to_input(&discriminator, batch);
-        work.backward_to_parameters(&generator, batch);
-        for network in [&generator, &discriminator] {
-            work.adam_bytes += BYTES * ADAM * network.parameters() as u64;
+    /// The work of one iteration.
+    pub fn new(model: &Model) -> Self {
+        let (rows, mut work) = (model.settings().batch_size, Self::default());
+        let (generator, discriminator) = (model.generator(), model.discriminator());
+        for step in iteration(model) {
+            match step {
+                Step::Generate { .. } => work.forward(generator, rows),
+                Step::Discriminate { real, .. } => {
+                    work.forward(discriminator, if real { 2 * rows } else { rows });
+                }
+                Step::Backward(Role::Discriminator) => {
+                    work.backward_to_parameters(discriminator, 2 * rows);
+                }
+                Step::Backward(Role::Generator) => {
+                    work.backward_to_input(discriminator, rows);
+                    work.backward_to_parameters(generator, rows);
+                }
+                Step::AdamStep(role) => {
+                    work.adam_bytes += BYTES * ADAM * model.network(role).parameters() as u64;
+                }
+                Step::Draw | Step::Loss { .. } | Step::Advance => {}
+            }
         }
         work
     }
 
     fn forward(&mut self, network: &NetworkSpec, rows: usize) {
-        network.blocks.iter().for_each(|block| self.layer(block, rows));
+        linears(network).for_each(|layer| self.layer(layer, rows));
     }
 
     /// Gradients of all weights, of every input but the first, and of a label's columns of that.
     fn backward_to_parameters(&mut self, network: &NetworkSpec, rows: usize) {
-        network.blocks.iter().for_each(|block| self.layer(block, rows));
-        network.blocks.iter().skip(1).for_each(|block| self.layer(block, rows));
-        if let Some(label) = network.label {
-            self.product(rows, label.classes, network.blocks[0].outputs);
+        linears(network).for_each(|layer| self.layer(layer, rows));
+        linears(network).skip(1).for_each(|layer| self.layer(layer, rows));
+        if let (Some(label), Some(first)) = (network.input().label, linears(network).next()) {
+            self.product(rows, label.classes, first.outputs);
         }
     }
 
     /// Gradients of every input, of the first without a label's columns.
     fn backward_to_input(&mut self, network: &NetworkSpec, rows: usize) {
-        network.blocks.iter().skip(1).for_each(|block| self.layer(block, rows));
-        self.product(rows, network.inputs, network.blocks[0].outputs);
+        linears(network).skip(1).for_each(|layer| self.layer(layer, rows));
+        if let Some(first) = linears(network).next() {
+            self.product(rows, network.input().shape.numbers(), first.outputs);
+        }
     }
 
     /// A product of a layer: forward, or for the gradient of its weights or its input. All three
     /// have the same extents, in another order.
-    fn layer(&mut self, block: &BlockSpec, rows: usize) {
-        self.product(rows, block.inputs, block.outputs);
+    fn layer(&mut self, layer: &LinearStage, rows: usize) {
+        self.product(rows, layer.inputs, layer.outputs);
     }
 
     fn product(&mut self, m: usize, n: usize, k: usize) {
@@ -80,16 +87,30 @@ impl Work {
     }
 }
 
+fn linears(network: &NetworkSpec) -> impl Iterator<Item = &LinearStage> {
+    network.stages().iter().filter_map(|stage| match stage {
+        Stage::Linear(linear) => Some(linear),
+        _ => None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::ImageShape;
     use crate::gan::preset::find;
+    use crate::gan::rewrite::Rewrite;
+    use crate::gan::settings::{Fakes, Settings};
 
-    fn work(name: &str, change: impl FnOnce(&mut Settings)) -> Work {
-        let preset = find(name).unwrap();
-        let mut settings = preset.settings.clone();
+    fn work(name: &str, rewrite: Rewrite, change: impl FnOnce(&mut Settings)) -> Work {
+        let mut settings = find(name).unwrap().gan.clone();
         change(&mut settings);
-        Work::new(preset, &settings)
+        rewrite.apply(name, &mut settings).unwrap();
+        Work::new(&Model::new(settings).unwrap())
+    }
+
+    fn published(name: &str) -> Work {
+        work(name, Rewrite::default(), |_| ())
     }
 
     /// `mlp`, batch 256: 96→1024→1024→784 and 784→256→256→1, which judges twice.
@@ -103,18 +124,19 @@ mod tests {
         let through_d = 256 * discriminator;
         let learnt_by_g = 256 * generator + 256 * (1024 * 1024 + 1024 * 784);
         let products = generated + judged + learnt_by_d + through_d + learnt_by_g;
-        assert_eq!(work("mlp", |_| ()).flop, 2 * products);
+        assert_eq!(published("mlp").flop, 2 * products);
         assert_eq!(2 * products, 3_830_448_128);
     }
 
     /// One layer a network, so few enough numbers to count: 2→9 and 9→1, a batch of 3.
     #[test]
     fn bytes_of_two_layers_are_those_counted_by_hand() {
-        let small = work("mlp", |settings| {
-            (settings.latent_dim, settings.batch_size) = (2, 3);
-            (settings.image.height, settings.image.width) = (3, 3);
-            (settings.g_hidden, settings.d_hidden) = (Vec::new(), Vec::new());
-        });
+        let mut settings = find("mlp").unwrap().gan.clone();
+        (settings.latent_dim, settings.batch_size) = (2, 3);
+        settings.image = ImageShape { channels: 1, height: 3, width: 3 };
+        settings.generator.sequences[0].layers = vec!["Linear(2, 9)".parse().unwrap()];
+        settings.discriminator.sequences[0].layers = vec!["Linear(9, 1)".parse().unwrap()];
+        let small = Work::new(&Model::new(settings).unwrap());
         let of_g = 3 * 2 + 2 * 9 + 3 * 9; // forward and the weights' gradient
         let of_d = |rows: u64| rows * 9 + 9 + rows; // forward on 6 and 3, weights 6, input 3
         let products = 2 * of_g + 2 * of_d(6) + 2 * of_d(3);
@@ -124,24 +146,26 @@ mod tests {
 
     #[test]
     fn fresh_fakes_cost_a_pass_of_the_generator() {
-        let fresh = work("mlp", |settings| settings.fakes = Fakes::Fresh);
+        let fresh = work("mlp", Rewrite::default(), |settings| settings.fakes = Fakes::Fresh);
         let generator = 96 * 1024 + 1024 * 1024 + 1024 * 784;
-        assert_eq!(fresh.flop - work("mlp", |_| ()).flop, 2 * 256 * generator);
+        assert_eq!(fresh.flop - published("mlp").flop, 2 * 256 * generator);
     }
 
     #[test]
     fn a_discriminator_without_dropout_that_learns_second_judges_once() {
         let discriminator = 794 * 512 + 512 * 512 + 512 * 512 + 512;
-        let once = work("cgan", |settings| settings.dropout = Some(0.0));
-        assert_eq!(work("cgan", |_| ()).flop - once.flop, 2 * 64 * discriminator);
+        let once = work("cgan", Rewrite { dropout: Some(0.0), ..Rewrite::default() }, |_| ());
+        assert_eq!(published("cgan").flop - once.flop, 2 * 64 * discriminator);
     }
 
     /// `cgan` without its labels would have 110 and 784 inputs and none of the tables' gradients.
     #[test]
     fn labels_cost_the_gradients_of_their_tables() {
-        let with = work("cgan", |_| ());
-        let without = work("cgan", |settings| {
+        let with = published("cgan");
+        let without = work("cgan", Rewrite::default(), |settings| {
             (settings.classes, settings.latent_dim) = (None, 110);
+            settings.generator.input.remove(0);
+            settings.discriminator.input.pop();
         });
         let columns = (64 * 3 + 128) * 10 * 512; // of D's input: forward, and D's own weights
         let tables = 128 * 10 * 512 + 64 * 10 * 128;

@@ -1,17 +1,38 @@
-//! Layers and networks: explicit forward and backward passes, no tape.
+//! Networks: layers as data, explicit passes forward and back, no tape.
 //!
-//! A [`Network`] is a list of [`Block`]s over one flat buffer of parameters ([`Params`]). A block
-//! is a linear layer with what follows it: batch normalisation, dropout, an activation. All
-//! memory is allocated when a network is built; passes only queue operations.
+//! | module | holds |
+//! |---|---|
+//! | [`layer`], [`shape`] | layers in PyTorch's words, and what each makes of a shape |
+//! | [`spec`], [`plan`] | a network as a list of layers, and as what a device runs of it |
+//! | [`network`], `stage` | parameters, and the passes through them |
+//! | [`activations`], [`masks`] | what belongs to a pass |
+//! | [`params`], [`adam`] | named tensors in flat buffers; the optimiser |
+//! | `init`, `matrix` | first weights; buffers seen as rows |
+//!
+//! All memory is allocated when a network, its activations and its optimiser are made; passes only
+//! queue operations.
 
-mod block;
+pub mod activations;
+pub mod adam;
 mod init;
+pub mod layer;
+pub mod masks;
 mod matrix;
-mod network;
-mod params;
+pub mod network;
+pub mod params;
+pub mod plan;
+pub mod shape;
+pub mod spec;
+mod stage;
 
-pub use block::{Block, BlockSpec};
+pub use activations::{Activations, Batches};
+pub use adam::Adam;
 pub use init::Init;
+pub use layer::Layer;
+pub use masks::Masks;
 pub use matrix::Matrix;
-pub use network::{Embedded, Gradients, Masks, Network, NetworkSpec};
-pub use params::{Moment, Param, Params, Slot};
+pub use network::{Mode, Network, ParameterGradients, PassInput};
+pub use params::{Flat, Param, Params};
+pub use plan::Stage;
+pub use shape::Shape;
+pub use spec::{NetworkSpec, Sequence, SpecProblem};

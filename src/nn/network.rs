@@ -1,159 +1,106 @@
-//! A multi-layer perceptron: an optional label embedding, then blocks in a row.
+//! A network in device memory: its layers and their parameters, and the passes through it.
 
 use std::ops::Range;
 
 use rand_chacha::ChaCha12Rng;
 
-use super::block::{Block, BlockSpec};
+use super::activations::{Activations, Batches, Parts};
 use super::init::{Init, standard_normal};
+use super::masks::Masks;
 use super::matrix::Matrix;
-use super::params::{Layout, Params, Slot};
+use super::params::{Flat, Layout, Params, Slot};
+use super::plan::Stage;
+use super::spec::{Embedding, NetworkSpec};
+use super::stage::{Activation, BatchNorm, Linear, Placed, Target};
 use crate::Result;
-use crate::device::ops::{Adam, EmbeddingShape};
-use crate::device::{Device, In, InInts, Out, Reals};
+use crate::device::ops::EmbeddingShape;
+use crate::device::{Device, In, InInts, Out};
 
-/// What a network is made of.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NetworkSpec {
-    /// Numbers in a row of the input, without the label's.
-    pub inputs: usize,
-    /// A label embedding beside the input.
-    pub label: Option<Embedded>,
-    /// The layers.
-    pub blocks: Vec<BlockSpec>,
-}
-
-impl NetworkSpec {
-    /// Numbers that the network learns.
-    pub fn parameters(&self) -> usize {
-        let table = self.label.map_or(0, |label| label.classes * label.classes);
-        table + self.blocks.iter().map(BlockSpec::parameters).sum::<usize>()
-    }
-
-    /// Numbers that BatchNorm keeps about the data.
-    pub fn statistics(&self) -> usize {
-        self.normalized().map(|block| 2 * block.outputs).sum()
-    }
-
-    /// Numbers that passes over `rows` rows leave behind: outputs, gradients, inputs with labels.
-    pub fn activations(&self, rows: usize) -> usize {
-        // An input is read where it is; with an embedding beside it, it is put together, and the
-        // embedding's columns have a gradient.
-        let entrance = self.label.map_or(0, |label| self.blocks[0].inputs + label.classes);
-        let outputs: usize = self.blocks.iter().map(|block| block.outputs).sum();
-        let norms: usize = self.normalized().map(|block| (rows + 2) * block.outputs).sum();
-        rows * (entrance + 2 * outputs) + norms
-    }
-
-    /// Numbers in the dropout masks of a pass over `rows` rows.
-    pub fn masks(&self, rows: usize) -> usize {
-        rows * masked(&self.blocks)
-    }
-
-    /// Of each block, the numbers from one row of its input to the next on a device of kind `D`. Only
-    /// an input that is put together is padded; any other is read where it is.
-    pub fn strides<D: Device>(&self) -> impl Iterator<Item = usize> {
-        let others = self.blocks.iter().skip(1).map(|block| block.inputs);
-        std::iter::once(self.entrance_stride::<D>()).chain(others)
-    }
-
-    fn entrance_stride<D: Device>(&self) -> usize {
-        let columns = self.blocks[0].inputs;
-        match self.label {
-            Some(_) => columns.next_multiple_of(D::ROW_ALIGNMENT),
-            None => columns,
-        }
-    }
-
-    fn normalized(&self) -> impl Iterator<Item = &BlockSpec> {
-        self.blocks.iter().filter(|block| block.batch_norm.is_some())
-    }
-}
-
-/// A label embedding: as many numbers a class as there are classes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Embedded {
-    /// Classes, and width of the embedding.
-    pub classes: usize,
-    /// Whether it stands before the input, else behind.
-    pub first: bool,
-}
-
-/// Dropout masks of one pass, one behind the other: a matrix of the pass's rows for each block that
-/// drops.
-pub struct Masks<'a, D: Device> {
-    /// What holds them.
-    pub buffer: &'a Reals<D>,
-    /// The place of the first mask's first number.
-    pub first: usize,
-}
-
-impl<'a, D: Device> Masks<'a, D> {
-    /// The mask of a network's block for `rows` rows, if it drops.
-    fn of(&self, blocks: &[BlockSpec], block: usize, rows: usize) -> Option<In<'a, D>> {
-        let first = self.first + rows * masked(&blocks[..block]);
-        let len = rows * masked(&blocks[block..=block]);
-        (len > 0).then(|| D::view(self.buffer, first..first + len))
-    }
-}
-
-/// Numbers of a row that blocks may drop.
-fn masked(blocks: &[BlockSpec]) -> usize {
-    blocks.iter().filter(|block| block.drops()).map(|block| block.outputs).sum()
-}
-
-/// What a backward pass is for.
-pub enum Gradients<'a, D: Device> {
-    /// The network's own parameters.
-    Parameters,
-    /// The network's input (without the label's columns), and nothing else.
-    Input(Out<'a, D>),
-}
-
-/// A network in device memory, with room for batches of a fixed number of rows.
+/// A network: layers and parameters. Activations, gradients and the optimiser are whoever's makes
+/// passes.
 pub struct Network<D: Device> {
     spec: NetworkSpec,
     params: Params<D>,
     statistics: Params<D>,
-    embedding: Option<Table<D>>,
-    blocks: Vec<Block<D>>,
+    stages: Vec<Placed>,
+    /// The label embedding's table.
+    table: Option<Slot>,
 }
 
-/// The learnt table of labels, inputs with its columns beside them, and the gradient of these.
-struct Table<D: Device> {
-    slot: Slot,
-    of: Embedded,
-    input: Matrix<D>,
-    gradient: Matrix<D>,
+/// What goes into a pass forward, and into the pass back through the same activations.
+pub struct PassInput<'a, D: Device> {
+    /// The input, without a label's features: as many rows as the batches have.
+    pub x: In<'a, D>,
+    /// A label for each row, where the network embeds them.
+    pub labels: Option<InInts<'a, D>>,
+    /// Dropout masks; without them nothing is dropped.
+    pub masks: Option<Masks<'a, D>>,
+}
+
+/// What a pass forward normalises by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// By the statistics of each batch, which move the running ones.
+    Training,
+    /// By the running statistics.
+    Evaluation,
+}
+
+/// What a pass back does with the gradients of parameters.
+pub enum ParameterGradients<'a, D: Device> {
+    /// They are not computed.
+    Ignore,
+    /// They replace what is there.
+    Overwrite(&'a mut Flat<D>),
+    /// They are added to what is there.
+    Accumulate(&'a mut Flat<D>),
+}
+
+impl<D: Device> ParameterGradients<'_, D> {
+    fn target(&mut self) -> Option<Target<'_, D>> {
+        match self {
+            ParameterGradients::Ignore => None,
+            ParameterGradients::Overwrite(gradients) => Some((gradients, false)),
+            ParameterGradients::Accumulate(gradients) => Some((gradients, true)),
+        }
+    }
 }
 
 impl<D: Device> Network<D> {
-    /// A network for batches of up to `rows` rows, all zeros.
+    /// A network of zeros.
     ///
     /// # Errors
     /// When the device has not enough memory.
-    pub fn new(device: &D, spec: NetworkSpec, rows: usize) -> Result<Self> {
+    pub fn new(device: &D, spec: NetworkSpec) -> Result<Self> {
         let (mut params, mut statistics) = (Layout::default(), Layout::default());
-        let mut blocks = Vec::new();
-        for (block, stride) in spec.blocks.iter().zip(spec.strides::<D>()) {
-            blocks.push(Block::new(device, block, stride, rows, &mut params, &mut statistics)?);
+        let mut stages: Vec<Placed> = Vec::new();
+        for stage in spec.stages() {
+            let placed = match stage {
+                Stage::Linear(linear) => {
+                    let first = stages.is_empty();
+                    let stride = if first { spec.input_stride::<D>() } else { linear.inputs };
+                    Placed::Linear(Linear::place(linear, stride, &mut params))
+                }
+                Stage::BatchNorm(norm) => {
+                    let bias = match stages.last() {
+                        Some(Placed::Linear(linear)) => linear.bias_for_batch_norm(),
+                        _ => None,
+                    };
+                    Placed::BatchNorm(BatchNorm::place(norm, bias, &mut params, &mut statistics))
+                }
+                Stage::Activation(activation) => Placed::Activation(Activation::place(activation)),
+            };
+            stages.push(placed);
         }
-        // Behind the blocks, whose weights would begin at odd addresses after a small table.
-        let name = "label_embedding.weight".to_owned();
-        let embedding = match spec.label {
-            Some(of) => Some(Table {
-                slot: params.add_matrix(name, [of.classes; 2], of.classes),
-                of,
-                input: Matrix::zeros(device, rows, spec.entrance_stride::<D>())?,
-                gradient: Matrix::zeros(device, rows, of.classes)?,
-            }),
-            None => None,
-        };
+        // Behind the layers, whose weights would begin at odd addresses after a small table.
+        let table = spec.input().label.map(|Embedding { classes, .. }| {
+            params.add_matrix("label_embedding.weight".to_owned(), [classes; 2], classes)
+        });
         Ok(Self {
-            params: Params::learnt(device, params)?,
-            statistics: Params::fixed(device, statistics)?,
-            embedding,
-            blocks,
+            params: Params::zeros(device, params)?,
+            statistics: Params::zeros(device, statistics)?,
+            stages,
+            table,
             spec,
         })
     }
@@ -163,14 +110,15 @@ impl<D: Device> Network<D> {
     /// # Errors
     /// When the device fails.
     pub fn initialize(&mut self, device: &D, init: Init, rng: &mut ChaCha12Rng) -> Result<()> {
-        if let Some(table) = &self.embedding {
-            let values = standard_normal(rng, table.of.classes * table.of.classes);
-            self.params.set(device, table.slot, &values)?;
+        let Self { spec, params, statistics, stages, table } = self;
+        if let (Some(table), Some(label)) = (table, spec.input().label) {
+            params.set(device, *table, &standard_normal(rng, label.parameters()))?;
         }
-        for block in &self.blocks {
-            block.initialize(device, &mut self.params, &mut self.statistics, init, rng)?;
-        }
-        Ok(())
+        stages.iter().try_for_each(|stage| match stage {
+            Placed::Linear(linear) => linear.initialize(device, params, init, rng),
+            Placed::BatchNorm(norm) => norm.initialize(device, params, statistics),
+            Placed::Activation(_) => Ok(()),
+        })
     }
 
     /// What the network is made of.
@@ -198,151 +146,194 @@ impl<D: Device> Network<D> {
         &mut self.statistics
     }
 
-    /// A forward pass in training mode from x (as many rows as `rows`, inputs) and, where the
-    /// network embeds them, labels; outputs and all that a backward pass needs go to `rows`. Without
-    /// masks nothing is dropped.
+    /// A pass forward, to y: as many rows as the batches have. What a pass back needs goes to
+    /// `activations`.
     pub fn forward(
         &mut self,
         device: &D,
-        x: In<'_, D>,
-        labels: Option<InInts<'_, D>>,
-        rows: Range<usize>,
-        masks: Option<&Masks<'_, D>>,
+        activations: &mut Activations<D>,
+        input: &PassInput<'_, D>,
+        y: Out<'_, D>,
+        batches: &Batches,
+        mode: Mode,
     ) {
-        self.embed(device, x, labels, rows.clone());
-        for i in 0..self.blocks.len() {
-            let (before, block) = self.blocks.split_at_mut(i);
-            let x = input_of(&self.embedding, &x, before, rows.clone());
-            let mask = masks.and_then(|masks| masks.of(&self.spec.blocks, i, rows.len()));
-            block[0].forward(device, &self.params, &mut self.statistics, x, mask, rows.clone());
+        self.embed(device, activations, input, batches);
+        let last = self.stages.len() - 1;
+        for stage in 0..last {
+            let (before, now) = activations.outputs.split_at_mut(stage);
+            let y = now[0].rows_mut(batches.range());
+            let moments = &mut activations.moments[stage];
+            let x = Before { entrance: &activations.input, input, outputs: before };
+            self.forward_stage(stage, device, moments, y, &x, batches, mode);
         }
+        let moments = &mut activations.moments[last];
+        let x = Before { entrance: &activations.input, input, outputs: &activations.outputs };
+        self.forward_stage(last, device, moments, y, &x, batches, mode);
     }
 
-    /// A forward pass in evaluation mode: running statistics, no dropout.
-    pub fn evaluate(
+    #[allow(clippy::too_many_arguments)]
+    fn forward_stage(
         &mut self,
+        stage: usize,
         device: &D,
-        x: In<'_, D>,
-        labels: Option<InInts<'_, D>>,
-        rows: Range<usize>,
+        moments: &mut [Matrix<D>; 2],
+        y: Out<'_, D>,
+        before: &Before<'_, '_, D>,
+        batches: &Batches,
+        mode: Mode,
     ) {
-        self.embed(device, x, labels, rows.clone());
-        for i in 0..self.blocks.len() {
-            let (before, block) = self.blocks.split_at_mut(i);
-            let x = input_of(&self.embedding, &x, before, rows.clone());
-            block[0].evaluate(device, &self.params, &self.statistics, x, rows.clone());
+        let Self { spec, params, statistics, stages, .. } = self;
+        let (rows, x) = (batches.len(), before.output(batches));
+        let mask = before.mask(spec, stage, rows);
+        match (&stages[stage], mode) {
+            (Placed::Linear(linear), _) => linear.forward(device, params, y, x, mask, rows),
+            (Placed::Activation(activation), _) => activation.forward(device, y, x, mask, rows),
+            (Placed::BatchNorm(norm), Mode::Training) => {
+                norm.forward(device, params, statistics, moments, y, x, batches);
+            }
+            (Placed::BatchNorm(norm), Mode::Evaluation) => {
+                norm.evaluate(device, params, statistics, y, x, rows);
+            }
         }
     }
 
     /// Puts the labels' embedding beside x, where there is one.
     fn embed(
-        &mut self,
+        &self,
         device: &D,
-        x: In<'_, D>,
-        labels: Option<InInts<'_, D>>,
-        rows: Range<usize>,
+        activations: &mut Activations<D>,
+        input: &PassInput<'_, D>,
+        batches: &Batches,
     ) {
-        assert_eq!(labels.is_some(), self.embedding.is_some(), "labels for an embedding");
-        let shape = self.embedding_shape(rows.len());
-        if let (Some(table), Some(labels)) = (&mut self.embedding, labels) {
-            let values = self.params.value(table.slot);
-            device.embedding_concat(table.input.rows_mut(rows), x, values, labels, &shape);
+        assert_eq!(input.labels.is_some(), self.table.is_some(), "labels for an embedding");
+        let shape = self.embedding_shape(batches.len());
+        if let (Some(slot), Some(labels), Some(both)) =
+            (self.table, input.labels, &mut activations.input)
+        {
+            let (x, table) = (D::reborrow(&input.x), self.params.values().view(slot));
+            device.embedding_concat(both.rows_mut(batches.range()), x, table, labels, &shape);
         }
     }
 
-    /// The blocks, from the entrance on.
-    pub fn blocks(&self) -> &[Block<D>] {
-        &self.blocks
-    }
-
-    /// The last block, whose output is the network's.
-    pub fn last(&self) -> &Block<D> {
-        &self.blocks[self.blocks.len() - 1]
-    }
-
-    /// The last block, to write the gradient of its output.
-    pub fn last_mut(&mut self) -> &mut Block<D> {
-        let last = self.blocks.len() - 1;
-        &mut self.blocks[last]
-    }
-
-    /// A backward pass over rows whose output gradient was written to [`Network::last_mut`]; x and
-    /// labels are those of the forward pass.
+    /// A pass back, after the gradient of the output was written to
+    /// [`Activations::output_gradient`]; input and y are those of the pass forward. Writes dx, the
+    /// gradient of x (without a label's features), where it is asked for.
+    #[allow(clippy::too_many_arguments)]
     pub fn backward(
-        &mut self,
+        &self,
         device: &D,
-        x: In<'_, D>,
-        labels: Option<InInts<'_, D>>,
-        rows: Range<usize>,
-        masks: Option<&Masks<'_, D>>,
-        gradients: Gradients<'_, D>,
+        activations: &mut Activations<D>,
+        input: &PassInput<'_, D>,
+        y: In<'_, D>,
+        batches: &Batches,
+        mut parameters: ParameterGradients<'_, D>,
+        dx: Option<Out<'_, D>>,
     ) {
-        let learn = matches!(gradients, Gradients::Parameters);
-        for i in (0..self.blocks.len()).rev() {
-            let (before, block) = self.blocks.split_at_mut(i);
-            let x = input_of(&self.embedding, &x, before, rows.clone());
-            let mask = masks.and_then(|masks| masks.of(&self.spec.blocks, i, rows.len()));
-            block[0].backward(device, &mut self.params, x, mask, rows.clone(), learn);
-            if let Some(before) = before.last_mut() {
-                let columns = 0..block[0].spec().inputs;
-                let dx = before.output_gradient(rows.clone());
-                block[0].backward_input(device, &self.params, dx, rows.clone(), columns);
+        let Parts { input: entrance, outputs, moments, gradients, label } = activations.parts();
+        let (range, rows) = (batches.range(), batches.len());
+        // The gradient that is changed in place, from one Linear to what precedes the next.
+        let mut run = gradients.len() - 1;
+        for (stage, placed) in self.stages.iter().enumerate().rev() {
+            let before = Before { entrance, input, outputs: &outputs[..stage] };
+            let x = before.output(batches);
+            let y = outputs.get(stage).map_or(D::reborrow(&y), |y| y.rows(range.clone()));
+            let mask = before.mask(&self.spec, stage, rows);
+            let (earlier, now) = gradients.split_at_mut(run);
+            let dz = &mut now[0];
+            match placed {
+                Placed::Linear(linear) => {
+                    linear.backward(device, parameters.target(), dz, x, y, mask, range.clone());
+                    if let Some(dx) = earlier.last_mut() {
+                        let (columns, dx) = (0..dx.columns(), dx.rows_mut(range.clone()));
+                        let dz = dz.rows(range.clone());
+                        linear.backward_input(device, &self.params, dx, dz, rows, columns);
+                        run -= 1;
+                    }
+                }
+                Placed::BatchNorm(norm) => {
+                    let (target, moments) = (parameters.target(), &moments[stage]);
+                    norm.backward(device, &self.params, target, dz, x, y, moments, batches);
+                }
+                Placed::Activation(activation) => {
+                    activation.backward(device, dz, y, mask, range.clone());
+                }
             }
         }
-        match gradients {
-            Gradients::Input(dx) => {
-                let columns = self.embedding_shape(rows.len()).input_columns();
-                self.blocks[0].backward_input(device, &self.params, dx, rows, columns);
-            }
-            Gradients::Parameters => self.backward_embedding(device, labels, rows),
+        let dz = gradients[0].rows(range.clone());
+        if let Some(dx) = dx {
+            let columns = self.embedding_shape(rows).input_columns();
+            self.backward_input(device, dx, dz, rows, columns);
+        }
+        if let (Some(target), Some(dlabel)) = (parameters.target(), label) {
+            let columns = self.embedding_shape(rows).label_columns();
+            self.backward_input(device, dlabel.rows_mut(range.clone()), dz, rows, columns);
+            self.backward_table(device, target, dlabel.rows(range), input, rows);
         }
     }
 
-    /// The gradient of the labels' table, if there is one.
-    fn backward_embedding(
-        &mut self,
+    /// Some columns of the gradient of the first layer's input.
+    fn backward_input(
+        &self,
         device: &D,
-        labels: Option<InInts<'_, D>>,
-        rows: Range<usize>,
+        dx: Out<'_, D>,
+        dz: In<'_, D>,
+        rows: usize,
+        columns: Range<usize>,
     ) {
-        let shape = self.embedding_shape(rows.len());
-        if let (Some(table), Some(labels)) = (&mut self.embedding, labels) {
-            let (columns, dx) = (shape.label_columns(), table.gradient.rows_mut(rows.clone()));
-            self.blocks[0].backward_input(device, &self.params, dx, rows.clone(), columns);
-            let dtable = self.params.gradient_mut(table.slot);
-            device.embedding_backward(dtable, table.gradient.rows(rows), labels, &shape, false);
+        if let Some(Placed::Linear(first)) = self.stages.first() {
+            first.backward_input(device, &self.params, dx, dz, rows, columns);
         }
     }
 
-    /// One step of Adam on all parameters.
-    pub fn update(&mut self, device: &D, adam: Adam) {
-        self.params.update(device, adam);
+    /// The gradient of the label embedding's table.
+    fn backward_table(
+        &self,
+        device: &D,
+        (gradients, accumulate): Target<'_, D>,
+        dlabel: In<'_, D>,
+        input: &PassInput<'_, D>,
+        rows: usize,
+    ) {
+        if let (Some(table), Some(labels)) = (self.table, input.labels) {
+            let (dtable, shape) = (gradients.view_mut(table), self.embedding_shape(rows));
+            device.embedding_backward(dtable, dlabel, labels, &shape, accumulate);
+        }
     }
 
     fn embedding_shape(&self, rows: usize) -> EmbeddingShape {
-        let Embedded { classes, first } =
-            self.spec.label.unwrap_or(Embedded { classes: 0, first: false });
+        let input = self.spec.input();
+        let Embedding { classes, first } =
+            input.label.unwrap_or(Embedding { classes: 0, first: false });
         EmbeddingShape {
             rows,
             classes,
             width: classes,
-            inputs: self.spec.inputs,
+            inputs: input.shape.numbers(),
             label_first: first,
-            stride: self.spec.entrance_stride::<D>(),
+            stride: self.spec.input_stride::<D>(),
         }
     }
 }
 
-/// The input of the block that follows `before`; of the first one x, or x with labels beside it.
-fn input_of<'a, D: Device>(
-    embedding: &'a Option<Table<D>>,
-    x: &'a In<'_, D>,
-    before: &'a [Block<D>],
-    rows: Range<usize>,
-) -> In<'a, D> {
-    match (before.last(), embedding) {
-        (Some(block), _) => block.output(rows),
-        (None, Some(table)) => table.input.rows(rows),
-        (None, None) => D::reborrow(x),
+/// What a stage finds before it.
+struct Before<'a, 'b, D: Device> {
+    /// x with labels beside it, where the network embeds them.
+    entrance: &'a Option<Matrix<D>>,
+    input: &'a PassInput<'b, D>,
+    outputs: &'a [Matrix<D>],
+}
+
+impl<'a, D: Device> Before<'a, '_, D> {
+    /// The stage's input.
+    fn output(&self, batches: &Batches) -> In<'a, D> {
+        match (self.outputs.last(), self.entrance) {
+            (Some(output), _) => output.rows(batches.range()),
+            (None, Some(both)) => both.rows(batches.range()),
+            (None, None) => D::reborrow(&self.input.x),
+        }
+    }
+
+    fn mask(&self, spec: &NetworkSpec, stage: usize, rows: usize) -> Option<In<'a, D>> {
+        self.input.masks.as_ref().and_then(|masks| masks.of(spec, stage, rows))
     }
 }

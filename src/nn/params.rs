@@ -1,17 +1,14 @@
-//! A network's parameters: one flat buffer each for values, gradients and Adam's two moments.
+//! Named tensors in one flat buffer: a network's parameters, its running statistics.
 //!
 //! One buffer means that the optimiser is one operation per network, whatever its layers are.
-//! Names and shapes are those of PyTorch's `state_dict`.
+//! Gradients and Adam's moments are buffers of the same layout ([`Flat`]). Names and shapes are those
+//! of PyTorch's `state_dict`.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::Result;
-use crate::device::ops::Adam;
 use crate::device::{Device, In, Out, Real, Reals};
-
-/// Words of Adam's count.
-const UPDATES: usize = 2;
 
 /// A place in a flat buffer: rows of `columns` numbers, each padded with zeros to `stride`.
 ///
@@ -37,15 +34,6 @@ impl Slot {
     fn unpadded<T: Copy>(self, stored: &[T]) -> impl Iterator<Item = T> {
         let rows = stored.chunks_exact(self.stride.max(1));
         rows.flat_map(move |row| &row[..self.columns]).copied()
-    }
-
-    /// The tensor's numbers on the host; where there is no padding, as they come.
-    fn read<D: Device>(self, device: &D, flat: &Reals<D>) -> Result<Vec<D::Real>> {
-        let stored = device.download(D::view(flat, self.range()))?;
-        if self.columns == self.stride {
-            return Ok(stored);
-        }
-        Ok(self.unpadded(&stored).collect())
     }
 
     /// What is stored, of the tensor's numbers.
@@ -78,14 +66,6 @@ impl Param {
     }
 }
 
-/// One of the means that Adam keeps: of gradients, or of their squares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // the names say it
-pub enum Moment {
-    First,
-    Second,
-}
-
 /// Named tensors, and where the next one goes.
 #[derive(Clone, Debug, Default)]
 pub struct Layout {
@@ -116,38 +96,86 @@ impl Layout {
     }
 }
 
-/// The tensors of a layout with values in device memory, and for learnt ones what learning needs.
+/// A flat buffer in device memory, laid out as a network's parameters are: their values, their
+/// gradients, a moment of Adam.
+pub struct Flat<D: Device> {
+    buffer: Reals<D>,
+    len: usize,
+}
+
+impl<D: Device> Flat<D> {
+    /// Zeros in the layout of `params`.
+    ///
+    /// # Errors
+    /// When the device has not enough memory.
+    pub fn like(device: &D, params: &Params<D>) -> Result<Self> {
+        Self::zeros(device, params.layout.stored)
+    }
+
+    fn zeros(device: &D, len: usize) -> Result<Self> {
+        Ok(Self { buffer: device.allocate(len)?, len })
+    }
+
+    /// All numbers with their padding, to read.
+    pub(super) fn all(&self) -> In<'_, D> {
+        D::view(&self.buffer, 0..self.len)
+    }
+
+    /// All numbers with their padding, to write.
+    pub(super) fn all_mut(&mut self) -> Out<'_, D> {
+        D::view_mut(&mut self.buffer, 0..self.len)
+    }
+
+    /// A tensor's numbers, to read.
+    pub(super) fn view(&self, slot: Slot) -> In<'_, D> {
+        D::view(&self.buffer, slot.range())
+    }
+
+    /// A tensor's numbers, to write.
+    pub(super) fn view_mut(&mut self, slot: Slot) -> Out<'_, D> {
+        D::view_mut(&mut self.buffer, slot.range())
+    }
+
+    /// Two tensors that stand next to each other, to write.
+    pub(super) fn neighbours_mut(&mut self, a: Slot, b: Slot) -> (Out<'_, D>, Out<'_, D>) {
+        assert_eq!(a.range().end, b.start, "neighbours");
+        D::split_mut(D::view_mut(&mut self.buffer, a.start..b.range().end), a.len())
+    }
+
+    /// Copies a tensor to the host.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn read(&self, device: &D, param: &Param) -> Result<Vec<D::Real>> {
+        let slot = param.slot;
+        let stored = device.download(self.view(slot))?;
+        match slot.columns == slot.stride {
+            true => Ok(stored),
+            false => Ok(slot.unpadded(&stored).collect()),
+        }
+    }
+
+    /// Replaces a tensor.
+    ///
+    /// # Errors
+    /// When the device fails.
+    ///
+    /// # Panics
+    /// When the length is not the tensor's.
+    pub fn write(&mut self, device: &D, param: &Param, values: &[D::Real]) -> Result<()> {
+        device.upload(self.view_mut(param.slot), &param.slot.padded(values))
+    }
+}
+
+/// The tensors of a layout with their values in device memory.
 pub struct Params<D: Device> {
     layout: Layout,
-    values: Reals<D>,
-    gradients: Reals<D>,
-    first_moment: Reals<D>,
-    second_moment: Reals<D>,
-    /// Adam's own count of steps, and the word beside it.
-    updates: D::Buffer<u32>,
+    values: Flat<D>,
 }
 
 impl<D: Device> Params<D> {
-    /// Parameters that are learnt.
-    pub(super) fn learnt(device: &D, layout: Layout) -> Result<Self> {
-        let stored = layout.stored;
-        Self::with_learning(device, layout, stored)
-    }
-
-    /// Statistics: values that no optimiser moves.
-    pub(super) fn fixed(device: &D, layout: Layout) -> Result<Self> {
-        Self::with_learning(device, layout, 0)
-    }
-
-    fn with_learning(device: &D, layout: Layout, learnt: usize) -> Result<Self> {
-        Ok(Self {
-            values: device.allocate(layout.stored)?,
-            gradients: device.allocate(learnt)?,
-            first_moment: device.allocate(learnt)?,
-            second_moment: device.allocate(learnt)?,
-            updates: device.allocate(if learnt > 0 { UPDATES } else { 0 })?,
-            layout,
-        })
+    pub(super) fn zeros(device: &D, layout: Layout) -> Result<Self> {
+        Ok(Self { values: Flat::zeros(device, layout.stored)?, layout })
     }
 
     /// The tensors, in the order of the flat buffer.
@@ -165,67 +193,20 @@ impl<D: Device> Params<D> {
         self.layout.len == 0
     }
 
-    /// Values of a tensor, to read.
-    pub(super) fn value(&self, slot: Slot) -> In<'_, D> {
-        D::view(&self.values, slot.range())
+    pub(super) fn values(&self) -> &Flat<D> {
+        &self.values
     }
 
-    /// Values of two neighbouring tensors, to write.
-    pub(super) fn values_mut(&mut self, a: Slot, b: Slot) -> (Out<'_, D>, Out<'_, D>) {
-        split_neighbours::<D>(&mut self.values, a, b)
+    pub(super) fn values_mut(&mut self) -> &mut Flat<D> {
+        &mut self.values
     }
 
-    /// Value of one tensor, to read, and gradients of two neighbours, to write.
-    pub(super) fn value_and_gradients(
-        &mut self,
-        value: Slot,
-        a: Slot,
-        b: Slot,
-    ) -> (In<'_, D>, Out<'_, D>, Out<'_, D>) {
-        let (a, b) = split_neighbours::<D>(&mut self.gradients, a, b);
-        (D::view(&self.values, value.range()), a, b)
-    }
-
-    /// Gradient of a tensor, to write.
-    pub(super) fn gradient_mut(&mut self, slot: Slot) -> Out<'_, D> {
-        D::view_mut(&mut self.gradients, slot.range())
-    }
-
-    /// One step of Adam.
-    pub fn update(&mut self, device: &D, adam: Adam) {
-        let all = 0..self.layout.stored;
-        device.adam_update(
-            D::view_mut(&mut self.values, all.clone()),
-            D::view_mut(&mut self.first_moment, all.clone()),
-            D::view_mut(&mut self.second_moment, all.clone()),
-            D::view_mut(&mut self.updates, 0..UPDATES),
-            D::view(&self.gradients, all),
-            adam,
-        );
-    }
-
-    /// Sets how many steps Adam has taken.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn set_updates(&mut self, device: &D, updates: u32) -> Result<()> {
-        device.upload(D::view_mut(&mut self.updates, 0..UPDATES), &[updates, 0])
-    }
-
-    /// Copies a tensor's value to the host.
+    /// Copies a tensor's values to the host.
     ///
     /// # Errors
     /// When the device fails.
     pub fn read(&self, device: &D, param: &Param) -> Result<Vec<D::Real>> {
-        param.slot.read(device, &self.values)
-    }
-
-    /// Copies a tensor's gradient to the host.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn read_gradient(&self, device: &D, param: &Param) -> Result<Vec<D::Real>> {
-        param.slot.read(device, &self.gradients)
+        self.values.read(device, param)
     }
 
     /// Replaces the values of the tensor at `index` of [`Params::list`].
@@ -236,61 +217,14 @@ impl<D: Device> Params<D> {
     /// # Panics
     /// When the length is not the tensor's.
     pub fn write(&mut self, device: &D, index: usize, values: &[D::Real]) -> Result<()> {
-        let slot = self.layout.params[index].slot;
-        device.upload(D::view_mut(&mut self.values, slot.range()), &slot.padded(values))
+        self.values.write(device, &self.layout.params[index], values)
     }
 
     /// Sets a tensor from double precision.
     pub(super) fn set(&mut self, device: &D, slot: Slot, values: &[f64]) -> Result<()> {
         let values: Vec<D::Real> = values.iter().map(|&x| D::Real::from_f64(x)).collect();
-        device.upload(D::view_mut(&mut self.values, slot.range()), &slot.padded(&values))
+        device.upload(self.values.view_mut(slot), &slot.padded(&values))
     }
-
-    /// Copies one of Adam's moments of a tensor to the host.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn read_moment(&self, device: &D, moment: Moment, param: &Param) -> Result<Vec<D::Real>> {
-        param.slot.read(
-            device,
-            match moment {
-                Moment::First => &self.first_moment,
-                Moment::Second => &self.second_moment,
-            },
-        )
-    }
-
-    /// Replaces one of Adam's moments of the tensor at `index` of [`Params::list`].
-    ///
-    /// # Errors
-    /// When the device fails.
-    ///
-    /// # Panics
-    /// When the length is not the tensor's.
-    pub fn write_moment(
-        &mut self,
-        device: &D,
-        moment: Moment,
-        index: usize,
-        values: &[D::Real],
-    ) -> Result<()> {
-        let slot = self.layout.params[index].slot;
-        let moments = match moment {
-            Moment::First => &mut self.first_moment,
-            Moment::Second => &mut self.second_moment,
-        };
-        device.upload(D::view_mut(moments, slot.range()), &slot.padded(values))
-    }
-}
-
-/// Two tensors that stand next to each other, as two views.
-fn split_neighbours<D: Device>(
-    buffer: &mut Reals<D>,
-    a: Slot,
-    b: Slot,
-) -> (Out<'_, D>, Out<'_, D>) {
-    assert_eq!(a.range().end, b.start, "neighbours");
-    D::split_mut(D::view_mut(buffer, a.start..b.range().end), a.len())
 }
 
 #[cfg(test)]
@@ -308,10 +242,8 @@ mod tests {
 
         let values: Vec<u32> = (1..=15).collect();
         let stored = wide.padded(&values);
-        let rows =
-            [[1, 2, 3, 4, 5, 0, 0, 0], [6, 7, 8, 9, 10, 0, 0, 0], [11, 12, 13, 14, 15, 0, 0, 0]];
-        assert_eq!(*stored, rows.concat());
+        let rows = [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10], [11, 12, 13, 14, 15]];
+        assert_eq!(*stored, rows.map(|row| [&row[..], &[0; 3]].concat()).concat());
         assert!(wide.unpadded(&stored).eq(values.iter().copied()));
-        assert!(matches!(narrow.padded(&[18, 19, 20, 21]), Cow::Borrowed([18, 19, 20, 21])));
     }
 }

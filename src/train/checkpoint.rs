@@ -28,7 +28,9 @@ const STATE: &str = "state.safetensors";
 const FILES: [&str; 3] = [GENERATOR, DISCRIMINATOR, STATE];
 
 /// The format that is written, and the one that is read.
-const VERSION: &str = "2";
+const VERSION: &str = "3";
+/// Without the networks' layers, and with one count of steps for both optimisers.
+const OLDER_VERSION: &str = "2";
 const VERSION_KEY: &str = "format_version";
 const GENERATOR_SUM: &str = "crc32_generator";
 const DISCRIMINATOR_SUM: &str = "crc32_discriminator";
@@ -185,7 +187,7 @@ fn open_state(path: &Path) -> Result<TensorFile> {
     }
     let state = TensorFile::from_source(path, file)?;
     match state.word(VERSION_KEY)? {
-        VERSION => Ok(state),
+        VERSION | OLDER_VERSION => Ok(state),
         other => {
             Err(CheckpointProblem::Version { path: path.to_owned(), version: other.to_owned() }
                 .into())

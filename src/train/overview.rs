@@ -132,7 +132,7 @@ impl Overview {
             },
             process: holder.process(),
             preset: config.as_ref().map(|config| config.preset.clone()),
-            dataset: config.map(|config| config.dataset),
+            dataset: config.and_then(|config| config.dataset),
             iteration,
             total,
             record,

@@ -9,18 +9,17 @@ use super::journal::Positions;
 use super::tensor_file::{TensorFile, TensorWriter};
 use crate::Result;
 use crate::device::{Device, Real};
-use crate::gan::Gan;
-use crate::gan::preset::Preset;
+use crate::gan::model::sequential;
+use crate::gan::player::Player;
 use crate::gan::sampler::Sampler;
-use crate::gan::settings::Settings;
-use crate::nn::{Moment, Network, Params};
+use crate::gan::{Gan, Model, Role};
+use crate::nn::{Adam, Network, Params};
 
 const ITERATION: &str = "iteration";
 const SECONDS: &str = "seconds";
 const DATA: &str = "data_crc32";
 const CONFIG: &str = "config";
-const MOMENTS: [(&str, Moment); 2] =
-    [("first_moment", Moment::First), ("second_moment", Moment::Second)];
+const MOMENTS: [&str; 2] = ["first_moment", "second_moment"];
 
 /// How far a run is: what its checkpoint holds beside the networks.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,14 +47,14 @@ pub fn take<'a, D: Device>(
     progress: Progress,
 ) -> Result<CheckpointWriter<'a>> {
     let mut state = TensorWriter::new();
-    let mut network = |name: &'static str, network: &'a Network<D>, passes| {
-        push_moments(&mut state, gan.device(), name, network.params());
-        let mut file = state_dict(gan.device(), network, name, passes, progress.iteration);
-        file.metadata.extend(owned(words(gan.preset(), gan.settings())));
-        file
+    let mut network = |role: Role| -> Result<TensorWriter<'a>> {
+        let (player, passes) = (gan.player(role), gan.passes(role));
+        push_moments(&mut state, gan.device(), role, player)?;
+        let mut file = state_dict(gan.device(), player.network(), role, passes, progress.iteration);
+        file.metadata.extend(owned(words(gan.model(), config)));
+        Ok(file)
     };
-    let generator = network("generator", gan.generator(), gan.generator_passes());
-    let discriminator = network("discriminator", gan.discriminator(), 0);
+    let (generator, discriminator) = (network(Role::Generator)?, network(Role::Discriminator)?);
     state.metadata.extend(owned([
         (ITERATION, progress.iteration.to_string()),
         (SECONDS, progress.seconds.to_string()),
@@ -66,17 +65,26 @@ pub fn take<'a, D: Device>(
     Ok(CheckpointWriter { generator, discriminator, state })
 }
 
-/// Adds Adam's moments of a network, each as one tensor: the numbers of all parameters.
+/// Adds the count of a network's steps of Adam, and its moments, each as one tensor: the numbers of
+/// all parameters.
 fn push_moments<'a, D: Device>(
     state: &mut TensorWriter<'a>,
     device: &'a D,
-    name: &str,
-    params: &'a Params<D>,
-) {
-    for (key, moment) in MOMENTS {
-        let read = move |param| Ok(single(params.read_moment(device, moment, param)?));
-        state.push(format!("{name}.{key}"), &[params.len()], params.list().iter().map(read));
+    role: Role,
+    player: &'a Player<D>,
+) -> Result<()> {
+    let (params, adam) = (player.network().params(), player.adam());
+    state.metadata.insert(steps_key(role), adam.steps(device)?.to_string());
+    for (key, moment) in MOMENTS.iter().zip(adam.moments()) {
+        let read = move |param| Ok(single(moment.read(device, param)?));
+        let name = format!("{}.{key}", role.name());
+        state.push(name, &[params.len()], params.list().iter().map(read));
     }
+    Ok(())
+}
+
+fn steps_key(role: Role) -> String {
+    format!("{}_steps", role.name())
 }
 
 fn owned<const N: usize>(
@@ -85,25 +93,27 @@ fn owned<const N: usize>(
     words.into_iter().map(|(key, word)| (key.to_owned(), word))
 }
 
-/// Puts a checkpoint's tensors into a GAN of the same set-up.
+/// Puts a checkpoint's tensors into the GAN of a configuration.
 ///
 /// # Errors
 /// [`CheckpointProblem::OfAnother`] for another set-up's checkpoint; when a tensor is missing or of
 /// another shape, or the device fails.
-pub fn restore<D: Device>(gan: &mut Gan<D>, checkpoint: &Checkpoint) -> Result<Progress> {
+pub fn restore<D: Device>(
+    gan: &mut Gan<D>,
+    checkpoint: &Checkpoint,
+    config: &Config,
+) -> Result<Progress> {
     let state = &checkpoint.state;
-    // Shapes alone do not tell: two set-ups may differ in activations only.
-    for (key, word) in words(gan.preset(), gan.settings()) {
-        expect_word(&checkpoint.generator, key, &word)?;
-        expect_word(&checkpoint.discriminator, key, &word)?;
-    }
-    let (device, generator, discriminator) = gan.networks_mut();
-    for (name, network, file) in [
-        ("generator", generator, &checkpoint.generator),
-        ("discriminator", discriminator, &checkpoint.discriminator),
-    ] {
+    // Shapes alone do not tell: two GANs may differ in activations only.
+    let words = words(gan.model(), config);
+    for (role, file) in
+        [(Role::Generator, &checkpoint.generator), (Role::Discriminator, &checkpoint.discriminator)]
+    {
+        words.iter().try_for_each(|(key, word)| expect_word(file, key, word))?;
+        let (device, player) = gan.player_mut(role);
+        let (network, adam) = player.parts_mut();
         read_network(device, network, file)?;
-        read_moments(device, network.params_mut(), state, name)?;
+        read_adam(device, network.params(), adam, state, role)?;
     }
     let progress = Progress {
         iteration: state.parse(ITERATION)?,
@@ -115,32 +125,39 @@ pub fn restore<D: Device>(gan: &mut Gan<D>, checkpoint: &Checkpoint) -> Result<P
     Ok(progress)
 }
 
-fn read_moments<D: Device>(
+fn read_adam<D: Device>(
     device: &D,
-    params: &mut Params<D>,
+    params: &Params<D>,
+    adam: &mut Adam<D>,
     state: &TensorFile,
-    name: &str,
+    role: Role,
 ) -> Result<()> {
-    for (key, moment) in MOMENTS {
-        let (key, mut begin) = (format!("{name}.{key}"), 0);
-        for i in 0..params.list().len() {
-            let end = begin + params.list()[i].count();
+    // Older checkpoints have one count for all.
+    let key = steps_key(role);
+    let older = !state.metadata().contains_key(&key);
+    adam.set_steps(device, state.parse(if older { ITERATION } else { &key })?)?;
+    for (key, moment) in MOMENTS.iter().zip(adam.moments_mut()) {
+        let (key, mut begin) = (format!("{}.{key}", role.name()), 0);
+        for param in params.list() {
+            let end = begin + param.count();
             let values = widened(state.part(&key, &[params.len()], begin..end)?);
-            params.write_moment(device, moment, i, &values)?;
+            moment.write(device, param, &values)?;
             begin = end;
         }
     }
     Ok(())
 }
 
-/// Makes sure that a word of a network's file is the one that the network needs.
+/// Makes sure that a word of a network's file is the one that the network needs. Older files have
+/// no layers.
 fn expect_word(file: &TensorFile, key: &'static str, expected: &str) -> Result<()> {
-    let got = file.word(key)?;
-    if got == expected {
-        return Ok(());
+    match file.metadata().get(key) {
+        Some(got) if got != expected => {
+            let (path, got, expected) = (file.path().to_owned(), got.clone(), expected.to_owned());
+            Err(CheckpointProblem::OfAnother { path, key, got, expected }.into())
+        }
+        _ => Ok(()),
     }
-    let (path, got, expected) = (file.path().to_owned(), got.to_owned(), expected.to_owned());
-    Err(CheckpointProblem::OfAnother { path, key, got, expected }.into())
 }
 
 /// Gives networks the weights that the configuration names files of: PyTorch's `state_dict`s as
@@ -150,11 +167,13 @@ fn expect_word(file: &TensorFile, key: &'static str, expected: &str) -> Result<(
 /// When a file cannot be read, lacks a tensor, has one too many or one of another shape, and when
 /// the device fails.
 pub fn initialize<D: Device>(gan: &mut Gan<D>, config: &Config) -> Result<()> {
-    let (device, generator, discriminator) = gan.networks_mut();
-    for (path, network) in
-        [(&config.init_generator, generator), (&config.init_discriminator, discriminator)]
-    {
+    for (role, path) in [
+        (Role::Generator, &config.init_generator),
+        (Role::Discriminator, &config.init_discriminator),
+    ] {
         let Some(path) = path else { continue };
+        let (device, player) = gan.player_mut(role);
+        let (network, _) = player.parts_mut();
         let file = TensorFile::open(path)?;
         read_network(device, network, &file)?;
         file.expect_no_more(&keys(network))?;
@@ -170,8 +189,7 @@ fn keys<D: Device>(network: &Network<D>) -> Vec<String> {
 
 /// The keys of the numbers of passes that PyTorch's BatchNorm keeps.
 fn counters<D: Device>(network: &Network<D>) -> impl Iterator<Item = String> {
-    let blocks = network.spec().blocks.iter().filter(|block| block.batch_norm.is_some());
-    blocks.map(|block| format!("{}.num_batches_tracked", block.batch_norm_key))
+    network.spec().batch_norms().map(|(key, _)| format!("{key}.num_batches_tracked"))
 }
 
 /// The configuration of the run that a checkpoint is of.
@@ -191,16 +209,16 @@ pub fn iteration(checkpoint: &Checkpoint) -> Result<u32> {
     checkpoint.state.parse(ITERATION)
 }
 
-/// Makes sure that a checkpoint's generator is of a configuration, whose set-up is answered.
+/// The GAN of a configuration, whose generator a checkpoint has.
 ///
 /// # Errors
 /// [`CheckpointProblem::OfAnother`].
-pub fn expect_generator(checkpoint: &Checkpoint, config: &Config) -> Result<&'static Preset> {
-    let preset = config.preset()?;
-    for (key, word) in words(preset, &config.gan) {
+pub fn model(checkpoint: &Checkpoint, config: &Config) -> Result<Model> {
+    let model = config.model()?;
+    for (key, word) in words(&model, config) {
         expect_word(&checkpoint.generator, key, &word)?;
     }
-    Ok(preset)
+    Ok(model)
 }
 
 /// A checkpoint's generator alone, to draw up to `rows` images at once; `config` is the
@@ -216,8 +234,7 @@ pub fn sampler<D: Device>(
     config: &Config,
     rows: usize,
 ) -> Result<Sampler<D>> {
-    let preset = expect_generator(checkpoint, config)?;
-    let mut sampler = Sampler::new(device, preset, &config.gan, rows)?;
+    let mut sampler = Sampler::new(device, &model(checkpoint, config)?, rows)?;
     let (device, network) = sampler.network_mut();
     read_network(device, network, &checkpoint.generator)?;
     Ok(sampler)
@@ -228,7 +245,7 @@ pub fn sampler<D: Device>(
 fn state_dict<'a, D: Device>(
     device: &'a D,
     network: &'a Network<D>,
-    name: &'a str,
+    role: Role,
     passes: u64,
     iteration: u32,
 ) -> TensorWriter<'a> {
@@ -237,7 +254,7 @@ fn state_dict<'a, D: Device>(
         for param in params.list() {
             let read = move || {
                 let values = single(params.read(device, param)?);
-                let of = format!("{name}'s {}", param.name);
+                let of = format!("{}'s {}", role.name(), param.name);
                 values.iter().try_for_each(|&x| check_finite(&of, f64::from(x), iteration))?;
                 Ok(values)
             };
@@ -251,15 +268,16 @@ fn state_dict<'a, D: Device>(
 }
 
 /// What the networks are, for the files' metadata.
-fn words(preset: &Preset, settings: &Settings) -> [(&'static str, String); 6] {
+fn words(model: &Model, config: &Config) -> [(&'static str, String); 6] {
+    let settings = model.settings();
     let image = [settings.image.channels, settings.image.height, settings.image.width];
     [
-        ("preset", preset.name.to_owned()),
+        ("preset", config.preset.clone()),
         ("latent_dim", settings.latent_dim.to_string()),
-        ("g_hidden", format!("{:?}", settings.g_hidden)),
-        ("d_hidden", format!("{:?}", settings.d_hidden)),
         ("image_shape", format!("{image:?}")),
         ("classes", settings.classes.unwrap_or(0).to_string()),
+        ("generator", sequential(model.generator())),
+        ("discriminator", sequential(model.discriminator())),
     ]
 }
 

@@ -19,8 +19,8 @@ use super::run_dir::RunDir;
 use super::run_lock::RunLock;
 use crate::device::Device;
 use crate::device::ops::RING_ROWS;
-use crate::gan::draws::{Resident, Schedule};
-use crate::gan::preset::Interval;
+use crate::gan::dataset::{DeviceDataset, Schedule};
+use crate::gan::interval::Interval;
 use crate::gan::{Gan, Metrics};
 use crate::{Error, Result};
 use fixed_samples::FixedSamples;
@@ -33,7 +33,7 @@ const CHECKPOINT_PACE: Duration = Duration::from_secs(60);
 pub struct Trainer<D: Device> {
     config: Config,
     gan: Gan<D>,
-    images: Resident<D>,
+    images: DeviceDataset<D>,
     run: RunDir,
     _lock: RunLock,
     journal: Journal,

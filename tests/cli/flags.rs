@@ -23,20 +23,13 @@ fn every_value_flag_overrides_the_preset() {
         ("--b2 0.95", "gan.b2", "0.95"),
         ("--latent-dim 11", "gan.latent_dim", "11"),
         ("--latent uniform", "gan.latent", "\"uniform\""),
-        ("--g-hidden 7,8,9", "gan.g_hidden", "[7, 8, 9]"),
-        ("--d-hidden 5", "gan.d_hidden", "[5]"),
         ("--image-size 10", "gan.image.height", "10"),
         ("--channels 3", "gan.image.channels", "3"),
         ("--loss bce-logits", "gan.loss", "\"bce-logits\""),
         ("--d-loss-scale 0.25", "gan.d_loss_scale", "0.25"),
         ("--order d-first", "gan.order", "\"d-first\""),
         ("--fakes fresh", "gan.fakes", "\"fresh\""),
-        ("--leaky-slope 0.15", "gan.leaky_slope", "0.15"),
-        ("--dropout 0.35", "gan.dropout", "0.35"),
-        ("--bn-eps 0.001", "gan.bn_eps", "0.001"),
-        ("--bn-momentum 0.3", "gan.bn_momentum", "0.3"),
         ("--init normal:0.05", "gan.init", "\"normal:0.05\""),
-        ("--d-final-relu", "gan.d_final_relu", "true"),
         ("--seed 42", "seed", "42"),
         ("--device cpu", "device", "\"cpu\""),
         ("--threads 2", "threads", "2"),
@@ -46,8 +39,22 @@ fn every_value_flag_overrides_the_preset() {
         ("--keep 4", "keep", "4"),
     ];
     let typed: Vec<_> = flags.iter().map(|(flag, ..)| *flag).collect();
-    scratch.run(&format!("train --data-dir digits {}", typed.join(" "))).succeeds();
+    let layers = "--g-hidden 7,8 --d-hidden 5,6 --leaky-slope 0.15 --dropout 0.35 --bn-eps 0.001 \
+                  --bn-momentum 0.3 --d-final-relu";
+    scratch.run(&format!("train --data-dir digits {layers} {}", typed.join(" "))).succeeds();
     let config = scratch.config(RUN);
+    let list = |network| value(&config["gan"][network]["sequences"][0], "layers");
+    assert_eq!(
+        list("generator"),
+        "[\"Linear(21, 7)\", \"LeakyReLU(0.15)\", \"Linear(7, 8)\", \
+         \"BatchNorm1d(8, eps=0.001, momentum=0.3)\", \"LeakyReLU(0.15)\", \"Linear(8, 300)\", \
+         \"Tanh()\"]"
+    );
+    assert_eq!(
+        list("discriminator"),
+        "[\"Linear(310, 5)\", \"LeakyReLU(0.15)\", \"Linear(5, 6)\", \"Dropout(0.35)\", \
+         \"LeakyReLU(0.15)\", \"Linear(6, 1)\", \"ReLU()\"]"
+    );
     for (flag, key, want) in flags {
         assert_eq!(value(&config, key), want, "{flag}");
     }
@@ -70,7 +77,7 @@ fn without_flags_the_defaults_are_the_promised_ones() {
         ("device", "\"auto\""),
         ("gan.batch_size", "64"),
         ("gan.lr", "0.0002"),
-        ("gan.bn_eps", "0.8"),
+        ("sample_grid", "\"10x10\""),
     ] {
         assert_eq!(value(&config, key), want, "{key}");
     }

@@ -17,7 +17,7 @@ fn presets_tells_all_values_layers_and_parameters() {
     let cgan = parsed(&scratch.run("presets cgan --json").succeeds());
     assert_eq!(cgan["name"], "cgan");
     assert_eq!(cgan["dataset"], "mnist");
-    assert_eq!(cgan["settings"]["g_hidden"], json!([128, 256, 512, 1024]));
+    assert_eq!(cgan["settings"]["generator"]["input"], json!(["label", "noise"]));
     assert_eq!(cgan["settings"]["image"], json!({"channels": 1, "height": 28, "width": 28}));
     let generator = &cgan["generator"];
     assert_eq!(generator["parameters"], 1_511_412);

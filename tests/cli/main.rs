@@ -20,6 +20,7 @@ mod health;
 mod help;
 mod job;
 mod json;
+mod layers;
 mod log;
 mod man;
 mod memory;

@@ -11,8 +11,10 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use gan_cuda::data::{Dataset, DatasetKind, ImageShape, Places, Source};
-use gan_cuda::device::{Device, DeviceChoice, Precision};
-use gan_cuda::gan::preset::{Interval, Preset};
+use gan_cuda::device::{Device, DeviceChoice};
+use gan_cuda::gan::interval::Interval;
+use gan_cuda::gan::preset::Preset;
+use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::Settings;
 use gan_cuda::train::checkpoint::Checkpoint;
 use gan_cuda::train::config::Config;
@@ -35,25 +37,21 @@ pub static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// A preset at sizes that take no time.
 pub fn small(preset: &Preset) -> Settings {
-    let channels = preset.settings.image.channels;
-    Settings {
-        g_hidden: vec![24, 33],
-        d_hidden: vec![32, 17],
-        latent_dim: 10,
-        batch_size: 16,
-        image: ImageShape { channels, height: 12, width: 12 },
-        ..preset.settings.clone()
-    }
+    let rewrite = Rewrite {
+        g_hidden: Some(vec![24, 33]),
+        d_hidden: Some(vec![32, 17]),
+        latent_dim: Some(10),
+        image_size: Some(12),
+        ..Rewrite::default()
+    };
+    Settings { batch_size: 16, ..preset.rewritten(&rewrite).unwrap() }
 }
 
 /// A run of a small preset that writes all it can at every `interval`.
 pub fn config(preset: &Preset, iterations: u32, interval: u32) -> Config {
     let every = Interval::Iterations(NonZeroU32::new(interval).unwrap());
     Config {
-        preset: preset.name.to_owned(),
-        dataset: Source::Named(DatasetKind::Mnist),
-        data_dir: None,
-        skip_bad_images: false,
+        dataset: Some(Source::Named(DatasetKind::Mnist)),
         seed: 7,
         epochs: 1000,
         iterations: Some(iterations),
@@ -61,13 +59,10 @@ pub fn config(preset: &Preset, iterations: u32, interval: u32) -> Config {
         log_interval: 1,
         checkpoint_interval: Some(every),
         keep: 100,
-        tensorboard: true,
         device: DeviceChoice::Cpu,
-        precision: Precision::F32,
         threads: 1,
-        init_generator: None,
-        init_discriminator: None,
         gan: small(preset),
+        ..Config::of_preset(preset).unwrap()
     }
 }
 

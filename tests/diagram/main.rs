@@ -6,56 +6,118 @@ mod readable;
 mod truth;
 
 use gan_cuda::diagram::Diagram;
-use gan_cuda::gan::preset::{find, presets};
+use gan_cuda::gan::Model;
+use gan_cuda::gan::preset::{Preset, find, presets};
+use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::{Fakes, Order, Settings};
+use gan_cuda::nn::{Layer, Sequence};
 
 /// A set-up by name, its values changed.
 struct Case {
     name: String,
-    preset: &'static gan_cuda::gan::preset::Preset,
-    settings: Settings,
+    preset: &'static Preset,
+    model: Model,
 }
 
 impl Case {
-    fn new(preset: &str, what: &str, change: impl FnOnce(&mut Settings)) -> Self {
+    fn new(preset: &str, what: &str, rewrite: Rewrite, change: impl FnOnce(&mut Settings)) -> Self {
         let preset = find(preset).unwrap();
-        let mut settings = preset.settings.clone();
+        let mut settings = preset.rewritten(&rewrite).unwrap();
         change(&mut settings);
-        Self { name: format!("{} {what}", preset.name), preset, settings }
+        let model = Model::new(settings).unwrap();
+        Self { name: format!("{} {what}", preset.name), preset, model }
+    }
+
+    fn published(preset: &str) -> Self {
+        Self::new(preset, "", Rewrite::default(), |_| ())
+    }
+
+    fn settings(&self) -> &Settings {
+        self.model.settings()
     }
 
     fn diagram(&self) -> Diagram {
-        Diagram::new(self.preset, &self.settings)
+        Diagram::new(format!("{}: {}", self.preset.name, self.preset.summary), &self.model)
     }
 }
 
-/// Every preset in every order of updates, with fakes of both kinds, and extreme sizes.
+/// Changes every layer of both networks.
+fn each(settings: &mut Settings, change: impl Fn(&mut Layer)) {
+    let networks = [&mut settings.generator, &mut settings.discriminator];
+    let sequences = networks.into_iter().flat_map(|network| &mut network.sequences);
+    sequences.flat_map(|sequence| &mut sequence.layers).for_each(change);
+}
+
+/// Every preset in every order of updates, with fakes of both kinds, extreme sizes, and lists that
+/// no preset has.
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for preset in presets() {
-        cases.push(Case::new(preset.name, "", |_| ()));
+        cases.push(Case::published(&preset.name));
         for order in [Order::DFirst, Order::GFirst] {
             for fakes in [Fakes::Same, Fakes::Fresh] {
                 let what = format!("{order} {fakes}");
-                cases.push(Case::new(preset.name, &what, |settings| {
+                cases.push(Case::new(&preset.name, &what, Rewrite::default(), |settings| {
                     (settings.order, settings.fakes) = (order, fakes);
-                    settings.dropout = settings.dropout.map(|_| 0.0);
+                    each(settings, |layer| {
+                        if let Layer::Dropout(probability) = layer {
+                            *probability = 0.0;
+                        }
+                    });
                 }));
             }
         }
-        cases.push(Case::new(preset.name, "narrow", |settings| {
-            (settings.g_hidden, settings.d_hidden) = (vec![1], vec![1]);
-            (settings.batch_size, settings.latent_dim) = (2, 1);
-        }));
-        cases.push(Case::new(preset.name, "deep and wide", |settings| {
-            (settings.g_hidden, settings.d_hidden) = (vec![8; 64], vec![1_000_000; 3]);
-            (settings.batch_size, settings.latent_dim) = (1_000_000, 1_000_000);
-            settings.classes = settings.classes.map(|_| 1000);
+        let narrow = Rewrite {
+            g_hidden: Some(vec![1]),
+            d_hidden: Some(vec![1]),
+            latent_dim: Some(1),
+            ..Rewrite::default()
+        };
+        cases.push(Case::new(&preset.name, "narrow", narrow, |settings| settings.batch_size = 2));
+        let deep_and_wide = Rewrite {
+            g_hidden: Some(vec![8; 64]),
+            d_hidden: Some(vec![1_000_000; 3]),
+            latent_dim: Some(1_000_000),
+            classes: Some(1000),
+            ..Rewrite::default()
+        };
+        cases.push(Case::new(&preset.name, "deep and wide", deep_and_wide, |settings| {
+            settings.batch_size = 1_000_000;
             (settings.lr, settings.adam_eps) = (1.234_567_89e-7, 1.234_567_89e-11);
             (settings.b1, settings.b2) = (0.123_456_789, 0.999_999_999);
             settings.d_loss_scale = 0.123_456_789;
-            settings.bn_eps = settings.bn_eps.map(|_| 1.234_567_89e-7);
+            each(settings, |layer| {
+                if let Layer::BatchNorm1d(norm) = layer {
+                    norm.eps = 1.234_567_89e-7;
+                }
+            });
         }));
     }
+    cases.push(by_hand());
     cases
+}
+
+/// Both networks in two sequences, with activations and dropouts in places of their own.
+fn by_hand() -> Case {
+    Case::new("cgan", "by hand", Rewrite::default(), |settings| {
+        let sequence = |(prefix, layers): (&str, &str)| Sequence {
+            key_prefix: prefix.to_owned(),
+            layers: layers.split('|').map(|layer| layer.parse().unwrap()).collect(),
+        };
+        let [generator, discriminator] = [
+            [
+                "Linear(110, 8)|Tanh()|BatchNorm1d(8)",
+                "Dropout(0.1)|Sigmoid()|Linear(8, 784)|Tanh()",
+            ],
+            [
+                "Linear(794, 8)|Tanh()|Dropout(0.1)|ReLU()",
+                "BatchNorm1d(8)|Dropout(0.2)|Linear(8, 1)",
+            ],
+        ];
+        for (network, lists) in
+            [(&mut settings.generator, generator), (&mut settings.discriminator, discriminator)]
+        {
+            network.sequences = ["body.", "head."].into_iter().zip(lists).map(sequence).collect();
+        }
+    })
 }

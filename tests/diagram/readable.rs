@@ -26,7 +26,7 @@ fn svg_is_well_formed_and_speaks_to_those_who_cannot_see_it() {
             assert!(!spoken.unwrap().text().unwrap().is_empty());
         }
         let title = root.children().find(|node| node.tag_name().name() == "title").unwrap();
-        assert!(title.text().unwrap().starts_with(case.preset.name));
+        assert!(title.text().unwrap().starts_with(&case.preset.name));
     }
 }
 

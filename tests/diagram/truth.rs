@@ -3,17 +3,17 @@
 use std::collections::BTreeSet;
 
 use gan_cuda::device::cpu::Cpu;
-use gan_cuda::diagram::{Diagram, Flow, Kind, Node, Panel, Side};
-use gan_cuda::gan::settings::{Fakes, Order, Settings};
+use gan_cuda::diagram::{Diagram, Flow, Kind, Node, Panel};
+use gan_cuda::gan::rewrite::Rewrite;
+use gan_cuda::gan::settings::{Fakes, Order};
 use gan_cuda::gan::work::Work;
-use gan_cuda::gan::{Gan, architecture};
-use gan_cuda::nn::NetworkSpec;
+use gan_cuda::gan::{Gan, Model, Role};
+use gan_cuda::nn::{Layer, NetworkSpec};
 
 use super::{Case, cases};
 
-fn specs(case: &Case) -> [architecture::Architecture; 2] {
-    let (preset, settings) = (case.preset, &case.settings);
-    [architecture::generator(preset, settings), architecture::discriminator(preset, settings)]
+fn specs(case: &Case) -> [&NetworkSpec; 2] {
+    Role::BOTH.map(|role| case.model.network(role))
 }
 
 fn number(text: &str) -> usize {
@@ -32,12 +32,11 @@ fn parameters_of_all_layers_add_up_to_the_networks() {
         for (panel, of) in diagram.panels.iter().zip(specs(&case)) {
             let counts = panel.nodes.iter().filter_map(|node| node.lines.get(2));
             let sum: usize = counts.map(|text| number(text)).sum();
-            assert_eq!(sum, of.network.parameters(), "{} {}", case.name, panel.id);
+            assert_eq!(sum, of.parameters(), "{} {}", case.name, panel.id);
         }
     }
-    let case = Case::new("cgan", "", |_| ());
-    let device = Cpu::<f32>::new(1);
-    let gan = Gan::new(device, case.preset, case.settings.clone(), 0).unwrap();
+    let case = Case::published("cgan");
+    let gan = Gan::new(Cpu::<f32>::new(1), case.model.clone(), 0).unwrap();
     let panels = case.diagram().panels;
     for (panel, network) in panels.iter().zip([gan.generator(), gan.discriminator()]) {
         let counts = panel.nodes.iter().filter_map(|node| node.lines.get(2));
@@ -52,19 +51,18 @@ fn every_module_is_drawn_in_its_order_with_the_shape_that_it_puts_out() {
         for (panel, of) in case.diagram().panels.iter().zip(specs(&case)) {
             let drawn = panel.nodes.iter().filter(|node| node.lines[0].contains(": "));
             let drawn: Vec<_> = drawn.map(|node| node.lines[0].clone()).collect();
-            let numbered = of.modules.iter().enumerate();
-            let modules: Vec<_> = numbered.map(|(i, module)| format!("{i}: {module}")).collect();
-            assert_eq!(drawn, modules, "{} {}", case.name, panel.id);
-            let mut widths = of.network.blocks.iter().map(|block| block.outputs).peekable();
-            for (node, module) in
-                panel.nodes.iter().filter(|n| n.lines[0].contains(": ")).zip(&of.modules)
+            let numbered = of.layers().enumerate();
+            let layers: Vec<_> = numbered.map(|(i, (_, layer))| format!("{i}: {layer}")).collect();
+            assert_eq!(drawn, layers, "{} {}", case.name, panel.id);
+            let mut width = 0;
+            for (node, (_, layer)) in
+                panel.nodes.iter().filter(|n| n.lines[0].contains(": ")).zip(of.layers())
             {
-                if module.to_string().starts_with("Linear") && node.id != format!("{}_0", panel.id)
-                {
-                    widths.next();
+                if let Layer::Linear { outputs, .. } = layer {
+                    width = outputs;
                 }
                 let edge = panel.edges.iter().find(|edge| edge.from == node.id).unwrap();
-                let shape = format!("({}, {})", case.settings.batch_size, widths.peek().unwrap());
+                let shape = format!("({}, {width})", case.settings().batch_size);
                 assert_eq!(edge.label, [shape], "{} {}", case.name, node.id);
             }
         }
@@ -76,9 +74,9 @@ fn the_first_update_is_the_presets_and_fresh_fakes_have_noise_of_their_own() {
     for case in cases() {
         let [.., iteration] = &case.diagram().panels;
         let [g, d] = ["adam_G", "adam_D"].map(|id| position(iteration, id).unwrap());
-        assert_eq!(g < d, case.settings.order == Order::GFirst, "{}", case.name);
+        assert_eq!(g < d, case.settings().order == Order::GFirst, "{}", case.name);
         let noises = iteration.nodes.iter().filter(|node| node.id.contains("noise")).count();
-        let fresh = case.settings.fakes == Fakes::Fresh;
+        let fresh = case.settings().fakes == Fakes::Fresh;
         assert_eq!(noises, if fresh { 2 } else { 1 }, "{}", case.name);
         if let Some(second) = position(iteration, "noise_2") {
             assert!(g.min(d) < second && second < g.max(d), "{}", case.name);
@@ -86,33 +84,41 @@ fn the_first_update_is_the_presets_and_fresh_fakes_have_noise_of_their_own() {
     }
 }
 
+/// Inputs and outputs of every Linear.
+fn linears(network: &NetworkSpec) -> Vec<[usize; 2]> {
+    let linear = |(_, layer)| match layer {
+        Layer::Linear { inputs, outputs } => Some([inputs, outputs]),
+        _ => None,
+    };
+    network.layers().filter_map(linear).collect()
+}
+
 /// A forward pass, or the gradients of all weights, of every layer.
-fn products(network: &NetworkSpec, rows: u64) -> u64 {
-    let block = |b: &gan_cuda::nn::BlockSpec| 2 * rows * (b.inputs * b.outputs) as u64;
-    network.blocks.iter().map(block).sum()
+fn products(linears: &[[usize; 2]], rows: u64) -> u64 {
+    linears.iter().map(|[inputs, outputs]| 2 * rows * (inputs * outputs) as u64).sum()
 }
 
 /// The operations of a pass, counted from its box alone.
-fn operations(node: &Node, networks: [&NetworkSpec; 2], batch: usize) -> u64 {
-    let Kind::Network(side) = node.kind else { return 0 };
-    let network = networks[side as usize];
-    let first = &network.blocks[0];
-    let rows = |side| if side == Side::Generator { batch } else { 2 * batch } as u64;
-    let after_first =
-        |rows| products(network, rows) - 2 * rows * (first.inputs * first.outputs) as u64;
+fn operations(node: &Node, model: &Model) -> u64 {
+    let Kind::Network(role) = node.kind else { return 0 };
+    let (network, batch) = (model.network(role), model.settings().batch_size);
+    let linears = linears(network);
+    let [_, width] = linears[0];
+    let rows = |role| if role == Role::Generator { batch } else { 2 * batch } as u64;
+    let after_first = |rows| products(&linears[1..], rows);
     match node.lines[..] {
         [ref pass, ref text, ..] if pass.ends_with("forward") => {
             let (rows, _) = text.split_once(' ').unwrap();
-            products(network, number(rows) as u64)
+            products(&linears, number(rows) as u64)
         }
         [ref pass, ref text, ..] if pass.ends_with("backward") && text.starts_with("gradients") => {
-            let rows = rows(side);
-            let table = network.label.map_or(0, |l| 2 * rows * (l.classes * first.outputs) as u64);
-            products(network, rows) + after_first(rows) + table
+            let (rows, label) = (rows(role), network.input().label);
+            let table = label.map_or(0, |label| 2 * rows * (label.classes * width) as u64);
+            products(&linears, rows) + after_first(rows) + table
         }
         [ref pass, ..] if pass.ends_with("backward") => {
             let rows = batch as u64;
-            after_first(rows) + 2 * rows * (network.inputs * first.outputs) as u64
+            after_first(rows) + 2 * rows * (network.input().shape.numbers() * width) as u64
         }
         _ => 0,
     }
@@ -121,31 +127,28 @@ fn operations(node: &Node, networks: [&NetworkSpec; 2], batch: usize) -> u64 {
 #[test]
 fn the_passes_drawn_are_the_work_that_an_iteration_does() {
     for case in cases().iter().filter(|case| !case.name.contains("wide")) {
-        let [g, d] = specs(case);
         let [.., iteration] = &case.diagram().panels;
-        let count = |node| operations(node, [&g.network, &d.network], case.settings.batch_size);
-        let drawn: u64 = iteration.nodes.iter().map(count).sum();
-        assert_eq!(drawn, Work::new(case.preset, &case.settings).flop, "{}", case.name);
+        let drawn: u64 = iteration.nodes.iter().map(|node| operations(node, &case.model)).sum();
+        assert_eq!(drawn, Work::new(&case.model).flop, "{}", case.name);
     }
 }
 
 #[test]
 fn passes_of_the_generator_are_those_that_batch_norm_counts() {
     for case in cases().iter().filter(|case| case.name.ends_with("narrow")) {
-        let device = Cpu::<f32>::new(1);
-        let mut gan = Gan::new(device, case.preset, case.settings.clone(), 0).unwrap();
+        let mut gan = Gan::new(Cpu::<f32>::new(1), case.model.clone(), 0).unwrap();
         gan.set_completed(1).unwrap();
         let [.., iteration] = &case.diagram().panels;
         let drawn = iteration.nodes.iter().filter(|node| node.lines[0] == "G forward").count();
-        assert_eq!(drawn as u64, gan.generator_passes(), "{}", case.name);
+        assert_eq!(drawn as u64, gan.passes(Role::Generator), "{}", case.name);
     }
 }
 
 #[test]
 fn dropout_that_drops_nothing_lets_both_updates_share_a_pass() {
     let passes = |dropout| {
-        let case =
-            Case::new("cgan", "", |settings: &mut Settings| settings.dropout = Some(dropout));
+        let rewrite = Rewrite { dropout: Some(dropout), ..Rewrite::default() };
+        let case = Case::new("cgan", "", rewrite, |_| ());
         let [.., iteration] = case.diagram().panels;
         iteration.nodes.iter().filter(|node| node.lines[0] == "D forward").count()
     };

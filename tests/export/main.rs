@@ -14,6 +14,7 @@ mod weights;
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::export::Generator;
 use gan_cuda::gan::preset::{Preset, find, presets};
+use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::sampler::Statistics;
 use gan_cuda::gan::settings::Settings;
 use gan_cuda::train::checkpoint::Checkpoint;
@@ -54,14 +55,15 @@ fn trained(preset: &Preset, change: impl FnOnce(&mut Settings)) -> Trained {
 fn every_kind() -> Vec<(String, Trained)> {
     let preset = |preset: &Preset| (preset.name.to_owned(), trained(preset, |_| {}));
     let mut all: Vec<_> = presets().iter().map(preset).collect();
-    let other = trained(find("cgan").unwrap(), |settings| {
-        settings.g_hidden = vec![7, 65, 31];
-        settings.latent_dim = 1;
-        settings.leaky_slope = Some(0.01);
-        settings.bn_eps = Some(1e-5);
-        settings.image.height = 28;
-        settings.image.width = 28;
-    });
+    let other = Rewrite {
+        g_hidden: Some(vec![7, 65, 31]),
+        latent_dim: Some(1),
+        leaky_slope: Some(0.01),
+        bn_eps: Some(1e-5),
+        image_size: Some(28),
+        ..Rewrite::default()
+    };
+    let other = trained(find("cgan").unwrap(), |gan| other.apply("cgan", gan).unwrap());
     all.push(("other values".to_owned(), other));
     all
 }

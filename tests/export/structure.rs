@@ -65,13 +65,13 @@ fn conditional_model_is_as_its_layers_are() {
             "Concat label_embedding.Gather noise",
             "Gemm label_embedding.Concat model.0.weight model.0.bias",
             "LeakyRelu model.0.Gemm",
-            "Gemm model.0.LeakyRelu model.2.weight model.2.bias",
+            "Gemm model.1.LeakyRelu model.2.weight model.2.bias",
             "BatchNormalization model.2.Gemm model.3.weight model.3.bias model.3.running_mean \
              model.3.running_var",
             "LeakyRelu model.3.BatchNormalization",
-            "Gemm model.3.LeakyRelu model.5.weight model.5.bias",
+            "Gemm model.4.LeakyRelu model.5.weight model.5.bias",
             "Tanh model.5.Gemm",
-            "Reshape model.5.Tanh images.shape",
+            "Reshape model.6.Tanh images.shape",
         ]
     );
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use gan_cuda::gan::preset::find;
+use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::train::tensor_file::{TensorFile, TensorWriter};
 
 use crate::runs::tensors;
@@ -30,7 +31,8 @@ fn safetensors_hold_the_generators_state_dict_and_nothing_else() {
 #[test]
 fn generator_of_another_configuration_is_refused() {
     let mut trained = trained(find("mlp").unwrap(), |_| {});
-    trained.config.gan.latent_dim += 1;
+    let other = Rewrite { latent_dim: Some(11), ..Rewrite::default() };
+    other.apply("mlp", &mut trained.config.gan).unwrap();
     let error = gan_cuda::export::Generator::of(&trained.checkpoint, &trained.config);
     let error = error.err().unwrap().to_string();
     assert!(error.contains("latent_dim") && error.contains("10, not 11"), "{error}");
@@ -56,7 +58,8 @@ fn tensors_that_are_missing_of_another_shape_or_not_finite_are_named() {
         trained.checkpoint.generator = new;
         trained.generator().to_onnx().unwrap_err().to_string()
     };
-    let width = whole.config.gan.g_hidden[1];
+    let tensors = whole.checkpoint.generator.tensors();
+    let width = tensors.iter().find(|tensor| tensor.name == "2.bias").unwrap().shape[0];
     assert!(whole.generator().to_onnx().is_ok());
     assert!(bad(&[], 0.0).contains("no tensor 2.bias"));
     assert!(bad(&[width + 1], 0.0).contains("tensor 2.bias"));

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -42,6 +43,10 @@ def preset_from(metadata: Mapping[str, str]) -> Preset:
     if metadata.get("format") != "pt":
         raise ValueError(f"metadata: format is {metadata.get('format')!r}, not 'pt'")
     given = {key: json.loads(metadata[key]) for key in SIZES if key in metadata}
+    for key, network in (("g_hidden", "generator"), ("d_hidden", "discriminator")):
+        if network in metadata:
+            widths = re.findall(r"Linear\(\d+, (\d+)\)", metadata[network])
+            given[key] = [int(width) for width in widths[:-1]]
     sizes = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
     return replace(PRESETS[metadata["preset"]], **sizes)
 

@@ -1,80 +1,75 @@
 //! Every kind of layer, alone and in a row, as a network runs it.
 
-use std::ops::Range;
-
 use super::check::{Case, Point, sides};
-use super::operations::ACTIVATIONS;
 use super::random::Numbers;
 use gan_cuda::device::cpu::Cpu;
-use gan_cuda::device::ops::Activation;
 use gan_cuda::device::{Memory, Reals};
-use gan_cuda::nn::{BlockSpec, Embedded, Gradients, Init, Masks, Network, NetworkSpec};
+use gan_cuda::nn::spec::{Embedding, Input};
+use gan_cuda::nn::{
+    Activations, Batches, Flat, Init, Masks, Matrix, Mode, Network, NetworkSpec,
+    ParameterGradients, PassInput, Sequence, Shape, Stage,
+};
 use gan_cuda::rng;
 
-/// Rows of the network's memory that are not used, before those that are.
-const BEFORE: usize = 2;
+/// Batches side by side, of which those behind the first are used.
+const BATCHES: usize = 3;
 const INPUTS: usize = 5;
 const CLASSES: usize = 3;
+const ACTIVATIONS: [&str; 4] = ["ReLU()", "LeakyReLU(0.2)", "Tanh()", "Sigmoid()"];
 
 pub fn cases() -> Vec<Case> {
-    let leaky = Activation::LeakyRelu { slope: 0.2 };
-    let before = Some(Embedded { classes: CLASSES, first: true });
-    let behind = Some(Embedded { classes: CLASSES, first: false });
+    let label = |first| Some(Embedding { classes: CLASSES, first });
+    let (before, behind) = (label(true), label(false));
     let mut all = Vec::new();
     for activation in ACTIVATIONS {
-        let (plain, dropping) = (block(activation), with_dropout(block(activation)));
-        let name = |what: &str| format!("layer: {what}, {activation:?}");
-        all.push(case(&name("linear"), None, vec![plain.clone()]));
-        all.push(case(&name("linear, BatchNorm"), None, vec![with_batch_norm(plain)]));
-        all.push(case(&name("linear, dropout"), None, vec![dropping]));
+        for layers in [
+            &["Linear(5, 4)", activation][..],
+            &["Linear(5, 4)", "BatchNorm1d(4, eps=0.8)", activation],
+            &["Linear(5, 4)", "Dropout(0.3)", activation],
+            &["Linear(5, 4)", activation, "Dropout(0.3)"],
+            &["Linear(5, 4)", activation, "BatchNorm1d(4, eps=0.8)"],
+            &["Linear(5, 4)", "Tanh()", activation],
+            &["Linear(5, 4)", "BatchNorm1d(4, eps=0.8)", "Dropout(0.3)", activation],
+        ] {
+            all.push(case(None, layers));
+        }
     }
-    all.push(case("layer: label before linear", before, vec![block(Activation::Tanh)]));
-    all.push(case("layer: label behind linear", behind, vec![block(Activation::Tanh)]));
-    let row = || {
-        vec![
-            block(leaky),
-            with_batch_norm(block(leaky)),
-            with_batch_norm(block(Activation::Relu)),
-            with_dropout(block(leaky)),
-            block(Activation::Tanh),
-        ]
-    };
-    all.push(case("network: label before, five layers of all kinds", before, row()));
-    all.push(case("network: label behind, five layers of all kinds", behind, row()));
+    all.push(case(before, &["Linear(8, 4)", "Tanh()"]));
+    all.push(case(behind, &["Linear(8, 4)", "Tanh()"]));
+    for label in [before, behind] {
+        all.push(case(
+            label,
+            &[
+                "Linear(8, 4)",
+                "LeakyReLU(0.2)",
+                "Linear(4, 5)",
+                "BatchNorm1d(5, eps=0.8)",
+                "LeakyReLU(0.2)",
+                "Linear(5, 6)",
+                "BatchNorm1d(6, eps=0.8)",
+                "ReLU()",
+                "Linear(6, 4)",
+                "Dropout(0.3)",
+                "LeakyReLU(0.2)",
+                "Dropout(0.3)",
+                "Linear(4, 5)",
+                "Tanh()",
+                "BatchNorm1d(5, eps=0.8)",
+            ],
+        ));
+    }
     all
 }
 
-fn block(activation: Activation) -> BlockSpec {
-    BlockSpec {
-        inputs: 0,
-        outputs: 0,
-        batch_norm: None,
-        dropout: None,
-        activation,
-        linear_key: String::new(),
-        batch_norm_key: String::new(),
-    }
-}
-
-fn with_batch_norm(block: BlockSpec) -> BlockSpec {
-    BlockSpec { batch_norm: Some((0.8, 0.1)), ..block }
-}
-
-fn with_dropout(block: BlockSpec) -> BlockSpec {
-    BlockSpec { dropout: Some(0.3), ..block }
-}
-
-/// All gradients of a network of these blocks, at several batch sizes.
-fn case(name: &str, label: Option<Embedded>, mut blocks: Vec<BlockSpec>) -> Case {
-    let mut inputs = INPUTS + label.map_or(0, |label| label.classes);
-    for (i, block) in blocks.iter_mut().enumerate() {
-        (block.inputs, block.outputs) = (inputs, 4 + i % 3);
-        (block.linear_key, block.batch_norm_key) = (format!("{i}.linear"), format!("{i}.norm"));
-        inputs = block.outputs;
-    }
-    let least = if blocks.iter().any(|block| block.batch_norm.is_some()) { 2 } else { 1 };
-    let spec = NetworkSpec { inputs: INPUTS, label, blocks };
-    let mut case = Case::new(name);
+/// All gradients of a network of these layers, at several batch sizes.
+fn case(label: Option<Embedding>, layers: &[&str]) -> Case {
+    let input = Input { shape: Shape::Features(INPUTS), label };
+    let list = layers.iter().map(|layer| layer.parse().unwrap()).collect();
+    let sequence = Sequence { key_prefix: String::new(), layers: list };
+    let spec = NetworkSpec::new(input, vec![sequence]).unwrap();
+    let place = label.map_or("", |label| if label.first { "label, " } else { "…, label: " });
+    let mut case = Case::new(format!("layers: {place}{}", layers.join(", ")));
+    let least = if spec.normalizes() { 2 } else { 1 };
     for rows in [1, 2, 7].into_iter().filter(|&rows| rows >= least) {
         Subject::new(&spec, rows).check(&mut case);
     }
@@ -85,71 +80,105 @@ fn case(name: &str, label: Option<Embedded>, mut blocks: Vec<BlockSpec>) -> Case
 struct Subject {
     device: Cpu<f64>,
     network: Network<Cpu<f64>>,
-    /// The masks of all blocks that drop, one behind the other.
+    activations: Activations<Cpu<f64>>,
+    gradients: Flat<Cpu<f64>>,
+    y: Matrix<Cpu<f64>>,
+    /// The masks of all stages that drop, one behind the other.
     masks: Reals<Cpu<f64>>,
-    rows: Range<usize>,
+    batches: Batches,
     x: Vec<f64>,
     labels: Option<Vec<u32>>,
     weights: Vec<f64>,
 }
 
 impl Subject {
+    /// Two batches of so many rows, behind one that is not used.
     fn new(spec: &NetworkSpec, rows: usize) -> Self {
-        let (device, rows) = (Cpu::<f64>::new(1), BEFORE..BEFORE + rows);
-        let mut numbers = Numbers::new(50 + rows.len() as u64);
-        let mut network = Network::new(&device, spec.clone(), rows.end).unwrap();
+        let device = Cpu::<f64>::new(1);
+        let batches = Batches { rows, which: 1..BATCHES };
+        let (all, outputs) = (batches.len(), spec.output().numbers());
+        let mut numbers = Numbers::new(50 + rows as u64);
+        let mut network = Network::new(&device, spec.clone()).unwrap();
         network.initialize(&device, Init::Default, &mut rng::host(5, 0)).unwrap();
         scatter(&device, &mut network, &mut numbers);
-        let drawn = numbers.mask(0.3, spec.masks(rows.len()));
+        let drawn = numbers.mask(0.3, all * spec.masked());
         let mut masks = device.allocate(drawn.len()).unwrap();
         Cpu::<f64>::view_mut(&mut masks, 0..drawn.len()).copy_from_slice(&drawn);
-        let outputs = spec.blocks[spec.blocks.len() - 1].outputs;
         Self {
-            x: numbers.normal(rows.len() * spec.inputs),
-            labels: spec.label.map(|label| numbers.labels(label.classes, rows.len())),
-            weights: numbers.normal(rows.len() * outputs),
+            x: numbers.normal(all * INPUTS),
+            labels: spec.input().label.map(|label| numbers.labels(label.classes, all)),
+            weights: numbers.normal(all * outputs),
+            activations: Activations::new(&device, spec, rows, BATCHES).unwrap(),
+            gradients: Flat::like(&device, network.params()).unwrap(),
+            y: Matrix::zeros(&device, rows * BATCHES, outputs).unwrap(),
             device,
             network,
             masks,
-            rows,
+            batches,
         }
     }
 
     fn forward(&mut self, x: &[f64]) -> Point {
-        let Self { device, network, masks, rows, labels, .. } = self;
-        let masks = Masks { buffer: masks, first: 0 };
-        network.forward(device, x, labels.as_deref(), rows.clone(), Some(&masks));
-        let outputs = network.last().output(rows.clone()).to_vec();
-        Point { outputs, sides: network_sides(network, rows.clone()) }
+        let Self { device, network, activations, y, masks, batches, labels, .. } = self;
+        let masks = Some(Masks { buffer: masks, first: 0 });
+        let input = PassInput { x, labels: labels.as_deref(), masks };
+        let rows = y.rows_mut(batches.range());
+        network.forward(device, activations, &input, rows, batches, Mode::Training);
+        let sides = network_sides(network, activations, y, batches);
+        Point { outputs: y.rows(batches.range()).to_vec(), sides }
     }
 
-    fn backward(&mut self, gradients: Gradients<'_, Cpu<f64>>) {
-        let Self { device, network, masks, rows, x, labels, weights } = self;
-        network.last_mut().output_gradient(rows.clone()).copy_from_slice(weights);
-        let (labels, masks) = (labels.as_deref(), Masks { buffer: masks, first: 0 });
-        network.backward(device, x, labels, rows.clone(), Some(&masks), gradients);
+    /// Gradient of x, and of the parameters where that is asked for.
+    fn backward(&mut self, mode: &str) -> Vec<f64> {
+        let Self { device, network, activations, gradients, y, masks, batches, x, labels, weights } =
+            self;
+        activations.output_gradient(batches).copy_from_slice(weights);
+        let masks = Some(Masks { buffer: masks, first: 0 });
+        let input = PassInput { x: &x[..], labels: labels.as_deref(), masks };
+        let parameters = match mode {
+            "ignore" => ParameterGradients::Ignore,
+            "overwrite" => ParameterGradients::Overwrite(gradients),
+            _ => ParameterGradients::Accumulate(gradients),
+        };
+        let mut dx = vec![f64::NAN; x.len()];
+        let y = y.rows(batches.range());
+        network.backward(device, activations, &input, y, batches, parameters, Some(&mut dx[..]));
+        dx
+    }
+
+    fn gradients(&self) -> Vec<Vec<f64>> {
+        let params = self.network.params().list().iter();
+        params.map(|param| self.gradients.read(&self.device, param).unwrap()).collect()
     }
 
     fn check(&mut self, case: &mut Case) {
-        let x = self.x.clone();
-        let weights = self.weights.clone();
+        let (x, weights) = (self.x.clone(), self.weights.clone());
         self.forward(&x);
-        let mut dx = vec![f64::NAN; x.len()];
-        self.backward(Gradients::Input(&mut dx[..]));
-        let at = format!("batch {}", self.rows.len());
+        let untouched = self.gradients();
+        let dx = self.backward("ignore");
+        assert_eq!(self.gradients(), untouched, "ignored gradients are left alone");
+        let at = format!("batch {}", self.batches.rows);
         case.check(&format!("{at}: x"), &dx, &x, &weights, |x| self.forward(x));
-        self.backward(Gradients::Parameters);
+        assert_eq!(self.backward("overwrite"), dx);
+        let once = self.gradients();
+        self.backward("accumulate");
+        self.expect_doubled(&once);
         for (i, param) in self.network.params().list().to_vec().iter().enumerate() {
-            let gradient = self.network.params().read_gradient(&self.device, param).unwrap();
             let values = self.network.params().read(&self.device, param).unwrap();
             let tensor = format!("{at}: {}", param.name);
             if feeds_batch_norm(&self.network, &param.name) {
-                case.check_zero(&tensor, &gradient);
+                case.check_zero(&tensor, &once[i]);
             }
-            case.check(&tensor, &gradient, &values, &weights, |values| {
+            case.check(&tensor, &once[i], &values, &weights, |values| {
                 self.network.params_mut().write(&self.device, i, values).unwrap();
                 self.forward(&x)
             });
+        }
+    }
+
+    fn expect_doubled(&self, once: &[Vec<f64>]) {
+        for (twice, once) in self.gradients().iter().flatten().zip(once.iter().flatten()) {
+            assert!((twice - 2.0 * once).abs() <= 1e-12 * (1.0 + once.abs()), "{twice}, {once}");
         }
     }
 }
@@ -164,15 +193,29 @@ pub fn scatter(device: &Cpu<f64>, network: &mut Network<Cpu<f64>>, numbers: &mut
     }
 }
 
-/// On which side of its kink every (Leaky)ReLU of a network is, after a forward pass.
-pub fn network_sides(network: &Network<Cpu<f64>>, rows: Range<usize>) -> Vec<bool> {
-    let blocks = network.blocks().iter();
-    blocks.flat_map(|block| sides(block.output(rows.clone()), block.spec().activation)).collect()
+/// On which side of its kink every (Leaky)ReLU of a network is, after a forward pass to y.
+pub fn network_sides(
+    network: &Network<Cpu<f64>>,
+    activations: &Activations<Cpu<f64>>,
+    y: &Matrix<Cpu<f64>>,
+    batches: &Batches,
+) -> Vec<bool> {
+    let stages = network.spec().stages();
+    let last = stages.len() - 1;
+    let mut all = Vec::new();
+    for (i, stage) in stages.iter().enumerate() {
+        let output =
+            if i < last { activations.output(i, batches) } else { y.rows(batches.range()) };
+        all.extend(sides(output, stage.activation()));
+    }
+    all
 }
 
 /// Whether a parameter is the bias of a linear layer before a BatchNorm, which takes away the
 /// mean that the bias moves: its gradient is zero.
 pub fn feeds_batch_norm(network: &Network<Cpu<f64>>, name: &str) -> bool {
-    let mut blocks = network.spec().blocks.iter();
-    blocks.any(|b| b.batch_norm.is_some() && name == format!("{}.bias", b.linear_key))
+    network.spec().stages().iter().any(|stage| match stage {
+        Stage::Linear(linear) => linear.normalized && name == format!("{}.bias", linear.key),
+        _ => false,
+    })
 }

@@ -143,7 +143,7 @@ fn batch_norm(device: &Cpu<f64>, activation: Activation) -> Case {
                 &mut running_mean,
                 &mut running_var,
                 x,
-                &b,
+                Some(&b),
                 Affine { gamma, beta },
                 shape,
                 activation,

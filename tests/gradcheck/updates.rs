@@ -4,12 +4,13 @@
 use super::check::{Case, Point};
 use super::layers::{feeds_batch_norm, network_sides, scatter};
 use super::random::Numbers;
-use gan_cuda::data::ImageShape;
 use gan_cuda::device::cpu::Cpu;
+use gan_cuda::gan::iteration::Step;
 use gan_cuda::gan::preset::{Preset, presets};
-use gan_cuda::gan::settings::{Fakes, Loss, Order, Settings};
-use gan_cuda::gan::{Gan, Update};
-use gan_cuda::nn::{Init, Network, Param};
+use gan_cuda::gan::rewrite::Rewrite;
+use gan_cuda::gan::settings::{Fakes, Layers, Loss, Order, Settings};
+use gan_cuda::gan::{Gan, Model, Role};
+use gan_cuda::nn::{Batches, Init, Layer, Matrix, Network, Param};
 
 const CLASSES: usize = 3;
 
@@ -19,50 +20,82 @@ pub fn cases() -> Vec<Case> {
 
 /// A preset as it is at several batch sizes, then with everything else that settings allow.
 fn preset_cases(preset: &'static Preset) -> Vec<Case> {
-    let own = small(&preset.settings);
-    let least = if own.bn_eps.is_some() { 2 } else { 1 };
+    let own = small(preset);
+    let least = if Model::new(own.clone()).unwrap().normalizes() { 2 } else { 1 };
     let mut cases = Vec::new();
     for rows in [1, 2, 7].into_iter().filter(|&rows| rows >= least) {
         let mut pair = pair(preset, &format!("batch {rows}"));
-        check(&mut pair, preset, Settings { batch_size: rows, ..own.clone() }, rows);
+        check(&mut pair, Settings { batch_size: rows, ..own.clone() }, rows);
         cases.extend(pair);
     }
     let mut others = pair(preset, "other losses, orders, fakes");
-    for settings in variations(&own) {
+    for settings in variations(preset, &own) {
         // A short last batch: one row less than there is room for.
-        check(&mut others, preset, Settings { batch_size: 4, ..settings }, 3);
+        check(&mut others, Settings { batch_size: 4, ..settings }, 3);
     }
     cases.extend(others);
+    cases.extend(own_layers(preset, &own));
     cases
+}
+
+/// Layers that no preset has: dropout in the generator, BatchNorm in the discriminator, which has
+/// real images and fakes as a batch each.
+fn own_layers(preset: &Preset, own: &Settings) -> [Case; 2] {
+    let mut settings = own.clone();
+    let after_first = |layers: &mut Layers, layer: &str| {
+        layers.sequences[0].layers.insert(1, layer.parse().unwrap());
+    };
+    after_first(&mut settings.generator, "Dropout(0.3)");
+    let norm = format!("BatchNorm1d({}, eps=0.8)", own_width(&own.discriminator));
+    after_first(&mut settings.discriminator, &norm);
+    let mut cases = pair(preset, "dropout in G, BatchNorm in D");
+    for order in [Order::DFirst, Order::GFirst] {
+        check(&mut cases, Settings { batch_size: 4, order, ..settings.clone() }, 3);
+    }
+    cases
+}
+
+fn own_width(layers: &Layers) -> usize {
+    match layers.sequences[0].layers[0] {
+        Layer::Linear { outputs, .. } => outputs,
+        layer => panic!("{layer}"),
+    }
 }
 
 fn pair(preset: &Preset, what: &str) -> [Case; 2] {
     ["D", "G"].map(|network| Case::new(format!("{}: update of {network}, {what}", preset.name)))
 }
 
-/// The settings with the layers as many as they are, and narrow.
-fn small(settings: &Settings) -> Settings {
-    let widths = |layers: usize| (0..layers).map(|i| 9 - i).collect();
-    let channels = settings.image.channels;
-    Settings {
-        latent_dim: 5,
-        g_hidden: widths(settings.g_hidden.len()),
-        d_hidden: widths(settings.d_hidden.len()),
-        classes: settings.classes.and(Some(CLASSES)),
-        init: Init::Default,
-        image: ImageShape { channels, height: 3, width: if channels == 1 { 4 } else { 2 } },
-        ..settings.clone()
-    }
+/// The preset with its layers as many as they are, and narrow.
+fn small(preset: &Preset) -> Settings {
+    let hidden = |role| {
+        let layers = &preset.gan.layers(role).sequences[0].layers;
+        let linears = layers.iter().filter(|layer| matches!(layer, Layer::Linear { .. })).count();
+        Some((0..linears - 1).map(|i| 9 - i).collect())
+    };
+    let rewrite = Rewrite {
+        latent_dim: Some(5),
+        g_hidden: hidden(Role::Generator),
+        d_hidden: hidden(Role::Discriminator),
+        classes: Some(CLASSES),
+        image_size: Some(3),
+        ..Rewrite::default()
+    };
+    Settings { init: Init::Default, ..preset.rewritten(&rewrite).unwrap() }
 }
 
-fn variations(own: &Settings) -> Vec<Settings> {
+fn variations(preset: &Preset, own: &Settings) -> Vec<Settings> {
     let mut all = Vec::new();
     // `Loss::Bce` is what most presets have as their own.
     for loss in [Loss::BceLogits, Loss::Mse] {
         for order in [Order::DFirst, Order::GFirst] {
             for fakes in [Fakes::Same, Fakes::Fresh] {
                 for d_final_relu in [false, true] {
-                    all.push(Settings { loss, order, fakes, d_final_relu, ..own.clone() });
+                    let mut settings = Settings { order, fakes, ..own.clone() };
+                    settings.set_loss(loss);
+                    let rewrite = Rewrite { d_final_relu, ..Rewrite::default() };
+                    rewrite.apply(&preset.name, &mut settings).unwrap();
+                    all.push(settings);
                 }
             }
         }
@@ -70,43 +103,53 @@ fn variations(own: &Settings) -> Vec<Settings> {
     all
 }
 
+fn ends_in_relu(settings: &Settings) -> bool {
+    settings.discriminator.sequences[0].layers.last() == Some(&Layer::Relu)
+}
+
 /// Checks all gradients of both updates.
-fn check(cases: &mut [Case; 2], preset: &'static Preset, settings: Settings, rows: usize) {
+fn check(cases: &mut [Case; 2], settings: Settings, rows: usize) {
     let at = format!(
         "{} {} {} relu={} batch {rows}",
-        settings.loss, settings.order, settings.fakes, settings.d_final_relu
+        settings.loss,
+        settings.order,
+        settings.fakes,
+        ends_in_relu(&settings)
     );
-    let mut gan = subject(preset, settings, rows);
+    let mut gan = subject(settings, rows);
     run(&mut gan, rows);
-    for update in [Update::Discriminator, Update::Generator] {
+    for update in [Role::Discriminator, Role::Generator] {
         let learnt: Vec<_> = tensors(&gan, update);
         for (i, (name, gradient, values)) in learnt.into_iter().enumerate() {
             let (case, tensor) = (&mut cases[update as usize], format!("{at}: {name}"));
-            if feeds_batch_norm(network(&gan, update), &name) {
+            if feeds_batch_norm(gan.player(update).network(), &name) {
                 case.check_zero(&tensor, &gradient);
             }
             case.check(&tensor, &gradient, &values, &[1.0], |values| {
                 write(&mut gan, update, i, values);
                 let [discriminator, generator] = run(&mut gan, rows);
-                if update == Update::Discriminator { discriminator } else { generator }
+                if update == Role::Discriminator { discriminator } else { generator }
             });
         }
     }
 }
 
 /// A GAN with everything fixed that an iteration draws.
-fn subject(preset: &'static Preset, settings: Settings, rows: usize) -> Gan<Cpu<f64>> {
-    let mut gan = Gan::new(Cpu::<f64>::new(1), preset, settings.clone(), 6).unwrap();
-    let mut numbers = Numbers::new(90 + rows as u64);
-    let (device, generator, discriminator) = gan.networks_mut();
-    scatter(device, generator, &mut numbers);
-    scatter(device, discriminator, &mut numbers);
-    if settings.d_final_relu {
-        // Below 0 this ReLU would leave nothing to check.
-        lift_last_bias(device, discriminator, 1.5);
+fn subject(settings: Settings, rows: usize) -> Gan<Cpu<f64>> {
+    let model = Model::new(settings.clone()).unwrap();
+    let mut gan = Gan::new(Cpu::<f64>::new(1), model, 6).unwrap();
+    let mut numbers = Numbers::new(300 + rows as u64);
+    for role in Role::BOTH {
+        let (device, player) = gan.player_mut(role);
+        let (network, _) = player.parts_mut();
+        scatter(device, network, &mut numbers);
+        if role == Role::Discriminator && ends_in_relu(&settings) {
+            // Below 0 this ReLU would leave nothing to check.
+            lift_last_bias(device, network, 1.5);
+        }
     }
-    write_draws(&mut gan, &settings, &mut numbers, rows);
-    write_masks(&mut gan, &settings, &mut numbers, rows);
+    write_inputs(&mut gan, &settings, &mut numbers, rows);
+    write_masks(&mut gan, &mut numbers, rows);
     gan
 }
 
@@ -118,33 +161,32 @@ fn lift_last_bias(device: &Cpu<f64>, network: &mut Network<Cpu<f64>>, by: f64) {
     params.write(device, last, &[bias[0] + by]).unwrap();
 }
 
-fn write_draws(gan: &mut Gan<Cpu<f64>>, settings: &Settings, numbers: &mut Numbers, rows: usize) {
+fn write_inputs(gan: &mut Gan<Cpu<f64>>, settings: &Settings, numbers: &mut Numbers, rows: usize) {
     let labelled = if settings.classes.is_some() { rows } else { 0 };
     let real = numbers.around(0.0, 1.0, rows * settings.image.pixels());
     gan.write_real(&real, &numbers.labels(CLASSES, labelled)).unwrap();
-    let (device, draws) = gan.draws_mut();
+    let (device, inputs) = gan.inputs_mut();
     let fakes = match settings.fakes {
-        Fakes::Fresh => vec![Update::Discriminator, Update::Generator],
-        Fakes::Same => vec![Update::Discriminator],
+        Fakes::Fresh => vec![Role::Discriminator, Role::Generator],
+        Fakes::Same => vec![Role::Discriminator],
     };
     for update in fakes {
         let noise = numbers.normal(rows * settings.latent_dim);
-        draws.write_noise(device, update, &noise).unwrap();
+        inputs.write_noise(device, update, &noise).unwrap();
         let labels = numbers.labels(CLASSES, labelled);
-        draws.write_fake_labels(device, update, &labels, rows).unwrap();
+        inputs.write_fake_labels(device, update, &labels, rows).unwrap();
     }
 }
 
-fn write_masks(gan: &mut Gan<Cpu<f64>>, settings: &Settings, numbers: &mut Numbers, rows: usize) {
-    let Some(p) = settings.dropout else { return };
-    let blocks = gan.discriminator().spec().blocks.clone();
-    let (device, draws) = gan.draws_mut();
-    for (i, block) in blocks.iter().enumerate().filter(|(_, block)| block.drops()) {
-        let (both, fakes) = (2 * rows * block.outputs, rows * block.outputs);
-        let mask = numbers.mask(p, both);
-        draws.write_mask(device, Update::Discriminator, i, 0, &mask, rows).unwrap();
-        let mask = numbers.mask(p, fakes);
-        draws.write_mask(device, Update::Generator, i, rows, &mask, rows).unwrap();
+fn write_masks(gan: &mut Gan<Cpu<f64>>, numbers: &mut Numbers, rows: usize) {
+    for pass in gan.inputs_mut().1.dropping_passes() {
+        let spec = gan.player(pass.network).network().spec().clone();
+        let dropping = spec.stages().iter().filter_map(|stage| Some((stage.dropout()?, stage)));
+        let (device, inputs) = gan.inputs_mut();
+        for (i, (p, stage)) in dropping.enumerate() {
+            let mask = numbers.mask(p, pass.batches * rows * stage.outputs());
+            inputs.write_mask(device, pass, i, 0, &mask, rows).unwrap();
+        }
     }
 }
 
@@ -153,56 +195,56 @@ fn write_masks(gan: &mut Gan<Cpu<f64>>, settings: &Settings, numbers: &mut Numbe
 /// The order matters: with the generator first the discriminator may take up the outputs that
 /// the generator's update left.
 fn run(gan: &mut Gan<Cpu<f64>>, rows: usize) -> [Point; 2] {
-    let updates = match gan.settings().order {
-        Order::DFirst => [Update::Discriminator, Update::Generator],
-        Order::GFirst => [Update::Generator, Update::Discriminator],
-    };
     let mut points = [Point::default(), Point::default()];
-    for (i, update) in updates.into_iter().enumerate() {
-        if i == 0 || gan.settings().fakes == Fakes::Fresh {
-            gan.generate(update, rows);
+    for step in gan.steps().to_vec() {
+        match step {
+            Step::AdamStep(_) => {}
+            Step::Backward(update) => {
+                gan.run_on_drawn(step, rows);
+                points[update as usize].sides = sides_of(gan, update, rows);
+            }
+            step => gan.run_on_drawn(step, rows),
         }
-        points[update as usize].sides = match update {
-            Update::Discriminator => {
-                gan.discriminator_gradients(rows);
-                network_sides(gan.discriminator(), 0..2 * rows)
-            }
-            Update::Generator => {
-                gan.generator_gradients(rows);
-                let mut sides = network_sides(gan.generator(), rows..2 * rows);
-                sides.extend(network_sides(gan.discriminator(), rows..2 * rows));
-                sides
-            }
-        };
     }
     let metrics = gan.metrics(1).unwrap();
-    points[Update::Discriminator as usize].outputs = vec![metrics.d_loss];
-    points[Update::Generator as usize].outputs = vec![metrics.g_loss];
+    points[Role::Discriminator as usize].outputs = vec![metrics.d_loss];
+    points[Role::Generator as usize].outputs = vec![metrics.g_loss];
     points
 }
 
-fn network(gan: &Gan<Cpu<f64>>, update: Update) -> &Network<Cpu<f64>> {
+/// The sides that an update's loss depends on.
+fn sides_of(gan: &Gan<Cpu<f64>>, update: Role, rows: usize) -> Vec<bool> {
+    let [images, outputs] = gan.images_and_outputs();
+    let of = |role, y, batches: Batches| {
+        let player = gan.player(role);
+        network_sides(player.network(), player.activations(), y, &batches)
+    };
     match update {
-        Update::Discriminator => gan.discriminator(),
-        Update::Generator => gan.generator(),
+        Role::Discriminator => of(update, outputs, Batches { rows, which: 0..2 }),
+        Role::Generator => {
+            let images = images.rows(rows..2 * rows);
+            let mut own = Matrix::zeros(gan.device(), rows, images.len() / rows).unwrap();
+            own.rows_mut(0..rows).copy_from_slice(images);
+            let mut sides = of(update, &own, Batches::one(rows));
+            sides.extend(of(Role::Discriminator, outputs, Batches { rows, which: 1..2 }));
+            sides
+        }
     }
 }
 
 /// Name, gradient and values of everything that an update moves.
-fn tensors(gan: &Gan<Cpu<f64>>, update: Update) -> Vec<(String, Vec<f64>, Vec<f64>)> {
-    let (device, params) = (gan.device(), network(gan, update).params());
+fn tensors(gan: &Gan<Cpu<f64>>, update: Role) -> Vec<(String, Vec<f64>, Vec<f64>)> {
+    let (device, player) = (gan.device(), gan.player(update));
+    let params = player.network().params();
     let tensor = |param| {
-        let gradient = params.read_gradient(device, param).unwrap();
+        let gradient = player.gradients().read(device, param).unwrap();
         (param.name.clone(), gradient, params.read(device, param).unwrap())
     };
     params.list().iter().map(tensor).collect()
 }
 
-fn write(gan: &mut Gan<Cpu<f64>>, update: Update, index: usize, values: &[f64]) {
-    let (device, generator, discriminator) = gan.networks_mut();
-    let network = match update {
-        Update::Discriminator => discriminator,
-        Update::Generator => generator,
-    };
+fn write(gan: &mut Gan<Cpu<f64>>, update: Role, index: usize, values: &[f64]) {
+    let (device, player) = gan.player_mut(update);
+    let (network, _) = player.parts_mut();
     network.params_mut().write(device, index, values).unwrap();
 }

@@ -9,8 +9,8 @@ use super::*;
 
 /// Sizes of an epoch's batches of up to 16.
 fn batches(preset: &Preset, images: usize) -> Vec<usize> {
-    let settings = small(preset);
-    let schedule = schedule(preset, &settings, &digits(images, settings.image)).unwrap();
+    let model = Model::new(small(preset)).unwrap();
+    let schedule = schedule(&model, &digits(images, model.settings().image)).unwrap();
     let rows: Vec<_> = (0..schedule.iterations() as u32).map(|done| schedule.rows(done)).collect();
     assert_eq!(schedule.dropped().unwrap_or(0), images - rows.iter().sum::<usize>());
     rows
@@ -75,9 +75,9 @@ fn run_ends_at_the_first_of_epochs_and_iterations() {
 #[test]
 fn fewer_images_than_a_batch_are_one_short_batch_or_an_error() {
     for preset in presets() {
-        let settings = small(preset);
-        let schedule = schedule(preset, &settings, &digits(5, settings.image));
-        match (preset.name, schedule) {
+        let model = Model::new(small(preset)).unwrap();
+        let schedule = schedule(&model, &digits(5, model.settings().image));
+        match (preset.name.as_str(), schedule) {
             ("mlp-batchnorm", Err(Error::TooFewImages { images: 5, batch_size: 16 })) => {}
             ("mlp-batchnorm", other) => panic!("{other:?}"),
             (name, schedule) => assert_eq!(schedule.unwrap().rows(0), 5, "{name}"),

@@ -12,9 +12,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use gan_cuda::data::{Dataset, ImageShape};
+use gan_cuda::data::Dataset;
 use gan_cuda::device::cpu::Cpu;
+use gan_cuda::gan::Model;
 use gan_cuda::gan::preset::{self, Preset};
+use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::Settings;
 use gan_cuda::train::checkpoint::Checkpoint;
 use gan_cuda::train::config::Config;
@@ -40,7 +42,7 @@ fn weights(files: &BTreeMap<String, Vec<u8>>) -> Vec<&Vec<u8>> {
     files.iter().filter(|(name, _)| network(name)).map(|(_, bytes)| bytes).collect()
 }
 
-/// A row of the table.
+/// A published GAN.
 fn preset(name: &str) -> &'static Preset {
     preset::find(name).unwrap()
 }

@@ -1,5 +1,6 @@
 //! A checkpoint goes into the networks it came from, and into no others.
 
+use gan_cuda::gan::{Gan, Role};
 use gan_cuda::train::checkpoint::CheckpointProblem;
 use gan_cuda::train::snapshot;
 use gan_cuda::train::tensor_file::{TensorFile, TensorWriter};
@@ -25,9 +26,9 @@ fn swap(preset: &Preset, other: &Config) -> Result<()> {
 fn checkpoint_of_another_preset_is_refused_by_name() {
     // Both have the same tensors at these sizes; their activations and losses differ.
     let mut other = config(preset("mlp-batchnorm"), 2, 1);
-    let from = preset("mlp-rgb");
-    other.gan.image = small(from).image;
-    let error = swap(from, &other).unwrap_err();
+    let colour = Rewrite { channels: Some(3), ..Rewrite::default() };
+    colour.apply("mlp-batchnorm", &mut other.gan).unwrap();
+    let error = swap(preset("mlp-rgb"), &other).unwrap_err();
     let Error::Checkpoint(CheckpointProblem::OfAnother { key: "preset", got, expected, .. }) =
         &error
     else {
@@ -40,18 +41,20 @@ fn checkpoint_of_another_preset_is_refused_by_name() {
 }
 
 #[test]
-fn checkpoint_of_other_sizes_is_refused_with_what_differs() {
-    type Change = fn(&mut Settings);
-    let changes: [(&str, Change); 5] = [
-        ("latent_dim", |gan| gan.latent_dim = 11),
-        ("g_hidden", |gan| gan.g_hidden = vec![33, 24]),
-        ("d_hidden", |gan| gan.d_hidden.push(3)),
-        ("image_shape", |gan| (gan.image.height, gan.image.width) = (13, 13)),
-        ("classes", |gan| gan.classes = Some(11)),
-    ];
-    for (key, change) in changes {
+fn checkpoint_of_other_layers_is_refused_with_what_differs() {
+    let none = Rewrite::default;
+    for (key, rewrite) in [
+        ("latent_dim", Rewrite { latent_dim: Some(11), ..none() }),
+        ("image_shape", Rewrite { image_size: Some(13), ..none() }),
+        ("classes", Rewrite { classes: Some(11), ..none() }),
+        ("generator", Rewrite { g_hidden: Some(vec![33, 24]), ..none() }),
+        ("discriminator", Rewrite { d_hidden: Some(vec![32, 17, 3]), ..none() }),
+        // All tensors are the same.
+        ("generator", Rewrite { leaky_slope: Some(0.3), ..none() }),
+        ("discriminator", Rewrite { dropout: Some(0.3), ..none() }),
+    ] {
         let mut other = config(preset("cgan"), 2, 1);
-        change(&mut other.gan);
+        rewrite.apply("cgan", &mut other.gan).unwrap();
         let error = swap(preset("cgan"), &other).unwrap_err();
         assert!(error.to_string().contains(&format!("its {key} is ")), "{key}: {error}");
     }
@@ -61,14 +64,14 @@ fn checkpoint_of_other_sizes_is_refused_with_what_differs() {
 fn weights_that_are_no_numbers_are_not_saved() {
     let config = config(preset("mlp"), 1, 1);
     let cpu = Cpu::<f32>::new(1);
-    let mut gan = gan_cuda::gan::Gan::new(cpu, preset("mlp"), config.gan.clone(), 0).unwrap();
+    let mut gan = Gan::new(cpu, config.model().unwrap(), 0).unwrap();
     let progress =
         snapshot::Progress { iteration: 7, seconds: 0.0, positions: Default::default(), data: 0 };
     let runs = tempfile::tempdir().unwrap();
     let run = RunDir::create(runs.path(), "mlp").unwrap();
     snapshot::take(&gan, &config, progress).unwrap().save(&run, 7).unwrap();
-    let (device, _, discriminator) = gan.networks_mut();
-    let params = discriminator.params_mut();
+    let (device, discriminator) = gan.player_mut(Role::Discriminator);
+    let params = discriminator.parts_mut().0.params_mut();
     let mut bias = params.read(device, &params.list()[1]).unwrap();
     bias[3] = f32::INFINITY;
     params.write(device, 1, &bias).unwrap();
@@ -92,7 +95,7 @@ fn tensor_of_another_shape_is_refused_by_name() {
     let bytes = runs::tensors::bytes(generator);
     checkpoint.generator = TensorFile::from_bytes(Path::new("g"), &bytes).unwrap();
     let cpu = Cpu::<f32>::new(1);
-    let mut gan = gan_cuda::gan::Gan::new(cpu, preset("mlp"), config.gan.clone(), 0).unwrap();
-    let error = snapshot::restore(&mut gan, &checkpoint).unwrap_err().to_string();
+    let mut gan = Gan::new(cpu, config.model().unwrap(), 0).unwrap();
+    let error = snapshot::restore(&mut gan, &checkpoint, &config).unwrap_err().to_string();
     assert!(error.contains("0.weight") && error.contains("[2, 3], not [24, 10]"), "{error}");
 }

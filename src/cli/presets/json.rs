@@ -1,25 +1,27 @@
-//! A set-up as `--json` prints it.
+//! A GAN as `--json` prints it.
 
-use gan_cuda::data::DatasetKind;
-use gan_cuda::gan::architecture::{self, Architecture};
-use gan_cuda::gan::preset::{Interval, Preset};
+use gan_cuda::data::Source;
+use gan_cuda::gan::Model;
+use gan_cuda::gan::interval::Interval;
 use gan_cuda::gan::settings::Settings;
+use gan_cuda::nn::{Layer, NetworkSpec};
+use gan_cuda::train::config::Config;
 use serde::Serialize;
 
-/// A set-up with all that is known of it. Names and spellings are those of `config.toml`.
+/// A GAN with all that is known of it. Names and spellings are those of `config.toml`.
 #[derive(Serialize)]
-pub(super) struct Row {
-    name: &'static str,
-    summary: &'static str,
-    source: &'static str,
-    notes: &'static [&'static str],
+pub(super) struct Row<'a> {
+    name: &'a str,
+    summary: &'a str,
+    source: &'a str,
+    notes: &'a [String],
     /// What it learns from unless told otherwise; none for images of one's own.
-    dataset: Option<DatasetKind>,
+    dataset: &'a Option<Source>,
     epochs: u32,
     sample_interval: Interval,
     /// Whether an epoch's short last batch is left out.
     drop_last: bool,
-    settings: &'static Settings,
+    settings: &'a Settings,
     generator: Network,
     discriminator: Network,
 }
@@ -31,7 +33,7 @@ struct Network {
     inputs: usize,
     /// Rows and columns of the labels' table, if there is one.
     label_embedding: Option<[usize; 2]>,
-    /// PyTorch's modules, in order.
+    /// The layers, in order.
     layers: Vec<String>,
     /// The linear layers with what belongs to each.
     blocks: Vec<Block>,
@@ -44,35 +46,42 @@ struct Block {
     parameters: usize,
 }
 
-pub(super) fn of(preset: &'static Preset) -> Row {
-    let settings = &preset.settings;
+pub(super) fn of<'a>(config: &'a Config, model: &'a Model) -> Row<'a> {
     Row {
-        name: preset.name,
-        summary: preset.summary,
-        source: preset.source,
-        notes: preset.notes,
-        dataset: preset.dataset,
-        epochs: preset.epochs,
-        sample_interval: preset.sample_interval,
-        drop_last: preset.drop_last,
-        settings,
-        generator: network(architecture::generator(preset, settings)),
-        discriminator: network(architecture::discriminator(preset, settings)),
+        name: &config.preset,
+        summary: &config.summary,
+        source: &config.source,
+        notes: &config.notes,
+        dataset: &config.dataset,
+        epochs: config.epochs,
+        sample_interval: config.sample_interval,
+        drop_last: config.gan.drop_last,
+        settings: &config.gan,
+        generator: network(model.generator()),
+        discriminator: network(model.discriminator()),
     }
 }
 
-fn network(architecture: Architecture) -> Network {
-    let spec = architecture.network;
-    let block = |block: &gan_cuda::nn::BlockSpec| Block {
-        inputs: block.inputs,
-        outputs: block.outputs,
-        parameters: block.parameters(),
-    };
+fn network(spec: &NetworkSpec) -> Network {
     Network {
         parameters: spec.parameters(),
-        inputs: spec.inputs,
-        label_embedding: spec.label.map(|label| [label.classes; 2]),
-        layers: architecture.modules.iter().map(ToString::to_string).collect(),
-        blocks: spec.blocks.iter().map(block).collect(),
+        inputs: spec.input().shape.numbers(),
+        label_embedding: spec.input().label.map(|label| [label.classes; 2]),
+        layers: spec.layers().map(|(_, layer)| layer.to_string()).collect(),
+        blocks: blocks(spec),
     }
+}
+
+fn blocks(spec: &NetworkSpec) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    for (_, layer) in spec.layers() {
+        match (layer, blocks.last_mut()) {
+            (Layer::Linear { inputs, outputs }, _) => {
+                blocks.push(Block { inputs, outputs, parameters: layer.parameters() });
+            }
+            (layer, Some(block)) => block.parameters += layer.parameters(),
+            (_, None) => {}
+        }
+    }
+    blocks
 }

@@ -2,37 +2,98 @@
 
 mod json;
 
-use gan_cuda::gan::architecture::{self, Architecture};
-use gan_cuda::gan::preset::{self, Preset};
+use std::ffi::OsStr;
+use std::path::Path;
+
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Arg, Command};
+use gan_cuda::gan::preset;
 use gan_cuda::gan::settings::{Fakes, Loss, Order};
+use gan_cuda::nn::NetworkSpec;
+use gan_cuda::train::config::Config;
 use gan_cuda::{Error, Result};
 
 use super::json::print_json;
-use super::ranges;
 
 /// Flags of `presets`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Set-up to show in full
-    #[arg(value_name = "NAME", value_parser = ranges::preset(), hide_possible_values = true)]
+    /// Preset to show in full, or a TOML file of one's own
+    #[arg(value_name = "NAME|FILE", value_parser = PresetOrFile, hide_possible_values = true)]
     name: Option<String>,
-    /// Print one line of JSON: of the set-up all values, and both networks with their layers; an
-    /// array of all set-ups where none is named
+    /// Print the TOML file of one, layer by layer; edit it, and train it with train --config FILE
+    #[arg(long, requires = "name", conflicts_with = "json")]
+    toml: bool,
+    /// Print one line of JSON: of a preset all values, and both networks with their layers; an
+    /// array of all presets where none is named
     #[arg(long)]
     json: bool,
 }
 
+/// Takes any text, and offers the presets' names where a shell completes.
+#[derive(Clone)]
+struct PresetOrFile;
+
+impl TypedValueParser for PresetOrFile {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let names = preset::presets().iter().map(|preset| preset.name.as_str());
+        Some(Box::new(names.map(PossibleValue::new)))
+    }
+}
+
 /// Prints the table, or one row in full.
 pub fn run(args: &Args) -> Result<()> {
-    let missing = |name: &String| Error::NoSuchPreset { name: name.clone() };
-    let found = args.name.as_ref().map(|name| preset::find(name).ok_or_else(|| missing(name)));
-    match (found.transpose()?, args.json) {
+    match (&args.name, args.json) {
         (None, false) => list(),
-        (None, true) => print_json(&preset::presets().iter().map(json::of).collect::<Vec<_>>())?,
-        (Some(preset), false) => show(preset),
-        (Some(preset), true) => print_json(&json::of(preset))?,
+        (None, true) => return print_all(),
+        (Some(name), json) => {
+            let config = find(name)?;
+            match (args.toml, json) {
+                (true, _) => say!("{}", text(name, &config)?.trim_end()),
+                (false, true) => print_json(&json::of(&config, &config.model()?))?,
+                (false, false) => show(&config)?,
+            }
+        }
     }
     Ok(())
+}
+
+/// The preset of a name, or the GAN of a file.
+fn find(name: &str) -> Result<Config> {
+    match preset::find(name) {
+        Some(preset) => Config::of_preset(preset),
+        None if Path::new(name).exists() => Config::read(Path::new(name)),
+        None => Err(Error::NoSuchPreset { name: name.to_owned() }),
+    }
+}
+
+/// The TOML file of a GAN; a preset's with its own arrangement.
+fn text(name: &str, config: &Config) -> Result<String> {
+    match preset::find(name) {
+        Some(preset) => Ok(preset.text.to_owned()),
+        None => config.to_text(),
+    }
+}
+
+fn print_all() -> Result<()> {
+    let mut all = Vec::new();
+    for preset in preset::presets() {
+        let config = Config::of_preset(preset)?;
+        let model = config.model()?;
+        all.push((config, model));
+    }
+    print_json(&all.iter().map(|(config, model)| json::of(config, model)).collect::<Vec<_>>())
 }
 
 fn list() {
@@ -42,20 +103,23 @@ fn list() {
     say!("\n`gan-cuda presets NAME` shows layers, losses and source.");
 }
 
-fn show(preset: &Preset) {
-    let settings = &preset.settings;
-    say!("{}: {}", preset.name, preset.summary);
-    say!("source: {}\n", preset.source);
-    network("generator", &architecture::generator(preset, settings));
-    network("discriminator", &architecture::discriminator(preset, settings));
+fn show(config: &Config) -> Result<()> {
+    let (model, settings) = (config.model()?, &config.gan);
+    say!("{}", config.title());
+    if !config.source.is_empty() {
+        say!("source: {}", config.source);
+    }
+    say!("");
+    network("generator", model.generator());
+    network("discriminator", model.discriminator());
     let loss = match settings.loss {
         Loss::BceLogits => "binary cross-entropy on logits",
         Loss::Bce => "binary cross-entropy (the sigmoid is part of it: stable)",
         Loss::Mse => "squared error",
     };
-    let fakes = match (settings.fakes, settings.order) {
-        (Fakes::Same, _) => "both updates use the same generated images",
-        (Fakes::Fresh, _) => "the second update draws new noise",
+    let fakes = match settings.fakes {
+        Fakes::Same => "both updates use the same generated images",
+        Fakes::Fresh => "the second update draws new noise",
     };
     let order = match settings.order {
         Order::DFirst => "discriminator, then generator",
@@ -68,26 +132,27 @@ fn show(preset: &Preset) {
     say!(
         "batch      {}; an epoch's short last batch is {}",
         settings.batch_size,
-        if preset.drop_last { "dropped" } else { "kept" }
+        if settings.drop_last { "dropped" } else { "kept" }
     );
     say!("init       {}", settings.init);
-    say!("length     {} epochs, samples every {}", preset.epochs, preset.sample_interval);
-    let data = preset.dataset.map_or("none: give --dataset".to_owned(), |d| d.to_string());
+    say!("length     {} epochs, samples every {}", config.epochs, config.sample_interval);
+    let none = || "none: give --dataset".to_owned();
+    let data = config.dataset.as_ref().map_or_else(none, ToString::to_string);
     say!("data       {data}, {}", settings.image);
-    for note in preset.notes {
+    for note in &config.notes {
         say!("note       {note}");
     }
+    Ok(())
 }
 
-fn network(name: &str, architecture: &Architecture) {
-    let spec = &architecture.network;
+fn network(name: &str, spec: &NetworkSpec) {
     say!("{name}, {} parameters", spec.parameters());
-    if let Some(label) = spec.label {
+    if let Some(label) = spec.input().label {
         let place = if label.first { "before" } else { "behind" };
         say!("  Embedding({0}, {0}), {place} the input", label.classes);
     }
-    for (i, module) in architecture.modules.iter().enumerate() {
-        say!("  {i:2}  {module}");
+    for (i, (_, layer)) in spec.layers().enumerate() {
+        say!("  {i:2}  {layer}");
     }
     say!("");
 }

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use gan_cuda::device::DeviceChoice;
-use gan_cuda::gan::preset::Grid;
-use gan_cuda::ranges::{self, SAMPLES, SEED};
+use gan_cuda::gan::arrangement::Grid;
+use gan_cuda::ranges::{self, SEED};
 
 use crate::cli::checkpoint::CheckpointArgs;
 use crate::cli::images::ImageArgs;
@@ -46,7 +46,7 @@ pub struct Args {
 #[command(next_help_heading = "Images")]
 pub(super) struct PictureArgs {
     /// Rows and columns of the picture; fills it unless --count says less
-    #[arg(long, value_name = "ROWSxCOLS", value_parser = grid)]
+    #[arg(long, value_name = "ROWSxCOLS", value_parser = str::parse::<Grid>)]
     pub(super) grid: Option<Grid>,
     /// Draw the way from the first image of one seed to that of another, a row per label:
     /// spherical for normal noise, straight for uniform
@@ -76,35 +76,8 @@ pub(super) struct OutputArgs {
     pub(super) fps: u32,
 }
 
-fn grid(text: &str) -> Result<Grid, String> {
-    let sides = text.split_once(['x', 'X', '×']);
-    let side = within::<usize, _>(SAMPLES);
-    let sides = sides.and_then(|(a, b)| Some((side(a).ok()?, side(b).ok()?)));
-    match sides {
-        Some((rows, columns)) if SAMPLES.holds((rows * columns) as u64) => {
-            Ok(Grid { rows, columns })
-        }
-        _ => Err("must be ROWSxCOLS, as 4x8, for 1 to 100,000 images".to_owned()),
-    }
-}
-
 fn seeds(text: &str) -> Result<[u64; 2], String> {
     let seed = within::<u64, _>(SEED);
     let seeds = text.split_once(':').and_then(|(a, b)| Some([seed(a).ok()?, seed(b).ok()?]));
     seeds.ok_or_else(|| format!("must be two seeds, as 1:2, each {SEED}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn grids_are_rows_by_columns() {
-        for text in ["4x8", "4X8", "4×8"] {
-            assert_eq!(grid(text), Ok(Grid { rows: 4, columns: 8 }));
-        }
-        for bad in ["", "4", "4x", "x8", "0x8", "4x8x2", "-4x8", "1000x1000", "4,8"] {
-            assert!(grid(bad).is_err(), "{bad:?}");
-        }
-    }
 }

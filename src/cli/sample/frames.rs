@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gan_cuda::Result;
 use gan_cuda::data::ImageShape;
-use gan_cuda::gan::preset::Grid;
+use gan_cuda::gan::arrangement::Grid;
 use gan_cuda::train::animation::Animation;
 use gan_cuda::train::files::write_whole;
 use gan_cuda::train::grid::Picture;

@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use gan_cuda::data::ImageShape;
-use gan_cuda::gan::arrangement::standard_grid;
-use gan_cuda::gan::preset::Grid;
+use gan_cuda::gan::arrangement::{Grid, standard_grid};
 use gan_cuda::train::config::Config;
 use gan_cuda::train::grid;
 use gan_cuda::{Error, Result};
@@ -51,7 +50,7 @@ impl Args {
     /// What to draw with a checkpoint of this configuration.
     pub(super) fn request(&self, config: &Config) -> Result<Request> {
         let classes = self.images.classes(config)?;
-        let standard = standard_grid(config.preset()?, &classes);
+        let standard = standard_grid(config.sample_grid, &classes);
         let (noise, grid) = match (self.picture.interpolate, self.picture.grid) {
             (Some(seeds), _) => {
                 let grid = Grid { rows: classes.len().max(1), columns: self.picture.steps };

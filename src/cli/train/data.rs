@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, stdout};
 
 use gan_cuda::data::{Dataset, Origin, Places, Source, Wanted, cache_folder};
+use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::ranges::CLASSES;
 use gan_cuda::train::config::Config;
 use gan_cuda::{Error, Result};
@@ -11,26 +12,26 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::flags::Args;
 use super::resolve::absolute;
 use crate::cli::display::{Verbosity, print_error_line, show_bar};
+use crate::cli::layers;
 
 /// The images of a new run, which say what the configuration leaves open: where they were found,
 /// and their classes. Those of a `--config` file are where its run found them.
 pub(super) fn find(args: &Args, config: &mut Config) -> Result<Dataset> {
     let given = args.data.dataset.is_some() || args.data.data_dir.is_some();
-    if let (Some(file), false) = (&args.config, given) {
-        let data = load(args, config)?;
-        config.expect_classes(data.classes, file)?;
-        return Ok(data);
-    }
-    if let Some(classes) = &mut config.gan.classes {
-        *classes = config.dataset.classes()?;
-        if !CLASSES.holds(*classes as u64) {
-            let problem = format!("has {classes} classes; there must be {CLASSES}");
-            return Err(Error::Flag { flag: "--dataset", problem });
+    match &args.config {
+        Some(file) => {
+            if config.gan.classes.is_some() {
+                config.expect_classes(config.dataset()?.classes()?, file)?;
+            }
+            if !given && config.data_dir.is_some() {
+                return load(args, config);
+            }
         }
+        None => fit_classes(config)?,
     }
-    let Source::Named(kind) = config.dataset else { return load(args, config) };
+    let &Source::Named(kind) = config.dataset()? else { return load(args, config) };
     let places = Places::of_machine(kind, config.data_dir.as_deref());
-    let data = Wanted { places, ..config.wanted(None) }.load(&|_, _| ())?;
+    let data = Wanted { places, ..config.wanted(None)? }.load(&|_, _| ())?;
     config.data_dir = match &data.origin {
         Origin::Folder(folder) => Some(absolute(folder)?),
         _ => None,
@@ -38,12 +39,26 @@ pub(super) fn find(args: &Args, config: &mut Config) -> Result<Dataset> {
     Ok(data)
 }
 
+/// Gives a preset's networks the classes of the data set.
+fn fit_classes(config: &mut Config) -> Result<()> {
+    if config.gan.classes.is_none() {
+        return Ok(());
+    }
+    let classes = config.dataset()?.classes()?;
+    if !CLASSES.holds(classes as u64) {
+        let problem = format!("has {classes} classes; there must be {CLASSES}");
+        return Err(Error::Flag { flag: "--dataset", problem });
+    }
+    let given = [("--dataset", Rewrite { classes: Some(classes), ..Rewrite::default() })];
+    layers::apply(&given, &config.preset, &mut config.gan)
+}
+
 /// The images of a run whose configuration says where they are.
 pub(super) fn load(args: &Args, config: &Config) -> Result<Dataset> {
     let spoken = args.verbosity() > Verbosity::Quiet;
     let cache = if args.dry_run { None } else { cache_folder() };
     let bar = if spoken && stdout().is_terminal() { bar() } else { ProgressBar::hidden() };
-    if let Source::Folder(folder) = &config.dataset
+    if let Source::Folder(folder) = config.dataset()?
         && spoken
         && !stdout().is_terminal()
         && !args.dry_run
@@ -51,7 +66,7 @@ pub(super) fn load(args: &Args, config: &Config) -> Result<Dataset> {
         say!("reading the images in {}", folder.display());
     }
     show_bar(Some(bar.clone()));
-    let data = config.wanted(cache).load(&|done, all| {
+    let data = config.wanted(cache)?.load(&|done, all| {
         bar.update(|state| {
             state.set_len(all);
             state.set_pos(done);

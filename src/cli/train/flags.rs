@@ -6,7 +6,7 @@ use clap::{ArgAction, ValueHint};
 use gan_cuda::data::Source;
 use gan_cuda::device::ops::Latent;
 use gan_cuda::device::{DeviceChoice, Precision};
-use gan_cuda::gan::preset::Interval;
+use gan_cuda::gan::interval::Interval;
 use gan_cuda::gan::settings::{Fakes, Loss, Order};
 use gan_cuda::nn::Init;
 use gan_cuda::ranges;

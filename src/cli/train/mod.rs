@@ -11,7 +11,7 @@ use gan_cuda::Result;
 use gan_cuda::data::Dataset;
 use gan_cuda::device::Device;
 use gan_cuda::gan::Gan;
-use gan_cuda::gan::draws::Schedule;
+use gan_cuda::gan::dataset::Schedule;
 use gan_cuda::gan::plan::Plan;
 use gan_cuda::train::checkpoint::Checkpoint;
 use gan_cuda::train::config::Config;
@@ -89,7 +89,7 @@ impl Job<'_> {
             return self.foresee(device, None);
         }
         let (config, output) = (self.config.clone(), &self.args.output);
-        let name = format!("{}-{}", config.preset, config.dataset.name());
+        let name = format!("{}-{}", config.preset, config.dataset()?.name());
         let name = output.name.clone().unwrap_or(name);
         let signals = Signals::listen()?;
         let trainer = Trainer::begin(config, device, &self.data, &output.runs_dir, &name)?;
@@ -172,7 +172,7 @@ impl Job<'_> {
         lines.push(format!("data      {}", data.summary()));
         lines.extend(data.hint.iter().map(|hint| format!("          {hint}")));
         lines.extend([
-            format!("memory    {}", Plan::new::<D>(gan.preset(), gan.settings(), data.len())),
+            format!("memory    {}", Plan::new::<D>(gan.model(), data.len())),
             format!("networks  generator {g} parameters, discriminator {d}"),
             format!(
                 "length    {} iterations, {} an epoch, batches of {}",

@@ -3,15 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use gan_cuda::data::Source;
-use gan_cuda::device::cpu::default_threads;
-use gan_cuda::device::{DeviceChoice, Precision};
 use gan_cuda::gan::preset;
+use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::Settings;
-use gan_cuda::train::config::Config;
+use gan_cuda::ranges::OutOfRange;
+use gan_cuda::train::config::{Config, ConfigProblem};
 use gan_cuda::{Error, Result};
 
-use super::flags::Args;
+use super::flags::{Args, DataArgs, ValueArgs};
 use crate::cli::display::Verbosity;
+use crate::cli::layers::{self, Given};
 
 impl Args {
     pub(super) fn verbosity(&self) -> Verbosity {
@@ -29,16 +30,21 @@ impl Args {
             None => self.config_of_preset()?,
         };
         self.apply(&mut config)?;
+        if self.config.is_none() {
+            layers::apply(&self.layers(), &config.preset, &mut config.gan)?;
+        }
         self.check_data(&config)?;
-        config.check().map_err(|problem| Error::FlagValue {
-            flag: flag(problem.key),
-            value: problem.value,
-            expected: problem.expected,
+        config.check().map_err(|problem| match problem {
+            ConfigProblem::Value(OutOfRange { key, value, expected }) => {
+                Error::FlagValue { flag: flag(key), value, expected }
+            }
+            ConfigProblem::Model(problem) => problem.into(),
         })?;
         Ok(config)
     }
 
     fn config_of_file(&self, path: &Path) -> Result<Config> {
+        layers::refuse(&self.layers(), &path.display().to_string())?;
         let mut config = Config::read(path)?;
         if self.preset.as_ref().is_some_and(|preset| *preset != config.preset) {
             let problem = format!(
@@ -59,34 +65,7 @@ impl Args {
     fn config_of_preset(&self) -> Result<Config> {
         let name = self.preset.as_deref().unwrap_or("cgan");
         let preset = preset::find(name).ok_or(Error::NoSuchPreset { name: name.to_owned() })?;
-        let own = preset.dataset.map(Source::Named);
-        let dataset = self.data.dataset.clone().or(own).ok_or_else(|| Error::Flag {
-            flag: "--dataset",
-            problem: format!(
-                "is missing: preset {name} has no data set of its own; give a folder of images, \
-                 as --dataset DIR"
-            ),
-        })?;
-        Ok(Config {
-            preset: name.to_owned(),
-            dataset,
-            data_dir: None,
-            skip_bad_images: false,
-            seed: 0,
-            epochs: preset.epochs,
-            iterations: None,
-            sample_interval: preset.sample_interval,
-            log_interval: 50,
-            checkpoint_interval: None,
-            keep: 3,
-            tensorboard: true,
-            device: DeviceChoice::Auto,
-            precision: Precision::F32,
-            threads: default_threads(),
-            init_generator: None,
-            init_discriminator: None,
-            gan: preset.settings.clone(),
-        })
+        Config::of_preset(preset)
     }
 
     /// The configuration of a run that goes on: its own, and the flags over it.
@@ -100,6 +79,13 @@ impl Args {
         if self.data.data_dir.as_ref().is_some_and(|folder| holds(folder, was)) {
             config.data_dir.clone_from(&was.data_dir);
         }
+        for (flag, rewrite) in self.layers() {
+            let mut gan = config.gan.clone();
+            let same = rewrite.apply(&config.preset, &mut gan).is_ok() && gan == config.gan;
+            if !same {
+                return Err(Error::OtherTraining { flag: flag.to_owned() });
+            }
+        }
         match config.other_training(was)? {
             Some(key) => Err(Error::OtherTraining { flag: flag(&key) }),
             None => Ok(config),
@@ -109,7 +95,7 @@ impl Args {
     /// Puts the given values in their places.
     fn apply(&self, config: &mut Config) -> Result<()> {
         let (length, values, output) = (&self.length, &self.values, &self.output);
-        set(&mut config.dataset, self.data.dataset.clone());
+        set_some(&mut config.dataset, self.data.dataset.clone());
         set_some(&mut config.data_dir, self.data.data_dir.clone());
         config.skip_bad_images |= self.data.skip_bad_images;
         set(&mut config.seed, self.seed);
@@ -140,32 +126,54 @@ impl Args {
         set(&mut settings.b1, values.b1);
         set(&mut settings.b2, values.b2);
         set(&mut settings.latent, values.latent);
-        set(&mut settings.loss, values.loss);
+        if let Some(loss) = values.loss {
+            settings.set_loss(loss);
+        }
         set(&mut settings.d_loss_scale, values.d_loss_scale);
         set(&mut settings.order, values.order);
         set(&mut settings.fakes, values.fakes);
         set(&mut settings.init, values.init);
-        set_some(&mut settings.leaky_slope, values.leaky_slope);
-        set_some(&mut settings.dropout, values.dropout);
-        set_some(&mut settings.bn_eps, values.bn_eps);
-        set_some(&mut settings.bn_momentum, values.bn_momentum);
-        settings.d_final_relu |= values.d_final_relu;
-        set(&mut settings.image.height, self.data.image_size);
-        set(&mut settings.image.width, self.data.image_size);
-        set(&mut settings.image.channels, self.data.channels);
+    }
+
+    /// The given flags that change layers.
+    fn layers(&self) -> Vec<Given> {
+        let ValueArgs { leaky_slope, dropout, bn_eps, bn_momentum, d_final_relu, .. } = self.values;
+        let DataArgs { image_size, channels, .. } = self.data;
+        let none = Rewrite::default;
+        let mut given = self.values.sizes.layers();
+        let flags = [
+            ("--image-size", image_size.is_some(), Rewrite { image_size, ..none() }),
+            ("--channels", channels.is_some(), Rewrite { channels, ..none() }),
+            ("--leaky-slope", leaky_slope.is_some(), Rewrite { leaky_slope, ..none() }),
+            ("--dropout", dropout.is_some(), Rewrite { dropout, ..none() }),
+            ("--bn-eps", bn_eps.is_some(), Rewrite { bn_eps, ..none() }),
+            ("--bn-momentum", bn_momentum.is_some(), Rewrite { bn_momentum, ..none() }),
+            ("--d-final-relu", d_final_relu, Rewrite { d_final_relu, ..none() }),
+        ];
+        let flags = flags.into_iter().filter(|(_, is_given, _)| *is_given);
+        given.extend(flags.map(|(flag, _, rewrite)| (flag, rewrite)));
+        given
     }
 
     /// Makes sure that the flags about data fit the data set.
     fn check_data(&self, config: &Config) -> Result<()> {
         let refused = |flag, problem: String| Err(Error::Flag { flag, problem });
         match &config.dataset {
-            Source::Folder(_) if self.data.data_dir.is_some() => refused(
+            None => refused(
+                "--dataset",
+                format!(
+                    "is missing: preset {} has no data set of its own; give a folder of images, as \
+                     --dataset DIR",
+                    config.preset
+                ),
+            ),
+            Some(Source::Folder(_)) if self.data.data_dir.is_some() => refused(
                 "--data-dir",
                 "is where the files of mnist or fashion-mnist are; leave it out, as --dataset \
                  names a folder of images"
                     .to_owned(),
             ),
-            Source::Named(kind) if self.data.skip_bad_images => refused(
+            Some(Source::Named(kind)) if self.data.skip_bad_images => refused(
                 "--skip-bad-images",
                 format!("is for folders of images, and {kind} is none; leave it out"),
             ),

@@ -17,7 +17,7 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
         running_mean: &mut [T],
         running_var: &mut [T],
         x: &[T],
-        b: &[T],
+        b: Option<&[T]>,
         affine: Affine<'_, Self>,
         shape: BatchNormShape,
         activation: Activation,
@@ -32,7 +32,7 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
             &running_mean,
             &running_var,
             &x,
-            &b,
+            b.as_ref(),
             gamma,
             beta,
             rows,
@@ -47,7 +47,7 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
                 || {
                     batch_mean(mean, x, columns, shape);
                     batch_variance(inv_std, mean, x, columns, shape);
-                    let b = columns.of_row(b, 0);
+                    let b = b.map(|b| columns.of_row(b, 0));
                     move_running(running_mean, running_var, mean, b, inv_std, shape);
                     invert(inv_std, shape);
                     for i in 0..shape.rows {
@@ -69,7 +69,7 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
         &self,
         y: &mut [T],
         x: &[T],
-        b: &[T],
+        b: Option<&[T]>,
         running_mean: &[T],
         running_var: &[T],
         affine: Affine<'_, Self>,
@@ -81,7 +81,7 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
         contract::batch_norm_evaluate(
             &y,
             &x,
-            &b,
+            b.as_ref(),
             &running_mean,
             &running_var,
             gamma,
@@ -92,12 +92,14 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
         let eps = T::from_f64(shape.eps);
         self.team.stripes_with(y, shape.columns, [], |mut y, []| {
             let columns = Columns { first: y.first_column(), len: y.columns(), of: shape.columns };
-            let [b, mean, var] = [b, running_mean, running_var].map(|v| columns.of_row(v, 0));
+            let [mean, var] = [running_mean, running_var].map(|v| columns.of_row(v, 0));
+            let b = b.map(|b| columns.of_row(b, 0));
             for i in 0..shape.rows {
                 let row = y.row(i);
                 let x = columns.of_row(x, i);
                 for j in 0..row.len() {
-                    row[j] = (x[j] + b[j] - mean[j]) * (T::ONE / (var[j] + eps).sqrt());
+                    let shift = b.map_or(T::ZERO, |b| b[j]);
+                    row[j] = (x[j] + shift - mean[j]) * (T::ONE / (var[j] + eps).sqrt());
                 }
                 scale_and_shift(
                     row,
@@ -255,7 +257,7 @@ fn move_running<T: CpuReal>(
     running_mean: &mut [T],
     running_var: &mut [T],
     mean: &[T],
-    b: &[T],
+    b: Option<&[T]>,
     var: &[T],
     shape: BatchNormShape,
 ) {
@@ -263,7 +265,8 @@ fn move_running<T: CpuReal>(
     let (new, old) = (T::from_f64(shape.momentum), T::from_f64(1.0 - shape.momentum));
     let unbiased = T::from_f64(rows / (rows - 1.0));
     for j in 0..mean.len() {
-        running_mean[j] = old * running_mean[j] + new * (mean[j] + b[j]);
+        let shift = b.map_or(T::ZERO, |b| b[j]);
+        running_mean[j] = old * running_mean[j] + new * (mean[j] + shift);
         running_var[j] = old * running_var[j] + new * (var[j] * unbiased);
     }
 }

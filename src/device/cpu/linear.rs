@@ -78,6 +78,31 @@ impl<T: CpuReal> Linear for Cpu<T> {
         T::multiply(&self.team, dx, row_major(dz, rows, outputs), w, false, |_| {});
     }
 
+    fn activation_forward(
+        &self,
+        y: &mut [T],
+        x: &[T],
+        mask: Option<&[T]>,
+        shape: LinearShape,
+        activation: Activation,
+    ) {
+        let LinearShape { rows, outputs, .. } = shape;
+        contract::activation_forward(&y, &x, mask.as_ref(), rows, outputs);
+        self.team.chunks(y, 16, |at, y| {
+            vectorized(
+                #[inline(always)]
+                || {
+                    let place = at..at + y.len();
+                    y.copy_from_slice(&x[place.clone()]);
+                    if let Some(mask) = mask {
+                        y.iter_mut().zip(&mask[place]).for_each(|(y, &m)| *y = *y * m);
+                    }
+                    activation::apply(activation, y);
+                },
+            );
+        });
+    }
+
     fn bias_activation_backward(
         &self,
         dz: &mut [T],

@@ -101,6 +101,13 @@ impl<T: CpuReal> Memory for Cpu<T> {
         view
     }
 
+    fn split<'a, E: Element>(
+        view: Self::View<'a, E>,
+        middle: usize,
+    ) -> (Self::View<'a, E>, Self::View<'a, E>) {
+        view.split_at(middle)
+    }
+
     fn split_mut<'a, E: Element>(
         view: Self::ViewMut<'a, E>,
         middle: usize,

@@ -59,6 +59,20 @@ impl Linear for Cuda {
         self.multiply(&self.blas, dx, dz, w, (rows, columns.len(), outputs), false);
     }
 
+    fn activation_forward(
+        &self,
+        y: ViewMut<'_, f32>,
+        x: View<'_, f32>,
+        mask: Option<View<'_, f32>>,
+        shape: LinearShape,
+        activation: Activation,
+    ) {
+        let LinearShape { rows, outputs, .. } = shape;
+        let (kind, slope) = activation.code();
+        let launch = self.elements(rows * outputs);
+        self.gpu.kernels.activation_forward(launch, y, x, mask, rows, outputs, kind, slope);
+    }
+
     fn bias_activation_backward(
         &self,
         dz: ViewMut<'_, f32>,

@@ -87,7 +87,7 @@ impl<T> Length for ViewMut<'_, T> {
     }
 }
 
-impl<T: Element> View<'_, T> {
+impl<'a, T: Element> View<'a, T> {
     /// The address of the first element.
     pub(super) fn pointer(&self) -> CUdeviceptr {
         self.pointer
@@ -103,6 +103,11 @@ impl<T: Element> View<'_, T> {
         assert!(start <= self.len);
         let pointer = self.pointer + (start * size_of::<T>()) as CUdeviceptr;
         Self { pointer, len: self.len - start, buffer: PhantomData }
+    }
+
+    pub(super) fn split(self, middle: usize) -> (View<'a, T>, View<'a, T>) {
+        let behind = self.from(middle);
+        (View { len: middle, ..self }, behind)
     }
 }
 

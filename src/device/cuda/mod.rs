@@ -193,6 +193,13 @@ impl Memory for Cuda {
         *view
     }
 
+    fn split<'a, T: Element>(
+        view: Self::View<'a, T>,
+        middle: usize,
+    ) -> (Self::View<'a, T>, Self::View<'a, T>) {
+        view.split(middle)
+    }
+
     fn split_mut<'a, T: Element>(
         view: Self::ViewMut<'a, T>,
         middle: usize,

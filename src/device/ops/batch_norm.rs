@@ -44,7 +44,8 @@ pub struct AffineGradients<'a, D: Memory> {
 /// Batch normalisation, fused with the activation behind it: PyTorch's
 /// [`BatchNorm1d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html).
 ///
-/// What is normalised is x + b, where b is the bias of the linear layer before. The batch's mean
+/// What is normalised is x + b, where b is the bias of the linear layer right before, if there is
+/// one. The batch's mean
 /// takes b out again: in training mode it shows in the running mean alone, and its gradient is zero.
 pub trait BatchNorm: Memory {
     /// x̂ = (x − mean)·inv_std, y = activation(gamma·x̂ + beta), with the batch's statistics.
@@ -52,7 +53,7 @@ pub trait BatchNorm: Memory {
     /// mean = Σx/rows, inv_std = 1/√(Σ(x − mean)²/rows + eps), both (columns) and kept for the
     /// backward pass. Moves the running statistics: running ← (1 − momentum)·running +
     /// momentum·batch, with mean + b and the unbiased variance (divided by rows − 1).
-    /// y, x (rows, columns), b (columns).
+    /// y, x (rows, columns), b (columns) or none.
     #[allow(clippy::too_many_arguments)]
     fn batch_norm_forward(
         &self,
@@ -62,7 +63,7 @@ pub trait BatchNorm: Memory {
         running_mean: Out<'_, Self>,
         running_var: Out<'_, Self>,
         x: In<'_, Self>,
-        b: In<'_, Self>,
+        b: Option<In<'_, Self>>,
         affine: Affine<'_, Self>,
         shape: BatchNormShape,
         activation: Activation,
@@ -74,7 +75,7 @@ pub trait BatchNorm: Memory {
         &self,
         y: Out<'_, Self>,
         x: In<'_, Self>,
-        b: In<'_, Self>,
+        b: Option<In<'_, Self>>,
         running_mean: In<'_, Self>,
         running_var: In<'_, Self>,
         affine: Affine<'_, Self>,

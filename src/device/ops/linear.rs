@@ -81,11 +81,23 @@ pub trait Linear: Memory {
         columns: Range<usize>,
     );
 
+    /// y = activation(mask ⊙ x), where no matrix product comes before.
+    ///
+    /// y, x (rows, outputs), mask (rows, outputs) or none.
+    fn activation_forward(
+        &self,
+        y: Out<'_, Self>,
+        x: In<'_, Self>,
+        mask: Option<In<'_, Self>>,
+        shape: LinearShape,
+        activation: Activation,
+    );
+
     /// In place: dz = activation′(y) ⊙ mask ⊙ dy; and db = Σ over rows of dz, with `accumulate`
     /// added to what is there.
     ///
     /// dz (rows, outputs) holds dy on entry; db (outputs) is skipped where none is asked for;
-    /// y (rows, outputs) is what [`Linear::linear_forward`] gave.
+    /// y (rows, outputs) is what [`Linear::linear_forward`] or [`Linear::activation_forward`] gave.
     #[allow(clippy::too_many_arguments)]
     fn bias_activation_backward(
         &self,

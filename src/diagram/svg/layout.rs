@@ -236,7 +236,7 @@ fn gap(panel: &Panel, row: usize) -> f64 {
     };
     let arriving = panel.edges.iter().filter(|edge| is_vertical(panel, edge)).find(arrives);
     let label = if arriving.is_some() { Face::Plain.leading() } else { 0.0 };
-    let least = if panel.side.is_some() { TIGHT } else { GAP };
+    let least = if panel.role.is_some() { TIGHT } else { GAP };
     match lane_title(panel, row) {
         0.0 => least + label,
         title => LANE_PAD + GAP + title,
@@ -250,7 +250,7 @@ fn lane_title(panel: &Panel, row: usize) -> f64 {
 
 fn node_width(node: &Node, panel: &Panel, count_width: f64) -> f64 {
     let widths = node.lines.iter().enumerate().map(|(i, line)| face(i).width(line));
-    match panel.side {
+    match panel.role {
         // Side by side.
         Some(_) if node.lines.len() > 1 => widths.take(2).sum::<f64>() + count_width + 5.0 * INSET,
         _ => widths.fold(0.0, f64::max) + 2.0 * INSET,
@@ -258,9 +258,9 @@ fn node_width(node: &Node, panel: &Panel, count_width: f64) -> f64 {
 }
 
 fn node_height(node: &Node, panel: &Panel) -> f64 {
-    let lines = if panel.side.is_some() { 1 } else { node.lines.len() };
+    let lines = if panel.role.is_some() { 1 } else { node.lines.len() };
     let text: f64 = (0..lines).map(|i| face(i).leading()).sum();
-    text + if panel.side.is_some() { 5.0 } else { 10.0 }
+    text + if panel.role.is_some() { 5.0 } else { 10.0 }
 }
 
 /// The face of a line of a box.

@@ -155,7 +155,7 @@ fn arrow(panel: &Panel, layout: &Layout, edge: &Edge) -> String {
 fn boxed(panel: &Panel, layout: &Layout, node: &Node) -> String {
     let at = layout.rect(node);
     let class = node.kind.look().class;
-    let words = if panel.side.is_some() { row(node, &at, layout) } else { stack(node, &at) };
+    let words = if panel.role.is_some() { row(node, &at, layout) } else { stack(node, &at) };
     format!("<g id=\"{}\" class=\"{class}\">{}{words}</g>\n", node.id, rect(&at, " rx=\"5\""))
 }
 

@@ -6,9 +6,10 @@ use super::messages::{
 };
 use crate::Result;
 use crate::data::ImageShape;
-use crate::device::ops::Activation;
 use crate::export::Generator;
-use crate::nn::{BlockSpec, Embedded};
+use crate::nn::Layer;
+use crate::nn::layer::BatchNorm;
+use crate::nn::spec::Embedding;
 use crate::train::tensor_file::TensorFile;
 
 const NOISE: &str = "noise";
@@ -22,14 +23,14 @@ pub(super) fn graph(generator: &Generator) -> Result<GraphProto> {
     let Generator { spec, image, file, metadata } = generator;
     let mut graph = Graph { file, nodes: Vec::new(), tensors: Vec::new() };
     let latent = format!("{} noise", metadata["latent"]);
-    let mut input = vec![value(NOISE, FLOAT, &[spec.inputs], latent)];
+    let mut input = vec![value(NOISE, FLOAT, &[spec.input().shape.numbers()], latent)];
     let mut x = NOISE.to_owned();
-    if let Some(label) = spec.label {
+    if let Some(label) = spec.input().label {
         input.push(value(LABELS, INT64, &[], format!("classes from 0 to {}", label.classes - 1)));
         x = graph.embed(x, label)?;
     }
-    for block in &spec.blocks {
-        x = graph.block(x, block)?;
+    for (key, layer) in spec.layers() {
+        x = graph.layer(x, &key, layer)?;
     }
     graph.reshape(x, *image);
     let extents = [image.channels, image.height, image.width];
@@ -52,7 +53,7 @@ struct Graph<'a> {
 
 impl Graph<'_> {
     /// Puts the labels' embedding beside x.
-    fn embed(&mut self, x: String, label: Embedded) -> Result<String> {
+    fn embed(&mut self, x: String, label: Embedding) -> Result<String> {
         let key = "label_embedding";
         let table = self.weight(format!("{key}.weight"), &[label.classes, label.classes])?;
         let row = self.node(key, "Gather", vec![table, LABELS.to_owned()], vec![]);
@@ -60,36 +61,31 @@ impl Graph<'_> {
         Ok(self.node(key, "Concat", input, vec![int("axis", 1)]))
     }
 
-    fn block(&mut self, x: String, block: &BlockSpec) -> Result<String> {
-        let mut key = &block.linear_key;
-        let weight = self.weight(format!("{key}.weight"), &[block.outputs, block.inputs])?;
-        let bias = self.weight(format!("{key}.bias"), &[block.outputs])?;
-        let mut x = self.node(key, "Gemm", vec![x, weight, bias], vec![int("transB", 1)]);
-        if let Some((eps, _)) = block.batch_norm {
-            key = &block.batch_norm_key;
-            x = self.batch_norm(x, key, block.outputs, eps)?;
-        }
-        Ok(self.activation(x, key, block.activation))
+    fn layer(&mut self, x: String, key: &str, layer: Layer) -> Result<String> {
+        let (op, attributes) = match layer {
+            Layer::Linear { inputs, outputs } => {
+                let weight = self.weight(format!("{key}.weight"), &[outputs, inputs])?;
+                let bias = self.weight(format!("{key}.bias"), &[outputs])?;
+                return Ok(self.node(key, "Gemm", vec![x, weight, bias], vec![int("transB", 1)]));
+            }
+            Layer::BatchNorm1d(norm) => return self.batch_norm(x, key, norm),
+            Layer::LeakyRelu(slope) => ("LeakyRelu", vec![float("alpha", slope)]),
+            Layer::Relu => ("Relu", vec![]),
+            Layer::Tanh => ("Tanh", vec![]),
+            Layer::Sigmoid => ("Sigmoid", vec![]),
+            // Nothing is dropped after training, and rows of features stay what they are.
+            _ => return Ok(x),
+        };
+        Ok(self.node(key, op, vec![x], attributes))
     }
 
     /// A node of its own, so that every weight stays the `state_dict`'s; runtimes fold it.
-    fn batch_norm(&mut self, x: String, key: &str, columns: usize, eps: f64) -> Result<String> {
+    fn batch_norm(&mut self, x: String, key: &str, norm: BatchNorm) -> Result<String> {
         let mut input = vec![x];
         for name in ["weight", "bias", "running_mean", "running_var"] {
-            input.push(self.weight(format!("{key}.{name}"), &[columns])?);
+            input.push(self.weight(format!("{key}.{name}"), &[norm.features])?);
         }
-        Ok(self.node(key, "BatchNormalization", input, vec![float("epsilon", eps)]))
-    }
-
-    fn activation(&mut self, x: String, key: &str, activation: Activation) -> String {
-        let (op, attributes) = match activation {
-            Activation::Identity => return x,
-            Activation::Relu => ("Relu", vec![]),
-            Activation::LeakyRelu { slope } => ("LeakyRelu", vec![float("alpha", slope)]),
-            Activation::Tanh => ("Tanh", vec![]),
-            Activation::Sigmoid => ("Sigmoid", vec![]),
-        };
-        self.node(key, op, vec![x], attributes)
+        Ok(self.node(key, "BatchNormalization", input, vec![float("epsilon", norm.eps)]))
     }
 
     /// Rows of pixels as images.
@@ -169,7 +165,7 @@ mod tests {
         let file = TensorFile::from_bytes(path, &bytes).unwrap();
         for first in [true, false] {
             let mut graph = Graph { file: &file, nodes: Vec::new(), tensors: Vec::new() };
-            let x = graph.embed(NOISE.to_owned(), Embedded { classes: 2, first }).unwrap();
+            let x = graph.embed(NOISE.to_owned(), Embedding { classes: 2, first }).unwrap();
             let concat = graph.nodes.pop().unwrap();
             let mut expected = ["label_embedding.Gather", NOISE];
             if !first {

@@ -1,35 +1,35 @@
-//! What a `config.toml` may say: the ranges of the flags, and what its set-up can honour.
+//! What a `config.toml` may say: the ranges of the flags, and networks whose layers fit.
 
 use std::fmt::Display;
 
 use super::Config;
-use crate::gan::preset::{self, Preset};
+use crate::gan::Model;
+use crate::gan::model::ModelProblem;
 use crate::gan::settings::Settings;
 use crate::nn::Init;
-use crate::ranges::{self, Range};
+use crate::ranges::{self, OutOfRange, Range};
 
-/// A value that a configuration cannot have.
-#[derive(Debug, thiserror::Error)]
-#[error("{key} is {value}, but must be {expected}")]
-pub struct ConfigProblem {
-    /// The key, as `gan.batch_size`.
-    pub key: &'static str,
-    /// What stands there.
-    pub value: String,
-    /// What may stand there, in words.
-    pub expected: String,
+/// What no run can have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigProblem {
+    /// A value.
+    #[error(transparent)]
+    Value(#[from] OutOfRange),
+
+    /// Layers that do not fit.
+    #[error(transparent)]
+    Model(#[from] ModelProblem),
 }
 
-type Checked = Result<(), ConfigProblem>;
+type Checked = Result<(), OutOfRange>;
 
 impl Config {
-    /// Makes sure that every value is one that flags can give, too.
+    /// Makes sure that every value is one that flags can give, too, and that the networks' layers
+    /// fit each other.
     ///
     /// # Errors
     /// The first that is not.
-    pub fn check(&self) -> Checked {
-        let preset = preset::find(&self.preset)
-            .ok_or_else(|| problem("preset", &self.preset, preset::names()))?;
+    pub fn check(&self) -> Result<(), ConfigProblem> {
         within("seed", self.seed, ranges::SEED)?;
         within("epochs", self.epochs.into(), ranges::EPOCHS)?;
         within("iterations", self.iterations.unwrap_or(1).into(), ranges::ITERATIONS)?;
@@ -37,9 +37,14 @@ impl Config {
         size("keep", self.keep, ranges::EXTENT)?;
         size("threads", self.threads, ranges::THREADS)?;
         check_image(&self.gan)?;
-        check_networks(&self.gan)?;
+        check_sizes(&self.gan)?;
         check_learning(&self.gan)?;
-        check_fit(&self.gan, preset)
+        let model = Model::new(self.gan.clone())?;
+        if model.normalizes() && self.gan.batch_size == 1 {
+            let expected = format!("2 or more: {} has BatchNorm", self.preset);
+            return Err(OutOfRange::new("gan.batch_size", 1, expected).into());
+        }
+        Ok(())
     }
 }
 
@@ -47,25 +52,22 @@ fn check_image(gan: &Settings) -> Checked {
     let image = gan.image;
     size("gan.image.height", image.height, ranges::IMAGE_SIZE)?;
     if image.width != image.height {
-        return Err(problem("gan.image.width", image.width, "the height: images are square"));
+        return Err(OutOfRange::new(
+            "gan.image.width",
+            image.width,
+            "the height: images are square",
+        ));
     }
     match image.channels {
         1 | 3 => Ok(()),
-        other => Err(problem("gan.image.channels", other, "1 (grey) or 3 (colour)")),
+        other => Err(OutOfRange::new("gan.image.channels", other, "1 (grey) or 3 (colour)")),
     }
 }
 
-fn check_networks(gan: &Settings) -> Checked {
+fn check_sizes(gan: &Settings) -> Checked {
     size("gan.batch_size", gan.batch_size, ranges::EXTENT)?;
     size("gan.latent_dim", gan.latent_dim, ranges::EXTENT)?;
-    for (key, widths) in [("gan.g_hidden", &gan.g_hidden), ("gan.d_hidden", &gan.d_hidden)] {
-        if !ranges::LAYERS.holds(widths.len() as u64) {
-            let expected = format!("{} of widths", ranges::LAYERS);
-            return Err(problem(key, format!("{} widths", widths.len()), expected));
-        }
-        widths.iter().try_for_each(|&width| size(key, width, ranges::EXTENT))?;
-    }
-    Ok(())
+    size("gan.classes", gan.classes.unwrap_or(1), ranges::CLASSES)
 }
 
 fn check_learning(gan: &Settings) -> Checked {
@@ -80,55 +82,15 @@ fn check_learning(gan: &Settings) -> Checked {
     }
 }
 
-/// What one preset has and another has not.
-fn check_fit(gan: &Settings, preset: &Preset) -> Checked {
-    let own = &preset.settings;
-    let [classes, own_classes] = [gan.classes, own.classes].map(|it| it.map(|n| n as u64));
-    fits("gan.classes", classes, own_classes, ranges::CLASSES, preset)?;
-    for (key, value, has, range) in [
-        ("gan.leaky_slope", gan.leaky_slope, own.leaky_slope, ranges::POSITIVE_SHARE),
-        ("gan.dropout", gan.dropout, own.dropout, ranges::SHARE),
-        ("gan.bn_eps", gan.bn_eps, own.bn_eps, ranges::EPSILON),
-        ("gan.bn_momentum", gan.bn_momentum, own.bn_momentum, ranges::POSITIVE_SHARE),
-    ] {
-        fits(key, value, has, range, preset)?;
-    }
-    if gan.bn_eps.is_some() && gan.batch_size == 1 {
-        let expected = format!("2 or more: preset {} has BatchNorm", preset.name);
-        return Err(problem("gan.batch_size", 1, expected));
-    }
-    Ok(())
-}
-
 /// A conditional set-up has as many classes as its data set.
 pub(super) fn same_classes(gan: &Settings, classes: usize) -> Checked {
     match gan.classes {
         Some(other) if other != classes => {
-            Err(problem("gan.classes", other, format!("{classes}, as the data set has")))
+            let expected =
+                format!("{classes}, as the data set has, and both networks' first layers with it");
+            Err(OutOfRange::new("gan.classes", other, expected))
         }
         _ => Ok(()),
-    }
-}
-
-/// A value that is there where the preset has one, and in its range.
-fn fits<T: Copy + PartialOrd + Display>(
-    key: &'static str,
-    value: Option<T>,
-    own: Option<T>,
-    range: Range<T>,
-    preset: &Preset,
-) -> Checked
-where
-    Range<T>: Display,
-{
-    let name = preset.name;
-    match (value, own) {
-        (Some(value), Some(_)) => within(key, value, range),
-        (None, None) => Ok(()),
-        (Some(value), None) => {
-            Err(problem(key, value, format!("left out: preset {name} has none")))
-        }
-        (None, Some(_)) => Err(problem(key, "missing", format!("{range} with preset {name}"))),
     }
 }
 
@@ -140,9 +102,5 @@ fn within<T: Copy + PartialOrd + Display>(key: &'static str, value: T, range: Ra
 where
     Range<T>: Display,
 {
-    if range.holds(value) { Ok(()) } else { Err(problem(key, value, range)) }
-}
-
-fn problem(key: &'static str, value: impl Display, expected: impl Display) -> ConfigProblem {
-    ConfigProblem { key, value: value.to_string(), expected: expected.to_string() }
+    if range.holds(value) { Ok(()) } else { Err(OutOfRange::new(key, value, range)) }
 }

@@ -4,7 +4,7 @@ use crate::Result;
 use crate::data::Dataset;
 use crate::device::Device;
 use crate::gan::Gan;
-use crate::gan::arrangement::Arrangement;
+use crate::gan::arrangement::{Arrangement, Grid};
 use crate::gan::settings::Settings;
 use crate::train::health::spread;
 
@@ -21,9 +21,9 @@ fn spaced(indices: &[usize], count: usize) -> Vec<usize> {
 }
 
 impl<D: Device> FixedSamples<D> {
-    pub(super) fn new(gan: &Gan<D>, seed: u64) -> Result<Self> {
+    pub(super) fn new(gan: &Gan<D>, plain: Grid, seed: u64) -> Result<Self> {
         let Arrangement { grid, count, labels } =
-            Arrangement::standard(gan.preset(), gan.settings().classes);
+            Arrangement::standard(plain, gan.settings().classes);
         Ok(Self { noise: gan.sample_noise(count, seed)?, labels, columns: grid.columns })
     }
 

@@ -7,7 +7,7 @@ use super::Trainer;
 use crate::Result;
 use crate::data::Dataset;
 use crate::device::{Device, Real};
-use crate::gan::Metrics;
+use crate::gan::{Metrics, Role};
 use crate::train::events::EventFile;
 use crate::train::events::message::Histogram;
 use crate::train::files::write_whole;
@@ -116,19 +116,15 @@ impl<D: Device> Trainer<D> {
     fn record_weights(&mut self) -> Result<()> {
         let Some(events) = &mut self.events else { return Ok(()) };
         let (gan, iteration) = (&self.gan, self.gan.completed());
-        for (name, network) in
-            [("generator", gan.generator()), ("discriminator", gan.discriminator())]
-        {
-            let params = network.params();
+        for role in Role::BOTH {
+            let (name, player) = (role.name(), gan.player(role));
+            let params = player.network().params();
             for param in params.list() {
                 let weights = histogram(&params.read(gan.device(), param)?);
                 events.histogram(iteration, &format!("{name}/{}", param.name), weights)?;
-                let gradients = histogram(&params.read_gradient(gan.device(), param)?);
-                events.histogram(
-                    iteration,
-                    &format!("{name}_gradient/{}", param.name),
-                    gradients,
-                )?;
+                let gradients = histogram(&player.gradients().read(gan.device(), param)?);
+                let tag = format!("{name}_gradient/{}", param.name);
+                events.histogram(iteration, &tag, gradients)?;
             }
         }
         Ok(())
@@ -137,7 +133,7 @@ impl<D: Device> Trainer<D> {
     #[cfg(feature = "plot")]
     fn plot_losses(&self) -> Result<()> {
         let records = read_records(&self.run.stats())?;
-        let title = format!("{} on {}", self.config.preset, self.config.dataset.name());
+        let title = format!("{} on {}", self.config.preset, self.config.dataset()?.name());
         plot::write_loss_plot(&self.run.loss_plot(), &records, &title)
     }
 

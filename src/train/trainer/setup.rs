@@ -9,11 +9,9 @@ use super::Trainer;
 use super::fixed_samples::FixedSamples;
 use crate::data::Dataset;
 use crate::device::Device;
-use crate::gan::Gan;
-use crate::gan::draws::{Resident, Schedule};
+use crate::gan::dataset::{DeviceDataset, Schedule};
 use crate::gan::plan::Plan;
-use crate::gan::preset::Preset;
-use crate::gan::settings::Settings;
+use crate::gan::{Gan, Model};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::config::Config;
 use crate::train::events::{self, EventFile};
@@ -56,7 +54,7 @@ impl<D: Device> Trainer<D> {
         run: RunDir,
         config: Config,
         gan: Gan<D>,
-        images: Resident<D>,
+        images: DeviceDataset<D>,
         data: &Dataset,
     ) -> Result<Self> {
         let lock = run.lock()?;
@@ -118,12 +116,12 @@ impl<D: Device> Trainer<D> {
     fn assemble(
         config: Config,
         gan: Gan<D>,
-        images: Resident<D>,
+        images: DeviceDataset<D>,
         (run, lock, journal): (RunDir, RunLock, Journal),
         data: &Dataset,
         (seconds, checksum): (f64, u32),
     ) -> Result<Self> {
-        let fixed = FixedSamples::new(&gan, config.seed)?;
+        let fixed = FixedSamples::new(&gan, config.sample_grid, config.seed)?;
         let reals = fixed.spread(&fixed.alike_of(data, &config.gan), &config.gan);
         Ok(Self {
             health: Health::new(config.gan.loss, gan.completed(), reals),
@@ -154,7 +152,7 @@ pub fn restore<D: Device>(
     config: &Config,
     data: &Dataset,
 ) -> Result<Progress> {
-    let progress = snapshot::restore(gan, checkpoint)?;
+    let progress = snapshot::restore(gan, checkpoint, config)?;
     // Where the images lie may change; that they are the same is seen by their checksum.
     let (dataset, data_dir) = (config.dataset.clone(), config.data_dir.clone());
     let begun = Config { dataset, data_dir, ..snapshot::config(checkpoint)? };
@@ -175,29 +173,30 @@ pub fn build<D: Device>(
     config: &Config,
     device: D,
     data: &Dataset,
-) -> Result<(Gan<D>, Resident<D>)> {
-    let preset = config.preset()?;
-    let schedule = schedule(preset, &config.gan, data)?;
-    Plan::fitting(&device, preset, &config.gan, data.len())?;
-    let gan = Gan::new(device, preset, config.gan.clone(), config.seed)?;
-    let images = Resident::new(gan.device(), &data.images, &data.labels, schedule)?;
+) -> Result<(Gan<D>, DeviceDataset<D>)> {
+    let model = config.model()?;
+    let schedule = schedule(&model, data)?;
+    Plan::fitting(&device, &model, data.len())?;
+    let gan = Gan::new(device, model, config.seed)?;
+    let images = DeviceDataset::new(gan.device(), &data.images, &data.labels, schedule)?;
     Ok((gan, images))
 }
 
-/// How a set-up cuts a data set into batches.
+/// How a data set is cut into batches for a model.
 ///
 /// # Errors
 /// [`Error::TooFewImages`] when an epoch would have no iteration.
-pub fn schedule(preset: &Preset, settings: &Settings, data: &Dataset) -> Result<Schedule> {
+pub fn schedule(model: &Model, data: &Dataset) -> Result<Schedule> {
+    let batch_size = model.settings().batch_size;
     // A batch of one cannot pass a BatchNorm in training mode: it has no variance.
-    let least = match (preset.drop_last, settings.bn_eps) {
-        (true, _) => settings.batch_size,
-        (false, Some(_)) => 2,
-        (false, None) => 1,
+    let least = match (model.settings().drop_last, model.normalizes()) {
+        (true, _) => batch_size,
+        (false, true) => 2,
+        (false, false) => 1,
     };
-    let schedule = Schedule { images: data.len(), batch_size: settings.batch_size, least };
+    let schedule = Schedule { images: data.len(), batch_size, least };
     match schedule.iterations() {
-        0 => Err(Error::TooFewImages { images: data.len(), batch_size: settings.batch_size }),
+        0 => Err(Error::TooFewImages { images: data.len(), batch_size }),
         _ => Ok(schedule),
     }
 }

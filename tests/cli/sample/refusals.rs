@@ -159,14 +159,14 @@ fn forge(scratch: &Scratch, from: &str, to: &str) {
 #[test]
 fn checkpoint_of_another_format_or_configuration_is_named_with_what_differs() {
     for (from, to, words) in [
-        ("\"format_version\":\"2\"", "\"format_version\":\"1\"", ["format \"1\"", "version"]),
-        ("preset = \\\"cgan", "preset = \\\"bgan", ["bgan", "mlp-batchnorm"]),
-        ("latent_dim = 100", "latent_dim = 200", ["latent_dim", "100, not 200"]),
+        ("\"format_version\":\"3\"", "\"format_version\":\"1\"", ["format \"1\"", "version"]),
+        ("preset = \\\"cgan", "preset = \\\"bgan", ["preset", "cgan, not bgan"]),
+        ("latent_dim = 100", "latent_dim = 200", ["generator layer 0", "follows 210 features"]),
         ("latent_dim = 100", "latent_dim = 0  ", ["gan.latent_dim is 0", "1 to 1,000,000"]),
         ("latent_dim = 100", "latent_dim = -10", ["state.safetensors", ""]),
         ("batch_size = 16", "batch_size = 0 ", ["gan.batch_size is 0", "1 to 1,000,000"]),
         ("channels = 1", "channels = 2", ["state.safetensors", "channels"]),
-        ("classes = 10", "classes = 11", ["classes", "10, not 11"]),
+        ("classes = 10", "classes = 11", ["generator layer 0", "follows 111 features"]),
         ("seed = 0", "sead = 0", ["state.safetensors", "sead"]),
     ] {
         let scratch = trained("");

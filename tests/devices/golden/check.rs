@@ -2,7 +2,8 @@
 
 use gan_cuda::device::{Device, Real};
 use gan_cuda::gan::Gan;
-use gan_cuda::nn::Network;
+use gan_cuda::gan::player::Player;
+use gan_cuda::nn::{Network, Stage};
 
 use super::recording::Recording;
 use crate::comparator::{Tolerance, compare};
@@ -35,10 +36,10 @@ impl Check<'_> {
         self.note(key, compare(got, self.recording.tensor(key), self.tolerance()));
     }
 
-    pub fn gradients<D: Device>(&mut self, device: &D, prefix: &str, network: &Network<D>) {
-        for param in network.params().list() {
+    pub fn gradients<D: Device>(&mut self, device: &D, prefix: &str, player: &Player<D>) {
+        for param in player.network().params().list() {
             let key = format!("grad.{prefix}.{}", param.name);
-            let got = network.params().read_gradient(device, param).unwrap();
+            let got = player.gradients().read(device, param).unwrap();
             let got: Vec<f64> = got.into_iter().map(Real::to_f64).collect();
             self.whole_or_slim(&key, &got, |check, key, got| check.plain(key, got));
         }
@@ -125,6 +126,8 @@ fn absolute(atol: f64) -> Tolerance {
 /// Whether a parameter is the bias of a linear layer before a BatchNorm: its true gradient is
 /// zero, and Adam turns the rounding that is left into steps of up to lr.
 fn feeds_batch_norm<D: Device>(network: &Network<D>, name: &str) -> bool {
-    let mut blocks = network.spec().blocks.iter();
-    blocks.any(|b| b.batch_norm.is_some() && name == format!("{}.bias", b.linear_key))
+    network.spec().stages().iter().any(|stage| match stage {
+        Stage::Linear(linear) => linear.normalized && name == format!("{}.bias", linear.key),
+        _ => false,
+    })
 }

@@ -17,13 +17,17 @@ use std::path::PathBuf;
 
 use check::Check;
 use gan_cuda::device::{Device, Real};
+use gan_cuda::gan::batch::Pass;
 use gan_cuda::gan::settings::{Fakes, Order};
-use gan_cuda::gan::{Gan, Update, preset};
+use gan_cuda::gan::{Gan, Model, Role, preset};
 use gan_cuda::nn::Params;
 use recording::Recording;
 
 use crate::notes;
 use crate::recorded;
+
+/// Both networks, and what the files call them.
+const NETWORKS: [(&str, Role); 2] = [("G", Role::Generator), ("D", Role::Discriminator)];
 
 /// A recorded run: its name, and whether it is in single precision.
 pub struct Run {
@@ -64,27 +68,27 @@ impl Run {
 /// Trains as the file says; gives the largest share of any tolerance that was used.
 fn replay<D: Device>(recording: &Recording, device: D) -> f64 {
     let preset = preset::find(recording.text("preset")).expect("a preset of ours");
-    let settings = recording.settings(preset);
-    let mut gan = Gan::new(device, preset, settings, 0).unwrap();
+    let model = Model::new(recording.settings(preset)).unwrap();
+    let mut gan = Gan::new(device, model, 0).unwrap();
     load(recording, &mut gan);
     let steps: u32 = recording.value("steps");
     let mut check = Check { recording, worst: 0.0 };
     let mut updates = D::Recording::default();
     for f in 0..steps {
-        write_draws(recording, &mut gan, f);
+        write_inputs(recording, &mut gan, f);
         compare_fakes(&mut check, &mut gan, f);
         update(&mut gan, &mut updates);
         if f == 0 {
-            for (network, of) in [("G", gan.generator()), ("D", gan.discriminator())] {
-                check.gradients(gan.device(), network, of);
+            for (network, role) in NETWORKS {
+                check.gradients(gan.device(), network, gan.player(role));
             }
         }
         gan.set_completed(f + 1).unwrap();
         let metrics = gan.metrics(f + 1).unwrap();
         check.plain(&format!("out.{f}.loss_d"), &[metrics.d_loss]);
         check.plain(&format!("out.{f}.loss_g"), &[metrics.g_loss]);
-        for (network, of) in [("G", gan.generator()), ("D", gan.discriminator())] {
-            check.after(gan.device(), network, of, f);
+        for (network, role) in NETWORKS {
+            check.after(gan.device(), network, gan.player(role).network(), f);
         }
     }
     check.evaluation(&mut gan);
@@ -94,14 +98,11 @@ fn replay<D: Device>(recording: &Recording, device: D) -> f64 {
 /// Generates the first batch of an iteration and looks at it.
 fn compare_fakes<D: Device>(check: &mut Check, gan: &mut Gan<D>, f: u32) {
     let rows = gan.settings().batch_size;
-    let first = match gan.settings().order {
-        Order::DFirst => Update::Discriminator,
-        Order::GFirst => Update::Generator,
-    };
     // A pass of its own moves running statistics, so it is undone before the update.
     let statistics = snapshot(gan.device(), gan.generator().statistics());
-    gan.generate(first, rows);
-    let fakes = as_f64(gan.device(), gan.generator().last().output(rows..2 * rows));
+    gan.run_on_drawn(gan.steps()[1], rows);
+    let [images, _] = gan.images_and_outputs();
+    let fakes = as_f64(gan.device(), images.rows(rows..2 * rows));
     restore(gan, &statistics);
     check.plain(&format!("out.{f}.fake"), &fakes);
 }
@@ -110,7 +111,9 @@ fn compare_fakes<D: Device>(check: &mut Check, gan: &mut Gan<D>, f: u32) {
 fn update<D: Device>(gan: &mut Gan<D>, updates: &mut D::Recording) {
     let rows = gan.settings().batch_size;
     if !gan.device().replay(updates) {
-        gan.update(rows);
+        for step in gan.steps().to_vec() {
+            gan.run_on_drawn(step, rows);
+        }
         gan.device().record(updates);
     }
 }
@@ -124,7 +127,8 @@ fn snapshot<D: Device>(device: &D, params: &Params<D>) -> Vec<Vec<D::Real>> {
 }
 
 fn restore<D: Device>(gan: &mut Gan<D>, statistics: &[Vec<D::Real>]) {
-    let (device, generator, _) = gan.networks_mut();
+    let (device, player) = gan.player_mut(Role::Generator);
+    let (generator, _) = player.parts_mut();
     for (i, values) in statistics.iter().enumerate() {
         generator.statistics_mut().write(device, i, values).unwrap();
     }
@@ -132,8 +136,9 @@ fn restore<D: Device>(gan: &mut Gan<D>, statistics: &[Vec<D::Real>]) {
 
 /// The file's initial weights and running statistics.
 fn load<D: Device>(recording: &Recording, gan: &mut Gan<D>) {
-    let (device, generator, discriminator) = gan.networks_mut();
-    for (prefix, network) in [("G", generator), ("D", discriminator)] {
+    for (prefix, role) in NETWORKS {
+        let (device, player) = gan.player_mut(role);
+        let (network, _) = player.parts_mut();
         let lists = [network.params().list().to_vec(), network.statistics().list().to_vec()];
         for (i, param) in lists[0].iter().enumerate() {
             let values = recording.reals(&format!("{prefix}.{}", param.name));
@@ -151,47 +156,43 @@ fn load<D: Device>(recording: &Recording, gan: &mut Gan<D>) {
 }
 
 /// The file's images, noise, labels and masks of an iteration.
-fn write_draws<D: Device>(recording: &Recording, gan: &mut Gan<D>, f: u32) {
+fn write_inputs<D: Device>(recording: &Recording, gan: &mut Gan<D>, f: u32) {
     let settings = gan.settings().clone();
     let rows = settings.batch_size;
-    let (first, second) = match settings.order {
-        Order::DFirst => (Update::Discriminator, Update::Generator),
-        Order::GFirst => (Update::Generator, Update::Discriminator),
+    let order = match settings.order {
+        Order::DFirst => [Role::Discriminator, Role::Generator],
+        Order::GFirst => [Role::Generator, Role::Discriminator],
     };
     let images = recording.reals(&format!("in.{f}.real"));
     let labels = recording.integers(&format!("in.{f}.real_labels"));
     gan.write_real(&images, &labels).unwrap();
-    let (device, draws) = gan.draws_mut();
-    let passes = [(first, "z", "fake_labels"), (second, "z2", "fake_labels2")];
-    for (update, z, labels) in
-        passes.iter().take(if settings.fakes == Fakes::Fresh { 2 } else { 1 })
-    {
+    let (device, inputs) = gan.inputs_mut();
+    let passes = order.iter().zip([("z", "fake_labels"), ("z2", "fake_labels2")]);
+    for (update, (z, labels)) in passes.take(if settings.fakes == Fakes::Fresh { 2 } else { 1 }) {
         let noise = recording.reals(&format!("in.{f}.{z}"));
-        draws.write_noise(device, *update, &noise).unwrap();
+        inputs.write_noise(device, *update, &noise).unwrap();
         let labels = recording.integers(&format!("in.{f}.{labels}"));
-        draws.write_fake_labels(device, *update, &labels, rows).unwrap();
+        inputs.write_fake_labels(device, *update, &labels, rows).unwrap();
     }
-    write_masks(recording, gan, f, first);
+    write_masks(recording, gan, f, order[0]);
 }
 
 /// Masks are recorded by the pass through D: a D update passes real images, then fakes.
-fn write_masks<D: Device>(recording: &Recording, gan: &mut Gan<D>, f: u32, first: Update) {
+fn write_masks<D: Device>(recording: &Recording, gan: &mut Gan<D>, f: u32, first: Role) {
     let rows = gan.settings().batch_size;
+    let own = Pass { network: Role::Discriminator, update: Role::Discriminator, batches: 2 };
+    let generators = Pass { update: Role::Generator, batches: 1, ..own };
     let passes = match first {
-        Update::Discriminator => {
-            [(Update::Discriminator, 0), (Update::Discriminator, rows), (Update::Generator, rows)]
-        }
-        Update::Generator => {
-            [(Update::Generator, rows), (Update::Discriminator, 0), (Update::Discriminator, rows)]
-        }
+        Role::Discriminator => [(own, 0), (own, rows), (generators, 0)],
+        Role::Generator => [(generators, 0), (own, 0), (own, rows)],
     };
-    let blocks = &gan.discriminator().spec().blocks;
-    let dropping: Vec<usize> = (0..blocks.len()).filter(|&i| blocks[i].drops()).collect();
-    let (device, draws) = gan.draws_mut();
-    for (c, (update, first_row)) in passes.into_iter().enumerate() {
-        for (l, &block) in dropping.iter().enumerate() {
+    let stages = gan.discriminator().spec().stages();
+    let dropping = stages.iter().filter(|stage| stage.dropout().is_some()).count();
+    let (device, inputs) = gan.inputs_mut();
+    for (c, (pass, first_row)) in passes.into_iter().enumerate() {
+        for l in 0..dropping {
             let mask = recording.reals(&format!("in.{f}.mask.{c}.{l}"));
-            draws.write_mask(device, update, block, first_row, &mask, rows).unwrap();
+            inputs.write_mask(device, pass, l, first_row, &mask, rows).unwrap();
         }
     }
 }

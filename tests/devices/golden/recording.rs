@@ -7,7 +7,8 @@ use std::path::Path;
 use gan_cuda::data::ImageShape;
 use gan_cuda::device::Real;
 use gan_cuda::gan::preset::Preset;
-use gan_cuda::gan::settings::Settings;
+use gan_cuda::gan::rewrite::Rewrite;
+use gan_cuda::gan::settings::{InputPart, Settings};
 use safetensors::{Dtype, SafeTensors};
 use serde::de::DeserializeOwned;
 
@@ -68,30 +69,41 @@ impl Recording {
 
     /// The preset's values, each replaced by the file's.
     pub fn settings(&self, preset: &Preset) -> Settings {
-        let base = preset.settings.clone();
+        let mut settings = preset.gan.clone();
+        settings.set_loss(self.word("loss"));
         let [channels, height, width] = self.value("image_shape");
-        let dropout: Option<f64> = self.value("dropout");
-        Settings {
-            latent_dim: self.value("latent_dim"),
-            g_hidden: self.value("g_hidden"),
-            d_hidden: self.value("d_hidden"),
-            classes: base.classes.and(self.value("n_classes")),
-            loss: self.word("loss"),
+        let conditional = settings.classes.is_some();
+        settings = Settings {
+            classes: settings.classes.and(self.value("n_classes")),
             d_loss_scale: self.value("d_loss_scale"),
             order: self.word("order"),
             fakes: self.word("fakes"),
-            dropout: base.dropout.and(dropout),
-            bn_eps: base.bn_eps.and(self.value("bn_eps")),
-            bn_momentum: base.bn_momentum.and(self.value("bn_momentum")),
-            d_final_relu: self.value("final_relu"),
             batch_size: self.value("batch"),
             lr: self.value("lr"),
             b1: self.value("beta1"),
             b2: self.value("beta2"),
             adam_eps: self.value("adam_eps"),
             image: ImageShape { channels, height, width },
-            ..base
+            ..settings
+        };
+        if conditional && settings.classes.is_none() {
+            settings.generator.input = vec![InputPart::Noise];
+            settings.discriminator.input = vec![InputPart::Image];
         }
+        let has = |words: &str| preset.text.contains(words);
+        let norm = |key| has("\"BatchNorm").then(|| self.value(key));
+        let rewrite = Rewrite {
+            latent_dim: Some(self.value("latent_dim")),
+            g_hidden: Some(self.value("g_hidden")),
+            d_hidden: Some(self.value("d_hidden")),
+            dropout: if has("\"Dropout(") { self.value("dropout") } else { None },
+            bn_eps: norm("bn_eps"),
+            bn_momentum: norm("bn_momentum"),
+            d_final_relu: self.value("final_relu"),
+            ..Rewrite::default()
+        };
+        rewrite.apply(&preset.name, &mut settings).unwrap();
+        settings
     }
 }
 

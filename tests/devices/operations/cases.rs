@@ -59,6 +59,11 @@ pub enum Case {
         shape: LinearShape,
         columns: Range<usize>,
     },
+    ActivationForward {
+        shape: LinearShape,
+        activation: Activation,
+        masked: bool,
+    },
     BiasActivationBackward {
         shape: LinearShape,
         activation: Activation,
@@ -68,10 +73,12 @@ pub enum Case {
     BatchNormForward {
         shape: BatchNormShape,
         activation: Activation,
+        bias: bool,
     },
     BatchNormEvaluate {
         shape: BatchNormShape,
         activation: Activation,
+        bias: bool,
     },
     BatchNormBackward {
         shape: BatchNormShape,
@@ -165,6 +172,7 @@ fn products(all: &mut Vec<Case>, shape: LinearShape) {
 fn elementwise(all: &mut Vec<Case>, rows: usize, columns: usize, activation: Activation) {
     let shape = LinearShape { rows, inputs: 1, outputs: columns };
     for masked in BOTH {
+        all.push(Case::ActivationForward { shape, activation, masked });
         all.extend(Gradient::ALL.map(|gradient| Case::BiasActivationBackward {
             shape,
             activation,
@@ -173,10 +181,10 @@ fn elementwise(all: &mut Vec<Case>, rows: usize, columns: usize, activation: Act
         }));
     }
     let shape = BatchNormShape { rows, columns, eps: 1e-5, momentum: 0.1 };
-    all.push(Case::BatchNormEvaluate { shape, activation });
+    all.extend(BOTH.map(|bias| Case::BatchNormEvaluate { shape, activation, bias }));
     // In training mode one row has no variance.
     let shape = BatchNormShape { rows: rows.max(2), ..shape };
-    all.push(Case::BatchNormForward { shape, activation });
+    all.extend(BOTH.map(|bias| Case::BatchNormForward { shape, activation, bias }));
     all.extend(Gradient::ALL.map(|gradient| Case::BatchNormBackward {
         shape,
         activation,
@@ -237,8 +245,9 @@ fn long(all: &mut Vec<Case>) {
     let ((rows, columns), activation) = (LONG, Activation::LeakyRelu { slope: 0.2 });
     let shape = LinearShape { rows, inputs: 1, outputs: columns };
     all.push(Case::LinearForward { shape, activation, masked: true, bias: true });
+    all.push(Case::ActivationForward { shape, activation, masked: true });
     let shape = BatchNormShape { rows, columns, eps: 1e-5, momentum: 0.1 };
-    all.push(Case::BatchNormEvaluate { shape, activation });
+    all.push(Case::BatchNormEvaluate { shape, activation, bias: true });
     let (classes, width, inputs, stride) = (10, 10, columns - 10, columns);
     let shape = EmbeddingShape { rows, classes, width, inputs, label_first: false, stride };
     all.push(Case::EmbeddingConcat { shape });
@@ -263,6 +272,7 @@ impl Case {
             Case::LinearForward { .. } => "linear_forward",
             Case::LinearBackwardWeight { .. } => "linear_backward_weight",
             Case::LinearBackwardInput { .. } => "linear_backward_input",
+            Case::ActivationForward { .. } => "activation_forward",
             Case::BiasActivationBackward { .. } => "bias_activation_backward",
             Case::BatchNormForward { .. } => "batch_norm_forward",
             Case::BatchNormEvaluate { .. } => "batch_norm_evaluate",
@@ -306,14 +316,17 @@ impl Case {
             Case::LinearBackwardInput { shape, ref columns } => {
                 linear_backward_input(bench, shape, columns.clone())
             }
+            Case::ActivationForward { shape, activation, masked } => {
+                activation_forward(bench, shape, activation, masked)
+            }
             Case::BiasActivationBackward { shape, activation, masked, gradient } => {
                 bias_activation_backward(bench, shape, activation, masked, gradient)
             }
-            Case::BatchNormForward { shape, activation } => {
-                batch_norm_forward(bench, shape, activation)
+            Case::BatchNormForward { shape, activation, bias } => {
+                batch_norm_forward(bench, shape, activation, bias)
             }
-            Case::BatchNormEvaluate { shape, activation } => {
-                batch_norm_evaluate(bench, shape, activation)
+            Case::BatchNormEvaluate { shape, activation, bias } => {
+                batch_norm_evaluate(bench, shape, activation, bias)
             }
             Case::BatchNormBackward { shape, activation, gradient } => {
                 batch_norm_backward(bench, shape, activation, gradient)

@@ -73,6 +73,21 @@ pub fn linear_backward_input<D: Device>(
     vec![bench.sums("dx", outputs, &dx)]
 }
 
+pub fn activation_forward<D: Device>(
+    mut bench: Bench<'_, D>,
+    shape: LinearShape,
+    activation: Activation,
+    masked: bool,
+) -> Vec<Output> {
+    let numbers = shape.rows * shape.outputs;
+    let x = bench.input(-3.0, 3.0, numbers);
+    let mask = mask(&mut bench, masked, numbers);
+    let mut y = bench.output(numbers);
+    let mask = mask.as_ref().map(Guarded::view);
+    bench.device.activation_forward(y.view_mut(), x.view(), mask, shape, activation);
+    vec![bench.read("y", &y)]
+}
+
 pub fn bias_activation_backward<D: Device>(
     mut bench: Bench<'_, D>,
     shape: LinearShape,
@@ -104,10 +119,11 @@ pub fn batch_norm_forward<D: Device>(
     mut bench: Bench<'_, D>,
     shape: BatchNormShape,
     activation: Activation,
+    bias: bool,
 ) -> Vec<Output> {
     let BatchNormShape { rows, columns, .. } = shape;
     let x = bench.input(-1.0, 3.0, rows * columns);
-    let b = bench.input(-1.0, 1.0, columns);
+    let b = bias.then(|| bench.input(-1.0, 1.0, columns));
     let gamma = bench.input(0.5, 1.5, columns);
     let beta = bench.input(-0.5, 0.5, columns);
     let mut running_mean = bench.input(-1.0, 1.0, columns);
@@ -121,7 +137,7 @@ pub fn batch_norm_forward<D: Device>(
         running_mean.view_mut(),
         running_var.view_mut(),
         x.view(),
-        b.view(),
+        b.as_ref().map(Guarded::view),
         Affine { gamma: gamma.view(), beta: beta.view() },
         shape,
         activation,
@@ -139,10 +155,11 @@ pub fn batch_norm_evaluate<D: Device>(
     mut bench: Bench<'_, D>,
     shape: BatchNormShape,
     activation: Activation,
+    bias: bool,
 ) -> Vec<Output> {
     let BatchNormShape { rows, columns, .. } = shape;
     let x = bench.input(-1.0, 3.0, rows * columns);
-    let b = bench.input(-1.0, 1.0, columns);
+    let b = bias.then(|| bench.input(-1.0, 1.0, columns));
     let running_mean = bench.input(-1.0, 1.0, columns);
     let running_var = bench.input(0.5, 1.5, columns);
     let gamma = bench.input(0.5, 1.5, columns);
@@ -151,7 +168,7 @@ pub fn batch_norm_evaluate<D: Device>(
     bench.device.batch_norm_evaluate(
         y.view_mut(),
         x.view(),
-        b.view(),
+        b.as_ref().map(Guarded::view),
         running_mean.view(),
         running_var.view(),
         Affine { gamma: gamma.view(), beta: beta.view() },

@@ -32,6 +32,7 @@ const TABLE: &[Row] = &[
     row("linear_forward", 1e-6, 1e-7, 6e-8, SUM),
     row("linear_backward_weight", 1e-6, 1e-7, 6e-8, SUM),
     row("linear_backward_input", 1e-6, 1e-7, 6e-8, SUM),
+    row("activation_forward", 5e-7, 1e-7, 0.0, "an exponential or a product, rounded"),
     row("bias_activation_backward dz", 5e-7, 1e-7, 0.0, "1 − y² cancels near y = ±1"),
     row("bias_activation_backward db", 1e-6, 1e-7, 6e-8, SUM),
     row("batch_norm_forward y", 1e-6, 2e-6, 0.0, "x − mean cancels, inv_std is up to 2"),

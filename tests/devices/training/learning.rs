@@ -7,6 +7,7 @@
 
 use gan_cuda::data::{Dataset, ImageShape};
 use gan_cuda::gan::preset;
+use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::Settings;
 
 use super::Learner;
@@ -92,21 +93,20 @@ impl Goal {
     }
 
     fn data(&self) -> Dataset {
-        let channels = preset::find(self.preset).unwrap().settings.image.channels;
+        let channels = preset::find(self.preset).unwrap().gan.image.channels;
         digits(10_000, ImageShape { channels, height: SIDE, width: SIDE })
     }
 
     fn learner<D: Tested>(&self, device: D, data: &Dataset) -> Learner<D> {
-        let preset = preset::find(self.preset).unwrap();
-        let settings = Settings {
-            image: data.shape,
-            g_hidden: HIDDEN.into(),
-            d_hidden: HIDDEN.into(),
-            batch_size: 32,
-            lr: self.lr,
-            ..preset.settings.clone()
+        let rewrite = Rewrite {
+            image_size: Some(SIDE),
+            g_hidden: Some(HIDDEN.into()),
+            d_hidden: Some(HIDDEN.into()),
+            ..Rewrite::default()
         };
-        Learner::new(device, preset, settings, data, SEED)
+        let settings = preset::find(self.preset).unwrap().rewritten(&rewrite).unwrap();
+        let settings = Settings { batch_size: 32, lr: self.lr, ..settings };
+        Learner::new(device, settings, data, SEED)
     }
 }
 

@@ -20,10 +20,10 @@ pub mod two_gans;
 
 use gan_cuda::data::Dataset;
 use gan_cuda::device::Device;
-use gan_cuda::gan::draws::Resident;
+use gan_cuda::gan::dataset::DeviceDataset;
 use gan_cuda::gan::preset::Preset;
 use gan_cuda::gan::settings::Settings;
-use gan_cuda::gan::{Gan, Metrics};
+use gan_cuda::gan::{Gan, Metrics, Model};
 use gan_cuda::train::trainer::schedule;
 
 use crate::runs::{digits, small};
@@ -34,29 +34,25 @@ const IMAGES: usize = 40;
 /// Networks, and the data that they learn from: a trainer without a folder.
 struct Learner<D: Device> {
     gan: Gan<D>,
-    images: Resident<D>,
+    images: DeviceDataset<D>,
     seed: u64,
 }
 
 impl<D: Device> Learner<D> {
-    fn new(
-        device: D,
-        preset: &'static Preset,
-        settings: Settings,
-        data: &Dataset,
-        seed: u64,
-    ) -> Self {
-        let schedule = schedule(preset, &settings, data).unwrap();
-        let gan = Gan::new(device, preset, settings, seed).unwrap();
-        let images = Resident::new(gan.device(), &data.images, &data.labels, schedule).unwrap();
+    fn new(device: D, settings: Settings, data: &Dataset, seed: u64) -> Self {
+        let model = Model::new(settings).unwrap();
+        let schedule = schedule(&model, data).unwrap();
+        let gan = Gan::new(device, model, seed).unwrap();
+        let images =
+            DeviceDataset::new(gan.device(), &data.images, &data.labels, schedule).unwrap();
         Self { gan, images, seed }
     }
 
     /// At sizes that take no time.
-    fn small(device: D, preset: &'static Preset) -> Self {
+    fn small(device: D, preset: &Preset) -> Self {
         let settings = small(preset);
         let data = digits(IMAGES, settings.image);
-        Self::new(device, preset, settings, &data, 7)
+        Self::new(device, settings, &data, 7)
     }
 
     fn train(&mut self, iterations: u32) {

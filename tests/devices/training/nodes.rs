@@ -2,14 +2,17 @@
 //! it computes, which is most of the time of a small network.
 
 use gan_cuda::device::cuda::Cuda;
+use gan_cuda::gan::Role;
 use gan_cuda::gan::preset::{Preset, presets};
-use gan_cuda::gan::settings::Settings;
+use gan_cuda::gan::rewrite::Rewrite;
+use gan_cuda::gan::settings::{Layers, Settings};
+use gan_cuda::nn::Layer;
 use gan_cuda_emulator::{executables, streams};
 
 use super::{IMAGES, Learner};
 use crate::notes;
 use crate::open::Tested;
-use crate::runs::{digits, small};
+use crate::runs::digits;
 
 /// Nodes of each preset's graph, a matrix product counted as one. ARCHITECTURE.md has them too.
 const NODES: [(&str, usize); 5] =
@@ -17,16 +20,26 @@ const NODES: [(&str, usize); 5] =
 
 /// Small, but with as many layers as published.
 fn narrow(preset: &Preset) -> Settings {
-    let of = &preset.settings;
-    let [g_hidden, d_hidden] = [&of.g_hidden, &of.d_hidden].map(|hidden| vec![16; hidden.len()]);
-    Settings { g_hidden, d_hidden, ..small(preset) }
+    let linears = |layers: &Layers| {
+        let layers = layers.sequences.iter().flat_map(|sequence| &sequence.layers);
+        layers.filter(|layer| matches!(layer, Layer::Linear { .. })).count()
+    };
+    let hidden = |role| Some(vec![16; linears(preset.gan.layers(role)) - 1]);
+    let rewrite = Rewrite {
+        g_hidden: hidden(Role::Generator),
+        d_hidden: hidden(Role::Discriminator),
+        latent_dim: Some(10),
+        image_size: Some(12),
+        ..Rewrite::default()
+    };
+    Settings { batch_size: 16, ..preset.rewritten(&rewrite).unwrap() }
 }
 
 /// Trains until the first batch of an epoch is recorded, and counts.
 fn nodes(preset: &'static Preset) -> usize {
     let settings = narrow(preset);
     let data = digits(IMAGES, settings.image);
-    let mut learner = Learner::new(<Cuda as Tested>::open(true), preset, settings, &data, 7);
+    let mut learner = Learner::new(<Cuda as Tested>::open(true), settings, &data, 7);
     learner.train(2);
     let mut recordings = learner.gan.recordings();
     recordings.find_map(|recording| recording.nodes().unwrap()).expect("a recorded iteration")

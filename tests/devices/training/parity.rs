@@ -1,9 +1,9 @@
 //! One seed, two devices: the first iterations are the same.
 
-use gan_cuda::data::ImageShape;
 use gan_cuda::device::Device;
 use gan_cuda::gan::Metrics;
 use gan_cuda::gan::preset::presets;
+use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::Settings;
 
 use super::Learner;
@@ -32,11 +32,11 @@ pub fn first_iterations_are_those_of<D: Tested, O: Device>(other: impl Fn() -> O
 /// short one.
 pub fn full_width_iterations_are_those_of<D: Tested, O: Device>(other: impl Fn() -> O) {
     for preset in presets() {
-        let image = ImageShape { height: 28, width: 28, ..preset.settings.image };
-        let settings = Settings { image, batch_size: 64, ..preset.settings.clone() };
-        let data = digits(64 + 33, image);
-        let got = Learner::new(D::open(true), preset, settings.clone(), &data, 7).metrics(2);
-        let want = Learner::new(other(), preset, settings, &data, 7).metrics(2);
+        let rewrite = Rewrite { image_size: Some(28), ..Rewrite::default() };
+        let settings = Settings { batch_size: 64, ..preset.rewritten(&rewrite).unwrap() };
+        let data = digits(64 + 33, settings.image);
+        let got = Learner::new(D::open(true), settings.clone(), &data, 7).metrics(2);
+        let want = Learner::new(other(), settings, &data, 7).metrics(2);
         agree(format!("at full width: {}", preset.name), &got, &want);
     }
 }

@@ -1,8 +1,8 @@
 //! What must leave the same bits on one device.
 
-use gan_cuda::gan::Gan;
 use gan_cuda::gan::preset::presets;
-use gan_cuda::nn::{Moment, Network, Params};
+use gan_cuda::gan::{Gan, Role};
+use gan_cuda::nn::Params;
 use gan_cuda::train::config::Config;
 use gan_cuda::train::trainer::Trainer;
 use gan_cuda_emulator::{Schedule, set_schedule};
@@ -17,7 +17,7 @@ pub fn same_seed_gives_the_same_bits<D: Tested>() {
         let data = digits(IMAGES, config.gan.image);
         let runs = tempfile::tempdir().unwrap();
         let train = || left_by(&train_on(D::open(true), &config, &data, runs.path()));
-        assert_same(&train(), &train(), preset.name);
+        assert_same(&train(), &train(), &preset.name);
     }
 }
 
@@ -104,21 +104,19 @@ pub fn branches_leave_the_same_bits_under_every_schedule<D: Tested>() {
 }
 
 /// Parameters, statistics and Adam's moments of both networks.
-pub(super) fn bits<D: Tested>(gan: &Gan<D>) -> [Vec<u32>; 2] {
-    let of = |network: &Network<D>| {
-        let device = gan.device();
+pub fn bits<D: Tested>(gan: &Gan<D>) -> [Vec<u32>; 2] {
+    Role::BOTH.map(|role| {
+        let (device, player) = (gan.device(), gan.player(role));
         let read = |params: &Params<D>| {
             let list = params.list().iter();
             list.flat_map(|param| params.read(device, param).unwrap()).collect::<Vec<_>>()
         };
-        let params = network.params();
-        let moments = [Moment::First, Moment::Second].map(|moment| {
-            let list = params.list().iter();
-            list.flat_map(|param| params.read_moment(device, moment, param).unwrap()).collect()
-        });
-        let [first, second] = moments;
-        let all = [read(params), read(network.statistics()), first, second].concat();
+        let network = player.network();
+        let mut all = [read(network.params()), read(network.statistics())].concat();
+        for moment in player.adam().moments() {
+            let list = network.params().list().iter();
+            all.extend(list.flat_map(|param| moment.read(device, param).unwrap()));
+        }
         all.into_iter().map(f32::to_bits).collect()
-    };
-    [of(gan.generator()), of(gan.discriminator())]
+    })
 }

@@ -15,8 +15,8 @@ pub fn two_gans_that_take_turns_end_with_the_bits_that_each_has_alone<D: Tested>
     let device = D::open(true);
     let alone: Vec<_> = presets().iter().map(alone::<D>).collect();
     for (pair, alone) in presets().windows(2).zip(alone.windows(2)) {
-        for (learner, want) in taking_turns(&device, pair).iter().zip(alone) {
-            let name = learner.gan.preset().name;
+        for ((learner, want), of) in taking_turns(&device, pair).iter().zip(alone).zip(pair) {
+            let name = &of.name;
             assert!(bits(&learner.gan) == *want, "{name}: other bits than alone");
         }
     }

@@ -1,0 +1,34 @@
+//! Flags that change a preset's layers by a number, and not by a line.
+
+use gan_cuda::gan::rewrite::Rewrite;
+use gan_cuda::gan::settings::Settings;
+use gan_cuda::{Error, Result};
+
+/// A flag that was given, and what it changes.
+pub(super) type Given = (&'static str, Rewrite);
+
+/// Changes a preset by all that was given.
+pub(super) fn apply(given: &[Given], name: &str, settings: &mut Settings) -> Result<()> {
+    for (flag, rewrite) in given {
+        rewrite.apply(name, settings).map_err(|problem| Error::FlagValue {
+            flag: (*flag).to_owned(),
+            value: problem.value,
+            expected: problem.expected,
+        })?;
+    }
+    Ok(())
+}
+
+/// Refuses what was given: `file` has the layers line by line.
+pub(super) fn refuse(given: &[Given], file: &str) -> Result<()> {
+    match given.first() {
+        None => Ok(()),
+        Some((flag, _)) => {
+            let problem = format!(
+                "changes the layers of a preset, but those of {file} stand in it line by line; \
+                 leave it out and edit the lines"
+            );
+            Err(Error::Flag { flag, problem })
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! An iteration as a list of steps: what is run, planned, counted and drawn.
+
+use super::model::{Model, Role};
+use super::settings::{Fakes, Order, Settings};
+
+/// A step of an iteration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Real images, noise, labels and dropout masks of the iteration.
+    Draw,
+    /// The generator makes fakes of the noise that is drawn for an update.
+    Generate {
+        /// The first update that uses them.
+        update: Role,
+    },
+    /// The discriminator looks at the fakes, with the labels and masks of an update.
+    Discriminate {
+        /// Whose update it is.
+        update: Role,
+        /// Whether it looks at the real images too.
+        real: bool,
+    },
+    /// An update's loss of what the discriminator has put out, and its gradient.
+    Loss {
+        /// Whose loss.
+        update: Role,
+    },
+    /// From the gradient of the loss to the gradients of a network's parameters. The generator's
+    /// way goes through the discriminator, whose own are not computed.
+    Backward(Role),
+    /// The optimiser moves a network's parameters.
+    AdamStep(Role),
+    /// The count of iterations moves on.
+    Advance,
+}
+
+/// The steps of an iteration, in order.
+pub fn iteration(model: &Model) -> Vec<Step> {
+    let settings = model.settings();
+    let (first, second) = match settings.order {
+        Order::DFirst => (Role::Discriminator, Role::Generator),
+        Order::GFirst => (Role::Generator, Role::Discriminator),
+    };
+    let shared = shares_discriminator_pass(model);
+    let mut steps = vec![Step::Draw, Step::Generate { update: first }];
+    steps.extend(update(first, shared));
+    if settings.fakes == Fakes::Fresh {
+        steps.push(Step::Generate { update: second });
+    }
+    steps.extend(update(second, shared));
+    steps.push(Step::Advance);
+    steps
+}
+
+/// What one network's update does. Where the discriminator pass is shared, the generator's update
+/// looks at real images too, and the discriminator's finds the outputs there.
+fn update(update: Role, shared: bool) -> Vec<Step> {
+    let real = shared || update == Role::Discriminator;
+    let pass = Step::Discriminate { update, real };
+    let rest = [Step::Loss { update }, Step::Backward(update), Step::AdamStep(update)];
+    match shared && update == Role::Discriminator {
+        true => rest.to_vec(),
+        false => [&[pass], &rest[..]].concat(),
+    }
+}
+
+/// Whether one discriminator pass serves both updates: its own is the second, looks at the same
+/// fakes, and nothing in it is random or depends on how often it is gone through.
+fn shares_discriminator_pass(model: &Model) -> bool {
+    let &Settings { order, fakes, .. } = model.settings();
+    let discriminator = model.discriminator();
+    order == Order::GFirst
+        && fakes == Fakes::Same
+        && !discriminator.drops()
+        && !discriminator.normalizes()
+}
+
+/// How many batches go through a network in an iteration.
+pub fn batches_through(steps: &[Step], role: Role) -> usize {
+    let batches = |step: &Step| match (role, step) {
+        (Role::Generator, Step::Generate { .. }) => 1,
+        (Role::Discriminator, Step::Discriminate { real, .. }) => 1 + usize::from(*real),
+        _ => 0,
+    };
+    steps.iter().map(batches).sum()
+}

@@ -1,0 +1,191 @@
+//! A GAN whose parts fit each other: its settings with both networks, layer by layer.
+
+use super::settings::{InputPart, Layers, Loss, Settings};
+use crate::nn::spec::{Embedding, Input, NetworkSpec, SpecProblem};
+use crate::nn::{Layer, Shape};
+
+/// A GAN's settings, and its networks resolved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    settings: Settings,
+    generator: NetworkSpec,
+    discriminator: NetworkSpec,
+}
+
+/// Which of the two networks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Tells real images from generated ones.
+    Discriminator,
+    /// Makes images.
+    Generator,
+}
+
+impl Role {
+    /// Both, generator first.
+    pub const BOTH: [Role; 2] = [Role::Generator, Role::Discriminator];
+
+    /// As messages and files name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Discriminator => "discriminator",
+            Role::Generator => "generator",
+        }
+    }
+}
+
+/// Networks that make no GAN.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ModelProblem {
+    /// A network's layers do not fit each other.
+    #[error("{network} {problem}")]
+    Layers {
+        /// The network.
+        network: &'static str,
+        /// The layer, and what is wrong with it.
+        problem: SpecProblem,
+    },
+
+    /// A network takes in what it cannot.
+    #[error("the {network}'s input is {got}, but must be {expected}")]
+    Input {
+        /// The network.
+        network: &'static str,
+        /// What its list says.
+        got: String,
+        /// What it may say.
+        expected: String,
+    },
+
+    /// A network puts out another shape than is asked of it.
+    #[error("the {network} ends with {got}, but {expected}")]
+    Output {
+        /// The network.
+        network: &'static str,
+        /// What comes out of its last layer.
+        got: String,
+        /// What must come out, and of what.
+        expected: String,
+    },
+
+    /// The loss is of probabilities, which the discriminator does not put out.
+    #[error(
+        "loss \"bce\" is of probabilities, but the discriminator's last layer is no Sigmoid(); put \
+         one there, or choose \"bce-logits\""
+    )]
+    NoSigmoid,
+}
+
+impl Model {
+    /// The networks of these settings.
+    ///
+    /// # Errors
+    /// [`ModelProblem`] says which layer does not fit.
+    pub fn new(settings: Settings) -> Result<Self, ModelProblem> {
+        let pixels = settings.image.pixels();
+        let generator = network(Role::Generator, &settings)?;
+        expect_output(Role::Generator, &generator, pixels, &format!("an image has {pixels}"))?;
+        let discriminator = network(Role::Discriminator, &settings)?;
+        expect_output(Role::Discriminator, &discriminator, 1, "one number judges an image")?;
+        let discriminator = match settings.loss {
+            Loss::Bce => discriminator.with_logits().ok_or(ModelProblem::NoSigmoid)?,
+            Loss::BceLogits | Loss::Mse => discriminator,
+        };
+        Ok(Self { settings, generator, discriminator })
+    }
+
+    /// The same model with batches of other sizes.
+    pub fn with_batch_size(&self, batch_size: usize) -> Self {
+        let settings = Settings { batch_size, ..self.settings.clone() };
+        Self { settings, ..self.clone() }
+    }
+
+    /// Everything but the networks.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The generator's layers.
+    pub fn generator(&self) -> &NetworkSpec {
+        &self.generator
+    }
+
+    /// The discriminator's layers. A closing Sigmoid that the loss takes over is in the list, but
+    /// not run.
+    pub fn discriminator(&self) -> &NetworkSpec {
+        &self.discriminator
+    }
+
+    /// One of them.
+    pub fn network(&self, role: Role) -> &NetworkSpec {
+        match role {
+            Role::Generator => &self.generator,
+            Role::Discriminator => &self.discriminator,
+        }
+    }
+
+    /// Whether one of the networks normalises batches, which must then have two rows.
+    pub fn normalizes(&self) -> bool {
+        Role::BOTH.iter().any(|&role| self.network(role).normalizes())
+    }
+}
+
+fn network(role: Role, settings: &Settings) -> Result<NetworkSpec, ModelProblem> {
+    let layers = settings.layers(role);
+    let input = input(role, layers, settings)?;
+    NetworkSpec::new(input, layers.sequences.clone())
+        .map_err(|problem| ModelProblem::Layers { network: role.name(), problem })
+}
+
+/// What goes into a network, of its input's list.
+fn input(role: Role, layers: &Layers, settings: &Settings) -> Result<Input, ModelProblem> {
+    let image = settings.image;
+    let (part, shape) = match role {
+        Role::Generator => (InputPart::Noise, Shape::Features(settings.latent_dim)),
+        Role::Discriminator => {
+            (InputPart::Image, Shape::Image([image.channels, image.height, image.width]))
+        }
+    };
+    let label = |first| settings.classes.map(|classes| Embedding { classes, first });
+    match (layers.input.as_slice(), settings.classes) {
+        ([only], None) if *only == part => Ok(Input { shape, label: None }),
+        ([InputPart::Label, other], Some(_)) if *other == part => {
+            Ok(Input { shape, label: label(true) })
+        }
+        ([other, InputPart::Label], Some(_)) if *other == part => {
+            Ok(Input { shape, label: label(false) })
+        }
+        (got, classes) => {
+            let expected = match classes {
+                None => format!("[\"{part}\"]: the GAN has no classes"),
+                Some(_) => format!("[\"label\", \"{part}\"] or [\"{part}\", \"label\"]"),
+            };
+            let got: Vec<_> = got.iter().map(|part| format!("\"{part}\"")).collect();
+            let got = format!("[{}]", got.join(", "));
+            Err(ModelProblem::Input { network: role.name(), got, expected })
+        }
+    }
+}
+
+fn expect_output(
+    role: Role,
+    network: &NetworkSpec,
+    numbers: usize,
+    expected: &str,
+) -> Result<(), ModelProblem> {
+    let output = network.output();
+    match output == Shape::Features(numbers) {
+        true => Ok(()),
+        false => Err(ModelProblem::Output {
+            network: role.name(),
+            got: output.to_string(),
+            expected: expected.to_owned(),
+        }),
+    }
+}
+
+/// The layers as PyTorch's `Sequential` is written, for files that describe a network.
+pub fn sequential(network: &NetworkSpec) -> String {
+    let layers: Vec<_> = network.layers().map(|(_, layer): (_, Layer)| layer.to_string()).collect();
+    format!("Sequential({})", layers.join(", "))
+}

@@ -1,0 +1,74 @@
+//! A network with all that its training takes.
+
+use super::model::{Model, Role};
+use crate::Result;
+use crate::device::{Device, ops};
+use crate::nn::{Activations, Adam, Flat, Network, NetworkSpec};
+
+/// One of the two networks in training.
+pub struct Player<D: Device> {
+    pub(super) network: Network<D>,
+    pub(super) activations: Activations<D>,
+    pub(super) gradients: Flat<D>,
+    pub(super) adam: Adam<D>,
+}
+
+impl<D: Device> Player<D> {
+    /// A network with freshly drawn weights, for passes over `batches` batches.
+    pub(super) fn new(
+        device: &D,
+        model: &Model,
+        role: Role,
+        batches: usize,
+        seed: u64,
+    ) -> Result<Self> {
+        let (spec, settings) = (model.network(role), model.settings());
+        let mut network = Network::new(device, spec.clone())?;
+        let stream = match role {
+            Role::Generator => 0,
+            Role::Discriminator => 1,
+        };
+        network.initialize(device, settings.init, &mut crate::rng::host(seed, stream))?;
+        Ok(Self {
+            activations: Activations::new(device, spec, settings.batch_size, batches)?,
+            gradients: Flat::like(device, network.params())?,
+            adam: Adam::new(device, network.params())?,
+            network,
+        })
+    }
+
+    /// Numbers that the network's parameters, their gradients and Adam's moments have.
+    pub(super) fn numbers(spec: &NetworkSpec) -> usize {
+        4 * spec.parameters() + spec.statistics()
+    }
+
+    pub(super) fn step(&mut self, device: &D, constants: ops::Adam) {
+        let Self { network, gradients, adam, .. } = self;
+        adam.step(device, network.params_mut(), gradients, constants);
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network<D> {
+        &self.network
+    }
+
+    /// Gradients of the network's parameters, as the last pass back left them.
+    pub fn gradients(&self) -> &Flat<D> {
+        &self.gradients
+    }
+
+    /// The optimiser.
+    pub fn adam(&self) -> &Adam<D> {
+        &self.adam
+    }
+
+    /// What passes left behind.
+    pub fn activations(&self) -> &Activations<D> {
+        &self.activations
+    }
+
+    /// Network and optimiser, to write.
+    pub fn parts_mut(&mut self) -> (&mut Network<D>, &mut Adam<D>) {
+        (&mut self.network, &mut self.adam)
+    }
+}

@@ -1,0 +1,74 @@
+//! The optimiser: Adam's moments and its own count of steps.
+
+use super::params::{Flat, Params};
+use crate::Result;
+use crate::device::Device;
+use crate::device::ops;
+
+/// Words of its count in device memory, as the operation wants them.
+pub const STEP_WORDS: usize = 2;
+
+/// [Adam](https://arxiv.org/abs/1412.6980) of one network's parameters.
+pub struct Adam<D: Device> {
+    moments: [Flat<D>; 2],
+    /// Completed steps, where the operation keeps them.
+    step: D::Buffer<u32>,
+}
+
+impl<D: Device> Adam<D> {
+    /// Moments of zero, no step done.
+    ///
+    /// # Errors
+    /// When the device has not enough memory.
+    pub fn new(device: &D, params: &Params<D>) -> Result<Self> {
+        Ok(Self {
+            moments: [Flat::like(device, params)?, Flat::like(device, params)?],
+            step: device.allocate(STEP_WORDS)?,
+        })
+    }
+
+    /// One step on all parameters.
+    pub fn step(
+        &mut self,
+        device: &D,
+        params: &mut Params<D>,
+        gradients: &Flat<D>,
+        constants: ops::Adam,
+    ) {
+        let [first, second] = &mut self.moments;
+        device.adam_update(
+            params.values_mut().all_mut(),
+            first.all_mut(),
+            second.all_mut(),
+            D::view_mut(&mut self.step, 0..STEP_WORDS),
+            gradients.all(),
+            constants,
+        );
+    }
+
+    /// The mean of gradients, and of their squares.
+    pub fn moments(&self) -> &[Flat<D>; 2] {
+        &self.moments
+    }
+
+    /// The same, to write.
+    pub fn moments_mut(&mut self) -> &mut [Flat<D>; 2] {
+        &mut self.moments
+    }
+
+    /// Completed steps.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn steps(&self, device: &D) -> Result<u32> {
+        Ok(device.download(D::view(&self.step, 0..1))?[0])
+    }
+
+    /// Sets the number of completed steps.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn set_steps(&mut self, device: &D, steps: u32) -> Result<()> {
+        device.upload(D::view_mut(&mut self.step, 0..1), &[steps])
+    }
+}

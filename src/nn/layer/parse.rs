@@ -1,0 +1,379 @@
+//! Reading a layer: PyTorch's short form, and the long one that `print(model)` shows.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use super::{BatchNorm, Convolution, Layer, LayerProblem};
+use crate::ranges::{self, Range};
+
+/// The layers that there are.
+pub(super) const NAMES: [&str; 12] = [
+    "Linear",
+    "Conv2d",
+    "ConvTranspose2d",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "Dropout",
+    "LeakyReLU",
+    "ReLU",
+    "Tanh",
+    "Sigmoid",
+    "Flatten",
+    "Unflatten",
+];
+
+type Parsed<T> = Result<T, LayerProblem>;
+
+impl FromStr for Layer {
+    type Err = LayerProblem;
+
+    /// Arguments are taken in PyTorch's order, each by its place or by its name.
+    fn from_str(text: &str) -> Parsed<Layer> {
+        let mut call = Call::of(text)?;
+        let layer = match call.name {
+            "Linear" => {
+                let (inputs, outputs) = (call.extent("in_features")?, call.extent("out_features")?);
+                call.only("bias", "True")?;
+                Layer::Linear { inputs, outputs }
+            }
+            "Conv2d" => call.conv2d()?,
+            "ConvTranspose2d" => call.conv_transpose2d()?,
+            "BatchNorm1d" => Layer::BatchNorm1d(call.batch_norm()?),
+            "BatchNorm2d" => Layer::BatchNorm2d(call.batch_norm()?),
+            "Dropout" => Layer::Dropout(call.within("p", Some(0.5), ranges::SHARE)?),
+            "LeakyReLU" => {
+                let range = ranges::POSITIVE_SHARE;
+                Layer::LeakyRelu(call.within("negative_slope", Some(0.01), range)?)
+            }
+            "ReLU" => Layer::Relu,
+            "Tanh" => Layer::Tanh,
+            "Sigmoid" => Layer::Sigmoid,
+            "Flatten" => {
+                call.only("start_dim", "1")?;
+                call.only("end_dim", "-1")?;
+                Layer::Flatten
+            }
+            "Unflatten" => call.unflatten()?,
+            name => return Err(LayerProblem::Unknown { name: name.to_owned() }),
+        };
+        if matches!(call.name, "Dropout" | "LeakyReLU" | "ReLU") {
+            // Whether memory is reused is the engine's to decide.
+            call.take("inplace");
+        }
+        call.finish()?;
+        Ok(layer)
+    }
+}
+
+/// A layer's name and its arguments that were not taken yet.
+struct Call<'a> {
+    text: &'a str,
+    name: &'a str,
+    /// Name, if it was given, and value.
+    arguments: Vec<(Option<&'a str>, &'a str)>,
+}
+
+impl<'a> Call<'a> {
+    fn of(text: &'a str) -> Parsed<Self> {
+        let text = text.trim();
+        let form = || LayerProblem::Form { text: text.to_owned() };
+        let (name, rest) = text.split_once('(').ok_or_else(form)?;
+        let inside = rest.strip_suffix(')').ok_or_else(form)?;
+        let arguments = split(inside).ok_or_else(form)?;
+        if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            return Err(form());
+        }
+        Ok(Self { text, name: name.trim_end(), arguments })
+    }
+
+    /// The argument of this name, or the next one without a name.
+    fn take(&mut self, name: &str) -> Option<&'a str> {
+        let named = self.arguments.iter().position(|(given, _)| *given == Some(name));
+        let next = self.arguments.iter().position(|(given, _)| given.is_none());
+        named.or(next).map(|at| self.arguments.remove(at).1)
+    }
+
+    fn finish(self) -> Parsed<()> {
+        let Some((name, value)) = self.arguments.first() else { return Ok(()) };
+        let argument = name.map_or(String::new(), |name| format!("{name}=")) + value;
+        Err(LayerProblem::TooMany { layer: self.text.to_owned(), argument })
+    }
+
+    fn missing(&self, argument: &'static str) -> LayerProblem {
+        LayerProblem::Missing { layer: self.text.to_owned(), argument }
+    }
+
+    fn wrong(&self, argument: &'static str, value: &str, expected: impl Display) -> LayerProblem {
+        let (layer, value) = (self.text.to_owned(), value.to_owned());
+        LayerProblem::Value { layer, argument, value, expected: expected.to_string() }
+    }
+
+    /// A number in a range; `default` where it is not given.
+    fn within<T>(&mut self, name: &'static str, default: Option<T>, range: Range<T>) -> Parsed<T>
+    where
+        T: Copy + PartialOrd + FromStr,
+        Range<T>: Display,
+    {
+        let Some(text) = self.take(name) else { return default.ok_or_else(|| self.missing(name)) };
+        let number = once(text).parse().ok().filter(|&number| range.holds(number));
+        number.ok_or_else(|| self.wrong(name, text, range))
+    }
+
+    fn whole(
+        &mut self,
+        name: &'static str,
+        default: Option<u64>,
+        range: Range<u64>,
+    ) -> Parsed<usize> {
+        let number = self.within(name, default, range)?;
+        usize::try_from(number).map_err(|_| self.wrong(name, &number.to_string(), range))
+    }
+
+    fn extent(&mut self, name: &'static str) -> Parsed<usize> {
+        self.whole(name, None, ranges::EXTENT)
+    }
+
+    /// An argument that may be there, but with PyTorch's default only.
+    fn only(&mut self, name: &'static str, default: &str) -> Parsed<()> {
+        match self.take(name) {
+            Some(value) if once(value) != default => Err(self.wrong(name, value, default)),
+            _ => Ok(()),
+        }
+    }
+
+    fn truth(&mut self, name: &'static str) -> Parsed<bool> {
+        match self.take(name) {
+            None | Some("True") => Ok(true),
+            Some("False") => Ok(false),
+            Some(other) => Err(self.wrong(name, other, "True or False")),
+        }
+    }
+
+    fn conv2d(&mut self) -> Parsed<Layer> {
+        let convolution = self.convolution()?;
+        self.only("dilation", "1")?;
+        self.only("groups", "1")?;
+        let bias = self.truth("bias")?;
+        self.only("padding_mode", "'zeros'")?;
+        Ok(Layer::Conv2d(Convolution { bias, ..convolution }))
+    }
+
+    fn conv_transpose2d(&mut self) -> Parsed<Layer> {
+        let convolution = self.convolution()?;
+        let output_padding = self.whole("output_padding", Some(0), ranges::PADDING)?;
+        self.only("groups", "1")?;
+        let bias = self.truth("bias")?;
+        self.only("dilation", "1")?;
+        if output_padding >= convolution.stride {
+            let expected = format!("below the stride, {}", convolution.stride);
+            return Err(self.wrong("output_padding", &output_padding.to_string(), expected));
+        }
+        let convolution = Convolution { bias, ..convolution };
+        Ok(Layer::ConvTranspose2d { convolution, output_padding })
+    }
+
+    /// What both kinds of convolution begin with.
+    fn convolution(&mut self) -> Parsed<Convolution> {
+        Ok(Convolution {
+            inputs: self.extent("in_channels")?,
+            outputs: self.extent("out_channels")?,
+            kernel: self.whole("kernel_size", None, ranges::KERNEL)?,
+            stride: self.whole("stride", Some(1), ranges::KERNEL)?,
+            padding: self.whole("padding", Some(0), ranges::PADDING)?,
+            bias: true,
+        })
+    }
+
+    fn batch_norm(&mut self) -> Parsed<BatchNorm> {
+        let norm = BatchNorm {
+            features: self.extent("num_features")?,
+            eps: self.within("eps", Some(BatchNorm::EPS), ranges::EPSILON)?,
+            momentum: self.within("momentum", Some(BatchNorm::MOMENTUM), ranges::POSITIVE_SHARE)?,
+        };
+        self.only("affine", "True")?;
+        self.only("track_running_stats", "True")?;
+        Ok(norm)
+    }
+
+    /// `Unflatten(128, 7, 7)`, or PyTorch's `Unflatten(dim=1, unflattened_size=(128, 7, 7))`.
+    fn unflatten(&mut self) -> Parsed<Layer> {
+        let long = self.arguments.iter().any(|(_, value)| value.starts_with('('));
+        if !long {
+            let mut extent = || self.extent("unflattened_size");
+            return Ok(Layer::Unflatten([extent()?, extent()?, extent()?]));
+        }
+        self.only("dim", "1")?;
+        let size = self.take("unflattened_size").unwrap_or_default();
+        let extents = tuple(size).map(|parts| parts.iter().map(|part| part.parse()).collect());
+        match extents {
+            Some(Ok::<Vec<u64>, _>(extents))
+                if extents.len() == 3 && extents.iter().all(|&n| ranges::EXTENT.holds(n)) =>
+            {
+                Ok(Layer::Unflatten([0, 1, 2].map(|i| extents[i] as usize)))
+            }
+            _ => {
+                let expected = format!("(channels, rows, columns), each {}", ranges::EXTENT);
+                Err(self.wrong("unflattened_size", size, expected))
+            }
+        }
+    }
+}
+
+/// Arguments between commas outside of parentheses; none where these do not match.
+fn split(inside: &str) -> Option<Vec<(Option<&str>, &str)>> {
+    let (mut parts, mut start, mut open) = (Vec::new(), 0, 0usize);
+    for (at, c) in inside.char_indices() {
+        match c {
+            '(' => open += 1,
+            ')' => open = open.checked_sub(1)?,
+            ',' if open == 0 => {
+                parts.push(&inside[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    if open > 0 {
+        return None;
+    }
+    if !inside[start..].trim().is_empty() || !parts.is_empty() {
+        parts.push(&inside[start..]);
+    }
+    parts.into_iter().map(argument).collect()
+}
+
+fn argument(text: &str) -> Option<(Option<&str>, &str)> {
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (Some(name.trim()), value.trim()),
+        None => (None, text.trim()),
+    };
+    (!value.is_empty()).then_some((name, value))
+}
+
+/// The parts of `(4, 4)`.
+fn tuple(text: &str) -> Option<Vec<&str>> {
+    let inside = text.strip_prefix('(')?.strip_suffix(')')?;
+    Some(inside.split(',').map(str::trim).collect())
+}
+
+/// The number of `(4, 4)`, PyTorch's long form of one that is the same in both directions.
+fn once(text: &str) -> &str {
+    match tuple(text).as_deref() {
+        Some([a, b]) if a == b => a,
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Layer {
+        text.parse().unwrap_or_else(|problem| panic!("{text}: {problem}"))
+    }
+
+    /// The short form that is printed, and PyTorch 2's long one (and others that mean the same).
+    const FORMS: [(&str, &[&str]); 16] = [
+        (
+            "Linear(110, 128)",
+            &[
+                "Linear(in_features=110, out_features=128, bias=True)",
+                " Linear( 110,out_features = 128 ) ",
+                "Linear(out_features=128, in_features=110)",
+            ],
+        ),
+        (
+            "Conv2d(1, 64, kernel_size=4, stride=2, padding=1)",
+            &[
+                "Conv2d(1, 64, kernel_size=(4, 4), stride=(2, 2), padding=(1, 1))",
+                "Conv2d(1, 64, 4, 2, 1)",
+            ],
+        ),
+        (
+            "Conv2d(3, 64, kernel_size=4, bias=False)",
+            &["Conv2d(3, 64, kernel_size=(4, 4), stride=(1, 1), bias=False)"],
+        ),
+        (
+            "ConvTranspose2d(128, 64, kernel_size=4, stride=2, padding=1)",
+            &[
+                "ConvTranspose2d(128, 64, kernel_size=(4, 4), stride=(2, 2), padding=(1, 1))",
+                "ConvTranspose2d(128, 64, 4, 2, 1, 0)",
+            ],
+        ),
+        (
+            "ConvTranspose2d(8, 4, kernel_size=3, stride=2, output_padding=1)",
+            &["ConvTranspose2d(8, 4, 3, 2, 0, 1, 1, True, 1)"],
+        ),
+        (
+            "BatchNorm1d(256, eps=0.8)",
+            &[
+                "BatchNorm1d(256, 0.8)",
+                "BatchNorm1d(256, eps=0.8, momentum=0.1, affine=True, track_running_stats=True)",
+            ],
+        ),
+        ("BatchNorm1d(256)", &["BatchNorm1d(256, eps=1e-05, momentum=0.1)"]),
+        ("BatchNorm2d(64, eps=0.00002, momentum=0.3)", &["BatchNorm2d(64, 2e-5, 0.3)"]),
+        ("Dropout(0.4)", &["Dropout(p=0.4, inplace=False)", "Dropout(.4)"]),
+        ("Dropout(0.5)", &["Dropout()"]),
+        ("LeakyReLU(0.2)", &["LeakyReLU(negative_slope=0.2, inplace=True)"]),
+        ("ReLU()", &["ReLU(inplace=True)", "ReLU(True)"]),
+        ("Tanh()", &["Tanh( )"]),
+        ("Sigmoid()", &[]),
+        ("Flatten()", &["Flatten(start_dim=1, end_dim=-1)"]),
+        ("Unflatten(128, 7, 7)", &["Unflatten(dim=1, unflattened_size=(128, 7, 7))"]),
+    ];
+
+    #[test]
+    fn layers_are_read_as_they_are_printed_and_in_pytorchs_long_form() {
+        for (short, others) in FORMS {
+            assert_eq!(parse(short).to_string(), short);
+            for other in others {
+                assert_eq!(parse(other), parse(short), "{other}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_name_is_read_and_printed() {
+        for name in NAMES {
+            let of_name = |form: &&(&str, _)| form.0.starts_with(&format!("{name}("));
+            assert!(FORMS.iter().any(|form| of_name(&form)), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_layer_is_refused_with_the_reason() {
+        for (text, words) in [
+            ("", &["\"\" is no layer", "Linear(128, 256)"][..]),
+            ("Linear", &["is no layer"]),
+            ("Linear(1, 2", &["is no layer"]),
+            ("Linear(1, (2)", &["is no layer"]),
+            ("(0): Linear(1, 2)", &["is no layer"]),
+            ("Linear(1,, 2)", &["is no layer"]),
+            ("GELU()", &["no layer GELU", "Linear, Conv2d", "Unflatten"]),
+            ("Linear(128)", &["Linear(128) lacks out_features"]),
+            ("Linear(128, 0)", &["out_features", "is 0", "from 1 to 1,000,000"]),
+            ("Linear(128, -4)", &["out_features", "-4"]),
+            ("Linear(128, 1e3)", &["out_features", "1e3"]),
+            ("Linear(1, 2, bias=False)", &["bias", "False", "must be True"]),
+            ("Linear(1, 2, 3)", &["bias", "is 3"]),
+            ("Linear(1, 2, True, 4)", &["too many: 4"]),
+            ("Linear(1, 2, device='cpu')", &["too many: device='cpu'"]),
+            ("Dropout(1.0)", &["p of", "from 0 to below 1"]),
+            ("LeakyReLU(nan)", &["negative_slope", "nan"]),
+            ("BatchNorm1d(8, eps=0)", &["eps", "1e-12"]),
+            ("BatchNorm1d(8, affine=False)", &["affine", "must be True"]),
+            ("Conv2d(1, 2, (3, 4))", &["kernel_size", "(3, 4)"]),
+            ("Conv2d(1, 2, 3, groups=2)", &["groups", "must be 1"]),
+            ("ConvTranspose2d(1, 2, 3, output_padding=1)", &["output_padding", "below the stride"]),
+            ("Unflatten(128, 7)", &["lacks unflattened_size"]),
+            ("Unflatten(1, (7, 7))", &["unflattened_size", "(7, 7)"]),
+            ("Tanh(3)", &["too many: 3"]),
+        ] {
+            let problem = text.parse::<Layer>().unwrap_err().to_string();
+            for word in words {
+                assert!(problem.contains(word), "{text}: {problem}");
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Dropout masks of a pass.
+
+use super::spec::NetworkSpec;
+use crate::device::{Device, In, Reals};
+
+/// Dropout masks of one pass, one behind the other: a matrix of the pass's rows for each stage that
+/// drops.
+pub struct Masks<'a, D: Device> {
+    /// What holds them.
+    pub buffer: &'a Reals<D>,
+    /// The place of the first mask's first number.
+    pub first: usize,
+}
+
+impl<D: Device> Masks<'_, D> {
+    /// The mask of a network's stage for `rows` rows, if it drops.
+    pub(super) fn of(&self, spec: &NetworkSpec, stage: usize, rows: usize) -> Option<In<'_, D>> {
+        let (first, len) = (mask_start(spec, stage), spec.stages()[stage].masked());
+        let start = self.first + rows * first;
+        (len > 0).then(|| D::view(self.buffer, start..start + rows * len))
+    }
+}
+
+/// Numbers in a row's masks of the stages before one.
+pub fn mask_start(spec: &NetworkSpec, stage: usize) -> usize {
+    spec.stages()[..stage].iter().map(|stage| stage.masked()).sum()
+}

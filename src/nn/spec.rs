@@ -1,0 +1,188 @@
+//! A network as data: its input, its layers in order, and what a device runs of them.
+
+use serde::{Deserialize, Serialize};
+
+use super::layer::Layer;
+use super::plan::{self, Stage};
+use super::shape::Shape;
+use crate::device::Device;
+
+/// What goes into a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// Of one row, without the label's embedding.
+    pub shape: Shape,
+    /// An embedding of the row's label beside it.
+    pub label: Option<Embedding>,
+}
+
+/// A label embedding: as many features as there are classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Embedding {
+    /// Classes, and features of the embedding.
+    pub classes: usize,
+    /// Whether it stands before the input, else behind.
+    pub first: bool,
+}
+
+impl Embedding {
+    /// Numbers that it learns.
+    pub fn parameters(self) -> usize {
+        self.classes * self.classes
+    }
+}
+
+/// Layers in a row, with the name that PyTorch's `state_dict` has for them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sequence {
+    /// What stands before a layer's index in a key: `model.` in `model.0.weight`.
+    pub key_prefix: String,
+    /// The layers, their indices counted from 0.
+    pub layers: Vec<Layer>,
+}
+
+/// A network whose layers fit each other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NetworkSpec {
+    input: Input,
+    sequences: Vec<Sequence>,
+    stages: Vec<Stage>,
+    output: Shape,
+}
+
+/// Layers that make no network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpecProblem {
+    /// There is no layer at all, or none that learns.
+    #[error("it has no layer that learns: begin with a Linear")]
+    Empty,
+
+    /// A layer does not take what comes before it.
+    #[error("layer {place}: {layer} follows {shape}")]
+    Shape {
+        /// Its index, with the sequence's key where there are several.
+        place: String,
+        /// The layer.
+        layer: String,
+        /// What comes into it.
+        shape: String,
+    },
+
+    /// A layer that cannot stand where it does, or that this program cannot run.
+    #[error("layer {place}: {layer} {reason}")]
+    Layer {
+        /// Its index, with the sequence's key where there are several.
+        place: String,
+        /// The layer.
+        layer: String,
+        /// Why not, and what to do.
+        reason: &'static str,
+    },
+}
+
+impl NetworkSpec {
+    /// A network of these layers.
+    ///
+    /// # Errors
+    /// [`SpecProblem`] names the first layer that does not fit.
+    pub fn new(input: Input, sequences: Vec<Sequence>) -> Result<Self, SpecProblem> {
+        let (stages, output) = plan::plan(input, &sequences)?;
+        Ok(Self { input, sequences, stages, output })
+    }
+
+    /// The same network without its closing Sigmoid, for a loss that takes logits; the layer stays
+    /// in the list. None where there is no such layer.
+    pub fn with_logits(mut self) -> Option<Self> {
+        let closed = self.layers().last().is_some_and(|(_, layer)| layer == Layer::Sigmoid);
+        closed.then(|| {
+            plan::take_off_activation(&mut self.stages);
+            self
+        })
+    }
+
+    /// The same network, whose running statistics stay as they are in training mode.
+    pub fn with_fixed_statistics(mut self) -> Self {
+        for stage in &mut self.stages {
+            if let Stage::BatchNorm(stage) = stage {
+                stage.momentum = 0.0;
+            }
+        }
+        self
+    }
+
+    /// What goes in.
+    pub fn input(&self) -> Input {
+        self.input
+    }
+
+    /// What comes out, of each row.
+    pub fn output(&self) -> Shape {
+        self.output
+    }
+
+    /// The lists of layers.
+    pub fn sequences(&self) -> &[Sequence] {
+        &self.sequences
+    }
+
+    /// All layers in order, with their keys in a `state_dict`.
+    pub fn layers(&self) -> impl Iterator<Item = (String, Layer)> {
+        self.sequences.iter().flat_map(|Sequence { key_prefix, layers }| {
+            layers.iter().enumerate().map(move |(i, &layer)| (format!("{key_prefix}{i}"), layer))
+        })
+    }
+
+    /// What a device runs, in order.
+    pub fn stages(&self) -> &[Stage] {
+        &self.stages
+    }
+
+    /// Features of the first layer: the input's and the label's.
+    pub fn inputs(&self) -> usize {
+        self.input.shape.numbers() + self.input.label.map_or(0, |label| label.classes)
+    }
+
+    /// Numbers that the network learns.
+    pub fn parameters(&self) -> usize {
+        let table = self.input.label.map_or(0, Embedding::parameters);
+        table + self.layers().map(|(_, layer)| layer.parameters()).sum::<usize>()
+    }
+
+    /// Numbers that BatchNorm keeps about the data.
+    pub fn statistics(&self) -> usize {
+        self.batch_norms().map(|(_, features)| 2 * features).sum()
+    }
+
+    /// The keys of all BatchNorms, and their features.
+    pub fn batch_norms(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.stages.iter().filter_map(|stage| match stage {
+            Stage::BatchNorm(norm) => Some((norm.key.as_str(), norm.features)),
+            _ => None,
+        })
+    }
+
+    /// Whether a row's output depends on the other rows of its batch, in training.
+    pub fn normalizes(&self) -> bool {
+        self.batch_norms().next().is_some()
+    }
+
+    /// Whether activations are dropped in training.
+    pub fn drops(&self) -> bool {
+        self.masked() > 0
+    }
+
+    /// Numbers in the dropout masks of one row.
+    pub fn masked(&self) -> usize {
+        self.stages.iter().map(Stage::masked).sum()
+    }
+
+    /// Numbers from one row of the first layer's input to the next on a device of kind `D`. Only an
+    /// input that is put together is padded; any other is read where it is.
+    pub fn input_stride<D: Device>(&self) -> usize {
+        match self.input.label {
+            Some(_) => self.inputs().next_multiple_of(D::ROW_ALIGNMENT),
+            None => self.inputs(),
+        }
+    }
+}

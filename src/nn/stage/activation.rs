@@ -1,0 +1,48 @@
+//! y = activation(mask ⊙ x), where no other stage takes it up.
+
+use std::ops::Range;
+
+use crate::device::ops::LinearShape;
+use crate::device::{Device, In, Out};
+use crate::nn::matrix::Matrix;
+use crate::nn::plan::ActivationStage;
+
+/// Dropout and an activation.
+pub(in crate::nn) struct Activation {
+    stage: ActivationStage,
+}
+
+impl Activation {
+    pub(in crate::nn) fn place(stage: &ActivationStage) -> Self {
+        Self { stage: stage.clone() }
+    }
+
+    pub(in crate::nn) fn forward<D: Device>(
+        &self,
+        device: &D,
+        y: Out<'_, D>,
+        x: In<'_, D>,
+        mask: Option<In<'_, D>>,
+        rows: usize,
+    ) {
+        device.activation_forward(y, x, mask, self.shape(rows), self.stage.tail.activation);
+    }
+
+    /// From dy to dx, in place.
+    pub(in crate::nn) fn backward<D: Device>(
+        &self,
+        device: &D,
+        dx: &mut Matrix<D>,
+        y: In<'_, D>,
+        mask: Option<In<'_, D>>,
+        rows: Range<usize>,
+    ) {
+        let shape = self.shape(rows.len());
+        let activation = self.stage.tail.activation;
+        device.bias_activation_backward(dx.rows_mut(rows), None, y, mask, shape, activation, false);
+    }
+
+    fn shape(&self, rows: usize) -> LinearShape {
+        LinearShape { rows, inputs: self.stage.features, outputs: self.stage.features }
+    }
+}

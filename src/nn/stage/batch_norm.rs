@@ -1,0 +1,164 @@
+//! y = activation(gamma·x̂ + beta), x̂ normalised by the batch, or by the running statistics.
+
+use super::Target;
+use crate::Result;
+use crate::device::ops::{Affine, AffineGradients, BatchNormShape};
+use crate::device::{Device, In, Out};
+use crate::nn::activations::Batches;
+use crate::nn::matrix::Matrix;
+use crate::nn::params::{Layout, Params, Slot};
+use crate::nn::plan::BatchNormStage;
+
+/// A BatchNorm with the activation behind it.
+pub(in crate::nn) struct BatchNorm {
+    stage: BatchNormStage,
+    /// Of the Linear right before it, if there is one.
+    bias: Option<Slot>,
+    gamma: Slot,
+    beta: Slot,
+    running_mean: Slot,
+    running_var: Slot,
+}
+
+impl BatchNorm {
+    pub(in crate::nn) fn place(
+        stage: &BatchNormStage,
+        bias: Option<Slot>,
+        params: &mut Layout,
+        statistics: &mut Layout,
+    ) -> Self {
+        let BatchNormStage { key, features, .. } = stage;
+        Self {
+            stage: stage.clone(),
+            bias,
+            gamma: params.add_vector(format!("{key}.weight"), *features),
+            beta: params.add_vector(format!("{key}.bias"), *features),
+            running_mean: statistics.add_vector(format!("{key}.running_mean"), *features),
+            running_var: statistics.add_vector(format!("{key}.running_var"), *features),
+        }
+    }
+
+    /// The identity, and statistics of standard normal data.
+    pub(in crate::nn) fn initialize<D: Device>(
+        &self,
+        device: &D,
+        params: &mut Params<D>,
+        statistics: &mut Params<D>,
+    ) -> Result<()> {
+        let features = self.stage.features;
+        params.set(device, self.gamma, &vec![1.0; features])?;
+        params.set(device, self.beta, &vec![0.0; features])?;
+        statistics.set(device, self.running_mean, &vec![0.0; features])?;
+        statistics.set(device, self.running_var, &vec![1.0; features])
+    }
+
+    /// By the statistics of each batch, which move the running ones.
+    #[allow(clippy::too_many_arguments)]
+    pub(in crate::nn) fn forward<D: Device>(
+        &self,
+        device: &D,
+        params: &Params<D>,
+        statistics: &mut Params<D>,
+        [mean, inv_std]: &mut [Matrix<D>; 2],
+        mut y: Out<'_, D>,
+        mut x: In<'_, D>,
+        batches: &Batches,
+    ) {
+        let shape = self.shape(batches.rows);
+        for batch in batches.which.clone() {
+            let (y_of_batch, x_of_batch);
+            (y_of_batch, y) = D::split_mut(y, shape.rows * shape.columns);
+            (x_of_batch, x) = D::split(x, shape.rows * shape.columns);
+            let (running_mean, running_var) =
+                statistics.values_mut().neighbours_mut(self.running_mean, self.running_var);
+            device.batch_norm_forward(
+                y_of_batch,
+                mean.rows_mut(batch..batch + 1),
+                inv_std.rows_mut(batch..batch + 1),
+                running_mean,
+                running_var,
+                x_of_batch,
+                self.bias(params),
+                self.affine(params),
+                shape,
+                self.stage.activation,
+            );
+        }
+    }
+
+    /// By the running statistics.
+    pub(in crate::nn) fn evaluate<D: Device>(
+        &self,
+        device: &D,
+        params: &Params<D>,
+        statistics: &Params<D>,
+        y: Out<'_, D>,
+        x: In<'_, D>,
+        rows: usize,
+    ) {
+        device.batch_norm_evaluate(
+            y,
+            x,
+            self.bias(params),
+            statistics.values().view(self.running_mean),
+            statistics.values().view(self.running_var),
+            self.affine(params),
+            self.shape(rows),
+            self.stage.activation,
+        );
+    }
+
+    /// From dy to dx in place, and the gradients of gamma and beta.
+    #[allow(clippy::too_many_arguments)]
+    pub(in crate::nn) fn backward<D: Device>(
+        &self,
+        device: &D,
+        params: &Params<D>,
+        mut target: Option<Target<'_, D>>,
+        dx: &mut Matrix<D>,
+        mut x: In<'_, D>,
+        mut y: In<'_, D>,
+        [mean, inv_std]: &[Matrix<D>; 2],
+        batches: &Batches,
+    ) {
+        let shape = self.shape(batches.rows);
+        for (batch, rows) in batches.each() {
+            let (x_of_batch, y_of_batch);
+            (x_of_batch, x) = D::split(x, shape.rows * shape.columns);
+            (y_of_batch, y) = D::split(y, shape.rows * shape.columns);
+            // What the first batch has written, the others add to.
+            let added = batch > batches.which.start;
+            let accumulate = added || target.as_ref().is_some_and(|(_, accumulate)| *accumulate);
+            let gradients = target.as_mut().map(|(flat, _)| {
+                let (dgamma, dbeta) = flat.neighbours_mut(self.gamma, self.beta);
+                AffineGradients { dgamma, dbeta }
+            });
+            device.batch_norm_backward(
+                dx.rows_mut(rows),
+                gradients,
+                y_of_batch,
+                x_of_batch,
+                mean.rows(batch..batch + 1),
+                inv_std.rows(batch..batch + 1),
+                params.values().view(self.gamma),
+                shape,
+                self.stage.activation,
+                accumulate,
+            );
+        }
+    }
+
+    fn shape(&self, rows: usize) -> BatchNormShape {
+        let BatchNormStage { features, eps, momentum, .. } = self.stage;
+        BatchNormShape { rows, columns: features, eps, momentum }
+    }
+
+    fn bias<'a, D: Device>(&self, params: &'a Params<D>) -> Option<In<'a, D>> {
+        self.bias.map(|bias| params.values().view(bias))
+    }
+
+    fn affine<'a, D: Device>(&self, params: &'a Params<D>) -> Affine<'a, D> {
+        let values = params.values();
+        Affine { gamma: values.view(self.gamma), beta: values.view(self.beta) }
+    }
+}

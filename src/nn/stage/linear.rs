@@ -1,0 +1,112 @@
+//! y = activation(mask ⊙ (x·Wᵀ + b)).
+
+use std::ops::Range;
+
+use rand_chacha::ChaCha12Rng;
+
+use super::Target;
+use crate::Result;
+use crate::device::ops::LinearShape;
+use crate::device::{Device, In, Out};
+use crate::nn::init::{Init, uniform};
+use crate::nn::matrix::Matrix;
+use crate::nn::params::{Layout, Params, Slot};
+use crate::nn::plan::LinearStage;
+
+/// A Linear layer with the dropout and the activation behind it.
+pub(in crate::nn) struct Linear {
+    stage: LinearStage,
+    /// Numbers from one row of the input, and of the weights, to the next: those that the
+    /// operations see, of which the last ones may be padding.
+    stride: usize,
+    w: Slot,
+    b: Slot,
+}
+
+impl Linear {
+    pub(in crate::nn) fn place(stage: &LinearStage, stride: usize, params: &mut Layout) -> Self {
+        let LinearStage { key, inputs, outputs, .. } = stage;
+        let w = params.add_matrix(format!("{key}.weight"), [*outputs, *inputs], stride);
+        let b = params.add_vector(format!("{key}.bias"), *outputs);
+        Self { stage: stage.clone(), stride, w, b }
+    }
+
+    /// Draws weights and biases.
+    pub(in crate::nn) fn initialize<D: Device>(
+        &self,
+        device: &D,
+        params: &mut Params<D>,
+        init: Init,
+        rng: &mut ChaCha12Rng,
+    ) -> Result<()> {
+        let LinearStage { inputs, outputs, .. } = self.stage;
+        params.set(device, self.w, &init.weights(rng, outputs * inputs, inputs))?;
+        params.set(device, self.b, &uniform(rng, outputs, inputs))
+    }
+
+    /// The bias, if the BatchNorm that follows adds it.
+    pub(in crate::nn) fn bias_for_batch_norm(&self) -> Option<Slot> {
+        self.stage.normalized.then_some(self.b)
+    }
+
+    pub(in crate::nn) fn forward<D: Device>(
+        &self,
+        device: &D,
+        params: &Params<D>,
+        y: Out<'_, D>,
+        x: In<'_, D>,
+        mask: Option<In<'_, D>>,
+        rows: usize,
+    ) {
+        let w = params.values().view(self.w);
+        let b = (!self.stage.normalized).then(|| params.values().view(self.b));
+        let activation = self.stage.tail.activation;
+        device.linear_forward(y, x, w, b, mask, self.shape(rows), activation);
+    }
+
+    /// From dy to dz in place, the gradient of x·Wᵀ + b, and the gradients of weights and biases.
+    #[allow(clippy::too_many_arguments)]
+    pub(in crate::nn) fn backward<D: Device>(
+        &self,
+        device: &D,
+        target: Option<Target<'_, D>>,
+        dz: &mut Matrix<D>,
+        x: In<'_, D>,
+        y: In<'_, D>,
+        mask: Option<In<'_, D>>,
+        rows: Range<usize>,
+    ) {
+        let (shape, activation) = (self.shape(rows.len()), self.stage.tail.activation);
+        let (mut gradients, accumulate) = target.unzip();
+        // Where a BatchNorm follows, its mean takes the bias out again: there is nothing to do, and
+        // the gradient of the bias stays the zero that it is.
+        if !self.stage.normalized {
+            let dy = dz.rows_mut(rows.clone());
+            let db = gradients.as_mut().map(|gradients| gradients.view_mut(self.b));
+            let accumulate = accumulate.unwrap_or(false);
+            device.bias_activation_backward(dy, db, y, mask, shape, activation, accumulate);
+        }
+        if let (Some(gradients), Some(accumulate)) = (gradients, accumulate) {
+            let dw = gradients.view_mut(self.w);
+            device.linear_backward_weight(dw, dz.rows(rows), x, shape, accumulate);
+        }
+    }
+
+    /// dx = dz·W, some columns of it, after [`Linear::backward`].
+    pub(in crate::nn) fn backward_input<D: Device>(
+        &self,
+        device: &D,
+        params: &Params<D>,
+        dx: Out<'_, D>,
+        dz: In<'_, D>,
+        rows: usize,
+        columns: Range<usize>,
+    ) {
+        let w = params.values().view(self.w);
+        device.linear_backward_input(dx, dz, w, self.shape(rows), columns);
+    }
+
+    fn shape(&self, rows: usize) -> LinearShape {
+        LinearShape { rows, inputs: self.stride, outputs: self.stage.outputs }
+    }
+}
