@@ -98,8 +98,10 @@ fn read_events(bytes: &[u8]) {
     assert!(ends.is_sorted_by(|a, b| a < b) && ends.last().is_none_or(|&end| end <= bytes.len()));
 }
 
-/// A `config.toml` with every key.
-const CONFIG: &str = include_str!("common/config.toml");
+/// A `config.toml` with every key, as it was written before it held the networks' layers.
+const OLDER_CONFIG: &str = include_str!("common/config.toml");
+/// The file of a preset.
+const CONFIG: &str = include_str!("../presets/cgan.toml");
 
 proptest! {
     #![proptest_config(ProptestConfig {
@@ -146,6 +148,7 @@ proptest! {
     #[test]
     fn config_reader_never_panics(bytes in prop_oneof![
         any_bytes(),
+        damaged(OLDER_CONFIG.as_bytes().to_vec()),
         damaged(CONFIG.as_bytes().to_vec()),
     ]) {
         read_config(&String::from_utf8_lossy(&bytes));
@@ -158,6 +161,8 @@ fn files_that_are_not_damaged_are_read() {
     assert_eq!(idx::decode_labels(&labels()[..], 10).unwrap(), [9, 0, 4]);
     assert_eq!(idx::decode_images(&gzipped(&images())[..]).unwrap().count, 2);
     TensorFile::from_bytes(Path::new("g.safetensors"), &tensor_file()).unwrap();
-    Config::from_text(Path::new("config.toml"), CONFIG).unwrap();
+    for text in [CONFIG, OLDER_CONFIG] {
+        Config::from_text(Path::new("config.toml"), text).unwrap();
+    }
     assert_eq!(events(&event_records()).map(|(_, event)| event.step).collect::<Vec<_>>(), [3, 4]);
 }

@@ -42,6 +42,8 @@ impl Rewrite {
     /// [`OutOfRange`] names what the GAN has none of.
     pub fn apply(&self, name: &str, settings: &mut Settings) -> Result<(), OutOfRange> {
         self.resize(settings);
+        // First: few widths may leave none of a kind that the GAN has.
+        self.each(name, settings)?;
         for (key, role, widths) in [
             ("gan.g_hidden", Role::Generator, &self.g_hidden),
             ("gan.d_hidden", Role::Discriminator, &self.d_hidden),
@@ -51,7 +53,6 @@ impl Rewrite {
                 settings.layers_mut(role).set_hidden(widths);
             }
         }
-        self.each(name, settings)?;
         if self.d_final_relu {
             settings.discriminator.add_final_relu();
         }

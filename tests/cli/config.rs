@@ -70,11 +70,12 @@ fn what_does_not_go_with_a_file_is_refused() {
 }
 
 /// Each change of the file, and the words of the error.
-const BROKEN: [(&str, &str, &[&str]); 26] = [
+const BROKEN: [(&str, &str, &[&str]); 34] = [
     ("seed = 3", "sead = 3", &["line 10", "sead"]),
     ("latent_dim = 7", "latent_dims = 7", &["latent_dims", "line"]),
     ("seed = 3", "seed = ", &["line 10"]),
     ("seed = 3", "seed = -3", &["line 10", "-3"]),
+    ("epochs = 200\n", "", &["epochs"]),
     ("dataset = \"mnist\"", "dataset = \"cifar\"", &["cifar", "line 8"]),
     ("epochs = 200", "epochs = 0", &["epochs is 0", "1 to 1,000,000"]),
     ("iterations = 4", "iterations = 0", &["iterations is 0", "from 1"]),
@@ -87,6 +88,13 @@ const BROKEN: [(&str, &str, &[&str]); 26] = [
     ("threads = 1", "threads = 0", &["threads is 0", "1 to 1,024"]),
     ("latent_dim = 7", "latent_dim = 0", &["gan.latent_dim is 0", "1 to 1,000,000"]),
     ("classes = 10", "classes = 0", &["gan.classes is 0", "1 to 10,000"]),
+    ("Linear(12, 12)", "Linear(12, 0)", &["out_features", "is 0", "1 to 1,000,000", "line"]),
+    ("Linear(12, 12)", "Linear(12, 1000001)", &["out_features", "is 1000001", "line"]),
+    ("LeakyReLU(0.2)", "LeakyReLU(2)", &["negative_slope", "is 2", "above 0", "line"]),
+    ("Dropout(0.2)", "Dropout(1)", &["p of Dropout(1) is 1", "from 0 to below 1", "line"]),
+    ("eps=0.8", "eps=nan", &["eps of BatchNorm1d(12, eps=nan)", "line"]),
+    ("eps=0.8", "eps=0.8, momentum=0", &["momentum", "is 0", "above 0", "line"]),
+    ("eps=0.8", "eps=0.8, momenta=0.2", &["momenta=0.2", "too many", "line"]),
     ("loss = \"mse\"", "loss = \"hinge\"", &["hinge", "line"]),
     ("d_loss_scale = 0.5", "d_loss_scale = 0.0", &["gan.d_loss_scale is 0", "1e-6"]),
     ("init = \"default\"", "init = \"xavier\"", &["xavier", "normal:STD"]),
@@ -110,6 +118,16 @@ fn broken_files_are_named_with_key_value_and_range() {
         let error = scratch.run("train --config mine.toml");
         error.fails(1, &[&["mine.toml"], words].concat());
     }
+    // Layers that fit each other, and not the data set.
+    let fewer = [
+        ("classes = 10", "classes = 5"),
+        ("Linear(17, 12)", "Linear(12, 12)"),
+        ("Linear(794, 12)", "Linear(789, 12)"),
+    ];
+    let fewer = fewer.iter().fold(good.clone(), |text, (from, to)| text.replacen(from, to, 1));
+    fs::write(scratch.path("mine.toml"), fewer).unwrap();
+    let words = ["mine.toml", "gan.classes is 5", "10, as the data set has"];
+    scratch.run("train --config mine.toml").fails(1, &words);
     fs::write(scratch.path("mine.toml"), [0xff; 9]).unwrap();
     scratch.run("train --config mine.toml").fails(1, &["cannot read mine.toml"]);
     assert!(scratch.files("runs") == before);
@@ -123,6 +141,16 @@ fn images_in_the_program_are_those_of_the_rerun() {
         scratch.run(&format!("train --config {FIRST}")).succeeds();
         assert_eq!(scratch.config(FIRST), scratch.config(SECOND));
     }
+}
+
+#[test]
+fn name_of_the_set_up_is_free() {
+    let scratch = one_run();
+    let good = fs::read_to_string(scratch.path(FIRST).join("config.toml")).unwrap();
+    fs::write(scratch.path("mine.toml"), good.replacen("\"cgan\"", "\"mine\"", 1)).unwrap();
+    scratch.run("train --config mine.toml").succeeds();
+    assert_eq!(scratch.config("runs/00001-mine-mnist")["preset"].as_str(), Some("mine"));
+    scratch.run("train --config mine.toml --preset cgan").fails(2, &["--preset", "mine"]);
 }
 
 /// Files were written before there was a choice.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import tempfile
 import unittest
@@ -18,18 +19,30 @@ from presets import PRESETS, Preset
 SMALL = {"g_hidden": (9, 8), "d_hidden": (7, 6), "image_shape": (1, 5, 4)}
 
 
-def write_checkpoint(folder: Path, preset: Preset, **metadata: str) -> None:
+def as_text(network: torch.nn.Module) -> str:
+    """The layers as a checkpoint's metadata have them, of which the widths are read."""
+    linears = [layer for layer in network.modules() if isinstance(layer, torch.nn.Linear)]
+    texts = [f"Linear({layer.in_features}, {layer.out_features})" for layer in linears]
+    return f"Sequential({', LeakyReLU(0.2), '.join(texts)})"
+
+
+def older_sizes(preset: Preset) -> dict[str, str]:
+    """What metadata had before they had layers."""
+    return {"g_hidden": json.dumps(preset.g_hidden), "d_hidden": json.dumps(preset.d_hidden)}
+
+
+def write_checkpoint(folder: Path, preset: Preset, older: bool = False, **metadata: str) -> None:
     """A checkpoint of freshly initialised networks."""
     common = {
         "format": "pt",
         "preset": preset.name,
         "latent_dim": json.dumps(preset.latent_dim),
-        "g_hidden": json.dumps(preset.g_hidden),
-        "d_hidden": json.dumps(preset.d_hidden),
         "image_shape": json.dumps(preset.image_shape),
         "classes": json.dumps(preset.classes),
-    } | metadata
+    }
     generator, discriminator = presets.build_generator(preset), presets.build_discriminator(preset)
+    layers = {"generator": as_text(generator), "discriminator": as_text(discriminator)}
+    common |= (older_sizes(preset) if older else layers) | metadata
     save_file(generator.state_dict(), folder / "generator.safetensors", common)
     save_file(discriminator.state_dict(), folder / "discriminator.safetensors", common)
 
@@ -41,10 +54,10 @@ class CheckCheckpoint(unittest.TestCase):
         self.folder = Path(scratch.name)
 
     def test_every_preset_loads_at_the_sizes_of_its_metadata(self) -> None:
-        for row in PRESETS.values():
+        for row, older in itertools.product(PRESETS.values(), (False, True)):
             preset = replace(row, **SMALL)
-            write_checkpoint(self.folder, preset)
-            with self.subTest(preset=row.name):
+            write_checkpoint(self.folder, preset, older)
+            with self.subTest(preset=row.name, older=older):
                 loaded, generator, _ = load_checkpoint(self.folder)
                 self.assertEqual(loaded, preset)
                 labels = grid_labels(preset)
@@ -54,7 +67,10 @@ class CheckCheckpoint(unittest.TestCase):
 
     def test_wrong_width_and_wrong_format_are_refused(self) -> None:
         preset = replace(PRESETS["mlp"], **SMALL)
-        write_checkpoint(self.folder, preset, g_hidden="[9, 7]")
+        write_checkpoint(self.folder, preset, older=True, g_hidden="[9, 7]")
+        self.assertRaises(RuntimeError, load_checkpoint, self.folder)
+        narrow = "Sequential(Linear(96, 9), ReLU(), Linear(9, 7), ReLU(), Linear(7, 20), Tanh())"
+        write_checkpoint(self.folder, preset, generator=narrow)
         self.assertRaises(RuntimeError, load_checkpoint, self.folder)
         write_checkpoint(self.folder, preset, format="np")
         self.assertRaises(ValueError, load_checkpoint, self.folder)

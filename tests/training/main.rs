@@ -3,6 +3,7 @@
 
 mod batches;
 mod determinism;
+mod older;
 mod refusal;
 mod resume;
 #[path = "../common/runs.rs"]

@@ -140,7 +140,6 @@ impl Args {
         let ValueArgs { leaky_slope, dropout, bn_eps, bn_momentum, d_final_relu, .. } = self.values;
         let DataArgs { image_size, channels, .. } = self.data;
         let none = Rewrite::default;
-        let mut given = self.values.sizes.layers();
         let flags = [
             ("--image-size", image_size.is_some(), Rewrite { image_size, ..none() }),
             ("--channels", channels.is_some(), Rewrite { channels, ..none() }),
@@ -151,8 +150,9 @@ impl Args {
             ("--d-final-relu", d_final_relu, Rewrite { d_final_relu, ..none() }),
         ];
         let flags = flags.into_iter().filter(|(_, is_given, _)| *is_given);
-        given.extend(flags.map(|(flag, _, rewrite)| (flag, rewrite)));
-        given
+        let flags = flags.map(|(flag, _, rewrite)| (flag, rewrite));
+        // Last: few widths may leave none of a kind that the preset has.
+        flags.chain(self.values.sizes.layers()).collect()
     }
 
     /// Makes sure that the flags about data fit the data set.

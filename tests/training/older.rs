@@ -1,0 +1,132 @@
+//! Runs as they were written before files held the networks' layers (checkpoint format 2).
+
+use gan_cuda::train::checkpoint::CheckpointWriter;
+use gan_cuda::train::snapshot;
+use gan_cuda::train::tensor_file::TensorWriter;
+use runs::tensors;
+use toml::{Table, Value};
+
+use super::*;
+
+const IMAGES: usize = 40;
+
+/// Keys of `[gan]` and their values, by which the layers of a preset differed.
+fn numbers(preset: &str, widths: [&[i64]; 2]) -> Vec<(&'static str, Value)> {
+    let [generator, discriminator] = widths.map(|widths| Value::try_from(widths).unwrap());
+    let mut numbers = vec![
+        ("g_hidden", generator),
+        ("d_hidden", discriminator),
+        ("d_final_relu", Value::Boolean(false)),
+    ];
+    let [leaky, dropout, norm] = match preset {
+        "mlp" => [true, false, false],
+        "mlp-dropout" => [false, true, false],
+        "cgan" => [true, true, true],
+        _ => [true, false, true],
+    };
+    // As the presets have them.
+    let rate = if preset == "cgan" { 0.4 } else { 0.3 };
+    numbers.extend(leaky.then_some(("leaky_slope", Value::Float(0.2))));
+    numbers.extend(dropout.then_some(("dropout", Value::Float(rate))));
+    numbers.extend(norm.then_some(("bn_eps", Value::Float(0.8))));
+    numbers.extend(norm.then_some(("bn_momentum", Value::Float(0.1))));
+    numbers
+}
+
+/// A configuration's text as it was written.
+fn older_text(config: &Config, widths: [&[i64]; 2]) -> String {
+    let mut table: Table = toml::from_str(&config.to_text().unwrap()).unwrap();
+    for key in ["summary", "source", "notes", "sample_grid"] {
+        table.remove(key).unwrap();
+    }
+    let gan = table["gan"].as_table_mut().unwrap();
+    for key in ["generator", "discriminator", "drop_last"] {
+        gan.remove(key).unwrap();
+    }
+    for (key, value) in numbers(&config.preset, widths) {
+        gan.insert(key.to_owned(), value);
+    }
+    toml::to_string(&table).unwrap()
+}
+
+/// Makes a run's checkpoint, and its configuration, what they were.
+fn make_older(run: &RunDir, iteration: u64, text: &str, widths: [&[i64]; 2]) {
+    fs::write(run.config(), text).unwrap();
+    let folder = run.checkpoint(iteration);
+    let checkpoint = Checkpoint::load(&folder).unwrap();
+    let network = |file| {
+        let mut copy: TensorWriter<'_> = tensors::copy(file);
+        for key in ["generator", "discriminator"] {
+            copy.metadata.remove(key).unwrap();
+        }
+        for (key, widths) in ["g_hidden", "d_hidden"].into_iter().zip(widths) {
+            copy.metadata.insert(key.to_owned(), format!("{widths:?}"));
+        }
+        copy
+    };
+    let mut state = tensors::copy(&checkpoint.state);
+    for key in ["generator_steps", "discriminator_steps"] {
+        state.metadata.remove(key).unwrap();
+    }
+    state.metadata.insert("config".to_owned(), text.to_owned());
+    let [generator, discriminator] =
+        [&checkpoint.generator, &checkpoint.discriminator].map(network);
+    CheckpointWriter { generator, discriminator, state }.save(run, iteration).unwrap();
+    set_version(&folder.join("state.safetensors"));
+}
+
+/// Sets the format's number, and the checksum of the file with it.
+fn set_version(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let behind = |bytes: &[u8], key: &str| {
+        let found = bytes.windows(key.len()).position(|window| window == key.as_bytes());
+        found.unwrap() + key.len()
+    };
+    let version = behind(&bytes, "\"format_version\":\"");
+    bytes[version] = b'2';
+    let sum = behind(&bytes, "\"crc32_state\":\"");
+    bytes[sum..sum + 8].copy_from_slice(b"00000000");
+    let checksum = format!("{:08x}", crc32fast::hash(&bytes));
+    bytes[sum..sum + 8].copy_from_slice(checksum.as_bytes());
+    fs::write(path, bytes).unwrap();
+}
+
+/// The widths of [`small`], and one layer a network, which leaves neither BatchNorm nor dropout
+/// where the first layer has none.
+const WIDTHS: [[&[i64]; 2]; 2] = [[&[24, 33], &[32, 17]], [&[24], &[32]]];
+
+#[test]
+fn run_of_format_2_goes_on_as_if_it_had_never_stopped() {
+    for preset in gan_cuda::gan::preset::presets() {
+        for widths in WIDTHS {
+            let mut whole = config(preset, 4, 2);
+            let [g_hidden, d_hidden] =
+                widths.map(|widths| Some(widths.iter().map(|&width| width as usize).collect()));
+            let hidden = Rewrite { g_hidden, d_hidden, ..Rewrite::default() };
+            hidden.apply(&preset.name, &mut whole.gan).unwrap();
+            let data = digits(IMAGES, whole.gan.image);
+            let runs = tempfile::tempdir().unwrap();
+            let mut want = left_by(&train(&whole, &data, runs.path()));
+
+            let half = Config { iterations: Some(2), ..whole.clone() };
+            let run = train(&half, &data, runs.path());
+            make_older(&run, 2, &older_text(&half, widths), widths);
+            let read = Config::read(&run.config()).unwrap();
+            assert_eq!(read.gan, whole.gan, "{} {widths:?}", preset.name);
+            let loaded = Checkpoint::load(&run.checkpoint(2)).unwrap();
+            assert_eq!(loaded.state.word("format_version").unwrap(), "2");
+            assert_eq!(snapshot::config(&loaded).unwrap(), read);
+            snapshot::sampler(Cpu::<f32>::new(1), &loaded, &read, 4).unwrap();
+
+            let go_on = Config { iterations: Some(4), ..read };
+            resume(&go_on, &data, &run, 2).train(&mut (), &NEVER).unwrap();
+            let mut got = left_by(&run);
+            for files in [&mut got, &mut want] {
+                without_total_epochs(files);
+                // The older run's own.
+                files.retain(|name, _| !name.starts_with("checkpoint-000002"));
+            }
+            assert_same(&got, &want, &format!("{} {widths:?}", preset.name));
+        }
+    }
+}
