@@ -52,9 +52,9 @@ fn load(text: &mut String, kernels: &[Kernel]) {
     line!(text, "    pub fn load(");
     line!(
         text,
-        "        mut find: impl FnMut(&str, &str) -> crate::Result<cudarc::driver::CudaFunction>,"
+        "        mut find: impl FnMut(&str, &str) -> crate::device::Result<cudarc::driver::CudaFunction>,"
     );
-    line!(text, "    ) -> crate::Result<Self> {{");
+    line!(text, "    ) -> crate::device::Result<Self> {{");
     line!(text, "        Ok(Self {{");
     for Kernel { name, file, .. } in kernels {
         line!(text, "            {name}: find({file:?}, {name:?})?,");

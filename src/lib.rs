@@ -41,21 +41,27 @@
 //! library, IDX files, training, checkpoints and sample grids.
 //!
 //! # Rooms
-//! A room imports only rooms below it.
+//! A room imports only rooms below it, as a test makes sure.
 //!
 //! | room | holds |
 //! |---|---|
 //! | [`export`] | a trained generator for other programs |
-//! | [`train`] | the loop, the run folder and its formats |
-//! | [`diagram`] | a set-up as a picture |
-//! | [`gan`] | the table of set-ups, both updates, the losses |
-//! | [`nn`] | parameters, layers, networks |
+//! | [`train`] | the loop, the health of a run, and who watches it |
+//! | [`run`] | a run's folder: configuration, checkpoints, log |
+//! | [`picture`] | grids of samples, plots, diagrams |
+//! | [`gan`] | set-ups, the steps of an iteration, losses, samples |
+//! | [`nn`] | layers, networks, passes, Adam |
 //! | [`data`] | images and labels |
-//! | [`device`] | the contract of every operation, and the CPU's version of it |
-//! | [`rng`] | random numbers that every device draws alike |
+//! | [`device`] | the contract of every operation, and its two implementations |
+//! | [`formats`] | files as bytes |
 //! | [`memory`] | how much of the machine's memory is left |
 //! | [`ranges`] | what numbers a person may choose |
 //! | [`choice`] | values that are one of a few, each with its word |
+//! | [`text`] | numbers, names and errors as people write them |
+//! | [`rng`] | random numbers that every device draws alike |
+//! | [`file_error`] | a file that the system does not let us use |
+//!
+//! Each of the large ones has an error of its own; [`enum@Error`] is any of them.
 
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
@@ -68,14 +74,18 @@
 pub mod choice;
 pub mod data;
 pub mod device;
-pub mod diagram;
 mod error;
 pub mod export;
+pub mod file_error;
+pub mod formats;
 pub mod gan;
 pub mod memory;
 pub mod nn;
+pub mod picture;
 pub mod ranges;
 pub mod rng;
+pub mod run;
+pub mod text;
 pub mod train;
 
-pub use error::{Error, Result};
+pub use error::Error;

@@ -14,15 +14,8 @@ fn main() -> ExitCode {
     match cli::Cli::parse().run() {
         Ok(code) => code,
         Err(error) => {
-            print_error_line(&format!("error: {}", error.with_causes().trim_end()));
-            let usage = matches!(
-                error,
-                gan_cuda::Error::Flag { .. }
-                    | gan_cuda::Error::FlagValue { .. }
-                    | gan_cuda::Error::NoSuchPreset { .. }
-                    | gan_cuda::Error::OtherTraining { .. }
-            );
-            ExitCode::from(if usage { 2 } else { 1 })
+            print_error_line(&format!("error: {}", error.in_words()));
+            ExitCode::from(if error.is_usage() { 2 } else { 1 })
         }
     }
 }

@@ -3,8 +3,7 @@
 
 use sysinfo::{MemoryRefreshKind, System};
 
-use crate::Result;
-use crate::data::words::bytes;
+use crate::text::bytes;
 
 /// Bytes that this process can still have: what the machine has left, or its control group (a
 /// container's limit) if that is less. Nothing where the system does not say.

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::ops::{Bound, RangeBounds};
 
-use crate::data::words::grouped;
+use crate::text::grouped;
 
 /// The numbers from one to another, each end with or without itself.
 #[derive(Clone, Copy, Debug, PartialEq)]

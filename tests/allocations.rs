@@ -14,11 +14,11 @@ use gan_cuda::gan::preset::{Preset, presets};
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::Settings;
 use gan_cuda::gan::{Gan, Model};
-use gan_cuda::train::checkpoint::Checkpoint;
-use gan_cuda::train::config::Config;
-use gan_cuda::train::journal::Positions;
-use gan_cuda::train::run_dir::RunDir;
-use gan_cuda::train::snapshot::{self, Progress};
+use gan_cuda::run::checkpoint::Checkpoint;
+use gan_cuda::run::config::Config;
+use gan_cuda::run::dir::RunDir;
+use gan_cuda::run::journal::Positions;
+use gan_cuda::run::snapshot::{self, Progress};
 use gan_cuda::train::trainer::schedule;
 
 #[allow(dead_code)] // shared with tests of more of a run

@@ -11,10 +11,10 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use gan_cuda::data::idx;
-use gan_cuda::train::config::Config;
-use gan_cuda::train::events::message::Event;
-use gan_cuda::train::events::record::{events, framed};
-use gan_cuda::train::tensor_file::{TensorFile, TensorWriter};
+use gan_cuda::formats::events::message::Event;
+use gan_cuda::formats::events::record::{events, framed};
+use gan_cuda::formats::tensor_file::{TensorFile, TensorWriter};
+use gan_cuda::run::config::Config;
 use proptest::prelude::*;
 use proptest::sample::Index;
 

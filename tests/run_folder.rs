@@ -9,13 +9,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use gan_cuda::Error;
-use gan_cuda::train::checkpoint::{Checkpoint, CheckpointProblem, CheckpointWriter};
-use gan_cuda::train::image_stats::ImageStats;
-use gan_cuda::train::journal::{Journal, Positions};
-use gan_cuda::train::records::{ImageRecord, Record, Records, read_records};
-use gan_cuda::train::run_dir::{RunDir, RunProblem};
-use gan_cuda::train::tensor_file::TensorWriter;
+use gan_cuda::file_error::FileError;
+use gan_cuda::formats::records::{ImageRecord, ImageStats, Record, Records, read_records};
+use gan_cuda::formats::tensor_file::TensorWriter;
+use gan_cuda::run::Error;
+use gan_cuda::run::checkpoint::{Checkpoint, CheckpointProblem, CheckpointWriter};
+use gan_cuda::run::dir::RunDir;
+use gan_cuda::run::journal::{Journal, Positions};
 use tempfile::TempDir;
 
 /// A folder of runs with one run in it that has its config.
@@ -99,7 +99,7 @@ fn bad_names_are_refused() {
     let runs = tempfile::tempdir().unwrap();
     for name in ["", ".", "..", "a/b", "a\\b", "a\nb", "nul\0"] {
         let error = RunDir::create(runs.path(), name).unwrap_err();
-        assert!(matches!(error, Error::Run(RunProblem::Name { .. })), "{name:?}: {error}");
+        assert!(matches!(error, Error::Name { .. }), "{name:?}: {error}");
     }
     assert_eq!(fs::read_dir(runs.path()).unwrap().count(), 0);
 }
@@ -127,9 +127,9 @@ fn opening_says_what_is_missing() {
     assert!(message(runs.path().to_owned()).contains("has no config.toml"));
     assert!(message(run.config()).contains("is a file"));
     for folder in [empty.path().to_owned(), empty.path().join("nowhere")] {
-        assert!(matches!(RunDir::newest(&folder), Err(Error::Run(RunProblem::NoRuns { .. }))));
+        assert!(matches!(RunDir::newest(&folder), Err(Error::NoRuns { .. })));
     }
-    assert!(matches!(run.newest_checkpoint(), Err(Error::Run(RunProblem::NoCheckpoint { .. }))));
+    assert!(matches!(run.newest_checkpoint(), Err(Error::NoCheckpoint { .. })));
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn cleaning_removes_the_half_written_and_restores_the_replaced() {
 fn second_process_is_kept_out_of_a_run() {
     let (_runs, run) = one_run();
     let lock = run.lock().unwrap();
-    assert!(matches!(run.lock(), Err(Error::Run(RunProblem::Locked { .. }))));
+    assert!(matches!(run.lock(), Err(Error::Locked { .. })));
     drop(lock);
     run.lock().unwrap();
 }
@@ -277,11 +277,13 @@ fn checkpoint_that_cannot_be_written_leaves_the_old_one_and_nothing_else() {
     let (_runs, run) = one_run();
     let path = checkpoint(1).save(&run, 938).unwrap();
     let before = names(&run);
-    type File = for<'a> fn(&'a mut CheckpointWriter<'static>) -> &'a mut TensorWriter<'static>;
+    type File =
+        for<'a> fn(&'a mut CheckpointWriter<'static>) -> &'a mut TensorWriter<'static, Error>;
     let files: [File; 3] = [|c| &mut c.generator, |c| &mut c.discriminator, |c| &mut c.state];
     for file in files {
         let mut new = checkpoint(2);
-        let failure = Error::io("copy", Path::new("a tensor"))(std::io::ErrorKind::Other.into());
+        let failure =
+            FileError::at("copy", Path::new("a tensor"))(std::io::ErrorKind::Other.into()).into();
         file(&mut new).push("z", &[2], [Ok(vec![1.0_f32]), Err(failure)]);
         let error = new.save(&run, 938).unwrap_err().to_string();
         assert_eq!(error, "cannot copy a tensor");

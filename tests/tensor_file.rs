@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use gan_cuda::Error;
-use gan_cuda::train::tensor_file::{Element, TensorFile, TensorWriter};
+use gan_cuda::file_error::FileError;
+use gan_cuda::formats::tensor_file::{Element, TensorFile, TensorWriter};
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
@@ -28,7 +28,7 @@ fn sample() -> TensorWriter<'static> {
     file
 }
 
-fn read(bytes: &[u8]) -> gan_cuda::Result<TensorFile> {
+fn read(bytes: &[u8]) -> gan_cuda::formats::Result<TensorFile> {
     TensorFile::from_bytes(Path::new(PATH), bytes)
 }
 
@@ -63,7 +63,7 @@ fn lookups_name_the_file_and_the_key() {
     assert_eq!(file.part::<f32>("a", &[2, 1], 1..2).unwrap(), [3.0]);
     assert_eq!((&*file.tensors()[0].name, file.tensors()[0].dtype), ("steps", Dtype::I64));
     assert_eq!(file.get::<i64>("steps", &[]).unwrap(), [9]);
-    let message = |error: Error| error.to_string();
+    let message = |error: gan_cuda::formats::Error| error.to_string();
     let missing = message(file.get::<f32>("c", &[1]).unwrap_err());
     assert!(missing.starts_with("no tensor c in g.safetensors"), "{missing}");
     let shape = message(file.get::<f32>("a", &[3]).unwrap_err());
@@ -136,7 +136,7 @@ fn files_on_the_disk_and_in_memory_are_read_alike() {
     assert!(tensors::bytes(tensors::copy(&memory)) == bytes);
     let numbers = disk.get::<f64>("f64", &[50_001]).unwrap();
     assert_eq!(disk.part::<f64>("f64", &[50_001], 8190..40_000).unwrap(), numbers[8190..40_000]);
-    assert_eq!(disk.reals::<f64>("f64", &[50_001]).unwrap(), numbers);
+    assert_eq!(disk.reals("f64", &[50_001], f64::from).unwrap(), numbers);
 }
 
 #[test]
@@ -148,14 +148,17 @@ fn real_numbers_of_any_type_are_read_and_those_that_are_not_finite_are_named() {
     file.push("f64", &[2], [Ok(vec![1.5_f64, 1e300])]);
     file.push("i64", &[2], [Ok(vec![1_i64, 2])]);
     let file = read(&tensors::bytes(file)).unwrap();
-    assert_eq!(file.reals::<f32>("f16", &[2]).unwrap(), [1.5, f16::from_f64(-0.1).to_f32()]);
-    assert_eq!(file.reals::<f32>("bf16", &[2]).unwrap(), [1.5, bf16::from_f64(-0.1).to_f32()]);
-    assert_eq!(file.reals::<f64>("f64", &[2]).unwrap(), [1.5, 1e300]);
+    assert_eq!(file.reals("f16", &[2], |x| x as f32).unwrap(), [1.5, f16::from_f64(-0.1).to_f32()]);
+    assert_eq!(
+        file.reals("bf16", &[2], |x| x as f32).unwrap(),
+        [1.5, bf16::from_f64(-0.1).to_f32()]
+    );
+    assert_eq!(file.reals("f64", &[2], f64::from).unwrap(), [1.5, 1e300]);
     for name in ["f32", "f64"] {
-        let error = file.reals::<f32>(name, &[2]).unwrap_err().to_string();
+        let error = file.reals(name, &[2], |x| x as f32).unwrap_err().to_string();
         assert!(error.contains(name) && error.contains("not finite"), "{error}");
     }
-    let error = file.reals::<f32>("i64", &[2]).unwrap_err().to_string();
+    let error = file.reals("i64", &[2], |x| x as f32).unwrap_err().to_string();
     assert_eq!(error, "tensor i64 in g.safetensors holds I64, not real numbers");
 }
 
@@ -166,7 +169,10 @@ fn error_of_a_tensor_ends_the_writing() {
     file.push(
         "c",
         &[2],
-        [Ok(vec![1.0_f32]), Err(Error::io("copy", path)(std::io::ErrorKind::Other.into()))],
+        [
+            Ok(vec![1.0_f32]),
+            Err(FileError::at("copy", path)(std::io::ErrorKind::Other.into()).into()),
+        ],
     );
     let error = file.write(Path::new(PATH), &mut std::io::sink()).unwrap_err().to_string();
     assert_eq!(error, "cannot copy elsewhere");

@@ -2,17 +2,18 @@
 
 use std::time::{Duration, Instant};
 
+use crate::cli::error::{Error, Result};
 use gan_cuda::data::{Dataset, DatasetKind, Places};
 use gan_cuda::device::cpu::default_threads;
-use gan_cuda::device::{Device, DeviceChoice, Memory, Precision};
+use gan_cuda::device::{self, Device, DeviceChoice, Memory, Precision};
 use gan_cuda::gan::dataset::DeviceDataset;
 use gan_cuda::gan::plan::Plan;
 use gan_cuda::gan::preset::{Preset, find};
 use gan_cuda::gan::work::Work;
 use gan_cuda::gan::{Gan, Model};
+use gan_cuda::memory;
 use gan_cuda::ranges;
 use gan_cuda::train::trainer::schedule;
-use gan_cuda::{Error, Result, memory};
 use serde::Serialize;
 
 use super::device::{AnyDevice, open_device};
@@ -165,11 +166,12 @@ fn images(preset: &Preset, model: &Model) -> Result<Dataset> {
     match preset.dataset {
         Some(kind @ DatasetKind::Mnist) => {
             let (places, image) = (Places::of_machine(kind, None), settings.image);
-            kind.load(&places)?.with_shape(image.height, image.channels)
+            Ok(kind.load(&places)?.with_shape(image.height, image.channels)?)
         }
         _ => {
             let count = SYNTHETIC_IMAGES.max(settings.batch_size);
-            memory::require(count * settings.image.pixels(), "ask for a smaller --batch-size")?;
+            memory::require(count * settings.image.pixels(), "ask for a smaller batch")
+                .map_err(device::Error::from)?;
             Ok(Dataset::synthetic(settings.image, count, 0))
         }
     }

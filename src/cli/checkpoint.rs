@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use crate::cli::error::Result;
 use clap::ValueHint;
-use gan_cuda::Result;
-use gan_cuda::train::checkpoint::Checkpoint;
-use gan_cuda::train::run_dir::RunDir;
+use gan_cuda::run::checkpoint::Checkpoint;
+use gan_cuda::run::dir::RunDir;
 
 #[derive(clap::Args)]
 pub(super) struct CheckpointArgs {
@@ -25,7 +25,7 @@ impl CheckpointArgs {
             let folder = self.folder()?;
             match Checkpoint::load(&folder) {
                 Err(_) if !folder.exists() => continue,
-                loaded => return loaded.map(|checkpoint| (folder, checkpoint)),
+                loaded => return Ok((folder, loaded?)),
             }
         }
     }

@@ -1,8 +1,8 @@
 //! `gan-cuda completions`.
 
+use crate::cli::error::Result;
 use clap::CommandFactory;
 use clap_complete::{Shell, generate};
-use gan_cuda::Result;
 
 /// Flags of `completions`.
 #[derive(clap::Args)]

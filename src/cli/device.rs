@@ -1,9 +1,10 @@
 //! The device that a command computes on.
 
+use crate::cli::error::{Error, Result};
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::device::cuda::{Cuda, probe};
 use gan_cuda::device::{DeviceChoice, Precision};
-use gan_cuda::{Error, Result};
+use gan_cuda::text::with_causes;
 use tracing::{debug, info};
 
 /// A device of either kind; each command has one generic function for both.
@@ -36,7 +37,7 @@ pub fn open_device(
     let gpu = |cuda| Chosen { device: AnyDevice::Cuda(Box::new(cuda)), reason: None };
     match choice {
         DeviceChoice::Cpu => cpu(None),
-        DeviceChoice::Cuda(number) => Cuda::open(number, precision, graphs).map(gpu),
+        DeviceChoice::Cuda(number) => Ok(gpu(Cuda::open(number, precision, graphs)?)),
         DeviceChoice::Auto => match first_gpu(precision, graphs) {
             Ok(cuda) => Ok(gpu(cuda)),
             Err(problem) => cpu(Some(format!("no GPU: {problem}"))),
@@ -47,7 +48,7 @@ pub fn open_device(
 /// The first GPU that works, or why there is none.
 fn first_gpu(precision: Precision, graphs: bool) -> Result<Cuda, String> {
     let gpu = probe::first_usable().map_err(|reason| reason.to_string())?;
-    Cuda::open(gpu.ordinal, precision, graphs).map_err(|error| error.with_causes())
+    Cuda::open(gpu.ordinal, precision, graphs).map_err(|error| with_causes(&error))
 }
 
 /// The CPU was asked for, or taken for a reason.

@@ -6,8 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use gan_cuda::gan::Metrics;
-use gan_cuda::train::journal::loss_line;
-use gan_cuda::train::observer::{Observer, Progress};
+use gan_cuda::gan::dataset::Progress;
+use gan_cuda::run::journal::loss_line;
+use gan_cuda::train::observer::Observer;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// As wide as a label.

@@ -4,9 +4,9 @@ use std::io::{IsTerminal, stdout};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::cli::error::{Error, Result};
 use gan_cuda::data::DatasetKind;
 use gan_cuda::data::fetch::{Event, Order, fetch};
-use gan_cuda::{Error, Result};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::display::{print_error_line, print_line};

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use gan_cuda::diagram::{Diagram, dot, svg};
+use crate::cli::error::{Error, Result};
+use gan_cuda::formats::files::write_whole;
 use gan_cuda::gan::{Model, preset};
-use gan_cuda::train::checkpoint::Checkpoint;
-use gan_cuda::train::config::Config;
-use gan_cuda::train::files::write_whole;
-use gan_cuda::train::run_dir::RunDir;
-use gan_cuda::train::snapshot;
-use gan_cuda::{Error, Result};
+use gan_cuda::picture::diagram::{Diagram, dot, svg};
+use gan_cuda::run::checkpoint::Checkpoint;
+use gan_cuda::run::config::Config;
+use gan_cuda::run::dir::RunDir;
+use gan_cuda::run::snapshot;
 
 use super::ending::has_ending;
 use super::sizes::SizeArgs;
@@ -78,14 +78,14 @@ impl Args {
 /// The configuration of a file, of a checkpoint, or of a run, which may have none yet.
 fn config(path: &Path) -> Result<Config> {
     if has_ending(path, "toml") {
-        return Config::read(path);
+        return Ok(Config::read(path)?);
     }
     let checkpoint = match Checkpoint::is_at(path) {
         true => path.to_owned(),
         false => match RunDir::open(path)? {
             (run, Some(iteration)) => run.checkpoint(iteration),
-            (run, None) => return Config::read(&run.config()),
+            (run, None) => return Ok(Config::read(&run.config())?),
         },
     };
-    snapshot::config(&Checkpoint::load(&checkpoint)?)
+    Ok(snapshot::config(&Checkpoint::load(&checkpoint)?)?)
 }

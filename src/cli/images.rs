@@ -2,11 +2,11 @@
 
 use std::ops::RangeInclusive;
 
+use crate::cli::error::{Error, Result};
 use gan_cuda::gan::arrangement::{Arrangement, Grid};
 use gan_cuda::gan::sampler::Statistics;
 use gan_cuda::ranges;
-use gan_cuda::train::config::Config;
-use gan_cuda::{Error, Result};
+use gan_cuda::run::config::Config;
 
 use super::ranges::{choice, within};
 

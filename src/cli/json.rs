@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use gan_cuda::{Error, Result};
+use crate::cli::error::Result;
+use gan_cuda::file_error::FileError;
 use serde::Serialize;
 
 /// Prints a value as one line of JSON.
@@ -11,7 +12,7 @@ use serde::Serialize;
 /// When a part of it has no JSON.
 pub fn print_json(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string(value);
-    let text = text.map_err(|error| Error::io("write", Path::new("JSON"))(error.into()))?;
+    let text = text.map_err(|error| FileError::at("write", Path::new("JSON"))(error.into()))?;
     say!("{text}");
     Ok(())
 }

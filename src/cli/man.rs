@@ -4,10 +4,11 @@ use std::fs;
 use std::iter::once;
 use std::path::{Path, PathBuf};
 
+use crate::cli::error::Result;
 use clap::{Command, CommandFactory, ValueHint};
 use clap_mangen::Man;
-use gan_cuda::train::files::write_whole;
-use gan_cuda::{Error, Result};
+use gan_cuda::file_error::FileError;
+use gan_cuda::formats::files::write_whole;
 
 const SOURCE: &str = concat!("gan-cuda ", env!("CARGO_PKG_VERSION"));
 
@@ -33,7 +34,7 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn write_all(program: &Command, folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    fs::create_dir_all(folder).map_err(FileError::at("create", folder))?;
     for command in once(program).chain(program.get_subcommands()) {
         let (name, text) = page(command)?;
         write_whole(&folder.join(name), &text)?;
@@ -48,6 +49,6 @@ fn page(command: &Command) -> Result<(String, Vec<u8>)> {
     // The program does not know its date; an empty one needs its quotes, or the next word is taken.
     let page = page.title(title).date("\"\"").source(SOURCE).manual("User Commands");
     let (name, mut text) = (page.get_filename(), Vec::new());
-    page.render(&mut text).map_err(Error::io("write", Path::new(&name)))?;
+    page.render(&mut text).map_err(FileError::at("write", Path::new(&name)))?;
     Ok((name, text))
 }

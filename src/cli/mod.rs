@@ -10,6 +10,7 @@ macro_rules! say {
     };
 }
 
+mod advice;
 mod bench;
 mod checkpoint;
 mod completions;
@@ -17,6 +18,7 @@ mod device;
 pub mod display;
 mod doctor;
 mod ending;
+pub mod error;
 mod export;
 mod fetch;
 mod graph;
@@ -36,8 +38,8 @@ mod train;
 
 use std::process::ExitCode;
 
+use crate::cli::error::Result;
 use clap::{Parser, Subcommand};
-use gan_cuda::Result;
 
 /// Trains generative adversarial networks from scratch.
 #[derive(Parser)]

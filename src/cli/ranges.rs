@@ -8,7 +8,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use gan_cuda::choice::Choice;
 use gan_cuda::gan::preset::{Preset, presets};
 use gan_cuda::ranges::Range;
-use gan_cuda::train::run_dir;
+use gan_cuda::run;
 
 /// For all flags of a command.
 pub fn may_be_negative(flag: Arg) -> Arg {
@@ -55,6 +55,6 @@ pub fn channels(text: &str) -> Result<usize, String> {
 }
 
 /// The name of a run's folder.
-pub fn run_name(text: &str) -> gan_cuda::Result<String> {
-    run_dir::check_name(text).map(|()| text.to_owned())
+pub fn run_name(text: &str) -> run::Result<String> {
+    run::dir::check_name(text).map(|()| text.to_owned())
 }

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::cli::error::{Error, Result};
+use gan_cuda::formats::files::{check_writable, write_whole};
+use gan_cuda::picture::replay::replay;
 use gan_cuda::ranges;
-use gan_cuda::train::files::{check_writable, write_whole};
-use gan_cuda::train::replay::replay;
-use gan_cuda::train::run_dir::RunDir;
-use gan_cuda::{Error, Result};
+use gan_cuda::run::dir::RunDir;
 use indicatif::HumanBytes;
 
 use super::ending::has_ending;
@@ -49,7 +49,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
     check_writable(&out)?;
     let shown = Duration::from_secs(1) / args.fps;
-    let (gif, frames) = replay(&run, &out, shown, args.max_frames)?;
+    let (gif, frames) = replay(&run.sample_files()?, &out, shown, args.max_frames)?;
     write_whole(&out, &gif)?;
     if !args.quiet {
         say!("wrote     {}, {frames} frames, {}", out.display(), HumanBytes(gif.len() as u64));

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::cli::error::Result;
 use clap::ValueHint;
-use gan_cuda::Result;
-use gan_cuda::train::overview::{Overview, overviews};
+use gan_cuda::run::overview::{Overview, overviews};
 
 use super::display::print_wrapped;
 use super::json::print_json;

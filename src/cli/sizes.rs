@@ -1,10 +1,11 @@
 //! The flags that say how large a set-up is, of `train`, `bench` and `graph`.
 
+use crate::cli::error::{Error, Result};
 use gan_cuda::gan::Model;
 use gan_cuda::gan::preset::Preset;
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::Settings;
-use gan_cuda::{Error, Result, ranges};
+use gan_cuda::ranges;
 
 use super::layers::{self, Given};
 use super::ranges::within;

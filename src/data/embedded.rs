@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::idx::{self, IdxProblem, Images};
-use crate::{Error, Result};
+use crate::data::{Error, Result};
 
 const IMAGES: &[u8] = include_bytes!("../../data/mnist/train-10k-images-idx3-ubyte.gz");
 const LABELS: &[u8] = include_bytes!("../../data/mnist/train-10k-labels-idx1-ubyte.gz");

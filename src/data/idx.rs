@@ -22,7 +22,8 @@ use flate2::bufread::MultiGzDecoder;
 
 pub use problem::IdxProblem;
 
-use crate::{Error, Result};
+use crate::data::{Error, Result};
+use crate::file_error::FileError;
 
 /// Magic number of an image file: unsigned bytes in three dimensions.
 pub const IMAGES_MAGIC: u32 = 0x0803;
@@ -53,7 +54,7 @@ pub struct Images {
 /// Reads an image file.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be read, [`Error::Idx`] if it is not a sound image file.
+/// [`FileError`] if the file cannot be read, [`Error::Idx`] if it is not a sound image file.
 pub fn read_images(path: &Path) -> Result<Images> {
     decode_images(open(path)?).map_err(|problem| locate(problem, path))
 }
@@ -61,7 +62,7 @@ pub fn read_images(path: &Path) -> Result<Images> {
 /// Reads a label file: one label in 0..`classes` for each image.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be read, [`Error::Idx`] if it is not a sound label file.
+/// [`FileError`] if the file cannot be read, [`Error::Idx`] if it is not a sound label file.
 pub fn read_labels(path: &Path, classes: usize) -> Result<Vec<u32>> {
     decode_labels(open(path)?, classes).map_err(|problem| locate(problem, path))
 }
@@ -101,14 +102,14 @@ pub fn check_counts(images: &Images, labels: &[u32]) -> Result<(), IdxProblem> {
     if images == labels { Ok(()) } else { Err(IdxProblem::CountMismatch { labels, images }) }
 }
 
-fn open(path: &Path) -> Result<BufReader<File>> {
-    File::open(path).map(BufReader::new).map_err(Error::io("read", path))
+fn open(path: &Path) -> Result<BufReader<File>, FileError> {
+    File::open(path).map(BufReader::new).map_err(FileError::at("read", path))
 }
 
 /// Names the file; what the operating system said about it is no fault of its content.
 fn locate(problem: IdxProblem, path: &Path) -> Error {
     match problem {
-        IdxProblem::Read(source) => Error::io("read", path)(source),
+        IdxProblem::Read(source) => FileError::at("read", path)(source).into(),
         problem => Error::Idx { path: path.to_owned(), problem },
     }
 }

@@ -12,7 +12,8 @@ use etcetera::BaseStrategy;
 use tracing::debug;
 
 use super::DatasetKind;
-use crate::{Error, Result};
+use crate::data::{Error, Result};
+use crate::file_error::FileError;
 pub use problem::DatasetProblem;
 
 pub(super) const IMAGE_FILES: [&str; 4] = [
@@ -82,12 +83,7 @@ impl Places {
     /// The error for a data set that is in none of the folders.
     pub(super) fn not_found(&self, kind: DatasetKind) -> Error {
         let searched = self.folders().into_iter().map(Path::to_owned).collect();
-        DatasetProblem::NotFound {
-            dataset: kind.name(),
-            searched,
-            remedy: kind.how_to_get(self.cache.as_deref()),
-        }
-        .into()
+        DatasetProblem::NotFound { dataset: kind, searched }.into()
     }
 }
 
@@ -131,7 +127,7 @@ fn find_in(folder: &Path, kind: DatasetKind) -> Result<Option<TrainingFiles>> {
 fn first_existing(folder: &Path, names: &[&str]) -> Result<Option<PathBuf>> {
     for name in names {
         let path = folder.join(name);
-        if path.try_exists().map_err(Error::io("look for", &path))? {
+        if path.try_exists().map_err(FileError::at("look for", &path))? {
             return Ok(Some(path));
         }
     }
@@ -144,7 +140,7 @@ fn incomplete(found: PathBuf, missing: &'static str, names: &'static [&'static s
 
 fn not_in_folder(folder: &Path, kind: DatasetKind) -> Error {
     DatasetProblem::NotInFolder {
-        dataset: kind.name(),
+        dataset: kind,
         folder: folder.to_owned(),
         looked_for: [IMAGE_FILES, LABEL_FILES].concat().join(", "),
         inner: kind.torchvision_folder(),

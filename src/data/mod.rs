@@ -14,6 +14,7 @@
 //! | download a data set | [`fetch`] |
 
 mod embedded;
+mod error;
 #[cfg(feature = "fetch")]
 pub mod fetch;
 #[cfg(feature = "images")]
@@ -23,16 +24,19 @@ pub mod folder;
 mod folder;
 pub mod idx;
 mod kind;
+mod load;
 mod locate;
 mod resize;
 mod source;
 mod synthetic;
 mod wanted;
-pub(crate) mod words;
 
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::text::grouped;
+
+pub use error::{Error, Result};
 #[cfg(feature = "fetch")]
 pub use fetch::FetchProblem;
 #[cfg(feature = "images")]
@@ -117,8 +121,6 @@ pub struct Dataset {
     pub shape: ImageShape,
     /// Where the images were found.
     pub origin: Origin,
-    /// If this is only a part of the data set: what to do to have all of it.
-    pub hint: Option<String>,
     /// What was wrong and has been got over, each in one line.
     pub warnings: Vec<String>,
 }
@@ -150,13 +152,12 @@ impl Dataset {
         hasher.finalize()
     }
 
-    /// What this is and where it was found, in one line for the start of a run; [`hint`](Self::hint)
-    /// is the line to follow it.
+    /// What this is and where it was found, in one line for the start of a run.
     pub fn summary(&self) -> String {
         format!(
             "{name}: {count} images of {shape}, {classes}{origin}",
             name = self.name,
-            count = words::grouped(self.len() as u64),
+            count = grouped(self.len() as u64),
             shape = self.shape,
             classes = self.classes_in_words(),
             origin = self.origin,

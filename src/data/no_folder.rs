@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::Dataset;
 use super::wanted::{Progress, Wanted};
-use crate::{Error, Result};
+use crate::data::Result;
+use crate::file_error::FileError;
 
 /// A folder that was listed: here there is none.
 pub enum ImageFolder {}
@@ -13,7 +14,7 @@ pub enum ImageFolder {}
 impl ImageFolder {
     pub fn list(path: &Path) -> Result<ImageFolder> {
         let problem = "gan-cuda was built without its feature `images`";
-        Err(Error::io("read the images in", path)(io::Error::other(problem)))
+        Err(FileError::at("read the images in", path)(io::Error::other(problem)).into())
     }
 
     pub fn classes(&self) -> Result<(Vec<String>, Vec<u32>)> {

@@ -6,7 +6,8 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 use super::{Dataset, ImageShape};
-use crate::{Error, Result, memory};
+use crate::data::{Error, Result};
+use crate::memory;
 
 /// The triangle filter, widened when shrinking so that every source pixel counts (antialiasing).
 /// It is what torchvision's `Resize` does by default, and so what the presets' sources saw. Unlike

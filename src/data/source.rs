@@ -4,9 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::DatasetKind;
-use super::folder::ImageFolder;
-use crate::Result;
 use crate::choice::Choice;
+use crate::text::folder_name;
 
 /// What `--dataset` names, and `config.toml` remembers as one string.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -47,18 +46,7 @@ impl Source {
     pub fn name(&self) -> String {
         match self {
             Source::Named(kind) => kind.name().to_owned(),
-            Source::Folder(path) => last_name(path),
-        }
-    }
-
-    /// Number of classes: for a folder, of sub-folders with images.
-    ///
-    /// # Errors
-    /// For a folder as [`ImageFolder::list`] and [`ImageFolder::classes`].
-    pub fn classes(&self) -> Result<usize> {
-        match self {
-            Source::Named(kind) => Ok(kind.classes()),
-            Source::Folder(path) => Ok(ImageFolder::list(path)?.classes()?.0.len()),
+            Source::Folder(path) => folder_name(path),
         }
     }
 }
@@ -98,13 +86,6 @@ fn known(name: &str) -> Option<DatasetKind> {
 fn names() -> String {
     let names: Vec<_> = DatasetKind::ALL.iter().map(|kind| kind.name()).collect();
     names.join(", ")
-}
-
-/// `photos` for `/home/me/photos`; a path that ends in `..` has to be looked up.
-pub(super) fn last_name(folder: &Path) -> String {
-    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let found = || name(&folder.canonicalize().ok()?);
-    name(folder).or_else(found).unwrap_or_else(|| "images".to_owned())
 }
 
 #[cfg(test)]

@@ -36,7 +36,6 @@ impl Dataset {
             class_names: Vec::new(),
             shape,
             origin: Origin::Synthetic { seed },
-            hint: None,
             warnings: Vec::new(),
         }
     }

@@ -1,10 +1,8 @@
-//! What is wanted of a source of images, and all of it loaded.
+//! What is wanted of a source of images.
 
 use std::path::PathBuf;
 
-use super::folder::ImageFolder;
-use super::{Dataset, ImageShape, Places, Source};
-use crate::Result;
+use super::{ImageShape, Places, Source};
 
 /// The images that are wanted: which, from where, in what shape.
 #[derive(Clone, Debug)]
@@ -28,21 +26,3 @@ pub struct Wanted {
 /// Hears of each image of a folder that is decoded: how many are, and how many there are. Threads
 /// call it, so numbers may come out of order.
 pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);
-
-impl Wanted {
-    /// Loads the images. A folder's are decoded, or taken from the cache if nothing has changed
-    /// since; then `progress` hears nothing.
-    ///
-    /// # Errors
-    /// As [`DatasetKind::load`](super::DatasetKind::load) and [`Dataset::with_shape`]; for a folder
-    /// [`FolderProblem`](super::FolderProblem), and which of several bad images is named does not
-    /// depend on the threads.
-    pub fn load(&self, progress: Progress<'_>) -> Result<Dataset> {
-        match &self.source {
-            Source::Named(kind) => {
-                kind.load(&self.places)?.with_shape(self.shape.height, self.shape.channels)
-            }
-            Source::Folder(folder) => ImageFolder::list(folder)?.load(self, progress),
-        }
-    }
-}

@@ -14,6 +14,7 @@
 mod choice;
 pub mod cpu;
 pub mod cuda;
+mod error;
 pub mod ops;
 mod precision;
 mod real;
@@ -21,10 +22,9 @@ mod real;
 use std::ops::Range;
 
 pub use choice::DeviceChoice;
+pub use error::{Error, Result};
 pub use precision::Precision;
 pub use real::{Element, Real};
-
-use crate::Result;
 
 /// Buffers on a device and the way to them.
 pub trait Memory: Sized {

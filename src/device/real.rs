@@ -15,6 +15,7 @@ impl Element for u8 {}
 /// A floating-point type: `f32` for work, `f64` for the reference of the tests.
 pub trait Real:
     Element
+    + Into<f64>
     + PartialOrd
     + Display
     + Sum

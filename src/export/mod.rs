@@ -3,22 +3,21 @@
 //! Weights are exported as a checkpoint holds them, on no device. What each file holds beside them
 //! is enough to use it without this program.
 
-mod npy;
+mod error;
 mod onnx;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub use npy::npy_header;
+pub use error::{Error, Result};
 
-use crate::Result;
 use crate::data::ImageShape;
+use crate::formats::tensor_file::{TensorFile, TensorWriter};
 use crate::gan::model::sequential;
 use crate::nn::NetworkSpec;
-use crate::train::checkpoint::Checkpoint;
-use crate::train::config::Config;
-use crate::train::snapshot;
-use crate::train::tensor_file::{TensorFile, TensorWriter};
+use crate::run::checkpoint::Checkpoint;
+use crate::run::config::Config;
+use crate::run::snapshot;
 
 /// A checkpoint's generator, in its file.
 pub struct Generator<'a> {
@@ -35,7 +34,7 @@ impl<'a> Generator<'a> {
     /// The generator of a checkpoint; `config` is the checkpoint's own.
     ///
     /// # Errors
-    /// [`CheckpointProblem::OfAnother`](crate::train::checkpoint::CheckpointProblem::OfAnother) when
+    /// [`CheckpointProblem::OfAnother`](crate::run::checkpoint::CheckpointProblem::OfAnother) when
     /// they do not fit each other.
     pub fn of(checkpoint: &'a Checkpoint, config: &Config) -> Result<Self> {
         let model = snapshot::model(checkpoint, config)?;
@@ -56,7 +55,7 @@ impl<'a> Generator<'a> {
     /// # Errors
     /// As [`TensorWriter::write`].
     pub fn to_safetensors(&self, path: &Path) -> Result<Vec<u8>> {
-        let mut file = TensorWriter::new();
+        let mut file: TensorWriter<'_> = TensorWriter::new();
         file.metadata.clone_from(&self.metadata);
         self.file.tensors().iter().for_each(|tensor| file.copy(self.file, tensor));
         let mut bytes = Vec::new();
@@ -72,7 +71,7 @@ impl<'a> Generator<'a> {
     /// their keys of the `state_dict`.
     ///
     /// # Errors
-    /// [`Error::OnnxTooLarge`](crate::Error::OnnxTooLarge); when a tensor is missing, of another
+    /// [`Error::TooLarge`]; when a tensor is missing, of another
     /// shape, or holds numbers that are not finite.
     pub fn to_onnx(&self) -> Result<Vec<u8>> {
         onnx::model(self)

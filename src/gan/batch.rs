@@ -7,9 +7,10 @@ use std::ops::Range;
 
 use super::dataset::DeviceDataset;
 use super::iteration::{Step, batches_through};
-use super::model::{Model, Role};
+use super::model::Model;
+use super::role::Role;
 use super::settings::Settings;
-use crate::Result;
+use crate::device::Result;
 use crate::device::{Device, In, InInts, Out, Reals};
 use crate::nn::{Batches, Masks, Matrix, PassInput};
 use crate::rng::{Stream, site};

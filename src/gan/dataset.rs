@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::Result;
+use crate::device::Result;
 use crate::device::ops::BatchShape;
 use crate::device::{Device, InInts, Out, OutInts};
 use crate::rng::{Stream, site};
@@ -30,6 +30,17 @@ pub struct Schedule {
     pub least: usize,
 }
 
+/// How far a run is, for people: all numbers are of completed work, epochs count from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Completed iterations, and how many there will be.
+    pub iteration: (u32, u32),
+    /// The epoch, and how many there will be.
+    pub epoch: (u32, u32),
+    /// Completed batches of the epoch, and how many there are.
+    pub batch: (u32, u32),
+}
+
 impl Schedule {
     /// Iterations in an epoch.
     pub fn iterations(self) -> usize {
@@ -52,6 +63,17 @@ impl Schedule {
     /// Completed epochs after `completed` iterations.
     pub fn epoch(self, completed: u32) -> u32 {
         completed / self.iterations() as u32
+    }
+
+    /// How far a run of `total` iterations is after `completed` ones.
+    pub fn progress(self, completed: u32, total: u32) -> Progress {
+        let per_epoch = self.iterations() as u32;
+        let before = completed.saturating_sub(1);
+        Progress {
+            iteration: (completed, total),
+            epoch: (before / per_epoch + 1, total.div_ceil(per_epoch)),
+            batch: (before % per_epoch + 1, per_epoch),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! An iteration as a list of steps: what is run, planned, counted and drawn.
 
-use super::model::{Model, Role};
+use super::model::Model;
+use super::role::Role;
 use super::settings::{Fakes, Order, Settings};
 
 /// A step of an iteration.

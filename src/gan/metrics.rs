@@ -3,7 +3,7 @@
 use std::ops::{Range, RangeInclusive};
 
 use super::Gan;
-use crate::Result;
+use crate::device::Result;
 use crate::device::ops::{Judged, RING_COLUMNS, RING_ROWS};
 use crate::device::{Device, Real};
 
@@ -19,6 +19,29 @@ pub struct Metrics {
     pub d_real: f64,
     /// D(G(z)): the same for generated images.
     pub d_fake: f64,
+}
+
+/// A number of a run is NaN or infinite.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("the {what} is {value} at iteration {iteration}")]
+pub struct NotFinite {
+    /// The number.
+    pub what: String,
+    /// What it is.
+    pub value: f64,
+    /// The iteration, from 1.
+    pub iteration: u32,
+}
+
+/// Makes sure that a number of a run is one.
+///
+/// # Errors
+/// [`NotFinite`].
+pub fn check_finite(what: &str, value: f64, iteration: u32) -> Result<(), NotFinite> {
+    match value.is_finite() {
+        true => Ok(()),
+        false => Err(NotFinite { what: what.to_owned(), value, iteration }),
+    }
 }
 
 /// The place of an iteration (counted from 1) in the ring of losses.

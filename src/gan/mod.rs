@@ -27,14 +27,15 @@ pub mod plan;
 pub mod player;
 pub mod preset;
 pub mod rewrite;
+mod role;
 pub mod sampler;
 pub mod settings;
 pub mod work;
 
 use std::collections::BTreeMap;
 
-use crate::Result;
 use crate::data::ImageShape;
+use crate::device::Result;
 use crate::device::ops::{Judged, LossShape, RING_COLUMNS, RING_ROWS, Score};
 use crate::device::{Device, Reals};
 use crate::nn::{Batches, Matrix, Mode, Network, ParameterGradients};
@@ -42,8 +43,9 @@ use batch::BatchInputs;
 use dataset::DeviceDataset;
 use iteration::{Step, batches_through, iteration};
 pub use metrics::Metrics;
-pub use model::{Model, Role};
+pub use model::Model;
 use player::Player;
+pub use role::Role;
 use sampler::{Generator, draw_noise};
 use settings::{Loss, Settings};
 

@@ -1,7 +1,9 @@
 //! A GAN whose parts fit each other: its settings with both networks, layer by layer.
 
+use super::role::Role;
 use super::settings::{InputPart, Layers, Loss, Settings};
-use crate::nn::spec::{Embedding, Input, NetworkSpec, SpecProblem};
+use crate::nn::NetworkSpec;
+use crate::nn::sequence::{Embedding, Input, SpecProblem};
 use crate::nn::{Layer, Shape};
 
 /// A GAN's settings, and its networks resolved.
@@ -10,28 +12,6 @@ pub struct Model {
     settings: Settings,
     generator: NetworkSpec,
     discriminator: NetworkSpec,
-}
-
-/// Which of the two networks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Tells real images from generated ones.
-    Discriminator,
-    /// Makes images.
-    Generator,
-}
-
-impl Role {
-    /// Both, generator first.
-    pub const BOTH: [Role; 2] = [Role::Generator, Role::Discriminator];
-
-    /// As messages and files name it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Role::Discriminator => "discriminator",
-            Role::Generator => "generator",
-        }
-    }
 }
 
 /// Networks that make no GAN.

@@ -6,13 +6,13 @@ use super::batch::BatchInputs;
 use super::iteration::iteration;
 use super::model::Model;
 use super::player::Player;
-use crate::Result;
-use crate::data::words::bytes;
 use crate::device::Device;
+use crate::device::Result;
 use crate::device::ops::{RING_COLUMNS, RING_ROWS};
 use crate::memory::{self, OutOfMemory};
 use crate::nn::Activations;
 use crate::nn::adam::STEP_WORDS;
+use crate::text::bytes;
 
 /// What the CPU takes besides, for packed operands.
 const RESERVE_ON_HOST: usize = 64 << 20;
@@ -92,7 +92,7 @@ impl Plan {
         }
         let remedy = match largest_batch::<D>(model, images, free) {
             None => "not even the smallest batch fits; ask for smaller layers or images".to_owned(),
-            Some(largest) => format!("the largest --batch-size that fits is {largest}"),
+            Some(largest) => format!("the largest batch that fits has {largest}"),
         };
         Err(OutOfMemory { device: device.describe(), asked, free, remedy }.into())
     }

@@ -1,7 +1,8 @@
 //! A network with all that its training takes.
 
-use super::model::{Model, Role};
-use crate::Result;
+use super::model::Model;
+use super::role::Role;
+use crate::device::Result;
 use crate::device::{Device, ops};
 use crate::nn::{Activations, Adam, Flat, Network, NetworkSpec};
 

@@ -90,7 +90,7 @@ pub fn find(name: &str) -> Option<&'static Preset> {
 }
 
 /// All names, for messages.
-pub(crate) fn names() -> String {
+pub fn names() -> String {
     FILES.map(|(name, _)| name).join(", ")
 }
 

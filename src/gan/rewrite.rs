@@ -1,7 +1,7 @@
 //! Changes of a preset's layers that are asked for by a number and not by a line: wider hidden
 //! layers, another slope, images of another size.
 
-use super::model::Role;
+use super::role::Role;
 use super::settings::{Layers, Loss, Settings};
 use crate::data::ImageShape;
 use crate::nn::Layer;
@@ -31,7 +31,7 @@ pub struct Rewrite {
     pub bn_eps: Option<f64>,
     /// Momentum of every BatchNorm.
     pub bn_momentum: Option<f64>,
-    /// One more ReLU behind the discriminator's last Linear.
+    /// A ReLU behind the discriminator's last Linear.
     pub d_final_relu: bool,
 }
 
@@ -186,11 +186,13 @@ impl Layers {
         }
     }
 
-    /// Puts one more ReLU behind the last Linear.
+    /// Puts a ReLU behind the last Linear, if there is none.
     fn add_final_relu(&mut self) {
         let Some(last) = self.sequences.last_mut() else { return };
         let linear = |layer: &Layer| matches!(layer, Layer::Linear { .. });
-        if let Some(at) = last.layers.iter().rposition(linear) {
+        if let Some(at) = last.layers.iter().rposition(linear)
+            && last.layers.get(at + 1) != Some(&Layer::Relu)
+        {
             last.layers.insert(at + 1, Layer::Relu);
         }
     }

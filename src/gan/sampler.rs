@@ -3,8 +3,8 @@
 //! ```no_run
 //! use gan_cuda::device::cpu::Cpu;
 //! use gan_cuda::gan::sampler::Statistics;
-//! use gan_cuda::train::checkpoint::Checkpoint;
-//! use gan_cuda::train::snapshot;
+//! use gan_cuda::run::checkpoint::Checkpoint;
+//! use gan_cuda::run::snapshot;
 //!
 //! let checkpoint = Checkpoint::load("runs/00000-cgan-mnist/checkpoint-000938".as_ref())?;
 //! let config = snapshot::config(&checkpoint)?;
@@ -19,8 +19,8 @@
 use super::model::Model;
 use super::plan::reserve;
 use super::settings::Settings;
-use crate::Result;
 use crate::choice::choices;
+use crate::device::Result;
 use crate::device::{Device, Reals};
 use crate::memory::OutOfMemory;
 use crate::nn::{Activations, Batches, Matrix, Mode, Network, NetworkSpec, PassInput};
@@ -48,7 +48,7 @@ pub struct Sampler<D: Device> {
 
 impl<D: Device> Sampler<D> {
     /// The generator of a model, all zeros, with memory to draw up to `rows` images at once. Its
-    /// parameters and running statistics come from [`crate::train::snapshot::sampler`].
+    /// parameters and running statistics come from [`crate::run::snapshot::sampler`].
     ///
     /// # Errors
     /// [`OutOfMemory`].

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::model::Role;
+use super::role::Role;
 use crate::choice::choices;
 use crate::data::ImageShape;
 use crate::device::ops::{Adam, Latent};

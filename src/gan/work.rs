@@ -2,7 +2,8 @@
 //! measured times against.
 
 use super::iteration::{Step, iteration};
-use super::model::{Model, Role};
+use super::model::Model;
+use super::role::Role;
 use crate::nn::plan::LinearStage;
 use crate::nn::{NetworkSpec, Stage};
 

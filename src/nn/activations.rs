@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::matrix::Matrix;
 use super::plan::Stage;
 use super::spec::NetworkSpec;
-use crate::Result;
+use crate::device::Result;
 use crate::device::{Device, In, Out};
 
 /// Which rows of its activations a pass is about: batches that stand side by side, of as many rows

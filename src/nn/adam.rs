@@ -1,8 +1,8 @@
 //! The optimiser: Adam's moments and its own count of steps.
 
 use super::params::{Flat, Params};
-use crate::Result;
 use crate::device::Device;
+use crate::device::Result;
 use crate::device::ops;
 
 /// Words of its count in device memory, as the operation wants them.

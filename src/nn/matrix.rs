@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::Result;
+use crate::device::Result;
 use crate::device::{Device, In, Out, Reals};
 
 /// Rows of `columns` real numbers each, in device memory.

@@ -10,9 +10,10 @@ use super::masks::Masks;
 use super::matrix::Matrix;
 use super::params::{Flat, Layout, Params, Slot};
 use super::plan::Stage;
-use super::spec::{Embedding, NetworkSpec};
+use super::sequence::Embedding;
+use super::spec::NetworkSpec;
 use super::stage::{Activation, BatchNorm, Linear, Placed, Target};
-use crate::Result;
+use crate::device::Result;
 use crate::device::ops::EmbeddingShape;
 use crate::device::{Device, In, InInts, Out};
 

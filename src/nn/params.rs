@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::Result;
+use crate::device::Result;
 use crate::device::{Device, In, Out, Real, Reals};
 
 /// A place in a flat buffer: rows of `columns` numbers, each padded with zeros to `stride`.

@@ -5,8 +5,8 @@
 //! its own.
 
 use super::layer::{BatchNorm, Layer};
+use super::sequence::{Input, Sequence, SpecProblem};
 use super::shape::Shape;
-use super::spec::{Input, Sequence, SpecProblem};
 use crate::device::ops::Activation;
 
 /// Neighbouring layers that a device runs together.

@@ -1,46 +1,10 @@
-//! A network as data: its input, its layers in order, and what a device runs of them.
-
-use serde::{Deserialize, Serialize};
+//! A network whose layers fit: as it is written, and what a device runs of it.
 
 use super::layer::Layer;
 use super::plan::{self, Stage};
+use super::sequence::{Embedding, Input, Sequence, SpecProblem};
 use super::shape::Shape;
 use crate::device::Device;
-
-/// What goes into a network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Input {
-    /// Of one row, without the label's embedding.
-    pub shape: Shape,
-    /// An embedding of the row's label beside it.
-    pub label: Option<Embedding>,
-}
-
-/// A label embedding: as many features as there are classes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Embedding {
-    /// Classes, and features of the embedding.
-    pub classes: usize,
-    /// Whether it stands before the input, else behind.
-    pub first: bool,
-}
-
-impl Embedding {
-    /// Numbers that it learns.
-    pub fn parameters(self) -> usize {
-        self.classes * self.classes
-    }
-}
-
-/// Layers in a row, with the name that PyTorch's `state_dict` has for them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Sequence {
-    /// What stands before a layer's index in a key: `model.` in `model.0.weight`.
-    pub key_prefix: String,
-    /// The layers, their indices counted from 0.
-    pub layers: Vec<Layer>,
-}
 
 /// A network whose layers fit each other.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,36 +13,6 @@ pub struct NetworkSpec {
     sequences: Vec<Sequence>,
     stages: Vec<Stage>,
     output: Shape,
-}
-
-/// Layers that make no network.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SpecProblem {
-    /// There is no layer at all, or none that learns.
-    #[error("it has no layer that learns: begin with a Linear")]
-    Empty,
-
-    /// A layer does not take what comes before it.
-    #[error("layer {place}: {layer} follows {shape}")]
-    Shape {
-        /// Its index, with the sequence's key where there are several.
-        place: String,
-        /// The layer.
-        layer: String,
-        /// What comes into it.
-        shape: String,
-    },
-
-    /// A layer that cannot stand where it does, or that this program cannot run.
-    #[error("layer {place}: {layer} {reason}")]
-    Layer {
-        /// Its index, with the sequence's key where there are several.
-        place: String,
-        /// The layer.
-        layer: String,
-        /// Why not, and what to do.
-        reason: &'static str,
-    },
 }
 
 impl NetworkSpec {

@@ -4,8 +4,8 @@
 //! are all alike are warned of, once each in a process: such a run may still recover.
 
 use crate::gan::Metrics;
+use crate::gan::metrics::{NotFinite, check_finite};
 use crate::gan::settings::Loss;
-use crate::{Error, Result};
 
 /// D(x) and D(G(z)) of a discriminator that does not look differ by rounding alone.
 const ROUNDING: f64 = 1e-6;
@@ -42,8 +42,8 @@ impl Health {
     /// Looks at the next iteration; answers with a warning where there is reason for one.
     ///
     /// # Errors
-    /// [`Error::NotFinite`] for a loss that is NaN or infinite.
-    pub fn look(&mut self, metrics: &Metrics) -> Result<Option<String>> {
+    /// [`NotFinite`] for a loss that is NaN or infinite.
+    pub fn look(&mut self, metrics: &Metrics) -> Result<Option<String>, NotFinite> {
         self.seen += 1;
         for (what, value) in [("D loss", metrics.d_loss), ("G loss", metrics.g_loss)] {
             check_finite(what, value, self.seen)?;
@@ -114,22 +114,11 @@ fn deviation(images: &[f32], pixel: usize, pixels: usize) -> f64 {
     (values().map(|x| (x - mean).powi(2)).sum::<f64>() / count).sqrt()
 }
 
-/// Makes sure that a number of a run is one.
-///
-/// # Errors
-/// [`Error::NotFinite`].
-pub fn check_finite(what: &str, value: f64, iteration: u32) -> Result<()> {
-    match value.is_finite() {
-        true => Ok(()),
-        false => Err(Error::NotFinite { what: what.to_owned(), value, iteration }),
-    }
-}
-
 fn dead(output: f64, iterations: u32) -> String {
     format!(
         "the discriminator is dead: for {iterations} iterations its mean output has been \
          {output:.4} for real and generated images alike, so neither network learns; begin again \
-         with another --seed, a lower --lr, or without --d-final-relu"
+         with another seed, a lower learning rate, or without a ReLU behind its last layer"
     )
 }
 
@@ -140,14 +129,14 @@ fn perfect(loss: Loss, iterations: u32) -> String {
     };
     format!(
         "the discriminator is perfect: for {iterations} iterations {how}, so the generator learns \
-         next to nothing; try a narrower --d-hidden, more --dropout, or a lower --lr"
+         next to nothing; try narrower layers or more dropout in it, or a lower learning rate"
     )
 }
 
 fn alike(share: f64) -> String {
     format!(
         "the samples are all alike: they differ by {:.1} % of what the images differ by; the \
-         generator may have collapsed; try another --seed, a lower --lr, or a larger --batch-size",
+         generator may have collapsed; try another seed, a lower learning rate, or a larger batch",
         100.0 * share
     )
 }

@@ -3,17 +3,7 @@
 use std::path::Path;
 
 use crate::gan::Metrics;
-
-/// How far a run is, for people: all numbers are of completed work, epochs count from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// Completed iterations, and how many there will be.
-    pub iteration: (u32, u32),
-    /// The epoch, and how many there will be.
-    pub epoch: (u32, u32),
-    /// Completed batches of the epoch, and how many there are.
-    pub batch: (u32, u32),
-}
+use crate::gan::dataset::Progress;
 
 /// Watches a run. Every method does nothing unless it is written; `()` is an observer that does not
 /// look.

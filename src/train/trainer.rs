@@ -9,20 +9,21 @@ use std::time::{Duration, Instant};
 
 use tracing::debug;
 
-use super::config::Config;
-use super::events::EventFile;
-use super::health::Health;
-use super::image_stats::ImageStats;
-use super::journal::{ERROR, Journal};
-use super::observer::{Observer, Progress};
-use super::run_dir::RunDir;
-use super::run_lock::RunLock;
 use crate::device::Device;
 use crate::device::ops::RING_ROWS;
+use crate::formats::events::EventFile;
+use crate::formats::records::ImageStats;
 use crate::gan::dataset::{DeviceDataset, Schedule};
 use crate::gan::interval::Interval;
 use crate::gan::{Gan, Metrics};
-use crate::{Error, Result};
+use crate::run::config::Config;
+use crate::run::dir::RunDir;
+use crate::run::journal::{ERROR, Journal};
+use crate::run::lock::RunLock;
+use crate::text::with_causes;
+use crate::train::health::Health;
+use crate::train::observer::Observer;
+use crate::train::{Error, Result};
 use fixed_samples::FixedSamples;
 pub use setup::{build, restore, schedule};
 
@@ -64,16 +65,16 @@ impl<D: Device> Trainer<D> {
     /// Who does not watch passes `&mut ()`.
     ///
     /// # Errors
-    /// [`Error::TrainingEnded`], with its cause, when a loss is no number, the device fails or the
+    /// [`Error::Ended`], with its cause, when a loss is no number, the device fails or the
     /// run folder cannot be written; what was saved stays.
     pub fn train(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<End> {
         let end = self.iterate_to_end(observer, stop);
         if let Err(error) = &end {
-            let words = error.with_causes().replace('\n', " ");
+            let words = with_causes(error).replace('\n', " ");
             // The error itself may be that the log cannot be written.
             let _ = self.journal.line(&format!("{ERROR}{words}"));
         }
-        end.map_err(|error| Error::TrainingEnded {
+        end.map_err(|error| Error::Ended {
             iteration: self.gan.completed(),
             checkpoint: self.run.newest_checkpoint().ok().map(|done| self.run.checkpoint(done)),
             source: Box::new(error),
@@ -96,7 +97,7 @@ impl<D: Device> Trainer<D> {
             }
             let rows = schedule.rows(done);
             self.gan.iterate(&self.images, rows);
-            let progress = self.progress();
+            let progress = schedule.progress(self.gan.completed(), total);
             let last = progress.iteration.0 == total;
             let stopped = !last && stop.load(Ordering::Relaxed);
             if stopped {
@@ -143,13 +144,13 @@ impl<D: Device> Trainer<D> {
                 self.warn(observer, iteration, &words)?;
             }
         }
-        recent.last().map_or_else(|| self.gan.metrics(completed), |&newest| Ok(newest))
+        Ok(recent.last().map_or_else(|| self.gan.metrics(completed), |&newest| Ok(newest))?)
     }
 
     fn warn(&mut self, observer: &mut dyn Observer, iteration: u32, words: &str) -> Result<()> {
         let words = format!("warning: after iteration {iteration}: {words}");
         observer.warning(&words);
-        self.journal.line(&words)
+        Ok(self.journal.line(&words)?)
     }
 
     /// Iterations after which the run ends.
@@ -170,17 +171,6 @@ impl<D: Device> Trainer<D> {
     /// How the data set is cut into batches.
     pub fn schedule(&self) -> Schedule {
         self.images.schedule()
-    }
-
-    fn progress(&self) -> Progress {
-        let per_epoch = self.images.schedule().iterations() as u32;
-        let (done, total) = (self.gan.completed(), self.total());
-        let before = done.saturating_sub(1);
-        Progress {
-            iteration: (done, total),
-            epoch: (before / per_epoch + 1, total.div_ceil(per_epoch)),
-            batch: (before % per_epoch + 1, per_epoch),
-        }
     }
 
     fn is_due(&self, interval: Interval) -> bool {

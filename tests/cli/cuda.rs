@@ -142,7 +142,7 @@ fn precisions_that_a_device_has_not_are_refused() {
     }
     let old = [("GAN_CUDA_EMULATOR_CAPABILITY", "7.5")];
     let Some(answer) = emulated(&scratch, &train("--precision tf32"), &old) else { return };
-    answer.fails(1, &["no tf32 products", "7.5, and 8.0 is needed", "choose --precision f32"]);
+    answer.fails(1, &["no tf32 products", "7.5, and 8.0 is needed", "choose f32"]);
     let auto = format!("train {TINY} --precision tf32");
     emulated(&scratch, &auto, &old).unwrap().fails(2, &["no GPU: ", "no tf32 products"]);
     assert!(!scratch.path("runs").exists());
@@ -161,7 +161,7 @@ fn too_large_a_batch_is_refused_with_the_largest_that_fits() {
     let digits = "train --iterations 1 --device cuda --g-hidden 64 --d-hidden 64 --batch-size ";
     let Some(answer) = emulated(&scratch, &format!("{digits}8000"), &knob) else { return };
     let message = answer.fails(1, &["not enough memory", "are needed", "are free"]);
-    let (_, largest) = message.split_once("largest --batch-size that fits is ").unwrap();
+    let (_, largest) = message.split_once("largest batch that fits has ").unwrap();
     let largest: usize = largest.trim().parse().unwrap();
     assert!(!scratch.path("runs").exists());
     emulated(&scratch, &format!("{digits}{largest}"), &knob).unwrap().succeeds();

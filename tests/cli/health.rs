@@ -22,7 +22,7 @@ fn dead_discriminator_is_warned_of_once() {
     });
     let (seed, err) = dead.expect("a dead discriminator among eight");
     assert_eq!(err.matches("warning: ").count(), 1, "{err}");
-    assert!(err.contains("the discriminator is dead") && err.contains("--d-final-relu"), "{err}");
+    assert!(err.contains("the discriminator is dead") && err.contains("without a ReLU"), "{err}");
     let log = format!("runs/{seed:05}-mlp-batchnorm-mnist/log.txt");
     assert!(std::fs::read_to_string(scratch.path(&log)).unwrap().contains(err.trim()));
 }

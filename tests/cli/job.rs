@@ -1,6 +1,6 @@
 //! The main job: `gan-cuda train`, and what it leaves.
 
-use gan_cuda::data::{Dataset, DatasetKind, Origin, Places};
+use gan_cuda::data::{self, Dataset, DatasetKind, Origin, Places};
 
 use super::scratch::{Scratch, progress};
 
@@ -169,6 +169,6 @@ fn fashion_mnist_trains_where_it_is_installed() {
 }
 
 /// A data set as this machine has it.
-fn stored(kind: DatasetKind) -> gan_cuda::Result<Dataset> {
+fn stored(kind: DatasetKind) -> data::Result<Dataset> {
     kind.load(&Places::of_machine(kind, None))
 }

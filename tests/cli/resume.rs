@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use gan_cuda::train::run_dir::RunDir;
+use gan_cuda::run::dir::RunDir;
 
 use super::scratch::Scratch;
 
@@ -159,8 +159,10 @@ fn other_flags_are_welcome_and_every_flag_is_one_or_the_other() {
 
 #[test]
 fn the_same_command_with_resume_is_welcome() {
-    let scratch = one_run();
-    let same = "--iterations 6 --preset cgan --dataset mnist --seed 0 --lr 0.0002 --dropout 0.4";
+    let scratch = Scratch::with_digits();
+    scratch.train("--iterations 4 --d-final-relu").succeeds();
+    let same = "--iterations 6 --preset cgan --dataset mnist --seed 0 --lr 0.0002 --dropout 0.4 \
+                --d-final-relu";
     scratch.train(&format!("{same} --resume")).succeeds();
     assert_eq!(scratch.checkpoints(FIRST).last().unwrap(), "checkpoint-000006");
 }

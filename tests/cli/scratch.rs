@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf, absolute};
 use std::process::{Command, Stdio};
 
 use gan_cuda::data::{Dataset, ImageShape};
-use gan_cuda::train::records::read_records;
+use gan_cuda::formats::records::read_records;
 use tempfile::TempDir;
 
 /// Flags that make a run take no time, on the 40 images of [`Scratch::with_digits`]: with batches

@@ -4,8 +4,8 @@
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use gan_cuda::train::checkpoint::Checkpoint;
-use gan_cuda::train::run_dir::RunDir;
+use gan_cuda::run::checkpoint::Checkpoint;
+use gan_cuda::run::dir::RunDir;
 
 use super::scratch::{Scratch, TINY};
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gan_cuda::train::events::event_files;
-use gan_cuda::train::events::message::What;
-use gan_cuda::train::events::record::events;
-use gan_cuda::train::records::read_records;
+use gan_cuda::formats::events::event_files;
+use gan_cuda::formats::events::message::What;
+use gan_cuda::formats::events::record::events;
+use gan_cuda::formats::records::read_records;
 use serde_json::Value;
 
 use super::python::{python, python_in};

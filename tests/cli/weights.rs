@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use gan_cuda::train::tensor_file::{Element, TensorFile, TensorInfo, TensorWriter};
+use gan_cuda::formats::tensor_file::{Element, TensorFile, TensorInfo, TensorWriter};
 use half::{bf16, f16};
 use safetensors::Dtype;
 

@@ -12,16 +12,16 @@ use std::sync::atomic::AtomicBool;
 
 use gan_cuda::data::{Dataset, DatasetKind, ImageShape, Places, Source};
 use gan_cuda::device::{Device, DeviceChoice};
+use gan_cuda::formats::events::event_files;
+use gan_cuda::formats::events::message::What;
+use gan_cuda::formats::events::record::events;
 use gan_cuda::gan::interval::Interval;
 use gan_cuda::gan::preset::Preset;
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::Settings;
-use gan_cuda::train::checkpoint::Checkpoint;
-use gan_cuda::train::config::Config;
-use gan_cuda::train::events::event_files;
-use gan_cuda::train::events::message::What;
-use gan_cuda::train::events::record::events;
-use gan_cuda::train::run_dir::RunDir;
+use gan_cuda::run::checkpoint::Checkpoint;
+use gan_cuda::run::config::Config;
+use gan_cuda::run::dir::RunDir;
 use gan_cuda::train::trainer::Trainer;
 
 /// The first `count` digits of those in the program, whatever else this machine has, as `image`.

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use gan_cuda::train::tensor_file::{TensorFile, TensorWriter};
+use gan_cuda::formats::Error;
+use gan_cuda::formats::tensor_file::{TensorFile, TensorWriter};
 
 /// The bytes of a file.
 pub fn bytes(file: TensorWriter<'_>) -> Vec<u8> {
@@ -12,7 +13,7 @@ pub fn bytes(file: TensorWriter<'_>) -> Vec<u8> {
 }
 
 /// A file with the words and tensors of another.
-pub fn copy(file: &TensorFile) -> TensorWriter<'_> {
+pub fn copy<E: From<Error>>(file: &TensorFile) -> TensorWriter<'_, E> {
     let mut copy = TensorWriter::new();
     copy.metadata.clone_from(file.metadata());
     file.tensors().iter().for_each(|tensor| copy.copy(file, tensor));
@@ -21,7 +22,7 @@ pub fn copy(file: &TensorFile) -> TensorWriter<'_> {
 
 /// Names, types, shapes and numbers of all tensors, as the bytes of a file without words.
 pub fn without_words(file: &TensorFile) -> Vec<u8> {
-    let mut copy = copy(file);
+    let mut copy: TensorWriter<'_> = copy(file);
     copy.metadata.clear();
     bytes(copy)
 }

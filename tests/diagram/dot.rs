@@ -1,6 +1,6 @@
 //! The DOT file, as another program reads it.
 
-use gan_cuda::diagram::dot;
+use gan_cuda::picture::diagram::dot;
 use layout::gv::DotParser;
 use layout::gv::parser::ast::{Graph, Stmt};
 

@@ -5,12 +5,12 @@ mod picture;
 mod readable;
 mod truth;
 
-use gan_cuda::diagram::Diagram;
 use gan_cuda::gan::Model;
 use gan_cuda::gan::preset::{Preset, find, presets};
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::{Fakes, Order, Settings};
 use gan_cuda::nn::{Layer, Sequence};
+use gan_cuda::picture::diagram::Diagram;
 
 /// A set-up by name, its values changed.
 struct Case {

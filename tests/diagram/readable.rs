@@ -1,6 +1,6 @@
 //! Nothing in a picture lies on something else, whatever the sizes.
 
-use gan_cuda::diagram::{Diagram, svg};
+use gan_cuda::picture::diagram::{Diagram, svg};
 
 use super::cases;
 use super::picture::{Arrow, Picture, Rect};

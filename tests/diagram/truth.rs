@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use gan_cuda::device::cpu::Cpu;
-use gan_cuda::diagram::{Diagram, Flow, Kind, Node, Panel};
 use gan_cuda::gan::rewrite::Rewrite;
-use gan_cuda::gan::settings::{Fakes, Order};
+use gan_cuda::gan::settings::{Fakes, Loss, Order};
 use gan_cuda::gan::work::Work;
 use gan_cuda::gan::{Gan, Model, Role};
 use gan_cuda::nn::{Layer, NetworkSpec};
+use gan_cuda::picture::diagram::{Diagram, Flow, Kind, Node, Panel};
 
 use super::{Case, cases};
 
@@ -66,6 +66,26 @@ fn every_module_is_drawn_in_its_order_with_the_shape_that_it_puts_out() {
                 assert_eq!(edge.label, [shape], "{} {}", case.name, node.id);
             }
         }
+    }
+}
+
+/// A Sigmoid elsewhere is run as any layer is.
+#[test]
+fn sigmoid_that_closes_the_discriminator_is_drawn_as_part_of_its_loss() {
+    let taken = |panel: &Panel| {
+        let nodes = panel.nodes.iter().filter(|node| node.lines.contains(&IN_LOSS.to_owned()));
+        nodes.map(|node| node.lines[0].clone()).collect::<Vec<_>>()
+    };
+    const IN_LOSS: &str = "computed with the loss";
+    for case in cases() {
+        let diagram = case.diagram();
+        let [generator, discriminator] = [&diagram.panels[0], &diagram.panels[1]].map(taken);
+        let closing = specs(&case)[1].layers().count() - 1;
+        let want = match case.settings().loss {
+            Loss::Bce => vec![format!("{closing}: Sigmoid()")],
+            _ => Vec::new(),
+        };
+        assert_eq!((generator, discriminator), (Vec::new(), want), "{}", case.name);
     }
 }
 

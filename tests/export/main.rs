@@ -17,9 +17,9 @@ use gan_cuda::gan::preset::{Preset, find, presets};
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::sampler::Statistics;
 use gan_cuda::gan::settings::Settings;
-use gan_cuda::train::checkpoint::Checkpoint;
-use gan_cuda::train::config::Config;
-use gan_cuda::train::snapshot;
+use gan_cuda::run::checkpoint::Checkpoint;
+use gan_cuda::run::config::Config;
+use gan_cuda::run::snapshot;
 
 /// Batches that a model must take: one image, an odd number, more than it was trained with.
 const BATCHES: [usize; 3] = [1, 7, 100];

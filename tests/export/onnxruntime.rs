@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use gan_cuda::export::npy_header;
+use gan_cuda::formats::npy::npy_header;
 
 use crate::python::python;
 use crate::{BATCHES, Batch, assert_images, every_kind};

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use gan_cuda::formats::tensor_file::{TensorFile, TensorWriter};
 use gan_cuda::gan::preset::find;
 use gan_cuda::gan::rewrite::Rewrite;
-use gan_cuda::train::tensor_file::{TensorFile, TensorWriter};
 
 use crate::runs::tensors;
 use crate::{every_kind, trained};

@@ -61,12 +61,12 @@ pub fn wanted() -> Wanted {
 }
 
 /// Lists and loads.
-pub fn load(folder: &Path, wanted: &Wanted) -> gan_cuda::Result<Dataset> {
+pub fn load(folder: &Path, wanted: &Wanted) -> gan_cuda::data::Result<Dataset> {
     load_and_count(folder, wanted).map(|(data, _)| data)
 }
 
 /// The same, and how many images were decoded for it.
-pub fn load_and_count(folder: &Path, wanted: &Wanted) -> gan_cuda::Result<(Dataset, u64)> {
+pub fn load_and_count(folder: &Path, wanted: &Wanted) -> gan_cuda::data::Result<(Dataset, u64)> {
     let decoded = AtomicU64::new(0);
     let progress = |done, _| {
         decoded.fetch_max(done, Ordering::Relaxed);

@@ -4,7 +4,7 @@ use super::check::{Case, Point, sides};
 use super::random::Numbers;
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::device::{Memory, Reals};
-use gan_cuda::nn::spec::{Embedding, Input};
+use gan_cuda::nn::sequence::{Embedding, Input};
 use gan_cuda::nn::{
     Activations, Batches, Flat, Init, Masks, Matrix, Mode, Network, NetworkSpec,
     ParameterGradients, PassInput, Sequence, Shape, Stage,

@@ -1,8 +1,8 @@
 //! An epoch's last batch.
 
-use gan_cuda::Error;
+use gan_cuda::formats::records::read_records;
 use gan_cuda::gan::preset::presets;
-use gan_cuda::train::records::read_records;
+use gan_cuda::train::Error;
 use gan_cuda::train::trainer::schedule;
 
 use super::*;
@@ -53,7 +53,7 @@ fn training_passes_through_the_short_batch_and_on_to_the_next_epoch() {
             let epochs: Vec<_> = records.iter().map(|record| record.epoch).collect();
             let want: Vec<_> = (0..8).map(|done| done / per_epoch + 1).collect();
             assert_eq!(epochs, want, "{}", preset.name);
-            let finite = |r: &gan_cuda::train::records::Record| {
+            let finite = |r: &gan_cuda::formats::records::Record| {
                 r.d_loss.is_finite() && r.g_loss.is_finite() && r.d_fake.is_finite()
             };
             assert!(records.iter().all(finite), "{}: {records:?}", preset.name);

@@ -19,9 +19,9 @@ use gan_cuda::gan::Model;
 use gan_cuda::gan::preset::{self, Preset};
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::Settings;
-use gan_cuda::train::checkpoint::Checkpoint;
-use gan_cuda::train::config::Config;
-use gan_cuda::train::run_dir::RunDir;
+use gan_cuda::run::checkpoint::Checkpoint;
+use gan_cuda::run::config::Config;
+use gan_cuda::run::dir::RunDir;
 use gan_cuda::train::trainer::Trainer;
 use runs::{NEVER, assert_same, config, digits, left_by, small, train_on, without_total_epochs};
 

@@ -1,8 +1,7 @@
 //! Runs as they were written before files held the networks' layers (checkpoint format 2).
 
-use gan_cuda::train::checkpoint::CheckpointWriter;
-use gan_cuda::train::snapshot;
-use gan_cuda::train::tensor_file::TensorWriter;
+use gan_cuda::run::checkpoint::CheckpointWriter;
+use gan_cuda::run::snapshot;
 use runs::tensors;
 use toml::{Table, Value};
 
@@ -55,7 +54,7 @@ fn make_older(run: &RunDir, iteration: u64, text: &str, widths: [&[i64]; 2]) {
     let folder = run.checkpoint(iteration);
     let checkpoint = Checkpoint::load(&folder).unwrap();
     let network = |file| {
-        let mut copy: TensorWriter<'_> = tensors::copy(file);
+        let mut copy = tensors::copy(file);
         for key in ["generator", "discriminator"] {
             copy.metadata.remove(key).unwrap();
         }

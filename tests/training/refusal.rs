@@ -1,10 +1,11 @@
 //! A checkpoint goes into the networks it came from, and into no others.
 
+use gan_cuda::formats::tensor_file::{TensorFile, TensorWriter};
 use gan_cuda::gan::{Gan, Role};
-use gan_cuda::train::checkpoint::CheckpointProblem;
-use gan_cuda::train::snapshot;
-use gan_cuda::train::tensor_file::{TensorFile, TensorWriter};
-use gan_cuda::{Error, Result};
+use gan_cuda::run;
+use gan_cuda::run::checkpoint::CheckpointProblem;
+use gan_cuda::run::snapshot;
+use gan_cuda::train::{Error, Result};
 
 use super::*;
 
@@ -29,9 +30,8 @@ fn checkpoint_of_another_preset_is_refused_by_name() {
     let colour = Rewrite { channels: Some(3), ..Rewrite::default() };
     colour.apply("mlp-batchnorm", &mut other.gan).unwrap();
     let error = swap(preset("mlp-rgb"), &other).unwrap_err();
-    let Error::Checkpoint(CheckpointProblem::OfAnother { key: "preset", got, expected, .. }) =
-        &error
-    else {
+    let Error::Run(run::Error::Checkpoint(problem)) = &error else { panic!("{error}") };
+    let CheckpointProblem::OfAnother { key: "preset", got, expected, .. } = problem else {
         panic!("{error}");
     };
     assert_eq!((got.as_str(), expected.as_str()), ("mlp-rgb", "mlp-batchnorm"));
@@ -79,7 +79,10 @@ fn weights_that_are_no_numbers_are_not_saved() {
     let error = error.to_string();
     assert!(error.contains("the discriminator's 0.bias is inf at iteration 7"), "{error}");
     let kept = Checkpoint::load(&run.checkpoint(7)).unwrap();
-    assert!(kept.discriminator.reals::<f32>("0.bias", &[32]).is_ok(), "the old one was replaced");
+    assert!(
+        kept.discriminator.reals("0.bias", &[32], |x| x as f32).is_ok(),
+        "the old one was replaced"
+    );
 }
 
 #[test]

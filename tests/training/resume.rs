@@ -1,6 +1,6 @@
 //! A run that stops and goes on, in all the ways it may.
 
-use gan_cuda::train::records::read_records;
+use gan_cuda::formats::records::read_records;
 
 use super::*;
 

@@ -4,7 +4,7 @@ mod report;
 
 use std::process::ExitCode;
 
-use gan_cuda::Result;
+use crate::cli::error::Result;
 
 use super::json::print_json;
 use report::{Device, Found, Gpu, Library, Report};

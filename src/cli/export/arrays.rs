@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use gan_cuda::Result;
+use crate::cli::error::Result;
 use gan_cuda::device::cpu::default_threads;
 use gan_cuda::device::{Device, Precision, Real};
-use gan_cuda::export::npy_header;
+use gan_cuda::formats::files::{WholeFile, check_writable};
+use gan_cuda::formats::npy::npy_header;
 use gan_cuda::gan::arrangement::standard_grid;
-use gan_cuda::train::config::Config;
-use gan_cuda::train::files::{WholeFile, check_writable};
-use gan_cuda::train::snapshot;
+use gan_cuda::run::config::Config;
+use gan_cuda::run::snapshot;
 
 use super::flags::Args;
 use super::{Source, Written, write};

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::cli::error::{Error, Result};
 use clap::Arg;
 use gan_cuda::device::DeviceChoice;
 use gan_cuda::ranges;
-use gan_cuda::train::checkpoint::Checkpoint;
-use gan_cuda::{Error, Result};
+use gan_cuda::run::checkpoint::Checkpoint;
 
 use crate::cli::checkpoint::CheckpointArgs;
 use crate::cli::ending::has_ending;

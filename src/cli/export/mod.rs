@@ -5,12 +5,12 @@ mod flags;
 
 use std::path::{Path, PathBuf};
 
-use gan_cuda::Result;
+use crate::cli::error::Result;
 use gan_cuda::export::Generator;
-use gan_cuda::train::checkpoint::Checkpoint;
-use gan_cuda::train::config::Config;
-use gan_cuda::train::files::{check_writable, write_whole};
-use gan_cuda::train::snapshot;
+use gan_cuda::formats::files::{check_writable, write_whole};
+use gan_cuda::run::checkpoint::Checkpoint;
+use gan_cuda::run::config::Config;
+use gan_cuda::run::snapshot;
 use indicatif::HumanBytes;
 use serde::Serialize;
 

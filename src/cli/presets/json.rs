@@ -5,7 +5,7 @@ use gan_cuda::gan::Model;
 use gan_cuda::gan::interval::Interval;
 use gan_cuda::gan::settings::Settings;
 use gan_cuda::nn::{Layer, NetworkSpec};
-use gan_cuda::train::config::Config;
+use gan_cuda::run::config::Config;
 use serde::Serialize;
 
 /// A GAN with all that is known of it. Names and spellings are those of `config.toml`.

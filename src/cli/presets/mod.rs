@@ -5,13 +5,13 @@ mod json;
 use std::ffi::OsStr;
 use std::path::Path;
 
+use crate::cli::error::{Error, Result};
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Command};
 use gan_cuda::gan::preset;
 use gan_cuda::gan::settings::{Fakes, Loss, Order};
 use gan_cuda::nn::NetworkSpec;
-use gan_cuda::train::config::Config;
-use gan_cuda::{Error, Result};
+use gan_cuda::run::config::Config;
 
 use super::json::print_json;
 
@@ -72,8 +72,8 @@ pub fn run(args: &Args) -> Result<()> {
 /// The preset of a name, or the GAN of a file.
 fn find(name: &str) -> Result<Config> {
     match preset::find(name) {
-        Some(preset) => Config::of_preset(preset),
-        None if Path::new(name).exists() => Config::read(Path::new(name)),
+        Some(preset) => Ok(Config::of_preset(preset)?),
+        None if Path::new(name).exists() => Ok(Config::read(Path::new(name))?),
         None => Err(Error::NoSuchPreset { name: name.to_owned() }),
     }
 }
@@ -82,7 +82,7 @@ fn find(name: &str) -> Result<Config> {
 fn text(name: &str, config: &Config) -> Result<String> {
     match preset::find(name) {
         Some(preset) => Ok(preset.text.to_owned()),
-        None => config.to_text(),
+        None => Ok(config.to_text()?),
     }
 }
 

@@ -5,7 +5,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf, absolute};
 
-use gan_cuda::{Error, Result};
+use crate::cli::error::{Error, Result};
+use gan_cuda::file_error::FileError;
 
 use super::flags::OutputArgs;
 
@@ -33,9 +34,10 @@ impl OutputArgs {
 
     /// Makes them.
     pub(super) fn make_folders(&self) -> Result<()> {
-        let make =
-            |folder: &PathBuf| fs::create_dir_all(folder).map_err(Error::io("create", folder));
-        self.folders().try_for_each(make)
+        for folder in self.folders() {
+            fs::create_dir_all(folder).map_err(FileError::at("create", folder))?;
+        }
+        Ok(())
     }
 
     fn folders(&self) -> impl Iterator<Item = &PathBuf> {
@@ -44,15 +46,15 @@ impl OutputArgs {
 }
 
 /// The same for the same folder, whether or not it is there.
-fn place(folder: &Path) -> Result<PathBuf> {
+fn place(folder: &Path) -> Result<PathBuf, FileError> {
     let place = fs::canonicalize(folder).or_else(|_| absolute(folder));
-    place.map(|place| place.components().collect()).map_err(Error::io("find", folder))
+    place.map(|place| place.components().collect()).map_err(FileError::at("find", folder))
 }
 
 fn expect_empty(folder: &Path) -> Result<()> {
     match fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(Error::io("list", folder)(error)),
+        Err(error) => Err(FileError::at("list", folder)(error).into()),
         Ok(mut names) => match names.next() {
             Some(_) => Err(Error::FolderNotEmpty { path: folder.to_owned() }),
             None => Ok(()),

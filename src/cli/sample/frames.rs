@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gan_cuda::Result;
+use crate::cli::error::Result;
 use gan_cuda::data::ImageShape;
+use gan_cuda::formats::files::write_whole;
+use gan_cuda::formats::gif::Animation;
 use gan_cuda::gan::arrangement::Grid;
-use gan_cuda::train::animation::Animation;
-use gan_cuda::train::files::write_whole;
-use gan_cuda::train::grid::Picture;
-use gan_cuda::train::picture_problem::PictureProblem;
+use gan_cuda::picture;
+use gan_cuda::picture::grid::Picture;
 
 /// A picture for each step.
 pub(super) struct Frames {
@@ -43,8 +43,8 @@ impl Frames {
     /// Writes a GIF that goes there and back, so that it never jumps.
     pub(super) fn write_gif(&self, path: &Path, fps: u32) -> Result<()> {
         let gif = self.gif(Duration::from_secs(1) / fps);
-        let problem = |problem| PictureProblem::Gif { path: path.to_owned(), problem };
-        write_whole(path, &gif.map_err(problem)?)
+        let problem = |problem| picture::Error::Gif { path: path.to_owned(), problem };
+        Ok(write_whole(path, &gif.map_err(problem)?)?)
     }
 
     fn gif(&self, shown: Duration) -> std::result::Result<Vec<u8>, String> {
@@ -58,8 +58,10 @@ impl Frames {
 
     /// Writes each step to a file of its own.
     pub(super) fn write_each(&self, folder: &Path) -> Result<()> {
-        let mut numbered = self.pictures.iter().enumerate();
-        numbered.try_for_each(|(step, picture)| picture.write(&frame_file(folder, step)))
+        for (step, picture) in self.pictures.iter().enumerate() {
+            picture.write(&frame_file(folder, step))?;
+        }
+        Ok(())
     }
 
     /// Width and height of each.

@@ -8,17 +8,17 @@ mod resolve;
 
 use std::path::{Path, PathBuf};
 
-use gan_cuda::Result;
+use crate::cli::error::Result;
 use gan_cuda::data::ImageShape;
 use gan_cuda::device::cpu::default_threads;
 use gan_cuda::device::{Device, Precision, Real};
+use gan_cuda::formats::files::check_writable;
 use gan_cuda::gan::interpolation::interpolate;
 use gan_cuda::gan::sampler::Sampler;
-use gan_cuda::train::checkpoint::Checkpoint;
-use gan_cuda::train::config::Config;
-use gan_cuda::train::files::check_writable;
-use gan_cuda::train::grid::{Picture, write_grid};
-use gan_cuda::train::snapshot;
+use gan_cuda::picture::grid::{Picture, write_grid};
+use gan_cuda::run::checkpoint::Checkpoint;
+use gan_cuda::run::config::Config;
+use gan_cuda::run::snapshot;
 
 use super::device::{AnyDevice, open_device};
 use super::json::print_json;
@@ -106,7 +106,7 @@ impl Job<'_> {
     fn noise<D: Device>(&self, sampler: &Sampler<D>) -> Result<Vec<D::Real>> {
         let arrangement = &self.request.drawing.arrangement;
         match self.request.noise {
-            Noise::Seed(seed) => sampler.noise(arrangement.count, seed),
+            Noise::Seed(seed) => Ok(sampler.noise(arrangement.count, seed)?),
             Noise::Between([a, b]) => {
                 let ends = [sampler.noise(1, a)?, sampler.noise(1, b)?];
                 let (latent, steps) = (self.config.gan.latent, arrangement.grid.columns);

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::cli::error::{Error, Result};
 use gan_cuda::data::ImageShape;
 use gan_cuda::gan::arrangement::{Grid, standard_grid};
-use gan_cuda::train::config::Config;
-use gan_cuda::train::grid;
-use gan_cuda::{Error, Result};
+use gan_cuda::picture::grid;
+use gan_cuda::run::config::Config;
 
 use super::flags::{Args, OutputArgs};
 use super::frames::frame_grid;

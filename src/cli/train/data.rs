@@ -2,11 +2,11 @@
 
 use std::io::{IsTerminal, stdout};
 
+use crate::cli::error::{Error, Result};
 use gan_cuda::data::{Dataset, Origin, Places, Source, Wanted, cache_folder};
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::ranges::CLASSES;
-use gan_cuda::train::config::Config;
-use gan_cuda::{Error, Result};
+use gan_cuda::run::config::Config;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::flags::Args;

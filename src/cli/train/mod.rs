@@ -7,20 +7,21 @@ mod resolve;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use gan_cuda::Result;
-use gan_cuda::data::Dataset;
+use crate::cli::error::Result;
+use gan_cuda::data::{Dataset, DatasetKind, Origin};
 use gan_cuda::device::Device;
 use gan_cuda::gan::Gan;
 use gan_cuda::gan::dataset::Schedule;
 use gan_cuda::gan::plan::Plan;
-use gan_cuda::train::checkpoint::Checkpoint;
-use gan_cuda::train::config::Config;
-use gan_cuda::train::run_dir::RunDir;
-use gan_cuda::train::run_lock::RunLock;
-use gan_cuda::train::snapshot::initialize;
+use gan_cuda::run::checkpoint::Checkpoint;
+use gan_cuda::run::config::Config;
+use gan_cuda::run::dir::RunDir;
+use gan_cuda::run::lock::RunLock;
+use gan_cuda::run::snapshot::initialize;
 use gan_cuda::train::trainer::{End, Trainer, build, restore};
 use indicatif::HumanCount;
 
+use super::advice::how_to_get;
 use super::device::{AnyDevice, Chosen, open_device};
 use super::display::{Display, Verbosity, print_wrapped};
 use super::signals::Signals;
@@ -170,7 +171,9 @@ impl Job<'_> {
         ];
         lines.extend(self.reason.iter().map(|reason| format!("          {reason}")));
         lines.push(format!("data      {}", data.summary()));
-        lines.extend(data.hint.iter().map(|hint| format!("          {hint}")));
+        if data.origin == Origin::Embedded {
+            lines.push(format!("          {}", how_to_get(DatasetKind::Mnist)));
+        }
         lines.extend([
             format!("memory    {}", Plan::new::<D>(gan.model(), data.len())),
             format!("networks  generator {g} parameters, discriminator {d}"),

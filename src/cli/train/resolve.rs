@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::cli::error::{Error, Result};
 use gan_cuda::data::Source;
+use gan_cuda::file_error::FileError;
 use gan_cuda::gan::preset;
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::Settings;
 use gan_cuda::ranges::OutOfRange;
-use gan_cuda::train::config::{Config, ConfigProblem};
-use gan_cuda::{Error, Result};
+use gan_cuda::run::config::{Config, ConfigProblem};
 
 use super::flags::{Args, DataArgs, ValueArgs};
 use crate::cli::display::Verbosity;
@@ -65,7 +66,7 @@ impl Args {
     fn config_of_preset(&self) -> Result<Config> {
         let name = self.preset.as_deref().unwrap_or("cgan");
         let preset = preset::find(name).ok_or(Error::NoSuchPreset { name: name.to_owned() })?;
-        Config::of_preset(preset)
+        Ok(Config::of_preset(preset)?)
     }
 
     /// The configuration of a run that goes on: its own, and the flags over it.
@@ -205,13 +206,13 @@ fn flag(key: &str) -> String {
     format!("--{}", name.replace('_', "-"))
 }
 
-fn given_file(path: &Option<PathBuf>) -> Result<Option<PathBuf>> {
+fn given_file(path: &Option<PathBuf>) -> Result<Option<PathBuf>, FileError> {
     path.as_deref().map(absolute).transpose()
 }
 
 /// A path that a configuration keeps: it must be the same from elsewhere.
-pub(super) fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).map_err(Error::io("find", path))
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, FileError> {
+    std::path::absolute(path).map_err(FileError::at("find", path))
 }
 
 /// Whether the images of a run came from this folder, or from one in it.

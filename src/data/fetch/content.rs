@@ -8,9 +8,10 @@ use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::RemoteFile;
+use crate::data::Result;
 use crate::data::idx::GZIP_MAGIC;
-use crate::data::words::grouped;
-use crate::{Error, Result};
+use crate::file_error::FileError;
+use crate::text::grouped;
 
 /// In what a file's content is not what it should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,17 +59,19 @@ pub enum Mismatch {
 /// byte too many is decompressed.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be read.
+/// [`FileError`] if the file cannot be read.
 pub(super) fn check(path: &Path, file: &RemoteFile) -> Result<Option<Mismatch>> {
     let opened = File::open(path).map(BufReader::new);
-    let mut input = opened.map_err(Error::io("read", path))?;
-    let gzip = input.fill_buf().map_err(Error::io("read", path))?.starts_with(&GZIP_MAGIC);
+    let mut input = opened.map_err(FileError::at("read", path))?;
+    let gzip = input.fill_buf().map_err(FileError::at("read", path))?.starts_with(&GZIP_MAGIC);
     let read = if gzip { digest(MultiGzDecoder::new(input), file) } else { digest(input, file) };
     let expected = file.sha256.clone();
     let expected_length = file.length;
     match read {
         // The system's errors carry its number, all others are the decoder's.
-        Err(error) if error.raw_os_error().is_some() => Err(Error::io("read", path)(error)),
+        Err(error) if error.raw_os_error().is_some() => {
+            Err(FileError::at("read", path)(error).into())
+        }
         Err(error) => Ok(Some(Mismatch::Damaged { problem: error.to_string(), expected })),
         Ok((_, length)) if length > expected_length => {
             Ok(Some(Mismatch::TooLong { expected, expected_length }))

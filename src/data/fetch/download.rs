@@ -9,7 +9,8 @@ use ureq::http::Response;
 use ureq::{Agent, Body, Timeout};
 
 use super::{Event, Failure, FetchProblem, Network, Order, Reason, RemoteFile, content};
-use crate::{Error, Result};
+use crate::data::{Error, Result};
+use crate::file_error::FileError;
 
 /// How often each mirror is tried, if what it failed by may pass.
 const ROUNDS: usize = 2;
@@ -28,9 +29,9 @@ enum Fault {
     There(Reason),
 }
 
-impl From<Error> for Fault {
-    fn from(error: Error) -> Fault {
-        Fault::Here(error)
+impl<E: Into<Error>> From<E> for Fault {
+    fn from(error: E) -> Fault {
+        Fault::Here(error.into())
     }
 }
 
@@ -98,7 +99,7 @@ impl<'a> Downloader<'a> {
             Err(fault) => return Err(fault),
         };
         let Some(mismatch) = content::check(part, file)? else { return Ok(()) };
-        fs::remove_file(part).map_err(Error::io("delete", part))?;
+        fs::remove_file(part).map_err(FileError::at("delete", part))?;
         match from {
             0 => Err(Reason::Content(mismatch).into()),
             // Its beginning may be another mirror's, or another day's.
@@ -128,11 +129,11 @@ impl<'a> Downloader<'a> {
             if count == 0 {
                 break;
             }
-            output.write_all(&buffer[..count]).map_err(Error::io("write", part))?;
+            output.write_all(&buffer[..count]).map_err(FileError::at("write", part))?;
             received += count as u64;
             report(Event::Received(received));
         }
-        output.sync_all().map_err(Error::io("write", part))?;
+        output.sync_all().map_err(FileError::at("write", part))?;
         Ok(from)
     }
 
@@ -204,13 +205,13 @@ fn most_bytes(file: &RemoteFile) -> u64 {
 }
 
 /// Opens `part` to be written from byte `from` on, which is its end or its beginning.
-fn open(part: &Path, from: u64) -> Result<File> {
+fn open(part: &Path, from: u64) -> Result<File, FileError> {
     let mut options = OpenOptions::new();
     match from {
         0 => options.write(true).create(true).truncate(true),
         _ => options.append(true),
     };
-    options.open(part).map_err(Error::io("write", part))
+    options.open(part).map_err(FileError::at("write", part))
 }
 
 fn is_right(part: &Path, file: &RemoteFile) -> Result<bool> {
@@ -222,6 +223,6 @@ fn length(path: &Path) -> Result<u64> {
     match fs::metadata(path) {
         Ok(metadata) => Ok(metadata.len()),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
-        Err(error) => Err(Error::io("read", path)(error)),
+        Err(error) => Err(FileError::at("read", path)(error).into()),
     }
 }

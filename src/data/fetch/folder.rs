@@ -5,7 +5,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::{Event, RemoteFile, content};
-use crate::{Error, Result};
+use crate::data::Result;
+use crate::file_error::FileError;
 
 const LOCK: &str = ".fetch.lock";
 
@@ -27,17 +28,17 @@ impl Folder<'_> {
     /// Makes the folder, and waits for other processes that download into it. On a file system that
     /// knows no locks there is no waiting.
     pub fn take<'a>(path: &'a Path, report: &mut dyn FnMut(Event)) -> Result<Folder<'a>> {
-        fs::create_dir_all(path).map_err(Error::io("create", path))?;
+        fs::create_dir_all(path).map_err(FileError::at("create", path))?;
         let name = path.join(LOCK);
         let opened = OpenOptions::new().write(true).create(true).truncate(false).open(&name);
-        let lock = opened.map_err(Error::io("create", &name))?;
+        let lock = opened.map_err(FileError::at("create", &name))?;
         match lock.try_lock() {
             Err(TryLockError::WouldBlock) => {
                 report(Event::Waiting);
-                lock.lock().map_err(Error::io("lock", &name))?;
+                lock.lock().map_err(FileError::at("lock", &name))?;
             }
             Err(TryLockError::Error(error)) if error.kind() != ErrorKind::Unsupported => {
-                return Err(Error::io("lock", &name)(error));
+                return Err(FileError::at("lock", &name)(error).into());
             }
             _ => {}
         }
@@ -54,7 +55,7 @@ impl Folder<'_> {
         let mut wrong = Vec::new();
         for name in spellings(file.name) {
             let path = self.path.join(name);
-            if !path.try_exists().map_err(Error::io("look for", &path))? {
+            if !path.try_exists().map_err(FileError::at("look for", &path))? {
                 continue;
             }
             match content::check(&path, file)? {
@@ -87,7 +88,7 @@ impl Folder<'_> {
         if copies.right {
             return Ok(());
         }
-        rename(&self.part(file), &self.path.join(format!("{}.gz", file.name)))
+        Ok(rename(&self.part(file), &self.path.join(format!("{}.gz", file.name)))?)
     }
 }
 
@@ -113,8 +114,8 @@ fn free_name(path: &Path) -> PathBuf {
     free
 }
 
-fn rename(from: &Path, to: &Path) -> Result<()> {
-    fs::rename(from, to).map_err(Error::io("rename", from))
+fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
+    fs::rename(from, to).map_err(FileError::at("rename", from))
 }
 
 #[cfg(test)]

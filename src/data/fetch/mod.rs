@@ -24,7 +24,7 @@ pub use content::Mismatch;
 pub use problem::{Failure, FetchProblem, Reason};
 
 use super::{DatasetKind, cache_folder};
-use crate::Result;
+use crate::data::Result;
 use download::Downloader;
 use folder::Folder;
 
@@ -110,11 +110,7 @@ impl Order {
     ///
     /// # Errors
     /// [`FetchProblem::NoFolder`] without `data_dir` where no home folder is known.
-    pub fn known(
-        kind: DatasetKind,
-        mirrors: &[String],
-        data_dir: Option<&Path>,
-    ) -> Result<Order, FetchProblem> {
+    pub fn known(kind: DatasetKind, mirrors: &[String], data_dir: Option<&Path>) -> Result<Order> {
         let cache = || cache_folder().map(|folder| folder.join(kind.name()));
         let folder = data_dir.map(Path::to_owned).or_else(cache);
         let known = known::mirrors(kind).iter().map(|&url| url.to_owned());
@@ -132,7 +128,7 @@ impl Order {
 /// here and right; until then, and if that fails, those that were there stay as they are.
 ///
 /// # Errors
-/// [`FetchProblem::NoMirror`] if no mirror has a file, [`Error::Io`](crate::Error::Io) if the folder
+/// [`FetchProblem::NoMirror`] if no mirror has a file, [`Error::File`](crate::data::Error::File) if the folder
 /// cannot be written or is full.
 pub fn fetch(order: &Order, report: &mut dyn FnMut(Event)) -> Result<()> {
     let folder = Folder::take(&order.folder, report)?;

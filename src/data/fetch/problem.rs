@@ -4,21 +4,20 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Mismatch;
-use crate::data::words::grouped;
+use crate::text::grouped;
 
 /// Why a data set could not be downloaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchProblem {
     /// There is no folder for it.
-    #[error("no home folder is known to keep data sets in; name a folder with --data-dir")]
+    #[error("no home folder is known to keep data sets in")]
     NoFolder,
 
     /// Every mirror failed.
     #[error(
         "cannot fetch {file} of {dataset}; every mirror failed:\n{}\n\
-         look at the network connection (a proxy is taken from HTTPS_PROXY), name another mirror \
-         with --mirror, or put the file into {folder} yourself{}",
+         look at the network connection (a proxy is taken from HTTPS_PROXY), or put the file into {folder} yourself{}",
         listed(failures),
         kept(part.as_ref()),
         folder = folder.display()

@@ -9,7 +9,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use walkdir::{DirEntry, WalkDir};
 
 use super::FolderProblem;
-use crate::{Error, Result};
+use crate::data::{Error, Result};
+use crate::file_error::FileError;
 
 const ENDINGS: [&str; 6] = ["png", "jpg", "jpeg", "webp", "bmp", "gif"];
 
@@ -39,7 +40,7 @@ impl ImageFolder {
     /// Lists the images below `path`.
     ///
     /// # Errors
-    /// [`Error::Io`] where a folder cannot be listed, [`FolderProblem::NoImages`].
+    /// [`FileError`] where a folder cannot be listed, [`FolderProblem::NoImages`].
     pub fn list(path: &Path) -> Result<ImageFolder> {
         let mut folder = ImageFolder { path: path.to_owned(), files: Vec::new() };
         if !path.is_dir() {
@@ -160,5 +161,5 @@ fn relative(folder: &Path, path: &Path) -> PathBuf {
 fn listing_error(folder: &Path, error: walkdir::Error) -> Error {
     let path = error.path().unwrap_or(folder).to_owned();
     let source = error.into_io_error().unwrap_or_else(|| io::ErrorKind::Other.into());
-    Error::Io { action: "list", path, source }
+    FileError { action: "list", path, source }.into()
 }

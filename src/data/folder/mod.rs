@@ -18,10 +18,11 @@ use tracing::debug;
 
 use self::cache::{Decoded, Entry};
 use self::listing::ImageFile;
-use super::source::last_name;
 use super::wanted::{Progress, Wanted};
-use super::{Dataset, ImageShape, Origin, resize, words};
-use crate::{Error, Result};
+use super::{Dataset, ImageShape, Origin, resize};
+use crate::data::Result;
+use crate::file_error::FileError;
+use crate::text::{folder_name, grouped};
 pub use decode::{MAX_BYTES, MAX_PIXELS, MAX_SIDE, decode_image};
 pub use listing::ImageFolder;
 pub use problem::{FolderProblem, ImageProblem};
@@ -51,14 +52,13 @@ impl ImageFolder {
         let labels = self.good_labels(labels, &class_names, &decoded.bad)?;
         warnings.extend(self.skipped(&decoded.bad));
         Ok(Dataset {
-            name: last_name(&self.path),
+            name: folder_name(&self.path),
             images: decoded.images,
             labels,
             classes: class_names.len().max(1),
             class_names,
             shape: wanted.shape,
             origin: Origin::Folder(self.path.clone()),
-            hint: None,
             warnings,
         })
     }
@@ -100,7 +100,7 @@ impl ImageFolder {
         });
         let pool = ThreadPoolBuilder::new().num_threads(threads(wanted.threads)).build();
         let pool = pool.map_err(|error| {
-            Error::io("start the threads that decode", &self.path)(io::Error::other(error))
+            FileError::at("start the threads that decode", &self.path)(io::Error::other(error))
         })?;
         if !wanted.skip_bad {
             // In the order of the files; once one is found, later ones are not looked at.
@@ -164,7 +164,7 @@ impl ImageFolder {
         if bad.len() > NAMED {
             names.push("…".to_owned());
         }
-        let [count, listed] = [bad.len(), self.len()].map(|count| words::grouped(count as u64));
+        let [count, listed] = [bad.len(), self.len()].map(|count| grouped(count as u64));
         (!bad.is_empty()).then(|| {
             format!(
                 "left out {count} of {listed} images, which cannot be read: {}",

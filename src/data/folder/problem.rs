@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::decode::{MAX_BYTES, MAX_PIXELS, MAX_SIDE};
 use crate::data::ImageShape;
-use crate::data::words::grouped;
+use crate::text::grouped;
 
 /// Why a folder of images cannot be learnt from.
 #[derive(Debug, thiserror::Error)]
@@ -24,8 +24,7 @@ pub enum FolderProblem {
     /// There are no images.
     #[error(
         "no images in {folder}: looked there and in its sub-folders for .png, .jpg, .jpeg, .webp, \
-         .bmp and .gif (files of other kinds: {others}); name the folder that has them with \
-         --dataset",
+         .bmp and .gif (files of other kinds: {others})",
         folder = folder.display()
     )]
     NoImages {
@@ -65,11 +64,7 @@ pub enum FolderProblem {
     },
 
     /// An image cannot be read.
-    #[error(
-        "cannot use image {path}; mend it or take it away, or leave out all such images with \
-         --skip-bad-images",
-        path = path.display()
-    )]
+    #[error("cannot use image {path}", path = path.display())]
     BadImage {
         /// The file.
         path: PathBuf,
@@ -79,11 +74,7 @@ pub enum FolderProblem {
     },
 
     /// Images that cannot be read are left out, and nothing is left.
-    #[error(
-        "none of the {count} images in {folder} can be read; leave out --skip-bad-images to hear \
-         why",
-        folder = folder.display()
-    )]
+    #[error("none of the {count} images in {folder} can be read", folder = folder.display())]
     AllBad {
         /// The folder, or the sub-folder of a class.
         folder: PathBuf,

@@ -4,7 +4,7 @@
 use std::io;
 
 use super::{IMAGES_MAGIC, LABELS_MAGIC, MAX_BYTES};
-use crate::data::words::{grouped, product};
+use crate::text::{grouped, product};
 
 /// What is wrong with an IDX file.
 #[derive(Debug, thiserror::Error)]

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::data::DatasetKind;
+
 /// Why a data set's files are not found.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -9,13 +11,12 @@ pub enum DatasetProblem {
     /// The folder named by the user has no training set.
     #[error(
         "no {dataset} training set in {folder}: looked there and in its sub-folder {inner} \
-         for {looked_for}; name the folder that has them with --data-dir, or download them with \
-         `gan-cuda fetch {dataset} --data-dir {folder}`",
+         for {looked_for}",
         folder = folder.display()
     )]
     NotInFolder {
-        /// The data set's name.
-        dataset: &'static str,
+        /// The data set.
+        dataset: DatasetKind,
         /// The folder that was searched.
         folder: PathBuf,
         /// The file names that would have done.
@@ -39,14 +40,12 @@ pub enum DatasetProblem {
     },
 
     /// A data set that is not embedded is nowhere on this machine.
-    #[error("{dataset} is not on this machine (searched: {}); {remedy}", listed(searched))]
+    #[error("{dataset} is not on this machine (searched: {})", listed(searched))]
     NotFound {
-        /// The data set's name.
-        dataset: &'static str,
+        /// The data set.
+        dataset: DatasetKind,
         /// The folders that were searched.
         searched: Vec<PathBuf>,
-        /// How to get it.
-        remedy: String,
     },
 }
 

@@ -15,7 +15,8 @@ mod linear;
 mod loss;
 mod optimizer;
 mod random;
-pub(crate) mod simd;
+pub(crate) mod scratch;
+mod simd;
 pub(crate) mod team;
 mod threads;
 
@@ -23,7 +24,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use super::{Element, Memory, Real};
-use crate::Result;
+use crate::device::Result;
 use crate::memory::{self, OutOfMemory};
 pub use buffer::Buffer;
 use gemm::Multiply;
@@ -84,7 +85,7 @@ impl<T: CpuReal> Memory for Cpu<T> {
             device: self.describe(),
             asked: len.saturating_mul(size_of::<E>()),
             free: memory::available().unwrap_or(0),
-            remedy: "ask for a smaller --batch-size or smaller layers".to_owned(),
+            remedy: "ask for a smaller batch or smaller layers".to_owned(),
         };
         Ok(Buffer::zeros(len).map_err(refused)?)
     }

@@ -22,8 +22,8 @@ use cudarc::driver::{CudaContext, CudaEvent, CudaStream, DriverError};
 use super::Cuda;
 use super::failed;
 use super::gemm::Blas;
-use crate::Result;
 use crate::device::Precision;
+use crate::device::Result;
 
 /// A stream beside the device's own.
 pub(super) struct Branch {

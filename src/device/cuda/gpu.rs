@@ -8,8 +8,8 @@ use cudarc::nvrtc::Ptx;
 
 use super::kernels::Kernels;
 use super::{CudaProblem, failed, images, probe};
-use crate::Result;
 use crate::device::Precision;
+use crate::device::Result;
 
 /// A GPU's context, with the kernels loaded, and how it is to be used.
 pub(super) struct Gpu {

@@ -14,7 +14,7 @@ use super::CudaProblem;
 use super::libraries;
 use super::nvrtc::{Problem, Source, Target, Version};
 use super::unavailable::Unavailable;
-use crate::Result;
+use crate::device::Result;
 
 include!(concat!(env!("OUT_DIR"), "/images.rs"));
 

@@ -58,8 +58,8 @@ use cudarc::driver::{CudaContext, CudaStream, DriverError, result};
 use tracing::info;
 
 use super::{Element, Memory, Precision};
+use crate::device::{Error, Result};
 use crate::memory::OutOfMemory;
-use crate::{Error, Result};
 use branch::Branch;
 use gemm::Blas;
 use gpu::Gpu;
@@ -144,8 +144,7 @@ impl Cuda {
 
     fn out_of_memory(&self, asked: usize) -> Error {
         let free = self.free_memory().unwrap_or(0);
-        let remedy =
-            "stop other programs that use it, or ask for a smaller --batch-size".to_owned();
+        let remedy = "stop other programs that use it, or ask for a smaller batch".to_owned();
         OutOfMemory { device: self.gpu.description.clone(), asked, free, remedy }.into()
     }
 }

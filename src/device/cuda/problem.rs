@@ -7,7 +7,7 @@ use super::{Unavailable, nvrtc};
 #[non_exhaustive]
 pub enum CudaProblem {
     /// One was asked for that cannot be used.
-    #[error("cannot compute on {device} (--device cpu computes on the CPU)")]
+    #[error("cannot compute on {device}")]
     Unavailable {
         /// What was asked for.
         device: String,

@@ -15,7 +15,7 @@ use cudarc::driver::{CudaGraph, DriverError};
 use tracing::{debug, trace};
 
 use super::{Cuda, failed};
-use crate::Result;
+use crate::device::Result;
 
 /// A sequence of operations that was queued before.
 #[derive(Default)]

@@ -7,8 +7,8 @@ use cudarc::driver::sys::CUevent_flags;
 
 use super::recording::Recording;
 use super::{Cuda, failed};
-use crate::Result;
 use crate::device::Memory;
+use crate::device::Result;
 
 /// Calls in a graph: so many that the launch of the graph is nothing beside them.
 const CALLS: u64 = 64;

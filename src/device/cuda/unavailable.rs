@@ -64,7 +64,7 @@ pub enum Unavailable {
     /// The GPU has no tensor cores for a precision.
     #[error(
         "{name} has no {precision} products: it has compute capability {capability}, and 8.0 is \
-         needed; choose --precision f32"
+         needed; choose f32"
     )]
     NoPrecision {
         /// The GPU.

@@ -1,16 +1,16 @@
 //! The nodes of a generator's graph, in the order in which they compute.
 
-use super::messages::{
+use crate::data::ImageShape;
+use crate::export::Generator;
+use crate::export::Result;
+use crate::formats::onnx::{
     ATTRIBUTE_FLOAT, ATTRIBUTE_INT, AttributeProto, Dimension, FLOAT, GraphProto, INT64, NodeProto,
     TensorProto, TensorShapeProto, TensorType, TypeProto, ValueInfoProto,
 };
-use crate::Result;
-use crate::data::ImageShape;
-use crate::export::Generator;
+use crate::formats::tensor_file::TensorFile;
 use crate::nn::Layer;
 use crate::nn::layer::BatchNorm;
-use crate::nn::spec::Embedding;
-use crate::train::tensor_file::TensorFile;
+use crate::nn::sequence::Embedding;
 
 const NOISE: &str = "noise";
 const LABELS: &str = "labels";
@@ -120,7 +120,7 @@ impl Graph<'_> {
 
     /// Adds a tensor of the `state_dict`, and answers its name.
     fn weight(&mut self, name: String, shape: &[usize]) -> Result<String> {
-        let numbers: Vec<f32> = self.file.reals(&name, shape)?;
+        let numbers: Vec<f32> = self.file.reals(&name, shape, |x| x as f32)?;
         self.tensors.push(TensorProto {
             dims: shape.iter().map(|&extent| extent as i64).collect(),
             data_type: FLOAT,
@@ -154,12 +154,12 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::train::tensor_file::TensorWriter;
+    use crate::formats::tensor_file::TensorWriter;
 
     #[test]
     fn label_stands_on_the_side_that_the_network_has_it_on() {
         let (path, mut bytes) = (Path::new("g.safetensors"), Vec::new());
-        let mut writer = TensorWriter::new();
+        let mut writer: TensorWriter<'_> = TensorWriter::new();
         writer.push("label_embedding.weight", &[2, 2], [Ok(vec![0.0_f32; 4])]);
         writer.write(path, &mut bytes).unwrap();
         let file = TensorFile::from_bytes(path, &bytes).unwrap();

@@ -1,15 +1,14 @@
 //! A generator as an ONNX model.
 
 mod graph;
-mod messages;
 
 use std::collections::BTreeMap;
 
 use prost::Message;
 
 use super::Generator;
-use crate::{Error, Result};
-use messages::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
+use crate::export::{Error, Result};
+use crate::formats::onnx::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
 
 /// Every operator used is in this set as in the newest, and it has been read since 2022.
 const OPSET: i64 = 17;
@@ -49,7 +48,7 @@ fn properties(words: &BTreeMap<String, String>) -> Vec<StringStringEntryProto> {
 fn check_size(bytes: usize) -> Result<()> {
     match bytes <= MOST_BYTES {
         true => Ok(()),
-        false => Err(Error::OnnxTooLarge { bytes }),
+        false => Err(Error::TooLarge { weights: bytes }),
     }
 }
 
@@ -61,6 +60,6 @@ mod tests {
     fn weights_beyond_two_gibibytes_are_refused() {
         check_size(MOST_BYTES).unwrap();
         let error = check_size(3 << 30).unwrap_err().to_string();
-        assert!(error.contains("3.00 GiB") && error.contains("--safetensors"), "{error}");
+        assert!(error.contains("3.00 GiB"), "{error}");
     }
 }

@@ -1,7 +1,7 @@
 //! y = activation(gamma·x̂ + beta), x̂ normalised by the batch, or by the running statistics.
 
 use super::Target;
-use crate::Result;
+use crate::device::Result;
 use crate::device::ops::{Affine, AffineGradients, BatchNormShape};
 use crate::device::{Device, In, Out};
 use crate::nn::activations::Batches;

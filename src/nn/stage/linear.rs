@@ -5,7 +5,7 @@ use std::ops::Range;
 use rand_chacha::ChaCha12Rng;
 
 use super::Target;
-use crate::Result;
+use crate::device::Result;
 use crate::device::ops::LinearShape;
 use crate::device::{Device, In, Out};
 use crate::nn::init::{Init, uniform};

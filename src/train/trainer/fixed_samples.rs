@@ -1,11 +1,11 @@
 //! What every sample grid of a run is made from, so that grids can be compared.
 
-use crate::Result;
 use crate::data::Dataset;
 use crate::device::Device;
 use crate::gan::Gan;
 use crate::gan::arrangement::{Arrangement, Grid};
 use crate::gan::settings::Settings;
+use crate::train::Result;
 use crate::train::health::spread;
 
 /// The noise and labels that every sample grid of a run is made from.

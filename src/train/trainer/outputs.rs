@@ -4,21 +4,23 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::Trainer;
-use crate::Result;
 use crate::data::Dataset;
 use crate::device::{Device, Real};
+use crate::formats::events::EventFile;
+use crate::formats::events::message::Histogram;
+use crate::formats::files::write_whole;
+use crate::formats::records::ImageStats;
+use crate::formats::records::{ImageRecord, Record};
+use crate::gan::dataset::Progress;
 use crate::gan::{Metrics, Role};
-use crate::train::events::EventFile;
-use crate::train::events::message::Histogram;
-use crate::train::files::write_whole;
-use crate::train::grid::Picture;
-use crate::train::image_stats::ImageStats;
-use crate::train::journal::loss_line;
-use crate::train::observer::{Observer, Progress};
-use crate::train::records::{ImageRecord, Record};
-use crate::train::snapshot;
+use crate::picture::grid::Picture;
+use crate::picture::image_stats;
+use crate::run::journal::loss_line;
+use crate::run::snapshot;
+use crate::train::Result;
+use crate::train::observer::Observer;
 #[cfg(feature = "plot")]
-use crate::train::{plot, records::read_records};
+use crate::{formats::records::read_records, picture::plot};
 
 impl<D: Device> Trainer<D> {
     pub(super) fn log(&mut self, progress: Progress, metrics: &Metrics) -> Result<()> {
@@ -36,10 +38,10 @@ impl<D: Device> Trainer<D> {
         };
         self.journal.line(&loss_line(progress, metrics))?;
         self.journal.record(record)?;
-        match &mut self.events {
-            Some(events) => events.scalars(iteration, losses(&record)),
-            None => Ok(()),
+        if let Some(events) = &mut self.events {
+            events.scalars(iteration, losses(&record))?;
         }
+        Ok(())
     }
 
     /// Real images learnt from since the run's beginning.
@@ -70,14 +72,15 @@ impl<D: Device> Trainer<D> {
     /// Writes down how strong images are in contrast and colour, beside those of the data set.
     fn record_images(&mut self, images: &[f32]) -> Result<()> {
         let iteration = self.gan.completed();
-        let (samples, data) = (ImageStats::of(images, self.gan.image()), self.data_stats);
+        let (samples, data) = (image_stats::of(images, self.gan.image()), self.data_stats);
         self.journal.images(ImageRecord { iteration: u64::from(iteration), samples, data })?;
         let Some(events) = &mut self.events else { return Ok(()) };
         let tagged = |stats: ImageStats, of: &'static str| {
             let tag = move |(name, number)| (format!("{name}/{of}"), number);
             stats.named().map(tag).collect::<Vec<_>>()
         };
-        events.scalars(iteration, [tagged(samples, "samples"), tagged(data, "data")].concat())
+        events.scalars(iteration, [tagged(samples, "samples"), tagged(data, "data")].concat())?;
+        Ok(())
     }
 
     /// Writes a grid of images to a file, and for TensorBoard.
@@ -85,13 +88,11 @@ impl<D: Device> Trainer<D> {
         let picture = Picture::of(images, self.gan.image(), self.fixed.columns);
         let png = picture.png(path)?;
         write_whole(path, &png)?;
-        match &mut self.events {
-            Some(events) => {
-                let channels = self.gan.image().channels;
-                events.image(self.gan.completed(), tag, png, picture.size(), channels)
-            }
-            None => Ok(()),
+        if let Some(events) = &mut self.events {
+            let channels = self.gan.image().channels;
+            events.image(self.gan.completed(), tag, png, picture.size(), channels)?;
         }
+        Ok(())
     }
 
     /// Writes a checkpoint and redraws the plot of the losses.
@@ -134,7 +135,7 @@ impl<D: Device> Trainer<D> {
     fn plot_losses(&self) -> Result<()> {
         let records = read_records(&self.run.stats())?;
         let title = format!("{} on {}", self.config.preset, self.config.dataset()?.name());
-        plot::write_loss_plot(&self.run.loss_plot(), &records, &title)
+        Ok(plot::write_loss_plot(&self.run.loss_plot(), &records, &title)?)
     }
 
     /// A grid of real images, arranged like the grids of samples.

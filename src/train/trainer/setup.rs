@@ -9,20 +9,20 @@ use super::Trainer;
 use super::fixed_samples::FixedSamples;
 use crate::data::Dataset;
 use crate::device::Device;
+use crate::formats::events::{self, EventFile};
+use crate::formats::files::write_whole;
 use crate::gan::dataset::{DeviceDataset, Schedule};
 use crate::gan::plan::Plan;
 use crate::gan::{Gan, Model};
-use crate::train::checkpoint::Checkpoint;
-use crate::train::config::Config;
-use crate::train::events::{self, EventFile};
-use crate::train::files::write_whole;
+use crate::picture::image_stats;
+use crate::run::checkpoint::Checkpoint;
+use crate::run::config::Config;
+use crate::run::dir::RunDir;
+use crate::run::journal::Journal;
+use crate::run::lock::RunLock;
+use crate::run::snapshot::{self, Progress};
 use crate::train::health::Health;
-use crate::train::image_stats::ImageStats;
-use crate::train::journal::Journal;
-use crate::train::run_dir::RunDir;
-use crate::train::run_lock::RunLock;
-use crate::train::snapshot::{self, Progress};
-use crate::{Error, Result};
+use crate::train::{Error, Result};
 
 impl<D: Device> Trainer<D> {
     /// Begins a run in a new folder below `runs_dir`.
@@ -99,7 +99,7 @@ impl<D: Device> Trainer<D> {
         write_whole(&self.run.config(), self.config.to_text()?.as_bytes())?;
         self.run.discard_after(iteration)?;
         self.journal.cut()?;
-        events::cut(self.run.path(), self.gan.completed())
+        Ok(events::cut(self.run.path(), self.gan.completed())?)
     }
 
     /// Begins an event file, if one is wanted.
@@ -134,7 +134,7 @@ impl<D: Device> Trainer<D> {
             journal,
             events: None,
             data: checksum,
-            data_stats: ImageStats::of_data(data),
+            data_stats: image_stats::of_data(data),
             clock: (seconds, Instant::now()),
             saved: Instant::now(),
         })

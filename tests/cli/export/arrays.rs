@@ -3,7 +3,7 @@
 use std::fs;
 
 use gan_cuda::data::ImageShape;
-use gan_cuda::train::grid::write_grid;
+use gan_cuda::picture::grid::write_grid;
 
 use super::trained;
 use crate::cuda::emulated;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use gan_cuda::train::tensor_file::TensorFile;
+use gan_cuda::formats::tensor_file::TensorFile;
 
 use super::{CHECKPOINT, RUN, trained};
 use crate::tensors;

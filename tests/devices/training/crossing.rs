@@ -3,10 +3,10 @@
 use gan_cuda::data::Dataset;
 use gan_cuda::device::Device;
 use gan_cuda::device::cpu::Cpu;
+use gan_cuda::formats::records::read_records;
 use gan_cuda::gan::preset::presets;
-use gan_cuda::train::config::Config;
-use gan_cuda::train::records::read_records;
-use gan_cuda::train::run_dir::RunDir;
+use gan_cuda::run::config::Config;
+use gan_cuda::run::dir::RunDir;
 use gan_cuda::train::trainer::Trainer;
 
 use super::IMAGES;

@@ -3,7 +3,7 @@
 use gan_cuda::gan::preset::presets;
 use gan_cuda::gan::{Gan, Role};
 use gan_cuda::nn::Params;
-use gan_cuda::train::config::Config;
+use gan_cuda::run::config::Config;
 use gan_cuda::train::trainer::Trainer;
 use gan_cuda_emulator::{Schedule, set_schedule};
 

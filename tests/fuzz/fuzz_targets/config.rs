@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use gan_cuda::train::config::Config;
+use gan_cuda::run::config::Config;
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
     let path = Path::new("config.toml");

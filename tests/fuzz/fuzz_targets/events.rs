@@ -1,7 +1,7 @@
 //! Any bytes as an event file; what can be read ends where its frames do.
 #![no_main]
 
-use gan_cuda::train::events::record::{events, framed};
+use gan_cuda::formats::events::record::{events, framed};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let mut begin = 0;

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use gan_cuda::train::tensor_file::TensorFile;
+use gan_cuda::formats::tensor_file::TensorFile;
 
 #[allow(dead_code)] // tests need more of it
 #[path = "../../common/tensors.rs"]

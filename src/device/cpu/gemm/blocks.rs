@@ -8,11 +8,8 @@ use super::super::team::{Pieces, Stripe, Team};
 use super::Matrix;
 use super::kernel::Kernels;
 use super::pack::Source;
+use super::tile::DEPTH;
 use std::ops::Range;
-
-/// Most depth of a block: a panel of 48 columns, 36 KiB, stays in a first-level cache of 48 KiB
-/// (measured: 215 GFLOP/s, and 10 % less with panels that only fit the second level).
-pub(super) const DEPTH: usize = 192;
 
 /// Columns of a block: four panels of 48 (AVX-512), few enough that `finish` finds the results in
 /// the second-level cache.

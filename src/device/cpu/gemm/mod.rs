@@ -12,7 +12,6 @@
 //! - `pack`: operands brought together, as the tiles read them over and over,
 //! - `blocks`: what the loops around the tile have in common,
 //! - `straight` and `transposed`: those loops, for a right factor stored by rows or by columns.
-pub(super) use pack::Scratch;
 
 use super::team::{Stripe, Team};
 

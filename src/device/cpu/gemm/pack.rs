@@ -1,4 +1,4 @@
-//! Rearranging operands, and the memory for it.
+//! Rearranging operands.
 //!
 //! A panel holds some columns of an operand, a multiple of the vector's lanes, as contiguous rows
 //! (depth, width), zeros beyond the operand's edge: what a tile reads over and over becomes one
@@ -6,48 +6,6 @@
 #![allow(unsafe_code)]
 use super::kernel::Kernels;
 use super::tile::{Left, ROW};
-use std::marker::PhantomData;
-
-/// One cache line, for its alignment.
-#[derive(Clone, Copy)]
-#[repr(align(64))]
-struct Line(#[allow(dead_code)] [f32; 16]);
-
-/// Working memory of a team, a part for each thread. It only ever grows, so that a shape met before
-/// allocates nothing, whichever threads did the work then.
-#[derive(Default)]
-pub(in super::super) struct Scratch {
-    lines: Vec<Line>,
-}
-
-/// The threads' parts of a [`Scratch`].
-pub(super) struct Parts<'a> {
-    first: *mut f32,
-    floats: usize,
-    _scratch: PhantomData<&'a mut Scratch>,
-}
-
-// SAFETY: each thread uses a part of its own.
-unsafe impl Sync for Parts<'_> {}
-
-impl Scratch {
-    /// A part of `floats` floats, of any value, for each of `threads` threads.
-    pub(super) fn parts(&mut self, floats: usize, threads: usize) -> Parts<'_> {
-        let lines = floats.div_ceil(16);
-        if self.lines.len() < lines * threads {
-            self.lines = vec![Line([0.0; 16]); lines * threads];
-        }
-        let first = self.lines.as_mut_ptr().cast();
-        Parts { first, floats: lines * 16, _scratch: PhantomData }
-    }
-}
-
-impl Parts<'_> {
-    /// The part of one thread.
-    pub fn of(&self, thread: usize) -> *mut f32 {
-        self.first.wrapping_add(thread * self.floats)
-    }
-}
 
 /// An operand seen from its panels: where a column and a depth step lead to.
 #[derive(Clone, Copy)]

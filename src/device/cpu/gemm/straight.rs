@@ -5,10 +5,10 @@
 //! panel in passing.
 #![allow(unsafe_code)]
 use super::super::team::{Stripe, Team};
-use super::blocks::{COLUMNS, DEPTH, Panel, Product, blocks, depth_blocks};
+use super::blocks::{COLUMNS, Panel, Product, blocks, depth_blocks};
 use super::kernel::{MOST_LANES, MOST_ROWS, MOST_VECTORS, TileCode};
 use super::pack::{gather, pack};
-use super::tile::{Ahead, Left, PANEL_ROWS, ROUND, ROW, Tile};
+use super::tile::{Ahead, DEPTH, Left, PANEL_ROWS, ROUND, ROW, Tile};
 use std::ops::Range;
 
 /// Rows of a block: `ROWS` × `DEPTH` elements of the left factor stay in the second-level cache.

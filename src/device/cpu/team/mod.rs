@@ -4,7 +4,7 @@
 //! stripes of columns. What an operation computes never depends on the split, so the results are
 //! the same bits for every number of threads. Nothing here allocates once a team stands.
 #![allow(unsafe_code)]
-use super::gemm::Scratch;
+use super::scratch::Scratch;
 use std::cell::{RefCell, RefMut};
 use std::marker::PhantomData;
 use std::ops::Range;

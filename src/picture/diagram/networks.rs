@@ -1,0 +1,152 @@
+//! A network as a panel: a row for each module, the shape of its output on the arrow below.
+
+use super::formulas;
+use super::{Flow, Kind, Panel, count, shape};
+use crate::gan::settings::{Loss, Settings};
+use crate::gan::{Model, Role};
+use crate::nn::layer::BatchNorm;
+use crate::nn::sequence::Embedding;
+use crate::nn::{Layer, NetworkSpec};
+
+/// Noise to images.
+pub(super) fn generator(model: &Model) -> Panel {
+    let (settings, network) = (model.settings(), model.generator());
+    let mut stack = Stack::new(Role::Generator, settings, network);
+    stack.enter(("noise", format!("noise z, {}", settings.latent)), network);
+    stack.layers(network, None);
+    let image = settings.image;
+    let extents = [settings.batch_size, image.channels, image.height, image.width];
+    stack.leave("images", vec![format!("images, {image}"), format!("as {}", shape(&extents))]);
+    stack.panel
+}
+
+/// Images to one number each.
+pub(super) fn discriminator(model: &Model) -> Panel {
+    let (settings, network) = (model.settings(), model.discriminator());
+    let mut stack = Stack::new(Role::Discriminator, settings, network);
+    stack.enter(("images", format!("images, {}", settings.image)), network);
+    let closing = network.layers().count() - 1;
+    stack.layers(network, (settings.loss == Loss::Bce).then_some(closing));
+    let meaning = match settings.loss {
+        Loss::Mse => "1 means real, 0 generated",
+        Loss::Bce => "that an image is real",
+        Loss::BceLogits => "above 0 means real",
+    };
+    stack.leave("output", vec![formulas::output(settings.loss).to_owned(), meaning.to_owned()]);
+    stack.panel
+}
+
+/// Both columns: a label's beside the input's.
+const WHOLE: std::ops::Range<usize> = 0..2;
+
+/// A panel in the making.
+struct Stack {
+    panel: Panel,
+    role: Role,
+    batch: usize,
+    row: usize,
+    /// The box that the next one follows, and the numbers in a row of what it puts out.
+    last: (String, usize),
+}
+
+impl Stack {
+    fn new(role: Role, settings: &Settings, network: &NetworkSpec) -> Self {
+        let name = match role {
+            Role::Generator => "Generator G",
+            Role::Discriminator => "Discriminator D",
+        };
+        let keys: Vec<String> = network.layers().map(|(key, _)| key).collect();
+        let title = format!(
+            "{name}: {} parameters, keys {}",
+            count(network.parameters()),
+            [keys.first(), keys.last()].map(|key| key.map_or("", String::as_str)).join(" to ")
+        );
+        let (nodes, edges, lanes) = (Vec::new(), Vec::new(), Vec::new());
+        let panel = Panel { id: role.name(), title, role: Some(role), lanes, nodes, edges };
+        let last = (String::new(), 0);
+        Self { panel, role, batch: settings.batch_size, row: 0, last }
+    }
+
+    /// The input, with a label's embedding beside it where there is one.
+    fn enter(&mut self, (id, text): (&str, String), network: &NetworkSpec) {
+        let inputs = network.input().shape.numbers();
+        let Some(label) = network.input().label else {
+            let input = self.panel.node(id, Kind::Tensor, vec![text], WHOLE, 0..1);
+            (self.row, self.last) = (1, (input, inputs));
+            return;
+        };
+        let (left, right) = (0..1, 1..2);
+        let (of_label, of_input) = if label.first { (left, right) } else { (right, left) };
+        let input = self.panel.node(id, Kind::Tensor, vec![text], of_input, 0..1);
+        let embedding = self.embedding(label, of_label);
+        let text = vec!["concatenated".to_owned()];
+        let both = self.panel.node("concatenated", Kind::Function, text, WHOLE, 2..3);
+        self.arrow(&input, &both, inputs);
+        self.arrow(&embedding, &both, label.classes);
+        (self.row, self.last) = (3, (both, inputs + label.classes));
+    }
+
+    fn embedding(
+        &mut self,
+        Embedding { classes, .. }: Embedding,
+        at: std::ops::Range<usize>,
+    ) -> String {
+        let text = vec![format!("classes y, 0 to {}", classes - 1)];
+        let labels = self.panel.node("classes", Kind::Tensor, text, at.clone(), 0..1);
+        let text = vec![
+            format!("Embedding({classes}, {classes})"),
+            format!("weight {}", shape(&[classes, classes])),
+            count(classes * classes),
+        ];
+        let table = self.panel.node("embedding", Kind::Network(self.role), text, at, 1..2);
+        self.panel.edge(&labels, &table, Flow::Forward, vec![shape(&[self.batch])]);
+        table
+    }
+
+    /// A box for each layer; of one, if it is said, the loss takes the place.
+    fn layers(&mut self, network: &NetworkSpec, in_loss: Option<usize>) {
+        for (i, (_, layer)) in network.layers().enumerate() {
+            let kind = match layer.parameters() {
+                0 => Kind::Function,
+                _ => Kind::Network(self.role),
+            };
+            let mut lines = vec![format!("{i}: {layer}")];
+            lines.extend(detail(layer));
+            lines.extend((in_loss == Some(i)).then(|| "computed with the loss".to_owned()));
+            self.below(i.to_string(), kind, lines);
+            if let Layer::Linear { outputs, .. } = layer {
+                self.last.1 = outputs;
+            }
+        }
+    }
+
+    fn leave(&mut self, id: &str, lines: Vec<String>) {
+        self.below(id.to_owned(), Kind::Tensor, lines);
+    }
+
+    /// One more box, after the last.
+    fn below(&mut self, id: String, kind: Kind, lines: Vec<String>) {
+        let node = self.panel.node(id, kind, lines, WHOLE, self.row..self.row + 1);
+        let last = std::mem::replace(&mut self.last.0, node.clone());
+        self.arrow(&last, &node, self.last.1);
+        self.row += 1;
+    }
+
+    fn arrow(&mut self, from: &str, to: &str, width: usize) {
+        self.panel.edge(from, to, Flow::Forward, vec![shape(&[self.batch, width])]);
+    }
+}
+
+/// What a layer's box says beside its name.
+fn detail(layer: Layer) -> Vec<String> {
+    let learnt = |text| vec![text, count(layer.parameters())];
+    match layer {
+        Layer::Linear { inputs, outputs } => {
+            learnt(format!("weight {}, bias {}", shape(&[outputs, inputs]), shape(&[outputs])))
+        }
+        Layer::BatchNorm1d(BatchNorm { features, .. }) => {
+            learnt(format!("weight, bias {}", shape(&[features])))
+        }
+        _ => Vec::new(),
+    }
+}

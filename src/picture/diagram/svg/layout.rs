@@ -1,0 +1,292 @@
+//! Where everything of a panel stands: columns as wide as their texts, rows as high, arrows straight
+//! or with a corner or two.
+
+use std::ops::Range;
+
+use super::text::Face;
+use crate::picture::diagram::{Edge, Node, Panel, find};
+
+/// Around everything in a panel.
+const PAD: f64 = 16.0;
+/// The panel's title.
+const HEADING: f64 = 38.0;
+/// A lane's title.
+pub(super) const LANE_TITLE: f64 = 26.0;
+/// Around what stands in a lane.
+const LANE_PAD: f64 = 10.0;
+/// Between a box's edge and its text.
+pub(super) const INSET: f64 = 10.0;
+/// The least between two columns.
+const GUTTER: f64 = 34.0;
+/// The least between two rows.
+const GAP: f64 = 10.0;
+/// The same between layers.
+const TIGHT: f64 = 6.0;
+/// What an arrow needs beside its label: its head, and some line on either side.
+const ARROW: f64 = 30.0;
+/// From a box to an arrow that goes down beside it.
+const ASIDE: f64 = 14.0;
+
+/// A rectangle, in pixels from the panel's upper left corner.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rect {
+    pub(super) x: f64,
+    pub(super) y: f64,
+    pub(super) width: f64,
+    pub(super) height: f64,
+}
+
+/// A line from a box's edge to another's, and where its label is.
+pub(super) struct Route {
+    pub(super) points: Vec<(f64, f64)>,
+    pub(super) label: Place,
+}
+
+/// Where a label stands.
+pub(super) enum Place {
+    /// Its first line on, its second below a horizontal piece with this middle.
+    Across(f64, f64),
+    /// To the right of this point of a vertical piece.
+    Beside(f64, f64),
+}
+
+/// Extents of a panel's columns and rows.
+pub(super) struct Layout {
+    /// Beginning and end of each.
+    columns: Vec<(f64, f64)>,
+    rows: Vec<(f64, f64)>,
+    /// Of a layer's number of parameters.
+    pub(super) count_width: f64,
+    pub(super) width: f64,
+    pub(super) height: f64,
+}
+
+impl Rect {
+    pub(super) fn right(&self) -> f64 {
+        self.x + self.width
+    }
+
+    pub(super) fn bottom(&self) -> f64 {
+        self.y + self.height
+    }
+
+    pub(super) fn middle(&self) -> (f64, f64) {
+        (self.x + self.width / 2.0, self.y + self.height / 2.0)
+    }
+}
+
+impl Layout {
+    /// A panel at least so wide.
+    pub(super) fn new(panel: &Panel, least: f64) -> Self {
+        let counts = panel.nodes.iter().filter_map(|node| node.lines.get(2));
+        let count_width = counts.map(|text| Face::Plain.width(text)).fold(0.0, f64::max);
+        let (mut widths, mut gutters) = column_widths(panel, count_width);
+        let wanted = widths.iter().chain(&gutters).sum::<f64>() + 2.0 * PAD;
+        let least = least.max(Face::Heading.width(&panel.title) + 2.0 * PAD);
+        let more = (least - wanted).max(0.0) / (widths.len() + gutters.len()) as f64;
+        widths.iter_mut().chain(&mut gutters).for_each(|width| *width += more);
+        let (heights, gaps) = row_heights(panel);
+        let columns = spans(PAD, &widths, &gutters);
+        let rows = spans(HEADING + lane_title(panel, 0), &heights, &gaps);
+        let end = |spans: &[(f64, f64)]| spans.last().map_or(0.0, |span| span.1);
+        let (width, height) = (end(&columns) + PAD, end(&rows) + PAD);
+        Self { columns, rows, count_width, width, height }
+    }
+
+    /// The place of a box.
+    pub(super) fn rect(&self, node: &Node) -> Rect {
+        let (x, right) = self.across(&node.columns);
+        let (y, bottom) = (self.rows[node.rows.start].0, self.rows[node.rows.end - 1].1);
+        Rect { x, y, width: right - x, height: bottom - y }
+    }
+
+    /// The place of a band of rows, its title included.
+    pub(super) fn lane(&self, rows: &Range<usize>) -> Rect {
+        let y = self.rows[rows.start].0 - LANE_TITLE;
+        let bottom = self.rows[rows.end - 1].1 + LANE_PAD;
+        Rect { x: PAD / 2.0, y, width: self.width - PAD, height: bottom - y }
+    }
+
+    /// The way of an arrow.
+    pub(super) fn route(&self, panel: &Panel, edge: &Edge) -> Option<Route> {
+        let (from, to) = (find(panel, &edge.from)?, find(panel, &edge.to)?);
+        let (a, b) = (self.rect(from), self.rect(to));
+        let columns = overlap(&from.columns, &to.columns);
+        let rows = overlap(&from.rows, &to.rows);
+        Some(if !columns.is_empty() {
+            let (left, right) = self.across(&columns);
+            let x = (left + right) / 2.0;
+            let label = Place::Beside(x, b.y);
+            Route { points: vec![(x, a.bottom()), (x, b.y)], label }
+        } else if !rows.is_empty() {
+            let y = self.down(&rows);
+            let (begin, end) = if a.x < b.x { (a.right(), b.x) } else { (a.x, b.right()) };
+            let middle = match from.columns.start.abs_diff(to.columns.start) {
+                1 => (begin + end) / 2.0,
+                // What goes down between them goes down in the middle.
+                _ => (3.0 * begin + end) / 4.0,
+            };
+            Route { points: vec![(begin, y), (end, y)], label: Place::Across(middle, y) }
+        } else {
+            let y = self.down(&(to.rows.start..to.rows.start + 1));
+            let below = from.rows.end..to.rows.start + 1;
+            let x = if is_free(panel, &from.columns, &below) {
+                a.middle().0
+            } else {
+                a.right() + ASIDE
+            };
+            let mut points = vec![(x, y), (b.x, y)];
+            if x > a.right() {
+                points.insert(0, (x, a.middle().1));
+                points.insert(0, (a.right(), a.middle().1));
+            } else {
+                points.insert(0, (x, a.bottom()));
+            }
+            Route { points, label: Place::Across((x + b.x) / 2.0, y) }
+        })
+    }
+
+    fn across(&self, columns: &Range<usize>) -> (f64, f64) {
+        (self.columns[columns.start].0, self.columns[columns.end - 1].1)
+    }
+
+    /// The middle of some rows.
+    fn down(&self, rows: &Range<usize>) -> f64 {
+        (self.rows[rows.start].0 + self.rows[rows.end - 1].1) / 2.0
+    }
+}
+
+/// Beginning and end of pieces with gaps between them.
+fn spans(mut from: f64, pieces: &[f64], gaps: &[f64]) -> Vec<(f64, f64)> {
+    let gaps = gaps.iter().copied().chain([0.0]);
+    let place = |(piece, gap): (&f64, f64)| {
+        let span = (from, from + piece);
+        from = span.1 + gap;
+        span
+    };
+    pieces.iter().zip(gaps).map(place).collect()
+}
+
+/// Columns, and what is between them.
+fn column_widths(panel: &Panel, count_width: f64) -> (Vec<f64>, Vec<f64>) {
+    let columns = panel.nodes.iter().map(|node| node.columns.end).max().unwrap_or(0);
+    let (mut widths, mut gutters) = (vec![0.0; columns], vec![GUTTER; columns.saturating_sub(1)]);
+    for edge in &panel.edges {
+        make_room(panel, edge, &mut widths, &mut gutters);
+    }
+    let width = |node| node_width(node, panel, count_width);
+    for node in panel.nodes.iter().filter(|node| node.columns.len() == 1) {
+        grow(&mut widths[node.columns.start], width(node));
+    }
+    for node in panel.nodes.iter().filter(|node| node.columns.len() > 1) {
+        let inner = node.columns.start..node.columns.end - 1;
+        let there: f64 = widths[node.columns.clone()].iter().chain(&gutters[inner]).sum();
+        let share = (width(node) - there).max(0.0) / node.columns.len() as f64;
+        widths[node.columns.clone()].iter_mut().for_each(|width| *width += share);
+    }
+    (widths, gutters)
+}
+
+/// Makes columns or what is between them wide enough for an arrow's label.
+fn make_room(panel: &Panel, edge: &Edge, widths: &mut [f64], gutters: &mut [f64]) {
+    let labelled = ends(panel, edge).filter(|_| !edge.label.is_empty());
+    let Some((from, to)) = labelled else { return };
+    let label = label_width(edge);
+    let (left, right) =
+        (from.columns.end.min(to.columns.end), from.columns.start.max(to.columns.start));
+    if is_vertical(panel, edge) {
+        // Half a column, from the arrow to its edge, and at most the gutter.
+        let column = overlap(&from.columns, &to.columns);
+        let share = 2.0 * (label + INSET - PAD) / column.len() as f64;
+        column.for_each(|column| grow(&mut widths[column], share));
+    } else if left == right {
+        grow(&mut gutters[left - 1], label + ARROW);
+    } else {
+        // Half a column and a gutter.
+        grow(&mut widths[left], 2.0 * (label + ARROW - GUTTER));
+    }
+}
+
+fn grow(length: &mut f64, least: f64) {
+    *length = length.max(least);
+}
+
+/// Rows, and what is between them.
+fn row_heights(panel: &Panel) -> (Vec<f64>, Vec<f64>) {
+    let rows = panel.nodes.iter().map(|node| node.rows.end).max().unwrap_or(0);
+    let mut heights = vec![0.0_f64; rows];
+    let mut gaps: Vec<f64> = (1..rows).map(|row| gap(panel, row)).collect();
+    for node in &panel.nodes {
+        let inner = node.rows.start..node.rows.end - 1;
+        let there: f64 = heights[node.rows.clone()].iter().chain(&gaps[inner]).sum();
+        let more = (node_height(node, panel) - there).max(0.0);
+        // A row that no other box stands in is the lowest.
+        if let Some(lowest) = heights[node.rows.clone()].iter_mut().min_by(|a, b| a.total_cmp(b)) {
+            *lowest += more;
+        }
+    }
+    gaps.truncate(rows.saturating_sub(1));
+    (heights, gaps)
+}
+
+/// What is above a row.
+fn gap(panel: &Panel, row: usize) -> f64 {
+    let arrives = |edge: &&Edge| {
+        ends(panel, edge).is_some_and(|(_, to)| to.rows.start == row) && !edge.label.is_empty()
+    };
+    let arriving = panel.edges.iter().filter(|edge| is_vertical(panel, edge)).find(arrives);
+    let label = if arriving.is_some() { Face::Plain.leading() } else { 0.0 };
+    let least = if panel.role.is_some() { TIGHT } else { GAP };
+    match lane_title(panel, row) {
+        0.0 => least + label,
+        title => LANE_PAD + GAP + title,
+    }
+}
+
+fn lane_title(panel: &Panel, row: usize) -> f64 {
+    let begins = panel.lanes.iter().any(|lane| lane.rows.start == row);
+    if begins { LANE_TITLE } else { 0.0 }
+}
+
+fn node_width(node: &Node, panel: &Panel, count_width: f64) -> f64 {
+    let widths = node.lines.iter().enumerate().map(|(i, line)| face(i).width(line));
+    match panel.role {
+        // Side by side.
+        Some(_) if node.lines.len() > 1 => widths.take(2).sum::<f64>() + count_width + 5.0 * INSET,
+        _ => widths.fold(0.0, f64::max) + 2.0 * INSET,
+    }
+}
+
+fn node_height(node: &Node, panel: &Panel) -> f64 {
+    let lines = if panel.role.is_some() { 1 } else { node.lines.len() };
+    let text: f64 = (0..lines).map(|i| face(i).leading()).sum();
+    text + if panel.role.is_some() { 5.0 } else { 10.0 }
+}
+
+/// The face of a line of a box.
+pub(super) fn face(line: usize) -> Face {
+    if line == 0 { Face::Strong } else { Face::Plain }
+}
+
+fn label_width(edge: &Edge) -> f64 {
+    edge.label.iter().map(|line| Face::Plain.width(line)).fold(0.0, f64::max)
+}
+
+fn ends<'a>(panel: &'a Panel, edge: &Edge) -> Option<(&'a Node, &'a Node)> {
+    Some((find(panel, &edge.from)?, find(panel, &edge.to)?))
+}
+
+fn is_vertical(panel: &Panel, edge: &Edge) -> bool {
+    ends(panel, edge).is_some_and(|(from, to)| !overlap(&from.columns, &to.columns).is_empty())
+}
+
+/// Whether no box stands in some columns and rows.
+fn is_free(panel: &Panel, columns: &Range<usize>, rows: &Range<usize>) -> bool {
+    !panel.nodes.iter().any(|node| {
+        !overlap(&node.columns, columns).is_empty() && !overlap(&node.rows, rows).is_empty()
+    })
+}
+
+fn overlap(a: &Range<usize>, b: &Range<usize>) -> Range<usize> {
+    a.start.max(b.start)..a.end.min(b.end)
+}

@@ -1,0 +1,235 @@
+//! `loss.png`: both losses over the iterations, and below them what the samples are like.
+//!
+//! What is drawn of a long run, `curve.rs` decides: the mean of each bucket of points, of losses
+//! over a faint band from the bucket's least to its greatest; a note tells what the axis leaves out.
+//!
+//! Drawn at twice the size and averaged down, which smooths lines and letters; the font is built
+//! in, so a plot looks the same on a machine without any.
+
+mod contrast;
+mod curve;
+mod losses;
+
+use std::ops::Range;
+use std::path::Path;
+
+use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{FontStyle, register_font};
+
+use crate::formats::files::write_whole;
+use crate::formats::png::encode_png;
+use crate::formats::records::Records;
+use crate::picture::{Error, Result};
+use crate::text::grouped;
+use curve::Bucket;
+
+const WIDTH: usize = 900;
+const HEIGHT: usize = 800;
+/// Of the panel of losses.
+const LOSSES_HEIGHT: usize = 520;
+/// The middle of the row above a panel, which has the title and the names of the curves.
+const LEGEND: usize = 22;
+/// Drawn pixels per pixel of the picture, each way.
+const SCALE: usize = 2;
+
+const FONT: &str = "DejaVu Sans";
+static FONT_BYTES: &[u8] = include_bytes!("../../../data/fonts/DejaVuSans-ascii.ttf");
+
+const INK: RGBColor = RGBColor(60, 60, 60);
+const GRID: RGBColor = RGBColor(228, 228, 228);
+
+type Canvas<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
+type Axes = plotters::coord::cartesian::Cartesian2d<RangedCoordf64, RangedCoordf64>;
+type Chart<'a, 'b> = ChartContext<'a, BitMapBackend<'b>, Axes>;
+type Drawn<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Writes the plot, 900 by 800 pixels, whole or not at all.
+///
+/// Records ascend by iteration; numbers that are not finite are left out. The built-in font knows
+/// ASCII: other characters of the title stay blank.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_loss_plot(path: &Path, records: &Records, title: &str) -> Result<()> {
+    let failed = |problem: Box<dyn std::error::Error + Send + Sync>| Error::Plot {
+        path: path.to_owned(),
+        problem: problem.to_string(),
+    };
+    let pixels = averaged_down(&draw(records, title).map_err(failed)?);
+    Ok(write_whole(path, &encode_png(path, (WIDTH, HEIGHT), png::ColorType::Rgb, &pixels)?)?)
+}
+
+fn draw(records: &Records, title: &str) -> Drawn<Vec<u8>> {
+    register_font(FONT, FontStyle::Normal, FONT_BYTES).map_err(|_| "the font is broken")?;
+    let mut pixels = vec![255; WIDTH * SCALE * HEIGHT * SCALE * 3];
+    let size = ((WIDTH * SCALE) as u32, (HEIGHT * SCALE) as u32);
+    let root = BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area();
+    let (above, below) = root.split_vertically(px(LOSSES_HEIGHT));
+    let last_loss = records.losses.last().map_or(0, |record| record.iteration);
+    let last_image = records.images.last().map_or(0, |record| record.iteration);
+    let last = last_loss.max(last_image).max(10) as f64;
+    let middle = text(19, INK).pos(Pos::new(HPos::Center, VPos::Center));
+    above.draw_text(title, &middle, (px(WIDTH / 2), px(LEGEND)))?;
+    losses::draw(&above, &records.losses, last)?;
+    contrast::draw(&below, &records.images, last)?;
+    root.present()?;
+    drop((above, below, root));
+    Ok(pixels)
+}
+
+/// Pixels of the picture, in drawn pixels.
+const fn px(pixels: usize) -> i32 {
+    (pixels * SCALE) as i32
+}
+
+fn text(pixels: usize, color: RGBColor) -> TextStyle<'static> {
+    (FONT, px(pixels)).into_font().color(&color)
+}
+
+/// Both panels' axes, below a row for title and legend, with the iterations up to the last one.
+fn draw_axes<'a, 'b>(
+    area: &'a Canvas<'b>,
+    last: f64,
+    shown: Range<f64>,
+    what: &str,
+) -> Drawn<Chart<'a, 'b>> {
+    let mut chart = ChartBuilder::on(area)
+        .margin(px(14))
+        .margin_top(px(36))
+        .margin_right(px(26))
+        .x_label_area_size(px(48))
+        .y_label_area_size(px(62))
+        .build_cartesian_2d(0.0..last, shown)?;
+    chart
+        .configure_mesh()
+        .max_light_lines(0)
+        .bold_line_style(GRID.stroke_width(SCALE as u32))
+        .axis_style(INK.stroke_width(SCALE as u32))
+        .x_desc("iteration")
+        .y_desc(what)
+        .set_all_tick_mark_size(px(5))
+        .x_labels(8)
+        .y_labels(8)
+        .x_label_formatter(&|&iteration| grouped(iteration.round() as u64))
+        .label_style(text(13, INK))
+        .axis_desc_style(text(15, INK))
+        .draw()?;
+    Ok(chart)
+}
+
+/// A curve, on axes that show a part of it; of one point a dot.
+fn draw_line(
+    chart: &mut Chart<'_, '_>,
+    curve: &[Bucket],
+    shown: &Range<f64>,
+    color: RGBColor,
+) -> Drawn<()> {
+    let at = |bucket: &Bucket| (bucket.iteration, bucket.mean.clamp(shown.start, shown.end));
+    let dots: &[Bucket] = if curve.len() == 1 { curve } else { &[] };
+    chart.draw_series(LineSeries::new(curve.iter().map(at), color.stroke_width(px(2) as u32)))?;
+    chart.draw_series(dots.iter().map(|dot| Circle::new(at(dot), px(3), color.filled())))?;
+    Ok(())
+}
+
+/// A line and its name in the title's row, where it covers no curve; `right` is how far from the
+/// picture's right edge it begins.
+fn draw_legend(area: &Canvas<'_>, right: usize, color: RGBColor, label: &str) -> Drawn<()> {
+    let style = text(14, INK).pos(Pos::new(HPos::Left, VPos::Center));
+    let left = WIDTH - right;
+    let line = [(px(left), px(LEGEND)), (px(left + 22), px(LEGEND))];
+    area.draw(&PathElement::new(line, color.stroke_width(px(2) as u32)))?;
+    area.draw_text(label, &style, (px(left + 29), px(LEGEND + 1)))?;
+    Ok(())
+}
+
+/// Averages squares of drawn pixels into the picture's.
+fn averaged_down(pixels: &[u8]) -> Vec<u8> {
+    let row = WIDTH * SCALE * 3;
+    let sample = |y: usize, x: usize, channel: usize| -> u8 {
+        let square = (0..SCALE * SCALE).map(|i| (y * SCALE + i / SCALE, x * SCALE + i % SCALE));
+        let sum: usize = square.map(|(y, x)| usize::from(pixels[y * row + x * 3 + channel])).sum();
+        (sum / (SCALE * SCALE)) as u8
+    };
+    let places = (0..HEIGHT).flat_map(|y| (0..WIDTH * 3).map(move |i| (y, i / 3, i % 3)));
+    places.map(|(y, x, channel)| sample(y, x, channel)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::records::{ImageRecord, ImageStats, Record};
+
+    fn records(losses: &[(u64, f32, f32)], images: &[(u64, f32)]) -> Records {
+        let loss = |&(iteration, d_loss, g_loss)| Record {
+            iteration,
+            epoch: 1,
+            d_loss,
+            g_loss,
+            d_real: 0.5,
+            d_fake: 0.5,
+            images_per_second: 1.0,
+            seconds: 1.0,
+        };
+        let image = |&(iteration, number)| {
+            // Apart, so that no curve lies on another.
+            let stats = |x: f32| ImageStats {
+                mean_abs: x,
+                std: x * 0.8,
+                extreme: x * 0.6,
+                saturation: Some(x * 0.4),
+            };
+            ImageRecord { iteration, samples: stats(number), data: stats(0.5) }
+        };
+        Records {
+            losses: losses.iter().map(loss).collect(),
+            images: images.iter().map(image).collect(),
+        }
+    }
+
+    fn picture(records: &Records) -> Vec<u8> {
+        averaged_down(&draw(records, "00003-cgan-mnist").unwrap())
+    }
+
+    fn count(pixels: &[u8], color: RGBColor) -> usize {
+        let is = |pixel: &&[u8]| **pixel == [color.0, color.1, color.2];
+        pixels.chunks_exact(3).filter(is).count()
+    }
+
+    #[test]
+    fn plot_is_a_png_of_the_promised_size_with_all_curves() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("loss.png");
+        let losses = [(1, 1.0, 2.0), (100, 0.5, 2.5), (200, f32::NAN, 2.0)];
+        let all = records(&losses, &[(0, 0.1), (200, 0.7)]);
+        write_loss_plot(&path, &all, "cgan").unwrap();
+        let file = std::io::BufReader::new(std::fs::File::open(&path).unwrap());
+        let reader = png::Decoder::new(file).read_info().unwrap();
+        assert_eq!((reader.info().width, reader.info().height), (900, 800));
+        // Names and dashes have the same colours, but no curve.
+        let nan = records(&[(1, f32::NAN, f32::NAN)], &[(0, f32::NAN)]);
+        let mut bare = all.clone();
+        bare.losses.clone_from(&nan.losses);
+        bare.images.iter_mut().for_each(|image| image.samples = nan.images[0].samples);
+        let (pixels, bare) = (picture(&all), picture(&bare));
+        for (color, name) in losses::COLORS.into_iter().chain(contrast::COLORS) {
+            let (curve, none) = (count(&pixels, color), count(&bare, color));
+            assert!(curve > none + 50, "{name}: {curve} against {none}");
+        }
+    }
+
+    #[test]
+    fn odd_numbers_are_drawn_without_a_panic() {
+        let odd = [f32::NAN, f32::INFINITY, f32::MAX, f32::MIN, f32::MIN_POSITIVE, 0.0, -0.0];
+        for first in odd {
+            for second in odd {
+                picture(&records(&[(0, first, second)], &[(0, first)]));
+                let images = [(0, second), (u64::MAX, first)];
+                picture(&records(&[(0, first, second), (u64::MAX, second, first)], &images));
+            }
+        }
+        picture(&Records::default());
+    }
+}

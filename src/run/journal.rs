@@ -1,0 +1,194 @@
+//! The two files of a run that only grow, `log.txt` and `stats.jsonl`.
+//!
+//! Every line is one write, so `tail -f` shows it at once and a kill costs at most the last line.
+//! A checkpoint remembers how long both files were; a run that goes on from it cuts them there,
+//! so they read as if it had never stopped.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::file_error::FileError;
+use crate::formats::records::{ImageRecord, Record, to_line};
+use crate::formats::tensor_file::{TensorFile, TensorWriter};
+use crate::gan::Metrics;
+use crate::gan::dataset::Progress;
+use crate::run::dir::RunDir;
+use crate::run::{Error, Result};
+
+/// What a line of `log.txt` begins with that says why the run ended.
+pub(crate) const ERROR: &str = "error: ";
+
+const LOG_BYTES: &str = "log_bytes";
+const STATS_BYTES: &str = "stats_bytes";
+
+/// The lengths of both files in bytes, as a checkpoint keeps them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Positions {
+    /// Length of `log.txt`.
+    pub log: u64,
+    /// Length of `stats.jsonl`.
+    pub stats: u64,
+}
+
+impl Positions {
+    /// Puts the lengths into a state file's metadata.
+    pub fn store(self, state: &mut TensorWriter<'_, Error>) {
+        state.metadata.insert(LOG_BYTES.to_owned(), self.log.to_string());
+        state.metadata.insert(STATS_BYTES.to_owned(), self.stats.to_string());
+    }
+
+    /// Takes the lengths from a state file's metadata.
+    ///
+    /// # Errors
+    /// [`TensorProblem::Metadata`](crate::formats::tensor_file::TensorProblem::Metadata) when they are
+    /// missing or not numbers.
+    pub fn load(state: &TensorFile) -> Result<Positions> {
+        Ok(Positions { log: state.parse(LOG_BYTES)?, stats: state.parse(STATS_BYTES)? })
+    }
+}
+
+/// A line of losses in `log.txt`: `[Epoch 3/200] [Batch 12/938] [D loss: 0.2388] …`
+pub fn loss_line(progress: Progress, metrics: &Metrics) -> String {
+    let ((epoch, epochs), (batch, batches)) = (progress.epoch, progress.batch);
+    let Metrics { d_loss, g_loss, d_real, d_fake } = metrics;
+    format!(
+        "[Epoch {epoch}/{epochs}] [Batch {batch}/{batches}] [D loss: {d_loss:.4}] \
+         [G loss: {g_loss:.4}] [D(x): {d_real:.2}] [D(G(z)): {d_fake:.2}]"
+    )
+}
+
+/// How many batches an epoch has, by such a line.
+pub(crate) fn batches_of(line: &str) -> Option<u32> {
+    let (_, rest) = line.strip_prefix("[Epoch ")?.split_once("] [Batch ")?;
+    let (_, batches) = rest.split_once(']')?.0.split_once('/')?;
+    batches.parse().ok()
+}
+
+/// Writes a run's log and statistics.
+#[derive(Debug)]
+pub struct Journal {
+    log: Growing,
+    stats: Growing,
+}
+
+impl Journal {
+    /// Starts the files of a new run.
+    ///
+    /// # Errors
+    /// When one cannot be made, or is there already.
+    pub fn create(run: &RunDir) -> Result<Journal> {
+        let (log, stats) = (Growing::create(run.log())?, Growing::create(run.stats())?);
+        Ok(Journal { log, stats })
+    }
+
+    /// Opens both files of a run that goes on from when they had these lengths; [`Journal::cut`]
+    /// must come next.
+    ///
+    /// # Errors
+    /// [`Error::JournalCut`] when one is shorter. I/O.
+    pub fn open(run: &RunDir, positions: Positions) -> Result<Journal> {
+        let log = Growing::open(run.log(), positions.log)?;
+        let stats = Growing::open(run.stats(), positions.stats)?;
+        Ok(Journal { log, stats })
+    }
+
+    /// Cuts off what came later.
+    ///
+    /// # Errors
+    /// I/O.
+    pub fn cut(&mut self) -> Result<()> {
+        self.log.cut()?;
+        self.stats.cut()
+    }
+
+    /// Adds one line to `log.txt`; `text` comes without its newline.
+    ///
+    /// # Errors
+    /// When the disk is full, and the like.
+    pub fn line(&mut self, text: &str) -> Result<()> {
+        self.log.append(text)
+    }
+
+    /// Adds a line of losses to `stats.jsonl`.
+    ///
+    /// # Errors
+    /// When the disk is full, and the like.
+    pub fn record(&mut self, record: Record) -> Result<()> {
+        self.statistics(&record)
+    }
+
+    /// Adds a line about a grid of samples to `stats.jsonl`.
+    ///
+    /// # Errors
+    /// When the disk is full, and the like.
+    pub fn images(&mut self, record: ImageRecord) -> Result<()> {
+        self.statistics(&record)
+    }
+
+    fn statistics(&mut self, record: &impl Serialize) -> Result<()> {
+        let line = to_line(record, &self.stats.path)?;
+        self.stats.append(&line)
+    }
+
+    /// How long the files are now.
+    pub fn positions(&self) -> Positions {
+        Positions { log: self.log.length, stats: self.stats.length }
+    }
+
+    /// Waits until all that was written is on the disk, and tells where that ends: what a
+    /// checkpoint must do before it remembers the lengths.
+    ///
+    /// # Errors
+    /// When the disk is full, and the like.
+    pub fn sync(&mut self) -> Result<Positions> {
+        self.log.sync()?;
+        self.stats.sync()?;
+        Ok(self.positions())
+    }
+}
+
+/// A file that lines are added to, and its length.
+#[derive(Debug)]
+struct Growing {
+    path: PathBuf,
+    file: File,
+    length: u64,
+}
+
+impl Growing {
+    fn create(path: PathBuf) -> Result<Growing> {
+        let file = File::create_new(&path).map_err(FileError::at("create", &path))?;
+        Ok(Growing { path, file, length: 0 })
+    }
+
+    /// Opens the file, which must have `length` bytes or more.
+    fn open(path: PathBuf, length: u64) -> Result<Growing> {
+        let file =
+            OpenOptions::new().write(true).open(&path).map_err(FileError::at("open", &path))?;
+        let now = file.metadata().map_err(FileError::at("read", &path))?.len();
+        match now < length {
+            true => Err(Error::JournalCut { path, length: now, expected: length }),
+            false => Ok(Growing { path, file, length }),
+        }
+    }
+
+    fn cut(&mut self) -> Result<()> {
+        self.file.set_len(self.length).map_err(FileError::at("cut", &self.path))?;
+        self.file.seek(SeekFrom::Start(self.length)).map_err(FileError::at("write", &self.path))?;
+        Ok(())
+    }
+
+    fn append(&mut self, line: &str) -> Result<()> {
+        let line = format!("{line}\n");
+        self.file.write_all(line.as_bytes()).map_err(FileError::at("write", &self.path))?;
+        self.length += line.len() as u64;
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), FileError> {
+        self.file.sync_data().map_err(FileError::at("write", &self.path))
+    }
+}

@@ -1,0 +1,91 @@
+//! Numbers, names and errors as people write them.
+
+use std::error::Error;
+use std::path::Path;
+
+/// A number with commas between its thousands: `60,000`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Bytes in the largest unit of which there is one: `512 B`, `1.46 KiB`, `3.00 GiB`.
+pub fn bytes(count: usize) -> String {
+    let (mut number, mut units) = (count as f64, ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"].iter());
+    let mut unit = None;
+    while number >= 1024.0 {
+        number /= 1024.0;
+        unit = units.next();
+    }
+    match unit {
+        None => format!("{count} B"),
+        Some(unit) => format!("{number:.2} {unit}"),
+    }
+}
+
+/// Extents with multiplication signs between them: `60,000 × 28 × 28`.
+pub fn product(extents: &[u32]) -> String {
+    let extents: Vec<_> = extents.iter().map(|&extent| grouped(extent.into())).collect();
+    extents.join(" × ")
+}
+
+/// `photos` for `/home/me/photos`; a path that ends in `..` has to be looked up.
+pub fn folder_name(folder: &Path) -> String {
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let found = || name(&folder.canonicalize().ok()?);
+    name(folder).or_else(found).unwrap_or_else(|| "images".to_owned())
+}
+
+/// The message of an error and those of all its causes, on one line.
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        let cases = [(0, "0"), (999, "999"), (1000, "1,000"), (47_040_000, "47,040,000")];
+        for (number, text) in cases {
+            assert_eq!(grouped(number), text);
+        }
+    }
+
+    #[test]
+    fn bytes_have_two_decimals_of_a_binary_unit() {
+        let cases = [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.00 KiB"),
+            (1_500, "1.46 KiB"),
+            ((1 << 20) - 1, "1024.00 KiB"),
+            (1_500_000, "1.43 MiB"),
+            (3 << 30, "3.00 GiB"),
+            (usize::MAX, "16.00 EiB"),
+        ];
+        for (count, text) in cases {
+            assert_eq!(bytes(count), text);
+        }
+    }
+
+    #[test]
+    fn products_are_readable() {
+        assert_eq!(product(&[60_000, 28, 28]), "60,000 × 28 × 28");
+        assert_eq!(product(&[7]), "7");
+    }
+}

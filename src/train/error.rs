@@ -1,0 +1,85 @@
+//! Why a run does not train.
+
+use std::path::PathBuf;
+
+use crate::device;
+use crate::file_error::FileError;
+use crate::gan::metrics::NotFinite;
+use crate::{formats, picture, run};
+
+/// What can go wrong with training.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The system refuses a file.
+    #[error(transparent)]
+    File(#[from] FileError),
+
+    /// The device fails, or has not enough memory.
+    #[error(transparent)]
+    Device(#[from] device::Error),
+
+    /// A file is not what it should be.
+    #[error(transparent)]
+    Format(#[from] formats::Error),
+
+    /// The run folder is not what it should be.
+    #[error(transparent)]
+    Run(#[from] run::Error),
+
+    /// A picture could not be made.
+    #[error(transparent)]
+    Picture(#[from] picture::Error),
+
+    /// A loss is no number.
+    #[error(transparent)]
+    NotFinite(#[from] NotFinite),
+
+    /// Training ended before its time.
+    #[error("training ended after iteration {iteration}; {}", left_behind(checkpoint.as_ref()))]
+    Ended {
+        /// Completed iterations.
+        iteration: u32,
+        /// The run's newest checkpoint, which is whole and finite.
+        checkpoint: Option<PathBuf>,
+        /// Why.
+        source: Box<Error>,
+    },
+
+    /// A run's `config.toml` is not what its checkpoint was trained with.
+    #[error("the run's config.toml has another {key} than its checkpoint")]
+    ConfigChanged {
+        /// The value's key, as `gan.lr`.
+        key: String,
+    },
+
+    /// A data set is smaller than a batch.
+    #[error("{images} images are too few for batches of {batch_size}")]
+    TooFewImages {
+        /// Images in the data set.
+        images: usize,
+        /// Images in a batch.
+        batch_size: usize,
+    },
+
+    /// A run would go on with other images than it began with.
+    #[error(
+        "the images {origin} are not those that the run began with; put those back, or begin a \
+         new run"
+    )]
+    DataChanged {
+        /// Where the images were found, in words.
+        origin: String,
+    },
+}
+
+/// A result whose error is this room's unless another is named.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What a run that ended too soon leaves.
+fn left_behind(checkpoint: Option<&PathBuf>) -> String {
+    match checkpoint {
+        Some(path) => format!("its newest checkpoint, {}, is good", path.display()),
+        None => "it has no checkpoint yet".to_owned(),
+    }
+}
