@@ -63,22 +63,34 @@ macro_rules! choices {
             }
         }
 
+        $crate::choice::text_in_files!($name);
+    )+};
+}
+
+/// Lets files hold a type as the text that [`Display`] writes and [`FromStr`] reads.
+macro_rules! text_in_files {
+    ($name:ident) => {
         impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            fn serialize<S: serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> std::result::Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
             }
         }
 
         impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let word = String::deserialize(deserializer)?;
-                word.parse().map_err(serde::de::Error::custom)
+            fn deserialize<D: serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> std::result::Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
             }
         }
-    )+};
+    };
 }
 
-pub(crate) use choices;
+pub(crate) use {choices, text_in_files};
 
 #[cfg(test)]
 mod tests {

@@ -1,10 +1,9 @@
 //! Which device was asked for.
 
-use serde::{Deserialize, Serialize};
+use crate::choice::text_in_files;
 
 /// A device to compute on, as `--device` names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceChoice {
     /// A GPU where one works, else the CPU.
     Auto,
@@ -39,16 +38,4 @@ impl std::str::FromStr for DeviceChoice {
     }
 }
 
-impl TryFrom<String> for DeviceChoice {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<DeviceChoice> for String {
-    fn from(choice: DeviceChoice) -> String {
-        choice.to_string()
-    }
-}
+text_in_files!(DeviceChoice);

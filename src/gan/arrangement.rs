@@ -3,16 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
+use crate::choice::text_in_files;
 use crate::ranges::SAMPLES;
 
 /// Images of each class in a row.
 const PER_CLASS: usize = 10;
 
 /// A sample grid's extents, in files as "4x8"; a conditional GAN has a row per class instead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grid {
     /// Rows of images.
     pub rows: usize,
@@ -41,19 +39,7 @@ impl fmt::Display for Grid {
     }
 }
 
-impl TryFrom<String> for Grid {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Grid> for String {
-    fn from(grid: Grid) -> String {
-        grid.to_string()
-    }
-}
+text_in_files!(Grid);
 
 /// Generated images in rows and columns.
 #[derive(Clone, Debug, PartialEq, Eq)]

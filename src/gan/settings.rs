@@ -58,25 +58,15 @@ pub struct Layers {
     pub sequences: Vec<Sequence>,
 }
 
-/// A part of a network's input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum InputPart {
-    /// Random numbers, `latent_dim` of them.
-    Noise,
-    /// An image, real or generated.
-    Image,
-    /// The embedding of a class label, as many features as there are classes.
-    Label,
-}
-
-impl std::fmt::Display for InputPart {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            InputPart::Noise => "noise",
-            InputPart::Image => "image",
-            InputPart::Label => "label",
-        })
+choices! {
+    /// A part of a network's input.
+    pub enum InputPart {
+        /// Random numbers, `latent_dim` of them.
+        Noise = "noise",
+        /// An image, real or generated.
+        Image = "image",
+        /// The embedding of a class label, as many features as there are classes.
+        Label = "label",
     }
 }
 

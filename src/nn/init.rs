@@ -2,11 +2,11 @@
 
 use rand_chacha::ChaCha12Rng;
 use rand_distr::{Distribution, Normal, StandardNormal, Uniform};
-use serde::{Deserialize, Serialize};
+
+use crate::choice::text_in_files;
 
 /// How the weights of linear layers begin. Biases are uniform in ±1/√inputs in both cases.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Init {
     /// Uniform in ±1/√inputs: the default of PyTorch's `Linear`.
     Default,
@@ -66,16 +66,4 @@ impl std::str::FromStr for Init {
     }
 }
 
-impl TryFrom<String> for Init {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Init> for String {
-    fn from(init: Init) -> String {
-        init.to_string()
-    }
-}
+text_in_files!(Init);

@@ -30,7 +30,7 @@ use crate::run::config::Config;
 use crate::run::dir::RunDir;
 use crate::run::journal::{ERROR, batches_of};
 use crate::run::lock::Holder;
-use crate::text::with_causes;
+use crate::text::{folder_name, with_causes};
 
 /// Bytes at a file's end in which its newest lines are looked for.
 const TAIL: u64 = 64 << 10;
@@ -122,7 +122,7 @@ impl Overview {
         let total = config.as_ref().and_then(|config| total(config, &log));
         let (bytes, changed) = size_and_time(run.path());
         Overview {
-            name: last_name(run.path()),
+            name: folder_name(run.path()),
             path: run.path().to_owned(),
             state: match holder {
                 Holder::Living(_) => State::Running,
@@ -198,10 +198,6 @@ fn size_and_time(folder: &Path) -> (u64, Option<u64>) {
 fn seconds(data: &fs::Metadata) -> Option<u64> {
     let since = data.modified().unwrap_or(SystemTime::UNIX_EPOCH).duration_since(UNIX_EPOCH);
     since.ok().map(|since| since.as_secs())
-}
-
-fn last_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Any path, also one that is no UTF-8.

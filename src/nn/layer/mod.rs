@@ -5,7 +5,7 @@ mod problem;
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use crate::choice::text_in_files;
 
 pub use problem::LayerProblem;
 
@@ -13,8 +13,7 @@ pub use problem::LayerProblem;
 ///
 /// Parameters that have PyTorch's default are left out when it is printed, and may be left out or
 /// be there when it is read; so may the names of arguments.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Layer {
     /// [y = x·Wᵀ + b](https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html).
     Linear {
@@ -156,16 +155,4 @@ impl fmt::Display for BatchNorm {
     }
 }
 
-impl TryFrom<String> for Layer {
-    type Error = LayerProblem;
-
-    fn try_from(text: String) -> Result<Self, LayerProblem> {
-        text.parse()
-    }
-}
-
-impl From<Layer> for String {
-    fn from(layer: Layer) -> String {
-        layer.to_string()
-    }
-}
+text_in_files!(Layer);
