@@ -46,8 +46,8 @@ pub struct BatchNormStage {
     pub eps: f64,
     /// Weight of the new batch in the running statistics.
     pub momentum: f64,
-    /// The function behind it.
-    pub activation: Activation,
+    /// The activation behind it, and never a dropout.
+    pub tail: Tail,
 }
 
 /// Dropout and an activation that nothing else takes up.
@@ -78,22 +78,31 @@ impl Stage {
         }
     }
 
+    /// What it does to its output in the end; none where it takes nothing up.
+    fn tail(&self) -> Option<&Tail> {
+        match self {
+            Stage::Linear(stage) => Some(&stage.tail),
+            Stage::BatchNorm(stage) => Some(&stage.tail),
+            Stage::Activation(stage) => Some(&stage.tail),
+        }
+    }
+
+    fn tail_mut(&mut self) -> Option<&mut Tail> {
+        match self {
+            Stage::Linear(stage) => Some(&mut stage.tail),
+            Stage::BatchNorm(stage) => Some(&mut stage.tail),
+            Stage::Activation(stage) => Some(&mut stage.tail),
+        }
+    }
+
     /// The function at its end.
     pub fn activation(&self) -> Activation {
-        match self {
-            Stage::Linear(LinearStage { tail, .. })
-            | Stage::Activation(ActivationStage { tail, .. }) => tail.activation,
-            Stage::BatchNorm(stage) => stage.activation,
-        }
+        self.tail().map_or(Activation::Identity, |tail| tail.activation)
     }
 
     /// The probability with which it drops activations in training, if it does.
     pub fn dropout(&self) -> Option<f64> {
-        match self {
-            Stage::Linear(LinearStage { tail, .. })
-            | Stage::Activation(ActivationStage { tail, .. }) => tail.dropout.filter(|&p| p > 0.0),
-            Stage::BatchNorm(_) => None,
-        }
+        self.tail()?.dropout.filter(|&p| p > 0.0)
     }
 
     /// Numbers in the dropout mask of one row.
@@ -107,7 +116,11 @@ impl Tail {
 
     /// Takes up an activation, if there is none yet.
     fn activate(&mut self, activation: Activation) -> bool {
-        join(&mut self.activation, activation)
+        let free = self.activation == Activation::Identity;
+        if free {
+            self.activation = activation;
+        }
+        free
     }
 
     /// Takes up a dropout. Behind an activation only where mask ⊙ f(z) = f(mask ⊙ z): a mask is not
@@ -121,14 +134,6 @@ impl Tail {
         }
         joined
     }
-}
-
-fn join(place: &mut Activation, activation: Activation) -> bool {
-    let free = *place == Activation::Identity;
-    if free {
-        *place = activation;
-    }
-    free
 }
 
 /// The stages of a network, and the shape of its output.
@@ -173,16 +178,12 @@ fn entrance(input: Input, sequences: &[Sequence]) -> Shape {
 
 /// Takes off the activation of the last stage, and the stage if it is nothing else.
 pub(super) fn take_off_activation(stages: &mut Vec<Stage>) {
-    match stages.last_mut() {
-        Some(Stage::Linear(stage)) => stage.tail.activation = Activation::Identity,
-        Some(Stage::BatchNorm(stage)) => stage.activation = Activation::Identity,
-        Some(Stage::Activation(stage)) => {
-            stage.tail.activation = Activation::Identity;
-            if stage.tail.dropout.is_none() {
-                stages.pop();
-            }
-        }
-        None => {}
+    let Some(last) = stages.last_mut() else { return };
+    if let Some(tail) = last.tail_mut() {
+        tail.activation = Activation::Identity;
+    }
+    if matches!(last, Stage::Activation(stage) if stage.tail == Tail::NOTHING) {
+        stages.pop();
     }
 }
 
@@ -228,17 +229,16 @@ impl Plan {
         if let Stage::Linear(stage) = self.last()? {
             stage.normalized = stage.tail == Tail::NOTHING;
         }
-        let activation = Activation::Identity;
-        let stage = BatchNormStage { key, features, eps, momentum, activation };
+        let stage = BatchNormStage { key, features, eps, momentum, tail: Tail::NOTHING };
         self.stages.push(Stage::BatchNorm(stage));
         Ok(())
     }
 
     fn dropout(&mut self, probability: f64) -> Result<(), Misfit> {
         let joined = match self.last()? {
-            Stage::Linear(LinearStage { tail, .. })
-            | Stage::Activation(ActivationStage { tail, .. }) => tail.drop(probability),
+            // Its operation takes no mask.
             Stage::BatchNorm(_) => false,
+            stage => stage.tail_mut().is_some_and(|tail| tail.drop(probability)),
         };
         if !joined {
             self.alone(Tail { dropout: Some(probability), ..Tail::NOTHING });
@@ -247,11 +247,7 @@ impl Plan {
     }
 
     fn activation(&mut self, activation: Activation) -> Result<(), Misfit> {
-        let joined = match self.last()? {
-            Stage::Linear(LinearStage { tail, .. })
-            | Stage::Activation(ActivationStage { tail, .. }) => tail.activate(activation),
-            Stage::BatchNorm(stage) => join(&mut stage.activation, activation),
-        };
+        let joined = self.last()?.tail_mut().is_some_and(|tail| tail.activate(activation));
         if !joined {
             self.alone(Tail { activation, ..Tail::NOTHING });
         }

@@ -81,7 +81,7 @@ impl BatchNorm {
                 self.bias(params),
                 self.affine(params),
                 shape,
-                self.stage.activation,
+                self.stage.tail.activation,
             );
         }
     }
@@ -104,7 +104,7 @@ impl BatchNorm {
             statistics.values().view(self.running_var),
             self.affine(params),
             self.shape(rows),
-            self.stage.activation,
+            self.stage.tail.activation,
         );
     }
 
@@ -142,7 +142,7 @@ impl BatchNorm {
                 inv_std.rows(batch..batch + 1),
                 params.values().view(self.gamma),
                 shape,
-                self.stage.activation,
+                self.stage.tail.activation,
                 accumulate,
             );
         }
