@@ -36,7 +36,7 @@ use std::collections::BTreeMap;
 
 use crate::data::ImageShape;
 use crate::device::Result;
-use crate::device::ops::{Judged, LossShape, RING_COLUMNS, RING_ROWS, Score};
+use crate::device::ops::{Judged, LossShape, RING_COLUMNS, RING_ROWS};
 use crate::device::{Device, Reals};
 use crate::nn::{Batches, Matrix, Mode, Network, ParameterGradients};
 use batch::BatchInputs;
@@ -47,7 +47,7 @@ pub use model::Model;
 use player::Player;
 pub use role::Role;
 use sampler::{Generator, draw_noise};
-use settings::{Loss, Settings};
+use settings::Settings;
 
 /// A generator and a discriminator in training.
 pub struct Gan<D: Device> {
@@ -335,13 +335,4 @@ impl<D: Device> Gan<D> {
 /// What the discriminator looks at: fakes, and real images before them.
 fn judged(real: bool, rows: usize) -> Batches {
     Batches { rows, which: if real { 0..2 } else { 1..2 } }
-}
-
-impl Loss {
-    fn score(self) -> Score {
-        match self {
-            Loss::Bce | Loss::BceLogits => Score::CrossEntropy,
-            Loss::Mse => Score::SquaredError,
-        }
-    }
 }

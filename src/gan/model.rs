@@ -1,7 +1,7 @@
 //! A GAN whose parts fit each other: its settings with both networks, layer by layer.
 
 use super::role::Role;
-use super::settings::{InputPart, Layers, Loss, Settings};
+use super::settings::{InputPart, Layers, Settings};
 use crate::nn::NetworkSpec;
 use crate::nn::sequence::{Embedding, Input, SpecProblem};
 use crate::nn::{Layer, Shape};
@@ -67,9 +67,9 @@ impl Model {
         expect_output(Role::Generator, &generator, pixels, &format!("an image has {pixels}"))?;
         let discriminator = network(Role::Discriminator, &settings)?;
         expect_output(Role::Discriminator, &discriminator, 1, "one number judges an image")?;
-        let discriminator = match settings.loss {
-            Loss::Bce => discriminator.with_logits().ok_or(ModelProblem::NoSigmoid)?,
-            Loss::BceLogits | Loss::Mse => discriminator,
+        let discriminator = match settings.loss.is_of_probabilities() {
+            true => discriminator.with_logits().ok_or(ModelProblem::NoSigmoid)?,
+            false => discriminator,
         };
         Ok(Self { settings, generator, discriminator })
     }

@@ -129,9 +129,9 @@ impl Settings {
         self.loss = loss;
         let Some(last) = self.discriminator.sequences.last_mut() else { return };
         let closed = last.layers.last() == Some(&Layer::Sigmoid);
-        match loss {
-            Loss::Bce if !closed => last.layers.push(Layer::Sigmoid),
-            Loss::BceLogits | Loss::Mse if closed => drop(last.layers.pop()),
+        match (loss.is_of_probabilities(), closed) {
+            (true, false) => last.layers.push(Layer::Sigmoid),
+            (false, true) => drop(last.layers.pop()),
             _ => {}
         }
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::role::Role;
 use crate::choice::choices;
 use crate::data::ImageShape;
-use crate::device::ops::{Adam, Latent};
+use crate::device::ops::{Adam, Latent, Score};
 use crate::nn::{Init, Sequence};
 
 /// The values of a GAN: what stands below `[gan]` in its TOML file.
@@ -67,6 +67,25 @@ choices! {
         Image = "image",
         /// The embedding of a class label, as many features as there are classes.
         Label = "label",
+    }
+}
+
+impl Loss {
+    /// Whether it is of probabilities: the discriminator then ends in a Sigmoid, which the engine
+    /// computes with the loss.
+    pub fn is_of_probabilities(self) -> bool {
+        match self {
+            Loss::Bce => true,
+            Loss::BceLogits | Loss::Mse => false,
+        }
+    }
+
+    /// How a device scores it.
+    pub(super) fn score(self) -> Score {
+        match self {
+            Loss::Bce | Loss::BceLogits => Score::CrossEntropy,
+            Loss::Mse => Score::SquaredError,
+        }
     }
 }
 

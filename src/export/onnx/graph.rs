@@ -74,7 +74,11 @@ impl Graph<'_> {
             Layer::Tanh => ("Tanh", vec![]),
             Layer::Sigmoid => ("Sigmoid", vec![]),
             // Nothing is dropped after training, and rows of features stay what they are.
-            _ => return Ok(x),
+            Layer::Dropout(_) | Layer::Flatten | Layer::Unflatten(_) => return Ok(x),
+            // In no network that can be trained.
+            Layer::Conv2d(_) | Layer::ConvTranspose2d { .. } | Layer::BatchNorm2d(_) => {
+                return Ok(x);
+            }
         };
         Ok(self.node(key, op, vec![x], attributes))
     }
