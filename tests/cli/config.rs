@@ -2,23 +2,24 @@
 
 use std::fs;
 
-use super::scratch::Scratch;
-
-const FIRST: &str = "runs/00000-cgan-mnist";
-const SECOND: &str = "runs/00001-cgan-mnist";
+use super::scratch::{RUN as FIRST, SECOND, Scratch};
 
 /// A folder with a run whose values are not the defaults.
 fn one_run() -> Scratch {
-    let scratch = Scratch::with_digits();
-    let flags = "--iterations 4 --checkpoint-interval 2 --sample-interval 2 --log-interval 1 \
-                 --seed 3 --lr 0.001 --latent-dim 7 --dropout 0.2 --keep 5";
-    scratch.train(flags).succeeds();
-    scratch
+    Scratch::with_run(
+        "--iterations 4 --checkpoint-interval 2 --sample-interval 2 --log-interval 1 --seed 3 \
+         --lr 0.001 --latent-dim 7 --dropout 0.2 --keep 5",
+    )
+}
+
+/// The text of its `config.toml`.
+fn text(scratch: &Scratch) -> String {
+    scratch.text(&format!("{FIRST}/config.toml"))
 }
 
 /// The losses of a run's records.
 fn losses(scratch: &Scratch, run: &str) -> Vec<[serde_json::Value; 2]> {
-    let text = fs::read_to_string(scratch.path(run).join("stats.jsonl")).unwrap();
+    let text = scratch.text(&format!("{run}/stats.jsonl"));
     let records = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     records.map(|record| ["d_loss", "g_loss"].map(|key| record[key].clone())).collect()
 }
@@ -110,11 +111,11 @@ const BROKEN: [(&str, &str, &[&str]); 34] = [
 #[test]
 fn broken_files_are_named_with_key_value_and_range() {
     let scratch = one_run();
-    let good = fs::read_to_string(scratch.path(FIRST).join("config.toml")).unwrap();
+    let good = text(&scratch);
     let before = scratch.files("runs");
     for (from, to, words) in BROKEN {
         assert!(good.contains(from), "no {from} in:\n{good}");
-        fs::write(scratch.path("mine.toml"), good.replacen(from, to, 1)).unwrap();
+        scratch.put("mine.toml", good.replacen(from, to, 1));
         let error = scratch.run("train --config mine.toml");
         error.fails(1, &[&["mine.toml"], words].concat());
     }
@@ -125,10 +126,10 @@ fn broken_files_are_named_with_key_value_and_range() {
         ("Linear(794, 12)", "Linear(789, 12)"),
     ];
     let fewer = fewer.iter().fold(good.clone(), |text, (from, to)| text.replacen(from, to, 1));
-    fs::write(scratch.path("mine.toml"), fewer).unwrap();
+    scratch.put("mine.toml", fewer);
     let words = ["mine.toml", "gan.classes is 5", "10, as the data set has"];
     scratch.run("train --config mine.toml").fails(1, &words);
-    fs::write(scratch.path("mine.toml"), [0xff; 9]).unwrap();
+    scratch.put("mine.toml", [0xff; 9]);
     scratch.run("train --config mine.toml").fails(1, &["cannot read mine.toml"]);
     assert!(scratch.files("runs") == before);
 }
@@ -146,8 +147,7 @@ fn images_in_the_program_are_those_of_the_rerun() {
 #[test]
 fn name_of_the_set_up_is_free() {
     let scratch = one_run();
-    let good = fs::read_to_string(scratch.path(FIRST).join("config.toml")).unwrap();
-    fs::write(scratch.path("mine.toml"), good.replacen("\"cgan\"", "\"mine\"", 1)).unwrap();
+    scratch.put("mine.toml", text(&scratch).replacen("\"cgan\"", "\"mine\"", 1));
     scratch.run("train --config mine.toml").succeeds();
     assert_eq!(scratch.config("runs/00001-mine-mnist")["preset"].as_str(), Some("mine"));
     scratch.run("train --config mine.toml --preset cgan").fails(2, &["--preset", "mine"]);
@@ -157,10 +157,8 @@ fn name_of_the_set_up_is_free() {
 #[test]
 fn file_without_a_precision_means_f32() {
     let scratch = one_run();
-    let text = fs::read_to_string(scratch.path(FIRST).join("config.toml")).unwrap();
-    let line = "precision = \"f32\"\n";
+    let (text, line) = (text(&scratch), "precision = \"f32\"\n");
     assert!(text.contains(line), "{text}");
-    fs::write(scratch.path("older.toml"), text.replace(line, "")).unwrap();
-    let out = scratch.run("train --config older.toml --dry-run").succeeds();
-    assert!(out.contains(line), "{out}");
+    scratch.put("older.toml", text.replace(line, ""));
+    scratch.run("train --config older.toml --dry-run").says(&[line]);
 }

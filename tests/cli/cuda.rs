@@ -94,11 +94,11 @@ fn run_goes_on_on_another_device() {
     let scratch = Scratch::with_digits();
     let Some(answer) = emulated(&scratch, &train("--iterations 4"), &[]) else { return };
     answer.succeeds();
-    let out = scratch.run("train --resume --device cpu --iterations 7").succeeds();
-    assert!(out.contains("CPU, ") && out.contains("done: 7 iterations"), "{out}");
+    scratch
+        .run("train --resume --device cpu --iterations 7")
+        .says(&["CPU, ", "done: 7 iterations"]);
     let back = "train --resume --device cuda --iterations 9";
-    let out = emulated(&scratch, back, &[]).unwrap().succeeds();
-    assert!(out.contains("Emulated") && out.contains("done: 9 iterations"), "{out}");
+    emulated(&scratch, back, &[]).unwrap().says(&["Emulated", "done: 9 iterations"]);
     assert_eq!(scratch.logged("runs/00000-cgan-mnist").last(), Some(&9));
 }
 
@@ -107,8 +107,7 @@ fn precision_is_the_runs_until_it_goes_on_in_another() {
     let scratch = Scratch::with_digits();
     let flags = train("--precision tf32 --iterations 4");
     let Some(answer) = emulated(&scratch, &flags, &[]) else { return };
-    let out = answer.succeeds();
-    assert!(out.contains("precision tf32"), "{out}");
+    answer.says(&["precision tf32"]);
     emulated(&scratch, "train --config runs/00000-cgan-mnist", &[]).unwrap().succeeds();
     emulated(&scratch, &train("--iterations 4"), &[]).unwrap().succeeds();
     let [tf32, again, f32] = ["00000", "00001", "00002"].map(|number| {
@@ -121,8 +120,9 @@ fn precision_is_the_runs_until_it_goes_on_in_another() {
 
     let resume = "train --resume runs/00000-cgan-mnist --iterations 6 --device";
     for (flags, want) in [("cuda", "tf32"), ("cuda --precision bf16", "bf16")] {
-        let out = emulated(&scratch, &format!("{resume} {flags}"), &[]).unwrap().succeeds();
-        assert!(out.contains(&format!("precision {want}")), "{out}");
+        emulated(&scratch, &format!("{resume} {flags}"), &[])
+            .unwrap()
+            .says(&[&format!("precision {want}")]);
     }
     let words = ["--precision is tf32", "CPU computes in f32", "--device cuda"];
     scratch.run(&format!("{resume} cpu --precision tf32")).fails(2, &words);
@@ -180,8 +180,6 @@ fn benchmark_refuses_the_emulator() {
 fn doctor_says_what_it_finds() {
     let scratch = Scratch::new();
     let Some(answer) = emulated(&scratch, "doctor", &[]) else { return };
-    let out = answer.succeeds();
-    for word in ["Emulated", "libcuda.so.1", "libcublas.so.13", "sm_90", "CUDA can be used"] {
-        assert!(out.contains(word), "no {word} in {out}");
-    }
+
+    answer.says(&["Emulated", "libcuda.so.1", "libcublas.so.13", "sm_90", "CUDA can be used"]);
 }

@@ -1,8 +1,21 @@
 //! Flags of `train`: what they change, and what is refused.
 
-use super::scratch::Scratch;
+use super::scratch::{RUN, Scratch};
 
-const RUN: &str = "runs/00000-cgan-mnist";
+/// Flags, the keys of the configuration that they set, and what these then are.
+type Row = (&'static str, &'static str, &'static str);
+
+/// The words of all flags.
+fn typed(rows: &[Row]) -> String {
+    rows.iter().map(|(flag, ..)| *flag).collect::<Vec<_>>().join(" ")
+}
+
+#[track_caller]
+fn assert_set(config: &toml::Value, rows: &[Row]) {
+    for (flag, key, want) in rows {
+        assert_eq!(value(config, key), *want, "{flag}");
+    }
+}
 
 /// A value of the configuration as TOML has it: "gan.image.height".
 fn value(config: &toml::Value, key: &str) -> String {
@@ -38,10 +51,9 @@ fn every_value_flag_overrides_the_preset() {
         ("--checkpoint-interval 17", "checkpoint_interval", "17"),
         ("--keep 4", "keep", "4"),
     ];
-    let typed: Vec<_> = flags.iter().map(|(flag, ..)| *flag).collect();
     let layers = "--g-hidden 7,8 --d-hidden 5,6 --leaky-slope 0.15 --dropout 0.35 --bn-eps 0.001 \
                   --bn-momentum 0.3 --d-final-relu";
-    scratch.run(&format!("train --data-dir digits {layers} {}", typed.join(" "))).succeeds();
+    scratch.run(&format!("train --data-dir digits {layers} {}", typed(&flags))).succeeds();
     let config = scratch.config(RUN);
     let list = |network| value(&config["gan"][network]["sequences"][0], "layers");
     assert_eq!(
@@ -55,9 +67,7 @@ fn every_value_flag_overrides_the_preset() {
         "[\"Linear(310, 5)\", \"LeakyReLU(0.15)\", \"Linear(5, 6)\", \"Dropout(0.35)\", \
          \"LeakyReLU(0.15)\", \"Linear(6, 1)\", \"ReLU()\"]"
     );
-    for (flag, key, want) in flags {
-        assert_eq!(value(&config, key), want, "{flag}");
-    }
+    assert_set(&config, &flags);
     assert_eq!(value(&config, "gan.image.width"), "10");
     assert!(value(&config, "data_dir").ends_with("/digits\""), "{config}");
 }
@@ -67,20 +77,19 @@ fn without_flags_the_defaults_are_the_promised_ones() {
     let scratch = Scratch::with_digits();
     scratch.run("train --data-dir digits --iterations 1 --g-hidden 8 --d-hidden 8").succeeds();
     let config = scratch.config(RUN);
-    for (key, want) in [
-        ("preset", "\"cgan\""),
-        ("seed", "0"),
-        ("epochs", "200"),
-        ("sample_interval", "400"),
-        ("log_interval", "50"),
-        ("keep", "3"),
-        ("device", "\"auto\""),
-        ("gan.batch_size", "64"),
-        ("gan.lr", "0.0002"),
-        ("sample_grid", "\"10x10\""),
-    ] {
-        assert_eq!(value(&config, key), want, "{key}");
-    }
+    let defaults = [
+        ("", "preset", "\"cgan\""),
+        ("", "seed", "0"),
+        ("", "epochs", "200"),
+        ("", "sample_interval", "400"),
+        ("", "log_interval", "50"),
+        ("", "keep", "3"),
+        ("", "device", "\"auto\""),
+        ("", "gan.batch_size", "64"),
+        ("", "gan.lr", "0.0002"),
+        ("", "sample_grid", "\"10x10\""),
+    ];
+    assert_set(&config, &defaults);
     assert!(config.get("checkpoint_interval").is_none());
 }
 
@@ -95,11 +104,9 @@ fn flags_that_a_preset_cannot_honour_are_refused_by_name() {
         ("cgan", &["--batch-size 1"]),
     ] {
         for flag in flags {
-            let name = flag.split(' ').next().unwrap();
-            let words = [name, preset.split(' ').next().unwrap()];
-            scratch
-                .run(&format!("train --data-dir digits --preset {preset} {flag}"))
-                .fails(2, &words);
+            let words = [*flag, preset].map(|words| words.split(' ').next().unwrap());
+            let command = format!("train --data-dir digits --preset {preset} {flag}");
+            scratch.run(&command).fails(2, &words);
         }
     }
     assert!(!scratch.path("runs").exists());
@@ -126,18 +133,10 @@ fn spellings_of_pytorch_gan_are_understood() {
         ("--img_size 10", "gan.image.height", "10"),
         ("--sample_interval 7", "sample_interval", "7"),
         ("--n_cpu 2", "threads", "2"),
-        ("--channels 3", "gan.image.channels", "3"),
-        ("--lr 0.01", "gan.lr", "0.01"),
-        ("--b1 0.4", "gan.b1", "0.4"),
-        ("--b2 0.9", "gan.b2", "0.9"),
     ];
-    let typed: Vec<_> = flags.iter().map(|(flag, ..)| *flag).collect();
     let length = "--iterations 1 --g-hidden 8 --d-hidden 8";
-    scratch.run(&format!("train --data-dir digits {length} {}", typed.join(" "))).succeeds();
-    let config = scratch.config(RUN);
-    for (flag, key, want) in flags {
-        assert_eq!(value(&config, key), want, "{flag}");
-    }
+    scratch.run(&format!("train --data-dir digits {length} {}", typed(&flags))).succeeds();
+    assert_set(&scratch.config(RUN), &flags);
     // What we would not heed is not accepted.
     for flag in ["--n_classes", "--n_critic", "--clip_value"] {
         scratch.run(&format!("train {flag} 5")).fails(2, &[flag]);
@@ -148,9 +147,9 @@ fn spellings_of_pytorch_gan_are_understood() {
 fn unknown_names_are_refused_with_the_known_ones() {
     let scratch = Scratch::new();
     let names = ["dcgan", "mlp,", "mlp-dropout", "cgan", "mlp-rgb", "mlp-batchnorm"];
-    scratch.run("train --preset dcgan").fails(2, &names);
-    scratch.run("presets dcgan").fails(2, &names);
-    scratch.run("bench --preset dcgan").fails(2, &names);
+    for command in ["train --preset dcgan", "presets dcgan", "bench --preset dcgan"] {
+        scratch.run(command).fails(2, &names);
+    }
     scratch.run("train --learning-rate 1").fails(2, &["--learning-rate"]);
     scratch.run("trian").fails(2, &["trian", "train"]);
     scratch.run("train --preset mlp-rgb").fails(2, &["--dataset", "mlp-rgb"]);

@@ -37,20 +37,18 @@ fn scene() -> Scratch {
 #[test]
 fn colour_set_up_trains_on_a_folder_and_goes_on() {
     let scratch = scene();
-    let out = scratch.run(&format!("train {RGB} photos --iterations 4")).succeeds();
-    for words in
-        ["reading the images in ", "photos: 12 images of 8×8 rgb, from /", "mlp-rgb-photos"]
-    {
-        assert!(out.contains(words), "no {words:?} in:\n{out}");
-    }
+    scratch.run(&format!("train {RGB} photos --iterations 4")).says(&[
+        "reading the images in ",
+        "photos: 12 images of 8×8 rgb, from /",
+        "mlp-rgb-photos",
+    ]);
     let run = "runs/00000-mlp-rgb-photos";
     let config = scratch.config(run);
     let folder = fs::canonicalize(scratch.path("photos")).unwrap();
     let noted = config["dataset"].as_str().unwrap();
     assert_eq!(fs::canonicalize(noted).unwrap(), folder);
     assert!(std::path::Path::new(noted).is_absolute() && config.get("skip_bad_images").is_none());
-    let out = scratch.run("train --resume --iterations 6 --dataset photos/").succeeds();
-    assert!(out.contains("from iteration 4"), "{out}");
+    scratch.run("train --resume --iterations 6 --dataset photos/").says(&["from iteration 4"]);
     assert_eq!(scratch.checkpoints(run), ["checkpoint-000004", "checkpoint-000006"]);
     assert_eq!(scratch.run("train --resume --iterations 7 -q").succeeds(), "");
 }
@@ -78,10 +76,10 @@ fn dry_run_prints_a_config_toml_and_leaves_nothing_in_the_cache() {
     let scratch = scene();
     let out = scratch.run(&format!("train {CLASSES} photos --iterations 2 --dry-run")).succeeds();
     assert!(!scratch.path("cache/gan-cuda").exists() && !scratch.path("runs").exists());
-    fs::write(scratch.path("mine.toml"), out).unwrap();
+    scratch.put("mine.toml", out);
     scratch.run("train --config mine.toml -q").succeeds();
     fs::create_dir(scratch.path("photos/birds")).unwrap();
-    fs::write(scratch.path("photos/birds/0.png"), picture(9)).unwrap();
+    scratch.put("photos/birds/0.png", picture(9));
     let words = ["mine.toml", "gan.classes is 3", "must be 4"];
     scratch.run("train --config mine.toml").fails(1, &words);
 }
@@ -89,8 +87,9 @@ fn dry_run_prints_a_config_toml_and_leaves_nothing_in_the_cache() {
 #[test]
 fn sub_folders_are_the_classes_of_a_conditional_set_up() {
     let scratch = scene();
-    let out = scratch.run(&format!("train {CLASSES} photos --iterations 4")).succeeds();
-    assert!(out.contains("12 images of 8×8 grey, 3 classes (cats, dogs, fish), from "), "{out}");
+    scratch
+        .run(&format!("train {CLASSES} photos --iterations 4"))
+        .says(&["12 images of 8×8 grey, 3 classes (cats, dogs, fish), from "]);
     let run = "runs/00000-cgan-photos";
     assert_eq!(scratch.config(run)["gan"]["classes"].as_integer(), Some(3));
     scratch.run("train --resume --iterations 6 -q").succeeds();
@@ -101,7 +100,7 @@ fn a_changed_folder_is_refused_when_a_run_goes_on() {
     let scratch = scene();
     scratch.run(&format!("train {CLASSES} photos --iterations 2 -q")).succeeds();
     let resume = "train --resume --iterations 4";
-    fs::write(scratch.path("photos/fish/9.png"), picture(77)).unwrap();
+    scratch.put("photos/fish/9.png", picture(77));
     scratch.run(resume).fails(1, &["photos", "not those that the run began with"]);
     fs::remove_file(scratch.path("photos/fish/9.png")).unwrap();
     fs::rename(scratch.path("photos/fish"), scratch.path("fish")).unwrap();
@@ -119,7 +118,7 @@ fn a_changed_folder_is_refused_when_a_run_goes_on() {
 #[test]
 fn a_bad_image_is_an_error_or_a_warning_as_wanted() {
     let scratch = scene();
-    fs::write(scratch.path("photos/dogs/bad.jpg"), "not a picture").unwrap();
+    scratch.put("photos/dogs/bad.jpg", "not a picture");
     let train = format!("train {RGB} photos --iterations 2");
     let words = ["cannot use image /", "photos/dogs/bad.jpg", "--skip-bad-images", "none of PNG"];
     scratch.run(&train).fails(1, &words);
@@ -138,14 +137,14 @@ fn a_bad_image_is_an_error_or_a_warning_as_wanted() {
 fn folders_that_do_not_do_are_refused_with_what_to_give() {
     let scratch = scene();
     fs::create_dir(scratch.path("empty")).unwrap();
-    fs::write(scratch.path("empty/notes.txt"), "x").unwrap();
+    scratch.put("empty/notes.txt", "x");
     let flags = format!("train {CLASSES}");
     scratch
         .run(&format!("{flags} empty"))
         .fails(1, &["no images in /", "empty", ".png", "--dataset"]);
     let words = ["photos/cats has no sub-folders", "mlp-dropout"];
     scratch.run(&format!("{flags} photos/cats")).fails(1, &words);
-    fs::write(scratch.path("photos/loose.png"), picture(0)).unwrap();
+    scratch.put("photos/loose.png", picture(0));
     scratch.run(&format!("{flags} photos")).fails(1, &["1 images lie in ", "photos", "loose.png"]);
     assert!(!scratch.path("runs").exists());
 }

@@ -1,6 +1,6 @@
 //! Runs that go wrong by themselves.
 
-use super::scratch::Scratch;
+use super::scratch::{Scratch, has};
 
 #[test]
 fn loss_that_is_no_number_ends_the_run_with_iteration_and_checkpoint() {
@@ -22,9 +22,8 @@ fn dead_discriminator_is_warned_of_once() {
     });
     let (seed, err) = dead.expect("a dead discriminator among eight");
     assert_eq!(err.matches("warning: ").count(), 1, "{err}");
-    assert!(err.contains("the discriminator is dead") && err.contains("without a ReLU"), "{err}");
-    let log = format!("runs/{seed:05}-mlp-batchnorm-mnist/log.txt");
-    assert!(std::fs::read_to_string(scratch.path(&log)).unwrap().contains(err.trim()));
+    has(&err, &["the discriminator is dead", "without a ReLU"]);
+    has(&scratch.text(&format!("runs/{seed:05}-mlp-batchnorm-mnist/log.txt")), &[err.trim()]);
 }
 
 #[test]
@@ -51,6 +50,6 @@ fn quiet_run_warns_in_its_log_only() {
     let flags = "--preset mlp-dropout --init normal:1e-6 --lr 1e-7 --iterations 500 -q";
     let flags = &format!("{flags} --sample-interval 100 --epochs 1000");
     assert_eq!(scratch.train(flags).warns(), "");
-    let log = std::fs::read_to_string(scratch.path("runs/00000-mlp-dropout-mnist/log.txt"));
-    assert!(log.unwrap().contains("warning: after iteration 500: the samples are all alike"));
+    let log = scratch.text("runs/00000-mlp-dropout-mnist/log.txt");
+    has(&log, &["warning: after iteration 500: the samples are all alike"]);
 }

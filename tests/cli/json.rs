@@ -77,8 +77,7 @@ fn doctor_tells_of_devices() {
 
 #[test]
 fn sample_tells_what_it_drew_and_where_it_went() {
-    let scratch = Scratch::with_digits();
-    scratch.train("--iterations 2 --seed 9").succeeds();
+    let scratch = Scratch::with_run("--iterations 2 --seed 9");
     let run = "runs/00000-cgan-mnist";
     let drawn =
         parsed(&scratch.run("sample --labels 7,3 --count 4 --json --device cpu").succeeds());

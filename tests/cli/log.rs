@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use super::scratch::{Answer, Scratch, TINY};
+use super::scratch::{Answer, Scratch, TINY, has};
 
 fn logging(scratch: &Scratch, filter: &str, arguments: &str) -> Answer {
     scratch.run_with(arguments, &[("RUST_LOG", Path::new(filter))])
@@ -15,9 +15,7 @@ fn log_goes_to_standard_error_and_leaves_standard_output_as_it_is() {
     let plain = scratch.run("doctor").ends_with(3);
     let logged = logging(&scratch, "gan_cuda=debug", "doctor");
     assert_eq!(logged.out, plain);
-    for word in ["DEBUG gan_cuda::device::cuda", "cuBLAS", "not found", "no-libraries"] {
-        assert!(logged.err.contains(word), "no {word:?} in:\n{}", logged.err);
-    }
+    has(&logged.err, &["DEBUG gan_cuda::device::cuda", "cuBLAS", "not found", "no-libraries"]);
     assert!(!logged.err.contains('\x1b'), "colours are for terminals: {}", logged.err);
 }
 
@@ -25,18 +23,19 @@ fn log_goes_to_standard_error_and_leaves_standard_output_as_it_is() {
 fn log_of_a_run_tells_what_was_read_and_written() {
     let scratch = Scratch::with_digits();
     let err = logging(&scratch, "debug", &format!("train {TINY} --iterations 4 -q")).warns();
-    for word in [
-        "computing on the CPU",
-        "train-images-idx3-ubyte",
-        "memory",
-        "a new run",
-        "config.toml",
-        "samples/000004.png",
-        "wrote a checkpoint path=runs/00000-cgan-mnist/checkpoint-000004 bytes=",
-        "elapsed=",
-    ] {
-        assert!(err.contains(word), "no {word:?} in:\n{err}");
-    }
+    has(
+        &err,
+        &[
+            "computing on the CPU",
+            "train-images-idx3-ubyte",
+            "memory",
+            "a new run",
+            "config.toml",
+            "samples/000004.png",
+            "wrote a checkpoint path=runs/00000-cgan-mnist/checkpoint-000004 bytes=",
+            "elapsed=",
+        ],
+    );
     let err = logging(&scratch, "info", "train --resume --iterations 6 -q").warns();
     assert!(err.contains("going on") && !err.contains("DEBUG"), "{err}");
 }

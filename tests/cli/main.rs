@@ -4,6 +4,7 @@
 mod python;
 
 mod animation;
+mod checkpoints;
 mod commands;
 mod completions;
 mod config;
@@ -18,6 +19,9 @@ mod folder;
 mod graph;
 mod health;
 mod help;
+#[allow(dead_code)] // other tests pack files too
+#[path = "../common/idx.rs"]
+mod idx;
 mod job;
 mod json;
 mod layers;
@@ -29,6 +33,7 @@ mod mirror;
 mod pipe;
 mod ranges;
 mod readme;
+mod refusals;
 mod replay;
 mod resume;
 mod runs;

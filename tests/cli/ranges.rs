@@ -57,25 +57,9 @@ const WORDS: [(&str, &str, &str); 8] = [
 ];
 
 /// Flags with names and paths, and those without a value.
-const OTHERS: [&str; 17] = [
-    "--preset",
-    "--config",
-    "--dry-run",
-    "--data-dir",
-    "--skip-bad-images",
-    "--no-graph",
-    "--init-generator",
-    "--init-discriminator",
-    "--d-final-relu",
-    "--runs-dir",
-    "--name",
-    "--tensorboard",
-    "--no-tensorboard",
-    "--resume",
-    "--quiet",
-    "--verbose",
-    "--json",
-];
+const OTHERS: &str = "--preset --config --dry-run --data-dir --skip-bad-images --no-graph \
+    --init-generator --init-discriminator --d-final-relu --runs-dir --name --tensorboard \
+    --no-tensorboard --resume --quiet --verbose --json";
 
 #[test]
 fn every_number_out_of_range_is_refused_with_flag_value_and_range() {
@@ -109,7 +93,7 @@ fn every_unknown_word_is_refused_with_the_known_ones() {
 fn no_flag_is_forgotten_here() {
     let scratch = Scratch::new();
     let numbers = TRAIN.iter().chain(&BENCH).map(|row| row.0);
-    let known: Vec<_> = numbers.chain(WORDS.map(|row| row.0)).chain(OTHERS).collect();
+    let known: Vec<_> = numbers.chain(WORDS.map(|row| row.0)).chain(OTHERS.split(' ')).collect();
     for command in ["train", "bench"] {
         let flags = scratch.flags(command);
         assert!(flags.len() > 7, "{flags:?}");
@@ -128,9 +112,5 @@ fn values_that_do_not_go_together_are_refused() {
     let words = ["--init", "1000001", "above 0 and at most 1,000,000"];
     scratch.run("train --init normal:1000001").fails(2, &words);
     scratch.run("train --g-hidden 8,,8").fails(2, &["--g-hidden", "''", EXTENT]);
-    for name in ["a/b", "..", ""] {
-        let typed = ["train".to_owned(), format!("--name={name}")];
-        scratch.run_words(&typed).fails(2, &["--name", name]);
-    }
     assert!(!scratch.path("runs").exists());
 }

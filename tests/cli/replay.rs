@@ -3,22 +3,17 @@
 use std::fs;
 
 use super::animation::grey_frames;
-use super::scratch::Scratch;
-
-const RUN: &str = "runs/00000-cgan-mnist";
+use super::scratch::{RUN, Scratch};
 
 /// A run with samples at 0, 2, 4 and 6.
 fn one_run() -> Scratch {
-    let scratch = Scratch::with_digits();
-    scratch.train("--iterations 6 --sample-interval 2").succeeds();
-    scratch
+    Scratch::with_run("--iterations 6 --sample-interval 2")
 }
 
 #[test]
 fn replay_shows_every_sample_over_a_growing_bar() {
     let scratch = one_run();
-    let out = scratch.run("replay").succeeds();
-    assert!(out.contains("runs/00000-cgan-mnist/progress.gif, 4 frames"), "{out}");
+    scratch.run("replay").says(&["runs/00000-cgan-mnist/progress.gif, 4 frames"]);
     let frames = grey_frames(&scratch.path(RUN).join("progress.gif"));
     let delays: Vec<u16> = frames.iter().map(|frame| frame.2).collect();
     assert_eq!(delays, [10, 10, 10, 200]);
@@ -44,23 +39,17 @@ fn replay_takes_a_run_a_name_a_pace_and_a_number_of_frames() {
 }
 
 #[test]
-fn replay_refuses_what_it_cannot_join_and_leaves_the_old_file() {
+fn what_cannot_be_joined_is_named_and_leaves_the_old_file() {
     let scratch = one_run();
     scratch.run("replay").succeeds();
-    let gif = scratch.path(RUN).join("progress.gif");
-    let old = fs::read(&gif).unwrap();
-    let sample = scratch.path(RUN).join("samples/000004.png");
-    let whole = fs::read(&sample).unwrap();
-
-    fs::write(&sample, &whole[..whole.len() / 2]).unwrap();
+    let [gif, sample, plot] =
+        ["progress.gif", "samples/000004.png", "loss.png"].map(|name| format!("{RUN}/{name}"));
+    let (old, whole) = (scratch.bytes(&gif), scratch.bytes(&sample));
+    scratch.put(&sample, &whole[..whole.len() / 2]);
     scratch.run("replay").fails(1, &["samples/000004.png cannot be read"]);
-    fs::copy(scratch.path(RUN).join("loss.png"), &sample).unwrap();
+    scratch.put(&sample, scratch.bytes(&plot));
     scratch.run("replay").fails(1, &["000004.png has 900 × 800 pixels, but the first sample"]);
-    assert!(fs::read(&gif).unwrap() == old);
-
-    scratch.run("replay --out movie.mp4").fails(2, &["--out", "movie.mp4 is no GIF"]);
-    scratch.run("replay --fps 0").fails(2, &["--fps"]);
-    scratch.run("replay nowhere").fails(1, &["nowhere"]);
+    assert!(scratch.bytes(&gif) == old);
     fs::remove_dir_all(scratch.path(RUN).join("samples")).unwrap();
     fs::create_dir(scratch.path(RUN).join("samples")).unwrap();
     scratch.run("replay").fails(1, &["samples has no samples", "--sample-interval"]);

@@ -5,10 +5,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::scratch::Scratch;
+use super::scratch::{RUN, Scratch};
 use super::stop::{endless, send};
-
-const RUN: &str = "runs/00000-cgan-mnist";
 
 /// What `runs --json` tells.
 #[track_caller]
@@ -39,7 +37,7 @@ fn finished_run_is_told_in_full() {
     assert_eq!(run["preset"], "mlp");
     assert_eq!(run["dataset"], "mnist");
     assert_eq!(run["problems"], json!([]));
-    let stats = fs::read_to_string(scratch.path("runs/00000-my-try/stats.jsonl")).unwrap();
+    let stats = scratch.text("runs/00000-my-try/stats.jsonl");
     let losses = stats.lines().rfind(|line| line.contains("d_loss")).unwrap();
     let newest: Value = serde_json::from_str(losses).unwrap();
     assert_eq!(run["record"], newest);
@@ -93,8 +91,7 @@ fn run_that_failed_says_why_until_it_goes_on() {
     assert_eq!(run["state"], "failed", "{run}");
     let problem = run["problems"][0].as_str().unwrap();
     assert!(problem.starts_with("error: ") && problem.contains("inf at iteration 1"), "{problem}");
-    let out = scratch.run("runs").succeeds();
-    assert!(out.contains(problem) && out.contains("0/?"), "{out}");
+    scratch.run("runs").says(&[problem, "0/?"]);
 }
 
 #[test]
@@ -109,7 +106,7 @@ fn broken_runs_are_listed_with_what_is_wrong_beside_good_ones() {
     fs::write(path(3, "stats.jsonl"), "no record\n").unwrap();
     fs::remove_dir_all(path(4, "")).unwrap();
     fs::create_dir(path(4, "")).unwrap();
-    fs::write(scratch.path("runs/00005-a-file"), "").unwrap();
+    scratch.put("runs/00005-a-file", "");
     let runs = listed(&scratch);
     let told: Vec<_> = runs
         .iter()
@@ -128,18 +125,16 @@ fn broken_runs_are_listed_with_what_is_wrong_beside_good_ones() {
         assert!(told[i].0 == state && told[i].1.contains(word), "{i}: {told:#?}");
     }
     assert_eq!(told.len(), 5);
-    let out = scratch.run("runs").succeeds();
-    assert!(out.contains("00004-cgan-mnist  damaged"), "{out}");
+    scratch.run("runs").says(&["00004-cgan-mnist  damaged"]);
     assert!(runs[4]["started"].is_null() && runs[4]["record"].is_null(), "{runs:?}");
 }
 
 #[test]
 fn looking_leaves_a_run_as_it_is() {
-    let scratch = Scratch::with_digits();
-    scratch.train("--iterations 2").succeeds();
+    let scratch = Scratch::with_run("--iterations 2");
     // As a process that was killed leaves it.
-    fs::write(scratch.path(RUN).join(".lock"), "4194304").unwrap();
-    fs::write(scratch.path(RUN).join("loss.png.tmp"), "half").unwrap();
+    scratch.put(&format!("{RUN}/.lock"), "4194304");
+    scratch.put(&format!("{RUN}/loss.png.tmp"), "half");
     let before = scratch.files("runs");
     assert_eq!(only(&scratch)["state"], "killed");
     scratch.run("runs").succeeds();
@@ -148,8 +143,7 @@ fn looking_leaves_a_run_as_it_is() {
 
 #[test]
 fn table_of_usual_runs_fits_into_80_columns() {
-    let scratch = Scratch::with_digits();
-    scratch.train("--iterations 2").succeeds();
+    let scratch = Scratch::with_run("--iterations 2");
     let out = scratch.run("runs").succeeds();
     assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
 }

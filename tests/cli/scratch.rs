@@ -11,10 +11,16 @@ use gan_cuda::data::{Dataset, ImageShape};
 use gan_cuda::formats::records::read_records;
 use tempfile::TempDir;
 
+pub use super::idx::idx;
+
 /// Flags that make a run take no time, on the 40 images of [`Scratch::with_digits`]: with batches
 /// of 16, three iterations an epoch.
 pub const TINY: &str = "--data-dir digits --g-hidden 12,12 --d-hidden 12,12 --batch-size 16 \
                         --threads 1";
+
+/// The first run of a folder, and the next one, unless flags say more.
+pub const RUN: &str = "runs/00000-cgan-mnist";
+pub const SECOND: &str = "runs/00001-cgan-mnist";
 
 /// A folder to run the program in.
 pub struct Scratch {
@@ -52,10 +58,15 @@ impl Scratch {
         let data = Dataset::synthetic(shape, 40, 0);
         fs::create_dir(scratch.path("digits")).unwrap();
         let labels: Vec<u8> = data.labels.iter().map(|&label| label as u8).collect();
-        let (images, label_file) =
-            (scratch.images(), scratch.path("digits/train-labels-idx1-ubyte"));
-        fs::write(images, idx(&[40, 28, 28], &data.images)).unwrap();
-        fs::write(label_file, idx(&[40], &labels)).unwrap();
+        fs::write(scratch.images(), idx(&[40, 28, 28], &data.images)).unwrap();
+        fs::write(scratch.path("digits/train-labels-idx1-ubyte"), idx(&[40], &labels)).unwrap();
+        scratch
+    }
+
+    /// The same with a finished run.
+    pub fn with_run(flags: &str) -> Self {
+        let scratch = Self::with_digits();
+        scratch.train(flags).succeeds();
         scratch
     }
 
@@ -67,6 +78,24 @@ impl Scratch {
     /// A path in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// The bytes of a file.
+    #[track_caller]
+    pub fn bytes(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap()
+    }
+
+    /// The text of a file.
+    #[track_caller]
+    pub fn text(&self, name: &str) -> String {
+        String::from_utf8(self.bytes(name)).unwrap()
+    }
+
+    /// Writes a file.
+    #[track_caller]
+    pub fn put(&self, name: &str, content: impl AsRef<[u8]>) {
+        fs::write(self.path(name), content).unwrap();
     }
 
     /// Runs `gan-cuda` with arguments that have no spaces in them, where there is no CUDA.
@@ -169,8 +198,7 @@ impl Scratch {
 
     /// A run's `config.toml`.
     pub fn config(&self, run: &str) -> toml::Value {
-        let text = fs::read_to_string(self.path(run).join("config.toml")).unwrap();
-        toml::Value::Table(toml::from_str(&text).unwrap())
+        toml::Value::Table(toml::from_str(&self.text(&format!("{run}/config.toml"))).unwrap())
     }
 
     /// The iterations that a run's `stats.jsonl` has losses of.
@@ -181,10 +209,9 @@ impl Scratch {
 
     /// A run's checkpoints.
     pub fn checkpoints(&self, run: &str) -> Vec<String> {
-        let names = self.names(run).into_iter();
-        names
-            .filter_map(|name| name.strip_suffix("/state.safetensors").map(str::to_owned))
-            .collect()
+        let names = self.names(run);
+        let states = names.iter().filter_map(|name| name.strip_suffix("/state.safetensors"));
+        states.map(str::to_owned).collect()
     }
 }
 
@@ -206,6 +233,14 @@ impl Answer {
         self.ends_with(0)
     }
 
+    /// The same, and all of these words must be in it.
+    #[track_caller]
+    pub fn says(self, words: &[&str]) -> String {
+        let out = self.succeeds();
+        has(&out, words);
+        out
+    }
+
     /// What was printed by a command that must have ended with `code`, without an error.
     #[track_caller]
     pub fn ends_with(self, code: i32) -> String {
@@ -225,9 +260,7 @@ impl Answer {
     #[track_caller]
     pub fn fails(self, code: i32, words: &[&str]) -> String {
         assert_eq!(self.code, Some(code), "{self:#?}");
-        for word in words {
-            assert!(self.err.contains(word), "no {word:?} in {self:#?}");
-        }
+        assert!(words.iter().all(|word| self.err.contains(word)), "no {words:?} in {self:#?}");
         assert!(!self.err.contains("panicked"), "{self:#?}");
         assert!(self.err.starts_with("error: "), "{self:#?}");
         self.err
@@ -246,31 +279,20 @@ fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
     }
 }
 
-/// An IDX file of bytes.
-pub fn idx(dims: &[u32], bytes: &[u8]) -> Vec<u8> {
-    let mut file = vec![0, 0, 8, dims.len() as u8];
-    file.extend(dims.iter().flat_map(|dim| dim.to_be_bytes()));
-    file.extend(bytes);
-    file
+/// That a text has all of these words.
+#[track_caller]
+pub fn has(text: &str, words: &[&str]) {
+    for word in words {
+        assert!(text.contains(word), "no {word:?} in:\n{text}");
+    }
 }
 
-/// Epoch, epochs, batch and batches of a line such as `[Epoch 1/2] [Batch 12/157] [D loss: 0.2388]
-/// [G loss: 0.2776] [D(x): 0.61] [D(G(z)): 0.42]`; nothing if the line is not exactly that.
+/// Where a run is that printed such a line: epoch, epochs, batch and batches; nothing if the line is
+/// not exactly like that.
 pub fn progress(line: &str) -> Option<[u32; 4]> {
-    let parts: Vec<_> = line.strip_prefix('[')?.strip_suffix(']')?.split("] [").collect();
-    let [epoch, batch, d_loss, g_loss, d_real, d_fake] = parts.try_into().ok()?;
-    let number = |text: &str, key: &str, digits: usize| {
-        let number = text.strip_prefix(key)?;
-        number.parse::<f64>().ok()?;
-        (number.split_once('.')?.1.len() == digits).then_some(())
-    };
-    number(d_loss, "D loss: ", 4)?;
-    number(g_loss, "G loss: ", 4)?;
-    number(d_real, "D(x): ", 2)?;
-    number(d_fake, "D(G(z)): ", 2)?;
-    let (epoch, epochs) = epoch.strip_prefix("Epoch ")?.split_once('/')?;
-    let (batch, batches) = batch.strip_prefix("Batch ")?.split_once('/')?;
-    let place: Vec<_> =
-        [epoch, epochs, batch, batches].iter().map_while(|text| text.parse().ok()).collect();
-    place.try_into().ok()
+    const LIKE: &str =
+        "[Epoch 1/2] [Batch 3/3] [D loss: 0.2388] [G loss: 0.2776] [D(x): 0.61] [D(G(z)): 0.42]";
+    let shape = |line: &str| line.replace(|c: char| c.is_ascii_digit(), "0");
+    let numbers = line.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok());
+    (shape(line) == shape(LIKE)).then(|| numbers.take(4).collect::<Vec<_>>().try_into().unwrap())
 }

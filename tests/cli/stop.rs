@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 use gan_cuda::run::checkpoint::Checkpoint;
 use gan_cuda::run::dir::RunDir;
 
-use super::scratch::{Scratch, TINY};
-
-const RUN: &str = "runs/00000-cgan-mnist";
+use super::scratch::{RUN, Scratch, TINY};
 
 /// A run that would take for ever, once it writes what `sign` names.
 pub fn endless(scratch: &Scratch, flags: &str, sign: &str) -> Child {
@@ -55,8 +53,7 @@ fn newest(scratch: &Scratch) -> u64 {
 
 /// The files of the networks after `iterations` iterations in one go.
 fn weights_in_one_go(iterations: u64) -> Vec<Vec<u8>> {
-    let scratch = Scratch::with_digits();
-    scratch.train(&format!("--epochs 1000000 --iterations {iterations}")).succeeds();
+    let scratch = Scratch::with_run(&format!("--epochs 1000000 --iterations {iterations}"));
     weights(&scratch, iterations)
 }
 
@@ -200,8 +197,7 @@ fn disk_that_is_full_in_the_middle_of_a_run_ends_it_with_the_newest_checkpoint_n
 
 #[test]
 fn disk_that_is_full_at_a_checkpoint_leaves_the_older_ones() {
-    let scratch = Scratch::with_digits();
-    scratch.train("--iterations 4 --checkpoint-interval 2").succeeds();
+    let scratch = Scratch::with_run("--iterations 4 --checkpoint-interval 2");
     let before = scratch.checkpoints(RUN);
     let answer = with_file_limit(&scratch, 20, "train --resume --iterations 8");
     answer.fails(1, &["checkpoint-000004, is good", "checkpoint-000006.tmp", "too large"]);

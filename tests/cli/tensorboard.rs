@@ -11,9 +11,7 @@ use gan_cuda::formats::records::read_records;
 use serde_json::Value;
 
 use super::python::{python, python_in};
-use super::scratch::Scratch;
-
-const RUN: &str = "runs/00000-cgan-mnist";
+use super::scratch::{RUN, Scratch};
 
 /// Prints as JSON what TensorBoard has of a run folder.
 const READER: &str = r#"
@@ -196,8 +194,7 @@ fn resumed_run_has_no_step_twice() {
 
 #[test]
 fn reader_that_looks_on_forgets_what_a_resumed_run_does_again() {
-    let scratch = Scratch::with_digits();
-    scratch.train("--log-interval 1 --checkpoint-interval 2 --iterations 6").succeeds();
+    let scratch = Scratch::with_run("--log-interval 1 --checkpoint-interval 2 --iterations 6");
     let resume = format!("train --resume {RUN}/checkpoint-000002 --iterations 5 --log-interval 2");
     let resume = scratch.command(&resume);
     let run = scratch.path(RUN);
@@ -210,8 +207,7 @@ fn reader_that_looks_on_forgets_what_a_resumed_run_does_again() {
 
 #[test]
 fn no_tensorboard_writes_no_event_file_and_the_run_remembers() {
-    let scratch = Scratch::with_digits();
-    scratch.train("--iterations 2 --no-tensorboard").succeeds();
+    let scratch = Scratch::with_run("--iterations 2 --no-tensorboard");
     assert!(files(&scratch).is_empty());
     scratch.run("train --resume --iterations 3").succeeds();
     assert!(files(&scratch).is_empty());

@@ -17,8 +17,7 @@ const FOURTH: &str = "runs/00003-cgan-mnist";
 
 /// A folder with a run of four iterations, and the names of its networks' files.
 fn trained() -> (Scratch, String, String) {
-    let scratch = Scratch::with_digits();
-    scratch.train("--iterations 4").succeeds();
+    let scratch = Scratch::with_run("--iterations 4");
     let file = |network| format!("{FIRST}/checkpoint-000004/{network}.safetensors");
     (scratch, file("generator"), file("discriminator"))
 }
@@ -35,7 +34,7 @@ fn rewritten(
 }
 
 fn write(scratch: &Scratch, file: TensorWriter<'_>) -> &'static str {
-    fs::write(scratch.path("x.safetensors"), tensors::bytes(file)).unwrap();
+    scratch.put("x.safetensors", tensors::bytes(file));
     "x.safetensors"
 }
 
@@ -140,9 +139,9 @@ fn files_that_do_not_fit_are_named_with_what_is_wrong() {
         push_changed(new, old, tensor, |_| 1_i64);
     });
     fails(whole, &["I64", "real numbers"]);
-    let bytes = fs::read(scratch.path(&generator)).unwrap();
+    let bytes = scratch.bytes(&generator);
     for cut in [0, 7, 100, bytes.len() - 1] {
-        fs::write(scratch.path("cut.safetensors"), &bytes[..cut]).unwrap();
+        scratch.put("cut.safetensors", &bytes[..cut]);
         fails("cut.safetensors", &["not a whole safetensors file"]);
     }
     let flags = format!("--g-hidden 12,13 --init-generator {generator}");

@@ -71,23 +71,8 @@ fn make_older(run: &RunDir, iteration: u64, text: &str, widths: [&[i64]; 2]) {
     let [generator, discriminator] =
         [&checkpoint.generator, &checkpoint.discriminator].map(network);
     CheckpointWriter { generator, discriminator, state }.save(run, iteration).unwrap();
-    set_version(&folder.join("state.safetensors"));
-}
-
-/// Sets the format's number, and the checksum of the file with it.
-fn set_version(path: &Path) {
-    let mut bytes = fs::read(path).unwrap();
-    let behind = |bytes: &[u8], key: &str| {
-        let found = bytes.windows(key.len()).position(|window| window == key.as_bytes());
-        found.unwrap() + key.len()
-    };
-    let version = behind(&bytes, "\"format_version\":\"");
-    bytes[version] = b'2';
-    let sum = behind(&bytes, "\"crc32_state\":\"");
-    bytes[sum..sum + 8].copy_from_slice(b"00000000");
-    let checksum = format!("{:08x}", crc32fast::hash(&bytes));
-    bytes[sum..sum + 8].copy_from_slice(checksum.as_bytes());
-    fs::write(path, bytes).unwrap();
+    let version = |number| format!("\"format_version\":\"{number}\"");
+    tensors::forge(&folder.join("state.safetensors"), &version(3), &version(2));
 }
 
 /// The widths of [`small`], and one layer a network, which leaves neither BatchNorm nor dropout

@@ -57,8 +57,7 @@ fn older_files_are_replaced_whole_and_nothing_else_is_touched() {
 fn what_was_written_is_said_and_quiet_says_nothing() {
     let scratch = trained("");
     let all = "export --onnx a.onnx --safetensors a.safetensors --numpy a.npy";
-    let out = scratch.run(all).succeeds();
-    for words in [
+    scratch.run(all).says(&[
         "preset cgan",
         CHECKPOINT,
         "CPU, ",
@@ -67,9 +66,7 @@ fn what_was_written_is_said_and_quiet_says_nothing() {
         "wrote     a.safetensors, ",
         "wrote     a.npy, 306.38 KiB",
         "wrote     a-labels.npy, 928 B",
-    ] {
-        assert!(out.contains(words), "no {words:?} in {out}");
-    }
+    ]);
     let out = scratch.run("export --onnx a.onnx").succeeds();
     assert!(!out.contains("device") && !out.contains("images"), "{out}");
     assert_eq!(scratch.run(&format!("{all} -q")).succeeds(), "");
@@ -89,5 +86,19 @@ fn json_is_one_line_that_lists_the_files() {
     for file in files {
         let path = scratch.path(file["path"].as_str().unwrap());
         assert_eq!(file["bytes"], fs::metadata(path).unwrap().len());
+    }
+}
+
+#[test]
+fn files_of_a_checkpoint_are_never_written_over() {
+    let scratch = trained("");
+    let before = scratch.files(RUN);
+    for file in ["generator.safetensors", "mine.safetensors"] {
+        let command = format!("export --safetensors {CHECKPOINT}/{file}");
+        scratch.run(&command).fails(2, &["--safetensors", file, "in a checkpoint"]);
+    }
+    assert!(scratch.files(RUN) == before);
+    for _ in 0..2 {
+        scratch.run("export --safetensors generator.safetensors").succeeds();
     }
 }

@@ -1,7 +1,5 @@
 //! Images drawn on emulated CUDA.
 
-use std::fs;
-
 use super::{RUN, pixels, trained};
 use crate::cuda::emulated;
 use crate::scratch::{Scratch, TINY};
@@ -12,8 +10,7 @@ fn cuda_draws_the_cpus_images() {
     for flags in ["", "--bn batch --labels 7,3", "--interpolate 1:2 --labels 0"] {
         let command = format!("sample {flags} --device cuda --out cuda.png");
         let Some(answer) = emulated(&scratch, &command, &[]) else { return };
-        let out = answer.succeeds();
-        assert!(out.contains("device    Emulated"), "{out}");
+        answer.says(&["device    Emulated"]);
         let [on_cuda, on_cpu] = [pixels(&scratch.path("cuda.png")), scratch.sample(flags)];
         assert_eq!(on_cuda.size, on_cpu.size);
         let far = on_cuda.bytes.iter().zip(&on_cpu.bytes).map(|(a, b)| a.abs_diff(*b)).max();
@@ -28,8 +25,8 @@ fn run_trained_on_cuda_gives_its_own_picture_there() {
     let Some(answer) = emulated(&scratch, &train, &[]) else { return };
     answer.succeeds();
     emulated(&scratch, "sample --device cuda", &[]).unwrap().succeeds();
-    let drawn = fs::read(scratch.path("sample.png")).unwrap();
-    assert!(drawn == fs::read(scratch.path(RUN).join("samples/000002.png")).unwrap());
+    let drawn = scratch.bytes("sample.png");
+    assert!(drawn == scratch.bytes(&format!("{RUN}/samples/000002.png")));
 }
 
 #[test]

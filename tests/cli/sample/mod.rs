@@ -3,7 +3,6 @@
 mod cuda;
 mod moving;
 mod pictures;
-mod refusals;
 
 use std::fs::{self, File};
 use std::io::BufReader;
@@ -11,13 +10,12 @@ use std::path::Path;
 
 use super::scratch::Scratch;
 
-pub const RUN: &str = "runs/00000-cgan-mnist";
+pub use super::scratch::RUN;
 pub const CHECKPOINT: &str = "runs/00000-cgan-mnist/checkpoint-000004";
 
 /// A folder with a run of four iterations; flags as for `train`.
 pub fn trained(flags: &str) -> Scratch {
-    let scratch = Scratch::with_digits();
-    scratch.train(&format!("--iterations 4 {flags}")).succeeds();
+    let scratch = Scratch::with_run(&format!("--iterations 4 {flags}"));
     scratch
 }
 

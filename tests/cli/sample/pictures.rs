@@ -17,7 +17,7 @@ fn without_flags_the_picture_is_the_one_that_training_made() {
         scratch.run("sample").succeeds();
         let preset = flags.split(' ').nth(1).unwrap();
         let by_training = scratch.path(&format!("runs/00000-{preset}-mnist/samples/000004.png"));
-        let drawn = fs::read(scratch.path("sample.png")).unwrap();
+        let drawn = scratch.bytes("sample.png");
         assert!(drawn == fs::read(by_training).unwrap(), "{preset}: another picture");
         assert_eq!(pixels(&scratch.path("sample.png")).size, size);
     }
@@ -35,7 +35,7 @@ fn checkpoint_alone_is_enough() {
         fs::remove_dir_all(scratch.path(gone)).unwrap();
     }
     assert_eq!(scratch.sample("elsewhere"), whole);
-    fs::write(scratch.path("elsewhere/notes.txt"), "mine").unwrap();
+    scratch.put("elsewhere/notes.txt", "mine");
     assert_eq!(scratch.sample("./elsewhere/"), whole);
 }
 
@@ -53,17 +53,14 @@ fn newest_run_and_newest_checkpoint_are_taken_unless_others_are_named() {
 #[test]
 fn what_was_done_is_said_and_quiet_says_nothing() {
     let scratch = trained("");
-    let out = scratch.run("sample --seed 3 --separate faces --out all.png").succeeds();
-    for words in [
+    scratch.run("sample --seed 3 --separate faces --out all.png").says(&[
         "preset cgan",
         CHECKPOINT,
         "CPU, ",
         "images    100, seed 3",
         "wrote     all.png, 302 × 302 pixels",
         "wrote     100 files in faces",
-    ] {
-        assert!(out.contains(words), "no {words:?} in {out}");
-    }
+    ]);
     assert_eq!(scratch.run("sample -q").succeeds(), "");
     assert!(scratch.path("sample.png").is_file());
 }
@@ -196,4 +193,15 @@ fn interpolation_without_classes_is_one_strip() {
         assert_eq!(strip[0], images(scratch.separate("--count 1 --seed 1"))[0]);
         assert_eq!(strip[9], images(scratch.separate("--count 1 --seed 2"))[0]);
     }
+}
+
+#[test]
+fn an_empty_folder_and_an_older_picture_are_written_to() {
+    let scratch = trained("");
+    fs::create_dir(scratch.path("empty")).unwrap();
+    scratch.run("sample --count 1 --separate empty --labels 0").succeeds();
+    assert_eq!(scratch.names("empty"), ["000000-label-0.png"]);
+    scratch.put("old.PNG", "old");
+    scratch.run("sample --count 1 --out old.PNG").succeeds();
+    assert_eq!(pixels(&scratch.path("old.PNG")).size, (28, 28));
 }
