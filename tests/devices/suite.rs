@@ -1,6 +1,7 @@
 //! Which tests there are for which device. A test's name is the device, the module, what it tests:
 //! `cpu::operations::adam_update`. Filters may leave out the beginning.
 
+use std::any::type_name;
 use std::fmt::Display;
 
 use gan_cuda::device::Precision;
@@ -34,8 +35,16 @@ struct Suite {
 }
 
 impl Suite {
+    /// Adds a test under its own name and that of the module that it is in.
+    fn add<F: FnOnce() + Send + 'static>(&mut self, test: F) {
+        // Without what it is generic over.
+        let path = type_name::<F>().split('<').next().unwrap_or_default();
+        let names: Vec<_> = path.split("::").collect();
+        self.add_as(format!("{}::{}", names[1], names[names.len() - 1]), test);
+    }
+
     /// Adds a test that is skipped where the device is not there.
-    fn add(&mut self, name: impl Display, test: impl FnOnce() + Send + 'static) {
+    fn add_as(&mut self, name: impl Display, test: impl FnOnce() + Send + 'static) {
         let kind = self.kind;
         let name = format!("{}::{name}", kind.word());
         self.trials.push(Trial::ignorable_test(name, move || match kind.absence() {
@@ -50,59 +59,40 @@ impl Suite {
 
     fn every_device<D: Tested>(&mut self) {
         for operation in operations::names() {
-            self.add(format!("operations::{operation}"), || {
+            self.add_as(format!("operations::{operation}"), || {
                 operations::agrees_with_the_reference::<D>(operation);
             });
         }
-        self.add("operations::writing_beside_a_buffer_is_noticed", || {
-            operations::writing_beside_a_buffer_is_noticed(&D::open(false));
-        });
-        self.add("operations::wrong_lengths_are_refused_by_name_and_number", || {
-            operations::wrong_lengths_are_refused_by_name_and_number(&D::open(false));
-        });
+        self.add(operations::writing_beside_a_buffer_is_noticed::<D>);
+        self.add(operations::wrong_lengths_are_refused_by_name_and_number::<D>);
         for run in golden::runs().into_iter().filter(|run| run.single) {
             let name = format!("golden::{}", run.name);
-            self.add(name, move || run.replay(D::open(true), "single precision"));
+            self.add_as(name, move || run.replay(D::open(true), "single precision"));
         }
         self.training::<D>();
     }
 
     fn training<D: Tested>(&mut self) {
-        self.add("training::same_seed_gives_the_same_bits", || {
-            same_bits::same_seed_gives_the_same_bits::<D>();
-        });
-        self.add("training::resumed_run_equals_uninterrupted_run", || {
-            same_bits::resumed_run_equals_uninterrupted_run::<D>();
-        });
-        self.add(
-            "training::two_gans_that_take_turns_end_with_the_bits_that_each_has_alone",
-            || {
-                two_gans::two_gans_that_take_turns_end_with_the_bits_that_each_has_alone::<D>();
-            },
-        );
+        self.add(same_bits::same_seed_gives_the_same_bits::<D>);
+        self.add(same_bits::resumed_run_equals_uninterrupted_run::<D>);
+        self.add(two_gans::two_gans_that_take_turns_end_with_the_bits_that_each_has_alone::<D>);
         for goal in &GOALS {
             let name = format!("training::{}_learns", goal.preset.replace('-', "_"));
-            self.add(name, move || goal.is_reached::<D>());
+            self.add_as(name, move || goal.is_reached::<D>());
         }
-        self.add("training::cgan_draws_the_digit_it_is_asked_for", || {
-            learning::cgan_draws_the_digit_it_is_asked_for::<D>();
-        });
+        self.add(learning::cgan_draws_the_digit_it_is_asked_for::<D>);
     }
 
     /// What is tested on the CPU alone: the other devices rest on it.
     fn cpu(&mut self) {
-        self.add("comparator::what_is_close_is_accepted_and_its_share_is_reported", || {
-            comparator::what_is_close_is_accepted_and_its_share_is_reported();
-        });
-        self.add("comparator::nan_infinity_wrong_lengths_and_far_numbers_are_refused", || {
-            comparator::nan_infinity_wrong_lengths_and_far_numbers_are_refused();
-        });
-        self.add("golden::recorded_runs_are_there", golden::recorded_runs_are_there);
+        self.add(comparator::what_is_close_is_accepted_and_its_share_is_reported);
+        self.add(comparator::nan_infinity_wrong_lengths_and_far_numbers_are_refused);
+        self.add(golden::recorded_runs_are_there);
         for run in golden::runs() {
             let name = format!("golden::{}::in_double_precision", run.name);
-            self.add(name, move || run.replay(Cpu::<f64>::new(2), "double precision"));
+            self.add_as(name, move || run.replay(Cpu::<f64>::new(2), "double precision"));
         }
-        self.add("training::first_iterations_are_those_in_double_precision", || {
+        self.add_as("training::first_iterations_are_those_in_double_precision", || {
             parity::first_iterations_are_those_of::<Cpu<f32>, _>(|| Cpu::<f64>::new(2));
         });
         self.every_device::<Cpu<f32>>();
@@ -112,56 +102,32 @@ impl Suite {
         self.every_device::<Cuda>();
         for run in golden::runs().into_iter().filter(|run| run.single) {
             let name = format!("golden::{}::without_graphs", run.name);
-            self.add(name, move || run.replay(<Cuda as Tested>::open(false), "without graphs"));
+            self.add_as(name, move || run.replay(<Cuda as Tested>::open(false), "without graphs"));
         }
-        self.add(
-            "precision::products_are_off_by_their_roundoff_and_by_more_than_nothing",
-            precision::products_are_off_by_their_roundoff_and_by_more_than_nothing,
-        );
-        self.add(
-            "precision::products_are_those_of_rounded_factors",
-            precision::products_are_those_of_rounded_factors,
-        );
-        self.add(
-            "timing::as_many_calls_are_timed_as_were_asked_for",
-            timing::as_many_calls_are_timed_as_were_asked_for,
-        );
+        self.add(precision::products_are_off_by_their_roundoff_and_by_more_than_nothing);
+        self.add(precision::products_are_those_of_rounded_factors);
+        self.add(timing::as_many_calls_are_timed_as_were_asked_for);
         for precision in [Precision::Tf32, Precision::Bf16] {
-            self.add(format!("training::cgan_learns_in_{precision}"), move || {
+            self.add_as(format!("training::cgan_learns_in_{precision}"), move || {
                 learning::cgan_learns_in(open_cuda(precision, true));
             });
         }
-        self.add("training::first_iterations_are_those_on_the_cpu", || {
+        self.add_as("training::first_iterations_are_those_on_the_cpu", || {
             parity::first_iterations_are_those_of::<Cuda, _>(|| Cpu::<f32>::new(1));
         });
-        self.add("training::full_width_iterations_are_those_on_the_cpu", || {
+        self.add_as("training::full_width_iterations_are_those_on_the_cpu", || {
             parity::full_width_iterations_are_those_of::<Cuda, _>(|| Cpu::<f32>::new(2));
         });
-        self.add("training::what_comes_again_is_replayed", || {
-            same_bits::what_comes_again_is_replayed::<Cuda>();
-        });
-        self.add("training::graphs_leave_the_same_bits", || {
-            same_bits::graphs_leave_the_same_bits::<Cuda>();
-        });
+        self.add(same_bits::what_comes_again_is_replayed::<Cuda>);
+        self.add(same_bits::graphs_leave_the_same_bits::<Cuda>);
         if self.kind == Kind::Emulated {
-            self.add("training::the_branch_gives_way", nodes::the_branch_gives_way);
-            self.add("training::branches_leave_the_same_bits_under_every_schedule", || {
-                same_bits::branches_leave_the_same_bits_under_every_schedule::<Cuda>();
-            });
+            self.add(nodes::the_branch_gives_way);
+            self.add(same_bits::branches_leave_the_same_bits_under_every_schedule::<Cuda>);
         }
-        self.add("training::two_gans_that_take_turns_have_a_graph_each", || {
-            two_gans::two_gans_that_take_turns_have_a_graph_each();
-        });
-        self.add("training::iteration_is_one_graph_of_few_nodes", || {
-            nodes::iteration_is_one_graph_of_few_nodes();
-        });
-        self.add("training::run_goes_on_on_the_cpu_and_back", || {
-            crossing::run_goes_on_on_the_cpu_and_back::<Cuda>();
-        });
+        self.add(two_gans::two_gans_that_take_turns_have_a_graph_each);
+        self.add(nodes::iteration_is_one_graph_of_few_nodes);
+        self.add(crossing::run_goes_on_on_the_cpu_and_back::<Cuda>);
         // The last: after it the process can use the device no more.
-        self.add(
-            "failure::a_failure_is_reported_though_everything_after_it_fails",
-            failure::a_failure_is_reported_though_everything_after_it_fails,
-        );
+        self.add(failure::a_failure_is_reported_though_everything_after_it_fails);
     }
 }

@@ -5,6 +5,8 @@ use gan_cuda::rng;
 use rand_chacha::ChaCha12Rng;
 use rand_distr::{Distribution, StandardUniform};
 
+use crate::open::Tested;
+
 /// Where outputs and inputs lie in their allocations, which begin on a vector's boundary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
@@ -185,15 +187,14 @@ impl<D: Device, T: Element> Guarded<D, T> {
 }
 
 /// Both guards notice.
-pub fn writing_beside_a_buffer_is_noticed<D: Device>(device: &D) {
+pub fn writing_beside_a_buffer_is_noticed<D: Tested>() {
+    let device = &D::open(false);
     for placement in Placement::GUARDED {
         let margin = placement.guard();
-        for (place, side) in [
-            (0, "before"),
-            (margin - 1, "before"),
-            (margin + 3, "behind"),
-            (2 * margin + 2, "behind"),
-        ] {
+        let [first, last] = [margin + 3, 2 * margin + 2];
+        for (place, side) in
+            [(0, "before"), (margin - 1, "before"), (first, "behind"), (last, "behind")]
+        {
             let mut output = Bench::new(device, placement).output(3);
             let element = D::view_mut(&mut output.buffer, place..place + 1);
             device.upload(element, &[D::Real::ZERO]).unwrap();

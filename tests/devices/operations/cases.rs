@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::bench::{Bench, Output, Placement};
-use super::run::*;
+use super::run::Gradient;
 use gan_cuda::device::Device;
 use gan_cuda::device::ops::{
     Activation, BatchNormShape, BatchShape, EmbeddingShape, Judged, Latent, LinearShape, LossShape,
@@ -45,88 +45,23 @@ const ACTIVATIONS: [Activation; 5] = [
 /// An operation and its extents and scalars.
 #[derive(Clone, Debug)]
 pub enum Case {
-    LinearForward {
-        shape: LinearShape,
-        activation: Activation,
-        masked: bool,
-        bias: bool,
-    },
-    LinearBackwardWeight {
-        shape: LinearShape,
-        accumulate: bool,
-    },
-    LinearBackwardInput {
-        shape: LinearShape,
-        columns: Range<usize>,
-    },
-    ActivationForward {
-        shape: LinearShape,
-        activation: Activation,
-        masked: bool,
-    },
-    BiasActivationBackward {
-        shape: LinearShape,
-        activation: Activation,
-        masked: bool,
-        gradient: Gradient,
-    },
-    BatchNormForward {
-        shape: BatchNormShape,
-        activation: Activation,
-        bias: bool,
-    },
-    BatchNormEvaluate {
-        shape: BatchNormShape,
-        activation: Activation,
-        bias: bool,
-    },
-    BatchNormBackward {
-        shape: BatchNormShape,
-        activation: Activation,
-        gradient: Gradient,
-    },
-    EmbeddingConcat {
-        shape: EmbeddingShape,
-    },
-    EmbeddingBackward {
-        shape: EmbeddingShape,
-        accumulate: bool,
-    },
-    LossForwardBackward {
-        shape: LossShape,
-        step: u32,
-    },
-    AdamUpdate {
-        len: usize,
-        step: u32,
-        b1: f64,
-    },
-    StepAdvance {
-        step: u32,
-    },
-    NoiseDraw {
-        len: usize,
-        parts: usize,
-        step: u32,
-        latent: Latent,
-    },
-    LabelsDraw {
-        len: usize,
-        parts: usize,
-        step: u32,
-        classes: usize,
-    },
-    MasksDraw {
-        rows: usize,
-        columns: Vec<usize>,
-        step: u32,
-        p: f64,
-    },
-    BatchGather {
-        shape: BatchShape,
-        step: u32,
-        labelled: bool,
-    },
+    LinearForward { shape: LinearShape, activation: Activation, masked: bool, bias: bool },
+    LinearBackwardWeight { shape: LinearShape, accumulate: bool },
+    LinearBackwardInput { shape: LinearShape, columns: Range<usize> },
+    ActivationForward { shape: LinearShape, activation: Activation, masked: bool },
+    BiasActivationBackward { shape: LinearShape, activation: Activation, mask: bool, db: Gradient },
+    BatchNormForward { shape: BatchNormShape, activation: Activation, bias: bool },
+    BatchNormEvaluate { shape: BatchNormShape, activation: Activation, bias: bool },
+    BatchNormBackward { shape: BatchNormShape, activation: Activation, gradient: Gradient },
+    EmbeddingConcat { shape: EmbeddingShape },
+    EmbeddingBackward { shape: EmbeddingShape, accumulate: bool },
+    LossForwardBackward { shape: LossShape, step: u32 },
+    AdamUpdate { len: usize, step: u32, b1: f64 },
+    StepAdvance { step: u32 },
+    NoiseDraw { len: usize, parts: usize, step: u32, latent: Latent },
+    LabelsDraw { len: usize, parts: usize, step: u32, classes: usize },
+    MasksDraw { rows: usize, columns: Vec<usize>, step: u32, p: f64 },
+    BatchGather { shape: BatchShape, step: u32, labelled: bool },
 }
 
 /// All cases.
@@ -171,13 +106,13 @@ fn products(all: &mut Vec<Case>, shape: LinearShape) {
 
 fn elementwise(all: &mut Vec<Case>, rows: usize, columns: usize, activation: Activation) {
     let shape = LinearShape { rows, inputs: 1, outputs: columns };
-    for masked in BOTH {
-        all.push(Case::ActivationForward { shape, activation, masked });
-        all.extend(Gradient::ALL.map(|gradient| Case::BiasActivationBackward {
+    for mask in BOTH {
+        all.push(Case::ActivationForward { shape, activation, masked: mask });
+        all.extend(Gradient::ALL.map(|db| Case::BiasActivationBackward {
             shape,
             activation,
-            masked,
-            gradient,
+            mask,
+            db,
         }));
     }
     let shape = BatchNormShape { rows, columns, eps: 1e-5, momentum: 0.1 };
@@ -308,47 +243,47 @@ impl Case {
         let bench = Bench::new(device, placement);
         match *self {
             Case::LinearForward { shape, activation, masked, bias } => {
-                linear_forward(bench, shape, activation, masked, bias)
+                bench.linear_forward(shape, activation, masked, bias)
             }
             Case::LinearBackwardWeight { shape, accumulate } => {
-                linear_backward_weight(bench, shape, accumulate)
+                bench.linear_backward_weight(shape, accumulate)
             }
             Case::LinearBackwardInput { shape, ref columns } => {
-                linear_backward_input(bench, shape, columns.clone())
+                bench.linear_backward_input(shape, columns.clone())
             }
             Case::ActivationForward { shape, activation, masked } => {
-                activation_forward(bench, shape, activation, masked)
+                bench.activation_forward(shape, activation, masked)
             }
-            Case::BiasActivationBackward { shape, activation, masked, gradient } => {
-                bias_activation_backward(bench, shape, activation, masked, gradient)
+            Case::BiasActivationBackward { shape, activation, mask, db } => {
+                bench.bias_activation_backward(shape, activation, mask, db)
             }
             Case::BatchNormForward { shape, activation, bias } => {
-                batch_norm_forward(bench, shape, activation, bias)
+                bench.batch_norm_forward(shape, activation, bias)
             }
             Case::BatchNormEvaluate { shape, activation, bias } => {
-                batch_norm_evaluate(bench, shape, activation, bias)
+                bench.batch_norm_evaluate(shape, activation, bias)
             }
             Case::BatchNormBackward { shape, activation, gradient } => {
-                batch_norm_backward(bench, shape, activation, gradient)
+                bench.batch_norm_backward(shape, activation, gradient)
             }
-            Case::EmbeddingConcat { ref shape } => embedding_concat(bench, shape),
+            Case::EmbeddingConcat { ref shape } => bench.embedding_concat(shape),
             Case::EmbeddingBackward { ref shape, accumulate } => {
-                embedding_backward(bench, shape, accumulate)
+                bench.embedding_backward(shape, accumulate)
             }
-            Case::LossForwardBackward { shape, step } => loss_forward_backward(bench, shape, step),
-            Case::AdamUpdate { len, step, b1 } => adam_update(bench, len, step, b1),
-            Case::StepAdvance { step } => step_advance(bench, step),
+            Case::LossForwardBackward { shape, step } => bench.loss_forward_backward(shape, step),
+            Case::AdamUpdate { len, step, b1 } => bench.adam_update(len, step, b1),
+            Case::StepAdvance { step } => bench.step_advance(step),
             Case::NoiseDraw { len, parts, step, latent } => {
-                noise_draw(bench, len, parts, step, latent)
+                bench.noise_draw(len, parts, step, latent)
             }
             Case::LabelsDraw { len, parts, step, classes } => {
-                labels_draw(bench, len, parts, step, classes)
+                bench.labels_draw(len, parts, step, classes)
             }
             Case::MasksDraw { rows, ref columns, step, p } => {
-                masks_draw(bench, rows, columns, step, p)
+                bench.masks_draw(rows, columns, step, p)
             }
             Case::BatchGather { shape, step, labelled } => {
-                batch_gather(bench, shape, step, labelled)
+                bench.batch_gather(shape, step, labelled)
             }
         }
     }

@@ -3,14 +3,16 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::bench::{Bench, Placement};
-use gan_cuda::device::Device;
 use gan_cuda::device::ops::{Activation, Adam, LinearShape};
+
+use crate::open::Tested;
 
 const SHAPE: LinearShape = LinearShape { rows: 3, inputs: 5, outputs: 2 };
 const ADAM: Adam = Adam { lr: 0.1, b1: 0.5, b2: 0.9, eps: 1e-8 };
 
 /// Of products, which have no kernel of their name, and of kernels.
-pub fn wrong_lengths_are_refused_by_name_and_number<D: Device>(device: &D) {
+pub fn wrong_lengths_are_refused_by_name_and_number<D: Tested>() {
+    let device = &D::open(false);
     let bench = Bench::new(device, Placement::Alone);
     let zeros = |len| bench.zeros(len);
     refused("linear_forward: mask (rows, outputs) has 5 elements, not 6", || {
