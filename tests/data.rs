@@ -1,36 +1,28 @@
 //! Data sets by name: where their files are found, and the words for everything that can be wrong
 //! with them.
 
+#[path = "common/idx.rs"]
+mod idx;
+
 use std::error::Error as _;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use gan_cuda::data::Error;
 use gan_cuda::data::{Dataset, DatasetKind, DatasetProblem, ImageShape, Origin, Places};
+use idx::{gzip, idx};
 use tempfile::TempDir;
 
 const IMAGES: &str = "train-images-idx3-ubyte";
 const LABELS: &str = "train-labels-idx1-ubyte";
 
 fn images_file(count: u32) -> Vec<u8> {
-    let mut bytes = [0x0803, count, 2, 3].map(u32::to_be_bytes).concat();
-    bytes.extend((0..count * 6).map(|value| value as u8));
-    bytes
+    idx(&[count, 2, 3], &(0..count * 6).map(|value| value as u8).collect::<Vec<_>>())
 }
 
 fn labels_file(labels: &[u8]) -> Vec<u8> {
-    let mut bytes = [0x0801, labels.len() as u32].map(u32::to_be_bytes).concat();
-    bytes.extend(labels);
-    bytes
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
+    idx(&[labels.len() as u32], labels)
 }
 
 fn put(folder: &Path, name: &str, bytes: &[u8]) {

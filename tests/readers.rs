@@ -1,20 +1,20 @@
 //! Whatever bytes a file has, reading it ends in what it holds or in an error. (The reader of images
 //! has its own tests, in `tests/folder`.)
 
+#[path = "common/idx.rs"]
+mod idx_file;
 #[allow(dead_code)] // other tests need more of it
 #[path = "common/tensors.rs"]
 mod tensors;
 
-use std::io::Write;
 use std::path::Path;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use gan_cuda::data::idx;
 use gan_cuda::formats::events::message::Event;
 use gan_cuda::formats::events::record::{events, framed};
 use gan_cuda::formats::tensor_file::{TensorFile, TensorWriter};
 use gan_cuda::run::config::Config;
+use idx_file::gzip as gzipped;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -38,17 +38,11 @@ fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn images() -> Vec<u8> {
-    [&[0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4], &[7; 24][..]].concat()
+    idx_file::idx(&[2, 3, 4], &[7; 24])
 }
 
 fn labels() -> Vec<u8> {
-    vec![0, 0, 8, 1, 0, 0, 0, 3, 9, 0, 4]
-}
-
-fn gzipped(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
+    idx_file::idx(&[3], &[9, 0, 4])
 }
 
 fn tensor_file() -> Vec<u8> {

@@ -2,14 +2,9 @@
 //! is a right one to take their place, and never deleted.
 
 use crate::mirror::{Mirror, good, status};
-use crate::stand_in::{IMAGES, LABELS, Target, content, gzip, packed, sha256};
+use crate::stand_in::{IMAGES, LABELS, Target, content, good_mirror, gzip, packed, sha256};
 
 const WRONG: &[u8] = b"of another data set";
-
-/// A mirror that has the images.
-fn good_mirror() -> Mirror {
-    Mirror::start(|asked| good(&packed(IMAGES), asked))
-}
 
 #[test]
 fn a_right_file_of_any_accepted_name_is_left_alone() {

@@ -3,12 +3,7 @@
 use std::time::Duration;
 
 use crate::mirror::{Asked, Mirror, Step, cut, good, head, status, whole};
-use crate::stand_in::{IMAGES, LABELS, Target, content, gzip, packed, seen, sha256};
-
-/// A mirror that has everything.
-fn good_mirror() -> Mirror {
-    Mirror::start(|asked| good(&packed(asked.name.strip_suffix(".gz").unwrap()), asked))
-}
+use crate::stand_in::{IMAGES, LABELS, Target, content, good_mirror, gzip, packed, seen, sha256};
 
 /// A mirror that answers everything with these bytes.
 fn mirror_of(bytes: Vec<u8>) -> Mirror {
@@ -24,18 +19,8 @@ fn a_mirror_that_falls_silent_is_left_and_what_came_is_kept() {
         steps.push(Step::Hang);
         steps
     });
-    target.fetch(&[&first, &second]).succeeds_after(&["nothing came for 200ms"]);
+    target.gets(&[&first, &second], &["nothing came for 200ms"]);
     assert_eq!(second.ranges(), [Some(10_000)]);
-    target.has_only(IMAGES);
-}
-
-#[test]
-fn a_mirror_that_never_answers_is_left() {
-    let (mut target, second) = (Target::new(), good_mirror());
-    target.silence = Duration::from_millis(200);
-    let first = Mirror::start(|_| vec![Step::Hang]);
-    target.fetch(&[&first, &second]).succeeds_after(&["nothing came for 200ms"]);
-    target.has_only(IMAGES);
 }
 
 #[test]
@@ -50,8 +35,7 @@ fn a_slow_mirror_may_take_longer_in_all_than_it_may_be_silent() {
         }
         steps
     });
-    target.fetch(&[&mirror]).succeeds_after(&[]);
-    target.has_only(IMAGES);
+    target.gets(&[&mirror], &[]);
 }
 
 #[test]
@@ -86,26 +70,30 @@ fn wrong_content_of_every_kind_is_left_for_the_next_mirror() {
         (Vec::new(), other),
     ] {
         let (target, second) = (Target::new(), good_mirror());
-        target.fetch(&[&mirror_of(bytes), &second]).succeeds_after(&[words]);
+        target.gets(&[&mirror_of(bytes), &second], &[words]);
         assert_eq!(second.ranges(), [None]);
-        target.has_only(IMAGES);
     }
 }
 
 #[test]
-fn a_length_that_is_too_short_is_believed_and_the_content_not() {
-    let (target, second) = (Target::new(), good_mirror());
-    let first = Mirror::start(|_| whole(&packed(IMAGES), 10_000));
-    target.fetch(&[&first, &second]).succeeds_after(&["gzip data is damaged"]);
-    target.has_only(IMAGES);
-}
-
-#[test]
-fn a_file_without_end_is_cut_off() {
-    let (target, second) = (Target::new(), good_mirror());
-    let first = Mirror::start(|_| vec![head(200, &[]), Step::SendForever]);
-    target.fetch(&[&first, &second]).succeeds_after(&["its content is longer than"]);
-    target.has_only(IMAGES);
+fn what_is_no_answer_or_none_that_ends_is_left_for_the_next_mirror() {
+    let answers: [(fn() -> Vec<Step>, &str); 6] = [
+        (|| vec![Step::Hang], "nothing came for 200ms"),
+        // A length that is too short is believed, and the content is not.
+        (|| whole(&packed(IMAGES), 10_000), "gzip data is damaged"),
+        (|| vec![head(200, &[]), Step::SendForever], "its content is longer than"),
+        (|| vec![Step::Send(b"220 ftp.example.org ready\r\n".to_vec())], ""),
+        (|| vec![Step::Send(b"".to_vec())], ""),
+        (|| vec![Step::Send(b"HTTP/1.1 200 OK\r\nContent-Le".to_vec())], ""),
+    ];
+    for (answer, words) in answers {
+        let (mut target, second) = (Target::new(), good_mirror());
+        if words.contains("200ms") {
+            target.silence = Duration::from_millis(200);
+        }
+        let first = Mirror::start(move |_| answer());
+        target.gets(&[&first, &second], &[words]);
+    }
 }
 
 #[test]
@@ -126,19 +114,8 @@ fn redirects_without_end_are_a_failure() {
     let first = Mirror::start(|asked: &Asked| {
         vec![head(302, &[format!("Location: /{}", asked.name), "Content-Length: 0".to_owned()])]
     });
-    target.fetch(&[&first, &second]).succeeds_after(&["too many redirects"]);
+    target.gets(&[&first, &second], &["too many redirects"]);
     assert!(first.asked().len() < 20);
-    target.has_only(IMAGES);
-}
-
-#[test]
-fn answers_that_are_no_http_are_a_failure() {
-    for bytes in [&b"220 ftp.example.org ready\r\n"[..], b"", b"HTTP/1.1 200 OK\r\nContent-Le"] {
-        let (target, second) = (Target::new(), good_mirror());
-        let first = Mirror::start(move |_| vec![Step::Send(bytes.to_vec())]);
-        target.fetch(&[&first, &second]).succeeds_after(&[""]);
-        target.has_only(IMAGES);
-    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 mod already_there;
 mod faults;
+#[path = "../common/idx.rs"]
+mod idx;
 mod local;
 #[path = "../common/mirror.rs"]
 mod mirror;

@@ -1,14 +1,9 @@
 //! Downloads that go on from what has come before.
 
 use crate::mirror::{Asked, Mirror, Step, cut, good, head, status, whole};
-use crate::stand_in::{IMAGES, Target, packed};
+use crate::stand_in::{IMAGES, Target, good_mirror, packed};
 
 const PART: &str = "train-images-idx3-ubyte.gz.part";
-
-/// A mirror that has the images.
-fn good_mirror() -> Mirror {
-    Mirror::start(|asked| good(&packed(IMAGES), asked))
-}
 
 #[test]
 fn the_next_mirror_goes_on_from_where_the_connection_was_cut() {
@@ -30,9 +25,8 @@ fn a_mirror_that_failed_for_a_moment_is_tried_again() {
         None => cut(&packed(IMAGES), asked, 10_000),
         Some(_) => good(&packed(IMAGES), asked),
     });
-    target.fetch(&[&mirror]).succeeds_after(&["the connection ended"]);
+    target.gets(&[&mirror], &["the connection ended"]);
     assert_eq!(mirror.ranges(), [None, Some(10_000)]);
-    target.has_only(IMAGES);
 }
 
 #[test]
@@ -46,18 +40,16 @@ fn a_later_download_goes_on_from_the_part_that_was_kept() {
     assert_eq!(target.files()[PART], packed(IMAGES)[..10_000]);
 
     let mirror = good_mirror();
-    target.fetch(&[&mirror]).succeeds_after(&[]);
+    target.gets(&[&mirror], &[]);
     assert_eq!(mirror.ranges(), [Some(10_000)]);
-    target.has_only(IMAGES);
 }
 
 #[test]
 fn a_part_that_is_whole_is_taken_without_asking() {
     let (target, mirror) = (Target::new(), good_mirror());
     target.put(PART, &packed(IMAGES));
-    target.fetch(&[&mirror]).succeeds_after(&[]);
+    target.gets(&[&mirror], &[]);
     assert_eq!(mirror.asked(), []);
-    target.has_only(IMAGES);
 }
 
 #[test]
@@ -78,9 +70,8 @@ fn servers_that_cannot_go_on_send_all_of_it() {
     ] {
         let target = Target::new();
         target.put(PART, &packed(IMAGES)[..10_000]);
-        target.fetch(&[&mirror]).succeeds_after(&[]);
+        target.gets(&[&mirror], &[]);
         assert_eq!(mirror.ranges(), ranges);
-        target.has_only(IMAGES);
     }
 }
 
@@ -100,9 +91,8 @@ fn a_part_of_something_else_is_downloaded_anew() {
 fn a_file_that_is_whole_when_the_server_claims_more_is_taken() {
     let target = Target::new();
     let mirror = Mirror::start(|_| whole(&packed(IMAGES), 1_000_000));
-    target.fetch(&[&mirror]).succeeds_after(&[]);
+    target.gets(&[&mirror], &[]);
     assert_eq!(mirror.asked().len(), 1);
-    target.has_only(IMAGES);
 }
 
 #[test]
@@ -110,7 +100,6 @@ fn what_was_cut_off_without_a_length_is_not_gone_on_from() {
     let (target, second) = (Target::new(), good_mirror());
     let first =
         Mirror::start(|_| vec![head(200, &[]), Step::Send(packed(IMAGES)[..10_000].to_vec())]);
-    target.fetch(&[&first, &second]).succeeds_after(&["gzip data is damaged"]);
+    target.gets(&[&first, &second], &["gzip data is damaged"]);
     assert_eq!(second.ranges(), [None]);
-    target.has_only(IMAGES);
 }

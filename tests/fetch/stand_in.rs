@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use gan_cuda::data::fetch::{Event, Failure, Network, Order, RemoteFile, fetch};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use crate::mirror::Mirror;
+pub use crate::idx::gzip;
+use crate::idx::idx;
+use crate::mirror::{Mirror, good};
 
 pub const IMAGES: &str = "train-images-idx3-ubyte";
 pub const LABELS: &str = "train-labels-idx1-ubyte";
@@ -22,19 +21,15 @@ const PATIENT: Duration = Duration::from_secs(60);
 /// What a file holds before it is packed: 40 images of 28 × 28 that gzip cannot make smaller, or
 /// their labels.
 pub fn content(name: &str) -> Vec<u8> {
-    let header = |magic: u32, dims: &[u32]| {
-        let numbers = [&[magic], dims].concat();
-        numbers.into_iter().flat_map(u32::to_be_bytes).collect::<Vec<u8>>()
-    };
     if name.contains("labels") {
-        return [header(0x0801, &[40]), (0..40).map(|label| label % 10).collect()].concat();
+        return idx(&[40], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9].repeat(4));
     }
     let mut state = 1_u32;
     let mut noise = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (state >> 24) as u8
     };
-    [header(0x0803, &[40, 28, 28]), (0..40 * 28 * 28).map(|_| noise()).collect()].concat()
+    idx(&[40, 28, 28], &(0..40 * 28 * 28).map(|_| noise()).collect::<Vec<_>>())
 }
 
 /// A file as mirrors have it.
@@ -42,10 +37,9 @@ pub fn packed(name: &str) -> Vec<u8> {
     gzip(&content(name))
 }
 
-pub fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
+/// A mirror that has everything.
+pub fn good_mirror() -> Mirror {
+    Mirror::start(|asked| good(&packed(asked.name.strip_suffix(".gz").unwrap()), asked))
 }
 
 pub fn sha256(bytes: &[u8]) -> String {
@@ -101,6 +95,13 @@ impl Target {
     pub fn has_only(&self, name: &str) {
         let expected = BTreeMap::from([(format!("{name}.gz"), packed(name))]);
         assert!(self.files() == expected, "{:?}", self.files().keys());
+    }
+
+    /// Downloads the images, which must come after these failures of mirrors; nothing else is left.
+    #[track_caller]
+    pub fn gets(&self, mirrors: &[&Mirror], failures: &[&str]) {
+        self.fetch(mirrors).succeeds_after(failures);
+        self.has_only(IMAGES);
     }
 
     pub fn order(&self, names: &[&'static str], mirrors: &[&Mirror]) -> Order {

@@ -6,12 +6,7 @@ use gan_cuda::data::fetch::{Event, fetch};
 use gan_cuda::data::{DatasetKind, Origin, Places};
 
 use crate::mirror::{Asked, Mirror, Step, good, head, status};
-use crate::stand_in::{IMAGES, LABELS, Target, content, packed, seen};
-
-/// A mirror that has everything.
-fn good_mirror() -> Mirror {
-    Mirror::start(|asked| good(&packed(asked.name.strip_suffix(".gz").unwrap()), asked))
-}
+use crate::stand_in::{IMAGES, LABELS, Target, content, good_mirror, packed, seen};
 
 #[test]
 fn downloaded_files_are_what_the_reader_of_data_sets_finds() {
@@ -27,17 +22,6 @@ fn downloaded_files_are_what_the_reader_of_data_sets_finds() {
     assert_eq!(data.origin, Origin::Folder(order.folder));
     assert_eq!((data.len(), data.labels[13]), (40, 3));
     assert_eq!(data.images, content(IMAGES)[16..]);
-}
-
-#[test]
-fn what_is_there_and_right_is_not_asked_for_again() {
-    let (mirror, target) = (good_mirror(), Target::new());
-    let order = target.order(&[IMAGES, LABELS], &[&mirror]);
-    seen(&order).succeeds_after(&[]);
-    let again = seen(&order);
-    again.succeeds_after(&[]);
-    assert_eq!(again.present, [format!("{IMAGES}.gz"), format!("{LABELS}.gz")]);
-    assert_eq!(mirror.asked().len(), 2);
 }
 
 #[test]
@@ -58,8 +42,7 @@ fn redirects_are_followed() {
         let location = format!("Location: {there}{}", asked.name);
         vec![head(302, &[location, "Content-Length: 0".to_owned()])]
     });
-    target.fetch(&[&mirror]).succeeds_after(&[]);
-    target.has_only(IMAGES);
+    target.gets(&[&mirror], &[]);
     assert_eq!(goal.asked().len(), 1);
 }
 
@@ -72,8 +55,7 @@ fn a_body_may_end_with_the_connection_or_come_in_chunks() {
     {
         let target = Target::new();
         let mirror = Mirror::start(move |_| vec![head(200, &headers), Step::Send(body.clone())]);
-        target.fetch(&[&mirror]).succeeds_after(&[]);
-        target.has_only(IMAGES);
+        target.gets(&[&mirror], &[]);
     }
 }
 
