@@ -26,6 +26,12 @@ impl Rect {
         apart > 0.1 && below > 0.1
     }
 
+    /// The rectangle with so much more, or less, on every side.
+    pub fn grown(&self, by: f64) -> Rect {
+        let (left, top) = (self.left - by, self.top - by);
+        Rect { left, top, right: self.right + by, bottom: self.bottom + by }
+    }
+
     pub fn holds(&self, other: &Rect) -> bool {
         self.left <= other.left
             && self.top <= other.top
@@ -94,6 +100,10 @@ impl Picture {
             }
             _ => (),
         }
+    }
+
+    pub fn whole(&self) -> Rect {
+        Rect { left: 0.0, top: 0.0, right: self.size.0, bottom: self.size.1 }
     }
 
     /// The box of a name.

@@ -53,7 +53,7 @@ fn svg_has_every_box_arrow_and_word() {
 #[test]
 fn boxes_lie_apart_and_inside() {
     for (name, _, picture) in pictures() {
-        let whole = Rect { left: 0.0, top: 0.0, right: picture.size.0, bottom: picture.size.1 };
+        let whole = picture.whole();
         for (i, (id, at)) in picture.boxes.iter().enumerate() {
             assert!(whole.holds(at), "{name} {id}");
             for (other, there) in &picture.boxes[..i] {
@@ -66,7 +66,7 @@ fn boxes_lie_apart_and_inside() {
 #[test]
 fn words_fit_their_boxes_and_lie_on_nothing_else() {
     for (name, _, picture) in pictures() {
-        let whole = Rect { left: 0.0, top: 0.0, right: picture.size.0, bottom: picture.size.1 };
+        let whole = picture.whole();
         for (i, words) in picture.words.iter().enumerate() {
             let text = &words.text;
             assert!(whole.holds(&words.at), "{name}: {text:?} leaves the picture");
@@ -90,21 +90,7 @@ fn words_fit_their_boxes_and_lie_on_nothing_else() {
 
 /// Whether an arrow goes through a rectangle, not only along its edge.
 fn crosses(arrow: &Arrow, at: &Rect) -> bool {
-    arrow.pieces.iter().any(|piece| {
-        let thick = Rect {
-            left: piece.left - 0.2,
-            top: piece.top - 0.2,
-            right: piece.right + 0.2,
-            bottom: piece.bottom + 0.2,
-        };
-        let inner = Rect {
-            left: at.left + 0.3,
-            top: at.top + 0.3,
-            right: at.right - 0.3,
-            bottom: at.bottom - 0.3,
-        };
-        thick.meets(&inner)
-    })
+    arrow.pieces.iter().any(|piece| piece.grown(0.2).meets(&at.grown(-0.3)))
 }
 
 #[test]
@@ -126,7 +112,7 @@ fn arrows_go_from_box_to_box_and_through_none() {
 /// Whether a point is on a rectangle's edge.
 fn touches(at: &Rect, (x, y): (f64, f64)) -> bool {
     let near = |a: f64, b: f64| (a - b).abs() < 0.2;
-    let inside = at.left - 0.2 < x && x < at.right + 0.2 && at.top - 0.2 < y && y < at.bottom + 0.2;
+    let inside = at.grown(0.2).holds(&Rect { left: x, top: y, right: x, bottom: y });
     let on_side = near(x, at.left) || near(x, at.right);
     inside && (on_side || near(y, at.top) || near(y, at.bottom))
 }
@@ -138,15 +124,9 @@ fn arrows_share_a_line_only_where_they_carry_the_same() {
         for (i, a) in picture.arrows.iter().enumerate() {
             for b in &picture.arrows[..i] {
                 let along = |p: &Rect, q: &Rect| {
-                    let thick = Rect {
-                        left: p.left - 1.0,
-                        top: p.top - 1.0,
-                        right: p.right + 1.0,
-                        bottom: p.bottom + 1.0,
-                    };
                     let parallel = (p.left == p.right) == (q.left == q.right);
                     let longer = Rect { right: q.right + 0.2, bottom: q.bottom + 0.2, ..*q };
-                    parallel && thick.meets(&longer)
+                    parallel && p.grown(1.0).meets(&longer)
                 };
                 let shared = a.pieces.iter().any(|p| b.pieces.iter().any(|q| along(p, q)));
                 assert!(!shared || a.begin == b.begin, "{name}: {a:?} and {b:?} in {}", a.class);

@@ -25,23 +25,24 @@ fn position(panel: &Panel, part: &str) -> Option<usize> {
     node.map(|node| node.rows.start)
 }
 
+/// The parameters of all layers that a panel draws.
+fn parameters(panel: &Panel) -> usize {
+    let counts = panel.nodes.iter().filter_map(|node| node.lines.get(2));
+    counts.map(|text| number(text)).sum()
+}
+
 #[test]
 fn parameters_of_all_layers_add_up_to_the_networks() {
     for case in cases() {
-        let diagram = case.diagram();
-        for (panel, of) in diagram.panels.iter().zip(specs(&case)) {
-            let counts = panel.nodes.iter().filter_map(|node| node.lines.get(2));
-            let sum: usize = counts.map(|text| number(text)).sum();
-            assert_eq!(sum, of.parameters(), "{} {}", case.name, panel.id);
+        for (panel, of) in case.diagram().panels.iter().zip(specs(&case)) {
+            assert_eq!(parameters(panel), of.parameters(), "{} {}", case.name, panel.id);
         }
     }
     let case = Case::published("cgan");
     let gan = Gan::new(Cpu::<f32>::new(1), case.model.clone(), 0).unwrap();
-    let panels = case.diagram().panels;
-    for (panel, network) in panels.iter().zip([gan.generator(), gan.discriminator()]) {
-        let counts = panel.nodes.iter().filter_map(|node| node.lines.get(2));
-        let sum: usize = counts.map(|text| number(text)).sum();
-        assert_eq!(sum, network.params().len(), "{}", panel.id);
+    for (panel, network) in case.diagram().panels.iter().zip([gan.generator(), gan.discriminator()])
+    {
+        assert_eq!(parameters(panel), network.params().len(), "{}", panel.id);
     }
 }
 

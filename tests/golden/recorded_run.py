@@ -22,6 +22,11 @@ from presets import PRESETS, Batch, MaskDropout, Preset, Trainer, draw_noise
 
 SCHEMA = 1
 HEAD = 64  # values that a slim file keeps of each tensor
+# What a preset and the metadata call alike.
+SAME = (
+    "order fakes loss d_loss_scale lr adam_eps batch dropout latent_dim g_hidden d_hidden bn_eps "
+    "bn_momentum final_relu image_shape"
+).split()
 DTYPES = {"f32": torch.float32, "f64": torch.float64}
 
 Tensors = dict[str, Tensor]
@@ -45,29 +50,14 @@ class Run:
 def to_metadata(run: Run) -> dict[str, str]:
     """The file's metadata: numbers and lists as JSON, words as they are."""
     preset = run.preset
-    values = {
+    values = {name: getattr(preset, name) for name in SAME} | {
         "schema": SCHEMA,
         "preset": preset.name,
-        "order": preset.order,
-        "fakes": preset.fakes,
-        "loss": preset.loss,
-        "d_loss_scale": preset.d_loss_scale,
-        "lr": preset.lr,
         "beta1": preset.betas[0],
         "beta2": preset.betas[1],
-        "adam_eps": preset.adam_eps,
-        "batch": preset.batch,
-        "dtype": run.dtype,
-        "dropout": preset.dropout,
-        "steps": run.steps,
-        "latent_dim": preset.latent_dim,
-        "g_hidden": preset.g_hidden,
-        "d_hidden": preset.d_hidden,
         "n_classes": preset.classes,
-        "bn_eps": preset.bn_eps,
-        "bn_momentum": preset.bn_momentum,
-        "final_relu": preset.final_relu,
-        "image_shape": preset.image_shape,
+        "dtype": run.dtype,
+        "steps": run.steps,
         "slim": run.slim,
         "torch": torch.__version__,
     }
@@ -80,26 +70,9 @@ def from_metadata(metadata: Mapping[str, str]) -> Run:
     values = {k: v if k in words else json.loads(v) for k, v in metadata.items()}
     if values["schema"] != SCHEMA:
         raise ValueError(f"schema {values['schema']} is not {SCHEMA}")
-    preset = replace(
-        PRESETS[values["preset"]],
-        order=values["order"],
-        fakes=values["fakes"],
-        loss=values["loss"],
-        d_loss_scale=values["d_loss_scale"],
-        lr=values["lr"],
-        betas=(values["beta1"], values["beta2"]),
-        adam_eps=values["adam_eps"],
-        batch=values["batch"],
-        dropout=values["dropout"],
-        latent_dim=values["latent_dim"],
-        g_hidden=tuple(values["g_hidden"]),
-        d_hidden=tuple(values["d_hidden"]),
-        classes=values["n_classes"],
-        bn_eps=values["bn_eps"],
-        bn_momentum=values["bn_momentum"],
-        final_relu=values["final_relu"],
-        image_shape=tuple(values["image_shape"]),
-    )
+    same = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in SAME}
+    betas = (values["beta1"], values["beta2"])
+    preset = replace(PRESETS[values["preset"]], betas=betas, classes=values["n_classes"], **same)
     return Run(preset, values["dtype"], values["steps"], values["slim"])
 
 
