@@ -45,9 +45,7 @@ fn training_passes_through_the_short_batch_and_on_to_the_next_epoch() {
     for preset in presets() {
         for images in [33, 39] {
             let config = config(preset, 8, 8);
-            let runs = tempfile::tempdir().unwrap();
-            let data = digits(images, config.gan.image);
-            let run = train(&config, &data, runs.path());
+            let (_runs, _, run) = trained(&config, images);
             let per_epoch = batches(preset, images).len() as u64;
             let records = read_records(&run.stats()).unwrap().losses;
             let epochs: Vec<_> = records.iter().map(|record| record.epoch).collect();
@@ -63,11 +61,9 @@ fn training_passes_through_the_short_batch_and_on_to_the_next_epoch() {
 
 #[test]
 fn run_ends_at_the_first_of_epochs_and_iterations() {
-    let runs = tempfile::tempdir().unwrap();
     let base = config(preset("mlp"), 4, 100);
-    let data = digits(40, base.gan.image);
     for (epochs, iterations, end) in [(1, Some(4), 3), (2, Some(4), 4), (2, None, 6)] {
-        let run = train(&Config { epochs, iterations, ..base.clone() }, &data, runs.path());
+        let (_runs, _, run) = trained(&Config { epochs, iterations, ..base.clone() }, 40);
         assert_eq!(run.checkpoints().unwrap(), [end]);
     }
 }

@@ -24,10 +24,19 @@ use gan_cuda::run::config::Config;
 use gan_cuda::run::dir::RunDir;
 use gan_cuda::train::trainer::Trainer;
 use runs::{NEVER, assert_same, config, digits, left_by, small, train_on, without_total_epochs};
+use tempfile::TempDir;
 
 /// Begins a run, trains to its end.
 fn train(config: &Config, data: &Dataset, runs: &Path) -> RunDir {
     train_on(Cpu::<f32>::new(config.threads), config, data, runs)
+}
+
+/// A run on so many digits that was trained to its end, in a folder that goes with the first.
+fn trained(config: &Config, images: usize) -> (TempDir, Dataset, RunDir) {
+    let runs = tempfile::tempdir().unwrap();
+    let data = digits(images, config.gan.image);
+    let run = train(config, &data, runs.path());
+    (runs, data, run)
 }
 
 /// Goes on with a run.

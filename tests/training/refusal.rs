@@ -12,8 +12,7 @@ use super::*;
 /// A run of `preset`, and what happens when `other` goes on from its checkpoint.
 fn swap(preset: &Preset, other: &Config) -> Result<()> {
     let config = config(preset, 1, 1);
-    let runs = tempfile::tempdir().unwrap();
-    let run = train(&config, &digits(16, config.gan.image), runs.path());
+    let (_runs, _, run) = trained(&config, 16);
     let before = left_by(&run);
     let data = digits(16, other.gan.image);
     let locked = (run.clone(), run.lock().unwrap());
@@ -88,9 +87,7 @@ fn weights_that_are_no_numbers_are_not_saved() {
 #[test]
 fn tensor_of_another_shape_is_refused_by_name() {
     let config = config(preset("mlp"), 1, 1);
-    let data = digits(16, config.gan.image);
-    let runs = tempfile::tempdir().unwrap();
-    let run = train(&config, &data, runs.path());
+    let (_runs, _, run) = trained(&config, 16);
     let mut checkpoint = Checkpoint::load(&run.checkpoint(1)).unwrap();
     let mut generator = TensorWriter::new();
     generator.metadata.clone_from(checkpoint.generator.metadata());

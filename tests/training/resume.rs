@@ -11,9 +11,8 @@ const IMAGES: usize = 40;
 #[test]
 fn run_that_stops_often_equals_uninterrupted_run() {
     let whole = config(preset("cgan"), 8, 1);
-    let data = digits(IMAGES, whole.gan.image);
-    let runs = tempfile::tempdir().unwrap();
-    let want = left_by(&train(&whole, &data, runs.path()));
+    let (runs, data, run) = trained(&whole, IMAGES);
+    let want = left_by(&run);
 
     let run = train(&Config { iterations: Some(1), ..whole.clone() }, &data, runs.path());
     for stop in 1..8 {
@@ -33,9 +32,7 @@ fn run_that_stops_often_equals_uninterrupted_run() {
 #[test]
 fn resuming_from_an_older_checkpoint_cuts_what_came_later_and_does_it_again() {
     let config = config(preset("mlp-dropout"), 9, 2);
-    let data = digits(IMAGES, config.gan.image);
-    let runs = tempfile::tempdir().unwrap();
-    let run = train(&config, &data, runs.path());
+    let (_runs, data, run) = trained(&config, IMAGES);
     let want = left_by(&run);
     assert_eq!(run.checkpoints().unwrap(), [2, 4, 6, 8, 9]);
     // What a run that goes on must write again.
@@ -58,9 +55,7 @@ fn resuming_from_an_older_checkpoint_cuts_what_came_later_and_does_it_again() {
 #[test]
 fn grids_of_another_way_on_are_removed() {
     let whole = config(preset("mlp"), 9, 2);
-    let data = digits(IMAGES, whole.gan.image);
-    let runs = tempfile::tempdir().unwrap();
-    let run = train(&whole, &data, runs.path());
+    let (_runs, data, run) = trained(&whole, IMAGES);
     assert_eq!(run.sample_iterations().unwrap(), [0, 2, 4, 6, 8, 9]);
     let shorter = Config { iterations: Some(7), ..config(preset("mlp"), 7, 3) };
     resume(&shorter, &data, &run, 4).train(&mut (), &NEVER).unwrap();
@@ -70,9 +65,7 @@ fn grids_of_another_way_on_are_removed() {
 #[test]
 fn resuming_a_finished_run_changes_nothing() {
     let config = config(preset("mlp"), 4, 3);
-    let data = digits(IMAGES, config.gan.image);
-    let runs = tempfile::tempdir().unwrap();
-    let run = train(&config, &data, runs.path());
+    let (_runs, data, run) = trained(&config, IMAGES);
     let want = left_by(&run);
     resume(&config, &data, &run, 4).train(&mut (), &NEVER).unwrap();
     assert_same(&left_by(&run), &want, "finished run");
@@ -81,9 +74,7 @@ fn resuming_a_finished_run_changes_nothing() {
 #[test]
 fn seconds_of_training_go_on_counting() {
     let config = config(preset("mlp"), 6, 3);
-    let data = digits(IMAGES, config.gan.image);
-    let runs = tempfile::tempdir().unwrap();
-    let run = train(&config, &data, runs.path());
+    let (_runs, data, run) = trained(&config, IMAGES);
     resume(&config, &data, &run, 3).train(&mut (), &NEVER).unwrap();
     let records = read_records(&run.stats()).unwrap().losses;
     assert!(records.is_sorted_by(|a, b| a.seconds < b.seconds), "{records:?}");
