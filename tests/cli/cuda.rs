@@ -90,19 +90,6 @@ fn cuda_trains_and_recorded_iterations_give_the_bits_of_queued_ones() {
 }
 
 #[test]
-fn run_goes_on_on_another_device() {
-    let scratch = Scratch::with_digits();
-    let Some(answer) = emulated(&scratch, &train("--iterations 4"), &[]) else { return };
-    answer.succeeds();
-    scratch
-        .run("train --resume --device cpu --iterations 7")
-        .says(&["CPU, ", "done: 7 iterations"]);
-    let back = "train --resume --device cuda --iterations 9";
-    emulated(&scratch, back, &[]).unwrap().says(&["Emulated", "done: 9 iterations"]);
-    assert_eq!(scratch.logged("runs/00000-cgan-mnist").last(), Some(&9));
-}
-
-#[test]
 fn precision_is_the_runs_until_it_goes_on_in_another() {
     let scratch = Scratch::with_digits();
     let flags = train("--precision tf32 --iterations 4");

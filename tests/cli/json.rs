@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::scratch::Scratch;
+use super::scratch::{RUN, Scratch};
 
 /// The one line that a command printed.
 #[track_caller]
@@ -11,22 +11,26 @@ fn parsed(out: &str) -> Value {
     serde_json::from_str(out).unwrap()
 }
 
+/// That an object has these values, whatever else it has.
+#[track_caller]
+pub fn tells(got: &Value, want: &Value) {
+    for (key, value) in want.as_object().unwrap() {
+        assert_eq!(got[key], *value, "{key} of {got}");
+    }
+}
+
 #[test]
 fn presets_tells_all_values_layers_and_parameters() {
     let scratch = Scratch::new();
     let cgan = parsed(&scratch.run("presets cgan --json").succeeds());
-    assert_eq!(cgan["name"], "cgan");
-    assert_eq!(cgan["dataset"], "mnist");
+    tells(&cgan, &json!({"name": "cgan", "dataset": "mnist"}));
     assert_eq!(cgan["settings"]["generator"]["input"], json!(["label", "noise"]));
     assert_eq!(cgan["settings"]["image"], json!({"channels": 1, "height": 28, "width": 28}));
     let generator = &cgan["generator"];
-    assert_eq!(generator["parameters"], 1_511_412);
-    assert_eq!(generator["label_embedding"], json!([10, 10]));
+    tells(generator, &json!({"parameters": 1_511_412, "label_embedding": [10, 10]}));
     assert_eq!(generator["layers"][0], "Linear(110, 128)");
-    assert_eq!(
-        generator["blocks"][0],
-        json!({"inputs": 110, "outputs": 128, "parameters": 14_208})
-    );
+    let block = json!({"inputs": 110, "outputs": 128, "parameters": 14_208});
+    assert_eq!(generator["blocks"][0], block);
     for network in ["generator", "discriminator"] {
         let sum = |block: &Value| block["parameters"].as_u64().unwrap();
         let blocks: u64 = cgan[network]["blocks"].as_array().unwrap().iter().map(sum).sum();
@@ -47,9 +51,8 @@ fn doctor_tells_where_it_looked_and_what_auto_takes() {
     for library in ["driver", "cublas", "nvrtc"] {
         assert_eq!(report[library], json!({"searched": [searched]}), "{library}");
     }
-    assert_eq!(report["version"], env!("CARGO_PKG_VERSION"));
-    assert_eq!(report["devices"], json!([]));
-    assert_eq!(report["auto"], "cpu");
+    let version = env!("CARGO_PKG_VERSION");
+    tells(&report, &json!({"version": version, "devices": [], "auto": "cpu"}));
     assert!(report["problem"].as_str().unwrap().contains("no NVIDIA driver"), "{report}");
     let compiled = !report["kernels"]["compiled_by"].is_null();
     assert_eq!(!report["kernels"]["targets"].as_array().unwrap().is_empty(), compiled);
@@ -61,8 +64,7 @@ fn doctor_tells_of_devices() {
     let knobs = [("GAN_CUDA_EMULATOR_DEVICES", "2")];
     let Some(answer) = super::cuda::emulated(&scratch, "doctor --json", &knobs) else { return };
     let report = parsed(&answer.succeeds());
-    assert_eq!(report["auto"], "cuda:0");
-    assert_eq!(report["problem"], Value::Null);
+    tells(&report, &json!({"auto": "cuda:0", "problem": null}));
     let devices = report["devices"].as_array().unwrap();
     assert_eq!(devices.len(), 2);
     assert_eq!(devices[1]["device"], "cuda:1");
@@ -78,15 +80,11 @@ fn doctor_tells_of_devices() {
 #[test]
 fn sample_tells_what_it_drew_and_where_it_went() {
     let scratch = Scratch::with_run("--iterations 2 --seed 9");
-    let run = "runs/00000-cgan-mnist";
-    let drawn =
-        parsed(&scratch.run("sample --labels 7,3 --count 4 --json --device cpu").succeeds());
-    assert_eq!(drawn["checkpoint"], format!("{run}/checkpoint-000002"));
-    assert_eq!(drawn["preset"], "cgan");
-    assert_eq!(drawn["count"], 4);
-    assert_eq!(drawn["seeds"], json!([9]));
-    assert_eq!(drawn["labels"], json!([7, 7, 3, 3]));
-    assert_eq!(drawn["files"], json!(["sample.png"]));
+    let flags = "--labels 7,3 --count 4 --device cpu";
+    let drawn = parsed(&scratch.run(&format!("sample --json {flags}")).succeeds());
+    let checkpoint = format!("{RUN}/checkpoint-000002");
+    tells(&drawn, &json!({"checkpoint": checkpoint, "preset": "cgan", "count": 4}));
+    tells(&drawn, &json!({"seeds": [9], "labels": [7, 7, 3, 3], "files": ["sample.png"]}));
     assert!(drawn["device"].as_str().unwrap().starts_with("CPU"), "{drawn}");
     let both = "sample --interpolate 1:2 --steps 3 --labels 5 --separate each --out way.png --json";
     let drawn = parsed(&scratch.run(both).succeeds());

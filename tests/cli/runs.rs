@@ -5,6 +5,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use super::json::tells;
 use super::scratch::{RUN, Scratch};
 use super::stop::{endless, send};
 
@@ -29,14 +30,9 @@ fn finished_run_is_told_in_full() {
     let flags = "--iterations 4 --log-interval 3 --name my-try --preset mlp --no-tensorboard";
     scratch.train(flags).succeeds();
     let run = only(&scratch);
-    let state = json!(["finished", 4, 4, 4, null]);
-    let keys = ["state", "iteration", "total", "checkpoint", "process"];
-    assert_eq!(keys.map(|key| run[key].clone()).to_vec(), *state.as_array().unwrap());
-    assert_eq!(run["name"], "00000-my-try");
-    assert_eq!(run["path"], "runs/00000-my-try");
-    assert_eq!(run["preset"], "mlp");
-    assert_eq!(run["dataset"], "mnist");
-    assert_eq!(run["problems"], json!([]));
+    tells(&run, &json!({"state": "finished", "iteration": 4, "total": 4, "checkpoint": 4}));
+    tells(&run, &json!({"name": "00000-my-try", "path": "runs/00000-my-try", "process": null}));
+    tells(&run, &json!({"preset": "mlp", "dataset": "mnist", "problems": []}));
     let stats = scratch.text("runs/00000-my-try/stats.jsonl");
     let losses = stats.lines().rfind(|line| line.contains("d_loss")).unwrap();
     let newest: Value = serde_json::from_str(losses).unwrap();
@@ -108,23 +104,17 @@ fn broken_runs_are_listed_with_what_is_wrong_beside_good_ones() {
     fs::create_dir(path(4, "")).unwrap();
     scratch.put("runs/00005-a-file", "");
     let runs = listed(&scratch);
-    let told: Vec<_> = runs
-        .iter()
-        .map(|run| (run["state"].as_str().unwrap(), run["problems"].to_string()))
-        .collect();
-    for (i, (state, word)) in [
+    let want = [
         ("finished", "[]"),
         ("damaged", "config.toml is not a run's configuration"),
         ("finished", "stats.jsonl: No such file"),
         ("finished", "no records of losses at the end of runs/00003-cgan-mnist/stats.jsonl"),
         ("damaged", "cannot read runs/00004-cgan-mnist/config.toml"),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        assert!(told[i].0 == state && told[i].1.contains(word), "{i}: {told:#?}");
+    ];
+    assert_eq!(runs.len(), want.len());
+    for (run, (state, words)) in runs.iter().zip(want) {
+        assert!(run["state"] == state && run["problems"].to_string().contains(words), "{run}");
     }
-    assert_eq!(told.len(), 5);
     scratch.run("runs").says(&["00004-cgan-mnist  damaged"]);
     assert!(runs[4]["started"].is_null() && runs[4]["record"].is_null(), "{runs:?}");
 }

@@ -7,13 +7,10 @@ use gan_cuda::formats::tensor_file::{Element, TensorFile, TensorInfo, TensorWrit
 use half::{bf16, f16};
 use safetensors::Dtype;
 
-use super::scratch::Scratch;
+use super::scratch::{RUN as FIRST, SECOND, Scratch};
 use super::tensors;
 
-const FIRST: &str = "runs/00000-cgan-mnist";
-const SECOND: &str = "runs/00001-cgan-mnist";
 const THIRD: &str = "runs/00002-cgan-mnist";
-const FOURTH: &str = "runs/00003-cgan-mnist";
 
 /// A folder with a run of four iterations, and the names of its networks' files.
 fn trained() -> (Scratch, String, String) {
@@ -38,18 +35,18 @@ fn write(scratch: &Scratch, file: TensorWriter<'_>) -> &'static str {
     "x.safetensors"
 }
 
-/// The same tensor with other numbers, if it is of f32; nothing if it is not.
-fn push_changed<T: Element + 'static>(
-    new: &mut TensorWriter<'_>,
-    old: &TensorFile,
-    tensor: &TensorInfo,
+/// A copy with other numbers in the tensors of f32, and without the others.
+fn changed<T: Element + 'static>(
+    scratch: &Scratch,
+    file: &str,
     change: impl Fn(f32) -> T,
-) {
-    let TensorInfo { name, shape, dtype, .. } = tensor;
-    if *dtype == Dtype::F32 {
-        let numbers = old.get::<f32>(name, shape).unwrap().into_iter().map(change).collect();
-        new.push(name, shape, [Ok(numbers)]);
-    }
+) -> &'static str {
+    rewritten(scratch, file, |new, old, TensorInfo { name, shape, dtype, .. }| {
+        if *dtype == Dtype::F32 {
+            let numbers = old.get::<f32>(name, shape).unwrap().into_iter().map(&change).collect();
+            new.push(name, shape, [Ok(numbers)]);
+        }
+    })
 }
 
 #[test]
@@ -64,13 +61,8 @@ fn run_begins_with_the_weights_of_files_and_can_be_rerun() {
         let file = format!("checkpoint-000003/{network}.safetensors");
         assert_eq!(second[&file], third[&file], "{network}");
         let named = scratch.config(THIRD)[&format!("init_{network}")].as_str().unwrap().to_owned();
-        assert_eq!(
-            Path::new(&named),
-            scratch
-                .path(&format!("{FIRST}/checkpoint-000004/{network}.safetensors"))
-                .canonicalize()
-                .unwrap()
-        );
+        let file = scratch.path(&format!("{FIRST}/checkpoint-000004/{network}.safetensors"));
+        assert_eq!(Path::new(&named), file.canonicalize().unwrap());
     }
     // Its own checkpoint has the weights; the files may go.
     fs::remove_dir_all(scratch.path(FIRST)).unwrap();
@@ -97,18 +89,11 @@ fn weights_may_be_of_any_real_type_and_come_without_counters() {
         scratch.train(&format!("--iterations 1 --init-generator {file}")).succeeds();
         scratch.files(run)["samples/000000.png"].clone()
     };
-    let double = rewritten(&scratch, &generator, |new, old, tensor| {
-        push_changed(new, old, tensor, f64::from);
-    });
-    assert!(first_grid(double, SECOND) == want);
-    let brain = rewritten(&scratch, &generator, |new, old, tensor| {
-        push_changed(new, old, tensor, bf16::from_f32);
-    });
+    assert!(first_grid(changed(&scratch, &generator, f64::from), SECOND) == want);
+    let brain = changed(&scratch, &generator, bf16::from_f32);
     assert!(first_grid(brain, THIRD) != want, "rounded");
-    let half = rewritten(&scratch, &generator, |new, old, tensor| {
-        push_changed(new, old, tensor, f16::from_f32);
-    });
-    assert!(first_grid(half, FOURTH) != want, "rounded");
+    let half = changed(&scratch, &generator, f16::from_f32);
+    assert!(first_grid(half, "runs/00003-cgan-mnist") != want, "rounded");
 }
 
 #[test]
@@ -131,14 +116,8 @@ fn files_that_do_not_fit_are_named_with_what_is_wrong() {
     let mut more = tensors::copy(&whole_generator);
     more.push("model.99.weight", &[2], [Ok(vec![0.0_f32; 2])]);
     fails(write(&scratch, more), &["no place for tensor model.99.weight"]);
-    let nan = rewritten(&scratch, &generator, |new, old, tensor| {
-        push_changed(new, old, tensor, |_| f32::NAN);
-    });
-    fails(nan, &["not finite"]);
-    let whole = rewritten(&scratch, &generator, |new, old, tensor| {
-        push_changed(new, old, tensor, |_| 1_i64);
-    });
-    fails(whole, &["I64", "real numbers"]);
+    fails(changed(&scratch, &generator, |_| f32::NAN), &["not finite"]);
+    fails(changed(&scratch, &generator, |_| 1_i64), &["I64", "real numbers"]);
     let bytes = scratch.bytes(&generator);
     for cut in [0, 7, 100, bytes.len() - 1] {
         scratch.put("cut.safetensors", &bytes[..cut]);

@@ -109,6 +109,8 @@ fn timeless_events(run: &RunDir) -> String {
     let files = event_files(run.path()).unwrap();
     let all = files.iter().flat_map(|path| {
         let bytes = fs::read(path).unwrap();
+        let whole = events(&bytes).map(|(end, _)| end).last();
+        assert_eq!(whole, Some(bytes.len()), "checksums are right to the last byte");
         events(&bytes).map(|(_, event)| event).collect::<Vec<_>>()
     });
     let values = all.filter_map(|event| match event.what {

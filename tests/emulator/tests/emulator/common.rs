@@ -2,7 +2,8 @@
 
 use cudarc::driver::sys::CUresult;
 use cudarc::driver::{
-    CudaContext, CudaFunction, CudaModule, CudaSlice, CudaStream, DriverError, LaunchConfig,
+    CudaContext, CudaFunction, CudaModule, CudaSlice, CudaStream, DriverError, LaunchArgs,
+    LaunchConfig, PushKernelArg,
 };
 use gan_cuda_emulator::{FOLDER, StandIns, object_dir};
 use std::fs;
@@ -70,12 +71,31 @@ impl Device {
         values
     }
 
+    /// Queues a kernel; `push` gives it its arguments.
+    pub fn launch<'a>(
+        &'a self,
+        kernel: &'a CudaFunction,
+        config: LaunchConfig,
+        push: impl for<'l> FnOnce(&'l mut LaunchArgs<'a>) -> &'l mut LaunchArgs<'a>,
+    ) {
+        let mut launch = self.stream.launch_builder(kernel);
+        // SAFETY: the arguments are those of the kernel, or wrong in a way that is looked for.
+        unsafe { push(&mut launch).launch(config) }.unwrap();
+    }
+
+    /// That what was queued failed, and in these words.
+    #[track_caller]
+    pub fn failed(&self, code: CUresult, words: &[&str]) {
+        let error = self.stream.synchronize().unwrap_err();
+        assert_eq!(error.0, code);
+        assert!(words.iter().all(|word| error.to_string().contains(word)), "{error}");
+    }
+
     /// Queues x ← 2·x + 1.
     pub fn step(&self, stream: &CudaStream, x: &mut CudaSlice<f32>) -> Result<(), DriverError> {
         let n = x.len() as i32;
         let kernel = self.kernel("step");
         let mut launch = stream.launch_builder(&kernel);
-        use cudarc::driver::PushKernelArg;
         // SAFETY: the arguments are those of the kernel.
         unsafe { launch.arg(x).arg(&n).launch(grid(2, 32)) }.map(drop)
     }

@@ -26,11 +26,11 @@ fn every_thread_of_a_grid_runs_once_at_its_place() {
         let mut y = device.stream.alloc_zeros::<u32>(n as usize).unwrap();
         let kernel = device.kernel("coordinates");
         let bias = device.stream.clone_htod(&[7u32]).unwrap();
-        let mut launch = device.stream.launch_builder(&kernel);
-        launch.arg(&mut y).arg(&bias).arg(&3u32);
-        // SAFETY: the arguments are those of the kernel.
-        unsafe { launch.launch(LaunchConfig { grid_dim, block_dim, shared_mem_bytes: 0 }) }
-            .unwrap();
+        device.launch(
+            &kernel,
+            LaunchConfig { grid_dim, block_dim, shared_mem_bytes: 0 },
+            |launch| launch.arg(&mut y).arg(&bias).arg(&3u32),
+        );
         let y = device.stream.clone_dtoh(&y).unwrap();
         assert!(y.iter().enumerate().all(|(i, &y)| y == 3 * i as u32 + 7));
     }
@@ -41,9 +41,7 @@ fn functions_are_those_of_cuda() {
     let device = Device::new();
     let mut y = device.zeros(12);
     let kernel = device.kernel("functions");
-    let mut launch = device.stream.launch_builder(&kernel);
-    // SAFETY: the arguments are those of the kernel.
-    unsafe { launch.arg(&mut y).arg(&0.25f32).launch(grid(1, 1)) }.unwrap();
+    device.launch(&kernel, grid(1, 1), |launch| launch.arg(&mut y).arg(&0.25f32));
     let half = 0.5f32.sqrt();
     let x = 0.25f32;
     let want =
@@ -58,9 +56,7 @@ fn sums(device: &Device, kernel: &str) -> (Vec<f32>, Vec<f32>) {
     let x = device.numbers(4 * 64);
     let mut y = device.zeros(4);
     let kernel = device.kernel(kernel);
-    let mut launch = device.stream.launch_builder(&kernel);
-    // SAFETY: the arguments are those of the kernel.
-    unsafe { launch.arg(&mut y).arg(&x).launch(grid(4, 64)) }.unwrap();
+    device.launch(&kernel, grid(4, 64), |launch| launch.arg(&mut y).arg(&x));
     let want = (0..4).map(|block| (64 * block..64 * (block + 1)).sum::<i32>() as f32).collect();
     (device.download(&y), want)
 }
@@ -90,9 +86,7 @@ fn reverse_twice(device: &Device, second_barrier: u32) -> Vec<f32> {
     let x = device.numbers(64);
     let mut y = device.zeros(64);
     let kernel = device.kernel("reverse_twice");
-    let mut launch = device.stream.launch_builder(&kernel);
-    // SAFETY: the arguments are those of the kernel.
-    unsafe { launch.arg(&mut y).arg(&x).arg(&second_barrier).launch(grid(1, 64)) }.unwrap();
+    device.launch(&kernel, grid(1, 64), |launch| launch.arg(&mut y).arg(&x).arg(&second_barrier));
     device.download(&y)
 }
 
@@ -109,35 +103,25 @@ fn missing_barrier_between_reading_and_writing_is_noticed_by_a_schedule() {
     assert!(noticed);
 }
 
-/// The code and the words with which a kernel fails.
-fn failure(device: &Device, kernel: &str) -> (CUresult, String) {
+/// That a kernel fails, in these words, and takes the device with it.
+fn fails(kernel: &str, words: &[&str]) {
+    let Some(device) = Device::emulated() else { return };
     let mut y = device.zeros(64);
     let kernel = device.kernel(kernel);
-    let mut launch = device.stream.launch_builder(&kernel);
-    // SAFETY: the argument is that of the kernel.
-    unsafe { launch.arg(&mut y).launch(grid(1, 64)) }.unwrap();
-    let error = device.stream.synchronize().unwrap_err();
-    // The device is lost.
-    assert_eq!(device.stream.synchronize().unwrap_err().0, error.0);
-    (error.0, error.to_string())
-}
-
-#[test]
-fn threads_at_different_barriers_are_an_error_with_kernel_and_lines() {
-    let Some(device) = Device::emulated() else { return };
-    let (code, words) = failure(&device, "diverge");
-    assert_eq!(code, CUresult::CUDA_ERROR_LAUNCH_FAILED);
-    for part in ["`diverge`", "barriers.cu:52", "barriers.cu:54"] {
-        assert!(words.contains(part), "{words} lacks {part}");
+    device.launch(&kernel, grid(1, 64), |launch| launch.arg(&mut y));
+    for _ in 0..2 {
+        device.failed(CUresult::CUDA_ERROR_LAUNCH_FAILED, words);
     }
 }
 
 #[test]
+fn threads_at_different_barriers_are_an_error_with_kernel_and_lines() {
+    fails("diverge", &["`diverge`", "barriers.cu:52", "barriers.cu:54"]);
+}
+
+#[test]
 fn threads_that_leave_while_others_wait_are_an_error() {
-    let Some(device) = Device::emulated() else { return };
-    let (code, words) = failure(&device, "leave_early");
-    assert_eq!(code, CUresult::CUDA_ERROR_LAUNCH_FAILED);
-    assert!(words.contains("`leave_early`") && words.contains("1 of 64 threads"), "{words}");
+    fails("leave_early", &["`leave_early`", "1 of 64 threads"]);
 }
 
 #[test]
@@ -145,9 +129,7 @@ fn shared_memory_is_nan_at_the_beginning_of_each_block() {
     let Some(device) = Device::emulated() else { return };
     let mut y = device.zeros(5);
     let kernel = device.kernel("read_shared");
-    let mut launch = device.stream.launch_builder(&kernel);
-    // SAFETY: the argument is that of the kernel.
-    unsafe { launch.arg(&mut y).launch(grid(5, 1)) }.unwrap();
+    device.launch(&kernel, grid(5, 1), |launch| launch.arg(&mut y));
     assert!(device.download(&y).iter().all(|y| y.is_nan()));
 }
 
@@ -178,16 +160,10 @@ fn null_is_refused_but_for_arguments_that_may_be_null() {
     let mut y = device.stream.alloc_zeros::<u32>(4).unwrap();
     let kernel = device.kernel("coordinates");
     let null = 0u64;
-    let mut launch = device.stream.launch_builder(&kernel);
-    // SAFETY: the second argument may be null.
-    unsafe { launch.arg(&mut y).arg(&null).arg(&1u32).launch(grid(1, 4)) }.unwrap();
+    device.launch(&kernel, grid(1, 4), |launch| launch.arg(&mut y).arg(&null).arg(&1u32));
     assert_eq!(device.stream.clone_dtoh(&y).unwrap(), [0, 1, 2, 3]);
-    let mut launch = device.stream.launch_builder(&kernel);
-    // SAFETY: the emulator finds the null before a thread does.
-    unsafe { launch.arg(&null).arg(&null).arg(&1u32).launch(grid(1, 4)) }.unwrap();
-    let error = device.stream.synchronize().unwrap_err();
-    assert_eq!(error.0, CUresult::CUDA_ERROR_ILLEGAL_ADDRESS);
-    assert!(error.to_string().contains("argument `y`"), "{error}");
+    device.launch(&kernel, grid(1, 4), |launch| launch.arg(&null).arg(&null).arg(&1u32));
+    device.failed(CUresult::CUDA_ERROR_ILLEGAL_ADDRESS, &["argument `y`"]);
 }
 
 #[test]
@@ -198,9 +174,7 @@ fn the_last_block_is_the_one_with_the_last_ticket() {
         let mut y = device.stream.alloc_zeros::<u32>(3).unwrap();
         let kernel = device.kernel("count_blocks");
         for launches in 1..=2 {
-            let mut launch = device.stream.launch_builder(&kernel);
-            // SAFETY: the argument is that of the kernel.
-            unsafe { launch.arg(&mut y).launch(grid(5, 3)) }.unwrap();
+            device.launch(&kernel, grid(5, 3), |launch| launch.arg(&mut y));
             let count = 5 * launches;
             assert_eq!(device.stream.clone_dtoh(&y).unwrap(), [count, 0, count], "{schedule:?}");
         }
@@ -213,8 +187,6 @@ fn vectors_of_four_are_copied_whole() {
     let x = device.numbers(8);
     let mut y = device.zeros(8);
     let kernel = device.kernel("copy_fours");
-    let mut launch = device.stream.launch_builder(&kernel);
-    // SAFETY: the arguments are those of the kernel.
-    unsafe { launch.arg(&mut y).arg(&x).arg(&2i32).launch(grid(1, 2)) }.unwrap();
+    device.launch(&kernel, grid(1, 2), |launch| launch.arg(&mut y).arg(&x).arg(&2i32));
     assert_eq!(device.download(&y), device.download(&x));
 }

@@ -90,10 +90,7 @@ fn copies_and_fills_beyond_an_allocation_are_refused() {
 /// Queues y ← 2·x for the first `n` numbers by a kernel.
 fn scale(device: &Device, kernel: &str, y: u64, x: u64, n: i32) {
     let kernel = device.kernel(kernel);
-    let mut launch = device.stream.launch_builder(&kernel);
-    launch.arg(&y).arg(&x).arg(&n).arg(&2.0f32);
-    // SAFETY: the emulator checks the memory, which is what is tested.
-    unsafe { launch.launch(grid(2, 32)) }.unwrap();
+    device.launch(&kernel, grid(2, 32), |launch| launch.arg(&y).arg(&x).arg(&n).arg(&2.0f32));
 }
 
 #[test]
@@ -105,10 +102,7 @@ fn a_kernel_that_writes_too_far_is_named_with_its_argument() {
     scale(&device, "scale", addresses.0, addresses.1, 100);
     device.stream.synchronize().unwrap();
     scale(&device, "scale_too_far", addresses.0, addresses.1, 100);
-    let error = device.stream.synchronize().unwrap_err();
-    assert_eq!(error.0, CUresult::CUDA_ERROR_ILLEGAL_ADDRESS);
-    assert!(error.to_string().contains("`scale_too_far`"), "{error}");
-    assert!(error.to_string().contains("argument `y`"), "{error}");
+    device.failed(CUresult::CUDA_ERROR_ILLEGAL_ADDRESS, &["`scale_too_far`", "argument `y`"]);
 }
 
 #[test]
@@ -119,9 +113,7 @@ fn a_kernel_with_freed_memory_fails() {
     let addresses = (y.device_ptr(&device.stream).0, x.device_ptr(&device.stream).0);
     drop(x);
     scale(&device, "scale", addresses.0, addresses.1, 10);
-    let error = device.stream.synchronize().unwrap_err();
-    assert_eq!(error.0, CUresult::CUDA_ERROR_ILLEGAL_ADDRESS);
-    assert!(error.to_string().contains("argument `x`"), "{error}");
+    device.failed(CUresult::CUDA_ERROR_ILLEGAL_ADDRESS, &["argument `x`"]);
 }
 
 #[test]
@@ -130,8 +122,7 @@ fn memory_of_the_host_is_no_memory_of_the_device() {
     let host = [1.0f32; 8];
     let y = device.zeros(8);
     scale(&device, "scale", y.device_ptr(&device.stream).0, host.as_ptr() as u64, 8);
-    let lost = device.stream.synchronize();
-    assert_eq!(code(lost), CUresult::CUDA_ERROR_ILLEGAL_ADDRESS);
+    device.failed(CUresult::CUDA_ERROR_ILLEGAL_ADDRESS, &[]);
 }
 
 #[test]

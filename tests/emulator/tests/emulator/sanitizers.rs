@@ -53,10 +53,8 @@ fn run(kernel: &str, skipped: usize, n: i32) {
     let mut y_address = y.device_ptr(&device.stream).0;
     y_address += 4 * skipped as u64;
     let kernel = device.kernel(kernel);
-    let mut launch = device.stream.launch_builder(&kernel);
-    launch.arg(&y_address).arg(&x).arg(&n).arg(&1.0f32);
-    // SAFETY: the sanitizers end the process at the first wrong access.
-    unsafe { launch.launch(grid(1, 32)) }.unwrap();
+    device
+        .launch(&kernel, grid(1, 32), |launch| launch.arg(&y_address).arg(&x).arg(&n).arg(&1.0f32));
     device.stream.synchronize().unwrap();
 }
 
@@ -92,9 +90,7 @@ fn right_kernels_are_not_reported() {
         let device = Device::new();
         let (x, mut y) = (device.numbers(4096), device.zeros(4));
         let kernel = device.kernel("tree_sum");
-        let mut launch = device.stream.launch_builder(&kernel);
-        // SAFETY: the arguments are those of the kernel.
-        unsafe { launch.arg(&mut y).arg(&x).launch(grid(4, 1024)) }.unwrap();
+        device.launch(&kernel, grid(4, 1024), |launch| launch.arg(&mut y).arg(&x));
         assert_eq!(device.download(&y)[0], (0..1024).sum::<i32>() as f32);
     });
 }
