@@ -180,11 +180,7 @@ fn a_damaged_file_is_named_and_never_passed_over() {
         (packed[..packed.len() - 9].to_vec(), "the gzip data stops short"),
         (wrong_sum, "the gzip checksum does not match"),
         (labels_file(&[7, 0, 9]), "this is a label file"),
-        (images_file(3)[..9].to_vec(), "9 bytes are too few for an IDX header of 16"),
         (images_file(3)[..30].to_vec(), "3 × 2 × 3 = 18 bytes, 14 are there"),
-        ([images_file(3), vec![0]].concat(), "too long"),
-        ([0x0803, !0, !0, !0].map(u32::to_be_bytes).concat(), "absurd dimensions"),
-        (images_file(0), "holds nothing"),
     ];
     for (bytes, problem) in cases {
         let folder = sound_folder();

@@ -28,6 +28,11 @@ fn sample() -> TensorWriter<'static> {
     file
 }
 
+/// A file with any header.
+fn with_header(header: &str, body: &[u8]) -> Vec<u8> {
+    [&(header.len() as u64).to_le_bytes(), header.as_bytes(), body].concat()
+}
+
 fn read(bytes: &[u8]) -> gan_cuda::formats::Result<TensorFile> {
     TensorFile::from_bytes(Path::new(PATH), bytes)
 }
@@ -149,10 +154,8 @@ fn real_numbers_of_any_type_are_read_and_those_that_are_not_finite_are_named() {
     file.push("i64", &[2], [Ok(vec![1_i64, 2])]);
     let file = read(&tensors::bytes(file)).unwrap();
     assert_eq!(file.reals("f16", &[2], |x| x as f32).unwrap(), [1.5, f16::from_f64(-0.1).to_f32()]);
-    assert_eq!(
-        file.reals("bf16", &[2], |x| x as f32).unwrap(),
-        [1.5, bf16::from_f64(-0.1).to_f32()]
-    );
+    let brain = [1.5, bf16::from_f64(-0.1).to_f32()];
+    assert_eq!(file.reals("bf16", &[2], |x| x as f32).unwrap(), brain);
     assert_eq!(file.reals("f64", &[2], f64::from).unwrap(), [1.5, 1e300]);
     for name in ["f32", "f64"] {
         let error = file.reals(name, &[2], |x| x as f32).unwrap_err().to_string();
@@ -166,14 +169,8 @@ fn real_numbers_of_any_type_are_read_and_those_that_are_not_finite_are_named() {
 fn error_of_a_tensor_ends_the_writing() {
     let mut file = sample();
     let path = Path::new("elsewhere");
-    file.push(
-        "c",
-        &[2],
-        [
-            Ok(vec![1.0_f32]),
-            Err(FileError::at("copy", path)(std::io::ErrorKind::Other.into()).into()),
-        ],
-    );
+    let failure = FileError::at("copy", path)(std::io::ErrorKind::Other.into()).into();
+    file.push("c", &[2], [Ok(vec![1.0_f32]), Err(failure)]);
     let error = file.write(Path::new(PATH), &mut std::io::sink()).unwrap_err().to_string();
     assert_eq!(error, "cannot copy elsewhere");
 }
@@ -208,9 +205,8 @@ fn folder_is_no_file() {
 
 #[test]
 fn types_that_we_do_not_read_are_named() {
-    let header = br#"{"h":{"dtype":"I16","shape":[1],"data_offsets":[0,2]}}"#;
-    let bytes = [&(header.len() as u64).to_le_bytes(), &header[..], &[0, 0]].concat();
-    let message = read(&bytes).unwrap_err().to_string();
+    let header = r#"{"h":{"dtype":"I16","shape":[1],"data_offsets":[0,2]}}"#;
+    let message = read(&with_header(header, &[0, 0])).unwrap_err().to_string();
     assert!(message.starts_with("tensor h in g.safetensors holds I16"), "{message}");
 }
 
@@ -229,9 +225,7 @@ fn header_bombs_are_refused() {
     }
     for shape in ["[4294967296,4294967296]", "[18446744073709551615,0]", "[-1]", "[1e400]"] {
         let header = format!(r#"{{"x":{{"dtype":"F32","shape":{shape},"data_offsets":[0,0]}}}}"#);
-        let length = (header.len() as u64).to_le_bytes();
-        let _ = read(&[&length[..], header.as_bytes()].concat());
+        let _ = read(&with_header(&header, &[]));
     }
-    let nested = "[".repeat(100_000);
-    assert!(read(&[&100_000_u64.to_le_bytes()[..], nested.as_bytes()].concat()).is_err());
+    assert!(read(&with_header(&"[".repeat(100_000), &[])).is_err());
 }

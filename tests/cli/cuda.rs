@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use super::scratch::{Answer, Scratch, TINY};
+use super::scratch::{Answer, RUN, SECOND, Scratch, TINY};
 
 /// The emulator's libraries, or nothing where it was not built, which is said.
 fn emulator() -> Option<&'static Path> {
@@ -45,9 +45,8 @@ fn without_a_driver_cuda_is_refused_and_auto_takes_the_cpu() {
         scratch.train(&flags).fails(1, &words);
     }
     assert!(!scratch.path("runs").exists());
-    let out = scratch.train("--iterations 1").succeeds();
-    assert!(out.contains("CPU, 1 thread") && out.contains("no GPU: "), "{out}");
-    assert!(out.contains("no NVIDIA driver"), "{out}");
+    let words = ["CPU, 1 thread", "no GPU: ", "no NVIDIA driver"];
+    scratch.train("--iterations 1").says(&words);
 }
 
 #[test]
@@ -79,13 +78,10 @@ fn cuda_trains_and_recorded_iterations_give_the_bits_of_queued_ones() {
     let scratch = Scratch::with_digits();
     let flags = "--iterations 8 --sample-interval 4";
     let Some(answer) = emulated(&scratch, &train(flags), &[]) else { return };
-    let out = answer.succeeds();
-    assert!(out.contains("device    Emulated"), "{out}");
-    assert!(out.contains("done: 8 iterations"), "{out}");
+    answer.says(&["device    Emulated", "done: 8 iterations"]);
     let eager = train(&format!("{flags} --no-graph"));
     emulated(&scratch, &eager, &[]).unwrap().succeeds();
-    let runs = ["runs/00000-cgan-mnist", "runs/00001-cgan-mnist"];
-    let [recorded, queued] = runs.map(|run| networks(&scratch, run));
+    let [recorded, queued] = [RUN, SECOND].map(|run| networks(&scratch, run));
     assert!(recorded.len() >= 6 && recorded == queued, "other bits");
 }
 

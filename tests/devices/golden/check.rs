@@ -39,8 +39,7 @@ impl Check<'_> {
     pub fn gradients<D: Device>(&mut self, device: &D, prefix: &str, player: &Player<D>) {
         for param in player.network().params().list() {
             let key = format!("grad.{prefix}.{}", param.name);
-            let got = player.gradients().read(device, param).unwrap();
-            let got: Vec<f64> = got.into_iter().map(Real::to_f64).collect();
+            let got = as_f64(player.gradients().read(device, param).unwrap());
             self.whole_or_slim(&key, &got, |check, key, got| check.plain(key, got));
         }
     }
@@ -67,8 +66,7 @@ impl Check<'_> {
             if single && feeds_batch_norm(network, &param.name) {
                 continue;
             }
-            let got = network.params().read(device, param).unwrap();
-            let got: Vec<f64> = got.into_iter().map(Real::to_f64).collect();
+            let got = as_f64(network.params().read(device, param).unwrap());
             let key = format!("{stem}{}", param.name);
             self.whole_or_slim(&key, &got, |check, key, got| check.parameters(key, got, f + 1));
         }
@@ -78,8 +76,7 @@ impl Check<'_> {
             tolerance.atol += drift;
         }
         for param in network.statistics().list() {
-            let got = network.statistics().read(device, param).unwrap();
-            let got: Vec<f64> = got.into_iter().map(Real::to_f64).collect();
+            let got = as_f64(network.statistics().read(device, param).unwrap());
             let key = format!("{stem}{}", param.name);
             self.whole_or_slim(&key, &got, |check, key, got| {
                 check.note(key, compare(got, check.recording.tensor(key), tolerance));
@@ -112,11 +109,14 @@ impl Check<'_> {
     pub fn evaluation<D: Device>(&mut self, gan: &mut Gan<D>) {
         let noise = self.recording.reals("in.0.z");
         let labels = self.recording.integers("in.0.fake_labels");
-        let images = gan.sample(&noise, &labels).unwrap();
-        let got: Vec<f64> = images.into_iter().map(Real::to_f64).collect();
+        let got = as_f64(gan.sample(&noise, &labels).unwrap());
         let tolerance = if self.recording.is_f64() { F64 } else { F32_EVALUATION };
         self.note("eval.fake", compare(&got, self.recording.tensor("eval.fake"), tolerance));
     }
+}
+
+pub fn as_f64<T: Real>(numbers: Vec<T>) -> Vec<f64> {
+    numbers.into_iter().map(Real::to_f64).collect()
 }
 
 fn absolute(atol: f64) -> Tolerance {

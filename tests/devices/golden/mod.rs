@@ -15,8 +15,8 @@ mod recording;
 use std::fs;
 use std::path::PathBuf;
 
-use check::Check;
-use gan_cuda::device::{Device, Real};
+use check::{Check, as_f64};
+use gan_cuda::device::Device;
 use gan_cuda::gan::batch::Pass;
 use gan_cuda::gan::settings::{Fakes, Order};
 use gan_cuda::gan::{Gan, Model, Role, preset};
@@ -102,7 +102,7 @@ fn compare_fakes<D: Device>(check: &mut Check, gan: &mut Gan<D>, f: u32) {
     let statistics = snapshot(gan.device(), gan.generator().statistics());
     gan.run_on_drawn(gan.steps()[1], rows);
     let [images, _] = gan.images_and_outputs();
-    let fakes = as_f64(gan.device(), images.rows(rows..2 * rows));
+    let fakes = as_f64(gan.device().download(images.rows(rows..2 * rows)).unwrap());
     restore(gan, &statistics);
     check.plain(&format!("out.{f}.fake"), &fakes);
 }
@@ -116,10 +116,6 @@ fn update<D: Device>(gan: &mut Gan<D>, updates: &mut D::Recording) {
         }
         gan.device().record(updates);
     }
-}
-
-fn as_f64<D: Device>(device: &D, view: gan_cuda::device::In<'_, D>) -> Vec<f64> {
-    device.download(view).unwrap().into_iter().map(Real::to_f64).collect()
 }
 
 fn snapshot<D: Device>(device: &D, params: &Params<D>) -> Vec<Vec<D::Real>> {
