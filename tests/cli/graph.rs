@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use gan_cuda::gan::preset::presets;
+
 use super::scratch::{RUN, Scratch};
 
 fn written(scratch: &Scratch, arguments: &str, file: &str) -> String {
@@ -18,8 +20,8 @@ fn dot_is_printed_or_written_and_svg_is_written() {
     assert_eq!(scratch.run("graph cgan").succeeds(), printed);
     assert_eq!(written(&scratch, "cgan", "a.dot"), printed);
     assert!(written(&scratch, "cgan", "a.SVG").starts_with("<svg "));
-    for preset in ["mlp", "mlp-dropout", "mlp-rgb", "mlp-batchnorm"] {
-        assert!(scratch.run(&format!("graph {preset}")).succeeds().contains(preset));
+    for preset in presets() {
+        scratch.run(&format!("graph {}", preset.name)).says(&[&preset.name]);
     }
     assert_eq!(scratch.names("."), ["a.SVG", "a.dot"]);
 }
@@ -35,24 +37,15 @@ fn the_picture_in_the_documentation_is_what_the_program_draws() {
 fn sizes_are_those_of_the_flags() {
     let scratch = Scratch::new();
     let flags = "--g-hidden 7,9 --d-hidden 11 --batch-size 3 --latent-dim 5";
-    scratch.run(&format!("graph mlp {flags}")).says(&[
-        "Linear(5, 7)",
-        "Linear(7, 9)",
-        "Linear(784, 11)",
-        "(3, 784)",
-        "(6, 784)",
-    ]);
+    let words = ["Linear(5, 7)", "Linear(7, 9)", "Linear(784, 11)", "(3, 784)", "(6, 784)"];
+    scratch.run(&format!("graph mlp {flags}")).says(&words);
 }
 
 #[test]
 fn runs_and_checkpoints_are_drawn_with_their_own_values() {
     let scratch = Scratch::with_run("--iterations 2 --dropout 0 --lr 0.0123");
-    let run = scratch.run(&format!("graph {RUN}")).says(&[
-        "lr 0.0123",
-        "Linear(12, 12)",
-        "Dropout(0)",
-        "for both updates",
-    ]);
+    let words = ["lr 0.0123", "Linear(12, 12)", "Dropout(0)", "for both updates"];
+    let run = scratch.run(&format!("graph {RUN}")).says(&words);
     let checkpoint = format!("{RUN}/checkpoint-000002");
     assert_eq!(scratch.run(&format!("graph {checkpoint}")).succeeds(), run);
     fs::rename(scratch.path(&checkpoint), scratch.path("alone")).unwrap();

@@ -93,13 +93,8 @@ fn flags_that_change_layers_are_refused_beside_a_file() {
     }
     assert!(!scratch.path("runs").exists());
     let others = "--lr 0.01 --loss bce --order d-first --seed 4 --dry-run";
-    scratch.run(&format!("train --config mine.toml {LENGTH} {others}")).says(&[
-        "lr = 0.01",
-        "loss = \"bce\"",
-        "\"Sigmoid()\"",
-        "order = \"d-first\"",
-        "seed = 4",
-    ]);
+    let lines = ["lr = 0.01", "loss = \"bce\"", "\"Sigmoid()\"", "order = \"d-first\"", "seed = 4"];
+    scratch.run(&format!("train --config mine.toml {LENGTH} {others}")).says(&lines);
 }
 
 #[test]

@@ -23,19 +23,9 @@ fn log_goes_to_standard_error_and_leaves_standard_output_as_it_is() {
 fn log_of_a_run_tells_what_was_read_and_written() {
     let scratch = Scratch::with_digits();
     let err = logging(&scratch, "debug", &format!("train {TINY} --iterations 4 -q")).warns();
-    has(
-        &err,
-        &[
-            "computing on the CPU",
-            "train-images-idx3-ubyte",
-            "memory",
-            "a new run",
-            "config.toml",
-            "samples/000004.png",
-            "wrote a checkpoint path=runs/00000-cgan-mnist/checkpoint-000004 bytes=",
-            "elapsed=",
-        ],
-    );
+    has(&err, &["computing on the CPU", "train-images-idx3-ubyte", "memory", "a new run"]);
+    has(&err, &["config.toml", "samples/000004.png", "elapsed="]);
+    has(&err, &["wrote a checkpoint path=runs/00000-cgan-mnist/checkpoint-000004 bytes="]);
     let err = logging(&scratch, "info", "train --resume --iterations 6 -q").warns();
     assert!(err.contains("going on") && !err.contains("DEBUG"), "{err}");
 }

@@ -1,27 +1,15 @@
 // Kernels that use shared memory, right and wrong.
 
-// Sum of the block's numbers, as a tree.
+// Sum of the block's numbers, as a tree. Without a barrier thread 0 may add what is not there yet.
 extern "C" __global__ void tree_sum(
     float* __restrict__ y,        // (any): blocks
-    const float* __restrict__ x)  // (any): blocks, threads
+    const float* __restrict__ x,  // (any): blocks, threads
+    unsigned barrier)
 {
     __shared__ float sums[1024];
     sums[threadIdx.x] = x[blockIdx.x * blockDim.x + threadIdx.x];
     for (unsigned half = blockDim.x / 2; half > 0; half /= 2) {
-        __syncthreads();
-        if (threadIdx.x < half) sums[threadIdx.x] += sums[threadIdx.x + half];
-    }
-    if (threadIdx.x == 0) y[blockIdx.x] = sums[0];
-}
-
-// The same without a barrier: thread 0 may add what is not there yet.
-extern "C" __global__ void tree_sum_without_barrier(
-    float* __restrict__ y,        // (any): blocks
-    const float* __restrict__ x)  // (any): blocks, threads
-{
-    __shared__ float sums[1024];
-    sums[threadIdx.x] = x[blockIdx.x * blockDim.x + threadIdx.x];
-    for (unsigned half = blockDim.x / 2; half > 0; half /= 2) {
+        if (barrier) __syncthreads();
         if (threadIdx.x < half) sums[threadIdx.x] += sums[threadIdx.x + half];
     }
     if (threadIdx.x == 0) y[blockIdx.x] = sums[0];
