@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::help::COMMANDS;
+use super::help::commands;
 use super::scratch::{Scratch, has};
 
 #[test]
@@ -21,9 +21,9 @@ fn folder_gets_a_page_of_each_command_with_all_its_flags() {
     let scratch = Scratch::new();
     assert_eq!(scratch.run("man --out pages/man1").succeeds(), "");
     let names: BTreeSet<_> = scratch.names("pages/man1").into_iter().collect();
-    let expected = COMMANDS.iter().map(|command| format!("gan-cuda-{command}.1"));
+    let expected = commands().map(|command| format!("gan-cuda-{command}.1"));
     assert_eq!(names, expected.chain(["gan-cuda.1".to_owned()]).collect());
-    for command in COMMANDS {
+    for command in commands() {
         let page = scratch.text(&format!("pages/man1/gan-cuda-{command}.1"));
         for flag in scratch.flags(command) {
             let flag = flag.trim_end_matches(',').replace('-', "\\-");

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::cuda::emulated;
-use super::help::COMMANDS;
+use super::help::commands;
 use super::scratch::{Answer, Scratch};
 
 fn readme() -> String {
@@ -50,16 +50,9 @@ fn commands_of_the_readme_work_in_their_order() {
     for file in ["00000-cgan-mnist/samples/000004.png", "00001-mlp-rgb-photos/reals.png"] {
         assert!(runs.contains(&file.to_owned()), "no {file} in {runs:?}");
     }
-    for file in [
-        "sample.png",
-        "sevens-and-threes.png",
-        "way.gif",
-        "digits/000099-label-9.png",
-        "digits.onnx",
-        "digits.npy",
-        "digits-labels.npy",
-        "mlp.svg",
-    ] {
+    let files = "sample.png sevens-and-threes.png way.gif digits/000099-label-9.png digits.onnx \
+                 digits.npy digits-labels.npy mlp.svg";
+    for file in files.split(' ') {
         assert!(scratch.path(file).is_file(), "{file}");
     }
 }
@@ -77,11 +70,12 @@ fn own_images(scratch: &Scratch, folder: &str) {
 fn commands_and_flags_that_the_readme_mentions_exist() {
     let scratch = Scratch::new();
     fs::create_dir(scratch.path("runs")).unwrap();
-    let help = COMMANDS.map(|command| scratch.run(&format!("{command} --help")).succeeds());
+    let help = |command| scratch.run(&format!("{command} --help")).succeeds();
+    let help: Vec<_> = commands().map(help).collect();
     let readme = readme();
     let words: Vec<_> = readme.split('`').skip(1).step_by(2).collect();
-    let commands = words.iter().filter_map(|word| word.strip_prefix("gan-cuda "));
-    for command in commands.filter(|command| !is_online(command)) {
+    let typed = words.iter().filter_map(|word| word.strip_prefix("gan-cuda "));
+    for command in typed.filter(|command| !is_online(command)) {
         scratch.run(command).ends_with(code(command));
     }
     let flags = words.iter().filter(|word| word.starts_with('-'));

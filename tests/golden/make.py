@@ -47,26 +47,26 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+# Values of a preset that flags of their names override, and how each is typed.
+OVERRIDES: dict[str, dict[str, object]] = {
+    **dict.fromkeys(("batch", "latent_dim", "classes"), {"type": int}),
+    **dict.fromkeys(("g_hidden", "d_hidden"), {"type": int_list, "metavar": "N,N,..."}),
+    "image_shape": {"type": int_list, "metavar": "C,H,W"},
+    "order": {"choices": ("d-first", "g-first")},
+    "fakes": {"choices": ("same", "fresh")},
+    "loss": {"choices": ("bce-logits", "bce", "mse")},
+    **dict.fromkeys(("d_loss_scale", "lr", "adam_eps", "bn_eps", "bn_momentum"), {"type": float}),
+    "final_relu": {"action": "store_true", "default": None},
+}
+
+
 def add_overrides(parser: argparse.ArgumentParser) -> None:
     """Flags that override a value of the preset."""
     group = parser.add_argument_group("overrides of the preset")
-    group.add_argument("--batch", type=int)
-    group.add_argument("--latent-dim", type=int)
-    group.add_argument("--g-hidden", type=int_list, metavar="N,N,...")
-    group.add_argument("--d-hidden", type=int_list, metavar="N,N,...")
-    group.add_argument("--image-shape", type=int_list, metavar="C,H,W")
-    group.add_argument("--classes", type=int)
-    group.add_argument("--order", choices=("d-first", "g-first"))
-    group.add_argument("--fakes", choices=("same", "fresh"))
-    group.add_argument("--loss", choices=("bce-logits", "bce", "mse"))
-    group.add_argument("--d-loss-scale", type=float)
-    group.add_argument("--lr", type=float)
+    for name, how in OVERRIDES.items():
+        group.add_argument(f"--{name.replace('_', '-')}", **how)
     group.add_argument("--b1", type=float)
     group.add_argument("--b2", type=float)
-    group.add_argument("--adam-eps", type=float)
-    group.add_argument("--bn-eps", type=float)
-    group.add_argument("--bn-momentum", type=float)
-    group.add_argument("--final-relu", action="store_true", default=None)
 
 
 def small(preset: Preset) -> Preset:
@@ -82,11 +82,7 @@ def small(preset: Preset) -> Preset:
 
 def with_overrides(preset: Preset, arguments: argparse.Namespace) -> Preset:
     """The preset as the flags want it."""
-    names = (
-        "batch latent_dim g_hidden d_hidden image_shape classes order fakes loss "
-        "d_loss_scale lr adam_eps bn_eps bn_momentum final_relu"
-    ).split()
-    given = {name: getattr(arguments, name) for name in names}
+    given = {name: getattr(arguments, name) for name in OVERRIDES}
     changes = {name: value for name, value in given.items() if value is not None}
     b1, b2 = preset.betas
     changes["betas"] = (

@@ -46,6 +46,7 @@ pub fn sides(y: &[f64], activation: Activation) -> Vec<bool> {
 }
 
 /// A row of the table: one case, all its tensors together.
+#[derive(Default)]
 pub struct Case {
     name: String,
     checked: usize,
@@ -57,14 +58,7 @@ pub struct Case {
 
 impl Case {
     pub fn new(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            checked: 0,
-            skipped: 0,
-            alive: 0,
-            worst: 0.0,
-            problems: Vec::new(),
-        }
+        Self { name: name.into(), ..Self::default() }
     }
 
     /// Checks the gradient of Σ weights·outputs for the tensor that `evaluate` is a function of,

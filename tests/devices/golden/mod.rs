@@ -135,16 +135,15 @@ fn load<D: Device>(recording: &Recording, gan: &mut Gan<D>) {
     for (prefix, role) in NETWORKS {
         let (device, player) = gan.player_mut(role);
         let (network, _) = player.parts_mut();
-        let lists = [network.params().list().to_vec(), network.statistics().list().to_vec()];
-        for (i, param) in lists[0].iter().enumerate() {
-            let values = recording.reals(&format!("{prefix}.{}", param.name));
-            network.params_mut().write(device, i, &values).unwrap();
+        let mut loaded = 0;
+        for learnt in [true, false] {
+            let params = if learnt { network.params_mut() } else { network.statistics_mut() };
+            for (i, param) in params.list().to_vec().iter().enumerate() {
+                let values = recording.reals(&format!("{prefix}.{}", param.name));
+                params.write(device, i, &values).unwrap();
+                loaded += 1;
+            }
         }
-        for (i, param) in lists[1].iter().enumerate() {
-            let values = recording.reals(&format!("{prefix}.{}", param.name));
-            network.statistics_mut().write(device, i, &values).unwrap();
-        }
-        let loaded = lists.iter().map(Vec::len).sum::<usize>();
         let key = format!("{prefix}.");
         let held = recording.tensors.keys().filter(|k| k.starts_with(&key)).count();
         assert_eq!(loaded, held, "{}: {prefix} has other tensors", recording.name);
