@@ -27,21 +27,20 @@ fn dead_discriminator_is_warned_of_once() {
 }
 
 #[test]
-fn perfect_discriminator_is_warned_of_once() {
+fn perfect_discriminator_and_samples_that_are_all_alike_are_warned_of_once() {
     let scratch = Scratch::with_digits();
-    // Steps so large that the generator is thrown to where it cannot come back from.
-    let flags = "--preset mlp --lr 3 --epochs 1500 --iterations 1500 --sample-interval 1500";
-    let err = scratch.train(flags).warns();
-    assert_eq!(err.matches("the discriminator is perfect").count(), 1, "{err}");
-}
-
-#[test]
-fn samples_that_are_all_alike_are_warned_of_once() {
-    let scratch = Scratch::with_digits();
-    // The noise has no say: weights begin at almost nothing and hardly move.
-    let flags = "--preset mlp-dropout --init normal:1e-6 --lr 1e-7 --iterations 620";
-    let err = scratch.train(&format!("{flags} --sample-interval 20 --epochs 1000")).warns();
-    assert_eq!(err.matches("the samples are all alike").count(), 1, "{err}");
+    for (flags, words) in [
+        // Steps so large that the generator is thrown to where it cannot come back from.
+        ("mlp --lr 3 --iterations 1500 --sample-interval 1500", "the discriminator is perfect"),
+        // The noise has no say: weights begin at almost nothing and hardly move.
+        (
+            "mlp-dropout --init normal:1e-6 --lr 1e-7 --iterations 620 --sample-interval 20",
+            "the samples are all alike",
+        ),
+    ] {
+        let err = scratch.train(&format!("--epochs 1500 --preset {flags}")).warns();
+        assert_eq!(err.matches(words).count(), 1, "{err}");
+    }
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! `RUST_LOG`: lines on standard error, which change nothing else and tear no progress bar.
 
 use std::path::Path;
-use std::process::Stdio;
 
 use super::scratch::{Answer, Scratch, TINY, has};
 
@@ -62,16 +61,6 @@ fn filter_that_is_none_is_told_and_the_command_goes_on() {
     for filter in ["", "off", "error", "other=debug"] {
         assert_eq!(logging(&scratch, filter, "presets").succeeds(), plain, "{filter:?}");
     }
-}
-
-#[test]
-fn closed_standard_error_is_no_panic_with_a_log_either() {
-    let scratch = Scratch::new();
-    let mut command = scratch.command("doctor");
-    command.env("RUST_LOG", "trace").stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    drop(child.stderr.take());
-    assert_eq!(child.wait().unwrap().code(), Some(3));
 }
 
 /// What a terminal shows in the end of a run that writes, says and logs something all the time.

@@ -39,7 +39,7 @@ pub struct Answer {
 }
 
 /// The program under test: `GAN_CUDA_BIN`, for tests that were taken elsewhere, or what cargo built.
-pub fn program() -> PathBuf {
+fn program() -> PathBuf {
     let built = || env!("CARGO_BIN_EXE_gan-cuda").into();
     // Absolute, since it is run in another folder.
     absolute(std::env::var_os("GAN_CUDA_BIN").unwrap_or_else(built)).unwrap()
