@@ -78,7 +78,7 @@ fn misaligned_vectors_are_reported() {
 fn writes_beyond_a_shared_variable_are_reported() {
     if of_gcc() {
         let test = "writes_beyond_a_shared_variable_are_reported";
-        assert_reported(test, &["barriers.cu:87"], || run("share_too_far", 0, 32));
+        assert_reported(test, &["barriers.cu:74"], || run("share_too_far", 0, 32));
     }
 }
 

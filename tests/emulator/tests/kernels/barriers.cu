@@ -62,19 +62,6 @@ extern "C" __global__ void read_shared(
     held[7] = 1.0f;
 }
 
-// Many barriers, as a measure of the switch between threads.
-extern "C" __global__ void wait_often(
-    float* __restrict__ y,  // (any): threads
-    int times)
-{
-    float sum = 0.0f;
-    for (int i = 0; i < times; ++i) {
-        __syncthreads();
-        sum += 1.0f;
-    }
-    y[blockIdx.x * blockDim.x + threadIdx.x] = sum;
-}
-
 // One number too many in shared memory.
 extern "C" __global__ void share_too_far(
     float* __restrict__ y,        // (n)

@@ -87,70 +87,43 @@ fn is_condition(before: &str, after: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn of(line: &str) -> Vec<String> {
-        mutations(line).into_iter().map(|(_, text)| text).collect()
-    }
+    /// Lines, and what they become.
+    const LINES: [(&str, &[&str]); 18] = [
+        // A barrier is taken away.
+        ("    __syncthreads();", &[""]),
+        ("// __syncthreads();", &[]),
+        // A bound lets one element more in.
+        ("for (i = 0; i < n; ++i) x[i] = 0;", &["for (i = 0; i <= n; ++i) x[i] = 0;"]),
+        ("if (i >= n) return;", &["if (i > n) return;"]),
+        ("if (4 * i + k < n) z = 1;  // k < 4", &["if (4 * i + k <= n) z = 1;  // k < 4"]),
+        // Numbers with a point are no bounds.
+        ("return x < 0.0f ? small : 1.0f - small;", &[]),
+        ("case RELU: return x > 0.0f ? x : 0.0f;", &[]),
+        ("x = words.of[k] >= least ? kept : 0.0f;", &[]),
+        ("if (f(k)) x = words.of[k] >= least ? kept : 0.0f;", &[]),
+        // A name that is a condition is taken for true.
+        ("if (mask) z *= mask[i];", &["if (true) z *= mask[i];"]),
+        ("if (!walk.inside) return;", &["if (!true) return;"]),
+        ("return {a, inside ? rows : 0, inside};", &["return {a, true ? rows : 0, inside};"]),
+        ("mu = walk.inside ? mean[i] : 0.0f;", &["mu = true ? mean[i] : 0.0f;"]),
+        // The choice of a thread is left alone.
+        ("if (threadIdx.y == 0 && walk.inside) x = s;", &["if (threadIdx.y == 0 && true) x = s;"]),
+        ("if (threadIdx.x > 0) return;", &[]),
+        ("const Scored s = score == CROSS_ENTROPY ? a(x) : b(x);", &[]),
+        ("const bool aligned = aligned16(p) && aligned16(m);", &[]),
+        // A line may be wrong in several places.
+        (
+            "a = first ? i < width : x;",
+            &["a = first ? i <= width : x;", "a = true ? i < width : x;"],
+        ),
+    ];
 
     #[test]
-    fn a_barrier_is_taken_away() {
-        assert_eq!(mutations("    __syncthreads();"), [(Rule::Barrier, String::new())]);
-        assert!(of("// __syncthreads();").is_empty());
-    }
-
-    #[test]
-    fn a_bound_lets_one_element_more_in() {
-        assert_eq!(
-            of("for (i = 0; i < n; ++i) sum += x[i];"),
-            ["for (i = 0; i <= n; ++i) sum += x[i];"]
-        );
-        assert_eq!(of("if (i >= n) return;"), ["if (i > n) return;"]);
-        assert_eq!(
-            of("if (4 * i + k < n) z[i] = 1;  // k < 4"),
-            ["if (4 * i + k <= n) z[i] = 1;  // k < 4"]
-        );
-    }
-
-    #[test]
-    fn numbers_with_a_point_are_no_bounds() {
-        assert!(of("return x < 0.0f ? small : 1.0f - small;").is_empty());
-        assert!(of("case RELU: return x > 0.0f ? x : 0.0f;").is_empty());
-        assert!(of("x = words.of[k] >= least ? kept : 0.0f;").is_empty());
-        assert!(of("if (f(k)) x = words.of[k] >= least ? kept : 0.0f;").is_empty());
-    }
-
-    #[test]
-    fn a_name_that_is_a_condition_is_taken_for_true() {
-        assert_eq!(of("if (mask) z *= mask[i];"), ["if (true) z *= mask[i];"]);
-        assert_eq!(of("if (!walk.inside) return;"), ["if (!true) return;"]);
-        assert_eq!(
-            of("return {column, inside ? rows : 0, inside};"),
-            ["return {column, true ? rows : 0, inside};"]
-        );
-        assert_eq!(
-            of("const float mu = walk.inside ? mean[column] : 0.0f;"),
-            ["const float mu = true ? mean[column] : 0.0f;"]
-        );
-    }
-
-    #[test]
-    fn the_choice_of_a_thread_is_left_alone() {
-        assert_eq!(
-            of("if (threadIdx.y == 0 && walk.inside) db[i] = sum;"),
-            ["if (threadIdx.y == 0 && true) db[i] = sum;"]
-        );
-        assert!(of("if (threadIdx.x > 0) return;").is_empty());
-        assert!(of("const Scored s = score == CROSS_ENTROPY ? a(x) : b(x);").is_empty());
-        assert!(of("const bool aligned = aligned16(p) && aligned16(m);").is_empty());
-    }
-
-    #[test]
-    fn a_line_may_be_wrong_in_several_places() {
-        assert_eq!(
-            of("const bool label = first ? column < width : x;"),
-            [
-                "const bool label = first ? column <= width : x;",
-                "const bool label = true ? column < width : x;"
-            ]
-        );
+    fn lines_are_made_wrong_in_one_place_each() {
+        for (line, want) in LINES {
+            let got: Vec<_> = mutations(line).into_iter().map(|(_, text)| text).collect();
+            assert_eq!(got, want, "{line}");
+        }
+        assert_eq!(mutations("__syncthreads();")[0].0, Rule::Barrier);
     }
 }
