@@ -74,14 +74,6 @@ fn run_takes_the_number_after_the_highest() {
 }
 
 #[test]
-fn first_run_makes_its_parents_and_is_number_zero() {
-    let folder = tempfile::tempdir().unwrap();
-    let run = RunDir::create(&folder.path().join("deep/runs"), "gan").unwrap();
-    assert_eq!(file_name(run.path()), "00000-gan");
-    assert!(run.samples().is_dir());
-}
-
-#[test]
 fn runs_made_at_once_get_different_numbers() {
     let runs = tempfile::tempdir().unwrap();
     let names = ["same", "same", "same", "same", "a", "b", "c", "d"];
@@ -163,15 +155,6 @@ fn cleaning_removes_the_half_written_and_restores_the_replaced() {
     assert_eq!(fs::read_dir(run.samples()).unwrap().count(), 0);
     let names = fs::read_dir(run.path()).unwrap().map(|entry| file_name(&entry.unwrap().path()));
     assert_eq!(names.filter(|name| name.ends_with(".tmp")).count(), 0);
-}
-
-#[test]
-fn second_process_is_kept_out_of_a_run() {
-    let (_runs, run) = one_run();
-    let lock = run.lock().unwrap();
-    assert!(matches!(run.lock(), Err(Error::Locked { .. })));
-    drop(lock);
-    run.lock().unwrap();
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The main job: `gan-cuda train`, and what it leaves.
 
-use gan_cuda::data::{self, Dataset, DatasetKind, Origin, Places};
+use gan_cuda::data::{DatasetKind, Origin, Places};
 
 use super::scratch::{RUN, Scratch, has, progress};
 
@@ -24,7 +24,8 @@ fn train_without_any_data_leaves_a_run_folder() {
     let out = scratch.run("train --iterations 20 --g-hidden 32,32 --d-hidden 32,32").succeeds();
     has(&out, &["preset cgan", "seed 0", "device    CPU", "data      mnist: ", "batches of 64"]);
     has(&out, &["generator ", "discriminator ", "20 iterations", RUN, "done: 20 iterations"]);
-    if stored(DatasetKind::Mnist).unwrap().origin == Origin::Embedded {
+    let places = Places::of_machine(DatasetKind::Mnist, None);
+    if DatasetKind::Mnist.load(&places).unwrap().origin == Origin::Embedded {
         has(&out, &["10,000 images of 28×28 grey", "embedded", "60,000", "--data-dir"]);
         has(&out, &["157 an epoch"]);
     }
@@ -90,21 +91,4 @@ fn intervals_decide_what_is_written_when() {
         assert_eq!(scratch.names(&run), promised(checkpoints, samples), "{flags}");
         assert_eq!(scratch.logged(&run), logged, "{flags}");
     }
-}
-
-#[test]
-fn fashion_mnist_trains_where_it_is_installed() {
-    let folder = match stored(DatasetKind::FashionMnist) {
-        Err(error) => return eprintln!("skipped: no Fashion-MNIST: {error}"),
-        Ok(data) => data.origin.to_string(),
-    };
-    let scratch = Scratch::new();
-    let command = "train --dataset fashion-mnist --iterations 3 --g-hidden 16 --d-hidden 16";
-    scratch.run(command).says(&["60,000 images", &folder]);
-    assert!(scratch.path("runs/00000-cgan-fashion-mnist/samples/000003.png").is_file());
-}
-
-/// A data set as this machine has it.
-fn stored(kind: DatasetKind) -> data::Result<Dataset> {
-    kind.load(&Places::of_machine(kind, None))
 }

@@ -23,6 +23,7 @@ use gan_cuda::run::checkpoint::Checkpoint;
 use gan_cuda::run::config::Config;
 use gan_cuda::run::dir::RunDir;
 use gan_cuda::train::trainer::Trainer;
+use tempfile::TempDir;
 
 /// The first `count` digits of those in the program, whatever else this machine has, as `image`.
 pub fn digits(count: usize, image: ImageShape) -> Dataset {
@@ -71,6 +72,26 @@ pub fn train_on<D: Device>(device: D, config: &Config, data: &Dataset, runs: &Pa
     let mut trainer = Trainer::begin(config.clone(), device, data, runs, "test").unwrap();
     trainer.train(&mut (), &NEVER).unwrap();
     trainer.run().clone()
+}
+
+/// The same on so many digits, in a folder that goes with the first.
+pub fn trained<D: Device>(device: D, config: &Config, images: usize) -> (TempDir, Dataset, RunDir) {
+    let runs = tempfile::tempdir().unwrap();
+    let data = digits(images, config.gan.image);
+    let run = train_on(device, config, &data, runs.path());
+    (runs, data, run)
+}
+
+/// Goes on with a run from its checkpoint of an iteration.
+pub fn resume_on<D: Device>(
+    device: D,
+    config: &Config,
+    data: &Dataset,
+    run: &RunDir,
+    iteration: u64,
+) -> Trainer<D> {
+    let locked = (run.clone(), run.lock().unwrap());
+    Trainer::resume(config.clone(), device, data, locked, iteration).unwrap()
 }
 
 /// Every file of a run but its configuration, without what tells the time.

@@ -21,13 +21,6 @@ pub fn copy<E: From<Error>>(file: &TensorFile) -> TensorWriter<'_, E> {
     copy
 }
 
-/// Names, types, shapes and numbers of all tensors, as the bytes of a file without words.
-pub fn without_words(file: &TensorFile) -> Vec<u8> {
-    let mut copy: TensorWriter<'_> = copy(file);
-    copy.metadata.clear();
-    bytes(copy)
-}
-
 /// Replaces words of the same length in a checkpoint's state, and puts its checksum right.
 pub fn forge(state: &Path, from: &str, to: &str) {
     assert_eq!(from.len(), to.len());

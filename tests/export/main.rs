@@ -48,9 +48,7 @@ struct Batch {
 fn trained(preset: &Preset, change: impl FnOnce(&mut Settings)) -> Trained {
     let mut config = runs::config(preset, 5, 5);
     change(&mut config.gan);
-    let folder = tempfile::tempdir().unwrap();
-    let digits = runs::digits(64, config.gan.image);
-    let run = runs::train_on(Cpu::<f32>::new(1), &config, &digits, folder.path());
+    let (_folder, _, run) = runs::trained(Cpu::<f32>::new(1), &config, 64);
     let checkpoint = Checkpoint::load(&run.checkpoint(5)).unwrap();
     Trained { checkpoint, config }
 }

@@ -23,7 +23,9 @@ use gan_cuda::run::checkpoint::Checkpoint;
 use gan_cuda::run::config::Config;
 use gan_cuda::run::dir::RunDir;
 use gan_cuda::train::trainer::Trainer;
-use runs::{NEVER, assert_same, config, digits, left_by, small, train_on, without_total_epochs};
+use runs::{
+    NEVER, assert_same, config, digits, left_by, resume_on, small, train_on, without_total_epochs,
+};
 use tempfile::TempDir;
 
 /// Begins a run, trains to its end.
@@ -33,17 +35,12 @@ fn train(config: &Config, data: &Dataset, runs: &Path) -> RunDir {
 
 /// A run on so many digits that was trained to its end, in a folder that goes with the first.
 fn trained(config: &Config, images: usize) -> (TempDir, Dataset, RunDir) {
-    let runs = tempfile::tempdir().unwrap();
-    let data = digits(images, config.gan.image);
-    let run = train(config, &data, runs.path());
-    (runs, data, run)
+    runs::trained(Cpu::<f32>::new(config.threads), config, images)
 }
 
 /// Goes on with a run.
 fn resume(config: &Config, data: &Dataset, run: &RunDir, iteration: u64) -> Trainer<Cpu<f32>> {
-    let cpu = Cpu::<f32>::new(config.threads);
-    let locked = (run.clone(), run.lock().unwrap());
-    Trainer::resume(config.clone(), cpu, data, locked, iteration).unwrap()
+    resume_on(Cpu::<f32>::new(config.threads), config, data, run, iteration)
 }
 
 /// The networks of a run's checkpoint.

@@ -7,23 +7,20 @@ use gan_cuda::formats::records::read_records;
 use gan_cuda::gan::preset::presets;
 use gan_cuda::run::config::Config;
 use gan_cuda::run::dir::RunDir;
-use gan_cuda::train::trainer::Trainer;
 
 use super::IMAGES;
 use super::parity::LOSSES;
 use crate::comparator::compare;
 use crate::notes;
 use crate::open::Tested;
-use crate::runs::{NEVER, config, digits, left_by, train_on};
+use crate::runs::{NEVER, config, left_by, resume_on, train_on, trained};
 
 /// Begins on the device, goes on on the CPU, ends on the device: nothing is missing, and the losses
 /// are those of a run that stayed on the CPU. It stops inside an epoch or at the end of one.
 pub fn run_goes_on_on_the_cpu_and_back<D: Tested>() {
     for preset in presets() {
         let whole = config(preset, 9, 3);
-        let data = digits(IMAGES, whole.gan.image);
-        let runs = tempfile::tempdir().unwrap();
-        let stay = train_on(Cpu::<f32>::new(1), &whole, &data, runs.path());
+        let (runs, data, stay) = trained(Cpu::<f32>::new(1), &whole, IMAGES);
 
         let until = |iterations| Config { iterations: Some(iterations), ..whole.clone() };
         let run = train_on(D::open(true), &until(3), &data, runs.path());
@@ -40,9 +37,7 @@ pub fn run_goes_on_on_the_cpu_and_back<D: Tested>() {
 
 fn go_on<D: Device>(device: D, config: &Config, data: &Dataset, run: &RunDir) {
     let at = *run.checkpoints().unwrap().last().unwrap();
-    let locked = (run.clone(), run.lock().unwrap());
-    let mut trainer = Trainer::resume(config.clone(), device, data, locked, at).unwrap();
-    trainer.train(&mut (), &NEVER).unwrap();
+    resume_on(device, config, data, run, at).train(&mut (), &NEVER).unwrap();
 }
 
 /// Of every iteration.

@@ -4,19 +4,21 @@ use gan_cuda::gan::preset::presets;
 use gan_cuda::gan::{Gan, Role};
 use gan_cuda::nn::Params;
 use gan_cuda::run::config::Config;
-use gan_cuda::train::trainer::Trainer;
 use gan_cuda_emulator::{Schedule, set_schedule};
 
 use super::{IMAGES, Learner};
 use crate::open::Tested;
-use crate::runs::{NEVER, assert_same, config, digits, left_by, train_on, without_total_epochs};
+use crate::runs::{
+    NEVER, assert_same, config, left_by, resume_on, train_on, trained, without_total_epochs,
+};
 
 pub fn same_seed_gives_the_same_bits<D: Tested>() {
     for preset in presets() {
         let config = config(preset, 7, 3);
-        let data = digits(IMAGES, config.gan.image);
-        let runs = tempfile::tempdir().unwrap();
-        let train = || left_by(&train_on(D::open(true), &config, &data, runs.path()));
+        let train = || {
+            let (_runs, _, run) = trained(D::open(true), &config, IMAGES);
+            left_by(&run)
+        };
         assert_same(&train(), &train(), &preset.name);
     }
 }
@@ -28,15 +30,12 @@ pub fn resumed_run_equals_uninterrupted_run<D: Tested>() {
         // Inside an epoch (for both lengths of epochs), and at the end of one.
         for stop in [5, 6] {
             let whole = config(preset, 2 * stop, stop);
-            let data = digits(IMAGES, whole.gan.image);
-            let runs = tempfile::tempdir().unwrap();
-            let mut want = left_by(&train_on(D::open(true), &whole, &data, runs.path()));
+            let (runs, data, run) = trained(D::open(true), &whole, IMAGES);
+            let mut want = left_by(&run);
 
             let half = Config { iterations: Some(stop), ..whole.clone() };
             let run = train_on(D::open(true), &half, &data, runs.path());
-            let (device, at) = (D::open(true), stop.into());
-            let locked = (run.clone(), run.lock().unwrap());
-            let mut trainer = Trainer::resume(whole, device, &data, locked, at).unwrap();
+            let mut trainer = resume_on(D::open(true), &whole, &data, &run, stop.into());
             assert_eq!(trainer.gan().completed(), stop);
             trainer.train(&mut (), &NEVER).unwrap();
 
