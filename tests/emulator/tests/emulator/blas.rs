@@ -91,7 +91,7 @@ fn assert_close(got: &[f32], want: &[f64], k: usize) {
 ///
 /// # Safety
 /// The matrices are as large as `of` says.
-unsafe fn gemm_as(
+unsafe fn gemm(
     blas: &CudaBlas,
     of: GemmConfig<f32>,
     a: &CudaSlice<f32>,
@@ -128,27 +128,13 @@ unsafe fn gemm_as(
     }
 }
 
-/// The same, adding up what the matrices hold.
-///
-/// # Safety
-/// As [`gemm_as`].
-unsafe fn gemm(
-    blas: &CudaBlas,
-    of: GemmConfig<f32>,
-    a: &CudaSlice<f32>,
-    b: &CudaSlice<f32>,
-    c: &mut CudaSlice<f32>,
-) -> Result<(), CublasError> {
-    // SAFETY: as the caller says.
-    unsafe { gemm_as(blas, of, a, b, c, CUBLAS_COMPUTE_32F) }
-}
-
 fn check(device: &Device, blas: &CudaBlas, shape: Shape) {
     let (a, b, c) = shape.operands();
     let (a_device, b_device) = (device.upload(&a), device.upload(&b));
     let mut c_device = device.upload(&c);
     // SAFETY: the matrices are as large as the shape says.
-    unsafe { gemm(blas, shape.config(), &a_device, &b_device, &mut c_device) }.unwrap();
+    unsafe { gemm(blas, shape.config(), &a_device, &b_device, &mut c_device, CUBLAS_COMPUTE_32F) }
+        .unwrap();
     assert_close(&device.download(&c_device), &shape.want(&a, &b, &c), shape.k);
 }
 
@@ -178,7 +164,10 @@ fn with_beta_zero_the_result_is_not_read() {
     let (a_device, b_device) = (device.upload(&a), device.upload(&b));
     let mut c_device = device.upload(&vec![f32::NAN; c.len()]);
     // SAFETY: the matrices are as large as the shape says.
-    unsafe { gemm(&blas, SQUARE.config(), &a_device, &b_device, &mut c_device) }.unwrap();
+    unsafe {
+        gemm(&blas, SQUARE.config(), &a_device, &b_device, &mut c_device, CUBLAS_COMPUTE_32F)
+    }
+    .unwrap();
     let got = device.download(&c_device);
     let (_, _, ldc) = SQUARE.leading();
     assert!((0..20).all(|j| got[j * ldc..][..20].iter().all(|x| x.is_finite())));
@@ -194,11 +183,17 @@ fn products_are_queued_and_captured() {
     let mut c_device = device.upload(&c);
     // A product of every shape is run before it is captured.
     // SAFETY: the matrices are as large as the shape says, here and below.
-    unsafe { gemm(&blas, SQUARE.config(), &a_device, &b_device, &mut c_device) }.unwrap();
+    unsafe {
+        gemm(&blas, SQUARE.config(), &a_device, &b_device, &mut c_device, CUBLAS_COMPUTE_32F)
+    }
+    .unwrap();
     let mode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
     device.stream.begin_capture(mode).unwrap();
     // SAFETY: as above.
-    unsafe { gemm(&blas, SQUARE.config(), &a_device, &b_device, &mut c_device) }.unwrap();
+    unsafe {
+        gemm(&blas, SQUARE.config(), &a_device, &b_device, &mut c_device, CUBLAS_COMPUTE_32F)
+    }
+    .unwrap();
     let graph = device.stream.end_capture(CUgraphInstantiate_flags(0)).unwrap().unwrap();
     device.stream.memcpy_htod(&a, &mut a_device).unwrap();
     graph.launch().unwrap();
@@ -220,11 +215,11 @@ fn leading_dimensions_that_are_too_small_are_refused() {
     ];
     for config in wrong {
         // SAFETY: a product that is refused touches nothing.
-        let error = unsafe { gemm(&blas, config, &x, &x, &mut y) }.unwrap_err();
+        let error = unsafe { gemm(&blas, config, &x, &x, &mut y, CUBLAS_COMPUTE_32F) }.unwrap_err();
         assert_eq!(error.0, cublasStatus_t::CUBLAS_STATUS_INVALID_VALUE);
     }
     // SAFETY: the matrices are as large as the shape says.
-    unsafe { gemm(&blas, right, &x, &x, &mut y) }.unwrap();
+    unsafe { gemm(&blas, right, &x, &x, &mut y, CUBLAS_COMPUTE_32F) }.unwrap();
 }
 
 #[test]
@@ -235,7 +230,7 @@ fn matrices_beyond_their_memory_are_an_error() {
     let mut y = device.zeros(399);
     let config = GemmConfig { lda: 20, ldb: 20, ldc: 20, ..SQUARE.config() };
     // SAFETY: the emulator looks first.
-    unsafe { gemm(&blas, config, &x, &x, &mut y) }.unwrap();
+    unsafe { gemm(&blas, config, &x, &x, &mut y, CUBLAS_COMPUTE_32F) }.unwrap();
     let error = device.stream.synchronize().unwrap_err();
     assert!(error.to_string().contains("cublasGemmEx: C at"), "{error}");
     // Nor does the handle end well on a device that failed, at which cudarc would panic.
@@ -291,7 +286,7 @@ fn compute_types_round_what_is_multiplied() {
         ] {
             for (a, b) in [(&x, &unit), (&unit, &x)] {
                 // SAFETY: each matrix is one number.
-                unsafe { gemm_as(&blas, one, a, b, &mut y, compute) }.unwrap();
+                unsafe { gemm(&blas, one, a, b, &mut y, compute) }.unwrap();
                 assert_eq!(device.download(&y), [want], "{factor} by {compute:?}");
             }
         }
@@ -305,6 +300,6 @@ fn unknown_compute_types_are_refused() {
     let (x, mut y) = (device.zeros(400), device.zeros(400));
     let config = GemmConfig { lda: 20, ldb: 20, ldc: 20, ..SQUARE.config() };
     // SAFETY: the matrices are as large as the shape says.
-    let refused = unsafe { gemm_as(&blas, config, &x, &x, &mut y, CUBLAS_COMPUTE_16F) };
+    let refused = unsafe { gemm(&blas, config, &x, &x, &mut y, CUBLAS_COMPUTE_16F) };
     assert_eq!(refused.unwrap_err().0, cublasStatus_t::CUBLAS_STATUS_NOT_SUPPORTED);
 }
