@@ -8,7 +8,7 @@ use gan_cuda::formats::events::event_files;
 use gan_cuda::formats::records::read_records;
 use serde_json::Value;
 
-use super::python::{python, python_in};
+use super::python::python;
 use super::scratch::{RUN, Scratch};
 
 /// Prints as JSON what TensorBoard has of a run folder.
@@ -38,14 +38,14 @@ fn seen(run: &Path) -> Option<Value> {
     Some(serde_json::from_str(&text).unwrap())
 }
 
-/// Reads a run, runs a command, and looks again: the steps of `g_loss` before and after.
+/// Reads a run, runs a command in a folder, and looks again: the steps of `g_loss` before and after.
 const ONLOOKER: &str = r#"
 import json, subprocess, sys
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 reader = EventAccumulator(sys.argv[1])
 steps = lambda: [e.step for e in reader.Reload().Scalars("g_loss")]
 before = steps()
-subprocess.run(sys.argv[2:], check=True, stdout=subprocess.DEVNULL)
+subprocess.run(sys.argv[3:], check=True, stdout=subprocess.DEVNULL, cwd=sys.argv[2])
 print(json.dumps([before, steps()]))
 "#;
 
@@ -177,10 +177,10 @@ fn reader_that_looks_on_forgets_what_a_resumed_run_does_again() {
     let resume = format!("train --resume {RUN}/checkpoint-000002 --iterations 5 --log-interval 2");
     let resume = scratch.command(&resume);
     let run = scratch.path(RUN);
-    let words = [run.as_os_str(), resume.get_program()].into_iter().chain(resume.get_args());
     let folder = scratch.path(".");
-    let words = words.map(|word| word.to_owned()).collect::<Vec<_>>();
-    let Some(text) = python_in(&folder, &["tensorboard"], ONLOOKER, words) else { return };
+    let words = [run.as_os_str(), folder.as_os_str(), resume.get_program()];
+    let words = words.into_iter().chain(resume.get_args());
+    let Some(text) = python(&["tensorboard"], ONLOOKER, words) else { return };
     assert_eq!(text.trim(), "[[1, 2, 3, 4, 5, 6], [1, 2, 4, 5]]");
 }
 

@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 use std::io::{Write, stderr};
-use std::path::Path;
 use std::process::Command;
 
 /// What `script` prints with these arguments; none, and said aloud, where `python3` lacks one of
@@ -11,19 +10,6 @@ use std::process::Command;
 /// # Panics
 /// When the script fails, with what it said.
 pub fn python<A: AsRef<OsStr>>(
-    modules: &[&str],
-    script: &str,
-    arguments: impl IntoIterator<Item = A>,
-) -> Option<String> {
-    python_in(Path::new("."), modules, script, arguments)
-}
-
-/// The same in a folder.
-///
-/// # Panics
-/// As [`python`].
-pub fn python_in<A: AsRef<OsStr>>(
-    folder: &Path,
     modules: &[&str],
     script: &str,
     arguments: impl IntoIterator<Item = A>,
@@ -38,8 +24,7 @@ pub fn python_in<A: AsRef<OsStr>>(
         return None;
     }
     let mut command = Command::new("python3");
-    command.current_dir(folder).args(["-c", script]).args(arguments);
-    let output = command.output().unwrap();
+    let output = command.args(["-c", script]).args(arguments).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "the script failed:\n{said}");
     Some(String::from_utf8(output.stdout).unwrap())
