@@ -13,7 +13,7 @@ fn typed(rows: &[Row]) -> String {
 #[track_caller]
 fn assert_set(config: &toml::Value, rows: &[Row]) {
     for (flag, key, want) in rows {
-        assert_eq!(value(config, key), *want, "{flag}");
+        assert_eq!(value(config, key), *want, "{key} {flag}");
     }
 }
 

@@ -77,7 +77,8 @@ fn wrong_content_of_every_kind_is_left_for_the_next_mirror() {
 
 #[test]
 fn what_is_no_answer_or_none_that_ends_is_left_for_the_next_mirror() {
-    let answers: [(fn() -> Vec<Step>, &str); 6] = [
+    type Answer = fn() -> Vec<Step>;
+    let answers: [(Answer, &str); 6] = [
         (|| vec![Step::Hang], "nothing came for 200ms"),
         // A length that is too short is believed, and the content is not.
         (|| whole(&packed(IMAGES), 10_000), "gzip data is damaged"),

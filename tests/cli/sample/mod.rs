@@ -15,8 +15,7 @@ pub const CHECKPOINT: &str = "runs/00000-cgan-mnist/checkpoint-000004";
 
 /// A folder with a run of four iterations; flags as for `train`.
 pub fn trained(flags: &str) -> Scratch {
-    let scratch = Scratch::with_run(&format!("--iterations 4 {flags}"));
-    scratch
+    Scratch::with_run(&format!("--iterations 4 {flags}"))
 }
 
 /// Width, height and bytes of a picture.
