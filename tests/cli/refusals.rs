@@ -19,10 +19,11 @@ impl Scratch {
 
     #[track_caller]
     fn refuses(&self, rows: &[Row<'_>]) {
-        let before = self.left();
+        let left = || (self.left(), self.names("."));
+        let before = left();
         for (command, code, words) in rows {
             self.run(command).fails(*code, words);
-            assert_eq!(self.left(), before, "{command}");
+            assert_eq!(left(), before, "{command}");
         }
     }
 }
