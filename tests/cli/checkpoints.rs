@@ -2,8 +2,8 @@
 
 use std::fs;
 
+use super::forge::forge;
 use super::scratch::{RUN, Scratch};
-use super::tensors::forge;
 
 const COMMANDS: [&str; 3] = ["train --iterations 9 --resume", "sample", "export --onnx a.onnx"];
 

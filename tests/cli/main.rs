@@ -16,6 +16,8 @@ mod export;
 mod fetch;
 mod flags;
 mod folder;
+#[path = "../common/forge.rs"]
+mod forge;
 mod graph;
 mod health;
 mod help;

@@ -1,6 +1,5 @@
 //! Files of tensors that tests write.
 
-use std::fs;
 use std::path::Path;
 
 use gan_cuda::formats::Error;
@@ -19,21 +18,4 @@ pub fn copy<E: From<Error>>(file: &TensorFile) -> TensorWriter<'_, E> {
     copy.metadata.clone_from(file.metadata());
     file.tensors().iter().for_each(|tensor| copy.copy(file, tensor));
     copy
-}
-
-/// Replaces words of the same length in a checkpoint's state, and puts its checksum right.
-pub fn forge(state: &Path, from: &str, to: &str) {
-    assert_eq!(from.len(), to.len());
-    let mut bytes = fs::read(state).unwrap();
-    let behind = |bytes: &[u8], text: &str| {
-        let found = bytes.windows(text.len()).position(|window| window == text.as_bytes());
-        found.unwrap() + text.len()
-    };
-    let end = behind(&bytes, from);
-    bytes[end - to.len()..end].copy_from_slice(to.as_bytes());
-    let sum = behind(&bytes, "\"crc32_state\":\"");
-    bytes[sum..sum + 8].copy_from_slice(b"00000000");
-    let checksum = format!("{:08x}", crc32fast::hash(&bytes));
-    bytes[sum..sum + 8].copy_from_slice(checksum.as_bytes());
-    fs::write(state, bytes).unwrap();
 }

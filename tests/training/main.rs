@@ -3,6 +3,8 @@
 
 mod batches;
 mod determinism;
+#[path = "../common/forge.rs"]
+mod forge;
 mod older;
 mod refusal;
 mod resume;

@@ -72,7 +72,7 @@ fn make_older(run: &RunDir, iteration: u64, text: &str, widths: [&[i64]; 2]) {
         [&checkpoint.generator, &checkpoint.discriminator].map(network);
     CheckpointWriter { generator, discriminator, state }.save(run, iteration).unwrap();
     let version = |number| format!("\"format_version\":\"{number}\"");
-    tensors::forge(&folder.join("state.safetensors"), &version(3), &version(2));
+    forge::forge(&folder.join("state.safetensors"), &version(3), &version(2));
 }
 
 /// The widths of [`small`], and one layer a network, which leaves neither BatchNorm nor dropout
