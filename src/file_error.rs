@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// What was tried, where, and what the system says.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} {path}", path = path.display())]
+#[error("cannot {action} {path}")]
 pub struct FileError {
     /// What was tried: "read", "write", "create", …
     pub action: &'static str,

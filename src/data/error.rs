@@ -23,7 +23,7 @@ pub enum Error {
     Dataset(#[from] DatasetProblem),
 
     /// An IDX file is not what it should be.
-    #[error("cannot use {path}", path = path.display())]
+    #[error("cannot use {path}")]
     Idx {
         /// The file.
         path: PathBuf,

@@ -18,7 +18,7 @@ pub enum Error {
     Tensors(#[from] TensorProblem),
 
     /// A picture cannot be encoded.
-    #[error("cannot encode {path} as PNG", path = path.display())]
+    #[error("cannot encode {path} as PNG")]
     Png {
         /// The picture.
         path: PathBuf,
@@ -27,7 +27,7 @@ pub enum Error {
     },
 
     /// A whole line of `stats.jsonl` is no record.
-    #[error("line {line} of {path} is not a record of losses; delete the line", path = path.display())]
+    #[error("line {line} of {path} is not a record of losses; delete the line")]
     Record {
         /// The `stats.jsonl`.
         path: PathBuf,

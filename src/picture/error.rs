@@ -18,7 +18,7 @@ pub enum Error {
     Format(#[from] formats::Error),
 
     /// A plot could not be drawn.
-    #[error("cannot draw {path}: {problem}", path = path.display())]
+    #[error("cannot draw {path}: {problem}")]
     Plot {
         /// The plot.
         path: PathBuf,
@@ -27,7 +27,7 @@ pub enum Error {
     },
 
     /// Frames cannot be joined to an animation.
-    #[error("cannot make {path}: {problem}", path = path.display())]
+    #[error("cannot make {path}: {problem}")]
     Gif {
         /// The animation.
         path: PathBuf,
@@ -37,7 +37,7 @@ pub enum Error {
 
     /// A sample is no picture.
     #[cfg(feature = "plot")]
-    #[error("{path} cannot be read; delete it, or put it back as it was", path = path.display())]
+    #[error("{path} cannot be read; delete it, or put it back as it was")]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -46,7 +46,7 @@ pub enum Error {
     },
 
     /// A sample is not as large as the others.
-    #[error("{path} has {} × {} pixels, but the first sample {} × {}; delete it", size.0, size.1, first.0, first.1, path = path.display())]
+    #[error("{path} has {} × {} pixels, but the first sample {} × {}; delete it", size.0, size.1, first.0, first.1)]
     OtherSize {
         /// The file.
         path: PathBuf,

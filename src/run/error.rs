@@ -47,14 +47,14 @@ pub enum Error {
     },
 
     /// A run was named that is not there.
-    #[error("no such run or checkpoint: {path}", path = path.display())]
+    #[error("no such run or checkpoint: {path}")]
     NoSuch {
         /// What was given.
         path: PathBuf,
     },
 
     /// The newest run was asked for where there is none.
-    #[error("no runs in {path}; train one first, or name the folder that holds them", path = path.display())]
+    #[error("no runs in {path}; train one first, or name the folder that holds them")]
     NoRuns {
         /// The folder of runs.
         path: PathBuf,
@@ -63,8 +63,7 @@ pub enum Error {
     /// Something was named as a run that is none.
     #[error(
         "{path} is not a run folder: it {problem}; name one such as runs/00003-cgan-mnist, or a \
-         checkpoint folder in it",
-        path = path.display()
+         checkpoint folder in it"
     )]
     NotARun {
         /// What was given.
@@ -76,8 +75,7 @@ pub enum Error {
     /// A run has no checkpoint to go on from.
     #[error(
         "no complete checkpoint in {path}: the run has not come to its first, or ended before; \
-         name another run, or begin one",
-        path = path.display()
+         name another run, or begin one"
     )]
     NoCheckpoint {
         /// The run folder.
@@ -85,7 +83,7 @@ pub enum Error {
     },
 
     /// Another process writes to the run.
-    #[error("{} is training in {path}; wait for it, or stop it", owner(process), path = path.display())]
+    #[error("{} is training in {path}; wait for it, or stop it", owner(process))]
     Locked {
         /// The run folder.
         path: PathBuf,
@@ -96,8 +94,7 @@ pub enum Error {
     /// A file that only grows is shorter than its checkpoint remembers.
     #[error(
         "{path} has {length} bytes, but {expected} when the checkpoint was saved: it was cut or \
-         replaced; put it back, or go on from an older checkpoint",
-        path = path.display()
+         replaced; put it back, or go on from an older checkpoint"
     )]
     JournalCut {
         /// `log.txt` or `stats.jsonl`.
@@ -109,7 +106,7 @@ pub enum Error {
     },
 
     /// A run has no sample grids.
-    #[error("{path} has no samples", path = path.display())]
+    #[error("{path} has no samples")]
     NoSamples {
         /// `samples/` of the run.
         path: PathBuf,
@@ -123,7 +120,7 @@ pub enum Error {
     },
 
     /// A `config.toml` cannot be understood.
-    #[error("{path} is not a run's configuration", path = path.display())]
+    #[error("{path} is not a run's configuration")]
     Config {
         /// The file.
         path: PathBuf,
@@ -132,7 +129,7 @@ pub enum Error {
     },
 
     /// A `config.toml` has a value that no run can have.
-    #[error("cannot use {path}", path = path.display())]
+    #[error("cannot use {path}")]
     ConfigValue {
         /// The file.
         path: PathBuf,

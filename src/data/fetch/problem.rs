@@ -19,8 +19,7 @@ pub enum FetchProblem {
         "cannot fetch {file} of {dataset}; every mirror failed:\n{}\n\
          look at the network connection (a proxy is taken from HTTPS_PROXY), or put the file into {folder} yourself{}",
         listed(failures),
-        kept(part.as_ref()),
-        folder = folder.display()
+        kept(part.as_ref())
     )]
     NoMirror {
         /// The data set's name.

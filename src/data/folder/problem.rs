@@ -12,10 +12,7 @@ use crate::text::grouped;
 #[non_exhaustive]
 pub enum FolderProblem {
     /// It is not there.
-    #[error(
-        "the folder of images {folder} is not there; put it back, or a link to it",
-        folder = folder.display()
-    )]
+    #[error("the folder of images {folder} is not there; put it back, or a link to it")]
     Missing {
         /// The folder.
         folder: PathBuf,
@@ -24,8 +21,7 @@ pub enum FolderProblem {
     /// There are no images.
     #[error(
         "no images in {folder}: looked there and in its sub-folders for .png, .jpg, .jpeg, .webp, \
-         .bmp and .gif (files of other kinds: {others})",
-        folder = folder.display()
+         .bmp and .gif (files of other kinds: {others})"
     )]
     NoImages {
         /// The folder.
@@ -38,8 +34,7 @@ pub enum FolderProblem {
     #[error(
         "{folder} has no sub-folders with images, whose names are the classes that this preset \
          needs; put the images of each class into a sub-folder, or take a preset without classes, \
-         such as mlp-dropout",
-        folder = folder.display()
+         such as mlp-dropout"
     )]
     NoClasses {
         /// The folder.
@@ -50,9 +45,7 @@ pub enum FolderProblem {
     #[error(
         "{count} images lie in {folder} itself, beside its sub-folders, and so have no class \
          (the first is {first}); put them into a sub-folder, or take a preset without classes, \
-         such as mlp-dropout",
-        folder = folder.display(),
-        first = first.display()
+         such as mlp-dropout"
     )]
     NoClass {
         /// The folder.
@@ -64,7 +57,7 @@ pub enum FolderProblem {
     },
 
     /// An image cannot be read.
-    #[error("cannot use image {path}", path = path.display())]
+    #[error("cannot use image {path}")]
     BadImage {
         /// The file.
         path: PathBuf,
@@ -74,7 +67,7 @@ pub enum FolderProblem {
     },
 
     /// Images that cannot be read are left out, and nothing is left.
-    #[error("none of the {count} images in {folder} can be read", folder = folder.display())]
+    #[error("none of the {count} images in {folder} can be read")]
     AllBad {
         /// The folder, or the sub-folder of a class.
         folder: PathBuf,
@@ -83,7 +76,7 @@ pub enum FolderProblem {
     },
 
     /// There is no room for the images.
-    #[error("cannot hold the images of {folder} as {shape}: {reason}", folder = folder.display())]
+    #[error("cannot hold the images of {folder} as {shape}: {reason}")]
     TooMany {
         /// The folder.
         folder: PathBuf,

@@ -11,8 +11,7 @@ pub enum DatasetProblem {
     /// The folder named by the user has no training set.
     #[error(
         "no {dataset} training set in {folder}: looked there and in its sub-folder {inner} \
-         for {looked_for}",
-        folder = folder.display()
+         for {looked_for}"
     )]
     NotInFolder {
         /// The data set.
@@ -26,10 +25,7 @@ pub enum DatasetProblem {
     },
 
     /// Images without labels, or labels without images.
-    #[error(
-        "found {found}, but no {missing} file beside it: looked for {looked_for}",
-        found = found.display()
-    )]
+    #[error("found {found}, but no {missing} file beside it: looked for {looked_for}")]
     Incomplete {
         /// The file that is there.
         found: PathBuf,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum TensorProblem {
     /// A file is not in the safetensors format, or tensors cannot be written in it.
-    #[error("{path} is not a whole safetensors file", path = path.display())]
+    #[error("{path} is not a whole safetensors file")]
     Format {
         /// The file.
         path: PathBuf,
@@ -16,7 +16,7 @@ pub enum TensorProblem {
     },
 
     /// A tensor's numbers are of a type that is not asked for, or that we do not read.
-    #[error("tensor {name} in {path} holds {got}, not {expected}", path = path.display())]
+    #[error("tensor {name} in {path} holds {got}, not {expected}")]
     Type {
         /// The file.
         path: PathBuf,
@@ -30,8 +30,7 @@ pub enum TensorProblem {
 
     /// A tensor is not of the shape that the network has.
     #[error(
-        "tensor {name} in {path} has shape {got:?}, not {expected:?}: it belongs to another network",
-        path = path.display()
+        "tensor {name} in {path} has shape {got:?}, not {expected:?}: it belongs to another network"
     )]
     Shape {
         /// The file.
@@ -45,7 +44,7 @@ pub enum TensorProblem {
     },
 
     /// A file lacks a tensor.
-    #[error("no tensor {name} in {path}: it belongs to another network", path = path.display())]
+    #[error("no tensor {name} in {path}: it belongs to another network")]
     Missing {
         /// The file.
         path: PathBuf,
@@ -54,10 +53,7 @@ pub enum TensorProblem {
     },
 
     /// A file has a tensor that the network has no place for.
-    #[error(
-        "the network has no place for tensor {name} in {path}: it belongs to another network",
-        path = path.display()
-    )]
+    #[error("the network has no place for tensor {name} in {path}: it belongs to another network")]
     Unknown {
         /// The file.
         path: PathBuf,
@@ -66,7 +62,7 @@ pub enum TensorProblem {
     },
 
     /// A tensor holds NaN, infinity, or numbers too large for the device.
-    #[error("tensor {name} in {path} has numbers that are not finite", path = path.display())]
+    #[error("tensor {name} in {path} has numbers that are not finite")]
     NotFinite {
         /// The file.
         path: PathBuf,
@@ -75,7 +71,7 @@ pub enum TensorProblem {
     },
 
     /// A file lacks a word of its metadata, or it cannot be understood.
-    #[error("{path} has no usable {key} in its metadata", path = path.display())]
+    #[error("{path} has no usable {key} in its metadata")]
     Metadata {
         /// The file.
         path: PathBuf,

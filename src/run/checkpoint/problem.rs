@@ -9,7 +9,7 @@ use super::VERSION;
 #[non_exhaustive]
 pub enum CheckpointProblem {
     /// A checkpoint's bytes are not those that were saved.
-    #[error("{path} is damaged: {problem}; {}", older_ones(older), path = path.display())]
+    #[error("{path} is damaged: {problem}; {}", older_ones(older))]
     Damaged {
         /// The file, or the checkpoint's folder.
         path: PathBuf,
@@ -20,10 +20,7 @@ pub enum CheckpointProblem {
     },
 
     /// A checkpoint's networks are not those that go on from it.
-    #[error(
-        "{path} belongs to other networks: its {key} is {got}, not {expected}",
-        path = path.display()
-    )]
+    #[error("{path} belongs to other networks: its {key} is {got}, not {expected}")]
     OfAnother {
         /// The network's file.
         path: PathBuf,
@@ -38,8 +35,7 @@ pub enum CheckpointProblem {
     /// A checkpoint is of a format that this program does not know.
     #[error(
         "{path} is in checkpoint format {version:?}; this program reads format {VERSION:?}: take \
-         the version that wrote it",
-        path = path.display()
+         the version that wrote it"
     )]
     Version {
         /// The `state.safetensors`.
