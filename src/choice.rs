@@ -63,26 +63,21 @@ macro_rules! choices {
             }
         }
 
-        $crate::choice::text_in_files!($name);
+        $crate::choice::kept_as_text!($name);
     )+};
 }
 
-/// Lets files hold a type as the text that [`Display`] writes and [`FromStr`] reads.
-macro_rules! text_in_files {
+/// Makes files keep a value as the text that [`Display`] writes and [`FromStr`] reads.
+macro_rules! kept_as_text {
     ($name:ident) => {
         impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(
-                &self,
-                serializer: S,
-            ) -> std::result::Result<S::Ok, S::Error> {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
             }
         }
 
         impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(
-                deserializer: D,
-            ) -> std::result::Result<Self, D::Error> {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(deserializer)?;
                 text.parse().map_err(serde::de::Error::custom)
             }
@@ -90,7 +85,7 @@ macro_rules! text_in_files {
     };
 }
 
-pub(crate) use {choices, text_in_files};
+pub(crate) use {choices, kept_as_text};
 
 #[cfg(test)]
 mod tests {

@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use super::DatasetKind;
-use crate::choice::Choice;
+use crate::choice::{Choice, kept_as_text};
 use crate::text::folder_name;
 
 /// What `--dataset` names, and `config.toml` remembers as one string.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A data set known by its name.
     Named(DatasetKind),
@@ -52,23 +52,19 @@ impl Source {
 }
 
 /// What was written down; the folder may have gone since.
-impl TryFrom<String> for Source {
-    type Error = String;
+impl FromStr for Source {
+    type Err = String;
 
-    fn try_from(text: String) -> Result<Source, String> {
-        match known(&text) {
+    fn from_str(text: &str) -> Result<Source, String> {
+        match known(text) {
             Some(kind) => Ok(Source::Named(kind)),
-            None if Path::new(&text).is_absolute() => Ok(Source::Folder(text.into())),
+            None if Path::new(text).is_absolute() => Ok(Source::Folder(text.into())),
             None => Err(format!("{text:?} is neither one of {} nor an absolute path", names())),
         }
     }
 }
 
-impl From<Source> for String {
-    fn from(source: Source) -> String {
-        source.to_string()
-    }
-}
+kept_as_text!(Source);
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,6 @@
 //! Which device was asked for.
 
-use crate::choice::text_in_files;
+use crate::choice::kept_as_text;
 
 /// A device to compute on, as `--device` names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,4 +38,4 @@ impl std::str::FromStr for DeviceChoice {
     }
 }
 
-text_in_files!(DeviceChoice);
+kept_as_text!(DeviceChoice);

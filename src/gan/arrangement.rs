@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::choice::text_in_files;
+use crate::choice::kept_as_text;
 use crate::ranges::SAMPLES;
 
 /// Images of each class in a row.
@@ -39,7 +39,7 @@ impl fmt::Display for Grid {
     }
 }
 
-text_in_files!(Grid);
+kept_as_text!(Grid);
 
 /// Generated images in rows and columns.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,44 +10,16 @@ use crate::ranges;
 
 /// How often something is done: in files a number of iterations or the word "epoch".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "IntervalText", into = "IntervalText")]
+#[serde(
+    rename_all = "lowercase",
+    expecting = "expected a whole number of iterations from 1, or \"epoch\""
+)]
 pub enum Interval {
-    /// Every so many iterations.
-    Iterations(NonZeroU32),
     /// At the end of each epoch.
     Epoch,
-}
-
-/// An [`Interval`] as TOML has it.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected a whole number of iterations from 1, or \"epoch\"")]
-enum IntervalText {
-    Number(NonZeroU32),
-    Word(EpochWord),
-}
-
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum EpochWord {
-    Epoch,
-}
-
-impl From<IntervalText> for Interval {
-    fn from(text: IntervalText) -> Self {
-        match text {
-            IntervalText::Number(every) => Interval::Iterations(every),
-            IntervalText::Word(EpochWord::Epoch) => Interval::Epoch,
-        }
-    }
-}
-
-impl From<Interval> for IntervalText {
-    fn from(interval: Interval) -> Self {
-        match interval {
-            Interval::Iterations(every) => IntervalText::Number(every),
-            Interval::Epoch => IntervalText::Word(EpochWord::Epoch),
-        }
-    }
+    /// Every so many iterations.
+    #[serde(untagged)]
+    Iterations(NonZeroU32),
 }
 
 impl FromStr for Interval {

@@ -3,7 +3,7 @@
 use rand_chacha::ChaCha12Rng;
 use rand_distr::{Distribution, Normal, StandardNormal, Uniform};
 
-use crate::choice::text_in_files;
+use crate::choice::kept_as_text;
 
 /// How the weights of linear layers begin. Biases are uniform in ±1/√inputs in both cases.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,4 +66,4 @@ impl std::str::FromStr for Init {
     }
 }
 
-text_in_files!(Init);
+kept_as_text!(Init);

@@ -5,8 +5,7 @@ mod problem;
 
 use std::fmt;
 
-use crate::choice::text_in_files;
-
+use crate::choice::kept_as_text;
 pub use problem::LayerProblem;
 
 /// A layer, written as PyTorch prints it: `Linear(110, 128)`, `LeakyReLU(0.2)`.
@@ -155,4 +154,4 @@ impl fmt::Display for BatchNorm {
     }
 }
 
-text_in_files!(Layer);
+kept_as_text!(Layer);
