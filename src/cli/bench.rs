@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::cli::error::{Error, Result};
+use crate::cli::error::{Error, Result, refuse};
 use gan_cuda::data::{Dataset, DatasetKind, Places};
 use gan_cuda::device::cpu::default_threads;
 use gan_cuda::device::{self, Device, DeviceChoice, Memory, Precision};
@@ -11,9 +11,8 @@ use gan_cuda::gan::plan::Plan;
 use gan_cuda::gan::preset::{Preset, find};
 use gan_cuda::gan::work::Work;
 use gan_cuda::gan::{Gan, Model};
-use gan_cuda::memory;
-use gan_cuda::ranges;
 use gan_cuda::train::trainer::schedule;
+use gan_cuda::{memory, ranges};
 use serde::Serialize;
 
 use super::device::{AnyDevice, open_device};
@@ -103,10 +102,10 @@ pub fn run(args: &Args) -> Result<()> {
     let model = args.sizes.model(preset)?;
     match open_device(args.device, args.precision, args.threads(), !args.no_graph)?.device {
         AnyDevice::Cpu(cpu) => run_on(cpu, args, preset, &model),
-        AnyDevice::Cuda(cuda) if cuda.is_emulated() => Err(Error::Flag {
-            flag: "--device",
-            problem: format!("is {}: its times say nothing about a GPU", cuda.describe()),
-        }),
+        AnyDevice::Cuda(cuda) if cuda.is_emulated() => {
+            let emulator = cuda.describe();
+            refuse("--device", format!("is {emulator}: its times say nothing about a GPU"))
+        }
         AnyDevice::Cuda(cuda) => run_on(*cuda, args, preset, &model),
     }
 }

@@ -1,11 +1,32 @@
 //! The device that a command computes on.
 
-use crate::cli::error::{Error, Result};
-use gan_cuda::device::cpu::Cpu;
+use super::ranges::within;
+use crate::cli::error::{Result, refuse};
+use gan_cuda::device::cpu::{Cpu, default_threads};
 use gan_cuda::device::cuda::{Cuda, probe};
 use gan_cuda::device::{DeviceChoice, Precision};
+use gan_cuda::ranges;
 use gan_cuda::text::with_causes;
 use tracing::{debug, info};
+
+/// Where a command computes that does not train.
+#[derive(clap::Args)]
+pub(super) struct PlaceArgs {
+    /// Where to compute: auto, cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
+    device: DeviceChoice,
+    /// CPU threads [default: physical cores of a NUMA node, at most 16]
+    #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::THREADS))]
+    threads: Option<usize>,
+}
+
+impl PlaceArgs {
+    /// The device.
+    pub(super) fn open(&self) -> Result<Chosen> {
+        let threads = self.threads.unwrap_or_else(default_threads);
+        open_device(self.device, Precision::F32, threads, false)
+    }
+}
 
 /// A device of either kind; each command has one generic function for both.
 pub enum AnyDevice {
@@ -32,7 +53,7 @@ pub fn open_device(
             info!(threads, reason, "computing on the CPU");
             Ok(Chosen { device: AnyDevice::Cpu(Cpu::new(threads)), reason })
         }
-        _ => Err(only_on_a_gpu(precision, reason)),
+        _ => only_on_a_gpu(precision, reason),
     };
     let gpu = |cuda| Chosen { device: AnyDevice::Cuda(Box::new(cuda)), reason: None };
     match choice {
@@ -52,11 +73,13 @@ fn first_gpu(precision: Precision, graphs: bool) -> Result<Cuda, String> {
 }
 
 /// The CPU was asked for, or taken for a reason.
-fn only_on_a_gpu(precision: Precision, reason: Option<String>) -> Error {
+fn only_on_a_gpu<T>(precision: Precision, reason: Option<String>) -> Result<T> {
     let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-    let problem = format!(
-        "is {precision}, but the CPU computes in f32 alone{reason}; leave it at f32, or choose a \
-         GPU with --device cuda"
-    );
-    Error::Flag { flag: "--precision", problem }
+    refuse(
+        "--precision",
+        format!(
+            "is {precision}, but the CPU computes in f32 alone{reason}; leave it at f32, or choose \
+             a GPU with --device cuda"
+        ),
+    )
 }

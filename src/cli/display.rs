@@ -13,6 +13,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// As wide as a label.
 const NO_LABEL: &str = "          ";
+/// Two lines: how far, and how well.
+const BAR_OF_A_RUN: &str =
+    "{prefix} {bar:20} {human_pos}/{human_len}  {elapsed} elapsed, {eta} left\n{msg}";
 /// The shortest time between two plain lines, and between two readings of the losses.
 const PACE: Duration = Duration::from_secs(1);
 
@@ -90,7 +93,7 @@ impl Display {
     /// A display for a run of `total` iterations of which `completed` are done.
     pub fn new(verbosity: Verbosity, completed: u32, total: u32) -> Self {
         let wanted = verbosity > Verbosity::Quiet && stdout().is_terminal();
-        let bar = wanted.then(|| progress_bar(completed, total));
+        let bar = wanted.then(|| progress_bar(completed.into(), Some(total.into()), BAR_OF_A_RUN));
         show_bar(bar.clone());
         let rate = Rate { since: Instant::now(), images: 0 };
         Self { verbosity, bar, shown: None, rate }
@@ -156,15 +159,12 @@ impl Observer for Display {
     }
 }
 
-/// Two lines: how far, and how well.
-fn progress_bar(completed: u32, total: u32) -> ProgressBar {
-    let target = ProgressDrawTarget::stdout();
-    let bar = ProgressBar::with_draw_target(Some(u64::from(total)), target);
-    let template =
-        "{prefix} {bar:20} {human_pos}/{human_len}  {elapsed} elapsed, {eta} left\n{msg}";
+/// A bar of which `done` is done.
+pub fn progress_bar(done: u64, total: Option<u64>, template: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stdout());
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
     bar.reset_eta();
-    bar.with_position(u64::from(completed))
+    bar.with_position(done)
 }

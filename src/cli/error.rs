@@ -59,7 +59,7 @@ pub enum Error {
     },
 
     /// A folder that images would go into has something in it.
-    #[error("{path} is not empty; name a new folder, or an empty one", path = path.display())]
+    #[error("{path} is not empty; name a new folder, or an empty one")]
     FolderNotEmpty {
         /// The folder.
         path: PathBuf,
@@ -79,6 +79,11 @@ pub enum Error {
 
 /// A result whose error is the program's unless another is named.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Refuses a flag: `problem` goes on from its name.
+pub fn refuse<T>(flag: &'static str, problem: impl Into<String>) -> Result<T> {
+    Err(Error::Flag { flag, problem: problem.into() })
+}
 
 impl<E: Into<gan_cuda::Error>> From<E> for Error {
     fn from(error: E) -> Self {

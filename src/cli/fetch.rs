@@ -4,12 +4,12 @@ use std::io::{IsTerminal, stdout};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::cli::error::{Error, Result};
+use crate::cli::error::{Result, refuse};
 use gan_cuda::data::DatasetKind;
 use gan_cuda::data::fetch::{Event, Order, fetch};
-use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, HumanCount, ProgressBar};
 
-use super::display::{print_error_line, print_line};
+use super::display::{print_error_line, print_line, progress_bar};
 use super::ranges::choice;
 
 /// The shortest time between two plain lines of one file.
@@ -57,9 +57,11 @@ fn check(args: &Args) -> Result<()> {
     if args.datasets.len() == 1 {
         return Ok(());
     }
-    let problem = "is a folder of one data set, whose files have the names of all others'; fetch \
-                   one after the other";
-    Err(Error::Flag { flag, problem: problem.to_owned() })
+    refuse(
+        flag,
+        "is a folder of one data set, whose files have the names of all others'; fetch one after \
+         the other",
+    )
 }
 
 fn farewell(kind: DatasetKind, args: &Args) -> String {
@@ -131,7 +133,13 @@ impl Teller {
         }
         (self.total, self.said) = (total, Instant::now());
         if !self.quiet && stdout().is_terminal() {
-            self.bar = Some(progress_bar(from, total));
+            let template = match total {
+                Some(_) => {
+                    "          {bar:20} {bytes} of {total_bytes}  {bytes_per_sec}, {eta} left"
+                }
+                None => "          {spinner} {bytes}  {bytes_per_sec}",
+            };
+            self.bar = Some(progress_bar(from, total, template));
         }
     }
 
@@ -163,17 +171,4 @@ impl Teller {
             bar.finish_and_clear();
         }
     }
-}
-
-fn progress_bar(from: u64, total: Option<u64>) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stdout());
-    let template = match total {
-        Some(_) => "          {bar:20} {bytes} of {total_bytes}  {bytes_per_sec}, {eta} left",
-        None => "          {spinner} {bytes}  {bytes_per_sec}",
-    };
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar.reset_eta();
-    bar.with_position(from)
 }

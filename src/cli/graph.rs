@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::error::{Error, Result};
+use crate::cli::error::{Error, Result, refuse};
 use gan_cuda::formats::files::write_whole;
 use gan_cuda::gan::{Model, preset};
 use gan_cuda::picture::diagram::{Diagram, dot, svg};
@@ -47,14 +47,14 @@ fn writer(out: Option<&Path>) -> Result<fn(&Diagram) -> String> {
     match () {
         () if has_ending(path, "svg") => Ok(svg::write),
         () if has_ending(path, "dot") => Ok(dot::write),
-        () => {
-            let problem = format!(
+        () => refuse(
+            "--out",
+            format!(
                 "{} is neither SVG nor DOT: end the name in .svg or .dot (`dot -Tpdf` makes a PDF \
                  of that)",
                 path.display()
-            );
-            Err(Error::Flag { flag: "--out", problem })
-        }
+            ),
+        ),
     }
 }
 
@@ -69,7 +69,7 @@ impl Args {
         if !path.exists() {
             return Err(Error::NothingToDraw { name: self.what.clone() });
         }
-        self.sizes.refuse(&self.what)?;
+        self.sizes.expect_none(&self.what)?;
         let config = config(path)?;
         Ok((config.title(), config.model()?))
     }

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::cli::error::{Error, Result};
+use crate::cli::error::{Result, refuse};
 use gan_cuda::gan::arrangement::{Arrangement, Grid};
 use gan_cuda::gan::sampler::Statistics;
 use gan_cuda::ranges;
@@ -50,12 +50,12 @@ impl ImageArgs {
         if count > places {
             let Grid { rows, columns } = grid;
             let problem = format!("{count} is more than --grid {rows}x{columns} has places");
-            return Err(Error::Flag { flag: "--count", problem });
+            return refuse("--count", problem);
         }
         let most = MOST_IMAGES.min(MOST_NUMBERS / config.gan.latent_dim);
         if count > most {
             let problem = format!("would be {count}, but {most} images are the most; name fewer");
-            return Err(Error::Flag { flag: "--count", problem });
+            return refuse("--count", problem);
         }
         let statistics = self.statistics(config, count)?;
         let rows = match statistics {
@@ -74,7 +74,7 @@ impl ImageArgs {
 
     /// The classes to draw, one after the other; none where the set-up has none.
     pub(super) fn classes(&self, config: &Config) -> Result<Vec<u32>> {
-        let refused = |problem| Err(Error::Flag { flag: "--labels", problem });
+        let refused = |problem| refuse("--labels", problem);
         match (&self.labels, config.gan.classes) {
             (None, classes) => Ok((0..classes.unwrap_or(0) as u32).collect()),
             (Some(_), None) => refused(format!(
@@ -95,7 +95,7 @@ impl ImageArgs {
     }
 
     fn statistics(&self, config: &Config, count: usize) -> Result<Statistics> {
-        let refused = |problem| Err(Error::Flag { flag: "--bn", problem });
+        let refused = |problem| refuse("--bn", problem);
         match (self.bn, config.model()?.generator().normalizes()) {
             (None, _) => Ok(Statistics::Running),
             (Some(_), false) => refused(format!(

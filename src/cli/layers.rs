@@ -1,11 +1,16 @@
 //! Flags that change a preset's layers by a number, and not by a line.
 
-use crate::cli::error::{Error, Result};
+use crate::cli::error::{Error, Result, refuse};
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::Settings;
 
 /// A flag that was given, and what it changes.
 pub(super) type Given = (&'static str, Rewrite);
+
+/// Those of a list that were given: the others change nothing.
+pub(super) fn given<const N: usize>(flags: [Given; N]) -> Vec<Given> {
+    flags.into_iter().filter(|(_, rewrite)| *rewrite != Rewrite::default()).collect()
+}
 
 /// Changes a preset by all that was given.
 pub(super) fn apply(given: &[Given], name: &str, settings: &mut Settings) -> Result<()> {
@@ -19,16 +24,14 @@ pub(super) fn apply(given: &[Given], name: &str, settings: &mut Settings) -> Res
     Ok(())
 }
 
-/// Refuses what was given: `file` has the layers line by line.
-pub(super) fn refuse(given: &[Given], file: &str) -> Result<()> {
-    match given.first() {
-        None => Ok(()),
-        Some((flag, _)) => {
-            let problem = format!(
-                "changes the layers of a preset, but those of {file} stand in it line by line; \
-                 leave it out and edit the lines"
-            );
-            Err(Error::Flag { flag, problem })
-        }
-    }
+/// Makes sure that none was given: `file` has the layers line by line.
+pub(super) fn expect_none(given: &[Given], file: &str) -> Result<()> {
+    let Some((flag, _)) = given.first() else { return Ok(()) };
+    refuse(
+        flag,
+        format!(
+            "changes the layers of a preset, but those of {file} stand in it line by line; leave \
+             it out and edit the lines"
+        ),
+    )
 }

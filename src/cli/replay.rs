@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::cli::error::{Error, Result};
+use crate::cli::error::{Result, refuse};
 use gan_cuda::formats::files::{check_writable, write_whole};
 use gan_cuda::picture::replay::replay;
 use gan_cuda::ranges;
@@ -44,8 +44,7 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let out = args.out.clone().unwrap_or_else(|| run.progress());
     if !has_ending(&out, "gif") {
-        let problem = format!("{} is no GIF: end the name in .gif", out.display());
-        return Err(Error::Flag { flag: "--out", problem });
+        return refuse("--out", format!("{} is no GIF: end the name in .gif", out.display()));
     }
     check_writable(&out)?;
     let shown = Duration::from_secs(1) / args.fps;

@@ -1,6 +1,6 @@
 //! The flags that say how large a set-up is, of `train`, `bench` and `graph`.
 
-use crate::cli::error::{Error, Result};
+use crate::cli::error::{Result, refuse};
 use gan_cuda::gan::Model;
 use gan_cuda::gan::preset::Preset;
 use gan_cuda::gan::rewrite::Rewrite;
@@ -31,17 +31,12 @@ impl SizeArgs {
     /// The flags that change layers.
     pub(super) fn layers(&self) -> Vec<Given> {
         let Self { latent_dim, g_hidden, d_hidden, .. } = self.clone();
-        let mut given = Vec::new();
-        if latent_dim.is_some() {
-            given.push(("--latent-dim", Rewrite { latent_dim, ..Rewrite::default() }));
-        }
-        if g_hidden.is_some() {
-            given.push(("--g-hidden", Rewrite { g_hidden, ..Rewrite::default() }));
-        }
-        if d_hidden.is_some() {
-            given.push(("--d-hidden", Rewrite { d_hidden, ..Rewrite::default() }));
-        }
-        given
+        let none = Rewrite::default;
+        layers::given([
+            ("--latent-dim", Rewrite { latent_dim, ..none() }),
+            ("--g-hidden", Rewrite { g_hidden, ..none() }),
+            ("--d-hidden", Rewrite { d_hidden, ..none() }),
+        ])
     }
 
     /// Puts the batch size in its place.
@@ -57,12 +52,12 @@ impl SizeArgs {
         Ok(Model::new(settings)?)
     }
 
-    /// Refuses all of these flags for a GAN that has sizes of its own.
-    pub(super) fn refuse(&self, file: &str) -> Result<()> {
+    /// Makes sure that none of these flags was given: the GAN of `file` has sizes of its own.
+    pub(super) fn expect_none(&self, file: &str) -> Result<()> {
         if self.batch_size.is_some() {
             let problem = format!("does not fit: {file} has sizes of its own; leave it out");
-            return Err(Error::Flag { flag: "--batch-size", problem });
+            return refuse("--batch-size", problem);
         }
-        layers::refuse(&self.layers(), file)
+        layers::expect_none(&self.layers(), file)
     }
 }

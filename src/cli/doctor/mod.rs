@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use crate::cli::error::Result;
 
 use super::json::print_json;
-use report::{Device, Found, Gpu, Library, Report};
+use report::{Device, Gpu, Library, Report};
 
 /// The exit code where only the CPU can be used.
 const CPU_ONLY: u8 = 3;
@@ -55,7 +55,7 @@ fn entry(name: &str, text: &str) {
 /// What was found, or where it was looked for.
 fn library(name: &str, library: &Library, of: &str) {
     match library {
-        Library::Found(Found { path, version }) => {
+        Library::Found { path, version } => {
             entry(name, &format!("{path}, {of} {}", version.as_deref().unwrap_or("unknown")));
         }
         Library::Missing { searched } => {

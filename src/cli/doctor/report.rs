@@ -1,9 +1,12 @@
 //! What there is of CUDA on this machine, as `--json` prints it.
 
+use std::path::PathBuf;
+
 use gan_cuda::choice::Choice;
 use gan_cuda::device::Precision;
 use gan_cuda::device::cuda::images::BUILT;
-use gan_cuda::device::cuda::libraries::{self, Cublas, Driver, Looked};
+use gan_cuda::device::cuda::libraries::{self, Looked};
+use gan_cuda::device::cuda::nvrtc::Version;
 use gan_cuda::device::cuda::probe;
 use serde::{Serialize, Serializer};
 
@@ -26,15 +29,14 @@ pub(super) struct Report {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Library {
-    Found(Found),
-    Missing { searched: Vec<String> },
-}
-
-#[derive(Serialize)]
-pub(super) struct Found {
-    pub path: String,
-    /// Its own, but the driver's is that of the newest CUDA that it takes.
-    pub version: Option<String>,
+    Found {
+        path: String,
+        /// Its own, but the driver's is that of the newest CUDA that it takes.
+        version: Option<String>,
+    },
+    Missing {
+        searched: Vec<String>,
+    },
 }
 
 /// What the build made of the kernels.
@@ -71,22 +73,12 @@ fn known<S: Serializer>(free: &Result<usize, String>, serializer: S) -> Result<S
 }
 
 pub(super) fn examine() -> Report {
-    let found = |path: &std::path::Path, version: Option<String>| Found {
-        path: path.display().to_string(),
-        version,
-    };
     let usable = probe::first_usable();
     Report {
         version: env!("CARGO_PKG_VERSION"),
-        driver: library(libraries::driver(), |Driver { path, version }| {
-            found(path, Some(version.to_string()))
-        }),
-        cublas: library(libraries::cublas(), |Cublas { path, version }| {
-            found(path, version.map(|version| version.to_string()))
-        }),
-        nvrtc: library(libraries::nvrtc(), |(path, nvrtc)| {
-            found(path, Some(nvrtc.version().to_string()))
-        }),
+        driver: library(libraries::driver(), |driver| (&driver.path, Some(driver.version))),
+        cublas: library(libraries::cublas(), |cublas| (&cublas.path, cublas.version)),
+        nvrtc: library(libraries::nvrtc(), |(path, nvrtc)| (path, Some(nvrtc.version()))),
         kernels: kernels(),
         devices: (0..probe::count().unwrap_or(0)).map(device).collect(),
         auto: usable.as_ref().map_or("cpu".to_owned(), |gpu| format!("cuda:{}", gpu.ordinal)),
@@ -94,9 +86,15 @@ pub(super) fn examine() -> Report {
     }
 }
 
-fn library<T>(looked: &Looked<T>, describe: impl FnOnce(&T) -> Found) -> Library {
-    match looked {
-        Ok(found) => Library::Found(describe(found)),
+fn library<T>(
+    looked: &Looked<T>,
+    path_and_version: impl FnOnce(&T) -> (&PathBuf, Option<Version>),
+) -> Library {
+    match looked.as_ref().map(path_and_version) {
+        Ok((path, version)) => Library::Found {
+            path: path.display().to_string(),
+            version: version.map(|version| version.to_string()),
+        },
         Err(searched) => Library::Missing { searched: searched.clone() },
     }
 }

@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::error::Result;
-use gan_cuda::device::cpu::default_threads;
-use gan_cuda::device::{Device, Precision, Real};
+use gan_cuda::device::{Device, Real};
 use gan_cuda::formats::files::{WholeFile, check_writable};
 use gan_cuda::formats::npy::npy_header;
 use gan_cuda::gan::arrangement::standard_grid;
@@ -13,7 +12,7 @@ use gan_cuda::run::snapshot;
 
 use super::flags::Args;
 use super::{Source, Written, write};
-use crate::cli::device::{AnyDevice, open_device};
+use crate::cli::device::AnyDevice;
 use crate::cli::images::Drawing;
 
 /// Images about to be drawn.
@@ -37,8 +36,7 @@ impl Arrays {
         let drawing = args.images.drawing(config, grid, &classes)?;
         let seed = args.images.seed.unwrap_or(config.seed);
         let labels = args.files.labels().filter(|_| config.gan.classes.is_some());
-        let threads = args.place.threads.unwrap_or_else(default_threads);
-        let chosen = open_device(args.place.device, Precision::F32, threads, false)?;
+        let chosen = args.place.open()?;
         for path in labels.iter().chain([&images]) {
             check_writable(path)?;
         }

@@ -2,16 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::error::{Error, Result};
+use crate::cli::error::{Result, refuse};
 use clap::Arg;
-use gan_cuda::device::DeviceChoice;
-use gan_cuda::ranges;
 use gan_cuda::run::checkpoint::Checkpoint;
 
 use crate::cli::checkpoint::CheckpointArgs;
+use crate::cli::device::PlaceArgs;
 use crate::cli::ending::has_ending;
 use crate::cli::images::ImageArgs;
-use crate::cli::ranges::{may_be_negative, within};
+use crate::cli::ranges::may_be_negative;
 
 /// The heading of the flags that say how images are drawn.
 const IMAGES: &str = "Images, with --numpy";
@@ -39,7 +38,7 @@ pub struct Args {
     pub(super) json: bool,
     #[command(flatten, next_help_heading = IMAGES)]
     pub(super) images: ImageArgs,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = IMAGES)]
     pub(super) place: PlaceArgs,
 }
 
@@ -57,18 +56,6 @@ pub(super) struct FileArgs {
     /// classes, their labels beside it as FILE-labels.npy, i64
     #[arg(long, value_name = "FILE.npy")]
     pub(super) numpy: Option<PathBuf>,
-}
-
-/// Where images are drawn.
-#[derive(clap::Args)]
-#[command(next_help_heading = IMAGES)]
-pub(super) struct PlaceArgs {
-    /// Where to compute: auto, cpu, cuda or cuda:N
-    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
-    pub(super) device: DeviceChoice,
-    /// CPU threads [default: physical cores of a NUMA node, at most 16]
-    #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::THREADS))]
-    pub(super) threads: Option<usize>,
 }
 
 /// A flag about images makes no sense without images.
@@ -105,13 +92,12 @@ impl FileArgs {
 }
 
 fn check_name(flag: &'static str, path: &Path, ending: &str) -> Result<()> {
-    let refused = |problem| Err(Error::Flag { flag, problem });
     let place = path.display();
     if !has_ending(path, ending) {
-        return refused(format!("{place} has another ending: end the name in .{ending}"));
+        return refuse(flag, format!("{place} has another ending: end the name in .{ending}"));
     }
     if path.parent().is_some_and(Checkpoint::is_complete_at) {
-        return refused(format!("{place} would lie in a checkpoint: name another folder"));
+        return refuse(flag, format!("{place} would lie in a checkpoint: name another folder"));
     }
     Ok(())
 }

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use gan_cuda::device::DeviceChoice;
 use gan_cuda::gan::arrangement::Grid;
 use gan_cuda::ranges::{self, SEED};
 
 use crate::cli::checkpoint::CheckpointArgs;
+use crate::cli::device::PlaceArgs;
 use crate::cli::images::ImageArgs;
 use crate::cli::ranges::{may_be_negative, within};
 
@@ -20,12 +20,8 @@ preset's grid. The images are divided evenly among the labels, one label after t
 pub struct Args {
     #[command(flatten)]
     pub(super) checkpoint: CheckpointArgs,
-    /// Where to compute: auto, cpu, cuda or cuda:N
-    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
-    pub(super) device: DeviceChoice,
-    /// CPU threads [default: physical cores of a NUMA node, at most 16]
-    #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::THREADS))]
-    pub(super) threads: Option<usize>,
+    #[command(flatten)]
+    pub(super) place: PlaceArgs,
     /// Say nothing but errors
     #[arg(short, long)]
     pub(super) quiet: bool,

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf, absolute};
 
-use crate::cli::error::{Error, Result};
+use crate::cli::error::{Error, Result, refuse};
 use gan_cuda::file_error::FileError;
 
 use super::flags::OutputArgs;
@@ -17,16 +17,16 @@ impl OutputArgs {
         if let [separate, frames] = folders[..]
             && place(separate)? == place(frames)?
         {
-            let problem =
-                format!("is the folder of --separate too: {}; name another one", frames.display());
-            return Err(Error::Flag { flag: "--frames", problem });
+            let folder = frames.display();
+            let problem = format!("is the folder of --separate too: {folder}; name another one");
+            return refuse("--frames", problem);
         }
         for folder in &folders {
             expect_empty(folder)?;
             let of_out = self.out.as_deref().and_then(Path::parent);
             if of_out.is_some_and(|of_out| of_out == folder.as_path()) {
-                let problem = format!("would lie among the files in {}", folder.display());
-                return Err(Error::Flag { flag: "--out", problem });
+                let folder = folder.display();
+                return refuse("--out", format!("would lie among the files in {folder}"));
             }
         }
         Ok(())

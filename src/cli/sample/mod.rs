@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::error::Result;
 use gan_cuda::data::ImageShape;
-use gan_cuda::device::cpu::default_threads;
-use gan_cuda::device::{Device, Precision, Real};
+use gan_cuda::device::{Device, Real};
 use gan_cuda::formats::files::check_writable;
 use gan_cuda::gan::interpolation::interpolate;
 use gan_cuda::gan::sampler::Sampler;
@@ -20,7 +19,7 @@ use gan_cuda::run::checkpoint::Checkpoint;
 use gan_cuda::run::config::Config;
 use gan_cuda::run::snapshot;
 
-use super::device::{AnyDevice, open_device};
+use super::device::AnyDevice;
 use super::json::print_json;
 pub use flags::Args;
 use frames::Frames;
@@ -31,8 +30,7 @@ pub fn run(args: &Args) -> Result<()> {
     let (folder, checkpoint) = args.checkpoint.load()?;
     let config = snapshot::config(&checkpoint)?;
     let request = args.request(&config)?;
-    let threads = args.threads.unwrap_or_else(default_threads);
-    let chosen = open_device(args.device, Precision::F32, threads, false)?;
+    let chosen = args.place.open()?;
     args.output.check_folders()?;
     if let Some(out) = &request.out {
         check_writable(out.path())?;

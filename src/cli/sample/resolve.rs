@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::error::{Error, Result};
+use crate::cli::error::{Result, refuse};
 use gan_cuda::data::ImageShape;
 use gan_cuda::gan::arrangement::{Grid, standard_grid};
 use gan_cuda::picture::grid;
@@ -75,10 +75,7 @@ impl Args {
             None if separate.is_some() || frames.is_some() => return Ok(None),
             None => Path::new("sample.png"),
         };
-        let refused = |problem: &str| {
-            let problem = format!("{} {problem}", path.display());
-            Err(Error::Flag { flag: "--out", problem })
-        };
+        let refused = |problem: &str| refuse("--out", format!("{} {problem}", path.display()));
         match self.picture.interpolate {
             _ if has_ending(path, "png") => Ok(Some(Out::Picture(path.to_owned()))),
             Some(_) if has_ending(path, "gif") => Ok(Some(Out::Gif(path.to_owned()))),
@@ -97,7 +94,7 @@ impl Args {
             let pixels = width.checked_mul(height).and_then(|pixels| pixels.checked_mul(pictures));
             match pixels {
                 Some(pixels) if pixels <= MOST_PIXELS => Ok(()),
-                _ => Err(too_large(flag, (width, height), pictures)),
+                _ => too_large(flag, (width, height), pictures),
             }
         };
         match out {
@@ -112,14 +109,16 @@ impl Args {
     }
 }
 
-fn too_large(flag: &'static str, (width, height): (usize, usize), pictures: usize) -> Error {
+fn too_large(flag: &'static str, (width, height): (usize, usize), pictures: usize) -> Result<()> {
     let size = match pictures {
         1 => format!("{width} × {height} pixels"),
         _ => format!("{pictures} frames of {width} × {height} pixels"),
     };
-    let problem = format!(
-        "would have {size}, more than 134 million; ask for fewer images, or for files of their own \
-         with --separate DIR alone"
-    );
-    Error::Flag { flag, problem }
+    refuse(
+        flag,
+        format!(
+            "would have {size}, more than 134 million; ask for fewer images, or for files of their \
+             own with --separate DIR alone"
+        ),
+    )
 }

@@ -2,17 +2,19 @@
 
 use std::io::{IsTerminal, stdout};
 
-use crate::cli::error::{Error, Result};
+use crate::cli::error::{Result, refuse};
 use gan_cuda::data::{Dataset, Origin, Places, Source, Wanted, cache_folder};
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::ranges::CLASSES;
 use gan_cuda::run::config::Config;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::flags::Args;
 use super::resolve::absolute;
-use crate::cli::display::{Verbosity, print_error_line, show_bar};
+use crate::cli::display::{Verbosity, print_error_line, progress_bar, show_bar};
 use crate::cli::layers;
+
+const BAR: &str = "decoding images {bar:20} {human_pos}/{human_len}  {eta} left";
 
 /// The images of a new run, which say what the configuration leaves open: where they were found,
 /// and their classes. Those of a `--config` file are where its run found them.
@@ -46,8 +48,7 @@ fn fit_classes(config: &mut Config) -> Result<()> {
     }
     let classes = config.dataset()?.classes()?;
     if !CLASSES.holds(classes as u64) {
-        let problem = format!("has {classes} classes; there must be {CLASSES}");
-        return Err(Error::Flag { flag: "--dataset", problem });
+        return refuse("--dataset", format!("has {classes} classes; there must be {CLASSES}"));
     }
     let given = [("--dataset", Rewrite { classes: Some(classes), ..Rewrite::default() })];
     layers::apply(&given, &config.preset, &mut config.gan)
@@ -57,7 +58,11 @@ fn fit_classes(config: &mut Config) -> Result<()> {
 pub(super) fn load(args: &Args, config: &Config) -> Result<Dataset> {
     let spoken = args.verbosity() > Verbosity::Quiet;
     let cache = if args.dry_run { None } else { cache_folder() };
-    let bar = if spoken && stdout().is_terminal() { bar() } else { ProgressBar::hidden() };
+    let bar = match spoken && stdout().is_terminal() {
+        // Is seen only once an image is decoded.
+        true => progress_bar(0, None, BAR),
+        false => ProgressBar::hidden(),
+    };
     if let Source::Folder(folder) = config.dataset()?
         && spoken
         && !stdout().is_terminal()
@@ -79,14 +84,4 @@ pub(super) fn load(args: &Args, config: &Config) -> Result<Dataset> {
         print_error_line(&format!("warning: {warning}"));
     }
     Ok(data)
-}
-
-/// Is seen only once an image is decoded.
-fn bar() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
-    let template = "decoding images {bar:20} {human_pos}/{human_len}  {eta} left";
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
 }

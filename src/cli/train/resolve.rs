@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::error::{Error, Result};
+use crate::cli::error::{Error, Result, refuse};
 use gan_cuda::data::Source;
 use gan_cuda::file_error::FileError;
 use gan_cuda::gan::preset;
@@ -45,7 +45,7 @@ impl Args {
     }
 
     fn config_of_file(&self, path: &Path) -> Result<Config> {
-        layers::refuse(&self.layers(), &path.display().to_string())?;
+        layers::expect_none(&self.layers(), &path.display().to_string())?;
         let mut config = Config::read(path)?;
         if self.preset.as_ref().is_some_and(|preset| *preset != config.preset) {
             let problem = format!(
@@ -54,7 +54,7 @@ impl Args {
                 path.display(),
                 config.preset
             );
-            return Err(Error::Flag { flag: "--preset", problem });
+            return refuse("--preset", problem);
         }
         if self.data.dataset.is_some() {
             // The folder was another data set's.
@@ -141,26 +141,24 @@ impl Args {
         let ValueArgs { leaky_slope, dropout, bn_eps, bn_momentum, d_final_relu, .. } = self.values;
         let DataArgs { image_size, channels, .. } = self.data;
         let none = Rewrite::default;
-        let flags = [
-            ("--image-size", image_size.is_some(), Rewrite { image_size, ..none() }),
-            ("--channels", channels.is_some(), Rewrite { channels, ..none() }),
-            ("--leaky-slope", leaky_slope.is_some(), Rewrite { leaky_slope, ..none() }),
-            ("--dropout", dropout.is_some(), Rewrite { dropout, ..none() }),
-            ("--bn-eps", bn_eps.is_some(), Rewrite { bn_eps, ..none() }),
-            ("--bn-momentum", bn_momentum.is_some(), Rewrite { bn_momentum, ..none() }),
-            ("--d-final-relu", d_final_relu, Rewrite { d_final_relu, ..none() }),
-        ];
-        let flags = flags.into_iter().filter(|(_, is_given, _)| *is_given);
-        let flags = flags.map(|(flag, _, rewrite)| (flag, rewrite));
+        let mut given = layers::given([
+            ("--image-size", Rewrite { image_size, ..none() }),
+            ("--channels", Rewrite { channels, ..none() }),
+            ("--leaky-slope", Rewrite { leaky_slope, ..none() }),
+            ("--dropout", Rewrite { dropout, ..none() }),
+            ("--bn-eps", Rewrite { bn_eps, ..none() }),
+            ("--bn-momentum", Rewrite { bn_momentum, ..none() }),
+            ("--d-final-relu", Rewrite { d_final_relu, ..none() }),
+        ]);
         // Last: few widths may leave none of a kind that the preset has.
-        flags.chain(self.values.sizes.layers()).collect()
+        given.extend(self.values.sizes.layers());
+        given
     }
 
     /// Makes sure that the flags about data fit the data set.
     fn check_data(&self, config: &Config) -> Result<()> {
-        let refused = |flag, problem: String| Err(Error::Flag { flag, problem });
         match &config.dataset {
-            None => refused(
+            None => refuse(
                 "--dataset",
                 format!(
                     "is missing: preset {} has no data set of its own; give a folder of images, as \
@@ -168,13 +166,12 @@ impl Args {
                     config.preset
                 ),
             ),
-            Some(Source::Folder(_)) if self.data.data_dir.is_some() => refused(
+            Some(Source::Folder(_)) if self.data.data_dir.is_some() => refuse(
                 "--data-dir",
                 "is where the files of mnist or fashion-mnist are; leave it out, as --dataset \
-                 names a folder of images"
-                    .to_owned(),
+                 names a folder of images",
             ),
-            Some(Source::Named(kind)) if self.data.skip_bad_images => refused(
+            Some(Source::Named(kind)) if self.data.skip_bad_images => refuse(
                 "--skip-bad-images",
                 format!("is for folders of images, and {kind} is none; leave it out"),
             ),
