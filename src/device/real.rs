@@ -60,6 +60,16 @@ pub trait Real:
     }
 }
 
+/// Functions that the type has under the same names.
+macro_rules! own {
+    ($type:ident: $($name:ident),+) => {
+        $(#[inline(always)]
+        fn $name(self) -> Self {
+            $type::$name(self)
+        })+
+    };
+}
+
 macro_rules! implement_real {
     ($type:ident, $tanh:expr) => {
         impl Real for $type {
@@ -77,26 +87,7 @@ macro_rules! implement_real {
             fn to_f64(self) -> f64 {
                 f64::from(self)
             }
-            #[inline(always)]
-            fn exp(self) -> Self {
-                $type::exp(self)
-            }
-            #[inline(always)]
-            fn ln(self) -> Self {
-                $type::ln(self)
-            }
-            #[inline(always)]
-            fn ln_1p(self) -> Self {
-                $type::ln_1p(self)
-            }
-            #[inline(always)]
-            fn sqrt(self) -> Self {
-                $type::sqrt(self)
-            }
-            #[inline(always)]
-            fn abs(self) -> Self {
-                $type::abs(self)
-            }
+            own!($type: exp, ln, ln_1p, sqrt, abs);
             #[inline(always)]
             fn sin_cos(self) -> (Self, Self) {
                 $type::sin_cos(self)

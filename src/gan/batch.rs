@@ -10,8 +10,7 @@ use super::iteration::{Step, batches_through};
 use super::model::Model;
 use super::role::Role;
 use super::settings::Settings;
-use crate::device::Result;
-use crate::device::{Device, In, InInts, Out, Reals};
+use crate::device::{Device, In, InInts, Out, Reals, Result};
 use crate::nn::{Batches, Masks, Matrix, PassInput};
 use crate::rng::{Stream, site};
 

@@ -2,9 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::device::Result;
 use crate::device::ops::BatchShape;
-use crate::device::{Device, InInts, Out, OutInts};
+use crate::device::{Device, InInts, Out, OutInts, Result};
 use crate::rng::{Stream, site};
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);

@@ -3,9 +3,8 @@
 use std::ops::{Range, RangeInclusive};
 
 use super::Gan;
-use crate::device::Result;
 use crate::device::ops::{Judged, RING_COLUMNS, RING_ROWS};
-use crate::device::{Device, Real};
+use crate::device::{Device, Real, Result};
 
 /// An iteration's losses and mean outputs.
 #[derive(Clone, Copy, Debug, PartialEq)]

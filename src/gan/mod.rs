@@ -35,9 +35,8 @@ pub mod work;
 use std::collections::BTreeMap;
 
 use crate::data::ImageShape;
-use crate::device::Result;
 use crate::device::ops::{Judged, LossShape, RING_COLUMNS, RING_ROWS};
-use crate::device::{Device, Reals};
+use crate::device::{Device, Reals, Result};
 use crate::nn::{Batches, Matrix, Mode, Network, ParameterGradients};
 use batch::BatchInputs;
 use dataset::DeviceDataset;

@@ -2,9 +2,8 @@
 
 use super::role::Role;
 use super::settings::{InputPart, Layers, Settings};
-use crate::nn::NetworkSpec;
 use crate::nn::sequence::{Embedding, Input, SpecProblem};
-use crate::nn::{Layer, Shape};
+use crate::nn::{Layer, NetworkSpec, Shape};
 
 /// A GAN's settings, and its networks resolved.
 #[derive(Clone, Debug, PartialEq)]
@@ -126,15 +125,11 @@ fn input(role: Role, layers: &Layers, settings: &Settings) -> Result<Input, Mode
             (InputPart::Image, Shape::Image([image.channels, image.height, image.width]))
         }
     };
-    let label = |first| settings.classes.map(|classes| Embedding { classes, first });
-    match (layers.input.as_slice(), settings.classes) {
-        ([only], None) if *only == part => Ok(Input { shape, label: None }),
-        ([InputPart::Label, other], Some(_)) if *other == part => {
-            Ok(Input { shape, label: label(true) })
-        }
-        ([other, InputPart::Label], Some(_)) if *other == part => {
-            Ok(Input { shape, label: label(false) })
-        }
+    let embedding = |classes, first| Some(Embedding { classes, first });
+    let label = match (layers.input.as_slice(), settings.classes) {
+        ([only], None) if *only == part => None,
+        ([InputPart::Label, other], Some(n)) if *other == part => embedding(n, true),
+        ([other, InputPart::Label], Some(n)) if *other == part => embedding(n, false),
         (got, classes) => {
             let expected = match classes {
                 None => format!("[\"{part}\"]: the GAN has no classes"),
@@ -142,9 +137,10 @@ fn input(role: Role, layers: &Layers, settings: &Settings) -> Result<Input, Mode
             };
             let got: Vec<_> = got.iter().map(|part| format!("\"{part}\"")).collect();
             let got = format!("[{}]", got.join(", "));
-            Err(ModelProblem::Input { network: role.name(), got, expected })
+            return Err(ModelProblem::Input { network: role.name(), got, expected });
         }
-    }
+    };
+    Ok(Input { shape, label })
 }
 
 fn expect_output(

@@ -2,8 +2,7 @@
 
 use super::model::Model;
 use super::role::Role;
-use crate::device::Result;
-use crate::device::{Device, ops};
+use crate::device::{Device, Result, ops};
 use crate::nn::{Activations, Adam, Flat, Network, NetworkSpec};
 
 /// One of the two networks in training.

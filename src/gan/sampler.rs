@@ -20,8 +20,7 @@ use super::model::Model;
 use super::plan::reserve;
 use super::settings::Settings;
 use crate::choice::choices;
-use crate::device::Result;
-use crate::device::{Device, Reals};
+use crate::device::{Device, Reals, Result};
 use crate::memory::OutOfMemory;
 use crate::nn::{Activations, Batches, Matrix, Mode, Network, NetworkSpec, PassInput};
 use crate::rng::{Stream, site};
@@ -101,11 +100,6 @@ impl<D: Device> Sampler<D> {
     /// Device and generator, the generator to write.
     pub fn network_mut(&mut self) -> (&D, &mut Network<D>) {
         (&self.device, &mut self.network)
-    }
-
-    /// The generator.
-    pub fn network(&self) -> &Network<D> {
-        &self.network
     }
 }
 

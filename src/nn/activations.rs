@@ -8,8 +8,7 @@ use std::ops::Range;
 use super::matrix::Matrix;
 use super::plan::Stage;
 use super::spec::NetworkSpec;
-use crate::device::Result;
-use crate::device::{Device, In, Out};
+use crate::device::{Device, In, Out, Result};
 
 /// Which rows of its activations a pass is about: batches that stand side by side, of as many rows
 /// each. A BatchNorm normalises each batch by itself.

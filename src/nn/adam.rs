@@ -1,9 +1,7 @@
 //! The optimiser: Adam's moments and its own count of steps.
 
 use super::params::{Flat, Params};
-use crate::device::Device;
-use crate::device::Result;
-use crate::device::ops;
+use crate::device::{Device, Result, ops};
 
 /// Words of its count in device memory, as the operation wants them.
 pub const STEP_WORDS: usize = 2;

@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use crate::device::Result;
-use crate::device::{Device, In, Out, Reals};
+use crate::device::{Device, In, Out, Reals, Result};
 
 /// Rows of `columns` real numbers each, in device memory.
 pub struct Matrix<D: Device> {

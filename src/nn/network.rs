@@ -13,9 +13,8 @@ use super::plan::Stage;
 use super::sequence::Embedding;
 use super::spec::NetworkSpec;
 use super::stage::{Activation, BatchNorm, Linear, Placed, Target};
-use crate::device::Result;
 use crate::device::ops::EmbeddingShape;
-use crate::device::{Device, In, InInts, Out};
+use crate::device::{Device, In, InInts, Out, Result};
 
 /// A network: layers and parameters. Activations, gradients and the optimiser are whoever's makes
 /// passes.

@@ -7,8 +7,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::device::Result;
-use crate::device::{Device, In, Out, Real, Reals};
+use crate::device::{Device, In, Out, Real, Reals, Result};
 
 /// A place in a flat buffer: rows of `columns` numbers, each padded with zeros to `stride`.
 ///

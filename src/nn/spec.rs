@@ -55,11 +55,6 @@ impl NetworkSpec {
         self.output
     }
 
-    /// The lists of layers.
-    pub fn sequences(&self) -> &[Sequence] {
-        &self.sequences
-    }
-
     /// All layers in order, with their keys in a `state_dict`.
     pub fn layers(&self) -> impl Iterator<Item = (String, Layer)> {
         self.sequences.iter().flat_map(|Sequence { key_prefix, layers }| {

@@ -56,17 +56,16 @@ impl RunDir {
         loop {
             let path = runs_dir.join(format!("{number:05}-{name}"));
             match fs::create_dir(&path) {
-                Ok(()) => return RunDir::with_samples(path),
+                Ok(()) => {
+                    let run = RunDir { path };
+                    let samples = run.samples();
+                    fs::create_dir(&samples).map_err(FileError::at("create", &samples))?;
+                    return Ok(run);
+                }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
                 Err(error) => return Err(FileError::at("create", &path)(error).into()),
             }
         }
-    }
-
-    fn with_samples(path: PathBuf) -> Result<RunDir> {
-        let run = RunDir { path };
-        fs::create_dir(run.samples()).map_err(FileError::at("create", &run.samples()))?;
-        Ok(run)
     }
 
     /// Opens a run by its folder, or by a checkpoint folder in it: then the checkpoint's iteration
@@ -94,12 +93,9 @@ impl RunDir {
     /// # Errors
     /// [`Error::NoRuns`] when there is none.
     pub fn newest(runs_dir: &Path) -> Result<RunDir> {
-        let none = || Error::NoRuns { path: runs_dir.to_owned() };
-        if !runs_dir.is_dir() {
-            return Err(none());
-        }
-        let runs = runs(runs_dir)?.into_iter().map(|(_, path)| RunDir { path });
-        runs.rev().find(|run| run.config().is_file()).ok_or_else(none)
+        let runs = RunDir::all(runs_dir)?;
+        let newest = runs.into_iter().rfind(|run| run.config().is_file());
+        newest.ok_or_else(|| Error::NoRuns { path: runs_dir.to_owned() })
     }
 
     /// The runs below `runs_dir`, by their numbers, with those that never came to their
@@ -115,12 +111,12 @@ impl RunDir {
     }
 
     fn check(&self) -> Result<()> {
-        let missing = match () {
+        let problem = match () {
             () if !self.path.is_dir() => "is a file",
             () if !self.config().is_file() => "has no config.toml",
             () => return Ok(()),
         };
-        Err(Error::NotARun { path: self.path.clone(), problem: missing })
+        Err(Error::NotARun { path: self.path.clone(), problem })
     }
 
     /// The folder itself.

@@ -8,8 +8,6 @@ use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
-use serde::Serialize;
-
 use crate::file_error::FileError;
 use crate::formats::records::{ImageRecord, Record, to_line};
 use crate::formats::tensor_file::{TensorFile, TensorWriter};
@@ -117,7 +115,7 @@ impl Journal {
     /// # Errors
     /// When the disk is full, and the like.
     pub fn record(&mut self, record: Record) -> Result<()> {
-        self.statistics(&record)
+        self.stats.append(&to_line(&record, &self.stats.path)?)
     }
 
     /// Adds a line about a grid of samples to `stats.jsonl`.
@@ -125,12 +123,7 @@ impl Journal {
     /// # Errors
     /// When the disk is full, and the like.
     pub fn images(&mut self, record: ImageRecord) -> Result<()> {
-        self.statistics(&record)
-    }
-
-    fn statistics(&mut self, record: &impl Serialize) -> Result<()> {
-        let line = to_line(record, &self.stats.path)?;
-        self.stats.append(&line)
+        self.stats.append(&to_line(&record, &self.stats.path)?)
     }
 
     /// How long the files are now.

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::device;
 use crate::file_error::FileError;
 use crate::gan::metrics::NotFinite;
-use crate::{formats, picture, run};
+use crate::{device, formats, picture, run};
 
 /// What can go wrong with training.
 #[derive(Debug, thiserror::Error)]

@@ -19,11 +19,9 @@ use std::sync::Arc;
 
 use cudarc::driver::{CudaContext, CudaEvent, CudaStream, DriverError};
 
-use super::Cuda;
-use super::failed;
 use super::gemm::Blas;
-use crate::device::Precision;
-use crate::device::Result;
+use super::{Cuda, failed};
+use crate::device::{Precision, Result};
 
 /// A stream beside the device's own.
 pub(super) struct Branch {

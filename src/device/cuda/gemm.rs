@@ -18,8 +18,7 @@ use cudarc::driver::CudaStream;
 use super::launch::extent;
 use super::memory::{Buffer, View, ViewMut};
 use super::{Cuda, failed};
-use crate::device::Precision;
-use crate::device::Result;
+use crate::device::{Precision, Result};
 
 /// Scratch memory of cuBLAS, in bytes: what NVIDIA recommends for Hopper, the most of all GPUs.
 /// With memory of its own cuBLAS allocates none later, so its calls can be recorded.

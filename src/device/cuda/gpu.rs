@@ -8,8 +8,7 @@ use cudarc::nvrtc::Ptx;
 
 use super::kernels::Kernels;
 use super::{CudaProblem, failed, images, probe};
-use crate::device::Precision;
-use crate::device::Result;
+use crate::device::{Precision, Result};
 
 /// A GPU's context, with the kernels loaded, and how it is to be used.
 pub(super) struct Gpu {

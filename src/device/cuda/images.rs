@@ -10,10 +10,9 @@ use std::time::Instant;
 
 use tracing::debug;
 
-use super::CudaProblem;
-use super::libraries;
 use super::nvrtc::{Problem, Source, Target, Version};
 use super::unavailable::Unavailable;
+use super::{CudaProblem, libraries};
 use crate::device::Result;
 
 include!(concat!(env!("OUT_DIR"), "/images.rs"));

@@ -9,7 +9,7 @@
 //! and an emulated one never share a process. Only a folder that has other libraries and no driver,
 //! such as a toolkit's, leaves the driver to the loader.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_int;
 use std::fmt::Debug;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use std::sync::OnceLock;
 use libloading::Library;
 use tracing::debug;
 
-use super::nvrtc::{self, Nvrtc, Version};
+use super::nvrtc::{Nvrtc, Version, address, open};
 use super::places::{self, LOADER, MAJORS};
 
 /// The folder that is the only one.
@@ -162,12 +162,6 @@ fn open_nvrtc() -> Looked<(PathBuf, Nvrtc)> {
     Ok((shown(path, nvrtc.address()), nvrtc))
 }
 
-fn open(path: &Path) -> Result<Library, nvrtc::Problem> {
-    // SAFETY: loading runs the library's initialisers; NVIDIA's have no conditions.
-    let library = unsafe { Library::new(path) };
-    library.map_err(|source| nvrtc::Problem::Open { path: path.to_owned(), source })
-}
-
 /// Keeps a library open, and gives the file that cudarc uses. That is another one where the loader
 /// knows the unversioned name, which cudarc tries first, in a folder of its own. A library of
 /// another folder than the only one is refused.
@@ -188,13 +182,6 @@ fn settle(
         return Err(vec![format!("{} (but the loader takes {})", path.display(), other.display())]);
     }
     Ok(shown(path, Some(used)))
-}
-
-/// Where a function of a library is in memory.
-fn address(library: &Library, function: &str) -> Option<usize> {
-    // SAFETY: the symbol is only looked at as an address.
-    let symbol = unsafe { library.get::<*const c_void>(function) };
-    symbol.ok().map(|symbol| *symbol as usize)
 }
 
 /// The file that is mapped at `address`, as far as the system tells; else `path`.

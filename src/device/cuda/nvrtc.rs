@@ -129,9 +129,7 @@ impl Nvrtc {
 
     /// Where it is in memory, so that its file can be told from its neighbours.
     pub fn address(&self) -> Option<usize> {
-        // SAFETY: the symbol is only looked at as an address.
-        let symbol = unsafe { self.library.get::<*const c_void>("nvrtcVersion") };
-        symbol.ok().map(|symbol| *symbol as usize)
+        address(&self.library, "nvrtcVersion")
     }
 
     fn asked_version(&self) -> Result<Version, Problem> {
@@ -283,10 +281,21 @@ impl Nvrtc {
     }
 }
 
-fn open(path: &Path) -> Result<Library, Problem> {
+/// Opens any library of NVIDIA's.
+///
+/// # Errors
+/// [`Problem::Open`].
+pub fn open(path: &Path) -> Result<Library, Problem> {
     // SAFETY: loading runs the library's initialisers; NVIDIA's have no conditions.
     let library = unsafe { Library::new(path) };
     library.map_err(|source| Problem::Open { path: path.to_owned(), source })
+}
+
+/// Where a function of a library is in memory.
+pub fn address(library: &Library, function: &str) -> Option<usize> {
+    // SAFETY: the symbol is only looked at as an address.
+    let symbol = unsafe { library.get::<*const c_void>(function) };
+    symbol.ok().map(|symbol| *symbol as usize)
 }
 
 /// What is not text up to a zero byte is cut there; NVRTC would read no further.

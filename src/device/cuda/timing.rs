@@ -7,8 +7,7 @@ use cudarc::driver::sys::CUevent_flags;
 
 use super::recording::Recording;
 use super::{Cuda, failed};
-use crate::device::Memory;
-use crate::device::Result;
+use crate::device::{Memory, Result};
 
 /// Calls in a graph: so many that the launch of the graph is nothing beside them.
 const CALLS: u64 = 64;

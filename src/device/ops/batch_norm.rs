@@ -54,7 +54,6 @@ pub trait BatchNorm: Memory {
     /// backward pass. Moves the running statistics: running ← (1 − momentum)·running +
     /// momentum·batch, with mean + b and the unbiased variance (divided by rows − 1).
     /// y, x (rows, columns), b (columns) or none.
-    #[allow(clippy::too_many_arguments)]
     fn batch_norm_forward(
         &self,
         y: Out<'_, Self>,
@@ -70,7 +69,6 @@ pub trait BatchNorm: Memory {
     );
 
     /// y = activation(gamma·(x + b − running_mean)/√(running_var + eps) + beta): evaluation mode.
-    #[allow(clippy::too_many_arguments)]
     fn batch_norm_evaluate(
         &self,
         y: Out<'_, Self>,
@@ -89,7 +87,6 @@ pub trait BatchNorm: Memory {
     /// dx, y, x (rows, columns), mean, inv_std, gamma (columns). The gradients of gamma and beta are
     /// skipped where none are asked for. With `accumulate` they are added to what is there; dx has
     /// this batch's sums alone.
-    #[allow(clippy::too_many_arguments)]
     fn batch_norm_backward(
         &self,
         dx: Out<'_, Self>,

@@ -4,9 +4,6 @@
 //! The build writes most of them, from the signatures of the kernels. Matrix products have no kernel
 //! of ours.
 
-// As many arguments as the operations have.
-#![allow(clippy::too_many_arguments)]
-
 use std::ops::Range;
 
 use super::LinearShape;

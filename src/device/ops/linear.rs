@@ -43,7 +43,6 @@ pub trait Linear: Memory {
     /// y (rows, outputs), x (rows, inputs), w (outputs, inputs), b (outputs) or none, mask (rows,
     /// outputs) or none. A dropout mask is ≥ 0, so applied before a (Leaky)ReLU it is the same as
     /// after it.
-    #[allow(clippy::too_many_arguments)]
     fn linear_forward(
         &self,
         y: Out<'_, Self>,
@@ -98,7 +97,6 @@ pub trait Linear: Memory {
     ///
     /// dz (rows, outputs) holds dy on entry; db (outputs) is skipped where none is asked for;
     /// y (rows, outputs) is what [`Linear::linear_forward`] or [`Linear::activation_forward`] gave.
-    #[allow(clippy::too_many_arguments)]
     fn bias_activation_backward(
         &self,
         dz: Out<'_, Self>,

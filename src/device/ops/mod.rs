@@ -13,6 +13,9 @@
 //! A file per family of operations; the CPU's version has the same name in [`super::cpu`]. What
 //! shapes ask of the arguments is checked by `contract`, in one place for all devices.
 
+// Operations have many.
+#![allow(clippy::too_many_arguments)]
+
 mod batch;
 mod batch_norm;
 pub(super) mod contract;

@@ -23,7 +23,6 @@ pub trait Optimizer: Memory {
     ///
     /// p, m, v, g (n), step (2): how many steps these moments have seen, and a word that is the
     /// device's own, 0 before and after.
-    #[allow(clippy::too_many_arguments)]
     fn adam_update(
         &self,
         p: Out<'_, Self>,

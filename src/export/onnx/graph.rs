@@ -1,8 +1,7 @@
 //! The nodes of a generator's graph, in the order in which they compute.
 
 use crate::data::ImageShape;
-use crate::export::Generator;
-use crate::export::Result;
+use crate::export::{Generator, Result};
 use crate::formats::onnx::{
     ATTRIBUTE_FLOAT, ATTRIBUTE_INT, AttributeProto, Dimension, FLOAT, GraphProto, INT64, NodeProto,
     TensorProto, TensorShapeProto, TensorType, TypeProto, ValueInfoProto,

@@ -125,8 +125,7 @@ impl<'a> Call<'a> {
         default: Option<u64>,
         range: Range<u64>,
     ) -> Parsed<usize> {
-        let number = self.within(name, default, range)?;
-        usize::try_from(number).map_err(|_| self.wrong(name, &number.to_string(), range))
+        Ok(self.within(name, default, range)? as usize)
     }
 
     fn extent(&mut self, name: &'static str) -> Parsed<usize> {
@@ -204,12 +203,12 @@ impl<'a> Call<'a> {
         }
         self.only("dim", "1")?;
         let size = self.take("unflattened_size").unwrap_or_default();
-        let extents = tuple(size).map(|parts| parts.iter().map(|part| part.parse()).collect());
-        match extents {
-            Some(Ok::<Vec<u64>, _>(extents))
-                if extents.len() == 3 && extents.iter().all(|&n| ranges::EXTENT.holds(n)) =>
-            {
-                Ok(Layer::Unflatten([0, 1, 2].map(|i| extents[i] as usize)))
+        let extent = |part: &&str| part.parse().ok().filter(|&extent| ranges::EXTENT.holds(extent));
+        let extents: Option<Vec<u64>> =
+            tuple(size).and_then(|parts| parts.iter().map(extent).collect());
+        match extents.as_deref() {
+            Some(&[channels, height, width]) => {
+                Ok(Layer::Unflatten([channels, height, width].map(|extent| extent as usize)))
             }
             _ => {
                 let expected = format!("(channels, rows, columns), each {}", ranges::EXTENT);

@@ -1,9 +1,8 @@
 //! y = activation(gamma·x̂ + beta), x̂ normalised by the batch, or by the running statistics.
 
 use super::Target;
-use crate::device::Result;
 use crate::device::ops::{Affine, AffineGradients, BatchNormShape};
-use crate::device::{Device, In, Out};
+use crate::device::{Device, In, Out, Result};
 use crate::nn::activations::Batches;
 use crate::nn::matrix::Matrix;
 use crate::nn::params::{Layout, Params, Slot};

@@ -5,9 +5,8 @@ use std::ops::Range;
 use rand_chacha::ChaCha12Rng;
 
 use super::Target;
-use crate::device::Result;
 use crate::device::ops::LinearShape;
-use crate::device::{Device, In, Out};
+use crate::device::{Device, In, Out, Result};
 use crate::nn::init::{Init, uniform};
 use crate::nn::matrix::Matrix;
 use crate::nn::params::{Layout, Params, Slot};

@@ -1,7 +1,6 @@
 //! A network as a panel: a row for each module, the shape of its output on the arrow below.
 
-use super::formulas;
-use super::{Flow, Kind, Panel, count, shape};
+use super::{Flow, Kind, Panel, count, formulas, shape};
 use crate::gan::settings::{Loss, Settings};
 use crate::gan::{Model, Role};
 use crate::nn::layer::BatchNorm;

@@ -4,8 +4,7 @@ use plotters::prelude::*;
 
 use super::curve::curve;
 use super::{Canvas, Drawn, INK, LEGEND, SCALE, draw_axes, draw_legend, draw_line, px, text};
-use crate::formats::records::ImageRecord;
-use crate::formats::records::ImageStats;
+use crate::formats::records::{ImageRecord, ImageStats};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 /// Of the numbers that [`ImageStats::named`] has, in its order.
