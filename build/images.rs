@@ -1,6 +1,5 @@
 //! Writes `images.rs`: the kernels' sources and what they were compiled to, as bytes of the program.
 
-use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
@@ -20,24 +19,22 @@ pub fn generate(
     images: &[Image],
     nvrtc: Option<Version>,
 ) -> Result<String, String> {
-    let mut text = String::from("/// The kernels as the build left them.\n");
-    text.push_str("pub static BUILT: Build = Build {\n");
-    // Writing to a string cannot fail.
-    let _ = writeln!(text, "    nvrtc: {nvrtc:?},");
-    let _ = writeln!(text, "    header: {},", included_source(header));
-    text.push_str("    files: &[\n");
+    let mut files = String::new();
     for (name, _) in sources {
-        let own = |image: &&Image| image.file == *name;
-        let entries: Result<String, String> =
-            images.iter().filter(own).map(|image| entry(out, image)).collect();
-        let _ = writeln!(text, "        KernelFile {{");
-        let _ = writeln!(text, "            name: {name:?},");
-        let _ = writeln!(text, "            source: {},", included_source(name));
-        let _ = writeln!(text, "            images: &[\n{}            ],", entries?);
-        let _ = writeln!(text, "        }},");
+        let own = images.iter().filter(|image| image.file == *name);
+        let entries: String = own.map(|image| entry(out, image)).collect::<Result<_, _>>()?;
+        files += &format!(
+            "        KernelFile {{\n            name: {name:?},\n            source: {},\n            \
+             images: &[\n{entries}            ],\n        }},\n",
+            included_source(name)
+        );
     }
-    text.push_str("    ],\n};\n");
-    Ok(text)
+    Ok(format!(
+        "/// The kernels as the build left them.\n\
+         pub static BUILT: Build = Build {{\n    nvrtc: {nvrtc:?},\n    header: {},\n    \
+         files: &[\n{files}    ],\n}};\n",
+        included_source(header)
+    ))
 }
 
 /// An image's line in the table; its bytes are written to a file.

@@ -4,99 +4,69 @@
 //! with the kernel's arguments in the kernel's order, so a call that does not fit the signature
 //! does not compile.
 
-use std::fmt::Write;
-
 use super::contracts;
 use super::signature::{Element, Kernel, Parameter, Type};
+
+/// A kernel that is loaded.
+const FUNCTION: &str = "cudarc::driver::CudaFunction";
 
 /// The text of a module with `struct Kernels`. Where it is included there must be `View`,
 /// `ViewMut`, `Launch`, `extent`, and `contract` with what [`contracts`] writes.
 pub fn generate(kernels: &[Kernel]) -> String {
-    let mut text = String::new();
-    structure(&mut text, kernels);
-    text.push_str("impl Kernels {\n");
-    load(&mut text, kernels);
-    for kernel in kernels {
-        launcher(&mut text, kernel);
-    }
-    text.push_str("}\n\n");
-    text.push_str(
-        "fn argument<T>(value: &mut T) -> *mut std::ffi::c_void {\n    \
-         std::ptr::from_mut(value).cast()\n}\n",
-    );
-    text
+    let fields = kernels.iter().map(|kernel| format!("    {}: {FUNCTION},\n", kernel.name));
+    let found = kernels.iter().map(|Kernel { name, file, .. }| {
+        format!("            {name}: find({file:?}, {name:?})?,\n")
+    });
+    let (fields, found): (String, String) = (fields.collect(), found.collect());
+    let launchers: String = kernels.iter().map(launcher).collect();
+    format!(
+        "/// All kernels, loaded; a method for each, which launches it.\n\
+         pub struct Kernels {{\n{fields}}}\n\n\
+         impl Kernels {{\n    \
+             /// Loads every kernel by its file and its name.\n    \
+             ///\n    \
+             /// # Errors\n    \
+             /// The first that `find` has.\n    \
+             pub fn load(\n        \
+                 mut find: impl FnMut(&str, &str) -> crate::device::Result<{FUNCTION}>,\n    \
+             ) -> crate::device::Result<Self> {{\n        \
+                 Ok(Self {{\n{found}        }})\n    \
+             }}\n{launchers}}}\n\n\
+         fn argument<T>(value: &mut T) -> *mut std::ffi::c_void {{\n    \
+             std::ptr::from_mut(value).cast()\n\
+         }}\n"
+    )
 }
 
-/// Appends a line.
-macro_rules! line {
-    ($text:expr, $($format:tt)*) => {
-        // Writing to a string cannot fail.
-        let _ = writeln!($text, $($format)*);
-    };
-}
-
-fn structure(text: &mut String, kernels: &[Kernel]) {
-    line!(text, "/// All kernels, loaded; a method for each, which launches it.");
-    line!(text, "pub struct Kernels {{");
-    for kernel in kernels {
-        line!(text, "    {}: cudarc::driver::CudaFunction,", kernel.name);
-    }
-    line!(text, "}}\n");
-}
-
-fn load(text: &mut String, kernels: &[Kernel]) {
-    line!(text, "    /// Loads every kernel by its file and its name.");
-    line!(text, "    ///");
-    line!(text, "    /// # Errors");
-    line!(text, "    /// The first that `find` has.");
-    line!(text, "    pub fn load(");
-    line!(
-        text,
-        "        mut find: impl FnMut(&str, &str) -> crate::device::Result<cudarc::driver::CudaFunction>,"
-    );
-    line!(text, "    ) -> crate::device::Result<Self> {{");
-    line!(text, "        Ok(Self {{");
-    for Kernel { name, file, .. } in kernels {
-        line!(text, "            {name}: find({file:?}, {name:?})?,");
-    }
-    line!(text, "        }})");
-    line!(text, "    }}");
-}
-
-fn launcher(text: &mut String, kernel: &Kernel) {
+fn launcher(kernel: &Kernel) -> String {
     let Kernel { name, file, parameters, .. } = kernel;
-    line!(text, "\n    /// Launches `{name}` of `{file}`.");
-    documentation(text, parameters);
-    line!(text, "    pub fn {name}(");
-    line!(text, "        &self,");
-    line!(text, "        launch: Launch<'_>,");
-    for parameter in parameters {
-        line!(text, "        {}: {},", parameter.name, rust_type(parameter));
-    }
-    line!(text, "    ) {{");
-    if let Some(call) = contracts::call(kernel) {
-        line!(text, "        contract::{call};");
-    }
-    for parameter in parameters {
-        line!(text, "        let mut {} = {};", parameter.name, passed(parameter));
-    }
-    let names = parameters.iter().map(|p| format!("argument(&mut {})", p.name));
-    let list: Vec<String> = names.collect();
-    line!(text, "        // SAFETY: these are the arguments of the kernel's signature, in order;");
-    line!(text, "        // the locals outlive the call, which copies them.");
-    line!(text, "        unsafe {{ launch.queue(&self.{name}, &mut [{}]) }}", list.join(", "));
-    line!(text, "    }}");
+    let each = |line: fn(&Parameter) -> String| parameters.iter().map(line).collect::<String>();
+    let declared = each(|p| format!("        {}: {},\n", p.name, rust_type(p)));
+    let values = each(|p| format!("        let mut {} = {};\n", p.name, passed(p)));
+    let list: Vec<_> = parameters.iter().map(|p| format!("argument(&mut {})", p.name)).collect();
+    let check = contracts::call(kernel).map(|call| format!("        contract::{call};\n"));
+    format!(
+        "\n    /// Launches `{name}` of `{file}`.\n{}    \
+             pub fn {name}(\n        &self,\n        launch: Launch<'_>,\n{declared}    ) {{\n\
+                 {}{values}        \
+                 // SAFETY: these are the arguments of the kernel's signature, in order;\n        \
+                 // the locals outlive the call, which copies them.\n        \
+                 unsafe {{ launch.queue(&self.{name}, &mut [{}]) }}\n    \
+             }}\n",
+        documentation(parameters),
+        check.unwrap_or_default(),
+        list.join(", ")
+    )
 }
 
 /// The shapes of what a kernel takes.
-fn documentation(text: &mut String, parameters: &[Parameter]) {
-    let mut commented = parameters.iter().filter(|p| !p.comment.is_empty()).peekable();
-    if commented.peek().is_some() {
-        line!(text, "    ///");
-    }
-    for Parameter { name, comment, .. } in commented {
-        line!(text, "    /// - `{name}`: `{}`", comment.replace('`', "'"));
-    }
+fn documentation(parameters: &[Parameter]) -> String {
+    let shapes = parameters.iter().filter(|parameter| !parameter.comment.is_empty());
+    let line = |Parameter { name, comment, .. }: &Parameter| {
+        format!("    /// - `{name}`: `{}`\n", comment.replace('`', "'"))
+    };
+    let lines: String = shapes.map(line).collect();
+    if lines.is_empty() { lines } else { format!("    ///\n{lines}") }
 }
 
 fn rust_type(parameter: &Parameter) -> String {
