@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import time
 from collections.abc import Sequence
 
-from programs import LIMIT_SECONDS, NO_GRAPH, OURS, Report, report_of
+from programs import LIMIT_SECONDS, NO_GRAPH, OURS, Report, peaks_command, report_of
 
 EXPECTED_SECONDS = 20.0  # of a program that has not run yet
 EXPECTED = {
@@ -53,3 +54,11 @@ class Budget:
         took = time.monotonic() - begun
         self.longest[program] = max(took, self.longest.get(program, 0))
         return report
+
+    def peaks(self, arguments: argparse.Namespace) -> list[Report]:
+        """The machine's best rates, if there is time and they can be measured."""
+        try:
+            peaks = self.report_of("peaks", peaks_command(arguments))
+        except OutOfTime:
+            return []
+        return [peaks] if peaks else []

@@ -28,7 +28,7 @@ from pathlib import Path
 
 import programs
 from budget import Budget, OutOfTime
-from programs import NO_GRAPH, OURS, PRESETS, TITLES, VARIANTS, WAVES, command, peaks_command
+from programs import NO_GRAPH, OURS, PRESETS, TITLES, VARIANTS, WAVES, command
 from readme import write_readme
 from run_folder import Run, new_run, read_run, typed, write_run
 from tables import narrow_table
@@ -84,11 +84,7 @@ def measure_peaks(arguments: argparse.Namespace, run: Run, budget: Budget) -> No
     """Adds the machine's best rates; those of a GPU, which is nobody else's, once a run."""
     if run.peaks and run.device == "cuda":
         return
-    try:
-        peaks = budget.report_of("peaks", peaks_command(arguments))
-    except OutOfTime:
-        return
-    if peaks:
+    for peaks in budget.peaks(arguments):
         run.peaks.append(peaks)
         print(f"{peaks['gflops']} GFLOP/s, {peaks['gigabytes_per_second']} GB/s", flush=True)
 

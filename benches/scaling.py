@@ -25,7 +25,7 @@ from pathlib import Path
 import baseline
 import programs
 from budget import Budget, OutOfTime
-from programs import OURS, PRESETS, TITLES, VARIANTS, command, peaks_command
+from programs import OURS, PRESETS, TITLES, VARIANTS, command
 from run_folder import Run, default_folder, name_of, new_run, write_whole
 from scaling_plot import plot
 
@@ -167,22 +167,13 @@ def write(run: Run, outcome: Outcome, out: Path | None) -> Path:
 def measure(arguments: argparse.Namespace) -> tuple[Outcome, Path]:
     """All series, written down after every point."""
     run, outcome, budget = new_run(arguments), Outcome(), Budget(arguments.minutes)
-    run.peaks = measured_peaks(arguments, budget)
+    run.peaks = budget.peaks(arguments)
     for preset in arguments.presets:
         for series in ("batch", "width"):
             for point in measure_series(arguments, budget, outcome, preset, series):
                 outcome.points.append(point)
                 write(run, outcome, arguments.out)
     return outcome, write(run, outcome, arguments.out)
-
-
-def measured_peaks(arguments: argparse.Namespace, budget: Budget) -> list[dict]:
-    """The machine's best rates, if there is time and they can be measured."""
-    try:
-        peaks = budget.report_of("peaks", peaks_command(arguments))
-    except OutOfTime:
-        return []
-    return [peaks] if peaks else []
 
 
 def main() -> int:

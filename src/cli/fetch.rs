@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use crate::cli::error::{Result, refuse};
 use gan_cuda::data::DatasetKind;
 use gan_cuda::data::fetch::{Event, Order, fetch};
-use indicatif::{HumanBytes, HumanCount, ProgressBar};
+use gan_cuda::text::{bytes, grouped};
+use indicatif::ProgressBar;
 
 use super::display::{print_error_line, print_line, progress_bar};
 use super::ranges::choice;
@@ -116,7 +117,7 @@ impl Teller {
                 self.say(&format!(
                     "checked   {}: {} bytes with the right SHA-256",
                     file.name,
-                    HumanCount(file.length)
+                    grouped(file.length)
                 ));
             }
             Event::Aside(path, aside) => {
@@ -129,7 +130,7 @@ impl Teller {
         self.clear();
         self.say(&format!("from      {url}"));
         if from > 0 {
-            self.say(&format!("          going on from {}", HumanBytes(from)));
+            self.say(&format!("          going on from {}", bytes(from as usize)));
         }
         (self.total, self.said) = (total, Instant::now());
         if !self.quiet && stdout().is_terminal() {
@@ -143,13 +144,13 @@ impl Teller {
         }
     }
 
-    fn received(&mut self, bytes: u64) {
+    fn received(&mut self, count: u64) {
         if let Some(bar) = &self.bar {
-            bar.set_position(bytes);
+            bar.set_position(count);
         } else if self.said.elapsed() >= PACE {
             self.said = Instant::now();
-            let total = self.total.map(|total| format!(" of {}", HumanBytes(total)));
-            self.say(&format!("          {}{}", HumanBytes(bytes), total.unwrap_or_default()));
+            let total = self.total.map(|total| format!(" of {}", bytes(total as usize)));
+            self.say(&format!("          {}{}", bytes(count as usize), total.unwrap_or_default()));
         }
     }
 

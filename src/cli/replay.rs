@@ -8,7 +8,7 @@ use gan_cuda::formats::files::{check_writable, write_whole};
 use gan_cuda::picture::replay::replay;
 use gan_cuda::ranges;
 use gan_cuda::run::dir::RunDir;
-use indicatif::HumanBytes;
+use gan_cuda::text::bytes;
 
 use super::ending::has_ending;
 use super::ranges::within;
@@ -51,7 +51,7 @@ pub fn run(args: &Args) -> Result<()> {
     let (gif, frames) = replay(&run.sample_files()?, &out, shown, args.max_frames)?;
     write_whole(&out, &gif)?;
     if !args.quiet {
-        say!("wrote     {}, {frames} frames, {}", out.display(), HumanBytes(gif.len() as u64));
+        say!("wrote     {}, {frames} frames, {}", out.display(), bytes(gif.len()));
     }
     Ok(())
 }

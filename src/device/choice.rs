@@ -3,9 +3,10 @@
 use crate::choice::kept_as_text;
 
 /// A device to compute on, as `--device` names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
     /// A GPU where one works, else the CPU.
+    #[default]
     Auto,
     /// The CPU.
     Cpu,

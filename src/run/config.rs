@@ -90,7 +90,7 @@ pub struct Config {
     #[serde(default = "default::tensorboard")]
     pub tensorboard: bool,
     /// Where to compute.
-    #[serde(default = "default::device")]
+    #[serde(default)]
     pub device: DeviceChoice,
     /// How exactly a GPU multiplies matrices.
     #[serde(default = "default::precision")]
@@ -110,7 +110,7 @@ pub struct Config {
 
 /// What a file means that says nothing.
 mod default {
-    use crate::device::{DeviceChoice, Precision};
+    use crate::device::Precision;
 
     pub(super) fn log_interval() -> u32 {
         50
@@ -126,10 +126,6 @@ mod default {
 
     pub(super) fn precision() -> Precision {
         Precision::F32
-    }
-
-    pub(super) fn device() -> DeviceChoice {
-        DeviceChoice::Auto
     }
 }
 

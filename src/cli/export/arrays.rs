@@ -87,7 +87,7 @@ impl Arrays {
         }
         file.finish()?;
         let numbers: usize = extents.iter().product();
-        let bytes = (header.len() + size_of::<f32>() * numbers) as u64;
+        let bytes = header.len() + size_of::<f32>() * numbers;
         Ok(Written { kind: "images", path: self.images.display().to_string(), bytes })
     }
 }

@@ -11,7 +11,7 @@ use gan_cuda::formats::files::{check_writable, write_whole};
 use gan_cuda::run::checkpoint::Checkpoint;
 use gan_cuda::run::config::Config;
 use gan_cuda::run::snapshot;
-use indicatif::HumanBytes;
+use gan_cuda::text;
 use serde::Serialize;
 
 use super::json::print_json;
@@ -40,7 +40,7 @@ struct Report {
 struct Written {
     kind: &'static str,
     path: String,
-    bytes: u64,
+    bytes: usize,
 }
 
 /// Exports. Nothing is written before all is known to be well.
@@ -64,7 +64,7 @@ pub fn run(args: &Args) -> Result<()> {
         files.push(write(kind, path, &bytes)?);
     }
     if speaks {
-        files.iter().for_each(|file| say!("wrote     {}, {}", file.path, HumanBytes(file.bytes)));
+        files.iter().for_each(|file| say!("wrote     {}, {}", file.path, text::bytes(file.bytes)));
     }
     if args.json {
         print_json(&report(&source, files)?)?;
@@ -91,7 +91,7 @@ fn weights<'a>(
 
 fn write(kind: &'static str, path: &Path, bytes: &[u8]) -> Result<Written> {
     write_whole(path, bytes)?;
-    Ok(Written { kind, path: path.display().to_string(), bytes: bytes.len() as u64 })
+    Ok(Written { kind, path: path.display().to_string(), bytes: bytes.len() })
 }
 
 fn report(source: &Source, files: Vec<Written>) -> Result<Report> {

@@ -18,8 +18,8 @@ use gan_cuda::run::config::Config;
 use gan_cuda::run::dir::RunDir;
 use gan_cuda::run::lock::RunLock;
 use gan_cuda::run::snapshot::initialize;
+use gan_cuda::text::grouped;
 use gan_cuda::train::trainer::{End, Trainer, build, restore};
-use indicatif::HumanCount;
 
 use super::advice::how_to_get;
 use super::device::{AnyDevice, Chosen, open_device};
@@ -163,7 +163,7 @@ impl Job<'_> {
     fn banner<D: Device>(&self, gan: &Gan<D>, schedule: Schedule) -> Vec<String> {
         let (config, data) = (&self.config, &self.data);
         let [g, d] = [gan.generator(), gan.discriminator()]
-            .map(|network| HumanCount(network.params().len() as u64));
+            .map(|network| grouped(network.params().len() as u64));
         let (version, preset, seed) = (env!("CARGO_PKG_VERSION"), &config.preset, config.seed);
         let mut lines = vec![
             format!("gan-cuda {version}, preset {preset}, seed {seed}"),
