@@ -259,15 +259,12 @@ impl Config {
 }
 
 /// Why a text is no configuration.
+#[derive(Debug, thiserror::Error)]
 enum Unreadable {
-    Toml(toml::de::Error),
-    Value(OutOfRange),
-}
-
-impl From<toml::de::Error> for Unreadable {
-    fn from(error: toml::de::Error) -> Self {
-        Unreadable::Toml(error)
-    }
+    #[error(transparent)]
+    Toml(#[from] toml::de::Error),
+    #[error(transparent)]
+    Value(#[from] OutOfRange),
 }
 
 /// What is not older is read as it stands, for the sake of lines in messages.

@@ -82,12 +82,11 @@ pub(super) fn is_older(table: &Table) -> bool {
 /// The same configuration as it would be written now.
 pub(super) fn upgrade(mut table: Table) -> Result<Table, Unreadable> {
     let name = table.get("preset").and_then(Value::as_str).unwrap_or_default();
-    let preset = preset::find(name)
-        .ok_or_else(|| Unreadable::Value(OutOfRange::new("preset", name, preset::names())))?;
+    let unknown = || OutOfRange::new("preset", name, preset::names());
+    let preset = preset::find(name).ok_or_else(unknown)?;
     let older = table.remove("gan").unwrap_or(Value::Table(Table::new()));
-    let settings = older.try_into::<OlderSettings>()?.of(preset).map_err(Unreadable::Value)?;
-    let settings =
-        Value::try_from(settings).map_err(<toml::de::Error as serde::de::Error>::custom)?;
+    let settings = Value::try_from(older.try_into::<OlderSettings>()?.of(preset)?);
+    let settings = settings.map_err(<toml::de::Error as serde::de::Error>::custom)?;
     table.insert("gan".to_owned(), settings);
     let grid = preset.sample_grid.to_string();
     table.entry("sample_grid").or_insert(Value::String(grid));
