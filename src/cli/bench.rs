@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use crate::cli::error::{Error, Result, refuse};
 use gan_cuda::data::{Dataset, DatasetKind, Places};
 use gan_cuda::device::cpu::default_threads;
 use gan_cuda::device::{self, Device, DeviceChoice, Memory, Precision};
@@ -19,6 +18,7 @@ use super::device::{AnyDevice, open_device};
 use super::json::print_json;
 use super::ranges::{choice, may_be_negative, preset, within};
 use super::sizes::SizeArgs;
+use crate::cli::error::{Error, Result, refuse};
 
 /// Made-up images, where the set-up's own are not at hand.
 const SYNTHETIC_IMAGES: usize = 512;

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::cli::error::Result;
 use clap::ValueHint;
 use gan_cuda::run::checkpoint::Checkpoint;
 use gan_cuda::run::dir::RunDir;
+
+use crate::cli::error::Result;
 
 #[derive(clap::Args)]
 pub(super) struct CheckpointArgs {

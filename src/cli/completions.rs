@@ -1,8 +1,9 @@
 //! `gan-cuda completions`.
 
-use crate::cli::error::Result;
 use clap::CommandFactory;
 use clap_complete::{Shell, generate};
+
+use crate::cli::error::Result;
 
 /// Flags of `completions`.
 #[derive(clap::Args)]

@@ -1,13 +1,14 @@
 //! The device that a command computes on.
 
-use super::ranges::within;
-use crate::cli::error::{Result, refuse};
 use gan_cuda::device::cpu::{Cpu, default_threads};
 use gan_cuda::device::cuda::{Cuda, probe};
 use gan_cuda::device::{DeviceChoice, Precision};
 use gan_cuda::ranges;
 use gan_cuda::text::with_causes;
 use tracing::{debug, info};
+
+use super::ranges::within;
+use crate::cli::error::{Result, refuse};
 
 /// Where a command computes that does not train.
 #[derive(clap::Args)]

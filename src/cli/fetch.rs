@@ -4,7 +4,6 @@ use std::io::{IsTerminal, stdout};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::cli::error::{Result, refuse};
 use gan_cuda::data::DatasetKind;
 use gan_cuda::data::fetch::{Event, Order, fetch};
 use gan_cuda::text::{bytes, grouped};
@@ -12,6 +11,7 @@ use indicatif::ProgressBar;
 
 use super::display::{print_error_line, print_line, progress_bar};
 use super::ranges::choice;
+use crate::cli::error::{Result, refuse};
 
 /// The shortest time between two plain lines of one file.
 const PACE: Duration = Duration::from_secs(5);

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::error::{Error, Result, refuse};
 use gan_cuda::formats::files::write_whole;
 use gan_cuda::gan::{Model, preset};
 use gan_cuda::picture::diagram::{Diagram, dot, svg};
@@ -13,6 +12,7 @@ use gan_cuda::run::snapshot;
 
 use super::ending::has_ending;
 use super::sizes::SizeArgs;
+use crate::cli::error::{Error, Result, refuse};
 
 /// Flags of `graph`.
 #[derive(clap::Args)]

@@ -2,13 +2,13 @@
 
 use std::ops::RangeInclusive;
 
-use crate::cli::error::{Result, refuse};
 use gan_cuda::gan::arrangement::{Arrangement, Grid};
 use gan_cuda::gan::sampler::Statistics;
 use gan_cuda::ranges;
 use gan_cuda::run::config::Config;
 
 use super::ranges::{choice, within};
+use crate::cli::error::{Result, refuse};
 
 /// The most images that are normalised together: their activations are all in memory at once.
 const MOST_TOGETHER: usize = 4096;

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use crate::cli::error::Result;
 use gan_cuda::file_error::FileError;
 use serde::Serialize;
+
+use crate::cli::error::Result;
 
 /// Prints a value as one line of JSON.
 ///

@@ -1,8 +1,9 @@
 //! Flags that change a preset's layers by a number, and not by a line.
 
-use crate::cli::error::{Error, Result, refuse};
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::Settings;
+
+use crate::cli::error::{Error, Result, refuse};
 
 /// A flag that was given, and what it changes.
 pub(super) type Given = (&'static str, Rewrite);

@@ -4,11 +4,12 @@ use std::fs;
 use std::iter::once;
 use std::path::{Path, PathBuf};
 
-use crate::cli::error::Result;
 use clap::{Command, CommandFactory, ValueHint};
 use clap_mangen::Man;
 use gan_cuda::file_error::FileError;
 use gan_cuda::formats::files::write_whole;
+
+use crate::cli::error::Result;
 
 const SOURCE: &str = concat!("gan-cuda ", env!("CARGO_PKG_VERSION"));
 

@@ -38,8 +38,9 @@ mod train;
 
 use std::process::ExitCode;
 
-use crate::cli::error::Result;
 use clap::{Parser, Subcommand};
+
+use crate::cli::error::Result;
 
 /// Trains generative adversarial networks from scratch.
 #[derive(Parser)]

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::cli::error::{Result, refuse};
 use gan_cuda::formats::files::{check_writable, write_whole};
 use gan_cuda::picture::replay::replay;
 use gan_cuda::ranges;
@@ -12,6 +11,7 @@ use gan_cuda::text::bytes;
 
 use super::ending::has_ending;
 use super::ranges::within;
+use crate::cli::error::{Result, refuse};
 
 /// Flags of `replay`.
 #[derive(clap::Args)]

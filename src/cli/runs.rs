@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::cli::error::Result;
 use clap::ValueHint;
 use gan_cuda::run::overview::{Overview, overviews};
 
 use super::display::print_wrapped;
 use super::json::print_json;
+use crate::cli::error::Result;
 
 const TITLES: [&str; 8] =
     ["run", "state", "iterations", "D loss", "G loss", "saved", "size", "changed"];

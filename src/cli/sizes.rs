@@ -1,6 +1,5 @@
 //! The flags that say how large a set-up is, of `train`, `bench` and `graph`.
 
-use crate::cli::error::{Result, refuse};
 use gan_cuda::gan::Model;
 use gan_cuda::gan::preset::Preset;
 use gan_cuda::gan::rewrite::Rewrite;
@@ -9,6 +8,7 @@ use gan_cuda::ranges;
 
 use super::layers::{self, Given};
 use super::ranges::within;
+use crate::cli::error::{Result, refuse};
 
 #[derive(Clone, clap::Args)]
 #[command(next_help_heading = "Values of the set-up [default: the preset's]")]

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::cli::error::Result;
 use gan_cuda::device::{Device, Real};
 use gan_cuda::formats::files::{WholeFile, check_writable};
 use gan_cuda::formats::npy::npy_header;
@@ -13,6 +12,7 @@ use gan_cuda::run::snapshot;
 use super::flags::Args;
 use super::{Source, Written, write};
 use crate::cli::device::AnyDevice;
+use crate::cli::error::Result;
 use crate::cli::images::Drawing;
 
 /// Images about to be drawn.

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::error::{Result, refuse};
 use clap::Arg;
 use gan_cuda::run::checkpoint::Checkpoint;
 
 use crate::cli::checkpoint::CheckpointArgs;
 use crate::cli::device::PlaceArgs;
 use crate::cli::ending::has_ending;
+use crate::cli::error::{Result, refuse};
 use crate::cli::images::ImageArgs;
 use crate::cli::ranges::may_be_negative;
 

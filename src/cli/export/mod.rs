@@ -5,7 +5,6 @@ mod flags;
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::error::Result;
 use gan_cuda::export::Generator;
 use gan_cuda::formats::files::{check_writable, write_whole};
 use gan_cuda::run::checkpoint::Checkpoint;
@@ -15,6 +14,7 @@ use gan_cuda::text;
 use serde::Serialize;
 
 use super::json::print_json;
+use crate::cli::error::Result;
 use arrays::Arrays;
 pub use flags::Args;
 use flags::FileArgs;

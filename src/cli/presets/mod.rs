@@ -5,7 +5,6 @@ mod json;
 use std::ffi::OsStr;
 use std::path::Path;
 
-use crate::cli::error::{Error, Result};
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Command};
 use gan_cuda::gan::preset;
@@ -14,6 +13,7 @@ use gan_cuda::nn::NetworkSpec;
 use gan_cuda::run::config::Config;
 
 use super::json::print_json;
+use crate::cli::error::{Error, Result};
 
 /// Flags of `presets`.
 #[derive(clap::Args)]

@@ -5,10 +5,10 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf, absolute};
 
-use crate::cli::error::{Error, Result, refuse};
 use gan_cuda::file_error::FileError;
 
 use super::flags::OutputArgs;
+use crate::cli::error::{Error, Result, refuse};
 
 impl OutputArgs {
     /// Makes sure that the folders are new or empty, and that nothing else goes there.

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cli::error::Result;
 use gan_cuda::data::ImageShape;
 use gan_cuda::formats::files::write_whole;
 use gan_cuda::formats::gif::Animation;
 use gan_cuda::gan::arrangement::Grid;
 use gan_cuda::picture;
 use gan_cuda::picture::grid::Picture;
+
+use crate::cli::error::Result;
 
 /// A picture for each step.
 pub(super) struct Frames {

@@ -8,7 +8,6 @@ mod resolve;
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::error::Result;
 use gan_cuda::data::ImageShape;
 use gan_cuda::device::{Device, Real};
 use gan_cuda::formats::files::check_writable;
@@ -21,6 +20,7 @@ use gan_cuda::run::snapshot;
 
 use super::device::AnyDevice;
 use super::json::print_json;
+use crate::cli::error::Result;
 pub use flags::Args;
 use frames::Frames;
 use resolve::{Noise, Out, Request};

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::error::{Result, refuse};
 use gan_cuda::data::ImageShape;
 use gan_cuda::gan::arrangement::{Grid, standard_grid};
 use gan_cuda::picture::grid;
@@ -11,6 +10,7 @@ use gan_cuda::run::config::Config;
 use super::flags::{Args, OutputArgs};
 use super::frames::frame_grid;
 use crate::cli::ending::has_ending;
+use crate::cli::error::{Result, refuse};
 use crate::cli::images::Drawing;
 
 /// The most pixels of a picture.

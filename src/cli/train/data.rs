@@ -2,7 +2,6 @@
 
 use std::io::{IsTerminal, stdout};
 
-use crate::cli::error::{Result, refuse};
 use gan_cuda::data::{Dataset, Origin, Places, Source, Wanted, cache_folder};
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::ranges::CLASSES;
@@ -12,6 +11,7 @@ use indicatif::ProgressBar;
 use super::flags::Args;
 use super::resolve::absolute;
 use crate::cli::display::{Verbosity, print_error_line, progress_bar, show_bar};
+use crate::cli::error::{Result, refuse};
 use crate::cli::layers;
 
 const BAR: &str = "decoding images {bar:20} {human_pos}/{human_len}  {eta} left";

@@ -7,7 +7,6 @@ mod resolve;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::cli::error::Result;
 use gan_cuda::data::{Dataset, DatasetKind, Origin};
 use gan_cuda::device::Device;
 use gan_cuda::gan::Gan;
@@ -25,6 +24,7 @@ use super::advice::how_to_get;
 use super::device::{AnyDevice, Chosen, open_device};
 use super::display::{Display, Verbosity, print_wrapped};
 use super::signals::Signals;
+use crate::cli::error::Result;
 pub use flags::Args;
 
 /// Trains, from the beginning or from a checkpoint, and says with which code to exit.

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::error::{Error, Result, refuse};
 use gan_cuda::data::Source;
 use gan_cuda::file_error::FileError;
 use gan_cuda::gan::preset;
@@ -13,6 +12,7 @@ use gan_cuda::run::config::{Config, ConfigProblem};
 
 use super::flags::{Args, DataArgs, ValueArgs};
 use crate::cli::display::Verbosity;
+use crate::cli::error::{Error, Result, refuse};
 use crate::cli::layers::{self, Given};
 
 impl Args {
