@@ -9,8 +9,7 @@ const ADAM: Adam = Adam { lr: 2e-4, b1: 0.5, b2: 0.999, eps: 1e-8 };
 
 pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
     for [rows, _] in layers::drawn(|_| 1) {
-        loss_forward_backward(bench, rows, Score::CrossEntropy);
-        loss_forward_backward(bench, rows, Score::SquaredError);
+        Score::ALL.iter().for_each(|&score| loss_forward_backward(bench, rows, score));
     }
     layers::parameters().iter().for_each(|&count| adam_update(bench, count));
     let mut step = bench.step();

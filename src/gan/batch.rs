@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::dataset::DeviceDataset;
-use super::iteration::{Step, batches_through};
+use super::iteration::{Pass, Step, batches_through};
 use super::model::Model;
 use super::role::Role;
 use super::settings::Settings;
@@ -33,17 +33,6 @@ pub struct BatchInputs<D: Device> {
     mask_table: D::Buffer<u32>,
     /// The masks in their order.
     plan: Vec<Mask>,
-}
-
-/// A pass of a network in an iteration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pass {
-    /// The network that it goes through.
-    pub network: Role,
-    /// Whose update it is for.
-    pub update: Role,
-    /// Batches that it looks at.
-    pub batches: usize,
 }
 
 /// A dropout mask of a pass.
@@ -259,17 +248,7 @@ fn columns(masks: &[Mask]) -> usize {
 /// The masks of all passes: the discriminator's for its own update, then for the generator's, then
 /// the generator's.
 fn masks(model: &Model, steps: &[Step]) -> Vec<Mask> {
-    let pass = |network, update, batches| Some(Pass { network, update, batches });
-    let mut passes: Vec<Pass> = steps
-        .iter()
-        .filter_map(|step| match *step {
-            Step::Generate { update } => pass(Role::Generator, update, 1),
-            Step::Discriminate { update, real } => {
-                pass(Role::Discriminator, update, 1 + usize::from(real))
-            }
-            _ => None,
-        })
-        .collect();
+    let mut passes: Vec<Pass> = steps.iter().filter_map(|step| step.pass()).collect();
     passes.sort_by_key(|pass| [pass.network as usize, pass.update as usize]);
     let of_pass = |pass: Pass| {
         let stages = model.network(pass.network).stages().iter().enumerate();

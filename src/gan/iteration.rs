@@ -35,6 +35,35 @@ pub enum Step {
     Advance,
 }
 
+/// A pass of a network in an iteration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pass {
+    /// The network that it goes through.
+    pub network: Role,
+    /// Whose update it is for.
+    pub update: Role,
+    /// Batches that it looks at.
+    pub batches: usize,
+}
+
+impl Step {
+    /// The pass forward that it is, if it is one.
+    pub fn pass(self) -> Option<Pass> {
+        let (network, update, batches) = match self {
+            Step::Generate { update } => (Role::Generator, update, 1),
+            Step::Discriminate { update, real } => {
+                (Role::Discriminator, update, 1 + usize::from(real))
+            }
+            Step::Draw
+            | Step::Loss { .. }
+            | Step::Backward(_)
+            | Step::AdamStep(_)
+            | Step::Advance => return None,
+        };
+        Some(Pass { network, update, batches })
+    }
+}
+
 /// The steps of an iteration, in order.
 pub fn iteration(model: &Model) -> Vec<Step> {
     let settings = model.settings();
@@ -78,10 +107,6 @@ fn shares_discriminator_pass(model: &Model) -> bool {
 
 /// How many batches go through a network in an iteration.
 pub fn batches_through(steps: &[Step], role: Role) -> usize {
-    let batches = |step: &Step| match (role, step) {
-        (Role::Generator, Step::Generate { .. }) => 1,
-        (Role::Discriminator, Step::Discriminate { real, .. }) => 1 + usize::from(*real),
-        _ => 0,
-    };
-    steps.iter().map(batches).sum()
+    let passes = steps.iter().filter_map(|step| step.pass());
+    passes.filter(|pass| pass.network == role).map(|pass| pass.batches).sum()
 }

@@ -123,8 +123,8 @@ impl Settings {
         sequences.flat_map(|sequence| &sequence.layers)
     }
 
-    /// Sets the loss. Cross-entropy of a probability wants a Sigmoid at the discriminator's end,
-    /// the others none.
+    /// Sets the loss. One of probabilities wants a Sigmoid at the discriminator's end, the others
+    /// none.
     pub fn set_loss(&mut self, loss: Loss) {
         self.loss = loss;
         let Some(last) = self.discriminator.sequences.last_mut() else { return };

@@ -96,7 +96,7 @@ const BROKEN: [(&str, &str, &[&str]); 34] = [
     ("eps=0.8", "eps=nan", &["eps of BatchNorm1d(12, eps=nan)", "line"]),
     ("eps=0.8", "eps=0.8, momentum=0", &["momentum", "is 0", "above 0", "line"]),
     ("eps=0.8", "eps=0.8, momenta=0.2", &["momenta=0.2", "too many", "line"]),
-    ("loss = \"mse\"", "loss = \"hinge\"", &["hinge", "line"]),
+    ("loss = \"mse\"", "loss = \"guess\"", &["guess", "line"]),
     ("d_loss_scale = 0.5", "d_loss_scale = 0.0", &["gan.d_loss_scale is 0", "1e-6"]),
     ("init = \"default\"", "init = \"xavier\"", &["xavier", "normal:STD"]),
     ("batch_size = 16", "batch_size = 0", &["gan.batch_size is 0", "1 to 1,000,000"]),

@@ -50,7 +50,7 @@ const WORDS: [(&str, &str, &str); 8] = [
     ("--device", "tpu", "'auto', 'cpu', 'cuda' or 'cuda:N'"),
     ("--precision", "f16", "f32, tf32, bf16"),
     ("--latent", "cauchy", "normal, uniform"),
-    ("--loss", "hinge", "bce-logits, bce, mse"),
+    ("--loss", "guess", "bce-logits, bce, mse"),
     ("--order", "both", "d-first, g-first"),
     ("--fakes", "stale", "same, fresh"),
     ("--init", "normal:-1", "normal:STD"),

@@ -32,9 +32,8 @@ pub fn cases() -> Vec<Case> {
         .flat_map(|activation| [false, true].map(|masked| linear(device, activation, masked)));
     let norms = ACTIVATIONS.into_iter().map(|activation| batch_norm(device, activation));
     let embeddings = [true, false].map(|label_first| embedding(device, label_first));
-    let scores = [Score::CrossEntropy, Score::SquaredError];
     let judged = [Judged::RealThenFake, Judged::FakeAsReal];
-    let losses = scores.into_iter().flat_map(|s| judged.map(|judged| loss(device, s, judged)));
+    let losses = Score::ALL.iter().flat_map(|&s| judged.map(|judged| loss(device, s, judged)));
     linears.chain(norms).chain(embeddings).chain(losses).collect()
 }
 

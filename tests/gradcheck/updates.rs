@@ -4,6 +4,7 @@
 use super::check::{Case, Point};
 use super::layers::{feeds_batch_norm, network_sides, scatter};
 use super::random::Numbers;
+use gan_cuda::choice::Choice;
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::gan::iteration::Step;
 use gan_cuda::gan::preset::{Preset, presets};
@@ -86,8 +87,8 @@ fn small(preset: &Preset) -> Settings {
 
 fn variations(preset: &Preset, own: &Settings) -> Vec<Settings> {
     let mut all = Vec::new();
-    // `Loss::Bce` is what most presets have as their own.
-    for loss in [Loss::BceLogits, Loss::Mse] {
+    // That of probabilities is what most presets have as their own.
+    for &loss in Loss::ALL.iter().filter(|loss| !loss.is_of_probabilities()) {
         for order in [Order::DFirst, Order::GFirst] {
             for fakes in [Fakes::Same, Fakes::Fresh] {
                 for d_final_relu in [false, true] {

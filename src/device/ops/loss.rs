@@ -12,6 +12,11 @@ pub enum Score {
     SquaredError,
 }
 
+impl Score {
+    /// All of them.
+    pub const ALL: &[Score] = &[Score::CrossEntropy, Score::SquaredError];
+}
+
 /// What a loss scores, and against which targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Judged {

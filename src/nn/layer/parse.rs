@@ -7,7 +7,7 @@ use super::{BatchNorm, Convolution, Layer, LayerProblem};
 use crate::ranges::{self, Range};
 
 /// The layers that there are.
-pub(super) const NAMES: [&str; 12] = [
+pub(super) const NAMES: &[&str] = &[
     "Linear",
     "Conv2d",
     "ConvTranspose2d",

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 use check::{Check, as_f64};
 use gan_cuda::device::Device;
-use gan_cuda::gan::batch::Pass;
+use gan_cuda::gan::iteration::Pass;
 use gan_cuda::gan::settings::{Fakes, Order};
 use gan_cuda::gan::{Gan, Model, Role, preset};
 use gan_cuda::nn::Params;

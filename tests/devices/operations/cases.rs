@@ -88,7 +88,8 @@ pub fn all() -> Vec<Case> {
 }
 
 fn products(all: &mut Vec<Case>, shape: LinearShape) {
-    for (activation, masked) in ACTIVATIONS.into_iter().zip([false, true, true, false, false]) {
+    for activation in ACTIVATIONS {
+        let masked = matches!(activation, Activation::Relu | Activation::LeakyRelu { .. });
         all.push(Case::LinearForward { shape, activation, masked, bias: true });
     }
     // Each alone: nothing but a product, and what follows it without a bias.
@@ -142,7 +143,7 @@ fn embeddings(all: &mut Vec<Case>, rows: usize, inputs: usize) {
 }
 
 fn losses(all: &mut Vec<Case>, rows: usize) {
-    for score in [Score::CrossEntropy, Score::SquaredError] {
+    for &score in Score::ALL {
         for (judged, scale) in [(Judged::RealThenFake, 0.5), (Judged::FakeAsReal, 1.0)] {
             let shape = LossShape { rows, score, scale, judged };
             // The ring is written from its beginning again after 1,024 iterations.

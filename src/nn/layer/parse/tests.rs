@@ -5,7 +5,7 @@ fn parse(text: &str) -> Layer {
 }
 
 /// The short form that is printed, and PyTorch 2's long one (and others that mean the same).
-const FORMS: [(&str, &[&str]); 16] = [
+const FORMS: &[(&str, &[&str])] = &[
     (
         "Linear(110, 128)",
         &[
@@ -57,7 +57,7 @@ const FORMS: [(&str, &[&str]); 16] = [
 
 #[test]
 fn layers_are_read_as_they_are_printed_and_in_pytorchs_long_form() {
-    for (short, others) in FORMS {
+    for &(short, others) in FORMS {
         assert_eq!(parse(short).to_string(), short);
         for other in others {
             assert_eq!(parse(other), parse(short), "{other}");
