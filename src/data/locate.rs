@@ -96,15 +96,10 @@ pub(super) struct TrainingFiles {
     pub labels: PathBuf,
 }
 
-#[cfg(unix)]
 fn system_folders(kind: DatasetKind) -> Vec<PathBuf> {
     let roots = ["/usr/share/datasets", "/usr/local/share/datasets"];
+    let roots = if cfg!(unix) { &roots[..] } else { &[] };
     roots.iter().map(|root| Path::new(root).join(kind.name())).collect()
-}
-
-#[cfg(not(unix))]
-fn system_folders(_kind: DatasetKind) -> Vec<PathBuf> {
-    Vec::new()
 }
 
 /// Looks into `folder` and into the sub-folder that torchvision makes below its `root`.

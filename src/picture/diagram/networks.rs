@@ -1,10 +1,11 @@
 //! A network as a panel: a row for each module, the shape of its output on the arrow below.
 
+use std::ops::Range;
+
 use super::{Flow, Kind, Panel, count, formulas, shape};
 use crate::gan::settings::{Loss, Settings};
 use crate::gan::{Model, Role};
 use crate::nn::layer::BatchNorm;
-use crate::nn::sequence::Embedding;
 use crate::nn::{Layer, NetworkSpec};
 
 /// Noise to images.
@@ -15,7 +16,8 @@ pub(super) fn generator(model: &Model) -> Panel {
     stack.layers(network, None);
     let image = settings.image;
     let extents = [settings.batch_size, image.channels, image.height, image.width];
-    stack.leave("images", vec![format!("images, {image}"), format!("as {}", shape(&extents))]);
+    let lines = vec![format!("images, {image}"), format!("as {}", shape(&extents))];
+    stack.below("images", Kind::Tensor, lines);
     stack.panel
 }
 
@@ -31,12 +33,13 @@ pub(super) fn discriminator(model: &Model) -> Panel {
         Loss::Bce => "that an image is real",
         Loss::BceLogits => "above 0 means real",
     };
-    stack.leave("output", vec![formulas::output(settings.loss).to_owned(), meaning.to_owned()]);
+    let lines = vec![formulas::output(settings.loss).to_owned(), meaning.to_owned()];
+    stack.below("output", Kind::Tensor, lines);
     stack.panel
 }
 
 /// Both columns: a label's beside the input's.
-const WHOLE: std::ops::Range<usize> = 0..2;
+const WHOLE: Range<usize> = 0..2;
 
 /// A panel in the making.
 struct Stack {
@@ -77,7 +80,7 @@ impl Stack {
         let (left, right) = (0..1, 1..2);
         let (of_label, of_input) = if label.first { (left, right) } else { (right, left) };
         let input = self.panel.node(id, Kind::Tensor, vec![text], of_input, 0..1);
-        let embedding = self.embedding(label, of_label);
+        let embedding = self.embedding(label.classes, of_label);
         let text = vec!["concatenated".to_owned()];
         let both = self.panel.node("concatenated", Kind::Function, text, WHOLE, 2..3);
         self.arrow(&input, &both, inputs);
@@ -85,11 +88,7 @@ impl Stack {
         (self.row, self.last) = (3, (both, inputs + label.classes));
     }
 
-    fn embedding(
-        &mut self,
-        Embedding { classes, .. }: Embedding,
-        at: std::ops::Range<usize>,
-    ) -> String {
+    fn embedding(&mut self, classes: usize, at: Range<usize>) -> String {
         let text = vec![format!("classes y, 0 to {}", classes - 1)];
         let labels = self.panel.node("classes", Kind::Tensor, text, at.clone(), 0..1);
         let text = vec![
@@ -112,19 +111,15 @@ impl Stack {
             let mut lines = vec![format!("{i}: {layer}")];
             lines.extend(detail(layer));
             lines.extend((in_loss == Some(i)).then(|| "computed with the loss".to_owned()));
-            self.below(i.to_string(), kind, lines);
+            self.below(&i.to_string(), kind, lines);
             if let Layer::Linear { outputs, .. } = layer {
                 self.last.1 = outputs;
             }
         }
     }
 
-    fn leave(&mut self, id: &str, lines: Vec<String>) {
-        self.below(id.to_owned(), Kind::Tensor, lines);
-    }
-
     /// One more box, after the last.
-    fn below(&mut self, id: String, kind: Kind, lines: Vec<String>) {
+    fn below(&mut self, id: &str, kind: Kind, lines: Vec<String>) {
         let node = self.panel.node(id, kind, lines, WHOLE, self.row..self.row + 1);
         let last = std::mem::replace(&mut self.last.0, node.clone());
         self.arrow(&last, &node, self.last.1);
