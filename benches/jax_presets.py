@@ -274,9 +274,12 @@ def dropout(preset: Preset, x: Array, masks: Iterator[Array]) -> Array:
 
 def criterion(preset: Preset, output: Array, target: int) -> Array:
     """Mean loss of D's output (batch, 1) against one target for all, 0 or 1."""
-    if preset.loss == "mse":
-        return jnp.mean((output - target) ** 2)
-    return jnp.mean(nn.softplus(-output if target else output))
+    match preset.loss:
+        case "mse":
+            return jnp.mean((output - target) ** 2)
+        case "bce" | "bce-logits":
+            return jnp.mean(nn.softplus(-output if target else output))
+    raise ValueError(f"no loss {preset.loss}")
 
 
 def adam(preset: Preset, learner: Learner, gradients: Tree, step: Array) -> Learner:
