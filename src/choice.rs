@@ -1,7 +1,10 @@
 //! Values that are one of a few, each known by a word: on the command line, in files, in messages.
 
-use std::fmt::Display;
+use std::fmt::{self, Display, Formatter};
+use std::marker::PhantomData;
 use std::str::FromStr;
+
+use serde::de::{Error, Visitor};
 
 /// A value that is one of a few.
 pub trait Choice: Copy + Display + FromStr<Err = String> + Send + Sync + 'static {
@@ -78,14 +81,35 @@ macro_rules! kept_as_text {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                deserializer.deserialize_str($crate::choice::Parse::default())
             }
         }
     };
 }
 
 pub(crate) use {choices, kept_as_text};
+
+/// Parses a text while it is being read, so that an error points to the text and not to the list
+/// that it stands in.
+pub(crate) struct Parse<T>(PhantomData<T>);
+
+impl<T> Default for Parse<T> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T: FromStr<Err: Display>> Visitor<'_> for Parse<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+}
 
 #[cfg(test)]
 mod tests {
