@@ -1,15 +1,21 @@
 //! Sources of images, opened.
 
+use std::time::Instant;
+
+use tracing::debug;
+
 use super::folder::ImageFolder;
+use super::idx::{self, Images};
+use super::locate::{Places, TrainingFiles};
 use super::wanted::{Progress, Wanted};
-use super::{Dataset, Result, Source};
+use super::{Dataset, DatasetKind, Error, ImageShape, Origin, Result, Source, embedded};
 
 impl Wanted {
     /// Loads the images. A folder's are decoded, or taken from the cache if nothing has changed
     /// since; then `progress` hears nothing.
     ///
     /// # Errors
-    /// As [`DatasetKind::load`](super::DatasetKind::load) and [`Dataset::with_shape`]; for a folder
+    /// As [`DatasetKind::load`] and [`Dataset::with_shape`]; for a folder
     /// [`FolderProblem`](super::FolderProblem), and which of several bad images is named does not
     /// depend on the threads.
     pub fn load(&self, progress: Progress<'_>) -> Result<Dataset> {
@@ -31,6 +37,54 @@ impl Source {
         match self {
             Source::Named(kind) => Ok(kind.classes()),
             Source::Folder(path) => Ok(ImageFolder::list(path)?.classes()?.0.len()),
+        }
+    }
+}
+
+impl DatasetKind {
+    /// Loads the training set, as it is stored, from the first of `places` that has it; MNIST else
+    /// from the program itself.
+    ///
+    /// # Errors
+    /// Files that are there but damaged ([`Error::Idx`]), unreadable ([`Error::File`]) or not a pair
+    /// ([`DatasetProblem::Incomplete`](super::DatasetProblem::Incomplete)); no files
+    /// ([`DatasetProblem::NotInFolder`](super::DatasetProblem::NotInFolder),
+    /// [`DatasetProblem::NotFound`](super::DatasetProblem::NotFound)).
+    pub fn load(self, places: &Places) -> Result<Dataset> {
+        match places.find(self)? {
+            Some(files) => self.load_files(&files),
+            None if self == DatasetKind::Mnist => self.load_embedded(),
+            None => Err(places.not_found(self)),
+        }
+    }
+
+    fn load_files(self, files: &TrainingFiles) -> Result<Dataset> {
+        let begun = Instant::now();
+        let images = idx::read_images(&files.images)?;
+        let labels = idx::read_labels(&files.labels, self.classes())?;
+        idx::check_counts(&images, &labels)
+            .map_err(|problem| Error::Idx { path: files.labels.clone(), problem })?;
+        debug!(data = self.name(), images = labels.len(), elapsed = ?begun.elapsed(), "read");
+        Ok(self.dataset(images, labels, Origin::Folder(files.folder.clone())))
+    }
+
+    fn load_embedded(self) -> Result<Dataset> {
+        let (images, labels) = embedded::decode(self.classes())?;
+        debug!(data = self.name(), images = labels.len(), "taken from the program itself");
+        Ok(self.dataset(images, labels, Origin::Embedded))
+    }
+
+    fn dataset(self, images: Images, labels: Vec<u32>, origin: Origin) -> Dataset {
+        let shape = ImageShape { channels: 1, height: images.height, width: images.width };
+        Dataset {
+            name: self.name().to_owned(),
+            images: images.pixels,
+            labels,
+            classes: self.classes(),
+            class_names: Vec::new(),
+            shape,
+            origin,
+            warnings: Vec::new(),
         }
     }
 }

@@ -16,18 +16,14 @@ use crate::data::{Error, Result};
 use crate::file_error::FileError;
 pub use problem::DatasetProblem;
 
-pub(super) const IMAGE_FILES: [&str; 4] = [
-    "train-images-idx3-ubyte",
-    "train-images-idx3-ubyte.gz",
-    "train-images.idx3-ubyte",
-    "train-images.idx3-ubyte.gz",
-];
-pub(super) const LABEL_FILES: [&str; 4] = [
-    "train-labels-idx1-ubyte",
-    "train-labels-idx1-ubyte.gz",
-    "train-labels.idx1-ubyte",
-    "train-labels.idx1-ubyte.gz",
-];
+const IMAGES: &str = "train-images-idx3-ubyte";
+const LABELS: &str = "train-labels-idx1-ubyte";
+
+/// The names under which a file is looked for, the first one first.
+pub(super) fn spellings(name: &str) -> [String; 4] {
+    let dotted = name.replacen("-idx", ".idx", 1);
+    [name.to_owned(), format!("{name}.gz"), dotted.clone(), format!("{dotted}.gz")]
+}
 
 /// This program's cache folder: `$XDG_CACHE_HOME/gan-cuda`, `~/.cache/gan-cuda` where that variable
 /// is not set, and on Windows `%LOCALAPPDATA%\gan-cuda`; none where no home folder is known.
@@ -105,23 +101,23 @@ fn system_folders(kind: DatasetKind) -> Vec<PathBuf> {
 /// Looks into `folder` and into the sub-folder that torchvision makes below its `root`.
 fn find_in(folder: &Path, kind: DatasetKind) -> Result<Option<TrainingFiles>> {
     for inner in [folder.to_owned(), folder.join(kind.torchvision_folder())] {
-        let images = first_existing(&inner, &IMAGE_FILES)?;
-        let labels = first_existing(&inner, &LABEL_FILES)?;
+        let images = first_existing(&inner, IMAGES)?;
+        let labels = first_existing(&inner, LABELS)?;
         match (images, labels) {
             (Some(images), Some(labels)) => {
                 return Ok(Some(TrainingFiles { folder: inner, images, labels }));
             }
-            (Some(found), None) => return Err(incomplete(found, "label", &LABEL_FILES)),
-            (None, Some(found)) => return Err(incomplete(found, "image", &IMAGE_FILES)),
+            (Some(found), None) => return Err(incomplete(found, "label", LABELS)),
+            (None, Some(found)) => return Err(incomplete(found, "image", IMAGES)),
             (None, None) => {}
         }
     }
     Ok(None)
 }
 
-fn first_existing(folder: &Path, names: &[&str]) -> Result<Option<PathBuf>> {
-    for name in names {
-        let path = folder.join(name);
+fn first_existing(folder: &Path, name: &str) -> Result<Option<PathBuf>> {
+    for spelling in spellings(name) {
+        let path = folder.join(spelling);
         if path.try_exists().map_err(FileError::at("look for", &path))? {
             return Ok(Some(path));
         }
@@ -129,15 +125,15 @@ fn first_existing(folder: &Path, names: &[&str]) -> Result<Option<PathBuf>> {
     Ok(None)
 }
 
-fn incomplete(found: PathBuf, missing: &'static str, names: &'static [&'static str]) -> Error {
-    DatasetProblem::Incomplete { found, missing, looked_for: names.join(", ") }.into()
+fn incomplete(found: PathBuf, missing: &'static str, name: &str) -> Error {
+    DatasetProblem::Incomplete { found, missing, looked_for: spellings(name).join(", ") }.into()
 }
 
 fn not_in_folder(folder: &Path, kind: DatasetKind) -> Error {
     DatasetProblem::NotInFolder {
         dataset: kind,
         folder: folder.to_owned(),
-        looked_for: [IMAGE_FILES, LABEL_FILES].concat().join(", "),
+        looked_for: [IMAGES, LABELS].map(spellings).concat().join(", "),
         inner: kind.torchvision_folder(),
     }
     .into()

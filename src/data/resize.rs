@@ -157,14 +157,6 @@ mod tests {
     }
 
     #[test]
-    fn green_is_brighter_than_red_than_blue() {
-        let mut grey = [0; 3];
-        // Three pixels, plane by plane: pure red, pure green, pure blue.
-        weigh_colours(&[255, 0, 0, 0, 255, 0, 0, 0, 255], &mut grey);
-        assert_eq!(grey, [76, 150, 29]);
-    }
-
-    #[test]
     fn room_beyond_memory_is_an_error() {
         let huge = ImageShape { channels: 3, height: 1 << 31, width: 1 << 31 };
         assert!(zeros(60_000, huge).unwrap_err().contains("do not fit into memory"));

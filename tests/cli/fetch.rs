@@ -109,7 +109,9 @@ fn only_fetch_asks_the_network() {
     let url = proxy.url();
     let run = |arguments: &str| scratch.run_with(arguments, &[("ALL_PROXY", Path::new(&url))]);
     let missing = run("train --dataset fashion-mnist --iterations 1");
-    missing.fails(1, &["`gan-cuda fetch fashion-mnist`"]);
+    let package = "`apt-get install dataset-fashion-mnist`";
+    let cache = "cache/gan-cuda/fashion-mnist, or name their folder with --data-dir";
+    missing.fails(1, &["`gan-cuda fetch fashion-mnist`", package, cache]);
     run("train --preset mlp --data-dir digits --batch-size 16 --iterations 1").succeeds();
     assert_eq!(proxy.asked(), []);
 

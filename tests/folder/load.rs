@@ -1,7 +1,7 @@
 //! A folder's listing, classes, bad images.
 
 use gan_cuda::data::Error;
-use gan_cuda::data::folder::{FolderProblem, ImageFolder};
+use gan_cuda::data::folder::ImageFolder;
 use gan_cuda::data::{Origin, Source, Wanted};
 use gan_cuda::file_error::FileError;
 
@@ -42,7 +42,6 @@ fn hidden_files_and_folders_are_passed_over() {
         ("empty/notes.txt", b"x"),
     ]);
     let listed = ImageFolder::list(folder.path()).unwrap();
-    assert_eq!(listed.len(), 1);
     assert_eq!(listed.classes().unwrap(), (vec!["cats".to_owned()], vec![0]));
 }
 
@@ -200,11 +199,4 @@ mod links {
         }
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
     }
-}
-
-#[test]
-fn folder_problems_are_told_apart() {
-    let empty = folder(&[]);
-    let error = load(empty.path(), &wanted()).unwrap_err();
-    assert!(matches!(error, Error::Folder(FolderProblem::NoImages { others: 0, .. })), "{error}");
 }

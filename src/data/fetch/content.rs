@@ -8,7 +8,7 @@ use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::RemoteFile;
-use crate::data::Result;
+
 use crate::data::idx::GZIP_MAGIC;
 use crate::file_error::FileError;
 use crate::text::grouped;
@@ -60,7 +60,7 @@ pub enum Mismatch {
 ///
 /// # Errors
 /// [`FileError`] if the file cannot be read.
-pub(super) fn check(path: &Path, file: &RemoteFile) -> Result<Option<Mismatch>> {
+pub(super) fn check(path: &Path, file: &RemoteFile) -> Result<Option<Mismatch>, FileError> {
     let opened = File::open(path).map(BufReader::new);
     let mut input = opened.map_err(FileError::at("read", path))?;
     let gzip = input.fill_buf().map_err(FileError::at("read", path))?.starts_with(&GZIP_MAGIC);
@@ -69,9 +69,7 @@ pub(super) fn check(path: &Path, file: &RemoteFile) -> Result<Option<Mismatch>> 
     let expected_length = file.length;
     match read {
         // The system's errors carry its number, all others are the decoder's.
-        Err(error) if error.raw_os_error().is_some() => {
-            Err(FileError::at("read", path)(error).into())
-        }
+        Err(error) if error.raw_os_error().is_some() => Err(FileError::at("read", path)(error)),
         Err(error) => Ok(Some(Mismatch::Damaged { problem: error.to_string(), expected })),
         Ok((_, length)) if length > expected_length => {
             Ok(Some(Mismatch::TooLong { expected, expected_length }))

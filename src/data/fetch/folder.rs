@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Event, RemoteFile, content};
 use crate::data::Result;
+use crate::data::locate::spellings;
 use crate::file_error::FileError;
 
 const LOCK: &str = ".fetch.lock";
@@ -92,12 +93,6 @@ impl Folder<'_> {
     }
 }
 
-/// The names under which a file is looked for, the first one first.
-fn spellings(name: &str) -> [String; 4] {
-    let dotted = name.replacen("-idx", ".idx", 1);
-    [name.to_owned(), format!("{name}.gz"), dotted.clone(), format!("{dotted}.gz")]
-}
-
 /// `NAME.old`, or `NAME.old2` if there is one, and so on.
 fn free_name(path: &Path) -> PathBuf {
     let named = |ending: String| {
@@ -121,13 +116,6 @@ fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::locate::{IMAGE_FILES, LABEL_FILES};
-
-    #[test]
-    fn files_are_looked_for_under_the_names_that_readers_look_for() {
-        assert_eq!(spellings("train-images-idx3-ubyte"), IMAGE_FILES);
-        assert_eq!(spellings("train-labels-idx1-ubyte"), LABEL_FILES);
-    }
 
     #[test]
     fn what_is_moved_aside_never_takes_a_name_that_is_taken() {

@@ -54,12 +54,8 @@ pub(super) fn mirrors(kind: DatasetKind) -> &'static [&'static str] {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-    use std::path::{Path, PathBuf};
-
     use super::*;
     use crate::choice::Choice;
-    use crate::data::fetch::content;
 
     #[test]
     fn every_checksum_is_one_and_no_two_are_the_same() {
@@ -79,38 +75,6 @@ mod tests {
         for kind in DatasetKind::ALL {
             for url in mirrors(*kind) {
                 assert!(url.starts_with("http") && url.ends_with('/'), "{url}");
-            }
-        }
-    }
-
-    /// A folder with all four files, gzipped: of Debian's package, or named by a variable.
-    fn real_folder(kind: DatasetKind) -> Option<PathBuf> {
-        let (variable, system) = match kind {
-            DatasetKind::Mnist => ("GAN_CUDA_MNIST", "/usr/share/datasets/mnist"),
-            DatasetKind::FashionMnist => {
-                ("GAN_CUDA_FASHION_MNIST", "/usr/share/datasets/fashion-mnist")
-            }
-        };
-        let folder = std::env::var_os(variable).map_or_else(|| system.into(), PathBuf::from);
-        folder.join("t10k-labels-idx1-ubyte.gz").exists().then_some(folder)
-    }
-
-    fn assert_right(folder: &Path, kind: DatasetKind) {
-        for file in files(kind) {
-            let path = folder.join(format!("{}.gz", file.name));
-            assert_eq!(content::check(&path, &file).unwrap(), None, "{}", path.display());
-        }
-    }
-
-    #[test]
-    fn real_files_have_these_checksums() {
-        for kind in DatasetKind::ALL {
-            match real_folder(*kind) {
-                Some(folder) => assert_right(&folder, *kind),
-                // Past the test harness, which would swallow it.
-                None => {
-                    let _ = writeln!(std::io::stderr(), "skipped: no files of {kind} here");
-                }
             }
         }
     }

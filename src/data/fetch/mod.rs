@@ -128,8 +128,8 @@ impl Order {
 /// here and right; until then, and if that fails, those that were there stay as they are.
 ///
 /// # Errors
-/// [`FetchProblem::NoMirror`] if no mirror has a file, [`Error::File`](crate::data::Error::File) if the folder
-/// cannot be written or is full.
+/// [`FetchProblem::NoMirror`] if no mirror has a file, [`Error::File`](crate::data::Error) if the
+/// folder cannot be written or is full.
 pub fn fetch(order: &Order, report: &mut dyn FnMut(Event)) -> Result<()> {
     let folder = Folder::take(&order.folder, report)?;
     let mut downloader = Downloader::new(order);

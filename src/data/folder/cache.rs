@@ -57,7 +57,7 @@ impl Entry {
         Entry {
             path: cache.join("folders").join(name),
             key: key(folder, shape),
-            images: folder.len(),
+            images: folder.files.len(),
             pixels: shape.pixels(),
         }
     }

@@ -12,15 +12,8 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use image::{Rgb, RgbImage, RgbaImage};
 
-use super::ImageProblem;
+use super::problem::{ImageProblem, MAX_BYTES, MAX_PIXELS, MAX_SIDE};
 use crate::data::{ImageShape, resize};
-
-/// The most pixels on a side of an image.
-pub const MAX_SIDE: u32 = 16_384;
-/// The most pixels of an image, 8,192²: what becomes of them on the way takes 16 bytes for each.
-pub const MAX_PIXELS: u64 = 1 << 26;
-/// The most bytes of a file, and of what it decodes to: 512 MiB.
-pub const MAX_BYTES: u64 = 512 << 20;
 
 /// Decodes the bytes of an image file into the shape asked for: (channels, height, width), cropped
 /// to a square in the middle and resized. The content tells the format, whatever the file is called.

@@ -72,16 +72,6 @@ impl ImageFolder {
         Ok(folder)
     }
 
-    /// Number of images.
-    pub fn len(&self) -> usize {
-        self.files.len()
-    }
-
-    /// Whether there are no images; a listed folder has at least one.
-    pub fn is_empty(&self) -> bool {
-        self.files.is_empty()
-    }
-
     /// The names of the classes, which are the sub-folders that have images, and each image's
     /// class. Whatever lies deeper belongs to the topmost sub-folder.
     ///

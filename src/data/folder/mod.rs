@@ -23,9 +23,9 @@ use super::{Dataset, ImageShape, Origin, resize};
 use crate::data::Result;
 use crate::file_error::FileError;
 use crate::text::{folder_name, grouped};
-pub use decode::{MAX_BYTES, MAX_PIXELS, MAX_SIDE, decode_image};
+pub use decode::decode_image;
 pub use listing::ImageFolder;
-pub use problem::{FolderProblem, ImageProblem};
+pub use problem::{FolderProblem, ImageProblem, MAX_BYTES, MAX_PIXELS, MAX_SIDE};
 
 /// Names of bad images in a warning.
 const NAMED: usize = 5;
@@ -35,7 +35,7 @@ impl ImageFolder {
     pub(super) fn load(&self, wanted: &Wanted, progress: Progress<'_>) -> Result<Dataset> {
         let (class_names, labels) = match wanted.classes {
             true => self.classes()?,
-            false => (Vec::new(), vec![0; self.len()]),
+            false => (Vec::new(), vec![0; self.files.len()]),
         };
         let entry = wanted.cache.as_ref().map(|cache| Entry::new(cache, self, wanted.shape));
         let kept = entry.as_ref().and_then(Entry::load);
@@ -44,7 +44,7 @@ impl ImageFolder {
         let mut warnings = Vec::new();
         let decoded = match kept {
             Some(kept) => {
-                debug!(images = self.len(), folder = %self.path.display(), "taken from the cache");
+                debug!(images = self.files.len(), folder = %self.path.display(), "taken from the cache");
                 kept
             }
             None => self.decode_and_keep(wanted, progress, entry.as_ref(), &mut warnings)?,
@@ -72,7 +72,7 @@ impl ImageFolder {
     ) -> Result<Decoded> {
         let begun = Instant::now();
         let (decoded, lasting) = self.decode(wanted, progress)?;
-        let (images, bad, elapsed) = (self.len(), decoded.bad.len(), begun.elapsed());
+        let (images, bad, elapsed) = (self.files.len(), decoded.bad.len(), begun.elapsed());
         debug!(images, bad, ?elapsed, folder = %self.path.display(), "decoded");
         if let Some(entry) = entry.filter(|_| lasting)
             && let Err(error) = entry.store(&decoded)
@@ -90,7 +90,7 @@ impl ImageFolder {
     /// it may tomorrow.
     fn decode(&self, wanted: &Wanted, progress: Progress<'_>) -> Result<(Decoded, bool)> {
         let mut images = self.room(wanted.shape)?;
-        let (done, all) = (AtomicU64::new(0), self.len() as u64);
+        let (done, all) = (AtomicU64::new(0), self.files.len() as u64);
         let slots = images.par_chunks_exact_mut(wanted.shape.pixels());
         let problems = slots.zip(&self.files).enumerate().filter_map(|(index, (slot, file))| {
             let decoded = self.read(file, wanted.shape);
@@ -117,7 +117,7 @@ impl ImageFolder {
     }
 
     fn room(&self, shape: ImageShape) -> Result<Vec<u8>, FolderProblem> {
-        resize::zeros(self.len(), shape).map_err(|reason| {
+        resize::zeros(self.files.len(), shape).map_err(|reason| {
             let folder = self.path.clone();
             FolderProblem::TooMany { folder, shape, reason }
         })
@@ -164,7 +164,7 @@ impl ImageFolder {
         if bad.len() > NAMED {
             names.push("…".to_owned());
         }
-        let [count, listed] = [bad.len(), self.len()].map(|count| grouped(count as u64));
+        let [count, listed] = [bad.len(), self.files.len()].map(|count| grouped(count as u64));
         (!bad.is_empty()).then(|| {
             format!(
                 "left out {count} of {listed} images, which cannot be read: {}",

@@ -3,9 +3,15 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::decode::{MAX_BYTES, MAX_PIXELS, MAX_SIDE};
 use crate::data::ImageShape;
 use crate::text::grouped;
+
+/// The most pixels on a side of an image.
+pub const MAX_SIDE: u32 = 16_384;
+/// The most pixels of an image, 8,192²: what becomes of them on the way takes 16 bytes for each.
+pub const MAX_PIXELS: u64 = 1 << 26;
+/// The most bytes of a file, and of what it decodes to: 512 MiB.
+pub const MAX_BYTES: u64 = 512 << 20;
 
 /// Why a folder of images cannot be learnt from.
 #[derive(Debug, thiserror::Error)]

@@ -1,5 +1,5 @@
 //! What can be wrong with an IDX file, and how to say it. The file's name is added by whoever
-//! knows it: [`Error::Idx`](crate::Error::Idx).
+//! knows it: [`Error::Idx`](crate::data::Error::Idx).
 
 use std::io;
 

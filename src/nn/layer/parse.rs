@@ -6,22 +6,6 @@ use std::str::FromStr;
 use super::{BatchNorm, Convolution, Layer, LayerProblem};
 use crate::ranges::{self, Range};
 
-/// The layers that there are.
-pub(super) const NAMES: &[&str] = &[
-    "Linear",
-    "Conv2d",
-    "ConvTranspose2d",
-    "BatchNorm1d",
-    "BatchNorm2d",
-    "Dropout",
-    "LeakyReLU",
-    "ReLU",
-    "Tanh",
-    "Sigmoid",
-    "Flatten",
-    "Unflatten",
-];
-
 type Parsed<T> = Result<T, LayerProblem>;
 
 impl FromStr for Layer {

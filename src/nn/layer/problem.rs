@@ -1,5 +1,21 @@
 //! What can be wrong with the text of a layer.
 
+/// The layers that there are.
+pub(super) const NAMES: &[&str] = &[
+    "Linear",
+    "Conv2d",
+    "ConvTranspose2d",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "Dropout",
+    "LeakyReLU",
+    "ReLU",
+    "Tanh",
+    "Sigmoid",
+    "Flatten",
+    "Unflatten",
+];
+
 /// A text that is no layer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LayerProblem {
@@ -11,7 +27,7 @@ pub enum LayerProblem {
     },
 
     /// PyTorch may have such a layer; this program has not.
-    #[error("no layer {name}; there are {}", super::parse::NAMES.join(", "))]
+    #[error("no layer {name}; there are {}", NAMES.join(", "))]
     Unknown {
         /// What stands before the parenthesis.
         name: String,

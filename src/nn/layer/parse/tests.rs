@@ -1,4 +1,5 @@
 use super::*;
+use crate::nn::layer::problem::NAMES;
 
 fn parse(text: &str) -> Layer {
     text.parse().unwrap_or_else(|problem| panic!("{text}: {problem}"))
