@@ -77,7 +77,7 @@ impl Args {
 
 /// The configuration of a file, of a checkpoint, or of a run, which may have none yet.
 fn config(path: &Path) -> Result<Config> {
-    if has_ending(path, "toml") {
+    if path.is_file() {
         return Ok(Config::read(path)?);
     }
     let checkpoint = match Checkpoint::is_at(path) {

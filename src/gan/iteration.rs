@@ -107,6 +107,16 @@ fn shares_discriminator_pass(model: &Model) -> bool {
 
 /// How many batches go through a network in an iteration.
 pub fn batches_through(steps: &[Step], role: Role) -> usize {
+    batches(steps, role).sum()
+}
+
+/// How many batches a network looks at in one pass, at most.
+pub fn batches_at_once(steps: &[Step], role: Role) -> usize {
+    batches(steps, role).max().unwrap_or(0)
+}
+
+/// The batches of each pass of a network.
+fn batches(steps: &[Step], role: Role) -> impl Iterator<Item = usize> {
     let passes = steps.iter().filter_map(|step| step.pass());
-    passes.filter(|pass| pass.network == role).map(|pass| pass.batches).sum()
+    passes.filter(move |pass| pass.network == role).map(|pass| pass.batches)
 }

@@ -77,8 +77,8 @@ impl<D: Device> Gan<D> {
         let steps = iteration(&model);
         let both = 2 * model.settings().batch_size;
         Ok(Self {
-            generator: Player::new(&device, &model, Role::Generator, 1, seed)?,
-            discriminator: Player::new(&device, &model, Role::Discriminator, 2, seed)?,
+            generator: Player::new(&device, &model, Role::Generator, &steps, seed)?,
+            discriminator: Player::new(&device, &model, Role::Discriminator, &steps, seed)?,
             inputs: BatchInputs::new(&device, &model, &steps, seed)?,
             images: Matrix::zeros(&device, both, model.settings().image.pixels())?,
             outputs: Matrix::zeros(&device, both, 1)?,

@@ -37,13 +37,13 @@ pub enum ModelProblem {
     },
 
     /// A network puts out another shape than is asked of it.
-    #[error("the {network} ends with {got}, but {expected}")]
+    #[error("the {network} ends with {got}, but must end with {expected}")]
     Output {
         /// The network.
         network: &'static str,
         /// What comes out of its last layer.
         got: String,
-        /// What must come out, and of what.
+        /// What must come out.
         expected: String,
     },
 
@@ -63,9 +63,9 @@ impl Model {
     pub fn new(settings: Settings) -> Result<Self, ModelProblem> {
         let pixels = settings.image.pixels();
         let generator = network(Role::Generator, &settings)?;
-        expect_output(Role::Generator, &generator, pixels, &format!("an image has {pixels}"))?;
+        expect_output(Role::Generator, &generator, pixels)?;
         let discriminator = network(Role::Discriminator, &settings)?;
-        expect_output(Role::Discriminator, &discriminator, 1, "one number judges an image")?;
+        expect_output(Role::Discriminator, &discriminator, 1)?;
         let discriminator = match settings.loss.is_of_probabilities() {
             true => discriminator.with_logits().ok_or(ModelProblem::NoSigmoid)?,
             false => discriminator,
@@ -143,21 +143,16 @@ fn input(role: Role, layers: &Layers, settings: &Settings) -> Result<Input, Mode
     Ok(Input { shape, label })
 }
 
-fn expect_output(
-    role: Role,
-    network: &NetworkSpec,
-    numbers: usize,
-    expected: &str,
-) -> Result<(), ModelProblem> {
-    let output = network.output();
-    match output == Shape::Features(numbers) {
-        true => Ok(()),
-        false => Err(ModelProblem::Output {
-            network: role.name(),
-            got: output.to_string(),
-            expected: expected.to_owned(),
-        }),
+fn expect_output(role: Role, network: &NetworkSpec, features: usize) -> Result<(), ModelProblem> {
+    let (got, expected) = (network.output(), Shape::Features(features));
+    if got == expected {
+        return Ok(());
     }
+    let (got, mut expected) = (got, expected.to_string());
+    if matches!(got, Shape::Image(_)) {
+        expected.push_str(": put Flatten() behind the last layer");
+    }
+    Err(ModelProblem::Output { network: role.name(), got: got.to_string(), expected })
 }
 
 /// The layers as PyTorch's `Sequential` is written, for files that describe a network.

@@ -3,9 +3,10 @@
 use tracing::debug;
 
 use super::batch::BatchInputs;
-use super::iteration::iteration;
+use super::iteration::{batches_at_once, iteration};
 use super::model::Model;
 use super::player::Player;
+use super::role::Role;
 use crate::device::ops::{RING_COLUMNS, RING_ROWS};
 use crate::device::{Device, Result};
 use crate::memory::{self, OutOfMemory};
@@ -51,8 +52,9 @@ impl Plan {
         let (generator, discriminator) = (model.generator(), model.discriminator());
         let (rows, pixels) = (settings.batch_size, settings.image.pixels());
         let players = Player::<D>::numbers(generator) + Player::<D>::numbers(discriminator);
-        let activations = Activations::<D>::numbers(generator, rows, 1)
-            + Activations::<D>::numbers(discriminator, rows, 2);
+        let at_once = |role| batches_at_once(&steps, role);
+        let activations = Activations::<D>::numbers(generator, rows, at_once(Role::Generator))
+            + Activations::<D>::numbers(discriminator, rows, at_once(Role::Discriminator));
         let [inputs, labels_and_table] = BatchInputs::<D>::numbers(model, &steps);
         // Of the batch: images, and what the discriminator puts out for each.
         let both = 2 * rows * (pixels + 1);

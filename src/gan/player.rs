@@ -1,5 +1,6 @@
 //! A network with all that its training takes.
 
+use super::iteration::{Step, batches_at_once};
 use super::model::Model;
 use super::role::Role;
 use crate::device::{Device, Result, ops};
@@ -14,12 +15,12 @@ pub struct Player<D: Device> {
 }
 
 impl<D: Device> Player<D> {
-    /// A network with freshly drawn weights, for passes over `batches` batches.
+    /// A network with freshly drawn weights, for its passes in these steps.
     pub(super) fn new(
         device: &D,
         model: &Model,
         role: Role,
-        batches: usize,
+        steps: &[Step],
         seed: u64,
     ) -> Result<Self> {
         let (spec, settings) = (model.network(role), model.settings());
@@ -29,6 +30,7 @@ impl<D: Device> Player<D> {
             Role::Discriminator => 1,
         };
         network.initialize(device, settings.init, &mut crate::rng::host(seed, stream))?;
+        let batches = batches_at_once(steps, role);
         Ok(Self {
             activations: Activations::new(device, spec, settings.batch_size, batches)?,
             gradients: Flat::like(device, network.params())?,

@@ -50,7 +50,11 @@ impl Rewrite {
         ] {
             if let Some(widths) = widths {
                 check_widths(key, widths)?;
-                settings.layers_mut(role).set_hidden(widths);
+                if !settings.layers_mut(role).set_hidden(widths) {
+                    let widths = widths.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
+                    let expected = format!("left out: {name} has no hidden layers there");
+                    return Err(OutOfRange::new(key, widths, expected));
+                }
             }
         }
         if self.d_final_relu {
@@ -84,7 +88,7 @@ impl Rewrite {
             ("gan.bn_momentum", self.bn_momentum, has(norm)),
         ] {
             if let Some(value) = value.filter(|_| !there) {
-                let expected = format!("left out: preset {name} has none");
+                let expected = format!("left out: {name} has none");
                 return Err(OutOfRange::new(key, value, expected));
             }
         }
@@ -123,11 +127,14 @@ impl Settings {
         sequences.flat_map(|sequence| &sequence.layers)
     }
 
-    /// Sets the loss. One of probabilities wants a Sigmoid at the discriminator's end, the others
+    /// Sets another loss. One of probabilities wants a Sigmoid at the discriminator's end, the others
     /// none.
     pub fn set_loss(&mut self, loss: Loss) {
-        self.loss = loss;
-        let Some(last) = self.discriminator.sequences.last_mut() else { return };
+        if loss == std::mem::replace(&mut self.loss, loss) {
+            return;
+        }
+        let mut sequences = self.discriminator.sequences.iter_mut().rev();
+        let Some(last) = sequences.find(|sequence| !sequence.layers.is_empty()) else { return };
         let closed = last.layers.last() == Some(&Layer::Sigmoid);
         match (loss.is_of_probabilities(), closed) {
             (true, false) => last.layers.push(Layer::Sigmoid),
@@ -167,8 +174,9 @@ impl Layers {
     }
 
     /// Replaces the hidden layers by so many of these widths: each is like the one that was in its
-    /// place, or like the last.
-    fn set_hidden(&mut self, widths: &[usize]) {
+    /// place, or like the last. Answers whether there are any.
+    fn set_hidden(&mut self, widths: &[usize]) -> bool {
+        let mut found = false;
         for sequence in &mut self.sequences {
             let begins = |layer: &Layer| matches!(layer, Layer::Linear { .. });
             let groups: Vec<&[Layer]> = sequence.layers.chunk_by(|_, next| !begins(next)).collect();
@@ -183,7 +191,9 @@ impl Layers {
             }
             layers.extend(last.iter().map(|&layer| resized(layer, inputs, width(last).1)));
             sequence.layers = layers;
+            found = true;
         }
+        found
     }
 
     /// Puts a ReLU behind the last Linear, if there is none.
@@ -291,7 +301,7 @@ mod tests {
         let mut settings = find("mlp").unwrap().gan.clone();
         let rewrite = Rewrite { dropout: Some(0.5), ..Rewrite::default() };
         let problem = rewrite.apply("mlp", &mut settings).unwrap_err().to_string();
-        assert_eq!(problem, "gan.dropout is 0.5, but must be left out: preset mlp has none");
+        assert_eq!(problem, "gan.dropout is 0.5, but must be left out: mlp has none");
     }
 
     #[test]

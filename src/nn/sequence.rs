@@ -44,8 +44,17 @@ pub struct Sequence {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpecProblem {
     /// There is no layer at all, or none that learns.
-    #[error("it has no layer that learns: begin with a Linear")]
+    #[error("has no layer that learns: begin with a Linear")]
     Empty,
+
+    /// A key that two layers have, or that cannot be written into files.
+    #[error("layer {key:?} {reason}: change the key_prefix of its sequence")]
+    Key {
+        /// The key, as `model.0`.
+        key: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
 
     /// A layer does not take what comes before it.
     #[error("layer {place}: {layer} follows {shape}")]

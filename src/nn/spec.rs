@@ -1,5 +1,7 @@
 //! A network whose layers fit: as it is written, and what a device runs of it.
 
+use std::collections::HashSet;
+
 use super::layer::Layer;
 use super::plan::{self, Stage};
 use super::sequence::{Embedding, Input, Sequence, SpecProblem};
@@ -19,10 +21,28 @@ impl NetworkSpec {
     /// A network of these layers.
     ///
     /// # Errors
-    /// [`SpecProblem`] names the first layer that does not fit.
+    /// [`SpecProblem`] names the first layer that does not fit, or a key that two layers have.
     pub fn new(input: Input, sequences: Vec<Sequence>) -> Result<Self, SpecProblem> {
         let (stages, output) = plan::plan(input, &sequences)?;
-        Ok(Self { input, sequences, stages, output })
+        let network = Self { input, sequences, stages, output };
+        network.check_keys()?;
+        Ok(network)
+    }
+
+    fn check_keys(&self) -> Result<(), SpecProblem> {
+        let mut known = HashSet::new();
+        for (key, _) in self.layers() {
+            if key.contains(char::is_control) {
+                return Err(SpecProblem::Key {
+                    key,
+                    reason: "has a control character in its name",
+                });
+            }
+            if !known.insert(key.clone()) {
+                return Err(SpecProblem::Key { key, reason: "is there twice" });
+            }
+        }
+        Ok(())
     }
 
     /// The same network without its closing Sigmoid, for a loss that takes logits; the layer stays
@@ -53,6 +73,15 @@ impl NetworkSpec {
     /// What comes out, of each row.
     pub fn output(&self) -> Shape {
         self.output
+    }
+
+    /// Each layer's place as people are told it: its index, with the key of its sequence where there
+    /// are several.
+    pub fn places(&self) -> impl Iterator<Item = String> {
+        self.sequences.iter().flat_map(|Sequence { key_prefix, layers }| {
+            let prefix = if self.sequences.len() == 1 { "" } else { key_prefix };
+            (0..layers.len()).map(move |i| format!("{prefix}{i}"))
+        })
     }
 
     /// All layers in order, with their keys in a `state_dict`.

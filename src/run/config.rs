@@ -216,10 +216,12 @@ impl Config {
     /// As [`Config::to_text`].
     pub fn other_training(&self, other: &Config) -> Result<Option<String>> {
         let [ours, theirs] = [self.values()?, other.values()?];
-        let differ = ours.into_iter().filter(|value| !theirs.contains(value)).map(|(key, _)| key);
-        let differ = differ.filter(|key| !CHANGEABLE.contains(&key.as_str()));
+        let new = ours.iter().filter(|value| !theirs.contains(value));
+        let gone = theirs.iter().filter(|value| !ours.contains(value));
+        let keys = new.chain(gone).map(|(key, _)| key);
+        let differ = keys.filter(|key| !CHANGEABLE.contains(&key.as_str()));
         // Layers may differ because of another value.
-        Ok(differ.min_by_key(|key| (key.ends_with(".sequences"), key.clone())))
+        Ok(differ.min_by_key(|key| (key.ends_with(".sequences"), *key)).cloned())
     }
 
     /// All values, by their keys.

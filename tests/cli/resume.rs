@@ -146,7 +146,7 @@ fn configuration_that_is_broken_or_was_edited_is_refused_by_its_key() {
     for (from, to, words) in [
         ("seed = 0", "seed = ", ["config.toml", "line 10"]),
         ("seed = 0", "sead = 0", ["config.toml", "line 10"]),
-        ("cgan", "dcgan", ["dcgan", ""]),
+        ("cgan", "dcgan", [another, "preset"]),
         ("lr = 0.0002", "lr = 0.5", [another, "gan.lr"]),
         ("seed = 0", "seed = 7", [another, "seed"]),
         ("loss = \"mse\"", "loss = \"bce-logits\"", [another, "gan.loss"]),

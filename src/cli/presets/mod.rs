@@ -151,8 +151,8 @@ fn network(name: &str, spec: &NetworkSpec) {
         let place = if label.first { "before" } else { "behind" };
         say!("  Embedding({0}, {0}), {place} the input", label.classes);
     }
-    for (i, (_, layer)) in spec.layers().enumerate() {
-        say!("  {i:2}  {layer}");
+    for (place, (_, layer)) in spec.places().zip(spec.layers()) {
+        say!("  {place:>2}  {layer}");
     }
     say!("");
 }

@@ -1,4 +1,5 @@
-//! One training iteration as a panel, in its [steps](crate::gan::iteration::Step): time runs downwards, and each network has a column that its weights go down.
+//! One training iteration as a panel, in its [steps](crate::gan::iteration::Step): time runs
+//! downwards, and each network has a column that its weights go down.
 
 use std::ops::Range;
 
@@ -35,11 +36,10 @@ enum Stage {
 
 /// An iteration as far as it is told.
 struct Story<'a> {
+    model: &'a Model,
     settings: &'a Settings,
     /// Numbers in an image.
     pixels: usize,
-    normalizes: bool,
-    drops: bool,
     panel: Panel,
     row: usize,
     /// Whose update is told, from its first step to that of the optimiser.
@@ -68,10 +68,9 @@ impl<'a> Story<'a> {
             (panel.node(id, Kind::Network(role), lines, column(role), 0..1), Stage::Begin)
         });
         Self {
+            model,
             settings: model.settings(),
             pixels: model.settings().image.pixels(),
-            normalizes: model.generator().normalizes(),
-            drops: model.discriminator().drops(),
             panel,
             row: 1,
             update: None,
@@ -122,9 +121,7 @@ impl<'a> Story<'a> {
         }
         let noise = self.node(format!("noise_{number}"), Kind::Drawn, lines, DRAWN, row);
         let mut lines = vec!["G forward".to_owned(), format!("{batch} rows")];
-        if self.normalizes {
-            lines.push("BatchNorm by the batch".to_owned());
-        }
+        lines.extend(self.in_training(Role::Generator));
         let pass = self.pass(Role::Generator, Stage::Forward, lines, row);
         let mut lines = vec![
             format!("{new}fakes {}", formulas::fake(self.settings)),
@@ -213,9 +210,7 @@ impl<'a> Story<'a> {
     fn judge(&mut self, input: &str, rows: Vec<String>) {
         let mut lines = vec!["D forward".to_owned()];
         lines.extend(rows);
-        if self.drops {
-            lines.push("dropout masks of its own".to_owned());
-        }
+        lines.extend(self.in_training(Role::Discriminator));
         self.judged = self.pass(Role::Discriminator, Stage::Forward, lines, self.row);
         self.forward(input, &self.judged.clone(), vec![]);
     }
@@ -237,6 +232,14 @@ impl<'a> Story<'a> {
     }
 
     /// A pass through a network.
+    /// What a pass forward does in training alone.
+    fn in_training(&self, role: Role) -> impl Iterator<Item = String> + use<> {
+        let network = self.model.network(role);
+        let normalizes = network.normalizes().then_some("BatchNorm by the batch");
+        let drops = network.drops().then_some("dropout masks of its own");
+        normalizes.into_iter().chain(drops).map(str::to_owned)
+    }
+
     fn pass(&mut self, role: Role, stage: Stage, lines: Vec<String>, row: usize) -> String {
         let way = if stage == Stage::Forward { "forward" } else { "backward" };
         let id = format!("{}_{way}_{row}", letter(role));

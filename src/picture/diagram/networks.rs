@@ -103,12 +103,12 @@ impl Stack {
 
     /// A box for each layer; of one, if it is said, the loss takes the place.
     fn layers(&mut self, network: &NetworkSpec, in_loss: Option<usize>) {
-        for (i, (_, layer)) in network.layers().enumerate() {
+        for (i, (place, (_, layer))) in network.places().zip(network.layers()).enumerate() {
             let kind = match layer.parameters() {
                 0 => Kind::Function,
                 _ => Kind::Network(self.role),
             };
-            let mut lines = vec![format!("{i}: {layer}")];
+            let mut lines = vec![format!("{place}: {layer}")];
             lines.extend(detail(layer));
             lines.extend((in_loss == Some(i)).then(|| "computed with the loss".to_owned()));
             self.below(&i.to_string(), kind, lines);

@@ -42,7 +42,8 @@ pub(super) const KINDS: [Kind; 8] = [
 /// All kinds of arrows, in the order in which they are drawn.
 pub(super) const FLOWS: [Flow; 4] = [Flow::Weights, Flow::Detached, Flow::Forward, Flow::Gradient];
 
-const INK: &str = "#1f2933";
+/// What texts are written in where a kind has no colour of its own.
+pub(super) const INK: &str = "#1f2933";
 
 impl Kind {
     pub(super) fn look(self) -> Look {

@@ -76,7 +76,8 @@ impl OlderSettings {
 
 /// Whether a file is one of these.
 pub(super) fn is_older(table: &Table) -> bool {
-    table.get("gan").and_then(|gan| gan.get("g_hidden")).is_some()
+    let has = |key| table.get("gan").is_some_and(|gan| gan.get(key).is_some());
+    has("g_hidden") && !has("generator")
 }
 
 /// The same configuration as it would be written now.

@@ -36,7 +36,7 @@ impl<D: Device> Trainer<D> {
             seconds,
         };
         self.journal.line(&loss_line(progress, metrics))?;
-        self.journal.record(record)?;
+        self.journal.record(&record)?;
         if let Some(events) = &mut self.events {
             events.scalars(iteration, losses(&record))?;
         }
@@ -72,7 +72,7 @@ impl<D: Device> Trainer<D> {
     fn record_images(&mut self, images: &[f32]) -> Result<()> {
         let iteration = self.gan.completed();
         let (samples, data) = (image_stats::of(images, self.gan.image()), self.data_stats);
-        self.journal.images(ImageRecord { iteration: u64::from(iteration), samples, data })?;
+        self.journal.record(&ImageRecord { iteration: u64::from(iteration), samples, data })?;
         let Some(events) = &mut self.events else { return Ok(()) };
         let tagged = |stats: ImageStats, of: &'static str| {
             let tag = move |(name, number)| (format!("{name}/{of}"), number);

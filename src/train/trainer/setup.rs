@@ -152,13 +152,13 @@ pub fn restore<D: Device>(
     config: &Config,
     data: &Dataset,
 ) -> Result<Progress> {
-    let progress = snapshot::restore(gan, checkpoint, config)?;
     // Where the images lie may change; that they are the same is seen by their checksum.
     let (dataset, data_dir) = (config.dataset.clone(), config.data_dir.clone());
     let begun = Config { dataset, data_dir, ..snapshot::config(checkpoint)? };
     if let Some(key) = config.other_training(&begun)? {
         return Err(Error::ConfigChanged { key });
     }
+    let progress = snapshot::restore(gan, checkpoint, config)?;
     match progress.data == data.checksum() {
         true => Ok(progress),
         false => Err(Error::DataChanged { origin: data.origin.to_string() }),

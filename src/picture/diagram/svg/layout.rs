@@ -215,7 +215,7 @@ fn grow(length: &mut f64, least: f64) {
 fn row_heights(panel: &Panel) -> (Vec<f64>, Vec<f64>) {
     let rows = panel.nodes.iter().map(|node| node.rows.end).max().unwrap_or(0);
     let mut heights = vec![0.0_f64; rows];
-    let mut gaps: Vec<f64> = (1..rows).map(|row| gap(panel, row)).collect();
+    let gaps: Vec<f64> = (1..rows).map(|row| gap(panel, row)).collect();
     for node in &panel.nodes {
         let inner = node.rows.start..node.rows.end - 1;
         let there: f64 = heights[node.rows.clone()].iter().chain(&gaps[inner]).sum();
@@ -225,7 +225,6 @@ fn row_heights(panel: &Panel) -> (Vec<f64>, Vec<f64>) {
             *lowest += more;
         }
     }
-    gaps.truncate(rows.saturating_sub(1));
     (heights, gaps)
 }
 

@@ -5,7 +5,7 @@ mod text;
 
 use std::fmt::Write;
 
-use super::palette::{FLOWS, GROUND, KINDS};
+use super::palette::{FLOWS, GROUND, INK, KINDS};
 use super::{Diagram, Edge, Flow, Node, Panel};
 use layout::{INSET, LANE_TITLE, Layout, Place, Rect, face};
 use text::Face;
@@ -68,7 +68,7 @@ fn opening(diagram: &Diagram, (width, height): (f64, f64)) -> String {
 fn style() -> String {
     let mut style = format!(
         "<style>\
-         text{{font:{}px Helvetica,Arial,sans-serif;fill:#1f2933}}\
+         text{{font:{}px Helvetica,Arial,sans-serif;fill:{INK}}}\
          .title{{font-size:{}px;font-weight:bold}}\
          .heading{{font-size:{}px;font-weight:bold}}\
          .strong{{font-size:{}px;font-weight:bold}}\
@@ -84,7 +84,7 @@ fn style() -> String {
     );
     for look in KINDS.map(|kind| kind.look()) {
         let _ = write!(style, ".{} rect{{fill:{};stroke:{}}}", look.class, look.fill, look.line);
-        if look.text != "#1f2933" {
+        if look.text != INK {
             let _ = write!(style, ".{} text{{fill:{}}}", look.class, look.text);
         }
     }
