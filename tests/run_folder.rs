@@ -162,19 +162,19 @@ fn resumed_journal_equals_uninterrupted_journal() {
     let (_runs, run) = one_run();
     let mut journal = Journal::create(&run).unwrap();
     journal.line("[Epoch 1/2] [Batch 1/2] ünïcode").unwrap();
-    journal.record(record(1)).unwrap();
+    journal.record(&record(1)).unwrap();
     let positions = journal.sync().unwrap();
     journal.line("lost").unwrap();
-    journal.record(record(2)).unwrap();
+    journal.record(&record(2)).unwrap();
     let whole = [run.log(), run.stats()].map(|path| fs::read(path).unwrap());
     drop(journal);
     fs::write(run.stats(), [&whole[1][..], b"{\"iterat"].concat()).unwrap();
     let mut journal = Journal::open(&run, positions).unwrap();
     journal.cut().unwrap();
     journal.line("lost").unwrap();
-    journal.record(record(2)).unwrap();
+    journal.record(&record(2)).unwrap();
     assert_eq!([run.log(), run.stats()].map(|path| fs::read(path).unwrap()), whole);
-    assert_eq!(journal.positions().log, whole[0].len() as u64);
+    assert_eq!(journal.sync().unwrap().log, whole[0].len() as u64);
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn records_are_read_back_without_the_half_written_one() {
     let (_runs, run) = one_run();
     assert_eq!(read_records(&run.stats()).unwrap(), Records::default());
     let mut journal = Journal::create(&run).unwrap();
-    (1..=3).for_each(|iteration| journal.record(record(iteration)).unwrap());
+    (1..=3).for_each(|iteration| journal.record(&record(iteration)).unwrap());
     let text = fs::read_to_string(run.stats()).unwrap();
     assert!(text.starts_with(r#"{"iteration":1,"epoch":1,"d_loss":0.693,"g_loss":null,"#));
     for half in [1, 20] {
@@ -216,9 +216,9 @@ fn lines_about_samples_stand_among_those_of_losses() {
     let mut journal = Journal::create(&run).unwrap();
     let grey = ImageStats { mean_abs: 0.5, std: 0.25, extreme: 0.125, saturation: None };
     let samples = ImageStats { std: f32::NAN, saturation: Some(0.75), ..grey };
-    journal.images(ImageRecord { iteration: 0, samples, data: grey }).unwrap();
-    journal.record(record(1)).unwrap();
-    journal.images(ImageRecord { iteration: 1, samples: grey, data: grey }).unwrap();
+    journal.record(&ImageRecord { iteration: 0, samples, data: grey }).unwrap();
+    journal.record(&record(1)).unwrap();
+    journal.record(&ImageRecord { iteration: 1, samples: grey, data: grey }).unwrap();
     let text = fs::read_to_string(run.stats()).unwrap();
     let first = r#"{"iteration":0,"samples":{"mean_abs":0.5,"std":null,"extreme":0.125,"saturation":0.75},"data":{"mean_abs":0.5,"std":0.25,"extreme":0.125}}"#;
     assert_eq!(text.lines().next(), Some(first));

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use gan_cuda::gan::preset;
+use gan_cuda::ranges::OutOfRange;
 use gan_cuda::text::with_causes;
 
 use super::advice::advice;
@@ -15,29 +16,9 @@ pub enum Error {
     #[error("{flag} {problem}")]
     Flag {
         /// The flag, as `--dropout`.
-        flag: &'static str,
+        flag: String,
         /// Why not, and what to do.
         problem: String,
-    },
-
-    /// A flag was given that would change what a run that goes on learns.
-    #[error(
-        "{flag} would change the training of a run that goes on; leave it out, or begin a new run"
-    )]
-    OtherTraining {
-        /// The flag, as `--lr`.
-        flag: String,
-    },
-
-    /// A flag has a value that the set-up cannot have, or not with the others.
-    #[error("{flag} is {value}, but must be {expected}")]
-    FlagValue {
-        /// The flag, as `--dropout`.
-        flag: String,
-        /// What was given.
-        value: String,
-        /// What may be given, in words.
-        expected: String,
     },
 
     /// A set-up was named that is not in the table.
@@ -81,8 +62,13 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Refuses a flag: `problem` goes on from its name.
-pub fn refuse<T>(flag: &'static str, problem: impl Into<String>) -> Result<T> {
-    Err(Error::Flag { flag, problem: problem.into() })
+pub fn refuse<T>(flag: impl Into<String>, problem: impl Into<String>) -> Result<T> {
+    Err(Error::Flag { flag: flag.into(), problem: problem.into() })
+}
+
+/// Refuses the value of a flag that the set-up cannot have, or not with the others.
+pub fn refuse_value<T>(flag: impl Into<String>, problem: OutOfRange) -> Result<T> {
+    refuse(flag, format!("is {}, but must be {}", problem.value, problem.expected))
 }
 
 impl<E: Into<gan_cuda::Error>> From<E> for Error {
@@ -107,7 +93,6 @@ impl Error {
 
     /// Whether it lies in what was typed.
     pub fn is_usage(&self) -> bool {
-        use Error::{Flag, FlagValue, NoSuchPreset, OtherTraining};
-        matches!(self, Flag { .. } | FlagValue { .. } | NoSuchPreset { .. } | OtherTraining { .. })
+        matches!(self, Error::Flag { .. } | Error::NoSuchPreset { .. })
     }
 }

@@ -98,10 +98,9 @@ impl ImageArgs {
         let refused = |problem| refuse("--bn", problem);
         match (self.bn, config.model()?.generator().normalizes()) {
             (None, _) => Ok(Statistics::Running),
-            (Some(_), false) => refused(format!(
-                "does not fit: preset {} has no BatchNorm; leave it out",
-                config.preset
-            )),
+            (Some(_), false) => {
+                refused(format!("does not fit: {} has no BatchNorm; leave it out", config.preset))
+            }
             (Some(Statistics::Batch), _) if !(2..=MOST_TOGETHER).contains(&count) => {
                 refused(format!(
                     "batch normalises all images together: it takes from 2 to 4,096 of them \

@@ -3,7 +3,7 @@
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::Settings;
 
-use crate::cli::error::{Error, Result, refuse};
+use crate::cli::error::{Result, refuse, refuse_value};
 
 /// A flag that was given, and what it changes.
 pub(super) type Given = (&'static str, Rewrite);
@@ -16,11 +16,7 @@ pub(super) fn given<const N: usize>(flags: [Given; N]) -> Vec<Given> {
 /// Changes a preset by all that was given.
 pub(super) fn apply(given: &[Given], name: &str, settings: &mut Settings) -> Result<()> {
     for (flag, rewrite) in given {
-        rewrite.apply(name, settings).map_err(|problem| Error::FlagValue {
-            flag: (*flag).to_owned(),
-            value: problem.value,
-            expected: problem.expected,
-        })?;
+        rewrite.apply(name, settings).or_else(|problem| refuse_value(*flag, problem))?;
     }
     Ok(())
 }
@@ -29,7 +25,7 @@ pub(super) fn apply(given: &[Given], name: &str, settings: &mut Settings) -> Res
 pub(super) fn expect_none(given: &[Given], file: &str) -> Result<()> {
     let Some((flag, _)) = given.first() else { return Ok(()) };
     refuse(
-        flag,
+        *flag,
         format!(
             "changes the layers of a preset, but those of {file} stand in it line by line; leave \
              it out and edit the lines"

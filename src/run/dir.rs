@@ -270,16 +270,6 @@ impl RunDir {
         self.path.join(".lock")
     }
 
-    /// What a run that goes on does first: [`RunDir::lock`], then [`RunDir::clean`].
-    ///
-    /// # Errors
-    /// As both.
-    pub fn lock_and_clean(&self) -> Result<RunLock> {
-        let lock = self.lock()?;
-        self.clean()?;
-        Ok(lock)
-    }
-
     /// Readies the folder for a run that goes on: removes what a killed process left half-written
     /// (names ending in `.tmp`), and brings back a checkpoint that was set aside for one that
     /// never came. Call it under [`RunDir::lock`].

@@ -120,7 +120,7 @@ pub enum Error {
     },
 
     /// A `config.toml` cannot be understood.
-    #[error("{path} is not a run's configuration")]
+    #[error("{path} is no configuration of a GAN")]
     Config {
         /// The file.
         path: PathBuf,

@@ -8,8 +8,10 @@ use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use crate::file_error::FileError;
-use crate::formats::records::{ImageRecord, Record, to_line};
+use crate::formats::records::to_line;
 use crate::formats::tensor_file::{TensorFile, TensorWriter};
 use crate::gan::Metrics;
 use crate::gan::dataset::Progress;
@@ -110,25 +112,12 @@ impl Journal {
         self.log.append(text)
     }
 
-    /// Adds a line of losses to `stats.jsonl`.
+    /// Adds a line to `stats.jsonl`: losses, or what is known of a grid of samples.
     ///
     /// # Errors
     /// When the disk is full, and the like.
-    pub fn record(&mut self, record: Record) -> Result<()> {
-        self.stats.append(&to_line(&record, &self.stats.path)?)
-    }
-
-    /// Adds a line about a grid of samples to `stats.jsonl`.
-    ///
-    /// # Errors
-    /// When the disk is full, and the like.
-    pub fn images(&mut self, record: ImageRecord) -> Result<()> {
-        self.stats.append(&to_line(&record, &self.stats.path)?)
-    }
-
-    /// How long the files are now.
-    pub fn positions(&self) -> Positions {
-        Positions { log: self.log.length, stats: self.stats.length }
+    pub fn record(&mut self, record: &impl Serialize) -> Result<()> {
+        self.stats.append(&to_line(record, &self.stats.path)?)
     }
 
     /// Waits until all that was written is on the disk, and tells where that ends: what a
@@ -139,7 +128,7 @@ impl Journal {
     pub fn sync(&mut self) -> Result<Positions> {
         self.log.sync()?;
         self.stats.sync()?;
-        Ok(self.positions())
+        Ok(Positions { log: self.log.length, stats: self.stats.length })
     }
 }
 

@@ -71,7 +71,7 @@ fn what_does_not_go_with_a_file_is_refused() {
 }
 
 /// Each change of the file, and the words of the error, "line" being the number of the changed one.
-const BROKEN: [(&str, &str, &[&str]); 34] = [
+const BROKEN: &[(&str, &str, &[&str])] = &[
     ("seed = 3", "sead = 3", &["line", "sead"]),
     ("latent_dim = 7", "latent_dims = 7", &["latent_dims", "line"]),
     ("seed = 3", "seed = ", &["line"]),
@@ -90,12 +90,9 @@ const BROKEN: [(&str, &str, &[&str]); 34] = [
     ("latent_dim = 7", "latent_dim = 0", &["gan.latent_dim is 0", "1 to 1,000,000"]),
     ("classes = 10", "classes = 0", &["gan.classes is 0", "1 to 10,000"]),
     ("Linear(12, 12)", "Linear(12, 0)", &["out_features", "is 0", "1 to 1,000,000", "line"]),
-    ("Linear(12, 12)", "Linear(12, 1000001)", &["out_features", "is 1000001", "line"]),
     ("LeakyReLU(0.2)", "LeakyReLU(2)", &["negative_slope", "is 2", "above 0", "line"]),
     ("Dropout(0.2)", "Dropout(1)", &["p of Dropout(1) is 1", "from 0 to below 1", "line"]),
     ("eps=0.8", "eps=nan", &["eps of BatchNorm1d(12, eps=nan)", "line"]),
-    ("eps=0.8", "eps=0.8, momentum=0", &["momentum", "is 0", "above 0", "line"]),
-    ("eps=0.8", "eps=0.8, momenta=0.2", &["momenta=0.2", "too many", "line"]),
     ("loss = \"mse\"", "loss = \"guess\"", &["guess", "line"]),
     ("d_loss_scale = 0.5", "d_loss_scale = 0.0", &["gan.d_loss_scale is 0", "1e-6"]),
     ("init = \"default\"", "init = \"xavier\"", &["xavier", "normal:STD"]),
@@ -113,7 +110,7 @@ fn broken_files_are_named_with_key_value_and_range() {
     let scratch = one_run();
     let good = text(&scratch);
     let before = scratch.files("runs");
-    for (from, to, words) in BROKEN {
+    for &(from, to, words) in BROKEN {
         let (before, after) = good.split_once(from).unwrap_or_else(|| panic!("no {from}:\n{good}"));
         scratch.put("mine.toml", [before, to, after].concat());
         let line = format!("line {},", 1 + before.matches('\n').count());

@@ -118,7 +118,7 @@ fn flags_of_layers_are_honoured_though_few_widths_leave_none_of_them() {
     let flags = "--g-hidden 8 --d-hidden 8 --bn-eps 0.1 --bn-momentum 0.2 --dropout 0.1";
     let out = scratch.run(&format!("train --data-dir digits {flags} --dry-run")).succeeds();
     assert!(out.contains("\"Linear(110, 8)\"") && !out.contains("Dropout("), "{out}");
-    let words = ["--dropout", "preset mlp has none"];
+    let words = ["--dropout", "mlp has none"];
     scratch.run(&format!("train --preset mlp {flags} --dry-run")).fails(2, &words[1..]);
     scratch.run("train --preset mlp --g-hidden 8 --dropout 0.1 --dry-run").fails(2, &words);
 }

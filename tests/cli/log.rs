@@ -51,7 +51,12 @@ fn only_trace_has_a_line_for_each_iteration() {
 fn filter_that_is_none_is_told_and_the_command_goes_on() {
     let scratch = Scratch::new();
     let plain = scratch.run("presets").succeeds();
-    for (filter, word) in [("gan_cuda=loud", "is \"gan_cuda=loud\""), ("debgu", "has \"debgu\"")] {
+    for (filter, word) in [
+        ("gan_cuda=loud", "is \"gan_cuda=loud\""),
+        ("debgu", "has \"debgu\""),
+        // The crate is called gan_cuda.
+        ("warn,gan-cuda", "has \"gan-cuda\""),
+    ] {
         let answer = logging(&scratch, filter, "presets");
         assert_eq!(answer.out, plain);
         let err = answer.warns();

@@ -106,7 +106,7 @@ fn broken_runs_are_listed_with_what_is_wrong_beside_good_ones() {
     let runs = listed(&scratch);
     let want = [
         ("finished", "[]"),
-        ("damaged", "config.toml is not a run's configuration"),
+        ("damaged", "config.toml is no configuration of a GAN"),
         ("finished", "stats.jsonl: No such file"),
         ("finished", "no records of losses at the end of runs/00003-cgan-mnist/stats.jsonl"),
         ("damaged", "cannot read runs/00004-cgan-mnist/config.toml"),

@@ -31,8 +31,6 @@ mod notes;
 mod open;
 mod operations;
 mod precision;
-#[path = "../common/recorded.rs"]
-mod recorded;
 #[path = "../common/runs.rs"]
 mod runs;
 mod suite;

@@ -21,10 +21,10 @@ impl OutputArgs {
             let problem = format!("is the folder of --separate too: {folder}; name another one");
             return refuse("--frames", problem);
         }
+        let of_out = self.out.as_deref().and_then(Path::parent).map(place).transpose()?;
         for folder in &folders {
             expect_empty(folder)?;
-            let of_out = self.out.as_deref().and_then(Path::parent);
-            if of_out.is_some_and(|of_out| of_out == folder.as_path()) {
+            if of_out == Some(place(folder)?) {
                 let folder = folder.display();
                 return refuse("--out", format!("would lie among the files in {folder}"));
             }
@@ -47,6 +47,7 @@ impl OutputArgs {
 
 /// The same for the same folder, whether or not it is there.
 fn place(folder: &Path) -> Result<PathBuf, FileError> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let place = fs::canonicalize(folder).or_else(|_| absolute(folder));
     place.map(|place| place.components().collect()).map_err(FileError::at("find", folder))
 }

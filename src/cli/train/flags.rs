@@ -22,7 +22,8 @@ pub struct Args {
     /// Set-up to train, of those that `gan-cuda presets` lists [default: cgan]
     #[arg(long, value_name = "NAME", value_parser = preset(), hide_possible_values = true)]
     pub(super) preset: Option<String>,
-    /// Begin a run with all values of another: its config.toml or its folder; flags override them
+    /// Begin a run with all values of a TOML file of one's own (`presets NAME --toml` prints one to
+    /// begin with), or of another run's folder; flags override them, but for those of layers
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     pub(super) config: Option<PathBuf>,
     /// Print what the run would be, as a config.toml, and write nothing
@@ -102,7 +103,8 @@ pub(super) struct ValueArgs {
     /// Distribution of the noise
     #[arg(long, value_parser = choice::<Latent>())]
     pub(super) latent: Option<Latent>,
-    /// Formula of the losses
+    /// Formula of the losses; another than before adds the discriminator's closing Sigmoid, or takes
+    /// it off, as it needs
     #[arg(long, value_parser = choice::<Loss>())]
     pub(super) loss: Option<Loss>,
     /// Factor of the discriminator's loss (real + fake)

@@ -53,7 +53,11 @@ fn resume(args: &Args, path: Option<PathBuf>) -> Result<ExitCode> {
     };
     let lock = match args.dry_run {
         true => None,
-        false => Some(run.lock_and_clean()?),
+        false => {
+            let lock = run.lock()?;
+            run.clean()?;
+            Some(lock)
+        }
     };
     let iteration = match checkpoint {
         Some(iteration) => iteration,

@@ -7,12 +7,11 @@ use gan_cuda::file_error::FileError;
 use gan_cuda::gan::preset;
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::Settings;
-use gan_cuda::ranges::OutOfRange;
 use gan_cuda::run::config::{Config, ConfigProblem};
 
 use super::flags::{Args, DataArgs, ValueArgs};
 use crate::cli::display::Verbosity;
-use crate::cli::error::{Error, Result, refuse};
+use crate::cli::error::{Error, Result, refuse, refuse_value};
 use crate::cli::layers::{self, Given};
 
 impl Args {
@@ -35,13 +34,11 @@ impl Args {
             layers::apply(&self.layers(), &config.preset, &mut config.gan)?;
         }
         self.check_data(&config)?;
-        config.check().map_err(|problem| match problem {
-            ConfigProblem::Value(OutOfRange { key, value, expected }) => {
-                Error::FlagValue { flag: flag(key), value, expected }
-            }
-            ConfigProblem::Model(problem) => problem.into(),
-        })?;
-        Ok(config)
+        match config.check() {
+            Err(ConfigProblem::Value(problem)) => refuse_value(flag(problem.key), problem),
+            Err(ConfigProblem::Model(problem)) => Err(problem.into()),
+            Ok(()) => Ok(config),
+        }
     }
 
     fn config_of_file(&self, path: &Path) -> Result<Config> {
@@ -72,7 +69,7 @@ impl Args {
     /// The configuration of a run that goes on: its own, and the flags over it.
     ///
     /// # Errors
-    /// [`Error::OtherTraining`] names a flag that would change what it learns.
+    /// A flag that would change what it learns.
     pub(super) fn config_of_run(&self, was: &Config) -> Result<Config> {
         let mut config = was.clone();
         config.preset = self.preset.clone().unwrap_or(config.preset);
@@ -84,11 +81,11 @@ impl Args {
             let mut gan = config.gan.clone();
             let same = rewrite.apply(&config.preset, &mut gan).is_ok() && gan == config.gan;
             if !same {
-                return Err(Error::OtherTraining { flag: flag.to_owned() });
+                return refuse(flag, OTHER_TRAINING);
             }
         }
         match config.other_training(was)? {
-            Some(key) => Err(Error::OtherTraining { flag: flag(&key) }),
+            Some(key) => refuse(flag(&key), OTHER_TRAINING),
             None => Ok(config),
         }
     }
@@ -96,8 +93,8 @@ impl Args {
     /// Puts the given values in their places.
     fn apply(&self, config: &mut Config) -> Result<()> {
         let (length, values, output) = (&self.length, &self.values, &self.output);
-        set_some(&mut config.dataset, self.data.dataset.clone());
-        set_some(&mut config.data_dir, self.data.data_dir.clone());
+        set(&mut config.dataset, self.data.dataset.clone().map(Some));
+        set(&mut config.data_dir, self.data.data_dir.clone().map(Some));
         config.skip_bad_images |= self.data.skip_bad_images;
         set(&mut config.seed, self.seed);
         if length.epochs.is_some() {
@@ -105,17 +102,17 @@ impl Args {
             config.iterations = None;
         }
         set(&mut config.epochs, length.epochs);
-        set_some(&mut config.iterations, length.iterations);
+        set(&mut config.iterations, length.iterations.map(Some));
         set(&mut config.device, length.device);
         set(&mut config.precision, length.precision);
         set(&mut config.threads, length.threads);
         set(&mut config.sample_interval, output.sample_interval);
         set(&mut config.log_interval, output.log_interval);
-        set_some(&mut config.checkpoint_interval, output.checkpoint_interval);
+        set(&mut config.checkpoint_interval, output.checkpoint_interval.map(Some));
         set(&mut config.keep, output.keep);
         config.tensorboard = (config.tensorboard || output.tensorboard) && !output.no_tensorboard;
-        set_some(&mut config.init_generator, given_file(&values.init_generator)?);
-        set_some(&mut config.init_discriminator, given_file(&values.init_discriminator)?);
+        set(&mut config.init_generator, given_file(&values.init_generator)?.map(Some));
+        set(&mut config.init_discriminator, given_file(&values.init_discriminator)?.map(Some));
         self.apply_settings(&mut config.gan);
         Ok(())
     }
@@ -180,16 +177,12 @@ impl Args {
     }
 }
 
+const OTHER_TRAINING: &str =
+    "would change the training of a run that goes on; leave it out, or begin a new run";
+
 /// Replaces a value where another was given.
 fn set<T>(value: &mut T, given: Option<T>) {
     if let Some(given) = given {
-        *value = given;
-    }
-}
-
-/// The same, of a value that need not be there.
-fn set_some<T>(value: &mut Option<T>, given: Option<T>) {
-    if given.is_some() {
         *value = given;
     }
 }

@@ -11,8 +11,9 @@ use crate::formats::{Error, Result};
 /// Numbers that become bytes at once.
 const BLOCK: usize = 8192;
 
-/// A file that is to be written; numbers that come from elsewhere may fail with an `E`. Names, types and shapes are known, numbers come when
-/// [`TensorWriter::write`] asks for them; they are never in memory all together.
+/// A file that is to be written. Names, types and shapes are known, numbers come when
+/// [`TensorWriter::write`] asks for them; they are never in memory all together. Where they come from
+/// may fail with an `E`.
 pub struct TensorWriter<'a, E = Error> {
     /// Words beside the tensors; `format` = `pt` is there from the start, as PyTorch's tools ask.
     pub metadata: BTreeMap<String, String>,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::VERSION;
+use super::{OLDER_VERSION, VERSION};
 
 /// Why a checkpoint cannot be taken.
 #[derive(Debug, thiserror::Error)]
@@ -34,8 +34,8 @@ pub enum CheckpointProblem {
 
     /// A checkpoint is of a format that this program does not know.
     #[error(
-        "{path} is in checkpoint format {version:?}; this program reads format {VERSION:?}: take \
-         the version that wrote it"
+        "{path} is in checkpoint format {version:?}; this program reads \
+         {OLDER_VERSION:?} and {VERSION:?}: take the version that wrote it"
     )]
     Version {
         /// The `state.safetensors`.

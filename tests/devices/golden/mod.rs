@@ -12,8 +12,8 @@
 mod check;
 mod recording;
 
-use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 use check::{Check, as_f64};
 use gan_cuda::device::Device;
@@ -24,7 +24,6 @@ use gan_cuda::nn::Params;
 use recording::Recording;
 
 use crate::notes;
-use crate::recorded;
 
 /// Both networks, and what the files call them.
 const NETWORKS: [(&str, Role); 2] = [("G", Role::Generator), ("D", Role::Discriminator)];
@@ -36,9 +35,15 @@ pub struct Run {
     path: PathBuf,
 }
 
+/// `GAN_CUDA_GOLDEN_DIR`, or `tests/golden/` of the source where that is unset.
+fn folder() -> PathBuf {
+    let source = || Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    env::var_os("GAN_CUDA_GOLDEN_DIR").map_or_else(source, PathBuf::from)
+}
+
 /// All recorded runs; none where the folder cannot be read.
 pub fn runs() -> Vec<Run> {
-    let entries = fs::read_dir(recorded::folder()).into_iter().flatten();
+    let entries = fs::read_dir(folder()).into_iter().flatten();
     let mut paths: Vec<PathBuf> = entries
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
@@ -49,7 +54,7 @@ pub fn runs() -> Vec<Run> {
 
 /// Without files nothing would be replayed, and nothing would fail.
 pub fn recorded_runs_are_there() {
-    assert!(!runs().is_empty(), "no recorded runs in {}", recorded::folder().display());
+    assert!(!runs().is_empty(), "no recorded runs in {}", folder().display());
 }
 
 impl Run {

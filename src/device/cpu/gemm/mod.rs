@@ -1,9 +1,9 @@
 //! Matrix products.
 //!
-//! It owns `c = a · b` and `c += a · b` for strided views: for `f32` cache-blocked vector kernels, shared by the
-//! team; for `f64`, the reference of the tests, a plain loop. Every element of `c` is summed in the
-//! order of the depth, in pieces that follow from the extents alone: the same bits for every number
-//! of threads.
+//! It owns `c = a · b` and `c += a · b` for strided views: for `f32` cache-blocked vector kernels,
+//! shared by the team; for `f64`, the reference of the tests, a plain loop. Every element of `c` is
+//! summed in the order of the depth, in pieces that follow from the extents alone: the same bits for
+//! every number of threads.
 //!
 //! - `vector`: the vectors of each instruction set,
 //! - `tile`: the loop that keeps a tile of the result in registers,
