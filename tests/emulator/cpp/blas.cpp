@@ -15,22 +15,17 @@ namespace {
 enum Status {
     SUCCESS = 0,
     NOT_INITIALIZED = 1,
-    ALLOC_FAILED = 3,
     INVALID_VALUE = 7,
     EXECUTION_FAILED = 13,
     INTERNAL_ERROR = 14,
     NOT_SUPPORTED = 15,
 };
 
-// 13.0.0, as one number and in parts.
-constexpr int VERSION = 130000;
-constexpr int VERSION_PARTS[] = {13, 0, 0};
+constexpr int VERSION[] = {13, 0, 0};
 
 struct Handle {
     CUcontext context;
     CUstream stream = nullptr;
-    // Whether alpha and beta are in device memory.
-    int pointer_mode = 0;
 };
 
 std::mutex lock;
@@ -76,26 +71,12 @@ Operand operand(const char* name, const void* data, int operation, long rows, lo
 struct Product {
     long m, n, k;
     Operand a, b, c;
-    // On the host, or on the device.
     float alpha, beta;
-    CUdeviceptr alpha_address, beta_address;
     Rounding rounding;
 };
 
-CUresult read_scalar(CUcontext context, const char* name, CUdeviceptr address, float* value)
+CUresult run(CUcontext context, const Product& product)
 {
-    if (!address) return CUDA_SUCCESS;
-    const char* memory = service_memory(context, address, sizeof *value);
-    if (!memory) return service_bad_operand("cublasGemmEx", name, address);
-    *value = *reinterpret_cast<const float*>(memory);
-    return CUDA_SUCCESS;
-}
-
-CUresult run(CUcontext context, Product product)
-{
-    const CUresult alpha = read_scalar(context, "alpha", product.alpha_address, &product.alpha);
-    const CUresult beta = read_scalar(context, "beta", product.beta_address, &product.beta);
-    if (alpha || beta) return alpha ? alpha : beta;
     char* memory[3] = {};
     const Operand* operands[3] = {&product.a, &product.b, &product.c};
     for (int i = 0; i < 3; ++i) {
@@ -117,18 +98,11 @@ Status submit_product(Handle& handle, int a_operation, int b_operation, int m, i
     if (m < 0 || n < 0 || k < 0 || !known(a_operation) || !known(b_operation) || !alpha || !beta) {
         return INVALID_VALUE;
     }
-    Product product = {m, n, k, operand("A", a, a_operation, m, k, lda),
-        operand("B", b, b_operation, k, n, ldb), operand("C", c, 0, m, n, ldc), 0.0f, 0.0f, 0, 0,
-        rounding};
+    const Product product = {m, n, k, operand("A", a, a_operation, m, k, lda),
+        operand("B", b, b_operation, k, n, ldb), operand("C", c, 0, m, n, ldc),
+        *static_cast<const float*>(alpha), *static_cast<const float*>(beta), rounding};
     if (!product.a.valid() || !product.b.valid() || !product.c.valid()) return INVALID_VALUE;
     if (!m || !n) return SUCCESS;
-    if (handle.pointer_mode) {
-        product.alpha_address = reinterpret_cast<CUdeviceptr>(alpha);
-        product.beta_address = reinterpret_cast<CUdeviceptr>(beta);
-    } else {
-        product.alpha = *static_cast<const float*>(alpha);
-        product.beta = *static_cast<const float*>(beta);
-    }
     const CUcontext context = service_context();
     const CUresult code = service_submit(handle.stream, [=] { return run(context, product); });
     return code ? EXECUTION_FAILED : SUCCESS;
@@ -171,16 +145,10 @@ EMULATOR_API Status cublasDestroy_v2(Handle* handle)
     return service_synchronize(context, "cublasDestroy") ? INTERNAL_ERROR : SUCCESS;
 }
 
-EMULATOR_API Status cublasGetVersion_v2(Handle*, int* version)
-{
-    *version = VERSION;
-    return SUCCESS;
-}
-
 EMULATOR_API Status cublasGetProperty(int part, int* value)
 {
     if (part < 0 || part > 2) return INVALID_VALUE;
-    *value = VERSION_PARTS[part];
+    *value = VERSION[part];
     return SUCCESS;
 }
 
@@ -192,14 +160,6 @@ EMULATOR_API Status cublasSetStream_v2(Handle* handle, CUstream stream)
     });
 }
 
-EMULATOR_API Status cublasGetStream_v2(Handle* handle, CUstream* stream)
-{
-    return with_handle(handle, [&](Handle& of) {
-        *stream = of.stream;
-        return SUCCESS;
-    });
-}
-
 // No product needs a workspace, but one must be device memory.
 EMULATOR_API Status cublasSetWorkspace_v2(Handle* handle, void* workspace, size_t bytes)
 {
@@ -207,27 +167,6 @@ EMULATOR_API Status cublasSetWorkspace_v2(Handle* handle, void* workspace, size_
         const auto address = reinterpret_cast<CUdeviceptr>(workspace);
         return bytes && !service_memory(service_context(), address, bytes) ? INVALID_VALUE : SUCCESS;
     });
-}
-
-EMULATOR_API Status cublasSetPointerMode_v2(Handle* handle, int mode)
-{
-    return with_handle(handle, [&](Handle& of) {
-        of.pointer_mode = mode;
-        return SUCCESS;
-    });
-}
-
-EMULATOR_API Status cublasGetPointerMode_v2(Handle* handle, int* mode)
-{
-    return with_handle(handle, [&](Handle& of) {
-        *mode = of.pointer_mode;
-        return SUCCESS;
-    });
-}
-
-EMULATOR_API Status cublasSetAtomicsMode(Handle* handle, int)
-{
-    return with_handle(handle, [](Handle&) { return SUCCESS; });
 }
 
 // Matrices in single precision only.
@@ -243,34 +182,6 @@ EMULATOR_API Status cublasGemmEx(Handle* handle, int a_operation, int b_operatio
         return submit_product(
             of, a_operation, b_operation, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, *rounding);
     });
-}
-
-EMULATOR_API const char* cublasGetStatusName(Status status)
-{
-    switch (status) {
-    case SUCCESS: return "CUBLAS_STATUS_SUCCESS";
-    case NOT_INITIALIZED: return "CUBLAS_STATUS_NOT_INITIALIZED";
-    case ALLOC_FAILED: return "CUBLAS_STATUS_ALLOC_FAILED";
-    case INVALID_VALUE: return "CUBLAS_STATUS_INVALID_VALUE";
-    case EXECUTION_FAILED: return "CUBLAS_STATUS_EXECUTION_FAILED";
-    case NOT_SUPPORTED: return "CUBLAS_STATUS_NOT_SUPPORTED";
-    case INTERNAL_ERROR: break;
-    }
-    return "CUBLAS_STATUS_INTERNAL_ERROR";
-}
-
-EMULATOR_API const char* cublasGetStatusString(Status status)
-{
-    switch (status) {
-    case SUCCESS: return "success";
-    case NOT_INITIALIZED: return "the library was not initialized";
-    case ALLOC_FAILED: return "the resource allocation failed";
-    case INVALID_VALUE: return "an unsupported value or parameter was passed to the function";
-    case EXECUTION_FAILED: return "the GPU program failed to execute";
-    case NOT_SUPPORTED: return "the functionality requested is not supported";
-    case INTERNAL_ERROR: break;
-    }
-    return "an internal operation failed";
 }
 
 } // namespace emulator
