@@ -33,8 +33,6 @@ std::vector<Fiber*> idle;
 std::vector<Fiber*> waiting, resumed;
 size_t next_resumed;
 
-char* dynamic;
-
 // Restarted with each launch, so that a failure can be repeated.
 std::minstd_rand random_numbers;
 
@@ -206,8 +204,6 @@ std::string run_grid(const Launch& launch, const void* arguments)
     random_numbers.seed(1);
     const std::vector<uint3> places = places_of(launch.block);
     std::vector<unsigned> blocks(size_t(gridDim.x) * gridDim.y * gridDim.z), order(places.size());
-    std::vector<char> dynamic_memory(launch.shared);
-    dynamic = dynamic_memory.data();
     arrange(blocks.data(), blocks.size());
     arrange(order.data(), order.size());
     threads.places = places.data();
@@ -216,7 +212,6 @@ std::string run_grid(const Launch& launch, const void* arguments)
     for (const unsigned block : blocks) {
         blockIdx = {block % gridDim.x, block / gridDim.x % gridDim.y, block / gridDim.x / gridDim.y};
         spoil(launch.kernel->shared_begin, launch.kernel->shared_end);
-        spoil(dynamic, dynamic + launch.shared);
         const std::string problem = run_block();
         abandon();
         if (!problem.empty()) return problem;
@@ -235,8 +230,6 @@ void barrier(const char* file, int line)
     threads.latest = fiber.thread;
     threadIdx = threads.places[fiber.thread];
 }
-
-void* dynamic_shared() { return dynamic; }
 
 void add_kernels(const Kernel* first, size_t count)
 {

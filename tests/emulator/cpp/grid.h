@@ -14,11 +14,9 @@ namespace emulator {
 struct uint3 {
     unsigned x, y, z;
 };
-struct dim3 {
-    unsigned x, y, z;
-};
+using dim3 = uint3;
 
-// The coordinates of the CUDA thread that runs at this moment. Only one does: see Entry.
+// The coordinates of the CUDA thread that runs at this moment. Only one does.
 extern uint3 threadIdx, blockIdx;
 extern dim3 blockDim, gridDim;
 
@@ -34,8 +32,6 @@ struct Argument {
 // A kernel as the generated code describes it.
 struct Kernel {
     const char* name;
-    // The .cu file, for messages.
-    const char* file;
     const Argument* arguments;
     unsigned argument_count, argument_size;
     // Runs threads until next_thread() has none left.
@@ -56,8 +52,6 @@ void arrange(unsigned* order, size_t count);
 struct Launch {
     const Kernel* kernel;
     dim3 grid, block;
-    // Bytes of dynamic shared memory.
-    unsigned shared;
 };
 
 // Runs all blocks. Returns what went wrong, or nothing.
@@ -67,9 +61,6 @@ std::string run_grid(const Launch& launch, const void* arguments);
 
 // Waits until all threads of the block have come here.
 void barrier(const char* file, int line);
-
-// The block's dynamic shared memory, of exactly the size that was asked for.
-void* dynamic_shared();
 
 // The threads of the block that runs, and how far they are.
 struct Threads {

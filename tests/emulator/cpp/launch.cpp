@@ -15,8 +15,6 @@ namespace emulator {
 class Function {
 public:
     const Kernel* kernel;
-    // How much dynamic shared memory a launch may ask for.
-    int most_dynamic_shared;
 };
 
 class Module {
@@ -27,10 +25,6 @@ public:
 
 namespace {
 
-// What a block may have without asking, and on asking.
-constexpr int SHARED = 48 * 1024, SHARED_ON_REQUEST = 227 * 1024;
-constexpr unsigned MOST_THREADS = 1024;
-
 std::shared_ptr<Function> find_function(Context& context, CUfunction handle)
 {
     for (const auto& [key, module] : context.modules) {
@@ -39,27 +33,22 @@ std::shared_ptr<Function> find_function(Context& context, CUfunction handle)
     return nullptr;
 }
 
-std::string size_text(dim3 size)
-{
-    return "(" + std::to_string(size.x) + ", " + std::to_string(size.y) + ", "
-        + std::to_string(size.z) + ")";
-}
-
-CUresult check_launch(const Function& function, const Launch& launch)
+CUresult check_launch(const Launch& launch, unsigned dynamic_shared)
 {
     const dim3 grid = launch.grid, block = launch.block;
-    const std::string kernel = std::string("kernel `") + launch.kernel->name + "`: ";
+    const char* kernel = launch.kernel->name;
     const bool empty = !grid.x || !grid.y || !grid.z || !block.x || !block.y || !block.z;
     if (empty || grid.x > 0x7fffffff || grid.y > 65535 || grid.z > 65535) {
-        return fail(CUDA_ERROR_INVALID_VALUE, kernel + "a grid of " + size_text(grid) + " blocks");
+        return fail(CUDA_ERROR_INVALID_VALUE, "kernel `%s`: a grid of (%u, %u, %u) blocks", kernel, grid.x,
+            grid.y, grid.z);
     }
     const size_t threads = size_t(block.x) * block.y * block.z;
-    if (block.x > 1024 || block.y > 1024 || block.z > 64 || threads > MOST_THREADS) {
-        return fail(CUDA_ERROR_INVALID_VALUE, kernel + "a block of " + size_text(block) + " threads");
+    if (block.x > 1024 || block.y > 1024 || block.z > 64 || threads > 1024) {
+        return fail(CUDA_ERROR_INVALID_VALUE, "kernel `%s`: a block of (%u, %u, %u) threads", kernel, block.x,
+            block.y, block.z);
     }
-    if (launch.shared > static_cast<unsigned>(function.most_dynamic_shared)) {
-        const std::string bytes = std::to_string(launch.shared);
-        return fail(CUDA_ERROR_INVALID_VALUE, kernel + bytes + " bytes of dynamic shared memory");
+    if (dynamic_shared) {
+        return fail(CUDA_ERROR_INVALID_VALUE, "kernel `%s`: there is no dynamic shared memory", kernel);
     }
     return CUDA_SUCCESS;
 }
@@ -125,11 +114,6 @@ EMULATOR_API CUresult cuModuleLoadData(CUmodule* handle, const void* image)
     });
 }
 
-EMULATOR_API CUresult cuModuleLoadDataEx(CUmodule* handle, const void* image, unsigned, int*, void**)
-{
-    return cuModuleLoadData(handle, image);
-}
-
 // Queued launches do not need the module any more.
 EMULATOR_API CUresult cuModuleUnload(CUmodule handle)
 {
@@ -151,45 +135,9 @@ EMULATOR_API CUresult cuModuleGetFunction(CUfunction* handle, CUmodule module_ha
         if (!kernel) {
             return fail(CUDA_ERROR_NOT_FOUND, "the emulator was built without kernel `%s`", name);
         }
-        *handle = module->functions.add(std::make_shared<Function>(Function{kernel, SHARED}));
+        *handle = module->functions.add(std::make_shared<Function>(Function{kernel}));
         return CUDA_SUCCESS;
     });
-}
-
-EMULATOR_API CUresult cuFuncGetAttribute(int* value, int attribute, CUfunction handle)
-{
-    return with_context([&](Context& context) {
-        const std::shared_ptr<Function> function = find_function(context, handle);
-        if (!function) return fail(CUDA_ERROR_INVALID_HANDLE, "cuFuncGetAttribute: not a function");
-        switch (attribute) {
-        case 0: *value = MOST_THREADS; break;
-        case 6: *value = knobs::capability(); break;
-        case 8: *value = function->most_dynamic_shared; break;
-        default: *value = 0; // Memory and registers, which nobody has counted.
-        }
-        return CUDA_SUCCESS;
-    });
-}
-
-EMULATOR_API CUresult cuFuncSetAttribute(CUfunction handle, int attribute, int value)
-{
-    return with_context([&](Context& context) {
-        const std::shared_ptr<Function> function = find_function(context, handle);
-        if (!function) return fail(CUDA_ERROR_INVALID_HANDLE, "cuFuncSetAttribute: not a function");
-        constexpr int MAX_DYNAMIC_SHARED_SIZE_BYTES = 8;
-        if (attribute != MAX_DYNAMIC_SHARED_SIZE_BYTES) return CUDA_SUCCESS;
-        if (value < 0 || value > SHARED_ON_REQUEST) return fail(CUDA_ERROR_INVALID_VALUE);
-        function->most_dynamic_shared = value;
-        return CUDA_SUCCESS;
-    });
-}
-
-EMULATOR_API CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(
-    int* blocks, CUfunction, int block_size, size_t)
-{
-    if (block_size <= 0) return fail(CUDA_ERROR_INVALID_VALUE);
-    *blocks = std::min(32, 2048 / block_size);
-    return CUDA_SUCCESS;
 }
 
 EMULATOR_API CUresult cuLaunchKernel(CUfunction handle, unsigned grid_x, unsigned grid_y,
@@ -200,9 +148,8 @@ EMULATOR_API CUresult cuLaunchKernel(CUfunction handle, unsigned grid_x, unsigne
         const std::shared_ptr<Function> function = find_function(context, handle);
         if (!function) return fail(CUDA_ERROR_INVALID_HANDLE, "cuLaunchKernel: not a function");
         const Kernel& kernel = *function->kernel;
-        const Launch launch = {
-            &kernel, {grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared};
-        if (const CUresult code = check_launch(*function, launch)) return code;
+        const Launch launch = {&kernel, {grid_x, grid_y, grid_z}, {block_x, block_y, block_z}};
+        if (const CUresult code = check_launch(launch, shared)) return code;
         if (extra || (kernel.argument_count && !parameters)) {
             return fail(CUDA_ERROR_INVALID_VALUE, "kernel `%s`: arguments are not given", kernel.name);
         }

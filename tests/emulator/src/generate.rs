@@ -28,8 +28,8 @@ pub fn entries(file: &str, kernels: &[&Kernel]) -> String {
         push(
             &mut text,
             format_args!(
-                "    {{\"{name}\", \"{file}\", {name}_list, {count}, sizeof({name}_arguments), \
-                 {name}_run, __start_{section}, __stop_{section}}},\n"
+                "    {{\"{name}\", {name}_list, {count}, sizeof({name}_arguments), {name}_run, \
+                 __start_{section}, __stop_{section}}},\n"
             ),
         );
     }
