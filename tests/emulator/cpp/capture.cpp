@@ -93,30 +93,28 @@ CUresult capture_record(Stream& stream, Event& event)
     return CUDA_SUCCESS;
 }
 
-CUresult capture_wait(const std::shared_ptr<Stream>& stream, const Event& event)
+CUresult capture_wait(Stream& stream, const Event& event)
 {
     constexpr const char* CALL = "cuStreamWaitEvent";
-    if (!event.capture) {
-        return refuse_capture(*stream->capture, CUDA_ERROR_STREAM_CAPTURE_ISOLATION, CALL);
-    }
+    if (!event.capture) return refuse_capture(*stream.capture, CALL, CUDA_ERROR_STREAM_CAPTURE_ISOLATION);
     if (event.capture->ended) return fail(CUDA_ERROR_CAPTURED_EVENT, "its capture has ended");
     if (event.capture->invalidated) return invalidated(CALL);
-    if (stream->capture && stream->capture != event.capture) {
+    if (stream.capture && stream.capture != event.capture) {
         event.capture->invalidated = true;
-        return refuse_capture(*stream->capture, CUDA_ERROR_STREAM_CAPTURE_MERGE, CALL);
+        return refuse_capture(*stream.capture, CALL, CUDA_ERROR_STREAM_CAPTURE_MERGE);
     }
-    if (!stream->capture && stream == stream->context.legacy) {
-        return refuse_capture(*event.capture, CUDA_ERROR_STREAM_CAPTURE_IMPLICIT, CALL);
+    if (!stream.capture && &stream == stream.context.legacy.get()) {
+        return refuse_capture(*event.capture, CALL, CUDA_ERROR_STREAM_CAPTURE_IMPLICIT);
     }
-    if (!stream->capture) {
-        stream->capture = event.capture;
-        event.capture->streams.insert(stream.get());
+    if (!stream.capture) {
+        stream.capture = event.capture;
+        event.capture->streams.insert(&stream);
     }
-    stream->frontier.insert(event.frontier.begin(), event.frontier.end());
+    stream.frontier.insert(event.frontier.begin(), event.frontier.end());
     return CUDA_SUCCESS;
 }
 
-CUresult refuse_capture(Capture& capture, CUresult code, const char* call)
+CUresult refuse_capture(Capture& capture, const char* call, CUresult code)
 {
     if (capture.invalidated) return invalidated(call);
     capture.invalidated = true;
@@ -148,34 +146,21 @@ CUresult check_context(const Context& context, const char* call)
     return code;
 }
 
-CUresult check_legacy(const Context& context)
-{
-    for (const auto& [handle, stream] : context.streams) {
-        if (stream->blocking && stream->capture) {
-            stream->capture->invalidated = true;
-            return fail(CUDA_ERROR_STREAM_CAPTURE_IMPLICIT);
-        }
-    }
-    return CUDA_SUCCESS;
-}
-
 EMULATOR_API CUresult cuStreamBeginCapture_v2(CUstream handle, int mode)
 {
-    return with_context([&](Context& context) {
-        const std::shared_ptr<Stream> stream = find_stream(context, handle);
-        if (!stream) return fail(CUDA_ERROR_INVALID_HANDLE, "cuStreamBeginCapture: not a stream");
+    return with_stream("cuStreamBeginCapture", handle, [&](Stream& stream) {
         if (mode < 0 || mode > 2) return fail(CUDA_ERROR_INVALID_VALUE, "no capture mode: %d", mode);
-        if (stream == context.legacy) {
+        if (&stream == stream.context.legacy.get()) {
             return fail(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED,
                 "cuStreamBeginCapture: the legacy default stream cannot be captured");
         }
-        if (stream->capture) return fail(CUDA_ERROR_ILLEGAL_STATE, "the stream is captured already");
+        if (stream.capture) return fail(CUDA_ERROR_ILLEGAL_STATE, "the stream is captured already");
         const auto capture = std::make_shared<Capture>();
         capture->mode = static_cast<CaptureMode>(mode);
         capture->thread = std::this_thread::get_id();
-        capture->origin = stream.get();
-        capture->streams.insert(stream.get());
-        stream->capture = capture;
+        capture->origin = &stream;
+        capture->streams.insert(&stream);
+        stream.capture = capture;
         captures().insert(capture.get());
         return CUDA_SUCCESS;
     });
@@ -183,34 +168,30 @@ EMULATOR_API CUresult cuStreamBeginCapture_v2(CUstream handle, int mode)
 
 EMULATOR_API CUresult cuStreamEndCapture(CUstream handle, CUgraph* graph)
 {
-    return with_context([&](Context& context) {
-        *graph = nullptr;
-        const std::shared_ptr<Stream> stream = find_stream(context, handle);
-        if (!stream) return fail(CUDA_ERROR_INVALID_HANDLE, "cuStreamEndCapture: not a stream");
-        const std::shared_ptr<Capture> capture = stream->capture;
+    *graph = nullptr;
+    return with_stream("cuStreamEndCapture", handle, [&](Stream& stream) {
+        const std::shared_ptr<Capture> capture = stream.capture;
         if (!capture) return fail(CUDA_ERROR_ILLEGAL_STATE, "the stream is not captured");
-        if (capture->origin != stream.get()) {
+        if (capture->origin != &stream) {
             capture->invalidated = true;
             return fail(CUDA_ERROR_STREAM_CAPTURE_UNMATCHED);
         }
         if (capture->mode != CaptureMode::relaxed && capture->thread != std::this_thread::get_id()) {
             return fail(CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD);
         }
-        const std::set<size_t> frontier = stream->frontier;
+        const std::set<size_t> frontier = stream.frontier;
         end(*capture);
         if (capture->invalidated) return invalidated("cuStreamEndCapture");
         if (!joined(capture->graph, frontier)) return fail(CUDA_ERROR_STREAM_CAPTURE_UNJOINED);
-        *graph = context.graphs.add(std::make_shared<Graph>(std::move(capture->graph)));
+        *graph = stream.context.graphs.add(std::make_shared<Graph>(std::move(capture->graph)));
         return CUDA_SUCCESS;
     });
 }
 
 EMULATOR_API CUresult cuStreamIsCapturing(CUstream handle, int* status)
 {
-    return with_context([&](Context& context) {
-        const std::shared_ptr<Stream> stream = find_stream(context, handle);
-        if (!stream) return fail(CUDA_ERROR_INVALID_HANDLE, "cuStreamIsCapturing: not a stream");
-        *status = !stream->capture ? 0 : stream->capture->invalidated ? 2 : 1;
+    return with_stream("cuStreamIsCapturing", handle, [&](Stream& stream) {
+        *status = !stream.capture ? 0 : stream.capture->invalidated ? 2 : 1;
         return CUDA_SUCCESS;
     });
 }

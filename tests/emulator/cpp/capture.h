@@ -42,16 +42,15 @@ public:
 CUresult capture_work(Stream& stream, Work work);
 CUresult capture_record(Stream& stream, Event& event);
 // A wait in a stream that is captured, or for an event that was recorded in a capture.
-CUresult capture_wait(const std::shared_ptr<Stream>& stream, const Event& event);
+CUresult capture_wait(Stream& stream, const Event& event);
 
 // A call that no capture allows to go on: it fails, and the capture is lost.
-CUresult refuse_capture(Capture& capture, CUresult code, const char* call);
+CUresult refuse_capture(Capture& capture, const char* call,
+    CUresult code = CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
 
 // What calls may fail with that are not safe while this thread captures, or any in global mode.
 CUresult check_unsafe(const char* call);
 // The same for what waits for a whole context.
 CUresult check_context(const Context& context, const char* call);
-// The legacy default stream may not be used while a blocking stream is captured.
-CUresult check_legacy(const Context& context);
 
 } // namespace emulator

@@ -63,45 +63,6 @@ Work write_device(Context& context, CUdeviceptr to, const void* from, size_t byt
     };
 }
 
-Work copy_device(Context& context, CUdeviceptr to, CUdeviceptr from, size_t bytes)
-{
-    return [=, &context] {
-        char* target = host_memory(context, to, bytes);
-        const char* source = host_memory(context, from, bytes);
-        if (!target || !source) return freed("cuMemcpyDtoD", target ? from : to);
-        memmove(target, source, bytes);
-        return CUDA_SUCCESS;
-    };
-}
-
-template <class T>
-Work fill_device(Context& context, CUdeviceptr to, T value, size_t count)
-{
-    return [=, &context] {
-        char* memory = host_memory(context, to, count * sizeof(T));
-        if (!memory) return freed("cuMemset", to);
-        for (size_t i = 0; i < count; ++i) memcpy(memory + i * sizeof(T), &value, sizeof(T));
-        return CUDA_SUCCESS;
-    };
-}
-
-template <class T>
-CUresult fill(CUdeviceptr to, T value, size_t count, CUstream stream, bool wait)
-{
-    return with_context([&](Context& context) {
-        if (const CUresult code = wait ? check_unsafe("cuMemset") : CUDA_SUCCESS) return code;
-        if (const CUresult code = check_range(context, "cuMemset", to, count * sizeof(T))) return code;
-        if (!count) return CUDA_SUCCESS;
-        return submit(context, stream, fill_device(context, to, value, count));
-    });
-}
-
-// A node would read or write memory that the program may long have given back.
-CUresult refuse_pageable(Stream& stream, const char* call)
-{
-    return refuse_capture(*stream.capture, CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, call);
-}
-
 } // namespace
 
 EMULATOR_API CUresult cuMemHostAlloc(void** memory, size_t bytes, unsigned)
@@ -128,20 +89,19 @@ EMULATOR_API CUresult cuMemFreeHost(void* memory)
     });
 }
 
+// In a graph, a copy from or to pageable memory would use what the program may long have given back.
 EMULATOR_API CUresult cuMemcpyHtoDAsync_v2(
     CUdeviceptr to, const void* from, size_t bytes, CUstream handle)
 {
     constexpr const char* CALL = "cuMemcpyHtoDAsync";
-    return with_context([&](Context& context) {
-        const std::shared_ptr<Stream> stream = find_stream(context, handle);
-        if (!stream) return fail(CUDA_ERROR_INVALID_HANDLE, "%s: not a stream", CALL);
-        if (const CUresult code = check_range(context, CALL, to, bytes)) return code;
+    return with_stream(CALL, handle, [&](Stream& stream) {
+        if (const CUresult code = check_range(stream.context, CALL, to, bytes)) return code;
         if (!bytes) return CUDA_SUCCESS;
-        if (is_pinned(from)) return submit(stream, write_device(context, to, from, bytes));
-        if (stream->capture) return refuse_pageable(*stream, CALL);
+        if (is_pinned(from)) return submit(stream, write_device(stream.context, to, from, bytes));
+        if (stream.capture) return refuse_capture(*stream.capture, CALL);
         const char* begin = static_cast<const char*>(from);
         const auto read = std::make_shared<const std::vector<char>>(begin, begin + bytes);
-        const Work write = write_device(context, to, read->data(), bytes);
+        const Work write = write_device(stream.context, to, read->data(), bytes);
         return submit(stream, [read, write] { return write(); });
     });
 }
@@ -150,35 +110,13 @@ EMULATOR_API CUresult cuMemcpyDtoHAsync_v2(
     void* to, CUdeviceptr from, size_t bytes, CUstream handle)
 {
     constexpr const char* CALL = "cuMemcpyDtoHAsync";
-    return with_context([&](Context& context) {
-        const std::shared_ptr<Stream> stream = find_stream(context, handle);
-        if (!stream) return fail(CUDA_ERROR_INVALID_HANDLE, "%s: not a stream", CALL);
-        if (const CUresult code = check_range(context, CALL, from, bytes)) return code;
+    return with_stream(CALL, handle, [&](Stream& stream) {
+        if (const CUresult code = check_range(stream.context, CALL, from, bytes)) return code;
         if (!bytes) return CUDA_SUCCESS;
-        if (is_pinned(to)) return submit(stream, read_device(context, to, from, bytes));
-        if (stream->capture) return refuse_pageable(*stream, CALL);
-        return submit_and_wait(stream, read_device(context, to, from, bytes));
-    });
-}
-
-EMULATOR_API CUresult cuMemcpyDtoDAsync_v2(
-    CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream)
-{
-    return with_context([&](Context& context) {
-        if (const CUresult code = check_range(context, "cuMemcpyDtoD", to, bytes)) return code;
-        if (const CUresult code = check_range(context, "cuMemcpyDtoD", from, bytes)) return code;
-        if (!bytes) return CUDA_SUCCESS;
-        return submit(context, stream, copy_device(context, to, from, bytes));
-    });
-}
-
-EMULATOR_API CUresult cuMemcpyHtoD_v2(CUdeviceptr to, const void* from, size_t bytes)
-{
-    return with_context([&](Context& context) {
-        if (const CUresult code = check_unsafe("cuMemcpyHtoD")) return code;
-        if (const CUresult code = check_range(context, "cuMemcpyHtoD", to, bytes)) return code;
-        if (!bytes) return CUDA_SUCCESS;
-        return submit_and_wait(context.legacy, write_device(context, to, from, bytes));
+        const Work read = read_device(stream.context, to, from, bytes);
+        if (is_pinned(to)) return submit(stream, read);
+        if (stream.capture) return refuse_capture(*stream.capture, CALL);
+        return submit_and_wait(stream, read);
     });
 }
 
@@ -188,37 +126,41 @@ EMULATOR_API CUresult cuMemcpyDtoH_v2(void* to, CUdeviceptr from, size_t bytes)
         if (const CUresult code = check_unsafe("cuMemcpyDtoH")) return code;
         if (const CUresult code = check_range(context, "cuMemcpyDtoH", from, bytes)) return code;
         if (!bytes) return CUDA_SUCCESS;
-        return submit_and_wait(context.legacy, read_device(context, to, from, bytes));
+        return submit_and_wait(*context.legacy, read_device(context, to, from, bytes));
     });
 }
 
-// As on the device, a copy within the device does not make the host wait.
-EMULATOR_API CUresult cuMemcpyDtoD_v2(CUdeviceptr to, CUdeviceptr from, size_t bytes)
+EMULATOR_API CUresult cuMemcpyDtoDAsync_v2(
+    CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream)
 {
-    return with_context([&](Context&) {
-        if (const CUresult code = check_unsafe("cuMemcpyDtoD")) return code;
-        return cuMemcpyDtoDAsync_v2(to, from, bytes, nullptr);
+    constexpr const char* CALL = "cuMemcpyDtoDAsync";
+    return with_context([&](Context& context) {
+        if (const CUresult code = check_range(context, CALL, to, bytes)) return code;
+        if (const CUresult code = check_range(context, CALL, from, bytes)) return code;
+        if (!bytes) return CUDA_SUCCESS;
+        return submit(context, stream, [=, &context] {
+            char* target = host_memory(context, to, bytes);
+            const char* source = host_memory(context, from, bytes);
+            if (!target || !source) return freed(CALL, target ? from : to);
+            memmove(target, source, bytes);
+            return CUDA_SUCCESS;
+        });
     });
 }
 
-EMULATOR_API CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t n, CUstream stream)
+EMULATOR_API CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t bytes, CUstream stream)
 {
-    return fill(to, value, n, stream, false);
-}
-
-EMULATOR_API CUresult cuMemsetD32Async(CUdeviceptr to, unsigned value, size_t n, CUstream stream)
-{
-    return fill(to, value, n, stream, false);
-}
-
-EMULATOR_API CUresult cuMemsetD8_v2(CUdeviceptr to, unsigned char value, size_t n)
-{
-    return fill(to, value, n, nullptr, true);
-}
-
-EMULATOR_API CUresult cuMemsetD32_v2(CUdeviceptr to, unsigned value, size_t n)
-{
-    return fill(to, value, n, nullptr, true);
+    constexpr const char* CALL = "cuMemsetD8Async";
+    return with_context([&](Context& context) {
+        if (const CUresult code = check_range(context, CALL, to, bytes)) return code;
+        if (!bytes) return CUDA_SUCCESS;
+        return submit(context, stream, [=, &context] {
+            char* memory = host_memory(context, to, bytes);
+            if (!memory) return freed(CALL, to);
+            memset(memory, value, bytes);
+            return CUDA_SUCCESS;
+        });
+    });
 }
 
 } // namespace emulator

@@ -36,7 +36,6 @@ using CUfunction = emulator::Function*;
     X(200, CUDA_ERROR_INVALID_IMAGE, "device kernel image is invalid") \
     X(201, CUDA_ERROR_INVALID_CONTEXT, "invalid device context") \
     X(209, CUDA_ERROR_NO_BINARY_FOR_GPU, "no kernel image is available for execution on the device") \
-    X(218, CUDA_ERROR_INVALID_PTX, "a PTX JIT compilation failed") \
     X(222, CUDA_ERROR_UNSUPPORTED_PTX_VERSION, \
         "the provided PTX was compiled with an unsupported toolchain.") \
     X(400, CUDA_ERROR_INVALID_HANDLE, "invalid resource handle") \
@@ -45,7 +44,6 @@ using CUfunction = emulator::Function*;
     X(500, CUDA_ERROR_NOT_FOUND, "named symbol not found") \
     X(600, CUDA_ERROR_NOT_READY, "device not ready") \
     X(700, CUDA_ERROR_ILLEGAL_ADDRESS, "an illegal memory access was encountered") \
-    X(701, CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES, "too many resources requested for launch") \
     X(716, CUDA_ERROR_MISALIGNED_ADDRESS, "misaligned address") \
     X(719, CUDA_ERROR_LAUNCH_FAILED, "unspecified launch failure") \
     X(801, CUDA_ERROR_NOT_SUPPORTED, "operation not supported") \

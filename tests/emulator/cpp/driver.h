@@ -2,7 +2,6 @@
 
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -50,7 +49,8 @@ public:
     CUresult failure = CUDA_SUCCESS;
     std::string failure_detail;
 
-    std::shared_ptr<Stream> legacy, per_thread;
+    // The default stream.
+    std::shared_ptr<Stream> legacy;
     Registry<Stream> streams;
     Registry<Event> events;
     Registry<Module> modules;

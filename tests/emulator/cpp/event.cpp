@@ -21,7 +21,7 @@ CUresult with_event(CUevent handle, Body body)
 CUresult check_wait(const Event& event, const char* call)
 {
     if (!event.capture) return check_unsafe(call);
-    return refuse_capture(*event.capture, CUDA_ERROR_CAPTURED_EVENT, call);
+    return refuse_capture(*event.capture, call, CUDA_ERROR_CAPTURED_EVENT);
 }
 
 } // namespace
@@ -52,7 +52,7 @@ EMULATOR_API CUresult cuEventRecord(CUevent handle, CUstream stream_handle)
         if (!stream) return fail(CUDA_ERROR_INVALID_HANDLE, "cuEventRecord: not a stream");
         if (stream->capture) return capture_record(*stream, event);
         const auto time = std::make_shared<std::chrono::steady_clock::time_point>();
-        const CUresult code = submit(stream, [time] {
+        const CUresult code = submit(*stream, [time] {
             *time = std::chrono::steady_clock::now();
             return CUDA_SUCCESS;
         });

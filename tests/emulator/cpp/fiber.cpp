@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 
 #ifdef EMULATOR_ASAN
 #include <sanitizer/asan_interface.h>

@@ -103,12 +103,6 @@ std::map<char*, Allocation>::iterator find_to_free(CUdeviceptr address)
     return found->first == reinterpret_cast<char*>(address & ~DEVICE_BIT) ? found : allocations.end();
 }
 
-// A device makes a node of it, with an address of the graph's own. No program here wants that.
-CUresult refuse_allocation(Stream& stream, const char* call)
-{
-    return refuse_capture(*stream.capture, CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, call);
-}
-
 CUresult nothing_to_free(const char* call, CUdeviceptr address)
 {
     return fail(CUDA_ERROR_INVALID_VALUE, "%s: %#llx is not allocated, or was freed", call, address);
@@ -158,14 +152,15 @@ EMULATOR_API CUresult cuMemAlloc_v2(CUdeviceptr* address, size_t bytes)
     });
 }
 
+// In a capture a device makes a node of it, with an address of the graph's own; the same goes for a
+// free. No program here wants that.
 EMULATOR_API CUresult cuMemAllocAsync(CUdeviceptr* address, size_t bytes, CUstream handle)
 {
-    return with_context([&](Context& context) {
-        const std::shared_ptr<Stream> stream = find_stream(context, handle);
-        if (!stream) return fail(CUDA_ERROR_INVALID_HANDLE, "cuMemAllocAsync: not a stream");
-        if (stream->capture) return refuse_allocation(*stream, "cuMemAllocAsync");
+    constexpr const char* CALL = "cuMemAllocAsync";
+    return with_stream(CALL, handle, [&](Stream& stream) {
+        if (stream.capture) return refuse_capture(*stream.capture, CALL);
         *address = 0;
-        return bytes ? allocate(context, address, bytes) : CUDA_SUCCESS;
+        return bytes ? allocate(stream.context, address, bytes) : CUDA_SUCCESS;
     });
 }
 
@@ -184,13 +179,12 @@ EMULATOR_API CUresult cuMemFree_v2(CUdeviceptr address)
 
 EMULATOR_API CUresult cuMemFreeAsync(CUdeviceptr address, CUstream handle)
 {
-    return with_context([&](Context& context) {
-        const std::shared_ptr<Stream> stream = find_stream(context, handle);
-        if (!stream) return fail(CUDA_ERROR_INVALID_HANDLE, "cuMemFreeAsync: not a stream");
-        if (stream->capture) return refuse_allocation(*stream, "cuMemFreeAsync");
+    constexpr const char* CALL = "cuMemFreeAsync";
+    return with_stream(CALL, handle, [&](Stream& stream) {
+        if (stream.capture) return refuse_capture(*stream.capture, CALL);
         if (!address) return CUDA_SUCCESS;
         const auto found = find_to_free(address);
-        if (found == allocations.end()) return nothing_to_free("cuMemFreeAsync", address);
+        if (found == allocations.end()) return nothing_to_free(CALL, address);
         found->second.freeing = true;
         return submit(stream, [found] {
             release(found);

@@ -11,36 +11,11 @@ namespace {
 // A device, too, makes the host wait when it has queued this much.
 constexpr size_t LONGEST_QUEUE = 4096;
 
-// CUDA's names for the default streams: legacy (or null) and per-thread.
-const CUstream LEGACY = reinterpret_cast<CUstream>(1);
-const CUstream PER_THREAD = reinterpret_cast<CUstream>(2);
-
-// What the legacy stream and the blocking ones wait for in each other.
-std::vector<Point> implicit(const std::shared_ptr<Stream>& stream)
-{
-    Context& context = stream->context;
-    std::vector<Point> points;
-    const auto add = [&](const std::shared_ptr<Stream>& other) {
-        if (other && other != stream && !other->finished(other->pushed())) {
-            points.push_back({other, other->pushed()});
-        }
-    };
-    if (stream == context.legacy) {
-        add(context.per_thread);
-        for (const auto& [handle, other] : context.streams) {
-            if (other->blocking) add(other);
-        }
-    } else if (stream->blocking) {
-        add(context.legacy);
-    }
-    return points;
-}
-
 } // namespace
 
-void Stream::push(Work work, std::vector<Point> after)
+void Stream::push(Work work)
 {
-    queue_.push_back({std::move(work), std::move(after)});
+    queue_.push_back(std::move(work));
     ++pushed_;
     if (queue_.size() > LONGEST_QUEUE) finish();
 }
@@ -48,11 +23,10 @@ void Stream::push(Work work, std::vector<Point> after)
 void Stream::finish(uint64_t count)
 {
     while (done_ < count && !queue_.empty()) {
-        const Task task = std::move(queue_.front());
+        const Work work = std::move(queue_.front());
         queue_.pop_front();
-        for (const Point& point : task.after) point.stream->finish(point.count);
         if (!context.failure) {
-            if (const CUresult code = task.work()) fail_context(context, code);
+            if (const CUresult code = work()) fail_context(context, code);
         }
         ++done_;
     }
@@ -60,19 +34,13 @@ void Stream::finish(uint64_t count)
 
 std::shared_ptr<Stream> find_stream(Context& context, CUstream handle)
 {
-    if (!handle || handle == LEGACY) return context.legacy;
-    if (handle == PER_THREAD) return context.per_thread;
-    return context.streams.find(handle);
+    return handle ? context.streams.find(handle) : context.legacy;
 }
 
-CUresult submit(const std::shared_ptr<Stream>& stream, Work work, std::vector<Point> after)
+CUresult submit(Stream& stream, Work work)
 {
-    if (stream->capture) return capture_work(*stream, std::move(work));
-    if (stream == stream->context.legacy) {
-        if (const CUresult code = check_legacy(stream->context)) return code;
-    }
-    for (Point& point : implicit(stream)) after.push_back(std::move(point));
-    stream->push(std::move(work), std::move(after));
+    if (stream.capture) return capture_work(stream, std::move(work));
+    stream.push(std::move(work));
     return CUDA_SUCCESS;
 }
 
@@ -80,14 +48,14 @@ CUresult submit(Context& context, CUstream handle, Work work)
 {
     const std::shared_ptr<Stream> stream = find_stream(context, handle);
     if (!stream) return fail(CUDA_ERROR_INVALID_HANDLE, "not a stream of this context");
-    return submit(stream, std::move(work));
+    return submit(*stream, std::move(work));
 }
 
-CUresult submit_and_wait(const std::shared_ptr<Stream>& stream, Work work)
+CUresult submit_and_wait(Stream& stream, Work work)
 {
     if (const CUresult code = submit(stream, std::move(work))) return code;
-    stream->finish();
-    return result_after_wait(stream->context);
+    stream.finish();
+    return result_after_wait(stream.context);
 }
 
 CUresult result_after_wait(const Context& context)
@@ -98,41 +66,20 @@ CUresult result_after_wait(const Context& context)
 void finish_all(Context& context)
 {
     context.legacy->finish();
-    context.per_thread->finish();
     for (const auto& [handle, stream] : context.streams) stream->finish();
 }
-
-namespace {
-
-// Calls `body` with the stream of a handle.
-template <class Body>
-CUresult with_stream(CUstream handle, Body body)
-{
-    return with_context([&](Context& context) {
-        const std::shared_ptr<Stream> stream = find_stream(context, handle);
-        if (!stream) return fail(CUDA_ERROR_INVALID_HANDLE, "not a stream of this context");
-        return body(context, stream);
-    });
-}
-
-// Waiting for a stream, or asking how far it is, is not for one that is captured.
-CUresult check_wait(const Stream& stream, const char* call)
-{
-    if (!stream.capture) return check_unsafe(call);
-    return refuse_capture(*stream.capture, CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, call);
-}
-
-} // namespace
 
 // Those of the GPUs that the emulator stands for; a smaller number is a higher priority.
 constexpr int LEAST_PRIORITY = 0, GREATEST_PRIORITY = -5;
 
+// Streams that the legacy default stream waits for, and that wait for it, are not made.
 EMULATOR_API CUresult cuStreamCreateWithPriority(CUstream* handle, unsigned flags, int priority)
 {
     return with_context([&](Context& context) {
-        if (flags > 1) return fail(CUDA_ERROR_INVALID_VALUE, "cuStreamCreate: flags %u", flags);
+        constexpr unsigned NON_BLOCKING = 1;
+        if (flags != NON_BLOCKING) return fail(CUDA_ERROR_NOT_SUPPORTED, "cuStreamCreate: flags %u", flags);
         const int within = std::clamp(priority, GREATEST_PRIORITY, LEAST_PRIORITY);
-        *handle = context.streams.add(std::make_shared<Stream>(context, flags == 0, within));
+        *handle = context.streams.add(std::make_shared<Stream>(context, within));
         return CUDA_SUCCESS;
     });
 }
@@ -174,43 +121,24 @@ EMULATOR_API CUresult cuStreamDestroy_v2(CUstream handle)
 
 EMULATOR_API CUresult cuStreamSynchronize(CUstream handle)
 {
-    return with_stream(handle, [&](Context& context, const std::shared_ptr<Stream>& stream) {
-        if (const CUresult code = check_wait(*stream, "cuStreamSynchronize")) return code;
-        for (const Point& point : implicit(stream)) {
-            if (stream == context.legacy) point.stream->finish(point.count);
-        }
-        stream->finish();
-        return result_after_wait(context);
-    });
-}
-
-// Nothing is done by itself, so a question must let work go on: asked often enough, all is done.
-EMULATOR_API CUresult cuStreamQuery(CUstream handle)
-{
-    return with_stream(handle, [&](Context& context, const std::shared_ptr<Stream>& stream) {
-        if (const CUresult code = check_wait(*stream, "cuStreamQuery")) return code;
-        if (stream->finished(stream->pushed())) return result_after_wait(context);
-        stream->advance();
-        return fail(CUDA_ERROR_NOT_READY);
+    constexpr const char* CALL = "cuStreamSynchronize";
+    return with_stream(CALL, handle, [&](Stream& stream) {
+        if (stream.capture) return refuse_capture(*stream.capture, CALL);
+        if (const CUresult code = check_unsafe(CALL)) return code;
+        stream.finish();
+        return result_after_wait(stream.context);
     });
 }
 
 EMULATOR_API CUresult cuStreamWaitEvent(CUstream handle, CUevent event_handle, unsigned)
 {
-    return with_stream(handle, [&](Context& context, const std::shared_ptr<Stream>& stream) {
-        const std::shared_ptr<Event> event = context.events.find(event_handle);
+    return with_stream("cuStreamWaitEvent", handle, [&](Stream& stream) {
+        const std::shared_ptr<Event> event = stream.context.events.find(event_handle);
         if (!event) return fail(CUDA_ERROR_INVALID_HANDLE, "cuStreamWaitEvent: not an event");
-        if (stream->capture || event->capture) return capture_wait(stream, *event);
+        if (stream.capture || event->capture) return capture_wait(stream, *event);
         if (!event->point.stream) return CUDA_SUCCESS;
-        return submit(stream, [] { return CUDA_SUCCESS; }, {event->point});
-    });
-}
-
-EMULATOR_API CUresult cuLaunchHostFunc(CUstream handle, void (*function)(void*), void* data)
-{
-    return with_context([&](Context& context) {
-        return submit(context, handle, [=] {
-            function(data);
+        return submit(stream, [point = event->point] {
+            point.stream->finish(point.count);
             return CUDA_SUCCESS;
         });
     });

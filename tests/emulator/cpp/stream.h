@@ -1,15 +1,15 @@
 // Streams: queues of work that is done when somebody waits for it, and not before.
 //
 // A program that forgets to wait sees memory as it was. Work is done in the order of its stream and
-// after what it depends on in other streams: an event, or what CUDA's legacy default stream orders.
+// after the events of other streams that it waits for.
 
 #pragma once
 
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <set>
-#include <vector>
 
 #include "driver.h"
 
@@ -28,22 +28,17 @@ struct Point {
 
 class Stream {
 public:
-    Stream(Context& of, bool is_blocking, int of_priority = 0)
-        : context(of), blocking(is_blocking), priority(of_priority)
-    {
-    }
+    explicit Stream(Context& of, int of_priority = 0) : context(of), priority(of_priority) {}
 
     Context& context;
-    // Whether it is ordered with the legacy default stream.
-    const bool blocking;
     // Kept, and nothing else: one piece of work runs at a time.
     const int priority;
     // Set while it is being captured, with the nodes that the next one comes after.
     std::shared_ptr<Capture> capture;
     std::set<size_t> frontier;
 
-    // Queues work behind all that was queued here and behind `after`.
-    void push(Work work, std::vector<Point> after);
+    // Queues work behind all that was queued here.
+    void push(Work work);
     // Does the first `count` pieces of work.
     void finish(uint64_t count);
     void finish() { finish(pushed_); }
@@ -53,11 +48,7 @@ public:
     void advance() { finish(done_ < pushed_ ? done_ + 1 : done_); }
 
 private:
-    struct Task {
-        Work work;
-        std::vector<Point> after;
-    };
-    std::deque<Task> queue_;
+    std::deque<Work> queue_;
     uint64_t pushed_ = 0, done_ = 0;
 };
 
@@ -74,12 +65,21 @@ public:
 // The stream of a handle, or null.
 std::shared_ptr<Stream> find_stream(Context& context, CUstream handle);
 
+// Calls `body` with the stream of a handle, which `call` was given.
+template <class Body>
+CUresult with_stream(const char* call, CUstream handle, Body body)
+{
+    return with_context([&](Context& context) {
+        const std::shared_ptr<Stream> stream = find_stream(context, handle);
+        return stream ? body(*stream) : fail(CUDA_ERROR_INVALID_HANDLE, "%s: not a stream", call);
+    });
+}
+
 // Queues work on a stream, or makes it a node of the stream's capture.
 CUresult submit(Context& context, CUstream handle, Work work);
-// The same for a stream that is known, behind `after`.
-CUresult submit(const std::shared_ptr<Stream>& stream, Work work, std::vector<Point> after = {});
+CUresult submit(Stream& stream, Work work);
 // Queues work and waits for it.
-CUresult submit_and_wait(const std::shared_ptr<Stream>& stream, Work work);
+CUresult submit_and_wait(Stream& stream, Work work);
 // The result of a call that has waited.
 CUresult result_after_wait(const Context& context);
 
