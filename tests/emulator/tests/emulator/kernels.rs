@@ -39,13 +39,12 @@ fn every_thread_of_a_grid_runs_once_at_its_place() {
 #[test]
 fn functions_are_those_of_cuda() {
     let device = Device::new();
-    let mut y = device.zeros(12);
+    let mut y = device.zeros(10);
     let kernel = device.kernel("functions");
     device.launch(&kernel, grid(1, 1), |launch| launch.arg(&mut y).arg(&0.25f32));
     let half = 0.5f32.sqrt();
     let x = 0.25f32;
-    let want =
-        [x.exp(), x.ln_1p(), x.exp_m1(), x.tanh(), half, half, 2.0, 2.0, 3.0, 2.0, 3.0, 0.25];
+    let want = [x.exp(), x.ln_1p(), x.exp_m1(), x.tanh(), half, half, 2.0, 2.0, 2.0, 3.0];
     for (got, want) in device.download(&y).into_iter().zip(want) {
         assert!((got - want).abs() < 1e-6, "{got} is not {want}");
     }
