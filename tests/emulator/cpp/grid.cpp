@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "fiber.h"
-#include "knobs.h"
 
 namespace emulator {
 
@@ -33,6 +32,7 @@ std::vector<Fiber*> idle;
 std::vector<Fiber*> waiting, resumed;
 size_t next_resumed;
 
+Schedule chosen = Schedule::ascending;
 // Restarted with each launch, so that a failure can be repeated.
 std::minstd_rand random_numbers;
 
@@ -150,7 +150,7 @@ std::string run_block()
         waiting.clear();
         next_resumed = 1;
         // They wait in the order in which they came, which is the schedule's.
-        if (schedule() == Schedule::shuffled) {
+        if (chosen == Schedule::shuffled) {
             std::shuffle(resumed.begin(), resumed.end(), random_numbers);
         }
         run(*resumed.front());
@@ -177,22 +177,15 @@ std::map<std::string, const Kernel*>& kernels()
     return by_name;
 }
 
-Schedule& chosen()
-{
-    static Schedule schedule = knobs::schedule();
-    return schedule;
-}
-
 } // namespace
 
-void set_schedule(Schedule schedule) { chosen() = schedule; }
-Schedule schedule() { return chosen(); }
+void set_schedule(Schedule schedule) { chosen = schedule; }
 
 void arrange(unsigned* order, size_t count)
 {
     for (size_t i = 0; i < count; ++i) order[i] = i;
-    if (schedule() == Schedule::descending) std::reverse(order, order + count);
-    if (schedule() == Schedule::shuffled) std::shuffle(order, order + count, random_numbers);
+    if (chosen == Schedule::descending) std::reverse(order, order + count);
+    if (chosen == Schedule::shuffled) std::shuffle(order, order + count, random_numbers);
 }
 
 std::string run_grid(const Launch& launch, const void* arguments)

@@ -44,7 +44,6 @@ enum class Schedule { ascending, descending, shuffled };
 
 // The order of threads and blocks from now on.
 void set_schedule(Schedule schedule);
-Schedule schedule();
 
 // A permutation of 0..count in the present schedule's order, written to `order`.
 void arrange(unsigned* order, size_t count);

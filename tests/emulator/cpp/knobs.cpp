@@ -2,7 +2,6 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 
 namespace emulator::knobs {
 
@@ -53,16 +52,6 @@ int capability()
     const int read = sscanf(value, "%d.%d%n", &major, &minor, &length);
     if (read != 2 || value[length]) refuse(NAME, value, "a capability such as 9.0");
     return 10 * major + minor;
-}
-
-Schedule schedule()
-{
-    constexpr const char* NAME = "GAN_CUDA_EMULATOR_SCHEDULE";
-    const char* value = getenv(NAME);
-    if (!value || !strcmp(value, "ascending")) return Schedule::ascending;
-    if (!strcmp(value, "descending")) return Schedule::descending;
-    if (!strcmp(value, "shuffled")) return Schedule::shuffled;
-    refuse(NAME, value, "ascending, descending or shuffled");
 }
 
 } // namespace emulator::knobs

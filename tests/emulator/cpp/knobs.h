@@ -4,8 +4,6 @@
 
 #include <cstddef>
 
-#include "grid.h"
-
 namespace emulator::knobs {
 
 // GAN_CUDA_EMULATOR_DEVICES: how many there are.
@@ -16,7 +14,5 @@ int capability();
 int driver();
 // GAN_CUDA_EMULATOR_MEMORY: bytes of a device.
 size_t memory();
-// GAN_CUDA_EMULATOR_SCHEDULE: ascending, descending or shuffled.
-Schedule schedule();
 
 } // namespace emulator::knobs
