@@ -73,10 +73,8 @@ impl Schedule {
 /// # Errors
 /// The libcuda of this process is none of the emulator's.
 pub fn set_schedule(schedule: Schedule) -> Result<(), String> {
-    let driver = driver()?;
     // SAFETY: the emulator declares this function so.
-    let set = unsafe { driver.get::<extern "C" fn(i32)>(b"emulator_set_schedule\0") }
-        .map_err(|error| format!("not the emulator's libcuda: {error}"))?;
+    let set = unsafe { function::<extern "C" fn(i32)>("emulator_set_schedule") }?;
     set(schedule as i32);
     Ok(())
 }
@@ -86,10 +84,8 @@ pub fn set_schedule(schedule: Schedule) -> Result<(), String> {
 /// # Errors
 /// As [`set_schedule`].
 pub fn allocated(device: i32) -> Result<usize, String> {
-    let driver = driver()?;
     // SAFETY: the emulator declares this function so.
-    let count = unsafe { driver.get::<extern "C" fn(i32) -> usize>(b"emulator_allocated\0") }
-        .map_err(|error| format!("not the emulator's libcuda: {error}"))?;
+    let count = unsafe { function::<extern "C" fn(i32) -> usize>("emulator_allocated") }?;
     Ok(count(device))
 }
 
@@ -98,10 +94,8 @@ pub fn allocated(device: i32) -> Result<usize, String> {
 /// # Errors
 /// As [`set_schedule`].
 pub fn streams(priority: i32) -> Result<usize, String> {
-    let driver = driver()?;
     // SAFETY: the emulator declares this function so.
-    let count = unsafe { driver.get::<extern "C" fn(i32) -> usize>(b"emulator_streams\0") }
-        .map_err(|error| format!("not the emulator's libcuda: {error}"))?;
+    let count = unsafe { function::<extern "C" fn(i32) -> usize>("emulator_streams") }?;
     Ok(count(priority))
 }
 
@@ -110,11 +104,21 @@ pub fn streams(priority: i32) -> Result<usize, String> {
 /// # Errors
 /// As [`set_schedule`].
 pub fn executables(flags: u64) -> Result<usize, String> {
-    let driver = driver()?;
     // SAFETY: the emulator declares this function so.
-    let count = unsafe { driver.get::<extern "C" fn(u64) -> usize>(b"emulator_executables\0") }
-        .map_err(|error| format!("not the emulator's libcuda: {error}"))?;
+    let count = unsafe { function::<extern "C" fn(u64) -> usize>("emulator_executables") }?;
     Ok(count(flags))
+}
+
+/// A function of the emulator's libcuda.
+///
+/// # Safety
+/// `F` is what the emulator declares.
+unsafe fn function<F: Copy>(name: &str) -> Result<F, String> {
+    static DRIVER: OnceLock<Result<Library, String>> = OnceLock::new();
+    let driver = DRIVER.get_or_init(driver).as_ref()?;
+    // SAFETY: the function is of this type, and its library stays for the rest of the process.
+    let found = unsafe { driver.get::<F>(name) };
+    found.map(|found| *found).map_err(|error| format!("not the emulator's libcuda: {error}"))
 }
 
 /// The libcuda that this process has loaded; if it has none, the one that it will load.
@@ -131,10 +135,5 @@ fn driver() -> Result<Library, String> {
         None => library_dir()?.to_owned(),
     };
     // SAFETY: loading the emulator makes its kernels known, and does nothing else.
-    let opened = unsafe { Library::open(Some(folder.join(NAME)), RTLD_NOW) };
-    let library = opened.map_err(|error| error.to_string())?;
-    // It stays for the rest of the process, as a driver does.
-    std::mem::forget(library);
-    // SAFETY: as above.
-    unsafe { Library::open(Some(NAME), RTLD_NOW | RTLD_NOLOAD) }.map_err(|error| error.to_string())
+    unsafe { Library::open(Some(folder.join(NAME)), RTLD_NOW) }.map_err(|error| error.to_string())
 }
