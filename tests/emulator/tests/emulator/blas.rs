@@ -88,10 +88,7 @@ fn assert_close(got: &[f32], want: &[f64], k: usize) {
 }
 
 /// A product of single-precision matrices, as cuBLAS takes it.
-///
-/// # Safety
-/// The matrices are as large as `of` says.
-unsafe fn gemm(
+fn gemm(
     blas: &CudaBlas,
     of: GemmConfig<f32>,
     a: &CudaSlice<f32>,
@@ -102,7 +99,7 @@ unsafe fn gemm(
     let stream = a.stream().clone();
     let single = cudaDataType::CUDA_R_32F;
     let (a, b, c) = (a.device_ptr(&stream).0, b.device_ptr(&stream).0, c.device_ptr_mut(&stream).0);
-    // SAFETY: as the caller says.
+    // SAFETY: the matrices are as large as `of` says, or not in a way that is looked for.
     unsafe {
         gemm_ex(
             *blas.handle(),
@@ -132,9 +129,7 @@ fn check(device: &Device, blas: &CudaBlas, shape: Shape) {
     let (a, b, c) = shape.operands();
     let (a_device, b_device) = (device.upload(&a), device.upload(&b));
     let mut c_device = device.upload(&c);
-    // SAFETY: the matrices are as large as the shape says.
-    unsafe { gemm(blas, shape.config(), &a_device, &b_device, &mut c_device, CUBLAS_COMPUTE_32F) }
-        .unwrap();
+    gemm(blas, shape.config(), &a_device, &b_device, &mut c_device, CUBLAS_COMPUTE_32F).unwrap();
     assert_close(&device.download(&c_device), &shape.want(&a, &b, &c), shape.k);
 }
 
@@ -163,11 +158,7 @@ fn with_beta_zero_the_result_is_not_read() {
     let (a, b, c) = SQUARE.operands();
     let (a_device, b_device) = (device.upload(&a), device.upload(&b));
     let mut c_device = device.upload(&vec![f32::NAN; c.len()]);
-    // SAFETY: the matrices are as large as the shape says.
-    unsafe {
-        gemm(&blas, SQUARE.config(), &a_device, &b_device, &mut c_device, CUBLAS_COMPUTE_32F)
-    }
-    .unwrap();
+    gemm(&blas, SQUARE.config(), &a_device, &b_device, &mut c_device, CUBLAS_COMPUTE_32F).unwrap();
     let got = device.download(&c_device);
     let (_, _, ldc) = SQUARE.leading();
     assert!((0..20).all(|j| got[j * ldc..][..20].iter().all(|x| x.is_finite())));
@@ -182,18 +173,10 @@ fn products_are_queued_and_captured() {
     let (mut a_device, b_device) = (device.zeros(a.len()), device.upload(&b));
     let mut c_device = device.upload(&c);
     // A product of every shape is run before it is captured.
-    // SAFETY: the matrices are as large as the shape says, here and below.
-    unsafe {
-        gemm(&blas, SQUARE.config(), &a_device, &b_device, &mut c_device, CUBLAS_COMPUTE_32F)
-    }
-    .unwrap();
+    gemm(&blas, SQUARE.config(), &a_device, &b_device, &mut c_device, CUBLAS_COMPUTE_32F).unwrap();
     let mode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
     device.stream.begin_capture(mode).unwrap();
-    // SAFETY: as above.
-    unsafe {
-        gemm(&blas, SQUARE.config(), &a_device, &b_device, &mut c_device, CUBLAS_COMPUTE_32F)
-    }
-    .unwrap();
+    gemm(&blas, SQUARE.config(), &a_device, &b_device, &mut c_device, CUBLAS_COMPUTE_32F).unwrap();
     let graph = device.stream.end_capture(CUgraphInstantiate_flags(0)).unwrap().unwrap();
     device.stream.memcpy_htod(&a, &mut a_device).unwrap();
     graph.launch().unwrap();
@@ -214,12 +197,10 @@ fn leading_dimensions_that_are_too_small_are_refused() {
         GemmConfig { m: -1, ..right },
     ];
     for config in wrong {
-        // SAFETY: a product that is refused touches nothing.
-        let error = unsafe { gemm(&blas, config, &x, &x, &mut y, CUBLAS_COMPUTE_32F) }.unwrap_err();
+        let error = gemm(&blas, config, &x, &x, &mut y, CUBLAS_COMPUTE_32F).unwrap_err();
         assert_eq!(error.0, cublasStatus_t::CUBLAS_STATUS_INVALID_VALUE);
     }
-    // SAFETY: the matrices are as large as the shape says.
-    unsafe { gemm(&blas, right, &x, &x, &mut y, CUBLAS_COMPUTE_32F) }.unwrap();
+    gemm(&blas, right, &x, &x, &mut y, CUBLAS_COMPUTE_32F).unwrap();
 }
 
 #[test]
@@ -229,8 +210,7 @@ fn matrices_beyond_their_memory_are_an_error() {
     let x = device.zeros(400);
     let mut y = device.zeros(399);
     let config = GemmConfig { lda: 20, ldb: 20, ldc: 20, ..SQUARE.config() };
-    // SAFETY: the emulator looks first.
-    unsafe { gemm(&blas, config, &x, &x, &mut y, CUBLAS_COMPUTE_32F) }.unwrap();
+    gemm(&blas, config, &x, &x, &mut y, CUBLAS_COMPUTE_32F).unwrap();
     let error = device.stream.synchronize().unwrap_err();
     assert!(error.to_string().contains("cublasGemmEx: C at"), "{error}");
     // Nor does the handle end well on a device that failed, at which cudarc would panic.
@@ -285,8 +265,7 @@ fn compute_types_round_what_is_multiplied() {
             (CUBLAS_COMPUTE_32F_FAST_16BF, bf16),
         ] {
             for (a, b) in [(&x, &unit), (&unit, &x)] {
-                // SAFETY: each matrix is one number.
-                unsafe { gemm(&blas, one, a, b, &mut y, compute) }.unwrap();
+                gemm(&blas, one, a, b, &mut y, compute).unwrap();
                 assert_eq!(device.download(&y), [want], "{factor} by {compute:?}");
             }
         }
@@ -299,7 +278,6 @@ fn unknown_compute_types_are_refused() {
     let blas = CudaBlas::new(device.stream.clone()).unwrap();
     let (x, mut y) = (device.zeros(400), device.zeros(400));
     let config = GemmConfig { lda: 20, ldb: 20, ldc: 20, ..SQUARE.config() };
-    // SAFETY: the matrices are as large as the shape says.
-    let refused = unsafe { gemm(&blas, config, &x, &x, &mut y, CUBLAS_COMPUTE_16F) };
+    let refused = gemm(&blas, config, &x, &x, &mut y, CUBLAS_COMPUTE_16F);
     assert_eq!(refused.unwrap_err().0, cublasStatus_t::CUBLAS_STATUS_NOT_SUPPORTED);
 }
