@@ -7,6 +7,7 @@
 #include <iterator>
 #include <map>
 #include <mutex>
+#include <set>
 #include <sstream>
 #include <string>
 
@@ -29,11 +30,10 @@ constexpr int MAJOR = 13, MINOR = 0;
 constexpr const char* PTX_VERSION = "9.0";
 constexpr int ARCHITECTURES[] = {75, 80, 86, 87, 88, 89, 90, 100, 103, 110, 120, 121};
 
-// Options that are taken, with any value.
-constexpr const char* OPTIONS[] = {"--std", "-std", "--fmad", "-fmad", "--use_fast_math",
-    "-use_fast_math", "--ftz", "--prec-div", "--prec-sqrt", "--include-path", "-I", "--define-macro",
-    "-D", "--generate-line-info", "-lineinfo", "--device-debug", "-G", "--restrict", "--maxrregcount",
-    "--ptxas-options", "-Xptxas", "--default-device", "--extra-device-vectorization"};
+// Options that are taken, with any value; the short names of NVRTC's are not.
+const std::set<std::string> OPTIONS = {"--std", "--fmad", "--use_fast_math", "--ftz", "--prec-div",
+    "--prec-sqrt", "--include-path", "--define-macro", "--generate-line-info", "--device-debug",
+    "--restrict", "--maxrregcount", "--ptxas-options"};
 
 struct Program {
     std::string source, name;
@@ -78,14 +78,9 @@ Status parse_options(int count, const char* const* options, Target& target, std:
         const std::string option = options[i];
         const size_t sign = option.find('=');
         const std::string key = option.substr(0, sign);
-        bool valid;
-        if (key == "--gpu-architecture" || key == "-arch") {
-            const bool apart = sign == std::string::npos && i + 1 < count;
-            valid = parse_target(apart ? options[++i] : option.substr(sign + 1), target);
-        } else {
-            const auto taken = [&](const char* known) { return key == known || starts_with(key, known); };
-            valid = std::any_of(std::begin(OPTIONS), std::end(OPTIONS), taken);
-        }
+        const bool valid = key == "--gpu-architecture"
+            ? sign != std::string::npos && parse_target(option.substr(sign + 1), target)
+            : OPTIONS.count(key) > 0;
         if (valid) continue;
         log = "nvrtc: error: invalid value for " + option + "\n";
         return INVALID_OPTION;
