@@ -2,8 +2,8 @@
 
 use cudarc::driver::sys::CUresult;
 use cudarc::driver::{
-    CudaContext, CudaFunction, CudaModule, CudaSlice, CudaStream, DriverError, LaunchArgs,
-    LaunchConfig, PushKernelArg,
+    CudaContext, CudaFunction, CudaModule, CudaSlice, CudaStream, DevicePtr, DriverError,
+    LaunchArgs, LaunchConfig, PushKernelArg,
 };
 use gan_cuda_emulator::{FOLDER, StandIns, object_dir};
 use std::fs;
@@ -69,6 +69,10 @@ impl Device {
         let values = self.stream.clone_dtoh(values).unwrap();
         self.stream.synchronize().unwrap();
         values
+    }
+
+    pub fn address(&self, values: &CudaSlice<f32>) -> u64 {
+        values.device_ptr(&self.stream).0
     }
 
     /// Queues a kernel; `push` gives it its arguments.

@@ -2,7 +2,7 @@
 
 use crate::common::{Device, code, grid};
 use cudarc::driver::sys::CUresult;
-use cudarc::driver::{DevicePtr, PushKernelArg, result};
+use cudarc::driver::{PushKernelArg, result};
 use gan_cuda_emulator::allocated;
 
 #[test]
@@ -68,8 +68,7 @@ fn nothing_is_freed_twice_in_a_queue() {
 fn copies_and_fills_beyond_an_allocation_are_refused() {
     let device = Device::new();
     let x = device.zeros(10);
-    let (address, _record) = x.device_ptr(&device.stream);
-    let stream = device.stream.cu_stream();
+    let (address, stream) = (device.address(&x), device.stream.cu_stream());
     let mut host = [0u8; 48];
     // SAFETY: what is refused touches nothing.
     unsafe {
@@ -98,10 +97,10 @@ fn a_kernel_that_writes_too_far_is_named_with_its_argument() {
     let Some(device) = Device::emulated() else { return };
     let x = device.numbers(101);
     let y = device.zeros(100);
-    let addresses = (y.device_ptr(&device.stream).0, x.device_ptr(&device.stream).0);
-    scale(&device, "scale", addresses.0, addresses.1, 100);
+    let (y, x) = (device.address(&y), device.address(&x));
+    scale(&device, "scale", y, x, 100);
     device.stream.synchronize().unwrap();
-    scale(&device, "scale_too_far", addresses.0, addresses.1, 100);
+    scale(&device, "scale_too_far", y, x, 100);
     device.failed(CUresult::CUDA_ERROR_ILLEGAL_ADDRESS, &["`scale_too_far`", "argument `y`"]);
 }
 
@@ -110,9 +109,9 @@ fn a_kernel_with_freed_memory_fails() {
     let Some(device) = Device::emulated() else { return };
     let x = device.numbers(10);
     let y = device.zeros(10);
-    let addresses = (y.device_ptr(&device.stream).0, x.device_ptr(&device.stream).0);
+    let freed = device.address(&x);
     drop(x);
-    scale(&device, "scale", addresses.0, addresses.1, 10);
+    scale(&device, "scale", device.address(&y), freed, 10);
     device.failed(CUresult::CUDA_ERROR_ILLEGAL_ADDRESS, &["argument `x`"]);
 }
 
@@ -121,7 +120,7 @@ fn memory_of_the_host_is_no_memory_of_the_device() {
     let Some(device) = Device::emulated() else { return };
     let host = [1.0f32; 8];
     let y = device.zeros(8);
-    scale(&device, "scale", y.device_ptr(&device.stream).0, host.as_ptr() as u64, 8);
+    scale(&device, "scale", device.address(&y), host.as_ptr() as u64, 8);
     device.failed(CUresult::CUDA_ERROR_ILLEGAL_ADDRESS, &[]);
 }
 

@@ -2,7 +2,7 @@
 //! wrong kernel runs in a process of its own, which it ends.
 
 use crate::common::{self, Device, grid};
-use cudarc::driver::{DevicePtr, PushKernelArg};
+use cudarc::driver::PushKernelArg;
 use gan_cuda_emulator::{FOLDER, sanitizer_runtime};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -50,8 +50,7 @@ fn assert_reported(test: &str, parts: &[&str], body: impl FnOnce()) {
 fn run(kernel: &str, skipped: usize, n: i32) {
     let device = Device::new();
     let (x, y) = (device.numbers(200), device.zeros(100));
-    let mut y_address = y.device_ptr(&device.stream).0;
-    y_address += 4 * skipped as u64;
+    let y_address = device.address(&y) + 4 * skipped as u64;
     let kernel = device.kernel(kernel);
     device
         .launch(&kernel, grid(1, 32), |launch| launch.arg(&y_address).arg(&x).arg(&n).arg(&1.0f32));

@@ -1,7 +1,7 @@
 //! Streams: work that nobody waited for is not done, and events order what they should.
 
 use crate::common::Device;
-use cudarc::driver::{CudaSlice, PinnedHostSlice};
+use cudarc::driver::PinnedHostSlice;
 
 /// Page-locked memory with the numbers 7, 7, …
 fn sevens(device: &Device, n: usize) -> PinnedHostSlice<f32> {
@@ -17,17 +17,12 @@ fn copies_to_pinned_memory_wait_for_somebody_to_wait() {
     let x = device.numbers(4);
     let mut host = sevens(&device, 4);
     let to = host.as_mut_slice().unwrap();
-    let (address, stream) = (device_address(&device, &x), device.stream.cu_stream());
+    let (address, stream) = (device.address(&x), device.stream.cu_stream());
     // SAFETY: the host's memory outlives the copy.
     unsafe { cudarc::driver::result::memcpy_dtoh_async(to, address, stream) }.unwrap();
     assert_eq!(to, [7.0; 4]);
     device.stream.synchronize().unwrap();
     assert_eq!(to, [0.0, 1.0, 2.0, 3.0]);
-}
-
-fn device_address(device: &Device, x: &CudaSlice<f32>) -> u64 {
-    use cudarc::driver::DevicePtr;
-    x.device_ptr(&device.stream).0
 }
 
 #[test]
