@@ -4,13 +4,12 @@
 #[path = "common/idx.rs"]
 mod idx;
 
-use std::error::Error as _;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use gan_cuda::data::Error;
-use gan_cuda::data::{Dataset, DatasetKind, DatasetProblem, ImageShape, Origin, Places};
+use gan_cuda::data::{Dataset, DatasetKind, DatasetProblem, Error, ImageShape, Origin, Places};
+use gan_cuda::text::with_causes;
 use idx::{gzip, idx};
 use tempfile::TempDir;
 
@@ -46,14 +45,8 @@ fn cache_dir(folder: &Path) -> Places {
     Places { cache: Some(folder.to_owned()), ..Places::default() }
 }
 
-/// The whole chain of an error, as the program prints it.
-fn words(error: &Error) -> String {
-    let causes = std::iter::successors(error.source(), |&cause| cause.source());
-    causes.fold(error.to_string(), |words, cause| format!("{words}: {cause}"))
-}
-
 fn failure(kind: DatasetKind, places: &Places) -> String {
-    words(&kind.load(places).expect_err("this must not load"))
+    with_causes(&kind.load(places).expect_err("this must not load"))
 }
 
 fn embedded() -> Dataset {
@@ -217,7 +210,7 @@ fn fashion_mnist_of_the_system_loads() {
             // Past the test harness, which would swallow it.
             writeln!(io::stderr(), "skipped: {problem}").unwrap();
         }
-        Err(error) => panic!("{}", words(&error)),
+        Err(error) => panic!("{}", with_causes(&error)),
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use gan_cuda::data::fetch::{Event, Failure, Network, Order, RemoteFile, fetch};
+use gan_cuda::text::with_causes;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
@@ -143,10 +144,7 @@ pub fn seen(order: &Order) -> Seen {
         Event::Checked(file) => seen.checked.push(file.name.to_owned()),
         Event::Aside(path, aside) => seen.moved.push(format!("{} to {}", name(path), name(aside))),
     });
-    seen.error = result.err().map(|error| {
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-        format!("{error}{}", cause.unwrap_or_default())
-    });
+    seen.error = result.err().map(|error| with_causes(&error));
     seen
 }
 

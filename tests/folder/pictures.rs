@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use gan_cuda::data::{Dataset, ImageShape, Places, Source, Wanted};
+use gan_cuda::text::with_causes;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use tempfile::TempDir;
 
@@ -78,9 +79,7 @@ pub fn load_and_count(folder: &Path, wanted: &Wanted) -> gan_cuda::data::Result<
 
 /// The error of a folder that cannot be loaded, with its cause.
 pub fn failure(folder: &Path, wanted: &Wanted) -> String {
-    let error = load(folder, wanted).unwrap_err();
-    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-    format!("{error}{}", cause.unwrap_or_default())
+    with_causes(&load(folder, wanted).unwrap_err())
 }
 
 /// The level of each image of one plain grey.
