@@ -220,8 +220,9 @@ impl Config {
         let gone = theirs.iter().filter(|value| !ours.contains(value));
         let keys = new.chain(gone).map(|(key, _)| key);
         let differ = keys.filter(|key| !CHANGEABLE.contains(&key.as_str()));
-        // Layers may differ because of another value.
-        Ok(differ.min_by_key(|key| (key.ends_with(".sequences"), *key)).cloned())
+        // Another preset has other values, and layers may differ because of another value.
+        let last = |key: &str| (key.ends_with(".sequences"), key.starts_with("gan."));
+        Ok(differ.min_by_key(|key| (last(key), *key)).cloned())
     }
 
     /// All values, by their keys.

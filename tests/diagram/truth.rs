@@ -170,6 +170,21 @@ fn passes_of_the_generator_are_those_that_batch_norm_counts() {
 }
 
 #[test]
+fn passes_say_what_their_network_does_in_training_alone() {
+    for case in cases() {
+        let [.., iteration] = &case.diagram().panels;
+        for (network, name) in specs(&case).into_iter().zip(["G forward", "D forward"]) {
+            let passes = iteration.nodes.iter().filter(|node| node.lines[0] == name);
+            for lines in passes.map(|node| &node.lines) {
+                let says = |text: &str| lines.iter().any(|line| line == text);
+                let said = [says("BatchNorm by the batch"), says("dropout masks of its own")];
+                assert_eq!(said, [network.normalizes(), network.drops()], "{} {name}", case.name);
+            }
+        }
+    }
+}
+
+#[test]
 fn dropout_that_drops_nothing_lets_both_updates_share_a_pass() {
     let passes = |dropout| {
         let rewrite = Rewrite { dropout: Some(dropout), ..Rewrite::default() };

@@ -22,6 +22,14 @@ fn swap(preset: &Preset, other: &Config) -> Result<()> {
     result.map(drop)
 }
 
+/// What happens when a checkpoint of `preset` is put into the networks of `other`.
+fn restored(preset: &Preset, other: &Config) -> run::Result<()> {
+    let (_runs, _, run) = trained(&config(preset, 1, 1), 16);
+    let checkpoint = Checkpoint::load(&run.checkpoint(1))?;
+    let mut gan = Gan::new(Cpu::<f32>::new(1), other.model()?, 0)?;
+    snapshot::restore(&mut gan, &checkpoint, other).map(drop)
+}
+
 #[test]
 fn checkpoint_of_another_preset_is_refused_by_name() {
     // Both have the same tensors at these sizes; their activations and losses differ.
@@ -29,7 +37,9 @@ fn checkpoint_of_another_preset_is_refused_by_name() {
     let colour = Rewrite { channels: Some(3), ..Rewrite::default() };
     colour.apply("mlp-batchnorm", &mut other.gan).unwrap();
     let error = swap(preset("mlp-rgb"), &other).unwrap_err();
-    let Error::Run(run::Error::Checkpoint(problem)) = &error else { panic!("{error}") };
+    assert!(matches!(&error, Error::ConfigChanged { key } if key == "preset"), "{error}");
+    let error = restored(preset("mlp-rgb"), &other).unwrap_err();
+    let run::Error::Checkpoint(problem) = &error else { panic!("{error}") };
     let CheckpointProblem::OfAnother { key: "preset", got, expected, .. } = problem else {
         panic!("{error}");
     };
@@ -55,6 +65,8 @@ fn checkpoint_of_other_layers_is_refused_with_what_differs() {
         let mut other = config(preset("cgan"), 2, 1);
         rewrite.apply("cgan", &mut other.gan).unwrap();
         let error = swap(preset("cgan"), &other).unwrap_err();
+        assert!(matches!(error, Error::ConfigChanged { .. }), "{key}: {error}");
+        let error = restored(preset("cgan"), &other).unwrap_err();
         assert!(error.to_string().contains(&format!("its {key} is ")), "{key}: {error}");
     }
 }
