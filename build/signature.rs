@@ -145,46 +145,13 @@ struct Line {
     comment: String,
 }
 
-/// All lines; what stands in comments is no code.
+/// All lines; what stands behind `//` is no code.
 fn numbered(source: &str) -> Vec<Line> {
-    let mut in_block = false;
-    let mut lines = Vec::new();
-    for (i, text) in source.lines().enumerate() {
-        let (code, comment) = split_comment(text, &mut in_block);
-        let comment = comment.trim().to_owned();
-        lines.push(Line { number: i + 1, code: code.trim().to_owned(), comment });
-    }
-    lines
-}
-
-/// Splits a line; `in_block` says whether it begins, and then whether it ends, inside `/* */`.
-fn split_comment(mut text: &str, in_block: &mut bool) -> (String, String) {
-    let (mut code, mut comment) = (String::new(), String::new());
-    loop {
-        if *in_block {
-            let Some((inside, rest)) = text.split_once("*/") else {
-                comment.push_str(text);
-                return (code, comment);
-            };
-            comment.push_str(inside);
-            (text, *in_block) = (rest, false);
-        }
-        match text.find("//").into_iter().chain(text.find("/*")).min() {
-            Some(start) if text[start..].starts_with("//") => {
-                code.push_str(&text[..start]);
-                comment.push_str(&text[start + 2..]);
-                return (code, comment);
-            }
-            Some(start) => {
-                code.push_str(&text[..start]);
-                (text, *in_block) = (&text[start + 2..], true);
-            }
-            None => {
-                code.push_str(text);
-                return (code, comment);
-            }
-        }
-    }
+    let line = |(text, number): (&str, usize)| {
+        let (code, comment) = text.split_once("//").unwrap_or((text, ""));
+        Line { number, code: code.trim().to_owned(), comment: comment.trim().to_owned() }
+    };
+    source.lines().zip(1..).map(line).collect()
 }
 
 /// The name in a signature's first line.

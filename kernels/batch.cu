@@ -1,7 +1,8 @@
 // Batches from the resident data set.
 //
 //   x[i] = images[order[start + i]] scaled to [−1, 1]: (u/255 − 0.5)/0.5
-//   labels[i] = all[order[start + i]], if there are labels;  start = (step mod iterations_per_epoch)·batch_size
+//   labels[i] = all[order[start + i]], if there are labels
+//   start = (step mod iterations_per_epoch)·batch_size
 //
 // x (rows, pixels), images (count, pixels) bytes, order, all (count), labels (rows). Outputs are
 // overwritten. Deterministic: nothing is summed. Launch: elementwise.

@@ -8,9 +8,9 @@
 //   backward  g = activation′(y) ⊙ dy,  dbeta = Σg,  dgamma = Σ g·x̂,
 //             dx = gamma·inv_std·(g − Σg/rows − x̂·Σ(g·x̂)/rows)
 //
-// x, y, dx (rows, columns), all others (columns); without b it is 0. Outputs are overwritten, but running statistics
-// are moved, dgamma and dbeta with `accumulate` added to, and dx is in place: it holds dy on entry, g
-// in between. Deterministic: sums have a fixed order.
+// x, y, dx (rows, columns), all others (columns); without b it is 0. Outputs are overwritten, but
+// running statistics are moved, dgamma and dbeta with `accumulate` added to, and dx is in place: it
+// holds dy on entry, g in between. Deterministic: sums have a fixed order.
 
 #include "common.cuh"
 

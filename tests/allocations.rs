@@ -13,7 +13,7 @@ use gan_cuda::gan::plan::Plan;
 use gan_cuda::gan::preset::{Preset, presets};
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::Settings;
-use gan_cuda::gan::{Gan, Model};
+use gan_cuda::gan::{Gan, Model, Role};
 use gan_cuda::run::checkpoint::Checkpoint;
 use gan_cuda::run::config::Config;
 use gan_cuda::run::dir::RunDir;
@@ -157,7 +157,8 @@ fn checkpoint_is_written_and_read_a_tensor_at_a_time() {
         let model = config.model().unwrap();
         let planned = Plan::new::<Cpu<f32>>(&model, 500).checkpoint;
         let mut gan = Gan::new(Cpu::<f32>::new(1), model, 0).unwrap();
-        let parameters = gan.generator().params().len() + gan.discriminator().params().len();
+        let parameters =
+            Role::BOTH.map(|role| gan.player(role).network.params().count()).iter().sum::<usize>();
         let copies = |bytes: usize| bytes as f64 / (size_of::<f32>() * parameters) as f64;
         let run = RunDir::create(folder.path(), &preset.name).unwrap();
         let progress =

@@ -27,8 +27,8 @@ use signature::shape::{Extent, Shape};
 use signature::{Element, Kernel, Type, parse, parse_all};
 
 const GOOD: &str = r#"// extern "C" __global__ in a comment is no kernel
-/* nor is
-   extern "C" __global__ void here( */
+// nor is
+// extern "C" __global__ void here(
 extern "C" __global__ void scale(
     float* __restrict__ y,                   // (rows, 3)
     const float* __restrict__ mask,          // (rows, 3) or null: zeros and twos

@@ -34,10 +34,9 @@ pub mod work;
 
 use std::collections::BTreeMap;
 
-use crate::data::ImageShape;
 use crate::device::ops::{Judged, LossShape, RING_COLUMNS, RING_ROWS};
 use crate::device::{Device, Reals, Result};
-use crate::nn::{Batches, Matrix, Mode, Network, ParameterGradients};
+use crate::nn::{Batches, Matrix, Mode, ParameterGradients};
 use batch::BatchInputs;
 use dataset::DeviceDataset;
 use iteration::{Step, batches_through, iteration};
@@ -246,11 +245,6 @@ impl<D: Device> Gan<D> {
         &self.steps
     }
 
-    /// The shape of one image.
-    pub fn image(&self) -> ImageShape {
-        self.settings().image
-    }
-
     /// The device that everything lives on.
     pub fn device(&self) -> &D {
         &self.device
@@ -273,16 +267,6 @@ impl<D: Device> Gan<D> {
         (&self.device, player)
     }
 
-    /// The generator.
-    pub fn generator(&self) -> &Network<D> {
-        self.generator.network()
-    }
-
-    /// The discriminator.
-    pub fn discriminator(&self) -> &Network<D> {
-        self.discriminator.network()
-    }
-
     /// Real images and fakes of the last iteration, and what the discriminator put out for them.
     pub fn images_and_outputs(&self) -> [&Matrix<D>; 2] {
         [&self.images, &self.outputs]
@@ -294,7 +278,7 @@ impl<D: Device> Gan<D> {
     /// # Errors
     /// When the device fails.
     pub fn write_real(&mut self, images: &[D::Real], labels: &[u32]) -> Result<()> {
-        let rows = images.len() / self.image().pixels();
+        let rows = images.len() / self.settings().image.pixels();
         self.device.upload(self.images.rows_mut(0..rows), images)?;
         self.inputs.write_real_labels(&self.device, labels)
     }

@@ -8,10 +8,14 @@ use crate::nn::{Activations, Adam, Flat, Network, NetworkSpec};
 
 /// One of the two networks in training.
 pub struct Player<D: Device> {
-    pub(super) network: Network<D>,
-    pub(super) activations: Activations<D>,
-    pub(super) gradients: Flat<D>,
-    pub(super) adam: Adam<D>,
+    /// The network.
+    pub network: Network<D>,
+    /// What passes left behind.
+    pub activations: Activations<D>,
+    /// Gradients of the network's parameters, as the last pass back left them.
+    pub gradients: Flat<D>,
+    /// The optimiser.
+    pub adam: Adam<D>,
 }
 
 impl<D: Device> Player<D> {
@@ -47,30 +51,5 @@ impl<D: Device> Player<D> {
     pub(super) fn step(&mut self, device: &D, constants: ops::Adam) {
         let Self { network, gradients, adam, .. } = self;
         adam.step(device, network.params_mut(), gradients, constants);
-    }
-
-    /// The network.
-    pub fn network(&self) -> &Network<D> {
-        &self.network
-    }
-
-    /// Gradients of the network's parameters, as the last pass back left them.
-    pub fn gradients(&self) -> &Flat<D> {
-        &self.gradients
-    }
-
-    /// The optimiser.
-    pub fn adam(&self) -> &Adam<D> {
-        &self.adam
-    }
-
-    /// What passes left behind.
-    pub fn activations(&self) -> &Activations<D> {
-        &self.activations
-    }
-
-    /// Network and optimiser, to write.
-    pub fn parts_mut(&mut self) -> (&mut Network<D>, &mut Adam<D>) {
-        (&mut self.network, &mut self.adam)
     }
 }

@@ -32,13 +32,8 @@ impl Batches {
     }
 
     /// How many rows they have together.
-    pub fn len(&self) -> usize {
+    pub fn all_rows(&self) -> usize {
         self.which.len() * self.rows
-    }
-
-    /// Whether there is no row.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// Number and rows of each batch.
@@ -146,13 +141,11 @@ impl<D: Device> Activations<D> {
     /// When there is no way back.
     pub(super) fn parts(&mut self) -> Parts<'_, D> {
         let Self { input, outputs, moments, back } = self;
-        let Back { outputs: gradients, label } = back.as_mut().unwrap_or_else(|| no_way_back());
+        let Some(Back { outputs: gradients, label }) = back else {
+            panic!("these activations are of passes forward only");
+        };
         Parts { input, outputs, moments, gradients, label }
     }
-}
-
-fn no_way_back() -> ! {
-    panic!("these activations are of passes forward only")
 }
 
 /// What a pass back reads, and the gradients that it writes.

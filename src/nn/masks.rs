@@ -15,13 +15,9 @@ pub struct Masks<'a, D: Device> {
 impl<D: Device> Masks<'_, D> {
     /// The mask of a network's stage for `rows` rows, if it drops.
     pub(super) fn of(&self, spec: &NetworkSpec, stage: usize, rows: usize) -> Option<In<'_, D>> {
-        let (first, len) = (mask_start(spec, stage), spec.stages()[stage].masked());
-        let start = self.first + rows * first;
+        let stages = spec.stages();
+        let before: usize = stages[..stage].iter().map(|stage| stage.masked()).sum();
+        let (start, len) = (self.first + rows * before, stages[stage].masked());
         (len > 0).then(|| D::view(self.buffer, start..start + rows * len))
     }
-}
-
-/// Numbers in a row's masks of the stages before one.
-pub fn mask_start(spec: &NetworkSpec, stage: usize) -> usize {
-    spec.stages()[..stage].iter().map(|stage| stage.masked()).sum()
 }

@@ -3,7 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`layer`], [`shape`] | layers in PyTorch's words, and what each makes of a shape |
-//! | [`spec`], [`plan`] | a network as a list of layers, and as what a device runs of it |
+//! | [`sequence`], [`spec`], [`plan`] | a network as it is written, with layers that fit, and as what a device runs of it |
 //! | [`network`], `stage` | parameters, and the passes through them |
 //! | [`activations`], [`masks`] | what belongs to a pass |
 //! | [`params`], [`adam`] | named tensors in flat buffers; the optimiser |

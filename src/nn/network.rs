@@ -12,7 +12,7 @@ use super::params::{Flat, Layout, Params, Slot};
 use super::plan::Stage;
 use super::sequence::Embedding;
 use super::spec::NetworkSpec;
-use super::stage::{Activation, BatchNorm, Linear, Placed, Target};
+use super::stage::{BatchNorm, Linear, Placed, Target};
 use crate::device::ops::EmbeddingShape;
 use crate::device::{Device, In, InInts, Out, Result};
 
@@ -88,7 +88,7 @@ impl<D: Device> Network<D> {
                     };
                     Placed::BatchNorm(BatchNorm::place(norm, bias, &mut params, &mut statistics))
                 }
-                Stage::Activation(activation) => Placed::Activation(Activation::place(activation)),
+                Stage::Activation(activation) => Placed::Activation(activation.clone()),
             };
             stages.push(placed);
         }
@@ -183,7 +183,7 @@ impl<D: Device> Network<D> {
         mode: Mode,
     ) {
         let Self { spec, params, statistics, stages, .. } = self;
-        let (rows, x) = (batches.len(), before.output(batches));
+        let (rows, x) = (batches.all_rows(), before.output(batches));
         let mask = before.mask(spec, stage, rows);
         match (&stages[stage], mode) {
             (Placed::Linear(linear), _) => linear.forward(device, params, y, x, mask, rows),
@@ -206,7 +206,7 @@ impl<D: Device> Network<D> {
         batches: &Batches,
     ) {
         assert_eq!(input.labels.is_some(), self.table.is_some(), "labels for an embedding");
-        let shape = self.embedding_shape(batches.len());
+        let shape = self.embedding_shape(batches.all_rows());
         if let (Some(slot), Some(labels), Some(both)) =
             (self.table, input.labels, &mut activations.input)
         {
@@ -230,7 +230,7 @@ impl<D: Device> Network<D> {
         dx: Option<Out<'_, D>>,
     ) {
         let Parts { input: entrance, outputs, moments, gradients, label } = activations.parts();
-        let (range, rows) = (batches.range(), batches.len());
+        let (range, rows) = (batches.range(), batches.all_rows());
         // The gradient that is changed in place, from one Linear to what precedes the next.
         let mut run = gradients.len() - 1;
         for (stage, placed) in self.stages.iter().enumerate().rev() {

@@ -183,13 +183,8 @@ impl<D: Device> Params<D> {
     }
 
     /// Numbers in all tensors together.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.layout.len
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.layout.len == 0
     }
 
     pub(super) fn values(&self) -> &Flat<D> {

@@ -50,7 +50,7 @@ pub fn take<'a, D: Device>(
     let mut network = |role: Role| -> Result<TensorWriter<'a, Error>> {
         let (player, passes) = (gan.player(role), gan.passes(role));
         push_moments(&mut state, gan.device(), role, player)?;
-        let mut file = state_dict(gan.device(), player.network(), role, passes, progress.iteration);
+        let mut file = state_dict(gan.device(), &player.network, role, passes, progress.iteration);
         file.metadata.extend(owned(words(gan.model(), config)));
         Ok(file)
     };
@@ -73,12 +73,12 @@ fn push_moments<'a, D: Device>(
     role: Role,
     player: &'a Player<D>,
 ) -> Result<()> {
-    let (params, adam) = (player.network().params(), player.adam());
+    let (params, adam) = (player.network.params(), &player.adam);
     state.metadata.insert(steps_key(role), adam.steps(device)?.to_string());
     for (key, moment) in MOMENTS.iter().zip(adam.moments()) {
         let read = move |param| Ok(single(moment.read(device, param)?));
         let name = format!("{}.{key}", role.name());
-        state.push(name, &[params.len()], params.list().iter().map(read));
+        state.push(name, &[params.count()], params.list().iter().map(read));
     }
     Ok(())
 }
@@ -111,9 +111,8 @@ pub fn restore<D: Device>(
     {
         words.iter().try_for_each(|(key, word)| expect_word(file, key, word))?;
         let (device, player) = gan.player_mut(role);
-        let (network, adam) = player.parts_mut();
-        read_network(device, network, file)?;
-        read_adam(device, network.params(), adam, state, role)?;
+        read_network(device, &mut player.network, file)?;
+        read_adam(device, player.network.params(), &mut player.adam, state, role)?;
     }
     let progress = Progress {
         iteration: state.parse(ITERATION)?,
@@ -140,7 +139,7 @@ fn read_adam<D: Device>(
         let (key, mut begin) = (format!("{}.{key}", role.name()), 0);
         for param in params.list() {
             let end = begin + param.count();
-            let values = widened(state.part(&key, &[params.len()], begin..end)?);
+            let values = widened(state.part(&key, &[params.count()], begin..end)?);
             moment.write(device, param, &values)?;
             begin = end;
         }
@@ -173,10 +172,9 @@ pub fn initialize<D: Device>(gan: &mut Gan<D>, config: &Config) -> Result<()> {
     ] {
         let Some(path) = path else { continue };
         let (device, player) = gan.player_mut(role);
-        let (network, _) = player.parts_mut();
         let file = TensorFile::open(path)?;
-        read_network(device, network, &file)?;
-        file.expect_no_more(&keys(network))?;
+        read_network(device, &mut player.network, &file)?;
+        file.expect_no_more(&keys(&player.network))?;
     }
     Ok(())
 }

@@ -40,9 +40,10 @@ fn parameters_of_all_layers_add_up_to_the_networks() {
     }
     let case = Case::published("cgan");
     let gan = Gan::new(Cpu::<f32>::new(1), case.model.clone(), 0).unwrap();
-    for (panel, network) in case.diagram().panels.iter().zip([gan.generator(), gan.discriminator()])
+    for (panel, network) in
+        case.diagram().panels.iter().zip(Role::BOTH.map(|role| &gan.player(role).network))
     {
-        assert_eq!(parameters(panel), network.params().len(), "{}", panel.id);
+        assert_eq!(parameters(panel), network.params().count(), "{}", panel.id);
     }
 }
 

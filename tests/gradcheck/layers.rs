@@ -80,7 +80,7 @@ impl Subject {
     fn new(spec: &NetworkSpec, rows: usize) -> Self {
         let device = Cpu::<f64>::new(1);
         let batches = Batches { rows, which: 1..BATCHES };
-        let (all, outputs) = (batches.len(), spec.output().numbers());
+        let (all, outputs) = (batches.all_rows(), spec.output().numbers());
         let mut numbers = Numbers::new(50 + rows as u64);
         let mut network = Network::new(&device, spec.clone()).unwrap();
         network.initialize(&device, Init::Default, &mut rng::host(5, 0)).unwrap();

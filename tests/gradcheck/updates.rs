@@ -123,7 +123,7 @@ fn check(cases: &mut [Case; 2], settings: Settings, rows: usize) {
         let learnt: Vec<_> = tensors(&gan, update);
         for (i, (name, gradient, values)) in learnt.into_iter().enumerate() {
             let (case, tensor) = (&mut cases[update as usize], format!("{at}: {name}"));
-            if feeds_batch_norm(gan.player(update).network(), &name) {
+            if feeds_batch_norm(&gan.player(update).network, &name) {
                 case.check_zero(&tensor, &gradient);
             }
             case.check(&tensor, &gradient, &values, &[1.0], |values| {
@@ -142,7 +142,7 @@ fn subject(settings: Settings, rows: usize) -> Gan<Cpu<f64>> {
     let mut numbers = Numbers::new(300 + rows as u64);
     for role in Role::BOTH {
         let (device, player) = gan.player_mut(role);
-        let (network, _) = player.parts_mut();
+        let network = &mut player.network;
         scatter(device, network, &mut numbers);
         if role == Role::Discriminator && ends_in_relu(&settings) {
             // Below 0 this ReLU would leave nothing to check.
@@ -181,7 +181,7 @@ fn write_inputs(gan: &mut Gan<Cpu<f64>>, settings: &Settings, numbers: &mut Numb
 
 fn write_masks(gan: &mut Gan<Cpu<f64>>, numbers: &mut Numbers, rows: usize) {
     for pass in gan.inputs_mut().1.dropping_passes() {
-        let spec = gan.player(pass.network).network().spec().clone();
+        let spec = gan.player(pass.network).network.spec().clone();
         let dropping = spec.stages().iter().filter_map(|stage| Some((stage.dropout()?, stage)));
         let (device, inputs) = gan.inputs_mut();
         for (i, (p, stage)) in dropping.enumerate() {
@@ -218,7 +218,7 @@ fn sides_of(gan: &Gan<Cpu<f64>>, update: Role, rows: usize) -> Vec<bool> {
     let [images, outputs] = gan.images_and_outputs();
     let of = |role, y, batches: Batches| {
         let player = gan.player(role);
-        network_sides(player.network(), player.activations(), y, &batches)
+        network_sides(&player.network, &player.activations, y, &batches)
     };
     match update {
         Role::Discriminator => of(update, outputs, Batches { rows, which: 0..2 }),
@@ -236,9 +236,9 @@ fn sides_of(gan: &Gan<Cpu<f64>>, update: Role, rows: usize) -> Vec<bool> {
 /// Name, gradient and values of everything that an update moves.
 fn tensors(gan: &Gan<Cpu<f64>>, update: Role) -> Vec<(String, Vec<f64>, Vec<f64>)> {
     let (device, player) = (gan.device(), gan.player(update));
-    let params = player.network().params();
+    let params = player.network.params();
     let tensor = |param| {
-        let gradient = player.gradients().read(device, param).unwrap();
+        let gradient = player.gradients.read(device, param).unwrap();
         (param.name.clone(), gradient, params.read(device, param).unwrap())
     };
     params.list().iter().map(tensor).collect()
@@ -246,6 +246,6 @@ fn tensors(gan: &Gan<Cpu<f64>>, update: Role) -> Vec<(String, Vec<f64>, Vec<f64>
 
 fn write(gan: &mut Gan<Cpu<f64>>, update: Role, index: usize, values: &[f64]) {
     let (device, player) = gan.player_mut(update);
-    let (network, _) = player.parts_mut();
+    let network = &mut player.network;
     network.params_mut().write(device, index, values).unwrap();
 }

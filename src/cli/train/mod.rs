@@ -9,9 +9,9 @@ use std::process::ExitCode;
 
 use gan_cuda::data::{Dataset, DatasetKind, Origin};
 use gan_cuda::device::Device;
-use gan_cuda::gan::Gan;
 use gan_cuda::gan::dataset::Schedule;
 use gan_cuda::gan::plan::Plan;
+use gan_cuda::gan::{Gan, Role};
 use gan_cuda::run::checkpoint::Checkpoint;
 use gan_cuda::run::config::Config;
 use gan_cuda::run::dir::RunDir;
@@ -166,8 +166,8 @@ impl Job<'_> {
     /// What is trained on what, for how long.
     fn banner<D: Device>(&self, gan: &Gan<D>, schedule: Schedule) -> Vec<String> {
         let (config, data) = (&self.config, &self.data);
-        let [g, d] = [gan.generator(), gan.discriminator()]
-            .map(|network| grouped(network.params().len() as u64));
+        let [g, d] =
+            Role::BOTH.map(|role| grouped(gan.player(role).network.params().count() as u64));
         let (version, preset, seed) = (env!("CARGO_PKG_VERSION"), &config.preset, config.seed);
         let mut lines = vec![
             format!("gan-cuda {version}, preset {preset}, seed {seed}"),

@@ -4,13 +4,6 @@ use super::simd::vectorized;
 use super::{Cpu, CpuReal};
 use crate::device::ops::{Batch, BatchShape, contract};
 
-impl BatchShape {
-    /// The place in the order at which the batch of iteration `step` begins.
-    fn start(&self, step: u32) -> usize {
-        step as usize % self.iterations_per_epoch * self.batch_size
-    }
-}
-
 impl<T: CpuReal> Batch for Cpu<T> {
     fn batch_gather(
         &self,
@@ -34,7 +27,8 @@ impl<T: CpuReal> Batch for Cpu<T> {
             rows,
             pixels,
         );
-        let order = &order[shape.start(step[0])..][..shape.rows];
+        let start = step[0] as usize % shape.iterations_per_epoch * shape.batch_size;
+        let order = &order[start..][..rows];
         if let (Some(to), Some(from)) = (to, from) {
             for (label, &image) in to.iter_mut().zip(order) {
                 *label = from[image as usize];

@@ -258,6 +258,7 @@ mod tests {
             }
         }
     }
+
     #[test]
     fn sources_compile_here_where_there_is_an_nvrtc() {
         let Ok((_, nvrtc)) = libraries::nvrtc() else {

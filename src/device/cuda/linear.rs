@@ -85,6 +85,7 @@ impl Linear for Cuda {
     ) {
         let LinearShape { rows, outputs, .. } = shape;
         if db.is_none() && mask.is_none() && activation == Activation::Identity {
+            contract::bias_activation_backward(&dz, db.as_ref(), &y, mask.as_ref(), rows, outputs);
             return;
         }
         let (kind, slope) = activation.code();

@@ -45,8 +45,8 @@ pub struct AffineGradients<'a, D: Memory> {
 /// [`BatchNorm1d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html).
 ///
 /// What is normalised is x + b, where b is the bias of the linear layer right before, if there is
-/// one. The batch's mean
-/// takes b out again: in training mode it shows in the running mean alone, and its gradient is zero.
+/// one. The batch's mean takes b out again: in training mode it shows in the running mean alone, and
+/// its gradient is zero.
 pub trait BatchNorm: Memory {
     /// x̂ = (x − mean)·inv_std, y = activation(gamma·x̂ + beta), with the batch's statistics.
     ///

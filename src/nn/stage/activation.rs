@@ -7,16 +7,7 @@ use crate::device::{Device, In, Out};
 use crate::nn::matrix::Matrix;
 use crate::nn::plan::ActivationStage;
 
-/// Dropout and an activation.
-pub(in crate::nn) struct Activation {
-    stage: ActivationStage,
-}
-
-impl Activation {
-    pub(in crate::nn) fn place(stage: &ActivationStage) -> Self {
-        Self { stage: stage.clone() }
-    }
-
+impl ActivationStage {
     pub(in crate::nn) fn forward<D: Device>(
         &self,
         device: &D,
@@ -25,7 +16,7 @@ impl Activation {
         mask: Option<In<'_, D>>,
         rows: usize,
     ) {
-        device.activation_forward(y, x, mask, self.shape(rows), self.stage.tail.activation);
+        device.activation_forward(y, x, mask, self.shape(rows), self.tail.activation);
     }
 
     /// From dy to dx, in place.
@@ -38,11 +29,11 @@ impl Activation {
         rows: Range<usize>,
     ) {
         let shape = self.shape(rows.len());
-        let activation = self.stage.tail.activation;
+        let activation = self.tail.activation;
         device.bias_activation_backward(dx.rows_mut(rows), None, y, mask, shape, activation, false);
     }
 
     fn shape(&self, rows: usize) -> LinearShape {
-        LinearShape { rows, inputs: self.stage.features, outputs: self.stage.features }
+        LinearShape { rows, inputs: self.features, outputs: self.features }
     }
 }

@@ -71,7 +71,7 @@ impl<D: Device> Trainer<D> {
     /// Writes down how strong images are in contrast and colour, beside those of the data set.
     fn record_images(&mut self, images: &[f32]) -> Result<()> {
         let iteration = self.gan.completed();
-        let (samples, data) = (image_stats::of(images, self.gan.image()), self.data_stats);
+        let (samples, data) = (image_stats::of(images, self.gan.settings().image), self.data_stats);
         self.journal.record(&ImageRecord { iteration: u64::from(iteration), samples, data })?;
         let Some(events) = &mut self.events else { return Ok(()) };
         let tagged = |stats: ImageStats, of: &'static str| {
@@ -84,11 +84,11 @@ impl<D: Device> Trainer<D> {
 
     /// Writes a grid of images to a file, and for TensorBoard.
     fn write_grid(&mut self, path: &Path, tag: &str, images: &[f32]) -> Result<()> {
-        let picture = Picture::of(images, self.gan.image(), self.fixed.columns);
+        let picture = Picture::of(images, self.gan.settings().image, self.fixed.columns);
         let png = picture.png(path)?;
         write_whole(path, &png)?;
         if let Some(events) = &mut self.events {
-            let channels = self.gan.image().channels;
+            let channels = self.gan.settings().image.channels;
             events.image(self.gan.completed(), tag, png, picture.size(), channels)?;
         }
         Ok(())
@@ -118,11 +118,11 @@ impl<D: Device> Trainer<D> {
         let (gan, iteration) = (&self.gan, self.gan.completed());
         for role in Role::BOTH {
             let (name, player) = (role.name(), gan.player(role));
-            let params = player.network().params();
+            let params = player.network.params();
             for param in params.list() {
                 let weights = histogram(&params.read(gan.device(), param)?);
                 events.histogram(iteration, &format!("{name}/{}", param.name), weights)?;
-                let gradients = histogram(&player.gradients().read(gan.device(), param)?);
+                let gradients = histogram(&player.gradients.read(gan.device(), param)?);
                 let tag = format!("{name}_gradient/{}", param.name);
                 events.histogram(iteration, &tag, gradients)?;
             }

@@ -37,9 +37,9 @@ impl Check<'_> {
     }
 
     pub fn gradients<D: Device>(&mut self, device: &D, prefix: &str, player: &Player<D>) {
-        for param in player.network().params().list() {
+        for param in player.network.params().list() {
             let key = format!("grad.{prefix}.{}", param.name);
-            let got = as_f64(player.gradients().read(device, param).unwrap());
+            let got = as_f64(player.gradients.read(device, param).unwrap());
             self.whole_or_slim(&key, &got, |check, key, got| check.plain(key, got));
         }
     }

@@ -110,9 +110,9 @@ pub fn bits<D: Tested>(gan: &Gan<D>) -> [Vec<u32>; 2] {
             let list = params.list().iter();
             list.flat_map(|param| params.read(device, param).unwrap()).collect::<Vec<_>>()
         };
-        let network = player.network();
+        let network = &player.network;
         let mut all = [read(network.params()), read(network.statistics())].concat();
-        for moment in player.adam().moments() {
+        for moment in player.adam.moments() {
             let list = network.params().list().iter();
             all.extend(list.flat_map(|param| moment.read(device, param).unwrap()));
         }
