@@ -78,31 +78,31 @@ impl Stage {
         }
     }
 
-    /// What it does to its output in the end; none where it takes nothing up.
-    fn tail(&self) -> Option<&Tail> {
+    /// What it does to its output in the end.
+    fn tail(&self) -> &Tail {
         match self {
-            Stage::Linear(stage) => Some(&stage.tail),
-            Stage::BatchNorm(stage) => Some(&stage.tail),
-            Stage::Activation(stage) => Some(&stage.tail),
+            Stage::Linear(stage) => &stage.tail,
+            Stage::BatchNorm(stage) => &stage.tail,
+            Stage::Activation(stage) => &stage.tail,
         }
     }
 
-    fn tail_mut(&mut self) -> Option<&mut Tail> {
+    fn tail_mut(&mut self) -> &mut Tail {
         match self {
-            Stage::Linear(stage) => Some(&mut stage.tail),
-            Stage::BatchNorm(stage) => Some(&mut stage.tail),
-            Stage::Activation(stage) => Some(&mut stage.tail),
+            Stage::Linear(stage) => &mut stage.tail,
+            Stage::BatchNorm(stage) => &mut stage.tail,
+            Stage::Activation(stage) => &mut stage.tail,
         }
     }
 
     /// The function at its end.
     pub fn activation(&self) -> Activation {
-        self.tail().map_or(Activation::Identity, |tail| tail.activation)
+        self.tail().activation
     }
 
     /// The probability with which it drops activations in training, if it does.
     pub fn dropout(&self) -> Option<f64> {
-        self.tail()?.dropout.filter(|&p| p > 0.0)
+        self.tail().dropout.filter(|&p| p > 0.0)
     }
 
     /// Numbers in the dropout mask of one row.
@@ -179,9 +179,7 @@ fn entrance(input: Input, sequences: &[Sequence]) -> Shape {
 /// Takes off the activation of the last stage, and the stage if it is nothing else.
 pub(super) fn take_off_activation(stages: &mut Vec<Stage>) {
     let Some(last) = stages.last_mut() else { return };
-    if let Some(tail) = last.tail_mut() {
-        tail.activation = Activation::Identity;
-    }
+    last.tail_mut().activation = Activation::Identity;
     if matches!(last, Stage::Activation(stage) if stage.tail == Tail::NOTHING) {
         stages.pop();
     }
@@ -238,7 +236,7 @@ impl Plan {
         let joined = match self.last()? {
             // Its operation takes no mask.
             Stage::BatchNorm(_) => false,
-            stage => stage.tail_mut().is_some_and(|tail| tail.drop(probability)),
+            stage => stage.tail_mut().drop(probability),
         };
         if !joined {
             self.alone(Tail { dropout: Some(probability), ..Tail::NOTHING });
@@ -247,7 +245,7 @@ impl Plan {
     }
 
     fn activation(&mut self, activation: Activation) -> Result<(), Misfit> {
-        let joined = self.last()?.tail_mut().is_some_and(|tail| tail.activate(activation));
+        let joined = self.last()?.tail_mut().activate(activation);
         if !joined {
             self.alone(Tail { activation, ..Tail::NOTHING });
         }
