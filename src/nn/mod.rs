@@ -3,7 +3,8 @@
 //! | module | holds |
 //! |---|---|
 //! | [`layer`], [`shape`] | layers in PyTorch's words, and what each makes of a shape |
-//! | [`sequence`], [`spec`], [`plan`] | a network as it is written, with layers that fit, and as what a device runs of it |
+//! | [`sequence`] | a network as it is written |
+//! | [`spec`], [`plan`] | the same with layers that fit, and as what a device runs of it |
 //! | [`network`], `stage` | parameters, and the passes through them |
 //! | [`activations`], [`masks`] | what belongs to a pass |
 //! | [`params`], [`adam`] | named tensors in flat buffers; the optimiser |
