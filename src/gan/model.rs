@@ -148,7 +148,7 @@ fn expect_output(role: Role, network: &NetworkSpec, features: usize) -> Result<(
     if got == expected {
         return Ok(());
     }
-    let (got, mut expected) = (got, expected.to_string());
+    let mut expected = expected.to_string();
     if matches!(got, Shape::Image(_)) {
         expected.push_str(": put Flatten() behind the last layer");
     }
