@@ -16,8 +16,8 @@ impl Wanted {
     ///
     /// # Errors
     /// As [`DatasetKind::load`] and [`Dataset::with_shape`]; for a folder
-    /// [`FolderProblem`](super::FolderProblem), and which of several bad images is named does not
-    /// depend on the threads.
+    /// [`FolderProblem`](super::FolderProblem), where the threads have no part in which of several
+    /// bad images is named.
     pub fn load(&self, progress: Progress<'_>) -> Result<Dataset> {
         match &self.source {
             Source::Named(kind) => {

@@ -5,7 +5,7 @@
 //! its own.
 
 use super::layer::{BatchNorm, Layer};
-use super::sequence::{Input, Sequence, SpecProblem};
+use super::sequence::{Input, Sequence, SpecProblem, place_prefix};
 use super::shape::Shape;
 use crate::device::ops::Activation;
 
@@ -147,10 +147,7 @@ pub(super) fn plan(
     let mut plan = Plan { stages: Vec::new(), shape: entrance(input, sequences) };
     for Sequence { key_prefix, layers } in sequences {
         for (i, &layer) in layers.iter().enumerate() {
-            let place = match sequences {
-                [_] => i.to_string(),
-                _ => format!("{key_prefix}{i}"),
-            };
+            let place = format!("{}{i}", place_prefix(sequences, key_prefix));
             plan.add(format!("{key_prefix}{i}"), layer).map_err(|misfit| match misfit {
                 Misfit::Shape(shape) => {
                     SpecProblem::Shape { place, layer: layer.to_string(), shape: shape.to_string() }

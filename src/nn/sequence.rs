@@ -40,6 +40,12 @@ pub struct Sequence {
     pub layers: Vec<Layer>,
 }
 
+/// What stands before a layer's index where people are told its place: the key of its sequence, if
+/// there are several.
+pub(super) fn place_prefix<'a>(sequences: &[Sequence], key_prefix: &'a str) -> &'a str {
+    if sequences.len() == 1 { "" } else { key_prefix }
+}
+
 /// Layers that make no network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpecProblem {

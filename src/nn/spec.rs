@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::layer::Layer;
 use super::plan::{self, Stage};
-use super::sequence::{Embedding, Input, Sequence, SpecProblem};
+use super::sequence::{Embedding, Input, Sequence, SpecProblem, place_prefix};
 use super::shape::Shape;
 use crate::device::Device;
 
@@ -79,7 +79,7 @@ impl NetworkSpec {
     /// are several.
     pub fn places(&self) -> impl Iterator<Item = String> {
         self.sequences.iter().flat_map(|Sequence { key_prefix, layers }| {
-            let prefix = if self.sequences.len() == 1 { "" } else { key_prefix };
+            let prefix = place_prefix(&self.sequences, key_prefix);
             (0..layers.len()).map(move |i| format!("{prefix}{i}"))
         })
     }

@@ -8,7 +8,6 @@ use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::RemoteFile;
-
 use crate::data::idx::GZIP_MAGIC;
 use crate::file_error::FileError;
 use crate::text::grouped;

@@ -44,7 +44,8 @@ impl ImageFolder {
         let mut warnings = Vec::new();
         let decoded = match kept {
             Some(kept) => {
-                debug!(images = self.files.len(), folder = %self.path.display(), "taken from the cache");
+                let (images, folder) = (self.files.len(), self.path.display());
+                debug!(images, %folder, "taken from the cache");
                 kept
             }
             None => self.decode_and_keep(wanted, progress, entry.as_ref(), &mut warnings)?,
