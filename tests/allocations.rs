@@ -11,7 +11,6 @@ use gan_cuda::device::cpu::Cpu;
 use gan_cuda::gan::dataset::{DeviceDataset, Schedule};
 use gan_cuda::gan::plan::Plan;
 use gan_cuda::gan::preset::{Preset, presets};
-use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::Settings;
 use gan_cuda::gan::{Gan, Model, Role};
 use gan_cuda::run::checkpoint::Checkpoint;
@@ -77,7 +76,7 @@ static ALLOCATOR: Counting = Counting;
 /// Published widths, so that products are cut into blocks as in earnest; smaller images where the
 /// preset's are large.
 fn settings(preset: &Preset) -> Settings {
-    let rewrite = Rewrite { image_size: Some(28), ..Rewrite::default() };
+    let rewrite = runs::sizes::sides(preset, 28);
     Settings { batch_size: 64, ..preset.rewritten(&rewrite).unwrap() }
 }
 

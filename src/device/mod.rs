@@ -117,6 +117,7 @@ pub trait Memory: Sized {
 pub trait Device:
     Memory
     + ops::Linear
+    + ops::Convolution
     + ops::BatchNorm
     + ops::Embedding
     + ops::Loss
@@ -129,6 +130,7 @@ pub trait Device:
 impl<D> Device for D where
     D: Memory
         + ops::Linear
+        + ops::Convolution
         + ops::BatchNorm
         + ops::Embedding
         + ops::Loss

@@ -13,6 +13,8 @@ pub const INT64: i32 = 7;
 pub const ATTRIBUTE_FLOAT: i32 = 1;
 /// The same.
 pub const ATTRIBUTE_INT: i32 = 2;
+/// The same.
+pub const ATTRIBUTE_INTS: i32 = 7;
 
 #[derive(Clone, PartialEq, Message)]
 pub struct ModelProto {
@@ -75,7 +77,7 @@ pub struct NodeProto {
     pub attribute: Vec<AttributeProto>,
 }
 
-/// A value of a node: `f` or `i`, as `kind` says.
+/// A value of a node: `f`, `i` or `ints`, as `kind` says.
 #[derive(Clone, PartialEq, Message)]
 pub struct AttributeProto {
     #[prost(string, tag = 1)]
@@ -84,6 +86,8 @@ pub struct AttributeProto {
     pub f: Option<f32>,
     #[prost(int64, optional, tag = 3)]
     pub i: Option<i64>,
+    #[prost(int64, repeated, packed = "false", tag = 8)]
+    pub ints: Vec<i64>,
     /// ONNX calls it `type`.
     #[prost(int32, tag = 20)]
     pub kind: i32,

@@ -2,6 +2,7 @@
 
 use super::role::Role;
 use super::settings::{InputPart, Layers, Settings};
+use crate::data::ImageShape;
 use crate::nn::sequence::{Embedding, Input, SpecProblem};
 use crate::nn::{Layer, NetworkSpec, Shape};
 
@@ -61,11 +62,14 @@ impl Model {
     /// # Errors
     /// [`ModelProblem`] says which layer does not fit.
     pub fn new(settings: Settings) -> Result<Self, ModelProblem> {
-        let pixels = settings.image.pixels();
+        let ImageShape { channels, height, width } = settings.image;
+        let images =
+            [Shape::Image([channels, height, width]), Shape::Features(settings.image.pixels())];
         let generator = network(Role::Generator, &settings)?;
-        expect_output(Role::Generator, &generator, pixels)?;
+        expect_output(Role::Generator, &generator, &images)?;
         let discriminator = network(Role::Discriminator, &settings)?;
-        expect_output(Role::Discriminator, &discriminator, 1)?;
+        let numbers = [Shape::Features(1), Shape::Image([1, 1, 1])];
+        expect_output(Role::Discriminator, &discriminator, &numbers)?;
         let discriminator = match settings.loss.is_of_probabilities() {
             true => discriminator.with_logits().ok_or(ModelProblem::NoSigmoid)?,
             false => discriminator,
@@ -143,15 +147,16 @@ fn input(role: Role, layers: &Layers, settings: &Settings) -> Result<Input, Mode
     Ok(Input { shape, label })
 }
 
-fn expect_output(role: Role, network: &NetworkSpec, features: usize) -> Result<(), ModelProblem> {
-    let (got, expected) = (network.output(), Shape::Features(features));
-    if got == expected {
+fn expect_output(
+    role: Role,
+    network: &NetworkSpec,
+    shapes: &[Shape; 2],
+) -> Result<(), ModelProblem> {
+    let got = network.output();
+    if shapes.contains(&got) {
         return Ok(());
     }
-    let mut expected = expected.to_string();
-    if matches!(got, Shape::Image(_)) {
-        expected.push_str(": put Flatten() behind the last layer");
-    }
+    let expected = shapes.map(|shape| shape.to_string()).join(" or ");
     Err(ModelProblem::Output { network: role.name(), got: got.to_string(), expected })
 }
 

@@ -67,7 +67,16 @@ macro_rules! files {
 }
 
 /// Name and text of every file.
-const FILES: [(&str, &str); 5] = files!["mlp", "mlp-dropout", "cgan", "mlp-rgb", "mlp-batchnorm"];
+const FILES: [(&str, &str); 8] = files![
+    "mlp",
+    "mlp-dropout",
+    "cgan",
+    "mlp-rgb",
+    "mlp-batchnorm",
+    "dcgan",
+    "dcgan-rgb",
+    "cdcgan"
+];
 
 static PRESETS: LazyLock<Vec<Preset>> = LazyLock::new(|| FILES.map(parse).into());
 

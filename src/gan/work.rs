@@ -4,7 +4,7 @@
 use super::iteration::{Step, iteration};
 use super::model::Model;
 use super::role::Role;
-use crate::nn::plan::LinearStage;
+use crate::nn::plan::{ConvolutionStage, LinearStage};
 use crate::nn::{NetworkSpec, Stage};
 
 /// Numbers that a step of Adam moves for each parameter: it reads value, gradient and both moments,
@@ -55,43 +55,76 @@ impl Work {
     }
 
     fn forward(&mut self, network: &NetworkSpec, rows: usize) {
-        linears(network).for_each(|layer| self.layer(layer, rows));
+        products(network).for_each(|layer| self.product(&layer, rows));
     }
 
     /// Gradients of all weights, of every input but the first, and of a label's columns of that.
     fn backward_to_parameters(&mut self, network: &NetworkSpec, rows: usize) {
-        linears(network).for_each(|layer| self.layer(layer, rows));
-        linears(network).skip(1).for_each(|layer| self.layer(layer, rows));
-        if let (Some(label), Some(first)) = (network.input().label, linears(network).next()) {
-            self.product(rows, label.classes, first.outputs);
+        products(network).for_each(|layer| self.product(&layer, rows));
+        products(network).skip(1).for_each(|layer| self.product(&layer, rows));
+        if let (Some(label), Some(first)) = (network.input().label, products(network).next()) {
+            self.product(&first.of_columns(label.classes, network), rows);
         }
     }
 
     /// Gradients of every input, of the first without a label's columns.
     fn backward_to_input(&mut self, network: &NetworkSpec, rows: usize) {
-        linears(network).skip(1).for_each(|layer| self.layer(layer, rows));
-        if let Some(first) = linears(network).next() {
-            self.product(rows, network.input().shape.numbers(), first.outputs);
+        products(network).skip(1).for_each(|layer| self.product(&layer, rows));
+        if let Some(first) = products(network).next() {
+            let columns = network.input().shape.numbers() / network.input_pixels();
+            self.product(&first.of_columns(columns, network), rows);
         }
     }
 
     /// A product of a layer: forward, or for the gradient of its weights or its input. All three
-    /// have the same extents, in another order.
-    fn layer(&mut self, layer: &LinearStage, rows: usize) {
-        self.product(rows, layer.inputs, layer.outputs);
-    }
-
-    fn product(&mut self, m: usize, n: usize, k: usize) {
-        let [m, n, k] = [m, n, k].map(|extent| extent as u64);
-        self.flop += 2 * m * n * k;
-        self.product_bytes += BYTES * (m * n + n * k + m * k);
+    /// multiply as many numbers, and each reads or writes what the others do.
+    fn product(&mut self, layer: &Product, rows: usize) {
+        self.flop += 2 * (rows * layer.multiplications) as u64;
+        let moved = rows * (layer.inputs + layer.outputs) + layer.weights;
+        self.product_bytes += BYTES * moved as u64;
     }
 }
 
-fn linears(network: &NetworkSpec) -> impl Iterator<Item = &LinearStage> {
+/// A layer's product, for one row.
+struct Product {
+    multiplications: usize,
+    inputs: usize,
+    outputs: usize,
+    weights: usize,
+}
+
+impl Product {
+    /// With some columns only of each pixel of a network's input.
+    fn of_columns(&self, columns: usize, network: &NetworkSpec) -> Self {
+        let all = self.inputs / network.input_pixels();
+        let part = |numbers: usize| numbers / all * columns;
+        Self {
+            multiplications: part(self.multiplications),
+            inputs: part(self.inputs),
+            outputs: self.outputs,
+            weights: part(self.weights),
+        }
+    }
+}
+
+fn products(network: &NetworkSpec) -> impl Iterator<Item = Product> {
     network.stages().iter().filter_map(|stage| match stage {
-        Stage::Linear(linear) => Some(linear),
-        _ => None,
+        Stage::Linear(LinearStage { inputs, outputs, .. }) => Some(Product {
+            multiplications: inputs * outputs,
+            inputs: *inputs,
+            outputs: *outputs,
+            weights: inputs * outputs,
+        }),
+        Stage::Convolution(ConvolutionStage { shape, transposed, .. }) => {
+            let (x, y) = (shape.x_len(), shape.y_len());
+            Some(Product {
+                multiplications: shape.places() * shape.w_len(),
+                inputs: if *transposed { y } else { x },
+                outputs: if *transposed { x } else { y },
+                weights: shape.w_len(),
+            })
+        }
+        Stage::BatchNorm(_) | Stage::Activation(_) | Stage::Transpose(_) => None,
     })
 }
 

@@ -8,6 +8,7 @@ use std::ops::Range;
 use super::matrix::Matrix;
 use super::plan::Stage;
 use super::spec::NetworkSpec;
+use crate::device::ops::ConvolutionShape;
 use crate::device::{Device, In, Out, Result};
 
 /// Which rows of its activations a pass is about: batches that stand side by side, of as many rows
@@ -51,16 +52,20 @@ pub struct Activations<D: Device> {
     pub(super) outputs: Vec<Matrix<D>>,
     /// Mean and 1/deviation of each batch, for each stage; empty but for BatchNorm's.
     pub(super) moments: Vec<[Matrix<D>; 2]>,
+    /// What convolutions take in turn.
+    pub(super) workspace: Matrix<D>,
     /// What the pass back writes, if there is to be one.
     back: Option<Back<D>>,
 }
 
 /// Gradients of activations.
 struct Back<D: Device> {
-    /// Of each Linear's output, and in place of what follows it up to the next.
+    /// Of the outputs of stages that are not in place, in whose places also of what follows them.
     outputs: Vec<Matrix<D>>,
     /// Of the label's embedding.
     label: Option<Matrix<D>>,
+    /// Of an image beside the embedding, channels last, where that is another order than the image's.
+    image: Option<Matrix<D>>,
 }
 
 impl<D: Device> Activations<D> {
@@ -73,7 +78,8 @@ impl<D: Device> Activations<D> {
         let zeros = |columns| Matrix::zeros(device, rows * batches, columns);
         activations.back = Some(Back {
             outputs: widths_of_gradients(spec).map(zeros).collect::<Result<_>>()?,
-            label: spec.input().label.map(|label| zeros(label.classes)).transpose()?,
+            label: label_gradient(spec).map(zeros).transpose()?,
+            image: image_gradient(spec).map(zeros).transpose()?,
         });
         Ok(activations)
     }
@@ -89,7 +95,7 @@ impl<D: Device> Activations<D> {
         batches: usize,
     ) -> Result<Self> {
         let zeros = |columns| Matrix::zeros(device, rows * batches, columns);
-        let input = spec.input().label.map(|_| zeros(spec.input_stride::<D>())).transpose()?;
+        let input = spec.input().label.map(|_| zeros(spec.input_len::<D>())).transpose()?;
         let inner = &spec.stages()[..spec.stages().len() - 1];
         let moments = |stage: &Stage| {
             let columns = if let Stage::BatchNorm(norm) = stage { norm.features } else { 0 };
@@ -100,24 +106,26 @@ impl<D: Device> Activations<D> {
             input,
             outputs: inner.iter().map(|stage| zeros(stage.outputs())).collect::<Result<_>>()?,
             moments: spec.stages().iter().map(moments).collect::<Result<_>>()?,
+            workspace: Matrix::zeros(device, 1, workspace::<D>(spec, rows * batches))?,
             back: None,
         })
     }
 
     /// Numbers that all of it has.
     pub fn numbers(spec: &NetworkSpec, rows: usize, batches: usize) -> usize {
-        let label = spec.input().label.map_or(0, |label| label.classes);
-        let back = widths_of_gradients(spec).sum::<usize>() + label;
+        let back = widths_of_gradients(spec).sum::<usize>()
+            + label_gradient(spec).unwrap_or(0)
+            + image_gradient(spec).unwrap_or(0);
         Self::numbers_forward_only(spec, rows, batches) + rows * batches * back
     }
 
     /// The same without a way back.
     pub fn numbers_forward_only(spec: &NetworkSpec, rows: usize, batches: usize) -> usize {
-        let input = spec.input().label.map_or(0, |_| spec.input_stride::<D>());
+        let input = spec.input().label.map_or(0, |_| spec.input_len::<D>());
         let outputs: usize = spec.stages().iter().map(Stage::outputs).sum();
         let inner = outputs - spec.output().numbers();
         let norms: usize = spec.batch_norms().map(|(_, features)| 2 * features).sum();
-        batches * (rows * (input + inner) + norms)
+        batches * (rows * (input + inner) + norms) + workspace::<D>(spec, rows * batches)
     }
 
     /// Where the gradient of the network's output goes, before a pass back.
@@ -140,11 +148,11 @@ impl<D: Device> Activations<D> {
     /// # Panics
     /// When there is no way back.
     pub(super) fn parts(&mut self) -> Parts<'_, D> {
-        let Self { input, outputs, moments, back } = self;
-        let Some(Back { outputs: gradients, label }) = back else {
+        let Self { input, outputs, moments, workspace, back } = self;
+        let Some(Back { outputs: gradients, label, image }) = back else {
             panic!("these activations are of passes forward only");
         };
-        Parts { input, outputs, moments, gradients, label }
+        Parts { input, outputs, moments, workspace, gradients, label, image }
     }
 }
 
@@ -153,14 +161,33 @@ pub(super) struct Parts<'a, D: Device> {
     pub(super) input: &'a Option<Matrix<D>>,
     pub(super) outputs: &'a [Matrix<D>],
     pub(super) moments: &'a [[Matrix<D>; 2]],
+    pub(super) workspace: &'a mut Matrix<D>,
     pub(super) gradients: &'a mut [Matrix<D>],
     pub(super) label: &'a mut Option<Matrix<D>>,
+    pub(super) image: &'a mut Option<Matrix<D>>,
 }
 
-/// A gradient's width for each Linear: what follows it up to the next has the same.
+/// A gradient's width for each stage that is not in place: what follows it up to the next has the same.
 fn widths_of_gradients(spec: &NetworkSpec) -> impl Iterator<Item = usize> {
-    spec.stages().iter().filter_map(|stage| match stage {
-        Stage::Linear(linear) => Some(linear.outputs),
-        _ => None,
-    })
+    spec.stages().iter().filter(|stage| !stage.is_in_place()).map(Stage::outputs)
+}
+
+/// The width of the gradient of a label's embedding, which stands at every pixel.
+fn label_gradient(spec: &NetworkSpec) -> Option<usize> {
+    spec.input().label.map(|label| spec.input_pixels() * label.classes)
+}
+
+/// The width of the gradient of an image beside it.
+fn image_gradient(spec: &NetworkSpec) -> Option<usize> {
+    let (numbers, pixels) = (spec.input().shape.numbers(), spec.input_pixels());
+    (spec.input().label.is_some() && pixels > 1 && numbers > pixels).then_some(numbers)
+}
+
+/// Numbers that the largest convolution of so many rows takes.
+fn workspace<D: Device>(spec: &NetworkSpec, rows: usize) -> usize {
+    let of_stage = |stage: &Stage| match stage {
+        Stage::Convolution(stage) => D::workspace(ConvolutionShape { rows, ..stage.shape }),
+        _ => 0,
+    };
+    spec.stages().iter().map(of_stage).max().unwrap_or(0)
 }

@@ -5,12 +5,14 @@ use rand_distr::{Distribution, Normal, StandardNormal, Uniform};
 
 use crate::choice::kept_as_text;
 
-/// How the weights of linear layers begin. Biases are uniform in ±1/√inputs in both cases.
+/// How the weights of linear layers and convolutions begin. Biases are uniform in ±1/√inputs in both
+/// cases; of a convolution, all numbers under its kernel are inputs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Init {
     /// Uniform in ±1/√inputs: the default of PyTorch's `Linear`.
     Default,
-    /// Normal around 0 with this standard deviation.
+    /// Normal around 0 with this standard deviation; around 1 for the gains of `BatchNorm2d`, as in the
+    /// [paper](https://arxiv.org/abs/1511.06434) on DCGAN.
     Normal(f64),
 }
 
@@ -19,11 +21,23 @@ impl Init {
     pub(super) fn weights(self, rng: &mut ChaCha12Rng, len: usize, inputs: usize) -> Vec<f64> {
         match self {
             Init::Default => uniform(rng, len, inputs),
-            Init::Normal(std) => match Normal::new(0.0, std) {
-                Ok(normal) => normal.sample_iter(rng).take(len).collect(),
-                Err(_) => vec![0.0; len],
-            },
+            Init::Normal(std) => normal(rng, len, 0.0, std),
         }
+    }
+
+    /// The gains of a batch normalisation of `channels` of an image.
+    pub(super) fn gains(self, rng: &mut ChaCha12Rng, channels: usize) -> Vec<f64> {
+        match self {
+            Init::Default => vec![1.0; channels],
+            Init::Normal(std) => normal(rng, channels, 1.0, std),
+        }
+    }
+}
+
+fn normal(rng: &mut ChaCha12Rng, len: usize, mean: f64, std: f64) -> Vec<f64> {
+    match Normal::new(mean, std) {
+        Ok(normal) => normal.sample_iter(rng).take(len).collect(),
+        Err(_) => vec![mean; len],
     }
 }
 

@@ -33,4 +33,9 @@ impl<D: Device> Matrix<D> {
     pub fn rows_mut(&mut self, rows: Range<usize>) -> Out<'_, D> {
         D::view_mut(&mut self.buffer, rows.start * self.columns..rows.end * self.columns)
     }
+
+    /// The first so many numbers, to write.
+    pub fn part(&mut self, len: usize) -> Out<'_, D> {
+        D::view_mut(&mut self.buffer, 0..len)
+    }
 }

@@ -12,7 +12,7 @@ use super::params::{Flat, Layout, Params, Slot};
 use super::plan::Stage;
 use super::sequence::Embedding;
 use super::spec::NetworkSpec;
-use super::stage::{BatchNorm, Linear, Placed, Target};
+use super::stage::{BatchNorm, Convolution, Linear, Placed, Target};
 use crate::device::ops::EmbeddingShape;
 use crate::device::{Device, In, InInts, Out, Result};
 
@@ -81,14 +81,19 @@ impl<D: Device> Network<D> {
                     let stride = if first { spec.input_stride::<D>() } else { linear.inputs };
                     Placed::Linear(Linear::place(linear, stride, &mut params))
                 }
+                Stage::Convolution(convolution) => {
+                    Placed::Convolution(Convolution::place(convolution, &mut params))
+                }
                 Stage::BatchNorm(norm) => {
                     let bias = match stages.last() {
                         Some(Placed::Linear(linear)) => linear.bias_for_batch_norm(),
+                        Some(Placed::Convolution(before)) => before.bias_for_batch_norm(),
                         _ => None,
                     };
                     Placed::BatchNorm(BatchNorm::place(norm, bias, &mut params, &mut statistics))
                 }
                 Stage::Activation(activation) => Placed::Activation(activation.clone()),
+                Stage::Transpose(transpose) => Placed::Transpose(transpose.clone()),
             };
             stages.push(placed);
         }
@@ -116,8 +121,9 @@ impl<D: Device> Network<D> {
         }
         stages.iter().try_for_each(|stage| match stage {
             Placed::Linear(linear) => linear.initialize(device, params, init, rng),
-            Placed::BatchNorm(norm) => norm.initialize(device, params, statistics),
-            Placed::Activation(_) => Ok(()),
+            Placed::Convolution(convolution) => convolution.initialize(device, params, init, rng),
+            Placed::BatchNorm(norm) => norm.initialize(device, params, statistics, init, rng),
+            Placed::Activation(_) | Placed::Transpose(_) => Ok(()),
         })
     }
 
@@ -159,16 +165,17 @@ impl<D: Device> Network<D> {
     ) {
         self.embed(device, activations, input, batches);
         let last = self.stages.len() - 1;
+        let Activations { input: entrance, outputs, moments, workspace, .. } = activations;
         for stage in 0..last {
-            let (before, now) = activations.outputs.split_at_mut(stage);
+            let (before, now) = outputs.split_at_mut(stage);
             let y = now[0].rows_mut(batches.range());
-            let moments = &mut activations.moments[stage];
-            let x = Before { entrance: &activations.input, input, outputs: before };
-            self.forward_stage(stage, device, moments, y, &x, batches, mode);
+            let x = Before { entrance, input, outputs: before };
+            let kept = (&mut moments[stage], &mut *workspace);
+            self.forward_stage(stage, device, kept, y, &x, batches, mode);
         }
-        let moments = &mut activations.moments[last];
-        let x = Before { entrance: &activations.input, input, outputs: &activations.outputs };
-        self.forward_stage(last, device, moments, y, &x, batches, mode);
+        let x = Before { entrance, input, outputs };
+        let kept = (&mut moments[last], workspace);
+        self.forward_stage(last, device, kept, y, &x, batches, mode);
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -176,7 +183,7 @@ impl<D: Device> Network<D> {
         &mut self,
         stage: usize,
         device: &D,
-        moments: &mut [Matrix<D>; 2],
+        (moments, workspace): (&mut [Matrix<D>; 2], &mut Matrix<D>),
         y: Out<'_, D>,
         before: &Before<'_, '_, D>,
         batches: &Batches,
@@ -187,7 +194,11 @@ impl<D: Device> Network<D> {
         let mask = before.mask(spec, stage, rows);
         match (&stages[stage], mode) {
             (Placed::Linear(linear), _) => linear.forward(device, params, y, x, mask, rows),
+            (Placed::Convolution(convolution), _) => {
+                convolution.forward(device, params, workspace, y, x, mask, rows);
+            }
             (Placed::Activation(activation), _) => activation.forward(device, y, x, mask, rows),
+            (Placed::Transpose(transpose), _) => transpose.forward(device, y, x, rows),
             (Placed::BatchNorm(norm), Mode::Training) => {
                 norm.forward(device, params, statistics, moments, y, x, batches);
             }
@@ -229,9 +240,10 @@ impl<D: Device> Network<D> {
         mut parameters: ParameterGradients<'_, D>,
         dx: Option<Out<'_, D>>,
     ) {
-        let Parts { input: entrance, outputs, moments, gradients, label } = activations.parts();
+        let parts = activations.parts();
+        let Parts { input: entrance, outputs, moments, workspace, gradients, label, image } = parts;
         let (range, rows) = (batches.range(), batches.all_rows());
-        // The gradient that is changed in place, from one Linear to what precedes the next.
+        // The gradient that is changed in place, from one stage that has its own to the next.
         let mut run = gradients.len() - 1;
         for (stage, placed) in self.stages.iter().enumerate().rev() {
             let before = Before { entrance, input, outputs: &outputs[..stage] };
@@ -239,49 +251,74 @@ impl<D: Device> Network<D> {
             let y = outputs.get(stage).map_or(D::reborrow(&y), |y| y.rows(range.clone()));
             let mask = before.mask(&self.spec, stage, rows);
             let (earlier, now) = gradients.split_at_mut(run);
-            let dz = &mut now[0];
+            let (dx, dz, target) = (earlier.last_mut(), &mut now[0], parameters.target());
             match placed {
                 Placed::Linear(linear) => {
-                    linear.backward(device, parameters.target(), dz, x, y, mask, range.clone());
-                    if let Some(dx) = earlier.last_mut() {
-                        let (columns, dx) = (0..dx.columns(), dx.rows_mut(range.clone()));
-                        let dz = dz.rows(range.clone());
-                        linear.backward_input(device, &self.params, dx, dz, rows, columns);
-                        run -= 1;
-                    }
+                    linear.backward(device, target, dz, x, y, mask, range.clone());
+                }
+                Placed::Convolution(convolution) => {
+                    let rows = range.clone();
+                    convolution.backward(device, target, workspace, dz, x, y, mask, rows);
                 }
                 Placed::BatchNorm(norm) => {
-                    let (target, moments) = (parameters.target(), &moments[stage]);
-                    norm.backward(device, &self.params, target, dz, x, y, moments, batches);
+                    norm.backward(device, &self.params, target, dz, x, y, &moments[stage], batches);
                 }
                 Placed::Activation(activation) => {
                     activation.backward(device, dz, y, mask, range.clone());
                 }
+                Placed::Transpose(_) => {}
+            }
+            if let (false, Some(dx)) = (self.spec.stages()[stage].is_in_place(), dx) {
+                let (dx, dz) = (dx.rows_mut(range.clone()), dz.rows(range.clone()));
+                self.backward_input(device, stage, workspace, dx, dz, rows, None);
+                run -= 1;
             }
         }
         let dz = gradients[0].rows(range.clone());
+        let shape = self.embedding_shape(rows);
         if let Some(dx) = dx {
-            let columns = self.embedding_shape(rows).input_columns();
-            self.backward_input(device, dx, dz, rows, columns);
+            let columns = self.table.map(|_| shape.input_columns());
+            match image {
+                None => self.backward_input(device, 0, workspace, dx, dz, rows, columns),
+                Some(image) => {
+                    let pixels = image.rows_mut(range.clone());
+                    self.backward_input(device, 0, workspace, pixels, dz, rows, columns);
+                    let extents = [shape.pixels, shape.inputs];
+                    device.image_transpose(dx, image.rows(range.clone()), rows, extents);
+                }
+            }
         }
         if let (Some(target), Some(dlabel)) = (parameters.target(), label) {
-            let columns = self.embedding_shape(rows).label_columns();
-            self.backward_input(device, dlabel.rows_mut(range.clone()), dz, rows, columns);
+            let (to, columns) = (dlabel.rows_mut(range.clone()), Some(shape.label_columns()));
+            self.backward_input(device, 0, workspace, to, dz, rows, columns);
             self.backward_table(device, target, dlabel.rows(range), input, rows);
         }
     }
 
-    /// Some columns of the gradient of the first layer's input.
+    /// The gradient of a stage's input, all columns of it or some, from that of its output.
+    #[allow(clippy::too_many_arguments)]
     fn backward_input(
         &self,
         device: &D,
+        stage: usize,
+        workspace: &mut Matrix<D>,
         dx: Out<'_, D>,
         dz: In<'_, D>,
         rows: usize,
-        columns: Range<usize>,
+        columns: Option<Range<usize>>,
     ) {
-        if let Some(Placed::Linear(first)) = self.stages.first() {
-            first.backward_input(device, &self.params, dx, dz, rows, columns);
+        let params = &self.params;
+        match &self.stages[stage] {
+            Placed::Linear(linear) => {
+                let columns = columns.unwrap_or(0..linear.inputs());
+                linear.backward_input(device, params, dx, dz, rows, columns);
+            }
+            Placed::Convolution(convolution) => {
+                let channels = columns.unwrap_or(0..convolution.inputs());
+                convolution.backward_input(device, params, workspace, dx, dz, rows, channels);
+            }
+            Placed::Transpose(transpose) => transpose.backward_input(device, dx, dz, rows),
+            Placed::BatchNorm(_) | Placed::Activation(_) => {}
         }
     }
 
@@ -304,11 +341,13 @@ impl<D: Device> Network<D> {
         let input = self.spec.input();
         let Embedding { classes, first } =
             input.label.unwrap_or(Embedding { classes: 0, first: false });
+        let pixels = self.spec.input_pixels();
         EmbeddingShape {
             rows,
+            pixels,
             classes,
             width: classes,
-            inputs: input.shape.numbers(),
+            inputs: input.shape.numbers() / pixels,
             label_first: first,
             stride: self.spec.input_stride::<D>(),
         }

@@ -9,20 +9,39 @@ use std::ops::Range;
 
 use crate::device::{Device, In, Out, Real, Reals, Result};
 
-/// A place in a flat buffer: rows of `columns` numbers, each padded with zeros to `stride`.
-///
-/// Zeros they stay: the gradient of a padded column is zero, with which Adam does not move it.
+/// A place in a flat buffer, and how a tensor's numbers are stored there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
     start: usize,
-    rows: usize,
-    columns: usize,
-    stride: usize,
+    order: Order,
+}
+
+/// How a tensor is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    /// Row by row, each row padded with zeros to `stride`.
+    ///
+    /// Zeros they stay: the gradient of a padded column is zero, with which Adam does not move it.
+    Rows { rows: usize, columns: usize, stride: usize },
+    /// With its axes the other way round: (a, b, c) as (c, b, a).
+    Reversed([usize; 3]),
 }
 
 impl Slot {
+    /// Numbers of the flat buffer.
     fn len(self) -> usize {
-        self.rows * self.stride
+        match self.order {
+            Order::Rows { rows, stride, .. } => rows * stride,
+            Order::Reversed(extents) => extents.iter().product(),
+        }
+    }
+
+    /// Numbers of the tensor.
+    fn count(self) -> usize {
+        match self.order {
+            Order::Rows { rows, columns, .. } => rows * columns,
+            Order::Reversed(extents) => extents.iter().product(),
+        }
     }
 
     fn range(self) -> Range<usize> {
@@ -30,22 +49,37 @@ impl Slot {
     }
 
     /// The tensor's numbers, of what is stored.
-    fn unpadded<T: Copy>(self, stored: &[T]) -> impl Iterator<Item = T> {
-        let rows = stored.chunks_exact(self.stride.max(1));
-        rows.flat_map(move |row| &row[..self.columns]).copied()
+    fn unpack<T: Copy + Default>(self, stored: Vec<T>) -> Vec<T> {
+        match self.order {
+            Order::Rows { columns, stride, .. } if columns == stride => stored,
+            Order::Rows { columns, stride, .. } => {
+                stored.chunks_exact(stride).flat_map(|row| &row[..columns]).copied().collect()
+            }
+            Order::Reversed([a, b, c]) => reversed(&stored, [c, b, a]),
+        }
     }
 
     /// What is stored, of the tensor's numbers.
-    fn padded<T: Copy + Default>(self, values: &[T]) -> Cow<'_, [T]> {
-        assert_eq!(values.len(), self.rows * self.columns);
-        if self.columns == self.stride {
-            return Cow::Borrowed(values);
+    fn pack<T: Copy + Default>(self, values: &[T]) -> Cow<'_, [T]> {
+        assert_eq!(values.len(), self.count());
+        match self.order {
+            Order::Rows { columns, stride, .. } if columns == stride => Cow::Borrowed(values),
+            Order::Rows { columns, stride, .. } => {
+                let mut stored = vec![T::default(); self.len()];
+                let rows = stored.chunks_exact_mut(stride).zip(values.chunks_exact(columns));
+                rows.for_each(|(stored, row)| stored[..columns].copy_from_slice(row));
+                Cow::Owned(stored)
+            }
+            Order::Reversed(extents) => Cow::Owned(reversed(values, extents)),
         }
-        let mut stored = vec![T::default(); self.len()];
-        let rows = stored.chunks_exact_mut(self.stride).zip(values.chunks_exact(self.columns));
-        rows.for_each(|(stored, row)| stored[..self.columns].copy_from_slice(row));
-        Cow::Owned(stored)
     }
+}
+
+/// A tensor of these extents with its axes the other way round.
+fn reversed<T: Copy>(values: &[T], [a, b, c]: [usize; 3]) -> Vec<T> {
+    let at = move |k: usize, j: usize, i: usize| values[(i * b + j) * c + k];
+    let row = move |k, j| (0..a).map(move |i| at(k, j, i));
+    (0..c).flat_map(|k| (0..b).flat_map(move |j| row(k, j))).collect()
 }
 
 /// A named tensor in a flat buffer.
@@ -61,7 +95,7 @@ pub struct Param {
 impl Param {
     /// How many numbers it has.
     pub fn count(&self) -> usize {
-        self.slot.rows * self.slot.columns
+        self.slot.count()
     }
 }
 
@@ -78,17 +112,25 @@ pub struct Layout {
 impl Layout {
     /// Makes room for one more vector.
     pub fn add_vector(&mut self, name: String, len: usize) -> Slot {
-        self.add(name, vec![len], Slot { start: self.stored, rows: 1, columns: len, stride: len })
+        self.add(name, vec![len], Order::Rows { rows: 1, columns: len, stride: len })
     }
 
     /// Makes room for one more matrix, whose rows begin `stride` numbers apart.
     pub fn add_matrix(&mut self, name: String, [rows, columns]: [usize; 2], stride: usize) -> Slot {
         assert!(stride >= columns);
-        self.add(name, vec![rows, columns], Slot { start: self.stored, rows, columns, stride })
+        self.add(name, vec![rows, columns], Order::Rows { rows, columns, stride })
     }
 
-    fn add(&mut self, name: String, shape: Vec<usize>, slot: Slot) -> Slot {
-        self.len += slot.rows * slot.columns;
+    /// Makes room for one more convolution's weights, PyTorch's (`outer`, `inner`, kernel, kernel), which
+    /// are stored as (kernel, kernel, inner, outer).
+    pub fn add_kernel(&mut self, name: String, [outer, inner]: [usize; 2], kernel: usize) -> Slot {
+        let order = Order::Reversed([outer, inner, kernel * kernel]);
+        self.add(name, vec![outer, inner, kernel, kernel], order)
+    }
+
+    fn add(&mut self, name: String, shape: Vec<usize>, order: Order) -> Slot {
+        let slot = Slot { start: self.stored, order };
+        self.len += slot.count();
         self.stored += slot.len();
         self.params.push(Param { name, shape, slot });
         slot
@@ -146,12 +188,7 @@ impl<D: Device> Flat<D> {
     /// # Errors
     /// When the device fails.
     pub fn read(&self, device: &D, param: &Param) -> Result<Vec<D::Real>> {
-        let slot = param.slot;
-        let stored = device.download(self.view(slot))?;
-        match slot.columns == slot.stride {
-            true => Ok(stored),
-            false => Ok(slot.unpadded(&stored).collect()),
-        }
+        Ok(param.slot.unpack(device.download(self.view(param.slot))?))
     }
 
     /// Replaces a tensor.
@@ -162,7 +199,7 @@ impl<D: Device> Flat<D> {
     /// # Panics
     /// When the length is not the tensor's.
     pub fn write(&mut self, device: &D, param: &Param, values: &[D::Real]) -> Result<()> {
-        device.upload(self.view_mut(param.slot), &param.slot.padded(values))
+        device.upload(self.view_mut(param.slot), &param.slot.pack(values))
     }
 }
 
@@ -217,7 +254,7 @@ impl<D: Device> Params<D> {
     /// Sets a tensor from double precision.
     pub(super) fn set(&mut self, device: &D, slot: Slot, values: &[f64]) -> Result<()> {
         let values: Vec<D::Real> = values.iter().map(|&x| D::Real::from_f64(x)).collect();
-        device.upload(self.values.view_mut(slot), &slot.padded(&values))
+        device.upload(self.values.view_mut(slot), &slot.pack(&values))
     }
 }
 
@@ -235,9 +272,21 @@ mod tests {
         assert_eq!((layout.len, layout.stored), (21, 30));
 
         let values: Vec<u32> = (1..=15).collect();
-        let stored = wide.padded(&values);
+        let stored = wide.pack(&values).into_owned();
         let rows = [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10], [11, 12, 13, 14, 15]];
-        assert_eq!(*stored, rows.map(|row| [&row[..], &[0; 3]].concat()).concat());
-        assert!(wide.unpadded(&stored).eq(values.iter().copied()));
+        assert_eq!(stored, rows.map(|row| [&row[..], &[0; 3]].concat()).concat());
+        assert_eq!(wide.unpack(stored), values);
+    }
+
+    #[test]
+    fn kernels_are_stored_with_their_axes_reversed() {
+        let slot = Layout::default().add_kernel("0.weight".to_owned(), [3, 2], 2);
+        // outer·100 + inner·10 + place
+        let number = |outer: u32, inner: u32, place: u32| outer * 100 + inner * 10 + place;
+        let values: Vec<u32> = (0..24).map(|i| number(i / 8, i / 4 % 2, i % 4)).collect();
+        let stored = slot.pack(&values).into_owned();
+        let want: Vec<u32> = (0..24).map(|i| number(i % 3, i / 3 % 2, i / 6)).collect();
+        assert_eq!(stored, want);
+        assert_eq!(slot.unpack(stored), values);
     }
 }

@@ -36,6 +36,9 @@ impl Embedding {
 pub struct Sequence {
     /// What stands before a layer's index in a key: `model.` in `model.0.weight`.
     pub key_prefix: String,
+    /// The shape that what comes into it is given, as PyTorch's `view` does: no layer, with no index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub view: Option<Shape>,
     /// The layers, their indices counted from 0.
     pub layers: Vec<Layer>,
 }
@@ -50,7 +53,7 @@ pub(super) fn place_prefix<'a>(sequences: &[Sequence], key_prefix: &'a str) -> &
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpecProblem {
     /// There is no layer at all, or none that learns.
-    #[error("has no layer that learns: begin with a Linear")]
+    #[error("has no layer that learns: begin with a Linear or a convolution")]
     Empty,
 
     /// A key that two layers have, or that cannot be written into files.
@@ -60,6 +63,17 @@ pub enum SpecProblem {
         key: String,
         /// What is wrong with it.
         reason: &'static str,
+    },
+
+    /// What comes into a sequence cannot be viewed so.
+    #[error("sequence {key_prefix:?}: a view as {view} follows {shape}")]
+    View {
+        /// The sequence's.
+        key_prefix: String,
+        /// The shape that it asks for.
+        view: String,
+        /// What comes into it.
+        shape: String,
     },
 
     /// A layer does not take what comes before it.

@@ -2,15 +2,32 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::layer::{Convolution, Layer};
 
-/// The shape of one row of activations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The shape of one row of activations; in files a list of one extent, or of three.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected [features] or [channels, rows, columns]")]
 pub enum Shape {
     /// So many features.
+    #[serde(with = "features")]
     Features(usize),
     /// Channels, rows and columns.
     Image([usize; 3]),
+}
+
+/// Features as a list of one number.
+mod features {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(features: &usize, to: S) -> Result<S::Ok, S::Error> {
+        [*features].serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
+        <[usize; 1]>::deserialize(from).map(|[features]| features)
+    }
 }
 
 impl Shape {
@@ -22,8 +39,16 @@ impl Shape {
         }
     }
 
+    /// As an image: features are one pixel of so many channels.
+    pub fn image(self) -> [usize; 3] {
+        match self {
+            Shape::Features(features) => [features, 1, 1],
+            Shape::Image(extents) => extents,
+        }
+    }
+
     /// The shape behind a layer; none where the layer does not take this one.
-    pub(super) fn behind(self, layer: Layer) -> Option<Shape> {
+    pub fn behind(self, layer: Layer) -> Option<Shape> {
         match (layer, self) {
             (Layer::Linear { inputs, outputs }, Shape::Features(features)) => {
                 (features == inputs).then_some(Shape::Features(outputs))

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::layer::Layer;
-use super::plan::{self, Stage};
+use super::plan::{self, Planned, Stage};
 use super::sequence::{Embedding, Input, Sequence, SpecProblem, place_prefix};
 use super::shape::Shape;
 use crate::device::Device;
@@ -14,6 +14,8 @@ pub struct NetworkSpec {
     input: Input,
     sequences: Vec<Sequence>,
     stages: Vec<Stage>,
+    /// What comes into each layer.
+    inputs: Vec<Shape>,
     output: Shape,
 }
 
@@ -23,8 +25,8 @@ impl NetworkSpec {
     /// # Errors
     /// [`SpecProblem`] names the first layer that does not fit, or a key that two layers have.
     pub fn new(input: Input, sequences: Vec<Sequence>) -> Result<Self, SpecProblem> {
-        let (stages, output) = plan::plan(input, &sequences)?;
-        let network = Self { input, sequences, stages, output };
+        let Planned { stages, inputs, output } = plan::plan(input, &sequences)?;
+        let network = Self { input, sequences, stages, inputs, output };
         network.check_keys()?;
         Ok(network)
     }
@@ -75,10 +77,20 @@ impl NetworkSpec {
         self.output
     }
 
+    /// What comes into each layer, in order.
+    pub fn inputs(&self) -> &[Shape] {
+        &self.inputs
+    }
+
+    /// The layers as they are written.
+    pub fn sequences(&self) -> &[Sequence] {
+        &self.sequences
+    }
+
     /// Each layer's place as people are told it: its index, with the key of its sequence where there
     /// are several.
     pub fn places(&self) -> impl Iterator<Item = String> {
-        self.sequences.iter().flat_map(|Sequence { key_prefix, layers }| {
+        self.sequences.iter().flat_map(|Sequence { key_prefix, layers, .. }| {
             let prefix = place_prefix(&self.sequences, key_prefix);
             (0..layers.len()).map(move |i| format!("{prefix}{i}"))
         })
@@ -86,7 +98,7 @@ impl NetworkSpec {
 
     /// All layers in order, with their keys in a `state_dict`.
     pub fn layers(&self) -> impl Iterator<Item = (String, Layer)> {
-        self.sequences.iter().flat_map(|Sequence { key_prefix, layers }| {
+        self.sequences.iter().flat_map(|Sequence { key_prefix, layers, .. }| {
             layers.iter().enumerate().map(move |(i, &layer)| (format!("{key_prefix}{i}"), layer))
         })
     }
@@ -94,11 +106,6 @@ impl NetworkSpec {
     /// What a device runs, in order.
     pub fn stages(&self) -> &[Stage] {
         &self.stages
-    }
-
-    /// Features of the first layer: the input's and the label's.
-    pub fn inputs(&self) -> usize {
-        self.input.shape.numbers() + self.input.label.map_or(0, |label| label.classes)
     }
 
     /// Numbers that the network learns.
@@ -135,12 +142,29 @@ impl NetworkSpec {
         self.stages.iter().map(Stage::masked).sum()
     }
 
-    /// Numbers from one row of the first layer's input to the next on a device of kind `D`. Only an
-    /// input that is put together is padded; any other is read where it is.
-    pub fn input_stride<D: Device>(&self) -> usize {
-        match self.input.label {
-            Some(_) => self.inputs().next_multiple_of(D::ROW_ALIGNMENT),
-            None => self.inputs(),
+    /// Pixels at each of which the label's embedding stands: those of an image that is convolved, else
+    /// one.
+    pub fn input_pixels(&self) -> usize {
+        match (self.stages.first(), self.input.shape) {
+            (Some(Stage::Convolution(_)), Shape::Image([_, height, width])) => height * width,
+            _ => 1,
         }
+    }
+
+    /// Numbers from one row (of an image that is convolved, one pixel) of input and embedding to the
+    /// next on a device of kind `D`. Only what is put together is padded, and multiplied as a matrix; any
+    /// other input is read where it is.
+    pub fn input_stride<D: Device>(&self) -> usize {
+        let label = self.input.label.map_or(0, |label| label.classes);
+        let columns = self.input.shape.numbers() / self.input_pixels() + label;
+        match self.stages.first() {
+            Some(Stage::Linear(_)) if label > 0 => columns.next_multiple_of(D::ROW_ALIGNMENT),
+            _ => columns,
+        }
+    }
+
+    /// Numbers of input and embedding in a row of a batch.
+    pub fn input_len<D: Device>(&self) -> usize {
+        self.input_pixels() * self.input_stride::<D>()
     }
 }

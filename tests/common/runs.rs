@@ -1,5 +1,7 @@
 //! Runs of small presets, and what they leave.
 
+#[path = "sizes.rs"]
+pub mod sizes;
 #[allow(dead_code)] // other tests need more of it
 #[path = "tensors.rs"]
 pub mod tensors;
@@ -38,13 +40,8 @@ pub static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// A preset at sizes that take no time.
 pub fn small(preset: &Preset) -> Settings {
-    let rewrite = Rewrite {
-        g_hidden: Some(vec![24, 33]),
-        d_hidden: Some(vec![32, 17]),
-        latent_dim: Some(10),
-        image_size: Some(12),
-        ..Rewrite::default()
-    };
+    let rewrite =
+        Rewrite { latent_dim: Some(10), ..sizes::two_layers(preset, 12, [24, 33], [32, 17]) };
     Settings { batch_size: 16, ..preset.rewritten(&rewrite).unwrap() }
 }
 

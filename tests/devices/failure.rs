@@ -41,8 +41,9 @@ fn write_to_freed_memory(device: &Cuda) {
 /// A label that leads 160 GB behind its table, where no GPU of today has memory; the emulator's host
 /// would not survive it.
 fn read_where_nothing_is(device: &Cuda) {
-    let [rows, classes, width, inputs, stride] = [1, 10, 10, 1, 11];
-    let shape = EmbeddingShape { rows, classes, width, inputs, label_first: true, stride };
+    let [rows, pixels, classes, width, inputs, stride] = [1, 1, 10, 10, 1, 11];
+    let label_first = true;
+    let shape = EmbeddingShape { rows, pixels, classes, width, inputs, label_first, stride };
     let (x, table) = (device.allocate(1).unwrap(), device.allocate(100).unwrap());
     let (mut y, mut labels) = (device.allocate(11).unwrap(), device.allocate(1).unwrap());
     device.upload(Cuda::view_mut(&mut labels, 0..1), &[u32::MAX]).unwrap();

@@ -18,7 +18,7 @@ fn left_of(config: &Config, images: usize) -> BTreeMap<String, Vec<u8>> {
 fn more_threads_give_the_same_bits_as_one() {
     for preset in presets() {
         let mut one = config(preset, 2, 2);
-        let small = Rewrite { image_size: Some(12), ..Rewrite::default() };
+        let small = runs::sizes::sides(preset, 12);
         one.gan = Settings { batch_size: 64, ..preset.rewritten(&small).unwrap() };
         let want = left_of(&one, 100);
         for threads in [2, 3] {

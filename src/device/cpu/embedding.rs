@@ -12,15 +12,21 @@ impl<T: CpuReal> Embedding for Cpu<T> {
         labels: &[u32],
         shape: &EmbeddingShape,
     ) {
-        let &EmbeddingShape { rows, classes, width, inputs, stride, .. } = shape;
+        let &EmbeddingShape { rows, pixels, classes, width, inputs, stride, .. } = shape;
         shape.check_stride();
-        contract::embedding_concat(&y, &x, &table, &labels, rows, inputs, classes, width, stride);
-        for (i, y) in y.chunks_exact_mut(shape.stride).enumerate() {
-            let label = labels[i] as usize;
-            y[shape.label_columns()].copy_from_slice(&table[label * shape.width..][..shape.width]);
-            y[shape.input_columns()].copy_from_slice(&x[i * shape.inputs..][..shape.inputs]);
-            y[shape.columns()..].fill(T::ZERO);
-        }
+        contract::embedding_concat(
+            &y, &x, &table, &labels, rows, pixels, inputs, classes, width, stride,
+        );
+        self.team.chunks(y, pixels * stride, |at, y| {
+            for (i, y) in y.chunks_exact_mut(stride).enumerate() {
+                let (row, pixel) = ((at / stride + i) / pixels, (at / stride + i) % pixels);
+                let (x, label) = (&x[row * inputs * pixels..], labels[row] as usize);
+                y[shape.label_columns()].copy_from_slice(&table[label * width..][..width]);
+                let y_columns = y[shape.input_columns()].iter_mut();
+                y_columns.zip(x[pixel..].iter().step_by(pixels)).for_each(|(y, &x)| *y = x);
+                y[shape.columns()..].fill(T::ZERO);
+            }
+        });
     }
 
     fn embedding_backward(
@@ -31,14 +37,16 @@ impl<T: CpuReal> Embedding for Cpu<T> {
         shape: &EmbeddingShape,
         accumulate: bool,
     ) {
-        let &EmbeddingShape { rows, classes, width, .. } = shape;
-        contract::embedding_backward(&dtable, &dy, &labels, rows, classes, width);
+        let &EmbeddingShape { rows, pixels, classes, width, .. } = shape;
+        contract::embedding_backward(&dtable, &dy, &labels, rows, pixels, classes, width);
         if !accumulate {
             dtable.fill(T::ZERO);
         }
-        for (dy, &label) in dy.chunks_exact(shape.width).zip(labels) {
-            let row = &mut dtable[label as usize * shape.width..][..shape.width];
-            row.iter_mut().zip(dy).for_each(|(sum, &d)| *sum += d);
+        for (dy, &label) in dy.chunks_exact(pixels * width).zip(labels) {
+            let row = &mut dtable[label as usize * width..][..width];
+            for (j, sum) in row.iter_mut().enumerate() {
+                *sum += dy[j..].iter().step_by(width).copied().sum::<T>();
+            }
         }
     }
 }

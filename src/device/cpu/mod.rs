@@ -9,6 +9,7 @@ mod activation;
 mod batch;
 mod batch_norm;
 mod buffer;
+pub(crate) mod convolution;
 mod embedding;
 pub(crate) mod gemm;
 mod linear;
@@ -27,13 +28,14 @@ use super::{Element, Memory, Real};
 use crate::device::Result;
 use crate::memory::{self, OutOfMemory};
 pub use buffer::Buffer;
+use convolution::Convolve;
 use gemm::Multiply;
 use team::Team;
 pub use threads::default_threads;
 
 /// A number type that the CPU device computes in.
 #[allow(private_bounds)]
-pub trait CpuReal: Real + Multiply {}
+pub trait CpuReal: Real + Multiply + Convolve {}
 
 impl CpuReal for f32 {}
 impl CpuReal for f64 {}

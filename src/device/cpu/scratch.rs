@@ -16,27 +16,44 @@ pub(super) struct Scratch {
 
 /// The threads' parts of a [`Scratch`].
 pub(super) struct Parts<'a> {
+    shared: *mut f32,
     first: *mut f32,
     floats: usize,
     _scratch: PhantomData<&'a mut Scratch>,
 }
 
-// SAFETY: each thread uses a part of its own.
+// SAFETY: each thread uses a part of its own, and writes disjoint places of what they share.
 unsafe impl Sync for Parts<'_> {}
 
 impl Scratch {
     /// A part of `floats` floats, of any value, for each of `threads` threads.
     pub(super) fn parts(&mut self, floats: usize, threads: usize) -> Parts<'_> {
-        let lines = floats.div_ceil(16);
-        if self.lines.len() < lines * threads {
-            self.lines = vec![Line([0.0; 16]); lines * threads];
+        self.shared_and_parts(0, floats, threads)
+    }
+
+    /// The same, and `shared` floats for all of them.
+    pub(super) fn shared_and_parts(
+        &mut self,
+        shared: usize,
+        floats: usize,
+        threads: usize,
+    ) -> Parts<'_> {
+        let [shared, lines] = [shared, floats].map(|floats| floats.div_ceil(16));
+        if self.lines.len() < shared + lines * threads {
+            self.lines = vec![Line([0.0; 16]); shared + lines * threads];
         }
-        let first = self.lines.as_mut_ptr().cast();
-        Parts { first, floats: lines * 16, _scratch: PhantomData }
+        let shared_at: *mut f32 = self.lines.as_mut_ptr().cast();
+        let first = shared_at.wrapping_add(shared * 16);
+        Parts { shared: shared_at, first, floats: lines * 16, _scratch: PhantomData }
     }
 }
 
 impl Parts<'_> {
+    /// What all threads share.
+    pub fn shared(&self) -> *mut f32 {
+        self.shared
+    }
+
     /// The part of one thread.
     pub fn of(&self, thread: usize) -> *mut f32 {
         self.first.wrapping_add(thread * self.floats)

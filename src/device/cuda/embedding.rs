@@ -13,15 +13,16 @@ impl Embedding for Cuda {
         labels: View<'_, u32>,
         shape: &EmbeddingShape,
     ) {
-        let &EmbeddingShape { rows, classes, width, inputs, label_first, stride } = shape;
+        let &EmbeddingShape { rows, pixels, classes, width, inputs, label_first, stride } = shape;
         shape.check_stride();
         self.gpu.kernels.embedding_concat(
-            self.elements(rows * stride),
+            self.elements(rows * pixels * stride),
             y,
             x,
             table,
             labels,
             rows,
+            pixels,
             inputs,
             classes,
             width,
@@ -38,9 +39,18 @@ impl Embedding for Cuda {
         shape: &EmbeddingShape,
         accumulate: bool,
     ) {
-        let &EmbeddingShape { rows, classes, width, .. } = shape;
-        // Each number of the table is a sum over rows.
-        let (launch, add) = (self.columns(classes * width), u32::from(accumulate));
-        self.gpu.kernels.embedding_backward(launch, dtable, dy, labels, rows, classes, width, add);
+        let &EmbeddingShape { rows, pixels, classes, width, .. } = shape;
+        self.gpu.kernels.embedding_backward(
+            // Each number of the table is a sum over rows.
+            self.columns(classes * width),
+            dtable,
+            dy,
+            labels,
+            rows,
+            pixels,
+            classes,
+            width,
+            accumulate.into(),
+        );
     }
 }

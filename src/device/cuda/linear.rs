@@ -23,12 +23,7 @@ impl Linear for Cuda {
         contract::linear_forward(&y, &x, &w, b.as_ref(), mask.as_ref(), shape);
         let (a, wt) = (Factor::new(x, inputs), Factor::transposed(w, inputs));
         self.multiply(&self.blas, y.again(), a, wt, (rows, outputs, inputs), false);
-        if b.is_none() && mask.is_none() && activation == Activation::Identity {
-            return;
-        }
-        let (kind, slope) = activation.code();
-        let launch = self.elements(rows * outputs);
-        self.gpu.kernels.bias_activation_forward(launch, y, b, mask, rows, outputs, kind, slope);
+        self.bias_activation_forward(y, b, mask, rows, outputs, activation);
     }
 
     fn linear_backward_weight(
@@ -101,6 +96,26 @@ impl Linear for Cuda {
             slope,
             accumulate.into(),
         );
+    }
+}
+
+impl Cuda {
+    /// What follows a product: y ← activation(mask ⊙ (y + b)).
+    pub(super) fn bias_activation_forward(
+        &self,
+        y: ViewMut<'_, f32>,
+        b: Option<View<'_, f32>>,
+        mask: Option<View<'_, f32>>,
+        rows: usize,
+        outputs: usize,
+        activation: Activation,
+    ) {
+        if b.is_none() && mask.is_none() && activation == Activation::Identity {
+            return;
+        }
+        let (kind, slope) = activation.code();
+        let launch = self.elements(rows * outputs);
+        self.gpu.kernels.bias_activation_forward(launch, y, b, mask, rows, outputs, kind, slope);
     }
 }
 

@@ -122,6 +122,11 @@ impl<'a, T: Element> ViewMut<'a, T> {
         self.len
     }
 
+    /// The same elements, to read.
+    pub(super) fn read(&self) -> View<'_, T> {
+        View { pointer: self.pointer, len: self.len, buffer: PhantomData }
+    }
+
     /// The same elements, for the time that the result lives.
     pub(super) fn again(&mut self) -> ViewMut<'_, T> {
         ViewMut { pointer: self.pointer, len: self.len, buffer: PhantomData }

@@ -27,6 +27,7 @@ mod batch;
 mod batch_norm;
 mod branch;
 mod codes;
+mod convolution;
 mod embedding;
 mod gemm;
 mod gpu;

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::LinearShape;
+use super::{ConvolutionShape, LinearShape};
 
 /// What has a number of elements: a view of a buffer.
 pub(in crate::device) trait Length {
@@ -93,4 +93,75 @@ pub(in crate::device) fn linear_backward_input(
     check("linear_backward_input", "dx (rows, columns)", dx.length(), rows * columns.len());
     check("linear_backward_input", "dz (rows, outputs)", dz.length(), rows * outputs);
     check("linear_backward_input", "w (outputs, inputs)", w.length(), outputs * inputs);
+}
+
+/// Panics unless the arguments are as long as the shape says, and the channels are there.
+#[track_caller]
+pub(in crate::device) fn convolution_forward(
+    y: &impl Length,
+    x: &impl Length,
+    w: &impl Length,
+    b: Option<&impl Length>,
+    mask: Option<&impl Length>,
+    shape: ConvolutionShape,
+    channels: &Range<usize>,
+) {
+    let name = "convolution_forward";
+    check_channels(name, channels, shape.outputs);
+    let y_len = shape.places() * channels.len();
+    check(name, "y (rows, y_pixels, channels)", y.length(), y_len);
+    check(name, "x (rows, x_pixels, inputs)", x.length(), shape.x_len());
+    check(name, "w (kernel, kernel, inputs, outputs)", w.length(), shape.w_len());
+    if let Some(b) = b {
+        check(name, "b (channels)", b.length(), channels.len());
+    }
+    if let Some(mask) = mask {
+        check(name, "mask (rows, y_pixels, channels)", mask.length(), y_len);
+    }
+}
+
+/// Panics unless an image has these channels.
+#[track_caller]
+fn check_channels(operation: &str, channels: &Range<usize>, of: usize) {
+    let inside = channels.start <= channels.end && channels.end <= of;
+    assert!(inside, "{operation}: channels {channels:?} of {of}");
+}
+
+/// Panics unless the arguments are as long as the shape says, and the channels are there.
+#[track_caller]
+pub(in crate::device) fn convolution_transpose(
+    x: &impl Length,
+    y: &impl Length,
+    w: &impl Length,
+    b: Option<&impl Length>,
+    mask: Option<&impl Length>,
+    shape: ConvolutionShape,
+    channels: &Range<usize>,
+) {
+    let name = "convolution_transpose";
+    check_channels(name, channels, shape.inputs);
+    let x_len = ConvolutionShape { inputs: channels.len(), ..shape }.x_len();
+    check(name, "x (rows, x_pixels, channels)", x.length(), x_len);
+    check(name, "y (rows, y_pixels, outputs)", y.length(), shape.y_len());
+    check(name, "w (kernel, kernel, inputs, outputs)", w.length(), shape.w_len());
+    if let Some(b) = b {
+        check(name, "b (channels)", b.length(), channels.len());
+    }
+    if let Some(mask) = mask {
+        check(name, "mask (rows, x_pixels, channels)", mask.length(), x_len);
+    }
+}
+
+/// Panics unless the arguments are as long as the shape says.
+#[track_caller]
+pub(in crate::device) fn convolution_backward_weight(
+    dw: &impl Length,
+    dy: &impl Length,
+    x: &impl Length,
+    shape: ConvolutionShape,
+) {
+    let name = "convolution_backward_weight";
+    check(name, "dw (kernel, kernel, inputs, outputs)", dw.length(), shape.w_len());
+    check(name, "dy (rows, y_pixels, outputs)", dy.length(), shape.y_len());
+    check(name, "x (rows, x_pixels, inputs)", x.length(), shape.x_len());
 }

@@ -9,15 +9,17 @@ use crate::device::{In, InInts, Memory, Out};
 pub struct EmbeddingShape {
     /// Rows of the batch.
     pub rows: usize,
+    /// Pixels of a row; 1 where it is none of an image.
+    pub pixels: usize,
     /// Rows of the table.
     pub classes: usize,
     /// Columns of the table.
     pub width: usize,
-    /// Columns of the batch, without the embedding.
+    /// Columns of the batch, without the embedding; channels of an image.
     pub inputs: usize,
     /// Whether the embedding stands before the batch's columns, else behind.
     pub label_first: bool,
-    /// Numbers from one row of both together to the next, at least [`EmbeddingShape::columns`].
+    /// Numbers from one row (of an image, one pixel) of both together to the next, at least [`EmbeddingShape::columns`].
     pub stride: usize,
 }
 
@@ -48,10 +50,11 @@ impl EmbeddingShape {
 /// Class labels as learnt vectors: PyTorch's
 /// [`Embedding`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Embedding.html) and `cat`.
 pub trait Embedding: Memory {
-    /// y\[i\] = (table\[label\[i\]\] ‖ x\[i\]), or the two the other way round.
+    /// y\[i, p\] = (table\[label\[i\]\] ‖ x\[i, :, p\]), or the two the other way round: an image
+    /// comes in as planes and goes out channels last, with the embedding at every pixel.
     ///
-    /// y (rows, stride), x (rows, inputs), table (classes, width), labels (rows). What a row of y has
-    /// behind both is set to 0.
+    /// y (rows, pixels, stride), x (rows, inputs, pixels), table (classes, width), labels (rows). What a
+    /// row of y has behind both is set to 0.
     fn embedding_concat(
         &self,
         y: Out<'_, Self>,
@@ -61,10 +64,10 @@ pub trait Embedding: Memory {
         shape: &EmbeddingShape,
     );
 
-    /// dtable\[c\] = Σ over rows i with label\[i\] = c of dy\[i\], in a fixed order; with `accumulate`
-    /// added to what is there.
+    /// dtable\[c\] = Σ over rows i with label\[i\] = c, and all pixels p, of dy\[i, p\], in a fixed
+    /// order; with `accumulate` added to what is there.
     ///
-    /// dtable (classes, width), dy (rows, width): the gradient of the embedding's columns alone.
+    /// dtable (classes, width), dy (rows, pixels, width): the gradient of the embedding's columns alone.
     fn embedding_backward(
         &self,
         dtable: Out<'_, Self>,

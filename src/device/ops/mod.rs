@@ -19,6 +19,7 @@
 mod batch;
 mod batch_norm;
 pub(super) mod contract;
+mod convolution;
 mod embedding;
 mod linear;
 mod loss;
@@ -27,6 +28,7 @@ mod random;
 
 pub use batch::{Batch, BatchShape};
 pub use batch_norm::{Affine, AffineGradients, BatchNorm, BatchNormShape};
+pub use convolution::{Convolution, ConvolutionShape};
 pub use embedding::{Embedding, EmbeddingShape};
 pub use linear::{Activation, Linear, LinearShape};
 pub use loss::{Judged, Loss, LossShape, RING_COLUMNS, RING_ROWS, Score};

@@ -1,15 +1,14 @@
 //! The nodes of a generator's graph, in the order in which they compute.
 
-use crate::data::ImageShape;
 use crate::export::{Generator, Result};
 use crate::formats::onnx::{
-    ATTRIBUTE_FLOAT, ATTRIBUTE_INT, AttributeProto, Dimension, FLOAT, GraphProto, INT64, NodeProto,
-    TensorProto, TensorShapeProto, TensorType, TypeProto, ValueInfoProto,
+    ATTRIBUTE_FLOAT, ATTRIBUTE_INT, ATTRIBUTE_INTS, AttributeProto, Dimension, FLOAT, GraphProto,
+    INT64, NodeProto, TensorProto, TensorShapeProto, TensorType, TypeProto, ValueInfoProto,
 };
 use crate::formats::tensor_file::TensorFile;
-use crate::nn::Layer;
-use crate::nn::layer::BatchNorm;
+use crate::nn::layer::{BatchNorm, Convolution};
 use crate::nn::sequence::Embedding;
+use crate::nn::{Layer, Sequence, Shape};
 
 const NOISE: &str = "noise";
 const LABELS: &str = "labels";
@@ -28,10 +27,16 @@ pub(super) fn graph(generator: &Generator) -> Result<GraphProto> {
         input.push(value(LABELS, INT64, &[], format!("classes from 0 to {}", label.classes - 1)));
         x = graph.embed(x, label)?;
     }
-    for (key, layer) in spec.layers() {
-        x = graph.layer(x, &key, layer)?;
+    for Sequence { key_prefix, view, layers } in spec.sequences() {
+        if let &Some(view) = view {
+            x = graph.reshape(x, &format!("{key_prefix}view"), view);
+        }
+        for (i, &layer) in layers.iter().enumerate() {
+            x = graph.layer(x, &format!("{key_prefix}{i}"), layer)?;
+        }
     }
-    graph.reshape(x, *image);
+    let shape = Shape::Image([image.channels, image.height, image.width]);
+    graph.reshape_to(x, IMAGES, shape, IMAGES.to_owned());
     let extents = [image.channels, image.height, image.width];
     let range = "from -1 (black) to 1 (white)".to_owned();
     Ok(GraphProto {
@@ -67,17 +72,26 @@ impl Graph<'_> {
                 let bias = self.weight(format!("{key}.bias"), &[outputs])?;
                 return Ok(self.node(key, "Gemm", vec![x, weight, bias], vec![int("transB", 1)]));
             }
-            Layer::BatchNorm1d(norm) => return self.batch_norm(x, key, norm),
+            Layer::Conv2d(convolution) => {
+                let channels = [convolution.outputs, convolution.inputs];
+                return self.convolution(x, key, "Conv", convolution, channels, None);
+            }
+            Layer::ConvTranspose2d { convolution, output_padding } => {
+                let channels = [convolution.inputs, convolution.outputs];
+                let padding = Some(output_padding);
+                return self.convolution(x, key, "ConvTranspose", convolution, channels, padding);
+            }
+            Layer::BatchNorm1d(norm) | Layer::BatchNorm2d(norm) => {
+                return self.batch_norm(x, key, norm);
+            }
+            Layer::Unflatten(extents) => return Ok(self.reshape(x, key, Shape::Image(extents))),
+            Layer::Flatten => ("Flatten", vec![int("axis", 1)]),
             Layer::LeakyRelu(slope) => ("LeakyRelu", vec![float("alpha", slope)]),
             Layer::Relu => ("Relu", vec![]),
             Layer::Tanh => ("Tanh", vec![]),
             Layer::Sigmoid => ("Sigmoid", vec![]),
-            // Nothing is dropped after training, and rows of features stay what they are.
-            Layer::Dropout(_) | Layer::Flatten | Layer::Unflatten(_) => return Ok(x),
-            // In no network that can be trained.
-            Layer::Conv2d(_) | Layer::ConvTranspose2d { .. } | Layer::BatchNorm2d(_) => {
-                return Ok(x);
-            }
+            // Nothing is dropped after training.
+            Layer::Dropout(_) => return Ok(x),
         };
         Ok(self.node(key, op, vec![x], attributes))
     }
@@ -91,17 +105,53 @@ impl Graph<'_> {
         Ok(self.node(key, "BatchNormalization", input, vec![float("epsilon", norm.eps)]))
     }
 
-    /// Rows of pixels as images.
-    fn reshape(&mut self, x: String, image: ImageShape) {
+    /// `channels` are the first two extents of the weight; `output_padding` is a transposed one's.
+    fn convolution(
+        &mut self,
+        x: String,
+        key: &str,
+        op: &str,
+        convolution: Convolution,
+        [outer, inner]: [usize; 2],
+        output_padding: Option<usize>,
+    ) -> Result<String> {
+        let Convolution { outputs, kernel, stride, padding, bias, .. } = convolution;
+        let shape = [outer, inner, kernel, kernel];
+        let mut input = vec![x, self.weight(format!("{key}.weight"), &shape)?];
+        if bias {
+            input.push(self.weight(format!("{key}.bias"), &[outputs])?);
+        }
+        let mut attributes = vec![
+            ints("kernel_shape", &[kernel; 2]),
+            ints("pads", &[padding; 4]),
+            ints("strides", &[stride; 2]),
+        ];
+        attributes.extend(output_padding.map(|padding| ints("output_padding", &[padding; 2])));
+        Ok(self.node(key, op, input, attributes))
+    }
+
+    /// The same numbers in another shape.
+    fn reshape(&mut self, x: String, key: &str, shape: Shape) -> String {
+        let output = format!("{key}.Reshape");
+        self.reshape_to(x, key, shape, output.clone());
+        output
+    }
+
+    fn reshape_to(&mut self, x: String, key: &str, shape: Shape, output: String) {
+        let extents = match shape {
+            Shape::Features(features) => vec![features],
+            Shape::Image(extents) => extents.to_vec(),
+        };
         // 0 stands for the extent that x has there, the batch.
-        let extents = [0, image.channels, image.height, image.width];
-        let raw_data = extents.iter().flat_map(|&extent| (extent as i64).to_le_bytes()).collect();
-        let (name, dims) = (format!("{IMAGES}.shape"), vec![extents.len() as i64]);
+        let extents = std::iter::once(0).chain(extents);
+        let raw_data: Vec<u8> = extents.flat_map(|extent| (extent as i64).to_le_bytes()).collect();
+        let (name, dims) =
+            (format!("{key}.shape"), vec![(raw_data.len() / size_of::<i64>()) as i64]);
         self.tensors.push(TensorProto { dims, data_type: INT64, name: name.clone(), raw_data });
         self.nodes.push(NodeProto {
             input: vec![x, name],
-            output: vec![IMAGES.to_owned()],
-            name: format!("{IMAGES}.Reshape"),
+            output: vec![output],
+            name: format!("{key}.Reshape"),
             op_type: "Reshape".to_owned(),
             attribute: vec![],
         });
@@ -135,11 +185,21 @@ impl Graph<'_> {
 }
 
 fn int(name: &str, value: i64) -> AttributeProto {
-    AttributeProto { name: name.to_owned(), f: None, i: Some(value), kind: ATTRIBUTE_INT }
+    attribute(AttributeProto { i: Some(value), ..AttributeProto::default() }, name, ATTRIBUTE_INT)
+}
+
+fn ints(name: &str, values: &[usize]) -> AttributeProto {
+    let ints = values.iter().map(|&value| value as i64).collect();
+    attribute(AttributeProto { ints, ..AttributeProto::default() }, name, ATTRIBUTE_INTS)
 }
 
 fn float(name: &str, value: f64) -> AttributeProto {
-    AttributeProto { name: name.to_owned(), f: Some(value as f32), i: None, kind: ATTRIBUTE_FLOAT }
+    let f = Some(value as f32);
+    attribute(AttributeProto { f, ..AttributeProto::default() }, name, ATTRIBUTE_FLOAT)
+}
+
+fn attribute(value: AttributeProto, name: &str, kind: i32) -> AttributeProto {
+    AttributeProto { name: name.to_owned(), kind, ..value }
 }
 
 /// An input or output: (batch, extents…).

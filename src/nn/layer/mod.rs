@@ -88,6 +88,11 @@ impl BatchNorm {
 }
 
 impl Layer {
+    /// Whether it is a convolution of either kind.
+    pub(super) fn convolves(self) -> bool {
+        matches!(self, Layer::Conv2d(_) | Layer::ConvTranspose2d { .. })
+    }
+
     /// Numbers that the layer learns.
     pub fn parameters(self) -> usize {
         match self {

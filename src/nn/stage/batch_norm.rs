@@ -1,9 +1,12 @@
 //! y = activation(gamma·x̂ + beta), x̂ normalised by the batch, or by the running statistics.
 
+use rand_chacha::ChaCha12Rng;
+
 use super::Target;
 use crate::device::ops::{Affine, AffineGradients, BatchNormShape};
 use crate::device::{Device, In, Out, Result};
 use crate::nn::activations::Batches;
+use crate::nn::init::Init;
 use crate::nn::matrix::Matrix;
 use crate::nn::params::{Layout, Params, Slot};
 use crate::nn::plan::BatchNormStage;
@@ -11,7 +14,7 @@ use crate::nn::plan::BatchNormStage;
 /// A BatchNorm with the activation behind it.
 pub(in crate::nn) struct BatchNorm {
     stage: BatchNormStage,
-    /// Of the Linear right before it, if there is one.
+    /// Of the Linear or the convolution right before it, if that has one.
     bias: Option<Slot>,
     gamma: Slot,
     beta: Slot,
@@ -37,15 +40,18 @@ impl BatchNorm {
         }
     }
 
-    /// The identity, and statistics of standard normal data.
+    /// The identity or nearly so, and statistics of standard normal data.
     pub(in crate::nn) fn initialize<D: Device>(
         &self,
         device: &D,
         params: &mut Params<D>,
         statistics: &mut Params<D>,
+        init: Init,
+        rng: &mut ChaCha12Rng,
     ) -> Result<()> {
-        let features = self.stage.features;
-        params.set(device, self.gamma, &vec![1.0; features])?;
+        let BatchNormStage { features, of_images, .. } = self.stage;
+        let gains = if of_images { init.gains(rng, features) } else { vec![1.0; features] };
+        params.set(device, self.gamma, &gains)?;
         params.set(device, self.beta, &vec![0.0; features])?;
         statistics.set(device, self.running_mean, &vec![0.0; features])?;
         statistics.set(device, self.running_var, &vec![1.0; features])
@@ -148,8 +154,8 @@ impl BatchNorm {
     }
 
     fn shape(&self, rows: usize) -> BatchNormShape {
-        let BatchNormStage { features, eps, momentum, .. } = self.stage;
-        BatchNormShape { rows, columns: features, eps, momentum }
+        let BatchNormStage { features, pixels, eps, momentum, .. } = self.stage;
+        BatchNormShape { rows: rows * pixels, columns: features, eps, momentum }
     }
 
     fn bias<'a, D: Device>(&self, params: &'a Params<D>) -> Option<In<'a, D>> {

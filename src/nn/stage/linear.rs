@@ -105,6 +105,11 @@ impl Linear {
         device.linear_backward_input(dx, dz, w, self.shape(rows), columns);
     }
 
+    /// Features of the input.
+    pub(in crate::nn) fn inputs(&self) -> usize {
+        self.stage.inputs
+    }
+
     fn shape(&self, rows: usize) -> LinearShape {
         LinearShape { rows, inputs: self.stride, outputs: self.stage.outputs }
     }

@@ -2,19 +2,24 @@
 
 mod activation;
 mod batch_norm;
+mod convolution;
 mod linear;
+mod transpose;
 
 pub(super) use batch_norm::BatchNorm;
+pub(super) use convolution::Convolution;
 pub(super) use linear::Linear;
 
 use super::params::Flat;
-use super::plan::ActivationStage;
+use super::plan::{ActivationStage, TransposeStage};
 
 /// A stage of a plan, placed.
 pub(super) enum Placed {
     Linear(Linear),
+    Convolution(Convolution),
     BatchNorm(BatchNorm),
     Activation(ActivationStage),
+    Transpose(TransposeStage),
 }
 
 /// Where gradients of parameters go, and whether they are added to what is there.

@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::{Flow, Kind, Panel, count, formulas, shape};
 use crate::gan::settings::{Loss, Settings};
 use crate::gan::{Model, Role};
-use crate::nn::layer::BatchNorm;
-use crate::nn::{Layer, NetworkSpec};
+use crate::nn::layer::{BatchNorm, Convolution};
+use crate::nn::{Layer, NetworkSpec, Shape};
 
 /// Noise to images.
 pub(super) fn generator(model: &Model) -> Panel {
@@ -17,7 +17,7 @@ pub(super) fn generator(model: &Model) -> Panel {
     let image = settings.image;
     let extents = [settings.batch_size, image.channels, image.height, image.width];
     let lines = vec![format!("images, {image}"), format!("as {}", shape(&extents))];
-    stack.below("images", Kind::Tensor, lines);
+    stack.below("images", Kind::Tensor, lines, network.output());
     stack.panel
 }
 
@@ -34,7 +34,7 @@ pub(super) fn discriminator(model: &Model) -> Panel {
         Loss::BceLogits => "above 0 means real",
     };
     let lines = vec![formulas::output(settings.loss).to_owned(), meaning.to_owned()];
-    stack.below("output", Kind::Tensor, lines);
+    stack.below("output", Kind::Tensor, lines, Shape::Features(1));
     stack.panel
 }
 
@@ -47,8 +47,8 @@ struct Stack {
     role: Role,
     batch: usize,
     row: usize,
-    /// The box that the next one follows, and the numbers in a row of what it puts out.
-    last: (String, usize),
+    /// The box that the next one follows.
+    last: String,
 }
 
 impl Stack {
@@ -65,16 +65,15 @@ impl Stack {
         );
         let (nodes, edges, lanes) = (Vec::new(), Vec::new(), Vec::new());
         let panel = Panel { id: role.name(), title, role: Some(role), lanes, nodes, edges };
-        let last = (String::new(), 0);
-        Self { panel, role, batch: settings.batch_size, row: 0, last }
+        Self { panel, role, batch: settings.batch_size, row: 0, last: String::new() }
     }
 
     /// The input, with a label's embedding beside it where there is one.
     fn enter(&mut self, (id, text): (&str, String), network: &NetworkSpec) {
-        let inputs = network.input().shape.numbers();
+        let input_shape = network.input().shape;
         let Some(label) = network.input().label else {
             let input = self.panel.node(id, Kind::Tensor, vec![text], WHOLE, 0..1);
-            (self.row, self.last) = (1, (input, inputs));
+            (self.row, self.last) = (1, input);
             return;
         };
         let (left, right) = (0..1, 1..2);
@@ -83,9 +82,16 @@ impl Stack {
         let embedding = self.embedding(label.classes, of_label);
         let text = vec!["concatenated".to_owned()];
         let both = self.panel.node("concatenated", Kind::Function, text, WHOLE, 2..3);
-        self.arrow(&input, &both, inputs);
-        self.arrow(&embedding, &both, label.classes);
-        (self.row, self.last) = (3, (both, inputs + label.classes));
+        let (input_shape, label_shape) = match network.inputs().first() {
+            // At every pixel.
+            Some(Shape::Image([_, height, width])) if network.input_pixels() > 1 => {
+                (input_shape, Shape::Image([label.classes, *height, *width]))
+            }
+            _ => (Shape::Features(input_shape.numbers()), Shape::Features(label.classes)),
+        };
+        self.arrow(&input, &both, input_shape);
+        self.arrow(&embedding, &both, label_shape);
+        (self.row, self.last) = (3, both);
     }
 
     fn embedding(&mut self, classes: usize, at: Range<usize>) -> String {
@@ -103,7 +109,8 @@ impl Stack {
 
     /// A box for each layer; of one, if it is said, the loss takes the place.
     fn layers(&mut self, network: &NetworkSpec, in_loss: Option<usize>) {
-        for (i, (place, (_, layer))) in network.places().zip(network.layers()).enumerate() {
+        let layers = network.places().zip(network.layers()).zip(network.inputs());
+        for (i, ((place, (_, layer)), &input)) in layers.enumerate() {
             let kind = match layer.parameters() {
                 0 => Kind::Function,
                 _ => Kind::Network(self.role),
@@ -111,23 +118,26 @@ impl Stack {
             let mut lines = vec![format!("{place}: {layer}")];
             lines.extend(detail(layer));
             lines.extend((in_loss == Some(i)).then(|| "computed with the loss".to_owned()));
-            self.below(&i.to_string(), kind, lines);
-            if let Layer::Linear { outputs, .. } = layer {
-                self.last.1 = outputs;
-            }
+            self.below(&i.to_string(), kind, lines, input);
         }
     }
 
-    /// One more box, after the last.
-    fn below(&mut self, id: &str, kind: Kind, lines: Vec<String>) {
+    /// One more box, after the last, and what comes into it.
+    fn below(&mut self, id: &str, kind: Kind, lines: Vec<String>, input: Shape) {
         let node = self.panel.node(id, kind, lines, WHOLE, self.row..self.row + 1);
-        let last = std::mem::replace(&mut self.last.0, node.clone());
-        self.arrow(&last, &node, self.last.1);
+        let last = std::mem::replace(&mut self.last, node.clone());
+        self.arrow(&last, &node, input);
         self.row += 1;
     }
 
-    fn arrow(&mut self, from: &str, to: &str, width: usize) {
-        self.panel.edge(from, to, Flow::Forward, vec![shape(&[self.batch, width])]);
+    fn arrow(&mut self, from: &str, to: &str, row: Shape) {
+        let text = match row {
+            Shape::Features(features) => shape(&[self.batch, features]),
+            Shape::Image([channels, height, width]) => {
+                shape(&[self.batch, channels, height, width])
+            }
+        };
+        self.panel.edge(from, to, Flow::Forward, vec![text]);
     }
 }
 
@@ -138,9 +148,23 @@ fn detail(layer: Layer) -> Vec<String> {
         Layer::Linear { inputs, outputs } => {
             learnt(format!("weight {}, bias {}", shape(&[outputs, inputs]), shape(&[outputs])))
         }
-        Layer::BatchNorm1d(BatchNorm { features, .. }) => {
+        Layer::Conv2d(convolution) => {
+            learnt(kernel(convolution, [convolution.outputs, convolution.inputs]))
+        }
+        Layer::ConvTranspose2d { convolution, .. } => {
+            learnt(kernel(convolution, [convolution.inputs, convolution.outputs]))
+        }
+        Layer::BatchNorm1d(BatchNorm { features, .. })
+        | Layer::BatchNorm2d(BatchNorm { features, .. }) => {
             learnt(format!("weight, bias {}", shape(&[features])))
         }
         _ => Vec::new(),
     }
+}
+
+/// The weight of a convolution and its bias, if it has one.
+fn kernel(convolution: Convolution, [outer, inner]: [usize; 2]) -> String {
+    let Convolution { outputs, kernel, bias, .. } = convolution;
+    let weight = format!("weight {}", shape(&[outer, inner, kernel, kernel]));
+    if bias { format!("{weight}, bias {}", shape(&[outputs])) } else { weight }
 }

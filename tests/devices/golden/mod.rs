@@ -77,7 +77,7 @@ fn replay<D: Device>(recording: &Recording, device: D) -> f64 {
     let mut gan = Gan::new(device, model, 0).unwrap();
     load(recording, &mut gan);
     let steps: u32 = recording.value("steps");
-    let mut check = Check { recording, worst: 0.0 };
+    let mut check = Check::new(recording, &gan.model().clone());
     let mut updates = D::Recording::default();
     for f in 0..steps {
         write_inputs(recording, &mut gan, f);
@@ -109,7 +109,7 @@ fn compare_fakes<D: Device>(check: &mut Check, gan: &mut Gan<D>, f: u32) {
     let [images, _] = gan.images_and_outputs();
     let fakes = as_f64(gan.device().download(images.rows(rows..2 * rows)).unwrap());
     restore(gan, &statistics);
-    check.plain(&format!("out.{f}.fake"), &fakes);
+    check.sums(&format!("out.{f}.fake"), &fakes);
 }
 
 /// Both updates, as a device that records them does it: queued, recorded, replayed.

@@ -10,8 +10,8 @@ use super::bench::{Bench, Output, Placement};
 use super::run::Gradient;
 use gan_cuda::device::Device;
 use gan_cuda::device::ops::{
-    Activation, BatchNormShape, BatchShape, EmbeddingShape, Judged, Latent, LinearShape, LossShape,
-    Score,
+    Activation, BatchNormShape, BatchShape, ConvolutionShape, EmbeddingShape, Judged, Latent,
+    LinearShape, LossShape, Score,
 };
 
 const SHAPES: [(usize, usize); 6] =
@@ -33,6 +33,23 @@ const PRODUCTS: [(usize, usize, usize); 8] = [
     (1, 100, 33),
     (1000, 3, 2),
 ];
+/// Rows, sides of x, its channels and y's; kernel, stride, padding. Those of `dcgan` and `dcgan-rgb`
+/// with few images, then whatever else a kernel may meet: odd sides, places that see the edge alone,
+/// a stride beyond the kernel, pixels that no place sees.
+const CONVOLUTIONS: [(usize, [usize; 2], [usize; 2], [usize; 3]); 12] = [
+    (3, [28, 28], [1, 64], [4, 2, 1]),
+    (2, [14, 14], [64, 128], [4, 2, 1]),
+    (2, [28, 28], [11, 64], [4, 2, 1]),
+    (2, [64, 64], [3, 8], [4, 2, 1]),
+    (2, [16, 16], [16, 33], [4, 2, 1]),
+    (3, [4, 4], [100, 64], [4, 1, 0]),
+    (2, [4, 4], [64, 1], [4, 1, 0]),
+    (1, [1, 1], [1, 1], [1, 1, 0]),
+    (7, [5, 9], [5, 7], [3, 1, 2]),
+    (2, [9, 6], [17, 3], [5, 3, 2]),
+    (2, [11, 7], [2, 20], [2, 3, 1]),
+    (50, [13, 15], [6, 10], [3, 2, 0]),
+];
 const BOTH: [bool; 2] = [false, true];
 const ACTIVATIONS: [Activation; 5] = [
     Activation::Identity,
@@ -48,6 +65,10 @@ pub enum Case {
     LinearForward { shape: LinearShape, activation: Activation, masked: bool, bias: bool },
     LinearBackwardWeight { shape: LinearShape, accumulate: bool },
     LinearBackwardInput { shape: LinearShape, columns: Range<usize> },
+    ConvolutionForward { shape: ConvolutionShape, channels: Range<usize>, end: End },
+    ConvolutionTranspose { shape: ConvolutionShape, channels: Range<usize>, end: End },
+    ConvolutionBackwardWeight { shape: ConvolutionShape, accumulate: bool },
+    ImageTranspose { rows: usize, extents: [usize; 2] },
     ActivationForward { shape: LinearShape, activation: Activation, masked: bool },
     BiasActivationBackward { shape: LinearShape, activation: Activation, mask: bool, db: Gradient },
     BatchNormForward { shape: BatchNormShape, activation: Activation, bias: bool },
@@ -64,13 +85,25 @@ pub enum Case {
     BatchGather { shape: BatchShape, step: u32, labelled: bool },
 }
 
+/// What follows the sum of a convolution.
+#[derive(Clone, Copy, Debug)]
+pub struct End {
+    pub bias: bool,
+    pub masked: bool,
+    pub activation: Activation,
+}
+
 /// All cases.
 pub fn all() -> Vec<Case> {
     let mut all = Vec::new();
     PRODUCTS.iter().for_each(|&(rows, inputs, outputs)| {
         products(&mut all, LinearShape { rows, inputs, outputs });
     });
+    CONVOLUTIONS.iter().for_each(|&(rows, x_pixels, channels, kernel)| {
+        convolutions(&mut all, convolution(rows, x_pixels, channels, kernel));
+    });
     for (rows, columns) in SHAPES {
+        all.push(Case::ImageTranspose { rows: 3, extents: [rows, columns] });
         for activation in ACTIVATIONS {
             elementwise(&mut all, rows, columns, activation);
         }
@@ -105,6 +138,35 @@ fn products(all: &mut Vec<Case>, shape: LinearShape) {
     }
 }
 
+fn convolution(
+    rows: usize,
+    x_pixels: [usize; 2],
+    [inputs, outputs]: [usize; 2],
+    [kernel, stride, padding]: [usize; 3],
+) -> ConvolutionShape {
+    let y_pixels = x_pixels.map(|side| (side + 2 * padding - kernel) / stride + 1);
+    ConvolutionShape { rows, x_pixels, y_pixels, inputs, outputs, kernel, stride, padding }
+}
+
+fn convolutions(all: &mut Vec<Case>, shape: ConvolutionShape) {
+    let (some, leaky) = (|channels: usize| channels / 3..channels, 0.2);
+    let ends = [
+        (false, false, Activation::Identity),
+        (true, false, Activation::LeakyRelu { slope: leaky }),
+        (true, true, Activation::Tanh),
+    ];
+    for (bias, masked, activation) in ends {
+        let end = End { bias, masked, activation };
+        for channels in [0..shape.outputs, some(shape.outputs)] {
+            all.push(Case::ConvolutionForward { shape, channels, end });
+        }
+        for channels in [0..shape.inputs, some(shape.inputs)] {
+            all.push(Case::ConvolutionTranspose { shape, channels, end });
+        }
+    }
+    all.extend(BOTH.map(|accumulate| Case::ConvolutionBackwardWeight { shape, accumulate }));
+}
+
 fn elementwise(all: &mut Vec<Case>, rows: usize, columns: usize, activation: Activation) {
     let shape = LinearShape { rows, inputs: 1, outputs: columns };
     for mask in BOTH {
@@ -130,10 +192,17 @@ fn elementwise(all: &mut Vec<Case>, rows: usize, columns: usize, activation: Act
 
 fn embeddings(all: &mut Vec<Case>, rows: usize, inputs: usize) {
     for (label_first, classes) in [(false, 10), (true, 10), (false, 1), (true, 300)] {
-        let width = classes.min(33);
+        let (width, pixels) = (classes.min(33), 1);
         let columns = inputs + width;
-        let shape = EmbeddingShape { rows, classes, width, inputs, label_first, stride: columns };
+        let stride = columns;
+        let shape = EmbeddingShape { rows, pixels, classes, width, inputs, label_first, stride };
         all.push(Case::EmbeddingConcat { shape: shape.clone() });
+        if rows * columns < 2000 {
+            // At each pixel of an image.
+            let shape = EmbeddingShape { pixels: 35, ..shape.clone() };
+            all.push(Case::EmbeddingConcat { shape: shape.clone() });
+            all.push(Case::EmbeddingBackward { shape, accumulate: label_first });
+        }
         let stride = columns.next_multiple_of(8);
         all.push(Case::EmbeddingConcat { shape: EmbeddingShape { stride, ..shape.clone() } });
         all.extend(
@@ -184,9 +253,15 @@ fn long(all: &mut Vec<Case>) {
     all.push(Case::ActivationForward { shape, activation, masked: true });
     let shape = BatchNormShape { rows, columns, eps: 1e-5, momentum: 0.1 };
     all.push(Case::BatchNormEvaluate { shape, activation, bias: true });
-    let (classes, width, inputs, stride) = (10, 10, columns - 10, columns);
-    let shape = EmbeddingShape { rows, classes, width, inputs, label_first: false, stride };
+    let (pixels, classes, width, inputs, stride) = (1, 10, 10, columns - 10, columns);
+    let label_first = false;
+    let shape = EmbeddingShape { rows, pixels, classes, width, inputs, label_first, stride };
     all.push(Case::EmbeddingConcat { shape });
+    all.push(Case::ImageTranspose { rows: 1, extents: [rows, columns] });
+    let shape = convolution(64, [65, 65], [4, 4], [2, 1, 0]);
+    let end = End { bias: true, masked: false, activation };
+    all.push(Case::ConvolutionForward { shape, channels: 0..4, end });
+    all.push(Case::ConvolutionTranspose { shape, channels: 0..4, end });
     let shape = BatchShape { rows, batch_size: rows, iterations_per_epoch: 1, pixels: columns };
     all.push(Case::BatchGather { shape, step: 3, labelled: false });
     let rows = rows * columns;
@@ -208,6 +283,10 @@ impl Case {
             Case::LinearForward { .. } => "linear_forward",
             Case::LinearBackwardWeight { .. } => "linear_backward_weight",
             Case::LinearBackwardInput { .. } => "linear_backward_input",
+            Case::ConvolutionForward { .. } => "convolution_forward",
+            Case::ConvolutionTranspose { .. } => "convolution_transpose",
+            Case::ConvolutionBackwardWeight { .. } => "convolution_backward_weight",
+            Case::ImageTranspose { .. } => "image_transpose",
             Case::ActivationForward { .. } => "activation_forward",
             Case::BiasActivationBackward { .. } => "bias_activation_backward",
             Case::BatchNormForward { .. } => "batch_norm_forward",
@@ -234,6 +313,7 @@ impl Case {
             | Case::MasksDraw { .. }
             | Case::BatchGather { .. }
             | Case::EmbeddingConcat { .. }
+            | Case::ImageTranspose { .. }
             | Case::StepAdvance { .. } => true,
             _ => false,
         }
@@ -252,6 +332,16 @@ impl Case {
             Case::LinearBackwardInput { shape, ref columns } => {
                 bench.linear_backward_input(shape, columns.clone())
             }
+            Case::ConvolutionForward { shape, ref channels, end } => {
+                bench.convolution_forward(shape, channels.clone(), end)
+            }
+            Case::ConvolutionTranspose { shape, ref channels, end } => {
+                bench.convolution_transpose(shape, channels.clone(), end)
+            }
+            Case::ConvolutionBackwardWeight { shape, accumulate } => {
+                bench.convolution_backward_weight(shape, accumulate)
+            }
+            Case::ImageTranspose { rows, extents } => bench.image_transpose(rows, extents),
             Case::ActivationForward { shape, activation, masked } => {
                 bench.activation_forward(shape, activation, masked)
             }

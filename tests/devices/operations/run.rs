@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use super::bench::{Bench, Guarded, Output, Reals};
+use super::cases::End;
 use gan_cuda::device::Device;
 use gan_cuda::device::ops::{
-    Activation, Adam, Affine, AffineGradients, BatchNormShape, BatchShape, EmbeddingShape, Latent,
-    LinearShape, LossShape, RING_COLUMNS, RING_ROWS,
+    Activation, Adam, Affine, AffineGradients, BatchNormShape, BatchShape, ConvolutionShape,
+    EmbeddingShape, Latent, LinearShape, LossShape, RING_COLUMNS, RING_ROWS,
 };
 use gan_cuda::rng::Stream;
 
@@ -68,6 +69,89 @@ impl<D: Device> Bench<'_, D> {
         let mut dx = self.output(rows * columns.len());
         self.device.linear_backward_input(dx.view_mut(), dz.view(), w.view(), shape, columns);
         vec![self.sums("dx", outputs, &dx)]
+    }
+
+    pub fn convolution_forward(
+        mut self,
+        shape: ConvolutionShape,
+        channels: Range<usize>,
+        end: End,
+    ) -> Vec<Output> {
+        let x = self.input(-1.0, 1.0, shape.x_len());
+        let w = self.input(-1.0, 1.0, shape.w_len());
+        let b = end.bias.then(|| self.input(-1.0, 1.0, channels.len()));
+        let len = shape.places() * channels.len();
+        let mask = self.mask_where(end.masked, len);
+        let (mut y, mut workspace) = (self.output(len), self.output(D::workspace(shape)));
+        let [b, mask] = [&b, &mask].map(|of| of.as_ref().map(Guarded::view));
+        self.device.convolution_forward(
+            y.view_mut(),
+            workspace.view_mut(),
+            x.view(),
+            w.view(),
+            b,
+            mask,
+            shape,
+            channels,
+            end.activation,
+        );
+        vec![self.sums("y", shape.window(), &y)]
+    }
+
+    pub fn convolution_transpose(
+        mut self,
+        shape: ConvolutionShape,
+        channels: Range<usize>,
+        end: End,
+    ) -> Vec<Output> {
+        let y = self.input(-1.0, 1.0, shape.y_len());
+        let w = self.input(-1.0, 1.0, shape.w_len());
+        let b = end.bias.then(|| self.input(-1.0, 1.0, channels.len()));
+        let len = ConvolutionShape { inputs: channels.len(), ..shape }.x_len();
+        let mask = self.mask_where(end.masked, len);
+        let (mut x, mut workspace) = (self.output(len), self.output(D::workspace(shape)));
+        let [b, mask] = [&b, &mask].map(|of| of.as_ref().map(Guarded::view));
+        self.device.convolution_transpose(
+            x.view_mut(),
+            workspace.view_mut(),
+            y.view(),
+            w.view(),
+            b,
+            mask,
+            shape,
+            channels,
+            end.activation,
+        );
+        vec![self.sums("x", shape.kernel.pow(2) * shape.outputs, &x)]
+    }
+
+    pub fn convolution_backward_weight(
+        mut self,
+        shape: ConvolutionShape,
+        accumulate: bool,
+    ) -> Vec<Output> {
+        let dy = self.input(-1.0, 1.0, shape.y_len());
+        let x = self.input(-1.0, 1.0, shape.x_len());
+        let mut dw = self.gradient(accumulate, shape.w_len());
+        let mut workspace = self.output(D::workspace(shape));
+        let (dw_view, workspace) = (dw.view_mut(), workspace.view_mut());
+        let device = self.device;
+        device.convolution_backward_weight(
+            dw_view,
+            workspace,
+            dy.view(),
+            x.view(),
+            shape,
+            accumulate,
+        );
+        vec![self.sums("dw", shape.places() + usize::from(accumulate), &dw)]
+    }
+
+    pub fn image_transpose(mut self, rows: usize, extents: [usize; 2]) -> Vec<Output> {
+        let len = rows * extents[0] * extents[1];
+        let (x, mut y) = (self.input(-1.0, 1.0, len), self.output(len));
+        self.device.image_transpose(y.view_mut(), x.view(), rows, extents);
+        vec![self.read("y", &y)]
     }
 
     pub fn activation_forward(
@@ -217,21 +301,22 @@ impl<D: Device> Bench<'_, D> {
     }
 
     pub fn embedding_concat(mut self, shape: &EmbeddingShape) -> Vec<Output> {
-        let x = self.input(-1.0, 1.0, shape.rows * shape.inputs);
+        let x = self.input(-1.0, 1.0, shape.rows * shape.pixels * shape.inputs);
         let table = self.input(-1.0, 1.0, shape.classes * shape.width);
         let labels = self.below(shape.classes, shape.rows);
-        let mut y = self.output(shape.rows * shape.stride);
+        let mut y = self.output(shape.rows * shape.pixels * shape.stride);
         self.device.embedding_concat(y.view_mut(), x.view(), table.view(), labels.view(), shape);
         vec![self.read("y", &y)]
     }
 
     pub fn embedding_backward(mut self, shape: &EmbeddingShape, accumulate: bool) -> Vec<Output> {
-        let dy = self.input(-1.0, 1.0, shape.rows * shape.width);
+        let dy = self.input(-1.0, 1.0, shape.rows * shape.pixels * shape.width);
         let labels = self.below(shape.classes, shape.rows);
         let mut dtable = self.gradient(accumulate, shape.classes * shape.width);
         let device = self.device;
         device.embedding_backward(dtable.view_mut(), dy.view(), labels.view(), shape, accumulate);
-        vec![self.sums("dtable", shape.rows + usize::from(accumulate), &dtable)]
+        let summands = shape.rows * shape.pixels + usize::from(accumulate);
+        vec![self.sums("dtable", summands, &dtable)]
     }
 
     pub fn loss_forward_backward(mut self, shape: LossShape, step: u32) -> Vec<Output> {

@@ -5,9 +5,8 @@
 //! running eight seeds on the CPU and leaving room beside the worst of them; no generator that has
 //! learnt nothing, or only one image, is within them.
 
-use gan_cuda::data::{Dataset, ImageShape};
+use gan_cuda::data::Dataset;
 use gan_cuda::gan::preset;
-use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::Settings;
 
 use super::Learner;
@@ -15,12 +14,15 @@ use super::distance::{Distance, class_means, mean_difference, pixels_of};
 use crate::notes;
 use crate::open::Tested;
 use crate::runs::digits;
+use crate::runs::sizes::{is_convolutional, sides, two_layers};
 
 const SAMPLES: usize = 1000;
 /// Side of the images.
 const SIDE: usize = 14;
 /// Numbers in the two hidden layers of each network.
 const HIDDEN: [usize; 2] = [64, 64];
+/// Channels in those of the generator and the discriminator, of convolutions.
+const CHANNELS: [[usize; 2]; 2] = [[24, 12], [12, 24]];
 const SEED: u64 = 0;
 
 /// What a preset must reach.
@@ -73,18 +75,15 @@ impl Goal {
     }
 
     fn data(&self) -> Dataset {
-        let channels = preset::find(self.preset).unwrap().gan.image.channels;
-        digits(10_000, ImageShape { channels, height: SIDE, width: SIDE })
+        let preset = preset::find(self.preset).unwrap();
+        let rewritten = preset.rewritten(&sides(preset, SIDE)).unwrap();
+        digits(10_000, rewritten.image)
     }
 
     fn learner<D: Tested>(&self, device: D, data: &Dataset) -> Learner<D> {
-        let rewrite = Rewrite {
-            image_size: Some(SIDE),
-            g_hidden: Some(HIDDEN.into()),
-            d_hidden: Some(HIDDEN.into()),
-            ..Rewrite::default()
-        };
-        let settings = preset::find(self.preset).unwrap().rewritten(&rewrite).unwrap();
+        let preset = preset::find(self.preset).unwrap();
+        let [g, d] = if is_convolutional(preset) { CHANNELS } else { [HIDDEN; 2] };
+        let settings = preset.rewritten(&two_layers(preset, SIDE, g, d)).unwrap();
         let settings = Settings { batch_size: 32, lr: self.lr, ..settings };
         Learner::new(device, settings, data, SEED)
     }

@@ -13,23 +13,36 @@ use super::{IMAGES, Learner};
 use crate::notes;
 use crate::open::Tested;
 use crate::runs::digits;
+use crate::runs::sizes::is_convolutional;
 
 /// Nodes of each preset's graph, a matrix product counted as one. ARCHITECTURE.md has them too.
-const NODES: [(&str, usize); 5] =
-    [("mlp", 46), ("mlp-dropout", 61), ("cgan", 74), ("mlp-rgb", 66), ("mlp-batchnorm", 57)];
+const NODES: [(&str, usize); 8] = [
+    ("mlp", 46),
+    ("mlp-dropout", 61),
+    ("cgan", 74),
+    ("mlp-rgb", 66),
+    ("mlp-batchnorm", 57),
+    ("dcgan", 0),
+    ("dcgan-rgb", 0),
+    ("cdcgan", 0),
+];
 
 /// Small, but with as many layers as published.
 fn narrow(preset: &Preset) -> Settings {
-    let linears = |layers: &Layers| {
+    let products = |layers: &Layers| {
         let layers = layers.sequences.iter().flat_map(|sequence| &sequence.layers);
-        layers.filter(|layer| matches!(layer, Layer::Linear { .. })).count()
+        let multiplies = |layer: &&Layer| {
+            matches!(layer, Layer::Linear { .. } | Layer::Conv2d(_) | Layer::ConvTranspose2d { .. })
+        };
+        layers.filter(multiplies).count()
     };
-    let hidden = |role| Some(vec![16; linears(preset.gan.layers(role)) - 1]);
+    let hidden = |role| Some(vec![16; products(preset.gan.layers(role)) - 1]);
+    let published = is_convolutional(preset);
     let rewrite = Rewrite {
         g_hidden: hidden(Role::Generator),
         d_hidden: hidden(Role::Discriminator),
         latent_dim: Some(10),
-        image_size: Some(12),
+        image_size: (!published).then_some(12),
         ..Rewrite::default()
     };
     Settings { batch_size: 16, ..preset.rewritten(&rewrite).unwrap() }

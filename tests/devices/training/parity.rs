@@ -3,7 +3,6 @@
 use gan_cuda::device::Device;
 use gan_cuda::gan::Metrics;
 use gan_cuda::gan::preset::presets;
-use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::Settings;
 
 use super::Learner;
@@ -11,6 +10,7 @@ use crate::comparator::{Tolerance, compare};
 use crate::notes;
 use crate::open::Tested;
 use crate::runs::digits;
+use crate::runs::sizes::sides;
 
 const ITERATIONS: u32 = 10;
 
@@ -32,7 +32,7 @@ pub fn first_iterations_are_those_of<D: Tested, O: Device>(other: impl Fn() -> O
 /// short one.
 pub fn full_width_iterations_are_those_of<D: Tested, O: Device>(other: impl Fn() -> O) {
     for preset in presets() {
-        let rewrite = Rewrite { image_size: Some(28), ..Rewrite::default() };
+        let rewrite = sides(preset, 28);
         let settings = Settings { batch_size: 64, ..preset.rewritten(&rewrite).unwrap() };
         let data = digits(64 + 33, settings.image);
         let got = Learner::new(D::open(true), settings.clone(), &data, 7).metrics(2);

@@ -34,7 +34,7 @@ pub(super) struct Product<'a> {
 unsafe impl Sync for Product<'_> {}
 
 /// Some columns of the packed operand.
-pub(super) struct Panel {
+pub(in super::super) struct Panel {
     pub first: usize,
     pub vectors: usize,
     /// Floats in a row, some of them beyond the operand's edge perhaps.
@@ -103,16 +103,7 @@ impl<'a> Product<'a> {
         memory: *mut f32,
         depth: usize,
     ) -> impl Iterator<Item = Panel> {
-        let mut first = columns.start;
-        std::iter::from_fn(move || {
-            let left = columns.end.checked_sub(first).filter(|&left| left > 0)?;
-            let vectors = self.kernels.panel_vectors(left);
-            let width = vectors * self.kernels.lanes;
-            let data = memory.wrapping_add((first - columns.start) * depth);
-            let panel = Panel { first, vectors, width, valid: width.min(left), data };
-            first += width;
-            Some(panel)
-        })
+        panels(self.kernels, columns, memory, depth)
     }
 }
 
@@ -134,14 +125,36 @@ impl Matrix<'_, f32> {
     }
 }
 
+/// The panels of some columns; each begins in `memory` at `depth` times its distance from the first.
+pub(in super::super) fn panels(
+    kernels: &Kernels,
+    columns: Range<usize>,
+    memory: *mut f32,
+    depth: usize,
+) -> impl Iterator<Item = Panel> {
+    let mut first = columns.start;
+    std::iter::from_fn(move || {
+        let left = columns.end.checked_sub(first).filter(|&left| left > 0)?;
+        let vectors = kernels.panel_vectors(left);
+        let width = vectors * kernels.lanes;
+        let data = memory.wrapping_add((first - columns.start) * depth);
+        let panel = Panel { first, vectors, width, valid: width.min(left), data };
+        first += width;
+        Some(panel)
+    })
+}
+
 /// `range` in pieces of `length`.
-pub(super) fn blocks(range: Range<usize>, length: usize) -> impl Iterator<Item = Range<usize>> {
+pub(in super::super) fn blocks(
+    range: Range<usize>,
+    length: usize,
+) -> impl Iterator<Item = Range<usize>> {
     let end = range.end;
     range.step_by(length).map(move |start| start..end.min(start + length))
 }
 
 /// Nearly equal pieces of the depth; one empty piece of an empty depth, whose sums are zeros.
-pub(super) fn depth_blocks(depth: usize) -> impl Iterator<Item = Range<usize>> {
+pub(in super::super) fn depth_blocks(depth: usize) -> impl Iterator<Item = Range<usize>> {
     let length = depth.div_ceil(depth.div_ceil(DEPTH).max(1)).next_multiple_of(16);
     blocks(0..depth.max(1), length.max(1)).map(move |block| block.start..block.end.min(depth))
 }

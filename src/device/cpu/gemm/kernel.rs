@@ -7,32 +7,57 @@ use super::tile::Tile;
 use std::sync::OnceLock;
 
 /// Most vectors in a panel's row.
-pub(super) const MOST_VECTORS: usize = 3;
+const MOST_VECTORS: usize = 3;
 
 /// Most rows of a tile.
-pub(super) const MOST_ROWS: usize = 12;
+const MOST_ROWS: usize = 12;
 
 /// Most lanes that a vector has on any instruction set.
-pub(super) const MOST_LANES: usize = 16;
+const MOST_LANES: usize = 16;
 
 /// The code for tiles of so many rows. The pointers must be good for what [`Tile`] says.
-pub(super) struct TileCode {
+pub(in super::super) struct TileCode {
     pub rows: usize,
     pub plain: unsafe fn(&Tile),
     /// Reads `b` as it is stored, `(tile, b, b_row)`, and packs it into the tile's panel besides.
     pub packing: unsafe fn(&Tile, *const f32, usize),
 }
 
+impl TileCode {
+    /// Runs a tile that reaches beyond the last column of `c`: only `valid` columns of it are written.
+    ///
+    /// # Safety
+    /// As for the tile's code, with no more than these columns of `c`.
+    pub unsafe fn cut(&self, tile: &Tile, width: usize, valid: usize) {
+        let mut whole = [0.0f32; MOST_ROWS * MOST_VECTORS * MOST_LANES];
+        let inside = Tile { c: whole.as_mut_ptr(), c_row: width, ..*tile };
+        // SAFETY: the caller's promise; `whole` holds the largest tile.
+        unsafe {
+            if tile.resume {
+                for i in 0..self.rows {
+                    let (row, c) = (inside.c.add(i * width), tile.c.add(i * tile.c_row));
+                    row.copy_from_nonoverlapping(c, valid);
+                }
+            }
+            (self.plain)(&inside);
+            for i in 0..self.rows {
+                let (row, c) = (inside.c.add(i * width), tile.c.add(i * tile.c_row));
+                c.copy_from_nonoverlapping(row, valid);
+            }
+        }
+    }
+}
+
 /// `to` (columns, rows; rows `to_stride` apart) = transpose of `from`, for one square of
 /// [`Kernels::lanes`] rows and columns: `(from, from_stride, to, to_stride)`.
-pub(super) type TransposeCode = unsafe fn(*const f32, usize, *mut f32, usize);
+pub(in super::super) type TransposeCode = unsafe fn(*const f32, usize, *mut f32, usize);
 
 /// `to` (rows, width; contiguous) = rows of `from`, `stride` apart; the width is a multiple of
 /// the lanes: `(from, stride, to, rows, width)`.
-pub(super) type CopyCode = unsafe fn(*const f32, usize, *mut f32, usize, usize);
+pub(in super::super) type CopyCode = unsafe fn(*const f32, usize, *mut f32, usize, usize);
 
 /// One instruction set's code.
-pub(super) struct Kernels {
+pub(in super::super) struct Kernels {
     /// Floats in a vector.
     pub lanes: usize,
     pub transpose: TransposeCode,

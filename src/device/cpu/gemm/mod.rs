@@ -15,14 +15,14 @@
 
 use super::team::{Stripe, Team};
 
-mod blocks;
-mod kernel;
-mod pack;
+pub(super) mod blocks;
+pub(super) mod kernel;
+pub(super) mod pack;
 mod rearrange;
 mod straight;
 #[cfg(test)]
 mod tests;
-mod tile;
+pub(super) mod tile;
 mod transposed;
 mod vector;
 

@@ -9,7 +9,7 @@ use super::tile::{Left, ROW};
 
 /// An operand seen from its panels: where a column and a depth step lead to.
 #[derive(Clone, Copy)]
-pub(super) struct Source {
+pub(in super::super) struct Source {
     pub from: *const f32,
     pub column_stride: usize,
     pub depth_stride: usize,
@@ -62,7 +62,7 @@ pub(super) unsafe fn gather(
 ///
 /// # Safety
 /// `source` has these elements, and `to` is good for the panel.
-pub(super) unsafe fn pack(
+pub(in super::super) unsafe fn pack(
     kernels: &Kernels,
     source: Source,
     columns: usize,

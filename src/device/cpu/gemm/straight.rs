@@ -6,7 +6,6 @@
 #![allow(unsafe_code)]
 use super::super::team::{Stripe, Team};
 use super::blocks::{COLUMNS, Panel, Product, blocks, depth_blocks};
-use super::kernel::{MOST_LANES, MOST_ROWS, MOST_VECTORS, TileCode};
 use super::pack::{gather, pack};
 use super::tile::{Ahead, DEPTH, Left, PANEL_ROWS, ROUND, ROW, Tile};
 use std::ops::Range;
@@ -124,7 +123,7 @@ impl Product<'_> {
             // are in `c` or cut off.
             unsafe {
                 if !whole {
-                    cut_tile(&tile, code, panel);
+                    code.cut(&tile, panel.width, panel.valid);
                 } else if i == 0 {
                     (code.packing)(&tile, b.from, b.depth_stride);
                 } else {
@@ -132,29 +131,6 @@ impl Product<'_> {
                 }
             }
             i += code.rows;
-        }
-    }
-}
-
-/// A tile that reaches beyond the last column: only the panel's valid columns of it are written.
-///
-/// # Safety
-/// As for the tile's code, with no more than these columns of `c`.
-unsafe fn cut_tile(tile: &Tile, code: &TileCode, &Panel { width, valid, .. }: &Panel) {
-    let mut whole = [0.0f32; MOST_ROWS * MOST_VECTORS * MOST_LANES];
-    let inside = Tile { c: whole.as_mut_ptr(), c_row: width, ..*tile };
-    // SAFETY: the caller's promise; `whole` holds the largest tile.
-    unsafe {
-        if tile.resume {
-            for i in 0..code.rows {
-                let (row, c) = (inside.c.add(i * width), tile.c.add(i * tile.c_row));
-                row.copy_from_nonoverlapping(c, valid);
-            }
-        }
-        (code.plain)(&inside);
-        for i in 0..code.rows {
-            let (row, c) = (inside.c.add(i * width), tile.c.add(i * tile.c_row));
-            c.copy_from_nonoverlapping(row, valid);
         }
     }
 }

@@ -24,7 +24,7 @@ const STEPS_AHEAD: usize = 32;
 
 /// What a tile works on: `c[i][j] (+)= Σₚ a(i, p) · b[p·width + j]`.
 #[derive(Clone, Copy)]
-pub(super) struct Tile {
+pub(in super::super) struct Tile {
     pub depth: usize,
     pub a: Left,
     /// A panel, (depth, N · lanes).
@@ -38,7 +38,7 @@ pub(super) struct Tile {
 
 /// Where a tile finds a(i, p).
 #[derive(Clone, Copy)]
-pub(super) enum Left {
+pub(in super::super) enum Left {
     /// Contiguous along the depth, in rows of [`ROW`]: `from[i·ROW + p]`.
     Along { from: *const f32 },
     /// Contiguous across the rows: `from[i + p·step]`.
@@ -57,7 +57,7 @@ impl Left {
 
 /// Memory that will be needed soon, fetched a little every round.
 #[derive(Clone, Copy)]
-pub(super) enum Ahead {
+pub(in super::super) enum Ahead {
     Nothing,
     /// As many rows as the tile has, `row` floats apart: a cache line of each a round.
     Rows {
@@ -77,11 +77,11 @@ pub(super) const PANEL_ROWS: usize = 2;
 
 /// Most depth of a block: a panel of 48 columns, 36 KiB, stays in a first-level cache of 48 KiB
 /// (measured: 215 GFLOP/s, and 10 % less with panels that only fit the second level).
-pub(super) const DEPTH: usize = 192;
+pub(in super::super) const DEPTH: usize = 192;
 
 /// Floats from one row of a gathered left factor to the next: a block's depth, and a cache line
 /// more, lest all rows fall into the same cache sets.
-pub(super) const ROW: usize = DEPTH + 16;
+pub(in super::super) const ROW: usize = DEPTH + 16;
 
 /// A tile of R rows × N vectors, its panel packed.
 ///

@@ -1,11 +1,14 @@
 //! Changes of a preset's layers that are asked for by a number and not by a line: wider hidden
 //! layers, another slope, images of another size.
+//!
+//! What is here says what is asked for; `fit` makes the layers of a network fit each other again.
+
+mod fit;
 
 use super::role::Role;
-use super::settings::{Layers, Loss, Settings};
+use super::settings::{Loss, Settings};
 use crate::data::ImageShape;
 use crate::nn::Layer;
-use crate::nn::layer::BatchNorm;
 use crate::ranges::{self, OutOfRange};
 
 /// What is to be changed; nothing of what is not given.
@@ -19,9 +22,9 @@ pub struct Rewrite {
     pub image_size: Option<usize>,
     /// Channels of an image.
     pub channels: Option<usize>,
-    /// Widths of the generator's hidden layers.
+    /// Widths of the generator's hidden layers; of convolutions, their channels.
     pub g_hidden: Option<Vec<usize>>,
-    /// Widths of the discriminator's hidden layers.
+    /// The same of the discriminator.
     pub d_hidden: Option<Vec<usize>>,
     /// Slope of every LeakyReLU.
     pub leaky_slope: Option<f64>,
@@ -41,30 +44,31 @@ impl Rewrite {
     /// # Errors
     /// [`OutOfRange`] names what the GAN has none of.
     pub fn apply(&self, name: &str, settings: &mut Settings) -> Result<(), OutOfRange> {
-        self.resize(settings);
         // First: few widths may leave none of a kind that the GAN has.
         self.each(name, settings)?;
+        self.resize(name, settings)?;
         for (key, role, widths) in [
             ("gan.g_hidden", Role::Generator, &self.g_hidden),
             ("gan.d_hidden", Role::Discriminator, &self.d_hidden),
         ] {
             if let Some(widths) = widths {
                 check_widths(key, widths)?;
+                settings.check_levels(key, role, widths)?;
                 if !settings.layers_mut(role).set_hidden(widths) {
-                    let widths = widths.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
                     let expected = format!("left out: {name} has no hidden layers there");
-                    return Err(OutOfRange::new(key, widths, expected));
+                    return Err(OutOfRange::new(key, list(widths), expected));
                 }
             }
         }
-        if self.d_final_relu {
-            settings.discriminator.add_final_relu();
+        if self.d_final_relu && !settings.discriminator.add_final_relu() {
+            let expected = format!("left out: the discriminator of {name} has no Linear");
+            return Err(OutOfRange::new("gan.d_final_relu", true, expected));
         }
         settings.fit();
         Ok(())
     }
 
-    fn resize(&self, settings: &mut Settings) {
+    fn resize(&self, name: &str, settings: &mut Settings) -> Result<(), OutOfRange> {
         let ImageShape { channels, height, width } = settings.image;
         settings.image = ImageShape {
             channels: self.channels.unwrap_or(channels),
@@ -73,6 +77,10 @@ impl Rewrite {
         };
         settings.latent_dim = self.latent_dim.unwrap_or(settings.latent_dim);
         settings.classes = settings.classes.and(self.classes.or(settings.classes));
+        match self.image_size.filter(|&size| size != height) {
+            Some(_) => settings.set_levels(name, height),
+            None => Ok(()),
+        }
     }
 
     /// Changes every layer of a kind.
@@ -80,7 +88,8 @@ impl Rewrite {
         let leaky = |layer: &Layer| matches!(layer, Layer::LeakyRelu(_));
         let drops = |layer: &Layer| matches!(layer, Layer::Dropout(_));
         let norm = |layer: &Layer| matches!(layer, Layer::BatchNorm1d(_) | Layer::BatchNorm2d(_));
-        let has = |is_of_kind: fn(&Layer) -> bool| settings.all_layers().any(is_of_kind);
+        let all = || Role::BOTH.into_iter().flat_map(|role| settings.layers(role).all());
+        let has = |is_of_kind: fn(&Layer) -> bool| all().any(is_of_kind);
         for (key, value, there) in [
             ("gan.leaky_slope", self.leaky_slope, has(leaky)),
             ("gan.dropout", self.dropout, has(drops)),
@@ -122,11 +131,6 @@ fn check_widths(key: &'static str, widths: &[usize]) -> Result<(), OutOfRange> {
 }
 
 impl Settings {
-    fn all_layers(&self) -> impl Iterator<Item = &Layer> {
-        let sequences = Role::BOTH.into_iter().flat_map(|role| &self.layers(role).sequences);
-        sequences.flat_map(|sequence| &sequence.layers)
-    }
-
     /// Sets another loss. One of probabilities wants a Sigmoid at the discriminator's end, the others
     /// none.
     pub fn set_loss(&mut self, loss: Loss) {
@@ -142,86 +146,10 @@ impl Settings {
             _ => {}
         }
     }
-
-    /// Gives the first and last Linear of both networks the extents of noise, images and labels.
-    fn fit(&mut self) {
-        let (pixels, label) = (self.image.pixels(), self.classes.unwrap_or(0));
-        let latent_dim = self.latent_dim;
-        self.generator.fit(latent_dim + label, pixels);
-        self.discriminator.fit(pixels + label, 1);
-    }
 }
 
-impl Layers {
-    fn all_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut Layer> {
-        self.sequences.iter_mut().flat_map(|sequence| &mut sequence.layers)
-    }
-
-    fn linears(&mut self) -> impl DoubleEndedIterator<Item = (&mut usize, &mut usize)> {
-        self.all_mut().filter_map(|layer| match layer {
-            Layer::Linear { inputs, outputs } => Some((inputs, outputs)),
-            _ => None,
-        })
-    }
-
-    fn fit(&mut self, first: usize, last: usize) {
-        if let Some((inputs, _)) = self.linears().next() {
-            *inputs = first;
-        }
-        if let Some((_, outputs)) = self.linears().next_back() {
-            *outputs = last;
-        }
-    }
-
-    /// Replaces the hidden layers by so many of these widths: each is like the one that was in its
-    /// place, or like the last. Answers whether there are any.
-    fn set_hidden(&mut self, widths: &[usize]) -> bool {
-        let mut found = false;
-        for sequence in &mut self.sequences {
-            let begins = |layer: &Layer| matches!(layer, Layer::Linear { .. });
-            let groups: Vec<&[Layer]> = sequence.layers.chunk_by(|_, next| !begins(next)).collect();
-            let Some((last, hidden)) = groups.split_last() else { continue };
-            let Some(deepest) = hidden.last() else { continue };
-            let mut layers = Vec::new();
-            let mut inputs = width(hidden[0]).0;
-            for (i, &outputs) in widths.iter().enumerate() {
-                let like = hidden.get(i).unwrap_or(deepest);
-                layers.extend(like.iter().map(|&layer| resized(layer, inputs, outputs)));
-                inputs = outputs;
-            }
-            layers.extend(last.iter().map(|&layer| resized(layer, inputs, width(last).1)));
-            sequence.layers = layers;
-            found = true;
-        }
-        found
-    }
-
-    /// Puts a ReLU behind the last Linear, if there is none.
-    fn add_final_relu(&mut self) {
-        let Some(last) = self.sequences.last_mut() else { return };
-        let linear = |layer: &Layer| matches!(layer, Layer::Linear { .. });
-        if let Some(at) = last.layers.iter().rposition(linear)
-            && last.layers.get(at + 1) != Some(&Layer::Relu)
-        {
-            last.layers.insert(at + 1, Layer::Relu);
-        }
-    }
-}
-
-/// Features into the Linear that a group begins with, and out of it.
-fn width(group: &[Layer]) -> (usize, usize) {
-    match group.first() {
-        Some(&Layer::Linear { inputs, outputs }) => (inputs, outputs),
-        _ => (0, 0),
-    }
-}
-
-fn resized(layer: Layer, inputs: usize, outputs: usize) -> Layer {
-    match layer {
-        Layer::Linear { .. } => Layer::Linear { inputs, outputs },
-        Layer::BatchNorm1d(norm) => Layer::BatchNorm1d(BatchNorm { features: outputs, ..norm }),
-        other => other,
-    }
+fn list(widths: &[usize]) -> String {
+    widths.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]

@@ -1,0 +1,242 @@
+//! Convolutions on the CPU: products whose left factor is windows of an image.
+//!
+//! - `window`: where the numbers of a window are,
+//! - `plain`: loops over outputs, in any precision,
+//! - `product`: both kinds of convolutions by tiles of matrix products,
+//! - `weight`: the same for the gradient of the weights.
+//!
+//! A window is brought together where a matrix product packs its left factor: there is no buffer of
+//! windows.
+
+mod plain;
+mod product;
+#[cfg(test)]
+mod tests;
+mod weight;
+mod window;
+
+use std::ops::Range;
+
+use super::team::Team;
+use super::{Cpu, CpuReal, activation};
+use crate::device::ops::{Activation, Convolution, ConvolutionShape, contract};
+
+/// Channels below which a transposed convolution is done pixel by pixel: a tile of fewer would be
+/// mostly empty.
+const FEW_CHANNELS: usize = 4;
+
+/// Number types that have convolutions. `finish` is called once for every pixel of the output as soon
+/// as it is complete, with its number.
+pub(crate) trait Convolve: Sized {
+    /// y = x∗w, some channels of it.
+    fn forward(
+        team: &Team,
+        y: &mut [Self],
+        x: &[Self],
+        w: &[Self],
+        shape: ConvolutionShape,
+        channels: Range<usize>,
+        finish: impl Fn(usize, &mut [Self]) + Sync,
+    );
+
+    /// x = wᵀ∗y, some channels of it.
+    fn transpose(
+        team: &Team,
+        x: &mut [Self],
+        y: &[Self],
+        w: &[Self],
+        shape: ConvolutionShape,
+        channels: Range<usize>,
+        finish: impl Fn(usize, &mut [Self]) + Sync,
+    );
+
+    /// The gradient of w.
+    fn backward_weight(
+        team: &Team,
+        dw: &mut [Self],
+        dy: &[Self],
+        x: &[Self],
+        shape: ConvolutionShape,
+        accumulate: bool,
+    );
+}
+
+impl Convolve for f64 {
+    fn forward(
+        team: &Team,
+        y: &mut [f64],
+        x: &[f64],
+        w: &[f64],
+        shape: ConvolutionShape,
+        channels: Range<usize>,
+        finish: impl Fn(usize, &mut [f64]) + Sync,
+    ) {
+        plain::forward(team, y, x, w, shape, channels, finish);
+    }
+
+    fn transpose(
+        team: &Team,
+        x: &mut [f64],
+        y: &[f64],
+        w: &[f64],
+        shape: ConvolutionShape,
+        channels: Range<usize>,
+        finish: impl Fn(usize, &mut [f64]) + Sync,
+    ) {
+        plain::transpose(team, x, y, w, shape, channels, finish);
+    }
+
+    fn backward_weight(
+        team: &Team,
+        dw: &mut [f64],
+        dy: &[f64],
+        x: &[f64],
+        shape: ConvolutionShape,
+        accumulate: bool,
+    ) {
+        plain::backward_weight(team, dw, dy, x, shape, accumulate);
+    }
+}
+
+impl Convolve for f32 {
+    fn forward(
+        team: &Team,
+        y: &mut [f32],
+        x: &[f32],
+        w: &[f32],
+        shape: ConvolutionShape,
+        channels: Range<usize>,
+        finish: impl Fn(usize, &mut [f32]) + Sync,
+    ) {
+        product::forward(team, y, x, w, shape, channels, finish);
+    }
+
+    fn transpose(
+        team: &Team,
+        x: &mut [f32],
+        y: &[f32],
+        w: &[f32],
+        shape: ConvolutionShape,
+        channels: Range<usize>,
+        finish: impl Fn(usize, &mut [f32]) + Sync,
+    ) {
+        match channels.len() {
+            0..FEW_CHANNELS => plain::transpose(team, x, y, w, shape, channels, finish),
+            _ => product::transpose(team, x, y, w, shape, channels, finish),
+        }
+    }
+
+    fn backward_weight(
+        team: &Team,
+        dw: &mut [f32],
+        dy: &[f32],
+        x: &[f32],
+        shape: ConvolutionShape,
+        accumulate: bool,
+    ) {
+        weight::backward_weight(team, dw, dy, x, shape, accumulate);
+    }
+}
+
+impl<T: CpuReal> Convolution for Cpu<T> {
+    fn workspace(_shape: ConvolutionShape) -> usize {
+        0
+    }
+
+    fn convolution_forward(
+        &self,
+        y: &mut [T],
+        _workspace: &mut [T],
+        x: &[T],
+        w: &[T],
+        b: Option<&[T]>,
+        mask: Option<&[T]>,
+        shape: ConvolutionShape,
+        channels: Range<usize>,
+        activation: Activation,
+    ) {
+        let (b_len, mask_len) = (b.as_ref(), mask.as_ref());
+        contract::convolution_forward(&y, &x, &w, b_len, mask_len, shape, &channels);
+        T::forward(
+            &self.team,
+            y,
+            x,
+            w,
+            shape,
+            channels,
+            #[inline(always)]
+            |pixel, y| finish(pixel, y, b, mask, activation),
+        );
+    }
+
+    fn convolution_transpose(
+        &self,
+        x: &mut [T],
+        _workspace: &mut [T],
+        y: &[T],
+        w: &[T],
+        b: Option<&[T]>,
+        mask: Option<&[T]>,
+        shape: ConvolutionShape,
+        channels: Range<usize>,
+        activation: Activation,
+    ) {
+        let (b_len, mask_len) = (b.as_ref(), mask.as_ref());
+        contract::convolution_transpose(&x, &y, &w, b_len, mask_len, shape, &channels);
+        T::transpose(
+            &self.team,
+            x,
+            y,
+            w,
+            shape,
+            channels,
+            #[inline(always)]
+            |pixel, x| finish(pixel, x, b, mask, activation),
+        );
+    }
+
+    fn convolution_backward_weight(
+        &self,
+        dw: &mut [T],
+        _workspace: &mut [T],
+        dy: &[T],
+        x: &[T],
+        shape: ConvolutionShape,
+        accumulate: bool,
+    ) {
+        contract::convolution_backward_weight(&dw, &dy, &x, shape);
+        T::backward_weight(&self.team, dw, dy, x, shape, accumulate);
+    }
+
+    fn image_transpose(&self, y: &mut [T], x: &[T], rows: usize, extents: [usize; 2]) {
+        let [height, width] = extents;
+        contract::image_transpose(&y, &x, rows, height, width);
+        let len = height * width;
+        self.team.chunks(y, len, |at, y| {
+            for (y, x) in y.chunks_exact_mut(len).zip(x[at..].chunks_exact(len)) {
+                for (j, y) in y.chunks_exact_mut(height).enumerate() {
+                    y.iter_mut().zip(x[j..].iter().step_by(width)).for_each(|(y, &x)| *y = x);
+                }
+            }
+        });
+    }
+}
+
+/// What follows a sum of products: y ← activation(mask ⊙ (y + b)), for the channels of a pixel.
+#[inline(always)]
+fn finish<T: CpuReal>(
+    pixel: usize,
+    y: &mut [T],
+    b: Option<&[T]>,
+    mask: Option<&[T]>,
+    activation: Activation,
+) {
+    if let Some(b) = b {
+        y.iter_mut().zip(b).for_each(|(y, &b)| *y += b);
+    }
+    if let Some(mask) = mask {
+        let mask = &mask[pixel * y.len()..][..y.len()];
+        y.iter_mut().zip(mask).for_each(|(y, &m)| *y = *y * m);
+    }
+    activation::apply(activation, y);
+}

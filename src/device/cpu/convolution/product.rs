@@ -1,0 +1,296 @@
+//! Convolutions by the tiles of matrix products.
+//!
+//! The left factor is windows of the image, a row for each output; the right one is the weights, which
+//! are packed once for all threads. Threads take blocks of outputs: they bring the windows of a block
+//! together, as a product does with its left factor, keep the sums in their own memory, and write each
+//! output once, when it is complete.
+#![allow(unsafe_code)]
+
+use std::ops::Range;
+use std::slice::from_raw_parts_mut;
+
+use super::super::gemm::blocks::{Panel, depth_blocks, panels};
+use super::super::gemm::kernel::Kernels;
+use super::super::gemm::pack::{Source, pack};
+use super::super::gemm::tile::{Ahead, Left, ROW, Tile};
+use super::super::simd::vectorized;
+use super::super::team::{Pieces, Team};
+use super::window::Windows;
+use crate::device::ops::ConvolutionShape;
+
+/// Outputs of a block: whole tiles on every instruction set, whose windows, sums and a panel stay in
+/// the second-level cache.
+const OUTPUTS: usize = 96;
+
+/// Fewer multiplications than this are done by the calling thread alone.
+const WORTH_SHARING: usize = 128 * 1024;
+
+/// Which of the two kinds of convolutions.
+#[derive(Clone, Copy)]
+enum Kind {
+    Forward,
+    Transposed,
+}
+
+/// A convolution under way.
+struct Product<'a> {
+    kernels: &'static Kernels,
+    kind: Kind,
+    shape: ConvolutionShape,
+    /// Channels that are written.
+    channels: Range<usize>,
+    to: *mut f32,
+    from: &'a [f32],
+    w: &'a [f32],
+}
+
+// SAFETY: threads write disjoint pixels of `to`, which the product borrows exclusively.
+unsafe impl Sync for Product<'_> {}
+
+/// A convolution of x, some channels of it.
+pub(super) fn forward(
+    team: &Team,
+    y: &mut [f32],
+    x: &[f32],
+    w: &[f32],
+    shape: ConvolutionShape,
+    channels: Range<usize>,
+    finish: impl Fn(usize, &mut [f32]) + Sync,
+) {
+    let (kernels, kind) = (Kernels::get(), Kind::Forward);
+    Product { kernels, kind, shape, channels, to: y.as_mut_ptr(), from: x, w }.run(team, finish);
+}
+
+/// A transposed convolution of y, some channels of it.
+pub(super) fn transpose(
+    team: &Team,
+    x: &mut [f32],
+    y: &[f32],
+    w: &[f32],
+    shape: ConvolutionShape,
+    channels: Range<usize>,
+    finish: impl Fn(usize, &mut [f32]) + Sync,
+) {
+    let (kernels, kind) = (Kernels::get(), Kind::Transposed);
+    Product { kernels, kind, shape, channels, to: x.as_mut_ptr(), from: y, w }.run(team, finish);
+}
+
+impl Product<'_> {
+    fn run(&self, team: &Team, finish: impl Fn(usize, &mut [f32]) + Sync) {
+        let alone = self.multiplications() < WORTH_SHARING;
+        let threads = if alone { 1 } else { team.threads() };
+        let share = |work: &(dyn Fn(usize) + Sync)| if alone { work(0) } else { team.run(work) };
+        let mut scratch = team.scratch();
+        let mine = OUTPUTS * (ROW + self.columns());
+        let memory = scratch.shared_and_parts(self.packed_before(self.parts()), mine, threads);
+        // SAFETY: the memory has room for all parts; each thread packs panels of its own.
+        share(&|thread| unsafe { self.pack(memory.shared(), thread, threads) });
+        let blocks = Pieces::new(self.blocks_before(self.parts()), 1, 4, threads);
+        share(&|thread| {
+            for block in (&blocks).flatten() {
+                // SAFETY: each block is one thread's, and so is its part of the memory.
+                unsafe { self.block(block, memory.shared(), memory.of(thread), &finish) };
+            }
+        });
+    }
+
+    fn multiplications(&self) -> usize {
+        self.shape.places() * self.shape.window() * self.shape.outputs
+    }
+
+    fn parts(&self) -> usize {
+        match self.kind {
+            Kind::Forward => 1,
+            Kind::Transposed => Windows::parts(&self.shape),
+        }
+    }
+
+    fn windows(&self, part: usize) -> Windows {
+        match self.kind {
+            Kind::Forward => Windows::forward(&self.shape),
+            Kind::Transposed => Windows::transposed(&self.shape, part),
+        }
+    }
+
+    /// Channels that are written, rounded up to whole vectors.
+    fn columns(&self) -> usize {
+        self.channels.len().next_multiple_of(self.kernels.lanes)
+    }
+
+    /// Floats of the packed weights of the parts before this one.
+    fn packed_before(&self, part: usize) -> usize {
+        (0..part).map(|part| self.windows(part).len() * self.columns()).sum()
+    }
+
+    /// Blocks of outputs of the parts before this one.
+    fn blocks_before(&self, part: usize) -> usize {
+        let outputs = |part| self.shape.rows * self.windows(part).outputs();
+        (0..part).map(|part| outputs(part).div_ceil(OUTPUTS)).sum()
+    }
+
+    /// The panels of a depth block of a part, whose packed weights begin at `packed`.
+    fn panels_of(&self, packed: *mut f32, depth: &Range<usize>) -> impl Iterator<Item = Panel> {
+        let at = packed.wrapping_add(depth.start * self.columns());
+        panels(self.kernels, 0..self.channels.len(), at, depth.len())
+    }
+
+    /// Packs the weights of all parts, a thread's share of the panels.
+    ///
+    /// # Safety
+    /// `packed` has room for them, and each thread calls this once.
+    unsafe fn pack(&self, packed: *mut f32, thread: usize, threads: usize) {
+        let mut turn = 0;
+        for part in 0..self.parts() {
+            let packed = packed.wrapping_add(self.packed_before(part));
+            for depth in depth_blocks(self.windows(part).len()) {
+                for panel in self.panels_of(packed, &depth) {
+                    if turn % threads == thread {
+                        // SAFETY: the panel has room for the depth.
+                        unsafe { self.pack_panel(part, &depth, &panel) };
+                    }
+                    turn += 1;
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// The calling thread alone uses the panel.
+    unsafe fn pack_panel(&self, part: usize, depth: &Range<usize>, panel: &Panel) {
+        let (windows, outputs) = (self.windows(part), self.shape.outputs);
+        let channels = windows.channels();
+        let mut at = depth.start;
+        while at < depth.end {
+            // Weights of one place of the kernel, which has (inputs, outputs).
+            let (tap, first) = (at / channels, at % channels);
+            let len = (channels - first).min(depth.end - at);
+            let block = &self.w[windows.place(tap) * self.shape.inputs * outputs..];
+            let column = self.channels.start + panel.first;
+            let source = match self.kind {
+                Kind::Forward => Source {
+                    from: block[first * outputs + column..].as_ptr(),
+                    column_stride: 1,
+                    depth_stride: outputs,
+                },
+                Kind::Transposed => Source {
+                    from: block[column * outputs + first..].as_ptr(),
+                    column_stride: outputs,
+                    depth_stride: 1,
+                },
+            };
+            let to = panel.data.wrapping_add((at - depth.start) * panel.width);
+            // SAFETY: `w` has the shape's length; the panel has room for its depth.
+            unsafe { pack(self.kernels, source, panel.valid, len, to, panel.width) };
+            at += len;
+        }
+    }
+
+    /// A block of outputs.
+    ///
+    /// # Safety
+    /// The weights are packed; the calling thread alone uses the block's outputs and the memory.
+    unsafe fn block(
+        &self,
+        block: usize,
+        packed: *mut f32,
+        memory: *mut f32,
+        finish: &(impl Fn(usize, &mut [f32]) + Sync),
+    ) {
+        let part = (0..self.parts()).rfind(|&part| self.blocks_before(part) <= block).unwrap_or(0);
+        let windows = self.windows(part);
+        let first = (block - self.blocks_before(part)) * OUTPUTS;
+        let outputs = first..(first + OUTPUTS).min(self.shape.rows * windows.outputs());
+        let packed = packed.wrapping_add(self.packed_before(part));
+        // SAFETY: the memory holds both.
+        let (gathered, sums) = unsafe {
+            let sums = memory.wrapping_add(OUTPUTS * ROW);
+            let sums = from_raw_parts_mut(sums, OUTPUTS * self.columns());
+            (from_raw_parts_mut(memory, OUTPUTS * ROW), sums)
+        };
+        for depth in depth_blocks(windows.len()) {
+            self.gather(&windows, outputs.clone(), &depth, gathered);
+            for panel in self.panels_of(packed, &depth) {
+                // SAFETY: the caller's promise.
+                unsafe { self.tiles(outputs.len(), &depth, &panel, gathered, sums) };
+            }
+        }
+        self.store(&windows, outputs, sums, finish);
+    }
+
+    /// Brings the windows of some outputs together.
+    fn gather(
+        &self,
+        windows: &Windows,
+        outputs: Range<usize>,
+        depth: &Range<usize>,
+        to: &mut [f32],
+    ) {
+        let mut place = windows.locate(outputs.start);
+        for to in to.chunks_exact_mut(ROW).take(outputs.len()) {
+            let (image, output) = place;
+            let source = &self.from[image * windows.source_len()..][..windows.source_len()];
+            windows.copy(source, output, depth.clone(), to);
+            place = windows.next(place);
+        }
+    }
+
+    /// The sums of some outputs over a depth block, for the channels of a panel.
+    ///
+    /// # Safety
+    /// The panel is packed.
+    unsafe fn tiles(
+        &self,
+        outputs: usize,
+        depth: &Range<usize>,
+        panel: &Panel,
+        gathered: &[f32],
+        sums: &mut [f32],
+    ) {
+        let mut i = 0;
+        while i < outputs {
+            let code = self.kernels.tile(panel.vectors, outputs - i);
+            let tile = Tile {
+                depth: depth.len(),
+                a: Left::Along { from: gathered[i * ROW..].as_ptr() },
+                b: panel.data,
+                c: sums[i * self.columns() + panel.first..].as_mut_ptr(),
+                c_row: self.columns(),
+                resume: depth.start > 0,
+                ahead: Ahead::Nothing,
+            };
+            // SAFETY: windows are gathered and weights packed; the sums have whole vectors.
+            unsafe { (code.plain)(&tile) };
+            i += code.rows;
+        }
+    }
+
+    /// Writes complete outputs.
+    fn store(
+        &self,
+        windows: &Windows,
+        outputs: Range<usize>,
+        sums: &mut [f32],
+        finish: &(impl Fn(usize, &mut [f32]) + Sync),
+    ) {
+        let (stride, columns) = (self.columns(), self.channels.len());
+        vectorized(
+            #[inline(always)]
+            || {
+                let mut place = windows.locate(outputs.start);
+                for sums in sums.chunks_exact_mut(stride).take(outputs.len()) {
+                    let (image, output) = place;
+                    let pixel = windows.pixel(image, output);
+                    let row = &mut sums[..columns];
+                    finish(pixel, row);
+                    // SAFETY: no other block has this pixel, which is one of the output's.
+                    unsafe {
+                        self.to
+                            .add(pixel * columns)
+                            .copy_from_nonoverlapping(row.as_ptr(), columns);
+                    }
+                    place = windows.next(place);
+                }
+            },
+        );
+    }
+}

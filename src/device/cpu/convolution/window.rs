@@ -1,0 +1,237 @@
+//! Which numbers of an image each output of a convolution takes in.
+//!
+//! A window is the part of the image below the kernel. Channels stand last, so that a row of a window
+//! is one run of neighbours in memory. A transposed convolution falls into parts, one for each
+//! remainder of an output's coordinates divided by the stride: the outputs of a part see the same
+//! places of the kernel, and have windows one pixel apart. So both kinds are the same loop, and every
+//! output is written once.
+
+use std::ops::Range;
+
+use crate::device::ops::ConvolutionShape;
+
+/// One direction of an image.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Axis {
+    /// Pixels of the image that is read.
+    source: usize,
+    /// Outputs, and where they are: every `every`th from `first` on.
+    outputs: usize,
+    first: usize,
+    every: usize,
+    /// Pixels of a window, the first of which is at `origin + step·output`.
+    taps: usize,
+    origin: isize,
+    step: usize,
+    /// The kernel's place of a window's first pixel, and how far the next one's is.
+    place: usize,
+    place_step: isize,
+}
+
+impl Axis {
+    fn forward(shape: &ConvolutionShape, axis: usize) -> Self {
+        Self {
+            source: shape.x_pixels[axis],
+            outputs: shape.y_pixels[axis],
+            first: 0,
+            every: 1,
+            taps: shape.kernel,
+            origin: -(shape.padding as isize),
+            step: shape.stride,
+            place: 0,
+            place_step: 1,
+        }
+    }
+
+    /// The outputs whose coordinate has this remainder.
+    fn transposed(shape: &ConvolutionShape, axis: usize, remainder: usize) -> Self {
+        let &ConvolutionShape { kernel, stride, padding, .. } = shape;
+        let least = (remainder + padding) % stride;
+        let taps = kernel.saturating_sub(least).div_ceil(stride);
+        let last = taps.saturating_sub(1);
+        Self {
+            source: shape.y_pixels[axis],
+            outputs: shape.x_pixels[axis].saturating_sub(remainder).div_ceil(stride),
+            first: remainder,
+            every: stride,
+            taps,
+            origin: ((remainder + padding - least) / stride) as isize - last as isize,
+            step: 1,
+            place: least + stride * last,
+            place_step: -(stride as isize),
+        }
+    }
+
+    fn place(&self, tap: usize) -> usize {
+        self.place.wrapping_add_signed(self.place_step * tap as isize)
+    }
+
+    /// The source's pixel below a tap of an output's window, where there is one.
+    fn pixel(&self, output: usize, tap: usize) -> Option<usize> {
+        let at = self.origin + (self.step * output + tap) as isize;
+        usize::try_from(at).ok().filter(|&at| at < self.source)
+    }
+}
+
+/// The windows of outputs that see the same places of the kernel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Windows {
+    axes: [Axis; 2],
+    /// Channels of the image that is read.
+    channels: usize,
+    /// Places of a row of the kernel.
+    kernel: usize,
+    /// Pixels in a row of the image that is written.
+    width: usize,
+    /// Pixels of that image.
+    pixels: usize,
+}
+
+/// An output of one image: row and column, counted among those of its windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Output {
+    pub row: usize,
+    pub column: usize,
+}
+
+impl Windows {
+    /// Of all outputs of a convolution of x.
+    pub fn forward(shape: &ConvolutionShape) -> Self {
+        Self::new(
+            [0, 1].map(|axis| Axis::forward(shape, axis)),
+            shape.inputs,
+            shape,
+            shape.y_pixels,
+        )
+    }
+
+    /// How many parts a transposed convolution has.
+    pub fn parts(shape: &ConvolutionShape) -> usize {
+        shape.stride * shape.stride
+    }
+
+    /// Of the outputs of a part of a transposed convolution of y.
+    pub fn transposed(shape: &ConvolutionShape, part: usize) -> Self {
+        let remainders = [part / shape.stride, part % shape.stride];
+        let axes = [0, 1].map(|axis| Axis::transposed(shape, axis, remainders[axis]));
+        Self::new(axes, shape.outputs, shape, shape.x_pixels)
+    }
+
+    fn new(
+        axes: [Axis; 2],
+        channels: usize,
+        shape: &ConvolutionShape,
+        [height, width]: [usize; 2],
+    ) -> Self {
+        Self { axes, channels, kernel: shape.kernel, width, pixels: height * width }
+    }
+
+    /// Outputs of an image.
+    pub fn outputs(&self) -> usize {
+        self.axes[0].outputs * self.axes[1].outputs
+    }
+
+    /// Numbers in a window.
+    pub fn len(&self) -> usize {
+        self.taps() * self.channels
+    }
+
+    /// Pixels in a window.
+    pub fn taps(&self) -> usize {
+        self.axes[0].taps * self.axes[1].taps
+    }
+
+    /// Channels of a pixel of a window.
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// The place of a window's pixel in the kernel, row by row.
+    pub fn place(&self, tap: usize) -> usize {
+        let [rows, columns] = &self.axes;
+        rows.place(tap / columns.taps) * self.kernel + columns.place(tap % columns.taps)
+    }
+
+    /// Numbers of an image that is read.
+    pub fn source_len(&self) -> usize {
+        self.axes[0].source * self.axes[1].source * self.channels
+    }
+
+    /// The output of this number among all of a batch, and its image.
+    pub fn locate(&self, number: usize) -> (usize, Output) {
+        let (image, output) = (number / self.outputs(), number % self.outputs());
+        let columns = self.axes[1].outputs;
+        (image, Output { row: output / columns, column: output % columns })
+    }
+
+    /// The next output, behind the last one of an image the first of the next.
+    pub fn next(&self, (image, output): (usize, Output)) -> (usize, Output) {
+        let Output { row, column } = output;
+        if column + 1 < self.axes[1].outputs {
+            return (image, Output { row, column: column + 1 });
+        }
+        match row + 1 < self.axes[0].outputs {
+            true => (image, Output { row: row + 1, column: 0 }),
+            false => (image + 1, Output { row: 0, column: 0 }),
+        }
+    }
+
+    /// Which pixel of a batch of images that are written the output is.
+    pub fn pixel(&self, image: usize, output: Output) -> usize {
+        let [rows, columns] = &self.axes;
+        let row = rows.first + rows.every * output.row;
+        image * self.pixels + row * self.width + columns.first + columns.every * output.column
+    }
+
+    /// The first number of the image's pixel at a tap of an output's window, where there is one.
+    pub fn source(&self, output: Output, tap: usize) -> Option<usize> {
+        let [rows, columns] = &self.axes;
+        let row = rows.pixel(output.row, tap / columns.taps)?;
+        let column = columns.pixel(output.column, tap % columns.taps)?;
+        Some((row * columns.source + column) * self.channels)
+    }
+
+    /// Copies the numbers `range` of an output's window to `to`, zeros from beyond the image's edges.
+    #[inline(always)]
+    pub fn copy(&self, image: &[f32], output: Output, range: Range<usize>, to: &mut [f32]) {
+        let [rows, columns] = &self.axes;
+        let run = columns.taps * self.channels;
+        let line = columns.source * self.channels;
+        let left =
+            (columns.origin + (columns.step * output.column) as isize) * self.channels as isize;
+        let mut to = &mut to[..range.len()];
+        let mut at = range.start;
+        while at < range.end {
+            let (tap, first) = (at / run, at % run);
+            let len = (run - first).min(range.end - at);
+            let (now, rest) = to.split_at_mut(len);
+            match rows.pixel(output.row, tap) {
+                Some(row) => {
+                    let line = &image[row * line..(row + 1) * line];
+                    copy_within(line, left + first as isize, now);
+                }
+                None => now.fill(0.0),
+            }
+            (to, at) = (rest, at + len);
+        }
+    }
+}
+
+/// Copies what `line` has from `start` on, zeros where that is beyond its ends.
+#[inline(always)]
+fn copy_within(line: &[f32], start: isize, to: &mut [f32]) {
+    if let Ok(start) = usize::try_from(start)
+        && start + to.len() <= line.len()
+    {
+        return to.copy_from_slice(&line[start..start + to.len()]);
+    }
+    let len = to.len() as isize;
+    let begin = (-start).clamp(0, len) as usize;
+    let end = (line.len() as isize - start).clamp(begin as isize, len) as usize;
+    to[..begin].fill(0.0);
+    to[end..].fill(0.0);
+    if begin < end {
+        let first = (start + begin as isize) as usize;
+        to[begin..end].copy_from_slice(&line[first..first + end - begin]);
+    }
+}

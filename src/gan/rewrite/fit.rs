@@ -1,0 +1,278 @@
+//! Makes the layers of a network fit each other, and its input and output.
+//!
+//! A network is hidden layers and a last one, each a product (a Linear or a convolution) and what
+//! follows it up to the next. Their widths are features, or channels of an image.
+
+use super::list;
+use crate::data::ImageShape;
+use crate::gan::role::Role;
+use crate::gan::settings::{Layers, Settings};
+use crate::nn::layer::{BatchNorm, Convolution};
+use crate::nn::{Layer, Shape};
+use crate::ranges::OutOfRange;
+
+/// The side of the smallest image between two convolutions, where there are no other layers.
+const SMALLEST: usize = 4;
+/// The side of the smallest image that these can make.
+const LEAST_SIZE: usize = 16;
+
+/// A layer that multiplies, with what follows it up to the next.
+#[derive(Clone)]
+struct Group {
+    /// The sequence that it stands in.
+    sequence: usize,
+    layers: Vec<Layer>,
+}
+
+impl Settings {
+    /// Gives networks that are nothing but convolutions as many as images of another size take: a level
+    /// for each doubling of the side, the channels next to the image staying what they are.
+    pub(super) fn set_levels(&mut self, name: &str, before: usize) -> Result<(), OutOfRange> {
+        let size = self.image.height;
+        let refuse = |expected| Err(OutOfRange::new("gan.image_size", size, expected));
+        for role in Role::BOTH {
+            let layers = self.layers_mut(role);
+            if !layers.all().any(|layer| convolution(layer).is_some()) {
+                continue;
+            }
+            if layers.all().any(|layer| matches!(layer, Layer::Linear { .. })) {
+                return refuse(format!("{before}: {name} makes images of no other size"));
+            }
+            if !size.is_power_of_two() || size < LEAST_SIZE {
+                return refuse(format!("a power of two from {LEAST_SIZE}"));
+            }
+            let mut widths = layers.hidden();
+            let from_image = |widths: &mut Vec<usize>| {
+                if role == Role::Generator {
+                    widths.reverse();
+                }
+            };
+            from_image(&mut widths);
+            while let (true, Some(last)) = (widths.len() < levels(size), widths.last()) {
+                widths.push(2 * last);
+            }
+            widths.truncate(levels(size));
+            from_image(&mut widths);
+            layers.set_hidden(&widths);
+        }
+        Ok(())
+    }
+
+    /// Refuses as many widths as no network of nothing but convolutions can have.
+    pub(super) fn check_levels(
+        &self,
+        key: &'static str,
+        role: Role,
+        widths: &[usize],
+    ) -> Result<(), OutOfRange> {
+        let (layers, size) = (self.layers(role), self.image.height);
+        let mut products = layers.all().filter(|layer| multiplies(layer));
+        if !products.all(|layer| convolution(layer).is_some()) || widths.len() == levels(size) {
+            return Ok(());
+        }
+        let expected = format!("{} widths, for images of {size}×{size}", levels(size));
+        Err(OutOfRange::new(key, list(widths), expected))
+    }
+
+    /// Gives all layers of both networks the extents of what comes into them, and the last ones those
+    /// that are asked for.
+    pub(super) fn fit(&mut self) {
+        let label = self.classes.unwrap_or(0);
+        let ImageShape { channels, height, width } = self.image;
+        let noise = Shape::Features(self.latent_dim + label);
+        self.generator.fit(noise, [channels, self.image.pixels()], height);
+        let image = match self.discriminator.all().find(|layer| multiplies(layer)) {
+            Some(first) if convolution(first).is_some() => {
+                Shape::Image([channels + label, height, width])
+            }
+            _ => Shape::Features(self.image.pixels() + label),
+        };
+        self.discriminator.fit(image, [1, 1], 1);
+    }
+}
+
+/// Hidden layers of networks that are nothing but convolutions, for images of this side.
+fn levels(size: usize) -> usize {
+    (size / SMALLEST).max(1).ilog2() as usize
+}
+
+impl Layers {
+    pub(super) fn all(&self) -> impl Iterator<Item = &Layer> {
+        self.sequences.iter().flat_map(|sequence| &sequence.layers)
+    }
+
+    pub(super) fn all_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut Layer> {
+        self.sequences.iter_mut().flat_map(|sequence| &mut sequence.layers)
+    }
+
+    fn groups(&self) -> Vec<Group> {
+        let mut groups: Vec<Group> = Vec::new();
+        for (i, sequence) in self.sequences.iter().enumerate() {
+            let mut before = None;
+            for &layer in &sequence.layers {
+                // What flattens an image belongs to the Linear that asks for it.
+                let begins =
+                    layer == Layer::Flatten || multiplies(&layer) && before != Some(Layer::Flatten);
+                match groups.last_mut() {
+                    Some(group) if !begins => group.layers.push(layer),
+                    _ => groups.push(Group { sequence: i, layers: vec![layer] }),
+                }
+                before = Some(layer);
+            }
+        }
+        groups
+    }
+
+    /// Widths of the hidden layers.
+    fn hidden(&self) -> Vec<usize> {
+        let mut widths: Vec<usize> = self.groups().iter().map(|group| self.width(group)).collect();
+        widths.pop();
+        widths
+    }
+
+    /// Features that come out of a group, or channels.
+    fn width(&self, group: &Group) -> usize {
+        group
+            .layers
+            .iter()
+            .find_map(|layer| match layer {
+                Layer::Linear { outputs, .. } => Some(outputs / self.pixels_behind(group.sequence)),
+                Layer::Conv2d(convolution) | Layer::ConvTranspose2d { convolution, .. } => {
+                    Some(convolution.outputs)
+                }
+                _ => None,
+            })
+            .unwrap_or(0)
+    }
+
+    /// Pixels of the image as which the sequence behind this one takes what it is given.
+    fn pixels_behind(&self, sequence: usize) -> usize {
+        match self.sequences.get(sequence + 1).and_then(|behind| behind.view) {
+            Some(Shape::Image([_, height, width])) => height * width,
+            _ => 1,
+        }
+    }
+
+    /// Replaces the hidden layers by so many of these widths: each is like the one that was in its
+    /// place, or like the last. Answers whether there are any.
+    pub(super) fn set_hidden(&mut self, widths: &[usize]) -> bool {
+        let groups = self.groups();
+        let Some((last, hidden)) = groups.split_last() else { return false };
+        let Some(deepest) = hidden.last() else { return false };
+        let pixels: Vec<usize> = (0..self.sequences.len()).map(|i| self.pixels_behind(i)).collect();
+        self.sequences.iter_mut().for_each(|sequence| sequence.layers.clear());
+        for (i, &width) in widths.iter().enumerate() {
+            let Group { sequence, layers } = hidden.get(i).unwrap_or(deepest);
+            let width = |layer: &Layer| match layer {
+                Layer::Linear { .. } => width * pixels[*sequence],
+                _ => width,
+            };
+            let layers = layers.iter().map(|&layer| with_outputs(layer, width(&layer)));
+            self.sequences[*sequence].layers.extend(layers);
+        }
+        self.sequences[last.sequence].layers.extend(&last.layers);
+        true
+    }
+
+    /// Puts a ReLU behind the last Linear, if there is none. Answers whether there is a Linear.
+    pub(super) fn add_final_relu(&mut self) -> bool {
+        let Some(last) = self.sequences.last_mut() else { return false };
+        let linear = |layer: &Layer| matches!(layer, Layer::Linear { .. });
+        let Some(at) = last.layers.iter().rposition(linear) else { return false };
+        if last.layers.get(at + 1) != Some(&Layer::Relu) {
+            last.layers.insert(at + 1, Layer::Relu);
+        }
+        true
+    }
+
+    /// Gives each layer the extents of what comes into it; the last one puts out so many channels, or
+    /// features. `side` is that of the image that comes out.
+    fn fit(&mut self, input: Shape, [channels, features]: [usize; 2], side: usize) {
+        if let Some(last) = self.all_mut().rfind(|layer| multiplies(layer)) {
+            let outputs = if convolution(last).is_some() { channels } else { features };
+            *last = with_outputs(*last, outputs);
+        }
+        let mut shape = input;
+        for i in 0..self.sequences.len() {
+            self.fit_view(i, shape, side);
+            shape = self.sequences[i].view.unwrap_or(shape);
+            for layer in &mut self.sequences[i].layers {
+                *layer = with_inputs(*layer, shape);
+                // What does not fit is found where the networks are made.
+                let Some(behind) = shape.behind(*layer) else { return };
+                shape = behind;
+            }
+        }
+    }
+
+    /// Makes an image of what comes into a sequence: of the side from which its layers get to `side`, or
+    /// of one pixel, if it is that.
+    fn fit_view(&mut self, sequence: usize, before: Shape, side: usize) {
+        let behind = self.sequences[sequence..].iter().flat_map(|sequence| &sequence.layers);
+        let first = behind.rev().try_fold(side, |side, layer| side_before(layer, side));
+        let Some(Shape::Image([channels, height, width])) = &mut self.sequences[sequence].view
+        else {
+            return;
+        };
+        if let (true, Some(first)) = (*height > 1, first) {
+            (*height, *width) = (first, first);
+        }
+        *channels = before.numbers() / (*height * *width);
+    }
+}
+
+fn multiplies(layer: &Layer) -> bool {
+    matches!(layer, Layer::Linear { .. }) || convolution(layer).is_some()
+}
+
+fn convolution(layer: &Layer) -> Option<&Convolution> {
+    match layer {
+        Layer::Conv2d(convolution) | Layer::ConvTranspose2d { convolution, .. } => {
+            Some(convolution)
+        }
+        _ => None,
+    }
+}
+
+/// The side of the image from which a layer makes one of this side.
+fn side_before(layer: &Layer, side: usize) -> Option<usize> {
+    match *layer {
+        Layer::ConvTranspose2d { convolution, output_padding } => {
+            let Convolution { kernel, stride, padding, .. } = convolution;
+            let steps = (side + 2 * padding).checked_sub(kernel + output_padding)?;
+            (steps % stride == 0).then_some(steps / stride + 1)
+        }
+        _ => Some(side),
+    }
+}
+
+/// The same layer with so many features or channels of its output.
+fn with_outputs(layer: Layer, outputs: usize) -> Layer {
+    match layer {
+        Layer::Linear { inputs, .. } => Layer::Linear { inputs, outputs },
+        Layer::Conv2d(convolution) => Layer::Conv2d(Convolution { outputs, ..convolution }),
+        Layer::ConvTranspose2d { convolution, output_padding } => {
+            let convolution = Convolution { outputs, ..convolution };
+            Layer::ConvTranspose2d { convolution, output_padding }
+        }
+        other => other,
+    }
+}
+
+/// The same layer for an input of this shape.
+fn with_inputs(layer: Layer, shape: Shape) -> Layer {
+    let (features, [channels, ..]) = (shape.numbers(), shape.image());
+    match layer {
+        Layer::Linear { outputs, .. } => Layer::Linear { inputs: features, outputs },
+        Layer::Conv2d(convolution) => {
+            Layer::Conv2d(Convolution { inputs: channels, ..convolution })
+        }
+        Layer::ConvTranspose2d { convolution, output_padding } => {
+            let convolution = Convolution { inputs: channels, ..convolution };
+            Layer::ConvTranspose2d { convolution, output_padding }
+        }
+        Layer::BatchNorm1d(norm) => Layer::BatchNorm1d(BatchNorm { features, ..norm }),
+        Layer::BatchNorm2d(norm) => Layer::BatchNorm2d(BatchNorm { features: channels, ..norm }),
+        other => other,
+    }
+}

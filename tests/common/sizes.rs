@@ -1,0 +1,41 @@
+//! Presets at other sizes than published.
+
+use gan_cuda::gan::Role;
+use gan_cuda::gan::preset::Preset;
+use gan_cuda::gan::rewrite::Rewrite;
+use gan_cuda::nn::Layer;
+
+/// Images of this side, and two hidden layers in each network. Convolutions make images of the least
+/// side that they can.
+pub fn two_layers(preset: &Preset, side: usize, g: [usize; 2], d: [usize; 2]) -> Rewrite {
+    Rewrite { g_hidden: Some(g.into()), d_hidden: Some(d.into()), ..sides(preset, side) }
+}
+
+/// Images of this side; of convolutions, of a side that they can make.
+pub fn sides(preset: &Preset, side: usize) -> Rewrite {
+    let image_size = match (has(preset, convolves), has(preset, is_linear)) {
+        (false, _) => Some(side),
+        (true, false) => Some(16),
+        (true, true) => None,
+    };
+    Rewrite { image_size, ..Rewrite::default() }
+}
+
+/// Whether a preset has convolutions.
+#[allow(dead_code)] // not all tests ask
+pub fn is_convolutional(preset: &Preset) -> bool {
+    has(preset, convolves)
+}
+
+fn has(preset: &Preset, is: fn(&Layer) -> bool) -> bool {
+    let sequences = Role::BOTH.into_iter().flat_map(|role| &preset.gan.layers(role).sequences);
+    sequences.flat_map(|sequence| &sequence.layers).any(is)
+}
+
+fn convolves(layer: &Layer) -> bool {
+    matches!(layer, Layer::Conv2d(_) | Layer::ConvTranspose2d { .. })
+}
+
+fn is_linear(layer: &Layer) -> bool {
+    matches!(layer, Layer::Linear { .. })
+}
