@@ -1,9 +1,9 @@
 """The presets' networks in JAX: their parameters, and a pass through them.
 
 Parameters are those of PyTorch, in the layouts that XLA's operations take: Linear (inputs,
-outputs), convolutions (row, column, inputs, outputs), those of a transposed convolution turned by
-half a turn. Feature maps are (batch, row, column, channel) inside; images come and go flattened in
-PyTorch's order, (batch, channel * row * column).
+outputs), convolutions (row, column, inputs, outputs), and a transposed convolution has the weight
+of the convolution whose adjoint it is. Feature maps are (batch, row, column, channel) inside;
+images come and go flattened in PyTorch's order, (batch, channel * row * column).
 
 In bf16, as flax does it, layers cast their weights and inputs, and BatchNorm's statistics are
 computed in f32.
@@ -18,6 +18,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
+import jax
 from baseline import Preset
 from jax import Array, lax, nn, random
 from jax import numpy as jnp
@@ -62,31 +63,30 @@ def uniform(key: Array, shape: tuple[int, ...], inputs: int) -> Array:
     return random.uniform(key, shape, minval=-bound, maxval=bound)
 
 
-def init_layer(
-    preset: Preset, key: Array, shape: tuple[int, ...], inputs: int, bias: bool = True
-) -> Layer:
-    """PyTorch's default, or normal weights where the preset has them."""
-    weight_key, bias_key = random.split(key)
+def init_weight(preset: Preset, key: Array, shape: tuple[int, ...]) -> Array:
+    """PyTorch's default, or normal where the preset has it."""
     if preset.weight_std is None:
-        layer = {"weight": uniform(weight_key, shape, inputs)}
-    else:
-        layer = {"weight": preset.weight_std * random.normal(weight_key, shape)}
-    return layer | ({"bias": uniform(bias_key, shape[-1:], inputs)} if bias else {})
+        return uniform(key, shape, math.prod(shape[:-1]))
+    return preset.weight_std * random.normal(key, shape)
 
 
 def init_linear(preset: Preset, key: Array, inputs: int, outputs: int) -> Layer:
     """A Linear."""
-    return init_layer(preset, key, (inputs, outputs), inputs)
+    weight_key, bias_key = random.split(key)
+    weight = init_weight(preset, weight_key, (inputs, outputs))
+    return {"weight": weight, "bias": uniform(bias_key, (outputs,), inputs)}
 
 
 def init_conv(
     preset: Preset, key: Array, inputs: int, outputs: int, transposed: bool = False
 ) -> Layer:
     """A convolution; with biases unless all layers are convolutions."""
-    shape = (KERNEL, KERNEL, inputs, outputs)
-    # PyTorch takes the second extent of its layout for the inputs, also of a transposed one.
-    fan_in = KERNEL**2 * (outputs if transposed else inputs)
-    return init_layer(preset, key, shape, fan_in, bias=preset.architecture == "dcgan")
+    weight_key, bias_key = random.split(key)
+    channels = (outputs, inputs) if transposed else (inputs, outputs)
+    layer = {"weight": init_weight(preset, weight_key, (KERNEL, KERNEL, *channels))}
+    if preset.architecture == "dcgan":
+        layer["bias"] = uniform(bias_key, (outputs,), KERNEL**2 * channels[0])
+    return layer
 
 
 def init_norm(preset: Preset, key: Array, features: int, of_maps: bool = False) -> Layer:
@@ -190,21 +190,55 @@ def linear(setup: Setup, x: Array, layer: Layer) -> Array:
 
 def convolve(setup: Setup, x: Array, layer: Layer, how: tuple[int, int]) -> Array:
     """A convolution of maps x (batch, row, column, channel); `how`: stride and padding."""
-    stride, padding = how
-    x, weight = cast(setup, x, layer["weight"])
-    y = lax.conv_general_dilated(
-        x, weight, (stride,) * 2, [(padding,) * 2] * 2, dimension_numbers=MAPS
-    )
-    return biased(y, layer)
+    return biased(convolution(how, *cast(setup, x, layer["weight"])), layer)
 
 
 def convolve_transposed(setup: Setup, x: Array, layer: Layer, how: tuple[int, int]) -> Array:
-    """PyTorch's ConvTranspose2d of this stride and padding: `convolve`'s adjoint."""
+    """PyTorch's ConvTranspose2d of this stride and padding."""
+    return biased(adjoint(how, *cast(setup, x, layer["weight"])), layer)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def convolution(how: tuple[int, int], x: Array, weight: Array) -> Array:
+    """`convolve` without bias.
+
+    Derivatives are written out, as of `adjoint`, in MAPS alone: within a loop, XLA for the CPU has
+    no fast way for the other orders of axes that JAX's own have, which took ten times as long.
+    """
     stride, padding = how
-    x, weight = cast(setup, x, layer["weight"])
-    padding = KERNEL - 1 - padding
-    y = lax.conv_transpose(x, weight, (stride,) * 2, [(padding,) * 2] * 2, dimension_numbers=MAPS)
-    return biased(y, layer)
+    return in_maps(x, weight, padding, window_strides=(stride, stride))
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def adjoint(how: tuple[int, int], x: Array, weight: Array) -> Array:
+    """`convolution`'s derivative by its x, applied to another x: a transposed convolution."""
+    stride, padding = how
+    turned = weight.swapaxes(2, 3)[::-1, ::-1]
+    return in_maps(x, turned, KERNEL - 1 - padding, lhs_dilation=(stride, stride))
+
+
+def by_weight(how: tuple[int, int], x: Array, dy: Array) -> Array:
+    """`convolution`'s derivative by its weight, where x are its maps and dy its gradient."""
+    stride, padding = how
+    x, dy = x.transpose(3, 1, 2, 0), dy.transpose(1, 2, 0, 3)
+    return in_maps(x, dy, padding, rhs_dilation=(stride, stride)).transpose(1, 2, 0, 3)
+
+
+def in_maps(x: Array, kernel: Array, padding: int, **how: tuple[int, int]) -> Array:
+    """JAX's convolution with the axes of MAPS."""
+    how = {"window_strides": (1, 1)} | how
+    pads = [(padding, padding)] * 2
+    return lax.conv_general_dilated(x, kernel, padding=pads, dimension_numbers=MAPS, **how)
+
+
+convolution.defvjp(
+    lambda how, x, weight: (convolution(how, x, weight), (x, weight)),
+    lambda how, kept, dy: (adjoint(how, dy, kept[1]), by_weight(how, kept[0], dy)),
+)
+adjoint.defvjp(
+    lambda how, x, weight: (adjoint(how, x, weight), (x, weight)),
+    lambda how, kept, dy: (convolution(how, dy, kept[1]), by_weight(how, dy, kept[0])),
+)
 
 
 def biased(y: Array, layer: Layer) -> Array:

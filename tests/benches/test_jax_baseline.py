@@ -49,16 +49,6 @@ def array(tensor: Tensor) -> Array:
     return values if tensor.is_floating_point() else values.astype(jnp.int32)
 
 
-def half_turn(weight: Array) -> Array:
-    """A transposed convolution's weight in the layout of jax_networks, from PyTorch's."""
-    return weight.transpose(2, 3, 0, 1)[::-1, ::-1]
-
-
-def half_turn_back(weight: Array) -> Array:
-    """The inverse."""
-    return weight[::-1, ::-1].transpose(2, 3, 0, 1)
-
-
 @dataclass(frozen=True)
 class Kind:
     """Where jax_networks keeps modules of a kind, and how it lays out their weights."""
@@ -73,12 +63,10 @@ def kind_of(module: torch.nn.Module) -> Kind | None:
     match module:
         case torch.nn.Linear():
             return Kind("linear", jnp.transpose, jnp.transpose)
-        case torch.nn.Conv2d():
+        case torch.nn.Conv2d() | torch.nn.ConvTranspose2d():
             return Kind(
                 "conv", lambda w: w.transpose(2, 3, 1, 0), lambda w: w.transpose(3, 2, 0, 1)
             )
-        case torch.nn.ConvTranspose2d():
-            return Kind("conv", half_turn, half_turn_back)
         case torch.nn.BatchNorm1d() | torch.nn.BatchNorm2d():
             return Kind("norm", jnp.asarray, jnp.asarray)
     return None
