@@ -10,7 +10,7 @@ import gzip
 import json
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,7 +85,24 @@ def sized(arguments: argparse.Namespace) -> Preset:
         "d_hidden": arguments.d_hidden,
     }
     given = {name: value for name, value in asked.items() if value is not None}
-    return replace(PRESETS[arguments.preset], **given)
+    preset = replace(PRESETS[arguments.preset], **given)
+    if reason := preset.misfit():
+        raise SystemExit(f"error: {reason}")
+    return preset
+
+
+def reason_against(preset: Preset, variant: str) -> str | None:
+    """Why a variant of PyTorch cannot train a preset, if so: D's batches cannot be joined."""
+    if not preset.norms_in_d or "joined" not in variant:
+        return None
+    return f"{preset.name}'s D has BatchNorm, to which real and fake images are two batches"
+
+
+def note_on_tf32(precision: str, presets: Iterable[str]) -> str | None:
+    """What is to be said of the convolutions of these presets, if anything."""
+    if precision != "tf32" or not any(PRESETS[name].convolutional for name in presets):
+        return None
+    return "PyTorch and JAX compute convolutions in TF32 here, as they do matrix products."
 
 
 def peak_bytes() -> int | None:

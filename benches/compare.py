@@ -27,6 +27,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import programs
+from baseline import note_on_tf32
 from budget import Budget, OutOfTime
 from programs import NO_GRAPH, OURS, PRESETS, TITLES, VARIANTS, WAVES, command
 from readme import write_readme
@@ -42,8 +43,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--variants", nargs="*", choices=tuple(TITLES), help="of PyTorch, or jax")
     parser.add_argument("--rounds", type=int, help="default: 3, with --from none")
     parser.add_argument("--minutes", type=float, help="that all of it may take")
-    parser.add_argument("--iterations", type=int, default=100, help="of the 28x28 presets")
-    parser.add_argument("--rgb-iterations", type=int, default=20, help="of mlp-rgb")
+    parser.add_argument("--iterations", type=int, default=100, help="of grey images")
+    parser.add_argument("--rgb-iterations", type=int, default=20, help="of coloured ones")
     parser.add_argument("--from", dest="folder", type=Path, help="a run folder to continue")
     parser.add_argument("--readme", action="store_true", help="write README's table and claim too")
     arguments = parser.parse_args()
@@ -69,14 +70,14 @@ def check_variants(parser: argparse.ArgumentParser, arguments: argparse.Namespac
 
 
 def in_order(arguments: argparse.Namespace, wave: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Presets and programs of a wave; on a GPU the default preset comes first."""
+    """Presets and programs of a wave that go together; on a GPU the default preset comes first."""
     chosen = {OURS, NO_GRAPH, *arguments.variants}
     presets = list(arguments.presets)
     if arguments.device == "cuda":
         presets.sort(key=lambda preset: preset != "cgan")
     for preset in presets:
         for program in wave:
-            if program in chosen:
+            if program in chosen and not programs.reason_against(preset, program):
                 yield preset, program
 
 
@@ -93,8 +94,7 @@ def measure_program(
     arguments: argparse.Namespace, run: Run, budget: Budget, preset: str, program: str
 ) -> None:
     """Adds a report of a program, unless it has failed for this preset."""
-    count = arguments.rgb_iterations if preset == "mlp-rgb" else arguments.iterations
-    flags = ["--preset", preset, "--iterations", str(count)]
+    flags = ["--preset", preset, "--iterations", str(programs.iterations(arguments, preset))]
     if None in run.reports.get(preset, {}).get(program, ()):
         return
     try:
@@ -140,10 +140,21 @@ def continued(arguments: argparse.Namespace) -> Run:
     return run
 
 
+def print_notes(arguments: argparse.Namespace) -> None:
+    """What is left out though it was asked for, and what is computed otherwise than in f32."""
+    for preset in arguments.presets:
+        for program in arguments.variants:
+            if reason := programs.reason_against(preset, program):
+                print(f"{preset:14} {program:24} is left out: {reason}", flush=True)
+    if note := note_on_tf32(arguments.precision, arguments.presets):
+        print(f"warning: {note}", flush=True)
+
+
 def main() -> int:
     """Measures, prints, writes."""
     arguments = parse_arguments()
     run = continued(arguments) if arguments.folder else new_run(arguments)
+    print_notes(arguments)
     before = run.failures()
     folder = measure(arguments, run)
     print(

@@ -6,41 +6,37 @@ that it is given, and `vmap` makes it train several GANs at once.
 
 An iteration is a pure function of the state and of what was drawn for it, so that a golden run's
 inputs can stand for the draws: tests/benches compares it with PyTorch. D's update passes real and
-fake images through D as one batch; G's images are made once where both updates use the same.
-Images of a batch are chosen uniformly at random, with replacement. Random numbers are JAX's default
-(threefry): on the CPU its `rbg` took two to five times as long.
+fake images through D as one batch, unless D has BatchNorm, for which they are two; G's images are
+made once where both updates use the same. Networks are in jax_networks.py. Images of a batch are
+chosen uniformly at random, with replacement. Random numbers are JAX's default (threefry): on the
+CPU its `rbg` took two to five times as long.
 
-Precisions are those of torch_variants.py. In bf16, as flax does it, layers cast their weights and
-inputs, BatchNorm's statistics are computed in f32, and so are the losses.
+Precisions are those of torch_variants.py; losses are computed in f32.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
-from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 from baseline import DIGITS_SHAPE, Preset, digits, random_count
 from jax import Array, lax, nn, random
 from jax import numpy as jnp
+from jax_networks import (
+    Setup,
+    Statistics,
+    Tree,
+    discriminate,
+    generate,
+    init_discriminator,
+    init_generator,
+    init_statistics,
+)
 
-Tree = Any  # lists and dictionaries of arrays
 MATMUL_PRECISIONS = {"f32": "highest", "tf32": "tensorfloat32", "bf16": "default"}
-ACTIVATIONS = {"relu": nn.relu, "leaky_relu": partial(nn.leaky_relu, negative_slope=0.2)}
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What is trained, and how."""
-
-    preset: Preset
-    precision: str = "f32"
-    draws_ahead: bool = False  # of all iterations at once, before the first of them
 
 
 class Dataset(NamedTuple):
@@ -67,11 +63,12 @@ class Draw(NamedTuple):
 
 
 class Learner(NamedTuple):
-    """A network's parameters and Adam's moments of their gradients."""
+    """A network's parameters, Adam's moments of their gradients, and what BatchNorms keep."""
 
     parameters: Tree
     first: Tree
     second: Tree
+    statistics: Statistics  # running ones
 
 
 class State(NamedTuple):
@@ -79,8 +76,14 @@ class State(NamedTuple):
 
     generator: Learner
     discriminator: Learner
-    statistics: list[dict[str, Array]]  # running mean and variance of G's BatchNorms
     step: Array  # iterations done
+
+
+class Labelled(NamedTuple):
+    """Images (batch, pixels) and, where there are classes, labels (batch,)."""
+
+    images: Array
+    labels: Array | None
 
 
 class Fakes(NamedTuple):
@@ -111,49 +114,6 @@ def load_dataset(preset: Preset) -> Dataset:
     return Dataset(jnp.asarray(images), jnp.asarray(labels, dtype=jnp.int32))
 
 
-def init_linear(preset: Preset, key: Array, inputs: int, outputs: int) -> dict[str, Array]:
-    """PyTorch's default, or normal weights where the preset has them."""
-    weight_key, bias_key = random.split(key)
-    bound, shape = 1 / math.sqrt(inputs), (inputs, outputs)
-    weight = random.uniform(weight_key, shape, minval=-bound, maxval=bound)
-    if preset.weight_std is not None:
-        weight = preset.weight_std * random.normal(weight_key, shape)
-    return {
-        "weight": weight,
-        "bias": random.uniform(bias_key, (outputs,), minval=-bound, maxval=bound),
-    }
-
-
-def init_network(preset: Preset, key: Array, widths: tuple[int, ...]) -> Tree:
-    """Linear layers, and the embedding of labels where there are classes."""
-    embedding_key, *keys = random.split(key, len(widths))
-    layers = zip(keys, pairwise(widths), strict=True)
-    network = {"linear": [init_linear(preset, key, *sizes) for key, sizes in layers]}
-    if preset.classes:
-        network["embedding"] = random.normal(embedding_key, (preset.classes, preset.classes))
-    return network
-
-
-def init_generator(preset: Preset, key: Array) -> Tree:
-    """G's parameters."""
-    widths = (preset.latent_dim + preset.classes, *preset.g_hidden, preset.pixels)
-    network = init_network(preset, key, widths)
-    network["norm"] = [
-        {"weight": jnp.ones(width), "bias": jnp.zeros(width)} for width in normed_widths(preset)
-    ]
-    return network
-
-
-def init_discriminator(preset: Preset, key: Array) -> Tree:
-    """D's parameters."""
-    return init_network(preset, key, (preset.pixels + preset.classes, *preset.d_hidden, 1))
-
-
-def normed_widths(preset: Preset) -> tuple[int, ...]:
-    """Of G's layers that have a BatchNorm."""
-    return preset.g_hidden[1:] if preset.batch_norm else ()
-
-
 def masked_widths(preset: Preset) -> tuple[int, ...]:
     """Of D's layers that have dropout."""
     if preset.dropout == 0 or preset.dropout_at == "none":
@@ -162,9 +122,9 @@ def masked_widths(preset: Preset) -> tuple[int, ...]:
 
 
 def new_learner(parameters: Tree) -> Learner:
-    """With moments of zero."""
+    """Before the first iteration."""
     first, second = (jax.tree.map(jnp.zeros_like, parameters) for _ in range(2))
-    return Learner(parameters, first, second)
+    return Learner(parameters, first, second, init_statistics(parameters))
 
 
 def new_state(preset: Preset, key: Array) -> State:
@@ -173,10 +133,6 @@ def new_state(preset: Preset, key: Array) -> State:
     return State(
         generator=new_learner(init_generator(preset, g_key)),
         discriminator=new_learner(init_discriminator(preset, d_key)),
-        statistics=[
-            {"mean": jnp.zeros(width), "variance": jnp.ones(width)}
-            for width in normed_widths(preset)
-        ],
         step=jnp.zeros((), jnp.int32),
     )
 
@@ -210,68 +166,6 @@ def draw(preset: Preset, images: int, key: Array) -> Draw:
     )
 
 
-def linear(setup: Setup, x: Array, layer: dict[str, Array]) -> Array:
-    """x W + b."""
-    weight, bias = layer["weight"], layer["bias"]
-    if setup.precision == "bf16":
-        x, weight, bias = (value.astype(jnp.bfloat16) for value in (x, weight, bias))
-    return x @ weight + bias
-
-
-def batch_norm(preset: Preset, x: Array, norm: dict[str, Array]) -> tuple[Array, dict[str, Array]]:
-    """Normalises by the batch's statistics; also returns these, the variance unbiased.
-
-    The variance is E[x²] − E[x]², as in flax: both means come out of one pass.
-    """
-    wide = x.astype(norm["weight"].dtype)
-    mean = wide.mean(0)
-    variance = jnp.maximum((wide * wide).mean(0) - mean * mean, 0)
-    y = (wide - mean) * (lax.rsqrt(variance + preset.bn_eps) * norm["weight"]) + norm["bias"]
-    unbiased = variance * (len(x) / (len(x) - 1))
-    return y.astype(x.dtype), {"mean": mean, "variance": unbiased}
-
-
-def generate(
-    setup: Setup, network: Tree, z: Array, labels: Array | None
-) -> tuple[Array, list[dict[str, Array]]]:
-    """Images (batch, pixels), and the statistics of each BatchNorm's batch."""
-    preset, statistics = setup.preset, []
-    x = z if labels is None else jnp.concatenate((network["embedding"][labels], z), axis=1)
-    *hidden, last = network["linear"]
-    for index, layer in enumerate(hidden):
-        x = linear(setup, x, layer)
-        if preset.batch_norm and index > 0:
-            x, of_batch = batch_norm(preset, x, network["norm"][index - 1])
-            statistics.append(of_batch)
-        x = ACTIVATIONS[preset.g_activation](x)
-    return jnp.tanh(linear(setup, x, last)).astype(z.dtype), statistics
-
-
-def discriminate(
-    setup: Setup, network: Tree, images: Array, labels: Array | None, masks: list[Array]
-) -> Array:
-    """D's output (batch, 1) before any Sigmoid, which the loss has in it."""
-    preset, x, left = setup.preset, images, iter(masks)
-    if labels is not None:
-        x = jnp.concatenate((images, network["embedding"][labels]), axis=1)
-    *hidden, last = network["linear"]
-    for index, layer in enumerate(hidden):
-        x = linear(setup, x, layer)
-        if preset.dropout_at == "before activation" and index > 0:
-            x = dropout(preset, x, left)
-        x = ACTIVATIONS[preset.d_activation](x)
-        if preset.dropout_at == "after activation":
-            x = dropout(preset, x, left)
-    output = linear(setup, x, last).astype(images.dtype)
-    return nn.relu(output) if preset.final_relu else output
-
-
-def dropout(preset: Preset, x: Array, masks: Iterator[Array]) -> Array:
-    """Scales what the next mask keeps; all of it where there are no masks."""
-    mask = next(masks, None)
-    return x if mask is None else jnp.where(mask, x / (1 - preset.dropout), 0)
-
-
 def criterion(preset: Preset, output: Array, target: int) -> Array:
     """Mean loss of D's output (batch, 1) against one target for all, 0 or 1."""
     match preset.loss:
@@ -295,7 +189,18 @@ def adam(preset: Preset, learner: Learner, gradients: Tree, step: Array) -> Lear
         first,
         second,
     )
-    return Learner(parameters, first, second)
+    return Learner(parameters, first, second, learner.statistics)
+
+
+def move_statistics(preset: Preset, learner: Learner, of_batch: Statistics) -> Learner:
+    """BatchNorms' running statistics after a pass."""
+    momentum = preset.bn_momentum
+    moved = jax.tree.map(
+        lambda running, new: (1 - momentum) * running + momentum * new,
+        learner.statistics,
+        of_batch,
+    )
+    return learner._replace(statistics=moved)
 
 
 def make_fakes(setup: Setup, state: State, z: Array, labels: Array | None) -> tuple[State, Fakes]:
@@ -305,43 +210,63 @@ def make_fakes(setup: Setup, state: State, z: Array, labels: Array | None) -> tu
         state.generator.parameters,
         has_aux=True,
     )
-    momentum = setup.preset.bn_momentum
-    statistics = jax.tree.map(
-        lambda running, new: (1 - momentum) * running + momentum * new, state.statistics, of_batch
-    )
-    return state._replace(statistics=statistics), Fakes(images, labels, backward)
+    generator = move_statistics(setup.preset, state.generator, of_batch)
+    return state._replace(generator=generator), Fakes(images, labels, backward)
+
+
+def discriminate_both(
+    setup: Setup, network: Tree, real: Labelled, fake: Labelled, masks: list[Array]
+) -> tuple[Array, Array, list[Statistics]]:
+    """D's outputs for real and fake images, and the statistics of each pass's batches.
+
+    One pass, or two where D has BatchNorm.
+    """
+    if setup.preset.norms_in_d:
+        of_real, first = discriminate(setup, network, *real, ())
+        of_fake, second = discriminate(setup, network, *fake, ())
+        return of_real, of_fake, [first, second]
+    images = jnp.concatenate((real.images, fake.images))
+    labels = None if fake.labels is None else jnp.concatenate((real.labels, fake.labels))
+    outputs, _ = discriminate(setup, network, images, labels, masks)
+    return *jnp.split(outputs, 2), []
 
 
 def update_discriminator(
     setup: Setup, dataset: Dataset, state: State, drawn: Draw, fakes: Fakes
 ) -> tuple[State, Array]:
-    """One step of D on real and fake images as one batch."""
-    preset = setup.preset
-    images = jnp.concatenate((dataset.images[drawn.chosen], fakes.images))
-    labels = None
-    if fakes.labels is not None:
-        labels = jnp.concatenate((dataset.labels[drawn.chosen], fakes.labels))
+    """One step of D on real and fake images."""
+    preset, learner = setup.preset, state.discriminator
+    labels = None if fakes.labels is None else dataset.labels[drawn.chosen]
+    real, fake = (
+        Labelled(dataset.images[drawn.chosen], labels),
+        Labelled(fakes.images, fakes.labels),
+    )
 
-    def loss_of(network: Tree) -> Array:
-        real, fake = jnp.split(discriminate(setup, network, images, labels, drawn.d_masks), 2)
-        return (criterion(preset, real, 1) + criterion(preset, fake, 0)) * preset.d_loss_scale
+    def loss_of(network: Tree) -> tuple[Array, list[Statistics]]:
+        of_real, of_fake, passes = discriminate_both(setup, network, real, fake, drawn.d_masks)
+        loss = criterion(preset, of_real, 1) + criterion(preset, of_fake, 0)
+        return loss * preset.d_loss_scale, passes
 
-    loss, gradients = jax.value_and_grad(loss_of)(state.discriminator.parameters)
-    learner = adam(preset, state.discriminator, gradients, state.step)
-    return state._replace(discriminator=learner), loss
+    (loss, passes), gradients = jax.value_and_grad(loss_of, has_aux=True)(learner.parameters)
+    for of_batch in passes:
+        learner = move_statistics(preset, learner, of_batch)
+    return state._replace(discriminator=adam(preset, learner, gradients, state.step)), loss
 
 
 def update_generator(setup: Setup, state: State, drawn: Draw, fakes: Fakes) -> tuple[State, Array]:
     """One step of G; no gradients of D's own parameters are computed."""
-    network = state.discriminator.parameters
+    preset, judge = setup.preset, state.discriminator
 
-    def loss_of(images: Array) -> Array:
-        output = discriminate(setup, network, images, fakes.labels, drawn.g_masks)
-        return criterion(setup.preset, output, 1)
+    def loss_of(images: Array) -> tuple[Array, Statistics]:
+        output, of_batch = discriminate(
+            setup, judge.parameters, images, fakes.labels, drawn.g_masks
+        )
+        return criterion(preset, output, 1), of_batch
 
-    loss, of_images = jax.value_and_grad(loss_of)(fakes.images)
-    learner = adam(setup.preset, state.generator, *fakes.backward(of_images), state.step)
-    return state._replace(generator=learner), loss
+    (loss, of_batch), of_images = jax.value_and_grad(loss_of, has_aux=True)(fakes.images)
+    learner = adam(preset, state.generator, *fakes.backward(of_images), state.step)
+    judge = move_statistics(preset, judge, of_batch)
+    return state._replace(generator=learner, discriminator=judge), loss
 
 
 def iteration(setup: Setup, dataset: Dataset, state: State, drawn: Draw) -> tuple[State, Outcome]:

@@ -35,6 +35,7 @@ SYSTEM, LIBRARIES, REST = "the system", "libc: copies, exp, …", "the rest"
 GROUPS = {
     "matrix products: packing, transposing": r"src/device/cpu/gemm/(pack|rearrange)",
     PRODUCTS: r"src/device/cpu/gemm/(?!vector)",
+    "convolutions, their layouts": r"src/device/cpu/conv",
     ADAM: r"src/device/cpu/optimizer",
     "BatchNorm": r"src/device/cpu/batch_norm",
     "bias, activation, loss, embedding": r"src/device/cpu/(linear|activation|loss|embedding)",
@@ -191,8 +192,8 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     programs.add_arguments(parser)
     parser.add_argument("--presets", nargs="+", default=PRESETS, choices=PRESETS)
-    parser.add_argument("--iterations", type=int, default=1000, help="of the 28x28 presets")
-    parser.add_argument("--rgb-iterations", type=int, default=40, help="of mlp-rgb")
+    parser.add_argument("--iterations", type=int, default=1000, help="of grey images")
+    parser.add_argument("--rgb-iterations", type=int, default=40, help="of coloured ones")
     arguments = parser.parse_args()
     if arguments.device != "cpu":
         parser.error("--device cuda: perf sees the CPU only")
@@ -205,8 +206,7 @@ def main() -> int:
     run, program = new_run(arguments), arguments.program.resolve()
     reports, groups = {}, {}
     for preset in arguments.presets:
-        count = arguments.rgb_iterations if preset == "mlp-rgb" else arguments.iterations
-        flags = ["--preset", preset, "--iterations", str(count)]
+        flags = ["--preset", preset, "--iterations", str(programs.iterations(arguments, preset))]
         with tempfile.TemporaryDirectory() as scratch:
             data = Path(scratch) / "perf.data"
             reports[preset] = record(command(OURS, arguments, flags), data)

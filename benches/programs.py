@@ -10,8 +10,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import baseline
+
 ROOT = Path(__file__).resolve().parent.parent
-PRESETS = ("mlp", "mlp-dropout", "cgan", "mlp-batchnorm", "mlp-rgb")
+PRESETS = (
+    "mlp",
+    "mlp-dropout",
+    "cgan",
+    "mlp-batchnorm",
+    "mlp-rgb",
+    "dcgan",
+    "cdcgan",
+    "dcgan-rgb",
+)
 OURS = "gan-cuda"
 NO_GRAPH = "gan-cuda --no-graph"
 TITLES = {
@@ -76,6 +87,17 @@ def command(program: str, arguments: argparse.Namespace, flags: Sequence[str]) -
         return [sys.executable, "benches/torch_baseline.py", "--variant", program, *shared]
     no_graph = ["--no-graph"] if program == NO_GRAPH else []
     return [str(arguments.program.resolve()), "bench", *shared, *no_graph]
+
+
+def reason_against(preset: str, program: str) -> str | None:
+    """Why a program cannot train a preset, if so."""
+    return baseline.reason_against(baseline.PRESETS[preset], program)
+
+
+def iterations(arguments: argparse.Namespace, preset: str) -> int:
+    """As many as are asked for of presets of such images."""
+    in_colour = baseline.PRESETS[preset].image_shape[0] == 3
+    return arguments.rgb_iterations if in_colour else arguments.iterations
 
 
 def has_jax() -> bool:

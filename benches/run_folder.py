@@ -18,6 +18,7 @@ import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from baseline import note_on_tf32
 from programs import OURS, ROOT, TITLES, Report
 from tables import full_tables, narrow_table, sources
 
@@ -122,12 +123,14 @@ def text_of(run: Run) -> str:
     counts = sorted({len(lines) for row in run.reports.values() for lines in row.values()}) or [0]
     rounds = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
     left_out = run.left_out_text() and f"{run.left_out_text()}\n"
+    note = note_on_tf32(run.precision, run.reports)
+    note = f"{note}\n\n" if note else ""
     jax = "" if run.jax == "not run" else f"; JAX {run.jax}"
     return (
         f"# {run.date}, {run.name}, {run.precision}\n\n"
         f"{run.processor}; gan-cuda: {run.build}; PyTorch {run.torch}{jax}. "
         f"Programs in turn, rounds: {rounds}; the median over them.\n\n"
-        f"```sh\n{run.command}\n```\n\n{left_out}"
+        f"```sh\n{run.command}\n```\n\n{left_out}{note}"
         f"{narrow_table(run.device, run.reports, run.peaks)}\n\n"
         f"{sources(run.peaks)}\n\n{full_tables(run.reports, run.peaks)}\n"
     )

@@ -87,6 +87,9 @@ def parse_arguments() -> argparse.Namespace:
             setattr(arguments, name, value)
     if arguments.variant not in VARIANTS[arguments.device]:
         parser.error(f"--variant {arguments.variant}: not on --device {arguments.device}")
+    for preset in arguments.presets:
+        if reason := programs.reason_against(preset, arguments.variant):
+            parser.error(f"--variant {arguments.variant}: {reason}")
     return arguments
 
 

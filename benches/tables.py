@@ -3,10 +3,10 @@
 A program's figure is the median over rounds.
 
 The hardware's limit for an iteration is the longer of two times, computing its matrix products and
-moving their operands, plus the time of moving what Adam moves; all at the best rates measured on
-the machine. The longer one, because operands can arrive while others are multiplied; plus, because
-Adam waits for gradients and computes next to nothing. What stays in a cache from one use to the
-next can be faster than that.
+moving their operands (convolutions count as the products that they amount to), plus the time of
+moving what Adam moves; all at the best rates measured on the machine. The longer one, because
+operands can arrive while others are multiplied; plus, because Adam waits for gradients and computes
+next to nothing. What stays in a cache from one use to the next can be faster than that.
 """
 
 from __future__ import annotations

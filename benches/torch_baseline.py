@@ -19,7 +19,7 @@ from itertools import pairwise
 import baseline
 import torch
 from baseline import LEAST_SAMPLES, LEAST_SECONDS, LEAST_WARMUP_SECONDS, Summary, peak_bytes, sized
-from torch_variants import CUDA_ONLY, VARIANTS, Iteration, Setup
+from torch_variants import CUDA_ONLY, VARIANTS, Iteration, Setup, configure
 
 SAMPLE_MS = 5.0  # the least time of a sample, beside which reading the clock is nothing
 PACE = 3  # iterations that tell how many a sample has
@@ -103,6 +103,8 @@ def parse_arguments() -> argparse.Namespace:
     baseline.check_arguments(parser, arguments)
     if arguments.variant in CUDA_ONLY and arguments.device != "cuda":
         parser.error(f"--variant {arguments.variant}: CUDA graphs need --device cuda")
+    if reason := baseline.reason_against(baseline.PRESETS[arguments.preset], arguments.variant):
+        parser.error(f"--variant {arguments.variant}: {reason}")
     if arguments.device == "cuda" and not torch.cuda.is_available():
         parser.error(f"--device cuda: PyTorch {torch.__version__} finds no GPU")
     return arguments
@@ -113,9 +115,11 @@ def main() -> int:
     arguments = parse_arguments()
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
-    torch.set_float32_matmul_precision("high" if arguments.precision == "tf32" else "highest")
-    torch.manual_seed(0)
     preset, device = sized(arguments), torch.device(arguments.device)
+    configure(arguments.precision)
+    if note := baseline.note_on_tf32(arguments.precision, [arguments.preset]):
+        print(f"warning: {note}", file=sys.stderr)
+    torch.manual_seed(0)
     loaded = peak_bytes()
     iteration = VARIANTS[arguments.variant](Setup(preset, device, arguments.precision))
     times = measure(iteration, device, arguments.warmup, arguments.iterations)

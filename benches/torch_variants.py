@@ -18,8 +18,12 @@ are None before each backward pass (what `zero_grad` does by default), and
 nothing is read back to the host between iterations, so the sources themselves
 are, if anything, slower.
 
-Precisions, on CUDA: f32; tf32, in which matrix products round their factors;
-bf16, by autocast, with weights, gradients, moments and losses in f32.
+Those that join D's batches are not for a D with BatchNorm (`dcgan-rgb`), to which real and fake
+images are two batches.
+
+Precisions, on CUDA: f32; tf32, in which matrix products and convolutions round
+their factors; bf16, by autocast, with weights, gradients, moments and losses in
+f32.
 """
 
 from __future__ import annotations
@@ -28,7 +32,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from baseline import DIGITS_SHAPE, Preset, digits, random_count  # finds tests/golden, too
+from baseline import (  # finds tests/golden, too
+    DIGITS_SHAPE,
+    Preset,
+    digits,
+    random_count,
+    reason_against,
+)
 from torch import Tensor, nn
 
 import presets
@@ -129,11 +139,13 @@ class CursorSampler(Sampler):
 class JoinedTrainer(Trainer):
     """Passes real and fake images through D as one batch in D's update.
 
-    D has no BatchNorm, so the loss is that of two passes: a mean over both halves, twice.
+    As D has no BatchNorm, the loss is that of two passes: a mean over both halves, twice.
     """
 
-    def __init__(self, *arguments: object, **adam: bool) -> None:
-        super().__init__(*arguments, **adam)
+    def __init__(self, preset: Preset, *networks: nn.Module, **adam: bool) -> None:
+        super().__init__(preset, *networks, **adam)
+        if reason := reason_against(preset, "joined"):
+            raise ValueError(reason)
         target = torch.zeros(2 * self.preset.batch, 1, device=self.g_parameters[0].device)
         target[: self.preset.batch] = 1
         self.target = target
@@ -178,6 +190,18 @@ class ReducedOverheadTrainer(CompiledTrainer):
     def iteration(self, batch: Batch) -> Outcome:
         torch.compiler.cudagraph_mark_step_begin()
         return super().iteration(batch)
+
+
+def configure(precision: str) -> None:
+    """Has PyTorch compute in this precision, and look for the fastest convolutions.
+
+    PyTorch's default computes convolutions in TF32 where it computes matrix products in f32. As
+    shapes do not change, cuDNN's search for algorithms is over in the warm-up.
+    """
+    tf32 = precision == "tf32"
+    torch.set_float32_matmul_precision("high" if tf32 else "highest")
+    torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cudnn.benchmark = True
 
 
 def in_bf16(network: nn.Module, device: torch.device) -> None:

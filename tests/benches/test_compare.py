@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 import tempfile
 import unittest
+from contextlib import redirect_stdout
 from pathlib import Path
 from unittest import mock
 
@@ -126,6 +128,14 @@ class Folder(unittest.TestCase):
         self.assertIn("No time was left for: PyTorch compiled (`mlp`).", text)
         self.assertIn("PyTorch 2.11; JAX 0.10.", text)
 
+    def test_it_says_that_convolutions_are_in_tf32(self) -> None:
+        run = run_of({"dcgan": {OURS: 10.0}}, "cuda")
+        for precision, count in (("f32", 0), ("tf32", 1)):
+            run.precision = precision
+            with tempfile.TemporaryDirectory() as scratch:
+                text = (write_run(run, Path(scratch)) / "README.md").read_text()
+            self.assertEqual(text.count("convolutions in TF32"), count)
+
     def test_what_is_measured_later_is_no_longer_left_out(self) -> None:
         run = two_presets(jax=11.0)
         run.leave_out("mlp", "compile")
@@ -164,7 +174,21 @@ class Order(unittest.TestCase):
             order = whole_round(arguments)
             ours = (OURS, NO_GRAPH) if device == "cuda" else (OURS,)
             self.assertEqual(len(order), len(set(order)))
-            self.assertEqual({program for _, program in order}, {*ours, *variants})
+            for preset in PRESETS:
+                want = {*ours, *variants}
+                if preset == "dcgan-rgb":
+                    want -= {"joined", "joined-graph"}
+                self.assertEqual({program for name, program in order if name == preset}, want)
+
+    def test_what_cannot_be_joined_is_named(self) -> None:
+        arguments = argparse.Namespace(
+            presets=("dcgan", "dcgan-rgb"), variants=("fused", "joined"), precision="tf32"
+        )
+        with redirect_stdout(io.StringIO()) as text:
+            compare.print_notes(arguments)
+        left_out, note = text.getvalue().splitlines()
+        self.assertRegex(left_out, "^dcgan-rgb +joined +is left out: .* are two batches$")
+        self.assertRegex(note, "^warning: .* convolutions in TF32")
 
 
 class Budgets(unittest.TestCase):

@@ -10,7 +10,8 @@ import json
 import subprocess
 import sys
 import unittest
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +27,7 @@ try:
     from baseline import Preset
     from jax import Array
     from jax import numpy as jnp
-    from jax_presets import Dataset, Draw, Setup, State, Tree
+    from jax_presets import Dataset, Draw, Learner, Setup, State
     from torch import Tensor
 
     import recorded_run
@@ -48,55 +49,74 @@ def array(tensor: Tensor) -> Array:
     return values if tensor.is_floating_point() else values.astype(jnp.int32)
 
 
-def modules(run: Run, letter: str, kind: type) -> list[str]:
-    """Keys of a network's modules of one kind, in order."""
+@dataclass(frozen=True)
+class Kind:
+    """Where jax_networks keeps modules of a kind, and how it lays out their weights."""
+
+    name: str
+    from_torch: Callable[[Array], Array]
+    to_torch: Callable[[Array], Array]
+
+
+def kind_of(module: torch.nn.Module) -> Kind | None:
+    """Nothing of a module without parameters, or an embedding."""
+    match module:
+        case torch.nn.Linear():
+            return Kind("linear", jnp.transpose, jnp.transpose)
+        case torch.nn.Conv2d() | torch.nn.ConvTranspose2d():
+            return Kind(
+                "conv", lambda w: w.transpose(2, 3, 1, 0), lambda w: w.transpose(3, 2, 0, 1)
+            )
+        case torch.nn.BatchNorm1d() | torch.nn.BatchNorm2d():
+            return Kind("norm", jnp.asarray, jnp.asarray)
+    return None
+
+
+def modules(run: Run, letter: str) -> dict[str, Kind]:
+    """A network's modules with parameters by their keys, in order."""
     network = recorded_run.build_networks(run.preset)[letter]
-    return [f"{letter}.{name}" for name, m in network.named_modules() if isinstance(m, kind)]
+    found = {f"{letter}.{name}": kind_of(module) for name, module in network.named_modules()}
+    return {key: kind for key, kind in found.items() if kind}
 
 
-def recorded_network(run: Run, letter: str, tensors: Tensors) -> Tree:
-    """A network's parameters as jax_presets has them, from a state_dict's keys and layout."""
-
-    def module(key: str) -> dict[str, Array]:
-        return {part: array(tensors[f"{key}.{part}"]).T for part in ("weight", "bias")}
-
-    network = {"linear": [module(key) for key in modules(run, letter, torch.nn.Linear)]}
-    if letter == "G":
-        network["norm"] = [module(key) for key in modules(run, letter, torch.nn.BatchNorm1d)]
+def recorded_learner(run: Run, letter: str, tensors: Tensors) -> Learner:
+    """A network as jax_presets has it before training, from a state_dict's keys and layout."""
+    network, statistics = {"norm": []}, []
+    for key, kind in modules(run, letter).items():
+        layer = {"weight": kind.from_torch(array(tensors[f"{key}.weight"]))}
+        if f"{key}.bias" in tensors:
+            layer["bias"] = array(tensors[f"{key}.bias"])
+        network.setdefault(kind.name, []).append(layer)
+        if kind.name == "norm":
+            mean, variance = (array(tensors[f"{key}.running_{part}"]) for part in ("mean", "var"))
+            statistics.append({"mean": mean, "variance": variance})
     if run.preset.classes:
         network["embedding"] = array(tensors[f"{letter}.label_embedding.weight"])
-    return network
+    return jax_presets.new_learner(network)._replace(statistics=statistics)
 
 
 def recorded_state(run: Run, tensors: Tensors) -> State:
     """What the run began with."""
-    learners = [
-        jax_presets.new_learner(recorded_network(run, letter, tensors)) for letter in ("G", "D")
-    ]
-    statistics = [
-        {
-            "mean": array(tensors[f"{key}.running_mean"]),
-            "variance": array(tensors[f"{key}.running_var"]),
-        }
-        for key in modules(run, "G", torch.nn.BatchNorm1d)
-    ]
-    return State(*learners, statistics, jnp.zeros((), jnp.int32))
+    learners = [recorded_learner(run, letter, tensors) for letter in ("G", "D")]
+    return State(*learners, jnp.zeros((), jnp.int32))
 
 
 def named_state(run: Run, state: State) -> dict[str, Array]:
     """All parameters and running statistics by a state_dict's keys and in its layout."""
     named = {}
     for letter, learner in (("G", state.generator), ("D", state.discriminator)):
-        network = learner.parameters
-        kinds = {"linear": torch.nn.Linear, "norm": torch.nn.BatchNorm1d}
-        for kind, layers in ((kind, network.get(kind, ())) for kind in kinds):
-            for key, layer in zip(modules(run, letter, kinds[kind]), layers, strict=True):
-                named |= {f"{key}.{part}": value.T for part, value in layer.items()}
+        network, statistics = learner.parameters, iter(learner.statistics)
+        layers = {name: iter(of_kind) for name, of_kind in network.items() if name != "embedding"}
+        for key, kind in modules(run, letter).items():
+            layer = next(layers[kind.name])
+            named |= {f"{key}.{part}": value for part, value in layer.items()}
+            named[f"{key}.weight"] = kind.to_torch(layer["weight"])
+            if kind.name == "norm":
+                running = next(statistics)
+                named[f"{key}.running_mean"] = running["mean"]
+                named[f"{key}.running_var"] = running["variance"]
         if "embedding" in network:
             named[f"{letter}.label_embedding.weight"] = network["embedding"]
-    norms = modules(run, "G", torch.nn.BatchNorm1d)
-    for key, running in zip(norms, state.statistics, strict=True):
-        named |= {f"{key}.running_mean": running["mean"], f"{key}.running_var": running["variance"]}
     return named
 
 
@@ -171,6 +191,9 @@ class GoldenRuns(unittest.TestCase):
             ("cgan_masks_f32", {"order": "d-first"}),
             ("mlp-batchnorm_f64", {"bn_eps": 0.81}),
             ("mlp-batchnorm_f32", {"bn_momentum": 0.12}),
+            ("dcgan_f32", {"d_activation": "relu"}),
+            ("cdcgan_f32", {"order": "g-first"}),
+            ("dcgan-rgb_f64", {"bn_momentum": 0.12}),
         ):
             with self.subTest(file=file, **changes):
                 found = shares(GOLDEN / f"{file}.safetensors", **changes)
@@ -204,9 +227,32 @@ class Training(unittest.TestCase):
         np.testing.assert_allclose(ahead, within, rtol=1e-4)
 
     def test_bf16_is_near_f32(self) -> None:
-        exact, rounded = (self.losses(small("cgan"), precision=p) for p in ("f32", "bf16"))
-        self.assertTrue((exact != rounded).all())
-        np.testing.assert_allclose(rounded, exact, rtol=0.1)
+        for name in ("cgan", "dcgan-rgb"):
+            with self.subTest(preset=name):
+                exact, rounded = (self.losses(small(name), precision=p) for p in ("f32", "bf16"))
+                self.assertGreater((exact != rounded).mean(), 0.5)
+                np.testing.assert_allclose(rounded, exact, rtol=0.1)
+
+
+@unittest.skipIf(MISSING, MISSING)
+class Beginning(unittest.TestCase):
+    def test_networks_of_convolutions_begin_as_in_pytorch(self) -> None:
+        """By mean and deviation."""
+        torch.manual_seed(3)
+        for name in ("cdcgan", "dcgan-rgb"):
+            preset = PRESETS[name]
+            run = Run(preset)
+            state = jax_presets.new_state(preset, jax.random.key(3))
+            want = recorded_run.state(recorded_run.build_networks(preset))
+            got = {key: np.asarray(value) for key, value in named_state(run, state).items()}
+            self.assertEqual(got.keys(), want.keys())
+            for key, value in want.items():
+                with self.subTest(preset=name, key=key):
+                    self.assertEqual(got[key].shape, tuple(value.shape))
+                    if value.numel() > 50:
+                        mean, deviation = value.mean().item(), value.std().item()
+                        self.assertAlmostEqual(got[key].std(), deviation, delta=deviation / 3)
+                        self.assertAlmostEqual(got[key].mean(), mean, delta=0.6 * deviation)
 
 
 @unittest.skipIf(MISSING, MISSING)
@@ -263,7 +309,8 @@ class Program(unittest.TestCase):
 
 def small(name: str) -> Preset:
     """A preset with layers that are quickly trained."""
-    return replace(PRESETS[name], g_hidden=(9, 8), d_hidden=(7, 6), batch=5)
+    preset = replace(PRESETS[name], g_hidden=(9, 8), d_hidden=(7, 6), batch=5)
+    return replace(preset, image_shape=(3, 16, 16)) if name == "dcgan-rgb" else preset
 
 
 def run_script(flags: list[str], script: str, *arguments: str) -> subprocess.CompletedProcess:

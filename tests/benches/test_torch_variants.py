@@ -15,7 +15,15 @@ try:
     import torch
     from baseline import Preset
     from torch import Tensor
-    from torch_variants import VARIANTS, JoinedTrainer, Sampler, Setup, build, load_dataset
+    from torch_variants import (
+        VARIANTS,
+        JoinedTrainer,
+        Sampler,
+        Setup,
+        build,
+        configure,
+        load_dataset,
+    )
 
     from presets import PRESETS, Batch, Trainer, build_discriminator, build_generator
 
@@ -24,19 +32,21 @@ except ModuleNotFoundError as error:
     MISSING = f"SKIPPED, as python has no {error.name}: pip install torch numpy safetensors"
     print(MISSING, file=sys.stderr)
 
-DENSE = ("mlp", "mlp-dropout", "cgan", "mlp-rgb", "mlp-batchnorm")
+WITHOUT_NORMS = ("mlp", "mlp-dropout", "cgan", "mlp-rgb", "mlp-batchnorm", "dcgan", "cdcgan")
 
 
-def small(name: str, **changes: object) -> Preset:
+def small(name: str) -> Preset:
     """A preset of small layers, without dropout: each pass would draw its own masks."""
     sizes = {"g_hidden": (9, 8), "d_hidden": (7, 6), "batch": 5, "dropout": 0.0}
-    return replace(PRESETS[name], **sizes, **changes)
+    if name == "dcgan-rgb":
+        sizes["image_shape"] = (3, 16, 16)
+    return replace(PRESETS[name], **sizes)
 
 
 @unittest.skipIf(MISSING, MISSING)
 class Joined(unittest.TestCase):
     def test_one_pass_has_the_losses_and_gradients_of_two(self) -> None:
-        for name in DENSE:
+        for name in WITHOUT_NORMS:
             preset = small(name)
             torch.manual_seed(1)
             networks = build_generator(preset).double(), build_discriminator(preset).double()
@@ -53,6 +63,12 @@ class Joined(unittest.TestCase):
                     for a, b in zip(gradients(joined), gradients(separate), strict=True):
                         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
 
+    def test_a_discriminator_with_batch_norm_refuses(self) -> None:
+        preset = small("dcgan-rgb")
+        networks = build_generator(preset), build_discriminator(preset)
+        with self.assertRaisesRegex(ValueError, "real and fake images are two batches"):
+            JoinedTrainer(preset, *networks)
+
     def test_a_wrong_scale_would_be_noticed(self) -> None:
         preset = small("cgan")
         torch.manual_seed(1)
@@ -65,10 +81,19 @@ class Joined(unittest.TestCase):
 
 
 @unittest.skipIf(MISSING, MISSING)
+class Precision(unittest.TestCase):
+    def test_convolutions_are_as_exact_as_matrix_products(self) -> None:
+        for precision in ("tf32", "bf16", "f32"):
+            configure(precision)
+            self.assertEqual(torch.backends.cudnn.allow_tf32, precision == "tf32")
+            self.assertEqual(torch.backends.cuda.matmul.allow_tf32, precision == "tf32")
+
+
+@unittest.skipIf(MISSING, MISSING)
 class Variants(unittest.TestCase):
     def test_those_without_a_compiler_train_on_the_cpu(self) -> None:
         for variant in ("eager", "fused", "joined"):
-            for name in DENSE:
+            for name in WITHOUT_NORMS if variant == "joined" else PRESETS:
                 with self.subTest(variant=variant, preset=name):
                     iteration = VARIANTS[variant](Setup(small(name), torch.device("cpu")))
                     outcome = iteration()

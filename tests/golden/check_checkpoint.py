@@ -42,13 +42,25 @@ def preset_from(metadata: Mapping[str, str]) -> Preset:
     """The preset with the sizes that the metadata give; the rest does not decide keys."""
     if metadata.get("format") != "pt":
         raise ValueError(f"metadata: format is {metadata.get('format')!r}, not 'pt'")
+    preset = PRESETS[metadata["preset"]]
     given = {key: json.loads(metadata[key]) for key in SIZES if key in metadata}
     for key, network in (("g_hidden", "generator"), ("d_hidden", "discriminator")):
         if network in metadata:
-            widths = re.findall(r"Linear\(\d+, (\d+)\)", metadata[network])
-            given[key] = [int(width) for width in widths[:-1]]
+            given[key] = hidden_sizes(preset, metadata[network])
     sizes = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
-    return replace(PRESETS[metadata["preset"]], **sizes)
+    return replace(preset, **sizes)
+
+
+def hidden_sizes(preset: Preset, text: str) -> list[int]:
+    """Widths, or channels, between a network's first and last layer, from the layers' text.
+
+    Where a Linear is an end of convolutions, their own outer side at that end is hidden too.
+    """
+    layers = re.findall(r"\b(Linear|Conv2d|ConvTranspose2d)\((\d+), (\d+)", text)
+    if preset.architecture == "dcgan":
+        side = 1 if layers[0][0] == "Linear" else 2
+        return [int(layer[side]) for layer in layers if layer[0] != "Linear"]
+    return [int(outputs) for _, _, outputs in layers[:-1]]
 
 
 def load_checkpoint(folder: Path) -> tuple[Preset, nn.Module, nn.Module]:

@@ -22,6 +22,9 @@ class Preset:
     d_activation: str
     loss: str  # "bce-logits", "bce" (D ends in a Sigmoid) or "mse"
     batch: int
+    # "mlp"; "dcgan": convolutions and one Linear; "dcgan-rgb": convolutions alone. With
+    # convolutions, the widths of hidden layers are channels, each level half or twice as large.
+    architecture: str = "mlp"
     lr: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)
     adam_eps: float = 1e-8
@@ -31,19 +34,63 @@ class Preset:
     noise: str = "normal"  # or "uniform", in (-1, 1)
     image_shape: tuple[int, int, int] = (1, 28, 28)  # channels, height, width
     classes: int = 0  # 0: without labels
-    batch_norm: bool = False  # on all hidden layers of G but the first
+    batch_norm: bool = False  # in an MLP on all hidden layers of G but the first
     bn_eps: float = 1e-5
     bn_momentum: float = 0.1
     dropout: float = 0.0
     dropout_at: str = "none"  # in D: "after activation", "before activation" (not in the first)
     final_relu: bool = False  # one more ReLU on D's last Linear
-    weight_std: float | None = None  # Linear weights N(0, std) instead of the default
+    # Weights N(0, std) instead of the default, and N(1, std) those of a BatchNorm2d.
+    weight_std: float | None = None
     bare: bool = False  # a bare Sequential: keys without "model."
 
     @property
     def pixels(self) -> int:
         """Values of one image: channels * height * width."""
         return math.prod(self.image_shape)
+
+    @property
+    def convolutional(self) -> bool:
+        """Whether the networks have convolutions."""
+        return self.architecture != "mlp"
+
+    @property
+    def norms_in_d(self) -> bool:
+        """Whether D has BatchNorms: real and fake images must then be batches of their own."""
+        return self.architecture == "dcgan-rgb"
+
+    def halved(self, levels: int) -> tuple[int, int]:
+        """Height and width of the feature map that many levels from the image."""
+        _, height, width = self.image_shape
+        return height >> levels, width >> levels
+
+    def misfit(self) -> str | None:
+        """Why its levels do not go with the image's size, if so."""
+        if not self.convolutional:
+            return None
+        _, height, width = self.image_shape
+        for levels in (len(self.g_hidden), len(self.d_hidden)):
+            if height % 2**levels or width % 2**levels:
+                return f"{self.name}: {height}x{width} images cannot be halved {levels} times"
+            if self.architecture == "dcgan-rgb" and self.halved(levels) != (4, 4):
+                return f"{self.name}: {levels} levels make no {height}x{width} images out of 4x4"
+        return None
+
+
+def dcgan(**values: object) -> Preset:
+    """A preset of convolutions: what they have in common, and the values given."""
+    common = {
+        "latent_dim": 100,
+        "architecture": "dcgan",
+        "g_hidden": (128, 64),
+        "d_hidden": (64, 128),
+        "g_activation": "relu",
+        "d_activation": "leaky_relu",
+        "loss": "bce",
+        "batch": 128,
+        "weight_std": 0.02,
+    }
+    return Preset(**common | values)
 
 
 PRESETS: dict[str, Preset] = {
@@ -121,6 +168,15 @@ PRESETS: dict[str, Preset] = {
             lr=1e-4,
             betas=(0.9, 0.999),
             batch=64,
+        ),
+        dcgan(name="dcgan"),
+        dcgan(name="cdcgan", classes=10),
+        dcgan(
+            name="dcgan-rgb",
+            architecture="dcgan-rgb",
+            image_shape=(3, 64, 64),
+            g_hidden=(512, 256, 128, 64),
+            d_hidden=(64, 128, 256, 512),
         ),
     )
 }

@@ -1,6 +1,7 @@
 """The presets' networks in PyTorch, exactly as their sources define them.
 
-One table row per preset (preset_table.py) and one builder for all of them. The recorded runs
+One table row per preset (preset_table.py) and one builder for all of them; the networks of
+convolutions stand in convolutional.py. The recorded runs
 (`make.py`), the checkpoint test (`check_checkpoint.py`) and the speed baseline
 (`benches/torch_baseline.py`) take their networks and their training iteration
 from here, so there is one definition to compare the engine with.
@@ -18,6 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from convolutional import DISCRIMINATORS, GENERATORS
+from layers import activation, output_layers
 from preset_table import PRESETS, Preset  # noqa: F401
 
 
@@ -63,11 +66,6 @@ class Discriminator(nn.Module):
         return self.model(images)
 
 
-def activation(name: str) -> nn.Module:
-    """The module of a hidden layer's activation."""
-    return nn.ReLU(inplace=True) if name == "relu" else nn.LeakyReLU(0.2, inplace=True)
-
-
 def generator_layers(preset: Preset) -> Iterator[nn.Module]:
     """G's modules in the order of its Sequential."""
     widths = (preset.latent_dim + preset.classes, *preset.g_hidden)
@@ -92,33 +90,45 @@ def discriminator_layers(preset: Preset, explicit_masks: bool) -> Iterator[nn.Mo
         if preset.dropout_at == "after activation":
             yield dropout
     yield nn.Linear(widths[-1], 1)
-    if preset.final_relu:
-        yield nn.ReLU()
-    if preset.loss == "bce":
-        yield nn.Sigmoid()
+    yield from output_layers(preset)
 
 
 def initialise(network: nn.Module, preset: Preset) -> None:
-    """Redraws Linear weights where the source does; all else keeps PyTorch's defaults."""
+    """Redraws weights where the source does; all else keeps PyTorch's defaults."""
     if preset.weight_std is None:
         return
     for module in network.modules():
-        if isinstance(module, nn.Linear):
+        if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
             nn.init.normal_(module.weight, 0.0, preset.weight_std)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, preset.weight_std)
+
+
+def mlp_generator(preset: Preset) -> nn.Module:
+    """G of Linear layers."""
+    model = nn.Sequential(*generator_layers(preset))
+    return model if preset.bare else Generator(model, preset.classes)
+
+
+def mlp_discriminator(preset: Preset, explicit_masks: bool) -> nn.Module:
+    """D of Linear layers."""
+    model = nn.Sequential(*discriminator_layers(preset, explicit_masks))
+    return model if preset.bare else Discriminator(model, preset.classes)
 
 
 def build_generator(preset: Preset) -> nn.Module:
     """G, initialised, in training mode."""
-    model = nn.Sequential(*generator_layers(preset))
-    network = model if preset.bare else Generator(model, preset.classes)
+    network = GENERATORS.get(preset.architecture, mlp_generator)(preset)
     initialise(network, preset)
     return network
 
 
 def build_discriminator(preset: Preset, explicit_masks: bool = False) -> nn.Module:
     """D, initialised, in training mode; `explicit_masks` puts MaskDropout for Dropout."""
-    model = nn.Sequential(*discriminator_layers(preset, explicit_masks))
-    network = model if preset.bare else Discriminator(model, preset.classes)
+    if preset.convolutional:
+        network = DISCRIMINATORS[preset.architecture](preset)
+    else:
+        network = mlp_discriminator(preset, explicit_masks)
     initialise(network, preset)
     return network
 

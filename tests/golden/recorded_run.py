@@ -1,4 +1,4 @@
-"""A recorded run: its tensors and metadata (schema 1), how to draw one and replay it.
+"""A recorded run: its tensors and metadata (schemas 1 and 2), how to draw one and replay it.
 
 README.md in this folder describes the keys. A run is a flat dictionary of
 tensors; what went in (`G.`, `D.`, `in.`) determines what comes out (`out.`,
@@ -20,7 +20,9 @@ from torch import Tensor, nn
 import presets
 from presets import PRESETS, Batch, MaskDropout, Preset, Trainer, draw_noise
 
-SCHEMA = 1
+SCHEMAS = (1, 2)  # of MLPs, of convolutions
+LOSSES = ("bce-logits", "bce", "mse")
+NEWS = ("r1", "r2", "gp", "ema")  # that files of schema 2 from elsewhere may have
 HEAD = 64  # values that a slim file keeps of each tensor
 # What a preset and the metadata call alike.
 SAME = (
@@ -51,7 +53,7 @@ def to_metadata(run: Run) -> dict[str, str]:
     """The file's metadata: numbers and lists as JSON, words as they are."""
     preset = run.preset
     values = {name: getattr(preset, name) for name in SAME} | {
-        "schema": SCHEMA,
+        "schema": SCHEMAS[preset.convolutional],
         "preset": preset.name,
         "beta1": preset.betas[0],
         "beta2": preset.betas[1],
@@ -68,19 +70,34 @@ def from_metadata(metadata: Mapping[str, str]) -> Run:
     """Reads the metadata back; every value overrides the preset's."""
     words = ("preset", "order", "fakes", "loss", "dtype", "torch")
     values = {k: v if k in words else json.loads(v) for k, v in metadata.items()}
-    if values["schema"] != SCHEMA:
-        raise ValueError(f"schema {values['schema']} is not {SCHEMA}")
+    require_known(values)
     same = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in SAME}
     betas = (values["beta1"], values["beta2"])
     preset = replace(PRESETS[values["preset"]], betas=betas, classes=values["n_classes"], **same)
     return Run(preset, values["dtype"], values["steps"], values["slim"])
 
 
+def require_known(values: Mapping[str, object]) -> None:
+    """Refuses a training that is not replayed here."""
+    if values["schema"] not in SCHEMAS:
+        raise ValueError(f"schema {values['schema']} is neither 1 nor 2")
+    if values["preset"] not in PRESETS:
+        raise ValueError(f"there is no preset {values['preset']}")
+    if values["loss"] not in LOSSES:
+        raise ValueError(f"the loss {values['loss']} is not replayed here")
+    for name in NEWS:
+        if values.get(name, 0) != 0:
+            raise ValueError(f"{name} = {values[name]} is not replayed here, only 0")
+    if values.get("lr_d", values["lr"]) != values["lr"]:
+        raise ValueError(f"lr_d = {values['lr_d']} is not replayed here, only that of lr")
+
+
 def load(path: Path) -> tuple[Run, Tensors]:
-    """A file's run and all its tensors."""
+    """A file's run and all its tensors but the penalties, of which there are none here."""
     with safe_open(path, framework="pt") as file:
-        tensors = {key: file.get_tensor(key) for key in file.keys()}
-        return from_metadata(file.metadata()), tensors
+        run = from_metadata(file.metadata())
+        keys = [key for key in file.keys() if not key.endswith(".penalty")]
+        return run, {key: file.get_tensor(key) for key in keys}
 
 
 def save(path: Path, run: Run, tensors: Tensors) -> None:

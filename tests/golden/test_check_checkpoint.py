@@ -16,13 +16,23 @@ import presets
 from check_checkpoint import grid_labels, load_checkpoint, sample, tile
 from presets import PRESETS, Preset
 
-SMALL = {"g_hidden": (9, 8), "d_hidden": (7, 6), "image_shape": (1, 5, 4)}
+SMALL = {"g_hidden": (9, 8), "d_hidden": (7, 6)}
+IMAGES = {"mlp": (1, 5, 4), "dcgan": (2, 8, 4), "dcgan-rgb": (3, 16, 16)}
+
+
+def small(row: Preset) -> Preset:
+    """A preset with few numbers."""
+    return replace(row, **SMALL, image_shape=IMAGES[row.architecture])
 
 
 def as_text(network: torch.nn.Module) -> str:
-    """The layers as a checkpoint's metadata have them, of which the widths are read."""
-    linears = [layer for layer in network.modules() if isinstance(layer, torch.nn.Linear)]
-    texts = [f"Linear({layer.in_features}, {layer.out_features})" for layer in linears]
+    """The layers as a checkpoint's metadata have them, of which the sizes are read."""
+    texts = []
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.Linear):
+            texts.append(f"Linear({layer.in_features}, {layer.out_features})")
+        elif isinstance(layer, (torch.nn.Conv2d, torch.nn.ConvTranspose2d)):
+            texts.append(f"{layer._get_name()}({layer.in_channels}, {layer.out_channels}, 4, 2, 1)")
     return f"Sequential({', LeakyReLU(0.2), '.join(texts)})"
 
 
@@ -55,7 +65,7 @@ class CheckCheckpoint(unittest.TestCase):
 
     def test_every_preset_loads_at_the_sizes_of_its_metadata(self) -> None:
         for row, older in itertools.product(PRESETS.values(), (False, True)):
-            preset = replace(row, **SMALL)
+            preset = small(row)
             write_checkpoint(self.folder, preset, older)
             with self.subTest(preset=row.name, older=older):
                 loaded, generator, _ = load_checkpoint(self.folder)
@@ -63,10 +73,10 @@ class CheckCheckpoint(unittest.TestCase):
                 labels = grid_labels(preset)
                 count = 25 if labels is None else len(labels)
                 images = sample(preset, generator, labels, count)
-                self.assertEqual(tuple(images.shape), (count, 1, 5, 4))
+                self.assertEqual(tuple(images.shape), (count, *preset.image_shape))
 
     def test_wrong_width_and_wrong_format_are_refused(self) -> None:
-        preset = replace(PRESETS["mlp"], **SMALL)
+        preset = small(PRESETS["mlp"])
         write_checkpoint(self.folder, preset, older=True, g_hidden="[9, 7]")
         self.assertRaises(RuntimeError, load_checkpoint, self.folder)
         narrow = "Sequential(Linear(96, 9), ReLU(), Linear(9, 7), ReLU(), Linear(7, 20), Tanh())"

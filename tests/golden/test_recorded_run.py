@@ -11,6 +11,7 @@ import torch
 
 import presets
 import recorded_run
+from make import small
 from presets import PRESETS
 from recorded_run import DTYPES, Run
 from tolerances import compare, outlier_share, share
@@ -42,14 +43,18 @@ class Definition(unittest.TestCase):
             ("mlp-batchnorm_f32.safetensors", {"bn_momentum": 0.12}),
             ("mlp-batchnorm_f32.safetensors", {"d_loss_scale": 1.0}),
             ("mlp-batchnorm_f32.safetensors", {"order": "d-first"}),
+            ("dcgan_f32.safetensors", {"d_activation": "relu"}),
+            ("dcgan_f64.safetensors", {"bn_momentum": 0.12}),
+            ("cdcgan_f32.safetensors", {"order": "g-first"}),
+            ("dcgan-rgb_f32.safetensors", {"bn_eps": 1e-3}),
         ):
             with self.subTest(file=file, **changes):
                 self.assertGreater(worst_share(file, **changes), 1)
 
     def test_masks_and_fresh_fakes_replay_to_the_same_bits(self) -> None:
-        small = {"g_hidden": (6, 5), "d_hidden": (7, 4), "image_shape": (1, 3, 2), "batch": 3}
+        sizes = {"g_hidden": (6, 5), "d_hidden": (7, 4), "image_shape": (1, 3, 2), "batch": 3}
         for name, order in (("cgan", "g-first"), ("cgan", "d-first"), ("mlp-dropout", "g-first")):
-            run = Run(replace(PRESETS[name], order=order, fakes="fresh", **small), "f64")
+            run = Run(replace(PRESETS[name], order=order, fakes="fresh", **sizes), "f64")
             inputs = recorded_run.draw(run, seed=3)
             first, again = (recorded_run.replay(run, inputs, torch.float64) for _ in range(2))
             self.assertEqual(max(compare(run, first, again).values()), 0)
@@ -66,10 +71,62 @@ class Definition(unittest.TestCase):
         self.assertEqual(tuple(discriminator["model.8.weight"].shape), (1, 512))
         self.assertIn("4.bias", presets.build_discriminator(PRESETS["mlp"]).state_dict())
 
+    def test_parameter_counts_of_convolutions_are_those_of_the_sources(self) -> None:
+        for name, counts in (("dcgan", (778305, 138561)), ("dcgan-rgb", (3576704, 2765568))):
+            networks = recorded_run.build_networks(PRESETS[name]).values()
+            found = tuple(sum(p.numel() for p in network.parameters()) for network in networks)
+            self.assertEqual(found, counts)
+
+    def test_convolutions_begin_as_in_the_sources(self) -> None:
+        torch.manual_seed(4)
+        generator = presets.build_generator(PRESETS["dcgan"])
+        for key, mean, deviation in (
+            ("model.0.weight", 0, 0.02),
+            ("model.1.weight", 1, 0),
+            ("conv_blocks.0.weight", 0, 0.02),
+            ("conv_blocks.1.weight", 1, 0.02),
+            ("conv_blocks.1.bias", 0, 0),
+        ):
+            values = generator.state_dict()[key]
+            self.assertAlmostEqual(values.mean().item(), mean, delta=0.01)
+            self.assertAlmostEqual(values.std().item(), deviation, delta=0.005)
+        self.assertGreater(generator.state_dict()["conv_blocks.0.bias"].abs().max(), 0.01)
+
+    def test_a_label_is_a_plane_behind_the_images_channels(self) -> None:
+        preset = replace(small(PRESETS["cdcgan"]), loss="mse")
+        torch.manual_seed(4)
+        network = presets.build_discriminator(preset)
+        images, labels = torch.rand(3, preset.pixels), torch.tensor([2, 0, 9])
+        planes = network.label_embedding(labels).repeat_interleave(28 * 28, dim=1)
+        x = torch.cat((images, planes), dim=1).view(3, 11, 28, 28)
+        torch.testing.assert_close(network(images, labels), network.model(x))
+
+    def test_levels_must_fit_the_image(self) -> None:
+        self.assertTrue(all(preset.misfit() is None for preset in PRESETS.values()))
+        odd = replace(PRESETS["dcgan"], image_shape=(1, 30, 28))
+        self.assertIn("30x28 images cannot be halved 2 times", odd.misfit())
+        large = replace(PRESETS["dcgan-rgb"], image_shape=(3, 128, 128))
+        self.assertIn("4 levels make no 128x128 images", large.misfit())
+
     def test_metadata_survives_writing_and_reading(self) -> None:
         for preset in PRESETS.values():
             run = Run(preset, "f64", 5, True)
             self.assertEqual(recorded_run.from_metadata(recorded_run.to_metadata(run)), run)
+
+    def test_what_is_not_replayed_is_refused(self) -> None:
+        known = recorded_run.to_metadata(Run(PRESETS["dcgan"]))
+        nothing_new = {"lr_d": "0.0002", "r1": "0.0", "gp": "0", "ema": "0.0"}
+        run = recorded_run.from_metadata(known | nothing_new)
+        self.assertEqual(run.preset, PRESETS["dcgan"])
+        for key, value in (
+            ("schema", "3"),
+            ("preset", "other"),
+            ("loss", "hinge"),
+            ("r1", "10.0"),
+            ("lr_d", "0.0001"),
+        ):
+            with self.subTest(key=key), self.assertRaisesRegex(ValueError, value):
+                recorded_run.from_metadata(known | {key: value})
 
 
 class Comparator(unittest.TestCase):
@@ -96,6 +153,20 @@ class Comparator(unittest.TestCase):
         self.assertIsNotNone(share(self.cgan, "after.0.G.model.0.bias", zero, one))
         exact = replace(self.cgan, dtype="f64")
         self.assertGreater(share(exact, "after.0.G.model.2.bias", zero, one), 1)
+
+    def test_so_it_is_where_a_convolution_feeds_one(self) -> None:
+        run, zero, one = Run(PRESETS["dcgan"]), torch.zeros(2), torch.ones(2)
+        for key in ("model.0", "conv_blocks.0"):
+            self.assertIsNone(share(run, f"after.0.G.{key}.bias", zero, one))
+        for key in ("G.conv_blocks.1", "G.conv_blocks.3", "D.model.0"):
+            self.assertIsNotNone(share(run, f"after.0.{key}.bias", zero, one))
+
+    def test_convolutions_may_round_more(self) -> None:
+        want = torch.ones(3)
+        for key, widened in (("out.0.fake", 5), ("grad.G.model.0.weight", 5), ("out.0.loss_d", 1)):
+            for name, factor in (("cgan", 1), ("dcgan", widened)):
+                got = share(Run(PRESETS[name]), key, want + factor * 2e-5, want)
+                self.assertAlmostEqual(got, 0.91, delta=0.01)
 
 
 if __name__ == "__main__":
