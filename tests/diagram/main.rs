@@ -102,6 +102,7 @@ fn by_hand() -> Case {
     Case::new("cgan", "by hand", Rewrite::default(), |settings| {
         let sequence = |(prefix, layers): (&str, &str)| Sequence {
             key_prefix: prefix.to_owned(),
+            view: None,
             layers: layers.split('|').map(|layer| layer.parse().unwrap()).collect(),
         };
         let [generator, discriminator] = [

@@ -4,7 +4,8 @@ use super::check::{Case, Point, sides};
 use super::random::Numbers;
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::device::{Memory, Reals};
-use gan_cuda::nn::sequence::{Embedding, Input};
+use gan_cuda::nn::plan::{ConvolutionStage, LinearStage};
+use gan_cuda::nn::sequence::{Embedding, Input, SpecProblem};
 use gan_cuda::nn::{
     Activations, Batches, Flat, Init, Masks, Matrix, Mode, Network, NetworkSpec,
     ParameterGradients, PassInput, Sequence, Shape, Stage,
@@ -42,22 +43,102 @@ pub fn cases() -> Vec<Case> {
         all.push(case(label, "Linear(8, 4)|Tanh()"));
         all.push(case(label, DEEP));
     }
+    all.extend((1..6).flat_map(convolutions));
+    for (image, label, layers) in [
+        (
+            [2, 5, 3],
+            None,
+            "Conv2d(2, 3, 3)|BatchNorm2d(3, eps=0.8)|LeakyReLU(0.2)|Flatten()|Linear(9, 2)",
+        ),
+        (
+            [2, 5, 3],
+            None,
+            "Conv2d(2, 3, 3, bias=False)|BatchNorm2d(3, eps=0.8)|Dropout(0.3)|Tanh()",
+        ),
+        (
+            [1, 5, 5],
+            None,
+            "Conv2d(1, 2, 3, 2)|Dropout(0.3)|LeakyReLU(0.2)|Flatten()|BatchNorm1d(8, eps=0.8)",
+        ),
+        ([2, 3, 3], None, "Conv2d(2, 4, 2)|Sigmoid()|Flatten()|Unflatten(2, 2, 4)|Conv2d(2, 1, 2)"),
+        ([8, 1, 1], None, LEVELS),
+        ([5, 1, 1], before, LEVELS),
+        ([1, 4, 5], before, "Conv2d(4, 2, 3)|LeakyReLU(0.2)|Flatten()|Linear(12, 1)"),
+        ([2, 4, 5], behind, "Conv2d(5, 2, 3)|BatchNorm2d(2, eps=0.8)|LeakyReLU(0.2)"),
+        ([2, 4, 5], behind, "ConvTranspose2d(5, 2, 3, 2)|Tanh()"),
+    ] {
+        let sides = image.map(|side: usize| side.to_string()).join("×");
+        all.push(case_of(&format!("{sides}: "), Shape::Image(image), label, layers, &[1, 2, 7]));
+    }
     all
+}
+
+/// A generator of images: features, then a level more, twice.
+const LEVELS: &str = "Linear(8, 12)|BatchNorm1d(12, eps=0.8)|ReLU()|Unflatten(3, 2, 2)|\
+    ConvTranspose2d(3, 2, 4, 2, 1)|BatchNorm2d(2, eps=0.8)|ReLU()|ConvTranspose2d(2, 2, 4, 2, 1)|Tanh()";
+
+/// Every stride and padding of a kernel, alone, of both kinds of convolutions. Some of their pixels no
+/// place of the kernel sees.
+fn convolutions(kernel: usize) -> [Case; 2] {
+    let mut cases = ["Conv2d", "ConvTranspose2d"]
+        .map(|kind| Case::new(format!("layers: {kind}, kernel {kernel}")));
+    for (stride, padding) in (1..4).flat_map(|stride| (0..3).map(move |padding| (stride, padding)))
+    {
+        // Each extent comes with every other one.
+        let turn = kernel + stride + padding;
+        let [inputs, outputs] = [[1, 1], [2, 3], [3, 2], [1, 2]][turn % 4];
+        let (rows, bias) = ([1, 2, 7][turn % 3], ["", ", bias=False"][turn % 2]);
+        let arguments = format!("{inputs}, {outputs}, {kernel}, {stride}, {padding}{bias}");
+        let extra = if stride > 1 { ", output_padding=1" } else { "" };
+        let layers = [
+            ([inputs, 5, 7], format!("Conv2d({arguments})|Tanh()")),
+            ([inputs, 3, 4], format!("ConvTranspose2d({arguments}{extra})|Tanh()")),
+        ];
+        for (case, (image, layers)) in cases.iter_mut().zip(layers) {
+            // Within so much padding nothing may be left of what a small kernel makes.
+            if let Ok(spec) = network(Shape::Image(image), None, &layers) {
+                Subject::new(&spec, rows).check(case);
+            }
+        }
+    }
+    cases
 }
 
 /// All gradients of a network of these layers, at several batch sizes.
 fn case(label: Option<Embedding>, layers: &str) -> Case {
-    let input = Input { shape: Shape::Features(INPUTS), label };
-    let list = layers.split('|').map(|layer| layer.parse().unwrap()).collect();
-    let sequence = Sequence { key_prefix: String::new(), layers: list };
-    let spec = NetworkSpec::new(input, vec![sequence]).unwrap();
+    case_of("", Shape::Features(INPUTS), label, layers, &[1, 2, 7])
+}
+
+fn case_of(
+    what: &str,
+    shape: Shape,
+    label: Option<Embedding>,
+    layers: &str,
+    batches: &[usize],
+) -> Case {
+    // A layer of features takes an image so.
+    let shape = match layers.starts_with("Linear") {
+        true => Shape::Features(shape.numbers()),
+        false => shape,
+    };
+    let spec = network(shape, label, layers).unwrap();
     let place = label.map_or("", |label| if label.first { "label, " } else { "…, label: " });
-    let mut case = Case::new(format!("layers: {place}{}", layers.replace('|', ", ")));
+    let mut case = Case::new(format!("layers: {what}{place}{}", layers.replace('|', ", ")));
     let least = if spec.normalizes() { 2 } else { 1 };
-    for rows in [1, 2, 7].into_iter().filter(|&rows| rows >= least) {
+    for &rows in batches.iter().filter(|&&rows| rows >= least) {
         Subject::new(&spec, rows).check(&mut case);
     }
     case
+}
+
+fn network(
+    shape: Shape,
+    label: Option<Embedding>,
+    layers: &str,
+) -> Result<NetworkSpec, SpecProblem> {
+    let list = layers.split('|').map(|layer| layer.parse().unwrap()).collect();
+    let sequence = Sequence { key_prefix: String::new(), view: None, layers: list };
+    NetworkSpec::new(Input { shape, label }, vec![sequence])
 }
 
 /// A network, what goes into it, and the weights of what comes out.
@@ -89,7 +170,7 @@ impl Subject {
         let mut masks = device.allocate(drawn.len()).unwrap();
         Cpu::<f64>::view_mut(&mut masks, 0..drawn.len()).copy_from_slice(&drawn);
         Self {
-            x: numbers.normal(all * INPUTS),
+            x: numbers.normal(all * spec.input().shape.numbers()),
             labels: spec.input().label.map(|label| numbers.labels(label.classes, all)),
             weights: numbers.normal(all * outputs),
             activations: Activations::new(&device, spec, rows, BATCHES).unwrap(),
@@ -195,11 +276,14 @@ pub fn network_sides(
     all
 }
 
-/// Whether a parameter is the bias of a linear layer before a BatchNorm, which takes away the
+/// Whether a parameter is the bias of a layer right before a BatchNorm, which takes away the
 /// mean that the bias moves: its gradient is zero.
 pub fn feeds_batch_norm(network: &Network<Cpu<f64>>, name: &str) -> bool {
     network.spec().stages().iter().any(|stage| match stage {
-        Stage::Linear(linear) => linear.normalized && name == format!("{}.bias", linear.key),
+        Stage::Linear(LinearStage { key, normalized, .. })
+        | Stage::Convolution(ConvolutionStage { key, normalized, .. }) => {
+            *normalized && name == format!("{key}.bias")
+        }
         _ => false,
     })
 }

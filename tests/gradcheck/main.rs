@@ -17,6 +17,8 @@ mod checker;
 mod layers;
 mod operations;
 mod random;
+#[path = "../common/sizes.rs"]
+mod sizes;
 mod updates;
 
 #[test]

@@ -6,8 +6,8 @@ use super::check::{Case, Point};
 use super::random::Numbers;
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::device::ops::{
-    Activation, Affine, AffineGradients, BatchNorm, BatchNormShape, Embedding, EmbeddingShape,
-    Judged, Linear, LinearShape, Loss, LossShape, RING_COLUMNS, RING_ROWS, Score,
+    Activation, Affine, AffineGradients, BatchNorm, BatchNormShape, Convolution, Embedding,
+    EmbeddingShape, Judged, Linear, LinearShape, Loss, LossShape, RING_COLUMNS, RING_ROWS, Score,
 };
 
 pub const ACTIVATIONS: [Activation; 5] = [
@@ -180,17 +180,21 @@ fn batch_norm(device: &Cpu<f64>, activation: Activation) -> Case {
 fn embedding(device: &Cpu<f64>, label_first: bool) -> Case {
     let place = if label_first { "before" } else { "behind" };
     let mut case = Case::new(format!("embedding, {place} the batch"));
-    for (seed, (rows, classes, width, inputs)) in
-        (30..).zip([(1, 1, 1, 1), (2, 3, 3, 2), (7, 3, 2, 5), (31, 10, 10, 33)])
-    {
+    for (seed, (rows, pixels, classes, width, inputs)) in (30..).zip([
+        (1, 1, 1, 1, 1),
+        (2, 1, 3, 3, 2),
+        (7, 1, 3, 2, 5),
+        (31, 1, 10, 10, 33),
+        (7, 6, 3, 3, 2),
+    ]) {
         let stride = inputs + width;
-        let shape = EmbeddingShape { rows, classes, width, inputs, label_first, stride };
+        let shape = EmbeddingShape { rows, pixels, classes, width, inputs, label_first, stride };
         let mut numbers = Numbers::new(seed);
-        let (x, table) = (numbers.normal(rows * inputs), numbers.normal(classes * width));
+        let (x, table) = (numbers.normal(rows * pixels * inputs), numbers.normal(classes * width));
         let labels = numbers.labels(classes, rows);
-        let weights = numbers.normal(rows * shape.columns());
+        let weights = numbers.normal(rows * pixels * shape.columns());
         let forward = |x: &[f64], table: &[f64]| {
-            let mut y = vec![f64::NAN; rows * shape.columns()];
+            let mut y = vec![f64::NAN; rows * pixels * shape.columns()];
             device.embedding_concat(&mut y, x, table, &labels, &shape);
             Point { outputs: y, sides: Vec::new() }
         };
@@ -201,9 +205,11 @@ fn embedding(device: &Cpu<f64>, label_first: bool) -> Case {
         let dtable = accumulated(classes * width, |dtable, add| {
             device.embedding_backward(dtable, &dy(shape.label_columns()), &labels, &shape, add);
         });
-        let at = format!("{rows}×{inputs}, {classes}×{width}");
+        let at = format!("{rows}×{pixels}×{inputs}, {classes}×{width}");
         case.check(&format!("{at}: table"), &dtable, &table, &weights, |t| forward(&x, t));
-        let dx = dy(shape.input_columns());
+        // It came in as planes.
+        let mut dx = vec![f64::NAN; x.len()];
+        device.image_transpose(&mut dx, &dy(shape.input_columns()), rows, [pixels, inputs]);
         case.check(&format!("{at}: x"), &dx, &x, &weights, |x| forward(x, &table));
     }
     case

@@ -4,6 +4,7 @@
 use super::check::{Case, Point};
 use super::layers::{feeds_batch_norm, network_sides, scatter};
 use super::random::Numbers;
+use super::sizes::{is_convolutional, two_layers};
 use gan_cuda::choice::Choice;
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::gan::iteration::Step;
@@ -22,6 +23,9 @@ pub fn cases() -> Vec<Case> {
 /// A preset as it is at several batch sizes, then with everything else that settings allow.
 fn preset_cases(preset: &'static Preset) -> Vec<Case> {
     let own = small(preset);
+    if is_convolutional(preset) {
+        return convolutional_cases(preset, &own);
+    }
     let least = if Model::new(own.clone()).unwrap().normalizes() { 2 } else { 1 };
     let mut cases = Vec::new();
     for rows in [1, 2, 7].into_iter().filter(|&rows| rows >= least) {
@@ -39,6 +43,14 @@ fn preset_cases(preset: &'static Preset) -> Vec<Case> {
     cases
 }
 
+/// One batch size, and own layers in both orders: images of a size that convolutions can make have many
+/// numbers.
+fn convolutional_cases(preset: &Preset, own: &Settings) -> Vec<Case> {
+    let mut pair = pair(preset, "batch 2");
+    check(&mut pair, Settings { batch_size: 3, ..own.clone() }, 2);
+    pair.into_iter().chain(own_layers(preset, own)).collect()
+}
+
 /// Layers that no preset has: dropout in the generator, BatchNorm in the discriminator, which has
 /// real images and fakes as a batch each.
 fn own_layers(preset: &Preset, own: &Settings) -> [Case; 2] {
@@ -47,8 +59,7 @@ fn own_layers(preset: &Preset, own: &Settings) -> [Case; 2] {
         layers.sequences[0].layers.insert(1, layer.parse().unwrap());
     };
     after_first(&mut settings.generator, "Dropout(0.3)");
-    let norm = format!("BatchNorm1d({}, eps=0.8)", own_width(&own.discriminator));
-    after_first(&mut settings.discriminator, &norm);
+    after_first(&mut settings.discriminator, &norm_behind_first(&own.discriminator));
     let mut cases = pair(preset, "dropout in G, BatchNorm in D");
     for order in [Order::DFirst, Order::GFirst] {
         check(&mut cases, Settings { batch_size: 4, order, ..settings.clone() }, 3);
@@ -56,9 +67,10 @@ fn own_layers(preset: &Preset, own: &Settings) -> [Case; 2] {
     cases
 }
 
-fn own_width(layers: &Layers) -> usize {
+fn norm_behind_first(layers: &Layers) -> String {
     match layers.sequences[0].layers[0] {
-        Layer::Linear { outputs, .. } => outputs,
+        Layer::Linear { outputs, .. } => format!("BatchNorm1d({outputs}, eps=0.8)"),
+        Layer::Conv2d(convolution) => format!("BatchNorm2d({}, eps=0.8)", convolution.outputs),
         layer => panic!("{layer}"),
     }
 }
@@ -69,6 +81,12 @@ fn pair(preset: &Preset, what: &str) -> [Case; 2] {
 
 /// The preset with its layers as many as they are, and narrow.
 fn small(preset: &Preset) -> Settings {
+    if is_convolutional(preset) {
+        let rewrite = Rewrite { latent_dim: Some(2), ..two_layers(preset, 16, [2, 1], [1, 2]) };
+        let classes = preset.gan.classes.map(|_| CLASSES);
+        let rewrite = Rewrite { classes, ..rewrite };
+        return Settings { init: Init::Default, ..preset.rewritten(&rewrite).unwrap() };
+    }
     let hidden = |role| {
         let layers = &preset.gan.layers(role).sequences[0].layers;
         let linears = layers.iter().filter(|layer| matches!(layer, Layer::Linear { .. })).count();

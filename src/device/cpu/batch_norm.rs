@@ -1,8 +1,6 @@
-//! Batch normalisation on the CPU: each thread owns some columns and sees all rows of them.
+//! Batch normalisation on the CPU: sums over rows, then all numbers by what their column has.
 
-use std::cell::RefMut;
-
-use super::simd::vectorized;
+use super::fold::{Folded, store};
 use super::{Cpu, CpuReal, activation};
 use crate::device::ops::{
     Activation, Affine, AffineGradients, BatchNorm, BatchNormShape, contract,
@@ -38,31 +36,52 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
             rows,
             columns,
         );
-        let vectors = [mean, inv_std, running_mean, running_var];
-        self.team.stripes_with(y, shape.columns, vectors, |mut y, vectors| {
-            let [mean, inv_std, running_mean, running_var] = vectors;
-            let columns = Columns { first: y.first_column(), len: mean.len(), of: shape.columns };
-            vectorized(
-                #[inline(always)]
-                || {
-                    batch_mean(mean, x, columns, shape);
-                    batch_variance(inv_std, mean, x, columns, shape);
-                    let b = b.map(|b| columns.of_row(b, 0));
-                    move_running(running_mean, running_var, mean, b, inv_std, shape);
-                    invert(inv_std, shape);
-                    for i in 0..shape.rows {
-                        let row = y.row(i);
-                        normalize(row, columns.of_row(x, i), mean, inv_std);
-                        scale_and_shift(
-                            row,
-                            columns.of_row(affine.gamma, 0),
-                            columns.of_row(affine.beta, 0),
-                        );
-                        activation::apply(activation, row);
-                    }
-                },
-            );
-        });
+        let folded = Folded::new(rows, columns);
+        let mut memory = self.column_sums(5 * folded.wide);
+        let [sums, wide_mean, wide_inv_std, gamma, beta] = parts(&mut memory, folded.wide);
+        let share = T::from_f64(1.0 / rows as f64);
+        self.sum_rows(
+            &folded,
+            sums,
+            #[inline(always)]
+            |sums, _, at| sums.iter_mut().zip(&x[at..]).for_each(|(sum, &x)| *sum += x),
+        );
+        mean.iter_mut().zip(&*sums).for_each(|(mean, &sum)| *mean = sum * share);
+        folded.repeat(wide_mean, mean);
+        // The biased variance; the second pass over x keeps small variances exact.
+        self.sum_rows(
+            &folded,
+            sums,
+            #[inline(always)]
+            |sums, column, at| {
+                let len = sums.len();
+                let (x, mean) = (&x[at..][..len], &wide_mean[column..][..len]);
+                for j in 0..len {
+                    sums[j] += (x[j] - mean[j]) * (x[j] - mean[j]);
+                }
+            },
+        );
+        inv_std.iter_mut().zip(&*sums).for_each(|(var, &sum)| *var = sum * share);
+        move_running(running_mean, running_var, mean, b, inv_std, shape);
+        invert(inv_std, shape);
+        folded.repeat(wide_inv_std, inv_std);
+        folded.repeat(gamma, affine.gamma);
+        folded.repeat(beta, affine.beta);
+        self.each_row(
+            &folded,
+            y,
+            #[inline(always)]
+            |y, column, at| {
+                let len = y.len();
+                let [mean, inv_std, gamma, beta] =
+                    [&*wide_mean, &*wide_inv_std, &*gamma, &*beta].map(|v| &v[column..][..len]);
+                let x = &x[at..][..len];
+                for j in 0..len {
+                    y[j] = gamma[j] * ((x[j] - mean[j]) * inv_std[j]) + beta[j];
+                }
+                activation::apply(activation, y);
+            },
+        );
     }
 
     fn batch_norm_evaluate(
@@ -89,26 +108,33 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
             rows,
             columns,
         );
-        let eps = T::from_f64(shape.eps);
-        self.team.stripes_with(y, shape.columns, [], |mut y, []| {
-            let columns = Columns { first: y.first_column(), len: y.columns(), of: shape.columns };
-            let [mean, var] = [running_mean, running_var].map(|v| columns.of_row(v, 0));
-            let b = b.map(|b| columns.of_row(b, 0));
-            for i in 0..shape.rows {
-                let row = y.row(i);
-                let x = columns.of_row(x, i);
-                for j in 0..row.len() {
-                    let shift = b.map_or(T::ZERO, |b| b[j]);
-                    row[j] = (x[j] + shift - mean[j]) * (T::ONE / (var[j] + eps).sqrt());
+        let folded = Folded::new(rows, columns);
+        let mut memory = self.column_sums(5 * folded.wide);
+        let [shift, mean, inv_std, gamma, beta] = parts(&mut memory, folded.wide);
+        match b {
+            Some(b) => folded.repeat(shift, b),
+            None => shift.fill(T::ZERO),
+        }
+        folded.repeat(mean, running_mean);
+        folded.repeat(inv_std, running_var);
+        invert(inv_std, shape);
+        folded.repeat(gamma, affine.gamma);
+        folded.repeat(beta, affine.beta);
+        self.each_row(
+            &folded,
+            y,
+            #[inline(always)]
+            |y, column, at| {
+                let len = y.len();
+                let [shift, mean, inv_std, gamma, beta] =
+                    [&*shift, &*mean, &*inv_std, &*gamma, &*beta].map(|v| &v[column..][..len]);
+                let x = &x[at..][..len];
+                for j in 0..len {
+                    y[j] = gamma[j] * ((x[j] + shift[j] - mean[j]) * inv_std[j]) + beta[j];
                 }
-                scale_and_shift(
-                    row,
-                    columns.of_row(affine.gamma, 0),
-                    columns.of_row(affine.beta, 0),
-                );
-                activation::apply(activation, row);
-            }
-        });
+                activation::apply(activation, y);
+            },
+        );
     }
 
     fn batch_norm_backward(
@@ -138,121 +164,70 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
             rows,
             columns,
         );
-        let share = T::from_f64(1.0 / shape.rows as f64);
-        // This batch's, which dx needs whatever the gradients have been before.
-        let mut sums = self.column_sums(2 * shape.columns);
-        let (gamma_sums, beta_sums) = sums.split_at_mut(shape.columns);
-        let sums = [&mut *gamma_sums, &mut *beta_sums];
-        self.team.stripes_with(dx, shape.columns, sums, |mut dx, [gamma_sums, beta_sums]| {
-            let columns =
-                Columns { first: dx.first_column(), len: dx.columns(), of: shape.columns };
-            let [mean, inv_std, gamma] = [mean, inv_std, gamma].map(|v| columns.of_row(v, 0));
-            vectorized(
-                #[inline(always)]
-                || {
-                    gamma_sums.fill(T::ZERO);
-                    beta_sums.fill(T::ZERO);
-                    for i in 0..shape.rows {
-                        let (dy, x) = (dx.row(i), columns.of_row(x, i));
-                        activation::apply_backward(activation, dy, columns.of_row(y, i));
-                        for j in 0..dy.len() {
-                            gamma_sums[j] += dy[j] * ((x[j] - mean[j]) * inv_std[j]);
-                            beta_sums[j] += dy[j];
-                        }
-                    }
-                    for i in 0..shape.rows {
-                        let (dx, x) = (dx.row(i), columns.of_row(x, i));
-                        for j in 0..dx.len() {
-                            let xhat = (x[j] - mean[j]) * inv_std[j];
-                            let centred =
-                                dx[j] - beta_sums[j] * share - xhat * gamma_sums[j] * share;
-                            dx[j] = gamma[j] * inv_std[j] * centred;
-                        }
-                    }
-                },
-            );
-        });
+        let folded = Folded::new(rows, columns);
+        let mut memory = self.column_sums(5 * folded.wide);
+        let [gamma_sums, beta_sums, wide_mean, wide_inv_std, scale] =
+            parts(&mut memory, folded.wide);
+        folded.repeat(wide_mean, mean);
+        folded.repeat(wide_inv_std, inv_std);
+        // This batch's sums, which dx needs whatever the gradients have been before.
+        self.sum_each_row(
+            &folded,
+            dx,
+            [&mut *gamma_sums, &mut *beta_sums],
+            #[inline(always)]
+            |dy, [gamma_sums, beta_sums], column, at| {
+                let len = dy.len();
+                let (x, y) = (&x[at..][..len], &y[at..][..len]);
+                let [mean, inv_std] = [&*wide_mean, &*wide_inv_std].map(|v| &v[column..][..len]);
+                activation::apply_backward(activation, dy, y);
+                for j in 0..len {
+                    gamma_sums[j] += dy[j] * ((x[j] - mean[j]) * inv_std[j]);
+                    beta_sums[j] += dy[j];
+                }
+            },
+        );
+        folded.spread(gamma_sums);
+        folded.spread(beta_sums);
+        folded.repeat(scale, gamma);
+        let share = T::from_f64(1.0 / rows as f64);
+        self.each_row(
+            &folded,
+            dx,
+            #[inline(always)]
+            |dx, column, at| {
+                let len = dx.len();
+                let x = &x[at..][..len];
+                let [mean, inv_std, scale] =
+                    [&*wide_mean, &*wide_inv_std, &*scale].map(|v| &v[column..][..len]);
+                let [gamma_sums, beta_sums] =
+                    [&*gamma_sums, &*beta_sums].map(|v| &v[column..][..len]);
+                for j in 0..len {
+                    let xhat = (x[j] - mean[j]) * inv_std[j];
+                    let centred = dx[j] - beta_sums[j] * share - xhat * gamma_sums[j] * share;
+                    dx[j] = scale[j] * inv_std[j] * centred;
+                }
+            },
+        );
         if let (Some(dgamma), Some(dbeta)) = (dgamma, dbeta) {
-            store(dgamma, gamma_sums, accumulate);
-            store(dbeta, beta_sums, accumulate);
+            store(dgamma, &gamma_sums[..columns], accumulate);
+            store(dbeta, &beta_sums[..columns], accumulate);
         }
     }
 }
 
-impl<T: CpuReal> Cpu<T> {
-    /// Room for so many sums, of any value.
-    fn column_sums(&self, len: usize) -> RefMut<'_, [T]> {
-        RefMut::map(self.sums.borrow_mut(), |sums| {
-            if sums.len() < len {
-                sums.resize(len, T::ZERO);
-            }
-            &mut sums[..len]
-        })
-    }
-}
-
-/// Writes sums to a gradient, or adds them to what is there.
-fn store<T: CpuReal>(gradient: &mut [T], sums: &[T], accumulate: bool) {
-    if !accumulate {
-        return gradient.copy_from_slice(sums);
-    }
-    gradient.iter_mut().zip(sums).for_each(|(gradient, &sum)| *gradient += sum);
-}
-
-/// Some neighbouring columns of a matrix `of` columns wide.
-#[derive(Clone, Copy)]
-struct Columns {
-    first: usize,
-    len: usize,
-    of: usize,
-}
-
-impl Columns {
-    /// These columns of row `i`; of row 0, where `x` is a vector of one number a column.
-    #[inline(always)]
-    fn of_row<T>(self, x: &[T], i: usize) -> &[T] {
-        &x[i * self.of + self.first..][..self.len]
-    }
-}
-
-#[inline(always)]
-fn batch_mean<T: CpuReal>(mean: &mut [T], x: &[T], columns: Columns, shape: BatchNormShape) {
-    mean.fill(T::ZERO);
-    for i in 0..shape.rows {
-        mean.iter_mut().zip(columns.of_row(x, i)).for_each(|(sum, &x)| *sum += x);
-    }
-    let share = T::from_f64(1.0 / shape.rows as f64);
-    mean.iter_mut().for_each(|sum| *sum = *sum * share);
-}
-
-/// The biased variance; the second pass over x keeps small variances exact.
-#[inline(always)]
-fn batch_variance<T: CpuReal>(
-    var: &mut [T],
-    mean: &[T],
-    x: &[T],
-    columns: Columns,
-    shape: BatchNormShape,
-) {
-    var.fill(T::ZERO);
-    for i in 0..shape.rows {
-        let x = columns.of_row(x, i);
-        for j in 0..x.len() {
-            var[j] += (x[j] - mean[j]) * (x[j] - mean[j]);
-        }
-    }
-    let share = T::from_f64(1.0 / shape.rows as f64);
-    var.iter_mut().for_each(|sum| *sum = *sum * share);
+/// Vectors of so many numbers each.
+fn parts<T, const N: usize>(memory: &mut [T], len: usize) -> [&mut [T]; N] {
+    let mut parts = memory.chunks_exact_mut(len);
+    std::array::from_fn(|_| parts.next().unwrap_or_default())
 }
 
 /// v ← 1/√(v + eps).
-#[inline(always)]
 fn invert<T: CpuReal>(v: &mut [T], shape: BatchNormShape) {
     let eps = T::from_f64(shape.eps);
     v.iter_mut().for_each(|v| *v = T::ONE / (*v + eps).sqrt());
 }
 
-#[inline(always)]
 fn move_running<T: CpuReal>(
     running_mean: &mut [T],
     running_var: &mut [T],
@@ -268,19 +243,5 @@ fn move_running<T: CpuReal>(
         let shift = b.map_or(T::ZERO, |b| b[j]);
         running_mean[j] = old * running_mean[j] + new * (mean[j] + shift);
         running_var[j] = old * running_var[j] + new * (var[j] * unbiased);
-    }
-}
-
-#[inline(always)]
-fn normalize<T: CpuReal>(y: &mut [T], x: &[T], mean: &[T], inv_std: &[T]) {
-    for j in 0..y.len() {
-        y[j] = (x[j] - mean[j]) * inv_std[j];
-    }
-}
-
-#[inline(always)]
-fn scale_and_shift<T: CpuReal>(y: &mut [T], gamma: &[T], beta: &[T]) {
-    for j in 0..y.len() {
-        y[j] = gamma[j] * y[j] + beta[j];
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::fold::{Folded, store};
 use super::gemm::Matrix;
 use super::simd::vectorized;
 use super::{Cpu, CpuReal, activation};
@@ -115,51 +116,45 @@ impl<T: CpuReal> Linear for Cpu<T> {
     ) {
         let LinearShape { rows, outputs, .. } = shape;
         contract::bias_activation_backward(&dz, db.as_ref(), &y, mask.as_ref(), rows, outputs);
-        match db {
-            Some(db) => {
-                if !accumulate {
-                    db.fill(T::ZERO);
-                }
-                self.backward_stripes(dz, [db], y, mask, shape, activation);
-            }
-            None => self.backward_stripes(dz, [], y, mask, shape, activation),
-        }
+        let folded = Folded::new(rows, outputs);
+        let Some(db) = db else {
+            return self.each_row(
+                &folded,
+                dz,
+                #[inline(always)]
+                |dz, _, at| backward(dz, y, mask, at, activation),
+            );
+        };
+        let mut sums = self.column_sums(folded.wide);
+        self.sum_each_row(
+            &folded,
+            dz,
+            [&mut sums],
+            #[inline(always)]
+            |dz, [sums], _, at| {
+                backward(dz, y, mask, at, activation);
+                sums.iter_mut().zip(&*dz).for_each(|(sum, &d)| *sum += d);
+            },
+        );
+        store(db, &sums[..outputs], accumulate);
     }
 }
 
-impl<T: CpuReal> Cpu<T> {
-    /// [`Linear::bias_activation_backward`] with one bias gradient, which is added to, or none.
-    fn backward_stripes<const N: usize>(
-        &self,
-        dz: &mut [T],
-        db: [&mut [T]; N],
-        y: &[T],
-        mask: Option<&[T]>,
-        shape: LinearShape,
-        activation: Activation,
-    ) {
-        let LinearShape { rows, outputs, .. } = shape;
-        self.team.stripes_with(dz, outputs, db, |mut stripe, mut db| {
-            let first = stripe.first_column();
-            vectorized(
-                #[inline(always)]
-                || {
-                    for i in 0..rows {
-                        let dz = stripe.row(i);
-                        let place = i * outputs + first..i * outputs + first + dz.len();
-                        if let Some(mask) = mask {
-                            let mask = &mask[place.clone()];
-                            dz.iter_mut().zip(mask).for_each(|(d, &m)| *d = *d * m);
-                        }
-                        activation::apply_backward(activation, dz, &y[place]);
-                        for db in &mut db {
-                            db.iter_mut().zip(&*dz).for_each(|(sum, &d)| *sum += d);
-                        }
-                    }
-                },
-            );
-        });
+/// dz ← activation′(y) ⊙ mask ⊙ dz, for the numbers from `at` on.
+#[inline(always)]
+fn backward<T: CpuReal>(
+    dz: &mut [T],
+    y: &[T],
+    mask: Option<&[T]>,
+    at: usize,
+    activation: Activation,
+) {
+    let place = at..at + dz.len();
+    if let Some(mask) = mask {
+        let mask = &mask[place.clone()];
+        dz.iter_mut().zip(mask).for_each(|(d, &m)| *d = *d * m);
     }
+    activation::apply_backward(activation, dz, &y[place]);
 }
 
 fn row_major<T>(data: &[T], rows: usize, columns: usize) -> Matrix<'_, T> {

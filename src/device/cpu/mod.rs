@@ -11,6 +11,7 @@ mod batch_norm;
 mod buffer;
 pub(crate) mod convolution;
 mod embedding;
+mod fold;
 pub(crate) mod gemm;
 mod linear;
 mod loss;
@@ -21,7 +22,7 @@ mod simd;
 pub(crate) mod team;
 mod threads;
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::ops::Range;
 
 use super::{Element, Memory, Real};
@@ -51,6 +52,16 @@ impl<T: CpuReal> Cpu<T> {
     /// A device that shares its work among `threads` threads (at least one).
     pub fn new(threads: usize) -> Self {
         Self { team: Team::new(threads.max(1)), sums: RefCell::default() }
+    }
+
+    /// Room for so many sums, of any value.
+    fn column_sums(&self, len: usize) -> RefMut<'_, [T]> {
+        RefMut::map(self.sums.borrow_mut(), |sums| {
+            if sums.len() < len {
+                sums.resize(len, T::ZERO);
+            }
+            &mut sums[..len]
+        })
     }
 }
 

@@ -1,13 +1,15 @@
 //! Convolutions on the CPU: products whose left factor is windows of an image.
 //!
 //! - `window`: where the numbers of a window are,
-//! - `plain`: loops over outputs, in any precision,
+//! - `plain`: loops over outputs, for double precision,
 //! - `product`: both kinds of convolutions by tiles of matrix products,
+//! - `few`: transposed ones to images of few channels,
 //! - `weight`: the same for the gradient of the weights.
 //!
 //! A window is brought together where a matrix product packs its left factor: there is no buffer of
 //! windows.
 
+mod few;
 mod plain;
 mod product;
 #[cfg(test)]
@@ -21,12 +23,12 @@ use super::team::Team;
 use super::{Cpu, CpuReal, activation};
 use crate::device::ops::{Activation, Convolution, ConvolutionShape, contract};
 
-/// Channels below which a transposed convolution is done pixel by pixel: a tile of fewer would be
-/// mostly empty.
+/// Channels below which a transposed convolution is a product for all places of the kernel: a tile of
+/// these alone would be mostly empty.
 const FEW_CHANNELS: usize = 4;
 
 /// Number types that have convolutions. `finish` is called once for every pixel of the output as soon
-/// as it is complete, with its number.
+/// as it is complete, or for several neighbours together, with the number of the first.
 pub(crate) trait Convolve: Sized {
     /// y = x∗w, some channels of it.
     fn forward(
@@ -121,7 +123,7 @@ impl Convolve for f32 {
         finish: impl Fn(usize, &mut [f32]) + Sync,
     ) {
         match channels.len() {
-            0..FEW_CHANNELS => plain::transpose(team, x, y, w, shape, channels, finish),
+            0..FEW_CHANNELS => few::transpose(team, x, y, w, shape, channels, finish),
             _ => product::transpose(team, x, y, w, shape, channels, finish),
         }
     }
@@ -157,6 +159,7 @@ impl<T: CpuReal> Convolution for Cpu<T> {
     ) {
         let (b_len, mask_len) = (b.as_ref(), mask.as_ref());
         contract::convolution_forward(&y, &x, &w, b_len, mask_len, shape, &channels);
+        let width = channels.len();
         T::forward(
             &self.team,
             y,
@@ -165,7 +168,7 @@ impl<T: CpuReal> Convolution for Cpu<T> {
             shape,
             channels,
             #[inline(always)]
-            |pixel, y| finish(pixel, y, b, mask, activation),
+            |pixel, y| finish(pixel, y, width, b, mask, activation),
         );
     }
 
@@ -183,6 +186,7 @@ impl<T: CpuReal> Convolution for Cpu<T> {
     ) {
         let (b_len, mask_len) = (b.as_ref(), mask.as_ref());
         contract::convolution_transpose(&x, &y, &w, b_len, mask_len, shape, &channels);
+        let width = channels.len();
         T::transpose(
             &self.team,
             x,
@@ -191,7 +195,7 @@ impl<T: CpuReal> Convolution for Cpu<T> {
             shape,
             channels,
             #[inline(always)]
-            |pixel, x| finish(pixel, x, b, mask, activation),
+            |pixel, x| finish(pixel, x, width, b, mask, activation),
         );
     }
 
@@ -222,20 +226,24 @@ impl<T: CpuReal> Convolution for Cpu<T> {
     }
 }
 
-/// What follows a sum of products: y ← activation(mask ⊙ (y + b)), for the channels of a pixel.
+/// What follows a sum of products: y ← activation(mask ⊙ (y + b)), for the channels of pixels from this
+/// one on.
 #[inline(always)]
 fn finish<T: CpuReal>(
     pixel: usize,
     y: &mut [T],
+    channels: usize,
     b: Option<&[T]>,
     mask: Option<&[T]>,
     activation: Activation,
 ) {
     if let Some(b) = b {
-        y.iter_mut().zip(b).for_each(|(y, &b)| *y += b);
+        for y in y.chunks_exact_mut(channels) {
+            y.iter_mut().zip(b).for_each(|(y, &b)| *y += b);
+        }
     }
     if let Some(mask) = mask {
-        let mask = &mask[pixel * y.len()..][..y.len()];
+        let mask = &mask[pixel * channels..][..y.len()];
         y.iter_mut().zip(mask).for_each(|(y, &m)| *y = *y * m);
     }
     activation::apply(activation, y);

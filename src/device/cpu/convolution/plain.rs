@@ -1,17 +1,12 @@
-//! Convolutions as loops over outputs: in double precision the reference of the tests, in single
-//! precision what serves images of few channels, for which a tile would be mostly empty.
+//! Convolutions as loops over outputs: in double precision, the reference of the tests.
 
-use std::array;
 use std::ops::Range;
 
 use super::super::simd::vectorized;
 use super::super::team::Team;
-use super::window::Windows;
+use super::window::{Output, Windows};
 use crate::device::Real;
 use crate::device::ops::ConvolutionShape;
-
-/// Partial sums of a dot product: four vectors of AVX2.
-const SUMS: usize = 32;
 
 /// A convolution of x, some channels of it.
 pub(super) fn forward<T: Real>(
@@ -32,14 +27,13 @@ pub(super) fn forward<T: Real>(
                 #[inline(always)]
                 || {
                     y.fill(T::ZERO);
-                    for tap in 0..windows.taps() {
-                        let Some(source) = windows.source(output, tap) else { continue };
-                        let w = w.chunks_exact(shape.outputs).skip(tap * shape.inputs);
+                    windows.each_tap(output, |place, source| {
+                        let w = w.chunks_exact(shape.outputs).skip(place * shape.inputs);
                         for (&x, w) in x[source..source + shape.inputs].iter().zip(w) {
                             let w = &w[channels.clone()];
                             y.iter_mut().zip(w).for_each(|(y, &w)| *y += x * w);
                         }
-                    }
+                    });
                     finish(at / width + i, y);
                 },
             );
@@ -86,39 +80,16 @@ fn transpose_line<T: Real>(
     line: usize,
 ) {
     let (stride, outputs) = (shape.stride, shape.outputs);
-    let block = |place: usize| &w[place * shape.inputs * outputs..][..shape.inputs * outputs];
-    for remainder in 0..stride.min(shape.x_pixels[1]) {
-        let windows = Windows::transposed(shape, line % stride * stride + remainder);
-        let pixels = x.chunks_exact_mut(channels.len()).skip(remainder).step_by(stride);
-        for (column, x) in pixels.enumerate() {
-            let output = super::window::Output { row: line / stride, column };
-            vectorized(
-                #[inline(always)]
-                || {
-                    for (x, q) in x.iter_mut().zip(channels.clone()) {
-                        let mut sums = [T::ZERO; SUMS];
-                        for tap in 0..windows.taps() {
-                            let Some(source) = windows.source(output, tap) else { continue };
-                            let w = &block(windows.place(tap))[q * outputs..(q + 1) * outputs];
-                            add_products(&mut sums, &y[source..source + outputs], w);
-                        }
-                        *x = sums.into_iter().sum();
-                    }
-                },
-            );
+    for (pixel, x) in x.chunks_exact_mut(channels.len()).enumerate() {
+        let windows = Windows::transposed(shape, line % stride * stride + pixel % stride);
+        let output = Output { row: line / stride, column: pixel / stride };
+        for (x, channel) in x.iter_mut().zip(channels.clone()) {
+            *x = T::ZERO;
+            windows.each_tap(output, |place, source| {
+                let w = &w[(place * shape.inputs + channel) * outputs..][..outputs];
+                *x += y[source..source + outputs].iter().zip(w).map(|(&y, &w)| y * w).sum();
+            });
         }
-    }
-}
-
-/// Adds the products of two rows to partial sums, a fixed one for each place.
-#[inline(always)]
-fn add_products<T: Real>(sums: &mut [T; SUMS], a: &[T], b: &[T]) {
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<SUMS>(), b.as_chunks::<SUMS>());
-    for (a, b) in a.iter().zip(b) {
-        *sums = array::from_fn(|i| sums[i] + a[i] * b[i]);
-    }
-    for (i, (&a, &b)) in a_rest.iter().zip(b_rest).enumerate() {
-        sums[i] += a * b;
     }
 }
 

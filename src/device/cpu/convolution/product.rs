@@ -85,7 +85,9 @@ impl Product<'_> {
         let memory = scratch.shared_and_parts(self.packed_before(self.parts()), mine, threads);
         // SAFETY: the memory has room for all parts; each thread packs panels of its own.
         share(&|thread| unsafe { self.pack(memory.shared(), thread, threads) });
-        let blocks = Pieces::new(self.blocks_before(self.parts()), 1, 4, threads);
+        // What one part of some images reads, the others read again.
+        let blocks =
+            Pieces::new(self.blocks() * self.parts(), self.parts(), 4 * self.parts(), threads);
         share(&|thread| {
             for block in (&blocks).flatten() {
                 // SAFETY: each block is one thread's, and so is its part of the memory.
@@ -122,10 +124,10 @@ impl Product<'_> {
         (0..part).map(|part| self.windows(part).len() * self.columns()).sum()
     }
 
-    /// Blocks of outputs of the parts before this one.
-    fn blocks_before(&self, part: usize) -> usize {
+    /// Blocks of the outputs of a part, of that which has most.
+    fn blocks(&self) -> usize {
         let outputs = |part| self.shape.rows * self.windows(part).outputs();
-        (0..part).map(|part| outputs(part).div_ceil(OUTPUTS)).sum()
+        (0..self.parts()).map(outputs).max().unwrap_or(0).div_ceil(OUTPUTS)
     }
 
     /// The panels of a depth block of a part, whose packed weights begin at `packed`.
@@ -185,7 +187,7 @@ impl Product<'_> {
         }
     }
 
-    /// A block of outputs.
+    /// A block of outputs: those of one part of some images, then of the next.
     ///
     /// # Safety
     /// The weights are packed; the calling thread alone uses the block's outputs and the memory.
@@ -196,10 +198,12 @@ impl Product<'_> {
         memory: *mut f32,
         finish: &(impl Fn(usize, &mut [f32]) + Sync),
     ) {
-        let part = (0..self.parts()).rfind(|&part| self.blocks_before(part) <= block).unwrap_or(0);
+        let (part, first) = (block % self.parts(), block / self.parts() * OUTPUTS);
         let windows = self.windows(part);
-        let first = (block - self.blocks_before(part)) * OUTPUTS;
         let outputs = first..(first + OUTPUTS).min(self.shape.rows * windows.outputs());
+        if outputs.is_empty() {
+            return;
+        }
         let packed = packed.wrapping_add(self.packed_before(part));
         // SAFETY: the memory holds both.
         let (gathered, sums) = unsafe {

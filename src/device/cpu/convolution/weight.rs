@@ -7,18 +7,20 @@
 use std::ops::Range;
 use std::slice::from_raw_parts_mut;
 
-use super::super::gemm::blocks::{blocks, panels};
-use super::super::gemm::kernel::Kernels;
-use super::super::gemm::pack::{Source, pack};
-use super::super::gemm::tile::{Ahead, DEPTH, Left, Tile};
+use super::super::gemm::blocks::{Panel, blocks, panels};
+use super::super::gemm::kernel::{Kernels, MOST_ROWS};
+use super::super::gemm::pack::transpose;
+use super::super::gemm::tile::{self, DEPTH, LINE, Left, ROW, Tile, prefetch};
 use super::super::team::{Pieces, Team};
-use super::window::Windows;
+use super::window::{Windows, copy};
 use crate::device::ops::ConvolutionShape;
 
 /// Rows of dw that a thread takes at once, numbers of a window: windows of a depth block stay in the
 /// second-level cache.
 const ROWS: usize = 256;
-/// Floats from one gathered window to the next; no power of two, lest all fall into the same cache
+/// Places whose windows are brought together at once: a cache line of each number.
+const PLACES: usize = 16;
+/// Floats from one of these windows to the next; no power of two, lest all fall into the same cache
 /// sets.
 const STEP: usize = ROWS + 16;
 /// Columns of dw, channels of dy, that a thread takes at once.
@@ -28,6 +30,14 @@ const PIECE: usize = 48;
 
 /// Fewer multiplications than this are done by the calling thread alone.
 const WORTH_SHARING: usize = 128 * 1024;
+
+/// Places whose windows will be gathered in the next depth block.
+struct Ahead {
+    next: usize,
+    end: usize,
+    /// How many are fetched at once.
+    each: usize,
+}
 
 struct Product<'a> {
     kernels: &'static Kernels,
@@ -62,7 +72,7 @@ impl Product<'_> {
         let alone = self.shape.places() * rows * columns < WORTH_SHARING;
         let threads = if alone { 1 } else { team.threads() };
         let mut scratch = team.scratch();
-        let memory = scratch.parts(DEPTH * (STEP + COLUMNS), threads);
+        let memory = scratch.parts(PLACES * STEP + ROWS * ROW + (DEPTH + 1) * COLUMNS, threads);
         // What the threads do not divide, each brings together for itself: that is to be little.
         let by_rows = rows >= columns;
         let (divided, most) = if by_rows { (rows, ROWS) } else { (columns, COLUMNS) };
@@ -87,55 +97,124 @@ impl Product<'_> {
     /// # Safety
     /// The calling thread alone uses them and the memory.
     unsafe fn part(&self, rows: Range<usize>, columns: Range<usize>, memory: *mut f32) {
-        // SAFETY: the memory holds both.
-        let gathered = unsafe { from_raw_parts_mut(memory, DEPTH * STEP) };
-        let packed = memory.wrapping_add(DEPTH * STEP);
+        // SAFETY: the memory holds all three.
+        let (windows, gathered) = unsafe {
+            let gathered = memory.wrapping_add(PLACES * STEP);
+            let gathered = from_raw_parts_mut(gathered, ROWS * ROW);
+            (from_raw_parts_mut(memory, PLACES * STEP), gathered)
+        };
+        let packed = memory.wrapping_add(PLACES * STEP + ROWS * ROW);
         for depth in blocks(0..self.shape.places(), DEPTH) {
-            self.gather(&rows, &depth, gathered);
-            for panel in panels(self.kernels, columns.clone(), packed, depth.len()) {
-                let dy = &self.dy[depth.start * self.shape.outputs + panel.first..];
-                let stride = self.shape.outputs;
-                let source = Source { from: dy.as_ptr(), column_stride: 1, depth_stride: stride };
-                // SAFETY: `dy` has the shape's length; the panel has room for its depth.
-                unsafe {
-                    let (valid, width) = (panel.valid, panel.width);
-                    pack(self.kernels, source, valid, depth.len(), panel.data, width);
-                }
-                let mut i = 0;
-                while i < rows.len() {
-                    let code = self.kernels.tile(panel.vectors, rows.len() - i);
-                    let at = (rows.start + i) * stride + panel.first;
-                    let tile = Tile {
-                        depth: depth.len(),
-                        a: Left::Across { from: gathered[i..].as_ptr(), step: STEP },
-                        b: panel.data,
-                        c: self.dw.wrapping_add(at),
-                        c_row: stride,
-                        resume: self.accumulate || depth.start > 0,
-                        ahead: Ahead::Nothing,
-                    };
-                    // SAFETY: both factors are there; the tile's columns are in `dw` or cut off.
-                    unsafe {
-                        match panel.valid == panel.width {
-                            true => (code.plain)(&tile),
-                            false => code.cut(&tile, panel.width, panel.valid),
-                        }
-                    }
-                    i += code.rows;
-                }
+            self.gather(&rows, &depth, windows, gathered);
+            let mut ahead = self.places_ahead(depth.end, rows.len(), columns.len());
+            // SAFETY: the memory has room for the columns.
+            unsafe { self.pack(&columns, &depth, packed) };
+            for panel in panels(self.kernels, columns.clone(), packed, DEPTH + 1) {
+                // SAFETY: the caller's promise.
+                unsafe { self.panel([&rows, &columns], &depth, &panel, gathered, &mut ahead) };
             }
         }
     }
 
-    /// Brings the windows of some places together, some numbers of each.
-    fn gather(&self, numbers: &Range<usize>, places: &Range<usize>, to: &mut [f32]) {
-        let windows = &self.windows;
-        let mut place = windows.locate(places.start);
-        for to in to.chunks_exact_mut(STEP).take(places.len()) {
+    /// Some rows of dw, for the columns of a panel.
+    ///
+    /// # Safety
+    /// As [`Self::part`]; the panel is packed.
+    unsafe fn panel(
+        &self,
+        [rows, columns]: [&Range<usize>; 2],
+        depth: &Range<usize>,
+        panel: &Panel,
+        gathered: &[f32],
+        ahead: &mut Ahead,
+    ) {
+        let outputs = self.shape.outputs;
+        let mut i = 0;
+        while i < rows.len() {
+            let code = self.kernels.tile(panel.vectors, rows.len() - i);
+            let at = (rows.start + i) * outputs + panel.first;
+            let tile = Tile {
+                depth: depth.len(),
+                a: Left::Along { from: gathered[i * ROW..].as_ptr() },
+                b: panel.data,
+                c: self.dw.wrapping_add(at),
+                c_row: outputs,
+                resume: self.accumulate || depth.start > 0,
+                ahead: tile::Ahead::Nothing,
+            };
+            // SAFETY: both factors are there; the tile's columns are in `dw` or cut off.
+            unsafe {
+                match panel.valid == panel.width {
+                    true => (code.plain)(&tile),
+                    false => code.cut(&tile, panel.width, panel.valid),
+                }
+            }
+            i += code.rows;
+            self.prefetch(rows, columns, ahead);
+        }
+    }
+
+    /// The places of the next depth block, in turns of as many as there are tiles in this one.
+    fn places_ahead(&self, first: usize, rows: usize, columns: usize) -> Ahead {
+        let tiles = rows.div_ceil(MOST_ROWS) * columns.div_ceil(self.kernels.lanes * 2);
+        let end = (first + DEPTH).min(self.shape.places());
+        Ahead { next: first, end, each: DEPTH.div_ceil(tiles.max(1)) }
+    }
+
+    /// Fetches what will be brought together next.
+    fn prefetch(&self, rows: &Range<usize>, columns: &Range<usize>, ahead: &mut Ahead) {
+        let mut place = self.windows.locate(ahead.next);
+        for number in (ahead.next..ahead.end).take(ahead.each) {
             let (image, output) = place;
-            let source = &self.x[image * windows.source_len()..][..windows.source_len()];
-            windows.copy(source, output, numbers.clone(), to);
-            place = windows.next(place);
+            if rows.len() > LINE {
+                let x = &self.x[image * self.windows.source_len()..];
+                self.windows.prefetch(x, output, rows.clone());
+            }
+            let dy = self.dy[number * self.shape.outputs..].as_ptr();
+            columns.clone().step_by(LINE).for_each(|at| prefetch(dy.wrapping_add(at)));
+            place = self.windows.next(place);
+        }
+        ahead.next = (ahead.next + ahead.each).min(ahead.end);
+    }
+
+    /// Packs panels of dy, place by place, as it is stored: the memory's own prefetching is for that.
+    ///
+    /// # Safety
+    /// `to` has room for them.
+    unsafe fn pack(&self, columns: &Range<usize>, depth: &Range<usize>, to: *mut f32) {
+        for (p, place) in depth.clone().enumerate() {
+            let dy = &self.dy[place * self.shape.outputs..][..columns.end];
+            for panel in panels(self.kernels, columns.clone(), to, DEPTH + 1) {
+                let to = panel.data.wrapping_add(p * panel.width);
+                // SAFETY: the panel has room for its depth.
+                let to = unsafe { from_raw_parts_mut(to, panel.width) };
+                to[panel.valid..].fill(0.0);
+                copy(&dy[panel.first..][..panel.valid], &mut to[..panel.valid]);
+            }
+        }
+    }
+
+    /// Brings the windows of some places together: some numbers of each, a row for each number.
+    fn gather(
+        &self,
+        numbers: &Range<usize>,
+        places: &Range<usize>,
+        windows: &mut [f32],
+        to: &mut [f32],
+    ) {
+        let mut place = self.windows.locate(places.start);
+        for first in (0..places.len()).step_by(PLACES) {
+            let count = PLACES.min(places.len() - first);
+            for to in windows.chunks_exact_mut(STEP).take(count) {
+                let (image, output) = place;
+                let len = self.windows.source_len();
+                let x = &self.x[image * len..][..len];
+                self.windows.copy(x, output, numbers.clone(), to);
+                place = self.windows.next(place);
+            }
+            let (from, to) = (windows.as_ptr(), to[first..].as_mut_ptr());
+            // SAFETY: the windows are there, and `to` has a row for each of their numbers.
+            unsafe { transpose(self.kernels, from, STEP, [count, numbers.len()], to, ROW) };
         }
     }
 }

@@ -8,6 +8,7 @@
 
 use std::ops::Range;
 
+use super::super::gemm::tile::{LINE, prefetch};
 use crate::device::ops::ConvolutionShape;
 
 /// One direction of an image.
@@ -62,11 +63,20 @@ impl Axis {
         }
     }
 
+    /// Whether all pixels of an output's window are there.
+    #[inline(always)]
+    fn is_inside(&self, output: usize) -> bool {
+        let first = self.origin + (self.step * output) as isize;
+        first >= 0 && first as usize + self.taps <= self.source
+    }
+
+    #[inline(always)]
     fn place(&self, tap: usize) -> usize {
         self.place.wrapping_add_signed(self.place_step * tap as isize)
     }
 
     /// The source's pixel below a tap of an output's window, where there is one.
+    #[inline(always)]
     fn pixel(&self, output: usize, tap: usize) -> Option<usize> {
         let at = self.origin + (self.step * output + tap) as isize;
         usize::try_from(at).ok().filter(|&at| at < self.source)
@@ -183,6 +193,27 @@ impl Windows {
         image * self.pixels + row * self.width + columns.first + columns.every * output.column
     }
 
+    /// All outputs of an image.
+    pub fn each(&self) -> impl Iterator<Item = Output> {
+        let [rows, columns] = self.axes.map(|axis| axis.outputs);
+        (0..rows).flat_map(move |row| (0..columns).map(move |column| Output { row, column }))
+    }
+
+    /// Calls `visit` with the place in the kernel and the first number of each pixel of the image that an
+    /// output's window has.
+    #[inline(always)]
+    pub fn each_tap(&self, output: Output, mut visit: impl FnMut(usize, usize)) {
+        let [rows, columns] = &self.axes;
+        for i in 0..rows.taps {
+            let Some(row) = rows.pixel(output.row, i) else { continue };
+            for j in 0..columns.taps {
+                let Some(column) = columns.pixel(output.column, j) else { continue };
+                let place = rows.place(i) * self.kernel + columns.place(j);
+                visit(place, (row * columns.source + column) * self.channels);
+            }
+        }
+    }
+
     /// The first number of the image's pixel at a tap of an output's window, where there is one.
     pub fn source(&self, output: Output, tap: usize) -> Option<usize> {
         let [rows, columns] = &self.axes;
@@ -195,24 +226,51 @@ impl Windows {
     #[inline(always)]
     pub fn copy(&self, image: &[f32], output: Output, range: Range<usize>, to: &mut [f32]) {
         let [rows, columns] = &self.axes;
-        let run = columns.taps * self.channels;
-        let line = columns.source * self.channels;
-        let left =
-            (columns.origin + (columns.step * output.column) as isize) * self.channels as isize;
+        let (run, line) = (columns.taps * self.channels, columns.source * self.channels);
+        let first = columns.origin + (columns.step * output.column) as isize;
+        let left = first * self.channels as isize;
+        if range.len() == self.len() && self.is_inside(output) {
+            let first = (rows.origin + (rows.step * output.row) as isize) as usize * line;
+            let lines = image[first + left as usize..].chunks(line.max(1));
+            return to[..range.len()]
+                .chunks_exact_mut(run)
+                .zip(lines)
+                .for_each(|(to, line)| copy(&line[..run], to));
+        }
         let mut to = &mut to[..range.len()];
-        let mut at = range.start;
-        while at < range.end {
-            let (tap, first) = (at / run, at % run);
-            let len = (run - first).min(range.end - at);
+        let (mut tap, mut skipped) = (range.start / run.max(1), range.start % run.max(1));
+        while !to.is_empty() {
+            let len = (run - skipped).min(to.len());
             let (now, rest) = to.split_at_mut(len);
             match rows.pixel(output.row, tap) {
                 Some(row) => {
                     let line = &image[row * line..(row + 1) * line];
-                    copy_within(line, left + first as isize, now);
+                    copy_within(line, left + skipped as isize, now);
                 }
                 None => now.fill(0.0),
             }
-            (to, at) = (rest, at + len);
+            (to, tap, skipped) = (rest, tap + 1, 0);
+        }
+    }
+
+    /// Whether all of an output's window is inside the image.
+    #[inline(always)]
+    fn is_inside(&self, output: Output) -> bool {
+        let [rows, columns] = &self.axes;
+        rows.is_inside(output.row) && columns.is_inside(output.column)
+    }
+
+    /// Asks for the memory that [`Windows::copy`] will read.
+    #[inline(always)]
+    pub fn prefetch(&self, image: &[f32], output: Output, range: Range<usize>) {
+        let [rows, columns] = &self.axes;
+        let (run, line) = (columns.taps * self.channels, columns.source * self.channels);
+        let first = columns.origin + (columns.step * output.column) as isize;
+        let left = first * self.channels as isize;
+        for tap in range.start / run..range.end.div_ceil(run) {
+            let Some(row) = rows.pixel(output.row, tap) else { continue };
+            let line = image.as_ptr().wrapping_add(row * line).wrapping_offset(left);
+            (0..run).step_by(LINE).for_each(|at| prefetch(line.wrapping_add(at)));
         }
     }
 }
@@ -223,7 +281,7 @@ fn copy_within(line: &[f32], start: isize, to: &mut [f32]) {
     if let Ok(start) = usize::try_from(start)
         && start + to.len() <= line.len()
     {
-        return to.copy_from_slice(&line[start..start + to.len()]);
+        return copy(&line[start..start + to.len()], to);
     }
     let len = to.len() as isize;
     let begin = (-start).clamp(0, len) as usize;
@@ -234,4 +292,16 @@ fn copy_within(line: &[f32], start: isize, to: &mut [f32]) {
         let first = (start + begin as isize) as usize;
         to[begin..end].copy_from_slice(&line[first..first + end - begin]);
     }
+}
+
+/// As `copy_from_slice`, whose call takes longer than the few numbers of an image of few channels.
+#[inline(always)]
+pub(super) fn copy(from: &[f32], to: &mut [f32]) {
+    const FEW: usize = 32;
+    if from.len() > FEW {
+        return to.copy_from_slice(from);
+    }
+    let ((fours, rest), (to_fours, to_rest)) = (from.as_chunks::<4>(), to.as_chunks_mut::<4>());
+    to_fours.iter_mut().zip(fours).for_each(|(to, from)| *to = *from);
+    to_rest.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
 }

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 const MOST_VECTORS: usize = 3;
 
 /// Most rows of a tile.
-const MOST_ROWS: usize = 12;
+pub(in super::super) const MOST_ROWS: usize = 12;
 
 /// Most lanes that a vector has on any instruction set.
 const MOST_LANES: usize = 16;

@@ -99,7 +99,7 @@ pub(in super::super) unsafe fn pack(
 ///
 /// # Safety
 /// Both are good for these extents at their strides, and do not overlap.
-pub(super) unsafe fn transpose(
+pub(in super::super) unsafe fn transpose(
     kernels: &Kernels,
     from: *const f32,
     from_stride: usize,

@@ -12,7 +12,7 @@ use super::vector::Vector;
 pub(super) const ROUND: usize = LINE;
 
 /// Floats in a cache line.
-const LINE: usize = 16;
+pub(in super::super) const LINE: usize = 16;
 
 /// Depth steps that are written out one after the other, so that moving the pointers costs little:
 /// where two hardware threads share a core, every instruction counts.
@@ -266,7 +266,7 @@ unsafe fn add_products<V: Vector, const R: usize, const N: usize>(
 
 /// A hint; harmless for any address.
 #[inline(always)]
-fn prefetch(address: *const f32) {
+pub(in super::super) fn prefetch(address: *const f32) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a prefetch never faults.
     unsafe {

@@ -78,11 +78,6 @@ impl<T> Stripe<'_, T> {
         self.first
     }
 
-    /// Number of columns.
-    pub fn columns(&self) -> usize {
-        self.columns
-    }
-
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.rows
@@ -186,17 +181,30 @@ impl Team {
         work: impl Fn(Stripe<'_, T>, [&mut [T]; N]) + Sync,
     ) {
         assert!(columns > 0 && out.len().is_multiple_of(columns), "not rows of {columns} columns");
-        assert!(vectors.iter().all(|vector| vector.len() == columns), "not an element a column");
         let (elements, rows) = (out.len(), out.len() / columns);
         let out = Shared(out.as_mut_ptr());
+        self.columns(elements, columns, vectors, |range, parts| {
+            let matrix = &out;
+            // SAFETY: ranges of columns are disjoint.
+            work(unsafe { Stripe::new(matrix.0, rows, columns, range) }, parts);
+        });
+    }
+
+    /// Splits `vectors`, each with an element a column, for work on a matrix of so many elements; calls
+    /// `work(columns, parts)`.
+    pub fn columns<T: Send, const N: usize>(
+        &self,
+        elements: usize,
+        columns: usize,
+        vectors: [&mut [T]; N],
+        work: impl Fn(Range<usize>, [&mut [T]; N]) + Sync,
+    ) {
+        assert!(vectors.iter().all(|vector| vector.len() == columns), "not an element a column");
         let vectors = vectors.map(|vector| Shared(vector.as_mut_ptr()));
         self.share(elements, columns, STRIPE_GRAIN, |range| {
-            let matrix = &out;
-            // SAFETY: `share` gives out disjoint ranges of the columns, and the matrix and the
-            // vectors do not overlap.
+            // SAFETY: `share` gives out disjoint ranges of the columns, and the vectors do not overlap.
             let parts = vectors.each_ref().map(|vector| unsafe { vector.part(range.clone()) });
-            // SAFETY: as above.
-            work(unsafe { Stripe::new(matrix.0, rows, columns, range) }, parts);
+            work(range, parts);
         });
     }
 

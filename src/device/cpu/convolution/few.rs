@@ -1,0 +1,186 @@
+//! Transposed convolutions to few channels, an image's colours.
+//!
+//! Tiles of a product would be mostly empty, if their columns were the channels. So the columns are all
+//! places of the kernel: one product makes every place's share of every output, and each output is then
+//! the sum of those that fall on it. A thread has the shares of one image at a time, in memory of its
+//! own.
+#![allow(unsafe_code)]
+
+use std::ops::Range;
+use std::slice::from_raw_parts_mut;
+
+use super::super::gemm::blocks::{blocks, depth_blocks, panels};
+use super::super::gemm::kernel::Kernels;
+use super::super::gemm::tile::{Ahead, Left, ROW, Tile};
+use super::super::simd::vectorized;
+use super::super::team::{Pieces, Team};
+use super::window::Windows;
+use crate::device::ops::ConvolutionShape;
+
+/// Pixels of y whose numbers are brought together at once.
+const PIXELS: usize = 96;
+
+/// A transposed convolution under way.
+struct Product<'a> {
+    kernels: &'static Kernels,
+    shape: ConvolutionShape,
+    channels: Range<usize>,
+    x: *mut f32,
+    y: &'a [f32],
+    w: &'a [f32],
+}
+
+/// A transposed convolution of y, some channels of it.
+pub(super) fn transpose(
+    team: &Team,
+    x: &mut [f32],
+    y: &[f32],
+    w: &[f32],
+    shape: ConvolutionShape,
+    channels: Range<usize>,
+    finish: impl Fn(usize, &mut [f32]) + Sync,
+) {
+    Product { kernels: Kernels::get(), shape, channels, x: x.as_mut_ptr(), y, w }.run(team, finish);
+}
+
+// SAFETY: threads write disjoint images of `x`, which the product borrows exclusively.
+unsafe impl Sync for Product<'_> {}
+
+impl Product<'_> {
+    fn run(&self, team: &Team, finish: impl Fn(usize, &mut [f32]) + Sync) {
+        let packed = self.shape.outputs * self.columns();
+        let mine = PIXELS * ROW + self.pixels() * self.columns();
+        let mut scratch = team.scratch();
+        let memory = scratch.shared_and_parts(packed, mine, team.threads());
+        // SAFETY: the memory has room for the weights.
+        unsafe { self.pack(memory.shared()) };
+        let images = Pieces::new(self.shape.rows, 1, 4, team.threads());
+        let len = self.shape.x_pixels[0] * self.shape.x_pixels[1] * self.channels.len();
+        team.run(|thread| {
+            for image in (&images).flatten() {
+                // SAFETY: the memory is the thread's and has room for both, the image is its own.
+                let (gathered, shares, x) = unsafe {
+                    let shares = memory.of(thread).wrapping_add(PIXELS * ROW);
+                    let shares = from_raw_parts_mut(shares, self.pixels() * self.columns());
+                    let x = from_raw_parts_mut(self.x.add(image * len), len);
+                    (from_raw_parts_mut(memory.of(thread), PIXELS * ROW), shares, x)
+                };
+                self.multiply(image, memory.shared(), gathered, shares);
+                self.sum(image, x, shares, &finish);
+            }
+        });
+    }
+
+    /// Pixels of an image that is read.
+    fn pixels(&self) -> usize {
+        self.shape.y_pixels[0] * self.shape.y_pixels[1]
+    }
+
+    /// Numbers of all places of the kernel.
+    fn numbers(&self) -> usize {
+        self.shape.kernel * self.shape.kernel * self.channels.len()
+    }
+
+    /// The same, rounded up to whole vectors.
+    fn columns(&self) -> usize {
+        self.numbers().next_multiple_of(self.kernels.lanes)
+    }
+
+    /// Packs the weights.
+    ///
+    /// # Safety
+    /// `to` has room for them.
+    unsafe fn pack(&self, to: *mut f32) {
+        let ConvolutionShape { inputs, outputs, .. } = self.shape;
+        for depth in depth_blocks(outputs) {
+            let at = to.wrapping_add(depth.start * self.columns());
+            for panel in panels(self.kernels, 0..self.numbers(), at, depth.len()) {
+                for column in 0..panel.width {
+                    let number = panel.first + column;
+                    let (place, channel) =
+                        (number / self.channels.len(), number % self.channels.len());
+                    let row = place * inputs + self.channels.start + channel;
+                    for (p, depth) in depth.clone().enumerate() {
+                        let w =
+                            if column < panel.valid { self.w[row * outputs + depth] } else { 0.0 };
+                        // SAFETY: the panel has room for its depth.
+                        unsafe { *panel.data.add(p * panel.width + column) = w };
+                    }
+                }
+            }
+        }
+    }
+
+    /// The shares of one image: its pixels times the weights of all places.
+    fn multiply(&self, image: usize, packed: *mut f32, gathered: &mut [f32], shares: &mut [f32]) {
+        let (outputs, kernels, columns) = (self.shape.outputs, self.kernels, self.columns());
+        let y = &self.y[image * self.pixels() * outputs..][..self.pixels() * outputs];
+        for pixels in blocks(0..self.pixels(), PIXELS) {
+            for depth in depth_blocks(outputs) {
+                for (to, pixel) in gathered.chunks_exact_mut(ROW).zip(pixels.clone()) {
+                    let y = &y[pixel * outputs..][depth.clone()];
+                    to[..y.len()].copy_from_slice(y);
+                }
+                let at = packed.wrapping_add(depth.start * columns);
+                for panel in panels(kernels, 0..self.numbers(), at, depth.len()) {
+                    let mut i = 0;
+                    while i < pixels.len() {
+                        let code = kernels.tile(panel.vectors, pixels.len() - i);
+                        let share = (pixels.start + i) * columns + panel.first;
+                        let tile = Tile {
+                            depth: depth.len(),
+                            a: Left::Along { from: gathered[i * ROW..].as_ptr() },
+                            b: panel.data,
+                            c: shares[share..].as_mut_ptr(),
+                            c_row: columns,
+                            resume: depth.start > 0,
+                            ahead: Ahead::Nothing,
+                        };
+                        // SAFETY: both factors are there; the shares have whole vectors.
+                        unsafe { (code.plain)(&tile) };
+                        i += code.rows;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sums the shares of each pixel of an image up.
+    fn sum(
+        &self,
+        image: usize,
+        x: &mut [f32],
+        shares: &[f32],
+        finish: &(impl Fn(usize, &mut [f32]) + Sync),
+    ) {
+        let (channels, columns) = (self.channels.len(), self.columns());
+        let (stride, outputs) = (self.shape.stride, self.shape.outputs);
+        let width = self.shape.x_pixels[1];
+        vectorized(
+            #[inline(always)]
+            || {
+                for part in 0..Windows::parts(&self.shape) {
+                    let windows = Windows::transposed(&self.shape, part);
+                    for output in windows.each() {
+                        let (row, column) = (
+                            output.row * stride + part / stride,
+                            output.column * stride + part % stride,
+                        );
+                        let x = &mut x[(row * width + column) * channels..][..channels];
+                        x.fill(0.0);
+                        windows.each_tap(
+                            output,
+                            #[inline(always)]
+                            |place, source| {
+                                let share =
+                                    &shares[source / outputs * columns + place * channels..];
+                                x.iter_mut().zip(share).for_each(|(x, &share)| *x += share);
+                            },
+                        );
+                    }
+                }
+                finish(image * x.len() / channels, x);
+            },
+        );
+    }
+}
