@@ -80,11 +80,12 @@ fn order<D: Timed>(bench: &Bench<'_, D>) -> D::Buffer<u32> {
 
 /// Reads x, a label and a row of the table for each row, writes both beside each other.
 fn embedding_concat<D: Timed>(bench: &mut Bench<'_, D>, shape: &EmbeddingShape) {
-    let EmbeddingShape { rows, classes, width, inputs, .. } = *shape;
-    let (wide, all, table) = (rows * inputs, rows * shape.stride, classes * width);
+    let EmbeddingShape { rows, pixels, classes, width, inputs, .. } = *shape;
+    let places = rows * pixels;
+    let (wide, all, table) = (places * inputs, places * shape.stride, classes * width);
     let (x, mut y, values) = (bench.numbers(wide), bench.numbers(all), bench.numbers(table));
     let labels = labels(bench, shape);
-    let size = format!("{rows}x{inputs}+{width}");
+    let size = format!("{rows}x{pixels}x{inputs}+{width}");
     bench.moves("embedding_concat", &size, wide + all + table + rows, |device| {
         let (x, values) = (D::view(&x, 0..wide), D::view(&values, 0..table));
         let (y, labels) = (D::view_mut(&mut y, 0..all), D::view(&labels, 0..rows));
@@ -94,10 +95,10 @@ fn embedding_concat<D: Timed>(bench: &mut Bench<'_, D>, shape: &EmbeddingShape) 
 
 /// Reads dy and the labels, writes the table's gradient.
 fn embedding_backward<D: Timed>(bench: &mut Bench<'_, D>, shape: &EmbeddingShape) {
-    let EmbeddingShape { rows, classes, width, .. } = *shape;
-    let (all, table) = (rows * width, classes * width);
+    let EmbeddingShape { rows, pixels, classes, width, .. } = *shape;
+    let (all, table) = (rows * pixels * width, classes * width);
     let (dy, mut dtable, labels) = (bench.numbers(all), bench.numbers(table), labels(bench, shape));
-    let size = format!("{rows}x{width}");
+    let size = format!("{rows}x{pixels}x{width}");
     bench.moves("embedding_backward", &size, all + table + rows, |device| {
         let (dy, labels) = (D::view(&dy, 0..all), D::view(&labels, 0..rows));
         device.embedding_backward(D::view_mut(&mut dtable, 0..table), dy, labels, shape, false);

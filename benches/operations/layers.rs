@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use gan_cuda::device::Device;
-use gan_cuda::device::ops::{EmbeddingShape, LinearShape};
+use gan_cuda::device::ops::{ConvolutionShape, EmbeddingShape, LinearShape};
 use gan_cuda::gan::Role;
 use gan_cuda::gan::preset::{Preset, presets};
 use gan_cuda::gan::settings::Settings;
@@ -34,28 +34,50 @@ pub fn linear<D: Device>() -> Vec<LinearShape> {
     found.into_iter().map(shape).collect()
 }
 
-/// Rows and columns of the outputs of all stages that `chosen` picks.
-fn outputs(chosen: impl Fn(&Stage) -> bool) -> BTreeSet<[usize; 2]> {
-    let of = |(network, rows): (NetworkSpec, usize)| {
-        let stages = network.stages().iter().filter(|&stage| chosen(stage));
-        stages.map(|stage| [rows, stage.outputs()]).collect::<Vec<_>>()
+/// Rows and columns of the stages that `size` has some of, for one row of a batch.
+fn outputs(size: impl Fn(&Stage) -> Option<[usize; 2]>) -> BTreeSet<[usize; 2]> {
+    let of = |(network, batch): (NetworkSpec, usize)| {
+        let sizes = network.stages().iter().filter_map(&size);
+        sizes.map(|[rows, columns]| [batch * rows, columns]).collect::<Vec<_>>()
     };
     networks().flat_map(of).collect()
 }
 
-/// Rows and columns behind linear layers without BatchNorm.
+/// Rows and columns behind linear layers and convolutions without BatchNorm.
 pub fn activated() -> BTreeSet<[usize; 2]> {
-    outputs(|stage| matches!(stage, Stage::Linear(layer) if !layer.normalized))
+    outputs(|stage| match stage {
+        Stage::Linear(layer) if !layer.normalized => Some([1, layer.outputs]),
+        Stage::Convolution(layer) if !layer.normalized => Some([layer.pixels(), layer.channels()]),
+        _ => None,
+    })
 }
 
 /// Rows and columns of BatchNorm.
 pub fn normalized() -> BTreeSet<[usize; 2]> {
-    outputs(|stage| matches!(stage, Stage::BatchNorm(_)))
+    outputs(|stage| match stage {
+        Stage::BatchNorm(norm) => Some([norm.pixels, norm.features]),
+        _ => None,
+    })
 }
 
 /// Rows and columns of dropout masks.
 pub fn dropped() -> BTreeSet<[usize; 2]> {
-    outputs(|stage| stage.dropout().is_some())
+    outputs(|stage| stage.dropout().map(|_| [1, stage.outputs()]))
+}
+
+/// All convolutions, of either kind.
+pub fn convolutions() -> Vec<ConvolutionShape> {
+    let mut found = Vec::new();
+    for (network, rows) in networks() {
+        for stage in network.stages() {
+            if let Stage::Convolution(layer) = stage {
+                found.push(ConvolutionShape { rows, ..layer.shape });
+            }
+        }
+    }
+    found.sort_by_key(ConvolutionShape::y_len);
+    found.dedup();
+    found
 }
 
 /// Parameters of every network.
@@ -68,11 +90,13 @@ pub fn embeddings<D: Device>() -> Vec<EmbeddingShape> {
     let shape = |(network, rows): (NetworkSpec, usize)| {
         let input = network.input();
         let label = input.label?;
+        let pixels = network.input_pixels();
         Some(EmbeddingShape {
             rows,
+            pixels,
             classes: label.classes,
             width: label.classes,
-            inputs: input.shape.numbers(),
+            inputs: input.shape.numbers() / pixels,
             label_first: label.first,
             stride: network.input_stride::<D>(),
         })

@@ -13,6 +13,7 @@ mod common;
 
 mod batch_norm;
 mod clock;
+mod convolution;
 mod draws;
 mod layers;
 mod learning;
@@ -100,6 +101,7 @@ impl<D: Timed> Bench<'_, D> {
 fn all_of<D: Timed>(criterion: &mut Criterion<Rates>, device: &D) {
     let mut bench = Bench { criterion, device };
     linear::all(&mut bench);
+    convolution::all(&mut bench);
     batch_norm::all(&mut bench);
     learning::all(&mut bench);
     draws::all(&mut bench);

@@ -19,7 +19,7 @@ pub(super) struct SizeArgs {
     /// Numbers in a row of noise
     #[arg(long, value_name = "N", alias = "latent_dim", value_parser = within::<usize, _>(ranges::EXTENT))]
     latent_dim: Option<usize>,
-    /// Widths of the generator's hidden layers, as 128,256
+    /// Widths of the generator's hidden layers, as 128,256; of convolutions, their channels
     #[arg(long, value_name = "N,N,…", value_delimiter = ',', value_parser = within::<usize, _>(ranges::EXTENT))]
     g_hidden: Option<Vec<usize>>,
     /// Widths of the discriminator's hidden layers

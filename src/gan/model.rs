@@ -4,7 +4,7 @@ use super::role::Role;
 use super::settings::{InputPart, Layers, Settings};
 use crate::data::ImageShape;
 use crate::nn::sequence::{Embedding, Input, SpecProblem};
-use crate::nn::{Layer, NetworkSpec, Shape};
+use crate::nn::{Layer, NetworkSpec, Sequence, Shape};
 
 /// A GAN's settings, and its networks resolved.
 #[derive(Clone, Debug, PartialEq)]
@@ -160,8 +160,18 @@ fn expect_output(
     Err(ModelProblem::Output { network: role.name(), got: got.to_string(), expected })
 }
 
-/// The layers as PyTorch's `Sequential` is written, for files that describe a network.
+/// The layers as PyTorch's `Sequential` is written, for files that describe a network; a view stands
+/// among them where there is one.
 pub fn sequential(network: &NetworkSpec) -> String {
-    let layers: Vec<_> = network.layers().map(|(_, layer): (_, Layer)| layer.to_string()).collect();
+    let of_sequence = |sequence: &Sequence| {
+        let view = sequence.view.map(|view| match view {
+            Shape::Features(features) => format!("view({features})"),
+            Shape::Image([channels, height, width]) => {
+                format!("view({channels}, {height}, {width})")
+            }
+        });
+        view.into_iter().chain(sequence.layers.iter().map(Layer::to_string)).collect::<Vec<_>>()
+    };
+    let layers: Vec<_> = network.sequences().iter().flat_map(of_sequence).collect();
     format!("Sequential({})", layers.join(", "))
 }

@@ -164,18 +164,16 @@ impl<D: Device> Network<D> {
         mode: Mode,
     ) {
         self.embed(device, activations, input, batches);
-        let last = self.stages.len() - 1;
         let Activations { input: entrance, outputs, moments, workspace, .. } = activations;
-        for stage in 0..last {
+        let Some((last, inner)) = moments.split_last_mut() else { return };
+        for (stage, moments) in inner.iter_mut().enumerate() {
             let (before, now) = outputs.split_at_mut(stage);
             let y = now[0].rows_mut(batches.range());
             let x = Before { entrance, input, outputs: before };
-            let kept = (&mut moments[stage], &mut *workspace);
-            self.forward_stage(stage, device, kept, y, &x, batches, mode);
+            self.forward_stage(stage, device, (moments, workspace), y, &x, batches, mode);
         }
         let x = Before { entrance, input, outputs };
-        let kept = (&mut moments[last], workspace);
-        self.forward_stage(last, device, kept, y, &x, batches, mode);
+        self.forward_stage(outputs.len(), device, (last, workspace), y, &x, batches, mode);
     }
 
     #[allow(clippy::too_many_arguments)]

@@ -14,9 +14,12 @@ fn presets_shows_each_in_full() {
         ("cgan", 1_511_412, 932_965, &["Embedding(10, 10)", "squared error", "0.5·(real + fake)"]),
         ("mlp-rgb", 51_087_232, 25_297_921, &["new noise", "give --dataset", "128×128 rgb"]),
         ("mlp-batchnorm", 1_510_032, 566_273, &["generator, then discriminator", "dropped"]),
+        ("dcgan", 778_305, 138_561, &["viewed as 128×7×7", "kernel_size=4", "→ 64×14×14"]),
+        ("dcgan-rgb", 3_576_704, 2_765_568, &["viewed as 100×1×1", "bias=False", "64×64 rgb"]),
+        ("cdcgan", 841_125, 148_901, &["Embedding(10, 10)", "Conv2d(11, 64"]),
     ] {
         let out = scratch.run(&format!("presets {name}")).says(words);
-        has(&out, &["source", "Linear", "loss", "updates", "Adam", "batch"]);
+        has(&out, &["source", "loss", "updates", "Adam", "batch"]);
         has(&out, &[&format!("generator, {generator} parameters")]);
         has(&out, &[&format!("discriminator, {discriminator} parameters")]);
     }
@@ -26,8 +29,8 @@ fn presets_shows_each_in_full() {
 fn bench_prints_one_line_of_json_for_each_preset() {
     let scratch = Scratch::new();
     for preset in presets().iter().map(|preset| &*preset.name) {
-        // The whole of `mlp-rgb` would take seconds.
-        let batch = if preset == "mlp-rgb" { 2 } else { 8 };
+        // The whole of those of colour images would take seconds.
+        let batch = if preset.ends_with("-rgb") { 2 } else { 8 };
         let flags = format!("--preset {preset} --batch-size {batch} --warmup 1 --threads 1");
         let out = scratch.run(&format!("bench --iterations 3 --json {flags}")).succeeds();
         assert_eq!(out.lines().count(), 1, "{out}");

@@ -102,6 +102,8 @@ fn flags_that_a_preset_cannot_honour_are_refused_by_name() {
         ("mlp-rgb --dataset mnist", &["--dropout 0.5"]),
         ("mlp-batchnorm", &["--dropout 0.5", "--batch-size 1"]),
         ("cgan", &["--batch-size 1"]),
+        ("dcgan", &["--dropout 0.5", "--image-size 32", "--batch-size 1"]),
+        ("dcgan-rgb --dataset mnist", &["--image-size 48", "--g-hidden 8,4", "--d-final-relu"]),
     ] {
         for flag in flags {
             let words = [*flag, preset].map(|words| words.split(' ').next().unwrap());
@@ -146,8 +148,8 @@ fn spellings_of_pytorch_gan_are_understood() {
 #[test]
 fn unknown_names_are_refused_with_the_known_ones() {
     let scratch = Scratch::new();
-    let names = ["dcgan", "mlp,", "mlp-dropout", "cgan", "mlp-rgb", "mlp-batchnorm"];
-    for command in ["train --preset dcgan", "presets dcgan", "bench --preset dcgan"] {
+    let names = ["biggan", "mlp,", "mlp-dropout", "cgan", "mlp-rgb", "mlp-batchnorm", "dcgan,"];
+    for command in ["train --preset biggan", "presets biggan", "bench --preset biggan"] {
         scratch.run(command).fails(2, &names);
     }
     scratch.run("train --learning-rate 1").fails(2, &["--learning-rate"]);

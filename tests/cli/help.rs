@@ -27,7 +27,7 @@ fn commands_say_what_is_recorded() {
     for command in commands() {
         insta::assert_snapshot!(format!("{command}-help"), printed(&format!("{command} --help")));
     }
-    for arguments in ["presets", "presets cgan", "presets mlp-rgb"] {
+    for arguments in ["presets", "presets cgan", "presets mlp-rgb", "presets dcgan"] {
         insta::assert_snapshot!(arguments.replace(' ', "-"), printed(arguments));
     }
 }

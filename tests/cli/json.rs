@@ -40,7 +40,13 @@ fn presets_tells_all_values_layers_and_parameters() {
     let named = |name: &str| all.as_array().unwrap().iter().find(|row| row["name"] == name);
     assert_eq!(named("cgan"), Some(&cgan));
     assert_eq!(named("mlp-rgb").unwrap()["dataset"], Value::Null);
-    assert_eq!(all.as_array().unwrap().len(), 5);
+    assert_eq!(all.as_array().unwrap().len(), 8);
+    // Of convolutions, channels.
+    let dcgan = named("dcgan").unwrap();
+    let block = json!({"inputs": 64, "outputs": 128, "parameters": 131_200});
+    assert_eq!(dcgan["discriminator"]["blocks"][1], block);
+    let view = &dcgan["settings"]["generator"]["sequences"][1]["view"];
+    assert_eq!(*view, json!([128, 7, 7]));
 }
 
 #[test]
@@ -101,7 +107,7 @@ fn sample_tells_what_it_drew_and_where_it_went() {
 fn errors_are_words_on_standard_error_all_the_same() {
     let scratch = Scratch::new();
     for (command, code) in [
-        ("presets dcgan --json", 2),
+        ("presets biggan --json", 2),
         ("sample --json", 1),
         ("runs --json", 1),
         ("bench --json --preset mlp --batch-size 4000000000000", 2),

@@ -26,7 +26,7 @@ fn narrow(scratch: &Scratch) -> String {
 #[test]
 fn every_presets_file_is_a_run_of_the_preset() {
     let scratch = Scratch::with_digits();
-    for name in ["mlp", "mlp-dropout", "cgan", "mlp-batchnorm"] {
+    for name in ["mlp", "mlp-dropout", "cgan", "mlp-batchnorm", "dcgan", "cdcgan"] {
         let text = scratch.run(&format!("presets {name} --toml")).succeeds();
         scratch.put("mine.toml", text);
         let run = |what: &str| scratch.run(&format!("train {what} {LENGTH} --dry-run")).succeeds();
@@ -122,6 +122,70 @@ fn sequences_are_told_apart_by_their_keys_everywhere() {
         in_two_sequences(&scratch, key_prefix);
         let words = [&["mine.toml", "generator"], &words[..]].concat();
         scratch.run(&format!("train --config mine.toml {LENGTH}")).fails(1, &words);
+    }
+}
+
+/// Kernels, strides and paddings that no preset has, with and without bias, and images that become
+/// features and images again.
+#[test]
+fn convolutions_of_ones_own_are_trained_and_everything_knows_them() {
+    let scratch = Scratch::with_digits();
+    let text = scratch.run("presets dcgan --toml").succeeds();
+    let edits = [
+        ("\"Linear(100, 6272)\"", "\"Linear(100, 98)\""),
+        ("BatchNorm1d(6272)", "BatchNorm1d(98)"),
+        ("view = [128, 7, 7]", "view = [2, 7, 7]"),
+        (
+            "\"ConvTranspose2d(128, 64, kernel_size=4, stride=2, padding=1)\"",
+            "\"ConvTranspose2d(2, 3, kernel_size=3, stride=2, padding=1, output_padding=1)\"",
+        ),
+        ("\"BatchNorm2d(64)\",", "\"BatchNorm2d(3)\",\n    \"Dropout(0.1)\","),
+        (
+            "\"ConvTranspose2d(64, 1, kernel_size=4, stride=2, padding=1)\"",
+            "\"ConvTranspose2d(3, 1, kernel_size=4, stride=2, padding=1, bias=False)\"",
+        ),
+        ("\"Conv2d(1, 64, kernel_size=4, stride=2, padding=1)\"", "\"Conv2d(1, 4, 5, 3)\""),
+        (
+            "\"Conv2d(64, 128, kernel_size=4, stride=2, padding=1)\"",
+            "\"Flatten()\",\n    \"Unflatten(4, 8, 8)\",\n    \"Conv2d(4, 3, 3)\",\n    \"BatchNorm2d(3)\"",
+        ),
+        ("\"Linear(6272, 1)\"", "\"Linear(108, 1)\""),
+    ];
+    edit(&scratch, &text, &edits);
+    scratch
+        .run("presets mine.toml")
+        .says(&["viewed as 2×7×7", "Conv2d(4, 3, kernel_size=3) → 3×6×6"]);
+    scratch.run(&format!("train --config mine.toml {LENGTH}")).succeeds();
+    let run = "runs/00000-dcgan-mnist";
+    scratch.run(&format!("train --resume {run} --iterations 5")).succeeds();
+    let longer = LENGTH.replace("--iterations 3", "--iterations 5");
+    scratch.run(&format!("train --config mine.toml {longer}")).succeeds();
+    for network in ["generator", "discriminator"] {
+        let [resumed, straight] = [run, "runs/00001-dcgan-mnist"]
+            .map(|run| scratch.bytes(&format!("{run}/checkpoint-000005/{network}.safetensors")));
+        assert!(resumed == straight, "{network}: resumed is not uninterrupted");
+    }
+    scratch.run(&format!("sample {run} --out mine.png")).succeeds();
+    scratch.run(&format!("export {run} --onnx g.onnx --safetensors g.safetensors")).succeeds();
+    scratch.run(&format!("graph {run}")).says(&["conv_blocks.0: ConvTranspose2d(2, 3", "8×2×7×7"]);
+    for (from, to, words) in [
+        (
+            "view = [2, 7, 7]",
+            "view = [3, 7, 7]",
+            "\"conv_blocks.\": a view as 3×7×7 follows 98 features",
+        ),
+        (
+            "Conv2d(1, 4, 5, 3)",
+            "Conv2d(1, 4, 50)",
+            "layer 0: Conv2d(1, 4, kernel_size=50) follows 1×28×28",
+        ),
+        ("BatchNorm2d(3)\",\n    \"Dropout", "BatchNorm1d(3)\",\n    \"Dropout", "follows 3×14×14"),
+        ("    \"Flatten()\",\n    \"Linear", "    \"Linear", "Linear(108, 1) follows 3×6×6"),
+    ] {
+        let text = scratch.text("mine.toml");
+        edit(&scratch, &text, &[(from, to)]);
+        scratch.run("presets mine.toml").fails(1, &[words]);
+        scratch.put("mine.toml", text);
     }
 }
 

@@ -48,6 +48,14 @@ fn each(settings: &mut Settings, change: impl Fn(&mut Layer)) {
     sequences.flat_map(|sequence| &mut sequence.layers).for_each(change);
 }
 
+/// Hidden layers of a preset that must have as many as it has: of convolutions.
+fn levels(preset: &Preset) -> Option<usize> {
+    let layers = preset.gan.discriminator.sequences.iter().flat_map(|sequence| &sequence.layers);
+    let count = layers.filter(|layer| matches!(layer, Layer::Conv2d(_))).count();
+    // Those of `dcgan-rgb` end in one more.
+    (count > 0).then_some(if preset.name.ends_with("-rgb") { count - 1 } else { count })
+}
+
 /// Every preset in every order of updates, with fakes of both kinds, extreme sizes, and lists that
 /// no preset has.
 fn cases() -> Vec<Case> {
@@ -67,16 +75,18 @@ fn cases() -> Vec<Case> {
                 }));
             }
         }
+        let published = levels(preset);
+        let [one, g_most, d_most] = published.map_or([1, 64, 3], |levels| [levels; 3]);
         let narrow = Rewrite {
-            g_hidden: Some(vec![1]),
-            d_hidden: Some(vec![1]),
+            g_hidden: Some(vec![1; one]),
+            d_hidden: Some(vec![1; one]),
             latent_dim: Some(1),
             ..Rewrite::default()
         };
         cases.push(Case::new(&preset.name, "narrow", narrow, |settings| settings.batch_size = 2));
         let deep_and_wide = Rewrite {
-            g_hidden: Some(vec![8; 64]),
-            d_hidden: Some(vec![1_000_000; 3]),
+            g_hidden: Some(vec![8; g_most]),
+            d_hidden: Some(vec![1_000_000; d_most]),
             latent_dim: Some(1_000_000),
             classes: Some(1000),
             ..Rewrite::default()

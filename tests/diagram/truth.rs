@@ -7,7 +7,8 @@ use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::{Fakes, Loss, Order};
 use gan_cuda::gan::work::Work;
 use gan_cuda::gan::{Gan, Model, Role};
-use gan_cuda::nn::{Layer, NetworkSpec};
+use gan_cuda::nn::layer::Convolution;
+use gan_cuda::nn::{Layer, NetworkSpec, Shape};
 use gan_cuda::picture::diagram::{Diagram, Flow, Kind, Node, Panel};
 
 use super::{Case, cases};
@@ -60,15 +61,17 @@ fn every_module_is_drawn_in_its_order_with_the_shape_that_it_puts_out() {
             let layers = of.layers().map(|(key, layer)| format!("{}: {layer}", place(key)));
             let layers: Vec<_> = layers.collect();
             assert_eq!(drawn, layers, "{} {}", case.name, panel.id);
-            let mut width = 0;
-            for (node, (_, layer)) in
-                panel.nodes.iter().filter(|n| n.lines[0].contains(": ")).zip(of.layers())
-            {
-                if let Layer::Linear { outputs, .. } = layer {
-                    width = outputs;
-                }
+            let nodes = panel.nodes.iter().filter(|n| n.lines[0].contains(": "));
+            let behind = of.inputs()[1..].iter().copied().chain([of.output()]);
+            for (node, behind) in nodes.zip(behind) {
                 let edge = panel.edges.iter().find(|edge| edge.from == node.id).unwrap();
-                let shape = format!("({}, {width})", case.settings().batch_size);
+                let row = match behind {
+                    Shape::Features(features) => features.to_string(),
+                    // One number for each image.
+                    Shape::Image([1, 1, 1]) => "1".to_owned(),
+                    Shape::Image(extents) => extents.map(|extent| extent.to_string()).join(", "),
+                };
+                let shape = format!("({}, {row})", case.settings().batch_size);
                 assert_eq!(edge.label, [shape], "{} {}", case.name, node.id);
             }
         }
@@ -110,41 +113,56 @@ fn the_first_update_is_the_presets_and_fresh_fakes_have_noise_of_their_own() {
     }
 }
 
-/// Inputs and outputs of every Linear.
-fn linears(network: &NetworkSpec) -> Vec<[usize; 2]> {
-    let linear = |(_, layer)| match layer {
+/// Columns of the input of every Linear, channels of every convolution, and the multiplications for each
+/// of them in a row.
+fn multiplying(network: &NetworkSpec) -> Vec<[usize; 2]> {
+    let pixels = |shape: Shape| shape.image()[1] * shape.image()[2];
+    let layers = network.layers().zip(network.inputs());
+    let multiplying = |((_, layer), &input): ((_, Layer), &Shape)| match layer {
         Layer::Linear { inputs, outputs } => Some([inputs, outputs]),
+        Layer::Conv2d(convolution) => {
+            let Convolution { inputs, outputs, kernel, .. } = convolution;
+            Some([inputs, outputs * kernel * kernel * pixels(input.behind(layer).unwrap())])
+        }
+        Layer::ConvTranspose2d { convolution, .. } => {
+            let Convolution { inputs, outputs, kernel, .. } = convolution;
+            Some([inputs, outputs * kernel * kernel * pixels(input)])
+        }
         _ => None,
     };
-    network.layers().filter_map(linear).collect()
+    layers.filter_map(multiplying).collect()
 }
 
 /// A forward pass, or the gradients of all weights, of every layer.
-fn products(linears: &[[usize; 2]], rows: u64) -> u64 {
-    linears.iter().map(|[inputs, outputs]| 2 * rows * (inputs * outputs) as u64).sum()
+fn products(layers: &[[usize; 2]], rows: u64) -> u64 {
+    layers.iter().map(|[inputs, outputs]| 2 * rows * (inputs * outputs) as u64).sum()
 }
 
 /// The operations of a pass, counted from its box alone.
 fn operations(node: &Node, model: &Model) -> u64 {
     let Kind::Network(role) = node.kind else { return 0 };
     let (network, batch) = (model.network(role), model.settings().batch_size);
-    let linears = linears(network);
-    let [_, width] = linears[0];
+    let all = multiplying(network);
+    let [_, width] = all[0];
+    let own = match network.layers().find(|(_, layer)| layer.parameters() > 0) {
+        Some((_, Layer::Linear { .. })) => network.input().shape.numbers(),
+        _ => network.input().shape.image()[0],
+    };
     let rows = |role| if role == Role::Generator { batch } else { 2 * batch } as u64;
-    let after_first = |rows| products(&linears[1..], rows);
+    let after_first = |rows| products(&all[1..], rows);
     match node.lines[..] {
         [ref pass, ref text, ..] if pass.ends_with("forward") => {
             let (rows, _) = text.split_once(' ').unwrap();
-            products(&linears, number(rows) as u64)
+            products(&all, number(rows) as u64)
         }
         [ref pass, ref text, ..] if pass.ends_with("backward") && text.starts_with("gradients") => {
             let (rows, label) = (rows(role), network.input().label);
             let table = label.map_or(0, |label| 2 * rows * (label.classes * width) as u64);
-            products(&linears, rows) + after_first(rows) + table
+            products(&all, rows) + after_first(rows) + table
         }
         [ref pass, ..] if pass.ends_with("backward") => {
             let rows = batch as u64;
-            after_first(rows) + 2 * rows * (network.input().shape.numbers() * width) as u64
+            after_first(rows) + 2 * rows * (own * width) as u64
         }
         _ => 0,
     }

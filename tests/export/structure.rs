@@ -34,6 +34,8 @@ fn weights_are_the_state_dicts_under_its_keys() {
             let still = tensor.name.ends_with("running_mean") && numbers.iter().all(|&x| x == 0.0);
             assert!(!still, "{name}: the test's statistics have not moved");
         }
+        // Shapes that numbers are given on their way.
+        weights.retain(|key, _| !key.ends_with("view.shape"));
         assert!(weights.is_empty(), "{name}: {:?}", weights.keys());
     }
 }

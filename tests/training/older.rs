@@ -81,7 +81,9 @@ const WIDTHS: [[&[i64]; 2]; 2] = [[&[24, 33], &[32, 17]], [&[24], &[32]]];
 
 #[test]
 fn run_of_format_2_goes_on_as_if_it_had_never_stopped() {
-    for preset in gan_cuda::gan::preset::presets() {
+    // Format 2 knew no convolutions.
+    let presets = gan_cuda::gan::preset::presets().iter();
+    for preset in presets.filter(|preset| !runs::sizes::is_convolutional(preset)) {
         for widths in WIDTHS {
             let mut whole = config(preset, 4, 2);
             let [g_hidden, d_hidden] =

@@ -35,10 +35,11 @@ struct Network {
     label_embedding: Option<[usize; 2]>,
     /// The layers, in order.
     layers: Vec<String>,
-    /// The linear layers with what belongs to each.
+    /// The linear layers and convolutions with what belongs to each.
     blocks: Vec<Block>,
 }
 
+/// Extents are features, or channels of an image.
 #[derive(Serialize)]
 struct Block {
     inputs: usize,
@@ -75,12 +76,19 @@ fn network(spec: &NetworkSpec) -> Network {
 fn blocks(spec: &NetworkSpec) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     for (_, layer) in spec.layers() {
-        match (layer, blocks.last_mut()) {
-            (Layer::Linear { inputs, outputs }, _) => {
+        let extents = match layer {
+            Layer::Linear { inputs, outputs } => Some([inputs, outputs]),
+            Layer::Conv2d(convolution) | Layer::ConvTranspose2d { convolution, .. } => {
+                Some([convolution.inputs, convolution.outputs])
+            }
+            _ => None,
+        };
+        match (extents, blocks.last_mut()) {
+            (Some([inputs, outputs]), _) => {
                 blocks.push(Block { inputs, outputs, parameters: layer.parameters() });
             }
-            (layer, Some(block)) => block.parameters += layer.parameters(),
-            (_, None) => {}
+            (None, Some(block)) => block.parameters += layer.parameters(),
+            (None, None) => {}
         }
     }
     blocks

@@ -9,7 +9,7 @@ use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Command};
 use gan_cuda::gan::preset;
 use gan_cuda::gan::settings::{Fakes, Loss, Order};
-use gan_cuda::nn::NetworkSpec;
+use gan_cuda::nn::{NetworkSpec, Sequence, Shape};
 use gan_cuda::run::config::Config;
 
 use super::json::print_json;
@@ -151,8 +151,20 @@ fn network(name: &str, spec: &NetworkSpec) {
         let place = if label.first { "before" } else { "behind" };
         say!("  Embedding({0}, {0}), {place} the input", label.classes);
     }
-    for (place, (_, layer)) in spec.places().zip(spec.layers()) {
-        say!("  {place:>2}  {layer}");
+    let mut places = spec.places();
+    let mut inputs = spec.inputs().iter();
+    for Sequence { view, layers, .. } in spec.sequences() {
+        if let Some(view) = view {
+            say!("      viewed as {view}");
+        }
+        for (layer, (place, input)) in layers.iter().zip((&mut places).zip(&mut inputs)) {
+            let behind = input.behind(*layer).filter(|behind| behind != input);
+            let image = behind.filter(|behind| {
+                matches!((input, behind), (Shape::Image(_), _) | (_, Shape::Image(_)))
+            });
+            let behind = image.map_or(String::new(), |image| format!(" → {image}"));
+            say!("  {place:>2}  {layer}{behind}");
+        }
     }
     say!("");
 }

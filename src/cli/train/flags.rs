@@ -55,7 +55,8 @@ pub(super) struct DataArgs {
     /// Leave out images of a folder that cannot be read, with a warning; else the first is an error
     #[arg(long)]
     pub(super) skip_bad_images: bool,
-    /// Side of an image in pixels; images of other sizes are resized
+    /// Side of an image in pixels; images of other sizes are resized. For dcgan-rgb a power of two from
+    /// 16: both networks get a level for each doubling
     #[arg(long, value_name = "N", alias = "img_size", value_parser = within::<usize, _>(ranges::IMAGE_SIZE))]
     pub(super) image_size: Option<usize>,
     /// 1 (grey) or 3 (colour; grey is repeated)

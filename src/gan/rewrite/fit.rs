@@ -80,14 +80,14 @@ impl Settings {
         let label = self.classes.unwrap_or(0);
         let ImageShape { channels, height, width } = self.image;
         let noise = Shape::Features(self.latent_dim + label);
-        self.generator.fit(noise, [channels, self.image.pixels()], height);
+        self.generator.fit(noise, [channels, self.image.pixels()], [height, width]);
         let image = match self.discriminator.all().find(|layer| multiplies(layer)) {
             Some(first) if convolution(first).is_some() => {
                 Shape::Image([channels + label, height, width])
             }
             _ => Shape::Features(self.image.pixels() + label),
         };
-        self.discriminator.fit(image, [1, 1], 1);
+        self.discriminator.fit(image, [1, 1], [1, 1]);
     }
 }
 
@@ -186,17 +186,20 @@ impl Layers {
     }
 
     /// Gives each layer the extents of what comes into it; the last one puts out so many channels, or
-    /// features. `side` is that of the image that comes out.
-    fn fit(&mut self, input: Shape, [channels, features]: [usize; 2], side: usize) {
+    /// features. `sides` are those of the image that comes out.
+    fn fit(&mut self, input: Shape, [channels, features]: [usize; 2], sides: [usize; 2]) {
         if let Some(last) = self.all_mut().rfind(|layer| multiplies(layer)) {
             let outputs = if convolution(last).is_some() { channels } else { features };
             *last = with_outputs(*last, outputs);
         }
+        (0..self.sequences.len()).for_each(|i| self.fit_view(i, sides));
         let mut shape = input;
-        for i in 0..self.sequences.len() {
-            self.fit_view(i, shape, side);
-            shape = self.sequences[i].view.unwrap_or(shape);
-            for layer in &mut self.sequences[i].layers {
+        for sequence in &mut self.sequences {
+            if let Some(Shape::Image([channels, height, width])) = &mut sequence.view {
+                *channels = shape.numbers() / (*height * *width);
+            }
+            shape = sequence.view.unwrap_or(shape);
+            for layer in &mut sequence.layers {
                 *layer = with_inputs(*layer, shape);
                 // What does not fit is found where the networks are made.
                 let Some(behind) = shape.behind(*layer) else { return };
@@ -205,19 +208,20 @@ impl Layers {
         }
     }
 
-    /// Makes an image of what comes into a sequence: of the side from which its layers get to `side`, or
-    /// of one pixel, if it is that.
-    fn fit_view(&mut self, sequence: usize, before: Shape, side: usize) {
-        let behind = self.sequences[sequence..].iter().flat_map(|sequence| &sequence.layers);
-        let first = behind.rev().try_fold(side, |side, layer| side_before(layer, side));
-        let Some(Shape::Image([channels, height, width])) = &mut self.sequences[sequence].view
-        else {
+    /// Where features become an image, gives it the sides from which the layers behind get to `sides`, and
+    /// the Linear before it as many features.
+    fn fit_view(&mut self, sequence: usize, sides: [usize; 2]) {
+        let Some(Shape::Image([channels, height, width])) = self.sequences[sequence].view else {
             return;
         };
-        if let (true, Some(first)) = (*height > 1, first) {
-            (*height, *width) = (first, first);
+        let behind = || self.sequences[sequence..].iter().flat_map(|sequence| &sequence.layers);
+        let first = |side| behind().rev().try_fold(side, |side, layer| side_before(layer, side));
+        let ([Some(rows), Some(columns)], true) = (sides.map(first), height > 1) else { return };
+        self.sequences[sequence].view = Some(Shape::Image([channels, rows, columns]));
+        let before = self.sequences[..sequence].iter_mut().flat_map(|before| &mut before.layers);
+        if let Some(Layer::Linear { outputs, .. }) = before.rev().find(|layer| multiplies(layer)) {
+            *outputs = *outputs / (height * width) * rows * columns;
         }
-        *channels = before.numbers() / (*height * *width);
     }
 }
 

@@ -208,6 +208,103 @@ mod tests {
     }
 
     #[test]
+    fn convolutions_get_a_level_for_each_doubling_of_the_side() {
+        let sides =
+            |size| Rewrite { image_size: Some(size), channels: Some(1), ..Rewrite::default() };
+        let [g, d] = rewritten("dcgan-rgb", sides(16));
+        let [up, down] = ["kernel_size=4, stride=2, padding=1, bias=False"; 2];
+        assert_eq!(
+            g,
+            [
+                "ConvTranspose2d(100, 128, kernel_size=4, bias=False)".to_owned(),
+                "BatchNorm2d(128)".to_owned(),
+                "ReLU()".to_owned(),
+                format!("ConvTranspose2d(128, 64, {up})"),
+                "BatchNorm2d(64)".to_owned(),
+                "ReLU()".to_owned(),
+                format!("ConvTranspose2d(64, 1, {up})"),
+                "Tanh()".to_owned(),
+            ]
+        );
+        assert_eq!(
+            d,
+            [
+                format!("Conv2d(1, 64, {down})"),
+                "LeakyReLU(0.2)".to_owned(),
+                format!("Conv2d(64, 128, {down})"),
+                "BatchNorm2d(128)".to_owned(),
+                "LeakyReLU(0.2)".to_owned(),
+                "Conv2d(128, 1, kernel_size=4, bias=False)".to_owned(),
+                "Sigmoid()".to_owned(),
+            ]
+        );
+        let [g, d] = rewritten("dcgan-rgb", sides(256));
+        assert_eq!(g[0], "ConvTranspose2d(100, 2048, kernel_size=4, bias=False)");
+        assert_eq!(d[d.len() - 2], "Conv2d(2048, 1, kernel_size=4, bias=False)");
+        for size in [16, 32, 64, 128, 1024] {
+            let preset = find("dcgan-rgb").unwrap();
+            crate::gan::Model::new(preset.rewritten(&sides(size)).unwrap()).unwrap();
+        }
+    }
+
+    #[test]
+    fn channels_and_classes_reach_convolutions_too() {
+        let g_hidden = Some(vec![8, 4]);
+        let rewrite =
+            Rewrite { channels: Some(3), classes: Some(4), g_hidden, ..Rewrite::default() };
+        let [g, d] = rewritten("cdcgan", rewrite);
+        assert_eq!((g[0].as_str(), g[1].as_str()), ("Linear(104, 392)", "BatchNorm1d(392)"));
+        assert_eq!(g[6], "ConvTranspose2d(4, 3, kernel_size=4, stride=2, padding=1)");
+        assert_eq!(d[0], "Conv2d(7, 64, kernel_size=4, stride=2, padding=1)");
+        // A level less: the first image is twice as large.
+        let [g, _] = rewritten("dcgan", Rewrite { g_hidden: Some(vec![8]), ..Rewrite::default() });
+        assert_eq!(g[0], "Linear(100, 1568)");
+    }
+
+    #[test]
+    fn sizes_that_convolutions_cannot_make_are_refused() {
+        let none = Rewrite::default;
+        for (name, rewrite, message) in [
+            (
+                "dcgan",
+                Rewrite { image_size: Some(32), ..none() },
+                "gan.image_size is 32, but must be 28: dcgan makes images of no other size",
+            ),
+            (
+                "dcgan-rgb",
+                Rewrite { image_size: Some(48), ..none() },
+                "gan.image_size is 48, but must be a power of two from 16",
+            ),
+            (
+                "dcgan-rgb",
+                Rewrite { d_hidden: Some(vec![8, 16]), ..none() },
+                "gan.d_hidden is 8,16, but must be 4 widths, for images of 64×64",
+            ),
+            (
+                "dcgan-rgb",
+                Rewrite { d_final_relu: true, ..none() },
+                "gan.d_final_relu is true, but must be left out: the discriminator of dcgan-rgb has no \
+                 Linear",
+            ),
+        ] {
+            let problem = find(name).unwrap().rewritten(&rewrite).unwrap_err();
+            assert_eq!(problem.to_string(), message);
+        }
+    }
+
+    #[test]
+    fn nothing_asked_for_changes_nothing() {
+        for preset in crate::gan::preset::presets() {
+            assert_eq!(
+                preset.rewritten(&Rewrite::default()).unwrap(),
+                preset.gan,
+                "{}",
+                preset.name
+            );
+        }
+    }
+
+    #[test]
     fn every_layer_of_a_kind_is_changed() {
         let rewrite = Rewrite {
             leaky_slope: Some(0.1),

@@ -33,10 +33,13 @@ const PRODUCTS: [(usize, usize, usize); 8] = [
     (1, 100, 33),
     (1000, 3, 2),
 ];
-/// Rows, sides of x, its channels and y's; kernel, stride, padding. Those of `dcgan` and `dcgan-rgb`
+/// Rows, sides of x, its channels and y's; kernel, stride, padding.
+type Extents = (usize, [usize; 2], [usize; 2], [usize; 3]);
+
+/// Those of `dcgan` and `dcgan-rgb`
 /// with few images, then whatever else a kernel may meet: odd sides, places that see the edge alone,
 /// a stride beyond the kernel, pixels that no place sees.
-const CONVOLUTIONS: [(usize, [usize; 2], [usize; 2], [usize; 3]); 12] = [
+const CONVOLUTIONS: [Extents; 12] = [
     (3, [28, 28], [1, 64], [4, 2, 1]),
     (2, [14, 14], [64, 128], [4, 2, 1]),
     (2, [28, 28], [11, 64], [4, 2, 1]),
@@ -99,9 +102,7 @@ pub fn all() -> Vec<Case> {
     PRODUCTS.iter().for_each(|&(rows, inputs, outputs)| {
         products(&mut all, LinearShape { rows, inputs, outputs });
     });
-    CONVOLUTIONS.iter().for_each(|&(rows, x_pixels, channels, kernel)| {
-        convolutions(&mut all, convolution(rows, x_pixels, channels, kernel));
-    });
+    CONVOLUTIONS.iter().for_each(|&extents| convolutions(&mut all, convolution(extents)));
     for (rows, columns) in SHAPES {
         all.push(Case::ImageTranspose { rows: 3, extents: [rows, columns] });
         for activation in ACTIVATIONS {
@@ -138,12 +139,8 @@ fn products(all: &mut Vec<Case>, shape: LinearShape) {
     }
 }
 
-fn convolution(
-    rows: usize,
-    x_pixels: [usize; 2],
-    [inputs, outputs]: [usize; 2],
-    [kernel, stride, padding]: [usize; 3],
-) -> ConvolutionShape {
+fn convolution(extents: Extents) -> ConvolutionShape {
+    let (rows, x_pixels, [inputs, outputs], [kernel, stride, padding]) = extents;
     let y_pixels = x_pixels.map(|side| (side + 2 * padding - kernel) / stride + 1);
     ConvolutionShape { rows, x_pixels, y_pixels, inputs, outputs, kernel, stride, padding }
 }
@@ -258,7 +255,7 @@ fn long(all: &mut Vec<Case>) {
     let shape = EmbeddingShape { rows, pixels, classes, width, inputs, label_first, stride };
     all.push(Case::EmbeddingConcat { shape });
     all.push(Case::ImageTranspose { rows: 1, extents: [rows, columns] });
-    let shape = convolution(64, [65, 65], [4, 4], [2, 1, 0]);
+    let shape = convolution((64, [65, 65], [4, 4], [2, 1, 0]));
     let end = End { bias: true, masked: false, activation };
     all.push(Case::ConvolutionForward { shape, channels: 0..4, end });
     all.push(Case::ConvolutionTranspose { shape, channels: 0..4, end });

@@ -1,6 +1,7 @@
 use std::ops::Range;
 
 use super::*;
+use crate::device::Real;
 
 /// Numbers in ±1, the same each time.
 fn numbers(len: usize, seed: u64) -> Vec<f32> {
@@ -51,24 +52,33 @@ fn assert_close(got: &[f32], want: &[f64], terms: usize, what: &dyn std::fmt::De
     }
 }
 
+/// Adds each pixel's number to its channels.
+fn numbered<T: Real>(channels: usize) -> impl Fn(usize, &mut [T]) {
+    move |first, y| {
+        for (pixel, y) in (first..).zip(y.chunks_exact_mut(channels)) {
+            y.iter_mut().for_each(|y| *y += T::from_f64(pixel as f64));
+        }
+    }
+}
+
 fn close_to_double(shape: ConvolutionShape, channels: &Range<usize>, threads: usize) {
     let team = Team::new(threads);
     let (x, w) = (numbers(shape.x_len(), 1), numbers(shape.w_len(), 2));
     let y = numbers(shape.y_len(), 3);
-    let doubled = |pixel: usize, y: &mut [f32]| y.iter_mut().for_each(|y| *y += pixel as f32);
-    let double = |pixel: usize, y: &mut [f64]| y.iter_mut().for_each(|y| *y += pixel as f64);
-
     let outputs = shape.outputs / 3..shape.outputs;
     let len = shape.places() * outputs.len();
     let (mut got, mut want) = (vec![f32::NAN; len], vec![f64::NAN; len]);
-    f32::forward(&team, &mut got, &x, &w, shape, outputs.clone(), doubled);
-    f64::forward(&team, &mut want, &wide(&x), &wide(&w), shape, outputs, double);
+    let width = outputs.len();
+    f32::forward(&team, &mut got, &x, &w, shape, outputs.clone(), numbered(width));
+    f64::forward(&team, &mut want, &wide(&x), &wide(&w), shape, outputs, numbered(width));
     assert_close(&got, &want, shape.window() + shape.places(), &shape);
 
     let len = ConvolutionShape { inputs: channels.len(), ..shape }.x_len();
     let (mut got, mut want) = (vec![f32::NAN; len], vec![f64::NAN; len]);
-    f32::transpose(&team, &mut got, &y, &w, shape, channels.clone(), doubled);
-    f64::transpose(&team, &mut want, &wide(&y), &wide(&w), shape, channels.clone(), double);
+    let finish = numbered(channels.len());
+    f32::transpose(&team, &mut got, &y, &w, shape, channels.clone(), finish);
+    let finish = numbered(channels.len());
+    f64::transpose(&team, &mut want, &wide(&y), &wide(&w), shape, channels.clone(), finish);
     assert_close(&got, &want, shape.kernel.pow(2) * shape.outputs + shape.x_len(), &shape);
 
     for accumulate in [false, true] {
@@ -92,56 +102,4 @@ fn threads_share_blocks_and_panels() {
     close_to_double(shape, &(0..40), 3);
     close_to_double(shape, &(3..39), 2);
     close_to_double(shape, &(38..40), 3);
-}
-
-#[test]
-#[ignore = "prints times"]
-fn times() {
-    let team = Team::new(2);
-    for (rows, side, channels) in [(256, 26, [1, 64]), (256, 12, [64, 128]), (128, 30, [128, 256])]
-    {
-        let mut shape = shape(rows, side, channels, [4, 2, 1]).unwrap();
-        shape.x_pixels = [side + 2; 2];
-        shape.y_pixels = [side / 2 + 1; 2];
-        let (x, w) = (numbers(shape.x_len(), 1), numbers(shape.w_len(), 2));
-        let mut y = numbers(shape.y_len(), 3);
-        let (mut dx, mut dw) = (x.clone(), w.clone());
-        let flop = 2.0 * (shape.places() * shape.window() * shape.outputs) as f64;
-        let time = |what: &str, work: &mut dyn FnMut()| {
-            work();
-            let mut all: Vec<f64> = (0..9)
-                .map(|_| {
-                    let begun = std::time::Instant::now();
-                    work();
-                    begun.elapsed().as_secs_f64()
-                })
-                .collect();
-            all.sort_by(f64::total_cmp);
-            println!(
-                "{channels:?} {what}: {:.2} ms, {:.1} GFLOP/s",
-                all[4] * 1e3,
-                flop / all[4] / 1e9
-            );
-        };
-        time("forward", &mut || {
-            f32::forward(&team, &mut y, &x, &w, shape, 0..channels[1], |_, _| {})
-        });
-        let all = 0..shape.inputs;
-        time("transpose", &mut || {
-            f32::transpose(&team, &mut dx, &y, &w, shape, all.clone(), |_, _| {});
-        });
-        time("weight", &mut || f32::backward_weight(&team, &mut dw, &y, &x, shape, false));
-        let (k, n) = (shape.window(), shape.outputs);
-        let a = numbers(2048 * k, 5);
-        let mut c = vec![0.0; 2048 * n];
-        let begun = std::time::Instant::now();
-        for _ in 0..5 {
-            use super::super::gemm::{Matrix, Multiply};
-            let a = Matrix { data: &a, rows: 2048, columns: k, row_stride: k, column_stride: 1 };
-            let b = Matrix { data: &w, rows: k, columns: n, row_stride: n, column_stride: 1 };
-            f32::multiply(&team, &mut c, a, b, false, |_| {});
-        }
-        let each = begun.elapsed().as_secs_f64() / 5.0;
-        println!("gemm 2048 x {k} x {n}: {:.1} GFLOP/s", 2.0 * (2048 * k * n) as f64 / each / 1e9);
-    }
 }

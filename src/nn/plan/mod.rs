@@ -6,205 +6,21 @@
 //! PyTorch has images as planes, a channel behind the other; convolutions want them channels last.
 //! Where it matters in which order the numbers of an image are, a [`TransposeStage`] changes it.
 
+mod stages;
+
 use super::layer::{BatchNorm, Convolution, Layer};
 use super::sequence::{Input, Sequence, SpecProblem, place_prefix};
 use super::shape::Shape;
 use crate::device::ops::{Activation, ConvolutionShape};
+use stages::Tail;
+pub(super) use stages::take_off_activation;
+pub use stages::{
+    ActivationStage, BatchNormStage, ConvolutionStage, LinearStage, Stage, TransposeStage,
+};
 
-/// Neighbouring layers that a device runs together.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Stage {
-    /// y = activation(mask ⊙ (x·Wᵀ + b)).
-    Linear(LinearStage),
-    /// y = activation(mask ⊙ (x∗w + b)), or wᵀ in place of w.
-    Convolution(ConvolutionStage),
-    /// y = activation(normalised x).
-    BatchNorm(BatchNormStage),
-    /// y = activation(mask ⊙ x).
-    Activation(ActivationStage),
-    /// An image's planes as pixels, or the other way round.
-    Transpose(TransposeStage),
-}
-
-/// A Linear layer with what follows it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LinearStage {
-    /// Its key in a `state_dict`, as `model.0`.
-    pub key: String,
-    /// Features of the input.
-    pub inputs: usize,
-    /// Features of the output.
-    pub outputs: usize,
-    /// Whether a BatchNorm follows at once, which adds the bias.
-    pub normalized: bool,
-    /// Dropout and activation.
-    pub tail: Tail,
-}
-
-/// A convolution with what follows it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ConvolutionStage {
-    /// Its key in a `state_dict`.
-    pub key: String,
-    /// Of the convolution for one row. A transposed convolution goes from its y to its x.
-    pub shape: ConvolutionShape,
-    /// Whether it is a transposed one.
-    pub transposed: bool,
-    /// Whether it has a bias.
-    pub bias: bool,
-    /// Whether a BatchNorm follows at once, which adds the bias.
-    pub normalized: bool,
-    /// Dropout and activation.
-    pub tail: Tail,
-}
-
-impl ConvolutionStage {
-    /// Pixels of the output.
-    pub fn pixels(&self) -> usize {
-        let [height, width] =
-            if self.transposed { self.shape.x_pixels } else { self.shape.y_pixels };
-        height * width
-    }
-
-    /// Channels of the output.
-    pub fn channels(&self) -> usize {
-        if self.transposed { self.shape.inputs } else { self.shape.outputs }
-    }
-}
-
-/// A BatchNorm with the activation behind it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BatchNormStage {
-    /// Its key in a `state_dict`.
-    pub key: String,
-    /// Features, or channels of an image, each normalised on its own.
-    pub features: usize,
-    /// Pixels of an image, each as a row of a batch; else 1.
-    pub pixels: usize,
-    /// Whether it is of an image's channels.
-    pub of_images: bool,
-    /// What is added to the variance.
-    pub eps: f64,
-    /// Weight of the new batch in the running statistics.
-    pub momentum: f64,
-    /// The activation behind it, and never a dropout.
-    pub tail: Tail,
-}
-
-/// Dropout and an activation that nothing else takes up.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ActivationStage {
-    /// Features of input and output.
-    pub features: usize,
-    /// What is done to them.
-    pub tail: Tail,
-}
-
-/// An image's numbers in another order: from (rows, columns) to (columns, rows).
-#[derive(Clone, Debug, PartialEq)]
-pub struct TransposeStage {
-    /// Channels and pixels, or pixels and channels.
-    pub extents: [usize; 2],
-}
-
-/// activation(mask ⊙ z).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Tail {
-    /// Dropout probability. With 0 the layer is in the list and does nothing.
-    pub dropout: Option<f64>,
-    /// The function at the end.
-    pub activation: Activation,
-}
-
-impl Stage {
-    /// Numbers of its output, in a row.
-    pub fn outputs(&self) -> usize {
-        match self {
-            Stage::Linear(stage) => stage.outputs,
-            Stage::Convolution(stage) => stage.pixels() * stage.channels(),
-            Stage::BatchNorm(stage) => stage.pixels * stage.features,
-            Stage::Activation(stage) => stage.features,
-            Stage::Transpose(stage) => stage.extents.iter().product(),
-        }
-    }
-
-    /// Whether the gradient of its input may replace that of its output.
-    pub fn is_in_place(&self) -> bool {
-        match self {
-            Stage::BatchNorm(_) | Stage::Activation(_) => true,
-            Stage::Linear(_) | Stage::Convolution(_) | Stage::Transpose(_) => false,
-        }
-    }
-
-    /// What it does to its output in the end, if it can.
-    fn tail(&self) -> Option<&Tail> {
-        match self {
-            Stage::Linear(stage) => Some(&stage.tail),
-            Stage::Convolution(stage) => Some(&stage.tail),
-            Stage::BatchNorm(stage) => Some(&stage.tail),
-            Stage::Activation(stage) => Some(&stage.tail),
-            Stage::Transpose(_) => None,
-        }
-    }
-
-    fn tail_mut(&mut self) -> Option<&mut Tail> {
-        match self {
-            Stage::Linear(stage) => Some(&mut stage.tail),
-            Stage::Convolution(stage) => Some(&mut stage.tail),
-            Stage::BatchNorm(stage) => Some(&mut stage.tail),
-            Stage::Activation(stage) => Some(&mut stage.tail),
-            Stage::Transpose(_) => None,
-        }
-    }
-
-    /// The function at its end.
-    pub fn activation(&self) -> Activation {
-        self.tail().map_or(Activation::Identity, |tail| tail.activation)
-    }
-
-    /// The probability with which it drops activations in training, if it does.
-    pub fn dropout(&self) -> Option<f64> {
-        self.tail()?.dropout.filter(|&p| p > 0.0)
-    }
-
-    /// Whether it has parameters.
-    fn learns(&self) -> bool {
-        match self {
-            Stage::Linear(_) | Stage::Convolution(_) | Stage::BatchNorm(_) => true,
-            Stage::Activation(_) | Stage::Transpose(_) => false,
-        }
-    }
-
-    /// Numbers in the dropout mask of one row.
-    pub fn masked(&self) -> usize {
-        if self.dropout().is_some() { self.outputs() } else { 0 }
-    }
-}
-
-impl Tail {
-    const NOTHING: Tail = Tail { dropout: None, activation: Activation::Identity };
-
-    /// Takes up an activation, if there is none yet.
-    fn activate(&mut self, activation: Activation) -> bool {
-        let free = self.activation == Activation::Identity;
-        if free {
-            self.activation = activation;
-        }
-        free
-    }
-
-    /// Takes up a dropout. Behind an activation only where mask ⊙ f(z) = f(mask ⊙ z): a mask is not
-    /// negative.
-    fn drop(&mut self, probability: f64) -> bool {
-        use Activation::{Identity, LeakyRelu, Relu};
-        let commutes = matches!(self.activation, Identity | Relu | LeakyRelu { .. });
-        let joined = self.dropout.is_none() && commutes;
-        if joined {
-            self.dropout = Some(probability);
-        }
-        joined
-    }
-}
+/// Pixels of a side of an image between layers: many more than there is memory for, and few enough that
+/// no product of extents overflows.
+const MOST_PIXELS: usize = 65_536;
 
 /// A network, planned.
 pub(super) struct Planned {
@@ -246,17 +62,6 @@ pub(super) fn plan(input: Input, sequences: &[Sequence]) -> Result<Planned, Spec
     match plan.stages.iter().any(Stage::learns) {
         true => Ok(Planned { stages: plan.stages, inputs, output: plan.shape }),
         false => Err(SpecProblem::Empty),
-    }
-}
-
-/// Takes off the activation of the last stage, and the stage if it is nothing else.
-pub(super) fn take_off_activation(stages: &mut Vec<Stage>) {
-    let Some(last) = stages.last_mut() else { return };
-    if let Some(tail) = last.tail_mut() {
-        tail.activation = Activation::Identity;
-    }
-    if matches!(last, Stage::Activation(stage) if stage.tail == Tail::NOTHING) {
-        stages.pop();
     }
 }
 
@@ -306,6 +111,9 @@ impl Plan {
     fn add(&mut self, key: String, layer: Layer) -> Result<(), Misfit> {
         let before = self.shape;
         let behind = before.behind(layer).ok_or(Misfit::Shape(before))?;
+        if behind.image()[1..].iter().any(|&side| side > MOST_PIXELS) {
+            return Err(Misfit::Layer("makes an image of more than 65,536 pixels a side"));
+        }
         match layer {
             Layer::Linear { inputs, outputs } => {
                 self.planes();
@@ -442,4 +250,77 @@ impl Plan {
 /// Channels and pixels, unless there is only one order of them.
 fn in_two_orders(extents: [usize; 2]) -> Option<[usize; 2]> {
     (extents[0] > 1 && extents[1] > 1).then_some(extents)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::NetworkSpec;
+
+    /// The stages' names.
+    fn stages(shape: Shape, layers: &str) -> Vec<String> {
+        let layers = layers.split('|').map(|layer| layer.parse().unwrap()).collect();
+        let sequence = Sequence { key_prefix: String::new(), view: None, layers };
+        let spec = NetworkSpec::new(Input { shape, label: None }, vec![sequence]).unwrap();
+        let name = |stage: &Stage| format!("{stage:?}").split('(').next().unwrap_or("").to_owned();
+        spec.stages().iter().map(name).collect()
+    }
+
+    #[test]
+    fn images_change_their_order_where_it_matters_and_nowhere_else() {
+        let image = Shape::Image;
+        for (shape, layers, want) in [
+            (
+                image([1, 6, 6]),
+                "Conv2d(1, 4, 3)|ReLU()|Flatten()|Linear(64, 1)",
+                "Convolution Transpose Linear",
+            ),
+            (image([3, 6, 6]), "Conv2d(3, 4, 3)|ReLU()", "Transpose Convolution Transpose"),
+            (image([3, 6, 6]), "Conv2d(3, 1, 3)|ReLU()", "Transpose Convolution"),
+            (
+                image([3, 3, 3]),
+                "Conv2d(3, 4, 3)|Flatten()|Linear(4, 1)",
+                "Transpose Convolution Linear",
+            ),
+            (
+                Shape::Features(5),
+                "Linear(5, 12)|BatchNorm1d(12)|ReLU()|Unflatten(3, 2, 2)|ConvTranspose2d(3, 1, 2)",
+                "Linear BatchNorm Transpose Convolution",
+            ),
+            (
+                image([1, 4, 4]),
+                "Conv2d(1, 4, 3)|Flatten()|Dropout(0.5)|Unflatten(4, 2, 2)|Conv2d(4, 1, 2)",
+                "Convolution Convolution",
+            ),
+            (
+                image([1, 4, 4]),
+                "Conv2d(1, 4, 3)|Flatten()|Unflatten(2, 2, 4)|Conv2d(2, 1, 2)",
+                "Convolution Transpose Transpose Convolution",
+            ),
+            (
+                image([1, 4, 4]),
+                "Conv2d(1, 4, 3)|Flatten()|BatchNorm1d(16)|Linear(16, 1)",
+                "Convolution Transpose BatchNorm Linear",
+            ),
+        ] {
+            assert_eq!(stages(shape, layers).join(" "), want, "{layers}");
+        }
+    }
+
+    #[test]
+    fn a_batch_norm_takes_up_the_bias_of_a_convolution_right_before_it() {
+        let normalized = |layers: &str| {
+            let layers = layers.split('|').map(|layer| layer.parse().unwrap()).collect();
+            let sequence = Sequence { key_prefix: String::new(), view: None, layers };
+            let input = Input { shape: Shape::Image([1, 4, 4]), label: None };
+            let spec = NetworkSpec::new(input, vec![sequence]).unwrap();
+            spec.stages().iter().any(
+                |stage| matches!(stage, Stage::Convolution(convolution) if convolution.normalized),
+            )
+        };
+        assert!(normalized("Conv2d(1, 2, 3)|BatchNorm2d(2)"));
+        assert!(!normalized("Conv2d(1, 2, 3)|ReLU()|BatchNorm2d(2)"));
+        assert!(!normalized("Conv2d(1, 2, 3)|Flatten()|BatchNorm1d(8)"));
+        assert!(!normalized("Conv2d(1, 2, 3)|Dropout(0.1)|BatchNorm2d(2)"));
+    }
 }
