@@ -167,7 +167,9 @@ fn convolutions_of_ones_own_are_trained_and_everything_knows_them() {
     }
     scratch.run(&format!("sample {run} --out mine.png")).succeeds();
     scratch.run(&format!("export {run} --onnx g.onnx --safetensors g.safetensors")).succeeds();
-    scratch.run(&format!("graph {run}")).says(&["conv_blocks.0: ConvTranspose2d(2, 3", "8×2×7×7"]);
+    scratch
+        .run(&format!("graph {run}"))
+        .says(&["conv_blocks.0: ConvTranspose2d(2, 3", "(8, 2, 7, 7)"]);
     for (from, to, words) in [
         (
             "view = [2, 7, 7]",

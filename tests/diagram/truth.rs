@@ -56,19 +56,23 @@ fn every_module_is_drawn_in_its_order_with_the_shape_that_it_puts_out() {
             let drawn: Vec<_> = drawn.map(|node| node.lines[0].clone()).collect();
             // With the sequence's key where there are several.
             let keys: Vec<_> = of.layers().map(|(key, _)| key).collect();
-            let one = keys[0] == "model.0" && keys.iter().all(|key| key.starts_with("model."));
-            let place = |key: String| if one { key.replace("model.", "") } else { key };
+            let prefix = keys[0].trim_end_matches('0');
+            let one = keys.iter().all(|key| key.starts_with(prefix));
+            let place = |key: String| if one { key.replace(prefix, "") } else { key };
             let layers = of.layers().map(|(key, layer)| format!("{}: {layer}", place(key)));
             let layers: Vec<_> = layers.collect();
             assert_eq!(drawn, layers, "{} {}", case.name, panel.id);
             let nodes = panel.nodes.iter().filter(|n| n.lines[0].contains(": "));
-            let behind = of.inputs()[1..].iter().copied().chain([of.output()]);
+            // One number for each image, in the end.
+            let last = match of.output() {
+                Shape::Image([1, 1, 1]) => Shape::Features(1),
+                output => output,
+            };
+            let behind = of.inputs()[1..].iter().copied().chain([last]);
             for (node, behind) in nodes.zip(behind) {
                 let edge = panel.edges.iter().find(|edge| edge.from == node.id).unwrap();
                 let row = match behind {
                     Shape::Features(features) => features.to_string(),
-                    // One number for each image.
-                    Shape::Image([1, 1, 1]) => "1".to_owned(),
                     Shape::Image(extents) => extents.map(|extent| extent.to_string()).join(", "),
                 };
                 let shape = format!("({}, {row})", case.settings().batch_size);

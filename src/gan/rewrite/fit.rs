@@ -39,7 +39,7 @@ impl Settings {
                 return refuse(format!("{before}: {name} makes images of no other size"));
             }
             if !size.is_power_of_two() || size < LEAST_SIZE {
-                return refuse(format!("a power of two from {LEAST_SIZE}"));
+                return refuse(format!("a power of two from {LEAST_SIZE}, for {name}"));
             }
             let mut widths = layers.hidden();
             let from_image = |widths: &mut Vec<usize>| {
@@ -62,6 +62,7 @@ impl Settings {
     pub(super) fn check_levels(
         &self,
         key: &'static str,
+        name: &str,
         role: Role,
         widths: &[usize],
     ) -> Result<(), OutOfRange> {
@@ -70,7 +71,7 @@ impl Settings {
         if !products.all(|layer| convolution(layer).is_some()) || widths.len() == levels(size) {
             return Ok(());
         }
-        let expected = format!("{} widths, for images of {size}×{size}", levels(size));
+        let expected = format!("{} widths, for images of {size}×{size} by {name}", levels(size));
         Err(OutOfRange::new(key, list(widths), expected))
     }
 

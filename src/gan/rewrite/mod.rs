@@ -53,7 +53,7 @@ impl Rewrite {
         ] {
             if let Some(widths) = widths {
                 check_widths(key, widths)?;
-                settings.check_levels(key, role, widths)?;
+                settings.check_levels(key, name, role, widths)?;
                 if !settings.layers_mut(role).set_hidden(widths) {
                     let expected = format!("left out: {name} has no hidden layers there");
                     return Err(OutOfRange::new(key, list(widths), expected));
@@ -273,12 +273,12 @@ mod tests {
             (
                 "dcgan-rgb",
                 Rewrite { image_size: Some(48), ..none() },
-                "gan.image_size is 48, but must be a power of two from 16",
+                "gan.image_size is 48, but must be a power of two from 16, for dcgan-rgb",
             ),
             (
                 "dcgan-rgb",
                 Rewrite { d_hidden: Some(vec![8, 16]), ..none() },
-                "gan.d_hidden is 8,16, but must be 4 widths, for images of 64×64",
+                "gan.d_hidden is 8,16, but must be 4 widths, for images of 64×64 by dcgan-rgb",
             ),
             (
                 "dcgan-rgb",

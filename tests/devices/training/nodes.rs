@@ -23,8 +23,8 @@ const NODES: [(&str, usize); 8] = [
     ("mlp-rgb", 66),
     ("mlp-batchnorm", 57),
     ("dcgan", 66),
-    ("dcgan-rgb", 0),
-    ("cdcgan", 0),
+    ("dcgan-rgb", 121),
+    ("cdcgan", 75),
 ];
 
 /// Small, but with as many layers as published.

@@ -225,20 +225,24 @@ impl Windows {
     /// Copies the numbers `range` of an output's window to `to`, zeros from beyond the image's edges.
     #[inline(always)]
     pub fn copy(&self, image: &[f32], output: Output, range: Range<usize>, to: &mut [f32]) {
+        // Where the stride is beyond the kernel, some windows are empty.
+        if range.is_empty() {
+            return;
+        }
         let [rows, columns] = &self.axes;
         let (run, line) = (columns.taps * self.channels, columns.source * self.channels);
         let first = columns.origin + (columns.step * output.column) as isize;
         let left = first * self.channels as isize;
         if range.len() == self.len() && self.is_inside(output) {
             let first = (rows.origin + (rows.step * output.row) as isize) as usize * line;
-            let lines = image[first + left as usize..].chunks(line.max(1));
+            let lines = image[first + left as usize..].chunks(line);
             return to[..range.len()]
                 .chunks_exact_mut(run)
                 .zip(lines)
                 .for_each(|(to, line)| copy(&line[..run], to));
         }
         let mut to = &mut to[..range.len()];
-        let (mut tap, mut skipped) = (range.start / run.max(1), range.start % run.max(1));
+        let (mut tap, mut skipped) = (range.start / run, range.start % run);
         while !to.is_empty() {
             let len = (run - skipped).min(to.len());
             let (now, rest) = to.split_at_mut(len);
