@@ -5,7 +5,7 @@
 //! | [`layer`], [`shape`] | layers in PyTorch's words, and what each makes of a shape |
 //! | [`sequence`] | a network as it is written |
 //! | [`spec`], [`plan`] | the same with layers that fit, and as what a device runs of it |
-//! | [`network`], `stage` | parameters, and the passes through them |
+//! | [`network`], [`passes`], `stage` | parameters, and the passes through them |
 //! | [`activations`], [`masks`] | what belongs to a pass |
 //! | [`params`], [`adam`] | named tensors in flat buffers; the optimiser |
 //! | `init`, `matrix` | first weights; buffers seen as rows |
@@ -21,6 +21,7 @@ pub mod masks;
 mod matrix;
 pub mod network;
 pub mod params;
+pub mod passes;
 pub mod plan;
 pub mod sequence;
 pub mod shape;
@@ -33,8 +34,9 @@ pub use init::Init;
 pub use layer::Layer;
 pub use masks::Masks;
 pub use matrix::Matrix;
-pub use network::{Mode, Network, ParameterGradients, PassInput};
+pub use network::Network;
 pub use params::{Flat, Param, Params};
+pub use passes::{Mode, ParameterGradients, PassInput};
 pub use plan::Stage;
 pub use sequence::{Sequence, SpecProblem};
 pub use shape::Shape;

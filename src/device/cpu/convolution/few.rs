@@ -11,7 +11,7 @@ use std::slice::from_raw_parts_mut;
 
 use super::super::gemm::blocks::{blocks, depth_blocks, panels};
 use super::super::gemm::kernel::Kernels;
-use super::super::gemm::tile::{Ahead, Left, ROW, Tile};
+use super::super::gemm::tile::ROW;
 use super::super::simd::vectorized;
 use super::super::team::{Pieces, Team};
 use super::window::Windows;
@@ -123,22 +123,19 @@ impl Product<'_> {
                 }
                 let at = packed.wrapping_add(depth.start * columns);
                 for panel in panels(kernels, 0..self.numbers(), at, depth.len()) {
-                    let mut i = 0;
-                    while i < pixels.len() {
-                        let code = kernels.tile(panel.vectors, pixels.len() - i);
-                        let share = (pixels.start + i) * columns + panel.first;
-                        let tile = Tile {
-                            depth: depth.len(),
-                            a: Left::Along { from: gathered[i * ROW..].as_ptr() },
-                            b: panel.data,
-                            c: shares[share..].as_mut_ptr(),
-                            c_row: columns,
-                            resume: depth.start > 0,
-                            ahead: Ahead::Nothing,
-                        };
-                        // SAFETY: both factors are there; the shares have whole vectors.
-                        unsafe { (code.plain)(&tile) };
-                        i += code.rows;
+                    let (extents, resume) = ([pixels.len(), depth.len()], depth.start > 0);
+                    let c = shares[pixels.start * columns + panel.first..].as_mut_ptr();
+                    // SAFETY: both factors are there; each pixel has its shares.
+                    unsafe {
+                        panel.whole().multiply(
+                            kernels,
+                            extents,
+                            gathered,
+                            c,
+                            columns,
+                            resume,
+                            || (),
+                        );
                     }
                 }
             }

@@ -12,7 +12,7 @@ use std::slice::from_raw_parts_mut;
 use super::super::gemm::blocks::{Panel, depth_blocks, panels};
 use super::super::gemm::kernel::Kernels;
 use super::super::gemm::pack::{Source, pack};
-use super::super::gemm::tile::{Ahead, Left, ROW, Tile};
+use super::super::gemm::tile::ROW;
 use super::super::simd::vectorized;
 use super::super::team::{Pieces, Team};
 use super::window::Windows;
@@ -214,8 +214,12 @@ impl Product<'_> {
         for depth in depth_blocks(windows.len()) {
             self.gather(&windows, outputs.clone(), &depth, gathered);
             for panel in self.panels_of(packed, &depth) {
-                // SAFETY: the caller's promise.
-                unsafe { self.tiles(outputs.len(), &depth, &panel, gathered, sums) };
+                let (extents, resume) = ([outputs.len(), depth.len()], depth.start > 0);
+                let (c, row) = (sums[panel.first..].as_mut_ptr(), self.columns());
+                // SAFETY: windows are gathered, weights packed by the caller; each output has its sums.
+                unsafe {
+                    panel.whole().multiply(self.kernels, extents, gathered, c, row, resume, || ())
+                };
             }
         }
         self.store(&windows, outputs, sums, finish);
@@ -235,36 +239,6 @@ impl Product<'_> {
             let source = &self.from[image * windows.source_len()..][..windows.source_len()];
             windows.copy(source, output, depth.clone(), to);
             place = windows.next(place);
-        }
-    }
-
-    /// The sums of some outputs over a depth block, for the channels of a panel.
-    ///
-    /// # Safety
-    /// The panel is packed.
-    unsafe fn tiles(
-        &self,
-        outputs: usize,
-        depth: &Range<usize>,
-        panel: &Panel,
-        gathered: &[f32],
-        sums: &mut [f32],
-    ) {
-        let mut i = 0;
-        while i < outputs {
-            let code = self.kernels.tile(panel.vectors, outputs - i);
-            let tile = Tile {
-                depth: depth.len(),
-                a: Left::Along { from: gathered[i * ROW..].as_ptr() },
-                b: panel.data,
-                c: sums[i * self.columns() + panel.first..].as_mut_ptr(),
-                c_row: self.columns(),
-                resume: depth.start > 0,
-                ahead: Ahead::Nothing,
-            };
-            // SAFETY: windows are gathered and weights packed; the sums have whole vectors.
-            unsafe { (code.plain)(&tile) };
-            i += code.rows;
         }
     }
 

@@ -7,10 +7,10 @@
 use std::ops::Range;
 use std::slice::from_raw_parts_mut;
 
-use super::super::gemm::blocks::{Panel, blocks, panels};
+use super::super::gemm::blocks::{blocks, panels};
 use super::super::gemm::kernel::{Kernels, MOST_ROWS};
 use super::super::gemm::pack::transpose;
-use super::super::gemm::tile::{self, DEPTH, LINE, Left, ROW, Tile, prefetch};
+use super::super::gemm::tile::{DEPTH, LINE, ROW, prefetch};
 use super::super::team::{Pieces, Team};
 use super::window::{Windows, copy};
 use crate::device::ops::ConvolutionShape;
@@ -110,47 +110,15 @@ impl Product<'_> {
             // SAFETY: the memory has room for the columns.
             unsafe { self.pack(&columns, &depth, packed) };
             for panel in panels(self.kernels, columns.clone(), packed, DEPTH + 1) {
-                // SAFETY: the caller's promise.
-                unsafe { self.panel([&rows, &columns], &depth, &panel, gathered, &mut ahead) };
+                let (extents, outputs) = ([rows.len(), depth.len()], self.shape.outputs);
+                let c = self.dw.wrapping_add(rows.start * outputs + panel.first);
+                let resume = self.accumulate || depth.start > 0;
+                let fetch = || self.prefetch(&rows, &columns, &mut ahead);
+                // SAFETY: both factors are there, and these places of `dw` are the caller's.
+                unsafe {
+                    panel.multiply(self.kernels, extents, gathered, c, outputs, resume, fetch)
+                };
             }
-        }
-    }
-
-    /// Some rows of dw, for the columns of a panel.
-    ///
-    /// # Safety
-    /// As [`Self::part`]; the panel is packed.
-    unsafe fn panel(
-        &self,
-        [rows, columns]: [&Range<usize>; 2],
-        depth: &Range<usize>,
-        panel: &Panel,
-        gathered: &[f32],
-        ahead: &mut Ahead,
-    ) {
-        let outputs = self.shape.outputs;
-        let mut i = 0;
-        while i < rows.len() {
-            let code = self.kernels.tile(panel.vectors, rows.len() - i);
-            let at = (rows.start + i) * outputs + panel.first;
-            let tile = Tile {
-                depth: depth.len(),
-                a: Left::Along { from: gathered[i * ROW..].as_ptr() },
-                b: panel.data,
-                c: self.dw.wrapping_add(at),
-                c_row: outputs,
-                resume: self.accumulate || depth.start > 0,
-                ahead: tile::Ahead::Nothing,
-            };
-            // SAFETY: both factors are there; the tile's columns are in `dw` or cut off.
-            unsafe {
-                match panel.valid == panel.width {
-                    true => (code.plain)(&tile),
-                    false => code.cut(&tile, panel.width, panel.valid),
-                }
-            }
-            i += code.rows;
-            self.prefetch(rows, columns, ahead);
         }
     }
 

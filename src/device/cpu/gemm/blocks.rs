@@ -8,7 +8,7 @@ use super::super::team::{Pieces, Stripe, Team};
 use super::Matrix;
 use super::kernel::Kernels;
 use super::pack::Source;
-use super::tile::DEPTH;
+use super::tile::{Ahead, DEPTH, Left, ROW, Tile};
 use std::ops::Range;
 
 /// Columns of a block: four panels of 48 (AVX-512), few enough that `finish` finds the results in
@@ -122,6 +122,55 @@ impl Matrix<'_, f32> {
     pub(super) fn across(&self, row: usize, column: usize) -> Source {
         let Source { from, column_stride, depth_stride } = self.down(row, column);
         Source { from, column_stride: depth_stride, depth_stride: column_stride }
+    }
+}
+
+impl Panel {
+    /// The same with all columns valid: for a `c` whose rows have room for whole vectors.
+    pub fn whole(self) -> Self {
+        Self { valid: self.width, ..self }
+    }
+
+    /// `c = a · panel`, or `c += a · panel` where it resumes, by tiles of rows of `a`, which were gathered
+    /// along the depth. Only the panel's valid columns of `c` are written; `between` is called after each
+    /// tile.
+    ///
+    /// # Safety
+    /// The panel is packed, `a` has so many rows of [`ROW`] floats, and the calling thread alone uses
+    /// `c`, which has as many, `c_row` floats apart.
+    #[allow(clippy::too_many_arguments)]
+    pub unsafe fn multiply(
+        &self,
+        kernels: &Kernels,
+        [rows, depth]: [usize; 2],
+        a: &[f32],
+        c: *mut f32,
+        c_row: usize,
+        resume: bool,
+        mut between: impl FnMut(),
+    ) {
+        let mut i = 0;
+        while i < rows {
+            let code = kernels.tile(self.vectors, rows - i);
+            let tile = Tile {
+                depth,
+                a: Left::Along { from: a[i * ROW..].as_ptr() },
+                b: self.data,
+                c: c.wrapping_add(i * c_row),
+                c_row,
+                resume,
+                ahead: Ahead::Nothing,
+            };
+            // SAFETY: the caller's promise; what is not valid is cut off.
+            unsafe {
+                match self.valid == self.width {
+                    true => (code.plain)(&tile),
+                    false => code.cut(&tile, self.width, self.valid),
+                }
+            }
+            i += code.rows;
+            between();
+        }
     }
 }
 
