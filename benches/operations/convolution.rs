@@ -33,7 +33,7 @@ fn convolution_forward<D: Timed>(bench: &mut Bench<'_, D>, shape: ConvolutionSha
     let lens = [shape.x_len(), shape.w_len(), shape.outputs];
     let [x, w, b] = lens.map(|len| bench.numbers(len));
     let (y_len, scratch) = (shape.y_len(), D::workspace(shape));
-    let (mut y, mut workspace) = (bench.numbers(y_len), bench.numbers(scratch));
+    let (mut y, mut workspace) = (bench.numbers(y_len), bench.zeros(scratch));
     bench.computes("convolution_forward", &size, flop, |device| {
         let (y, workspace) =
             (D::view_mut(&mut y, 0..y_len), D::view_mut(&mut workspace, 0..scratch));
@@ -48,7 +48,7 @@ fn convolution_transpose<D: Timed>(bench: &mut Bench<'_, D>, shape: ConvolutionS
     let lens = [shape.y_len(), shape.w_len(), shape.inputs];
     let [y, w, b] = lens.map(|len| bench.numbers(len));
     let (x_len, scratch) = (shape.x_len(), D::workspace(shape));
-    let (mut x, mut workspace) = (bench.numbers(x_len), bench.numbers(scratch));
+    let (mut x, mut workspace) = (bench.numbers(x_len), bench.zeros(scratch));
     bench.computes("convolution_transpose", &size, flop, |device| {
         let (x, workspace) =
             (D::view_mut(&mut x, 0..x_len), D::view_mut(&mut workspace, 0..scratch));
@@ -63,7 +63,7 @@ fn convolution_backward_weight<D: Timed>(bench: &mut Bench<'_, D>, shape: Convol
     let lens = [shape.y_len(), shape.x_len()];
     let [dy, x] = lens.map(|len| bench.numbers(len));
     let (w_len, scratch) = (shape.w_len(), D::workspace(shape));
-    let (mut dw, mut workspace) = (bench.numbers(w_len), bench.numbers(scratch));
+    let (mut dw, mut workspace) = (bench.numbers(w_len), bench.zeros(scratch));
     bench.computes("convolution_backward_weight", &size, flop, |device| {
         let dw = D::view_mut(&mut dw, 0..w_len);
         let workspace = D::view_mut(&mut workspace, 0..scratch);

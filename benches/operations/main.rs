@@ -56,6 +56,11 @@ impl<D: Timed> Bench<'_, D> {
         });
     }
 
+    /// Zeros: a workspace, which may be empty.
+    fn zeros(&self, len: usize) -> Reals<D> {
+        self.device.allocate(len).expect("memory")
+    }
+
     /// Numbers from −1 to 1.
     fn numbers(&self, len: usize) -> Reals<D> {
         self.filled(len, |all, step| {
@@ -86,7 +91,7 @@ impl<D: Timed> Bench<'_, D> {
         len: usize,
         fill: impl FnOnce(D::ViewMut<'_, D::Real>, D::View<'_, u32>),
     ) -> Reals<D> {
-        let mut buffer = self.device.allocate(len).expect("memory");
+        let mut buffer = self.zeros(len);
         let step = self.step();
         fill(D::view_mut(&mut buffer, 0..len), D::view(&step, 0..1));
         buffer
