@@ -12,6 +12,7 @@
 //! reports a failure at the next [`Memory::download`], as CUDA itself does.
 
 mod choice;
+mod convolution_form;
 pub mod cpu;
 pub mod cuda;
 mod error;
@@ -22,6 +23,7 @@ mod real;
 use std::ops::Range;
 
 pub use choice::DeviceChoice;
+pub use convolution_form::ConvolutionForm;
 pub use error::{Error, Result};
 pub use precision::Precision;
 pub use real::{Element, Real};

@@ -25,7 +25,7 @@ mod threads;
 use std::cell::{RefCell, RefMut};
 use std::ops::Range;
 
-use super::{Element, Memory, Real};
+use super::{ConvolutionForm, Element, Memory, Real};
 use crate::device::Result;
 use crate::memory::{self, OutOfMemory};
 pub use buffer::Buffer;
@@ -44,6 +44,7 @@ impl CpuReal for f64 {}
 /// The CPU as a device, computing in `T`.
 pub struct Cpu<T: CpuReal> {
     team: Team,
+    form: ConvolutionForm,
     /// Sums of columns that an operation needs for itself; it only ever grows.
     sums: RefCell<Vec<T>>,
 }
@@ -51,7 +52,12 @@ pub struct Cpu<T: CpuReal> {
 impl<T: CpuReal> Cpu<T> {
     /// A device that shares its work among `threads` threads (at least one).
     pub fn new(threads: usize) -> Self {
-        Self { team: Team::new(threads.max(1)), sums: RefCell::default() }
+        Self::with_form(threads, ConvolutionForm::Direct)
+    }
+
+    /// The same, with convolutions of this form. It is for `f32`: in `f64` they are always direct.
+    pub fn with_form(threads: usize, form: ConvolutionForm) -> Self {
+        Self { team: Team::new(threads.max(1)), form, sums: RefCell::default() }
     }
 
     /// Room for so many sums, of any value.
@@ -78,15 +84,19 @@ impl<T: CpuReal> Memory for Cpu<T> {
     const ROW_ALIGNMENT: usize = 1;
 
     fn describe(&self) -> String {
-        match self.team.threads() {
+        let threads = match self.team.threads() {
             1 => "CPU, 1 thread".to_owned(),
             threads => format!("CPU, {threads} threads"),
+        };
+        match self.form {
+            ConvolutionForm::Direct => threads,
+            ConvolutionForm::Winograd => format!("{threads}, Winograd convolutions"),
         }
     }
 
     /// A team of its own, of as many threads.
     fn new_stream(&self) -> Result<Self> {
-        Ok(Self::new(self.team.threads()))
+        Ok(Self::with_form(self.team.threads(), self.form))
     }
 
     fn free_memory(&self) -> Option<usize> {

@@ -4,7 +4,8 @@
 //! - `plain`: loops over outputs, for double precision,
 //! - `product`: both kinds of convolutions by tiles of matrix products,
 //! - `few`: transposed ones to images of few channels,
-//! - `weight`: the same for the gradient of the weights.
+//! - `weight`: the same for the gradient of the weights,
+//! - `winograd`: all three by fewer multiplications, if a person asks for it.
 //!
 //! A window is brought together where a matrix product packs its left factor: there is no buffer of
 //! windows.
@@ -16,11 +17,13 @@ mod product;
 mod tests;
 mod weight;
 mod window;
+mod winograd;
 
 use std::ops::Range;
 
 use super::team::Team;
 use super::{Cpu, CpuReal, activation};
+use crate::device::ConvolutionForm;
 use crate::device::ops::{Activation, Convolution, ConvolutionShape, contract};
 
 /// Channels below which a transposed convolution is a product for all places of the kernel: a tile of
@@ -33,6 +36,7 @@ pub(crate) trait Convolve: Sized {
     /// y = x∗w, some channels of it.
     fn forward(
         team: &Team,
+        form: ConvolutionForm,
         y: &mut [Self],
         x: &[Self],
         w: &[Self],
@@ -44,6 +48,7 @@ pub(crate) trait Convolve: Sized {
     /// x = wᵀ∗y, some channels of it.
     fn transpose(
         team: &Team,
+        form: ConvolutionForm,
         x: &mut [Self],
         y: &[Self],
         w: &[Self],
@@ -55,6 +60,7 @@ pub(crate) trait Convolve: Sized {
     /// The gradient of w.
     fn backward_weight(
         team: &Team,
+        form: ConvolutionForm,
         dw: &mut [Self],
         dy: &[Self],
         x: &[Self],
@@ -66,6 +72,7 @@ pub(crate) trait Convolve: Sized {
 impl Convolve for f64 {
     fn forward(
         team: &Team,
+        _form: ConvolutionForm,
         y: &mut [f64],
         x: &[f64],
         w: &[f64],
@@ -78,6 +85,7 @@ impl Convolve for f64 {
 
     fn transpose(
         team: &Team,
+        _form: ConvolutionForm,
         x: &mut [f64],
         y: &[f64],
         w: &[f64],
@@ -90,6 +98,7 @@ impl Convolve for f64 {
 
     fn backward_weight(
         team: &Team,
+        _form: ConvolutionForm,
         dw: &mut [f64],
         dy: &[f64],
         x: &[f64],
@@ -103,6 +112,7 @@ impl Convolve for f64 {
 impl Convolve for f32 {
     fn forward(
         team: &Team,
+        form: ConvolutionForm,
         y: &mut [f32],
         x: &[f32],
         w: &[f32],
@@ -110,11 +120,15 @@ impl Convolve for f32 {
         channels: Range<usize>,
         finish: impl Fn(usize, &mut [f32]) + Sync,
     ) {
-        product::forward(team, y, x, w, shape, channels, finish);
+        match form == ConvolutionForm::Winograd && winograd::pays(&shape, channels.len()) {
+            true => winograd::forward(team, y, x, w, shape, channels, finish),
+            false => product::forward(team, y, x, w, shape, channels, finish),
+        }
     }
 
     fn transpose(
         team: &Team,
+        form: ConvolutionForm,
         x: &mut [f32],
         y: &[f32],
         w: &[f32],
@@ -122,6 +136,9 @@ impl Convolve for f32 {
         channels: Range<usize>,
         finish: impl Fn(usize, &mut [f32]) + Sync,
     ) {
+        if form == ConvolutionForm::Winograd && winograd::pays(&shape, channels.len()) {
+            return winograd::transpose(team, x, y, w, shape, channels, finish);
+        }
         match channels.len() {
             0..FEW_CHANNELS => few::transpose(team, x, y, w, shape, channels, finish),
             _ => product::transpose(team, x, y, w, shape, channels, finish),
@@ -130,13 +147,17 @@ impl Convolve for f32 {
 
     fn backward_weight(
         team: &Team,
+        form: ConvolutionForm,
         dw: &mut [f32],
         dy: &[f32],
         x: &[f32],
         shape: ConvolutionShape,
         accumulate: bool,
     ) {
-        weight::backward_weight(team, dw, dy, x, shape, accumulate);
+        match form == ConvolutionForm::Winograd && winograd::pays(&shape, shape.outputs) {
+            true => winograd::backward_weight(team, dw, dy, x, shape, accumulate),
+            false => weight::backward_weight(team, dw, dy, x, shape, accumulate),
+        }
     }
 }
 
@@ -162,6 +183,7 @@ impl<T: CpuReal> Convolution for Cpu<T> {
         let width = channels.len();
         T::forward(
             &self.team,
+            self.form,
             y,
             x,
             w,
@@ -189,6 +211,7 @@ impl<T: CpuReal> Convolution for Cpu<T> {
         let width = channels.len();
         T::transpose(
             &self.team,
+            self.form,
             x,
             y,
             w,
@@ -209,7 +232,7 @@ impl<T: CpuReal> Convolution for Cpu<T> {
         accumulate: bool,
     ) {
         contract::convolution_backward_weight(&dw, &dy, &x, shape);
-        T::backward_weight(&self.team, dw, dy, x, shape, accumulate);
+        T::backward_weight(&self.team, self.form, dw, dy, x, shape, accumulate);
     }
 
     fn image_transpose(&self, y: &mut [T], x: &[T], rows: usize, extents: [usize; 2]) {

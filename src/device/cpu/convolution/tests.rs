@@ -3,8 +3,10 @@ use std::ops::Range;
 use super::*;
 use crate::device::Real;
 
+const DIRECT: ConvolutionForm = ConvolutionForm::Direct;
+
 /// Numbers in ±1, the same each time.
-fn numbers(len: usize, seed: u64) -> Vec<f32> {
+pub(super) fn numbers(len: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut next = || {
         state ^= state << 13;
@@ -39,7 +41,7 @@ fn all_shapes() -> impl Iterator<Item = ConvolutionShape> {
     })
 }
 
-fn wide(x: &[f32]) -> Vec<f64> {
+pub(super) fn wide(x: &[f32]) -> Vec<f64> {
     x.iter().map(|&x| f64::from(x)).collect()
 }
 
@@ -69,22 +71,22 @@ fn close_to_double(shape: ConvolutionShape, channels: &Range<usize>, threads: us
     let len = shape.places() * outputs.len();
     let (mut got, mut want) = (vec![f32::NAN; len], vec![f64::NAN; len]);
     let width = outputs.len();
-    f32::forward(&team, &mut got, &x, &w, shape, outputs.clone(), numbered(width));
-    f64::forward(&team, &mut want, &wide(&x), &wide(&w), shape, outputs, numbered(width));
+    f32::forward(&team, DIRECT, &mut got, &x, &w, shape, outputs.clone(), numbered(width));
+    f64::forward(&team, DIRECT, &mut want, &wide(&x), &wide(&w), shape, outputs, numbered(width));
     assert_close(&got, &want, shape.window() + shape.places(), &shape);
 
     let len = ConvolutionShape { inputs: channels.len(), ..shape }.x_len();
     let (mut got, mut want) = (vec![f32::NAN; len], vec![f64::NAN; len]);
     let finish = numbered(channels.len());
-    f32::transpose(&team, &mut got, &y, &w, shape, channels.clone(), finish);
+    f32::transpose(&team, DIRECT, &mut got, &y, &w, shape, channels.clone(), finish);
     let finish = numbered(channels.len());
-    f64::transpose(&team, &mut want, &wide(&y), &wide(&w), shape, channels.clone(), finish);
+    f64::transpose(&team, DIRECT, &mut want, &wide(&y), &wide(&w), shape, channels.clone(), finish);
     assert_close(&got, &want, shape.kernel.pow(2) * shape.outputs + shape.x_len(), &shape);
 
     for accumulate in [false, true] {
         let (mut got, mut want) = (w.clone(), wide(&w));
-        f32::backward_weight(&team, &mut got, &y, &x, shape, accumulate);
-        f64::backward_weight(&team, &mut want, &wide(&y), &wide(&x), shape, accumulate);
+        f32::backward_weight(&team, DIRECT, &mut got, &y, &x, shape, accumulate);
+        f64::backward_weight(&team, DIRECT, &mut want, &wide(&y), &wide(&x), shape, accumulate);
         assert_close(&got, &want, shape.places(), &shape);
     }
 }

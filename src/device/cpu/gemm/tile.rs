@@ -279,7 +279,7 @@ pub(in super::super) fn prefetch(address: *const f32) {
 
 /// As [`prefetch`], for memory that will be overwritten.
 #[inline(always)]
-fn prefetch_for_writing(address: *const f32) {
+pub(in super::super) fn prefetch_for_writing(address: *const f32) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a prefetch never faults.
     unsafe {
