@@ -32,6 +32,7 @@ const FEW_CHANNELS: usize = 4;
 
 /// Number types that have convolutions. `finish` is called once for every pixel of the output as soon
 /// as it is complete, or for several neighbours together, with the number of the first.
+#[allow(clippy::too_many_arguments)]
 pub(crate) trait Convolve: Sized {
     /// y = x∗w, some channels of it.
     fn forward(

@@ -1,4 +1,7 @@
 //! Images, transformed and back.
+//!
+//! What is transformed is more than the caches next to a core hold. So while a tile is worked on, the
+//! next one's memory is fetched, a line of channels of it with each line of this one's.
 #![allow(unsafe_code)]
 
 use std::ops::Range;
@@ -25,47 +28,53 @@ pub(super) struct Data<'a, X, const M: usize, const N: usize> {
 impl<X: Tile<M, N>, const M: usize, const N: usize> Work for Data<'_, X, M, N> {
     #[inline(always)]
     fn part<S: Simd>(&self, simd: S, _thread: usize, number: usize) {
-        let (inputs, step) = (self.tiling.shape.inputs, self.to.step);
-        let [height, width] = self.tiling.shape.x_pixels;
-        let (image, [row, column]) = self.tiling.locate(self.first + number);
-        let x = &self.x[image * height * width * inputs..][..height * width * inputs];
-        let ahead = self.tiling.x_ahead(self.first + number) * inputs;
+        let inputs = self.tiling.shape.inputs;
         for phase in 0..PHASES {
-            let parity = Tiling::parity(phase);
-            let (mut rows, mut columns) = ([None; N], [None; N]);
-            for i in 0..N {
-                rows[i] = self.tiling.x_pixel(0, row, i, parity[0]);
-                columns[i] = self.tiling.x_pixel(1, column, i, parity[1]);
-            }
             for channel in (0..padded(inputs)).step_by(Lanes::<S>::COUNT) {
-                let column = phase * padded(inputs) + channel;
-                let to = self.to.number(number, column);
-                if channel.is_multiple_of(GRAIN) {
-                    self.to.fetch(number + 1, column, prefetch_for_writing);
-                }
-                let channels = channel.min(inputs)..(channel + Lanes::<S>::COUNT).min(inputs);
-                both(
-                    #[inline(always)]
-                    |i, j| match (rows[i], columns[j]) {
-                        (Some(row), Some(column)) => {
-                            let pixel = &x[(row * width + column) * inputs..][..inputs];
-                            let pixel = &pixel[channels.clone()];
-                            prefetch(pixel.as_ptr().wrapping_add(ahead));
-                            Lanes::load(simd, pixel)
-                        }
-                        _ => Lanes::zero(simd),
-                    },
-                    #[inline(always)]
-                    |numbers| self.tile.data(numbers),
-                    #[inline(always)]
-                    |i, j, lanes| {
-                        let to = to.wrapping_add((i * N + j) * step);
-                        // SAFETY: these numbers of the tile are this part's.
-                        unsafe { lanes.write(to) }
-                    },
-                );
+                self.channels(simd, number, phase, channel);
             }
         }
+    }
+}
+
+impl<X: Tile<M, N>, const M: usize, const N: usize> Data<'_, X, M, N> {
+    /// Some channels of a phase.
+    #[inline(always)]
+    fn channels<S: Simd>(&self, simd: S, number: usize, phase: usize, channel: usize) {
+        let inputs = self.tiling.shape.inputs;
+        let [height, width] = self.tiling.shape.x_pixels;
+        let (image, [row, column]) = self.tiling.locate(self.first + number);
+        let rows = self.tiling.x_pixels(0, row, phase);
+        let columns = self.tiling.x_pixels(1, column, phase);
+        let x = &self.x[image * height * width * inputs..][..height * width * inputs];
+        let first = rows.first.wrapping_mul(width).wrapping_add(columns.first);
+        let x = x.as_ptr().wrapping_add(first.wrapping_mul(inputs).wrapping_add(channel));
+        let (down, right) = (2 * width * inputs, 2 * inputs);
+        let len = Lanes::<S>::COUNT.min(inputs.saturating_sub(channel));
+        let column = phase * padded(inputs) + channel;
+        if channel.is_multiple_of(GRAIN) {
+            let ahead = self.tiling.x_ahead(self.first + number).wrapping_mul(inputs);
+            each::<N>(x.wrapping_add(ahead), [down, right], prefetch);
+            self.to.fetch(number + 1, column, prefetch_for_writing);
+        }
+        let (to, step) = (self.to.number(number, column), self.to.step);
+        both(
+            #[inline(always)]
+            |i, j| {
+                if !rows.has::<N>(i) || !columns.has::<N>(j) {
+                    return Lanes::zero(simd);
+                }
+                // SAFETY: the pixel is in the image and has these channels.
+                unsafe { Lanes::read_some(simd, x.wrapping_add(i * down + j * right), len) }
+            },
+            #[inline(always)]
+            |numbers| self.tile.data(numbers),
+            #[inline(always)]
+            |i, j, lanes| {
+                // SAFETY: these numbers of the tile are this part's.
+                unsafe { lanes.write(to.wrapping_add((i * N + j) * step)) }
+            },
+        );
     }
 }
 
@@ -95,68 +104,74 @@ where
 {
     #[inline(always)]
     fn part<S: Simd>(&self, simd: S, _thread: usize, number: usize) {
-        let [height, width] = self.tiling.shape.x_pixels;
-        let len = height * width * self.width;
-        // SAFETY: the image is this part's.
-        let x = unsafe { from_raw_parts_mut(self.x.add((self.first + number) * len), len) };
         for tile in 0..self.tiling.per_image() {
+            let tile = number * self.tiling.per_image() + tile;
             for phase in 0..PHASES {
-                self.phase(simd, x, number * self.tiling.per_image() + tile, phase);
+                for channel in (0..self.channels.len()).step_by(Lanes::<S>::COUNT) {
+                    // SAFETY: the image is this part's.
+                    unsafe { self.channels(simd, tile, phase, channel) };
+                }
             }
         }
-        if let Some(finish) = self.finish {
-            vectorized(
-                #[inline(always)]
-                || finish((self.first + number) * height * width, x),
-            );
-        }
+        let Some(finish) = self.finish else { return };
+        let [height, width] = self.tiling.shape.x_pixels;
+        let first = (self.first + number) * height * width;
+        let x = self.x.wrapping_add(first * self.width);
+        // SAFETY: as above.
+        let x = unsafe { from_raw_parts_mut(x, height * width * self.width) };
+        vectorized(
+            #[inline(always)]
+            || finish(first, x),
+        );
     }
 }
 
 impl<X: Tile<M, N>, F, const M: usize, const N: usize> FromData<'_, X, F, M, N> {
-    /// One phase of a tile.
+    /// Some channels of a phase of a tile.
+    ///
+    /// # Safety
+    /// The calling thread alone uses the image.
     #[inline(always)]
-    fn phase<S: Simd>(&self, simd: S, x: &mut [f32], tile: usize, phase: usize) {
-        let (_, [row, column]) = self.tiling.locate(tile);
-        let parity = Tiling::parity(phase);
-        let (mut rows, mut columns) = ([None; N], [None; N]);
-        for i in 0..N {
-            rows[i] = self.tiling.x_pixel(0, row, i, parity[0]);
-            columns[i] = self.tiling.x_pixel(1, column, i, parity[1]);
+    unsafe fn channels<S: Simd>(&self, simd: S, tile: usize, phase: usize, channel: usize) {
+        let [height, width] = self.tiling.shape.x_pixels;
+        let (image, [row, column]) = self.tiling.locate(tile);
+        let rows = self.tiling.x_pixels(0, row, phase);
+        let columns = self.tiling.x_pixels(1, column, phase);
+        let first = rows.first.wrapping_mul(width).wrapping_add(columns.first);
+        let first = first.wrapping_add((self.first + image) * height * width);
+        let x = self.x.wrapping_add(first.wrapping_mul(self.width));
+        let x = x.wrapping_add(self.channels.start + channel);
+        let (down, right) = (2 * width * self.width, 2 * self.width);
+        let len = Lanes::<S>::COUNT.min(self.channels.len() - channel);
+        let at = phase * padded(self.channels.len()) + channel;
+        if channel.is_multiple_of(GRAIN) {
+            let ahead = self.tiling.x_ahead(tile).wrapping_mul(self.width);
+            each::<N>(x.wrapping_add(ahead), [down, right], prefetch_for_writing);
+            self.from.fetch(tile + 1, at, prefetch);
         }
-        let (count, step) = (padded(self.channels.len()), self.from.step);
-        let ahead = self.tiling.x_ahead(tile) * self.width;
-        for channel in (0..self.channels.len()).step_by(Lanes::<S>::COUNT) {
-            let from = self.from.number(tile, phase * count + channel);
-            if channel.is_multiple_of(GRAIN) {
-                self.from.fetch(tile + 1, phase * count + channel, prefetch);
-            }
-            let len = Lanes::<S>::COUNT.min(self.channels.len() - channel);
-            both(
-                #[inline(always)]
-                |i, j| {
-                    let from = from.wrapping_add((i * N + j) * step);
-                    // SAFETY: the tile's numbers are complete.
-                    unsafe { Lanes::read(simd, from) }
-                },
-                #[inline(always)]
-                |numbers| self.tile.data_transposed(numbers),
-                #[inline(always)]
-                |i, j, lanes| {
-                    let (Some(y), Some(x_)) = (rows[i], columns[j]) else { return };
-                    let at = (y * self.tiling.shape.x_pixels[1] + x_) * self.width
-                        + self.channels.start
-                        + channel;
-                    let to = &mut x[at..][..len];
-                    prefetch_for_writing(to.as_ptr().wrapping_add(ahead));
+        let (from, step) = (self.from.number(tile, at), self.from.step);
+        both(
+            // SAFETY: the tile's numbers are complete.
+            #[inline(always)]
+            |i, j| unsafe { Lanes::read(simd, from.wrapping_add((i * N + j) * step)) },
+            #[inline(always)]
+            |numbers| self.tile.data_transposed(numbers),
+            #[inline(always)]
+            |i, j, lanes| {
+                if !rows.has::<N>(i) || !columns.has::<N>(j) {
+                    return;
+                }
+                let to = x.wrapping_add(i * down + j * right);
+                // SAFETY: the caller's promise; the pixel has these channels.
+                unsafe {
                     // The tile above or to the left has been here before.
-                    match (i == 0 && row > 0) || (j == 0 && column > 0) {
-                        true => (Lanes::load(simd, to) + lanes).store(to),
-                        false => lanes.store(to),
-                    }
-                },
-            );
-        }
+                    let shared = (i == 0 && row > 0) || (j == 0 && column > 0);
+                    let lanes =
+                        if shared { Lanes::read_some(simd, to, len) + lanes } else { lanes };
+                    lanes.write_some(to, len);
+                }
+            },
+        );
     }
 }
 
@@ -174,34 +189,30 @@ pub(super) struct Outputs<'a, X, const M: usize, const N: usize> {
 impl<X: Tile<M, N>, const M: usize, const N: usize> Work for Outputs<'_, X, M, N> {
     #[inline(always)]
     fn part<S: Simd>(&self, simd: S, _thread: usize, number: usize) {
-        let (outputs, step) = (self.tiling.shape.outputs, self.to.step);
-        let [height, width] = self.tiling.shape.y_pixels;
-        let (image, [row, column]) = self.tiling.locate(self.first + number);
-        let first = (image * height + row * M) * width + column * M;
-        let ahead = self.tiling.y_ahead(self.first + number) * outputs;
-        for channel in (0..padded(self.channels.len())).step_by(Lanes::<S>::COUNT) {
-            let to = self.to.number(number, channel);
+        let (outputs, width) = (self.tiling.shape.outputs, self.tiling.shape.y_pixels[1]);
+        let first = self.tiling.y_pixel(self.first + number) * outputs + self.channels.start;
+        let ahead = self.tiling.y_ahead(self.first + number).wrapping_mul(outputs);
+        let (down, step) = (width * outputs, self.to.step);
+        for channel in (0..self.to.columns).step_by(Lanes::<S>::COUNT) {
+            let y = self.y.as_ptr().wrapping_add(first + channel);
+            let len = Lanes::<S>::COUNT.min(self.channels.len().saturating_sub(channel));
             if channel.is_multiple_of(GRAIN) {
+                each::<M>(y.wrapping_add(ahead), [down, outputs], prefetch);
                 self.to.fetch(number + 1, channel, prefetch_for_writing);
             }
-            let end = self.channels.end;
-            let start = (self.channels.start + channel).min(end);
-            let channels = start..(start + Lanes::<S>::COUNT).min(end);
+            let to = self.to.number(number, channel);
             both(
                 #[inline(always)]
                 |i, j| {
-                    let pixel = &self.y[(first + i * width + j) * outputs..][..outputs];
-                    let pixel = &pixel[channels.clone()];
-                    prefetch(pixel.as_ptr().wrapping_add(ahead));
-                    Lanes::load(simd, pixel)
+                    // SAFETY: the pixel is in the image and has these channels.
+                    unsafe { Lanes::read_some(simd, y.wrapping_add(i * down + j * outputs), len) }
                 },
                 #[inline(always)]
                 |numbers| self.tile.outputs_transposed(numbers),
                 #[inline(always)]
                 |i, j, lanes| {
-                    let to = to.wrapping_add((i * N + j) * step);
                     // SAFETY: these numbers of the tile are this part's.
-                    unsafe { lanes.write(to) }
+                    unsafe { lanes.write(to.wrapping_add((i * N + j) * step)) }
                 },
             );
         }
@@ -234,46 +245,66 @@ where
 {
     #[inline(always)]
     fn part<S: Simd>(&self, simd: S, _thread: usize, number: usize) {
-        let [height, width] = self.tiling.shape.y_pixels;
-        let (image, [row, column]) = self.tiling.locate(self.first + number);
-        let first = (image * height + row * M) * width + column * M;
-        let step = self.from.step;
-        let ahead = self.tiling.y_ahead(self.first + number) * self.width;
         for channel in (0..self.channels.len()).step_by(Lanes::<S>::COUNT) {
-            let from = self.from.number(number, channel);
-            if channel.is_multiple_of(GRAIN) {
-                self.from.fetch(number + 1, channel, prefetch);
-            }
-            let len = Lanes::<S>::COUNT.min(self.channels.len() - channel);
-            both(
-                #[inline(always)]
-                |i, j| {
-                    let from = from.wrapping_add((i * N + j) * step);
-                    // SAFETY: the tile's numbers are complete.
-                    unsafe { Lanes::read(simd, from) }
-                },
-                #[inline(always)]
-                |numbers| self.tile.outputs(numbers),
-                #[inline(always)]
-                |i, j, lanes| {
-                    let pixel = (first + i * width + j) * self.width;
-                    let to = self.y.wrapping_add(pixel + self.channels.start + channel);
-                    prefetch_for_writing(to.wrapping_add(ahead));
-                    // SAFETY: the tile's pixels are this part's, and have these channels.
-                    lanes.store(unsafe { from_raw_parts_mut(to, len) });
-                },
-            );
+            // SAFETY: the tile's pixels are this part's.
+            unsafe { self.channels(simd, number, channel) };
         }
         let Some(finish) = self.finish else { return };
+        let (first, width) =
+            (self.tiling.y_pixel(self.first + number), self.tiling.shape.y_pixels[1]);
         vectorized(
             #[inline(always)]
             || {
-                for pixel in (0..M).map(|i| first + i * width) {
+                for i in 0..M {
+                    let pixel = first + i * width;
                     let to = self.y.wrapping_add(pixel * self.width);
-                    // SAFETY: the tile's pixels are this part's.
+                    // SAFETY: as above.
                     finish(pixel, unsafe { from_raw_parts_mut(to, M * self.width) });
                 }
             },
         );
+    }
+}
+
+impl<X: Tile<M, N>, F, const M: usize, const N: usize> FromOutputs<'_, X, F, M, N> {
+    /// Some channels of a tile.
+    ///
+    /// # Safety
+    /// The calling thread alone uses the tile's pixels.
+    #[inline(always)]
+    unsafe fn channels<S: Simd>(&self, simd: S, number: usize, channel: usize) {
+        let width = self.tiling.shape.y_pixels[1];
+        let first = self.tiling.y_pixel(self.first + number) * self.width;
+        let y = self.y.wrapping_add(first + self.channels.start + channel);
+        let len = Lanes::<S>::COUNT.min(self.channels.len() - channel);
+        let (down, right) = (width * self.width, self.width);
+        if channel.is_multiple_of(GRAIN) {
+            let ahead = self.tiling.y_ahead(self.first + number).wrapping_mul(self.width);
+            each::<M>(y.wrapping_add(ahead), [down, right], prefetch_for_writing);
+            self.from.fetch(number + 1, channel, prefetch);
+        }
+        let (from, step) = (self.from.number(number, channel), self.from.step);
+        both(
+            // SAFETY: the tile's numbers are complete.
+            #[inline(always)]
+            |i, j| unsafe { Lanes::read(simd, from.wrapping_add((i * N + j) * step)) },
+            #[inline(always)]
+            |numbers| self.tile.outputs(numbers),
+            #[inline(always)]
+            |i, j, lanes| {
+                // SAFETY: the caller's promise; the pixel has these channels.
+                unsafe { lanes.write_some(y.wrapping_add(i * down + j * right), len) }
+            },
+        );
+    }
+}
+
+/// Fetches N rows of N pixels, so far apart.
+#[inline(always)]
+fn each<const N: usize>(first: *const f32, [down, right]: [usize; 2], fetch: impl Fn(*const f32)) {
+    for i in 0..N {
+        for j in 0..N {
+            fetch(first.wrapping_add(i * down + j * right));
+        }
     }
 }

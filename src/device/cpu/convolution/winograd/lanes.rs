@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 use std::ops::{Add, Range, Sub};
+use std::slice::{from_raw_parts, from_raw_parts_mut};
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -27,22 +28,26 @@ impl<S: Simd> Lanes<S> {
         Self { simd, numbers: simd.splat_f32s(0.0) }
     }
 
-    /// The first numbers of `from`, zeros behind its end.
-    #[inline(always)]
-    pub fn load(simd: S, from: &[f32]) -> Self {
-        let numbers = match S::as_simd_f32s(from).0.first() {
-            Some(&numbers) => numbers,
-            None => simd.partial_load_f32s(from),
-        };
-        Self { simd, numbers }
-    }
-
     /// # Safety
     /// There are so many numbers.
     #[inline(always)]
     pub unsafe fn read(simd: S, from: *const f32) -> Self {
         // SAFETY: the caller's promise; any bits are numbers.
         Self { simd, numbers: unsafe { from.cast::<S::f32s>().read_unaligned() } }
+    }
+
+    /// The first `len` of them, zeros behind.
+    ///
+    /// # Safety
+    /// There are `len` numbers.
+    #[inline(always)]
+    pub unsafe fn read_some(simd: S, from: *const f32, len: usize) -> Self {
+        if len == Self::COUNT {
+            // SAFETY: the caller's promise.
+            return unsafe { Self::read(simd, from) };
+        }
+        // SAFETY: the caller's promise.
+        Self { simd, numbers: simd.partial_load_f32s(unsafe { from_raw_parts(from, len) }) }
     }
 
     /// # Safety
@@ -53,13 +58,18 @@ impl<S: Simd> Lanes<S> {
         unsafe { to.cast::<S::f32s>().write_unaligned(self.numbers) };
     }
 
-    /// Writes the first ones, as many as there is room for.
+    /// Writes the first `len` of them.
+    ///
+    /// # Safety
+    /// There is room for these, which the calling thread alone uses.
     #[inline(always)]
-    pub fn store(self, to: &mut [f32]) {
-        match S::as_mut_simd_f32s(to).0.first_mut() {
-            Some(to) => *to = self.numbers,
-            None => self.simd.partial_store_f32s(to, self.numbers),
+    pub unsafe fn write_some(self, to: *mut f32, len: usize) {
+        if len == Self::COUNT {
+            // SAFETY: the caller's promise.
+            return unsafe { self.write(to) };
         }
+        // SAFETY: the caller's promise.
+        self.simd.partial_store_f32s(unsafe { from_raw_parts_mut(to, len) }, self.numbers);
     }
 }
 

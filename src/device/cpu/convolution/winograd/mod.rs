@@ -48,6 +48,9 @@ use weights::{Columns, Gradient, Rows, squares};
 /// into the cache.
 const TILES: usize = 64;
 
+/// The same where weights are transformed part by part, anew for these tiles.
+const MORE_TILES: usize = 128;
+
 /// Floats of transformed weights that are there at once, unless there are few channels.
 const WEIGHTS: usize = 4 * 1024 * 1024;
 
@@ -142,14 +145,15 @@ impl<X: Tile<M, N>, const M: usize, const N: usize> Form<X, M, N> {
         Self { tile, tiling, kernels: Kernels::get() }
     }
 
-    /// Images whose tiles are transformed at once.
-    fn images(&self) -> impl Iterator<Item = Range<usize>> + Clone {
-        equal_parts(self.tiling.shape.rows, TILES / self.tiling.per_image(), 1)
+    /// Images whose tiles are transformed at once, where weights come in so many parts.
+    fn images(&self, parts: usize) -> impl Iterator<Item = Range<usize>> + Clone {
+        let tiles = if parts == 1 { TILES } else { MORE_TILES };
+        equal_parts(self.tiling.shape.rows, tiles / self.tiling.per_image(), 1)
     }
 
     /// Tiles of that part of the images that has most.
-    fn most_tiles(&self) -> usize {
-        self.images().map(|images| images.len()).max().unwrap_or(0) * self.tiling.per_image()
+    fn most_tiles(&self, parts: usize) -> usize {
+        self.images(parts).map(|images| images.len()).max().unwrap_or(0) * self.tiling.per_image()
     }
 
     fn forward(
@@ -230,9 +234,10 @@ impl<X: Tile<M, N>, const M: usize, const N: usize> Form<X, M, N> {
         let most = columns(parts.clone().map(|part| part.len()).max().unwrap_or(0));
         // What all is made of is needed again for other channels. Else the products take its place:
         // that memory is in the cache.
-        let once = parts.clone().count() == 1;
+        let count = parts.clone().count();
+        let once = count == 1;
         let steps = if once { [depth.max(most); 2] } else { [depth, most] };
-        let [a_len, c_len] = steps.map(|step| self.tiling.len(self.most_tiles(), step));
+        let [a_len, c_len] = steps.map(|step| self.tiling.tiles_len(self.most_tiles(count), step));
         let [c_at, packed_at] = if once { [0, a_len] } else { [a_len, a_len + c_len] };
         let packed = Packed {
             kernels: self.kernels,
@@ -241,14 +246,15 @@ impl<X: Tile<M, N>, const M: usize, const N: usize> Form<X, M, N> {
             depth,
             columns: most,
         };
-        let mine = Straight::memory(self.most_tiles(), depth).max(squares(self.kernels, N * N));
+        let mine =
+            Straight::memory(self.most_tiles(count), depth).max(squares(self.kernels, N * N));
         let mut scratch = team.scratch();
         let memory = scratch.shared_and_parts(packed_at + packed.len(), mine, team.threads());
         let at = |place: usize| memory.shared().wrapping_add(place);
-        for images in self.images() {
+        for images in self.images(count) {
             let tiles = images.len() * self.tiling.per_image();
             let first = images.start * self.tiling.per_image();
-            let a = self.tiling.room(at(0), tiles, depth, steps[0]);
+            let a = self.tiling.tiles_at(at(0), tiles, depth, steps[0]);
             read(first, a);
             for part in parts.clone() {
                 let columns = columns(part.len());
@@ -256,7 +262,7 @@ impl<X: Tile<M, N>, const M: usize, const N: usize> Form<X, M, N> {
                 if !once || images.start == 0 {
                     pack(part.clone(), b, &memory);
                 }
-                let c = self.tiling.room(at(c_at), tiles, columns, steps[1]);
+                let c = self.tiling.tiles_at(at(c_at), tiles, columns, steps[1]);
                 Straight { a, b, c }.run(team, &memory);
                 write(first, part, c);
             }
@@ -272,27 +278,33 @@ impl<X: Tile<M, N>, const M: usize, const N: usize> Form<X, M, N> {
         accumulate: bool,
     ) {
         let (tile, tiling, rows) = (self.tile, self.tiling, self.tiling.x_columns());
-        let (dw, tiles) = (dw.as_mut_ptr(), self.most_tiles());
+        let dw = dw.as_mut_ptr();
         let most = WEIGHTS / (N * N * rows);
         let parts = equal_parts(tiling.shape.outputs, most / GRAIN * GRAIN, GRAIN);
         let most = padded(parts.clone().map(|part| part.len()).max().unwrap_or(0));
-        let lens = [tiling.len(tiles, rows), tiling.len(tiles, most), tiling.len(rows, most)];
+        let count = parts.clone().count();
+        let tiles = self.most_tiles(count);
+        let lens = [
+            tiling.tiles_len(tiles, rows),
+            tiling.tiles_len(tiles, most),
+            tiling.sums_len(rows, most),
+        ];
         let mut scratch = team.scratch();
         let memory =
             scratch.shared_and_parts(lens.iter().sum(), Crossed::memory(most), team.threads());
         let at = |place: usize| memory.shared().wrapping_add(place);
-        let once = self.images().count() == 1;
+        let once = self.images(count).count() == 1;
         for outputs in parts {
             let columns = padded(outputs.len());
-            let c = tiling.room(at(lens[0] + lens[1]), rows, columns, columns);
-            for images in self.images() {
+            let c = tiling.sums_at(at(lens[0] + lens[1]), rows, columns);
+            for images in self.images(count) {
                 let tiles = images.len() * tiling.per_image();
                 let first = images.start * tiling.per_image();
-                let a = tiling.room(at(0), tiles, rows, rows);
+                let a = tiling.tiles_at(at(0), tiles, rows, rows);
                 if !once || outputs.start == 0 {
                     share(team, tiles, &Data { tile, tiling, first, x, to: a });
                 }
-                let b = tiling.room(at(lens[0]), tiles, columns, columns);
+                let b = tiling.tiles_at(at(lens[0]), tiles, columns, columns);
                 let channels = outputs.clone();
                 share(team, tiles, &Outputs { tile, tiling, first, y: dy, channels, to: b });
                 let (kernels, accumulate) = (self.kernels, images.start > 0);

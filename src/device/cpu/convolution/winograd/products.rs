@@ -83,6 +83,11 @@ impl Packed {
     }
 }
 
+/// Fetches some numbers.
+fn fetch(from: *const f32, len: usize) {
+    (0..len).step_by(LINE).for_each(|at| prefetch(from.wrapping_add(at)));
+}
+
 /// `c = a · b` for each point, the rows of `a` and `c` tiles. Both may be in the same memory.
 pub(super) struct Straight {
     pub a: Transformed,
@@ -129,12 +134,10 @@ impl Straight {
     /// # Safety
     /// As [`Self::part`].
     unsafe fn gather(&self, point: usize, to: *mut f32) {
-        let (from, step) = (self.a.point(point), self.a.row_step());
+        let (from, step) = (self.a.point(point), self.a.row_step);
         for row in 0..self.a.rows {
             let from = from.wrapping_add(row * step);
-            for at in (0..self.a.columns).step_by(LINE) {
-                prefetch(from.wrapping_add(ROWS_AHEAD * step + at));
-            }
+            fetch(from.wrapping_add(ROWS_AHEAD * step), self.a.columns);
             for (block, depth) in depth_blocks(self.b.depth).enumerate() {
                 let to = to.wrapping_add((block * self.a.rows + row) * ROW);
                 // SAFETY: the caller's promise.
@@ -162,8 +165,8 @@ impl Straight {
                 depth: depth.len(),
                 a: Left::Along { from: gathered.wrapping_add(i * ROW) },
                 b: panel.data,
-                c: self.c.point(point).wrapping_add(i * self.c.row_step() + panel.first),
-                c_row: self.c.row_step(),
+                c: self.c.point(point).wrapping_add(i * self.c.row_step + panel.first),
+                c_row: self.c.row_step,
                 resume: depth.start > 0,
                 ahead,
             };
@@ -209,31 +212,45 @@ impl Crossed {
     unsafe fn part(&self, point: usize, rows: Range<usize>, memory: *mut f32) {
         let packed = memory.wrapping_add(DEPTH * STEP);
         for depth in blocks(0..self.a.rows, DEPTH) {
-            let a = self.a.point(point).wrapping_add(depth.start * self.a.row_step() + rows.start);
-            for i in 0..depth.len() {
-                for at in (0..rows.len()).step_by(LINE) {
-                    prefetch(a.wrapping_add((i + ROWS_AHEAD) * self.a.row_step() + at));
-                }
-                // SAFETY: the factor is complete, and the memory has room for the block.
-                unsafe {
-                    memory
-                        .add(i * STEP)
-                        .copy_from_nonoverlapping(a.add(i * self.a.row_step()), rows.len());
-                }
+            // SAFETY: the factors are complete, and the memory has room for both blocks.
+            unsafe {
+                self.gather(point, &rows, &depth, memory);
+                self.pack(point, &depth, packed);
             }
-            let b = self.b.point(point).wrapping_add(depth.start * self.b.row_step());
             for panel in panels(self.kernels, 0..self.b.columns, packed, depth.len()) {
                 // SAFETY: the caller's promise.
-                unsafe {
-                    (self.kernels.copy)(
-                        b.add(panel.first),
-                        self.b.row_step(),
-                        panel.data,
-                        depth.len(),
-                        panel.width,
-                    );
-                    self.panel(point, &rows, &depth, &panel, memory);
-                }
+                unsafe { self.panel(point, &rows, &depth, &panel, memory) };
+            }
+        }
+    }
+
+    /// Brings some columns of the left factor together, rows of its transpose.
+    ///
+    /// # Safety
+    /// As [`Self::part`].
+    unsafe fn gather(&self, point: usize, rows: &Range<usize>, depth: &Range<usize>, to: *mut f32) {
+        let a = self.a.point(point).wrapping_add(depth.start * self.a.row_step + rows.start);
+        for i in 0..depth.len() {
+            let from = a.wrapping_add(i * self.a.row_step);
+            fetch(from.wrapping_add(ROWS_AHEAD * self.a.row_step), rows.len());
+            // SAFETY: the caller's promise.
+            unsafe { to.add(i * STEP).copy_from_nonoverlapping(from, rows.len()) };
+        }
+    }
+
+    /// Packs panels of the right factor, row by row as it is stored.
+    ///
+    /// # Safety
+    /// As [`Self::part`].
+    unsafe fn pack(&self, point: usize, depth: &Range<usize>, to: *mut f32) {
+        let b = self.b.point(point).wrapping_add(depth.start * self.b.row_step);
+        for i in 0..depth.len() {
+            let from = b.wrapping_add(i * self.b.row_step);
+            fetch(from.wrapping_add(ROWS_AHEAD * self.b.row_step), self.b.columns);
+            for panel in panels(self.kernels, 0..self.b.columns, to, depth.len()) {
+                let to = panel.data.wrapping_add(i * panel.width);
+                // SAFETY: the caller's promise.
+                unsafe { (self.kernels.copy)(from.add(panel.first), 0, to, 1, panel.width) };
             }
         }
     }
@@ -251,13 +268,13 @@ impl Crossed {
         let mut i = 0;
         while i < rows.len() {
             let code = self.kernels.tile(panel.vectors, rows.len() - i);
-            let row = (rows.start + i) * self.c.row_step();
+            let row = (rows.start + i) * self.c.row_step;
             let tile = Tile {
                 depth: depth.len(),
                 a: Left::Across { from: gathered.wrapping_add(i), step: STEP },
                 b: panel.data,
                 c: self.c.point(point).wrapping_add(row + panel.first),
-                c_row: self.c.row_step(),
+                c_row: self.c.row_step,
                 resume: self.accumulate || depth.start > 0,
                 ahead: Ahead::Nothing,
             };

@@ -45,21 +45,28 @@ impl Tiling {
         (image, [tile / columns, tile % columns])
     }
 
-    /// The row or column of x that a tile reads as the one of this number, in a phase: beyond the edge
-    /// there is none.
-    pub fn x_pixel(&self, axis: usize, tile: usize, number: usize, parity: usize) -> Option<usize> {
-        let pixel = (2 * (tile * self.side + number) + parity).checked_sub(self.shape.padding)?;
-        Some(pixel).filter(|&pixel| pixel < self.shape.x_pixels[axis])
+    /// The rows or columns of x that a tile has of a phase.
+    #[inline(always)]
+    pub fn x_pixels(&self, axis: usize, tile: usize, phase: usize) -> Pixels {
+        let first = 2 * tile * self.side + Self::parity(phase)[axis];
+        let last = first + 2 * self.side;
+        Pixels {
+            first: first.wrapping_sub(self.shape.padding),
+            begins: first >= self.shape.padding,
+            ends: last - self.shape.padding < self.shape.x_pixels[axis],
+        }
+    }
+
+    /// The first pixel of y that a tile has, among those of all images.
+    pub fn y_pixel(&self, tile: usize) -> usize {
+        let (image, [row, column]) = self.locate(tile);
+        let [height, width] = self.shape.y_pixels;
+        (image * height + row * self.side) * width + column * self.side
     }
 
     /// How many pixels of y the next tile is away.
     pub fn y_ahead(&self, tile: usize) -> usize {
-        let first = |tile| {
-            let (image, [row, column]) = self.locate(tile);
-            let [height, width] = self.shape.y_pixels;
-            (image * height + row * self.side) * width + column * self.side
-        };
-        first(tile + 1).wrapping_sub(first(tile))
+        self.y_pixel(tile + 1).wrapping_sub(self.y_pixel(tile))
     }
 
     /// The same of x.
@@ -94,18 +101,53 @@ impl Tiling {
         (place * self.shape.inputs + channel) * self.shape.outputs
     }
 
-    /// Room for transformed numbers from `at` on, `step` of them or less in a row.
-    pub fn room(&self, at: *mut f32, rows: usize, columns: usize, step: usize) -> Transformed {
-        Transformed { at, points: self.points, rows, columns, step: step + GRAIN }
+    /// Room for transformed tiles from `at` on, `most` numbers of one or less for each point.
+    pub fn tiles_at(&self, at: *mut f32, rows: usize, columns: usize, most: usize) -> Transformed {
+        let step = most + GRAIN;
+        Transformed { at, points: self.points, rows, columns, step, row_step: self.row_step(most) }
     }
 
     /// How much memory that takes.
-    pub fn len(&self, rows: usize, step: usize) -> usize {
-        rows * self.points * (step + GRAIN)
+    pub fn tiles_len(&self, rows: usize, most: usize) -> usize {
+        rows * self.row_step(most)
+    }
+
+    fn row_step(&self, most: usize) -> usize {
+        self.points * (most + GRAIN) + GRAIN
+    }
+
+    /// Room for sums of products from `at` on, one point's after the other.
+    pub fn sums_at(&self, at: *mut f32, rows: usize, columns: usize) -> Transformed {
+        let step = rows * columns + GRAIN;
+        Transformed { at, points: self.points, rows, columns, step, row_step: columns }
+    }
+
+    /// How much memory that takes.
+    pub fn sums_len(&self, rows: usize, columns: usize) -> usize {
+        self.points * (rows * columns + GRAIN)
     }
 }
 
-/// A matrix for each point. The same row of all of them, a tile, is together.
+/// Rows or columns of x, every other one.
+#[derive(Clone, Copy)]
+pub(super) struct Pixels {
+    /// Wrapped around where it is beyond the edge.
+    pub first: usize,
+    /// Whether the first one and the last one are there; the others always are.
+    begins: bool,
+    ends: bool,
+}
+
+impl Pixels {
+    /// Whether the pixel of this number out of N is there.
+    #[inline(always)]
+    pub fn has<const N: usize>(&self, number: usize) -> bool {
+        (number > 0 || self.begins) && (number + 1 < N || self.ends)
+    }
+}
+
+/// A matrix for each point. Its steps are no powers of two, lest all that is transformed together fall
+/// into the same cache sets.
 #[derive(Clone, Copy)]
 pub(super) struct Transformed {
     at: *mut f32,
@@ -114,23 +156,19 @@ pub(super) struct Transformed {
     pub rows: usize,
     /// Channels.
     pub columns: usize,
-    /// From a row of one point's matrix to that of the next: no power of two, lest all fall into the
-    /// same cache sets.
+    /// From a number of one point's matrix to that of the next.
     pub step: usize,
+    /// From a row of a matrix to the next.
+    pub row_step: usize,
 }
 
 // SAFETY: threads write disjoint numbers of it, and read what was complete before.
 unsafe impl Sync for Transformed {}
 
 impl Transformed {
-    /// From a row to the next.
-    pub fn row_step(&self) -> usize {
-        self.points * self.step
-    }
-
     /// The number of one row and column, of the first point.
     pub fn number(&self, row: usize, column: usize) -> *mut f32 {
-        self.at.wrapping_add(row * self.row_step() + column)
+        self.at.wrapping_add(row * self.row_step + column)
     }
 
     /// A point's matrix.
@@ -146,7 +184,9 @@ impl Transformed {
         let end = (column + GRAIN) * self.points / self.columns;
         for point in first..end {
             let from = self.number(row, point * self.step);
-            (0..self.columns).step_by(GRAIN).for_each(|column| fetch(from.wrapping_add(column)));
+            for line in 0..self.columns / GRAIN {
+                fetch(from.wrapping_add(line * GRAIN));
+            }
         }
     }
 }

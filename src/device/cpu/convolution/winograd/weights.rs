@@ -2,7 +2,6 @@
 #![allow(unsafe_code)]
 
 use std::ops::Range;
-use std::slice::from_raw_parts_mut;
 
 use pulp::Simd;
 
@@ -43,7 +42,9 @@ impl<X: Tile<M, N>, const M: usize, const N: usize> Work for Columns<'_, X, M, N
                             return Lanes::zero(simd);
                         }
                         let w = &self.w[self.tiling.weight(phase, [i, j], channel)..];
-                        Lanes::load(simd, &w[outputs.clone()])
+                        let w = &w[outputs.clone()];
+                        // SAFETY: the slice's length.
+                        unsafe { Lanes::read_some(simd, w.as_ptr(), w.len()) }
                     },
                     #[inline(always)]
                     |numbers| self.tile.weights(numbers),
@@ -126,7 +127,9 @@ impl<X: Tile<M, N>, const M: usize, const N: usize> Rows<'_, X, M, N> {
                         return Lanes::zero(simd);
                     }
                     let w = &self.w[self.tiling.weight(phase, [i, j], channel)..];
-                    Lanes::load(simd, &w[outputs.clone()])
+                    let w = &w[outputs.clone()];
+                    // SAFETY: the slice's length.
+                    unsafe { Lanes::read_some(simd, w.as_ptr(), w.len()) }
                 },
                 #[inline(always)]
                 |numbers| self.tile.weights(numbers),
@@ -190,10 +193,12 @@ impl<X: Tile<M, N>, const M: usize, const N: usize> Work for Gradient<X, M, N> {
                     let at = self.tiling.weight(phase, [i, j], channel);
                     let to = self.dw.wrapping_add(at + self.outputs.start + output);
                     // SAFETY: these numbers of `dw` are this part's.
-                    let to = unsafe { from_raw_parts_mut(to, len) };
-                    match self.accumulate {
-                        true => (Lanes::load(simd, to) + lanes).store(to),
-                        false => lanes.store(to),
+                    unsafe {
+                        let before = match self.accumulate {
+                            true => Lanes::read_some(simd, to, len),
+                            false => Lanes::zero(simd),
+                        };
+                        (before + lanes).write_some(to, len);
                     }
                 },
             );
