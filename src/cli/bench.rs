@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use gan_cuda::data::{Dataset, DatasetKind, Places};
 use gan_cuda::device::cpu::default_threads;
-use gan_cuda::device::{self, Device, DeviceChoice, Memory, Precision};
+use gan_cuda::device::{self, ConvolutionForm, Device, DeviceChoice, Memory, Precision};
 use gan_cuda::gan::dataset::DeviceDataset;
 use gan_cuda::gan::plan::Plan;
 use gan_cuda::gan::preset::{Preset, find};
@@ -14,7 +14,7 @@ use gan_cuda::train::trainer::schedule;
 use gan_cuda::{memory, ranges};
 use serde::Serialize;
 
-use super::device::{AnyDevice, open_device};
+use super::device::{AnyDevice, CpuChoice, open_device};
 use super::json::print_json;
 use super::ranges::{choice, may_be_negative, preset, within};
 use super::sizes::SizeArgs;
@@ -56,6 +56,9 @@ pub struct Args {
     /// CPU threads [default: physical cores of a NUMA node, at most 16]
     #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::THREADS))]
     threads: Option<usize>,
+    /// How the CPU computes convolutions: direct or winograd
+    #[arg(long, value_name = "NAME", default_value_t = ConvolutionForm::Direct, value_parser = choice::<ConvolutionForm>(), hide_possible_values = true)]
+    conv: ConvolutionForm,
     /// Queue the work of an iteration piece by piece, not as one CUDA graph
     #[arg(long)]
     no_graph: bool,
@@ -100,7 +103,9 @@ pub fn run(args: &Args) -> Result<()> {
     let missing = || Error::NoSuchPreset { name: args.preset.clone() };
     let preset = find(&args.preset).ok_or_else(missing)?;
     let model = args.sizes.model(preset)?;
-    match open_device(args.device, args.precision, args.threads(), !args.no_graph)?.device {
+    let cpu = CpuChoice { threads: args.threads(), conv: args.conv };
+    let chosen = open_device(args.device, args.precision, cpu, !args.no_graph)?;
+    match chosen.honouring(args.conv)?.device {
         AnyDevice::Cpu(cpu) => run_on(cpu, args, preset, &model),
         AnyDevice::Cuda(cuda) if cuda.is_emulated() => {
             let emulator = cuda.describe();

@@ -2,7 +2,7 @@
 
 use gan_cuda::device::cpu::{Cpu, default_threads};
 use gan_cuda::device::cuda::{Cuda, probe};
-use gan_cuda::device::{DeviceChoice, Precision};
+use gan_cuda::device::{ConvolutionForm, DeviceChoice, Precision};
 use gan_cuda::ranges;
 use gan_cuda::text::with_causes;
 use tracing::{debug, info};
@@ -22,10 +22,11 @@ pub(super) struct PlaceArgs {
 }
 
 impl PlaceArgs {
-    /// The device.
-    pub(super) fn open(&self) -> Result<Chosen> {
+    /// The device; `conv` is that of the run, so that a CPU draws what it drew in training.
+    pub(super) fn open(&self, conv: ConvolutionForm) -> Result<Chosen> {
         let threads = self.threads.unwrap_or_else(default_threads);
-        open_device(self.device, Precision::F32, threads, false)
+        let cpu = CpuChoice { threads, conv };
+        open_device(self.device, Precision::F32, cpu, false)
     }
 }
 
@@ -41,18 +42,42 @@ pub struct Chosen {
     pub reason: Option<String>,
 }
 
-/// The device that was asked for; `precision` and `graphs` are for a GPU, `threads` for the CPU.
+impl Chosen {
+    /// The same, where it computes convolutions in the form that was asked for.
+    pub fn honouring(self, conv: ConvolutionForm) -> Result<Self> {
+        match (&self.device, conv) {
+            (AnyDevice::Cuda(_), ConvolutionForm::Winograd) => refuse(
+                "--conv",
+                format!(
+                    "is {conv}, but a GPU has direct convolutions alone; leave it at direct, or \
+                     choose the CPU with --device cpu"
+                ),
+            ),
+            _ => Ok(self),
+        }
+    }
+}
+
+/// How the CPU computes, if it is the CPU.
+#[derive(Clone, Copy)]
+pub struct CpuChoice {
+    pub threads: usize,
+    pub conv: ConvolutionForm,
+}
+
+/// The device that was asked for; `precision` and `graphs` are for a GPU.
 pub fn open_device(
     choice: DeviceChoice,
     precision: Precision,
-    threads: usize,
+    cpu: CpuChoice,
     graphs: bool,
 ) -> Result<Chosen> {
-    debug!(asked_for = %choice, %precision, threads, graphs, "choosing a device");
+    let CpuChoice { threads, conv } = cpu;
+    debug!(asked_for = %choice, %precision, threads, %conv, graphs, "choosing a device");
     let cpu = |reason| match precision {
         Precision::F32 => {
-            info!(threads, reason, "computing on the CPU");
-            Ok(Chosen { device: AnyDevice::Cpu(Cpu::new(threads)), reason })
+            info!(threads, %conv, reason, "computing on the CPU");
+            Ok(Chosen { device: AnyDevice::Cpu(Cpu::with_form(threads, conv)), reason })
         }
         _ => only_on_a_gpu(precision, reason),
     };

@@ -10,7 +10,7 @@ use tracing::debug;
 
 use crate::data::{Places, Source, Wanted};
 use crate::device::cpu::default_threads;
-use crate::device::{DeviceChoice, Precision};
+use crate::device::{ConvolutionForm, DeviceChoice, Precision};
 use crate::file_error::FileError;
 use crate::gan::Model;
 use crate::gan::arrangement::Grid;
@@ -23,8 +23,9 @@ use crate::run::{Error, Result};
 pub use check::ConfigProblem;
 
 /// What may change when a run goes on.
-const CHANGEABLE: [&str; 14] = [
+const CHANGEABLE: [&str; 15] = [
     "checkpoint_interval",
+    "conv",
     "device",
     "epochs",
     "iterations",
@@ -98,6 +99,9 @@ pub struct Config {
     /// CPU threads.
     #[serde(default = "default_threads")]
     pub threads: usize,
+    /// How the CPU computes convolutions.
+    #[serde(default = "default::conv", skip_serializing_if = "default::is_direct")]
+    pub conv: ConvolutionForm,
     /// The file of weights that the generator began with, if it did not begin at random.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init_generator: Option<PathBuf>,
@@ -110,7 +114,7 @@ pub struct Config {
 
 /// What a file means that says nothing.
 mod default {
-    use crate::device::Precision;
+    use crate::device::{ConvolutionForm, Precision};
 
     pub(super) fn log_interval() -> u32 {
         50
@@ -126,6 +130,14 @@ mod default {
 
     pub(super) fn precision() -> Precision {
         Precision::F32
+    }
+
+    pub(super) fn conv() -> ConvolutionForm {
+        ConvolutionForm::Direct
+    }
+
+    pub(super) fn is_direct(form: &ConvolutionForm) -> bool {
+        *form == ConvolutionForm::Direct
     }
 }
 

@@ -113,6 +113,17 @@ fn precision_is_the_runs_until_it_goes_on_in_another() {
 }
 
 #[test]
+fn winograd_convolutions_are_the_cpus() {
+    let scratch = Scratch::with_digits();
+    let Some(answer) = emulated(&scratch, &train("--conv winograd"), &[]) else { return };
+    let words = ["--conv is winograd", "direct convolutions alone", "--device cpu"];
+    answer.fails(2, &words);
+    let auto = format!("train {TINY} --conv winograd");
+    emulated(&scratch, &auto, &[]).unwrap().fails(2, &words);
+    assert!(!scratch.path("runs").exists());
+}
+
+#[test]
 fn precisions_that_a_device_has_not_are_refused() {
     let scratch = Scratch::with_digits();
     let reasons = [("cpu", "CPU computes in f32 alone; leave"), ("auto", "no NVIDIA driver")];

@@ -46,6 +46,7 @@ fn every_value_flag_overrides_the_preset() {
         ("--seed 42", "seed", "42"),
         ("--device cpu", "device", "\"cpu\""),
         ("--threads 2", "threads", "2"),
+        ("--conv winograd", "conv", "\"winograd\""),
         ("--sample-interval epoch", "sample_interval", "\"epoch\""),
         ("--log-interval 9", "log_interval", "9"),
         ("--checkpoint-interval 17", "checkpoint_interval", "17"),
@@ -90,7 +91,7 @@ fn without_flags_the_defaults_are_the_promised_ones() {
         ("", "sample_grid", "\"10x10\""),
     ];
     assert_set(&config, &defaults);
-    assert!(config.get("checkpoint_interval").is_none());
+    assert!(config.get("checkpoint_interval").is_none() && config.get("conv").is_none());
 }
 
 #[test]

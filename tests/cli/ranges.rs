@@ -45,10 +45,11 @@ const BENCH: [(&str, &str, &str, &str); 7] = [
 ];
 
 /// Flags that take words; a word that is none of theirs, and what the error says.
-const WORDS: [(&str, &str, &str); 8] = [
+const WORDS: [(&str, &str, &str); 9] = [
     ("--dataset", "cifar", "mnist, fashion-mnist"),
     ("--device", "tpu", "'auto', 'cpu', 'cuda' or 'cuda:N'"),
     ("--precision", "f16", "f32, tf32, bf16"),
+    ("--conv", "fft", "direct, winograd"),
     ("--latent", "cauchy", "normal, uniform"),
     ("--loss", "guess", "bce-logits, bce, mse"),
     ("--order", "both", "d-first, g-first"),

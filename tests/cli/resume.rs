@@ -63,7 +63,7 @@ const FIXED: &str = "--preset mlp, --dataset fashion-mnist, --seed 1, --data-dir
 /// Flags that a run may go on with.
 const FREE: &str = "--epochs 2, --iterations 5, --sample-interval 2, --log-interval 2, \
     --checkpoint-interval 3, --keep 2, --threads 2, --device cpu, --precision f32, --no-graph, \
-    --tensorboard, --no-tensorboard, --runs-dir runs, --quiet, --verbose, --dry-run";
+    --conv direct, --tensorboard, --no-tensorboard, --runs-dir runs, --quiet, --verbose, --dry-run";
 
 fn name(flag: &str) -> &str {
     flag.split(' ').next().unwrap()
@@ -90,6 +90,16 @@ fn other_flags_are_welcome_and_every_flag_is_one_or_the_other() {
         let known = flag == "--resume" || known.contains(&flag.as_str());
         assert!(known, "may {flag} change when a run goes on?");
     }
+}
+
+#[test]
+fn convolutions_keep_their_form_until_told_otherwise() {
+    let scratch = Scratch::with_run("--iterations 2 --device cpu --conv winograd");
+    let words = ["CPU, 1 thread, Winograd convolutions"];
+    scratch.run("train --resume --iterations 4").says(&words);
+    assert_eq!(scratch.config(FIRST)["conv"].as_str(), Some("winograd"));
+    scratch.run("train --resume --iterations 6 --conv direct").succeeds();
+    assert!(scratch.config(FIRST).get("conv").is_none());
 }
 
 #[test]

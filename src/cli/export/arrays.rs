@@ -36,7 +36,7 @@ impl Arrays {
         let drawing = args.images.drawing(config, grid, &classes)?;
         let seed = args.images.seed.unwrap_or(config.seed);
         let labels = args.files.labels().filter(|_| config.gan.classes.is_some());
-        let chosen = args.place.open()?;
+        let chosen = args.place.open(config.conv)?;
         for path in labels.iter().chain([&images]) {
             check_writable(path)?;
         }

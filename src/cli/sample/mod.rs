@@ -30,7 +30,7 @@ pub fn run(args: &Args) -> Result<()> {
     let (folder, checkpoint) = args.checkpoint.load()?;
     let config = snapshot::config(&checkpoint)?;
     let request = args.request(&config)?;
-    let chosen = args.place.open()?;
+    let chosen = args.place.open(config.conv)?;
     args.output.check_folders()?;
     if let Some(out) = &request.out {
         check_writable(out.path())?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, ValueHint};
 use gan_cuda::data::Source;
 use gan_cuda::device::ops::Latent;
-use gan_cuda::device::{DeviceChoice, Precision};
+use gan_cuda::device::{ConvolutionForm, DeviceChoice, Precision};
 use gan_cuda::gan::interval::Interval;
 use gan_cuda::gan::settings::{Fakes, Loss, Order};
 use gan_cuda::nn::Init;
@@ -85,6 +85,9 @@ pub(super) struct LengthArgs {
     /// CPU threads; results do not depend on it [default: physical cores of a NUMA node, at most 16]
     #[arg(long, value_name = "N", alias = "n_cpu", value_parser = within::<usize, _>(ranges::THREADS))]
     pub(super) threads: Option<usize>,
+    /// How the CPU computes convolutions [default: direct]
+    #[arg(long, value_parser = choice::<ConvolutionForm>())]
+    pub(super) conv: Option<ConvolutionForm>,
 }
 
 #[derive(clap::Args)]

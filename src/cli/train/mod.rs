@@ -21,7 +21,7 @@ use gan_cuda::text::grouped;
 use gan_cuda::train::trainer::{End, Trainer, build, restore};
 
 use super::advice::how_to_get;
-use super::device::{AnyDevice, Chosen, open_device};
+use super::device::{AnyDevice, Chosen, CpuChoice, open_device};
 use super::display::{Display, Verbosity, print_wrapped};
 use super::signals::Signals;
 use crate::cli::error::Result;
@@ -76,7 +76,8 @@ fn resume(args: &Args, path: Option<PathBuf>) -> Result<ExitCode> {
 }
 
 fn open(args: &Args, config: &Config) -> Result<Chosen> {
-    open_device(config.device, config.precision, config.threads, !args.length.no_graph)
+    let cpu = CpuChoice { threads: config.threads, conv: config.conv };
+    open_device(config.device, config.precision, cpu, !args.length.no_graph)?.honouring(config.conv)
 }
 
 /// A run about to be trained, on whatever device.

@@ -106,6 +106,7 @@ impl Args {
         set(&mut config.device, length.device);
         set(&mut config.precision, length.precision);
         set(&mut config.threads, length.threads);
+        set(&mut config.conv, length.conv);
         set(&mut config.sample_interval, output.sample_interval);
         set(&mut config.log_interval, output.log_interval);
         set(&mut config.checkpoint_interval, output.checkpoint_interval.map(Some));
