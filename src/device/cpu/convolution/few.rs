@@ -14,7 +14,6 @@ use super::super::gemm::kernel::Kernels;
 use super::super::gemm::tile::ROW;
 use super::super::simd::vectorized;
 use super::super::team::{Pieces, Team};
-use super::window::Windows;
 use crate::device::ops::ConvolutionShape;
 
 /// Pixels of y whose numbers are brought together at once.
@@ -142,7 +141,9 @@ impl Product<'_> {
         }
     }
 
-    /// Sums the shares of each pixel of an image up.
+    /// Sums the shares of each pixel of an image up. Those of a row of the kernel are neighbours in x;
+    /// runs that overlap come after each other only when all others of their row are done, for a processor
+    /// waits long for numbers that it has just begun to write.
     fn sum(
         &self,
         image: usize,
@@ -150,34 +151,43 @@ impl Product<'_> {
         shares: &[f32],
         finish: &(impl Fn(usize, &mut [f32]) + Sync),
     ) {
-        let (channels, columns) = (self.channels.len(), self.columns());
-        let (stride, outputs) = (self.shape.stride, self.shape.outputs);
-        let width = self.shape.x_pixels[1];
+        let ConvolutionShape { x_pixels, y_pixels, kernel, stride, padding, .. } = self.shape;
+        let [line, run] = [x_pixels[1], kernel].map(|pixels| pixels * self.channels.len());
+        let pixels = x.len() / self.channels.len();
         vectorized(
             #[inline(always)]
             || {
-                for part in 0..Windows::parts(&self.shape) {
-                    let windows = Windows::transposed(&self.shape, part);
-                    for output in windows.each() {
-                        let (row, column) = (
-                            output.row * stride + part / stride,
-                            output.column * stride + part % stride,
-                        );
-                        let x = &mut x[(row * width + column) * channels..][..channels];
-                        x.fill(0.0);
-                        windows.each_tap(
-                            output,
-                            #[inline(always)]
-                            |place, source| {
-                                let share =
-                                    &shares[source / outputs * columns + place * channels..];
-                                x.iter_mut().zip(share).for_each(|(x, &share)| *x += share);
-                            },
-                        );
+                x.fill(0.0);
+                let rows = shares.chunks_exact(y_pixels[1] * self.columns());
+                for (y_row, shares) in rows.enumerate() {
+                    for i in 0..kernel {
+                        let row = (y_row * stride + i).wrapping_sub(padding);
+                        if row >= x_pixels[0] {
+                            continue;
+                        }
+                        let x = &mut x[row * line..][..line];
+                        let apart = kernel.div_ceil(stride);
+                        for column in (0..apart).flat_map(|at| (at..y_pixels[1]).step_by(apart)) {
+                            let share = &shares[column * self.columns() + i * run..][..run];
+                            let first = (column * stride) as isize - padding as isize;
+                            add_within(x, first * self.channels.len() as isize, share);
+                        }
                     }
                 }
-                finish(image * x.len() / channels, x);
+                finish(image * pixels, x);
             },
         );
+    }
+}
+
+/// `to[at + k] += from[k]`, as far as that is there.
+#[inline(always)]
+fn add_within(to: &mut [f32], at: isize, from: &[f32]) {
+    let (to, from) = match usize::try_from(at) {
+        Ok(at) => (to.get_mut(at..), Some(from)),
+        Err(_) => (Some(to), from.get(at.unsigned_abs()..)),
+    };
+    if let (Some(to), Some(from)) = (to, from) {
+        to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
     }
 }

@@ -21,6 +21,8 @@ mod winograd;
 
 use std::ops::Range;
 
+use super::gemm::{Matrix, Multiply};
+use super::simd::vectorized;
 use super::team::Team;
 use super::{Cpu, CpuReal, activation};
 use crate::device::ConvolutionForm;
@@ -141,6 +143,9 @@ impl Convolve for f32 {
             return winograd::transpose(team, x, y, w, shape, channels, finish);
         }
         match channels.len() {
+            _ if is_one_window(&shape) && channels.len() == shape.inputs => {
+                one_window(team, x, y, w, shape, finish);
+            }
             0..FEW_CHANNELS => few::transpose(team, x, y, w, shape, channels, finish),
             _ => product::transpose(team, x, y, w, shape, channels, finish),
         }
@@ -160,6 +165,34 @@ impl Convolve for f32 {
             false => weight::backward_weight(team, dw, dy, x, shape, accumulate),
         }
     }
+}
+
+/// Whether an image x has one window, which is all of it.
+fn is_one_window(shape: &ConvolutionShape) -> bool {
+    (shape.y_pixels, shape.x_pixels) == ([1, 1], [shape.kernel; 2]) && shape.padding == 0
+}
+
+/// A transposed convolution of single pixels: images are matrix products.
+fn one_window(
+    team: &Team,
+    x: &mut [f32],
+    y: &[f32],
+    w: &[f32],
+    shape: ConvolutionShape,
+    finish: impl Fn(usize, &mut [f32]) + Sync,
+) {
+    let ConvolutionShape { rows, inputs, outputs, .. } = shape;
+    let window = shape.window();
+    let y = Matrix { data: y, rows, columns: outputs, row_stride: outputs, column_stride: 1 };
+    let w =
+        Matrix { data: w, rows: outputs, columns: window, row_stride: 1, column_stride: outputs };
+    f32::multiply(team, x, y, w, false, |_| {});
+    team.chunks(x, inputs, |at, x| {
+        vectorized(
+            #[inline(always)]
+            || finish(at / inputs, x),
+        )
+    });
 }
 
 impl<T: CpuReal> Convolution for Cpu<T> {
@@ -242,11 +275,29 @@ impl<T: CpuReal> Convolution for Cpu<T> {
         let len = height * width;
         self.team.chunks(y, len, |at, y| {
             for (y, x) in y.chunks_exact_mut(len).zip(x[at..].chunks_exact(len)) {
-                for (j, y) in y.chunks_exact_mut(height).enumerate() {
-                    y.iter_mut().zip(x[j..].iter().step_by(width)).for_each(|(y, &x)| *y = x);
-                }
+                vectorized(
+                    #[inline(always)]
+                    || transpose(y, x, extents),
+                );
             }
         });
+    }
+}
+
+/// y = xᵀ, where x has so many rows and columns: square by square, each read and written within a few
+/// cache lines.
+#[inline(always)]
+fn transpose<T: Copy>(y: &mut [T], x: &[T], [rows, columns]: [usize; 2]) {
+    const SIDE: usize = 16;
+    for first in (0..rows).step_by(SIDE) {
+        let row_end = rows.min(first + SIDE);
+        for column in (0..columns).step_by(SIDE) {
+            for column in column..columns.min(column + SIDE) {
+                let y = &mut y[column * rows + first..column * rows + row_end];
+                let x = x[first * columns + column..].iter().step_by(columns);
+                y.iter_mut().zip(x).for_each(|(y, &x)| *y = x);
+            }
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use std::slice::from_raw_parts_mut;
 use super::super::gemm::blocks::{Panel, depth_blocks, panels};
 use super::super::gemm::kernel::Kernels;
 use super::super::gemm::pack::{Source, pack};
-use super::super::gemm::tile::ROW;
+use super::super::gemm::tile::{LINE, ROW, prefetch};
 use super::super::simd::vectorized;
 use super::super::team::{Pieces, Team};
 use super::window::Windows;
@@ -205,24 +205,92 @@ impl Product<'_> {
             return;
         }
         let packed = packed.wrapping_add(self.packed_before(part));
+        let mut ahead = self.ahead(&windows, part, outputs.end);
         // SAFETY: the memory holds both.
         let (gathered, sums) = unsafe {
             let sums = memory.wrapping_add(OUTPUTS * ROW);
             let sums = from_raw_parts_mut(sums, OUTPUTS * self.columns());
             (from_raw_parts_mut(memory, OUTPUTS * ROW), sums)
         };
+        if windows.outputs_are_neighbours() {
+            let (at, len) = (first * self.channels.len(), outputs.len() * self.channels.len());
+            // SAFETY: the outputs are the block's own pixels.
+            let to = unsafe { from_raw_parts_mut(self.to.add(at), len) };
+            // SAFETY: the weights are packed.
+            unsafe {
+                self.multiply(
+                    &windows,
+                    outputs,
+                    packed,
+                    gathered,
+                    to,
+                    self.channels.len(),
+                    &mut ahead,
+                )
+            };
+            return vectorized(
+                #[inline(always)]
+                || finish(first, to),
+            );
+        }
+        // SAFETY: the weights are packed.
+        unsafe {
+            self.multiply(
+                &windows,
+                outputs.clone(),
+                packed,
+                gathered,
+                sums,
+                self.columns(),
+                &mut ahead,
+            );
+        }
+        self.store(&windows, outputs, sums, finish);
+    }
+
+    /// Sums ← windows of some outputs · packed weights. A row of sums is as long as there are channels, or
+    /// has room for whole vectors.
+    ///
+    /// # Safety
+    /// The weights are packed.
+    #[allow(clippy::too_many_arguments)]
+    unsafe fn multiply(
+        &self,
+        windows: &Windows,
+        outputs: Range<usize>,
+        packed: *mut f32,
+        gathered: &mut [f32],
+        sums: &mut [f32],
+        row: usize,
+        ahead: &mut Ahead<'_>,
+    ) {
         for depth in depth_blocks(windows.len()) {
-            self.gather(&windows, outputs.clone(), &depth, gathered);
+            self.gather(windows, outputs.clone(), &depth, gathered);
             for panel in self.panels_of(packed, &depth) {
+                let panel = if row == self.columns() { panel.whole() } else { panel };
                 let (extents, resume) = ([outputs.len(), depth.len()], depth.start > 0);
-                let (c, row) = (sums[panel.first..].as_mut_ptr(), self.columns());
+                let c = sums[panel.first..].as_mut_ptr();
                 // SAFETY: windows are gathered, weights packed by the caller; each output has its sums.
                 unsafe {
-                    panel.whole().multiply(self.kernels, extents, gathered, c, row, resume, || ())
+                    panel
+                        .multiply(self.kernels, extents, gathered, c, row, resume, || ahead.fetch())
                 };
             }
         }
-        self.store(&windows, outputs, sums, finish);
+    }
+
+    /// What the block that begins with this output reads besides, to be fetched tile by tile.
+    fn ahead(&self, windows: &Windows, part: usize, first: usize) -> Ahead<'_> {
+        let last = self.shape.rows * windows.outputs();
+        if part + 1 < self.parts() || first >= last {
+            return Ahead { memory: &[], lines: 0 };
+        }
+        let [start, end] = [first, last.min(first + OUTPUTS) - 1].map(|at| windows.read_before(at));
+        let memory = &self.from[start.min(end)..end];
+        let depths = depth_blocks(windows.len()).count();
+        let panels = self.columns().div_ceil(2 * self.kernels.lanes);
+        let tiles = OUTPUTS.div_ceil(self.kernels.tile(2, OUTPUTS).rows);
+        Ahead { memory, lines: memory.len().div_ceil(LINE * depths * panels * tiles) }
     }
 
     /// Brings the windows of some outputs together.
@@ -233,16 +301,13 @@ impl Product<'_> {
         depth: &Range<usize>,
         to: &mut [f32],
     ) {
-        let mut place = windows.locate(outputs.start);
-        for to in to.chunks_exact_mut(ROW).take(outputs.len()) {
-            let (image, output) = place;
-            let source = &self.from[image * windows.source_len()..][..windows.source_len()];
-            windows.copy(source, output, depth.clone(), to);
-            place = windows.next(place);
-        }
+        vectorized(
+            #[inline(always)]
+            || windows.gather(self.from, outputs, depth.clone(), to, ROW),
+        );
     }
 
-    /// Writes complete outputs.
+    /// Writes complete outputs to pixels that are some way apart.
     fn store(
         &self,
         windows: &Windows,
@@ -270,5 +335,22 @@ impl Product<'_> {
                 }
             },
         );
+    }
+}
+
+/// Memory that is needed soon.
+struct Ahead<'a> {
+    memory: &'a [f32],
+    /// How many cache lines are fetched at once.
+    lines: usize,
+}
+
+impl Ahead<'_> {
+    /// Fetches the next lines.
+    #[inline(always)]
+    fn fetch(&mut self) {
+        let (next, rest) = self.memory.split_at(self.memory.len().min(self.lines * LINE));
+        next.iter().step_by(LINE).for_each(|number| prefetch(number));
+        self.memory = rest;
     }
 }

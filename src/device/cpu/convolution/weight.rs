@@ -1,43 +1,41 @@
-//! The gradient of a convolution's weights: dw = windowsᵀ · dy, summed over all places of the kernel.
+//! The gradient of a convolution's weights: dwᵀ = dyᵀ · windows, summed over all places of y.
 //!
-//! Places come in blocks of the depth. Of each block the windows are brought together row by row, and
-//! dy in panels. Threads divide the rows or the columns of dw, never the sums.
+//! Places come in blocks of the depth. Of each block dy is brought together channel by channel, as the
+//! left factor, and the windows panel by panel: their numbers are neighbours in memory already. Sums
+//! are kept in memory of the team, where they stand channel by channel of dy, until all are complete.
+//! Threads divide the weights, and never a sum; or, where there are few weights, the places, in parts
+//! that follow from the extents, whose sums are added in order.
 #![allow(unsafe_code)]
 
 use std::ops::Range;
-use std::slice::from_raw_parts_mut;
+use std::slice::{from_raw_parts, from_raw_parts_mut};
 
 use super::super::gemm::blocks::{blocks, panels};
 use super::super::gemm::kernel::{Kernels, MOST_ROWS};
 use super::super::gemm::pack::transpose;
 use super::super::gemm::tile::{DEPTH, LINE, ROW, prefetch};
+use super::super::simd::vectorized;
 use super::super::team::{Pieces, Team};
-use super::window::{Windows, copy};
+use super::window::Windows;
 use crate::device::ops::ConvolutionShape;
 
-/// Rows of dw that a thread takes at once, numbers of a window: windows of a depth block stay in the
-/// second-level cache.
-const ROWS: usize = 256;
-/// Places whose windows are brought together at once: a cache line of each number.
-const PLACES: usize = 16;
-/// Floats from one of these windows to the next; no power of two, lest all fall into the same cache
-/// sets.
-const STEP: usize = ROWS + 16;
-/// Columns of dw, channels of dy, that a thread takes at once.
-const COLUMNS: usize = 512;
-/// Rows and columns that a thread takes at the least: whole tiles and panels.
+/// Channels of dy whose sums a thread works on at once: a depth block of them stays in the second-level
+/// cache.
+const CHANNELS: usize = 192;
+/// Most sums that a thread works on at once.
+const SUMS: usize = 32 * 1024;
+/// Numbers of a window, or channels, that a thread takes at the least: whole panels and tiles on every
+/// instruction set.
 const PIECE: usize = 48;
+/// Floats of the widest panel.
+const PANEL: usize = 48 * DEPTH;
+
+/// Up to so many weights, threads divide the places, in parts of this many.
+const FEW_WEIGHTS: usize = 8 * 1024;
+const PLACES: usize = 4 * DEPTH;
 
 /// Fewer multiplications than this are done by the calling thread alone.
 const WORTH_SHARING: usize = 128 * 1024;
-
-/// Places whose windows will be gathered in the next depth block.
-struct Ahead {
-    next: usize,
-    end: usize,
-    /// How many are fetched at once.
-    each: usize,
-}
 
 struct Product<'a> {
     kernels: &'static Kernels,
@@ -62,127 +60,231 @@ pub(super) fn backward_weight(
     accumulate: bool,
 ) {
     let (kernels, windows) = (Kernels::get(), Windows::forward(&shape));
+    let few = dw.len() <= FEW_WEIGHTS;
     let product = Product { kernels, windows, shape, dw: dw.as_mut_ptr(), dy, x, accumulate };
-    product.run(team);
+    if few { product.by_places(team) } else { product.by_weights(team) }
+}
+
+/// Some of the weights.
+#[derive(Clone)]
+struct Part {
+    /// Of y.
+    channels: Range<usize>,
+    /// Of a window.
+    numbers: Range<usize>,
+}
+
+impl Part {
+    /// Floats from one channel's sums to the next's: room for whole panels, and no power of two where there
+    /// are many, lest all fall into the same cache sets.
+    fn row(&self) -> usize {
+        self.numbers.len().next_multiple_of(LINE) + LINE
+    }
+
+    /// Floats of all sums.
+    fn len(&self) -> usize {
+        self.channels.len() * self.row()
+    }
 }
 
 impl Product<'_> {
-    fn run(&self, team: &Team) {
-        let (rows, columns) = (self.shape.window(), self.shape.outputs);
-        let alone = self.shape.places() * rows * columns < WORTH_SHARING;
-        let threads = if alone { 1 } else { team.threads() };
+    fn by_weights(&self, team: &Team) {
+        let (numbers, channels) = (self.shape.window(), self.shape.outputs);
+        let threads = self.threads(team);
+        let most = SUMS / channels.min(CHANNELS) / PIECE * PIECE;
+        let largest = Part { channels: 0..channels.min(CHANNELS), numbers: 0..numbers.min(most) };
         let mut scratch = team.scratch();
-        let memory = scratch.parts(PLACES * STEP + ROWS * ROW + (DEPTH + 1) * COLUMNS, threads);
-        // What the threads do not divide, each brings together for itself: that is to be little.
-        let by_rows = rows >= columns;
-        let (divided, most) = if by_rows { (rows, ROWS) } else { (columns, COLUMNS) };
-        let least = if by_rows { PIECE } else { 2 * self.kernels.lanes };
-        let pieces = Pieces::new(divided, least, most, threads);
-        let work = |thread: usize| {
+        let memory = scratch.parts(CHANNELS * ROW + PANEL + largest.len(), threads);
+        // What threads do not divide, each brings together for itself: that is to be little.
+        let by_numbers = numbers >= channels;
+        let (divided, most_at_once) =
+            if by_numbers { (numbers, most) } else { (channels, CHANNELS) };
+        let pieces = Pieces::new(divided, PIECE, most_at_once, threads);
+        self.share(team, |thread| {
+            let sums = memory.of(thread).wrapping_add(CHANNELS * ROW + PANEL);
             for piece in &pieces {
-                let (rows, columns) = if by_rows { (piece, 0..columns) } else { (0..rows, piece) };
-                for rows in blocks(rows, ROWS) {
-                    for columns in blocks(columns.clone(), COLUMNS) {
+                let (channels, numbers) =
+                    if by_numbers { (0..channels, piece) } else { (piece, 0..numbers) };
+                for channels in blocks(channels, CHANNELS) {
+                    for numbers in blocks(numbers.clone(), most) {
+                        let part = Part { channels: channels.clone(), numbers };
                         // SAFETY: the piece is one thread's, and so is its part of the memory.
-                        unsafe { self.part(rows.clone(), columns, memory.of(thread)) };
+                        unsafe {
+                            if self.accumulate {
+                                self.read(&part, sums);
+                            }
+                            let places = 0..self.shape.places();
+                            self.sum(&part, places, self.accumulate, sums, memory.of(thread));
+                            self.write(&part, sums);
+                        }
                     }
                 }
             }
-        };
-        if alone { work(0) } else { team.run(work) }
+        });
     }
 
-    /// Some rows and columns of dw.
+    fn by_places(&self, team: &Team) {
+        let all = Part { channels: 0..self.shape.outputs, numbers: 0..self.shape.window() };
+        let count = self.shape.places().div_ceil(PLACES).max(1);
+        let threads = self.threads(team);
+        let mut scratch = team.scratch();
+        let mine = all.channels.len() * ROW + PANEL;
+        let memory = scratch.shared_and_parts((count + 1) * all.len(), mine, threads);
+        let sums = |part: usize| memory.shared().wrapping_add(part * all.len());
+        let pieces = Pieces::new(count, 1, 1, threads);
+        self.share(team, |thread| {
+            for part in (&pieces).flatten() {
+                let first = part * PLACES;
+                let places = first..(first + PLACES).min(self.shape.places());
+                // SAFETY: the sums are one thread's, and so is its part of the memory.
+                unsafe { self.sum(&all, places, false, sums(part), memory.of(thread)) };
+            }
+        });
+        // SAFETY: the team has come to an end; there is room for the sums of all parts and the weights.
+        unsafe {
+            let total = from_raw_parts_mut(sums(count), all.len());
+            total.fill(0.0);
+            if self.accumulate {
+                self.read(&all, total.as_mut_ptr());
+            }
+            for part in 0..count {
+                let part = from_raw_parts(sums(part), all.len());
+                total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
+            }
+            self.write(&all, total.as_mut_ptr());
+        }
+    }
+
+    fn threads(&self, team: &Team) -> usize {
+        if self.is_small() { 1 } else { team.threads() }
+    }
+
+    fn share(&self, team: &Team, work: impl Fn(usize) + Sync) {
+        if self.is_small() { work(0) } else { team.run(work) }
+    }
+
+    fn is_small(&self) -> bool {
+        self.shape.places() * self.shape.w_len() < WORTH_SHARING
+    }
+
+    /// Sums ← products of a part's channels and numbers, over some places, or sums += them.
     ///
     /// # Safety
-    /// The calling thread alone uses them and the memory.
-    unsafe fn part(&self, rows: Range<usize>, columns: Range<usize>, memory: *mut f32) {
-        // SAFETY: the memory holds all three.
-        let (windows, gathered) = unsafe {
-            let gathered = memory.wrapping_add(PLACES * STEP);
-            let gathered = from_raw_parts_mut(gathered, ROWS * ROW);
-            (from_raw_parts_mut(memory, PLACES * STEP), gathered)
-        };
-        let packed = memory.wrapping_add(PLACES * STEP + ROWS * ROW);
-        for depth in blocks(0..self.shape.places(), DEPTH) {
-            self.gather(&rows, &depth, windows, gathered);
-            let mut ahead = self.places_ahead(depth.end, rows.len(), columns.len());
-            // SAFETY: the memory has room for the columns.
-            unsafe { self.pack(&columns, &depth, packed) };
-            for panel in panels(self.kernels, columns.clone(), packed, DEPTH + 1) {
-                let (extents, outputs) = ([rows.len(), depth.len()], self.shape.outputs);
-                let c = self.dw.wrapping_add(rows.start * outputs + panel.first);
-                let resume = self.accumulate || depth.start > 0;
-                let fetch = || self.prefetch(&rows, &columns, &mut ahead);
-                // SAFETY: both factors are there, and these places of `dw` are the caller's.
-                unsafe {
-                    panel.multiply(self.kernels, extents, gathered, c, outputs, resume, fetch)
-                };
-            }
-        }
-    }
-
-    /// The places of the next depth block, in turns of as many as there are tiles in this one.
-    fn places_ahead(&self, first: usize, rows: usize, columns: usize) -> Ahead {
-        let tiles = rows.div_ceil(MOST_ROWS) * columns.div_ceil(self.kernels.lanes * 2);
-        let end = (first + DEPTH).min(self.shape.places());
-        Ahead { next: first, end, each: DEPTH.div_ceil(tiles.max(1)) }
-    }
-
-    /// Fetches what will be brought together next.
-    fn prefetch(&self, rows: &Range<usize>, columns: &Range<usize>, ahead: &mut Ahead) {
-        let mut place = self.windows.locate(ahead.next);
-        for number in (ahead.next..ahead.end).take(ahead.each) {
-            let (image, output) = place;
-            if rows.len() > LINE {
-                let x = &self.x[image * self.windows.source_len()..];
-                self.windows.prefetch(x, output, rows.clone());
-            }
-            let dy = self.dy[number * self.shape.outputs..].as_ptr();
-            columns.clone().step_by(LINE).for_each(|at| prefetch(dy.wrapping_add(at)));
-            place = self.windows.next(place);
-        }
-        ahead.next = (ahead.next + ahead.each).min(ahead.end);
-    }
-
-    /// Packs panels of dy, place by place, as it is stored: the memory's own prefetching is for that.
-    ///
-    /// # Safety
-    /// `to` has room for them.
-    unsafe fn pack(&self, columns: &Range<usize>, depth: &Range<usize>, to: *mut f32) {
-        for (p, place) in depth.clone().enumerate() {
-            let dy = &self.dy[place * self.shape.outputs..][..columns.end];
-            for panel in panels(self.kernels, columns.clone(), to, DEPTH + 1) {
-                let to = panel.data.wrapping_add(p * panel.width);
-                // SAFETY: the panel has room for its depth.
-                let to = unsafe { from_raw_parts_mut(to, panel.width) };
-                to[panel.valid..].fill(0.0);
-                copy(&dy[panel.first..][..panel.valid], &mut to[..panel.valid]);
-            }
-        }
-    }
-
-    /// Brings the windows of some places together: some numbers of each, a row for each number.
-    fn gather(
+    /// The calling thread alone uses the sums, which have room for the part, and the memory, which has
+    /// room for both factors.
+    unsafe fn sum(
         &self,
-        numbers: &Range<usize>,
-        places: &Range<usize>,
-        windows: &mut [f32],
-        to: &mut [f32],
+        part: &Part,
+        places: Range<usize>,
+        accumulate: bool,
+        sums: *mut f32,
+        memory: *mut f32,
     ) {
-        let mut place = self.windows.locate(places.start);
-        for first in (0..places.len()).step_by(PLACES) {
-            let count = PLACES.min(places.len() - first);
-            for to in windows.chunks_exact_mut(STEP).take(count) {
-                let (image, output) = place;
-                let len = self.windows.source_len();
-                let x = &self.x[image * len..][..len];
-                self.windows.copy(x, output, numbers.clone(), to);
-                place = self.windows.next(place);
+        let left_len = part.channels.len() * ROW;
+        // SAFETY: the caller's promise.
+        let left = unsafe { from_raw_parts_mut(memory, left_len) };
+        let right = memory.wrapping_add(left_len);
+        for depth in blocks(places.clone(), DEPTH) {
+            self.gather(part, &depth, left);
+            let after = depth.end..places.end.min(depth.end + DEPTH);
+            let mut ahead = self.ahead(part, &after);
+            for panel in panels(self.kernels, part.numbers.clone(), right, 0) {
+                // SAFETY: the memory has room for the widest panel.
+                let to = unsafe { from_raw_parts_mut(panel.data, depth.len() * panel.width) };
+                let numbers = panel.first..panel.first + panel.valid;
+                vectorized(
+                    #[inline(always)]
+                    || self.windows.gather(self.x, depth.clone(), numbers.clone(), to, panel.width),
+                );
+                let c = sums.wrapping_add(panel.first - part.numbers.start);
+                let extents = [part.channels.len(), depth.len()];
+                let resume = accumulate || depth.start > places.start;
+                (ahead.number, ahead.places) = match numbers.end < part.numbers.end {
+                    true => (numbers.end, depth.clone()),
+                    false => (part.numbers.start, after.clone()),
+                };
+                let (panel, fetch) = (panel.whole(), || ahead.fetch());
+                // SAFETY: both factors are there, and the sums have room for whole panels.
+                unsafe {
+                    panel.multiply(self.kernels, extents, left, c, part.row(), resume, fetch);
+                }
             }
-            let (from, to) = (windows.as_ptr(), to[first..].as_mut_ptr());
-            // SAFETY: the windows are there, and `to` has a row for each of their numbers.
-            unsafe { transpose(self.kernels, from, STEP, [count, numbers.len()], to, ROW) };
         }
+    }
+
+    /// Brings dy of some places together: a row for each channel.
+    fn gather(&self, part: &Part, depth: &Range<usize>, to: &mut [f32]) {
+        let outputs = self.shape.outputs;
+        let from = &self.dy[depth.start * outputs + part.channels.start..];
+        let extents = [depth.len(), part.channels.len()];
+        // SAFETY: dy has these places and channels, and `to` a row for each channel.
+        unsafe { transpose(self.kernels, from.as_ptr(), outputs, extents, to.as_mut_ptr(), ROW) };
+    }
+
+    /// Sums ← dw.
+    ///
+    /// # Safety
+    /// The sums have room for the part.
+    unsafe fn read(&self, part: &Part, sums: *mut f32) {
+        let (outputs, extents) = (self.shape.outputs, [part.numbers.len(), part.channels.len()]);
+        // SAFETY: the caller's promise.
+        unsafe { transpose(self.kernels, self.first(part), outputs, extents, sums, part.row()) };
+    }
+
+    /// dw ← sums.
+    ///
+    /// # Safety
+    /// The calling thread alone uses the part.
+    unsafe fn write(&self, part: &Part, sums: *mut f32) {
+        let (outputs, extents) = (self.shape.outputs, [part.channels.len(), part.numbers.len()]);
+        // SAFETY: the caller's promise.
+        unsafe { transpose(self.kernels, sums, part.row(), extents, self.first(part), outputs) };
+    }
+
+    /// The first weight of a part.
+    fn first(&self, part: &Part) -> *mut f32 {
+        self.dw.wrapping_add(part.numbers.start * self.shape.outputs + part.channels.start)
+    }
+
+    /// What the products of a depth block fetch, tile by tile, where these places come after it.
+    fn ahead(&self, part: &Part, after: &Range<usize>) -> Ahead<'_> {
+        let outputs = self.shape.outputs;
+        let tiles = part.channels.len().div_ceil(self.kernels.tile(2, MOST_ROWS).rows);
+        let panels = part.numbers.len().div_ceil(2 * self.kernels.lanes);
+        let dy = &self.dy[after.start * outputs..after.end * outputs];
+        Ahead {
+            product: self,
+            dy,
+            lines: dy.len().div_ceil(LINE * tiles * panels),
+            number: 0,
+            places: 0..0,
+            windows: DEPTH.div_ceil(tiles),
+        }
+    }
+}
+
+/// Memory that is needed soon.
+struct Ahead<'a> {
+    product: &'a Product<'a>,
+    /// Of the next depth block, so many cache lines at once.
+    dy: &'a [f32],
+    lines: usize,
+    /// Of the next panel: its windows, from a number on, so many of them at once.
+    number: usize,
+    places: Range<usize>,
+    windows: usize,
+}
+
+impl Ahead<'_> {
+    /// Fetches what comes next.
+    #[inline(always)]
+    fn fetch(&mut self) {
+        let (dy, rest) = self.dy.split_at(self.dy.len().min(self.lines * LINE));
+        dy.iter().step_by(LINE).for_each(|number| prefetch(number));
+        self.dy = rest;
+        let Product { windows, x, .. } = self.product;
+        let end = self.places.end.min(self.places.start + self.windows);
+        windows.prefetch(x, self.places.start..end, self.number);
+        self.places.start = end;
     }
 }

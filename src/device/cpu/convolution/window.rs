@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use super::super::gemm::tile::{LINE, prefetch};
+use super::super::gemm::tile::prefetch;
 use crate::device::ops::ConvolutionShape;
 
 /// One direction of an image.
@@ -61,13 +61,6 @@ impl Axis {
             place: least + stride * last,
             place_step: -(stride as isize),
         }
-    }
-
-    /// Whether all pixels of an output's window are there.
-    #[inline(always)]
-    fn is_inside(&self, output: usize) -> bool {
-        let first = self.origin + (self.step * output) as isize;
-        first >= 0 && first as usize + self.taps <= self.source
     }
 
     #[inline(always)]
@@ -193,10 +186,9 @@ impl Windows {
         image * self.pixels + row * self.width + columns.first + columns.every * output.column
     }
 
-    /// All outputs of an image.
-    pub fn each(&self) -> impl Iterator<Item = Output> {
-        let [rows, columns] = self.axes.map(|axis| axis.outputs);
-        (0..rows).flat_map(move |row| (0..columns).map(move |column| Output { row, column }))
+    /// Whether each output is the next pixel of the image that is written.
+    pub fn outputs_are_neighbours(&self) -> bool {
+        self.axes.iter().all(|axis| axis.every == 1)
     }
 
     /// Calls `visit` with the place in the kernel and the first number of each pixel of the image that an
@@ -222,71 +214,120 @@ impl Windows {
         Some((row * columns.source + column) * self.channels)
     }
 
-    /// Copies the numbers `range` of an output's window to `to`, zeros from beyond the image's edges.
+    /// Copies the numbers `range` of some outputs' windows, zeros from beyond the images' edges: the next
+    /// output's are `step` floats further on in `to`.
     #[inline(always)]
-    pub fn copy(&self, image: &[f32], output: Output, range: Range<usize>, to: &mut [f32]) {
-        // Where the stride is beyond the kernel, some windows are empty.
-        if range.is_empty() {
-            return;
-        }
-        let [rows, columns] = &self.axes;
-        let (run, line) = (columns.taps * self.channels, columns.source * self.channels);
-        let first = columns.origin + (columns.step * output.column) as isize;
-        let left = first * self.channels as isize;
-        if range.len() == self.len() && self.is_inside(output) {
-            let first = (rows.origin + (rows.step * output.row) as isize) as usize * line;
-            let lines = image[first + left as usize..].chunks(line);
-            return to[..range.len()]
-                .chunks_exact_mut(run)
-                .zip(lines)
-                .for_each(|(to, line)| copy(&line[..run], to));
-        }
-        let mut to = &mut to[..range.len()];
-        let (mut tap, mut skipped) = (range.start / run, range.start % run);
-        while !to.is_empty() {
-            let len = (run - skipped).min(to.len());
-            let (now, rest) = to.split_at_mut(len);
-            match rows.pixel(output.row, tap) {
-                Some(row) => {
-                    let line = &image[row * line..(row + 1) * line];
-                    copy_within(line, left + skipped as isize, now);
-                }
-                None => now.fill(0.0),
+    pub fn gather(
+        &self,
+        images: &[f32],
+        outputs: Range<usize>,
+        range: Range<usize>,
+        to: &mut [f32],
+        step: usize,
+    ) {
+        let columns = self.axes[1].outputs;
+        let (mut image, Output { row, mut column }) = self.locate(outputs.start);
+        let (mut row, mut at) = (row, 0);
+        while at < outputs.len() {
+            let count = (columns - column).min(outputs.len() - at);
+            let source = &images[image * self.source_len()..][..self.source_len()];
+            self.gather_row(
+                source,
+                row,
+                column..column + count,
+                range.clone(),
+                &mut to[at * step..],
+                step,
+            );
+            (at, row, column) = (at + count, row + 1, 0);
+            if row == self.axes[0].outputs {
+                (image, row) = (image + 1, 0);
             }
-            (to, tap, skipped) = (rest, tap + 1, 0);
         }
     }
 
-    /// Whether all of an output's window is inside the image.
+    /// The same for outputs that are neighbours in a row.
     #[inline(always)]
-    fn is_inside(&self, output: Output) -> bool {
-        let [rows, columns] = &self.axes;
-        rows.is_inside(output.row) && columns.is_inside(output.column)
-    }
-
-    /// Asks for the memory that [`Windows::copy`] will read.
-    #[inline(always)]
-    pub fn prefetch(&self, image: &[f32], output: Output, range: Range<usize>) {
+    fn gather_row(
+        &self,
+        image: &[f32],
+        row: usize,
+        outputs: Range<usize>,
+        range: Range<usize>,
+        to: &mut [f32],
+        step: usize,
+    ) {
         let [rows, columns] = &self.axes;
         let (run, line) = (columns.taps * self.channels, columns.source * self.channels);
-        let first = columns.origin + (columns.step * output.column) as isize;
-        let left = first * self.channels as isize;
-        for tap in range.start / run..range.end.div_ceil(run) {
-            let Some(row) = rows.pixel(output.row, tap) else { continue };
-            let line = image.as_ptr().wrapping_add(row * line).wrapping_offset(left);
-            (0..run).step_by(LINE).for_each(|at| prefetch(line.wrapping_add(at)));
+        let mut next = range.start;
+        while next < range.end {
+            let (tap, skipped) = (next / run, next % run);
+            let len = (run - skipped).min(range.end - next);
+            let to = to[next - range.start..].chunks_mut(step).map(|to| &mut to[..len]);
+            match rows.pixel(row, tap) {
+                Some(row) => {
+                    let line = &image[row * line..][..line];
+                    let left = (columns.origin + (columns.step * outputs.start) as isize)
+                        * self.channels as isize
+                        + skipped as isize;
+                    copy_runs(line, left, columns.step * self.channels, to.take(outputs.len()));
+                }
+                None => to.take(outputs.len()).for_each(|to| to.fill(0.0)),
+            }
+            next += len;
+        }
+    }
+
+    /// Where what an image's outputs read ends, of all those before the output of this number in a batch.
+    pub fn read_before(&self, number: usize) -> usize {
+        let (image, Output { row, .. }) = self.locate(number);
+        let rows = &self.axes[0];
+        let end = rows.origin + (rows.step * row + rows.taps) as isize;
+        let end = end.clamp(0, rows.source as isize) as usize;
+        image * self.source_len() + end * self.axes[1].source * self.channels
+    }
+
+    /// Asks for the memory that [`Windows::gather`] will read for a number of these windows, and for some
+    /// behind it.
+    #[inline(always)]
+    pub fn prefetch(&self, images: &[f32], outputs: Range<usize>, number: usize) {
+        let [rows, columns] = &self.axes;
+        let run = columns.taps * self.channels;
+        let (tap, skipped) = (number / run, number % run);
+        let mut place = self.locate(outputs.start);
+        for _ in outputs {
+            let (image, output) = place;
+            let row = rows.origin + (rows.step * output.row + tap) as isize;
+            let column = columns.origin + (columns.step * output.column) as isize;
+            let pixel = row * columns.source as isize + column;
+            let start = (image * self.source_len() + skipped) as isize;
+            prefetch(images.as_ptr().wrapping_offset(start + pixel * self.channels as isize));
+            place = self.next(place);
         }
     }
 }
 
-/// Copies what `line` has from `start` on, zeros where that is beyond its ends.
+/// Copies runs of a line, the first from `start` on, each `step` numbers further; zeros beyond its ends.
 #[inline(always)]
-fn copy_within(line: &[f32], start: isize, to: &mut [f32]) {
-    if let Ok(start) = usize::try_from(start)
-        && start + to.len() <= line.len()
-    {
-        return copy(&line[start..start + to.len()], to);
+fn copy_runs<'a>(
+    line: &[f32],
+    start: isize,
+    step: usize,
+    runs: impl Iterator<Item = &'a mut [f32]>,
+) {
+    let mut start = start;
+    for to in runs {
+        match usize::try_from(start).ok().and_then(|start| line.get(start..start + to.len())) {
+            Some(from) => copy(from, to),
+            None => copy_within(line, start, to),
+        }
+        start += step as isize;
     }
+}
+
+/// Copies what `line` has from `start` on, zeros where that is beyond its ends.
+#[cold]
+fn copy_within(line: &[f32], start: isize, to: &mut [f32]) {
     let len = to.len() as isize;
     let begin = (-start).clamp(0, len) as usize;
     let end = (line.len() as isize - start).clamp(begin as isize, len) as usize;
@@ -298,14 +339,23 @@ fn copy_within(line: &[f32], start: isize, to: &mut [f32]) {
     }
 }
 
-/// As `copy_from_slice`, whose call takes longer than the few numbers of an image of few channels.
+/// As `copy_from_slice`, whose call takes longer than the few numbers of an image of few channels or of
+/// a panel.
 #[inline(always)]
-pub(super) fn copy(from: &[f32], to: &mut [f32]) {
-    const FEW: usize = 32;
-    if from.len() > FEW {
-        return to.copy_from_slice(from);
+fn copy(from: &[f32], to: &mut [f32]) {
+    match to.len() {
+        4 => copy_few::<4>(from, to),
+        16 => copy_few::<16>(from, to),
+        _ => to.copy_from_slice(from),
     }
-    let ((fours, rest), (to_fours, to_rest)) = (from.as_chunks::<4>(), to.as_chunks_mut::<4>());
-    to_fours.iter_mut().zip(fours).for_each(|(to, from)| *to = *from);
-    to_rest.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+}
+
+/// # Panics
+/// If either has not as many.
+#[inline(always)]
+fn copy_few<const N: usize>(from: &[f32], to: &mut [f32]) {
+    let (Ok(from), Ok(to)) = (<&[f32; N]>::try_from(from), <&mut [f32; N]>::try_from(to)) else {
+        return;
+    };
+    *to = *from;
 }
