@@ -37,8 +37,8 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
             columns,
         );
         let folded = Folded::new(rows, columns);
-        let mut memory = self.column_sums(5 * folded.wide);
-        let [sums, wide_mean, wide_inv_std, gamma, beta] = parts(&mut memory, folded.wide);
+        let mut memory = self.column_sums(5 * folded.sums());
+        let [sums, wide_mean, wide_inv_std, gamma, beta] = parts(&mut memory, folded.sums());
         let share = T::from_f64(1.0 / rows as f64);
         self.sum_rows(
             &folded,
@@ -109,8 +109,8 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
             columns,
         );
         let folded = Folded::new(rows, columns);
-        let mut memory = self.column_sums(5 * folded.wide);
-        let [shift, mean, inv_std, gamma, beta] = parts(&mut memory, folded.wide);
+        let mut memory = self.column_sums(5 * folded.sums());
+        let [shift, mean, inv_std, gamma, beta] = parts(&mut memory, folded.sums());
         match b {
             Some(b) => folded.repeat(shift, b),
             None => shift.fill(T::ZERO),
@@ -165,9 +165,9 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
             columns,
         );
         let folded = Folded::new(rows, columns);
-        let mut memory = self.column_sums(5 * folded.wide);
+        let mut memory = self.column_sums(5 * folded.sums());
         let [gamma_sums, beta_sums, wide_mean, wide_inv_std, scale] =
-            parts(&mut memory, folded.wide);
+            parts(&mut memory, folded.sums());
         folded.repeat(wide_mean, mean);
         folded.repeat(wide_inv_std, inv_std);
         // This batch's sums, which dx needs whatever the gradients have been before.

@@ -125,7 +125,7 @@ impl<T: CpuReal> Linear for Cpu<T> {
                 |dz, _, at| backward(dz, y, mask, at, activation),
             );
         };
-        let mut sums = self.column_sums(folded.wide);
+        let mut sums = self.column_sums(folded.sums());
         self.sum_each_row(
             &folded,
             dz,

@@ -208,6 +208,34 @@ impl Team {
         });
     }
 
+    /// Calls `work(part, rows, sums)` for parts of a matrix, of `len` numbers each or what is left of it,
+    /// with as many of the `sums` each time, `wide` numbers of every vector.
+    pub fn parts<T: Send, const N: usize>(
+        &self,
+        (matrix, len): (&mut [T], usize),
+        sums: [&mut [T]; N],
+        wide: usize,
+        work: impl Fn(usize, &mut [T], [&mut [T]; N]) + Sync,
+    ) {
+        let parts = sums[0].len() / wide;
+        assert!(sums.iter().all(|sums| sums.len() == parts * wide), "not as many sums a part");
+        let end = matrix.len();
+        let matrix = Shared(matrix.as_mut_ptr());
+        let sums = sums.map(|sums| Shared(sums.as_mut_ptr()));
+        let pieces = Pieces::new(parts, 1, usize::MAX, self.threads());
+        self.run(|_| {
+            let matrix = &matrix;
+            for part in (&pieces).flatten() {
+                let rows = (part * len).min(end)..((part + 1) * len).min(end);
+                // SAFETY: each part is one thread's; those of the matrix, and of a vector, are disjoint.
+                unsafe {
+                    let sums = sums.each_ref().map(|all| all.part(part * wide..(part + 1) * wide));
+                    work(part, matrix.part(rows), sums);
+                }
+            }
+        });
+    }
+
     /// Calls `work` on disjoint ranges that cover `0..length`, their inner bounds multiples of
     /// `grain`; on one range only when there are few `elements`.
     fn share(
