@@ -1,9 +1,10 @@
 // What the kernels share: where a thread works, sums over a block, activations.
 //
-// Matrices are row-major. There are two kinds of launch, each right for every size of block:
+// Matrices are row-major. There are three kinds of launch, each right for every size of block:
 //   elementwise  one-dimensional; a thread starts at first_element(), goes on by element_stride()
 //   columns      blocks of (x, y) threads and a thread in x for every column; thread (x, y) walks
 //                rows y, y + blockDim.y, … of its column, and column_sum() adds up over y
+//   parts        the same, where each y of the grid has a part of the rows, as even as can be
 // Sums have a fixed order: the same launch gives the same bits. No atomics on floats, no fast-
 // math.
 
@@ -39,18 +40,26 @@ __device__ inline unsigned long long index_of(unsigned row, unsigned column, uns
     return (unsigned long long)row * columns + column;
 }
 
-// A thread's way down its column in a columns launch. Beyond the last column there are no rows to
-// walk, but the barriers wait for the thread all the same.
+// A thread's way down its column in a columns or parts launch. Beyond the last column there are no
+// rows to walk, but the barriers wait for the thread all the same.
 struct Walk {
-    unsigned column, columns, end;
+    unsigned column, columns, begin, end;
     bool inside;
 };
+
+// The first row of a part out of `parts`; of the part behind the last, the rows' end.
+__device__ inline unsigned first_row(unsigned rows, unsigned parts, unsigned part)
+{
+    return min(part * ((rows + parts - 1) / parts), rows);
+}
 
 __device__ inline Walk walk_of_thread(unsigned rows, unsigned columns)
 {
     const unsigned column = blockIdx.x * blockDim.x + threadIdx.x;
     const bool inside = column < columns;
-    return {column, columns, inside ? rows : 0, inside};
+    const unsigned begin = first_row(rows, gridDim.y, blockIdx.y) + threadIdx.y;
+    const unsigned end = first_row(rows, gridDim.y, blockIdx.y + 1);
+    return {column, columns, begin, inside ? end : 0, inside};
 }
 
 // Rows that a walk takes in one step. All are loaded before any is stored: the compiler cannot

@@ -53,8 +53,8 @@ extern "C" __global__ void embedding_backward(
     const unsigned label = element.column / width, columns = pixels * width;
     float sum = 0.0f;
     for (unsigned column = element.column % width; column < columns; column += width) {
-        const Walk walk = {column, columns, element.end, element.inside};
-        for (unsigned first = threadIdx.y; first < walk.end; first = next_row(first)) {
+        const Walk walk = {column, columns, element.begin, element.end, element.inside};
+        for (unsigned first = walk.begin; first < walk.end; first = next_row(first)) {
             float d[ROWS_AT_ONCE];
             load_rows(d, dy, walk, first, 0.0f);
             for (int k = 0; k < ROWS_AT_ONCE; ++k) {

@@ -45,7 +45,35 @@ extern "C" __global__ void activation_forward(
     }
 }
 
-// Launch: columns.
+// dz ← activation′(y) ⊙ mask ⊙ dy on a thread's walk, and the sum of it over the block, from the
+// array that it shares; only where it is asked for.
+__device__ inline float activation_backward(
+    float* sums,
+    float* dz,
+    const float* y,
+    const float* mask,
+    const Walk& walk,
+    unsigned activation,
+    float slope,
+    bool summed)
+{
+    float sum = 0.0f;
+    for (unsigned row = walk.begin; row < walk.end; row = next_row(row)) {
+        float d[ROWS_AT_ONCE], out[ROWS_AT_ONCE], factor[ROWS_AT_ONCE];
+        load_rows(d, dz, walk, row, 0.0f);
+        load_rows(out, y, walk, row, 0.0f);
+        if (mask) load_rows(factor, mask, walk, row, 0.0f);
+        for (int k = 0; k < ROWS_AT_ONCE; ++k) {
+            if (mask) d[k] *= factor[k];
+            d[k] = activate_backward(activation, slope, out[k], d[k]);
+            sum += d[k];
+        }
+        store_rows(dz, d, walk, row);
+    }
+    return summed ? column_sum(sums, sum) : 0.0f;
+}
+
+// Launch: columns, or parts where there is no db.
 extern "C" __global__ void bias_activation_backward(
     float* __restrict__ dz,          // (rows, columns)
     float* __restrict__ db,          // (columns) or null
@@ -58,22 +86,40 @@ extern "C" __global__ void bias_activation_backward(
     unsigned accumulate)
 {
     const Walk walk = walk_of_thread(rows, columns);
-    float sum = 0.0f;
-    for (unsigned row = threadIdx.y; row < walk.end; row = next_row(row)) {
-        float d[ROWS_AT_ONCE], out[ROWS_AT_ONCE], factor[ROWS_AT_ONCE];
-        load_rows(d, dz, walk, row, 0.0f);
-        load_rows(out, y, walk, row, 0.0f);
-        if (mask) load_rows(factor, mask, walk, row, 0.0f);
-        for (int k = 0; k < ROWS_AT_ONCE; ++k) {
-            if (mask) d[k] *= factor[k];
-            d[k] = activate_backward(activation, slope, out[k], d[k]);
-            sum += d[k];
-        }
-        store_rows(dz, d, walk, row);
-    }
-    if (!db) return;
-
     __shared__ float sums[MAX_THREADS];
-    sum = column_sum(sums, sum);
-    if (threadIdx.y == 0 && walk.inside) store_gradient(db[walk.column], sum, accumulate);
+    const float sum = activation_backward(sums, dz, y, mask, walk, activation, slope, db);
+    if (db && threadIdx.y == 0 && walk.inside) store_gradient(db[walk.column], sum, accumulate);
+}
+
+// Launch: parts. What each of them adds to db.
+extern "C" __global__ void bias_activation_backward_parts(
+    float* __restrict__ dz,          // (rows, columns)
+    float* __restrict__ dbs,         // (parts, columns)
+    const float* __restrict__ y,     // (rows, columns)
+    const float* __restrict__ mask,  // (rows, columns) or null
+    int rows,
+    int columns,
+    int parts,
+    unsigned activation,
+    float slope)
+{
+    const Walk walk = walk_of_thread(rows, columns);
+    __shared__ float sums[MAX_THREADS];
+    const float sum = activation_backward(sums, dz, y, mask, walk, activation, slope, true);
+    if (threadIdx.y == 0 && walk.inside) dbs[index_of(blockIdx.y, walk.column, columns)] = sum;
+}
+
+// Launch: elementwise.
+extern "C" __global__ void column_totals(
+    float* __restrict__ totals,      // (columns)
+    const float* __restrict__ sums,  // (parts, columns)
+    int parts,
+    int columns,
+    unsigned accumulate)
+{
+    for (long long column = first_element(); column < columns; column += element_stride()) {
+        float total = 0.0f;
+        for (int part = 0; part < parts; ++part) total += sums[index_of(part, column, columns)];
+        store_gradient(totals[column], total, accumulate);
+    }
 }

@@ -1,6 +1,8 @@
-//! Batch normalisation on CUDA: a block owns some columns and sees all rows of them.
+//! Batch normalisation on CUDA: a block owns some columns and sees all rows of them, or a part where
+//! there are many.
 
 use super::Cuda;
+use super::launch::parts;
 use super::memory::{View, ViewMut};
 use crate::device::ops::{Activation, Affine, AffineGradients, BatchNorm, BatchNormShape};
 
@@ -21,21 +23,50 @@ impl BatchNorm for Cuda {
         let BatchNormShape { rows, columns, .. } = shape;
         shape.check_training();
         let (kind, slope) = activation.code();
-        self.gpu.kernels.batch_norm_forward(
-            self.columns(columns),
+        let (parts, kernels) = (parts(rows, columns), &self.gpu.kernels);
+        let (eps, momentum) = (shape.eps as f32, shape.momentum as f32);
+        let Affine { gamma, beta } = affine;
+        if parts == 1 {
+            return kernels.batch_norm_forward(
+                self.columns(columns),
+                y,
+                mean,
+                inv_std,
+                running_mean,
+                running_var,
+                x,
+                b,
+                gamma,
+                beta,
+                rows,
+                columns,
+                eps,
+                momentum,
+                kind,
+                slope,
+            );
+        }
+        let mut sums = self.sums.borrow_mut();
+        let mut moments = sums.view_mut(0..2 * parts * columns);
+        let launch = || self.parted(columns, parts);
+        kernels.batch_norm_moments(launch(), moments.again(), x, rows, columns, parts);
+        kernels.batch_norm_forward_parts(
+            launch(),
             y,
             mean,
             inv_std,
             running_mean,
             running_var,
             x,
+            moments.read(),
             b,
-            affine.gamma,
-            affine.beta,
+            gamma,
+            beta,
             rows,
             columns,
-            shape.eps as f32,
-            shape.momentum as f32,
+            parts,
+            eps,
+            momentum,
             kind,
             slope,
         );
@@ -73,7 +104,7 @@ impl BatchNorm for Cuda {
 
     fn batch_norm_backward(
         &self,
-        dx: ViewMut<'_, f32>,
+        mut dx: ViewMut<'_, f32>,
         gradients: Option<AffineGradients<'_, Self>>,
         y: View<'_, f32>,
         x: View<'_, f32>,
@@ -87,21 +118,56 @@ impl BatchNorm for Cuda {
         let BatchNormShape { rows, columns, .. } = shape;
         let (dgamma, dbeta) = gradients.map(|of| (of.dgamma, of.dbeta)).unzip();
         let (kind, slope) = activation.code();
-        self.gpu.kernels.batch_norm_backward(
-            self.columns(columns),
+        let (parts, kernels, add) = (parts(rows, columns), &self.gpu.kernels, accumulate.into());
+        if parts == 1 {
+            return kernels.batch_norm_backward(
+                self.columns(columns),
+                dx,
+                dgamma,
+                dbeta,
+                y,
+                x,
+                mean,
+                inv_std,
+                gamma,
+                rows,
+                columns,
+                kind,
+                slope,
+                add,
+            );
+        }
+        let mut sums = self.sums.borrow_mut();
+        let mut sums = sums.view_mut(0..2 * parts * columns);
+        let launch = || self.parted(columns, parts);
+        kernels.batch_norm_backward_sums(
+            launch(),
+            sums.again(),
+            dx.again(),
+            y,
+            x,
+            mean,
+            inv_std,
+            rows,
+            columns,
+            parts,
+            kind,
+            slope,
+        );
+        kernels.batch_norm_backward_parts(
+            launch(),
             dx,
             dgamma,
             dbeta,
-            y,
+            sums.read(),
             x,
             mean,
             inv_std,
             gamma,
             rows,
             columns,
-            kind,
-            slope,
-            accumulate.into(),
+            parts,
+            add,
         );
     }
 }

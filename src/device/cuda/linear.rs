@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::Cuda;
 use super::codes::activation;
 use super::gemm::Factor;
+use super::launch::parts;
 use super::memory::{View, ViewMut};
 use crate::device::ops::{Activation, Linear, LinearShape, contract};
 
@@ -84,18 +85,31 @@ impl Linear for Cuda {
             return;
         }
         let (kind, slope) = activation.code();
-        self.gpu.kernels.bias_activation_backward(
-            self.columns(outputs),
-            dz,
-            db,
-            y,
-            mask,
-            rows,
-            outputs,
-            kind,
-            slope,
-            accumulate.into(),
-        );
+        let (parts, kernels) = (parts(rows, outputs), &self.gpu.kernels);
+        let launch = self.parted(outputs, parts);
+        let add = accumulate.into();
+        match db {
+            Some(db) if parts > 1 => {
+                let mut sums = self.sums.borrow_mut();
+                let mut sums = sums.view_mut(0..parts * outputs);
+                kernels.bias_activation_backward_parts(
+                    launch,
+                    dz,
+                    sums.again(),
+                    y,
+                    mask,
+                    rows,
+                    outputs,
+                    parts,
+                    kind,
+                    slope,
+                );
+                let launch = self.elements(outputs);
+                kernels.column_totals(launch, db, sums.read(), parts, outputs, add);
+            }
+            db => kernels
+                .bias_activation_backward(launch, dz, db, y, mask, rows, outputs, kind, slope, add),
+        }
     }
 }
 

@@ -64,6 +64,7 @@ use crate::memory::OutOfMemory;
 use branch::Branch;
 use gemm::Blas;
 use gpu::Gpu;
+use launch::MOST_SUMS;
 pub use memory::{Buffer, View, ViewMut};
 pub use problem::CudaProblem;
 pub use recording::Recording;
@@ -77,6 +78,8 @@ pub struct Cuda {
     branch: Branch,
     blas: Blas,
     stream: Arc<CudaStream>,
+    /// Sums over parts of a matrix's rows, two kinds of them.
+    sums: RefCell<Buffer<f32>>,
     gpu: Arc<Gpu>,
     /// The first failure of a queued operation that no download has reported.
     failure: RefCell<Option<Error>>,
@@ -105,6 +108,9 @@ impl Cuda {
         Ok(Self {
             branch: Branch::new(&gpu.context, lowest, gpu.precision)?,
             blas: Blas::new(&stream, gpu.precision)?,
+            sums: RefCell::new(
+                Buffer::zeros(&stream, 2 * MOST_SUMS).map_err(failed("allocating memory"))?,
+            ),
             stream,
             gpu,
             failure: RefCell::new(None),

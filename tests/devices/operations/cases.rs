@@ -16,6 +16,8 @@ use gan_cuda::device::ops::{
 
 const SHAPES: [(usize, usize); 6] =
     [(1, 1), (31, 33), (64, 784), (257, 1000), (1000, 3), (20, 2100)];
+/// Rows and columns of which sums over rows are those of parts: an image's channels at all its pixels.
+const TALL: [(usize, usize); 2] = [(2050, 3), (4099, 40)];
 /// Lengths of flat buffers beside those of the shapes: each remainder of a division by four.
 const LENGTHS: [usize; 3] = [2, 3, 6];
 /// Rows and columns of more numbers than a GPU has threads in a launch of ours, 2²⁰: some threads
@@ -103,6 +105,9 @@ pub fn all() -> Vec<Case> {
         products(&mut all, LinearShape { rows, inputs, outputs });
     });
     CONVOLUTIONS.iter().for_each(|&extents| convolutions(&mut all, convolution(extents)));
+    for (rows, columns) in TALL {
+        elementwise(&mut all, rows, columns, Activation::LeakyRelu { slope: 0.2 });
+    }
     for (rows, columns) in SHAPES {
         all.push(Case::ImageTranspose { rows: 3, extents: [rows, columns] });
         for activation in ACTIVATIONS {
