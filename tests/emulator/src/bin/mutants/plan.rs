@@ -2,12 +2,23 @@
 
 use crate::rules::{self, Rule};
 use crate::source::{self, Function};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
 use std::{fmt, fs, io};
 
 /// Kernels that are run by an operation of another name.
-const RENAMED: [(&str, &str); 1] = [("bias_activation_forward", "linear_forward")];
+const RENAMED: &[(&str, &str)] = &[
+    ("bias_activation_forward", "linear_forward"),
+    ("bias_activation_backward_parts", "bias_activation_backward"),
+    ("column_totals", "bias_activation_backward"),
+    ("batch_norm_moments", "batch_norm_forward"),
+    ("batch_norm_forward_parts", "batch_norm_forward"),
+    ("batch_norm_backward_sums", "batch_norm_backward"),
+    ("batch_norm_backward_parts", "batch_norm_backward"),
+    ("convolution_gather", "convolution_forward"),
+    ("convolution_sum", "convolution_transpose"),
+];
 
 /// A kernel file with one change, in it or in what it includes.
 pub struct Mutant {
@@ -118,7 +129,8 @@ fn changes(whole: &str, functions: &[Function], lines: &Range<usize>) -> Vec<Cha
         if kernels.is_empty() {
             continue;
         }
-        let operations: Vec<String> = kernels.into_iter().map(operation).collect();
+        let operations: BTreeSet<String> = kernels.into_iter().map(operation).collect();
+        let operations = Vec::from_iter(operations);
         for (at, text) in whole.lines().enumerate() {
             if function.lines.contains(&at) {
                 all.extend(rules::mutations(text).into_iter().map(|(rule, after)| Change {
