@@ -180,15 +180,3 @@ fn results_do_not_depend_on_the_number_of_threads() {
         }
     }
 }
-
-#[test]
-#[ignore = "prints errors"]
-fn errors() {
-    for (rows, side, channels) in
-        [(16, 7, [64, 128]), (4, 16, [64, 128]), (8, 8, [128, 256]), (16, 4, [256, 512])]
-    {
-        let case = Case::whole(shape(rows, side, channels));
-        let [y, x, dw] = case.errors(2, false);
-        println!("{side} {channels:?}: {y:.1e} {x:.1e} {dw:.1e}");
-    }
-}
