@@ -1,6 +1,7 @@
 //! Convolutions on the CPU: products whose left factor is windows of an image.
 //!
-//! - `window`: where the numbers of a window are,
+//! - `window`: where the numbers of a window are, `runs`: copying them,
+//! - `ahead`: fetching memory that is needed soon,
 //! - `plain`: loops over outputs, for double precision,
 //! - `product`: both kinds of convolutions by tiles of matrix products,
 //! - `few`: transposed ones to images of few channels,
@@ -10,9 +11,11 @@
 //! A window is brought together where a matrix product packs its left factor: there is no buffer of
 //! windows.
 
+mod ahead;
 mod few;
 mod plain;
 mod product;
+mod runs;
 #[cfg(test)]
 mod tests;
 mod weight;

@@ -12,9 +12,10 @@ use std::slice::from_raw_parts_mut;
 use super::super::gemm::blocks::{Panel, depth_blocks, panels};
 use super::super::gemm::kernel::Kernels;
 use super::super::gemm::pack::{Source, pack};
-use super::super::gemm::tile::{LINE, ROW, prefetch};
+use super::super::gemm::tile::ROW;
 use super::super::simd::vectorized;
 use super::super::team::{Pieces, Team};
+use super::ahead::Ahead;
 use super::window::Windows;
 use crate::device::ops::ConvolutionShape;
 
@@ -283,14 +284,14 @@ impl Product<'_> {
     fn ahead(&self, windows: &Windows, part: usize, first: usize) -> Ahead<'_> {
         let last = self.shape.rows * windows.outputs();
         if part + 1 < self.parts() || first >= last {
-            return Ahead { memory: &[], lines: 0 };
+            return Ahead::new(&[], 1);
         }
         let [start, end] = [first, last.min(first + OUTPUTS) - 1].map(|at| windows.read_before(at));
         let memory = &self.from[start.min(end)..end];
         let depths = depth_blocks(windows.len()).count();
         let panels = self.columns().div_ceil(2 * self.kernels.lanes);
         let tiles = OUTPUTS.div_ceil(self.kernels.tile(2, OUTPUTS).rows);
-        Ahead { memory, lines: memory.len().div_ceil(LINE * depths * panels * tiles) }
+        Ahead::new(memory, depths * panels * tiles)
     }
 
     /// Brings the windows of some outputs together.
@@ -335,22 +336,5 @@ impl Product<'_> {
                 }
             },
         );
-    }
-}
-
-/// Memory that is needed soon.
-struct Ahead<'a> {
-    memory: &'a [f32],
-    /// How many cache lines are fetched at once.
-    lines: usize,
-}
-
-impl Ahead<'_> {
-    /// Fetches the next lines.
-    #[inline(always)]
-    fn fetch(&mut self) {
-        let (next, rest) = self.memory.split_at(self.memory.len().min(self.lines * LINE));
-        next.iter().step_by(LINE).for_each(|number| prefetch(number));
-        self.memory = rest;
     }
 }

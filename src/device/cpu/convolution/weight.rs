@@ -13,9 +13,10 @@ use std::slice::{from_raw_parts, from_raw_parts_mut};
 use super::super::gemm::blocks::{blocks, panels};
 use super::super::gemm::kernel::{Kernels, MOST_ROWS};
 use super::super::gemm::pack::transpose;
-use super::super::gemm::tile::{DEPTH, LINE, ROW, prefetch};
+use super::super::gemm::tile::{DEPTH, LINE, ROW};
 use super::super::simd::vectorized;
 use super::super::team::{Pieces, Team};
+use super::ahead::Ahead;
 use super::window::Windows;
 use crate::device::ops::ConvolutionShape;
 
@@ -247,15 +248,14 @@ impl Product<'_> {
     }
 
     /// What the products of a depth block fetch, tile by tile, where these places come after it.
-    fn ahead(&self, part: &Part, after: &Range<usize>) -> Ahead<'_> {
+    fn ahead(&self, part: &Part, after: &Range<usize>) -> Next<'_> {
         let outputs = self.shape.outputs;
         let tiles = part.channels.len().div_ceil(self.kernels.tile(2, MOST_ROWS).rows);
         let panels = part.numbers.len().div_ceil(2 * self.kernels.lanes);
         let dy = &self.dy[after.start * outputs..after.end * outputs];
-        Ahead {
+        Next {
             product: self,
-            dy,
-            lines: dy.len().div_ceil(LINE * tiles * panels),
+            dy: Ahead::new(dy, tiles * panels),
             number: 0,
             places: 0..0,
             windows: DEPTH.div_ceil(tiles),
@@ -264,24 +264,21 @@ impl Product<'_> {
 }
 
 /// Memory that is needed soon.
-struct Ahead<'a> {
+struct Next<'a> {
     product: &'a Product<'a>,
-    /// Of the next depth block, so many cache lines at once.
-    dy: &'a [f32],
-    lines: usize,
+    /// Of the next depth block.
+    dy: Ahead<'a>,
     /// Of the next panel: its windows, from a number on, so many of them at once.
     number: usize,
     places: Range<usize>,
     windows: usize,
 }
 
-impl Ahead<'_> {
+impl Next<'_> {
     /// Fetches what comes next.
     #[inline(always)]
     fn fetch(&mut self) {
-        let (dy, rest) = self.dy.split_at(self.dy.len().min(self.lines * LINE));
-        dy.iter().step_by(LINE).for_each(|number| prefetch(number));
-        self.dy = rest;
+        self.dy.fetch();
         let Product { windows, x, .. } = self.product;
         let end = self.places.end.min(self.places.start + self.windows);
         windows.prefetch(x, self.places.start..end, self.number);

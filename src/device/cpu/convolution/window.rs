@@ -9,6 +9,7 @@
 use std::ops::Range;
 
 use super::super::gemm::tile::prefetch;
+use super::runs::copy_runs;
 use crate::device::ops::ConvolutionShape;
 
 /// One direction of an image.
@@ -305,57 +306,4 @@ impl Windows {
             place = self.next(place);
         }
     }
-}
-
-/// Copies runs of a line, the first from `start` on, each `step` numbers further; zeros beyond its ends.
-#[inline(always)]
-fn copy_runs<'a>(
-    line: &[f32],
-    start: isize,
-    step: usize,
-    runs: impl Iterator<Item = &'a mut [f32]>,
-) {
-    let mut start = start;
-    for to in runs {
-        match usize::try_from(start).ok().and_then(|start| line.get(start..start + to.len())) {
-            Some(from) => copy(from, to),
-            None => copy_within(line, start, to),
-        }
-        start += step as isize;
-    }
-}
-
-/// Copies what `line` has from `start` on, zeros where that is beyond its ends.
-#[cold]
-fn copy_within(line: &[f32], start: isize, to: &mut [f32]) {
-    let len = to.len() as isize;
-    let begin = (-start).clamp(0, len) as usize;
-    let end = (line.len() as isize - start).clamp(begin as isize, len) as usize;
-    to[..begin].fill(0.0);
-    to[end..].fill(0.0);
-    if begin < end {
-        let first = (start + begin as isize) as usize;
-        to[begin..end].copy_from_slice(&line[first..first + end - begin]);
-    }
-}
-
-/// As `copy_from_slice`, whose call takes longer than the few numbers of an image of few channels or of
-/// a panel.
-#[inline(always)]
-fn copy(from: &[f32], to: &mut [f32]) {
-    match to.len() {
-        4 => copy_few::<4>(from, to),
-        16 => copy_few::<16>(from, to),
-        _ => to.copy_from_slice(from),
-    }
-}
-
-/// # Panics
-/// If either has not as many.
-#[inline(always)]
-fn copy_few<const N: usize>(from: &[f32], to: &mut [f32]) {
-    let (Ok(from), Ok(to)) = (<&[f32; N]>::try_from(from), <&mut [f32; N]>::try_from(to)) else {
-        return;
-    };
-    *to = *from;
 }

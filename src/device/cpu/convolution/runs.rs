@@ -1,0 +1,44 @@
+//! Runs of neighbouring numbers, copied from a line of an image.
+
+/// Copies runs of a line, the first from `start` on, each `step` numbers further; zeros beyond its ends.
+#[inline(always)]
+pub(super) fn copy_runs<'a>(
+    line: &[f32],
+    start: isize,
+    step: usize,
+    runs: impl Iterator<Item = &'a mut [f32]>,
+) {
+    let mut start = start;
+    for to in runs {
+        match usize::try_from(start).ok().and_then(|start| line.get(start..start + to.len())) {
+            Some(from) => copy(from, to),
+            None => copy_within(line, start, to),
+        }
+        start += step as isize;
+    }
+}
+
+/// Copies what `line` has from `start` on, zeros where that is beyond its ends.
+#[cold]
+fn copy_within(line: &[f32], start: isize, to: &mut [f32]) {
+    let len = to.len() as isize;
+    let begin = (-start).clamp(0, len) as usize;
+    let end = (line.len() as isize - start).clamp(begin as isize, len) as usize;
+    to[..begin].fill(0.0);
+    to[end..].fill(0.0);
+    if begin < end {
+        let first = (start + begin as isize) as usize;
+        to[begin..end].copy_from_slice(&line[first..first + end - begin]);
+    }
+}
+
+/// As `copy_from_slice`, whose call takes longer than the few numbers of an image of few channels or of
+/// a panel: a length that the compiler knows needs none.
+#[inline(always)]
+fn copy(from: &[f32], to: &mut [f32]) {
+    match to.len() {
+        4 => to[..4].copy_from_slice(&from[..4]),
+        16 => to[..16].copy_from_slice(&from[..16]),
+        _ => to.copy_from_slice(from),
+    }
+}
