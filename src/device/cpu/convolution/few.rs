@@ -11,6 +11,7 @@ use std::slice::from_raw_parts_mut;
 
 use super::super::gemm::blocks::{blocks, depth_blocks, panels};
 use super::super::gemm::kernel::Kernels;
+use super::super::gemm::operands::{Left, Spacing};
 use super::super::gemm::tile::ROW;
 use super::super::simd::vectorized;
 use super::super::team::{Pieces, Team};
@@ -129,9 +130,9 @@ impl Product<'_> {
                         panel.whole().multiply(
                             kernels,
                             extents,
-                            gathered,
-                            c,
-                            columns,
+                            Left::Along { from: gathered.as_ptr() },
+                            None,
+                            (c, Spacing::Every(columns)),
                             resume,
                             || (),
                         );

@@ -1,6 +1,6 @@
 //! Convolutions on the CPU: products whose left factor is windows of an image.
 //!
-//! - `window`: where the numbers of a window are, `runs`: copying them,
+//! - `axis`, `window`: where the numbers of a window are, `runs`: copying them,
 //! - `ahead`: fetching memory that is needed soon,
 //! - `plain`: loops over outputs, for double precision,
 //! - `product`: both kinds of convolutions by tiles of matrix products,
@@ -8,10 +8,11 @@
 //! - `weight`: the same for the gradient of the weights,
 //! - `winograd`: all three by fewer multiplications, if a person asks for it.
 //!
-//! A window is brought together where a matrix product packs its left factor: there is no buffer of
-//! windows.
+//! There is no buffer of windows. Products read them where they lie in the images; those of few channels
+//! are brought together, a block at a time, where a matrix product packs its left factor.
 
 mod ahead;
+mod axis;
 mod few;
 mod plain;
 mod product;
@@ -24,6 +25,7 @@ mod winograd;
 
 use std::ops::Range;
 
+use super::gemm::pack::transpose_matrix;
 use super::gemm::{Matrix, Multiply};
 use super::simd::vectorized;
 use super::team::Team;
@@ -73,6 +75,9 @@ pub(crate) trait Convolve: Sized {
         shape: ConvolutionShape,
         accumulate: bool,
     );
+
+    /// y = xᵀ, where x has so many rows and columns.
+    fn transpose_image(y: &mut [Self], x: &[Self], extents: [usize; 2]);
 }
 
 impl Convolve for f64 {
@@ -112,6 +117,10 @@ impl Convolve for f64 {
         accumulate: bool,
     ) {
         plain::backward_weight(team, dw, dy, x, shape, accumulate);
+    }
+
+    fn transpose_image(y: &mut [f64], x: &[f64], extents: [usize; 2]) {
+        plain::transpose_image(y, x, extents);
     }
 }
 
@@ -167,6 +176,10 @@ impl Convolve for f32 {
             true => winograd::backward_weight(team, dw, dy, x, shape, accumulate),
             false => weight::backward_weight(team, dw, dy, x, shape, accumulate),
         }
+    }
+
+    fn transpose_image(y: &mut [f32], x: &[f32], extents: [usize; 2]) {
+        transpose_matrix(y, x, extents);
     }
 }
 
@@ -278,29 +291,9 @@ impl<T: CpuReal> Convolution for Cpu<T> {
         let len = height * width;
         self.team.chunks(y, len, |at, y| {
             for (y, x) in y.chunks_exact_mut(len).zip(x[at..].chunks_exact(len)) {
-                vectorized(
-                    #[inline(always)]
-                    || transpose(y, x, extents),
-                );
+                T::transpose_image(y, x, extents);
             }
         });
-    }
-}
-
-/// y = xᵀ, where x has so many rows and columns: square by square, each read and written within a few
-/// cache lines.
-#[inline(always)]
-fn transpose<T: Copy>(y: &mut [T], x: &[T], [rows, columns]: [usize; 2]) {
-    const SIDE: usize = 16;
-    for first in (0..rows).step_by(SIDE) {
-        let row_end = rows.min(first + SIDE);
-        for column in (0..columns).step_by(SIDE) {
-            for column in column..columns.min(column + SIDE) {
-                let y = &mut y[column * rows + first..column * rows + row_end];
-                let x = x[first * columns + column..].iter().step_by(columns);
-                y.iter_mut().zip(x).for_each(|(y, &x)| *y = x);
-            }
-        }
     }
 }
 

@@ -119,3 +119,11 @@ pub(super) fn backward_weight<T: Real>(
         }
     });
 }
+
+/// y = xᵀ, where x has so many rows and columns.
+pub(super) fn transpose_image<T: Real>(y: &mut [T], x: &[T], [rows, columns]: [usize; 2]) {
+    for (column, y) in y.chunks_exact_mut(rows).enumerate() {
+        let x = x[column..].iter().step_by(columns);
+        y.iter_mut().zip(x).for_each(|(y, &x)| *y = x);
+    }
+}

@@ -1,16 +1,18 @@
 //! Convolutions by the tiles of matrix products.
 //!
 //! The left factor is windows of the image, a row for each output; the right one is the weights, which
-//! are packed once for all threads. Threads take blocks of outputs: they bring the windows of a block
-//! together, as a product does with its left factor, keep the sums in their own memory, and write each
-//! output once, when it is complete.
+//! are packed once for all threads. Threads take blocks of outputs, whose windows the tiles read where they
+//! lie in the images, and whose sums they keep where the outputs are to stand. Outputs at the images' edges
+//! have blocks of their own, which leave out what lies beyond: an eighth of all multiplications where a
+//! kernel of 4×4 places goes over 7×7 outputs. Windows of few channels are brought together first.
 #![allow(unsafe_code)]
 
 use std::ops::Range;
 use std::slice::from_raw_parts_mut;
 
 use super::super::gemm::blocks::{Panel, depth_blocks, panels};
-use super::super::gemm::kernel::Kernels;
+use super::super::gemm::kernel::{Kernels, MOST_ROWS};
+use super::super::gemm::operands::{Left, Spacing, Starts};
 use super::super::gemm::pack::{Source, pack};
 use super::super::gemm::tile::ROW;
 use super::super::simd::vectorized;
@@ -22,6 +24,8 @@ use crate::device::ops::ConvolutionShape;
 /// Outputs of a block: whole tiles on every instruction set, whose windows, sums and a panel stay in
 /// the second-level cache.
 const OUTPUTS: usize = 96;
+/// Outputs of one part of a transposed convolution, or of all of a convolution, that a group of images has.
+const GROUP: usize = 8 * OUTPUTS;
 
 /// Fewer multiplications than this are done by the calling thread alone.
 const WORTH_SHARING: usize = 128 * 1024;
@@ -40,9 +44,21 @@ struct Product<'a> {
     shape: ConvolutionShape,
     /// Channels that are written.
     channels: Range<usize>,
+    /// Blocks of a group of images.
+    blocks: usize,
     to: *mut f32,
     from: &'a [f32],
     w: &'a [f32],
+}
+
+/// Some outputs whose windows have the same places of the kernel.
+struct Block {
+    part: usize,
+    windows: Windows,
+    /// Counted among those with such windows, of all images.
+    outputs: Range<usize>,
+    /// Whether no block before it has read most of what it reads.
+    leads: bool,
 }
 
 // SAFETY: threads write disjoint pixels of `to`, which the product borrows exclusively.
@@ -58,8 +74,7 @@ pub(super) fn forward(
     channels: Range<usize>,
     finish: impl Fn(usize, &mut [f32]) + Sync,
 ) {
-    let (kernels, kind) = (Kernels::get(), Kind::Forward);
-    Product { kernels, kind, shape, channels, to: y.as_mut_ptr(), from: x, w }.run(team, finish);
+    Product::new(Kind::Forward, shape, channels, y, [x, w]).run(team, finish);
 }
 
 /// A transposed convolution of y, some channels of it.
@@ -72,27 +87,39 @@ pub(super) fn transpose(
     channels: Range<usize>,
     finish: impl Fn(usize, &mut [f32]) + Sync,
 ) {
-    let (kernels, kind) = (Kernels::get(), Kind::Transposed);
-    Product { kernels, kind, shape, channels, to: x.as_mut_ptr(), from: y, w }.run(team, finish);
+    Product::new(Kind::Transposed, shape, channels, x, [y, w]).run(team, finish);
 }
 
-impl Product<'_> {
+impl<'a> Product<'a> {
+    fn new(
+        kind: Kind,
+        shape: ConvolutionShape,
+        channels: Range<usize>,
+        to: &'a mut [f32],
+        [from, w]: [&'a [f32]; 2],
+    ) -> Self {
+        let (kernels, to) = (Kernels::get(), to.as_mut_ptr());
+        let product = Self { kernels, kind, shape, channels, blocks: 0, to, from, w };
+        let blocks = product.regions().map(|(_, windows)| product.blocks_of(&windows)).sum();
+        Self { blocks, ..product }
+    }
+
     fn run(&self, team: &Team, finish: impl Fn(usize, &mut [f32]) + Sync) {
         let alone = self.multiplications() < WORTH_SHARING;
         let threads = if alone { 1 } else { team.threads() };
         let share = |work: &(dyn Fn(usize) + Sync)| if alone { work(0) } else { team.run(work) };
         let mut scratch = team.scratch();
-        let mine = OUTPUTS * (ROW + self.columns());
-        let memory = scratch.shared_and_parts(self.packed_before(self.parts()), mine, threads);
+        let memory =
+            scratch.shared_and_parts(self.packed_before(self.parts()), OUTPUTS * ROW, threads);
         // SAFETY: the memory has room for all parts; each thread packs panels of its own.
         share(&|thread| unsafe { self.pack(memory.shared(), thread, threads) });
-        // What one part of some images reads, the others read again.
-        let blocks =
-            Pieces::new(self.blocks() * self.parts(), self.parts(), 4 * self.parts(), threads);
+        let groups = self.shape.rows.div_ceil(self.images());
+        // What one block of a group reads, others read again.
+        let blocks = Pieces::new(groups * self.blocks, 1, self.blocks.max(1), threads);
         share(&|thread| {
             for block in (&blocks).flatten() {
                 // SAFETY: each block is one thread's, and so is its part of the memory.
-                unsafe { self.block(block, memory.shared(), memory.of(thread), &finish) };
+                unsafe { self.run_block(block, memory.shared(), memory.of(thread), &finish) };
             }
         });
     }
@@ -115,6 +142,40 @@ impl Product<'_> {
         }
     }
 
+    /// All windows, and their parts, that of most outputs first.
+    fn regions(&self) -> impl Iterator<Item = (usize, Windows)> {
+        (0..self.parts())
+            .flat_map(|part| self.windows(part).regions().map(move |region| (part, region)))
+    }
+
+    /// Images of a group: few enough for the caches, and enough for whole tiles at each of their corners.
+    fn images(&self) -> usize {
+        (GROUP / self.windows(0).outputs().max(1)).clamp(1, MOST_ROWS)
+    }
+
+    /// Blocks of the outputs of a group that have such windows.
+    fn blocks_of(&self, windows: &Windows) -> usize {
+        (self.images() * windows.outputs()).div_ceil(OUTPUTS)
+    }
+
+    /// The block of this number: those of a group of images come after each other.
+    fn block(&self, number: usize) -> Option<Block> {
+        let (group, mut left) = (number / self.blocks, number % self.blocks);
+        for (region, (part, windows)) in self.regions().enumerate() {
+            let blocks = self.blocks_of(&windows);
+            if left < blocks {
+                let [first, end] = [group, group + 1]
+                    .map(|group| self.shape.rows.min(group * self.images()) * windows.outputs());
+                let start = first + left * OUTPUTS;
+                let outputs = start..end.min(start + OUTPUTS);
+                let leads = region == 0;
+                return (start < end).then_some(Block { part, windows, outputs, leads });
+            }
+            left -= blocks;
+        }
+        None
+    }
+
     /// Channels that are written, rounded up to whole vectors.
     fn columns(&self) -> usize {
         self.channels.len().next_multiple_of(self.kernels.lanes)
@@ -125,216 +186,165 @@ impl Product<'_> {
         (0..part).map(|part| self.windows(part).len() * self.columns()).sum()
     }
 
-    /// Blocks of the outputs of a part, of that which has most.
-    fn blocks(&self) -> usize {
-        let outputs = |part| self.shape.rows * self.windows(part).outputs();
-        (0..self.parts()).map(outputs).max().unwrap_or(0).div_ceil(OUTPUTS)
+    /// The panels of a part, each of the depth of a whole window, where `packed` has those of all parts.
+    fn panels_of(&self, packed: *mut f32, part: usize) -> impl Iterator<Item = Panel> {
+        let at = packed.wrapping_add(self.packed_before(part));
+        panels(self.kernels, 0..self.channels.len(), at, self.windows(part).len())
     }
 
-    /// The panels of a depth block of a part, whose packed weights begin at `packed`.
-    fn panels_of(&self, packed: *mut f32, depth: &Range<usize>) -> impl Iterator<Item = Panel> {
-        let at = packed.wrapping_add(depth.start * self.columns());
-        panels(self.kernels, 0..self.channels.len(), at, depth.len())
-    }
-
-    /// Packs the weights of all parts, a thread's share of the panels.
+    /// Packs the weights of all parts, a thread's share of them.
     ///
     /// # Safety
     /// `packed` has room for them, and each thread calls this once.
     unsafe fn pack(&self, packed: *mut f32, thread: usize, threads: usize) {
-        let mut turn = 0;
-        for part in 0..self.parts() {
-            let packed = packed.wrapping_add(self.packed_before(part));
-            for depth in depth_blocks(self.windows(part).len()) {
-                for panel in self.panels_of(packed, &depth) {
-                    if turn % threads == thread {
-                        // SAFETY: the panel has room for the depth.
-                        unsafe { self.pack_panel(part, &depth, &panel) };
-                    }
-                    turn += 1;
-                }
-            }
+        let panels = (0..self.parts()).flat_map(|part| {
+            let taps = 0..self.windows(part).taps();
+            self.panels_of(packed, part)
+                .flat_map(move |panel| taps.clone().map(move |tap| (part, panel, tap)))
+        });
+        for (part, panel, tap) in panels.skip(thread).step_by(threads) {
+            // SAFETY: the panel has room for all taps.
+            unsafe { self.pack_tap(part, &panel, tap) };
         }
     }
 
+    /// Packs the weights of one place of the kernel, which has (inputs, outputs).
+    ///
     /// # Safety
-    /// The calling thread alone uses the panel.
-    unsafe fn pack_panel(&self, part: usize, depth: &Range<usize>, panel: &Panel) {
+    /// The calling thread alone uses the panel's numbers of this tap.
+    unsafe fn pack_tap(&self, part: usize, panel: &Panel, tap: usize) {
         let (windows, outputs) = (self.windows(part), self.shape.outputs);
-        let channels = windows.channels();
-        let mut at = depth.start;
-        while at < depth.end {
-            // Weights of one place of the kernel, which has (inputs, outputs).
-            let (tap, first) = (at / channels, at % channels);
-            let len = (channels - first).min(depth.end - at);
-            let block = &self.w[windows.place(tap) * self.shape.inputs * outputs..];
-            let column = self.channels.start + panel.first;
-            let source = match self.kind {
-                Kind::Forward => Source {
-                    from: block[first * outputs + column..].as_ptr(),
-                    column_stride: 1,
-                    depth_stride: outputs,
-                },
-                Kind::Transposed => Source {
-                    from: block[column * outputs + first..].as_ptr(),
-                    column_stride: outputs,
-                    depth_stride: 1,
-                },
-            };
-            let to = panel.data.wrapping_add((at - depth.start) * panel.width);
-            // SAFETY: `w` has the shape's length; the panel has room for its depth.
-            unsafe { pack(self.kernels, source, panel.valid, len, to, panel.width) };
-            at += len;
-        }
+        let w = &self.w[windows.place(tap) * self.shape.inputs * outputs..];
+        let column = self.channels.start + panel.first;
+        let source = match self.kind {
+            Kind::Forward => {
+                Source { from: w[column..].as_ptr(), column_stride: 1, depth_stride: outputs }
+            }
+            Kind::Transposed => Source {
+                from: w[column * outputs..].as_ptr(),
+                column_stride: outputs,
+                depth_stride: 1,
+            },
+        };
+        let to = panel.at_depth(tap * windows.channels()).data;
+        // SAFETY: `w` has the shape's length; the panel has room for its depth.
+        unsafe { pack(self.kernels, source, panel.valid, windows.channels(), to, panel.width) };
     }
 
-    /// A block of outputs: those of one part of some images, then of the next.
+    /// The outputs of a block.
     ///
     /// # Safety
     /// The weights are packed; the calling thread alone uses the block's outputs and the memory.
-    unsafe fn block(
+    unsafe fn run_block(
         &self,
-        block: usize,
+        number: usize,
         packed: *mut f32,
         memory: *mut f32,
         finish: &(impl Fn(usize, &mut [f32]) + Sync),
     ) {
-        let (part, first) = (block % self.parts(), block / self.parts() * OUTPUTS);
-        let windows = self.windows(part);
-        let outputs = first..(first + OUTPUTS).min(self.shape.rows * windows.outputs());
-        if outputs.is_empty() {
-            return;
-        }
-        let packed = packed.wrapping_add(self.packed_before(part));
-        let mut ahead = self.ahead(&windows, part, outputs.end);
-        // SAFETY: the memory holds both.
-        let (gathered, sums) = unsafe {
-            let sums = memory.wrapping_add(OUTPUTS * ROW);
-            let sums = from_raw_parts_mut(sums, OUTPUTS * self.columns());
-            (from_raw_parts_mut(memory, OUTPUTS * ROW), sums)
-        };
-        if windows.outputs_are_neighbours() {
-            let (at, len) = (first * self.channels.len(), outputs.len() * self.channels.len());
-            // SAFETY: the outputs are the block's own pixels.
-            let to = unsafe { from_raw_parts_mut(self.to.add(at), len) };
-            // SAFETY: the weights are packed.
-            unsafe {
-                self.multiply(
-                    &windows,
-                    outputs,
-                    packed,
-                    gathered,
-                    to,
-                    self.channels.len(),
-                    &mut ahead,
-                )
-            };
-            return vectorized(
-                #[inline(always)]
-                || finish(first, to),
-            );
-        }
-        // SAFETY: the weights are packed.
+        let Some(block) = self.block(number) else { return };
+        let (windows, width) = (&block.windows, self.channels.len());
+        let mut ahead = self.ahead(&block, number + 1);
+        let pixels = Starts::new(windows.pixels(block.outputs.clone()).map(|pixel| pixel * width));
+        let rows = Spacing::At(pixels.as_ptr());
+        // SAFETY: the caller's promise.
         unsafe {
-            self.multiply(
-                &windows,
-                outputs.clone(),
-                packed,
-                gathered,
-                sums,
-                self.columns(),
-                &mut ahead,
-            );
+            match windows.can_be_read_in_place() {
+                true => self.multiply_in_place(&block, packed, rows, &mut ahead),
+                false => self.multiply_gathered(&block, packed, memory, rows, &mut ahead),
+            }
         }
-        self.store(&windows, outputs, sums, finish);
+        // SAFETY: no other block has these pixels.
+        let pixels_from = |pixel: usize, count: usize| unsafe {
+            from_raw_parts_mut(self.to.add(pixel * width), count * width)
+        };
+        let outputs = block.outputs.clone();
+        vectorized(
+            #[inline(always)]
+            || match windows.outputs_are_neighbours() {
+                true => finish(outputs.start, pixels_from(outputs.start, outputs.len())),
+                false => {
+                    windows.pixels(outputs).for_each(|pixel| finish(pixel, pixels_from(pixel, 1)))
+                }
+            },
+        );
     }
 
-    /// Sums ← windows of some outputs · packed weights. A row of sums is as long as there are channels, or
-    /// has room for whole vectors.
+    /// A block's outputs ← its windows · packed weights; the windows are read where they are in the images.
     ///
     /// # Safety
-    /// The weights are packed.
-    #[allow(clippy::too_many_arguments)]
-    unsafe fn multiply(
+    /// The weights are packed; the calling thread alone uses the outputs, which begin at `rows`.
+    unsafe fn multiply_in_place(
         &self,
-        windows: &Windows,
-        outputs: Range<usize>,
+        block: &Block,
         packed: *mut f32,
-        gathered: &mut [f32],
-        sums: &mut [f32],
-        row: usize,
+        rows: Spacing,
         ahead: &mut Ahead<'_>,
     ) {
-        for depth in depth_blocks(windows.len()) {
-            self.gather(windows, outputs.clone(), &depth, gathered);
-            for panel in self.panels_of(packed, &depth) {
-                let panel = if row == self.columns() { panel.whole() } else { panel };
-                let (extents, resume) = ([outputs.len(), depth.len()], depth.start > 0);
-                let c = sums[panel.first..].as_mut_ptr();
-                // SAFETY: windows are gathered, weights packed by the caller; each output has its sums.
-                unsafe {
-                    panel
-                        .multiply(self.kernels, extents, gathered, c, row, resume, || ahead.fetch())
-                };
+        let Block { windows, outputs, part, .. } = block;
+        let starts = Starts::new(windows.starts(outputs.clone()));
+        let mut resume = false;
+        for (line, packed_at) in windows.lines() {
+            for depth in depth_blocks(line.len()) {
+                let from = self.from[windows.distance(line.start + depth.start)..].as_ptr();
+                let a = Left::Rows { from, starts: starts.as_ptr() };
+                let extents = [outputs.len(), depth.len()];
+                for panel in self.panels_of(packed, *part) {
+                    let panel = panel.at_depth(packed_at + depth.start);
+                    let c = (self.to.wrapping_add(panel.first), rows);
+                    // SAFETY: the windows lie on the images; the caller's promise.
+                    unsafe {
+                        panel.multiply(self.kernels, extents, a, None, c, resume, || ahead.fetch());
+                    }
+                }
+                resume = true;
             }
         }
     }
 
-    /// What the block that begins with this output reads besides, to be fetched tile by tile.
-    fn ahead(&self, windows: &Windows, part: usize, first: usize) -> Ahead<'_> {
-        let last = self.shape.rows * windows.outputs();
-        if part + 1 < self.parts() || first >= last {
-            return Ahead::new(&[], 1);
-        }
-        let [start, end] = [first, last.min(first + OUTPUTS) - 1].map(|at| windows.read_before(at));
-        let memory = &self.from[start.min(end)..end];
-        let depths = depth_blocks(windows.len()).count();
-        let panels = self.columns().div_ceil(2 * self.kernels.lanes);
-        let tiles = OUTPUTS.div_ceil(self.kernels.tile(2, OUTPUTS).rows);
-        Ahead::new(memory, depths * panels * tiles)
-    }
-
-    /// Brings the windows of some outputs together.
-    fn gather(
+    /// The same of any windows, which are brought together in `memory`.
+    ///
+    /// # Safety
+    /// As there; the memory has room for a block.
+    unsafe fn multiply_gathered(
         &self,
-        windows: &Windows,
-        outputs: Range<usize>,
-        depth: &Range<usize>,
-        to: &mut [f32],
+        block: &Block,
+        packed: *mut f32,
+        memory: *mut f32,
+        rows: Spacing,
+        ahead: &mut Ahead<'_>,
     ) {
-        vectorized(
-            #[inline(always)]
-            || windows.gather(self.from, outputs, depth.clone(), to, ROW),
-        );
-    }
-
-    /// Writes complete outputs to pixels that are some way apart.
-    fn store(
-        &self,
-        windows: &Windows,
-        outputs: Range<usize>,
-        sums: &mut [f32],
-        finish: &(impl Fn(usize, &mut [f32]) + Sync),
-    ) {
-        let (stride, columns) = (self.columns(), self.channels.len());
-        vectorized(
-            #[inline(always)]
-            || {
-                let mut place = windows.locate(outputs.start);
-                for sums in sums.chunks_exact_mut(stride).take(outputs.len()) {
-                    let (image, output) = place;
-                    let pixel = windows.pixel(image, output);
-                    let row = &mut sums[..columns];
-                    finish(pixel, row);
-                    // SAFETY: no other block has this pixel, which is one of the output's.
-                    unsafe {
-                        self.to
-                            .add(pixel * columns)
-                            .copy_from_nonoverlapping(row.as_ptr(), columns);
-                    }
-                    place = windows.next(place);
+        let Block { windows, outputs, part, .. } = block;
+        // SAFETY: the caller's promise.
+        let gathered = unsafe { from_raw_parts_mut(memory, OUTPUTS * ROW) };
+        let a = Left::Along { from: gathered.as_ptr() };
+        for depth in depth_blocks(windows.len()) {
+            vectorized(
+                #[inline(always)]
+                || windows.gather(self.from, outputs.clone(), depth.clone(), gathered, ROW),
+            );
+            let (extents, resume) = ([outputs.len(), depth.len()], depth.start > 0);
+            for panel in self.panels_of(packed, *part) {
+                let panel = panel.at_depth(depth.start);
+                let c = (self.to.wrapping_add(panel.first), rows);
+                // SAFETY: windows are gathered; the caller's promise.
+                unsafe {
+                    panel.multiply(self.kernels, extents, a, None, c, resume, || ahead.fetch());
                 }
-            },
-        );
+            }
+        }
+    }
+
+    /// What the next block reads, to be fetched tile by tile, if no block of its group has read it before.
+    fn ahead(&self, block: &Block, next: usize) -> Ahead<'_> {
+        let Some(Block { windows, outputs, .. }) = self.block(next).filter(|next| next.leads)
+        else {
+            return Ahead::new(&[], 1);
+        };
+        let [start, end] = [outputs.start, outputs.end - 1].map(|at| windows.read_before(at));
+        let depths = depth_blocks(block.windows.len()).count();
+        let panels = self.columns().div_ceil(2 * self.kernels.lanes);
+        let tiles = block.outputs.len().div_ceil(self.kernels.tile(2, OUTPUTS).rows);
+        Ahead::new(&self.from[start..end], depths * panels * tiles)
     }
 }

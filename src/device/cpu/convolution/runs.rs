@@ -39,6 +39,8 @@ fn copy(from: &[f32], to: &mut [f32]) {
     match to.len() {
         4 => to[..4].copy_from_slice(&from[..4]),
         16 => to[..16].copy_from_slice(&from[..16]),
+        32 => to[..32].copy_from_slice(&from[..32]),
+        48 => to[..48].copy_from_slice(&from[..48]),
         _ => to.copy_from_slice(from),
     }
 }

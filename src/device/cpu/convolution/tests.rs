@@ -2,6 +2,7 @@ use std::ops::Range;
 
 use super::*;
 use crate::device::Real;
+use crate::device::cpu::gemm::kernel::Kernels;
 
 const DIRECT: ConvolutionForm = ConvolutionForm::Direct;
 
@@ -33,7 +34,14 @@ fn all_shapes() -> impl Iterator<Item = ConvolutionShape> {
     let kernels = (1..6).flat_map(|kernel| {
         (1..4).flat_map(move |stride| (0..3).map(move |padding| [kernel, stride, padding]))
     });
-    let extents = [(1, 1, [1, 1]), (2, 5, [3, 5]), (3, 8, [4, 33]), (1, 7, [17, 8])];
+    let extents = [
+        (1, 1, [1, 1]),
+        (2, 5, [3, 5]),
+        (3, 8, [4, 33]),
+        (1, 7, [17, 8]),
+        (2, 6, [16, 40]),
+        (2, 9, [70, 20]),
+    ];
     kernels.flat_map(move |kernel| {
         extents
             .into_iter()
@@ -92,9 +100,11 @@ fn close_to_double(shape: ConvolutionShape, channels: &Range<usize>, threads: us
 }
 
 #[test]
-fn tiles_compute_what_loops_do() {
-    for shape in all_shapes() {
-        close_to_double(shape, &(0..shape.inputs), 1);
+fn tiles_of_every_instruction_set_compute_what_loops_do() {
+    for kernels in Kernels::available() {
+        for shape in all_shapes() {
+            kernels.using(|| close_to_double(shape, &(0..shape.inputs), 1));
+        }
     }
 }
 

@@ -1,22 +1,24 @@
 //! The gradient of a convolution's weights: dwᵀ = dyᵀ · windows, summed over all places of y.
 //!
-//! Places come in blocks of the depth. Of each block dy is brought together channel by channel, as the
-//! left factor, and the windows panel by panel: their numbers are neighbours in memory already. Sums
-//! are kept in memory of the team, where they stand channel by channel of dy, until all are complete.
-//! Threads divide the weights, and never a sum; or, where there are few weights, the places, in parts
-//! that follow from the extents, whose sums are added in order.
+//! Places come in blocks of the depth. Tiles read both factors where they lie, dy across its channels and
+//! the windows along theirs, and pack the windows' panels in passing. Places at the images' edges are
+//! taken by themselves, so that nothing beyond is multiplied. Windows of few channels, and dy with them,
+//! are brought together first. Sums are kept in memory of the team, where they stand channel by channel
+//! of dy, until all are complete. Threads divide the weights, and never a sum; or, where there are few
+//! weights, the places, in parts that follow from the extents, whose sums are added in order.
 #![allow(unsafe_code)]
 
 use std::ops::Range;
 use std::slice::{from_raw_parts, from_raw_parts_mut};
 
-use super::super::gemm::blocks::{blocks, panels};
+use super::super::gemm::blocks::{Panel, blocks, panels};
 use super::super::gemm::kernel::{Kernels, MOST_ROWS};
+use super::super::gemm::operands::{Left, Spacing, Starts};
 use super::super::gemm::pack::transpose;
 use super::super::gemm::tile::{DEPTH, LINE, ROW};
 use super::super::simd::vectorized;
 use super::super::team::{Pieces, Team};
-use super::ahead::Ahead;
+use super::ahead::PixelsAhead;
 use super::window::Windows;
 use crate::device::ops::ConvolutionShape;
 
@@ -24,10 +26,10 @@ use crate::device::ops::ConvolutionShape;
 /// cache.
 const CHANNELS: usize = 192;
 /// Most sums that a thread works on at once.
-const SUMS: usize = 32 * 1024;
+const SUMS: usize = 64 * 1024;
 /// Numbers of a window, or channels, that a thread takes at the least: whole panels and tiles on every
 /// instruction set.
-const PIECE: usize = 48;
+const PIECE: usize = 64;
 /// Floats of the widest panel.
 const PANEL: usize = 48 * DEPTH;
 
@@ -76,10 +78,26 @@ struct Part {
 }
 
 impl Part {
-    /// Floats from one channel's sums to the next's: room for whole panels, and no power of two where there
-    /// are many, lest all fall into the same cache sets.
+    /// Floats from one channel's sums to the next's: no power of two where there are many, lest all fall
+    /// into the same cache sets.
     fn row(&self) -> usize {
         self.numbers.len().next_multiple_of(LINE) + LINE
+    }
+
+    /// Its numbers among these.
+    fn within(&self, numbers: &Range<usize>) -> Range<usize> {
+        let start = self.numbers.start.max(numbers.start);
+        start..self.numbers.end.min(numbers.end).max(start)
+    }
+
+    /// Where channels have their sums.
+    fn rows(&self) -> Spacing {
+        Spacing::Every(self.row())
+    }
+
+    /// The sums of the first channel and a number, and those behind.
+    fn sums_of(&self, sums: *mut f32, number: usize) -> *mut f32 {
+        sums.wrapping_add(number - self.numbers.start)
     }
 
     /// Floats of all sums.
@@ -111,11 +129,23 @@ impl Product<'_> {
                         let part = Part { channels: channels.clone(), numbers };
                         // SAFETY: the piece is one thread's, and so is its part of the memory.
                         unsafe {
-                            if self.accumulate {
-                                self.read(&part, sums);
+                            self.begin(&part, sums);
+                            for region in self.windows.regions().filter(|region| region.taps() > 0)
+                            {
+                                let places = 0..self.shape.rows * region.outputs();
+                                match region.can_be_read_in_place() {
+                                    true => self.add_region(
+                                        &region,
+                                        &part,
+                                        places,
+                                        sums,
+                                        memory.of(thread),
+                                    ),
+                                    false => {
+                                        self.add_gathered(&part, places, sums, memory.of(thread))
+                                    }
+                                }
                             }
-                            let places = 0..self.shape.places();
-                            self.sum(&part, places, self.accumulate, sums, memory.of(thread));
                             self.write(&part, sums);
                         }
                     }
@@ -138,16 +168,16 @@ impl Product<'_> {
                 let first = part * PLACES;
                 let places = first..(first + PLACES).min(self.shape.places());
                 // SAFETY: the sums are one thread's, and so is its part of the memory.
-                unsafe { self.sum(&all, places, false, sums(part), memory.of(thread)) };
+                unsafe {
+                    from_raw_parts_mut(sums(part), all.len()).fill(0.0);
+                    self.add_gathered(&all, places, sums(part), memory.of(thread));
+                }
             }
         });
         // SAFETY: the team has come to an end; there is room for the sums of all parts and the weights.
         unsafe {
+            self.begin(&all, sums(count));
             let total = from_raw_parts_mut(sums(count), all.len());
-            total.fill(0.0);
-            if self.accumulate {
-                self.read(&all, total.as_mut_ptr());
-            }
             for part in 0..count {
                 let part = from_raw_parts(sums(part), all.len());
                 total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
@@ -168,65 +198,114 @@ impl Product<'_> {
         self.shape.places() * self.shape.w_len() < WORTH_SHARING
     }
 
-    /// Sums ← products of a part's channels and numbers, over some places, or sums += them.
+    /// Sums += products of a part's channels and numbers, over some places of a region. Both factors are
+    /// read where they lie.
     ///
     /// # Safety
     /// The calling thread alone uses the sums, which have room for the part, and the memory, which has
-    /// room for both factors.
-    unsafe fn sum(
+    /// room for a panel.
+    unsafe fn add_region(
         &self,
+        region: &Windows,
         part: &Part,
         places: Range<usize>,
-        accumulate: bool,
         sums: *mut f32,
         memory: *mut f32,
     ) {
-        let left_len = part.channels.len() * ROW;
-        // SAFETY: the caller's promise.
-        let left = unsafe { from_raw_parts_mut(memory, left_len) };
-        let right = memory.wrapping_add(left_len);
         for depth in blocks(places.clone(), DEPTH) {
-            self.gather(part, &depth, left);
+            let pixels = region.pixels(depth.clone());
+            let dy = Starts::new(pixels.map(|pixel| pixel * self.shape.outputs));
+            let windows = Starts::new(region.starts(depth.clone()));
+            let from = self.dy[part.channels.start..].as_ptr();
+            let left = Left::Scattered { from, starts: dy.as_ptr() };
             let after = depth.end..places.end.min(depth.end + DEPTH);
-            let mut ahead = self.ahead(part, &after);
-            for panel in panels(self.kernels, part.numbers.clone(), right, 0) {
-                // SAFETY: the memory has room for the widest panel.
-                let to = unsafe { from_raw_parts_mut(panel.data, depth.len() * panel.width) };
-                let numbers = panel.first..panel.first + panel.valid;
-                vectorized(
-                    #[inline(always)]
-                    || self.windows.gather(self.x, depth.clone(), numbers.clone(), to, panel.width),
-                );
-                let c = sums.wrapping_add(panel.first - part.numbers.start);
-                let extents = [part.channels.len(), depth.len()];
-                let resume = accumulate || depth.start > places.start;
-                (ahead.number, ahead.places) = match numbers.end < part.numbers.end {
-                    true => (numbers.end, depth.clone()),
-                    false => (part.numbers.start, after.clone()),
-                };
-                let (panel, fetch) = (panel.whole(), || ahead.fetch());
-                // SAFETY: both factors are there, and the sums have room for whole panels.
-                unsafe {
-                    panel.multiply(self.kernels, extents, left, c, part.row(), resume, fetch);
+            let mut ahead = self.ahead(region, part, after);
+            let extents = [part.channels.len(), depth.len()];
+            for (line, at) in region.lines() {
+                for panel in panels(self.kernels, part.within(&(at..at + line.len())), memory, 0) {
+                    let first = line.start + panel.first - at;
+                    let x = self.x[region.distance(first)..].as_ptr();
+                    let stored = (panel.valid == panel.width).then_some((x, &windows));
+                    let c = (part.sums_of(sums, panel.first), part.rows());
+                    // SAFETY: the windows lie on the images, and the sums are the calling thread's.
+                    unsafe {
+                        if stored.is_none() {
+                            self.gather(region, &depth, first, &panel);
+                        }
+                        panel.multiply(self.kernels, extents, left, stored, c, true, || {
+                            ahead.fetch()
+                        });
+                    }
                 }
             }
         }
     }
 
+    /// The same of any windows, which are brought together.
+    ///
+    /// # Safety
+    /// As there; the memory has room for both factors.
+    unsafe fn add_gathered(
+        &self,
+        part: &Part,
+        places: Range<usize>,
+        sums: *mut f32,
+        memory: *mut f32,
+    ) {
+        let right = memory.wrapping_add(part.channels.len() * ROW);
+        let left = Left::Along { from: memory };
+        for depth in blocks(places.clone(), DEPTH) {
+            // SAFETY: the memory has room for a row of each channel.
+            unsafe { self.gather_dy(part, &depth, memory) };
+            let after = depth.end..places.end.min(depth.end + DEPTH);
+            let mut ahead = self.ahead(&self.windows, part, after);
+            let extents = [part.channels.len(), depth.len()];
+            for panel in panels(self.kernels, part.numbers.clone(), right, 0) {
+                let c = (part.sums_of(sums, panel.first), part.rows());
+                // SAFETY: the memory has room for the widest panel, and the sums are the calling thread's.
+                unsafe {
+                    self.gather(&self.windows, &depth, panel.first, &panel);
+                    panel.multiply(self.kernels, extents, left, None, c, true, || ahead.fetch());
+                }
+            }
+        }
+    }
+
+    /// Brings a panel's numbers of some windows together, from the first on.
+    ///
+    /// # Safety
+    /// The panel has room for them.
+    unsafe fn gather(&self, windows: &Windows, depth: &Range<usize>, first: usize, panel: &Panel) {
+        // SAFETY: the caller's promise.
+        let to = unsafe { from_raw_parts_mut(panel.data, depth.len() * panel.width) };
+        let numbers = first..first + panel.valid;
+        vectorized(
+            #[inline(always)]
+            || windows.gather(self.x, depth.clone(), numbers, to, panel.width),
+        );
+    }
+
     /// Brings dy of some places together: a row for each channel.
-    fn gather(&self, part: &Part, depth: &Range<usize>, to: &mut [f32]) {
+    ///
+    /// # Safety
+    /// There is room for them.
+    unsafe fn gather_dy(&self, part: &Part, depth: &Range<usize>, to: *mut f32) {
         let outputs = self.shape.outputs;
         let from = &self.dy[depth.start * outputs + part.channels.start..];
         let extents = [depth.len(), part.channels.len()];
-        // SAFETY: dy has these places and channels, and `to` a row for each channel.
-        unsafe { transpose(self.kernels, from.as_ptr(), outputs, extents, to.as_mut_ptr(), ROW) };
+        // SAFETY: dy has these places and channels; the caller's promise.
+        unsafe { transpose(self.kernels, from.as_ptr(), outputs, extents, to, ROW) };
     }
 
-    /// Sums ← dw.
+    /// Sums ← dw if the gradient is added to that, otherwise zeros.
     ///
     /// # Safety
-    /// The sums have room for the part.
-    unsafe fn read(&self, part: &Part, sums: *mut f32) {
+    /// The calling thread alone uses the sums, which have room for the part.
+    unsafe fn begin(&self, part: &Part, sums: *mut f32) {
+        if !self.accumulate {
+            // SAFETY: the caller's promise.
+            return unsafe { sums.write_bytes(0, part.len()) };
+        }
         let (outputs, extents) = (self.shape.outputs, [part.numbers.len(), part.channels.len()]);
         // SAFETY: the caller's promise.
         unsafe { transpose(self.kernels, self.first(part), outputs, extents, sums, part.row()) };
@@ -247,41 +326,17 @@ impl Product<'_> {
         self.dw.wrapping_add(part.numbers.start * self.shape.outputs + part.channels.start)
     }
 
-    /// What the products of a depth block fetch, tile by tile, where these places come after it.
-    fn ahead(&self, part: &Part, after: &Range<usize>) -> Next<'_> {
-        let outputs = self.shape.outputs;
+    /// dy of these places, to be fetched tile by tile while those before are multiplied.
+    fn ahead(&self, windows: &Windows, part: &Part, places: Range<usize>) -> PixelsAhead<'_> {
         let tiles = part.channels.len().div_ceil(self.kernels.tile(2, MOST_ROWS).rows);
         let panels = part.numbers.len().div_ceil(2 * self.kernels.lanes);
-        let dy = &self.dy[after.start * outputs..after.end * outputs];
-        Next {
-            product: self,
-            dy: Ahead::new(dy, tiles * panels),
-            number: 0,
-            places: 0..0,
-            windows: DEPTH.div_ceil(tiles),
+        PixelsAhead {
+            images: self.dy,
+            channels: self.shape.outputs,
+            needed: part.channels.clone(),
+            windows: *windows,
+            outputs: places,
+            at_once: DEPTH.div_ceil(tiles * panels),
         }
-    }
-}
-
-/// Memory that is needed soon.
-struct Next<'a> {
-    product: &'a Product<'a>,
-    /// Of the next depth block.
-    dy: Ahead<'a>,
-    /// Of the next panel: its windows, from a number on, so many of them at once.
-    number: usize,
-    places: Range<usize>,
-    windows: usize,
-}
-
-impl Next<'_> {
-    /// Fetches what comes next.
-    #[inline(always)]
-    fn fetch(&mut self) {
-        self.dy.fetch();
-        let Product { windows, x, .. } = self.product;
-        let end = self.places.end.min(self.places.start + self.windows);
-        windows.prefetch(x, self.places.start..end, self.number);
-        self.places.start = end;
     }
 }

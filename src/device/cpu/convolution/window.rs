@@ -8,74 +8,10 @@
 
 use std::ops::Range;
 
-use super::super::gemm::tile::prefetch;
+use super::super::gemm::tile::LINE;
+use super::axis::Axis;
 use super::runs::copy_runs;
 use crate::device::ops::ConvolutionShape;
-
-/// One direction of an image.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Axis {
-    /// Pixels of the image that is read.
-    source: usize,
-    /// Outputs, and where they are: every `every`th from `first` on.
-    outputs: usize,
-    first: usize,
-    every: usize,
-    /// Pixels of a window, the first of which is at `origin + step·output`.
-    taps: usize,
-    origin: isize,
-    step: usize,
-    /// The kernel's place of a window's first pixel, and how far the next one's is.
-    place: usize,
-    place_step: isize,
-}
-
-impl Axis {
-    fn forward(shape: &ConvolutionShape, axis: usize) -> Self {
-        Self {
-            source: shape.x_pixels[axis],
-            outputs: shape.y_pixels[axis],
-            first: 0,
-            every: 1,
-            taps: shape.kernel,
-            origin: -(shape.padding as isize),
-            step: shape.stride,
-            place: 0,
-            place_step: 1,
-        }
-    }
-
-    /// The outputs whose coordinate has this remainder.
-    fn transposed(shape: &ConvolutionShape, axis: usize, remainder: usize) -> Self {
-        let &ConvolutionShape { kernel, stride, padding, .. } = shape;
-        let least = (remainder + padding) % stride;
-        let taps = kernel.saturating_sub(least).div_ceil(stride);
-        let last = taps.saturating_sub(1);
-        Self {
-            source: shape.y_pixels[axis],
-            outputs: shape.x_pixels[axis].saturating_sub(remainder).div_ceil(stride),
-            first: remainder,
-            every: stride,
-            taps,
-            origin: ((remainder + padding - least) / stride) as isize - last as isize,
-            step: 1,
-            place: least + stride * last,
-            place_step: -(stride as isize),
-        }
-    }
-
-    #[inline(always)]
-    fn place(&self, tap: usize) -> usize {
-        self.place.wrapping_add_signed(self.place_step * tap as isize)
-    }
-
-    /// The source's pixel below a tap of an output's window, where there is one.
-    #[inline(always)]
-    fn pixel(&self, output: usize, tap: usize) -> Option<usize> {
-        let at = self.origin + (self.step * output + tap) as isize;
-        usize::try_from(at).ok().filter(|&at| at < self.source)
-    }
-}
 
 /// The windows of outputs that see the same places of the kernel.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -128,6 +64,57 @@ impl Windows {
         [height, width]: [usize; 2],
     ) -> Self {
         Self { axes, channels, kernel: shape.kernel, width, pixels: height * width }
+    }
+
+    /// The same windows without what lies beyond the image's edges, where nothing is to be multiplied:
+    /// those of the outputs that see the same places of the kernel, most outputs first. Windows of few
+    /// channels stay as they are.
+    pub fn regions(self) -> impl Iterator<Item = Self> {
+        let few = self.channels < LINE;
+        let [rows, columns] = self.axes;
+        let all = few.then_some(self).into_iter();
+        let cut = rows.runs().flat_map(move |rows| {
+            columns.runs().map(move |columns| Self { axes: [rows, columns], ..self })
+        });
+        all.chain(cut.filter(move |_| !few))
+    }
+
+    /// Numbers of each row of the window, which follow each other in the image, and where they begin in a
+    /// whole window.
+    pub fn lines(&self) -> impl Iterator<Item = (Range<usize>, usize)> + use<> {
+        let (windows, len) = (*self, self.axes[1].taps * self.channels);
+        let lines = 0..self.axes[0].taps;
+        lines.map(move |row| (row * len..(row + 1) * len, windows.place_in_whole(row)))
+    }
+
+    /// Where a row of the window begins in a whole window.
+    fn place_in_whole(&self, row: usize) -> usize {
+        let [rows, columns] = &self.axes;
+        ((rows.before + row) * columns.whole + columns.before) * self.channels
+    }
+
+    /// Whether all windows lie on the image, with enough channels for vectors.
+    pub fn can_be_read_in_place(&self) -> bool {
+        self.channels >= LINE && self.taps() > 0 && self.axes.iter().all(Axis::is_inside)
+    }
+
+    /// Where windows of some outputs begin in a batch of images, if they lie on it.
+    pub fn starts(&self, outputs: Range<usize>) -> impl Iterator<Item = usize> {
+        let [rows, columns] = &self.axes;
+        let mut place = self.locate(outputs.start);
+        outputs.map(move |_| {
+            let (image, output) = place;
+            place = self.next(place);
+            let row = rows.origin as usize + rows.step * output.row;
+            let column = columns.origin as usize + columns.step * output.column;
+            image * self.source_len() + (row * columns.source + column) * self.channels
+        })
+    }
+
+    /// How far a number of a window is from its beginning, in the image.
+    pub fn distance(&self, number: usize) -> usize {
+        let line = self.axes[1].taps * self.channels;
+        number / line * self.axes[1].source * self.channels + number % line
     }
 
     /// Outputs of an image.
@@ -187,9 +174,20 @@ impl Windows {
         image * self.pixels + row * self.width + columns.first + columns.every * output.column
     }
 
+    /// The pixels of some outputs.
+    #[inline(always)]
+    pub fn pixels(&self, outputs: Range<usize>) -> impl Iterator<Item = usize> {
+        let mut place = self.locate(outputs.start);
+        outputs.map(move |_| {
+            let (image, output) = place;
+            place = self.next(place);
+            self.pixel(image, output)
+        })
+    }
+
     /// Whether each output is the next pixel of the image that is written.
     pub fn outputs_are_neighbours(&self) -> bool {
-        self.axes.iter().all(|axis| axis.every == 1)
+        self.axes.iter().all(|axis| axis.every == 1) && self.outputs() == self.pixels
     }
 
     /// Calls `visit` with the place in the kernel and the first number of each pixel of the image that an
@@ -286,24 +284,5 @@ impl Windows {
         let end = rows.origin + (rows.step * row + rows.taps) as isize;
         let end = end.clamp(0, rows.source as isize) as usize;
         image * self.source_len() + end * self.axes[1].source * self.channels
-    }
-
-    /// Asks for the memory that [`Windows::gather`] will read for a number of these windows, and for some
-    /// behind it.
-    #[inline(always)]
-    pub fn prefetch(&self, images: &[f32], outputs: Range<usize>, number: usize) {
-        let [rows, columns] = &self.axes;
-        let run = columns.taps * self.channels;
-        let (tap, skipped) = (number / run, number % run);
-        let mut place = self.locate(outputs.start);
-        for _ in outputs {
-            let (image, output) = place;
-            let row = rows.origin + (rows.step * output.row + tap) as isize;
-            let column = columns.origin + (columns.step * output.column) as isize;
-            let pixel = row * columns.source as isize + column;
-            let start = (image * self.source_len() + skipped) as isize;
-            prefetch(images.as_ptr().wrapping_offset(start + pixel * self.channels as isize));
-            place = self.next(place);
-        }
     }
 }

@@ -7,8 +7,9 @@
 use super::super::team::{Pieces, Stripe, Team};
 use super::Matrix;
 use super::kernel::Kernels;
+use super::operands::{Left, Spacing, Starts};
 use super::pack::Source;
-use super::tile::{Ahead, DEPTH, Left, ROW, Tile};
+use super::tile::{Ahead, DEPTH, Tile};
 use std::ops::Range;
 
 /// Columns of a block: four panels of 48 (AVX-512), few enough that `finish` finds the results in
@@ -34,6 +35,7 @@ pub(super) struct Product<'a> {
 unsafe impl Sync for Product<'_> {}
 
 /// Some columns of the packed operand.
+#[derive(Clone, Copy)]
 pub(in super::super) struct Panel {
     pub first: usize,
     pub vectors: usize,
@@ -48,12 +50,6 @@ impl<'a> Product<'a> {
     /// The views must have been checked, and nothing may be empty but the depth.
     pub fn new(c: &'a mut [f32], a: Matrix<'a, f32>, b: Matrix<'a, f32>, accumulate: bool) -> Self {
         Self { kernels: Kernels::get(), c: c.as_mut_ptr(), a, b, accumulate }
-    }
-
-    /// Other kernels than the best.
-    #[cfg(test)]
-    pub fn with_kernels(self, kernels: &'static Kernels) -> Self {
-        Self { kernels, ..self }
     }
 
     pub fn columns(&self) -> usize {
@@ -131,41 +127,48 @@ impl Panel {
         Self { valid: self.width, ..self }
     }
 
-    /// `c = a · panel`, or `c += a · panel` where it resumes, by tiles of rows of `a`, which were gathered
-    /// along the depth. Only the panel's valid columns of `c` are written; `between` is called after each
-    /// tile.
+    /// The same from this depth on.
+    pub fn at_depth(self, depth: usize) -> Self {
+        Self { data: self.data.wrapping_add(depth * self.width), ..self }
+    }
+
+    /// `c = a · panel`, or `c += a · panel` where it resumes, by tiles of rows of `a`. A panel that is still
+    /// to be packed comes with where its rows are `stored`. Only the panel's valid columns of `c` are
+    /// written; `between` is called after each tile.
     ///
     /// # Safety
-    /// The panel is packed, `a` has so many rows of [`ROW`] floats, and the calling thread alone uses
-    /// `c`, which has as many, `c_row` floats apart.
+    /// The panel is packed, or is whole and stored there; `a` has these extents, and the calling thread
+    /// alone uses `c`, which has as many rows.
     #[allow(clippy::too_many_arguments)]
     pub unsafe fn multiply(
         &self,
         kernels: &Kernels,
         [rows, depth]: [usize; 2],
-        a: &[f32],
-        c: *mut f32,
-        c_row: usize,
+        a: Left,
+        stored: Option<(*const f32, &Starts)>,
+        (c, c_rows): (*mut f32, Spacing),
         resume: bool,
         mut between: impl FnMut(),
     ) {
         let mut i = 0;
         while i < rows {
             let code = kernels.tile(self.vectors, rows - i);
+            let (c, c_rows) = c_rows.starting_at(i, c);
             let tile = Tile {
                 depth,
-                a: Left::Along { from: a[i * ROW..].as_ptr() },
+                a: a.starting_at(i),
                 b: self.data,
-                c: c.wrapping_add(i * c_row),
-                c_row,
+                c,
+                c_rows,
                 resume,
                 ahead: Ahead::Nothing,
             };
             // SAFETY: the caller's promise; what is not valid is cut off.
             unsafe {
-                match self.valid == self.width {
-                    true => (code.plain)(&tile),
-                    false => code.cut(&tile, self.width, self.valid),
+                match stored {
+                    Some((b, starts)) if i == 0 => (code.packing)(&tile, b, starts),
+                    _ if self.valid == self.width => (code.plain)(&tile),
+                    _ => code.cut(&tile, self.width, self.valid),
                 }
             }
             i += code.rows;

@@ -3,6 +3,7 @@
 //! The numbers of rows and vectors of the tiles are such that accumulators, one panel row and one
 //! broadcast fill the registers without spilling.
 #![allow(unsafe_code)]
+use super::operands::{Spacing, Starts};
 use super::tile::Tile;
 use std::sync::OnceLock;
 
@@ -19,8 +20,8 @@ const MOST_LANES: usize = 16;
 pub(in super::super) struct TileCode {
     pub rows: usize,
     pub plain: unsafe fn(&Tile),
-    /// Reads `b` as it is stored, `(tile, b, b_row)`, and packs it into the tile's panel besides.
-    pub packing: unsafe fn(&Tile, *const f32, usize),
+    /// Reads `b` as it is stored, and packs it into the tile's panel besides.
+    pub packing: unsafe fn(&Tile, *const f32, &Starts),
 }
 
 impl TileCode {
@@ -30,18 +31,18 @@ impl TileCode {
     /// As for the tile's code, with no more than these columns of `c`.
     pub unsafe fn cut(&self, tile: &Tile, width: usize, valid: usize) {
         let mut whole = [0.0f32; MOST_ROWS * MOST_VECTORS * MOST_LANES];
-        let inside = Tile { c: whole.as_mut_ptr(), c_row: width, ..*tile };
+        let inside = Tile { c: whole.as_mut_ptr(), c_rows: Spacing::Every(width), ..*tile };
         // SAFETY: the caller's promise; `whole` holds the largest tile.
         unsafe {
             if tile.resume {
                 for i in 0..self.rows {
-                    let (row, c) = (inside.c.add(i * width), tile.c.add(i * tile.c_row));
+                    let (row, c) = (inside.c.add(i * width), tile.c.add(tile.c_rows.start(i)));
                     row.copy_from_nonoverlapping(c, valid);
                 }
             }
             (self.plain)(&inside);
             for i in 0..self.rows {
-                let (row, c) = (inside.c.add(i * width), tile.c.add(i * tile.c_row));
+                let (row, c) = (inside.c.add(i * width), tile.c.add(tile.c_rows.start(i)));
                 c.copy_from_nonoverlapping(row, valid);
             }
         }
@@ -66,11 +67,29 @@ pub(in super::super) struct Kernels {
     tiles: &'static [&'static [TileCode]],
 }
 
+#[cfg(test)]
+thread_local! {
+    static CHOSEN: std::cell::Cell<Option<&'static Kernels>> = const { std::cell::Cell::new(None) };
+}
+
 impl Kernels {
     /// The best that the running processor has.
     pub fn get() -> &'static Self {
+        #[cfg(test)]
+        if let Some(chosen) = CHOSEN.get() {
+            return chosen;
+        }
         static KERNELS: OnceLock<&'static Kernels> = OnceLock::new();
         KERNELS.get_or_init(|| Self::available()[0])
+    }
+
+    /// Runs a test with these: what this thread computes, and has others compute.
+    #[cfg(test)]
+    pub fn using<R>(&'static self, test: impl FnOnce() -> R) -> R {
+        CHOSEN.set(Some(self));
+        let result = test();
+        CHOSEN.set(None);
+        result
     }
 
     /// All that the running processor has, best first.
@@ -115,6 +134,7 @@ macro_rules! kernels {
     ($(#[$feature:meta])? $name:ident $vector:ident $one:tt $two:tt $($three:tt)?) => {
         mod $name {
             use super::super::vector::{$vector, Vector};
+            use super::super::operands::Starts;
             use super::super::tile::Tile;
             use super::{Kernels, TileCode};
 
@@ -128,10 +148,10 @@ macro_rules! kernels {
             unsafe fn packing<const R: usize, const N: usize>(
                 tile: &Tile,
                 b: *const f32,
-                b_row: usize,
+                starts: &Starts,
             ) {
                 // SAFETY: the caller's promise.
-                unsafe { super::super::tile::packing::<$vector, R, N>(tile, b, b_row) }
+                unsafe { super::super::tile::packing::<$vector, R, N>(tile, b, starts) }
             }
 
             $(#[$feature])?

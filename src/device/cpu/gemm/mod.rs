@@ -17,6 +17,7 @@ use super::team::{Stripe, Team};
 
 pub(super) mod blocks;
 pub(super) mod kernel;
+pub(super) mod operands;
 pub(super) mod pack;
 mod rearrange;
 mod straight;

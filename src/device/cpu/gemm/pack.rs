@@ -5,7 +5,8 @@
 //! aligned stream.
 #![allow(unsafe_code)]
 use super::kernel::Kernels;
-use super::tile::{Left, ROW};
+use super::operands::Left;
+use super::tile::ROW;
 
 /// An operand seen from its panels: where a column and a depth step lead to.
 #[derive(Clone, Copy)]
@@ -128,4 +129,16 @@ pub(in super::super) unsafe fn transpose(
             }
         }
     }
+}
+
+/// `to` = transpose of `from`, which has `[rows, columns]`.
+pub(in super::super) fn transpose_matrix(
+    to: &mut [f32],
+    from: &[f32],
+    [rows, columns]: [usize; 2],
+) {
+    assert_eq!([to.len(), from.len()], [rows * columns; 2]);
+    let (kernels, from, to) = (Kernels::get(), from.as_ptr(), to.as_mut_ptr());
+    // SAFETY: both have these extents.
+    unsafe { transpose(kernels, from, columns, [rows, columns], to, rows) };
 }

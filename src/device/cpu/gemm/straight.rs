@@ -6,8 +6,9 @@
 #![allow(unsafe_code)]
 use super::super::team::{Stripe, Team};
 use super::blocks::{COLUMNS, Panel, Product, blocks, depth_blocks};
+use super::operands::{Left, Spacing, Starts};
 use super::pack::{gather, pack};
-use super::tile::{Ahead, DEPTH, Left, PANEL_ROWS, ROUND, ROW, Tile};
+use super::tile::{Ahead, DEPTH, PANEL_ROWS, ROUND, ROW, Tile};
 use std::ops::Range;
 
 /// Rows of a block: `ROWS` × `DEPTH` elements of the left factor stay in the second-level cache.
@@ -72,9 +73,10 @@ impl Product<'_> {
         memory: *mut f32,
     ) {
         let a = self.a.across(rows.start, depth.start).gathered(self.kernels, rows.len(), a);
+        let starts = Starts::new(depth.clone().map(|p| p * self.b.row_stride));
         for panel in self.panels(columns.clone(), memory, depth.len()) {
             // SAFETY: the caller's promise; the rows come in ascending order.
-            unsafe { self.straight_panel(rows.clone(), &panel, &depth, a) };
+            unsafe { self.straight_panel(rows.clone(), &panel, &depth, &starts, a) };
         }
     }
 
@@ -97,6 +99,7 @@ impl Product<'_> {
         rows: Range<usize>,
         panel: &Panel,
         depth: &Range<usize>,
+        starts: &Starts,
         a: Left,
     ) {
         let b = self.b.down(depth.start, panel.first);
@@ -115,7 +118,7 @@ impl Product<'_> {
                 a: a.starting_at(i - rows.start),
                 b: panel.data,
                 c: self.c.wrapping_add(i * self.columns() + panel.first),
-                c_row: self.columns(),
+                c_rows: Spacing::Every(self.columns()),
                 resume: self.resumes(depth),
                 ahead: self.next_panel(panel, depth, &mut fetched),
             };
@@ -125,7 +128,7 @@ impl Product<'_> {
                 if !whole {
                     code.cut(&tile, panel.width, panel.valid);
                 } else if i == 0 {
-                    (code.packing)(&tile, b.from, b.depth_stride);
+                    (code.packing)(&tile, self.b.down(0, panel.first).from, starts);
                 } else {
                     (code.plain)(&tile);
                 }

@@ -112,7 +112,7 @@ impl Case {
         let (a, b) = self.factors();
         let mut c = vec![f32::NAN; a.rows * b.columns];
         if !c.is_empty() {
-            let product = blocks::Product::new(&mut c, a, b, false).with_kernels(kernels);
+            let product = kernels.using(|| blocks::Product::new(&mut c, a, b, false));
             match b.column_stride {
                 1 => product.straight(&Team::new(1), |_| ()),
                 _ => product.transposed(&Team::new(1), |_| ()),

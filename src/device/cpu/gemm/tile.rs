@@ -6,6 +6,9 @@
 #![allow(unsafe_code)]
 // Loops over constant indices unroll into registers; iterator chains did not always.
 #![allow(clippy::needless_range_loop)]
+use std::array::from_fn;
+
+use super::operands::{Left, STEPS_AHEAD, Spacing, Starts};
 use super::vector::Vector;
 
 /// Depth steps between two rounds of prefetching: one cache line of floats.
@@ -18,11 +21,7 @@ pub(in super::super) const LINE: usize = 16;
 /// where two hardware threads share a core, every instruction counts.
 const UNROLLED: usize = 4;
 
-/// Steps of the depth that the packing tile fetches ahead: some 130 ns of work, about the latency
-/// of a far cache.
-const STEPS_AHEAD: usize = 32;
-
-/// What a tile works on: `c[i][j] (+)= Σₚ a(i, p) · b[p·width + j]`.
+/// What a tile works on: `c(i)[j] (+)= Σₚ a(i, p) · b[p·width + j]`.
 #[derive(Clone, Copy)]
 pub(in super::super) struct Tile {
     pub depth: usize,
@@ -30,29 +29,10 @@ pub(in super::super) struct Tile {
     /// A panel, (depth, N · lanes).
     pub b: *mut f32,
     pub c: *mut f32,
-    pub c_row: usize,
+    pub c_rows: Spacing,
     /// Add to what stands in `c`; otherwise overwrite it.
     pub resume: bool,
     pub ahead: Ahead,
-}
-
-/// Where a tile finds a(i, p).
-#[derive(Clone, Copy)]
-pub(in super::super) enum Left {
-    /// Contiguous along the depth, in rows of [`ROW`]: `from[i·ROW + p]`.
-    Along { from: *const f32 },
-    /// Contiguous across the rows: `from[i + p·step]`.
-    Across { from: *const f32, step: usize },
-}
-
-impl Left {
-    /// Without the rows before.
-    pub fn starting_at(self, row: usize) -> Self {
-        match self {
-            Left::Along { from } => Left::Along { from: from.wrapping_add(row * ROW) },
-            Left::Across { from, step } => Left::Across { from: from.wrapping_add(row), step },
-        }
-    }
 }
 
 /// Memory that will be needed soon, fetched a little every round.
@@ -111,6 +91,13 @@ pub(super) unsafe fn plain<V: Vector, const R: usize, const N: usize>(tile: &Til
                 })
             }
             (Left::Across { from, step }, _) => run::<V, R, N>(tile, from, 1, step, |_| {}),
+            (Left::Scattered { from, starts }, _) => {
+                run_packed(tile, |p| neighbours(from.wrapping_add(*starts.add(p))))
+            }
+            (Left::Rows { from, starts }, _) => {
+                let rows: [*const f32; R] = from_fn(|i| from.add(*starts.add(i)));
+                run_packed(tile, |p| rows.map(|row| row.wrapping_add(p)))
+            }
         };
         finish(sums, tile);
     }
@@ -150,38 +137,107 @@ unsafe fn run<V: Vector, const R: usize, const N: usize>(
     sums
 }
 
-/// As [`plain`], but reads `b` as it is stored, and packs it in passing.
+/// The sums of a tile, with what gives a row of `b`, and where the rows of `a` have a step of the depth.
+#[inline(always)]
+unsafe fn run_anywhere<V: Vector, const R: usize, const N: usize>(
+    tile: &Tile,
+    b: impl Fn(usize) -> [V; N],
+    a: impl Fn(usize) -> [*const f32; R],
+) -> [[V; N]; R] {
+    let mut sums = zeros::<V, R, N>();
+    for p in 0..tile.depth {
+        let (row, a) = (b(p), a(p));
+        // SAFETY: the caller's promise about `tile`.
+        unsafe {
+            for i in 0..R {
+                let x = V::splat(*a[i]);
+                for v in 0..N {
+                    sums[i][v] = sums[i][v].add_product(x, row[v]);
+                }
+            }
+        }
+    }
+    sums
+}
+
+/// The same of a packed panel.
+#[inline(always)]
+unsafe fn run_packed<V: Vector, const R: usize, const N: usize>(
+    tile: &Tile,
+    a: impl Fn(usize) -> [*const f32; R],
+) -> [[V; N]; R] {
+    // SAFETY: the caller's promise about `tile`.
+    unsafe {
+        run_anywhere(
+            tile,
+            #[inline(always)]
+            |p| load::<V, N>(tile.b.add(p * N * V::LANES)),
+            a,
+        )
+    }
+}
+
+/// The same of rows of `b` where they are stored; packs them.
+#[inline(always)]
+unsafe fn run_packing<V: Vector, const R: usize, const N: usize>(
+    tile: &Tile,
+    b: *const f32,
+    Starts(starts): &Starts,
+    a: impl Fn(usize) -> [*const f32; R],
+) -> [[V; N]; R] {
+    // SAFETY: the caller's promise about `tile` and `b`.
+    unsafe {
+        run_anywhere(
+            tile,
+            #[inline(always)]
+            |p| {
+                for v in 0..N {
+                    prefetch(b.wrapping_add(starts[p + STEPS_AHEAD] + v * V::LANES));
+                }
+                let row = load::<V, N>(b.add(starts[p]));
+                store(row, tile.b.add(p * N * V::LANES));
+                row
+            },
+            a,
+        )
+    }
+}
+
+/// As [`plain`], but reads rows of `b` where they are stored, and packs them in passing.
 ///
 /// # Safety
-/// What `tile` says is true; `b` has N vectors in each of `depth` rows.
+/// What `tile` says is true; `b` has N vectors at each of the starts.
 #[inline(always)]
 pub(super) unsafe fn packing<V: Vector, const R: usize, const N: usize>(
     tile: &Tile,
-    mut b: *const f32,
-    b_row: usize,
+    b: *const f32,
+    starts: &Starts,
 ) {
-    let (a, a_row, a_step) = match tile.a {
-        Left::Along { from } => (from, ROW, 1),
-        Left::Across { from, step } => (from, 1, step),
-    };
-    let mut a = every_third_row(a, a_row);
-    let mut sums = zeros::<V, R, N>();
-    let mut panel = tile.b;
     // SAFETY: the caller's promise about `tile` and `b`.
     unsafe {
         prefetch_result::<V, R, N>(tile);
-        for _ in 0..tile.depth {
-            for v in 0..N {
-                prefetch(b.wrapping_add(STEPS_AHEAD * b_row + v * V::LANES));
+        let sums: [[V; N]; R] = match tile.a {
+            Left::Along { from } => {
+                run_packing(tile, b, starts, |p| from_fn(|i| from.wrapping_add(i * ROW + p)))
             }
-            let row = load::<V, N>(b);
-            store(row, panel);
-            add_products(&mut sums, a, a_row, row);
-            a = a.map(|a| a.wrapping_add(a_step));
-            (b, panel) = (b.wrapping_add(b_row), panel.add(N * V::LANES));
-        }
+            Left::Across { from, step } => {
+                run_packing(tile, b, starts, |p| neighbours(from.wrapping_add(p * step)))
+            }
+            Left::Scattered { from, starts: at } => {
+                run_packing(tile, b, starts, |p| neighbours(from.wrapping_add(*at.add(p))))
+            }
+            Left::Rows { from, starts: at } => {
+                run_packing(tile, b, starts, |p| from_fn(|i| from.wrapping_add(*at.add(i) + p)))
+            }
+        };
         finish(sums, tile);
     }
+}
+
+/// Pointers to so many floats from here on.
+#[inline(always)]
+fn neighbours<const R: usize>(from: *const f32) -> [*const f32; R] {
+    from_fn(|i| from.wrapping_add(i))
 }
 
 /// Pointers to rows 0, 3, 6 and 9: any row is then one or two strides away, as an address has it.
@@ -200,8 +256,10 @@ fn zeros<V: Vector, const R: usize, const N: usize>() -> [[V; N]; R] {
 #[inline(always)]
 unsafe fn prefetch_result<V: Vector, const R: usize, const N: usize>(tile: &Tile) {
     for i in 0..R {
+        // SAFETY: the caller's promise about `tile`.
+        let c = tile.c.wrapping_add(unsafe { tile.c_rows.start(i) });
         for v in 0..N {
-            prefetch_for_writing(tile.c.wrapping_add(i * tile.c_row + v * V::LANES));
+            prefetch_for_writing(c.wrapping_add(v * V::LANES));
         }
     }
 }
@@ -212,7 +270,7 @@ unsafe fn finish<V: Vector, const R: usize, const N: usize>(sums: [[V; N]; R], t
     // SAFETY: the caller's promise about `tile`.
     unsafe {
         for i in 0..R {
-            let c = tile.c.add(i * tile.c_row);
+            let c = tile.c.add(tile.c_rows.start(i));
             let mut row = sums[i];
             if tile.resume {
                 let before = load::<V, N>(c);

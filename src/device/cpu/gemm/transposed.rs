@@ -8,8 +8,9 @@
 #![allow(unsafe_code)]
 use super::super::team::{Stripe, Team};
 use super::blocks::{COLUMNS, Panel, Product, blocks, depth_blocks};
+use super::operands::{Left, Spacing};
 use super::pack::{gather, pack, transpose};
-use super::tile::{Ahead, Left, ROW, Tile};
+use super::tile::{Ahead, ROW, Tile};
 use std::ops::Range;
 
 /// Rows of `c` in a block, the columns of the panels.
@@ -129,7 +130,7 @@ impl Product<'_> {
                 a: Left::Along { from: strip },
                 b: panel.data.wrapping_add(depth.start * panel.width),
                 c: place.staged.wrapping_add((j - columns.start) * STAGED_STRIDE),
-                c_row: STAGED_STRIDE,
+                c_rows: Spacing::Every(STAGED_STRIDE),
                 resume: self.resumes(depth),
                 ahead: if gathers {
                     self.strip_after(j + code.rows, &columns, depth)

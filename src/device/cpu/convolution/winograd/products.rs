@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use super::super::super::gemm::blocks::{Panel, blocks, depth_blocks, panels};
 use super::super::super::gemm::kernel::Kernels;
-use super::super::super::gemm::tile::{Ahead, DEPTH, LINE, Left, ROW, Tile, prefetch};
+use super::super::super::gemm::operands::{Left, Spacing};
+use super::super::super::gemm::tile::{Ahead, DEPTH, LINE, ROW, Tile, prefetch};
 use super::super::super::scratch::Parts;
 use super::super::super::team::{Pieces, Team};
 use super::tiling::{GRAIN, Transformed};
@@ -166,7 +167,7 @@ impl Straight {
                 a: Left::Along { from: gathered.wrapping_add(i * ROW) },
                 b: panel.data,
                 c: self.c.point(point).wrapping_add(i * self.c.row_step + panel.first),
-                c_row: self.c.row_step,
+                c_rows: Spacing::Every(self.c.row_step),
                 resume: depth.start > 0,
                 ahead,
             };
@@ -274,7 +275,7 @@ impl Crossed {
                 a: Left::Across { from: gathered.wrapping_add(i), step: STEP },
                 b: panel.data,
                 c: self.c.point(point).wrapping_add(row + panel.first),
-                c_row: self.c.row_step,
+                c_rows: Spacing::Every(self.c.row_step),
                 resume: self.accumulate || depth.start > 0,
                 ahead: Ahead::Nothing,
             };
