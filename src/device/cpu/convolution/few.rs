@@ -11,8 +11,7 @@ use std::slice::from_raw_parts_mut;
 
 use super::super::gemm::blocks::{blocks, depth_blocks, panels};
 use super::super::gemm::kernel::Kernels;
-use super::super::gemm::operands::{Left, Spacing};
-use super::super::gemm::tile::ROW;
+use super::super::gemm::operands::{Left, ROW, Spacing};
 use super::super::simd::vectorized;
 use super::super::team::{Pieces, Team};
 use crate::device::ops::ConvolutionShape;

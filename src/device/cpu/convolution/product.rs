@@ -12,9 +12,8 @@ use std::slice::from_raw_parts_mut;
 
 use super::super::gemm::blocks::{Panel, depth_blocks, panels};
 use super::super::gemm::kernel::{Kernels, MOST_ROWS};
-use super::super::gemm::operands::{Left, Spacing, Starts};
+use super::super::gemm::operands::{Left, ROW, Spacing, Starts};
 use super::super::gemm::pack::{Source, pack};
-use super::super::gemm::tile::ROW;
 use super::super::simd::vectorized;
 use super::super::team::{Pieces, Team};
 use super::ahead::Ahead;

@@ -13,9 +13,9 @@ use std::slice::{from_raw_parts, from_raw_parts_mut};
 
 use super::super::gemm::blocks::{Panel, blocks, panels};
 use super::super::gemm::kernel::{Kernels, MOST_ROWS};
-use super::super::gemm::operands::{Left, Spacing, Starts};
+use super::super::gemm::operands::{DEPTH, Left, ROW, Spacing, Starts};
 use super::super::gemm::pack::transpose;
-use super::super::gemm::tile::{DEPTH, LINE, ROW};
+use super::super::gemm::tile::LINE;
 use super::super::simd::vectorized;
 use super::super::team::{Pieces, Team};
 use super::ahead::PixelsAhead;

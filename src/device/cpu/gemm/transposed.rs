@@ -8,9 +8,9 @@
 #![allow(unsafe_code)]
 use super::super::team::{Stripe, Team};
 use super::blocks::{COLUMNS, Panel, Product, blocks, depth_blocks};
-use super::operands::{Left, Spacing};
+use super::operands::{Left, ROW, Spacing};
 use super::pack::{gather, pack, transpose};
-use super::tile::{Ahead, ROW, Tile};
+use super::tile::{Ahead, Tile};
 use std::ops::Range;
 
 /// Rows of `c` in a block, the columns of the panels.

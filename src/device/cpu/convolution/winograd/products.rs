@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::super::super::gemm::blocks::{Panel, blocks, depth_blocks, panels};
 use super::super::super::gemm::kernel::Kernels;
-use super::super::super::gemm::operands::{Left, Spacing};
-use super::super::super::gemm::tile::{Ahead, DEPTH, LINE, ROW, Tile, prefetch};
+use super::super::super::gemm::operands::{DEPTH, Left, ROW, Spacing};
+use super::super::super::gemm::tile::{Ahead, LINE, Tile, prefetch};
 use super::super::super::scratch::Parts;
 use super::super::super::team::{Pieces, Team};
 use super::tiling::{GRAIN, Transformed};
