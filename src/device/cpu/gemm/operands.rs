@@ -60,7 +60,7 @@ pub(in super::super) enum Left {
 pub(in super::super) struct Starts(pub(super) [usize; DEPTH + STEPS_AHEAD]);
 
 impl Starts {
-    /// Of at most [`DEPTH`] steps.
+    /// Of at most [`DEPTH`] steps, and perhaps of those behind them, which are fetched ahead.
     pub fn new(starts: impl Iterator<Item = usize>) -> Self {
         let mut all = [0; DEPTH + STEPS_AHEAD];
         all.iter_mut().zip(starts).for_each(|(to, start)| *to = start);

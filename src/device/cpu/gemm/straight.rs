@@ -73,7 +73,8 @@ impl Product<'_> {
         memory: *mut f32,
     ) {
         let a = self.a.across(rows.start, depth.start).gathered(self.kernels, rows.len(), a);
-        let starts = Starts::new(depth.clone().map(|p| p * self.b.row_stride));
+        // Beyond this block too: the tile fetches ahead.
+        let starts = Starts::new((depth.start..).map(|p| p * self.b.row_stride));
         for panel in self.panels(columns.clone(), memory, depth.len()) {
             // SAFETY: the caller's promise; the rows come in ascending order.
             unsafe { self.straight_panel(rows.clone(), &panel, &depth, &starts, a) };
