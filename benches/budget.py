@@ -7,12 +7,11 @@ import math
 import time
 from collections.abc import Sequence
 
-from programs import LIMIT_SECONDS, NO_GRAPH, OURS, Report, peaks_command, report_of
+from programs import LIMIT_SECONDS, OUR_FLAGS, Report, peaks_command, report_of
 
 EXPECTED_SECONDS = 20.0  # of a program that has not run yet
 EXPECTED = {
-    OURS: 5.0,
-    NO_GRAPH: 5.0,
+    **dict.fromkeys(OUR_FLAGS, 5.0),
     "jax": 40.0,
     "compile": 60.0,
     "compile-reduce-overhead": 60.0,

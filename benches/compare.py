@@ -29,7 +29,7 @@ from pathlib import Path
 import programs
 from baseline import note_on_tf32
 from budget import Budget, OutOfTime
-from programs import NO_GRAPH, OURS, PRESETS, TITLES, VARIANTS, WAVES, command
+from programs import OUR_FLAGS, PRESETS, TITLES, VARIANTS, WAVES, command
 from readme import write_readme
 from run_folder import Run, new_run, read_run, typed, write_run
 from tables import narrow_table
@@ -71,7 +71,7 @@ def check_variants(parser: argparse.ArgumentParser, arguments: argparse.Namespac
 
 def in_order(arguments: argparse.Namespace, wave: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Presets and programs of a wave that go together; on a GPU the default preset comes first."""
-    chosen = {OURS, NO_GRAPH, *arguments.variants}
+    chosen = {*OUR_FLAGS, *arguments.variants}
     presets = list(arguments.presets)
     if arguments.device == "cuda":
         presets.sort(key=lambda preset: preset != "cgan")

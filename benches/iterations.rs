@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use common::{Named, Rates, cpu, gpu};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gan_cuda::data::Dataset;
+use gan_cuda::device::ConvolutionForm;
 use gan_cuda::gan::Gan;
 use gan_cuda::gan::dataset::{DeviceDataset, Schedule};
 use gan_cuda::gan::preset::{Preset, presets};
@@ -45,7 +46,7 @@ fn iteration<D: Named>(criterion: &mut Criterion<Rates>, device: D, preset: &'st
 
 fn iterations(criterion: &mut Criterion<Rates>) {
     for preset in presets() {
-        iteration(criterion, cpu(), preset);
+        iteration(criterion, cpu(ConvolutionForm::Direct), preset);
         if let Some(gpu) = gpu() {
             iteration(criterion, gpu, preset);
         }

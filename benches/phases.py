@@ -4,11 +4,12 @@
     cargo build --release
     python benches/phases.py --out benches/runs/2026-11-21-cpu-2-threads
 
-Runs `gan-cuda bench` under `perf record` once per preset (Linux's perf, and addr2line of binutils
-or LLVM) and writes `profile.md`. A sample belongs to the innermost of the functions inlined at its
-address whose source file one of the groups names: names of functions do not tell, as all vectorised
-loops are closures of pulp's. A group's milliseconds are its share of all threads' samples, times
-the iteration's median; what loads the program and its data is left out.
+Runs `gan-cuda bench` under `perf record` once per preset, and where there are convolutions once
+more by Winograd's form (Linux's perf, and addr2line of binutils or LLVM), and writes `profile.md`. A
+sample belongs to the innermost of the functions inlined at its address whose source file one of the
+groups names: names of functions do not tell, as all vectorised loops are closures of pulp's. A
+group's milliseconds are its share of all threads' samples, times the iteration's median; what loads
+the program and its data is left out.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import programs
-from programs import OURS, PRESETS, ROOT, command
+from programs import OURS, PRESETS, ROOT, WINOGRAD, command, reason_against
 from run_folder import Run, default_folder, new_run
 from tables import header, milliseconds, percent, row
 
@@ -150,41 +151,50 @@ def by_group(data: Path, program: Path) -> Counter[str]:
 
 
 def profile_table(reports: dict[str, dict], groups: dict[str, Counter[str]]) -> str:
-    """A line per group, a column per preset; then the rates while products and Adam run."""
+    """A line per group; then the rates while products and Adam run."""
     names = [name for name in (*GROUPS, SYSTEM, LIBRARIES, REST) if name != LOADING]
-    lines = header(["ms of an iteration", *(f"`{preset}`" for preset in reports)])
+    lines = header(["ms of an iteration", *reports])
 
-    def share(preset: str, *chosen: str) -> float:
-        return sum(groups[preset][name] for name in chosen) / groups[preset].total()
+    def share(column: str, *chosen: str) -> float:
+        return sum(groups[column][name] for name in chosen) / groups[column].total()
 
-    def spent(preset: str, *chosen: str) -> float:
-        return share(preset, *chosen) * reports[preset]["median_ms"]
+    def spent(column: str, *chosen: str) -> float:
+        return share(column, *chosen) * reports[column]["median_ms"]
 
     for name in names:
-        cells = (f"{spent(p, name):.2f} ({percent(share(p, name))})" for p in reports)
+        cells = (f"{spent(c, name):.2f} ({percent(share(c, name))})" for c in reports)
         lines.append(row([name, *cells]))
     lines.append(row(["all", *(milliseconds(r["median_ms"]) for r in reports.values())]))
     products = [name for name in names if name.startswith("matrix products")]
     rates = {"GFLOP/s while products run, packing included": ("flop", products)}
     rates |= {"GB/s while Adam runs": ("adam_bytes", [ADAM])}
     for title, (key, chosen) in rates.items():
-        took = {preset: spent(preset, *chosen) for preset in reports}
-        cells = (f"{reports[p][key] / took[p] / 1e6:.1f}" if took[p] else "" for p in reports)
+        took = {column: spent(column, *chosen) for column in reports}
+        cells = (f"{reports[c][key] / took[c] / 1e6:.1f}" if took[c] else "" for c in reports)
         lines.append(row([title, *cells]))
     return "\n".join(lines)
 
 
 def text_of(run: Run, reports: dict[str, dict], groups: dict[str, Counter[str]]) -> str:
     """The file."""
-    count = " / ".join(str(groups[preset].total()) for preset in reports)
+    count = " / ".join(str(groups[column].total()) for column in reports)
     return (
         f"# Where an iteration's time goes: {run.date}, {run.name}\n\n"
         f"{run.processor}; gan-cuda: {run.build}.\n\n```sh\n{run.command}\n```\n\n"
         f"{profile_table(reports, groups)}\n\n"
         f"perf's cpu-clock at {SAMPLES_PER_SECOND} samples a second, {count} samples of all "
         "threads; a group's milliseconds are its share of them, times the iteration's median. A "
-        "sample counts for the innermost inlined function whose source file a group names.\n"
+        "sample counts for the innermost inlined function whose source file a group names. The "
+        "GFLOP of a convolution are those of the whole product, also where it does with fewer.\n"
     )
+
+
+def columns(presets: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    """Of the table: title, preset, and which way of running ours."""
+    for preset in presets:
+        yield f"`{preset}`", preset, OURS
+        if not reason_against(preset, WINOGRAD):
+            yield f"`{preset}`, Winograd", preset, WINOGRAD
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -205,13 +215,13 @@ def main() -> int:
     arguments = parse_arguments()
     run, program = new_run(arguments), arguments.program.resolve()
     reports, groups = {}, {}
-    for preset in arguments.presets:
+    for title, preset, ours in columns(arguments.presets):
         flags = ["--preset", preset, "--iterations", str(programs.iterations(arguments, preset))]
         with tempfile.TemporaryDirectory() as scratch:
             data = Path(scratch) / "perf.data"
-            reports[preset] = record(command(OURS, arguments, flags), data)
-            groups[preset] = by_group(data, program)
-        print(preset, dict(groups[preset]), flush=True)
+            reports[title] = record(command(ours, arguments, flags), data)
+            groups[title] = by_group(data, program)
+        print(title, dict(groups[title]), flush=True)
     run.name = next(iter(reports.values()))["device"]
     folder = arguments.out or default_folder(run)
     folder.mkdir(parents=True, exist_ok=True)

@@ -25,6 +25,9 @@ PRESETS = (
 )
 OURS = "gan-cuda"
 NO_GRAPH = "gan-cuda --no-graph"
+WINOGRAD = "gan-cuda --conv winograd"
+# What a way of running ours differs in.
+OUR_FLAGS = {OURS: (), NO_GRAPH: ("--no-graph",), WINOGRAD: ("--conv", "winograd")}
 TITLES = {
     "eager": "PyTorch eager",
     "fused": "PyTorch, fused Adam",
@@ -39,7 +42,7 @@ TITLES = {
 # Of a round, in order; the first wave is over for every preset before the next one begins, so that
 # on a GPU, whose time is short, what matters most is measured first.
 WAVES = {
-    "cpu": ((OURS, "eager", "fused", "joined", "compile", "jax"),),
+    "cpu": ((OURS, WINOGRAD, "eager", "fused", "joined", "compile", "jax"),),
     "cuda": (
         (OURS, "joined-graph", "jax", "graph"),
         (NO_GRAPH, "eager", "fused", "joined"),
@@ -85,12 +88,13 @@ def command(program: str, arguments: argparse.Namespace, flags: Sequence[str]) -
         return [sys.executable, "benches/jax_baseline.py", *shared]
     if program in TITLES:
         return [sys.executable, "benches/torch_baseline.py", "--variant", program, *shared]
-    no_graph = ["--no-graph"] if program == NO_GRAPH else []
-    return [str(arguments.program.resolve()), "bench", *shared, *no_graph]
+    return [str(arguments.program.resolve()), "bench", *shared, *OUR_FLAGS[program]]
 
 
 def reason_against(preset: str, program: str) -> str | None:
-    """Why a program cannot train a preset, if so."""
+    """Why a program cannot train a preset, or why there is no point in it, if so."""
+    if program == WINOGRAD and not baseline.PRESETS[preset].convolutional:
+        return f"{preset} has no convolutions"
     return baseline.reason_against(baseline.PRESETS[preset], program)
 
 

@@ -15,16 +15,17 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-from programs import NO_GRAPH, OURS, PRESETS, TITLES, Report
+from programs import OUR_FLAGS, OURS, PRESETS, TITLES, WINOGRAD, Report
 
 Rows = Mapping[str, Sequence[Report | None]]  # of one preset, by program
 Reports = Mapping[str, Rows]  # by preset
 
 NARROW = {
-    "cpu": ("eager", "fused", "joined", "compile", "jax"),
+    "cpu": (WINOGRAD, "eager", "fused", "joined", "compile", "jax"),
     "cuda": ("eager", "fused", "compile", "graph", "joined-graph", "jax"),
 }
 SHORT = {
+    WINOGRAD: "Winograd",
     "eager": "PyTorch eager",
     "fused": "fused Adam",
     "joined": "joined",
@@ -39,7 +40,7 @@ SHORT = {
 
 def in_order(reports: Reports) -> Reports:
     """Presets and programs in the order of the tables, whatever that of measuring was."""
-    programs = (OURS, NO_GRAPH, *TITLES)
+    programs = (*OUR_FLAGS, *TITLES)
     return {
         preset: {name: reports[preset][name] for name in programs if name in reports[preset]}
         for preset in PRESETS

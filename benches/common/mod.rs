@@ -7,7 +7,7 @@ use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use gan_cuda::device::cpu::{Cpu, default_threads};
 use gan_cuda::device::cuda::Cuda;
 use gan_cuda::device::cuda::probe;
-use gan_cuda::device::{Device, Precision};
+use gan_cuda::device::{ConvolutionForm, Device, Precision};
 
 /// A device with a name for the benchmarks' names.
 pub trait Named: Device {
@@ -24,10 +24,10 @@ impl Named for Cuda {
 }
 
 /// The CPU with as many threads as `GAN_CUDA_BENCH_THREADS` says, else as many as a run has.
-pub fn cpu() -> Cpu<f32> {
+pub fn cpu(form: ConvolutionForm) -> Cpu<f32> {
     let asked = std::env::var("GAN_CUDA_BENCH_THREADS")
         .map(|number| number.parse().expect("GAN_CUDA_BENCH_THREADS: a number of threads"));
-    Cpu::new(asked.unwrap_or_else(|_| default_threads()))
+    Cpu::with_form(asked.unwrap_or_else(|_| default_threads()), form)
 }
 
 /// The first GPU, if there is one; an emulated one has no speed.

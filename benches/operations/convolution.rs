@@ -8,16 +8,18 @@ use crate::{Bench, layers};
 const LEAKY_RELU: Activation = Activation::LeakyRelu { slope: 0.2 };
 
 pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
+    products(bench);
+    for (rows, extents) in layers::transposes() {
+        image_transpose(bench, rows, extents);
+    }
+}
+
+/// Without what changes layouts alone.
+pub fn products<D: Timed>(bench: &mut Bench<'_, D>) {
     let shapes = layers::convolutions();
     shapes.iter().for_each(|&shape| convolution_forward(bench, shape));
     shapes.iter().for_each(|&shape| convolution_transpose(bench, shape));
     shapes.iter().for_each(|&shape| convolution_backward_weight(bench, shape));
-    for shape in shapes {
-        let [height, width] = shape.x_pixels;
-        if shape.inputs > 1 && height * width > 1 {
-            image_transpose(bench, shape.rows, [shape.inputs, height * width]);
-        }
-    }
 }
 
 /// The size in a name, and floating-point operations.

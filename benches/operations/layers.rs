@@ -80,6 +80,18 @@ pub fn convolutions() -> Vec<ConvolutionShape> {
     found
 }
 
+/// Rows and extents of images whose numbers change their order.
+pub fn transposes() -> BTreeSet<(usize, [usize; 2])> {
+    let of = |(network, rows): (NetworkSpec, usize)| {
+        let extents = network.stages().iter().filter_map(|stage| match stage {
+            Stage::Transpose(transpose) => Some(transpose.extents),
+            _ => None,
+        });
+        extents.map(|extents| (rows, extents)).collect::<Vec<_>>()
+    };
+    networks().flat_map(of).collect()
+}
+
 /// Parameters of every network.
 pub fn parameters() -> BTreeSet<usize> {
     networks().map(|(network, _)| network.parameters()).collect()

@@ -2,6 +2,7 @@
 //!
 //!     cargo bench --bench operations
 //!     cargo bench --bench operations -- cpu/linear_forward
+//!     cargo bench --bench operations -- cpu-winograd
 //!
 //! On the CPU by its clock; on a GPU, where one is found, by events around replays of a graph. Sizes
 //! are those that the presets' layers have in an iteration, each once. Bytes are the fewest that an
@@ -24,8 +25,8 @@ use std::time::Duration;
 use clock::Timed;
 use common::{Rates, cpu, gpu};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use gan_cuda::device::Reals;
 use gan_cuda::device::ops::Latent;
+use gan_cuda::device::{ConvolutionForm, Reals};
 use gan_cuda::rng::Stream;
 
 const STREAM: Stream = Stream { seed: 1, site: 2 };
@@ -33,6 +34,8 @@ const STREAM: Stream = Stream { seed: 1, site: 2 };
 /// A device, and where its operations' times go.
 struct Bench<'a, D: Timed> {
     criterion: &'a mut Criterion<Rates>,
+    /// Of the device, as in `cpu/linear_forward/64x1024x784`.
+    name: &'static str,
     device: &'a D,
 }
 
@@ -49,7 +52,7 @@ impl<D: Timed> Bench<'_, D> {
 
     fn time(&mut self, operation: &str, size: &str, work: Throughput, mut run: impl FnMut(&D)) {
         let device = self.device;
-        let mut group = self.criterion.benchmark_group(format!("{}/{operation}", D::NAME));
+        let mut group = self.criterion.benchmark_group(format!("{}/{operation}", self.name));
         group.throughput(work);
         group.bench_function(BenchmarkId::from_parameter(size), |bencher| {
             bencher.iter_custom(|count| device.time(count, || run(device)));
@@ -104,7 +107,7 @@ impl<D: Timed> Bench<'_, D> {
 }
 
 fn all_of<D: Timed>(criterion: &mut Criterion<Rates>, device: &D) {
-    let mut bench = Bench { criterion, device };
+    let mut bench = Bench { criterion, name: D::NAME, device };
     linear::all(&mut bench);
     convolution::all(&mut bench);
     batch_norm::all(&mut bench);
@@ -113,7 +116,9 @@ fn all_of<D: Timed>(criterion: &mut Criterion<Rates>, device: &D) {
 }
 
 fn operations(criterion: &mut Criterion<Rates>) {
-    all_of(criterion, &cpu());
+    all_of(criterion, &cpu(ConvolutionForm::Direct));
+    let winograd = cpu(ConvolutionForm::Winograd);
+    convolution::products(&mut Bench { criterion, name: "cpu-winograd", device: &winograd });
     if let Some(gpu) = gpu() {
         all_of(criterion, &gpu);
     }

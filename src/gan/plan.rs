@@ -22,8 +22,8 @@ const RESERVE_ON_HOST: usize = 64 << 20;
 const RESERVE_ON_GPU: usize = 256 << 20;
 
 /// Copies of all weights that have room in the host's memory while a checkpoint is written, or read.
-/// One tensor is there at a time: as the device stores it, and again without padding where the
-/// device has some. Of two copies at the most, less is measured, as no tensor is all weights.
+/// One tensor is there at a time: as the device stores it, and again in PyTorch's layout where that is
+/// another. Of two copies at the most, less is measured, as no tensor is all weights.
 const COPIES: usize = 2;
 
 /// What a device of kind `D` takes besides.

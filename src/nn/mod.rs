@@ -8,6 +8,7 @@
 //! | [`network`], [`passes`], `stage` | parameters, and the passes through them |
 //! | [`activations`], [`masks`] | what belongs to a pass |
 //! | [`params`], [`adam`] | named tensors in flat buffers; the optimiser |
+//! | [`order`] | in which order a tensor's numbers are stored |
 //! | `init`, `matrix` | first weights; buffers seen as rows |
 //!
 //! All memory is allocated when a network, its activations and its optimiser are made; passes only
@@ -20,6 +21,7 @@ pub mod layer;
 pub mod masks;
 mod matrix;
 pub mod network;
+pub mod order;
 pub mod params;
 pub mod passes;
 pub mod plan;

@@ -54,7 +54,7 @@ impl<D: Device> Network<D> {
         }
         // Behind the layers, whose weights would begin at odd addresses after a small table.
         let table = spec.input().label.map(|Embedding { classes, .. }| {
-            params.add_matrix("label_embedding.weight".to_owned(), [classes; 2], classes)
+            params.add_matrix("label_embedding.weight".to_owned(), [classes; 2], classes, [None; 2])
         });
         Ok(Self {
             params: Params::zeros(device, params)?,

@@ -4,82 +4,24 @@
 //! Gradients and Adam's moments are buffers of the same layout ([`Flat`]). Names and shapes are those
 //! of PyTorch's `state_dict`.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
+use super::order::{ChannelsLast, Order, Rows};
 use crate::device::{Device, In, Out, Real, Reals, Result};
 
-/// A place in a flat buffer, and how a tensor's numbers are stored there.
+/// A tensor's place in a flat buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
     start: usize,
-    order: Order,
-}
-
-/// How a tensor is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Order {
-    /// Row by row, each row padded with zeros to `stride`.
-    ///
-    /// Zeros they stay: the gradient of a padded column is zero, with which Adam does not move it.
-    Rows { rows: usize, columns: usize, stride: usize },
-    /// With its axes the other way round: (a, b, c) as (c, b, a).
-    Reversed([usize; 3]),
+    len: usize,
+    /// Of the tensor in its layout.
+    index: usize,
 }
 
 impl Slot {
-    /// Numbers of the flat buffer.
-    fn len(self) -> usize {
-        match self.order {
-            Order::Rows { rows, stride, .. } => rows * stride,
-            Order::Reversed(extents) => extents.iter().product(),
-        }
-    }
-
-    /// Numbers of the tensor.
-    fn count(self) -> usize {
-        match self.order {
-            Order::Rows { rows, columns, .. } => rows * columns,
-            Order::Reversed(extents) => extents.iter().product(),
-        }
-    }
-
     fn range(self) -> Range<usize> {
-        self.start..self.start + self.len()
+        self.start..self.start + self.len
     }
-
-    /// The tensor's numbers, of what is stored.
-    fn unpack<T: Copy + Default>(self, stored: Vec<T>) -> Vec<T> {
-        match self.order {
-            Order::Rows { columns, stride, .. } if columns == stride => stored,
-            Order::Rows { columns, stride, .. } => {
-                stored.chunks_exact(stride).flat_map(|row| &row[..columns]).copied().collect()
-            }
-            Order::Reversed([a, b, c]) => reversed(&stored, [c, b, a]),
-        }
-    }
-
-    /// What is stored, of the tensor's numbers.
-    fn pack<T: Copy + Default>(self, values: &[T]) -> Cow<'_, [T]> {
-        assert_eq!(values.len(), self.count());
-        match self.order {
-            Order::Rows { columns, stride, .. } if columns == stride => Cow::Borrowed(values),
-            Order::Rows { columns, stride, .. } => {
-                let mut stored = vec![T::default(); self.len()];
-                let rows = stored.chunks_exact_mut(stride).zip(values.chunks_exact(columns));
-                rows.for_each(|(stored, row)| stored[..columns].copy_from_slice(row));
-                Cow::Owned(stored)
-            }
-            Order::Reversed(extents) => Cow::Owned(reversed(values, extents)),
-        }
-    }
-}
-
-/// A tensor of these extents with its axes the other way round.
-fn reversed<T: Copy>(values: &[T], [a, b, c]: [usize; 3]) -> Vec<T> {
-    let at = move |k: usize, j: usize, i: usize| values[(i * b + j) * c + k];
-    let row = move |k, j| (0..a).map(move |i| at(k, j, i));
-    (0..c).flat_map(|k| (0..b).flat_map(move |j| row(k, j))).collect()
 }
 
 /// A named tensor in a flat buffer.
@@ -90,12 +32,13 @@ pub struct Param {
     /// Extents, row-major.
     pub shape: Vec<usize>,
     slot: Slot,
+    order: Order,
 }
 
 impl Param {
     /// How many numbers it has.
     pub fn count(&self) -> usize {
-        self.slot.count()
+        self.order.count()
     }
 }
 
@@ -110,15 +53,22 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Makes room for one more vector.
-    pub fn add_vector(&mut self, name: String, len: usize) -> Slot {
-        self.add(name, vec![len], Order::Rows { rows: 1, columns: len, stride: len })
+    /// Makes room for one more vector, of features.
+    pub fn add_vector(&mut self, name: String, len: usize, image: ChannelsLast) -> Slot {
+        let rows = Rows { rows: 1, columns: len, stride: len, images: [None, image] };
+        self.add(name, vec![len], Order::Rows(rows))
     }
 
     /// Makes room for one more matrix, whose rows begin `stride` numbers apart.
-    pub fn add_matrix(&mut self, name: String, [rows, columns]: [usize; 2], stride: usize) -> Slot {
+    pub fn add_matrix(
+        &mut self,
+        name: String,
+        [rows, columns]: [usize; 2],
+        stride: usize,
+        images: [ChannelsLast; 2],
+    ) -> Slot {
         assert!(stride >= columns);
-        self.add(name, vec![rows, columns], Order::Rows { rows, columns, stride })
+        self.add(name, vec![rows, columns], Order::Rows(Rows { rows, columns, stride, images }))
     }
 
     /// Makes room for one more convolution's weights, PyTorch's (`outer`, `inner`, kernel, kernel), which
@@ -129,10 +79,10 @@ impl Layout {
     }
 
     fn add(&mut self, name: String, shape: Vec<usize>, order: Order) -> Slot {
-        let slot = Slot { start: self.stored, order };
-        self.len += slot.count();
-        self.stored += slot.len();
-        self.params.push(Param { name, shape, slot });
+        let slot = Slot { start: self.stored, len: order.len(), index: self.params.len() };
+        self.len += order.count();
+        self.stored += slot.len;
+        self.params.push(Param { name, shape, slot, order });
         slot
     }
 }
@@ -180,7 +130,7 @@ impl<D: Device> Flat<D> {
     /// Two tensors that stand next to each other, to write.
     pub(super) fn neighbours_mut(&mut self, a: Slot, b: Slot) -> (Out<'_, D>, Out<'_, D>) {
         assert_eq!(a.range().end, b.start, "neighbours");
-        D::split_mut(D::view_mut(&mut self.buffer, a.start..b.range().end), a.len())
+        D::split_mut(D::view_mut(&mut self.buffer, a.start..b.range().end), a.len)
     }
 
     /// Copies a tensor to the host.
@@ -188,7 +138,7 @@ impl<D: Device> Flat<D> {
     /// # Errors
     /// When the device fails.
     pub fn read(&self, device: &D, param: &Param) -> Result<Vec<D::Real>> {
-        Ok(param.slot.unpack(device.download(self.view(param.slot))?))
+        Ok(param.order.unpack(device.download(self.view(param.slot))?))
     }
 
     /// Replaces a tensor.
@@ -199,7 +149,7 @@ impl<D: Device> Flat<D> {
     /// # Panics
     /// When the length is not the tensor's.
     pub fn write(&mut self, device: &D, param: &Param, values: &[D::Real]) -> Result<()> {
-        device.upload(self.view_mut(param.slot), &param.slot.pack(values))
+        device.upload(self.view_mut(param.slot), &param.order.pack(values))
     }
 }
 
@@ -254,7 +204,7 @@ impl<D: Device> Params<D> {
     /// Sets a tensor from double precision.
     pub(super) fn set(&mut self, device: &D, slot: Slot, values: &[f64]) -> Result<()> {
         let values: Vec<D::Real> = values.iter().map(|&x| D::Real::from_f64(x)).collect();
-        device.upload(self.values.view_mut(slot), &slot.pack(&values))
+        self.write(device, slot.index, &values)
     }
 }
 
@@ -263,30 +213,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn padding_is_zero_and_goes_again() {
+    fn tensors_stand_one_behind_the_other() {
         let mut layout = Layout::default();
-        let bias = layout.add_vector("0.bias".to_owned(), 2);
-        let wide = layout.add_matrix("0.weight".to_owned(), [3, 5], 8);
-        let narrow = layout.add_matrix("1.weight".to_owned(), [2, 2], 2);
+        let bias = layout.add_vector("0.bias".to_owned(), 2, None);
+        let wide = layout.add_matrix("0.weight".to_owned(), [3, 5], 8, [None; 2]);
+        let narrow = layout.add_matrix("1.weight".to_owned(), [2, 2], 2, [None; 2]);
         assert_eq!([bias, wide, narrow].map(Slot::range), [0..2, 2..26, 26..30]);
         assert_eq!((layout.len, layout.stored), (21, 30));
-
-        let values: Vec<u32> = (1..=15).collect();
-        let stored = wide.pack(&values).into_owned();
-        let rows = [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10], [11, 12, 13, 14, 15]];
-        assert_eq!(stored, rows.map(|row| [&row[..], &[0; 3]].concat()).concat());
-        assert_eq!(wide.unpack(stored), values);
-    }
-
-    #[test]
-    fn kernels_are_stored_with_their_axes_reversed() {
-        let slot = Layout::default().add_kernel("0.weight".to_owned(), [3, 2], 2);
-        // outer·100 + inner·10 + place
-        let number = |outer: u32, inner: u32, place: u32| outer * 100 + inner * 10 + place;
-        let values: Vec<u32> = (0..24).map(|i| number(i / 8, i / 4 % 2, i % 4)).collect();
-        let stored = slot.pack(&values).into_owned();
-        let want: Vec<u32> = (0..24).map(|i| number(i % 3, i / 3 % 2, i / 6)).collect();
-        assert_eq!(stored, want);
-        assert_eq!(slot.unpack(stored), values);
     }
 }

@@ -18,7 +18,7 @@ import budget  # noqa: E402
 import compare  # noqa: E402
 import readme  # noqa: E402
 from budget import Budget, OutOfTime  # noqa: E402
-from programs import NO_GRAPH, OURS, PRESETS, VARIANTS, WAVES  # noqa: E402
+from programs import NO_GRAPH, OURS, PRESETS, VARIANTS, WAVES, WINOGRAD  # noqa: E402
 from run_folder import Run, read_run, write_run  # noqa: E402
 from tables import narrow_table, strongest_of  # noqa: E402
 
@@ -108,6 +108,13 @@ class Tables(unittest.TestCase):
         self.assertEqual(line, want)
         self.assertEqual(run.failures(), 1)
 
+    def test_winograd_has_a_column_and_is_no_peer(self) -> None:
+        run = run_of({"dcgan": {"fused": 20.0, WINOGRAD: 5.0, OURS: 10.0}})
+        title, _, line, _ = narrow_table("cpu", run.reports, []).splitlines()
+        self.assertIn("| gan-cuda, ms | Winograd | fused Adam |", title)
+        want = "| `dcgan` | 64 | 10.00 | 5.00 | 20.00 | 2.00 × (fused Adam) | 2.00 × |  |"
+        self.assertEqual(line, want)
+
     def test_presets_stand_in_one_order_whatever_was_measured_first(self) -> None:
         run = run_of({"cgan": {"jax": 9.0, OURS: 10.0}, "mlp": {OURS: 10.0}})
         lines = narrow_table("cpu", run.reports, []).splitlines()
@@ -172,10 +179,11 @@ class Order(unittest.TestCase):
         for device, variants in VARIANTS.items():
             arguments = argparse.Namespace(device=device, variants=variants, presets=PRESETS)
             order = whole_round(arguments)
-            ours = (OURS, NO_GRAPH) if device == "cuda" else (OURS,)
             self.assertEqual(len(order), len(set(order)))
             for preset in PRESETS:
-                want = {*ours, *variants}
+                want = {OURS, NO_GRAPH, *variants} if device == "cuda" else {OURS, *variants}
+                if device == "cpu" and "dcgan" in preset:
+                    want.add(WINOGRAD)
                 if preset == "dcgan-rgb":
                     want -= {"joined", "joined-graph"}
                 self.assertEqual({program for name, program in order if name == preset}, want)

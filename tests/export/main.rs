@@ -21,6 +21,7 @@ use gan_cuda::gan::preset::{Preset, find, presets};
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::sampler::Statistics;
 use gan_cuda::gan::settings::Settings;
+use gan_cuda::nn::Layer;
 use gan_cuda::run::checkpoint::Checkpoint;
 use gan_cuda::run::config::Config;
 use gan_cuda::run::snapshot;
@@ -67,7 +68,21 @@ fn every_kind() -> Vec<(String, Trained)> {
     };
     let other = trained(find("cgan").unwrap(), |gan| other.apply("cgan", gan).unwrap());
     all.push(("other values".to_owned(), other));
+    let mixed = trained(find("mlp").unwrap(), |gan| {
+        gan.latent_dim = 10;
+        gan.generator.sequences[0].layers = mixed_layers();
+    });
+    all.push(("features and images".to_owned(), mixed));
     all
+}
+
+/// From features to an image and back: in each direction through layers whose weights are stored in the
+/// image's order.
+fn mixed_layers() -> Vec<Layer> {
+    let layers = "Linear(10, 72)|BatchNorm1d(72)|ReLU()|Unflatten(8, 3, 3)|BatchNorm2d(8)\
+                  |ConvTranspose2d(8, 4, 3, 2)|ReLU()|Flatten()|BatchNorm1d(196)|ReLU()\
+                  |Linear(196, 144)|Tanh()";
+    layers.split('|').map(|layer| layer.parse().unwrap()).collect()
 }
 
 impl Trained {

@@ -4,11 +4,13 @@
 //! bias before it and the activation behind. What cannot be joined is a stage of its own.
 //!
 //! PyTorch has images as planes, a channel behind the other; convolutions want them channels last.
-//! Where it matters in which order the numbers of an image are, a [`TransposeStage`] changes it.
+//! Layers of features between them, as Linear, have their weights stored in that order. Where that cannot
+//! be, as at a network's ends, a [`TransposeStage`] changes the order.
 
 mod stages;
 
 use super::layer::{BatchNorm, Convolution, Layer};
+use super::order::ChannelsLast;
 use super::sequence::{Input, Sequence, SpecProblem, place_prefix};
 use super::shape::Shape;
 use crate::device::ops::{Activation, ConvolutionShape};
@@ -76,8 +78,8 @@ struct Plan {
     stages: Vec<Stage>,
     /// What comes out of it so far.
     shape: Shape,
-    /// Channels and pixels, where these numbers stand channels last.
-    channels_last: Option<[usize; 2]>,
+    /// The image that these numbers are, where its channels stand last.
+    channels_last: ChannelsLast,
 }
 
 impl Plan {
@@ -116,10 +118,15 @@ impl Plan {
         }
         match layer {
             Layer::Linear { inputs, outputs } => {
-                self.planes();
-                let (normalized, tail) = (false, Tail::NOTHING);
-                let stage = LinearStage { key, inputs, outputs, normalized, tail };
-                self.stages.push(Stage::Linear(stage));
+                self.stages.push(Stage::Linear(LinearStage {
+                    key,
+                    inputs,
+                    outputs,
+                    input_image: self.channels_last.take(),
+                    output_image: None,
+                    normalized: false,
+                    tail: Tail::NOTHING,
+                }));
             }
             Layer::Conv2d(convolution) => {
                 self.convolution(key, convolution, [before, behind], false)
@@ -167,14 +174,11 @@ impl Plan {
 
     fn batch_norm(&mut self, key: String, norm: BatchNorm) -> Result<(), Misfit> {
         self.last()?;
-        let (pixels, of_images) = match self.shape {
-            Shape::Features(_) => {
-                self.planes();
-                (1, false)
-            }
+        let (pixels, of_images, image) = match self.shape {
+            Shape::Features(_) => (1, false, self.channels_last),
             Shape::Image([_, height, width]) => {
                 self.pixels();
-                (height * width, true)
+                (height * width, true, None)
             }
         };
         let BatchNorm { features, eps, momentum } = norm;
@@ -188,7 +192,7 @@ impl Plan {
             _ => {}
         }
         let tail = Tail::NOTHING;
-        let stage = BatchNormStage { key, features, pixels, of_images, eps, momentum, tail };
+        let stage = BatchNormStage { key, features, pixels, of_images, image, eps, momentum, tail };
         self.stages.push(Stage::BatchNorm(stage));
         Ok(())
     }
@@ -240,15 +244,32 @@ impl Plan {
             return;
         }
         self.planes();
-        if let Some(extents) = last {
+        if let Some(extents) = last.filter(|_| !self.makes(last)) {
             self.stages.push(Stage::Transpose(TransposeStage { extents }));
         }
         self.channels_last = last;
     }
+
+    /// Has the last Linear make its features as this image's, channels last, if nothing since then knows
+    /// one feature from another.
+    fn makes(&mut self, image: ChannelsLast) -> bool {
+        let is_linear = |stage: &Stage| matches!(stage, Stage::Linear(_));
+        let first = self.stages.iter().rposition(is_linear).unwrap_or(self.stages.len());
+        let behind = &mut self.stages[first..];
+        let does = !behind.is_empty() && behind.iter().all(Stage::treats_features_alike);
+        for stage in behind.iter_mut().filter(|_| does) {
+            match stage {
+                Stage::Linear(linear) => linear.output_image = image,
+                Stage::BatchNorm(norm) => norm.image = image,
+                _ => {}
+            }
+        }
+        does
+    }
 }
 
 /// Channels and pixels, unless there is only one order of them.
-fn in_two_orders(extents: [usize; 2]) -> Option<[usize; 2]> {
+fn in_two_orders(extents: [usize; 2]) -> ChannelsLast {
     (extents[0] > 1 && extents[1] > 1).then_some(extents)
 }
 
@@ -273,7 +294,7 @@ mod tests {
             (
                 image([1, 6, 6]),
                 "Conv2d(1, 4, 3)|ReLU()|Flatten()|Linear(64, 1)",
-                "Convolution Transpose Linear",
+                "Convolution Linear",
             ),
             (image([3, 6, 6]), "Conv2d(3, 4, 3)|ReLU()", "Transpose Convolution Transpose"),
             (image([3, 6, 6]), "Conv2d(3, 1, 3)|ReLU()", "Transpose Convolution"),
@@ -285,7 +306,17 @@ mod tests {
             (
                 Shape::Features(5),
                 "Linear(5, 12)|BatchNorm1d(12)|ReLU()|Unflatten(3, 2, 2)|ConvTranspose2d(3, 1, 2)",
-                "Linear BatchNorm Transpose Convolution",
+                "Linear BatchNorm Convolution",
+            ),
+            (
+                Shape::Features(5),
+                "Linear(5, 12)|Tanh()|Sigmoid()|Unflatten(3, 2, 2)|BatchNorm2d(3)",
+                "Linear Activation BatchNorm Transpose",
+            ),
+            (
+                Shape::Features(5),
+                "Linear(5, 12)|Dropout(0.5)|Unflatten(3, 2, 2)|ConvTranspose2d(3, 1, 2)",
+                "Linear Transpose Convolution",
             ),
             (
                 image([1, 4, 4]),
@@ -300,7 +331,7 @@ mod tests {
             (
                 image([1, 4, 4]),
                 "Conv2d(1, 4, 3)|Flatten()|BatchNorm1d(16)|Linear(16, 1)",
-                "Convolution Transpose BatchNorm Linear",
+                "Convolution BatchNorm Linear",
             ),
         ] {
             assert_eq!(stages(shape, layers).join(" "), want, "{layers}");

@@ -1,6 +1,7 @@
 //! What a device runs of a network.
 
 use crate::device::ops::{Activation, ConvolutionShape};
+use crate::nn::order::ChannelsLast;
 
 /// Neighbouring layers that a device runs together.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +27,10 @@ pub struct LinearStage {
     pub inputs: usize,
     /// Features of the output.
     pub outputs: usize,
+    /// What the input's features are, where they are an image's, channels last.
+    pub input_image: ChannelsLast,
+    /// The same of the output's.
+    pub output_image: ChannelsLast,
     /// Whether a BatchNorm follows at once, which adds the bias.
     pub normalized: bool,
     /// Dropout and activation.
@@ -74,6 +79,8 @@ pub struct BatchNormStage {
     pub pixels: usize,
     /// Whether it is of an image's channels.
     pub of_images: bool,
+    /// What its features are, where they are all of an image, channels last.
+    pub image: ChannelsLast,
     /// What is added to the variance.
     pub eps: f64,
     /// Weight of the new batch in the running statistics.
@@ -156,6 +163,17 @@ impl Stage {
     /// The probability with which it drops activations in training, if it does.
     pub fn dropout(&self) -> Option<f64> {
         self.tail()?.dropout.filter(|&p| p > 0.0)
+    }
+
+    /// Whether it treats all its features alike, so that they may stand in any order. A dropout's mask has
+    /// one.
+    pub(super) fn treats_features_alike(&self) -> bool {
+        self.dropout().is_none()
+            && match self {
+                Stage::Linear(_) | Stage::Activation(_) => true,
+                Stage::BatchNorm(norm) => !norm.of_images,
+                Stage::Convolution(_) | Stage::Transpose(_) => false,
+            }
     }
 
     /// Whether it has parameters.

@@ -29,14 +29,14 @@ impl BatchNorm {
         params: &mut Layout,
         statistics: &mut Layout,
     ) -> Self {
-        let BatchNormStage { key, features, .. } = stage;
+        let &BatchNormStage { ref key, features, image, .. } = stage;
         Self {
             stage: stage.clone(),
             bias,
-            gamma: params.add_vector(format!("{key}.weight"), *features),
-            beta: params.add_vector(format!("{key}.bias"), *features),
-            running_mean: statistics.add_vector(format!("{key}.running_mean"), *features),
-            running_var: statistics.add_vector(format!("{key}.running_var"), *features),
+            gamma: params.add_vector(format!("{key}.weight"), features, image),
+            beta: params.add_vector(format!("{key}.bias"), features, image),
+            running_mean: statistics.add_vector(format!("{key}.running_mean"), features, image),
+            running_var: statistics.add_vector(format!("{key}.running_var"), features, image),
         }
     }
 

@@ -24,7 +24,7 @@ impl Convolution {
         let ConvolutionStage { key, shape, bias, .. } = stage;
         let channels = [shape.outputs, shape.inputs];
         let w = params.add_kernel(format!("{key}.weight"), channels, shape.kernel);
-        let b = bias.then(|| params.add_vector(format!("{key}.bias"), stage.channels()));
+        let b = bias.then(|| params.add_vector(format!("{key}.bias"), stage.channels(), None));
         Self { stage: stage.clone(), w, b }
     }
 

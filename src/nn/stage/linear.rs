@@ -24,9 +24,10 @@ pub(in crate::nn) struct Linear {
 
 impl Linear {
     pub(in crate::nn) fn place(stage: &LinearStage, stride: usize, params: &mut Layout) -> Self {
-        let LinearStage { key, inputs, outputs, .. } = stage;
-        let w = params.add_matrix(format!("{key}.weight"), [*outputs, *inputs], stride);
-        let b = params.add_vector(format!("{key}.bias"), *outputs);
+        let &LinearStage { ref key, inputs, outputs, input_image, output_image, .. } = stage;
+        let images = [output_image, input_image];
+        let w = params.add_matrix(format!("{key}.weight"), [outputs, inputs], stride, images);
+        let b = params.add_vector(format!("{key}.bias"), outputs, output_image);
         Self { stage: stage.clone(), stride, w, b }
     }
 

@@ -22,9 +22,9 @@ const NODES: [(&str, usize); 8] = [
     ("cgan", 74),
     ("mlp-rgb", 66),
     ("mlp-batchnorm", 57),
-    ("dcgan", 70),
+    ("dcgan", 64),
     ("dcgan-rgb", 131),
-    ("cdcgan", 79),
+    ("cdcgan", 73),
 ];
 
 /// Small, but with as many layers as published.
