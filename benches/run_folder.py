@@ -47,9 +47,9 @@ class Run:
             presets.remove(preset)
 
     def leave_out(self, preset: str, program: str) -> None:
-        """Notes what there was no time for when it was its turn."""
+        """Notes what there was no time for when it was its turn, unless an earlier round had some."""
         presets = self.left_out.setdefault(program, [])
-        if preset not in presets:
+        if preset not in presets and program not in self.reports.get(preset, {}):
             presets.append(preset)
 
     def left_out_text(self) -> str:

@@ -149,6 +149,11 @@ class Folder(unittest.TestCase):
         run.add("mlp", "compile", report("compile", 30.0))
         self.assertEqual(run.left_out_text(), "")
 
+    def test_what_an_earlier_round_has_is_not_left_out(self) -> None:
+        run = two_presets(jax=11.0)
+        run.leave_out("mlp", "jax")
+        self.assertEqual(run.left_out_text(), "")
+
     def test_a_folder_from_before_jax_is_read(self) -> None:
         run = read_run(ROOT / "benches/runs/2026-11-21-cpu-2-threads-avx2")
         self.assertEqual(strongest_of(run.reports, "mlp")[0], "compile")
