@@ -47,19 +47,19 @@ __device__ inline Moments joined_moments(
     Moments all = {0.0f, 0.0f};
     for (unsigned part = 0; part < parts; ++part) {
         const float share = first_row(rows, parts, part + 1) - first_row(rows, parts, part);
-        all.mean += share / rows * moments[index_of(part, column, columns)];
+        all.mean += share / rows * moments[index_of(parts + part, column, columns)];
     }
     for (unsigned part = 0; part < parts; ++part) {
         const float share = first_row(rows, parts, part + 1) - first_row(rows, parts, part);
-        const float away = moments[index_of(part, column, columns)] - all.mean;
-        all.squares += moments[index_of(parts + part, column, columns)] + share * away * away;
+        const float away = moments[index_of(parts + part, column, columns)] - all.mean;
+        all.squares += moments[index_of(part, column, columns)] + share * away * away;
     }
     return all;
 }
 
 // Launch: parts.
 extern "C" __global__ void batch_norm_moments(
-    float* __restrict__ moments,  // (2, parts, columns)
+    float* __restrict__ moments,  // (2, parts, columns): Σ (x − mean)², mean
     const float* __restrict__ x,  // (rows, columns)
     int rows,
     int columns,
@@ -72,8 +72,8 @@ extern "C" __global__ void batch_norm_moments(
     const Moments found = block_moments(sums, squares, x, walk, own);
     if (threadIdx.y != 0 || !walk.inside) return;
 
-    moments[index_of(blockIdx.y, walk.column, columns)] = found.mean;
-    moments[index_of(parts + blockIdx.y, walk.column, columns)] = found.squares;
+    moments[index_of(blockIdx.y, walk.column, columns)] = found.squares;
+    moments[index_of(parts + blockIdx.y, walk.column, columns)] = found.mean;
 }
 
 // What follows the moments of a batch: statistics, by the first part alone, and y.

@@ -39,16 +39,25 @@ impl<T: Element> Buffer<T> {
     /// `cuMemAlloc` and no pool: everything is allocated before the first iteration, so that a pool
     /// would save nothing, and compute-sanitizer misses small overruns within one.
     pub(super) fn zeros(stream: &Arc<CudaStream>, len: usize) -> Result<Self, DriverError> {
-        let context = stream.context().clone();
-        context.bind_to_thread()?;
-        // The driver refuses an allocation of nothing.
-        let bytes = (len * size_of::<T>()).max(1);
-        // SAFETY: nothing reads the memory before the zeroing that is queued next.
-        let pointer = unsafe { result::malloc_sync(bytes) }?;
-        let buffer = Self { context, pointer, len, element: PhantomData };
+        let buffer = Self::uninitialized(stream, len)?;
+        let (pointer, bytes) = (buffer.pointer, Self::bytes(len));
         // SAFETY: the allocation has so many bytes.
         unsafe { result::memset_d8_async(pointer, 0, bytes, stream.cu_stream()) }?;
         Ok(buffer)
+    }
+
+    /// Allocates memory for what is written before it is read: a kernel that reads too far finds no zeros.
+    pub(super) fn uninitialized(stream: &Arc<CudaStream>, len: usize) -> Result<Self, DriverError> {
+        let context = stream.context().clone();
+        context.bind_to_thread()?;
+        // SAFETY: kernels alone read the memory, as numbers, which any bits are.
+        let pointer = unsafe { result::malloc_sync(Self::bytes(len)) }?;
+        Ok(Self { context, pointer, len, element: PhantomData })
+    }
+
+    /// Of an allocation: the driver refuses one of nothing.
+    fn bytes(len: usize) -> usize {
+        (len * size_of::<T>()).max(1)
     }
 
     pub(super) fn view(&self, range: Range<usize>) -> View<'_, T> {

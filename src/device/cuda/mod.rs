@@ -109,7 +109,8 @@ impl Cuda {
             branch: Branch::new(&gpu.context, lowest, gpu.precision)?,
             blas: Blas::new(&stream, gpu.precision)?,
             sums: RefCell::new(
-                Buffer::zeros(&stream, 2 * MOST_SUMS).map_err(failed("allocating memory"))?,
+                Buffer::uninitialized(&stream, 2 * MOST_SUMS)
+                    .map_err(failed("allocating memory"))?,
             ),
             stream,
             gpu,
