@@ -40,11 +40,9 @@ impl Rows {
     /// Where PyTorch's numbers stand, in their order.
     fn places(self) -> impl Iterator<Item = usize> {
         let [of_rows, of_columns] = self.images;
-        let columns: Vec<usize> =
-            (0..self.columns).map(|column| stored_at(column, of_columns)).collect();
         (0..self.rows).flat_map(move |row| {
             let start = stored_at(row, of_rows) * self.stride;
-            columns.clone().into_iter().map(move |column| start + column)
+            (0..self.columns).map(move |column| start + stored_at(column, of_columns))
         })
     }
 }

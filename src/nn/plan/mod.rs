@@ -7,6 +7,7 @@
 //! Layers of features between them, as Linear, have their weights stored in that order. Where that cannot
 //! be, as at a network's ends, a [`TransposeStage`] changes the order.
 
+mod image_order;
 mod stages;
 
 use super::layer::{BatchNorm, Convolution, Layer};
@@ -14,6 +15,7 @@ use super::order::ChannelsLast;
 use super::sequence::{Input, Sequence, SpecProblem, place_prefix};
 use super::shape::Shape;
 use crate::device::ops::{Activation, ConvolutionShape};
+use image_order::in_two_orders;
 use stages::Tail;
 pub(super) use stages::take_off_activation;
 pub use stages::{
@@ -227,116 +229,12 @@ impl Plan {
         let problem = "cannot come first: begin with a Linear or a convolution";
         self.stages.last_mut().ok_or(Misfit::Layer(problem))
     }
-
-    /// Brings an image's numbers into PyTorch's order.
-    fn planes(&mut self) {
-        if let Some([channels, pixels]) = self.channels_last.take() {
-            let extents = [pixels, channels];
-            self.stages.push(Stage::Transpose(TransposeStage { extents }));
-        }
-    }
-
-    /// Brings an image's numbers into the order of convolutions.
-    fn pixels(&mut self) {
-        let [channels, height, width] = self.shape.image();
-        let last = in_two_orders([channels, height * width]);
-        if self.channels_last == last {
-            return;
-        }
-        self.planes();
-        if let Some(extents) = last.filter(|_| !self.makes(last)) {
-            self.stages.push(Stage::Transpose(TransposeStage { extents }));
-        }
-        self.channels_last = last;
-    }
-
-    /// Has the last Linear make its features as this image's, channels last, if nothing since then knows
-    /// one feature from another.
-    fn makes(&mut self, image: ChannelsLast) -> bool {
-        let is_linear = |stage: &Stage| matches!(stage, Stage::Linear(_));
-        let first = self.stages.iter().rposition(is_linear).unwrap_or(self.stages.len());
-        let behind = &mut self.stages[first..];
-        let does = !behind.is_empty() && behind.iter().all(Stage::treats_features_alike);
-        for stage in behind.iter_mut().filter(|_| does) {
-            match stage {
-                Stage::Linear(linear) => linear.output_image = image,
-                Stage::BatchNorm(norm) => norm.image = image,
-                _ => {}
-            }
-        }
-        does
-    }
-}
-
-/// Channels and pixels, unless there is only one order of them.
-fn in_two_orders(extents: [usize; 2]) -> ChannelsLast {
-    (extents[0] > 1 && extents[1] > 1).then_some(extents)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::nn::NetworkSpec;
-
-    /// The stages' names.
-    fn stages(shape: Shape, layers: &str) -> Vec<String> {
-        let layers = layers.split('|').map(|layer| layer.parse().unwrap()).collect();
-        let sequence = Sequence { key_prefix: String::new(), view: None, layers };
-        let spec = NetworkSpec::new(Input { shape, label: None }, vec![sequence]).unwrap();
-        let name = |stage: &Stage| format!("{stage:?}").split('(').next().unwrap_or("").to_owned();
-        spec.stages().iter().map(name).collect()
-    }
-
-    #[test]
-    fn images_change_their_order_where_it_matters_and_nowhere_else() {
-        let image = Shape::Image;
-        for (shape, layers, want) in [
-            (
-                image([1, 6, 6]),
-                "Conv2d(1, 4, 3)|ReLU()|Flatten()|Linear(64, 1)",
-                "Convolution Linear",
-            ),
-            (image([3, 6, 6]), "Conv2d(3, 4, 3)|ReLU()", "Transpose Convolution Transpose"),
-            (image([3, 6, 6]), "Conv2d(3, 1, 3)|ReLU()", "Transpose Convolution"),
-            (
-                image([3, 3, 3]),
-                "Conv2d(3, 4, 3)|Flatten()|Linear(4, 1)",
-                "Transpose Convolution Linear",
-            ),
-            (
-                Shape::Features(5),
-                "Linear(5, 12)|BatchNorm1d(12)|ReLU()|Unflatten(3, 2, 2)|ConvTranspose2d(3, 1, 2)",
-                "Linear BatchNorm Convolution",
-            ),
-            (
-                Shape::Features(5),
-                "Linear(5, 12)|Tanh()|Sigmoid()|Unflatten(3, 2, 2)|BatchNorm2d(3)",
-                "Linear Activation BatchNorm Transpose",
-            ),
-            (
-                Shape::Features(5),
-                "Linear(5, 12)|Dropout(0.5)|Unflatten(3, 2, 2)|ConvTranspose2d(3, 1, 2)",
-                "Linear Transpose Convolution",
-            ),
-            (
-                image([1, 4, 4]),
-                "Conv2d(1, 4, 3)|Flatten()|Dropout(0.5)|Unflatten(4, 2, 2)|Conv2d(4, 1, 2)",
-                "Convolution Convolution",
-            ),
-            (
-                image([1, 4, 4]),
-                "Conv2d(1, 4, 3)|Flatten()|Unflatten(2, 2, 4)|Conv2d(2, 1, 2)",
-                "Convolution Transpose Transpose Convolution",
-            ),
-            (
-                image([1, 4, 4]),
-                "Conv2d(1, 4, 3)|Flatten()|BatchNorm1d(16)|Linear(16, 1)",
-                "Convolution BatchNorm Linear",
-            ),
-        ] {
-            assert_eq!(stages(shape, layers).join(" "), want, "{layers}");
-        }
-    }
 
     #[test]
     fn a_batch_norm_takes_up_the_bias_of_a_convolution_right_before_it() {
