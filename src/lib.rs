@@ -59,6 +59,7 @@
 //! | [`choice`] | values that are one of a few, each with its word |
 //! | [`text`] | numbers, names and errors as people write them |
 //! | [`rng`] | random numbers that every device draws alike |
+//! | [`mark`] | by which pictures that we wrote are known |
 //! | [`file_error`] | a file that the system does not let us use |
 //!
 //! Each of the large ones has an error of its own; [`enum@Error`] is any of them.
@@ -79,6 +80,7 @@ pub mod export;
 pub mod file_error;
 pub mod formats;
 pub mod gan;
+pub mod mark;
 pub mod memory;
 pub mod nn;
 pub mod picture;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms from the top down, each with those that it may import.
-const ROOMS: [(&str, &[&str]); 16] = [
+const ROOMS: [(&str, &[&str]); 17] = [
     ("error", &["train", "export", "run", "picture", "gan", "data", "device", "formats", SMALL]),
     ("train", &["run", "picture", "gan", "data", "device", "formats", SMALL]),
     ("export", &["run", "gan", "nn", "data", "formats", SMALL]),
@@ -23,6 +23,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("text", &[]),
     ("choice", &[]),
     ("rng", &[]),
+    ("mark", &[]),
     ("file_error", &[]),
 ];
 /// Any of the small ones.

@@ -96,6 +96,9 @@ fn train(problem: &train::Error) -> Option<&'static str> {
         train::Error::Ended { source, .. } => train(source),
         train::Error::NotFinite(_) => Some(ANOTHER_RUN),
         train::Error::Run(problem) => run(problem),
+        train::Error::TooFewImages { images: 1, normalizes: true, .. } => {
+            Some("BatchNorm needs two: add images, or take a preset without it, such as mlp")
+        }
         train::Error::TooFewImages { .. } => Some("ask for a smaller --batch-size"),
         train::Error::ConfigChanged { .. } => {
             Some("put back what was there, or begin a new run with --config")

@@ -1,12 +1,11 @@
 //! Which images a trained generator draws: flags, and what they mean for a checkpoint.
 
-use std::ops::RangeInclusive;
-
 use gan_cuda::gan::arrangement::{Arrangement, Grid};
 use gan_cuda::gan::sampler::Statistics;
 use gan_cuda::ranges;
 use gan_cuda::run::config::Config;
 
+use super::labels::Labels;
 use super::ranges::{choice, within};
 use crate::cli::error::{Result, refuse};
 
@@ -25,9 +24,10 @@ pub(super) struct ImageArgs {
     /// Seed of the noise [default: the run's]
     #[arg(long, value_name = "N", value_parser = within::<u64, _>(ranges::SEED))]
     pub(super) seed: Option<u64>,
-    /// Classes to draw, as 0-9 or 7,3 [default: all; only where the preset has classes]
-    #[arg(long, value_name = "LIST", value_parser = labels)]
-    labels: Option<Labels>,
+    /// Classes to draw, by their names or numbers, as cats,dogs or 0-9 or 7,3 [default: all; only
+    /// where the preset has classes]
+    #[arg(long, value_name = "LIST")]
+    labels: Option<String>,
     /// What BatchNorm normalises with: the statistics gathered in training, or those of the
     /// images drawn (2 to 4,096, all together) [default: running]
     #[arg(long, value_name = "running|batch", value_parser = choice::<Statistics>(), hide_possible_values = true)]
@@ -74,22 +74,16 @@ impl ImageArgs {
 
     /// The classes to draw, one after the other; none where the set-up has none.
     pub(super) fn classes(&self, config: &Config) -> Result<Vec<u32>> {
-        let refused = |problem| refuse("--labels", problem);
+        let refused = |problem: String| refuse("--labels", problem);
         match (&self.labels, config.gan.classes) {
             (None, classes) => Ok((0..classes.unwrap_or(0) as u32).collect()),
             (Some(_), None) => refused(format!(
                 "does not fit: preset {} has no classes; leave it out",
                 config.preset
             )),
-            (Some(Labels(ranges)), Some(classes)) => {
-                match ranges.iter().find(|range| *range.end() as usize >= classes) {
-                    Some(range) => refused(format!(
-                        "has no class {}: the checkpoint has {classes}, 0 to {}",
-                        range.end(),
-                        classes - 1
-                    )),
-                    None => Ok(ranges.iter().cloned().flatten().take(MOST_IMAGES).collect()),
-                }
+            (Some(text), Some(classes)) => {
+                let labels = Labels { names: &config.class_names, classes };
+                labels.of(text).or_else(refused)
             }
         }
     }
@@ -108,36 +102,6 @@ impl ImageArgs {
                 ))
             }
             (Some(statistics), _) => Ok(statistics),
-        }
-    }
-}
-
-/// Classes as they were typed: single ones and ranges.
-#[derive(Clone, Debug, PartialEq)]
-struct Labels(Vec<RangeInclusive<u32>>);
-
-fn labels(text: &str) -> Result<Labels, String> {
-    let one = |part: &str| {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let range = first.trim().parse().ok()?..=last.trim().parse().ok()?;
-        (!range.is_empty()).then_some(range)
-    };
-    let ranges: Option<Vec<_>> = text.split(',').map(one).collect();
-    let expected = "must be class numbers and ascending ranges, as 0-9 or 7,3";
-    ranges.map(Labels).ok_or_else(|| expected.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn labels_are_numbers_and_ascending_ranges() {
-        assert_eq!(labels("0-9").unwrap().0, [0..=9]);
-        assert_eq!(labels("7,3").unwrap().0, [7..=7, 3..=3]);
-        assert_eq!(labels("0-3, 7, 2-2").unwrap().0, [0..=3, 7..=7, 2..=2]);
-        for bad in ["", ",", "7,", "9-0", "-1", "1-2-3", "a", "0..9", "99999999999"] {
-            assert!(labels(bad).is_err(), "{bad:?}");
         }
     }
 }

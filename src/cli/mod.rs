@@ -24,6 +24,7 @@ mod fetch;
 mod graph;
 mod images;
 mod json;
+mod labels;
 mod layers;
 pub mod log;
 mod man;

@@ -23,6 +23,25 @@ impl DatasetKind {
         10
     }
 
+    /// What the classes are called, by their numbers; empty where a number says it all.
+    pub fn class_names(self) -> &'static [&'static str] {
+        match self {
+            DatasetKind::Mnist => &[],
+            DatasetKind::FashionMnist => &[
+                "T-shirt/top",
+                "Trouser",
+                "Pullover",
+                "Dress",
+                "Coat",
+                "Sandal",
+                "Shirt",
+                "Sneaker",
+                "Bag",
+                "Ankle boot",
+            ],
+        }
+    }
+
     /// torchvision's folder for this data set, below the `root` its user names.
     pub(super) fn torchvision_folder(self) -> &'static str {
         match self {

@@ -32,11 +32,11 @@ impl Source {
     /// Number of classes: for a folder, of sub-folders with images.
     ///
     /// # Errors
-    /// For a folder as [`ImageFolder::list`] and [`ImageFolder::classes`].
+    /// For a folder as [`ImageFolder::list`], and where its sub-folders are no classes.
     pub fn classes(&self) -> Result<usize> {
         match self {
             Source::Named(kind) => Ok(kind.classes()),
-            Source::Folder(path) => Ok(ImageFolder::list(path)?.classes()?.0.len()),
+            Source::Folder(path) => ImageFolder::list(path)?.count_classes(),
         }
     }
 }
@@ -81,7 +81,7 @@ impl DatasetKind {
             images: images.pixels,
             labels,
             classes: self.classes(),
-            class_names: Vec::new(),
+            class_names: self.class_names().iter().map(|&name| name.to_owned()).collect(),
             shape,
             origin,
             warnings: Vec::new(),

@@ -13,6 +13,7 @@
 //! | read an IDX file | [`idx`] |
 //! | download a data set | [`fetch`] |
 
+mod doubts;
 mod embedded;
 mod error;
 #[cfg(feature = "fetch")]
@@ -44,7 +45,7 @@ pub use folder::FolderProblem;
 pub use kind::DatasetKind;
 pub use locate::{DatasetProblem, Places, cache_folder};
 pub use source::Source;
-pub use wanted::{Progress, Wanted};
+pub use wanted::{ClassOrder, Progress, Wanted};
 
 /// Names of classes in a summary.
 const CLASSES_NAMED: usize = 8;

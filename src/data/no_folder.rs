@@ -17,11 +17,11 @@ impl ImageFolder {
         Err(FileError::at("read the images in", path)(io::Error::other(problem)).into())
     }
 
-    pub fn classes(&self) -> Result<(Vec<String>, Vec<u32>)> {
-        match *self {}
+    pub fn count_classes(self) -> Result<usize> {
+        match self {}
     }
 
-    pub fn load(&self, _wanted: &Wanted, _progress: Progress<'_>) -> Result<Dataset> {
-        match *self {}
+    pub fn load(self, _wanted: &Wanted, _progress: Progress<'_>) -> Result<Dataset> {
+        match self {}
     }
 }

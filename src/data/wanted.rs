@@ -15,12 +15,27 @@ pub struct Wanted {
     pub shape: ImageShape,
     /// Whether a folder's sub-folders are classes.
     pub classes: bool,
+    /// Which number each class of a folder has.
+    pub class_order: ClassOrder,
     /// Whether images of a folder that cannot be read are left out; else the first is an error.
     pub skip_bad: bool,
     /// Threads that decode a folder.
     pub threads: usize,
     /// This program's cache folder, if what is decoded shall be kept there.
     pub cache: Option<PathBuf>,
+}
+
+/// How the classes of a folder, its sub-folders, are numbered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ClassOrder {
+    /// By their names, byte by byte, but numbers in them as numbers: 2 comes before 10.
+    #[default]
+    Natural,
+    /// Byte by byte: 10 comes before 2. Runs that do not know the names of their classes have them
+    /// in this order.
+    Bytewise,
+    /// These, in this order; there must be no others.
+    Named(Vec<String>),
 }
 
 /// Hears of each image of a folder that is decoded: how many are, and how many there are. Threads

@@ -46,6 +46,7 @@ impl<'a> Generator<'a> {
         let file = &checkpoint.generator;
         let mut metadata = file.metadata().clone();
         metadata.extend(words.map(|(key, word)| (key.to_owned(), word)));
+        metadata.extend(snapshot::class_names(config));
         Ok(Self { spec: model.generator().clone(), image: config.gan.image, file, metadata })
     }
 

@@ -1,8 +1,10 @@
-//! Pictures as the frames of an animated GIF that runs for ever.
+//! Pictures as the frames of an animated GIF that runs for ever, with [our mark](crate::mark).
 
 use std::time::Duration;
 
-use gif::{Encoder, Frame, Repeat};
+use gif::{Encoder, Extension, Frame, Repeat};
+
+use crate::mark;
 
 /// How carefully colours are chosen, from 1 to 30; the crate's word for a good one is 10.
 const COLOUR_SPEED: i32 = 10;
@@ -29,6 +31,8 @@ impl Animation {
         let palette = if channels == 1 { &greys[..] } else { &[] };
         let mut encoder = Encoder::new(Vec::new(), width, height, palette).map_err(words)?;
         encoder.set_repeat(Repeat::Infinite).map_err(words)?;
+        let mark = [mark::NAME.as_bytes()];
+        encoder.write_raw_extension(Extension::Comment.into(), &mark).map_err(words)?;
         Ok(Animation { encoder, size: (width, height), channels })
     }
 
@@ -87,7 +91,9 @@ mod tests {
         let mut animation = Animation::new((32, 8), 1).unwrap();
         animation.add(&pixels, Duration::from_millis(100)).unwrap();
         animation.add(&[7; 256], Duration::from_secs(2)).unwrap();
-        let frames = read(&animation.finish().unwrap());
+        let gif = animation.finish().unwrap();
+        assert!(mark::is_ours(&gif) && !mark::is_ours(&gif[..780]));
+        let frames = read(&gif);
         let rgba: Vec<u8> = pixels.iter().flat_map(|&grey| [grey, grey, grey, 255]).collect();
         assert_eq!(frames[0], (32, 8, 10, rgba));
         assert_eq!(frames[1], (32, 8, 200, [7, 7, 7, 255].repeat(256)));

@@ -1,10 +1,11 @@
-//! Pictures of 8 bits.
+//! Pictures of 8 bits, each with [our mark](crate::mark).
 
 use std::path::Path;
 
 use png::{BitDepth, ColorType, Encoder, EncodingError};
 
 use super::{Error, Result};
+use crate::mark;
 
 /// A picture as the bytes of a PNG that goes to `path`.
 ///
@@ -31,6 +32,7 @@ fn encoded(
     let mut encoder = Encoder::new(&mut bytes, side(width), side(height));
     encoder.set_color(color);
     encoder.set_depth(BitDepth::Eight);
+    encoder.add_text_chunk(mark::PNG_KEYWORD.to_owned(), mark::NAME.to_owned())?;
     let mut writer = encoder.write_header()?;
     writer.write_image_data(pixels)?;
     writer.finish()?;
@@ -40,6 +42,14 @@ fn encoded(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn picture_has_the_mark() {
+        let bytes = encode_png(Path::new("x.png"), (1, 1), ColorType::Rgb, &[1, 2, 3]).unwrap();
+        assert!(
+            mark::is_ours(&bytes) && !mark::is_ours(&bytes[..40]) && !mark::is_ours(b"\x89PNG")
+        );
+    }
 
     #[test]
     fn picture_without_pixels_is_an_error() {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tracing::debug;
 
-use crate::data::{Places, Source, Wanted};
+use crate::data::{ClassOrder, Places, Source, Wanted};
 use crate::device::cpu::default_threads;
 use crate::device::{ConvolutionForm, DeviceChoice, Precision};
 use crate::file_error::FileError;
@@ -23,8 +23,10 @@ use crate::run::{Error, Result};
 pub use check::ConfigProblem;
 
 /// What may change when a run goes on.
-const CHANGEABLE: [&str; 15] = [
+const CHANGEABLE: [&str; 16] = [
     "checkpoint_interval",
+    // The checksum of the labels tells whether it is another order; older runs have no names.
+    "class_names",
     "conv",
     "device",
     "epochs",
@@ -63,6 +65,10 @@ pub struct Config {
     /// The folder that a named data set's files came from; unset: it is the program's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
+    /// What the classes are called, by their numbers; empty where they are only numbered, and where
+    /// the data set has not been looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub class_names: Vec<String>,
     /// Whether images of a folder that cannot be read are left out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub skip_bad_images: bool,
@@ -207,6 +213,10 @@ impl Config {
             places: Places { data_dir: self.data_dir.clone(), ..Places::default() },
             shape: self.gan.image,
             classes: self.gan.classes.is_some(),
+            class_order: match self.class_names.is_empty() {
+                true => ClassOrder::Natural,
+                false => ClassOrder::Named(self.class_names.clone()),
+            },
             skip_bad: self.skip_bad_images,
             threads: self.threads,
             cache,

@@ -51,6 +51,8 @@ pub struct Overview {
     pub preset: Option<String>,
     /// What it learns from: a known name, or the path of a folder.
     pub dataset: Option<Source>,
+    /// What its classes are called; empty where they are only numbered.
+    pub class_names: Vec<String>,
     /// Iterations that are known to be done: those of the newest record or checkpoint.
     pub iteration: u64,
     /// Iterations after which it ends; not known before the first line of its log.
@@ -134,7 +136,8 @@ impl Overview {
             },
             process: holder.process(),
             preset: config.as_ref().map(|config| config.preset.clone()),
-            dataset: config.and_then(|config| config.dataset),
+            dataset: config.as_ref().and_then(|config| config.dataset.clone()),
+            class_names: config.map_or(Vec::new(), |config| config.class_names),
             iteration,
             total,
             record,

@@ -52,6 +52,7 @@ pub fn take<'a, D: Device>(
         push_moments(&mut state, gan.device(), role, player)?;
         let mut file = state_dict(gan.device(), &player.network, role, passes, progress.iteration);
         file.metadata.extend(owned(words(gan.model(), config)));
+        file.metadata.extend(class_names(config));
         Ok(file)
     };
     let (generator, discriminator) = (network(Role::Generator)?, network(Role::Discriminator)?);
@@ -263,6 +264,13 @@ fn state_dict<'a, D: Device>(
         file.push(key, &[], [Ok(vec![passes as i64])]);
     }
     file
+}
+
+/// What the classes are called, for a file's metadata: a JSON array; nothing where they are only
+/// numbered.
+pub fn class_names(config: &Config) -> Option<(String, String)> {
+    let names = serde_json::json!(config.class_names).to_string();
+    (!config.class_names.is_empty()).then(|| ("class_names".to_owned(), names))
 }
 
 /// What the networks are, for the files' metadata.

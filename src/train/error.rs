@@ -52,13 +52,15 @@ pub enum Error {
         key: String,
     },
 
-    /// A data set is smaller than a batch.
+    /// A data set is smaller than the smallest batch.
     #[error("{images} images are too few for batches of {batch_size}")]
     TooFewImages {
         /// Images in the data set.
         images: usize,
         /// Images in a batch.
         batch_size: usize,
+        /// Whether the networks have BatchNorm, which needs two images in a batch.
+        normalizes: bool,
     },
 
     /// A run would go on with other images than it began with.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Cursor;
+use std::path::Path;
 
 use image::{ImageFormat, Rgb, RgbImage};
 
@@ -57,17 +58,117 @@ fn colour_set_up_trains_on_a_folder_and_goes_on() {
 fn a_second_start_takes_the_images_from_the_cache() {
     let scratch = scene();
     let train = format!("train {RGB} photos --iterations 1 -q");
-    scratch.run(&train).succeeds();
+    // Files that were changed a moment ago are not kept.
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    for decoded in [12, 0] {
+        let log = [("RUST_LOG", Path::new("gan_cuda::data=debug"))];
+        let said = scratch.run_with(&train, &log).warns();
+        assert!(said.contains(&format!("decoded={decoded} ")), "{said}");
+    }
     assert_eq!(scratch.names("cache/gan-cuda/folders").len(), 1);
-    let path = "photos/cats/0.png";
-    let before = fs::metadata(scratch.path(path)).unwrap();
-    scratch.put(path, vec![0; before.len() as usize]);
-    let file = fs::File::options().write(true).open(scratch.path(path)).unwrap();
-    file.set_modified(before.modified().unwrap()).unwrap();
-    scratch.run(&train).succeeds();
     let reals =
         [0, 1].map(|run| scratch.bytes(&format!("runs/0000{run}-mlp-rgb-photos/reals.png")));
     assert_eq!(reals[0], reals[1]);
+}
+
+#[test]
+fn runs_and_samples_below_the_images_are_not_learnt_from() {
+    let scratch = scene();
+    let train = format!("train {CLASSES} photos --runs-dir photos/runs --iterations 2");
+    for _ in 0..2 {
+        scratch.run(&train).says(&["12 images of 8×8 grey, 3 classes (cats, dogs, fish), from "]);
+        let run = "photos/runs/00000-cgan-photos";
+        scratch.run(&format!("sample {run} --out photos/sample.png -q")).succeeds();
+        scratch.run(&format!("sample {run} --out photos/fish/sample.png -q")).succeeds();
+    }
+    let answer = scratch.run("train --resume --runs-dir photos/runs --iterations 4");
+    let said = answer.warns();
+    assert!(said.contains("left out 2 of 14 images, which gan-cuda wrote itself"), "{said}");
+}
+
+#[test]
+fn classes_are_known_by_their_names_wherever_they_go() {
+    let scratch = scene();
+    scratch.run(&format!("train {CLASSES} photos --iterations 2 -q")).succeeds();
+    let run = "runs/00000-cgan-photos";
+    let names = r#"["cats","dogs","fish"]"#;
+    let config = scratch.config(run);
+    assert_eq!(config["class_names"].as_array().unwrap()[1].as_str(), Some("dogs"));
+    let generator = format!("{run}/checkpoint-000002/generator.safetensors");
+    let holds = |file: &str| {
+        // As JSON within JSON, and as it is.
+        let text = String::from_utf8_lossy(&scratch.bytes(file)).replace('\\', "");
+        assert!(text.contains(names), "{file}");
+    };
+    holds(&generator);
+    scratch.run("export --onnx g.onnx --safetensors g.safetensors -q").succeeds();
+    ["g.onnx", "g.safetensors"].map(holds);
+    for command in ["runs --json", "sample --json --labels fish"] {
+        assert!(scratch.run(command).succeeds().contains(names), "{command}");
+    }
+    scratch.run("sample --labels fish,cats").says(&["classes   fish, cats\n"]);
+    let by_name = scratch.bytes("sample.png");
+    scratch.run("sample --labels 2,0 -q").succeeds();
+    assert_eq!(scratch.bytes("sample.png"), by_name);
+    let words = ["--labels", "\"birds\"", "cats, dogs, fish"];
+    scratch.run("sample --labels birds").fails(2, &words);
+    scratch.run("train --resume --iterations 4 -q").succeeds();
+    assert_eq!(scratch.config(run)["class_names"], config["class_names"]);
+}
+
+#[test]
+fn runs_that_do_not_know_the_names_of_their_classes_keep_the_order_that_they_had() {
+    let scratch = Scratch::new();
+    for class in 0..11 {
+        fs::create_dir_all(scratch.path(&format!("numbers/{class}"))).unwrap();
+        scratch.put(&format!("numbers/{class}/0.png"), picture(class));
+    }
+    let flags = format!("train {CLASSES} numbers --iterations 2");
+    let order = |run: &str| scratch.config(run)["class_names"].to_string();
+    scratch.run(&format!("{flags} -q")).succeeds();
+    assert!(order("runs/00000-cgan-numbers").contains(r#""1", "2", "3""#));
+    let text = scratch.text("runs/00000-cgan-numbers/config.toml");
+    let (before, rest) = text.split_once("class_names = [").unwrap();
+    let (_, after) = rest.split_once("]\n").unwrap();
+    let older = r#"["0", "1", "10", "2", "3", "4", "5", "6", "7", "8", "9"]"#;
+    scratch.put("older.toml", format!("{before}class_names = {older}\n{after}"));
+    scratch.run("train --config older.toml -q").succeeds();
+    let run = "runs/00001-cgan-numbers";
+    assert_eq!(order(run), older);
+    let written = scratch.text(&format!("{run}/config.toml"));
+    let start = written.find("class_names").unwrap();
+    let end = start + written[start..].find("]\n").unwrap() + 2;
+    scratch.put(&format!("{run}/config.toml"), format!("{}{}", &written[..start], &written[end..]));
+    scratch.run("train --resume --iterations 4 -q").succeeds();
+    assert_eq!(order(run), older);
+    scratch.put("short.toml", text.replace(r#""10","#, ""));
+    scratch.run("train --config short.toml").fails(1, &["short.toml", "class_names", "11 names"]);
+}
+
+#[test]
+fn what_can_hardly_be_learnt_from_is_told_before_training() {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.path("dull")).unwrap();
+    let grey = |level| {
+        let mut bytes = Cursor::new(Vec::new());
+        RgbImage::from_pixel(9, 9, Rgb([level; 3])).write_to(&mut bytes, ImageFormat::Png).unwrap();
+        bytes.into_inner()
+    };
+    let train = |preset: &str| {
+        let sizes = "--image-size 8 --batch-size 4 --iterations 1 --threads 1 -v";
+        scratch.run(&format!("train --preset {preset} {sizes} --dataset dull"))
+    };
+    scratch.put("dull/0.png", grey(9));
+    let said = train("mlp").warns();
+    for words in ["no image has any contrast", "1 images are fewer than a batch of 4"] {
+        assert!(said.contains(words), "{said}");
+    }
+    // No smaller batch would do.
+    let said = train("mlp-batchnorm").err;
+    assert!(said.contains("BatchNorm needs two: add images"), "{said}");
+    assert!(!said.contains("--batch-size"), "{said}");
+    (1..8).for_each(|i| scratch.put(&format!("dull/{i}.png"), grey(9)));
+    assert!(train("mlp").warns().contains("all 8 images are alike"));
 }
 
 #[test]

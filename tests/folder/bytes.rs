@@ -1,5 +1,7 @@
 //! Whatever bytes a file has, reading it ends in an image or in an error.
 
+use std::path::Path;
+
 use gan_cuda::data::Wanted;
 use gan_cuda::data::folder::decode_image;
 use image::{ImageFormat, Rgb, RgbImage};
@@ -7,16 +9,38 @@ use proptest::prelude::*;
 
 use super::pictures::{encode, folder, grey_png, load, shape, wanted};
 
-const NAMES: [&str; 7] = ["x.png", "x.jpg", "x.jpeg", "x.webp", "x.bmp", "x.gif", "x"];
-const FORMATS: [ImageFormat; 5] =
-    [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Bmp, ImageFormat::Gif];
+const NAMES: [&str; 8] = ["x.png", "x.jpg", "x.jpeg", "x.webp", "x.bmp", "x.tiff", "x.tga", "x"];
+const FORMATS: [ImageFormat; 9] = [
+    ImageFormat::Png,
+    ImageFormat::Jpeg,
+    ImageFormat::WebP,
+    ImageFormat::Bmp,
+    ImageFormat::Gif,
+    ImageFormat::Tiff,
+    ImageFormat::Pnm,
+    ImageFormat::Qoi,
+    ImageFormat::Tga,
+];
 /// What the formats begin with, so that random bytes get further than the first look.
-const BEGINNINGS: [&[u8]; 6] =
-    [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF\x40\0\0\0WEBPVP8", b"BM", b"GIF89a"];
+const BEGINNINGS: [&[u8]; 11] = [
+    b"",
+    b"\x89PNG\r\n\x1a\n",
+    b"\xff\xd8\xff",
+    b"RIFF\x40\0\0\0WEBPVP8",
+    b"BM",
+    b"GIF89a",
+    b"II*\0\x08\0\0\0",
+    b"MM\0*\0\0\0\x08",
+    b"P6 3 2 255\n",
+    b"P7\nWIDTH 3\n",
+    b"qoif\0\0\0\x03\0\0\0\x03",
+];
 
 fn sound(bytes: &[u8]) {
-    if let Ok(image) = decode_image(bytes, shape(3, 5)) {
-        assert_eq!(image.len(), 75);
+    for name in ["x", "x.tga"] {
+        if let Ok(image) = decode_image(bytes, Path::new(name), shape(3, 5)) {
+            assert_eq!(image.len(), 75);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use gan_cuda::data::{Dataset, Wanted};
@@ -18,8 +19,20 @@ struct Scene {
 }
 
 impl Scene {
+    /// Whose files were not changed a moment ago.
     fn new(files: &[(&str, &[u8])]) -> Scene {
-        Scene { images: folder(files), cache: tempfile::tempdir().unwrap() }
+        let scene = Scene { images: folder(files), cache: tempfile::tempdir().unwrap() };
+        settle();
+        scene
+    }
+
+    fn load_and_count(&self) -> (Dataset, u64) {
+        load_and_count(self.images.path(), &self.wanted()).unwrap()
+    }
+
+    fn load_and_count_levels(&self) -> (Vec<u8>, u64) {
+        let (data, decoded) = self.load_and_count();
+        (levels(&data), decoded)
     }
 
     fn wanted(&self) -> Wanted {
@@ -47,6 +60,11 @@ impl Scene {
     }
 }
 
+/// Waits until times that files have are past by more than a clock's tick.
+fn settle() {
+    thread::sleep(Duration::from_millis(50));
+}
+
 /// Puts other bytes into a file of the same size, and leaves its time as it was.
 fn replace_secretly(path: &Path, bytes: &[u8]) {
     let before = fs::metadata(path).unwrap();
@@ -62,40 +80,61 @@ fn set_modified(path: &Path, time: SystemTime) {
 #[test]
 fn the_second_load_decodes_nothing() {
     let scene = Scene::new(&[("a.png", &grey_png(10)), ("b.png", &grey_png(20))]);
-    let load = || load_and_count(scene.images.path(), &scene.wanted()).unwrap();
-    let (data, decoded) = load();
+    let (data, decoded) = scene.load_and_count();
     assert_eq!((levels(&data), decoded), (vec![10, 20], 2));
-    replace_secretly(&scene.file("a.png"), &vec![b'x'; grey_png(10).len()]);
-    let (again, decoded) = load();
+    let (again, decoded) = scene.load_and_count();
     assert_eq!((again.images, decoded), (data.images, 0));
     assert_eq!((again.labels, again.warnings), (data.labels, data.warnings));
 }
 
 #[test]
-fn a_changed_folder_is_read_again_and_takes_the_place_of_the_old() {
-    let scene = Scene::new(&[("a.png", &grey_png(10)), ("b.png", &grey_png(20))]);
-    assert_eq!(levels(&scene.load()), [10, 20]);
-    // Another time, by as little as there is.
-    let before = fs::metadata(scene.file("a.png")).unwrap().modified().unwrap();
-    replace_secretly(&scene.file("a.png"), &grey_png(11));
-    assert_eq!(levels(&scene.load()), [10, 20]);
-    set_modified(&scene.file("a.png"), before + Duration::from_nanos(100));
-    assert_eq!(levels(&scene.load()), [11, 20]);
-    // Another name.
-    fs::rename(scene.file("a.png"), scene.file("c.png")).unwrap();
-    assert_eq!(levels(&scene.load()), [20, 11]);
-    // Another size.
-    let bytes = [grey_png(30), vec![0]].concat();
-    let before = fs::metadata(scene.file("b.png")).unwrap().modified().unwrap();
-    fs::write(scene.file("b.png"), bytes).unwrap();
-    set_modified(&scene.file("b.png"), before);
-    assert_eq!(levels(&scene.load()), [30, 11]);
-    // One more, one less.
-    write(scene.images.path(), "d.png", &grey_png(40));
-    assert_eq!(levels(&scene.load()), [30, 11, 40]);
-    fs::remove_file(scene.file("c.png")).unwrap();
-    assert_eq!(levels(&scene.load()), [30, 40]);
+fn only_what_has_changed_is_decoded() {
+    let files: Vec<_> = (0..9).map(|i| (format!("{i}.png"), grey_png(10 * i))).collect();
+    let files: Vec<_> = files.iter().map(|(name, bytes)| (&name[..], &bytes[..])).collect();
+    let scene = Scene::new(&files);
+    scene.load();
+    let mut want: Vec<u8> = (0..9).map(|i| 10 * i).collect();
+    let mut now = |change: &dyn Fn(), want: &[u8], decoded: u64| {
+        change();
+        settle();
+        assert_eq!(scene.load_and_count_levels(), (want.to_vec(), decoded));
+        assert_eq!(scene.load_and_count_levels(), (want.to_vec(), 0));
+    };
+    want[3] = 33;
+    now(&|| write(scene.images.path(), "3.png", &grey_png(33)), &want, 1);
+    want.remove(0);
+    now(&|| fs::remove_file(scene.file("0.png")).unwrap(), &want, 0);
+    want.insert(0, 7);
+    now(&|| write(scene.images.path(), "00.png", &grey_png(7)), &want, 1);
+    want.rotate_left(1);
+    now(&|| fs::rename(scene.file("00.png"), scene.file("x.png")).unwrap(), &want, 1);
     scene.entry();
+}
+
+/// Neither size nor the time that programs can set tells of it.
+#[cfg(unix)]
+#[test]
+fn pixels_that_are_gone_are_not_trained_on() {
+    let scene = Scene::new(&[("a.png", &grey_png(10)), ("b.png", &grey_png(20))]);
+    scene.load();
+    replace_secretly(&scene.file("a.png"), &grey_png(11));
+    assert_eq!(levels(&scene.load()), [11, 20]);
+    // Another file, moved to its place.
+    let before = fs::metadata(scene.file("b.png")).unwrap().modified().unwrap();
+    write(scene.images.path(), "b.png.new", &grey_png(21));
+    set_modified(&scene.file("b.png.new"), before);
+    fs::rename(scene.file("b.png.new"), scene.file("b.png")).unwrap();
+    assert_eq!(levels(&scene.load()), [11, 21]);
+}
+
+/// One that was changed a moment ago could be changed again without another time.
+#[test]
+fn a_file_that_was_just_changed_is_decoded_again() {
+    let scene = Scene::new(&[("a.png", &grey_png(10)), ("b.png", &grey_png(20))]);
+    set_modified(&scene.file("b.png"), SystemTime::now() + Duration::from_secs(3600));
+    settle();
+    assert_eq!(scene.load_and_count().1, 2);
+    assert_eq!(scene.load_and_count().1, 1);
 }
 
 #[test]
@@ -151,8 +190,10 @@ fn files_that_the_system_withholds_are_not_remembered_as_bad() {
     let scene = Scene::new(&[("b.png", &grey_png(20))]);
     std::os::unix::fs::symlink("gone", scene.file("a.png")).unwrap();
     let skip = Wanted { skip_bad: true, ..scene.wanted() };
-    assert_eq!(levels(&load(scene.images.path(), &skip).unwrap()), [20]);
-    assert!(!scene.cache.path().join("folders").exists());
+    for decoded in [2, 1] {
+        let (data, count) = load_and_count(scene.images.path(), &skip).unwrap();
+        assert_eq!((levels(&data), count), (vec![20], decoded));
+    }
 }
 
 #[test]
@@ -171,7 +212,7 @@ fn many_at_once_get_the_same_and_leave_one_whole_entry() {
     let files: Vec<_> = files.iter().map(|(name, bytes)| (&name[..], &bytes[..])).collect();
     let scene = Scene::new(&files);
     let want: Vec<u8> = (0..20).collect();
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
                 for round in 0..5 {

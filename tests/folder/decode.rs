@@ -1,12 +1,12 @@
 //! One image: cropping, resizing, transparency, limits.
 
-use gan_cuda::data::folder::{ImageProblem, MAX_SIDE, decode_image};
+use gan_cuda::data::folder::{ImageProblem, MAX_SIDE};
 use image::{ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba, RgbaImage};
 
-use super::pictures::{encode, folder, levels, load, plain, shape, wanted};
+use super::pictures::{decode, encode, folder, levels, load, plain, shape, wanted};
 
 fn decoded(bytes: &[u8], channels: usize, side: usize) -> Vec<u8> {
-    decode_image(bytes, shape(channels, side)).unwrap()
+    decode(bytes, shape(channels, side)).unwrap()
 }
 
 #[test]
@@ -85,13 +85,22 @@ fn the_content_tells_the_format_and_not_the_name() {
 
 #[test]
 fn what_is_no_image_is_an_error() {
-    for bytes in [&b""[..], b"hello", b"\x89PN", b"RIFF\x08\0\0\0WAVE"] {
-        let problem = decode_image(bytes, shape(1, 4)).unwrap_err();
+    for bytes in [&b"hello"[..], b"\x89PN", b"RIFF\x08\0\0\0WAVE"] {
+        let problem = decode(bytes, shape(1, 4)).unwrap_err();
         assert!(matches!(problem, ImageProblem::Unknown), "{problem}");
     }
-    let tiff = b"II*\0\x08\0\0\0\0\0\0\0\0\0";
-    let words = decode_image(tiff, shape(1, 4)).unwrap_err().to_string();
-    assert!(words.to_lowercase().contains("tiff"), "{words}");
+    assert!(matches!(decode(b"", shape(1, 4)), Err(ImageProblem::Empty)));
+    for (bytes, what) in [
+        (&b"\0\0\0\x1cftypavif\0\0\0\0"[..], "AVIF"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0", "HEIC"),
+        (b"\xff\x0a\xfa\x1f", "JPEG XL"),
+        (b"%PDF-1.7", "PDF"),
+        (b"8BPS\0\x01", "Photoshop"),
+    ] {
+        let words = decode(bytes, shape(1, 4)).unwrap_err().to_string();
+        assert!(words.contains(what) && words.contains("convert it to PNG or JPEG"), "{words}");
+    }
 }
 
 #[test]
@@ -100,10 +109,10 @@ fn files_that_are_cut_off_are_errors() {
     use ImageFormat::{Bmp, Gif, Jpeg, Png, WebP};
     for format in [Png, Jpeg, WebP, Bmp, Gif] {
         let bytes = encode(picture.clone(), format);
-        decode_image(&bytes, shape(3, 8)).unwrap();
+        decode(&bytes, shape(3, 8)).unwrap();
         for part in [1, 2, 3, 5, 7] {
             let cut = &bytes[..bytes.len() * part / 8];
-            let result = decode_image(cut, shape(3, 8));
+            let result = decode(cut, shape(3, 8));
             assert!(result.is_err(), "{format:?}, {part} eighths");
         }
     }
@@ -125,7 +134,7 @@ fn decompression_bombs_are_refused_with_the_limits() {
     for (width, height) in
         [(60_000, 60_000), (side + 1, 1), (1, side + 1), (side, side), (side, side / 4 + 1)]
     {
-        let problem = decode_image(&bomb(width, height), shape(1, 4)).unwrap_err();
+        let problem = decode(&bomb(width, height), shape(1, 4)).unwrap_err();
         assert!(matches!(problem, ImageProblem::TooLarge), "{width}×{height}: {problem}");
         let words = problem.to_string();
         assert!(
@@ -136,5 +145,5 @@ fn decompression_bombs_are_refused_with_the_limits() {
     // The same in another format: the extents of a GIF's canvas.
     let mut gif = encode(plain(1, [0; 3]), ImageFormat::Gif);
     gif[6..10].fill(0xff);
-    assert!(matches!(decode_image(&gif, shape(1, 4)).unwrap_err(), ImageProblem::TooLarge));
+    assert!(matches!(decode(&gif, shape(1, 4)).unwrap_err(), ImageProblem::TooLarge));
 }

@@ -1,12 +1,13 @@
 //! Formats and ways of storing colour that the encoder at hand does not write by itself.
 
-use gan_cuda::data::folder::decode_image;
+use gan_cuda::data::Wanted;
+use gan_cuda::data::folder::ImageProblem;
 use image::codecs::gif::GifEncoder;
 use image::codecs::jpeg::JpegEncoder;
 use image::{Delay, ExtendedColorType, Frame, GrayImage, ImageEncoder, ImageFormat, Luma, Rgb};
 use image::{RgbImage, Rgba, RgbaImage};
 
-use super::pictures::{encode, plain, shape};
+use super::pictures::{decode, encode, folder, load, plain, shape, wanted};
 
 #[test]
 fn every_format_is_read() {
@@ -16,27 +17,40 @@ fn every_format_is_read() {
         (ImageFormat::WebP, 0),
         (ImageFormat::Bmp, 0),
         (ImageFormat::Gif, 0),
+        (ImageFormat::Tiff, 0),
+        (ImageFormat::Pnm, 0),
+        (ImageFormat::Qoi, 0),
     ] {
         let bytes = encode(plain(16, [200, 100, 50]), format);
-        let image = decode_image(&bytes, shape(3, 2)).unwrap();
+        let image = decode(&bytes, shape(3, 2)).unwrap();
         for (level, want) in image.iter().zip([200_u8, 100, 50].map(|level| [level; 4]).concat()) {
             assert!(level.abs_diff(want) <= tolerance, "{format:?}: {image:?}");
         }
     }
 }
 
+/// Whose content does not tell what it is.
+#[test]
+fn tga_is_read_by_its_name() {
+    let bytes = encode(plain(8, [200, 100, 50]), ImageFormat::Tga);
+    let folder = folder(&[("x.tga", &bytes), ("y.TGA", &bytes)]);
+    let wanted = Wanted { shape: shape(3, 1), ..wanted() };
+    assert_eq!(load(folder.path(), &wanted).unwrap().images, [200, 100, 50].repeat(2));
+    assert!(matches!(decode(&bytes, shape(3, 1)), Err(ImageProblem::Unknown)));
+}
+
 #[test]
 fn grey_jpeg_is_read_for_one_channel_and_three() {
     let bytes = encode(GrayImage::from_pixel(8, 8, Luma([77])), ImageFormat::Jpeg);
     for channels in [1, 3] {
-        let image = decode_image(&bytes, shape(channels, 8)).unwrap();
+        let image = decode(&bytes, shape(channels, 8)).unwrap();
         assert_eq!(image, vec![77; 64 * channels]);
     }
 }
 
 #[test]
 fn cmyk_jpeg_becomes_red_green_and_blue() {
-    let image = decode_image(&red_cmyk_jpeg(), shape(3, 8)).unwrap();
+    let image = decode(&red_cmyk_jpeg(), shape(3, 8)).unwrap();
     let (red, rest) = image.split_at(64);
     assert!(red.iter().all(|&level| level >= 253) && rest.iter().all(|&level| level <= 2));
 }
@@ -80,7 +94,7 @@ fn palettes_of_png_are_looked_up_with_their_transparency() {
     // Rows of two pixels: 0 1, 2 1.
     writer.write_image_data(&[0b0001_0000, 0b1001_0000]).unwrap();
     writer.finish().unwrap();
-    let image = decode_image(&bytes, shape(3, 2)).unwrap();
+    let image = decode(&bytes, shape(3, 2)).unwrap();
     assert_eq!(image, [10, 40, 255, 40, 20, 50, 255, 50, 30, 60, 255, 60]);
 }
 
@@ -94,7 +108,7 @@ fn of_a_moving_gif_the_first_frame_is_taken() {
         encoder.encode_frame(Frame::from_parts(frame, 0, 0, delay)).unwrap();
     }
     drop(encoder);
-    assert_eq!(decode_image(&bytes, shape(1, 4)).unwrap(), [60; 16]);
+    assert_eq!(decode(&bytes, shape(1, 4)).unwrap(), [60; 16]);
 }
 
 /// An Exif block that says how the camera was held.
@@ -114,7 +128,7 @@ fn pictures_are_turned_upright() {
         let mut encoder = JpegEncoder::new_with_quality(&mut bytes, 95);
         encoder.set_exif_metadata(exif(orientation)).unwrap();
         encoder.write_image(&picture, 16, 16, ExtendedColorType::Rgb8).unwrap();
-        let image = decode_image(&bytes, shape(1, 2)).unwrap();
+        let image = decode(&bytes, shape(1, 2)).unwrap();
         let brightest = (0..4).max_by_key(|&at| image[at]).unwrap();
         assert_eq!(brightest, bright, "orientation {orientation}: {image:?}");
     }

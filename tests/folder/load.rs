@@ -1,9 +1,12 @@
 //! A folder's listing, classes, bad images.
 
+use std::fs;
+
 use gan_cuda::data::Error;
-use gan_cuda::data::folder::ImageFolder;
-use gan_cuda::data::{Origin, Source, Wanted};
+use gan_cuda::data::{ClassOrder, Origin, Source, Wanted};
 use gan_cuda::file_error::FileError;
+use gan_cuda::picture::grid::write_grid;
+use gan_cuda::text::with_causes;
 
 use super::pictures::{failure, folder, grey_png, levels, load, shape, wanted, write};
 
@@ -41,8 +44,8 @@ fn hidden_files_and_folders_are_passed_over() {
         (".ipynb_checkpoints/a.png", &good),
         ("empty/notes.txt", b"x"),
     ]);
-    let listed = ImageFolder::list(folder.path()).unwrap();
-    assert_eq!(listed.classes().unwrap(), (vec!["cats".to_owned()], vec![0]));
+    let data = load(folder.path(), &Wanted { classes: true, ..wanted() }).unwrap();
+    assert_eq!((&data.class_names[..], data.labels), (&["cats".to_owned()][..], vec![0]));
 }
 
 #[test]
@@ -61,6 +64,160 @@ fn topmost_sub_folders_are_the_classes_in_the_order_of_their_names() {
     let summary = data.summary();
     assert!(summary.contains("5 images of 4×4 grey, 3 classes (Fish, cats, dogs), "), "{summary}");
     assert_eq!(Source::Folder(folder.path().to_owned()).classes().unwrap(), 3);
+}
+
+#[test]
+fn classes_that_are_numbers_are_sorted_as_numbers_unless_a_run_has_another_order() {
+    let files: Vec<_> = (0..12).map(|i| (format!("{i}/x.png"), grey_png(i))).collect();
+    let files: Vec<_> = files.iter().map(|(name, bytes)| (&name[..], &bytes[..])).collect();
+    let folder = folder(&files);
+    let load =
+        |class_order| load(folder.path(), &Wanted { classes: true, class_order, ..wanted() });
+    let number = |name: &str, order| {
+        let data = load(order).unwrap();
+        let level: u8 = name.parse().unwrap();
+        let at = levels(&data).iter().position(|&other| other == level).unwrap();
+        let label = data.labels[at];
+        assert_eq!(data.class_names[label as usize], name);
+        label
+    };
+    assert_eq!([number("2", ClassOrder::Natural), number("10", ClassOrder::Natural)], [2, 10]);
+    assert_eq!([number("2", ClassOrder::Bytewise), number("10", ClassOrder::Bytewise)], [4, 2]);
+    let given: Vec<_> = (0..12).rev().map(|i| i.to_string()).collect();
+    assert_eq!(number("2", ClassOrder::Named(given.clone())), 9);
+    let other = [&given[1..], &["owls".to_owned()]].concat();
+    let text = with_causes(&load(ClassOrder::Named(other)).unwrap_err());
+    assert!(text.contains("missing: owls; new: 11"), "{text}");
+}
+
+#[test]
+fn images_are_known_by_more_endings_and_without_one_by_their_content() {
+    let good = grey_png(5);
+    let names = ["a.jfif", "b.JPE", "c", "d.tif", "e.ppm", "f.qoi", "g.apng", "h.TIFF", "i.pgm"];
+    let files: Vec<_> = names.iter().map(|&name| (name, &good[..])).collect();
+    let folder = folder(&files);
+    for (name, bytes) in [
+        ("LICENSE", &b"P2P and BM are no images"[..]),
+        ("README", b"BMW"),
+        ("Makefile", b""),
+        ("a.csv", b"1,2"),
+        ("b.HEIC", b"x"),
+        ("c.heic", b"x"),
+        ("Thumbs.db", b"x"),
+    ] {
+        write(folder.path(), name, bytes);
+    }
+    let data = load(folder.path(), &wanted()).unwrap();
+    assert_eq!(data.len(), names.len());
+    let warning =
+        "left out 6 files of kinds that are not read: 3 without an ending, 2 .heic, 1 .csv";
+    assert_eq!(data.warnings, [warning]);
+}
+
+#[test]
+fn a_class_without_an_image_that_can_be_read_is_named() {
+    let folder = folder(&[
+        ("cats/1.png", &grey_png(1)),
+        ("dogs/1.heic", b"x"),
+        ("dogs/2.heic", b"x"),
+        ("owls/1.png", &grey_png(2)),
+    ]);
+    let data = load(folder.path(), &Wanted { classes: true, ..wanted() }).unwrap();
+    assert_eq!(data.class_names, ["cats", "owls"]);
+    for words in
+        ["dogs is no class: none of its files", "2 files of kinds that are not read: 2 .heic"]
+    {
+        let said = data.warnings.iter().any(|warning| warning.contains(words));
+        assert!(said, "{words} in {:?}", data.warnings);
+    }
+}
+
+#[test]
+fn what_systems_leave_behind_and_runs_are_no_data() {
+    let good = grey_png(5);
+    let names = [
+        "__MACOSX/cats/a.png",
+        "cats/@eaDir/b.png/SYNOPHOTO_THUMB_M.jpg",
+        "@eaDir/c.png",
+        "#recycle/d.png",
+        "$Recycle.Bin/e.png",
+        "lost+found/f.png",
+        "System Volume Information/g.png",
+        "runs/00003-cgan-cats/samples/000400.png",
+        "cats/my-run/reals.png",
+    ];
+    let folder = folder(&[("cats/x.png", &grey_png(1)), ("dogs/y.png", &grey_png(2))]);
+    names.iter().for_each(|name| write(folder.path(), name, &good));
+    for run in ["runs/00003-cgan-cats", "cats/my-run"] {
+        write(folder.path(), &format!("{run}/config.toml"), b"preset = \"cgan\"\n");
+    }
+    // Whose configuration is another program's.
+    write(folder.path(), "dogs/old/config.toml", b"[data]\n");
+    write(folder.path(), "dogs/old/z.png", &grey_png(3));
+    for classes in [true, false] {
+        let data = load(folder.path(), &Wanted { classes, ..wanted() }).unwrap();
+        assert_eq!(levels(&data), [1, 3, 2]);
+        let toml = "left out 1 files of kinds that are not read: 1 .toml";
+        assert!(data.warnings.contains(&toml.to_owned()), "{:?}", data.warnings);
+        assert!(!data.warnings.iter().any(|warning| warning.contains("no class")));
+    }
+}
+
+#[test]
+fn pictures_that_this_program_wrote_are_no_data() {
+    let ours = |level: f32| {
+        let picture = tempfile::NamedTempFile::with_suffix(".png").unwrap();
+        write_grid(picture.path(), &[level; 64], shape(1, 8), 1).unwrap();
+        fs::read(picture.path()).unwrap()
+    };
+    let folder = folder(&[
+        ("cats/2.png", &grey_png(2)),
+        ("cats/3.png", &ours(0.5)),
+        ("dogs/1.png", &grey_png(1)),
+        ("drawn/000000.png", &ours(0.1)),
+        ("sample.png", &ours(0.3)),
+    ]);
+    let cache = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let cache = Some(cache.path().to_owned());
+        let with_classes = Wanted { classes: true, cache, ..wanted() };
+        let data = load(folder.path(), &with_classes).unwrap();
+        assert_eq!((levels(&data), data.labels), (vec![2, 1], vec![0, 1]));
+        let without = "left out 3 of 5 images, which gan-cuda wrote itself: ";
+        assert!(data.warnings.len() == 1 && data.warnings[0].starts_with(without));
+        let data = load(folder.path(), &Wanted { classes: false, ..with_classes }).unwrap();
+        assert_eq!(levels(&data), [2, 1]);
+        assert_eq!(data.warnings, [format!("{without}cats/3.png, drawn/000000.png, sample.png")]);
+    }
+    for classes in [true, false] {
+        let text = failure(&folder.path().join("drawn"), &Wanted { classes, ..wanted() });
+        assert!(text.contains("written by gan-cuda") || text.contains("no images in"), "{text}");
+    }
+}
+
+#[test]
+fn nested_folders_and_parts_of_a_data_set_are_no_classes() {
+    let good = grey_png(1);
+    let classes = Wanted { classes: true, ..wanted() };
+    let nested = folder(&[("animals/cats/1.png", &good), ("animals/dogs/1.png", &good)]);
+    let text = failure(nested.path(), &classes);
+    let inner = nested.path().join("animals").display().to_string();
+    assert!(text.contains("cats, dogs") && text.contains(&inner), "{text}");
+    assert!(load(&nested.path().join("animals"), &classes).is_ok());
+    assert_eq!(load(nested.path(), &wanted()).unwrap().warnings, [""; 0]);
+
+    let split = folder(&[("train/cats/1.png", &good), ("Test/cats/2.png", &good)]);
+    let text = failure(split.path(), &classes);
+    assert!(text.contains("parts of a data set and no classes: Test, train"), "{text}");
+    let warnings = load(split.path(), &wanted()).unwrap().warnings;
+    assert!(
+        warnings[0].contains("all parts of the data set are taken: Test, train"),
+        "{warnings:?}"
+    );
+
+    let deep = folder(&[("cats/1.png", &good), ("cats/young/2.png", &good), ("dogs/3.png", &good)]);
+    let warnings = load(deep.path(), &classes).unwrap().warnings;
+    assert_eq!(warnings, ["class cats has the images of its sub-folders, too: young"]);
 }
 
 #[test]
@@ -86,10 +243,10 @@ fn classes_without_sub_folders_and_images_beside_them_are_errors() {
 
 #[test]
 fn empty_and_missing_folders_are_errors_that_say_what_was_looked_for() {
-    let empty = folder(&[("a.txt", b"x"), ("b/c.tiff", b"x")]);
+    let empty = folder(&[("a.txt", b"x"), ("b/c.heic", b"x"), ("b/d.heic", b"x")]);
     let text = failure(empty.path(), &wanted());
     let place = empty.path().display().to_string();
-    for part in [&place[..], ".webp", "other kinds: 2"] {
+    for part in [&place[..], ".webp", "other kinds: 2 .heic, 1 .txt"] {
         assert!(text.contains(part), "{text} should say {part}");
     }
     let text = failure(&empty.path().join("gone"), &wanted());
@@ -153,7 +310,6 @@ fn images_that_cannot_fit_into_memory_are_refused_before_any_is_decoded() {
 
 #[cfg(unix)]
 mod links {
-    use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
@@ -197,6 +353,13 @@ mod links {
             Error::File(FileError { action: "list", path, .. }) => assert_eq!(path, closed),
             error => panic!("{error}"),
         }
+        let data = load(folder.path(), &Wanted { skip_bad: true, ..wanted() }).unwrap();
+        assert_eq!(levels(&data), [8]);
+        assert!(
+            data.warnings[0].contains("1 folders that cannot be listed"),
+            "{:?}",
+            data.warnings
+        );
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
     }
 }

@@ -5,7 +5,8 @@ use std::io::Cursor;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use gan_cuda::data::{Dataset, ImageShape, Places, Source, Wanted};
+use gan_cuda::data::folder::{ImageProblem, decode_image};
+use gan_cuda::data::{ClassOrder, Dataset, ImageShape, Places, Source, Wanted};
 use gan_cuda::text::with_causes;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use tempfile::TempDir;
@@ -20,6 +21,11 @@ pub fn encode(picture: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> 
     let mut bytes = Cursor::new(Vec::new());
     picture.into().write_to(&mut bytes, format).unwrap();
     bytes.into_inner()
+}
+
+/// Decodes the bytes of an image whose name does not matter.
+pub fn decode(bytes: &[u8], shape: ImageShape) -> Result<Vec<u8>, ImageProblem> {
+    decode_image(bytes, Path::new("x"), shape)
 }
 
 /// A square of one colour.
@@ -55,6 +61,7 @@ pub fn wanted() -> Wanted {
         places: Places::default(),
         shape: shape(1, 4),
         classes: false,
+        class_order: ClassOrder::Natural,
         skip_bad: false,
         threads: 2,
         cache: None,

@@ -74,7 +74,7 @@ fn fewer_images_than_a_batch_are_one_short_batch_or_an_error() {
         let model = Model::new(small(preset)).unwrap();
         let schedule = schedule(&model, &digits(5, model.settings().image));
         match (preset.name.as_str(), schedule) {
-            ("mlp-batchnorm", Err(Error::TooFewImages { images: 5, batch_size: 16 })) => {}
+            ("mlp-batchnorm", Err(Error::TooFewImages { images: 5, batch_size: 16, .. })) => {}
             ("mlp-batchnorm", other) => panic!("{other:?}"),
             (name, schedule) => assert_eq!(schedule.unwrap().rows(0), 5, "{name}"),
         }

@@ -19,6 +19,7 @@ use gan_cuda::run::config::Config;
 use gan_cuda::run::snapshot;
 
 use super::device::AnyDevice;
+use super::display::print_wrapped;
 use super::json::print_json;
 use crate::cli::error::Result;
 pub use flags::Args;
@@ -143,10 +144,22 @@ impl Job<'_> {
         if let Some(reason) = &self.reason {
             say!("          {reason}");
         }
+        if let Some(classes) = self.classes_in_words() {
+            print_wrapped(&format!("classes   {classes}"));
+        }
         match (&self.request.noise, self.request.drawing.arrangement.count) {
             (Noise::Seed(seed), count) => say!("images    {count}, seed {seed}"),
             (Noise::Between([a, b]), count) => say!("images    {count}, seed {a} to seed {b}"),
         }
+    }
+
+    /// The names of the classes that are drawn, in the order of the picture's rows.
+    fn classes_in_words(&self) -> Option<String> {
+        let mut labels = self.request.drawing.arrangement.labels.clone();
+        labels.dedup();
+        let name = |label: &u32| self.config.class_names.get(*label as usize);
+        let names: Vec<_> = labels.iter().filter_map(name).map(String::as_str).collect();
+        (!names.is_empty()).then(|| names.join(", "))
     }
 
     fn farewell(&self, pictures: &Pictures) {

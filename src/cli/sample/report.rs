@@ -19,6 +19,8 @@ pub(super) struct Report {
     seeds: Vec<u64>,
     /// An image each; none where the preset has no classes.
     labels: Vec<u32>,
+    /// What the checkpoint's classes are called; none where they are only numbered.
+    class_names: Vec<String>,
     files: Vec<String>,
 }
 
@@ -43,6 +45,7 @@ impl Job<'_> {
                 Noise::Between(seeds) => seeds.to_vec(),
             },
             labels: arrangement.labels.clone(),
+            class_names: self.config.class_names.clone(),
             files: out.chain(separate).chain(frames).collect(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, stdout};
 
-use gan_cuda::data::{Dataset, Origin, Places, Source, Wanted, cache_folder};
+use gan_cuda::data::{ClassOrder, Dataset, Origin, Places, Source, Wanted, cache_folder};
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::ranges::CLASSES;
 use gan_cuda::run::config::Config;
@@ -19,6 +19,12 @@ const BAR: &str = "decoding images {bar:20} {human_pos}/{human_len}  {eta} left"
 /// The images of a new run, which say what the configuration leaves open: where they were found,
 /// and their classes. Those of a `--config` file are where its run found them.
 pub(super) fn find(args: &Args, config: &mut Config) -> Result<Dataset> {
+    let data = find_images(args, config)?;
+    config.class_names.clone_from(&data.class_names);
+    Ok(data)
+}
+
+fn find_images(args: &Args, config: &mut Config) -> Result<Dataset> {
     let given = args.data.dataset.is_some() || args.data.data_dir.is_some();
     match &args.config {
         Some(file) => {
@@ -26,12 +32,12 @@ pub(super) fn find(args: &Args, config: &mut Config) -> Result<Dataset> {
                 config.expect_classes(config.dataset()?.classes()?, file)?;
             }
             if !given && config.data_dir.is_some() {
-                return load(args, config);
+                return load_new(args, config);
             }
         }
         None => fit_classes(config)?,
     }
-    let &Source::Named(kind) = config.dataset()? else { return load(args, config) };
+    let &Source::Named(kind) = config.dataset()? else { return load_new(args, config) };
     let places = Places::of_machine(kind, config.data_dir.as_deref());
     let data = Wanted { places, ..config.wanted(None)? }.load(&|_, _| ())?;
     config.data_dir = match &data.origin {
@@ -54,8 +60,20 @@ fn fit_classes(config: &mut Config) -> Result<()> {
     layers::apply(&given, &config.preset, &mut config.gan)
 }
 
-/// The images of a run whose configuration says where they are.
-pub(super) fn load(args: &Args, config: &Config) -> Result<Dataset> {
+/// The images of a run whose configuration says where they are. One that does not know what its
+/// classes are called is older than their order.
+pub(super) fn load(args: &Args, config: &mut Config) -> Result<Dataset> {
+    let data = load_in_order(args, config, ClassOrder::Bytewise)?;
+    config.class_names.clone_from(&data.class_names);
+    Ok(data)
+}
+
+fn load_new(args: &Args, config: &Config) -> Result<Dataset> {
+    load_in_order(args, config, ClassOrder::Natural)
+}
+
+/// The images, their classes in the configuration's order, or in this where it has none.
+fn load_in_order(args: &Args, config: &Config, order: ClassOrder) -> Result<Dataset> {
     let spoken = args.verbosity() > Verbosity::Quiet;
     let cache = if args.dry_run { None } else { cache_folder() };
     let bar = match spoken && stdout().is_terminal() {
@@ -71,7 +89,11 @@ pub(super) fn load(args: &Args, config: &Config) -> Result<Dataset> {
         say!("reading the images in {}", folder.display());
     }
     show_bar(Some(bar.clone()));
-    let data = config.wanted(cache)?.load(&|done, all| {
+    let mut wanted = config.wanted(cache)?;
+    if config.class_names.is_empty() {
+        wanted.class_order = order;
+    }
+    let data = wanted.load(&|done, all| {
         bar.update(|state| {
             state.set_len(all);
             state.set_pos(done);
@@ -80,7 +102,8 @@ pub(super) fn load(args: &Args, config: &Config) -> Result<Dataset> {
     bar.finish_and_clear();
     show_bar(None);
     let data = data?;
-    for warning in data.warnings.iter().filter(|_| spoken) {
+    let batch_size = config.gan.batch_size;
+    for warning in data.warnings.iter().chain(&data.doubts(batch_size)).filter(|_| spoken) {
         print_error_line(&format!("warning: {warning}"));
     }
     Ok(data)

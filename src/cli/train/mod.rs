@@ -63,9 +63,9 @@ fn resume(args: &Args, path: Option<PathBuf>) -> Result<ExitCode> {
         Some(iteration) => iteration,
         None => run.newest_checkpoint()?,
     };
-    let config = args.config_of_run(&Config::read(&run.config())?)?;
+    let mut config = args.config_of_run(&Config::read(&run.config())?)?;
     let chosen = open(args, &config)?;
-    let data = data::load(args, &config)?;
+    let data = data::load(args, &mut config)?;
     let job = Job { args, config, data, reason: chosen.reason };
     match (chosen.device, lock) {
         (AnyDevice::Cpu(cpu), Some(lock)) => job.resume(cpu, (run, lock), iteration),

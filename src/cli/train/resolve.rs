@@ -54,8 +54,9 @@ impl Args {
             return refuse("--preset", problem);
         }
         if self.data.dataset.is_some() {
-            // The folder was another data set's.
+            // The folder was another data set's, and so were the classes.
             config.data_dir = None;
+            config.class_names = Vec::new();
         }
         Ok(config)
     }

@@ -1,65 +1,84 @@
 //! What a folder's images were decoded to, kept so that the next start need not do it again.
 //!
-//! One file for each folder and shape, replaced when the folder has changed. It holds the pixels,
-//! then which images were left out, then what all of this was made from: the folder and each file's
-//! name, size and time. It is taken only if that is so to the last byte, and if its checksum is
-//! right. It is a convenience: whatever goes wrong here costs time and nothing else.
+//! One file for each folder and shape. It holds the pixels of all images, then for each file its
+//! name, what tells that it has not changed ([`Stamp`]), and what became of it. Files that have not
+//! changed are taken from it, if the checksum of their pixels is right; the others are decoded, and
+//! the file is written anew. It is a convenience: whatever goes wrong here costs time and nothing
+//! else.
 //!
 //! ```text
-//! pixels ‖ index of each image left out (u32) ‖ key ‖ number of indices (u32) ‖ CRC-32 of all before
+//! pixels of each image ‖ table ‖ length of the table (u64) ‖ CRC-32 of the table (u32)
+//! table: version, shape and folder ‖ for each file: length of its name (u32), name, size, time of
+//!        writing, time of change, inode (u64 each), 0 for an image, 1 for a bad one or 2 for one of
+//!        ours (u8), CRC-32 of its pixels (u32)
 //! ```
 //!
-//! Numbers are little-endian. Pixels come first so that they need not be moved when read.
+//! Numbers are little-endian. A file that was changed so shortly before it was read that another
+//! change would have left the same time is not kept, as with git's index.
 
-use std::fs;
-use std::io::{self, Write};
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use byteorder::{ByteOrder, LittleEndian, WriteBytesExt};
+use byteorder::{LittleEndian, ReadBytesExt, WriteBytesExt};
 use tempfile::Builder;
 use tracing::debug;
 
 use super::ImageFolder;
+use super::listing::{Stamp, nanoseconds};
 use crate::data::ImageShape;
 
 /// To be raised whenever images are decoded, cropped or resized in another way.
-const VERSION: &str = "gan-cuda images 1";
+const VERSION: &str = "gan-cuda images 2";
 
 /// What the name of an entry begins with until it is whole.
 const UNFINISHED: &str = ".unfinished-";
 
+/// Bytes behind the table.
+const TAIL: u64 = 12;
+
+/// File systems tell times to 10 ms at worst, or to two seconds, which shows: no fractions.
+const FINE: u64 = 20_000_000;
+const COARSE: u64 = 2_000_000_000;
+
+/// What became of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It is an image.
+    Good = 0,
+    /// It cannot be read.
+    Bad = 1,
+    /// This program wrote it.
+    Ours = 2,
+}
+
 /// The place of one folder's images in one shape.
-pub(super) struct Entry {
+pub(super) struct Entry<'a> {
     path: PathBuf,
-    /// What the images were made from.
-    key: Vec<u8>,
-    /// Images that were listed, and numbers in each.
-    images: usize,
-    pixels: usize,
+    folder: &'a ImageFolder,
+    shape: ImageShape,
+    begun: u64,
 }
 
-/// The images of a folder in one shape.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Decoded {
-    /// (images, channels, height, width), without those left out.
-    pub images: Vec<u8>,
-    /// Indices, ascending, of the listed images that cannot be read.
-    pub bad: Vec<u32>,
+/// What is kept of a file.
+struct Kept {
+    stamp: Stamp,
+    outcome: Outcome,
+    /// Where its pixels begin, and their checksum.
+    place: u64,
+    sum: u32,
 }
 
-impl Entry {
-    /// The entry below `cache`, whether it is there or not.
-    pub fn new(cache: &Path, folder: &ImageFolder, shape: ImageShape) -> Entry {
+impl<'a> Entry<'a> {
+    /// The entry below `cache`, whether it is there or not. From now on the folder's files are read.
+    pub fn new(cache: &Path, folder: &'a ImageFolder, shape: ImageShape) -> Entry<'a> {
         let ImageShape { channels, height, width } = shape;
         let place = folder.path.as_os_str().as_encoded_bytes();
         let name = format!("{:08x}-{channels}x{height}x{width}", crc32fast::hash(place));
-        Entry {
-            path: cache.join("folders").join(name),
-            key: key(folder, shape),
-            images: folder.files.len(),
-            pixels: shape.pixels(),
-        }
+        let path = cache.join("folders").join(name);
+        Entry { path, folder, shape, begun: nanoseconds(SystemTime::now()) }
     }
 
     /// Where it is.
@@ -67,48 +86,129 @@ impl Entry {
         &self.path
     }
 
-    /// What was kept, if it is whole and was made from the folder as it is now.
-    pub fn load(&self) -> Option<Decoded> {
-        let most = self.images * (self.pixels + 4) + self.key.len() + 8;
-        let length = fs::metadata(&self.path).ok()?.len();
-        let bytes = if length <= most as u64 { fs::read(&self.path).ok()? } else { return None };
-        let (rest, sum) = bytes.split_last_chunk::<4>()?;
-        let (rest, count) = rest.split_last_chunk::<4>()?;
-        let rest = rest.strip_suffix(&self.key[..])?;
-        let bad = u32::from_le_bytes(*count) as usize;
-        let images = self.images.checked_sub(bad)? * self.pixels;
-        let sound = rest.len() == images + 4 * bad
-            && crc32fast::hash(&bytes[..bytes.len() - 4]) == u32::from_le_bytes(*sum);
-        let bad = rest.get(images..)?.chunks_exact(4).map(LittleEndian::read_u32).collect();
-        sound.then(|| {
-            let mut bytes = bytes;
-            bytes.truncate(images);
-            Decoded { images: bytes, bad }
-        })
+    /// What became of the files that have not changed; the images among them go to their places in
+    /// `images`, one for each file.
+    pub fn restore(&self, images: &mut [u8]) -> Vec<Option<Outcome>> {
+        let mut outcomes = vec![None; self.folder.files.len()];
+        // Whatever cannot be read is decoded.
+        if let Ok(mut file) = File::open(&self.path)
+            && let Some(kept) = self.read_table(&mut file)
+        {
+            let _ = self.restore_from(file, &kept, images, &mut outcomes);
+        }
+        outcomes
     }
 
-    /// Keeps what was decoded, whole or not at all. Of processes that do this at once the last one
-    /// wins.
-    pub fn store(&self, decoded: &Decoded) -> io::Result<()> {
+    fn restore_from(
+        &self,
+        file: File,
+        kept: &HashMap<Vec<u8>, Kept>,
+        images: &mut [u8],
+        outcomes: &mut [Option<Outcome>],
+    ) -> io::Result<()> {
+        let mut file = BufReader::new(file);
+        let mut position = file.seek(SeekFrom::Start(0))?;
+        let slots = images.chunks_exact_mut(self.shape.pixels());
+        for ((listed, slot), outcome) in self.folder.files.iter().zip(slots).zip(outcomes) {
+            let kept = kept.get(listed.name.as_os_str().as_encoded_bytes());
+            let Some(kept) = kept.filter(|kept| kept.stamp == listed.stamp) else { continue };
+            if kept.outcome == Outcome::Good {
+                file.seek_relative(kept.place.wrapping_sub(position) as i64)?;
+                file.read_exact(slot)?;
+                position = kept.place + slot.len() as u64;
+            }
+            let sound = kept.outcome != Outcome::Good || crc32fast::hash(slot) == kept.sum;
+            *outcome = sound.then_some(kept.outcome);
+        }
+        Ok(())
+    }
+
+    /// The table of a sound entry of this folder in this shape, by the names of the files.
+    fn read_table(&self, file: &mut File) -> Option<HashMap<Vec<u8>, Kept>> {
+        let length = file.metadata().ok()?.len();
+        file.seek(SeekFrom::Start(length.checked_sub(TAIL)?)).ok()?;
+        let table_length = file.read_u64::<LittleEndian>().ok()?;
+        let sum = file.read_u32::<LittleEndian>().ok()?;
+        let pixels = length.checked_sub(TAIL)?.checked_sub(table_length)?;
+        file.seek(SeekFrom::Start(pixels)).ok()?;
+        let mut table = Vec::new();
+        file.take(table_length).read_to_end(&mut table).ok()?;
+        let rest = table.strip_prefix(&self.title()[..])?;
+        let (kept, end) = self.parse(rest)?;
+        (crc32fast::hash(&table) == sum && end == pixels).then_some(kept)
+    }
+
+    /// The files of a table, and where the pixels end.
+    fn parse(&self, mut table: &[u8]) -> Option<(HashMap<Vec<u8>, Kept>, u64)> {
+        let (mut files, mut place) = (HashMap::new(), 0_u64);
+        while !table.is_empty() {
+            let length = table.read_u32::<LittleEndian>().ok()? as usize;
+            let (name, rest) = table.split_at_checked(length)?;
+            table = rest;
+            let mut number = || table.read_u64::<LittleEndian>().ok();
+            let (size, modified, changed, inode) = (number()?, number()?, number()?, number()?);
+            let outcome = match table.read_u8().ok()? {
+                0 => Outcome::Good,
+                1 => Outcome::Bad,
+                _ => Outcome::Ours,
+            };
+            let sum = table.read_u32::<LittleEndian>().ok()?;
+            let stamp = Stamp { size, modified, changed, inode };
+            files.insert(name.to_vec(), Kept { stamp, outcome, place, sum });
+            if outcome == Outcome::Good {
+                place = place.checked_add(self.shape.pixels() as u64)?;
+            }
+        }
+        Some((files, place))
+    }
+
+    /// Keeps what was decoded, whole or not at all; `images` has a place for each file. Of processes
+    /// that do this at once the last one wins.
+    pub fn store(&self, images: &[u8], outcomes: &[Option<Outcome>]) -> io::Result<()> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
-        let mut tail = Vec::new();
-        for &index in &decoded.bad {
-            tail.write_u32::<LittleEndian>(index)?;
-        }
-        tail.extend(&self.key);
-        tail.write_u32::<LittleEndian>(decoded.bad.len() as u32)?;
-        let mut sum = crc32fast::Hasher::new();
-        sum.update(&decoded.images);
-        sum.update(&tail);
-        tail.write_u32::<LittleEndian>(sum.finalize())?;
         remove_abandoned(folder);
         let mut file = Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
-        file.write_all(&decoded.images)?;
-        file.write_all(&tail)?;
+        let mut table = self.title();
+        let slots = images.chunks_exact(self.shape.pixels());
+        for ((listed, slot), outcome) in self.folder.files.iter().zip(slots).zip(outcomes) {
+            let Some(outcome) = outcome.filter(|_| self.is_settled(listed.stamp)) else { continue };
+            if outcome == Outcome::Good {
+                file.write_all(slot)?;
+            }
+            let name = listed.name.as_os_str().as_encoded_bytes();
+            table.write_u32::<LittleEndian>(name.len() as u32)?;
+            table.extend(name);
+            let Stamp { size, modified, changed, inode } = listed.stamp;
+            for number in [size, modified, changed, inode] {
+                table.write_u64::<LittleEndian>(number)?;
+            }
+            table.write_u8(outcome as u8)?;
+            let sum = if outcome == Outcome::Good { crc32fast::hash(slot) } else { 0 };
+            table.write_u32::<LittleEndian>(sum)?;
+        }
+        let sum = crc32fast::hash(&table);
+        file.write_all(&table)?;
+        file.write_u64::<LittleEndian>(table.len() as u64)?;
+        file.write_u32::<LittleEndian>(sum)?;
         file.persist(&self.path)?;
-        debug!(path = %self.path.display(), images = decoded.images.len() / self.pixels, "kept");
+        debug!(path = %self.path.display(), files = self.folder.files.len(), "kept");
         Ok(())
+    }
+
+    /// Whether a file that is changed from now on will show it.
+    fn is_settled(&self, stamp: Stamp) -> bool {
+        let changed = stamp.changed.max(stamp.modified.min(self.begun));
+        let least = if changed.is_multiple_of(1_000_000_000) { COARSE } else { FINE };
+        changed.saturating_add(least) < self.begun
+    }
+
+    /// How a table begins: all that decides what the images become, but for their files.
+    fn title(&self) -> Vec<u8> {
+        let mut title = format!("{VERSION}, {}\0", self.shape).into_bytes();
+        title.extend(self.folder.path.as_os_str().as_encoded_bytes());
+        title.push(0);
+        title
     }
 }
 
@@ -123,20 +223,4 @@ fn remove_abandoned(folder: &Path) {
             let _ = fs::remove_file(entry.path());
         }
     }
-}
-
-/// All that decides what the images become: names hold no zero byte, so no two folders are alike.
-fn key(folder: &ImageFolder, shape: ImageShape) -> Vec<u8> {
-    let mut key = format!("{VERSION}, {shape}").into_bytes();
-    let mut part = |bytes: &[u8]| {
-        key.push(0);
-        key.extend(bytes);
-    };
-    part(folder.path.as_os_str().as_encoded_bytes());
-    for file in &folder.files {
-        part(file.name.as_os_str().as_encoded_bytes());
-        part(&file.size.to_le_bytes());
-        part(&file.modified.to_le_bytes());
-    }
-    key
 }

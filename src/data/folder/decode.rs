@@ -7,33 +7,81 @@
 //! colour stored beneath it is left over from drawing, often black, and would give hard edges.
 
 use std::io::Cursor;
+use std::path::Path;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use image::{Rgb, RgbImage, RgbaImage};
 
+use super::listing::TGA;
 use super::problem::{ImageProblem, MAX_BYTES, MAX_PIXELS, MAX_SIDE};
+use super::{jpeg, png};
 use crate::data::{ImageShape, resize};
 
 /// Decodes the bytes of an image file into the shape asked for: (channels, height, width), cropped
-/// to a square in the middle and resized. The content tells the format, whatever the file is called.
-/// No bytes make it panic.
+/// to a square in the middle and resized. The content tells the format, whatever the file is called;
+/// only TGA, whose content does not, goes by `name`. No bytes make it panic.
 ///
 /// # Errors
 /// Any [`ImageProblem`] but that of reading.
-pub fn decode_image(bytes: &[u8], shape: ImageShape) -> Result<Vec<u8>, ImageProblem> {
-    let picture = decode(bytes)?;
+pub fn decode_image(bytes: &[u8], name: &Path, shape: ImageShape) -> Result<Vec<u8>, ImageProblem> {
+    let picture = upright(bytes, format(bytes, name)?)?;
     let (height, width) = (picture.height() as usize, picture.width() as usize);
     let from = ImageShape { channels: 3, height, width };
     resize::reshape(&planes(&on_white(picture)), from, shape).map_err(ImageProblem::Damaged)
 }
 
-/// The picture, upright.
-fn decode(bytes: &[u8]) -> Result<DynamicImage, ImageProblem> {
-    let format = image::guess_format(bytes).map_err(|_| ImageProblem::Unknown)?;
-    if format == ImageFormat::Jpeg && !jpeg_has_end(bytes) {
-        return Err(ImageProblem::CutOff);
+/// The format of an image, by its first bytes.
+pub(super) fn format_of(bytes: &[u8]) -> Option<ImageFormat> {
+    use ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, Qoi, Tiff, WebP};
+    let format = image::guess_format(bytes).ok()?;
+    [Png, Jpeg, WebP, Bmp, Gif, Tiff, Pnm, Qoi].contains(&format).then_some(format)
+}
+
+fn format(bytes: &[u8], name: &Path) -> Result<ImageFormat, ImageProblem> {
+    let is_tga = || name.extension().is_some_and(|ending| ending.eq_ignore_ascii_case(TGA));
+    match format_of(bytes) {
+        Some(format) => Ok(format),
+        None if bytes.is_empty() => Err(ImageProblem::Empty),
+        None => match foreign(bytes) {
+            Some(what) => Err(ImageProblem::Foreign(what)),
+            None if is_tga() => Ok(ImageFormat::Tga),
+            None => Err(ImageProblem::Unknown),
+        },
     }
+}
+
+/// What a file is that has an image's name, if that is known and is not read.
+fn foreign(bytes: &[u8]) -> Option<&'static str> {
+    Some(match bytes {
+        [_, _, _, _, b'f', b't', b'y', b'p', b'a', b'v', b'i', ..] => "AVIF",
+        [_, _, _, _, b'f', b't', b'y', b'p', b'h' | b'm', b'e' | b'i', ..] => "HEIC",
+        [0xff, 0x0a, ..] | [0, 0, 0, 12, b'J', b'X', b'L', ..] => "JPEG XL",
+        [0, 0, 0, 12, b'j', b'P', ..] | [0xff, 0x4f, 0xff, 0x51, ..] => "JPEG 2000",
+        [b'8', b'B', b'P', b'S', ..] => "a Photoshop file",
+        [b'%', b'P', b'D', b'F', ..] => "PDF",
+        [0, 0, 1, 0, ..] => "an icon",
+        [b'D', b'D', b'S', b' ', ..] => "DDS",
+        [0x76, 0x2f, 0x31, 1, ..] => "OpenEXR",
+        [b'#', b'?', b'R', ..] => "Radiance HDR",
+        [b'<', b's', b'v', b'g', ..] => "SVG",
+        _ => return None,
+    })
+}
+
+/// The picture as it was meant to be seen. What common readers put up with is put up with.
+fn upright(bytes: &[u8], format: ImageFormat) -> Result<DynamicImage, ImageProblem> {
+    let picture = match format {
+        ImageFormat::Jpeg => jpeg::decode(bytes),
+        ImageFormat::Png => png::decode(bytes),
+        _ => decode_as(bytes, format),
+    }?;
+    let bitmap = matches!(format, ImageFormat::Bmp | ImageFormat::Tga);
+    Ok(if bitmap { without_blank_alpha(picture) } else { picture })
+}
+
+/// What the decoder makes of it, turned as the camera was held.
+pub(super) fn decode_as(bytes: &[u8], format: ImageFormat) -> Result<DynamicImage, ImageProblem> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits());
     let mut decoder = reader.into_decoder()?;
@@ -66,6 +114,20 @@ impl From<ImageError> for ImageProblem {
     }
 }
 
+/// Bitmaps of 32 bits often have zeros in the place of an alpha channel that nobody filled in.
+fn without_blank_alpha(picture: DynamicImage) -> DynamicImage {
+    let blank = |picture: &RgbaImage| picture.pixels().all(|pixel| pixel[3] == 0);
+    match picture {
+        DynamicImage::ImageRgba8(rgba) if blank(&rgba) => {
+            DynamicImage::ImageRgb8(RgbImage::from_fn(rgba.width(), rgba.height(), |x, y| {
+                let [colour @ .., _] = rgba.get_pixel(x, y).0;
+                Rgb(colour)
+            }))
+        }
+        picture => picture,
+    }
+}
+
 fn on_white(picture: DynamicImage) -> RgbImage {
     if !picture.color().has_alpha() {
         return picture.into_rgb8();
@@ -86,22 +148,4 @@ fn blend(level: u8, alpha: u8) -> u8 {
 /// (height, width, 3) to (3, height, width).
 fn planes(picture: &RgbImage) -> Vec<u8> {
     (0..3).flat_map(|channel| picture.pixels().map(move |pixel| pixel[channel])).collect()
-}
-
-/// Whether there is an end-of-image marker behind the first scan's beginning. The decoder fills up
-/// what is missing with grey, and a half-loaded JPEG is what bad folders have most of.
-fn jpeg_has_end(bytes: &[u8]) -> bool {
-    let mut rest = bytes.get(2..).unwrap_or_default();
-    // Segments: 0xff, a marker, and for all that come before a scan a length that counts itself.
-    while let &[0xff, marker, high, low, ..] = rest {
-        match marker {
-            0xda => return rest.windows(2).any(|pair| pair == [0xff, 0xd9]),
-            0xff => rest = &rest[1..],
-            _ => {
-                let length = usize::from(u16::from_be_bytes([high, low]));
-                rest = rest.get(2 + length..).unwrap_or_default();
-            }
-        }
-    }
-    false
 }

@@ -1,28 +1,64 @@
-//! Which images a folder has: their names, sizes and times, in an order that depends on nothing
-//! else. Opens none of them.
+//! Which images a folder has: their names, and what tells that they have not changed, in an order
+//! that depends on nothing else. Opens no file but those without an ending, whose first bytes tell
+//! what they are.
 
 use std::ffi::OsStr;
-use std::io;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use walkdir::{DirEntry, WalkDir};
 
 use super::FolderProblem;
+use super::decode::format_of;
+use super::left_out::LeftOut;
 use crate::data::{Error, Result};
 use crate::file_error::FileError;
 
-const ENDINGS: [&str; 6] = ["png", "jpg", "jpeg", "webp", "bmp", "gif"];
+/// How the names of images end.
+const ENDINGS: [&str; 17] = [
+    "png", "apng", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp", "gif", "tif", "tiff", "pnm", "pbm",
+    "pgm", "ppm", "pam", "qoi",
+];
+/// The same of TGA, whose content does not tell what it is.
+pub(super) const TGA: &str = "tga";
+
+/// Folders that systems, storage boxes and unpackers leave behind: previews of pictures, deleted
+/// ones, and what is no picture.
+const LEFT_BEHIND: [&str; 13] = [
+    "__MACOSX",
+    "__pycache__",
+    "lost+found",
+    "System Volume Information",
+    "$RECYCLE.BIN",
+    "RECYCLER",
+    "@eaDir",
+    "#recycle",
+    "#snapshot",
+    "~snapshot",
+    "@Recycle",
+    "@Recently-Snapshot",
+    "@sharebin",
+];
+/// Files of the same kind.
+const FILES_LEFT_BEHIND: [&str; 4] = ["Thumbs.db", "ehthumbs.db", "desktop.ini", "Icon\r"];
+
+/// How the `config.toml` of a run begins.
+const RUN_CONFIG: &[u8] = b"preset = ";
 
 /// A folder of images, and of folders of images, whose names may serve as classes.
 ///
-/// Files count as images by the endings of their names. Names that begin with a dot are passed
-/// over, as systems and editors leave such files and folders everywhere. Links are followed.
+/// Files count as images by the endings of their names, those without an ending by their content.
+/// Names that begin with a dot are passed over, as systems and editors leave such files and folders
+/// everywhere, and so are folders known to be left behind by them, and folders of runs. Links are
+/// followed.
 #[derive(Clone, Debug)]
 pub struct ImageFolder {
     pub(super) path: PathBuf,
     /// Sorted by their paths' names, byte by byte.
     pub(super) files: Vec<ImageFile>,
+    pub(super) left_out: LeftOut,
 }
 
 /// A file as it was found.
@@ -30,108 +66,173 @@ pub struct ImageFolder {
 pub(super) struct ImageFile {
     /// Relative to the folder.
     pub name: PathBuf,
+    pub stamp: Stamp,
+}
+
+/// What tells, without opening a file, that its content is what it was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Stamp {
     /// In bytes.
     pub size: u64,
-    /// When it was last written, in nanoseconds since 1970.
-    pub modified: u128,
+    /// When it was last written, in nanoseconds since 1970. Programs can set that at will.
+    pub modified: u64,
+    /// When its content, name or times were last changed, which only the system sets.
+    pub changed: u64,
+    /// Its number on the disk: another file in the same place has another one.
+    pub inode: u64,
 }
 
 impl ImageFolder {
     /// Lists the images below `path`.
     ///
     /// # Errors
-    /// [`FileError`] where a folder cannot be listed, [`FolderProblem::NoImages`].
+    /// [`FileError`] where the folder cannot be listed, [`FolderProblem::NoImages`].
     pub fn list(path: &Path) -> Result<ImageFolder> {
-        let mut folder = ImageFolder { path: path.to_owned(), files: Vec::new() };
+        let mut folder = ImageFolder::empty(path);
         if !path.is_dir() {
             return Err(FolderProblem::Missing { folder: folder.path }.into());
         }
-        let walk = WalkDir::new(path).follow_links(true).sort_by_file_name().min_depth(1);
-        let mut others = 0;
-        for entry in walk.into_iter().filter_entry(|entry| !is_hidden(entry)) {
+        let mut walk =
+            WalkDir::new(path).follow_links(true).sort_by_file_name().min_depth(1).into_iter();
+        while let Some(entry) = walk.next() {
             match entry {
-                Ok(entry) if entry.file_type().is_dir() => {}
-                Ok(entry) if is_image(entry.path()) && entry.file_type().is_file() => {
-                    folder.files.push(ImageFile::new(path, &entry)?);
+                Ok(entry) if entry.file_type().is_dir() => {
+                    if is_passed_over(&entry) {
+                        walk.skip_current_dir();
+                    } else if is_run(entry.path()) {
+                        folder.left_out.add_run(&relative(path, entry.path()));
+                        walk.skip_current_dir();
+                    } else if entry.depth() == 1 {
+                        folder.left_out.add_sub_folder(entry.file_name());
+                    }
                 }
-                Ok(_) => others += 1,
+                Ok(entry) if is_passed_over(&entry) => {}
+                Ok(entry) => folder.add_file(&entry)?,
                 // The images of a link that leads back are met on the direct way.
                 Err(error) if error.loop_ancestor().is_some() => {}
-                Err(error) if is_dangling(&error) => match error.path() {
-                    Some(link) if is_image(link) => {
-                        folder.files.push(ImageFile::dangling(path, link))
-                    }
-                    _ => others += 1,
-                },
-                Err(error) => return Err(listing_error(path, error)),
+                Err(error) if error.depth() == 0 => return Err(listing_error(path, error)),
+                Err(error) => folder.add_unlisted(error),
             }
         }
-        if folder.files.is_empty() {
-            return Err(FolderProblem::NoImages { folder: folder.path, others }.into());
-        }
+        folder.expect_images()?;
         Ok(folder)
     }
 
-    /// The names of the classes, which are the sub-folders that have images, and each image's
-    /// class. Whatever lies deeper belongs to the topmost sub-folder.
-    ///
-    /// # Errors
-    /// [`FolderProblem::NoClasses`], and [`FolderProblem::NoClass`] for images beside sub-folders.
-    pub fn classes(&self) -> Result<(Vec<String>, Vec<u32>)> {
-        let mut names: Vec<&OsStr> = Vec::new();
-        let mut labels = Vec::with_capacity(self.files.len());
-        for file in &self.files {
-            let Some(class) = file.class() else { continue };
-            if names.last() != Some(&class) {
-                names.push(class);
-            }
-            labels.push((names.len() - 1) as u32);
-        }
-        if names.is_empty() {
-            return Err(FolderProblem::NoClasses { folder: self.path.clone() }.into());
-        }
-        if labels.len() < self.files.len() {
-            return Err(self.without_class().into());
-        }
-        let names = names.iter().map(|name| name.to_string_lossy().into_owned()).collect();
-        Ok((names, labels))
+    pub(super) fn empty(path: &Path) -> ImageFolder {
+        ImageFolder { path: path.to_owned(), files: Vec::new(), left_out: LeftOut::default() }
     }
 
-    fn without_class(&self) -> FolderProblem {
-        let mut files = self.files.iter().filter(|file| file.class().is_none());
-        let first = files.next().map(|file| file.name.clone()).unwrap_or_default();
-        FolderProblem::NoClass { folder: self.path.clone(), count: 1 + files.count(), first }
+    pub(super) fn expect_images(&self) -> Result<(), FolderProblem> {
+        if !self.files.is_empty() || self.left_out.closed().is_some() {
+            return Ok(());
+        }
+        let (folder, others) = (self.path.clone(), self.left_out.kinds_in_words());
+        Err(FolderProblem::NoImages { folder, others })
+    }
+
+    fn add_file(&mut self, entry: &DirEntry) -> Result<()> {
+        let (name, is_file) = (relative(&self.path, entry.path()), entry.file_type().is_file());
+        if is_file && is_image(entry.path()) {
+            let metadata = entry.metadata().map_err(|error| listing_error(&self.path, error))?;
+            self.files.push(ImageFile { name, stamp: Stamp::of(&metadata) });
+        } else {
+            self.left_out.add_file(&name);
+        }
+        Ok(())
+    }
+
+    /// A link to nothing is an image that cannot be read, if its name is an image's; a folder that
+    /// may not be listed could have images.
+    fn add_unlisted(&mut self, error: walkdir::Error) {
+        let Some(path) = error.path().map(Path::to_owned) else { return };
+        let name = relative(&self.path, &path);
+        if !is_dangling(&error) {
+            self.left_out.add_closed(path, into_io(error));
+        } else if is_image(&path) {
+            self.files.push(ImageFile { name, stamp: Stamp::default() });
+        } else {
+            self.left_out.add_file(&name);
+        }
     }
 }
 
 impl ImageFile {
-    fn new(folder: &Path, entry: &DirEntry) -> Result<ImageFile> {
-        let metadata = entry.metadata().map_err(|error| listing_error(folder, error))?;
-        let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        let modified = modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-        Ok(ImageFile { name: relative(folder, entry.path()), size: metadata.len(), modified })
-    }
-
-    /// A link to nothing: an image that cannot be read.
-    fn dangling(folder: &Path, link: &Path) -> ImageFile {
-        ImageFile { name: relative(folder, link), size: 0, modified: 0 }
-    }
-
     /// The topmost sub-folder that it is in.
-    fn class(&self) -> Option<&OsStr> {
+    pub(super) fn class(&self) -> Option<&OsStr> {
         let mut parts = self.name.iter();
         let first = parts.next();
         parts.next().and(first)
     }
 }
 
-fn is_hidden(entry: &DirEntry) -> bool {
-    entry.depth() > 0 && entry.file_name().as_encoded_bytes().starts_with(b".")
+impl Stamp {
+    fn of(metadata: &Metadata) -> Stamp {
+        let modified = metadata.modified().map_or(0, nanoseconds);
+        let [changed, inode] = changed_and_inode(metadata);
+        Stamp { size: metadata.len(), modified, changed, inode }
+    }
+}
+
+#[cfg(unix)]
+fn changed_and_inode(metadata: &Metadata) -> [u64; 2] {
+    use std::os::unix::fs::MetadataExt;
+    let changed = metadata.ctime().saturating_mul(1_000_000_000) + metadata.ctime_nsec();
+    [u64::try_from(changed).unwrap_or(0), metadata.ino()]
+}
+
+#[cfg(not(unix))]
+fn changed_and_inode(metadata: &Metadata) -> [u64; 2] {
+    [metadata.created().map_or(0, nanoseconds), 0]
+}
+
+/// Since 1970.
+pub(super) fn nanoseconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+}
+
+/// Whether it is nothing that anybody put there to be learnt from.
+fn is_passed_over(entry: &DirEntry) -> bool {
+    let name = entry.file_name();
+    let known = match entry.file_type().is_dir() {
+        true => &LEFT_BEHIND[..],
+        false => &FILES_LEFT_BEHIND[..],
+    };
+    name.as_encoded_bytes().starts_with(b".")
+        || known.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// Whether a folder is a run's: its samples are no images to learn from.
+fn is_run(folder: &Path) -> bool {
+    let config = folder.join("config.toml");
+    config.is_file() && first_bytes(&config, RUN_CONFIG.len()).is_ok_and(|x| x == RUN_CONFIG)
 }
 
 fn is_image(path: &Path) -> bool {
-    let ending = path.extension().unwrap_or_default();
-    ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known))
+    match path.extension() {
+        Some(ending) => {
+            let mut known = ENDINGS.iter().chain([&TGA]);
+            known.any(|known| ending.eq_ignore_ascii_case(known))
+        }
+        // One that cannot be read is no image until it can be.
+        None => first_bytes(path, 32).is_ok_and(|bytes| looks_like_an_image(&bytes)),
+    }
+}
+
+/// By more than two letters, with which a text may begin, too.
+fn looks_like_an_image(bytes: &[u8]) -> bool {
+    match bytes {
+        [b'P', b'1'..=b'7', next, ..] => next.is_ascii_whitespace(),
+        // The length of the second header is less than 256.
+        [b'B', b'M', rest @ ..] => rest.get(13..16) == Some(&[0; 3]),
+        _ => format_of(bytes).is_some(),
+    }
+}
+
+/// The first bytes of a file, at most `count`.
+pub(super) fn first_bytes(path: &Path, count: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(count);
+    File::open(path)?.take(count as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Whether there is nothing where a link leads, or no end to where it leads; or a file has gone
@@ -140,7 +241,9 @@ fn is_dangling(error: &walkdir::Error) -> bool {
     match error.io_error().map(io::Error::kind) {
         Some(io::ErrorKind::NotFound) => true,
         Some(io::ErrorKind::PermissionDenied) | None => false,
-        Some(_) => error.path().is_some_and(Path::is_symlink),
+        Some(_) => {
+            error.path().is_some_and(|path| path.is_symlink() && fs::metadata(path).is_err())
+        }
     }
 }
 
@@ -150,6 +253,9 @@ fn relative(folder: &Path, path: &Path) -> PathBuf {
 
 fn listing_error(folder: &Path, error: walkdir::Error) -> Error {
     let path = error.path().unwrap_or(folder).to_owned();
-    let source = error.into_io_error().unwrap_or_else(|| io::ErrorKind::Other.into());
-    FileError { action: "list", path, source }.into()
+    FileError { action: "list", path, source: into_io(error) }.into()
+}
+
+fn into_io(error: walkdir::Error) -> io::Error {
+    error.into_io_error().unwrap_or_else(|| io::ErrorKind::Other.into())
 }

@@ -1,13 +1,19 @@
 //! Folders of images: what is in one, and how it becomes a data set.
 //!
-//! Owns the listing, the decoding on several threads, and the cache of what was decoded. An image
-//! is read whole, decoded, cropped to a square in the middle and resized, once; only that is kept.
+//! Owns the listing, the classes, the decoding on several threads, and the cache of what was
+//! decoded. An image is read whole, decoded, cropped to a square in the middle and resized, once;
+//! only that is kept.
 
 mod cache;
+mod classes;
 mod decode;
+mod jpeg;
+mod left_out;
 mod listing;
+mod png;
 mod problem;
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use std::{fs, io};
@@ -16,105 +22,145 @@ use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 use tracing::debug;
 
-use self::cache::{Decoded, Entry};
+use self::cache::{Entry, Outcome};
+use self::classes::Classes;
 use self::listing::ImageFile;
-use super::wanted::{Progress, Wanted};
+use super::wanted::{ClassOrder, Progress, Wanted};
 use super::{Dataset, ImageShape, Origin, resize};
 use crate::data::Result;
 use crate::file_error::FileError;
+use crate::mark;
 use crate::text::{folder_name, grouped};
 pub use decode::decode_image;
 pub use listing::ImageFolder;
 pub use problem::{FolderProblem, ImageProblem, MAX_BYTES, MAX_PIXELS, MAX_SIDE};
 
-/// Names of bad images in a warning.
+/// Names of images in a warning.
 const NAMED: usize = 5;
 
+/// The images of a folder in one shape.
+struct Decoded {
+    /// (files, channels, height, width), with gaps for files that are no images.
+    images: Vec<u8>,
+    /// What became of each file; none where the system did not hand it out.
+    outcomes: Vec<Option<Outcome>>,
+}
+
 impl ImageFolder {
+    /// Number of classes.
+    ///
+    /// # Errors
+    /// As for a data set with classes.
+    pub(super) fn count_classes(mut self) -> Result<usize> {
+        Ok(self.classes(&ClassOrder::Natural)?.names.len())
+    }
+
     /// Decodes the images, or takes them from the cache.
-    pub(super) fn load(&self, wanted: &Wanted, progress: Progress<'_>) -> Result<Dataset> {
-        let (class_names, labels) = match wanted.classes {
-            true => self.classes()?,
-            false => (Vec::new(), vec![0; self.files.len()]),
+    pub(super) fn load(mut self, wanted: &Wanted, progress: Progress<'_>) -> Result<Dataset> {
+        if let Some((path, source)) = self.left_out.closed().filter(|_| !wanted.skip_bad) {
+            return Err(FileError::at("list", path)(source).into());
+        }
+        let Classes { names, labels, mut warnings } = match wanted.classes {
+            true => self.classes(&wanted.class_order)?,
+            false => self.without_classes(),
         };
-        let entry = wanted.cache.as_ref().map(|cache| Entry::new(cache, self, wanted.shape));
-        let kept = entry.as_ref().and_then(Entry::load);
-        // Without leave to skip them, bad images are looked at again, for the error's words.
-        let kept = kept.filter(|kept| wanted.skip_bad || kept.bad.is_empty());
-        let mut warnings = Vec::new();
-        let decoded = match kept {
-            Some(kept) => {
-                let (images, folder) = (self.files.len(), self.path.display());
-                debug!(images, %folder, "taken from the cache");
-                kept
-            }
-            None => self.decode_and_keep(wanted, progress, entry.as_ref(), &mut warnings)?,
-        };
-        let labels = self.good_labels(labels, &class_names, &decoded.bad)?;
-        warnings.extend(self.skipped(&decoded.bad));
+        warnings.extend(self.left_out.warnings());
+        let decoded = self.decode(wanted, progress, &mut warnings)?;
+        self.expect_good(&decoded.outcomes, &labels, &names)?;
+        warnings.extend(self.skipped(&decoded.outcomes));
+        let good = |index: usize| decoded.outcomes[index] == Some(Outcome::Good);
+        let mut images = decoded.images;
+        keep_only(&mut images, wanted.shape.pixels(), good);
+        let mut labels = labels;
+        keep_only(&mut labels, 1, good);
         Ok(Dataset {
             name: folder_name(&self.path),
-            images: decoded.images,
+            images,
             labels,
-            classes: class_names.len().max(1),
-            class_names,
+            classes: names.len().max(1),
+            class_names: names,
             shape: wanted.shape,
-            origin: Origin::Folder(self.path.clone()),
+            origin: Origin::Folder(self.path),
             warnings,
         })
     }
 
-    fn decode_and_keep(
+    fn without_classes(&self) -> Classes {
+        let warnings = self.parts_warning().into_iter().collect();
+        Classes { names: Vec::new(), labels: vec![0; self.files.len()], warnings }
+    }
+
+    /// Takes from the cache what has not changed, decodes the rest and keeps it.
+    fn decode(
         &self,
         wanted: &Wanted,
         progress: Progress<'_>,
-        entry: Option<&Entry>,
         warnings: &mut Vec<String>,
     ) -> Result<Decoded> {
         let begun = Instant::now();
-        let (decoded, lasting) = self.decode(wanted, progress)?;
-        let (images, bad, elapsed) = (self.files.len(), decoded.bad.len(), begun.elapsed());
-        debug!(images, bad, ?elapsed, folder = %self.path.display(), "decoded");
-        if let Some(entry) = entry.filter(|_| lasting)
-            && let Err(error) = entry.store(&decoded)
-        {
-            warnings.push(format!(
-                "the decoded images could not be kept for the next start, which will take as \
-                 long: {}: {error}",
-                entry.path().display()
-            ));
+        let mut images = self.room(wanted.shape)?;
+        let entry = wanted.cache.as_ref().map(|cache| Entry::new(cache, self, wanted.shape));
+        let restored = entry.as_ref().map(|entry| entry.restore(&mut images));
+        let mut outcomes = restored.unwrap_or_else(|| vec![None; self.files.len()]);
+        if !wanted.skip_bad {
+            // Bad images are looked at again, for the error's words.
+            outcomes
+                .iter_mut()
+                .for_each(|outcome| *outcome = outcome.filter(|&x| x != Outcome::Bad));
         }
+        let missing = outcomes.iter().filter(|outcome| outcome.is_none()).count();
+        let mut decoded = Decoded { images, outcomes };
+        if missing > 0 {
+            self.decode_missing(missing, &mut decoded, wanted, progress)?;
+            if let Some(entry) = entry
+                && let Err(error) = entry.store(&decoded.images, &decoded.outcomes)
+            {
+                warnings.push(format!(
+                    "the decoded images could not be kept for the next start, which will take as \
+                     long: {}: {error}",
+                    entry.path().display()
+                ));
+            }
+        }
+        let (files, elapsed) = (self.files.len(), begun.elapsed());
+        debug!(files, decoded = missing, ?elapsed, folder = %self.path.display(), "decoded");
         Ok(decoded)
     }
 
-    /// All images, and whether that will stay so: a file that the system does not hand out today
-    /// it may tomorrow.
-    fn decode(&self, wanted: &Wanted, progress: Progress<'_>) -> Result<(Decoded, bool)> {
-        let mut images = self.room(wanted.shape)?;
-        let (done, all) = (AtomicU64::new(0), self.files.len() as u64);
-        let slots = images.par_chunks_exact_mut(wanted.shape.pixels());
-        let problems = slots.zip(&self.files).enumerate().filter_map(|(index, (slot, file))| {
-            let decoded = self.read(file, wanted.shape);
+    fn decode_missing(
+        &self,
+        missing: usize,
+        decoded: &mut Decoded,
+        wanted: &Wanted,
+        progress: Progress<'_>,
+    ) -> Result<()> {
+        let (done, all) = (AtomicU64::new(0), missing as u64);
+        let slots = decoded.images.par_chunks_exact_mut(wanted.shape.pixels());
+        let places = slots.zip(&mut decoded.outcomes).zip(&self.files);
+        let places = places.filter(|((_, outcome), _)| outcome.is_none());
+        let problems = places.filter_map(|((slot, outcome), file)| {
+            let read = self.read(file, wanted.shape);
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, all);
-            let stored = decoded.map(|image| slot.copy_from_slice(&image));
-            stored.err().map(|problem| (index, problem))
+            *outcome = outcome_of(&read);
+            read.map(|image| slot.copy_from_slice(&image)).err().map(|problem| (file, problem))
         });
+        let problems = problems.filter(|(_, problem)| !matches!(problem, ImageProblem::Ours));
         let pool = ThreadPoolBuilder::new().num_threads(threads(wanted.threads)).build();
         let pool = pool.map_err(|error| {
             FileError::at("start the threads that decode", &self.path)(io::Error::other(error))
         })?;
-        if !wanted.skip_bad {
-            // In the order of the files; once one is found, later ones are not looked at.
-            return match pool.install(|| problems.find_first(|_| true)) {
-                Some((index, problem)) => Err(self.bad_image(index, problem).into()),
-                None => Ok((Decoded { images, bad: Vec::new() }, true)),
-            };
+        if wanted.skip_bad {
+            pool.install(|| problems.for_each(drop));
+            return Ok(());
         }
-        let problems: Vec<_> = pool.install(|| problems.collect());
-        let lasting = !problems.iter().any(|(_, problem)| matches!(problem, ImageProblem::Read(_)));
-        let bad: Vec<_> = problems.iter().map(|&(index, _)| index as u32).collect();
-        close_gaps(&mut images, wanted.shape.pixels(), &bad);
-        Ok((Decoded { images, bad }, lasting))
+        // In the order of the files; once one is found, later ones are not looked at.
+        match pool.install(|| problems.find_first(|_| true)) {
+            Some((file, problem)) => {
+                let path = self.path.join(&file.name);
+                Err(FolderProblem::BadImage { path, problem }.into())
+            }
+            None => Ok(()),
+        }
     }
 
     fn room(&self, shape: ImageShape) -> Result<Vec<u8>, FolderProblem> {
@@ -125,65 +171,86 @@ impl ImageFolder {
     }
 
     fn read(&self, file: &ImageFile, shape: ImageShape) -> Result<Vec<u8>, ImageProblem> {
-        if file.size > MAX_BYTES {
+        if file.stamp.size > MAX_BYTES {
             return Err(ImageProblem::TooLarge);
         }
         let bytes = fs::read(self.path.join(&file.name))?;
-        decode_image(&bytes, shape)
-    }
-
-    fn bad_image(&self, index: usize, problem: ImageProblem) -> FolderProblem {
-        FolderProblem::BadImage { path: self.path.join(&self.files[index].name), problem }
-    }
-
-    /// The labels of the images that are left, of which each class must have some.
-    fn good_labels(
-        &self,
-        mut labels: Vec<u32>,
-        class_names: &[String],
-        bad: &[u32],
-    ) -> Result<Vec<u32>, FolderProblem> {
-        let all_bad = |folder, count| FolderProblem::AllBad { folder, count };
-        if bad.len() == labels.len() {
-            return Err(all_bad(self.path.clone(), labels.len()));
+        match mark::is_ours(&bytes) {
+            true => Err(ImageProblem::Ours),
+            false => decode_image(&bytes, &file.name, shape),
         }
-        let listed = labels.clone();
-        close_gaps(&mut labels, 1, bad);
-        for (class, name) in (0..).zip(class_names) {
-            if !labels.contains(&class) {
-                let count = listed.iter().filter(|&&label| label == class).count();
-                return Err(all_bad(self.path.join(name), count));
+    }
+
+    /// Makes sure that there are images, and of each class.
+    fn expect_good(
+        &self,
+        outcomes: &[Option<Outcome>],
+        labels: &[u32],
+        names: &[String],
+    ) -> Result<(), FolderProblem> {
+        let is_good = |&index: &usize| outcomes[index] == Some(Outcome::Good);
+        let files = 0..outcomes.len();
+        if !files.clone().any(|index| is_good(&index)) {
+            let (folder, count) = (self.path.clone(), outcomes.len());
+            return Err(match outcomes.iter().all(|outcome| *outcome == Some(Outcome::Ours)) {
+                true => FolderProblem::AllOurs { folder },
+                false => FolderProblem::AllBad { folder, count },
+            });
+        }
+        for (class, name) in (0..).zip(names) {
+            let of_class = || files.clone().filter(|&index| labels[index] == class);
+            if !of_class().any(|index| is_good(&index)) {
+                let (folder, count) = (self.path.join(name), of_class().count());
+                return Err(FolderProblem::AllBad { folder, count });
             }
         }
-        Ok(labels)
+        Ok(())
     }
 
-    /// A warning that names the first of the images that were left out.
-    fn skipped(&self, bad: &[u32]) -> Option<String> {
-        let name = |&index: &u32| self.files[index as usize].name.display().to_string();
-        let mut names: Vec<_> = bad.iter().take(NAMED).map(name).collect();
-        if bad.len() > NAMED {
-            names.push("…".to_owned());
-        }
-        let [count, listed] = [bad.len(), self.files.len()].map(|count| grouped(count as u64));
-        (!bad.is_empty()).then(|| {
-            format!(
-                "left out {count} of {listed} images, which cannot be read: {}",
-                names.join(", ")
-            )
-        })
+    /// Warnings that name the first of the images that were left out.
+    fn skipped(&self, outcomes: &[Option<Outcome>]) -> Vec<String> {
+        let such = |such: fn(Option<Outcome>) -> bool| {
+            let files = self.files.iter().zip(outcomes).filter(move |(_, outcome)| such(**outcome));
+            files.map(|(file, _)| &file.name)
+        };
+        let ours = self.left_out.ours().iter().chain(such(|x| x == Some(Outcome::Ours)));
+        let bad = such(|outcome| matches!(outcome, None | Some(Outcome::Bad)));
+        let all = grouped((self.files.len() + self.left_out.ours().len()) as u64);
+        let kinds: [(Vec<_>, _); 2] = [
+            (ours.collect(), "which gan-cuda wrote itself"),
+            (bad.collect(), "which cannot be read"),
+        ];
+        let kinds = kinds.iter().filter(|(names, _)| !names.is_empty());
+        let warning = |(names, why): &(Vec<_>, &str)| {
+            let count = grouped(names.len() as u64);
+            format!("left out {count} of {all} images, {why}: {}", first_few(names))
+        };
+        kinds.map(warning).collect()
     }
 }
 
-/// Removes the parts with these indices (ascending), each `length` long.
-fn close_gaps<T: Copy>(values: &mut Vec<T>, length: usize, gaps: &[u32]) {
-    let mut gaps = gaps.iter().map(|&gap| gap as usize).peekable();
+fn first_few(names: &[&PathBuf]) -> String {
+    let few = names.iter().take(NAMED).map(|name| name.display().to_string());
+    let more = (names.len() > NAMED).then(|| "…".to_owned());
+    few.chain(more).collect::<Vec<_>>().join(", ")
+}
+
+/// What becomes of a file; nothing is known of one that the system withholds today.
+fn outcome_of(read: &Result<Vec<u8>, ImageProblem>) -> Option<Outcome> {
+    match read {
+        Ok(_) => Some(Outcome::Good),
+        Err(ImageProblem::Ours) => Some(Outcome::Ours),
+        Err(ImageProblem::Read(_)) => None,
+        Err(_) => Some(Outcome::Bad),
+    }
+}
+
+/// Closes the gaps of all parts, each `length` long, but those that are to be kept.
+fn keep_only<T: Copy>(values: &mut Vec<T>, length: usize, keep: impl Fn(usize) -> bool) {
     let mut end = 0;
-    for index in 0..values.len() / length {
-        if gaps.next_if_eq(&index).is_none() {
-            values.copy_within(index * length..(index + 1) * length, end);
-            end += length;
-        }
+    for index in (0..values.len() / length).filter(|&index| keep(index)) {
+        values.copy_within(index * length..(index + 1) * length, end);
+        end += length;
     }
     values.truncate(end);
 }

@@ -13,6 +13,9 @@ pub const MAX_PIXELS: u64 = 1 << 26;
 /// The most bytes of a file, and of what it decodes to: 512 MiB.
 pub const MAX_BYTES: u64 = 512 << 20;
 
+/// Names that a message lists.
+const NAMED: usize = 5;
+
 /// Why a folder of images cannot be learnt from.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -26,14 +29,14 @@ pub enum FolderProblem {
 
     /// There are no images.
     #[error(
-        "no images in {folder}: looked there and in its sub-folders for .png, .jpg, .jpeg, .webp, \
-         .bmp and .gif (files of other kinds: {others})"
+        "no images in {folder}: looked there and in its sub-folders for .png, .jpg, .webp, .bmp, \
+         .gif, .tif, .ppm, .tga and .qoi (files of other kinds: {others})"
     )]
     NoImages {
         /// The folder.
         folder: PathBuf,
-        /// Files that are no images, going by their names.
-        others: usize,
+        /// Files that are no images, going by their names: how many of which kind.
+        others: String,
     },
 
     /// Classes are wanted, and all images lie side by side.
@@ -60,6 +63,61 @@ pub enum FolderProblem {
         count: usize,
         /// One of them, relative to the folder.
         first: PathBuf,
+    },
+
+    /// Classes are wanted, and the only sub-folder has sub-folders of its own.
+    #[error(
+        "{folder} has one sub-folder with images, {only}, whose own sub-folders may be the \
+         classes: {}; name that folder: {}",
+        listed(inner),
+        folder.join(only).display()
+    )]
+    Nested {
+        /// The folder.
+        folder: PathBuf,
+        /// Its sub-folder.
+        only: String,
+        /// The sub-folders of that.
+        inner: Vec<String>,
+    },
+
+    /// Classes are wanted, and the sub-folders are parts of a data set, such as train and test.
+    #[error(
+        "the sub-folders of {folder} are parts of a data set and no classes: {}; name one of them, \
+         as {}",
+        parts.join(", "),
+        folder.join(&parts[0]).display()
+    )]
+    Parts {
+        /// The folder.
+        folder: PathBuf,
+        /// Its sub-folders.
+        parts: Vec<String>,
+    },
+
+    /// The sub-folders are not the classes that a configuration names.
+    #[error(
+        "the classes in {folder} are not those of the configuration (missing: {}; new: {})",
+        listed(missing),
+        listed(new)
+    )]
+    OtherClasses {
+        /// The folder.
+        folder: PathBuf,
+        /// Named classes that are not there.
+        missing: Vec<String>,
+        /// Classes that are there and not named.
+        new: Vec<String>,
+    },
+
+    /// All images were written by this program.
+    #[error(
+        "all images in {folder} were written by gan-cuda, which does not learn from its own; name \
+         the folder that has yours"
+    )]
+    AllOurs {
+        /// The folder.
+        folder: PathBuf,
     },
 
     /// An image cannot be read.
@@ -112,8 +170,20 @@ pub enum ImageProblem {
     TooLarge,
 
     /// Its first bytes are those of no image.
-    #[error("it is none of PNG, JPEG, WebP, BMP and GIF")]
+    #[error("it is none of PNG, JPEG, WebP, BMP, GIF, TIFF, PNM, TGA and QOI")]
     Unknown,
+
+    /// It is in a known format that is not read.
+    #[error("it is {0}, which this program does not read; convert it to PNG or JPEG")]
+    Foreign(&'static str),
+
+    /// This program wrote it: it is no reason to stop, and nothing to learn from.
+    #[error("gan-cuda wrote it")]
+    Ours,
+
+    /// There is nothing in it.
+    #[error("it is empty")]
+    Empty,
 
     /// Its last part is missing.
     #[error("it is cut off")]
@@ -122,4 +192,13 @@ pub enum ImageProblem {
     /// The decoder's word.
     #[error("{0}")]
     Damaged(String),
+}
+
+/// The first few of some names.
+fn listed(names: &[String]) -> String {
+    let mut few: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
+    if names.len() > NAMED {
+        few.push("…");
+    }
+    if few.is_empty() { "none".to_owned() } else { few.join(", ") }
 }

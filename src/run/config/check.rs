@@ -37,6 +37,7 @@ impl Config {
         size("keep", self.keep, ranges::EXTENT)?;
         size("threads", self.threads, ranges::THREADS)?;
         check_image(&self.gan)?;
+        check_class_names(self)?;
         check_sizes(&self.gan)?;
         check_learning(&self.gan)?;
         let model = Model::new(self.gan.clone())?;
@@ -61,6 +62,17 @@ fn check_image(gan: &Settings) -> Checked {
     match image.channels {
         1 | 3 => Ok(()),
         other => Err(OutOfRange::new("gan.image.channels", other, "1 (grey) or 3 (colour)")),
+    }
+}
+
+fn check_class_names(config: &Config) -> Checked {
+    let names = config.class_names.len();
+    match config.gan.classes {
+        Some(classes) if names > 0 && names != classes => {
+            let expected = format!("{classes} names, as gan.classes is");
+            Err(OutOfRange::new("class_names", format!("{names} names"), expected))
+        }
+        _ => Ok(()),
     }
 }
 

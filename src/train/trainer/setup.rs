@@ -196,7 +196,10 @@ pub fn schedule(model: &Model, data: &Dataset) -> Result<Schedule> {
     };
     let schedule = Schedule { images: data.len(), batch_size, least };
     match schedule.iterations() {
-        0 => Err(Error::TooFewImages { images: data.len(), batch_size }),
+        0 => {
+            let (images, normalizes) = (data.len(), model.normalizes());
+            Err(Error::TooFewImages { images, batch_size, normalizes })
+        }
         _ => Ok(schedule),
     }
 }
