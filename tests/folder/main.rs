@@ -5,4 +5,5 @@ mod cache;
 mod decode;
 mod formats;
 mod load;
+mod odd;
 mod pictures;

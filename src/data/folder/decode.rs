@@ -15,8 +15,14 @@ use image::{Rgb, RgbImage, RgbaImage};
 
 use super::listing::TGA;
 use super::problem::{ImageProblem, MAX_BYTES, MAX_PIXELS, MAX_SIDE};
-use super::{jpeg, png};
+use super::{jpeg, png, webp};
 use crate::data::{ImageShape, resize};
+
+/// A picture as it is stored, and how the camera was held.
+pub(super) struct Decoded {
+    pub picture: DynamicImage,
+    pub orientation: Orientation,
+}
 
 /// Decodes the bytes of an image file into the shape asked for: (channels, height, width), cropped
 /// to a square in the middle and resized. The content tells the format, whatever the file is called;
@@ -71,17 +77,19 @@ fn foreign(bytes: &[u8]) -> Option<&'static str> {
 
 /// The picture as it was meant to be seen. What common readers put up with is put up with.
 fn upright(bytes: &[u8], format: ImageFormat) -> Result<DynamicImage, ImageProblem> {
-    let picture = match format {
+    let Decoded { mut picture, orientation } = match format {
         ImageFormat::Jpeg => jpeg::decode(bytes),
         ImageFormat::Png => png::decode(bytes),
+        ImageFormat::WebP => webp::decode(bytes),
         _ => decode_as(bytes, format),
     }?;
+    picture.apply_orientation(orientation);
     let bitmap = matches!(format, ImageFormat::Bmp | ImageFormat::Tga);
     Ok(if bitmap { without_blank_alpha(picture) } else { picture })
 }
 
-/// What the decoder makes of it, turned as the camera was held.
-pub(super) fn decode_as(bytes: &[u8], format: ImageFormat) -> Result<DynamicImage, ImageProblem> {
+/// What the decoder makes of it.
+pub(super) fn decode_as(bytes: &[u8], format: ImageFormat) -> Result<Decoded, ImageProblem> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits());
     let mut decoder = reader.into_decoder()?;
@@ -92,9 +100,7 @@ pub(super) fn decode_as(bytes: &[u8], format: ImageFormat) -> Result<DynamicImag
     limits().reserve(decoder.total_bytes())?;
     // A picture whose note cannot be read is still a picture.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut picture = DynamicImage::from_decoder(decoder)?;
-    picture.apply_orientation(orientation);
-    Ok(picture)
+    Ok(Decoded { picture: DynamicImage::from_decoder(decoder)?, orientation })
 }
 
 fn limits() -> Limits {

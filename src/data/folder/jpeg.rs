@@ -1,64 +1,91 @@
 //! JPEG: whether all of a picture is there.
 //!
-//! A half-loaded JPEG is what bad folders have most of, and the decoder fills up what is missing
-//! with grey. Whether there is an end-of-image marker does not tell: some programs leave it out, and
-//! others put one behind a file that was cut off.
+//! A half-loaded JPEG is what bad folders have most of, and the decoder makes something up for what
+//! is missing. Whether there is an end-of-image marker does not tell: some programs leave it out,
+//! and others put one behind a file that was cut off.
 
-use image::{DynamicImage, GenericImageView, ImageFormat};
+use std::ops::Range;
 
-use super::decode::decode_as;
+use image::{DynamicImage, GenericImageView, ImageFormat, Pixel};
+
+use super::decode::{Decoded, decode_as};
 use super::problem::ImageProblem;
 
 const END: [u8; 2] = [0xff, 0xd9];
 const SCAN: u8 = 0xda;
-/// The side of a block, the least that is missing.
+/// The side of a block, and the width of the blocks that are coded together, at most.
 const BLOCK: u32 = 8;
+const TOGETHER: u32 = 16;
+/// Levels by which repeated blocks differ, by rounding.
+const ROUNDING: i16 = 4;
 
-/// The picture, if none of it is missing.
-pub(super) fn decode(bytes: &[u8]) -> Result<DynamicImage, ImageProblem> {
-    let ended = has_end(bytes);
-    match decode_as(bytes, ImageFormat::Jpeg) {
-        Ok(picture) if ended && !has_plain_corner(&picture) => Ok(picture),
-        Ok(picture) if picture == followed_by_more(bytes)? => Ok(picture),
-        Err(problem) if ended => Err(problem),
+/// The picture, if none of it is missing. If it cannot be read, it is read once more without what
+/// programs and cameras noted in it, as libjpeg and browsers ignore notes that are wrong.
+pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, ImageProblem> {
+    let Some((notes, end)) = notes_and_end(bytes) else { return Err(ImageProblem::CutOff) };
+    let decoded = match decode_as(bytes, ImageFormat::Jpeg) {
+        Err(ImageProblem::Damaged(problem)) if !notes.is_empty() => {
+            let bare = decode_as(&without(bytes, &notes), ImageFormat::Jpeg);
+            bare.map_err(|_| ImageProblem::Damaged(problem))
+        }
+        result => result,
+    };
+    let is_suspect = |picture: &DynamicImage| !end || has_repeated_corner(picture);
+    match decoded {
+        Ok(decoded) if !is_suspect(&decoded.picture) => Ok(decoded),
+        Ok(decoded) if is_whole(bytes, &decoded.picture) => Ok(decoded),
+        Err(problem) if end => Err(problem),
         _ => Err(ImageProblem::CutOff),
     }
 }
 
-/// Whether there is an end-of-image marker behind the first scan's beginning.
-fn has_end(bytes: &[u8]) -> bool {
-    let mut rest = bytes.get(2..).unwrap_or_default();
+/// Where the notes are, and whether there is an end-of-image marker behind the first scan's
+/// beginning; nothing where there is no scan.
+fn notes_and_end(bytes: &[u8]) -> Option<(Vec<Range<usize>>, bool)> {
+    let (mut notes, mut at) = (Vec::new(), 2);
     // Segments: 0xff, a marker, and for all that come before a scan a length that counts itself.
-    while let &[0xff, marker, high, low, ..] = rest {
+    while let &[0xff, marker, high, low, ..] = bytes.get(at..)? {
+        let end = at + 2 + usize::from(u16::from_be_bytes([high, low]));
         match marker {
-            SCAN => return rest.windows(2).any(|pair| pair == END),
-            0xff => rest = &rest[1..],
-            _ => {
-                let length = usize::from(u16::from_be_bytes([high, low]));
-                rest = rest.get(2 + length..).unwrap_or_default();
+            SCAN => return Some((notes, bytes[at..].windows(2).any(|pair| pair == END))),
+            0xff => at += 1,
+            0xe0..=0xef | 0xfe => {
+                notes.push(at..end.min(bytes.len()));
+                at = end;
             }
+            _ => at = end,
         }
     }
-    false
+    // Junk between segments is the decoder's business.
+    Some((notes, bytes.windows(2).any(|pair| pair == END)))
 }
 
-/// Whether the last block is of one colour, as those that are filled in are. After the picture was
-/// turned upright it may be in any corner.
-fn has_plain_corner(picture: &DynamicImage) -> bool {
+fn without(bytes: &[u8], parts: &[Range<usize>]) -> Vec<u8> {
+    let starts = [0].into_iter().chain(parts.iter().map(|part| part.end));
+    let ends = parts.iter().map(|part| part.start).chain([bytes.len()]);
+    starts.zip(ends).flat_map(|(start, end)| &bytes[start..end]).copied().collect()
+}
+
+/// Whether the last block looks like the one before it, but for its brightness: so do those that
+/// the decoder makes up, and those of a plain background.
+fn has_repeated_corner(picture: &DynamicImage) -> bool {
     let (width, height) = picture.dimensions();
-    let (right, low) = (width.saturating_sub(BLOCK), height.saturating_sub(BLOCK));
-    let is_plain = |left: u32, top: u32| {
-        let first = picture.get_pixel(left, top);
-        let (rows, columns) = (top..(top + BLOCK).min(height), left..(left + BLOCK).min(width));
-        rows.into_iter().all(|y| columns.clone().all(|x| picture.get_pixel(x, y) == first))
-    };
-    [(0, 0), (right, 0), (0, low), (right, low)].into_iter().any(|(x, y)| is_plain(x, y))
+    let [left, top] = [width, height].map(|side| (side / BLOCK).saturating_sub(1) * BLOCK);
+    let Some(before) = left.checked_sub(TOGETHER) else { return true };
+    let level = |x, y| i16::from(picture.get_pixel(x, y).to_luma()[0]);
+    let rows = top..height.min(top + BLOCK);
+    let places = rows.flat_map(|y| (0..BLOCK).map(move |x| (x, y)));
+    let differences = places.map(|(x, y)| level(left + x, y) - level(before + x, y));
+    let (least, most) =
+        differences.fold((i16::MAX, i16::MIN), |(least, most), d| (least.min(d), most.max(d)));
+    most - least <= ROUNDING
 }
 
-/// The picture with more data before its end. Where none was missing the decoder does not look at
-/// it; else it shows in the picture.
-fn followed_by_more(bytes: &[u8]) -> Result<DynamicImage, ImageProblem> {
+/// Whether it makes no difference what stands before the end: where something is missing, the
+/// decoder takes that for it.
+fn is_whole(bytes: &[u8], picture: &DynamicImage) -> bool {
     let body = bytes.strip_suffix(&END).unwrap_or(bytes);
     let more = vec![0x6a; body.len() + 64];
-    decode_as(&[body, &more, &END].concat(), ImageFormat::Jpeg)
+    let other = decode_as(&[body, &more, &END].concat(), ImageFormat::Jpeg);
+    other.is_ok_and(|other| other.picture == *picture)
 }

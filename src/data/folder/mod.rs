@@ -12,6 +12,7 @@ mod left_out;
 mod listing;
 mod png;
 mod problem;
+mod webp;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use image::{DynamicImage, ImageFormat};
+use image::ImageFormat;
 
-use super::decode::decode_as;
+use super::decode::{Decoded, decode_as};
 use super::problem::ImageProblem;
 
 const SIGNATURE: usize = 8;
@@ -16,7 +16,7 @@ const END: &[u8] = b"\0\0\0\0IEND\xae\x42\x60\x82";
 
 /// The picture. If it cannot be read, it is read once more without its ancillary chunks, as
 /// libpng and browsers ignore such as are wrong or out of place.
-pub(super) fn decode(bytes: &[u8]) -> Result<DynamicImage, ImageProblem> {
+pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, ImageProblem> {
     match decode_as(bytes, ImageFormat::Png) {
         Err(ImageProblem::Damaged(problem)) => decode_as(&critical_part(bytes), ImageFormat::Png)
             .map_err(|_| ImageProblem::Damaged(problem)),

@@ -1,0 +1,58 @@
+//! WebP: the header of an extended file may promise what is not there.
+
+use std::iter;
+
+use image::ImageFormat;
+
+use super::decode::{Decoded, decode_as};
+use super::problem::ImageProblem;
+
+/// Where the flags of an extended file stand, and what it begins with: the rest is chunks.
+const FLAGS: usize = 20;
+const FIRST_CHUNK: usize = 12;
+/// Each flag, and the chunk that it promises.
+const PROMISES: [(u8, &[u8; 4]); 4] =
+    [(0x20, b"ICCP"), (0x10, b"ALPH"), (8, b"EXIF"), (4, b"XMP ")];
+
+/// The picture. If it cannot be read, it is read once more without flags for chunks that are
+/// missing, transparency among them, as libwebp and browsers ignore them.
+pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, ImageProblem> {
+    match decode_as(bytes, ImageFormat::WebP) {
+        Err(ImageProblem::Damaged(problem)) if is_extended(bytes) => {
+            let honest = decode_as(&without_empty_promises(bytes), ImageFormat::WebP);
+            honest.map_err(|_| ImageProblem::Damaged(problem))
+        }
+        result => result,
+    }
+}
+
+fn is_extended(bytes: &[u8]) -> bool {
+    bytes.len() > FLAGS && bytes[FIRST_CHUNK..].starts_with(b"VP8X")
+}
+
+fn without_empty_promises(bytes: &[u8]) -> Vec<u8> {
+    let names: Vec<&[u8]> = chunk_names(bytes).collect();
+    let mut bytes = bytes.to_vec();
+    // Lossless pixels have their transparency with them.
+    let has =
+        |chunk: &[u8]| names.contains(&chunk) || chunk == b"ALPH" && names.contains(&&b"VP8L"[..]);
+    for (flag, chunk) in PROMISES {
+        if !has(&chunk[..]) {
+            bytes[FLAGS] &= !flag;
+        }
+    }
+    bytes
+}
+
+fn chunk_names(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = bytes.get(FIRST_CHUNK..).unwrap_or_default();
+    iter::from_fn(move || {
+        let (header, data) = rest.split_first_chunk::<8>()?;
+        let (name, length) =
+            (&rest[..4], u32::from_le_bytes([header[4], header[5], header[6], header[7]]));
+        // Of an odd length there is one byte more.
+        let length = length as usize + length as usize % 2;
+        rest = data.get(length..).unwrap_or_default();
+        Some(name)
+    })
+}

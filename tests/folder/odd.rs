@@ -1,0 +1,186 @@
+//! Files as other programs write them, which common readers put up with, and files that are cut off
+//! in ways that do not show at once.
+
+use gan_cuda::data::folder::ImageProblem;
+use image::codecs::jpeg::JpegEncoder;
+use image::codecs::webp::WebPEncoder;
+use image::{ExtendedColorType, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
+
+use super::pictures::{decode, encode, plain, shape};
+
+/// With something to see in every corner.
+fn picture() -> RgbImage {
+    RgbImage::from_fn(40, 40, |x, y| Rgb([(6 * x) as u8, (5 * y) as u8, (x * y) as u8]))
+}
+
+/// That odd files show what a plain one does.
+#[track_caller]
+fn alike(plain: &[u8], odd: &[(&str, Vec<u8>)]) {
+    let want = decode(plain, shape(3, 40)).unwrap();
+    for (what, bytes) in odd {
+        match decode(bytes, shape(3, 40)) {
+            Ok(image) => assert!(image == want, "{what}: another picture"),
+            Err(problem) => panic!("{what}: {problem}"),
+        }
+    }
+}
+
+fn jpeg(picture: &RgbImage) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    JpegEncoder::new_with_quality(&mut bytes, 90).encode_image(picture).unwrap();
+    bytes
+}
+
+/// A PNG's chunk with its checksum.
+fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    let sum = crc32fast::hash(&[&name[..], data].concat());
+    [&(data.len() as u32).to_be_bytes(), &name[..], data, &sum.to_be_bytes()].concat()
+}
+
+#[test]
+fn padding_and_junk_behind_a_picture_are_no_part_of_it() {
+    use ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, Qoi, Tiff, WebP};
+    for format in [Png, Jpeg, WebP, Bmp, Gif, Tiff, Pnm, Qoi] {
+        let bytes = encode(picture(), format);
+        let zeros = [&bytes[..], &[0; 1000]].concat();
+        let junk = [&bytes[..], &b"and then something else".repeat(50)].concat();
+        alike(&bytes, &[("zeros", zeros), ("junk", junk)]);
+    }
+}
+
+#[test]
+fn chunks_of_png_that_are_wrong_or_out_of_place_are_passed_over() {
+    let png = encode(picture(), ImageFormat::Png);
+    let (header, rest) = png.split_at(33);
+    let with = |name, data: &[u8]| [header, &chunk(name, data), rest].concat();
+    let rgba = encode(
+        RgbaImage::from_fn(40, 40, |x, y| {
+            let Rgb([r, g, b]) = *picture().get_pixel(x, y);
+            Rgba([r, g, b, 255])
+        }),
+        ImageFormat::Png,
+    );
+    let (rgba_header, rgba_rest) = rgba.split_at(33);
+    let mut wrong_sum = with(b"tEXt", b"a\0b");
+    wrong_sum[33 + 8 + 3] ^= 1;
+    alike(
+        &png,
+        &[
+            (
+                "transparency beside alpha",
+                [rgba_header, &chunk(b"tRNS", &[0; 6]), rgba_rest].concat(),
+            ),
+            ("transparency too short", with(b"tRNS", &[0])),
+            ("gamma cut short", with(b"gAMA", &[0])),
+            ("gamma of zero", with(b"gAMA", &[0; 4])),
+            ("profile of junk", with(b"iCCP", b"x\0\0junk")),
+            ("text without an end", with(b"tEXt", b"no zero")),
+            ("wrong checksum", wrong_sum),
+            ("animation without frames", with(b"acTL", &[0; 8])),
+            ("no end", png[..png.len() - 12].to_vec()),
+        ],
+    );
+}
+
+#[test]
+fn jpeg_without_an_end_is_whole_if_all_of_it_is_there() {
+    let bytes = jpeg(&picture());
+    let (body, _) = bytes.split_at(bytes.len() - 2);
+    let note = |marker: u8, note: &[u8]| {
+        let length = (note.len() as u16 + 2).to_be_bytes();
+        [&bytes[..2], &[0xff, marker], &length, note, &bytes[2..]].concat()
+    };
+    alike(
+        &bytes,
+        &[
+            ("no end", body.to_vec()),
+            ("zeros in its place", [body, &[0; 64]].concat()),
+            ("fill bytes before a marker", [&bytes[..2], &[0xff; 3], &bytes[2..]].concat()),
+            ("a second picture", bytes.repeat(2)),
+            ("a note that is too short", note(0xee, b"Adobe\0d\0\0\0\0")),
+            ("a camera's note of junk", note(0xe1, b"Exif\0\0II*\0\xff\xff\xff\xff\xff")),
+            ("part of a profile", note(0xe2, b"ICC_PROFILE\0\x01")),
+        ],
+    );
+    // Plain pictures look as if something had been made up for them.
+    let white = jpeg(&plain(40, [255; 3]));
+    alike(&white, &[("no end", white[..white.len() - 2].to_vec())]);
+    assert_eq!(decode(&white, shape(1, 4)).unwrap(), [255; 16]);
+}
+
+#[test]
+fn jpeg_of_which_a_part_is_missing_is_cut_off_though_it_has_an_end() {
+    // Of two shapes and of noise, which takes the most bytes.
+    let noise = |x: u32, y: u32| ((x * 7919 + y * 104_729) ^ (x * y * 31)) as u8;
+    let noisy = RgbImage::from_fn(70, 50, |x, y| Rgb([noise(x, y), noise(y, x), noise(x + y, x)]));
+    for bytes in [jpeg(&picture()), jpeg(&noisy)] {
+        // The headers take some 600 bytes.
+        for eighths in 1..7 {
+            let body = &bytes[..620 + (bytes.len() - 620) * eighths / 8];
+            for end in [&[][..], &[0xff, 0xd9]] {
+                let problem = decode(&[body, end].concat(), shape(3, 8)).unwrap_err();
+                let told = matches!(problem, ImageProblem::CutOff);
+                assert!(told, "{eighths} eighths, {} bytes of end: {problem}", end.len());
+            }
+        }
+    }
+}
+
+/// A bitmap of 32 bits, whose header is as long as this.
+fn bitmap(alpha: u8, header: u32) -> Vec<u8> {
+    let masks = [0xff_0000_u32, 0xff00, 0xff, 0xff00_0000];
+    let compression = if header > 40 { 3_u32 } else { 0 };
+    let mut bytes = b"BM\0\0\0\0\0\0\0\0".to_vec();
+    bytes.extend((14 + header).to_le_bytes());
+    bytes.extend(header.to_le_bytes());
+    bytes.extend([40_u32.to_le_bytes(), 40_u32.to_le_bytes()].concat());
+    bytes.extend([1, 0, 32, 0]);
+    bytes.extend(compression.to_le_bytes());
+    bytes.resize(14 + 40, 0);
+    if header > 40 {
+        bytes.extend(masks.map(u32::to_le_bytes).concat());
+    }
+    bytes.resize(14 + header as usize, 0);
+    for y in (0..40).rev() {
+        for x in 0..40 {
+            let Rgb([r, g, b]) = *picture().get_pixel(x, y);
+            bytes.extend([b, g, r, alpha]);
+        }
+    }
+    bytes
+}
+
+#[test]
+fn an_alpha_channel_that_nobody_filled_in_is_none() {
+    let plain = encode(picture(), ImageFormat::Bmp);
+    alike(
+        &plain,
+        &[
+            ("no alpha", bitmap(0, 40)),
+            ("blank alpha", bitmap(0, 56)),
+            ("blank alpha, version 4", bitmap(0, 108)),
+            ("blank alpha, version 5", bitmap(0, 124)),
+            ("opaque", bitmap(255, 108)),
+        ],
+    );
+}
+
+/// An extended WebP with these flags.
+fn extended(flags: u8) -> Vec<u8> {
+    let mut plain = Vec::new();
+    let picture = picture();
+    WebPEncoder::new_lossless(&mut plain)
+        .encode(&picture, 40, 40, ExtendedColorType::Rgb8)
+        .unwrap();
+    let header = [&b"VP8X"[..], &[10, 0, 0, 0, flags, 0, 0, 0, 39, 0, 0, 39, 0, 0]].concat();
+    let body = [b"WEBP", &header[..], &plain[12..]].concat();
+    [&b"RIFF"[..], &(body.len() as u32).to_le_bytes(), &body].concat()
+}
+
+#[test]
+fn flags_of_webp_for_what_is_not_there_are_passed_over() {
+    let plain = encode(picture(), ImageFormat::WebP);
+    let flags = [("none", 0), ("alpha", 0x10), ("Exif", 8), ("XMP", 4), ("all", 0x3c)];
+    let files: Vec<_> = flags.iter().map(|&(what, flags)| (what, extended(flags))).collect();
+    alike(&plain, &files);
+}
