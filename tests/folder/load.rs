@@ -208,7 +208,8 @@ fn nested_folders_and_parts_of_a_data_set_are_no_classes() {
 
     let split = folder(&[("train/cats/1.png", &good), ("Test/cats/2.png", &good)]);
     let text = failure(split.path(), &classes);
-    assert!(text.contains("parts of a data set and no classes: Test, train"), "{text}");
+    assert!(text.contains("parts of a data set and no classes: Test, train; name one"), "{text}");
+    assert!(text.ends_with(&format!("as {}", split.path().join("train").display())), "{text}");
     let warnings = load(split.path(), &wanted()).unwrap().warnings;
     assert!(
         warnings[0].contains("all parts of the data set are taken: Test, train"),

@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::mem;
 
 use super::listing::{ImageFile, first_bytes};
+use super::problem::training_part;
 use super::{FolderProblem, ImageFolder};
 use crate::data::{ClassOrder, Result};
 use crate::mark;
@@ -122,11 +123,9 @@ impl ImageFolder {
     pub(super) fn parts_warning(&self) -> Option<String> {
         let names = self.sub_folders();
         are_parts(&names).then(|| {
-            let (parts, folder) = (names.join(", "), self.path.display());
-            format!(
-                "all parts of the data set are taken: {parts}; for one alone, name {folder}/{}",
-                names[0]
-            )
+            let (parts, train) = (names.join(", "), self.path.join(training_part(&names)));
+            let train = train.display();
+            format!("all parts of the data set are taken: {parts}; for one alone, name {train}")
         })
     }
 

@@ -86,7 +86,7 @@ pub enum FolderProblem {
         "the sub-folders of {folder} are parts of a data set and no classes: {}; name one of them, \
          as {}",
         parts.join(", "),
-        folder.join(&parts[0]).display()
+        folder.join(training_part(parts)).display()
     )]
     Parts {
         /// The folder.
@@ -192,6 +192,12 @@ pub enum ImageProblem {
     /// The decoder's word.
     #[error("{0}")]
     Damaged(String),
+}
+
+/// The part of a data set to learn from.
+pub(super) fn training_part(parts: &[String]) -> &str {
+    let train = parts.iter().find(|part| part.to_lowercase().starts_with("train"));
+    train.or(parts.first()).map_or("", String::as_str)
 }
 
 /// The first few of some names.
