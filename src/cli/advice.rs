@@ -56,6 +56,9 @@ pub fn how_to_get(kind: DatasetKind) -> String {
 fn folder(problem: &FolderProblem) -> Option<&'static str> {
     match problem {
         FolderProblem::NoImages { .. } => Some("name the folder that has them with --dataset"),
+        FolderProblem::Closed { .. } => {
+            Some("let this user read it, or leave out such folders with --skip-bad-images")
+        }
         FolderProblem::BadImage { .. } => {
             Some("mend it or take it away, or leave out all such images with --skip-bad-images")
         }

@@ -3,8 +3,8 @@
 use std::fs;
 
 use gan_cuda::data::Error;
+use gan_cuda::data::folder::FolderProblem;
 use gan_cuda::data::{ClassOrder, Origin, Source, Wanted};
-use gan_cuda::file_error::FileError;
 use gan_cuda::picture::grid::write_grid;
 use gan_cuda::text::with_causes;
 
@@ -351,7 +351,7 @@ mod links {
             return eprintln!("skipped: this user may read all folders");
         }
         match load(folder.path(), &wanted()).unwrap_err() {
-            Error::File(FileError { action: "list", path, .. }) => assert_eq!(path, closed),
+            Error::Folder(FolderProblem::Closed { path, .. }) => assert_eq!(path, closed),
             error => panic!("{error}"),
         }
         let data = load(folder.path(), &Wanted { skip_bad: true, ..wanted() }).unwrap();

@@ -198,9 +198,8 @@ impl<'a> Entry<'a> {
 
     /// Whether a file that is changed from now on will show it.
     fn is_settled(&self, stamp: Stamp) -> bool {
-        let changed = stamp.changed.max(stamp.modified.min(self.begun));
-        let least = if changed.is_multiple_of(1_000_000_000) { COARSE } else { FINE };
-        changed.saturating_add(least) < self.begun
+        let least = if stamp.changed.is_multiple_of(1_000_000_000) { COARSE } else { FINE };
+        stamp.changed.saturating_add(least) < self.begun
     }
 
     /// How a table begins: all that decides what the images become, but for their files.

@@ -76,7 +76,8 @@ pub(super) struct Stamp {
     pub size: u64,
     /// When it was last written, in nanoseconds since 1970. Programs can set that at will.
     pub modified: u64,
-    /// When its content, name or times were last changed, which only the system sets.
+    /// When its content, name or times were last changed, which only the system sets; where it does
+    /// not tell, when it was last written.
     pub changed: u64,
     /// Its number on the disk: another file in the same place has another one.
     pub inode: u64,
@@ -182,7 +183,7 @@ fn changed_and_inode(metadata: &Metadata) -> [u64; 2] {
 
 #[cfg(not(unix))]
 fn changed_and_inode(metadata: &Metadata) -> [u64; 2] {
-    [metadata.created().map_or(0, nanoseconds), 0]
+    [metadata.modified().map_or(0, nanoseconds), 0]
 }
 
 /// Since 1970.

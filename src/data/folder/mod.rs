@@ -59,7 +59,7 @@ impl ImageFolder {
     /// Decodes the images, or takes them from the cache.
     pub(super) fn load(mut self, wanted: &Wanted, progress: Progress<'_>) -> Result<Dataset> {
         if let Some((path, source)) = self.left_out.closed().filter(|_| !wanted.skip_bad) {
-            return Err(FileError::at("list", path)(source).into());
+            return Err(FolderProblem::Closed { path: path.to_owned(), source }.into());
         }
         let Classes { names, labels, mut warnings } = match wanted.classes {
             true => self.classes(&wanted.class_order)?,

@@ -120,6 +120,16 @@ pub enum FolderProblem {
         folder: PathBuf,
     },
 
+    /// A sub-folder may not be listed: it could have images.
+    #[error("cannot list {path}")]
+    Closed {
+        /// The sub-folder.
+        path: PathBuf,
+        /// The operating system's word.
+        #[source]
+        source: io::Error,
+    },
+
     /// An image cannot be read.
     #[error("cannot use image {path}")]
     BadImage {
