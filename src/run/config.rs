@@ -75,9 +75,10 @@ pub struct Config {
     /// Seed of weights, noise, labels, masks and the order of images.
     #[serde(default)]
     pub seed: u64,
-    /// Epochs after which the run ends.
-    pub epochs: u32,
-    /// Iterations after which the run ends, if that comes first.
+    /// Epochs after which the run ends; unset: iterations alone decide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<u32>,
+    /// Iterations after which the run ends; of the two the first reached ends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iterations: Option<u32>,
     /// How often a grid of samples is made.
@@ -197,9 +198,10 @@ impl Config {
 
     /// Iterations after which the run ends, on a data set cut into batches by `schedule`.
     pub fn total(&self, schedule: Schedule) -> u32 {
-        let by_epochs = u64::from(self.epochs) * schedule.iterations() as u64;
-        let total = by_epochs.min(u64::from(self.iterations.unwrap_or(u32::MAX)));
-        u32::try_from(total).unwrap_or(u32::MAX)
+        let of_epochs = |epochs: u32| u64::from(epochs) * schedule.iterations() as u64;
+        let limits = [self.epochs.map(of_epochs), self.iterations.map(u64::from)];
+        let total = limits.into_iter().flatten().min();
+        total.and_then(|total| u32::try_from(total).ok()).unwrap_or(u32::MAX)
     }
 
     /// The images of a run, from where they came from, in the networks' shape. What is decoded of

@@ -180,11 +180,14 @@ fn is_of_images(line: &str) -> bool {
     serde_json::from_str::<ImageRecord>(line).is_ok()
 }
 
-/// Iterations after which a run ends, if its log tells how many an epoch has.
+/// Iterations after which a run ends, if iterations alone decide, or its log tells how many an epoch
+/// has.
 fn total(config: &Config, log: &str) -> Option<u64> {
+    let iterations = config.iterations.map(u64::from);
+    let Some(epochs) = config.epochs else { return iterations };
     let batches = log.lines().rev().find_map(batches_of)?;
-    let by_epochs = u64::from(config.epochs) * u64::from(batches);
-    Some(by_epochs.min(config.iterations.map_or(u64::MAX, u64::from)))
+    let by_epochs = u64::from(epochs) * u64::from(batches);
+    Some(by_epochs.min(iterations.unwrap_or(u64::MAX)))
 }
 
 /// Bytes of all files of a folder, and when the newest was written. Files come and go meanwhile.

@@ -7,7 +7,7 @@ use super::scratch::{RUN as FIRST, SECOND, Scratch};
 /// A folder with a run whose values are not the defaults.
 fn one_run() -> Scratch {
     Scratch::with_run(
-        "--iterations 4 --checkpoint-interval 2 --sample-interval 2 --log-interval 1 --seed 3 \
+        "--epochs 200 --iterations 4 --checkpoint-interval 2 --sample-interval 2 --log-interval 1 --seed 3 \
          --lr 0.001 --latent-dim 7 --dropout 0.2 --keep 5",
     )
 }
@@ -76,7 +76,7 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     ("latent_dim = 7", "latent_dims = 7", &["latent_dims", "line"]),
     ("seed = 3", "seed = ", &["line"]),
     ("seed = 3", "seed = -3", &["line", "-3"]),
-    ("epochs = 200\n", "", &["epochs"]),
+    ("epochs = 200\niterations = 4\n", "", &["epochs is missing", "or iterations"]),
     ("dataset = \"mnist\"", "dataset = \"cifar\"", &["cifar", "line"]),
     ("epochs = 200", "epochs = 0", &["epochs is 0", "1 to 1,000,000"]),
     ("iterations = 4", "iterations = 0", &["iterations is 0", "from 1"]),

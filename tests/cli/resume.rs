@@ -137,6 +137,25 @@ fn run_goes_on_with_the_images_it_began_with_or_not_at_all() {
 }
 
 #[test]
+fn iterations_alone_decide_beyond_the_epochs_of_the_preset() {
+    let scratch = Scratch::with_digits();
+    // Its 99 epochs of two batches each would end sooner.
+    let flags = "--preset mlp-batchnorm --name long --iterations 199";
+    scratch.train(flags).says(&["done: 199 iterations"]);
+    assert!(scratch.config("runs/00000-long").get("epochs").is_none());
+    scratch.run("runs").says(&["finished     199/199"]);
+    for (flags, done) in [
+        ("--iterations 201", 201),
+        ("--epochs 102", 204),
+        ("--epochs 103 --iterations 205", 205),
+        ("--epochs 103 --iterations 900", 206),
+    ] {
+        let words = format!("done: {done} iterations");
+        scratch.run(&format!("train --resume {flags}")).says(&[&words]);
+    }
+}
+
+#[test]
 fn older_checkpoint_with_nothing_to_do_leaves_the_newer_ones() {
     let scratch = one_run();
     let before = scratch.files("runs");

@@ -87,7 +87,7 @@ fn run_that_failed_says_why_until_it_goes_on() {
     assert_eq!(run["state"], "failed", "{run}");
     let problem = run["problems"][0].as_str().unwrap();
     assert!(problem.starts_with("error: ") && problem.contains("inf at iteration 1"), "{problem}");
-    scratch.run("runs").says(&[problem, "0/?"]);
+    scratch.run("runs").says(&[problem, "0/50"]);
 }
 
 #[test]

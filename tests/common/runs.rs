@@ -51,7 +51,7 @@ pub fn config(preset: &Preset, iterations: u32, interval: u32) -> Config {
     Config {
         dataset: Some(Source::Named(DatasetKind::Mnist)),
         seed: 7,
-        epochs: 1000,
+        epochs: Some(1000),
         iterations: Some(iterations),
         sample_interval: every,
         log_interval: 1,

@@ -62,7 +62,9 @@ fn training_passes_through_the_short_batch_and_on_to_the_next_epoch() {
 #[test]
 fn run_ends_at_the_first_of_epochs_and_iterations() {
     let base = config(preset("mlp"), 4, 100);
-    for (epochs, iterations, end) in [(1, Some(4), 3), (2, Some(4), 4), (2, None, 6)] {
+    for (epochs, iterations, end) in
+        [(Some(1), Some(4), 3), (Some(2), Some(4), 4), (Some(2), None, 6), (None, Some(7), 7)]
+    {
         let (_runs, _, run) = trained(&Config { epochs, iterations, ..base.clone() }, 40);
         assert_eq!(run.checkpoints().unwrap(), [end]);
     }

@@ -17,7 +17,9 @@ pub(super) struct Row<'a> {
     notes: &'a [String],
     /// What it learns from unless told otherwise; none for images of one's own.
     dataset: &'a Option<Source>,
-    epochs: u32,
+    epochs: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iterations: Option<u32>,
     sample_interval: Interval,
     /// Whether an epoch's short last batch is left out.
     drop_last: bool,
@@ -55,6 +57,7 @@ pub(super) fn of<'a>(config: &'a Config, model: &'a Model) -> Row<'a> {
         notes: &config.notes,
         dataset: &config.dataset,
         epochs: config.epochs,
+        iterations: config.iterations,
         sample_interval: config.sample_interval,
         drop_last: config.gan.drop_last,
         settings: &config.gan,

@@ -135,7 +135,7 @@ fn show(config: &Config) -> Result<()> {
         if settings.drop_last { "dropped" } else { "kept" }
     );
     say!("init       {}", settings.init);
-    say!("length     {} epochs, samples every {}", config.epochs, config.sample_interval);
+    say!("length     {}, samples every {}", length(config), config.sample_interval);
     let none = || "none: give --dataset".to_owned();
     let data = config.dataset.as_ref().map_or_else(none, ToString::to_string);
     say!("data       {data}, {}", settings.image);
@@ -143,6 +143,13 @@ fn show(config: &Config) -> Result<()> {
         say!("note       {note}");
     }
     Ok(())
+}
+
+/// After what the run ends: the first of what is given.
+fn length(config: &Config) -> String {
+    let epochs = config.epochs.map(|epochs| format!("{epochs} epochs"));
+    let iterations = config.iterations.map(|iterations| format!("{iterations} iterations"));
+    epochs.into_iter().chain(iterations).collect::<Vec<_>>().join(" or ")
 }
 
 fn network(name: &str, spec: &NetworkSpec) {

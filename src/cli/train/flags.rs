@@ -67,10 +67,11 @@ pub(super) struct DataArgs {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Length and place")]
 pub(super) struct LengthArgs {
-    /// Epochs in all, from the run's beginning [default: the preset's]
+    /// Epochs in all, from the run's beginning [default: the preset's, unless --iterations is given]
     #[arg(long, value_name = "N", alias = "n_epochs", value_parser = within::<u32, _>(ranges::EPOCHS))]
     pub(super) epochs: Option<u32>,
-    /// Iterations in all; of the two the first reached ends the run
+    /// Iterations in all, from the run's beginning; of the two, if both are given, the first reached
+    /// ends the run
     #[arg(long, value_name = "N", value_parser = within::<u32, _>(ranges::ITERATIONS))]
     pub(super) iterations: Option<u32>,
     /// Where to compute: auto, cpu, cuda or cuda:N [default: auto]

@@ -98,12 +98,10 @@ impl Args {
         set(&mut config.data_dir, self.data.data_dir.clone().map(Some));
         config.skip_bad_images |= self.data.skip_bad_images;
         set(&mut config.seed, self.seed);
-        if length.epochs.is_some() {
-            // A run that was told to stop early goes on to its epochs' end.
-            config.iterations = None;
+        if length.epochs.is_some() || length.iterations.is_some() {
+            // Neither a preset's length nor what a run was told before bounds what is asked for.
+            (config.epochs, config.iterations) = (length.epochs, length.iterations);
         }
-        set(&mut config.epochs, length.epochs);
-        set(&mut config.iterations, length.iterations.map(Some));
         set(&mut config.device, length.device);
         set(&mut config.precision, length.precision);
         set(&mut config.threads, length.threads);

@@ -31,7 +31,10 @@ impl Config {
     /// The first that is not.
     pub fn check(&self) -> Result<(), ConfigProblem> {
         within("seed", self.seed, ranges::SEED)?;
-        within("epochs", self.epochs.into(), ranges::EPOCHS)?;
+        if (self.epochs, self.iterations) == (None, None) {
+            return Err(OutOfRange::new("epochs", "missing", "there, or iterations").into());
+        }
+        within("epochs", self.epochs.unwrap_or(1).into(), ranges::EPOCHS)?;
         within("iterations", self.iterations.unwrap_or(1).into(), ranges::ITERATIONS)?;
         within("log_interval", self.log_interval.into(), ranges::ITERATIONS)?;
         size("keep", self.keep, ranges::EXTENT)?;
