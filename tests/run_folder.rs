@@ -169,7 +169,8 @@ fn resumed_journal_equals_uninterrupted_journal() {
     let whole = [run.log(), run.stats()].map(|path| fs::read(path).unwrap());
     drop(journal);
     fs::write(run.stats(), [&whole[1][..], b"{\"iterat"].concat()).unwrap();
-    let mut journal = Journal::open(&run, positions).unwrap();
+    let (mut journal, lost) = Journal::open(&run, positions, 1).unwrap();
+    assert!(lost.is_empty(), "{lost:?}");
     journal.cut().unwrap();
     journal.line("lost").unwrap();
     journal.record(&record(2)).unwrap();
@@ -178,13 +179,34 @@ fn resumed_journal_equals_uninterrupted_journal() {
 }
 
 #[test]
-fn cut_journal_is_an_error_and_touches_nothing() {
+fn journal_that_is_not_as_it_was_keeps_what_is_of_earlier_iterations_and_says_so() {
     let (_runs, run) = one_run();
-    let mut journal = Journal::create(&run).unwrap();
-    journal.line("kept").unwrap();
-    let error = Journal::open(&run, Positions { log: 0, stats: 10 }).unwrap_err();
-    assert!(error.to_string().contains("stats.jsonl has 0 bytes, but 10"), "{error}");
-    assert_eq!(fs::read_to_string(run.log()).unwrap(), "kept\n");
+    let line = |batch: u32| format!("[Epoch 2/9] [Batch {batch}/3] [D loss: 0.1] …");
+    let stats = |iteration: u64| serde_json::to_string(&record(iteration)).unwrap() + "\n";
+    let positions = Positions { log: 1000, stats: 1000 };
+    // Of an epoch of three: iterations 4 to 6.
+    let log = [1, 2, 3].map(|batch| line(batch) + "\n").concat();
+    let four = format!("{}\n", line(1));
+    for (log, stats, want) in [
+        (Some(log.as_str()), Some([4, 5].map(stats).concat()), [four.as_str(), &stats(4)]),
+        (Some(&format!("{log}{}", "x".repeat(2000))), Some(stats(5)), [&four, ""]),
+        (Some(&four[..four.len() - 1]), None, ["", ""]),
+        (None, Some(String::new()), ["", ""]),
+    ] {
+        for (path, text) in [(run.log(), log.map(str::to_owned)), (run.stats(), stats)] {
+            let _ = fs::remove_file(&path);
+            text.iter().for_each(|text| fs::write(&path, text).unwrap());
+        }
+        let gone = [run.log(), run.stats()].map(|path| !path.exists());
+        let (mut journal, lost) = Journal::open(&run, positions, 4).unwrap();
+        for (gone, words) in gone.into_iter().zip(&lost) {
+            let how = if gone { "is gone" } else { "was cut or replaced" };
+            assert!(words.contains(how), "{words}");
+        }
+        assert_eq!(lost.len(), 2, "{lost:?}");
+        journal.cut().unwrap();
+        assert_eq!([run.log(), run.stats()].map(|path| fs::read_to_string(path).unwrap()), want);
+    }
     assert!(Journal::create(&run).is_err(), "an old log was overwritten");
 }
 

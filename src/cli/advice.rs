@@ -3,6 +3,7 @@
 use gan_cuda::data::fetch::FetchProblem;
 use gan_cuda::data::{self, DatasetKind, DatasetProblem, FolderProblem, cache_folder};
 use gan_cuda::device::cuda::CudaProblem;
+use gan_cuda::run::checkpoint::CheckpointProblem;
 use gan_cuda::{Error, device, export, run, train};
 
 /// What to do; nothing where the error itself says all there is to say.
@@ -87,6 +88,9 @@ fn run(problem: &run::Error) -> Option<&'static str> {
     match problem {
         run::Error::NotFinite(_) => Some(ANOTHER_RUN),
         run::Error::NoSamples { .. } => Some("train longer, or with a smaller --sample-interval"),
+        run::Error::Checkpoint(CheckpointProblem::Damaged { older, .. }) if !older.is_empty() => {
+            Some("to train on from there, --resume needs --force, which removes what came later")
+        }
         _ => None,
     }
 }
@@ -103,9 +107,16 @@ fn train(problem: &train::Error) -> Option<&'static str> {
             Some("BatchNorm needs two: add images, or take a preset without it, such as mlp")
         }
         train::Error::TooFewImages { .. } => Some("ask for a smaller --batch-size"),
-        train::Error::ConfigChanged { .. } => {
-            Some("put back what was there, or begin a new run with --config")
+        train::Error::ConfigChanged { .. } => Some(
+            "put back what was there, or begin a new run: with --config anew, with --resume and \
+             --branch from this checkpoint",
+        ),
+        train::Error::DataChanged { .. } => {
+            Some("with --branch a new run begins from the checkpoint with these images")
         }
+        train::Error::NothingLeft { .. } => Some(
+            "ask for more with --epochs or --iterations, which count from the first run's beginning",
+        ),
         _ => None,
     }
 }

@@ -31,7 +31,7 @@ pub struct Record {
     /// The discriminator's mean output for generated images.
     #[serde(deserialize_with = "null_is_nan")]
     pub d_fake: f32,
-    /// Real images learned from per second.
+    /// Real images learned from per second, by the process that wrote this.
     #[serde(deserialize_with = "null_is_nan")]
     pub images_per_second: f32,
     /// Seconds of training so far, pauses left out.
@@ -101,6 +101,12 @@ pub(crate) fn null_is_nan<'de, D: Deserializer<'de>>(
 /// Names `path` when the record cannot be written as JSON.
 pub(crate) fn to_line(record: &impl Serialize, path: &Path) -> Result<String, FileError> {
     serde_json::to_string(record).map_err(|error| FileError::at("write", path)(error.into()))
+}
+
+/// The iteration of a line of `stats.jsonl`, if it is one.
+pub(crate) fn iteration_of_record(line: &str) -> Option<u64> {
+    let value: serde_json::Value = serde_json::from_str(line).ok()?;
+    value.get("iteration")?.as_u64()
 }
 
 /// Reads every record of a `stats.jsonl`. A last line without its newline was being written when

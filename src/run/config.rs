@@ -22,12 +22,16 @@ use crate::ranges::OutOfRange;
 use crate::run::{Error, Result};
 pub use check::ConfigProblem;
 
-/// What may change when a run goes on.
-const CHANGEABLE: [&str; 16] = [
+/// What may change when a run goes on. That images at another place are the same is seen by their
+/// checksum.
+const CHANGEABLE: [&str; 20] = [
+    "branched_from",
     "checkpoint_interval",
     // The checksum of the labels tells whether it is another order; older runs have no names.
     "class_names",
     "conv",
+    "data_dir",
+    "dataset",
     "device",
     "epochs",
     "iterations",
@@ -37,10 +41,23 @@ const CHANGEABLE: [&str; 16] = [
     "precision",
     "sample_grid",
     "sample_interval",
+    "skip_bad_images",
     "source",
     "summary",
     "tensorboard",
     "threads",
+];
+
+/// What the networks are, which a branch of a run has in common with it: keys, or what they begin
+/// with.
+const NETWORKS: [&str; 7] = [
+    "gan.classes",
+    "gan.discriminator.",
+    "gan.generator.",
+    "gan.image.",
+    "gan.init",
+    "gan.latent_dim",
+    "preset",
 ];
 
 /// A run's configuration.
@@ -115,6 +132,9 @@ pub struct Config {
     /// The same of the discriminator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init_discriminator: Option<PathBuf>,
+    /// The checkpoint of another run that this one began from, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branched_from: Option<PathBuf>,
     /// The networks and how they learn.
     pub gan: Settings,
 }
@@ -239,11 +259,25 @@ impl Config {
     /// # Errors
     /// As [`Config::to_text`].
     pub fn other_training(&self, other: &Config) -> Result<Option<String>> {
+        self.difference(other, |key| !CHANGEABLE.contains(&key))
+    }
+
+    /// The same of values that decide what the networks are, and how they begin.
+    ///
+    /// # Errors
+    /// As [`Config::to_text`].
+    pub fn other_networks(&self, other: &Config) -> Result<Option<String>> {
+        self.difference(other, |key| {
+            NETWORKS.iter().any(|of_networks| key.starts_with(of_networks))
+        })
+    }
+
+    /// The first key that counts of values that differ.
+    fn difference(&self, other: &Config, counts: impl Fn(&str) -> bool) -> Result<Option<String>> {
         let [ours, theirs] = [self.values()?, other.values()?];
         let new = ours.iter().filter(|value| !theirs.contains(value));
         let gone = theirs.iter().filter(|value| !ours.contains(value));
-        let keys = new.chain(gone).map(|(key, _)| key);
-        let differ = keys.filter(|key| !CHANGEABLE.contains(&key.as_str()));
+        let differ = new.chain(gone).map(|(key, _)| key).filter(|key| counts(key));
         // Another preset has other values, and layers may differ because of another value.
         let last = |key: &str| (key.ends_with(".sequences"), key.starts_with("gan."));
         Ok(differ.min_by_key(|key| (last(key), *key)).cloned())

@@ -32,6 +32,15 @@ const CONFIG: &str = "config.toml";
 /// A checkpoint that makes room for a new one of the same iteration.
 pub(crate) const REPLACED: &str = ".old.tmp";
 
+/// What a run has of iterations after one of its checkpoints.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Later {
+    /// Iterations of checkpoints, ascending.
+    pub checkpoints: Vec<u64>,
+    /// Iterations of sample grids, ascending.
+    pub samples: Vec<u64>,
+}
+
 /// A run folder; a path and no more, so it is cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunDir {
@@ -152,9 +161,12 @@ impl RunDir {
     /// The iterations that there are grids of, ascending.
     ///
     /// # Errors
-    /// When the folder cannot be listed.
+    /// When the folder is there and cannot be listed.
     pub fn sample_iterations(&self) -> Result<Vec<u64>> {
-        let names = names_in(&self.samples())?;
+        let names = match self.samples().is_dir() {
+            true => names_in(&self.samples())?,
+            false => Vec::new(),
+        };
         let iteration = |name: &String| name.strip_suffix(".png")?.parse::<u64>().ok();
         let mut iterations: Vec<u64> = names.iter().filter_map(iteration).collect();
         iterations.retain(|&iteration| self.sample(iteration).is_file());
@@ -233,22 +245,36 @@ impl RunDir {
         Ok(())
     }
 
+    /// The checkpoints and the grids after `iteration`.
+    ///
+    /// # Errors
+    /// When a folder cannot be listed.
+    pub fn after(&self, iteration: u64) -> Result<Later> {
+        let (mut checkpoints, mut samples) = (self.checkpoints()?, self.sample_iterations()?);
+        checkpoints.retain(|&other| other > iteration);
+        samples.retain(|&other| other > iteration);
+        Ok(Later { checkpoints, samples })
+    }
+
     /// Deletes the checkpoints and the grids after `iteration`: a run that goes on from an older
     /// checkpoint takes another path, and what it left behind must not pass for its newest.
     ///
     /// # Errors
     /// When one cannot be deleted.
     pub fn discard_after(&self, iteration: u64) -> Result<()> {
-        let mut later = self.checkpoints()?;
-        later.retain(|&other| other > iteration);
-        if !later.is_empty() {
-            info!(?later, from = iteration, "checkpoints of another way on are removed");
+        let Later { checkpoints, samples } = self.after(iteration)?;
+        if !checkpoints.is_empty() {
+            info!(
+                ?checkpoints,
+                from = iteration,
+                "checkpoints of the discarded branch are removed"
+            );
         }
-        for other in later {
-            files::remove_folder(&self.checkpoint(other))?;
+        for later in checkpoints {
+            files::remove_folder(&self.checkpoint(later))?;
         }
-        for other in self.sample_iterations()?.into_iter().filter(|&other| other > iteration) {
-            files::remove_if_there(&self.sample(other))?;
+        for later in samples {
+            files::remove_if_there(&self.sample(later))?;
         }
         Ok(())
     }

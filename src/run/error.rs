@@ -91,20 +91,6 @@ pub enum Error {
         process: Option<u32>,
     },
 
-    /// A file that only grows is shorter than its checkpoint remembers.
-    #[error(
-        "{path} has {length} bytes, but {expected} when the checkpoint was saved: it was cut or \
-         replaced; put it back, or go on from an older checkpoint"
-    )]
-    JournalCut {
-        /// `log.txt` or `stats.jsonl`.
-        path: PathBuf,
-        /// Its length now, in bytes.
-        length: u64,
-        /// Its length then, in bytes.
-        expected: u64,
-    },
-
     /// A run has no sample grids.
     #[error("{path} has no samples")]
     NoSamples {

@@ -2,16 +2,17 @@
 //!
 //! Every line is one write, so `tail -f` shows it at once and a kill costs at most the last line.
 //! A checkpoint remembers how long both files were; a run that goes on from it cuts them there,
-//! so they read as if it had never stopped.
+//! so they read as if it had never stopped. Nothing that is learnt depends on them: one that was
+//! deleted, emptied or rotated begins again, with a warning.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use crate::file_error::FileError;
-use crate::formats::records::to_line;
+use crate::formats::records::{iteration_of_record, to_line};
 use crate::formats::tensor_file::{TensorFile, TensorWriter};
 use crate::gan::Metrics;
 use crate::gan::dataset::Progress;
@@ -67,6 +68,14 @@ pub(crate) fn batches_of(line: &str) -> Option<u32> {
     batches.parse().ok()
 }
 
+/// The iteration that such a line is of.
+fn iteration_of(line: &str) -> Option<u64> {
+    let (epoch, rest) = line.strip_prefix("[Epoch ")?.split_once('/')?;
+    let (batch, _) = rest.split_once("] [Batch ")?.1.split_once('/')?;
+    let before = epoch.parse::<u64>().ok()?.checked_sub(1)? * u64::from(batches_of(line)?);
+    Some(before + batch.parse::<u64>().ok()?)
+}
+
 /// Writes a run's log and statistics.
 #[derive(Debug)]
 pub struct Journal {
@@ -84,15 +93,25 @@ impl Journal {
         Ok(Journal { log, stats })
     }
 
-    /// Opens both files of a run that goes on from when they had these lengths; [`Journal::cut`]
-    /// must come next.
+    /// Opens both files of a run that goes on after an iteration, when they had these lengths;
+    /// [`Journal::cut`] must come next. Of a file that is not as it was then, what is left of
+    /// earlier iterations stays; the answer says what is missing.
     ///
     /// # Errors
-    /// [`Error::JournalCut`] when one is shorter. I/O.
-    pub fn open(run: &RunDir, positions: Positions) -> Result<Journal> {
-        let log = Growing::open(run.log(), positions.log)?;
-        let stats = Growing::open(run.stats(), positions.stats)?;
-        Ok(Journal { log, stats })
+    /// I/O.
+    pub fn open(
+        run: &RunDir,
+        positions: Positions,
+        iteration: u32,
+    ) -> Result<(Journal, Vec<String>)> {
+        let is_later = |of: Option<u64>| of.is_some_and(|of| of > u64::from(iteration));
+        let (log, log_lost) =
+            Growing::open(run.log(), positions.log, |line| is_later(iteration_of(line)))?;
+        let (stats, stats_lost) = Growing::open(run.stats(), positions.stats, |line| {
+            is_later(iteration_of_record(line))
+        })?;
+        let stats_lost = stats_lost.map(|lost| format!("{lost}, and so does loss.png"));
+        Ok((Journal { log, stats }, log_lost.into_iter().chain(stats_lost).collect()))
     }
 
     /// Cuts off what came later.
@@ -146,15 +165,31 @@ impl Growing {
         Ok(Growing { path, file, length: 0 })
     }
 
-    /// Opens the file, which must have `length` bytes or more.
-    fn open(path: PathBuf, length: u64) -> Result<Growing> {
-        let file =
-            OpenOptions::new().write(true).open(&path).map_err(FileError::at("open", &path))?;
-        let now = file.metadata().map_err(FileError::at("read", &path))?.len();
-        match now < length {
-            true => Err(Error::JournalCut { path, length: now, expected: length }),
-            false => Ok(Growing { path, file, length }),
+    /// Opens the file, which had `length` bytes. Of one that is not as it was, the lines before the
+    /// first later one stay, and the answer says that others are missing.
+    fn open(
+        path: PathBuf,
+        length: u64,
+        is_later: impl Fn(&str) -> bool,
+    ) -> Result<(Growing, Option<String>)> {
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            read => Some(read.map_err(FileError::at("read", &path))?),
+        };
+        let options = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+        let file = options.map_err(FileError::at("open", &path))?;
+        let (found, bytes) = (bytes.is_some(), bytes.unwrap_or_default());
+        if ends_line_at(&bytes, length) {
+            return Ok((Growing { path, file, length }, None));
         }
+        let whole =
+            bytes.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n"));
+        let kept = whole.take_while(|line| !is_later(&String::from_utf8_lossy(line)));
+        let kept: u64 = kept.map(|line| line.len() as u64).sum();
+        let what = if found { "was cut or replaced after the checkpoint" } else { "is gone" };
+        let begins = if kept == 0 { "begins anew" } else { "has a gap" };
+        let lost = format!("{} {what}: it {begins} here", path.display());
+        Ok((Growing { path, file, length: kept }, Some(lost)))
     }
 
     fn cut(&mut self) -> Result<()> {
@@ -165,7 +200,11 @@ impl Growing {
 
     fn append(&mut self, line: &str) -> Result<()> {
         let line = format!("{line}\n");
-        self.file.write_all(line.as_bytes()).map_err(FileError::at("write", &self.path))?;
+        if let Err(error) = self.file.write_all(line.as_bytes()) {
+            // Half a line would be one with the next, if there is to be one.
+            let _ = self.cut();
+            return Err(FileError::at("write", &self.path)(error).into());
+        }
         self.length += line.len() as u64;
         Ok(())
     }
@@ -173,4 +212,10 @@ impl Growing {
     fn sync(&mut self) -> Result<(), FileError> {
         self.file.sync_data().map_err(FileError::at("write", &self.path))
     }
+}
+
+/// Whether a file has so many bytes or more, and a line ends there.
+fn ends_line_at(bytes: &[u8], length: u64) -> bool {
+    let before = usize::try_from(length).ok().and_then(|length| bytes.get(..length));
+    before.is_some_and(|before| before.is_empty() || before.ends_with(b"\n"))
 }

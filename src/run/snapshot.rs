@@ -119,7 +119,7 @@ pub fn restore<D: Device>(
         iteration: state.parse(ITERATION)?,
         seconds: state.parse(SECONDS)?,
         positions: Positions::load(state)?,
-        data: state.parse(DATA)?,
+        data: data_checksum(checkpoint)?,
     };
     gan.set_completed(progress.iteration)?;
     Ok(progress)
@@ -206,6 +206,25 @@ pub fn config(checkpoint: &Checkpoint) -> Result<Config> {
 /// [`TensorProblem::Metadata`](crate::formats::tensor_file::TensorProblem::Metadata) when it does not say.
 pub fn iteration(checkpoint: &Checkpoint) -> Result<u32> {
     Ok(checkpoint.state.parse(ITERATION)?)
+}
+
+/// The checksum of the images that a checkpoint's networks have learnt from.
+///
+/// # Errors
+/// As [`iteration`].
+pub fn data_checksum(checkpoint: &Checkpoint) -> Result<u32> {
+    Ok(checkpoint.state.parse(DATA)?)
+}
+
+/// Makes sure that a checkpoint's networks are those of a configuration; reads no weights.
+///
+/// # Errors
+/// [`CheckpointProblem::OfAnother`].
+pub fn expect_networks(checkpoint: &Checkpoint, config: &Config) -> Result<()> {
+    let words = words(&config.model()?, config);
+    [&checkpoint.generator, &checkpoint.discriminator]
+        .into_iter()
+        .try_for_each(|file| words.iter().try_for_each(|(key, word)| expect_word(file, key, word)))
 }
 
 /// The GAN of a configuration, whose generator a checkpoint has.

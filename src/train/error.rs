@@ -52,6 +52,17 @@ pub enum Error {
         key: String,
     },
 
+    /// A run would begin from a checkpoint that has all its iterations.
+    #[error(
+        "nothing is left to do: the checkpoint has {done} iterations, and the run would have {total}"
+    )]
+    NothingLeft {
+        /// Iterations of the checkpoint.
+        done: u32,
+        /// Iterations after which the run would end.
+        total: u32,
+    },
+
     /// A data set is smaller than the smallest batch.
     #[error("{images} images are too few for batches of {batch_size}")]
     TooFewImages {

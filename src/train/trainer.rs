@@ -25,7 +25,9 @@ use crate::train::health::Health;
 use crate::train::observer::Observer;
 use crate::train::{Error, Result};
 use fixed_samples::FixedSamples;
-pub use setup::{build, restore, schedule};
+pub use setup::{
+    build, expect_same_images, expect_same_training, restore, restore_to_branch, schedule,
+};
 
 /// The shortest time between two checkpoints where no interval was asked for.
 const CHECKPOINT_PACE: Duration = Duration::from_secs(60);
@@ -46,8 +48,12 @@ pub struct Trainer<D: Device> {
     data: u32,
     /// What its images are like.
     data_stats: ImageStats,
+    /// What is missing of a run that goes on, not told yet.
+    remarks: Vec<String>,
     /// Training time before this process, and when this one began.
     clock: (f64, Instant),
+    /// Iterations before this process.
+    begun: u32,
     saved: Instant,
 }
 
@@ -85,7 +91,10 @@ impl<D: Device> Trainer<D> {
         let schedule = self.images.schedule();
         let (start, total) = (self.gan.completed(), self.total());
         self.clock.1 = Instant::now();
-        if start == 0 {
+        for remark in std::mem::take(&mut self.remarks) {
+            self.warn(observer, start, &remark)?;
+        }
+        if start < total && self.run.sample_iterations()?.is_empty() {
             self.sample(observer)?;
         }
         while self.gan.completed() < total {

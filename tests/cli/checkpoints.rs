@@ -56,7 +56,7 @@ fn damaged_checkpoint_is_named_with_the_older_ones() {
         }
     }
     scratch.put(&format!("{newest}/generator.safetensors"), "x");
-    scratch.run(&format!("train --resume {RUN}/checkpoint-000003")).succeeds();
+    scratch.run(&format!("train --resume {RUN}/checkpoint-000003 --force")).succeeds();
     for command in COMMANDS {
         scratch.run(command).succeeds();
     }

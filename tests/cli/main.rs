@@ -4,6 +4,7 @@
 mod python;
 
 mod animation;
+mod branch;
 mod checkpoints;
 mod commands;
 mod completions;

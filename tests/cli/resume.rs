@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::scratch::{RUN as FIRST, SECOND, Scratch};
+use super::scratch::{RUN as FIRST, SECOND, Scratch, has};
 
 const FLAGS: &str = "--iterations 4 --checkpoint-interval 1 --keep 9";
 
@@ -33,7 +33,9 @@ fn without_a_path_the_newest_run_goes_on() {
 fn a_run_folder_or_a_checkpoint_can_be_named() {
     let scratch = two_runs();
     let before = scratch.files(SECOND);
-    for (place, end, begin) in [(FIRST, 5, 4), (&format!("{FIRST}/checkpoint-000002"), 3, 2)] {
+    for (place, end, begin) in
+        [(FIRST, 5, 4), (&format!("{FIRST}/checkpoint-000002 --force"), 3, 2)]
+    {
         scratch
             .run(&format!("train --iterations {end} --resume {place}"))
             .says(&[&format!("{FIRST}, from iteration {begin}")]);
@@ -53,17 +55,17 @@ fn finished_run_says_so_and_stays_as_it_is() {
 }
 
 /// Flags that decide what a run learns, with values that [`one_run`] has not.
-const FIXED: &str = "--preset mlp, --dataset fashion-mnist, --seed 1, --data-dir elsewhere, \
-    --skip-bad-images, --image-size 14, --channels 3, --batch-size 8, --lr 0.5, --b1 0.6, --b2 0.9, \
+const FIXED: &str = "--preset mlp, --seed 1, --skip-bad-images, --image-size 14, --channels 3, --batch-size 8, --lr 0.5, --b1 0.6, --b2 0.9, \
     --latent-dim 9, --latent uniform, --g-hidden 12, --d-hidden 12,13, --loss bce, \
     --d-loss-scale 1, --order d-first, --fakes fresh, --leaky-slope 0.1, --dropout 0.1, \
     --bn-eps 0.1, --bn-momentum 0.2, --init normal:0.02, --d-final-relu, --name other, \
     --config runs, --init-generator x, --init-discriminator x";
 
 /// Flags that a run may go on with.
-const FREE: &str = "--epochs 2, --iterations 5, --sample-interval 2, --log-interval 2, \
+const FREE: &str = "--data-dir digits, --dataset mnist, --epochs 2, --iterations 5, --sample-interval 2, --log-interval 2, \
     --checkpoint-interval 3, --keep 2, --threads 2, --device cpu, --precision f32, --no-graph, \
-    --conv direct, --tensorboard, --no-tensorboard, --runs-dir runs, --quiet, --verbose, --dry-run";
+    --conv direct, --tensorboard, --no-tensorboard, --runs-dir runs, --quiet, --verbose, --dry-run, \
+    --force, --branch --iterations 9";
 
 fn name(flag: &str) -> &str {
     flag.split(' ').next().unwrap()
@@ -137,6 +139,65 @@ fn run_goes_on_with_the_images_it_began_with_or_not_at_all() {
 }
 
 #[test]
+fn images_that_were_moved_are_found_again_where_flags_say_and_from_then_on() {
+    let scratch = one_run();
+    fs::create_dir_all(scratch.path("new/MNIST")).unwrap();
+    fs::rename(scratch.path("digits"), scratch.path("new/MNIST/raw")).unwrap();
+    scratch.run("train --resume --iterations 6").fails(1, &["digits", "--data-dir"]);
+    scratch.run("train --resume --iterations 6 --data-dir new").says(&["done: 6 iterations"]);
+    let place = fs::canonicalize(scratch.path("new/MNIST/raw")).unwrap();
+    assert_eq!(scratch.config(FIRST)["data_dir"].as_str(), place.to_str());
+    scratch.run("train --resume --iterations 8").says(&["done: 8 iterations"]);
+}
+
+#[test]
+fn older_checkpoint_removes_what_came_later_only_with_leave_and_says_what() {
+    let scratch = one_run();
+    let before = scratch.files("runs");
+    let resume = format!("train --resume {FIRST}/checkpoint-000002 --iterations 5");
+    let goes = ["checkpoint-000003, checkpoint-000004, 1 sample grid", "log.txt"];
+    for more in ["", "--dry-run"] {
+        let answer = scratch.run(&format!("{resume} {more}"));
+        answer.fails(2, &[&goes[..], &["--resume", "--force", "--branch"]].concat());
+    }
+    // Whatever else is wrong comes before anything is removed.
+    fs::rename(scratch.path("digits"), scratch.path("away")).unwrap();
+    scratch.run(&format!("{resume} --force")).fails(1, &["digits"]);
+    fs::rename(scratch.path("away"), scratch.path("digits")).unwrap();
+    scratch.run(&format!("{resume} --force --device cuda")).fails(1, &["cuda:0"]);
+    scratch.run(&format!("{resume} --force --dry-run")).says(&goes);
+    assert!(scratch.files("runs") == before, "the run folder was touched");
+    scratch.run(&format!("{resume} --force")).says(&[&goes[..], &["removed"]].concat());
+    assert_eq!(scratch.checkpoints(FIRST).last().unwrap(), "checkpoint-000005");
+    scratch.train("--force").fails(2, &["--resume"]);
+}
+
+#[test]
+fn log_and_stats_that_are_gone_or_cut_are_no_reason_not_to_go_on() {
+    type Spoil = fn(&Scratch, &str);
+    let spoils: [(Spoil, &str); 3] = [
+        (|scratch, file| fs::remove_file(scratch.path(file)).unwrap(), "is gone"),
+        (|scratch, file| scratch.put(file, ""), "was cut or replaced"),
+        (|scratch, file| scratch.put(file, &scratch.bytes(file)[..70]), "was cut or replaced"),
+    ];
+    for (spoil, how) in spoils {
+        let scratch = Scratch::with_run("--iterations 4 --log-interval 1");
+        let [log, stats] = ["log.txt", "stats.jsonl"].map(|file| format!("{FIRST}/{file}"));
+        spoil(&scratch, &log);
+        spoil(&scratch, &stats);
+        let warned = scratch.run("train --resume --iterations 6 -v").warns();
+        has(&warned, &[&log, &stats, how, "after iteration 4", "it begins anew"]);
+        assert_eq!(warned.lines().count(), 2, "{warned}");
+        assert_eq!(scratch.logged(FIRST), [5, 6]);
+        has(&scratch.text(&log), &["warning: ", "[Epoch 2/2] [Batch 3/3]"]);
+        assert!(scratch.path(&format!("{FIRST}/loss.png")).is_file());
+        scratch.run("runs").says(&["6/6"]);
+        scratch.run("replay").succeeds();
+        assert_eq!(scratch.run("train --resume --iterations 7").warns(), "");
+    }
+}
+
+#[test]
 fn iterations_alone_decide_beyond_the_epochs_of_the_preset() {
     let scratch = Scratch::with_digits();
     // Its 99 epochs of two batches each would end sooner.
@@ -159,7 +220,7 @@ fn iterations_alone_decide_beyond_the_epochs_of_the_preset() {
 fn older_checkpoint_with_nothing_to_do_leaves_the_newer_ones() {
     let scratch = one_run();
     let before = scratch.files("runs");
-    let resume = format!("train --resume {FIRST}/checkpoint-000002 --iterations");
+    let resume = format!("train --resume {FIRST}/checkpoint-000002 --force --iterations");
     scratch.run(&format!("{resume} 2")).says(&["nothing to do"]);
     assert!(scratch.files("runs") == before, "the run folder was touched");
     scratch.run(&format!("{resume} 3")).succeeds();

@@ -161,7 +161,7 @@ fn resumed_run_has_no_step_twice() {
     let flags = "--log-interval 1 --sample-interval 2 --checkpoint-interval 2";
     scratch.train(&format!("--iterations 6 {flags}")).succeeds();
     let whole = seen(&scratch.path(RUN));
-    let resume = format!("train --resume {RUN}/checkpoint-000002 --iterations 6");
+    let resume = format!("train --resume {RUN}/checkpoint-000002 --force --iterations 6");
     scratch.run(&resume).succeeds();
     assert_eq!(files(&scratch).len(), 2);
     let (Some(whole), Some(resumed)) = (whole, seen(&scratch.path(RUN))) else { return };
@@ -174,7 +174,8 @@ fn resumed_run_has_no_step_twice() {
 #[test]
 fn reader_that_looks_on_forgets_what_a_resumed_run_does_again() {
     let scratch = Scratch::with_run("--log-interval 1 --checkpoint-interval 2 --iterations 6");
-    let resume = format!("train --resume {RUN}/checkpoint-000002 --iterations 5 --log-interval 2");
+    let resume =
+        format!("train --resume {RUN}/checkpoint-000002 --force --iterations 5 --log-interval 2");
     let resume = scratch.command(&resume);
     let run = scratch.path(RUN);
     let folder = scratch.path(".");

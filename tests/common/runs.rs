@@ -88,7 +88,8 @@ pub fn resume_on<D: Device>(
     iteration: u64,
 ) -> Trainer<D> {
     let locked = (run.clone(), run.lock().unwrap());
-    Trainer::resume(config.clone(), device, data, locked, iteration).unwrap()
+    let checkpoint = Checkpoint::load(&run.checkpoint(iteration)).unwrap();
+    Trainer::resume(config.clone(), device, data, locked, &checkpoint).unwrap()
 }
 
 /// Every file of a run but its configuration, without what tells the time.

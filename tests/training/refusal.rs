@@ -16,7 +16,8 @@ fn swap(preset: &Preset, other: &Config) -> Result<()> {
     let before = left_by(&run);
     let data = digits(16, other.gan.image);
     let locked = (run.clone(), run.lock().unwrap());
-    let result = Trainer::resume(other.clone(), Cpu::<f32>::new(1), &data, locked, 1);
+    let checkpoint = Checkpoint::load(&run.checkpoint(1)).unwrap();
+    let result = Trainer::resume(other.clone(), Cpu::<f32>::new(1), &data, locked, &checkpoint);
     assert_same(&left_by(&run), &before, "a refusal leaves the run as it is");
     assert_eq!(Config::read(&run.config()).unwrap(), config);
     result.map(drop)

@@ -16,35 +16,66 @@ use crate::cli::layers;
 
 const BAR: &str = "decoding images {bar:20} {human_pos}/{human_len}  {eta} left";
 
-/// The images of a new run, which say what the configuration leaves open: where they were found,
-/// and their classes. Those of a `--config` file are where its run found them.
-pub(super) fn find(args: &Args, config: &mut Config) -> Result<Dataset> {
-    let data = find_images(args, config)?;
-    config.class_names.clone_from(&data.class_names);
-    Ok(data)
+/// Gives a new run's networks the classes of its data set; those of a `--config` file must have
+/// them. Opens no image.
+pub(super) fn fit(args: &Args, config: &mut Config) -> Result<()> {
+    match &args.config {
+        Some(file) if config.gan.classes.is_some() => {
+            Ok(config.expect_classes(config.dataset()?.classes()?, file)?)
+        }
+        Some(_) => Ok(()),
+        None => fit_classes(config),
+    }
 }
 
-fn find_images(args: &Args, config: &mut Config) -> Result<Dataset> {
+/// The images of a new run, which say what the configuration leaves open: where they were found,
+/// and what their classes are called. Those of a `--config` file are where its run found them.
+pub(super) fn find(args: &Args, config: &mut Config) -> Result<Dataset> {
     let given = args.data.dataset.is_some() || args.data.data_dir.is_some();
-    match &args.config {
-        Some(file) => {
-            if config.gan.classes.is_some() {
-                config.expect_classes(config.dataset()?.classes()?, file)?;
-            }
-            if !given && config.data_dir.is_some() {
-                return load_new(args, config);
-            }
-        }
-        None => fit_classes(config)?,
+    match args.config.is_some() && !given && config.data_dir.is_some() {
+        true => load(args, config, ClassOrder::Natural),
+        false => search(args, config, ClassOrder::Natural),
     }
-    let &Source::Named(kind) = config.dataset()? else { return load_new(args, config) };
+}
+
+/// The images that a run goes on with: from where it had them, or from where flags say, which the
+/// configuration then remembers. A run that does not know what its classes are called is older than
+/// their order.
+pub(super) fn find_again(args: &Args, config: &mut Config, was: &Config) -> Result<Dataset> {
+    if (&config.dataset, &config.data_dir) == (&was.dataset, &was.data_dir) {
+        return load(args, config, ClassOrder::Bytewise);
+    }
+    if let Some(expected) = config.gan.classes {
+        let classes = config.dataset()?.classes()?;
+        if classes != expected {
+            let problem = format!("has {classes} classes; the networks that go on have {expected}");
+            return refuse("--dataset", problem);
+        }
+    }
+    search(args, config, ClassOrder::Bytewise)
+}
+
+/// The images, from the first place of this machine that has them.
+fn search(args: &Args, config: &mut Config, order: ClassOrder) -> Result<Dataset> {
+    let &Source::Named(kind) = config.dataset()? else { return load(args, config, order) };
     let places = Places::of_machine(kind, config.data_dir.as_deref());
     let data = Wanted { places, ..config.wanted(None)? }.load(&|_, _| ())?;
     config.data_dir = match &data.origin {
         Origin::Folder(folder) => Some(absolute(folder)?),
         _ => None,
     };
-    Ok(data)
+    Ok(noted(args, config, data))
+}
+
+/// The images, after what is to be known of them was noted and said.
+fn noted(args: &Args, config: &mut Config, data: Dataset) -> Dataset {
+    config.class_names.clone_from(&data.class_names);
+    if args.verbosity() > Verbosity::Quiet {
+        for warning in data.warnings.iter().chain(&data.doubts(config.gan.batch_size)) {
+            print_error_line(&format!("warning: {warning}"));
+        }
+    }
+    data
 }
 
 /// Gives a preset's networks the classes of the data set.
@@ -60,20 +91,9 @@ fn fit_classes(config: &mut Config) -> Result<()> {
     layers::apply(&given, &config.preset, &mut config.gan)
 }
 
-/// The images of a run whose configuration says where they are. One that does not know what its
-/// classes are called is older than their order.
-pub(super) fn load(args: &Args, config: &mut Config) -> Result<Dataset> {
-    let data = load_in_order(args, config, ClassOrder::Bytewise)?;
-    config.class_names.clone_from(&data.class_names);
-    Ok(data)
-}
-
-fn load_new(args: &Args, config: &Config) -> Result<Dataset> {
-    load_in_order(args, config, ClassOrder::Natural)
-}
-
-/// The images, their classes in the configuration's order, or in this where it has none.
-fn load_in_order(args: &Args, config: &Config, order: ClassOrder) -> Result<Dataset> {
+/// The images of a run whose configuration says where they are, their classes in its order, or in
+/// this where it has none.
+fn load(args: &Args, config: &mut Config, order: ClassOrder) -> Result<Dataset> {
     let spoken = args.verbosity() > Verbosity::Quiet;
     let cache = if args.dry_run { None } else { cache_folder() };
     let bar = match spoken && stdout().is_terminal() {
@@ -101,10 +121,5 @@ fn load_in_order(args: &Args, config: &Config, order: ClassOrder) -> Result<Data
     });
     bar.finish_and_clear();
     show_bar(None);
-    let data = data?;
-    let batch_size = config.gan.batch_size;
-    for warning in data.warnings.iter().chain(&data.doubts(batch_size)).filter(|_| spoken) {
-        print_error_line(&format!("warning: {warning}"));
-    }
-    Ok(data)
+    Ok(noted(args, config, data?))
 }

@@ -171,13 +171,20 @@ pub(super) struct OutputArgs {
     /// Folder of run folders
     #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
     pub(super) runs_dir: PathBuf,
-    /// Name of the run, behind its number [default: PRESET-DATASET]
-    #[arg(long, value_name = "NAME", value_parser = run_name, conflicts_with = "resume")]
+    /// Name of a new run, behind its number [default: PRESET-DATASET]
+    #[arg(long, value_name = "NAME", value_parser = run_name)]
     pub(super) name: Option<String>,
-    /// Go on with a run: the newest, or that of a run folder or checkpoint; what it wrote after
-    /// that checkpoint is removed
+    /// Go on with the newest run, or that of a run folder, from its newest checkpoint; or from the
+    /// checkpoint whose folder is given, in a new run if it lies in no run's folder
     #[arg(long, value_name = "PATH", num_args = 0..=1, value_hint = ValueHint::DirPath)]
     pub(super) resume: Option<Option<PathBuf>>,
+    /// With --resume: begin a new run from the checkpoint, and leave the other as it is; images,
+    /// rates, batches and losses may differ, the networks may not. Iterations go on counting
+    #[arg(long, requires = "resume")]
+    pub(super) branch: bool,
+    /// With --resume and an older checkpoint: remove what the run has of later iterations
+    #[arg(long, requires = "resume", conflicts_with = "branch")]
+    pub(super) force: bool,
     /// Say nothing but errors
     #[arg(short, long, conflicts_with = "verbose")]
     pub(super) quiet: bool,

@@ -3,8 +3,9 @@
 mod data;
 mod flags;
 mod resolve;
+mod resume;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use gan_cuda::data::{Dataset, DatasetKind, Origin};
@@ -12,13 +13,12 @@ use gan_cuda::device::Device;
 use gan_cuda::gan::dataset::Schedule;
 use gan_cuda::gan::plan::Plan;
 use gan_cuda::gan::{Gan, Role};
-use gan_cuda::run::checkpoint::Checkpoint;
 use gan_cuda::run::config::Config;
-use gan_cuda::run::dir::RunDir;
-use gan_cuda::run::lock::RunLock;
 use gan_cuda::run::snapshot::initialize;
 use gan_cuda::text::grouped;
-use gan_cuda::train::trainer::{End, Trainer, build, restore};
+use gan_cuda::train::trainer::{
+    End, Trainer, build, expect_same_images, restore, restore_to_branch,
+};
 
 use super::advice::how_to_get;
 use super::device::{AnyDevice, Chosen, CpuChoice, open_device};
@@ -26,53 +26,37 @@ use super::display::{Display, Verbosity, print_wrapped};
 use super::signals::Signals;
 use crate::cli::error::Result;
 pub use flags::Args;
+use resume::{Found, Start, in_words};
 
 /// Trains, from the beginning or from a checkpoint, and says with which code to exit.
 pub fn run(args: Args) -> Result<ExitCode> {
     match &args.output.resume {
         None => begin(&args),
-        Some(path) => resume(&args, path.clone()),
+        Some(path) => resume(&args, path.as_deref()),
     }
 }
 
 fn begin(args: &Args) -> Result<ExitCode> {
     let mut config = args.config()?;
     let chosen = open(args, &config)?;
+    data::fit(args, &mut config)?;
     let data = data::find(args, &mut config)?;
-    let job = Job { args, config, data, reason: chosen.reason };
-    match chosen.device {
-        AnyDevice::Cpu(cpu) => job.begin(cpu),
-        AnyDevice::Cuda(cuda) => job.begin(*cuda),
-    }
+    Job { args, config, data, reason: chosen.reason }.start(chosen.device, Start::Anew)
 }
 
-fn resume(args: &Args, path: Option<PathBuf>) -> Result<ExitCode> {
-    let (run, checkpoint) = match path {
-        Some(path) => RunDir::open(&path)?,
-        None => (RunDir::newest(&args.output.runs_dir)?, None),
-    };
-    let lock = match args.dry_run {
-        true => None,
-        false => {
-            let lock = run.lock()?;
-            run.clean()?;
-            Some(lock)
-        }
-    };
-    let iteration = match checkpoint {
-        Some(iteration) => iteration,
-        None => run.newest_checkpoint()?,
-    };
-    let mut config = args.config_of_run(&Config::read(&run.config())?)?;
+fn resume(args: &Args, path: Option<&Path>) -> Result<ExitCode> {
+    let found = Found::find(args, path)?;
+    let was = found.config()?;
+    let mut config = args.config_of_run(&was)?;
+    let start = found.start(args, &mut config)?;
     let chosen = open(args, &config)?;
-    let data = data::load(args, &mut config)?;
-    let job = Job { args, config, data, reason: chosen.reason };
-    match (chosen.device, lock) {
-        (AnyDevice::Cpu(cpu), Some(lock)) => job.resume(cpu, (run, lock), iteration),
-        (AnyDevice::Cuda(cuda), Some(lock)) => job.resume(*cuda, (run, lock), iteration),
-        (AnyDevice::Cpu(cpu), None) => job.foresee(cpu, Some(&run.checkpoint(iteration))),
-        (AnyDevice::Cuda(cuda), None) => job.foresee(*cuda, Some(&run.checkpoint(iteration))),
+    let data = data::find_again(args, &mut config, &was)?;
+    if let Start::Branch { checkpoint, .. } = &start
+        && !args.output.branch
+    {
+        expect_same_images(checkpoint, &data)?;
     }
+    Job { args, config, data, reason: chosen.reason }.start(chosen.device, start)
 }
 
 fn open(args: &Args, config: &Config) -> Result<Chosen> {
@@ -90,30 +74,42 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn begin(self, device: impl Device) -> Result<ExitCode> {
-        if self.args.dry_run {
-            return self.foresee(device, None);
+    fn start(self, device: AnyDevice, start: Start) -> Result<ExitCode> {
+        match device {
+            AnyDevice::Cpu(cpu) => self.start_on(cpu, start),
+            AnyDevice::Cuda(cuda) => self.start_on(*cuda, start),
         }
-        let (config, output) = (self.config.clone(), &self.args.output);
+    }
+
+    fn start_on(self, device: impl Device, start: Start) -> Result<ExitCode> {
+        if self.args.dry_run {
+            return self.foresee(device, &start);
+        }
+        let (config, data, runs_dir) =
+            (self.config.clone(), &self.data, &self.args.output.runs_dir);
         let name = format!("{}-{}", config.preset, config.dataset()?.name());
-        let name = output.name.clone().unwrap_or(name);
+        let name = self.args.output.name.clone().unwrap_or(name);
         let signals = Signals::listen()?;
-        let trainer = Trainer::begin(config, device, &self.data, &output.runs_dir, &name)?;
-        self.train(trainer, &signals)
+        let remarks = remarks(&start);
+        let trainer = match start {
+            Start::Anew => Trainer::begin(config, device, data, runs_dir, &name)?,
+            Start::Run { run, lock, checkpoint, .. } => {
+                let lock = lock.map_or_else(|| run.lock(), Ok)?;
+                Trainer::resume(config, device, data, (run, lock), &checkpoint)?
+            }
+            Start::Branch { checkpoint, .. } => {
+                Trainer::branch(config, device, data, &checkpoint, (runs_dir, &name))?
+            }
+        };
+        self.train(trainer, &signals, &remarks)
     }
 
-    fn resume(
+    fn train(
         self,
-        device: impl Device,
-        run: (RunDir, RunLock),
-        iteration: u64,
+        mut trainer: Trainer<impl Device>,
+        signals: &Signals,
+        remarks: &[String],
     ) -> Result<ExitCode> {
-        let signals = Signals::listen()?;
-        let trainer = Trainer::resume(self.config.clone(), device, &self.data, run, iteration)?;
-        self.train(trainer, &signals)
-    }
-
-    fn train(self, mut trainer: Trainer<impl Device>, signals: &Signals) -> Result<ExitCode> {
         let verbosity = self.args.verbosity();
         let begun = trainer.gan().completed();
         if verbosity > Verbosity::Quiet {
@@ -124,6 +120,9 @@ impl Job<'_> {
             match begun {
                 0 => say!("run       {run}"),
                 _ => say!("run       {run}, from iteration {begun}"),
+            }
+            if begun < trainer.total() {
+                remarks.iter().for_each(|line| print_wrapped(line));
             }
         }
         // The device has its own copy.
@@ -146,17 +145,19 @@ impl Job<'_> {
     }
 
     /// Prints what a run would be: its `config.toml`, and the rest as comments of it.
-    fn foresee(&self, device: impl Device, checkpoint: Option<&Path>) -> Result<ExitCode> {
-        let (mut gan, images) = build(&self.config, device, &self.data)?;
-        match checkpoint {
-            None => initialize(&mut gan, &self.config)?,
-            Some(folder) => {
-                restore(&mut gan, &Checkpoint::load(folder)?, &self.config, &self.data)?;
+    fn foresee(&self, device: impl Device, start: &Start) -> Result<ExitCode> {
+        let (config, data) = (&self.config, &self.data);
+        let (mut gan, images) = build(config, device, data)?;
+        match start {
+            Start::Anew => initialize(&mut gan, config)?,
+            Start::Run { checkpoint, .. } => drop(restore(&mut gan, checkpoint, config, data)?),
+            Start::Branch { checkpoint, .. } => {
+                restore_to_branch(&mut gan, checkpoint, config, images.schedule())?;
             }
         }
         let text = self.config.to_text()?;
         if self.args.verbosity() > Verbosity::Quiet {
-            for line in self.banner(&gan, images.schedule()) {
+            for line in self.banner(&gan, images.schedule()).iter().chain(&remarks(start)) {
                 say!("# {line}");
             }
             say!("# a dry run: nothing was written\n\n{}", text.trim_end());
@@ -196,6 +197,28 @@ impl Job<'_> {
             )
         }));
         lines
+    }
+}
+
+/// What to say of what a run begins from.
+fn remarks(start: &Start) -> Vec<String> {
+    match start {
+        Start::Run { later, .. } if !later.checkpoints.is_empty() => {
+            vec![format!("removed   {}", in_words(later))]
+        }
+        Start::Branch { folder, alone, .. } => {
+            let folder = folder.display();
+            let mut lines = vec![format!("branch    of {folder}, which stays as it is")];
+            if *alone {
+                lines.push(
+                    "          it lies in no run's folder: log, samples and plots begin with this \
+                     run"
+                    .to_owned(),
+                );
+            }
+            lines
+        }
+        _ => Vec::new(),
     }
 }
 

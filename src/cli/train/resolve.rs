@@ -33,6 +33,11 @@ impl Args {
         if self.config.is_none() {
             layers::apply(&self.layers(), &config.preset, &mut config.gan)?;
         }
+        self.checked(config)
+    }
+
+    /// The configuration, if a run can have it.
+    fn checked(&self, config: Config) -> Result<Config> {
         self.check_data(&config)?;
         match config.check() {
             Err(ConfigProblem::Value(problem)) => refuse_value(flag(problem.key), problem),
@@ -43,7 +48,7 @@ impl Args {
 
     fn config_of_file(&self, path: &Path) -> Result<Config> {
         layers::expect_none(&self.layers(), &path.display().to_string())?;
-        let mut config = Config::read(path)?;
+        let mut config = Config { branched_from: None, ..Config::read(path)? };
         if self.preset.as_ref().is_some_and(|preset| *preset != config.preset) {
             let problem = format!(
                 "differs from that of {}, which is {}: values of one set-up do not fit another; \
@@ -67,27 +72,34 @@ impl Args {
         Ok(Config::of_preset(preset)?)
     }
 
-    /// The configuration of a run that goes on: its own, and the flags over it.
+    /// The configuration of a run that goes on, or of a branch of it: its own, and the flags over it.
     ///
     /// # Errors
-    /// A flag that would change what it learns.
+    /// A flag that would change the networks, or without `--branch` what they learn.
     pub(super) fn config_of_run(&self, was: &Config) -> Result<Config> {
         let mut config = was.clone();
         config.preset = self.preset.clone().unwrap_or(config.preset);
         self.apply(&mut config)?;
-        if self.data.data_dir.as_ref().is_some_and(|folder| holds(folder, was)) {
-            config.data_dir.clone_from(&was.data_dir);
+        if config.dataset != was.dataset && self.data.data_dir.is_none() {
+            // The folder was another data set's.
+            config.data_dir = None;
         }
         for (flag, rewrite) in self.layers() {
             let mut gan = config.gan.clone();
             let same = rewrite.apply(&config.preset, &mut gan).is_ok() && gan == config.gan;
             if !same {
-                return refuse(flag, OTHER_TRAINING);
+                return refuse(flag, OTHER_NETWORKS);
             }
+        }
+        if let Some(key) = config.other_networks(was)? {
+            return refuse(flag(&key), OTHER_NETWORKS);
+        }
+        if self.output.branch {
+            return self.checked(config);
         }
         match config.other_training(was)? {
             Some(key) => refuse(flag(&key), OTHER_TRAINING),
-            None => Ok(config),
+            None => self.checked(config),
         }
     }
 
@@ -177,8 +189,10 @@ impl Args {
     }
 }
 
-const OTHER_TRAINING: &str =
-    "would change the training of a run that goes on; leave it out, or begin a new run";
+const OTHER_TRAINING: &str = "would change the training of a run that goes on; leave it out, or \
+                              give --branch for a new run that begins from the checkpoint";
+const OTHER_NETWORKS: &str = "would change the networks, whose weights a checkpoint has; leave it \
+                              out, or begin a new run without --resume";
 
 /// Replaces a value where another was given.
 fn set<T>(value: &mut T, given: Option<T>) {
@@ -191,6 +205,8 @@ fn set<T>(value: &mut T, given: Option<T>) {
 fn flag(key: &str) -> String {
     let name = match key {
         "gan.image.height" | "gan.image.width" => "image-size",
+        // Flags that change layers are looked at one by one; a loss brings its Sigmoid, or takes it.
+        "gan.discriminator.sequences" => "loss",
         _ => key.rsplit('.').next().unwrap_or(key),
     };
     format!("--{}", name.replace('_', "-"))
@@ -203,10 +219,4 @@ fn given_file(path: &Option<PathBuf>) -> Result<Option<PathBuf>, FileError> {
 /// A path that a configuration keeps: it must be the same from elsewhere.
 pub(super) fn absolute(path: &Path) -> Result<PathBuf, FileError> {
     std::path::absolute(path).map_err(FileError::at("find", path))
-}
-
-/// Whether the images of a run came from this folder, or from one in it.
-fn holds(folder: &Path, config: &Config) -> bool {
-    let from = |folder| config.data_dir.as_ref().is_some_and(|data| data.starts_with(folder));
-    absolute(folder).is_ok_and(from)
 }

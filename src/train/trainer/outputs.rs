@@ -1,6 +1,6 @@
 //! What a run writes while it goes on: records, sample grids, checkpoints, the plot.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::Trainer;
@@ -23,8 +23,9 @@ use crate::{formats::records::read_records, picture::plot};
 
 impl<D: Device> Trainer<D> {
     pub(super) fn log(&mut self, progress: Progress, metrics: &Metrics) -> Result<()> {
-        let seconds = self.seconds();
+        let (seconds, here) = (self.seconds(), self.clock.1.elapsed().as_secs_f64());
         let iteration = progress.iteration.0;
+        let images = self.images_before(iteration) - self.images_before(self.begun);
         let record = Record {
             iteration: u64::from(iteration),
             epoch: u64::from(progress.epoch.0),
@@ -32,7 +33,7 @@ impl<D: Device> Trainer<D> {
             g_loss: metrics.g_loss as f32,
             d_real: metrics.d_real as f32,
             d_fake: metrics.d_fake as f32,
-            images_per_second: (self.images_seen() as f64 / seconds.max(1e-9)) as f32,
+            images_per_second: (images as f64 / here.max(1e-9)) as f32,
             seconds,
         };
         self.journal.line(&loss_line(progress, metrics))?;
@@ -43,10 +44,9 @@ impl<D: Device> Trainer<D> {
         Ok(())
     }
 
-    /// Real images learnt from since the run's beginning.
-    fn images_seen(&self) -> u64 {
-        let schedule = self.images.schedule();
-        let done = self.gan.completed() as usize;
+    /// Real images in so many iterations on this data set.
+    fn images_before(&self, done: u32) -> u64 {
+        let (schedule, done) = (self.images.schedule(), done as usize);
         let (epochs, rest) = (done / schedule.iterations(), done % schedule.iterations());
         let whole = schedule.images.min(schedule.iterations() * schedule.batch_size);
         (epochs * whole + rest * schedule.batch_size) as u64
@@ -97,19 +97,22 @@ impl<D: Device> Trainer<D> {
     /// Writes a checkpoint and redraws the plot of the losses.
     pub(super) fn save(&mut self, observer: &mut dyn Observer) -> Result<()> {
         self.record_weights()?;
-        let positions = self.journal.sync()?;
         self.events.as_ref().map_or(Ok(()), EventFile::sync)?;
-        let iteration = self.gan.completed();
-        let seconds = self.seconds();
-        let progress = snapshot::Progress { iteration, seconds, positions, data: self.data };
-        let checkpoint = snapshot::take(&self.gan, &self.config, progress)?;
-        let path = checkpoint.save(&self.run, u64::from(iteration))?;
+        let path = self.write_checkpoint()?;
         self.run.prune(self.config.keep)?;
         #[cfg(feature = "plot")]
         self.plot_losses()?;
         self.saved = Instant::now();
         observer.wrote(&path);
         Ok(())
+    }
+
+    pub(super) fn write_checkpoint(&mut self) -> Result<PathBuf> {
+        let positions = self.journal.sync()?;
+        let (iteration, seconds) = (self.gan.completed(), self.seconds());
+        let progress = snapshot::Progress { iteration, seconds, positions, data: self.data };
+        let checkpoint = snapshot::take(&self.gan, &self.config, progress)?;
+        Ok(checkpoint.save(&self.run, u64::from(iteration))?)
     }
 
     /// Histograms of all weights and of their gradients, for TensorBoard.

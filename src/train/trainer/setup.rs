@@ -39,9 +39,39 @@ impl<D: Device> Trainer<D> {
     ) -> Result<Self> {
         let (mut gan, images) = build(&config, device, data)?;
         snapshot::initialize(&mut gan, &config)?;
+        Self::in_new_folder(config, gan, images, data, 0.0, (runs_dir, name))
+    }
+
+    /// Begins a run in a new folder from a checkpoint of another one, which may have learnt from
+    /// other images and at other rates, but must have the same networks. Weights, Adam's moments and
+    /// steps, the count of iterations and the clock go on; where in which epoch the next iteration
+    /// lies follows from that count and from how these images are cut into batches.
+    ///
+    /// # Errors
+    /// As [`Trainer::begin`]; [`Error::NothingLeft`]; when the checkpoint is of other networks.
+    pub fn branch(
+        config: Config,
+        device: D,
+        data: &Dataset,
+        checkpoint: &Checkpoint,
+        place: (&Path, &str),
+    ) -> Result<Self> {
+        let (mut gan, images) = build(&config, device, data)?;
+        let progress = restore_to_branch(&mut gan, checkpoint, &config, images.schedule())?;
+        Self::in_new_folder(config, gan, images, data, progress.seconds, place)
+    }
+
+    fn in_new_folder(
+        config: Config,
+        gan: Gan<D>,
+        images: DeviceDataset<D>,
+        data: &Dataset,
+        seconds: f64,
+        (runs_dir, name): (&Path, &str),
+    ) -> Result<Self> {
         // Last, so that a run that cannot be leaves no folder behind.
         let run = RunDir::create(runs_dir, name)?;
-        let begun = Self::begin_in(run.clone(), config, gan, images, data);
+        let begun = Self::begin_in(run.clone(), config, gan, images, data, seconds);
         if begun.is_err() {
             // Nothing of a run is in it yet.
             let _ = std::fs::remove_dir_all(run.path());
@@ -56,38 +86,44 @@ impl<D: Device> Trainer<D> {
         gan: Gan<D>,
         images: DeviceDataset<D>,
         data: &Dataset,
+        seconds: f64,
     ) -> Result<Self> {
         let lock = run.lock()?;
         write_whole(&run.config(), config.to_text()?.as_bytes())?;
         let journal = Journal::create(&run)?;
-        let (parts, begun) = ((run, lock, journal), (0.0, data.checksum()));
+        let (parts, begun) = ((run, lock, journal), (seconds, data.checksum()));
         let mut trainer = Self::assemble(config, gan, images, parts, data, begun)?;
         trainer.begin_events()?;
         trainer.write_reals(data)?;
+        if trainer.gan.completed() > 0 {
+            // What it began from may be deleted.
+            trainer.write_checkpoint()?;
+        }
         Ok(trainer)
     }
 
-    /// Goes on with a run, locked and [clean](RunDir::clean), from its checkpoint of an iteration.
-    /// What it wrote after that is removed, unless there is nothing to do.
+    /// Goes on with a run, locked and [clean](RunDir::clean), from a checkpoint of it. What it wrote
+    /// after that is removed when all else is sure, unless there is nothing to do.
     ///
     /// # Errors
-    /// As [`Trainer::begin`], and when the checkpoint is damaged or of another set-up.
+    /// As [`Trainer::begin`], and when the checkpoint is of another set-up or of other images.
     pub fn resume(
         config: Config,
         device: D,
         data: &Dataset,
         (run, lock): (RunDir, RunLock),
-        iteration: u64,
+        checkpoint: &Checkpoint,
     ) -> Result<Self> {
         let (mut gan, images) = build(&config, device, data)?;
-        let checkpoint = Checkpoint::load(&run.checkpoint(iteration))?;
-        let progress = restore(&mut gan, &checkpoint, &config, data)?;
-        let journal = Journal::open(&run, progress.positions)?;
-        info!(run = %run.path().display(), iteration, positions = ?progress.positions, "going on");
+        let progress = restore(&mut gan, checkpoint, &config, data)?;
+        let Progress { iteration, positions, .. } = progress;
+        let (journal, lost) = Journal::open(&run, positions, iteration)?;
+        info!(run = %run.path().display(), iteration, ?positions, "going on");
         let parts = (run, lock, journal);
         let begun = (progress.seconds, progress.data);
         let mut trainer = Self::assemble(config, gan, images, parts, data, begun)?;
-        if trainer.gan.completed() < trainer.total() {
+        if iteration < trainer.total() {
+            trainer.remarks = lost;
             trainer.forget_after(iteration)?;
             trainer.begin_events()?;
         }
@@ -95,11 +131,11 @@ impl<D: Device> Trainer<D> {
     }
 
     /// Removes what the run has of later iterations.
-    fn forget_after(&mut self, iteration: u64) -> Result<()> {
+    fn forget_after(&mut self, iteration: u32) -> Result<()> {
         write_whole(&self.run.config(), self.config.to_text()?.as_bytes())?;
-        self.run.discard_after(iteration)?;
+        self.run.discard_after(iteration.into())?;
         self.journal.cut()?;
-        Ok(events::cut(self.run.path(), self.gan.completed())?)
+        Ok(events::cut(self.run.path(), iteration)?)
     }
 
     /// Begins an event file, if one is wanted.
@@ -123,8 +159,9 @@ impl<D: Device> Trainer<D> {
     ) -> Result<Self> {
         let fixed = FixedSamples::new(&gan, config.sample_grid, config.seed)?;
         let reals = fixed.spread(&fixed.alike_of(data, &config.gan), &config.gan);
+        let completed = gan.completed();
         Ok(Self {
-            health: Health::new(config.gan.loss, gan.completed(), reals),
+            health: Health::new(config.gan.loss, completed, reals),
             fixed,
             config,
             gan,
@@ -135,7 +172,9 @@ impl<D: Device> Trainer<D> {
             events: None,
             data: checksum,
             data_stats: image_stats::of_data(data),
+            remarks: Vec::new(),
             clock: (seconds, Instant::now()),
+            begun: completed,
             saved: Instant::now(),
         })
     }
@@ -152,15 +191,49 @@ pub fn restore<D: Device>(
     config: &Config,
     data: &Dataset,
 ) -> Result<Progress> {
-    // Where the images lie may change; that they are the same is seen by their checksum.
-    let (dataset, data_dir) = (config.dataset.clone(), config.data_dir.clone());
-    let begun = Config { dataset, data_dir, ..snapshot::config(checkpoint)? };
-    if let Some(key) = config.other_training(&begun)? {
-        return Err(Error::ConfigChanged { key });
-    }
+    expect_same_training(checkpoint, config)?;
     let progress = snapshot::restore(gan, checkpoint, config)?;
-    match progress.data == data.checksum() {
+    expect_same_images(checkpoint, data)?;
+    Ok(progress)
+}
+
+/// Puts a checkpoint into networks that may learn otherwise from there, on images that are cut into
+/// batches by `schedule`.
+///
+/// # Errors
+/// As [`snapshot::restore`]; [`Error::NothingLeft`].
+pub fn restore_to_branch<D: Device>(
+    gan: &mut Gan<D>,
+    checkpoint: &Checkpoint,
+    config: &Config,
+    schedule: Schedule,
+) -> Result<Progress> {
+    let progress = snapshot::restore(gan, checkpoint, config)?;
+    let (done, total) = (progress.iteration, config.total(schedule));
+    match done < total {
         true => Ok(progress),
+        false => Err(Error::NothingLeft { done, total }),
+    }
+}
+
+/// Makes sure that a configuration trains as that of a checkpoint did; needs no images.
+///
+/// # Errors
+/// [`Error::ConfigChanged`].
+pub fn expect_same_training(checkpoint: &Checkpoint, config: &Config) -> Result<()> {
+    match config.other_training(&snapshot::config(checkpoint)?)? {
+        Some(key) => Err(Error::ConfigChanged { key }),
+        None => Ok(()),
+    }
+}
+
+/// Makes sure that images are those of a checkpoint.
+///
+/// # Errors
+/// [`Error::DataChanged`].
+pub fn expect_same_images(checkpoint: &Checkpoint, data: &Dataset) -> Result<()> {
+    match snapshot::data_checksum(checkpoint)? == data.checksum() {
+        true => Ok(()),
         false => Err(Error::DataChanged { origin: data.origin.to_string() }),
     }
 }
