@@ -7,6 +7,7 @@
 //! <https://huggingface.co/docs/safetensors>.
 
 mod element;
+mod foreign;
 mod header;
 mod problem;
 mod writer;
@@ -27,10 +28,14 @@ use safetensors::tensor::Dtype;
 use crate::file_error::FileError;
 use crate::formats::{Error, Result};
 pub use element::Element;
+pub use foreign::Foreign;
 pub use header::TensorInfo;
 pub(crate) use header::first_bytes;
 pub use problem::TensorProblem;
 pub use writer::TensorWriter;
+
+/// What PyTorch's wrappers of a module put before every key: DataParallel, torch.compile.
+const WRAPPERS: [&str; 2] = ["module.", "_orig_mod."];
 
 /// Bytes that are read at once; whole numbers of any type.
 const BLOCK: usize = 64 << 10;
@@ -72,7 +77,10 @@ impl TensorFile {
         path: &Path,
         mut source: impl Source + 'static,
     ) -> Result<TensorFile> {
-        let header = read_header(&mut source).map_err(|source| problem(path, source))?;
+        let header = match read_header(&mut source) {
+            Err(error) => return Err(not_whole(path, &mut source, error)),
+            Ok(header) => header,
+        };
         let unknown = |tensor: &&TensorInfo| !element::DTYPES.contains(&tensor.dtype);
         if let Some(tensor) = header.tensors.iter().find(unknown) {
             return Err(wrong_type(path, tensor, "F16, BF16, F32, F64, U32, U64 or I64"));
@@ -157,6 +165,35 @@ impl TensorFile {
                 Err(TensorProblem::NotFinite { path, name }.into())
             }
         }
+    }
+
+    /// Makes sure that there is a tensor that [`TensorFile::reals`] can read; reads no numbers.
+    ///
+    /// # Errors
+    /// As [`TensorFile::get`].
+    pub fn expect_reals(&self, name: &str, shape: &[usize]) -> Result<()> {
+        let tensor = self.tensor(name, shape)?;
+        match tensor.dtype {
+            Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64 => Ok(()),
+            _ => Err(wrong_type(&self.path, tensor, "real numbers")),
+        }
+    }
+
+    /// The same tensors without the prefixes of wrappers, if all of them have it and `names` are
+    /// without.
+    pub fn without_wrappers(mut self, names: &[String]) -> Self {
+        let known = |tensor: &TensorInfo| names.contains(&tensor.name);
+        while !self.tensors.is_empty()
+            && !self.tensors.iter().any(known)
+            && let Some(prefix) = WRAPPERS
+                .iter()
+                .find(|&prefix| self.tensors.iter().all(|tensor| tensor.name.starts_with(prefix)))
+        {
+            for tensor in &mut self.tensors {
+                tensor.name.drain(..prefix.len());
+            }
+        }
+        self
     }
 
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<&TensorInfo> {
@@ -252,6 +289,14 @@ fn wrong_type(path: &Path, tensor: &TensorInfo, expected: &str) -> Error {
     let (path, name) = (path.to_owned(), tensor.name.clone());
     let (got, expected) = (tensor.dtype.to_string(), expected.to_owned());
     TensorProblem::Type { path, name, got, expected }.into()
+}
+
+/// What a file is whose header cannot be read.
+fn not_whole(path: &Path, source: &mut impl Source, error: SafeTensorError) -> Error {
+    match Foreign::of(path, source) {
+        Some(kind) => TensorProblem::Foreign { path: path.to_owned(), kind }.into(),
+        None => problem(path, error),
+    }
 }
 
 /// What the `safetensors` crate says of a file.

@@ -3,7 +3,7 @@
 use rand_chacha::ChaCha12Rng;
 
 use super::init::{Init, standard_normal};
-use super::params::{Layout, Params, Slot};
+use super::params::{Layout, Param, Params, Slot};
 use super::plan::Stage;
 use super::sequence::Embedding;
 use super::spec::NetworkSpec;
@@ -27,35 +27,7 @@ impl<D: Device> Network<D> {
     /// # Errors
     /// When the device has not enough memory.
     pub fn new(device: &D, spec: NetworkSpec) -> Result<Self> {
-        let (mut params, mut statistics) = (Layout::default(), Layout::default());
-        let mut stages: Vec<Placed> = Vec::new();
-        for stage in spec.stages() {
-            let placed = match stage {
-                Stage::Linear(linear) => {
-                    let first = stages.is_empty();
-                    let stride = if first { spec.input_stride::<D>() } else { linear.inputs };
-                    Placed::Linear(Linear::place(linear, stride, &mut params))
-                }
-                Stage::Convolution(convolution) => {
-                    Placed::Convolution(Convolution::place(convolution, &mut params))
-                }
-                Stage::BatchNorm(norm) => {
-                    let bias = match stages.last() {
-                        Some(Placed::Linear(linear)) => linear.bias_for_batch_norm(),
-                        Some(Placed::Convolution(before)) => before.bias_for_batch_norm(),
-                        _ => None,
-                    };
-                    Placed::BatchNorm(BatchNorm::place(norm, bias, &mut params, &mut statistics))
-                }
-                Stage::Activation(activation) => Placed::Activation(activation.clone()),
-                Stage::Transpose(transpose) => Placed::Transpose(transpose.clone()),
-            };
-            stages.push(placed);
-        }
-        // Behind the layers, whose weights would begin at odd addresses after a small table.
-        let table = spec.input().label.map(|Embedding { classes, .. }| {
-            params.add_matrix("label_embedding.weight".to_owned(), [classes; 2], classes, [None; 2])
-        });
+        let Placement { params, statistics, stages, table } = Placement::of::<D>(&spec);
         Ok(Self {
             params: Params::zeros(device, params)?,
             statistics: Params::zeros(device, statistics)?,
@@ -63,6 +35,12 @@ impl<D: Device> Network<D> {
             table,
             spec,
         })
+    }
+
+    /// The names and shapes of what such a network learns and of its running statistics.
+    pub fn tensors(spec: &NetworkSpec) -> Vec<Param> {
+        let Placement { params, statistics, .. } = Placement::of::<D>(spec);
+        params.into_params().chain(statistics.into_params()).collect()
     }
 
     /// Draws all parameters anew.
@@ -105,5 +83,48 @@ impl<D: Device> Network<D> {
     /// The running statistics of BatchNorm, to write.
     pub fn statistics_mut(&mut self) -> &mut Params<D> {
         &mut self.statistics
+    }
+}
+
+/// A network's layers, each with its places in flat buffers that are not there yet.
+struct Placement {
+    params: Layout,
+    statistics: Layout,
+    stages: Vec<Placed>,
+    table: Option<Slot>,
+}
+
+impl Placement {
+    fn of<D: Device>(spec: &NetworkSpec) -> Self {
+        let (mut params, mut statistics) = (Layout::default(), Layout::default());
+        let mut stages: Vec<Placed> = Vec::new();
+        for stage in spec.stages() {
+            let placed = match stage {
+                Stage::Linear(linear) => {
+                    let first = stages.is_empty();
+                    let stride = if first { spec.input_stride::<D>() } else { linear.inputs };
+                    Placed::Linear(Linear::place(linear, stride, &mut params))
+                }
+                Stage::Convolution(convolution) => {
+                    Placed::Convolution(Convolution::place(convolution, &mut params))
+                }
+                Stage::BatchNorm(norm) => {
+                    let bias = match stages.last() {
+                        Some(Placed::Linear(linear)) => linear.bias_for_batch_norm(),
+                        Some(Placed::Convolution(before)) => before.bias_for_batch_norm(),
+                        _ => None,
+                    };
+                    Placed::BatchNorm(BatchNorm::place(norm, bias, &mut params, &mut statistics))
+                }
+                Stage::Activation(activation) => Placed::Activation(activation.clone()),
+                Stage::Transpose(transpose) => Placed::Transpose(transpose.clone()),
+            };
+            stages.push(placed);
+        }
+        // Behind the layers, whose weights would begin at odd addresses after a small table.
+        let table = spec.input().label.map(|Embedding { classes, .. }| {
+            params.add_matrix("label_embedding.weight".to_owned(), [classes; 2], classes, [None; 2])
+        });
+        Self { params, statistics, stages, table }
     }
 }

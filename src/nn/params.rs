@@ -78,6 +78,11 @@ impl Layout {
         self.add(name, vec![outer, inner, kernel, kernel], order)
     }
 
+    /// The tensors, in the order of the flat buffer.
+    pub(super) fn into_params(self) -> impl Iterator<Item = Param> {
+        self.params.into_iter()
+    }
+
     fn add(&mut self, name: String, shape: Vec<usize>, order: Order) -> Slot {
         let slot = Slot { start: self.stored, len: order.len(), index: self.params.len() };
         self.len += order.count();

@@ -114,6 +114,11 @@ impl NetworkSpec {
         table + self.layers().map(|(_, layer)| layer.parameters()).sum::<usize>()
     }
 
+    /// The keys of the numbers of batches that PyTorch's BatchNorm counts.
+    pub fn counters(&self) -> impl Iterator<Item = String> {
+        self.batch_norms().map(|(key, _)| format!("{key}.num_batches_tracked"))
+    }
+
     /// Numbers that BatchNorm keeps about the data.
     pub fn statistics(&self) -> usize {
         self.batch_norms().map(|(_, features)| 2 * features).sum()

@@ -18,7 +18,7 @@ use tracing::debug;
 
 use crate::file_error::FileError;
 use crate::formats::files::{self, TEMPORARY, with_ending};
-use crate::formats::tensor_file::{TensorFile, TensorWriter, first_bytes};
+use crate::formats::tensor_file::{Foreign, TensorFile, TensorWriter, first_bytes};
 use crate::run::dir::{RunDir, replaced};
 use crate::run::{Error, Result};
 pub use problem::CheckpointProblem;
@@ -218,7 +218,10 @@ fn open(path: &Path) -> Result<File> {
     }
 }
 
-fn damaged(path: &Path, problem: &'static str) -> Error {
+fn damaged(path: &Path, problem: &str) -> Error {
+    // A repository without its large files, for one.
+    let foreign = File::open(path).ok().and_then(|mut file| Foreign::of(path, &mut file));
+    let problem = foreign.map_or_else(|| problem.to_owned(), |kind| format!("it is {kind}"));
     let older = older_than(files::folder_of(path)).unwrap_or_default();
     CheckpointProblem::Damaged { path: path.to_owned(), problem, older }.into()
 }

@@ -77,6 +77,16 @@ impl RunDir {
         }
     }
 
+    /// Makes sure, as far as can be told without making one, that [`RunDir::create`] can.
+    ///
+    /// # Errors
+    /// When no folder can be made below what is there of `runs_dir`.
+    pub fn check_creatable(runs_dir: &Path) -> Result<()> {
+        let there = runs_dir.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
+        files::check_writable(&there.join("run"))
+            .map_err(|error| Error::File(FileError::at("create", runs_dir)(error.source)))
+    }
+
     /// Opens a run by its folder, or by a checkpoint folder in it: then the checkpoint's iteration
     /// comes too. Only looks; call [`RunDir::clean`] before writing.
     ///

@@ -160,37 +160,6 @@ fn expect_word(file: &TensorFile, key: &'static str, expected: &str) -> Result<(
     }
 }
 
-/// Gives networks the weights that the configuration names files of: PyTorch's `state_dict`s as
-/// safetensors. `num_batches_tracked` may be there or not.
-///
-/// # Errors
-/// When a file cannot be read, lacks a tensor, has one too many or one of another shape, and when
-/// the device fails.
-pub fn initialize<D: Device>(gan: &mut Gan<D>, config: &Config) -> Result<()> {
-    for (role, path) in [
-        (Role::Generator, &config.init_generator),
-        (Role::Discriminator, &config.init_discriminator),
-    ] {
-        let Some(path) = path else { continue };
-        let (device, player) = gan.player_mut(role);
-        let file = TensorFile::open(path)?;
-        read_network(device, &mut player.network, &file)?;
-        file.expect_no_more(&keys(&player.network))?;
-    }
-    Ok(())
-}
-
-/// The keys that a `state_dict` of the network may have.
-fn keys<D: Device>(network: &Network<D>) -> Vec<String> {
-    let params = network.params().list().iter().chain(network.statistics().list());
-    params.map(|param| param.name.clone()).chain(counters(network)).collect()
-}
-
-/// The keys of the numbers of passes that PyTorch's BatchNorm keeps.
-fn counters<D: Device>(network: &Network<D>) -> impl Iterator<Item = String> {
-    network.spec().batch_norms().map(|(key, _)| format!("{key}.num_batches_tracked"))
-}
-
 /// The configuration of the run that a checkpoint is of.
 ///
 /// # Errors
@@ -279,7 +248,7 @@ fn state_dict<'a, D: Device>(
             file.push(param.name.clone(), &param.shape, iter::once_with(read));
         }
     }
-    for key in counters(network) {
+    for key in network.spec().counters() {
         file.push(key, &[], [Ok(vec![passes as i64])]);
     }
     file
@@ -306,7 +275,11 @@ fn words(model: &Model, config: &Config) -> [(&'static str, String); 6] {
     ]
 }
 
-fn read_network<D: Device>(device: &D, network: &mut Network<D>, file: &TensorFile) -> Result<()> {
+pub(super) fn read_network<D: Device>(
+    device: &D,
+    network: &mut Network<D>,
+    file: &TensorFile,
+) -> Result<()> {
     read_params(device, network.params_mut(), file)?;
     read_params(device, network.statistics_mut(), file)
 }

@@ -128,3 +128,66 @@ fn files_that_do_not_fit_are_named_with_what_is_wrong() {
     error.fails(1, &[&generator, "shape", "12", "13"]);
     scratch.train(&format!("--resume --init-generator {generator}")).fails(2, &["--resume"]);
 }
+
+#[test]
+fn keys_may_have_the_prefixes_of_pytorchs_wrappers() {
+    let (scratch, generator, _) = trained();
+    let want = scratch.files(FIRST)["samples/000004.png"].clone();
+    let mut number = 1;
+    for prefix in ["module.", "_orig_mod.module.", "module._orig_mod."] {
+        let wrapped = rewritten(&scratch, &generator, |new, old, tensor| {
+            let numbers = match tensor.dtype {
+                Dtype::F32 => old.get::<f32>(&tensor.name, &tensor.shape).unwrap(),
+                _ => return,
+            };
+            new.push(format!("{prefix}{}", tensor.name), &tensor.shape, [Ok(numbers)]);
+        });
+        scratch.train(&format!("--iterations 1 --init-generator {wrapped}")).succeeds();
+        let run = format!("runs/{number:05}-cgan-mnist");
+        assert!(scratch.files(&run)["samples/000000.png"] == want, "{prefix}");
+        number += 1;
+    }
+}
+
+#[test]
+fn files_of_other_formats_are_named_with_what_to_do() {
+    let scratch = Scratch::with_digits();
+    for (bytes, words) in [
+        (&b"PK\x03\x04\x14\x00net/data.pkl"[..], ["a file of torch.save", "save_file(torch.load("]),
+        (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", ["old file of torch.save", "net.pth"]),
+        (b"PK\x03\x04\x14\x000.weight.npy", ["NumPy", "numpy.load"]),
+        (b"version https://git-lfs.github.com/spec/v1\n", ["pointer of Git LFS", "git lfs pull"]),
+        (b"<!DOCTYPE html>\n<html></html>", ["web page", "download"]),
+    ] {
+        scratch.put("net.pth", bytes);
+        let words = [&["net.pth is no safetensors file"], &words[..]].concat();
+        scratch.train("--init-discriminator net.pth").fails(1, &words);
+    }
+    scratch.train("--iterations 1").succeeds();
+    let file = format!("{FIRST}/checkpoint-000001/generator.safetensors");
+    scratch.put(&file, "version https://git-lfs.github.com/spec/v1\n");
+    scratch.run("sample").fails(1, &["is damaged: it is a pointer of Git LFS", "git lfs pull"]);
+}
+
+#[test]
+fn what_else_is_wrong_is_found_before_images_are_decoded() {
+    let (scratch, _, discriminator) = trained();
+    fs::create_dir(scratch.path("photos")).unwrap();
+    scratch.put("photos/a.png", "no image");
+    let train = "train --preset mlp-dropout --dataset photos --d-hidden 12 --g-hidden 12";
+    scratch.run(train).fails(1, &["cannot use image"]);
+    for (flags, words) in [
+        (&*format!("--init-generator {discriminator}"), ["another network", "discriminator"]),
+        ("--init-discriminator none", ["cannot read", "none"]),
+        ("--runs-dir digits/train-labels-idx1-ubyte/x", ["cannot create", "Not a directory"]),
+        ("--image-size 1024 --batch-size 1000000", ["not enough memory", ""]),
+    ] {
+        scratch.run(&format!("{train} {flags}")).fails(1, &words);
+    }
+    // So is a checkpoint that cannot be gone on from.
+    fs::remove_dir_all(scratch.path("digits")).unwrap();
+    scratch.put(&discriminator, "x");
+    scratch
+        .run("train --resume --iterations 9")
+        .fails(1, &["discriminator.safetensors is damaged"]);
+}

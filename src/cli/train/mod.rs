@@ -8,13 +8,15 @@ mod resume;
 use std::path::Path;
 use std::process::ExitCode;
 
-use gan_cuda::data::{Dataset, DatasetKind, Origin};
+use gan_cuda::data::{Dataset, DatasetKind, Origin, Source};
 use gan_cuda::device::Device;
+use gan_cuda::device::cpu::Cpu;
 use gan_cuda::gan::dataset::Schedule;
 use gan_cuda::gan::plan::Plan;
 use gan_cuda::gan::{Gan, Role};
 use gan_cuda::run::config::Config;
-use gan_cuda::run::snapshot::initialize;
+use gan_cuda::run::dir::RunDir;
+use gan_cuda::run::initial::{self, initialize};
 use gan_cuda::text::grouped;
 use gan_cuda::train::trainer::{
     End, Trainer, build, expect_same_images, restore, restore_to_branch,
@@ -40,6 +42,9 @@ fn begin(args: &Args) -> Result<ExitCode> {
     let mut config = args.config()?;
     let chosen = open(args, &config)?;
     data::fit(args, &mut config)?;
+    // Images may take hours to decode: what else may be wrong comes first.
+    initial::check::<Cpu<f32>>(&config)?;
+    check_room(args, &config, &chosen.device, true)?;
     let data = data::find(args, &mut config)?;
     Job { args, config, data, reason: chosen.reason }.start(chosen.device, Start::Anew)
 }
@@ -50,6 +55,7 @@ fn resume(args: &Args, path: Option<&Path>) -> Result<ExitCode> {
     let mut config = args.config_of_run(&was)?;
     let start = found.start(args, &mut config)?;
     let chosen = open(args, &config)?;
+    check_room(args, &config, &chosen.device, matches!(start, Start::Branch { .. }))?;
     let data = data::find_again(args, &mut config, &was)?;
     if let Start::Branch { checkpoint, .. } = &start
         && !args.output.branch
@@ -57,6 +63,22 @@ fn resume(args: &Args, path: Option<&Path>) -> Result<ExitCode> {
         expect_same_images(checkpoint, &data)?;
     }
     Job { args, config, data, reason: chosen.reason }.start(chosen.device, start)
+}
+
+/// Makes sure of a place for a new run's folder, and where images are to be decoded of memory, as far
+/// as it does not depend on their number.
+fn check_room(args: &Args, config: &Config, device: &AnyDevice, new: bool) -> Result<()> {
+    if let Source::Folder(_) = config.dataset()? {
+        let model = config.model()?;
+        match device {
+            AnyDevice::Cpu(cpu) => Plan::fitting(cpu, &model, 0)?,
+            AnyDevice::Cuda(cuda) => Plan::fitting(&**cuda, &model, 0)?,
+        };
+    }
+    match new && !args.dry_run {
+        true => Ok(RunDir::check_creatable(&args.output.runs_dir)?),
+        false => Ok(()),
+    }
 }
 
 fn open(args: &Args, config: &Config) -> Result<Chosen> {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::Foreign;
+
 /// Why a file of tensors cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -13,6 +15,15 @@ pub enum TensorProblem {
         path: PathBuf,
         /// The format's word.
         source: safetensors::SafeTensorError,
+    },
+
+    /// A file is of another format.
+    #[error("{path} is no safetensors file, but {kind}")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// Which, and what to do.
+        kind: Foreign,
     },
 
     /// A tensor's numbers are of a type that is not asked for, or that we do not read.

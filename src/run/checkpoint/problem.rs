@@ -14,7 +14,7 @@ pub enum CheckpointProblem {
         /// The file, or the checkpoint's folder.
         path: PathBuf,
         /// How that shows.
-        problem: &'static str,
+        problem: String,
         /// Complete checkpoints of the same run before this one, newest last.
         older: Vec<PathBuf>,
     },

@@ -18,6 +18,7 @@ use crate::picture::image_stats;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::config::Config;
 use crate::run::dir::RunDir;
+use crate::run::initial;
 use crate::run::journal::Journal;
 use crate::run::lock::RunLock;
 use crate::run::snapshot::{self, Progress};
@@ -38,7 +39,7 @@ impl<D: Device> Trainer<D> {
         name: &str,
     ) -> Result<Self> {
         let (mut gan, images) = build(&config, device, data)?;
-        snapshot::initialize(&mut gan, &config)?;
+        initial::initialize(&mut gan, &config)?;
         Self::in_new_folder(config, gan, images, data, 0.0, (runs_dir, name))
     }
 

@@ -1,0 +1,56 @@
+//! Weights that networks begin with: `state_dict`s from elsewhere, as safetensors.
+
+use std::path::PathBuf;
+
+use crate::device::Device;
+use crate::formats::tensor_file::TensorFile;
+use crate::gan::{Gan, Model, Role};
+use crate::nn::Network;
+use crate::run::Result;
+use crate::run::config::Config;
+use crate::run::snapshot::read_network;
+
+/// Gives networks the weights that the configuration names files of: PyTorch's `state_dict`s as
+/// safetensors. `num_batches_tracked` may be there or not, and every key may have the prefix of a
+/// wrapper such as DataParallel.
+///
+/// # Errors
+/// When a file cannot be read, lacks a tensor, has one too many or one of another shape, and when
+/// the device fails.
+pub fn initialize<D: Device>(gan: &mut Gan<D>, config: &Config) -> Result<()> {
+    for (role, path) in files(config) {
+        let file = open::<D>(path, gan.model(), role)?;
+        let (device, player) = gan.player_mut(role);
+        read_network(device, &mut player.network, &file)?;
+    }
+    Ok(())
+}
+
+/// Makes sure of all that can be seen without reading the weights, and before there are networks.
+///
+/// # Errors
+/// As [`initialize`].
+pub fn check<D: Device>(config: &Config) -> Result<()> {
+    let model = config.model()?;
+    files(config).try_for_each(|(role, path)| open::<D>(path, &model, role).map(drop))
+}
+
+fn files(config: &Config) -> impl Iterator<Item = (Role, &PathBuf)> {
+    let files = [
+        (Role::Generator, &config.init_generator),
+        (Role::Discriminator, &config.init_discriminator),
+    ];
+    files.into_iter().filter_map(|(role, path)| Some((role, path.as_ref()?)))
+}
+
+/// Opens a file that has a network's tensors, and no others.
+fn open<D: Device>(path: &PathBuf, model: &Model, role: Role) -> Result<TensorFile> {
+    let spec = model.network(role);
+    let tensors = Network::<D>::tensors(spec);
+    let names = tensors.iter().map(|param| param.name.clone()).chain(spec.counters());
+    let names: Vec<_> = names.collect();
+    let file = TensorFile::open(path)?.without_wrappers(&names);
+    tensors.iter().try_for_each(|param| file.expect_reals(&param.name, &param.shape))?;
+    file.expect_no_more(&names)?;
+    Ok(file)
+}
