@@ -56,6 +56,7 @@ pub fn how_to_get(kind: DatasetKind) -> String {
 
 fn folder(problem: &FolderProblem) -> Option<&'static str> {
     match problem {
+        FolderProblem::Missing { .. } => Some("or name where it is now with --dataset"),
         FolderProblem::NoImages { .. } => Some("name the folder that has them with --dataset"),
         FolderProblem::Closed { .. } => {
             Some("let this user read it, or leave out such folders with --skip-bad-images")

@@ -208,12 +208,16 @@ fn a_changed_folder_is_refused_when_a_run_goes_on() {
     scratch.run(resume).fails(1, &["the classes in ", "photos", "missing: fish; new: none"]);
     fs::rename(scratch.path("fish"), scratch.path("photos/fish")).unwrap();
     fs::rename(scratch.path("photos"), scratch.path("elsewhere")).unwrap();
-    scratch.run(resume).fails(1, &["photos is not there; put it back"]);
-    scratch.run(&format!("{resume} --dataset elsewhere")).fails(2, &["--dataset"]);
+    scratch.run(resume).fails(1, &["photos is not there; put it back", "--dataset"]);
+    scratch.run(&format!("{resume} --data-dir elsewhere")).fails(2, &["--data-dir"]);
+    scratch.run(&format!("{resume} --dataset elsewhere")).says(&["elsewhere: 12 images"]);
+    scratch.run("train --resume --iterations 6").says(&["elsewhere: 12 images"]);
+    // An image too many may be a bad one.
     fs::rename(scratch.path("elsewhere"), scratch.path("photos")).unwrap();
-    scratch.run(&format!("{resume} --skip-bad-images")).fails(2, &["--skip-bad-images"]);
-    scratch.run(&format!("{resume} --data-dir photos")).fails(2, &["--data-dir"]);
-    scratch.run(&format!("{resume} -q")).succeeds();
+    scratch.put("photos/fish/9.png", "not a picture");
+    let moved = "train --resume --iterations 8 --dataset photos";
+    scratch.run(moved).fails(1, &["photos/fish/9.png"]);
+    assert!(scratch.run(&format!("{moved} --skip-bad-images")).warns().contains("9.png"));
 }
 
 #[test]

@@ -60,7 +60,7 @@ const WORDS: [(&str, &str, &str); 9] = [
 /// Flags with names and paths, and those without a value.
 const OTHERS: &str = "--preset --config --dry-run --data-dir --skip-bad-images --no-graph \
     --init-generator --init-discriminator --d-final-relu --runs-dir --name --tensorboard \
-    --no-tensorboard --resume --quiet --verbose --json";
+    --no-tensorboard --resume --branch --force --quiet --verbose --json";
 
 #[test]
 fn every_number_out_of_range_is_refused_with_flag_value_and_range() {
