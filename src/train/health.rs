@@ -1,12 +1,17 @@
 //! Watches a run's losses and samples for the ways in which GANs fail.
 //!
-//! A loss that is no number ends the run. A discriminator that is dead or perfect and samples that
-//! are all alike are warned of, once each in a process: such a run may still recover.
+//! A loss that is no number ends the run. Losses that explode, a discriminator that is dead or
+//! perfect and samples that are all alike are warned of, once each in a process: such a run may
+//! still recover.
 
 use crate::gan::Metrics;
 use crate::gan::metrics::{NotFinite, check_finite};
 use crate::gan::settings::Loss;
 
+/// No healthy loss comes near it, whatever its formula: squared error has it where outputs are a
+/// hundred from their targets of 0 and 1, cross-entropy, which is not clamped, where logits are ten
+/// thousand from zero on the wrong side.
+const EXPLODED: f64 = 1e4;
 /// D(x) and D(G(z)) of a discriminator that does not look differ by rounding alone.
 const ROUNDING: f64 = 1e-6;
 /// Samples whose spread is below this share of the images' are alike.
@@ -18,8 +23,11 @@ const BEGINNING: u32 = 500;
 #[derive(Debug)]
 pub struct Health {
     loss: Loss,
+    /// Factor of the discriminator's loss.
+    d_scale: f64,
     /// Iterations that were looked at.
     seen: u32,
+    exploded: Streak,
     dead: Streak,
     perfect: Streak,
     alike: Streak,
@@ -28,10 +36,17 @@ pub struct Health {
 }
 
 impl Health {
-    /// Begins after `completed` iterations; `spread` is the [`spread`] of the data set's images.
-    pub fn new(loss: Loss, completed: u32, spread: f64) -> Self {
-        let (dead, perfect, alike) = (Streak::of(200), Streak::of(500), Streak::of(1));
-        Self { loss, seen: completed, dead, perfect, alike, spread }
+    /// Begins after `completed` iterations; `d_scale` is the factor of the discriminator's loss, and
+    /// `spread` the [`spread`] of the data set's images.
+    pub fn new(loss: Loss, d_scale: f64, completed: u32, spread: f64) -> Self {
+        let (exploded, alike) = (Streak::of(1), Streak::of(1));
+        let (dead, perfect) = (Streak::of(200), Streak::of(500));
+        Self { loss, d_scale, seen: completed, exploded, dead, perfect, alike, spread }
+    }
+
+    /// Whether the losses of the last iteration that was looked at are absurd.
+    pub fn has_diverged(&self) -> bool {
+        self.exploded.length > 0
     }
 
     /// The last iteration that was looked at.
@@ -47,6 +62,10 @@ impl Health {
         self.seen += 1;
         for (what, value) in [("D loss", metrics.d_loss), ("G loss", metrics.g_loss)] {
             check_finite(what, value, self.seen)?;
+        }
+        let (d_loss, g_loss) = (metrics.d_loss / self.d_scale, metrics.g_loss);
+        if self.exploded.goes_on(d_loss.max(g_loss) > EXPLODED) {
+            return Ok(Some(exploded(metrics)));
         }
         if self.dead.goes_on((metrics.d_real - metrics.d_fake).abs() <= ROUNDING) {
             return Ok(Some(dead(metrics.d_real, self.dead.long)));
@@ -114,6 +133,15 @@ fn deviation(images: &[f32], pixel: usize, pixels: usize) -> f64 {
     (values().map(|x| (x - mean).powi(2)).sum::<f64>() / count).sqrt()
 }
 
+fn exploded(metrics: &Metrics) -> String {
+    format!(
+        "the losses have exploded: the D loss is {:.3e}, the G loss {:.3e}; what is learnt from here \
+         is of no use; begin again with a lower learning rate, another seed, or weights that begin \
+         smaller",
+        metrics.d_loss, metrics.g_loss
+    )
+}
+
 fn dead(output: f64, iterations: u32) -> String {
     format!(
         "the discriminator is dead: for {iterations} iterations its mean output has been \
@@ -148,7 +176,7 @@ mod tests {
     const FINE: Metrics = Metrics { d_loss: 1.2, g_loss: 0.8, d_real: 0.6, d_fake: 0.4 };
 
     fn healthy(loss: Loss) -> Health {
-        Health::new(loss, 0, 0.5)
+        Health::new(loss, 1.0, 0, 0.5)
     }
 
     /// The iterations of `count` at which a warning is given, and the last one.
@@ -170,11 +198,30 @@ mod tests {
                 (Metrics { d_loss: value, ..FINE }, "D loss"),
                 (Metrics { g_loss: value, ..FINE }, "G loss"),
             ] {
-                let mut health = Health::new(Loss::Bce, 41, 0.5);
+                let mut health = Health::new(Loss::Bce, 1.0, 41, 0.5);
                 health.look(&FINE).unwrap();
                 let words = health.look(&metrics).unwrap_err().to_string();
                 assert!(words.contains(what) && words.contains("iteration 43"), "{words}");
             }
+        }
+    }
+
+    #[test]
+    fn losses_that_explode_are_warned_of_once_and_told_while_they_last() {
+        for loss in [Loss::Bce, Loss::BceLogits, Loss::Mse] {
+            let mut health = Health::new(loss, 1e3, 0, 0.5);
+            let scaled = Metrics { d_loss: 1200.0, g_loss: 900.0, ..FINE };
+            assert!(warnings(&mut health, &scaled, 100).0.is_empty(), "a factor of 1,000");
+            let absurd = Metrics { g_loss: 2e10, ..FINE };
+            let (at, words) = warnings(&mut health, &absurd, 100);
+            assert_eq!(at, [101]);
+            assert!(words.contains("exploded") && words.contains("2.000e10"), "{words}");
+            assert!(health.has_diverged());
+            health.look(&FINE).unwrap();
+            assert!(!health.has_diverged());
+            let absurd = Metrics { d_loss: 2e7, ..FINE };
+            assert!(warnings(&mut health, &absurd, 100).0.is_empty(), "said once");
+            assert!(health.has_diverged());
         }
     }
 
@@ -233,7 +280,7 @@ mod tests {
 
     #[test]
     fn images_that_are_alike_themselves_are_no_reason_to_warn() {
-        let mut health = Health::new(Loss::Bce, 0, 0.0);
+        let mut health = Health::new(Loss::Bce, 1.0, 0, 0.0);
         assert_eq!(health.look_at_samples(900, 0.0), None);
     }
 }

@@ -190,6 +190,11 @@ impl<D: Device> Trainer<D> {
         self.gan.completed().is_multiple_of(every)
     }
 
+    /// Whether the losses of the last iteration are absurd, and what was learnt of no use.
+    pub fn has_diverged(&self) -> bool {
+        self.health.has_diverged()
+    }
+
     fn checkpoint_is_due(&self) -> bool {
         match self.config.checkpoint_interval {
             Some(interval) => self.is_due(interval),

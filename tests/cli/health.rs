@@ -12,6 +12,16 @@ fn loss_that_is_no_number_ends_the_run_with_iteration_and_checkpoint() {
 }
 
 #[test]
+fn losses_that_are_absurd_are_warned_of_once_and_not_called_done() {
+    let scratch = Scratch::with_digits();
+    let out = scratch.train("--iterations 9 --lr 30");
+    assert_eq!(out.err.matches("the losses have exploded").count(), 1, "{out:?}");
+    let summary = out.out.lines().last().unwrap();
+    assert!(summary.starts_with("diverged: the losses exploded"), "{summary}");
+    has(&scratch.text("runs/00000-cgan-mnist/log.txt"), &["the losses have exploded"]);
+}
+
+#[test]
 fn dead_discriminator_is_warned_of_once() {
     let scratch = Scratch::with_digits();
     let flags = "--preset mlp-batchnorm --d-final-relu --epochs 1000 --iterations 600";

@@ -265,8 +265,12 @@ fn quoted(path: &Path) -> String {
 fn farewell(trainer: &Trainer<impl Device>, begun: u32) {
     let (done, run) = (trainer.gan().completed(), trainer.run());
     match begun < done {
+    let how = match trainer.has_diverged() {
+        true => "diverged: the losses exploded and stayed so;",
+        false => "done:",
+    };
         true => say!(
-            "done: {done} iterations; samples, losses and checkpoints are in {}",
+            "{how} {done} iterations; samples, losses and checkpoints are in {}",
             run.path().display()
         ),
         false => say!(

@@ -162,7 +162,7 @@ impl<D: Device> Trainer<D> {
         let reals = fixed.spread(&fixed.alike_of(data, &config.gan), &config.gan);
         let completed = gan.completed();
         Ok(Self {
-            health: Health::new(config.gan.loss, completed, reals),
+            health: Health::new(config.gan.loss, config.gan.d_loss_scale, completed, reals),
             fixed,
             config,
             gan,
