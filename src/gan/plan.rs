@@ -10,8 +10,8 @@ use super::role::Role;
 use crate::device::ops::{RING_COLUMNS, RING_ROWS};
 use crate::device::{Device, Result};
 use crate::memory::{self, OutOfMemory};
-use crate::nn::Activations;
 use crate::nn::adam::STEP_WORDS;
+use crate::nn::{Activations, Network, Param};
 use crate::text::bytes;
 
 /// What the CPU takes besides, for packed operands.
@@ -25,6 +25,10 @@ const RESERVE_ON_GPU: usize = 256 << 20;
 /// One tensor is there at a time: as the device stores it, and again in PyTorch's layout where that is
 /// another. Of two copies at the most, less is measured, as no tensor is all weights.
 const COPIES: usize = 2;
+
+/// What the program itself takes of the machine's memory on Linux, as measured: code, libraries,
+/// threads, packed operands of small products.
+const PROGRAM: usize = 20 << 20;
 
 /// What a device of kind `D` takes besides.
 pub(super) const fn reserve<D: Device>() -> usize {
@@ -42,6 +46,8 @@ pub struct Plan {
     pub images: usize,
     /// In the machine's memory, while a checkpoint is written.
     pub checkpoint: usize,
+    /// The largest tensor of a checkpoint, which passes through the machine's memory by itself.
+    pub tensor: usize,
 }
 
 impl Plan {
@@ -58,6 +64,8 @@ impl Plan {
         let [inputs, labels_and_table] = BatchInputs::<D>::numbers(model, &steps);
         // Of the batch: images, and what the discriminator puts out for each.
         let both = 2 * rows * (pixels + 1);
+        let tensors = [generator, discriminator].map(|spec| Network::<D>::tensors(spec));
+        let largest = tensors.iter().flatten().map(Param::count).max();
         Self {
             networks: real * (players + RING_ROWS * RING_COLUMNS) + int * (1 + 2 * STEP_WORDS),
             batch: real * (inputs + activations + both) + int * labels_and_table,
@@ -65,6 +73,22 @@ impl Plan {
             checkpoint: COPIES
                 * size_of::<f32>()
                 * (generator.parameters() + discriminator.parameters()),
+            tensor: size_of::<f32>() * largest.unwrap_or(0),
+        }
+    }
+
+    /// The most bytes of the machine's memory that a run on it takes at once. While it begins, the
+    /// images are there twice, and of a run that goes on a tensor at a time; later only that.
+    pub fn peak(&self, goes_on: bool) -> usize {
+        let beginning = self.images + if goes_on { self.tensor } else { 0 };
+        self.total() + beginning.max(self.tensor) + PROGRAM
+    }
+
+    /// What a run takes of its device of kind `D`, in words.
+    pub fn in_words<D: Device>(&self, goes_on: bool) -> String {
+        match D::ON_HOST {
+            true => format!("{} at the most: {self}", bytes(self.peak(goes_on))),
+            false => format!("{}: {self}", bytes(self.total())),
         }
     }
 
@@ -116,9 +140,8 @@ fn largest_batch<D: Device>(model: &Model, images: usize, free: usize) -> Option
 
 impl std::fmt::Display for Plan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let [total, networks, batch, images] =
-            [self.total(), self.networks, self.batch, self.images].map(bytes);
-        write!(f, "{total}: networks {networks}, a batch {batch}, images {images}")
+        let [networks, batch, images] = [self.networks, self.batch, self.images].map(bytes);
+        write!(f, "networks {networks}, a batch {batch}, images {images}")
     }
 }
 

@@ -1,6 +1,14 @@
 //! Runs that no machine has the memory for.
 
+#[cfg(target_os = "linux")]
+use std::{fs, process::Stdio};
+
+#[cfg(target_os = "linux")]
+use gan_cuda::run::dir::RunDir;
+
 use super::scratch::Scratch;
+#[cfg(target_os = "linux")]
+use super::stop::wait_for;
 
 #[test]
 fn too_large_a_batch_is_refused_with_the_largest_that_fits() {
@@ -34,4 +42,53 @@ fn largest_values_of_all_ranges_are_refused_for_the_memory_they_take() {
     let bench = "bench --preset mlp-rgb --batch-size 1000000";
     scratch.run(bench).fails(1, &["not enough memory", "smaller batch"]);
     assert!(!scratch.path("runs").exists());
+}
+
+/// The most memory that a process has had, in bytes.
+#[cfg(target_os = "linux")]
+fn peak(process: u32) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    1024.0 * line.trim().strip_suffix(" kB").unwrap().parse::<f64>().unwrap()
+}
+
+/// The bytes that the first lines of a run tell of.
+#[cfg(target_os = "linux")]
+fn told(out: &str) -> f64 {
+    let line = out.lines().find_map(|line| line.strip_prefix("memory    ")).unwrap();
+    let (size, rest) = line.split_once(' ').unwrap();
+    let unit = match &rest[..3] {
+        "MiB" => f64::from(1 << 20),
+        "GiB" => f64::from(1 << 30),
+        other => panic!("{other} in {line}"),
+    };
+    size.parse::<f64>().unwrap() * unit
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_that_is_told_is_what_a_run_takes_at_the_most() {
+    for flags in ["", "--preset dcgan", "--preset mlp-rgb --dataset mnist --image-size 64"] {
+        let scratch = Scratch::new();
+        let train = format!("train --device cpu --threads 1 --checkpoint-interval 1 {flags}");
+        let newest = || {
+            let run = RunDir::open(&scratch.path("runs/00000-a")).ok();
+            run.and_then(|(run, _)| run.newest_checkpoint().ok()).unwrap_or(0)
+        };
+        for more in ["--name a", "--resume"] {
+            let begun = newest();
+            let mut command = scratch.command(&format!("{train} {more} --iterations 1000000"));
+            let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+            wait_for("a checkpoint", || {
+                assert!(child.try_wait().unwrap().is_none(), "the run ended by itself");
+                newest() > begun + 1
+            });
+            let peak = peak(child.id());
+            child.kill().unwrap();
+            let out = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+            let told = told(&out);
+            let off = (told / peak - 1.0).abs();
+            assert!(off < 0.15, "{flags} {more}: told of {told}, took {peak}");
+        }
+    }
 }

@@ -22,7 +22,7 @@ pub fn endless(scratch: &Scratch, flags: &str, sign: &str) -> Child {
 
 /// Waits for something that comes, however slow the machine is.
 #[track_caller]
-fn wait_for(what: &str, mut came: impl FnMut() -> bool) {
+pub fn wait_for(what: &str, mut came: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !came() {
         assert!(begun.elapsed() < Duration::from_secs(120), "waited in vain for {what}");

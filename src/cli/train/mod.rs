@@ -193,6 +193,7 @@ impl Job<'_> {
         let [g, d] =
             Role::BOTH.map(|role| grouped(gan.player(role).network.params().count() as u64));
         let (version, preset, seed) = (env!("CARGO_PKG_VERSION"), &config.preset, config.seed);
+        let plan = Plan::new::<D>(gan.model(), data.len());
         let mut lines = vec![
             format!("gan-cuda {version}, preset {preset}, seed {seed}"),
             format!("device    {}", gan.device().describe()),
@@ -203,7 +204,7 @@ impl Job<'_> {
             lines.push(format!("          {}", how_to_get(DatasetKind::Mnist)));
         }
         lines.extend([
-            format!("memory    {}", Plan::new::<D>(gan.model(), data.len())),
+            format!("memory    {}", plan.in_words::<D>(gan.completed() > 0)),
             format!("networks  generator {g} parameters, discriminator {d}"),
             format!(
                 "length    {} iterations, {} an epoch, batches of {}",
@@ -264,11 +265,11 @@ fn quoted(path: &Path) -> String {
 
 fn farewell(trainer: &Trainer<impl Device>, begun: u32) {
     let (done, run) = (trainer.gan().completed(), trainer.run());
-    match begun < done {
     let how = match trainer.has_diverged() {
         true => "diverged: the losses exploded and stayed so;",
         false => "done:",
     };
+    match begun < done {
         true => say!(
             "{how} {done} iterations; samples, losses and checkpoints are in {}",
             run.path().display()
