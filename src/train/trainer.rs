@@ -16,6 +16,7 @@ use crate::formats::records::ImageStats;
 use crate::gan::dataset::{DeviceDataset, Schedule};
 use crate::gan::interval::Interval;
 use crate::gan::{Gan, Metrics};
+use crate::run;
 use crate::run::config::Config;
 use crate::run::dir::RunDir;
 use crate::run::journal::{ERROR, Journal};
@@ -48,8 +49,10 @@ pub struct Trainer<D: Device> {
     data: u32,
     /// What its images are like.
     data_stats: ImageStats,
-    /// What is missing of a run that goes on, not told yet.
+    /// What is missing of the run, or could not be written, and nobody has been told of.
     remarks: Vec<String>,
+    /// Whether a picture could not be written.
+    without_pictures: bool,
     /// Training time before this process, and when this one began.
     clock: (f64, Instant),
     /// Iterations before this process.
@@ -76,6 +79,7 @@ impl<D: Device> Trainer<D> {
     pub fn train(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<End> {
         let end = self.iterate_to_end(observer, stop);
         if let Err(error) = &end {
+            self.rescue(error, observer);
             let words = with_causes(error).replace('\n', " ");
             // The error itself may be that the log cannot be written.
             let _ = self.journal.line(&format!("{ERROR}{words}"));
@@ -87,13 +91,24 @@ impl<D: Device> Trainer<D> {
         })
     }
 
+    /// Saves what would be lost with an error that says nothing against the networks: that a file
+    /// could not be written. There may be room for a checkpoint, or there may not.
+    fn rescue(&mut self, error: &Error, observer: &mut dyn Observer) {
+        let newest = self.run.newest_checkpoint().unwrap_or(0);
+        let ahead = u64::from(self.gan.completed()) > newest;
+        if ahead
+            && matches!(error, Error::Run(run::Error::File(_)))
+            && let Ok(path) = self.write_checkpoint()
+        {
+            observer.wrote(&path);
+        }
+    }
+
     fn iterate_to_end(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<End> {
         let schedule = self.images.schedule();
         let (start, total) = (self.gan.completed(), self.total());
         self.clock.1 = Instant::now();
-        for remark in std::mem::take(&mut self.remarks) {
-            self.warn(observer, start, &remark)?;
-        }
+        self.tell_remarks(observer);
         if start < total && self.run.sample_iterations()?.is_empty() {
             self.sample(observer)?;
         }
@@ -131,6 +146,7 @@ impl<D: Device> Trainer<D> {
             if save {
                 self.save(observer)?;
             }
+            self.tell_remarks(observer);
             if stopped {
                 return Ok(End::Stopped);
             }
@@ -156,6 +172,13 @@ impl<D: Device> Trainer<D> {
         Ok(recent.last().map_or_else(|| self.gan.metrics(completed), |&newest| Ok(newest))?)
     }
 
+    /// Passes on what nobody has been told of; the log may be where there is no room.
+    fn tell_remarks(&mut self, observer: &mut dyn Observer) {
+        for remark in std::mem::take(&mut self.remarks) {
+            let _ = self.warn(observer, self.gan.completed(), &remark);
+        }
+    }
+
     fn warn(&mut self, observer: &mut dyn Observer, iteration: u32, words: &str) -> Result<()> {
         let words = format!("warning: after iteration {iteration}: {words}");
         observer.warning(&words);
@@ -165,6 +188,11 @@ impl<D: Device> Trainer<D> {
     /// Iterations after which the run ends.
     pub fn total(&self) -> u32 {
         self.config.total(self.schedule())
+    }
+
+    /// Whether the losses of the last iteration are absurd, and what was learnt of no use.
+    pub fn has_diverged(&self) -> bool {
+        self.health.has_diverged()
     }
 
     /// The networks.
@@ -188,11 +216,6 @@ impl<D: Device> Trainer<D> {
             Interval::Epoch => self.images.schedule().iterations() as u32,
         };
         self.gan.completed().is_multiple_of(every)
-    }
-
-    /// Whether the losses of the last iteration are absurd, and what was learnt of no use.
-    pub fn has_diverged(&self) -> bool {
-        self.health.has_diverged()
     }
 
     fn checkpoint_is_due(&self) -> bool {

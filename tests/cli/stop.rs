@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use gan_cuda::run::checkpoint::Checkpoint;
 use gan_cuda::run::dir::RunDir;
 
-use super::scratch::{RUN, Scratch, TINY};
+use super::scratch::{RUN, Scratch, TINY, has};
 
 /// A run that would take for ever, once it writes what `sign` names.
 pub fn endless(scratch: &Scratch, flags: &str, sign: &str) -> Child {
@@ -183,16 +183,43 @@ fn with_file_limit(scratch: &Scratch, kibibytes: u32, arguments: &str) -> super:
 }
 
 #[test]
-fn disk_that_is_full_in_the_middle_of_a_run_ends_it_with_the_newest_checkpoint_named() {
+fn disk_that_is_full_for_the_log_ends_the_run_with_a_checkpoint_of_its_last_iteration() {
     let scratch = Scratch::with_digits();
-    // The log grows beyond the limit, at some iteration that is no checkpoint's.
-    let flags = "--iterations 100000 --epochs 100000 --log-interval 1 --checkpoint-interval 100";
+    let flags =
+        "--iterations 100000 --log-interval 1 --checkpoint-interval 100000 --no-tensorboard";
     let answer = with_file_limit(&scratch, 350, &format!("train {TINY} {flags}"));
     let done = newest(&scratch);
     assert!(done >= 100);
+    let ended = format!("training ended after iteration {done};");
     let checkpoint = format!("{RUN}/checkpoint-{done:06}, is good");
-    answer.fails(1, &["training ended after iteration", &checkpoint, "cannot write", "too large"]);
+    answer.fails(1, &[&ended, &checkpoint, "cannot write", "stats.jsonl", "too large"]);
     scratch.run(&format!("train --resume --iterations {}", done + 1)).succeeds();
+}
+
+#[test]
+fn run_goes_on_without_tensorboards_file_where_that_cannot_grow() {
+    let scratch = Scratch::with_digits();
+    let flags = format!("train {TINY} --iterations 60 --checkpoint-interval 1");
+    let warned = with_file_limit(&scratch, 350, &flags).warns();
+    assert_eq!(warned.lines().count(), 1, "{warned}");
+    has(&warned, &["warning: after iteration", "tfevents", "too large", "nothing more"]);
+    assert_eq!(newest(&scratch), 60);
+    // A file of its own goes on from there.
+    assert_eq!(scratch.run("train --resume --iterations 62").warns(), "");
+}
+
+#[test]
+fn run_goes_on_without_pictures_that_cannot_be_written() {
+    let scratch = Scratch::with_run("--iterations 4");
+    std::fs::remove_file(scratch.path(RUN).join("loss.png")).unwrap();
+    // Nobody, not even root, puts a file in the place of a folder.
+    for picture in ["loss.png", "samples/000006.png", "samples/000005.png"] {
+        std::fs::create_dir(scratch.path(RUN).join(picture)).unwrap();
+    }
+    let warned = scratch.run("train --resume --iterations 6 --sample-interval 1").warns();
+    assert_eq!(warned.lines().count(), 1, "{warned}");
+    has(&warned, &["warning: after iteration 5", "samples/000005.png", "goes on without"]);
+    assert_eq!(newest(&scratch), 6);
 }
 
 #[test]

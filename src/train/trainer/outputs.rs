@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::Trainer;
 use crate::data::Dataset;
 use crate::device::{Device, Real};
+use crate::file_error::FileError;
 use crate::formats::events::EventFile;
 use crate::formats::events::message::Histogram;
 use crate::formats::files::write_whole;
@@ -16,8 +17,9 @@ use crate::picture::grid::Picture;
 use crate::picture::image_stats;
 use crate::run::journal::loss_line;
 use crate::run::snapshot;
-use crate::train::Result;
+use crate::text::with_causes;
 use crate::train::observer::Observer;
+use crate::train::{Error, Result};
 #[cfg(feature = "plot")]
 use crate::{formats::records::read_records, picture::plot};
 
@@ -38,9 +40,7 @@ impl<D: Device> Trainer<D> {
         };
         self.journal.line(&loss_line(progress, metrics))?;
         self.journal.record(&record)?;
-        if let Some(events) = &mut self.events {
-            events.scalars(iteration, losses(&record))?;
-        }
+        self.event(|events| events.scalars(iteration, losses(&record)));
         Ok(())
     }
 
@@ -58,8 +58,10 @@ impl<D: Device> Trainer<D> {
         let images: Vec<f32> = images.into_iter().map(|x| x.to_f64() as f32).collect();
         let iteration = self.gan.completed();
         let path = self.run.sample(u64::from(iteration));
-        self.write_grid(&path, "samples", &images)?;
-        observer.wrote(&path);
+        match self.write_grid(&path, "samples", &images) {
+            Ok(()) => observer.wrote(&path),
+            Err(error) => self.go_without_picture(&error),
+        }
         self.record_images(&images)?;
         let spread = self.fixed.spread(&images, &self.config.gan);
         if let Some(words) = self.health.look_at_samples(iteration, spread) {
@@ -73,12 +75,12 @@ impl<D: Device> Trainer<D> {
         let iteration = self.gan.completed();
         let (samples, data) = (image_stats::of(images, self.gan.settings().image), self.data_stats);
         self.journal.record(&ImageRecord { iteration: u64::from(iteration), samples, data })?;
-        let Some(events) = &mut self.events else { return Ok(()) };
         let tagged = |stats: ImageStats, of: &'static str| {
             let tag = move |(name, number)| (format!("{name}/{of}"), number);
             stats.named().map(tag).collect::<Vec<_>>()
         };
-        events.scalars(iteration, [tagged(samples, "samples"), tagged(data, "data")].concat())?;
+        let numbers = [tagged(samples, "samples"), tagged(data, "data")].concat();
+        self.event(|events| events.scalars(iteration, numbers));
         Ok(())
     }
 
@@ -87,21 +89,40 @@ impl<D: Device> Trainer<D> {
         let picture = Picture::of(images, self.gan.settings().image, self.fixed.columns);
         let png = picture.png(path)?;
         write_whole(path, &png)?;
-        if let Some(events) = &mut self.events {
-            let channels = self.gan.settings().image.channels;
-            events.image(self.gan.completed(), tag, png, picture.size(), channels)?;
-        }
+        let (iteration, channels) = (self.gan.completed(), self.gan.settings().image.channels);
+        self.event(|events| events.image(iteration, tag, png, picture.size(), channels));
         Ok(())
+    }
+
+    /// Writes for TensorBoard. A run does without it rather than end: nothing depends on it.
+    fn event(&mut self, write: impl FnOnce(&mut EventFile) -> Result<(), FileError>) {
+        let Some(events) = &mut self.events else { return };
+        if let Err(error) = write(events) {
+            // What is in the file now may be half a record, which nothing can follow.
+            self.events = None;
+            let error = with_causes(&error);
+            self.remarks.push(format!("{error}; nothing more is written for TensorBoard"));
+        }
+    }
+
+    /// A picture is no reason to end either.
+    fn go_without_picture(&mut self, error: &Error) {
+        if !self.without_pictures {
+            self.without_pictures = true;
+            self.remarks.push(format!("{}; the run goes on without", with_causes(error)));
+        }
     }
 
     /// Writes a checkpoint and redraws the plot of the losses.
     pub(super) fn save(&mut self, observer: &mut dyn Observer) -> Result<()> {
         self.record_weights()?;
-        self.events.as_ref().map_or(Ok(()), EventFile::sync)?;
+        self.event(|events| events.sync());
         let path = self.write_checkpoint()?;
         self.run.prune(self.config.keep)?;
         #[cfg(feature = "plot")]
-        self.plot_losses()?;
+        if let Err(error) = self.plot_losses() {
+            self.go_without_picture(&error);
+        }
         self.saved = Instant::now();
         observer.wrote(&path);
         Ok(())
@@ -117,19 +138,24 @@ impl<D: Device> Trainer<D> {
 
     /// Histograms of all weights and of their gradients, for TensorBoard.
     fn record_weights(&mut self) -> Result<()> {
-        let Some(events) = &mut self.events else { return Ok(()) };
-        let (gan, iteration) = (&self.gan, self.gan.completed());
+        if self.events.is_none() {
+            return Ok(());
+        }
+        let (gan, iteration, mut histograms) = (&self.gan, self.gan.completed(), Vec::new());
         for role in Role::BOTH {
             let (name, player) = (role.name(), gan.player(role));
             let params = player.network.params();
             for param in params.list() {
                 let weights = histogram(&params.read(gan.device(), param)?);
-                events.histogram(iteration, &format!("{name}/{}", param.name), weights)?;
+                histograms.push((format!("{name}/{}", param.name), weights));
                 let gradients = histogram(&player.gradients.read(gan.device(), param)?);
-                let tag = format!("{name}_gradient/{}", param.name);
-                events.histogram(iteration, &tag, gradients)?;
+                histograms.push((format!("{name}_gradient/{}", param.name), gradients));
             }
         }
+        let mut histograms = histograms.into_iter();
+        self.event(|events| {
+            histograms.try_for_each(|(tag, numbers)| events.histogram(iteration, &tag, numbers))
+        });
         Ok(())
     }
 

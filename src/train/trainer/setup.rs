@@ -174,6 +174,7 @@ impl<D: Device> Trainer<D> {
             data: checksum,
             data_stats: image_stats::of_data(data),
             remarks: Vec::new(),
+            without_pictures: false,
             clock: (seconds, Instant::now()),
             begun: completed,
             saved: Instant::now(),
