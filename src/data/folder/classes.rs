@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::mem;
 
 use super::listing::{ImageFile, first_bytes};
-use super::problem::training_part;
+use super::problem::{listed, training_part};
 use super::{FolderProblem, ImageFolder};
 use crate::data::{ClassOrder, Result};
 use crate::mark;
@@ -22,6 +22,9 @@ pub(super) struct Classes {
     /// What somebody may not have meant.
     pub warnings: Vec<String>,
 }
+
+/// Sub-folders by the classes that they are in.
+type Nested = BTreeMap<String, BTreeSet<String>>;
 
 impl ImageFolder {
     /// The classes, which are the sub-folders that have images. Whatever lies deeper belongs to the
@@ -42,11 +45,12 @@ impl ImageFolder {
             ClassOrder::Bytewise => {}
             ClassOrder::Named(given) => names = self.expect_classes(given, names)?,
         }
-        self.check_classes(&names)?;
+        let nested = self.nested();
+        self.check_classes(&names, &nested)?;
         let number: BTreeMap<&str, u32> = names.iter().map(String::as_str).zip(0..).collect();
         let class = |file: &ImageFile| Some(number[&*file.class()?.to_string_lossy()]);
         let labels = self.files.iter().filter_map(class).collect();
-        let warnings = self.class_warnings(&names);
+        let warnings = self.class_warnings(&names, nested);
         Ok(Classes { names, labels, warnings })
     }
 
@@ -72,51 +76,53 @@ impl ImageFolder {
         }
     }
 
-    fn check_classes(&self, names: &[String]) -> Result<(), FolderProblem> {
-        let folder = || self.path.clone();
+    /// Makes sure that the sub-folders are classes; `nested` are their own sub-folders.
+    fn check_classes(&self, names: &[String], nested: &Nested) -> Result<(), FolderProblem> {
+        let folder = self.path.clone();
         let mut outside = self.files.iter().filter(|file| file.class().is_none());
         let first = outside.next().map(|file| file.name.clone());
         match (names, first) {
-            ([], _) => Err(FolderProblem::NoClasses { folder: folder() }),
+            ([], _) => Err(FolderProblem::NoClasses { folder }),
             (_, Some(first)) => {
-                Err(FolderProblem::NoClass { folder: folder(), count: 1 + outside.count(), first })
+                Err(FolderProblem::NoClass { folder, count: 1 + outside.count(), first })
             }
             (names, None) if are_parts(names) => {
-                Err(FolderProblem::Parts { folder: folder(), parts: names.to_vec() })
+                Err(FolderProblem::Parts { folder, parts: names.to_vec() })
             }
-            ([only], None) => match self.deeper(only) {
-                inner if inner.len() > 1 => Err(FolderProblem::Nested {
-                    folder: folder(),
-                    only: only.clone(),
-                    inner: inner.into_iter().collect(),
-                }),
-                _ => Ok(()),
+            ([only], None) => match nested.get(only).filter(|inner| inner.len() > 1) {
+                Some(inner) => {
+                    let (only, inner) = (only.clone(), inner.iter().cloned().collect());
+                    Err(FolderProblem::Nested { folder, only, inner })
+                }
+                None => Ok(()),
             },
             _ => Ok(()),
         }
     }
 
-    /// The sub-folders of a class that have images.
-    fn deeper(&self, class: &str) -> BTreeSet<String> {
-        let of_class = self.files.iter().filter(|file| file.class() == Some(OsStr::new(class)));
-        let inner = of_class.filter_map(|file| {
-            let mut parts = file.name.iter().skip(1);
-            let first = parts.next()?;
-            parts.next().map(|_| first.to_string_lossy().into_owned())
-        });
-        inner.collect()
+    /// The sub-folders of classes that have images, by their classes.
+    fn nested(&self) -> Nested {
+        let mut nested = Nested::new();
+        for file in &self.files {
+            let mut parts = file.name.iter();
+            if let (Some(class), Some(inner), Some(_)) = (parts.next(), parts.next(), parts.next())
+            {
+                let name = |name: &OsStr| name.to_string_lossy().into_owned();
+                nested.entry(name(class)).or_default().insert(name(inner));
+            }
+        }
+        nested
     }
 
-    fn class_warnings(&self, names: &[String]) -> Vec<String> {
+    fn class_warnings(&self, names: &[String], nested: Nested) -> Vec<String> {
         let empty = self.left_out.empty(names).map(|name| {
             format!("{name} is no class: none of its files is an image that can be read")
         });
-        let deep = names.iter().filter_map(|name| {
-            let inner: Vec<_> = self.deeper(name).into_iter().collect();
-            let inner = (!inner.is_empty()).then(|| inner.join(", "))?;
-            Some(format!("class {name} has the images of its sub-folders, too: {inner}"))
+        let nested = nested.into_iter().map(|(class, inner)| {
+            let inner: Vec<_> = inner.into_iter().collect();
+            format!("class {class} has the images of its sub-folders, too: {}", listed(&inner))
         });
-        empty.chain(deep).collect()
+        empty.chain(nested).collect()
     }
 
     /// For whoever takes all images alike.

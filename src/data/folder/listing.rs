@@ -123,12 +123,14 @@ impl ImageFolder {
         ImageFolder { path: path.to_owned(), files: Vec::new(), left_out: LeftOut::default() }
     }
 
+    /// Makes sure that there are images, or may be some in folders that cannot be listed.
     pub(super) fn expect_images(&self) -> Result<(), FolderProblem> {
-        if !self.files.is_empty() || self.left_out.closed().is_some() {
-            return Ok(());
-        }
         let (folder, others) = (self.path.clone(), self.left_out.kinds_in_words());
-        Err(FolderProblem::NoImages { folder, others })
+        match (self.files.is_empty(), self.left_out.closed()) {
+            (false, _) | (_, Some(_)) => Ok(()),
+            _ if !self.left_out.ours().is_empty() => Err(FolderProblem::AllOurs { folder }),
+            _ => Err(FolderProblem::NoImages { folder, others }),
+        }
     }
 
     fn add_file(&mut self, entry: &DirEntry) -> Result<()> {

@@ -61,6 +61,10 @@ impl ImageFolder {
         if let Some((path, source)) = self.left_out.closed().filter(|_| !wanted.skip_bad) {
             return Err(FolderProblem::Closed { path: path.to_owned(), source }.into());
         }
+        if self.files.is_empty() {
+            let others = self.left_out.kinds_in_words();
+            return Err(FolderProblem::NoImages { folder: self.path, others }.into());
+        }
         let Classes { names, labels, mut warnings } = match wanted.classes {
             true => self.classes(&wanted.class_order)?,
             false => self.without_classes(),

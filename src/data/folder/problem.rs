@@ -211,7 +211,7 @@ pub(super) fn training_part(parts: &[String]) -> &str {
 }
 
 /// The first few of some names.
-fn listed(names: &[String]) -> String {
+pub(super) fn listed(names: &[String]) -> String {
     let mut few: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
     if names.len() > NAMED {
         few.push("…");
