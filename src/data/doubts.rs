@@ -4,8 +4,8 @@ use super::Dataset;
 use crate::text::grouped;
 
 impl Dataset {
-    /// Doubts about training in batches of this size, each in one line; none about most data sets.
-    pub fn doubts(&self, batch_size: usize) -> Vec<String> {
+    /// Each doubt in one line; none about most data sets.
+    pub fn doubts(&self) -> Vec<String> {
         let count = self.len();
         let all = grouped(count as u64);
         let images = || self.images.chunks_exact(self.shape.pixels());
@@ -20,10 +20,6 @@ impl Dataset {
         } else if plain > 0 {
             let plain = grouped(plain as u64);
             doubts.push(format!("{plain} of {all} images have no contrast: one level all over"));
-        }
-        if count < batch_size {
-            let batch_size = grouped(batch_size as u64);
-            doubts.push(format!("{all} images are fewer than a batch of {batch_size}"));
         }
         doubts
     }
@@ -48,17 +44,16 @@ mod tests {
     }
 
     #[test]
-    fn images_without_contrast_alike_or_too_few_are_told() {
-        assert!(data(&[[1, 2], [3, 4]]).doubts(2).is_empty());
-        for (images, batch_size, words) in [
-            (&[[1, 2], [1, 2]][..], 2, &["all 2 images are alike"][..]),
-            (&[[7, 7], [9, 9]], 1, &["no image has any contrast"]),
-            (&[[7, 7], [7, 8], [8, 8]], 1, &["2 of 3 images have no contrast"]),
-            (&[[1, 2], [3, 4]], 64, &["2 images are fewer than a batch of 64"]),
-            (&[[5, 5], [5, 5]], 3, &["alike", "no image has", "fewer than a batch of 3"]),
-            (&[[1, 2]], 1, &[]),
+    fn images_without_contrast_or_all_alike_are_told() {
+        for (images, words) in [
+            (&[[1, 2], [3, 4]][..], &[][..]),
+            (&[[1, 2], [1, 2]], &["all 2 images are alike"]),
+            (&[[7, 7], [9, 9]], &["no image has any contrast"]),
+            (&[[7, 7], [7, 8], [8, 8]], &["2 of 3 images have no contrast"]),
+            (&[[5, 5], [5, 5]], &["alike", "no image has"]),
+            (&[[1, 2]], &[]),
         ] {
-            let doubts = data(images).doubts(batch_size);
+            let doubts = data(images).doubts();
             assert_eq!(doubts.len(), words.len(), "{doubts:?}");
             for (doubt, word) in doubts.iter().zip(words) {
                 assert!(doubt.contains(word), "{doubt}");

@@ -71,7 +71,7 @@ fn search(args: &Args, config: &mut Config, order: ClassOrder) -> Result<Dataset
 fn noted(args: &Args, config: &mut Config, data: Dataset) -> Dataset {
     config.class_names.clone_from(&data.class_names);
     if args.verbosity() > Verbosity::Quiet {
-        for warning in data.warnings.iter().chain(&data.doubts(config.gan.batch_size)) {
+        for warning in data.warnings.iter().chain(&data.doubts()) {
             print_error_line(&format!("warning: {warning}"));
         }
     }

@@ -213,6 +213,12 @@ impl Job<'_> {
                 schedule.batch_size
             ),
         ]);
+        if schedule.images < schedule.batch_size {
+            let images = grouped(schedule.images as u64);
+            lines.push(format!(
+                "          {images} images are fewer than a batch: each sees them all"
+            ));
+        }
         lines.extend(schedule.dropped().map(|dropped| {
             format!(
                 "          the last {dropped} images of an epoch's order make no whole batch and \
