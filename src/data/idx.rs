@@ -14,14 +14,14 @@ mod problem;
 mod tests;
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Cursor, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use byteorder::{BigEndian, ByteOrder};
-use flate2::bufread::MultiGzDecoder;
 
 pub use problem::IdxProblem;
 
+use super::gzip::unpack;
 use crate::data::{Error, Result};
 use crate::file_error::FileError;
 
@@ -36,7 +36,6 @@ pub const MAX_BYTES: u64 = 1 << 30;
 /// Values reserved on the word of a header alone (64 MiB: all of MNIST in one allocation); beyond
 /// that, memory grows only with bytes that really come.
 const TRUSTED_BYTES: usize = 64 << 20;
-pub(super) const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// What an image file holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +71,7 @@ pub fn read_labels(path: &Path, classes: usize) -> Result<Vec<u32>> {
 /// # Errors
 /// Any [`IdxProblem`] but those of labels.
 pub fn decode_images(input: impl BufRead) -> Result<Images, IdxProblem> {
-    let mut input = unpack(input)?;
+    let mut input = unpack(input).map_err(IdxProblem::reading)?;
     let dims = read_header::<3>(&mut input, IMAGES_MAGIC)?;
     let pixels = read_body(&mut input, &dims)?;
     let [count, height, width] = dims.map(|extent| extent as usize);
@@ -84,7 +83,7 @@ pub fn decode_images(input: impl BufRead) -> Result<Images, IdxProblem> {
 /// # Errors
 /// Any [`IdxProblem`] but [`IdxProblem::CountMismatch`].
 pub fn decode_labels(input: impl BufRead, classes: usize) -> Result<Vec<u32>, IdxProblem> {
-    let mut input = unpack(input)?;
+    let mut input = unpack(input).map_err(IdxProblem::reading)?;
     let dims = read_header::<1>(&mut input, LABELS_MAGIC)?;
     let labels = read_body(&mut input, &dims)?;
     match labels.iter().position(|&label| usize::from(label) >= classes) {
@@ -112,14 +111,6 @@ fn locate(problem: IdxProblem, path: &Path) -> Error {
         IdxProblem::Read(source) => FileError::at("read", path)(source).into(),
         problem => Error::Idx { path: path.to_owned(), problem },
     }
-}
-
-/// The decompressed bytes of `input`, if gzip's magic number opens it, else the bytes themselves.
-fn unpack<'a>(mut input: impl BufRead + 'a) -> Result<Box<dyn Read + 'a>, IdxProblem> {
-    let start = read_up_to(&mut input, GZIP_MAGIC.len())?;
-    let gzip = start == GZIP_MAGIC;
-    let input = Cursor::new(start).chain(input);
-    Ok(if gzip { Box::new(MultiGzDecoder::new(input)) } else { Box::new(input) })
 }
 
 /// The `N` dimensions behind the magic number.

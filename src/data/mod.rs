@@ -23,6 +23,7 @@ pub mod folder;
 #[cfg(not(feature = "images"))]
 #[path = "no_folder.rs"]
 mod folder;
+mod gzip;
 pub mod idx;
 mod kind;
 mod load;

@@ -1,14 +1,13 @@
 //! Whether a file's content is what it should be, gzipped or raw.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 
-use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::RemoteFile;
-use crate::data::idx::GZIP_MAGIC;
+use crate::data::gzip::unpack;
 use crate::file_error::FileError;
 use crate::text::grouped;
 
@@ -60,10 +59,8 @@ pub enum Mismatch {
 /// # Errors
 /// [`FileError`] if the file cannot be read.
 pub(super) fn check(path: &Path, file: &RemoteFile) -> Result<Option<Mismatch>, FileError> {
-    let opened = File::open(path).map(BufReader::new);
-    let mut input = opened.map_err(FileError::at("read", path))?;
-    let gzip = input.fill_buf().map_err(FileError::at("read", path))?.starts_with(&GZIP_MAGIC);
-    let read = if gzip { digest(MultiGzDecoder::new(input), file) } else { digest(input, file) };
+    let opened = File::open(path).map_err(FileError::at("read", path))?;
+    let read = unpack(BufReader::new(opened)).and_then(|input| digest(input, file));
     let expected = file.sha256.clone();
     let expected_length = file.length;
     match read {

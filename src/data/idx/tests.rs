@@ -112,9 +112,54 @@ fn a_cut_gzip_file_is_told_from_a_damaged_one() {
 }
 
 #[test]
-fn bytes_behind_a_gzip_stream_are_an_error() {
-    let problem = images_problem(&[gzip(&two_images()), b"more".to_vec()].concat());
-    assert!(matches!(problem, IdxProblem::DamagedGzip(_) | IdxProblem::TruncatedGzip));
+fn bytes_behind_a_gzip_stream_are_passed_over() {
+    let (raw, halves) = (two_images(), [gzip(&two_images()[..20]), gzip(&two_images()[20..])]);
+    let zeros = vec![0; 10_000];
+    for packed in [
+        [gzip(&raw), zeros.clone()].concat(),
+        [gzip(&raw), b"more".to_vec()].concat(),
+        [gzip(&raw), vec![0x1f]].concat(),
+        [gzip(&raw), zeros.clone(), b"more".to_vec()].concat(),
+        [gzip(&raw), gzip(b""), zeros.clone()].concat(),
+        [halves[0].clone(), zeros, halves[1].clone()].concat(),
+    ] {
+        for capacity in [1, 1 << 16] {
+            let input = BufReader::with_capacity(capacity, &packed[..]);
+            assert_eq!(decode_images(input).unwrap().pixels, raw[16..]);
+        }
+    }
+}
+
+#[test]
+fn a_damaged_second_member_is_an_error() {
+    let (first, second) = (gzip(&two_images()[..20]), gzip(&two_images()[20..]));
+    for length in 2..second.len() {
+        let problem = images_problem(&[&first[..], &second[..length]].concat());
+        assert!(matches!(problem, IdxProblem::TruncatedGzip), "{length}: {problem:?}");
+    }
+    let mut damaged = [first, second].concat();
+    let crc = damaged.len() - 8;
+    damaged[crc] ^= 1;
+    assert!(matches!(images_problem(&damaged), IdxProblem::GzipChecksum));
+}
+
+#[test]
+fn every_field_of_a_gzip_header_is_passed_over() {
+    let packed = gzip(&two_images());
+    let (header, data) = packed.split_at(10);
+    for flags in 0..32_u8 {
+        // The first flag, that this may be text, comes with no field.
+        let [checksum, extra, name, comment] = [2, 4, 8, 16].map(|flag| flags & flag != 0);
+        let mut bytes = header.to_vec();
+        bytes[3] = flags;
+        bytes.extend(extra.then_some(*b"\x06\0ab\x02\0xy").into_iter().flatten());
+        bytes.extend(name.then_some(b"train-images\0").into_iter().flatten());
+        bytes.extend(comment.then_some(b"of tape\0").into_iter().flatten());
+        let crc = crc32fast::hash(&bytes) as u16;
+        bytes.extend(checksum.then_some(crc.to_le_bytes()).into_iter().flatten());
+        bytes.extend(data);
+        assert!(decode_images(&bytes[..]).is_ok(), "flags {flags:#07b}");
+    }
 }
 
 #[test]
