@@ -8,7 +8,9 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use gan_cuda::data::{Dataset, DatasetKind, DatasetProblem, Error, ImageShape, Origin, Places};
+use gan_cuda::data::{
+    Dataset, DatasetKind, DatasetProblem, Error, ImageShape, Origin, Places, Source,
+};
 use gan_cuda::text::with_causes;
 use idx::{gzip, idx};
 use tempfile::TempDir;
@@ -178,7 +180,7 @@ fn a_damaged_file_is_named_and_never_passed_over() {
 fn labels_that_do_not_go_with_the_images_are_an_error() {
     for (labels, problem) in [
         (&[7, 0][..], "holds 2 labels, but the image file beside it 3 images"),
-        (&[7, 0, 10], "label 10 at position 2 is out of range"),
+        (&[7, 0, 10, 3], "holds 4 labels, but the image file beside it 3 images"),
     ] {
         let folder = sound_folder();
         put(folder.path(), LABELS, &labels_file(labels));
@@ -187,13 +189,67 @@ fn labels_that_do_not_go_with_the_images_are_an_error() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn an_unreadable_file_is_the_operating_systems_error() {
     let folder = sound_folder();
     fs::remove_file(folder.path().join(IMAGES)).unwrap();
-    fs::create_dir(folder.path().join(IMAGES)).unwrap();
+    std::os::unix::fs::symlink(IMAGES, folder.path().join(IMAGES)).unwrap();
     let text = failure(DatasetKind::Mnist, &data_dir(folder.path()));
-    assert!(text.starts_with("cannot read ") && text.contains(IMAGES), "{text}");
+    assert!(text.starts_with("cannot look for ") && text.contains(IMAGES), "{text}");
+}
+
+#[test]
+fn a_folder_in_the_place_of_a_file_is_looked_into_and_else_passed_over() {
+    for names in [[IMAGES, LABELS], ["train-images.idx3-ubyte", "train-labels.idx1-ubyte"]] {
+        let folder = TempDir::new().unwrap();
+        let [images, labels] = [IMAGES, LABELS].map(|name| folder.path().join(name));
+        // Empty folders first, with the files beside them.
+        fs::create_dir(&images).unwrap();
+        fs::create_dir(&labels).unwrap();
+        let text = failure(DatasetKind::Mnist, &data_dir(folder.path()));
+        assert!(text.starts_with("no mnist training set in "), "{text}");
+        let inner =
+            |name: &Path| if names[0] == IMAGES { name.to_owned() } else { folder.path().into() };
+        put(&inner(&images), names[0], &images_file(3));
+        put(&inner(&labels), names[1], &labels_file(&[7, 0, 9]));
+        let data = DatasetKind::Mnist.load(&cache_dir(folder.path())).unwrap();
+        assert_eq!(data.labels, [7, 0, 9]);
+        assert_eq!(data.origin, Origin::Folder(folder.path().to_owned()));
+    }
+}
+
+#[test]
+fn labels_that_are_not_mnists_are_classes_by_ascending_labels() {
+    let folder = sound_folder();
+    put(folder.path(), LABELS, &labels_file(&[26, 1, 3]));
+    let places = data_dir(folder.path());
+    let data = DatasetKind::Mnist.load(&places).unwrap();
+    assert_eq!((&data.labels[..], data.classes), (&[2, 0, 1][..], 3));
+    assert_eq!(data.class_names, ["1", "3", "26"]);
+    assert_eq!(Source::Named(DatasetKind::Mnist).classes(&places).unwrap(), 3);
+}
+
+#[test]
+fn emnists_images_which_are_stored_by_columns_are_turned_upright() {
+    let folder = TempDir::new().unwrap();
+    put(folder.path(), &format!("emnist-letters-{IMAGES}"), &images_file(3));
+    put(folder.path(), &format!("emnist-letters-{LABELS}"), &labels_file(&[1, 2, 3]));
+    let data = DatasetKind::Mnist.load(&data_dir(folder.path())).unwrap();
+    assert_eq!(data.shape, ImageShape { channels: 1, height: 3, width: 2 });
+    assert_eq!(data.image(1), [6, 9, 7, 10, 8, 11]);
+}
+
+#[test]
+fn a_set_under_mnists_own_names_comes_before_others() {
+    let folder = TempDir::new().unwrap();
+    put(folder.path(), &format!("kuzushiji-{IMAGES}"), &images_file(2));
+    put(folder.path(), &format!("kuzushiji-{LABELS}"), &labels_file(&[1, 2]));
+    let load = || DatasetKind::Mnist.load(&data_dir(folder.path())).unwrap();
+    assert_eq!(load().len(), 2);
+    put(folder.path(), IMAGES, &images_file(3));
+    put(folder.path(), LABELS, &labels_file(&[7, 0, 9]));
+    assert_eq!(load().len(), 3);
 }
 
 #[test]

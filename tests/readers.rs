@@ -57,8 +57,8 @@ fn read_idx(bytes: &[u8]) {
     if let Ok(images) = idx::decode_images(bytes) {
         assert_eq!(images.pixels.len(), images.count * images.height * images.width);
     }
-    if let Ok(labels) = idx::decode_labels(bytes, 10) {
-        assert!(labels.iter().all(|&label| label < 10));
+    if let Ok(labels) = idx::decode_labels(bytes) {
+        assert!(!labels.is_empty());
     }
 }
 
@@ -152,7 +152,7 @@ proptest! {
 #[test]
 fn files_that_are_not_damaged_are_read() {
     assert_eq!(idx::decode_images(&images()[..]).unwrap().count, 2);
-    assert_eq!(idx::decode_labels(&labels()[..], 10).unwrap(), [9, 0, 4]);
+    assert_eq!(idx::decode_labels(&labels()[..]).unwrap(), [9, 0, 4]);
     assert_eq!(idx::decode_images(&gzipped(&images())[..]).unwrap().count, 2);
     TensorFile::from_bytes(Path::new("g.safetensors"), &tensor_file()).unwrap();
     for text in [CONFIG, OLDER_CONFIG] {

@@ -29,6 +29,13 @@ fn dataset(problem: &DatasetProblem) -> Option<String> {
              {dataset} --data-dir {}`",
             folder.display()
         )),
+        DatasetProblem::Several { files, .. } => {
+            let first = files.first()?;
+            Some(format!("name one of these files, as --dataset {}", first.display()))
+        }
+        DatasetProblem::Incomplete { missing: "label", .. } => {
+            Some("put it there, or take a preset without classes, such as mlp-dropout".to_owned())
+        }
         DatasetProblem::NotFound { dataset, .. } => Some(how_to_get(*dataset)),
         _ => None,
     }

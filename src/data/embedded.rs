@@ -13,16 +13,16 @@ const LABELS: &[u8] = include_bytes!("../../data/mnist/train-10k-labels-idx1-uby
 ///
 /// # Errors
 /// [`Error::Idx`] if the program itself is damaged.
-pub(super) fn decode(classes: usize) -> Result<(Images, Vec<u32>)> {
-    decode_pair(classes).map_err(|problem| Error::Idx {
+pub(super) fn decode() -> Result<(Images, Vec<i32>)> {
+    decode_pair().map_err(|problem| Error::Idx {
         path: Path::new("the embedded digits").to_owned(),
         problem,
     })
 }
 
-fn decode_pair(classes: usize) -> Result<(Images, Vec<u32>), IdxProblem> {
+fn decode_pair() -> Result<(Images, Vec<i32>), IdxProblem> {
     let images = idx::decode_images(IMAGES)?;
-    let labels = idx::decode_labels(LABELS, classes)?;
+    let labels = idx::decode_labels(LABELS)?;
     idx::check_counts(&images, &labels)?;
     Ok((images, labels))
 }

@@ -1,4 +1,4 @@
-//! IDX, the file format of MNIST: a magic number, the dimensions, then one byte for each value.
+//! IDX, the file format of MNIST: a magic number, the dimensions, then the values.
 //!
 //! Owns the reading of image and label files, gzipped or raw (told apart by content, not by name),
 //! and the words for everything that can be wrong with one. No input makes it panic, and none makes
@@ -7,7 +7,8 @@
 //! data set they belong to.
 //!
 //! The layout, big-endian, from the MNIST page (<http://yann.lecun.com/exdb/mnist/>): two zero
-//! bytes, the type of a value (8: unsigned byte), the number of dimensions, each dimension as u32.
+//! bytes, the type of a value (8: unsigned byte; 12: i32), the number of dimensions, each dimension
+//! as u32.
 
 mod problem;
 #[cfg(test)]
@@ -18,7 +19,6 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use byteorder::{BigEndian, ByteOrder};
-
 pub use problem::IdxProblem;
 
 use super::gzip::unpack;
@@ -29,7 +29,10 @@ use crate::file_error::FileError;
 pub const IMAGES_MAGIC: u32 = 0x0803;
 /// Magic number of a label file: unsigned bytes in one dimension.
 pub const LABELS_MAGIC: u32 = 0x0801;
-/// The most values a file may hold, 1 GiB: 22 times MNIST, and no more than a machine can spare
+/// Magic number of QMNIST's label files: i32 in two dimensions, of which the first column is the
+/// class (<https://github.com/facebookresearch/qmnist>).
+pub const LABEL_TABLE_MAGIC: u32 = 0x0c02;
+/// The most bytes of values a file may hold, 1 GiB: 22 times MNIST, and no more than a machine can spare
 /// for a file that lies about itself.
 pub const MAX_BYTES: u64 = 1 << 30;
 
@@ -50,6 +53,20 @@ pub struct Images {
     pub pixels: Vec<u8>,
 }
 
+impl Images {
+    /// The same with rows for columns, in every image.
+    pub fn transposed(&self) -> Images {
+        let Images { count, height, width, ref pixels } = *self;
+        let columns = |image| (0..width).flat_map(move |x| column(image, x, width));
+        let pixels = pixels.chunks_exact(height * width).flat_map(columns).collect();
+        Images { count, height: width, width: height, pixels }
+    }
+}
+
+fn column(image: &[u8], x: usize, width: usize) -> impl Iterator<Item = u8> {
+    image[x..].iter().step_by(width).copied()
+}
+
 /// Reads an image file.
 ///
 /// # Errors
@@ -58,12 +75,12 @@ pub fn read_images(path: &Path) -> Result<Images> {
     decode_images(open(path)?).map_err(|problem| locate(problem, path))
 }
 
-/// Reads a label file: one label in 0..`classes` for each image.
+/// Reads a label file: one label for each image.
 ///
 /// # Errors
 /// [`FileError`] if the file cannot be read, [`Error::Idx`] if it is not a sound label file.
-pub fn read_labels(path: &Path, classes: usize) -> Result<Vec<u32>> {
-    decode_labels(open(path)?, classes).map_err(|problem| locate(problem, path))
+pub fn read_labels(path: &Path) -> Result<Vec<i32>> {
+    decode_labels(open(path)?).map_err(|problem| locate(problem, path))
 }
 
 /// Decodes the bytes of an image file, gzipped or raw.
@@ -72,31 +89,33 @@ pub fn read_labels(path: &Path, classes: usize) -> Result<Vec<u32>> {
 /// Any [`IdxProblem`] but those of labels.
 pub fn decode_images(input: impl BufRead) -> Result<Images, IdxProblem> {
     let mut input = unpack(input).map_err(IdxProblem::reading)?;
-    let dims = read_header::<3>(&mut input, IMAGES_MAGIC)?;
+    let (_, dims) = read_header(&mut input, &[IMAGES_MAGIC])?;
     let pixels = read_body(&mut input, &dims)?;
-    let [count, height, width] = dims.map(|extent| extent as usize);
+    let [count, height, width] = [0, 1, 2].map(|index| dims[index] as usize);
     Ok(Images { count, height, width, pixels })
 }
 
-/// Decodes the bytes of a label file, gzipped or raw; every label must be below `classes`.
+/// Decodes the bytes of a label file, gzipped or raw.
 ///
 /// # Errors
 /// Any [`IdxProblem`] but [`IdxProblem::CountMismatch`].
-pub fn decode_labels(input: impl BufRead, classes: usize) -> Result<Vec<u32>, IdxProblem> {
+pub fn decode_labels(input: impl BufRead) -> Result<Vec<i32>, IdxProblem> {
     let mut input = unpack(input).map_err(IdxProblem::reading)?;
-    let dims = read_header::<1>(&mut input, LABELS_MAGIC)?;
-    let labels = read_body(&mut input, &dims)?;
-    match labels.iter().position(|&label| usize::from(label) >= classes) {
-        Some(index) => Err(IdxProblem::LabelOutOfRange { index, label: labels[index], classes }),
-        None => Ok(labels.into_iter().map(u32::from).collect()),
+    let (magic, mut dims) = read_header(&mut input, &[LABELS_MAGIC, LABEL_TABLE_MAGIC])?;
+    if magic == LABELS_MAGIC {
+        return Ok(read_body(&mut input, &dims)?.into_iter().map(i32::from).collect());
     }
+    // Bytes of a number are its last dimension.
+    dims.push(size_of::<i32>() as u32);
+    let body = read_body(&mut input, &dims)?;
+    Ok(body.chunks_exact(body.len() / dims[0] as usize).map(BigEndian::read_i32).collect())
 }
 
 /// Checks that there is one label for each image.
 ///
 /// # Errors
 /// [`IdxProblem::CountMismatch`], the label file's problem.
-pub fn check_counts(images: &Images, labels: &[u32]) -> Result<(), IdxProblem> {
+pub fn check_counts<T>(images: &Images, labels: &[T]) -> Result<(), IdxProblem> {
     let (images, labels) = (images.count, labels.len());
     if images == labels { Ok(()) } else { Err(IdxProblem::CountMismatch { labels, images }) }
 }
@@ -113,26 +132,26 @@ fn locate(problem: IdxProblem, path: &Path) -> Error {
     }
 }
 
-/// The `N` dimensions behind the magic number.
-fn read_header<const N: usize>(
-    input: &mut dyn Read,
-    expected: u32,
-) -> Result<[u32; N], IdxProblem> {
-    let needed = 4 + 4 * N;
-    let header = read_up_to(input, needed)?;
-    let magic = header.get(..4).map(BigEndian::read_u32);
-    match magic {
-        Some(found) if found != expected => Err(IdxProblem::WrongMagic { found, expected }),
-        _ if header.len() < needed => Err(IdxProblem::ShortHeader { found: header.len(), needed }),
-        _ => {
-            let mut dims = [0; N];
-            BigEndian::read_u32_into(&header[4..], &mut dims);
-            Ok(dims)
-        }
+/// The magic number, one of those expected, and the dimensions behind it.
+fn read_header(input: &mut dyn Read, expected: &[u32]) -> Result<(u32, Vec<u32>), IdxProblem> {
+    let mut header = read_up_to(input, 4)?;
+    let magic = match header.len() {
+        4 => BigEndian::read_u32(&header),
+        _ => expected[0],
+    };
+    if !expected.contains(&magic) {
+        return Err(IdxProblem::WrongMagic { found: magic, expected: expected[0] });
     }
+    // The magic number's last byte is the number of dimensions.
+    let needed = 4 + 4 * (magic & 0xff) as usize;
+    header.extend(read_up_to(input, needed - header.len())?);
+    if header.len() < needed {
+        return Err(IdxProblem::ShortHeader { found: header.len(), needed });
+    }
+    Ok((magic, header[4..].chunks_exact(4).map(BigEndian::read_u32).collect()))
 }
 
-/// The values behind the header: as many as the dimensions say, and then the end of the file.
+/// The bytes behind the header: as many as the dimensions say, and then the end of the file.
 /// Reading to the end also makes gzip's checksum be looked at.
 fn read_body(input: &mut dyn Read, dims: &[u32]) -> Result<Vec<u8>, IdxProblem> {
     let expected = body_length(dims)?;

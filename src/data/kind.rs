@@ -18,7 +18,7 @@ impl DatasetKind {
         self.word()
     }
 
-    /// Number of classes: labels lie in 0..classes.
+    /// Number of classes, of which files with other labels under the same names may have more.
     pub fn classes(self) -> usize {
         10
     }

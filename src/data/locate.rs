@@ -4,6 +4,7 @@
 //! no file. Files that are there are taken: whether they are sound is for [`idx`](super::idx) to
 //! say, and a damaged file is an error, never a reason to look further.
 
+mod names;
 mod problem;
 
 use std::path::{Path, PathBuf};
@@ -12,18 +13,16 @@ use etcetera::BaseStrategy;
 use tracing::debug;
 
 use super::DatasetKind;
+use super::other::other_format_in;
 use crate::data::{Error, Result};
-use crate::file_error::FileError;
+use names::{TRAIN, heads, image_names, label_names};
+pub(super) use names::{first_file, image_head, spellings};
 pub use problem::DatasetProblem;
 
-const IMAGES: &str = "train-images-idx3-ubyte";
-const LABELS: &str = "train-labels-idx1-ubyte";
-
-/// The names under which a file is looked for, the first one first.
-pub(super) fn spellings(name: &str) -> [String; 4] {
-    let dotted = name.replacen("-idx", ".idx", 1);
-    [name.to_owned(), format!("{name}.gz"), dotted.clone(), format!("{dotted}.gz")]
-}
+/// Where other programs put the files, below the folder that their user names: torchvision, and the
+/// archive of EMNIST.
+const INNER: [&str; 7] =
+    ["raw", "MNIST/raw", "FashionMNIST/raw", "EMNIST/raw", "KMNIST/raw", "QMNIST/raw", "gzip"];
 
 /// This program's cache folder: `$XDG_CACHE_HOME/gan-cuda`, `~/.cache/gan-cuda` where that variable
 /// is not set, and on Windows `%LOCALAPPDATA%\gan-cuda`; none where no home folder is known.
@@ -71,7 +70,9 @@ impl Places {
             debug!(data = kind.name(), folder = %folder.display(), "not here");
         }
         match &self.data_dir {
-            Some(folder) => Err(not_in_folder(folder, kind)),
+            Some(folder) => Err(only_test(folder, &[kind.torchvision_folder()])
+                .or_else(|| other_format_in(folder))
+                .unwrap_or_else(|| not_in_folder(folder, kind))),
             None => Ok(None),
         }
     }
@@ -89,7 +90,55 @@ pub(super) struct TrainingFiles {
     /// The folder that was searched, as the user knows it.
     pub folder: PathBuf,
     pub images: PathBuf,
-    pub labels: PathBuf,
+    labels: Option<PathBuf>,
+    /// What both names begin with: `train-`, `emnist-letters-train-`.
+    head: String,
+}
+
+impl TrainingFiles {
+    /// The training set at `path`: an image file, or a folder that has one set, or has it where
+    /// other programs put it. Nothing if there is none.
+    pub fn at(path: &Path) -> Result<Option<TrainingFiles>> {
+        if path.is_file() {
+            return Ok(Some(TrainingFiles::of_images(path)?));
+        }
+        let mut sets = sets_in(path)?;
+        if sets.is_empty() {
+            for inner in INNER {
+                sets.extend(sets_in(&path.join(inner))?);
+            }
+        }
+        single(path, sets)
+    }
+
+    /// An image file, and the labels beside it; or, where it lies in a folder of its own, beside
+    /// that.
+    fn of_images(path: &Path) -> Result<TrainingFiles> {
+        let head = image_head(path).unwrap_or_default().to_owned();
+        let folder = path.parent().unwrap_or(path);
+        let outer = folder.parent().filter(|_| image_head(folder).is_some());
+        let mut labels = first_file(folder, &label_names(&head))?;
+        if let (None, Some(outer)) = (&labels, outer) {
+            labels = first_file(outer, &label_names(&head))?;
+        }
+        Ok(TrainingFiles { folder: folder.to_owned(), images: path.to_owned(), labels, head })
+    }
+
+    /// The label file.
+    ///
+    /// # Errors
+    /// [`DatasetProblem::Incomplete`].
+    pub fn labels(&self) -> Result<&Path> {
+        self.labels
+            .as_deref()
+            .ok_or_else(|| incomplete(self.images.clone(), "label", &label_names(&self.head)))
+    }
+
+    /// Whether images are stored column by column, as in all of EMNIST's files
+    /// (<https://www.nist.gov/itl/products-and-services/emnist-dataset>).
+    pub fn is_transposed(&self) -> bool {
+        self.head.starts_with("emnist-")
+    }
 }
 
 fn system_folders(kind: DatasetKind) -> Vec<PathBuf> {
@@ -98,42 +147,71 @@ fn system_folders(kind: DatasetKind) -> Vec<PathBuf> {
     roots.iter().map(|root| Path::new(root).join(kind.name())).collect()
 }
 
-/// Looks into `folder` and into the sub-folder that torchvision makes below its `root`.
+/// Looks into `folder` and into the sub-folder that torchvision makes below its `root`. A set under
+/// MNIST's own names comes before others.
 fn find_in(folder: &Path, kind: DatasetKind) -> Result<Option<TrainingFiles>> {
     for inner in [folder.to_owned(), folder.join(kind.torchvision_folder())] {
-        let images = first_existing(&inner, IMAGES)?;
-        let labels = first_existing(&inner, LABELS)?;
-        match (images, labels) {
-            (Some(images), Some(labels)) => {
-                return Ok(Some(TrainingFiles { folder: inner, images, labels }));
+        let mut sets = sets_in(&inner)?;
+        if sets.iter().any(|files| files.head == TRAIN) {
+            sets.retain(|files| files.head == TRAIN);
+        }
+        if let Some(files) = single(&inner, sets)? {
+            return Ok(Some(files));
+        }
+    }
+    Ok(None)
+}
+
+/// The training sets of a folder, which need not be there, by their names.
+fn sets_in(folder: &Path) -> Result<Vec<TrainingFiles>> {
+    let mut sets = Vec::new();
+    for head in heads(folder)?.into_iter().filter(|head| head.ends_with(TRAIN)) {
+        let labels = first_file(folder, &label_names(&head))?;
+        match (first_file(folder, &image_names(&head))?, labels) {
+            (Some(images), labels) => {
+                sets.push(TrainingFiles { folder: folder.to_owned(), images, labels, head });
             }
-            (Some(found), None) => return Err(incomplete(found, "label", LABELS)),
-            (None, Some(found)) => return Err(incomplete(found, "image", IMAGES)),
+            (None, Some(found)) => return Err(incomplete(found, "image", &image_names(&head))),
             (None, None) => {}
         }
     }
-    Ok(None)
+    Ok(sets)
 }
 
-fn first_existing(folder: &Path, name: &str) -> Result<Option<PathBuf>> {
-    for spelling in spellings(name) {
-        let path = folder.join(spelling);
-        if path.try_exists().map_err(FileError::at("look for", &path))? {
-            return Ok(Some(path));
-        }
+fn single(folder: &Path, mut sets: Vec<TrainingFiles>) -> Result<Option<TrainingFiles>> {
+    if sets.len() > 1 {
+        let files = sets.into_iter().map(|files| files.images).collect();
+        return Err(DatasetProblem::Several { folder: folder.to_owned(), files }.into());
     }
-    Ok(None)
+    Ok(sets.pop())
 }
 
-fn incomplete(found: PathBuf, missing: &'static str, name: &str) -> Error {
-    DatasetProblem::Incomplete { found, missing, looked_for: spellings(name).join(", ") }.into()
+/// Why there is nothing to learn from in a folder where neither images nor a training set was
+/// found, if that can be told.
+pub(super) fn unusable(folder: &Path) -> Option<Error> {
+    only_test(folder, &INNER).or_else(|| other_format_in(folder))
+}
+
+/// That a folder has a test set alone, itself or in one of its sub-folders `inner`.
+fn only_test(folder: &Path, inner: &[&str]) -> Option<Error> {
+    let inner = inner.iter().map(|inner| folder.join(inner));
+    let found = [folder.to_owned()].into_iter().chain(inner).find_map(|folder| {
+        let head = heads(&folder).ok()?.into_iter().find(|head| !head.ends_with(TRAIN))?;
+        let names = [image_names(&head), label_names(&head)].concat();
+        first_file(&folder, &names).ok()?
+    });
+    found.map(|found| DatasetProblem::OnlyTest { found }.into())
+}
+
+fn incomplete(found: PathBuf, missing: &'static str, names: &[String]) -> Error {
+    DatasetProblem::Incomplete { found, missing, looked_for: names.join(", ") }.into()
 }
 
 fn not_in_folder(folder: &Path, kind: DatasetKind) -> Error {
     DatasetProblem::NotInFolder {
         dataset: kind,
         folder: folder.to_owned(),
-        looked_for: [IMAGES, LABELS].map(spellings).concat().join(", "),
+        looked_for: [image_names(TRAIN), label_names(TRAIN)].concat().join(", "),
         inner: kind.torchvision_folder(),
     }
     .into()

@@ -6,7 +6,7 @@
 //!
 //! | to | go to |
 //! |---|---|
-//! | load a data set or a folder of images in some shape | [`Wanted::load`] |
+//! | load a data set or a folder of images or IDX files in some shape | [`Wanted::load`] |
 //! | load a data set by its name, as it is stored | [`DatasetKind::load`] |
 //! | resize it, repeat grey as red, green, blue | [`Dataset::with_shape`] |
 //! | make one up | [`Dataset::synthetic`] |
@@ -26,8 +26,10 @@ mod folder;
 mod gzip;
 pub mod idx;
 mod kind;
+mod labels;
 mod load;
 mod locate;
+mod other;
 mod resize;
 mod source;
 mod synthetic;

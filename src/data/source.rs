@@ -1,10 +1,14 @@
-//! Where a run's images come from: a data set known by its name, or a folder of images.
+//! Where a run's images come from: a data set known by its name, or a folder of images or IDX files.
 
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::DatasetKind;
+use super::locate::image_head;
+use super::other::other_format;
+use super::{DatasetKind, gzip};
 use crate::choice::{Choice, kept_as_text};
 use crate::text::folder_name;
 
@@ -13,12 +17,13 @@ use crate::text::folder_name;
 pub enum Source {
     /// A data set known by its name.
     Named(DatasetKind),
-    /// A folder of images, by its absolute path.
+    /// A folder of images or of IDX files, or one IDX file of images, by its absolute path.
     Folder(PathBuf),
 }
 
 impl Source {
-    /// What was typed: one of the known names, exactly, or else the path of a folder that is there.
+    /// What was typed: one of the known names, exactly, or else the path of a folder that is there,
+    /// or of a file that may be an IDX file.
     ///
     /// # Errors
     /// Words that say what would have done.
@@ -32,8 +37,12 @@ impl Source {
                 Err("lies below a folder whose name is not UTF-8; rename that".into())
             }
             // One spelling of a path, without a slash at its end, for runs that go on.
-            Ok(absolute) if path.is_dir() => Ok(Source::Folder(absolute.components().collect())),
-            _ if path.exists() => Err("is a file; give the folder that the images are in".into()),
+            Ok(absolute) if path.is_dir() || is_idx(path) => {
+                Ok(Source::Folder(absolute.components().collect()))
+            }
+            _ if path.exists() => Err(other_format(path).unwrap_or_else(|| {
+                "is a file; give the folder that the images are in, or an IDX file of images".into()
+            })),
             _ => Err(format!(
                 "neither one of {} nor a folder that is there; give such a name, or a folder of \
                  images",
@@ -42,11 +51,15 @@ impl Source {
         }
     }
 
-    /// The last name of the folder, or the data set's own: for the names of runs, and titles.
+    /// The last name of the folder, or the data set's own: for the names of runs, and titles. An
+    /// IDX file is called by its prefix, as `emnist-letters`, or by its folder if it has none.
     pub fn name(&self) -> String {
         match self {
             Source::Named(kind) => kind.name().to_owned(),
-            Source::Folder(path) => folder_name(path),
+            Source::Folder(path) => match image_head(path) {
+                Some(head) => set_name(path, head),
+                None => folder_name(path),
+            },
         }
     }
 }
@@ -75,6 +88,24 @@ impl fmt::Display for Source {
     }
 }
 
+/// Whether a file may be an IDX file, gzipped or not, going by its name and its first bytes.
+fn is_idx(path: &Path) -> bool {
+    let start = || -> io::Result<[u8; 2]> {
+        let mut start = [0; 2];
+        File::open(path)?.read_exact(&mut start)?;
+        Ok(start)
+    };
+    let begins = || start().is_ok_and(|start| [[0, 0], gzip::MAGIC].contains(&start));
+    path.is_file() && other_format(path).is_none() && (image_head(path).is_some() || begins())
+}
+
+fn set_name(images: &Path, head: &str) -> String {
+    match head.strip_suffix("train-").unwrap_or(head).trim_end_matches(['-', '_']) {
+        "" => folder_name(images.parent().unwrap_or(images)),
+        prefix => prefix.to_owned(),
+    }
+}
+
 fn known(name: &str) -> Option<DatasetKind> {
     name.parse().ok()
 }
@@ -99,6 +130,17 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let words = Source::typed(&file.path().to_string_lossy()).unwrap_err();
         assert!(words.contains("is a file"), "{words}");
+    }
+
+    #[test]
+    fn an_idx_file_is_called_by_its_prefix_or_else_by_its_folder() {
+        for (path, name) in [
+            ("/data/gzip/emnist-letters-train-images-idx3-ubyte.gz", "emnist-letters"),
+            ("/data/gzip/qmnist-test-images.idx3-ubyte", "qmnist-test"),
+            ("/data/kuzushiji/train-images-idx3-ubyte", "kuzushiji"),
+        ] {
+            assert_eq!(Source::Folder(path.into()).name(), name);
+        }
     }
 
     #[test]

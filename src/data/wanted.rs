@@ -7,13 +7,13 @@ use super::{ImageShape, Places, Source};
 /// The images that are wanted: which, from where, in what shape.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    /// A data set known by its name, or a folder of images.
+    /// A data set known by its name, a folder of images, or one of IDX files.
     pub source: Source,
     /// Where the files of a named data set are looked for.
     pub places: Places,
     /// The shape of each image: a square.
     pub shape: ImageShape,
-    /// Whether a folder's sub-folders are classes.
+    /// Whether images need classes: a folder's sub-folders, or the labels of IDX files.
     pub classes: bool,
     /// Which number each class of a folder has.
     pub class_order: ClassOrder,

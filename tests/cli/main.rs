@@ -25,6 +25,7 @@ mod help;
 #[allow(dead_code)] // other tests pack files too
 #[path = "../common/idx.rs"]
 mod idx;
+mod idx_data;
 mod job;
 mod json;
 mod layers;

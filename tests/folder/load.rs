@@ -4,7 +4,7 @@ use std::fs;
 
 use gan_cuda::data::Error;
 use gan_cuda::data::folder::FolderProblem;
-use gan_cuda::data::{ClassOrder, Origin, Source, Wanted};
+use gan_cuda::data::{ClassOrder, Origin, Places, Source, Wanted};
 use gan_cuda::picture::grid::write_grid;
 use gan_cuda::text::with_causes;
 
@@ -63,7 +63,7 @@ fn topmost_sub_folders_are_the_classes_in_the_order_of_their_names() {
     assert_eq!(levels(&data), [1, 10, 15, 20, 30]);
     let summary = data.summary();
     assert!(summary.contains("5 images of 4×4 grey, 3 classes (Fish, cats, dogs), "), "{summary}");
-    assert_eq!(Source::Folder(folder.path().to_owned()).classes().unwrap(), 3);
+    assert_eq!(Source::Folder(folder.path().to_owned()).classes(&Places::default()).unwrap(), 3);
 }
 
 #[test]

@@ -21,7 +21,7 @@ const BAR: &str = "decoding images {bar:20} {human_pos}/{human_len}  {eta} left"
 pub(super) fn fit(args: &Args, config: &mut Config) -> Result<()> {
     match &args.config {
         Some(file) if config.gan.classes.is_some() => {
-            Ok(config.expect_classes(config.dataset()?.classes()?, file)?)
+            Ok(config.expect_classes(classes(config)?, file)?)
         }
         Some(_) => Ok(()),
         None => fit_classes(config),
@@ -46,7 +46,7 @@ pub(super) fn find_again(args: &Args, config: &mut Config, was: &Config) -> Resu
         return load(args, config, ClassOrder::Bytewise);
     }
     if let Some(expected) = config.gan.classes {
-        let classes = config.dataset()?.classes()?;
+        let classes = classes(config)?;
         if classes != expected {
             let problem = format!("has {classes} classes; the networks that go on have {expected}");
             return refuse("--dataset", problem);
@@ -57,8 +57,7 @@ pub(super) fn find_again(args: &Args, config: &mut Config, was: &Config) -> Resu
 
 /// The images, from the first place of this machine that has them.
 fn search(args: &Args, config: &mut Config, order: ClassOrder) -> Result<Dataset> {
-    let &Source::Named(kind) = config.dataset()? else { return load(args, config, order) };
-    let places = Places::of_machine(kind, config.data_dir.as_deref());
+    let Some(places) = places(config)? else { return load(args, config, order) };
     let data = Wanted { places, ..config.wanted(None)? }.load(&|_, _| ())?;
     config.data_dir = match &data.origin {
         Origin::Folder(folder) => Some(absolute(folder)?),
@@ -69,7 +68,9 @@ fn search(args: &Args, config: &mut Config, order: ClassOrder) -> Result<Dataset
 
 /// The images, after what is to be known of them was noted and said.
 fn noted(args: &Args, config: &mut Config, data: Dataset) -> Dataset {
-    config.class_names.clone_from(&data.class_names);
+    if config.gan.classes.is_some() {
+        config.class_names.clone_from(&data.class_names);
+    }
     if args.verbosity() > Verbosity::Quiet {
         for warning in data.warnings.iter().chain(&data.doubts()) {
             print_error_line(&format!("warning: {warning}"));
@@ -78,12 +79,24 @@ fn noted(args: &Args, config: &mut Config, data: Dataset) -> Dataset {
     data
 }
 
+/// Where the files of a named data set are looked for.
+fn places(config: &Config) -> Result<Option<Places>> {
+    Ok(match *config.dataset()? {
+        Source::Named(kind) => Some(Places::of_machine(kind, config.data_dir.as_deref())),
+        Source::Folder(_) => None,
+    })
+}
+
+fn classes(config: &Config) -> Result<usize> {
+    Ok(config.dataset()?.classes(&places(config)?.unwrap_or_default())?)
+}
+
 /// Gives a preset's networks the classes of the data set.
 fn fit_classes(config: &mut Config) -> Result<()> {
     if config.gan.classes.is_none() {
         return Ok(());
     }
-    let classes = config.dataset()?.classes()?;
+    let classes = classes(config)?;
     if !CLASSES.holds(classes as u64) {
         return refuse("--dataset", format!("has {classes} classes; there must be {CLASSES}"));
     }

@@ -45,9 +45,10 @@ pub struct Args {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Data")]
 pub(super) struct DataArgs {
-    /// Images to learn from: mnist, fashion-mnist or a folder of images, whose sub-folders are the
-    /// classes of a conditional set-up [default: the preset's]
-    #[arg(long, value_name = "NAME|DIR", value_hint = ValueHint::DirPath, value_parser = Source::typed)]
+    /// Images to learn from: mnist, fashion-mnist, a folder of images, whose sub-folders are the
+    /// classes of a conditional set-up, or a folder with the IDX files of a data set like MNIST, or
+    /// such a file of images, with the labels beside it [default: the preset's]
+    #[arg(long, value_name = "NAME|DIR", value_hint = ValueHint::AnyPath, value_parser = Source::typed)]
     pub(super) dataset: Option<Source>,
     /// Folder that holds the files of mnist or fashion-mnist; then no other place is searched
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]

@@ -85,19 +85,6 @@ pub enum IdxProblem {
         /// Their product.
         expected: usize,
     },
-    /// A label that names no class.
-    #[error(
-        "label {label} at position {index} is out of range: {classes} classes are numbered 0 to {}",
-        classes.saturating_sub(1)
-    )]
-    LabelOutOfRange {
-        /// Which label, from 0.
-        index: usize,
-        /// Its value.
-        label: u8,
-        /// How many classes there are.
-        classes: usize,
-    },
     /// The label file does not go with the image file.
     #[error(
         "holds {} labels, but the image file beside it {} images: the two do not belong together",
@@ -139,7 +126,7 @@ fn kind(magic: u32) -> Option<&'static str> {
 /// What a file with this magic number may be instead, as the end of a sentence.
 fn guess(found: u32) -> &'static str {
     match found.to_be_bytes() {
-        [0, 0, 8, 1] => ": this is a label file",
+        [0, 0, 8, 1] | [0, 0, 12, 2] => ": this is a label file",
         [0, 0, 8, 3] => ": this is an image file",
         [0, 0, 8, 1..=255] => ": this is an IDX file of other dimensions",
         [0, 0, 9 | 11..=14, 1..=255] => {

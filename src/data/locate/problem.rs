@@ -35,6 +35,34 @@ pub enum DatasetProblem {
         looked_for: String,
     },
 
+    /// More than one training set.
+    #[error("{} has several training sets: {}", folder.display(), listed(files))]
+    Several {
+        /// The folder that was searched.
+        folder: PathBuf,
+        /// Their image files.
+        files: Vec<PathBuf>,
+    },
+
+    /// A test set alone.
+    #[error(
+        "found no training set, only files of a test set, as {found}; put the training set's files \
+         beside it, whose names have train- in the place of t10k- or test-"
+    )]
+    OnlyTest {
+        /// One of its files.
+        found: PathBuf,
+    },
+
+    /// Nothing but a container that is not read.
+    #[error("{path} {problem}")]
+    OtherFormat {
+        /// The file.
+        path: PathBuf,
+        /// What it is and what to do.
+        problem: String,
+    },
+
     /// A data set that is not embedded is nowhere on this machine.
     #[error("{dataset} is not on this machine (searched: {})", listed(searched))]
     NotFound {
