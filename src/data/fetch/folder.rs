@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Event, RemoteFile, content};
 use crate::data::Result;
-use crate::data::locate::spellings;
+use crate::data::locate::{first_file, spellings};
 use crate::file_error::FileError;
 
 const LOCK: &str = ".fetch.lock";
@@ -55,10 +55,7 @@ impl Folder<'_> {
     pub fn look_for(&self, file: &RemoteFile, report: &mut dyn FnMut(Event)) -> Result<Copies> {
         let mut wrong = Vec::new();
         for name in spellings(file.name) {
-            let path = self.path.join(name);
-            if !path.try_exists().map_err(FileError::at("look for", &path))? {
-                continue;
-            }
+            let Some(path) = first_file(self.path, &[name])? else { continue };
             match content::check(&path, file)? {
                 None => {
                     report(Event::Present(&path));
@@ -70,6 +67,9 @@ impl Folder<'_> {
                 }
             }
         }
+        // A folder in the place of the file that shall come, which no reader takes for a file.
+        let place = self.place(file);
+        wrong.extend(place.is_dir().then_some(place));
         Ok(Copies { right: false, wrong })
     }
 
@@ -89,7 +89,11 @@ impl Folder<'_> {
         if copies.right {
             return Ok(());
         }
-        Ok(rename(&self.part(file), &self.path.join(format!("{}.gz", file.name)))?)
+        Ok(rename(&self.part(file), &self.place(file))?)
+    }
+
+    fn place(&self, file: &RemoteFile) -> PathBuf {
+        self.path.join(format!("{}.gz", file.name))
     }
 }
 
@@ -126,5 +130,28 @@ mod tests {
             assert_eq!(free, folder.path().join(name));
             fs::write(free, "").unwrap();
         }
+    }
+
+    #[test]
+    fn a_folder_in_the_place_of_a_file_is_looked_into_and_else_moved_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = RemoteFile {
+            name: "labels-idx1-ubyte",
+            sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".into(),
+            length: 3,
+        };
+        let place = folder.path().join("labels-idx1-ubyte.gz");
+        fs::create_dir(&place).unwrap();
+        let taken = Folder::take(folder.path(), &mut |_| ()).unwrap();
+        let copies = taken.look_for(&file, &mut |_| ()).unwrap();
+        assert_eq!((copies.right, &copies.wrong), (false, &vec![place.clone()]));
+        fs::write(taken.part(&file), "abc").unwrap();
+        taken.install(&file, &copies, &mut |_| ()).unwrap();
+        assert_eq!(fs::read(&place).unwrap(), b"abc");
+
+        fs::remove_file(&place).unwrap();
+        fs::create_dir(&place).unwrap();
+        fs::write(place.join("labels-idx1-ubyte.gz"), "abc").unwrap();
+        assert!(taken.look_for(&file, &mut |_| ()).unwrap().right);
     }
 }
