@@ -7,6 +7,7 @@
 mod names;
 mod problem;
 
+use std::env;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
@@ -141,10 +142,15 @@ impl TrainingFiles {
     }
 }
 
+/// `datasets/NAME` in the folders that the XDG base directory specification names for data.
 fn system_folders(kind: DatasetKind) -> Vec<PathBuf> {
-    let roots = ["/usr/share/datasets", "/usr/local/share/datasets"];
-    let roots = if cfg!(unix) { &roots[..] } else { &[] };
-    roots.iter().map(|root| Path::new(root).join(kind.name())).collect()
+    if cfg!(not(unix)) {
+        return Vec::new();
+    }
+    let set = env::var_os("XDG_DATA_DIRS").filter(|folders| !folders.is_empty());
+    let shares = set.unwrap_or_else(|| "/usr/local/share:/usr/share".into());
+    let absolute = env::split_paths(&shares).filter(|share| share.is_absolute());
+    absolute.map(|share| share.join("datasets").join(kind.name())).collect()
 }
 
 /// Looks into `folder` and into the sub-folder that torchvision makes below its `root`. A set under

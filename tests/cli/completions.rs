@@ -1,13 +1,13 @@
 //! `completions`: scripts that shells understand, and what bash offers with one.
 
 use std::io::{Write, stderr};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use super::scratch::Scratch;
 
 /// A program of this machine, or nothing where it has none, which is said.
-fn present(program: &str) -> bool {
-    let tried = Command::new(program).arg("--version").stdout(Stdio::null()).status();
+fn present(scratch: &Scratch, program: &str) -> bool {
+    let tried = scratch.prepared(program).arg("--version").stdout(Stdio::null()).status();
     if tried.is_err() {
         // Not by eprintln!, which the test harness keeps to itself when a test passes.
         let _ = writeln!(stderr(), "skipped: no {program}");
@@ -22,8 +22,8 @@ fn every_shell_has_a_script_that_names_the_commands_and_that_it_can_read() {
         let words = ["train", "sample", "doctor", "checkpoint-interval"];
         scratch.put(shell, scratch.run(&format!("completions {shell}")).says(&words));
     }
-    for shell in ["bash", "zsh", "fish"].into_iter().filter(|shell| present(shell)) {
-        let output = Command::new(shell).arg("-n").arg(scratch.path(shell)).output().unwrap();
+    for shell in ["bash", "zsh", "fish"].into_iter().filter(|shell| present(&scratch, shell)) {
+        let output = scratch.prepared(shell).arg("-n").arg(scratch.path(shell)).output().unwrap();
         assert!(output.status.success() && output.stderr.is_empty(), "{shell}: {output:?}");
     }
     scratch.run("completions tcsh").fails(2, &["bash", "zsh", "fish"]);
@@ -40,7 +40,7 @@ fn offered(scratch: &Scratch, words: &str) -> Vec<String> {
          printf '%s\\n' \"${{COMPREPLY[@]}}\"",
         script.display()
     );
-    let output = Command::new("bash").args(["--norc", "-c", &ask]).output().unwrap();
+    let output = scratch.prepared("bash").args(["--norc", "-c", &ask]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
@@ -48,10 +48,10 @@ fn offered(scratch: &Scratch, words: &str) -> Vec<String> {
 
 #[test]
 fn bash_completes_commands_flags_and_values() {
-    if !present("bash") {
+    let scratch = Scratch::new();
+    if !present(&scratch, "bash") {
         return;
     }
-    let scratch = Scratch::new();
     for (words, expected) in [
         ("gan-cuda pre", &["presets"][..]),
         ("gan-cuda train --checkpoint-i", &["--checkpoint-interval"]),

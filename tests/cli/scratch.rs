@@ -128,15 +128,20 @@ impl Scratch {
         command
     }
 
-    fn prepared(&self, program: impl AsRef<OsStr>) -> Command {
+    /// A program that finds nothing of this machine but other programs: no data sets, libraries or
+    /// settings, and no variable of whoever runs the tests.
+    pub fn prepared(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command
             .current_dir(self.folder.path())
-            .env("GAN_CUDA_LIB_DIR", self.path("no-libraries"))
-            // Data sets in this machine's cache are none of our business.
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            .env("HOME", self.path("home"))
             .env("XDG_CACHE_HOME", self.path("cache"))
-            .env_remove("RUST_LOG")
+            .env("XDG_DATA_DIRS", self.path("share"))
+            .env("GAN_CUDA_LIB_DIR", self.path("no-libraries"))
             .stdin(Stdio::null());
+        hear_signals(&mut command);
         command
     }
 
@@ -153,7 +158,8 @@ impl Scratch {
         let program = program();
         let job = format!("stty rows {rows} cols {columns} && {} {arguments}", program.display());
         let mut command = self.prepared("script");
-        command.args(["-qec", &job, "/dev/null"]).envs(variables.iter().copied());
+        command.args(["-qec", &job, "/dev/null"]).env("TERM", "xterm");
+        command.envs(variables.iter().copied());
         let output = match command.output() {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 eprintln!("skipped: no script, of util-linux, to make a terminal");
@@ -214,6 +220,27 @@ impl Scratch {
         states.map(str::to_owned).collect()
     }
 }
+
+/// Lets a program hear all signals again: under `nohup`, or in the background of a script, tests are
+/// told to ignore some, and so are the programs that they start.
+#[cfg(unix)]
+#[allow(unsafe_code)]
+fn hear_signals(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+
+    let hear = || {
+        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGUSR1, libc::SIGXCPU] {
+            // SAFETY: what a signal does is set, and nothing is run.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec nothing is called but `signal`, which may be.
+    unsafe { command.pre_exec(hear) };
+}
+
+#[cfg(not(unix))]
+fn hear_signals(_: &mut Command) {}
 
 fn answer(command: &mut Command) -> Answer {
     let output = command.output().unwrap();

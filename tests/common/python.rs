@@ -24,6 +24,8 @@ pub fn python<A: AsRef<OsStr>>(
         return None;
     }
     let mut command = Command::new("python3");
+    // Whatever the user's language is.
+    command.env("PYTHONUTF8", "1");
     let output = command.args(["-c", script]).args(arguments).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "the script failed:\n{said}");

@@ -5,6 +5,10 @@ use std::time::Duration;
 use crate::mirror::{Asked, Mirror, Step, cut, good, head, status, whole};
 use crate::stand_in::{IMAGES, LABELS, Target, content, good_mirror, gzip, packed, seen, sha256};
 
+/// The patience of tests that wait for it to end: a server that does answer does so sooner, however
+/// busy the machine is.
+const SOON: Duration = Duration::from_secs(2);
+
 /// A mirror that answers everything with these bytes.
 fn mirror_of(bytes: Vec<u8>) -> Mirror {
     Mirror::start(move |_| whole(&bytes, bytes.len()))
@@ -13,25 +17,25 @@ fn mirror_of(bytes: Vec<u8>) -> Mirror {
 #[test]
 fn a_mirror_that_falls_silent_is_left_and_what_came_is_kept() {
     let (mut target, second) = (Target::new(), good_mirror());
-    target.silence = Duration::from_millis(200);
+    target.silence = SOON;
     let first = Mirror::start(|asked| {
         let mut steps = cut(&packed(IMAGES), asked, 10_000);
         steps.push(Step::Hang);
         steps
     });
-    target.gets(&[&first, &second], &["nothing came for 200ms"]);
+    target.gets(&[&first, &second], &["nothing came for 2s"]);
     assert_eq!(second.ranges(), [Some(10_000)]);
 }
 
 #[test]
 fn a_slow_mirror_may_take_longer_in_all_than_it_may_be_silent() {
     let mut target = Target::new();
-    target.silence = Duration::from_millis(1000);
+    target.silence = SOON;
     let mirror = Mirror::start(|_| {
         let body = packed(IMAGES);
         let mut steps = vec![head(200, &[format!("Content-Length: {}", body.len())])];
         for piece in body.chunks(body.len() / 12) {
-            steps.extend([Step::Wait(Duration::from_millis(100)), Step::Send(piece.to_vec())]);
+            steps.extend([Step::Wait(SOON / 10), Step::Send(piece.to_vec())]);
         }
         steps
     });
@@ -79,7 +83,7 @@ fn wrong_content_of_every_kind_is_left_for_the_next_mirror() {
 fn what_is_no_answer_or_none_that_ends_is_left_for_the_next_mirror() {
     type Answer = fn() -> Vec<Step>;
     let answers: [(Answer, &str); 6] = [
-        (|| vec![Step::Hang], "nothing came for 200ms"),
+        (|| vec![Step::Hang], "nothing came for 2s"),
         // A length that is too short is believed, and the content is not.
         (|| whole(&packed(IMAGES), 10_000), "gzip data is damaged"),
         (|| vec![head(200, &[]), Step::SendForever], "its content is longer than"),
@@ -89,8 +93,8 @@ fn what_is_no_answer_or_none_that_ends_is_left_for_the_next_mirror() {
     ];
     for (answer, words) in answers {
         let (mut target, second) = (Target::new(), good_mirror());
-        if words.contains("200ms") {
-            target.silence = Duration::from_millis(200);
+        if words.contains("2s") {
+            target.silence = SOON;
         }
         let first = Mirror::start(move |_| answer());
         target.gets(&[&first, &second], &[words]);
