@@ -11,12 +11,15 @@
 #![allow(unsafe_code)]
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
+use std::io;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
+
+use tracing::warn;
 
 /// How long a thread watches before it sleeps: longer than the serial stretches between two
 /// operations of an iteration, and a few times the cost of waking a sleeper.
@@ -83,16 +86,27 @@ unsafe impl Sync for Shared {}
 unsafe impl Send for Shared {}
 
 impl Crew {
-    /// A crew of `workers` threads besides the caller.
+    /// A crew of `workers` threads besides the caller, or as many of them as the system starts.
     pub fn new(workers: usize) -> Self {
+        Self::started_by(workers, |work| Builder::new().spawn(work))
+    }
+
+    fn started_by(
+        workers: usize,
+        mut start: impl FnMut(Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>>,
+    ) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let watch = if workers < cores { WATCH } else { Duration::ZERO };
         let shared = Arc::new(Shared::new(workers, watch));
         let spawn = |thread: usize| {
             let shared = Arc::clone(&shared);
-            std::thread::spawn(move || shared.serve(thread))
+            let started = start(Box::new(move || shared.serve(thread)));
+            let refused = |error: &io::Error| {
+                warn!(%error, "the system starts {thread} of {} threads", workers + 1);
+            };
+            started.inspect_err(refused).ok()
         };
-        let workers = (1..=workers).map(spawn).collect();
+        let workers = (1..=workers).map_while(spawn).collect();
         Self { shared, workers, _not_sync: PhantomData }
     }
 
@@ -107,7 +121,7 @@ impl Crew {
         if self.workers.is_empty() {
             return work(0);
         }
-        let epoch = self.shared.publish(Job::new(&work));
+        let epoch = self.shared.publish(Job::new(&work), self.workers.len());
         let mut result = catch_unwind(AssertUnwindSafe(|| work(0)));
         for thread in (1..self.threads()).filter(|&thread| self.shared.begin(thread, epoch)) {
             result = result.and(catch_unwind(AssertUnwindSafe(|| work(thread))));
@@ -150,11 +164,11 @@ impl Shared {
         }
     }
 
-    /// Hands out a job; returns its epoch.
-    fn publish(&self, job: Job) -> usize {
+    /// Hands out a job with a part for each of so many workers; returns its epoch.
+    fn publish(&self, job: Job, workers: usize) -> usize {
         // SAFETY: every part of the last job is finished, and none of this one can be begun yet.
         unsafe { *self.job.get() = job };
-        self.unfinished.0.store(self.begun.len(), SeqCst);
+        self.unfinished.0.store(workers, SeqCst);
         self.call_workers()
     }
 
@@ -253,4 +267,32 @@ fn watch(time: Duration, happened: impl Fn() -> bool) -> bool {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_that_cannot_be_started_leave_their_work_to_the_others() {
+        for most in [0, 1, 3] {
+            let mut started = 0;
+            let crew = Crew::started_by(5, |work| {
+                started += 1;
+                match started > most {
+                    true => Err(io::ErrorKind::WouldBlock.into()),
+                    false => Builder::new().spawn(work),
+                }
+            });
+            assert_eq!(crew.threads(), most + 1);
+            let done: [AtomicUsize; 4] = Default::default();
+            for _ in 0..100 {
+                crew.run(|thread| {
+                    done[thread].fetch_add(1, SeqCst);
+                });
+            }
+            let done = done.map(|count| count.load(SeqCst));
+            assert_eq!(done.map(|count| count / 100), [0, 1, 2, 3].map(|t| usize::from(t <= most)));
+        }
+    }
 }
