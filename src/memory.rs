@@ -1,21 +1,22 @@
 //! The machine's memory: how much of it is left, asked before much of it is taken, and how much
 //! was.
 
+mod limits;
+
+use std::path::Path;
+
 use sysinfo::{MemoryRefreshKind, System};
 
 use crate::text::bytes;
 
-/// Bytes that this process can still have: what the machine has left, or its control group (a
-/// container's limit) if that is less. Nothing where the system does not say.
+/// Bytes that this process can still have: what the machine has left, or a limit that was set to the
+/// process if that is less. Nothing where the system does not say.
 pub fn available() -> Option<usize> {
     let mut system = System::new();
     system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
-    let machine = system.available_memory();
-    // Not the group's own word for what is free: that counts cached files as taken.
-    let group = system.cgroup_limits();
-    let group = group.map_or(u64::MAX, |group| group.total_memory.saturating_sub(group.rss));
-    let bytes = usize::try_from(machine.min(group)).ok()?;
-    (machine > 0).then_some(bytes)
+    let machine = Some(system.available_memory()).filter(|&bytes| bytes > 0);
+    let left = machine.into_iter().chain(limits::left(Path::new("/"))).min()?;
+    usize::try_from(left).ok()
 }
 
 /// The most bytes of the machine's memory that this process has had at once. Nothing where the

@@ -1,0 +1,180 @@
+//! Limits to this process's memory, as Linux tells them in files: those of its control groups, by which
+//! containers, systemd and Slurm hold their jobs, and of its address space (`ulimit`).
+
+use std::fs;
+use std::path::{Component, Path};
+
+/// Bytes that the tightest limit leaves; nothing where there is none. `root` is `/`.
+pub(super) fn left(root: &Path) -> Option<u64> {
+    groups_leave(root).into_iter().chain(addresses_leave(root)).min()
+}
+
+/// What a kind of control groups calls things.
+struct Files {
+    limit: &'static str,
+    usage: &'static str,
+    /// Of `memory.stat`: files that are only kept because there is room, which usage has in it.
+    cached: [&'static str; 2],
+}
+
+const VERSION_1: Files = Files {
+    limit: "memory.limit_in_bytes",
+    usage: "memory.usage_in_bytes",
+    cached: ["total_inactive_file", "total_active_file"],
+};
+const VERSION_2: Files = Files {
+    limit: "memory.max",
+    usage: "memory.current",
+    cached: ["inactive_file", "active_file"],
+};
+
+/// What the control groups leave: a process is held by its own and all that this one is in. A
+/// container may see the files of its own group alone, where the root of all should be.
+fn groups_leave(root: &Path) -> Option<u64> {
+    let text = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
+    let mounts = root.join("sys/fs/cgroup");
+    let of_line = |line: &str| {
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (controllers, group) = (parts.next()?, parts.next()?);
+        let (mount, files) = match controllers {
+            "" => (mounts.clone(), &VERSION_2),
+            list if list.split(',').any(|one| one == "memory") => {
+                (mounts.join("memory"), &VERSION_1)
+            }
+            _ => return None,
+        };
+        let names = Path::new(group).components();
+        let names: Vec<_> = names.filter(|name| matches!(name, Component::Normal(_))).collect();
+        let folders = (0..=names.len())
+            .map(|depth| mount.join(names[..depth].iter().collect::<std::path::PathBuf>()));
+        folders.filter_map(|folder| files.leave(&folder)).min()
+    };
+    text.lines().filter_map(of_line).min()
+}
+
+impl Files {
+    fn leave(&self, group: &Path) -> Option<u64> {
+        // "max" where there is none.
+        let limit = number(&read(group, self.limit)?)?;
+        let usage = number(&read(group, self.usage)?)?;
+        let stat = read(group, "memory.stat").unwrap_or_default();
+        let cached: u64 = stat.lines().filter_map(|line| self.is_cached(line)).sum();
+        Some(limit.saturating_sub(usage.saturating_sub(cached)))
+    }
+
+    fn is_cached(&self, line: &str) -> Option<u64> {
+        let (name, bytes) = line.split_once(' ')?;
+        self.cached.contains(&name).then(|| number(bytes))?
+    }
+}
+
+/// What `ulimit -v` and `ulimit -d` leave.
+fn addresses_leave(root: &Path) -> Option<u64> {
+    let own = root.join("proc/self");
+    let (limits, status) = (read(&own, "limits")?, read(&own, "status")?);
+    let left = |limit: &str, usage: &str| {
+        let limit = limits.lines().find_map(|line| line.strip_prefix(limit))?;
+        let usage = status.lines().find_map(|line| line.strip_prefix(usage))?;
+        // The second is where the first could be raised to; "unlimited" is no number.
+        let limit = number(limit.split_whitespace().next()?)?;
+        Some(limit.saturating_sub(number(usage.trim().strip_suffix(" kB")?)? << 10))
+    };
+    let pairs = [("Max address space", "VmSize:"), ("Max data size", "VmData:")];
+    pairs.iter().filter_map(|(limit, usage)| left(limit, usage)).min()
+}
+
+fn read(folder: &Path, name: &str) -> Option<String> {
+    fs::read_to_string(folder.join(name)).ok()
+}
+
+fn number(text: &str) -> Option<u64> {
+    text.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A system of these files, by their paths.
+    fn system(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        root
+    }
+
+    #[test]
+    fn no_limits_and_no_files_are_no_limit() {
+        assert_eq!(left(system(&[]).path()), None);
+        let unlimited = system(&[
+            ("proc/self/cgroup", "0::/user.slice\n"),
+            ("proc/self/status", "VmSize:\t  2048 kB\nVmData:\t  1024 kB\n"),
+            ("proc/self/limits", "Max data size    unlimited    unlimited    bytes\n"),
+            ("sys/fs/cgroup/user.slice/memory.max", "max\n"),
+            ("sys/fs/cgroup/user.slice/memory.current", "1000\n"),
+        ]);
+        assert_eq!(left(unlimited.path()), None);
+    }
+
+    #[test]
+    fn limit_of_any_group_on_the_way_up_counts_and_cached_files_do_not() {
+        let job = "sys/fs/cgroup/system.slice/job_7";
+        let groups = system(&[
+            ("proc/self/cgroup", "0::/system.slice/job_7/step_0/task_0\n"),
+            (&format!("{job}/memory.max"), "1000000\n"),
+            (&format!("{job}/memory.current"), "700000\n"),
+            (&format!("{job}/memory.stat"), "anon 1\ninactive_file 90000\nactive_file 10000\n"),
+            (&format!("{job}/step_0/memory.max"), "max\n"),
+            (&format!("{job}/step_0/memory.current"), "600000\n"),
+            ("sys/fs/cgroup/system.slice/memory.max", "5000000\n"),
+            ("sys/fs/cgroup/system.slice/memory.current", "4500000\n"),
+        ]);
+        assert_eq!(left(groups.path()), Some(400_000), "the job's");
+        fs::write(groups.path().join("sys/fs/cgroup/system.slice/memory.current"), "4900000")
+            .unwrap();
+        assert_eq!(left(groups.path()), Some(100_000), "that of all jobs");
+        fs::write(groups.path().join("sys/fs/cgroup/system.slice/memory.current"), "5100000")
+            .unwrap();
+        assert_eq!(left(groups.path()), Some(0));
+    }
+
+    #[test]
+    fn groups_of_version_1_have_files_of_other_names() {
+        let job = "sys/fs/cgroup/memory/slurm/uid_1000/job_7";
+        let groups = system(&[
+            (
+                "proc/self/cgroup",
+                "9:cpu,cpuacct:/\n5:hugetlb,memory:/slurm/uid_1000/job_7/step_0\n",
+            ),
+            (&format!("{job}/memory.limit_in_bytes"), "1000000\n"),
+            (&format!("{job}/memory.usage_in_bytes"), "700000\n"),
+            (&format!("{job}/memory.stat"), "inactive_file 5\ntotal_inactive_file 200000\n"),
+            ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
+            ("sys/fs/cgroup/memory/memory.usage_in_bytes", "800000\n"),
+        ]);
+        assert_eq!(left(groups.path()), Some(500_000));
+    }
+
+    #[test]
+    fn container_that_sees_its_own_group_as_the_root_is_held_by_it() {
+        let container = system(&[
+            ("proc/self/cgroup", "0::/docker/0123abcd\n"),
+            ("sys/fs/cgroup/memory.max", "1000000\n"),
+            ("sys/fs/cgroup/memory.current", "250000\n"),
+        ]);
+        assert_eq!(left(container.path()), Some(750_000));
+    }
+
+    #[test]
+    fn address_space_and_data_have_limits_of_their_own() {
+        let limits = "Limit           Soft Limit    Hard Limit    Units\n\
+                      Max data size    2097152    unlimited    bytes\n\
+                      Max address space    9437184    9437184    bytes\n";
+        let status = "Name:\tgan-cuda\nVmSize:\t    8192 kB\nVmData:\t  512 kB\n";
+        let limited = system(&[("proc/self/limits", limits), ("proc/self/status", status)]);
+        assert_eq!(left(limited.path()), Some(1 << 20));
+    }
+}
