@@ -25,7 +25,7 @@ use crate::file_error::FileError;
 use crate::formats::files::{self, TEMPORARY, names_in, with_ending};
 use crate::run::lock::{Holder, RunLock};
 use crate::run::{Error, Result};
-pub use names::check_name;
+pub use names::{check_name, default_name};
 use names::{checkpoint_iteration, checkpoint_name, run_number};
 
 const CONFIG: &str = "config.toml";
@@ -54,7 +54,7 @@ impl RunDir {
     /// Processes that do this at once get different numbers; nothing is ever overwritten.
     ///
     /// # Errors
-    /// [`Error::Name`] for an empty name or one that is not a single folder's; else I/O.
+    /// [`Error::Name`] for an empty name, one that is not a single folder's, or too long; else I/O.
     pub fn create(runs_dir: &Path, name: &str) -> Result<RunDir> {
         check_name(name)?;
         fs::create_dir_all(runs_dir).map_err(FileError::at("create", runs_dir))?;
