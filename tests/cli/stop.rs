@@ -1,7 +1,7 @@
-//! Ends that a run did not choose: Ctrl-C, SIGTERM, kill −9, a full disk, another process.
+//! Ends that a run did not choose: signals, kill −9, a full disk, another process.
 #![cfg(unix)]
 
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use gan_cuda::run::checkpoint::Checkpoint;
@@ -9,10 +9,16 @@ use gan_cuda::run::dir::RunDir;
 
 use super::scratch::{RUN, Scratch, TINY, has};
 
+/// Flags of a run that would take for ever.
+pub const ENDLESS: &str = "--iterations 1000000000 --epochs 1000000";
+
 /// A run that would take for ever, once it writes what `sign` names.
 pub fn endless(scratch: &Scratch, flags: &str, sign: &str) -> Child {
-    let arguments = format!("train {TINY} --iterations 1000000000 --epochs 1000000 {flags}");
-    let mut child = scratch.command(&arguments).stdout(Stdio::piped()).spawn().unwrap();
+    begun(scratch, scratch.command(&format!("train {TINY} {ENDLESS} {flags}")), sign)
+}
+
+fn begun(scratch: &Scratch, mut command: Command, sign: &str) -> Child {
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     wait_for("the run to begin", || {
         assert!(child.try_wait().unwrap().is_none(), "the run ended by itself");
         scratch.path(RUN).join(sign).exists()
@@ -32,7 +38,7 @@ pub fn wait_for(what: &str, mut came: impl FnMut() -> bool) {
 
 pub fn send(child: &Child, signal: &str) {
     let number = child.id().to_string();
-    let status = std::process::Command::new("kill").args([signal, &number]).status().unwrap();
+    let status = Command::new("kill").args([signal, &number]).status().unwrap();
     assert!(status.success());
 }
 
@@ -43,7 +49,7 @@ fn ending(child: Child) -> (String, Option<i32>) {
 }
 
 /// The newest checkpoint of the run, which must be whole.
-fn newest(scratch: &Scratch) -> u64 {
+pub fn newest(scratch: &Scratch) -> u64 {
     let (run, _) = RunDir::open(&scratch.path(RUN)).unwrap();
     run.clean().unwrap();
     let iteration = run.newest_checkpoint().unwrap();
@@ -83,6 +89,48 @@ fn signal_ends_the_run_with_a_checkpoint_and_says_how_to_go_on() {
         scratch.run(&format!("train --resume {RUN} --iterations {end}")).succeeds();
         assert_eq!(weights(&scratch, end), weights_in_one_go(end), "{name}");
     }
+}
+
+/// A terminal that goes away may say so twice, and a batch system every second.
+#[test]
+fn signals_of_terminals_and_batch_systems_end_a_run_as_often_as_they_are_sent() {
+    for (signal, number) in [
+        ("HUP", libc::SIGHUP),
+        ("USR1", libc::SIGUSR1),
+        ("USR2", libc::SIGUSR2),
+        ("XCPU", libc::SIGXCPU),
+    ] {
+        let scratch = Scratch::with_digits();
+        let child = endless(&scratch, "", "samples/000000.png");
+        for _ in 0..3 {
+            send(&child, &format!("-{signal}"));
+        }
+        let (out, code) = ending(child);
+        assert_eq!(code, Some(128 + number), "{out}");
+        let last = format!("SIG{signal}: stopped after iteration {}; to go on: ", newest(&scratch));
+        assert!(out.lines().last().unwrap().starts_with(&last), "{out}");
+        scratch.run("runs").says(&["stopped"]);
+    }
+}
+
+#[test]
+fn signal_that_a_shell_ignores_stays_ignored() {
+    let scratch = Scratch::with_digits();
+    let run = scratch.command(&format!("train {TINY} {ENDLESS} --log-interval 1"));
+    let mut command = scratch.prepared("sh");
+    command.args(["-c", "trap '' HUP INT; exec \"$@\"", "sh"]);
+    command.arg(run.get_program()).args(run.get_args());
+    let mut child = begun(&scratch, command, "samples/000000.png");
+    ["-HUP", "-INT", "-INT"].iter().for_each(|signal| send(&child, signal));
+    let log = scratch.path(RUN).join("stats.jsonl");
+    let length = || std::fs::metadata(&log).map_or(0, |log| log.len());
+    let then = length();
+    wait_for("more iterations", || {
+        assert!(child.try_wait().unwrap().is_none(), "the run ended");
+        length() > then + 10_000
+    });
+    send(&child, "-TERM");
+    assert_eq!(ending(child).1, Some(143));
 }
 
 #[test]
