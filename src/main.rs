@@ -4,17 +4,16 @@ mod cli;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use cli::display::print_error_line;
+use cli::display::print_error;
 
-/// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 `doctor` found that CUDA cannot be used, 130 and
-/// 143 stopped by Ctrl-C or SIGTERM after saving.
+/// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 `doctor` found that CUDA cannot be used, 128 and
+/// its number a signal, after saving: 130 Ctrl-C, 143 SIGTERM.
 fn main() -> ExitCode {
     cli::log::start();
-    match cli::Cli::parse().run() {
+    match cli::run() {
         Ok(code) => code,
         Err(error) => {
-            print_error_line(&format!("error: {}", error.in_words()));
+            print_error(&error);
             ExitCode::from(if error.is_usage() { 2 } else { 1 })
         }
     }

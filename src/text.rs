@@ -1,5 +1,6 @@
 //! Numbers, names and errors as people write them.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::path::Path;
 
@@ -43,6 +44,30 @@ pub fn folder_name(folder: &Path) -> String {
     name(folder).or_else(found).unwrap_or_else(|| "images".to_owned())
 }
 
+/// A text of one line as a terminal may show it: characters that would move its cursor, change its
+/// colours, begin another line or turn the direction of writing are escaped, as `\u001b`, which JSON
+/// and TOML read as the character.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if !text.contains(acts_on_a_terminal) {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' | '\t' => shown.extend(c.escape_default()),
+            c if acts_on_a_terminal(c) => shown.push_str(&format!("\\u{:04x}", c as u32)),
+            c => shown.push(c),
+        }
+    }
+    shown.into()
+}
+
+fn acts_on_a_terminal(c: char) -> bool {
+    let turns = ['\u{61c}'..='\u{61c}', '\u{200e}'..='\u{200f}', '\u{2066}'..='\u{2069}'];
+    let turns_or_ends = '\u{2028}'..='\u{202e}';
+    c.is_control() || turns_or_ends.contains(&c) || turns.iter().any(|range| range.contains(&c))
+}
+
 /// The message of an error and those of all its causes, on one line.
 pub fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
@@ -80,6 +105,22 @@ mod tests {
         ];
         for (count, text) in cases {
             assert_eq!(bytes(count), text);
+        }
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown_instead() {
+        for text in ["plain, größer, 狐 🦊", "", "C:\\u"] {
+            assert_eq!(visible(text), text);
+        }
+        let cases = [
+            ("a\x1b[2Jb", "a\\u001b[2Jb"),
+            ("two\nlines\r", "two\\nlines\\r"),
+            ("\u{9b}31m\x07\x7f", "\\u009b31m\\u0007\\u007f"),
+            ("gpj.\u{202e}exe", "gpj.\\u202eexe"),
+        ];
+        for (text, shown) in cases {
+            assert_eq!(visible(text), shown);
         }
     }
 

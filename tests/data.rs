@@ -8,9 +8,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use gan_cuda::data::{
-    Dataset, DatasetKind, DatasetProblem, Error, ImageShape, Origin, Places, Source,
-};
+use gan_cuda::data::{Dataset, DatasetKind, ImageShape, Origin, Places, Source};
 use gan_cuda::text::with_causes;
 use idx::{gzip, idx};
 use tempfile::TempDir;

@@ -3,6 +3,7 @@
 use clap::CommandFactory;
 use clap_complete::{Shell, generate};
 
+use crate::cli::display::print_text;
 use crate::cli::error::Result;
 
 /// Flags of `completions`.
@@ -26,6 +27,6 @@ pub fn run(args: &Args) -> Result<()> {
     // In bash's script two spellings of a name with a hyphen miss each other, and nothing behind a
     // command is completed: https://github.com/clap-rs/clap/issues/6421
     let script = String::from_utf8_lossy(&script).replace("gan__subcmd__cuda", "gan__cuda");
-    say!("{}", script.trim_end());
+    print_text(script.trim_end());
     Ok(())
 }

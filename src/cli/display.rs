@@ -1,15 +1,19 @@
 //! What a person sees while a run goes on: a progress bar in a terminal, plain lines elsewhere.
 
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::env;
+use std::io::{self, ErrorKind, Write, stderr, stdout};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use gan_cuda::gan::Metrics;
 use gan_cuda::gan::dataset::Progress;
 use gan_cuda::run::journal::loss_line;
+use gan_cuda::text::visible;
 use gan_cuda::train::observer::Observer;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::cli::error::{Error, Result};
 
 /// As wide as a label.
 const NO_LABEL: &str = "          ";
@@ -30,9 +34,16 @@ pub enum Verbosity {
     Verbose,
 }
 
+/// Whether standard output is a terminal that can do more than add lines: one that says it is dumb,
+/// or nothing of itself, gets what a file gets.
+pub fn is_terminal() -> bool {
+    let names_none = env::var_os("TERM").is_some_and(|name| name.is_empty());
+    !names_none && !ProgressDrawTarget::stdout().is_hidden()
+}
+
 /// Prints a line that begins with a label; what a terminal has no room for goes below its text.
 pub fn print_wrapped(text: &str) {
-    if !stdout().is_terminal() {
+    if !is_terminal() {
         return print_line(text);
     }
     let options = textwrap::Options::with_termwidth()
@@ -40,22 +51,61 @@ pub fn print_wrapped(text: &str) {
         .break_words(false)
         .word_separator(textwrap::WordSeparator::AsciiSpace)
         .word_splitter(textwrap::WordSplitter::NoHyphenation);
-    print_line(&textwrap::fill(text, options));
+    print_text(&textwrap::fill(&visible(text), options));
 }
 
-/// Prints a line to standard output, above a progress bar if there is one. A reader that has gone
-/// away (`| head`) is no reason to stop.
+/// Prints a line to standard output, above a progress bar if there is one. Names in it may be
+/// anybody's, so what would move the cursor or begin another line is escaped.
 pub fn print_line(text: &str) {
-    above_the_bar(|| {
-        let _ = writeln!(stdout(), "{text}");
-    });
+    print_text(&visible(text));
 }
 
-/// The same to standard error.
+/// The same for each line of a text.
+pub fn print_lines(text: &str) {
+    text.lines().for_each(print_line);
+}
+
+/// Prints a text in which there is nothing but our own, as it is.
+pub fn print_text(text: &str) {
+    above_the_bar(|| note(writeln!(stdout(), "{text}")));
+}
+
+/// Prints a line to standard error, as [`print_line`].
 pub fn print_error_line(text: &str) {
     above_the_bar(|| {
-        let _ = writeln!(stderr(), "{text}");
+        let _ = writeln!(stderr(), "{}", visible(text));
     });
+}
+
+/// Prints what went wrong; some errors have several lines.
+pub fn print_error(error: &Error) {
+    let lines = error.lines();
+    let lines: Vec<_> = lines.iter().map(|line| visible(line)).collect();
+    above_the_bar(|| {
+        let _ = writeln!(stderr(), "error: {}", lines.join("\n"));
+    });
+}
+
+/// Why standard output did not take something, the first time.
+static LOST: Mutex<Option<io::Error>> = Mutex::new(None);
+
+/// Remembers, for [`check_output`], what standard output did not take. A reader that has gone away
+/// (`| head`) has what it wanted.
+pub fn note(written: io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        lock(&LOST).get_or_insert(error);
+    }
+}
+
+/// Makes sure, at a command's end, that standard output took all that was printed.
+///
+/// # Errors
+/// [`Error::Output`].
+pub fn check_output() -> Result<()> {
+    note(stdout().flush());
+    lock(&LOST).take().map_or(Ok(()), |source| Err(Error::Output { source }))
 }
 
 /// The progress bar on the screen, which other lines would tear.
@@ -63,16 +113,20 @@ static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
 /// Says which progress bar is on the screen from now on, or that there is none any more.
 pub fn show_bar(bar: Option<ProgressBar>) {
-    *BAR.lock().unwrap_or_else(PoisonError::into_inner) = bar;
+    *lock(&BAR) = bar;
 }
 
 /// Prints what stays in whole lines, while the progress bar steps aside. `print` must not call this
 /// again.
 pub fn above_the_bar(print: impl FnOnce()) {
-    match &*BAR.lock().unwrap_or_else(PoisonError::into_inner) {
+    match &*lock(&BAR) {
         Some(bar) => bar.suspend(print),
         None => print(),
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The display of one run.
@@ -92,7 +146,7 @@ struct Rate {
 impl Display {
     /// A display for a run of `total` iterations of which `completed` are done.
     pub fn new(verbosity: Verbosity, completed: u32, total: u32) -> Self {
-        let wanted = verbosity > Verbosity::Quiet && stdout().is_terminal();
+        let wanted = verbosity > Verbosity::Quiet && is_terminal();
         let bar = wanted.then(|| progress_bar(completed.into(), Some(total.into()), BAR_OF_A_RUN));
         show_bar(bar.clone());
         let rate = Rate { since: Instant::now(), images: 0 };

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use gan_cuda::gan::preset;
 use gan_cuda::ranges::OutOfRange;
 use gan_cuda::text::with_causes;
+use gan_cuda::{data, run};
 
 use super::advice::advice;
 
@@ -47,8 +48,15 @@ pub enum Error {
     },
 
     /// The system does not let this process hear of Ctrl-C.
-    #[error("cannot listen for Ctrl-C and SIGTERM")]
+    #[error("cannot listen for Ctrl-C, SIGTERM and other signals")]
     Signals {
+        /// The operating system's word.
+        source: io::Error,
+    },
+
+    /// Standard output did not take all that was printed.
+    #[error("cannot write to standard output")]
+    Output {
         /// The operating system's word.
         source: io::Error,
     },
@@ -78,8 +86,17 @@ impl<E: Into<gan_cuda::Error>> From<E> for Error {
 }
 
 impl Error {
-    /// The message, those of its causes, and what to do.
-    pub fn in_words(&self) -> String {
+    /// The message, those of its causes, and what to do, in lines. Only the errors that are lists, or
+    /// show a place in a file, have several: a line break of any other is in somebody's name.
+    pub fn lines(&self) -> Vec<String> {
+        let words = self.in_words();
+        match self {
+            Error::Engine(error) if has_lines(error) => words.lines().map(str::to_owned).collect(),
+            _ => vec![words],
+        }
+    }
+
+    fn in_words(&self) -> String {
         let words = with_causes(self);
         let advice = match self {
             Error::Engine(error) => advice(error),
@@ -95,4 +112,14 @@ impl Error {
     pub fn is_usage(&self) -> bool {
         matches!(self, Error::Flag { .. } | Error::NoSuchPreset { .. })
     }
+}
+
+/// Lists of mirrors, places in a file, and what a compiler says.
+fn has_lines(error: &gan_cuda::Error) -> bool {
+    matches!(
+        error,
+        gan_cuda::Error::Data(data::Error::Fetch(_))
+            | gan_cuda::Error::Run(run::Error::Config { .. })
+            | gan_cuda::Error::Device(_)
+    )
 }

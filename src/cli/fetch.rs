@@ -1,6 +1,5 @@
 //! `gan-cuda fetch`: downloads data sets to where `train` finds them.
 
-use std::io::{IsTerminal, stdout};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -9,7 +8,7 @@ use gan_cuda::data::fetch::{Event, Order, fetch};
 use gan_cuda::text::{bytes, grouped};
 use indicatif::ProgressBar;
 
-use super::display::{print_error_line, print_line, progress_bar};
+use super::display::{is_terminal, print_error_line, print_line, progress_bar};
 use super::ranges::choice;
 use crate::cli::error::{Result, refuse};
 
@@ -133,7 +132,7 @@ impl Teller {
             self.say(&format!("          going on from {}", bytes(from as usize)));
         }
         (self.total, self.said) = (total, Instant::now());
-        if !self.quiet && stdout().is_terminal() {
+        if !self.quiet && is_terminal() {
             let template = match total {
                 Some(_) => {
                     "          {bar:20} {bytes} of {total_bytes}  {bytes_per_sec}, {eta} left"

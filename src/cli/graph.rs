@@ -10,6 +10,7 @@ use gan_cuda::run::config::Config;
 use gan_cuda::run::dir::RunDir;
 use gan_cuda::run::snapshot;
 
+use super::display::print_lines;
 use super::ending::has_ending;
 use super::sizes::SizeArgs;
 use crate::cli::error::{Error, Result, refuse};
@@ -33,7 +34,7 @@ pub fn run(args: &Args) -> Result<()> {
     let (title, model) = args.subject()?;
     let text = write(&Diagram::new(title, &model));
     let Some(out) = &args.out else {
-        say!("{}", text.trim_end());
+        print_lines(&text);
         return Ok(());
     };
     write_whole(out, text.as_bytes())?;

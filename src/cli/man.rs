@@ -9,6 +9,7 @@ use clap_mangen::Man;
 use gan_cuda::file_error::FileError;
 use gan_cuda::formats::files::write_whole;
 
+use crate::cli::display::print_text;
 use crate::cli::error::Result;
 
 const SOURCE: &str = concat!("gan-cuda ", env!("CARGO_PKG_VERSION"));
@@ -28,7 +29,7 @@ pub fn run(args: &Args) -> Result<()> {
     // Gives commands their full names.
     program.build();
     match &args.out {
-        None => say!("{}", String::from_utf8_lossy(&page(&program)?.1).trim_end()),
+        None => print_text(String::from_utf8_lossy(&page(&program)?.1).trim_end()),
         Some(folder) => write_all(&program, folder)?,
     }
     Ok(())

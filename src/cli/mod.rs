@@ -3,7 +3,7 @@
 //! Each command has a file or a folder: a clap struct of flags as they were given, and a function
 //! that turns them into a validated configuration and runs it.
 
-/// As `println!`, for output that may lose its reader.
+/// As `println!`, for output that may lose its reader: one line, whatever names are in it.
 macro_rules! say {
     ($($text:tt)*) => {
         $crate::cli::display::print_line(&format!($($text)*))
@@ -41,14 +41,17 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::cli::display::{check_output, note};
 use crate::cli::error::Result;
 
 /// Trains generative adversarial networks from scratch.
 #[derive(Parser)]
 #[command(version, max_term_width = 100, propagate_version = true, subcommand_required = true)]
 #[command(after_help = "\
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 doctor found no usable GPU, 130 and 143 stopped by \
-Ctrl-C or SIGTERM after saving.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 doctor found no usable GPU. A run that a signal \
+stopped has saved, and ends with 128 and the signal's number: 130 by Ctrl-C, 143 by SIGTERM, 129 by \
+SIGHUP, likewise by SIGUSR1, SIGUSR2 and SIGXCPU. Output that cannot be written is a failure, but \
+no reason for a run to end.
 
 RUST_LOG=gan_cuda=debug tells on standard error what the program does meanwhile: libraries and \
 devices that were tried, files read and written, graphs recorded.")]
@@ -85,13 +88,27 @@ enum Command {
     Man(man::Args),
 }
 
+/// Does what was typed, and says with which code to exit.
+///
+/// # Errors
+/// Whatever went wrong, for `main` to print.
+pub fn run() -> Result<ExitCode> {
+    match Cli::try_parse_from(std::env::args_os()) {
+        Ok(cli) => cli.run(),
+        // What is wrong with it, or the help that was asked for.
+        Err(answer) => {
+            note(answer.print());
+            check_output()?;
+            Ok(ExitCode::from(answer.exit_code() as u8))
+        }
+    }
+}
+
 impl Cli {
-    /// Does what was asked for, and says with which code to exit.
-    ///
-    /// # Errors
-    /// Whatever went wrong, for `main` to print.
-    pub fn run(self) -> Result<ExitCode> {
+    fn run(self) -> Result<ExitCode> {
+        let mut code = ExitCode::SUCCESS;
         match self.command {
+            // Has codes of its own for runs that were stopped.
             Command::Train(args) => return train::run(*args),
             Command::Sample(args) => sample::run(&args)?,
             Command::Replay(args) => replay::run(&args)?,
@@ -101,10 +118,11 @@ impl Cli {
             Command::Graph(args) => graph::run(&args)?,
             Command::Fetch(args) => fetch::run(&args)?,
             Command::Bench(args) => bench::run(&args)?,
-            Command::Doctor(args) => return doctor::run(&args),
+            Command::Doctor(args) => code = doctor::run(&args)?,
             Command::Completions(args) => completions::run(&args)?,
             Command::Man(args) => man::run(&args)?,
         }
-        Ok(ExitCode::SUCCESS)
+        check_output()?;
+        Ok(code)
     }
 }

@@ -16,7 +16,7 @@ const TITLES: [&str; 8] =
 /// Flags of `runs`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-States: running; finished; stopped (by Ctrl-C or SIGTERM, after saving); failed (by an error, which \
+States: running; finished; stopped (by Ctrl-C or another signal, after saving); failed (by an error, which \
 is shown); killed (by a second Ctrl-C, kill -9 or the machine's end); damaged (its config.toml \
 cannot be read). Losses are those of the newest record, \"saved\" is the newest checkpoint's \
 iteration. A folder without runs is no error, one that is not there is.")]

@@ -15,7 +15,7 @@ const RGB: &str = "--preset mlp-rgb --image-size 8 --g-hidden 8 --d-hidden 8 --b
 const CLASSES: &str =
     "--image-size 8 --g-hidden 8 --d-hidden 8 --batch-size 4 --threads 1 --dataset";
 
-fn picture(seed: u32) -> Vec<u8> {
+pub fn picture(seed: u32) -> Vec<u8> {
     let pixel = |x: u32, y: u32| Rgb([(9 * x) as u8, (5 * y) as u8, (20 * seed) as u8]);
     let mut bytes = Cursor::new(Vec::new());
     RgbImage::from_fn(20, 16, pixel).write_to(&mut bytes, ImageFormat::Png).unwrap();
@@ -23,7 +23,7 @@ fn picture(seed: u32) -> Vec<u8> {
 }
 
 /// A folder `photos` with 4 images each of cats, dogs and fish.
-fn scene() -> Scratch {
+pub fn scene() -> Scratch {
     let scratch = Scratch::new();
     for (class, name) in ["cats", "dogs", "fish"].iter().enumerate() {
         fs::create_dir_all(scratch.path("photos").join(name)).unwrap();

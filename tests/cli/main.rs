@@ -34,6 +34,7 @@ mod man;
 mod memory;
 #[path = "../common/mirror.rs"]
 mod mirror;
+mod names;
 mod pipe;
 mod ranges;
 mod readme;
@@ -47,4 +48,5 @@ mod stop;
 mod tensorboard;
 #[path = "../common/tensors.rs"]
 mod tensors;
+mod terminal;
 mod weights;

@@ -1,8 +1,8 @@
-//! Output whose reader has gone away.
+//! Output whose reader has gone away, or that the disk has no room for.
 
 use std::process::{Child, Stdio};
 
-use super::scratch::Scratch;
+use super::scratch::{RUN, Scratch, TINY};
 
 fn spawned(arguments: &str, filter: &str) -> Child {
     let mut command = Scratch::new().command(arguments);
@@ -26,4 +26,56 @@ fn closed_pipe_is_no_panic() {
     drop(child.stdout.take());
     let out = child.wait_with_output().unwrap();
     assert!(out.status.success() && out.stderr.is_empty(), "{out:?}");
+}
+
+/// How a command ends whose standard output is a full disk, and what it says.
+#[cfg(target_os = "linux")]
+fn on_a_full_disk(scratch: &Scratch, arguments: &str) -> (Option<i32>, String) {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = scratch.command(arguments);
+    let output = command.stdout(full).stderr(Stdio::piped()).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[cfg(target_os = "linux")]
+const LOST: &str =
+    "error: cannot write to standard output: No space left on device (os error 28)\n";
+
+#[test]
+#[cfg(target_os = "linux")]
+fn output_that_cannot_be_written_is_an_error_of_every_command() {
+    let scratch = Scratch::with_run("--iterations 1");
+    let train = format!("train {TINY} --dry-run");
+    for arguments in [
+        "--help",
+        "--version",
+        "train --help",
+        &train,
+        "sample",
+        "sample --json",
+        "replay --out a.gif",
+        "export --numpy a.npy",
+        "runs",
+        "runs --json",
+        "presets",
+        "presets cgan --toml",
+        "graph cgan",
+        "bench --preset mlp --iterations 1 --warmup 0 --json",
+        "doctor",
+        "completions bash",
+        "man",
+    ] {
+        assert_eq!(on_a_full_disk(&scratch, arguments), (Some(1), LOST.to_owned()), "{arguments}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn run_goes_on_though_its_output_cannot_be_written_and_says_so_in_the_end() {
+    let scratch = Scratch::with_digits();
+    let train = format!("train {TINY} --iterations 4");
+    assert_eq!(on_a_full_disk(&scratch, &train), (Some(1), LOST.to_owned()));
+    assert_eq!(scratch.checkpoints(RUN), ["checkpoint-000004"]);
+    scratch.run("runs").says(&["finished", "4/4"]);
+    assert_eq!(on_a_full_disk(&scratch, &format!("{train} -q")), (Some(0), String::new()));
 }

@@ -33,18 +33,23 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 fn print(report: &Report) {
     say!("gan-cuda {}", report.version);
-    say!("\nlibraries");
+    section("libraries");
     library("driver", &report.driver, "for CUDA up to");
     library("cuBLAS", &report.cublas, "version");
     library("NVRTC", &report.nvrtc, "version");
-    say!("\nkernels");
+    section("kernels");
     entry("compiled", &compiled(report));
-    say!("\ndevices");
+    section("devices");
     if report.devices.is_empty() {
         entry("none", "");
     }
     report.devices.iter().for_each(device);
     verdict(report);
+}
+
+fn section(title: &str) {
+    say!("");
+    say!("{title}");
 }
 
 /// A line of a section.
@@ -102,9 +107,10 @@ fn gib(bytes: usize) -> String {
 
 fn verdict(report: &Report) {
     match &report.problem {
-        None => say!("\nCUDA can be used: --device auto computes on {}", report.auto),
+        None => section(&format!("CUDA can be used: --device auto computes on {}", report.auto)),
         Some(problem) => {
-            say!("\nCUDA cannot be used: {problem}\n--device auto computes on the CPU");
+            section(&format!("CUDA cannot be used: {problem}"));
+            say!("--device auto computes on the CPU");
         }
     }
 }

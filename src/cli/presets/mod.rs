@@ -12,6 +12,7 @@ use gan_cuda::gan::settings::{Fakes, Loss, Order};
 use gan_cuda::nn::{NetworkSpec, Sequence, Shape};
 use gan_cuda::run::config::Config;
 
+use super::display::print_lines;
 use super::json::print_json;
 use crate::cli::error::{Error, Result};
 
@@ -60,7 +61,7 @@ pub fn run(args: &Args) -> Result<()> {
         (Some(name), json) => {
             let config = find(name)?;
             match (args.toml, json) {
-                (true, _) => say!("{}", text(name, &config)?.trim_end()),
+                (true, _) => print_lines(text(name, &config)?.trim_end()),
                 (false, true) => print_json(&json::of(&config, &config.model()?))?,
                 (false, false) => show(&config)?,
             }
@@ -100,7 +101,8 @@ fn list() {
     for preset in preset::presets() {
         say!("{:14} {}", preset.name, preset.summary);
     }
-    say!("\n`gan-cuda presets NAME` shows layers, losses and source.");
+    say!("");
+    say!("`gan-cuda presets NAME` shows layers, losses and source.");
 }
 
 fn show(config: &Config) -> Result<()> {

@@ -1,7 +1,5 @@
 //! The images of a run, and what is said while they are read.
 
-use std::io::{IsTerminal, stdout};
-
 use gan_cuda::data::{ClassOrder, Dataset, Origin, Places, Source, Wanted, cache_folder};
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::ranges::CLASSES;
@@ -10,7 +8,7 @@ use indicatif::ProgressBar;
 
 use super::flags::Args;
 use super::resolve::absolute;
-use crate::cli::display::{Verbosity, print_error_line, progress_bar, show_bar};
+use crate::cli::display::{Verbosity, is_terminal, print_error_line, progress_bar, show_bar};
 use crate::cli::error::{Result, refuse};
 use crate::cli::layers;
 
@@ -109,14 +107,14 @@ fn fit_classes(config: &mut Config) -> Result<()> {
 fn load(args: &Args, config: &mut Config, order: ClassOrder) -> Result<Dataset> {
     let spoken = args.verbosity() > Verbosity::Quiet;
     let cache = if args.dry_run { None } else { cache_folder() };
-    let bar = match spoken && stdout().is_terminal() {
+    let bar = match spoken && is_terminal() {
         // Is seen only once an image is decoded.
         true => progress_bar(0, None, BAR),
         false => ProgressBar::hidden(),
     };
     if let Source::Folder(folder) = config.dataset()?
         && spoken
-        && !stdout().is_terminal()
+        && !is_terminal()
         && !args.dry_run
     {
         say!("reading the images in {}", folder.display());

@@ -15,7 +15,7 @@ use gan_cuda::gan::dataset::Schedule;
 use gan_cuda::gan::plan::Plan;
 use gan_cuda::gan::{Gan, Role};
 use gan_cuda::run::config::Config;
-use gan_cuda::run::dir::RunDir;
+use gan_cuda::run::dir::{RunDir, default_name};
 use gan_cuda::run::initial::{self, initialize};
 use gan_cuda::text::grouped;
 use gan_cuda::train::trainer::{
@@ -24,7 +24,7 @@ use gan_cuda::train::trainer::{
 
 use super::advice::how_to_get;
 use super::device::{AnyDevice, Chosen, CpuChoice, open_device};
-use super::display::{Display, Verbosity, print_wrapped};
+use super::display::{Display, Verbosity, check_output, print_lines, print_wrapped};
 use super::signals::Signals;
 use crate::cli::error::Result;
 pub use flags::Args;
@@ -109,7 +109,7 @@ impl Job<'_> {
         }
         let (config, data, runs_dir) =
             (self.config.clone(), &self.data, &self.args.output.runs_dir);
-        let name = format!("{}-{}", config.preset, config.dataset()?.name());
+        let name = default_name(&format!("{}-{}", config.preset, config.dataset()?.name()));
         let name = self.args.output.name.clone().unwrap_or(name);
         let signals = Signals::listen()?;
         let remarks = remarks(&start);
@@ -163,6 +163,9 @@ impl Job<'_> {
                 End::Stopped => stopped(&trainer, signal),
             }
         }
+        if end == End::Finished {
+            check_output()?;
+        }
         Ok(code)
     }
 
@@ -182,8 +185,11 @@ impl Job<'_> {
             for line in self.banner(&gan, images.schedule()).iter().chain(&remarks(start)) {
                 say!("# {line}");
             }
-            say!("# a dry run: nothing was written\n\n{}", text.trim_end());
+            say!("# a dry run: nothing was written");
+            say!("");
+            print_lines(&text);
         }
+        check_output()?;
         Ok(ExitCode::SUCCESS)
     }
 
