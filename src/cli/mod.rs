@@ -35,6 +35,7 @@ mod runs;
 mod sample;
 mod signals;
 mod sizes;
+mod spelling;
 mod train;
 
 use std::process::ExitCode;
@@ -47,6 +48,8 @@ use crate::cli::error::Result;
 /// Trains generative adversarial networks from scratch.
 #[derive(Parser)]
 #[command(version, max_term_width = 100, propagate_version = true, subcommand_required = true)]
+// Of a flag that is given twice the last one counts, so that one can be put behind a script's.
+#[command(args_override_self = true)]
 #[command(after_help = "\
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 doctor found no usable GPU. A run that a signal \
 stopped has saved, and ends with 128 and the signal's number: 130 by Ctrl-C, 143 by SIGTERM, 129 by \
@@ -93,7 +96,7 @@ enum Command {
 /// # Errors
 /// Whatever went wrong, for `main` to print.
 pub fn run() -> Result<ExitCode> {
-    match Cli::try_parse_from(std::env::args_os()) {
+    match Cli::try_parse_from(spelling::ours(std::env::args_os())) {
         Ok(cli) => cli.run(),
         // What is wrong with it, or the help that was asked for.
         Err(answer) => {

@@ -1,5 +1,6 @@
 //! The flags that say how large a set-up is, of `train`, `bench` and `graph`.
 
+use clap::ArgAction;
 use gan_cuda::gan::Model;
 use gan_cuda::gan::preset::Preset;
 use gan_cuda::gan::rewrite::Rewrite;
@@ -14,16 +15,16 @@ use crate::cli::error::{Result, refuse};
 #[command(next_help_heading = "Values of the set-up [default: the preset's]")]
 pub(super) struct SizeArgs {
     /// Images in a batch
-    #[arg(long, value_name = "N", alias = "batch_size", value_parser = within::<usize, _>(ranges::EXTENT))]
+    #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::EXTENT))]
     batch_size: Option<usize>,
     /// Numbers in a row of noise
-    #[arg(long, value_name = "N", alias = "latent_dim", value_parser = within::<usize, _>(ranges::EXTENT))]
+    #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::EXTENT))]
     latent_dim: Option<usize>,
     /// Widths of the generator's hidden layers, as 128,256; of convolutions, their channels
-    #[arg(long, value_name = "N,N,…", value_delimiter = ',', value_parser = within::<usize, _>(ranges::EXTENT))]
+    #[arg(long, value_name = "N,N,…", action = ArgAction::Set, value_delimiter = ',', value_parser = within::<usize, _>(ranges::EXTENT))]
     g_hidden: Option<Vec<usize>>,
     /// Widths of the discriminator's hidden layers
-    #[arg(long, value_name = "N,N,…", value_delimiter = ',', value_parser = within::<usize, _>(ranges::EXTENT))]
+    #[arg(long, value_name = "N,N,…", action = ArgAction::Set, value_delimiter = ',', value_parser = within::<usize, _>(ranges::EXTENT))]
     d_hidden: Option<Vec<usize>>,
 }
 

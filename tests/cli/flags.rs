@@ -3,15 +3,15 @@
 use super::scratch::{RUN, Scratch};
 
 /// Flags, the keys of the configuration that they set, and what these then are.
-type Row = (&'static str, &'static str, &'static str);
+pub type Row = (&'static str, &'static str, &'static str);
 
 /// The words of all flags.
-fn typed(rows: &[Row]) -> String {
+pub fn typed(rows: &[Row]) -> String {
     rows.iter().map(|(flag, ..)| *flag).collect::<Vec<_>>().join(" ")
 }
 
 #[track_caller]
-fn assert_set(config: &toml::Value, rows: &[Row]) {
+pub fn assert_set(config: &toml::Value, rows: &[Row]) {
     for (flag, key, want) in rows {
         assert_eq!(value(config, key), *want, "{key} {flag}");
     }
@@ -126,26 +126,6 @@ fn flags_of_layers_are_honoured_though_few_widths_leave_none_of_them() {
     let words = ["--dropout", "mlp has none"];
     scratch.run(&format!("train --preset mlp {flags} --dry-run")).fails(2, &words[1..]);
     scratch.run("train --preset mlp --g-hidden 8 --dropout 0.1 --dry-run").fails(2, &words);
-}
-
-#[test]
-fn spellings_of_pytorch_gan_are_understood() {
-    let scratch = Scratch::with_digits();
-    let flags = [
-        ("--n_epochs 5", "epochs", "5"),
-        ("--batch_size 13", "gan.batch_size", "13"),
-        ("--latent_dim 11", "gan.latent_dim", "11"),
-        ("--img_size 10", "gan.image.height", "10"),
-        ("--sample_interval 7", "sample_interval", "7"),
-        ("--n_cpu 2", "threads", "2"),
-    ];
-    let length = "--iterations 1 --g-hidden 8 --d-hidden 8";
-    scratch.run(&format!("train --data-dir digits {length} {}", typed(&flags))).succeeds();
-    assert_set(&scratch.config(RUN), &flags);
-    // What we would not heed is not accepted.
-    for flag in ["--n_classes", "--n_critic", "--clip_value"] {
-        scratch.run(&format!("train {flag} 5")).fails(2, &[flag]);
-    }
 }
 
 #[test]

@@ -44,6 +44,7 @@ mod resume;
 mod runs;
 mod sample;
 mod scratch;
+mod spelling;
 mod stop;
 mod tensorboard;
 #[path = "../common/tensors.rs"]

@@ -13,6 +13,7 @@ use gan_cuda::ranges;
 
 use crate::cli::ranges::{channels, choice, may_be_negative, preset, run_name, within};
 use crate::cli::sizes::SizeArgs;
+use crate::cli::spelling::{all_widths, gpus};
 
 /// Flags of `train`, as they were given.
 #[derive(clap::Args)]
@@ -58,18 +59,21 @@ pub(super) struct DataArgs {
     pub(super) skip_bad_images: bool,
     /// Side of an image in pixels; images of other sizes are resized. For dcgan-rgb a power of two from
     /// 16: both networks get a level for each doubling
-    #[arg(long, value_name = "N", alias = "img_size", value_parser = within::<usize, _>(ranges::IMAGE_SIZE))]
+    #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::IMAGE_SIZE))]
     pub(super) image_size: Option<usize>,
     /// 1 (grey) or 3 (colour; grey is repeated)
     #[arg(long, value_name = "1|3", value_parser = channels)]
     pub(super) channels: Option<usize>,
+    /// As PyTorch-GAN's scripts have it. The data set decides; this must say the same
+    #[arg(long, value_name = "N", hide = true, value_parser = within::<usize, _>(ranges::CLASSES))]
+    pub(super) n_classes: Option<usize>,
 }
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "Length and place")]
 pub(super) struct LengthArgs {
     /// Epochs in all, from the run's beginning [default: the preset's, unless --iterations is given]
-    #[arg(long, value_name = "N", alias = "n_epochs", value_parser = within::<u32, _>(ranges::EPOCHS))]
+    #[arg(long, value_name = "N", value_parser = within::<u32, _>(ranges::EPOCHS))]
     pub(super) epochs: Option<u32>,
     /// Iterations in all, from the run's beginning; of the two, if both are given, the first reached
     /// ends the run
@@ -85,11 +89,14 @@ pub(super) struct LengthArgs {
     #[arg(long)]
     pub(super) no_graph: bool,
     /// CPU threads; results do not depend on it [default: physical cores of a NUMA node, at most 16]
-    #[arg(long, value_name = "N", alias = "n_cpu", value_parser = within::<usize, _>(ranges::THREADS))]
+    #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::THREADS))]
     pub(super) threads: Option<usize>,
     /// How the CPU computes convolutions [default: direct]
     #[arg(long, value_parser = choice::<ConvolutionForm>())]
     pub(super) conv: Option<ConvolutionForm>,
+    /// As PyTorch's DCGAN example has it
+    #[arg(long, value_name = "N", hide = true, value_parser = gpus)]
+    pub(super) ngpu: Option<usize>,
 }
 
 #[derive(clap::Args)]
@@ -146,13 +153,19 @@ pub(super) struct ValueArgs {
     /// Put one more ReLU behind the discriminator's last layer
     #[arg(long)]
     pub(super) d_final_relu: bool,
+    /// As PyTorch's DCGAN example has it
+    #[arg(long, value_name = "N", hide = true, value_parser = all_widths("--g-hidden", [8, 4, 2, 1]))]
+    ngf: Option<usize>,
+    /// The same of the discriminator
+    #[arg(long, value_name = "N", hide = true, value_parser = all_widths("--d-hidden", [1, 2, 4, 8]))]
+    ndf: Option<usize>,
 }
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct OutputArgs {
     /// Sample grid every N iterations, or every 'epoch' [default: the preset's]
-    #[arg(long, value_name = "N|epoch", alias = "sample_interval")]
+    #[arg(long, value_name = "N|epoch")]
     pub(super) sample_interval: Option<Interval>,
     /// Iterations from one record of losses to the next [default: 50]
     #[arg(long, value_name = "N", value_parser = within::<u32, _>(ranges::ITERATIONS))]

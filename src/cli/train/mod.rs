@@ -42,6 +42,7 @@ fn begin(args: &Args) -> Result<ExitCode> {
     let mut config = args.config()?;
     let chosen = open(args, &config)?;
     data::fit(args, &mut config)?;
+    args.check_classes(&config)?;
     // Images may take hours to decode: what else may be wrong comes first.
     initial::check::<Cpu<f32>>(&config)?;
     check_room(args, &config, &chosen.device, true)?;
@@ -53,6 +54,7 @@ fn resume(args: &Args, path: Option<&Path>) -> Result<ExitCode> {
     let found = Found::find(args, path)?;
     let was = found.config()?;
     let mut config = args.config_of_run(&was)?;
+    args.check_classes(&config)?;
     let start = found.start(args, &mut config)?;
     let chosen = open(args, &config)?;
     check_room(args, &config, &chosen.device, matches!(start, Start::Branch { .. }))?;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use gan_cuda::data::Source;
+use gan_cuda::device::DeviceChoice;
 use gan_cuda::file_error::FileError;
 use gan_cuda::gan::preset;
 use gan_cuda::gan::rewrite::Rewrite;
@@ -114,7 +115,8 @@ impl Args {
             // Neither a preset's length nor what a run was told before bounds what is asked for.
             (config.epochs, config.iterations) = (length.epochs, length.iterations);
         }
-        set(&mut config.device, length.device);
+        let cpu = (length.ngpu == Some(0)).then_some(DeviceChoice::Cpu);
+        set(&mut config.device, length.device.or(cpu));
         set(&mut config.precision, length.precision);
         set(&mut config.threads, length.threads);
         set(&mut config.conv, length.conv);
@@ -162,6 +164,22 @@ impl Args {
         // Last: few widths may leave none of a kind that the preset has.
         given.extend(self.values.sizes.layers());
         given
+    }
+
+    /// Makes sure that `--n-classes`, which nobody has to give, says how many there are.
+    pub(super) fn check_classes(&self, config: &Config) -> Result<()> {
+        let Some(given) = self.data.n_classes else { return Ok(()) };
+        match config.gan.classes {
+            Some(classes) if classes == given => Ok(()),
+            Some(classes) => refuse(
+                "--n-classes",
+                format!("is {given}, but the data set has {classes}, which decides; leave it out"),
+            ),
+            None => refuse(
+                "--n-classes",
+                format!("does not fit: preset {} has no classes; leave it out", config.preset),
+            ),
+        }
     }
 
     /// Makes sure that the flags about data fit the data set.
