@@ -22,8 +22,7 @@ const CONTAINERS: [(&[&str], &str, &str); 7] = [
 pub(super) fn other_format(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_str()?.to_ascii_lowercase();
     let ends = |ending: &&str| name.strip_suffix(ending).is_some_and(|rest| rest.ends_with('.'));
-    let (_, what, to_do) =
-        CONTAINERS.iter().find(|(endings, ..)| endings.iter().any(|e| ends(e)))?;
+    let (_, what, to_do) = CONTAINERS.iter().find(|(endings, ..)| endings.iter().any(&ends))?;
     Some(format!(
         "is {what}, and only folders of images and IDX files (train-images-idx3-ubyte) are read; \
          {to_do}"
