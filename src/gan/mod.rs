@@ -63,6 +63,9 @@ pub struct Gan<D: Device> {
     ring: Reals<D>,
     step: D::Buffer<u32>,
     completed: u32,
+    /// Iterations before those that went by these steps, and the batches that generator and
+    /// discriminator had had then.
+    before: (u32, [u64; 2]),
     /// An iteration as the device remembers it, for each data set and number of rows.
     recordings: BTreeMap<(u64, usize), D::Recording>,
 }
@@ -84,6 +87,7 @@ impl<D: Device> Gan<D> {
             ring: device.allocate(RING_ROWS * RING_COLUMNS)?,
             step: device.allocate(1)?,
             completed: 0,
+            before: (0, [0; 2]),
             recordings: BTreeMap::new(),
             device,
             model,
@@ -305,13 +309,26 @@ impl<D: Device> Gan<D> {
     /// When the device fails.
     pub fn set_completed(&mut self, iterations: u32) -> Result<()> {
         self.completed = iterations;
+        self.before = (0, [0; 2]);
         self.device.upload(D::view_mut(&mut self.step, 0..1), &[iterations])
     }
 
     /// Batches that have gone through a network in training mode: what BatchNorm's
     /// `num_batches_tracked` counts.
     pub fn passes(&self, role: Role) -> u64 {
-        batches_through(&self.steps, role) as u64 * u64::from(self.completed)
+        let (iterations, [generator, discriminator]) = self.before;
+        let before = match role {
+            Role::Generator => generator,
+            Role::Discriminator => discriminator,
+        };
+        let since = u64::from(self.completed - iterations);
+        before + batches_through(&self.steps, role) as u64 * since
+    }
+
+    /// Says how many batches have gone through generator and discriminator so far, where they may
+    /// have gone by other steps.
+    pub fn set_passes(&mut self, batches: [u64; 2]) {
+        self.before = (self.completed, batches);
     }
 }
 

@@ -19,6 +19,7 @@ use tracing::debug;
 use crate::file_error::FileError;
 use crate::formats::files::{self, TEMPORARY, with_ending};
 use crate::formats::tensor_file::{Foreign, TensorFile, TensorWriter, first_bytes};
+use crate::gan::Role;
 use crate::run::dir::{RunDir, replaced};
 use crate::run::{Error, Result};
 pub use problem::CheckpointProblem;
@@ -146,6 +147,14 @@ impl Checkpoint {
     /// Whether a folder has all of a checkpoint's files.
     pub fn is_complete_at(folder: &Path) -> bool {
         FILES.iter().all(|name| folder.join(name).is_file())
+    }
+
+    /// A network's `state_dict`.
+    pub fn network(&self, role: Role) -> &TensorFile {
+        match role {
+            Role::Generator => &self.generator,
+            Role::Discriminator => &self.discriminator,
+        }
     }
 
     /// Opens a checkpoint folder and makes sure that every byte is as it was saved.

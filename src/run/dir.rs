@@ -13,6 +13,7 @@
 //! A name that ends in `.tmp` is being written or deleted: readers ignore it, and
 //! [`RunDir::clean`] removes it before a run goes on.
 
+mod later;
 mod names;
 
 use std::fs::{self, File};
@@ -25,21 +26,13 @@ use crate::file_error::FileError;
 use crate::formats::files::{self, TEMPORARY, names_in, with_ending};
 use crate::run::lock::{Holder, RunLock};
 use crate::run::{Error, Result};
+pub use later::Later;
 pub use names::{check_name, default_name};
 use names::{checkpoint_iteration, checkpoint_name, run_number};
 
 const CONFIG: &str = "config.toml";
 /// A checkpoint that makes room for a new one of the same iteration.
 pub(crate) const REPLACED: &str = ".old.tmp";
-
-/// What a run has of iterations after one of its checkpoints.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Later {
-    /// Iterations of checkpoints, ascending.
-    pub checkpoints: Vec<u64>,
-    /// Iterations of sample grids, ascending.
-    pub samples: Vec<u64>,
-}
 
 /// A run folder; a path and no more, so it is cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -251,40 +244,6 @@ impl RunDir {
         }
         for &iteration in oldest {
             files::remove_folder(&self.checkpoint(iteration))?;
-        }
-        Ok(())
-    }
-
-    /// The checkpoints and the grids after `iteration`.
-    ///
-    /// # Errors
-    /// When a folder cannot be listed.
-    pub fn after(&self, iteration: u64) -> Result<Later> {
-        let (mut checkpoints, mut samples) = (self.checkpoints()?, self.sample_iterations()?);
-        checkpoints.retain(|&other| other > iteration);
-        samples.retain(|&other| other > iteration);
-        Ok(Later { checkpoints, samples })
-    }
-
-    /// Deletes the checkpoints and the grids after `iteration`: a run that goes on from an older
-    /// checkpoint takes another path, and what it left behind must not pass for its newest.
-    ///
-    /// # Errors
-    /// When one cannot be deleted.
-    pub fn discard_after(&self, iteration: u64) -> Result<()> {
-        let Later { checkpoints, samples } = self.after(iteration)?;
-        if !checkpoints.is_empty() {
-            info!(
-                ?checkpoints,
-                from = iteration,
-                "checkpoints of the discarded branch are removed"
-            );
-        }
-        for later in checkpoints {
-            files::remove_folder(&self.checkpoint(later))?;
-        }
-        for later in samples {
-            files::remove_if_there(&self.sample(later))?;
         }
         Ok(())
     }

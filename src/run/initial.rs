@@ -1,6 +1,6 @@
 //! Weights that networks begin with: `state_dict`s from elsewhere, as safetensors.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use crate::device::Device;
 use crate::formats::tensor_file::TensorFile;
@@ -35,16 +35,16 @@ pub fn check<D: Device>(config: &Config) -> Result<()> {
     files(config).try_for_each(|(role, path)| open::<D>(path, &model, role).map(drop))
 }
 
-fn files(config: &Config) -> impl Iterator<Item = (Role, &PathBuf)> {
+fn files(config: &Config) -> impl Iterator<Item = (Role, &Path)> {
     let files = [
         (Role::Generator, &config.init_generator),
         (Role::Discriminator, &config.init_discriminator),
     ];
-    files.into_iter().filter_map(|(role, path)| Some((role, path.as_ref()?)))
+    files.into_iter().filter_map(|(role, path)| Some((role, path.as_deref()?)))
 }
 
 /// Opens a file that has a network's tensors, and no others.
-fn open<D: Device>(path: &PathBuf, model: &Model, role: Role) -> Result<TensorFile> {
+fn open<D: Device>(path: &Path, model: &Model, role: Role) -> Result<TensorFile> {
     let spec = model.network(role);
     let tensors = Network::<D>::tensors(spec);
     let names = tensors.iter().map(|param| param.name.clone()).chain(spec.counters());

@@ -107,9 +107,8 @@ pub fn restore<D: Device>(
     let state = &checkpoint.state;
     // Shapes alone do not tell: two GANs may differ in activations only.
     let words = words(gan.model(), config);
-    for (role, file) in
-        [(Role::Generator, &checkpoint.generator), (Role::Discriminator, &checkpoint.discriminator)]
-    {
+    for role in Role::BOTH {
+        let file = checkpoint.network(role);
         words.iter().try_for_each(|(key, word)| expect_word(file, key, word))?;
         let (device, player) = gan.player_mut(role);
         read_network(device, &mut player.network, file)?;
@@ -122,7 +121,20 @@ pub fn restore<D: Device>(
         data: data_checksum(checkpoint)?,
     };
     gan.set_completed(progress.iteration)?;
+    let passes = |role| counted(gan, role, checkpoint.network(role));
+    gan.set_passes([passes(Role::Generator)?, passes(Role::Discriminator)?]);
     Ok(progress)
+}
+
+/// The batches that a network's BatchNorms counted; a branch may count otherwise than from where it
+/// branched off.
+fn counted<D: Device>(gan: &Gan<D>, role: Role, file: &TensorFile) -> Result<u64> {
+    let mut keys = gan.player(role).network.spec().counters();
+    let there = |key: &String| file.tensors().iter().any(|tensor| tensor.name == *key);
+    match keys.next().filter(there) {
+        Some(key) => Ok(file.get::<i64>(&key, &[])?.iter().map(|count| count.unsigned_abs()).sum()),
+        None => Ok(gan.passes(role)),
+    }
 }
 
 fn read_adam<D: Device>(
@@ -191,8 +203,9 @@ pub fn data_checksum(checkpoint: &Checkpoint) -> Result<u32> {
 /// [`CheckpointProblem::OfAnother`].
 pub fn expect_networks(checkpoint: &Checkpoint, config: &Config) -> Result<()> {
     let words = words(&config.model()?, config);
-    [&checkpoint.generator, &checkpoint.discriminator]
+    Role::BOTH
         .into_iter()
+        .map(|role| checkpoint.network(role))
         .try_for_each(|file| words.iter().try_for_each(|(key, word)| expect_word(file, key, word)))
 }
 

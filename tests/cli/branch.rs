@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use gan_cuda::formats::tensor_file::TensorFile;
+
 use super::scratch::{RUN as FIRST, SECOND, Scratch, has};
 
 /// A folder with a finished run of four iterations, a checkpoint at each.
@@ -51,6 +53,18 @@ fn branch_is_a_run_of_its_own_that_says_where_it_is_from() {
     scratch.run("sample").succeeds();
     scratch.run("replay").succeeds();
     scratch.run(&format!("train --config {run} --dry-run --lr 0.5")).succeeds();
+}
+
+#[test]
+fn batches_are_counted_by_the_steps_that_they_went_by() {
+    let scratch = one_run();
+    scratch.run("train --resume --branch --fakes fresh --iterations 6").succeeds();
+    let path = scratch.path(&format!("{SECOND}/checkpoint-000006/generator.safetensors"));
+    let file = TensorFile::open(&path).unwrap();
+    let key =
+        file.tensors().iter().find(|tensor| tensor.name.ends_with("batches_tracked")).unwrap();
+    // One in each of the first four iterations, and two in each that draws fakes twice.
+    assert_eq!(file.get::<i64>(&key.name, &[]).unwrap(), [4 + 2 * 2]);
 }
 
 #[test]
