@@ -133,8 +133,8 @@ fn files_that_do_not_fit_are_named_with_what_is_wrong() {
 fn keys_may_have_the_prefixes_of_pytorchs_wrappers() {
     let (scratch, generator, _) = trained();
     let want = scratch.files(FIRST)["samples/000004.png"].clone();
-    let mut number = 1;
-    for prefix in ["module.", "_orig_mod.module.", "module._orig_mod."] {
+    let prefixes = ["module.", "_orig_mod.module.", "module._orig_mod."];
+    for (number, prefix) in (1..).zip(prefixes) {
         let wrapped = rewritten(&scratch, &generator, |new, old, tensor| {
             let numbers = match tensor.dtype {
                 Dtype::F32 => old.get::<f32>(&tensor.name, &tensor.shape).unwrap(),
@@ -145,7 +145,6 @@ fn keys_may_have_the_prefixes_of_pytorchs_wrappers() {
         scratch.train(&format!("--iterations 1 --init-generator {wrapped}")).succeeds();
         let run = format!("runs/{number:05}-cgan-mnist");
         assert!(scratch.files(&run)["samples/000000.png"] == want, "{prefix}");
-        number += 1;
     }
 }
 
