@@ -4,13 +4,13 @@
 //! shown, of which there are hardly any.
 
 use std::env;
-use std::io::{self, IsTerminal, Write, stderr};
+use std::io::{self, Write};
 
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::display::{above_the_bar, print_error_line};
+use super::display::print_error_line;
 
 const VARIABLE: &str = "RUST_LOG";
 
@@ -20,11 +20,11 @@ pub fn start() {
         Some(text) if !text.is_empty() => understood(&text.to_string_lossy()),
         _ => (only_warnings(), None),
     };
-    let colours = stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| AboveTheBar)
-        .with_ansi(colours)
+        // Escape sequences are those of names then, and are shown.
+        .with_ansi(false)
         // It would say so by a macro that panics where standard error is closed.
         .log_internal_errors(false)
         .finish();
@@ -71,9 +71,9 @@ struct AboveTheBar;
 
 impl Write for AboveTheBar {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        above_the_bar(|| {
-            let _ = stderr().write_all(bytes);
-        });
+        // A whole line, of an event.
+        let text = String::from_utf8_lossy(bytes);
+        print_error_line(text.strip_suffix('\n').unwrap_or(&text));
         Ok(bytes.len())
     }
 

@@ -100,8 +100,11 @@ pub fn run() -> Result<ExitCode> {
         Ok(cli) => cli.run(),
         // What is wrong with it, or the help that was asked for.
         Err(answer) => {
-            note(answer.print());
-            check_output()?;
+            let printed = answer.print();
+            if !answer.use_stderr() {
+                note(printed);
+                check_output()?;
+            }
             Ok(ExitCode::from(answer.exit_code() as u8))
         }
     }

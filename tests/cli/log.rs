@@ -15,7 +15,7 @@ fn log_goes_to_standard_error_and_leaves_standard_output_as_it_is() {
     let logged = logging(&scratch, "gan_cuda=debug", "doctor");
     assert_eq!(logged.out, plain);
     has(&logged.err, &["DEBUG gan_cuda::device::cuda", "cuBLAS", "not found", "no-libraries"]);
-    assert!(!logged.err.contains('\x1b'), "colours are for terminals: {}", logged.err);
+    assert!(!logged.err.contains('\x1b'), "{}", logged.err);
 }
 
 #[test]

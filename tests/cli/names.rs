@@ -67,7 +67,12 @@ fn errors_and_warnings_show_names_escaped_too() {
     fs::write(scratch.path(NASTY).join("good.png"), picture(1)).unwrap();
     let flags = format!("{TRAIN} --preset mlp-rgb --skip-bad-images --batch-size 1 -q --dataset");
     is_tame(&run(&scratch, &flags, NASTY).succeeds());
-    let err = run(&scratch, &flags.replace(" -q", ""), NASTY).warns();
+    let words = flags.replace(" -q", "");
+    let words: Vec<_> = words.split_whitespace().chain([NASTY]).collect();
+    let mut logging = scratch.command("");
+    let logged = logging.args(&words).env("RUST_LOG", "trace").output().unwrap();
+    is_tame(&String::from_utf8(logged.stderr).unwrap());
+    let err = run(&scratch, &words[..words.len() - 1].join(" "), NASTY).warns();
     is_tame(&err);
     assert!(err.contains(&format!("{SHOWN}.png")), "{err}");
 }

@@ -71,6 +71,14 @@ fn output_that_cannot_be_written_is_an_error_of_every_command() {
 
 #[test]
 #[cfg(target_os = "linux")]
+fn mistake_that_cannot_be_told_is_one_all_the_same() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let status = Scratch::new().command("train --no-such-flag").stderr(full).status().unwrap();
+    assert_eq!(status.code(), Some(2));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
 fn run_goes_on_though_its_output_cannot_be_written_and_says_so_in_the_end() {
     let scratch = Scratch::with_digits();
     let train = format!("train {TINY} --iterations 4");

@@ -128,7 +128,8 @@ fn command_line_of_pytorchs_dcgan_example_is_understood() {
         ("--ngpu 2", &["--ngpu", "one GPU"][..]),
         ("--ngf 32", &["--ngf", "--g-hidden 256,128,64,32"]),
         ("--ndf 64", &["--ndf", "--d-hidden 64,128,256,512"]),
-        ("--netG=nowhere.pth", &["cannot read", "nowhere.pth"]),
+        ("--netG=netG.pth", &["--init-generator names netG.pth", "safetensors.torch.save_file"]),
+        ("--netD weights.safetensors", &["cannot read", "weights.safetensors"]),
         ("--batchsize 3", &["--batchsize", "--batch-size"]),
     ] {
         let answer = scratch.run(&format!("{cuda} {flags}"));

@@ -28,7 +28,8 @@ pub fn check_name(name: &str) -> Result<()> {
 pub fn default_name(text: &str) -> String {
     let unfit = |c: char| c.is_control() || ['/', '\\'].contains(&c);
     let mut name = text.replace(unfit, "-");
-    name.truncate(name.floor_char_boundary(LONGEST));
+    let ends = name.char_indices().map(|(start, c)| start + c.len_utf8());
+    name.truncate(ends.take_while(|&end| end <= LONGEST).last().unwrap_or(0));
     name
 }
 
