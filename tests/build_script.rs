@@ -294,6 +294,7 @@ fn a_changed_signature_breaks_the_build() {
         .current_dir(package)
         .env("GAN_CUDA_NVRTC_DIR", "none, as the kernels need not be compiled")
         .env_remove("GAN_CUDA_REQUIRE_NVRTC")
+        .env("CARGO_TERM_COLOR", "never")
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
