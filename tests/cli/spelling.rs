@@ -128,7 +128,7 @@ fn command_line_of_pytorchs_dcgan_example_is_understood() {
         ("--ngpu 2", &["--ngpu", "one GPU"][..]),
         ("--ngf 32", &["--ngf", "--g-hidden 256,128,64,32"]),
         ("--ndf 64", &["--ndf", "--d-hidden 64,128,256,512"]),
-        ("--netG=netG.pth", &["--init-generator names netG.pth", "safetensors.torch.save_file"]),
+        ("--netG=netG.pth", &["cannot read", "netG.pth"]),
         ("--netD weights.safetensors", &["cannot read", "weights.safetensors"]),
         ("--batchsize 3", &["--batchsize", "--batch-size"]),
     ] {

@@ -125,14 +125,8 @@ impl Args {
         set(&mut config.checkpoint_interval, output.checkpoint_interval.map(Some));
         set(&mut config.keep, output.keep);
         config.tensorboard = (config.tensorboard || output.tensorboard) && !output.no_tensorboard;
-        set(
-            &mut config.init_generator,
-            given_file("--init-generator", &values.init_generator)?.map(Some),
-        );
-        set(
-            &mut config.init_discriminator,
-            given_file("--init-discriminator", &values.init_discriminator)?.map(Some),
-        );
+        set(&mut config.init_generator, given_file(&values.init_generator)?.map(Some));
+        set(&mut config.init_discriminator, given_file(&values.init_discriminator)?.map(Some));
         self.apply_settings(&mut config.gan);
         Ok(())
     }
@@ -236,18 +230,8 @@ fn flag(key: &str) -> String {
     format!("--{}", name.replace('_', "-"))
 }
 
-/// A file of weights, which `torch.save` does not write as this program reads them.
-fn given_file(flag: &str, path: &Option<PathBuf>) -> Result<Option<PathBuf>> {
-    let Some(path) = path else { return Ok(None) };
-    if path.extension().is_some_and(|ending| ending == "pth" || ending == "pt") {
-        let problem = format!(
-            "names {}, as torch.save writes it; give the state_dict as safetensors.torch.save_file \
-             writes it",
-            path.display()
-        );
-        return refuse(flag, problem);
-    }
-    Ok(Some(absolute(path)?))
+fn given_file(path: &Option<PathBuf>) -> Result<Option<PathBuf>, FileError> {
+    path.as_deref().map(absolute).transpose()
 }
 
 /// A path that a configuration keeps: it must be the same from elsewhere.

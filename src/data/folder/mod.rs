@@ -151,6 +151,9 @@ impl ImageFolder {
         });
         let problems = problems.filter(|(_, problem)| !matches!(problem, ImageProblem::Ours));
         let pool = ThreadPoolBuilder::new().num_threads(threads(wanted.threads)).build();
+        // Where the system starts no more threads, this one does it alone.
+        let pool =
+            pool.or_else(|_| ThreadPoolBuilder::new().num_threads(1).use_current_thread().build());
         let pool = pool.map_err(|error| {
             FileError::at("start the threads that decode", &self.path)(io::Error::other(error))
         })?;

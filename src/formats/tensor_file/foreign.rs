@@ -46,15 +46,15 @@ impl Remedy {
         let (old, new) = (path.display().to_string(), path.with_extension("safetensors"));
         let new = new.display().to_string();
         match self {
+            // In a line, since an error is one: to be pasted into a shell.
             Remedy::Torch => format!(
-                "convert it in Python (where it holds more than a state_dict, take that out of it):\n    \
-                 import torch; from safetensors.torch import save_file\n    \
-                 save_file(torch.load({old:?}, map_location=\"cpu\"), {new:?})"
+                "convert it, or the state_dict in it: python3 -c 'import torch, \
+                 safetensors.torch as s; s.save_file(torch.load({old:?}, map_location=\"cpu\"), \
+                 {new:?})'"
             ),
             Remedy::NumPy => format!(
-                "convert it in Python:\n    \
-                 import numpy; from safetensors.numpy import save_file\n    \
-                 save_file(dict(numpy.load({old:?})), {new:?})"
+                "convert it: python3 -c 'import numpy, safetensors.numpy as s; \
+                 s.save_file(dict(numpy.load({old:?})), {new:?})'"
             ),
             Remedy::Other(words) => words.to_owned(),
         }
