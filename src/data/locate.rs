@@ -16,8 +16,10 @@ use tracing::debug;
 use super::DatasetKind;
 use super::other::other_format_in;
 use crate::data::{Error, Result};
+#[cfg(feature = "fetch")]
+pub(super) use names::spellings;
 use names::{TRAIN, heads, image_names, label_names};
-pub(super) use names::{first_file, image_head, spellings};
+pub(super) use names::{first_file, image_head};
 pub use problem::DatasetProblem;
 
 /// Where other programs put the files, below the folder that their user names: torchvision, and the
