@@ -17,6 +17,12 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
+/// `1 image`, `2,000 images`.
+pub fn counted(count: usize, noun: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{ending}", grouped(count as u64))
+}
+
 /// Bytes in the largest unit of which there is one: `512 B`, `1.46 KiB`, `3.00 GiB`.
 pub fn bytes(count: usize) -> String {
     let (mut number, mut units) = (count as f64, ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"].iter());
@@ -89,6 +95,12 @@ mod tests {
         for (number, text) in cases {
             assert_eq!(grouped(number), text);
         }
+    }
+
+    #[test]
+    fn one_of_a_kind_is_no_plural() {
+        let cases = [(0, "0 images"), (1, "1 image"), (2, "2 images"), (40_000, "40,000 images")];
+        cases.iter().for_each(|&(count, text)| assert_eq!(counted(count, "image"), text));
     }
 
     #[test]

@@ -179,6 +179,16 @@ fn resumed_journal_equals_uninterrupted_journal() {
 }
 
 #[test]
+fn journal_that_is_emptied_meanwhile_begins_again_without_a_hole() {
+    let (_runs, run) = one_run();
+    let mut journal = Journal::create(&run).unwrap();
+    journal.line("one").unwrap();
+    fs::write(run.log(), "").unwrap();
+    journal.line("two").unwrap();
+    assert_eq!(fs::read_to_string(run.log()).unwrap(), "two\n");
+}
+
+#[test]
 fn journal_that_is_not_as_it_was_keeps_what_is_of_earlier_iterations_and_says_so() {
     let (_runs, run) = one_run();
     let line = |batch: u32| format!("[Epoch 2/9] [Batch {batch}/3] [D loss: 0.1] …");

@@ -65,6 +65,9 @@ fn folder(problem: &FolderProblem) -> Option<&'static str> {
     match problem {
         FolderProblem::Missing { .. } => Some("or name where it is now with --dataset"),
         FolderProblem::NoImages { .. } => Some("name the folder that has them with --dataset"),
+        FolderProblem::OtherClasses { .. } => {
+            Some("put back what was there, or begin a new run with --config or --preset")
+        }
         FolderProblem::Closed { .. } => {
             Some("let this user read it, or leave out such folders with --skip-bad-images")
         }

@@ -26,7 +26,7 @@ pub(super) struct ImageArgs {
     pub(super) seed: Option<u64>,
     /// Classes to draw, by their names or numbers, as cats,dogs or 0-9 or 7,3 [default: all; only
     /// where the preset has classes]
-    #[arg(long, value_name = "LIST")]
+    #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
     labels: Option<String>,
     /// What BatchNorm normalises with: the statistics gathered in training, or those of the
     /// images drawn (2 to 4,096, all together) [default: running]

@@ -1,5 +1,7 @@
 //! Classes as a person names them: by their names, or by their numbers.
 
+use std::ops::RangeInclusive;
+
 use gan_cuda::ranges;
 
 /// Names that a message lists.
@@ -15,34 +17,45 @@ pub(super) struct Labels<'a> {
 
 impl Labels<'_> {
     /// The classes of a list such as `cats,dogs` or `0-3,7`. What could be a name or a number is a
-    /// name.
+    /// name; of a range both ends are names, or both are numbers.
     pub(super) fn of(&self, text: &str) -> Result<Vec<u32>, String> {
+        if let Some(label) = self.named(text) {
+            return Ok(vec![label]);
+        }
         let mut labels = Vec::new();
         for part in text.split(',').map(str::trim) {
-            match part.split_once('-').filter(|_| self.named(part).is_none()) {
-                None => labels.push(self.one(part)?),
-                Some((first, last)) => {
-                    let (first, last) = (self.one(first.trim())?, self.one(last.trim())?);
-                    if first > last {
-                        return Err(format!("has {part}, which descends; {}", self.in_words()));
-                    }
-                    labels.extend(first..=last);
-                }
+            match self.one(part) {
+                Some(label) => labels.push(label),
+                None => labels.extend(self.range(part)?),
             }
         }
         labels.truncate(ranges::MOST_SAMPLES as usize);
         Ok(labels)
     }
 
+    fn range(&self, part: &str) -> Result<RangeInclusive<u32>, String> {
+        let unknown = |text: &str| format!("has no class {text:?}; {}", self.in_words());
+        let (first, last) = part.split_once('-').ok_or_else(|| unknown(part))?;
+        let (first, last) = (first.trim(), last.trim());
+        let names = self.named(first).zip(self.named(last));
+        let ends = names.or_else(|| self.numbered(first).zip(self.numbered(last)));
+        let (first, last) = ends.ok_or_else(|| unknown(part))?;
+        match first <= last {
+            true => Ok(first..=last),
+            false => Err(format!("has {part}, which descends; {}", self.in_words())),
+        }
+    }
+
+    fn one(&self, text: &str) -> Option<u32> {
+        self.named(text).or_else(|| self.numbered(text))
+    }
+
     fn named(&self, name: &str) -> Option<u32> {
         (0..).zip(self.names).find(|(_, known)| *known == name).map(|(label, _)| label)
     }
 
-    fn one(&self, text: &str) -> Result<u32, String> {
-        let number = || text.parse().ok().filter(|&label: &u32| (label as usize) < self.classes);
-        self.named(text)
-            .or_else(number)
-            .ok_or_else(|| format!("has no class {text:?}; {}", self.in_words()))
+    fn numbered(&self, text: &str) -> Option<u32> {
+        text.parse().ok().filter(|&label: &u32| (label as usize) < self.classes)
     }
 
     /// What would have done.
@@ -88,7 +101,10 @@ mod tests {
         assert_eq!(labels(&animals, 3, "t-rex, 1, cats-dogs").unwrap(), [2, 1, 0, 1]);
         let words = labels(&animals, 3, "owls").unwrap_err();
         assert_eq!(words, "has no class \"owls\"; the classes are cats, dogs, t-rex (0 to 2)");
+        assert_eq!(labels(&["a", "a,b"], 2, "a,b").unwrap(), [1]);
         let from_one = ["1", "2", "3", "10"];
+        // "0" is no name, so both ends are numbers.
+        assert_eq!(labels(&from_one, 4, "0-3").unwrap(), [0, 1, 2, 3]);
         assert_eq!(labels(&from_one, 4, "2,10,0").unwrap(), [1, 3, 0]);
         assert_eq!(labels(&from_one, 4, "1-3").unwrap(), [0, 1, 2]);
     }

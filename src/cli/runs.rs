@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::ValueHint;
+use gan_cuda::gan::metrics::EXPLODED;
 use gan_cuda::run::overview::{Overview, overviews};
 
 use super::display::print_wrapped;
@@ -77,6 +78,12 @@ fn remarks(run: &Overview) -> Vec<String> {
         && !run.name.ends_with(&format!("-{preset}-{}", data.name()))
     {
         remarks.push(format!("preset {preset} on {data}"));
+    }
+    if run.record.is_some_and(|record| f64::from(record.d_loss.max(record.g_loss)) > EXPLODED) {
+        remarks.push("diverged: its losses have exploded".to_owned());
+    }
+    if let Some(checkpoint) = &run.branched_from {
+        remarks.push(format!("branched from {}", checkpoint.display()));
     }
     remarks.extend(run.problems.iter().cloned());
     remarks

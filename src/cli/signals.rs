@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::cli::error::{Error, Result};
 #[cfg(unix)]
-use signal_hook::consts::{SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
+use signal_hook::consts::{SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU, SIGXFSZ};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
@@ -48,6 +48,9 @@ impl Signals {
         for signal in numbers.filter(|&signal| !is_ignored(signal)) {
             signals.listen_to(signal).map_err(|source| Error::Signals { source })?;
         }
+        // A file that grows beyond `ulimit -f` is then an error of its own, as on a full disk.
+        #[cfg(unix)]
+        flag::register(SIGXFSZ, Arc::default()).map_err(|source| Error::Signals { source })?;
         Ok(signals)
     }
 

@@ -9,7 +9,7 @@ use clap::{Arg, CommandFactory};
 use super::Cli;
 
 /// Flags of such scripts, and what they are for `train`.
-const OTHERS: [(&str, &str); 15] = [
+const OTHERS: [(&str, &str); 14] = [
     ("--n_epochs", "--epochs"),
     ("--niter", "--epochs"),
     ("--img_size", "--image-size"),
@@ -19,7 +19,6 @@ const OTHERS: [(&str, &str); 15] = [
     ("--beta1", "--b1"),
     ("--beta2", "--b2"),
     ("--n_cpu", "--threads"),
-    ("--workers", "--threads"),
     ("--manualSeed", "--seed"),
     ("--outf", "--runs-dir"),
     ("--netG", "--init-generator"),
@@ -53,23 +52,35 @@ pub fn ours(typed: impl Iterator<Item = OsString>) -> Vec<OsString> {
 
 /// `--dataroot` is where the files of a data set are that `--dataset` names, or a folder of images.
 fn with_dataroot(mut words: Vec<OsString>) -> Vec<OsString> {
-    let dataset = words.iter().position(|word| word == "--dataset");
-    let named = dataset.and_then(|at| words.get(at + 1)?.to_str());
-    let ours = match named {
+    if !words.iter().any(|word| flag_of(word) == Some("--dataroot")) {
+        return words;
+    }
+    let dataset = words.iter().rposition(|word| flag_of(word) == Some("--dataset"));
+    let value = dataset.and_then(|at| {
+        let (_, value) = parts(words[at].to_str()?)?;
+        let next = || words.get(at + 1)?.to_str();
+        value.strip_prefix('=').or_else(next).map(str::to_owned)
+    });
+    let is_folder = value.as_deref().is_some_and(|name| FOLDERS.contains(&name));
+    let ours = match value.as_deref() {
         Some("mnist" | "fashion-mnist") => "--data-dir",
         _ => "--dataset",
     };
-    let is_folder = named.is_some_and(|name| FOLDERS.contains(&name));
-    let root = words.iter().enumerate().find_map(|(at, word)| {
-        let (flag, value) = parts(word.to_str()?)?;
-        (flag == "--dataroot").then(|| (at, format!("{ours}{value}")))
-    });
-    let Some((at, word)) = root else { return words };
-    words[at] = word.into();
-    if let Some(dataset) = dataset.filter(|_| is_folder) {
-        words.drain(dataset..dataset + 2);
+    if let Some(at) = dataset.filter(|_| is_folder) {
+        let length = if words[at] == "--dataset" { 2 } else { 1 };
+        words.drain(at..at + length);
+    }
+    for word in &mut words {
+        let root = word.to_str().and_then(parts).filter(|(flag, _)| *flag == "--dataroot");
+        if let Some((_, value)) = root {
+            *word = format!("{ours}{value}").into();
+        }
     }
     words
+}
+
+fn flag_of(word: &OsString) -> Option<&str> {
+    word.to_str().and_then(parts).map(|(flag, _)| flag)
 }
 
 /// A flag's name, and its value with the sign before it, if it has one.

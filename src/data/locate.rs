@@ -18,7 +18,7 @@ use super::other::other_format_in;
 use crate::data::{Error, Result};
 #[cfg(feature = "fetch")]
 pub(super) use names::spellings;
-use names::{TRAIN, heads, image_names, label_names};
+use names::{TEST, TRAIN, heads, image_names, label_names};
 pub(super) use names::{first_file, image_head};
 pub use problem::DatasetProblem;
 
@@ -66,7 +66,7 @@ impl Places {
     /// The first folder's files, if any folder has them.
     pub(super) fn find(&self, kind: DatasetKind) -> Result<Option<TrainingFiles>> {
         for folder in self.folders() {
-            if let Some(files) = find_in(folder, kind)? {
+            if let Some(files) = find_in(folder, kind, self.data_dir.is_some())? {
                 debug!(data = kind.name(), images = %files.images.display(), "found");
                 return Ok(Some(files));
             }
@@ -107,9 +107,10 @@ impl TrainingFiles {
         }
         let mut sets = sets_in(path)?;
         if sets.is_empty() {
-            for inner in INNER {
-                sets.extend(sets_in(&path.join(inner))?);
-            }
+            // One of these names that may not be listed is another folder's.
+            let inner =
+                INNER.iter().flat_map(|inner| sets_in(&path.join(inner)).unwrap_or_default());
+            sets.extend(inner);
         }
         single(path, sets)
     }
@@ -156,34 +157,40 @@ fn system_folders(kind: DatasetKind) -> Vec<PathBuf> {
 }
 
 /// Looks into `folder` and into the sub-folder that torchvision makes below its `root`. A set under
-/// MNIST's own names comes before others.
-fn find_in(folder: &Path, kind: DatasetKind) -> Result<Option<TrainingFiles>> {
+/// MNIST's own names comes before others, which are taken only where the user `named` the folder.
+fn find_in(folder: &Path, kind: DatasetKind, named: bool) -> Result<Option<TrainingFiles>> {
     for inner in [folder.to_owned(), folder.join(kind.torchvision_folder())] {
         let mut sets = sets_in(&inner)?;
-        if sets.iter().any(|files| files.head == TRAIN) {
+        if !named || sets.iter().any(|files| files.head == TRAIN) {
             sets.retain(|files| files.head == TRAIN);
         }
-        if let Some(files) = single(&inner, sets)? {
-            return Ok(Some(files));
+        match single(&inner, sets)? {
+            None => labels_alone(&inner).map_or(Ok(()), Err)?,
+            files => return Ok(files),
         }
     }
     Ok(None)
 }
 
-/// The training sets of a folder, which need not be there, by their names.
+/// The training sets of a folder, which need not be there, by their names. Labels may be missing.
 fn sets_in(folder: &Path) -> Result<Vec<TrainingFiles>> {
     let mut sets = Vec::new();
     for head in heads(folder)?.into_iter().filter(|head| head.ends_with(TRAIN)) {
         let labels = first_file(folder, &label_names(&head))?;
-        match (first_file(folder, &image_names(&head))?, labels) {
-            (Some(images), labels) => {
-                sets.push(TrainingFiles { folder: folder.to_owned(), images, labels, head });
-            }
-            (None, Some(found)) => return Err(incomplete(found, "image", &image_names(&head))),
-            (None, None) => {}
+        if let Some(images) = first_file(folder, &image_names(&head))? {
+            sets.push(TrainingFiles { folder: folder.to_owned(), images, labels, head });
         }
     }
     Ok(sets)
+}
+
+/// That a folder without a training set has labels of one.
+fn labels_alone(folder: &Path) -> Option<Error> {
+    let mut train = heads(folder).ok()?.into_iter().filter(|head| head.ends_with(TRAIN));
+    train.find_map(|head| {
+        let found = first_file(folder, &label_names(&head)).ok()??;
+        Some(incomplete(found, "image", &image_names(&head)))
+    })
 }
 
 fn single(folder: &Path, mut sets: Vec<TrainingFiles>) -> Result<Option<TrainingFiles>> {
@@ -197,14 +204,15 @@ fn single(folder: &Path, mut sets: Vec<TrainingFiles>) -> Result<Option<Training
 /// Why there is nothing to learn from in a folder where neither images nor a training set was
 /// found, if that can be told.
 pub(super) fn unusable(folder: &Path) -> Option<Error> {
-    only_test(folder, &INNER).or_else(|| other_format_in(folder))
+    labels_alone(folder).or_else(|| only_test(folder, &INNER)).or_else(|| other_format_in(folder))
 }
 
 /// That a folder has a test set alone, itself or in one of its sub-folders `inner`.
 fn only_test(folder: &Path, inner: &[&str]) -> Option<Error> {
     let inner = inner.iter().map(|inner| folder.join(inner));
     let found = [folder.to_owned()].into_iter().chain(inner).find_map(|folder| {
-        let head = heads(&folder).ok()?.into_iter().find(|head| !head.ends_with(TRAIN))?;
+        let is_test = |head: &String| TEST.iter().any(|test| head.ends_with(test));
+        let head = heads(&folder).ok()?.into_iter().find(is_test)?;
         let names = [image_names(&head), label_names(&head)].concat();
         first_file(&folder, &names).ok()?
     });

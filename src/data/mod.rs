@@ -38,7 +38,7 @@ mod wanted;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::text::grouped;
+use crate::text::counted;
 
 pub use error::{Error, Result};
 #[cfg(feature = "fetch")]
@@ -159,9 +159,9 @@ impl Dataset {
     /// What this is and where it was found, in one line for the start of a run.
     pub fn summary(&self) -> String {
         format!(
-            "{name}: {count} images of {shape}, {classes}{origin}",
+            "{name}: {count} of {shape}, {classes}{origin}",
             name = self.name,
-            count = grouped(self.len() as u64),
+            count = counted(self.len(), "image"),
             shape = self.shape,
             classes = self.classes_in_words(),
             origin = self.origin,

@@ -21,8 +21,10 @@ pub struct Wanted {
     pub skip_bad: bool,
     /// Threads that decode a folder.
     pub threads: usize,
-    /// This program's cache folder, if what is decoded shall be kept there.
+    /// This program's cache folder, if what was decoded before shall be taken from there.
     pub cache: Option<PathBuf>,
+    /// Whether what is decoded is kept there.
+    pub keep: bool,
 }
 
 /// How the classes of a folder, its sub-folders, are numbered.

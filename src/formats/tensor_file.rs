@@ -196,10 +196,22 @@ impl TensorFile {
         self
     }
 
+    /// The first keys, for a message: what is wrong may be a prefix.
+    fn found(&self) -> String {
+        let mut names: Vec<&str> =
+            self.tensors.iter().map(|tensor| &*tensor.name).take(3).collect();
+        if self.tensors.len() > names.len() {
+            names.push("…");
+        }
+        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    }
+
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<&TensorInfo> {
         let (path, key) = (|| self.path.clone(), name.to_owned());
         match self.tensors.iter().find(|tensor| tensor.name == name) {
-            None => Err(TensorProblem::Missing { path: path(), name: key }.into()),
+            None => {
+                Err(TensorProblem::Missing { path: path(), name: key, found: self.found() }.into())
+            }
             Some(tensor) if tensor.shape != shape => {
                 let (got, expected) = (tensor.shape.clone(), shape.to_owned());
                 Err(TensorProblem::Shape { path: path(), name: key, got, expected }.into())

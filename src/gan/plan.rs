@@ -87,7 +87,7 @@ impl Plan {
     /// What a run takes of its device of kind `D`, in words.
     pub fn in_words<D: Device>(&self, goes_on: bool) -> String {
         match D::ON_HOST {
-            true => format!("{} at the most: {self}", bytes(self.peak(goes_on))),
+            true => format!("about {}: {self}", bytes(self.peak(goes_on))),
             false => format!("{}: {self}", bytes(self.total())),
         }
     }

@@ -242,6 +242,7 @@ impl Config {
             skip_bad: self.skip_bad_images,
             threads: self.threads,
             cache,
+            keep: true,
         })
     }
 

@@ -200,6 +200,9 @@ impl Growing {
 
     fn append(&mut self, line: &str) -> Result<()> {
         let line = format!("{line}\n");
+        // Somebody may have emptied it meanwhile, as log rotation does.
+        let end = self.file.seek(SeekFrom::End(0)).map_err(FileError::at("write", &self.path))?;
+        self.length = end;
         if let Err(error) = self.file.write_all(line.as_bytes()) {
             // Half a line would be one with the next, if there is to be one.
             let _ = self.cut();

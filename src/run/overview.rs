@@ -10,7 +10,8 @@
 //! | failed | the last line of `log.txt` is an error |
 //! | damaged | `config.toml` cannot be read |
 //! | finished | all iterations are recorded |
-//! | stopped | none of the above: it was asked to stop, and saved |
+//! | stopped | it was asked to stop, and saved what is recorded |
+//! | failed | none of the above: it could not even write why |
 //!
 //! The first that fits is taken.
 
@@ -53,6 +54,8 @@ pub struct Overview {
     pub dataset: Option<Source>,
     /// What its classes are called; empty where they are only numbered.
     pub class_names: Vec<String>,
+    /// The checkpoint of another run that it began from, if it did.
+    pub branched_from: Option<PathBuf>,
     /// Iterations that are known to be done: those of the newest record or checkpoint.
     pub iteration: u64,
     /// Iterations after which it ends; not known before the first line of its log.
@@ -132,11 +135,13 @@ impl Overview {
                 Holder::None if error.is_some() => State::Failed,
                 Holder::None if config.is_none() => State::Damaged,
                 Holder::None if total.is_some_and(|total| iteration >= total) => State::Finished,
+                Holder::None if checkpoint.is_none_or(|saved| saved < iteration) => State::Failed,
                 Holder::None => State::Stopped,
             },
             process: holder.process(),
             preset: config.as_ref().map(|config| config.preset.clone()),
             dataset: config.as_ref().and_then(|config| config.dataset.clone()),
+            branched_from: config.as_ref().and_then(|config| config.branched_from.clone()),
             class_names: config.map_or(Vec::new(), |config| config.class_names),
             iteration,
             total,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::file_error::FileError;
 use crate::gan::metrics::NotFinite;
+use crate::text::counted;
 use crate::{device, formats, picture, run};
 
 /// What can go wrong with training.
@@ -64,7 +65,7 @@ pub enum Error {
     },
 
     /// A data set is smaller than the smallest batch.
-    #[error("{images} images are too few for batches of {batch_size}")]
+    #[error("{} too few for batches of {batch_size}", are(*images))]
     TooFewImages {
         /// Images in the data set.
         images: usize,
@@ -87,6 +88,11 @@ pub enum Error {
 
 /// A result whose error is this room's unless another is named.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+fn are(images: usize) -> String {
+    let verb = if images == 1 { "is" } else { "are" };
+    format!("{} {verb}", counted(images, "image"))
+}
 
 /// What a run that ended too soon leaves.
 fn left_behind(checkpoint: Option<&PathBuf>) -> String {

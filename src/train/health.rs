@@ -5,13 +5,11 @@
 //! still recover.
 
 use crate::gan::Metrics;
-use crate::gan::metrics::{NotFinite, check_finite};
+use crate::gan::metrics::{EXPLODED, NotFinite, check_finite};
 use crate::gan::settings::Loss;
 
-/// No healthy loss comes near it, whatever its formula: squared error has it where outputs are a
-/// hundred from their targets of 0 and 1, cross-entropy, which is not clamped, where logits are ten
-/// thousand from zero on the wrong side.
-const EXPLODED: f64 = 1e4;
+/// A loss of networks that have recovered from an explosion is below this.
+const CALM: f64 = 20.0;
 /// D(x) and D(G(z)) of a discriminator that does not look differ by rounding alone.
 const ROUNDING: f64 = 1e-6;
 /// Samples whose spread is below this share of the images' are alike.
@@ -28,6 +26,7 @@ pub struct Health {
     /// Iterations that were looked at.
     seen: u32,
     exploded: Streak,
+    diverged: bool,
     dead: Streak,
     perfect: Streak,
     alike: Streak,
@@ -41,12 +40,13 @@ impl Health {
     pub fn new(loss: Loss, d_scale: f64, completed: u32, spread: f64) -> Self {
         let (exploded, alike) = (Streak::of(1), Streak::of(1));
         let (dead, perfect) = (Streak::of(200), Streak::of(500));
-        Self { loss, d_scale, seen: completed, exploded, dead, perfect, alike, spread }
+        let diverged = false;
+        Self { loss, d_scale, seen: completed, exploded, diverged, dead, perfect, alike, spread }
     }
 
-    /// Whether the losses of the last iteration that was looked at are absurd.
+    /// Whether the losses exploded and have not come down since.
     pub fn has_diverged(&self) -> bool {
-        self.exploded.length > 0
+        self.diverged
     }
 
     /// The last iteration that was looked at.
@@ -64,7 +64,9 @@ impl Health {
             check_finite(what, value, self.seen)?;
         }
         let (d_loss, g_loss) = (metrics.d_loss / self.d_scale, metrics.g_loss);
-        if self.exploded.goes_on(d_loss.max(g_loss) > EXPLODED) {
+        let worst = d_loss.max(g_loss);
+        self.diverged = worst > EXPLODED || self.diverged && worst > CALM;
+        if self.exploded.goes_on(worst > EXPLODED) {
             return Ok(Some(exploded(metrics)));
         }
         if self.dead.goes_on((metrics.d_real - metrics.d_fake).abs() <= ROUNDING) {
@@ -217,6 +219,8 @@ mod tests {
             assert_eq!(at, [101]);
             assert!(words.contains("exploded") && words.contains("2.000e10"), "{words}");
             assert!(health.has_diverged());
+            health.look(&Metrics { g_loss: 172.0, ..FINE }).unwrap();
+            assert!(health.has_diverged(), "less absurd is no recovery");
             health.look(&FINE).unwrap();
             assert!(!health.has_diverged());
             let absurd = Metrics { d_loss: 2e7, ..FINE };

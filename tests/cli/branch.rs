@@ -88,6 +88,21 @@ fn branch_may_learn_from_other_images() {
 }
 
 #[test]
+fn branch_may_learn_as_many_other_classes() {
+    let scratch = super::folder::scene();
+    let flags = "--image-size 8 --g-hidden 8 --d-hidden 8 --batch-size 4 --threads 1";
+    scratch.run(&format!("train {flags} --iterations 2 -q --dataset photos")).succeeds();
+    std::fs::rename(scratch.path("photos/fish"), scratch.path("photos/owls")).unwrap();
+    let resume = "train --resume --iterations 4 -q";
+    scratch.run(resume).fails(1, &["missing: fish; new: owls", "begin a new run"]);
+    scratch.run(&format!("{resume} --branch --dataset photos")).succeeds();
+    let names = scratch.config("runs/00001-cgan-photos")["class_names"].to_string();
+    assert_eq!(names, r#"["cats", "dogs", "owls"]"#);
+    scratch.run("runs --json").says(&["\"branched_from\":\"/"]);
+    scratch.run("runs").says(&["branched from /"]);
+}
+
+#[test]
 fn branch_of_other_networks_or_with_nothing_to_do_is_refused_and_leaves_no_folder() {
     let scratch = one_run();
     for flag in [

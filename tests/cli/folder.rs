@@ -161,7 +161,7 @@ fn what_can_hardly_be_learnt_from_is_told_before_training() {
     };
     scratch.put("dull/0.png", grey(9));
     let answer = train("mlp");
-    has(&answer.out, &["batches of 4\n          1 images are fewer than a batch"]);
+    has(&answer.out, &["batches of 4\n          1 image in all, fewer than a batch"]);
     has(&answer.warns(), &["no image has any contrast"]);
     // No smaller batch would do.
     let said = train("mlp-batchnorm").err;
@@ -249,7 +249,7 @@ fn folders_that_do_not_do_are_refused_with_what_to_give() {
     let words = ["photos/cats has no sub-folders", "mlp-dropout"];
     scratch.run(&format!("{flags} photos/cats")).fails(1, &words);
     scratch.put("photos/loose.png", picture(0));
-    scratch.run(&format!("{flags} photos")).fails(1, &["1 images lie in ", "photos", "loose.png"]);
+    scratch.run(&format!("{flags} photos")).fails(1, &["1 image in ", "photos", "loose.png"]);
     assert!(!scratch.path("runs").exists());
 }
 

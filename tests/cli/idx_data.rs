@@ -146,6 +146,24 @@ fn idx_files_come_before_images_in_the_same_folder() {
 }
 
 #[test]
+fn a_lone_label_file_beside_images_is_no_data_set() {
+    let scratch = super::folder::scene();
+    scratch.put("photos/train-labels-idx1-ubyte", labels());
+    let flags = "--preset mlp --image-size 8 --g-hidden 8 --d-hidden 8 --batch-size 4 --threads 1";
+    let train = format!("train {flags} --iterations 1 --dataset photos");
+    has(&scratch.run(&train).out, &["12 images of 8×8 grey"]);
+}
+
+#[test]
+fn a_set_of_another_name_is_mnist_only_where_its_folder_is_named() {
+    let scratch = letters();
+    let cache = scratch.path("cache/gan-cuda");
+    std::fs::create_dir_all(&cache).unwrap();
+    std::fs::rename(scratch.path("emnist"), cache.join("mnist")).unwrap();
+    scratch.run("train --dry-run").says(&["10,000 images of 28×28 grey, 10 classes, embedded"]);
+}
+
+#[test]
 fn other_containers_are_named_with_what_to_do() {
     for (name, what) in [
         ("mnist_train.csv", "is a table as text"),

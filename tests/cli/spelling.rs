@@ -102,8 +102,7 @@ fn number_of_classes_is_the_data_sets_and_another_is_refused() {
 #[test]
 fn command_line_of_pytorchs_dcgan_example_is_understood() {
     let scratch = Scratch::with_digits();
-    let flags: [Row; 8] = [
-        ("--workers 2", "threads", "2"),
+    let flags: [Row; 7] = [
         ("--batchSize 16", "gan.batch_size", "16"),
         ("--imageSize 32", "gan.image.height", "32"),
         ("--nz 50", "gan.latent_dim", "50"),
@@ -118,7 +117,13 @@ fn command_line_of_pytorchs_dcgan_example_is_understood() {
     let [_, cpu] = ["", "--ngpu 0"].map(|more| dry(&scratch, &format!("{mnist} {more}")));
     assert_eq!(cpu["device"].as_str(), Some("cpu"));
     let photos = super::folder::scene();
-    for folder in ["--dataroot photos", "--dataset folder --dataroot=photos/", "--dataset photos"] {
+    for folder in [
+        "--dataroot photos",
+        "--dataset folder --dataroot=photos/",
+        "--dataset=folder --dataroot photos --workers 0",
+        "--dataroot nowhere --workers 2 --dataroot photos --dataset=folder",
+        "--dataset photos",
+    ] {
         let config = dry(&photos, &format!("{line} {folder}"));
         assert!(config["dataset"].as_str().unwrap().ends_with("/photos"), "{folder}: {config}");
     }

@@ -196,10 +196,37 @@ fn files_that_the_system_withholds_are_not_remembered_as_bad() {
     let scene = Scene::new(&[("b.png", &grey_png(20))]);
     std::os::unix::fs::symlink("gone", scene.file("a.png")).unwrap();
     let skip = Wanted { skip_bad: true, ..scene.wanted() };
-    for decoded in [2, 1] {
-        let (data, count) = load_and_count(scene.images.path(), &skip).unwrap();
-        assert_eq!((levels(&data), count), (vec![20], decoded));
-    }
+    let load = || load_and_count(scene.images.path(), &skip).unwrap();
+    let (data, count) = load();
+    assert_eq!((levels(&data), count), (vec![20], 2));
+    let written = fs::metadata(scene.entry()).unwrap().modified().unwrap();
+    let (data, count) = load();
+    assert_eq!((levels(&data), count), (vec![20], 1));
+    // Nothing new is known: the entry stays as it is.
+    assert_eq!(fs::metadata(scene.entry()).unwrap().modified().unwrap(), written);
+}
+
+#[test]
+fn what_was_decoded_before_a_bad_image_need_not_be_decoded_again() {
+    let scene =
+        Scene::new(&[("a.png", &grey_png(10)), ("b.png", b"bad"), ("c.png", &grey_png(30))]);
+    let one_thread = Wanted { threads: 1, ..scene.wanted() };
+    assert!(failure(scene.images.path(), &one_thread).contains("b.png"));
+    write(scene.images.path(), "b.png", &grey_png(20));
+    settle();
+    let (data, decoded) = load_and_count(scene.images.path(), &one_thread).unwrap();
+    assert_eq!(levels(&data), [10, 20, 30]);
+    assert!(decoded < 3, "{decoded}");
+}
+
+#[test]
+fn nothing_is_kept_where_that_is_not_wanted_and_all_is_taken() {
+    let scene = Scene::new(&[("a.png", &grey_png(10))]);
+    let only_look = Wanted { keep: false, ..scene.wanted() };
+    let look = || load_and_count(scene.images.path(), &only_look).unwrap().1;
+    assert_eq!((look(), scene.cache.path().join("folders").exists()), (1, false));
+    scene.load();
+    assert_eq!(look(), 0);
 }
 
 #[test]

@@ -124,9 +124,10 @@ fn a_class_without_an_image_that_can_be_read_is_named() {
     ]);
     let data = load(folder.path(), &Wanted { classes: true, ..wanted() }).unwrap();
     assert_eq!(data.class_names, ["cats", "owls"]);
-    for words in
-        ["dogs is no class: none of its files", "2 files of kinds that are not read: 2 .heic"]
-    {
+    for words in [
+        "no classes, as they have no image that can be read: dogs",
+        "2 files of kinds that are not read: 2 .heic",
+    ] {
         let said = data.warnings.iter().any(|warning| warning.contains(words));
         assert!(said, "{words} in {:?}", data.warnings);
     }
@@ -148,16 +149,18 @@ fn what_systems_leave_behind_and_runs_are_no_data() {
     ];
     let folder = folder(&[("cats/x.png", &grey_png(1)), ("dogs/y.png", &grey_png(2))]);
     names.iter().for_each(|name| write(folder.path(), name, &good));
+    let config = b"preset = \"cgan\"\n";
     for run in ["runs/00003-cgan-cats", "cats/my-run"] {
-        write(folder.path(), &format!("{run}/config.toml"), b"preset = \"cgan\"\n");
+        write(folder.path(), &format!("{run}/config.toml"), config);
+        fs::create_dir_all(folder.path().join(run).join("samples")).unwrap();
     }
-    // Whose configuration is another program's.
-    write(folder.path(), "dogs/old/config.toml", b"[data]\n");
+    // A copy of a configuration makes no run.
+    write(folder.path(), "dogs/old/config.toml", config);
     write(folder.path(), "dogs/old/z.png", &grey_png(3));
     for classes in [true, false] {
         let data = load(folder.path(), &Wanted { classes, ..wanted() }).unwrap();
         assert_eq!(levels(&data), [1, 3, 2]);
-        let toml = "left out 1 files of kinds that are not read: 1 .toml";
+        let toml = "left out 1 file of kinds that are not read: 1 .toml";
         assert!(data.warnings.contains(&toml.to_owned()), "{:?}", data.warnings);
         assert!(!data.warnings.iter().any(|warning| warning.contains("no class")));
     }
@@ -218,7 +221,27 @@ fn nested_folders_and_parts_of_a_data_set_are_no_classes() {
 
     let deep = folder(&[("cats/1.png", &good), ("cats/young/2.png", &good), ("dogs/3.png", &good)]);
     let warnings = load(deep.path(), &classes).unwrap().warnings;
-    assert_eq!(warnings, ["class cats has the images of its sub-folders, too: young"]);
+    assert_eq!(warnings, ["classes have images in sub-folders, too: cats"]);
+
+    let one_each =
+        folder(&[("n01/images/1.png", &good), ("n02/images/2.png", &good), ("n03/3.png", &good)]);
+    assert_eq!(load(one_each.path(), &classes).unwrap().warnings, [""; 0]);
+    let chain = folder(&[("a/b/cats/1.png", &good), ("a/b/dogs/1.png", &good)]);
+    let text = failure(chain.path(), &classes);
+    assert!(text.contains(&chain.path().join("a/b").display().to_string()), "{text}");
+    for names in [["trainA", "testB"], ["train2017", "val2017"], ["Training", "validation"]] {
+        let files = names.map(|name| (format!("data/{name}/cats/1.png"), &good[..]));
+        let files: Vec<_> = files.iter().map(|(name, bytes)| (&name[..], *bytes)).collect();
+        let inner = folder(&files);
+        let text = failure(inner.path(), &classes);
+        let train = inner.path().join("data").join(names[0]).display().to_string();
+        assert!(text.contains("parts of a data set") && text.ends_with(&train), "{text}");
+        let warnings = load(inner.path(), &wanted()).unwrap().warnings;
+        assert!(warnings[0].ends_with(&train), "{warnings:?}");
+    }
+    // What only looks like it.
+    let trains = folder(&[("train/1.png", &good), ("trainA/2.png", &good), ("bus/3.png", &good)]);
+    assert_eq!(load(trains.path(), &classes).unwrap().classes, 3);
 }
 
 #[test]
@@ -237,7 +260,7 @@ fn classes_without_sub_folders_and_images_beside_them_are_errors() {
     let mixed =
         folder(&[("cats/a.png", &grey_png(1)), ("b.png", &grey_png(1)), ("d.png", &grey_png(1))]);
     let text = failure(mixed.path(), &classes);
-    for part in ["2 images lie in ", "the first is b.png", "mlp-dropout"] {
+    for part in ["2 images in ", "the first is b.png", "mlp-dropout"] {
         assert!(text.contains(part), "{text} should say {part}");
     }
 }
@@ -356,11 +379,7 @@ mod links {
         }
         let data = load(folder.path(), &Wanted { skip_bad: true, ..wanted() }).unwrap();
         assert_eq!(levels(&data), [8]);
-        assert!(
-            data.warnings[0].contains("1 folders that cannot be listed"),
-            "{:?}",
-            data.warnings
-        );
+        assert!(data.warnings[0].contains("1 folder that cannot be listed"), "{:?}", data.warnings);
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
     }
 }

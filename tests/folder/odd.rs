@@ -126,6 +126,35 @@ fn jpeg_of_which_a_part_is_missing_is_cut_off_though_it_has_an_end() {
     }
 }
 
+/// The test's own picture, in passes that are ever finer.
+const PROGRESSIVE: &[u8] = include_bytes!("progressive.jpg");
+
+#[test]
+fn progressive_jpeg_is_whole_or_cut_off() {
+    let body = PROGRESSIVE.strip_suffix(&[0xff, 0xd9]).unwrap();
+    alike(PROGRESSIVE, &[("no end", body.to_vec())]);
+    // In the middle of each pass: what ends with one is whole, if coarse.
+    let is_scan = |&at: &usize| body[at..].starts_with(&[0xff, 0xda]);
+    let scans: Vec<_> = (0..body.len()).filter(is_scan).chain([body.len()]).collect();
+    for middle in scans.windows(2).map(|ends| ends[0].midpoint(ends[1]) + 8) {
+        for end in [&[][..], &[0xff, 0xd9]] {
+            let decoded = decode(&[&body[..middle], end].concat(), shape(3, 8));
+            assert!(decoded.is_err(), "{middle} of {} bytes", body.len());
+        }
+    }
+}
+
+#[test]
+fn jpeg_with_a_wrong_note_may_have_a_plain_corner() {
+    let half = RgbImage::from_fn(40, 40, |x, y| match y {
+        0..20 => *picture().get_pixel(x, y),
+        _ => Rgb([255; 3]),
+    });
+    let bytes = jpeg(&half);
+    let note = [&bytes[..2], b"\xff\xee\x00\x07Adobe", &bytes[2..]].concat();
+    alike(&bytes, &[("a note that is too short", note)]);
+}
+
 /// A bitmap of 32 bits, whose header is as long as this.
 fn bitmap(alpha: u8, header: u32) -> Vec<u8> {
     let masks = [0xff_0000_u32, 0xff00, 0xff, 0xff00_0000];

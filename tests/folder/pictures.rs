@@ -65,6 +65,7 @@ pub fn wanted() -> Wanted {
         skip_bad: false,
         threads: 2,
         cache: None,
+        keep: true,
     }
 }
 

@@ -1,6 +1,8 @@
 //! The images of a run, and what is said while they are read.
 
-use gan_cuda::data::{ClassOrder, Dataset, Origin, Places, Source, Wanted, cache_folder};
+use gan_cuda::data::{
+    self, ClassOrder, Dataset, FolderProblem, Origin, Places, Source, Wanted, cache_folder,
+};
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::ranges::CLASSES;
 use gan_cuda::run::config::Config;
@@ -9,7 +11,7 @@ use indicatif::ProgressBar;
 use super::flags::Args;
 use super::resolve::absolute;
 use crate::cli::display::{Verbosity, is_terminal, print_error_line, progress_bar, show_bar};
-use crate::cli::error::{Result, refuse};
+use crate::cli::error::{Error, Result, refuse};
 use crate::cli::layers;
 
 const BAR: &str = "decoding images {bar:20} {human_pos}/{human_len}  {eta} left";
@@ -50,7 +52,22 @@ pub(super) fn find_again(args: &Args, config: &mut Config, was: &Config) -> Resu
             return refuse("--dataset", problem);
         }
     }
-    search(args, config, ClassOrder::Bytewise)
+    match search(args, config, ClassOrder::Bytewise) {
+        // A branch may learn other classes, if they are as many.
+        Err(error) if args.output.branch && is_of_other_classes(&error) => {
+            config.class_names.clear();
+            search(args, config, ClassOrder::Natural)
+        }
+        found => found,
+    }
+}
+
+fn is_of_other_classes(error: &Error) -> bool {
+    let Error::Engine(error) = error else { return false };
+    let other = |problem: &data::Error| {
+        matches!(problem, data::Error::Folder(FolderProblem::OtherClasses { .. }))
+    };
+    matches!(&**error, gan_cuda::Error::Data(problem) if other(problem))
 }
 
 /// The images, from the first place of this machine that has them.
@@ -66,7 +83,7 @@ fn search(args: &Args, config: &mut Config, order: ClassOrder) -> Result<Dataset
 
 /// The images, after what is to be known of them was noted and said.
 fn noted(args: &Args, config: &mut Config, data: Dataset) -> Dataset {
-    if config.gan.classes.is_some() {
+    if config.gan.classes.is_some() && !data.class_names.is_empty() {
         config.class_names.clone_from(&data.class_names);
     }
     if args.verbosity() > Verbosity::Quiet {
@@ -106,7 +123,6 @@ fn fit_classes(config: &mut Config) -> Result<()> {
 /// this where it has none.
 fn load(args: &Args, config: &mut Config, order: ClassOrder) -> Result<Dataset> {
     let spoken = args.verbosity() > Verbosity::Quiet;
-    let cache = if args.dry_run { None } else { cache_folder() };
     let bar = match spoken && is_terminal() {
         // Is seen only once an image is decoded.
         true => progress_bar(0, None, BAR),
@@ -120,7 +136,7 @@ fn load(args: &Args, config: &mut Config, order: ClassOrder) -> Result<Dataset> 
         say!("reading the images in {}", folder.display());
     }
     show_bar(Some(bar.clone()));
-    let mut wanted = config.wanted(cache)?;
+    let mut wanted = Wanted { keep: !args.dry_run, ..config.wanted(cache_folder())? };
     if config.class_names.is_empty() {
         wanted.class_order = order;
     }

@@ -97,6 +97,9 @@ pub(super) struct LengthArgs {
     /// As PyTorch's DCGAN example has it
     #[arg(long, value_name = "N", hide = true, value_parser = gpus)]
     pub(super) ngpu: Option<usize>,
+    /// As PyTorch's scripts have it: processes that load images, of which none are needed here
+    #[arg(long, value_name = "N", hide = true)]
+    workers: Option<u32>,
 }
 
 #[derive(clap::Args)]

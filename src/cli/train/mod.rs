@@ -17,7 +17,7 @@ use gan_cuda::gan::{Gan, Role};
 use gan_cuda::run::config::Config;
 use gan_cuda::run::dir::{RunDir, default_name};
 use gan_cuda::run::initial::{self, initialize};
-use gan_cuda::text::grouped;
+use gan_cuda::text::{counted, grouped};
 use gan_cuda::train::trainer::{
     End, Trainer, build, expect_same_images, restore, restore_to_branch,
 };
@@ -114,7 +114,7 @@ impl Job<'_> {
         let name = default_name(&format!("{}-{}", config.preset, config.dataset()?.name()));
         let name = self.args.output.name.clone().unwrap_or(name);
         let signals = Signals::listen()?;
-        let remarks = remarks(&start);
+        let remarks = remarks(&start, false);
         let trainer = match start {
             Start::Anew => Trainer::begin(config, device, data, runs_dir, &name)?,
             Start::Run { run, lock, checkpoint, .. } => {
@@ -184,7 +184,7 @@ impl Job<'_> {
         }
         let text = self.config.to_text()?;
         if self.args.verbosity() > Verbosity::Quiet {
-            for line in self.banner(&gan, images.schedule()).iter().chain(&remarks(start)) {
+            for line in self.banner(&gan, images.schedule()).iter().chain(&remarks(start, true)) {
                 say!("# {line}");
             }
             say!("# a dry run: nothing was written");
@@ -222,10 +222,9 @@ impl Job<'_> {
             ),
         ]);
         if schedule.images < schedule.batch_size {
-            let images = grouped(schedule.images as u64);
-            lines.push(format!(
-                "          {images} images are fewer than a batch: each sees them all"
-            ));
+            let images = counted(schedule.images, "image");
+            lines
+                .push(format!("          {images} in all, fewer than a batch: each sees them all"));
         }
         lines.extend(schedule.dropped().map(|dropped| {
             format!(
@@ -238,10 +237,11 @@ impl Job<'_> {
 }
 
 /// What to say of what a run begins from.
-fn remarks(start: &Start) -> Vec<String> {
+fn remarks(start: &Start, dry_run: bool) -> Vec<String> {
     match start {
         Start::Run { later, .. } if !later.checkpoints.is_empty() => {
-            vec![format!("removed   {}", in_words(later))]
+            let removed = if dry_run { "removes " } else { "removed " };
+            vec![format!("{removed}  {}", in_words(later))]
         }
         Start::Branch { folder, alone, .. } => {
             let folder = folder.display();

@@ -195,8 +195,8 @@ impl Args {
             ),
             Some(Source::Folder(_)) if self.data.data_dir.is_some() => refuse(
                 "--data-dir",
-                "is where the files of mnist or fashion-mnist are; leave it out, as --dataset \
-                 names a folder of images",
+                "is where the files of mnist or fashion-mnist are; leave it out: --dataset names a \
+                 folder of images",
             ),
             Some(Source::Named(kind)) if self.data.skip_bad_images => refuse(
                 "--skip-bad-images",

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::mem;
+use std::path::{Path, PathBuf};
 
 use super::listing::{ImageFile, first_bytes};
 use super::problem::{listed, training_part};
@@ -11,9 +12,9 @@ use super::{FolderProblem, ImageFolder};
 use crate::data::{ClassOrder, Result};
 use crate::mark;
 
-/// What the parts of a data set are called, none of which is a class.
-const PARTS: [&str; 9] =
-    ["train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"];
+/// What the parts of a data set are called, none of which is a class: `train`, `testA`, `val2017`.
+const PARTS: [&[&str]; 3] =
+    [&["train", "training"], &["test", "testing", "eval"], &["val", "valid", "validation", "dev"]];
 
 /// Names of classes, by their numbers, and the class of each image of a folder.
 pub(super) struct Classes {
@@ -22,9 +23,6 @@ pub(super) struct Classes {
     /// What somebody may not have meant.
     pub warnings: Vec<String>,
 }
-
-/// Sub-folders by the classes that they are in.
-type Nested = BTreeMap<String, BTreeSet<String>>;
 
 impl ImageFolder {
     /// The classes, which are the sub-folders that have images. Whatever lies deeper belongs to the
@@ -45,19 +43,18 @@ impl ImageFolder {
             ClassOrder::Bytewise => {}
             ClassOrder::Named(given) => names = self.expect_classes(given, names)?,
         }
-        let nested = self.nested();
-        self.check_classes(&names, &nested)?;
+        self.check_classes(&names)?;
         let number: BTreeMap<&str, u32> = names.iter().map(String::as_str).zip(0..).collect();
-        let class = |file: &ImageFile| Some(number[&*file.class()?.to_string_lossy()]);
+        let class = |file: &ImageFile| Some(number[&*name(file.class()?)]);
         let labels = self.files.iter().filter_map(class).collect();
-        let warnings = self.class_warnings(&names, nested);
+        let warnings = self.class_warnings(&names);
         Ok(Classes { names, labels, warnings })
     }
 
     /// The topmost sub-folders that have images, byte by byte.
     fn sub_folders(&self) -> Vec<String> {
         let found: BTreeSet<&OsStr> = self.files.iter().filter_map(ImageFile::class).collect();
-        found.into_iter().map(|name| name.to_string_lossy().into_owned()).collect()
+        found.into_iter().map(name).collect()
     }
 
     /// The names that a run has, which must be those that are here.
@@ -76,8 +73,8 @@ impl ImageFolder {
         }
     }
 
-    /// Makes sure that the sub-folders are classes; `nested` are their own sub-folders.
-    fn check_classes(&self, names: &[String], nested: &Nested) -> Result<(), FolderProblem> {
+    /// Makes sure that the sub-folders are classes.
+    fn check_classes(&self, names: &[String]) -> Result<(), FolderProblem> {
         let folder = self.path.clone();
         let mut outside = self.files.iter().filter(|file| file.class().is_none());
         let first = outside.next().map(|file| file.name.clone());
@@ -89,48 +86,74 @@ impl ImageFolder {
             (names, None) if are_parts(names) => {
                 Err(FolderProblem::Parts { folder, parts: names.to_vec() })
             }
-            ([only], None) => match nested.get(only).filter(|inner| inner.len() > 1) {
-                Some(inner) => {
-                    let (only, inner) = (only.clone(), inner.iter().cloned().collect());
-                    Err(FolderProblem::Nested { folder, only, inner })
-                }
-                None => Ok(()),
-            },
+            ([_], None) => self.expect_flat(),
             _ => Ok(()),
         }
     }
 
-    /// The sub-folders of classes that have images, by their classes.
-    fn nested(&self) -> Nested {
-        let mut nested = Nested::new();
-        for file in &self.files {
-            let mut parts = file.name.iter();
-            if let (Some(class), Some(inner), Some(_)) = (parts.next(), parts.next(), parts.next())
-            {
-                let name = |name: &OsStr| name.to_string_lossy().into_owned();
-                nested.entry(name(class)).or_default().insert(name(inner));
+    /// Makes sure that the images of the only class lie in one folder.
+    fn expect_flat(&self) -> Result<(), FolderProblem> {
+        let (folder, common) = (self.path.clone(), self.common_folder());
+        let sub_folders = self.sub_folders_of(&common);
+        match sub_folders.len() {
+            0 | 1 => Ok(()),
+            _ if are_parts(&sub_folders) => {
+                Err(FolderProblem::Parts { folder: folder.join(common), parts: sub_folders })
             }
+            _ => Err(FolderProblem::Nested { inner: folder.join(common), folder, sub_folders }),
         }
-        nested
     }
 
-    fn class_warnings(&self, names: &[String], nested: Nested) -> Vec<String> {
-        let empty = self.left_out.empty(names).map(|name| {
-            format!("{name} is no class: none of its files is an image that can be read")
+    /// The innermost folder, relative to this one, that all images are in.
+    fn common_folder(&self) -> PathBuf {
+        let mut folders = self.files.iter().filter_map(|file| file.name.parent());
+        let first = folders.next().map(Path::to_owned).unwrap_or_default();
+        folders.fold(first, |common, folder| {
+            let both = common.iter().zip(folder).take_while(|(a, b)| a == b);
+            both.map(|(part, _)| part).collect()
+        })
+    }
+
+    /// The sub-folders with images of a folder, by its path relative to this one.
+    fn sub_folders_of(&self, folder: &Path) -> Vec<String> {
+        let depth = folder.iter().count();
+        let found: BTreeSet<&OsStr> =
+            self.files.iter().filter_map(|file| file.name.parent()?.iter().nth(depth)).collect();
+        found.into_iter().map(name).collect()
+    }
+
+    fn class_warnings(&self, names: &[String]) -> Vec<String> {
+        let empty: Vec<_> = self.left_out.empty(names).collect();
+        let empty = (!empty.is_empty()).then(|| {
+            format!("no classes, as they have no image that can be read: {}", listed(&empty))
         });
-        let nested = nested.into_iter().map(|(class, inner)| {
-            let inner: Vec<_> = inner.into_iter().collect();
-            format!("class {class} has the images of its sub-folders, too: {}", listed(&inner))
-        });
-        empty.chain(nested).collect()
+        let mixed: Vec<_> = self.mixed_classes().into_iter().collect();
+        let mixed = (!mixed.is_empty())
+            .then(|| format!("classes have images in sub-folders, too: {}", listed(&mixed)));
+        empty.into_iter().chain(mixed).collect()
+    }
+
+    /// Classes that have images both in their folder and in sub-folders, or in several of these.
+    fn mixed_classes(&self) -> BTreeSet<String> {
+        let mut folders: BTreeMap<&OsStr, Option<&Path>> = BTreeMap::new();
+        let mut mixed = BTreeSet::new();
+        for file in &self.files {
+            let Some(class) = file.class() else { continue };
+            let folder = file.name.parent();
+            if *folders.entry(class).or_insert(folder) != folder {
+                mixed.insert(name(class));
+            }
+        }
+        mixed
     }
 
     /// For whoever takes all images alike.
     pub(super) fn parts_warning(&self) -> Option<String> {
-        let names = self.sub_folders();
+        let common = self.common_folder();
+        let names = self.sub_folders_of(&common);
         are_parts(&names).then(|| {
-            let (parts, train) = (names.join(", "), self.path.join(training_part(&names)));
-            let train = train.display();
+            let train = self.path.join(common).join(training_part(&names));
+            let (parts, train) = (names.join(", "), train.display());
             format!("all parts of the data set are taken: {parts}; for one alone, name {train}")
         })
     }
@@ -159,9 +182,26 @@ impl ImageFolder {
     }
 }
 
+/// The name of a class; two names are never alike.
+fn name(folder: &OsStr) -> String {
+    match folder.to_str() {
+        Some(name) => name.to_owned(),
+        None => folder.as_encoded_bytes().escape_ascii().to_string(),
+    }
+}
+
+/// Whether all are parts of a data set, of two kinds at least.
 fn are_parts(names: &[String]) -> bool {
-    names.len() > 1
-        && names.iter().all(|name| PARTS.iter().any(|part| name.eq_ignore_ascii_case(part)))
+    let kinds: Option<BTreeSet<usize>> = names.iter().map(|name| part(name)).collect();
+    kinds.is_some_and(|kinds| kinds.len() > 1)
+}
+
+/// Of which kind of part this is the name; `testA` and `val2017` are, too.
+fn part(name: &str) -> Option<usize> {
+    let name = name.to_lowercase();
+    let bare = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let names = [bare, bare.strip_suffix(['a', 'b']).unwrap_or(bare)];
+    PARTS.iter().position(|kind| names.iter().any(|name| kind.contains(name)))
 }
 
 /// Byte by byte, but for numbers, which are sorted as such: `2`, `10`, `b2`, `b10`.

@@ -13,6 +13,7 @@ use super::problem::ImageProblem;
 
 const END: [u8; 2] = [0xff, 0xd9];
 const SCAN: u8 = 0xda;
+const PROGRESSIVE: u8 = 0xc2;
 /// The side of a block, and the width of the blocks that are coded together, at most.
 const BLOCK: u32 = 8;
 const TOGETHER: u32 = 16;
@@ -22,42 +23,65 @@ const ROUNDING: i16 = 4;
 /// The picture, if none of it is missing. If it cannot be read, it is read once more without what
 /// programs and cameras noted in it, as libjpeg and browsers ignore notes that are wrong.
 pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, ImageProblem> {
-    let Some((notes, end)) = notes_and_end(bytes) else { return Err(ImageProblem::CutOff) };
-    let decoded = match decode_as(bytes, ImageFormat::Jpeg) {
-        Err(ImageProblem::Damaged(problem)) if !notes.is_empty() => {
-            let bare = decode_as(&without(bytes, &notes), ImageFormat::Jpeg);
+    let Some(scan) = Scan::of(bytes) else { return Err(ImageProblem::CutOff) };
+    match decode_whole(bytes, &scan) {
+        Err(ImageProblem::Damaged(problem)) if !scan.notes.is_empty() => {
+            let bare = decode_whole(&without(bytes, &scan.notes), &scan);
             bare.map_err(|_| ImageProblem::Damaged(problem))
         }
         result => result,
-    };
-    let is_suspect = |picture: &DynamicImage| !end || has_repeated_corner(picture);
-    match decoded {
+    }
+}
+
+fn decode_whole(bytes: &[u8], scan: &Scan) -> Result<Decoded, ImageProblem> {
+    let is_suspect =
+        |picture: &DynamicImage| !scan.ended || scan.progressive || has_repeated_corner(picture);
+    match decode_as(bytes, ImageFormat::Jpeg) {
         Ok(decoded) if !is_suspect(&decoded.picture) => Ok(decoded),
         Ok(decoded) if is_whole(bytes, &decoded.picture) => Ok(decoded),
-        Err(problem) if end => Err(problem),
+        Err(problem) if scan.ended => Err(problem),
         _ => Err(ImageProblem::CutOff),
     }
 }
 
-/// Where the notes are, and whether there is an end-of-image marker behind the first scan's
-/// beginning; nothing where there is no scan.
-fn notes_and_end(bytes: &[u8]) -> Option<(Vec<Range<usize>>, bool)> {
-    let (mut notes, mut at) = (Vec::new(), 2);
-    // Segments: 0xff, a marker, and for all that come before a scan a length that counts itself.
-    while let &[0xff, marker, high, low, ..] = bytes.get(at..)? {
-        let end = at + 2 + usize::from(u16::from_be_bytes([high, low]));
-        match marker {
-            SCAN => return Some((notes, bytes[at..].windows(2).any(|pair| pair == END))),
-            0xff => at += 1,
-            0xe0..=0xef | 0xfe => {
-                notes.push(at..end.min(bytes.len()));
-                at = end;
+/// What the segments of a file say.
+struct Scan {
+    /// Where the notes of programs and cameras are.
+    notes: Vec<Range<usize>>,
+    /// Whether the picture comes in several passes, ever finer: then parts of the last may be missing
+    /// anywhere.
+    progressive: bool,
+    /// Whether there is an end-of-image marker behind the first scan's beginning.
+    ended: bool,
+}
+
+impl Scan {
+    /// Nothing where there is no picture.
+    fn of(bytes: &[u8]) -> Option<Scan> {
+        let mut scan = Scan { notes: Vec::new(), progressive: false, ended: false };
+        let mut at = 2;
+        // Segments: 0xff, a marker, and for all that come before a scan a length that counts itself.
+        while let &[0xff, marker, high, low, ..] = bytes.get(at..)? {
+            let end = at + 2 + usize::from(u16::from_be_bytes([high, low]));
+            match marker {
+                SCAN => {
+                    scan.ended = bytes[at..].windows(2).any(|pair| pair == END);
+                    return Some(scan);
+                }
+                0xff => {
+                    at += 1;
+                    continue;
+                }
+                PROGRESSIVE => scan.progressive = true,
+                0xe0..=0xef | 0xfe => scan.notes.push(at..end.min(bytes.len())),
+                _ => {}
             }
-            _ => at = end,
+            at = end;
         }
+        // Junk between segments is the decoder's business.
+        scan.ended = bytes.windows(2).any(|pair| pair == END);
+        Some(scan)
     }
-    // Junk between segments is the decoder's business.
-    Some((notes, bytes.windows(2).any(|pair| pair == END)))
 }
 
 fn without(bytes: &[u8], parts: &[Range<usize>]) -> Vec<u8> {
@@ -70,11 +94,11 @@ fn without(bytes: &[u8], parts: &[Range<usize>]) -> Vec<u8> {
 /// the decoder makes up, and those of a plain background.
 fn has_repeated_corner(picture: &DynamicImage) -> bool {
     let (width, height) = picture.dimensions();
-    let [left, top] = [width, height].map(|side| (side / BLOCK).saturating_sub(1) * BLOCK);
+    let [left, top] = [width, height].map(|side| side.saturating_sub(1) / BLOCK * BLOCK);
     let Some(before) = left.checked_sub(TOGETHER) else { return true };
     let level = |x, y| i16::from(picture.get_pixel(x, y).to_luma()[0]);
-    let rows = top..height.min(top + BLOCK);
-    let places = rows.flat_map(|y| (0..BLOCK).map(move |x| (x, y)));
+    let (rows, columns) = (top..height.min(top + BLOCK), BLOCK.min(width - left));
+    let places = rows.flat_map(|y| (0..columns).map(move |x| (x, y)));
     let differences = places.map(|(x, y)| level(left + x, y) - level(before + x, y));
     let (least, most) =
         differences.fold((i16::MAX, i16::MIN), |(least, most), d| (least.min(d), most.max(d)));

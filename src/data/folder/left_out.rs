@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::text::grouped;
+use crate::text::{counted, grouped};
 
 /// Kinds that are named.
 const KINDS: usize = 6;
@@ -55,6 +55,7 @@ impl LeftOut {
     }
 
     pub fn add_closed(&mut self, path: PathBuf, error: io::Error) {
+        self.sub_folders.retain(|name| path.file_name() != Some(name));
         self.closed.push(path);
         self.why_closed.get_or_insert_with(|| (error.kind(), error.to_string()));
     }
@@ -80,7 +81,8 @@ impl LeftOut {
         if words.is_empty() { "none".to_owned() } else { words.join(", ") }
     }
 
-    /// Sub-folders that ended up without an image, though not because all they have is ours.
+    /// Sub-folders that ended up without an image, though not because all they have is ours, or may
+    /// not be listed.
     pub fn empty<'a>(&'a self, classes: &'a [String]) -> impl Iterator<Item = String> + 'a {
         let unexplained = self.sub_folders.difference(&self.with_ours);
         let names = unexplained.map(|name| name.to_string_lossy().into_owned());
@@ -92,11 +94,11 @@ impl LeftOut {
         let files: usize = self.kinds.values().sum();
         let files = (files > 0).then(|| {
             let kinds = self.kinds_in_words();
-            format!("left out {} files of kinds that are not read: {kinds}", grouped(files as u64))
+            format!("left out {} of kinds that are not read: {kinds}", counted(files, "file"))
         });
         let closed = self.closed().map(|(first, error)| {
-            let (count, first) = (self.closed.len(), first.display());
-            format!("left out {count} folders that cannot be listed: {first} ({error}), …")
+            let (count, first) = (counted(self.closed.len(), "folder"), first.display());
+            format!("left out {count} that cannot be listed; the first is {first}: {error}")
         });
         files.into_iter().chain(closed).collect()
     }

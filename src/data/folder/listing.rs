@@ -26,7 +26,7 @@ pub(super) const TGA: &str = "tga";
 
 /// Folders that systems, storage boxes and unpackers leave behind: previews of pictures, deleted
 /// ones, and what is no picture.
-const LEFT_BEHIND: [&str; 13] = [
+const LEFT_BEHIND: [&str; 24] = [
     "__MACOSX",
     "__pycache__",
     "lost+found",
@@ -40,6 +40,17 @@ const LEFT_BEHIND: [&str; 13] = [
     "@Recycle",
     "@Recently-Snapshot",
     "@sharebin",
+    "@tmp",
+    "@SynoResource",
+    "@SynoEAStream",
+    "LOST.DIR",
+    "found.000",
+    "Recycled",
+    "Network Trash Folder",
+    "Temporary Items",
+    "DfsrPrivate",
+    "_gsdata_",
+    "WindowsImageBackup",
 ];
 /// Files of the same kind.
 const FILES_LEFT_BEHIND: [&str; 4] = ["Thumbs.db", "ehthumbs.db", "desktop.ini", "Icon\r"];
@@ -204,10 +215,13 @@ fn is_passed_over(entry: &DirEntry) -> bool {
         || known.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
-/// Whether a folder is a run's: its samples are no images to learn from.
+/// Whether a folder is a run's: its samples are no images to learn from. A copy of a run's
+/// configuration makes none.
 fn is_run(folder: &Path) -> bool {
     let config = folder.join("config.toml");
-    config.is_file() && first_bytes(&config, RUN_CONFIG.len()).is_ok_and(|x| x == RUN_CONFIG)
+    config.is_file()
+        && folder.join("samples").is_dir()
+        && first_bytes(&config, RUN_CONFIG.len()).is_ok_and(|first| first == RUN_CONFIG)
 }
 
 fn is_image(path: &Path) -> bool {

@@ -116,8 +116,10 @@ impl ImageFolder {
         let missing = outcomes.iter().filter(|outcome| outcome.is_none()).count();
         let mut decoded = Decoded { images, outcomes };
         if missing > 0 {
-            self.decode_missing(missing, &mut decoded, wanted, progress)?;
-            if let Some(entry) = entry
+            let done = self.decode_missing(missing, &mut decoded, wanted, progress);
+            let left = decoded.outcomes.iter().filter(|outcome| outcome.is_none()).count();
+            // What was decoded before a bad image, too: the next start need not do it again.
+            if let Some(entry) = entry.filter(|_| wanted.keep && left < missing)
                 && let Err(error) = entry.store(&decoded.images, &decoded.outcomes)
             {
                 warnings.push(format!(
@@ -126,6 +128,7 @@ impl ImageFolder {
                     entry.path().display()
                 ));
             }
+            done?;
         }
         let (files, elapsed) = (self.files.len(), begun.elapsed());
         debug!(files, decoded = missing, ?elapsed, folder = %self.path.display(), "decoded");

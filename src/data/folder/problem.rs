@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::data::ImageShape;
-use crate::text::grouped;
+use crate::text::{counted, grouped};
 
 /// The most pixels on a side of an image.
 pub const MAX_SIDE: u32 = 16_384;
@@ -52,9 +52,10 @@ pub enum FolderProblem {
 
     /// Classes are wanted, and some images have none.
     #[error(
-        "{count} images lie in {folder} itself, beside its sub-folders, and so have no class \
-         (the first is {first}); put them into a sub-folder, or take a preset without classes, \
-         such as mlp-dropout"
+        "{} in {folder} itself, beside its sub-folders, and so without a class (the first is \
+         {first}); put them into a sub-folder, or take a preset without classes, \
+         such as mlp-dropout",
+        counted(*count, "image")
     )]
     NoClass {
         /// The folder.
@@ -65,20 +66,20 @@ pub enum FolderProblem {
         first: PathBuf,
     },
 
-    /// Classes are wanted, and the only sub-folder has sub-folders of its own.
+    /// Classes are wanted, and all images lie in sub-folders of one sub-folder.
     #[error(
-        "{folder} has one sub-folder with images, {only}, whose own sub-folders may be the \
-         classes: {}; name that folder: {}",
-        listed(inner),
-        folder.join(only).display()
+        "all images of {folder} lie below {}, whose sub-folders may be the classes: {}; name that \
+         folder",
+        inner.display(),
+        listed(sub_folders)
     )]
     Nested {
         /// The folder.
         folder: PathBuf,
-        /// Its sub-folder.
-        only: String,
+        /// The one that is meant.
+        inner: PathBuf,
         /// The sub-folders of that.
-        inner: Vec<String>,
+        sub_folders: Vec<String>,
     },
 
     /// Classes are wanted, and the sub-folders are parts of a data set, such as train and test.
@@ -141,7 +142,7 @@ pub enum FolderProblem {
     },
 
     /// Images that cannot be read are left out, and nothing is left.
-    #[error("none of the {count} images in {folder} can be read")]
+    #[error("none of the {} in {folder} can be read", counted(*count, "image"))]
     AllBad {
         /// The folder, or the sub-folder of a class.
         folder: PathBuf,

@@ -15,6 +15,9 @@ const LABELS: [&str; 4] =
 /// What a training set's names begin with, before "images" and "labels".
 pub(super) const TRAIN: &str = "train-";
 
+/// The same of a test set.
+pub(super) const TEST: [&str; 2] = ["t10k-", "test-"];
+
 /// The names under which a file is looked for, the first one first.
 pub(in crate::data) fn spellings(name: &str) -> [String; 4] {
     let (start, end) = name.rsplit_once("-idx").unwrap_or((name, ""));

@@ -43,22 +43,31 @@ enum Remedy {
 
 impl Remedy {
     fn words(self, path: &Path) -> String {
-        let (old, new) = (path.display().to_string(), path.with_extension("safetensors"));
-        let new = new.display().to_string();
+        let new = match path.extension() {
+            Some(ending) if ending == "safetensors" => path.with_extension("new.safetensors"),
+            _ => path.with_extension("safetensors"),
+        };
+        let [old, new] = [path, &new].map(quoted);
         match self {
             // In a line, since an error is one: to be pasted into a shell.
             Remedy::Torch => format!(
                 "convert it, or the state_dict in it: python3 -c 'import torch, \
-                 safetensors.torch as s; s.save_file(torch.load({old:?}, map_location=\"cpu\"), \
-                 {new:?})'"
+                 safetensors.torch as s; s.save_file(torch.load({old}, map_location=\"cpu\"), \
+                 {new})'"
             ),
             Remedy::NumPy => format!(
                 "convert it: python3 -c 'import numpy, safetensors.numpy as s; \
-                 s.save_file(dict(numpy.load({old:?})), {new:?})'"
+                 s.save_file(dict(numpy.load({old})), {new})'"
             ),
             Remedy::Other(words) => words.to_owned(),
         }
     }
+}
+
+/// A path as a text of Python's in a shell's single quotes.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string().replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{}\"", text.replace('\'', r"'\''"))
 }
 
 const FROM_TORCH: Remedy =
@@ -67,6 +76,7 @@ const FROM_TORCH: Remedy =
 fn recognise(first: &[u8]) -> Option<(&'static str, Remedy)> {
     let has = |words: &[u8]| first.windows(words.len()).any(|window| window == words);
     Some(match first {
+        [] => ("empty", Remedy::Other("copy or download it again")),
         // Its header begins: it is damaged, and nothing else.
         [_, _, _, _, _, _, _, _, b'{', ..] => return None,
         [b'P', b'K', 3, 4, ..] if has(b"data.pkl") => ("a file of torch.save", Remedy::Torch),
@@ -131,15 +141,25 @@ mod tests {
             (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
             (b"\n<!DOCTYPE html><html>", "web page"),
             (b"{\"metadata\": {}}", "index"),
+            (b"", "empty"),
         ] {
             assert!(of(first).contains(words), "{words}: {:?}", of(first));
         }
     }
 
     #[test]
+    fn what_is_to_be_pasted_survives_quotes_and_overwrites_nothing() {
+        let words = |path: &str| Remedy::Torch.words(Path::new(path));
+        let told = words("it's \"a\".pth");
+        assert!(told.contains(r#"torch.load("it'\''s \"a\".pth""#), "{told}");
+        let told = words("x.safetensors");
+        assert!(told.contains(r#""x.new.safetensors")"#), "{told}");
+    }
+
+    #[test]
     fn damaged_safetensors_and_what_nobody_knows_are_taken_for_nothing_else() {
         // A header of 640 bytes looks like a pickle until its text begins.
-        for first in [&b"\x80\x02\x00\x00\x00\x00\x00\x00{\"0.weight\""[..], b"", b"some text"] {
+        for first in [&b"\x80\x02\x00\x00\x00\x00\x00\x00{\"0.weight\""[..], b"some text"] {
             assert_eq!(of(first), "", "{first:?}");
         }
     }

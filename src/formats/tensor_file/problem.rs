@@ -55,12 +55,14 @@ pub enum TensorProblem {
     },
 
     /// A file lacks a tensor.
-    #[error("no tensor {name} in {path}: it belongs to another network")]
+    #[error("no tensor {name} in {path}, which has {found}: it belongs to another network")]
     Missing {
         /// The file.
         path: PathBuf,
         /// The tensor's key.
         name: String,
+        /// The first keys that are there.
+        found: String,
     },
 
     /// A file has a tensor that the network has no place for.
