@@ -165,7 +165,7 @@ fn find_in(folder: &Path, kind: DatasetKind, named: bool) -> Result<Option<Train
             sets.retain(|files| files.head == TRAIN);
         }
         match single(&inner, sets)? {
-            None => labels_alone(&inner).map_or(Ok(()), Err)?,
+            None => labels_alone(&inner, named).map_or(Ok(()), Err)?,
             files => return Ok(files),
         }
     }
@@ -184,10 +184,10 @@ fn sets_in(folder: &Path) -> Result<Vec<TrainingFiles>> {
     Ok(sets)
 }
 
-/// That a folder without a training set has labels of one.
-fn labels_alone(folder: &Path) -> Option<Error> {
-    let mut train = heads(folder).ok()?.into_iter().filter(|head| head.ends_with(TRAIN));
-    train.find_map(|head| {
+/// That a folder without a training set has labels of one, by `any` name or by MNIST's own.
+fn labels_alone(folder: &Path, any: bool) -> Option<Error> {
+    let is_train = |head: &String| if any { head.ends_with(TRAIN) } else { head == TRAIN };
+    heads(folder).ok()?.into_iter().filter(is_train).find_map(|head| {
         let found = first_file(folder, &label_names(&head)).ok()??;
         Some(incomplete(found, "image", &image_names(&head)))
     })
@@ -204,7 +204,9 @@ fn single(folder: &Path, mut sets: Vec<TrainingFiles>) -> Result<Option<Training
 /// Why there is nothing to learn from in a folder where neither images nor a training set was
 /// found, if that can be told.
 pub(super) fn unusable(folder: &Path) -> Option<Error> {
-    labels_alone(folder).or_else(|| only_test(folder, &INNER)).or_else(|| other_format_in(folder))
+    labels_alone(folder, true)
+        .or_else(|| only_test(folder, &INNER))
+        .or_else(|| other_format_in(folder))
 }
 
 /// That a folder has a test set alone, itself or in one of its sub-folders `inner`.

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::idx::{gzip, idx};
-use super::scratch::Scratch;
+use super::scratch::{Scratch, has};
 
 const TINY: &str = "--g-hidden 8 --d-hidden 8 --iterations 2 --batch-size 4 --threads 1";
 const LETTERS: &str = "emnist-letters-train-images-idx3-ubyte.gz";

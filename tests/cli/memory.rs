@@ -55,7 +55,7 @@ fn peak(process: u32) -> f64 {
 /// The bytes that the first lines of a run tell of.
 #[cfg(target_os = "linux")]
 fn told(out: &str) -> f64 {
-    let line = out.lines().find_map(|line| line.strip_prefix("memory    ")).unwrap();
+    let line = out.lines().find_map(|line| line.strip_prefix("memory    about ")).unwrap();
     let (size, rest) = line.split_once(' ').unwrap();
     let unit = match &rest[..3] {
         "MiB" => f64::from(1 << 20),
@@ -67,7 +67,7 @@ fn told(out: &str) -> f64 {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn memory_that_is_told_is_what_a_run_takes_at_the_most() {
+fn memory_that_is_told_is_about_what_a_run_takes() {
     for flags in ["", "--preset dcgan", "--preset mlp-rgb --dataset mnist --image-size 64"] {
         let scratch = Scratch::new();
         let train = format!("train --device cpu --threads 1 --checkpoint-interval 1 {flags}");

@@ -121,7 +121,7 @@ fn command_line_of_pytorchs_dcgan_example_is_understood() {
         "--dataroot photos",
         "--dataset folder --dataroot=photos/",
         "--dataset=folder --dataroot photos --workers 0",
-        "--dataroot nowhere --workers 2 --dataroot photos --dataset=folder",
+        "--dataroot . --workers 2 --dataroot photos --dataset=folder",
         "--dataset photos",
     ] {
         let config = dry(&photos, &format!("{line} {folder}"));

@@ -119,7 +119,9 @@ fn files_that_do_not_fit_are_named_with_what_is_wrong() {
     fails(changed(&scratch, &generator, |_| f32::NAN), &["not finite"]);
     fails(changed(&scratch, &generator, |_| 1_i64), &["I64", "real numbers"]);
     let bytes = scratch.bytes(&generator);
-    for cut in [0, 7, 100, bytes.len() - 1] {
+    scratch.put("none.safetensors", "");
+    fails("none.safetensors", &["no safetensors file, but empty"]);
+    for cut in [7, 100, bytes.len() - 1] {
         scratch.put("cut.safetensors", &bytes[..cut]);
         fails("cut.safetensors", &["not a whole safetensors file"]);
     }

@@ -133,10 +133,11 @@ const PROGRESSIVE: &[u8] = include_bytes!("progressive.jpg");
 fn progressive_jpeg_is_whole_or_cut_off() {
     let body = PROGRESSIVE.strip_suffix(&[0xff, 0xd9]).unwrap();
     alike(PROGRESSIVE, &[("no end", body.to_vec())]);
-    // In the middle of each pass: what ends with one is whole, if coarse.
+    // In the middle of the first pass and of the last: of some, nothing but their end is missing.
     let is_scan = |&at: &usize| body[at..].starts_with(&[0xff, 0xda]);
     let scans: Vec<_> = (0..body.len()).filter(is_scan).chain([body.len()]).collect();
-    for middle in scans.windows(2).map(|ends| ends[0].midpoint(ends[1]) + 8) {
+    let middle = |ends: &[usize]| ends[0].midpoint(ends[1]) + 8;
+    for middle in [middle(&scans[..2]), middle(&scans[scans.len() - 2..])] {
         for end in [&[][..], &[0xff, 0xd9]] {
             let decoded = decode(&[&body[..middle], end].concat(), shape(3, 8));
             assert!(decoded.is_err(), "{middle} of {} bytes", body.len());

@@ -42,21 +42,23 @@ pub(super) fn find(args: &Args, config: &mut Config) -> Result<Dataset> {
 /// configuration then remembers. A run that does not know what its classes are called is older than
 /// their order.
 pub(super) fn find_again(args: &Args, config: &mut Config, was: &Config) -> Result<Dataset> {
-    if (&config.dataset, &config.data_dir) == (&was.dataset, &was.data_dir) {
-        return load(args, config, ClassOrder::Bytewise);
-    }
-    if let Some(expected) = config.gan.classes {
+    let moved = (&config.dataset, &config.data_dir) != (&was.dataset, &was.data_dir);
+    if let Some(expected) = config.gan.classes.filter(|_| moved) {
         let classes = classes(config)?;
         if classes != expected {
             let problem = format!("has {classes} classes; the networks that go on have {expected}");
             return refuse("--dataset", problem);
         }
     }
-    match search(args, config, ClassOrder::Bytewise) {
+    let mut look = |config: &mut Config, order| match moved {
+        true => search(args, config, order),
+        false => load(args, config, order),
+    };
+    match look(config, ClassOrder::Bytewise) {
         // A branch may learn other classes, if they are as many.
         Err(error) if args.output.branch && is_of_other_classes(&error) => {
             config.class_names.clear();
-            search(args, config, ClassOrder::Natural)
+            look(config, ClassOrder::Natural)
         }
         found => found,
     }

@@ -8,8 +8,8 @@ use std::ops::Range;
 
 use image::{DynamicImage, GenericImageView, ImageFormat, Pixel};
 
-use super::decode::{Decoded, decode_as};
 use super::problem::ImageProblem;
+use super::reader::{Decoded, decode_as};
 
 const END: [u8; 2] = [0xff, 0xd9];
 const SCAN: u8 = 0xda;

@@ -11,18 +11,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use walkdir::{DirEntry, WalkDir};
 
 use super::FolderProblem;
-use super::decode::format_of;
+use super::format::{has_images_ending, looks_like_an_image};
 use super::left_out::LeftOut;
 use crate::data::{Error, Result};
 use crate::file_error::FileError;
-
-/// How the names of images end.
-const ENDINGS: [&str; 17] = [
-    "png", "apng", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp", "gif", "tif", "tiff", "pnm", "pbm",
-    "pgm", "ppm", "pam", "qoi",
-];
-/// The same of TGA, whose content does not tell what it is.
-pub(super) const TGA: &str = "tga";
 
 /// Folders that systems, storage boxes and unpackers leave behind: previews of pictures, deleted
 /// ones, and what is no picture.
@@ -225,24 +217,9 @@ fn is_run(folder: &Path) -> bool {
 }
 
 fn is_image(path: &Path) -> bool {
-    match path.extension() {
-        Some(ending) => {
-            let mut known = ENDINGS.iter().chain([&TGA]);
-            known.any(|known| ending.eq_ignore_ascii_case(known))
-        }
-        // One that cannot be read is no image until it can be.
-        None => first_bytes(path, 32).is_ok_and(|bytes| looks_like_an_image(&bytes)),
-    }
-}
-
-/// By more than two letters, with which a text may begin, too.
-fn looks_like_an_image(bytes: &[u8]) -> bool {
-    match bytes {
-        [b'P', b'1'..=b'7', next, ..] => next.is_ascii_whitespace(),
-        // The length of the second header is less than 256.
-        [b'B', b'M', rest @ ..] => rest.get(13..16) == Some(&[0; 3]),
-        _ => format_of(bytes).is_some(),
-    }
+    // One without an ending that cannot be read is no image until it can be.
+    let by_content = || first_bytes(path, 32).is_ok_and(|bytes| looks_like_an_image(&bytes));
+    has_images_ending(path).unwrap_or_else(by_content)
 }
 
 /// The first bytes of a file, at most `count`.

@@ -7,11 +7,13 @@
 mod cache;
 mod classes;
 mod decode;
+mod format;
 mod jpeg;
 mod left_out;
 mod listing;
 mod png;
 mod problem;
+mod reader;
 mod webp;
 
 use std::path::PathBuf;

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use image::ImageFormat;
 
-use super::decode::{Decoded, decode_as};
 use super::problem::ImageProblem;
+use super::reader::{Decoded, decode_as};
 
 const SIGNATURE: usize = 8;
 /// Length and name before a chunk's data, checksum behind it.

@@ -4,8 +4,8 @@ use std::iter;
 
 use image::ImageFormat;
 
-use super::decode::{Decoded, decode_as};
 use super::problem::ImageProblem;
+use super::reader::{Decoded, decode_as};
 
 /// Where the flags of an extended file stand, and what it begins with: the rest is chunks.
 const FLAGS: usize = 20;
