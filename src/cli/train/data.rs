@@ -50,7 +50,7 @@ pub(super) fn find_again(args: &Args, config: &mut Config, was: &Config) -> Resu
             return refuse("--dataset", problem);
         }
     }
-    let mut look = |config: &mut Config, order| match moved {
+    let look = |config: &mut Config, order| match moved {
         true => search(args, config, order),
         false => load(args, config, order),
     };
