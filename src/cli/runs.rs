@@ -56,7 +56,7 @@ pub fn run(args: &Args) -> Result<()> {
 /// What the table shows of a run; what is not known is "-".
 fn row(run: &Overview) -> [String; 8] {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-    let loss = |loss: Option<f32>| or_dash(loss.map(|loss| format!("{loss:.4}")));
+    let loss = |loss: Option<f32>| or_dash(loss.map(in_few_characters));
     let total = run.total.map_or("?".to_owned(), |total| total.to_string());
     [
         run.name.clone(),
@@ -68,6 +68,10 @@ fn row(run: &Overview) -> [String; 8] {
         size(run.bytes),
         or_dash(run.changed.map(age)),
     ]
+}
+
+fn in_few_characters(loss: f32) -> String {
+    if loss.abs() < 1e6 { format!("{loss:.4}") } else { format!("{loss:.3e}") }
 }
 
 /// What does not go into the table: the preset and the data where the name does not tell them, and

@@ -19,6 +19,9 @@ fn losses_that_are_absurd_are_warned_of_once_and_not_called_done() {
     let summary = out.out.lines().last().unwrap();
     assert!(summary.starts_with("diverged: the losses exploded"), "{summary}");
     has(&scratch.text("runs/00000-cgan-mnist/log.txt"), &["the losses have exploded"]);
+    scratch.run("runs").says(&["diverged: its losses have exploded"]);
+    let quiet = scratch.train("--iterations 9 --lr 30 -q");
+    assert_eq!(quiet.warns(), "warning: diverged: the losses exploded and stayed so\n");
 }
 
 #[test]

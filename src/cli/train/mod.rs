@@ -24,7 +24,9 @@ use gan_cuda::train::trainer::{
 
 use super::advice::how_to_get;
 use super::device::{AnyDevice, Chosen, CpuChoice, open_device};
-use super::display::{Display, Verbosity, check_output, print_lines, print_wrapped};
+use super::display::{
+    Display, Verbosity, check_output, print_error_line, print_lines, print_wrapped,
+};
 use super::signals::Signals;
 use crate::cli::error::Result;
 pub use flags::Args;
@@ -159,11 +161,15 @@ impl Job<'_> {
             End::Finished => ("", ExitCode::SUCCESS),
             End::Stopped => signals.last(),
         };
-        if verbosity > Verbosity::Quiet {
-            match end {
-                End::Finished => farewell(&trainer, begun),
-                End::Stopped => stopped(&trainer, signal),
+        match end {
+            // Whoever hears of errors alone must not take it for a good one.
+            _ if verbosity == Verbosity::Quiet => {
+                if trainer.has_diverged() {
+                    print_error_line(&format!("warning: {DIVERGED}"));
+                }
             }
+            End::Finished => farewell(&trainer, begun),
+            End::Stopped => stopped(&trainer, signal),
         }
         if end == End::Finished {
             check_output()?;
@@ -277,11 +283,13 @@ fn quoted(path: &Path) -> String {
     }
 }
 
+const DIVERGED: &str = "diverged: the losses exploded and stayed so";
+
 fn farewell(trainer: &Trainer<impl Device>, begun: u32) {
     let (done, run) = (trainer.gan().completed(), trainer.run());
     let how = match trainer.has_diverged() {
-        true => "diverged: the losses exploded and stayed so;",
-        false => "done:",
+        true => format!("{DIVERGED};"),
+        false => "done:".to_owned(),
     };
     match begun < done {
         true => say!(
