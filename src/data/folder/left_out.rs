@@ -54,8 +54,9 @@ impl LeftOut {
         &self.ours
     }
 
-    pub fn add_closed(&mut self, path: PathBuf, error: io::Error) {
-        self.sub_folders.retain(|name| path.file_name() != Some(name));
+    /// A folder that may not be listed: `name` is its path below the top.
+    pub fn add_closed(&mut self, path: PathBuf, name: &Path, error: io::Error) {
+        self.sub_folders.remove(name.as_os_str());
         self.closed.push(path);
         self.why_closed.get_or_insert_with(|| (error.kind(), error.to_string()));
     }

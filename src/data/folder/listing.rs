@@ -153,7 +153,7 @@ impl ImageFolder {
         let Some(path) = error.path().map(Path::to_owned) else { return };
         let name = relative(&self.path, &path);
         if !is_dangling(&error) {
-            self.left_out.add_closed(path, into_io(error));
+            self.left_out.add_closed(path, &name, into_io(error));
         } else if is_image(&path) {
             self.files.push(ImageFile { name, stamp: Stamp::default() });
         } else {
