@@ -103,6 +103,19 @@ fn branch_may_learn_as_many_other_classes() {
 }
 
 #[test]
+fn names_of_classes_stay_with_their_images() {
+    let scratch = Scratch::with_digits();
+    let run = "runs/00000-cgan-fashion-mnist";
+    scratch.train("--dataset fashion-mnist --iterations 1 -q").succeeds();
+    std::fs::rename(scratch.path("digits"), scratch.path("moved")).unwrap();
+    scratch.run("train --resume --iterations 2 -q --dataset moved").succeeds();
+    assert_eq!(scratch.config(run)["class_names"][5].as_str(), Some("Sandal"));
+    let branch = "train --resume --branch --iterations 3 -q --dataset mnist --data-dir moved";
+    scratch.run(branch).succeeds();
+    assert!(scratch.config("runs/00001-cgan-mnist").get("class_names").is_none());
+}
+
+#[test]
 fn branch_of_other_networks_or_with_nothing_to_do_is_refused_and_leaves_no_folder() {
     let scratch = one_run();
     for flag in [

@@ -85,7 +85,9 @@ fn search(args: &Args, config: &mut Config, order: ClassOrder) -> Result<Dataset
 
 /// The images, after what is to be known of them was noted and said.
 fn noted(args: &Args, config: &mut Config, data: Dataset) -> Dataset {
-    if config.gan.classes.is_some() && !data.class_names.is_empty() {
+    // The same images at another place may come without the names; those of a branch may be others.
+    let known = !data.class_names.is_empty() || args.output.branch;
+    if config.gan.classes.is_some() && known {
         config.class_names.clone_from(&data.class_names);
     }
     if args.verbosity() > Verbosity::Quiet {
