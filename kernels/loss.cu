@@ -1,5 +1,7 @@
-// Losses of discriminator outputs against a target t, value and gradient in one pass. A batch has a
-// part of which t = 1 and may have a second one of which t = 0.
+// Losses, value and gradient in one pass.
+//
+// Of a discriminator's outputs against a target t. A batch has a part of which t = 1 and may have a
+// second one of which t = 0.
 //
 //   cross entropy  score = max(x, 0) − t·x + ln(1 + e^−|x|),  score′ = σ(x) − t,  output σ(x)
 //   squared error  score = (x − t)²,                          score′ = 2·(x − t),  output x
@@ -8,6 +10,14 @@
 // and mean(output) behind it, then those of the second part. x, dx (parts, rows), ring (ring_rows,
 // ring_columns). dx and these numbers are overwritten. Deterministic: a block a part, sums as a
 // fixed tree.
+//
+// Of a classifier's logits against labels.
+//
+//   softmax cross entropy  losses[i] = ln Σ e^(x[i, c] − max) + max − x[i, label[i]],
+//                          dx[i, c] = (softmax(x[i])[c] − [c = label[i]])/rows
+//
+// x, dx (rows, classes), losses, labels (rows); Σ and max over the classes c of row i. dx and losses
+// are overwritten. Deterministic: a thread a row, sums in the order of classes.
 
 #include "common.cuh"
 
@@ -72,4 +82,38 @@ extern "C" __global__ void loss_forward_backward(
     float* noted = ring + (*step % ring_rows) * ring_columns + place + 2 * part;
     noted[0] = losses[0] * share;
     noted[1] = outputs[0] / rows;
+}
+
+// Launch: elementwise, an element being a row.
+extern "C" __global__ void softmax_cross_entropy_forward_backward(
+    float* __restrict__ dx,               // (rows, classes)
+    float* __restrict__ losses,           // (rows)
+    const float* __restrict__ x,          // (rows, classes)
+    const unsigned* __restrict__ labels,  // (rows)
+    int rows,
+    int classes)
+{
+    const float share = 1.0f / rows;
+    for (long long row = first_element(); row < rows; row += element_stride()) {
+        const float* logits = x + index_of(row, 0, classes);
+        float* gradient = dx + index_of(row, 0, classes);
+        // Found by comparison: a label that is no class leads nowhere, and the loss is NaN.
+        const int label = labels[row];
+        float own = nanf(""), max = logits[0];
+        for (int c = 0; c < classes; ++c) {
+            if (c == label) own = logits[c];
+            max = fmaxf(max, logits[c]);
+        }
+        float sum = 0.0f;
+        for (int c = 0; c < classes; ++c) {
+            gradient[c] = expf(logits[c] - max);
+            sum += gradient[c];
+        }
+        for (int c = 0; c < classes; ++c) {
+            const float target = c == label ? 1.0f : 0.0f;
+            gradient[c] = share * (gradient[c] / sum - target);
+        }
+        // The difference first: it is exact where large logits are near each other.
+        losses[row] = logf(sum) + (max - own);
+    }
 }

@@ -84,7 +84,7 @@ fn embedding_concat<D: Timed>(bench: &mut Bench<'_, D>, shape: &EmbeddingShape) 
     let places = rows * pixels;
     let (wide, all, table) = (places * inputs, places * shape.stride, classes * width);
     let (x, mut y, values) = (bench.numbers(wide), bench.numbers(all), bench.numbers(table));
-    let labels = labels(bench, shape);
+    let labels = labels(bench, rows, classes);
     let size = format!("{rows}x{pixels}x{inputs}+{width}");
     bench.moves("embedding_concat", &size, wide + all + table + rows, |device| {
         let (x, values) = (D::view(&x, 0..wide), D::view(&values, 0..table));
@@ -97,7 +97,8 @@ fn embedding_concat<D: Timed>(bench: &mut Bench<'_, D>, shape: &EmbeddingShape) 
 fn embedding_backward<D: Timed>(bench: &mut Bench<'_, D>, shape: &EmbeddingShape) {
     let EmbeddingShape { rows, pixels, classes, width, .. } = *shape;
     let (all, table) = (rows * pixels * width, classes * width);
-    let (dy, mut dtable, labels) = (bench.numbers(all), bench.numbers(table), labels(bench, shape));
+    let (dy, mut dtable, labels) =
+        (bench.numbers(all), bench.numbers(table), labels(bench, rows, classes));
     let size = format!("{rows}x{pixels}x{width}");
     bench.moves("embedding_backward", &size, all + table + rows, |device| {
         let (dy, labels) = (D::view(&dy, 0..all), D::view(&labels, 0..rows));
@@ -105,9 +106,10 @@ fn embedding_backward<D: Timed>(bench: &mut Bench<'_, D>, shape: &EmbeddingShape
     });
 }
 
-fn labels<D: Timed>(bench: &Bench<'_, D>, shape: &EmbeddingShape) -> D::Buffer<u32> {
-    let (mut labels, step) = (bench.device.allocate(shape.rows).expect("memory"), bench.step());
-    let all = D::view_mut(&mut labels, 0..shape.rows);
-    bench.device.labels_draw(all, D::view(&step, 0..1), STREAM, shape.classes, 1);
+/// A label a row.
+pub fn labels<D: Timed>(bench: &Bench<'_, D>, rows: usize, classes: usize) -> D::Buffer<u32> {
+    let (mut labels, step) = (bench.device.allocate(rows).expect("memory"), bench.step());
+    let all = D::view_mut(&mut labels, 0..rows);
+    bench.device.labels_draw(all, D::view(&step, 0..1), STREAM, classes, 1);
     labels
 }

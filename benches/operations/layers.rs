@@ -121,3 +121,9 @@ pub fn drawn(columns: impl Fn(&Settings) -> usize) -> BTreeSet<[usize; 2]> {
     let size = |preset: &Preset| [preset.gan.batch_size, columns(&preset.gan)];
     presets().iter().map(size).collect()
 }
+
+/// Rows and classes of the presets that have classes.
+pub fn labelled() -> BTreeSet<[usize; 2]> {
+    let size = |preset: &Preset| Some([preset.gan.batch_size, preset.gan.classes?]);
+    presets().iter().filter_map(size).collect()
+}

@@ -1,9 +1,11 @@
 //! Losses, Adam, and the count of iterations.
 
-use gan_cuda::device::ops::{Adam, Judged, LossShape, RING_COLUMNS, RING_ROWS, Score};
+use gan_cuda::device::ops::{
+    Adam, Judged, LossShape, RING_COLUMNS, RING_ROWS, Score, SoftmaxShape,
+};
 
 use crate::clock::Timed;
-use crate::{Bench, layers};
+use crate::{Bench, draws, layers};
 
 const ADAM: Adam = Adam { lr: 2e-4, b1: 0.5, b2: 0.999, eps: 1e-8 };
 
@@ -11,6 +13,7 @@ pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
     for [rows, _] in layers::drawn(|_| 1) {
         Score::ALL.iter().for_each(|&score| loss_forward_backward(bench, rows, score));
     }
+    layers::labelled().iter().for_each(|&size| softmax_cross_entropy(bench, size));
     layers::parameters().iter().for_each(|&count| adam_update(bench, count));
     let mut step = bench.step();
     bench.moves("step_advance", "1", 2, |device| {
@@ -29,6 +32,19 @@ fn loss_forward_backward<D: Timed>(bench: &mut Bench<'_, D>, rows: usize, score:
     bench.moves("loss_forward_backward", &size, 2 * all + 2 * judged.parts(), |device| {
         let (dx, ring) = (D::view_mut(&mut dx, 0..all), D::view_mut(&mut ring, 0..places));
         device.loss_forward_backward(dx, ring, D::view(&x, 0..all), D::view(&step, 0..1), shape);
+    });
+}
+
+/// Reads x and the labels, writes dx and the losses.
+fn softmax_cross_entropy<D: Timed>(bench: &mut Bench<'_, D>, [rows, classes]: [usize; 2]) {
+    let (shape, all) = (SoftmaxShape { rows, classes }, rows * classes);
+    let (x, labels) = (bench.numbers(all), draws::labels(bench, rows, classes));
+    let (mut dx, mut losses) = (bench.numbers(all), bench.numbers(rows));
+    let (name, size) = ("softmax_cross_entropy_forward_backward", format!("{rows}x{classes}"));
+    bench.moves(name, &size, 2 * all + 2 * rows, |device| {
+        let (dx, losses) = (D::view_mut(&mut dx, 0..all), D::view_mut(&mut losses, 0..rows));
+        let (x, labels) = (D::view(&x, 0..all), D::view(&labels, 0..rows));
+        device.softmax_cross_entropy_forward_backward(dx, losses, x, labels, shape);
     });
 }
 

@@ -65,6 +65,7 @@ impl Suite {
         }
         self.add(operations::writing_beside_a_buffer_is_noticed::<D>);
         self.add(operations::wrong_lengths_are_refused_by_name_and_number::<D>);
+        self.add(operations::softmax_cross_entropy_gives_what_is_known_by_hand::<D>);
         for run in golden::runs().into_iter().filter(|run| run.single) {
             let name = format!("golden::{}", run.name);
             self.add_as(name, move || run.replay(D::open(true), "single precision"));
@@ -95,6 +96,7 @@ impl Suite {
         self.add_as("training::first_iterations_are_those_in_double_precision", || {
             parity::first_iterations_are_those_of::<Cpu<f32>, _>(|| Cpu::<f64>::new(2));
         });
+        self.add(operations::a_label_that_is_no_class_panics_on_the_cpu);
         self.every_device::<Cpu<f32>>();
     }
 
@@ -104,6 +106,7 @@ impl Suite {
             let name = format!("golden::{}::without_graphs", run.name);
             self.add_as(name, move || run.replay(<Cuda as Tested>::open(false), "without graphs"));
         }
+        self.add(operations::a_label_that_is_no_class_makes_its_loss_nan_and_no_other);
         self.add(precision::products_are_off_by_their_roundoff_and_by_more_than_nothing);
         self.add(precision::products_are_those_of_rounded_factors);
         self.add(timing::as_many_calls_are_timed_as_were_asked_for);

@@ -8,6 +8,7 @@ use gan_cuda::device::cpu::Cpu;
 use gan_cuda::device::ops::{
     Activation, Affine, AffineGradients, BatchNorm, BatchNormShape, Convolution, Embedding,
     EmbeddingShape, Judged, Linear, LinearShape, Loss, LossShape, RING_COLUMNS, RING_ROWS, Score,
+    SoftmaxShape,
 };
 
 pub const ACTIVATIONS: [Activation; 5] = [
@@ -34,7 +35,12 @@ pub fn cases() -> Vec<Case> {
     let embeddings = [true, false].map(|label_first| embedding(device, label_first));
     let judged = [Judged::RealThenFake, Judged::FakeAsReal];
     let losses = Score::ALL.iter().flat_map(|&s| judged.map(|judged| loss(device, s, judged)));
-    linears.chain(norms).chain(embeddings).chain(losses).collect()
+    linears
+        .chain(norms)
+        .chain(embeddings)
+        .chain(losses)
+        .chain([softmax_cross_entropy(device)])
+        .collect()
 }
 
 fn linear(device: &Cpu<f64>, activation: Activation, masked: bool) -> Case {
@@ -237,6 +243,35 @@ fn loss(device: &Cpu<f64>, score: Score, judged: Judged) -> Case {
     // Where a naive formula overflows or cancels; alone, since they would drown others in a sum.
     for x in [-700.0, -40.0, 0.0, 40.0, 700.0] {
         check(&vec![x; judged.parts()], 1.0);
+    }
+    case
+}
+
+/// Of the mean of the losses.
+fn softmax_cross_entropy(device: &Cpu<f64>) -> Case {
+    let mut case = Case::new("softmax cross-entropy");
+    let mut numbers = Numbers::new(41);
+    let mut check = |x: &[f64], labels: &[u32]| {
+        let (rows, classes) = (labels.len(), x.len() / labels.len());
+        let shape = SoftmaxShape { rows, classes };
+        let evaluate = |x: &[f64]| {
+            let [mut dx, mut losses] = [x.len(), rows].map(|len| vec![f64::NAN; len]);
+            device.softmax_cross_entropy_forward_backward(&mut dx, &mut losses, x, labels, shape);
+            (dx, losses)
+        };
+        let (dx, weights) = (evaluate(x).0, vec![1.0 / rows as f64; rows]);
+        case.check(&format!("{rows}×{classes}: x"), &dx, x, &weights, |x| Point {
+            outputs: evaluate(x).1,
+            sides: Vec::new(),
+        });
+    };
+    for (rows, classes) in [(1, 1), (1, 2), (2, 10), (7, 31), (31, 3), (5, 257)] {
+        let (x, labels) = (numbers.around(0.0, 4.0, rows * classes), numbers.labels(classes, rows));
+        check(&x, &labels);
+    }
+    // Where a naive formula overflows or cancels; alone, since they would drown others in a sum.
+    for x in [[700.0, -700.0], [-700.0, 700.0], [1e4, 1e4], [-1e4, -1e4], [1e4, -1e4]] {
+        check(&x, &[0]);
     }
     case
 }

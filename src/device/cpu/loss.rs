@@ -1,7 +1,7 @@
 //! Losses on the CPU.
 
 use super::{Cpu, CpuReal};
-use crate::device::ops::{Loss, LossShape, RING_COLUMNS, RING_ROWS, Score, contract};
+use crate::device::ops::{Loss, LossShape, RING_COLUMNS, RING_ROWS, Score, SoftmaxShape, contract};
 
 impl<T: CpuReal> Loss for Cpu<T> {
     fn loss_forward_backward(
@@ -42,6 +42,44 @@ impl<T: CpuReal> Loss for Cpu<T> {
             noted[1] = output * T::from_f64(1.0 / rows as f64);
         }
     }
+
+    fn softmax_cross_entropy_forward_backward(
+        &self,
+        dx: &mut [T],
+        losses: &mut [T],
+        x: &[T],
+        labels: &[u32],
+        shape: SoftmaxShape,
+    ) {
+        let SoftmaxShape { rows, classes } = shape;
+        contract::softmax_cross_entropy_forward_backward(&dx, &losses, &x, &labels, rows, classes);
+        let share = T::from_f64(1.0 / rows as f64);
+        self.team.parts((dx, classes), [losses], 1, |row, dx, [loss]| {
+            let (x, label) = (&x[row * classes..][..classes], labels[row] as usize);
+            assert!(
+                label < classes,
+                "softmax_cross_entropy_forward_backward: label {label} in row {row}, of \
+                 {classes} classes"
+            );
+            loss[0] = softmax_cross_entropy(dx, x, label, share);
+        });
+    }
+}
+
+/// Gives the loss of a row, and writes `share` of its gradient.
+fn softmax_cross_entropy<T: CpuReal>(dx: &mut [T], x: &[T], label: usize, share: T) -> T {
+    let max = x.iter().copied().fold(x[label], T::max);
+    let mut sum = T::ZERO;
+    for (dx, &x) in dx.iter_mut().zip(x) {
+        *dx = (x - max).exp();
+        sum += *dx;
+    }
+    for (class, dx) in dx.iter_mut().enumerate() {
+        let target = if class == label { T::ONE } else { T::ZERO };
+        *dx = share * (*dx / sum - target);
+    }
+    // The difference first: it is exact where large logits are near each other.
+    sum.ln() + (max - x[label])
 }
 
 /// Value, derivative and probability.

@@ -1,9 +1,10 @@
-//! Losses on CUDA: a block for each part of the batch, since its outputs are few.
+//! Losses on CUDA: of a discriminator a block for each part of the batch, since its outputs are few; of
+//! a classifier a thread for each row, since its classes are.
 
 use super::Cuda;
 use super::codes::score;
 use super::memory::{View, ViewMut};
-use crate::device::ops::{Loss, LossShape, RING_COLUMNS, RING_ROWS, Score};
+use crate::device::ops::{Loss, LossShape, RING_COLUMNS, RING_ROWS, Score, SoftmaxShape};
 
 impl Loss for Cuda {
     fn loss_forward_backward(
@@ -34,5 +35,20 @@ impl Loss for Cuda {
             score,
             shape.scale as f32,
         );
+    }
+
+    fn softmax_cross_entropy_forward_backward(
+        &self,
+        dx: ViewMut<'_, f32>,
+        losses: ViewMut<'_, f32>,
+        x: View<'_, f32>,
+        labels: View<'_, u32>,
+        shape: SoftmaxShape,
+    ) {
+        let SoftmaxShape { rows, classes } = shape;
+        let launch = self.elements(rows);
+        self.gpu
+            .kernels
+            .softmax_cross_entropy_forward_backward(launch, dx, losses, x, labels, rows, classes);
     }
 }

@@ -64,6 +64,15 @@ pub const RING_ROWS: usize = 1024;
 /// the discriminator's update, and of generated ones in the generator's.
 pub const RING_COLUMNS: usize = 6;
 
+/// Extents of a classifier's outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SoftmaxShape {
+    /// Rows of the batch.
+    pub rows: usize,
+    /// Classes, of which each row has a logit.
+    pub classes: usize,
+}
+
 /// Losses.
 pub trait Loss: Memory {
     /// loss = scale·mean(score(x, t)) and dx = scale·score′(x, t)/rows, for each part of the batch,
@@ -79,5 +88,22 @@ pub trait Loss: Memory {
         x: In<'_, Self>,
         step: InInts<'_, Self>,
         shape: LossShape,
+    );
+
+    /// losses\[i\] = ln Σ e^(x\[i, c\] − max) + max − x\[i, label\[i\]\], the sum over classes c and
+    /// max the greatest logit of row i; and the derivative of their mean, dx\[i, c\] =
+    /// (softmax(x\[i\])\[c\] − \[c = label\[i\]\])/rows, in one pass: PyTorch's
+    /// [`CrossEntropyLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html),
+    /// whose mean is left to the caller. Stable for every x.
+    ///
+    /// dx, x (rows, classes), losses, labels (rows), at least one class. Labels are below `classes`:
+    /// one that is not is the caller's bug, and panics or makes its loss NaN.
+    fn softmax_cross_entropy_forward_backward(
+        &self,
+        dx: Out<'_, Self>,
+        losses: Out<'_, Self>,
+        x: In<'_, Self>,
+        labels: InInts<'_, Self>,
+        shape: SoftmaxShape,
     );
 }

@@ -31,6 +31,6 @@ pub use batch_norm::{Affine, AffineGradients, BatchNorm, BatchNormShape};
 pub use convolution::{Convolution, ConvolutionShape};
 pub use embedding::{Embedding, EmbeddingShape};
 pub use linear::{Activation, Linear, LinearShape};
-pub use loss::{Judged, Loss, LossShape, RING_COLUMNS, RING_ROWS, Score};
+pub use loss::{Judged, Loss, LossShape, RING_COLUMNS, RING_ROWS, Score, SoftmaxShape};
 pub use optimizer::{Adam, Optimizer};
 pub use random::{Latent, Random};

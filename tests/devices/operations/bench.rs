@@ -122,7 +122,8 @@ impl<'a, D: Device> Bench<'a, D> {
         self.reals(&vec![D::Real::ZERO; len])
     }
 
-    fn reals(&self, values: &[D::Real]) -> Reals<D> {
+    /// These numbers.
+    pub fn reals(&self, values: &[D::Real]) -> Reals<D> {
         self.guarded(values, D::Real::from_f64(GUARD_REAL))
     }
 

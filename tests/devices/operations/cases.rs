@@ -11,7 +11,7 @@ use super::run::Gradient;
 use gan_cuda::device::Device;
 use gan_cuda::device::ops::{
     Activation, BatchNormShape, BatchShape, ConvolutionShape, EmbeddingShape, Judged, Latent,
-    LinearShape, LossShape, Score,
+    LinearShape, LossShape, Score, SoftmaxShape,
 };
 
 const SHAPES: [(usize, usize); 6] =
@@ -55,6 +55,9 @@ const CONVOLUTIONS: [Extents; 12] = [
     (2, [11, 7], [2, 20], [2, 3, 1]),
     (50, [13, 15], [6, 10], [3, 2, 0]),
 ];
+/// Classes beside the columns of the shapes, and rows that have them.
+const CLASSES: [usize; 6] = [1, 2, 10, 31, 257, 1000];
+const LABELLED: [usize; 3] = [1, 7, 1000];
 const BOTH: [bool; 2] = [false, true];
 const ACTIVATIONS: [Activation; 5] = [
     Activation::Identity,
@@ -82,6 +85,7 @@ pub enum Case {
     EmbeddingConcat { shape: EmbeddingShape },
     EmbeddingBackward { shape: EmbeddingShape, accumulate: bool },
     LossForwardBackward { shape: LossShape, step: u32 },
+    SoftmaxCrossEntropyForwardBackward { shape: SoftmaxShape, reach: f32 },
     AdamUpdate { len: usize, step: u32, b1: f64 },
     StepAdvance { step: u32 },
     NoiseDraw { len: usize, parts: usize, step: u32, latent: Latent },
@@ -115,10 +119,14 @@ pub fn all() -> Vec<Case> {
         }
         embeddings(&mut all, rows, columns);
         losses(&mut all, rows);
+        softmax(&mut all, rows, columns);
         flat(&mut all, rows * columns);
         batches(&mut all, rows, columns);
     }
     LENGTHS.iter().for_each(|&len| flat(&mut all, len));
+    for rows in LABELLED {
+        CLASSES.iter().for_each(|&classes| softmax(&mut all, rows, classes));
+    }
     // More rows than a block has threads.
     losses(&mut all, 5000);
     long(&mut all);
@@ -223,6 +231,13 @@ fn losses(all: &mut Vec<Case>, rows: usize) {
     }
 }
 
+fn softmax(all: &mut Vec<Case>, rows: usize, classes: usize) {
+    let shape = SoftmaxShape { rows, classes };
+    // Logits of a classifier, and such as overflow where no maximum is taken from them.
+    let reaches = [5.0, 1e4];
+    all.extend(reaches.map(|reach| Case::SoftmaxCrossEntropyForwardBackward { shape, reach }));
+}
+
 fn flat(all: &mut Vec<Case>, len: usize) {
     for step in [0, 7, 100_000] {
         all.extend([0.5, 0.9].map(|b1| Case::AdamUpdate { len, step, b1 }));
@@ -267,6 +282,8 @@ fn long(all: &mut Vec<Case>) {
     let shape = BatchShape { rows, batch_size: rows, iterations_per_epoch: 1, pixels: columns };
     all.push(Case::BatchGather { shape, step: 3, labelled: false });
     let rows = rows * columns;
+    let shape = SoftmaxShape { rows, classes: 2 };
+    all.push(Case::SoftmaxCrossEntropyForwardBackward { shape, reach: 5.0 });
     let shape = BatchShape { rows, batch_size: rows, iterations_per_epoch: 1, pixels: 1 };
     all.push(Case::BatchGather { shape, step: 3, labelled: true });
     // A thread makes four of these at once.
@@ -297,6 +314,9 @@ impl Case {
             Case::EmbeddingConcat { .. } => "embedding_concat",
             Case::EmbeddingBackward { .. } => "embedding_backward",
             Case::LossForwardBackward { .. } => "loss_forward_backward",
+            Case::SoftmaxCrossEntropyForwardBackward { .. } => {
+                "softmax_cross_entropy_forward_backward"
+            }
             Case::AdamUpdate { .. } => "adam_update",
             Case::StepAdvance { .. } => "step_advance",
             Case::NoiseDraw { .. } => "noise_draw",
@@ -364,6 +384,9 @@ impl Case {
                 bench.embedding_backward(shape, accumulate)
             }
             Case::LossForwardBackward { shape, step } => bench.loss_forward_backward(shape, step),
+            Case::SoftmaxCrossEntropyForwardBackward { shape, reach } => {
+                bench.softmax_cross_entropy_forward_backward(shape, reach)
+            }
             Case::AdamUpdate { len, step, b1 } => bench.adam_update(len, step, b1),
             Case::StepAdvance { step } => bench.step_advance(step),
             Case::NoiseDraw { len, parts, step, latent } => {

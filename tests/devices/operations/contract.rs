@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::bench::{Bench, Placement};
-use gan_cuda::device::ops::{Activation, Adam, LinearShape};
+use gan_cuda::device::ops::{Activation, Adam, LinearShape, SoftmaxShape};
 
 use crate::open::Tested;
 
@@ -32,6 +32,13 @@ pub fn wrong_lengths_are_refused_by_name_and_number<D: Tested>() {
         let [mut dz, mut db, y] = [6, 3, 6].map(zeros);
         let (dz, db, y) = (dz.view_mut(), Some(db.view_mut()), y.view());
         device.bias_activation_backward(dz, db, y, None, SHAPE, Activation::Tanh, false);
+    });
+    let name = "softmax_cross_entropy_forward_backward";
+    refused(&format!("{name}: losses (rows) has 6 elements, not 3"), || {
+        let ([mut dx, mut losses, x], labels) = ([6; 3].map(zeros), bench.ints(&[0; 3]));
+        let (dx, losses, shape) =
+            (dx.view_mut(), losses.view_mut(), SoftmaxShape { rows: 3, classes: 2 });
+        device.softmax_cross_entropy_forward_backward(dx, losses, x.view(), labels.view(), shape);
     });
     refused("adam_update: step (2) has 1 elements, not 2", || {
         let ([mut p, mut m, mut v, g], mut step) = ([6; 4].map(zeros), bench.ints(&[0]));

@@ -6,6 +6,7 @@
 //! | `run` | how each operation is run on any device |
 //! | `bench` | inputs, guarded outputs |
 //! | `contract` | arguments of wrong lengths |
+//! | `softmax` | cross-entropy by numbers known by hand, labels that are no classes |
 //! | `tolerance` | what each operation may be off by, and why |
 //!
 //! A test per operation and device. It runs each of the operation's cases with buffers that begin
@@ -17,6 +18,7 @@ mod bench;
 mod cases;
 mod contract;
 mod run;
+mod softmax;
 mod tolerance;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +29,10 @@ use cases::Case;
 pub use contract::wrong_lengths_are_refused_by_name_and_number;
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda_emulator::set_schedule;
+pub use softmax::{
+    a_label_that_is_no_class_makes_its_loss_nan_and_no_other,
+    a_label_that_is_no_class_panics_on_the_cpu, softmax_cross_entropy_gives_what_is_known_by_hand,
+};
 
 use crate::comparator::compare;
 use crate::notes;

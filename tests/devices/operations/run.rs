@@ -7,7 +7,7 @@ use super::cases::End;
 use gan_cuda::device::Device;
 use gan_cuda::device::ops::{
     Activation, Adam, Affine, AffineGradients, BatchNormShape, BatchShape, ConvolutionShape,
-    EmbeddingShape, Latent, LinearShape, LossShape, RING_COLUMNS, RING_ROWS,
+    EmbeddingShape, Latent, LinearShape, LossShape, RING_COLUMNS, RING_ROWS, SoftmaxShape,
 };
 use gan_cuda::rng::Stream;
 
@@ -327,6 +327,28 @@ impl<D: Device> Bench<'_, D> {
         let device = self.device;
         device.loss_forward_backward(dx.view_mut(), ring.view_mut(), x.view(), step.view(), shape);
         vec![self.read("dx", &dx), self.sums("ring", shape.rows, &ring)]
+    }
+
+    pub fn softmax_cross_entropy_forward_backward(
+        mut self,
+        shape: SoftmaxShape,
+        reach: f32,
+    ) -> Vec<Output> {
+        let SoftmaxShape { rows, classes } = shape;
+        let x = self.input(-reach, reach, rows * classes);
+        let labels = self.below(classes, rows);
+        let (mut dx, mut losses) = (self.output(rows * classes), self.output(rows));
+        self.device.softmax_cross_entropy_forward_backward(
+            dx.view_mut(),
+            losses.view_mut(),
+            x.view(),
+            labels.view(),
+            shape,
+        );
+        let mut dx = self.read("dx", &dx);
+        // Each row's own gradient: its share in the mean is as small as rows are many.
+        dx.values.iter_mut().for_each(|dx| *dx *= rows as f64);
+        vec![dx, self.sums("losses", classes, &losses)]
     }
 
     pub fn adam_update(mut self, len: usize, step: u32, b1: f64) -> Vec<Output> {
