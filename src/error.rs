@@ -5,7 +5,7 @@
 
 use crate::file_error::FileError;
 use crate::gan::model::ModelProblem;
-use crate::{data, device, export, formats, picture, run, train};
+use crate::{data, device, eval, export, formats, picture, run, train};
 
 /// Everything that can go wrong outside the library's own code.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +25,8 @@ pub enum Error {
     Run(#[from] run::Error),
     /// A picture cannot be made.
     Picture(#[from] picture::Error),
+    /// A generator is not scored.
+    Eval(#[from] eval::Error),
     /// A run does not train.
     Train(#[from] train::Error),
     /// A generator cannot be written for other programs.

@@ -47,6 +47,7 @@
 //! |---|---|
 //! | [`export`] | a trained generator for other programs |
 //! | [`train`] | the loop, the health of a run, and who watches it |
+//! | [`eval`] | scores of a generator |
 //! | [`run`] | a run's folder: configuration, checkpoints, log |
 //! | [`picture`] | grids of samples, plots, diagrams |
 //! | [`gan`] | set-ups, the steps of an iteration, losses, samples |
@@ -76,6 +77,7 @@ pub mod choice;
 pub mod data;
 pub mod device;
 mod error;
+pub mod eval;
 pub mod export;
 pub mod file_error;
 pub mod formats;

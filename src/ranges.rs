@@ -39,6 +39,8 @@ pub const WARMUP: Range<u64> = whole(0, 1_000_000);
 pub const MOST_SAMPLES: u64 = 100_000;
 /// Images of one `sample`.
 pub const SAMPLES: Range<u64> = whole(1, MOST_SAMPLES);
+/// Images of one `evaluate`.
+pub const EVALUATED: Range<u64> = whole(10, MOST_SAMPLES);
 /// Images from one seed's to another's.
 pub const STEPS: Range<u64> = whole(2, 1000);
 /// Frames of an animation.

@@ -29,6 +29,17 @@ pub mod site {
     pub const ORDER: u32 = 4;
     /// The fixed noise of sample grids.
     pub const SAMPLES: u32 = 5;
+    /// The order of the images that a classifier learns from, with the epoch in the place of the
+    /// iteration.
+    pub const CLASSIFIER_ORDER: u32 = 6;
+    /// By how much these are shifted; element = image, and the epoch again.
+    pub const CLASSIFIER_SHIFTS: u32 = 7;
+    /// Which of a data set's images are held out.
+    pub const HELD_OUT: u32 = 8;
+    /// The first centres of bins.
+    pub const BINS: u32 = 10;
+    /// Images of noise, which scores begin at.
+    pub const NOISE_IMAGES: u32 = 9;
     /// Dropout in the discriminator: this + 2 · stage for its own update, one more for the
     /// generator's.
     pub const DROPOUT: u32 = 16;

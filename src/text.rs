@@ -37,6 +37,13 @@ pub fn bytes(count: usize) -> String {
     }
 }
 
+/// A number in four significant digits, of which as many as six stand behind the point: `1331`,
+/// `12.30`, `0.01012`.
+pub fn significant(number: f64) -> String {
+    let magnitude = number.abs().max(1e-9).log10().floor();
+    format!("{number:.*}", (3.0 - magnitude).clamp(0.0, 6.0) as usize)
+}
+
 /// Extents with multiplication signs between them: `60,000 × 28 × 28`.
 pub fn product(extents: &[u32]) -> String {
     let extents: Vec<_> = extents.iter().map(|&extent| grouped(extent.into())).collect();
@@ -117,6 +124,23 @@ mod tests {
         ];
         for (count, text) in cases {
             assert_eq!(bytes(count), text);
+        }
+    }
+
+    #[test]
+    fn numbers_are_cut_to_four_significant_digits() {
+        let cases = [
+            (1331.4, "1331"),
+            (100.0, "100.0"),
+            (12.3, "12.30"),
+            (-0.010_123, "-0.01012"),
+            (0.000_012_34, "0.000012"),
+            (0.0, "0.000000"),
+            (f64::INFINITY, "inf"),
+            (f64::NAN, "NaN"),
+        ];
+        for (number, text) in cases {
+            assert_eq!(significant(number), text);
         }
     }
 

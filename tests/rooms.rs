@@ -6,9 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms from the top down, each with those that it may import.
-const ROOMS: [(&str, &[&str]); 17] = [
-    ("error", &["train", "export", "run", "picture", "gan", "data", "device", "formats", SMALL]),
-    ("train", &["run", "picture", "gan", "data", "device", "formats", SMALL]),
+const ROOMS: [(&str, &[&str]); 18] = [
+    (
+        "error",
+        &["train", "eval", "export", "run", "picture", "gan", "data", "device", "formats", SMALL],
+    ),
+    ("train", &["eval", "run", "picture", "gan", "data", "device", "formats", SMALL]),
+    ("eval", &["run", "picture", "gan", "nn", "data", "device", "formats", SMALL]),
     ("export", &["run", "gan", "nn", "data", "formats", SMALL]),
     ("run", &["gan", "nn", "data", "device", "formats", SMALL]),
     ("picture", &["gan", "nn", "data", "formats", SMALL]),
@@ -30,7 +34,7 @@ const ROOMS: [(&str, &[&str]); 17] = [
 const SMALL: &str = "small";
 
 fn is_small(room: &str) -> bool {
-    ROOMS[10..].iter().any(|(small, _)| *small == room)
+    ROOMS[11..].iter().any(|(small, _)| *small == room)
 }
 
 /// Files of the library by their modules, as `run/config/check`, without their comments and tests.

@@ -133,11 +133,13 @@ fn checkpoints_are_listed_pruned_and_discarded() {
     fs::create_dir(run.path().join("checkpoint-009999.tmp")).unwrap();
     fs::create_dir(run.path().join("checkpoint-7")).unwrap();
     assert_eq!(run.checkpoints().unwrap(), [5, 938, 1876, 2_000_000]);
-    run.prune(3).unwrap();
+    run.prune(2, Some(938)).unwrap();
+    assert_eq!(run.checkpoints().unwrap(), [938, 1876, 2_000_000], "the best stays");
+    run.prune(3, Some(5)).unwrap();
     assert_eq!(run.checkpoints().unwrap(), [938, 1876, 2_000_000]);
     run.discard_after(938).unwrap();
     assert_eq!(run.newest_checkpoint().unwrap(), 938);
-    run.prune(9).unwrap();
+    run.prune(9, None).unwrap();
     assert_eq!(run.checkpoints().unwrap(), [938]);
 }
 

@@ -24,13 +24,42 @@ impl Wanted {
         let stored = match &self.source {
             Source::Named(kind) => kind.load_for(&self.places, self.classes)?,
             Source::Folder(path) => match TrainingFiles::at(path)? {
-                Some(files) => load_files(&files, self.source.name(), |images| {
-                    if self.classes { labels_of(&files, images, 0) } else { Ok(none(images)) }
-                })?,
+                Some(files) => self.load_set(&files)?,
                 None => return list(path)?.load(self, progress),
             },
         };
-        stored.with_shape(self.shape.height, self.shape.channels)
+        self.shaped(stored)
+    }
+
+    fn shaped(&self, stored: Dataset) -> Result<Dataset> {
+        let (from, to) = (stored.shape, self.shape);
+        if self.exact && (from.height, from.width) != (to.height, to.width) {
+            let reason = "they must have the same size".to_owned();
+            return Err(Error::Reshape { from, to, reason });
+        }
+        stored.with_shape(to.height, to.channels)
+    }
+
+    /// Loads the test set that belongs to the images, in the same shape; nothing where there is
+    /// none: a folder of images has none, and the files of others need not be there.
+    ///
+    /// # Errors
+    /// As [`Wanted::load`].
+    pub fn load_test(&self) -> Result<Option<Dataset>> {
+        let stored = match &self.source {
+            Source::Named(kind) => kind.load_test(&self.places)?,
+            Source::Folder(path) => {
+                let files = TrainingFiles::at(path)?.map(|files| files.test()).transpose()?;
+                files.flatten().map(|files| self.load_set(&files)).transpose()?
+            }
+        };
+        stored.map(|set| self.shaped(set)).transpose()
+    }
+
+    fn load_set(&self, files: &TrainingFiles) -> Result<Dataset> {
+        load_files(files, self.source.name(), |images| {
+            if self.classes { labels_of(files, images, 0) } else { Ok(none(images)) }
+        })
     }
 }
 
@@ -74,6 +103,19 @@ impl DatasetKind {
     /// [`DatasetProblem::NotFound`](super::DatasetProblem::NotFound)).
     pub fn load(self, places: &Places) -> Result<Dataset> {
         self.load_for(places, true)
+    }
+
+    /// Loads the test set, as it is stored, from the first of `places` that has it; nothing where
+    /// none has.
+    ///
+    /// # Errors
+    /// As [`DatasetKind::load`], for files that are there.
+    pub fn load_test(self, places: &Places) -> Result<Option<Dataset>> {
+        let Some(files) = places.find_test(self)? else { return Ok(None) };
+        let labels = |images: &Images| {
+            labels_of(&files, images, self.classes()).map(|labels| self.named(labels))
+        };
+        load_files(&files, self.name().to_owned(), labels).map(Some)
     }
 
     /// The same; where classes are not needed, labels may be missing or unusable. Those that are

@@ -80,6 +80,18 @@ impl Places {
         }
     }
 
+    /// The first folder's test set, if any folder has one.
+    pub(super) fn find_test(&self, kind: DatasetKind) -> Result<Option<TrainingFiles>> {
+        for folder in self.folders() {
+            for inner in [folder.to_owned(), folder.join(kind.torchvision_folder())] {
+                if let Some(files) = test_in(&inner, "")? {
+                    return Ok(Some(files));
+                }
+            }
+        }
+        Ok(None)
+    }
+
     /// The error for a data set that is in none of the folders.
     pub(super) fn not_found(&self, kind: DatasetKind) -> Error {
         let searched = self.folders().into_iter().map(Path::to_owned).collect();
@@ -87,7 +99,7 @@ impl Places {
     }
 }
 
-/// The image file and the label file of a training set.
+/// The image file and the label file of a training set, or of a test set.
 #[derive(Clone, Debug)]
 pub(super) struct TrainingFiles {
     /// The folder that was searched, as the user knows it.
@@ -138,6 +150,12 @@ impl TrainingFiles {
             .ok_or_else(|| incomplete(self.images.clone(), "label", &label_names(&self.head)))
     }
 
+    /// The test set beside it, if it is there: `t10k-…` or `test-…` where this is `train-…`.
+    pub fn test(&self) -> Result<Option<TrainingFiles>> {
+        let prefix = self.head.strip_suffix(TRAIN);
+        prefix.map_or(Ok(None), |prefix| test_in(&self.folder, prefix))
+    }
+
     /// Whether images are stored column by column, as in all of EMNIST's files
     /// (<https://www.nist.gov/itl/products-and-services/emnist-dataset>).
     pub fn is_transposed(&self) -> bool {
@@ -182,6 +200,17 @@ fn sets_in(folder: &Path) -> Result<Vec<TrainingFiles>> {
         }
     }
     Ok(sets)
+}
+
+/// The test set of a folder, which need not be there, whose names begin so.
+fn test_in(folder: &Path, prefix: &str) -> Result<Option<TrainingFiles>> {
+    for head in TEST.map(|test| format!("{prefix}{test}")) {
+        let labels = first_file(folder, &label_names(&head))?;
+        if let Some(images) = first_file(folder, &image_names(&head))? {
+            return Ok(Some(TrainingFiles { folder: folder.to_owned(), images, labels, head }));
+        }
+    }
+    Ok(None)
 }
 
 /// That a folder without a training set has labels of one, by `any` name or by MNIST's own.

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | load a data set or a folder of images or IDX files in some shape | [`Wanted::load`] |
 //! | load a data set by its name, as it is stored | [`DatasetKind::load`] |
-//! | resize it, repeat grey as red, green, blue | [`Dataset::with_shape`] |
+//! | resize it, repeat grey as red, green, blue | [`Dataset::with_shape`], [`reshape`] |
 //! | make one up | [`Dataset::synthetic`] |
 //! | read an IDX file | [`idx`] |
 //! | download a data set | [`fetch`] |
@@ -47,6 +47,7 @@ pub use fetch::FetchProblem;
 pub use folder::FolderProblem;
 pub use kind::DatasetKind;
 pub use locate::{DatasetProblem, Places, cache_folder};
+pub use resize::reshape;
 pub use source::Source;
 pub use wanted::{ClassOrder, Progress, Wanted};
 
@@ -129,6 +130,13 @@ pub struct Dataset {
     pub warnings: Vec<String>,
 }
 
+fn checksum(images: &[u8], labels: impl Iterator<Item = u32>) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(images);
+    labels.for_each(|label| hasher.update(&label.to_le_bytes()));
+    hasher.finalize()
+}
+
 impl Dataset {
     /// Number of images.
     pub fn len(&self) -> usize {
@@ -148,12 +156,12 @@ impl Dataset {
 
     /// A checksum of all pixels and labels, to tell whether a run goes on with what it began with.
     pub fn checksum(&self) -> u32 {
-        let mut hasher = crc32fast::Hasher::new();
-        hasher.update(&self.images);
-        for label in &self.labels {
-            hasher.update(&label.to_le_bytes());
-        }
-        hasher.finalize()
+        checksum(&self.images, self.labels.iter().copied())
+    }
+
+    /// The checksum of the same images loaded without their classes.
+    pub fn checksum_without_classes(&self) -> u32 {
+        checksum(&self.images, self.labels.iter().map(|_| 0))
     }
 
     /// What this is and where it was found, in one line for the start of a run.

@@ -2,6 +2,8 @@
 //!
 //! The work is done once, when the data set is loaded; the original pixels are let go afterwards.
 
+use std::borrow::Cow;
+
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
@@ -28,24 +30,33 @@ impl Dataset {
         let (from, to) =
             (self.shape, ImageShape { channels, height: image_size, width: image_size });
         if from != to {
-            self.images = reshape(&self.images, from, to).map_err(|reason| Error::Reshape {
-                from,
-                to,
-                reason,
-            })?;
+            self.images = reshape(&self.images, from, to)?.into_owned();
             self.shape = to;
         }
         Ok(self)
     }
 }
 
+/// Images, one behind the other, as those of another shape, a square, as [`Dataset::with_shape`]
+/// makes them.
+///
+/// # Errors
+/// As [`Dataset::with_shape`].
+pub fn reshape(images: &[u8], from: ImageShape, to: ImageShape) -> Result<Cow<'_, [u8]>> {
+    if from == to {
+        return Ok(Cow::Borrowed(images));
+    }
+    let reshaped = reshaped(images, from, to);
+    Ok(Cow::Owned(reshaped.map_err(|reason| Error::Reshape { from, to, reason })?))
+}
+
 /// The result, or why there is none; `to` is a square.
-pub(super) fn reshape(images: &[u8], from: ImageShape, to: ImageShape) -> Result<Vec<u8>, String> {
+pub(super) fn reshaped(images: &[u8], from: ImageShape, to: ImageShape) -> Result<Vec<u8>, String> {
     let mut planes = PlaneResizer::new(from, to)?;
-    let mut reshaped = zeros(images.len() / from.pixels(), to)?;
+    let mut result = zeros(images.len() / from.pixels(), to)?;
     let mut grey = vec![0; from.height * from.width];
     let sources = images.chunks_exact(from.pixels());
-    for (source, target) in sources.zip(reshaped.chunks_exact_mut(to.pixels())) {
+    for (source, target) in sources.zip(result.chunks_exact_mut(to.pixels())) {
         match (from.channels, to.channels) {
             (1, 3) => {
                 planes.resize(source, target)?;
@@ -58,7 +69,7 @@ pub(super) fn reshape(images: &[u8], from: ImageShape, to: ImageShape) -> Result
             _ => planes.resize(source, target)?,
         }
     }
-    Ok(reshaped)
+    Ok(result)
 }
 
 /// Room for `count` images; an error rather than an abort where memory does not suffice.

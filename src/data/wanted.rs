@@ -13,6 +13,8 @@ pub struct Wanted {
     pub places: Places,
     /// The shape of each image: a square.
     pub shape: ImageShape,
+    /// Whether they must have its rows and columns already; else they are cropped and resized.
+    pub exact: bool,
     /// Whether images need classes: a folder's sub-folders, or the labels of IDX files.
     pub classes: bool,
     /// Which number each class of a folder has.

@@ -29,7 +29,7 @@ pub use precision::Precision;
 pub use real::{Element, Real};
 
 /// Buffers on a device and the way to them.
-pub trait Memory: Sized {
+pub trait Memory: Sized + 'static {
     /// The floating-point type of weights, activations and gradients.
     type Real: Real;
     /// An allocation of the device.

@@ -1,6 +1,9 @@
 //! `stats.jsonl`: the run in numbers, one JSON object per line, for plots and for other programs.
 //!
-//! A line is of one iteration's losses ([`Record`]), or of one grid of samples ([`ImageRecord`]).
+//! A line is of one iteration's losses ([`Record`]), of one grid of samples ([`ImageRecord`]), or of
+//! the scores of a generator ([`ScoreRecord`]).
+
+mod scores;
 
 use std::fs;
 use std::path::Path;
@@ -9,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::file_error::FileError;
 use crate::formats::{Error, Result};
+pub use scores::{Measure, ScoreRecord, Scores, best, read_scores};
 
 /// A line of `stats.jsonl`: the losses of one iteration, and how far the run is.
 ///
@@ -31,10 +35,10 @@ pub struct Record {
     /// The discriminator's mean output for generated images.
     #[serde(deserialize_with = "null_is_nan")]
     pub d_fake: f32,
-    /// Real images learned from per second, by the process that wrote this.
+    /// Real images learned from per second of training, by the process that wrote this.
     #[serde(deserialize_with = "null_is_nan")]
     pub images_per_second: f32,
-    /// Seconds of training so far, pauses left out.
+    /// Seconds of training so far; pauses, and the time that scores take, left out.
     pub seconds: f64,
 }
 
@@ -86,13 +90,17 @@ pub struct Records {
     pub losses: Vec<Record>,
     /// Samples.
     pub images: Vec<ImageRecord>,
+    /// Scores.
+    pub scores: Vec<ScoreRecord>,
 }
 
 /// Reads a number that JSON has no word for.
-pub(crate) fn null_is_nan<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> std::result::Result<f32, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or(f32::NAN))
+fn null_is_nan<'de, T, D>(deserializer: D) -> std::result::Result<T, D::Error>
+where
+    T: Deserialize<'de> + From<f32>,
+    D: Deserializer<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_else(|| f32::NAN.into()))
 }
 
 /// A record as a line of `stats.jsonl`, without its newline.
@@ -133,9 +141,11 @@ pub fn read_records(path: &Path) -> Result<Records> {
 impl Records {
     fn add(&mut self, line: &[u8]) -> serde_json::Result<()> {
         let value: serde_json::Value = serde_json::from_slice(line)?;
-        match value.get("samples") {
-            Some(_) => self.images.push(serde_json::from_value(value)?),
-            None => self.losses.push(serde_json::from_value(value)?),
+        let has = |key| value.get(key).is_some();
+        match (has("samples"), has("scores")) {
+            (true, _) => self.images.push(serde_json::from_value(value)?),
+            (_, true) => self.scores.push(serde_json::from_value(value)?),
+            _ => self.losses.push(serde_json::from_value(value)?),
         }
         Ok(())
     }

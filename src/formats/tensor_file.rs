@@ -83,7 +83,7 @@ impl TensorFile {
         };
         let unknown = |tensor: &&TensorInfo| !element::DTYPES.contains(&tensor.dtype);
         if let Some(tensor) = header.tensors.iter().find(unknown) {
-            return Err(wrong_type(path, tensor, "F16, BF16, F32, F64, U32, U64 or I64"));
+            return Err(wrong_type(path, tensor, "U8, F16, BF16, F32, F64, U32, U64 or I64"));
         }
         Ok(TensorFile {
             path: path.to_owned(),

@@ -67,9 +67,15 @@ impl Arrangement {
     /// When the grid has not enough places.
     pub fn new(grid: Grid, count: usize, classes: &[u32]) -> Self {
         assert!(count <= grid.rows * grid.columns, "{count} images in {grid:?}");
-        let label = |i: usize| classes.get(i * classes.len() / count).copied();
-        Self { grid, count, labels: (0..count).filter_map(label).collect() }
+        Self { grid, count, labels: labels_of(count, classes) }
     }
+}
+
+/// The labels of `count` images divided among `classes`, as many of one as of another, one class
+/// after the other; none without classes.
+pub fn labels_of(count: usize, classes: &[u32]) -> Vec<u32> {
+    let label = |i: usize| classes.get(i * classes.len() / count).copied();
+    (0..count).filter_map(label).collect()
 }
 
 /// The grid that shows these classes as training does.

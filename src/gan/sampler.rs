@@ -104,7 +104,10 @@ impl<D: Device> Sampler<D> {
 }
 
 /// Draws `rows` rows of noise that no iteration uses.
-pub(super) fn draw_noise<D: Device>(
+///
+/// # Errors
+/// When the device fails.
+pub fn draw_noise<D: Device>(
     device: &D,
     settings: &Settings,
     rows: usize,

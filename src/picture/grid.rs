@@ -108,7 +108,7 @@ impl Picture {
             for (y, row) in plane.chunks_exact(width).enumerate() {
                 let start = ((top + y) * self.size.0 + left) * channels + channel;
                 let places = self.bytes[start..].iter_mut().step_by(channels);
-                places.zip(row).for_each(|(byte, &value)| *byte = grey(value));
+                places.zip(row).for_each(|(place, &value)| *place = byte(value));
             }
         }
     }
@@ -126,8 +126,8 @@ fn padding(rows: usize, columns: usize) -> usize {
     if rows * columns == 1 { 0 } else { PADDING }
 }
 
-/// -1…1 to 0…255; the cast clamps, and takes NaN to 0.
-fn grey(value: f32) -> u8 {
+/// A value of an image, from -1 to 1, as a byte; what lies outside is clamped, NaN is 0.
+pub fn byte(value: f32) -> u8 {
     ((value + 1.0) * 127.5).round() as u8
 }
 
@@ -153,9 +153,9 @@ mod tests {
     #[test]
     fn numbers_map_to_bytes_as_torchvision_does() {
         let pairs = [(-1.0, 0), (1.0, 255), (0.0, 128), (-1.5, 0), (9.0, 255), (-0.5, 64)];
-        pairs.iter().for_each(|&(value, byte)| assert_eq!(grey(value), byte, "{value}"));
+        pairs.iter().for_each(|&(value, want)| assert_eq!(byte(value), want, "{value}"));
         let odd = [(f32::NAN, 0), (f32::INFINITY, 255), (f32::NEG_INFINITY, 0)];
-        odd.iter().for_each(|&(value, byte)| assert_eq!(grey(value), byte, "{value}"));
+        odd.iter().for_each(|&(value, want)| assert_eq!(byte(value), want, "{value}"));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::data::{ClassOrder, Places, Source, Wanted};
 use crate::device::cpu::default_threads;
 use crate::device::{ConvolutionForm, DeviceChoice, Precision};
 use crate::file_error::FileError;
+use crate::formats::records::Measure;
 use crate::gan::Model;
 use crate::gan::arrangement::Grid;
 use crate::gan::dataset::Schedule;
@@ -74,6 +75,12 @@ pub struct Config {
     /// Checkpoints that are kept.
     #[serde(default = "default::keep")]
     pub keep: usize,
+    /// How often the generator is scored; unset: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evaluate_interval: Option<Interval>,
+    /// By which score the best checkpoint is chosen, which is kept beside the newest; unset: none is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_best: Option<Measure>,
     /// Whether an event file is written, for TensorBoard.
     #[serde(default = "default::tensorboard")]
     pub tensorboard: bool,
@@ -197,6 +204,7 @@ impl Config {
             source: self.dataset()?.clone(),
             places: Places { data_dir: self.data_dir.clone(), ..Places::default() },
             shape: self.gan.image,
+            exact: false,
             classes: self.gan.classes.is_some(),
             class_order: match self.class_names.is_empty() {
                 true => ClassOrder::Natural,

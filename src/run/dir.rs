@@ -146,7 +146,7 @@ impl RunDir {
         self.path.join("log.txt")
     }
 
-    /// `stats.jsonl`: one [`crate::formats::records::Record`] per line.
+    /// `stats.jsonl`: [`crate::formats::records`], one per line.
     pub fn stats(&self) -> PathBuf {
         self.path.join("stats.jsonl")
     }
@@ -200,7 +200,7 @@ impl RunDir {
         self.path.join("reals.png")
     }
 
-    /// `loss.png`: both losses over the iterations.
+    /// `loss.png`: losses, samples and scores over the iterations.
     pub fn loss_plot(&self) -> PathBuf {
         self.path.join("loss.png")
     }
@@ -232,17 +232,19 @@ impl RunDir {
         self.checkpoints()?.last().copied().ok_or_else(none)
     }
 
-    /// Deletes the oldest checkpoints until `keep` are left; `keep` = 0 deletes them all.
+    /// Deletes the oldest checkpoints until `keep` are left, and the best one if it is among the
+    /// older; `keep` = 0 deletes all others.
     ///
     /// # Errors
     /// When a folder cannot be deleted.
-    pub fn prune(&self, keep: usize) -> Result<()> {
-        let iterations = self.checkpoints()?;
-        let oldest = &iterations[..iterations.len().saturating_sub(keep)];
+    pub fn prune(&self, keep: usize, best: Option<u64>) -> Result<()> {
+        let mut oldest = self.checkpoints()?;
+        oldest.truncate(oldest.len().saturating_sub(keep));
+        oldest.retain(|&iteration| best != Some(iteration));
         if !oldest.is_empty() {
             debug!(?oldest, keep, "checkpoints make room");
         }
-        for &iteration in oldest {
+        for iteration in oldest {
             files::remove_folder(&self.checkpoint(iteration))?;
         }
         Ok(())

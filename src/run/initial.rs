@@ -44,7 +44,10 @@ fn files(config: &Config) -> impl Iterator<Item = (Role, &Path)> {
 }
 
 /// Opens a file that has a network's tensors, and no others.
-fn open<D: Device>(path: &Path, model: &Model, role: Role) -> Result<TensorFile> {
+///
+/// # Errors
+/// As [`initialize`].
+pub fn open<D: Device>(path: &Path, model: &Model, role: Role) -> Result<TensorFile> {
     let spec = model.network(role);
     let tensors = Network::<D>::tensors(spec);
     let names = tensors.iter().map(|param| param.name.clone()).chain(spec.counters());

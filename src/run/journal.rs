@@ -12,12 +12,13 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::file_error::FileError;
-use crate::formats::records::{iteration_of_record, to_line};
+use crate::formats::records::{Scores, iteration_of_record, to_line};
 use crate::formats::tensor_file::{TensorFile, TensorWriter};
 use crate::gan::Metrics;
 use crate::gan::dataset::Progress;
 use crate::run::dir::RunDir;
 use crate::run::{Error, Result};
+use crate::text::significant;
 
 /// What a line of `log.txt` begins with that says why the run ended.
 pub(crate) const ERROR: &str = "error: ";
@@ -59,6 +60,17 @@ pub fn loss_line(progress: Progress, metrics: &Metrics) -> String {
         "[Epoch {epoch}/{epochs}] [Batch {batch}/{batches}] [D loss: {d_loss:.4}] \
          [G loss: {g_loss:.4}] [D(x): {d_real:.2}] [D(G(z)): {d_fake:.2}]"
     )
+}
+
+/// A line of scores in `log.txt`: `scores after iteration 938: FCD 12.30, KID 0.01012 ± 0.00110, …`
+pub fn score_line(iteration: u32, scores: &Scores) -> String {
+    let fcd = scores.fcd.map(|fcd| format!("FCD {}", significant(fcd)));
+    let (kid, error) = (significant(scores.kid), significant(scores.kid_error));
+    let fidelity =
+        scores.class_fidelity.map(|share| format!("class fidelity {:.2} %", share * 100.0));
+    let scores = [fcd, Some(format!("KID {kid} ± {error}")), fidelity];
+    let scores: Vec<_> = scores.into_iter().flatten().collect();
+    format!("scores after iteration {iteration}: {}", scores.join(", "))
 }
 
 /// How many batches an epoch has, by such a line.
@@ -131,7 +143,7 @@ impl Journal {
         self.log.append(text)
     }
 
-    /// Adds a line to `stats.jsonl`: losses, or what is known of a grid of samples.
+    /// Adds a line to `stats.jsonl`: losses, scores, or what is known of a grid of samples.
     ///
     /// # Errors
     /// When the disk is full, and the like.

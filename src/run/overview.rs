@@ -25,7 +25,7 @@ use serde::{Serialize, Serializer};
 
 use crate::data::Source;
 use crate::file_error::FileError;
-use crate::formats::records::{ImageRecord, Record};
+use crate::formats::records::{ImageRecord, Measure, Record, ScoreRecord, best, read_scores};
 use crate::run::Result;
 use crate::run::config::Config;
 use crate::run::dir::RunDir;
@@ -62,6 +62,10 @@ pub struct Overview {
     pub total: Option<u64>,
     /// The newest losses of `stats.jsonl`.
     pub record: Option<Record>,
+    /// The newest scores of `stats.jsonl`, where the run is told to be scored.
+    pub scores: Option<ScoreRecord>,
+    /// Of all its scores those of the best generator, by what the run [is shown by](Measure::shown).
+    pub best_scores: Option<ScoreRecord>,
     /// Iteration of the newest checkpoint.
     pub checkpoint: Option<u64>,
     /// When it began, in seconds since 1970: the time of `reals.png`.
@@ -118,9 +122,11 @@ impl Overview {
         let checkpoint =
             noted(&mut problems, run.checkpoints()).and_then(|all| all.last().copied());
         let record = newest_record(&stats);
-        if record.is_none() && !stats.is_empty() && !stats.lines().any(is_of_images) {
+        if record.is_none() && !stats.is_empty() && !stats.lines().any(is_of_samples) {
             problems.push(format!("no records of losses at the end of {}", run.stats().display()));
         }
+        // That the file cannot be read was noted above.
+        let scores = scores(run, config.as_ref()).unwrap_or_default();
         let error = log.lines().next_back().filter(|line| line.starts_with(ERROR));
         problems.extend(error.map(str::to_owned));
         let iteration = record.map_or(0, |record| record.iteration).max(checkpoint.unwrap_or(0));
@@ -146,6 +152,8 @@ impl Overview {
             iteration,
             total,
             record,
+            scores: scores.last().copied(),
+            best_scores: best(&scores, Measure::shown(&scores)).copied(),
             checkpoint,
             started: fs::metadata(run.reals()).ok().and_then(|data| seconds(&data)),
             changed,
@@ -180,9 +188,18 @@ fn newest_record(stats: &str) -> Option<Record> {
     stats.lines().rev().find_map(|line| serde_json::from_str(line).ok())
 }
 
-/// Whether a line is of samples: all that there is before the first losses.
-fn is_of_images(line: &str) -> bool {
+/// Whether a line is of samples, or of their scores: all that there is before the first losses.
+fn is_of_samples(line: &str) -> bool {
     serde_json::from_str::<ImageRecord>(line).is_ok()
+        || serde_json::from_str::<ScoreRecord>(line).is_ok()
+}
+
+/// All scores of a run. The file is read to its beginning, so only where it has any.
+fn scores(run: &RunDir, config: Option<&Config>) -> Result<Vec<ScoreRecord>> {
+    match config.and_then(|config| config.evaluate_interval) {
+        Some(_) => Ok(read_scores(&run.stats())?),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// Iterations after which a run ends, if iterations alone decide, or its log tells how many an epoch

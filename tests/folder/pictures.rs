@@ -60,6 +60,7 @@ pub fn wanted() -> Wanted {
         source: Source::Folder("".into()),
         places: Places::default(),
         shape: shape(1, 4),
+        exact: false,
         classes: false,
         class_order: ClassOrder::Natural,
         skip_bad: false,

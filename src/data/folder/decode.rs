@@ -22,10 +22,26 @@ use crate::data::{ImageShape, resize};
 /// # Errors
 /// Any [`ImageProblem`] but that of reading.
 pub fn decode_image(bytes: &[u8], name: &Path, shape: ImageShape) -> Result<Vec<u8>, ImageProblem> {
+    decode(bytes, name, shape, false)
+}
+
+/// The same; an `exact` image has the shape's rows and columns already.
+pub(super) fn decode(
+    bytes: &[u8],
+    name: &Path,
+    shape: ImageShape,
+    exact: bool,
+) -> Result<Vec<u8>, ImageProblem> {
     let picture = upright(bytes, format(bytes, name)?)?;
     let (height, width) = (picture.height() as usize, picture.width() as usize);
     let from = ImageShape { channels: 3, height, width };
-    resize::reshape(&planes(&on_white(picture)), from, shape).map_err(ImageProblem::Damaged)
+    if exact && (height, width) != (shape.height, shape.width) {
+        return Err(ImageProblem::OtherSize {
+            got: [height, width],
+            want: [shape.height, shape.width],
+        });
+    }
+    resize::reshaped(&planes(&on_white(picture)), from, shape).map_err(ImageProblem::Damaged)
 }
 
 fn format(bytes: &[u8], name: &Path) -> Result<ImageFormat, ImageProblem> {

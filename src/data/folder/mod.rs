@@ -34,6 +34,7 @@ use crate::data::Result;
 use crate::file_error::FileError;
 use crate::mark;
 use crate::text::{folder_name, grouped};
+use decode::decode;
 pub use decode::decode_image;
 pub use listing::ImageFolder;
 pub use problem::{FolderProblem, ImageProblem, MAX_BYTES, MAX_PIXELS, MAX_SIDE};
@@ -149,7 +150,7 @@ impl ImageFolder {
         let places = slots.zip(&mut decoded.outcomes).zip(&self.files);
         let places = places.filter(|((_, outcome), _)| outcome.is_none());
         let problems = places.filter_map(|((slot, outcome), file)| {
-            let read = self.read(file, wanted.shape);
+            let read = self.read(file, wanted);
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, all);
             *outcome = outcome_of(&read);
             read.map(|image| slot.copy_from_slice(&image)).err().map(|problem| (file, problem))
@@ -183,14 +184,14 @@ impl ImageFolder {
         })
     }
 
-    fn read(&self, file: &ImageFile, shape: ImageShape) -> Result<Vec<u8>, ImageProblem> {
+    fn read(&self, file: &ImageFile, wanted: &Wanted) -> Result<Vec<u8>, ImageProblem> {
         if file.stamp.size > MAX_BYTES {
             return Err(ImageProblem::TooLarge);
         }
         let bytes = fs::read(self.path.join(&file.name))?;
         match mark::is_ours(&bytes) {
             true => Err(ImageProblem::Ours),
-            false => decode_image(&bytes, &file.name, shape),
+            false => decode(&bytes, &file.name, wanted.shape, wanted.exact),
         }
     }
 

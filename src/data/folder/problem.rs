@@ -200,6 +200,15 @@ pub enum ImageProblem {
     #[error("it is cut off")]
     CutOff,
 
+    /// It has not the rows and columns that it must have.
+    #[error("it is {}×{} pixels, and must be {}×{}", got[0], got[1], want[0], want[1])]
+    OtherSize {
+        /// Its rows and columns.
+        got: [usize; 2],
+        /// Those that it must have.
+        want: [usize; 2],
+    },
+
     /// The decoder's word.
     #[error("{0}")]
     Damaged(String),

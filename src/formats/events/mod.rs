@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `d_loss`, `g_loss`, `d_real`, `d_fake`, `images_per_second` | at each record of losses |
 //! | `samples`, and numbers like `std/samples` beside `std/data` | at each sample grid |
+//! | `fcd`, `kid`, `class_fidelity` | at each record of scores |
 //! | `generator/model.0.weight`, `generator_gradient/model.0.weight`, … | at each checkpoint |
 //! | `config`, `reals` | at the beginning |
 //!

@@ -36,4 +36,4 @@ macro_rules! elements {
         })*
     };
 }
-elements!(f16 => F16, bf16 => BF16, f32 => F32, f64 => F64, u32 => U32, u64 => U64, i64 => I64);
+elements!(u8 => U8, f16 => F16, bf16 => BF16, f32 => F32, f64 => F64, u32 => U32, u64 => U64, i64 => I64);

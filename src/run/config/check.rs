@@ -38,6 +38,10 @@ impl Config {
         within("iterations", self.iterations.unwrap_or(1).into(), ranges::ITERATIONS)?;
         within("log_interval", self.log_interval.into(), ranges::ITERATIONS)?;
         size("keep", self.keep, ranges::EXTENT)?;
+        if let (Some(measure), None) = (self.keep_best, self.evaluate_interval) {
+            let expected = "left out where there is no evaluate_interval";
+            return Err(OutOfRange::new("keep_best", measure, expected).into());
+        }
         size("threads", self.threads, ranges::THREADS)?;
         check_image(&self.gan)?;
         check_class_names(self)?;

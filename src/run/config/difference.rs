@@ -5,7 +5,7 @@ use crate::run::Result;
 
 /// What may change when a run goes on. That images at another place are the same is seen by their
 /// checksum.
-const CHANGEABLE: [&str; 20] = [
+const CHANGEABLE: [&str; 22] = [
     "branched_from",
     "checkpoint_interval",
     // The checksum of the labels tells whether it is another order; older runs have no names.
@@ -15,8 +15,10 @@ const CHANGEABLE: [&str; 20] = [
     "dataset",
     "device",
     "epochs",
+    "evaluate_interval",
     "iterations",
     "keep",
+    "keep_best",
     "log_interval",
     "notes",
     "precision",

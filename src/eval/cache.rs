@@ -1,0 +1,86 @@
+//! Classifiers of folders, kept in the cache folder: a folder's images are learnt once.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tracing::debug;
+
+use crate::data::{ImageShape, reshape};
+use crate::device::Device;
+use crate::device::cpu::Cpu;
+use crate::eval::Result;
+use crate::eval::classifier::training::{Labelled, Progress, Recipe, train};
+use crate::eval::classifier::{Classifier, SIDE};
+use crate::eval::real::Images;
+use crate::formats::files::write_whole;
+use crate::formats::tensor_file::TensorFile;
+
+/// To be raised whenever a classifier would come out otherwise.
+const VERSION: u32 = 1;
+/// Batches that a classifier learns from, more or less; of small data sets fewer.
+const BATCHES: usize = 3000;
+/// Images of a batch.
+const BATCH: usize = 128;
+
+/// A classifier of images of so many channels and classes: from the cache folder, if it has one that
+/// has learnt from the very same; else it is trained, on so many threads of the CPU, and kept there.
+///
+/// # Errors
+/// When there is not enough memory, or the device fails.
+pub fn classifier<D: Device>(
+    device: &D,
+    shape: ImageShape,
+    classes: usize,
+    [training, test]: [&Images<'_>; 2],
+    (cache, threads): (Option<&Path>, usize),
+    progress: Progress<'_>,
+) -> Result<Classifier<D>> {
+    let to = ImageShape { height: SIDE, width: SIDE, ..shape };
+    let pixels = [reshape(&training.pixels, shape, to)?, reshape(&test.pixels, shape, to)?];
+    let sets = [(&pixels[0], training), (&pixels[1], test)];
+    let sets = sets.map(|(images, set)| Labelled { images, labels: &set.labels });
+    let path = cache.map(|cache| place(cache, sets, classes));
+    if let Some(classifier) = path.as_deref().and_then(|path| kept(device, path)) {
+        return Ok(classifier);
+    }
+    let extents = [shape.channels, classes];
+    let trained = train(&Cpu::<f32>::new(threads), extents, sets, recipe(training), progress)?;
+    let mut bytes = Vec::new();
+    let at = path.unwrap_or_else(|| PathBuf::from("the classifier"));
+    trained.write(&Cpu::<f32>::new(1), [], &at, &mut bytes)?;
+    keep(&at, &bytes, cache.is_some());
+    Classifier::read(device, &TensorFile::from_bytes(&at, &bytes)?)
+}
+
+fn recipe(training: &Images<'_>) -> Recipe {
+    let batches = training.labels.len().div_ceil(BATCH).max(1);
+    Recipe { epochs: (BATCHES / batches).clamp(8, 60) as u32, seed: 0 }
+}
+
+/// A classifier's file, by what it has learnt from.
+fn place(cache: &Path, sets: [Labelled<'_>; 2], classes: usize) -> PathBuf {
+    let mut hasher = crc32fast::Hasher::new();
+    for Labelled { images, labels } in sets {
+        hasher.update(images);
+        labels.iter().for_each(|label| hasher.update(&label.to_le_bytes()));
+    }
+    let (sum, count) = (hasher.finalize(), sets[0].labels.len());
+    let name = format!("{VERSION}-{sum:08x}-{count}-{classes}.safetensors");
+    cache.join("classifiers").join(name)
+}
+
+/// What is wrong with a kept file costs time and nothing else.
+fn kept<D: Device>(device: &D, path: &Path) -> Option<Classifier<D>> {
+    let file = TensorFile::open(path).ok()?;
+    let classifier = Classifier::read(device, &file);
+    debug!(path = %path.display(), good = classifier.is_ok(), "a classifier in the cache");
+    classifier.ok()
+}
+
+/// Keeps a file where it can be; it is a convenience.
+fn keep(path: &Path, bytes: &[u8], wanted: bool) {
+    if let (true, Some(folder)) = (wanted, path.parent()) {
+        let written = fs::create_dir_all(folder).is_ok() && write_whole(path, bytes).is_ok();
+        debug!(path = %path.display(), written, "kept a classifier");
+    }
+}

@@ -1,0 +1,68 @@
+//! A network of the classifier, and room for what a batch becomes in it.
+//!
+//! It has no BatchNorm, so passes in training and after it are the same but for their masks.
+
+use crate::device::{Device, In, Out, Result};
+use crate::nn::{
+    Activations, Batches, Matrix, Mode, Network, NetworkSpec, ParameterGradients, PassInput,
+};
+
+pub(super) struct Part<D: Device> {
+    pub(super) network: Network<D>,
+    activations: Activations<D>,
+    outputs: Matrix<D>,
+}
+
+impl<D: Device> Part<D> {
+    /// A network of zeros, with room for `rows` rows, forward only.
+    pub(super) fn new(device: &D, spec: NetworkSpec, rows: usize) -> Result<Self> {
+        Ok(Self {
+            activations: Activations::forward_only(device, &spec, rows, 1)?,
+            outputs: Matrix::zeros(device, rows, spec.output().numbers())?,
+            network: Network::new(device, spec)?,
+        })
+    }
+
+    /// Makes room for passes back, of up to `rows` rows.
+    pub(super) fn with_gradients(mut self, device: &D, rows: usize) -> Result<Self> {
+        self.activations = Activations::new(device, self.network.spec(), rows, 1)?;
+        Ok(self)
+    }
+
+    /// What came out of the last pass.
+    pub(super) fn output(&self, rows: usize) -> In<'_, D> {
+        self.outputs.rows(0..rows)
+    }
+
+    /// In its place, what the next part shall take in.
+    pub(super) fn output_mut(&mut self, rows: usize) -> Out<'_, D> {
+        self.outputs.rows_mut(0..rows)
+    }
+
+    /// A pass forward.
+    pub(super) fn forward(&mut self, device: &D, input: &PassInput<'_, D>, rows: usize) {
+        let Self { network, activations, outputs } = self;
+        let y = outputs.rows_mut(0..rows);
+        network.forward(device, activations, input, y, &Batches::one(rows), Mode::Training);
+    }
+
+    /// What came out of the last pass, and where its gradient goes before a pass back.
+    pub(super) fn output_and_gradient(&mut self, rows: usize) -> (In<'_, D>, Out<'_, D>) {
+        let Self { activations, outputs, .. } = self;
+        (outputs.rows(0..rows), activations.output_gradient(&Batches::one(rows)))
+    }
+
+    /// The pass back.
+    pub(super) fn backward(
+        &mut self,
+        device: &D,
+        input: &PassInput<'_, D>,
+        rows: usize,
+        gradients: ParameterGradients<'_, D>,
+        dx: Option<Out<'_, D>>,
+    ) {
+        let Self { network, activations, outputs } = self;
+        let (y, batches) = (outputs.rows(0..rows), Batches::one(rows));
+        network.backward(device, activations, input, y, &batches, gradients, dx);
+    }
+}

@@ -1,0 +1,177 @@
+//! Fréchet distance (FCD; FID where the features are Inception's): how far apart two sets of points are
+//! if each were a Gaussian.
+//!
+//! |μ₁ − μ₂|² + tr Σ₁ + tr Σ₂ − 2 tr (Σ₁ Σ₂)^½
+//!
+//! with means μ and unbiased covariances Σ. It is at least 0; the lower the better. Fewer points make it
+//! larger, also for two samples of one distribution: compare equal numbers.
+//!
+//! The product Σ₁ Σ₂ is not symmetric, and its root need not be real once its numbers are rounded. Its
+//! eigenvalues are those of Σ₁^½ Σ₂ Σ₁^½, which is symmetric and has none below 0 but by rounding;
+//! those count as 0. So covariances may be singular: of fewer points than dimensions, of features that
+//! are always 0, of points that are all the same. What is left of rounding is some 10⁻⁸ of the
+//! largest variance for each dimension.
+//!
+//! Source: [Heusel et al. 2017](https://arxiv.org/abs/1706.08500).
+
+use std::sync::OnceLock;
+
+use nalgebra::{DMatrix, DVector, SymmetricEigen};
+
+use super::Points;
+
+/// Points at a time.
+const BLOCK: usize = 1024;
+
+/// Mean and covariance of some points.
+#[derive(Clone, Debug)]
+pub struct Gaussian {
+    mean: DVector<f64>,
+    covariance: DMatrix<f64>,
+    /// The covariance's square root, as soon as somebody asks.
+    root: OnceLock<DMatrix<f64>>,
+}
+
+impl Gaussian {
+    /// The Gaussian of these points.
+    ///
+    /// # Panics
+    /// When there are less than two.
+    pub fn of(points: Points<'_>) -> Self {
+        assert!(points.len() > 1, "{} points have no variance", points.len());
+        let mean = mean(points);
+        let covariance = covariance(points, &mean);
+        Self { mean, covariance, root: OnceLock::new() }
+    }
+
+    fn root(&self) -> &DMatrix<f64> {
+        self.root.get_or_init(|| {
+            let mut eigen = SymmetricEigen::new(self.covariance.clone());
+            eigen.eigenvalues.apply(|value| *value = root(*value));
+            eigen.recompose()
+        })
+    }
+}
+
+/// The distance of two Gaussians. What takes long is kept in `a`: make that the reference.
+///
+/// # Panics
+/// When they are of different spaces.
+pub fn distance(a: &Gaussian, b: &Gaussian) -> f64 {
+    let product = a.root() * &b.covariance * a.root();
+    // Its upper half could be rounded otherwise than its lower one.
+    let symmetric = (&product + product.transpose()) / 2.0;
+    let shared: f64 = symmetric.symmetric_eigenvalues().iter().map(|&value| root(value)).sum();
+    let means = (&a.mean - &b.mean).norm_squared();
+    (means + a.covariance.trace() + b.covariance.trace() - 2.0 * shared).max(0.0)
+}
+
+fn root(value: f64) -> f64 {
+    value.max(0.0).sqrt()
+}
+
+fn mean(points: Points<'_>) -> DVector<f64> {
+    let mut sum = DVector::zeros(points.dimensions());
+    for point in points.iter() {
+        sum.iter_mut().zip(point).for_each(|(sum, &x)| *sum += f64::from(x));
+    }
+    sum / points.len() as f64
+}
+
+fn covariance(points: Points<'_>, mean: &DVector<f64>) -> DMatrix<f64> {
+    let dimensions = points.dimensions();
+    let mut sum = DMatrix::zeros(dimensions, dimensions);
+    for first in (0..points.len()).step_by(BLOCK) {
+        let rows = first..points.len().min(first + BLOCK);
+        let numbers = points.rows(rows.clone()).iter().map(|&x| f64::from(x));
+        // A point is a column.
+        let mut centred = DMatrix::from_iterator(dimensions, rows.len(), numbers);
+        centred.column_iter_mut().for_each(|mut column| column -= mean);
+        sum.gemm(1.0, &centred, &centred.transpose(), 1.0);
+    }
+    sum / (points.len() - 1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gaussian(numbers: &[f32], dimensions: usize) -> Gaussian {
+        Gaussian::of(Points::new(numbers, dimensions))
+    }
+
+    #[track_caller]
+    fn assert_near(found: f64, want: f64) {
+        assert!((found - want).abs() <= 1e-9 * want.abs().max(1.0), "{found}, not {want}");
+    }
+
+    #[test]
+    fn lines_differ_by_means_and_by_standard_deviations() {
+        // Means 2 and 10; variances 1 and 9.
+        let (a, b) = (gaussian(&[1.0, 2.0, 3.0], 1), gaussian(&[7.0, 10.0, 13.0], 1));
+        assert_eq!((a.mean[0], a.covariance[0], b.covariance[0]), (2.0, 1.0, 9.0));
+        assert_near(distance(&a, &b), 8.0_f64.powi(2) + (3.0_f64 - 1.0).powi(2));
+    }
+
+    /// With these variances along (1, 1) and (1, −1), of mean 0.
+    fn turned([along, across]: [f64; 2]) -> Gaussian {
+        let (s, t) = ((1.5 * along / 2.0).sqrt() as f32, (1.5 * across / 2.0).sqrt() as f32);
+        gaussian(&[s, s, -s, -s, t, -t, -t, t], 2)
+    }
+
+    #[test]
+    fn covariances_that_commute_differ_by_the_roots_of_their_eigenvalues() {
+        let found = distance(&turned([4.0, 1.0]), &turned([9.0, 16.0]));
+        assert!((found - (1.0 + 9.0)).abs() < 1e-5, "{found}");
+    }
+
+    #[test]
+    fn covariances_that_do_not_commute_have_the_closed_form_of_two_dimensions() {
+        // tr M^½ = √(tr M + 2 √det M) of a 2 × 2 matrix.
+        let (a, b) = (turned([4.0, 1.0]), gaussian(&[3.0, 0.0, -3.0, 0.0, 0.0, 1.0, 0.0, -1.0], 2));
+        let product = &a.covariance * &b.covariance;
+        let root = (product.trace() + 2.0 * product.determinant().sqrt()).sqrt();
+        let want = a.covariance.trace() + b.covariance.trace() - 2.0 * root;
+        assert_near(distance(&a, &b), want);
+        assert_near(distance(&b, &a), want);
+    }
+
+    /// Smooth numbers in no pattern.
+    fn numbers(count: usize, seed: u32) -> Vec<f32> {
+        let stream = crate::rng::Stream { seed: 1, site: seed };
+        (0..count as u32).map(|i| crate::rng::unit(stream.block(i, 0)[0])).collect()
+    }
+
+    #[test]
+    fn fewer_points_than_dimensions_have_a_distance() {
+        let (a, b) = (numbers(10 * 84, 0), numbers(10 * 84, 1));
+        let (a, b) = (gaussian(&a, 84), gaussian(&b, 84));
+        let found = distance(&a, &b);
+        assert!(found.is_finite() && found > 1.0, "{found}");
+        assert!((distance(&b, &a) - found).abs() < 1e-5 * found, "{found}");
+        assert!(distance(&a, &a.clone()) < 1e-5 * found);
+        // A little more of one dimension is a little more distance.
+        let shifted: Vec<f32> = numbers(10 * 84, 1).iter().map(|x| x + 1e-4).collect();
+        let jump = (distance(&a, &gaussian(&shifted, 84)) - found).abs();
+        assert!(jump < 1e-2, "{jump}");
+    }
+
+    #[test]
+    fn dead_features_and_constant_points_have_a_distance() {
+        let mut some = numbers(50 * 6, 2);
+        some.chunks_exact_mut(6).for_each(|point| point[3..].fill(0.0));
+        let (some, constant) = (gaussian(&some, 6), gaussian(&[0.5; 60], 6));
+        let want = (&some.mean - &constant.mean).norm_squared() + some.covariance.trace();
+        assert_near(distance(&some, &constant), want);
+        assert_near(distance(&constant, &some), want);
+        assert_eq!(distance(&constant, &constant), 0.0);
+    }
+
+    #[test]
+    fn points_far_from_the_origin_keep_their_covariance() {
+        let near = numbers(3000 * 2, 3).iter().map(|x| (x * 64.0).round()).collect::<Vec<_>>();
+        let far = near.iter().map(|x| x + 65536.0).collect::<Vec<_>>();
+        let difference = gaussian(&near, 2).covariance - gaussian(&far, 2).covariance;
+        assert!(difference.amax() < 1e-9, "{difference}");
+    }
+}

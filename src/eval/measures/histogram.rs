@@ -1,0 +1,108 @@
+//! Histograms of the classes that a classifier sees in images.
+
+/// How many images there are of each class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Histogram {
+    counts: Vec<usize>,
+}
+
+/// The class that a sample has the fewest of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rarest {
+    /// Its number, the lowest of several.
+    pub class: usize,
+    /// Its share of the sample, 0 … 1 / classes: the higher the better.
+    pub share: f64,
+}
+
+impl Histogram {
+    /// Of images with these classes, each of `classes`.
+    ///
+    /// # Panics
+    /// When there is no image, or a class is none of them.
+    pub fn of(images: &[u32], classes: usize) -> Self {
+        assert!(!images.is_empty(), "no image, so no share of any class");
+        let mut counts = vec![0; classes];
+        images.iter().for_each(|&class| counts[class as usize] += 1);
+        Self { counts }
+    }
+
+    /// Images of each class.
+    pub fn counts(&self) -> &[usize] {
+        &self.counts
+    }
+
+    /// The Kullback–Leibler divergence of this histogram from that of a reference, in nats:
+    /// Σ p ln (p / q), with shares p of the sample and q of the reference.
+    ///
+    /// At least 0, which it is for equal shares; the lower the better. A class that the sample lacks
+    /// adds nothing by itself. One that the reference lacks would make it infinite if the sample had
+    /// it: it counts as half an image there, less than which nobody could have seen.
+    ///
+    /// # Panics
+    /// When the histograms have different classes.
+    pub fn divergence(&self, reference: &Self) -> f64 {
+        assert_eq!(self.counts.len(), reference.counts.len(), "histograms of different classes");
+        let p = shares(self.counts.iter().map(|&count| count as f64));
+        let seen = |&count: &usize| if count == 0 { 0.5 } else { count as f64 };
+        let q = shares(reference.counts.iter().map(seen));
+        let term = |(&p, &q): (&f64, &f64)| if p > 0.0 { p * (p / q).ln() } else { 0.0 };
+        p.iter().zip(&q).map(term).sum::<f64>().max(0.0)
+    }
+
+    /// The rarest class.
+    pub fn rarest(&self) -> Rarest {
+        let images: usize = self.counts.iter().sum();
+        let all = self.counts.iter().enumerate();
+        // Of several the first; there is one, since an image has a class.
+        let (class, &count) = all.min_by_key(|&(_, count)| count).unwrap_or((0, &0));
+        Rarest { class, share: count as f64 / images as f64 }
+    }
+}
+
+fn shares(counts: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
+    let sum: f64 = counts.clone().sum();
+    counts.map(|count| count / sum).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn histogram(counts: &[usize]) -> Histogram {
+        Histogram { counts: counts.to_vec() }
+    }
+
+    #[test]
+    fn equal_shares_do_not_diverge() {
+        let few = Histogram::of(&[2, 0, 0, 1], 3);
+        assert_eq!(few.counts(), [2, 1, 1]);
+        assert_eq!(few.divergence(&few), 0.0);
+        assert_eq!(few.divergence(&histogram(&[200, 100, 100])), 0.0);
+    }
+
+    #[test]
+    fn divergence_is_in_nats_and_of_the_sample_from_the_reference() {
+        let (sample, reference) = (histogram(&[3, 1]), histogram(&[50, 50]));
+        let want = 0.75 * 1.5_f64.ln() + 0.25 * 0.5_f64.ln();
+        assert!((sample.divergence(&reference) - want).abs() < 1e-15);
+        let want = 0.5 * (2.0_f64 / 3.0).ln() + 0.5 * 2.0_f64.ln();
+        assert!((reference.divergence(&sample) - want).abs() < 1e-15);
+        // One class of ten.
+        let collapsed = histogram(&[0, 7, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert!((collapsed.divergence(&histogram(&[5; 10])) - 10.0_f64.ln()).abs() < 1e-15);
+    }
+
+    #[test]
+    fn class_that_the_reference_lacks_counts_as_half_an_image() {
+        let (sample, reference) = (histogram(&[1, 1]), histogram(&[10, 0]));
+        let want = 0.5 * (0.5_f64 * 10.5 / 10.0).ln() + 0.5 * (0.5_f64 * 10.5 / 0.5).ln();
+        assert!((sample.divergence(&reference) - want).abs() < 1e-15);
+    }
+
+    #[test]
+    fn rarest_class_is_the_first_of_the_smallest() {
+        assert_eq!(histogram(&[5, 2, 1, 1, 1]).rarest(), Rarest { class: 2, share: 0.1 });
+        assert_eq!(histogram(&[5, 0]).rarest(), Rarest { class: 1, share: 0.0 });
+    }
+}

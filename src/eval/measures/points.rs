@@ -1,0 +1,148 @@
+//! Points, and how far they are from each other.
+
+use std::ops::Range;
+
+/// Points in a space of some dimensions, one behind the other: features of images, or the bytes of
+/// images themselves.
+#[derive(Clone, Copy, Debug)]
+pub struct Points<'a, T = f32> {
+    numbers: &'a [T],
+    dimensions: usize,
+}
+
+impl<'a, T: Coordinate> Points<'a, T> {
+    /// Points of so many dimensions, a row each.
+    ///
+    /// # Panics
+    /// When the numbers are no whole rows, or one of them is not finite.
+    pub fn new(numbers: &'a [T], dimensions: usize) -> Self {
+        assert!(dimensions > 0 && numbers.len().is_multiple_of(dimensions), "no whole rows");
+        assert!(numbers.iter().all(|x| x.to_f64().is_finite()), "a number that is not finite");
+        Self { numbers, dimensions }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.numbers.len() / self.dimensions
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.numbers.is_empty()
+    }
+
+    /// Numbers of a point.
+    pub fn dimensions(&self) -> usize {
+        self.dimensions
+    }
+
+    /// The numbers of point `i`.
+    pub fn row(&self, i: usize) -> &'a [T] {
+        self.rows(i..i + 1)
+    }
+
+    /// All points in their order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [T]> + use<'a, T> {
+        self.numbers.chunks_exact(self.dimensions)
+    }
+
+    /// The numbers of some points, one behind the other.
+    pub(super) fn rows(&self, rows: Range<usize>) -> &'a [T] {
+        &self.numbers[rows.start * self.dimensions..rows.end * self.dimensions]
+    }
+}
+
+/// A type of number that points may consist of.
+pub trait Coordinate: Copy + Send + Sync {
+    /// The same number in double precision.
+    fn to_f64(self) -> f64;
+
+    /// The same numbers in single precision, for which there is room.
+    fn to_f32<'a>(numbers: &'a [Self], room: &'a mut Vec<f32>) -> &'a [f32];
+
+    /// Σ (x − y)², by the differences themselves: 0 for equal points, and without the cancellation of
+    /// |x|² + |y|² − 2 x·y.
+    fn squared_distance(x: &[Self], y: &[Self]) -> f64;
+
+    /// Σ x².
+    fn squared_norm(x: &[Self]) -> f64 {
+        x.iter().map(|x| x.to_f64().powi(2)).sum()
+    }
+}
+
+impl Coordinate for f32 {
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+
+    fn to_f32<'a>(numbers: &'a [f32], _: &'a mut Vec<f32>) -> &'a [f32] {
+        numbers
+    }
+
+    /// In partial sums, so that it compiles to vector instructions.
+    fn squared_distance(x: &[f32], y: &[f32]) -> f64 {
+        const LANES: usize = 8;
+        let square = |(&x, &y): (&f32, &f32)| (f64::from(x) - f64::from(y)).powi(2);
+        let mut sums = [0.0; LANES];
+        let (xs, ys) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
+        let rest: f64 = xs.remainder().iter().zip(ys.remainder()).map(square).sum();
+        for (x, y) in xs.zip(ys) {
+            for (sum, pair) in sums.iter_mut().zip(x.iter().zip(y)) {
+                *sum += square(pair);
+            }
+        }
+        sums.iter().sum::<f64>() + rest
+    }
+}
+
+impl Coordinate for u8 {
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+
+    fn to_f32<'a>(numbers: &'a [u8], room: &'a mut Vec<f32>) -> &'a [f32] {
+        room.clear();
+        room.extend(numbers.iter().map(|&byte| f32::from(byte)));
+        room
+    }
+
+    /// In whole numbers: exact.
+    fn squared_distance(x: &[u8], y: &[u8]) -> f64 {
+        // So few squares fit into 32 bits.
+        const FEW: usize = 1 << 16;
+        let square = |(&x, &y): (&u8, &u8)| u32::from(x.abs_diff(y)).pow(2);
+        let sum = |(x, y): (&[u8], &[u8])| x.iter().zip(y).map(square).sum::<u32>();
+        x.chunks(FEW).zip(y.chunks(FEW)).map(sum).map(u64::from).sum::<u64>() as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_are_sums_of_squared_differences() {
+        let x: Vec<f32> = (0..19).map(|i| i as f32).collect();
+        let y: Vec<f32> = (0..19).map(|i| 2.0 * i as f32).collect();
+        let want = (0..19).map(|i| f64::from(i * i)).sum::<f64>();
+        assert_eq!(f32::squared_distance(&x, &y), want);
+        assert_eq!(u8::squared_distance(&[0, 255, 7], &[255, 0, 5]), 2.0 * 65025.0 + 4.0);
+        let (black, white) = (vec![0; 200_000], vec![255; 200_000]);
+        assert_eq!(u8::squared_distance(&black, &white), 200_000.0 * 65025.0);
+    }
+
+    #[test]
+    fn near_points_far_from_the_origin_keep_their_distance() {
+        // In single precision both squared norms are 8e8, and their difference is lost.
+        let (x, y) = ([10_000.0_f32; 8], [10_000.001_f32; 8]);
+        let step = f64::from(y[0]) - f64::from(x[0]);
+        assert_eq!(f32::squared_distance(&x, &y), 8.0 * step * step);
+        assert_eq!(f32::squared_distance(&x, &x), 0.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "not finite")]
+    fn points_are_finite() {
+        Points::new(&[0.0, f32::NAN], 1);
+    }
+}

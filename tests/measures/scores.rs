@@ -1,0 +1,51 @@
+//! All measures of a sample at once.
+
+use gan_cuda::eval::measures::frechet::{self, Gaussian};
+use gan_cuda::eval::measures::histogram::Histogram;
+use gan_cuda::eval::measures::{Points, bins::Bins, kernel, nearest, neighbors};
+use gan_cuda::rng::Stream;
+
+use crate::clusters::{CLASSES, DIMENSIONS, Sample};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scores {
+    pub fcd: f64,
+    pub kid: f64,
+    pub kid_error: f64,
+    pub precision: f64,
+    pub recall: f64,
+    pub density: f64,
+    pub coverage: f64,
+    pub histogram_kl: f64,
+    pub rarest_share: f64,
+    pub ndb: f64,
+    pub nearest: f64,
+    pub nearest_among_themselves: f64,
+}
+
+/// Of a sample beside a reference; the training images are those of the reference.
+pub fn scores(sample: &Sample, reference: &Sample, threads: usize) -> Scores {
+    let (points, others) = (sample.points(), reference.points());
+    let among = kernel::Among::of(others, threads);
+    let kernel = kernel::distance(points, (others, &among), threads);
+    let found = neighbors::Reference::new(others, threads).compare(points, threads);
+    let bins = Bins::of(others, Stream { seed: 5, site: 9 }, threads);
+    let histogram = Histogram::of(&sample.classes, CLASSES);
+    let (images, training) = (sample.bytes(), reference.bytes());
+    let [images, training] = [&images, &training].map(|bytes| Points::new(bytes, DIMENSIONS));
+    let some: Vec<usize> = (0..training.len()).step_by(3).collect();
+    Scores {
+        fcd: frechet::distance(&Gaussian::of(others), &Gaussian::of(points)),
+        kid: kernel.kid,
+        kid_error: kernel.error,
+        precision: found.precision,
+        recall: found.recall,
+        density: found.density,
+        coverage: found.coverage,
+        histogram_kl: histogram.divergence(&Histogram::of(&reference.classes, CLASSES)),
+        rarest_share: histogram.rarest().share,
+        ndb: bins.different(points, threads),
+        nearest: nearest::mean_distance(images, training, threads),
+        nearest_among_themselves: nearest::mean_among_themselves(training, &some, threads),
+    }
+}
