@@ -6,10 +6,11 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use gan_cuda::formats::records::{Measure, Scores};
 use gan_cuda::gan::Metrics;
 use gan_cuda::gan::dataset::Progress;
-use gan_cuda::run::journal::loss_line;
-use gan_cuda::text::visible;
+use gan_cuda::run::journal::{loss_line, score_line};
+use gan_cuda::text::{significant, visible};
 use gan_cuda::train::observer::Observer;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -135,6 +136,8 @@ pub struct Display {
     bar: Option<ProgressBar>,
     shown: Option<Instant>,
     rate: Rate,
+    /// The newest losses and the newest score, in words.
+    newest: [String; 2],
 }
 
 /// Images a second, smoothed over the last readings.
@@ -150,7 +153,7 @@ impl Display {
         let bar = wanted.then(|| progress_bar(completed.into(), Some(total.into()), BAR_OF_A_RUN));
         show_bar(bar.clone());
         let rate = Rate { since: Instant::now(), images: 0 };
-        Self { verbosity, bar, shown: None, rate }
+        Self { verbosity, bar, shown: None, rate, newest: Default::default() }
     }
 
     /// Ends the display and leaves on the screen what it shows.
@@ -184,10 +187,27 @@ impl Observer for Display {
         self.rate = Rate { since: Instant::now(), images: 0 };
         let Metrics { d_loss, g_loss, d_real, d_fake } = metrics;
         bar.set_prefix(format!("epoch {}/{}", progress.epoch.0, progress.epoch.1));
-        bar.set_message(format!(
+        self.newest[0] = format!(
             "{rate:.0} images/s  D loss {d_loss:.4}  G loss {g_loss:.4}  D(x) {d_real:.2}  \
              D(G(z)) {d_fake:.2}"
-        ));
+        );
+        bar.set_message(self.newest.concat());
+    }
+
+    fn scores(&mut self, iteration: u32, scores: &Scores) {
+        let by = |measure: Measure| {
+            scores.by(measure).map(|score| format!("  {} {}", measure.name(), significant(score)))
+        };
+        self.newest[1] = by(Measure::Fcd).or_else(|| by(Measure::Kid)).unwrap_or_default();
+        // The time that it took was no training.
+        self.rate = Rate { since: Instant::now(), images: 0 };
+        match &self.bar {
+            Some(bar) => bar.set_message(self.newest.concat()),
+            None if self.verbosity > Verbosity::Quiet => {
+                print_line(&score_line(iteration, scores));
+            }
+            None => {}
+        }
     }
 
     fn wrote(&mut self, path: &Path) {

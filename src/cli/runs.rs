@@ -4,15 +4,19 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::ValueHint;
+use gan_cuda::formats::records::{Measure, ScoreRecord};
 use gan_cuda::gan::metrics::EXPLODED;
 use gan_cuda::run::overview::{Overview, overviews};
+use gan_cuda::text::significant;
 
 use super::display::print_wrapped;
 use super::json::print_json;
 use crate::cli::error::Result;
 
-const TITLES: [&str; 8] =
-    ["run", "state", "iterations", "D loss", "G loss", "saved", "size", "changed"];
+/// Titles before and behind those of scores, which stand there only if there are any.
+const TITLES: [&[&str]; 2] =
+    [&["run", "state", "iterations", "D loss", "G loss"], &["saved", "size", "changed"]];
+const SCORES: &[&str] = &["FCD", "best"];
 
 /// Flags of `runs`.
 #[derive(clap::Args)]
@@ -20,7 +24,8 @@ const TITLES: [&str; 8] =
 States: running; finished; stopped (by Ctrl-C or another signal, after saving); failed (by an error, which \
 is shown); killed (by a second Ctrl-C, kill -9 or the machine's end); damaged (its config.toml \
 cannot be read). Losses are those of the newest record, \"saved\" is the newest checkpoint's \
-iteration. A folder without runs is no error, one that is not there is.")]
+iteration. Of runs that are scored (train --evaluate-interval) \"FCD\" is the newest one, \"best\" the \
+lowest. A folder without runs is no error, one that is not there is.")]
 pub struct Args {
     /// Folder of run folders
     #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
@@ -41,10 +46,12 @@ pub fn run(args: &Args) -> Result<()> {
         say!("no runs in {}", args.runs_dir.display());
         return Ok(());
     }
-    let rows: Vec<_> = runs.iter().map(row).collect();
+    let scored = runs.iter().any(|run| fcd(run.best_scores).is_some());
+    let mut rows = vec![titles(scored)];
+    rows.extend(runs.iter().map(|run| row(run, scored)));
     let widths = widths(&rows);
-    say!("{}", aligned(&TITLES.map(str::to_owned), &widths));
-    for (run, row) in runs.iter().zip(&rows) {
+    say!("{}", aligned(&rows[0], &widths));
+    for (run, row) in runs.iter().zip(&rows[1..]) {
         say!("{}", aligned(row, &widths));
         for remark in remarks(run) {
             print_wrapped(&format!("          {remark}"));
@@ -53,21 +60,37 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
+fn titles(scored: bool) -> Vec<String> {
+    let scores = if scored { SCORES } else { &[] };
+    [TITLES[0], scores, TITLES[1]].concat().into_iter().map(str::to_owned).collect()
+}
+
 /// What the table shows of a run; what is not known is "-".
-fn row(run: &Overview) -> [String; 8] {
+fn row(run: &Overview, scored: bool) -> Vec<String> {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let loss = |loss: Option<f32>| or_dash(loss.map(in_few_characters));
     let total = run.total.map_or("?".to_owned(), |total| total.to_string());
-    [
+    let score = |record| or_dash(fcd(record).map(significant));
+    let mut cells = vec![
         run.name.clone(),
         run.state.to_string(),
         format!("{}/{total}", run.iteration),
         loss(run.record.map(|record| record.d_loss)),
         loss(run.record.map(|record| record.g_loss)),
+    ];
+    if scored {
+        cells.extend([score(run.scores), score(run.best_scores)]);
+    }
+    cells.extend([
         or_dash(run.checkpoint.map(|iteration| iteration.to_string())),
         size(run.bytes),
         or_dash(run.changed.map(age)),
-    ]
+    ]);
+    cells
+}
+
+fn fcd(record: Option<ScoreRecord>) -> Option<f64> {
+    record?.scores.by(Measure::Fcd)
 }
 
 fn in_few_characters(loss: f32) -> String {
@@ -113,21 +136,17 @@ fn size(bytes: u64) -> String {
     }
 }
 
-fn widths(rows: &[[String; 8]]) -> [usize; 8] {
-    let mut widths = TITLES.map(str::len);
-    for row in rows {
-        for (width, text) in widths.iter_mut().zip(row) {
-            *width = (*width).max(text.chars().count());
-        }
-    }
-    widths
+fn widths(rows: &[Vec<String>]) -> Vec<usize> {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    (0..rows[0].len()).map(|column| width(column).unwrap_or(0)).collect()
 }
 
 /// Words to the left, numbers to the right.
-fn aligned(row: &[String; 8], widths: &[usize; 8]) -> String {
-    let cell = |(column, (text, &width)): (usize, (&String, &usize))| match column {
-        0 | 1 | 7 => format!("{text:width$}"),
-        _ => format!("{text:>width$}"),
+fn aligned(row: &[String], widths: &[usize]) -> String {
+    let is_word = |column: usize| column < 2 || column == row.len() - 1;
+    let cell = |(column, (text, &width)): (usize, (&String, &usize))| match is_word(column) {
+        true => format!("{text:width$}"),
+        false => format!("{text:>width$}"),
     };
     let cells: Vec<_> = row.iter().zip(widths).enumerate().map(cell).collect();
     cells.join("  ").trim_end().to_owned()

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::file_error::FileError;
 use crate::gan::metrics::NotFinite;
 use crate::text::counted;
-use crate::{device, formats, picture, run};
+use crate::{device, eval, formats, picture, run};
 
 /// What can go wrong with training.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,10 @@ pub enum Error {
     /// A picture could not be made.
     #[error(transparent)]
     Picture(#[from] picture::Error),
+
+    /// A generator has no scores.
+    #[error(transparent)]
+    Eval(Box<eval::Error>),
 
     /// A loss is no number.
     #[error(transparent)]
@@ -84,6 +88,12 @@ pub enum Error {
         /// Where the images were found, in words.
         origin: String,
     },
+}
+
+impl From<eval::Error> for Error {
+    fn from(error: eval::Error) -> Self {
+        Error::Eval(Box::new(error))
+    }
 }
 
 /// A result whose error is this room's unless another is named.

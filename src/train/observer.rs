@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::formats::records::Scores;
 use crate::gan::Metrics;
 use crate::gan::dataset::Progress;
 
@@ -16,6 +17,9 @@ pub trait Observer {
 
     /// The losses of an iteration: of one that was asked for, and of the last.
     fn losses(&mut self, _progress: Progress, _metrics: &Metrics) {}
+
+    /// The generator was scored after an iteration.
+    fn scores(&mut self, _iteration: u32, _scores: &Scores) {}
 
     /// A sample grid or a checkpoint was written.
     fn wrote(&mut self, _path: &Path) {}

@@ -1,7 +1,8 @@
-//! The training loop: next batch, iteration, log, sample, save.
+//! The training loop: next batch, iteration, log, sample, score, save.
 
 mod fixed_samples;
 mod outputs;
+mod scores;
 mod setup;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +12,7 @@ use tracing::debug;
 
 use crate::device::Device;
 use crate::device::ops::RING_ROWS;
+use crate::eval::trend::Evaluate;
 use crate::formats::events::EventFile;
 use crate::formats::records::ImageStats;
 use crate::gan::dataset::{DeviceDataset, Schedule};
@@ -45,6 +47,8 @@ pub struct Trainer<D: Device> {
     events: Option<EventFile>,
     fixed: FixedSamples<D>,
     health: Health,
+    /// None where scores are not wanted.
+    evaluator: Option<Box<dyn Evaluate<D>>>,
     /// Checksum of the data set.
     data: u32,
     /// What its images are like.
@@ -53,7 +57,7 @@ pub struct Trainer<D: Device> {
     remarks: Vec<String>,
     /// Whether a picture could not be written.
     without_pictures: bool,
-    /// Training time before this process, and when this one began.
+    /// Training time before this process, and when this one began, moved on by what was no training.
     clock: (f64, Instant),
     /// Iterations before this process.
     begun: u32,
@@ -112,6 +116,9 @@ impl<D: Device> Trainer<D> {
         if start < total && self.run.sample_iterations()?.is_empty() {
             self.sample(observer)?;
         }
+        if start < total {
+            self.catch_up(observer)?;
+        }
         while self.gan.completed() < total {
             let done = self.gan.completed();
             if done == start || (done as usize).is_multiple_of(schedule.iterations()) {
@@ -131,7 +138,9 @@ impl<D: Device> Trainer<D> {
             let show = last || due;
             let log = last || progress.iteration.0.is_multiple_of(self.config.log_interval);
             let save = last || stopped || self.checkpoint_is_due();
-            if show || log || save || self.watch_is_due() {
+            // Scores take their time, and whoever stops a run has none: they are caught up on.
+            let evaluate = !stopped && self.evaluation_is_due();
+            if show || log || save || evaluate || self.watch_is_due() {
                 let metrics = self.watch(observer)?;
                 if show {
                     observer.losses(progress, &metrics);
@@ -143,7 +152,10 @@ impl<D: Device> Trainer<D> {
             if last || self.is_due(self.config.sample_interval) {
                 self.sample(observer)?;
             }
-            if save {
+            if evaluate {
+                self.evaluate(observer)?;
+            }
+            if save || evaluate && self.is_best()? {
                 self.save(observer)?;
             }
             self.tell_remarks(observer);

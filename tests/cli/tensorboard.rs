@@ -78,6 +78,11 @@ fn scalars(scratch: &Scratch, run: &str) -> Scalars {
         add("d_fake".to_owned(), loss.iteration, loss.d_fake);
         add("images_per_second".to_owned(), loss.iteration, loss.images_per_second);
     }
+    for record in records.scores {
+        for (name, score) in record.scores.named() {
+            add(name.to_owned(), record.iteration, score as f32);
+        }
+    }
     for image in records.images {
         for (stats, of) in [(image.samples, "samples"), (image.data, "data")] {
             for (name, number) in stats.named() {
@@ -158,7 +163,8 @@ fn tensorboard_shows_scalars_images_histograms_and_the_configuration() {
 #[test]
 fn resumed_run_has_no_step_twice() {
     let scratch = Scratch::with_digits();
-    let flags = "--log-interval 1 --sample-interval 2 --checkpoint-interval 2";
+    let flags =
+        "--log-interval 1 --sample-interval 2 --checkpoint-interval 2 --evaluate-interval 2";
     scratch.train(&format!("--iterations 6 {flags}")).succeeds();
     let whole = seen(&scratch.path(RUN));
     let resume = format!("train --resume {RUN}/checkpoint-000002 --force --iterations 6");
@@ -169,6 +175,9 @@ fn resumed_run_has_no_step_twice() {
         assert_eq!(resumed[kind], whole[kind], "{kind}");
     }
     assert_eq!(scalars_of(&resumed), scalars(&scratch, RUN));
+    for tag in ["fcd", "kid", "class_fidelity"] {
+        assert_eq!(steps(&resumed["scalars"][tag]), [2, 4, 6], "{tag}");
+    }
 }
 
 #[test]

@@ -170,7 +170,7 @@ pub fn assert_same(got: &BTreeMap<String, Vec<u8>>, want: &BTreeMap<String, Vec<
 pub fn without_total_epochs(files: &mut BTreeMap<String, Vec<u8>>) {
     let log = String::from_utf8(files.remove("log.txt").unwrap()).unwrap();
     let line = |line: &str| {
-        let (epoch, rest) = line.split_once('/').unwrap();
+        let Some((epoch, rest)) = line.split_once('/') else { return format!("{line}\n") };
         format!("{epoch}{}\n", &rest[rest.find(']').unwrap()..])
     };
     files.insert("log.txt".to_owned(), log.lines().map(line).collect::<String>().into_bytes());

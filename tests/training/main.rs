@@ -3,6 +3,7 @@
 
 mod batches;
 mod determinism;
+mod evaluation;
 #[path = "../common/forge.rs"]
 mod forge;
 mod older;

@@ -6,6 +6,7 @@ use clap::{ArgAction, ValueHint};
 use gan_cuda::data::Source;
 use gan_cuda::device::ops::Latent;
 use gan_cuda::device::{ConvolutionForm, DeviceChoice, Precision};
+use gan_cuda::formats::records::Measure;
 use gan_cuda::gan::interval::Interval;
 use gan_cuda::gan::settings::{Fakes, Loss, Order};
 use gan_cuda::nn::Init;
@@ -179,7 +180,15 @@ pub(super) struct OutputArgs {
     /// Checkpoints that are kept [default: 3]
     #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::EXTENT))]
     pub(super) keep: Option<usize>,
-    /// Write losses, samples and histograms of weights and gradients for TensorBoard [default]
+    /// Score the generator every N iterations, or every 'epoch', and at the end: class fidelity, FCD
+    /// and KID [default: never]
+    #[arg(long, value_name = "N|epoch")]
+    pub(super) evaluate_interval: Option<Interval>,
+    /// With --evaluate-interval: keep the checkpoint with the best score, too, and write it when it
+    /// is scored [default: none]
+    #[arg(long, value_name = "SCORE", value_parser = choice::<Measure>())]
+    pub(super) keep_best: Option<Measure>,
+    /// Write losses, samples, scores and histograms of weights and gradients for TensorBoard [default]
     #[arg(long, overrides_with = "no_tensorboard")]
     pub(super) tensorboard: bool,
     /// Write nothing for TensorBoard

@@ -11,13 +11,15 @@ use std::process::ExitCode;
 use gan_cuda::data::{Dataset, DatasetKind, Origin, Source};
 use gan_cuda::device::Device;
 use gan_cuda::device::cpu::Cpu;
+use gan_cuda::eval::{self, evaluation::Stage};
+use gan_cuda::formats::records::ScoreRecord;
 use gan_cuda::gan::dataset::Schedule;
 use gan_cuda::gan::plan::Plan;
 use gan_cuda::gan::{Gan, Role};
 use gan_cuda::run::config::Config;
 use gan_cuda::run::dir::{RunDir, default_name};
 use gan_cuda::run::initial::{self, initialize};
-use gan_cuda::text::{counted, grouped};
+use gan_cuda::text::{counted, grouped, significant};
 use gan_cuda::train::trainer::{
     End, Trainer, build, expect_same_images, restore, restore_to_branch,
 };
@@ -25,9 +27,10 @@ use gan_cuda::train::trainer::{
 use super::advice::how_to_get;
 use super::device::{AnyDevice, Chosen, CpuChoice, open_device};
 use super::display::{
-    Display, Verbosity, check_output, print_error_line, print_lines, print_wrapped,
+    Display, Verbosity, check_output, is_terminal, print_error_line, print_lines, print_wrapped,
 };
 use super::signals::Signals;
+use super::stages::Bar;
 use crate::cli::error::Result;
 pub use flags::Args;
 use resume::{Found, Start, in_words};
@@ -117,6 +120,7 @@ impl Job<'_> {
         let name = self.args.output.name.clone().unwrap_or(name);
         let signals = Signals::listen()?;
         let remarks = remarks(&start, false);
+        self.learn_to_score()?;
         let trainer = match start {
             Start::Anew => Trainer::begin(config, device, data, runs_dir, &name)?,
             Start::Run { run, lock, checkpoint, .. } => {
@@ -128,6 +132,18 @@ impl Job<'_> {
             }
         };
         self.train(trainer, &signals, &remarks)
+    }
+
+    /// Trains the classifier that scores need of a folder's images, if they are wanted.
+    fn learn_to_score(&self) -> Result<()> {
+        if self.config.evaluate_interval.is_none() {
+            return Ok(());
+        }
+        let bar = Bar::new(self.args.verbosity() > Verbosity::Quiet && is_terminal());
+        let learning = &mut |done, all| bar.show(Stage::Learning, done, all);
+        let learnt = eval::learn(&self.config, &self.data, learning);
+        bar.finish();
+        Ok(learnt?)
     }
 
     fn train(
@@ -168,8 +184,8 @@ impl Job<'_> {
                     print_error_line(&format!("warning: {DIVERGED}"));
                 }
             }
-            End::Finished => farewell(&trainer, begun),
-            End::Stopped => stopped(&trainer, signal),
+            End::Finished => farewell(&trainer, begun)?,
+            End::Stopped => stopped(&trainer, signal)?,
         }
         if end == End::Finished {
             check_output()?;
@@ -266,11 +282,28 @@ fn remarks(start: &Start, dry_run: bool) -> Vec<String> {
 }
 
 /// What to say of a run that was asked to stop.
-fn stopped(trainer: &Trainer<impl Device>, signal: &str) {
+fn stopped(trainer: &Trainer<impl Device>, signal: &str) -> Result<()> {
+    print_best(trainer)?;
     let (done, run) = (trainer.gan().completed(), quoted(trainer.run().path()));
     print_wrapped(&format!(
         "{signal}: stopped after iteration {done}; to go on: gan-cuda train --resume {run}"
     ));
+    Ok(())
+}
+
+/// Says after which iteration the run's generator was at its best, if it was ever scored.
+fn print_best(trainer: &Trainer<impl Device>) -> Result<()> {
+    let Some((measure, ScoreRecord { iteration, scores })) = trainer.best()? else {
+        return Ok(());
+    };
+    let score = scores.by(measure).map_or_else(String::new, significant);
+    let folder = trainer.run().checkpoint(iteration);
+    let kept = if folder.is_dir() { format!(": {}", folder.display()) } else { String::new() };
+    print_wrapped(&format!(
+        "best      {} {score}, after iteration {iteration}{kept}",
+        measure.name()
+    ));
+    Ok(())
 }
 
 /// A path as a shell takes it.
@@ -285,12 +318,13 @@ fn quoted(path: &Path) -> String {
 
 const DIVERGED: &str = "diverged: the losses exploded and stayed so";
 
-fn farewell(trainer: &Trainer<impl Device>, begun: u32) {
+fn farewell(trainer: &Trainer<impl Device>, begun: u32) -> Result<()> {
     let (done, run) = (trainer.gan().completed(), trainer.run());
     let how = match trainer.has_diverged() {
         true => format!("{DIVERGED};"),
         false => "done:".to_owned(),
     };
+    print_best(trainer)?;
     match begun < done {
         true => say!(
             "{how} {done} iterations; samples, losses and checkpoints are in {}",
@@ -300,4 +334,5 @@ fn farewell(trainer: &Trainer<impl Device>, begun: u32) {
             "nothing to do: the run has its {done} iterations; give more with --epochs or --iterations"
         ),
     }
+    Ok(())
 }

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use gan_cuda::data::Source;
 use gan_cuda::device::DeviceChoice;
+use gan_cuda::eval::trend::has_score;
 use gan_cuda::file_error::FileError;
+use gan_cuda::formats::records::Measure;
 use gan_cuda::gan::preset;
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::Settings;
@@ -40,6 +42,7 @@ impl Args {
     /// The configuration, if a run can have it.
     fn checked(&self, config: Config) -> Result<Config> {
         self.check_data(&config)?;
+        check_scores(&config)?;
         match config.check() {
             Err(ConfigProblem::Value(problem)) => refuse_value(flag(problem.key), problem),
             Err(ConfigProblem::Model(problem)) => Err(problem.into()),
@@ -124,6 +127,8 @@ impl Args {
         set(&mut config.log_interval, output.log_interval);
         set(&mut config.checkpoint_interval, output.checkpoint_interval.map(Some));
         set(&mut config.keep, output.keep);
+        set(&mut config.evaluate_interval, output.evaluate_interval.map(Some));
+        set(&mut config.keep_best, output.keep_best.map(Some));
         config.tensorboard = (config.tensorboard || output.tensorboard) && !output.no_tensorboard;
         set(&mut config.init_generator, given_file(&values.init_generator)?.map(Some));
         set(&mut config.init_discriminator, given_file(&values.init_discriminator)?.map(Some));
@@ -204,6 +209,27 @@ impl Args {
             ),
             _ => Ok(()),
         }
+    }
+}
+
+/// Makes sure that there will be scores to choose the best checkpoint by.
+fn check_scores(config: &Config) -> Result<()> {
+    let Some(measure) = config.keep_best else { return Ok(()) };
+    if config.evaluate_interval.is_none() {
+        let problem = "needs scores to choose by; say how often with --evaluate-interval";
+        return refuse("--keep-best", problem);
+    }
+    match has_score(config, measure) {
+        true => Ok(()),
+        false => refuse(
+            "--keep-best",
+            format!(
+                "is {measure}, but images without classes have no {}, which needs a classifier; \
+                 give --keep-best {}",
+                measure.name(),
+                Measure::Kid
+            ),
+        ),
     }
 }
 

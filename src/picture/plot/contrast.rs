@@ -2,6 +2,7 @@
 
 use plotters::prelude::*;
 
+use super::axis::Axis;
 use super::curve::curve;
 use super::{Canvas, Drawn, INK, LEGEND, SCALE, draw_axes, draw_legend, draw_line, px, text};
 use crate::formats::records::{ImageRecord, ImageStats};
@@ -17,7 +18,7 @@ pub const COLORS: [(RGBColor, &str); 4] = [
 
 pub fn draw(area: &Canvas<'_>, records: &[ImageRecord], last: f64) -> Drawn<()> {
     let shown = 0.0..1.0;
-    let mut chart = draw_axes(area, last, shown.clone(), "samples")?;
+    let mut chart = draw_axes(area, last, Axis::linear(shown.clone()), "samples")?;
     let left = text(14, INK).pos(Pos::new(HPos::Left, VPos::Center));
     area.draw_text("pixels x of samples; of the data: dashed", &left, (px(76), px(LEGEND + 1)))?;
     let number = |stats: &ImageStats, i: usize| stats.named().nth(i).map(|(_, number)| number);

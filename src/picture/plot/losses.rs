@@ -5,6 +5,7 @@ use std::ops::Range;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::axis::Axis;
 use super::curve::{Bucket, LossPoint, Span, curve};
 use super::{
     Canvas, Chart, Drawn, INK, LOSSES_HEIGHT, WIDTH, draw_axes, draw_legend, draw_line, px, text,
@@ -22,7 +23,7 @@ pub fn draw(area: &Canvas<'_>, records: &[Record], last: f64) -> Drawn<()> {
         curve(points.iter().map(|point| (point.0, point.2))),
     ];
     let span = Span::of(&points);
-    let mut chart = draw_axes(area, last, span.shown.clone(), "loss")?;
+    let mut chart = draw_axes(area, last, Axis::linear(span.shown.clone()), "loss")?;
     for (curve, (color, _)) in curves.iter().zip(COLORS) {
         draw_band(&mut chart, curve, &span.shown, color)?;
     }

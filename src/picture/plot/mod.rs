@@ -1,4 +1,5 @@
-//! `loss.png`: both losses over the iterations, and below them what the samples are like.
+//! `loss.png`: both losses over the iterations, below them what the samples are like, and of a run
+//! that is scored how good they are.
 //!
 //! What is drawn of a long run, `curve.rs` decides: the mean of each bucket of points, of losses
 //! over a faint band from the bucket's least to its greatest; a note tells what the axis leaves out.
@@ -6,9 +7,11 @@
 //! Drawn at twice the size and averaged down, which smooths lines and letters; the font is built
 //! in, so a plot looks the same on a machine without any.
 
+mod axis;
 mod contrast;
 mod curve;
 mod losses;
+mod scores;
 
 use std::ops::Range;
 use std::path::Path;
@@ -24,12 +27,14 @@ use crate::formats::png::encode_png;
 use crate::formats::records::Records;
 use crate::picture::{Error, Result};
 use crate::text::grouped;
+use axis::Axis;
 use curve::Bucket;
 
 const WIDTH: usize = 900;
-const HEIGHT: usize = 800;
 /// Of the panel of losses.
 const LOSSES_HEIGHT: usize = 520;
+/// Of each panel below it.
+const PANEL_HEIGHT: usize = 280;
 /// The middle of the row above a panel, which has the title and the names of the curves.
 const LEGEND: usize = 22;
 /// Drawn pixels per pixel of the picture, each way.
@@ -42,11 +47,11 @@ const INK: RGBColor = RGBColor(60, 60, 60);
 const GRID: RGBColor = RGBColor(228, 228, 228);
 
 type Canvas<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
-type Axes = plotters::coord::cartesian::Cartesian2d<RangedCoordf64, RangedCoordf64>;
+type Axes = plotters::coord::cartesian::Cartesian2d<RangedCoordf64, Axis>;
 type Chart<'a, 'b> = ChartContext<'a, BitMapBackend<'b>, Axes>;
 type Drawn<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Writes the plot, 900 by 800 pixels, whole or not at all.
+/// Writes the plot, 900 by 800 pixels, or by 1,080 with scores, whole or not at all.
 ///
 /// Records ascend by iteration; numbers that are not finite are left out. The built-in font knows
 /// ASCII: other characters of the title stay blank.
@@ -59,24 +64,36 @@ pub fn write_loss_plot(path: &Path, records: &Records, title: &str) -> Result<()
         problem: problem.to_string(),
     };
     let pixels = averaged_down(&draw(records, title).map_err(failed)?);
-    Ok(write_whole(path, &encode_png(path, (WIDTH, HEIGHT), png::ColorType::Rgb, &pixels)?)?)
+    let size = (WIDTH, height(records));
+    Ok(write_whole(path, &encode_png(path, size, png::ColorType::Rgb, &pixels)?)?)
+}
+
+fn height(records: &Records) -> usize {
+    let panels = if records.scores.is_empty() { 1 } else { 2 };
+    LOSSES_HEIGHT + panels * PANEL_HEIGHT
 }
 
 fn draw(records: &Records, title: &str) -> Drawn<Vec<u8>> {
     register_font(FONT, FontStyle::Normal, FONT_BYTES).map_err(|_| "the font is broken")?;
-    let mut pixels = vec![255; WIDTH * SCALE * HEIGHT * SCALE * 3];
-    let size = ((WIDTH * SCALE) as u32, (HEIGHT * SCALE) as u32);
+    let height = height(records);
+    let mut pixels = vec![255; WIDTH * SCALE * height * SCALE * 3];
+    let size = ((WIDTH * SCALE) as u32, (height * SCALE) as u32);
     let root = BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area();
     let (above, below) = root.split_vertically(px(LOSSES_HEIGHT));
     let last_loss = records.losses.last().map_or(0, |record| record.iteration);
     let last_image = records.images.last().map_or(0, |record| record.iteration);
-    let last = last_loss.max(last_image).max(10) as f64;
-    let middle = text(19, INK).pos(Pos::new(HPos::Center, VPos::Center));
-    above.draw_text(title, &middle, (px(WIDTH / 2), px(LEGEND)))?;
+    let last_score = records.scores.last().map_or(0, |record| record.iteration);
+    let last = last_loss.max(last_image).max(last_score).max(10) as f64;
+    let centred = text(19, INK).pos(Pos::new(HPos::Center, VPos::Center));
+    above.draw_text(title, &centred, (px(WIDTH / 2), px(LEGEND)))?;
     losses::draw(&above, &records.losses, last)?;
-    contrast::draw(&below, &records.images, last)?;
+    let (middle, lowest) = below.split_vertically(px(PANEL_HEIGHT));
+    contrast::draw(&middle, &records.images, last)?;
+    if !records.scores.is_empty() {
+        scores::draw(&lowest, &records.scores, last)?;
+    }
     root.present()?;
-    drop((above, below, root));
+    drop((above, below, middle, lowest, root));
     Ok(pixels)
 }
 
@@ -89,11 +106,11 @@ fn text(pixels: usize, color: RGBColor) -> TextStyle<'static> {
     (FONT, px(pixels)).into_font().color(&color)
 }
 
-/// Both panels' axes, below a row for title and legend, with the iterations up to the last one.
+/// A panel's axes, below a row for title and legend, with the iterations up to the last one.
 fn draw_axes<'a, 'b>(
     area: &'a Canvas<'b>,
     last: f64,
-    shown: Range<f64>,
+    axis: Axis,
     what: &str,
 ) -> Drawn<Chart<'a, 'b>> {
     let mut chart = ChartBuilder::on(area)
@@ -102,7 +119,7 @@ fn draw_axes<'a, 'b>(
         .margin_right(px(26))
         .x_label_area_size(px(48))
         .y_label_area_size(px(62))
-        .build_cartesian_2d(0.0..last, shown)?;
+        .build_cartesian_2d(0.0..last, axis)?;
     chart
         .configure_mesh()
         .max_light_lines(0)
@@ -153,14 +170,15 @@ fn averaged_down(pixels: &[u8]) -> Vec<u8> {
         let sum: usize = square.map(|(y, x)| usize::from(pixels[y * row + x * 3 + channel])).sum();
         (sum / (SCALE * SCALE)) as u8
     };
-    let places = (0..HEIGHT).flat_map(|y| (0..WIDTH * 3).map(move |i| (y, i / 3, i % 3)));
+    let height = pixels.len() / (row * SCALE);
+    let places = (0..height).flat_map(|y| (0..WIDTH * 3).map(move |i| (y, i / 3, i % 3)));
     places.map(|(y, x, channel)| sample(y, x, channel)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::records::{ImageRecord, ImageStats, Record};
+    use crate::formats::records::{ImageRecord, ImageStats, Record, ScoreRecord, Scores};
 
     fn records(losses: &[(u64, f32, f32)], images: &[(u64, f32)]) -> Records {
         let loss = |&(iteration, d_loss, g_loss)| Record {
@@ -186,6 +204,7 @@ mod tests {
         Records {
             losses: losses.iter().map(loss).collect(),
             images: images.iter().map(image).collect(),
+            scores: Vec::new(),
         }
     }
 
@@ -220,6 +239,26 @@ mod tests {
         }
     }
 
+    fn scored(scores: &[(u64, f64)]) -> Vec<ScoreRecord> {
+        let record = |&(iteration, score): &(u64, f64)| {
+            let fcd = Some(score);
+            let scores = Scores { class_fidelity: None, fcd, kid: score, kid_error: 0.1 };
+            ScoreRecord { iteration, scores }
+        };
+        scores.iter().map(record).collect()
+    }
+
+    #[test]
+    fn scores_have_a_panel_of_their_own_below_what_there_is_without() {
+        let without = records(&[(1, 1.0, 2.0), (200, 0.5, 2.0)], &[(0, 0.1), (200, 0.7)]);
+        let with = Records { scores: scored(&[(100, 40.0), (200, 20.0)]), ..without.clone() };
+        let [without, with] = [without, with].map(|records| picture(&records));
+        let (above, panel) = with.split_at(without.len());
+        assert!(above == without, "what was there before is another picture");
+        assert_eq!(panel.len(), 900 * 280 * 3);
+        assert!(count(panel, scores::COLOR) > 300, "{}", count(panel, scores::COLOR));
+    }
+
     #[test]
     fn odd_numbers_are_drawn_without_a_panic() {
         let odd = [f32::NAN, f32::INFINITY, f32::MAX, f32::MIN, f32::MIN_POSITIVE, 0.0, -0.0];
@@ -227,7 +266,9 @@ mod tests {
             for second in odd {
                 picture(&records(&[(0, first, second)], &[(0, first)]));
                 let images = [(0, second), (u64::MAX, first)];
-                picture(&records(&[(0, first, second), (u64::MAX, second, first)], &images));
+                let mut all = records(&[(0, first, second), (u64::MAX, second, first)], &images);
+                all.scores = scored(&[(0, first.into()), (u64::MAX, second.into())]);
+                picture(&all);
             }
         }
         picture(&Records::default());

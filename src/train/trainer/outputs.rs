@@ -95,7 +95,7 @@ impl<D: Device> Trainer<D> {
     }
 
     /// Writes for TensorBoard. A run does without it rather than end: nothing depends on it.
-    fn event(&mut self, write: impl FnOnce(&mut EventFile) -> Result<(), FileError>) {
+    pub(super) fn event(&mut self, write: impl FnOnce(&mut EventFile) -> Result<(), FileError>) {
         let Some(events) = &mut self.events else { return };
         if let Err(error) = write(events) {
             // What is in the file now may be half a record, which nothing can follow.
@@ -118,7 +118,7 @@ impl<D: Device> Trainer<D> {
         self.record_weights()?;
         self.event(|events| events.sync());
         let path = self.write_checkpoint()?;
-        self.run.prune(self.config.keep)?;
+        self.run.prune(self.config.keep, self.best_to_keep()?)?;
         #[cfg(feature = "plot")]
         if let Err(error) = self.plot_losses() {
             self.go_without_picture(&error);
