@@ -1,10 +1,13 @@
 //! The checkpoint that a command is about.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueHint;
+use gan_cuda::device::cpu::Cpu;
+use gan_cuda::gan::Role;
 use gan_cuda::run::checkpoint::Checkpoint;
 use gan_cuda::run::dir::RunDir;
+use gan_cuda::run::{initial, snapshot};
 
 use crate::cli::error::Result;
 
@@ -16,12 +19,29 @@ pub(super) struct CheckpointArgs {
     /// Folder of run folders, where no CHECKPOINT is named
     #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath, conflicts_with = "checkpoint")]
     runs_dir: PathBuf,
+    /// Weights of the generator, in place of the checkpoint's: PyTorch's state_dict as safetensors
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    generator: Option<PathBuf>,
 }
 
 impl CheckpointArgs {
-    /// The checkpoint, and its folder. A run in training may have put a newer one in the place of
-    /// what was just its newest.
+    /// The checkpoint, and its folder.
     pub(super) fn load(&self) -> Result<(PathBuf, Checkpoint)> {
+        let (folder, mut checkpoint) = self.load_whole()?;
+        if let Some(path) = &self.generator {
+            let model = snapshot::config(&checkpoint)?.model()?;
+            checkpoint.generator = initial::open::<Cpu<f32>>(path, &model, Role::Generator)?;
+        }
+        Ok((folder, checkpoint))
+    }
+
+    /// The file of weights that the generator has in place of the checkpoint's.
+    pub(super) fn generator(&self) -> Option<&Path> {
+        self.generator.as_deref()
+    }
+
+    /// A run in training may have put a newer checkpoint in the place of what was just its newest.
+    fn load_whole(&self) -> Result<(PathBuf, Checkpoint)> {
         loop {
             let folder = self.folder()?;
             match Checkpoint::load(&folder) {

@@ -24,9 +24,13 @@ pub(super) struct PlaceArgs {
 impl PlaceArgs {
     /// The device; `conv` is that of the run, so that a CPU draws what it drew in training.
     pub(super) fn open(&self, conv: ConvolutionForm) -> Result<Chosen> {
-        let threads = self.threads.unwrap_or_else(default_threads);
-        let cpu = CpuChoice { threads, conv };
+        let cpu = CpuChoice { threads: self.threads(), conv };
         open_device(self.device, Precision::F32, cpu, false)
+    }
+
+    /// CPU threads, also of what is computed beside the device.
+    pub(super) fn threads(&self) -> usize {
+        self.threads.unwrap_or_else(default_threads)
     }
 }
 

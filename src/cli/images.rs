@@ -21,6 +21,13 @@ pub(super) struct ImageArgs {
     /// Images to draw, up to 100,000 [default: 10 per label, or the preset's grid]
     #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::SAMPLES))]
     pub(super) count: Option<usize>,
+    #[command(flatten)]
+    pub(super) noise: NoiseArgs,
+}
+
+/// What images are made from, and how.
+#[derive(clap::Args)]
+pub(super) struct NoiseArgs {
     /// Seed of the noise [default: the run's]
     #[arg(long, value_name = "N", value_parser = within::<u64, _>(ranges::SEED))]
     pub(super) seed: Option<u64>,
@@ -57,7 +64,7 @@ impl ImageArgs {
             let problem = format!("would be {count}, but {most} images are the most; name fewer");
             return refuse("--count", problem);
         }
-        let statistics = self.statistics(config, count)?;
+        let statistics = self.noise.statistics(config, count)?;
         let rows = match statistics {
             Statistics::Running => config.gan.batch_size.min(count),
             Statistics::Batch => count,
@@ -71,7 +78,9 @@ impl ImageArgs {
         let columns = standard.columns.min(count);
         Grid { rows: count.div_ceil(columns), columns }
     }
+}
 
+impl NoiseArgs {
     /// The classes to draw, one after the other; none where the set-up has none.
     pub(super) fn classes(&self, config: &Config) -> Result<Vec<u32>> {
         let refused = |problem: String| refuse("--labels", problem);
@@ -88,7 +97,13 @@ impl ImageArgs {
         }
     }
 
-    fn statistics(&self, config: &Config, count: usize) -> Result<Statistics> {
+    /// Whether some classes were named.
+    pub(super) fn asks_for_classes(&self) -> bool {
+        self.labels.is_some()
+    }
+
+    /// What BatchNorm normalises `count` images with.
+    pub(super) fn statistics(&self, config: &Config, count: usize) -> Result<Statistics> {
         let refused = |problem| refuse("--bn", problem);
         match (self.bn, config.model()?.generator().normalizes()) {
             (None, _) => Ok(Statistics::Running),

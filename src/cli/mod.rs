@@ -19,6 +19,7 @@ pub mod display;
 mod doctor;
 mod ending;
 pub mod error;
+mod evaluate;
 mod export;
 mod fetch;
 mod graph;
@@ -36,6 +37,7 @@ mod sample;
 mod signals;
 mod sizes;
 mod spelling;
+mod stages;
 mod train;
 
 use std::process::ExitCode;
@@ -69,6 +71,8 @@ enum Command {
     Train(Box<train::Args>),
     /// Draw images with a trained generator
     Sample(Box<sample::Args>),
+    /// Score a trained generator: how its images compare with real ones
+    Evaluate(Box<evaluate::Args>),
     /// Join the sample grids of a run to an animated GIF
     Replay(replay::Args),
     /// Write a trained generator, or its images, for other programs
@@ -117,6 +121,7 @@ impl Cli {
             // Has codes of its own for runs that were stopped.
             Command::Train(args) => return train::run(*args),
             Command::Sample(args) => sample::run(&args)?,
+            Command::Evaluate(args) => evaluate::run(&args)?,
             Command::Replay(args) => replay::run(&args)?,
             Command::Export(args) => export::run(&args)?,
             Command::Runs(args) => runs::run(&args)?,

@@ -5,7 +5,8 @@ use std::fs;
 use super::forge::forge;
 use super::scratch::{RUN, Scratch};
 
-const COMMANDS: [&str; 3] = ["train --iterations 9 --resume", "sample", "export --onnx a.onnx"];
+const COMMANDS: [&str; 4] =
+    ["train --iterations 9 --resume", "sample", "evaluate", "export --onnx a.onnx"];
 
 #[test]
 fn what_is_no_checkpoint_is_named() {

@@ -51,6 +51,8 @@ fn every_value_flag_overrides_the_preset() {
         ("--log-interval 9", "log_interval", "9"),
         ("--checkpoint-interval 17", "checkpoint_interval", "17"),
         ("--keep 4", "keep", "4"),
+        ("--evaluate-interval 3", "evaluate_interval", "3"),
+        ("--keep-best kid", "keep_best", "\"kid\""),
     ];
     let layers = "--g-hidden 7,8 --d-hidden 5,6 --leaky-slope 0.15 --dropout 0.35 --bn-eps 0.001 \
                   --bn-momentum 0.3 --d-final-relu";
@@ -91,7 +93,7 @@ fn without_flags_the_defaults_are_the_promised_ones() {
         ("", "sample_grid", "\"10x10\""),
     ];
     assert_set(&config, &defaults);
-    for unset in ["iterations", "checkpoint_interval", "conv"] {
+    for unset in ["iterations", "checkpoint_interval", "conv", "evaluate_interval", "keep_best"] {
         assert!(config.get(unset).is_none(), "{unset}");
     }
 }

@@ -35,6 +35,14 @@ pub fn scene() -> Scratch {
     scratch
 }
 
+/// A folder `photos` with 12 images, without classes.
+pub fn flat_scene() -> Scratch {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.path("photos")).unwrap();
+    (0..12).for_each(|i| scratch.put(&format!("photos/{i}.png"), picture(i)));
+    scratch
+}
+
 #[test]
 fn colour_set_up_trains_on_a_folder_and_goes_on() {
     let scratch = scene();

@@ -6,7 +6,8 @@ use super::scratch::Scratch;
 
 /// All commands, in the order in which the help lists them.
 pub fn commands() -> impl Iterator<Item = &'static str> {
-    "train sample replay export runs presets graph fetch bench doctor completions man".split(' ')
+    "train sample evaluate replay export runs presets graph fetch bench doctor completions man"
+        .split(' ')
 }
 
 /// What a command prints in a terminal of 80 columns.

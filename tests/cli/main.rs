@@ -13,6 +13,8 @@ mod cuda;
 mod doctor;
 mod dry_run;
 mod errors;
+mod evaluate;
+mod evaluate_interval;
 mod export;
 mod fetch;
 mod flags;

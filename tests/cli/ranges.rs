@@ -9,7 +9,7 @@ const POSITIVE_SHARE: &str = "a number above 0 and at most 1";
 const EPSILON: &str = "a number from 1e-12 to 1,000";
 
 /// Flag, range, a number below it and one above it.
-const TRAIN: [(&str, &str, &str, &str); 22] = [
+const TRAIN: [(&str, &str, &str, &str); 23] = [
     ("--seed", "a whole number from 0 to 9,223,372,036,854,775,807", "-1", "9223372036854775808"),
     ("--image-size", "a whole number from 1 to 1,024", "0", "1025"),
     ("--channels", "1 (grey) or 3 (colour)", "0", "4"),
@@ -32,6 +32,7 @@ const TRAIN: [(&str, &str, &str, &str); 22] = [
     ("--log-interval", ITERATIONS, "0", "4294967296"),
     ("--checkpoint-interval", ITERATIONS, "0", "4294967296"),
     ("--keep", EXTENT, "0", "1000001"),
+    ("--evaluate-interval", ITERATIONS, "0", "4294967296"),
 ];
 
 const BENCH: [(&str, &str, &str, &str); 7] = [
@@ -45,7 +46,7 @@ const BENCH: [(&str, &str, &str, &str); 7] = [
 ];
 
 /// Flags that take words; a word that is none of theirs, and what the error says.
-const WORDS: [(&str, &str, &str); 9] = [
+const WORDS: [(&str, &str, &str); 10] = [
     ("--dataset", "cifar", "mnist, fashion-mnist"),
     ("--device", "tpu", "'auto', 'cpu', 'cuda' or 'cuda:N'"),
     ("--precision", "f16", "f32, tf32, bf16"),
@@ -54,6 +55,7 @@ const WORDS: [(&str, &str, &str); 9] = [
     ("--loss", "guess", "bce-logits, bce, mse"),
     ("--order", "both", "d-first, g-first"),
     ("--fakes", "stale", "same, fresh"),
+    ("--keep-best", "loss", "fcd, kid"),
     ("--init", "normal:-1", "normal:STD"),
 ];
 

@@ -47,7 +47,7 @@ fn commands_of_the_readme_work_in_their_order() {
     }
     assert!(done.contains(&"train") && done.contains(&"train --resume"), "{done:?}");
     let runs = scratch.names("runs");
-    for file in ["00000-cgan-mnist/samples/000004.png", "00002-mlp-rgb-photos/reals.png"] {
+    for file in ["00000-cgan-mnist/samples/000004.png", "00003-mlp-rgb-photos/reals.png"] {
         assert!(runs.contains(&file.to_owned()), "no {file} in {runs:?}");
     }
     let files = "sample.png sevens-and-threes.png way.gif digits/000099-label-9.png digits.onnx \

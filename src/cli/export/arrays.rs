@@ -31,10 +31,10 @@ impl Arrays {
     /// and written.
     pub(super) fn new(args: &Args, config: &Config) -> Result<Option<(Self, AnyDevice)>> {
         let Some(images) = args.files.numpy.clone() else { return Ok(None) };
-        let classes = args.images.classes(config)?;
+        let classes = args.images.noise.classes(config)?;
         let grid = args.images.grid(standard_grid(config.sample_grid, &classes));
         let drawing = args.images.drawing(config, grid, &classes)?;
-        let seed = args.images.seed.unwrap_or(config.seed);
+        let seed = args.images.noise.seed.unwrap_or(config.seed);
         let labels = args.files.labels().filter(|_| config.gan.classes.is_some());
         let chosen = args.place.open(config.conv)?;
         for path in labels.iter().chain([&images]) {

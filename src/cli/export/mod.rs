@@ -55,6 +55,9 @@ pub fn run(args: &Args) -> Result<()> {
     if speaks {
         say!("gan-cuda {}, preset {}", env!("CARGO_PKG_VERSION"), source.config.preset);
         say!("from      {}", source.folder.display());
+        if let Some(weights) = args.checkpoint.generator() {
+            say!("weights   {}", weights.display());
+        }
     }
     let mut files = match arrays {
         Some((arrays, device)) => arrays.write(device, &source, speaks)?,

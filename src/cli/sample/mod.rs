@@ -140,6 +140,9 @@ impl Job<'_> {
         }
         say!("gan-cuda {}, preset {}", env!("CARGO_PKG_VERSION"), self.config.preset);
         say!("from      {}", self.folder.display());
+        if let Some(weights) = self.args.checkpoint.generator() {
+            say!("weights   {}", weights.display());
+        }
         say!("device    {}", device.describe());
         if let Some(reason) = &self.reason {
             say!("          {reason}");

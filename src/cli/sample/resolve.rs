@@ -49,7 +49,7 @@ pub(super) enum Noise {
 impl Args {
     /// What to draw with a checkpoint of this configuration.
     pub(super) fn request(&self, config: &Config) -> Result<Request> {
-        let classes = self.images.classes(config)?;
+        let classes = self.images.noise.classes(config)?;
         let standard = standard_grid(config.sample_grid, &classes);
         let (noise, grid) = match (self.picture.interpolate, self.picture.grid) {
             (Some(seeds), _) => {
@@ -57,7 +57,7 @@ impl Args {
                 (Noise::Between(seeds), grid)
             }
             (None, grid) => {
-                let seed = self.images.seed.unwrap_or(config.seed);
+                let seed = self.images.noise.seed.unwrap_or(config.seed);
                 (Noise::Seed(seed), grid.unwrap_or_else(|| self.images.grid(standard)))
             }
         };

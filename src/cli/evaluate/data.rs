@@ -1,0 +1,89 @@
+//! The real images that a generator is compared with.
+
+use std::path::{Path, PathBuf};
+
+use gan_cuda::data::{ClassOrder, Dataset, DatasetKind, Places, Source, Wanted, cache_folder};
+use gan_cuda::eval::trend::has_classes;
+use gan_cuda::run::checkpoint::Checkpoint;
+use gan_cuda::run::config::Config;
+use gan_cuda::run::snapshot;
+
+use super::flags::{Args, Reference};
+use crate::cli::display::print_error_line;
+use crate::cli::error::{Result, refuse};
+
+/// Images in the generator's shape.
+pub(super) struct Data {
+    /// Those that it has learnt from.
+    pub(super) training: Dataset,
+    /// The test set beside them, if it is on this machine.
+    pub(super) test: Option<Dataset>,
+    /// Those of a folder, where that is the reference.
+    pub(super) others: Option<Dataset>,
+    /// This program's cache folder.
+    pub(super) cache: Option<PathBuf>,
+}
+
+impl Data {
+    pub(super) fn load(args: &Args, checkpoint: &Checkpoint, config: &Config) -> Result<Data> {
+        let wanted = wanted(config)?;
+        let others = match &args.reference {
+            Reference::Folder(folder) => Some(others(args, folder, &wanted)?),
+            Reference::Test | Reference::Train => None,
+        };
+        let training = wanted.load(&|_, _| ())?;
+        let known = [training.checksum(), training.checksum_without_classes()];
+        if !known.contains(&snapshot::data_checksum(checkpoint)?) {
+            print_error_line(&format!(
+                "warning: the images {} are not those that the run learnt from",
+                training.origin
+            ));
+        }
+        let test = match wanted.source {
+            Source::Named(kind) => test_of(kind, config, &wanted)?,
+            Source::Folder(_) => wanted.load_test()?,
+        };
+        Ok(Data { training, test, others, cache: cache_folder() })
+    }
+}
+
+/// The images of a run, with their classes where they have any, though its generator may not ask for
+/// one.
+fn wanted(config: &Config) -> Result<Wanted> {
+    let mut wanted = config.wanted(cache_folder())?;
+    if !wanted.classes {
+        wanted.classes = has_classes(&wanted.source, &wanted.places);
+    } else if config.class_names.is_empty() {
+        // An older run, which does not know what its classes are called.
+        wanted.class_order = ClassOrder::Bytewise;
+    }
+    Ok(wanted)
+}
+
+/// The test set of a data set known by name, beside the run's images or where this machine has it.
+fn test_of(kind: DatasetKind, config: &Config, wanted: &Wanted) -> Result<Option<Dataset>> {
+    let folders = [config.data_dir.as_deref(), None];
+    for folder in &folders[usize::from(config.data_dir.is_none())..] {
+        let places = Places::of_machine(kind, *folder);
+        let test = Wanted { places, ..wanted.clone() }.load_test()?;
+        if test.is_some() {
+            return Ok(test);
+        }
+    }
+    Ok(None)
+}
+
+/// The images of a folder, of the very size of the generator's; with classes where some are asked
+/// for.
+fn others(args: &Args, folder: &Path, wanted: &Wanted) -> Result<Dataset> {
+    let text = folder.to_string_lossy();
+    let source = Source::typed(&text)
+        .or_else(|problem| refuse("--reference", format!("{text} is {problem}")))?;
+    let places = match source {
+        Source::Named(kind) => Places::of_machine(kind, None),
+        Source::Folder(_) => Places::default(),
+    };
+    let classes = wanted.classes && args.noise.asks_for_classes();
+    let others = Wanted { source, places, exact: true, classes, cache: None, ..wanted.clone() };
+    Ok(others.load(&|_, _| ())?)
+}

@@ -1,0 +1,103 @@
+//! `gan-cuda evaluate`.
+
+mod data;
+mod flags;
+mod table;
+
+use std::path::PathBuf;
+
+use gan_cuda::data::{DatasetKind, Source};
+use gan_cuda::device::Device;
+use gan_cuda::eval::evaluation::{Reference, Task, evaluate};
+use gan_cuda::gan::sampler::Statistics;
+use gan_cuda::run::checkpoint::Checkpoint;
+use gan_cuda::run::config::Config;
+use gan_cuda::run::snapshot;
+
+use super::device::AnyDevice;
+use super::display::is_terminal;
+use super::json::print_json;
+use super::stages::Bar;
+use crate::cli::error::Result;
+use data::Data;
+pub use flags::Args;
+
+/// Scores a generator.
+pub fn run(args: &Args) -> Result<()> {
+    let (folder, checkpoint) = args.checkpoint.load()?;
+    let config = snapshot::config(&checkpoint)?;
+    let classes = args.noise.classes(&config)?;
+    let statistics = args.noise.statistics(&config, args.count)?;
+    let chosen = args.place.open(config.conv)?;
+    let data = Data::load(args, &checkpoint, &config)?;
+    let job =
+        Job { args, folder, checkpoint, config, classes, statistics, data, reason: chosen.reason };
+    match chosen.device {
+        AnyDevice::Cpu(cpu) => job.run(cpu),
+        AnyDevice::Cuda(cuda) => job.run(*cuda),
+    }
+}
+
+/// A generator about to be scored, on whatever device.
+struct Job<'a> {
+    args: &'a Args,
+    folder: PathBuf,
+    checkpoint: Checkpoint,
+    config: Config,
+    classes: Vec<u32>,
+    statistics: Statistics,
+    data: Data,
+    /// Why it is this device.
+    reason: Option<String>,
+}
+
+impl Job<'_> {
+    fn run(self, device: impl Device) -> Result<()> {
+        self.banner(&device);
+        let rows = match self.statistics {
+            Statistics::Running => self.config.gan.batch_size.min(self.args.count),
+            Statistics::Batch => self.args.count,
+        };
+        let eyes = device.new_stream().map_err(gan_cuda::Error::from)?;
+        let mut sampler = snapshot::sampler(device, &self.checkpoint, &self.config, rows)?;
+        let bar = Bar::new(!self.args.json && is_terminal());
+        let evaluation = evaluate(&mut sampler, &eyes, &self.task(), &mut |stage, done, all| {
+            bar.show(stage, done, all);
+        });
+        bar.finish();
+        let evaluation = evaluation?;
+        match self.args.json {
+            true => print_json(&self.report(&evaluation)?),
+            false => {
+                self.print(&evaluation);
+                Ok(())
+            }
+        }
+    }
+
+    fn task(&self) -> Task<'_> {
+        Task {
+            data: &self.data.training,
+            test: self.data.test.as_ref(),
+            kind: self.kind(),
+            reference: match (&self.args.reference, &self.data.others) {
+                (_, Some(others)) => Reference::Others(others),
+                (flags::Reference::Train, _) => Reference::Learnt,
+                _ => Reference::HeldOut,
+            },
+            count: self.args.count,
+            seed: self.seed(),
+            statistics: self.statistics,
+            classes: &self.classes,
+            threads: self.args.place.threads(),
+            cache: self.data.cache.as_deref(),
+        }
+    }
+
+    fn kind(&self) -> Option<DatasetKind> {
+        match self.config.dataset {
+            Some(Source::Named(kind)) => Some(kind),
+            _ => None,
+        }
+    }
+}

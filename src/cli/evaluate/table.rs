@@ -1,0 +1,187 @@
+//! What an evaluation prints: a banner and a table, or JSON.
+
+use gan_cuda::device::Device;
+use gan_cuda::eval::evaluation::Evaluation;
+use gan_cuda::eval::row::Row;
+use gan_cuda::run::snapshot;
+use gan_cuda::text::grouped;
+use serde::Serialize;
+
+use super::Job;
+use super::flags::Reference;
+use crate::cli::advice::how_to_get;
+use crate::cli::display::print_wrapped;
+use crate::cli::error::Result;
+
+/// A column: its title, and what it says of a row; nothing where that is not measured.
+type Column = (&'static str, fn(&Row, &[String]) -> Option<String>);
+
+/// The columns, in blocks that are narrow enough for a terminal.
+const BLOCKS: [&[Column]; 3] = [
+    &[
+        ("fidelity (95 %)", |row, _| fidelity(row)),
+        ("FCD", |row, _| row.fcd.map(number)),
+        ("KID", |row, _| Some(format!("{:.4} ± {:.4}", row.kid, row.kid_error))),
+        ("nearest", |row, _| row.nearest_neighbour_ratio.map(|x| format!("{x:.3}"))),
+    ],
+    &[
+        ("precision", |row, _| Some(format!("{:.3}", row.precision))),
+        ("recall", |row, _| Some(format!("{:.3}", row.recall))),
+        ("density", |row, _| Some(format!("{:.3}", row.density))),
+        ("coverage", |row, _| Some(format!("{:.3}", row.coverage))),
+    ],
+    &[
+        ("KL", |row, _| row.histogram_kl.map(|x| format!("{x:.4}"))),
+        ("rarest class", rarest),
+        ("NDB", |row, _| row.ndb.map(|share| format!("{share:.2}"))),
+    ],
+];
+
+fn fidelity(row: &Row) -> Option<String> {
+    let percent = |share: f64| format!("{:.1}", 100.0 * share);
+    let [low, high] = [row.class_fidelity_low?, row.class_fidelity_high?].map(percent);
+    Some(format!("{} % ({low}–{high})", percent(row.class_fidelity?)))
+}
+
+fn number(x: f64) -> String {
+    if x < 100.0 { format!("{x:.2}") } else { format!("{x:.0}") }
+}
+
+fn rarest(row: &Row, names: &[String]) -> Option<String> {
+    let (class, share) = (row.rarest_class?, row.rarest_share?);
+    let name = names.get(class as usize).cloned().unwrap_or_else(|| class.to_string());
+    Some(format!("{name}, {:.1} %", 100.0 * share))
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+pub(super) struct Report<'a> {
+    generator: Row,
+    real: Row,
+    noise: Row,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    classifier_error: Option<f64>,
+    checkpoint: String,
+    /// A file, where the generator's weights are not the checkpoint's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weights: Option<String>,
+    preset: &'a str,
+    iteration: u32,
+    count: usize,
+    seed: u64,
+    labels: &'a [u32],
+    reference: String,
+    reference_count: usize,
+    real_count: usize,
+    missing: &'a [String],
+}
+
+impl Job<'_> {
+    pub(super) fn report<'a>(&'a self, evaluation: &'a Evaluation) -> Result<Report<'a>> {
+        Ok(Report {
+            generator: evaluation.generator,
+            real: evaluation.real,
+            noise: evaluation.noise,
+            classifier_error: evaluation.classifier_error,
+            checkpoint: self.folder.display().to_string(),
+            weights: self.args.checkpoint.generator().map(|path| path.display().to_string()),
+            preset: &self.config.preset,
+            iteration: snapshot::iteration(&self.checkpoint)?,
+            count: self.args.count,
+            seed: self.seed(),
+            labels: &self.classes,
+            reference: match &self.args.reference {
+                Reference::Test => "test".to_owned(),
+                Reference::Train => "train".to_owned(),
+                Reference::Folder(folder) => folder.display().to_string(),
+            },
+            reference_count: evaluation.reference_count,
+            real_count: evaluation.real_count,
+            missing: &evaluation.missing,
+        })
+    }
+
+    pub(super) fn banner(&self, device: &impl Device) {
+        if self.args.json {
+            return;
+        }
+        say!("gan-cuda {}, preset {}", env!("CARGO_PKG_VERSION"), self.config.preset);
+        say!("from      {}", self.folder.display());
+        if let Some(weights) = self.args.checkpoint.generator() {
+            say!("weights   {}", weights.display());
+        }
+        say!("device    {}", device.describe());
+        if let Some(reason) = &self.reason {
+            say!("          {reason}");
+        }
+        say!("images    {}, seed {}", grouped(self.args.count as u64), self.seed());
+    }
+
+    pub(super) fn print(&self, evaluation: &Evaluation) {
+        let count = grouped(evaluation.reference_count as u64);
+        print_wrapped(&format!("reference {count} images: {}", self.reference_in_words()));
+        if let Some(error) = evaluation.classifier_error {
+            let percent = 100.0 * error;
+            say!(
+                "          the classifier takes {percent:.2} % of held-out images for another class"
+            );
+        }
+        for block in BLOCKS {
+            self.print_block(block, evaluation);
+        }
+        if !evaluation.missing.is_empty() {
+            say!("");
+        }
+        for missing in &evaluation.missing {
+            let advice = match self.kind() {
+                Some(kind) if missing.starts_with("nearest") => format!("; {}", how_to_get(kind)),
+                _ => String::new(),
+            };
+            print_wrapped(&format!("missing   {missing}{advice}"));
+        }
+    }
+
+    fn print_block(&self, columns: &[Column], evaluation: &Evaluation) {
+        let rows = [
+            ("generator", &evaluation.generator),
+            ("real", &evaluation.real),
+            ("noise", &evaluation.noise),
+        ];
+        let shown = columns.iter().filter_map(|(title, cell)| {
+            let cells = rows.map(|(_, row)| cell(row, &self.config.class_names));
+            let any = cells.iter().any(Option::is_some);
+            any.then(|| (*title, cells.map(|cell| cell.unwrap_or_else(|| "-".to_owned()))))
+        });
+        let shown: Vec<_> = shown.collect();
+        if shown.is_empty() {
+            return;
+        }
+        let width = |(title, cells): &(&str, [String; 3])| {
+            let cells = cells.iter().map(|cell| cell.chars().count());
+            cells.max().unwrap_or(0).max(title.chars().count())
+        };
+        let titles = shown.iter().map(|column| format!("  {:>1$}", column.0, width(column)));
+        say!("");
+        say!("{:9}{}", "", titles.collect::<String>());
+        for (i, (name, _)) in rows.iter().enumerate() {
+            let cells = shown.iter().map(|column| format!("  {:>1$}", column.1[i], width(column)));
+            say!("{name:9}{}", cells.collect::<String>());
+        }
+    }
+
+    fn reference_in_words(&self) -> String {
+        let set = &self.data.training.name;
+        let whole = self.kind().is_some() || self.data.test.is_some();
+        match (&self.args.reference, whole) {
+            (Reference::Test, true) => format!("the test images of {set}"),
+            (Reference::Test, false) => format!("half of {set}, held out from the classifier"),
+            (Reference::Train, true) => format!("images of {set} that were learnt from"),
+            (Reference::Train, false) => format!("the half of {set} that the classifier learnt"),
+            (Reference::Folder(folder), _) => folder.display().to_string(),
+        }
+    }
+
+    pub(super) fn seed(&self) -> u64 {
+        self.args.noise.seed.unwrap_or(self.config.seed)
+    }
+}

@@ -1,0 +1,240 @@
+//! `evaluate`: a generator's scores, as a table and as JSON, and what is refused.
+
+use std::fs;
+use std::io::Cursor;
+
+use image::{GrayImage, ImageFormat, Luma};
+use serde_json::Value;
+
+use super::folder::flat_scene;
+use super::scratch::{RUN, Scratch, has};
+
+const FEW: &str = "--count 60 --threads 1";
+const CLASSES: &str = "--image-size 28 --channels 1 --g-hidden 8 --d-hidden 8 --batch-size 8 \
+                       --threads 1 --iterations 2 --dataset photos";
+
+fn json(scratch: &Scratch, arguments: &str) -> Value {
+    let out = scratch.run(&format!("evaluate --json {arguments}")).succeeds();
+    assert_eq!(out.lines().count(), 1, "{out}");
+    assert!(out.starts_with("{\"generator\":{\""), "{out}");
+    serde_json::from_str(&out).unwrap()
+}
+
+/// A folder `photos` of so many grey images in each of two classes: stripes that lie, and that stand.
+fn stripes(scratch: &Scratch, each: u32) {
+    for class in ["lying", "standing"] {
+        fs::create_dir_all(scratch.path("photos").join(class)).unwrap();
+        for i in 0..each {
+            let at = |x: u32, y: u32| if class == "lying" { y } else { x };
+            let pixel =
+                |x, y| Luma([if (at(x, y) + i) % 8 < 4 { 200 + i as u8 } else { 3 * i as u8 }]);
+            let mut bytes = Cursor::new(Vec::new());
+            GrayImage::from_fn(28, 28, pixel).write_to(&mut bytes, ImageFormat::Png).unwrap();
+            scratch.put(&format!("photos/{class}/{i:02}.png"), bytes.into_inner());
+        }
+    }
+}
+
+#[test]
+fn scores_are_a_table_of_three_rows() {
+    let scratch = Scratch::with_run("--iterations 3");
+    let out = scratch.run(&format!("evaluate {FEW}")).succeeds();
+    has(
+        &out,
+        &[
+            "preset cgan",
+            "checkpoint-000003",
+            "images    60, seed 0",
+            "reference 10,000 images: the test images of mnist",
+            "the classifier takes 0.",
+            "fidelity (95 %)",
+            "KID",
+            "coverage",
+            "rarest class",
+            "\nmissing   nearest: it needs the pixels of the test images",
+            "gan-cuda fetch mnist",
+        ],
+    );
+    for row in ["generator", "real", "noise"] {
+        let lines: Vec<_> = out.lines().filter(|line| line.starts_with(row)).collect();
+        assert_eq!(lines.len(), 3, "{out}");
+        assert!(lines.iter().all(|line| line.chars().count() <= 80), "{out}");
+    }
+}
+
+#[test]
+fn json_has_the_rows_in_plain_numbers_and_the_same_bits_each_time() {
+    let scratch = Scratch::with_run("--iterations 3");
+    let first = json(&scratch, FEW);
+    let names = [
+        "class_fidelity",
+        "class_fidelity_low",
+        "class_fidelity_high",
+        "fcd",
+        "kid",
+        "kid_error",
+        "precision",
+        "recall",
+        "density",
+        "coverage",
+        "histogram_kl",
+        "rarest_class",
+        "rarest_share",
+        "ndb",
+    ];
+    for row in ["generator", "real", "noise"] {
+        for name in names {
+            assert!(first[row][name].is_number(), "{row} {name}: {first}");
+        }
+    }
+    assert!(first["real"]["fcd"].as_f64() < first["noise"]["fcd"].as_f64());
+    assert!(first["missing"][0].as_str().unwrap().starts_with("nearest"));
+    assert_eq!(first, json(&scratch, FEW));
+    assert_eq!(first, json(&scratch, "--count 60 --threads 2"));
+    assert_eq!(first, json(&scratch, &format!("{RUN}/checkpoint-000003 --seed 0 {FEW}")));
+    assert_ne!(first["generator"], json(&scratch, &format!("--seed 1 {FEW}"))["generator"]);
+}
+
+#[test]
+fn scores_of_training_are_those_of_the_checkpoint() {
+    let scratch = Scratch::with_run("--iterations 3 --evaluate-interval 3");
+    let stats = scratch.text(&format!("{RUN}/stats.jsonl"));
+    let line = stats.lines().find(|line| line.contains("\"scores\"")).unwrap();
+    let trained = &serde_json::from_str::<Value>(line).unwrap()["scores"];
+    let evaluated = json(&scratch, "--threads 2");
+    for name in ["class_fidelity", "fcd", "kid", "kid_error"] {
+        assert_eq!(trained[name], evaluated["generator"][name], "{name}");
+    }
+}
+
+#[test]
+fn test_images_on_the_machine_give_the_distance_to_the_nearest() {
+    let scratch = Scratch::with_run("--iterations 3");
+    for part in ["images-idx3", "labels-idx1"] {
+        let [from, to] =
+            ["train", "t10k"].map(|set| scratch.path(&format!("digits/{set}-{part}-ubyte")));
+        fs::copy(from, to).unwrap();
+    }
+    let found = json(&scratch, FEW);
+    // These test images are the training images.
+    assert_eq!(found["missing"].as_array().unwrap().len(), 0);
+    let found = json(&scratch, "--reference train --count 30 --threads 1");
+    assert_eq!(found["reference"], "train");
+    assert_eq!(found["reference_count"], 30);
+}
+
+#[test]
+fn folder_with_classes_has_a_classifier_that_is_kept() {
+    let scratch = Scratch::new();
+    stripes(&scratch, 16);
+    scratch.run(&format!("train {CLASSES}")).succeeds();
+    let found = json(&scratch, FEW);
+    assert!(found["classifier_error"].as_f64().unwrap() < 0.2, "{found}");
+    assert!(
+        found["generator"]["class_fidelity"].is_number() && found["generator"]["fcd"].is_number()
+    );
+    assert!(found["generator"]["nearest_neighbour_ratio"].is_number());
+    let kept: Vec<_> =
+        scratch.names("").into_iter().filter(|name| name.contains("classifiers/")).collect();
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    assert_eq!(found, json(&scratch, FEW), "from the cache");
+    // A broken one is trained anew.
+    scratch.put(&kept[0], "broken");
+    assert_eq!(found, json(&scratch, FEW));
+    // A generator that asks for no class is seen by it, too.
+    scratch.run(&format!("train --preset mlp {CLASSES}")).succeeds();
+    let found = json(&scratch, FEW);
+    assert!(
+        found["generator"]["fcd"].is_number() && found["generator"]["class_fidelity"].is_null()
+    );
+    let only = json(&scratch, &format!("runs/00000-cgan-photos --labels standing {FEW}"));
+    assert_eq!(only["labels"], serde_json::json!([1]));
+    assert!((6..12).contains(&only["reference_count"].as_u64().unwrap()), "{only}");
+}
+
+#[test]
+fn folder_without_classes_is_seen_by_its_pixels() {
+    let scratch = flat_scene();
+    let flags = "--preset mlp-rgb --image-size 20 --g-hidden 8 --d-hidden 8 --batch-size 4 \
+                 --threads 1 --iterations 1 --dataset photos";
+    scratch.run(&format!("train {flags}")).succeeds();
+    let found = json(&scratch, FEW);
+    assert!(found["generator"]["fcd"].is_null() && found["generator"]["kid"].is_number());
+    assert!(found["generator"]["nearest_neighbour_ratio"].is_number());
+    assert!(found["missing"][0].as_str().unwrap().contains("16×16"));
+    let out = scratch.run(&format!("evaluate {FEW}")).succeeds();
+    has(&out, &["missing   fidelity, FCD, KL, rarest: they need a classifier"]);
+    assert!(!out.contains("fidelity (95 %)") && !out.contains("rarest class"));
+}
+
+#[test]
+fn images_of_another_folder_may_be_the_reference_if_they_are_of_the_same_size() {
+    let scratch = Scratch::with_run("--iterations 2");
+    stripes(&scratch, 10);
+    let found = json(&scratch, &format!("--reference photos {FEW}"));
+    assert_eq!((&found["reference_count"], &found["reference"]), (&20.into(), &"photos".into()));
+    let refused = |arguments: &str, code, words: &[&str]| {
+        scratch.run(&format!("evaluate {arguments} {FEW}")).fails(code, words);
+    };
+    refused("--reference nowhere", 2, &["--reference", "nowhere"]);
+    fs::create_dir(scratch.path("one")).unwrap();
+    fs::copy(scratch.path("photos/lying/00.png"), scratch.path("one/0.png")).unwrap();
+    refused("--reference one", 1, &["the images to compare with: 1 image is too few", "6"]);
+    let mut bytes = Cursor::new(Vec::new());
+    GrayImage::new(32, 30).write_to(&mut bytes, ImageFormat::Png).unwrap();
+    scratch.put("one/0.png", bytes.into_inner());
+    refused("--reference one", 1, &["one/0.png", "30×32 pixels", "must be 28×28"]);
+}
+
+#[test]
+fn what_cannot_be_scored_is_refused_in_words() {
+    let scratch = Scratch::with_run("--iterations 2");
+    let refused = |arguments: &str, code, words: &[&str]| {
+        scratch.run(&format!("evaluate {arguments}")).fails(code, words);
+    };
+    refused("--count 1", 2, &["--count", "10 to 100,000"]);
+    refused("--count 60 --bn batch --seed -1", 2, &["--seed"]);
+    refused("--labels 11", 2, &["--labels", "11"]);
+    refused("nowhere", 1, &["nowhere"]);
+    scratch
+        .run(
+            "train --preset mlp --data-dir digits --g-hidden 8 --d-hidden 8 --batch-size 16 \
+                 --iterations 1 --threads 1",
+        )
+        .succeeds();
+    refused("--labels 1", 2, &["--labels", "no classes"]);
+    fs::rename(scratch.path("digits"), scratch.path("gone")).unwrap();
+    refused(RUN, 1, &["digits"]);
+}
+
+#[test]
+fn folder_that_is_gone_is_named() {
+    let scratch = Scratch::new();
+    stripes(&scratch, 8);
+    scratch.run(&format!("train {CLASSES}")).succeeds();
+    fs::rename(scratch.path("photos"), scratch.path("gone")).unwrap();
+    scratch.run("evaluate").fails(1, &["photos", "is not there"]);
+    // Other images in its place are compared with, after a warning.
+    stripes(&scratch, 9);
+    let answer = scratch.run(&format!("evaluate {FEW}"));
+    has(&answer.err, &["warning: the images from ", "are not those that the run learnt from"]);
+}
+
+#[test]
+fn weights_from_elsewhere_stand_in_for_the_checkpoints() {
+    let scratch = Scratch::with_run("--iterations 2");
+    scratch.run("train --resume --iterations 5").succeeds();
+    let weights = format!("{RUN}/checkpoint-000005/generator.safetensors");
+    let older = format!("{RUN}/checkpoint-000002");
+    let newest = json(&scratch, FEW);
+    let found = json(&scratch, &format!("{older} --generator {weights} {FEW}"));
+    assert_eq!(found["generator"], newest["generator"]);
+    assert!(found["weights"].as_str().unwrap().ends_with("generator.safetensors"));
+    scratch.run(&format!("sample {older} --generator {weights} --out a.png")).says(&["weights   "]);
+    scratch.run("sample --out b.png").succeeds();
+    assert_eq!(scratch.bytes("a.png"), scratch.bytes("b.png"));
+    let other = format!("{RUN}/checkpoint-000005/discriminator.safetensors");
+    scratch
+        .run(&format!("evaluate {older} --generator {other}"))
+        .fails(1, &["discriminator.safetensors"]);
+}
