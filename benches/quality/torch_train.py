@@ -38,11 +38,11 @@ DROPS_LAST = ("mlp-batchnorm",)
 class Run:
     """Networks, optimisers and what has been done."""
 
-    def __init__(self, preset: Preset, seed: int) -> None:
+    def __init__(self, preset: Preset, seed: int, fused: bool = True) -> None:
         torch.manual_seed(seed)
         self.preset = preset
         networks = build_generator(preset), build_discriminator(preset)
-        self.trainer = Trainer(preset, *networks, fused=True)
+        self.trainer = Trainer(preset, *networks, fused=fused)
         self.epochs, self.iterations, self.seconds = 0, 0, 0.0
 
     def parts(self) -> dict[str, torch.nn.Module | torch.optim.Optimizer]:

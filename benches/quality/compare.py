@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""The published set-ups for digits, trained here and in PyTorch, scored alike.
+
+    cargo build --release
+    python benches/quality/compare.py --work FOLDER --out benches/runs/DATE-quality
+
+Each of the five set-ups learns from the 10,000 embedded digits for its published epochs, once by
+`gan-cuda train` and once by torch_train.py; `gan-cuda evaluate` scores both generators. Whatever is
+interrupted resumes where it stopped: trained networks stay in --work, scores and sample grids in
+--out, where what is there is not made again. report.py writes docs/comparison.md from it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+EPOCHS = {"mlp": 210, "mlp-dropout": 100, "cgan": 200, "mlp-batchnorm": 99, "dcgan": 100}
+# Beside PyTorch's own loss, that of the engine: is a difference the loss or the seed?
+FROM_LOGITS = {"mlp-dropout"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A generator to be trained and scored."""
+
+    preset: str
+    program: str  # "gan-cuda", "pytorch" or "pytorch-logits"
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Of its files."""
+        return f"{self.preset}-{self.program}-seed{self.seed}"
+
+
+class Comparison:
+    """Where things are."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.program = arguments.program.resolve()
+        self.work = arguments.work.resolve()
+        self.out = arguments.out.resolve()
+        self.threads = arguments.threads
+        # No data set of this machine: all learn from the embedded digits. The test images are for
+        # the distance to the nearest training image.
+        cache = self.work / "cache"
+        (cache / "gan-cuda" / "mnist").mkdir(parents=True, exist_ok=True)
+        self.environment = {
+            **os.environ,
+            "XDG_CACHE_HOME": str(cache),
+            "XDG_DATA_DIRS": str(self.work / "none"),
+        }
+        if arguments.test_images:
+            for path in arguments.test_images.glob("t10k-*"):
+                link = cache / "gan-cuda" / "mnist" / path.name
+                if not link.exists():
+                    link.symlink_to(path.resolve())
+        (self.out / "grids").mkdir(parents=True, exist_ok=True)
+
+    def call(self, *command: object) -> str:
+        """Runs a command to its end; its output."""
+        words = [str(word) for word in command]
+        print("$", " ".join(words), flush=True)
+        done = subprocess.run(
+            words, env=self.environment, cwd=self.work, check=True, stdout=subprocess.PIPE, text=True
+        )
+        return done.stdout
+
+    def ours(self, preset: str, seed: int) -> Path:
+        """The folder of our run, trained to its end."""
+        runs = self.work / "runs" / f"{preset}-seed{seed}"
+        found = sorted(runs.glob("[0-9]*"))
+        flags = ["--device", "cpu", "--threads", self.threads, "--quiet", "--no-tensorboard"]
+        if found:
+            self.call(self.program, "train", "--resume", found[0], *flags)
+            return found[0]
+        length = ["--epochs", EPOCHS[preset], "--sample-interval", 100_000]
+        begin = ["--preset", preset, "--seed", seed, "--runs-dir", runs]
+        self.call(self.program, "train", *begin, *length, *flags)
+        return sorted(runs.glob("[0-9]*"))[0]
+
+    def pytorch(self, preset: str, seed: int, logits: bool) -> Path:
+        """PyTorch's generator after the last epoch."""
+        out = self.work / "torch" / f"{preset}{'-logits' if logits else ''}-seed{seed}"
+        flags = ["--preset", preset, "--seed", seed, "--epochs", EPOCHS[preset]]
+        flags += ["--threads", self.threads, *(["--loss", "bce-logits"] if logits else [])]
+        self.call(sys.executable, HERE / "torch_train.py", *flags, "--out", out)
+        return sorted(out.glob("generator-*.safetensors"))[-1]
+
+    def make(self, entry: Entry) -> None:
+        """Trains, scores and draws an entry, if that has not been done."""
+        report, grid = self.out / f"{entry.name}.json", self.out / "grids" / f"{entry.name}.png"
+        if report.exists() and grid.exists():
+            return
+        what: Sequence[object] = [self.ours(entry.preset, entry.seed)]
+        if entry.program != "gan-cuda":
+            logits = entry.program.endswith("-logits")
+            what = [*what, "--generator", self.pytorch(entry.preset, entry.seed, logits)]
+        self.call(self.program, "sample", *what, "--quiet", "--seed", 0, "--out", grid)
+        flags = ["--json", "--seed", 0, "--threads", self.threads]
+        scores = json.loads(self.call(self.program, "evaluate", *what, *flags))
+        # Folders of this machine are nobody's business.
+        scores.pop("checkpoint")
+        scores.pop("weights", None)
+        scores |= {"preset": entry.preset, "program": entry.program, "seed": entry.seed}
+        scores |= {"epochs": EPOCHS[entry.preset], "processor": processor()}
+        report.write_text(json.dumps(scores, indent=1) + "\n")
+
+
+def processor() -> str:
+    """The processor's name."""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor()
+
+
+def entries(presets: Sequence[str], seeds: Sequence[int]) -> list[Entry]:
+    """All of them, the first seed of each preset before the second of any."""
+    found = []
+    for seed in seeds:
+        for preset in presets:
+            programs = ["gan-cuda", "pytorch"]
+            programs += ["pytorch-logits"] if preset in FROM_LOGITS else []
+            found += [Entry(preset, program, seed) for program in programs]
+    return found
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--work", type=Path, required=True, help="folder for trained networks")
+    parser.add_argument("--out", type=Path, required=True, help="run folder for the results")
+    parser.add_argument("--program", type=Path, default=ROOT / "target" / "release" / "gan-cuda")
+    parser.add_argument("--test-images", type=Path, help="folder with t10k-images-idx3-ubyte.gz")
+    parser.add_argument("--presets", nargs="+", choices=EPOCHS, default=list(EPOCHS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Makes what is missing."""
+    arguments = parse_arguments()
+    comparison = Comparison(arguments)
+    for entry in entries(arguments.presets, arguments.seeds):
+        comparison.make(entry)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""Writes docs/comparison.md from the run folder that compare.py made.
+
+    python benches/quality/report.py benches/runs/DATE-quality
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PRESETS = ("mlp", "mlp-dropout", "cgan", "mlp-batchnorm", "dcgan")
+PROGRAMS = {
+    "gan-cuda": "gan-cuda",
+    "pytorch": "PyTorch",
+    "pytorch-logits": "PyTorch, loss from logits",
+}
+Scores = Mapping[str, float]
+
+
+def fidelity(row: Scores) -> str:
+    """Share of images of the class that was asked for."""
+    if "class_fidelity" not in row:
+        return "–"
+    low, high = (100 * row[f"class_fidelity_{end}"] for end in ("low", "high"))
+    return f"{100 * row['class_fidelity']:.1f} % ({low:.1f}–{high:.1f})"
+
+
+def plain(key: str, digits: int) -> Callable[[Scores], str]:
+    """A number with so many digits behind the point."""
+    return lambda row: f"{row[key]:.{digits}f}" if key in row else "–"
+
+
+COLUMNS: dict[str, Callable[[Scores], str]] = {
+    "fidelity (95 %)": fidelity,
+    "FCD": plain("fcd", 1),
+    "KID": lambda row: f"{row['kid']:.2f} ± {row['kid_error']:.2f}",
+    "precision": plain("precision", 3),
+    "recall": plain("recall", 3),
+    "density": plain("density", 2),
+    "coverage": plain("coverage", 3),
+    "KL": plain("histogram_kl", 3),
+    "rarest class": lambda row: f"{row['rarest_class']}: {100 * row['rarest_share']:.1f} %",
+    "NDB": plain("ndb", 2),
+    "nearest": plain("nearest_neighbour_ratio", 2),
+}
+
+
+def line(cells: list[str]) -> str:
+    """A line of a table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def table(reports: list[dict]) -> list[str]:
+    """All generators, between real images and noise."""
+    lines = [line(["preset", "trained by", "seed", *COLUMNS]), line(["---"] * (3 + len(COLUMNS)))]
+    for report in reports:
+        cells = [cell(report["generator"]) for cell in COLUMNS.values()]
+        names = [f"`{report['preset']}`", PROGRAMS[report["program"]], str(report["seed"])]
+        lines.append(line([*names, *cells]))
+    for row, name in (("real", "real images"), ("noise", "noise")):
+        scores = {k: v for k, v in reports[0][row].items() if not k.startswith("class_fidelity")}
+        lines.append(line([name, "", "", *(cell(scores) for cell in COLUMNS.values())]))
+    return lines
+
+
+def grids(reports: list[dict], folder: Path) -> list[str]:
+    """Sample grids of the first seed, ours beside PyTorch's."""
+    lines = [line(["preset", "gan-cuda", "PyTorch"]), line(["---"] * 3)]
+    for preset in PRESETS:
+        cells = []
+        for program in ("gan-cuda", "pytorch"):
+            path = folder / "grids" / f"{preset}-{program}-seed0.png"
+            link = os.path.relpath(path, ROOT / "docs")
+            cells.append(f"![{preset}, {PROGRAMS[program]}]({link})" if path.exists() else "–")
+        if cells != ["–", "–"]:
+            lines.append(line([f"`{preset}`", *cells]))
+    return lines
+
+
+def order(report: dict) -> tuple[int, int, int]:
+    """Presets as they are known, then seeds, then programs."""
+    program = list(PROGRAMS).index(report["program"])
+    return PRESETS.index(report["preset"]), report["seed"], program
+
+
+def text(folder: Path) -> str:
+    """The whole document."""
+    reports = [json.loads(path.read_text()) for path in sorted(folder.glob("*-seed*.json"))]
+    reports.sort(key=order)
+    notes = folder / "notes.md"
+    epochs = {report["preset"]: report["epochs"] for report in reports}
+    lengths = ", ".join(f"`{preset}` {epochs[preset]}" for preset in PRESETS if preset in epochs)
+    source = os.path.relpath(folder, ROOT)
+    parts = [
+        "# The published set-ups compared",
+        f"<!-- Written by benches/quality/report.py from {source}. -->",
+        "Five published set-ups for digits, trained on the same 10,000 digits for their published "
+        f"epochs ({lengths}), by this program and by PyTorch. `gan-cuda evaluate` drew 10,000 "
+        "images from each generator and compared them with MNIST's 10,000 test images, which none "
+        "has learnt from; what each column means, `gan-cuda evaluate --help` says. Real images "
+        "are the 10,000 that all have learnt from, as far from the test images as can be hoped "
+        "for.",
+        "\n".join(table(reports)),
+        notes.read_text().strip() if notes.exists() else "",
+        "## Samples",
+        "Of the generators of seed 0, from one noise each: where there are classes, a row for "
+        "each of them.",
+        "\n".join(grids(reports, folder)),
+        "## How to repeat it",
+        f"[benches/quality/compare.py](../benches/quality/compare.py) trains and scores, and goes "
+        f"on where it stopped; its results are in [{source}](../{source}).",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    (ROOT / "docs" / "comparison.md").write_text(text(Path(sys.argv[1]).resolve()))

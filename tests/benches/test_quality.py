@@ -1,0 +1,135 @@
+"""Tests of benches/quality and benches/speedrun: `python -m unittest discover -s tests/benches`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = ROOT / "target" / "release" / "gan-cuda"
+for folder in ("benches", "benches/quality", "benches/speedrun"):
+    sys.path.insert(0, str(ROOT / folder))
+
+import report  # noqa: E402
+import speedrun  # noqa: E402
+
+try:
+    import numpy as np
+    import torch
+    from baseline import PRESETS
+    from scores import Scorer
+    from torch_train import Run, training_images
+
+    MISSING = None
+except ModuleNotFoundError as error:
+    MISSING = f"SKIPPED, as python has no {error.name}: pip install torch numpy safetensors"
+    print(MISSING, file=sys.stderr)
+
+
+def row(fcd: float, **more: float) -> dict[str, float]:
+    """A row of an evaluation."""
+    names = ("kid", "kid_error", "precision", "recall", "density", "coverage", "ndb")
+    return dict.fromkeys(names, 0.5) | {"fcd": fcd, **more}
+
+
+class Report(unittest.TestCase):
+    """docs/comparison.md."""
+
+    def test_generators_stand_between_real_images_and_noise(self) -> None:
+        fidelity = {"class_fidelity": 0.97, "class_fidelity_low": 0.96, "class_fidelity_high": 0.98}
+        classes = {"histogram_kl": 0.1, "rarest_class": 3, "rarest_share": 0.01}
+        with tempfile.TemporaryDirectory(dir=ROOT / "target") as folder:
+            for preset, program, scores in (
+                ("dcgan", "pytorch", row(7.0, **classes)),
+                ("cgan", "gan-cuda", row(5.0, **fidelity, **classes)),
+            ):
+                rows = {"generator": scores, "real": row(1.0, **classes), "noise": row(900.0, **classes)}
+                entry = rows | {"preset": preset, "program": program, "seed": 0, "epochs": 9}
+                path = Path(folder) / f"{preset}-{program}-seed0.json"
+                path.write_text(json.dumps(entry))
+            (Path(folder) / "notes.md").write_text("A remark.\n")
+            lines = report.text(Path(folder)).splitlines()
+        table = [line for line in lines if line.startswith("| ")]
+        self.assertIn("| `cgan` | gan-cuda | 0 | 97.0 % (96.0–98.0) | 5.0 |", table[2])
+        self.assertIn("| `dcgan` | PyTorch | 0 | – | 7.0 |", table[3])
+        self.assertTrue(table[4].startswith("| real images |"))
+        self.assertIn("| 900.0 |", table[5])
+        self.assertIn("3: 1.0 %", table[2])
+        self.assertIn("A remark.", lines)
+
+
+class Speedrun(unittest.TestCase):
+    """Its table, and when a run has passed."""
+
+    def test_fastest_median_stands_first_and_failures_last(self) -> None:
+        def result(entry: str, *seconds: float | None) -> dict:
+            runs = [{"seconds": s, "iteration": 9} for s in seconds]
+            return {"entry": entry, "what": "w", "on": "c", "date": "d", "runs": runs}
+
+        results = [result("a", 9.0, None, None), result("b", 7.0, 5.0, 30.0), result("c", 6.0)]
+        lines = speedrun.table(results).splitlines()[2:]
+        self.assertEqual([line.split("[")[1][0] for line in lines], ["c", "b", "a"])
+        self.assertIn("**7.0** (7.0, 5.0, 30.0)", lines[1])
+
+    def test_both_scores_must_reach_the_goal(self) -> None:
+        goal = speedrun.GOAL
+        best = {"class_fidelity": goal["fidelity"], "fcd": goal["fcd"]}
+        self.assertTrue(speedrun.passes(best))
+        self.assertFalse(speedrun.passes(best | {"fcd": goal["fcd"] + 0.1}))
+        self.assertFalse(speedrun.passes(best | {"class_fidelity": goal["fidelity"] - 0.001}))
+
+
+@unittest.skipIf(MISSING, MISSING)
+class Torch(unittest.TestCase):
+    """What needs PyTorch."""
+
+    def test_training_that_was_interrupted_goes_on_as_if_it_had_not_been(self) -> None:
+        preset = PRESETS["mlp-dropout"]
+        images, labels = (part[:300] for part in training_images(preset))
+        whole = Run(preset, 1)
+        whole.epoch(images, labels)
+        whole.epoch(images, labels)
+        parts = Run(preset, 1)
+        with tempfile.TemporaryDirectory() as folder:
+            parts.epoch(images, labels)
+            parts.save(Path(folder) / "state.pt")
+            parts = Run(preset, 2)
+            parts.load(Path(folder) / "state.pt")
+            parts.epoch(images, labels)
+        self.assertEqual((parts.epochs, parts.iterations), (2, 6))
+        for a, b in zip(
+            whole.trainer.generator.parameters(), parts.trainer.generator.parameters(), strict=True
+        ):
+            self.assertTrue(torch.equal(a, b))
+
+    @unittest.skipUnless(PROGRAM.exists(), "SKIPPED: cargo build --release comes first")
+    def test_scores_are_those_of_the_program(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            environment = {**os.environ, "XDG_CACHE_HOME": folder, "XDG_DATA_DIRS": folder}
+
+            def call(*words: str) -> str:
+                command = [str(PROGRAM), *words, "--threads", "2", "--device", "cpu"]
+                done = subprocess.run(
+                    command, cwd=folder, env=environment, check=True, stdout=subprocess.PIPE
+                )
+                return done.stdout.decode()
+
+            call("train", "--iterations", "60", "-q")
+            ours = json.loads(call("evaluate", "--json", "--count", "2000"))["generator"]
+            call("export", "--numpy", "x.npy", "--count", "2000", "-q")
+            images, labels = (
+                torch.tensor(np.load(Path(folder) / name)) for name in ("x.npy", "x-labels.npy")
+            )
+        theirs = Scorer().score(images, labels)
+        # Their convolutions may see one image in a thousand otherwise.
+        self.assertAlmostEqual(ours["class_fidelity"], theirs.fidelity, delta=0.001)
+        self.assertAlmostEqual(ours["fcd"] / theirs.fcd, 1.0, delta=1e-4)
+
+
+if __name__ == "__main__":
+    unittest.main()
