@@ -8,6 +8,7 @@ use gan_cuda::device::cpu::Cpu;
 use gan_cuda::eval::Eye;
 use gan_cuda::eval::classifier::training::Labelled;
 use gan_cuda::eval::classifier::{FEATURES, embedded};
+use gan_cuda::eval::measures::{Points, nearest};
 use gan_cuda::eval::real::{Divided, Sample};
 use gan_cuda::eval::row::{Row, Yardstick};
 use gan_cuda::rng::{Stream, below};
@@ -15,6 +16,7 @@ use gan_cuda::rng::{Stream, below};
 const COUNT: usize = 3000;
 const SIDE: usize = 28;
 const PIXELS: usize = SIDE * SIDE;
+const ALL: [u32; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 
 static DIGITS: LazyLock<Dataset> =
     LazyLock::new(|| DatasetKind::Mnist.load(&Places::default()).unwrap());
@@ -35,10 +37,10 @@ fn score(images: Vec<u8>, labels: Vec<u32>) -> Row {
     let classifier = embedded(&device, DatasetKind::Mnist).unwrap();
     let mut eye = Eye::new(Some(classifier), DIGITS.shape);
     let divided = Divided::new(&DIGITS, Some(DatasetKind::Mnist), None);
-    let reference = divided.see_held_out(&device, &mut eye, DIGITS.shape).unwrap();
+    let reference = divided.see_held_out(&device, &mut eye, DIGITS.shape, &[]).unwrap();
     let images = Labelled { images: &images, labels: &labels };
     let sample = Sample::of(&device, &mut eye, images).unwrap();
-    let row = Yardstick::new(&reference, Some(10), FEATURES, 2).measure(&sample, true);
+    let row = Yardstick::new(&reference, Some(10), FEATURES, 2).measure(&sample, &ALL);
     // Shown where a test fails.
     println!("{row:?}");
     row
@@ -140,4 +142,18 @@ fn one_image_over_and_over_is_seen_by_variety_and_not_by_precision() {
     let found = score(one.repeat(COUNT), vec![DIGITS.labels[0]; COUNT]);
     assert!(found.recall < 0.01 && found.coverage < 0.05 && ndb(&found) > 0.8);
     assert!(found.histogram_kl.unwrap() > 2.0, "ln 10 is 2.3");
+}
+
+#[test]
+fn copies_of_training_images_are_nearer_than_digits_that_were_not_seen() {
+    let digits =
+        |range: std::ops::Range<usize>| &DIGITS.images[range.start * PIXELS..range.end * PIXELS];
+    let training = Points::new(digits(0..5000), PIXELS);
+    let distance = |images: &[u8]| nearest::mean_distance(Points::new(images, PIXELS), training, 2);
+    let usual = distance(digits(5000..6000));
+    assert_eq!(distance(digits(1000..2000)), 0.0);
+    let half = [digits(1000..1500), digits(5000..5500)].concat();
+    let ratio = distance(&half) / usual;
+    assert!((0.4..0.6).contains(&ratio), "{ratio}");
+    assert!((0.9..1.1).contains(&(distance(digits(6000..7000)) / usual)));
 }

@@ -202,11 +202,13 @@ fn sets_in(folder: &Path) -> Result<Vec<TrainingFiles>> {
     Ok(sets)
 }
 
-/// The test set of a folder, which need not be there, whose names begin so.
+/// The test set of a folder, which need not be there, whose names begin so; one without labels is
+/// none.
 fn test_in(folder: &Path, prefix: &str) -> Result<Option<TrainingFiles>> {
     for head in TEST.map(|test| format!("{prefix}{test}")) {
         let labels = first_file(folder, &label_names(&head))?;
-        if let Some(images) = first_file(folder, &image_names(&head))? {
+        let images = first_file(folder, &image_names(&head))?;
+        if let (Some(images), Some(_)) = (images, &labels) {
             return Ok(Some(TrainingFiles { folder: folder.to_owned(), images, labels, head }));
         }
     }

@@ -1,4 +1,6 @@
 //! Classifiers of folders, kept in the cache folder: a folder's images are learnt once.
+//!
+//! A file is that of a classifier with its CRC-32 (four bytes, little-endian) behind it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,13 +12,15 @@ use crate::device::Device;
 use crate::device::cpu::Cpu;
 use crate::eval::Result;
 use crate::eval::classifier::training::{Labelled, Progress, Recipe, train};
-use crate::eval::classifier::{Classifier, SIDE};
+use crate::eval::classifier::{About, Classifier, SIDE};
 use crate::eval::real::Images;
 use crate::formats::files::write_whole;
 use crate::formats::tensor_file::TensorFile;
 
 /// To be raised whenever a classifier would come out otherwise.
 const VERSION: u32 = 1;
+/// Bytes of a checksum.
+const SUM: usize = 4;
 /// Batches that a classifier learns from, more or less; of small data sets fewer.
 const BATCHES: usize = 3000;
 /// Images of a batch.
@@ -40,16 +44,18 @@ pub fn classifier<D: Device>(
     let sets = [(&pixels[0], training), (&pixels[1], test)];
     let sets = sets.map(|(images, set)| Labelled { images, labels: &set.labels });
     let path = cache.map(|cache| place(cache, sets, classes));
-    if let Some(classifier) = path.as_deref().and_then(|path| kept(device, path)) {
+    let extents = [shape.channels, classes];
+    if let Some(classifier) = path.as_deref().and_then(|path| kept(device, path, extents)) {
         return Ok(classifier);
     }
-    let extents = [shape.channels, classes];
     let trained = train(&Cpu::<f32>::new(threads), extents, sets, recipe(training), progress)?;
     let mut bytes = Vec::new();
-    let at = path.unwrap_or_else(|| PathBuf::from("the classifier"));
-    trained.write(&Cpu::<f32>::new(1), [], &at, &mut bytes)?;
-    keep(&at, &bytes, cache.is_some());
-    Classifier::read(device, &TensorFile::from_bytes(&at, &bytes)?)
+    let at = path.as_deref().unwrap_or(Path::new("the classifier"));
+    trained.write(&Cpu::<f32>::new(1), [], at, &mut bytes)?;
+    if let Some(path) = &path {
+        keep(path, &bytes);
+    }
+    Classifier::read(device, &TensorFile::from_bytes(at, &bytes)?)
 }
 
 fn recipe(training: &Images<'_>) -> Recipe {
@@ -65,22 +71,27 @@ fn place(cache: &Path, sets: [Labelled<'_>; 2], classes: usize) -> PathBuf {
         labels.iter().for_each(|label| hasher.update(&label.to_le_bytes()));
     }
     let (sum, count) = (hasher.finalize(), sets[0].labels.len());
-    let name = format!("{VERSION}-{sum:08x}-{count}-{classes}.safetensors");
+    let name = format!("{VERSION}-{sum:08x}-{count}-{classes}.classifier");
     cache.join("classifiers").join(name)
 }
 
 /// What is wrong with a kept file costs time and nothing else.
-fn kept<D: Device>(device: &D, path: &Path) -> Option<Classifier<D>> {
-    let file = TensorFile::open(path).ok()?;
-    let classifier = Classifier::read(device, &file);
-    debug!(path = %path.display(), good = classifier.is_ok(), "a classifier in the cache");
-    classifier.ok()
+fn kept<D: Device>(device: &D, path: &Path, extents: [usize; 2]) -> Option<Classifier<D>> {
+    let bytes = fs::read(path).ok()?;
+    let (bytes, sum) = bytes.split_last_chunk::<SUM>()?;
+    let whole = crc32fast::hash(bytes) == u32::from_le_bytes(*sum);
+    let file = TensorFile::from_bytes(path, bytes).ok().filter(|_| whole)?;
+    let classifier = Classifier::read(device, &file).ok()?;
+    let About { channels, classes, .. } = classifier.about();
+    debug!(path = %path.display(), "a classifier from the cache");
+    ([channels, classes] == extents).then_some(classifier)
 }
 
 /// Keeps a file where it can be; it is a convenience.
-fn keep(path: &Path, bytes: &[u8], wanted: bool) {
-    if let (true, Some(folder)) = (wanted, path.parent()) {
-        let written = fs::create_dir_all(folder).is_ok() && write_whole(path, bytes).is_ok();
-        debug!(path = %path.display(), written, "kept a classifier");
-    }
+fn keep(path: &Path, bytes: &[u8]) {
+    let Some(folder) = path.parent() else { return };
+    let sum = crc32fast::hash(bytes).to_le_bytes();
+    let written =
+        fs::create_dir_all(folder).is_ok() && write_whole(path, &[bytes, &sum].concat()).is_ok();
+    debug!(path = %path.display(), written, "kept a classifier");
 }

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use crate::data::{Dataset, DatasetKind, ImageShape};
 use crate::device::Device;
-use crate::eval::gallery::{Gallery, KEPT, bytes, is_kept, noise};
+use crate::eval::gallery::{Gallery, KEPT, bytes, noise};
 use crate::eval::measures::{Points, nearest};
-use crate::eval::real::{Divided, Images, Sample};
+use crate::eval::real::{Divided, FEWEST, Images, Sample};
 use crate::eval::row::{Row, Yardstick, right};
-use crate::eval::{Eye, Result, cache};
+use crate::eval::{Error, Eye, Result, cache};
 use crate::gan::arrangement::labels_of;
 use crate::gan::sampler::{Sampler, Statistics};
 
@@ -100,16 +100,21 @@ pub fn evaluate<D: Device>(
     let divided = Divided::new(task.data, task.kind, task.test);
     let mut learning = |done, all| watch(Stage::Learning, done, all);
     let mut eye = eye(device, task.data, &divided, (task.cache, task.threads), &mut learning)?;
-    let held_out = divided.see_held_out(device, &mut eye, task.data.shape)?;
-    let learnt = divided.see_learnt(device, &mut eye, task.data.shape, task.count)?;
+    let (shape, some) = (task.data.shape, task.some_classes());
+    let held_out = divided.see_held_out(device, &mut eye, shape, some)?;
+    let learnt = divided.see_learnt(device, &mut eye, shape, (some, task.count))?;
     let error = eye.classifier().map(|_| 1.0 - right(&held_out) as f64 / held_out.len() as f64);
     let (reference, real) = match task.reference {
         Reference::HeldOut => (held_out, learnt),
         Reference::Learnt => (learnt, held_out),
-        Reference::Others(others) => (see_others(device, &mut eye, others)?, learnt),
+        Reference::Others(others) => {
+            let others = Images::of(others);
+            let others = others.some(some, usize::MAX, shape);
+            (Sample::of(device, &mut eye, others.labelled())?, learnt)
+        }
     };
-    let reference = task.asked_for(reference).enough("the images to compare with")?;
-    let real = task.asked_for(real).enough("the real images beside them")?;
+    let reference = reference.enough("the images to compare with")?;
+    let real = real.enough("the real images beside them")?;
 
     let mut drawing = |done| watch(Stage::Drawing, done, 2 * task.count as u64);
     let (generated, kept) = task.draw(sampler, device, &mut eye, &mut drawing)?;
@@ -123,15 +128,15 @@ pub fn evaluate<D: Device>(
     comparing();
     let classes = eye.classifier().map(|classifier| classifier.about().classes);
     let yardstick = Yardstick::new(&reference, classes, eye.dimensions(), task.threads);
-    let asked = !task.classes.is_empty();
     let mut measure = |sample: &Sample| {
         comparing();
-        yardstick.measure(sample, asked)
+        yardstick.measure(sample, task.classes)
     };
     let mut rows = [measure(&generated), measure(&real), measure(&noise)];
     let mut missing = Vec::new();
     comparing();
     match task.usual_distance(&divided) {
+        Some(0.0) => missing.push("nearest: real images are copies of each other".to_owned()),
         Some(usual) => {
             let ratio = |images: &[u8]| task.distance(images) / usual;
             comparing();
@@ -144,6 +149,9 @@ pub fn evaluate<D: Device>(
             "nearest: it needs the pixels of the test images, which are not on this machine"
                 .to_owned(),
         ),
+    }
+    if rows[0].ndb.is_none() {
+        missing.push("NDB: the reference has too few images for bins".to_owned());
     }
     if classes.is_none() {
         missing.push(
@@ -180,6 +188,20 @@ pub(super) fn eye<D: Device>(
     let classifier = match (divided.kind, &divided.held_out) {
         (Some(kind), _) => Some(super::classifier::embedded(device, kind)?),
         (None, Some(held_out)) if data.classes > 1 => {
+            // Before it is trained in vain.
+            for (set, what) in [
+                (held_out, "the images to compare with"),
+                (&divided.learnt, "the real images beside them"),
+            ] {
+                let images = set.labels.len();
+                if images < FEWEST {
+                    return Err(Error::TooFewImages {
+                        what: what.to_owned(),
+                        images,
+                        least: FEWEST,
+                    });
+                }
+            }
             let sets = [&divided.learnt, held_out];
             Some(cache::classifier(device, data.shape, data.classes, sets, keeping, learning)?)
         }
@@ -188,16 +210,10 @@ pub(super) fn eye<D: Device>(
     Ok(Eye::new(classifier, data.shape))
 }
 
-fn see_others<D: Device>(device: &D, eye: &mut Eye<D>, others: &Dataset) -> Result<Sample> {
-    let images = Images::of(others);
-    Sample::of(device, eye, images.labelled())
-}
-
 impl Task<'_> {
-    /// The real images of the classes that are asked for.
-    fn asked_for(&self, sample: Sample) -> Sample {
-        let all = self.classes.len() == self.data.classes || self.classes.is_empty();
-        if all { sample } else { sample.of_classes(self.classes) }
+    /// The classes that are asked for, if they are not all.
+    fn some_classes(&self) -> &[u32] {
+        if self.classes.len() == self.data.classes { &[] } else { self.classes }
     }
 
     fn shape(&self) -> ImageShape {
@@ -260,21 +276,15 @@ impl Task<'_> {
         let pixels = self.shape().pixels();
         match (&divided.held_out, divided.unseen) {
             (None, _) => None,
-            (Some(held_out), true) => Some(self.distance(&spaced(&held_out.pixels, pixels))),
+            (Some(held_out), true) => {
+                let some = held_out.some(self.some_classes(), KEPT, self.shape());
+                Some(self.distance(&some.pixels))
+            }
             (Some(_), false) => {
                 let all = Points::new(&self.data.images[..], pixels);
-                let some: Vec<_> = (0..all.len()).filter(|&i| is_kept(i, all.len())).collect();
+                let some = Images::of(self.data).spaced(self.some_classes(), KEPT);
                 Some(nearest::mean_among_themselves(all, &some, self.threads))
             }
         }
     }
-}
-
-/// Some of the images, evenly spaced: as many as of the generator's.
-fn spaced(images: &[u8], pixels: usize) -> Vec<u8> {
-    let count = images.len() / pixels;
-    let chosen = images.chunks_exact(pixels).enumerate().filter(|&(i, _)| is_kept(i, count));
-    let mut spaced = Vec::with_capacity(count.min(KEPT) * pixels);
-    chosen.for_each(|(_, image)| spaced.extend_from_slice(image));
-    spaced
 }

@@ -42,7 +42,7 @@ impl<D: Device> Evaluator<D> {
     pub fn new(device: &D, config: &Config, data: &Dataset) -> Result<Self> {
         let real = Real::of(config, data)?;
         let (mut eye, divided) = (real.eye(device, config, &mut |_, _| ())?, real.divided());
-        let reference = divided.see_held_out(device, &mut eye, data.shape)?;
+        let reference = divided.see_held_out(device, &mut eye, data.shape, &[])?;
         let reference = reference.enough("the images to compare with")?;
         let points = Points::new(&reference.seen.features, eye.dimensions());
         let classes: Vec<u32> = (0..config.gan.classes.unwrap_or(0) as u32).collect();

@@ -43,12 +43,31 @@ impl<'a> Images<'a> {
         Labelled { images: &self.pixels, labels: &self.labels }
     }
 
-    /// The first so many of them.
-    fn first(&self, count: usize, shape: ImageShape) -> Images<'_> {
-        let count = count.min(self.labels.len());
+    /// Of the images of some classes (none are named: of all) so many, evenly spaced: those of a
+    /// folder lie class by class.
+    pub fn some(&self, classes: &[u32], most: usize, shape: ImageShape) -> Images<'_> {
+        let chosen = self.spaced(classes, most);
+        if chosen.len() == self.labels.len() {
+            let Images { pixels, labels } = self;
+            return Images { pixels: Cow::Borrowed(pixels), labels: Cow::Borrowed(labels) };
+        }
+        self.pick(&chosen, shape)
+    }
+
+    /// The numbers of these images, in their order.
+    pub fn spaced(&self, classes: &[u32], most: usize) -> Vec<usize> {
+        let is_wanted = |&i: &usize| classes.is_empty() || classes.contains(&self.labels[i]);
+        let wanted: Vec<_> = (0..self.labels.len()).filter(is_wanted).collect();
+        let count = wanted.len().min(most);
+        (0..count).map(|i| wanted[i * wanted.len() / count]).collect()
+    }
+
+    fn pick(&self, chosen: &[usize], shape: ImageShape) -> Images<'static> {
+        let pixels = shape.pixels();
+        let image = |&i: &usize| &self.pixels[i * pixels..][..pixels];
         Images {
-            pixels: Cow::Borrowed(&self.pixels[..count * shape.pixels()]),
-            labels: Cow::Borrowed(&self.labels[..count]),
+            pixels: Cow::Owned(chosen.iter().flat_map(image).copied().collect()),
+            labels: Cow::Owned(chosen.iter().map(|&i| self.labels[i]).collect()),
         }
     }
 }
@@ -75,18 +94,13 @@ impl<'a> Divided<'a> {
         }
         let order = Stream { seed: 0, site: site::HELD_OUT }.permutation(data.len(), 0);
         let (held_out, learnt) = order.split_at(data.len() / 2);
-        let [learnt, held_out] = [learnt, held_out].map(|chosen| pick(data, chosen));
-        Self { learnt, held_out: Some(held_out), kind, unseen: false }
+        let half = |chosen: &[u32]| {
+            let mut chosen: Vec<_> = chosen.iter().map(|&i| i as usize).collect();
+            chosen.sort_unstable();
+            Images::of(data).pick(&chosen, data.shape)
+        };
+        Self { learnt: half(learnt), held_out: Some(half(held_out)), kind, unseen: false }
     }
-}
-
-/// Some images in the order of the data set.
-fn pick(data: &Dataset, chosen: &[u32]) -> Images<'static> {
-    let mut chosen = chosen.to_vec();
-    chosen.sort_unstable();
-    let pixels = chosen.iter().flat_map(|&i| data.image(i as usize)).copied().collect();
-    let labels = chosen.iter().map(|&i| data.labels[i as usize]).collect();
-    Images { pixels: Cow::Owned(pixels), labels: Cow::Owned(labels) }
 }
 
 /// Images as an [`Eye`] sees them.
@@ -148,7 +162,7 @@ impl Sample {
 }
 
 impl Divided<'_> {
-    /// The held-out images, as far as 10,000, as they are seen.
+    /// The held-out images of some classes (none are named: of all), up to 10,000, as they are seen.
     ///
     /// # Errors
     /// When the device fails.
@@ -157,20 +171,25 @@ impl Divided<'_> {
         device: &D,
         eye: &mut Eye<D>,
         shape: ImageShape,
+        classes: &[u32],
     ) -> Result<Sample> {
         match (self.kind, &self.held_out) {
             (Some(kind), _) => {
                 let known = test_features(kind)?;
-                let classes = eye.classify(device, &known.features)?;
-                let seen = Seen { features: known.features, classes };
-                Ok(Sample { seen, labels: known.labels })
+                let seen_as = eye.classify(device, &known.features)?;
+                let seen = Seen { features: known.features, classes: seen_as };
+                let all = Sample { seen, labels: known.labels };
+                Ok(if classes.is_empty() { all } else { all.of_classes(classes) })
             }
-            (None, Some(images)) => Sample::of(device, eye, images.first(MOST, shape).labelled()),
+            (None, Some(images)) => {
+                Sample::of(device, eye, images.some(classes, MOST, shape).labelled())
+            }
             (None, None) => Ok(Sample { seen: Seen::default(), labels: Vec::new() }),
         }
     }
 
-    /// The first `count` images that were learnt from, as they are seen.
+    /// Up to `count` images of some classes (none are named: of all) that were learnt from, as they
+    /// are seen.
     ///
     /// # Errors
     /// When the device fails.
@@ -179,8 +198,8 @@ impl Divided<'_> {
         device: &D,
         eye: &mut Eye<D>,
         shape: ImageShape,
-        count: usize,
+        (classes, count): (&[u32], usize),
     ) -> Result<Sample> {
-        Sample::of(device, eye, self.learnt.first(count, shape).labelled())
+        Sample::of(device, eye, self.learnt.some(classes, count, shape).labelled())
     }
 }

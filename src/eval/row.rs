@@ -89,8 +89,8 @@ impl<'a> Yardstick<'a> {
         }
     }
 
-    /// Measures images; `asked` says whether their labels are classes that they should be of.
-    pub fn measure(&self, sample: &Sample, asked: bool) -> Row {
+    /// Measures images. Where they were asked to be of some classes, their labels say which.
+    pub fn measure(&self, sample: &Sample, asked: &[u32]) -> Row {
         let points = Points::new(&sample.seen.features, self.dimensions);
         let reference = Points::new(&self.reference.seen.features, self.dimensions);
         let kernel = kernel::distance(points, (reference, &self.among), self.threads);
@@ -107,19 +107,22 @@ impl<'a> Yardstick<'a> {
         };
         if let (Some(classes), Some(gaussian)) = (self.classes, &self.gaussian) {
             row.fcd = Some(frechet::distance(&Gaussian::of(points), gaussian));
-            self.count_classes(&mut row, sample, classes);
-            if asked {
+            self.count_classes(&mut row, sample, classes, asked);
+            if !asked.is_empty() {
                 set_fidelity(&mut row, sample);
             }
         }
         row
     }
 
-    fn count_classes(&self, row: &mut Row, sample: &Sample, classes: usize) {
+    fn count_classes(&self, row: &mut Row, sample: &Sample, classes: usize, asked: &[u32]) {
         let [own, reference] =
             [sample, self.reference].map(|of| Histogram::of(&of.seen.classes, classes));
         row.histogram_kl = Some(own.divergence(&reference));
-        let Rarest { class, share } = own.rarest();
+        let Rarest { class, share } = match asked {
+            [] => own.rarest(),
+            asked => own.rarest_of(asked),
+        };
         (row.rarest_class, row.rarest_share) = (Some(class as u32), Some(share));
     }
 }

@@ -52,6 +52,7 @@ fn scores_are_a_table_of_three_rows() {
             "coverage",
             "rarest class",
             "\nmissing   nearest: it needs the pixels of the test images",
+            "t10k-images-idx3-ubyte.gz",
             "gan-cuda fetch mnist",
         ],
     );
@@ -115,9 +116,15 @@ fn test_images_on_the_machine_give_the_distance_to_the_nearest() {
             ["train", "t10k"].map(|set| scratch.path(&format!("digits/{set}-{part}-ubyte")));
         fs::copy(from, to).unwrap();
     }
+    // Others than the training images.
+    let name = "digits/t10k-images-idx3-ubyte";
+    let mut images = scratch.bytes(name);
+    images[16..].iter_mut().for_each(|byte| *byte ^= 8);
+    scratch.put(name, images);
     let found = json(&scratch, FEW);
-    // These test images are the training images.
-    assert_eq!(found["missing"].as_array().unwrap().len(), 0);
+    assert_eq!(found["missing"].as_array().unwrap().len(), 0, "{found}");
+    assert_eq!(found["real"]["nearest_neighbour_ratio"], 1.0);
+    assert!(found["noise"]["nearest_neighbour_ratio"].as_f64().unwrap() > 1.0);
     let found = json(&scratch, "--reference train --count 30 --threads 1");
     assert_eq!(found["reference"], "train");
     assert_eq!(found["reference_count"], 30);
@@ -138,8 +145,11 @@ fn folder_with_classes_has_a_classifier_that_is_kept() {
         scratch.names("").into_iter().filter(|name| name.contains("classifiers/")).collect();
     assert_eq!(kept.len(), 1, "{kept:?}");
     assert_eq!(found, json(&scratch, FEW), "from the cache");
-    // A broken one is trained anew.
-    scratch.put(&kept[0], "broken");
+    // A broken one is trained anew, be it ever so little.
+    let mut broken = scratch.bytes(&kept[0]);
+    let middle = broken.len() / 2;
+    broken[middle] ^= 1;
+    scratch.put(&kept[0], broken);
     assert_eq!(found, json(&scratch, FEW));
     // A generator that asks for no class is seen by it, too.
     scratch.run(&format!("train --preset mlp {CLASSES}")).succeeds();
@@ -147,8 +157,14 @@ fn folder_with_classes_has_a_classifier_that_is_kept() {
     assert!(
         found["generator"]["fcd"].is_number() && found["generator"]["class_fidelity"].is_null()
     );
+    assert_eq!(found["real"]["rarest_share"].as_f64().map(|share| share > 0.2), Some(true));
     let only = json(&scratch, &format!("runs/00000-cgan-photos --labels standing {FEW}"));
     assert_eq!(only["labels"], serde_json::json!([1]));
+    assert_eq!(only["generator"]["rarest_class"], 1, "of those that were asked for");
+    assert_eq!(
+        only["real_count"].as_u64().unwrap() + only["reference_count"].as_u64().unwrap(),
+        16
+    );
     assert!((6..12).contains(&only["reference_count"].as_u64().unwrap()), "{only}");
 }
 
@@ -161,7 +177,9 @@ fn folder_without_classes_is_seen_by_its_pixels() {
     let found = json(&scratch, FEW);
     assert!(found["generator"]["fcd"].is_null() && found["generator"]["kid"].is_number());
     assert!(found["generator"]["nearest_neighbour_ratio"].is_number());
-    assert!(found["missing"][0].as_str().unwrap().contains("16×16"));
+    let missing = found["missing"].as_array().unwrap();
+    let says = |word: &str| missing.iter().any(|line| line.as_str().unwrap().contains(word));
+    assert!(says("16×16") && says("too few images for bins"), "{found}");
     let out = scratch.run(&format!("evaluate {FEW}")).succeeds();
     has(&out, &["missing   fidelity, FCD, KL, rarest: they need a classifier"]);
     assert!(!out.contains("fidelity (95 %)") && !out.contains("rarest class"));
@@ -237,4 +255,28 @@ fn weights_from_elsewhere_stand_in_for_the_checkpoints() {
     scratch
         .run(&format!("evaluate {older} --generator {other}"))
         .fails(1, &["discriminator.safetensors"]);
+}
+
+#[test]
+fn real_images_of_a_large_folder_are_of_all_its_classes() {
+    let scratch = Scratch::new();
+    stripes(&scratch, 30);
+    scratch.run(&format!("train {CLASSES}")).succeeds();
+    let found = json(&scratch, "--count 10 --threads 1");
+    assert_eq!(found["real_count"], 10);
+    assert!(found["real"]["rarest_share"].as_f64().unwrap() > 0.2, "{found}");
+}
+
+#[test]
+fn distance_to_the_nearest_is_that_of_the_classes_asked_for() {
+    let scratch = Scratch::with_run("--iterations 3");
+    for part in ["images-idx3", "labels-idx1"] {
+        let [from, to] =
+            ["train", "t10k"].map(|set| scratch.path(&format!("digits/{set}-{part}-ubyte")));
+        fs::copy(from, to).unwrap();
+    }
+    // The test images are the training images: no distance to divide by.
+    let found = json(&scratch, FEW);
+    assert!(found["generator"]["nearest_neighbour_ratio"].is_null());
+    assert!(found["missing"][0].as_str().unwrap().contains("copies of each other"));
 }

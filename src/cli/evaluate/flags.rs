@@ -16,7 +16,7 @@ use crate::cli::ranges::{may_be_negative, within};
 #[command(mut_args(may_be_negative))]
 #[command(after_help = "\
 Rows: the generator; real images that are not the reference's, the best that a generator can hope \
-for; noise, the worst.
+for; noise, the worst. Of a folder the GAN has learnt from all images, the reference's too.
 
 Images are seen by a classifier as 84 features: for mnist and fashion-mnist by one inside the \
 program, for a folder with classes by one that is trained on half of its images and kept in the \
@@ -46,8 +46,8 @@ rarest: the class that is rarest among the images, and its share
 NDB: share of 100 k-means bins that hold significantly more or fewer images than the reference; 0 is \
 best, 0.05 comes by chance (Richardson and Weiss 2018)
 
-nearest: mean distance of pixels to the nearest training image, divided by that of held-out images; \
-well below 1, training images are repeated
+nearest: mean distance of pixels to the nearest training image, divided by that of test images \
+(of a folder, of its own images among themselves); well below 1, training images are repeated
 
 FCD depends on the number of images: compare only what has the same --count.")]
 pub struct Args {
@@ -63,8 +63,9 @@ pub struct Args {
     pub(super) count: usize,
     #[command(flatten, next_help_heading = "Images")]
     pub(super) noise: NoiseArgs,
-    /// What the images are compared with: the data set's test images (of a folder, the half that is
-    /// held out), the training images (the other half), or the images of a folder, of the same size
+    /// What the images are compared with: the data set's test images (of a folder, the half that its
+    /// classifier has not learnt from), as many of the training images (of the other half), or the
+    /// images of a folder, of the same size
     #[arg(long, value_name = "test|train|DIR", default_value = "test", help_heading = "Images")]
     pub(super) reference: Reference,
 }

@@ -4,12 +4,11 @@ use gan_cuda::device::Device;
 use gan_cuda::eval::evaluation::Evaluation;
 use gan_cuda::eval::row::Row;
 use gan_cuda::run::snapshot;
-use gan_cuda::text::grouped;
+use gan_cuda::text::{grouped, significant};
 use serde::Serialize;
 
 use super::Job;
 use super::flags::Reference;
-use crate::cli::advice::how_to_get;
 use crate::cli::display::print_wrapped;
 use crate::cli::error::Result;
 
@@ -20,8 +19,10 @@ type Column = (&'static str, fn(&Row, &[String]) -> Option<String>);
 const BLOCKS: [&[Column]; 3] = [
     &[
         ("fidelity (95 %)", |row, _| fidelity(row)),
-        ("FCD", |row, _| row.fcd.map(number)),
-        ("KID", |row, _| Some(format!("{:.4} ± {:.4}", row.kid, row.kid_error))),
+        ("FCD", |row, _| row.fcd.map(significant)),
+        ("KID", |row, _| {
+            Some(format!("{} ± {}", significant(row.kid), significant(row.kid_error)))
+        }),
         ("nearest", |row, _| row.nearest_neighbour_ratio.map(|x| format!("{x:.3}"))),
     ],
     &[
@@ -41,10 +42,6 @@ fn fidelity(row: &Row) -> Option<String> {
     let percent = |share: f64| format!("{:.1}", 100.0 * share);
     let [low, high] = [row.class_fidelity_low?, row.class_fidelity_high?].map(percent);
     Some(format!("{} % ({low}–{high})", percent(row.class_fidelity?)))
-}
-
-fn number(x: f64) -> String {
-    if x < 100.0 { format!("{x:.2}") } else { format!("{x:.0}") }
 }
 
 fn rarest(row: &Row, names: &[String]) -> Option<String> {
@@ -119,7 +116,8 @@ impl Job<'_> {
 
     pub(super) fn print(&self, evaluation: &Evaluation) {
         let count = grouped(evaluation.reference_count as u64);
-        print_wrapped(&format!("reference {count} images: {}", self.reference_in_words()));
+        let (set, real) = (self.reference_in_words(), grouped(evaluation.real_count as u64));
+        print_wrapped(&format!("reference {count} images: {set}; as real ones, {real} others"));
         if let Some(error) = evaluation.classifier_error {
             let percent = 100.0 * error;
             say!(
@@ -133,8 +131,12 @@ impl Job<'_> {
             say!("");
         }
         for missing in &evaluation.missing {
-            let advice = match self.kind() {
-                Some(kind) if missing.starts_with("nearest") => format!("; {}", how_to_get(kind)),
+            let advice = match (self.kind(), &self.data.cache) {
+                (Some(kind), Some(cache)) if self.data.test.is_none() => format!(
+                    "; put t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz into {}, or run \
+                     `gan-cuda fetch {kind}`",
+                    cache.join(kind.name()).display()
+                ),
                 _ => String::new(),
             };
             print_wrapped(&format!("missing   {missing}{advice}"));
@@ -174,9 +176,11 @@ impl Job<'_> {
         let whole = self.kind().is_some() || self.data.test.is_some();
         match (&self.args.reference, whole) {
             (Reference::Test, true) => format!("the test images of {set}"),
-            (Reference::Test, false) => format!("half of {set}, held out from the classifier"),
+            (Reference::Test, false) => {
+                format!("half of {set}, which its classifier, if any, has not learnt from")
+            }
             (Reference::Train, true) => format!("images of {set} that were learnt from"),
-            (Reference::Train, false) => format!("the half of {set} that the classifier learnt"),
+            (Reference::Train, false) => format!("the other half of {set}"),
             (Reference::Folder(folder), _) => folder.display().to_string(),
         }
     }

@@ -52,11 +52,19 @@ impl Histogram {
 
     /// The rarest class.
     pub fn rarest(&self) -> Rarest {
+        self.rarest_in(0..self.counts.len())
+    }
+
+    /// The rarest of these classes.
+    pub fn rarest_of(&self, classes: &[u32]) -> Rarest {
+        self.rarest_in(classes.iter().map(|&class| class as usize))
+    }
+
+    fn rarest_in(&self, classes: impl Iterator<Item = usize>) -> Rarest {
         let images: usize = self.counts.iter().sum();
-        let all = self.counts.iter().enumerate();
         // Of several the first; there is one, since an image has a class.
-        let (class, &count) = all.min_by_key(|&(_, count)| count).unwrap_or((0, &0));
-        Rarest { class, share: count as f64 / images as f64 }
+        let class = classes.min_by_key(|&class| self.counts[class]).unwrap_or(0);
+        Rarest { class, share: self.counts[class] as f64 / images as f64 }
     }
 }
 
