@@ -6,14 +6,22 @@ use crate::data::{Dataset, DatasetKind, ImageShape};
 use crate::device::Device;
 use crate::eval::gallery::{Gallery, KEPT, bytes, noise};
 use crate::eval::measures::{Points, nearest};
-use crate::eval::real::{Divided, FEWEST, Images, Sample};
+use crate::eval::real::{Divided, Images, REAL, REFERENCE, Sample, expect_enough};
 use crate::eval::row::{Row, Yardstick, right};
-use crate::eval::{Error, Eye, Result, cache};
+use crate::eval::{Eye, Result, cache};
 use crate::gan::arrangement::labels_of;
 use crate::gan::sampler::{Sampler, Statistics};
 
 /// Images of an evaluation, unless another number is asked for.
 pub const COUNT: usize = 10_000;
+/// Things that are compared: a reference made ready, three rows measured, distances of pixels.
+const COMPARISONS: u64 = 5;
+const NO_TEST_PIXELS: &str =
+    "nearest: it needs the pixels of the test images, which are not on this machine";
+const NO_DISTANCE: &str = "nearest: real images are copies of each other";
+const NO_BINS: &str = "NDB: the reference has too few images for bins";
+const NO_CLASSES: &str = "fidelity, FCD, KL, rarest: they need a classifier, and the images have no \
+                          classes; the others are measured in pixels of images reduced to 16×16";
 /// Images of noise that are made at once.
 const AT_ONCE: usize = 500;
 
@@ -86,6 +94,13 @@ pub struct Evaluation {
     pub missing: Vec<String>,
 }
 
+/// The real images of an evaluation, as they are seen.
+struct Compared {
+    reference: Sample,
+    real: Sample,
+    classifier_error: Option<f64>,
+}
+
 /// Scores a generator.
 ///
 /// # Errors
@@ -100,73 +115,47 @@ pub fn evaluate<D: Device>(
     let divided = Divided::new(task.data, task.kind, task.test);
     let mut learning = |done, all| watch(Stage::Learning, done, all);
     let mut eye = eye(device, task.data, &divided, (task.cache, task.threads), &mut learning)?;
-    let (shape, some) = (task.data.shape, task.some_classes());
-    let held_out = divided.see_held_out(device, &mut eye, shape, some)?;
-    let learnt = divided.see_learnt(device, &mut eye, shape, (some, task.count))?;
-    let error = eye.classifier().map(|_| 1.0 - right(&held_out) as f64 / held_out.len() as f64);
-    let (reference, real) = match task.reference {
-        Reference::HeldOut => (held_out, learnt),
-        Reference::Learnt => (learnt, held_out),
-        Reference::Others(others) => {
-            let others = Images::of(others);
-            let others = others.some(some, usize::MAX, shape);
-            (Sample::of(device, &mut eye, others.labelled())?, learnt)
-        }
-    };
-    let reference = reference.enough("the images to compare with")?;
-    let real = real.enough("the real images beside them")?;
+    let Compared { reference, real, classifier_error } =
+        task.compared(device, &mut eye, &divided)?;
 
     let mut drawing = |done| watch(Stage::Drawing, done, 2 * task.count as u64);
     let (generated, kept) = task.draw(sampler, device, &mut eye, &mut drawing)?;
     let (noise, noise_kept) = task.noise(device, &mut eye, &mut drawing)?;
 
-    let mut compared = 0;
+    let mut begun = 0;
     let mut comparing = || {
-        watch(Stage::Comparing, compared, 7);
-        compared += 1;
+        watch(Stage::Comparing, begun, COMPARISONS);
+        begun += 1;
     };
     comparing();
     let classes = eye.classifier().map(|classifier| classifier.about().classes);
     let yardstick = Yardstick::new(&reference, classes, eye.dimensions(), task.threads);
-    let mut measure = |sample: &Sample| {
+    let [mut generator, mut real_row, mut noise_row] = [&generated, &real, &noise].map(|sample| {
         comparing();
         yardstick.measure(sample, task.classes)
-    };
-    let mut rows = [measure(&generated), measure(&real), measure(&noise)];
-    let mut missing = Vec::new();
+    });
     comparing();
-    match task.usual_distance(&divided) {
-        Some(0.0) => missing.push("nearest: real images are copies of each other".to_owned()),
-        Some(usual) => {
-            let ratio = |images: &[u8]| task.distance(images) / usual;
-            comparing();
-            rows[0].nearest_neighbour_ratio = Some(ratio(&kept));
-            rows[1].nearest_neighbour_ratio = Some(1.0);
-            comparing();
-            rows[2].nearest_neighbour_ratio = Some(ratio(&noise_kept));
+    let mut missing = Vec::new();
+    match task.ratios(&divided, [&kept, &noise_kept]) {
+        Ok([of_generator, of_noise]) => {
+            generator.nearest_neighbour_ratio = Some(of_generator);
+            real_row.nearest_neighbour_ratio = Some(1.0);
+            noise_row.nearest_neighbour_ratio = Some(of_noise);
         }
-        None => missing.push(
-            "nearest: it needs the pixels of the test images, which are not on this machine"
-                .to_owned(),
-        ),
+        Err(reason) => missing.push(reason.to_owned()),
     }
-    if rows[0].ndb.is_none() {
-        missing.push("NDB: the reference has too few images for bins".to_owned());
+    if generator.ndb.is_none() {
+        missing.push(NO_BINS.to_owned());
     }
     if classes.is_none() {
-        missing.push(
-            "fidelity, FCD, KL, rarest: they need a classifier, and the images have no classes; the \
-             others are measured in pixels of images reduced to 16×16"
-                .to_owned(),
-        );
+        missing.push(NO_CLASSES.to_owned());
     }
-    let [generator, real_row, noise] = rows;
     let (reference_count, real_count) = (reference.len(), real.len());
     Ok(Evaluation {
         generator,
         real: real_row,
-        noise,
-        classifier_error: error,
+        noise: noise_row,
+        classifier_error,
         reference_count,
         real_count,
         missing,
@@ -189,19 +178,8 @@ pub(super) fn eye<D: Device>(
         (Some(kind), _) => Some(super::classifier::embedded(device, kind)?),
         (None, Some(held_out)) if data.classes > 1 => {
             // Before it is trained in vain.
-            for (set, what) in [
-                (held_out, "the images to compare with"),
-                (&divided.learnt, "the real images beside them"),
-            ] {
-                let images = set.labels.len();
-                if images < FEWEST {
-                    return Err(Error::TooFewImages {
-                        what: what.to_owned(),
-                        images,
-                        least: FEWEST,
-                    });
-                }
-            }
+            expect_enough(REFERENCE, held_out.labels.len())?;
+            expect_enough(REAL, divided.learnt.labels.len())?;
             let sets = [&divided.learnt, held_out];
             Some(cache::classifier(device, data.shape, data.classes, sets, keeping, learning)?)
         }
@@ -211,6 +189,34 @@ pub(super) fn eye<D: Device>(
 }
 
 impl Task<'_> {
+    /// The images to compare with, and real ones beside them.
+    fn compared<D: Device>(
+        &self,
+        device: &D,
+        eye: &mut Eye<D>,
+        divided: &Divided<'_>,
+    ) -> Result<Compared> {
+        let (shape, some) = (self.shape(), self.some_classes());
+        let held_out = divided.see_held_out(device, eye, shape, some)?;
+        let learnt = divided.see_learnt(device, eye, shape, (some, self.count))?;
+        let error = |_| 1.0 - right(&held_out) as f64 / held_out.len() as f64;
+        let classifier_error = eye.classifier().map(error);
+        let (reference, real) = match self.reference {
+            Reference::HeldOut => (held_out, learnt),
+            Reference::Learnt => (learnt, held_out),
+            Reference::Others(others) => {
+                let others = Images::of(others);
+                let others = others.some(some, usize::MAX, shape);
+                (Sample::of(device, eye, others.labelled())?, learnt)
+            }
+        };
+        Ok(Compared {
+            reference: reference.enough(REFERENCE)?,
+            real: real.enough(REAL)?,
+            classifier_error,
+        })
+    }
+
     /// The classes that are asked for, if they are not all.
     fn some_classes(&self) -> &[u32] {
         if self.classes.len() == self.data.classes { &[] } else { self.classes }
@@ -260,6 +266,20 @@ impl Task<'_> {
         match self.classes {
             [] => vec![0; self.count],
             classes => labels_of(self.count, classes),
+        }
+    }
+
+    /// The mean distances of images to the nearest training image, each divided by the usual one; or
+    /// why there is none.
+    fn ratios<const N: usize>(
+        &self,
+        divided: &Divided<'_>,
+        images: [&[u8]; N],
+    ) -> Result<[f64; N], &'static str> {
+        match self.usual_distance(divided) {
+            None => Err(NO_TEST_PIXELS),
+            Some(0.0) => Err(NO_DISTANCE),
+            Some(usual) => Ok(images.map(|images| self.distance(images) / usual)),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::eval::evaluation::{COUNT, eye};
 use crate::eval::gallery::{Gallery, bytes};
 use crate::eval::measures::frechet::{self, Gaussian};
 use crate::eval::measures::{Points, kernel};
-use crate::eval::real::{Divided, Sample};
+use crate::eval::real::{Divided, REFERENCE, Sample};
 use crate::eval::row::right;
 use crate::eval::trend::{Evaluate, has_classes};
 use crate::eval::{Error, Eye, Result};
@@ -43,7 +43,7 @@ impl<D: Device> Evaluator<D> {
         let real = Real::of(config, data)?;
         let (mut eye, divided) = (real.eye(device, config, &mut |_, _| ())?, real.divided());
         let reference = divided.see_held_out(device, &mut eye, data.shape, &[])?;
-        let reference = reference.enough("the images to compare with")?;
+        let reference = reference.enough(REFERENCE)?;
         let points = Points::new(&reference.seen.features, eye.dimensions());
         let classes: Vec<u32> = (0..config.gan.classes.unwrap_or(0) as u32).collect();
         Ok(Self {

@@ -20,6 +20,10 @@ use crate::rng::{Stream, site};
 
 /// The fewest images that are compared: a neighbourhood has five beside the one in its middle.
 pub const FEWEST: usize = 6;
+/// What the reference is called where it is too small.
+pub(super) const REFERENCE: &str = "the images to compare with";
+/// The same of the other real images.
+pub(super) const REAL: &str = "the real images beside them";
 /// The most held-out images that are compared.
 const MOST: usize = 10_000;
 
@@ -153,11 +157,18 @@ impl Sample {
     /// # Errors
     /// [`Error::TooFewImages`], of which `what` says which they are.
     pub fn enough(self, what: &str) -> Result<Sample> {
-        let images = self.len();
-        match images < FEWEST {
-            true => Err(Error::TooFewImages { what: what.to_owned(), images, least: FEWEST }),
-            false => Ok(self),
-        }
+        expect_enough(what, self.len()).map(|()| self)
+    }
+}
+
+/// Makes sure that so many images are enough to be compared.
+///
+/// # Errors
+/// [`Error::TooFewImages`], of which `what` says which they are.
+pub fn expect_enough(what: &str, images: usize) -> Result<()> {
+    match images < FEWEST {
+        true => Err(Error::TooFewImages { what: what.to_owned(), images, least: FEWEST }),
+        false => Ok(()),
     }
 }
 
