@@ -78,6 +78,13 @@ pub fn print_error_line(text: &str) {
     });
 }
 
+/// Prints what may be wrong.
+pub fn warn(warnings: impl IntoIterator<Item = String>) {
+    for warning in warnings {
+        print_error_line(&format!("warning: {warning}"));
+    }
+}
+
 /// Prints what went wrong; some errors have several lines.
 pub fn print_error(error: &Error) {
     let lines = error.lines();

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::Arg;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use gan_cuda::choice::Choice;
+use gan_cuda::gan::interval::Interval;
 use gan_cuda::gan::preset::{Preset, presets};
 use gan_cuda::ranges::Range;
 use gan_cuda::run;
@@ -26,11 +27,37 @@ pub fn preset() -> PossibleValuesParser {
 
 /// One of a few words.
 pub fn choice<T: Choice>() -> impl TypedValueParser<Value = T> {
-    let value = |choice: &T| {
+    PossibleValuesParser::new(words::<T>()).try_map(|word| word.parse())
+}
+
+/// One of a few words, or "none".
+pub fn choice_or_none<T: Choice>() -> impl TypedValueParser<Value = Optional<T>> {
+    let none = PossibleValue::new("none");
+    PossibleValuesParser::new(words::<T>().chain([none])).try_map(|word| match word.as_str() {
+        "none" => Ok(Optional(None)),
+        word => word.parse().map(Some).map(Optional),
+    })
+}
+
+fn words<T: Choice>() -> impl Iterator<Item = PossibleValue> {
+    T::ALL.iter().map(|choice| {
         let meaning = choice.meaning();
         PossibleValue::new(choice.word()).help(meaning.strip_suffix('.').unwrap_or(meaning))
-    };
-    PossibleValuesParser::new(T::ALL.iter().map(value)).try_map(|word| word.parse())
+    })
+}
+
+/// A value, or a word for none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Optional<T>(pub Option<T>);
+
+/// How often, or "never".
+pub fn interval_or_never(text: &str) -> Result<Optional<Interval>, String> {
+    match text {
+        "never" => Ok(Optional(None)),
+        _ => {
+            text.parse().map(Some).map(Optional).map_err(|problem| format!("{problem}, or 'never'"))
+        }
+    }
 }
 
 /// A number in a range, as the integer or float of the flag.

@@ -1,11 +1,29 @@
-//! The progress bar of an evaluation.
+//! The progress bars of what takes its time before a run, and of an evaluation.
 
+use gan_cuda::data::{self, Dataset, Wanted};
 use gan_cuda::eval::evaluation::Stage;
 use indicatif::ProgressBar;
 
 use super::display::{progress_bar, show_bar};
 
+const DECODING: &str = "decoding images {bar:20} {human_pos}/{human_len}  {eta} left";
 const BAR: &str = "{msg:21} {bar:20} {human_pos}/{human_len}  {eta} left";
+
+/// The images, with a bar while they are decoded if it is to be shown.
+pub(super) fn load(wanted: &Wanted, shown: bool) -> data::Result<Dataset> {
+    // Is seen only once an image is decoded.
+    let bar = if shown { progress_bar(0, None, DECODING) } else { ProgressBar::hidden() };
+    show_bar(Some(bar.clone()));
+    let data = wanted.load(&|done, all| {
+        bar.update(|state| {
+            state.set_len(all);
+            state.set_pos(done);
+        });
+    });
+    bar.finish_and_clear();
+    show_bar(None);
+    data
+}
 
 /// How far an evaluation is.
 pub(super) struct Bar(ProgressBar);
@@ -21,6 +39,7 @@ impl Bar {
         self.0.set_message(match stage {
             Stage::Learning => "training a classifier",
             Stage::Drawing => "drawing images",
+            Stage::Noise => "looking at noise",
             Stage::Comparing => "comparing",
         });
         self.0.update(|state| {

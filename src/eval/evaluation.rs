@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::data::{Dataset, DatasetKind, ImageShape};
 use crate::device::Device;
+use crate::eval::classifier::doubt;
 use crate::eval::gallery::{Gallery, KEPT, bytes, noise};
 use crate::eval::measures::{Points, nearest};
 use crate::eval::real::{Divided, Images, REAL, REFERENCE, Sample, expect_enough};
@@ -67,6 +68,8 @@ pub enum Stage {
     Learning,
     /// Images are drawn and seen.
     Drawing,
+    /// Images of noise are seen.
+    Noise,
     /// They are compared; in comparisons.
     Comparing,
 }
@@ -94,6 +97,13 @@ pub struct Evaluation {
     pub missing: Vec<String>,
 }
 
+impl Evaluation {
+    /// What is to be doubted of it, if anything is.
+    pub fn doubt(&self) -> Option<String> {
+        self.classifier_error.and_then(doubt)
+    }
+}
+
 /// The real images of an evaluation, as they are seen.
 struct Compared {
     reference: Sample,
@@ -118,9 +128,11 @@ pub fn evaluate<D: Device>(
     let Compared { reference, real, classifier_error } =
         task.compared(device, &mut eye, &divided)?;
 
-    let mut drawing = |done| watch(Stage::Drawing, done, 2 * task.count as u64);
+    let count = task.count as u64;
+    let mut drawing = |done| watch(Stage::Drawing, done, count);
     let (generated, kept) = task.draw(sampler, device, &mut eye, &mut drawing)?;
-    let (noise, noise_kept) = task.noise(device, &mut eye, &mut drawing)?;
+    let mut seeing = |done| watch(Stage::Noise, done, count);
+    let (noise, noise_kept) = task.noise(device, &mut eye, &mut seeing)?;
 
     let mut begun = 0;
     let mut comparing = || {
@@ -249,14 +261,14 @@ impl Task<'_> {
         &self,
         device: &D,
         eye: &mut Eye<D>,
-        drawing: &mut dyn FnMut(u64),
+        seeing: &mut dyn FnMut(u64),
     ) -> Result<(Sample, Vec<u8>)> {
         let pixels = self.shape().pixels();
         let mut gallery = Gallery::new(self.count);
         while gallery.came() < self.count {
             let (first, rest) = (gallery.came(), self.count - gallery.came());
             gallery.add(device, eye, &noise(first, rest.min(AT_ONCE), pixels), pixels)?;
-            drawing((self.count + gallery.came()) as u64);
+            seeing(gallery.came() as u64);
         }
         Ok(gallery.finish(self.labels()))
     }

@@ -4,8 +4,9 @@
 use std::borrow::Cow;
 
 use crate::data::{Dataset, DatasetKind, Places, Source, cache_folder};
-use crate::device::Device;
-use crate::device::cpu::Cpu;
+use crate::device::{self, Device};
+use crate::eval::classifier::doubt;
+use crate::eval::classifier::training::Progress;
 use crate::eval::evaluation::{COUNT, eye};
 use crate::eval::gallery::{Gallery, bytes};
 use crate::eval::measures::frechet::{self, Gaussian};
@@ -18,7 +19,11 @@ use crate::formats::records::Scores;
 use crate::gan::Gan;
 use crate::gan::arrangement::labels_of;
 use crate::gan::sampler::draw_noise;
+use crate::memory;
 use crate::run::config::Config;
+
+const NOISE_REMEDY: &str =
+    "ask for a smaller latent_dim, or for no scores: they need the noise of 10,000 images";
 
 /// Scores the generator of a GAN in training.
 pub struct Evaluator<D: Device> {
@@ -34,14 +39,22 @@ pub struct Evaluator<D: Device> {
 }
 
 impl<D: Device> Evaluator<D> {
-    /// Scores for runs of a configuration, whose GAN learns from `data`.
+    /// Scores for runs of a configuration, whose GAN learns from `data`. `learning` hears of the
+    /// batches that a classifier learns from, where one must be trained.
     ///
     /// # Errors
     /// [`Error::TooFewImages`]; when the device has not enough memory; when a folder's classes
     /// cannot be read.
-    pub fn new(device: &D, config: &Config, data: &Dataset) -> Result<Self> {
+    pub fn new(
+        device: &D,
+        config: &Config,
+        data: &Dataset,
+        learning: Progress<'_>,
+    ) -> Result<Self> {
+        let noise = 2 * COUNT * config.gan.latent_dim * size_of::<D::Real>();
+        memory::require(noise, NOISE_REMEDY).map_err(device::Error::from)?;
         let real = Real::of(config, data)?;
-        let (mut eye, divided) = (real.eye(device, config, &mut |_, _| ())?, real.divided());
+        let (mut eye, divided) = (real.eye(device, config, learning)?, real.divided());
         let reference = divided.see_held_out(device, &mut eye, data.shape, &[])?;
         let reference = reference.enough(REFERENCE)?;
         let points = Points::new(&reference.seen.features, eye.dimensions());
@@ -55,6 +68,11 @@ impl<D: Device> Evaluator<D> {
             reference,
             eye,
         })
+    }
+
+    /// What is to be doubted of the scores, if anything is.
+    pub fn doubt(&self) -> Option<String> {
+        self.eye.classifier().and_then(|classifier| doubt(classifier.about().error))
     }
 
     /// The generator's images, as they are seen.
@@ -89,16 +107,6 @@ impl<D: Device> Evaluate<D> for Evaluator<D> {
     }
 }
 
-/// Makes sure that the classifier of a run's images is in the cache folder, where one must be trained.
-/// `learning` hears of the batches that it learns from.
-///
-/// # Errors
-/// As [`Evaluator::new`].
-pub fn learn(config: &Config, data: &Dataset, learning: &mut dyn FnMut(u64, u64)) -> Result<()> {
-    let real = Real::of(config, data)?;
-    real.eye(&Cpu::<f32>::new(config.threads), config, learning).map(drop)
-}
-
 /// The real images of a run, with their classes.
 struct Real<'a> {
     data: Cow<'a, Dataset>,
@@ -130,7 +138,7 @@ impl<'a> Real<'a> {
         &self,
         device: &D,
         config: &Config,
-        learning: &mut dyn FnMut(u64, u64),
+        learning: Progress<'_>,
     ) -> Result<Eye<D>> {
         let (cache, divided) = (cache_folder(), self.divided());
         eye(device, &self.data, &divided, (cache.as_deref(), config.threads), learning)

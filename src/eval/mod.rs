@@ -23,5 +23,5 @@ pub mod trend;
 
 pub use error::{Error, Result};
 pub use evaluation::COUNT;
-pub use evaluator::{Evaluator, learn};
+pub use evaluator::Evaluator;
 pub use eye::Eye;

@@ -35,6 +35,10 @@ pub enum Error {
     #[error(transparent)]
     Eval(Box<eval::Error>),
 
+    /// A run is to be scored, and by nothing.
+    #[error("evaluate_interval asks for scores, and no evaluator was given to the trainer")]
+    NoEvaluator,
+
     /// A loss is no number.
     #[error(transparent)]
     NotFinite(#[from] NotFinite),

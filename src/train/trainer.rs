@@ -117,6 +117,7 @@ impl<D: Device> Trainer<D> {
             self.sample(observer)?;
         }
         if start < total {
+            self.expect_evaluator()?;
             self.catch_up(observer)?;
         }
         while self.gan.completed() < total {

@@ -168,6 +168,28 @@ fn folder_with_classes_has_a_classifier_that_is_kept() {
     assert!((6..12).contains(&only["reference_count"].as_u64().unwrap()), "{only}");
 }
 
+/// Sub-folders that are parts of a download, say.
+#[test]
+fn classes_that_cannot_be_told_apart_are_doubted() {
+    let scratch = Scratch::new();
+    stripes(&scratch, 8);
+    for part in ["part-2", "part-3", "part-4"] {
+        fs::create_dir(scratch.path("photos").join(part)).unwrap();
+        for i in 0..8 {
+            let [from, to] = ["lying", part].map(|class| format!("photos/{class}/{i:02}.png"));
+            fs::copy(scratch.path(&from), scratch.path(&to)).unwrap();
+        }
+    }
+    fs::remove_dir_all(scratch.path("photos/standing")).unwrap();
+    let warning = "of the held-out images for another class, so class fidelity and FCD say little";
+    let train = scratch.run(&format!("train {CLASSES} --evaluate-interval 2"));
+    has(&train.err, &["warning: the classifier takes ", warning]);
+    let answer = scratch.run(&format!("evaluate --json {FEW}"));
+    has(&answer.err, &["warning: the classifier takes ", warning]);
+    let quiet = scratch.run(&format!("train {CLASSES} --evaluate-interval 2 --quiet"));
+    assert!(quiet.succeeds().is_empty());
+}
+
 #[test]
 fn folder_without_classes_is_seen_by_its_pixels() {
     let scratch = flat_scene();
@@ -231,7 +253,16 @@ fn folder_that_is_gone_is_named() {
     stripes(&scratch, 8);
     scratch.run(&format!("train {CLASSES}")).succeeds();
     fs::rename(scratch.path("photos"), scratch.path("gone")).unwrap();
-    scratch.run("evaluate").fails(1, &["photos", "is not there"]);
+    scratch.run("evaluate").fails(1, &["photos", "is not there", "--dataset"]);
+    let there = json(&scratch, &format!("--dataset gone {FEW}"));
+    scratch.run("evaluate --data-dir gone").fails(2, &["--data-dir", "--dataset names"]);
+    fs::create_dir(scratch.path("gone/c")).unwrap();
+    fs::copy(scratch.path("gone/lying/00.png"), scratch.path("gone/c/00.png")).unwrap();
+    scratch.run("evaluate --dataset gone").fails(2, &["--dataset has 3 classes", "has 2"]);
+    fs::remove_dir_all(scratch.path("gone/c")).unwrap();
+    fs::rename(scratch.path("gone"), scratch.path("photos")).unwrap();
+    assert_eq!(json(&scratch, FEW)["generator"], there["generator"]);
+    fs::rename(scratch.path("photos"), scratch.path("gone")).unwrap();
     // Other images in its place are compared with, after a warning.
     stripes(&scratch, 9);
     let answer = scratch.run(&format!("evaluate {FEW}"));

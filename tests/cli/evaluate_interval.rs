@@ -75,25 +75,25 @@ fn scores_change_with_the_interval_where_a_run_goes_on() {
 #[test]
 fn best_checkpoint_is_kept_and_named_at_the_end() {
     let scratch = Scratch::with_digits();
-    let flags = "--iterations 12 --lr 0.01 --checkpoint-interval 1 --keep 1 --evaluate-interval 1";
+    let flags = "--iterations 6 --lr 0.01 --checkpoint-interval 1 --keep 1 --evaluate-interval 1";
     let out = scratch.train(&format!("{flags} --keep-best fcd")).succeeds();
     let records = scores(&scratch, RUN);
     let best = best(&records, Measure::Fcd).unwrap();
     let folder = format!("checkpoint-{:06}", best.iteration);
-    let mut kept = vec![folder.clone(), "checkpoint-000012".to_owned()];
+    let mut kept = vec![folder.clone(), "checkpoint-000006".to_owned()];
     kept.dedup();
     assert_eq!(scratch.checkpoints(RUN), kept);
     let line =
         format!("best      FCD {}, after iteration {}: {RUN}/{folder}", fcd(best), best.iteration);
     let last: Vec<_> = out.lines().rev().take(2).collect();
-    assert!(last[1] == line && last[0].starts_with("done: 12 iterations"), "{out}");
+    assert!(last[1] == line && last[0].starts_with("done: 6 iterations"), "{out}");
     scratch.run(&format!("sample {RUN}/{folder}")).succeeds();
     // Where it was not kept, only when it was.
-    let out = scratch.train("--iterations 4 --keep 1 --evaluate-interval 1").succeeds();
+    let out = scratch.train("--iterations 2 --keep 1 --evaluate-interval 1").succeeds();
     let records = scores(&scratch, SECOND);
-    assert_eq!(records.len(), 4);
+    assert_eq!(records.len(), 2);
     has(&out, &["\nbest      FCD "]);
-    assert_eq!(scratch.checkpoints(SECOND), ["checkpoint-000004"]);
+    assert_eq!(scratch.checkpoints(SECOND), ["checkpoint-000002"]);
 }
 
 #[test]
@@ -111,6 +111,23 @@ fn best_checkpoint_needs_scores_to_be_chosen_by() {
     scratch.put("mine.toml", &config);
     scratch.run("train --config mine.toml").succeeds();
     assert_eq!(iterations(&scratch, RUN), [2]);
+}
+
+#[test]
+fn scores_end_where_a_run_goes_on_without() {
+    let scratch = Scratch::with_run("--iterations 2 --evaluate-interval 2 --keep-best fcd");
+    let config = || scratch.text(&format!("{RUN}/config.toml"));
+    has(&config(), &["evaluate_interval = 2", "keep_best = \"fcd\""]);
+    scratch.run("train --resume --iterations 4 --keep-best none").succeeds();
+    assert!(!config().contains("keep_best"));
+    assert_eq!(iterations(&scratch, RUN), [2, 4]);
+    scratch.run("train --resume --iterations 5 --keep-best kid").succeeds();
+    scratch.run("train --resume --iterations 6 --evaluate-interval never").succeeds();
+    assert!(!config().contains("evaluate_interval") && !config().contains("keep_best"));
+    assert_eq!(iterations(&scratch, RUN), [2, 4, 5]);
+    scratch
+        .run("train --resume --iterations 7 --keep-best kid")
+        .fails(2, &["--keep-best", "--evaluate-interval"]);
 }
 
 #[test]
@@ -135,7 +152,7 @@ fn runs_shows_the_newest_and_the_best_fcd_where_there_are_any() {
     let scratch = Scratch::with_run("--iterations 3");
     let titles = |out: &str| out.lines().next().unwrap().split_whitespace().count();
     assert_eq!(titles(&scratch.run("runs").succeeds()), 10, "two of them are losses");
-    let flags = "--iterations 6 --lr 0.01 --evaluate-interval 1 --name scored";
+    let flags = "--iterations 3 --lr 0.01 --evaluate-interval 1 --name scored";
     scratch.train(flags).succeeds();
     let out = scratch.run("runs").succeeds();
     let lines: Vec<_> = out.lines().collect();

@@ -14,6 +14,7 @@ use std::sync::atomic::AtomicBool;
 
 use gan_cuda::data::{Dataset, DatasetKind, ImageShape, Places, Source};
 use gan_cuda::device::{Device, DeviceChoice};
+use gan_cuda::eval::Evaluator;
 use gan_cuda::formats::events::event_files;
 use gan_cuda::formats::events::message::What;
 use gan_cuda::formats::events::record::events;
@@ -66,7 +67,9 @@ pub fn config(preset: &Preset, iterations: u32, interval: u32) -> Config {
 
 /// Begins a run on a device, trains to its end.
 pub fn train_on<D: Device>(device: D, config: &Config, data: &Dataset, runs: &Path) -> RunDir {
+    let evaluator = evaluator(&device, config, data);
     let mut trainer = Trainer::begin(config.clone(), device, data, runs, "test").unwrap();
+    evaluator.into_iter().for_each(|evaluator| trainer.evaluate_with(evaluator));
     trainer.train(&mut (), &NEVER).unwrap();
     trainer.run().clone()
 }
@@ -89,7 +92,15 @@ pub fn resume_on<D: Device>(
 ) -> Trainer<D> {
     let locked = (run.clone(), run.lock().unwrap());
     let checkpoint = Checkpoint::load(&run.checkpoint(iteration)).unwrap();
-    Trainer::resume(config.clone(), device, data, locked, &checkpoint).unwrap()
+    let evaluator = evaluator(&device, config, data);
+    let mut trainer = Trainer::resume(config.clone(), device, data, locked, &checkpoint).unwrap();
+    evaluator.into_iter().for_each(|evaluator| trainer.evaluate_with(evaluator));
+    trainer
+}
+
+fn evaluator<D: Device>(device: &D, config: &Config, data: &Dataset) -> Option<Evaluator<D>> {
+    let evaluator = || Evaluator::new(device, config, data, &mut |_, _| ()).unwrap();
+    config.evaluate_interval.map(|_| evaluator())
 }
 
 /// Every file of a run but its configuration, without what tells the time.

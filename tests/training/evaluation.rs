@@ -10,6 +10,7 @@ use gan_cuda::eval::trend::Evaluate;
 use gan_cuda::formats::records::{Measure, ScoreRecord, Scores, read_records, read_scores};
 use gan_cuda::gan::Gan;
 use gan_cuda::gan::interval::Interval;
+use gan_cuda::text::with_causes;
 
 use super::*;
 
@@ -93,7 +94,7 @@ fn scored_run_that_stops_often_equals_uninterrupted_run() {
     let (runs, data, whole) = trained(&config, IMAGES);
     let stop = AtomicBool::new(true);
     let mut trainer = begin(&config, runs.path());
-    trainer.train(&mut (), &stop).unwrap();
+    assert!(train_scripted(&mut trainer, &[], &stop).is_empty());
     let run = trainer.run().clone();
     drop(trainer);
     for done in 1..8 {
@@ -171,6 +172,35 @@ fn best_checkpoint_stays_beside_the_newest_until_a_better_comes() {
     assert_eq!(iterations(&read_scores(&run.stats()).unwrap()), [1, 2, 3, 4, 5, 6]);
     train_scripted(&mut trainer, &[1.0; 9], &NEVER);
     assert_eq!(run.checkpoints().unwrap(), [7, 9], "none is better than the first of equals");
+}
+
+#[test]
+fn best_of_those_that_are_there_is_kept_where_none_was_before() {
+    let never = Interval::Iterations(100.try_into().unwrap());
+    let config = Config { checkpoint_interval: Some(never), keep: 1, ..scored(3, 1) };
+    const FCD: &[f64] = &[1.0, 8.0, 9.0, 6.0, 7.0];
+    let runs = tempfile::tempdir().unwrap();
+    let data = digits(IMAGES, config.gan.image);
+    let mut trainer = begin(&config, runs.path());
+    train_scripted(&mut trainer, FCD, &NEVER);
+    let run = trainer.run().clone();
+    assert_eq!(run.checkpoints().unwrap(), [3]);
+    assert_eq!(trainer.best().unwrap(), Some((Measure::Fcd, record(1, with_fcd(1.0)))));
+    drop(trainer);
+    let config = Config { keep_best: Some(Measure::Fcd), iterations: Some(5), ..config };
+    let mut trainer = resume(&config, &data, &run, 3);
+    train_scripted(&mut trainer, FCD, &NEVER);
+    assert_eq!(run.checkpoints().unwrap(), [4, 5]);
+    assert_eq!(trainer.best().unwrap(), Some((Measure::Fcd, record(4, with_fcd(6.0)))));
+}
+
+#[test]
+fn run_that_nothing_scores_is_refused_before_its_first_iteration() {
+    let runs = tempfile::tempdir().unwrap();
+    let mut trainer = begin(&scored(3, 2), runs.path());
+    let error = trainer.train(&mut (), &NEVER).unwrap_err();
+    assert!(with_causes(&error).contains("no evaluator"), "{error:?}");
+    assert_eq!(trainer.gan().completed(), 0);
 }
 
 #[test]

@@ -8,9 +8,10 @@ use gan_cuda::run::checkpoint::Checkpoint;
 use gan_cuda::run::config::Config;
 use gan_cuda::run::snapshot;
 
-use super::flags::{Args, Reference};
-use crate::cli::display::print_error_line;
+use super::flags::{Args, DataArgs, Reference};
+use crate::cli::display::{is_terminal, warn};
 use crate::cli::error::{Result, refuse};
+use crate::cli::stages;
 
 /// Images in the generator's shape.
 pub(super) struct Data {
@@ -24,20 +25,57 @@ pub(super) struct Data {
     pub(super) cache: Option<PathBuf>,
 }
 
+/// The configuration of a run, with its images where flags say that they are now.
+///
+/// # Errors
+/// When these cannot be the images of the run.
+pub(super) fn placed(args: &DataArgs, mut config: Config) -> Result<Config> {
+    config.skip_bad_images |= args.skip_bad_images;
+    if let Some(source) = &args.dataset {
+        (config.dataset, config.data_dir) = (Some(source.clone()), None);
+    }
+    if let Some(folder) = &args.data_dir {
+        config.data_dir = Some(folder.clone());
+    }
+    if args.data_dir.is_some() && matches!(config.dataset()?, Source::Folder(_)) {
+        let problem = "is where the files of mnist or fashion-mnist are, and the run has learnt from \
+                       a folder of images, which --dataset names";
+        return refuse("--data-dir", problem);
+    }
+    if let (Some(expected), Some(_)) = (config.gan.classes, &args.dataset) {
+        let classes = config.dataset()?.classes(&places(&config)?)?;
+        if classes != expected {
+            let problem = format!("has {classes} classes; the generator has {expected}");
+            return refuse("--dataset", problem);
+        }
+    }
+    Ok(config)
+}
+
+/// Where the files of a named data set are looked for.
+fn places(config: &Config) -> Result<Places> {
+    Ok(match *config.dataset()? {
+        Source::Named(kind) => Places::of_machine(kind, config.data_dir.as_deref()),
+        Source::Folder(_) => Places::default(),
+    })
+}
+
 impl Data {
     pub(super) fn load(args: &Args, checkpoint: &Checkpoint, config: &Config) -> Result<Data> {
-        let wanted = wanted(config)?;
+        let mut wanted = wanted(config)?;
+        if args.data.dataset.is_some() {
+            wanted.places = places(config)?;
+        }
+        let shown = !args.json && is_terminal();
         let others = match &args.reference {
             Reference::Folder(folder) => Some(others(args, folder, &wanted)?),
             Reference::Test | Reference::Train => None,
         };
-        let training = wanted.load(&|_, _| ())?;
+        let training = stages::load(&wanted, shown)?;
         let known = [training.checksum(), training.checksum_without_classes()];
         if !known.contains(&snapshot::data_checksum(checkpoint)?) {
-            print_error_line(&format!(
-                "warning: the images {} are not those that the run learnt from",
-                training.origin
-            ));
+            let origin = &training.origin;
+            warn([format!("the images {origin} are not those that the run learnt from")]);
         }
         let test = match wanted.source {
             Source::Named(kind) => test_of(kind, config, &wanted)?,

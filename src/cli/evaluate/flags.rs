@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::ValueHint;
+use gan_cuda::data::Source;
 use gan_cuda::ranges::EVALUATED;
 
 use crate::cli::checkpoint::CheckpointArgs;
@@ -58,6 +60,8 @@ pub struct Args {
     /// Print nothing but one line of JSON: an object of the rows, then what they are of
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) data: DataArgs,
     /// Images to draw, 10 to 100,000
     #[arg(long, value_name = "N", default_value_t = gan_cuda::eval::COUNT, value_parser = within::<usize, _>(EVALUATED), help_heading = "Images")]
     pub(super) count: usize,
@@ -68,6 +72,21 @@ pub struct Args {
     /// images of a folder, of the same size
     #[arg(long, value_name = "test|train|DIR", default_value = "test", help_heading = "Images")]
     pub(super) reference: Reference,
+}
+
+/// Where the images are that the generator has learnt from.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Data")]
+pub(super) struct DataArgs {
+    /// Where the images are that the run has learnt from, if they were moved: as train has it
+    #[arg(long, value_name = "NAME|DIR", value_hint = ValueHint::AnyPath, value_parser = Source::typed)]
+    pub(super) dataset: Option<Source>,
+    /// Folder that holds the files of mnist or fashion-mnist now
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(super) data_dir: Option<PathBuf>,
+    /// Leave out images of a folder that cannot be read, with a warning [default: as the run]
+    #[arg(long)]
+    pub(super) skip_bad_images: bool,
 }
 
 /// Images to compare with.

@@ -15,7 +15,7 @@ use gan_cuda::run::config::Config;
 use gan_cuda::run::snapshot;
 
 use super::device::AnyDevice;
-use super::display::is_terminal;
+use super::display::{is_terminal, warn};
 use super::json::print_json;
 use super::stages::Bar;
 use crate::cli::error::Result;
@@ -25,7 +25,7 @@ pub use flags::Args;
 /// Scores a generator.
 pub fn run(args: &Args) -> Result<()> {
     let (folder, checkpoint) = args.checkpoint.load()?;
-    let config = snapshot::config(&checkpoint)?;
+    let config = data::placed(&args.data, snapshot::config(&checkpoint)?)?;
     let classes = args.noise.classes(&config)?;
     let statistics = args.noise.statistics(&config, args.count)?;
     let chosen = args.place.open(config.conv)?;
@@ -66,6 +66,7 @@ impl Job<'_> {
         });
         bar.finish();
         let evaluation = evaluation?;
+        warn(evaluation.doubt());
         match self.args.json {
             true => print_json(&self.report(&evaluation)?),
             false => {

@@ -6,15 +6,12 @@ use gan_cuda::data::{
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::ranges::CLASSES;
 use gan_cuda::run::config::Config;
-use indicatif::ProgressBar;
 
 use super::flags::Args;
 use super::resolve::absolute;
-use crate::cli::display::{Verbosity, is_terminal, print_error_line, progress_bar, show_bar};
+use crate::cli::display::{Verbosity, is_terminal, warn};
 use crate::cli::error::{Error, Result, refuse};
-use crate::cli::layers;
-
-const BAR: &str = "decoding images {bar:20} {human_pos}/{human_len}  {eta} left";
+use crate::cli::{layers, stages};
 
 /// Gives a new run's networks the classes of its data set; those of a `--config` file must have
 /// them. Opens no image.
@@ -91,9 +88,7 @@ fn noted(args: &Args, config: &mut Config, data: Dataset) -> Dataset {
         config.class_names.clone_from(&data.class_names);
     }
     if args.verbosity() > Verbosity::Quiet {
-        for warning in data.warnings.iter().chain(&data.doubts()) {
-            print_error_line(&format!("warning: {warning}"));
-        }
+        warn(data.warnings.iter().cloned().chain(data.doubts()));
     }
     data
 }
@@ -127,11 +122,6 @@ fn fit_classes(config: &mut Config) -> Result<()> {
 /// this where it has none.
 fn load(args: &Args, config: &mut Config, order: ClassOrder) -> Result<Dataset> {
     let spoken = args.verbosity() > Verbosity::Quiet;
-    let bar = match spoken && is_terminal() {
-        // Is seen only once an image is decoded.
-        true => progress_bar(0, None, BAR),
-        false => ProgressBar::hidden(),
-    };
     if let Source::Folder(folder) = config.dataset()?
         && spoken
         && !is_terminal()
@@ -139,18 +129,10 @@ fn load(args: &Args, config: &mut Config, order: ClassOrder) -> Result<Dataset> 
     {
         say!("reading the images in {}", folder.display());
     }
-    show_bar(Some(bar.clone()));
     let mut wanted = Wanted { keep: !args.dry_run, ..config.wanted(cache_folder())? };
     if config.class_names.is_empty() {
         wanted.class_order = order;
     }
-    let data = wanted.load(&|done, all| {
-        bar.update(|state| {
-            state.set_len(all);
-            state.set_pos(done);
-        });
-    });
-    bar.finish_and_clear();
-    show_bar(None);
+    let data = stages::load(&wanted, spoken && is_terminal());
     Ok(noted(args, config, data?))
 }

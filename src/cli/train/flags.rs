@@ -12,7 +12,10 @@ use gan_cuda::gan::settings::{Fakes, Loss, Order};
 use gan_cuda::nn::Init;
 use gan_cuda::ranges;
 
-use crate::cli::ranges::{channels, choice, may_be_negative, preset, run_name, within};
+use crate::cli::ranges::{
+    Optional, channels, choice, choice_or_none, interval_or_never, may_be_negative, preset,
+    run_name, within,
+};
 use crate::cli::sizes::SizeArgs;
 use crate::cli::spelling::{all_widths, gpus};
 
@@ -182,12 +185,12 @@ pub(super) struct OutputArgs {
     pub(super) keep: Option<usize>,
     /// Score the generator every N iterations, or every 'epoch', and at the end: class fidelity, FCD
     /// and KID [default: never]
-    #[arg(long, value_name = "N|epoch")]
-    pub(super) evaluate_interval: Option<Interval>,
+    #[arg(long, value_name = "N|epoch|never", value_parser = interval_or_never)]
+    pub(super) evaluate_interval: Option<Optional<Interval>>,
     /// With --evaluate-interval: keep the checkpoint with the best score, too, and write it when it
     /// is scored [default: none]
-    #[arg(long, value_name = "SCORE", value_parser = choice::<Measure>())]
-    pub(super) keep_best: Option<Measure>,
+    #[arg(long, value_name = "SCORE", value_parser = choice_or_none::<Measure>())]
+    pub(super) keep_best: Option<Optional<Measure>>,
     /// Write losses, samples, scores and histograms of weights and gradients for TensorBoard [default]
     #[arg(long, overrides_with = "no_tensorboard")]
     pub(super) tensorboard: bool,

@@ -11,7 +11,8 @@ use std::process::ExitCode;
 use gan_cuda::data::{Dataset, DatasetKind, Origin, Source};
 use gan_cuda::device::Device;
 use gan_cuda::device::cpu::Cpu;
-use gan_cuda::eval::{self, evaluation::Stage};
+use gan_cuda::eval::Evaluator;
+use gan_cuda::eval::evaluation::Stage;
 use gan_cuda::formats::records::ScoreRecord;
 use gan_cuda::gan::dataset::Schedule;
 use gan_cuda::gan::plan::Plan;
@@ -27,7 +28,7 @@ use gan_cuda::train::trainer::{
 use super::advice::how_to_get;
 use super::device::{AnyDevice, Chosen, CpuChoice, open_device};
 use super::display::{
-    Display, Verbosity, check_output, is_terminal, print_error_line, print_lines, print_wrapped,
+    Display, Verbosity, check_output, is_terminal, print_lines, print_wrapped, warn,
 };
 use super::signals::Signals;
 use super::stages::Bar;
@@ -118,10 +119,11 @@ impl Job<'_> {
             (self.config.clone(), &self.data, &self.args.output.runs_dir);
         let name = default_name(&format!("{}-{}", config.preset, config.dataset()?.name()));
         let name = self.args.output.name.clone().unwrap_or(name);
-        let signals = Signals::listen()?;
         let remarks = remarks(&start, false);
-        self.learn_to_score()?;
-        let trainer = match start {
+        let evaluator = self.evaluator(&device)?;
+        // Until here there is nothing to save, and a signal ends the process.
+        let signals = Signals::listen()?;
+        let mut trainer = match start {
             Start::Anew => Trainer::begin(config, device, data, runs_dir, &name)?,
             Start::Run { run, lock, checkpoint, .. } => {
                 let lock = lock.map_or_else(|| run.lock(), Ok)?;
@@ -131,19 +133,26 @@ impl Job<'_> {
                 Trainer::branch(config, device, data, &checkpoint, (runs_dir, &name))?
             }
         };
+        if let Some(evaluator) = evaluator {
+            trainer.evaluate_with(evaluator);
+        }
         self.train(trainer, &signals, &remarks)
     }
 
-    /// Trains the classifier that scores need of a folder's images, if they are wanted.
-    fn learn_to_score(&self) -> Result<()> {
+    /// What scores the generator, if that is wanted.
+    fn evaluator<D: Device>(&self, device: &D) -> Result<Option<Evaluator<D>>> {
         if self.config.evaluate_interval.is_none() {
-            return Ok(());
+            return Ok(None);
         }
         let bar = Bar::new(self.args.verbosity() > Verbosity::Quiet && is_terminal());
         let learning = &mut |done, all| bar.show(Stage::Learning, done, all);
-        let learnt = eval::learn(&self.config, &self.data, learning);
+        let evaluator = Evaluator::new(device, &self.config, &self.data, learning);
         bar.finish();
-        Ok(learnt?)
+        let evaluator = evaluator?;
+        if self.args.verbosity() > Verbosity::Quiet {
+            warn(evaluator.doubt());
+        }
+        Ok(Some(evaluator))
     }
 
     fn train(
@@ -181,7 +190,7 @@ impl Job<'_> {
             // Whoever hears of errors alone must not take it for a good one.
             _ if verbosity == Verbosity::Quiet => {
                 if trainer.has_diverged() {
-                    print_error_line(&format!("warning: {DIVERGED}"));
+                    warn([DIVERGED.to_owned()]);
                 }
             }
             End::Finished => farewell(&trainer, begun)?,

@@ -16,6 +16,7 @@ use super::flags::{Args, DataArgs, ValueArgs};
 use crate::cli::display::Verbosity;
 use crate::cli::error::{Error, Result, refuse, refuse_value};
 use crate::cli::layers::{self, Given};
+use crate::cli::ranges::Optional;
 
 impl Args {
     pub(super) fn verbosity(&self) -> Verbosity {
@@ -127,8 +128,12 @@ impl Args {
         set(&mut config.log_interval, output.log_interval);
         set(&mut config.checkpoint_interval, output.checkpoint_interval.map(Some));
         set(&mut config.keep, output.keep);
-        set(&mut config.evaluate_interval, output.evaluate_interval.map(Some));
-        set(&mut config.keep_best, output.keep_best.map(Some));
+        if let Some(Optional(interval)) = output.evaluate_interval {
+            config.evaluate_interval = interval;
+            // Without scores there is no best.
+            config.keep_best = config.keep_best.filter(|_| interval.is_some());
+        }
+        set(&mut config.keep_best, output.keep_best.map(|given| given.0));
         config.tensorboard = (config.tensorboard || output.tensorboard) && !output.no_tensorboard;
         set(&mut config.init_generator, given_file(&values.init_generator)?.map(Some));
         set(&mut config.init_discriminator, given_file(&values.init_discriminator)?.map(Some));

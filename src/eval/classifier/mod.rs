@@ -27,6 +27,8 @@ pub const SIDE: usize = 28;
 pub const FEATURES: usize = 84;
 /// Images that are looked at together.
 const BATCH: usize = 256;
+/// The error beyond which its scores are to be doubted.
+const DOUBTFUL: f64 = 0.5;
 /// Of the outputs of both hidden layers, the share that is dropped in training.
 const DROPOUT: f64 = 0.4;
 
@@ -51,6 +53,18 @@ impl About {
     fn logits(self) -> usize {
         self.classes + 1
     }
+}
+
+/// What is to be doubted where this share of held-out images is taken for another class, if anything
+/// is.
+pub fn doubt(error: f64) -> Option<String> {
+    (error > DOUBTFUL).then(|| {
+        format!(
+            "the classifier takes {:.0} % of the held-out images for another class, so class \
+             fidelity and FCD say little: are the images' classes kinds of things?",
+            100.0 * error
+        )
+    })
 }
 
 /// A classifier with its weights, and room for a batch of images.

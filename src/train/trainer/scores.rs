@@ -9,23 +9,30 @@ use crate::device::Device;
 use crate::eval::trend::Evaluate;
 use crate::formats::records::{Measure, ScoreRecord, best, read_scores};
 use crate::run::journal::score_line;
-use crate::train::Result;
 use crate::train::observer::Observer;
+use crate::train::{Error, Result};
 
 impl<D: Device> Trainer<D> {
-    /// Has the generator scored by another evaluator than the engine's, as often as
-    /// [`evaluate_interval`](crate::run::config::Config::evaluate_interval) says.
+    /// Has the generator scored, by the engine's [`Evaluator`](crate::eval::Evaluator) or another, as
+    /// often as [`evaluate_interval`](crate::run::config::Config::evaluate_interval) says.
     pub fn evaluate_with(&mut self, evaluator: impl Evaluate<D> + 'static) {
         self.evaluator = Some(Box::new(evaluator));
     }
 
-    /// The best of the run's scores, by what its best checkpoint is chosen by, or else by what a run
-    /// [is shown by](Measure::shown); none where there are no scores.
+    /// The best of the run's scores, by what a run [is shown by](Measure::shown); none where there are
+    /// no scores. Of a run that keeps its best checkpoint, by what that is chosen by, and of those
+    /// whose checkpoint is there or whose generator is the present one: it may have been better
+    /// before it was told to keep any.
     ///
     /// # Errors
-    /// When `stats.jsonl` cannot be read.
+    /// When `stats.jsonl` cannot be read, or the run folder cannot be listed.
     pub fn best(&self) -> Result<Option<(Measure, ScoreRecord)>> {
-        let records = read_scores(&self.run.stats())?;
+        let mut records = read_scores(&self.run.stats())?;
+        if self.config.keep_best.is_some() {
+            let mut there = self.run.checkpoints()?;
+            there.push(self.gan.completed().into());
+            records.retain(|record| there.contains(&record.iteration));
+        }
         let measure = self.config.keep_best.unwrap_or_else(|| Measure::shown(&records));
         Ok(best(&records, measure).map(|record| (measure, *record)))
     }
@@ -43,10 +50,17 @@ impl<D: Device> Trainer<D> {
         Ok(self.best_to_keep()? == Some(self.gan.completed().into()))
     }
 
+    /// Makes sure that a run that is to be scored is told so at its beginning.
+    pub(super) fn expect_evaluator(&self) -> Result<()> {
+        match self.config.evaluate_interval.is_some() && self.evaluator.is_none() {
+            true => Err(Error::NoEvaluator),
+            false => Ok(()),
+        }
+    }
+
     pub(super) fn evaluation_is_due(&self) -> bool {
-        let interval = self.config.evaluate_interval.filter(|_| self.evaluator.is_some());
         let last = self.gan.completed() == self.total();
-        interval.is_some_and(|interval| last || self.is_due(interval))
+        self.config.evaluate_interval.is_some_and(|interval| last || self.is_due(interval))
     }
 
     /// Scores the generator that a run goes on with, where that was due and put off because the run
@@ -64,7 +78,7 @@ impl<D: Device> Trainer<D> {
 
     /// Scores the generator and writes that down.
     pub(super) fn evaluate(&mut self, observer: &mut dyn Observer) -> Result<()> {
-        let Some(evaluator) = &mut self.evaluator else { return Ok(()) };
+        let evaluator = self.evaluator.as_mut().ok_or(Error::NoEvaluator)?;
         let begun = Instant::now();
         let scores = evaluator.evaluate(&mut self.gan)?;
         // The clock of training stands still meanwhile.

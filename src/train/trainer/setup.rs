@@ -9,8 +9,6 @@ use super::Trainer;
 use super::fixed_samples::FixedSamples;
 use crate::data::Dataset;
 use crate::device::Device;
-use crate::eval::Evaluator;
-use crate::eval::trend::Evaluate;
 use crate::formats::events::{self, EventFile};
 use crate::formats::files::write_whole;
 use crate::gan::dataset::{DeviceDataset, Schedule};
@@ -72,7 +70,6 @@ impl<D: Device> Trainer<D> {
         seconds: f64,
         (runs_dir, name): (&Path, &str),
     ) -> Result<Self> {
-        let evaluator = evaluator(&config, &gan, data)?;
         // Last, so that a run that cannot be leaves no folder behind.
         let run = RunDir::create(runs_dir, name)?;
         let begun = Self::begin_in(run.clone(), config, gan, images, data, seconds);
@@ -81,7 +78,7 @@ impl<D: Device> Trainer<D> {
             let _ = std::fs::remove_dir_all(run.path());
         }
         info!(run = %run.path().display(), begun = begun.is_ok(), "a new run");
-        begun.map(|trainer| Self { evaluator, ..trainer })
+        begun
     }
 
     fn begin_in(
@@ -127,7 +124,6 @@ impl<D: Device> Trainer<D> {
         let begun = (progress.seconds, progress.data);
         let mut trainer = Self::assemble(config, gan, images, parts, data, begun)?;
         if iteration < trainer.total() {
-            trainer.evaluator = evaluator(&trainer.config, &trainer.gan, data)?;
             trainer.remarks = lost;
             trainer.forget_after(iteration)?;
             trainer.begin_events()?;
@@ -184,18 +180,6 @@ impl<D: Device> Trainer<D> {
             begun: completed,
             saved: Instant::now(),
         })
-    }
-}
-
-/// What scores the generator, if that is wanted.
-fn evaluator<D: Device>(
-    config: &Config,
-    gan: &Gan<D>,
-    data: &Dataset,
-) -> Result<Option<Box<dyn Evaluate<D>>>> {
-    match config.evaluate_interval {
-        Some(_) => Ok(Some(Box::new(Evaluator::new(gan.device(), config, data)?))),
-        None => Ok(None),
     }
 }
 
