@@ -41,10 +41,10 @@ def write_readme(run: Run, folder: Path) -> None:
 
 
 def put_between(text: str, marker: str, content: str) -> str:
-    """README's text with other content between two markers."""
+    """A text with other content between two markers."""
     begin, end = f"<!-- {marker}:begin -->", f"<!-- {marker}:end -->"
     if begin not in text or end not in text:
-        raise SystemExit(f"error: {README} has no {begin} and {end} to write between")
+        raise SystemExit(f"error: there is no {begin} and {end} to write between")
     before, rest = text.split(begin)
     return f"{before}{begin}\n{content}\n{end}{rest.split(end)[1]}"
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Trains a preset in PyTorch as its source does, on the embedded digits, and keeps its generators.
+"""Trains a preset in PyTorch as its source does, on the embedded digits or on a folder of images, and
+keeps its generators.
 
     python benches/quality/torch_train.py --preset cgan --seed 0 --epochs 200 --out FOLDER
 
@@ -97,17 +98,36 @@ class Run:
         return batch
 
 
-def training_images(preset: Preset) -> tuple[Tensor, Tensor]:
-    """The embedded digits in [-1, 1] (count, pixels), and their labels."""
-    pixels, labels = (torch.frombuffer(part, dtype=torch.uint8) for part in digits())
+def training_images(preset: Preset, folder: Path | None = None) -> tuple[Tensor, Tensor]:
+    """Images in [-1, 1] (count, pixels), and their labels: the embedded digits, or a folder's PNGs,
+    which have none."""
+    if folder is None:
+        pixels, labels = (torch.frombuffer(part, dtype=torch.uint8) for part in digits())
+    else:
+        pixels = torch.stack([pixels_of(path, preset) for path in sorted(folder.rglob("*.png"))])
+        labels = torch.zeros(len(pixels))
     return (pixels.view(-1, preset.pixels).float() / 255 - 0.5) / 0.5, labels.long()
+
+
+def pixels_of(path: Path, preset: Preset) -> Tensor:
+    """An image's bytes, plane by plane, laid on white where it is transparent, as the engine does."""
+    from PIL import Image  # here, since digits do without
+
+    channels, height, width = preset.image_shape
+    picture = Image.open(path).convert("RGBA")
+    white = Image.new("RGBA", picture.size, "white")
+    picture = Image.alpha_composite(white, picture).convert("RGB" if channels == 3 else "L")
+    picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+    pixels = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
+    return pixels.view(height, width, channels).permute(2, 0, 1).flatten()
 
 
 def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    names = [name for name, preset in PRESETS.items() if preset.image_shape == (1, 28, 28)]
-    parser.add_argument("--preset", choices=names, required=True)
+    parser.add_argument("--preset", choices=PRESETS, required=True)
+    parser.add_argument("--images", type=Path, help="a folder of PNGs in place of the digits")
+    parser.add_argument("--image-size", type=int, help="their height and width")
     parser.add_argument("--loss", choices=("bce", "bce-logits"), help="instead of the preset's")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, required=True)
@@ -125,11 +145,13 @@ def main() -> None:
     preset = PRESETS[arguments.preset]
     if arguments.loss:
         preset = replace(preset, loss=arguments.loss)
+    if side := arguments.image_size:
+        preset = replace(preset, image_shape=(preset.image_shape[0], side, side))
     arguments.out.mkdir(parents=True, exist_ok=True)
     state, run = arguments.out / "state.pt", Run(preset, arguments.seed)
     if state.exists():
         run.load(state)
-    images, labels = training_images(preset)
+    images, labels = training_images(preset, arguments.images)
     while run.epochs < arguments.epochs:
         run.epoch(images, labels)
         if run.epochs % arguments.keep == 0 or run.epochs == arguments.epochs:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import colorsys
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,15 +21,17 @@ import report  # noqa: E402
 import speedrun  # noqa: E402
 
 try:
+    import drift
     import numpy as np
     import torch
     from baseline import PRESETS
+    from PIL import Image
     from scores import Scorer
     from torch_train import Run, training_images
 
     MISSING = None
 except ModuleNotFoundError as error:
-    MISSING = f"SKIPPED, as python has no {error.name}: pip install torch numpy safetensors"
+    MISSING = f"SKIPPED, as python has no {error.name}: pip install torch numpy safetensors pillow"
     print(MISSING, file=sys.stderr)
 
 
@@ -76,6 +80,18 @@ class Speedrun(unittest.TestCase):
         self.assertEqual([line.split("[")[1][0] for line in lines], ["c", "b", "a"])
         self.assertIn("**7.0** (7.0, 5.0, 30.0)", lines[1])
 
+    def test_readme_claims_the_fastest_beside_both_cgans_once_all_have_passed(self) -> None:
+        def result(entry: str, seconds: float | None, on: str = "c") -> dict:
+            return {"entry": entry, "what": f"w of {entry}", "on": on, "runs": [{"seconds": seconds}]}
+
+        both = [result("cgan", 100.4), result("pytorch-cgan", 300.0)]
+        self.assertEqual(speedrun.claim(both, "c"), "")
+        self.assertEqual(speedrun.claim([*both, result("a", None)], "c"), "")
+        self.assertEqual(speedrun.claim([*both, result("a", 9.0)], "another"), "")
+        text = speedrun.claim([*both, result("b", 20.0), result("a", 9.0)], "c")
+        for words in ("97.5 %", "9 seconds with w of a, 100 with", "300 with PyTorch's", "(on c)"):
+            self.assertIn(words, text)
+
     def test_both_scores_must_reach_the_goal(self) -> None:
         goal = speedrun.GOAL
         best = {"class_fidelity": goal["fidelity"], "fcd": goal["fcd"]}
@@ -106,6 +122,27 @@ class Torch(unittest.TestCase):
             whole.trainer.generator.parameters(), parts.trainer.generator.parameters(), strict=True
         ):
             self.assertTrue(torch.equal(a, b))
+
+    def test_numbers_of_drift_are_those_of_hsv(self) -> None:
+        levels = torch.rand(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+        levels[0, :, 0, 0] = 0.0
+        found = drift.numbers(levels * 2 - 1)
+        pixels = levels.permute(0, 2, 3, 1).reshape(-1, 3).tolist()
+        saturation = sum(colorsys.rgb_to_hsv(*pixel)[1] for pixel in pixels) / len(pixels)
+        self.assertAlmostEqual(found["saturation"], saturation, places=5)
+        self.assertAlmostEqual(found["std"], np.std(levels.numpy() * 2 - 1), places=5)
+
+    def test_pictures_are_laid_on_white_plane_by_plane(self) -> None:
+        preset = replace(PRESETS["mlp-rgb"], image_shape=(3, 2, 3))
+        with tempfile.TemporaryDirectory() as folder:
+            picture = Image.new("RGBA", (3, 2), (0, 0, 0, 0))
+            picture.putpixel((1, 0), (10, 20, 30, 255))
+            picture.save(Path(folder) / "a.png")
+            images, labels = training_images(preset, Path(folder))
+        self.assertEqual((images.shape, labels.tolist()), ((1, 18), [0]))
+        levels = ((images + 1) * 127.5).view(3, 2, 3)
+        self.assertTrue(torch.allclose(levels[:, 0, 1], torch.tensor([10.0, 20.0, 30.0]), atol=1e-4))
+        self.assertEqual((images == 1.0).sum(), 15)
 
     @unittest.skipUnless(PROGRAM.exists(), "SKIPPED: cargo build --release comes first")
     def test_scores_are_those_of_the_program(self) -> None:
