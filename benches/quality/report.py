@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PRESETS = ("mlp", "mlp-dropout", "cgan", "mlp-batchnorm", "dcgan")
+PRESETS = ("mlp", "mlp-dropout", "cgan", "mlp-batchnorm", "dcgan", "cdcgan")
 PROGRAMS = {
     "gan-cuda": "gan-cuda",
     "pytorch": "PyTorch",
@@ -82,6 +82,25 @@ def grids(reports: list[dict], folder: Path) -> list[str]:
     return lines
 
 
+def drift(folder: Path) -> str:
+    """The curves of `mlp-rgb`'s colours, if they were measured."""
+    path = folder / "drift.json"
+    if not path.exists():
+        return ""
+    run = json.loads(path.read_text())
+    side, link = run["image_size"], os.path.relpath(folder / "drift.png", ROOT / "docs")
+    ends = {name: run[name][-1]["saturation"] for name in ("gan-cuda", "pytorch")}
+    return "\n\n".join((
+        "## Colour",
+        f"`{run['preset']}` is for folders of colour images, and its samples are known to become more "
+        f"saturated and richer in contrast as training goes on. Here it has learnt from {run['about']}, "
+        f"{side}×{side}, for {run['epochs']} epochs. After the last the saturation of its samples is "
+        f"{ends['gan-cuda']:.2f} here and {ends['pytorch']:.2f} in PyTorch, that of the images "
+        f"{run['data']['saturation']:.2f}.",
+        f"![saturation and contrast of samples over iterations, ours and PyTorch's]({link})",
+    ))
+
+
 def order(report: dict) -> tuple[int, int, int]:
     """Presets as they are known, then seeds, then programs."""
     program = list(PROGRAMS).index(report["program"])
@@ -99,8 +118,8 @@ def text(folder: Path) -> str:
     parts = [
         "# The published set-ups compared",
         f"<!-- Written by benches/quality/report.py from {source}. -->",
-        "Five published set-ups for digits, trained on the same 10,000 digits for their published "
-        f"epochs ({lengths}), by this program and by PyTorch. `gan-cuda evaluate` drew 10,000 "
+        "Set-ups for digits, trained on the same 10,000 digits by this program and by PyTorch "
+        f"(epochs, of the published ones as published: {lengths}). `gan-cuda evaluate` drew 10,000 "
         "images from each generator and compared them with MNIST's 10,000 test images, which none "
         "has learnt from; what each column means, `gan-cuda evaluate --help` says. Real images "
         "are the 10,000 that all have learnt from, as far from the test images as can be hoped "
@@ -111,9 +130,11 @@ def text(folder: Path) -> str:
         "Of the generators of seed 0, from one noise each: where there are classes, a row for "
         "each of them.",
         "\n".join(grids(reports, folder)),
+        drift(folder),
         "## How to repeat it",
         f"[benches/quality/compare.py](../benches/quality/compare.py) trains and scores, and goes "
-        f"on where it stopped; its results are in [{source}](../{source}).",
+        f"on where it stopped; [drift.py](../benches/quality/drift.py) draws the curves. Their results "
+        f"are in [{source}](../{source}).",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

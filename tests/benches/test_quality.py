@@ -57,6 +57,10 @@ class Report(unittest.TestCase):
                 path = Path(folder) / f"{preset}-{program}-seed0.json"
                 path.write_text(json.dumps(entry))
             (Path(folder) / "notes.md").write_text("A remark.\n")
+            curve = [{"iteration": 0, "saturation": 0.25}, {"iteration": 9, "saturation": 0.75}]
+            run = {"preset": "mlp-rgb", "about": "emoji", "image_size": 8, "epochs": 2}
+            run |= {"data": {"saturation": 0.5}, "gan-cuda": curve, "pytorch": curve[:1]}
+            (Path(folder) / "drift.json").write_text(json.dumps(run))
             lines = report.text(Path(folder)).splitlines()
         table = [line for line in lines if line.startswith("| ")]
         self.assertIn("| `cgan` | gan-cuda | 0 | 97.0 % (96.0–98.0) | 5.0 |", table[2])
@@ -65,6 +69,9 @@ class Report(unittest.TestCase):
         self.assertIn("| 900.0 |", table[5])
         self.assertIn("3: 1.0 %", table[2])
         self.assertIn("A remark.", lines)
+        (colour,) = [line for line in lines if "mlp-rgb" in line]
+        self.assertIn("emoji, 8×8, for 2 epochs", colour)
+        self.assertIn("0.75 here and 0.25 in PyTorch, that of the images 0.50", colour)
 
 
 class Speedrun(unittest.TestCase):
