@@ -30,6 +30,11 @@ def fidelity(row: Scores) -> str:
     return f"{100 * row['class_fidelity']:.1f} % ({low:.1f}–{high:.1f})"
 
 
+def short(number: float) -> str:
+    """A number without digits that say nothing."""
+    return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.2f}"
+
+
 def plain(key: str, digits: int) -> Callable[[Scores], str]:
     """A number with so many digits behind the point."""
     return lambda row: f"{row[key]:.{digits}f}" if key in row else "–"
@@ -38,7 +43,7 @@ def plain(key: str, digits: int) -> Callable[[Scores], str]:
 COLUMNS: dict[str, Callable[[Scores], str]] = {
     "fidelity (95 %)": fidelity,
     "FCD": plain("fcd", 1),
-    "KID": lambda row: f"{row['kid']:.2f} ± {row['kid_error']:.2f}",
+    "KID": lambda row: f"{short(row['kid'])} ± {short(row['kid_error'])}",
     "precision": plain("precision", 3),
     "recall": plain("recall", 3),
     "density": plain("density", 2),
