@@ -55,6 +55,7 @@ class Comparison:
         self.work = arguments.work.resolve()
         self.out = arguments.out.resolve()
         self.threads = arguments.threads
+        self.asked_epochs = arguments.epochs
         # No data set of this machine: all learn from the embedded digits. The test images are for
         # the distance to the nearest training image.
         cache = self.work / "cache"
@@ -70,6 +71,10 @@ class Comparison:
                 if not link.exists():
                     link.symlink_to(path.resolve())
         (self.out / "grids").mkdir(parents=True, exist_ok=True)
+
+    def epochs(self, preset: str) -> int:
+        """How long a preset is trained."""
+        return self.asked_epochs or ALL_EPOCHS[preset]
 
     def call(self, *command: object) -> str:
         """Runs a command to its end; its output."""
@@ -88,7 +93,7 @@ class Comparison:
         if found:
             self.call(self.program, "train", "--resume", found[0], *flags)
             return found[0]
-        length = ["--epochs", ALL_EPOCHS[preset], "--sample-interval", 100_000]
+        length = ["--epochs", self.epochs(preset), "--sample-interval", 100_000]
         begin = ["--preset", preset, "--seed", seed, "--runs-dir", runs]
         self.call(self.program, "train", *begin, *length, *flags)
         return sorted(runs.glob("[0-9]*"))[0]
@@ -96,7 +101,7 @@ class Comparison:
     def pytorch(self, preset: str, seed: int, logits: bool) -> Path:
         """PyTorch's generator after the last epoch."""
         out = self.work / "torch" / f"{preset}{'-logits' if logits else ''}-seed{seed}"
-        flags = ["--preset", preset, "--seed", seed, "--epochs", ALL_EPOCHS[preset]]
+        flags = ["--preset", preset, "--seed", seed, "--epochs", self.epochs(preset)]
         flags += ["--threads", self.threads, *(["--loss", "bce-logits"] if logits else [])]
         self.call(sys.executable, HERE / "torch_train.py", *flags, "--out", out)
         return sorted(out.glob("generator-*.safetensors"))[-1]
@@ -117,7 +122,7 @@ class Comparison:
         scores.pop("checkpoint")
         scores.pop("weights", None)
         scores |= {"preset": entry.preset, "program": entry.program, "seed": entry.seed}
-        scores |= {"epochs": ALL_EPOCHS[entry.preset], "processor": processor()}
+        scores |= {"epochs": self.epochs(entry.preset), "processor": processor()}
         report.write_text(json.dumps(scores, indent=1) + "\n")
 
 
@@ -150,6 +155,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--presets", nargs="+", choices=ALL_EPOCHS, default=list(EPOCHS))
     parser.add_argument("--programs", nargs="+", choices=PROGRAMS, default=PROGRAMS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--epochs", type=int, help="in place of the published, in a --work of its own")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     return parser.parse_args()
 
