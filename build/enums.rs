@@ -1,7 +1,7 @@
 //! Writes the numbers by which kernels know what is one of several, from their C++ `enum`s:
 //!
 //! ```c
-//! enum Score { CROSS_ENTROPY = 0, SQUARED_ERROR = 1 };
+//! enum Score { CROSS_ENTROPY = 0, SATURATING_CROSS_ENTROPY = 1, SQUARED_ERROR = 2 };
 //! ```
 //!
 //! Each has a name and a number for each of its own. An `enum` without a name holds constants of the

@@ -6,6 +6,11 @@
 //   cross entropy  score = max(x, 0) − t·x + ln(1 + e^−|x|),  score′ = σ(x) − t,  output σ(x)
 //   squared error  score = (x − t)²,                          score′ = 2·(x − t),  output x
 //
+// Saturating cross entropy is that of a probability p = σ(x), limited as PyTorch's is.
+//
+//   score = −max(ln p, −100) for t = 1, −max(ln (1 − p), −100) for t = 0
+//   score′ = (p − t)·min(1, p·(1 − p)/10⁻¹²),  output p
+//
 // dx = scale·score′/rows. Row (step mod ring_rows) of the ring gets scale·mean(score) at `place`
 // and mean(output) behind it, then those of the second part. x, dx (parts, rows), ring (ring_rows,
 // ring_columns). dx and these numbers are overwritten. Deterministic: a block a part, sums as a
@@ -21,7 +26,7 @@
 
 #include "common.cuh"
 
-enum Score { CROSS_ENTROPY = 0, SQUARED_ERROR = 1 };
+enum Score { CROSS_ENTROPY = 0, SATURATING_CROSS_ENTROPY = 1, SQUARED_ERROR = 2 };
 
 struct Scored {
     float value, slope, output;
@@ -34,10 +39,27 @@ __device__ inline Scored cross_entropy(float x, float target)
     return {value, probability - target, probability};
 }
 
+// As PyTorch's BCELoss behind a Sigmoid: no logarithm is less than −100; the one divides by p·(1 − p),
+// but by no less than 10⁻¹², the other multiplies by it.
+__device__ inline Scored saturating_cross_entropy(float x, float target)
+{
+    const float p = sigmoid(x);
+    const float log = target == 1.0f ? logf(p) : log1pf(-p);
+    const float faded = fminf(1.0f, p * (1.0f - p) / 1e-12f);
+    return {log < -100.0f ? 100.0f : -log, (p - target) * faded, p};
+}
+
 __device__ inline Scored squared_error(float x, float target)
 {
     const float distance = x - target;
     return {distance * distance, distance + distance, x};
+}
+
+__device__ inline Scored scored(unsigned score, float x, float target)
+{
+    if (score == CROSS_ENTROPY) return cross_entropy(x, target);
+    if (score == SATURATING_CROSS_ENTROPY) return saturating_cross_entropy(x, target);
+    return squared_error(x, target);
 }
 
 // Launch: a block of 2ⁿ threads for each part.
@@ -60,8 +82,7 @@ extern "C" __global__ void loss_forward_backward(
     float loss = 0.0f, output = 0.0f;
     for (unsigned i = threadIdx.x; i < (unsigned)rows; i += blockDim.x) {
         const unsigned long long at = index_of(part, i, rows);
-        const Scored s = score == CROSS_ENTROPY ? cross_entropy(x[at], target)
-                                                : squared_error(x[at], target);
+        const Scored s = scored(score, x[at], target);
         dx[at] = share * s.slope;
         loss += s.value;
         output += s.output;

@@ -28,8 +28,9 @@ EPOCHS = {"mlp": 210, "mlp-dropout": 100, "cgan": 200, "mlp-batchnorm": 99, "dcg
 # Not a published set-up, but the one that class fidelity was published for is like it.
 EPOCHS_OF_OTHERS = {"cdcgan": 100}
 ALL_EPOCHS = EPOCHS | EPOCHS_OF_OTHERS
-PROGRAMS = ("gan-cuda", "pytorch", "pytorch-logits")
-# Beside PyTorch's own loss, that of the engine: is a difference the loss or the seed?
+LOGITS = "-logits"
+PROGRAMS = ("gan-cuda", "gan-cuda-logits", "pytorch", "pytorch-logits")
+# Beside the loss of a Sigmoid, which saturates, that of the logit: what difference does it make?
 FROM_LOGITS = {"mlp-dropout"}
 
 
@@ -45,6 +46,16 @@ class Entry:
     def name(self) -> str:
         """Of its files."""
         return f"{self.preset}-{self.program}-seed{self.seed}"
+
+    @property
+    def folder(self) -> str:
+        """Of its networks."""
+        return f"{self.preset}{LOGITS if self.logits else ''}-seed{self.seed}"
+
+    @property
+    def logits(self) -> bool:
+        """Whether the loss is of the logit, though the preset ends in a Sigmoid."""
+        return self.program.endswith(LOGITS)
 
 
 class Comparison:
@@ -85,24 +96,25 @@ class Comparison:
         )
         return done.stdout
 
-    def ours(self, preset: str, seed: int) -> Path:
+    def ours(self, entry: Entry) -> Path:
         """The folder of our run, trained to its end."""
-        runs = self.work / "runs" / f"{preset}-seed{seed}"
+        runs = self.work / "runs" / entry.folder
         found = sorted(runs.glob("[0-9]*"))
         flags = ["--device", "cpu", "--threads", self.threads, "--quiet", "--no-tensorboard"]
         if found:
             self.call(self.program, "train", "--resume", found[0], *flags)
             return found[0]
-        length = ["--epochs", self.epochs(preset), "--sample-interval", 100_000]
-        begin = ["--preset", preset, "--seed", seed, "--runs-dir", runs]
+        length = ["--epochs", self.epochs(entry.preset), "--sample-interval", 100_000]
+        begin = ["--preset", entry.preset, "--seed", entry.seed, "--runs-dir", runs]
+        begin += loss(entry)
         self.call(self.program, "train", *begin, *length, *flags)
         return sorted(runs.glob("[0-9]*"))[0]
 
-    def pytorch(self, preset: str, seed: int, logits: bool) -> Path:
+    def pytorch(self, entry: Entry) -> Path:
         """PyTorch's generator after the last epoch."""
-        out = self.work / "torch" / f"{preset}{'-logits' if logits else ''}-seed{seed}"
-        flags = ["--preset", preset, "--seed", seed, "--epochs", self.epochs(preset)]
-        flags += ["--threads", self.threads, *(["--loss", "bce-logits"] if logits else [])]
+        out = self.work / "torch" / entry.folder
+        flags = ["--preset", entry.preset, "--seed", entry.seed, *loss(entry)]
+        flags += ["--epochs", self.epochs(entry.preset), "--threads", self.threads]
         self.call(sys.executable, HERE / "torch_train.py", *flags, "--out", out)
         return sorted(out.glob("generator-*.safetensors"))[-1]
 
@@ -111,10 +123,9 @@ class Comparison:
         report, grid = self.out / f"{entry.name}.json", self.out / "grids" / f"{entry.name}.png"
         if report.exists() and grid.exists():
             return
-        what: Sequence[object] = [self.ours(entry.preset, entry.seed)]
-        if entry.program != "gan-cuda":
-            logits = entry.program.endswith("-logits")
-            what = [*what, "--generator", self.pytorch(entry.preset, entry.seed, logits)]
+        what: Sequence[object] = [self.ours(entry)]
+        if entry.program.startswith("pytorch"):
+            what = [*what, "--generator", self.pytorch(entry)]
         self.call(self.program, "sample", *what, "--quiet", "--seed", 0, "--out", grid)
         flags = ["--json", "--seed", 0, "--threads", self.threads]
         scores = json.loads(self.call(self.program, "evaluate", *what, *flags))
@@ -124,6 +135,11 @@ class Comparison:
         scores |= {"preset": entry.preset, "program": entry.program, "seed": entry.seed}
         scores |= {"epochs": self.epochs(entry.preset), "processor": processor()}
         report.write_text(json.dumps(scores, indent=1) + "\n")
+
+
+def loss(entry: Entry) -> list[str]:
+    """The flags of another loss than the preset's."""
+    return ["--loss", "bce-logits"] if entry.logits else []
 
 
 def processor() -> str:
@@ -141,7 +157,7 @@ def entries(arguments: argparse.Namespace) -> list[Entry]:
         for seed in arguments.seeds
         for preset in arguments.presets
         for program in arguments.programs
-        if program != "pytorch-logits" or preset in FROM_LOGITS
+        if not program.endswith(LOGITS) or preset in FROM_LOGITS
     ]
 
 

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PRESETS = ("mlp", "mlp-dropout", "cgan", "mlp-batchnorm", "dcgan", "cdcgan")
 PROGRAMS = {
     "gan-cuda": "gan-cuda",
+    "gan-cuda-logits": "gan-cuda, loss from logits",
     "pytorch": "PyTorch",
     "pytorch-logits": "PyTorch, loss from logits",
 }

@@ -5,7 +5,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::ValueHint;
 use gan_cuda::formats::records::{Measure, ScoreRecord};
-use gan_cuda::gan::metrics::EXPLODED;
 use gan_cuda::run::overview::{Overview, overviews};
 use gan_cuda::text::significant;
 
@@ -106,7 +105,7 @@ fn remarks(run: &Overview) -> Vec<String> {
     {
         remarks.push(format!("preset {preset} on {data}"));
     }
-    if run.record.is_some_and(|record| f64::from(record.d_loss.max(record.g_loss)) > EXPLODED) {
+    if run.diverged {
         remarks.push("diverged: its losses have exploded".to_owned());
     }
     if let Some(checkpoint) = &run.branched_from {

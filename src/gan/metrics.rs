@@ -20,11 +20,6 @@ pub struct Metrics {
     pub d_fake: f64,
 }
 
-/// No healthy loss comes near it, whatever its formula: squared error has it where outputs are a
-/// hundred from their targets of 0 and 1, cross-entropy, which is not clamped, where logits are ten
-/// thousand from zero on the wrong side.
-pub const EXPLODED: f64 = 1e4;
-
 /// A number of a run is NaN or infinite.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("the {what} is {value} at iteration {iteration}")]

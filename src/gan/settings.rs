@@ -80,10 +80,21 @@ impl Loss {
         }
     }
 
+    /// No healthy loss comes near it. Squared error has it where outputs are a hundred from their
+    /// targets of 0 and 1, cross-entropy where logits are ten thousand from zero on the wrong side;
+    /// that of probabilities is cut off at 100 for an image.
+    pub fn exploded(self) -> f64 {
+        match self {
+            Loss::Bce => 50.0,
+            Loss::BceLogits | Loss::Mse => 1e4,
+        }
+    }
+
     /// How a device scores it.
     pub(super) fn score(self) -> Score {
         match self {
-            Loss::Bce | Loss::BceLogits => Score::CrossEntropy,
+            Loss::BceLogits => Score::CrossEntropy,
+            Loss::Bce => Score::SaturatingCrossEntropy,
             Loss::Mse => Score::SquaredError,
         }
     }
@@ -117,8 +128,8 @@ choices! {
     pub enum Loss {
         /// Binary cross-entropy of a logit.
         BceLogits = "bce-logits",
-        /// Binary cross-entropy of a probability: the discriminator ends in a sigmoid. Computed
-        /// from the logit all the same, which is stable.
+        /// Binary cross-entropy of a probability: the discriminator ends in a sigmoid. As PyTorch's
+        /// BCELoss it is at most 100, with next to no gradient where the sigmoid is saturated.
         Bce = "bce",
         /// Squared error of the raw output (least-squares GAN).
         Mse = "mse",

@@ -62,6 +62,8 @@ pub struct Overview {
     pub total: Option<u64>,
     /// The newest losses of `stats.jsonl`.
     pub record: Option<Record>,
+    /// Whether these have exploded.
+    pub diverged: bool,
     /// The newest scores of `stats.jsonl`, where the run is told to be scored.
     pub scores: Option<ScoreRecord>,
     /// Of all its scores those of the best generator, by what the run [is shown by](Measure::shown).
@@ -131,6 +133,10 @@ impl Overview {
         problems.extend(error.map(str::to_owned));
         let iteration = record.map_or(0, |record| record.iteration).max(checkpoint.unwrap_or(0));
         let total = config.as_ref().and_then(|config| total(config, &log));
+        let exploded = config.as_ref().map(|config| config.gan.loss.exploded());
+        let diverged = record.zip(exploded).is_some_and(|(record, exploded)| {
+            f64::from(record.d_loss.max(record.g_loss)) > exploded
+        });
         let (bytes, changed) = size_and_time(run.path());
         Overview {
             name: folder_name(run.path()),
@@ -152,6 +158,7 @@ impl Overview {
             iteration,
             total,
             record,
+            diverged,
             scores: scores.last().copied(),
             best_scores: best(&scores, Measure::shown(&scores)).copied(),
             checkpoint,

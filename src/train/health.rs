@@ -5,7 +5,7 @@
 //! still recover.
 
 use crate::gan::Metrics;
-use crate::gan::metrics::{EXPLODED, NotFinite, check_finite};
+use crate::gan::metrics::{NotFinite, check_finite};
 use crate::gan::settings::Loss;
 
 /// A loss of networks that have recovered from an explosion is below this.
@@ -65,8 +65,9 @@ impl Health {
         }
         let (d_loss, g_loss) = (metrics.d_loss / self.d_scale, metrics.g_loss);
         let worst = d_loss.max(g_loss);
-        self.diverged = worst > EXPLODED || self.diverged && worst > CALM;
-        if self.exploded.goes_on(worst > EXPLODED) {
+        let absurd = worst > self.loss.exploded();
+        self.diverged = absurd || self.diverged && worst > CALM;
+        if self.exploded.goes_on(absurd) {
             return Ok(Some(exploded(metrics)));
         }
         if self.dead.goes_on((metrics.d_real - metrics.d_fake).abs() <= ROUNDING) {
@@ -212,14 +213,14 @@ mod tests {
     fn losses_that_explode_are_warned_of_once_and_told_while_they_last() {
         for loss in [Loss::Bce, Loss::BceLogits, Loss::Mse] {
             let mut health = Health::new(loss, 1e3, 0, 0.5);
-            let scaled = Metrics { d_loss: 1200.0, g_loss: 900.0, ..FINE };
+            let scaled = Metrics { d_loss: 1200.0, g_loss: 9.0, ..FINE };
             assert!(warnings(&mut health, &scaled, 100).0.is_empty(), "a factor of 1,000");
             let absurd = Metrics { g_loss: 2e10, ..FINE };
             let (at, words) = warnings(&mut health, &absurd, 100);
             assert_eq!(at, [101]);
             assert!(words.contains("exploded") && words.contains("2.000e10"), "{words}");
             assert!(health.has_diverged());
-            health.look(&Metrics { g_loss: 172.0, ..FINE }).unwrap();
+            health.look(&Metrics { g_loss: 32.0, ..FINE }).unwrap();
             assert!(health.has_diverged(), "less absurd is no recovery");
             health.look(&FINE).unwrap();
             assert!(!health.has_diverged());
@@ -227,6 +228,13 @@ mod tests {
             assert!(warnings(&mut health, &absurd, 100).0.is_empty(), "said once");
             assert!(health.has_diverged());
         }
+    }
+
+    #[test]
+    fn loss_that_cannot_be_large_explodes_sooner() {
+        let at_its_most = Metrics { d_loss: 100.0, g_loss: 0.0, ..FINE };
+        assert_eq!(warnings(&mut healthy(Loss::Bce), &at_its_most, 9).0, [1]);
+        assert!(warnings(&mut healthy(Loss::Mse), &at_its_most, 9).0.is_empty());
     }
 
     #[test]

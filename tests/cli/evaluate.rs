@@ -234,6 +234,7 @@ fn what_cannot_be_scored_is_refused_in_words() {
     };
     refused("--count 1", 2, &["--count", "10 to 100,000"]);
     refused("--count 60 --bn batch --seed -1", 2, &["--seed"]);
+    refused("--skip-bad-images", 2, &["--skip-bad-images", "mnist", "leave it out"]);
     refused("--labels 11", 2, &["--labels", "11"]);
     refused("nowhere", 1, &["nowhere"]);
     scratch

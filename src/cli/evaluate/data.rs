@@ -42,6 +42,10 @@ pub(super) fn placed(args: &DataArgs, mut config: Config) -> Result<Config> {
                        a folder of images, which --dataset names";
         return refuse("--data-dir", problem);
     }
+    if let (true, Source::Named(kind)) = (args.skip_bad_images, config.dataset()?) {
+        let problem = format!("is for folders of images, and {kind} is none; leave it out");
+        return refuse("--skip-bad-images", problem);
+    }
     if let (Some(expected), Some(_)) = (config.gan.classes, &args.dataset) {
         let classes = config.dataset()?.classes(&places(&config)?)?;
         if classes != expected {

@@ -116,7 +116,7 @@ fn show(config: &Config) -> Result<()> {
     network("discriminator", model.discriminator());
     let loss = match settings.loss {
         Loss::BceLogits => "binary cross-entropy on logits",
-        Loss::Bce => "binary cross-entropy (the sigmoid is part of it: stable)",
+        Loss::Bce => "binary cross-entropy of a sigmoid, saturating as PyTorch's BCELoss",
         Loss::Mse => "squared error",
     };
     let fakes = match settings.fakes {

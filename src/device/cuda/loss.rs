@@ -19,6 +19,7 @@ impl Loss for Cuda {
         let parts = judged.parts();
         let score = match shape.score {
             Score::CrossEntropy => score::CROSS_ENTROPY,
+            Score::SaturatingCrossEntropy => score::SATURATING_CROSS_ENTROPY,
             Score::SquaredError => score::SQUARED_ERROR,
         };
         self.gpu.kernels.loss_forward_backward(

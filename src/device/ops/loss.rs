@@ -6,15 +6,21 @@ use crate::device::{In, InInts, Memory, Out};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Score {
     /// Binary cross-entropy on a logit x: max(x, 0) − t·x + ln(1 + e^−|x|).
-    /// Derivative: σ(x) − t. Stable for every x; also used where the network ends in a sigmoid.
+    /// Derivative: σ(x) − t. Stable for every x.
     CrossEntropy,
+    /// Binary cross-entropy of p = σ(x), as PyTorch's `BCELoss` has it behind a `Sigmoid`:
+    /// −max(ln p, −100) for t = 1, −max(ln (1 − p), −100) for t = 0. Derivative: (p − t)·min(1,
+    /// p·(1 − p)/10⁻¹²), which is zero where p is rounded to 1, in `f32` from x ≈ 17 on, and fades
+    /// below −28.
+    SaturatingCrossEntropy,
     /// Squared error: (x − t)². Derivative: 2·(x − t).
     SquaredError,
 }
 
 impl Score {
     /// All of them.
-    pub const ALL: &[Score] = &[Score::CrossEntropy, Score::SquaredError];
+    pub const ALL: &[Score] =
+        &[Score::CrossEntropy, Score::SaturatingCrossEntropy, Score::SquaredError];
 }
 
 /// What a loss scores, and against which targets.
