@@ -75,6 +75,15 @@ impl<'a, D: Device> Bench<'a, D> {
         self.reals(&values)
     }
 
+    /// Logits where a derivative fades that saturates, and some where a value is cut off. None are so
+    /// far up that f32 rounds a probability to 1, but f64 does not.
+    pub fn saturating(&mut self, len: usize) -> Reals<D> {
+        let unit = StandardUniform.sample_iter(&mut self.rng).take(len);
+        let logit = |unit: f64| if unit < 0.2 { -150.0 } else { 45.0 * unit - 40.0 };
+        let values: Vec<D::Real> = unit.map(|unit| D::Real::from_f64(logit(unit))).collect();
+        self.reals(&values)
+    }
+
     /// A dropout mask: 0 or 2.
     pub fn mask(&mut self, len: usize) -> Reals<D> {
         let kept = StandardUniform.sample_iter(&mut self.rng).take(len);

@@ -321,10 +321,10 @@ impl<D: Device> Bench<'_, D> {
 
     pub fn loss_forward_backward(mut self, shape: LossShape, step: u32) -> Vec<Output> {
         let len = shape.judged.parts() * shape.rows;
-        // Down to where a derivative fades that saturates; further up it is rounded away, by f32 sooner
-        // than by f64.
-        let low = if shape.score == Score::SaturatingCrossEntropy { -40.0 } else { -5.0 };
-        let x = self.input(low, 5.0, len);
+        let x = match shape.score {
+            Score::SaturatingCrossEntropy => self.saturating(len),
+            Score::CrossEntropy | Score::SquaredError => self.input(-5.0, 5.0, len),
+        };
         let step = self.ints(&[step]);
         let (mut dx, mut ring) = (self.output(len), self.zeros(RING_ROWS * RING_COLUMNS));
         let device = self.device;
