@@ -171,9 +171,20 @@ def criterion(preset: Preset, output: Array, target: int) -> Array:
     match preset.loss:
         case "mse":
             return jnp.mean((output - target) ** 2)
-        case "bce" | "bce-logits":
+        case "bce":
+            return jnp.mean(saturating_cross_entropy(output, target))
+        case "bce-logits":
             return jnp.mean(nn.softplus(-output if target else output))
     raise ValueError(f"no loss {preset.loss}")
+
+
+def saturating_cross_entropy(logit: Array, target: int) -> Array:
+    """Of each logit: PyTorch's BCELoss behind a Sigmoid, with the limits of its value and gradient."""
+    p = nn.sigmoid(logit)
+    value = -jnp.maximum(jnp.log(p) if target else jnp.log1p(-p), -100)
+    slope = (p - target) * jnp.minimum(1, p * (1 - p) / 1e-12)
+    value, slope, at = lax.stop_gradient((value, slope, logit))
+    return value + slope * (logit - at)
 
 
 def adam(preset: Preset, learner: Learner, gradients: Tree, step: Array) -> Learner:
