@@ -6,6 +6,7 @@ use crate::compiler::{self, Compiler, Problem};
 use crate::{generate, signature};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::{env, fs, thread};
 
@@ -198,10 +199,13 @@ fn link_plain_name(
     rename(&part, path)
 }
 
-/// Where a file is written until it is whole, so that nobody reads half of it.
+/// Where a file is written until it is whole, so that nobody reads half of it: another place each
+/// time, since threads and processes may write the same file at once.
 fn part_of(path: &Path) -> PathBuf {
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
     let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
+    name.push(format!(".{}-{number}.part", std::process::id()));
     name.into()
 }
 
