@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::locate::image_head;
+use super::locate::{Places, image_head};
 use super::other::other_format;
 use super::{DatasetKind, gzip};
 use crate::choice::{Choice, kept_as_text};
@@ -48,6 +48,15 @@ impl Source {
                  images",
                 names()
             )),
+        }
+    }
+
+    /// Where its files are looked for on this machine: those of a known name in `data_dir`, if there
+    /// is one.
+    pub fn places(&self, data_dir: Option<&Path>) -> Places {
+        match self {
+            Source::Named(kind) => Places::of_machine(*kind, data_dir),
+            Source::Folder(_) => Places::default(),
         }
     }
 

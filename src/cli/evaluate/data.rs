@@ -58,10 +58,7 @@ pub(super) fn placed(args: &DataArgs, mut config: Config) -> Result<Config> {
 
 /// Where the files of a named data set are looked for.
 fn places(config: &Config) -> Result<Places> {
-    Ok(match *config.dataset()? {
-        Source::Named(kind) => Places::of_machine(kind, config.data_dir.as_deref()),
-        Source::Folder(_) => Places::default(),
-    })
+    Ok(config.dataset()?.places(config.data_dir.as_deref()))
 }
 
 impl Data {
@@ -121,10 +118,7 @@ fn others(args: &Args, folder: &Path, wanted: &Wanted) -> Result<Dataset> {
     let text = folder.to_string_lossy();
     let source = Source::typed(&text)
         .or_else(|problem| refuse("--reference", format!("{text} is {problem}")))?;
-    let places = match source {
-        Source::Named(kind) => Places::of_machine(kind, None),
-        Source::Folder(_) => Places::default(),
-    };
+    let places = source.places(None);
     let classes = wanted.classes && args.noise.asks_for_classes();
     let others = Wanted { source, places, exact: true, classes, cache: None, ..wanted.clone() };
     Ok(others.load(&|_, _| ())?)

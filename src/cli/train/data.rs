@@ -1,7 +1,7 @@
 //! The images of a run, and what is said while they are read.
 
 use gan_cuda::data::{
-    self, ClassOrder, Dataset, FolderProblem, Origin, Places, Source, Wanted, cache_folder,
+    self, ClassOrder, Dataset, FolderProblem, Origin, Source, Wanted, cache_folder,
 };
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::ranges::CLASSES;
@@ -71,7 +71,10 @@ fn is_of_other_classes(error: &Error) -> bool {
 
 /// The images, from the first place of this machine that has them.
 fn search(args: &Args, config: &mut Config, order: ClassOrder) -> Result<Dataset> {
-    let Some(places) = places(config)? else { return load(args, config, order) };
+    let places = match config.dataset()? {
+        Source::Folder(_) => return load(args, config, order),
+        named => named.places(config.data_dir.as_deref()),
+    };
     let data = Wanted { places, ..config.wanted(None)? }.load(&|_, _| ())?;
     config.data_dir = match &data.origin {
         Origin::Folder(folder) => Some(absolute(folder)?),
@@ -93,16 +96,9 @@ fn noted(args: &Args, config: &mut Config, data: Dataset) -> Dataset {
     data
 }
 
-/// Where the files of a named data set are looked for.
-fn places(config: &Config) -> Result<Option<Places>> {
-    Ok(match *config.dataset()? {
-        Source::Named(kind) => Some(Places::of_machine(kind, config.data_dir.as_deref())),
-        Source::Folder(_) => None,
-    })
-}
-
 fn classes(config: &Config) -> Result<usize> {
-    Ok(config.dataset()?.classes(&places(config)?.unwrap_or_default())?)
+    let source = config.dataset()?;
+    Ok(source.classes(&source.places(config.data_dir.as_deref()))?)
 }
 
 /// Gives a preset's networks the classes of the data set.
