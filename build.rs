@@ -22,11 +22,11 @@ mod launchers;
 #[allow(dead_code)]
 #[path = "src/device/cuda/nvrtc.rs"]
 mod nvrtc;
-#[allow(dead_code)]
-#[path = "src/device/cuda/places.rs"]
-mod places;
 #[path = "build/registers.rs"]
 mod registers;
+#[allow(dead_code)]
+#[path = "src/device/cuda/search_paths.rs"]
+mod search_paths;
 #[path = "build/signature.rs"]
 mod signature;
 #[path = "src/device/cuda/target.rs"]
@@ -43,7 +43,7 @@ const FOLDER: &str = "GAN_CUDA_NVRTC_DIR";
 const REQUIRE: &str = "GAN_CUDA_REQUIRE_NVRTC";
 /// Modules that the program has too.
 const SHARED: [&str; 3] =
-    ["src/device/cuda/nvrtc.rs", "src/device/cuda/places.rs", "src/device/cuda/target.rs"];
+    ["src/device/cuda/nvrtc.rs", "src/device/cuda/search_paths.rs", "src/device/cuda/target.rs"];
 /// What every kernel file includes.
 const HEADER: &str = "kernels/common.cuh";
 
@@ -51,7 +51,7 @@ fn main() {
     for path in ["build.rs", "build", "kernels"].iter().chain(&SHARED) {
         println!("cargo::rerun-if-changed={path}");
     }
-    for variable in places::VARIABLES.iter().chain(&[FOLDER, REQUIRE]) {
+    for variable in search_paths::VARIABLES.iter().chain(&[FOLDER, REQUIRE]) {
         println!("cargo::rerun-if-env-changed={variable}");
     }
     if let Err(problem) = run() {
@@ -101,11 +101,11 @@ fn kernel_files() -> Result<Vec<(String, String)>, String> {
 
 /// NVRTC, if it is on this machine; a warning if it is not.
 fn find_nvrtc() -> Result<Option<Nvrtc>, String> {
-    let only = places::set(FOLDER).map(PathBuf::from);
-    let names = places::MAJORS.map(|major| format!("libnvrtc.so.{major}"));
+    let only = search_paths::env_var(FOLDER).map(PathBuf::from);
+    let names = search_paths::MAJORS.map(|major| format!("libnvrtc.so.{major}"));
     let opened = match only.clone() {
-        Some(folder) => places::open_first(&names, [folder], Nvrtc::open),
-        None => places::open_first(&names, places::folders(), Nvrtc::open),
+        Some(folder) => search_paths::open_first(&names, [folder], Nvrtc::open),
+        None => search_paths::open_first(&names, search_paths::folders(), Nvrtc::open),
     };
     let how = match only {
         Some(_) => format!("correct {FOLDER} or unset it"),
@@ -121,10 +121,12 @@ fn find_nvrtc() -> Result<Option<Nvrtc>, String> {
             }
             Ok(Some(nvrtc))
         }
-        Err(searched) if places::set(REQUIRE).is_some_and(|value| value != "0") => Err(format!(
-            "no NVRTC to compile the CUDA kernels with, though {REQUIRE} is set (searched: {}); {how}",
-            searched.join(", ")
-        )),
+        Err(searched) if search_paths::env_var(REQUIRE).is_some_and(|value| value != "0") => {
+            Err(format!(
+                "no NVRTC to compile the CUDA kernels with, though {REQUIRE} is set (searched: {}); {how}",
+                searched.join(", ")
+            ))
+        }
         Err(_) => {
             let what = "no NVRTC found: the CUDA kernels will be compiled at first use on a GPU";
             tell("warning", &format!("{what} ({how})"));

@@ -41,7 +41,7 @@ GROUPS = {
     "BatchNorm": r"src/device/cpu/batch_norm",
     "bias, activation, loss, embedding": r"src/device/cpu/(linear|activation|loss|embedding)",
     "draws and gathering": r"src/(device/cpu/(random|batch\.)|rng)",
-    "handing over work, waiting": r"src/device/cpu/team",
+    "handing over work, waiting": r"src/device/cpu/thread_pool",
     LOADING: r"src/(data|nn/init|train)/?|/(flate2|miniz_oxide|rand\w*|chacha20)-[0-9]",
 }
 SAMPLES_PER_SECOND = 1997

@@ -58,7 +58,7 @@ __device__ inline void normal_pair(float* pair, unsigned a, unsigned b)
     pair[1] = radius * sine;
 }
 
-extern "C" __global__ void noise_draw(
+extern "C" __global__ void noise_sample(
     float* __restrict__ z,              // (parts, n)
     const unsigned* __restrict__ step,  // (1)
     int parts,
@@ -85,7 +85,7 @@ extern "C" __global__ void noise_draw(
     }
 }
 
-extern "C" __global__ void labels_draw(
+extern "C" __global__ void labels_sample(
     unsigned* __restrict__ labels,      // (parts, n)
     const unsigned* __restrict__ step,  // (1)
     int parts,
@@ -107,7 +107,7 @@ extern "C" __global__ void labels_draw(
 }
 
 // A thread goes from one mask on into the next: `block` counts from the beginning of `mask`.
-extern "C" __global__ void masks_draw(
+extern "C" __global__ void masks_sample(
     float* __restrict__ masks,           // (any): rows·columns of each mask
     const unsigned* __restrict__ table,  // (count, 2): site, columns
     const unsigned* __restrict__ step,   // (1)

@@ -100,7 +100,7 @@ pub fn below(word: u32, limit: usize) -> usize {
 
 /// The least word that keeps its number where dropout drops a share p: so it does with probability
 /// 1 − p.
-pub fn least_kept(p: f64) -> u32 {
+pub fn keep_threshold(p: f64) -> u32 {
     (p * 4_294_967_296.0) as u32
 }
 

@@ -27,7 +27,7 @@ fn extents(shape: ConvolutionShape) -> (String, usize) {
     let ConvolutionShape { rows, x_pixels, inputs, outputs, kernel, stride, .. } = shape;
     let [height, width] = x_pixels;
     let size = format!("{rows}x{inputs}x{height}x{width}-{outputs}-k{kernel}s{stride}");
-    (size, 2 * shape.places() * shape.w_len())
+    (size, 2 * shape.positions() * shape.w_len())
 }
 
 fn convolution_forward<D: Timed>(bench: &mut Bench<'_, D>, shape: ConvolutionShape) {

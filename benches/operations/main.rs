@@ -15,10 +15,10 @@ mod common;
 mod batch_norm;
 mod clock;
 mod convolution;
-mod draws;
 mod layers;
-mod learning;
 mod linear;
+mod loss_and_adam;
+mod random;
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ use clock::Timed;
 use common::{Rates, cpu, gpu};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use gan_cuda::device::ops::Latent;
-use gan_cuda::device::{ConvolutionForm, Reals};
+use gan_cuda::device::{ConvolutionForm, FloatBuffer};
 use gan_cuda::rng::Stream;
 
 const STREAM: Stream = Stream { seed: 1, site: 2 };
@@ -60,24 +60,24 @@ impl<D: Timed> Bench<'_, D> {
     }
 
     /// Zeros: a workspace, which may be empty.
-    fn zeros(&self, len: usize) -> Reals<D> {
+    fn zeros(&self, len: usize) -> FloatBuffer<D> {
         self.device.allocate(len).expect("memory")
     }
 
     /// Numbers from −1 to 1.
-    fn numbers(&self, len: usize) -> Reals<D> {
+    fn numbers(&self, len: usize) -> FloatBuffer<D> {
         self.filled(len, |all, step| {
-            self.device.noise_draw(all, step, STREAM, Latent::Uniform, 1);
+            self.device.noise_sample(all, step, STREAM, Latent::Uniform, 1);
         })
     }
 
     /// Ones: factors with which nothing that is changed in place, again and again, runs off to
     /// infinity or to numbers so small that they cost more.
-    fn ones(&self, len: usize) -> Reals<D> {
+    fn ones(&self, len: usize) -> FloatBuffer<D> {
         let table = self.mask_table(len);
         self.filled(len, |all, step| {
             let table = D::view(&table, 0..2);
-            self.device.masks_draw(all, table, step, STREAM.seed, 1, 0.0);
+            self.device.masks_sample(all, table, step, STREAM.seed, 1, 0.0);
         })
     }
 
@@ -93,7 +93,7 @@ impl<D: Timed> Bench<'_, D> {
         &self,
         len: usize,
         fill: impl FnOnce(D::ViewMut<'_, D::Real>, D::View<'_, u32>),
-    ) -> Reals<D> {
+    ) -> FloatBuffer<D> {
         let mut buffer = self.zeros(len);
         let step = self.step();
         fill(D::view_mut(&mut buffer, 0..len), D::view(&step, 0..1));
@@ -111,8 +111,8 @@ fn all_of<D: Timed>(criterion: &mut Criterion<Rates>, device: &D) {
     linear::all(&mut bench);
     convolution::all(&mut bench);
     batch_norm::all(&mut bench);
-    learning::all(&mut bench);
-    draws::all(&mut bench);
+    loss_and_adam::all(&mut bench);
+    random::all(&mut bench);
 }
 
 fn operations(criterion: &mut Criterion<Rates>) {

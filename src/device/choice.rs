@@ -1,16 +1,16 @@
-//! Which device was asked for.
+//! The device that the user selects.
 
 use crate::choice::kept_as_text;
 
 /// A device to compute on, as `--device` names it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// A GPU where one works, else the CPU.
+    /// A usable GPU if there is one, else the CPU.
     #[default]
     Auto,
     /// The CPU.
     Cpu,
-    /// The GPU of this number.
+    /// The GPU with this ordinal.
     Cuda(usize),
 }
 

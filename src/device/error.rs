@@ -1,4 +1,4 @@
-//! Why a device does not compute.
+//! Errors of devices.
 
 use super::cuda::CudaProblem;
 use crate::memory::OutOfMemory;
@@ -7,14 +7,14 @@ use crate::memory::OutOfMemory;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A GPU was asked for that cannot be used, or it failed.
+    /// The selected GPU cannot be used, or it failed.
     #[error(transparent)]
     Cuda(#[from] CudaProblem),
 
-    /// There is not enough memory.
+    /// The device is out of memory.
     #[error(transparent)]
     OutOfMemory(#[from] OutOfMemory),
 }
 
-/// A result whose error is the device's unless another is named.
+/// A `Result` whose error type defaults to the device's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,15 +1,15 @@
-//! Where numbers live and operations run.
+//! Devices: the memory that tensors live in, and the operations that run on them.
 //!
 //! | module | holds |
 //! |---|---|
 //! | this one | [`Memory`]: buffers, views of them, copies to and from the host |
 //! | [`ops`] | the contract of every operation: formula, derivative, shapes |
-//! | [`cpu`] | the CPU device, in `f32` for work and `f64` for the tests' reference |
+//! | [`cpu`] | the CPU device: `f32` for training, `f64` as the reference of the tests |
 //! | [`cuda`] | the CUDA device, in `f32` |
 //!
 //! Above this module there is one type parameter, `D: Device`, and no mention of a concrete device.
-//! Operations are queued and cannot fail on the spot: a device that runs them later (a GPU)
-//! reports a failure at the next [`Memory::download`], as CUDA itself does.
+//! Operations are asynchronous and return no errors: a device that runs them later (a GPU) reports
+//! a failure at the next [`Memory::download`], as CUDA itself does.
 
 mod choice;
 mod convolution_form;
@@ -28,40 +28,40 @@ pub use error::{Error, Result};
 pub use precision::Precision;
 pub use real::{Element, Real};
 
-/// Buffers on a device and the way to them.
+/// Buffers on a device: allocation, views, copies to and from the host, captured graphs.
 pub trait Memory: Sized + 'static {
     /// The floating-point type of weights, activations and gradients.
     type Real: Real;
     /// An allocation of the device.
     type Buffer<T: Element>;
-    /// A part of a buffer, to read.
+    /// A read-only view of part of a buffer.
     type View<'a, T: Element>: Copy;
-    /// A part of a buffer, to write.
+    /// A writable view of part of a buffer.
     type ViewMut<'a, T: Element>;
 
-    /// What a device remembers of operations that come again and again.
-    type Recording: Default;
+    /// A captured sequence of operations: a CUDA graph, or nothing on a device without graphs.
+    type Graph: Default;
 
-    /// Whether its memory is the machine's own.
+    /// Whether device memory is host memory.
     const ON_HOST: bool;
 
-    /// Where rows of operands of matrix products may be padded with zeros, their length is a whole
-    /// multiple of this, for the sake of speed.
+    /// Where the rows of a matrix multiplication's operands may be padded with zeros, their length is
+    /// padded to a multiple of this, for speed.
     const ROW_ALIGNMENT: usize;
 
-    /// What the device is, in words for a person.
+    /// A human-readable description of the device.
     fn describe(&self) -> String;
 
-    /// The same device with a stream of operations of its own: what is queued on one waits for nothing
-    /// that is queued on another. Recordings belong to the stream that made them. Buffers are the
-    /// device's: a stream may use what another one has allocated and written, once that one has
-    /// waited for its operations, as [`Memory::download`] does.
+    /// The same device with a stream of its own: operations on one stream do not wait for those on
+    /// another. Graphs belong to the stream that captured them. Buffers belong to the device: a
+    /// stream may use what another one has allocated and written, once that stream has been
+    /// synchronized, as [`Memory::download`] does.
     ///
     /// # Errors
     /// When the device has not enough memory, or failed.
     fn new_stream(&self) -> Result<Self>;
 
-    /// Bytes that can still be allocated, where the device knows.
+    /// Bytes that can still be allocated, if the device knows.
     fn free_memory(&self) -> Option<usize>;
 
     /// A new buffer of `len` zeros.
@@ -70,49 +70,50 @@ pub trait Memory: Sized + 'static {
     /// When the device has not enough memory.
     fn allocate<T: Element>(&self, len: usize) -> Result<Self::Buffer<T>>;
 
-    /// The elements `range` of `buffer`, to read.
+    /// A read-only view of the elements `range` of `buffer`.
     fn view<T: Element>(buffer: &Self::Buffer<T>, range: Range<usize>) -> Self::View<'_, T>;
 
-    /// The elements `range` of `buffer`, to write.
+    /// A writable view of the elements `range` of `buffer`.
     fn view_mut<T: Element>(
         buffer: &mut Self::Buffer<T>,
         range: Range<usize>,
     ) -> Self::ViewMut<'_, T>;
 
-    /// The same elements for a shorter time, which the compiler does not grant by itself.
+    /// Reborrows a view for a shorter lifetime, which the compiler does not do by itself for
+    /// associated types.
     fn reborrow<'a, T: Element>(view: &'a Self::View<'_, T>) -> Self::View<'a, T>;
 
-    /// Cuts a view in two: the first `middle` elements and the rest.
+    /// Splits a view in two: the first `middle` elements and the rest.
     fn split<'a, T: Element>(
         view: Self::View<'a, T>,
         middle: usize,
     ) -> (Self::View<'a, T>, Self::View<'a, T>);
 
-    /// The same of a view to write.
+    /// The same for a writable view.
     fn split_mut<'a, T: Element>(
         view: Self::ViewMut<'a, T>,
         middle: usize,
     ) -> (Self::ViewMut<'a, T>, Self::ViewMut<'a, T>);
 
-    /// Copies host memory to the device; the lengths must be equal. The host may change it as soon as
-    /// this returns.
+    /// Copies host memory to the device; the lengths must be equal. The host memory may be changed as
+    /// soon as this returns.
     ///
     /// # Errors
-    /// When the device, or an operation queued before, failed.
+    /// When the device or a previously queued operation failed.
     fn upload<T: Element>(&self, to: Self::ViewMut<'_, T>, from: &[T]) -> Result<()>;
 
     /// Waits for all queued operations and copies device memory to the host.
     ///
     /// # Errors
-    /// When the device, or an operation queued before, failed.
+    /// When the device or a previously queued operation failed.
     fn download<T: Element>(&self, from: Self::View<'_, T>) -> Result<Vec<T>>;
 
-    /// Queues the operations of a recording once more; `false` where the device has none yet. Then
-    /// the caller queues them itself, the very same each time, and calls [`Memory::record`].
-    fn replay(&self, recording: &mut Self::Recording) -> bool;
+    /// Launches a captured graph. Returns `false` if nothing is captured yet: then the caller queues
+    /// the operations itself, the same ones each time, and calls [`Memory::end_capture`].
+    fn launch_graph(&self, graph: &mut Self::Graph) -> bool;
 
-    /// Ends the operations that were queued since a [`Memory::replay`] that gave `false`.
-    fn record(&self, recording: &mut Self::Recording);
+    /// Ends the sequence of operations queued since [`Memory::launch_graph`] returned `false`.
+    fn end_capture(&self, graph: &mut Self::Graph);
 }
 
 /// A device: memory and every operation of [`ops`].
@@ -142,13 +143,13 @@ impl<D> Device for D where
 {
 }
 
-/// A buffer of the device's real numbers.
-pub type Reals<D> = <D as Memory>::Buffer<<D as Memory>::Real>;
-/// Real numbers that an operation reads.
+/// A buffer of the device's floating-point type.
+pub type FloatBuffer<D> = <D as Memory>::Buffer<<D as Memory>::Real>;
+/// A read-only view of floating-point numbers: an input of an operation.
 pub type In<'a, D> = <D as Memory>::View<'a, <D as Memory>::Real>;
-/// Real numbers that an operation writes.
+/// A writable view of floating-point numbers: an output of an operation.
 pub type Out<'a, D> = <D as Memory>::ViewMut<'a, <D as Memory>::Real>;
-/// Integers (labels, image numbers, the step) that an operation reads.
+/// A read-only view of integers: labels, image indices, the step.
 pub type InInts<'a, D> = <D as Memory>::View<'a, u32>;
-/// Integers that an operation writes.
+/// A writable view of integers.
 pub type OutInts<'a, D> = <D as Memory>::ViewMut<'a, u32>;

@@ -1,21 +1,20 @@
-//! How exactly a GPU multiplies matrices.
+//! The precision in which a GPU multiplies matrices.
 
 use crate::choice::choices;
 
 choices! {
-    /// How exactly a GPU multiplies matrices, as `--precision` names it.
+    /// The precision in which a GPU multiplies matrices, as `--precision` names it.
     ///
-    /// Only the factors of a product may be rounded, on their way into it, to the nearest number of
-    /// so many significant bits; the products of their numbers are added up in single precision.
-    /// Weights, activations, gradients and Adam's moments are stored in single precision, and all
-    /// other work is done in it. Where a product has a shape that tensor cores do not take, cuBLAS
-    /// may leave its factors as they are.
+    /// Only the operands of a matrix multiplication may be rounded, to the nearest number with this
+    /// many significant bits; sums are accumulated in single precision. Weights, activations,
+    /// gradients and Adam's moments are stored in single precision, and all other operations compute
+    /// in it. For shapes that tensor cores do not support, cuBLAS may leave the operands unrounded.
     pub enum Precision {
-        /// Single precision throughout, the only one that is compared with other devices
+        /// Single precision throughout; the only one that tests compare with other devices
         F32 = "f32",
-        /// A GPU rounds the factors of matrix products to 11 bits, by 2⁻¹¹ of a number at most
+        /// A GPU rounds the operands of matrix multiplications to 11 bits: relative error up to 2⁻¹¹
         Tf32 = "tf32",
-        /// The same to 8 bits, by 2⁻⁸ at most
+        /// The same with 8 bits: relative error up to 2⁻⁸
         Bf16 = "bf16",
     }
 }

@@ -12,7 +12,7 @@ impl Element for f64 {}
 impl Element for u32 {}
 impl Element for u8 {}
 
-/// A floating-point type: `f32` for work, `f64` for the reference of the tests.
+/// A floating-point type: `f32` for training, `f64` for the reference of the tests.
 pub trait Real:
     Element
     + Into<f64>
@@ -30,17 +30,17 @@ pub trait Real:
     const ZERO: Self;
     /// 1.
     const ONE: Self;
-    /// The nearest number of this type.
+    /// Converts to the nearest number of this type.
     fn from_f64(x: f64) -> Self;
-    /// The same number of this type.
+    /// Converts a byte; exact.
     fn from_byte(x: u8) -> Self;
-    /// The same number in double precision.
+    /// Converts to double precision; exact.
     fn to_f64(self) -> f64;
     /// eˣ.
     fn exp(self) -> Self;
     /// Natural logarithm.
     fn ln(self) -> Self;
-    /// ln(1 + x), exact for small x.
+    /// ln(1 + x), accurate for small x.
     fn ln_1p(self) -> Self;
     /// Square root.
     fn sqrt(self) -> Self;
@@ -60,8 +60,8 @@ pub trait Real:
     }
 }
 
-/// Functions that the type has under the same names.
-macro_rules! own {
+/// Forwards to the inherent methods of the same names.
+macro_rules! forward {
     ($type:ident: $($name:ident),+) => {
         $(#[inline(always)]
         fn $name(self) -> Self {
@@ -87,7 +87,7 @@ macro_rules! implement_real {
             fn to_f64(self) -> f64 {
                 f64::from(self)
             }
-            own!($type: exp, ln, ln_1p, sqrt, abs);
+            forward!($type: exp, ln, ln_1p, sqrt, abs);
             #[inline(always)]
             fn sin_cos(self) -> (Self, Self) {
                 $type::sin_cos(self)
@@ -107,10 +107,10 @@ macro_rules! implement_real {
 implement_real!(f32, tanh_f32);
 implement_real!(f64, f64::tanh);
 
-/// tanh as a quotient of two polynomials, within 4.4e-7 of the exact value.
+/// tanh as a rational approximation, within 4.4e-7 of the exact value.
 ///
-/// A generator's last layer takes the tanh of every pixel; the C library's tanh is a call per
-/// number, this is straight-line arithmetic that compiles to vector instructions. The coefficients
+/// A generator's last layer takes the tanh of every pixel. The C library's tanh is one call per
+/// number; this is branch-free arithmetic that compiles to vector instructions. The coefficients
 /// are the minimax fit that Eigen and XLA use.
 #[inline(always)]
 fn tanh_f32(x: f32) -> f32 {
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fast_tanh_is_close_to_the_exact_one() {
+    fn fast_tanh_is_close_to_tanh() {
         let worst = (-120_000..=120_000)
             .map(|i| i as f32 * 1e-4)
             .map(|x| (f64::from(tanh_f32(x)) - f64::from(x).tanh()).abs())

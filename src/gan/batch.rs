@@ -10,7 +10,7 @@ use super::iteration::{Pass, Step, batches_through};
 use super::model::Model;
 use super::role::Role;
 use super::settings::Settings;
-use crate::device::{Device, In, InInts, Out, Reals, Result};
+use crate::device::{Device, FloatBuffer, In, InInts, Out, Result};
 use crate::nn::{Batches, Masks, Matrix, PassInput};
 use crate::rng::{Stream, site};
 
@@ -26,10 +26,10 @@ pub struct BatchInputs<D: Device> {
     noise: Matrix<D>,
     /// Real images' labels, then those of the discriminator's fakes, then of the generator's.
     labels: D::Buffer<u32>,
-    masks: Reals<D>,
-    /// Site and columns of each of them, as [`Random::masks_draw`] takes them.
+    masks: FloatBuffer<D>,
+    /// Site and columns of each of them, as [`Random::masks_sample`] takes them.
     ///
-    /// [`Random::masks_draw`]: crate::device::ops::Random::masks_draw
+    /// [`Random::masks_sample`]: crate::device::ops::Random::masks_sample
     mask_table: D::Buffer<u32>,
     /// The masks in their order.
     plan: Vec<Mask>,
@@ -96,10 +96,10 @@ impl<D: Device> BatchInputs<D> {
         let stream = |site| Stream { seed: self.seed, site };
         let (noise, labels) = (stream(site::NOISE), stream(site::LABELS));
         let z = self.noise.rows_mut(0..parts * rows);
-        device.noise_draw(z, step, noise, settings.latent, parts);
+        device.noise_sample(z, step, noise, settings.latent, parts);
         if let Some(classes) = settings.classes {
             let range = D::view_mut(&mut self.labels, rows..(1 + parts) * rows);
-            device.labels_draw(range, step, labels, classes, parts);
+            device.labels_sample(range, step, labels, classes, parts);
         }
     }
 
@@ -110,7 +110,7 @@ impl<D: Device> BatchInputs<D> {
             let (last, end) = (first + together.len(), column + columns(together));
             let masks = D::view_mut(&mut self.masks, column * rows..end * rows);
             let table = D::view(&self.mask_table, 2 * first..2 * last);
-            device.masks_draw(masks, table, step, self.seed, rows, together[0].probability);
+            device.masks_sample(masks, table, step, self.seed, rows, together[0].probability);
             (first, column) = (last, end);
         }
     }

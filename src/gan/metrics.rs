@@ -3,7 +3,7 @@
 use std::ops::{Range, RangeInclusive};
 
 use super::Gan;
-use crate::device::ops::{Judged, RING_COLUMNS, RING_ROWS};
+use crate::device::ops::{RING_COLUMNS, RING_ROWS, Targets};
 use crate::device::{Device, Real, Result};
 
 /// An iteration's losses and mean outputs.
@@ -52,11 +52,11 @@ fn ring_row(iteration: u32) -> Range<usize> {
 impl Metrics {
     /// What the losses noted in an iteration's row of the ring.
     fn of_row<T: Real>(row: &[T]) -> Self {
-        let [real, fake] = [0, 2].map(|part| Judged::RealThenFake.column() + part);
+        let [real, fake] = [0, 2].map(|part| Targets::RealThenFake.column() + part);
         let at = |column: usize| row[column].to_f64();
         Self {
             d_loss: at(real) + at(fake),
-            g_loss: at(Judged::FakeAsReal.column()),
+            g_loss: at(Targets::FakeAsReal.column()),
             d_real: at(real + 1),
             d_fake: at(fake + 1),
         }

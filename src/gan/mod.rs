@@ -34,8 +34,8 @@ pub mod work;
 
 use std::collections::BTreeMap;
 
-use crate::device::ops::{Judged, LossShape, RING_COLUMNS, RING_ROWS};
-use crate::device::{Device, Reals, Result};
+use crate::device::ops::{LossShape, RING_COLUMNS, RING_ROWS, Targets};
+use crate::device::{Device, FloatBuffer, Result};
 use crate::nn::{Batches, Matrix, Mode, ParameterGradients};
 use batch::BatchInputs;
 use dataset::DeviceDataset;
@@ -60,14 +60,14 @@ pub struct Gan<D: Device> {
     images: Matrix<D>,
     /// What the discriminator puts out for each of them.
     outputs: Matrix<D>,
-    ring: Reals<D>,
+    ring: FloatBuffer<D>,
     step: D::Buffer<u32>,
     completed: u32,
     /// Iterations before those that went by these steps, and the batches that generator and
     /// discriminator had had then.
     before: (u32, [u64; 2]),
     /// An iteration as the device remembers it, for each data set and number of rows.
-    recordings: BTreeMap<(u64, usize), D::Recording>,
+    recordings: BTreeMap<(u64, usize), D::Graph>,
 }
 
 impl<D: Device> Gan<D> {
@@ -98,12 +98,12 @@ impl<D: Device> Gan<D> {
     /// One iteration on the next `rows` images. Only queues operations: no allocation, no waiting.
     pub fn iterate(&mut self, dataset: &DeviceDataset<D>, rows: usize) {
         let key = (dataset.id(), rows);
-        if !self.device.replay(self.recordings.entry(key).or_default()) {
+        if !self.device.launch_graph(self.recordings.entry(key).or_default()) {
             for i in 0..self.steps.len() {
                 let step = self.steps[i];
                 self.run(step, dataset, rows);
             }
-            self.device.record(self.recordings.entry(key).or_default());
+            self.device.end_capture(self.recordings.entry(key).or_default());
         }
         self.completed += 1;
     }
@@ -163,11 +163,11 @@ impl<D: Device> Gan<D> {
         let settings = self.model.settings();
         let (judged, scale, batches) = match update {
             Role::Discriminator => {
-                (Judged::RealThenFake, settings.d_loss_scale, judged(true, rows))
+                (Targets::RealThenFake, settings.d_loss_scale, judged(true, rows))
             }
-            Role::Generator => (Judged::FakeAsReal, 1.0, judged(false, rows)),
+            Role::Generator => (Targets::FakeAsReal, 1.0, judged(false, rows)),
         };
-        let shape = LossShape { rows, score: settings.loss.score(), scale, judged };
+        let shape = LossShape { rows, score: settings.loss.score(), scale, targets: judged };
         let gradient = self.discriminator.activations.output_gradient(&batches);
         let ring = D::view_mut(&mut self.ring, 0..RING_ROWS * RING_COLUMNS);
         let (outputs, step) = (self.outputs.rows(batches.range()), D::view(&self.step, 0..1));
@@ -293,7 +293,7 @@ impl<D: Device> Gan<D> {
     }
 
     /// What the device remembers of iterations: one recording for each data set and number of rows.
-    pub fn recordings(&self) -> impl Iterator<Item = &D::Recording> {
+    pub fn recordings(&self) -> impl Iterator<Item = &D::Graph> {
         self.recordings.values()
     }
 

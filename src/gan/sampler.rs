@@ -20,7 +20,7 @@ use super::model::Model;
 use super::plan::reserve;
 use super::settings::Settings;
 use crate::choice::choices;
-use crate::device::{Device, Reals, Result};
+use crate::device::{Device, FloatBuffer, Result};
 use crate::memory::OutOfMemory;
 use crate::nn::{Activations, Batches, Matrix, Mode, Network, NetworkSpec, PassInput};
 use crate::rng::{Stream, site};
@@ -114,11 +114,11 @@ pub fn draw_noise<D: Device>(
     seed: u64,
 ) -> Result<Vec<D::Real>> {
     let len = rows * settings.latent_dim;
-    let mut noise: Reals<D> = device.allocate(len)?;
+    let mut noise: FloatBuffer<D> = device.allocate(len)?;
     let step: D::Buffer<u32> = device.allocate(1)?;
     let stream = Stream { seed, site: site::SAMPLES };
     let (z, step) = (D::view_mut(&mut noise, 0..len), D::view(&step, 0..1));
-    device.noise_draw(z, step, stream, settings.latent, 1);
+    device.noise_sample(z, step, stream, settings.latent, 1);
     device.download(D::view(&noise, 0..len))
 }
 
@@ -159,7 +159,7 @@ impl<'a, D: Device> Generator<'a, D> {
         let classes = network.spec().input().label.map_or(0, |label| label.classes);
         assert_eq!(labels.len(), if classes > 0 { rows } else { 0 }, "a label for each row");
         assert!(labels.iter().all(|&label| (label as usize) < classes), "labels below {classes}");
-        let mut z: Reals<D> = device.allocate(noise.len())?;
+        let mut z: FloatBuffer<D> = device.allocate(noise.len())?;
         let mut y: D::Buffer<u32> = device.allocate(labels.len())?;
         device.upload(D::view_mut(&mut z, 0..noise.len()), noise)?;
         device.upload(D::view_mut(&mut y, 0..labels.len()), labels)?;

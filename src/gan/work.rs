@@ -118,7 +118,7 @@ fn products(network: &NetworkSpec) -> impl Iterator<Item = Product> {
         Stage::Convolution(ConvolutionStage { shape, transposed, .. }) => {
             let (x, y) = (shape.x_len(), shape.y_len());
             Some(Product {
-                multiplications: shape.places() * shape.w_len(),
+                multiplications: shape.positions() * shape.w_len(),
                 inputs: if *transposed { y } else { x },
                 outputs: if *transposed { x } else { y },
                 weights: shape.w_len(),

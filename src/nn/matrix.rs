@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use crate::device::{Device, In, Out, Reals, Result};
+use crate::device::{Device, FloatBuffer, In, Out, Result};
 
 /// Rows of `columns` real numbers each, in device memory.
 pub struct Matrix<D: Device> {
-    buffer: Reals<D>,
+    buffer: FloatBuffer<D>,
     columns: usize,
 }
 

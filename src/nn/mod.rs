@@ -21,7 +21,6 @@ pub mod layer;
 pub mod masks;
 mod matrix;
 pub mod network;
-pub mod order;
 pub mod params;
 pub mod passes;
 pub mod plan;
@@ -29,6 +28,7 @@ pub mod sequence;
 pub mod shape;
 pub mod spec;
 mod stage;
+pub mod storage_order;
 
 pub use activations::{Activations, Batches};
 pub use adam::Adam;

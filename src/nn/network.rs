@@ -7,7 +7,7 @@ use super::params::{Layout, Param, Params, Slot};
 use super::plan::Stage;
 use super::sequence::Embedding;
 use super::spec::NetworkSpec;
-use super::stage::{BatchNorm, Convolution, Linear, Placed};
+use super::stage::{BatchNorm, Convolution, Linear, PlacedStage};
 use crate::device::{Device, Result};
 
 /// A network: layers and parameters. Activations, gradients and the optimiser are whoever's makes
@@ -16,7 +16,7 @@ pub struct Network<D: Device> {
     pub(super) spec: NetworkSpec,
     pub(super) params: Params<D>,
     pub(super) statistics: Params<D>,
-    pub(super) stages: Vec<Placed>,
+    pub(super) stages: Vec<PlacedStage>,
     /// The label embedding's table.
     pub(super) table: Option<Slot>,
 }
@@ -27,7 +27,7 @@ impl<D: Device> Network<D> {
     /// # Errors
     /// When the device has not enough memory.
     pub fn new(device: &D, spec: NetworkSpec) -> Result<Self> {
-        let Placement { params, statistics, stages, table } = Placement::of::<D>(&spec);
+        let NetworkLayout { params, statistics, stages, table } = NetworkLayout::of::<D>(&spec);
         Ok(Self {
             params: Params::zeros(device, params)?,
             statistics: Params::zeros(device, statistics)?,
@@ -39,7 +39,7 @@ impl<D: Device> Network<D> {
 
     /// The names and shapes of what such a network learns and of its running statistics.
     pub fn tensors(spec: &NetworkSpec) -> Vec<Param> {
-        let Placement { params, statistics, .. } = Placement::of::<D>(spec);
+        let NetworkLayout { params, statistics, .. } = NetworkLayout::of::<D>(spec);
         params.into_params().chain(statistics.into_params()).collect()
     }
 
@@ -53,10 +53,12 @@ impl<D: Device> Network<D> {
             params.set(device, *table, &standard_normal(rng, label.parameters()))?;
         }
         stages.iter().try_for_each(|stage| match stage {
-            Placed::Linear(linear) => linear.initialize(device, params, init, rng),
-            Placed::Convolution(convolution) => convolution.initialize(device, params, init, rng),
-            Placed::BatchNorm(norm) => norm.initialize(device, params, statistics, init, rng),
-            Placed::Activation(_) | Placed::Transpose(_) => Ok(()),
+            PlacedStage::Linear(linear) => linear.initialize(device, params, init, rng),
+            PlacedStage::Convolution(convolution) => {
+                convolution.initialize(device, params, init, rng)
+            }
+            PlacedStage::BatchNorm(norm) => norm.initialize(device, params, statistics, init, rng),
+            PlacedStage::Activation(_) | PlacedStage::Transpose(_) => Ok(()),
         })
     }
 
@@ -87,37 +89,42 @@ impl<D: Device> Network<D> {
 }
 
 /// A network's layers, each with its places in flat buffers that are not there yet.
-struct Placement {
+struct NetworkLayout {
     params: Layout,
     statistics: Layout,
-    stages: Vec<Placed>,
+    stages: Vec<PlacedStage>,
     table: Option<Slot>,
 }
 
-impl Placement {
+impl NetworkLayout {
     fn of<D: Device>(spec: &NetworkSpec) -> Self {
         let (mut params, mut statistics) = (Layout::default(), Layout::default());
-        let mut stages: Vec<Placed> = Vec::new();
+        let mut stages: Vec<PlacedStage> = Vec::new();
         for stage in spec.stages() {
             let placed = match stage {
                 Stage::Linear(linear) => {
                     let first = stages.is_empty();
                     let stride = if first { spec.input_stride::<D>() } else { linear.inputs };
-                    Placed::Linear(Linear::place(linear, stride, &mut params))
+                    PlacedStage::Linear(Linear::place(linear, stride, &mut params))
                 }
                 Stage::Convolution(convolution) => {
-                    Placed::Convolution(Convolution::place(convolution, &mut params))
+                    PlacedStage::Convolution(Convolution::place(convolution, &mut params))
                 }
                 Stage::BatchNorm(norm) => {
                     let bias = match stages.last() {
-                        Some(Placed::Linear(linear)) => linear.bias_for_batch_norm(),
-                        Some(Placed::Convolution(before)) => before.bias_for_batch_norm(),
+                        Some(PlacedStage::Linear(linear)) => linear.bias_for_batch_norm(),
+                        Some(PlacedStage::Convolution(before)) => before.bias_for_batch_norm(),
                         _ => None,
                     };
-                    Placed::BatchNorm(BatchNorm::place(norm, bias, &mut params, &mut statistics))
+                    PlacedStage::BatchNorm(BatchNorm::place(
+                        norm,
+                        bias,
+                        &mut params,
+                        &mut statistics,
+                    ))
                 }
-                Stage::Activation(activation) => Placed::Activation(activation.clone()),
-                Stage::Transpose(transpose) => Placed::Transpose(transpose.clone()),
+                Stage::Activation(activation) => PlacedStage::Activation(activation.clone()),
+                Stage::Transpose(transpose) => PlacedStage::Transpose(transpose.clone()),
             };
             stages.push(placed);
         }

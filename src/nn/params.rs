@@ -6,8 +6,8 @@
 
 use std::ops::Range;
 
-use super::order::{ChannelsLast, Order, Rows};
-use crate::device::{Device, In, Out, Real, Reals, Result};
+use super::storage_order::{ChannelsLast, Rows, StorageOrder};
+use crate::device::{Device, FloatBuffer, In, Out, Real, Result};
 
 /// A tensor's place in a flat buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct Param {
     /// Extents, row-major.
     pub shape: Vec<usize>,
     slot: Slot,
-    order: Order,
+    order: StorageOrder,
 }
 
 impl Param {
@@ -56,7 +56,7 @@ impl Layout {
     /// Makes room for one more vector, of features.
     pub fn add_vector(&mut self, name: String, len: usize, image: ChannelsLast) -> Slot {
         let rows = Rows { rows: 1, columns: len, stride: len, images: [None, image] };
-        self.add(name, vec![len], Order::Rows(rows))
+        self.add(name, vec![len], StorageOrder::Rows(rows))
     }
 
     /// Makes room for one more matrix, whose rows begin `stride` numbers apart.
@@ -68,13 +68,17 @@ impl Layout {
         images: [ChannelsLast; 2],
     ) -> Slot {
         assert!(stride >= columns);
-        self.add(name, vec![rows, columns], Order::Rows(Rows { rows, columns, stride, images }))
+        self.add(
+            name,
+            vec![rows, columns],
+            StorageOrder::Rows(Rows { rows, columns, stride, images }),
+        )
     }
 
     /// Makes room for one more convolution's weights, PyTorch's (`outer`, `inner`, kernel, kernel), which
     /// are stored as (kernel, kernel, inner, outer).
     pub fn add_kernel(&mut self, name: String, [outer, inner]: [usize; 2], kernel: usize) -> Slot {
-        let order = Order::Reversed([outer, inner, kernel * kernel]);
+        let order = StorageOrder::Reversed([outer, inner, kernel * kernel]);
         self.add(name, vec![outer, inner, kernel, kernel], order)
     }
 
@@ -83,7 +87,7 @@ impl Layout {
         self.params.into_iter()
     }
 
-    fn add(&mut self, name: String, shape: Vec<usize>, order: Order) -> Slot {
+    fn add(&mut self, name: String, shape: Vec<usize>, order: StorageOrder) -> Slot {
         let slot = Slot { start: self.stored, len: order.len(), index: self.params.len() };
         self.len += order.count();
         self.stored += slot.len;
@@ -95,7 +99,7 @@ impl Layout {
 /// A flat buffer in device memory, laid out as a network's parameters are: their values, their
 /// gradients, a moment of Adam.
 pub struct Flat<D: Device> {
-    buffer: Reals<D>,
+    buffer: FloatBuffer<D>,
     len: usize,
 }
 

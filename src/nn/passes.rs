@@ -9,7 +9,7 @@ use super::network::Network;
 use super::params::Flat;
 use super::sequence::Embedding;
 use super::spec::NetworkSpec;
-use super::stage::{Placed, Target};
+use super::stage::{PlacedStage, Target};
 use crate::device::ops::EmbeddingShape;
 use crate::device::{Device, In, InInts, Out};
 
@@ -92,16 +92,18 @@ impl<D: Device> Network<D> {
         let (rows, x) = (batches.all_rows(), before.output(batches));
         let mask = before.mask(spec, stage, rows);
         match (&stages[stage], mode) {
-            (Placed::Linear(linear), _) => linear.forward(device, params, y, x, mask, rows),
-            (Placed::Convolution(convolution), _) => {
+            (PlacedStage::Linear(linear), _) => linear.forward(device, params, y, x, mask, rows),
+            (PlacedStage::Convolution(convolution), _) => {
                 convolution.forward(device, params, workspace, y, x, mask, rows);
             }
-            (Placed::Activation(activation), _) => activation.forward(device, y, x, mask, rows),
-            (Placed::Transpose(transpose), _) => transpose.forward(device, y, x, rows),
-            (Placed::BatchNorm(norm), Mode::Training) => {
+            (PlacedStage::Activation(activation), _) => {
+                activation.forward(device, y, x, mask, rows)
+            }
+            (PlacedStage::Transpose(transpose), _) => transpose.forward(device, y, x, rows),
+            (PlacedStage::BatchNorm(norm), Mode::Training) => {
                 norm.forward(device, params, statistics, moments, y, x, batches);
             }
-            (Placed::BatchNorm(norm), Mode::Evaluation) => {
+            (PlacedStage::BatchNorm(norm), Mode::Evaluation) => {
                 norm.evaluate(device, params, statistics, y, x, rows);
             }
         }
@@ -152,20 +154,20 @@ impl<D: Device> Network<D> {
             let (earlier, now) = gradients.split_at_mut(run);
             let (dx, dz, target) = (earlier.last_mut(), &mut now[0], parameters.target());
             match placed {
-                Placed::Linear(linear) => {
+                PlacedStage::Linear(linear) => {
                     linear.backward(device, target, dz, x, y, mask, range.clone());
                 }
-                Placed::Convolution(convolution) => {
+                PlacedStage::Convolution(convolution) => {
                     let rows = range.clone();
                     convolution.backward(device, target, workspace, dz, x, y, mask, rows);
                 }
-                Placed::BatchNorm(norm) => {
+                PlacedStage::BatchNorm(norm) => {
                     norm.backward(device, &self.params, target, dz, x, y, &moments[stage], batches);
                 }
-                Placed::Activation(activation) => {
+                PlacedStage::Activation(activation) => {
                     activation.backward(device, dz, y, mask, range.clone());
                 }
-                Placed::Transpose(_) => {}
+                PlacedStage::Transpose(_) => {}
             }
             if let (false, Some(dx)) = (self.spec.stages()[stage].is_in_place(), dx) {
                 let (dx, dz) = (dx.rows_mut(range.clone()), dz.rows(range.clone()));
@@ -208,16 +210,16 @@ impl<D: Device> Network<D> {
     ) {
         let params = &self.params;
         match &self.stages[stage] {
-            Placed::Linear(linear) => {
+            PlacedStage::Linear(linear) => {
                 let columns = columns.unwrap_or(0..linear.inputs());
                 linear.backward_input(device, params, dx, dz, rows, columns);
             }
-            Placed::Convolution(convolution) => {
+            PlacedStage::Convolution(convolution) => {
                 let channels = columns.unwrap_or(0..convolution.inputs());
                 convolution.backward_input(device, params, workspace, dx, dz, rows, channels);
             }
-            Placed::Transpose(transpose) => transpose.backward_input(device, dx, dz, rows),
-            Placed::BatchNorm(_) | Placed::Activation(_) => {}
+            PlacedStage::Transpose(transpose) => transpose.backward_input(device, dx, dz, rows),
+            PlacedStage::BatchNorm(_) | PlacedStage::Activation(_) => {}
         }
     }
 

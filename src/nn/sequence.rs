@@ -45,7 +45,7 @@ pub struct Sequence {
 
 /// What stands before a layer's index where people are told its place: the key of its sequence, if
 /// there are several.
-pub(super) fn place_prefix<'a>(sequences: &[Sequence], key_prefix: &'a str) -> &'a str {
+pub(super) fn index_prefix<'a>(sequences: &[Sequence], key_prefix: &'a str) -> &'a str {
     if sequences.len() == 1 { "" } else { key_prefix }
 }
 

@@ -48,7 +48,7 @@ impl Shape {
     }
 
     /// The shape behind a layer; none where the layer does not take this one.
-    pub fn behind(self, layer: Layer) -> Option<Shape> {
+    pub fn after(self, layer: Layer) -> Option<Shape> {
         match (layer, self) {
             (Layer::Linear { inputs, outputs }, Shape::Features(features)) => {
                 (features == inputs).then_some(Shape::Features(outputs))
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     fn behind(shape: Shape, layer: &str) -> Option<Shape> {
-        shape.behind(layer.parse().unwrap())
+        shape.after(layer.parse().unwrap())
     }
 
     #[test]

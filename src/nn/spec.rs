@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::layer::Layer;
 use super::plan::{self, Planned, Stage};
-use super::sequence::{Embedding, Input, Sequence, SpecProblem, place_prefix};
+use super::sequence::{Embedding, Input, Sequence, SpecProblem, index_prefix};
 use super::shape::Shape;
 use crate::device::Device;
 
@@ -52,7 +52,7 @@ impl NetworkSpec {
     pub fn with_logits(mut self) -> Option<Self> {
         let closed = self.layers().last().is_some_and(|(_, layer)| layer == Layer::Sigmoid);
         closed.then(|| {
-            plan::take_off_activation(&mut self.stages);
+            plan::remove_activation(&mut self.stages);
             self
         })
     }
@@ -91,7 +91,7 @@ impl NetworkSpec {
     /// are several.
     pub fn places(&self) -> impl Iterator<Item = String> {
         self.sequences.iter().flat_map(|Sequence { key_prefix, layers, .. }| {
-            let prefix = place_prefix(&self.sequences, key_prefix);
+            let prefix = index_prefix(&self.sequences, key_prefix);
             (0..layers.len()).map(move |i| format!("{prefix}{i}"))
         })
     }
@@ -139,12 +139,12 @@ impl NetworkSpec {
 
     /// Whether activations are dropped in training.
     pub fn drops(&self) -> bool {
-        self.masked() > 0
+        self.mask_len() > 0
     }
 
     /// Numbers in the dropout masks of one row.
-    pub fn masked(&self) -> usize {
-        self.stages.iter().map(Stage::masked).sum()
+    pub fn mask_len(&self) -> usize {
+        self.stages.iter().map(Stage::mask_len).sum()
     }
 
     /// Pixels at each of which the label's embedding stands: those of an image that is convolved, else

@@ -136,9 +136,9 @@ fn precisions_that_a_device_has_not_are_refused() {
     }
     let old = [("GAN_CUDA_EMULATOR_CAPABILITY", "7.5")];
     let Some(answer) = emulated(&scratch, &train("--precision tf32"), &old) else { return };
-    answer.fails(1, &["no tf32 products", "7.5, and 8.0 is needed", "choose f32"]);
+    answer.fails(1, &["does not support tf32", "7.5, and 8.0 is required", "choose f32"]);
     let auto = format!("train {TINY} --precision tf32");
-    emulated(&scratch, &auto, &old).unwrap().fails(2, &["no GPU: ", "no tf32 products"]);
+    emulated(&scratch, &auto, &old).unwrap().fails(2, &["no GPU: ", "does not support tf32"]);
     assert!(!scratch.path("runs").exists());
     emulated(&scratch, &train("--iterations 1"), &old).unwrap().succeeds();
     let doctor = |knobs| emulated(&scratch, "doctor", knobs).unwrap().succeeds();

@@ -19,7 +19,7 @@ fn doctor_says_what_is_missing_where_it_looked_and_exits_with_3() {
     assert!(out.contains(&format!("cuBLAS    not found; {looked}")), "{out}");
     assert!(out.contains(&format!("NVRTC     not found; {looked}")), "{out}");
     assert!(out.contains(&format!("driver    not found; {looked}")), "{out}");
-    assert!(out.contains("CUDA cannot be used: there is no NVIDIA driver: "), "{out}");
+    assert!(out.contains("CUDA cannot be used: no NVIDIA driver: "), "{out}");
     assert!(out.ends_with("--device auto computes on the CPU\n"), "{out}");
 }
 

@@ -37,7 +37,10 @@ fn only_trace_has_a_line_for_each_iteration() {
         let command = format!("train {TINY} --device cuda --iterations 7 -q");
         let answer = super::cuda::emulated(&scratch, &command, &[filter])?;
         let err = answer.warns();
-        Some(["recorded a graph", "replaying a graph"].map(|words| err.matches(words).count()))
+        Some(
+            ["captured a CUDA graph", "launching a CUDA graph"]
+                .map(|words| err.matches(words).count()),
+        )
     };
     let Some(traced) = lines("gan_cuda::device=trace") else { return };
     // Two batches of 16 and one of 8 an epoch: of each kind the first runs as it is, and the second

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use gan_cuda::device::Memory;
-use gan_cuda::device::cuda::{Cuda, Recording};
+use gan_cuda::device::cuda::{Cuda, Graph};
 use gan_cuda::device::ops::{Embedding, EmbeddingShape, Optimizer};
 
 use crate::open::Tested;
@@ -27,15 +27,15 @@ pub fn a_failure_is_reported_though_everything_after_it_fails() {
 
 /// A graph that outlives its buffer, which the emulator notices; a GPU might not.
 fn write_to_freed_memory(device: &Cuda) {
-    let mut graph = Recording::default();
+    let mut graph = Graph::default();
     let mut step = device.allocate::<u32>(1).unwrap();
     for _ in 0..2 {
-        assert!(!device.replay(&mut graph));
+        assert!(!device.launch_graph(&mut graph));
         device.step_advance(Cuda::view_mut(&mut step, 0..1));
-        device.record(&mut graph);
+        device.end_capture(&mut graph);
     }
     drop(step);
-    assert!(device.replay(&mut graph));
+    assert!(device.launch_graph(&mut graph));
 }
 
 /// A label that leads 160 GB behind its table, where no GPU of today has memory; the emulator's host

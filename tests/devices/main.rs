@@ -10,7 +10,7 @@
 //! | `training` | whole iterations and runs: the same as the CPU's, the same again, learning |
 //! | `suite` | which tests there are for which device |
 //! | `open` | how a device is had, and what to say when there is none |
-//! | `family` | the process that runs each group of tests in a process of its own |
+//! | `processes` | the process that runs each group of tests in a process of its own |
 //! | `tally`, `notes` | what is told at the end |
 //! | `comparator` | what "the same" means |
 //!
@@ -25,12 +25,12 @@
 
 mod comparator;
 mod failure;
-mod family;
 mod golden;
 mod notes;
 mod open;
 mod operations;
 mod precision;
+mod processes;
 #[path = "../common/runs.rs"]
 mod runs;
 mod suite;
@@ -55,7 +55,7 @@ const GROUP: &str = "GAN_CUDA_TEST_GROUP";
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let Some(word) = env::var_os(DEVICE) else {
-        return family::run(&arguments);
+        return processes::run(&arguments);
     };
     match Kind::ALL.into_iter().find(|kind| word == kind.word()) {
         Some(kind) => run(kind, arguments),

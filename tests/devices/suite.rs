@@ -11,7 +11,7 @@ use libtest_mimic::{Completion, Trial};
 
 use crate::open::{Kind, Tested, open_cuda};
 use crate::training::learning::GOALS;
-use crate::training::{crossing, learning, nodes, parity, same_bits, two_gans};
+use crate::training::{device_switch, learning, nodes, parity, same_bits, two_gans};
 use crate::{comparator, failure, golden, operations, precision, timing};
 
 /// All tests for a device.
@@ -129,7 +129,7 @@ impl Suite {
         }
         self.add(two_gans::two_gans_that_take_turns_have_a_graph_each);
         self.add(nodes::iteration_is_one_graph_of_few_nodes);
-        self.add(crossing::run_goes_on_on_the_cpu_and_back::<Cuda>);
+        self.add(device_switch::run_goes_on_on_the_cpu_and_back::<Cuda>);
         // The last: after it the process can use the device no more.
         self.add(failure::a_failure_is_reported_though_everything_after_it_fails);
     }

@@ -126,7 +126,7 @@ fn multiplying(network: &NetworkSpec) -> Vec<[usize; 2]> {
         Layer::Linear { inputs, outputs } => Some([inputs, outputs]),
         Layer::Conv2d(convolution) => {
             let Convolution { inputs, outputs, kernel, .. } = convolution;
-            Some([inputs, outputs * kernel * kernel * pixels(input.behind(layer).unwrap())])
+            Some([inputs, outputs * kernel * kernel * pixels(input.after(layer).unwrap())])
         }
         Layer::ConvTranspose2d { convolution, .. } => {
             let Convolution { inputs, outputs, kernel, .. } = convolution;

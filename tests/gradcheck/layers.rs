@@ -3,7 +3,7 @@
 use super::check::{Case, Point, sides};
 use super::random::Numbers;
 use gan_cuda::device::cpu::Cpu;
-use gan_cuda::device::{Memory, Reals};
+use gan_cuda::device::{FloatBuffer, Memory};
 use gan_cuda::nn::plan::{ConvolutionStage, LinearStage};
 use gan_cuda::nn::sequence::{Embedding, Input, SpecProblem};
 use gan_cuda::nn::{
@@ -149,7 +149,7 @@ struct Subject {
     gradients: Flat<Cpu<f64>>,
     y: Matrix<Cpu<f64>>,
     /// The masks of all stages that drop, one behind the other.
-    masks: Reals<Cpu<f64>>,
+    masks: FloatBuffer<Cpu<f64>>,
     batches: Batches,
     x: Vec<f64>,
     labels: Option<Vec<u32>>,
@@ -166,7 +166,7 @@ impl Subject {
         let mut network = Network::new(&device, spec.clone()).unwrap();
         network.initialize(&device, Init::Default, &mut rng::host(5, 0)).unwrap();
         scatter(&device, &mut network, &mut numbers);
-        let drawn = numbers.mask(0.3, all * spec.masked());
+        let drawn = numbers.mask(0.3, all * spec.mask_len());
         let mut masks = device.allocate(drawn.len()).unwrap();
         Cpu::<f64>::view_mut(&mut masks, 0..drawn.len()).copy_from_slice(&drawn);
         Self {

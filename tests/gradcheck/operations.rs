@@ -7,8 +7,8 @@ use super::random::Numbers;
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::device::ops::{
     Activation, Affine, AffineGradients, BatchNorm, BatchNormShape, Convolution, Embedding,
-    EmbeddingShape, Judged, Linear, LinearShape, Loss, LossShape, RING_COLUMNS, RING_ROWS, Score,
-    SoftmaxShape,
+    EmbeddingShape, Linear, LinearShape, Loss, LossShape, RING_COLUMNS, RING_ROWS, Score,
+    SoftmaxShape, Targets,
 };
 
 pub const ACTIVATIONS: [Activation; 5] = [
@@ -33,8 +33,8 @@ pub fn cases() -> Vec<Case> {
         .flat_map(|activation| [false, true].map(|masked| linear(device, activation, masked)));
     let norms = ACTIVATIONS.into_iter().map(|activation| batch_norm(device, activation));
     let embeddings = [true, false].map(|label_first| embedding(device, label_first));
-    let judged = [Judged::RealThenFake, Judged::FakeAsReal];
-    let losses = Score::ALL.iter().flat_map(|&s| judged.map(|judged| loss(device, s, judged)));
+    let targets = [Targets::RealThenFake, Targets::FakeAsReal];
+    let losses = Score::ALL.iter().flat_map(|&s| targets.map(|targets| loss(device, s, targets)));
     linears
         .chain(norms)
         .chain(embeddings)
@@ -221,24 +221,24 @@ fn embedding(device: &Cpu<f64>, label_first: bool) -> Case {
     case
 }
 
-fn loss(device: &Cpu<f64>, score: Score, judged: Judged) -> Case {
-    let mut case = Case::new(format!("loss, {score:?}, {judged:?}"));
+fn loss(device: &Cpu<f64>, score: Score, targets: Targets) -> Case {
+    let mut case = Case::new(format!("loss, {score:?}, {targets:?}"));
     let mut numbers = Numbers::new(40);
     let mut check = |x: &[f64], scale: f64| {
-        let rows = x.len() / judged.parts();
-        let shape = LossShape { rows, score, scale, judged };
+        let rows = x.len() / targets.parts();
+        let shape = LossShape { rows, score, scale, targets };
         let (mut dx, mut ring) = (vec![f64::NAN; x.len()], vec![0.0; RING_ROWS * RING_COLUMNS]);
         device.loss_forward_backward(&mut dx, &mut ring, x, &[3], shape);
         let mut scratch = vec![0.0; x.len()];
-        case.check(&format!("{rows}: x"), &dx, x, &vec![1.0; judged.parts()], |x| {
+        case.check(&format!("{rows}: x"), &dx, x, &vec![1.0; targets.parts()], |x| {
             device.loss_forward_backward(&mut scratch, &mut ring, x, &[3], shape);
-            let noted = &ring[3 * RING_COLUMNS + judged.column()..][..2 * judged.parts()];
+            let noted = &ring[3 * RING_COLUMNS + targets.column()..][..2 * targets.parts()];
             let losses = noted.iter().step_by(2).copied();
             Point { outputs: losses.collect(), sides: Vec::new() }
         });
     };
     for (rows, scale) in [(1, 1.0), (2, 0.5), (7, 1.0), (257, 0.5)] {
-        check(&numbers.around(0.0, 4.0, judged.parts() * rows), scale);
+        check(&numbers.around(0.0, 4.0, targets.parts() * rows), scale);
     }
     // Where a naive formula overflows or cancels, but not where a derivative is meant to fade, or a
     // probability has few digits left; alone, since they would drown others in a sum.
@@ -247,7 +247,7 @@ fn loss(device: &Cpu<f64>, score: Score, judged: Judged) -> Case {
         Score::CrossEntropy | Score::SquaredError => &[-700.0, -40.0, 0.0, 40.0, 700.0],
     };
     for &x in far {
-        check(&vec![x; judged.parts()], 1.0);
+        check(&vec![x; targets.parts()], 1.0);
     }
     case
 }

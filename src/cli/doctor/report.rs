@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use gan_cuda::choice::Choice;
 use gan_cuda::device::Precision;
 use gan_cuda::device::cuda::images::BUILT;
-use gan_cuda::device::cuda::libraries::{self, Looked};
+use gan_cuda::device::cuda::libraries::{self, SearchResult};
 use gan_cuda::device::cuda::nvrtc::Version;
 use gan_cuda::device::cuda::probe;
 use serde::{Serialize, Serializer};
@@ -87,7 +87,7 @@ pub(super) fn examine() -> Report {
 }
 
 fn library<T>(
-    looked: &Looked<T>,
+    looked: &SearchResult<T>,
     path_and_version: impl FnOnce(&T) -> (&PathBuf, Option<Version>),
 ) -> Library {
     match looked.as_ref().map(path_and_version) {

@@ -167,7 +167,7 @@ fn network(name: &str, spec: &NetworkSpec) {
             say!("      viewed as {view}");
         }
         for (layer, (place, input)) in layers.iter().zip((&mut places).zip(&mut inputs)) {
-            let behind = input.behind(*layer).filter(|behind| behind != input);
+            let behind = input.after(*layer).filter(|behind| behind != input);
             let image = behind.filter(|behind| {
                 matches!((input, behind), (Shape::Image(_), _) | (_, Shape::Image(_)))
             });

@@ -1,4 +1,4 @@
-//! Activations over a piece of a row; the choice is made once a piece, not once a number.
+//! Activations of part of a row; the function is selected once per part, not per element.
 
 use crate::device::Real;
 use crate::device::ops::Activation;

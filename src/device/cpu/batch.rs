@@ -1,4 +1,4 @@
-//! Batches from the resident data set on the CPU.
+//! Gathering batches from the data set in memory, on the CPU.
 
 use super::simd::vectorized;
 use super::{Cpu, CpuReal};
@@ -35,13 +35,13 @@ impl<T: CpuReal> Batch for Cpu<T> {
             }
         }
         let (half, full) = (T::from_f64(0.5), T::from_f64(255.0));
-        self.team.stripes(x, shape.pixels, |mut stripe| {
-            let first = stripe.first_column();
+        self.pool.column_blocks(x, shape.pixels, |mut block| {
+            let first = block.first_column();
             vectorized(
                 #[inline(always)]
                 || {
                     for (i, &image) in order.iter().enumerate() {
-                        let x = stripe.row(i);
+                        let x = block.row(i);
                         let image = &images[image as usize * shape.pixels + first..][..x.len()];
                         for (x, &u) in x.iter_mut().zip(image) {
                             *x = (T::from_byte(u) / full - half) / half;

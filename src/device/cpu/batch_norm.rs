@@ -1,6 +1,6 @@
-//! Batch normalisation on the CPU: sums over rows, then all numbers by what their column has.
+//! Batch normalization on the CPU: statistics of each column by sums over rows, then each element.
 
-use super::fold::{Folded, store};
+use super::row_sums::{FoldedRows, store};
 use super::{Cpu, CpuReal, activation};
 use crate::device::ops::{
     Activation, Affine, AffineGradients, BatchNorm, BatchNormShape, contract,
@@ -36,7 +36,7 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
             rows,
             columns,
         );
-        let folded = Folded::new(rows, columns);
+        let folded = FoldedRows::new(rows, columns);
         let mut memory = self.column_sums(5 * folded.sums());
         let [sums, wide_mean, wide_inv_std, gamma, beta] = parts(&mut memory, folded.sums());
         let share = T::from_f64(1.0 / rows as f64);
@@ -62,7 +62,7 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
             },
         );
         inv_std.iter_mut().zip(&*sums).for_each(|(var, &sum)| *var = sum * share);
-        move_running(running_mean, running_var, mean, b, inv_std, shape);
+        update_running(running_mean, running_var, mean, b, inv_std, shape);
         invert(inv_std, shape);
         folded.repeat(wide_inv_std, inv_std);
         folded.repeat(gamma, affine.gamma);
@@ -108,7 +108,7 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
             rows,
             columns,
         );
-        let folded = Folded::new(rows, columns);
+        let folded = FoldedRows::new(rows, columns);
         let mut memory = self.column_sums(5 * folded.sums());
         let [shift, mean, inv_std, gamma, beta] = parts(&mut memory, folded.sums());
         match b {
@@ -164,13 +164,13 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
             rows,
             columns,
         );
-        let folded = Folded::new(rows, columns);
+        let folded = FoldedRows::new(rows, columns);
         let mut memory = self.column_sums(5 * folded.sums());
         let [gamma_sums, beta_sums, wide_mean, wide_inv_std, scale] =
             parts(&mut memory, folded.sums());
         folded.repeat(wide_mean, mean);
         folded.repeat(wide_inv_std, inv_std);
-        // This batch's sums, which dx needs whatever the gradients have been before.
+        // This batch's sums alone: dx does not depend on accumulated gradients.
         self.sum_each_row(
             &folded,
             dx,
@@ -187,8 +187,8 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
                 }
             },
         );
-        folded.spread(gamma_sums);
-        folded.spread(beta_sums);
+        folded.broadcast(gamma_sums);
+        folded.broadcast(beta_sums);
         folded.repeat(scale, gamma);
         let share = T::from_f64(1.0 / rows as f64);
         self.each_row(
@@ -216,7 +216,7 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
     }
 }
 
-/// Vectors of so many numbers each.
+/// Splits memory into N vectors of length `len`.
 fn parts<T, const N: usize>(memory: &mut [T], len: usize) -> [&mut [T]; N] {
     let mut parts = memory.chunks_exact_mut(len);
     std::array::from_fn(|_| parts.next().unwrap_or_default())
@@ -228,7 +228,8 @@ fn invert<T: CpuReal>(v: &mut [T], shape: BatchNormShape) {
     v.iter_mut().for_each(|v| *v = T::ONE / (*v + eps).sqrt());
 }
 
-fn move_running<T: CpuReal>(
+/// Updates the running statistics.
+fn update_running<T: CpuReal>(
     running_mean: &mut [T],
     running_var: &mut [T],
     mean: &[T],

@@ -1,4 +1,4 @@
-//! Label embeddings on the CPU: small, so mostly a matter of copying rows.
+//! Label embeddings on the CPU: small, so mostly copying of rows.
 
 use super::{Cpu, CpuReal};
 use crate::device::ops::{Embedding, EmbeddingShape, contract};
@@ -17,7 +17,7 @@ impl<T: CpuReal> Embedding for Cpu<T> {
         contract::embedding_concat(
             &y, &x, &table, &labels, rows, pixels, inputs, classes, width, stride,
         );
-        self.team.chunks(y, pixels * stride, |at, y| {
+        self.pool.chunks(y, pixels * stride, |at, y| {
             for (i, y) in y.chunks_exact_mut(stride).enumerate() {
                 let (row, pixel) = ((at / stride + i) / pixels, (at / stride + i) % pixels);
                 let (x, label) = (&x[row * inputs * pixels..], labels[row] as usize);

@@ -1,9 +1,9 @@
-//! Fully connected layers on the CPU: three matrix products and what surrounds them.
+//! Fully connected layers on the CPU: three matrix multiplications, bias, dropout mask, activation.
 
 use std::ops::Range;
 
-use super::fold::{Folded, store};
 use super::gemm::Matrix;
+use super::row_sums::{FoldedRows, store};
 use super::simd::vectorized;
 use super::{Cpu, CpuReal, activation};
 use crate::device::ops::{Activation, Linear, LinearShape, contract};
@@ -23,13 +23,13 @@ impl<T: CpuReal> Linear for Cpu<T> {
         contract::linear_forward(&y, &x, &w, b.as_ref(), mask.as_ref(), shape);
         let x = row_major(x, rows, inputs);
         let w = transposed(w, inputs, outputs);
-        T::multiply(&self.team, y, x, w, false, |stripe| {
+        T::multiply(&self.pool, y, x, w, false, |block| {
             vectorized(
                 #[inline(always)]
                 || {
-                    let first = stripe.first_column();
-                    for i in 0..stripe.rows() {
-                        let y = stripe.row(i);
+                    let first = block.first_column();
+                    for i in 0..block.rows() {
+                        let y = block.row(i);
                         if let Some(b) = b {
                             let b = &b[first..first + y.len()];
                             y.iter_mut().zip(b).for_each(|(y, &b)| *y += b);
@@ -56,7 +56,7 @@ impl<T: CpuReal> Linear for Cpu<T> {
         let LinearShape { rows, inputs, outputs } = shape;
         contract::linear_backward_weight(&dw, &dz, &x, shape);
         let dz = transposed(dz, outputs, rows);
-        T::multiply(&self.team, dw, dz, row_major(x, rows, inputs), accumulate, |_| {});
+        T::multiply(&self.pool, dw, dz, row_major(x, rows, inputs), accumulate, |_| {});
     }
 
     fn linear_backward_input(
@@ -76,7 +76,7 @@ impl<T: CpuReal> Linear for Cpu<T> {
             row_stride: inputs,
             column_stride: 1,
         };
-        T::multiply(&self.team, dx, row_major(dz, rows, outputs), w, false, |_| {});
+        T::multiply(&self.pool, dx, row_major(dz, rows, outputs), w, false, |_| {});
     }
 
     fn activation_forward(
@@ -89,14 +89,14 @@ impl<T: CpuReal> Linear for Cpu<T> {
     ) {
         let LinearShape { rows, outputs, .. } = shape;
         contract::activation_forward(&y, &x, mask.as_ref(), rows, outputs);
-        self.team.chunks(y, 16, |at, y| {
+        self.pool.chunks(y, 16, |at, y| {
             vectorized(
                 #[inline(always)]
                 || {
-                    let place = at..at + y.len();
-                    y.copy_from_slice(&x[place.clone()]);
+                    let range = at..at + y.len();
+                    y.copy_from_slice(&x[range.clone()]);
                     if let Some(mask) = mask {
-                        y.iter_mut().zip(&mask[place]).for_each(|(y, &m)| *y = *y * m);
+                        y.iter_mut().zip(&mask[range]).for_each(|(y, &m)| *y = *y * m);
                     }
                     activation::apply(activation, y);
                 },
@@ -116,7 +116,7 @@ impl<T: CpuReal> Linear for Cpu<T> {
     ) {
         let LinearShape { rows, outputs, .. } = shape;
         contract::bias_activation_backward(&dz, db.as_ref(), &y, mask.as_ref(), rows, outputs);
-        let folded = Folded::new(rows, outputs);
+        let folded = FoldedRows::new(rows, outputs);
         let Some(db) = db else {
             return self.each_row(
                 &folded,
@@ -140,7 +140,7 @@ impl<T: CpuReal> Linear for Cpu<T> {
     }
 }
 
-/// dz ← activation′(y) ⊙ mask ⊙ dz, for the numbers from `at` on.
+/// dz ← activation′(y) ⊙ mask ⊙ dz, where dz starts at element `at` of the matrix.
 #[inline(always)]
 fn backward<T: CpuReal>(
     dz: &mut [T],
@@ -149,12 +149,12 @@ fn backward<T: CpuReal>(
     at: usize,
     activation: Activation,
 ) {
-    let place = at..at + dz.len();
+    let range = at..at + dz.len();
     if let Some(mask) = mask {
-        let mask = &mask[place.clone()];
+        let mask = &mask[range.clone()];
         dz.iter_mut().zip(mask).for_each(|(d, &m)| *d = *d * m);
     }
-    activation::apply_backward(activation, dz, &y[place]);
+    activation::apply_backward(activation, dz, &y[range]);
 }
 
 fn row_major<T>(data: &[T], rows: usize, columns: usize) -> Matrix<'_, T> {

@@ -12,8 +12,8 @@ impl<T: CpuReal> Loss for Cpu<T> {
         step: &[u32],
         shape: LossShape,
     ) {
-        let LossShape { rows, score, scale, judged } = shape;
-        let parts = judged.parts();
+        let LossShape { rows, score, scale, targets } = shape;
+        let parts = targets.parts();
         contract::loss_forward_backward(
             &dx,
             &ring,
@@ -24,10 +24,10 @@ impl<T: CpuReal> Loss for Cpu<T> {
             RING_ROWS,
             RING_COLUMNS,
         );
-        let share = T::from_f64(scale / rows as f64);
-        let place = step[0] as usize % RING_ROWS * RING_COLUMNS + judged.column();
-        let parts = dx.chunks_mut(rows).zip(x.chunks(rows)).zip(ring[place..].chunks_mut(2));
-        for (((dx, x), noted), target) in parts.zip([T::ONE, T::ZERO]) {
+        let factor = T::from_f64(scale / rows as f64);
+        let at = step[0] as usize % RING_ROWS * RING_COLUMNS + targets.column();
+        let parts = dx.chunks_mut(rows).zip(x.chunks(rows)).zip(ring[at..].chunks_mut(2));
+        for (((dx, x), entry), target) in parts.zip([T::ONE, T::ZERO]) {
             let (mut loss, mut output) = (T::ZERO, T::ZERO);
             for (dx, &x) in dx.iter_mut().zip(x) {
                 let (value, slope, out) = match score {
@@ -35,12 +35,12 @@ impl<T: CpuReal> Loss for Cpu<T> {
                     Score::SaturatingCrossEntropy => saturating_cross_entropy(x, target),
                     Score::SquaredError => squared_error(x, target),
                 };
-                *dx = share * slope;
+                *dx = factor * slope;
                 loss += value;
                 output += out;
             }
-            noted[0] = loss * share;
-            noted[1] = output * T::from_f64(1.0 / rows as f64);
+            entry[0] = loss * factor;
+            entry[1] = output * T::from_f64(1.0 / rows as f64);
         }
     }
 
@@ -54,21 +54,21 @@ impl<T: CpuReal> Loss for Cpu<T> {
     ) {
         let SoftmaxShape { rows, classes } = shape;
         contract::softmax_cross_entropy_forward_backward(&dx, &losses, &x, &labels, rows, classes);
-        let share = T::from_f64(1.0 / rows as f64);
-        self.team.parts((dx, classes), [losses], 1, |row, dx, [loss]| {
+        let factor = T::from_f64(1.0 / rows as f64);
+        self.pool.parts((dx, classes), [losses], 1, |row, dx, [loss]| {
             let (x, label) = (&x[row * classes..][..classes], labels[row] as usize);
             assert!(
                 label < classes,
                 "softmax_cross_entropy_forward_backward: label {label} in row {row}, of \
                  {classes} classes"
             );
-            loss[0] = softmax_cross_entropy(dx, x, label, share);
+            loss[0] = softmax_cross_entropy(dx, x, label, factor);
         });
     }
 }
 
-/// Gives the loss of a row, and writes `share` of its gradient.
-fn softmax_cross_entropy<T: CpuReal>(dx: &mut [T], x: &[T], label: usize, share: T) -> T {
+/// Returns the loss of a row, and writes its gradient times `factor`.
+fn softmax_cross_entropy<T: CpuReal>(dx: &mut [T], x: &[T], label: usize, factor: T) -> T {
     let max = x.iter().copied().fold(x[label], T::max);
     let mut sum = T::ZERO;
     for (dx, &x) in dx.iter_mut().zip(x) {
@@ -77,9 +77,9 @@ fn softmax_cross_entropy<T: CpuReal>(dx: &mut [T], x: &[T], label: usize, share:
     }
     for (class, dx) in dx.iter_mut().enumerate() {
         let target = if class == label { T::ONE } else { T::ZERO };
-        *dx = share * (*dx / sum - target);
+        *dx = factor * (*dx / sum - target);
     }
-    // The difference first: it is exact where large logits are near each other.
+    // The difference first: it is exact if large logits are close to each other.
     sum.ln() + (max - x[label])
 }
 
@@ -90,16 +90,16 @@ fn cross_entropy<T: CpuReal>(x: T, target: T) -> (T, T, T) {
     (value, probability - target, probability)
 }
 
-/// The same as PyTorch has them, whose `BCELoss` takes no logarithm for less than −100 and divides by
-/// p·(1 − p), but by no less than 10⁻¹²; its `Sigmoid` multiplies by it.
+/// The same as PyTorch computes them: its `BCELoss` clamps logarithms at −100 and divides by
+/// max(p·(1 − p), 10⁻¹²); its `Sigmoid` multiplies by p·(1 − p).
 fn saturating_cross_entropy<T: CpuReal>(x: T, target: T) -> (T, T, T) {
     let p = x.sigmoid();
     let log = if target == T::ONE { p.ln() } else { (-p).ln_1p() };
-    let [least_log, least_spread] = [-100.0, 1e-12].map(T::from_f64);
-    let value = if log < least_log { -least_log } else { -log };
-    let spread = p * (T::ONE - p);
-    let faded = if spread < least_spread { spread / least_spread } else { T::ONE };
-    (value, (p - target) * faded, p)
+    let [min_log, min_variance] = [-100.0, 1e-12].map(T::from_f64);
+    let value = if log < min_log { -min_log } else { -log };
+    let variance = p * (T::ONE - p);
+    let attenuation = if variance < min_variance { variance / min_variance } else { T::ONE };
+    (value, (p - target) * attenuation, p)
 }
 
 /// Value, derivative and the output itself.
@@ -114,8 +114,8 @@ mod tests {
 
     use super::*;
 
-    // Of PyTorch 2.11: logits, `F.binary_cross_entropy(torch.sigmoid(x), target)` and its derivative
-    // in f32, and both in f64.
+    // From PyTorch 2.11: logit, `F.binary_cross_entropy(torch.sigmoid(x), target)` and its derivative
+    // in f32, then both in f64.
     const REAL: [[f64; 5]; 7] = [
         [-120.0, 100.0, 0.0, 100.0, 0.0],
         [-60.0, 60.0, -8.75651e-15, 60.0, -8.75651e-15],
@@ -139,14 +139,14 @@ mod tests {
         let (value, slope, _) = saturating_cross_entropy(T::from_f64(x), target);
         for (own, expected) in [value, slope].into_iter().zip(expected) {
             let error = (own.to_f64() - expected).abs();
-            // 1 − p has few digits.
+            // 1 − p has few significant digits.
             let most = 5e-3 * expected.abs() + f64::from(f32::MIN_POSITIVE);
             assert!(error <= most, "{x}, {target:?}: {own:?} for {expected}");
         }
     }
 
     #[test]
-    fn cross_entropy_saturates_where_pytorchs_does() {
+    fn cross_entropy_saturates_like_pytorchs_bce_loss() {
         for (target, rows) in [(1.0, REAL), (0.0, FAKE)] {
             for [x, value, slope, value_f64, slope_f64] in rows {
                 assert_near::<f32>(x, target as f32, [value, slope]);

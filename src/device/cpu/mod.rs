@@ -1,9 +1,9 @@
-//! The CPU device: every operation as loops that a person can read.
+//! The CPU device: every operation as readable loops.
 //!
 //! In `f64` it is the reference of the tests, in `f32` the default where no GPU is found. Loops
-//! are plain Rust, compiled for the widest vectors of the running processor
-//! (`simd::vectorized`) and shared among a standing `team::Team`. No result depends on
-//! the number of threads: they divide outputs among them, never a sum.
+//! are plain Rust, compiled for the widest vectors of the running processor (`simd::vectorized`)
+//! and parallelized by a persistent `thread_pool::ThreadPool`. No result depends on the number of
+//! threads: they divide the outputs among them, never a sum.
 
 mod activation;
 mod batch;
@@ -11,15 +11,15 @@ mod batch_norm;
 mod buffer;
 pub(crate) mod convolution;
 mod embedding;
-mod fold;
 pub(crate) mod gemm;
 mod linear;
 mod loss;
 mod optimizer;
 mod random;
+mod row_sums;
 pub(crate) mod scratch;
 mod simd;
-pub(crate) mod team;
+pub(crate) mod thread_pool;
 mod threads;
 
 use std::cell::{RefCell, RefMut};
@@ -31,7 +31,7 @@ use crate::memory::{self, OutOfMemory};
 pub use buffer::Buffer;
 use convolution::Convolve;
 use gemm::Multiply;
-use team::Team;
+use thread_pool::ThreadPool;
 pub use threads::default_threads;
 
 /// A number type that the CPU device computes in.
@@ -43,24 +43,24 @@ impl CpuReal for f64 {}
 
 /// The CPU as a device, computing in `T`.
 pub struct Cpu<T: CpuReal> {
-    team: Team,
+    pool: ThreadPool,
     form: ConvolutionForm,
-    /// Sums of columns that an operation needs for itself; it only ever grows.
+    /// Scratch memory for column sums; it only ever grows.
     sums: RefCell<Vec<T>>,
 }
 
 impl<T: CpuReal> Cpu<T> {
-    /// A device that shares its work among `threads` threads (at least one).
+    /// A device that computes on `threads` threads (at least one).
     pub fn new(threads: usize) -> Self {
         Self::with_form(threads, ConvolutionForm::Direct)
     }
 
-    /// The same, with convolutions of this form. It is for `f32`: in `f64` they are always direct.
+    /// The same with a convolution algorithm, which applies to `f32`; `f64` is always direct.
     pub fn with_form(threads: usize, form: ConvolutionForm) -> Self {
-        Self { team: Team::new(threads.max(1)), form, sums: RefCell::default() }
+        Self { pool: ThreadPool::new(threads.max(1)), form, sums: RefCell::default() }
     }
 
-    /// Room for so many sums, of any value.
+    /// Scratch memory for `len` sums, uninitialized in value.
     fn column_sums(&self, len: usize) -> RefMut<'_, [T]> {
         RefMut::map(self.sums.borrow_mut(), |sums| {
             if sums.len() < len {
@@ -76,15 +76,15 @@ impl<T: CpuReal> Memory for Cpu<T> {
     type Buffer<E: Element> = Buffer<E>;
     type View<'a, E: Element> = &'a [E];
     type ViewMut<'a, E: Element> = &'a mut [E];
-    /// Operations run as they are called: there is nothing to gain from a recording.
-    type Recording = ();
+    /// Operations run as they are called: there is nothing to gain from a graph.
+    type Graph = ();
 
     const ON_HOST: bool = true;
-    /// The matrix product brings its operands together, whatever their rows are.
+    /// The matrix multiplication packs its operands, so their row alignment does not matter.
     const ROW_ALIGNMENT: usize = 1;
 
     fn describe(&self) -> String {
-        let threads = match self.team.threads() {
+        let threads = match self.pool.threads() {
             1 => "CPU, 1 thread".to_owned(),
             threads => format!("CPU, {threads} threads"),
         };
@@ -94,9 +94,9 @@ impl<T: CpuReal> Memory for Cpu<T> {
         }
     }
 
-    /// A team of its own, of as many threads.
+    /// A device with a thread pool of its own, of the same size.
     fn new_stream(&self) -> Result<Self> {
-        Ok(Self::with_form(self.team.threads(), self.form))
+        Ok(Self::with_form(self.pool.threads(), self.form))
     }
 
     fn free_memory(&self) -> Option<usize> {
@@ -148,9 +148,9 @@ impl<T: CpuReal> Memory for Cpu<T> {
         Ok(from.to_vec())
     }
 
-    fn replay(&self, (): &mut ()) -> bool {
+    fn launch_graph(&self, (): &mut ()) -> bool {
         false
     }
 
-    fn record(&self, (): &mut ()) {}
+    fn end_capture(&self, (): &mut ()) {}
 }

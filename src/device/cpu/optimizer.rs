@@ -1,4 +1,4 @@
-//! Adam on the CPU: one pass over four flat buffers, bound by memory.
+//! Adam on the CPU: one pass over four flat buffers, bound by memory bandwidth.
 
 use super::simd::vectorized;
 use super::{Cpu, CpuReal};
@@ -17,11 +17,11 @@ impl<T: CpuReal> Optimizer for Cpu<T> {
         contract::adam_update(&p, &m, &v, &step, &g, p.len());
         let t = f64::from(step[0]) + 1.0;
         let step_size = T::from_f64(adam.lr / (1.0 - adam.b1.powf(t)));
-        // A factor, since a division costs as much as all the rest of an element.
+        // As a factor: a division would cost as much as the rest of the update.
         let unbias = T::from_f64(1.0 / (1.0 - adam.b2.powf(t)).sqrt());
         let [b1, b2, eps] = [adam.b1, adam.b2, adam.eps].map(T::from_f64);
         let [new1, new2] = [1.0 - adam.b1, 1.0 - adam.b2].map(T::from_f64);
-        self.team.chunks3([p, m, v], 16, |at, [p, m, v]| {
+        self.pool.chunks3([p, m, v], 16, |at, [p, m, v]| {
             let g = &g[at..at + p.len()];
             vectorized(
                 #[inline(always)]

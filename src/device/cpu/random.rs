@@ -1,4 +1,4 @@
-//! Noise, labels and dropout masks on the CPU, four numbers a Philox call.
+//! Noise, labels and dropout masks on the CPU, four numbers per Philox call.
 
 use std::f64::consts::TAU;
 
@@ -6,11 +6,18 @@ use super::simd::vectorized;
 use super::{Cpu, CpuReal};
 use crate::device::ops::{Latent, Random, contract};
 use crate::device::{Element, Real};
-use crate::rng::{Stream, below, least_kept, unit};
+use crate::rng::{Stream, below, keep_threshold, unit};
 
 impl<T: CpuReal> Random for Cpu<T> {
-    fn noise_draw(&self, z: &mut [T], step: &[u32], stream: Stream, latent: Latent, parts: usize) {
-        contract::noise_draw(&z, &step, parts, z.len() / parts);
+    fn noise_sample(
+        &self,
+        z: &mut [T],
+        step: &[u32],
+        stream: Stream,
+        latent: Latent,
+        parts: usize,
+    ) {
+        contract::noise_sample(&z, &step, parts, z.len() / parts);
         for (z, stream) in streams(z, stream, parts) {
             match latent {
                 Latent::Normal => self.fill(z, step[0], stream, normal_pairs),
@@ -19,7 +26,7 @@ impl<T: CpuReal> Random for Cpu<T> {
         }
     }
 
-    fn labels_draw(
+    fn labels_sample(
         &self,
         labels: &mut [u32],
         step: &[u32],
@@ -27,14 +34,14 @@ impl<T: CpuReal> Random for Cpu<T> {
         classes: usize,
         parts: usize,
     ) {
-        contract::labels_draw(&labels, &step, parts, labels.len() / parts);
+        contract::labels_sample(&labels, &step, parts, labels.len() / parts);
         for (labels, stream) in streams(labels, stream, parts) {
             let label = |word| below(word, classes) as u32;
             self.fill(labels, step[0], stream, |words| words.map(label));
         }
     }
 
-    fn masks_draw(
+    fn masks_sample(
         &self,
         mut masks: &mut [T],
         table: &[u32],
@@ -43,21 +50,21 @@ impl<T: CpuReal> Random for Cpu<T> {
         rows: usize,
         p: f64,
     ) {
-        contract::masks_draw(&table, &step, table.len() / 2);
-        let least = least_kept(p);
+        contract::masks_sample(&table, &step, table.len() / 2);
+        let threshold = keep_threshold(p);
         let kept = T::from_f64(1.0 / (1.0 - p));
         for &[site, columns] in table.as_chunks().0 {
-            let (mask, behind) = std::mem::take(&mut masks).split_at_mut(rows * columns as usize);
+            let (mask, rest) = std::mem::take(&mut masks).split_at_mut(rows * columns as usize);
             self.fill(mask, step[0], Stream { seed, site }, |words| {
-                words.map(|word| if word >= least { kept } else { T::ZERO })
+                words.map(|word| if word >= threshold { kept } else { T::ZERO })
             });
-            masks = behind;
+            masks = rest;
         }
         assert!(masks.is_empty(), "masks are as long as the table says");
     }
 }
 
-/// The parts of a buffer, and what each is drawn for.
+/// The parts of a buffer, each with its random stream.
 fn streams<E>(
     out: &mut [E],
     stream: Stream,
@@ -68,7 +75,7 @@ fn streams<E>(
 }
 
 impl<T: CpuReal> Cpu<T> {
-    /// Fills `out` with what `make` makes of each block's four words.
+    /// Fills `out` with the output of `make` for each block of four random words.
     fn fill<E: Element>(
         &self,
         out: &mut [E],
@@ -76,7 +83,7 @@ impl<T: CpuReal> Cpu<T> {
         stream: Stream,
         make: impl Fn([u32; 4]) -> [E; 4] + Sync,
     ) {
-        self.team.chunks(out, 16, |at, out| {
+        self.pool.chunks(out, 16, |at, out| {
             vectorized(
                 #[inline(always)]
                 || {
@@ -100,7 +107,7 @@ fn signed_unit<T: Real>(word: u32) -> T {
     u + u - T::ONE
 }
 
-/// Box and Muller's transform: two uniform words make two independent normal numbers.
+/// The Box–Muller transform: from two uniform words, two independent normal numbers.
 fn normal_pairs<T: Real>(words: [u32; 4]) -> [T; 4] {
     let pair = |a: u32, b: u32| {
         // In (0, 1], so that the logarithm is finite.

@@ -1,4 +1,4 @@
-//! Working memory of a team.
+//! Scratch memory of a thread pool.
 #![allow(unsafe_code)]
 use std::marker::PhantomData;
 
@@ -7,8 +7,8 @@ use std::marker::PhantomData;
 #[repr(align(64))]
 struct Line(#[allow(dead_code)] [f32; 16]);
 
-/// Working memory of a team, a part for each thread. It only ever grows, so that a shape met before
-/// allocates nothing, whichever threads did the work then.
+/// Scratch memory with a part for each thread. It only ever grows, so that repeated shapes allocate
+/// nothing.
 #[derive(Default)]
 pub(super) struct Scratch {
     lines: Vec<Line>,
@@ -22,16 +22,16 @@ pub(super) struct Parts<'a> {
     _scratch: PhantomData<&'a mut Scratch>,
 }
 
-// SAFETY: each thread uses a part of its own, and writes disjoint places of what they share.
+// SAFETY: each thread uses its own part, and they write disjoint elements of the shared memory.
 unsafe impl Sync for Parts<'_> {}
 
 impl Scratch {
-    /// A part of `floats` floats, of any value, for each of `threads` threads.
+    /// A part of `floats` floats, of unspecified value, for each of `threads` threads.
     pub(super) fn parts(&mut self, floats: usize, threads: usize) -> Parts<'_> {
         self.shared_and_parts(0, floats, threads)
     }
 
-    /// The same, and `shared` floats for all of them.
+    /// The same, with `shared` floats that all of them share.
     pub(super) fn shared_and_parts(
         &mut self,
         shared: usize,
@@ -49,7 +49,7 @@ impl Scratch {
 }
 
 impl Parts<'_> {
-    /// What all threads share.
+    /// The memory that all threads share.
     pub fn shared(&self) -> *mut f32 {
         self.shared
     }

@@ -1,11 +1,11 @@
-//! Plain loops, compiled for the widest vectors that the running processor has.
+//! Function multiversioning: plain loops, compiled for the widest vectors of the running processor.
 //!
-//! The crate is built for any processor of its architecture; [`vectorized`] compiles a loop once
-//! more for each newer instruction set and picks one at run time. It owns no loops itself.
+//! The crate is built for any processor of its architecture; [`vectorized`] compiles a loop again for
+//! each newer instruction set and selects one at run time.
 //!
-//! How to use it: put the whole loop into the closure and mark the closure `#[inline(always)]`.
-//! Only code that is inlined gets the wider vectors, and the compiler declines to inline a large
-//! closure of its own accord. Functions called from the loop must be inlined too.
+//! Put the whole loop into the closure and mark the closure `#[inline(always)]`: only inlined code
+//! gets the wider vectors, and the compiler does not inline a large closure by itself. Functions
+//! called from the loop must be inlined too.
 //!
 //! ```ignore
 //! vectorized(#[inline(always)] || {
@@ -15,9 +15,9 @@
 //! });
 //! ```
 //!
-//! The operations and their order stay as written (no fused multiply-add, no reordered sums), so
-//! the results are the same bits on every instruction set. Sums do not vectorize for that reason:
-//! keep several partial sums in an array where that matters.
+//! The operations and their order stay as written (no fused multiply-add, no reordered sums), so the
+//! results have the same bits on every instruction set. For that reason sums do not vectorize: keep
+//! several partial sums in an array where that matters.
 
 /// Runs `f` compiled for the widest vector instructions of this processor.
 #[inline(always)]

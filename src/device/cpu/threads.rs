@@ -1,16 +1,16 @@
-//! How many threads the CPU device gets unless a person says.
+//! The default number of threads of the CPU device.
 
 use std::{fs, thread};
 
-/// More threads than this gain nothing: an iteration is some hundred operations, the larger of which
-/// have twenty pieces of work or so. Reasoned, not measured.
-const MOST: usize = 16;
+/// More threads than this gain nothing: an iteration is about a hundred operations, the largest of
+/// which have about twenty units of work. Estimated, not measured.
+const MAX_THREADS: usize = 16;
 
-/// Which NUMA nodes have processors: `0`, `0-1`, `0,2-3`.
+/// Lists the NUMA nodes that have processors: `0`, `0-1`, `0,2-3`.
 const NODES: &str = "/sys/devices/system/node/has_cpu";
 
-/// The physical cores that this process may use, of one NUMA node if there are several: what
-/// threads of different nodes hand to each other takes longer than the work itself.
+/// The number of physical cores that this process may use, on one NUMA node if there are several:
+/// communication between nodes takes longer than the work itself.
 pub fn default_threads() -> usize {
     let allowed = thread::available_parallelism().map_or(1, usize::from);
     let nodes = fs::read_to_string(NODES).map_or(1, |list| count(&list));
@@ -18,10 +18,10 @@ pub fn default_threads() -> usize {
 }
 
 fn threads(physical: usize, allowed: usize, nodes: usize) -> usize {
-    (physical / nodes.max(1)).min(allowed).clamp(1, MOST)
+    (physical / nodes.max(1)).min(allowed).clamp(1, MAX_THREADS)
 }
 
-/// Numbers in a list of numbers and ranges, as Linux writes them; what is neither counts as one.
+/// Counts the numbers in a list of numbers and ranges in Linux's format; anything else counts as one.
 fn count(list: &str) -> usize {
     let range = |part: &str| {
         let (first, last) = part.split_once('-')?;
@@ -36,13 +36,13 @@ mod tests {
     use super::{count, threads};
 
     #[test]
-    fn nodes_are_counted_as_linux_lists_them() {
+    fn numa_nodes_are_counted_in_linux_lists() {
         let lists = ["0\n", "0-1\n", "0,2-3\n", ""];
         assert_eq!(lists.map(count), [1, 2, 3, 1]);
     }
 
     #[test]
-    fn threads_are_the_cores_of_one_node_that_may_be_used_but_not_too_many() {
+    fn default_is_the_usable_cores_of_one_numa_node_up_to_a_maximum() {
         assert_eq!(threads(2, 2, 1), 2);
         assert_eq!(threads(8, 16, 1), 8, "two hardware threads a core");
         assert_eq!(threads(8, 3, 1), 3, "a container's limit");

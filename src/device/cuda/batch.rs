@@ -1,4 +1,4 @@
-//! Batches from the resident data set on CUDA.
+//! Gathering batches from the data set in device memory, on CUDA.
 
 use super::Cuda;
 use super::memory::{View, ViewMut};

@@ -1,4 +1,4 @@
-//! Batch normalisation on CUDA: a block owns some columns and sees all rows of them, or a part where
+//! Batch normalization on CUDA: a block processes all rows of some columns, or a part of the rows if
 //! there are many.
 
 use super::Cuda;
@@ -48,8 +48,8 @@ impl BatchNorm for Cuda {
         }
         let mut sums = self.sums.borrow_mut();
         let mut moments = sums.view_mut(0..2 * parts * columns);
-        let launch = || self.parted(columns, parts);
-        kernels.batch_norm_moments(launch(), moments.again(), x, rows, columns, parts);
+        let launch = || self.column_parts(columns, parts);
+        kernels.batch_norm_moments(launch(), moments.reborrow(), x, rows, columns, parts);
         kernels.batch_norm_forward_parts(
             launch(),
             y,
@@ -139,11 +139,11 @@ impl BatchNorm for Cuda {
         }
         let mut sums = self.sums.borrow_mut();
         let mut sums = sums.view_mut(0..2 * parts * columns);
-        let launch = || self.parted(columns, parts);
+        let launch = || self.column_parts(columns, parts);
         kernels.batch_norm_backward_sums(
             launch(),
-            sums.again(),
-            dx.again(),
+            sums.reborrow(),
+            dx.reborrow(),
             y,
             x,
             mean,

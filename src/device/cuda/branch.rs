@@ -1,18 +1,19 @@
-//! A second stream, for gradients of weights: only the optimiser waits for them.
+//! A second stream, for weight gradients: only the optimizer waits for them.
 //!
-//! On the way back through a network each layer has two products, one for the layer before, which
-//! the next layer waits for, and one for its own weights, which nothing does until the step of Adam.
-//! A small network's product leaves most of a GPU idle, so the second kind goes to a branch beside
-//! the first, at the lowest priority: when blocks of both are waiting, the GPU starts the main
-//! stream's first. An event makes the branch begin after what is queued already, another makes what
-//! follows [`Cuda::join`] wait; recorded, both become edges of the graph, and no nodes.
+//! In the backward pass each layer has two matrix multiplications: the gradient of its input, which
+//! the previous layer waits for, and the gradient of its weights, which nothing needs before the
+//! optimizer step. In a small network each leaves most of the GPU idle, so the second runs on a
+//! branch, concurrently with the first, at the lowest priority: when blocks of both are waiting, the
+//! GPU starts the main stream's first. One event makes the branch wait for the work queued so far,
+//! another makes the work after [`Cuda::join`] wait for the branch. In a captured graph both become
+//! edges, not nodes.
 //!
-//! What is on the branch reads and writes buffers that nobody else may write before the branch is
-//! joined: [`Linear::linear_backward_weight`](crate::device::ops::Linear) asks its callers for that.
+//! Work on the branch reads and writes buffers that nothing else may write before the branch is
+//! joined; [`Linear::linear_backward_weight`](crate::device::ops::Linear) requires this of callers.
 //!
-//! The branch has a cuBLAS handle and a workspace of its own, so products on both streams do not
-//! share scratch memory, and give
-//! [the same bits each time](https://docs.nvidia.com/cuda/cublas/index.html#results-reproducibility).
+//! The branch has a cuBLAS handle and a workspace of its own: with two streams, cuBLAS is
+//! [reproducible](https://docs.nvidia.com/cuda/cublas/index.html#results-reproducibility) only if
+//! they share no workspace.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -23,18 +24,18 @@ use super::gemm::Blas;
 use super::{Cuda, failed};
 use crate::device::{Precision, Result};
 
-/// A stream beside the device's own.
+/// A stream that runs concurrently with the device's main stream.
 pub(super) struct Branch {
     blas: Blas,
     stream: Arc<CudaStream>,
     forked: CudaEvent,
     ended: CudaEvent,
-    /// Whether something was queued that nobody waits for yet.
+    /// Whether work was queued since the last join.
     open: Cell<bool>,
 }
 
 impl Branch {
-    /// A branch whose stream has this priority.
+    /// A branch whose stream has the given priority.
     pub(super) fn new(
         context: &Arc<CudaContext>,
         priority: i32,
@@ -53,24 +54,24 @@ impl Branch {
 }
 
 impl Cuda {
-    /// cuBLAS on the branch, whose next work comes after all that is queued so far.
+    /// cuBLAS on the branch, whose next work waits for everything queued so far.
     pub(super) fn fork(&self) -> &Blas {
         let branch = &self.branch;
-        self.note("forking", follow(&branch.stream, &branch.forked, &self.stream));
+        self.note_failure("forking", follow(&branch.stream, &branch.forked, &self.stream));
         branch.open.set(true);
         &branch.blas
     }
 
-    /// Lets all that is queued from now on come after what is on the branch.
+    /// Makes the main stream wait for the branch.
     pub(super) fn join(&self) {
         let branch = &self.branch;
         if branch.open.replace(false) {
-            self.note("joining", follow(&self.stream, &branch.ended, &branch.stream));
+            self.note_failure("joining", follow(&self.stream, &branch.ended, &branch.stream));
         }
     }
 }
 
-/// Lets what is queued next on one stream come after all that is queued on another.
+/// Makes `stream` wait for everything queued on `other`.
 fn follow(
     stream: &CudaStream,
     event: &CudaEvent,

@@ -1,19 +1,20 @@
-//! Convolutions on CUDA: windows gathered by a kernel of ours, multiplied by cuBLAS.
+//! Convolutions on CUDA: im2col by our kernel, matrix multiplication by cuBLAS; transposed
+//! convolutions by cuBLAS, then col2im by our kernel.
 //!
-//! All of it is queued on the main stream, gradients of weights too: one layer's product fills a GPU,
-//! and so the windows of all can take turns in one workspace.
+//! Everything is queued on the main stream, weight gradients too: one layer's multiplication fills a
+//! GPU, and all layers can share one workspace for their windows.
 
 use std::ops::Range;
 
 use super::Cuda;
-use super::gemm::Factor;
+use super::gemm::Operand;
 use super::memory::{View, ViewMut};
 use crate::device::ops::{Activation, Convolution, ConvolutionShape, contract};
 
 impl Convolution for Cuda {
-    /// The windows at all places of the kernel.
+    /// The im2col matrix: the window at each position of the kernel.
     fn workspace(shape: ConvolutionShape) -> usize {
-        shape.places() * shape.window()
+        shape.positions() * shape.window_len()
     }
 
     fn convolution_forward(
@@ -30,12 +31,12 @@ impl Convolution for Cuda {
     ) {
         let (b_len, mask_len) = (b.as_ref(), mask.as_ref());
         contract::convolution_forward(&y, &x, &w, b_len, mask_len, shape, &channels);
-        self.gather(workspace.again(), x, shape);
-        let (places, window, width) = (shape.places(), shape.window(), channels.len());
-        let windows = Factor::new(workspace.read(), window);
-        let w = Factor::new(w.from(channels.start), shape.outputs);
-        self.multiply(&self.blas, y.again(), windows, w, (places, width, window), false);
-        self.bias_activation_forward(y, b, mask, places, width, activation);
+        self.gather(workspace.reborrow(), x, shape);
+        let (positions, window, width) = (shape.positions(), shape.window_len(), channels.len());
+        let windows = Operand::new(workspace.read(), window);
+        let w = Operand::new(w.from(channels.start), shape.outputs);
+        self.multiply(&self.blas, y.reborrow(), windows, w, (positions, width, window), false);
+        self.bias_activation_forward(y, b, mask, positions, width, activation);
     }
 
     fn convolution_transpose(
@@ -52,9 +53,9 @@ impl Convolution for Cuda {
     ) {
         let (b_len, mask_len) = (b.as_ref(), mask.as_ref());
         contract::convolution_transpose(&x, &y, &w, b_len, mask_len, shape, &channels);
-        let (places, window, outputs) = (shape.places(), shape.window(), shape.outputs);
-        let (y, wt) = (Factor::new(y, outputs), Factor::transposed(w, outputs));
-        self.multiply(&self.blas, workspace.again(), y, wt, (places, window, outputs), false);
+        let (positions, window, outputs) = (shape.positions(), shape.window_len(), shape.outputs);
+        let (y, wt) = (Operand::new(y, outputs), Operand::transposed(w, outputs));
+        self.multiply(&self.blas, workspace.reborrow(), y, wt, (positions, window, outputs), false);
         let (kind, slope) = activation.code();
         self.gpu.kernels.convolution_sum(
             self.elements(x.len()),
@@ -88,11 +89,11 @@ impl Convolution for Cuda {
         accumulate: bool,
     ) {
         contract::convolution_backward_weight(&dw, &dy, &x, shape);
-        self.gather(workspace.again(), x, shape);
-        let (places, window, outputs) = (shape.places(), shape.window(), shape.outputs);
-        let windows = Factor::transposed(workspace.read(), window);
-        let dy = Factor::new(dy, outputs);
-        self.multiply(&self.blas, dw, windows, dy, (window, outputs, places), accumulate);
+        self.gather(workspace.reborrow(), x, shape);
+        let (positions, window, outputs) = (shape.positions(), shape.window_len(), shape.outputs);
+        let windows = Operand::transposed(workspace.read(), window);
+        let dy = Operand::new(dy, outputs);
+        self.multiply(&self.blas, dw, windows, dy, (window, outputs, positions), accumulate);
     }
 
     fn image_transpose(
@@ -109,6 +110,7 @@ impl Convolution for Cuda {
 }
 
 impl Cuda {
+    /// im2col.
     fn gather(&self, windows: ViewMut<'_, f32>, x: View<'_, f32>, shape: ConvolutionShape) {
         self.gpu.kernels.convolution_gather(
             self.elements(windows.len()),

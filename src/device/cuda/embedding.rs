@@ -41,7 +41,7 @@ impl Embedding for Cuda {
     ) {
         let &EmbeddingShape { rows, pixels, classes, width, .. } = shape;
         self.gpu.kernels.embedding_backward(
-            // Each number of the table is a sum over rows.
+            // Each element of the table's gradient is a sum over rows.
             self.columns(classes * width),
             dtable,
             dy,

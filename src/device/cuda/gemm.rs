@@ -1,11 +1,11 @@
-//! Matrix products by cuBLAS.
+//! Matrix multiplication (GEMM) by cuBLAS.
 //!
-//! Our matrices are row-major, cuBLAS's are column-major. A row-major matrix read column by column
-//! is its transpose, and (A·B)ᵀ = Bᵀ·Aᵀ: so cuBLAS is given the factors in the other order, and what
-//! it writes column by column is our product row by row. This mapping is here and nowhere else.
+//! Our matrices are row-major, cuBLAS's are column-major. A row-major matrix read as column-major is
+//! its transpose, and (A·B)ᵀ = Bᵀ·Aᵀ: so cuBLAS gets the operands in reverse order, and its
+//! column-major result is our row-major one. This mapping is here and nowhere else.
 //!
-//! Matrices are stored in single precision, and cuBLAS is told what it may do to factors on their
-//! way into a product: in single precision nothing, TF32 included.
+//! Matrices are stored in single precision. The compute type says whether cuBLAS may round the
+//! operands to TF32 or bfloat16; in `f32` it may not.
 
 use std::ptr::from_ref;
 use std::sync::Arc;
@@ -20,13 +20,13 @@ use super::memory::{Buffer, View, ViewMut};
 use super::{Cuda, failed};
 use crate::device::{Precision, Result};
 
-/// Scratch memory of cuBLAS, in bytes: what NVIDIA recommends for Hopper, the most of all GPUs.
-/// With memory of its own cuBLAS allocates none later, so its calls can be recorded.
+/// cuBLAS's workspace in bytes: NVIDIA's recommendation for Hopper, the largest of all GPUs. With a
+/// workspace set, cuBLAS allocates nothing later, so its calls can be captured.
 const WORKSPACE: usize = 32 << 20;
 
 /// cuBLAS on a stream.
 pub(super) struct Blas {
-    // Dropped in this order: destroying the handle waits for all that uses the workspace.
+    // Dropped in this order: destroying the handle waits for all uses of the workspace.
     handle: Handle,
     _workspace: Buffer<u8>,
     compute: cublasComputeType_t,
@@ -52,8 +52,8 @@ impl Handle {
 }
 
 impl Drop for Handle {
-    /// Where the device has failed, this fails too; a panic here (as cudarc's own handle has it)
-    /// would replace the message that says what failed first.
+    /// If the device has failed, this fails too. A panic here (as in cudarc's own handle) would hide
+    /// the message that says what failed first.
     fn drop(&mut self) {
         let _ = self.stream.context().bind_to_thread();
         // SAFETY: the handle was created and is destroyed once.
@@ -61,16 +61,16 @@ impl Drop for Handle {
     }
 }
 
-/// A row-major matrix as a factor: itself, or its transpose.
+/// An operand of a matrix multiplication: a row-major matrix or its transpose.
 #[derive(Clone, Copy)]
-pub(super) struct Factor<'a> {
+pub(super) struct Operand<'a> {
     data: View<'a, f32>,
-    /// Numbers from one row to the next, as stored.
+    /// Elements from one stored row to the next.
     stride: usize,
     operation: cublasOperation_t,
 }
 
-impl<'a> Factor<'a> {
+impl<'a> Operand<'a> {
     pub(super) fn new(data: View<'a, f32>, stride: usize) -> Self {
         Self { data, stride, operation: CUBLAS_OP_N }
     }
@@ -94,7 +94,7 @@ impl Blas {
     }
 }
 
-/// What cuBLAS adds up in, always f32, and what it may round factors to.
+/// The compute type: sums are always f32; it says what operands may be rounded to.
 fn compute_type(precision: Precision) -> cublasComputeType_t {
     match precision {
         Precision::F32 => cublasComputeType_t::CUBLAS_COMPUTE_32F,
@@ -104,22 +104,21 @@ fn compute_type(precision: Precision) -> cublasComputeType_t {
 }
 
 impl Cuda {
-    /// c (m, n) = a (m, k) · b (k, n), with `accumulate` added to what is there; on the stream of
-    /// `blas`.
+    /// c (m, n) = a (m, k) · b (k, n), or c += a · b with `accumulate`, on the stream of `blas`.
     pub(super) fn multiply(
         &self,
         blas: &Blas,
         c: ViewMut<'_, f32>,
-        a: Factor<'_>,
-        b: Factor<'_>,
+        a: Operand<'_>,
+        b: Operand<'_>,
         (m, n, k): (usize, usize, usize),
         accumulate: bool,
     ) {
         let (alpha, beta) = (1.0f32, if accumulate { 1.0f32 } else { 0.0 });
         let single = cudaDataType::CUDA_R_32F;
         // SAFETY: views keep their buffers alive and are as long as the extents say, which the
-        // operations that call this check; alpha and beta are read before the call returns.
-        let queued = self.bound(|| unsafe {
+        // calling operations check; alpha and beta are read before the call returns.
+        let queued = self.with_context(|| unsafe {
             result::gemm_ex(
                 blas.handle.handle,
                 b.operation,
@@ -142,6 +141,6 @@ impl Cuda {
                 cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT,
             )
         });
-        self.note("queueing a matrix product", queued);
+        self.note_failure("queueing a matrix multiplication", queued);
     }
 }

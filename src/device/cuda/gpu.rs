@@ -1,4 +1,4 @@
-//! A GPU, as all streams of operations on it share it.
+//! A GPU, shared by all streams on it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,31 +10,31 @@ use super::kernels::Kernels;
 use super::{CudaProblem, failed, images, probe};
 use crate::device::{Precision, Result};
 
-/// A GPU's context, with the kernels loaded, and how it is to be used.
+/// A GPU's context with the kernels loaded, and its settings.
 pub(super) struct Gpu {
     // Fields are dropped in this order: the context last.
     pub kernels: Kernels,
     pub context: Arc<CudaContext>,
     pub precision: Precision,
-    /// Whether operations that come again are recorded and replayed.
+    /// Whether repeated sequences of operations are captured as CUDA graphs.
     pub graphs: bool,
-    /// What it is, in words for a person.
+    /// A human-readable description.
     pub description: String,
 }
 
 impl Gpu {
-    /// The GPU of this number.
+    /// Opens the GPU with this ordinal.
     ///
     /// # Errors
-    /// When there is no such GPU, or it cannot be used so, with the reason.
+    /// When there is no such GPU, or it cannot be used this way, with the reason.
     pub fn open(ordinal: usize, precision: Precision, graphs: bool) -> Result<Self> {
         let unavailable =
             |reason| CudaProblem::Unavailable { device: format!("cuda:{ordinal}"), reason };
         let gpu = probe::probe(ordinal).map_err(unavailable)?;
         gpu.check(precision).map_err(unavailable)?;
         let context = CudaContext::new(ordinal).map_err(failed("starting"))?;
-        // SAFETY: such events order several streams. Each of ours has its own work, and its branch
-        // events of its own; a recording must not wait for events from outside of it.
+        // SAFETY: cudarc's events synchronize several streams. Our streams are independent, and each
+        // branch has events of its own; a capture must not wait for events from outside.
         unsafe { context.disable_event_tracking() };
         let description = format!(
             "{} (cuda:{ordinal}), kernels: {}, precision {precision}",
@@ -45,7 +45,7 @@ impl Gpu {
     }
 }
 
-/// Loads every kernel from the images that were chosen for the device.
+/// Loads every kernel from the image chosen for the device.
 fn load_kernels(context: &Arc<CudaContext>, choice: images::Choice) -> Result<Kernels> {
     let loading = "loading kernels";
     let mut modules: BTreeMap<&str, Arc<CudaModule>> = BTreeMap::new();

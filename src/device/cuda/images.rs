@@ -1,8 +1,8 @@
-//! The kernels as machine code, and which of it a GPU takes.
+//! The kernels as machine code, and the choice of an image for a GPU.
 //!
-//! The build embeds what it compiled ([`BUILT`]). A GPU takes machine code of its own capability,
-//! else of a lower one with the same major number, else PTX, which its driver compiles. Where none
-//! of these fits, the embedded sources are compiled here, if there is an NVRTC.
+//! The build embeds what it compiled ([`BUILT`]). A GPU runs machine code for its own compute
+//! capability, else for a lower one with the same major version, else PTX, which its driver compiles.
+//! If none of these fits, the embedded sources are compiled at run time, if there is an NVRTC.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,19 +17,19 @@ use crate::device::Result;
 
 include!(concat!(env!("OUT_DIR"), "/images.rs"));
 
-/// What the build made of the kernels.
+/// The kernels as the build embedded them.
 pub struct Build {
-    /// The NVRTC that compiled them; none if there was none.
+    /// The NVRTC that compiled them, if there was one.
     pub nvrtc: Option<Version>,
-    /// What every file includes.
+    /// The header that every file includes.
     pub header: &'static str,
     /// The files, by name.
     pub files: &'static [KernelFile],
 }
 
-/// A file of kernels.
+/// A kernel file.
 pub struct KernelFile {
-    /// As `kernels/linear.cu`.
+    /// Such as `kernels/linear.cu`.
     pub name: &'static str,
     /// Its text.
     pub source: &'static str,
@@ -37,16 +37,16 @@ pub struct KernelFile {
     pub images: &'static [(Target, &'static [u8])],
 }
 
-/// Where the kernels of a GPU come from.
+/// Where a GPU's kernels come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// From the program itself.
+    /// Embedded in the program.
     Embedded(Target),
-    /// From an NVRTC on this machine.
+    /// Compiled by an NVRTC on this machine.
     Compiled {
         /// Its version.
         by: Version,
-        /// What it compiles for.
+        /// The target it compiles for.
         target: Target,
     },
 }
@@ -63,23 +63,23 @@ impl fmt::Display for Choice {
     }
 }
 
-/// What a compiler makes, or has made.
-struct Offer {
+/// The targets that a compiler supports, or that it has compiled.
+struct Available {
     by: Version,
     targets: Vec<Target>,
 }
 
-/// Where the kernels for a GPU of this capability come from, with a driver for this CUDA.
+/// Chooses the kernels for a GPU of this compute capability and a driver for this CUDA version.
 ///
 /// # Errors
-/// When nothing that is embedded fits, and there is no NVRTC that could help.
+/// When no embedded image fits, and there is no suitable NVRTC.
 pub fn choose(capability: Version, driver: Version) -> Result<Choice, Unavailable> {
-    choose_from(BUILT.offer(), compiler, capability, driver).map_err(|searched| {
+    choose_from(BUILT.available(), compiler, capability, driver).map_err(|searched| {
         Unavailable::NoImage { capability, driver, built_by: BUILT.nvrtc, searched }
     })
 }
 
-/// The kernels of `file` for the GPU that `choice` was made for, as the driver loads them.
+/// The image of `file` that the driver loads, according to `choice`.
 ///
 /// # Errors
 /// When they must be compiled, and that fails.
@@ -97,20 +97,20 @@ pub fn image(choice: Choice, file: &KernelFile) -> Result<Cow<'static, [u8]>> {
 }
 
 impl Build {
-    fn offer(&self) -> Option<Offer> {
+    fn available(&self) -> Option<Available> {
         let first = self.files.first()?;
         let targets = first.images.iter().map(|(target, _)| *target).collect();
-        Some(Offer { by: self.nvrtc?, targets })
+        Some(Available { by: self.nvrtc?, targets })
     }
 }
 
-/// What this machine's NVRTC can make.
-fn compiler() -> Result<Offer, Vec<String>> {
+/// The targets of this machine's NVRTC.
+fn compiler() -> Result<Available, Vec<String>> {
     let (path, nvrtc) = libraries::nvrtc().as_ref().map_err(Clone::clone)?;
     let known = nvrtc.architectures();
     let known = known.map_err(|problem| vec![format!("{}: {problem}", path.display())])?;
     let both = |number| [Target::Cubin(number), Target::Ptx(number)];
-    Ok(Offer { by: nvrtc.version(), targets: known.into_iter().flat_map(both).collect() })
+    Ok(Available { by: nvrtc.version(), targets: known.into_iter().flat_map(both).collect() })
 }
 
 fn compile(file: &KernelFile, target: Target) -> Result<Vec<u8>, Problem> {
@@ -124,10 +124,10 @@ fn compile(file: &KernelFile, target: Target) -> Result<Vec<u8>, Problem> {
     Ok(image)
 }
 
-/// The compiler is asked only if nothing embedded fits: it takes time to load.
+/// The compiler is queried only if no embedded image fits: it takes time to load.
 fn choose_from(
-    embedded: Option<Offer>,
-    compiler: impl FnOnce() -> Result<Offer, Vec<String>>,
+    embedded: Option<Available>,
+    compiler: impl FnOnce() -> Result<Available, Vec<String>>,
     capability: Version,
     driver: Version,
 ) -> Result<Choice, Vec<String>> {
@@ -137,13 +137,13 @@ fn choose_from(
     let offer = compiler()?;
     match best(&offer, capability, driver) {
         Some(target) => Ok(Choice::Compiled { by: offer.by, target }),
-        None => Err(vec![format!("NVRTC {} is here, but what it makes does not fit", offer.by)]),
+        None => Err(vec![format!("NVRTC {} is installed, but none of its targets fits", offer.by)]),
     }
 }
 
-/// The best of an offer for a GPU. A driver takes machine code from any compiler of its own major
-/// version or an older one, but PTX only from one that is not newer than itself.
-fn best(offer: &Offer, capability: Version, driver: Version) -> Option<Target> {
+/// The best available target for a GPU. A driver loads machine code from any compiler of its own
+/// major version or an older one, but PTX only from a compiler that is not newer than itself.
+fn best(offer: &Available, capability: Version, driver: Version) -> Option<Target> {
     let own = capability.major * 10 + capability.minor;
     let fits = |&target: &Target| match target {
         Target::Cubin(number) => {
@@ -165,33 +165,33 @@ mod tests {
     const V13: Version = Version { major: 13, minor: 0 };
     const V13_1: Version = Version { major: 13, minor: 1 };
 
-    fn offer(by: Version, numbers: &[u32]) -> Offer {
+    fn available(by: Version, numbers: &[u32]) -> Available {
         let cubins = numbers.iter().map(|&number| Target::Cubin(number));
-        Offer { by, targets: [Target::Ptx(75)].into_iter().chain(cubins).collect() }
+        Available { by, targets: [Target::Ptx(75)].into_iter().chain(cubins).collect() }
     }
 
     /// The choice for a program built by NVRTC 13.0, on a machine without NVRTC.
     fn chosen(own: u32, driver: Version) -> Option<Choice> {
-        let embedded = offer(V13, &[75, 80, 86, 90]);
+        let embedded = available(V13, &[75, 80, 86, 90]);
         let capability = Version { major: own / 10, minor: own % 10 };
         choose_from(Some(embedded), || Err(Vec::new()), capability, driver).ok()
     }
 
     #[test]
-    fn own_machine_code_is_taken_first() {
+    fn machine_code_for_the_gpus_own_capability_comes_first() {
         for own in [75, 80, 86, 90] {
             assert_eq!(chosen(own, V13), Some(Choice::Embedded(Target::Cubin(own))));
         }
     }
 
     #[test]
-    fn the_highest_lower_code_of_the_same_major_is_taken_next() {
+    fn machine_code_for_a_lower_capability_of_the_same_major_version_comes_second() {
         assert_eq!(chosen(89, V13), Some(Choice::Embedded(Target::Cubin(86))));
         assert_eq!(chosen(82, V13), Some(Choice::Embedded(Target::Cubin(80))));
     }
 
     #[test]
-    fn ptx_is_for_all_later_capabilities() {
+    fn ptx_is_used_for_all_later_capabilities() {
         for own in [100, 103, 120, 130] {
             assert_eq!(chosen(own, V13), Some(Choice::Embedded(Target::Ptx(75))));
         }
@@ -199,10 +199,10 @@ mod tests {
     }
 
     #[test]
-    fn an_older_driver_takes_neither_newer_ptx_nor_code_of_a_newer_major() {
+    fn older_drivers_load_neither_newer_ptx_nor_code_of_a_newer_major_version() {
         assert_eq!(chosen(90, V12), None);
         let capability = Version { major: 12, minor: 0 };
-        let newer = || Some(offer(V13_1, &[80, 90]));
+        let newer = || Some(available(V13_1, &[80, 90]));
         let none = || Err(Vec::new());
         assert!(choose_from(newer(), none, capability, V13).is_err());
         let capability = Version { major: 9, minor: 0 };
@@ -211,23 +211,23 @@ mod tests {
     }
 
     #[test]
-    fn the_compiler_is_asked_last_and_only_if_needed() {
+    fn nvrtc_is_queried_last_and_only_if_needed() {
         let capability = Version { major: 9, minor: 0 };
-        let compiler = || Ok(offer(V12, &[80, 90]));
+        let compiler = || Ok(available(V12, &[80, 90]));
         let taken = choose_from(None, compiler, capability, V12);
         assert_eq!(taken, Ok(Choice::Compiled { by: V12, target: Target::Cubin(90) }));
-        let never = || unreachable!("asked though something fits");
-        assert!(choose_from(Some(offer(V13, &[90])), never, capability, V13).is_ok());
-        let told = choose_from(None, || Ok(offer(V13, &[90])), capability, V12);
+        let never = || unreachable!("queried although an image fits");
+        assert!(choose_from(Some(available(V13, &[90])), never, capability, V13).is_ok());
+        let refused = choose_from(None, || Ok(available(V13, &[90])), capability, V12);
         assert_eq!(
-            told,
-            Err(vec!["NVRTC 13.0 is here, but what it makes does not fit".to_owned()])
+            refused,
+            Err(vec!["NVRTC 13.0 is installed, but none of its targets fits".to_owned()])
         );
     }
 
     #[test]
-    fn choices_are_described_for_people() {
-        for (choice, words) in [
+    fn choices_have_readable_descriptions() {
+        for (choice, description) in [
             (Choice::Embedded(Target::Cubin(90)), "cubin sm_90"),
             (Choice::Embedded(Target::Ptx(75)), "PTX compute_75"),
             (
@@ -235,7 +235,7 @@ mod tests {
                 "compiled here by NVRTC 13.0 for sm_90",
             ),
         ] {
-            assert_eq!(choice.to_string(), words);
+            assert_eq!(choice.to_string(), description);
         }
     }
 
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn every_choice_has_its_bytes() {
+    fn every_embedded_target_has_an_image() {
         for file in BUILT.files {
             for (target, bytes) in file.images {
                 assert!(!bytes.is_empty());
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn sources_compile_here_where_there_is_an_nvrtc() {
+    fn sources_compile_at_run_time_if_nvrtc_is_installed() {
         let Ok((_, nvrtc)) = libraries::nvrtc() else {
             println!("skipped: no NVRTC");
             return;
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_compile_is_told_with_its_line() {
+    fn compile_errors_name_the_line() {
         let Ok((_, nvrtc)) = libraries::nvrtc() else {
             println!("skipped: no NVRTC");
             return;

@@ -1,4 +1,4 @@
-//! The kernels, loaded: typed launchers that the build generates from `kernels/*.cu`.
+//! The loaded kernels: typed launchers that the build generates from `kernels/*.cu`.
 
 // A launcher has as many arguments as its kernel.
 #![allow(clippy::too_many_arguments)]

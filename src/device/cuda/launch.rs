@@ -1,6 +1,6 @@
-//! How many threads run a kernel, and the launch itself.
+//! Launch geometry, and the launch itself.
 //!
-//! Kernels are right for every geometry of their kind, so the numbers here are about speed alone.
+//! Kernels are correct for every geometry of their kind, so the numbers here only affect speed.
 
 use std::ffi::c_void;
 
@@ -8,28 +8,30 @@ use cudarc::driver::{CudaFunction, result};
 
 use super::Cuda;
 
-/// Threads of a block where each thread has elements of its own.
+/// Threads of a block in elementwise launches.
 const BLOCK: usize = 256;
-/// Blocks beyond which a thread takes several elements: enough to fill any GPU several times.
-const MOST_BLOCKS: usize = 4096;
-/// Columns and rows of a block that sums over rows: 32 neighbouring bytes are the least that memory
-/// gives, and few columns a block make blocks for every processor of the GPU.
+/// Most blocks of an elementwise launch: enough to fill any GPU several times. Beyond it, a thread
+/// processes several elements.
+const MAX_BLOCKS: usize = 4096;
+/// Columns and rows of a block that sums over rows: a memory transaction has at least 32 bytes, and
+/// few columns per block give enough blocks for all multiprocessors.
 const NARROW: (u32, u32) = (8, 32);
-/// The same for matrices of many columns, which have blocks enough.
+/// The same for matrices with many columns, which have enough blocks anyway.
 const WIDE: (u32, u32) = (32, 8);
-/// Columns from which a matrix has many.
+/// A matrix with at least this many columns gets the wide blocks.
 const MANY_COLUMNS: usize = 8192;
 
-/// Blocks that a matrix of few columns and many rows is divided among: two for each processor of a
-/// large GPU.
-const PARTED_BLOCKS: usize = 256;
-/// Rows from which a matrix has many, and those of a part at the least: a few for each of its threads.
+/// Number of blocks for a matrix with few columns and many rows: two per multiprocessor of a large
+/// GPU.
+const TARGET_BLOCKS: usize = 256;
+/// A matrix with at least this many rows is divided into parts.
 const MANY_ROWS: usize = 2048;
+/// Fewest rows of a part: a few for each thread.
 const PART_ROWS: usize = 256;
-/// Sums of all parts at the most, of one kind.
-pub(super) const MOST_SUMS: usize = 16 * 1024;
+/// Most partial sums of one kind.
+pub(super) const MAX_SUMS: usize = 16 * 1024;
 
-/// A kernel about to be queued: the device and its geometry.
+/// A kernel launch in preparation: the device and the geometry.
 pub(super) struct Launch<'a> {
     device: &'a Cuda,
     blocks: (u32, u32),
@@ -37,25 +39,25 @@ pub(super) struct Launch<'a> {
 }
 
 impl Cuda {
-    /// A thread for each of `n` elements, or for several where they are very many.
+    /// An elementwise launch: a thread for each of `n` elements, or for several if there are many.
     pub(super) fn elements(&self, n: usize) -> Launch<'_> {
-        let blocks = n.div_ceil(BLOCK).clamp(1, MOST_BLOCKS) as u32;
+        let blocks = n.div_ceil(BLOCK).clamp(1, MAX_BLOCKS) as u32;
         Launch { device: self, blocks: (blocks, 1), threads: (BLOCK as u32, 1) }
     }
 
-    /// A block for every few columns of a matrix, which sees all their rows.
+    /// A block for every few columns of a matrix, which processes all their rows.
     pub(super) fn columns(&self, columns: usize) -> Launch<'_> {
-        self.parted(columns, 1)
+        self.column_parts(columns, 1)
     }
 
-    /// The same for each of so many parts of the rows.
-    pub(super) fn parted(&self, columns: usize, parts: usize) -> Launch<'_> {
+    /// The same for each of `parts` parts of the rows.
+    pub(super) fn column_parts(&self, columns: usize, parts: usize) -> Launch<'_> {
         let threads = threads(columns);
         let blocks = (columns.div_ceil(threads.0 as usize) as u32, parts as u32);
         Launch { device: self, blocks, threads }
     }
 
-    /// So many blocks, each of which sums up a part of its own.
+    /// A block for each of `parts` parts.
     pub(super) fn blocks(&self, parts: usize) -> Launch<'_> {
         Launch { device: self, blocks: (parts as u32, 1), threads: (BLOCK as u32, 1) }
     }
@@ -67,33 +69,33 @@ impl Cuda {
 }
 
 impl Launch<'_> {
-    /// Queues a kernel; a failure is noted for the next [`crate::device::Memory::download`].
+    /// Queues a kernel; a failure is kept for the next [`crate::device::Memory::download`].
     ///
     /// # Safety
-    /// `arguments` point to values of the types of the kernel's parameters, in their order, and
-    /// device pointers among them to buffers that outlive the kernel's run and are as long as the
-    /// extents say.
+    /// `arguments` point to values of the types of the kernel's parameters, in order. Device pointers
+    /// among them point to buffers that outlive the kernel's execution and are as long as the extents
+    /// say.
     pub(super) unsafe fn queue(self, function: &CudaFunction, arguments: &mut [*mut c_void]) {
         let device = self.device;
         let ((columns, parts), (x, y)) = (self.blocks, self.threads);
         let stream = device.stream.cu_stream();
         let function = function.cu_function();
-        // SAFETY: the function belongs to a module that it keeps loaded; the rest is the caller's.
-        let queued = device.bound(|| unsafe {
+        // SAFETY: the function keeps its module loaded; the rest is the caller's promise.
+        let queued = device.with_context(|| unsafe {
             result::launch_kernel(function, (columns, parts, 1), (x, y, 1), 0, stream, arguments)
         });
-        device.note("queueing a kernel", queued);
+        device.note_failure("queueing a kernel", queued);
     }
 }
 
-/// Parts of a matrix's rows that sums over them are divided among; they follow from the extents alone,
-/// so that every GPU gives the same bits.
+/// The number of parts into which the rows of a matrix are divided for summing. It depends only on
+/// the extents, so every GPU gives the same bits.
 pub(super) fn parts(rows: usize, columns: usize) -> usize {
     if rows < MANY_ROWS {
         return 1;
     }
     let blocks = columns.div_ceil(threads(columns).0 as usize).max(1);
-    (PARTED_BLOCKS / blocks).min(rows / PART_ROWS).min(MOST_SUMS / columns.max(1)).max(1)
+    (TARGET_BLOCKS / blocks).min(rows / PART_ROWS).min(MAX_SUMS / columns.max(1)).max(1)
 }
 
 /// Columns and rows of a block.
@@ -101,10 +103,10 @@ fn threads(columns: usize) -> (u32, u32) {
     if columns < MANY_COLUMNS { NARROW } else { WIDE }
 }
 
-/// An extent as a kernel takes it.
+/// Converts an extent to a kernel's `int`.
 ///
 /// # Panics
 /// When it is 2³¹ or more.
 pub(super) fn extent(n: usize) -> i32 {
-    i32::try_from(n).unwrap_or_else(|_| panic!("an extent of {n} is more than a kernel takes"))
+    i32::try_from(n).unwrap_or_else(|_| panic!("extent {n} exceeds a kernel's limit of 2³¹ − 1"))
 }

@@ -1,13 +1,13 @@
-//! NVIDIA's libraries, opened where they were found.
+//! Opening NVIDIA's libraries.
 //!
-//! cudarc opens libraries by their bare names, which the system's loader resolves in its own few
-//! folders or, by soname, among what is open already. So each library is opened here first, by its
-//! path. Each is opened once in a process, when it is first asked for, and stays open.
+//! cudarc opens libraries by their bare names, which the dynamic loader resolves in its own few
+//! folders or, by soname, among the libraries already open. So each library is opened here first, by
+//! its path. Each is opened once per process, at first use, and stays open.
 //!
-//! `GAN_CUDA_LIB_DIR` names a folder that is then the only one. It is for the driver too, which
-//! otherwise is what the system's loader knows: so an emulated driver can take its place, and a real
-//! and an emulated one never share a process. Only a folder that has other libraries and no driver,
-//! such as a toolkit's, leaves the driver to the loader.
+//! If `GAN_CUDA_LIB_DIR` is set, it is the only folder that is searched, for the driver too, which is
+//! otherwise found by the loader: so an emulated driver can replace the real one, and the two never
+//! share a process. Only a folder that has other libraries but no driver, such as a toolkit's, leaves
+//! the driver to the loader.
 
 use std::ffi::c_int;
 use std::fmt::Debug;
@@ -19,20 +19,20 @@ use libloading::Library;
 use tracing::debug;
 
 use super::nvrtc::{Nvrtc, Version, address, open};
-use super::places::{self, LOADER, MAJORS};
+use super::search_paths::{self, LOADER, MAJORS};
 
-/// The folder that is the only one.
+/// Names the only folder to search.
 const FOLDER: &str = "GAN_CUDA_LIB_DIR";
 
-/// A library, or where it was looked for and what could not be opened.
-pub type Looked<T> = Result<T, Vec<String>>;
+/// A library; or the folders that were searched and what could not be opened.
+pub type SearchResult<T> = Result<T, Vec<String>>;
 
 /// The open driver.
 #[derive(Debug)]
 pub struct Driver {
     /// The file.
     pub path: PathBuf,
-    /// The newest CUDA that it takes.
+    /// The newest CUDA version that it supports.
     pub version: Version,
 }
 
@@ -41,96 +41,96 @@ pub struct Driver {
 pub struct Cublas {
     /// The file.
     pub path: PathBuf,
-    /// Its own version, if it tells.
+    /// Its own version, if it reports one.
     pub version: Option<Version>,
 }
 
 /// The driver, `libcuda.so.1`.
-pub fn driver() -> &'static Looked<Driver> {
-    static DRIVER: OnceLock<Looked<Driver>> = OnceLock::new();
+pub fn driver() -> &'static SearchResult<Driver> {
+    static DRIVER: OnceLock<SearchResult<Driver>> = OnceLock::new();
     DRIVER.get_or_init(|| logged("the driver", open_driver()))
 }
 
 /// cuBLAS, with the cuBLASLt that it needs.
-pub fn cublas() -> &'static Looked<Cublas> {
-    static CUBLAS: OnceLock<Looked<Cublas>> = OnceLock::new();
+pub fn cublas() -> &'static SearchResult<Cublas> {
+    static CUBLAS: OnceLock<SearchResult<Cublas>> = OnceLock::new();
     CUBLAS.get_or_init(|| logged("cuBLAS", open_cublas()))
 }
 
 /// NVRTC, and the file that it was opened from.
-pub fn nvrtc() -> &'static Looked<(PathBuf, Nvrtc)> {
-    static NVRTC: OnceLock<Looked<(PathBuf, Nvrtc)>> = OnceLock::new();
+pub fn nvrtc() -> &'static SearchResult<(PathBuf, Nvrtc)> {
+    static NVRTC: OnceLock<SearchResult<(PathBuf, Nvrtc)>> = OnceLock::new();
     NVRTC.get_or_init(|| logged("NVRTC", open_nvrtc()))
 }
 
-/// Tells the log what came of the search for a library.
-fn logged<T: Debug>(name: &str, looked: Looked<T>) -> Looked<T> {
-    match &looked {
+/// Logs the result of the search for a library.
+fn logged<T: Debug>(name: &str, result: SearchResult<T>) -> SearchResult<T> {
+    match &result {
         Ok(found) => debug!(library = name, ?found, "opened"),
         Err(searched) => debug!(library = name, ?searched, "not found"),
     }
-    looked
+    result
 }
 
-/// Makes `folder` the only one, as `GAN_CUDA_LIB_DIR` would. To be called before any library is
-/// asked for.
+/// Makes `folder` the only one to search, like `GAN_CUDA_LIB_DIR`. To be called before any library
+/// is opened.
 ///
 /// # Panics
-/// When another folder, or none, was settled on before.
+/// When libraries have already been searched for in another folder.
 pub fn load_from(folder: &Path) {
-    let settled = ONLY.get_or_init(|| Some(folder.to_owned()));
-    assert_eq!(settled.as_deref(), Some(folder), "libraries have been looked for already");
+    let only = ONLY.get_or_init(|| Some(folder.to_owned()));
+    assert_eq!(only.as_deref(), Some(folder), "libraries have already been searched for");
 }
 
 static ONLY: OnceLock<Option<PathBuf>> = OnceLock::new();
 
-/// The only folder to look in, if there is one.
-fn only() -> Option<&'static Path> {
-    ONLY.get_or_init(|| places::set(FOLDER).map(PathBuf::from)).as_deref()
+/// The only folder to search, if there is one.
+fn only_folder() -> Option<&'static Path> {
+    ONLY.get_or_init(|| search_paths::env_var(FOLDER).map(PathBuf::from)).as_deref()
 }
 
-/// Where everything but the driver is looked for.
+/// The folders to search for everything but the driver.
 fn folders() -> Box<dyn Iterator<Item = PathBuf>> {
-    match only() {
+    match only_folder() {
         Some(folder) => Box::new(std::iter::once(folder.to_owned())),
         None => {
             let program = std::env::current_exe().ok();
             let own = program.and_then(|program| Some(program.parent()?.to_owned()));
-            Box::new(own.into_iter().chain(places::folders()))
+            Box::new(own.into_iter().chain(search_paths::folders()))
         }
     }
 }
 
-/// The names of a library in the versions that the driver takes.
+/// The file names of a library in the versions that the driver supports.
 fn names(stem: &str) -> Vec<String> {
     let newest = driver().as_ref().map_or(u32::MAX, |driver| driver.version.major);
     MAJORS.iter().filter(|&&major| major <= newest).map(|major| format!("{stem}.{major}")).collect()
 }
 
-fn open_driver() -> Looked<Driver> {
+fn open_driver() -> SearchResult<Driver> {
     let names = ["libcuda.so.1".to_owned()];
-    let (path, library) = places::open_first(&names, driver_folders(), open)?;
+    let (path, library) = search_paths::open_first(&names, driver_folders(), open)?;
     // SAFETY: this loads the driver, which is loaded already.
     let present = unsafe { cudarc::driver::sys::is_culib_present() };
     // SAFETY: it is present, so this does not panic.
     let used = present.then(|| unsafe { cudarc::driver::sys::culib() });
-    let path = settle(path, library, used, "cuInit")?;
-    let silent = || vec![format!("{} (it does not tell its version)", path.display())];
-    let version = used.and_then(driver_version).ok_or_else(silent)?;
+    let path = keep_open(path, library, used, "cuInit")?;
+    let no_version = || vec![format!("{} (it does not report its version)", path.display())];
+    let version = used.and_then(driver_version).ok_or_else(no_version)?;
     Ok(Driver { path, version })
 }
 
-/// Where containers get the driver of their host, if the loader is not told.
+/// Where containers mount their host's driver, if it is not on the loader's path.
 const HOST_DRIVER: &str = "/usr/local/nvidia/lib64";
 
-/// Where the driver is looked for.
+/// The folders to search for the driver.
 fn driver_folders() -> Vec<PathBuf> {
     let has = |folder: &Path, name: String| folder.join(name).is_file();
     let others = |folder: &Path| {
         let any = |stem| MAJORS.iter().any(|major| has(folder, format!("{stem}.{major}")));
         any("libcublas.so") || any("libnvrtc.so")
     };
-    match only() {
+    match only_folder() {
         Some(folder) if has(folder, "libcuda.so.1".to_owned()) || !others(folder) => {
             vec![folder.into()]
         }
@@ -138,54 +138,54 @@ fn driver_folders() -> Vec<PathBuf> {
     }
 }
 
-fn open_cublas() -> Looked<Cublas> {
+fn open_cublas() -> SearchResult<Cublas> {
     let open_both = |path: &Path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let needed = path.with_file_name(name.replace("libcublas.so", "libcublasLt.so"));
         if needed.is_file() {
-            // It must be found by cuBLAS as long as the process runs.
+            // It stays open, so that cuBLAS finds it for as long as the process runs.
             std::mem::forget(open(&needed)?);
         }
         open(path)
     };
-    let (path, library) = places::open_first(&names("libcublas.so"), folders(), open_both)?;
+    let (path, library) = search_paths::open_first(&names("libcublas.so"), folders(), open_both)?;
     // SAFETY: this loads cuBLAS, which is loaded already.
     let present = unsafe { cudarc::cublas::sys::is_culib_present() };
     // SAFETY: it is present, so this does not panic.
     let used = present.then(|| unsafe { cudarc::cublas::sys::culib() });
-    let path = settle(path, library, used, "cublasCreate_v2")?;
+    let path = keep_open(path, library, used, "cublasCreate_v2")?;
     Ok(Cublas { path, version: used.and_then(cublas_version) })
 }
 
-fn open_nvrtc() -> Looked<(PathBuf, Nvrtc)> {
-    let (path, nvrtc) = places::open_first(&names("libnvrtc.so"), folders(), Nvrtc::open)?;
-    Ok((shown(path, nvrtc.address()), nvrtc))
+fn open_nvrtc() -> SearchResult<(PathBuf, Nvrtc)> {
+    let (path, nvrtc) = search_paths::open_first(&names("libnvrtc.so"), folders(), Nvrtc::open)?;
+    Ok((mapped_file(path, nvrtc.address()), nvrtc))
 }
 
-/// Keeps a library open, and gives the file that cudarc uses. That is another one where the loader
-/// knows the unversioned name, which cudarc tries first, in a folder of its own. A library of
-/// another folder than the only one is refused.
-fn settle(
+/// Keeps a library open, and returns the file that cudarc uses. It is a different file if the loader
+/// finds the unversioned name, which cudarc tries first, in one of its own folders. If there is an
+/// only folder, a library from another one is an error.
+fn keep_open(
     path: PathBuf,
     library: Library,
     used: Option<&'static Library>,
     function: &str,
-) -> Looked<PathBuf> {
+) -> SearchResult<PathBuf> {
     let (found, used) =
         (address(&library, function), used.and_then(|used| address(used, function)));
     std::mem::forget(library);
     let Some(used) = used else {
         return Err(vec![format!("{} (it has no {function})", path.display())]);
     };
-    if found != Some(used) && only().is_some_and(|folder| path.starts_with(folder)) {
-        let other = shown(PathBuf::from("another"), Some(used));
+    if found != Some(used) && only_folder().is_some_and(|folder| path.starts_with(folder)) {
+        let other = mapped_file(PathBuf::from("another"), Some(used));
         return Err(vec![format!("{} (but the loader takes {})", path.display(), other.display())]);
     }
-    Ok(shown(path, Some(used)))
+    Ok(mapped_file(path, Some(used)))
 }
 
-/// The file that is mapped at `address`, as far as the system tells; else `path`.
-fn shown(path: PathBuf, address: Option<usize>) -> PathBuf {
+/// The file that is mapped at `address`, if the system reports it; else `path`.
+fn mapped_file(path: PathBuf, address: Option<usize>) -> PathBuf {
     let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
     let file = address.and_then(|address| maps.lines().find_map(|line| file_at(line, address)));
     file.map_or(path, PathBuf::from)
@@ -203,7 +203,7 @@ fn file_at(line: &str, address: usize) -> Option<&str> {
 fn driver_version(library: &Library) -> Option<Version> {
     type Function = unsafe extern "C" fn(*mut c_int) -> c_int;
     let mut version = 0;
-    // SAFETY: the type is what cuda.h declares; the place can be written.
+    // SAFETY: the type is what cuda.h declares; `version` is writable.
     let status = unsafe { library.get::<Function>("cuDriverGetVersion").ok()?(&mut version) };
     // 13020 is 13.2.
     let version = version.unsigned_abs();
@@ -216,7 +216,7 @@ fn cublas_version(library: &Library) -> Option<Version> {
     let property = unsafe { library.get::<Function>("cublasGetProperty") }.ok()?;
     let part = |number| {
         let mut value: c_int = 0;
-        // SAFETY: 0 and 1 are MAJOR_VERSION and MINOR_VERSION; the place can be written.
+        // SAFETY: 0 and 1 are MAJOR_VERSION and MINOR_VERSION; `value` is writable.
         let status = unsafe { property(number, &mut value) };
         (status == 0).then_some(value.unsigned_abs())
     };
@@ -238,11 +238,11 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn this_program_is_mapped_where_its_functions_are() {
+    fn this_executable_is_mapped_at_the_address_of_its_functions() {
         if fs::metadata("/proc/self/maps").is_err() {
             return eprintln!("skipped: no /proc");
         }
-        let here = shown(PathBuf::new(), Some(shown as *const () as usize));
+        let here = mapped_file(PathBuf::new(), Some(mapped_file as *const () as usize));
         assert_eq!(here, std::env::current_exe().unwrap());
     }
 }

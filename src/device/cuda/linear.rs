@@ -1,10 +1,11 @@
-//! Fully connected layers on CUDA: matrix products by cuBLAS, what surrounds them by our kernels.
+//! Fully connected layers on CUDA: matrix multiplication by cuBLAS; bias, dropout mask and activation
+//! by our kernels.
 
 use std::ops::Range;
 
 use super::Cuda;
 use super::codes::activation;
-use super::gemm::Factor;
+use super::gemm::Operand;
 use super::launch::parts;
 use super::memory::{View, ViewMut};
 use crate::device::ops::{Activation, Linear, LinearShape, contract};
@@ -22,8 +23,8 @@ impl Linear for Cuda {
     ) {
         let LinearShape { rows, inputs, outputs } = shape;
         contract::linear_forward(&y, &x, &w, b.as_ref(), mask.as_ref(), shape);
-        let (a, wt) = (Factor::new(x, inputs), Factor::transposed(w, inputs));
-        self.multiply(&self.blas, y.again(), a, wt, (rows, outputs, inputs), false);
+        let (a, wt) = (Operand::new(x, inputs), Operand::transposed(w, inputs));
+        self.multiply(&self.blas, y.reborrow(), a, wt, (rows, outputs, inputs), false);
         self.bias_activation_forward(y, b, mask, rows, outputs, activation);
     }
 
@@ -37,7 +38,7 @@ impl Linear for Cuda {
     ) {
         let LinearShape { rows, inputs, outputs } = shape;
         contract::linear_backward_weight(&dw, &dz, &x, shape);
-        let (dzt, x) = (Factor::transposed(dz, outputs), Factor::new(x, inputs));
+        let (dzt, x) = (Operand::transposed(dz, outputs), Operand::new(x, inputs));
         self.multiply(self.fork(), dw, dzt, x, (outputs, inputs, rows), accumulate);
     }
 
@@ -51,7 +52,7 @@ impl Linear for Cuda {
     ) {
         let LinearShape { rows, inputs, outputs } = shape;
         contract::linear_backward_input(&dx, &dz, &w, shape, &columns);
-        let (dz, w) = (Factor::new(dz, outputs), Factor::new(w.from(columns.start), inputs));
+        let (dz, w) = (Operand::new(dz, outputs), Operand::new(w.from(columns.start), inputs));
         self.multiply(&self.blas, dx, dz, w, (rows, columns.len(), outputs), false);
     }
 
@@ -86,7 +87,7 @@ impl Linear for Cuda {
         }
         let (kind, slope) = activation.code();
         let (parts, kernels) = (parts(rows, outputs), &self.gpu.kernels);
-        let launch = self.parted(outputs, parts);
+        let launch = self.column_parts(outputs, parts);
         let add = accumulate.into();
         match db {
             Some(db) if parts > 1 => {
@@ -95,7 +96,7 @@ impl Linear for Cuda {
                 kernels.bias_activation_backward_parts(
                     launch,
                     dz,
-                    sums.again(),
+                    sums.reborrow(),
                     y,
                     mask,
                     rows,
@@ -114,7 +115,7 @@ impl Linear for Cuda {
 }
 
 impl Cuda {
-    /// What follows a product: y ← activation(mask ⊙ (y + b)).
+    /// The epilogue of a matrix multiplication: y ← activation(mask ⊙ (y + b)).
     pub(super) fn bias_activation_forward(
         &self,
         y: ViewMut<'_, f32>,
@@ -134,7 +135,7 @@ impl Cuda {
 }
 
 impl Activation {
-    /// The number and the slope by which the kernels know an activation.
+    /// The kernels' code of an activation, and its slope.
     pub(super) fn code(self) -> (u32, f32) {
         match self {
             Activation::Identity => (activation::IDENTITY, 0.0),

@@ -1,5 +1,5 @@
-//! Losses on CUDA: of a discriminator a block for each part of the batch, since its outputs are few; of
-//! a classifier a thread for each row, since its classes are.
+//! Losses on CUDA: for a discriminator, a block for each part of the batch, since it has few outputs;
+//! for a classifier, a thread for each row, since it has few classes.
 
 use super::Cuda;
 use super::codes::score;
@@ -15,8 +15,8 @@ impl Loss for Cuda {
         step: View<'_, u32>,
         shape: LossShape,
     ) {
-        let LossShape { rows, judged, .. } = shape;
-        let parts = judged.parts();
+        let LossShape { rows, targets, .. } = shape;
+        let parts = targets.parts();
         let score = match shape.score {
             Score::CrossEntropy => score::CROSS_ENTROPY,
             Score::SaturatingCrossEntropy => score::SATURATING_CROSS_ENTROPY,
@@ -32,7 +32,7 @@ impl Loss for Cuda {
             rows,
             RING_ROWS,
             RING_COLUMNS,
-            judged.column(),
+            targets.column(),
             score,
             shape.scale as f32,
         );

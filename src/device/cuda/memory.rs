@@ -1,4 +1,4 @@
-//! Buffers in a GPU's memory, and views of them.
+//! Buffers in GPU memory, and views of them.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -18,7 +18,7 @@ pub struct Buffer<T> {
     element: PhantomData<T>,
 }
 
-/// Some elements of a [`Buffer`], to read.
+/// A read-only view of some elements of a [`Buffer`].
 #[derive(Clone, Copy)]
 pub struct View<'a, T> {
     pointer: CUdeviceptr,
@@ -26,7 +26,7 @@ pub struct View<'a, T> {
     buffer: PhantomData<&'a [T]>,
 }
 
-/// Some elements of a [`Buffer`], to write.
+/// A writable view of some elements of a [`Buffer`].
 pub struct ViewMut<'a, T> {
     pointer: CUdeviceptr,
     len: usize,
@@ -34,28 +34,28 @@ pub struct ViewMut<'a, T> {
 }
 
 impl<T: Element> Buffer<T> {
-    /// Allocates memory, and queues the zeroing of it.
+    /// Allocates memory, and queues a memset to zero.
     ///
-    /// `cuMemAlloc` and no pool: everything is allocated before the first iteration, so that a pool
-    /// would save nothing, and compute-sanitizer misses small overruns within one.
+    /// By `cuMemAlloc`, without a memory pool: everything is allocated before the first iteration, so
+    /// a pool would save nothing, and compute-sanitizer misses small overruns within a pool.
     pub(super) fn zeros(stream: &Arc<CudaStream>, len: usize) -> Result<Self, DriverError> {
         let buffer = Self::uninitialized(stream, len)?;
         let (pointer, bytes) = (buffer.pointer, Self::bytes(len));
-        // SAFETY: the allocation has so many bytes.
+        // SAFETY: the allocation has this many bytes.
         unsafe { result::memset_d8_async(pointer, 0, bytes, stream.cu_stream()) }?;
         Ok(buffer)
     }
 
-    /// Allocates memory for what is written before it is read: a kernel that reads too far finds no zeros.
+    /// Allocates memory without initializing it, for buffers that are written before they are read.
     pub(super) fn uninitialized(stream: &Arc<CudaStream>, len: usize) -> Result<Self, DriverError> {
         let context = stream.context().clone();
         context.bind_to_thread()?;
-        // SAFETY: kernels alone read the memory, as numbers, which any bits are.
+        // SAFETY: only kernels read the memory, as numbers, for which any bits are valid.
         let pointer = unsafe { result::malloc_sync(Self::bytes(len)) }?;
         Ok(Self { context, pointer, len, element: PhantomData })
     }
 
-    /// Of an allocation: the driver refuses one of nothing.
+    /// Bytes to allocate: at least one, since the driver refuses empty allocations.
     fn bytes(len: usize) -> usize {
         (len * size_of::<T>()).max(1)
     }
@@ -75,11 +75,11 @@ impl<T: Element> Buffer<T> {
 }
 
 impl<T> Drop for Buffer<T> {
-    /// Waits for the device. Where the device has failed, this fails too and says nothing new: the
-    /// failure is reported by the next download.
+    /// Waits for the device. If the device has failed, freeing fails too; that error is ignored, since
+    /// the next download reports the first failure.
     fn drop(&mut self) {
         let _ = self.context.bind_to_thread();
-        // SAFETY: views borrow the buffer, so nothing refers to the memory any more.
+        // SAFETY: views borrow the buffer, so no references to the memory are left.
         let _ = unsafe { result::free_sync(self.pointer) };
     }
 }
@@ -115,8 +115,8 @@ impl<'a, T: Element> View<'a, T> {
     }
 
     pub(super) fn split(self, middle: usize) -> (View<'a, T>, View<'a, T>) {
-        let behind = self.from(middle);
-        (View { len: middle, ..self }, behind)
+        let rest = self.from(middle);
+        (View { len: middle, ..self }, rest)
     }
 }
 
@@ -131,22 +131,22 @@ impl<'a, T: Element> ViewMut<'a, T> {
         self.len
     }
 
-    /// The same elements, to read.
+    /// A read-only view of the same elements.
     pub(super) fn read(&self) -> View<'_, T> {
         View { pointer: self.pointer, len: self.len, buffer: PhantomData }
     }
 
-    /// The same elements, for the time that the result lives.
-    pub(super) fn again(&mut self) -> ViewMut<'_, T> {
+    /// Reborrows the same elements.
+    pub(super) fn reborrow(&mut self) -> ViewMut<'_, T> {
         ViewMut { pointer: self.pointer, len: self.len, buffer: PhantomData }
     }
 
     pub(super) fn split(self, middle: usize) -> (ViewMut<'a, T>, ViewMut<'a, T>) {
         assert!(middle <= self.len);
-        let behind = self.pointer + (middle * size_of::<T>()) as CUdeviceptr;
+        let rest = self.pointer + (middle * size_of::<T>()) as CUdeviceptr;
         (
             ViewMut { pointer: self.pointer, len: middle, buffer: PhantomData },
-            ViewMut { pointer: behind, len: self.len - middle, buffer: PhantomData },
+            ViewMut { pointer: rest, len: self.len - middle, buffer: PhantomData },
         )
     }
 }

@@ -1,26 +1,26 @@
-//! The CUDA device: our kernels, cuBLAS's matrix products, one graph for an iteration.
+//! The CUDA device: our kernels, cuBLAS for matrix multiplications, CUDA graphs for iterations.
 //!
 //! | module | holds |
 //! |---|---|
-//! | `places`, [`libraries`] | where CUDA's libraries are, and opening them |
-//! | [`nvrtc`], `target`, [`images`] | compiled kernels: made when this crate was built, or at first use |
+//! | `search_paths`, [`libraries`] | where CUDA's libraries are searched for, and opening them |
+//! | [`nvrtc`], `target`, [`images`] | compiled kernels: built with this crate, or at first use |
 //! | [`probe`], `unavailable` | whether a GPU can be used, and why not |
-//! | `gpu` | what all streams of operations on a GPU share |
+//! | `gpu` | what all streams on a GPU share |
 //! | `kernels` | typed launchers, generated from the kernels' signatures |
-//! | `codes` | the numbers of the kernels' enums, generated too |
-//! | `launch` | geometry, and the launch itself |
+//! | `codes` | the values of the kernels' enums, generated too |
+//! | `launch` | launch geometry, and the launch itself |
 //! | `memory` | buffers and views |
-//! | `gemm` | matrix products by cuBLAS |
-//! | `branch` | a second stream, for gradients of weights |
-//! | `recording` | CUDA graphs |
-//! | `timing` | how long operations take |
+//! | `gemm` | matrix multiplications by cuBLAS |
+//! | `branch` | a second stream, for weight gradients |
+//! | `graph` | CUDA graphs |
+//! | `timing` | timing of operations |
 //! | `linear` … `batch` | the operations, a file per family, as in [`crate::device::ops`] |
 //!
-//! All work of a [`Cuda`] goes to one stream, in order, but for gradients of weights, which a branch
-//! computes beside it. Operations only queue; what fails is noted and reported by the next
-//! [`Memory::download`]. Several share a GPU: its context and the loaded kernels.
+//! A [`Cuda`] queues all its work on one stream, in order, except weight gradients, which run
+//! concurrently on a branch. Operations are asynchronous: a failure is kept and reported by the next
+//! [`Memory::download`]. Several devices share a GPU: its context and the loaded kernels.
 
-// The driver's and cuBLAS's functions are C.
+// The driver and cuBLAS are C libraries.
 #![allow(unsafe_code)]
 
 mod batch;
@@ -31,6 +31,7 @@ mod convolution;
 mod embedding;
 mod gemm;
 mod gpu;
+mod graph;
 pub mod images;
 mod kernels;
 mod launch;
@@ -40,11 +41,10 @@ mod loss;
 mod memory;
 pub mod nvrtc;
 mod optimizer;
-mod places;
 pub mod probe;
 mod problem;
 mod random;
-mod recording;
+mod search_paths;
 mod target;
 mod timing;
 mod unavailable;
@@ -64,33 +64,33 @@ use crate::memory::OutOfMemory;
 use branch::Branch;
 use gemm::Blas;
 use gpu::Gpu;
-use launch::MOST_SUMS;
+pub use graph::Graph;
+use launch::MAX_SUMS;
 pub use memory::{Buffer, View, ViewMut};
 pub use problem::CudaProblem;
-pub use recording::Recording;
 pub use unavailable::Unavailable;
 
-/// A GPU, and a stream of operations on it.
+/// A GPU, and a CUDA stream on it.
 ///
 /// Several streams share a GPU: [`Memory::new_stream`] makes another one.
 pub struct Cuda {
-    // Fields are dropped in this order: what uses a stream before the stream, the GPU last.
+    // Fields are dropped in this order: users of a stream before the stream, the GPU last.
     branch: Branch,
     blas: Blas,
     stream: Arc<CudaStream>,
-    /// Sums over parts of a matrix's rows, two kinds of them.
+    /// Scratch memory: partial sums over parts of a matrix's rows, two per part and column.
     sums: RefCell<Buffer<f32>>,
     gpu: Arc<Gpu>,
-    /// The first failure of a queued operation that no download has reported.
+    /// The first failure of a queued operation that has not been reported yet.
     failure: RefCell<Option<Error>>,
 }
 
 impl Cuda {
-    /// The GPU of this number, multiplying matrices in `precision`; with `graphs`, operations that
-    /// come again are recorded and replayed.
+    /// Opens the GPU with this ordinal, to multiply matrices in `precision`. With `graphs`, repeated
+    /// sequences of operations are captured and launched as CUDA graphs.
     ///
     /// # Errors
-    /// When there is no such GPU, or it cannot be used so, with the reason.
+    /// When there is no such GPU, or it cannot be used this way, with the reason.
     pub fn open(ordinal: usize, precision: Precision, graphs: bool) -> Result<Self> {
         let begun = Instant::now();
         let device = Self::on(Arc::new(Gpu::open(ordinal, precision, graphs)?))?;
@@ -99,17 +99,17 @@ impl Cuda {
         Ok(device)
     }
 
-    /// A stream of operations on a GPU.
+    /// A new stream on a GPU.
     fn on(gpu: Arc<Gpu>) -> Result<Self> {
-        // A stream of its own, since the default one cannot be captured. Its work goes before the
-        // branch's: the next layer waits for it.
+        // Not the default stream, which cannot be captured. Its priority is above the branch's: the
+        // next layer waits for it.
         let (lowest, highest) = priorities(&gpu.context).map_err(failed("starting"))?;
         let stream = gpu.context.new_stream_with_priority(highest).map_err(failed("starting"))?;
         Ok(Self {
             branch: Branch::new(&gpu.context, lowest, gpu.precision)?,
             blas: Blas::new(&stream, gpu.precision)?,
             sums: RefCell::new(
-                Buffer::uninitialized(&stream, 2 * MOST_SUMS)
+                Buffer::uninitialized(&stream, 2 * MAX_SUMS)
                     .map_err(failed("allocating memory"))?,
             ),
             stream,
@@ -118,19 +118,19 @@ impl Cuda {
         })
     }
 
-    /// Whether this is a CPU that plays a GPU, for tests.
+    /// Whether this is the emulator, which runs kernels on the CPU, for tests.
     pub fn is_emulated(&self) -> bool {
         self.gpu.description.starts_with("Emulated")
     }
 
-    /// Calls the driver or a library with this device's context on the calling thread.
-    fn bound<T>(&self, call: impl FnOnce() -> T) -> T {
-        self.note("taking up its context", self.gpu.context.bind_to_thread());
+    /// Calls the driver or a library with this device's context bound to the calling thread.
+    fn with_context<T>(&self, call: impl FnOnce() -> T) -> T {
+        self.note_failure("binding its context", self.gpu.context.bind_to_thread());
         call()
     }
 
     /// Keeps a failure for the next download.
-    fn note<E>(&self, action: &'static str, queued: Result<(), E>)
+    fn note_failure<E>(&self, action: &'static str, queued: Result<(), E>)
     where
         E: std::error::Error + Send + Sync + 'static,
     {
@@ -139,17 +139,18 @@ impl Cuda {
         }
     }
 
-    /// Waits for all that is queued on the stream.
+    /// Waits until the stream is idle.
     fn wait(&self) -> Result<()> {
         // SAFETY: the stream is alive.
         unsafe { result::stream::synchronize(self.stream.cu_stream()) }.map_err(failed("computing"))
     }
 
-    /// Reports what was noted.
-    fn noted(&self) -> Result<()> {
+    /// Reports a failure that was noted.
+    fn take_failure(&self) -> Result<()> {
         self.failure.borrow_mut().take().map_or(Ok(()), Err)
     }
 
+    /// The error when an allocation of `asked` bytes fails.
     fn out_of_memory(&self, asked: usize) -> Error {
         let free = self.free_memory().unwrap_or(0);
         let remedy = "stop other programs that use it, or ask for a smaller batch".to_owned();
@@ -162,11 +163,11 @@ impl Memory for Cuda {
     type Buffer<T: Element> = Buffer<T>;
     type View<'a, T: Element> = View<'a, T>;
     type ViewMut<'a, T: Element> = ViewMut<'a, T>;
-    type Recording = Recording;
+    type Graph = Graph;
 
     const ON_HOST: bool = false;
-    /// cuBLAS's kernels for tensor cores want rows that begin at 16 bytes: four numbers as they are
-    /// stored, eight where they are converted to bfloat16 first.
+    /// cuBLAS's tensor-core kernels require rows aligned to 16 bytes: four numbers as stored, eight
+    /// when converted to bfloat16 first.
     const ROW_ALIGNMENT: usize = 8;
 
     fn describe(&self) -> String {
@@ -220,36 +221,36 @@ impl Memory for Cuda {
             return Ok(());
         }
         self.join();
-        self.noted()?;
+        self.take_failure()?;
         let stream = self.stream.cu_stream();
-        // SAFETY: the view is as long as the slice, which stays until the stream is done: the driver
-        // may read it after the call.
-        self.bound(|| unsafe { result::memcpy_htod_async(to.pointer(), from, stream) })
+        // SAFETY: the view is as long as the slice, which outlives the wait below: the driver may
+        // read it after the call.
+        self.with_context(|| unsafe { result::memcpy_htod_async(to.pointer(), from, stream) })
             .map_err(failed("copying to its memory"))?;
         self.wait()
     }
 
     fn download<T: Element>(&self, from: View<'_, T>) -> Result<Vec<T>> {
         self.join();
-        self.noted()?;
+        self.take_failure()?;
         let mut to = vec![T::default(); from.len()];
         if to.is_empty() {
             return Ok(to);
         }
         let stream = self.stream.cu_stream();
-        // SAFETY: the view is as long as the vector, which stays until the stream is done.
-        self.bound(|| unsafe { result::memcpy_dtoh_async(&mut to, from.pointer(), stream) })
+        // SAFETY: the view is as long as the vector, which outlives the wait below.
+        self.with_context(|| unsafe { result::memcpy_dtoh_async(&mut to, from.pointer(), stream) })
             .map_err(failed("computing"))?;
         self.wait()?;
         Ok(to)
     }
 
-    fn replay(&self, recording: &mut Recording) -> bool {
-        self.replay_graph(recording)
+    fn launch_graph(&self, graph: &mut Graph) -> bool {
+        self.launch_or_capture(graph)
     }
 
-    fn record(&self, recording: &mut Recording) {
-        self.record_graph(recording);
+    fn end_capture(&self, graph: &mut Graph) {
+        self.finish_capture(graph);
     }
 }
 
@@ -259,7 +260,7 @@ fn priorities(context: &CudaContext) -> Result<(i32, i32), DriverError> {
     result::stream::get_priority_range()
 }
 
-/// For `map_err`: what the GPU was doing when it failed.
+/// For `map_err`: an error that says what the GPU was doing when it failed.
 fn failed<E>(action: &'static str) -> impl FnOnce(E) -> Error
 where
     E: std::error::Error + Send + Sync + 'static,

@@ -1,7 +1,7 @@
-//! NVRTC, NVIDIA's compiler of CUDA C++ in a library: it needs no GPU, no driver and no headers.
+//! NVRTC, NVIDIA's runtime compiler for CUDA C++: it needs no GPU, no driver and no headers.
 //!
-//! The build compiles the kernels with it, and the program itself where the build could not; so
-//! this module uses nothing of the crate. It says nothing about where the library is.
+//! The build script compiles the kernels with it, or the program itself if the build could not; so
+//! this module uses nothing of the crate. Finding the library is not its task.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::{Path, PathBuf};
@@ -16,63 +16,63 @@ pub use super::target::{Target, Version};
 pub struct Nvrtc {
     library: Library,
     version: Version,
-    /// Kept open. NVRTC opens it by its bare name when it compiles, and the system's loader
-    /// resolves that only in the system's folders, or if the library is open already.
+    /// Kept open. NVRTC opens it by its bare name when it compiles, which the dynamic loader resolves
+    /// only in the system's folders, or if the library is open already.
     _builtins: Option<Library>,
 }
 
-/// A file to compile.
+/// A source file to compile.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a> {
-    /// What it is called in messages.
+    /// Its name in messages.
     pub name: &'a str,
     /// Its text.
     pub text: &'a str,
-    /// Name and text of what it includes.
+    /// Name and text of the header that it includes.
     pub header: (&'a str, &'a str),
 }
 
-/// What came out.
+/// The output of a compilation.
 #[derive(Debug)]
 pub struct Compiled {
-    /// The PTX, with the zero byte that a driver expects at its end, or the cubin.
+    /// The PTX, with the terminating zero byte that a driver expects, or the cubin.
     pub image: Vec<u8>,
-    /// What the compiler said, if anything.
+    /// The compiler's log.
     pub log: String,
 }
 
-/// What can go wrong.
+/// Errors of NVRTC.
 #[derive(Debug)]
 pub enum Problem {
     /// The library cannot be opened.
     Open {
-        /// The file, or the name that the system's loader was given.
+        /// The file, or the bare name given to the dynamic loader.
         path: PathBuf,
-        /// The loader's word.
+        /// The loader's error.
         source: libloading::Error,
     },
-    /// The library lacks a function: it is too old, or something else.
+    /// The library lacks a function: it is too old, or a different library.
     Function {
         /// The function.
         name: &'static str,
-        /// The loader's word.
+        /// The loader's error.
         source: libloading::Error,
     },
     /// A function failed.
     Call {
         /// The function.
         name: &'static str,
-        /// NVRTC's word.
+        /// NVRTC's message.
         message: String,
     },
-    /// There is none on this machine.
+    /// There is no NVRTC on this machine.
     Missing {
-        /// Where it was looked for, and what could not be opened.
+        /// The folders that were searched, and what could not be opened.
         searched: Vec<String>,
     },
     /// The source does not compile.
     Compile {
-        /// What the compiler said.
+        /// The compiler's log.
         log: String,
     },
 }
@@ -100,20 +100,20 @@ impl std::error::Error for Problem {
     }
 }
 
-/// A program that NVRTC holds.
+/// An `nvrtcProgram` handle.
 type Program = *mut c_void;
-/// NVRTC's result; 0 is success.
+/// An `nvrtcResult`; 0 is success.
 type Status = c_int;
 
 impl Nvrtc {
-    /// Opens the library at `path`, or what the system's loader knows by a bare name.
+    /// Opens the library at `path`, which may be a bare name for the dynamic loader.
     ///
     /// # Errors
-    /// When it cannot be opened or is no NVRTC.
+    /// When it cannot be opened or is not NVRTC.
     pub fn open(path: &Path) -> Result<Self, Problem> {
         const NONE: Version = Version { major: 0, minor: 0 };
         let mut nvrtc = Self { library: open(path)?, version: NONE, _builtins: None };
-        nvrtc.version = nvrtc.asked_version()?;
+        nvrtc.version = nvrtc.query_version()?;
         let builtins = format!("libnvrtc-builtins.so.{}", nvrtc.version);
         let builtins = path.with_file_name(builtins);
         if builtins.is_file() {
@@ -122,27 +122,27 @@ impl Nvrtc {
         Ok(nvrtc)
     }
 
-    /// Its version, which is that of its CUDA.
+    /// Its version, which is its CUDA version.
     pub fn version(&self) -> Version {
         self.version
     }
 
-    /// Where it is in memory, so that its file can be told from its neighbours.
+    /// Its address in memory, by which its file can be identified.
     pub fn address(&self) -> Option<usize> {
         address(&self.library, "nvrtcVersion")
     }
 
-    fn asked_version(&self) -> Result<Version, Problem> {
+    fn query_version(&self) -> Result<Version, Problem> {
         let (mut major, mut minor) = (0, 0);
         self.call::<unsafe extern "C" fn(*mut c_int, *mut c_int) -> Status>(
             "nvrtcVersion",
-            // SAFETY: the signature is NVRTC's; both places can be written.
+            // SAFETY: the signature is NVRTC's; both numbers are writable.
             |version| unsafe { version(&mut major, &mut minor) },
         )?;
         Ok(Version { major: major.unsigned_abs(), minor: minor.unsigned_abs() })
     }
 
-    /// The capabilities that it compiles for, as 90 for 9.0, ascending.
+    /// The compute capabilities that it compiles for, ascending; 90 is 9.0.
     ///
     /// # Errors
     /// When NVRTC fails.
@@ -150,19 +150,19 @@ impl Nvrtc {
         let mut count = 0;
         self.call::<unsafe extern "C" fn(*mut c_int) -> Status>(
             "nvrtcGetNumSupportedArchs",
-            // SAFETY: the signature is NVRTC's; the place can be written.
+            // SAFETY: the signature is NVRTC's; `count` is writable.
             |number| unsafe { number(&mut count) },
         )?;
         let mut all: Vec<c_int> = vec![0; count.unsigned_abs() as usize];
         self.call::<unsafe extern "C" fn(*mut c_int) -> Status>(
             "nvrtcGetSupportedArchs",
-            // SAFETY: the signature is NVRTC's; there are as many places as it asked for.
+            // SAFETY: the signature is NVRTC's; the list has as many elements as it requested.
             |list| unsafe { list(all.as_mut_ptr()) },
         )?;
         Ok(all.into_iter().map(c_int::unsigned_abs).collect())
     }
 
-    /// Compiles `source`; `options` are added to the target's.
+    /// Compiles `source` for `target`, with additional `options`.
     ///
     /// # Errors
     /// When the source does not compile, or NVRTC fails.
@@ -174,7 +174,7 @@ impl Nvrtc {
     ) -> Result<Compiled, Problem> {
         let program = self.create(source)?;
         let architecture = format!("--gpu-architecture={target}");
-        // Line numbers are for NVIDIA's tools; they cost some bytes and no time.
+        // Line numbers are for NVIDIA's tools; they cost some bytes but no time.
         let mut all = vec![architecture.as_str(), "--std=c++17", "--generate-line-info"];
         all.extend(options);
         let compiled = self.compile_program(program, &all);
@@ -206,7 +206,7 @@ impl Nvrtc {
         ) -> Status;
         self.call::<Create>("nvrtcCreateProgram", |create| {
             let (headers, names) = (headers.as_ptr(), names.as_ptr());
-            // SAFETY: the signature is NVRTC's; the texts end in zero bytes, and NVRTC copies them.
+            // SAFETY: the signature is NVRTC's; the texts are zero-terminated, and NVRTC copies them.
             unsafe { create(&mut program, text.as_ptr(), name.as_ptr(), 1, headers, names) }
         })?;
         Ok(program)
@@ -217,7 +217,8 @@ impl Nvrtc {
         let pointers: Vec<_> = options.iter().map(|option| option.as_ptr()).collect();
         self.call::<unsafe extern "C" fn(Program, c_int, *const *const c_char) -> Status>(
             "nvrtcCompileProgram",
-            // SAFETY: the signature is NVRTC's; the program is alive, and there are so many options.
+            // SAFETY: the signature is NVRTC's; the program is alive, and the number of options is
+            // right.
             |compile| unsafe { compile(program, pointers.len() as c_int, pointers.as_ptr()) },
         )
     }
@@ -228,7 +229,7 @@ impl Nvrtc {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// What the second function writes, which is as long as the first one says.
+    /// The bytes that the second function writes; the first one returns their number.
     fn bytes(&self, program: Program, functions: [&'static str; 2]) -> Result<Vec<u8>, Problem> {
         let [size, get] = functions;
         let mut length = 0usize;
@@ -240,7 +241,7 @@ impl Nvrtc {
         let mut bytes = vec![0u8; length];
         self.call::<unsafe extern "C" fn(Program, *mut c_char) -> Status>(
             get,
-            // SAFETY: the signature is NVRTC's; there is room for what it asked for.
+            // SAFETY: the signature is NVRTC's; the vector has the requested length.
             |get| unsafe { get(program, bytes.as_mut_ptr().cast()) },
         )?;
         Ok(bytes)
@@ -254,7 +255,7 @@ impl Nvrtc {
         )
     }
 
-    /// Calls the function of this name and type.
+    /// Calls the function with this name and type.
     fn call<F: Copy>(
         &self,
         name: &'static str,
@@ -269,36 +270,36 @@ impl Nvrtc {
         }
     }
 
-    /// NVRTC's words for a result.
+    /// NVRTC's message for a result.
     fn message(&self, status: Status) -> String {
-        type Words = unsafe extern "C" fn(Status) -> *const c_char;
+        type GetErrorString = unsafe extern "C" fn(Status) -> *const c_char;
         // SAFETY: the type is what nvrtc.h declares.
-        match unsafe { self.library.get::<Words>("nvrtcGetErrorString") } {
-            // SAFETY: NVRTC gives a text of its own for every number, known or not.
-            Ok(words) => unsafe { CStr::from_ptr(words(status)) }.to_string_lossy().into_owned(),
+        match unsafe { self.library.get::<GetErrorString>("nvrtcGetErrorString") } {
+            // SAFETY: NVRTC returns a static text for every number, known or not.
+            Ok(get) => unsafe { CStr::from_ptr(get(status)) }.to_string_lossy().into_owned(),
             Err(_) => format!("error {status}"),
         }
     }
 }
 
-/// Opens any library of NVIDIA's.
+/// Opens one of NVIDIA's libraries.
 ///
 /// # Errors
 /// [`Problem::Open`].
 pub fn open(path: &Path) -> Result<Library, Problem> {
-    // SAFETY: loading runs the library's initialisers; NVIDIA's have no conditions.
+    // SAFETY: loading runs the library's initializers; NVIDIA's have no preconditions.
     let library = unsafe { Library::new(path) };
     library.map_err(|source| Problem::Open { path: path.to_owned(), source })
 }
 
-/// Where a function of a library is in memory.
+/// The address of a function of a library.
 pub fn address(library: &Library, function: &str) -> Option<usize> {
-    // SAFETY: the symbol is only looked at as an address.
+    // SAFETY: the symbol is only used as an address.
     let symbol = unsafe { library.get::<*const c_void>(function) };
     symbol.ok().map(|symbol| *symbol as usize)
 }
 
-/// What is not text up to a zero byte is cut there; NVRTC would read no further.
+/// A C string, cut at the first zero byte; NVRTC would read no further.
 fn c_string(text: &str) -> CString {
     let text = text.split('\0').next().unwrap_or_default();
     CString::new(text).unwrap_or_default()

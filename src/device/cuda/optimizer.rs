@@ -1,4 +1,4 @@
-//! Adam on CUDA: one kernel over the whole flat buffer, bound by memory.
+//! Adam on CUDA: one kernel over the whole flat buffer, bound by memory bandwidth.
 
 use super::Cuda;
 use super::memory::{View, ViewMut};
@@ -15,11 +15,11 @@ impl Optimizer for Cuda {
         adam: Adam,
     ) {
         let n = p.len();
-        // The branch has the gradients of weights.
+        // The branch computes the weight gradients.
         self.join();
-        // 1 − b and ln b are taken in double precision: in single, 1 − 0.999 has four digits.
+        // 1 − b and ln b are computed in double precision: in single, 1 − 0.999 has four digits.
         self.gpu.kernels.adam_update(
-            // A thread takes four numbers.
+            // A thread processes four numbers.
             self.elements(n.div_ceil(4)),
             p,
             m,

@@ -1,4 +1,4 @@
-//! Whether a GPU can be used. Nothing here panics, whatever is missing.
+//! Whether a GPU can be used. Nothing here panics, even if the driver or a library is missing.
 
 use cudarc::driver::CudaContext;
 use cudarc::driver::result::{self, DriverError};
@@ -18,23 +18,23 @@ const OLDEST_TENSOR_CORES: Version = Version { major: 8, minor: 0 };
 /// The oldest driver that the libraries work with.
 const OLDEST_DRIVER: Version = Version { major: 12, minor: 0 };
 
-/// A GPU that can be used.
+/// A usable GPU.
 #[derive(Clone, Debug)]
 pub struct Gpu {
-    /// Its number.
+    /// Its ordinal.
     pub ordinal: usize,
-    /// What its maker calls it.
+    /// Its name, as the driver reports it.
     pub name: String,
     /// Its compute capability.
     pub capability: Version,
-    /// Its memory in bytes, used and free.
+    /// Its total memory in bytes.
     pub memory: usize,
     /// Where the kernels for it come from.
     pub kernels: Choice,
 }
 
 impl Gpu {
-    /// Makes sure that it multiplies matrices in a precision.
+    /// Checks that it supports a precision of matrix multiplication.
     ///
     /// # Errors
     /// [`Unavailable::NoPrecision`].
@@ -47,10 +47,10 @@ impl Gpu {
     }
 }
 
-/// How many GPUs the driver sees: at least one.
+/// The number of GPUs that the driver sees: at least one.
 ///
 /// # Errors
-/// When there is no driver, or it is too old, or it sees none.
+/// When there is no driver, or it is too old, or it sees no GPU.
 pub fn count() -> Result<usize, Unavailable> {
     let driver = driver()?;
     if driver < OLDEST_DRIVER {
@@ -67,7 +67,7 @@ pub fn count() -> Result<usize, Unavailable> {
     }
 }
 
-/// The GPU of this number, if it can be used.
+/// The GPU with this ordinal, if it can be used.
 ///
 /// # Errors
 /// Why it cannot: no driver, no GPU, too old, no cuBLAS, no kernels for it.
@@ -80,9 +80,9 @@ pub fn probe(ordinal: usize) -> Result<Gpu, Unavailable> {
             capability = %gpu.capability,
             memory = gpu.memory,
             kernels = %gpu.kernels,
-            "this GPU can be used"
+            "this GPU is usable"
         ),
-        Err(reason) => debug!(ordinal, %reason, "this GPU cannot be used"),
+        Err(reason) => debug!(ordinal, %reason, "this GPU is not usable"),
     }
     probed
 }
@@ -102,16 +102,16 @@ fn examine(ordinal: usize) -> Result<Gpu, Unavailable> {
     if let Err(searched) = libraries::cublas() {
         return Err(Unavailable::NoLibrary { searched: searched.clone(), driver });
     }
-    // SAFETY: the driver has just given this device.
+    // SAFETY: the driver returned this device.
     let memory = unsafe { result::device::total_mem(device) };
     let memory = memory.map_err(failed("cuDeviceTotalMem"))?;
     Ok(Gpu { ordinal, name, capability, memory, kernels: images::choose(capability, driver)? })
 }
 
-/// The first GPU that can be used.
+/// The first usable GPU.
 ///
 /// # Errors
-/// Why the first of all cannot.
+/// Why the first GPU is not usable, if none is.
 pub fn first_usable() -> Result<Gpu, Unavailable> {
     let count = count()?;
     let first = probe(0);
@@ -121,7 +121,7 @@ pub fn first_usable() -> Result<Gpu, Unavailable> {
     }
 }
 
-/// Free memory of a GPU in bytes; asking for it begins a context, which takes some.
+/// Free memory of a GPU in bytes; the query creates a context, which takes some memory itself.
 ///
 /// # Errors
 /// When the driver fails.
@@ -130,7 +130,7 @@ pub fn free_memory(gpu: &Gpu) -> Result<usize, Unavailable> {
     Ok(context.mem_get_info().map_err(failed("cuMemGetInfo"))?.0)
 }
 
-/// The newest CUDA that the driver takes.
+/// The newest CUDA version that the driver supports.
 fn driver() -> Result<Version, Unavailable> {
     match libraries::driver() {
         Ok(driver) => Ok(driver.version),
@@ -143,7 +143,7 @@ fn capability(device: CUdevice) -> Result<Version, Unavailable> {
         CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR,
     };
     let attribute = |attribute| {
-        // SAFETY: the driver has given this device.
+        // SAFETY: the driver returned this device.
         let value = unsafe { result::device::get_attribute(device, attribute) };
         value.map(i32::unsigned_abs).map_err(failed("cuDeviceGetAttribute"))
     };
@@ -153,7 +153,7 @@ fn capability(device: CUdevice) -> Result<Version, Unavailable> {
     })
 }
 
-/// For `map_err`: the driver's words for what went wrong.
+/// For `map_err`: the driver's message.
 fn failed(function: &'static str) -> impl FnOnce(DriverError) -> Unavailable {
     move |error| {
         let words = |text: Result<&std::ffi::CStr, DriverError>| {

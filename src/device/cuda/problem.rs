@@ -1,4 +1,4 @@
-//! Why a GPU does not compute.
+//! Errors of the CUDA device.
 
 use super::{Unavailable, nvrtc};
 
@@ -6,31 +6,31 @@ use super::{Unavailable, nvrtc};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CudaProblem {
-    /// One was asked for that cannot be used.
+    /// The selected GPU cannot be used.
     #[error("cannot compute on {device}")]
     Unavailable {
-        /// What was asked for.
+        /// The selected device.
         device: String,
-        /// Why not, and what to do.
+        /// Why not, and the remedy.
         #[source]
         reason: Unavailable,
     },
 
-    /// The kernels had to be compiled on this machine, and that failed.
+    /// The kernels had to be compiled on this machine, and compilation failed.
     #[error("cannot compile {file}")]
     Compile {
-        /// The file of kernels.
+        /// The kernel file.
         file: &'static str,
-        /// The compiler's word.
+        /// The compiler's error.
         source: nvrtc::Problem,
     },
 
     /// The GPU, its driver or one of its libraries failed.
     #[error("the GPU failed while {action}")]
     Failed {
-        /// What it was doing: "computing", "recording a graph", …
+        /// What it was doing: "computing", "capturing a CUDA graph", …
         action: &'static str,
-        /// The driver's or library's word.
+        /// The error of the driver or library.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }

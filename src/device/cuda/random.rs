@@ -1,13 +1,13 @@
-//! Noise, labels and dropout masks on CUDA, four numbers a Philox call.
+//! Noise, labels and dropout masks on CUDA, four numbers per Philox call.
 
 use super::Cuda;
 use super::codes::latent;
 use super::memory::{View, ViewMut};
 use crate::device::ops::{Latent, Random};
-use crate::rng::{Stream, least_kept};
+use crate::rng::{Stream, keep_threshold};
 
 impl Random for Cuda {
-    fn noise_draw(
+    fn noise_sample(
         &self,
         z: ViewMut<'_, f32>,
         step: View<'_, u32>,
@@ -21,10 +21,10 @@ impl Random for Cuda {
         };
         let (n, [low, high]) = (z.len() / parts, words(stream.seed));
         let launch = self.elements(parts * n.div_ceil(4));
-        self.gpu.kernels.noise_draw(launch, z, step, parts, n, latent, stream.site, low, high);
+        self.gpu.kernels.noise_sample(launch, z, step, parts, n, latent, stream.site, low, high);
     }
 
-    fn labels_draw(
+    fn labels_sample(
         &self,
         labels: ViewMut<'_, u32>,
         step: View<'_, u32>,
@@ -35,7 +35,7 @@ impl Random for Cuda {
         let (n, [low, high]) = (labels.len() / parts, words(stream.seed));
         let launch = self.elements(parts * n.div_ceil(4));
         let classes = classes as u32;
-        self.gpu.kernels.labels_draw(
+        self.gpu.kernels.labels_sample(
             launch,
             labels,
             step,
@@ -48,7 +48,7 @@ impl Random for Cuda {
         );
     }
 
-    fn masks_draw(
+    fn masks_sample(
         &self,
         masks: ViewMut<'_, f32>,
         table: View<'_, u32>,
@@ -58,17 +58,17 @@ impl Random for Cuda {
         p: f64,
     ) {
         let (count, [low, high]) = (table.len() / 2, words(seed));
-        let least = least_kept(p);
+        let least = keep_threshold(p);
         let kept = (1.0 / (1.0 - p)) as f32;
-        // Each mask may end inside of a block of four.
+        // Each mask may end within a block of four.
         let launch = self.elements(masks.len() / 4 + count);
         self.gpu
             .kernels
-            .masks_draw(launch, masks, table, step, count, rows, least, kept, low, high);
+            .masks_sample(launch, masks, table, step, count, rows, least, kept, low, high);
     }
 }
 
-/// The low and the high half of a seed.
+/// The low and high words of a seed.
 fn words(seed: u64) -> [u32; 2] {
     [seed as u32, (seed >> 32) as u32]
 }

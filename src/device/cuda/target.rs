@@ -1,15 +1,15 @@
-//! Versions of CUDA, and what kernels are compiled for.
+//! Versions of CUDA, and the targets that kernels are compiled for.
 //!
-//! The build uses them too, so this module uses nothing of the crate.
+//! The build script uses this module too, so it uses nothing of the crate.
 
 use std::fmt;
 
 /// A version of CUDA, or a GPU's compute capability: 9.0 is `Version { major: 9, minor: 0 }`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
-    /// What stands before the point.
+    /// The number before the point.
     pub major: u32,
-    /// What stands behind it.
+    /// The number after the point.
     pub minor: u32,
 }
 
@@ -19,12 +19,12 @@ impl fmt::Display for Version {
     }
 }
 
-/// What to compile for; 90 is compute capability 9.0.
+/// A compilation target; 90 is compute capability 9.0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// Text for a driver to compile, for this capability and every later one.
+    /// PTX: compiled by the driver, for this capability and every later one.
     Ptx(u32),
-    /// Machine code for this capability and later ones of the same major number.
+    /// Machine code for this capability and later ones with the same major version.
     Cubin(u32),
 }
 

@@ -1,4 +1,4 @@
-//! Why a GPU cannot be used, and what to do about it.
+//! Why a GPU cannot be used, and the remedy.
 
 use super::nvrtc::Version;
 use crate::device::Precision;
@@ -9,80 +9,79 @@ use crate::device::Precision;
 pub enum Unavailable {
     /// There is no driver.
     #[error(
-        "there is no NVIDIA driver: libcuda.so.1 not found (searched: {}); install the driver",
+        "no NVIDIA driver: libcuda.so.1 not found (searched: {}); install the driver",
         searched.join(", ")
     )]
     NoDriver {
-        /// Where it was looked for, and what could not be opened.
+        /// The folders that were searched, and what could not be opened.
         searched: Vec<String>,
     },
 
     /// There is no cuBLAS.
     #[error(
-        "cuBLAS not found (searched: {}); pip install {}, or name the folder that has it with \
-         GAN_CUDA_LIB_DIR",
+        "cuBLAS not found (searched: {}); pip install {}, or set GAN_CUDA_LIB_DIR to its folder",
         searched.join(", "),
         package("nvidia-cublas", *driver)
     )]
     NoLibrary {
-        /// Where it was looked for, and what could not be opened.
+        /// The folders that were searched, and what could not be opened.
         searched: Vec<String>,
-        /// The newest CUDA that the driver takes.
+        /// The newest CUDA version that the driver supports.
         driver: Version,
     },
 
-    /// The driver has no GPU.
-    #[error("the NVIDIA driver is there, but it sees no GPU{}", visible(visible_devices))]
+    /// The driver sees no GPU.
+    #[error("the NVIDIA driver is installed, but it sees no GPU{}", visible(visible_devices))]
     NoDevice {
         /// `CUDA_VISIBLE_DEVICES`, if set.
         visible_devices: Option<String>,
     },
 
-    /// There are GPUs, but none of this number.
+    /// There are GPUs, but none with this ordinal.
     #[error(
         "there is no GPU {ordinal}: the driver sees {count}, numbered from 0{}",
         visible(visible_devices)
     )]
     NoSuchDevice {
-        /// The number that was asked for.
+        /// The requested ordinal.
         ordinal: usize,
-        /// How many there are.
+        /// The number of GPUs.
         count: usize,
         /// `CUDA_VISIBLE_DEVICES`, if set.
         visible_devices: Option<String>,
     },
 
-    /// The GPU is older than what the kernels are written for.
-    #[error("{name} is too old: it has compute capability {capability}, and 7.5 is needed")]
+    /// The GPU is older than the kernels support.
+    #[error("{name} is too old: it has compute capability {capability}, and 7.5 is required")]
     DeviceTooOld {
         /// The GPU.
         name: String,
-        /// What it has.
+        /// Its compute capability.
         capability: Version,
     },
 
     /// The GPU has no tensor cores for a precision.
     #[error(
-        "{name} has no {precision} products: it has compute capability {capability}, and 8.0 is \
-         needed; choose f32"
+        "{name} does not support {precision}: it has compute capability {capability}, and 8.0 is \
+         required; choose f32"
     )]
     NoPrecision {
         /// The GPU.
         name: String,
-        /// What it has.
+        /// Its compute capability.
         capability: Version,
-        /// What was asked for.
+        /// The requested precision.
         precision: Precision,
     },
 
-    /// The driver is older than any library that can be used.
-    #[error("the NVIDIA driver is too old: it is made for CUDA {driver}, and 12.0 is needed")]
+    /// The driver is older than any supported library.
+    #[error("the NVIDIA driver is too old: it supports CUDA {driver}, and 12.0 is required")]
     DriverTooOld {
-        /// The newest CUDA that it takes.
+        /// The newest CUDA version that it supports.
         driver: Version,
     },
 
-    /// Nothing that was embedded fits, and nothing can compile the kernels here.
+    /// No embedded image fits, and there is no NVRTC to compile the kernels.
     #[error(
         "no kernels for compute capability {capability} with a driver for CUDA {driver}: {}, and \
          there is no NVRTC for this driver to compile them here (searched: {}); pip install {}",
@@ -91,29 +90,29 @@ pub enum Unavailable {
         package("nvidia-cuda-nvrtc", *driver)
     )]
     NoImage {
-        /// The GPU's.
+        /// The GPU's compute capability.
         capability: Version,
-        /// The newest CUDA that the driver takes.
+        /// The newest CUDA version that the driver supports.
         driver: Version,
-        /// The NVRTC that the build had.
+        /// The NVRTC that compiled the embedded images.
         built_by: Option<Version>,
-        /// Where one was looked for, and what could not be opened.
+        /// The folders that were searched for NVRTC, and what could not be opened.
         searched: Vec<String>,
     },
 
     /// A function of the driver failed.
-    #[error("the NVIDIA driver fails: {function} says {name} ({text})")]
+    #[error("the NVIDIA driver failed: {function} returned {name} ({text})")]
     Driver {
         /// The function.
         function: &'static str,
-        /// The error's name, as `CUDA_ERROR_UNKNOWN`.
+        /// The error's name, such as `CUDA_ERROR_UNKNOWN`.
         name: String,
-        /// The driver's words for it.
+        /// The driver's description of it.
         text: String,
     },
 }
 
-/// What NVIDIA's Python package is called for a driver.
+/// The name of NVIDIA's Python package that fits the driver.
 fn package(name: &str, driver: Version) -> String {
     match driver.major {
         12 => format!("{name}-cu12"),
@@ -122,14 +121,14 @@ fn package(name: &str, driver: Version) -> String {
 }
 
 fn visible(devices: &Option<String>) -> String {
-    let tell = |devices| format!(" (CUDA_VISIBLE_DEVICES is {devices:?})");
-    devices.as_ref().map(tell).unwrap_or_default()
+    let describe = |devices| format!(" (CUDA_VISIBLE_DEVICES is {devices:?})");
+    devices.as_ref().map(describe).unwrap_or_default()
 }
 
 fn embedded(built_by: Option<Version>) -> String {
     match built_by {
         Some(version) => {
-            format!("those that were compiled into the program by NVRTC {version} do not fit")
+            format!("those compiled into the program by NVRTC {version} do not fit")
         }
         None => "none were compiled into the program".to_owned(),
     }

@@ -1,24 +1,24 @@
-//! Batches from the resident data set.
+//! Gathering batches from the data set in device memory.
 
 use crate::device::{InInts, Memory, Out, OutInts};
 
-/// Which images make up the batch of an iteration.
+/// The batch of an iteration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchShape {
     /// Images in this batch (the last of an epoch may be short).
     pub rows: usize,
     /// Images in a full batch.
     pub batch_size: usize,
-    /// Iterations in an epoch; the batch begins at (step mod this)·batch_size in the order.
+    /// Iterations in an epoch; the batch starts at (step mod this)·batch_size in the order.
     pub iterations_per_epoch: usize,
-    /// Numbers in an image.
+    /// Pixels in an image, times channels.
     pub pixels: usize,
 }
 
-/// Batches from the resident data set.
+/// Gathering batches from the data set in device memory.
 pub trait Batch: Memory {
-    /// x\[i\] = images\[order\[start + i\]\] scaled to [−1, 1]: (u/255 − 0.5)/0.5; and where
-    /// labels are asked for, to\[i\] = from\[order\[start + i\]\].
+    /// x\[i\] = images\[order\[start + i\]\] scaled to [−1, 1]: (u/255 − 0.5)/0.5; with labels,
+    /// to\[i\] = from\[order\[start + i\]\].
     ///
     /// x (rows, pixels), labels: to (rows), from (count); images (count, pixels) bytes, order (count).
     fn batch_gather(

@@ -1,23 +1,23 @@
-//! Batch normalisation.
+//! Batch normalization.
 
 use super::Activation;
 use crate::device::{In, Memory, Out};
 
-/// Extents and constants of a batch normalisation.
+/// Extents and constants of a batch normalization.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchNormShape {
     /// Rows of the batch; at least 2 in training.
     pub rows: usize,
-    /// Columns, each normalised on its own.
+    /// Columns, each normalized separately.
     pub columns: usize,
     /// Added to the variance.
     pub eps: f64,
-    /// Share of the new batch in the running statistics.
+    /// Momentum of the running statistics: the weight of the new batch.
     pub momentum: f64,
 }
 
 impl BatchNormShape {
-    /// Panics for a batch of one, the variance of which is not defined.
+    /// Panics for a batch of one row, whose variance is undefined.
     #[track_caller]
     pub(in crate::device) fn check_training(self) {
         let Self { rows, .. } = self;
@@ -25,15 +25,15 @@ impl BatchNormShape {
     }
 }
 
-/// What a batch normalisation learns: y = activation(gamma · x̂ + beta).
+/// The affine parameters of a batch normalization: y = activation(gamma · x̂ + beta).
 pub struct Affine<'a, D: Memory> {
-    /// Factor per column.
+    /// Scale per column.
     pub gamma: In<'a, D>,
-    /// Summand per column.
+    /// Shift per column.
     pub beta: In<'a, D>,
 }
 
-/// Where the gradients of [`Affine`] go.
+/// The gradients of [`Affine`].
 pub struct AffineGradients<'a, D: Memory> {
     /// Of gamma, (columns).
     pub dgamma: Out<'a, D>,
@@ -41,17 +41,17 @@ pub struct AffineGradients<'a, D: Memory> {
     pub dbeta: Out<'a, D>,
 }
 
-/// Batch normalisation, fused with the activation behind it: PyTorch's
+/// Batch normalization, fused with the activation that follows it: PyTorch's
 /// [`BatchNorm1d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html).
 ///
-/// What is normalised is x + b, where b is the bias of the linear layer right before, if there is
-/// one. The batch's mean takes b out again: in training mode it shows in the running mean alone, and
-/// its gradient is zero.
+/// The input is x + b, where b is the bias of the linear layer right before, if there is one.
+/// Subtracting the batch's mean cancels b: in training mode it affects only the running mean, and its
+/// gradient is zero.
 pub trait BatchNorm: Memory {
     /// x̂ = (x − mean)·inv_std, y = activation(gamma·x̂ + beta), with the batch's statistics.
     ///
-    /// mean = Σx/rows, inv_std = 1/√(Σ(x − mean)²/rows + eps), both (columns) and kept for the
-    /// backward pass. Moves the running statistics: running ← (1 − momentum)·running +
+    /// mean = Σx/rows, inv_std = 1/√(Σ(x − mean)²/rows + eps), both (columns) and saved for the
+    /// backward pass. Updates the running statistics: running ← (1 − momentum)·running +
     /// momentum·batch, with mean + b and the unbiased variance (divided by rows − 1).
     /// y, x (rows, columns), b (columns) or none.
     fn batch_norm_forward(
@@ -85,8 +85,8 @@ pub trait BatchNorm: Memory {
     /// dbeta = Σg, dgamma = Σ g·x̂, dx = gamma·inv_std·(g − Σg/rows − x̂·Σ(g·x̂)/rows).
     ///
     /// dx, y, x (rows, columns), mean, inv_std, gamma (columns). The gradients of gamma and beta are
-    /// skipped where none are asked for. With `accumulate` they are added to what is there; dx has
-    /// this batch's sums alone.
+    /// optional; with `accumulate` they are added to the existing values. dx depends only on this
+    /// batch's sums.
     fn batch_norm_backward(
         &self,
         dx: Out<'_, Self>,

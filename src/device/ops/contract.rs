@@ -1,16 +1,16 @@
-//! What operations ask of their arguments, for every device's version of them: a function of each
-//! operation's name, which panics where an argument has another length than its shape says.
+//! Checks of the arguments of operations, for all devices: a function with each operation's name,
+//! which panics if an argument's length does not match its shape.
 //!
-//! The build writes most of them, from the signatures of the kernels. Matrix products have no kernel
-//! of ours.
+//! The build generates most of them from the signatures of the kernels. Those of matrix
+//! multiplications, which have no kernel of ours, are here.
 
 use std::ops::Range;
 
 use super::{ConvolutionShape, LinearShape};
 
-/// What has a number of elements: a view of a buffer.
+/// The length of a view of a buffer.
 pub(in crate::device) trait Length {
-    /// How many.
+    /// The number of elements.
     fn length(&self) -> usize;
 }
 
@@ -26,7 +26,7 @@ impl<T> Length for &mut [T] {
     }
 }
 
-/// Panics unless an argument of an operation is as long as it must be.
+/// Panics unless an argument of an operation has the expected length.
 #[track_caller]
 fn check(operation: &str, argument: &str, got: usize, want: usize) {
     assert!(got == want, "{operation}: {argument} has {got} elements, not {want}");
@@ -76,7 +76,7 @@ pub(in crate::device) fn linear_backward_weight(
     check("linear_backward_weight", "x (rows, inputs)", x.length(), rows * inputs);
 }
 
-/// Panics unless the arguments are as long as the shape says, and the columns are there.
+/// Panics unless the arguments are as long as the shape says, and the columns exist.
 #[track_caller]
 pub(in crate::device) fn linear_backward_input(
     dx: &impl Length,
@@ -108,7 +108,7 @@ pub(in crate::device) fn convolution_forward(
 ) {
     let name = "convolution_forward";
     check_channels(name, channels, shape.outputs);
-    let y_len = shape.places() * channels.len();
+    let y_len = shape.positions() * channels.len();
     check(name, "y (rows, y_pixels, channels)", y.length(), y_len);
     check(name, "x (rows, x_pixels, inputs)", x.length(), shape.x_len());
     check(name, "w (kernel, kernel, inputs, outputs)", w.length(), shape.w_len());
@@ -120,7 +120,7 @@ pub(in crate::device) fn convolution_forward(
     }
 }
 
-/// Panics unless an image has these channels.
+/// Panics unless the range of channels is valid.
 #[track_caller]
 fn check_channels(operation: &str, channels: &Range<usize>, of: usize) {
     let inside = channels.start <= channels.end && channels.end <= of;

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use crate::device::{In, InInts, Memory, Out};
 
-/// Extents of a label embedding put beside a batch.
+/// Extents of a label embedding concatenated to a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmbeddingShape {
     /// Rows of the batch.
     pub rows: usize,
-    /// Pixels of a row; 1 where it is none of an image.
+    /// Pixels of a row; 1 unless it is an image.
     pub pixels: usize,
     /// Rows of the table.
     pub classes: usize,
@@ -17,44 +17,45 @@ pub struct EmbeddingShape {
     pub width: usize,
     /// Columns of the batch, without the embedding; channels of an image.
     pub inputs: usize,
-    /// Whether the embedding stands before the batch's columns, else behind.
+    /// Whether the embedding comes before the batch's columns, instead of after.
     pub label_first: bool,
-    /// Numbers from one row (of an image, one pixel) of both together to the next, at least [`EmbeddingShape::columns`].
+    /// Elements from one row (or pixel) of the concatenation to the next, at least
+    /// [`EmbeddingShape::columns`].
     pub stride: usize,
 }
 
 impl EmbeddingShape {
-    /// Columns of batch and embedding together.
+    /// Columns of the concatenation.
     pub fn columns(&self) -> usize {
         self.inputs + self.width
     }
 
-    /// Panics where a row has no room for both.
+    /// Panics unless both fit into a row.
     #[track_caller]
     pub(in crate::device) fn check_stride(&self) {
         let (columns, stride) = (self.columns(), self.stride);
         assert!(columns <= stride, "embedding_concat: {columns} columns in rows of {stride}");
     }
 
-    /// Which of these columns are the embedding's.
+    /// The columns of the embedding.
     pub fn label_columns(&self) -> Range<usize> {
         if self.label_first { 0..self.width } else { self.inputs..self.columns() }
     }
 
-    /// Which of these columns are the batch's.
+    /// The columns of the batch.
     pub fn input_columns(&self) -> Range<usize> {
         if self.label_first { self.width..self.columns() } else { 0..self.inputs }
     }
 }
 
-/// Class labels as learnt vectors: PyTorch's
+/// Learned embeddings of class labels: PyTorch's
 /// [`Embedding`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Embedding.html) and `cat`.
 pub trait Embedding: Memory {
-    /// y\[i, p\] = (table\[label\[i\]\] ‖ x\[i, :, p\]), or the two the other way round: an image
-    /// comes in as planes and goes out channels last, with the embedding at every pixel.
+    /// y\[i, p\] = (table\[label\[i\]\] ‖ x\[i, :, p\]), or in the reverse order. An image is converted
+    /// from channels first to channels last, with the embedding at every pixel.
     ///
-    /// y (rows, pixels, stride), x (rows, inputs, pixels), table (classes, width), labels (rows). What a
-    /// row of y has behind both is set to 0.
+    /// y (rows, pixels, stride), x (rows, inputs, pixels), table (classes, width), labels (rows). The
+    /// remaining columns of y are set to 0.
     fn embedding_concat(
         &self,
         y: Out<'_, Self>,
@@ -65,9 +66,9 @@ pub trait Embedding: Memory {
     );
 
     /// dtable\[c\] = Σ over rows i with label\[i\] = c, and all pixels p, of dy\[i, p\], in a fixed
-    /// order; with `accumulate` added to what is there.
+    /// order; with `accumulate` added to the existing values.
     ///
-    /// dtable (classes, width), dy (rows, pixels, width): the gradient of the embedding's columns alone.
+    /// dtable (classes, width), dy (rows, pixels, width): the gradient of the embedding's columns only.
     fn embedding_backward(
         &self,
         dtable: Out<'_, Self>,

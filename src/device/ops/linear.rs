@@ -6,7 +6,7 @@ use crate::device::{In, Memory, Out};
 
 /// An elementwise function applied to a layer's output.
 ///
-/// Each derivative can be had from the output y alone, so the input is not kept.
+/// Each derivative is computed from the output y, so the input need not be saved.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Activation {
     /// y = x; y′ = 1.
@@ -15,7 +15,7 @@ pub enum Activation {
     Relu,
     /// y = x where x > 0, else slope · x; y′ = 1 where y > 0, else slope. Slope must be positive.
     LeakyRelu {
-        /// Steepness for negative numbers.
+        /// Slope for negative numbers.
         slope: f64,
     },
     /// y = tanh x; y′ = 1 − y².
@@ -29,20 +29,21 @@ pub enum Activation {
 pub struct LinearShape {
     /// Rows of the batch.
     pub rows: usize,
-    /// Numbers in a row of the input.
+    /// Input features.
     pub inputs: usize,
-    /// Numbers in a row of the output.
+    /// Output features.
     pub outputs: usize,
 }
 
 /// Fully connected layers: y = activation(mask ⊙ (x·Wᵀ + b)), PyTorch's
-/// [`Linear`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html) with what follows it.
+/// [`Linear`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html) with dropout and
+/// activation.
 pub trait Linear: Memory {
     /// y = activation(mask ⊙ (x·Wᵀ + b)).
     ///
     /// y (rows, outputs), x (rows, inputs), w (outputs, inputs), b (outputs) or none, mask (rows,
-    /// outputs) or none. A dropout mask is ≥ 0, so applied before a (Leaky)ReLU it is the same as
-    /// after it.
+    /// outputs) or none. A dropout mask is ≥ 0, so applying it before or after a (Leaky)ReLU is the
+    /// same.
     fn linear_forward(
         &self,
         y: Out<'_, Self>,
@@ -54,11 +55,12 @@ pub trait Linear: Memory {
         activation: Activation,
     );
 
-    /// dW = dzᵀ·x, where z = x·Wᵀ + b; with `accumulate` added to what is there.
+    /// dW = dzᵀ·x, where z = x·Wᵀ + b; with `accumulate` added to the existing values.
     ///
-    /// dw (outputs, inputs), dz (rows, outputs), x (rows, inputs). A device may compute this beside
-    /// what is queued next: until the next [`adam_update`](super::Optimizer::adam_update), upload or
-    /// download no operation may write dz or x, nor read or write dw, but this one again.
+    /// dw (outputs, inputs), dz (rows, outputs), x (rows, inputs). A device may run this concurrently
+    /// with the operations queued next: until the next
+    /// [`adam_update`](super::Optimizer::adam_update), upload or download, no operation except this
+    /// one may write dz or x, or read or write dw.
     fn linear_backward_weight(
         &self,
         dw: Out<'_, Self>,
@@ -68,7 +70,7 @@ pub trait Linear: Memory {
         accumulate: bool,
     );
 
-    /// dx = dz·W, only the given columns of it.
+    /// dx = dz·W, restricted to the given columns.
     ///
     /// dx (rows, columns.len()), dz (rows, outputs), w (outputs, inputs).
     fn linear_backward_input(
@@ -80,7 +82,7 @@ pub trait Linear: Memory {
         columns: Range<usize>,
     );
 
-    /// y = activation(mask ⊙ x), where no matrix product comes before.
+    /// y = activation(mask ⊙ x), for activations that do not follow a matrix multiplication.
     ///
     /// y, x (rows, outputs), mask (rows, outputs) or none.
     fn activation_forward(
@@ -93,10 +95,10 @@ pub trait Linear: Memory {
     );
 
     /// In place: dz = activation′(y) ⊙ mask ⊙ dy; and db = Σ over rows of dz, with `accumulate`
-    /// added to what is there.
+    /// added to the existing values.
     ///
-    /// dz (rows, outputs) holds dy on entry; db (outputs) is skipped where none is asked for;
-    /// y (rows, outputs) is what [`Linear::linear_forward`] or [`Linear::activation_forward`] gave.
+    /// dz (rows, outputs) holds dy on entry; db (outputs) is optional; y (rows, outputs) is the output
+    /// of [`Linear::linear_forward`] or [`Linear::activation_forward`].
     fn bias_activation_backward(
         &self,
         dz: Out<'_, Self>,

@@ -1,16 +1,16 @@
-//! Losses, and where they are noted.
+//! Losses, and the ring buffer that keeps them.
 
 use crate::device::{In, InInts, Memory, Out};
 
-/// How a discriminator's output is scored against a target t ∈ {0, 1}.
+/// The loss function of a discriminator's output for a target t ∈ {0, 1}.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Score {
     /// Binary cross-entropy on a logit x: max(x, 0) − t·x + ln(1 + e^−|x|).
     /// Derivative: σ(x) − t. Stable for every x.
     CrossEntropy,
-    /// Binary cross-entropy of p = σ(x), as PyTorch's `BCELoss` has it behind a `Sigmoid`:
+    /// Binary cross-entropy of p = σ(x), as computed by PyTorch's `BCELoss` after a `Sigmoid`:
     /// −max(ln p, −100) for t = 1, −max(ln (1 − p), −100) for t = 0. Derivative: (p − t)·min(1,
-    /// p·(1 − p)/10⁻¹²), which is zero where p is rounded to 1, in `f32` from x ≈ 17 on, and fades
+    /// p·(1 − p)/10⁻¹²), which is zero where p rounds to 1 (in `f32` above x ≈ 17) and vanishes
     /// below −28.
     SaturatingCrossEntropy,
     /// Squared error: (x − t)². Derivative: 2·(x − t).
@@ -18,64 +18,63 @@ pub enum Score {
 }
 
 impl Score {
-    /// All of them.
+    /// All variants.
     pub const ALL: &[Score] =
         &[Score::CrossEntropy, Score::SaturatingCrossEntropy, Score::SquaredError];
 }
 
-/// What a loss scores, and against which targets.
+/// The parts of a batch and their targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Judged {
-    /// In the discriminator's update: real images, t = 1, and as many generated ones behind them,
-    /// t = 0.
+pub enum Targets {
+    /// In the discriminator update: real images, t = 1, followed by as many generated ones, t = 0.
     RealThenFake,
-    /// In the generator's update: generated images, t = 1.
+    /// In the generator update: generated images, t = 1.
     FakeAsReal,
 }
 
-impl Judged {
+impl Targets {
     /// Parts of the batch that have a loss and a target each.
     pub fn parts(self) -> usize {
         match self {
-            Judged::RealThenFake => 2,
-            Judged::FakeAsReal => 1,
+            Targets::RealThenFake => 2,
+            Targets::FakeAsReal => 1,
         }
     }
 
-    /// Where in a row of the ring the first part's loss is noted.
+    /// The column of the ring buffer for the first part's loss.
     pub fn column(self) -> usize {
         match self {
-            Judged::RealThenFake => 0,
-            Judged::FakeAsReal => 4,
+            Targets::RealThenFake => 0,
+            Targets::FakeAsReal => 4,
         }
     }
 }
 
-/// What a loss is made of.
+/// Parameters of a loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LossShape {
     /// Rows of each part of the batch.
     pub rows: usize,
-    /// The formula.
+    /// The loss function.
     pub score: Score,
     /// Factor of the loss and its gradient.
     pub scale: f64,
-    /// What is scored.
-    pub judged: Judged,
+    /// The parts of the batch and their targets.
+    pub targets: Targets,
 }
 
-/// Iterations whose losses the ring holds.
+/// Iterations whose losses the ring buffer holds.
 pub const RING_ROWS: usize = 1024;
-/// Numbers an iteration leaves in the ring: (loss, mean output) of real and of generated images in
-/// the discriminator's update, and of generated ones in the generator's.
+/// Columns of the ring buffer: (loss, mean output) of real and of generated images in the
+/// discriminator update, and of generated images in the generator update.
 pub const RING_COLUMNS: usize = 6;
 
-/// Extents of a classifier's outputs.
+/// Extents of a classifier's logits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SoftmaxShape {
     /// Rows of the batch.
     pub rows: usize,
-    /// Classes, of which each row has a logit.
+    /// Classes: logits in a row.
     pub classes: usize,
 }
 
@@ -84,9 +83,9 @@ pub trait Loss: Memory {
     /// loss = scale·mean(score(x, t)) and dx = scale·score′(x, t)/rows, for each part of the batch,
     /// in one pass.
     ///
-    /// dx, x (parts, rows). Notes in the ring (RING_ROWS, RING_COLUMNS), row step mod RING_ROWS,
-    /// for one part after the other: the loss, and the mean output — σ(x) for cross-entropy, x
-    /// itself for squared error.
+    /// dx, x (parts, rows). Writes to row step mod RING_ROWS of the ring buffer (RING_ROWS,
+    /// RING_COLUMNS), for each part: the loss, and the mean output — σ(x) for cross-entropy, x itself
+    /// for squared error.
     fn loss_forward_backward(
         &self,
         dx: Out<'_, Self>,
@@ -96,14 +95,14 @@ pub trait Loss: Memory {
         shape: LossShape,
     );
 
-    /// losses\[i\] = ln Σ e^(x\[i, c\] − max) + max − x\[i, label\[i\]\], the sum over classes c and
-    /// max the greatest logit of row i; and the derivative of their mean, dx\[i, c\] =
+    /// losses\[i\] = ln Σ e^(x\[i, c\] − max) + max − x\[i, label\[i\]\], summed over classes c, where
+    /// max is the largest logit of row i; and the gradient of their mean, dx\[i, c\] =
     /// (softmax(x\[i\])\[c\] − \[c = label\[i\]\])/rows, in one pass: PyTorch's
-    /// [`CrossEntropyLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html),
-    /// whose mean is left to the caller. Stable for every x.
+    /// [`CrossEntropyLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html)
+    /// with `reduction='none'`. Stable for every x.
     ///
-    /// dx, x (rows, classes), losses, labels (rows), at least one class. Labels are below `classes`:
-    /// one that is not is the caller's bug, and panics or makes its loss NaN.
+    /// dx, x (rows, classes), losses, labels (rows), at least one class. Labels must be below
+    /// `classes`: another label is the caller's bug, and panics or makes its loss NaN.
     fn softmax_cross_entropy_forward_backward(
         &self,
         dx: Out<'_, Self>,

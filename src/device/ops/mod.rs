@@ -1,19 +1,18 @@
 //! The contract of every operation.
 //!
-//! Each method's documentation is the definition that the CPU's loops, the CUDA kernels and the
-//! tests share: formula, derivative, shapes. Matrices are row-major. Arguments stand in the order
-//! outputs, inputs, saved values, extents, scalars. Outputs are overwritten unless the text says
-//! "in place" or "moves"; gradients of parameters are added to what is there with `accumulate`, and
-//! overwritten without.
+//! Each method's documentation is the definition for the CPU's loops, the CUDA kernels and the tests:
+//! formula, derivative, shapes. Matrices are row-major. Arguments come in the order outputs, inputs,
+//! saved values, extents, scalars. Outputs are overwritten unless the text says "in place" or
+//! "updates". Parameter gradients are accumulated with `accumulate`, and overwritten without.
 //!
-//! Whatever changes from one iteration to the next is read from device memory: from `step`, one
-//! integer that counts completed iterations, and of Adam from a count of its own steps. So the same
-//! recorded sequence of operations can be run again for the next iteration.
+//! Everything that changes between iterations is read from device memory: `step`, an integer that
+//! counts completed iterations, and Adam's own step count. So a captured sequence of operations can
+//! be launched again for the next iteration.
 //!
-//! A file per family of operations; the CPU's version has the same name in [`super::cpu`]. What
-//! shapes ask of the arguments is checked by `contract`, in one place for all devices.
+//! There is one file per family of operations, with the same name as the CPU's version in
+//! [`super::cpu`]. `contract` checks the arguments' lengths in one place for all devices.
 
-// Operations have many.
+// Operations have many arguments.
 #![allow(clippy::too_many_arguments)]
 
 mod batch;
@@ -31,6 +30,6 @@ pub use batch_norm::{Affine, AffineGradients, BatchNorm, BatchNormShape};
 pub use convolution::{Convolution, ConvolutionShape};
 pub use embedding::{Embedding, EmbeddingShape};
 pub use linear::{Activation, Linear, LinearShape};
-pub use loss::{Judged, Loss, LossShape, RING_COLUMNS, RING_ROWS, Score, SoftmaxShape};
+pub use loss::{Loss, LossShape, RING_COLUMNS, RING_ROWS, Score, SoftmaxShape, Targets};
 pub use optimizer::{Adam, Optimizer};
 pub use random::{Latent, Random};

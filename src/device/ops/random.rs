@@ -5,7 +5,7 @@ use crate::device::{InInts, Memory, Out, OutInts};
 use crate::rng::Stream;
 
 choices! {
-    /// The distribution that a generator's noise is drawn from.
+    /// The distribution of a generator's latent noise.
     pub enum Latent {
         /// Standard normal.
         Normal = "normal",
@@ -14,12 +14,12 @@ choices! {
     }
 }
 
-/// Random numbers: element e at iteration `step` is a function of (seed, site, step, e) alone,
-/// by [`crate::rng`]'s formulas, so every device draws the same.
+/// Random numbers: element e at iteration `step` is a function of (seed, site, step, e) only, by
+/// [`crate::rng`]'s formulas, so every device generates the same numbers.
 pub trait Random: Memory {
-    /// Fills z with noise, in `parts` parts of the same length: the first is drawn for the stream's
-    /// site, each other one for the next site.
-    fn noise_draw(
+    /// Fills z with noise, in `parts` parts of the same length: the first uses the stream's site, each
+    /// further one the next site.
+    fn noise_sample(
         &self,
         z: Out<'_, Self>,
         step: InInts<'_, Self>,
@@ -28,9 +28,9 @@ pub trait Random: Memory {
         parts: usize,
     );
 
-    /// Fills labels with classes in 0..classes, each as likely as the others; in parts as
-    /// [`Random::noise_draw`].
-    fn labels_draw(
+    /// Fills labels with uniformly distributed classes in 0..classes; in parts like
+    /// [`Random::noise_sample`].
+    fn labels_sample(
         &self,
         labels: OutInts<'_, Self>,
         step: InInts<'_, Self>,
@@ -39,11 +39,11 @@ pub trait Random: Memory {
         parts: usize,
     );
 
-    /// Fills masks with 0 (share p) and 1/(1 − p): dropout that keeps the mean.
+    /// Fills dropout masks with 0 (with probability p) and 1/(1 − p), which preserves the mean.
     ///
-    /// The table (count, 2) has site and columns of each mask, of rows·columns numbers; masks
-    /// (Σ rows·columns) has them one behind the other.
-    fn masks_draw(
+    /// The table (count, 2) has the site and the columns of each mask of rows·columns elements; masks
+    /// (Σ rows·columns) has them one after the other.
+    fn masks_sample(
         &self,
         masks: Out<'_, Self>,
         table: InInts<'_, Self>,

@@ -12,7 +12,7 @@ use std::f64::consts::PI;
 
 use super::{About, Classifier, DROPOUT, SIDE, plain, scaled};
 use crate::device::ops::{self, SoftmaxShape};
-use crate::device::{Device, Reals};
+use crate::device::{Device, FloatBuffer};
 use crate::eval::Result;
 use crate::nn::{Adam, Flat, Init, Masks, NetworkSpec, ParameterGradients, PassInput};
 use crate::rng::{self, Stream, below, site};
@@ -96,8 +96,8 @@ struct Pupil<D: Device> {
     gradients: [Flat<D>; 2],
     adam: [Adam<D>; 2],
     labels: D::Buffer<u32>,
-    losses: Reals<D>,
-    masks: Reals<D>,
+    losses: FloatBuffer<D>,
+    masks: FloatBuffer<D>,
     /// Site and columns of each mask.
     table: D::Buffer<u32>,
     /// Numbers in the table.
@@ -126,7 +126,7 @@ impl<D: Device> Pupil<D> {
             ],
             labels: device.allocate(BATCH)?,
             losses: device.allocate(BATCH)?,
-            masks: device.allocate(BATCH * body.network.spec().masked())?,
+            masks: device.allocate(BATCH * body.network.spec().mask_len())?,
             table: device.allocate(table.len())?,
             table_len: table.len(),
             step: device.allocate(1)?,
@@ -194,16 +194,16 @@ impl<D: Device> Pupil<D> {
     }
 
     fn draw_masks(&mut self, device: &D, rows: usize) {
-        let columns = self.classifier.body.network.spec().masked();
+        let columns = self.classifier.body.network.spec().mask_len();
         let masks = D::view_mut(&mut self.masks, 0..rows * columns);
         let table = D::view(&self.table, 0..self.table_len);
-        device.masks_draw(masks, table, D::view(&self.step, 0..1), self.seed, rows, DROPOUT);
+        device.masks_sample(masks, table, D::view(&self.step, 0..1), self.seed, rows, DROPOUT);
     }
 }
 
 /// Site and columns of each dropout mask.
 fn mask_table(spec: &NetworkSpec) -> Vec<u32> {
-    let dropping = spec.stages().iter().enumerate().filter(|(_, stage)| stage.masked() > 0);
+    let dropping = spec.stages().iter().enumerate().filter(|(_, stage)| stage.mask_len() > 0);
     dropping.flat_map(|(i, stage)| [site::DROPOUT + i as u32, stage.outputs() as u32]).collect()
 }
 

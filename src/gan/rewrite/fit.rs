@@ -203,7 +203,7 @@ impl Layers {
             for layer in &mut sequence.layers {
                 *layer = with_inputs(*layer, shape);
                 // What does not fit is found where the networks are made.
-                let Some(behind) = shape.behind(*layer) else { return };
+                let Some(behind) = shape.after(*layer) else { return };
                 shape = behind;
             }
         }

@@ -1,12 +1,12 @@
 //! In which order the numbers of an image are: PyTorch's, channel by channel, or channels last, as
 //! convolutions want them.
 
-use super::super::order::ChannelsLast;
+use super::super::storage_order::ChannelsLast;
 use super::{Plan, Stage, TransposeStage};
 
 impl Plan {
     /// Brings an image's numbers into PyTorch's order.
-    pub(super) fn planes(&mut self) {
+    pub(super) fn to_channels_first(&mut self) {
         if let Some([channels, pixels]) = self.channels_last.take() {
             let extents = [pixels, channels];
             self.stages.push(Stage::Transpose(TransposeStage { extents }));
@@ -14,13 +14,13 @@ impl Plan {
     }
 
     /// Brings an image's numbers into the order of convolutions.
-    pub(super) fn pixels(&mut self) {
+    pub(super) fn to_channels_last(&mut self) {
         let [channels, height, width] = self.shape.image();
-        let last = in_two_orders([channels, height * width]);
+        let last = needs_order([channels, height * width]);
         if self.channels_last == last {
             return;
         }
-        self.planes();
+        self.to_channels_first();
         if let Some(extents) = last
             && !self.reorder_features(last)
         {
@@ -50,7 +50,7 @@ impl Plan {
 }
 
 /// Channels and pixels, unless there is only one order of them.
-pub(super) fn in_two_orders(extents: [usize; 2]) -> ChannelsLast {
+pub(super) fn needs_order(extents: [usize; 2]) -> ChannelsLast {
     (extents[0] > 1 && extents[1] > 1).then_some(extents)
 }
 

@@ -11,20 +11,20 @@ mod image_order;
 mod stages;
 
 use super::layer::{BatchNorm, Convolution, Layer};
-use super::order::ChannelsLast;
-use super::sequence::{Input, Sequence, SpecProblem, place_prefix};
+use super::sequence::{Input, Sequence, SpecProblem, index_prefix};
 use super::shape::Shape;
+use super::storage_order::ChannelsLast;
 use crate::device::ops::{Activation, ConvolutionShape};
-use image_order::in_two_orders;
-use stages::Tail;
-pub(super) use stages::take_off_activation;
+use image_order::needs_order;
+use stages::Epilogue;
+pub(super) use stages::remove_activation;
 pub use stages::{
     ActivationStage, BatchNormStage, ConvolutionStage, LinearStage, Stage, TransposeStage,
 };
 
 /// Pixels of a side of an image between layers: many more than there is memory for, and few enough that
 /// no product of extents overflows.
-const MOST_PIXELS: usize = 65_536;
+const MAX_PIXELS: usize = 65_536;
 
 /// A network, planned.
 pub(super) struct Planned {
@@ -50,19 +50,19 @@ pub(super) fn plan(input: Input, sequences: &[Sequence]) -> Result<Planned, Spec
             })?;
         }
         for (i, &layer) in layers.iter().enumerate() {
-            let place = format!("{}{i}", place_prefix(sequences, key_prefix));
+            let place = format!("{}{i}", index_prefix(sequences, key_prefix));
             inputs.push(plan.shape);
-            plan.add(format!("{key_prefix}{i}"), layer).map_err(|misfit| match misfit {
-                Misfit::Shape(shape) => {
+            plan.add(format!("{key_prefix}{i}"), layer).map_err(|mismatch| match mismatch {
+                Mismatch::Shape(shape) => {
                     SpecProblem::Shape { place, layer: layer.to_string(), shape: shape.to_string() }
                 }
-                Misfit::Layer(reason) => {
+                Mismatch::Layer(reason) => {
                     SpecProblem::Layer { place, layer: layer.to_string(), reason }
                 }
             })?;
         }
     }
-    plan.planes();
+    plan.to_channels_first();
     match plan.stages.iter().any(Stage::learns) {
         true => Ok(Planned { stages: plan.stages, inputs, output: plan.shape }),
         false => Err(SpecProblem::Empty),
@@ -70,7 +70,7 @@ pub(super) fn plan(input: Input, sequences: &[Sequence]) -> Result<Planned, Spec
 }
 
 /// Why a layer does not fit.
-enum Misfit {
+enum Mismatch {
     Shape(Shape),
     Layer(&'static str),
 }
@@ -97,7 +97,7 @@ impl Plan {
                 if label > 0 && first.convolves() =>
             {
                 let channels = channels + label;
-                let last = in_two_orders([channels, height * width]);
+                let last = needs_order([channels, height * width]);
                 (Shape::Image([channels, height, width]), last)
             }
             _ if label > 0 => (Shape::Features(numbers), None),
@@ -112,11 +112,11 @@ impl Plan {
         if before.numbers() == view.numbers() { Ok(()) } else { Err(before) }
     }
 
-    fn add(&mut self, key: String, layer: Layer) -> Result<(), Misfit> {
+    fn add(&mut self, key: String, layer: Layer) -> Result<(), Mismatch> {
         let before = self.shape;
-        let behind = before.behind(layer).ok_or(Misfit::Shape(before))?;
-        if behind.image()[1..].iter().any(|&side| side > MOST_PIXELS) {
-            return Err(Misfit::Layer("makes an image of more than 65,536 pixels a side"));
+        let behind = before.after(layer).ok_or(Mismatch::Shape(before))?;
+        if behind.image()[1..].iter().any(|&side| side > MAX_PIXELS) {
+            return Err(Mismatch::Layer("makes an image of more than 65,536 pixels a side"));
         }
         match layer {
             Layer::Linear { inputs, outputs } => {
@@ -127,7 +127,7 @@ impl Plan {
                     input_image: self.channels_last.take(),
                     output_image: None,
                     normalized: false,
-                    tail: Tail::NOTHING,
+                    epilogue: Epilogue::NONE,
                 }));
             }
             Layer::Conv2d(convolution) => {
@@ -155,7 +155,7 @@ impl Plan {
         [before, behind]: [Shape; 2],
         transposed: bool,
     ) {
-        self.pixels();
+        self.to_channels_last();
         let [before, behind] = [before, behind].map(Shape::image);
         let (x, y) = if transposed { (behind, before) } else { (before, behind) };
         let shape = ConvolutionShape {
@@ -168,66 +168,68 @@ impl Plan {
             stride: layer.stride,
             padding: layer.padding,
         };
-        let (bias, normalized, tail) = (layer.bias, false, Tail::NOTHING);
-        let stage = ConvolutionStage { key, shape, transposed, bias, normalized, tail };
-        self.channels_last = in_two_orders([behind[0], behind[1] * behind[2]]);
+        let (bias, normalized, epilogue) = (layer.bias, false, Epilogue::NONE);
+        let stage = ConvolutionStage { key, shape, transposed, bias, normalized, epilogue };
+        self.channels_last = needs_order([behind[0], behind[1] * behind[2]]);
         self.stages.push(Stage::Convolution(stage));
     }
 
-    fn batch_norm(&mut self, key: String, norm: BatchNorm) -> Result<(), Misfit> {
+    fn batch_norm(&mut self, key: String, norm: BatchNorm) -> Result<(), Mismatch> {
         self.last()?;
         let (pixels, of_images, image) = match self.shape {
             Shape::Features(_) => (1, false, self.channels_last),
             Shape::Image([_, height, width]) => {
-                self.pixels();
+                self.to_channels_last();
                 (height * width, true, None)
             }
         };
         let BatchNorm { features, eps, momentum } = norm;
         match self.last()? {
             Stage::Linear(stage) if pixels == 1 => {
-                stage.normalized = stage.tail == Tail::NOTHING;
+                stage.normalized = stage.epilogue == Epilogue::NONE;
             }
             Stage::Convolution(stage) if stage.pixels() == pixels => {
-                stage.normalized = stage.tail == Tail::NOTHING;
+                stage.normalized = stage.epilogue == Epilogue::NONE;
             }
             _ => {}
         }
-        let tail = Tail::NOTHING;
-        let stage = BatchNormStage { key, features, pixels, of_images, image, eps, momentum, tail };
+        let epilogue = Epilogue::NONE;
+        let stage =
+            BatchNormStage { key, features, pixels, of_images, image, eps, momentum, epilogue };
         self.stages.push(Stage::BatchNorm(stage));
         Ok(())
     }
 
-    fn dropout(&mut self, probability: f64) -> Result<(), Misfit> {
+    fn dropout(&mut self, probability: f64) -> Result<(), Mismatch> {
         let joined = match self.last()? {
             // Its operation takes no mask.
             Stage::BatchNorm(_) => false,
-            stage => stage.tail_mut().is_some_and(|tail| tail.drop(probability)),
+            stage => stage.epilogue_mut().is_some_and(|epilogue| epilogue.drop(probability)),
         };
         if !joined {
-            self.alone(Tail { dropout: Some(probability), ..Tail::NOTHING });
+            self.alone(Epilogue { dropout: Some(probability), ..Epilogue::NONE });
         }
         Ok(())
     }
 
-    fn activation(&mut self, activation: Activation) -> Result<(), Misfit> {
-        let joined = self.last()?.tail_mut().is_some_and(|tail| tail.activate(activation));
+    fn activation(&mut self, activation: Activation) -> Result<(), Mismatch> {
+        let joined =
+            self.last()?.epilogue_mut().is_some_and(|epilogue| epilogue.activate(activation));
         if !joined {
-            self.alone(Tail { activation, ..Tail::NOTHING });
+            self.alone(Epilogue { activation, ..Epilogue::NONE });
         }
         Ok(())
     }
 
-    fn alone(&mut self, tail: Tail) {
+    fn alone(&mut self, epilogue: Epilogue) {
         let features = self.shape.numbers();
-        self.stages.push(Stage::Activation(ActivationStage { features, tail }));
+        self.stages.push(Stage::Activation(ActivationStage { features, epilogue }));
     }
 
     /// The stage that a layer follows.
-    fn last(&mut self) -> Result<&mut Stage, Misfit> {
+    fn last(&mut self) -> Result<&mut Stage, Mismatch> {
         let problem = "cannot come first: begin with a Linear or a convolution";
-        self.stages.last_mut().ok_or(Misfit::Layer(problem))
+        self.stages.last_mut().ok_or(Mismatch::Layer(problem))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a device runs of a network.
 
 use crate::device::ops::{Activation, ConvolutionShape};
-use crate::nn::order::ChannelsLast;
+use crate::nn::storage_order::ChannelsLast;
 
 /// Neighbouring layers that a device runs together.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +34,7 @@ pub struct LinearStage {
     /// Whether a BatchNorm follows at once, which adds the bias.
     pub normalized: bool,
     /// Dropout and activation.
-    pub tail: Tail,
+    pub epilogue: Epilogue,
 }
 
 /// A convolution with what follows it.
@@ -51,7 +51,7 @@ pub struct ConvolutionStage {
     /// Whether a BatchNorm follows at once, which adds the bias.
     pub normalized: bool,
     /// Dropout and activation.
-    pub tail: Tail,
+    pub epilogue: Epilogue,
 }
 
 impl ConvolutionStage {
@@ -86,7 +86,7 @@ pub struct BatchNormStage {
     /// Weight of the new batch in the running statistics.
     pub momentum: f64,
     /// The activation behind it, and never a dropout.
-    pub tail: Tail,
+    pub epilogue: Epilogue,
 }
 
 /// Dropout and an activation that nothing else takes up.
@@ -95,7 +95,7 @@ pub struct ActivationStage {
     /// Features of input and output.
     pub features: usize,
     /// What is done to them.
-    pub tail: Tail,
+    pub epilogue: Epilogue,
 }
 
 /// An image's numbers in another order: from (rows, columns) to (columns, rows).
@@ -107,7 +107,7 @@ pub struct TransposeStage {
 
 /// activation(mask ⊙ z).
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Tail {
+pub struct Epilogue {
     /// Dropout probability. With 0 the layer is in the list and does nothing.
     pub dropout: Option<f64>,
     /// The function at the end.
@@ -135,34 +135,34 @@ impl Stage {
     }
 
     /// What it does to its output in the end, if it can.
-    fn tail(&self) -> Option<&Tail> {
+    fn epilogue(&self) -> Option<&Epilogue> {
         match self {
-            Stage::Linear(stage) => Some(&stage.tail),
-            Stage::Convolution(stage) => Some(&stage.tail),
-            Stage::BatchNorm(stage) => Some(&stage.tail),
-            Stage::Activation(stage) => Some(&stage.tail),
+            Stage::Linear(stage) => Some(&stage.epilogue),
+            Stage::Convolution(stage) => Some(&stage.epilogue),
+            Stage::BatchNorm(stage) => Some(&stage.epilogue),
+            Stage::Activation(stage) => Some(&stage.epilogue),
             Stage::Transpose(_) => None,
         }
     }
 
-    pub(super) fn tail_mut(&mut self) -> Option<&mut Tail> {
+    pub(super) fn epilogue_mut(&mut self) -> Option<&mut Epilogue> {
         match self {
-            Stage::Linear(stage) => Some(&mut stage.tail),
-            Stage::Convolution(stage) => Some(&mut stage.tail),
-            Stage::BatchNorm(stage) => Some(&mut stage.tail),
-            Stage::Activation(stage) => Some(&mut stage.tail),
+            Stage::Linear(stage) => Some(&mut stage.epilogue),
+            Stage::Convolution(stage) => Some(&mut stage.epilogue),
+            Stage::BatchNorm(stage) => Some(&mut stage.epilogue),
+            Stage::Activation(stage) => Some(&mut stage.epilogue),
             Stage::Transpose(_) => None,
         }
     }
 
     /// The function at its end.
     pub fn activation(&self) -> Activation {
-        self.tail().map_or(Activation::Identity, |tail| tail.activation)
+        self.epilogue().map_or(Activation::Identity, |epilogue| epilogue.activation)
     }
 
     /// The probability with which it drops activations in training, if it does.
     pub fn dropout(&self) -> Option<f64> {
-        self.tail()?.dropout.filter(|&p| p > 0.0)
+        self.epilogue()?.dropout.filter(|&p| p > 0.0)
     }
 
     /// Whether it treats all its features alike, so that they may stand in any order. A dropout's mask has
@@ -185,13 +185,13 @@ impl Stage {
     }
 
     /// Numbers in the dropout mask of one row.
-    pub fn masked(&self) -> usize {
+    pub fn mask_len(&self) -> usize {
         if self.dropout().is_some() { self.outputs() } else { 0 }
     }
 }
 
-impl Tail {
-    pub(super) const NOTHING: Tail = Tail { dropout: None, activation: Activation::Identity };
+impl Epilogue {
+    pub(super) const NONE: Epilogue = Epilogue { dropout: None, activation: Activation::Identity };
 
     /// Takes up an activation, if there is none yet.
     pub(super) fn activate(&mut self, activation: Activation) -> bool {
@@ -216,12 +216,12 @@ impl Tail {
 }
 
 /// Takes off the activation of the last stage, and the stage if it is nothing else.
-pub(in crate::nn) fn take_off_activation(stages: &mut Vec<Stage>) {
+pub(in crate::nn) fn remove_activation(stages: &mut Vec<Stage>) {
     let Some(last) = stages.last_mut() else { return };
-    if let Some(tail) = last.tail_mut() {
-        tail.activation = Activation::Identity;
+    if let Some(epilogue) = last.epilogue_mut() {
+        epilogue.activation = Activation::Identity;
     }
-    if matches!(last, Stage::Activation(stage) if stage.tail == Tail::NOTHING) {
+    if matches!(last, Stage::Activation(stage) if stage.epilogue == Epilogue::NONE) {
         stages.pop();
     }
 }

@@ -16,7 +16,7 @@ impl ActivationStage {
         mask: Option<In<'_, D>>,
         rows: usize,
     ) {
-        device.activation_forward(y, x, mask, self.shape(rows), self.tail.activation);
+        device.activation_forward(y, x, mask, self.shape(rows), self.epilogue.activation);
     }
 
     /// From dy to dx, in place.
@@ -29,7 +29,7 @@ impl ActivationStage {
         rows: Range<usize>,
     ) {
         let shape = self.shape(rows.len());
-        let activation = self.tail.activation;
+        let activation = self.epilogue.activation;
         device.bias_activation_backward(dx.rows_mut(rows), None, y, mask, shape, activation, false);
     }
 

@@ -86,7 +86,7 @@ impl BatchNorm {
                 self.bias(params),
                 self.affine(params),
                 shape,
-                self.stage.tail.activation,
+                self.stage.epilogue.activation,
             );
         }
     }
@@ -109,7 +109,7 @@ impl BatchNorm {
             statistics.values().view(self.running_var),
             self.affine(params),
             self.shape(rows),
-            self.stage.tail.activation,
+            self.stage.epilogue.activation,
         );
     }
 
@@ -147,7 +147,7 @@ impl BatchNorm {
                 inv_std.rows(batch..batch + 1),
                 params.values().view(self.gamma),
                 shape,
-                self.stage.tail.activation,
+                self.stage.epilogue.activation,
                 accumulate,
             );
         }

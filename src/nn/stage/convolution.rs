@@ -39,7 +39,7 @@ impl Convolution {
         let shape = &self.stage.shape;
         // PyTorch takes the second axis of the weights for the inputs, of a transposed convolution's
         // too, where it is the outputs.
-        let inputs = shape.window();
+        let inputs = shape.window_len();
         params.set(device, self.w, &init.weights(rng, shape.w_len(), inputs))?;
         match self.b {
             Some(b) => params.set(device, b, &uniform(rng, self.stage.channels(), inputs)),
@@ -64,7 +64,7 @@ impl Convolution {
         rows: usize,
     ) {
         let own = self.b.filter(|_| !self.stage.normalized);
-        let (shape, activation) = (self.shape(rows), self.stage.tail.activation);
+        let (shape, activation) = (self.shape(rows), self.stage.epilogue.activation);
         let (w, b) = (params.values().view(self.w), own.map(|b| params.values().view(b)));
         let (workspace, all) = (workspace.part(D::workspace(shape)), 0..self.stage.channels());
         match self.stage.transposed {
@@ -99,7 +99,7 @@ impl Convolution {
                 LinearShape { rows: rows.len() * pixels, inputs: channels, outputs: channels };
             let dy = dz.rows_mut(rows.clone());
             let db = gradients.as_mut().zip(self.b).map(|(gradients, b)| gradients.view_mut(b));
-            let (activation, add) = (self.stage.tail.activation, accumulate.unwrap_or(false));
+            let (activation, add) = (self.stage.epilogue.activation, accumulate.unwrap_or(false));
             device.bias_activation_backward(dy, db, y, mask, linear, activation, add);
         }
         if let (Some(gradients), Some(accumulate)) = (gradients, accumulate) {

@@ -60,7 +60,7 @@ impl Linear {
     ) {
         let w = params.values().view(self.w);
         let b = (!self.stage.normalized).then(|| params.values().view(self.b));
-        let activation = self.stage.tail.activation;
+        let activation = self.stage.epilogue.activation;
         device.linear_forward(y, x, w, b, mask, self.shape(rows), activation);
     }
 
@@ -76,7 +76,7 @@ impl Linear {
         mask: Option<In<'_, D>>,
         rows: Range<usize>,
     ) {
-        let (shape, activation) = (self.shape(rows.len()), self.stage.tail.activation);
+        let (shape, activation) = (self.shape(rows.len()), self.stage.epilogue.activation);
         let (mut gradients, accumulate) = target.unzip();
         // Where a BatchNorm follows, its mean takes the bias out again: there is nothing to do, and
         // the gradient of the bias stays the zero that it is.

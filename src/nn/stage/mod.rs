@@ -14,7 +14,7 @@ use super::params::Flat;
 use super::plan::{ActivationStage, TransposeStage};
 
 /// A stage of a plan, placed.
-pub(super) enum Placed {
+pub(super) enum PlacedStage {
     Linear(Linear),
     Convolution(Convolution),
     BatchNorm(BatchNorm),

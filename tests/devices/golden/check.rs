@@ -6,7 +6,7 @@ use gan_cuda::gan::{Gan, Model, Role};
 use gan_cuda::nn::plan::{ConvolutionStage, LinearStage};
 use gan_cuda::nn::{Network, Stage};
 
-use super::recording::Recording;
+use super::golden_run::GoldenRun;
 use crate::comparator::{Tolerance, compare};
 
 const F64: Tolerance = Tolerance { rtol: 1e-9, atol: 1e-11 };
@@ -18,7 +18,7 @@ const F32_EVALUATION: Tolerance = Tolerance { rtol: 0.0, atol: 1e-4 };
 
 /// Compares what came out with what the file holds.
 pub struct Check<'a> {
-    pub recording: &'a Recording,
+    pub golden: &'a GoldenRun,
     /// The largest share of any tolerance that was used.
     pub worst: f64,
     /// Whether there are convolutions.
@@ -26,32 +26,32 @@ pub struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    pub fn new(recording: &'a Recording, model: &Model) -> Self {
+    pub fn new(golden: &'a GoldenRun, model: &Model) -> Self {
         let mut stages = Role::BOTH.into_iter().flat_map(|role| model.network(role).stages());
         let convolves = stages.any(|stage| matches!(stage, Stage::Convolution(_)));
-        Self { recording, worst: 0.0, convolves }
+        Self { golden, worst: 0.0, convolves }
     }
 
     fn note(&mut self, key: &str, outcome: Result<f64, String>) {
         match outcome {
             Ok(share) => self.worst = self.worst.max(share),
-            Err(problem) => panic!("{}: {key}: {problem}", self.recording.name),
+            Err(problem) => panic!("{}: {key}: {problem}", self.golden.name),
         }
     }
 
     fn tolerance(&self) -> Tolerance {
-        if self.recording.is_f64() { F64 } else { F32 }
+        if self.golden.is_f64() { F64 } else { F32 }
     }
 
     pub fn plain(&mut self, key: &str, got: &[f64]) {
-        self.note(key, compare(got, self.recording.tensor(key), self.tolerance()));
+        self.note(key, compare(got, self.golden.tensor(key), self.tolerance()));
     }
 
     /// Fakes or gradients.
     pub fn sums(&mut self, key: &str, got: &[f64]) {
-        let single = self.convolves && !self.recording.is_f64();
+        let single = self.convolves && !self.golden.is_f64();
         let tolerance = if single { F32_CONVOLUTIONS } else { self.tolerance() };
-        self.note(key, compare(got, self.recording.tensor(key), tolerance));
+        self.note(key, compare(got, self.golden.tensor(key), tolerance));
     }
 
     pub fn gradients<D: Device>(&mut self, device: &D, prefix: &str, player: &Player<D>) {
@@ -64,22 +64,22 @@ impl<'a> Check<'a> {
 
     /// A slim file holds a tensor's L2 norm and its first values in its place.
     fn whole_or_slim(&mut self, key: &str, got: &[f64], compare: impl Fn(&mut Self, &str, &[f64])) {
-        if self.recording.tensors.contains_key(key) {
+        if self.golden.tensors.contains_key(key) {
             return compare(self, key, got);
         }
         let norm = got.iter().map(|x| x * x).sum::<f64>().sqrt();
         compare(self, &format!("{key}#l2"), &[norm]);
         let head = format!("{key}#head");
-        let len = self.recording.tensor(&head).len();
+        let len = self.golden.tensor(&head).len();
         compare(self, &head, &got[..len]);
     }
 
     pub fn after<D: Device>(&mut self, device: &D, prefix: &str, network: &Network<D>, f: u32) {
         let stem = format!("after.{f}.{prefix}.");
-        if !self.recording.tensors.keys().any(|key| key.starts_with(&stem)) {
+        if !self.golden.tensors.keys().any(|key| key.starts_with(&stem)) {
             return;
         }
-        let single = !self.recording.is_f64();
+        let single = !self.golden.is_f64();
         for param in network.params().list() {
             if single && feeds_batch_norm(network, &param.name) {
                 continue;
@@ -88,7 +88,7 @@ impl<'a> Check<'a> {
             let key = format!("{stem}{}", param.name);
             self.whole_or_slim(&key, &got, |check, key, got| check.parameters(key, got, f + 1));
         }
-        let drift = self.recording.value::<f64>("lr") * f64::from(f + 1);
+        let drift = self.golden.value::<f64>("lr") * f64::from(f + 1);
         let mut tolerance = self.tolerance();
         if single {
             tolerance.atol += drift;
@@ -97,7 +97,7 @@ impl<'a> Check<'a> {
             let got = as_f64(network.statistics().read(device, param).unwrap());
             let key = format!("{stem}{}", param.name);
             self.whole_or_slim(&key, &got, |check, key, got| {
-                check.note(key, compare(got, check.recording.tensor(key), tolerance));
+                check.note(key, compare(got, check.golden.tensor(key), tolerance));
             });
         }
     }
@@ -105,12 +105,12 @@ impl<'a> Check<'a> {
     /// Adam divides by the gradient's own size, so in single precision the rounding of a tiny
     /// gradient shows: one element in a thousand may be off by up to whole steps.
     fn parameters(&mut self, key: &str, got: &[f64], iterations: u32) {
-        if self.recording.is_f64() {
+        if self.golden.is_f64() {
             return self.plain(key, got);
         }
-        let step = self.recording.value::<f64>("lr") * f64::from(iterations);
+        let step = self.golden.value::<f64>("lr") * f64::from(iterations);
         let (near, far) = (absolute(0.02 * step), absolute(2.0 * step));
-        let want = self.recording.tensor(key);
+        let want = self.golden.tensor(key);
         self.note(key, compare(got, want, far));
         if key.ends_with("#l2") {
             return;
@@ -125,11 +125,11 @@ impl<'a> Check<'a> {
     }
 
     pub fn evaluation<D: Device>(&mut self, gan: &mut Gan<D>) {
-        let noise = self.recording.reals("in.0.z");
-        let labels = self.recording.integers("in.0.fake_labels");
+        let noise = self.golden.reals("in.0.z");
+        let labels = self.golden.integers("in.0.fake_labels");
         let got = as_f64(gan.sample(&noise, &labels).unwrap());
-        let tolerance = if self.recording.is_f64() { F64 } else { F32_EVALUATION };
-        self.note("eval.fake", compare(&got, self.recording.tensor("eval.fake"), tolerance));
+        let tolerance = if self.golden.is_f64() { F64 } else { F32_EVALUATION };
+        self.note("eval.fake", compare(&got, self.golden.tensor("eval.fake"), tolerance));
     }
 }
 

@@ -5,12 +5,12 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `recording` | the files |
+//! | `golden` | the files |
 //! | `check` | the comparison, and what it tolerates |
 //! | this one | the replay |
 
 mod check;
-mod recording;
+mod golden_run;
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -21,7 +21,7 @@ use gan_cuda::gan::iteration::Pass;
 use gan_cuda::gan::settings::{Fakes, Order};
 use gan_cuda::gan::{Gan, Model, Role, preset};
 use gan_cuda::nn::Params;
-use recording::Recording;
+use golden_run::GoldenRun;
 
 use crate::notes;
 
@@ -59,28 +59,28 @@ pub fn recorded_runs_are_there() {
 
 impl Run {
     fn new(path: PathBuf) -> Self {
-        let recording = Recording::read(&path);
-        Self { single: !recording.is_f64(), name: recording.name, path }
+        let golden = GoldenRun::read(&path);
+        Self { single: !golden.is_f64(), name: golden.name, path }
     }
 
     /// Replays the run on a device, and fails where it does otherwise than PyTorch.
     pub fn replay<D: Device>(&self, device: D, what: &str) {
-        let worst = replay(&Recording::read(&self.path), device);
+        let worst = replay(&GoldenRun::read(&self.path), device);
         notes::share(format!("golden {} {what}", self.name), worst);
     }
 }
 
 /// Trains as the file says; gives the largest share of any tolerance that was used.
-fn replay<D: Device>(recording: &Recording, device: D) -> f64 {
-    let preset = preset::find(recording.text("preset")).expect("a preset of ours");
-    let model = Model::new(recording.settings(preset)).unwrap();
+fn replay<D: Device>(golden: &GoldenRun, device: D) -> f64 {
+    let preset = preset::find(golden.text("preset")).expect("a preset of ours");
+    let model = Model::new(golden.settings(preset)).unwrap();
     let mut gan = Gan::new(device, model, 0).unwrap();
-    load(recording, &mut gan);
-    let steps: u32 = recording.value("steps");
-    let mut check = Check::new(recording, &gan.model().clone());
-    let mut updates = D::Recording::default();
+    load(golden, &mut gan);
+    let steps: u32 = golden.value("steps");
+    let mut check = Check::new(golden, &gan.model().clone());
+    let mut updates = D::Graph::default();
     for f in 0..steps {
-        write_inputs(recording, &mut gan, f);
+        write_inputs(golden, &mut gan, f);
         compare_fakes(&mut check, &mut gan, f);
         update(&mut gan, &mut updates);
         if f == 0 {
@@ -113,13 +113,13 @@ fn compare_fakes<D: Device>(check: &mut Check, gan: &mut Gan<D>, f: u32) {
 }
 
 /// Both updates, as a device that records them does it: queued, recorded, replayed.
-fn update<D: Device>(gan: &mut Gan<D>, updates: &mut D::Recording) {
+fn update<D: Device>(gan: &mut Gan<D>, updates: &mut D::Graph) {
     let rows = gan.settings().batch_size;
-    if !gan.device().replay(updates) {
+    if !gan.device().launch_graph(updates) {
         for step in gan.steps().to_vec() {
             gan.run_on_drawn(step, rows);
         }
-        gan.device().record(updates);
+        gan.device().end_capture(updates);
     }
 }
 
@@ -136,7 +136,7 @@ fn restore<D: Device>(gan: &mut Gan<D>, statistics: &[Vec<D::Real>]) {
 }
 
 /// The file's initial weights and running statistics.
-fn load<D: Device>(recording: &Recording, gan: &mut Gan<D>) {
+fn load<D: Device>(golden: &GoldenRun, gan: &mut Gan<D>) {
     for (prefix, role) in NETWORKS {
         let (device, player) = gan.player_mut(role);
         let network = &mut player.network;
@@ -144,41 +144,41 @@ fn load<D: Device>(recording: &Recording, gan: &mut Gan<D>) {
         for learnt in [true, false] {
             let params = if learnt { network.params_mut() } else { network.statistics_mut() };
             for (i, param) in params.list().to_vec().iter().enumerate() {
-                let values = recording.reals(&format!("{prefix}.{}", param.name));
+                let values = golden.reals(&format!("{prefix}.{}", param.name));
                 params.write(device, i, &values).unwrap();
                 loaded += 1;
             }
         }
         let key = format!("{prefix}.");
-        let held = recording.tensors.keys().filter(|k| k.starts_with(&key)).count();
-        assert_eq!(loaded, held, "{}: {prefix} has other tensors", recording.name);
+        let held = golden.tensors.keys().filter(|k| k.starts_with(&key)).count();
+        assert_eq!(loaded, held, "{}: {prefix} has other tensors", golden.name);
     }
 }
 
 /// The file's images, noise, labels and masks of an iteration.
-fn write_inputs<D: Device>(recording: &Recording, gan: &mut Gan<D>, f: u32) {
+fn write_inputs<D: Device>(golden: &GoldenRun, gan: &mut Gan<D>, f: u32) {
     let settings = gan.settings().clone();
     let rows = settings.batch_size;
     let order = match settings.order {
         Order::DFirst => [Role::Discriminator, Role::Generator],
         Order::GFirst => [Role::Generator, Role::Discriminator],
     };
-    let images = recording.reals(&format!("in.{f}.real"));
-    let labels = recording.integers(&format!("in.{f}.real_labels"));
+    let images = golden.reals(&format!("in.{f}.real"));
+    let labels = golden.integers(&format!("in.{f}.real_labels"));
     gan.write_real(&images, &labels).unwrap();
     let (device, inputs) = gan.inputs_mut();
     let passes = order.iter().zip([("z", "fake_labels"), ("z2", "fake_labels2")]);
     for (update, (z, labels)) in passes.take(if settings.fakes == Fakes::Fresh { 2 } else { 1 }) {
-        let noise = recording.reals(&format!("in.{f}.{z}"));
+        let noise = golden.reals(&format!("in.{f}.{z}"));
         inputs.write_noise(device, *update, &noise).unwrap();
-        let labels = recording.integers(&format!("in.{f}.{labels}"));
+        let labels = golden.integers(&format!("in.{f}.{labels}"));
         inputs.write_fake_labels(device, *update, &labels, rows).unwrap();
     }
-    write_masks(recording, gan, f, order[0]);
+    write_masks(golden, gan, f, order[0]);
 }
 
 /// Masks are recorded by the pass through D: a D update passes real images, then fakes.
-fn write_masks<D: Device>(recording: &Recording, gan: &mut Gan<D>, f: u32, first: Role) {
+fn write_masks<D: Device>(golden: &GoldenRun, gan: &mut Gan<D>, f: u32, first: Role) {
     let rows = gan.settings().batch_size;
     let own = Pass { network: Role::Discriminator, update: Role::Discriminator, batches: 2 };
     let generators = Pass { update: Role::Generator, batches: 1, ..own };
@@ -191,7 +191,7 @@ fn write_masks<D: Device>(recording: &Recording, gan: &mut Gan<D>, f: u32, first
     let (device, inputs) = gan.inputs_mut();
     for (c, (pass, first_row)) in passes.into_iter().enumerate() {
         for l in 0..dropping {
-            let mask = recording.reals(&format!("in.{f}.mask.{c}.{l}"));
+            let mask = golden.reals(&format!("in.{f}.mask.{c}.{l}"));
             inputs.write_mask(device, pass, l, first_row, &mask, rows).unwrap();
         }
     }

@@ -60,7 +60,7 @@ pub struct Guarded<D: Device, T: Element> {
 }
 
 /// Real numbers between two guards.
-pub type Reals<D> = Guarded<D, <D as gan_cuda::device::Memory>::Real>;
+pub type GuardedFloats<D> = Guarded<D, <D as gan_cuda::device::Memory>::Real>;
 
 impl<'a, D: Device> Bench<'a, D> {
     pub fn new(device: &'a D, placement: Placement) -> Self {
@@ -68,7 +68,7 @@ impl<'a, D: Device> Bench<'a, D> {
     }
 
     /// Uniform in [low, high), and the same number in single and double precision.
-    pub fn input(&mut self, low: f32, high: f32, len: usize) -> Reals<D> {
+    pub fn input(&mut self, low: f32, high: f32, len: usize) -> GuardedFloats<D> {
         let unit = StandardUniform.sample_iter(&mut self.rng).take(len);
         let values: Vec<D::Real> =
             unit.map(|unit: f32| D::Real::from_f64(f64::from(low + (high - low) * unit))).collect();
@@ -77,7 +77,7 @@ impl<'a, D: Device> Bench<'a, D> {
 
     /// Logits where a derivative fades that saturates, and some where a value is cut off. None are so
     /// far up that f32 rounds a probability to 1, but f64 does not.
-    pub fn saturating(&mut self, len: usize) -> Reals<D> {
+    pub fn saturating(&mut self, len: usize) -> GuardedFloats<D> {
         let unit = StandardUniform.sample_iter(&mut self.rng).take(len);
         let logit = |unit: f64| if unit < 0.2 { -150.0 } else { 45.0 * unit - 40.0 };
         let values: Vec<D::Real> = unit.map(|unit| D::Real::from_f64(logit(unit))).collect();
@@ -85,7 +85,7 @@ impl<'a, D: Device> Bench<'a, D> {
     }
 
     /// A dropout mask: 0 or 2.
-    pub fn mask(&mut self, len: usize) -> Reals<D> {
+    pub fn mask(&mut self, len: usize) -> GuardedFloats<D> {
         let kept = StandardUniform.sample_iter(&mut self.rng).take(len);
         let values: Vec<D::Real> =
             kept.map(|kept: bool| D::Real::from_f64(if kept { 2.0 } else { 0.0 })).collect();
@@ -112,12 +112,12 @@ impl<'a, D: Device> Bench<'a, D> {
     }
 
     /// Room for an output; NaN, since operations overwrite.
-    pub fn output(&self, len: usize) -> Reals<D> {
+    pub fn output(&self, len: usize) -> GuardedFloats<D> {
         self.reals(&vec![D::Real::from_f64(f64::NAN); len])
     }
 
     /// Where the gradient of a parameter goes: numbers to add to, or room as any output.
-    pub fn gradient(&mut self, accumulate: bool, len: usize) -> Reals<D> {
+    pub fn gradient(&mut self, accumulate: bool, len: usize) -> GuardedFloats<D> {
         if accumulate { self.input(-1.0, 1.0, len) } else { self.output(len) }
     }
 
@@ -127,12 +127,12 @@ impl<'a, D: Device> Bench<'a, D> {
     }
 
     /// Room that only part of is written.
-    pub fn zeros(&self, len: usize) -> Reals<D> {
+    pub fn zeros(&self, len: usize) -> GuardedFloats<D> {
         self.reals(&vec![D::Real::ZERO; len])
     }
 
     /// These numbers.
-    pub fn reals(&self, values: &[D::Real]) -> Reals<D> {
+    pub fn reals(&self, values: &[D::Real]) -> GuardedFloats<D> {
         self.guarded(values, D::Real::from_f64(GUARD_REAL))
     }
 
@@ -141,13 +141,13 @@ impl<'a, D: Device> Bench<'a, D> {
     }
 
     /// Reads an output of which each element is a sum of `summands`.
-    pub fn sums(&self, name: &'static str, summands: usize, from: &Reals<D>) -> Output {
+    pub fn sums(&self, name: &'static str, summands: usize, from: &GuardedFloats<D>) -> Output {
         let values = from.read(self.device).into_iter().map(Real::to_f64).collect();
         Output { name, summands, values }
     }
 
     /// Reads an output of which each element is computed from a few numbers.
-    pub fn read(&self, name: &'static str, from: &Reals<D>) -> Output {
+    pub fn read(&self, name: &'static str, from: &GuardedFloats<D>) -> Output {
         self.sums(name, 1, from)
     }
 

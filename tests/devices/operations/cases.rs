@@ -10,8 +10,8 @@ use super::bench::{Bench, Output, Placement};
 use super::run::Gradient;
 use gan_cuda::device::Device;
 use gan_cuda::device::ops::{
-    Activation, BatchNormShape, BatchShape, ConvolutionShape, EmbeddingShape, Judged, Latent,
-    LinearShape, LossShape, Score, SoftmaxShape,
+    Activation, BatchNormShape, BatchShape, ConvolutionShape, EmbeddingShape, Latent, LinearShape,
+    LossShape, Score, SoftmaxShape, Targets,
 };
 
 const SHAPES: [(usize, usize); 6] =
@@ -88,9 +88,9 @@ pub enum Case {
     SoftmaxCrossEntropyForwardBackward { shape: SoftmaxShape, reach: f32 },
     AdamUpdate { len: usize, step: u32, b1: f64 },
     StepAdvance { step: u32 },
-    NoiseDraw { len: usize, parts: usize, step: u32, latent: Latent },
-    LabelsDraw { len: usize, parts: usize, step: u32, classes: usize },
-    MasksDraw { rows: usize, columns: Vec<usize>, step: u32, p: f64 },
+    NoiseSample { len: usize, parts: usize, step: u32, latent: Latent },
+    LabelsSample { len: usize, parts: usize, step: u32, classes: usize },
+    MasksSample { rows: usize, columns: Vec<usize>, step: u32, p: f64 },
     BatchGather { shape: BatchShape, step: u32, labelled: bool },
 }
 
@@ -223,8 +223,8 @@ fn embeddings(all: &mut Vec<Case>, rows: usize, inputs: usize) {
 
 fn losses(all: &mut Vec<Case>, rows: usize) {
     for &score in Score::ALL {
-        for (judged, scale) in [(Judged::RealThenFake, 0.5), (Judged::FakeAsReal, 1.0)] {
-            let shape = LossShape { rows, score, scale, judged };
+        for (targets, scale) in [(Targets::RealThenFake, 0.5), (Targets::FakeAsReal, 1.0)] {
+            let shape = LossShape { rows, score, scale, targets };
             // The ring is written from its beginning again after 1,024 iterations.
             all.extend([0, 1023, 5000].map(|step| Case::LossForwardBackward { shape, step }));
         }
@@ -242,16 +242,16 @@ fn flat(all: &mut Vec<Case>, len: usize) {
     for step in [0, 7, 100_000] {
         all.extend([0.5, 0.9].map(|b1| Case::AdamUpdate { len, step, b1 }));
         for parts in [1, 2] {
-            all.extend([Latent::Normal, Latent::Uniform].map(|latent| Case::NoiseDraw {
+            all.extend([Latent::Normal, Latent::Uniform].map(|latent| Case::NoiseSample {
                 len,
                 parts,
                 step,
                 latent,
             }));
-            all.push(Case::LabelsDraw { len, parts, step, classes: 10 });
+            all.push(Case::LabelsSample { len, parts, step, classes: 10 });
         }
-        all.push(Case::MasksDraw { rows: 1, columns: vec![len], step, p: 0.4 });
-        all.push(Case::MasksDraw { rows: 3, columns: vec![len, 1, 2 * len], step, p: 0.4 });
+        all.push(Case::MasksSample { rows: 1, columns: vec![len], step, p: 0.4 });
+        all.push(Case::MasksSample { rows: 3, columns: vec![len, 1, 2 * len], step, p: 0.4 });
     }
 }
 
@@ -289,10 +289,10 @@ fn long(all: &mut Vec<Case>) {
     // A thread makes four of these at once.
     let (len, step) = (4 * rows + 1, 11);
     all.push(Case::AdamUpdate { len, step, b1: 0.9 });
-    all.push(Case::NoiseDraw { len, parts: 1, step, latent: Latent::Normal });
-    all.push(Case::NoiseDraw { len, parts: 1, step, latent: Latent::Uniform });
-    all.push(Case::LabelsDraw { len, parts: 1, step, classes: 10 });
-    all.push(Case::MasksDraw { rows: 1, columns: vec![len, 9], step, p: 0.4 });
+    all.push(Case::NoiseSample { len, parts: 1, step, latent: Latent::Normal });
+    all.push(Case::NoiseSample { len, parts: 1, step, latent: Latent::Uniform });
+    all.push(Case::LabelsSample { len, parts: 1, step, classes: 10 });
+    all.push(Case::MasksSample { rows: 1, columns: vec![len, 9], step, p: 0.4 });
 }
 
 impl Case {
@@ -319,9 +319,9 @@ impl Case {
             }
             Case::AdamUpdate { .. } => "adam_update",
             Case::StepAdvance { .. } => "step_advance",
-            Case::NoiseDraw { .. } => "noise_draw",
-            Case::LabelsDraw { .. } => "labels_draw",
-            Case::MasksDraw { .. } => "masks_draw",
+            Case::NoiseSample { .. } => "noise_sample",
+            Case::LabelsSample { .. } => "labels_sample",
+            Case::MasksSample { .. } => "masks_sample",
             Case::BatchGather { .. } => "batch_gather",
         }
     }
@@ -330,9 +330,9 @@ impl Case {
     /// depend on where they are drawn, and rows of a table are copied.
     pub fn is_the_same_everywhere(&self) -> bool {
         match self {
-            Case::NoiseDraw { latent, .. } => *latent == Latent::Uniform,
-            Case::LabelsDraw { .. }
-            | Case::MasksDraw { .. }
+            Case::NoiseSample { latent, .. } => *latent == Latent::Uniform,
+            Case::LabelsSample { .. }
+            | Case::MasksSample { .. }
             | Case::BatchGather { .. }
             | Case::EmbeddingConcat { .. }
             | Case::ImageTranspose { .. }
@@ -389,14 +389,14 @@ impl Case {
             }
             Case::AdamUpdate { len, step, b1 } => bench.adam_update(len, step, b1),
             Case::StepAdvance { step } => bench.step_advance(step),
-            Case::NoiseDraw { len, parts, step, latent } => {
-                bench.noise_draw(len, parts, step, latent)
+            Case::NoiseSample { len, parts, step, latent } => {
+                bench.noise_sample(len, parts, step, latent)
             }
-            Case::LabelsDraw { len, parts, step, classes } => {
-                bench.labels_draw(len, parts, step, classes)
+            Case::LabelsSample { len, parts, step, classes } => {
+                bench.labels_sample(len, parts, step, classes)
             }
-            Case::MasksDraw { rows, ref columns, step, p } => {
-                bench.masks_draw(rows, columns, step, p)
+            Case::MasksSample { rows, ref columns, step, p } => {
+                bench.masks_sample(rows, columns, step, p)
             }
             Case::BatchGather { shape, step, labelled } => {
                 bench.batch_gather(shape, step, labelled)

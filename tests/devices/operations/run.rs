@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::bench::{Bench, Guarded, Output, Reals};
+use super::bench::{Bench, Guarded, GuardedFloats, Output};
 use super::cases::End;
 use gan_cuda::device::Device;
 use gan_cuda::device::ops::{
@@ -27,7 +27,7 @@ impl Gradient {
 }
 
 impl<D: Device> Bench<'_, D> {
-    fn mask_where(&mut self, masked: bool, len: usize) -> Option<Reals<D>> {
+    fn mask_where(&mut self, masked: bool, len: usize) -> Option<GuardedFloats<D>> {
         masked.then(|| self.mask(len))
     }
 
@@ -80,7 +80,7 @@ impl<D: Device> Bench<'_, D> {
         let x = self.input(-1.0, 1.0, shape.x_len());
         let w = self.input(-1.0, 1.0, shape.w_len());
         let b = end.bias.then(|| self.input(-1.0, 1.0, channels.len()));
-        let len = shape.places() * channels.len();
+        let len = shape.positions() * channels.len();
         let mask = self.mask_where(end.masked, len);
         let (mut y, mut workspace) = (self.output(len), self.output(D::workspace(shape)));
         let [b, mask] = [&b, &mask].map(|of| of.as_ref().map(Guarded::view));
@@ -95,7 +95,7 @@ impl<D: Device> Bench<'_, D> {
             channels,
             end.activation,
         );
-        vec![self.sums("y", shape.window(), &y)]
+        vec![self.sums("y", shape.window_len(), &y)]
     }
 
     pub fn convolution_transpose(
@@ -144,7 +144,7 @@ impl<D: Device> Bench<'_, D> {
             shape,
             accumulate,
         );
-        vec![self.sums("dw", shape.places() + usize::from(accumulate), &dw)]
+        vec![self.sums("dw", shape.positions() + usize::from(accumulate), &dw)]
     }
 
     pub fn image_transpose(mut self, rows: usize, extents: [usize; 2]) -> Vec<Output> {
@@ -320,7 +320,7 @@ impl<D: Device> Bench<'_, D> {
     }
 
     pub fn loss_forward_backward(mut self, shape: LossShape, step: u32) -> Vec<Output> {
-        let len = shape.judged.parts() * shape.rows;
+        let len = shape.targets.parts() * shape.rows;
         let x = match shape.score {
             Score::SaturatingCrossEntropy => self.saturating(len),
             Score::CrossEntropy | Score::SquaredError => self.input(-5.0, 5.0, len),
@@ -378,25 +378,25 @@ impl<D: Device> Bench<'_, D> {
         vec![self.read_ints("step", &step)]
     }
 
-    pub fn noise_draw(self, len: usize, parts: usize, step: u32, latent: Latent) -> Vec<Output> {
+    pub fn noise_sample(self, len: usize, parts: usize, step: u32, latent: Latent) -> Vec<Output> {
         let (step, mut z) = (self.ints(&[step]), self.output(parts * len));
-        self.device.noise_draw(z.view_mut(), step.view(), STREAM, latent, parts);
+        self.device.noise_sample(z.view_mut(), step.view(), STREAM, latent, parts);
         vec![self.read("z", &z)]
     }
 
-    pub fn labels_draw(self, len: usize, parts: usize, step: u32, classes: usize) -> Vec<Output> {
+    pub fn labels_sample(self, len: usize, parts: usize, step: u32, classes: usize) -> Vec<Output> {
         let (step, mut labels) = (self.ints(&[step]), self.int_output(parts * len));
-        self.device.labels_draw(labels.view_mut(), step.view(), STREAM, classes, parts);
+        self.device.labels_sample(labels.view_mut(), step.view(), STREAM, classes, parts);
         vec![self.read_ints("labels", &labels)]
     }
 
-    pub fn masks_draw(self, rows: usize, columns: &[usize], step: u32, p: f64) -> Vec<Output> {
+    pub fn masks_sample(self, rows: usize, columns: &[usize], step: u32, p: f64) -> Vec<Output> {
         let sites = STREAM.site..;
         let table: Vec<u32> =
             sites.zip(columns).flat_map(|(site, &columns)| [site, columns as u32]).collect();
         let (step, table) = (self.ints(&[step]), self.ints(&table));
         let mut masks = self.output(rows * columns.iter().sum::<usize>());
-        self.device.masks_draw(masks.view_mut(), table.view(), step.view(), STREAM.seed, rows, p);
+        self.device.masks_sample(masks.view_mut(), table.view(), step.view(), STREAM.seed, rows, p);
         vec![self.read("masks", &masks)]
     }
 

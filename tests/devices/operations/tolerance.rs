@@ -71,9 +71,9 @@ const TABLE: &[Row] = &[
     row("adam_update v", 1e-6, 0.0, 0.0, "a sum of two numbers that are not negative"),
     row("adam_update step", 0.0, 0.0, 0.0, EXACT),
     row("step_advance", 0.0, 0.0, 0.0, EXACT),
-    row("noise_draw", 1e-6, 4e-6, 0.0, "an angle up to 2π rounded, times a radius up to 5.8"),
-    row("labels_draw", 0.0, 0.0, 0.0, EXACT),
-    row("masks_draw", 1e-7, 0.0, 0.0, "1/(1 − p) rounded"),
+    row("noise_sample", 1e-6, 4e-6, 0.0, "an angle up to 2π rounded, times a radius up to 5.8"),
+    row("labels_sample", 0.0, 0.0, 0.0, EXACT),
+    row("masks_sample", 1e-7, 0.0, 0.0, "1/(1 − p) rounded"),
     row("batch_gather labels", 0.0, 0.0, 0.0, EXACT),
     row("batch_gather x", 0.0, 2e-7, 0.0, "u/255 rounded, less a half, doubled"),
 ];

@@ -6,11 +6,11 @@
 //! | `same_bits` | the same seed, a run that stopped and went on, a graph: the same bits |
 //! | `two_gans` | two of them on one device |
 //! | `nodes` | how many nodes an iteration's graph has |
-//! | `crossing` | a run that changes devices on its way |
+//! | `device_switch` | a run that changes devices on its way |
 //! | `learning` | every preset learns, by statistics of its samples |
 //! | `distance` | these statistics |
 
-pub mod crossing;
+pub mod device_switch;
 mod distance;
 pub mod learning;
 pub mod nodes;

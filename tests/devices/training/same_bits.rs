@@ -51,12 +51,12 @@ pub fn resumed_run_equals_uninterrupted_run<D: Tested>() {
 pub fn what_comes_again_is_replayed<D: Tested>() {
     for (graphs, want) in [(true, [false, false, true, true]), (false, [false; 4])] {
         let device = D::open(graphs);
-        let (mut step, mut recording) = (device.allocate(1).unwrap(), D::Recording::default());
+        let (mut step, mut recording) = (device.allocate(1).unwrap(), D::Graph::default());
         let replayed = want.map(|_| {
-            let replayed = device.replay(&mut recording);
+            let replayed = device.launch_graph(&mut recording);
             if !replayed {
                 device.step_advance(D::view_mut(&mut step, 0..1));
-                device.record(&mut recording);
+                device.end_capture(&mut recording);
             }
             replayed
         });

@@ -1,21 +1,21 @@
-//! Convolutions on the CPU: products whose left factor is windows of an image.
+//! Convolutions on the CPU: matrix multiplications whose left operand is the windows of an image.
 //!
-//! - `axis`, `window`: where the numbers of a window are, `runs`: copying them,
-//! - `ahead`: fetching memory that is needed soon,
-//! - `plain`: loops over outputs, for double precision,
-//! - `product`: both kinds of convolutions by tiles of matrix products,
-//! - `few`: transposed ones to images of few channels,
-//! - `weight`: the same for the gradient of the weights,
-//! - `winograd`: all three by fewer multiplications, if a person asks for it.
+//! - `axis`, `window`: the position of windows in an image; `runs`: copying them,
+//! - `prefetch`: prefetching memory,
+//! - `reference`: plain loops over outputs, for double precision,
+//! - `implicit_gemm`: convolutions and transposed convolutions by tiles of matrix multiplications,
+//! - `col2im`: transposed convolutions to few channels,
+//! - `weight`: the gradient of the weights,
+//! - `winograd`: all three with fewer multiplications, an option.
 //!
-//! There is no buffer of windows. Products read them where they lie in the images; those of few channels
-//! are brought together, a block at a time, where a matrix product packs its left factor.
+//! There is no im2col buffer. Tiles read the windows in place from the images; windows of few channels
+//! are gathered block by block, where a matrix multiplication packs its left operand.
 
-mod ahead;
 mod axis;
-mod few;
-mod plain;
-mod product;
+mod col2im;
+mod implicit_gemm;
+mod prefetch;
+mod reference;
 mod runs;
 #[cfg(test)]
 mod tests;
@@ -28,22 +28,22 @@ use std::ops::Range;
 use super::gemm::pack::transpose_matrix;
 use super::gemm::{Matrix, Multiply};
 use super::simd::vectorized;
-use super::team::Team;
+use super::thread_pool::ThreadPool;
 use super::{Cpu, CpuReal, activation};
 use crate::device::ConvolutionForm;
 use crate::device::ops::{Activation, Convolution, ConvolutionShape, contract};
 
-/// Channels below which a transposed convolution is a product for all places of the kernel: a tile of
-/// these alone would be mostly empty.
+/// With fewer channels than this, a transposed convolution uses GEMM and col2im: a tile whose columns
+/// are the channels would be mostly empty.
 const FEW_CHANNELS: usize = 4;
 
-/// Number types that have convolutions. `finish` is called once for every pixel of the output as soon
-/// as it is complete, or for several neighbours together, with the number of the first.
+/// Element types that have convolutions. `finish` is called once for every pixel of the output as soon
+/// as it is complete, or for several consecutive pixels, with the index of the first.
 #[allow(clippy::too_many_arguments)]
 pub(crate) trait Convolve: Sized {
-    /// y = x∗w, some channels of it.
+    /// y = x∗w, restricted to some channels.
     fn forward(
-        team: &Team,
+        pool: &ThreadPool,
         form: ConvolutionForm,
         y: &mut [Self],
         x: &[Self],
@@ -53,9 +53,9 @@ pub(crate) trait Convolve: Sized {
         finish: impl Fn(usize, &mut [Self]) + Sync,
     );
 
-    /// x = wᵀ∗y, some channels of it.
+    /// x = wᵀ∗y, restricted to some channels.
     fn transpose(
-        team: &Team,
+        pool: &ThreadPool,
         form: ConvolutionForm,
         x: &mut [Self],
         y: &[Self],
@@ -67,7 +67,7 @@ pub(crate) trait Convolve: Sized {
 
     /// The gradient of w.
     fn backward_weight(
-        team: &Team,
+        pool: &ThreadPool,
         form: ConvolutionForm,
         dw: &mut [Self],
         dy: &[Self],
@@ -76,13 +76,13 @@ pub(crate) trait Convolve: Sized {
         accumulate: bool,
     );
 
-    /// y = xᵀ, where x has so many rows and columns.
+    /// y = xᵀ, where x is (rows, columns).
     fn transpose_image(y: &mut [Self], x: &[Self], extents: [usize; 2]);
 }
 
 impl Convolve for f64 {
     fn forward(
-        team: &Team,
+        pool: &ThreadPool,
         _form: ConvolutionForm,
         y: &mut [f64],
         x: &[f64],
@@ -91,11 +91,11 @@ impl Convolve for f64 {
         channels: Range<usize>,
         finish: impl Fn(usize, &mut [f64]) + Sync,
     ) {
-        plain::forward(team, y, x, w, shape, channels, finish);
+        reference::forward(pool, y, x, w, shape, channels, finish);
     }
 
     fn transpose(
-        team: &Team,
+        pool: &ThreadPool,
         _form: ConvolutionForm,
         x: &mut [f64],
         y: &[f64],
@@ -104,11 +104,11 @@ impl Convolve for f64 {
         channels: Range<usize>,
         finish: impl Fn(usize, &mut [f64]) + Sync,
     ) {
-        plain::transpose(team, x, y, w, shape, channels, finish);
+        reference::transpose(pool, x, y, w, shape, channels, finish);
     }
 
     fn backward_weight(
-        team: &Team,
+        pool: &ThreadPool,
         _form: ConvolutionForm,
         dw: &mut [f64],
         dy: &[f64],
@@ -116,17 +116,17 @@ impl Convolve for f64 {
         shape: ConvolutionShape,
         accumulate: bool,
     ) {
-        plain::backward_weight(team, dw, dy, x, shape, accumulate);
+        reference::backward_weight(pool, dw, dy, x, shape, accumulate);
     }
 
     fn transpose_image(y: &mut [f64], x: &[f64], extents: [usize; 2]) {
-        plain::transpose_image(y, x, extents);
+        reference::transpose_image(y, x, extents);
     }
 }
 
 impl Convolve for f32 {
     fn forward(
-        team: &Team,
+        pool: &ThreadPool,
         form: ConvolutionForm,
         y: &mut [f32],
         x: &[f32],
@@ -135,14 +135,14 @@ impl Convolve for f32 {
         channels: Range<usize>,
         finish: impl Fn(usize, &mut [f32]) + Sync,
     ) {
-        match form == ConvolutionForm::Winograd && winograd::pays(&shape, channels.len()) {
-            true => winograd::forward(team, y, x, w, shape, channels, finish),
-            false => product::forward(team, y, x, w, shape, channels, finish),
+        match form == ConvolutionForm::Winograd && winograd::is_worthwhile(&shape, channels.len()) {
+            true => winograd::forward(pool, y, x, w, shape, channels, finish),
+            false => implicit_gemm::forward(pool, y, x, w, shape, channels, finish),
         }
     }
 
     fn transpose(
-        team: &Team,
+        pool: &ThreadPool,
         form: ConvolutionForm,
         x: &mut [f32],
         y: &[f32],
@@ -151,20 +151,20 @@ impl Convolve for f32 {
         channels: Range<usize>,
         finish: impl Fn(usize, &mut [f32]) + Sync,
     ) {
-        if form == ConvolutionForm::Winograd && winograd::pays(&shape, channels.len()) {
-            return winograd::transpose(team, x, y, w, shape, channels, finish);
+        if form == ConvolutionForm::Winograd && winograd::is_worthwhile(&shape, channels.len()) {
+            return winograd::transpose(pool, x, y, w, shape, channels, finish);
         }
         match channels.len() {
-            _ if is_one_window(&shape) && channels.len() == shape.inputs => {
-                one_window(team, x, y, w, shape, finish);
+            _ if has_single_window(&shape) && channels.len() == shape.inputs => {
+                single_window(pool, x, y, w, shape, finish);
             }
-            0..FEW_CHANNELS => few::transpose(team, x, y, w, shape, channels, finish),
-            _ => product::transpose(team, x, y, w, shape, channels, finish),
+            0..FEW_CHANNELS => col2im::transpose(pool, x, y, w, shape, channels, finish),
+            _ => implicit_gemm::transpose(pool, x, y, w, shape, channels, finish),
         }
     }
 
     fn backward_weight(
-        team: &Team,
+        pool: &ThreadPool,
         form: ConvolutionForm,
         dw: &mut [f32],
         dy: &[f32],
@@ -172,9 +172,9 @@ impl Convolve for f32 {
         shape: ConvolutionShape,
         accumulate: bool,
     ) {
-        match form == ConvolutionForm::Winograd && winograd::pays(&shape, shape.outputs) {
-            true => winograd::backward_weight(team, dw, dy, x, shape, accumulate),
-            false => weight::backward_weight(team, dw, dy, x, shape, accumulate),
+        match form == ConvolutionForm::Winograd && winograd::is_worthwhile(&shape, shape.outputs) {
+            true => winograd::backward_weight(pool, dw, dy, x, shape, accumulate),
+            false => weight::backward_weight(pool, dw, dy, x, shape, accumulate),
         }
     }
 
@@ -183,14 +183,14 @@ impl Convolve for f32 {
     }
 }
 
-/// Whether an image x has one window, which is all of it.
-fn is_one_window(shape: &ConvolutionShape) -> bool {
+/// Whether an image x has a single window, which is the whole image.
+fn has_single_window(shape: &ConvolutionShape) -> bool {
     (shape.y_pixels, shape.x_pixels) == ([1, 1], [shape.kernel; 2]) && shape.padding == 0
 }
 
-/// A transposed convolution of single pixels: images are matrix products.
-fn one_window(
-    team: &Team,
+/// A transposed convolution of single pixels: one matrix multiplication gives the images.
+fn single_window(
+    pool: &ThreadPool,
     x: &mut [f32],
     y: &[f32],
     w: &[f32],
@@ -198,12 +198,12 @@ fn one_window(
     finish: impl Fn(usize, &mut [f32]) + Sync,
 ) {
     let ConvolutionShape { rows, inputs, outputs, .. } = shape;
-    let window = shape.window();
+    let window = shape.window_len();
     let y = Matrix { data: y, rows, columns: outputs, row_stride: outputs, column_stride: 1 };
     let w =
         Matrix { data: w, rows: outputs, columns: window, row_stride: 1, column_stride: outputs };
-    f32::multiply(team, x, y, w, false, |_| {});
-    team.chunks(x, inputs, |at, x| {
+    f32::multiply(pool, x, y, w, false, |_| {});
+    pool.chunks(x, inputs, |at, x| {
         vectorized(
             #[inline(always)]
             || finish(at / inputs, x),
@@ -232,7 +232,7 @@ impl<T: CpuReal> Convolution for Cpu<T> {
         contract::convolution_forward(&y, &x, &w, b_len, mask_len, shape, &channels);
         let width = channels.len();
         T::forward(
-            &self.team,
+            &self.pool,
             self.form,
             y,
             x,
@@ -260,7 +260,7 @@ impl<T: CpuReal> Convolution for Cpu<T> {
         contract::convolution_transpose(&x, &y, &w, b_len, mask_len, shape, &channels);
         let width = channels.len();
         T::transpose(
-            &self.team,
+            &self.pool,
             self.form,
             x,
             y,
@@ -282,14 +282,14 @@ impl<T: CpuReal> Convolution for Cpu<T> {
         accumulate: bool,
     ) {
         contract::convolution_backward_weight(&dw, &dy, &x, shape);
-        T::backward_weight(&self.team, self.form, dw, dy, x, shape, accumulate);
+        T::backward_weight(&self.pool, self.form, dw, dy, x, shape, accumulate);
     }
 
     fn image_transpose(&self, y: &mut [T], x: &[T], rows: usize, extents: [usize; 2]) {
         let [height, width] = extents;
         contract::image_transpose(&y, &x, rows, height, width);
         let len = height * width;
-        self.team.chunks(y, len, |at, y| {
+        self.pool.chunks(y, len, |at, y| {
             for (y, x) in y.chunks_exact_mut(len).zip(x[at..].chunks_exact(len)) {
                 T::transpose_image(y, x, extents);
             }
@@ -297,8 +297,7 @@ impl<T: CpuReal> Convolution for Cpu<T> {
     }
 }
 
-/// What follows a sum of products: y ← activation(mask ⊙ (y + b)), for the channels of pixels from this
-/// one on.
+/// The epilogue: y ← activation(mask ⊙ (y + b)), for the pixels from this one on.
 #[inline(always)]
 fn finish<T: CpuReal>(
     pixel: usize,

@@ -1,6 +1,7 @@
-//! Runs of neighbouring numbers, copied from a line of an image.
+//! Copying runs of contiguous elements from a row of an image.
 
-/// Copies runs of a line, the first from `start` on, each `step` numbers further; zeros beyond its ends.
+/// Copies runs of a line, the first from `start` on, each `step` elements further, zero-padded beyond
+/// the line's ends.
 #[inline(always)]
 pub(super) fn copy_runs<'a>(
     line: &[f32],
@@ -18,7 +19,7 @@ pub(super) fn copy_runs<'a>(
     }
 }
 
-/// Copies what `line` has from `start` on, zeros where that is beyond its ends.
+/// Copies a run that starts at `start`, zero-padded beyond the line's ends.
 #[cold]
 fn copy_within(line: &[f32], start: isize, to: &mut [f32]) {
     let len = to.len() as isize;
@@ -32,8 +33,8 @@ fn copy_within(line: &[f32], start: isize, to: &mut [f32]) {
     }
 }
 
-/// As `copy_from_slice`, whose call takes longer than the few numbers of an image of few channels or of
-/// a panel: a length that the compiler knows needs none.
+/// Like `copy_from_slice`, but inlined for common lengths: for short runs the call to memcpy would
+/// take longer than the copy.
 #[inline(always)]
 fn copy(from: &[f32], to: &mut [f32]) {
     match to.len() {

@@ -6,7 +6,7 @@ use crate::device::cpu::gemm::kernel::Kernels;
 
 const DIRECT: ConvolutionForm = ConvolutionForm::Direct;
 
-/// Numbers in ±1, the same each time.
+/// Reproducible pseudo-random numbers in ±1.
 pub(super) fn numbers(len: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut next = || {
@@ -62,7 +62,7 @@ fn assert_close(got: &[f32], want: &[f64], terms: usize, what: &dyn std::fmt::De
     }
 }
 
-/// Adds each pixel's number to its channels.
+/// A `finish` that adds each pixel's index to its channels.
 fn numbered<T: Real>(channels: usize) -> impl Fn(usize, &mut [T]) {
     move |first, y| {
         for (pixel, y) in (first..).zip(y.chunks_exact_mut(channels)) {
@@ -72,35 +72,35 @@ fn numbered<T: Real>(channels: usize) -> impl Fn(usize, &mut [T]) {
 }
 
 fn close_to_double(shape: ConvolutionShape, channels: &Range<usize>, threads: usize) {
-    let team = Team::new(threads);
+    let pool = ThreadPool::new(threads);
     let (x, w) = (numbers(shape.x_len(), 1), numbers(shape.w_len(), 2));
     let y = numbers(shape.y_len(), 3);
     let outputs = shape.outputs / 3..shape.outputs;
-    let len = shape.places() * outputs.len();
+    let len = shape.positions() * outputs.len();
     let (mut got, mut want) = (vec![f32::NAN; len], vec![f64::NAN; len]);
     let width = outputs.len();
-    f32::forward(&team, DIRECT, &mut got, &x, &w, shape, outputs.clone(), numbered(width));
-    f64::forward(&team, DIRECT, &mut want, &wide(&x), &wide(&w), shape, outputs, numbered(width));
-    assert_close(&got, &want, shape.window() + shape.places(), &shape);
+    f32::forward(&pool, DIRECT, &mut got, &x, &w, shape, outputs.clone(), numbered(width));
+    f64::forward(&pool, DIRECT, &mut want, &wide(&x), &wide(&w), shape, outputs, numbered(width));
+    assert_close(&got, &want, shape.window_len() + shape.positions(), &shape);
 
     let len = ConvolutionShape { inputs: channels.len(), ..shape }.x_len();
     let (mut got, mut want) = (vec![f32::NAN; len], vec![f64::NAN; len]);
     let finish = numbered(channels.len());
-    f32::transpose(&team, DIRECT, &mut got, &y, &w, shape, channels.clone(), finish);
+    f32::transpose(&pool, DIRECT, &mut got, &y, &w, shape, channels.clone(), finish);
     let finish = numbered(channels.len());
-    f64::transpose(&team, DIRECT, &mut want, &wide(&y), &wide(&w), shape, channels.clone(), finish);
+    f64::transpose(&pool, DIRECT, &mut want, &wide(&y), &wide(&w), shape, channels.clone(), finish);
     assert_close(&got, &want, shape.kernel.pow(2) * shape.outputs + shape.x_len(), &shape);
 
     for accumulate in [false, true] {
         let (mut got, mut want) = (w.clone(), wide(&w));
-        f32::backward_weight(&team, DIRECT, &mut got, &y, &x, shape, accumulate);
-        f64::backward_weight(&team, DIRECT, &mut want, &wide(&y), &wide(&x), shape, accumulate);
-        assert_close(&got, &want, shape.places(), &shape);
+        f32::backward_weight(&pool, DIRECT, &mut got, &y, &x, shape, accumulate);
+        f64::backward_weight(&pool, DIRECT, &mut want, &wide(&y), &wide(&x), shape, accumulate);
+        assert_close(&got, &want, shape.positions(), &shape);
     }
 }
 
 #[test]
-fn tiles_of_every_instruction_set_compute_what_loops_do() {
+fn every_instruction_set_agrees_with_plain_loops() {
     for kernels in Kernels::available() {
         for shape in all_shapes() {
             kernels.using(|| close_to_double(shape, &(0..shape.inputs), 1));
@@ -109,7 +109,7 @@ fn tiles_of_every_instruction_set_compute_what_loops_do() {
 }
 
 #[test]
-fn threads_share_blocks_and_panels() {
+fn several_threads_agree_with_plain_loops() {
     let shape = shape(7, 14, [40, 70], [4, 2, 1]).unwrap();
     close_to_double(shape, &(0..40), 3);
     close_to_double(shape, &(3..39), 2);

@@ -1,9 +1,9 @@
-//! Which numbers of an image each output of a convolution takes in.
+//! The windows of a convolution: the part of an image that each output reads.
 //!
-//! A window is the part of the image below the kernel. Channels stand last, so that a row of a window
-//! is one run of neighbours in memory. A transposed convolution falls into parts, one for each
-//! remainder of an output's coordinates divided by the stride: the outputs of a part see the same
-//! places of the kernel, and have windows one pixel apart. So both kinds are the same loop, and every
+//! A window is the part of the image under the kernel. Images are stored channels last, so a row of a
+//! window is contiguous in memory. A transposed convolution is split into parts, one for each
+//! remainder of an output's coordinates modulo the stride: the outputs of a part use the same elements
+//! of the kernel, and their windows are one pixel apart. So both kinds are the same loop, and every
 //! output is written once.
 
 use std::ops::Range;
@@ -13,21 +13,21 @@ use super::axis::Axis;
 use super::runs::copy_runs;
 use crate::device::ops::ConvolutionShape;
 
-/// The windows of outputs that see the same places of the kernel.
+/// The windows of outputs that use the same elements of the kernel.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Windows {
     axes: [Axis; 2],
     /// Channels of the image that is read.
     channels: usize,
-    /// Places of a row of the kernel.
+    /// Width of the kernel.
     kernel: usize,
-    /// Pixels in a row of the image that is written.
+    /// Width of the image that is written.
     width: usize,
-    /// Pixels of that image.
+    /// Pixels of the image that is written.
     pixels: usize,
 }
 
-/// An output of one image: row and column, counted among those of its windows.
+/// An output of one image: row and column among the outputs of these windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Output {
     pub row: usize,
@@ -35,7 +35,7 @@ pub(super) struct Output {
 }
 
 impl Windows {
-    /// Of all outputs of a convolution of x.
+    /// The windows of a convolution of x.
     pub fn forward(shape: &ConvolutionShape) -> Self {
         Self::new(
             [0, 1].map(|axis| Axis::forward(shape, axis)),
@@ -45,12 +45,12 @@ impl Windows {
         )
     }
 
-    /// How many parts a transposed convolution has.
+    /// The number of parts of a transposed convolution.
     pub fn parts(shape: &ConvolutionShape) -> usize {
         shape.stride * shape.stride
     }
 
-    /// Of the outputs of a part of a transposed convolution of y.
+    /// The windows of one part of a transposed convolution of y.
     pub fn transposed(shape: &ConvolutionShape, part: usize) -> Self {
         let remainders = [part / shape.stride, part % shape.stride];
         let axes = [0, 1].map(|axis| Axis::transposed(shape, axis, remainders[axis]));
@@ -66,53 +66,51 @@ impl Windows {
         Self { axes, channels, kernel: shape.kernel, width, pixels: height * width }
     }
 
-    /// The same windows without what lies beyond the image's edges, where nothing is to be multiplied:
-    /// those of the outputs that see the same places of the kernel, most outputs first. Windows of few
-    /// channels stay as they are.
+    /// Splits the outputs into regions whose windows are clipped to the image, so that padding is not
+    /// multiplied; the largest region comes first. Windows of few channels stay unclipped.
     pub fn regions(self) -> impl Iterator<Item = Self> {
         let few = self.channels < LINE;
         let [rows, columns] = self.axes;
         let all = few.then_some(self).into_iter();
-        let cut = rows.runs().flat_map(move |rows| {
-            columns.runs().map(move |columns| Self { axes: [rows, columns], ..self })
+        let cut = rows.segments().flat_map(move |rows| {
+            columns.segments().map(move |columns| Self { axes: [rows, columns], ..self })
         });
         all.chain(cut.filter(move |_| !few))
     }
 
-    /// Numbers of each row of the window, which follow each other in the image, and where they begin in a
-    /// whole window.
+    /// The contiguous element ranges of the window's rows, with their offsets in a full window.
     pub fn lines(&self) -> impl Iterator<Item = (Range<usize>, usize)> + use<> {
         let (windows, len) = (*self, self.axes[1].taps * self.channels);
         let lines = 0..self.axes[0].taps;
-        lines.map(move |row| (row * len..(row + 1) * len, windows.place_in_whole(row)))
+        lines.map(move |row| (row * len..(row + 1) * len, windows.full_window_offset(row)))
     }
 
-    /// Where a row of the window begins in a whole window.
-    fn place_in_whole(&self, row: usize) -> usize {
+    /// The offset of a row of the window in a full window.
+    fn full_window_offset(&self, row: usize) -> usize {
         let [rows, columns] = &self.axes;
-        ((rows.before + row) * columns.whole + columns.before) * self.channels
+        ((rows.skipped_taps + row) * columns.full_taps + columns.skipped_taps) * self.channels
     }
 
-    /// Whether all windows lie on the image, with enough channels for vectors.
+    /// Whether all windows are within the image, with enough channels for vectors.
     pub fn can_be_read_in_place(&self) -> bool {
         self.channels >= LINE && self.taps() > 0 && self.axes.iter().all(Axis::is_inside)
     }
 
-    /// Where windows of some outputs begin in a batch of images, if they lie on it.
+    /// The offsets of some outputs' windows in a batch of images; the windows must be within them.
     pub fn starts(&self, outputs: Range<usize>) -> impl Iterator<Item = usize> {
         let [rows, columns] = &self.axes;
-        let mut place = self.locate(outputs.start);
+        let mut position = self.locate(outputs.start);
         outputs.map(move |_| {
-            let (image, output) = place;
-            place = self.next(place);
+            let (image, output) = position;
+            position = self.next(position);
             let row = rows.origin as usize + rows.step * output.row;
             let column = columns.origin as usize + columns.step * output.column;
             image * self.source_len() + (row * columns.source + column) * self.channels
         })
     }
 
-    /// How far a number of a window is from its beginning, in the image.
-    pub fn distance(&self, number: usize) -> usize {
+    /// The offset of an element of a window from the window's start in the image.
+    pub fn offset(&self, number: usize) -> usize {
         let line = self.axes[1].taps * self.channels;
         number / line * self.axes[1].source * self.channels + number % line
     }
@@ -122,7 +120,7 @@ impl Windows {
         self.axes[0].outputs * self.axes[1].outputs
     }
 
-    /// Numbers in a window.
+    /// Elements of a window.
     pub fn len(&self) -> usize {
         self.taps() * self.channels
     }
@@ -137,25 +135,26 @@ impl Windows {
         self.channels
     }
 
-    /// The place of a window's pixel in the kernel, row by row.
-    pub fn place(&self, tap: usize) -> usize {
+    /// The kernel index of a tap, in row-major order.
+    pub fn kernel_index(&self, tap: usize) -> usize {
         let [rows, columns] = &self.axes;
-        rows.place(tap / columns.taps) * self.kernel + columns.place(tap % columns.taps)
+        rows.kernel_index(tap / columns.taps) * self.kernel
+            + columns.kernel_index(tap % columns.taps)
     }
 
-    /// Numbers of an image that is read.
+    /// Elements of an image that is read.
     pub fn source_len(&self) -> usize {
         self.axes[0].source * self.axes[1].source * self.channels
     }
 
-    /// The output of this number among all of a batch, and its image.
+    /// The image and the output for an output index in a batch.
     pub fn locate(&self, number: usize) -> (usize, Output) {
         let (image, output) = (number / self.outputs(), number % self.outputs());
         let columns = self.axes[1].outputs;
         (image, Output { row: output / columns, column: output % columns })
     }
 
-    /// The next output, behind the last one of an image the first of the next.
+    /// The next output; after the last one of an image, the first of the next image.
     pub fn next(&self, (image, output): (usize, Output)) -> (usize, Output) {
         let Output { row, column } = output;
         if column + 1 < self.axes[1].outputs {
@@ -167,31 +166,31 @@ impl Windows {
         }
     }
 
-    /// Which pixel of a batch of images that are written the output is.
+    /// The pixel index of an output in the batch of written images.
     pub fn pixel(&self, image: usize, output: Output) -> usize {
         let [rows, columns] = &self.axes;
-        let row = rows.first + rows.every * output.row;
-        image * self.pixels + row * self.width + columns.first + columns.every * output.column
+        let row = rows.first + rows.output_step * output.row;
+        image * self.pixels + row * self.width + columns.first + columns.output_step * output.column
     }
 
-    /// The pixels of some outputs.
+    /// The pixel indices of some outputs.
     #[inline(always)]
     pub fn pixels(&self, outputs: Range<usize>) -> impl Iterator<Item = usize> {
-        let mut place = self.locate(outputs.start);
+        let mut position = self.locate(outputs.start);
         outputs.map(move |_| {
-            let (image, output) = place;
-            place = self.next(place);
+            let (image, output) = position;
+            position = self.next(position);
             self.pixel(image, output)
         })
     }
 
-    /// Whether each output is the next pixel of the image that is written.
+    /// Whether consecutive outputs are consecutive pixels of the written image.
     pub fn outputs_are_neighbours(&self) -> bool {
-        self.axes.iter().all(|axis| axis.every == 1) && self.outputs() == self.pixels
+        self.axes.iter().all(|axis| axis.output_step == 1) && self.outputs() == self.pixels
     }
 
-    /// Calls `visit` with the place in the kernel and the first number of each pixel of the image that an
-    /// output's window has.
+    /// Calls `visit` with the kernel index and the first source element of each tap of an output's
+    /// window that is within the image.
     #[inline(always)]
     pub fn each_tap(&self, output: Output, mut visit: impl FnMut(usize, usize)) {
         let [rows, columns] = &self.axes;
@@ -199,13 +198,13 @@ impl Windows {
             let Some(row) = rows.pixel(output.row, i) else { continue };
             for j in 0..columns.taps {
                 let Some(column) = columns.pixel(output.column, j) else { continue };
-                let place = rows.place(i) * self.kernel + columns.place(j);
-                visit(place, (row * columns.source + column) * self.channels);
+                let position = rows.kernel_index(i) * self.kernel + columns.kernel_index(j);
+                visit(position, (row * columns.source + column) * self.channels);
             }
         }
     }
 
-    /// The first number of the image's pixel at a tap of an output's window, where there is one.
+    /// The first source element at a tap of an output's window, if it is within the image.
     pub fn source(&self, output: Output, tap: usize) -> Option<usize> {
         let [rows, columns] = &self.axes;
         let row = rows.pixel(output.row, tap / columns.taps)?;
@@ -213,8 +212,8 @@ impl Windows {
         Some((row * columns.source + column) * self.channels)
     }
 
-    /// Copies the numbers `range` of some outputs' windows, zeros from beyond the images' edges: the next
-    /// output's are `step` floats further on in `to`.
+    /// im2col: copies the elements `range` of some outputs' windows, with zero padding. In `to` the
+    /// outputs are `step` floats apart.
     #[inline(always)]
     pub fn gather(
         &self,
@@ -245,7 +244,7 @@ impl Windows {
         }
     }
 
-    /// The same for outputs that are neighbours in a row.
+    /// The same for consecutive outputs of one row.
     #[inline(always)]
     fn gather_row(
         &self,
@@ -277,7 +276,7 @@ impl Windows {
         }
     }
 
-    /// Where what an image's outputs read ends, of all those before the output of this number in a batch.
+    /// The end of the source elements that are read by the outputs up to the row of this output index.
     pub fn read_before(&self, number: usize) -> usize {
         let (image, Output { row, .. }) = self.locate(number);
         let rows = &self.axes[0];

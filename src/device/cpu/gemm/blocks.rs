@@ -1,29 +1,29 @@
-//! A product under way: its operands, the division of labour, and the sizes of blocks.
+//! A matrix multiplication: its operands, the division among threads, and the block sizes.
 //!
-//! Threads divide the columns of the result, never the depth. Each takes a block of columns after
-//! the other; a block is complete, and handed to `finish`, before the next begins. Depths longer than
-//! [`DEPTH`] are done in pieces whose sums are added in the result.
+//! Threads divide the columns of the result, never the depth. Each processes one column block after
+//! the other; a block is complete, and passed to `finish`, before the next one starts. Depths longer
+//! than [`DEPTH`] are split into blocks whose sums accumulate in the result.
 #![allow(unsafe_code)]
-use super::super::team::{Pieces, Stripe, Team};
+use super::super::thread_pool::{ColumnBlock, ThreadPool, WorkQueue};
 use super::Matrix;
 use super::kernel::Kernels;
-use super::operands::{DEPTH, Left, Spacing, Starts};
+use super::operands::{DEPTH, LeftOperand, Offsets, RowOffsets};
 use super::pack::Source;
-use super::tile::{Ahead, Tile};
+use super::tile::{Prefetch, Tile};
 use std::ops::Range;
 
-/// Columns of a block: four panels of 48 (AVX-512), few enough that `finish` finds the results in
-/// the second-level cache.
+/// Columns of a block: four panels of 48 (AVX-512), few enough that the results are still in the L2
+/// cache when `finish` reads them.
 pub(super) const COLUMNS: usize = 192;
 
-/// Columns that a thread takes at the least: whole panels and tiles on every instruction set.
+/// Fewest columns that a thread takes: whole panels and tiles on every instruction set.
 const PIECE: usize = 48;
 
-/// Fewer multiplications than this are done by the calling thread alone, in some 2 µs.
-const WORTH_SHARING: usize = 128 * 1024;
+/// Fewer multiplications than this run on the calling thread alone, in about 2 µs.
+const PARALLEL_THRESHOLD: usize = 128 * 1024;
 
 /// `c = a · b`, or `c += a · b`, with c (rows, columns) contiguous.
-pub(super) struct Product<'a> {
+pub(super) struct Gemm<'a> {
     pub kernels: &'static Kernels,
     pub c: *mut f32,
     pub a: Matrix<'a, f32>,
@@ -31,23 +31,23 @@ pub(super) struct Product<'a> {
     pub accumulate: bool,
 }
 
-// SAFETY: threads write disjoint columns of `c`, which the product borrows exclusively.
-unsafe impl Sync for Product<'_> {}
+// SAFETY: threads write disjoint columns of `c`, which the `Gemm` borrows exclusively.
+unsafe impl Sync for Gemm<'_> {}
 
-/// Some columns of the packed operand.
+/// A panel: some columns of the packed operand.
 #[derive(Clone, Copy)]
 pub(in super::super) struct Panel {
     pub first: usize,
     pub vectors: usize,
-    /// Floats in a row, some of them beyond the operand's edge perhaps.
+    /// Floats in a row, including padding beyond the operand's edge.
     pub width: usize,
-    /// Columns that the operand has.
+    /// Columns that exist in the operand.
     pub valid: usize,
     pub data: *mut f32,
 }
 
-impl<'a> Product<'a> {
-    /// The views must have been checked, and nothing may be empty but the depth.
+impl<'a> Gemm<'a> {
+    /// The views must have been checked, and no extent except the depth may be zero.
     pub fn new(c: &'a mut [f32], a: Matrix<'a, f32>, b: Matrix<'a, f32>, accumulate: bool) -> Self {
         Self { kernels: Kernels::get(), c: c.as_mut_ptr(), a, b, accumulate }
     }
@@ -56,24 +56,24 @@ impl<'a> Product<'a> {
         self.b.columns
     }
 
-    /// Whether the sums over a block of the depth are added to what stands in `c`.
-    pub fn resumes(&self, depth: &Range<usize>) -> bool {
+    /// Whether the sums of a depth block are added to `c`.
+    pub fn accumulates(&self, depth: &Range<usize>) -> bool {
         self.accumulate || depth.start > 0
     }
 
-    /// Calls `work` with threads' numbers and disjoint pieces that cover the columns, at most
-    /// [`COLUMNS`] each, and before a thread's first piece `prepare`.
+    /// Calls `work(thread, columns)` on disjoint ranges that cover the columns, at most [`COLUMNS`]
+    /// each; and `prepare(thread)` before a thread's first range.
     pub fn share(
         &self,
-        team: &Team,
+        pool: &ThreadPool,
         prepare: impl Fn(usize) + Sync,
         work: impl Fn(usize, Range<usize>) + Sync,
     ) {
         let columns = self.columns();
-        let alone = self.a.rows * self.a.columns * columns < WORTH_SHARING;
-        let threads = if alone { 1 } else { team.threads() };
+        let alone = self.a.rows * self.a.columns * columns < PARALLEL_THRESHOLD;
+        let threads = if alone { 1 } else { pool.threads() };
         let least = if threads == 1 { COLUMNS } else { PIECE };
-        let pieces = Pieces::new(columns, least, COLUMNS, threads);
+        let pieces = WorkQueue::new(columns, least, COLUMNS, threads);
         let part = |thread: usize| {
             let mut mine = (&pieces).peekable();
             if mine.peek().is_some() {
@@ -81,18 +81,18 @@ impl<'a> Product<'a> {
             }
             mine.for_each(|piece| work(thread, piece));
         };
-        if threads == 1 { part(0) } else { team.run(part) }
+        if threads == 1 { part(0) } else { pool.run(part) }
     }
 
     /// # Safety
     /// The calling thread alone uses these columns of `c`.
-    pub unsafe fn stripe(&self, columns: Range<usize>) -> Stripe<'_, f32> {
+    pub unsafe fn block(&self, columns: Range<usize>) -> ColumnBlock<'_, f32> {
         // SAFETY: the caller's promise; `c` has the rows of `a`, contiguous.
-        unsafe { Stripe::new(self.c, self.a.rows, self.columns(), columns) }
+        unsafe { ColumnBlock::new(self.c, self.a.rows, self.columns(), columns) }
     }
 
-    /// The panels of some columns; each begins in `memory` at `depth` times its distance from the
-    /// first.
+    /// The panels of some columns; each is stored in `memory` at `depth` times its offset from the
+    /// first column.
     pub fn panels(
         &self,
         columns: Range<usize>,
@@ -104,7 +104,7 @@ impl<'a> Product<'a> {
 }
 
 impl Matrix<'_, f32> {
-    /// Seen with its rows along the depth, from element (row, column).
+    /// The source whose depth runs along the rows, from element (row, column).
     pub(super) fn down(&self, row: usize, column: usize) -> Source {
         let start = row * self.row_stride + column * self.column_stride;
         Source {
@@ -114,7 +114,7 @@ impl Matrix<'_, f32> {
         }
     }
 
-    /// Seen with its columns along the depth, from element (row, column).
+    /// The source whose depth runs along the columns, from element (row, column).
     pub(super) fn across(&self, row: usize, column: usize) -> Source {
         let Source { from, column_stride, depth_stride } = self.down(row, column);
         Source { from, column_stride: depth_stride, depth_stride: column_stride }
@@ -122,53 +122,53 @@ impl Matrix<'_, f32> {
 }
 
 impl Panel {
-    /// The same with all columns valid: for a `c` whose rows have room for whole vectors.
+    /// The same with all columns valid: for a `c` whose rows are padded to whole vectors.
     pub fn whole(self) -> Self {
         Self { valid: self.width, ..self }
     }
 
-    /// The same from this depth on.
+    /// The same panel from this depth on.
     pub fn at_depth(self, depth: usize) -> Self {
         Self { data: self.data.wrapping_add(depth * self.width), ..self }
     }
 
-    /// `c = a · panel`, or `c += a · panel` where it resumes, by tiles of rows of `a`. A panel that is still
-    /// to be packed comes with where its rows are `stored`. Only the panel's valid columns of `c` are
-    /// written; `between` is called after each tile.
+    /// `c = a · panel`, or `c += a · panel` with `accumulate`, by tiles of rows of `a`. If the panel is
+    /// not packed yet, `stored` says where its rows are. Only the valid columns of `c` are written;
+    /// `between` is called after each tile.
     ///
     /// # Safety
-    /// The panel is packed, or is whole and stored there; `a` has these extents, and the calling thread
-    /// alone uses `c`, which has as many rows.
+    /// The panel is packed, or is whole and stored there; `a` has these extents, and only the calling
+    /// thread uses `c`, which has as many rows.
     #[allow(clippy::too_many_arguments)]
     pub unsafe fn multiply(
         &self,
         kernels: &Kernels,
         [rows, depth]: [usize; 2],
-        a: Left,
-        stored: Option<(*const f32, &Starts)>,
-        (c, c_rows): (*mut f32, Spacing),
-        resume: bool,
+        a: LeftOperand,
+        stored: Option<(*const f32, &Offsets)>,
+        (c, c_rows): (*mut f32, RowOffsets),
+        accumulate: bool,
         mut between: impl FnMut(),
     ) {
         let mut i = 0;
         while i < rows {
             let code = kernels.tile(self.vectors, rows - i);
-            let (c, c_rows) = c_rows.starting_at(i, c);
+            let (c, c_rows) = c_rows.from_row(i, c);
             let tile = Tile {
                 depth,
-                a: a.starting_at(i),
+                a: a.from_row(i),
                 b: self.data,
                 c,
                 c_rows,
-                resume,
-                ahead: Ahead::Nothing,
+                accumulate,
+                ahead: Prefetch::Nothing,
             };
-            // SAFETY: the caller's promise; what is not valid is cut off.
+            // SAFETY: the caller's promise; only valid columns are written.
             unsafe {
                 match stored {
                     Some((b, starts)) if i == 0 => (code.packing)(&tile, b, starts),
                     _ if self.valid == self.width => (code.plain)(&tile),
-                    _ => code.cut(&tile, self.width, self.valid),
+                    _ => code.partial(&tile, self.width, self.valid),
                 }
             }
             i += code.rows;
@@ -177,7 +177,8 @@ impl Panel {
     }
 }
 
-/// The panels of some columns; each begins in `memory` at `depth` times its distance from the first.
+/// The panels of some columns; each is stored in `memory` at `depth` times its offset from the first
+/// column.
 pub(in super::super) fn panels(
     kernels: &Kernels,
     columns: Range<usize>,
@@ -196,7 +197,7 @@ pub(in super::super) fn panels(
     })
 }
 
-/// `range` in pieces of `length`.
+/// `range` in blocks of `length`.
 pub(in super::super) fn blocks(
     range: Range<usize>,
     length: usize,
@@ -205,7 +206,7 @@ pub(in super::super) fn blocks(
     range.step_by(length).map(move |start| start..end.min(start + length))
 }
 
-/// Nearly equal pieces of the depth; one empty piece of an empty depth, whose sums are zeros.
+/// Nearly equal blocks of the depth; one empty block, whose sums are zero, if the depth is 0.
 pub(in super::super) fn depth_blocks(depth: usize) -> impl Iterator<Item = Range<usize>> {
     let length = depth.div_ceil(depth.div_ceil(DEPTH).max(1)).next_multiple_of(16);
     blocks(0..depth.max(1), length.max(1)).map(move |block| block.start..block.end.min(depth))

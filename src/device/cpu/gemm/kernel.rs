@@ -1,40 +1,40 @@
-//! The kernels of each instruction set, and the choice for the running processor.
+//! The micro-kernels of each instruction set, and the choice for the running processor.
 //!
-//! The numbers of rows and vectors of the tiles are such that accumulators, one panel row and one
-//! broadcast fill the registers without spilling.
+//! The sizes of the tiles are chosen so that the accumulators, one panel row and one broadcast fill
+//! the registers without spilling.
 #![allow(unsafe_code)]
-use super::operands::{Spacing, Starts};
+use super::operands::{Offsets, RowOffsets};
 use super::tile::Tile;
 use std::sync::OnceLock;
 
 /// Most vectors in a panel's row.
-const MOST_VECTORS: usize = 3;
+const MAX_VECTORS: usize = 3;
 
 /// Most rows of a tile.
-pub(in super::super) const MOST_ROWS: usize = 12;
+pub(in super::super) const MAX_ROWS: usize = 12;
 
-/// Most lanes that a vector has on any instruction set.
-const MOST_LANES: usize = 16;
+/// Most lanes of a vector on any instruction set.
+const MAX_LANES: usize = 16;
 
-/// The code for tiles of so many rows. The pointers must be good for what [`Tile`] says.
-pub(in super::super) struct TileCode {
+/// The micro-kernels for tiles of `rows` rows. The pointers must be valid for what [`Tile`] says.
+pub(in super::super) struct MicroKernel {
     pub rows: usize,
     pub plain: unsafe fn(&Tile),
-    /// Reads `b` as it is stored, and packs it into the tile's panel besides.
-    pub packing: unsafe fn(&Tile, *const f32, &Starts),
+    /// Reads `b` as it is stored, and also packs it into the tile's panel.
+    pub packing: unsafe fn(&Tile, *const f32, &Offsets),
 }
 
-impl TileCode {
-    /// Runs a tile that reaches beyond the last column of `c`: only `valid` columns of it are written.
+impl MicroKernel {
+    /// Runs a tile that extends beyond the last column of `c`: only its `valid` columns are written.
     ///
     /// # Safety
-    /// As for the tile's code, with no more than these columns of `c`.
-    pub unsafe fn cut(&self, tile: &Tile, width: usize, valid: usize) {
-        let mut whole = [0.0f32; MOST_ROWS * MOST_VECTORS * MOST_LANES];
-        let inside = Tile { c: whole.as_mut_ptr(), c_rows: Spacing::Every(width), ..*tile };
+    /// As for the micro-kernel, with only the valid columns of `c`.
+    pub unsafe fn partial(&self, tile: &Tile, width: usize, valid: usize) {
+        let mut whole = [0.0f32; MAX_ROWS * MAX_VECTORS * MAX_LANES];
+        let inside = Tile { c: whole.as_mut_ptr(), c_rows: RowOffsets::Stride(width), ..*tile };
         // SAFETY: the caller's promise; `whole` holds the largest tile.
         unsafe {
-            if tile.resume {
+            if tile.accumulate {
                 for i in 0..self.rows {
                     let (row, c) = (inside.c.add(i * width), tile.c.add(tile.c_rows.start(i)));
                     row.copy_from_nonoverlapping(c, valid);
@@ -51,20 +51,20 @@ impl TileCode {
 
 /// `to` (columns, rows; rows `to_stride` apart) = transpose of `from`, for one square of
 /// [`Kernels::lanes`] rows and columns: `(from, from_stride, to, to_stride)`.
-pub(in super::super) type TransposeCode = unsafe fn(*const f32, usize, *mut f32, usize);
+pub(in super::super) type TransposeKernel = unsafe fn(*const f32, usize, *mut f32, usize);
 
 /// `to` (rows, width; contiguous) = rows of `from`, `stride` apart; the width is a multiple of
 /// the lanes: `(from, stride, to, rows, width)`.
-pub(in super::super) type CopyCode = unsafe fn(*const f32, usize, *mut f32, usize, usize);
+pub(in super::super) type CopyKernel = unsafe fn(*const f32, usize, *mut f32, usize, usize);
 
-/// One instruction set's code.
+/// The kernels of one instruction set.
 pub(in super::super) struct Kernels {
     /// Floats in a vector.
     pub lanes: usize,
-    pub transpose: TransposeCode,
-    pub copy: CopyCode,
-    /// For panels of 1, 2, … vectors: code, most rows first, down to 1.
-    tiles: &'static [&'static [TileCode]],
+    pub transpose: TransposeKernel,
+    pub copy: CopyKernel,
+    /// For panels of 1, 2, … vectors: the micro-kernels, most rows first, down to 1.
+    tiles: &'static [&'static [MicroKernel]],
 }
 
 #[cfg(test)]
@@ -73,7 +73,7 @@ thread_local! {
 }
 
 impl Kernels {
-    /// The best that the running processor has.
+    /// The fastest kernels that the running processor supports.
     pub fn get() -> &'static Self {
         #[cfg(test)]
         if let Some(chosen) = CHOSEN.get() {
@@ -83,7 +83,7 @@ impl Kernels {
         KERNELS.get_or_init(|| Self::available()[0])
     }
 
-    /// Runs a test with these: what this thread computes, and has others compute.
+    /// Runs a test with these kernels, on the calling thread and the threads of its pools.
     #[cfg(test)]
     pub fn using<R>(&'static self, test: impl FnOnce() -> R) -> R {
         CHOSEN.set(Some(self));
@@ -92,7 +92,7 @@ impl Kernels {
         result
     }
 
-    /// All that the running processor has, best first.
+    /// All kernels that the running processor supports, fastest first.
     pub fn available() -> Vec<&'static Self> {
         let mut all: Vec<&'static Self> = Vec::new();
         #[cfg(target_arch = "x86_64")]
@@ -113,30 +113,30 @@ impl Kernels {
     }
 
     /// The tallest tile of at most `rows` rows for panels of `vectors` vectors.
-    pub fn tile(&self, vectors: usize, rows: usize) -> &'static TileCode {
+    pub fn tile(&self, vectors: usize, rows: usize) -> &'static MicroKernel {
         let tiles = self.tiles[vectors - 1];
         tiles.iter().find(|code| code.rows <= rows).unwrap_or(&tiles[tiles.len() - 1])
     }
 
-    /// How many vectors wide the next panel should be when so many columns are to come.
+    /// The width in vectors of the next panel, if this many columns remain.
     pub fn panel_vectors(&self, columns: usize) -> usize {
         match columns.div_ceil(self.lanes) {
-            // Two tiles of two run better than one of three and one of one.
+            // Two panels of two vectors are faster than one of three and one of one.
             4 => 2,
             vectors => vectors.min(self.tiles.len()),
         }
     }
 }
 
-/// The kernels of one instruction set: module, vector, the features to compile with, and the rows
-/// of the tiles for panels of 1, 2 and perhaps 3 vectors.
+/// Defines the kernels of one instruction set: the features to compile with, module, vector type, and
+/// the rows of the tiles for panels of 1, 2 and, optionally, 3 vectors.
 macro_rules! kernels {
     ($(#[$feature:meta])? $name:ident $vector:ident $one:tt $two:tt $($three:tt)?) => {
         mod $name {
             use super::super::vector::{$vector, Vector};
-            use super::super::operands::Starts;
+            use super::super::operands::Offsets;
             use super::super::tile::Tile;
-            use super::{Kernels, TileCode};
+            use super::{Kernels, MicroKernel};
 
             $(#[$feature])?
             unsafe fn plain<const R: usize, const N: usize>(tile: &Tile) {
@@ -148,7 +148,7 @@ macro_rules! kernels {
             unsafe fn packing<const R: usize, const N: usize>(
                 tile: &Tile,
                 b: *const f32,
-                starts: &Starts,
+                starts: &Offsets,
             ) {
                 // SAFETY: the caller's promise.
                 unsafe { super::super::tile::packing::<$vector, R, N>(tile, b, starts) }
@@ -175,7 +175,7 @@ macro_rules! kernels {
         }
     };
     (@ $n:literal [$($r:literal)+]) => {
-        &[$(TileCode { rows: $r, plain: plain::<$r, $n>, packing: packing::<$r, $n> }),+]
+        &[$(MicroKernel { rows: $r, plain: plain::<$r, $n>, packing: packing::<$r, $n> }),+]
     };
 }
 
@@ -188,5 +188,5 @@ kernels!(#[target_feature(enable = "avx2,fma")] avx2 Avx2 [8 4 2 1] [6 4 2 1]);
 // 32 registers of 4 floats.
 #[cfg(target_arch = "aarch64")]
 kernels!(#[target_feature(enable = "neon")] neon Neon [12 8 4 2 1] [12 8 4 2 1] [8 4 2 1]);
-// As if 16 registers of 4 floats.
+// Assumes 16 registers of 4 floats.
 kernels!(portable Portable [8 4 2 1] [6 4 2 1]);

@@ -1,26 +1,27 @@
-//! Matrix products.
+//! Matrix multiplication (GEMM).
 //!
-//! It owns `c = a · b` and `c += a · b` for strided views: for `f32` cache-blocked vector kernels,
-//! shared by the team; for `f64`, the reference of the tests, a plain loop. Every element of `c` is
-//! summed in the order of the depth, in pieces that follow from the extents alone: the same bits for
-//! every number of threads.
+//! Computes `c = a · b` and `c += a · b` for strided views: for `f32` by cache-blocked vector kernels
+//! on the thread pool; for `f64`, the reference of the tests, by a plain loop. Every element of `c` is
+//! summed along the depth (the inner extent) in a fixed order, in blocks that depend only on the
+//! extents: the same bits for every number of threads.
 //!
 //! - `vector`: the vectors of each instruction set,
-//! - `tile`: the loop that keeps a tile of the result in registers,
-//! - `kernel`: its code for each instruction set, and the choice at run time,
-//! - `rearrange`: squares transposed and rows copied by vectors,
-//! - `pack`: operands brought together, as the tiles read them over and over,
-//! - `blocks`: what the loops around the tile have in common,
-//! - `straight` and `transposed`: those loops, for a right factor stored by rows or by columns.
+//! - `tile`: the micro-kernel, which keeps a tile of the result in registers,
+//! - `kernel`: the micro-kernels of each instruction set, and the choice at run time,
+//! - `rearrange`: transposing squares and copying rows by vectors,
+//! - `pack`: packing operands into the layout that the tiles read,
+//! - `operands`: where a tile reads its left operand and writes its result,
+//! - `blocks`: the common parts of the loops around the tiles,
+//! - `row_major` and `transposed`: those loops, for a right operand stored by rows or by columns.
 
-use super::team::{Stripe, Team};
+use super::thread_pool::{ColumnBlock, ThreadPool};
 
 pub(super) mod blocks;
 pub(super) mod kernel;
 pub(super) mod operands;
 pub(super) mod pack;
 mod rearrange;
-mod straight;
+mod row_major;
 #[cfg(test)]
 mod tests;
 pub(super) mod tile;
@@ -47,45 +48,45 @@ impl<T> Matrix<'_, T> {
     }
 }
 
-/// Element types that have a matrix product.
+/// Element types that have a matrix multiplication.
 pub(crate) trait Multiply: Copy + Send + Sync + 'static {
-    /// `c = a · b`, or `c += a · b` with `accumulate`; c contiguous and row-major, shape (a.rows,
-    /// b.columns). `finish` is called once for every block of columns as soon as it is complete, while
-    /// it is still in the cache.
+    /// `c = a · b`, or `c += a · b` with `accumulate`; c is contiguous and row-major, with shape
+    /// (a.rows, b.columns). `finish` is called once for every column block as soon as it is complete,
+    /// while it is still in the cache.
     fn multiply(
-        team: &Team,
+        pool: &ThreadPool,
         c: &mut [Self],
         a: Matrix<Self>,
         b: Matrix<Self>,
         accumulate: bool,
-        finish: impl Fn(&mut Stripe<'_, Self>) + Sync,
+        finish: impl Fn(&mut ColumnBlock<'_, Self>) + Sync,
     );
 }
 
-/// Panics unless `c = a · b` makes sense.
+/// Panics unless the extents of `c = a · b` match.
 fn check<T>(c: &[T], a: &Matrix<T>, b: &Matrix<T>) {
-    assert_eq!(a.columns, b.rows, "inner extents of a product");
-    assert_eq!(c.len(), a.rows * b.columns, "length of a product");
-    assert!(a.fits() && b.fits(), "a factor reaches beyond its data");
+    assert_eq!(a.columns, b.rows, "inner extents of a matrix multiplication");
+    assert_eq!(c.len(), a.rows * b.columns, "length of the result of a matrix multiplication");
+    assert!(a.fits() && b.fits(), "an operand reaches beyond its data");
 }
 
 impl Multiply for f64 {
     fn multiply(
-        team: &Team,
+        pool: &ThreadPool,
         c: &mut [f64],
         a: Matrix<f64>,
         b: Matrix<f64>,
         accumulate: bool,
-        finish: impl Fn(&mut Stripe<'_, f64>) + Sync,
+        finish: impl Fn(&mut ColumnBlock<'_, f64>) + Sync,
     ) {
         check(c, &a, &b);
         if c.is_empty() {
             return;
         }
-        team.stripes(c, b.columns, |mut stripe| {
+        pool.column_blocks(c, b.columns, |mut block| {
             for i in 0..a.rows {
-                let first = stripe.first_column();
-                for (j, out) in stripe.row(i).iter_mut().enumerate() {
+                let first = block.first_column();
+                for (j, out) in block.row(i).iter_mut().enumerate() {
                     let sum = (0..a.columns).fold(0.0, |sum, p| {
                         sum + a.data[i * a.row_stride + p * a.column_stride]
                             * b.data[p * b.row_stride + (first + j) * b.column_stride]
@@ -93,31 +94,31 @@ impl Multiply for f64 {
                     *out = if accumulate { *out + sum } else { sum };
                 }
             }
-            finish(&mut stripe);
+            finish(&mut block);
         });
     }
 }
 
 impl Multiply for f32 {
     fn multiply(
-        team: &Team,
+        pool: &ThreadPool,
         c: &mut [f32],
         a: Matrix<f32>,
         b: Matrix<f32>,
         accumulate: bool,
-        finish: impl Fn(&mut Stripe<'_, f32>) + Sync,
+        finish: impl Fn(&mut ColumnBlock<'_, f32>) + Sync,
     ) {
         check(c, &a, &b);
         if c.is_empty() {
             return;
         }
-        let product = blocks::Product::new(c, a, b, accumulate);
-        // The right factor is mostly the weights: large, and used a.rows times only. Rows of it
-        // are packed by copying; where it is stored transposed, packing would cost too much.
+        let gemm = blocks::Gemm::new(c, a, b, accumulate);
+        // The right operand is mostly the weights: large, and reused only a.rows times. If it is
+        // row-major, its rows are packed by copying; if it is transposed, packing would be too slow.
         if b.column_stride == 1 {
-            product.straight(team, finish);
+            gemm.row_major(pool, finish);
         } else {
-            product.transposed(team, finish);
+            gemm.transposed(pool, finish);
         }
     }
 }

@@ -1,13 +1,13 @@
-//! Rearranging operands.
+//! Packing operands.
 //!
 //! A panel holds some columns of an operand, a multiple of the vector's lanes, as contiguous rows
-//! (depth, width), zeros beyond the operand's edge: what a tile reads over and over becomes one
-//! aligned stream.
+//! (depth, width), padded with zeros beyond the operand's edge, so that a tile reads one aligned
+//! stream.
 #![allow(unsafe_code)]
 use super::kernel::Kernels;
-use super::operands::{Left, ROW};
+use super::operands::{LeftOperand, ROW};
 
-/// An operand seen from its panels: where a column and a depth step lead to.
+/// An operand as a source of panels: its strides along columns and depth.
 #[derive(Clone, Copy)]
 pub(in super::super) struct Source {
     pub from: *const f32,
@@ -16,24 +16,24 @@ pub(in super::super) struct Source {
 }
 
 impl Source {
-    /// How tiles find so many of its columns when [`gather`] has brought them to `at`.
-    pub fn gathered(&self, kernels: &Kernels, columns: usize, at: *const f32) -> Left {
+    /// The left operand of `columns` columns that [`gather`] has written to `at`.
+    pub fn gathered(&self, kernels: &Kernels, columns: usize, at: *const f32) -> LeftOperand {
         if self.column_stride == 1 && self.depth_stride != 1 {
-            Left::Across { from: at, step: columns.next_multiple_of(kernels.lanes) }
+            LeftOperand::Across { from: at, step: columns.next_multiple_of(kernels.lanes) }
         } else {
-            Left::Along { from: at }
+            LeftOperand::Along { from: at }
         }
     }
 }
 
-/// Brings some columns of an operand together as the left factor of tiles. `to` holds as many
+/// Gathers some columns of an operand as the left operand of tiles. `to` has space for this many
 /// columns, rounded up to the lanes, of [`ROW`] floats.
 ///
-/// An operand stored along the depth is copied, since its columns may be any distance apart: a
-/// power of two apart they would fall into the same cache sets.
+/// An operand that is contiguous along the depth is copied too: at a stride of a power of two its
+/// columns would map to the same cache sets.
 ///
 /// # Safety
-/// `source` has these elements, and `to` is good for them.
+/// `source` has these elements, and `to` has space for them.
 pub(super) unsafe fn gather(
     kernels: &Kernels,
     source: Source,
@@ -44,7 +44,7 @@ pub(super) unsafe fn gather(
     let Source { from, column_stride, depth_stride } = source;
     // SAFETY: the caller's promise; each branch reads `columns` × `depth` elements.
     unsafe {
-        if let Left::Across { step, .. } = source.gathered(kernels, columns, to) {
+        if let LeftOperand::Across { step, .. } = source.gathered(kernels, columns, to) {
             return pack(kernels, source, columns, depth, to, step);
         }
         for j in 0..columns {
@@ -61,7 +61,7 @@ pub(super) unsafe fn gather(
 /// Writes the panel `to`, (depth, width), from `columns <= width` columns of `source`.
 ///
 /// # Safety
-/// `source` has these elements, and `to` is good for the panel.
+/// `source` has these elements, and `to` has space for the panel.
 pub(in super::super) unsafe fn pack(
     kernels: &Kernels,
     source: Source,
@@ -98,7 +98,7 @@ pub(in super::super) unsafe fn pack(
 /// `to` = transpose of `from`, which has `[rows, columns]`.
 ///
 /// # Safety
-/// Both are good for these extents at their strides, and do not overlap.
+/// Both are valid for these extents at their strides, and do not overlap.
 pub(in super::super) unsafe fn transpose(
     kernels: &Kernels,
     from: *const f32,
@@ -119,7 +119,7 @@ pub(in super::super) unsafe fn transpose(
     }
     for i in (0..rows).step_by(side) {
         for j in (0..columns).step_by(side) {
-            // The last square ends at the edge: it repeats part of its neighbour.
+            // The last square ends at the edge: it overlaps its neighbour.
             let (i, j) = (i.min(rows - side), j.min(columns - side));
             // SAFETY: the caller's promise; the square lies inside.
             unsafe {

@@ -1,13 +1,13 @@
-//! Moving numbers by vectors, written once for all instruction sets.
+//! Transposing and copying by vectors, written once for all instruction sets.
 #![allow(unsafe_code)]
 // Loops over constant indices unroll into registers; iterator chains did not always.
 #![allow(clippy::needless_range_loop)]
 use super::vector::Vector;
 
-/// One square of LANES rows and columns.
+/// Transposes one square of LANES rows and columns.
 ///
 /// # Safety
-/// The pointers are good for it.
+/// The pointers are valid for it.
 #[inline(always)]
 pub(super) unsafe fn transpose<V: Vector>(
     from: *const f32,
@@ -30,10 +30,10 @@ pub(super) unsafe fn transpose<V: Vector>(
     }
 }
 
-/// Rows of whole vectors.
+/// Copies rows of whole vectors.
 ///
 /// # Safety
-/// The pointers are good for them.
+/// The pointers are valid for them.
 #[inline(always)]
 pub(super) unsafe fn copy<V: Vector>(
     from: *const f32,

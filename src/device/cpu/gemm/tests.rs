@@ -51,8 +51,8 @@ fn view<T>(data: &[T], [rows, columns]: [usize; 2], strides: [usize; 2]) -> Matr
     Matrix { data, rows, columns, row_stride, column_stride }
 }
 
-/// The factors of a use, as the layers store them.
-fn factors<'a, T>(
+/// The operands of a use, as the layers store them.
+fn operands<'a, T>(
     which: Use,
     (m, n, k): (usize, usize, usize),
     [x, w, dy]: [&'a [T]; 3],
@@ -90,32 +90,32 @@ impl Case {
         format!("{:?} {:?}", self.which, self.extents)
     }
 
-    fn factors(&self) -> (Matrix<'_, f32>, Matrix<'_, f32>) {
-        factors(self.which, self.extents, self.data.each_ref().map(Vec::as_slice))
+    fn operands(&self) -> (Matrix<'_, f32>, Matrix<'_, f32>) {
+        operands(self.which, self.extents, self.data.each_ref().map(Vec::as_slice))
     }
 
-    fn product(&self, team: &Team) -> Vec<f32> {
-        let (a, b) = self.factors();
+    fn product(&self, pool: &ThreadPool) -> Vec<f32> {
+        let (a, b) = self.operands();
         let mut c = vec![f32::NAN; a.rows * b.columns];
-        f32::multiply(team, &mut c, a, b, false, |_| ());
+        f32::multiply(pool, &mut c, a, b, false, |_| ());
         c
     }
 
     /// The product added to `c`.
-    fn added(&self, team: &Team, mut c: Vec<f32>) -> Vec<f32> {
-        let (a, b) = self.factors();
-        f32::multiply(team, &mut c, a, b, true, |_| ());
+    fn added(&self, pool: &ThreadPool, mut c: Vec<f32>) -> Vec<f32> {
+        let (a, b) = self.operands();
+        f32::multiply(pool, &mut c, a, b, true, |_| ());
         c
     }
 
     fn product_by(&self, kernels: &'static Kernels) -> Vec<f32> {
-        let (a, b) = self.factors();
+        let (a, b) = self.operands();
         let mut c = vec![f32::NAN; a.rows * b.columns];
         if !c.is_empty() {
-            let product = kernels.using(|| blocks::Product::new(&mut c, a, b, false));
+            let gemm = kernels.using(|| blocks::Gemm::new(&mut c, a, b, false));
             match b.column_stride {
-                1 => product.straight(&Team::new(1), |_| ()),
-                _ => product.transposed(&Team::new(1), |_| ()),
+                1 => gemm.row_major(&ThreadPool::new(1), |_| ()),
+                _ => gemm.transposed(&ThreadPool::new(1), |_| ()),
             }
         }
         c
@@ -123,23 +123,23 @@ impl Case {
 
     /// The product in `f64`, and the product of the absolute values, which scales its error.
     fn reference(&self) -> [Vec<f64>; 2] {
-        let team = Team::new(1);
+        let pool = ThreadPool::new(1);
         let wide = |f: fn(f64) -> f64| {
             let data = self
                 .data
                 .each_ref()
                 .map(|x| -> Vec<f64> { x.iter().map(|&x| f(f64::from(x))).collect() });
             let data = data.each_ref().map(Vec::as_slice);
-            let (a, b) = factors(self.which, self.extents, data);
+            let (a, b) = operands(self.which, self.extents, data);
             let mut c = vec![f64::NAN; a.rows * b.columns];
-            f64::multiply(&team, &mut c, a, b, false, |_| ());
+            f64::multiply(&pool, &mut c, a, b, false, |_| ());
             c
         };
         [wide(|x| x), wide(f64::abs)]
     }
 }
 
-/// A sum of k products in f32 is off by at most about k·ε·Σ|a·b|; in practice by √k of that.
+/// The error of a sum of k products in f32 is at most about k·ε·Σ|a·b|; in practice √k·ε·Σ|a·b|.
 fn assert_close(got: &[f32], [want, scale]: &[Vec<f64>; 2], depth: usize, name: &str) {
     assert_eq!(got.len(), want.len());
     let relative = 2.0 * (depth as f64).sqrt() * f64::from(f32::EPSILON);
@@ -150,56 +150,56 @@ fn assert_close(got: &[f32], [want, scale]: &[Vec<f64>; 2], depth: usize, name: 
 }
 
 #[test]
-fn products_agree_with_f64_on_every_instruction_set() {
+fn matrix_multiplication_agrees_with_f64_on_every_instruction_set() {
     for case in Case::all() {
         let reference = case.reference();
         for kernels in Kernels::available() {
             let name = format!("{} ({} lanes)", case.name(), kernels.lanes);
-            let depth = case.factors().0.columns;
+            let depth = case.operands().0.columns;
             assert_close(&case.product_by(kernels), &reference, depth, &name);
         }
     }
 }
 
 #[test]
-fn products_are_the_same_bits_for_every_number_of_threads() {
-    let teams = [1, 1, 2, 3].map(Team::new);
+fn results_have_the_same_bits_for_every_number_of_threads() {
+    let pools = [1, 1, 2, 3].map(ThreadPool::new);
     for case in Case::all() {
-        let [first, rest @ ..] = teams.each_ref().map(|team| case.product(team));
+        let [first, rest @ ..] = pools.each_ref().map(|pool| case.product(pool));
         let bits = |c: &[f32]| -> Vec<u32> { c.iter().map(|x| x.to_bits()).collect() };
         assert!(rest.iter().all(|c| bits(c) == bits(&first)), "{}", case.name());
     }
 }
 
 #[test]
-fn products_are_added_to_what_is_there() {
-    let teams = [1, 3].map(Team::new);
+fn results_accumulate_in_c() {
+    let pools = [1, 3].map(ThreadPool::new);
     for case in Case::all() {
         let [want, mut scale] = case.reference();
         let before = numbers(want.len(), 4);
         let want: Vec<f64> = want.iter().zip(&before).map(|(c, &x)| c + f64::from(x)).collect();
         scale.iter_mut().zip(&before).for_each(|(scale, &x)| *scale += f64::from(x.abs()));
-        let [got, other] = teams.each_ref().map(|team| case.added(team, before.clone()));
-        let depth = case.factors().0.columns + 1;
+        let [got, other] = pools.each_ref().map(|pool| case.added(pool, before.clone()));
+        let depth = case.operands().0.columns + 1;
         assert_close(&got, &[want, scale], depth, &case.name());
         assert_eq!(got, other, "{}", case.name());
     }
 }
 
 #[test]
-fn finish_gets_every_finished_element_once() {
-    let teams = [1, 3].map(Team::new);
+fn finish_gets_every_complete_element_once() {
+    let pools = [1, 3].map(ThreadPool::new);
     for case in Case::all() {
-        let want = case.product(&teams[0]);
-        for team in &teams {
-            let (a, b) = case.factors();
+        let want = case.product(&pools[0]);
+        for pool in &pools {
+            let (a, b) = case.operands();
             let mut c = vec![f32::NAN; want.len()];
             let calls: Vec<_> = want.iter().map(|_| AtomicU32::new(0)).collect();
-            f32::multiply(team, &mut c, a, b, false, |stripe| {
-                assert_eq!(stripe.rows(), a.rows);
-                let first = stripe.first_column();
-                for i in 0..stripe.rows() {
-                    for (j, x) in stripe.row(i).iter_mut().enumerate() {
+            f32::multiply(pool, &mut c, a, b, false, |block| {
+                assert_eq!(block.rows(), a.rows);
+                let first = block.first_column();
+                for i in 0..block.rows() {
+                    for (j, x) in block.row(i).iter_mut().enumerate() {
                         let at = i * b.columns + first + j;
                         assert_eq!(x.to_bits(), want[at].to_bits());
                         calls[at].fetch_add(1, Ordering::Relaxed);
@@ -214,20 +214,20 @@ fn finish_gets_every_finished_element_once() {
 }
 
 #[test]
-fn infinite_factors_stay_in_their_row_and_column() {
+fn infinities_stay_in_their_row_and_column() {
     let (x, mut w) = (numbers(40 * 50, 1), numbers(35 * 50, 2));
     w[34 * 50 + 49] = f32::INFINITY;
     let mut c = vec![f32::NAN; 40 * 35];
     let (a, b) = (view(&x, [40, 50], [50, 1]), view(&w, [50, 35], [1, 50]));
-    f32::multiply(&Team::new(1), &mut c, a, b, false, |_| ());
+    f32::multiply(&ThreadPool::new(1), &mut c, a, b, false, |_| ());
     assert!(c.iter().enumerate().all(|(i, x)| x.is_finite() == (i % 35 != 34)));
 }
 
 #[test]
-#[should_panic(expected = "a factor reaches beyond its data")]
-fn views_beyond_their_data_are_refused() {
+#[should_panic(expected = "an operand reaches beyond its data")]
+fn views_beyond_their_data_panic() {
     let data = [0.0f32; 11];
     let mut c = [0.0; 9];
     let (a, b) = (view(&data, [3, 4], [4, 1]), view(&data, [4, 3], [1, 4]));
-    f32::multiply(&Team::new(1), &mut c, a, b, false, |_| ());
+    f32::multiply(&ThreadPool::new(1), &mut c, a, b, false, |_| ());
 }

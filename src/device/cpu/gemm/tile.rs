@@ -1,79 +1,81 @@
-//! The register tile, written once for all instruction sets.
+//! The micro-kernel, written once for all instruction sets.
 //!
-//! A tile keeps R rows × N vectors of the result in registers while it runs down the depth: it
-//! broadcasts elements of `a`, read through two strides, and multiplies them with rows of a packed
-//! panel of `b`. The code becomes that of one instruction set where it is inlined.
+//! It keeps a tile of R rows × N vectors of the result in registers while it loops over the depth: it
+//! broadcasts elements of `a` and multiplies them with rows of a packed panel of `b`. The code is
+//! compiled for an instruction set where it is inlined.
 #![allow(unsafe_code)]
 // Loops over constant indices unroll into registers; iterator chains did not always.
 #![allow(clippy::needless_range_loop)]
 use std::array::from_fn;
 
-use super::operands::{Left, ROW, STEPS_AHEAD, Spacing, Starts};
+use super::operands::{LeftOperand, Offsets, ROW, RowOffsets, STEPS_AHEAD};
 use super::vector::Vector;
 
-/// Depth steps between two rounds of prefetching: one cache line of floats.
+/// Depth steps of a round, after each of which memory is prefetched: one cache line of floats.
 pub(super) const ROUND: usize = LINE;
 
 /// Floats in a cache line.
 pub(in super::super) const LINE: usize = 16;
 
-/// Depth steps that are written out one after the other, so that moving the pointers costs little:
-/// where two hardware threads share a core, every instruction counts.
+/// Unrolled depth steps, to amortize the pointer increments: where two hardware threads share a core,
+/// every instruction counts.
 const UNROLLED: usize = 4;
 
-/// What a tile works on: `c(i)[j] (+)= Σₚ a(i, p) · b[p·width + j]`.
+/// The arguments of a micro-kernel: `c(i)[j] (+)= Σₚ a(i, p) · b[p·width + j]`.
 #[derive(Clone, Copy)]
 pub(in super::super) struct Tile {
     pub depth: usize,
-    pub a: Left,
+    pub a: LeftOperand,
     /// A panel, (depth, N · lanes).
     pub b: *mut f32,
     pub c: *mut f32,
-    pub c_rows: Spacing,
-    /// Add to what stands in `c`; otherwise overwrite it.
-    pub resume: bool,
-    pub ahead: Ahead,
+    pub c_rows: RowOffsets,
+    /// Whether to add to `c` instead of overwriting it.
+    pub accumulate: bool,
+    pub ahead: Prefetch,
 }
 
-/// Memory that will be needed soon, fetched a little every round.
+/// Memory that will be needed soon, prefetched bit by bit in every round.
 #[derive(Clone, Copy)]
-pub(in super::super) enum Ahead {
+pub(in super::super) enum Prefetch {
     Nothing,
-    /// As many rows as the tile has, `row` floats apart: a cache line of each a round.
+    /// As many rows as the tile has, `row` floats apart: a cache line of each row per round.
     Rows {
         from: *const f32,
         row: usize,
     },
-    /// Rows of the next panel, `row` floats apart: [`PANEL_ROWS`] of them a round.
+    /// Rows of the next panel, `row` floats apart: [`PANEL_ROWS`] rows per round.
     Panel {
         from: *const f32,
         row: usize,
     },
 }
 
-/// Rows of the next panel that are fetched in a round: enough for all to be there when a product
-/// has few rows.
+/// Rows of the next panel that are prefetched per round: enough to prefetch all of them even if the
+/// result has few rows.
 pub(super) const PANEL_ROWS: usize = 2;
 
-/// A tile of R rows × N vectors, its panel packed.
+/// Computes a tile of R rows × N vectors from a packed panel.
 ///
 /// # Safety
-/// What `tile` says is true.
+/// The pointers of `tile` are valid for its extents.
 #[inline(always)]
 pub(super) unsafe fn plain<V: Vector, const R: usize, const N: usize>(tile: &Tile) {
     // SAFETY: the caller's promise about `tile`.
     unsafe {
         prefetch_result::<V, R, N>(tile);
         let sums = match (tile.a, tile.ahead) {
-            (Left::Along { from }, Ahead::Nothing) => run::<V, R, N>(tile, from, ROW, 1, |_| {}),
-            (Left::Along { from }, Ahead::Rows { from: ahead, row }) => {
+            (LeftOperand::Along { from }, Prefetch::Nothing) => {
+                run::<V, R, N>(tile, from, ROW, 1, |_| {})
+            }
+            (LeftOperand::Along { from }, Prefetch::Rows { from: ahead, row }) => {
                 let first = every_third_row(ahead, row);
                 run::<V, R, N>(tile, from, ROW, 1, |round| {
                     let line = |i: usize| first[i / 3].wrapping_add(i % 3 * row + round * ROUND);
                     (0..R).for_each(|i| prefetch(line(i)));
                 })
             }
-            (Left::Along { from }, Ahead::Panel { from: ahead, row }) => {
+            (LeftOperand::Along { from }, Prefetch::Panel { from: ahead, row }) => {
                 run::<V, R, N>(tile, from, ROW, 1, |round| {
                     for i in 0..PANEL_ROWS {
                         let start = ahead.wrapping_add((round * PANEL_ROWS + i) * row);
@@ -82,11 +84,11 @@ pub(super) unsafe fn plain<V: Vector, const R: usize, const N: usize>(tile: &Til
                     }
                 })
             }
-            (Left::Across { from, step }, _) => run::<V, R, N>(tile, from, 1, step, |_| {}),
-            (Left::Scattered { from, starts }, _) => {
+            (LeftOperand::Across { from, step }, _) => run::<V, R, N>(tile, from, 1, step, |_| {}),
+            (LeftOperand::Scattered { from, starts }, _) => {
                 run_packed(tile, |p| neighbours(from.wrapping_add(*starts.add(p))))
             }
-            (Left::Rows { from, starts }, _) => {
+            (LeftOperand::Rows { from, starts }, _) => {
                 let rows: [*const f32; R] = from_fn(|i| from.add(*starts.add(i)));
                 run_packed(tile, |p| rows.map(|row| row.wrapping_add(p)))
             }
@@ -95,7 +97,7 @@ pub(super) unsafe fn plain<V: Vector, const R: usize, const N: usize>(tile: &Til
     }
 }
 
-/// The sums of a tile whose panel is packed; calls `round` with the number of each round.
+/// The sums of a tile from a packed panel; calls `round` with the index of each round.
 #[inline(always)]
 unsafe fn run<V: Vector, const R: usize, const N: usize>(
     tile: &Tile,
@@ -129,9 +131,9 @@ unsafe fn run<V: Vector, const R: usize, const N: usize>(
     sums
 }
 
-/// The sums of a tile, with what gives a row of `b`, and where the rows of `a` have a step of the depth.
+/// The sums of a tile, where `b(p)` loads a row of `b`, and `a(p)` gives pointers to a column of `a`.
 #[inline(always)]
-unsafe fn run_anywhere<V: Vector, const R: usize, const N: usize>(
+unsafe fn run_strided<V: Vector, const R: usize, const N: usize>(
     tile: &Tile,
     b: impl Fn(usize) -> [V; N],
     a: impl Fn(usize) -> [*const f32; R],
@@ -152,7 +154,7 @@ unsafe fn run_anywhere<V: Vector, const R: usize, const N: usize>(
     sums
 }
 
-/// The same of a packed panel.
+/// The same for a packed panel.
 #[inline(always)]
 unsafe fn run_packed<V: Vector, const R: usize, const N: usize>(
     tile: &Tile,
@@ -160,7 +162,7 @@ unsafe fn run_packed<V: Vector, const R: usize, const N: usize>(
 ) -> [[V; N]; R] {
     // SAFETY: the caller's promise about `tile`.
     unsafe {
-        run_anywhere(
+        run_strided(
             tile,
             #[inline(always)]
             |p| load::<V, N>(tile.b.add(p * N * V::LANES)),
@@ -169,17 +171,17 @@ unsafe fn run_packed<V: Vector, const R: usize, const N: usize>(
     }
 }
 
-/// The same of rows of `b` where they are stored; packs them.
+/// The same for rows of `b` as they are stored; also packs them.
 #[inline(always)]
 unsafe fn run_packing<V: Vector, const R: usize, const N: usize>(
     tile: &Tile,
     b: *const f32,
-    Starts(starts): &Starts,
+    Offsets(starts): &Offsets,
     a: impl Fn(usize) -> [*const f32; R],
 ) -> [[V; N]; R] {
     // SAFETY: the caller's promise about `tile` and `b`.
     unsafe {
-        run_anywhere(
+        run_strided(
             tile,
             #[inline(always)]
             |p| {
@@ -195,30 +197,30 @@ unsafe fn run_packing<V: Vector, const R: usize, const N: usize>(
     }
 }
 
-/// As [`plain`], but reads rows of `b` where they are stored, and packs them in passing.
+/// Like [`plain`], but reads rows of `b` as they are stored, and packs them along the way.
 ///
 /// # Safety
-/// What `tile` says is true; `b` has N vectors at each of the starts.
+/// As [`plain`]; `b` has N vectors at each of the offsets.
 #[inline(always)]
 pub(super) unsafe fn packing<V: Vector, const R: usize, const N: usize>(
     tile: &Tile,
     b: *const f32,
-    starts: &Starts,
+    starts: &Offsets,
 ) {
     // SAFETY: the caller's promise about `tile` and `b`.
     unsafe {
         prefetch_result::<V, R, N>(tile);
         let sums: [[V; N]; R] = match tile.a {
-            Left::Along { from } => {
+            LeftOperand::Along { from } => {
                 run_packing(tile, b, starts, |p| from_fn(|i| from.wrapping_add(i * ROW + p)))
             }
-            Left::Across { from, step } => {
+            LeftOperand::Across { from, step } => {
                 run_packing(tile, b, starts, |p| neighbours(from.wrapping_add(p * step)))
             }
-            Left::Scattered { from, starts: at } => {
+            LeftOperand::Scattered { from, starts: at } => {
                 run_packing(tile, b, starts, |p| neighbours(from.wrapping_add(*at.add(p))))
             }
-            Left::Rows { from, starts: at } => {
+            LeftOperand::Rows { from, starts: at } => {
                 run_packing(tile, b, starts, |p| from_fn(|i| from.wrapping_add(*at.add(i) + p)))
             }
         };
@@ -226,13 +228,14 @@ pub(super) unsafe fn packing<V: Vector, const R: usize, const N: usize>(
     }
 }
 
-/// Pointers to so many floats from here on.
+/// Pointers to R consecutive floats.
 #[inline(always)]
 fn neighbours<const R: usize>(from: *const f32) -> [*const f32; R] {
     from_fn(|i| from.wrapping_add(i))
 }
 
-/// Pointers to rows 0, 3, 6 and 9: any row is then one or two strides away, as an address has it.
+/// Pointers to rows 0, 3, 6 and 9: every row is then at most two strides away, which an addressing
+/// mode can express.
 #[inline(always)]
 fn every_third_row(a: *const f32, a_row: usize) -> [*const f32; 4] {
     [0, 3, 6, 9].map(|row| a.wrapping_add(row * a_row))
@@ -240,11 +243,11 @@ fn every_third_row(a: *const f32, a_row: usize) -> [*const f32; 4] {
 
 #[inline(always)]
 fn zeros<V: Vector, const R: usize, const N: usize>() -> [[V; N]; R] {
-    // SAFETY: called by the tiles only, whose callers know that the processor has the vectors.
+    // SAFETY: only called by the micro-kernels, whose callers know that the processor has the vectors.
     [[unsafe { V::splat(0.0) }; N]; R]
 }
 
-/// Fetches the tile's place in `c`, which will be written when its sums are done.
+/// Prefetches the tile's part of `c`, which will be written when its sums are complete.
 #[inline(always)]
 unsafe fn prefetch_result<V: Vector, const R: usize, const N: usize>(tile: &Tile) {
     for i in 0..R {
@@ -256,7 +259,7 @@ unsafe fn prefetch_result<V: Vector, const R: usize, const N: usize>(tile: &Tile
     }
 }
 
-/// Writes the sums, or adds them to those that stand in `c`.
+/// Writes the sums to `c`, or adds them.
 #[inline(always)]
 unsafe fn finish<V: Vector, const R: usize, const N: usize>(sums: [[V; N]; R], tile: &Tile) {
     // SAFETY: the caller's promise about `tile`.
@@ -264,7 +267,7 @@ unsafe fn finish<V: Vector, const R: usize, const N: usize>(sums: [[V; N]; R], t
         for i in 0..R {
             let c = tile.c.add(tile.c_rows.start(i));
             let mut row = sums[i];
-            if tile.resume {
+            if tile.accumulate {
                 let before = load::<V, N>(c);
                 for v in 0..N {
                     row[v] = before[v].add(row[v]);
@@ -314,7 +317,7 @@ unsafe fn add_products<V: Vector, const R: usize, const N: usize>(
     }
 }
 
-/// A hint; harmless for any address.
+/// Prefetches a cache line: a hint, harmless for any address.
 #[inline(always)]
 pub(in super::super) fn prefetch(address: *const f32) {
     #[cfg(target_arch = "x86_64")]
@@ -327,7 +330,7 @@ pub(in super::super) fn prefetch(address: *const f32) {
     let _ = address;
 }
 
-/// As [`prefetch`], for memory that will be overwritten.
+/// Like [`prefetch`], for memory that will be written.
 #[inline(always)]
 pub(in super::super) fn prefetch_for_writing(address: *const f32) {
     #[cfg(target_arch = "x86_64")]

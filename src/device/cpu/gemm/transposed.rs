@@ -1,26 +1,26 @@
-//! Products whose right factor is stored by columns: the forward pass, `y = x · wᵀ`.
+//! Matrix multiplication with a transposed (column-major) right operand: the forward pass,
+//! `y = x · wᵀ`.
 //!
-//! Packing `w` would transpose the larger factor. So the tiles compute the transposed product, in
-//! which rows of `w` are broadcast, and `xᵀ` is in the panels; blocks of the result are staged and
-//! transposed into place. Every thread packs `xᵀ` for itself: that takes less time than another
-//! core's fresh results take to arrive (measured with 64 × 128 · 128 × 256 on two threads: 195
-//! GFLOP/s when they shared the packing).
+//! Packing `w` would transpose the larger operand. So the tiles compute the transposed result: rows of
+//! `w` are broadcast, the panels hold `xᵀ`, and blocks of the result are staged, then transposed into
+//! `c`. Every thread packs all of `xᵀ` itself: that is faster than transferring results from another
+//! core (measured with 64 × 128 · 128 × 256 on two threads: 195 GFLOP/s with shared packing).
 #![allow(unsafe_code)]
-use super::super::team::{Stripe, Team};
-use super::blocks::{COLUMNS, Panel, Product, blocks, depth_blocks};
-use super::operands::{Left, ROW, Spacing};
+use super::super::thread_pool::{ColumnBlock, ThreadPool};
+use super::blocks::{COLUMNS, Gemm, Panel, blocks, depth_blocks};
+use super::operands::{LeftOperand, ROW, RowOffsets};
 use super::pack::{gather, pack, transpose};
-use super::tile::{Ahead, Tile};
+use super::tile::{Prefetch, Tile};
 use std::ops::Range;
 
 /// Rows of `c` in a block, the columns of the panels.
 const ROWS: usize = 256;
 
-/// Floats from one row of the staged block to the next; no power of two, lest all rows fall into
-/// the same cache sets.
+/// Floats from one row of the staged block to the next; not a power of two, so that rows do not all
+/// map to the same cache sets.
 const STAGED_STRIDE: usize = ROWS + 16;
 
-/// A thread's working memory.
+/// A thread's scratch memory.
 #[derive(Clone, Copy)]
 struct Workspace {
     /// A block of the transposed result, (COLUMNS, STAGED_STRIDE).
@@ -44,34 +44,36 @@ impl Workspace {
     }
 }
 
-impl Product<'_> {
-    /// The product by tiles of `c` transposed.
-    pub fn transposed(&self, team: &Team, finish: impl Fn(&mut Stripe<'_, f32>) + Sync) {
+impl Gemm<'_> {
+    /// The matrix multiplication by tiles of the transposed `c`.
+    pub fn transposed(&self, pool: &ThreadPool, finish: impl Fn(&mut ColumnBlock<'_, f32>) + Sync) {
         let packed = self.a.rows.next_multiple_of(self.kernels.lanes) * self.a.columns;
-        let mut scratch = team.scratch();
-        let memory = scratch.parts(Workspace::PACKED_AT + packed, team.threads());
+        let mut scratch = pool.scratch();
+        let memory = scratch.parts(Workspace::PACKED_AT + packed, pool.threads());
         let space = |thread| Workspace::at(memory.of(thread));
-        // SAFETY: the memory holds all of `aᵀ`.
+        // SAFETY: the memory has space for all of `aᵀ`.
         let prepare = |thread| unsafe { self.pack_left(space(thread).packed) };
-        self.share(team, prepare, |thread, piece| {
+        self.share(pool, prepare, |thread, piece| {
             for rows in blocks(0..self.a.rows, ROWS) {
-                // SAFETY: `share` gives these columns to this thread alone; `aᵀ` is packed.
+                // SAFETY: `share` gives these columns to this thread only; `aᵀ` is packed.
                 unsafe { self.staged_block(piece.clone(), rows, space(thread)) };
             }
             // SAFETY: as above.
-            finish(&mut unsafe { self.stripe(piece) });
+            finish(&mut unsafe { self.block(piece) });
         });
     }
 
-    /// The panels of some rows of `a`, when `packed` holds all of them.
+    /// The panels of some rows of `a`, where `packed` holds all of them.
     fn left_panels(&self, rows: Range<usize>, packed: *mut f32) -> impl Iterator<Item = Panel> {
         let depth = self.a.columns;
         let memory = packed.wrapping_add(rows.start * depth);
         self.panels(rows, memory, depth)
     }
 
+    /// Packs the left operand.
+    ///
     /// # Safety
-    /// `to` holds all of `aᵀ`.
+    /// `to` has space for all of `aᵀ`.
     unsafe fn pack_left(&self, to: *mut f32) {
         for rows in blocks(0..self.a.rows, ROWS) {
             for Panel { first, width, valid, data, .. } in self.left_panels(rows, to) {
@@ -85,60 +87,60 @@ impl Product<'_> {
     /// Some columns of some rows of `c`.
     ///
     /// # Safety
-    /// The calling thread alone uses these columns of `c` and the workspace; `aᵀ` is packed.
+    /// Only the calling thread uses these columns of `c` and the workspace; `aᵀ` is packed.
     unsafe fn staged_block(&self, columns: Range<usize>, rows: Range<usize>, space: Workspace) {
-        let place = self.c.wrapping_add(rows.start * self.columns() + columns.start);
+        let c = self.c.wrapping_add(rows.start * self.columns() + columns.start);
         let stride = self.columns();
         if self.accumulate {
             let extents = [rows.len(), columns.len()];
-            // SAFETY: this place in `c` is this thread's, and the staged block has room.
-            unsafe { transpose(self.kernels, place, stride, extents, space.staged, STAGED_STRIDE) };
+            // SAFETY: this block of `c` is this thread's, and the staged block has space for it.
+            unsafe { transpose(self.kernels, c, stride, extents, space.staged, STAGED_STRIDE) };
         }
         for depth in depth_blocks(self.a.columns) {
             for panel in self.left_panels(rows.clone(), space.packed) {
                 let staged = space.staged.wrapping_add(panel.first - rows.start);
                 let part = Workspace { staged, ..space };
-                // The first panel brings the columns of `b` together for the others.
+                // The first panel gathers the columns of `b` for the others.
                 let gathers = panel.first == rows.start;
                 // SAFETY: the caller's promise.
                 unsafe { self.staged_panel(columns.clone(), &panel, &depth, part, gathers) };
             }
         }
         let extents = [columns.len(), rows.len()];
-        // SAFETY: the block is staged, and its place in `c` is this thread's.
-        unsafe { transpose(self.kernels, space.staged, STAGED_STRIDE, extents, place, stride) };
+        // SAFETY: the block is staged, and its part of `c` is this thread's.
+        unsafe { transpose(self.kernels, space.staged, STAGED_STRIDE, extents, c, stride) };
     }
 
     /// One panel of `aᵀ` times some columns of `b`, transposed.
     ///
     /// # Safety
-    /// As [`Self::staged_block`]; unless it `gathers`, these columns were gathered before.
+    /// As [`Self::staged_block`]; without `gathers`, these columns were gathered before.
     unsafe fn staged_panel(
         &self,
         columns: Range<usize>,
         panel: &Panel,
         depth: &Range<usize>,
-        place: Workspace,
+        space: Workspace,
         gathers: bool,
     ) {
         let mut j = columns.start;
         while j < columns.end {
             let code = self.kernels.tile(panel.vectors, columns.end - j);
-            let strip = place.gathered.wrapping_add((j - columns.start) * ROW);
+            let strip = space.gathered.wrapping_add((j - columns.start) * ROW);
             let tile = Tile {
                 depth: depth.len(),
-                a: Left::Along { from: strip },
+                a: LeftOperand::Along { from: strip },
                 b: panel.data.wrapping_add(depth.start * panel.width),
-                c: place.staged.wrapping_add((j - columns.start) * STAGED_STRIDE),
-                c_rows: Spacing::Every(STAGED_STRIDE),
-                resume: self.resumes(depth),
+                c: space.staged.wrapping_add((j - columns.start) * STAGED_STRIDE),
+                c_rows: RowOffsets::Stride(STAGED_STRIDE),
+                accumulate: self.accumulates(depth),
                 ahead: if gathers {
                     self.strip_after(j + code.rows, &columns, depth)
                 } else {
-                    Ahead::Nothing
+                    Prefetch::Nothing
                 },
             };
-            // SAFETY: the views were checked; the staged rows have room for whole vectors.
+            // SAFETY: the views were checked; the staged rows are padded to whole vectors.
             unsafe {
                 if gathers {
                     let b = self.b.down(depth.start, j);
@@ -150,14 +152,14 @@ impl Product<'_> {
         }
     }
 
-    /// The columns of `b` that will be gathered next: those from `j` on, or, behind the last one,
-    /// those of the next depth block.
-    fn strip_after(&self, j: usize, columns: &Range<usize>, depth: &Range<usize>) -> Ahead {
+    /// The columns of `b` to prefetch because they are gathered next: those from `j` on, or, after the
+    /// last one, those of the next depth block.
+    fn strip_after(&self, j: usize, columns: &Range<usize>, depth: &Range<usize>) -> Prefetch {
         let next = if j < columns.end {
             self.b.down(depth.start, j)
         } else {
             self.b.down(depth.end, columns.start)
         };
-        Ahead::Rows { from: next.from, row: next.column_stride }
+        Prefetch::Rows { from: next.from, row: next.column_stride }
     }
 }

@@ -1,15 +1,15 @@
-//! Vectors of `f32` as each instruction set has them.
+//! SIMD vectors of `f32` for each instruction set.
 //!
-//! A kernel written once over [`Vector`] becomes the code of one instruction set when it is
-//! inlined into a function with that set's `#[target_feature]`; hence `#[inline(always)]` all
-//! over. The methods are unsafe because the processor must have the instructions.
+//! A kernel that is generic over [`Vector`] is compiled for an instruction set when it is inlined into
+//! a function with that set's `#[target_feature]`; hence `#[inline(always)]` everywhere. The methods
+//! are unsafe because the processor must support the instructions.
 #![allow(unsafe_code)]
 
-/// Some floats in a register. Memory need not be aligned.
+/// Floats in a register. Memory need not be aligned.
 ///
 /// # Safety
-/// Every method requires that the processor has the instruction set, and that the pointers are
-/// good for the elements named.
+/// Every method requires that the processor supports the instruction set, and that the pointers are
+/// valid for the elements accessed.
 pub(super) trait Vector: Copy {
     /// Floats in a vector; a multiple of 4.
     const LANES: usize;
@@ -17,15 +17,15 @@ pub(super) trait Vector: Copy {
     unsafe fn load(from: *const f32) -> Self;
     unsafe fn store(self, to: *mut f32);
     unsafe fn add(self, other: Self) -> Self;
-    /// `self + a * b`, in one rounding where the instruction set can.
+    /// `self + a * b`, with a single rounding if the instruction set has FMA.
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
     /// Lanes 4q..4q+4 are the four floats at `from + q * stride`.
     unsafe fn load_quads(from: *const f32, stride: usize) -> Self;
-    /// Takes each four lanes as a row of a 4 × 4 matrix and transposes these matrices.
+    /// Transposes 4 × 4 matrices: each four lanes of the four vectors are the rows of one.
     unsafe fn transpose_quads(rows: [Self; 4]) -> [Self; 4];
 }
 
-/// What every processor can: four floats, multiplied and added in two roundings.
+/// For every processor: four floats, multiplied and added with two roundings.
 #[derive(Clone, Copy)]
 pub(super) struct Portable([f32; 4]);
 

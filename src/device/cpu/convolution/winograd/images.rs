@@ -1,7 +1,7 @@
-//! Images, transformed and back.
+//! Transforms of images and back.
 //!
-//! What is transformed is more than the caches next to a core hold. So while a tile is worked on, the
-//! next one's memory is fetched, a line of channels of it with each line of this one's.
+//! The transformed data exceeds a core's private caches. So while one tile is processed, the next
+//! one's memory is prefetched, a cache line of channels at a time.
 #![allow(unsafe_code)]
 
 use std::ops::Range;
@@ -13,7 +13,7 @@ use super::super::super::gemm::tile::{prefetch, prefetch_for_writing};
 use super::super::super::simd::vectorized;
 use super::lanes::{Lanes, Work};
 use super::tiling::{GRAIN, PHASES, Tiling, Transformed, padded};
-use super::transform::{Tile, both};
+use super::transform::{Transform, transform_2d};
 
 /// Transforms x, tile by tile and phase by phase: Bᵀ·x·B.
 pub(super) struct Data<'a, X, const M: usize, const N: usize> {
@@ -25,7 +25,7 @@ pub(super) struct Data<'a, X, const M: usize, const N: usize> {
     pub to: Transformed,
 }
 
-impl<X: Tile<M, N>, const M: usize, const N: usize> Work for Data<'_, X, M, N> {
+impl<X: Transform<M, N>, const M: usize, const N: usize> Work for Data<'_, X, M, N> {
     #[inline(always)]
     fn part<S: Simd>(&self, simd: S, _thread: usize, number: usize) {
         let inputs = self.tiling.shape.inputs;
@@ -37,7 +37,7 @@ impl<X: Tile<M, N>, const M: usize, const N: usize> Work for Data<'_, X, M, N> {
     }
 }
 
-impl<X: Tile<M, N>, const M: usize, const N: usize> Data<'_, X, M, N> {
+impl<X: Transform<M, N>, const M: usize, const N: usize> Data<'_, X, M, N> {
     /// Some channels of a phase.
     #[inline(always)]
     fn channels<S: Simd>(&self, simd: S, number: usize, phase: usize, channel: usize) {
@@ -58,7 +58,7 @@ impl<X: Tile<M, N>, const M: usize, const N: usize> Data<'_, X, M, N> {
             self.to.fetch(number + 1, column, prefetch_for_writing);
         }
         let (to, step) = (self.to.number(number, column), self.to.step);
-        both(
+        transform_2d(
             #[inline(always)]
             |i, j| {
                 if !rows.has::<N>(i) || !columns.has::<N>(j) {
@@ -78,7 +78,7 @@ impl<X: Tile<M, N>, const M: usize, const N: usize> Data<'_, X, M, N> {
     }
 }
 
-/// From transformed x to x, image by image: B·v·Bᵀ, added up where tiles overlap.
+/// From transformed x to x, image by image: B·v·Bᵀ, summed where tiles overlap.
 pub(super) struct FromData<'a, X, F, const M: usize, const N: usize> {
     pub tile: X,
     pub tiling: Tiling,
@@ -90,16 +90,16 @@ pub(super) struct FromData<'a, X, F, const M: usize, const N: usize> {
     pub width: usize,
     /// Those of them that are in `from`.
     pub channels: Range<usize>,
-    /// What follows, when all channels are there.
+    /// The epilogue, once all channels are complete.
     pub finish: Option<&'a F>,
 }
 
-// SAFETY: each part writes an image of its own.
+// SAFETY: each part writes its own image.
 unsafe impl<X: Sync, F: Sync, const M: usize, const N: usize> Sync for FromData<'_, X, F, M, N> {}
 
 impl<X, F, const M: usize, const N: usize> Work for FromData<'_, X, F, M, N>
 where
-    X: Tile<M, N>,
+    X: Transform<M, N>,
     F: Fn(usize, &mut [f32]) + Sync,
 {
     #[inline(always)]
@@ -126,7 +126,7 @@ where
     }
 }
 
-impl<X: Tile<M, N>, F, const M: usize, const N: usize> FromData<'_, X, F, M, N> {
+impl<X: Transform<M, N>, F, const M: usize, const N: usize> FromData<'_, X, F, M, N> {
     /// Some channels of a phase of a tile.
     ///
     /// # Safety
@@ -150,7 +150,7 @@ impl<X: Tile<M, N>, F, const M: usize, const N: usize> FromData<'_, X, F, M, N> 
             self.from.fetch(tile + 1, at, prefetch);
         }
         let (from, step) = (self.from.number(tile, at), self.from.step);
-        both(
+        transform_2d(
             // SAFETY: the tile's numbers are complete.
             #[inline(always)]
             |i, j| unsafe { Lanes::read(simd, from.wrapping_add((i * N + j) * step)) },
@@ -164,7 +164,7 @@ impl<X: Tile<M, N>, F, const M: usize, const N: usize> FromData<'_, X, F, M, N> 
                 let to = x.wrapping_add(i * down + j * right);
                 // SAFETY: the caller's promise; the pixel has these channels.
                 unsafe {
-                    // The tile above or to the left has been here before.
+                    // The tile above or to the left has already written here.
                     let shared = (i == 0 && row > 0) || (j == 0 && column > 0);
                     let lanes =
                         if shared { Lanes::read_some(simd, to, len) + lanes } else { lanes };
@@ -175,7 +175,7 @@ impl<X: Tile<M, N>, F, const M: usize, const N: usize> FromData<'_, X, F, M, N> 
     }
 }
 
-/// Transforms y, tile by tile: A·y·Aᵀ, some channels of it.
+/// Transforms some channels of y, tile by tile: A·y·Aᵀ.
 pub(super) struct Outputs<'a, X, const M: usize, const N: usize> {
     pub tile: X,
     pub tiling: Tiling,
@@ -186,7 +186,7 @@ pub(super) struct Outputs<'a, X, const M: usize, const N: usize> {
     pub to: Transformed,
 }
 
-impl<X: Tile<M, N>, const M: usize, const N: usize> Work for Outputs<'_, X, M, N> {
+impl<X: Transform<M, N>, const M: usize, const N: usize> Work for Outputs<'_, X, M, N> {
     #[inline(always)]
     fn part<S: Simd>(&self, simd: S, _thread: usize, number: usize) {
         let (outputs, width) = (self.tiling.shape.outputs, self.tiling.shape.y_pixels[1]);
@@ -201,7 +201,7 @@ impl<X: Tile<M, N>, const M: usize, const N: usize> Work for Outputs<'_, X, M, N
                 self.to.fetch(number + 1, channel, prefetch_for_writing);
             }
             let to = self.to.number(number, channel);
-            both(
+            transform_2d(
                 #[inline(always)]
                 |i, j| {
                     // SAFETY: the pixel is in the image and has these channels.
@@ -231,16 +231,16 @@ pub(super) struct FromOutputs<'a, X, F, const M: usize, const N: usize> {
     pub width: usize,
     /// Those of them that are in `from`.
     pub channels: Range<usize>,
-    /// What follows, when all channels are there.
+    /// The epilogue, once all channels are complete.
     pub finish: Option<&'a F>,
 }
 
-// SAFETY: each part writes the pixels of a tile of its own.
+// SAFETY: each part writes the pixels of its own tile.
 unsafe impl<X: Sync, F: Sync, const M: usize, const N: usize> Sync for FromOutputs<'_, X, F, M, N> {}
 
 impl<X, F, const M: usize, const N: usize> Work for FromOutputs<'_, X, F, M, N>
 where
-    X: Tile<M, N>,
+    X: Transform<M, N>,
     F: Fn(usize, &mut [f32]) + Sync,
 {
     #[inline(always)]
@@ -266,7 +266,7 @@ where
     }
 }
 
-impl<X: Tile<M, N>, F, const M: usize, const N: usize> FromOutputs<'_, X, F, M, N> {
+impl<X: Transform<M, N>, F, const M: usize, const N: usize> FromOutputs<'_, X, F, M, N> {
     /// Some channels of a tile.
     ///
     /// # Safety
@@ -284,7 +284,7 @@ impl<X: Tile<M, N>, F, const M: usize, const N: usize> FromOutputs<'_, X, F, M, 
             self.from.fetch(number + 1, channel, prefetch);
         }
         let (from, step) = (self.from.number(number, channel), self.from.step);
-        both(
+        transform_2d(
             // SAFETY: the tile's numbers are complete.
             #[inline(always)]
             |i, j| unsafe { Lanes::read(simd, from.wrapping_add((i * N + j) * step)) },
@@ -299,7 +299,7 @@ impl<X: Tile<M, N>, F, const M: usize, const N: usize> FromOutputs<'_, X, F, M, 
     }
 }
 
-/// Fetches N rows of N pixels, so far apart.
+/// Calls `fetch` for N rows of N pixels with these strides.
 #[inline(always)]
 fn each<const N: usize>(first: *const f32, [down, right]: [usize; 2], fetch: impl Fn(*const f32)) {
     for i in 0..N {

@@ -1,7 +1,7 @@
-//! Vectors of channels that transforms are computed on, and work that is shared out by numbers.
+//! Vectors of channels, on which transforms are computed, and parallel work in numbered parts.
 //!
-//! The transforms of a tile keep some dozen vectors in registers: they name vectors, where other loops
-//! of this device leave that to the compiler.
+//! The transforms of a tile keep about a dozen vectors in registers. So they use explicit vectors,
+//! while other loops of this device rely on auto-vectorization.
 #![allow(unsafe_code)]
 
 use std::ops::{Add, Range, Sub};
@@ -9,10 +9,10 @@ use std::slice::{from_raw_parts, from_raw_parts_mut};
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::super::super::team::{Pieces, Team};
+use super::super::super::thread_pool::{ThreadPool, WorkQueue};
 use super::transform::Number;
 
-/// Neighbouring channels.
+/// A vector of consecutive channels.
 #[derive(Clone, Copy)]
 pub(super) struct Lanes<S: Simd> {
     simd: S,
@@ -20,7 +20,7 @@ pub(super) struct Lanes<S: Simd> {
 }
 
 impl<S: Simd> Lanes<S> {
-    /// How many they are.
+    /// Number of channels.
     pub const COUNT: usize = S::F32_LANES;
 
     #[inline(always)]
@@ -29,17 +29,17 @@ impl<S: Simd> Lanes<S> {
     }
 
     /// # Safety
-    /// There are so many numbers.
+    /// `from` is valid for `COUNT` numbers.
     #[inline(always)]
     pub unsafe fn read(simd: S, from: *const f32) -> Self {
         // SAFETY: the caller's promise; any bits are numbers.
         Self { simd, numbers: unsafe { from.cast::<S::f32s>().read_unaligned() } }
     }
 
-    /// The first `len` of them, zeros behind.
+    /// Reads `len` numbers; the other lanes are zero.
     ///
     /// # Safety
-    /// There are `len` numbers.
+    /// `from` is valid for `len` numbers.
     #[inline(always)]
     pub unsafe fn read_some(simd: S, from: *const f32, len: usize) -> Self {
         if len == Self::COUNT {
@@ -51,17 +51,17 @@ impl<S: Simd> Lanes<S> {
     }
 
     /// # Safety
-    /// There is room for them, which the calling thread alone uses.
+    /// `to` is valid for `COUNT` numbers, which only the calling thread uses.
     #[inline(always)]
     pub unsafe fn write(self, to: *mut f32) {
         // SAFETY: the caller's promise.
         unsafe { to.cast::<S::f32s>().write_unaligned(self.numbers) };
     }
 
-    /// Writes the first `len` of them.
+    /// Writes the first `len` lanes.
     ///
     /// # Safety
-    /// There is room for these, which the calling thread alone uses.
+    /// `to` is valid for `len` numbers, which only the calling thread uses.
     #[inline(always)]
     pub unsafe fn write_some(self, to: *mut f32, len: usize) {
         if len == Self::COUNT {
@@ -105,13 +105,13 @@ impl<S: Simd> Number for Lanes<S> {
     }
 }
 
-/// Work in numbered parts that do not depend on each other.
+/// Work in numbered parts that are independent of each other.
 pub(super) trait Work: Sync {
-    /// One part, done by the thread of this number; to be inlined, with all that it calls.
+    /// Runs one part on the given thread; to be inlined, with everything that it calls.
     fn part<S: Simd>(&self, simd: S, thread: usize, number: usize);
 }
 
-/// Some parts, compiled for the widest vectors of the processor.
+/// A range of parts, compiled for the widest vectors of the processor.
 struct Parts<'a, W> {
     work: &'a W,
     thread: usize,
@@ -129,10 +129,10 @@ impl<W: Work> WithSimd for Parts<'_, W> {
     }
 }
 
-/// Shares `count` parts of work among the team.
-pub(super) fn share(team: &Team, count: usize, work: &impl Work) {
-    let pieces = Pieces::new(count, 1, usize::MAX, team.threads());
-    team.run(|thread| {
+/// Runs `count` parts of work on the thread pool.
+pub(super) fn share(pool: &ThreadPool, count: usize, work: &impl Work) {
+    let pieces = WorkQueue::new(count, 1, usize::MAX, pool.threads());
+    pool.run(|thread| {
         for numbers in &pieces {
             Arch::new().dispatch(Parts { work, thread, numbers });
         }

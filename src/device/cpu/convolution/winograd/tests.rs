@@ -1,4 +1,4 @@
-use super::super::plain;
+use super::super::reference;
 use super::super::tests::{numbers, wide};
 use super::transform::Number;
 use super::*;
@@ -21,8 +21,9 @@ fn dot<const N: usize>(a: [f64; N], b: [f64; N]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// The transforms are those of an exact method, and the transposed ones theirs.
-fn is_exact<X: Tile<M, N>, const M: usize, const N: usize>(tile: X) {
+/// In exact arithmetic the transforms compute the convolution, and the transposed transforms are
+/// their adjoints.
+fn is_exact<X: Transform<M, N>, const M: usize, const N: usize>(tile: X) {
     let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} for {b}");
     for seed in 1..20 {
         let (x, v, y) =
@@ -39,8 +40,8 @@ fn is_exact<X: Tile<M, N>, const M: usize, const N: usize>(tile: X) {
 
 #[test]
 fn transforms_are_exact() {
-    is_exact(Seven);
-    is_exact(Four);
+    is_exact(F7);
+    is_exact(F4);
 }
 
 fn shape(rows: usize, side: usize, [inputs, outputs]: [usize; 2]) -> ConvolutionShape {
@@ -48,7 +49,7 @@ fn shape(rows: usize, side: usize, [inputs, outputs]: [usize; 2]) -> Convolution
     ConvolutionShape { rows, x_pixels, y_pixels, inputs, outputs, kernel: 4, stride: 2, padding: 1 }
 }
 
-/// What is left of double precision, relative to the root of the mean square.
+/// The relative root mean square error against double precision.
 fn error(got: &[f32], want: &[f64]) -> f64 {
     let squares = |numbers: &mut dyn Iterator<Item = f64>| numbers.map(|x| x * x).sum::<f64>();
     let differences = &mut got.iter().zip(want).map(|(&got, want)| f64::from(got) - want);
@@ -83,29 +84,29 @@ impl Case {
 
     fn lens(&self) -> [usize; 2] {
         let [inputs, outputs] = self.channels.clone().map(|channels| channels.len());
-        [ConvolutionShape { inputs, ..self.shape }.x_len(), self.shape.places() * outputs]
+        [ConvolutionShape { inputs, ..self.shape }.x_len(), self.shape.positions() * outputs]
     }
 
     fn got(&self, threads: usize, accumulate: bool) -> Results<f32> {
-        let (team, [inputs, outputs]) = (Team::new(threads), self.channels.clone());
+        let (pool, [inputs, outputs]) = (ThreadPool::new(threads), self.channels.clone());
         let [mut x, mut y] = self.lens().map(|len| vec![f32::NAN; len]);
         let mut dw = self.w.clone();
         let doubled = |_: usize, numbers: &mut [f32]| numbers.iter_mut().for_each(|x| *x *= 2.0);
-        forward(&team, &mut y, &self.x, &self.w, self.shape, outputs, doubled);
-        transpose(&team, &mut x, &self.y, &self.w, self.shape, inputs, doubled);
-        backward_weight(&team, &mut dw, &self.y, &self.x, self.shape, accumulate);
+        forward(&pool, &mut y, &self.x, &self.w, self.shape, outputs, doubled);
+        transpose(&pool, &mut x, &self.y, &self.w, self.shape, inputs, doubled);
+        backward_weight(&pool, &mut dw, &self.y, &self.x, self.shape, accumulate);
         Results { y, x, dw }
     }
 
     fn want(&self, accumulate: bool) -> Results<f64> {
-        let (team, [inputs, outputs]) = (Team::new(2), self.channels.clone());
+        let (pool, [inputs, outputs]) = (ThreadPool::new(2), self.channels.clone());
         let [mut x, mut y] = self.lens().map(|len| vec![f64::NAN; len]);
         let [from_x, mut dw, from_y] = [&self.x, &self.w, &self.y].map(|numbers| wide(numbers));
         let w = dw.clone();
         let doubled = |_: usize, numbers: &mut [f64]| numbers.iter_mut().for_each(|x| *x *= 2.0);
-        plain::forward(&team, &mut y, &from_x, &w, self.shape, outputs, doubled);
-        plain::transpose(&team, &mut x, &from_y, &w, self.shape, inputs, doubled);
-        plain::backward_weight(&team, &mut dw, &from_y, &from_x, self.shape, accumulate);
+        reference::forward(&pool, &mut y, &from_x, &w, self.shape, outputs, doubled);
+        reference::transpose(&pool, &mut x, &from_y, &w, self.shape, inputs, doubled);
+        reference::backward_weight(&pool, &mut dw, &from_y, &from_x, self.shape, accumulate);
         Results { y, x, dw }
     }
 
@@ -115,11 +116,11 @@ impl Case {
         [error(&got.y, &want.y), error(&got.x, &want.x), error(&got.dw, &want.dw)]
     }
 
-    /// Transforms lose some bits, the more the larger the numbers in them: those of 7×7 tiles reach 64 in
-    /// both directions. Sums behind them add what they do in the direct form.
+    /// Transforms lose more bits the larger their coefficients are: those of 7×7 tiles reach 64 along
+    /// both axes. The sums add the same error as in the direct form.
     #[track_caller]
     fn is_close(&self, threads: usize, accumulate: bool) {
-        let most = if by(&self.shape, 7) { 1e-5 } else { 3e-6 };
+        let most = if divides_into(&self.shape, 7) { 1e-5 } else { 3e-6 };
         for (operation, error) in
             ["forward", "transpose", "weight"].iter().zip(self.errors(threads, accumulate))
         {
@@ -129,7 +130,7 @@ impl Case {
 }
 
 #[test]
-fn operations_are_those_of_plain_loops() {
+fn operations_agree_with_plain_loops() {
     for (side, channels) in [(7, [64, 128]), (4, [48, 80]), (8, [32, 64]), (16, [16, 24])] {
         for rows in [1, 3, 7] {
             Case::whole(shape(rows, side, channels)).is_close(2, rows == 3);
@@ -138,7 +139,7 @@ fn operations_are_those_of_plain_loops() {
 }
 
 #[test]
-fn any_number_of_channels_will_do() {
+fn every_number_of_channels_works() {
     for channels in [[1, 1], [3, 5], [17, 33], [40, 7]] {
         for side in [4, 7, 12, 14] {
             Case::whole(shape(3, side, channels)).is_close(1, false);
@@ -147,14 +148,14 @@ fn any_number_of_channels_will_do() {
 }
 
 #[test]
-fn some_channels_are_written_alone() {
+fn only_the_given_channels_are_written() {
     for side in [8, 14] {
         Case::new(shape(3, side, [37, 50]), [5..36, 17..50]).is_close(3, true);
     }
 }
 
 #[test]
-fn sides_may_differ() {
+fn height_and_width_may_differ() {
     let mut shape = shape(2, 8, [5, 9]);
     (shape.x_pixels, shape.y_pixels) = ([8, 24], [4, 12]);
     Case::whole(shape).is_close(2, false);
@@ -163,8 +164,8 @@ fn sides_may_differ() {
 }
 
 #[test]
-fn images_and_channels_may_come_in_parts() {
-    // More tiles than are transformed at once, and more weights.
+fn images_and_channels_may_be_split_into_parts() {
+    // More tiles and more weights than are transformed at once.
     Case::whole(shape(2 * TILES + 3, 7, [4, 6])).is_close(2, false);
     Case::whole(shape(TILES + 1, 4, [256, 300])).is_close(2, true);
 }

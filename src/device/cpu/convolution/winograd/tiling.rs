@@ -1,28 +1,28 @@
-//! How images are cut into tiles, and where transformed numbers are kept.
+//! The division of images into tiles, and the memory layout of transformed data.
 #![allow(unsafe_code)]
 
 use std::ops::Range;
 
 use crate::device::ops::ConvolutionShape;
 
-/// Parities of rows and columns of x: how many images of half the side it is made of.
+/// Combinations of parities of the rows and columns of x: the number of half-size images.
 pub(super) const PHASES: usize = 4;
 
-/// Channels in memory come in whole cache lines.
+/// Channels in memory are padded to whole cache lines.
 pub(super) const GRAIN: usize = 16;
 
-/// Channels, rounded up to what memory has room for.
+/// The number of channels including padding.
 pub(super) fn padded(channels: usize) -> usize {
     channels.next_multiple_of(GRAIN)
 }
 
-/// A convolution cut into tiles of the same size.
+/// A convolution divided into tiles of the same size.
 #[derive(Clone, Copy)]
 pub(super) struct Tiling {
     pub shape: ConvolutionShape,
-    /// Rows and columns of y that a tile has.
+    /// Height and width of a tile of y.
     pub side: usize,
-    /// Products of numbers that a tile takes, for each pair of channels.
+    /// Multiplications of a tile for each pair of channels.
     pub points: usize,
 }
 
@@ -45,7 +45,7 @@ impl Tiling {
         (image, [tile / columns, tile % columns])
     }
 
-    /// The rows or columns of x that a tile has of a phase.
+    /// The rows or columns of x in a tile and phase.
     #[inline(always)]
     pub fn x_pixels(&self, axis: usize, tile: usize, phase: usize) -> Pixels {
         let first = 2 * tile * self.side + Self::parity(phase)[axis];
@@ -57,19 +57,19 @@ impl Tiling {
         }
     }
 
-    /// The first pixel of y that a tile has, among those of all images.
+    /// The index of a tile's first pixel of y in the batch.
     pub fn y_pixel(&self, tile: usize) -> usize {
         let (image, [row, column]) = self.locate(tile);
         let [height, width] = self.shape.y_pixels;
         (image * height + row * self.side) * width + column * self.side
     }
 
-    /// How many pixels of y the next tile is away.
+    /// The offset in pixels of y to the next tile.
     pub fn y_ahead(&self, tile: usize) -> usize {
         self.y_pixel(tile + 1).wrapping_sub(self.y_pixel(tile))
     }
 
-    /// The same of x.
+    /// The same for x.
     pub fn x_ahead(&self, tile: usize) -> usize {
         let first = |tile| {
             let (image, [row, column]) = self.locate(tile);
@@ -79,7 +79,7 @@ impl Tiling {
         first(tile + 1).wrapping_sub(first(tile))
     }
 
-    /// Row or column of a phase.
+    /// The parities of the rows and columns of a phase.
     pub fn parity(phase: usize) -> [usize; 2] {
         [phase / 2, phase % 2]
     }
@@ -94,20 +94,21 @@ impl Tiling {
         padded(self.shape.outputs)
     }
 
-    /// The first of the weights at the place of the kernel that a phase has at a tap, for a channel of x.
+    /// The index of the first weight of a phase, tap and channel of x.
     pub fn weight(&self, phase: usize, [i, j]: [usize; 2], channel: usize) -> usize {
         let [row, column] = Self::parity(phase);
         let place = (2 * i + row) * self.shape.kernel + 2 * j + column;
         (place * self.shape.inputs + channel) * self.shape.outputs
     }
 
-    /// Room for transformed tiles from `at` on, `most` numbers of one or less for each point.
+    /// The layout of transformed tiles in memory from `at` on, with up to `most` numbers of a tile for
+    /// each point.
     pub fn tiles_at(&self, at: *mut f32, rows: usize, columns: usize, most: usize) -> Transformed {
         let step = most + GRAIN;
         Transformed { at, points: self.points, rows, columns, step, row_step: self.row_step(most) }
     }
 
-    /// How much memory that takes.
+    /// Floats of memory for it.
     pub fn tiles_len(&self, rows: usize, most: usize) -> usize {
         rows * self.row_step(most)
     }
@@ -116,13 +117,13 @@ impl Tiling {
         self.points * (most + GRAIN) + GRAIN
     }
 
-    /// Room for sums of products from `at` on, one point's after the other.
+    /// The layout of sums in memory from `at` on, one point after the other.
     pub fn sums_at(&self, at: *mut f32, rows: usize, columns: usize) -> Transformed {
         let step = rows * columns + GRAIN;
         Transformed { at, points: self.points, rows, columns, step, row_step: columns }
     }
 
-    /// How much memory that takes.
+    /// Floats of memory for it.
     pub fn sums_len(&self, rows: usize, columns: usize) -> usize {
         self.points * (rows * columns + GRAIN)
     }
@@ -131,42 +132,42 @@ impl Tiling {
 /// Rows or columns of x, every other one.
 #[derive(Clone, Copy)]
 pub(super) struct Pixels {
-    /// Wrapped around where it is beyond the edge.
+    /// The first one; wraps around if it is beyond the edge.
     pub first: usize,
-    /// Whether the first one and the last one are there; the others always are.
+    /// Whether the first and the last one are within the image; the others always are.
     begins: bool,
     ends: bool,
 }
 
 impl Pixels {
-    /// Whether the pixel of this number out of N is there.
+    /// Whether the pixel with this index out of N is within the image.
     #[inline(always)]
     pub fn has<const N: usize>(&self, number: usize) -> bool {
         (number > 0 || self.begins) && (number + 1 < N || self.ends)
     }
 }
 
-/// A matrix for each point. Its steps are no powers of two, lest all that is transformed together fall
-/// into the same cache sets.
+/// A matrix for each point. Its strides are not powers of two, so that data transformed together does
+/// not map to the same cache sets.
 #[derive(Clone, Copy)]
 pub(super) struct Transformed {
     at: *mut f32,
     pub points: usize,
-    /// Tiles; of weights, channels of x in all phases.
+    /// Tiles; for weights, channels of x in all phases.
     pub rows: usize,
     /// Channels.
     pub columns: usize,
-    /// From a number of one point's matrix to that of the next.
+    /// Stride from one point's matrix to the next.
     pub step: usize,
-    /// From a row of a matrix to the next.
+    /// Stride from one row of a matrix to the next.
     pub row_step: usize,
 }
 
-// SAFETY: threads write disjoint numbers of it, and read what was complete before.
+// SAFETY: threads write disjoint elements, and read only complete ones.
 unsafe impl Sync for Transformed {}
 
 impl Transformed {
-    /// The number of one row and column, of the first point.
+    /// The element at this row and column for the first point.
     pub fn number(&self, row: usize, column: usize) -> *mut f32 {
         self.at.wrapping_add(row * self.row_step + column)
     }
@@ -176,8 +177,8 @@ impl Transformed {
         self.at.wrapping_add(point * self.step)
     }
 
-    /// Fetches the part of a row that has a column, if it is cut into as many parts as it has cache
-    /// lines: what is next, while this row's column is worked on.
+    /// Prefetches a part of a row, if the row is divided into as many parts as it has cache lines per
+    /// point: the next row, while the same column of this row is processed.
     #[inline(always)]
     pub fn fetch(&self, row: usize, column: usize, fetch: impl Fn(*const f32)) {
         let first = column * self.points / self.columns;
@@ -191,8 +192,8 @@ impl Transformed {
     }
 }
 
-/// `length` in as few equal parts as there must be if none is longer than `most`; but for the last they
-/// are multiples of `grain`.
+/// Divides `length` into the fewest equal parts of at most `most`; all but the last are multiples of
+/// `grain`.
 pub(super) fn equal_parts(
     length: usize,
     most: usize,

@@ -1,13 +1,13 @@
-//! The transforms of both sizes of tiles, along one axis.
+//! The Winograd transforms of both tile sizes, F(7, 2) and F(4, 2), along one axis.
 //!
-//! A polynomial of degree M − 1 times one of degree 1 is known from its values at N = M + 1 points, the
-//! last of them ∞, its highest coefficient. Read backwards, that gives M neighbouring outputs of a
-//! kernel of two places by N products instead of 2·M: y = Aᵀ((G·w) ⊙ (Bᵀ·x)). A and G have a row for each point p:
-//! its powers, those of G over Π (p − q), the product over the other points q. A row of Bᵀ has the
-//! coefficients of Π (x − q).
+//! The product of a polynomial of degree M − 1 and one of degree 1 is determined by its values at
+//! N = M + 1 points, the last of them ∞, its highest coefficient. Transposing this algorithm gives M
+//! outputs of a kernel with two elements by N multiplications instead of 2·M:
+//! y = Aᵀ((G·w) ⊙ (Bᵀ·x)). A and G have a row for each point p: its powers, in G divided by Π (p − q),
+//! the product over the other points q. A row of Bᵀ has the coefficients of Π (x − q).
 //!
-//! Points are 0, small numbers and their reciprocals, with either sign: that keeps rounding small, and
-//! what p and −p have in common is computed once.
+//! Points are 0, small numbers and their reciprocals, with either sign: this keeps rounding errors
+//! small, and p and −p share intermediate results.
 #![allow(unsafe_code)]
 // Loops over constant indices unroll into registers; iterator chains did not always.
 #![allow(clippy::needless_range_loop)]
@@ -15,7 +15,7 @@
 use std::mem::MaybeUninit;
 use std::ops::{Add, Sub};
 
-/// What transforms are computed on: numbers, or vectors of them.
+/// The arithmetic of transforms: on numbers, or on vectors of them.
 pub(super) trait Number: Copy + Add<Output = Self> + Sub<Output = Self> {
     fn times(self, factor: f64) -> Self;
 
@@ -23,8 +23,8 @@ pub(super) trait Number: Copy + Add<Output = Self> + Sub<Output = Self> {
     fn plus(self, factor: f64, other: Self) -> Self;
 }
 
-/// The transforms of M outputs by N points.
-pub(super) trait Tile<const M: usize, const N: usize>: Copy + Send + Sync {
+/// The transforms of F(M, 2): M outputs by N points.
+pub(super) trait Transform<const M: usize, const N: usize>: Copy + Send + Sync {
     /// Bᵀ·x.
     fn data<T: Number>(self, x: [T; N]) -> [T; N];
     /// B·v.
@@ -39,11 +39,11 @@ pub(super) trait Tile<const M: usize, const N: usize>: Copy + Send + Sync {
     fn outputs_transposed<T: Number>(self, y: [T; M]) -> [T; N];
 }
 
-/// Seven outputs by the points 0, 1, −1, 2, −2, ½, −½, ∞.
+/// F(7, 2): seven outputs, with the points 0, 1, −1, 2, −2, ½, −½, ∞.
 #[derive(Clone, Copy)]
-pub(super) struct Seven;
+pub(super) struct F7;
 
-impl Tile<7, 8> for Seven {
+impl Transform<7, 8> for F7 {
     #[inline(always)]
     fn data<T: Number>(self, x: [T; 8]) -> [T; 8] {
         let even = [
@@ -146,17 +146,17 @@ impl Tile<7, 8> for Seven {
     }
 }
 
-/// What the values at each p and −p differ by.
+/// The differences of the values at each p and −p.
 #[inline(always)]
 fn differences<T: Number>(v: [T; 8]) -> [T; 3] {
     [v[1] - v[2], v[3] - v[4], v[5] - v[6]]
 }
 
-/// Four outputs by the points 0, 1, −1, 2, ∞.
+/// F(4, 2): four outputs, with the points 0, 1, −1, 2, ∞.
 #[derive(Clone, Copy)]
-pub(super) struct Four;
+pub(super) struct F4;
 
-impl Tile<4, 5> for Four {
+impl Transform<4, 5> for F4 {
     #[inline(always)]
     fn data<T: Number>(self, x: [T; 5]) -> [T; 5] {
         [
@@ -216,9 +216,10 @@ impl Tile<4, 5> for Four {
     }
 }
 
-/// A transform along both axes: `read` gets row and column, and so does `write` with what came out.
+/// A transform along both axes: `read(row, column)` loads the input, `write(row, column, value)`
+/// stores the result.
 #[inline(always)]
-pub(super) fn both<T: Number, const P: usize, const Q: usize>(
+pub(super) fn transform_2d<T: Number, const P: usize, const Q: usize>(
     read: impl Fn(usize, usize) -> T,
     along: impl Fn([T; P]) -> [T; Q],
     mut write: impl FnMut(usize, usize, T),

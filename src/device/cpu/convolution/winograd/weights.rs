@@ -1,4 +1,4 @@
-//! Weights, transformed and packed for products, and back.
+//! Transforming and packing weights, and transforming their gradient back.
 #![allow(unsafe_code)]
 
 use std::ops::Range;
@@ -8,12 +8,12 @@ use pulp::Simd;
 use super::super::super::gemm::kernel::Kernels;
 use super::super::super::gemm::tile::{prefetch, prefetch_for_writing};
 use super::super::super::scratch::Parts;
+use super::batched_gemm::Packed;
 use super::lanes::{Lanes, Work};
-use super::products::Packed;
 use super::tiling::{GRAIN, Tiling, Transformed, padded};
-use super::transform::{Tile, both};
+use super::transform::{Transform, transform_2d};
 
-/// Packs G·w·Gᵀ with a column for each of some channels of y: a part for each channel of x in all phases.
+/// Packs G·w·Gᵀ with a column for each of some channels of y; a part is a channel of x in one phase.
 pub(super) struct Columns<'a, X, const M: usize, const N: usize> {
     pub tile: X,
     pub tiling: Tiling,
@@ -23,7 +23,7 @@ pub(super) struct Columns<'a, X, const M: usize, const N: usize> {
     pub to: Packed,
 }
 
-impl<X: Tile<M, N>, const M: usize, const N: usize> Work for Columns<'_, X, M, N> {
+impl<X: Transform<M, N>, const M: usize, const N: usize> Work for Columns<'_, X, M, N> {
     #[inline(always)]
     fn part<S: Simd>(&self, simd: S, _thread: usize, number: usize) {
         let inputs = padded(self.tiling.shape.inputs);
@@ -35,7 +35,7 @@ impl<X: Tile<M, N>, const M: usize, const N: usize> Work for Columns<'_, X, M, N
             for column in (0..panel.width).step_by(Lanes::<S>::COUNT) {
                 let first = (self.outputs.start + panel.first + column).min(self.outputs.end);
                 let outputs = first..(first + Lanes::<S>::COUNT).min(self.outputs.end);
-                both(
+                transform_2d(
                     #[inline(always)]
                     |i, j| {
                         if channel >= self.tiling.shape.inputs {
@@ -60,8 +60,8 @@ impl<X: Tile<M, N>, const M: usize, const N: usize> Work for Columns<'_, X, M, N
     }
 }
 
-/// Packs G·w·Gᵀ with a column for each of some channels of x, in all phases: a part for each square's
-/// columns.
+/// Packs G·w·Gᵀ with a column for each of some channels of x, in all phases; a part is the columns of
+/// one square.
 pub(super) struct Rows<'a, X, const M: usize, const N: usize> {
     pub tile: X,
     pub tiling: Tiling,
@@ -69,15 +69,18 @@ pub(super) struct Rows<'a, X, const M: usize, const N: usize> {
     /// Channels of x.
     pub inputs: Range<usize>,
     pub to: Packed,
-    /// A square for each point.
+    /// Scratch memory: a square for each point.
     pub memory: &'a Parts<'a>,
 }
 
-impl<X: Tile<M, N>, const M: usize, const N: usize> Work for Rows<'_, X, M, N> {
+impl<X: Transform<M, N>, const M: usize, const N: usize> Work for Rows<'_, X, M, N> {
     #[inline(always)]
     fn part<S: Simd>(&self, simd: S, thread: usize, number: usize) {
         let side = self.to.kernels.lanes;
-        assert!(side.is_multiple_of(Lanes::<S>::COUNT), "vectors longer than those of products");
+        assert!(
+            side.is_multiple_of(Lanes::<S>::COUNT),
+            "vectors longer than those of the matrix multiplication"
+        );
         let column = number * side;
         let inputs = padded(self.inputs.len());
         let (phase, channel) = (column / inputs, self.inputs.start + column % inputs);
@@ -85,7 +88,7 @@ impl<X: Tile<M, N>, const M: usize, const N: usize> Work for Rows<'_, X, M, N> {
         for output in (0..self.tiling.y_columns()).step_by(side) {
             for i in 0..side {
                 let row = squares.wrapping_add(i * side);
-                // SAFETY: the thread's memory has room for the squares.
+                // SAFETY: the thread's memory has space for the squares.
                 unsafe { self.row(simd, phase, channel + i, output, row) };
             }
             let depth = self.to.block_of(output);
@@ -94,18 +97,18 @@ impl<X: Tile<M, N>, const M: usize, const N: usize> Work for Rows<'_, X, M, N> {
             for point in 0..N * N {
                 let from = squares.wrapping_add(point * side * side);
                 let to = panel.data.wrapping_add(point * self.to.step() + at);
-                // SAFETY: these columns of the panel are this part's; the square is there.
+                // SAFETY: these columns of the panel are this part's; the square is complete.
                 unsafe { (self.to.kernels.transpose)(from, side, to, panel.width) };
             }
         }
     }
 }
 
-impl<X: Tile<M, N>, const M: usize, const N: usize> Rows<'_, X, M, N> {
-    /// A row of all squares: a channel of x.
+impl<X: Transform<M, N>, const M: usize, const N: usize> Rows<'_, X, M, N> {
+    /// One row of all squares: a channel of x.
     ///
     /// # Safety
-    /// The row is there in each of the squares, of which `to` is in the first.
+    /// `to` is the row in the first square, and the other squares follow it.
     #[inline(always)]
     unsafe fn row<S: Simd>(
         &self,
@@ -120,7 +123,7 @@ impl<X: Tile<M, N>, const M: usize, const N: usize> Rows<'_, X, M, N> {
         for column in (0..side).step_by(Lanes::<S>::COUNT) {
             let first = (output + column).min(end);
             let outputs = first..(first + Lanes::<S>::COUNT).min(end);
-            both(
+            transform_2d(
                 #[inline(always)]
                 |i, j| {
                     if channel >= self.inputs.end {
@@ -144,13 +147,13 @@ impl<X: Tile<M, N>, const M: usize, const N: usize> Rows<'_, X, M, N> {
     }
 }
 
-/// Floats that a thread needs for [`Rows`].
+/// Floats of scratch memory per thread for [`Rows`].
 pub(super) fn squares(kernels: &Kernels, points: usize) -> usize {
     points * kernels.lanes * kernels.lanes
 }
 
-/// From the gradient of transformed weights to that of the weights, Gᵀ·v·G: a part for each channel of x
-/// in all phases.
+/// From the gradient of transformed weights to that of the weights, Gᵀ·v·G; a part is a channel of x
+/// in one phase.
 pub(super) struct Gradient<X, const M: usize, const N: usize> {
     pub tile: X,
     pub tiling: Tiling,
@@ -161,10 +164,10 @@ pub(super) struct Gradient<X, const M: usize, const N: usize> {
     pub accumulate: bool,
 }
 
-// SAFETY: each part writes rows of its own of `dw`.
+// SAFETY: each part writes its own rows of `dw`.
 unsafe impl<X: Sync, const M: usize, const N: usize> Sync for Gradient<X, M, N> {}
 
-impl<X: Tile<M, N>, const M: usize, const N: usize> Work for Gradient<X, M, N> {
+impl<X: Transform<M, N>, const M: usize, const N: usize> Work for Gradient<X, M, N> {
     #[inline(always)]
     fn part<S: Simd>(&self, simd: S, _thread: usize, number: usize) {
         let inputs = padded(self.tiling.shape.inputs);
@@ -179,7 +182,7 @@ impl<X: Tile<M, N>, const M: usize, const N: usize> Work for Gradient<X, M, N> {
                 self.from.fetch(number + 1, output, prefetch);
             }
             let len = Lanes::<S>::COUNT.min(self.outputs.len() - output);
-            both(
+            transform_2d(
                 #[inline(always)]
                 |i, j| {
                     let from = from.wrapping_add((i * N + j) * step);

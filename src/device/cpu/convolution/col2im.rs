@@ -1,9 +1,9 @@
-//! Transposed convolutions to few channels, an image's colours.
+//! Transposed convolutions to few channels, such as an image's colours, by GEMM and col2im.
 //!
-//! Tiles of a product would be mostly empty, if their columns were the channels. So the columns are all
-//! places of the kernel: one product makes every place's share of every output, and each output is then
-//! the sum of those that fall on it. A thread has the shares of one image at a time, in memory of its
-//! own.
+//! If the columns of the matrix multiplication were the channels, tiles would be mostly empty. So the
+//! columns are all elements of the kernel: one multiplication computes the contribution of every
+//! kernel element to every output, and col2im adds the contributions that overlap. A thread processes
+//! one image at a time, in its own scratch memory.
 #![allow(unsafe_code)]
 
 use std::ops::Range;
@@ -11,16 +11,16 @@ use std::slice::from_raw_parts_mut;
 
 use super::super::gemm::blocks::{blocks, depth_blocks, panels};
 use super::super::gemm::kernel::Kernels;
-use super::super::gemm::operands::{Left, ROW, Spacing};
+use super::super::gemm::operands::{LeftOperand, ROW, RowOffsets};
 use super::super::simd::vectorized;
-use super::super::team::{Pieces, Team};
+use super::super::thread_pool::{ThreadPool, WorkQueue};
 use crate::device::ops::ConvolutionShape;
 
-/// Pixels of y whose numbers are brought together at once.
+/// Pixels of y that are gathered at once.
 const PIXELS: usize = 96;
 
-/// A transposed convolution under way.
-struct Product<'a> {
+/// A transposed convolution and its operands.
+struct Col2Im<'a> {
     kernels: &'static Kernels,
     shape: ConvolutionShape,
     channels: Range<usize>,
@@ -31,7 +31,7 @@ struct Product<'a> {
 
 /// A transposed convolution of y, some channels of it.
 pub(super) fn transpose(
-    team: &Team,
+    pool: &ThreadPool,
     x: &mut [f32],
     y: &[f32],
     w: &[f32],
@@ -39,33 +39,34 @@ pub(super) fn transpose(
     channels: Range<usize>,
     finish: impl Fn(usize, &mut [f32]) + Sync,
 ) {
-    Product { kernels: Kernels::get(), shape, channels, x: x.as_mut_ptr(), y, w }.run(team, finish);
+    Col2Im { kernels: Kernels::get(), shape, channels, x: x.as_mut_ptr(), y, w }.run(pool, finish);
 }
 
-// SAFETY: threads write disjoint images of `x`, which the product borrows exclusively.
-unsafe impl Sync for Product<'_> {}
+// SAFETY: threads write disjoint images of `x`, which the `Col2Im` borrows exclusively.
+unsafe impl Sync for Col2Im<'_> {}
 
-impl Product<'_> {
-    fn run(&self, team: &Team, finish: impl Fn(usize, &mut [f32]) + Sync) {
+impl Col2Im<'_> {
+    fn run(&self, pool: &ThreadPool, finish: impl Fn(usize, &mut [f32]) + Sync) {
         let packed = self.shape.outputs * self.columns();
-        let mine = PIXELS * ROW + self.pixels() * self.columns();
-        let mut scratch = team.scratch();
-        let memory = scratch.shared_and_parts(packed, mine, team.threads());
-        // SAFETY: the memory has room for the weights.
+        let per_thread = PIXELS * ROW + self.pixels() * self.columns();
+        let mut scratch = pool.scratch();
+        let memory = scratch.shared_and_parts(packed, per_thread, pool.threads());
+        // SAFETY: the memory has space for the weights.
         unsafe { self.pack(memory.shared()) };
-        let images = Pieces::new(self.shape.rows, 1, 4, team.threads());
+        let images = WorkQueue::new(self.shape.rows, 1, 4, pool.threads());
         let len = self.shape.x_pixels[0] * self.shape.x_pixels[1] * self.channels.len();
-        team.run(|thread| {
+        pool.run(|thread| {
             for image in (&images).flatten() {
-                // SAFETY: the memory is the thread's and has room for both, the image is its own.
-                let (gathered, shares, x) = unsafe {
-                    let shares = memory.of(thread).wrapping_add(PIXELS * ROW);
-                    let shares = from_raw_parts_mut(shares, self.pixels() * self.columns());
+                // SAFETY: the memory is the thread's own and has space for both, and so is the image.
+                let (gathered, contributions, x) = unsafe {
+                    let contributions = memory.of(thread).wrapping_add(PIXELS * ROW);
+                    let contributions =
+                        from_raw_parts_mut(contributions, self.pixels() * self.columns());
                     let x = from_raw_parts_mut(self.x.add(image * len), len);
-                    (from_raw_parts_mut(memory.of(thread), PIXELS * ROW), shares, x)
+                    (from_raw_parts_mut(memory.of(thread), PIXELS * ROW), contributions, x)
                 };
-                self.multiply(image, memory.shared(), gathered, shares);
-                self.sum(image, x, shares, &finish);
+                self.multiply(image, memory.shared(), gathered, contributions);
+                self.sum(image, x, contributions, &finish);
             }
         });
     }
@@ -75,34 +76,34 @@ impl Product<'_> {
         self.shape.y_pixels[0] * self.shape.y_pixels[1]
     }
 
-    /// Numbers of all places of the kernel.
-    fn numbers(&self) -> usize {
+    /// Contributions of a pixel: elements of the kernel times channels.
+    fn contributions_per_pixel(&self) -> usize {
         self.shape.kernel * self.shape.kernel * self.channels.len()
     }
 
     /// The same, rounded up to whole vectors.
     fn columns(&self) -> usize {
-        self.numbers().next_multiple_of(self.kernels.lanes)
+        self.contributions_per_pixel().next_multiple_of(self.kernels.lanes)
     }
 
     /// Packs the weights.
     ///
     /// # Safety
-    /// `to` has room for them.
+    /// `to` has space for them.
     unsafe fn pack(&self, to: *mut f32) {
         let ConvolutionShape { inputs, outputs, .. } = self.shape;
         for depth in depth_blocks(outputs) {
             let at = to.wrapping_add(depth.start * self.columns());
-            for panel in panels(self.kernels, 0..self.numbers(), at, depth.len()) {
+            for panel in panels(self.kernels, 0..self.contributions_per_pixel(), at, depth.len()) {
                 for column in 0..panel.width {
                     let number = panel.first + column;
-                    let (place, channel) =
+                    let (kernel_element, channel) =
                         (number / self.channels.len(), number % self.channels.len());
-                    let row = place * inputs + self.channels.start + channel;
+                    let row = kernel_element * inputs + self.channels.start + channel;
                     for (p, depth) in depth.clone().enumerate() {
                         let w =
                             if column < panel.valid { self.w[row * outputs + depth] } else { 0.0 };
-                        // SAFETY: the panel has room for its depth.
+                        // SAFETY: the panel has space for its depth.
                         unsafe { *panel.data.add(p * panel.width + column) = w };
                     }
                 }
@@ -110,8 +111,14 @@ impl Product<'_> {
         }
     }
 
-    /// The shares of one image: its pixels times the weights of all places.
-    fn multiply(&self, image: usize, packed: *mut f32, gathered: &mut [f32], shares: &mut [f32]) {
+    /// The contributions of one image: its pixels times all weights.
+    fn multiply(
+        &self,
+        image: usize,
+        packed: *mut f32,
+        gathered: &mut [f32],
+        contributions: &mut [f32],
+    ) {
         let (outputs, kernels, columns) = (self.shape.outputs, self.kernels, self.columns());
         let y = &self.y[image * self.pixels() * outputs..][..self.pixels() * outputs];
         for pixels in blocks(0..self.pixels(), PIXELS) {
@@ -121,18 +128,18 @@ impl Product<'_> {
                     to[..y.len()].copy_from_slice(y);
                 }
                 let at = packed.wrapping_add(depth.start * columns);
-                for panel in panels(kernels, 0..self.numbers(), at, depth.len()) {
-                    let (extents, resume) = ([pixels.len(), depth.len()], depth.start > 0);
-                    let c = shares[pixels.start * columns + panel.first..].as_mut_ptr();
-                    // SAFETY: both factors are there; each pixel has its shares.
+                for panel in panels(kernels, 0..self.contributions_per_pixel(), at, depth.len()) {
+                    let (extents, accumulate) = ([pixels.len(), depth.len()], depth.start > 0);
+                    let c = contributions[pixels.start * columns + panel.first..].as_mut_ptr();
+                    // SAFETY: both operands are complete; there is space for each pixel's result.
                     unsafe {
                         panel.whole().multiply(
                             kernels,
                             extents,
-                            Left::Along { from: gathered.as_ptr() },
+                            LeftOperand::Along { from: gathered.as_ptr() },
                             None,
-                            (c, Spacing::Every(columns)),
-                            resume,
+                            (c, RowOffsets::Stride(columns)),
+                            accumulate,
                             || (),
                         );
                     }
@@ -141,14 +148,13 @@ impl Product<'_> {
         }
     }
 
-    /// Sums the shares of each pixel of an image up. Those of a row of the kernel are neighbours in x;
-    /// runs that overlap come after each other only when all others of their row are done, for a processor
-    /// waits long for numbers that it has just begun to write.
+    /// Adds the contributions to the pixels of an image. Those of a row of the kernel are contiguous in
+    /// x. Runs that overlap are processed far apart in time, to avoid store-to-load stalls.
     fn sum(
         &self,
         image: usize,
         x: &mut [f32],
-        shares: &[f32],
+        contributions: &[f32],
         finish: &(impl Fn(usize, &mut [f32]) + Sync),
     ) {
         let ConvolutionShape { x_pixels, y_pixels, kernel, stride, padding, .. } = self.shape;
@@ -158,8 +164,8 @@ impl Product<'_> {
             #[inline(always)]
             || {
                 x.fill(0.0);
-                let rows = shares.chunks_exact(y_pixels[1] * self.columns());
-                for (y_row, shares) in rows.enumerate() {
+                let rows = contributions.chunks_exact(y_pixels[1] * self.columns());
+                for (y_row, contributions) in rows.enumerate() {
                     for i in 0..kernel {
                         let row = (y_row * stride + i).wrapping_sub(padding);
                         if row >= x_pixels[0] {
@@ -168,9 +174,10 @@ impl Product<'_> {
                         let x = &mut x[row * line..][..line];
                         let apart = kernel.div_ceil(stride);
                         for column in (0..apart).flat_map(|at| (at..y_pixels[1]).step_by(apart)) {
-                            let share = &shares[column * self.columns() + i * run..][..run];
+                            let contribution =
+                                &contributions[column * self.columns() + i * run..][..run];
                             let first = (column * stride) as isize - padding as isize;
-                            add_within(x, first * self.channels.len() as isize, share);
+                            add_within(x, first * self.channels.len() as isize, contribution);
                         }
                     }
                 }
@@ -180,7 +187,7 @@ impl Product<'_> {
     }
 }
 
-/// `to[at + k] += from[k]`, as far as that is there.
+/// `to[at + k] += from[k]` where `at + k` is within bounds.
 #[inline(always)]
 fn add_within(to: &mut [f32], at: isize, from: &[f32]) {
     let (to, from) = match usize::try_from(at) {

@@ -10,46 +10,46 @@ const IMAGES: usize = 512;
 
 pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
     for size in layers::drawn(|settings| settings.latent_dim) {
-        noise_draw(bench, size, Latent::Normal);
-        noise_draw(bench, size, Latent::Uniform);
+        noise_sample(bench, size, Latent::Normal);
+        noise_sample(bench, size, Latent::Uniform);
     }
-    layers::dropped().iter().for_each(|&size| masks_draw(bench, size));
+    layers::dropped().iter().for_each(|&size| masks_sample(bench, size));
     for size in layers::drawn(|settings| settings.image.pixels()) {
         batch_gather(bench, size);
     }
     for shape in layers::embeddings::<D>() {
-        labels_draw(bench, &shape);
+        labels_sample(bench, &shape);
         embedding_concat(bench, &shape);
         embedding_backward(bench, &shape);
     }
 }
 
 /// Writes z.
-fn noise_draw<D: Timed>(bench: &mut Bench<'_, D>, [rows, columns]: [usize; 2], latent: Latent) {
+fn noise_sample<D: Timed>(bench: &mut Bench<'_, D>, [rows, columns]: [usize; 2], latent: Latent) {
     let (all, step) = (rows * columns, bench.step());
     let mut z = bench.numbers(all);
-    bench.moves("noise_draw", &format!("{rows}x{columns}-{latent}"), all, |device| {
-        device.noise_draw(D::view_mut(&mut z, 0..all), D::view(&step, 0..1), STREAM, latent, 1);
+    bench.moves("noise_sample", &format!("{rows}x{columns}-{latent}"), all, |device| {
+        device.noise_sample(D::view_mut(&mut z, 0..all), D::view(&step, 0..1), STREAM, latent, 1);
     });
 }
 
 /// Writes the mask.
-fn masks_draw<D: Timed>(bench: &mut Bench<'_, D>, [rows, columns]: [usize; 2]) {
+fn masks_sample<D: Timed>(bench: &mut Bench<'_, D>, [rows, columns]: [usize; 2]) {
     let (all, step, table) = (rows * columns, bench.step(), bench.mask_table(columns));
     let mut mask = bench.ones(all);
-    bench.moves("masks_draw", &format!("{rows}x{columns}"), all, |device| {
+    bench.moves("masks_sample", &format!("{rows}x{columns}"), all, |device| {
         let (mask, table) = (D::view_mut(&mut mask, 0..all), D::view(&table, 0..2));
-        device.masks_draw(mask, table, D::view(&step, 0..1), STREAM.seed, rows, 0.4);
+        device.masks_sample(mask, table, D::view(&step, 0..1), STREAM.seed, rows, 0.4);
     });
 }
 
 /// Writes the labels.
-fn labels_draw<D: Timed>(bench: &mut Bench<'_, D>, shape: &EmbeddingShape) {
+fn labels_sample<D: Timed>(bench: &mut Bench<'_, D>, shape: &EmbeddingShape) {
     let (rows, step) = (shape.rows, bench.step());
     let mut labels = bench.device.allocate::<u32>(rows).expect("memory");
-    bench.moves("labels_draw", &rows.to_string(), rows, |device| {
+    bench.moves("labels_sample", &rows.to_string(), rows, |device| {
         let labels = D::view_mut(&mut labels, 0..rows);
-        device.labels_draw(labels, D::view(&step, 0..1), STREAM, shape.classes, 1);
+        device.labels_sample(labels, D::view(&step, 0..1), STREAM, shape.classes, 1);
     });
 }
 
@@ -110,6 +110,6 @@ fn embedding_backward<D: Timed>(bench: &mut Bench<'_, D>, shape: &EmbeddingShape
 pub fn labels<D: Timed>(bench: &Bench<'_, D>, rows: usize, classes: usize) -> D::Buffer<u32> {
     let (mut labels, step) = (bench.device.allocate(rows).expect("memory"), bench.step());
     let all = D::view_mut(&mut labels, 0..rows);
-    bench.device.labels_draw(all, D::view(&step, 0..1), STREAM, classes, 1);
+    bench.device.labels_sample(all, D::view(&step, 0..1), STREAM, classes, 1);
     labels
 }

@@ -1,59 +1,60 @@
-//! The products of transformed numbers: one for each point, which do not depend on each other.
+//! Batched matrix multiplications of transformed data: an independent one for each point.
 #![allow(unsafe_code)]
 
 use std::ops::Range;
 
 use super::super::super::gemm::blocks::{Panel, blocks, depth_blocks, panels};
 use super::super::super::gemm::kernel::Kernels;
-use super::super::super::gemm::operands::{DEPTH, Left, ROW, Spacing};
-use super::super::super::gemm::tile::{Ahead, LINE, Tile, prefetch};
+use super::super::super::gemm::operands::{DEPTH, LeftOperand, ROW, RowOffsets};
+use super::super::super::gemm::tile::{LINE, Prefetch, Tile, prefetch};
 use super::super::super::scratch::Parts;
-use super::super::super::team::{Pieces, Team};
+use super::super::super::thread_pool::{ThreadPool, WorkQueue};
 use super::tiling::{GRAIN, Transformed};
 
-/// Columns of a product that a thread takes at once: whole panels, of which a depth block stays in the
-/// second-level cache.
+/// Columns that a thread processes at once: whole panels, of which a depth block stays in the L2
+/// cache.
 const COLUMNS: usize = 192;
 
-/// Rows of the gradient of weights that a thread takes at once.
+/// Rows of the gradient of weights that a thread processes at once.
 const ROWS: usize = 256;
 
-/// Floats from one row of these to the next; no power of two, lest all fall into the same cache sets.
+/// Floats from one of these rows to the next; not a power of two, so that rows do not all map to the
+/// same cache sets.
 const STEP: usize = ROWS + 16;
 
-/// Rows of the next panel that a tile fetches in a round.
+/// Rows of the next panel that a tile prefetches per round.
 const FETCHED: usize = 2;
 
-/// Rows of the left factor that are fetched ahead.
+/// Prefetch distance in rows of the left operand.
 const ROWS_AHEAD: usize = 3;
 
-/// Right factors, one for each point, in panels of depth blocks.
+/// Packed right operands, one for each point, in panels of depth blocks.
 #[derive(Clone, Copy)]
 pub(super) struct Packed {
     pub kernels: &'static Kernels,
     pub at: *mut f32,
     pub points: usize,
     pub depth: usize,
-    /// A multiple of all vectors' lanes.
+    /// A multiple of the lanes of every vector type.
     pub columns: usize,
 }
 
-// SAFETY: threads write disjoint panels or rows of them, and read what was complete before.
+// SAFETY: threads write disjoint panels or rows of them, and read only complete ones.
 unsafe impl Sync for Packed {}
 
 impl Packed {
-    /// From one point's factor to the next: a cache line more than it has, lest all fall into the same
-    /// cache sets.
+    /// Floats from one point's operand to the next: padded by a cache line, so that they do not all map
+    /// to the same cache sets.
     pub fn step(&self) -> usize {
         self.depth * self.columns + GRAIN
     }
 
-    /// How much memory there must be.
+    /// Floats of all operands.
     pub fn len(&self) -> usize {
         self.points * self.step()
     }
 
-    /// The depth block that has a row.
+    /// The depth block that contains a row.
     pub fn block_of(&self, row: usize) -> Range<usize> {
         depth_blocks(self.depth).find(|block| block.contains(&row)).unwrap_or(0..0)
     }
@@ -66,12 +67,12 @@ impl Packed {
         chunks.flat_map(move |columns| this.panels_in(columns, &depth, 0))
     }
 
-    /// The panel of a depth block that has a column, for the first point.
+    /// The panel of a depth block that contains a column, for the first point.
     pub fn panel_of(&self, depth: &Range<usize>, column: usize) -> Option<Panel> {
         self.panels(depth).find(|panel| column < panel.first + panel.width)
     }
 
-    /// The panels of some [`COLUMNS`].
+    /// The panels of a block of [`COLUMNS`].
     fn panels_in(
         &self,
         columns: Range<usize>,
@@ -84,41 +85,41 @@ impl Packed {
     }
 }
 
-/// Fetches some numbers.
+/// Prefetches `len` floats.
 fn fetch(from: *const f32, len: usize) {
     (0..len).step_by(LINE).for_each(|at| prefetch(from.wrapping_add(at)));
 }
 
-/// `c = a · b` for each point, the rows of `a` and `c` tiles. Both may be in the same memory.
-pub(super) struct Straight {
+/// `c = a · b` for each point; the rows of `a` and `c` are tiles. Both may be in the same memory.
+pub(super) struct BatchedGemm {
     pub a: Transformed,
     pub b: Packed,
     pub c: Transformed,
 }
 
-impl Straight {
-    /// Floats that a thread needs for so many rows.
+impl BatchedGemm {
+    /// Floats of scratch memory per thread, for this number of rows.
     pub fn memory(rows: usize, depth: usize) -> usize {
         depth_blocks(depth).count() * rows * ROW
     }
 
-    pub fn run(&self, team: &Team, memory: &Parts<'_>) {
-        let pieces = Pieces::new(self.b.points, 1, usize::MAX, team.threads());
-        team.run(|thread| {
+    pub fn run(&self, pool: &ThreadPool, memory: &Parts<'_>) {
+        let pieces = WorkQueue::new(self.b.points, 1, usize::MAX, pool.threads());
+        pool.run(|thread| {
             for point in (&pieces).flatten() {
-                // SAFETY: the point is this thread's, and so is its memory.
+                // SAFETY: the point and the memory are this thread's own.
                 unsafe { self.part(point, memory.of(thread)) };
             }
         });
     }
 
-    /// A point's product.
+    /// The matrix multiplication of one point.
     ///
     /// # Safety
-    /// Factors are complete; the calling thread alone uses the point and the memory.
+    /// Operands are complete; only the calling thread uses the point and the memory.
     unsafe fn part(&self, point: usize, memory: *mut f32) {
         let gathered = |block: usize| memory.wrapping_add(block * self.a.rows * ROW);
-        // SAFETY: the memory has room for the rows; the factor is complete.
+        // SAFETY: the memory has space for the rows; the operand is complete.
         unsafe { self.gather(point, memory) };
         for columns in blocks(0..self.b.columns, COLUMNS) {
             for (block, depth) in depth_blocks(self.b.depth).enumerate() {
@@ -130,7 +131,7 @@ impl Straight {
         }
     }
 
-    /// Brings the left factor together, block by block.
+    /// Gathers the left operand, block by block.
     ///
     /// # Safety
     /// As [`Self::part`].
@@ -148,27 +149,27 @@ impl Straight {
     }
 
     /// # Safety
-    /// As [`Self::part`]; the left factor is gathered.
+    /// As [`Self::part`]; the left operand is gathered.
     unsafe fn panel(&self, point: usize, depth: &Range<usize>, panel: &Panel, gathered: *mut f32) {
         let (kernels, mut fetched, mut i) = (self.b.kernels, 0, 0);
         let next = panel.data.wrapping_add(panel.width * depth.len());
         while i < self.a.rows {
             let code = kernels.tile(panel.vectors, self.a.rows - i);
             let ahead = match fetched < depth.len() {
-                true => Ahead::Panel {
+                true => Prefetch::Panel {
                     from: next.wrapping_add(fetched * panel.width),
                     row: panel.width,
                 },
-                false => Ahead::Nothing,
+                false => Prefetch::Nothing,
             };
             fetched += FETCHED * (depth.len() / LINE);
             let tile = Tile {
                 depth: depth.len(),
-                a: Left::Along { from: gathered.wrapping_add(i * ROW) },
+                a: LeftOperand::Along { from: gathered.wrapping_add(i * ROW) },
                 b: panel.data,
                 c: self.c.point(point).wrapping_add(i * self.c.row_step + panel.first),
-                c_rows: Spacing::Every(self.c.row_step),
-                resume: depth.start > 0,
+                c_rows: RowOffsets::Stride(self.c.row_step),
+                accumulate: depth.start > 0,
                 ahead,
             };
             // SAFETY: the caller's promise; rows of `c` have whole vectors.
@@ -178,8 +179,8 @@ impl Straight {
     }
 }
 
-/// `c (+)= aᵀ · b` for each point, the rows of `a` and `b` tiles.
-pub(super) struct Crossed {
+/// `c (+)= aᵀ · b` for each point; the rows of `a` and `b` are tiles.
+pub(super) struct BatchedGemmTransposedA {
     pub kernels: &'static Kernels,
     pub a: Transformed,
     pub b: Transformed,
@@ -187,33 +188,33 @@ pub(super) struct Crossed {
     pub accumulate: bool,
 }
 
-impl Crossed {
-    /// Floats that a thread needs for so many columns of b.
+impl BatchedGemmTransposedA {
+    /// Floats of scratch memory per thread, for this number of columns of b.
     pub fn memory(columns: usize) -> usize {
         DEPTH * (STEP + columns)
     }
 
-    pub fn run(&self, team: &Team, memory: &Parts<'_>) {
+    pub fn run(&self, pool: &ThreadPool, memory: &Parts<'_>) {
         let chunks = self.c.rows.div_ceil(ROWS);
-        let pieces = Pieces::new(self.c.points * chunks, 1, 2 * chunks, team.threads());
-        team.run(|thread| {
+        let pieces = WorkQueue::new(self.c.points * chunks, 1, 2 * chunks, pool.threads());
+        pool.run(|thread| {
             for number in (&pieces).flatten() {
                 let (point, first) = (number / chunks, number % chunks * ROWS);
                 let rows = first..(first + ROWS).min(self.c.rows);
-                // SAFETY: these rows of the point are this thread's, and so is its memory.
+                // SAFETY: these rows of the point and the memory are this thread's own.
                 unsafe { self.part(point, rows, memory.of(thread)) };
             }
         });
     }
 
-    /// Some rows of a point's product.
+    /// Some rows of one point's result.
     ///
     /// # Safety
-    /// Factors are complete; the calling thread alone uses these rows of `c` and the memory.
+    /// Operands are complete; only the calling thread uses these rows of `c` and the memory.
     unsafe fn part(&self, point: usize, rows: Range<usize>, memory: *mut f32) {
         let packed = memory.wrapping_add(DEPTH * STEP);
         for depth in blocks(0..self.a.rows, DEPTH) {
-            // SAFETY: the factors are complete, and the memory has room for both blocks.
+            // SAFETY: the operands are complete, and the memory has space for both blocks.
             unsafe {
                 self.gather(point, &rows, &depth, memory);
                 self.pack(point, &depth, packed);
@@ -225,7 +226,7 @@ impl Crossed {
         }
     }
 
-    /// Brings some columns of the left factor together, rows of its transpose.
+    /// Gathers some columns of the left operand, which are rows of its transpose.
     ///
     /// # Safety
     /// As [`Self::part`].
@@ -239,7 +240,7 @@ impl Crossed {
         }
     }
 
-    /// Packs panels of the right factor, row by row as it is stored.
+    /// Packs panels of the right operand, row by row as it is stored.
     ///
     /// # Safety
     /// As [`Self::part`].
@@ -257,7 +258,7 @@ impl Crossed {
     }
 
     /// # Safety
-    /// As [`Self::part`]; both factors are brought together.
+    /// As [`Self::part`]; both operands are gathered.
     unsafe fn panel(
         &self,
         point: usize,
@@ -272,12 +273,12 @@ impl Crossed {
             let row = (rows.start + i) * self.c.row_step;
             let tile = Tile {
                 depth: depth.len(),
-                a: Left::Across { from: gathered.wrapping_add(i), step: STEP },
+                a: LeftOperand::Across { from: gathered.wrapping_add(i), step: STEP },
                 b: panel.data,
                 c: self.c.point(point).wrapping_add(row + panel.first),
-                c_rows: Spacing::Every(self.c.row_step),
-                resume: self.accumulate || depth.start > 0,
-                ahead: Ahead::Nothing,
+                c_rows: RowOffsets::Stride(self.c.row_step),
+                accumulate: self.accumulate || depth.start > 0,
+                ahead: Prefetch::Nothing,
             };
             // SAFETY: the caller's promise; rows of `c` have whole vectors.
             unsafe { (code.plain)(&tile) };

@@ -1,16 +1,16 @@
-//! Convolutions as loops over outputs: in double precision, the reference of the tests.
+//! Convolutions as plain loops over outputs: in double precision, the reference of the tests.
 
 use std::ops::Range;
 
 use super::super::simd::vectorized;
-use super::super::team::Team;
+use super::super::thread_pool::ThreadPool;
 use super::window::{Output, Windows};
 use crate::device::Real;
 use crate::device::ops::ConvolutionShape;
 
 /// A convolution of x, some channels of it.
 pub(super) fn forward<T: Real>(
-    team: &Team,
+    pool: &ThreadPool,
     y: &mut [T],
     x: &[T],
     w: &[T],
@@ -19,7 +19,7 @@ pub(super) fn forward<T: Real>(
     finish: impl Fn(usize, &mut [T]) + Sync,
 ) {
     let (windows, width) = (Windows::forward(&shape), channels.len());
-    team.chunks(y, width, |at, y| {
+    pool.chunks(y, width, |at, y| {
         for (i, y) in y.chunks_exact_mut(width).enumerate() {
             let (image, output) = windows.locate(at / width + i);
             let x = &x[image * windows.source_len()..][..windows.source_len()];
@@ -27,8 +27,8 @@ pub(super) fn forward<T: Real>(
                 #[inline(always)]
                 || {
                     y.fill(T::ZERO);
-                    windows.each_tap(output, |place, source| {
-                        let w = w.chunks_exact(shape.outputs).skip(place * shape.inputs);
+                    windows.each_tap(output, |tap, source| {
+                        let w = w.chunks_exact(shape.outputs).skip(tap * shape.inputs);
                         for (&x, w) in x[source..source + shape.inputs].iter().zip(w) {
                             let w = &w[channels.clone()];
                             y.iter_mut().zip(w).for_each(|(y, &w)| *y += x * w);
@@ -43,7 +43,7 @@ pub(super) fn forward<T: Real>(
 
 /// A transposed convolution of y, some channels of it.
 pub(super) fn transpose<T: Real>(
-    team: &Team,
+    pool: &ThreadPool,
     x: &mut [T],
     y: &[T],
     w: &[T],
@@ -53,7 +53,7 @@ pub(super) fn transpose<T: Real>(
 ) {
     let [height, width] = shape.x_pixels;
     let row = width * channels.len();
-    team.chunks(x, row, |at, x| {
+    pool.chunks(x, row, |at, x| {
         for (line, x) in x.chunks_exact_mut(row).enumerate() {
             let (image, line) = ((at / row + line) / height, (at / row + line) % height);
             let y = &y[image * shape.y_len() / shape.rows..][..shape.y_len() / shape.rows];
@@ -70,7 +70,7 @@ pub(super) fn transpose<T: Real>(
     });
 }
 
-/// A line of pixels of one image.
+/// A row of pixels of one image.
 fn transpose_line<T: Real>(
     x: &mut [T],
     y: &[T],
@@ -85,8 +85,8 @@ fn transpose_line<T: Real>(
         let output = Output { row: line / stride, column: pixel / stride };
         for (x, channel) in x.iter_mut().zip(channels.clone()) {
             *x = T::ZERO;
-            windows.each_tap(output, |place, source| {
-                let w = &w[(place * shape.inputs + channel) * outputs..][..outputs];
+            windows.each_tap(output, |tap, source| {
+                let w = &w[(tap * shape.inputs + channel) * outputs..][..outputs];
                 *x += y[source..source + outputs].iter().zip(w).map(|(&y, &w)| y * w).sum();
             });
         }
@@ -95,7 +95,7 @@ fn transpose_line<T: Real>(
 
 /// The gradient of the weights.
 pub(super) fn backward_weight<T: Real>(
-    team: &Team,
+    pool: &ThreadPool,
     dw: &mut [T],
     dy: &[T],
     x: &[T],
@@ -103,7 +103,7 @@ pub(super) fn backward_weight<T: Real>(
     accumulate: bool,
 ) {
     let (windows, outputs) = (Windows::forward(&shape), shape.outputs);
-    team.chunks(dw, outputs, |at, dw| {
+    pool.chunks(dw, outputs, |at, dw| {
         for (i, dw) in dw.chunks_exact_mut(outputs).enumerate() {
             let (tap, channel) =
                 ((at / outputs + i) / shape.inputs, (at / outputs + i) % shape.inputs);
@@ -120,7 +120,7 @@ pub(super) fn backward_weight<T: Real>(
     });
 }
 
-/// y = xᵀ, where x has so many rows and columns.
+/// y = xᵀ, where x is (rows, columns).
 pub(super) fn transpose_image<T: Real>(y: &mut [T], x: &[T], [rows, columns]: [usize; 2]) {
     for (column, y) in y.chunks_exact_mut(rows).enumerate() {
         let x = x[column..].iter().step_by(columns);

@@ -1,12 +1,13 @@
-//! Work that is handed out piece by piece.
+//! Dynamic scheduling: threads take pieces of work from a shared queue.
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// `0..length` in pieces, which threads take as they come: large ones first, small ones at the end.
+/// `0..length` in pieces that threads take when they are ready: large ones first, small ones at the
+/// end, as in OpenMP's guided schedule.
 ///
-/// Threads are seldom equally fast: the cores serve others too, and a core's two hardware threads
-/// share it. With fixed parts everyone would wait for the slowest.
-pub(in super::super) struct Pieces {
+/// Threads are seldom equally fast: cores run other programs too, and two hardware threads share a
+/// core. With fixed parts all threads would wait for the slowest.
+pub(in super::super) struct WorkQueue {
     next: AtomicUsize,
     length: usize,
     least: usize,
@@ -14,18 +15,18 @@ pub(in super::super) struct Pieces {
     threads: usize,
 }
 
-impl Pieces {
-    /// Pieces for `threads` threads; but for the last one, their lengths are multiples of `least`
-    /// (at least 1), and at most `most`, a multiple of it too.
+impl WorkQueue {
+    /// A queue for `threads` threads. The lengths of all pieces but the last are multiples of `least`
+    /// (at least 1) and at most `most`, a multiple of it too.
     pub fn new(length: usize, least: usize, most: usize, threads: usize) -> Self {
         Self { next: AtomicUsize::new(0), length, least, most, threads }
     }
 }
 
-impl Iterator for &Pieces {
+impl Iterator for &WorkQueue {
     type Item = Range<usize>;
 
-    /// The next piece that nobody has taken.
+    /// The next piece that no thread has taken.
     fn next(&mut self) -> Option<Range<usize>> {
         let mut start = self.next.load(Relaxed);
         loop {

@@ -1,43 +1,43 @@
-//! A standing team of threads that share one operation's work.
+//! A persistent thread pool that parallelizes operations.
 //!
-//! It owns the threads and the ways to split a buffer into disjoint parts: contiguous chunks, and
-//! stripes of columns. What an operation computes never depends on the split, so the results are
-//! the same bits for every number of threads. Nothing here allocates once a team stands.
+//! It owns the threads, and splits buffers into disjoint parts: contiguous chunks, or column blocks
+//! of a matrix. The result of an operation never depends on the split, so it has the same bits for
+//! every number of threads. Nothing is allocated after the pool has been created.
 #![allow(unsafe_code)]
 use super::scratch::Scratch;
 use std::cell::{RefCell, RefMut};
 use std::marker::PhantomData;
 use std::ops::Range;
 
-mod crew;
-mod pieces;
 #[cfg(test)]
 mod tests;
+mod work_queue;
+mod workers;
 
-use crew::Crew;
-pub(super) use pieces::Pieces;
+pub(super) use work_queue::WorkQueue;
+use workers::Workers;
 
-/// Fewer elements than this are left to the calling thread. A chosen bound: 8192 elements take
-/// some 2 µs; a hand-over takes 0.4 µs (measured), and half of the elements must then travel
-/// between the cores.
-const WORTH_SHARING: usize = 8 * 1024;
+/// Fewer elements than this are processed by the calling thread alone: 8192 elements take about
+/// 2 µs; dispatching takes 0.4 µs (measured), and half of the elements must then be transferred
+/// between cores.
+const PARALLEL_THRESHOLD: usize = 8 * 1024;
 
-/// Elements of the smallest piece that a thread takes from an operation's work.
-const WORTH_TAKING: usize = 4 * 1024;
+/// Fewest elements that a thread takes from the work queue.
+const MIN_PIECE: usize = 4 * 1024;
 
-/// Columns that stay together in one stripe: 64 bytes of `f32`, so that two threads never write
-/// to one cache line of an aligned row.
-pub(super) const STRIPE_GRAIN: usize = 16;
+/// Column blocks start at multiples of this: 64 bytes of `f32`, so that two threads never write to
+/// the same cache line of an aligned row.
+pub(super) const COLUMN_GRAIN: usize = 16;
 
-/// A team of threads, the calling thread among them.
-pub(crate) struct Team {
-    crew: Crew,
+/// A pool of threads, including the calling thread.
+pub(crate) struct ThreadPool {
+    workers: Workers,
     scratch: RefCell<Scratch>,
 }
 
-/// A vertical stripe of a row-major matrix: some columns of all its rows.
-pub(crate) struct Stripe<'a, T> {
-    /// The stripe's first element in row 0.
+/// A column block of a row-major matrix: a range of columns, all rows.
+pub(crate) struct ColumnBlock<'a, T> {
+    /// The block's first element in row 0.
     data: *mut T,
     rows: usize,
     first: usize,
@@ -47,15 +47,15 @@ pub(crate) struct Stripe<'a, T> {
     _matrix: PhantomData<&'a mut [T]>,
 }
 
-// SAFETY: a stripe stands for `&mut` borrows of its elements, which nothing else refers to.
-unsafe impl<T: Send> Send for Stripe<'_, T> {}
+// SAFETY: a block represents `&mut` borrows of its elements, which nothing else refers to.
+unsafe impl<T: Send> Send for ColumnBlock<'_, T> {}
 
-impl<T> Stripe<'_, T> {
-    /// The columns `columns` of the matrix of `rows` rows that starts at `matrix`.
+impl<T> ColumnBlock<'_, T> {
+    /// The columns `columns` of the matrix with `rows` rows that starts at `matrix`.
     ///
     /// # Safety
-    /// The rows lie `stride` apart in one live allocation, and for `'a` nothing else refers to
-    /// these columns.
+    /// The rows are `stride` elements apart in one live allocation, and nothing else refers to these
+    /// columns during `'a`.
     pub(super) unsafe fn new(
         matrix: *mut T,
         rows: usize,
@@ -73,7 +73,7 @@ impl<T> Stripe<'_, T> {
         }
     }
 
-    /// The matrix's column that the stripe begins at.
+    /// The matrix column at which the block starts.
     pub fn first_column(&self) -> usize {
         self.first
     }
@@ -83,15 +83,15 @@ impl<T> Stripe<'_, T> {
         self.rows
     }
 
-    /// The stripe's part of row `i`.
+    /// The block's part of row `i`.
     pub fn row(&mut self, i: usize) -> &mut [T] {
-        assert!(i < self.rows, "row {i} of a stripe with {} rows", self.rows);
-        // SAFETY: `new` was promised these elements; `&mut self` keeps the rows' borrows apart.
+        assert!(i < self.rows, "row {i} of a block with {} rows", self.rows);
+        // SAFETY: `new`'s caller promised these elements; `&mut self` keeps borrows of rows disjoint.
         unsafe { std::slice::from_raw_parts_mut(self.data.add(i * self.stride), self.columns) }
     }
 }
 
-/// A pointer that threads may share; they use disjoint parts of what it points to.
+/// A pointer that threads may share; they use disjoint parts of the slice.
 struct Shared<T>(*mut T);
 
 // SAFETY: every use hands each element to at most one thread.
@@ -106,31 +106,31 @@ impl<T> Shared<T> {
     }
 }
 
-impl Team {
-    /// A team of `threads` threads (at least 1).
+impl ThreadPool {
+    /// A pool of `threads` threads (at least 1).
     pub fn new(threads: usize) -> Self {
-        Self { crew: Crew::new(threads.max(1) - 1), scratch: RefCell::default() }
+        Self { workers: Workers::new(threads.max(1) - 1), scratch: RefCell::default() }
     }
 
-    /// How many threads share the work.
+    /// Number of threads.
     pub fn threads(&self) -> usize {
-        self.crew.threads()
+        self.workers.threads()
     }
 
-    /// Working memory of the threads, kept from one operation to the next.
+    /// Scratch memory of the threads, reused between operations.
     pub(super) fn scratch(&self) -> RefMut<'_, Scratch> {
         self.scratch.borrow_mut()
     }
 
-    /// Calls `work(thread)` once for each thread's number and waits for all. The calls run at the
-    /// same time if they can, but must not wait for each other: the calling thread makes those
-    /// that no other thread has begun. A panic continues here after all calls have ended.
+    /// Calls `work(thread)` once for each thread index and waits for all of them. The calls may run
+    /// concurrently, but must not wait for each other: the calling thread runs those that no other
+    /// thread has started. A panic is propagated after all calls have finished.
     pub fn run(&self, work: impl Fn(usize) + Sync) {
-        self.crew.run(work);
+        self.workers.run(work);
     }
 
-    /// Splits `out` into one contiguous chunk a thread, each but the last a multiple of
-    /// `granularity` long; calls `work(offset, chunk)`.
+    /// Splits `out` into contiguous chunks whose lengths, except the last, are multiples of
+    /// `granularity`; calls `work(offset, chunk)`.
     pub fn chunks<T: Send>(
         &self,
         out: &mut [T],
@@ -145,7 +145,7 @@ impl Team {
         });
     }
 
-    /// As [`Team::chunks`], for three slices of one length.
+    /// Like [`ThreadPool::chunks`] for three slices of the same length.
     pub fn chunks3<T: Send>(
         &self,
         out: [&mut [T]; 3],
@@ -156,29 +156,29 @@ impl Team {
         assert!(out.iter().all(|slice| slice.len() == length), "slices of different lengths");
         let out = out.map(|slice| Shared(slice.as_mut_ptr()));
         self.share(length, length, granularity, |range| {
-            // SAFETY: `share` gives out disjoint ranges within each of the slices, and those do
-            // not overlap.
+            // SAFETY: `share` gives out disjoint ranges within each slice, and the slices do not
+            // overlap.
             work(range.start, out.each_ref().map(|slice| unsafe { slice.part(range.clone()) }));
         });
     }
 
-    /// Splits the columns of the row-major matrix `out`, `columns` wide, among the threads.
-    pub fn stripes<T: Send>(
+    /// Splits the row-major matrix `out` with `columns` columns into column blocks.
+    pub fn column_blocks<T: Send>(
         &self,
         out: &mut [T],
         columns: usize,
-        work: impl Fn(Stripe<'_, T>) + Sync,
+        work: impl Fn(ColumnBlock<'_, T>) + Sync,
     ) {
-        self.stripes_with(out, columns, [], |stripe, []| work(stripe));
+        self.column_blocks_with(out, columns, [], |block, []| work(block));
     }
 
-    /// As [`Team::stripes`]; `vectors`, each with an element a column, are split along.
-    pub fn stripes_with<T: Send, const N: usize>(
+    /// Like [`ThreadPool::column_blocks`]; `vectors`, each with an element per column, are split too.
+    pub fn column_blocks_with<T: Send, const N: usize>(
         &self,
         out: &mut [T],
         columns: usize,
         vectors: [&mut [T]; N],
-        work: impl Fn(Stripe<'_, T>, [&mut [T]; N]) + Sync,
+        work: impl Fn(ColumnBlock<'_, T>, [&mut [T]; N]) + Sync,
     ) {
         assert!(columns > 0 && out.len().is_multiple_of(columns), "not rows of {columns} columns");
         let (elements, rows) = (out.len(), out.len() / columns);
@@ -186,12 +186,12 @@ impl Team {
         self.columns(elements, columns, vectors, |range, parts| {
             let matrix = &out;
             // SAFETY: ranges of columns are disjoint.
-            work(unsafe { Stripe::new(matrix.0, rows, columns, range) }, parts);
+            work(unsafe { ColumnBlock::new(matrix.0, rows, columns, range) }, parts);
         });
     }
 
-    /// Splits `vectors`, each with an element a column, for work on a matrix of so many elements; calls
-    /// `work(columns, parts)`.
+    /// Splits `vectors`, each with an element per column, for work on a matrix with `elements`
+    /// elements; calls `work(columns, parts)`.
     pub fn columns<T: Send, const N: usize>(
         &self,
         elements: usize,
@@ -199,17 +199,17 @@ impl Team {
         vectors: [&mut [T]; N],
         work: impl Fn(Range<usize>, [&mut [T]; N]) + Sync,
     ) {
-        assert!(vectors.iter().all(|vector| vector.len() == columns), "not an element a column");
+        assert!(vectors.iter().all(|vector| vector.len() == columns), "not an element per column");
         let vectors = vectors.map(|vector| Shared(vector.as_mut_ptr()));
-        self.share(elements, columns, STRIPE_GRAIN, |range| {
+        self.share(elements, columns, COLUMN_GRAIN, |range| {
             // SAFETY: `share` gives out disjoint ranges of the columns, and the vectors do not overlap.
             let parts = vectors.each_ref().map(|vector| unsafe { vector.part(range.clone()) });
             work(range, parts);
         });
     }
 
-    /// Calls `work(part, rows, sums)` for parts of a matrix, of `len` numbers each or what is left of it,
-    /// with as many of the `sums` each time, `wide` numbers of every vector.
+    /// Splits a matrix into parts of `len` elements, and each vector of `sums` into as many parts of
+    /// `wide` elements; calls `work(part, rows, sums)`.
     pub fn parts<T: Send, const N: usize>(
         &self,
         (matrix, len): (&mut [T], usize),
@@ -218,16 +218,20 @@ impl Team {
         work: impl Fn(usize, &mut [T], [&mut [T]; N]) + Sync,
     ) {
         let parts = sums[0].len() / wide;
-        assert!(sums.iter().all(|sums| sums.len() == parts * wide), "not as many sums a part");
+        assert!(
+            sums.iter().all(|sums| sums.len() == parts * wide),
+            "parts with different numbers of sums"
+        );
         let end = matrix.len();
         let matrix = Shared(matrix.as_mut_ptr());
         let sums = sums.map(|sums| Shared(sums.as_mut_ptr()));
-        let pieces = Pieces::new(parts, 1, usize::MAX, self.threads());
+        let pieces = WorkQueue::new(parts, 1, usize::MAX, self.threads());
         self.run(|_| {
             let matrix = &matrix;
             for part in (&pieces).flatten() {
                 let rows = (part * len).min(end)..((part + 1) * len).min(end);
-                // SAFETY: each part is one thread's; those of the matrix, and of a vector, are disjoint.
+                // SAFETY: each part is given to one thread; parts of the matrix, and of a vector, are
+                // disjoint.
                 unsafe {
                     let sums = sums.each_ref().map(|all| all.part(part * wide..(part + 1) * wide));
                     work(part, matrix.part(rows), sums);
@@ -237,7 +241,7 @@ impl Team {
     }
 
     /// Calls `work` on disjoint ranges that cover `0..length`, their inner bounds multiples of
-    /// `grain`; on one range only when there are few `elements`.
+    /// `grain`; on a single range if there are few `elements`.
     fn share(
         &self,
         elements: usize,
@@ -245,11 +249,11 @@ impl Team {
         grain: usize,
         work: impl Fn(Range<usize>) + Sync,
     ) {
-        if elements < WORTH_SHARING || length <= grain || self.threads() == 1 {
+        if elements < PARALLEL_THRESHOLD || length <= grain || self.threads() == 1 {
             return work(0..length);
         }
-        let least = (WORTH_TAKING * length / elements).next_multiple_of(grain).max(grain);
-        let pieces = Pieces::new(length, least, usize::MAX, self.threads());
+        let least = (MIN_PIECE * length / elements).next_multiple_of(grain).max(grain);
+        let pieces = WorkQueue::new(length, least, usize::MAX, self.threads());
         self.run(|_| (&pieces).for_each(&work));
     }
 }

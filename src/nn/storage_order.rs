@@ -13,7 +13,7 @@ fn stored_at(feature: usize, image: ChannelsLast) -> usize {
 
 /// How a tensor is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
+pub(crate) enum StorageOrder {
     Rows(Rows),
     /// With its axes the other way round: (a, b, c) as (c, b, a).
     Reversed([usize; 3]),
@@ -47,34 +47,34 @@ impl Rows {
     }
 }
 
-impl Order {
+impl StorageOrder {
     /// Numbers of the flat buffer.
     pub fn len(self) -> usize {
         match self {
-            Order::Rows(Rows { rows, stride, .. }) => rows * stride,
-            Order::Reversed(extents) => extents.iter().product(),
+            StorageOrder::Rows(Rows { rows, stride, .. }) => rows * stride,
+            StorageOrder::Reversed(extents) => extents.iter().product(),
         }
     }
 
     /// Numbers of the tensor.
     pub fn count(self) -> usize {
         match self {
-            Order::Rows(Rows { rows, columns, .. }) => rows * columns,
-            Order::Reversed(extents) => extents.iter().product(),
+            StorageOrder::Rows(Rows { rows, columns, .. }) => rows * columns,
+            StorageOrder::Reversed(extents) => extents.iter().product(),
         }
     }
 
     /// The tensor's numbers, of what is stored.
     pub fn unpack<T: Copy + Default>(self, stored: Vec<T>) -> Vec<T> {
         match self {
-            Order::Rows(rows) if rows.are_pytorchs() => stored,
-            Order::Rows(rows) => {
+            StorageOrder::Rows(rows) if rows.are_pytorchs() => stored,
+            StorageOrder::Rows(rows) => {
                 // As long as it is to be: a vector that grows has up to three times as much meanwhile.
                 let mut values = Vec::with_capacity(self.count());
                 values.extend(rows.places().map(|at| stored[at]));
                 values
             }
-            Order::Reversed([a, b, c]) => reversed(&stored, [c, b, a]),
+            StorageOrder::Reversed([a, b, c]) => reversed(&stored, [c, b, a]),
         }
     }
 
@@ -82,13 +82,13 @@ impl Order {
     pub fn pack<T: Copy + Default>(self, values: &[T]) -> Cow<'_, [T]> {
         assert_eq!(values.len(), self.count());
         match self {
-            Order::Rows(rows) if rows.are_pytorchs() => Cow::Borrowed(values),
-            Order::Rows(rows) => {
+            StorageOrder::Rows(rows) if rows.are_pytorchs() => Cow::Borrowed(values),
+            StorageOrder::Rows(rows) => {
                 let mut stored = vec![T::default(); self.len()];
                 rows.places().zip(values).for_each(|(at, &value)| stored[at] = value);
                 Cow::Owned(stored)
             }
-            Order::Reversed(extents) => Cow::Owned(reversed(values, extents)),
+            StorageOrder::Reversed(extents) => Cow::Owned(reversed(values, extents)),
         }
     }
 }
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn padding_is_zero_and_goes_again() {
-        let wide = Order::Rows(Rows { rows: 3, columns: 5, stride: 8, images: [None; 2] });
+        let wide = StorageOrder::Rows(Rows { rows: 3, columns: 5, stride: 8, images: [None; 2] });
         assert_eq!((wide.count(), wide.len()), (15, 24));
         let values: Vec<u32> = (1..=15).collect();
         let stored = wide.pack(&values).into_owned();
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn features_of_an_image_are_stored_channels_last() {
         let order = |[rows, columns]: [usize; 2], stride, images| {
-            Order::Rows(Rows { rows, columns, stride, images })
+            StorageOrder::Rows(Rows { rows, columns, stride, images })
         };
         // Two channels of three pixels, channel·10 + pixel.
         let image = Some([2, 3]);
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn kernels_are_stored_with_their_axes_reversed() {
-        let kernel = Order::Reversed([3, 2, 4]);
+        let kernel = StorageOrder::Reversed([3, 2, 4]);
         // outer·100 + inner·10 + place
         let number = |outer: u32, inner: u32, place: u32| outer * 100 + inner * 10 + place;
         let values: Vec<u32> = (0..24).map(|i| number(i / 8, i / 4 % 2, i % 4)).collect();

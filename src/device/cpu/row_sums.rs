@@ -1,51 +1,52 @@
-//! Sums over the rows of a matrix, of few columns too.
+//! Sums over the rows of a matrix, even if it has few columns.
 //!
-//! Threads divide columns, and vectors hold neighbouring ones. A matrix of few columns and many rows (an
-//! image's channels and its pixels) would leave most of them idle. Some neighbouring rows are taken as
-//! one wide row then, and threads take parts of the rows, whose sums are added up in the end. How many
-//! follows from the extents alone, so that a sum has the same order, and the same bits, for every number
-//! of threads.
+//! Normally threads and vector lanes divide the columns. A matrix with few columns and many rows (the
+//! channels of images and their pixels) would leave most of them idle. Such a matrix is folded: several
+//! neighbouring rows are treated as one wide row, and threads process parts of the rows, whose sums
+//! are added at the end. The number of parts depends only on the extents, so a sum has the same order,
+//! and the same bits, for every number of threads.
 
 use std::ops::Range;
 
 use super::simd::vectorized;
 use super::{Cpu, CpuReal};
 
-/// Columns that are wide enough for vectors.
+/// Width of a folded row: enough for vectors.
 const WIDE: usize = 256;
-/// Rows that a matrix has at least for them to be folded.
+/// A matrix with at least this many rows is folded.
 const MANY_ROWS: usize = 2048;
-/// Numbers of a part, unless there are many.
+/// Fewest elements of a part.
 const PART: usize = 64 * 1024;
 /// Most parts.
-const MOST_PARTS: usize = 64;
+const MAX_PARTS: usize = 64;
 
-/// A matrix whose rows are taken together.
+/// The extents of a matrix with folded rows.
 #[derive(Clone, Copy)]
-pub(super) struct Folded {
+pub(super) struct FoldedRows {
     /// Columns of the matrix.
     pub columns: usize,
     /// Columns of a wide row.
     pub wide: usize,
-    /// Whole wide rows, and those of a part.
+    /// Complete wide rows.
     rows: usize,
+    /// Wide rows of a part.
     part: usize,
-    /// Rows behind them.
+    /// Remaining rows of the matrix.
     rest: usize,
 }
 
-impl Folded {
+impl FoldedRows {
     pub fn new(rows: usize, columns: usize) -> Self {
         if rows < MANY_ROWS {
             return Self { columns, wide: columns, rows, part: rows, rest: 0 };
         }
         let fold = (WIDE / columns).max(1);
         let (wide, rows, rest) = (fold * columns, rows / fold, rows % fold);
-        let part = rows.div_ceil(MOST_PARTS).max(PART / wide).max(1);
+        let part = rows.div_ceil(MAX_PARTS).max(PART / wide).max(1);
         Self { columns, wide, rows, part, rest }
     }
 
-    /// Room for the sums of wide columns, of each part.
+    /// Number of partial sums: for each part and wide column.
     pub fn sums(&self) -> usize {
         self.parts() * self.wide
     }
@@ -59,32 +60,32 @@ impl Folded {
         part * self.part..self.rows.min((part + 1) * self.part)
     }
 
-    /// Numbers of whole wide rows.
+    /// Elements of all complete wide rows.
     fn body(&self) -> usize {
         self.rows * self.wide
     }
 
-    /// Where the rows behind the wide ones are, of whose columns the sums are the first ones.
+    /// The element ranges of the remaining rows, which add to the first `columns` sums.
     fn rest(&self) -> impl Iterator<Item = Range<usize>> + use<> {
         let (body, columns) = (self.body(), self.columns);
         (0..self.rest).map(move |row| body + row * columns..body + (row + 1) * columns)
     }
 
-    /// Adds the sums of parts and of wide columns up, to those of the matrix's columns.
-    fn add_up<T: CpuReal>(&self, sums: &mut [T]) {
+    /// Reduces the partial sums to the sums of the matrix's columns.
+    fn reduce<T: CpuReal>(&self, sums: &mut [T]) {
         let (wide, parts) = sums.split_at_mut(self.wide);
         parts.chunks_exact(self.wide).for_each(|part| add(wide, part));
         let (first, others) = wide.split_at_mut(self.columns);
         others.chunks_exact(self.columns).for_each(|other| add(first, other));
     }
 
-    /// Repeats the first places of wide sums in all others.
-    pub fn spread<T: CpuReal>(&self, sums: &mut [T]) {
+    /// Repeats the first `columns` sums over the whole wide row.
+    pub fn broadcast<T: CpuReal>(&self, sums: &mut [T]) {
         let (first, others) = sums[..self.wide].split_at_mut(self.columns);
         others.chunks_exact_mut(self.columns).for_each(|other| other.copy_from_slice(first));
     }
 
-    /// Repeats a vector of an element a column for the wide ones.
+    /// Repeats a vector with an element per column over the wide row.
     pub fn repeat<T: CpuReal>(&self, wide: &mut [T], vector: &[T]) {
         let wide = wide[..self.wide].chunks_exact_mut(self.columns);
         wide.for_each(|wide| wide.copy_from_slice(vector));
@@ -95,7 +96,7 @@ fn add<T: CpuReal>(sums: &mut [T], others: &[T]) {
     sums.iter_mut().zip(others).for_each(|(sum, &other)| *sum += other);
 }
 
-/// Writes sums to a gradient, or adds them to what is there.
+/// Writes sums to a gradient, or accumulates them.
 pub(super) fn store<T: CpuReal>(gradient: &mut [T], sums: &[T], accumulate: bool) {
     if !accumulate {
         return gradient.copy_from_slice(sums);
@@ -104,11 +105,12 @@ pub(super) fn store<T: CpuReal>(gradient: &mut [T], sums: &[T], accumulate: bool
 }
 
 impl<T: CpuReal> Cpu<T> {
-    /// Sums over rows to the first of `sums`, which has [`Folded::sums`] places. `add` adds the numbers of
-    /// a row that begin at an element to the sums of columns that begin at another.
+    /// Sums over rows, to the first elements of `sums`, whose length is [`FoldedRows::sums`].
+    /// `add(sums, column, at)` adds the elements from `at` on to the sums of the columns from `column`
+    /// on.
     pub(super) fn sum_rows(
         &self,
-        folded: &Folded,
+        folded: &FoldedRows,
         sums: &mut [T],
         add: impl Fn(&mut [T], usize, usize) + Sync,
     ) {
@@ -125,40 +127,40 @@ impl<T: CpuReal> Cpu<T> {
             );
         };
         match folded.parts() {
-            1 => self.team.columns(folded.body(), wide, [&mut sums[..wide]], |columns, [sums]| {
+            1 => self.pool.columns(folded.body(), wide, [&mut sums[..wide]], |columns, [sums]| {
                 sum(sums, columns.start, 0..folded.rows);
             }),
-            _ => self.team.parts((&mut [], 0), [&mut *sums], wide, |part, _, [sums]| {
+            _ => self.pool.parts((&mut [], 0), [&mut *sums], wide, |part, _, [sums]| {
                 sum(sums, 0, folded.rows_of(part));
             }),
         }
         folded.rest().for_each(|row| add(&mut sums[..folded.columns], 0, row.start));
-        folded.add_up(sums);
+        folded.reduce(sums);
     }
 
-    /// Calls `work` with all numbers of a matrix, some columns of a row after the other: the numbers, the
-    /// wide column and the element that they begin at.
+    /// Calls `work(elements, column, at)` for all elements of a matrix, some columns of a row at a
+    /// time, which start at wide column `column` and element `at`.
     pub(super) fn each_row(
         &self,
-        folded: &Folded,
+        folded: &FoldedRows,
         matrix: &mut [T],
         work: impl Fn(&mut [T], usize, usize) + Sync,
     ) {
         let wide = folded.wide;
         let (body, rest) = matrix.split_at_mut(folded.body());
         match folded.parts() {
-            1 => self.team.stripes(body, wide, |mut stripe| {
-                let first = stripe.first_column();
+            1 => self.pool.column_blocks(body, wide, |mut block| {
+                let first = block.first_column();
                 vectorized(
                     #[inline(always)]
                     || {
                         for row in 0..folded.rows {
-                            work(stripe.row(row), first, row * wide + first);
+                            work(block.row(row), first, row * wide + first);
                         }
                     },
                 );
             }),
-            _ => self.team.chunks(body, wide, |at, rows| {
+            _ => self.pool.chunks(body, wide, |at, rows| {
                 vectorized(
                     #[inline(always)]
                     || {
@@ -173,11 +175,11 @@ impl<T: CpuReal> Cpu<T> {
         rows.for_each(|(numbers, row)| work(numbers, 0, row.start));
     }
 
-    /// As [`Cpu::each_row`], for work that sums up besides: `work` gets the columns' sums too. The
-    /// matrix's columns have theirs in the first places of `sums` in the end.
+    /// Like [`Cpu::each_row`] with sums: `work` also gets the columns' partial sums. At the end the
+    /// first elements of `sums` are the sums of the matrix's columns.
     pub(super) fn sum_each_row<const N: usize>(
         &self,
-        folded: &Folded,
+        folded: &FoldedRows,
         matrix: &mut [T],
         mut sums: [&mut [T]; N],
         work: impl Fn(&mut [T], [&mut [T]; N], usize, usize) + Sync,
@@ -188,21 +190,21 @@ impl<T: CpuReal> Cpu<T> {
         match folded.parts() {
             1 => {
                 let all = all.map(|sums| &mut sums[..wide]);
-                self.team.stripes_with(body, wide, all, |mut stripe, mut sums| {
-                    let first = stripe.first_column();
+                self.pool.column_blocks_with(body, wide, all, |mut block, mut sums| {
+                    let first = block.first_column();
                     vectorized(
                         #[inline(always)]
                         || {
                             sums.iter_mut().for_each(|sums| sums.fill(T::ZERO));
                             for row in 0..folded.rows {
                                 let sums = sums.each_mut().map(|sums| &mut **sums);
-                                work(stripe.row(row), sums, first, row * wide + first);
+                                work(block.row(row), sums, first, row * wide + first);
                             }
                         },
                     );
                 });
             }
-            _ => self.team.parts((body, folded.part * wide), all, wide, |part, rows, mut sums| {
+            _ => self.pool.parts((body, folded.part * wide), all, wide, |part, rows, mut sums| {
                 let first = folded.rows_of(part).start * wide;
                 vectorized(
                     #[inline(always)]
@@ -220,6 +222,6 @@ impl<T: CpuReal> Cpu<T> {
             let sums = sums.each_mut().map(|sums| &mut sums[..folded.columns]);
             work(numbers, sums, 0, row.start);
         }
-        sums.into_iter().for_each(|sums| folded.add_up(sums));
+        sums.into_iter().for_each(|sums| folded.reduce(sums));
     }
 }

@@ -13,14 +13,14 @@ use safetensors::{Dtype, SafeTensors};
 use serde::de::DeserializeOwned;
 
 /// One file: tensors in double precision, and metadata.
-pub struct Recording {
+pub struct GoldenRun {
     /// The file's name, without its ending.
     pub name: String,
     metadata: HashMap<String, String>,
     pub tensors: HashMap<String, Vec<f64>>,
 }
 
-impl Recording {
+impl GoldenRun {
     pub fn read(path: &Path) -> Self {
         let bytes = fs::read(path).unwrap();
         let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();

@@ -1,23 +1,23 @@
-//! Memory that is needed soon, fetched while something else is computed.
+//! Prefetching memory during other computations.
 
 use std::ops::Range;
 
 use super::super::gemm::tile::{LINE, prefetch};
 use super::window::Windows;
 
-/// Some memory, and how many cache lines of it are fetched at once.
-pub(super) struct Ahead<'a> {
+/// Memory to prefetch, and the number of cache lines per call.
+pub(super) struct Prefetcher<'a> {
     memory: &'a [f32],
     lines: usize,
 }
 
-impl<'a> Ahead<'a> {
-    /// All of it in so many turns.
+impl<'a> Prefetcher<'a> {
+    /// Prefetches all of `memory` in `turns` calls.
     pub fn new(memory: &'a [f32], turns: usize) -> Self {
         Self { memory, lines: memory.len().div_ceil(LINE * turns) }
     }
 
-    /// Fetches the next lines.
+    /// Prefetches the next cache lines.
     #[inline(always)]
     pub fn fetch(&mut self) {
         let (next, rest) = self.memory.split_at(self.memory.len().min(self.lines * LINE));
@@ -26,20 +26,21 @@ impl<'a> Ahead<'a> {
     }
 }
 
-/// The same of the pixels of some windows' outputs.
-pub(super) struct PixelsAhead<'a> {
+/// The same for the pixels of some outputs.
+pub(super) struct PixelPrefetcher<'a> {
     pub images: &'a [f32],
-    /// Of a pixel, and those of them that are needed.
+    /// Channels of a pixel.
     pub channels: usize,
+    /// The channels that are needed.
     pub needed: Range<usize>,
     pub windows: Windows,
     pub outputs: Range<usize>,
-    /// Pixels that are fetched at once.
+    /// Pixels per call.
     pub at_once: usize,
 }
 
-impl PixelsAhead<'_> {
-    /// Fetches the next pixels.
+impl PixelPrefetcher<'_> {
+    /// Prefetches the next pixels.
     #[inline(always)]
     pub fn fetch(&mut self) {
         let end = self.outputs.end.min(self.outputs.start + self.at_once);

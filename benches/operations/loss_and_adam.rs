@@ -1,11 +1,11 @@
 //! Losses, Adam, and the count of iterations.
 
 use gan_cuda::device::ops::{
-    Adam, Judged, LossShape, RING_COLUMNS, RING_ROWS, Score, SoftmaxShape,
+    Adam, LossShape, RING_COLUMNS, RING_ROWS, Score, SoftmaxShape, Targets,
 };
 
 use crate::clock::Timed;
-use crate::{Bench, draws, layers};
+use crate::{Bench, layers, random};
 
 const ADAM: Adam = Adam { lr: 2e-4, b1: 0.5, b2: 0.999, eps: 1e-8 };
 
@@ -23,13 +23,13 @@ pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
 
 /// Reads x, writes dx, of real images and generated ones, and four numbers of the ring.
 fn loss_forward_backward<D: Timed>(bench: &mut Bench<'_, D>, rows: usize, score: Score) {
-    let judged = Judged::RealThenFake;
-    let (shape, all) = (LossShape { rows, score, scale: 1.0, judged }, judged.parts() * rows);
+    let targets = Targets::RealThenFake;
+    let (shape, all) = (LossShape { rows, score, scale: 1.0, targets }, targets.parts() * rows);
     let (x, mut dx, step) = (bench.numbers(all), bench.numbers(all), bench.step());
     let places = RING_ROWS * RING_COLUMNS;
     let mut ring = bench.numbers(places);
-    let size = format!("{}x{rows}-{score:?}", judged.parts());
-    bench.moves("loss_forward_backward", &size, 2 * all + 2 * judged.parts(), |device| {
+    let size = format!("{}x{rows}-{score:?}", targets.parts());
+    bench.moves("loss_forward_backward", &size, 2 * all + 2 * targets.parts(), |device| {
         let (dx, ring) = (D::view_mut(&mut dx, 0..all), D::view_mut(&mut ring, 0..places));
         device.loss_forward_backward(dx, ring, D::view(&x, 0..all), D::view(&step, 0..1), shape);
     });
@@ -38,7 +38,7 @@ fn loss_forward_backward<D: Timed>(bench: &mut Bench<'_, D>, rows: usize, score:
 /// Reads x and the labels, writes dx and the losses.
 fn softmax_cross_entropy<D: Timed>(bench: &mut Bench<'_, D>, [rows, classes]: [usize; 2]) {
     let (shape, all) = (SoftmaxShape { rows, classes }, rows * classes);
-    let (x, labels) = (bench.numbers(all), draws::labels(bench, rows, classes));
+    let (x, labels) = (bench.numbers(all), random::labels(bench, rows, classes));
     let (mut dx, mut losses) = (bench.numbers(all), bench.numbers(rows));
     let (name, size) = ("softmax_cross_entropy_forward_backward", format!("{rows}x{classes}"));
     bench.moves(name, &size, 2 * all + 2 * rows, |device| {

@@ -1,8 +1,8 @@
-//! Where NVIDIA's libraries are looked for.
+//! The search paths of NVIDIA's libraries.
 //!
-//! They come with the CUDA toolkit or with Python packages (`pip install nvidia-cublas`), and the
-//! second kind lies where the system's loader does not look. The build and the program look in the
-//! same places, so this module uses nothing of the crate.
+//! They come with the CUDA toolkit or with Python packages (`pip install nvidia-cublas`); the latter
+//! are not on the dynamic loader's search path. The build script and the program search the same
+//! paths, so this module uses nothing of the crate.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -12,27 +12,27 @@ use std::sync::OnceLock;
 use std::{env, fs};
 
 /// The environment variables that [`folders`] reads.
-#[allow(dead_code)] // The build tells cargo; nobody else needs to know.
+#[allow(dead_code)] // Only the build script uses it.
 pub const VARIABLES: [&str; 4] = ["CUDA_HOME", "CUDA_PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV"];
 
-/// The folders to look in, in order. [`LOADER`] is one of them. The last ones are python3's, which
-/// is asked only if an iterator gets that far: it takes longer than all the rest.
+/// The folders to search, in order. [`LOADER`] is one of them. The last ones are python3's; it is
+/// run only if the iterator gets that far, since it takes longer than all the rest.
 pub fn folders() -> impl Iterator<Item = PathBuf> {
     let python = std::iter::once_with(python_folders).flatten();
     toolkits().into_iter().chain([PathBuf::from(LOADER)]).chain(python)
 }
 
-/// The major versions of CUDA whose libraries can be used, the newest first.
+/// The supported major versions of CUDA's libraries, newest first.
 pub const MAJORS: [u32; 2] = [13, 12];
 
-/// Stands for the places that the system's loader looks in by itself: a bare name is in no folder.
+/// Stands for the dynamic loader's own search path: a bare file name without a folder.
 pub const LOADER: &str = "";
 
 /// Opens the first library that can be opened, trying all of `names` in a folder before the next
-/// folder, and says where it was.
+/// folder; returns its path too.
 ///
 /// # Errors
-/// Where there was none, and what could not be opened, in words.
+/// The folders without the library, and the messages of libraries that could not be opened.
 pub fn open_first<T, E: Error>(
     names: &[String],
     folders: impl IntoIterator<Item = PathBuf>,
@@ -48,22 +48,22 @@ pub fn open_first<T, E: Error>(
             }
             match open(&path) {
                 Ok(library) => return Ok((path, library)),
-                // What the loader says of a name that it does not know is no news.
+                // The loader's message for an unknown name adds nothing.
                 Err(_) if in_loader => {}
                 Err(problem) => failures.push(with_cause(&problem)),
             }
         }
-        let place =
+        let folder =
             if in_loader { "the system's loader".to_owned() } else { folder.display().to_string() };
-        let told = if failures.is_empty() { place } else { failures.join(", ") };
-        if !searched.contains(&told) {
-            searched.push(told);
+        let entry = if failures.is_empty() { folder } else { failures.join(", ") };
+        if !searched.contains(&entry) {
+            searched.push(entry);
         }
     }
     Err(searched)
 }
 
-/// An error and what lies behind it.
+/// An error followed by its causes.
 fn with_cause(problem: &dyn Error) -> String {
     match problem.source() {
         Some(cause) => format!("{problem}: {}", with_cause(cause)),
@@ -71,17 +71,17 @@ fn with_cause(problem: &dyn Error) -> String {
     }
 }
 
-/// Those that cost nothing to find.
+/// The folders of toolkits and of the active virtual environment, which are cheap to find.
 fn toolkits() -> Vec<PathBuf> {
     let mut folders = Vec::new();
     for variable in ["CUDA_HOME", "CUDA_PATH"] {
-        if let Some(home) = set(variable).map(PathBuf::from) {
+        if let Some(home) = env_var(variable).map(PathBuf::from) {
             folders.extend([home.join("lib64"), home.join("lib")]);
         }
     }
-    folders.extend(set("LD_LIBRARY_PATH").iter().flat_map(env::split_paths));
+    folders.extend(env_var("LD_LIBRARY_PATH").iter().flat_map(env::split_paths));
     folders.push("/usr/local/cuda/lib64".into());
-    if let Some(environment) = set("VIRTUAL_ENV") {
+    if let Some(environment) = env_var("VIRTUAL_ENV") {
         let pythons = subfolders(&Path::new(&environment).join("lib"));
         folders.extend(pythons.iter().flat_map(|python| wheels(&python.join("site-packages"))));
     }
@@ -89,31 +89,31 @@ fn toolkits() -> Vec<PathBuf> {
     folders
 }
 
-/// The value of an environment variable that is set to something.
-pub fn set(variable: &str) -> Option<OsString> {
+/// The value of an environment variable, if it is set and not empty.
+pub fn env_var(variable: &str) -> Option<OsString> {
     env::var_os(variable).filter(|value| !value.is_empty())
 }
 
-/// The folders of python3's packages, asked for once.
+/// The library folders of python3's packages; python3 is run once.
 fn python_folders() -> Vec<PathBuf> {
     static FOLDERS: OnceLock<Vec<PathBuf>> = OnceLock::new();
-    let ask = || site_packages().iter().flat_map(|site| wheels(site)).collect();
-    FOLDERS.get_or_init(ask).clone()
+    let find = || site_packages().iter().flat_map(|site| wheels(site)).collect();
+    FOLDERS.get_or_init(find).clone()
 }
 
-/// Where python3 has its packages; nothing where there is no python3.
+/// The site-packages folders of python3; none without python3.
 fn site_packages() -> Vec<PathBuf> {
-    const ASK: &str = "import site; print(*site.getsitepackages(), site.getusersitepackages(), \
+    const SCRIPT: &str = "import site; print(*site.getsitepackages(), site.getusersitepackages(), \
                        sep='\\n')";
     let mut command = Command::new("python3");
-    let output = command.args(["-c", ASK]).stdin(Stdio::null()).stderr(Stdio::null()).output();
+    let output = command.args(["-c", SCRIPT]).stdin(Stdio::null()).stderr(Stdio::null()).output();
     let text = output.map(|output| output.stdout).unwrap_or_default();
     String::from_utf8_lossy(&text).lines().map(PathBuf::from).collect()
 }
 
-/// The folders in `site` where NVIDIA's packages have libraries: `nvidia/cu13/lib` for CUDA 13,
-/// `nvidia/cublas/lib` and others for CUDA 12. Where there are none, the pattern stands for them in
-/// the list of what was searched.
+/// The library folders of NVIDIA's packages in `site`: `nvidia/cu13/lib` for CUDA 13,
+/// `nvidia/cublas/lib` and others for CUDA 12. If there are none, the pattern itself, for the list of
+/// searched folders.
 fn wheels(site: &Path) -> Vec<PathBuf> {
     let packages = subfolders(&site.join("nvidia")).into_iter();
     let folders: Vec<_> =
@@ -121,7 +121,7 @@ fn wheels(site: &Path) -> Vec<PathBuf> {
     if folders.is_empty() { vec![site.join("nvidia/*/lib")] } else { folders }
 }
 
-/// The folders in a folder, by name.
+/// The subfolders of a folder, sorted by name.
 fn subfolders(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten();
     let mut folders: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
@@ -136,7 +136,7 @@ mod tests {
 
     use super::*;
 
-    /// Folders `a`, which is empty, `b` and `c`, which have files of these names.
+    /// The empty folder `a`, and `b` and `c` with files of these names.
     fn folders_with(b: &[&str], c: &[&str]) -> (tempfile::TempDir, [PathBuf; 3]) {
         let root = tempfile::tempdir().unwrap();
         let folders = ["a", "b", "c"].map(|name| root.path().join(name));
@@ -159,14 +159,14 @@ mod tests {
     }
 
     #[test]
-    fn the_first_folder_counts_more_than_the_first_name() {
+    fn folder_order_takes_precedence_over_name_order() {
         let (_root, folders) = folders_with(&["old"], &["new", "old"]);
         assert_eq!(opened(&folders, "none").unwrap(), folders[1].join("old"));
         assert_eq!(opened(&folders[2..], "none").unwrap(), folders[2].join("new"));
     }
 
     #[test]
-    fn what_cannot_be_opened_is_told_and_the_search_goes_on() {
+    fn broken_libraries_are_reported_and_the_search_continues() {
         let (_root, folders) = folders_with(&["old"], &["new"]);
         assert_eq!(opened(&folders, "b/old").unwrap(), folders[2].join("new"));
         let searched = opened(&folders[..2], "b/old").unwrap_err();
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn the_folders_of_pythons_packages_are_those_with_libraries() {
+    fn only_package_folders_with_libraries_are_searched() {
         let site = tempfile::tempdir().unwrap();
         assert_eq!(wheels(site.path()), [site.path().join("nvidia/*/lib")]);
         let libraries = ["nvidia/cublas/lib", "nvidia/cu13/lib"].map(|name| site.path().join(name));

@@ -1,0 +1,95 @@
+//! Repeated sequences of operations, captured as CUDA graphs.
+//!
+//! A training iteration is about a hundred short kernels. Launched one by one, they take the host
+//! longer to queue than the GPU to run. A
+//! [CUDA graph](https://docs.nvidia.com/cuda/cuda-programming-guide/) is launched with one call.
+//! Buffers never move, and everything that changes between iterations is read from device memory, so
+//! a graph captured in one iteration is valid for the next.
+//!
+//! The first time, the operations are launched one by one: cuBLAS and the driver load kernels and
+//! allocate memory, which is not allowed during capture. The second time they are captured, and the
+//! graph is launched; from then on the graph is launched.
+
+use std::ptr;
+
+use cudarc::driver::sys::{CUgraphInstantiate_flags, CUstreamCaptureMode, cuGraphGetNodes};
+use cudarc::driver::{CudaGraph, DriverError};
+use tracing::{debug, trace};
+
+use super::{Cuda, failed};
+use crate::device::Result;
+
+/// A repeated sequence of operations.
+#[derive(Default)]
+pub enum Graph {
+    /// Never run.
+    #[default]
+    New,
+    /// Run once without capture, so that everything is loaded.
+    WarmedUp,
+    /// Captured.
+    Captured(CudaGraph),
+}
+
+impl Graph {
+    /// The number of nodes (kernels, copies, fills) of the graph; none if nothing is captured yet. A
+    /// matrix multiplication is one node on the emulator; cuBLAS may take several.
+    ///
+    /// # Errors
+    /// When the driver fails.
+    pub fn nodes(&self) -> Result<Option<usize>> {
+        let Graph::Captured(graph) = self else { return Ok(None) };
+        let mut count = 0;
+        // SAFETY: the graph is alive; with a null pointer the driver writes only the number of nodes.
+        unsafe { cuGraphGetNodes(graph.cu_graph(), ptr::null_mut(), &mut count) }
+            .result()
+            .map_err(failed("counting a graph's nodes"))?;
+        Ok(Some(count))
+    }
+}
+
+impl Cuda {
+    /// Launches the graph, and returns true; or begins its capture if it is warmed up.
+    pub(super) fn launch_or_capture(&self, graph: &Graph) -> bool {
+        // Work that is already on the branch is not part of the graph.
+        self.join();
+        match graph {
+            Graph::Captured(graph) if self.gpu.graphs => {
+                trace!("launching a CUDA graph");
+                self.note_failure("launching a CUDA graph", graph.launch());
+                return true;
+            }
+            // Thread-local: other threads may use the GPU during capture.
+            Graph::WarmedUp if self.gpu.graphs => self.note_failure(
+                "capturing a CUDA graph",
+                self.stream.begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
+            ),
+            _ => {}
+        }
+        false
+    }
+
+    /// Ends the sequence; if it was captured, instantiates and launches the graph.
+    pub(super) fn finish_capture(&self, graph: &mut Graph) {
+        self.join();
+        match graph {
+            Graph::New => *graph = Graph::WarmedUp,
+            Graph::WarmedUp if self.gpu.graphs => match self.instantiate() {
+                Ok(Some(captured)) => {
+                    self.note_failure("launching a CUDA graph", captured.launch());
+                    *graph = Graph::Captured(captured);
+                    debug!(nodes = ?graph.nodes().ok().flatten(), "captured a CUDA graph");
+                }
+                Ok(None) => {}
+                Err(error) => self.note_failure("capturing a CUDA graph", Err(error)),
+            },
+            _ => {}
+        }
+    }
+
+    fn instantiate(&self) -> std::result::Result<Option<CudaGraph>, DriverError> {
+        // Nodes keep the priorities of the streams that they were captured from.
+        self.stream
+            .end_capture(CUgraphInstantiate_flags::CUDA_GRAPH_INSTANTIATE_FLAG_USE_NODE_PRIORITY)
+    }
+}
