@@ -1,49 +1,49 @@
-//! Random numbers that every device draws alike.
+//! Counter-based random numbers, the same on every device.
 //!
 //! Philox 4x32-10 ([Salmon et al. 2011](https://doi.org/10.1145/2063384.2063405)) is a function, not
-//! a sequence: 128 bits from a counter and a key. Key = seed, counter = (element / 4, site,
-//! iteration), so a number depends on what it is for and not on who drew before it. That is what
-//! lets a run resume bit for bit, threads share the work, and a GPU agree with the CPU.
+//! a sequence: it maps a counter and a key to 128 bits. Key = seed, counter = (element / 4, site,
+//! iteration), so a number depends on its use and not on the numbers generated before it. So a resumed
+//! run has the same bits, threads can divide the work, and a GPU agrees with the CPU.
 //!
-//! Weights are initialised on the host by another generator ([`host`]), since that happens once.
+//! Weights are initialized once, on the host, by a different generator ([`host`]).
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
 
-/// A stream of random numbers: who asks (`site`) in which run (`seed`).
+/// A stream of random numbers: a use (`site`) in a run (`seed`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stream {
     /// The run's seed.
     pub seed: u64,
-    /// A number of [`site`].
+    /// A constant of [`site`].
     pub site: u32,
 }
 
-/// What random numbers are drawn for; each has numbers of its own.
+/// The uses of random numbers; each has its own stream.
 pub mod site {
-    /// Noise for the discriminator's update; the generator's is the next site.
+    /// Noise for the discriminator update; the next site is for the generator update.
     pub const NOISE: u32 = 0;
-    /// Labels of fakes for the discriminator's update; the generator's is the next site.
+    /// Labels of generated images in the discriminator update; the next site is for the generator
+    /// update.
     pub const LABELS: u32 = 2;
-    /// The order of images, with the epoch in the place of the iteration.
+    /// The order of images, with the epoch instead of the iteration.
     pub const ORDER: u32 = 4;
     /// The fixed noise of sample grids.
     pub const SAMPLES: u32 = 5;
-    /// The order of the images that a classifier learns from, with the epoch in the place of the
-    /// iteration.
+    /// The order of a classifier's training images, with the epoch instead of the iteration.
     pub const CLASSIFIER_ORDER: u32 = 6;
-    /// By how much these are shifted; element = image, and the epoch again.
+    /// The random shifts of these images; element = image, with the epoch instead of the iteration.
     pub const CLASSIFIER_SHIFTS: u32 = 7;
-    /// Which of a data set's images are held out.
+    /// The choice of a data set's held-out images.
     pub const HELD_OUT: u32 = 8;
-    /// The first centres of bins.
+    /// The initial centres of bins.
     pub const BINS: u32 = 10;
-    /// Images of noise, which scores begin at.
+    /// Images of noise, the baseline of scores.
     pub const NOISE_IMAGES: u32 = 9;
-    /// Dropout in the discriminator: this + 2 · stage for its own update, one more for the
-    /// generator's.
+    /// Dropout in the discriminator: this + 2 · stage in the discriminator update, plus 1 in the
+    /// generator update.
     pub const DROPOUT: u32 = 16;
-    /// The same of the generator.
+    /// The same for the generator.
     pub const GENERATOR_DROPOUT: u32 = 1 << 20;
 }
 
@@ -75,7 +75,7 @@ impl Stream {
         philox([block, self.site, iteration, 0], [self.seed as u32, (self.seed >> 32) as u32])
     }
 
-    /// A permutation of 0..count, by Fisher and Yates' shuffle.
+    /// A permutation of 0..count, by the Fisher–Yates shuffle.
     pub fn permutation(self, count: usize, iteration: u32) -> Vec<u32> {
         let mut order: Vec<u32> = (0..count as u32).collect();
         for i in (1..count).rev() {
@@ -86,25 +86,25 @@ impl Stream {
     }
 }
 
-/// A word as a number in [0, 1) with 24 random bits.
+/// Converts a word to a number in [0, 1) with 24 random bits.
 #[inline(always)]
 pub fn unit(word: u32) -> f32 {
     (word >> 8) as f32 * (1.0 / 16_777_216.0)
 }
 
-/// A word as a whole number in 0..limit.
+/// Converts a word to an integer in 0..limit.
 #[inline(always)]
 pub fn below(word: u32, limit: usize) -> usize {
     ((u64::from(word) * limit as u64) >> 32) as usize
 }
 
-/// The least word that keeps its number where dropout drops a share p: so it does with probability
-/// 1 − p.
+/// The smallest word for which dropout with probability p keeps an element; words are above it with
+/// probability 1 − p.
 pub fn keep_threshold(p: f64) -> u32 {
     (p * 4_294_967_296.0) as u32
 }
 
-/// A generator for work on the host, the same on every platform; `stream` tells uses apart.
+/// A generator for use on the host, the same on every platform; `stream` distinguishes uses.
 pub fn host(seed: u64, stream: u64) -> ChaCha12Rng {
     let mut rng = ChaCha12Rng::seed_from_u64(seed);
     rng.set_stream(stream);
@@ -115,7 +115,7 @@ pub fn host(seed: u64, stream: u64) -> ChaCha12Rng {
 mod tests {
     use super::*;
 
-    /// The known answers of the authors' library Random123 (kat_vectors).
+    /// Known answers from the authors' library Random123 (kat_vectors).
     #[test]
     fn philox_gives_the_known_answers() {
         assert_eq!(philox([0; 4], [0; 2]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn permutation_holds_every_number_once() {
+    fn permutation_contains_every_number_once() {
         let stream = Stream { seed: 7, site: site::ORDER };
         let order = stream.permutation(1001, 3);
         let mut sorted = order.clone();

@@ -108,7 +108,7 @@ pub fn embeddings<D: Device>() -> Vec<EmbeddingShape> {
             pixels,
             classes: label.classes,
             width: label.classes,
-            inputs: input.shape.numbers() / pixels,
+            inputs: input.shape.elements() / pixels,
             label_first: label.first,
             stride: network.input_stride::<D>(),
         })

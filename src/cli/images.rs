@@ -105,7 +105,7 @@ impl NoiseArgs {
     /// What BatchNorm normalises `count` images with.
     pub(super) fn statistics(&self, config: &Config, count: usize) -> Result<Statistics> {
         let refused = |problem| refuse("--bn", problem);
-        match (self.bn, config.model()?.generator().normalizes()) {
+        match (self.bn, config.model()?.generator().has_batch_norm()) {
             (None, _) => Ok(Statistics::Running),
             (Some(_), false) => {
                 refused(format!("does not fit: {} has no BatchNorm; leave it out", config.preset))

@@ -101,8 +101,8 @@ fn shares_discriminator_pass(model: &Model) -> bool {
     let discriminator = model.discriminator();
     order == Order::GFirst
         && fakes == Fakes::Same
-        && !discriminator.drops()
-        && !discriminator.normalizes()
+        && !discriminator.has_dropout()
+        && !discriminator.has_batch_norm()
 }
 
 /// How many batches go through a network in an iteration.

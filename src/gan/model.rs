@@ -109,7 +109,7 @@ impl Model {
 
     /// Whether one of the networks normalises batches, which must then have two rows.
     pub fn normalizes(&self) -> bool {
-        Role::BOTH.iter().any(|&role| self.network(role).normalizes())
+        Role::BOTH.iter().any(|&role| self.network(role).has_batch_norm())
     }
 }
 

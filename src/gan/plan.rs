@@ -59,8 +59,8 @@ impl Plan {
         let (rows, pixels) = (settings.batch_size, settings.image.pixels());
         let players = Player::<D>::numbers(generator) + Player::<D>::numbers(discriminator);
         let at_once = |role| batches_at_once(&steps, role);
-        let activations = Activations::<D>::numbers(generator, rows, at_once(Role::Generator))
-            + Activations::<D>::numbers(discriminator, rows, at_once(Role::Discriminator));
+        let activations = Activations::<D>::elements(generator, rows, at_once(Role::Generator))
+            + Activations::<D>::elements(discriminator, rows, at_once(Role::Discriminator));
         let [inputs, labels_and_table] = BatchInputs::<D>::numbers(model, &steps);
         // Of the batch: images, and what the discriminator puts out for each.
         let both = 2 * rows * (pixels + 1);

@@ -56,7 +56,7 @@ impl<D: Device> Sampler<D> {
         check_memory(&device, &spec, rows)?;
         Ok(Self {
             activations: Activations::forward_only(&device, &spec, rows, 1)?,
-            images: Matrix::zeros(&device, rows, spec.output().numbers())?,
+            images: Matrix::zeros(&device, rows, spec.output().elements())?,
             network: Network::new(&device, spec)?,
             settings: model.settings().clone(),
             device,
@@ -139,7 +139,7 @@ impl<'a, D: Device> Generator<'a, D> {
         noise: &'a [D::Real],
         labels: &'a [u32],
     ) -> impl Iterator<Item = Result<Vec<D::Real>>> {
-        let columns = self.network.spec().input().shape.numbers();
+        let columns = self.network.spec().input().shape.elements();
         noise.chunks(rows * columns).enumerate().map(move |(i, noise)| {
             let (first, count) = (i * rows, noise.len() / columns);
             let labels = labels.get(first..first + count).unwrap_or(&[]);
@@ -177,8 +177,8 @@ impl<'a, D: Device> Generator<'a, D> {
 fn check_memory<D: Device>(device: &D, spec: &NetworkSpec, rows: usize) -> Result<()> {
     let numbers = spec.parameters()
         + spec.statistics()
-        + Activations::<D>::numbers_forward_only(spec, rows, 1)
-        + rows * spec.output().numbers();
+        + Activations::<D>::elements_forward_only(spec, rows, 1)
+        + rows * spec.output().elements();
     let asked = size_of::<D::Real>() * numbers + reserve::<D>();
     match device.free_memory() {
         Some(free) if free < asked => {

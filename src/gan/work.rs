@@ -71,7 +71,7 @@ impl Work {
     fn backward_to_input(&mut self, network: &NetworkSpec, rows: usize) {
         products(network).skip(1).for_each(|layer| self.product(&layer, rows));
         if let Some(first) = products(network).next() {
-            let columns = network.input().shape.numbers() / network.input_pixels();
+            let columns = network.input().shape.elements() / network.input_pixels();
             self.product(&first.of_columns(columns, network), rows);
         }
     }

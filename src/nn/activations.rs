@@ -1,7 +1,7 @@
-//! What a pass through a network leaves behind for the pass back.
+//! Activations: what a forward pass saves for the backward pass.
 //!
-//! They belong to whoever makes passes, not to the network: it can be gone through twice, each time
-//! with activations of its own, or by somebody who never goes back.
+//! They belong to the caller, not to the network: the same network can run several passes, each with
+//! activations of its own, or forward passes only.
 
 use std::ops::Range;
 
@@ -11,13 +11,13 @@ use super::spec::NetworkSpec;
 use crate::device::ops::ConvolutionShape;
 use crate::device::{Device, In, Out, Result};
 
-/// Which rows of its activations a pass is about: batches that stand side by side, of as many rows
-/// each. A BatchNorm normalises each batch by itself.
+/// The rows of the activations that a pass uses: consecutive batches with the same number of rows. A
+/// BatchNorm normalizes each batch separately.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batches {
     /// Rows of each batch.
     pub rows: usize,
-    /// Which batches, counted from 0.
+    /// The range of batches, counted from 0.
     pub which: Range<usize>,
 }
 
@@ -27,56 +27,56 @@ impl Batches {
         Self { rows, which: 0..1 }
     }
 
-    /// All their rows.
+    /// The range of all their rows.
     pub fn range(&self) -> Range<usize> {
         self.which.start * self.rows..self.which.end * self.rows
     }
 
-    /// How many rows they have together.
+    /// The number of all their rows.
     pub fn all_rows(&self) -> usize {
         self.which.len() * self.rows
     }
 
-    /// Number and rows of each batch.
+    /// The index and the rows of each batch.
     pub(super) fn each(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
         let rows = self.rows;
         self.which.clone().map(move |batch| (batch, batch * rows..(batch + 1) * rows))
     }
 }
 
-/// A network's activations for up to so many batches of so many rows.
+/// A network's activations, for a maximum number of batches and rows.
 pub struct Activations<D: Device> {
-    /// The input with the label's embedding beside it, where there is one.
+    /// The input concatenated with the label's embedding, if there is one.
     pub(super) input: Option<Matrix<D>>,
-    /// The output of every stage but the last, whose output is the caller's.
+    /// The outputs of all stages but the last, whose output belongs to the caller.
     pub(super) outputs: Vec<Matrix<D>>,
-    /// Mean and 1/deviation of each batch, for each stage; empty but for BatchNorm's.
+    /// Mean and 1/standard deviation of each batch, for each stage; empty except for BatchNorm.
     pub(super) moments: Vec<[Matrix<D>; 2]>,
-    /// What convolutions take in turn.
+    /// The workspace that all convolutions share.
     pub(super) workspace: Matrix<D>,
-    /// What the pass back writes, if there is to be one.
-    back: Option<Back<D>>,
+    /// Gradients, if there are backward passes.
+    gradients: Option<Gradients<D>>,
 }
 
 /// Gradients of activations.
-struct Back<D: Device> {
-    /// Of the outputs of stages that are not in place, in whose places also of what follows them.
+struct Gradients<D: Device> {
+    /// Of the outputs of stages that are not in place; in-place stages that follow share the buffer.
     outputs: Vec<Matrix<D>>,
     /// Of the label's embedding.
     label: Option<Matrix<D>>,
-    /// Of an image beside the embedding, channels last, where that is another order than the image's.
+    /// Of an image concatenated with the embedding, channels last, if that differs from its own order.
     image: Option<Matrix<D>>,
 }
 
 impl<D: Device> Activations<D> {
-    /// Room for `batches` batches of up to `rows` rows, forward and back.
+    /// Allocates activations for `batches` batches of up to `rows` rows, with gradients.
     ///
     /// # Errors
     /// When the device has not enough memory.
     pub fn new(device: &D, spec: &NetworkSpec, rows: usize, batches: usize) -> Result<Self> {
         let mut activations = Self::forward_only(device, spec, rows, batches)?;
         let zeros = |columns| Matrix::zeros(device, rows * batches, columns);
-        activations.back = Some(Back {
+        activations.gradients = Some(Gradients {
             outputs: widths_of_gradients(spec).map(zeros).collect::<Result<_>>()?,
             label: label_gradient(spec).map(zeros).transpose()?,
             image: image_gradient(spec).map(zeros).transpose()?,
@@ -84,7 +84,7 @@ impl<D: Device> Activations<D> {
         Ok(activations)
     }
 
-    /// The same without a way back.
+    /// The same for forward passes only.
     ///
     /// # Errors
     /// When the device has not enough memory.
@@ -107,56 +107,56 @@ impl<D: Device> Activations<D> {
             outputs: inner.iter().map(|stage| zeros(stage.outputs())).collect::<Result<_>>()?,
             moments: spec.stages().iter().map(moments).collect::<Result<_>>()?,
             workspace: Matrix::zeros(device, 1, workspace::<D>(spec, rows * batches))?,
-            back: None,
+            gradients: None,
         })
     }
 
-    /// Numbers that all of it has.
-    pub fn numbers(spec: &NetworkSpec, rows: usize, batches: usize) -> usize {
-        let back = widths_of_gradients(spec).sum::<usize>()
+    /// Number of elements of all buffers.
+    pub fn elements(spec: &NetworkSpec, rows: usize, batches: usize) -> usize {
+        let gradients = widths_of_gradients(spec).sum::<usize>()
             + label_gradient(spec).unwrap_or(0)
             + image_gradient(spec).unwrap_or(0);
-        Self::numbers_forward_only(spec, rows, batches) + rows * batches * back
+        Self::elements_forward_only(spec, rows, batches) + rows * batches * gradients
     }
 
-    /// The same without a way back.
-    pub fn numbers_forward_only(spec: &NetworkSpec, rows: usize, batches: usize) -> usize {
+    /// The same for forward passes only.
+    pub fn elements_forward_only(spec: &NetworkSpec, rows: usize, batches: usize) -> usize {
         let input = spec.input().label.map_or(0, |_| spec.input_len::<D>());
         let outputs: usize = spec.stages().iter().map(Stage::outputs).sum();
-        let inner = outputs - spec.output().numbers();
+        let inner = outputs - spec.output().elements();
         let norms: usize = spec.batch_norms().map(|(_, features)| 2 * features).sum();
         batches * (rows * (input + inner) + norms) + workspace::<D>(spec, rows * batches)
     }
 
-    /// Where the gradient of the network's output goes, before a pass back.
+    /// The gradient of the network's output, to be written before a backward pass.
     ///
     /// # Panics
-    /// When there is no way back.
+    /// When there are no gradients.
     pub fn output_gradient(&mut self, batches: &Batches) -> Out<'_, D> {
         let Parts { gradients, .. } = self.parts();
         let last = gradients.len() - 1;
         gradients[last].rows_mut(batches.range())
     }
 
-    /// The output of a stage but the last.
+    /// The output of a stage other than the last.
     pub fn output(&self, stage: usize, batches: &Batches) -> In<'_, D> {
         self.outputs[stage].rows(batches.range())
     }
 
-    /// What a pass back reads, beside the gradients that it writes.
+    /// The buffers that a backward pass reads, and the gradients that it writes.
     ///
     /// # Panics
-    /// When there is no way back.
+    /// When there are no gradients.
     pub(super) fn parts(&mut self) -> Parts<'_, D> {
-        let Self { input, outputs, moments, workspace, back } = self;
-        let Some(Back { outputs: gradients, label, image }) = back else {
-            panic!("these activations are of passes forward only");
+        let Self { input, outputs, moments, workspace, gradients } = self;
+        let Some(Gradients { outputs: gradients, label, image }) = gradients else {
+            panic!("these activations are for forward passes only");
         };
         Parts { input, outputs, moments, workspace, gradients, label, image }
     }
 }
 
-/// What a pass back reads, and the gradients that it writes.
+/// The buffers that a backward pass reads, and the gradients that it writes.
 pub(super) struct Parts<'a, D: Device> {
     pub(super) input: &'a Option<Matrix<D>>,
     pub(super) outputs: &'a [Matrix<D>],
@@ -167,23 +167,23 @@ pub(super) struct Parts<'a, D: Device> {
     pub(super) image: &'a mut Option<Matrix<D>>,
 }
 
-/// A gradient's width for each stage that is not in place: what follows it up to the next has the same.
+/// The width of the gradient of each stage that is not in place.
 fn widths_of_gradients(spec: &NetworkSpec) -> impl Iterator<Item = usize> {
     spec.stages().iter().filter(|stage| !stage.is_in_place()).map(Stage::outputs)
 }
 
-/// The width of the gradient of a label's embedding, which stands at every pixel.
+/// The width of the gradient of a label's embedding, which is repeated at every pixel.
 fn label_gradient(spec: &NetworkSpec) -> Option<usize> {
     spec.input().label.map(|label| spec.input_pixels() * label.classes)
 }
 
-/// The width of the gradient of an image beside it.
+/// The width of the gradient of an image concatenated with it.
 fn image_gradient(spec: &NetworkSpec) -> Option<usize> {
-    let (numbers, pixels) = (spec.input().shape.numbers(), spec.input_pixels());
+    let (numbers, pixels) = (spec.input().shape.elements(), spec.input_pixels());
     (spec.input().label.is_some() && pixels > 1 && numbers > pixels).then_some(numbers)
 }
 
-/// Numbers that the largest convolution of so many rows takes.
+/// Elements of the workspace of the largest convolution.
 fn workspace<D: Device>(spec: &NetworkSpec, rows: usize) -> usize {
     let of_stage = |stage: &Stage| match stage {
         Stage::Convolution(stage) => D::workspace(ConvolutionShape { rows, ..stage.shape }),

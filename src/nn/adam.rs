@@ -1,20 +1,20 @@
-//! The optimiser: Adam's moments and its own count of steps.
+//! The optimizer: Adam's moments and its step count.
 
 use super::params::{Flat, Params};
 use crate::device::{Device, Result, ops};
 
-/// Words of its count in device memory, as the operation wants them.
+/// Words of the step count in device memory: the length that `adam_update` requires.
 pub const STEP_WORDS: usize = 2;
 
-/// [Adam](https://arxiv.org/abs/1412.6980) of one network's parameters.
+/// [Adam](https://arxiv.org/abs/1412.6980) for one network's parameters.
 pub struct Adam<D: Device> {
     moments: [Flat<D>; 2],
-    /// Completed steps, where the operation keeps them.
+    /// The number of completed steps, which `adam_update` increments.
     step: D::Buffer<u32>,
 }
 
 impl<D: Device> Adam<D> {
-    /// Moments of zero, no step done.
+    /// Moments of zero, no completed steps.
     ///
     /// # Errors
     /// When the device has not enough memory.
@@ -25,7 +25,7 @@ impl<D: Device> Adam<D> {
         })
     }
 
-    /// One step on all parameters.
+    /// One optimizer step on all parameters.
     pub fn step(
         &mut self,
         device: &D,
@@ -44,17 +44,17 @@ impl<D: Device> Adam<D> {
         );
     }
 
-    /// The mean of gradients, and of their squares.
+    /// The first and the second moment.
     pub fn moments(&self) -> &[Flat<D>; 2] {
         &self.moments
     }
 
-    /// The same, to write.
+    /// The same, writable.
     pub fn moments_mut(&mut self) -> &mut [Flat<D>; 2] {
         &mut self.moments
     }
 
-    /// Completed steps.
+    /// The number of completed steps.
     ///
     /// # Errors
     /// When the device fails.

@@ -1,18 +1,18 @@
-//! How weights begin, as PyTorch begins them; drawn on the host, once.
+//! Weight initialization, as in PyTorch; sampled on the host, once.
 
 use rand_chacha::ChaCha12Rng;
 use rand_distr::{Distribution, Normal, StandardNormal, Uniform};
 
 use crate::choice::kept_as_text;
 
-/// How the weights of linear layers and convolutions begin. Biases are uniform in ±1/√inputs in both
-/// cases; of a convolution, all numbers under its kernel are inputs.
+/// The initialization of the weights of linear layers and convolutions. Biases are uniform in
+/// ±1/√inputs in both cases; the inputs of a convolution are all elements of a window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Init {
     /// Uniform in ±1/√inputs: the default of PyTorch's `Linear`.
     Default,
-    /// Normal around 0 with this standard deviation; around 1 for the gains of `BatchNorm2d`, as in the
-    /// [paper](https://arxiv.org/abs/1511.06434) on DCGAN.
+    /// Normal with mean 0 and this standard deviation; with mean 1 for the weights (gamma) of
+    /// `BatchNorm2d`, as in [DCGAN](https://arxiv.org/abs/1511.06434).
     Normal(f64),
 }
 
@@ -25,7 +25,7 @@ impl Init {
         }
     }
 
-    /// The gains of a batch normalisation of `channels` of an image.
+    /// The gains (gamma) of a batch normalization of an image's channels.
     pub(super) fn gains(self, rng: &mut ChaCha12Rng, channels: usize) -> Vec<f64> {
         match self {
             Init::Default => vec![1.0; channels],
@@ -50,7 +50,7 @@ pub(super) fn uniform(rng: &mut ChaCha12Rng, len: usize, inputs: usize) -> Vec<f
     }
 }
 
-/// Standard normal: the rows of an embedding.
+/// Standard normal: for embeddings.
 pub(super) fn standard_normal(rng: &mut ChaCha12Rng, len: usize) -> Vec<f64> {
     StandardNormal.sample_iter(rng).take(len).collect()
 }

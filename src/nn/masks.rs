@@ -1,19 +1,19 @@
-//! Dropout masks of a pass.
+//! The dropout masks of a pass.
 
 use super::spec::NetworkSpec;
 use crate::device::{Device, FloatBuffer, In};
 
-/// Dropout masks of one pass, one behind the other: a matrix of the pass's rows for each stage that
-/// drops.
+/// The dropout masks of one pass, one after the other: a matrix with the pass's rows for each stage
+/// with dropout.
 pub struct Masks<'a, D: Device> {
-    /// What holds them.
+    /// The buffer that holds them.
     pub buffer: &'a FloatBuffer<D>,
-    /// The place of the first mask's first number.
+    /// The index of the first mask's first element.
     pub first: usize,
 }
 
 impl<D: Device> Masks<'_, D> {
-    /// The mask of a network's stage for `rows` rows, if it drops.
+    /// The mask of a network's stage for `rows` rows, if the stage has dropout.
     pub(super) fn of(&self, spec: &NetworkSpec, stage: usize, rows: usize) -> Option<In<'_, D>> {
         let stages = spec.stages();
         let before: usize = stages[..stage].iter().map(|stage| stage.mask_len()).sum();

@@ -1,10 +1,10 @@
-//! A buffer seen as rows: batches of activations, noise, masks.
+//! A buffer as a matrix: batches of activations, noise, masks.
 
 use std::ops::Range;
 
 use crate::device::{Device, FloatBuffer, In, Out, Result};
 
-/// Rows of `columns` real numbers each, in device memory.
+/// A row-major matrix in device memory.
 pub struct Matrix<D: Device> {
     buffer: FloatBuffer<D>,
     columns: usize,
@@ -19,22 +19,22 @@ impl<D: Device> Matrix<D> {
         Ok(Self { buffer: device.allocate(rows * columns)?, columns })
     }
 
-    /// Numbers in a row.
+    /// Number of columns.
     pub fn columns(&self) -> usize {
         self.columns
     }
 
-    /// Some rows, to read.
+    /// A read-only view of some rows.
     pub fn rows(&self, rows: Range<usize>) -> In<'_, D> {
         D::view(&self.buffer, rows.start * self.columns..rows.end * self.columns)
     }
 
-    /// Some rows, to write.
+    /// A writable view of some rows.
     pub fn rows_mut(&mut self, rows: Range<usize>) -> Out<'_, D> {
         D::view_mut(&mut self.buffer, rows.start * self.columns..rows.end * self.columns)
     }
 
-    /// The first so many numbers, to write.
+    /// A writable view of the first `len` elements.
     pub fn part(&mut self, len: usize) -> Out<'_, D> {
         D::view_mut(&mut self.buffer, 0..len)
     }

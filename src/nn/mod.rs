@@ -1,17 +1,17 @@
-//! Networks: layers as data, explicit passes forward and back, no tape.
+//! Networks: layers as data, explicit forward and backward passes, no autograd tape.
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`layer`], [`shape`] | layers in PyTorch's words, and what each makes of a shape |
-//! | [`sequence`] | a network as it is written |
-//! | [`spec`], [`plan`] | the same with layers that fit, and as what a device runs of it |
-//! | [`network`], [`passes`], `stage` | parameters, and the passes through them |
-//! | [`activations`], [`masks`] | what belongs to a pass |
-//! | [`params`], [`adam`] | named tensors in flat buffers; the optimiser |
-//! | [`order`] | in which order a tensor's numbers are stored |
-//! | `init`, `matrix` | first weights; buffers seen as rows |
+//! | [`layer`], [`shape`] | layers in PyTorch's notation; the output shape of each |
+//! | [`sequence`] | a network as written in a file: its input and its layers |
+//! | [`spec`], [`plan`] | a validated network, and the stages that a device runs |
+//! | [`network`], [`passes`], `stage` | parameters; forward and backward passes |
+//! | [`activations`], [`masks`] | activations, gradients of activations and dropout masks |
+//! | [`params`], [`adam`] | named tensors in flat buffers; the optimizer |
+//! | [`storage_order`] | the order in which a tensor's elements are stored |
+//! | `init`, `matrix` | weight initialization; buffers as rows |
 //!
-//! All memory is allocated when a network, its activations and its optimiser are made; passes only
+//! All memory is allocated when a network, its activations and its optimizer are created; passes only
 //! queue operations.
 
 pub mod activations;

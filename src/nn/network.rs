@@ -10,8 +10,7 @@ use super::spec::NetworkSpec;
 use super::stage::{BatchNorm, Convolution, Linear, PlacedStage};
 use crate::device::{Device, Result};
 
-/// A network: layers and parameters. Activations, gradients and the optimiser are whoever's makes
-/// passes.
+/// A network: layers and parameters. Activations, gradients and the optimizer belong to the caller.
 pub struct Network<D: Device> {
     pub(super) spec: NetworkSpec,
     pub(super) params: Params<D>,
@@ -22,7 +21,7 @@ pub struct Network<D: Device> {
 }
 
 impl<D: Device> Network<D> {
-    /// A network of zeros.
+    /// A network whose parameters are zero.
     ///
     /// # Errors
     /// When the device has not enough memory.
@@ -37,13 +36,13 @@ impl<D: Device> Network<D> {
         })
     }
 
-    /// The names and shapes of what such a network learns and of its running statistics.
+    /// The names and shapes of the parameters and running statistics of such a network.
     pub fn tensors(spec: &NetworkSpec) -> Vec<Param> {
         let NetworkLayout { params, statistics, .. } = NetworkLayout::of::<D>(spec);
         params.into_params().chain(statistics.into_params()).collect()
     }
 
-    /// Draws all parameters anew.
+    /// Initializes all parameters.
     ///
     /// # Errors
     /// When the device fails.
@@ -62,17 +61,17 @@ impl<D: Device> Network<D> {
         })
     }
 
-    /// What the network is made of.
+    /// The network's specification.
     pub fn spec(&self) -> &NetworkSpec {
         &self.spec
     }
 
-    /// What it learns.
+    /// The parameters.
     pub fn params(&self) -> &Params<D> {
         &self.params
     }
 
-    /// What it learns, to write.
+    /// The parameters, writable.
     pub fn params_mut(&mut self) -> &mut Params<D> {
         &mut self.params
     }
@@ -82,13 +81,13 @@ impl<D: Device> Network<D> {
         &self.statistics
     }
 
-    /// The running statistics of BatchNorm, to write.
+    /// The running statistics of BatchNorm, writable.
     pub fn statistics_mut(&mut self) -> &mut Params<D> {
         &mut self.statistics
     }
 }
 
-/// A network's layers, each with its places in flat buffers that are not there yet.
+/// The layout of a network's flat buffers, and the stages with their slots in it.
 struct NetworkLayout {
     params: Layout,
     statistics: Layout,
@@ -128,7 +127,7 @@ impl NetworkLayout {
             };
             stages.push(placed);
         }
-        // Behind the layers, whose weights would begin at odd addresses after a small table.
+        // After the layers: their weights would be misaligned after a small table.
         let table = spec.input().label.map(|Embedding { classes, .. }| {
             params.add_matrix("label_embedding.weight".to_owned(), [classes; 2], classes, [None; 2])
         });

@@ -1,20 +1,20 @@
 //! Named tensors in one flat buffer: a network's parameters, its running statistics.
 //!
-//! One buffer means that the optimiser is one operation per network, whatever its layers are.
-//! Gradients and Adam's moments are buffers of the same layout ([`Flat`]). Names and shapes are those
-//! of PyTorch's `state_dict`.
+//! With one buffer, the optimizer step is one operation per network, whatever its layers are.
+//! Gradients and Adam's moments are buffers with the same layout ([`Flat`]). Names and shapes are
+//! those of PyTorch's `state_dict`.
 
 use std::ops::Range;
 
 use super::storage_order::{ChannelsLast, Rows, StorageOrder};
 use crate::device::{Device, FloatBuffer, In, Out, Real, Result};
 
-/// A tensor's place in a flat buffer.
+/// A tensor's position in a flat buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
     start: usize,
     len: usize,
-    /// Of the tensor in its layout.
+    /// The index of the tensor in its layout.
     index: usize,
 }
 
@@ -27,7 +27,7 @@ impl Slot {
 /// A named tensor in a flat buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Param {
-    /// Key in PyTorch's state_dict, as `model.0.weight`.
+    /// Key in PyTorch's `state_dict`, such as `model.0.weight`.
     pub name: String,
     /// Extents, row-major.
     pub shape: Vec<usize>,
@@ -36,30 +36,30 @@ pub struct Param {
 }
 
 impl Param {
-    /// How many numbers it has.
+    /// Number of elements.
     pub fn count(&self) -> usize {
         self.order.count()
     }
 }
 
-/// Named tensors, and where the next one goes.
+/// The layout of a flat buffer: named tensors, one after the other.
 #[derive(Clone, Debug, Default)]
 pub struct Layout {
     params: Vec<Param>,
-    /// Numbers of all tensors.
+    /// Elements of all tensors.
     len: usize,
-    /// Numbers of the flat buffer: these and the padding.
+    /// Elements of the flat buffer, including padding.
     stored: usize,
 }
 
 impl Layout {
-    /// Makes room for one more vector, of features.
+    /// Adds a vector of features.
     pub fn add_vector(&mut self, name: String, len: usize, image: ChannelsLast) -> Slot {
         let rows = Rows { rows: 1, columns: len, stride: len, images: [None, image] };
         self.add(name, vec![len], StorageOrder::Rows(rows))
     }
 
-    /// Makes room for one more matrix, whose rows begin `stride` numbers apart.
+    /// Adds a matrix whose rows are `stride` elements apart.
     pub fn add_matrix(
         &mut self,
         name: String,
@@ -75,8 +75,8 @@ impl Layout {
         )
     }
 
-    /// Makes room for one more convolution's weights, PyTorch's (`outer`, `inner`, kernel, kernel), which
-    /// are stored as (kernel, kernel, inner, outer).
+    /// Adds a convolution's weights, in PyTorch (`outer`, `inner`, kernel, kernel), stored as (kernel,
+    /// kernel, inner, outer).
     pub fn add_kernel(&mut self, name: String, [outer, inner]: [usize; 2], kernel: usize) -> Slot {
         let order = StorageOrder::Reversed([outer, inner, kernel * kernel]);
         self.add(name, vec![outer, inner, kernel, kernel], order)
@@ -96,8 +96,8 @@ impl Layout {
     }
 }
 
-/// A flat buffer in device memory, laid out as a network's parameters are: their values, their
-/// gradients, a moment of Adam.
+/// A flat buffer in device memory with the layout of a network's parameters: their values, their
+/// gradients, or a moment of Adam.
 pub struct Flat<D: Device> {
     buffer: FloatBuffer<D>,
     len: usize,
@@ -116,29 +116,29 @@ impl<D: Device> Flat<D> {
         Ok(Self { buffer: device.allocate(len)?, len })
     }
 
-    /// All numbers with their padding, to read.
+    /// A read-only view of all elements, including padding.
     pub(super) fn all(&self) -> In<'_, D> {
         D::view(&self.buffer, 0..self.len)
     }
 
-    /// All numbers with their padding, to write.
+    /// A writable view of all elements, including padding.
     pub(super) fn all_mut(&mut self) -> Out<'_, D> {
         D::view_mut(&mut self.buffer, 0..self.len)
     }
 
-    /// A tensor's numbers, to read.
+    /// A read-only view of a tensor.
     pub(super) fn view(&self, slot: Slot) -> In<'_, D> {
         D::view(&self.buffer, slot.range())
     }
 
-    /// A tensor's numbers, to write.
+    /// A writable view of a tensor.
     pub(super) fn view_mut(&mut self, slot: Slot) -> Out<'_, D> {
         D::view_mut(&mut self.buffer, slot.range())
     }
 
-    /// Two tensors that stand next to each other, to write.
-    pub(super) fn neighbours_mut(&mut self, a: Slot, b: Slot) -> (Out<'_, D>, Out<'_, D>) {
-        assert_eq!(a.range().end, b.start, "neighbours");
+    /// Writable views of two adjacent tensors.
+    pub(super) fn adjacent_mut(&mut self, a: Slot, b: Slot) -> (Out<'_, D>, Out<'_, D>) {
+        assert_eq!(a.range().end, b.start, "adjacent tensors");
         D::split_mut(D::view_mut(&mut self.buffer, a.start..b.range().end), a.len)
     }
 
@@ -162,7 +162,7 @@ impl<D: Device> Flat<D> {
     }
 }
 
-/// The tensors of a layout with their values in device memory.
+/// Named tensors with their values in device memory.
 pub struct Params<D: Device> {
     layout: Layout,
     values: Flat<D>,
@@ -178,7 +178,7 @@ impl<D: Device> Params<D> {
         &self.layout.params
     }
 
-    /// Numbers in all tensors together.
+    /// Number of elements of all tensors.
     pub fn count(&self) -> usize {
         self.layout.len
     }
@@ -210,7 +210,7 @@ impl<D: Device> Params<D> {
         self.values.write(device, &self.layout.params[index], values)
     }
 
-    /// Sets a tensor from double precision.
+    /// Replaces a tensor, converting from double precision.
     pub(super) fn set(&mut self, device: &D, slot: Slot, values: &[f64]) -> Result<()> {
         let values: Vec<D::Real> = values.iter().map(|&x| D::Real::from_f64(x)).collect();
         self.write(device, slot.index, &values)
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tensors_stand_one_behind_the_other() {
+    fn tensors_are_stored_one_after_the_other() {
         let mut layout = Layout::default();
         let bias = layout.add_vector("0.bias".to_owned(), 2, None);
         let wide = layout.add_matrix("0.weight".to_owned(), [3, 5], 8, [None; 2]);

@@ -1,4 +1,4 @@
-//! The passes through a network, forward and back.
+//! Forward and backward passes through a network.
 
 use std::ops::Range;
 
@@ -13,32 +13,32 @@ use super::stage::{PlacedStage, Target};
 use crate::device::ops::EmbeddingShape;
 use crate::device::{Device, In, InInts, Out};
 
-/// What goes into a pass forward, and into the pass back through the same activations.
+/// The inputs of a forward pass, and of the backward pass through the same activations.
 pub struct PassInput<'a, D: Device> {
-    /// The input, without a label's features: as many rows as the batches have.
+    /// The input without the label's embedding, with the batches' rows.
     pub x: In<'a, D>,
-    /// A label for each row, where the network embeds them.
+    /// A label for each row, if the network embeds labels.
     pub labels: Option<InInts<'a, D>>,
-    /// Dropout masks; without them nothing is dropped.
+    /// Dropout masks; without them there is no dropout.
     pub masks: Option<Masks<'a, D>>,
 }
 
-/// What a pass forward normalises by.
+/// The statistics by which BatchNorm normalizes in a forward pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// By the statistics of each batch, which move the running ones.
+    /// The statistics of each batch, which also update the running statistics.
     Training,
-    /// By the running statistics.
+    /// The running statistics.
     Evaluation,
 }
 
-/// What a pass back does with the gradients of parameters.
+/// What a backward pass does with the parameter gradients.
 pub enum ParameterGradients<'a, D: Device> {
-    /// They are not computed.
+    /// Does not compute them.
     Ignore,
-    /// They replace what is there.
+    /// Overwrites the buffer.
     Overwrite(&'a mut Flat<D>),
-    /// They are added to what is there.
+    /// Adds them to the buffer.
     Accumulate(&'a mut Flat<D>),
 }
 
@@ -53,8 +53,8 @@ impl<D: Device> ParameterGradients<'_, D> {
 }
 
 impl<D: Device> Network<D> {
-    /// A pass forward, to y: as many rows as the batches have. What a pass back needs goes to
-    /// `activations`.
+    /// A forward pass, which writes y, with the batches' rows, and saves in `activations` what a
+    /// backward pass needs.
     pub fn forward(
         &mut self,
         device: &D,
@@ -65,15 +65,15 @@ impl<D: Device> Network<D> {
         mode: Mode,
     ) {
         self.embed(device, activations, input, batches);
-        let Activations { input: entrance, outputs, moments, workspace, .. } = activations;
+        let Activations { input: embedded, outputs, moments, workspace, .. } = activations;
         let Some((last, inner)) = moments.split_last_mut() else { return };
         for (stage, moments) in inner.iter_mut().enumerate() {
             let (before, now) = outputs.split_at_mut(stage);
             let y = now[0].rows_mut(batches.range());
-            let x = Before { entrance, input, outputs: before };
+            let x = StageInput { embedded, input, outputs: before };
             self.forward_stage(stage, device, (moments, workspace), y, &x, batches, mode);
         }
-        let x = Before { entrance, input, outputs };
+        let x = StageInput { embedded, input, outputs };
         self.forward_stage(outputs.len(), device, (last, workspace), y, &x, batches, mode);
     }
 
@@ -84,12 +84,12 @@ impl<D: Device> Network<D> {
         device: &D,
         (moments, workspace): (&mut [Matrix<D>; 2], &mut Matrix<D>),
         y: Out<'_, D>,
-        before: &Before<'_, '_, D>,
+        before: &StageInput<'_, '_, D>,
         batches: &Batches,
         mode: Mode,
     ) {
         let Self { spec, params, statistics, stages, .. } = self;
-        let (rows, x) = (batches.all_rows(), before.output(batches));
+        let (rows, x) = (batches.all_rows(), before.x(batches));
         let mask = before.mask(spec, stage, rows);
         match (&stages[stage], mode) {
             (PlacedStage::Linear(linear), _) => linear.forward(device, params, y, x, mask, rows),
@@ -109,7 +109,7 @@ impl<D: Device> Network<D> {
         }
     }
 
-    /// Puts the labels' embedding beside x, where there is one.
+    /// Concatenates x and the labels' embedding, if there is one.
     fn embed(
         &self,
         device: &D,
@@ -127,9 +127,9 @@ impl<D: Device> Network<D> {
         }
     }
 
-    /// A pass back, after the gradient of the output was written to
-    /// [`Activations::output_gradient`]; input and y are those of the pass forward. Writes dx, the
-    /// gradient of x (without a label's features), where it is asked for.
+    /// A backward pass; the gradient of the output must have been written to
+    /// [`Activations::output_gradient`]. `input` and y are those of the forward pass. Writes dx, the
+    /// gradient of x (without the label's embedding), if it is given.
     #[allow(clippy::too_many_arguments)]
     pub fn backward(
         &self,
@@ -142,16 +142,16 @@ impl<D: Device> Network<D> {
         dx: Option<Out<'_, D>>,
     ) {
         let parts = activations.parts();
-        let Parts { input: entrance, outputs, moments, workspace, gradients, label, image } = parts;
+        let Parts { input: embedded, outputs, moments, workspace, gradients, label, image } = parts;
         let (range, rows) = (batches.range(), batches.all_rows());
-        // The gradient that is changed in place, from one stage that has its own to the next.
-        let mut run = gradients.len() - 1;
+        // The gradient buffer of the current stage, which in-place stages share.
+        let mut current = gradients.len() - 1;
         for (stage, placed) in self.stages.iter().enumerate().rev() {
-            let before = Before { entrance, input, outputs: &outputs[..stage] };
-            let x = before.output(batches);
+            let before = StageInput { embedded, input, outputs: &outputs[..stage] };
+            let x = before.x(batches);
             let y = outputs.get(stage).map_or(D::reborrow(&y), |y| y.rows(range.clone()));
             let mask = before.mask(&self.spec, stage, rows);
-            let (earlier, now) = gradients.split_at_mut(run);
+            let (earlier, now) = gradients.split_at_mut(current);
             let (dx, dz, target) = (earlier.last_mut(), &mut now[0], parameters.target());
             match placed {
                 PlacedStage::Linear(linear) => {
@@ -172,7 +172,7 @@ impl<D: Device> Network<D> {
             if let (false, Some(dx)) = (self.spec.stages()[stage].is_in_place(), dx) {
                 let (dx, dz) = (dx.rows_mut(range.clone()), dz.rows(range.clone()));
                 self.backward_input(device, stage, workspace, dx, dz, rows, None);
-                run -= 1;
+                current -= 1;
             }
         }
         let dz = gradients[0].rows(range.clone());
@@ -196,7 +196,7 @@ impl<D: Device> Network<D> {
         }
     }
 
-    /// The gradient of a stage's input, all columns of it or some, from that of its output.
+    /// The gradient of a stage's input, of all columns or some, from the gradient of its output.
     #[allow(clippy::too_many_arguments)]
     fn backward_input(
         &self,
@@ -248,25 +248,25 @@ impl<D: Device> Network<D> {
             pixels,
             classes,
             width: classes,
-            inputs: input.shape.numbers() / pixels,
+            inputs: input.shape.elements() / pixels,
             label_first: first,
             stride: self.spec.input_stride::<D>(),
         }
     }
 }
 
-/// What a stage finds before it.
-struct Before<'a, 'b, D: Device> {
-    /// x with labels beside it, where the network embeds them.
-    entrance: &'a Option<Matrix<D>>,
+/// The possible inputs of a stage.
+struct StageInput<'a, 'b, D: Device> {
+    /// x concatenated with the labels' embedding, if the network embeds labels.
+    embedded: &'a Option<Matrix<D>>,
     input: &'a PassInput<'b, D>,
     outputs: &'a [Matrix<D>],
 }
 
-impl<'a, D: Device> Before<'a, '_, D> {
+impl<'a, D: Device> StageInput<'a, '_, D> {
     /// The stage's input.
-    fn output(&self, batches: &Batches) -> In<'a, D> {
-        match (self.outputs.last(), self.entrance) {
+    fn x(&self, batches: &Batches) -> In<'a, D> {
+        match (self.outputs.last(), self.embedded) {
             (Some(output), _) => output.rows(batches.range()),
             (None, Some(both)) => both.rows(batches.range()),
             (None, None) => D::reborrow(&self.input.x),

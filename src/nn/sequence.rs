@@ -1,16 +1,16 @@
-//! A network as it is written: its input, and its layers in order.
+//! A network as written in a file: its input, and its layers in order.
 
 use serde::{Deserialize, Serialize};
 
 use super::layer::Layer;
 use super::shape::Shape;
 
-/// What goes into a network.
+/// The input of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Input {
-    /// Of one row, without the label's embedding.
+    /// The shape of one row, without the label's embedding.
     pub shape: Shape,
-    /// An embedding of the row's label beside it.
+    /// The embedding of the row's label, which is concatenated to the input.
     pub label: Option<Embedding>,
 }
 
@@ -19,82 +19,81 @@ pub struct Input {
 pub struct Embedding {
     /// Classes, and features of the embedding.
     pub classes: usize,
-    /// Whether it stands before the input, else behind.
+    /// Whether it comes before the input, instead of after.
     pub first: bool,
 }
 
 impl Embedding {
-    /// Numbers that it learns.
+    /// Number of learned parameters.
     pub fn parameters(self) -> usize {
         self.classes * self.classes
     }
 }
 
-/// Layers in a row, with the name that PyTorch's `state_dict` has for them.
+/// A sequence of layers, with the prefix of their keys in PyTorch's `state_dict`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sequence {
-    /// What stands before a layer's index in a key: `model.` in `model.0.weight`.
+    /// The part of a key before a layer's index: `model.` in `model.0.weight`.
     pub key_prefix: String,
-    /// The shape that what comes into it is given, as PyTorch's `view` does: no layer, with no index.
+    /// Reshapes the sequence's input, like PyTorch's `view`; it is not a layer and has no index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub view: Option<Shape>,
     /// The layers, their indices counted from 0.
     pub layers: Vec<Layer>,
 }
 
-/// What stands before a layer's index where people are told its place: the key of its sequence, if
-/// there are several.
+/// The prefix of a layer's index in messages: the key prefix of its sequence, if there are several.
 pub(super) fn index_prefix<'a>(sequences: &[Sequence], key_prefix: &'a str) -> &'a str {
     if sequences.len() == 1 { "" } else { key_prefix }
 }
 
-/// Layers that make no network.
+/// Why layers do not form a network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpecProblem {
-    /// There is no layer at all, or none that learns.
-    #[error("has no layer that learns: begin with a Linear or a convolution")]
+    /// There is no layer with parameters.
+    #[error("has no layer with parameters: begin with a Linear or a convolution")]
     Empty,
 
-    /// A key that two layers have, or that cannot be written into files.
+    /// A key that two layers share, or that cannot be written to files.
     #[error("layer {key:?} {reason}: change the key_prefix of its sequence")]
     Key {
-        /// The key, as `model.0`.
+        /// The key, such as `model.0`.
         key: String,
         /// What is wrong with it.
         reason: &'static str,
     },
 
-    /// What comes into a sequence cannot be viewed so.
+    /// The input of a sequence cannot be reshaped to its view.
     #[error("sequence {key_prefix:?}: a view as {view} follows {shape}")]
     View {
-        /// The sequence's.
+        /// The sequence's key prefix.
         key_prefix: String,
-        /// The shape that it asks for.
+        /// The shape of the view.
         view: String,
-        /// What comes into it.
+        /// The input shape.
         shape: String,
     },
 
-    /// A layer does not take what comes before it.
-    #[error("layer {place}: {layer} follows {shape}")]
+    /// A layer does not accept its input shape.
+    #[error("layer {index}: {layer} follows {shape}")]
     Shape {
         /// Its index, with the sequence's key where there are several.
-        place: String,
+        index: String,
         /// The layer.
         layer: String,
-        /// What comes into it.
+        /// Its input shape.
         shape: String,
     },
 
-    /// A layer that cannot stand where it does, or that this program cannot run.
-    #[error("layer {place}: {layer} {reason}")]
+    /// A layer at a position where it is not supported, or that this program cannot run.
+    #[error("layer {index}: {layer} {reason}")]
     Layer {
         /// Its index, with the sequence's key where there are several.
-        place: String,
+        index: String,
         /// The layer.
         layer: String,
-        /// Why not, and what to do.
+        /// Why not, and the remedy.
         reason: &'static str,
     },
 }

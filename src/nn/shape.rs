@@ -1,4 +1,4 @@
-//! What a layer makes of the shape that comes into it.
+//! The shapes of activations, and the output shape of each layer.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use super::layer::{Convolution, Layer};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged, expecting = "expected [features] or [channels, rows, columns]")]
 pub enum Shape {
-    /// So many features.
+    /// A number of features.
     #[serde(with = "features")]
     Features(usize),
     /// Channels, rows and columns.
@@ -31,15 +31,15 @@ mod features {
 }
 
 impl Shape {
-    /// Numbers in it.
-    pub fn numbers(self) -> usize {
+    /// Number of elements.
+    pub fn elements(self) -> usize {
         match self {
             Shape::Features(features) => features,
             Shape::Image(extents) => extents.iter().product(),
         }
     }
 
-    /// As an image: features are one pixel of so many channels.
+    /// As an image: features are a single pixel with as many channels.
     pub fn image(self) -> [usize; 3] {
         match self {
             Shape::Features(features) => [features, 1, 1],
@@ -47,7 +47,7 @@ impl Shape {
         }
     }
 
-    /// The shape behind a layer; none where the layer does not take this one.
+    /// The shape after a layer; none if the layer does not accept this one.
     pub fn after(self, layer: Layer) -> Option<Shape> {
         match (layer, self) {
             (Layer::Linear { inputs, outputs }, Shape::Features(features)) => {
@@ -63,10 +63,10 @@ impl Shape {
             (Layer::BatchNorm2d(norm), Shape::Image([channels, ..])) => {
                 (channels == norm.features).then_some(self)
             }
-            (Layer::Flatten, Shape::Image(_)) => Some(Shape::Features(self.numbers())),
+            (Layer::Flatten, Shape::Image(_)) => Some(Shape::Features(self.elements())),
             (Layer::Unflatten(extents), Shape::Features(features)) => {
                 let image = Shape::Image(extents);
-                (image.numbers() == features).then_some(image)
+                (image.elements() == features).then_some(image)
             }
             (
                 Layer::Dropout(_)
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn convolutions_shrink_and_grow_images_as_pytorchs_do() {
+    fn convolutions_have_pytorchs_output_shapes() {
         for (image, layer, want) in [
             ([1, 28, 28], "Conv2d(1, 64, 4, 2, 1)", Some([64, 14, 14])),
             ([3, 7, 5], "Conv2d(3, 8, 3)", Some([8, 5, 3])),

@@ -1,4 +1,4 @@
-//! A network whose layers fit: as it is written, and what a device runs of it.
+//! A validated network: its layers, and the stages that a device runs.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ pub struct NetworkSpec {
     input: Input,
     sequences: Vec<Sequence>,
     stages: Vec<Stage>,
-    /// What comes into each layer.
+    /// The input shape of each layer.
     inputs: Vec<Shape>,
     output: Shape,
 }
@@ -23,7 +23,7 @@ impl NetworkSpec {
     /// A network of these layers.
     ///
     /// # Errors
-    /// [`SpecProblem`] names the first layer that does not fit, or a key that two layers have.
+    /// [`SpecProblem`] names the first layer that does not fit, or a key that two layers share.
     pub fn new(input: Input, sequences: Vec<Sequence>) -> Result<Self, SpecProblem> {
         let Planned { stages, inputs, output } = plan::plan(input, &sequences)?;
         let network = Self { input, sequences, stages, inputs, output };
@@ -41,14 +41,14 @@ impl NetworkSpec {
                 });
             }
             if !known.insert(key.clone()) {
-                return Err(SpecProblem::Key { key, reason: "is there twice" });
+                return Err(SpecProblem::Key { key, reason: "is used twice" });
             }
         }
         Ok(())
     }
 
-    /// The same network without its closing Sigmoid, for a loss that takes logits; the layer stays
-    /// in the list. None where there is no such layer.
+    /// The same network without its final Sigmoid, for a loss that takes logits; the layer stays in the
+    /// list. None if the last layer is not a Sigmoid.
     pub fn with_logits(mut self) -> Option<Self> {
         let closed = self.layers().last().is_some_and(|(_, layer)| layer == Layer::Sigmoid);
         closed.then(|| {
@@ -57,7 +57,7 @@ impl NetworkSpec {
         })
     }
 
-    /// The same network, whose running statistics stay as they are in training mode.
+    /// The same network with running statistics that do not change in training mode.
     pub fn with_fixed_statistics(mut self) -> Self {
         for stage in &mut self.stages {
             if let Stage::BatchNorm(stage) = stage {
@@ -67,29 +67,28 @@ impl NetworkSpec {
         self
     }
 
-    /// What goes in.
+    /// The input.
     pub fn input(&self) -> Input {
         self.input
     }
 
-    /// What comes out, of each row.
+    /// The output shape of each row.
     pub fn output(&self) -> Shape {
         self.output
     }
 
-    /// What comes into each layer, in order.
+    /// The input shape of each layer, in order.
     pub fn inputs(&self) -> &[Shape] {
         &self.inputs
     }
 
-    /// The layers as they are written.
+    /// The layers as written.
     pub fn sequences(&self) -> &[Sequence] {
         &self.sequences
     }
 
-    /// Each layer's place as people are told it: its index, with the key of its sequence where there
-    /// are several.
-    pub fn places(&self) -> impl Iterator<Item = String> {
+    /// Each layer's index for messages, with the key prefix of its sequence if there are several.
+    pub fn layer_indices(&self) -> impl Iterator<Item = String> {
         self.sequences.iter().flat_map(|Sequence { key_prefix, layers, .. }| {
             let prefix = index_prefix(&self.sequences, key_prefix);
             (0..layers.len()).map(move |i| format!("{prefix}{i}"))
@@ -103,28 +102,28 @@ impl NetworkSpec {
         })
     }
 
-    /// What a device runs, in order.
+    /// The stages that a device runs, in order.
     pub fn stages(&self) -> &[Stage] {
         &self.stages
     }
 
-    /// Numbers that the network learns.
+    /// Number of learned parameters.
     pub fn parameters(&self) -> usize {
         let table = self.input.label.map_or(0, Embedding::parameters);
         table + self.layers().map(|(_, layer)| layer.parameters()).sum::<usize>()
     }
 
-    /// The keys of the numbers of batches that PyTorch's BatchNorm counts.
+    /// The keys of the batch counters of PyTorch's BatchNorm.
     pub fn counters(&self) -> impl Iterator<Item = String> {
         self.batch_norms().map(|(key, _)| format!("{key}.num_batches_tracked"))
     }
 
-    /// Numbers that BatchNorm keeps about the data.
+    /// Number of elements of BatchNorm's running statistics.
     pub fn statistics(&self) -> usize {
         self.batch_norms().map(|(_, features)| 2 * features).sum()
     }
 
-    /// The keys of all BatchNorms, and their features.
+    /// The keys of all BatchNorms, and their numbers of features.
     pub fn batch_norms(&self) -> impl Iterator<Item = (&str, usize)> {
         self.stages.iter().filter_map(|stage| match stage {
             Stage::BatchNorm(norm) => Some((norm.key.as_str(), norm.features)),
@@ -132,23 +131,23 @@ impl NetworkSpec {
         })
     }
 
-    /// Whether a row's output depends on the other rows of its batch, in training.
-    pub fn normalizes(&self) -> bool {
+    /// Whether it has BatchNorm: in training mode, a row's output depends on the rest of its batch.
+    pub fn has_batch_norm(&self) -> bool {
         self.batch_norms().next().is_some()
     }
 
-    /// Whether activations are dropped in training.
-    pub fn drops(&self) -> bool {
+    /// Whether it has dropout.
+    pub fn has_dropout(&self) -> bool {
         self.mask_len() > 0
     }
 
-    /// Numbers in the dropout masks of one row.
+    /// Elements in the dropout masks of one row.
     pub fn mask_len(&self) -> usize {
         self.stages.iter().map(Stage::mask_len).sum()
     }
 
-    /// Pixels at each of which the label's embedding stands: those of an image that is convolved, else
-    /// one.
+    /// The number of pixels at which the label's embedding is repeated: those of an image if the first
+    /// stage is a convolution, else 1.
     pub fn input_pixels(&self) -> usize {
         match (self.stages.first(), self.input.shape) {
             (Some(Stage::Convolution(_)), Shape::Image([_, height, width])) => height * width,
@@ -156,19 +155,19 @@ impl NetworkSpec {
         }
     }
 
-    /// Numbers from one row (of an image that is convolved, one pixel) of input and embedding to the
-    /// next on a device of kind `D`. Only what is put together is padded, and multiplied as a matrix; any
-    /// other input is read where it is.
+    /// Elements from one row (or pixel, before a convolution) of the input with the embedding to the
+    /// next on a device of kind `D`. Only the concatenation before a Linear is padded; any other input
+    /// is read in place.
     pub fn input_stride<D: Device>(&self) -> usize {
         let label = self.input.label.map_or(0, |label| label.classes);
-        let columns = self.input.shape.numbers() / self.input_pixels() + label;
+        let columns = self.input.shape.elements() / self.input_pixels() + label;
         match self.stages.first() {
             Some(Stage::Linear(_)) if label > 0 => columns.next_multiple_of(D::ROW_ALIGNMENT),
             _ => columns,
         }
     }
 
-    /// Numbers of input and embedding in a row of a batch.
+    /// Elements of input and embedding in a row of a batch.
     pub fn input_len<D: Device>(&self) -> usize {
         self.input_pixels() * self.input_stride::<D>()
     }

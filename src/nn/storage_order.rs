@@ -1,28 +1,28 @@
-//! How a tensor's numbers are stored, and how PyTorch has them.
+//! The order in which a tensor's elements are stored, and its conversion from and to PyTorch's.
 
 use std::borrow::Cow;
 
-/// Channels and pixels of the image that some features are, if its channels stand last: PyTorch has one
-/// channel behind the other.
+/// The channels and pixels of an image, if the features are a flattened image that is stored channels
+/// last; PyTorch's order is channels first.
 pub type ChannelsLast = Option<[usize; 2]>;
 
-/// Where a feature of PyTorch's stands.
+/// The stored index of a feature in PyTorch's order.
 fn stored_at(feature: usize, image: ChannelsLast) -> usize {
     image.map_or(feature, |[channels, pixels]| feature % pixels * channels + feature / pixels)
 }
 
-/// How a tensor is stored.
+/// The storage order of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StorageOrder {
     Rows(Rows),
-    /// With its axes the other way round: (a, b, c) as (c, b, a).
+    /// With reversed axes: (a, b, c) as (c, b, a).
     Reversed([usize; 3]),
 }
 
-/// Row by row, each row padded with zeros to `stride`; `images` says which image the rows are features
-/// of, and the columns.
+/// Row by row, each row padded with zeros to `stride`; `images` says whether rows and columns are the
+/// features of an image.
 ///
-/// Zeros they stay: the gradient of a padded column is zero, with which Adam does not move it.
+/// The padding stays zero: the gradient of a padded column is zero, so Adam does not change it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rows {
     pub rows: usize,
@@ -32,13 +32,13 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// Whether PyTorch stores it in the same way.
+    /// Whether it equals PyTorch's order.
     fn are_pytorchs(self) -> bool {
         self.stride == self.columns && self.images == [None; 2]
     }
 
-    /// Where PyTorch's numbers stand, in their order.
-    fn places(self) -> impl Iterator<Item = usize> {
+    /// The stored indices of the elements in PyTorch's order.
+    fn stored_indices(self) -> impl Iterator<Item = usize> {
         let [of_rows, of_columns] = self.images;
         (0..self.rows).flat_map(move |row| {
             let start = stored_at(row, of_rows) * self.stride;
@@ -48,7 +48,7 @@ impl Rows {
 }
 
 impl StorageOrder {
-    /// Numbers of the flat buffer.
+    /// Number of stored elements, including padding.
     pub fn len(self) -> usize {
         match self {
             StorageOrder::Rows(Rows { rows, stride, .. }) => rows * stride,
@@ -56,7 +56,7 @@ impl StorageOrder {
         }
     }
 
-    /// Numbers of the tensor.
+    /// Number of elements of the tensor.
     pub fn count(self) -> usize {
         match self {
             StorageOrder::Rows(Rows { rows, columns, .. }) => rows * columns,
@@ -64,28 +64,28 @@ impl StorageOrder {
         }
     }
 
-    /// The tensor's numbers, of what is stored.
+    /// Converts stored elements to PyTorch's order.
     pub fn unpack<T: Copy + Default>(self, stored: Vec<T>) -> Vec<T> {
         match self {
             StorageOrder::Rows(rows) if rows.are_pytorchs() => stored,
             StorageOrder::Rows(rows) => {
-                // As long as it is to be: a vector that grows has up to three times as much meanwhile.
+                // With its final capacity: a growing vector would take up to three times the memory.
                 let mut values = Vec::with_capacity(self.count());
-                values.extend(rows.places().map(|at| stored[at]));
+                values.extend(rows.stored_indices().map(|at| stored[at]));
                 values
             }
             StorageOrder::Reversed([a, b, c]) => reversed(&stored, [c, b, a]),
         }
     }
 
-    /// What is stored, of the tensor's numbers.
+    /// Converts elements in PyTorch's order to the stored order.
     pub fn pack<T: Copy + Default>(self, values: &[T]) -> Cow<'_, [T]> {
         assert_eq!(values.len(), self.count());
         match self {
             StorageOrder::Rows(rows) if rows.are_pytorchs() => Cow::Borrowed(values),
             StorageOrder::Rows(rows) => {
                 let mut stored = vec![T::default(); self.len()];
-                rows.places().zip(values).for_each(|(at, &value)| stored[at] = value);
+                rows.stored_indices().zip(values).for_each(|(at, &value)| stored[at] = value);
                 Cow::Owned(stored)
             }
             StorageOrder::Reversed(extents) => Cow::Owned(reversed(values, extents)),
@@ -93,7 +93,7 @@ impl StorageOrder {
     }
 }
 
-/// A tensor of these extents with its axes the other way round.
+/// Reverses the axes of a tensor of these extents.
 fn reversed<T: Copy>(values: &[T], [a, b, c]: [usize; 3]) -> Vec<T> {
     let at = move |k: usize, j: usize, i: usize| values[(i * b + j) * c + k];
     let row = move |k, j| (0..a).map(move |i| at(k, j, i));
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn padding_is_zero_and_goes_again() {
+    fn padding_is_zero_and_removed_again() {
         let wide = StorageOrder::Rows(Rows { rows: 3, columns: 5, stride: 8, images: [None; 2] });
         assert_eq!((wide.count(), wide.len()), (15, 24));
         let values: Vec<u32> = (1..=15).collect();
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn kernels_are_stored_with_their_axes_reversed() {
         let kernel = StorageOrder::Reversed([3, 2, 4]);
-        // outer·100 + inner·10 + place
+        // outer·100 + inner·10 + position
         let number = |outer: u32, inner: u32, place: u32| outer * 100 + inner * 10 + place;
         let values: Vec<u32> = (0..24).map(|i| number(i / 8, i / 4 % 2, i % 4)).collect();
         let stored = kernel.pack(&values).into_owned();

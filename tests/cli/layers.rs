@@ -248,7 +248,7 @@ fn lines_that_do_not_fit_are_named() {
         ("Linear(110, 12)", "Linear(9, 12)", &["generator layer 0: Linear(9, 12) follows 110"]),
         ("Linear(13, 784)", "Linear(13, 785)", &["generator ends with 785 features", "784"]),
         ("Linear(9, 1)", "Linear(9, 2)", &["discriminator ends with 2 features"]),
-        ("Linear(9, 1)", "Linaer(9, 1)", &["no layer Linaer", "Linear, Conv2d", "line"]),
+        ("Linear(9, 1)", "Linaer(9, 1)", &["unknown layer Linaer", "Linear, Conv2d", "line"]),
         (
             "Linear(794, 9)",
             "Conv2d(1, 4, 3)",

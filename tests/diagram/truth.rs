@@ -149,7 +149,7 @@ fn operations(node: &Node, model: &Model) -> u64 {
     let all = multiplying(network);
     let [_, width] = all[0];
     let own = match network.layers().find(|(_, layer)| layer.parameters() > 0) {
-        Some((_, Layer::Linear { .. })) => network.input().shape.numbers(),
+        Some((_, Layer::Linear { .. })) => network.input().shape.elements(),
         _ => network.input().shape.image()[0],
     };
     let rows = |role| if role == Role::Generator { batch } else { 2 * batch } as u64;
@@ -201,7 +201,12 @@ fn passes_say_what_their_network_does_in_training_alone() {
             for lines in passes.map(|node| &node.lines) {
                 let says = |text: &str| lines.iter().any(|line| line == text);
                 let said = [says("BatchNorm by the batch"), says("dropout masks of its own")];
-                assert_eq!(said, [network.normalizes(), network.drops()], "{} {name}", case.name);
+                assert_eq!(
+                    said,
+                    [network.has_batch_norm(), network.has_dropout()],
+                    "{} {name}",
+                    case.name
+                );
             }
         }
     }

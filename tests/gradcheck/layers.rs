@@ -118,13 +118,13 @@ fn case_of(
 ) -> Case {
     // A layer of features takes an image so.
     let shape = match layers.starts_with("Linear") {
-        true => Shape::Features(shape.numbers()),
+        true => Shape::Features(shape.elements()),
         false => shape,
     };
     let spec = network(shape, label, layers).unwrap();
     let place = label.map_or("", |label| if label.first { "label, " } else { "…, label: " });
     let mut case = Case::new(format!("layers: {what}{place}{}", layers.replace('|', ", ")));
-    let least = if spec.normalizes() { 2 } else { 1 };
+    let least = if spec.has_batch_norm() { 2 } else { 1 };
     for &rows in batches.iter().filter(|&&rows| rows >= least) {
         Subject::new(&spec, rows).check(&mut case);
     }
@@ -161,7 +161,7 @@ impl Subject {
     fn new(spec: &NetworkSpec, rows: usize) -> Self {
         let device = Cpu::<f64>::new(1);
         let batches = Batches { rows, which: 1..BATCHES };
-        let (all, outputs) = (batches.all_rows(), spec.output().numbers());
+        let (all, outputs) = (batches.all_rows(), spec.output().elements());
         let mut numbers = Numbers::new(50 + rows as u64);
         let mut network = Network::new(&device, spec.clone()).unwrap();
         network.initialize(&device, Init::Default, &mut rng::host(5, 0)).unwrap();
@@ -170,7 +170,7 @@ impl Subject {
         let mut masks = device.allocate(drawn.len()).unwrap();
         Cpu::<f64>::view_mut(&mut masks, 0..drawn.len()).copy_from_slice(&drawn);
         Self {
-            x: numbers.normal(all * spec.input().shape.numbers()),
+            x: numbers.normal(all * spec.input().shape.elements()),
             labels: spec.input().label.map(|label| numbers.labels(label.classes, all)),
             weights: numbers.normal(all * outputs),
             activations: Activations::new(&device, spec, rows, BATCHES).unwrap(),

@@ -69,7 +69,7 @@ pub(super) fn of<'a>(config: &'a Config, model: &'a Model) -> Row<'a> {
 fn network(spec: &NetworkSpec) -> Network {
     Network {
         parameters: spec.parameters(),
-        inputs: spec.input().shape.numbers(),
+        inputs: spec.input().shape.elements(),
         label_embedding: spec.input().label.map(|label| [label.classes; 2]),
         layers: spec.layers().map(|(_, layer)| layer.to_string()).collect(),
         blocks: blocks(spec),

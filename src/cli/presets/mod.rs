@@ -160,7 +160,7 @@ fn network(name: &str, spec: &NetworkSpec) {
         let place = if label.first { "before" } else { "behind" };
         say!("  Embedding({0}, {0}), {place} the input", label.classes);
     }
-    let mut places = spec.places();
+    let mut places = spec.layer_indices();
     let mut inputs = spec.inputs().iter();
     for Sequence { view, layers, .. } in spec.sequences() {
         if let Some(view) = view {

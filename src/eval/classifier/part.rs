@@ -18,7 +18,7 @@ impl<D: Device> Part<D> {
     pub(super) fn new(device: &D, spec: NetworkSpec, rows: usize) -> Result<Self> {
         Ok(Self {
             activations: Activations::forward_only(device, &spec, rows, 1)?,
-            outputs: Matrix::zeros(device, rows, spec.output().numbers())?,
+            outputs: Matrix::zeros(device, rows, spec.output().elements())?,
             network: Network::new(device, spec)?,
         })
     }

@@ -21,7 +21,7 @@ pub(super) fn graph(generator: &Generator) -> Result<GraphProto> {
     let Generator { spec, image, file, metadata } = generator;
     let mut graph = Graph { file, nodes: Vec::new(), tensors: Vec::new() };
     let latent = format!("{} noise", metadata["latent"]);
-    let mut input = vec![value(NOISE, FLOAT, &[spec.input().shape.numbers()], latent)];
+    let mut input = vec![value(NOISE, FLOAT, &[spec.input().shape.elements()], latent)];
     let mut x = NOISE.to_owned();
     if let Some(label) = spec.input().label {
         input.push(value(LABELS, INT64, &[], format!("classes from 0 to {}", label.classes - 1)));

@@ -197,7 +197,7 @@ impl Layers {
         let mut shape = input;
         for sequence in &mut self.sequences {
             if let Some(Shape::Image([channels, height, width])) = &mut sequence.view {
-                *channels = shape.numbers() / (*height * *width);
+                *channels = shape.elements() / (*height * *width);
             }
             shape = sequence.view.unwrap_or(shape);
             for layer in &mut sequence.layers {
@@ -266,7 +266,7 @@ fn with_outputs(layer: Layer, outputs: usize) -> Layer {
 
 /// The same layer for an input of this shape.
 fn with_inputs(layer: Layer, shape: Shape) -> Layer {
-    let (features, [channels, ..]) = (shape.numbers(), shape.image());
+    let (features, [channels, ..]) = (shape.elements(), shape.image());
     match layer {
         Layer::Linear { outputs, .. } => Layer::Linear { inputs: features, outputs },
         Layer::Conv2d(convolution) => {

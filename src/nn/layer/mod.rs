@@ -1,4 +1,4 @@
-//! Layers as data, in PyTorch's words: what a network's list is made of, printed and parsed alike.
+//! Layers as data, printed and parsed in PyTorch's notation.
 
 mod parse;
 mod problem;
@@ -10,8 +10,8 @@ pub use problem::LayerProblem;
 
 /// A layer, written as PyTorch prints it: `Linear(110, 128)`, `LeakyReLU(0.2)`.
 ///
-/// Parameters that have PyTorch's default are left out when it is printed, and may be left out or
-/// be there when it is read; so may the names of arguments.
+/// Arguments equal to PyTorch's default are omitted when printing, and optional when parsing, as are
+/// the names of arguments.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Layer {
     /// [y = x·Wᵀ + b](https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html).
@@ -32,12 +32,12 @@ pub enum Layer {
         output_padding: usize,
     },
     /// [Batch
-    /// normalisation](https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html) of
+    /// normalization](https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html) of
     /// features.
     BatchNorm1d(BatchNorm),
-    /// The same of an image's channels.
+    /// Batch normalization of an image's channels.
     BatchNorm2d(BatchNorm),
-    /// Sets activations to zero with this probability, in training.
+    /// Sets activations to zero with this probability, in training mode.
     Dropout(f64),
     /// x where x > 0, else slope · x.
     LeakyRelu(f64),
@@ -47,37 +47,37 @@ pub enum Layer {
     Tanh,
     /// The logistic function.
     Sigmoid,
-    /// An image as features, plane by plane.
+    /// Reshapes an image to features, channel by channel.
     Flatten,
-    /// Features as an image of so many channels, rows and columns.
+    /// Reshapes features to an image with these channels, rows and columns.
     Unflatten([usize; 3]),
 }
 
-/// Extents of a convolution; kernel, stride and padding are the same in both directions.
+/// Extents of a convolution; kernel, stride and padding are the same along both axes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Convolution {
     /// Channels of the input.
     pub inputs: usize,
     /// Channels of the output.
     pub outputs: usize,
-    /// Rows and columns of the kernel.
+    /// Height and width of the kernel.
     pub kernel: usize,
-    /// Pixels from one place of the kernel to the next.
+    /// Pixels from one position of the kernel to the next.
     pub stride: usize,
-    /// Zeros around the input; around the output's gradient where it is transposed.
+    /// Zero padding around the input, or around the output if it is transposed.
     pub padding: usize,
     /// Whether each output channel has a bias.
     pub bias: bool,
 }
 
-/// Constants of a batch normalisation with a learnt gain and bias.
+/// Hyperparameters of a batch normalization with learned gain and bias.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchNorm {
     /// Features, or channels of an image.
     pub features: usize,
-    /// What is added to the variance.
+    /// Added to the variance.
     pub eps: f64,
-    /// Weight of the new batch in the running statistics.
+    /// Momentum of the running statistics: the weight of the new batch.
     pub momentum: f64,
 }
 
@@ -88,12 +88,12 @@ impl BatchNorm {
 }
 
 impl Layer {
-    /// Whether it is a convolution of either kind.
+    /// Whether it is a convolution or a transposed convolution.
     pub(super) fn convolves(self) -> bool {
         matches!(self, Layer::Conv2d(_) | Layer::ConvTranspose2d { .. })
     }
 
-    /// Numbers that the layer learns.
+    /// Number of learned parameters.
     pub fn parameters(self) -> usize {
         match self {
             Layer::Linear { inputs, outputs } => (inputs + 1) * outputs,
@@ -107,7 +107,7 @@ impl Layer {
     }
 }
 
-/// As PyTorch prints it, without what is its default.
+/// As PyTorch prints it, without default arguments.
 impl fmt::Display for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {

@@ -1,4 +1,4 @@
-//! Reading a layer: PyTorch's short form, and the long one that `print(model)` shows.
+//! Parsing a layer: the short form, and the long form that PyTorch's `print(model)` shows.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ type Parsed<T> = Result<T, LayerProblem>;
 impl FromStr for Layer {
     type Err = LayerProblem;
 
-    /// Arguments are taken in PyTorch's order, each by its place or by its name.
+    /// Arguments come in PyTorch's order, positional or by name.
     fn from_str(text: &str) -> Parsed<Layer> {
         let mut call = Call::of(text)?;
         let layer = match call.name {
@@ -41,7 +41,7 @@ impl FromStr for Layer {
             name => return Err(LayerProblem::Unknown { name: name.to_owned() }),
         };
         if matches!(call.name, "Dropout" | "LeakyReLU" | "ReLU") {
-            // Whether memory is reused is the engine's to decide.
+            // Accepted and ignored: the engine decides which memory to reuse.
             call.take("inplace");
         }
         call.finish()?;
@@ -49,11 +49,11 @@ impl FromStr for Layer {
     }
 }
 
-/// A layer's name and its arguments that were not taken yet.
+/// A layer's name and its arguments that are not parsed yet.
 struct Call<'a> {
     text: &'a str,
     name: &'a str,
-    /// Name, if it was given, and value.
+    /// Name, if given, and value.
     arguments: Vec<(Option<&'a str>, &'a str)>,
 }
 
@@ -70,7 +70,7 @@ impl<'a> Call<'a> {
         Ok(Self { text, name: name.trim_end(), arguments })
     }
 
-    /// The argument of this name, or the next one without a name.
+    /// The argument with this name, or the next positional one.
     fn take(&mut self, name: &str) -> Option<&'a str> {
         let named = self.arguments.iter().position(|(given, _)| *given == Some(name));
         let next = self.arguments.iter().position(|(given, _)| given.is_none());
@@ -92,7 +92,7 @@ impl<'a> Call<'a> {
         LayerProblem::Value { layer, argument, value, expected: expected.to_string() }
     }
 
-    /// A number in a range; `default` where it is not given.
+    /// A number in a range; `default` if it is not given.
     fn within<T>(&mut self, name: &'static str, default: Option<T>, range: Range<T>) -> Parsed<T>
     where
         T: Copy + PartialOrd + FromStr,
@@ -116,7 +116,7 @@ impl<'a> Call<'a> {
         self.whole(name, None, ranges::EXTENT)
     }
 
-    /// An argument that may be there, but with PyTorch's default only.
+    /// An optional argument that must have PyTorch's default.
     fn only(&mut self, name: &'static str, default: &str) -> Parsed<()> {
         match self.take(name) {
             Some(value) if once(value) != default => Err(self.wrong(name, value, default)),
@@ -155,7 +155,7 @@ impl<'a> Call<'a> {
         Ok(Layer::ConvTranspose2d { convolution, output_padding })
     }
 
-    /// What both kinds of convolution begin with.
+    /// The first arguments of both kinds of convolution.
     fn convolution(&mut self) -> Parsed<Convolution> {
         Ok(Convolution {
             inputs: self.extent("in_channels")?,
@@ -202,7 +202,7 @@ impl<'a> Call<'a> {
     }
 }
 
-/// Arguments between commas outside of parentheses; none where these do not match.
+/// The arguments, separated by commas outside of parentheses; none if parentheses do not match.
 fn split(inside: &str) -> Option<Vec<(Option<&str>, &str)>> {
     let (mut parts, mut start, mut open) = (Vec::new(), 0, 0usize);
     for (at, c) in inside.char_indices() {
@@ -239,7 +239,7 @@ fn tuple(text: &str) -> Option<Vec<&str>> {
     Some(inside.split(',').map(str::trim).collect())
 }
 
-/// The number of `(4, 4)`, PyTorch's long form of one that is the same in both directions.
+/// The number in `(4, 4)`, PyTorch's long form of an extent that is the same along both axes.
 fn once(text: &str) -> &str {
     match tuple(text).as_deref() {
         Some([a, b]) if a == b => a,

@@ -1,6 +1,6 @@
-//! What can be wrong with the text of a layer.
+//! Errors in the text of a layer.
 
-/// The layers that there are.
+/// The names of all layers.
 pub(super) const NAMES: &[&str] = &[
     "Linear",
     "Conv2d",
@@ -16,25 +16,25 @@ pub(super) const NAMES: &[&str] = &[
     "Unflatten",
 ];
 
-/// A text that is no layer.
+/// Why a text is not a layer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LayerProblem {
-    /// It has not the form of one.
-    #[error("{text:?} is no layer: write it as PyTorch prints it, such as \"Linear(128, 256)\"")]
+    /// It does not have the form of a layer.
+    #[error("{text:?} is not a layer: write it as PyTorch prints it, such as \"Linear(128, 256)\"")]
     Form {
         /// The text.
         text: String,
     },
 
-    /// PyTorch may have such a layer; this program has not.
-    #[error("no layer {name}; there are {}", NAMES.join(", "))]
+    /// PyTorch may have such a layer, but this program does not.
+    #[error("unknown layer {name}; supported are {}", NAMES.join(", "))]
     Unknown {
-        /// What stands before the parenthesis.
+        /// The text before the parenthesis.
         name: String,
     },
 
-    /// An argument is not there.
-    #[error("{layer} lacks {argument}")]
+    /// An argument is missing.
+    #[error("{layer} lacks the argument {argument}")]
     Missing {
         /// The text of the layer.
         layer: String,
@@ -42,25 +42,25 @@ pub enum LayerProblem {
         argument: &'static str,
     },
 
-    /// An argument has a value that it cannot have here.
+    /// An argument has an unsupported value.
     #[error("{argument} of {layer} is {value}, but must be {expected}")]
     Value {
         /// The text of the layer.
         layer: String,
         /// PyTorch's name of the argument.
         argument: &'static str,
-        /// What was given.
+        /// The given value.
         value: String,
-        /// What may be given, in words.
+        /// The supported values.
         expected: String,
     },
 
     /// The layer has no such argument.
-    #[error("{layer} has an argument too many: {argument}")]
+    #[error("{layer} has an unexpected argument: {argument}")]
     TooMany {
         /// The text of the layer.
         layer: String,
-        /// The argument, as it was given.
+        /// The argument, as given.
         argument: String,
     },
 }

@@ -1,11 +1,10 @@
-//! In which order the numbers of an image are: PyTorch's, channel by channel, or channels last, as
-//! convolutions want them.
+//! The memory layout of images: channels first, as in PyTorch, or channels last, for convolutions.
 
 use super::super::storage_order::ChannelsLast;
 use super::{Plan, Stage, TransposeStage};
 
 impl Plan {
-    /// Brings an image's numbers into PyTorch's order.
+    /// Converts an image to channels first, if necessary.
     pub(super) fn to_channels_first(&mut self) {
         if let Some([channels, pixels]) = self.channels_last.take() {
             let extents = [pixels, channels];
@@ -13,10 +12,10 @@ impl Plan {
         }
     }
 
-    /// Brings an image's numbers into the order of convolutions.
+    /// Converts an image to channels last, if necessary.
     pub(super) fn to_channels_last(&mut self) {
         let [channels, height, width] = self.shape.image();
-        let last = needs_order([channels, height * width]);
+        let last = channels_last([channels, height * width]);
         if self.channels_last == last {
             return;
         }
@@ -29,8 +28,9 @@ impl Plan {
         self.channels_last = last;
     }
 
-    /// Has the last Linear make its features as this image's, channels last, and those behind it take them
-    /// so. Says whether that can be: not where something treats one feature otherwise than another.
+    /// Makes the last Linear and the stages after it produce the features of this image in
+    /// channels-last order. Returns whether that is possible: only if all of them treat all features
+    /// alike.
     fn reorder_features(&mut self, image: ChannelsLast) -> bool {
         let is_linear = |stage: &Stage| matches!(stage, Stage::Linear(_));
         let Some(linear) = self.stages.iter().rposition(is_linear) else { return false };
@@ -49,8 +49,8 @@ impl Plan {
     }
 }
 
-/// Channels and pixels, unless there is only one order of them.
-pub(super) fn needs_order(extents: [usize; 2]) -> ChannelsLast {
+/// Channels and pixels, unless channels first and channels last are the same order.
+pub(super) fn channels_last(extents: [usize; 2]) -> ChannelsLast {
     (extents[0] > 1 && extents[1] > 1).then_some(extents)
 }
 
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn images_change_their_order_where_it_matters_and_nowhere_else() {
+    fn images_are_transposed_only_where_necessary() {
         let image = Shape::Image;
         for (shape, layers, want) in [
             (

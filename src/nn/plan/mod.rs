@@ -1,11 +1,12 @@
-//! From a list of layers to what a device runs: shapes are checked, neighbours joined.
+//! From a list of layers to the stages that a device runs: checks shapes and fuses layers.
 //!
-//! A product takes up the bias, a dropout mask and an activation that follow it, a normalisation the
-//! bias before it and the activation behind. What cannot be joined is a stage of its own.
+//! A Linear or convolution is fused with the bias, dropout mask and activation that follow it; a
+//! BatchNorm with the bias before it and the activation after it. A layer that cannot be fused is a
+//! stage of its own.
 //!
-//! PyTorch has images as planes, a channel behind the other; convolutions want them channels last.
-//! Layers of features between them, as Linear, have their weights stored in that order. Where that cannot
-//! be, as at a network's ends, a [`TransposeStage`] changes the order.
+//! PyTorch's images are channels first; convolutions here require channels last. Layers of features
+//! between them, such as Linear, store their weights in that order. Where that is not possible, as at
+//! a network's ends, a [`TransposeStage`] converts the image.
 
 mod image_order;
 mod stages;
@@ -15,23 +16,23 @@ use super::sequence::{Input, Sequence, SpecProblem, index_prefix};
 use super::shape::Shape;
 use super::storage_order::ChannelsLast;
 use crate::device::ops::{Activation, ConvolutionShape};
-use image_order::needs_order;
+use image_order::channels_last;
 use stages::Epilogue;
 pub(super) use stages::remove_activation;
 pub use stages::{
     ActivationStage, BatchNormStage, ConvolutionStage, LinearStage, Stage, TransposeStage,
 };
 
-/// Pixels of a side of an image between layers: many more than there is memory for, and few enough that
-/// no product of extents overflows.
+/// Maximum height and width of an image between layers: more than fits into memory, and small enough
+/// that no product of extents overflows.
 const MAX_PIXELS: usize = 65_536;
 
-/// A network, planned.
+/// The plan of a network.
 pub(super) struct Planned {
     pub(super) stages: Vec<Stage>,
-    /// What comes into each layer.
+    /// The input shape of each layer.
     pub(super) inputs: Vec<Shape>,
-    /// What comes out of the last.
+    /// The output shape of the last layer.
     pub(super) output: Shape,
 }
 
@@ -50,14 +51,14 @@ pub(super) fn plan(input: Input, sequences: &[Sequence]) -> Result<Planned, Spec
             })?;
         }
         for (i, &layer) in layers.iter().enumerate() {
-            let place = format!("{}{i}", index_prefix(sequences, key_prefix));
+            let index = format!("{}{i}", index_prefix(sequences, key_prefix));
             inputs.push(plan.shape);
             plan.add(format!("{key_prefix}{i}"), layer).map_err(|mismatch| match mismatch {
                 Mismatch::Shape(shape) => {
-                    SpecProblem::Shape { place, layer: layer.to_string(), shape: shape.to_string() }
+                    SpecProblem::Shape { index, layer: layer.to_string(), shape: shape.to_string() }
                 }
                 Mismatch::Layer(reason) => {
-                    SpecProblem::Layer { place, layer: layer.to_string(), reason }
+                    SpecProblem::Layer { index, layer: layer.to_string(), reason }
                 }
             })?;
         }
@@ -75,29 +76,29 @@ enum Mismatch {
     Layer(&'static str),
 }
 
-/// A plan in the making.
+/// A plan under construction.
 struct Plan {
     stages: Vec<Stage>,
-    /// What comes out of it so far.
+    /// The output shape so far.
     shape: Shape,
-    /// The image that these numbers are, where its channels stand last.
+    /// The image that the output is, if it is stored channels last.
     channels_last: ChannelsLast,
 }
 
 impl Plan {
-    /// What comes into the first layer. An image is features for a layer of features. A label stands
-    /// beside these, or at every pixel, where the two are then channels last.
+    /// A plan for the first layer's input. A Linear takes an image as features. A label's embedding is
+    /// concatenated to features, or to every pixel of an image, which is then channels last.
     fn new(input: Input, sequences: &[Sequence]) -> Self {
         let first = sequences.iter().find_map(|sequence| sequence.layers.first());
         let label = input.label.map_or(0, |label| label.classes);
-        let numbers = input.shape.numbers() + label;
+        let numbers = input.shape.elements() + label;
         let (shape, channels_last) = match (first, input.shape) {
             (Some(Layer::Linear { .. }), _) => (Shape::Features(numbers), None),
             (Some(first), Shape::Image([channels, height, width]))
                 if label > 0 && first.convolves() =>
             {
                 let channels = channels + label;
-                let last = needs_order([channels, height * width]);
+                let last = channels_last([channels, height * width]);
                 (Shape::Image([channels, height, width]), last)
             }
             _ if label > 0 => (Shape::Features(numbers), None),
@@ -106,10 +107,10 @@ impl Plan {
         Self { stages: Vec::new(), shape, channels_last }
     }
 
-    /// Gives the numbers another shape.
+    /// Reshapes the output.
     fn view(&mut self, view: Shape) -> Result<(), Shape> {
         let before = std::mem::replace(&mut self.shape, view);
-        if before.numbers() == view.numbers() { Ok(()) } else { Err(before) }
+        if before.elements() == view.elements() { Ok(()) } else { Err(before) }
     }
 
     fn add(&mut self, key: String, layer: Layer) -> Result<(), Mismatch> {
@@ -170,7 +171,7 @@ impl Plan {
         };
         let (bias, normalized, epilogue) = (layer.bias, false, Epilogue::NONE);
         let stage = ConvolutionStage { key, shape, transposed, bias, normalized, epilogue };
-        self.channels_last = needs_order([behind[0], behind[1] * behind[2]]);
+        self.channels_last = channels_last([behind[0], behind[1] * behind[2]]);
         self.stages.push(Stage::Convolution(stage));
     }
 
@@ -202,12 +203,12 @@ impl Plan {
 
     fn dropout(&mut self, probability: f64) -> Result<(), Mismatch> {
         let joined = match self.last()? {
-            // Its operation takes no mask.
+            // The BatchNorm operation takes no mask.
             Stage::BatchNorm(_) => false,
             stage => stage.epilogue_mut().is_some_and(|epilogue| epilogue.drop(probability)),
         };
         if !joined {
-            self.alone(Epilogue { dropout: Some(probability), ..Epilogue::NONE });
+            self.unfused(Epilogue { dropout: Some(probability), ..Epilogue::NONE });
         }
         Ok(())
     }
@@ -216,17 +217,18 @@ impl Plan {
         let joined =
             self.last()?.epilogue_mut().is_some_and(|epilogue| epilogue.activate(activation));
         if !joined {
-            self.alone(Epilogue { activation, ..Epilogue::NONE });
+            self.unfused(Epilogue { activation, ..Epilogue::NONE });
         }
         Ok(())
     }
 
-    fn alone(&mut self, epilogue: Epilogue) {
-        let features = self.shape.numbers();
+    /// Adds a stage for a dropout or an activation that is not fused.
+    fn unfused(&mut self, epilogue: Epilogue) {
+        let features = self.shape.elements();
         self.stages.push(Stage::Activation(ActivationStage { features, epilogue }));
     }
 
-    /// The stage that a layer follows.
+    /// The last stage, before a layer that cannot come first.
     fn last(&mut self) -> Result<&mut Stage, Mismatch> {
         let problem = "cannot come first: begin with a Linear or a convolution";
         self.stages.last_mut().ok_or(Mismatch::Layer(problem))
@@ -239,7 +241,7 @@ mod tests {
     use crate::nn::NetworkSpec;
 
     #[test]
-    fn a_batch_norm_takes_up_the_bias_of_a_convolution_right_before_it() {
+    fn batch_norm_is_fused_with_the_bias_of_a_convolution_right_before_it() {
         let normalized = |layers: &str| {
             let layers = layers.split('|').map(|layer| layer.parse().unwrap()).collect();
             let sequence = Sequence { key_prefix: String::new(), view: None, layers };

@@ -1,54 +1,54 @@
-//! What a device runs of a network.
+//! The stages that a device runs.
 
 use crate::device::ops::{Activation, ConvolutionShape};
 use crate::nn::storage_order::ChannelsLast;
 
-/// Neighbouring layers that a device runs together.
+/// Consecutive layers that are fused into one operation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stage {
     /// y = activation(mask ⊙ (x·Wᵀ + b)).
     Linear(LinearStage),
     /// y = activation(mask ⊙ (x∗w + b)), or wᵀ in place of w.
     Convolution(ConvolutionStage),
-    /// y = activation(normalised x).
+    /// y = activation(normalized x).
     BatchNorm(BatchNormStage),
     /// y = activation(mask ⊙ x).
     Activation(ActivationStage),
-    /// An image's planes as pixels, or the other way round.
+    /// Converts an image from channels first to channels last, or back.
     Transpose(TransposeStage),
 }
 
-/// A Linear layer with what follows it.
+/// A Linear layer with its epilogue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinearStage {
-    /// Its key in a `state_dict`, as `model.0`.
+    /// Its key in a `state_dict`, such as `model.0`.
     pub key: String,
     /// Features of the input.
     pub inputs: usize,
     /// Features of the output.
     pub outputs: usize,
-    /// What the input's features are, where they are an image's, channels last.
+    /// The image that the input's features are, if it is channels last.
     pub input_image: ChannelsLast,
-    /// The same of the output's.
+    /// The same for the output.
     pub output_image: ChannelsLast,
-    /// Whether a BatchNorm follows at once, which adds the bias.
+    /// Whether a BatchNorm follows directly, which adds the bias.
     pub normalized: bool,
     /// Dropout and activation.
     pub epilogue: Epilogue,
 }
 
-/// A convolution with what follows it.
+/// A convolution with its epilogue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConvolutionStage {
     /// Its key in a `state_dict`.
     pub key: String,
-    /// Of the convolution for one row. A transposed convolution goes from its y to its x.
+    /// The extents for one row. A transposed convolution computes x from y.
     pub shape: ConvolutionShape,
-    /// Whether it is a transposed one.
+    /// Whether it is a transposed convolution.
     pub transposed: bool,
     /// Whether it has a bias.
     pub bias: bool,
-    /// Whether a BatchNorm follows at once, which adds the bias.
+    /// Whether a BatchNorm follows directly, which adds the bias.
     pub normalized: bool,
     /// Dropout and activation.
     pub epilogue: Epilogue,
@@ -68,54 +68,54 @@ impl ConvolutionStage {
     }
 }
 
-/// A BatchNorm with the activation behind it.
+/// A BatchNorm with the activation that follows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BatchNormStage {
     /// Its key in a `state_dict`.
     pub key: String,
-    /// Features, or channels of an image, each normalised on its own.
+    /// Features, or channels of an image, each normalized separately.
     pub features: usize,
-    /// Pixels of an image, each as a row of a batch; else 1.
+    /// Pixels of an image, each of which counts as a row of the batch; else 1.
     pub pixels: usize,
-    /// Whether it is of an image's channels.
+    /// Whether it normalizes an image's channels.
     pub of_images: bool,
-    /// What its features are, where they are all of an image, channels last.
+    /// The image that its features are, if it is channels last.
     pub image: ChannelsLast,
-    /// What is added to the variance.
+    /// Added to the variance.
     pub eps: f64,
-    /// Weight of the new batch in the running statistics.
+    /// Momentum of the running statistics: the weight of the new batch.
     pub momentum: f64,
-    /// The activation behind it, and never a dropout.
+    /// The activation that follows, never a dropout.
     pub epilogue: Epilogue,
 }
 
-/// Dropout and an activation that nothing else takes up.
+/// Dropout and an activation that are not fused with another layer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ActivationStage {
     /// Features of input and output.
     pub features: usize,
-    /// What is done to them.
+    /// Dropout and activation.
     pub epilogue: Epilogue,
 }
 
-/// An image's numbers in another order: from (rows, columns) to (columns, rows).
+/// Transposes an image's elements from (rows, columns) to (columns, rows).
 #[derive(Clone, Debug, PartialEq)]
 pub struct TransposeStage {
     /// Channels and pixels, or pixels and channels.
     pub extents: [usize; 2],
 }
 
-/// activation(mask ⊙ z).
+/// The fused dropout and activation of a stage: activation(mask ⊙ z).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Epilogue {
-    /// Dropout probability. With 0 the layer is in the list and does nothing.
+    /// Dropout probability. With 0 there is a layer that does nothing.
     pub dropout: Option<f64>,
-    /// The function at the end.
+    /// The activation.
     pub activation: Activation,
 }
 
 impl Stage {
-    /// Numbers of its output, in a row.
+    /// Elements in a row of its output.
     pub fn outputs(&self) -> usize {
         match self {
             Stage::Linear(stage) => stage.outputs,
@@ -134,7 +134,7 @@ impl Stage {
         }
     }
 
-    /// What it does to its output in the end, if it can.
+    /// Its epilogue, if the stage supports one.
     fn epilogue(&self) -> Option<&Epilogue> {
         match self {
             Stage::Linear(stage) => Some(&stage.epilogue),
@@ -155,18 +155,18 @@ impl Stage {
         }
     }
 
-    /// The function at its end.
+    /// Its activation.
     pub fn activation(&self) -> Activation {
         self.epilogue().map_or(Activation::Identity, |epilogue| epilogue.activation)
     }
 
-    /// The probability with which it drops activations in training, if it does.
+    /// Its dropout probability, if it has dropout.
     pub fn dropout(&self) -> Option<f64> {
         self.epilogue()?.dropout.filter(|&p| p > 0.0)
     }
 
-    /// Whether it treats all its features alike, so that they may stand in any order. A dropout's mask has
-    /// one.
+    /// Whether it treats all features alike, so that they may be stored in any order. A dropout mask
+    /// has a fixed order.
     pub(super) fn treats_features_alike(&self) -> bool {
         self.dropout().is_none()
             && match self {
@@ -184,7 +184,7 @@ impl Stage {
         }
     }
 
-    /// Numbers in the dropout mask of one row.
+    /// Elements in the dropout mask of one row.
     pub fn mask_len(&self) -> usize {
         if self.dropout().is_some() { self.outputs() } else { 0 }
     }
@@ -193,7 +193,7 @@ impl Stage {
 impl Epilogue {
     pub(super) const NONE: Epilogue = Epilogue { dropout: None, activation: Activation::Identity };
 
-    /// Takes up an activation, if there is none yet.
+    /// Fuses an activation, if there is none yet; returns whether it did.
     pub(super) fn activate(&mut self, activation: Activation) -> bool {
         let free = self.activation == Activation::Identity;
         if free {
@@ -202,8 +202,8 @@ impl Epilogue {
         free
     }
 
-    /// Takes up a dropout. Behind an activation only where mask ⊙ f(z) = f(mask ⊙ z): a mask is not
-    /// negative.
+    /// Fuses a dropout; returns whether it did. After an activation only if mask ⊙ f(z) = f(mask ⊙ z);
+    /// masks are not negative.
     pub(super) fn drop(&mut self, probability: f64) -> bool {
         use Activation::{Identity, LeakyRelu, Relu};
         let commutes = matches!(self.activation, Identity | Relu | LeakyRelu { .. });
@@ -215,7 +215,7 @@ impl Epilogue {
     }
 }
 
-/// Takes off the activation of the last stage, and the stage if it is nothing else.
+/// Removes the activation of the last stage, and the stage if nothing else is left of it.
 pub(in crate::nn) fn remove_activation(stages: &mut Vec<Stage>) {
     let Some(last) = stages.last_mut() else { return };
     if let Some(epilogue) = last.epilogue_mut() {

@@ -1,4 +1,4 @@
-//! y = activation(mask ⊙ x), where no other stage takes it up.
+//! y = activation(mask ⊙ x), not fused with another layer.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! y = activation(gamma·x̂ + beta), x̂ normalised by the batch, or by the running statistics.
+//! y = activation(gamma·x̂ + beta), with x̂ normalized by the batch's or the running statistics.
 
 use rand_chacha::ChaCha12Rng;
 
@@ -11,10 +11,10 @@ use crate::nn::matrix::Matrix;
 use crate::nn::params::{Layout, Params, Slot};
 use crate::nn::plan::BatchNormStage;
 
-/// A BatchNorm with the activation behind it.
+/// A BatchNorm with the activation that follows it.
 pub(in crate::nn) struct BatchNorm {
     stage: BatchNormStage,
-    /// Of the Linear or the convolution right before it, if that has one.
+    /// The bias of the Linear or convolution right before it, if there is one.
     bias: Option<Slot>,
     gamma: Slot,
     beta: Slot,
@@ -40,7 +40,7 @@ impl BatchNorm {
         }
     }
 
-    /// The identity or nearly so, and statistics of standard normal data.
+    /// Initializes gains and biases, and running statistics to mean 0 and variance 1.
     pub(in crate::nn) fn initialize<D: Device>(
         &self,
         device: &D,
@@ -57,7 +57,7 @@ impl BatchNorm {
         statistics.set(device, self.running_var, &vec![1.0; features])
     }
 
-    /// By the statistics of each batch, which move the running ones.
+    /// Training mode: normalizes by each batch's statistics, and updates the running statistics.
     #[allow(clippy::too_many_arguments)]
     pub(in crate::nn) fn forward<D: Device>(
         &self,
@@ -75,7 +75,7 @@ impl BatchNorm {
             (y_of_batch, y) = D::split_mut(y, shape.rows * shape.columns);
             (x_of_batch, x) = D::split(x, shape.rows * shape.columns);
             let (running_mean, running_var) =
-                statistics.values_mut().neighbours_mut(self.running_mean, self.running_var);
+                statistics.values_mut().adjacent_mut(self.running_mean, self.running_var);
             device.batch_norm_forward(
                 y_of_batch,
                 mean.rows_mut(batch..batch + 1),
@@ -91,7 +91,7 @@ impl BatchNorm {
         }
     }
 
-    /// By the running statistics.
+    /// Evaluation mode: normalizes by the running statistics.
     pub(in crate::nn) fn evaluate<D: Device>(
         &self,
         device: &D,
@@ -131,11 +131,11 @@ impl BatchNorm {
             let (x_of_batch, y_of_batch);
             (x_of_batch, x) = D::split(x, shape.rows * shape.columns);
             (y_of_batch, y) = D::split(y, shape.rows * shape.columns);
-            // What the first batch has written, the others add to.
-            let added = batch > batches.which.start;
-            let accumulate = added || target.as_ref().is_some_and(|(_, accumulate)| *accumulate);
+            // Further batches accumulate.
+            let further = batch > batches.which.start;
+            let accumulate = further || target.as_ref().is_some_and(|(_, accumulate)| *accumulate);
             let gradients = target.as_mut().map(|(flat, _)| {
-                let (dgamma, dbeta) = flat.neighbours_mut(self.gamma, self.beta);
+                let (dgamma, dbeta) = flat.adjacent_mut(self.gamma, self.beta);
                 AffineGradients { dgamma, dbeta }
             });
             device.batch_norm_backward(

@@ -1,4 +1,4 @@
-//! y = activation(mask ⊙ (x∗w + b)), or with wᵀ where it is transposed.
+//! y = activation(mask ⊙ (x∗w + b)), or with wᵀ for a transposed convolution.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use crate::nn::matrix::Matrix;
 use crate::nn::params::{Layout, Params, Slot};
 use crate::nn::plan::ConvolutionStage;
 
-/// A convolution with the dropout and the activation behind it.
+/// A convolution with dropout and activation.
 pub(in crate::nn) struct Convolution {
     stage: ConvolutionStage,
     w: Slot,
@@ -28,7 +28,7 @@ impl Convolution {
         Self { stage: stage.clone(), w, b }
     }
 
-    /// Draws weights and biases.
+    /// Initializes weights and biases.
     pub(in crate::nn) fn initialize<D: Device>(
         &self,
         device: &D,
@@ -37,8 +37,8 @@ impl Convolution {
         rng: &mut ChaCha12Rng,
     ) -> Result<()> {
         let shape = &self.stage.shape;
-        // PyTorch takes the second axis of the weights for the inputs, of a transposed convolution's
-        // too, where it is the outputs.
+        // PyTorch uses the second axis of the weights as inputs (fan-in), even for a transposed
+        // convolution, where it is the outputs.
         let inputs = shape.window_len();
         params.set(device, self.w, &init.weights(rng, shape.w_len(), inputs))?;
         match self.b {
@@ -92,7 +92,7 @@ impl Convolution {
     ) {
         let shape = self.shape(rows.len());
         let (mut gradients, accumulate) = target.unzip();
-        // Where a BatchNorm follows, its mean takes the bias out again, as behind a Linear.
+        // If a BatchNorm follows, subtracting its mean cancels the bias, as after a Linear.
         if !self.stage.normalized {
             let (pixels, channels) = (self.stage.pixels(), self.stage.channels());
             let linear =
@@ -111,7 +111,7 @@ impl Convolution {
         }
     }
 
-    /// The gradient of x, some channels of it, after [`Convolution::backward`].
+    /// The gradient of x, restricted to some channels, after [`Convolution::backward`].
     #[allow(clippy::too_many_arguments)]
     pub(in crate::nn) fn backward_input<D: Device>(
         &self,

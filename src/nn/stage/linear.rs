@@ -12,11 +12,10 @@ use crate::nn::matrix::Matrix;
 use crate::nn::params::{Layout, Params, Slot};
 use crate::nn::plan::LinearStage;
 
-/// A Linear layer with the dropout and the activation behind it.
+/// A Linear layer with dropout and activation.
 pub(in crate::nn) struct Linear {
     stage: LinearStage,
-    /// Numbers from one row of the input, and of the weights, to the next: those that the
-    /// operations see, of which the last ones may be padding.
+    /// Elements from one row of the input, and of the weights, to the next, including padding.
     stride: usize,
     w: Slot,
     b: Slot,
@@ -31,7 +30,7 @@ impl Linear {
         Self { stage: stage.clone(), stride, w, b }
     }
 
-    /// Draws weights and biases.
+    /// Initializes weights and biases.
     pub(in crate::nn) fn initialize<D: Device>(
         &self,
         device: &D,
@@ -78,8 +77,8 @@ impl Linear {
     ) {
         let (shape, activation) = (self.shape(rows.len()), self.stage.epilogue.activation);
         let (mut gradients, accumulate) = target.unzip();
-        // Where a BatchNorm follows, its mean takes the bias out again: there is nothing to do, and
-        // the gradient of the bias stays the zero that it is.
+        // If a BatchNorm follows, subtracting its mean cancels the bias: there is nothing to do, and
+        // the gradient of the bias stays zero.
         if !self.stage.normalized {
             let dy = dz.rows_mut(rows.clone());
             let db = gradients.as_mut().map(|gradients| gradients.view_mut(self.b));
@@ -92,7 +91,7 @@ impl Linear {
         }
     }
 
-    /// dx = dz·W, some columns of it, after [`Linear::backward`].
+    /// dx = dz·W, restricted to some columns, after [`Linear::backward`].
     pub(in crate::nn) fn backward_input<D: Device>(
         &self,
         device: &D,

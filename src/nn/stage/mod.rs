@@ -1,4 +1,4 @@
-//! Stages with their places in the parameters: how each runs, forward and back.
+//! Stages with the slots of their parameters: the forward and backward pass of each.
 
 mod activation;
 mod batch_norm;
@@ -13,7 +13,7 @@ pub(super) use linear::Linear;
 use super::params::Flat;
 use super::plan::{ActivationStage, TransposeStage};
 
-/// A stage of a plan, placed.
+/// A stage with the slots of its parameters.
 pub(super) enum PlacedStage {
     Linear(Linear),
     Convolution(Convolution),
@@ -22,5 +22,5 @@ pub(super) enum PlacedStage {
     Transpose(TransposeStage),
 }
 
-/// Where gradients of parameters go, and whether they are added to what is there.
+/// The buffer for parameter gradients, and whether to accumulate.
 pub(super) type Target<'a, D> = (&'a mut Flat<D>, bool);

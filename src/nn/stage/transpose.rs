@@ -1,4 +1,4 @@
-//! An image's planes as pixels, or the other way round.
+//! Converting an image from channels first to channels last, or back.
 
 use crate::device::{Device, In, Out};
 use crate::nn::plan::TransposeStage;

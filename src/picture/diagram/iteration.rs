@@ -235,8 +235,8 @@ impl<'a> Story<'a> {
     /// What a pass forward does in training alone.
     fn in_training(&self, role: Role) -> impl Iterator<Item = String> + use<> {
         let network = self.model.network(role);
-        let normalizes = network.normalizes().then_some("BatchNorm by the batch");
-        let drops = network.drops().then_some("dropout masks of its own");
+        let normalizes = network.has_batch_norm().then_some("BatchNorm by the batch");
+        let drops = network.has_dropout().then_some("dropout masks of its own");
         normalizes.into_iter().chain(drops).map(str::to_owned)
     }
 

@@ -87,7 +87,7 @@ impl Stack {
             Some(Shape::Image([_, height, width])) if network.input_pixels() > 1 => {
                 (input_shape, Shape::Image([label.classes, *height, *width]))
             }
-            _ => (Shape::Features(input_shape.numbers()), Shape::Features(label.classes)),
+            _ => (Shape::Features(input_shape.elements()), Shape::Features(label.classes)),
         };
         self.arrow(&input, &both, input_shape);
         self.arrow(&embedding, &both, label_shape);
@@ -109,7 +109,7 @@ impl Stack {
 
     /// A box for each layer; of one, if it is said, the loss takes the place.
     fn layers(&mut self, network: &NetworkSpec, in_loss: Option<usize>) {
-        let layers = network.places().zip(network.layers()).zip(network.inputs());
+        let layers = network.layer_indices().zip(network.layers()).zip(network.inputs());
         for (i, ((place, (_, layer)), &input)) in layers.enumerate() {
             let kind = match layer.parameters() {
                 0 => Kind::Function,

@@ -5,7 +5,7 @@ fn parse(text: &str) -> Layer {
     text.parse().unwrap_or_else(|problem| panic!("{text}: {problem}"))
 }
 
-/// The short form that is printed, and PyTorch 2's long one (and others that mean the same).
+/// The short form that is printed, then PyTorch 2's long form and other equivalent ones.
 const FORMS: &[(&str, &[&str])] = &[
     (
         "Linear(110, 128)",
@@ -57,7 +57,7 @@ const FORMS: &[(&str, &[&str])] = &[
 ];
 
 #[test]
-fn layers_are_read_as_they_are_printed_and_in_pytorchs_long_form() {
+fn layers_are_parsed_as_printed_and_in_pytorchs_long_form() {
     for &(short, others) in FORMS {
         assert_eq!(parse(short).to_string(), short);
         for other in others {
@@ -67,7 +67,7 @@ fn layers_are_read_as_they_are_printed_and_in_pytorchs_long_form() {
 }
 
 #[test]
-fn every_name_is_read_and_printed() {
+fn every_layer_name_is_parsed_and_printed() {
     for name in NAMES {
         let of_name = |form: &&(&str, _)| form.0.starts_with(&format!("{name}("));
         assert!(FORMS.iter().any(|form| of_name(&form)), "{name}");
@@ -75,23 +75,23 @@ fn every_name_is_read_and_printed() {
 }
 
 #[test]
-fn what_is_no_layer_is_refused_with_the_reason() {
+fn invalid_layers_are_rejected_with_the_reason() {
     for (text, words) in [
-        ("", &["\"\" is no layer", "Linear(128, 256)"][..]),
-        ("Linear", &["is no layer"]),
-        ("Linear(1, 2", &["is no layer"]),
-        ("Linear(1, (2)", &["is no layer"]),
-        ("(0): Linear(1, 2)", &["is no layer"]),
-        ("Linear(1,, 2)", &["is no layer"]),
-        ("GELU()", &["no layer GELU", "Linear, Conv2d", "Unflatten"]),
-        ("Linear(128)", &["Linear(128) lacks out_features"]),
+        ("", &["\"\" is not a layer", "Linear(128, 256)"][..]),
+        ("Linear", &["is not a layer"]),
+        ("Linear(1, 2", &["is not a layer"]),
+        ("Linear(1, (2)", &["is not a layer"]),
+        ("(0): Linear(1, 2)", &["is not a layer"]),
+        ("Linear(1,, 2)", &["is not a layer"]),
+        ("GELU()", &["unknown layer GELU", "Linear, Conv2d", "Unflatten"]),
+        ("Linear(128)", &["Linear(128) lacks the argument out_features"]),
         ("Linear(128, 0)", &["out_features", "is 0", "from 1 to 1,000,000"]),
         ("Linear(128, -4)", &["out_features", "-4"]),
         ("Linear(128, 1e3)", &["out_features", "1e3"]),
         ("Linear(1, 2, bias=False)", &["bias", "False", "must be True"]),
         ("Linear(1, 2, 3)", &["bias", "is 3"]),
-        ("Linear(1, 2, True, 4)", &["too many: 4"]),
-        ("Linear(1, 2, device='cpu')", &["too many: device='cpu'"]),
+        ("Linear(1, 2, True, 4)", &["unexpected argument: 4"]),
+        ("Linear(1, 2, device='cpu')", &["unexpected argument: device='cpu'"]),
         ("Dropout(1.0)", &["p of", "from 0 to below 1"]),
         ("LeakyReLU(nan)", &["negative_slope", "nan"]),
         ("BatchNorm1d(8, eps=0)", &["eps", "1e-12"]),
@@ -99,9 +99,9 @@ fn what_is_no_layer_is_refused_with_the_reason() {
         ("Conv2d(1, 2, (3, 4))", &["kernel_size", "(3, 4)"]),
         ("Conv2d(1, 2, 3, groups=2)", &["groups", "must be 1"]),
         ("ConvTranspose2d(1, 2, 3, output_padding=1)", &["output_padding", "below the stride"]),
-        ("Unflatten(128, 7)", &["lacks unflattened_size"]),
+        ("Unflatten(128, 7)", &["lacks the argument unflattened_size"]),
         ("Unflatten(1, (7, 7))", &["unflattened_size", "(7, 7)"]),
-        ("Tanh(3)", &["too many: 3"]),
+        ("Tanh(3)", &["unexpected argument: 3"]),
     ] {
         let problem = text.parse::<Layer>().unwrap_err().to_string();
         for word in words {
