@@ -1,13 +1,13 @@
-//! Turns `kernels/*.cu` into what the CUDA device is made of:
+//! Generates code from `kernels/*.cu`:
 //!
-//! - `contracts.rs`, checks of what a kernel's arguments must be, for every device's version of it
-//! - `codes.rs`, the numbers of the kernels' `enum`s
-//! - `launchers.rs`, typed Rust functions that launch the kernels, from their signatures
-//! - `images.rs`, the kernels as NVRTC compiled them, and their sources
-//! - `registers.txt`, what each kernel takes of a processor
+//! - `contracts.rs`: checks of the lengths of arguments, for all devices
+//! - `codes.rs`: the values of the kernels' `enum`s
+//! - `launchers.rs`: typed Rust functions that launch the kernels
+//! - `images.rs`: the kernels as compiled by NVRTC, and their sources
+//! - `registers.txt`: registers and shared memory of each kernel
 //!
-//! NVRTC needs no GPU and no driver. Without it the sources alone are embedded, and compiled where
-//! the program runs.
+//! NVRTC needs no GPU and no driver. Without it only the sources are embedded, and compiled at run
+//! time.
 
 #[path = "build/compile.rs"]
 mod compile;
@@ -37,14 +37,14 @@ use std::{env, fs};
 
 use nvrtc::Nvrtc;
 
-/// The one folder where NVRTC is looked for, if this is set.
+/// If set, the only folder to search for NVRTC.
 const FOLDER: &str = "GAN_CUDA_NVRTC_DIR";
 /// If this is set to 1, a build without NVRTC fails.
 const REQUIRE: &str = "GAN_CUDA_REQUIRE_NVRTC";
-/// Modules that the program has too.
+/// Modules that are shared with the program.
 const SHARED: [&str; 3] =
     ["src/device/cuda/nvrtc.rs", "src/device/cuda/search_paths.rs", "src/device/cuda/target.rs"];
-/// What every kernel file includes.
+/// The header that every kernel file includes.
 const HEADER: &str = "kernels/common.cuh";
 
 fn main() {
@@ -55,7 +55,7 @@ fn main() {
         println!("cargo::rerun-if-env-changed={variable}");
     }
     if let Err(problem) = run() {
-        tell("error", &problem);
+        report("error", &problem);
     }
 }
 
@@ -77,7 +77,7 @@ fn run() -> Result<(), String> {
         None => compile::Compiled::default(),
     };
     for warning in &compiled.warnings {
-        tell("warning", warning);
+        report("warning", warning);
     }
     write(&out, "registers.txt", &registers::table(&compiled.uses))?;
     let version = nvrtc.as_ref().map(Nvrtc::version);
@@ -110,8 +110,7 @@ fn find_nvrtc() -> Result<Option<Nvrtc>, String> {
     let how = match only {
         Some(_) => format!("correct {FOLDER} or unset it"),
         None => format!(
-            "pip install 'nvidia-cuda-nvrtc==13.0.*' and touch build.rs, or set {FOLDER} to the \
-             folder that has it"
+            "pip install 'nvidia-cuda-nvrtc==13.0.*' and touch build.rs, or set {FOLDER} to its folder"
         ),
     };
     match opened {
@@ -123,26 +122,26 @@ fn find_nvrtc() -> Result<Option<Nvrtc>, String> {
         }
         Err(searched) if search_paths::env_var(REQUIRE).is_some_and(|value| value != "0") => {
             Err(format!(
-                "no NVRTC to compile the CUDA kernels with, though {REQUIRE} is set (searched: {}); {how}",
+                "no NVRTC to compile the CUDA kernels, but {REQUIRE} is set (searched: {}); {how}",
                 searched.join(", ")
             ))
         }
         Err(_) => {
             let what = "no NVRTC found: the CUDA kernels will be compiled at first use on a GPU";
-            tell("warning", &format!("{what} ({how})"));
+            report("warning", &format!("{what} ({how})"));
             Ok(None)
         }
     }
 }
 
-/// How many threads cargo lets a build script have.
+/// The number of threads that cargo allows a build script.
 fn threads() -> usize {
     env::var("NUM_JOBS").ok().and_then(|jobs| jobs.parse().ok()).unwrap_or(1)
 }
 
-/// Passes words to cargo, which prints them.
-fn tell(kind: &str, words: &str) {
-    for line in words.lines().filter(|line| !line.trim().is_empty()) {
+/// Passes a message to cargo, which prints it.
+fn report(kind: &str, message: &str) {
+    for line in message.lines().filter(|line| !line.trim().is_empty()) {
         println!("cargo::{kind}={line}");
     }
 }

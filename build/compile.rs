@@ -1,4 +1,4 @@
-//! Compiles the kernels for every architecture that is listed here.
+//! Compiles the kernels for the architectures listed here.
 
 use std::sync::Mutex;
 use std::thread;
@@ -6,42 +6,42 @@ use std::thread;
 use super::nvrtc::{Nvrtc, Source, Target, Version};
 use super::registers::{self, Use};
 
-/// Compute capabilities that machine code is made for, as far as NVRTC knows them. Code for 8.0
-/// runs on 8.6, but not the other way round, and worse than its own.
+/// Compute capabilities to compile machine code for, if NVRTC supports them. Code for 8.0 runs on
+/// 8.6, but slower than code for 8.6, which does not run on 8.0.
 const CUBINS: [u32; 7] = [75, 80, 86, 89, 90, 100, 120];
 
-/// The oldest capability, for the PTX that every later one can be compiled from.
+/// The capability of the PTX: the oldest one, from which the driver can compile for every later one.
 const PTX: u32 = 75;
 
-/// The newest NVRTC whose PTX the drivers in use (580) take. Machine code has no such bound within
-/// a major version.
+/// The newest NVRTC whose PTX current drivers (580) accept. Machine code has no such limit within a
+/// major version.
 const NEWEST_PTX: Version = Version { major: 13, minor: 0 };
 
 /// A file of kernels, compiled for one target.
 pub struct Image {
     /// The file.
     pub file: String,
-    /// What it is for.
+    /// The target.
     pub target: Target,
     /// PTX or a cubin.
     pub bytes: Vec<u8>,
 }
 
-/// All images, and what is worth knowing of how they were made.
+/// All images, and information about their compilation.
 #[derive(Default)]
 pub struct Compiled {
     /// By file, then by target.
     pub images: Vec<Image>,
-    /// What each kernel takes of a processor.
+    /// The resource usage of each kernel.
     pub uses: Vec<Use>,
-    /// What the compiler said, and what is left out and why.
+    /// The compiler's warnings, and targets that are left out.
     pub warnings: Vec<String>,
 }
 
-/// Compiles `sources`, which are names and texts, with as many threads as cargo allows.
+/// Compiles `sources`, given as names and texts, on `threads` threads.
 ///
 /// # Errors
-/// What does not compile, with the compiler's log.
+/// The first source that does not compile, with the compiler's log.
 pub fn compile_all(
     nvrtc: &Nvrtc,
     sources: &[(String, String)],
@@ -76,18 +76,18 @@ pub fn compile_all(
     results.sort_by_key(|(i, ..)| *i);
     for (_, name, target, result) in results {
         let output = result.map_err(|problem| format!("{name} for {target}: {problem}"))?;
-        let (uses, said) = registers::split(&output.log, target);
+        let (uses, warning) = registers::split(&output.log, target);
         compiled.uses.extend(uses);
-        // Much the same is said for every target.
-        if !said.is_empty() && !compiled.warnings.contains(&said) {
-            compiled.warnings.push(said);
+        // Most warnings are the same for every target.
+        if !warning.is_empty() && !compiled.warnings.contains(&warning) {
+            compiled.warnings.push(warning);
         }
         compiled.images.push(Image { file: name.clone(), target, bytes: output.image });
     }
     Ok(compiled)
 }
 
-/// What this NVRTC can make of what is wanted.
+/// The targets that this NVRTC supports.
 fn targets(nvrtc: &Nvrtc, warnings: &mut Vec<String>) -> Result<Vec<Target>, String> {
     let known = nvrtc.architectures().map_err(|problem| problem.to_string())?;
     let mut targets = Vec::new();
@@ -96,9 +96,9 @@ fn targets(nvrtc: &Nvrtc, warnings: &mut Vec<String>) -> Result<Vec<Target>, Str
         targets.push(Target::Ptx(PTX));
     } else {
         warnings.push(format!(
-            "the PTX of NVRTC {version} is too new for the drivers in use, so GPUs that no \
-             machine code is for will compile the kernels at first use; pip install \
-             'nvidia-cuda-nvrtc=={NEWEST_PTX}.*' makes PTX that they take"
+            "the PTX of NVRTC {version} is too new for current drivers, so GPUs without machine code \
+             will compile the kernels at first use; pip install \
+             'nvidia-cuda-nvrtc=={NEWEST_PTX}.*' compiles PTX that they accept"
         ));
     }
     targets

@@ -1,17 +1,17 @@
-//! Writes the checks of the kernels' arguments: each must be as long as its signature says.
+//! Generates the checks of the kernels' arguments: each must have the length in its signature.
 //!
-//! A launcher makes them, and so does the CPU's version of the operation of that name.
+//! The launchers call them, and so do the CPU's versions of the operations.
 
 use super::signature::shape::{Extent, Shape};
 use super::signature::{Kernel, Parameter};
 
-/// The text of a module with a function for each kernel that has shapes. Where it is included there
-/// must be `Length` and `check`.
+/// The text of a module with a function for each kernel that has shapes. The including module must
+/// define `Length` and `check`.
 pub fn generate(kernels: &[Kernel]) -> String {
     kernels.iter().filter(|kernel| !arguments(kernel).is_empty()).map(function).collect()
 }
 
-/// The call of a kernel's function with the launcher's arguments, if it has one.
+/// The call of a kernel's check with the launcher's arguments, if it has one.
 pub fn call(kernel: &Kernel) -> Option<String> {
     let passed = |parameter: &&Parameter| match (&parameter.shape, parameter.nullable) {
         (Some(_), true) => format!("{}.as_ref()", parameter.name),
@@ -35,7 +35,7 @@ fn function(kernel: &Kernel) -> String {
     )
 }
 
-/// What is checked, and the extents that it takes.
+/// The checked arguments, and the extents in their shapes.
 fn arguments(kernel: &Kernel) -> Vec<&Parameter> {
     let extents = || kernel.parameters.iter().flat_map(extents);
     let checked = |parameter: &Parameter| matches!(parameter.shape, Some(Shape::Extents(_)));

@@ -1,20 +1,20 @@
-//! Writes the numbers by which kernels know what is one of several, from their C++ `enum`s:
+//! Generates Rust constants from the C++ `enum`s of the kernels:
 //!
 //! ```c
 //! enum Score { CROSS_ENTROPY = 0, SATURATING_CROSS_ENTROPY = 1, SQUARED_ERROR = 2 };
 //! ```
 //!
-//! Each has a name and a number for each of its own. An `enum` without a name holds constants of the
-//! kernels alone.
+//! Each `enum` has a name, and each of its names has a number. An `enum` without a name holds
+//! constants for the kernels only.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// The text of a module for each `enum` of some sources, given as name and text: a constant for each
-/// of its names.
+/// The text of a module for each `enum` in the sources, which are given as name and text: a constant
+/// for each of its names.
 ///
 /// # Errors
-/// What is wrong with an `enum`, as `file:line: …`; and two of one name.
+/// What is wrong with an `enum`, as `file:line: …`; and two with the same name.
 pub fn generate<'a>(
     sources: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<String, String> {
@@ -28,7 +28,7 @@ pub fn generate<'a>(
                 name.to_lowercase()
             );
             if modules.insert(name.to_lowercase(), module).is_some() {
-                return Err(problem("there is another one of this name".to_owned()));
+                return Err(problem("there is another one with this name".to_owned()));
             }
         }
     }
@@ -64,7 +64,7 @@ fn constants(body: &str) -> Result<String, String> {
         let number: u32 =
             number.parse().map_err(|_| format!("`{entry}` is not `NAME = number`"))?;
         if !name.chars().all(plain) {
-            return Err(format!("`{name}` is no name of upper-case letters, digits and '_'"));
+            return Err(format!("`{name}` is not a name of upper-case letters, digits and '_'"));
         }
         if numbers.contains(&number) {
             return Err(format!("two names have the number {number}"));

@@ -1,4 +1,4 @@
-//! Writes `images.rs`: the kernels' sources and what they were compiled to, as bytes of the program.
+//! Generates `images.rs`: the kernels' sources and compiled images, embedded in the program.
 
 use std::fs;
 use std::path::Path;
@@ -6,9 +6,9 @@ use std::path::Path;
 use super::compile::Image;
 use super::nvrtc::{Target, Version};
 
-/// Writes each image to a file in `out`, and gives the text of a module that embeds them in a
-/// `static BUILT: Build`. Where it is included there must be `Build`,
-/// `KernelFile`, `Target` and `Version`.
+/// Writes each image to a file in `out`, and returns the text of a module that embeds them in a
+/// `static BUILT: Build`. The including module must define `Build`, `KernelFile`, `Target` and
+/// `Version`.
 ///
 /// # Errors
 /// When a file cannot be written.
@@ -30,7 +30,7 @@ pub fn generate(
         );
     }
     Ok(format!(
-        "/// The kernels as the build left them.\n\
+        "/// The kernels as the build embedded them.\n\
          pub static BUILT: Build = Build {{\n    nvrtc: {nvrtc:?},\n    header: {},\n    \
          files: &[\n{files}    ],\n}};\n",
         included_source(header)
@@ -48,8 +48,8 @@ fn entry(out: &Path, image: &Image) -> Result<String, String> {
     let path = out.join(&name);
     fs::write(&path, &image.bytes)
         .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-    let place = format!("concat!(env!(\"OUT_DIR\"), \"/{name}\")");
-    Ok(format!("                (Target::{:?}, include_bytes!({place})),\n", image.target))
+    let file = format!("concat!(env!(\"OUT_DIR\"), \"/{name}\")");
+    Ok(format!("                (Target::{:?}, include_bytes!({file})),\n", image.target))
 }
 
 fn included_source(name: &str) -> String {

@@ -1,17 +1,16 @@
-//! Writes the Rust launchers of the kernels.
+//! Generates the Rust launchers of the kernels.
 //!
-//! CUDA takes a launch's arguments as untyped pointers and checks nothing. A launcher is a method
-//! with the kernel's arguments in the kernel's order, so a call that does not fit the signature
-//! does not compile.
+//! CUDA takes a launch's arguments as untyped pointers and checks nothing. A launcher is a method with
+//! the kernel's arguments, so a call that does not match the signature does not compile.
 
 use super::contracts;
 use super::signature::{Element, Kernel, Parameter, Type};
 
-/// A kernel that is loaded.
+/// The type of a loaded kernel.
 const FUNCTION: &str = "cudarc::driver::CudaFunction";
 
-/// The text of a module with `struct Kernels`. Where it is included there must be `View`,
-/// `ViewMut`, `Launch`, `extent`, and `contract` with what [`contracts`] writes.
+/// The text of a module with `struct Kernels`. The including module must define `View`, `ViewMut`,
+/// `Launch`, `extent`, and `contract` with the checks that [`contracts`] generates.
 pub fn generate(kernels: &[Kernel]) -> String {
     let fields = kernels.iter().map(|kernel| format!("    {}: {FUNCTION},\n", kernel.name));
     let found = kernels.iter().map(|Kernel { name, file, .. }| {
@@ -26,7 +25,7 @@ pub fn generate(kernels: &[Kernel]) -> String {
              /// Loads every kernel by its file and its name.\n    \
              ///\n    \
              /// # Errors\n    \
-             /// The first that `find` has.\n    \
+             /// The first error of `find`.\n    \
              pub fn load(\n        \
                  mut find: impl FnMut(&str, &str) -> crate::device::Result<{FUNCTION}>,\n    \
              ) -> crate::device::Result<Self> {{\n        \
@@ -59,7 +58,7 @@ fn launcher(kernel: &Kernel) -> String {
     )
 }
 
-/// The shapes of what a kernel takes.
+/// The shapes of a kernel's arguments.
 fn documentation(parameters: &[Parameter]) -> String {
     let shapes = parameters.iter().filter(|parameter| !parameter.comment.is_empty());
     let line = |Parameter { name, comment, .. }: &Parameter| {

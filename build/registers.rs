@@ -1,10 +1,10 @@
-//! What a kernel takes of a processor, from what the compiler says of it.
+//! The resource usage of kernels, from the compiler's log.
 
 use std::collections::BTreeSet;
 
 use super::nvrtc::Target;
 
-/// Makes the compiler say it.
+/// The option that makes the compiler report it.
 pub const OPTION: &str = "--ptxas-options=-v";
 
 /// Registers and memory of a kernel.
@@ -22,9 +22,9 @@ pub struct Use {
     pub spills: u32,
 }
 
-/// Splits a log into what kernels use and what else there is to tell.
+/// Splits a log into the kernels' resource usage and other messages.
 pub fn split(log: &str, target: Target) -> (Vec<Use>, String) {
-    let (mut uses, mut said) = (Vec::<Use>::new(), String::new());
+    let (mut uses, mut messages) = (Vec::<Use>::new(), String::new());
     let (Target::Cubin(architecture) | Target::Ptx(architecture)) = target;
     for line in log.lines() {
         if let Some(kernel) = between(line, "Compiling entry function '", "'") {
@@ -35,11 +35,11 @@ pub fn split(log: &str, target: Target) -> (Vec<Use>, String) {
         } else if let (Some(last), true) = (uses.last_mut(), line.contains("spill stores")) {
             last.spills += before(line, " bytes spill stores") + before(line, " bytes spill loads");
         } else if !line.trim().is_empty() && !line.starts_with("ptxas info") {
-            said += line;
-            said += "\n";
+            messages += line;
+            messages += "\n";
         }
     }
-    (uses, said)
+    (uses, messages)
 }
 
 /// A table with a line for each kernel: its registers by architecture, and the most shared memory

@@ -1,14 +1,14 @@
 //! Shapes of the kernels' arguments, as the comments of their signatures state them.
 //!
-//! `(rows, columns)`, `(count, 2): site and columns`, `(columns) or null`: extents are numbers and
-//! `int` arguments of the same kernel. `(any)` is for what only the kernel's memory tells.
+//! `(rows, columns)`, `(count, 2): site and columns`, `(columns) or null`: extents are numbers or
+//! `int` arguments of the same kernel. `(any)` is for a length that only device memory contains.
 
-/// How many elements a pointer leads to.
+/// The number of elements behind a pointer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// Not known from the arguments.
     Any,
-    /// The product of these.
+    /// The product of these extents.
     Extents(Vec<Extent>),
 }
 

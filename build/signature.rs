@@ -1,7 +1,7 @@
-//! Signatures of the CUDA kernels, the one place that says which arguments a kernel takes.
+//! Parses the signatures of the CUDA kernels.
 //!
-//! What is generated from them, the Rust launchers and the emulator's tables, can only be right if
-//! a signature has one meaning. So the grammar is small, and everything else is an error:
+//! The Rust launchers and the emulator's tables are generated from them. So that a signature has only
+//! one meaning, the grammar is small, and everything else is an error:
 //!
 //! ```c
 //! extern "C" __global__ void name(
@@ -11,8 +11,8 @@
 //!     float slope)
 //! ```
 //!
-//! One argument a line. A pointer has `__restrict__` and a comment that begins with its [`Shape`];
-//! "or null" behind it makes the pointer nullable. `__launch_bounds__(…)` may stand before the name.
+//! One argument per line. A pointer has `__restrict__` and a comment that begins with its [`Shape`];
+//! "or null" after it makes the pointer nullable. `__launch_bounds__(…)` may precede the name.
 
 use std::collections::HashMap;
 
@@ -36,11 +36,11 @@ pub struct Kernel {
 /// An argument of a kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameter {
-    /// What it is called.
+    /// The name.
     pub name: String,
-    /// What it is.
+    /// The type.
     pub kind: Type,
-    /// What a pointer leads to.
+    /// The shape behind a pointer.
     pub shape: Option<Shape>,
     /// Whether the pointer may be null.
     pub nullable: bool,
@@ -50,7 +50,7 @@ pub struct Parameter {
     pub line: usize,
 }
 
-/// What a kernel can take.
+/// The type of an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {
     /// A pointer to memory that is written, and may be read.
@@ -65,7 +65,7 @@ pub enum Type {
     Float,
 }
 
-/// What a pointer points to.
+/// The element type of a pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Element {
     /// `float`.
@@ -76,7 +76,7 @@ pub enum Element {
     UnsignedChar,
 }
 
-/// Every pointer type there is, as it is written.
+/// All pointer types, as written in C++.
 const POINTERS: [(&str, Type); 5] = [
     ("float*", Type::Output(Element::Float)),
     ("const float*", Type::Input(Element::Float)),
@@ -85,11 +85,11 @@ const POINTERS: [(&str, Type); 5] = [
     ("const unsigned char*", Type::Input(Element::UnsignedChar)),
 ];
 
-/// Every type that is passed by value, as it is written.
+/// All types that are passed by value, as written in C++.
 const VALUES: [(&str, Type); 3] =
     [("int", Type::Int), ("unsigned", Type::Unsigned), ("float", Type::Float)];
 
-/// Names that C++ allows and the generated Rust does not: keywords, and what the launchers name.
+/// Names that C++ allows but the generated Rust does not: keywords, and names in the launchers.
 const RESERVED: [&str; 38] = [
     "abstract", "argument", "as", "async", "await", "become", "box", "check", "contract", "crate",
     "dyn", "extent", "final", "fn", "gen", "impl", "in", "launch", "let", "load", "loop", "macro",
@@ -100,7 +100,7 @@ const RESERVED: [&str; 38] = [
 /// The kernels of several files, given as name and source, in order.
 ///
 /// # Errors
-/// As [`parse`]; and two kernels of one name.
+/// As [`parse`]; and two kernels with the same name.
 pub fn parse_all<'a>(
     sources: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<Vec<Kernel>, String> {
@@ -145,7 +145,7 @@ struct Line {
     comment: String,
 }
 
-/// All lines; what stands behind `//` is no code.
+/// All lines, split at `//` into code and comment.
 fn numbered(source: &str) -> Vec<Line> {
     let line = |(text, number): (&str, usize)| {
         let (code, comment) = text.split_once("//").unwrap_or((text, ""));
@@ -199,7 +199,7 @@ fn parameters(
     Err(at(file, first, "the signature has no closing ')'"))
 }
 
-/// Every extent must be an argument that is one.
+/// Checks that every extent is an `int` argument.
 fn check_extents(file: &str, parameters: &[Parameter]) -> Result<(), String> {
     let is_extent =
         |name: &String| parameters.iter().any(|p| p.name == *name && p.kind == Type::Int);
@@ -209,7 +209,7 @@ fn check_extents(file: &str, parameters: &[Parameter]) -> Result<(), String> {
             match extent {
                 Extent::Argument(extent) if !is_extent(extent) => {
                     return Err(format!(
-                        "{file}:{line}: the shape of `{name}` has the extent `{extent}`, which is no \
+                        "{file}:{line}: the shape of `{name}` has the extent `{extent}`, which is not an \
                          `int` of this kernel"
                     ));
                 }
@@ -223,7 +223,7 @@ fn check_extents(file: &str, parameters: &[Parameter]) -> Result<(), String> {
 fn parameter(argument: &str, line: &Line) -> Result<Parameter, String> {
     let comment = &*line.comment;
     if argument.contains([',', '(', ')']) {
-        return Err(format!("one argument a line, not `{argument}`"));
+        return Err(format!("one argument per line, not `{argument}`"));
     }
     let words: Vec<&str> = argument.split_whitespace().collect();
     let Some((name, words)) = words.split_last() else {
@@ -261,11 +261,11 @@ fn unknown_type(argument: &str) -> String {
     format!("`{argument}` is none of {}", all.collect::<Vec<_>>().join(", "))
 }
 
-/// A name that is one in C and in Rust.
+/// A name that is valid in C and in Rust.
 fn checked_name(name: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if !name.chars().all(plain) || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
-        return Err(format!("`{name}` is no name of lower-case letters, digits and '_'"));
+        return Err(format!("`{name}` is not a name of lower-case letters, digits and '_'"));
     }
     if RESERVED.contains(&name) {
         return Err(format!("`{name}` has a meaning of its own in the generated Rust"));

@@ -1,7 +1,7 @@
-// Batches from the resident data set.
+// Gathering batches from the data set in device memory.
 //
 //   x[i] = images[order[start + i]] scaled to [−1, 1]: (u/255 − 0.5)/0.5
-//   labels[i] = all[order[start + i]], if there are labels
+//   labels[i] = all[order[start + i]], with labels
 //   start = (step mod iterations_per_epoch)·batch_size
 //
 // x (rows, pixels), images (count, pixels) bytes, order, all (count), labels (rows). Outputs are

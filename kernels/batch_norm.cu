@@ -1,4 +1,4 @@
-// Batch normalisation of each column, fused with the activation behind it.
+// Batch normalization of each column, fused with the activation that follows it.
 //
 //   forward   mean = Σx/rows,  inv_std = 1/√(Σ(x − mean)²/rows + eps),  x̂ = (x − mean)·inv_std,
 //             y = activation(gamma·x̂ + beta),
@@ -8,19 +8,19 @@
 //   backward  g = activation′(y) ⊙ dy,  dbeta = Σg,  dgamma = Σ g·x̂,
 //             dx = gamma·inv_std·(g − Σg/rows − x̂·Σ(g·x̂)/rows)
 //
-// x, y, dx (rows, columns), all others (columns); without b it is 0. Outputs are overwritten, but
-// running statistics are moved, dgamma and dbeta with `accumulate` added to, and dx is in place: it
-// holds dy on entry, g in between. Deterministic: sums have a fixed order.
+// x, y, dx (rows, columns), all others (columns); b is optional. Outputs are overwritten, except that
+// running statistics are updated, dgamma and dbeta are accumulated with `accumulate`, and dx is in
+// place: it holds dy on entry, g in between. Deterministic: sums have a fixed order.
 
 #include "common.cuh"
 
-// A column's mean, and the sum of squares of what its numbers differ from that. These have a pass of
-// their own: a small variance stays exact.
+// A column's mean, and its sum of squared deviations from the mean, computed in a second pass so that
+// a small variance is accurate.
 struct Moments {
     float mean, squares;
 };
 
-// Of the rows that a block walks. The arrays are shared by the block.
+// The moments of the rows that a block walks. The arrays are shared by the block.
 __device__ inline Moments block_moments(
     float* sums, float* squares, const float* x, const Walk& walk, unsigned rows)
 {
@@ -39,20 +39,20 @@ __device__ inline Moments block_moments(
     return {mean, column_sum(squares, square)};
 }
 
-// Of all rows, from the moments (2, parts, columns) of parts of them: Chan, Golub and LeVeque,
+// The moments of all rows, from the moments (2, parts, columns) of parts: Chan, Golub and LeVeque,
 // "Algorithms for computing the sample variance", 1983.
 __device__ inline Moments joined_moments(
     const float* moments, unsigned column, unsigned columns, unsigned rows, unsigned parts)
 {
     Moments all = {0.0f, 0.0f};
     for (unsigned part = 0; part < parts; ++part) {
-        const float share = first_row(rows, parts, part + 1) - first_row(rows, parts, part);
-        all.mean += share / rows * moments[index_of(parts + part, column, columns)];
+        const float count = first_row(rows, parts, part + 1) - first_row(rows, parts, part);
+        all.mean += count / rows * moments[index_of(parts + part, column, columns)];
     }
     for (unsigned part = 0; part < parts; ++part) {
-        const float share = first_row(rows, parts, part + 1) - first_row(rows, parts, part);
-        const float away = moments[index_of(parts + part, column, columns)] - all.mean;
-        all.squares += moments[index_of(part, column, columns)] + share * away * away;
+        const float count = first_row(rows, parts, part + 1) - first_row(rows, parts, part);
+        const float deviation = moments[index_of(parts + part, column, columns)] - all.mean;
+        all.squares += moments[index_of(part, column, columns)] + count * deviation * deviation;
     }
     return all;
 }
@@ -76,8 +76,8 @@ extern "C" __global__ void batch_norm_moments(
     moments[index_of(parts + blockIdx.y, walk.column, columns)] = found.mean;
 }
 
-// What follows the moments of a batch: statistics, by the first part alone, and y.
-__device__ inline void normalise(
+// After the moments of a batch: the statistics, written by the first part only, and y.
+__device__ inline void normalize(
     float* y,
     float* mean,
     float* inv_std,
@@ -140,11 +140,11 @@ extern "C" __global__ void batch_norm_forward(
     const Moments batch = block_moments(sums, squares, x, walk, rows);
     if (!walk.inside) return;
 
-    normalise(y, mean, inv_std, running_mean, running_var, x, b, gamma, beta, walk, batch, rows,
+    normalize(y, mean, inv_std, running_mean, running_var, x, b, gamma, beta, walk, batch, rows,
               eps, momentum, activation, slope);
 }
 
-// Launch: parts, those whose moments there are. At least two rows.
+// Launch: parts, the same as those of `moments`. At least two rows.
 extern "C" __global__ void batch_norm_forward_parts(
     float* __restrict__ y,              // (rows, columns)
     float* __restrict__ mean,           // (columns)
@@ -168,7 +168,7 @@ extern "C" __global__ void batch_norm_forward_parts(
     if (!walk.inside) return;
 
     const Moments batch = joined_moments(moments, walk.column, columns, rows, parts);
-    normalise(y, mean, inv_std, running_mean, running_var, x, b, gamma, beta, walk, batch, rows,
+    normalize(y, mean, inv_std, running_mean, running_var, x, b, gamma, beta, walk, batch, rows,
               eps, momentum, activation, slope);
 }
 
@@ -257,7 +257,7 @@ extern "C" __global__ void batch_norm_backward_sums(
     sums[index_of(parts + blockIdx.y, walk.column, columns)] = found.beta;
 }
 
-// What follows the sums of a batch: gradients of gamma and beta, by the first part alone, and dx from g.
+// After the sums of a batch: gradients of gamma and beta, written by the first part only, and dx.
 __device__ inline void backward(
     float* dx,
     float* dgamma,
@@ -317,7 +317,7 @@ extern "C" __global__ void batch_norm_backward(
     backward(dx, dgamma, dbeta, x, gamma, walk, all, mu, scale, rows, accumulate);
 }
 
-// Launch: parts, those whose sums there are. dx holds g on entry.
+// Launch: parts, the same as those of `sums`. dx holds g on entry.
 extern "C" __global__ void batch_norm_backward_parts(
     float* __restrict__ dx,             // (rows, columns)
     float* __restrict__ dgamma,         // (columns) or null

@@ -1,19 +1,18 @@
-// What the kernels share: where a thread works, sums over a block, activations.
+// Shared by the kernels: thread indices, sums over a block, activations.
 //
-// Matrices are row-major. There are three kinds of launch, each right for every size of block:
-//   elementwise  one-dimensional; a thread starts at first_element(), goes on by element_stride()
-//   columns      blocks of (x, y) threads and a thread in x for every column; thread (x, y) walks
-//                rows y, y + blockDim.y, … of its column, and column_sum() adds up over y
-//   parts        the same, where each y of the grid has a part of the rows, as even as can be
-// Sums have a fixed order: the same launch gives the same bits. No atomics on floats, no fast-
-// math.
+// Matrices are row-major. There are three kinds of launch, each correct for every block size:
+//   elementwise  one-dimensional grid-stride loop: from first_element() in steps of element_stride()
+//   columns      blocks of (x, y) threads, with a thread in x for every column; thread (x, y) walks
+//                rows y, y + blockDim.y, … of its column, and column_sum() sums over y
+//   parts        the same, where each y of the grid has an equal part of the rows
+// Sums have a fixed order: the same launch gives the same bits. No atomics on floats, no fast-math.
 
 #pragma once
 
-// Threads of the largest block; __shared__ arrays have a place for each.
+// Threads of the largest block; __shared__ arrays have an element for each.
 enum { MAX_THREADS = 1024 };
 
-// An elementwise function, by the number that a launch passes; y′ is had from the output y.
+// Activations, by the code that a launch passes; y′ is computed from the output y.
 enum Activation {
     IDENTITY = 0,    // y = x;                        y′ = 1
     RELU = 1,        // y = max(x, 0);                y′ = 1 where y > 0, else 0
@@ -22,32 +21,32 @@ enum Activation {
     SIGMOID = 4,     // y = 1/(1 + e⁻ˣ);              y′ = y·(1 − y)
 };
 
-// The first element of this thread in an elementwise launch. Matrices may have more than 2³¹.
+// The first element of this thread in an elementwise launch. Matrices may have over 2³¹ elements.
 __device__ inline long long first_element()
 {
     return (long long)blockIdx.x * blockDim.x + threadIdx.x;
 }
 
-// The way from one element of a thread to its next.
+// The stride from one element of a thread to its next.
 __device__ inline long long element_stride()
 {
     return (long long)gridDim.x * blockDim.x;
 }
 
-// Where (row, column) of a matrix is stored.
+// The index of (row, column) of a matrix.
 __device__ inline unsigned long long index_of(unsigned row, unsigned column, unsigned columns)
 {
     return (unsigned long long)row * columns + column;
 }
 
-// A thread's way down its column in a columns or parts launch. Beyond the last column there are no
-// rows to walk, but the barriers wait for the thread all the same.
+// The rows that a thread walks in a columns or parts launch. Threads beyond the last column have no
+// rows, but must still reach the barriers.
 struct Walk {
     unsigned column, columns, begin, end;
     bool inside;
 };
 
-// The first row of a part out of `parts`; of the part behind the last, the rows' end.
+// The first row of a part out of `parts`; for part == parts, the end of the rows.
 __device__ inline unsigned first_row(unsigned rows, unsigned parts, unsigned part)
 {
     return min(part * ((rows + parts - 1) / parts), rows);
@@ -62,17 +61,17 @@ __device__ inline Walk walk_of_thread(unsigned rows, unsigned columns)
     return {column, columns, begin, inside ? end : 0, inside};
 }
 
-// Rows that a walk takes in one step. All are loaded before any is stored: the compiler cannot
-// tell rows apart, so a store would hold back the next load, and each would be waited for alone.
+// Rows per step of a walk. All are loaded before any is stored: the compiler must assume that rows
+// alias, so otherwise each load would wait for the previous store.
 enum { ROWS_AT_ONCE = 4 };
 
-// The row behind those of a step that begins at `row`.
+// The first row of the next step.
 __device__ inline unsigned next_row(unsigned row)
 {
     return row + ROWS_AT_ONCE * blockDim.y;
 }
 
-// The rows of a step; `missing` in place of those beyond the end.
+// Loads the rows of a step; `missing` for rows beyond the end.
 __device__ inline void load_rows(
     float* values, const float* x, const Walk& walk, unsigned row, float missing)
 {
@@ -88,8 +87,8 @@ __device__ inline void store_rows(float* y, const float* values, const Walk& wal
     }
 }
 
-// The sum of `value` over the threads of this column, in the order of y; every thread gets it.
-// All threads of the block must call it, and each sum of a kernel needs an array of its own.
+// The sum of `value` over the threads of this column, in the order of y, returned to every thread.
+// All threads of the block must call it, and each sum in a kernel needs its own array.
 __device__ inline float column_sum(float* values, float value)
 {
     values[threadIdx.y * blockDim.x + threadIdx.x] = value;
@@ -101,7 +100,7 @@ __device__ inline float column_sum(float* values, float value)
     return sum;
 }
 
-// Writes a sum to the gradient of a parameter, or adds it to what is there.
+// Writes a sum to the gradient of a parameter, or accumulates it.
 __device__ inline void store_gradient(float& gradient, float sum, unsigned accumulate)
 {
     gradient = accumulate ? gradient + sum : sum;

@@ -1,14 +1,13 @@
-// Convolutions, whose products cuBLAS makes: windows of an image as rows of a matrix, and sums over
-// such rows.
+// Convolutions by im2col and col2im; cuBLAS does the matrix multiplications.
 //
-//   gather  windows[n, r, c, i, j, q] = x[n, r·stride + i − padding, c·stride + j − padding, q]
-//   sum     x ← activation(mask ⊙ (s + b)),  s[n, u, v, q] = Σ windows[n, r, c, i, j, first + q]
+//   gather  im2col: windows[n, r, c, i, j, q] = x[n, r·stride + i − padding, c·stride + j − padding, q]
+//   sum     col2im: x ← activation(mask ⊙ (s + b)),  s[n, u, v, q] = Σ windows[n, r, c, i, j, first + q]
 //           over r, i with r·stride + i − padding = u, and c, j with c·stride + j − padding = v
 //   transpose  y[n, j, i] = x[n, i, j]
 //
 // Images are stored channels last: x (rows, x_height, x_width, channels). windows (rows, y_height,
-// y_width, kernel, kernel, inputs). Beyond an image's edges there are zeros. Outputs are overwritten.
-// Deterministic: a sum has a fixed order, there is no scattering. Launch: elementwise.
+// y_width, kernel, kernel, inputs). Images are zero-padded. Outputs are overwritten. Deterministic: a
+// sum has a fixed order, nothing is scattered. Launch: elementwise.
 
 #include "common.cuh"
 
@@ -28,11 +27,11 @@ extern "C" __global__ void convolution_gather(
     const unsigned run = kernel * inputs, window = kernel * run;
     const long long count = (long long)rows * y_height * y_width * window;
     for (long long at = first_element(); at < count; at += element_stride()) {
-        const unsigned place = at / window, number = at % window;
-        const unsigned line = place / y_width;
+        const unsigned position = at / window, number = at % window;
+        const unsigned line = position / y_width;
         const int row = (int)(line % y_height) * stride + (int)(number / run) - padding;
         const int column =
-            (int)(place % y_width) * stride + (int)(number % run / inputs) - padding;
+            (int)(position % y_width) * stride + (int)(number % run / inputs) - padding;
         const bool inside = row >= 0 && row < x_height && column >= 0 && column < x_width;
         const unsigned image = line / y_height;
         windows[at] = !inside ? 0.0f
@@ -63,7 +62,7 @@ extern "C" __global__ void convolution_sum(
     for (long long at = first_element(); at < count; at += element_stride()) {
         const unsigned channel = at % channels, pixel = at / channels;
         const unsigned line = pixel / x_width, image = line / x_height;
-        // Coordinates in the padded image: place·stride + i.
+        // Coordinates in the padded image: position·stride + i.
         const int u = line % x_height + padding, v = pixel % x_width + padding;
         float sum = 0.0f;
         for (int i = u % stride; i < kernel && i <= u; i += stride) {
@@ -72,9 +71,9 @@ extern "C" __global__ void convolution_sum(
             for (int j = v % stride; j < kernel && j <= v; j += stride) {
                 const int c = (v - j) / stride;
                 if (c >= y_width) continue;
-                const unsigned place = (image * y_height + r) * y_width + c;
+                const unsigned position = (image * y_height + r) * y_width + c;
                 const unsigned number = (i * kernel + j) * inputs + first + channel;
-                sum += windows[index_of(place, number, kernel * kernel * inputs)];
+                sum += windows[index_of(position, number, kernel * kernel * inputs)];
             }
         }
         if (b) sum += b[channel];

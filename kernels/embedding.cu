@@ -1,12 +1,12 @@
-// Class labels as learnt vectors beside a batch.
+// Learned label embeddings, concatenated to a batch.
 //
-//   concat    y[i, p] = (table[label[i]] ‖ x[i, :, p]), or the two the other way round
+//   concat    y[i, p] = (table[label[i]] ‖ x[i, :, p]), or in the reverse order
 //   backward  dtable[c] = Σ over rows i with label[i] = c, and pixels p, of dy[i, p]
 //
 // y (rows, pixels, stride), of which inputs + width columns are used and the rest is set to 0, x (rows,
 // inputs, pixels), table, dtable (classes, width), labels (rows), dy (rows, pixels, width): the gradient
-// of the embedding's columns alone. What is no image has one pixel. y is overwritten; dtable too, or
-// with `accumulate` added to. Deterministic: a sum has a fixed order, there is no scattering.
+// of the embedding's columns only. Features count as one pixel. y is overwritten; dtable too, or it is
+// accumulated with `accumulate`. Deterministic: a sum has a fixed order, nothing is scattered.
 
 #include "common.cuh"
 
@@ -29,16 +29,16 @@ extern "C" __global__ void embedding_concat(
     const int input_column = label_first ? width : 0;
     const long long count = (long long)rows * pixels * stride;
     for (long long i = first_element(); i < count; i += element_stride()) {
-        const unsigned place = i / stride, row = place / pixels;
+        const unsigned pixel_index = i / stride, row = pixel_index / pixels;
         const int column = i % stride;
         const bool label = label_first ? column < width : column >= inputs;
         if (column >= columns) y[i] = 0.0f;
         else if (label) y[i] = table[index_of(labels[row], column - label_column, width)];
-        else y[i] = x[index_of(row * inputs + column - input_column, place % pixels, pixels)];
+        else y[i] = x[index_of(row * inputs + column - input_column, pixel_index % pixels, pixels)];
     }
 }
 
-// Launch: columns, one for each number of the table, classes·width.
+// Launch: columns, one for each element of the table, classes·width.
 extern "C" __global__ void embedding_backward(
     float* __restrict__ dtable,           // (classes, width)
     const float* __restrict__ dy,         // (rows, pixels, width)

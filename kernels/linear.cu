@@ -1,11 +1,11 @@
-// What surrounds the matrix products of a fully connected layer, y = activation(mask ⊙ (x·Wᵀ + b)).
+// Bias, dropout mask and activation of a fully connected layer, y = activation(mask ⊙ (x·Wᵀ + b)).
 //
 //   forward   y ← activation(mask ⊙ (y + b))                      y holds x·Wᵀ on entry
-//   alone     y = activation(mask ⊙ x)
+//   unfused   y = activation(mask ⊙ x)
 //   backward  dz ← activation′(y) ⊙ mask ⊙ dz,  db = Σ rows of dz  dz holds dy on entry
 //
-// y, x, dz, mask (rows, columns), b, db (columns). y and dz are changed in place; db is overwritten, or
-// with `accumulate` added to.
+// y, x, dz, mask (rows, columns), b, db (columns). y and dz are updated in place; db is overwritten, or
+// accumulated with `accumulate`.
 // Deterministic: db is summed in a fixed order.
 
 #include "common.cuh"
@@ -45,8 +45,8 @@ extern "C" __global__ void activation_forward(
     }
 }
 
-// dz ← activation′(y) ⊙ mask ⊙ dy on a thread's walk, and the sum of it over the block, from the
-// array that it shares; only where it is asked for.
+// dz ← activation′(y) ⊙ mask ⊙ dy on a thread's walk; returns its column sum over the block if
+// `summed`, using the shared array.
 __device__ inline float activation_backward(
     float* sums,
     float* dz,
@@ -73,7 +73,7 @@ __device__ inline float activation_backward(
     return summed ? column_sum(sums, sum) : 0.0f;
 }
 
-// Launch: columns, or parts where there is no db.
+// Launch: columns, or parts without db.
 extern "C" __global__ void bias_activation_backward(
     float* __restrict__ dz,          // (rows, columns)
     float* __restrict__ db,          // (columns) or null
@@ -91,7 +91,7 @@ extern "C" __global__ void bias_activation_backward(
     if (db && threadIdx.y == 0 && walk.inside) store_gradient(db[walk.column], sum, accumulate);
 }
 
-// Launch: parts. What each of them adds to db.
+// Launch: parts. Computes each part's contribution to db.
 extern "C" __global__ void bias_activation_backward_parts(
     float* __restrict__ dz,          // (rows, columns)
     float* __restrict__ dbs,         // (parts, columns)

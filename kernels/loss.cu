@@ -1,28 +1,28 @@
 // Losses, value and gradient in one pass.
 //
-// Of a discriminator's outputs against a target t. A batch has a part of which t = 1 and may have a
-// second one of which t = 0.
+// Discriminator losses against a target t. A batch has a part with t = 1, and may have a second one
+// with t = 0.
 //
 //   cross entropy  score = max(x, 0) − t·x + ln(1 + e^−|x|),  score′ = σ(x) − t,  output σ(x)
 //   squared error  score = (x − t)²,                          score′ = 2·(x − t),  output x
 //
-// Saturating cross entropy is that of a probability p = σ(x), limited as PyTorch's is.
+// Saturating cross entropy is that of a probability p = σ(x), clamped as in PyTorch.
 //
 //   score = −max(ln p, −100) for t = 1, −max(ln (1 − p), −100) for t = 0
 //   score′ = (p − t)·min(1, p·(1 − p)/10⁻¹²),  output p
 //
-// dx = scale·score′/rows. Row (step mod ring_rows) of the ring gets scale·mean(score) at `place`
-// and mean(output) behind it, then those of the second part. x, dx (parts, rows), ring (ring_rows,
-// ring_columns). dx and these numbers are overwritten. Deterministic: a block a part, sums as a
-// fixed tree.
+// dx = scale·score′/rows. Row (step mod ring_rows) of the ring buffer gets scale·mean(score) at
+// `column` and mean(output) after it, then those of the second part. x, dx (parts, rows), ring
+// (ring_rows, ring_columns). dx and these elements are overwritten. Deterministic: one block per part,
+// sums by a fixed tree.
 //
-// Of a classifier's logits against labels.
+// Losses of a classifier's logits against labels.
 //
 //   softmax cross entropy  losses[i] = ln Σ e^(x[i, c] − max) + max − x[i, label[i]],
 //                          dx[i, c] = (softmax(x[i])[c] − [c = label[i]])/rows
 //
 // x, dx (rows, classes), losses, labels (rows); Σ and max over the classes c of row i. dx and losses
-// are overwritten. Deterministic: a thread a row, sums in the order of classes.
+// are overwritten. Deterministic: one thread per row, sums in the order of classes.
 
 #include "common.cuh"
 
@@ -39,14 +39,14 @@ __device__ inline Scored cross_entropy(float x, float target)
     return {value, probability - target, probability};
 }
 
-// As PyTorch's BCELoss behind a Sigmoid: no logarithm is less than −100; the one divides by p·(1 − p),
-// but by no less than 10⁻¹², the other multiplies by it.
+// Like PyTorch's BCELoss after a Sigmoid: logarithms are clamped at −100; the gradient of BCELoss is
+// divided by max(p·(1 − p), 10⁻¹²), that of Sigmoid multiplied by p·(1 − p).
 __device__ inline Scored saturating_cross_entropy(float x, float target)
 {
     const float p = sigmoid(x);
     const float log = target == 1.0f ? logf(p) : log1pf(-p);
-    const float faded = fminf(1.0f, p * (1.0f - p) / 1e-12f);
-    return {log < -100.0f ? 100.0f : -log, (p - target) * faded, p};
+    const float attenuation = fminf(1.0f, p * (1.0f - p) / 1e-12f);
+    return {log < -100.0f ? 100.0f : -log, (p - target) * attenuation, p};
 }
 
 __device__ inline Scored squared_error(float x, float target)
@@ -72,18 +72,18 @@ extern "C" __global__ void loss_forward_backward(
     int rows,
     int ring_rows,
     int ring_columns,
-    int place,
+    int column,
     unsigned score,
     float scale)
 {
     const unsigned part = blockIdx.x;
     const float target = part == 0 ? 1.0f : 0.0f;
-    const float share = scale / rows;
+    const float factor = scale / rows;
     float loss = 0.0f, output = 0.0f;
     for (unsigned i = threadIdx.x; i < (unsigned)rows; i += blockDim.x) {
         const unsigned long long at = index_of(part, i, rows);
         const Scored s = scored(score, x[at], target);
-        dx[at] = share * s.slope;
+        dx[at] = factor * s.slope;
         loss += s.value;
         output += s.output;
     }
@@ -100,12 +100,12 @@ extern "C" __global__ void loss_forward_backward(
     }
     if (threadIdx.x > 0) return;
 
-    float* noted = ring + (*step % ring_rows) * ring_columns + place + 2 * part;
-    noted[0] = losses[0] * share;
-    noted[1] = outputs[0] / rows;
+    float* entry = ring + (*step % ring_rows) * ring_columns + column + 2 * part;
+    entry[0] = losses[0] * factor;
+    entry[1] = outputs[0] / rows;
 }
 
-// Launch: elementwise, an element being a row.
+// Launch: elementwise, where an element is a row.
 extern "C" __global__ void softmax_cross_entropy_forward_backward(
     float* __restrict__ dx,               // (rows, classes)
     float* __restrict__ losses,           // (rows)
@@ -114,11 +114,11 @@ extern "C" __global__ void softmax_cross_entropy_forward_backward(
     int rows,
     int classes)
 {
-    const float share = 1.0f / rows;
+    const float factor = 1.0f / rows;
     for (long long row = first_element(); row < rows; row += element_stride()) {
         const float* logits = x + index_of(row, 0, classes);
         float* gradient = dx + index_of(row, 0, classes);
-        // Found by comparison: a label that is no class leads nowhere, and the loss is NaN.
+        // Found by comparison: an invalid label reads no memory, and its loss is NaN.
         const int label = labels[row];
         float own = nanf(""), max = logits[0];
         for (int c = 0; c < classes; ++c) {
@@ -132,9 +132,9 @@ extern "C" __global__ void softmax_cross_entropy_forward_backward(
         }
         for (int c = 0; c < classes; ++c) {
             const float target = c == label ? 1.0f : 0.0f;
-            gradient[c] = share * (gradient[c] / sum - target);
+            gradient[c] = factor * (gradient[c] / sum - target);
         }
-        // The difference first: it is exact where large logits are near each other.
+        // The difference first: it is exact if large logits are close to each other.
         losses[row] = logf(sum) + (max - own);
     }
 }

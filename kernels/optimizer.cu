@@ -1,11 +1,11 @@
-// Adam over a flat buffer, with its count of steps; and the count of iterations.
+// Adam over a flat buffer, with its step count; and the iteration counter.
 //
 //   m ← b1·m + (1 − b1)·g,  v ← b2·v + (1 − b2)·g²,
 //   p ← p − lr/(1 − b1ᵗ)·m / (√v/√(1 − b2ᵗ) + eps),
 //   step[0] ← t = step[0] + 1
 //
-// p, m, v, g (n). p, m, v and step[0] are moved in place; step[1] is 0 between launches.
-// Deterministic: each element is on its own.
+// p, m, v, g (n). p, m, v and step[0] are updated in place; step[1] is 0 between launches.
+// Deterministic: elements are independent.
 
 #include "common.cuh"
 
@@ -22,8 +22,8 @@ __device__ inline void adam_element(float& p, float& m, float& v, float g, const
     p -= adam.step_size * m / (sqrtf(v) * adam.unbias + adam.eps);
 }
 
-// Moves a count that every thread of the grid has read: the last block to come here does, and leaves
-// the ticket, `count[1]`, as it was, for atomicInc begins at 0 again.
+// Increments a counter after every thread of the grid has read it: the last block to arrive does so.
+// The ticket, `count[1]`, is 0 again afterwards, since atomicInc wraps around.
 __device__ inline void advance_when_all_have_read(unsigned* count)
 {
     __syncthreads();
@@ -38,9 +38,9 @@ __device__ inline bool aligned16(const float* p)
     return (unsigned long long)p % 16 == 0;
 }
 
-// Launch: elementwise. Bound by memory: four elements an access where the buffers' places allow it.
-// new1 = 1 − b1 and new2 = 1 − b2 come rounded from double; 1 − bᵗ = −expm1(t·ln b) is exact for
-// b near 1, where the power in single precision is not.
+// Launch: elementwise. Bound by memory bandwidth: four elements per access if the buffers are aligned.
+// new1 = 1 − b1 and new2 = 1 − b2 are rounded from double; 1 − bᵗ = −expm1(t·ln b) is accurate for b
+// near 1, unlike the power in single precision.
 extern "C" __global__ void adam_update(
     float* __restrict__ p,        // (n)
     float* __restrict__ m,        // (n)

@@ -1,4 +1,4 @@
-// Noise, labels and dropout masks by Philox 4x32-10 (Salmon et al. 2011), four elements a call.
+// Noise, labels and dropout masks by Philox 4x32-10 (Salmon et al. 2011), four elements per call.
 //
 // Key = seed, counter = (element/4, site, step, 0). From a word w, with u(w) = (w ≫ 8)/2²⁴:
 //   normal   pairs of words (a, b): √(−2·ln(u(a) + 2⁻²⁴)) · (cos, sin)(2π·u(b))
@@ -6,9 +6,9 @@
 //   label    w·classes ≫ 32
 //   mask     `kept` where w ≥ least, else 0: least = p·2³², kept = 1/(1 − p)
 //
-// z, labels (parts, n) and masks (one behind the other, of rows·columns numbers each) are overwritten.
-// Part i is drawn for the i-th site from `site` on, a mask for that in its table. Deterministic: an
-// element is a function of seed, site and step. Launch: elementwise, a thread making four neighbours.
+// z, labels (parts, n) and masks (one after the other, of rows·columns elements each) are overwritten.
+// Part i uses site + i, a mask the site in its table. Deterministic: an element is a function of seed,
+// site and step. Launch: elementwise, four consecutive elements per thread.
 
 #include "common.cuh"
 
@@ -34,7 +34,7 @@ __device__ inline Words philox(
     return {{a, b, c, d}};
 }
 
-// Calls for n elements.
+// Philox calls for n elements.
 __device__ inline long long blocks_of(long long n)
 {
     return (n + 3) / 4;
@@ -46,7 +46,7 @@ __device__ inline float unit(unsigned word)
     return (word >> 8) * (1.0f / 16777216.0f);
 }
 
-// Box and Muller's transform: two words make two independent normal numbers.
+// The Box–Muller transform: from two words, two independent normal numbers.
 __device__ inline void normal_pair(float* pair, unsigned a, unsigned b)
 {
     // In (0, 1], so that the logarithm is finite.
@@ -106,7 +106,7 @@ extern "C" __global__ void labels_sample(
     }
 }
 
-// A thread goes from one mask on into the next: `block` counts from the beginning of `mask`.
+// A thread continues from one mask into the next: `block` counts from the start of `mask`.
 extern "C" __global__ void masks_sample(
     float* __restrict__ masks,           // (any): rows·columns of each mask
     const unsigned* __restrict__ table,  // (count, 2): site, columns

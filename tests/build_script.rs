@@ -116,8 +116,8 @@ fn shapes_are_numbers_and_int_arguments() {
     let column = Some(Shape::Extents(vec![rows()]));
     assert_eq!(shapes, [matrix(), matrix(), one, column, Some(Shape::Any), None, None, None]);
 
-    refused("// (rows)\n", "// (images)\n", 8, "the extent `images`, which is no `int`");
-    refused("// (rows)\n", "// (seed)\n", 8, "the extent `seed`, which is no `int`");
+    refused("// (rows)\n", "// (images)\n", 8, "the extent `images`, which is not an `int`");
+    refused("// (rows)\n", "// (seed)\n", 8, "the extent `seed`, which is not an `int`");
     for comment in
         ["rows", "(rows", "(rows, )", "()", "(4·rows)", "(rows,3)", "(rows) or nil", "(rows) of 3"]
     {
@@ -181,7 +181,7 @@ fn enums_beyond_the_grammar_are_refused() {
     };
     refused("LEAKY_RELU = 2", "LEAKY_RELU", ":3: enum Activation: `LEAKY_RELU` is not `NAME");
     refused("LEAKY_RELU = 2", "LEAKY_RELU = 1 + 1", "is not `NAME = number`");
-    refused("LEAKY_RELU = 2", "LeakyRelu = 2", "`LeakyRelu` is no name");
+    refused("LEAKY_RELU = 2", "LeakyRelu = 2", "`LeakyRelu` is not a name");
     refused("LEAKY_RELU = 2", "LEAKY_RELU = 0", "two names have the number 0");
     refused("enum Score", "enum Activation", ":7: enum Activation: there is another one");
     refused("SQUARED_ERROR = 1 };", "", ":7: an enum without an end");
@@ -189,7 +189,7 @@ fn enums_beyond_the_grammar_are_refused() {
 
 #[test]
 fn arguments_stand_on_lines_of_their_own() {
-    refused("int rows,", "int rows, int columns,", 11, "one argument a line");
+    refused("int rows,", "int rows, int columns,", 11, "one argument per line");
     refused("scale(\n", "scale(int n,\n", 4, "a kernel begins with");
     refused("int rows,", "int rows", 11, "no ',' or ')' behind argument `rows`");
     refused("int rows,", ",", 11, "an argument is missing");
@@ -208,7 +208,7 @@ fn kernels_begin_in_one_way() {
 
 #[test]
 fn names_are_those_of_rust_and_unique() {
-    refused("void scale(", "void Scale(", 4, "`Scale` is no name");
+    refused("void scale(", "void Scale(", 4, "`Scale` is not a name");
     refused("int rows", "int impl", 11, "`impl` has a meaning of its own");
     refused("int rows", "int launch", 11, "`launch` has a meaning of its own");
     refused("int rows", "int slope", 13, "two arguments are called `slope`");

@@ -114,9 +114,9 @@ fn sequences_are_told_apart_by_their_keys_everywhere() {
         .run("presets mine.toml")
         .fails(1, &["generator layer out.0: Linear(14, 784) follows 13"]);
     for (key_prefix, words) in [
-        ("model.", ["layer \"model.0\" is there twice", "key_prefix"]),
+        ("model.", ["layer \"model.0\" is used twice", "key_prefix"]),
         // model. and 10, model.1 and 0.
-        ("model.1", ["layer \"model.10\" is there twice", "key_prefix"]),
+        ("model.1", ["layer \"model.10\" is used twice", "key_prefix"]),
         ("\\u0000", ["layer \"\\00\" has a control character", "key_prefix"]),
     ] {
         in_two_sequences(&scratch, key_prefix);

@@ -1,6 +1,6 @@
-//! What "the same" means: the comparator, and its own tests.
+//! The comparator of floating-point numbers, and its own tests.
 
-/// How far a number may be from the wanted one: |got − want| ≤ atol + rtol·|want|.
+/// The tolerance of a comparison: |got − want| ≤ atol + rtol·|want|.
 #[derive(Clone, Copy, Debug)]
 pub struct Tolerance {
     pub rtol: f64,
@@ -8,21 +8,21 @@ pub struct Tolerance {
 }
 
 impl Tolerance {
-    /// The error as a share of what is allowed: above 1, or NaN, is too much.
-    pub fn share(self, got: f64, want: f64) -> f64 {
+    /// The error as a fraction of the tolerance: above 1, or NaN, is an error.
+    pub fn fraction(self, got: f64, want: f64) -> f64 {
         let error = (got - want).abs();
         if error == 0.0 { 0.0 } else { error / (self.atol + self.rtol * want.abs()) }
     }
 }
 
-/// The largest share of a tolerance that any pair of two lists uses, or what is wrong with them.
+/// The largest fraction of the tolerance that any pair of elements uses, or why the lists differ.
 pub fn compare(got: &[f64], want: &[f64], tolerance: Tolerance) -> Result<f64, String> {
     if got.len() != want.len() {
         return Err(format!("{} numbers instead of {}", got.len(), want.len()));
     }
     let mut worst = (0.0, 0);
     for (i, (&got, &want)) in got.iter().zip(want).enumerate() {
-        let share = tolerance.share(got, want);
+        let share = tolerance.fraction(got, want);
         if share > worst.0 || share.is_nan() {
             worst = (share, i);
         }
@@ -39,13 +39,13 @@ pub fn compare(got: &[f64], want: &[f64], tolerance: Tolerance) -> Result<f64, S
 
 const TIGHT: Tolerance = Tolerance { rtol: 1e-3, atol: 1e-6 };
 
-pub fn what_is_close_is_accepted_and_its_share_is_reported() {
+pub fn close_numbers_pass_and_the_fraction_of_the_tolerance_is_returned() {
     assert_eq!(compare(&[1.0, 2.0], &[1.0, 2.0], TIGHT), Ok(0.0));
     let share = compare(&[1.0005], &[1.0], TIGHT).unwrap();
     assert!((share - 0.4995).abs() < 1e-3, "{share}");
 }
 
-pub fn nan_infinity_wrong_lengths_and_far_numbers_are_refused() {
+pub fn nan_infinity_wrong_lengths_and_different_numbers_fail() {
     for (got, want) in [
         (vec![f64::NAN], vec![1.0]),
         (vec![f64::INFINITY], vec![1.0]),

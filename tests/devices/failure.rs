@@ -1,4 +1,4 @@
-//! A GPU that fails: what failed first is reported, whatever fails after it.
+//! GPU failures: the first failure is reported, even if further calls fail.
 
 use std::error::Error;
 
@@ -8,24 +8,23 @@ use gan_cuda::device::ops::{Embedding, EmbeddingShape, Optimizer};
 
 use crate::open::Tested;
 
-/// An illegal address breaks the context of the process for good: freeing memory, destroying
-/// cuBLAS's handles and whatever else is done when a device is dropped then fails too, and must not
-/// panic.
-pub fn a_failure_is_reported_though_everything_after_it_fails() {
+/// An illegal address corrupts the process's context permanently: freeing memory, destroying cuBLAS
+/// handles and everything else that dropping a device does then fails too, but must not panic.
+pub fn the_first_failure_is_reported_and_drops_do_not_panic() {
     let device = <Cuda as Tested>::open(true);
     let buffer = device.allocate::<f32>(1).unwrap();
     match device.is_emulated() {
         true => write_to_freed_memory(&device),
-        false => read_where_nothing_is(&device),
+        false => read_unmapped_memory(&device),
     }
     let failure = device.download(Cuda::view(&buffer, 0..1)).expect_err("an illegal address");
     assert_eq!(failure.to_string(), "the GPU failed while computing");
-    let cause = failure.source().expect("the driver's word").to_string();
+    let cause = failure.source().expect("the driver's error").to_string();
     assert!(cause.contains("CUDA_ERROR_ILLEGAL_ADDRESS"), "{cause}");
     drop((buffer, device));
 }
 
-/// A graph that outlives its buffer, which the emulator notices; a GPU might not.
+/// Launches a graph that outlives its buffer, which the emulator detects; a GPU might not.
 fn write_to_freed_memory(device: &Cuda) {
     let mut graph = Graph::default();
     let mut step = device.allocate::<u32>(1).unwrap();
@@ -38,9 +37,9 @@ fn write_to_freed_memory(device: &Cuda) {
     assert!(device.launch_graph(&mut graph));
 }
 
-/// A label that leads 160 GB behind its table, where no GPU of today has memory; the emulator's host
-/// would not survive it.
-fn read_where_nothing_is(device: &Cuda) {
+/// Reads the embedding of an invalid label, 160 GB beyond its table, where no current GPU has memory.
+/// On the emulator this would crash the process.
+fn read_unmapped_memory(device: &Cuda) {
     let [rows, pixels, classes, width, inputs, stride] = [1, 1, 10, 10, 1, 11];
     let label_first = true;
     let shape = EmbeddingShape { rows, pixels, classes, width, inputs, label_first, stride };

@@ -3,25 +3,25 @@
 //! | module | holds |
 //! |---|---|
 //! | `operations` | every operation against the reference, `Cpu<f64>`, on the same inputs |
-//! | `precision` | matrix products whose factors are rounded |
-//! | `golden` | PyTorch's recorded runs, replayed |
-//! | `failure` | a GPU that fails: what is reported |
-//! | `timing` | how long operations take, by replays of a graph |
-//! | `training` | whole iterations and runs: the same as the CPU's, the same again, learning |
-//! | `suite` | which tests there are for which device |
-//! | `open` | how a device is had, and what to say when there is none |
-//! | `processes` | the process that runs each group of tests in a process of its own |
-//! | `tally`, `notes` | what is told at the end |
-//! | `comparator` | what "the same" means |
+//! | `precision` | matrix multiplications with rounded operands |
+//! | `golden` | PyTorch's golden runs |
+//! | `failure` | the report of a GPU failure |
+//! | `timing` | timing of operations by launches of a graph |
+//! | `training` | whole iterations and runs: parity with the CPU, reproducibility, learning |
+//! | `suite` | the list of tests for each device |
+//! | `open` | opening devices, and the message if there is none |
+//! | `processes` | the parent process, which runs each group of tests in a child process |
+//! | `tally`, `notes` | the summary at the end |
+//! | `comparator` | the comparison of numbers |
 //!
-//! A GPU and the emulator cannot share a process, and a GPU that fails is lost to its process. So
-//! each group of a device's tests (`golden`, `training`, …) has a process of its own, a child of the
-//! one that was called. `GAN_CUDA_TEST_DEVICE` = `cpu`, `emulated` or `cuda` runs one device without
-//! children; the emulator is then that of `GAN_CUDA_LIB_DIR`, where it is set.
+//! A GPU and the emulator cannot share a process, and a GPU failure affects the rest of its process.
+//! So each group of a device's tests (`golden`, `training`, …) runs in a child process.
+//! `GAN_CUDA_TEST_DEVICE` = `cpu`, `emulated` or `cuda` runs one device without children; the emulator
+//! is then that of `GAN_CUDA_LIB_DIR`, if set.
 //!
-//! A device that is not there is skipped and said to be; `GAN_CUDA_REQUIRE_EMULATOR=1` and
-//! `GAN_CUDA_REQUIRE_GPU=1` make its absence a failure. Run with `-- --nocapture` to see the
-//! largest error of each comparison as a share of its tolerance.
+//! A missing device is reported as skipped; `GAN_CUDA_REQUIRE_EMULATOR=1` and `GAN_CUDA_REQUIRE_GPU=1`
+//! make its absence a failure. Run with `-- --nocapture` to see the largest error of each comparison
+//! as a fraction of its tolerance.
 
 mod comparator;
 mod failure;
@@ -47,9 +47,9 @@ use libtest_mimic::Arguments;
 use open::Kind;
 use tally::Tally;
 
-/// Names the one device that a process runs the suite on.
+/// Selects the device on which a process runs the suite.
 const DEVICE: &str = "GAN_CUDA_TEST_DEVICE";
-/// Names the one group of tests that a child runs.
+/// Selects the group of tests that a child runs.
 const GROUP: &str = "GAN_CUDA_TEST_GROUP";
 
 fn main() -> ExitCode {
@@ -73,8 +73,8 @@ fn run(kind: Kind, mut arguments: Arguments) -> ExitCode {
     let mut trials = suite::trials(kind);
     trials.retain(|trial| group.as_deref().is_none_or(|group| group == suite::group(trial)));
     if kind != Kind::Cpu {
-        // Trials share the GPU's context: what one of them waits for or destroys would break what
-        // another captures. And the emulator's schedule, which some change, is the whole process's.
+        // Tests share the GPU's context: one that waits or frees memory would break another one's
+        // capture. And the emulator's schedule, which some tests change, is global.
         arguments.test_threads = Some(1);
     }
     if arguments.list {
@@ -85,13 +85,13 @@ fn run(kind: Kind, mut arguments: Arguments) -> ExitCode {
         group.map_or_else(String::new, |group| format!(", {group}")),
         kind.describe()
     );
-    // Tests open the device anew; as long as it is open here too, a GPU keeps its context, which
-    // takes half a second to make. The emulator's is to end, to tell what was never freed.
+    // Each test opens the device; as long as it is open here too, a GPU keeps its context, whose
+    // creation takes half a second. The emulator's context must end, to report leaks.
     let _open = (kind == Kind::Cuda).then(|| Cuda::open(0, Precision::F32, false));
     let conclusion = libtest_mimic::run(&arguments, trials);
     if arguments.nocapture {
         notes::print();
     }
-    Tally::of(kind, &conclusion).tell(kind);
+    Tally::of(kind, &conclusion).report(kind);
     conclusion.exit_code()
 }

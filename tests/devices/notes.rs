@@ -1,4 +1,5 @@
-//! What tests have to say beside passing: told together at the end, since they run side by side.
+//! Notes that tests leave, such as the size of errors: printed together at the end, since tests run in
+//! parallel.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -6,9 +7,9 @@ use std::sync::{Mutex, PoisonError};
 
 static NOTES: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
-/// Notes the largest share of a tolerance that a comparison used.
-pub fn share(what: impl Display, share: f64) {
-    note(what, format!("{share:7.4} of the tolerance"));
+/// Notes the largest fraction of a tolerance that a comparison used.
+pub fn tolerance_used(what: impl Display, fraction: f64) {
+    note(what, format!("{fraction:7.4} of the tolerance"));
 }
 
 /// Notes a line.

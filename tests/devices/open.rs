@@ -1,4 +1,4 @@
-//! The devices that the suite runs on: how each is opened, and what to say when it is not there.
+//! The devices on which the suite runs: opening them, and the message if one is missing.
 
 use std::env;
 use std::fmt::{self, Display, Formatter};
@@ -9,7 +9,7 @@ use gan_cuda::device::cuda::{Cuda, libraries, probe};
 use gan_cuda::device::{Device, Memory, Precision};
 use gan_cuda_emulator::{Schedule, set_schedule};
 
-/// A kind of device; each has processes of its own.
+/// A kind of device; each has its own processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The CPU, in single precision.
@@ -20,15 +20,15 @@ pub enum Kind {
     Cuda,
 }
 
-/// Names the only folder in which CUDA's libraries are looked for.
+/// Names the only folder to search for CUDA's libraries.
 pub const LIBRARIES: &str = "GAN_CUDA_LIB_DIR";
-/// How the names of the emulator's devices begin.
+/// The prefix of the names of the emulator's devices.
 const EMULATED: &str = "Emulated";
 
 impl Kind {
     pub const ALL: [Kind; 3] = [Kind::Cpu, Kind::Emulated, Kind::Cuda];
 
-    /// The name that filters and `GAN_CUDA_TEST_DEVICE` use.
+    /// The name in filters and in `GAN_CUDA_TEST_DEVICE`.
     pub fn word(self) -> &'static str {
         match self {
             Kind::Cpu => "cpu",
@@ -37,25 +37,25 @@ impl Kind {
         }
     }
 
-    /// Why there is no such device, if there is none. A process asks for one kind only.
+    /// Why there is no such device, if there is none. A process uses only one kind.
     pub fn absence(self) -> Option<&'static str> {
         static ABSENCE: OnceLock<Option<String>> = OnceLock::new();
         ABSENCE.get_or_init(|| self.find().err()).as_deref()
     }
 
-    /// Only what a machine may lack is an absence. A device that is there and cannot be opened
-    /// fails its tests.
+    /// Only a missing device counts as absent. A device that exists but cannot be opened fails its
+    /// tests.
     fn find(self) -> Result<(), String> {
         match self {
             Kind::Cpu => Ok(()),
             Kind::Emulated => find_emulator(),
             Kind::Cuda => find_gpu(),
         }
-        .map_err(|reason| format!("{}: {reason}", self.nothing()))
+        .map_err(|reason| format!("{}: {reason}", self.absent_name()))
     }
 
-    /// What to call its absence.
-    pub fn nothing(self) -> &'static str {
+    /// The message for its absence.
+    pub fn absent_name(self) -> &'static str {
         match self {
             Kind::Cpu => "no CPU",
             Kind::Emulated => "no emulator",
@@ -73,7 +73,7 @@ impl Kind {
         }
     }
 
-    /// The device in words, or that it is skipped.
+    /// A description of the device, or that it is skipped.
     pub fn describe(self) -> String {
         match self.absence() {
             Some(absence) if self.is_required() => absence.to_owned(),
@@ -85,8 +85,7 @@ impl Kind {
     }
 }
 
-/// Makes the emulator's libraries the ones that are used: those that were built with it, unless
-/// `GAN_CUDA_LIB_DIR` says which.
+/// Selects the emulator's libraries: those that were built with it, unless `GAN_CUDA_LIB_DIR` is set.
 fn find_emulator() -> Result<(), String> {
     if env::var_os(LIBRARIES).is_none() {
         let folder = gan_cuda_emulator::library_dir()?;
@@ -95,7 +94,7 @@ fn find_emulator() -> Result<(), String> {
         }
         libraries::load_from(folder);
     }
-    // Whatever is found must not be mistaken for it.
+    // A real GPU must not be mistaken for the emulator.
     if let Ok(gpu) = probe::probe(0) {
         assert!(gpu.name.starts_with(EMULATED), "{LIBRARIES} leads to {}, a real GPU", gpu.name);
     }
@@ -122,19 +121,19 @@ impl Display for Kind {
     }
 }
 
-/// A way to run operations that must give the same bits as every other way.
-pub struct Way<D> {
+/// A configuration of a device; all configurations must give the same bits.
+pub struct Configuration<D> {
     pub name: &'static str,
     pub device: D,
     /// The order in which the emulator runs threads.
     pub schedule: Option<Schedule>,
 }
 
-/// A GPU, or the emulator's.
+/// Opens a GPU, or the emulator's.
 pub fn open_cuda(precision: Precision, graphs: bool) -> Cuda {
     let cuda = Cuda::open(0, precision, graphs).unwrap();
     if cuda.is_emulated() {
-        // For all tests that do not choose.
+        // The default for tests that do not choose a schedule.
         set_schedule(Schedule::Ascending).unwrap();
     }
     cuda
@@ -142,22 +141,26 @@ pub fn open_cuda(precision: Precision, graphs: bool) -> Cuda {
 
 /// A device that the suite can open.
 pub trait Tested: Device<Real = f32> + Sized + 'static {
-    /// Opens it; `graphs`: where it can record iterations, it shall.
+    /// Opens it; with `graphs`, it captures iterations as graphs if it can.
     fn open(graphs: bool) -> Self;
 
-    /// Ways that must give the same bits, at least two.
-    fn ways() -> Vec<Way<Self>>;
+    /// Configurations that must give the same bits, at least two.
+    fn configurations() -> Vec<Configuration<Self>>;
 }
 
 impl Tested for Cpu<f32> {
-    /// With one thread: small networks gain little by two, and tests run side by side.
+    /// With one thread: small networks gain little from two, and tests run in parallel.
     fn open(_graphs: bool) -> Self {
         Cpu::new(1)
     }
 
-    fn ways() -> Vec<Way<Self>> {
+    fn configurations() -> Vec<Configuration<Self>> {
         [("two threads", 2), ("one thread", 1), ("three threads", 3)]
-            .map(|(name, threads)| Way { name, device: Cpu::new(threads), schedule: None })
+            .map(|(name, threads)| Configuration {
+                name,
+                device: Cpu::new(threads),
+                schedule: None,
+            })
             .into()
     }
 }
@@ -167,15 +170,19 @@ impl Tested for Cuda {
         open_cuda(Precision::F32, graphs)
     }
 
-    fn ways() -> Vec<Way<Self>> {
-        let way = |name, schedule| Way { name, device: <Self as Tested>::open(false), schedule };
+    fn configurations() -> Vec<Configuration<Self>> {
+        let configuration = |name, schedule| Configuration {
+            name,
+            device: <Self as Tested>::open(false),
+            schedule,
+        };
         match <Self as Tested>::open(false).is_emulated() {
             true => vec![
-                way("threads ascending", Some(Schedule::Ascending)),
-                way("threads descending", Some(Schedule::Descending)),
-                way("threads shuffled", Some(Schedule::Shuffled)),
+                configuration("threads ascending", Some(Schedule::Ascending)),
+                configuration("threads descending", Some(Schedule::Descending)),
+                configuration("threads shuffled", Some(Schedule::Shuffled)),
             ],
-            false => vec![way("once", None), way("again", None)],
+            false => vec![configuration("once", None), configuration("again", None)],
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Matrix products whose factors a GPU may round: near, by the rounding's own measure, and not the
-//! same.
+//! Matrix multiplications whose operands a GPU may round: the error is within the rounding's bound,
+//! and not zero.
 
 use gan_cuda::choice::Choice;
 use gan_cuda::device::cuda::{Buffer, Cuda, View, ViewMut};
@@ -13,10 +13,10 @@ use crate::comparator::{Tolerance, compare};
 use crate::notes;
 use crate::open::open_cuda;
 
-/// Extents of which none is another, all of them multiples of eight, as tensor cores want them.
+/// Different extents, all multiples of eight, as tensor cores require.
 const SHAPE: LinearShape = LinearShape { rows: 64, inputs: 200, outputs: 136 };
 
-/// The unit roundoff of what factors are rounded to.
+/// The unit roundoff of the operands' precision.
 fn roundoff(precision: Precision) -> f64 {
     match precision {
         Precision::F32 => 0.0,
@@ -25,7 +25,7 @@ fn roundoff(precision: Precision) -> f64 {
     }
 }
 
-/// A factor as tensor cores get it, to the nearest, ties to even.
+/// An operand's element rounded as for tensor cores, to nearest, ties to even.
 fn rounded(x: f32, precision: Precision) -> f32 {
     match precision {
         Precision::F32 => x,
@@ -56,7 +56,7 @@ impl Matrix {
         Self { values: (0..self.columns).flat_map(column).collect(), columns: rows }
     }
 
-    /// self · other in double precision, of `number` of each number.
+    /// self · other in double precision, with `number` applied to each element.
     fn times(&self, other: &Self, number: impl Fn(f32) -> f64) -> Vec<f64> {
         let column = |j: usize| other.values.iter().skip(j).step_by(other.columns);
         let dot =
@@ -66,14 +66,14 @@ impl Matrix {
     }
 }
 
-/// Two factors, and their product by a device.
+/// Two operands, and their product as computed by a device.
 struct Product {
     name: &'static str,
     factors: [Matrix; 2],
     got: Vec<f64>,
 }
 
-/// The three products of a linear layer.
+/// The three matrix multiplications of a linear layer.
 fn products(device: &Cuda) -> [Product; 3] {
     let LinearShape { rows, inputs, outputs } = SHAPE;
     let (x, w) = (Matrix::random(rows, inputs, 1), Matrix::random(outputs, inputs, 2));
@@ -112,11 +112,11 @@ fn computed(device: &Cuda, len: usize, compute: impl FnOnce(ViewMut<'_, f32>)) -
     device.download(Cuda::view(&buffer, 0..len)).unwrap().into_iter().map(f64::from).collect()
 }
 
-/// Each product's error is at most what the rounding of two factors and the sum in single precision
-/// can come to. How a GPU rounds is cuBLAS's affair: where it cuts off, each factor is off by twice as
-/// much. On the emulator the error is more than single precision's alone; on a GPU that is only told,
-/// since cuBLAS may leave the factors of such small products as they are.
-pub fn products_are_off_by_their_roundoff_and_by_more_than_nothing() {
+/// The error is at most the bound for rounding two operands and summing in single precision. How a GPU
+/// rounds is up to cuBLAS: truncation doubles the error of each operand. On the emulator the error must
+/// exceed that of single precision; on a GPU this is only noted, since cuBLAS may leave the operands of
+/// such small multiplications unrounded.
+pub fn errors_are_within_the_roundoff_of_operands_and_exceed_single_precision() {
     for precision in [Precision::Tf32, Precision::Bf16] {
         let device = open_cuda(precision, false);
         let u = roundoff(precision) * if device.is_emulated() { 1.0 } else { 2.0 };
@@ -125,17 +125,17 @@ pub fn products_are_off_by_their_roundoff_and_by_more_than_nothing() {
         {
             let exact = a.times(&b, f64::from);
             let sizes = a.times(&b, |x| f64::from(x.abs()));
-            // The last is the sum's: a rounding for each of its summands.
+            // The last term is for the sum: one rounding per summand.
             let share = 2.0 * u + u * u + 6e-8 * a.columns as f64;
             let errors = || got.iter().zip(&exact).map(|(got, exact)| (got - exact).abs());
             let used = errors().zip(&sizes).map(|(error, size)| error / (share * size));
             let worst = used.fold(0.0, f64::max);
-            notes::share(format!("{precision} {name}: of the roundoff"), worst);
-            assert!(worst <= 1.0, "{precision} {name}: {worst} of what rounding explains");
+            notes::tolerance_used(format!("{precision} {name}: of the roundoff"), worst);
+            assert!(worst <= 1.0, "{precision} {name}: {worst} of the bound for rounding");
             let alone = single.got.iter().zip(&exact).map(|(got, exact)| (got - exact).abs());
             let (error, alone) = (errors().fold(0.0, f64::max), alone.fold(0.0, f64::max));
             let rounded = error > 20.0 * alone;
-            notes::note(format!("{precision} {name}: factors are rounded"), rounded);
+            notes::note(format!("{precision} {name}: operands are rounded"), rounded);
             assert!(
                 rounded || !device.is_emulated(),
                 "{precision} {name}: {error}, {alone} in single precision"
@@ -144,8 +144,8 @@ pub fn products_are_off_by_their_roundoff_and_by_more_than_nothing() {
     }
 }
 
-/// The emulator rounds to the nearest, as this test does on its own.
-pub fn products_are_those_of_rounded_factors() {
+/// The emulator rounds to nearest, like this test.
+pub fn results_are_those_of_rounded_operands() {
     for &precision in Precision::ALL {
         let device = open_cuda(precision, false);
         if !device.is_emulated() {
@@ -156,7 +156,7 @@ pub fn products_are_those_of_rounded_factors() {
             let tolerance = Tolerance { rtol: 1e-6, atol: 1e-7 + 6e-8 * a.columns as f64 };
             let outcome = compare(&got, &want, tolerance);
             let share = outcome.unwrap_or_else(|problem| panic!("{precision} {name}: {problem}"));
-            notes::share(format!("{precision} {name}: of rounded factors"), share);
+            notes::tolerance_used(format!("{precision} {name}: of rounded operands"), share);
         }
     }
 }

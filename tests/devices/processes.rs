@@ -1,8 +1,8 @@
-//! The parent: runs each group of tests of each device in a child process, with the arguments that
-//! it was given, and sums up.
+//! The parent process: runs each group of tests of each device in a child process, with its own
+//! arguments, and prints totals.
 //!
-//! A GPU that has failed once (an illegal address, say) fails whatever its process does next; so a
-//! group that breaks it takes no other group along.
+//! After a GPU failure (such as an illegal address) every further call in its process fails; so a
+//! group that causes one does not affect other groups.
 
 use std::env;
 use std::path::Path;
@@ -15,10 +15,10 @@ use super::suite;
 use super::tally::{self, Tally};
 use super::{DEVICE, GROUP};
 
-/// What the test programs of cargo end with when a test failed.
+/// The exit code of cargo's test binaries when a test failed.
 const FAILED: u8 = 101;
 
-/// What became of a device's tests.
+/// The result of a device's tests.
 struct Outcome {
     kind: Kind,
     tally: Tally,
@@ -27,13 +27,13 @@ struct Outcome {
     succeeded: bool,
 }
 
-/// Runs all groups, one after the other: their lines would mix, and each uses all processors.
+/// Runs all groups sequentially: each uses all processors, and their output would be mixed.
 pub fn run(arguments: &Arguments) -> ExitCode {
     let folder = tempfile::tempdir().unwrap();
     let outcomes = Kind::ALL.map(|kind| Outcome::of(kind, arguments, folder.path()));
     if !arguments.list {
-        let words = outcomes.each_ref().map(Outcome::words);
-        println!("devices: {}\n", words.join("; "));
+        let summaries = outcomes.each_ref().map(Outcome::summary);
+        println!("devices: {}\n", summaries.join("; "));
     }
     if outcomes.iter().all(|outcome| outcome.succeeded) {
         ExitCode::SUCCESS
@@ -52,13 +52,13 @@ impl Outcome {
         outcome
     }
 
-    /// Runs a group; `file` is where the child leaves its tally.
+    /// Runs a group; the child writes its tally to `file`.
     fn add(&mut self, group: &str, file: &Path) {
         let mut command = Command::new(env::current_exe().unwrap());
         command.args(env::args_os().skip(1));
         command.env(DEVICE, self.kind.word()).env(GROUP, group).env(tally::FILE, file);
         if self.kind == Kind::Emulated {
-            // It names a GPU's libraries.
+            // The variable names a GPU's libraries.
             command.env_remove(LIBRARIES);
         }
         let status = command.status().unwrap();
@@ -69,13 +69,13 @@ impl Outcome {
         }
     }
 
-    fn words(&self) -> String {
-        let unfinished = self.unfinished.iter().map(|words| format!(", {words}"));
+    fn summary(&self) -> String {
+        let unfinished = self.unfinished.iter().map(|group| format!(", {group}"));
         format!("{} {}{}", self.kind, self.tally, unfinished.collect::<String>())
     }
 }
 
-/// The groups in which there is something to run, in the order of the suite.
+/// The groups that have tests to run, in the order of the suite.
 fn groups(kind: Kind, arguments: &Arguments) -> Vec<String> {
     let mut groups = Vec::new();
     for trial in suite::trials(kind) {

@@ -1,5 +1,5 @@
-//! Which tests there are for which device. A test's name is the device, the module, what it tests:
-//! `cpu::operations::adam_update`. Filters may leave out the beginning.
+//! The list of tests for each device. A test's name consists of device, module and test:
+//! `cpu::operations::adam_update`. Filters may omit the beginning.
 
 use std::any::type_name;
 use std::fmt::Display;
@@ -35,15 +35,15 @@ struct Suite {
 }
 
 impl Suite {
-    /// Adds a test under its own name and that of the module that it is in.
+    /// Adds a test, named after its module and function.
     fn add<F: FnOnce() + Send + 'static>(&mut self, test: F) {
-        // Without what it is generic over.
+        // Without generic arguments.
         let path = type_name::<F>().split('<').next().unwrap_or_default();
         let names: Vec<_> = path.split("::").collect();
         self.add_as(format!("{}::{}", names[1], names[names.len() - 1]), test);
     }
 
-    /// Adds a test that is skipped where the device is not there.
+    /// Adds a test that is skipped if the device is missing.
     fn add_as(&mut self, name: impl Display, test: impl FnOnce() + Send + 'static) {
         let kind = self.kind;
         let name = format!("{}::{name}", kind.word());
@@ -53,7 +53,7 @@ impl Suite {
                 Ok(Completion::Completed)
             }
             Some(absence) if kind.is_required() => Err(absence.into()),
-            Some(_) => Ok(Completion::ignored_with(format!("skipped: {}", kind.nothing()))),
+            Some(_) => Ok(Completion::ignored_with(format!("skipped: {}", kind.absent_name()))),
         }));
     }
 
@@ -63,12 +63,12 @@ impl Suite {
                 operations::agrees_with_the_reference::<D>(operation);
             });
         }
-        self.add(operations::writing_beside_a_buffer_is_noticed::<D>);
-        self.add(operations::wrong_lengths_are_refused_by_name_and_number::<D>);
-        self.add(operations::softmax_cross_entropy_gives_what_is_known_by_hand::<D>);
+        self.add(operations::out_of_bounds_writes_are_detected::<D>);
+        self.add(operations::wrong_lengths_panic_with_names_and_numbers::<D>);
+        self.add(operations::softmax_cross_entropy_equals_values_computed_by_hand::<D>);
         for run in golden::runs().into_iter().filter(|run| run.single) {
             let name = format!("golden::{}", run.name);
-            self.add_as(name, move || run.replay(D::open(true), "single precision"));
+            self.add_as(name, move || run.check(D::open(true), "single precision"));
         }
         self.training::<D>();
     }
@@ -76,27 +76,27 @@ impl Suite {
     fn training<D: Tested>(&mut self) {
         self.add(same_bits::same_seed_gives_the_same_bits::<D>);
         self.add(same_bits::resumed_run_equals_uninterrupted_run::<D>);
-        self.add(two_gans::two_gans_that_take_turns_end_with_the_bits_that_each_has_alone::<D>);
+        self.add(two_gans::two_gans_that_alternate_have_the_same_bits_as_alone::<D>);
         for goal in &GOALS {
             let name = format!("training::{}_learns", goal.preset.replace('-', "_"));
             self.add_as(name, move || goal.is_reached::<D>());
         }
-        self.add(learning::cgan_draws_the_digit_it_is_asked_for::<D>);
+        self.add(learning::cgan_generates_the_requested_digit::<D>);
     }
 
-    /// What is tested on the CPU alone: the other devices rest on it.
+    /// Adds the CPU's tests, some of which establish the reference for the other devices.
     fn cpu(&mut self) {
-        self.add(comparator::what_is_close_is_accepted_and_its_share_is_reported);
-        self.add(comparator::nan_infinity_wrong_lengths_and_far_numbers_are_refused);
-        self.add(golden::recorded_runs_are_there);
+        self.add(comparator::close_numbers_pass_and_the_fraction_of_the_tolerance_is_returned);
+        self.add(comparator::nan_infinity_wrong_lengths_and_different_numbers_fail);
+        self.add(golden::golden_runs_exist);
         for run in golden::runs() {
             let name = format!("golden::{}::in_double_precision", run.name);
-            self.add_as(name, move || run.replay(Cpu::<f64>::new(2), "double precision"));
+            self.add_as(name, move || run.check(Cpu::<f64>::new(2), "double precision"));
         }
         self.add_as("training::first_iterations_are_those_in_double_precision", || {
             parity::first_iterations_are_those_of::<Cpu<f32>, _>(|| Cpu::<f64>::new(2));
         });
-        self.add(operations::a_label_that_is_no_class_panics_on_the_cpu);
+        self.add(operations::an_invalid_label_panics_on_the_cpu);
         self.every_device::<Cpu<f32>>();
     }
 
@@ -104,12 +104,12 @@ impl Suite {
         self.every_device::<Cuda>();
         for run in golden::runs().into_iter().filter(|run| run.single) {
             let name = format!("golden::{}::without_graphs", run.name);
-            self.add_as(name, move || run.replay(<Cuda as Tested>::open(false), "without graphs"));
+            self.add_as(name, move || run.check(<Cuda as Tested>::open(false), "without graphs"));
         }
-        self.add(operations::a_label_that_is_no_class_makes_its_loss_nan_and_no_other);
-        self.add(precision::products_are_off_by_their_roundoff_and_by_more_than_nothing);
-        self.add(precision::products_are_those_of_rounded_factors);
-        self.add(timing::as_many_calls_are_timed_as_were_asked_for);
+        self.add(operations::an_invalid_label_makes_only_its_own_loss_nan);
+        self.add(precision::errors_are_within_the_roundoff_of_operands_and_exceed_single_precision);
+        self.add(precision::results_are_those_of_rounded_operands);
+        self.add(timing::the_requested_number_of_calls_is_timed);
         for precision in [Precision::Tf32, Precision::Bf16] {
             self.add_as(format!("training::cgan_learns_in_{precision}"), move || {
                 learning::cgan_learns_in(open_cuda(precision, true));
@@ -121,16 +121,16 @@ impl Suite {
         self.add_as("training::full_width_iterations_are_those_on_the_cpu", || {
             parity::full_width_iterations_are_those_of::<Cuda, _>(|| Cpu::<f32>::new(2));
         });
-        self.add(same_bits::what_comes_again_is_replayed::<Cuda>);
-        self.add(same_bits::graphs_leave_the_same_bits::<Cuda>);
+        self.add(same_bits::repeated_operations_are_launched_as_a_graph::<Cuda>);
+        self.add(same_bits::graphs_give_the_same_bits::<Cuda>);
         if self.kind == Kind::Emulated {
-            self.add(nodes::the_branch_gives_way);
-            self.add(same_bits::branches_leave_the_same_bits_under_every_schedule::<Cuda>);
+            self.add(nodes::the_branch_has_the_lowest_priority);
+            self.add(same_bits::branches_give_the_same_bits_under_every_schedule::<Cuda>);
         }
-        self.add(two_gans::two_gans_that_take_turns_have_a_graph_each);
+        self.add(two_gans::two_gans_that_alternate_have_separate_graphs);
         self.add(nodes::iteration_is_one_graph_of_few_nodes);
-        self.add(device_switch::run_goes_on_on_the_cpu_and_back::<Cuda>);
-        // The last: after it the process can use the device no more.
-        self.add(failure::a_failure_is_reported_though_everything_after_it_fails);
+        self.add(device_switch::run_resumes_on_the_cpu_and_back::<Cuda>);
+        // The last test: after it the process cannot use the device.
+        self.add(failure::the_first_failure_is_reported_and_drops_do_not_panic);
     }
 }

@@ -1,4 +1,4 @@
-//! How many tests ran on a device: counted in its process, summed up in the parent's.
+//! The number of tests that ran on a device: counted in each child process, summed in the parent.
 
 use std::env;
 use std::fmt::{self, Display, Formatter};
@@ -10,16 +10,16 @@ use serde::{Deserialize, Serialize};
 
 use super::open::Kind;
 
-/// Names the file in which a child leaves its tally.
+/// Names the file to which a child writes its tally.
 pub const FILE: &str = "GAN_CUDA_TEST_TALLY";
 
-/// What became of a device's tests, or of a group of them.
+/// The results of a device's tests, or of a group of them.
 #[derive(Default, Serialize, Deserialize)]
 pub struct Tally {
     passed: u64,
     failed: u64,
     skipped: u64,
-    /// Why the device is not there, if it is not.
+    /// Why the device is missing, if it is.
     absence: Option<String>,
 }
 
@@ -33,7 +33,7 @@ impl Tally {
         }
     }
 
-    /// Counts those of another group too.
+    /// Adds the results of another group.
     pub fn add(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
@@ -41,15 +41,15 @@ impl Tally {
         self.absence = self.absence.take().or(other.absence);
     }
 
-    /// Leaves the tally for the parent, or prints it where there is none.
-    pub fn tell(&self, kind: Kind) {
+    /// Writes the tally for the parent, or prints it if there is no parent.
+    pub fn report(&self, kind: Kind) {
         match env::var_os(FILE) {
             Some(path) => fs::write(path, serde_json::to_vec(self).unwrap()).unwrap(),
             None => println!("devices: {kind} {self}\n"),
         }
     }
 
-    /// Reads what a child left; nothing if it did not get that far.
+    /// Reads a child's tally; none if it did not finish.
     pub fn read(path: &Path) -> Option<Self> {
         serde_json::from_slice(&fs::read(path).ok()?).ok()
     }

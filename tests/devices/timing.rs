@@ -1,4 +1,4 @@
-//! How long operations take: the calls that are timed are those that were asked for.
+//! Timing of operations: the requested number of calls is timed.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use crate::open::Tested;
 /// Less than a graph holds, as much, and more.
 const COUNTS: [u64; 4] = [1, 7, 64, 200];
 
-/// Counts calls on the device: those before the timing, and those that fill up the last graph, are
-/// calls too.
-pub fn as_many_calls_are_timed_as_were_asked_for() {
+/// Counts all calls on the device, including those before the timing and those that fill up the last
+/// graph.
+pub fn the_requested_number_of_calls_is_timed() {
     let device = <Cuda as Tested>::open(true);
     for count in COUNTS {
         let mut step = device.allocate::<u32>(1).unwrap();

@@ -1,4 +1,4 @@
-//! What came out of a replay against what PyTorch recorded.
+//! Comparison of results with PyTorch's.
 
 use gan_cuda::device::{Device, Real};
 use gan_cuda::gan::player::Player;
@@ -11,15 +11,15 @@ use crate::comparator::{Tolerance, compare};
 
 const F64: Tolerance = Tolerance { rtol: 1e-9, atol: 1e-11 };
 const F32: Tolerance = Tolerance { rtol: 2e-5, atol: 2e-6 };
-/// Fakes and gradients of convolutional networks: sums over many pixels.
+/// For generated images and gradients of convolutional networks: sums over many pixels.
 const F32_CONVOLUTIONS: Tolerance = Tolerance { rtol: 1e-4, atol: 1e-5 };
-/// An evaluation pass sees parameters that have drifted apart by Adam's rounding.
+/// For an evaluation pass, whose parameters have drifted apart by rounding in Adam.
 const F32_EVALUATION: Tolerance = Tolerance { rtol: 0.0, atol: 1e-4 };
 
-/// Compares what came out with what the file holds.
+/// Compares results with a golden run.
 pub struct Check<'a> {
     pub golden: &'a GoldenRun,
-    /// The largest share of any tolerance that was used.
+    /// The largest fraction of any tolerance that was used.
     pub worst: f64,
     /// Whether there are convolutions.
     convolves: bool,
@@ -47,7 +47,7 @@ impl<'a> Check<'a> {
         self.note(key, compare(got, self.golden.tensor(key), self.tolerance()));
     }
 
-    /// Fakes or gradients.
+    /// Generated images or gradients.
     pub fn sums(&mut self, key: &str, got: &[f64]) {
         let single = self.convolves && !self.golden.is_f64();
         let tolerance = if single { F32_CONVOLUTIONS } else { self.tolerance() };
@@ -62,7 +62,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// A slim file holds a tensor's L2 norm and its first values in its place.
+    /// A slim file holds a tensor's L2 norm and its first values instead of the whole tensor.
     fn whole_or_slim(&mut self, key: &str, got: &[f64], compare: impl Fn(&mut Self, &str, &[f64])) {
         if self.golden.tensors.contains_key(key) {
             return compare(self, key, got);
@@ -102,8 +102,8 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Adam divides by the gradient's own size, so in single precision the rounding of a tiny
-    /// gradient shows: one element in a thousand may be off by up to whole steps.
+    /// Adam divides by the gradient's magnitude, so in single precision the rounding of a tiny
+    /// gradient matters: one element in a thousand may be off by whole steps.
     fn parameters(&mut self, key: &str, got: &[f64], iterations: u32) {
         if self.golden.is_f64() {
             return self.plain(key, got);
@@ -117,7 +117,7 @@ impl<'a> Check<'a> {
         }
         let allowed = (got.len() / 1000).max(1);
         let mut shares: Vec<f64> =
-            got.iter().zip(want).map(|(&got, &want)| near.share(got, want)).collect();
+            got.iter().zip(want).map(|(&got, &want)| near.fraction(got, want)).collect();
         shares.sort_by(f64::total_cmp);
         let worst = shares.len().checked_sub(allowed + 1).map_or(0.0, |i| shares[i]);
         let outcome = if worst <= 1.0 { Ok(worst) } else { Err(format!("{worst} of the step")) };
@@ -125,7 +125,7 @@ impl<'a> Check<'a> {
     }
 
     pub fn evaluation<D: Device>(&mut self, gan: &mut Gan<D>) {
-        let noise = self.golden.reals("in.0.z");
+        let noise = self.golden.floats("in.0.z");
         let labels = self.golden.integers("in.0.fake_labels");
         let got = as_f64(gan.sample(&noise, &labels).unwrap());
         let tolerance = if self.golden.is_f64() { F64 } else { F32_EVALUATION };
@@ -141,8 +141,8 @@ fn absolute(atol: f64) -> Tolerance {
     Tolerance { rtol: 0.0, atol }
 }
 
-/// Whether a parameter is the bias of a layer right before a BatchNorm: its true gradient is
-/// zero, and Adam turns the rounding that is left into steps of up to lr.
+/// Whether a parameter is the bias of a layer right before a BatchNorm: its exact gradient is zero,
+/// and Adam turns the remaining rounding error into steps of up to lr.
 fn feeds_batch_norm<D: Device>(network: &Network<D>, name: &str) -> bool {
     network.spec().stages().iter().any(|stage| match stage {
         Stage::Linear(LinearStage { key, normalized, .. })

@@ -1,4 +1,4 @@
-//! The files: schema 1 of tests/golden/README.md.
+//! The files of golden runs: schema 1 of tests/golden/README.md.
 
 use std::collections::HashMap;
 use std::fs;
@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 /// One file: tensors in double precision, and metadata.
 pub struct GoldenRun {
-    /// The file's name, without its ending.
+    /// The file's name, without its extension.
     pub name: String,
     metadata: HashMap<String, String>,
     pub tensors: HashMap<String, Vec<f64>>,
@@ -44,8 +44,8 @@ impl GoldenRun {
         serde_json::from_str(self.text(key)).unwrap_or_else(|e| panic!("{}: {key}: {e}", self.name))
     }
 
-    /// A word of the flags, as `g-first`.
-    fn word<T: DeserializeOwned>(&self, key: &str) -> T {
+    /// The value of a flag, such as `g-first`.
+    fn flag<T: DeserializeOwned>(&self, key: &str) -> T {
         let text = self.text(key).trim_matches('"');
         serde_json::from_value(text.into()).unwrap_or_else(|e| panic!("{}: {key}: {e}", self.name))
     }
@@ -54,8 +54,8 @@ impl GoldenRun {
         self.tensors.get(key).unwrap_or_else(|| panic!("{}: no tensor '{key}'", self.name))
     }
 
-    /// In a device's precision.
-    pub fn reals<T: Real>(&self, key: &str) -> Vec<T> {
+    /// A tensor in a device's precision.
+    pub fn floats<T: Real>(&self, key: &str) -> Vec<T> {
         self.tensor(key).iter().map(|&x| T::from_f64(x)).collect()
     }
 
@@ -67,17 +67,17 @@ impl GoldenRun {
         self.text("dtype") == "f64"
     }
 
-    /// The preset's values, each replaced by the file's.
+    /// The preset's settings, overridden by the file's.
     pub fn settings(&self, preset: &Preset) -> Settings {
         let mut settings = preset.gan.clone();
-        settings.set_loss(self.word("loss"));
+        settings.set_loss(self.flag("loss"));
         let [channels, height, width] = self.value("image_shape");
         let conditional = settings.classes.is_some();
         settings = Settings {
             classes: settings.classes.and(self.value("n_classes")),
             d_loss_scale: self.value("d_loss_scale"),
-            order: self.word("order"),
-            fakes: self.word("fakes"),
+            order: self.flag("order"),
+            fakes: self.flag("fakes"),
             batch_size: self.value("batch"),
             lr: self.value("lr"),
             b1: self.value("beta1"),
@@ -114,6 +114,6 @@ fn numbers(dtype: Dtype, bytes: &[u8]) -> Vec<f64> {
         }
         Dtype::F64 => bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
         Dtype::I64 => bytes.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b) as f64).collect(),
-        other => panic!("no recorded run holds {other:?}"),
+        other => panic!("unexpected type in a golden run: {other:?}"),
     }
 }

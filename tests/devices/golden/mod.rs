@@ -1,13 +1,13 @@
-//! PyTorch's recorded training runs, replayed (the format: tests/golden/README.md).
+//! Golden runs: training runs of PyTorch, repeated here (the format: tests/golden/README.md).
 //!
-//! Reads every `*.safetensors` file in `GAN_CUDA_GOLDEN_DIR`, or `tests/golden/` where that is
-//! unset. Networks are built from each file's metadata. A test per file and device.
+//! Reads every `*.safetensors` file in `GAN_CUDA_GOLDEN_DIR`, or in `tests/golden/` if that is unset.
+//! Networks are built from each file's metadata. There is a test for each file and device.
 //!
 //! | module | holds |
 //! |---|---|
-//! | `golden` | the files |
-//! | `check` | the comparison, and what it tolerates |
-//! | this one | the replay |
+//! | `golden_run` | the files |
+//! | `check` | the comparison, and its tolerances |
+//! | this one | training with the files' inputs |
 
 mod check;
 mod golden_run;
@@ -25,23 +25,23 @@ use golden_run::GoldenRun;
 
 use crate::notes;
 
-/// Both networks, and what the files call them.
+/// Both networks, and their names in the files.
 const NETWORKS: [(&str, Role); 2] = [("G", Role::Generator), ("D", Role::Discriminator)];
 
-/// A recorded run: its name, and whether it is in single precision.
+/// A golden run: its name, and whether it is in single precision.
 pub struct Run {
     pub name: String,
     pub single: bool,
     path: PathBuf,
 }
 
-/// `GAN_CUDA_GOLDEN_DIR`, or `tests/golden/` of the source where that is unset.
+/// `GAN_CUDA_GOLDEN_DIR`, or `tests/golden/` in the source if that is unset.
 fn folder() -> PathBuf {
     let source = || Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     env::var_os("GAN_CUDA_GOLDEN_DIR").map_or_else(source, PathBuf::from)
 }
 
-/// All recorded runs; none where the folder cannot be read.
+/// All golden runs; none if the folder cannot be read.
 pub fn runs() -> Vec<Run> {
     let entries = fs::read_dir(folder()).into_iter().flatten();
     let mut paths: Vec<PathBuf> = entries
@@ -52,9 +52,9 @@ pub fn runs() -> Vec<Run> {
     paths.into_iter().map(Run::new).collect()
 }
 
-/// Without files nothing would be replayed, and nothing would fail.
-pub fn recorded_runs_are_there() {
-    assert!(!runs().is_empty(), "no recorded runs in {}", folder().display());
+/// Without files there would be no tests, and nothing would fail.
+pub fn golden_runs_exist() {
+    assert!(!runs().is_empty(), "no golden runs in {}", folder().display());
 }
 
 impl Run {
@@ -63,15 +63,15 @@ impl Run {
         Self { single: !golden.is_f64(), name: golden.name, path }
     }
 
-    /// Replays the run on a device, and fails where it does otherwise than PyTorch.
-    pub fn replay<D: Device>(&self, device: D, what: &str) {
-        let worst = replay(&GoldenRun::read(&self.path), device);
-        notes::share(format!("golden {} {what}", self.name), worst);
+    /// Repeats the run on a device, and fails if it differs from PyTorch's.
+    pub fn check<D: Device>(&self, device: D, what: &str) {
+        let worst = train(&GoldenRun::read(&self.path), device);
+        notes::tolerance_used(format!("golden {} {what}", self.name), worst);
     }
 }
 
-/// Trains as the file says; gives the largest share of any tolerance that was used.
-fn replay<D: Device>(golden: &GoldenRun, device: D) -> f64 {
+/// Trains with the file's inputs; returns the largest fraction of any tolerance that was used.
+fn train<D: Device>(golden: &GoldenRun, device: D) -> f64 {
     let preset = preset::find(golden.text("preset")).expect("a preset of ours");
     let model = Model::new(golden.settings(preset)).unwrap();
     let mut gan = Gan::new(device, model, 0).unwrap();
@@ -100,10 +100,10 @@ fn replay<D: Device>(golden: &GoldenRun, device: D) -> f64 {
     check.worst
 }
 
-/// Generates the first batch of an iteration and looks at it.
+/// Generates the first batch of an iteration and compares it.
 fn compare_fakes<D: Device>(check: &mut Check, gan: &mut Gan<D>, f: u32) {
     let rows = gan.settings().batch_size;
-    // A pass of its own moves running statistics, so it is undone before the update.
+    // This additional pass changes running statistics, so they are restored before the update.
     let statistics = snapshot(gan.device(), gan.player(Role::Generator).network.statistics());
     gan.run_on_drawn(gan.steps()[1], rows);
     let [images, _] = gan.images_and_outputs();
@@ -112,7 +112,8 @@ fn compare_fakes<D: Device>(check: &mut Check, gan: &mut Gan<D>, f: u32) {
     check.sums(&format!("out.{f}.fake"), &fakes);
 }
 
-/// Both updates, as a device that records them does it: queued, recorded, replayed.
+/// Runs both updates; a device with graphs launches kernels one by one first, then captures a graph,
+/// then launches it.
 fn update<D: Device>(gan: &mut Gan<D>, updates: &mut D::Graph) {
     let rows = gan.settings().batch_size;
     if !gan.device().launch_graph(updates) {
@@ -135,7 +136,7 @@ fn restore<D: Device>(gan: &mut Gan<D>, statistics: &[Vec<D::Real>]) {
     }
 }
 
-/// The file's initial weights and running statistics.
+/// Loads the file's initial weights and running statistics.
 fn load<D: Device>(golden: &GoldenRun, gan: &mut Gan<D>) {
     for (prefix, role) in NETWORKS {
         let (device, player) = gan.player_mut(role);
@@ -144,7 +145,7 @@ fn load<D: Device>(golden: &GoldenRun, gan: &mut Gan<D>) {
         for learnt in [true, false] {
             let params = if learnt { network.params_mut() } else { network.statistics_mut() };
             for (i, param) in params.list().to_vec().iter().enumerate() {
-                let values = golden.reals(&format!("{prefix}.{}", param.name));
+                let values = golden.floats(&format!("{prefix}.{}", param.name));
                 params.write(device, i, &values).unwrap();
                 loaded += 1;
             }
@@ -155,7 +156,7 @@ fn load<D: Device>(golden: &GoldenRun, gan: &mut Gan<D>) {
     }
 }
 
-/// The file's images, noise, labels and masks of an iteration.
+/// Writes the file's images, noise, labels and masks of an iteration.
 fn write_inputs<D: Device>(golden: &GoldenRun, gan: &mut Gan<D>, f: u32) {
     let settings = gan.settings().clone();
     let rows = settings.batch_size;
@@ -163,13 +164,13 @@ fn write_inputs<D: Device>(golden: &GoldenRun, gan: &mut Gan<D>, f: u32) {
         Order::DFirst => [Role::Discriminator, Role::Generator],
         Order::GFirst => [Role::Generator, Role::Discriminator],
     };
-    let images = golden.reals(&format!("in.{f}.real"));
+    let images = golden.floats(&format!("in.{f}.real"));
     let labels = golden.integers(&format!("in.{f}.real_labels"));
     gan.write_real(&images, &labels).unwrap();
     let (device, inputs) = gan.inputs_mut();
     let passes = order.iter().zip([("z", "fake_labels"), ("z2", "fake_labels2")]);
     for (update, (z, labels)) in passes.take(if settings.fakes == Fakes::Fresh { 2 } else { 1 }) {
-        let noise = golden.reals(&format!("in.{f}.{z}"));
+        let noise = golden.floats(&format!("in.{f}.{z}"));
         inputs.write_noise(device, *update, &noise).unwrap();
         let labels = golden.integers(&format!("in.{f}.{labels}"));
         inputs.write_fake_labels(device, *update, &labels, rows).unwrap();
@@ -177,7 +178,7 @@ fn write_inputs<D: Device>(golden: &GoldenRun, gan: &mut Gan<D>, f: u32) {
     write_masks(golden, gan, f, order[0]);
 }
 
-/// Masks are recorded by the pass through D: a D update passes real images, then fakes.
+/// Masks are stored for each pass through D: a D update passes real images, then generated ones.
 fn write_masks<D: Device>(golden: &GoldenRun, gan: &mut Gan<D>, f: u32, first: Role) {
     let rows = gan.settings().batch_size;
     let own = Pass { network: Role::Discriminator, update: Role::Discriminator, batches: 2 };
@@ -191,7 +192,7 @@ fn write_masks<D: Device>(golden: &GoldenRun, gan: &mut Gan<D>, f: u32, first: R
     let (device, inputs) = gan.inputs_mut();
     for (c, (pass, first_row)) in passes.into_iter().enumerate() {
         for l in 0..dropping {
-            let mask = golden.reals(&format!("in.{f}.mask.{c}.{l}"));
+            let mask = golden.floats(&format!("in.{f}.mask.{c}.{l}"));
             inputs.write_mask(device, pass, l, first_row, &mask, rows).unwrap();
         }
     }

@@ -1,4 +1,4 @@
-//! Where an operation is run: seeded inputs, and buffers that notice what is written beside them.
+//! The test bench of an operation: seeded inputs, and guarded buffers that detect out-of-bounds writes.
 
 use gan_cuda::device::{Device, Element, Real};
 use gan_cuda::rng;
@@ -7,21 +7,21 @@ use rand_distr::{Distribution, StandardUniform};
 
 use crate::open::Tested;
 
-/// Where outputs and inputs lie in their allocations, which begin on a vector's boundary.
+/// The placement of outputs and inputs in their allocations, which are aligned to vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
-    /// On such a boundary: a kernel may read and write four numbers at once.
+    /// Aligned: a kernel may read and write four numbers at once.
     Aligned,
-    /// Beside it, as most parameters in a flat buffer: a kernel must not.
+    /// Unaligned, like most parameters in a flat buffer: a kernel must not.
     Unaligned,
-    /// On it and alone: sanitizers notice what is read beside it, which is nobody's.
+    /// A whole allocation without guards: sanitizers detect out-of-bounds reads.
     Alone,
 }
 
 impl Placement {
     pub const GUARDED: [Placement; 2] = [Placement::Unaligned, Placement::Aligned];
 
-    /// Elements on either side of every buffer that no operation may touch.
+    /// Guard elements on either side of every buffer, which no operation may write.
     fn guard(self) -> usize {
         match self {
             Placement::Aligned => 64,
@@ -38,9 +38,9 @@ const GUARD_INT: u32 = 0xDEAD_BEEF;
 pub struct Output {
     /// The argument's name.
     pub name: &'static str,
-    /// How many products or numbers are summed up in each element.
+    /// Number of summands of each element.
     pub summands: usize,
-    /// The numbers, integers too.
+    /// The values, including integers.
     pub values: Vec<f64>,
 }
 
@@ -67,21 +67,21 @@ impl<'a, D: Device> Bench<'a, D> {
         Self { device, placement, rng: rng::host(8, 0) }
     }
 
-    /// Uniform in [low, high), and the same number in single and double precision.
+    /// Uniform in [low, high), with the same values in single and double precision.
     pub fn input(&mut self, low: f32, high: f32, len: usize) -> GuardedFloats<D> {
         let unit = StandardUniform.sample_iter(&mut self.rng).take(len);
         let values: Vec<D::Real> =
             unit.map(|unit: f32| D::Real::from_f64(f64::from(low + (high - low) * unit))).collect();
-        self.reals(&values)
+        self.floats(&values)
     }
 
-    /// Logits where a derivative fades that saturates, and some where a value is cut off. None are so
-    /// far up that f32 rounds a probability to 1, but f64 does not.
+    /// Logits for which a saturating derivative vanishes, and some for which a value is clamped. None
+    /// is so large that f32 rounds a probability to 1 but f64 does not.
     pub fn saturating(&mut self, len: usize) -> GuardedFloats<D> {
         let unit = StandardUniform.sample_iter(&mut self.rng).take(len);
         let logit = |unit: f64| if unit < 0.2 { -150.0 } else { 45.0 * unit - 40.0 };
         let values: Vec<D::Real> = unit.map(|unit| D::Real::from_f64(logit(unit))).collect();
-        self.reals(&values)
+        self.floats(&values)
     }
 
     /// A dropout mask: 0 or 2.
@@ -89,50 +89,50 @@ impl<'a, D: Device> Bench<'a, D> {
         let kept = StandardUniform.sample_iter(&mut self.rng).take(len);
         let values: Vec<D::Real> =
             kept.map(|kept: bool| D::Real::from_f64(if kept { 2.0 } else { 0.0 })).collect();
-        self.reals(&values)
+        self.floats(&values)
     }
 
-    /// Whole numbers below `limit`.
+    /// Integers below `limit`.
     pub fn below(&mut self, limit: usize, len: usize) -> Guarded<D, u32> {
         let words = StandardUniform.sample_iter(&mut self.rng).take(len);
         let values: Vec<u32> = words.map(|word: u32| word % limit as u32).collect();
         self.ints(&values)
     }
 
-    /// Any bytes.
+    /// Random bytes.
     pub fn bytes(&mut self, len: usize) -> Guarded<D, u8> {
         let bytes = StandardUniform.sample_iter(&mut self.rng).take(len);
         let bytes: Vec<u8> = bytes.collect();
         self.guarded(&bytes, 0xA5)
     }
 
-    /// These whole numbers.
+    /// A buffer with these integers.
     pub fn ints(&self, values: &[u32]) -> Guarded<D, u32> {
         self.guarded(values, GUARD_INT)
     }
 
-    /// Room for an output; NaN, since operations overwrite.
+    /// A buffer for an output, filled with NaN, since operations overwrite it.
     pub fn output(&self, len: usize) -> GuardedFloats<D> {
-        self.reals(&vec![D::Real::from_f64(f64::NAN); len])
+        self.floats(&vec![D::Real::from_f64(f64::NAN); len])
     }
 
-    /// Where the gradient of a parameter goes: numbers to add to, or room as any output.
+    /// A buffer for a parameter gradient: values to accumulate to, or NaN.
     pub fn gradient(&mut self, accumulate: bool, len: usize) -> GuardedFloats<D> {
         if accumulate { self.input(-1.0, 1.0, len) } else { self.output(len) }
     }
 
-    /// Room for whole numbers.
+    /// A buffer for an output of integers.
     pub fn int_output(&self, len: usize) -> Guarded<D, u32> {
         self.ints(&vec![u32::MAX; len])
     }
 
-    /// Room that only part of is written.
+    /// A buffer of zeros, for an output of which only part is written.
     pub fn zeros(&self, len: usize) -> GuardedFloats<D> {
-        self.reals(&vec![D::Real::ZERO; len])
+        self.floats(&vec![D::Real::ZERO; len])
     }
 
-    /// These numbers.
-    pub fn reals(&self, values: &[D::Real]) -> GuardedFloats<D> {
+    /// A buffer with these numbers.
+    pub fn floats(&self, values: &[D::Real]) -> GuardedFloats<D> {
         self.guarded(values, D::Real::from_f64(GUARD_REAL))
     }
 
@@ -140,18 +140,18 @@ impl<'a, D: Device> Bench<'a, D> {
         Guarded::new(self.device, self.placement.guard(), values, guard)
     }
 
-    /// Reads an output of which each element is a sum of `summands`.
+    /// Reads an output whose elements are sums of `summands` numbers.
     pub fn sums(&self, name: &'static str, summands: usize, from: &GuardedFloats<D>) -> Output {
         let values = from.read(self.device).into_iter().map(Real::to_f64).collect();
         Output { name, summands, values }
     }
 
-    /// Reads an output of which each element is computed from a few numbers.
+    /// Reads an output whose elements are computed from a few numbers.
     pub fn read(&self, name: &'static str, from: &GuardedFloats<D>) -> Output {
         self.sums(name, 1, from)
     }
 
-    /// Reads whole numbers.
+    /// Reads an output of integers.
     pub fn read_ints(&self, name: &'static str, from: &Guarded<D, u32>) -> Output {
         let values = from.read(self.device).into_iter().map(f64::from).collect();
         Output { name, summands: 1, values }
@@ -167,12 +167,12 @@ impl<D: Device, T: Element> Guarded<D, T> {
         Self { buffer, len: values.len(), margin, guard }
     }
 
-    /// To read.
+    /// A read-only view.
     pub fn view(&self) -> D::View<'_, T> {
         D::view(&self.buffer, self.margin..self.margin + self.len)
     }
 
-    /// To write.
+    /// A writable view.
     pub fn view_mut(&mut self) -> D::ViewMut<'_, T> {
         D::view_mut(&mut self.buffer, self.margin..self.margin + self.len)
     }
@@ -182,7 +182,7 @@ impl<D: Device, T: Element> Guarded<D, T> {
         self.checked(device).unwrap_or_else(|problem| panic!("{problem}"))
     }
 
-    /// What was written, if the guards still stand.
+    /// What was written, if the guards are intact.
     fn checked(&self, device: &D) -> Result<Vec<T>, String> {
         let all = device.download(D::view(&self.buffer, 0..self.len + 2 * self.margin)).unwrap();
         let (before, rest) = all.split_at(self.margin);
@@ -196,8 +196,8 @@ impl<D: Device, T: Element> Guarded<D, T> {
     }
 }
 
-/// Both guards notice.
-pub fn writing_beside_a_buffer_is_noticed<D: Tested>() {
+/// Both guards detect writes.
+pub fn out_of_bounds_writes_are_detected<D: Tested>() {
     let device = &D::open(false);
     for placement in Placement::GUARDED {
         let margin = placement.guard();

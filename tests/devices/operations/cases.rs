@@ -1,8 +1,8 @@
 //! The list of cases.
 //!
-//! Extents come from 1×1, 31×33, 64×784 and 257×1000: nothing, what no vector divides, a real
-//! batch, and more than a block of threads in both directions. Columns much longer than rows and
-//! rows much longer than columns are there for sums over rows.
+//! Extents include 1×1, 31×33, 64×784 and 257×1000: a single element, extents that no vector length
+//! divides, a real batch, and more than a block of threads along both axes. Very tall and very wide
+//! matrices test sums over rows.
 
 use std::ops::Range;
 
@@ -16,15 +16,15 @@ use gan_cuda::device::ops::{
 
 const SHAPES: [(usize, usize); 6] =
     [(1, 1), (31, 33), (64, 784), (257, 1000), (1000, 3), (20, 2100)];
-/// Rows and columns of which sums over rows are those of parts: an image's channels at all its pixels.
+/// Rows and columns for which sums over rows are computed in parts, like an image's channels.
 const TALL: [(usize, usize); 2] = [(2050, 3), (4099, 40)];
-/// Lengths of flat buffers beside those of the shapes: each remainder of a division by four.
+/// Further lengths of flat buffers: every remainder modulo four.
 const LENGTHS: [usize; 3] = [2, 3, 6];
-/// Rows and columns of more numbers than a GPU has threads in a launch of ours, 2²⁰: some threads
-/// then have a second one.
+/// Rows and columns of a matrix with more elements than a launch has threads, 2²⁰: some threads process
+/// a second element.
 const LONG: (usize, usize) = (1050, 1001);
-/// Rows, inputs, outputs. Each pair of extents is once that of a large matrix; the third stays
-/// small, since the reference multiplies number by number.
+/// Rows, inputs, outputs. Each pair of extents is large once; the third stays small, since the
+/// reference is slow.
 const PRODUCTS: [(usize, usize, usize); 8] = [
     (1, 1, 1),
     (31, 33, 17),
@@ -35,12 +35,11 @@ const PRODUCTS: [(usize, usize, usize); 8] = [
     (1, 100, 33),
     (1000, 3, 2),
 ];
-/// Rows, sides of x, its channels and y's; kernel, stride, padding.
+/// Rows; height and width of x; channels of x and y; kernel, stride, padding.
 type Extents = (usize, [usize; 2], [usize; 2], [usize; 3]);
 
-/// Those of `dcgan` and `dcgan-rgb`
-/// with few images, then whatever else a kernel may meet: odd sides, places that see the edge alone,
-/// a stride beyond the kernel, pixels that no place sees.
+/// Those of `dcgan` and `dcgan-rgb` with few images, then edge cases: odd extents, windows that contain
+/// only padding, a stride larger than the kernel, pixels outside all windows.
 const CONVOLUTIONS: [Extents; 12] = [
     (3, [28, 28], [1, 64], [4, 2, 1]),
     (2, [14, 14], [64, 128], [4, 2, 1]),
@@ -55,7 +54,7 @@ const CONVOLUTIONS: [Extents; 12] = [
     (2, [11, 7], [2, 20], [2, 3, 1]),
     (50, [13, 15], [6, 10], [3, 2, 0]),
 ];
-/// Classes beside the columns of the shapes, and rows that have them.
+/// Further numbers of classes, and rows for them.
 const CLASSES: [usize; 6] = [1, 2, 10, 31, 257, 1000];
 const LABELLED: [usize; 3] = [1, 7, 1000];
 const BOTH: [bool; 2] = [false, true];
@@ -73,8 +72,8 @@ pub enum Case {
     LinearForward { shape: LinearShape, activation: Activation, masked: bool, bias: bool },
     LinearBackwardWeight { shape: LinearShape, accumulate: bool },
     LinearBackwardInput { shape: LinearShape, columns: Range<usize> },
-    ConvolutionForward { shape: ConvolutionShape, channels: Range<usize>, end: End },
-    ConvolutionTranspose { shape: ConvolutionShape, channels: Range<usize>, end: End },
+    ConvolutionForward { shape: ConvolutionShape, channels: Range<usize>, epilogue: Epilogue },
+    ConvolutionTranspose { shape: ConvolutionShape, channels: Range<usize>, epilogue: Epilogue },
     ConvolutionBackwardWeight { shape: ConvolutionShape, accumulate: bool },
     ImageTranspose { rows: usize, extents: [usize; 2] },
     ActivationForward { shape: LinearShape, activation: Activation, masked: bool },
@@ -94,9 +93,9 @@ pub enum Case {
     BatchGather { shape: BatchShape, step: u32, labelled: bool },
 }
 
-/// What follows the sum of a convolution.
+/// The epilogue of a convolution.
 #[derive(Clone, Copy, Debug)]
-pub struct End {
+pub struct Epilogue {
     pub bias: bool,
     pub masked: bool,
     pub activation: Activation,
@@ -139,7 +138,7 @@ fn products(all: &mut Vec<Case>, shape: LinearShape) {
         let masked = matches!(activation, Activation::Relu | Activation::LeakyRelu { .. });
         all.push(Case::LinearForward { shape, activation, masked, bias: true });
     }
-    // Each alone: nothing but a product, and what follows it without a bias.
+    // A matrix multiplication alone, and with mask or activation but without a bias.
     for (activation, masked) in
         [(Activation::Identity, false), (Activation::Identity, true), (Activation::Relu, false)]
     {
@@ -160,18 +159,18 @@ fn convolution(extents: Extents) -> ConvolutionShape {
 
 fn convolutions(all: &mut Vec<Case>, shape: ConvolutionShape) {
     let (some, leaky) = (|channels: usize| channels / 3..channels, 0.2);
-    let ends = [
+    let epilogues = [
         (false, false, Activation::Identity),
         (true, false, Activation::LeakyRelu { slope: leaky }),
         (true, true, Activation::Tanh),
     ];
-    for (bias, masked, activation) in ends {
-        let end = End { bias, masked, activation };
+    for (bias, masked, activation) in epilogues {
+        let epilogue = Epilogue { bias, masked, activation };
         for channels in [0..shape.outputs, some(shape.outputs)] {
-            all.push(Case::ConvolutionForward { shape, channels, end });
+            all.push(Case::ConvolutionForward { shape, channels, epilogue });
         }
         for channels in [0..shape.inputs, some(shape.inputs)] {
-            all.push(Case::ConvolutionTranspose { shape, channels, end });
+            all.push(Case::ConvolutionTranspose { shape, channels, epilogue });
         }
     }
     all.extend(BOTH.map(|accumulate| Case::ConvolutionBackwardWeight { shape, accumulate }));
@@ -225,7 +224,7 @@ fn losses(all: &mut Vec<Case>, rows: usize) {
     for &score in Score::ALL {
         for (targets, scale) in [(Targets::RealThenFake, 0.5), (Targets::FakeAsReal, 1.0)] {
             let shape = LossShape { rows, score, scale, targets };
-            // The ring is written from its beginning again after 1,024 iterations.
+            // The ring buffer wraps around after 1,024 iterations.
             all.extend([0, 1023, 5000].map(|step| Case::LossForwardBackward { shape, step }));
         }
     }
@@ -233,7 +232,7 @@ fn losses(all: &mut Vec<Case>, rows: usize) {
 
 fn softmax(all: &mut Vec<Case>, rows: usize, classes: usize) {
     let shape = SoftmaxShape { rows, classes };
-    // Logits of a classifier, and such as overflow where no maximum is taken from them.
+    // Typical logits of a classifier, and logits that overflow unless the maximum is subtracted.
     let reaches = [5.0, 1e4];
     all.extend(reaches.map(|reach| Case::SoftmaxCrossEntropyForwardBackward { shape, reach }));
 }
@@ -256,7 +255,7 @@ fn flat(all: &mut Vec<Case>, len: usize) {
 }
 
 fn batches(all: &mut Vec<Case>, rows: usize, pixels: usize) {
-    // Three batches an epoch; a full one, then the short last one of the second epoch.
+    // Three batches per epoch: a full one, and the short last one of the second epoch.
     for (part, step) in [(rows, 1), (rows.div_ceil(2), 5)] {
         let shape = BatchShape { rows: part, batch_size: rows, iterations_per_epoch: 3, pixels };
         all.extend([false, true].map(|labelled| Case::BatchGather { shape, step, labelled }));
@@ -276,9 +275,9 @@ fn long(all: &mut Vec<Case>) {
     all.push(Case::EmbeddingConcat { shape });
     all.push(Case::ImageTranspose { rows: 1, extents: [rows, columns] });
     let shape = convolution((64, [65, 65], [4, 4], [2, 1, 0]));
-    let end = End { bias: true, masked: false, activation };
-    all.push(Case::ConvolutionForward { shape, channels: 0..4, end });
-    all.push(Case::ConvolutionTranspose { shape, channels: 0..4, end });
+    let epilogue = Epilogue { bias: true, masked: false, activation };
+    all.push(Case::ConvolutionForward { shape, channels: 0..4, epilogue });
+    all.push(Case::ConvolutionTranspose { shape, channels: 0..4, epilogue });
     let shape = BatchShape { rows, batch_size: rows, iterations_per_epoch: 1, pixels: columns };
     all.push(Case::BatchGather { shape, step: 3, labelled: false });
     let rows = rows * columns;
@@ -286,7 +285,7 @@ fn long(all: &mut Vec<Case>) {
     all.push(Case::SoftmaxCrossEntropyForwardBackward { shape, reach: 5.0 });
     let shape = BatchShape { rows, batch_size: rows, iterations_per_epoch: 1, pixels: 1 };
     all.push(Case::BatchGather { shape, step: 3, labelled: true });
-    // A thread makes four of these at once.
+    // A thread generates four of these at once.
     let (len, step) = (4 * rows + 1, 11);
     all.push(Case::AdamUpdate { len, step, b1: 0.9 });
     all.push(Case::NoiseSample { len, parts: 1, step, latent: Latent::Normal });
@@ -326,8 +325,8 @@ impl Case {
         }
     }
 
-    /// Whether all devices must give the same bits: images, labels, masks and uniform noise do not
-    /// depend on where they are drawn, and rows of a table are copied.
+    /// Whether all devices must give the same bits: images, labels, masks and uniform noise are
+    /// computed exactly, and rows of a table are copied.
     pub fn is_the_same_everywhere(&self) -> bool {
         match self {
             Case::NoiseSample { latent, .. } => *latent == Latent::Uniform,
@@ -341,7 +340,7 @@ impl Case {
         }
     }
 
-    /// Runs the operation on a device; gives everything that it wrote.
+    /// Runs the operation on a device; returns all outputs.
     pub fn run<D: Device>(&self, device: &D, placement: Placement) -> Vec<Output> {
         let bench = Bench::new(device, placement);
         match *self {
@@ -354,11 +353,11 @@ impl Case {
             Case::LinearBackwardInput { shape, ref columns } => {
                 bench.linear_backward_input(shape, columns.clone())
             }
-            Case::ConvolutionForward { shape, ref channels, end } => {
-                bench.convolution_forward(shape, channels.clone(), end)
+            Case::ConvolutionForward { shape, ref channels, epilogue } => {
+                bench.convolution_forward(shape, channels.clone(), epilogue)
             }
-            Case::ConvolutionTranspose { shape, ref channels, end } => {
-                bench.convolution_transpose(shape, channels.clone(), end)
+            Case::ConvolutionTranspose { shape, ref channels, epilogue } => {
+                bench.convolution_transpose(shape, channels.clone(), epilogue)
             }
             Case::ConvolutionBackwardWeight { shape, accumulate } => {
                 bench.convolution_backward_weight(shape, accumulate)

@@ -1,4 +1,4 @@
-//! What an operation says of an argument of a wrong length: the same on every device.
+//! The panic message for an argument of a wrong length: the same on every device.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -10,8 +10,8 @@ use crate::open::Tested;
 const SHAPE: LinearShape = LinearShape { rows: 3, inputs: 5, outputs: 2 };
 const ADAM: Adam = Adam { lr: 0.1, b1: 0.5, b2: 0.9, eps: 1e-8 };
 
-/// Of products, which have no kernel of their name, and of kernels.
-pub fn wrong_lengths_are_refused_by_name_and_number<D: Tested>() {
+/// For matrix multiplications, whose checks are handwritten, and for kernels.
+pub fn wrong_lengths_panic_with_names_and_numbers<D: Tested>() {
     let device = &D::open(false);
     let bench = Bench::new(device, Placement::Alone);
     let zeros = |len| bench.zeros(len);
@@ -47,8 +47,8 @@ pub fn wrong_lengths_are_refused_by_name_and_number<D: Tested>() {
     });
 }
 
-/// Calls what must panic with these words.
-fn refused(words: &str, call: impl FnOnce()) {
-    let panic = catch_unwind(AssertUnwindSafe(call)).expect_err(words);
-    assert_eq!(panic.downcast_ref::<String>().expect("words"), words);
+/// Checks that a call panics with this message.
+fn refused(message: &str, call: impl FnOnce()) {
+    let panic = catch_unwind(AssertUnwindSafe(call)).expect_err(message);
+    assert_eq!(panic.downcast_ref::<String>().expect("a message"), message);
 }

@@ -3,16 +3,15 @@
 //! | module | holds |
 //! |---|---|
 //! | `cases` | the list of cases |
-//! | `run` | how each operation is run on any device |
+//! | `run` | running each operation on any device |
 //! | `bench` | inputs, guarded outputs |
 //! | `contract` | arguments of wrong lengths |
-//! | `softmax` | cross-entropy by numbers known by hand, labels that are no classes |
-//! | `tolerance` | what each operation may be off by, and why |
+//! | `softmax` | cross-entropy with values computed by hand, invalid labels |
+//! | `tolerance` | the tolerance of each operation, and why |
 //!
-//! A test per operation and device. It runs each of the operation's cases with buffers that begin
-//! on a vector's boundary and with buffers that do not, in every way that must give the same bits,
-//! and with buffers that are whole allocations.
-//! What an iteration draws, and copies, must have the CPU's bits too.
+//! There is a test for each operation and device. It runs each of the operation's cases with aligned
+//! and unaligned buffers, in every configuration that must give the same bits, and with buffers that
+//! are whole allocations. Random numbers and copies must also have the same bits as on the CPU.
 
 mod bench;
 mod cases;
@@ -23,20 +22,20 @@ mod tolerance;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use bench::writing_beside_a_buffer_is_noticed;
+pub use bench::out_of_bounds_writes_are_detected;
 use bench::{Output, Placement};
 use cases::Case;
-pub use contract::wrong_lengths_are_refused_by_name_and_number;
+pub use contract::wrong_lengths_panic_with_names_and_numbers;
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda_emulator::set_schedule;
 pub use softmax::{
-    a_label_that_is_no_class_makes_its_loss_nan_and_no_other,
-    a_label_that_is_no_class_panics_on_the_cpu, softmax_cross_entropy_gives_what_is_known_by_hand,
+    an_invalid_label_makes_only_its_own_loss_nan, an_invalid_label_panics_on_the_cpu,
+    softmax_cross_entropy_equals_values_computed_by_hand,
 };
 
 use crate::comparator::compare;
 use crate::notes;
-use crate::open::{Tested, Way};
+use crate::open::{Configuration, Tested};
 
 /// The names of all operations.
 pub fn names() -> BTreeSet<&'static str> {
@@ -45,47 +44,47 @@ pub fn names() -> BTreeSet<&'static str> {
 
 /// Compares all outputs of an operation's cases with the reference's, and with each other.
 pub fn agrees_with_the_reference<D: Tested>(operation: &str) {
-    let (reference, ways) = (Cpu::<f64>::new(2), D::ways());
+    let (reference, configurations) = (Cpu::<f64>::new(2), D::configurations());
     let mut verdict = Verdict::default();
     for case in cases::all().iter().filter(|case| case.operation() == operation) {
         let want = case.run(&reference, Placement::Aligned);
         for placement in Placement::GUARDED {
             let what = format!("{case:?}, {placement:?}");
-            let first = ways[0].run(case, placement);
+            let first = configurations[0].run(case, placement);
             verdict.near(&what, case, &first, &want);
             if case.is_the_same_everywhere() {
                 let on_the_cpu = case.run(&Cpu::<f32>::new(2), placement);
                 verdict.same(&format!("{what}, on the CPU"), &first, &on_the_cpu);
             }
-            for way in &ways[1..] {
-                let other = way.run(case, placement);
-                verdict.same(&format!("{what}, {}", way.name), &other, &first);
+            for configuration in &configurations[1..] {
+                let other = configuration.run(case, placement);
+                verdict.same(&format!("{what}, {}", configuration.name), &other, &first);
             }
         }
-        let alone = ways[0].run(case, Placement::Alone);
+        let alone = configurations[0].run(case, Placement::Alone);
         verdict.near(&format!("{case:?}, alone"), case, &alone, &want);
     }
     verdict.pass(operation);
 }
 
-impl<D: Tested> Way<D> {
+impl<D: Tested> Configuration<D> {
     fn run(&self, case: &Case, placement: Placement) -> Vec<Output> {
-        // Outputs are read before this returns, so nothing is left to run under another one.
+        // Outputs are read before this returns, so no work is left for another schedule.
         self.schedule.map_or(Ok(()), set_schedule).unwrap();
         case.run(&self.device, placement)
     }
 }
 
-/// What the comparisons of an operation came to.
+/// The result of an operation's comparisons.
 #[derive(Default)]
 struct Verdict {
-    /// The largest share of its tolerance that each output used.
+    /// The largest fraction of its tolerance that each output used.
     worst: BTreeMap<&'static str, f64>,
     problems: Vec<String>,
 }
 
 impl Verdict {
-    /// Outputs must be as near to the reference's as the operation's tolerance says.
+    /// Outputs must agree with the reference's within the operation's tolerance.
     fn near(&mut self, what: &str, case: &Case, got: &[Output], want: &[Output]) {
         assert_eq!(got.len(), want.len());
         for (got, want) in got.iter().zip(want) {
@@ -108,7 +107,7 @@ impl Verdict {
             let pairs = got.values.iter().zip(&want.values);
             let differ = pairs.filter(|(a, b)| a.to_bits() != b.to_bits()).count();
             if differ > 0 {
-                self.problems.push(format!("{what}: {}: {differ} other numbers", got.name));
+                self.problems.push(format!("{what}: {}: {differ} different numbers", got.name));
             }
         }
     }
@@ -116,7 +115,7 @@ impl Verdict {
     /// Fails if there was a problem.
     fn pass(self, operation: &str) {
         for (output, share) in self.worst {
-            notes::share(format!("{operation}: {output}"), share);
+            notes::tolerance_used(format!("{operation}: {output}"), share);
         }
         assert!(self.problems.is_empty(), "{operation}:\n{}", self.problems.join("\n"));
     }

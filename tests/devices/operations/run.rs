@@ -1,9 +1,9 @@
-//! How each operation is run: draws its inputs, calls it, reads all that it wrote.
+//! Running each operation: generates its inputs, calls it, reads all outputs.
 
 use std::ops::Range;
 
 use super::bench::{Bench, Guarded, GuardedFloats, Output};
-use super::cases::End;
+use super::cases::Epilogue;
 use gan_cuda::device::Device;
 use gan_cuda::device::ops::{
     Activation, Adam, Affine, AffineGradients, BatchNormShape, BatchShape, ConvolutionShape,
@@ -13,10 +13,10 @@ use gan_cuda::rng::Stream;
 
 const STREAM: Stream = Stream { seed: 0x0123_4567_89AB_CDEF, site: 3 };
 
-/// What becomes of the gradients of an operation's parameters.
+/// How an operation's parameter gradients are computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gradient {
-    /// None is asked for.
+    /// Not at all.
     None,
     Overwritten,
     Accumulated,
@@ -75,13 +75,13 @@ impl<D: Device> Bench<'_, D> {
         mut self,
         shape: ConvolutionShape,
         channels: Range<usize>,
-        end: End,
+        epilogue: Epilogue,
     ) -> Vec<Output> {
         let x = self.input(-1.0, 1.0, shape.x_len());
         let w = self.input(-1.0, 1.0, shape.w_len());
-        let b = end.bias.then(|| self.input(-1.0, 1.0, channels.len()));
+        let b = epilogue.bias.then(|| self.input(-1.0, 1.0, channels.len()));
         let len = shape.positions() * channels.len();
-        let mask = self.mask_where(end.masked, len);
+        let mask = self.mask_where(epilogue.masked, len);
         let (mut y, mut workspace) = (self.output(len), self.output(D::workspace(shape)));
         let [b, mask] = [&b, &mask].map(|of| of.as_ref().map(Guarded::view));
         self.device.convolution_forward(
@@ -93,7 +93,7 @@ impl<D: Device> Bench<'_, D> {
             mask,
             shape,
             channels,
-            end.activation,
+            epilogue.activation,
         );
         vec![self.sums("y", shape.window_len(), &y)]
     }
@@ -102,13 +102,13 @@ impl<D: Device> Bench<'_, D> {
         mut self,
         shape: ConvolutionShape,
         channels: Range<usize>,
-        end: End,
+        epilogue: Epilogue,
     ) -> Vec<Output> {
         let y = self.input(-1.0, 1.0, shape.y_len());
         let w = self.input(-1.0, 1.0, shape.w_len());
-        let b = end.bias.then(|| self.input(-1.0, 1.0, channels.len()));
+        let b = epilogue.bias.then(|| self.input(-1.0, 1.0, channels.len()));
         let len = ConvolutionShape { inputs: channels.len(), ..shape }.x_len();
-        let mask = self.mask_where(end.masked, len);
+        let mask = self.mask_where(epilogue.masked, len);
         let (mut x, mut workspace) = (self.output(len), self.output(D::workspace(shape)));
         let [b, mask] = [&b, &mask].map(|of| of.as_ref().map(Guarded::view));
         self.device.convolution_transpose(
@@ -120,7 +120,7 @@ impl<D: Device> Bench<'_, D> {
             mask,
             shape,
             channels,
-            end.activation,
+            epilogue.activation,
         );
         vec![self.sums("x", shape.kernel.pow(2) * shape.outputs, &x)]
     }
@@ -269,7 +269,7 @@ impl<D: Device> Bench<'_, D> {
         let mut dx = self.input(-1.0, 1.0, rows * columns);
         let y = self.input(-1.0, 1.0, rows * columns);
         let x = self.input(-1.0, 3.0, rows * columns);
-        // Not the statistics of this x: inputs are the same on every device, whatever they are.
+        // Not the statistics of this x, but the same inputs on every device.
         let mean = self.input(0.5, 1.5, columns);
         let inv_std = self.input(0.5, 1.5, columns);
         let gamma = self.input(0.5, 1.5, columns);

@@ -1,4 +1,4 @@
-//! Cross-entropy of a softmax where a person can tell the numbers, and labels that are no classes.
+//! Softmax cross-entropy with values computed by hand, and invalid labels.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -14,7 +14,7 @@ use crate::open::Tested;
 /// Rounding of a few numbers of about 1.
 const TOLERANCE: Tolerance = Tolerance { rtol: 1e-6, atol: 2e-7 };
 
-/// A row of logits and what it must give; the gradient is that of the row alone.
+/// A row of logits and the expected results; the gradient is that of this row alone.
 struct Known<'a> {
     x: &'a [f64],
     label: u32,
@@ -22,8 +22,8 @@ struct Known<'a> {
     dx: &'a [f64],
 }
 
-/// Probabilities of 1/4 and 3/4, certainty, as many probabilities of the same, and a class alone.
-pub fn softmax_cross_entropy_gives_what_is_known_by_hand<D: Tested>() {
+/// Probabilities of 1/4 and 3/4, near-certainty, equal probabilities, and a single class.
+pub fn softmax_cross_entropy_equals_values_computed_by_hand<D: Tested>() {
     let device = &D::open(false);
     let thirds = &[0.0, 3_f64.ln()];
     let certain = &[1e4, -1e4];
@@ -61,7 +61,7 @@ fn run<D: Tested>(device: &D, x: &[&[f64]], labels: &[u32]) -> [Vec<f64>; 2] {
     let shape = SoftmaxShape { rows: x.len(), classes: x[0].len() };
     let bench = Bench::new(device, Placement::Unaligned);
     let x: Vec<D::Real> = x.concat().into_iter().map(D::Real::from_f64).collect();
-    let (x, labels) = (bench.reals(&x), bench.ints(labels));
+    let (x, labels) = (bench.floats(&x), bench.ints(labels));
     let [mut dx, mut losses] =
         [shape.rows * shape.classes, shape.rows].map(|len| bench.output(len));
     device.softmax_cross_entropy_forward_backward(
@@ -74,16 +74,16 @@ fn run<D: Tested>(device: &D, x: &[&[f64]], labels: &[u32]) -> [Vec<f64>; 2] {
     [bench.read("dx", &dx).values, bench.read("losses", &losses).values]
 }
 
-pub fn a_label_that_is_no_class_panics_on_the_cpu() {
+pub fn an_invalid_label_panics_on_the_cpu() {
     let device = &<Cpu<f32> as Tested>::open(false);
     let call = || run(device, &[&[0.0, 1.0], &[0.0, 1.0]], &[1, 2]);
-    let panic = catch_unwind(AssertUnwindSafe(call)).expect_err("2 is no class");
-    let words = "softmax_cross_entropy_forward_backward: label 2 in row 1, of 2 classes";
-    assert_eq!(panic.downcast_ref::<String>().expect("words"), words);
+    let panic = catch_unwind(AssertUnwindSafe(call)).expect_err("label 2 is invalid");
+    let message = "softmax_cross_entropy_forward_backward: label 2 in row 1, of 2 classes";
+    assert_eq!(panic.downcast_ref::<String>().expect("a message"), message);
 }
 
-/// A GPU cannot panic, and must not read what lies elsewhere.
-pub fn a_label_that_is_no_class_makes_its_loss_nan_and_no_other() {
+/// A GPU cannot panic, and must not read out of bounds.
+pub fn an_invalid_label_makes_only_its_own_loss_nan() {
     let device = &<Cuda as Tested>::open(false);
     let x: [&[f64]; 4] = [&[0.0, 0.0]; 4];
     let [dx, losses] = run(device, &x, &[0, 2, u32::MAX, 1]);
@@ -91,7 +91,7 @@ pub fn a_label_that_is_no_class_makes_its_loss_nan_and_no_other() {
         losses.iter().map(|loss| loss.is_nan()).collect::<Vec<_>>(),
         [false, true, true, false]
     );
-    // Both classes are as probable, and neither is the wanted one where there is none.
+    // Both classes are equally probable; with an invalid label neither is the target.
     let eighth = 0.125;
     assert_eq!(dx, [-eighth, eighth, eighth, eighth, eighth, eighth, eighth, -eighth]);
 }

@@ -1,9 +1,9 @@
-//! What each operation may be off by in single precision: |got − want| ≤ atol + rtol·|want|.
+//! The tolerance of each operation in single precision: |got − want| ≤ atol + rtol·|want|.
 
 use crate::comparator::Tolerance;
 
 struct Row {
-    /// The operation, and the argument where its arguments differ.
+    /// The operation, and the output if its outputs have different tolerances.
     output: &'static str,
     rtol: f64,
     atol: f64,
@@ -27,7 +27,7 @@ const EXACT: &str = "copies and integers: nothing is rounded";
 const SUM: &str = "each of n partial sums, about √n/3 in size, is rounded by up to 6e-8 of it, up \
                    or down: together n·6e-9, ten times that at the worst of 1e5 elements";
 
-/// The one table. Single precision rounds by 6e-8 of a number.
+/// The table of tolerances. The relative rounding error of single precision is 6e-8.
 const TABLE: &[Row] = &[
     row("linear_forward", 1e-6, 1e-7, 6e-8, SUM),
     row("linear_backward_weight", 1e-6, 1e-7, 6e-8, SUM),

@@ -1,4 +1,4 @@
-//! A run that changes devices on its way.
+//! A run that resumes on another device.
 
 use gan_cuda::data::Dataset;
 use gan_cuda::device::Device;
@@ -15,32 +15,32 @@ use crate::notes;
 use crate::open::Tested;
 use crate::runs::{NEVER, config, left_by, resume_on, train_on, trained};
 
-/// Begins on the device, goes on on the CPU, ends on the device: nothing is missing, and the losses
-/// are those of a run that stayed on the CPU. It stops inside an epoch or at the end of one.
-pub fn run_goes_on_on_the_cpu_and_back<D: Tested>() {
+/// Starts on the device, resumes on the CPU, then on the device again: the files are complete, and the
+/// losses are those of a run on the CPU alone. It stops within an epoch or at its end.
+pub fn run_resumes_on_the_cpu_and_back<D: Tested>() {
     for preset in presets() {
         let whole = config(preset, 9, 3);
         let (runs, data, stay) = trained(Cpu::<f32>::new(1), &whole, IMAGES);
 
         let until = |iterations| Config { iterations: Some(iterations), ..whole.clone() };
         let run = train_on(D::open(true), &until(3), &data, runs.path());
-        go_on(Cpu::<f32>::new(1), &until(6), &data, &run);
-        go_on(D::open(true), &until(9), &data, &run);
+        resume(Cpu::<f32>::new(1), &until(6), &data, &run);
+        resume(D::open(true), &until(9), &data, &run);
 
         let outcome = compare(&losses(&run), &losses(&stay), LOSSES);
         let share = outcome.unwrap_or_else(|problem| panic!("{}: {problem}", preset.name));
-        notes::share(format!("on the CPU and back: {}", preset.name), share);
+        notes::tolerance_used(format!("on the CPU and back: {}", preset.name), share);
         // This reads every checkpoint.
         assert!(left_by(&run).keys().eq(left_by(&stay).keys()), "{}: other files", preset.name);
     }
 }
 
-fn go_on<D: Device>(device: D, config: &Config, data: &Dataset, run: &RunDir) {
+fn resume<D: Device>(device: D, config: &Config, data: &Dataset, run: &RunDir) {
     let at = *run.checkpoints().unwrap().last().unwrap();
     resume_on(device, config, data, run, at).train(&mut (), &NEVER).unwrap();
 }
 
-/// Of every iteration.
+/// The losses of every iteration.
 fn losses(run: &RunDir) -> Vec<f64> {
     let records = read_records(&run.stats()).unwrap().losses;
     let iterations: Vec<_> = records.iter().map(|record| record.iteration).collect();

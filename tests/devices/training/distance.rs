@@ -1,8 +1,8 @@
-//! How far samples are from the data, by statistics.
+//! Distance between samples and data, by statistics.
 
 use gan_cuda::data::Dataset;
 
-/// How far samples are from the data; pixels lie in [−1, 1].
+/// Distance between samples and data; pixels are in [−1, 1].
 #[derive(Debug)]
 pub struct Distance {
     /// Mean difference between the pixel-wise means.
@@ -51,7 +51,7 @@ impl Distance {
         }
     }
 
-    /// Whether this is as good as `bounds` asks, in each of the three.
+    /// Whether each of the three is within `bounds`.
     pub fn within(&self, bounds: &Distance) -> [bool; 3] {
         [self.mean <= bounds.mean, self.std <= bounds.std, self.pair >= bounds.pair]
     }
@@ -66,7 +66,7 @@ pub fn class_means(images: &[f32], labels: &[u32], pixels: usize) -> Vec<Vec<f64
     (0..10).map(|class| of_class(class)[0].clone()).collect()
 }
 
-/// A data set's pixels as networks see them.
+/// A data set's pixels, scaled to [−1, 1].
 pub fn pixels_of(data: &Dataset) -> Vec<f32> {
     data.images.iter().map(|&u| f32::from(u) / 127.5 - 1.0).collect()
 }

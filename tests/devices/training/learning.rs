@@ -1,9 +1,9 @@
-//! Every preset learns: its samples come to look like the data, in ways that can be measured.
+//! Every preset learns: statistics of its samples approach those of the data.
 //!
-//! Small images, networks and batches and a learning rate above the preset's, so that a few seconds
-//! are enough on the emulator too; all else is the preset's own. Bounds were set by
-//! running eight seeds on the CPU and leaving room beside the worst of them; no generator that has
-//! learnt nothing, or only one image, is within them.
+//! Images, networks and batches are small, and the learning rate is higher than the preset's, so that
+//! a few seconds suffice, even on the emulator; everything else is the preset's. Bounds were set by
+//! running eight seeds on the CPU, with a margin beyond the worst; an untrained generator, or one that
+//! only generates a single image, is not within them.
 
 use gan_cuda::data::Dataset;
 use gan_cuda::gan::preset;
@@ -17,15 +17,15 @@ use crate::runs::digits;
 use crate::runs::sizes::{is_convolutional, sides, two_layers};
 
 const SAMPLES: usize = 1000;
-/// Side of the images; convolutions have what they can make.
+/// Height and width of the images; convolutional presets keep theirs.
 const SIDE: usize = 14;
-/// Numbers in the two hidden layers of each network.
+/// Features of the two hidden layers of each network.
 const HIDDEN: [usize; 2] = [64, 64];
-/// Channels in those of the generator and the discriminator, of convolutions.
+/// Channels of the hidden convolutions of generator and discriminator.
 const CHANNELS: [[usize; 2]; 2] = [[24, 12], [12, 24]];
 const SEED: u64 = 0;
 
-/// What a preset must reach.
+/// The bounds that a preset must reach.
 pub struct Goal {
     pub preset: &'static str,
     lr: f64,
@@ -34,7 +34,7 @@ pub struct Goal {
     bounds: Distance,
 }
 
-/// Bounds stand in the order of [`Distance`]; before each row, the worst of eight seeds.
+/// Bounds in the order of [`Distance`]; the comments give the worst of eight seeds.
 pub static GOALS: [Goal; 8] = [
     // Mean 0.190, std 0.163, pair 0.291.
     goal("mlp", 2e-3, 1000, [0.25, 0.21, 0.21]),
@@ -95,7 +95,7 @@ impl Goal {
     }
 }
 
-/// With rounded factors of matrix products as well.
+/// Also with rounded operands of matrix multiplications.
 pub fn cgan_learns_in<D: Tested>(device: D) {
     cgan().is_reached_on(device);
 }
@@ -104,7 +104,7 @@ fn cgan() -> &'static Goal {
     GOALS.iter().find(|goal| goal.preset == "cgan").unwrap()
 }
 
-/// Labels as the data's, where there are classes.
+/// Samples with the data's labels, if there are classes.
 fn samples<D: Tested>(learner: &mut Learner<D>, data: &Dataset) -> Vec<f32> {
     let noise = learner.gan.sample_noise(SAMPLES, 99).unwrap();
     let labels = match learner.gan.settings().classes {
@@ -114,9 +114,9 @@ fn samples<D: Tested>(learner: &mut Learner<D>, data: &Dataset) -> Vec<f32> {
     learner.gan.sample(&noise, labels).unwrap()
 }
 
-/// Labels reach both networks beside the right images: classes come out as they went in. The worst
-/// of eight seeds had seven of ten classes right; by chance it is one.
-pub fn cgan_draws_the_digit_it_is_asked_for<D: Tested>() {
+/// Both networks get the right labels: samples of a class resemble that class. The worst of eight
+/// seeds had seven of ten classes right; chance is one.
+pub fn cgan_generates_the_requested_digit<D: Tested>() {
     let goal = cgan();
     let data = goal.data();
     let mut learner = goal.learner(D::open(true), &data);

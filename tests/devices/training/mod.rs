@@ -2,11 +2,11 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `parity` | the first iterations are another device's |
-//! | `same_bits` | the same seed, a run that stopped and went on, a graph: the same bits |
-//! | `two_gans` | two of them on one device |
-//! | `nodes` | how many nodes an iteration's graph has |
-//! | `device_switch` | a run that changes devices on its way |
+//! | `parity` | the first iterations agree with another device's |
+//! | `same_bits` | the same bits with the same seed, after resuming, and with graphs |
+//! | `two_gans` | two GANs on one device |
+//! | `nodes` | the number of nodes of an iteration's graph |
+//! | `device_switch` | a run that resumes on another device |
 //! | `learning` | every preset learns, by statistics of its samples |
 //! | `distance` | these statistics |
 
@@ -28,10 +28,10 @@ use gan_cuda::train::trainer::schedule;
 
 use crate::runs::{digits, small};
 
-/// In small presets' batches of 16: three iterations an epoch, two where a short batch is dropped.
+/// With small presets' batches of 16: three iterations per epoch, two if the short batch is dropped.
 const IMAGES: usize = 40;
 
-/// Networks, and the data that they learn from: a trainer without a folder.
+/// A GAN and its data: a trainer without a run folder.
 struct Learner<D: Device> {
     gan: Gan<D>,
     images: DeviceDataset<D>,
@@ -48,7 +48,7 @@ impl<D: Device> Learner<D> {
         Self { gan, images, seed }
     }
 
-    /// At sizes that take no time.
+    /// At small sizes, to be fast.
     fn small(device: D, preset: &Preset) -> Self {
         let settings = small(preset);
         let data = digits(IMAGES, settings.image);
@@ -69,7 +69,7 @@ impl<D: Device> Learner<D> {
         self.gan.iterate(&self.images, schedule.rows(done));
     }
 
-    /// Trains and gives the metrics of each iteration.
+    /// Trains and returns the metrics of each iteration.
     fn metrics(&mut self, iterations: u32) -> Vec<Metrics> {
         self.train(iterations);
         (1..=iterations).map(|iteration| self.gan.metrics(iteration).unwrap()).collect()

@@ -1,5 +1,5 @@
-//! How many nodes the graph of an iteration has: each costs the GPU a microsecond or two, whatever
-//! it computes, which is most of the time of a small network.
+//! The number of nodes of an iteration's graph: each takes the GPU a microsecond or two, whatever it
+//! computes, which is most of the time of a small network.
 
 use gan_cuda::device::cuda::Cuda;
 use gan_cuda::gan::Role;
@@ -15,7 +15,8 @@ use crate::open::Tested;
 use crate::runs::digits;
 use crate::runs::sizes::is_convolutional;
 
-/// Nodes of each preset's graph, a matrix product counted as one. ARCHITECTURE.md has them too.
+/// Nodes of each preset's graph; a matrix multiplication counts as one. ARCHITECTURE.md has the same
+/// numbers.
 const NODES: [(&str, usize); 8] = [
     ("mlp", 46),
     ("mlp-dropout", 61),
@@ -27,7 +28,7 @@ const NODES: [(&str, usize); 8] = [
     ("cdcgan", 73),
 ];
 
-/// Small, but with as many layers as published.
+/// Narrow layers, but as many as the preset has.
 fn narrow(preset: &Preset) -> Settings {
     let products = |layers: &Layers| {
         let layers = layers.sequences.iter().flat_map(|sequence| &sequence.layers);
@@ -48,7 +49,7 @@ fn narrow(preset: &Preset) -> Settings {
     Settings { batch_size: 16, ..preset.rewritten(&rewrite).unwrap() }
 }
 
-/// Trains until the first batch of an epoch is recorded, and counts.
+/// Trains until the graph of a full batch is captured, and counts its nodes.
 fn nodes(preset: &'static Preset) -> usize {
     let settings = narrow(preset);
     let data = digits(IMAGES, settings.image);
@@ -58,9 +59,9 @@ fn nodes(preset: &'static Preset) -> usize {
     recordings.find_map(|recording| recording.nodes().unwrap()).expect("a recorded iteration")
 }
 
-/// What the next layer waits for goes before gradients of weights: its stream has the highest of
-/// CUDA's priorities, the branch the lowest, and nodes of graphs keep them.
-pub fn the_branch_gives_way() {
+/// The main stream, which the next layer waits for, has CUDA's highest priority, and the branch for
+/// weight gradients the lowest; nodes of graphs keep these priorities.
+pub fn the_branch_has_the_lowest_priority() {
     const USE_NODE_PRIORITY: u64 = 8;
     let preset = presets().iter().find(|preset| preset.name == "mlp").unwrap();
     let mut learner = Learner::small(<Cuda as Tested>::open(true), preset);
@@ -69,7 +70,7 @@ pub fn the_branch_gives_way() {
     assert_eq!(executables(USE_NODE_PRIORITY).unwrap(), 1);
 }
 
-/// On a GPU the number is only told: cuBLAS is free to take several kernels for a product.
+/// On a GPU the number is only noted: cuBLAS may use several kernels for a matrix multiplication.
 pub fn iteration_is_one_graph_of_few_nodes() {
     assert_eq!(NODES.len(), presets().len());
     let emulated = <Cuda as Tested>::open(false).is_emulated();

@@ -1,4 +1,4 @@
-//! One seed, two devices: the first iterations are the same.
+//! The same seed on two devices: the first iterations agree.
 
 use gan_cuda::device::Device;
 use gan_cuda::gan::Metrics;
@@ -14,12 +14,12 @@ use crate::runs::sizes::sides;
 
 const ITERATIONS: u32 = 10;
 
-/// What two devices' losses may differ by. They sum in another order, which is off by 1e-7 at
-/// first; each update carries that on, and Adam makes whole steps of what rounding leaves of a
-/// gradient that is nothing, so it grows with every iteration.
+/// The tolerance for two devices' losses. Different orders of summation differ by 1e-7 at first; the
+/// difference grows with every update, since Adam turns the rounding error of a zero gradient into
+/// whole steps.
 pub const LOSSES: Tolerance = Tolerance { rtol: 0.0, atol: 1e-3 };
 
-/// Compares every preset's first iterations, at sizes that take no time, with another device's.
+/// Compares every preset's first iterations, at small sizes, with another device's.
 pub fn first_iterations_are_those_of<D: Tested, O: Device>(other: impl Fn() -> O) {
     for preset in presets() {
         let got = Learner::small(D::open(true), preset).metrics(ITERATIONS);
@@ -28,8 +28,8 @@ pub fn first_iterations_are_those_of<D: Tested, O: Device>(other: impl Fn() -> O
     }
 }
 
-/// The same with layers as wide as the published ones, an iteration on a full batch and one on a
-/// short one.
+/// The same with the presets' full layer widths: one iteration on a full batch and one on a short
+/// batch.
 pub fn full_width_iterations_are_those_of<D: Tested, O: Device>(other: impl Fn() -> O) {
     for preset in presets() {
         let rewrite = sides(preset, 28);
@@ -44,7 +44,7 @@ pub fn full_width_iterations_are_those_of<D: Tested, O: Device>(other: impl Fn()
 /// Losses and mean outputs of every iteration.
 fn agree(what: String, got: &[Metrics], want: &[Metrics]) {
     let outcome = compare(&numbers(got), &numbers(want), LOSSES);
-    notes::share(&what, outcome.unwrap_or_else(|problem| panic!("{what}: {problem}")));
+    notes::tolerance_used(&what, outcome.unwrap_or_else(|problem| panic!("{what}: {problem}")));
 }
 
 fn numbers(metrics: &[Metrics]) -> Vec<f64> {

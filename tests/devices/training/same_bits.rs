@@ -1,4 +1,4 @@
-//! What must leave the same bits on one device.
+//! Training that must give the same bits on one device.
 
 use gan_cuda::gan::preset::presets;
 use gan_cuda::gan::{Gan, Role};
@@ -47,8 +47,9 @@ pub fn resumed_run_equals_uninterrupted_run<D: Tested>() {
     }
 }
 
-/// What comes again is queued once, recorded once, then replayed; each time it is done.
-pub fn what_comes_again_is_replayed<D: Tested>() {
+/// Repeated operations run one by one, then are captured, then launched as a graph; each time they
+/// are executed.
+pub fn repeated_operations_are_launched_as_a_graph<D: Tested>() {
     for (graphs, want) in [(true, [false, false, true, true]), (false, [false; 4])] {
         let device = D::open(graphs);
         let (mut step, mut recording) = (device.allocate(1).unwrap(), D::Graph::default());
@@ -65,27 +66,27 @@ pub fn what_comes_again_is_replayed<D: Tested>() {
     }
 }
 
-/// Epochs of two or three iterations, the last of them short where the preset keeps it: a graph for
-/// each length of batch, replayed many times.
-pub fn graphs_leave_the_same_bits<D: Tested>() {
+/// Epochs of two or three iterations, the last one short if the preset keeps it: one graph for each
+/// batch size, launched many times.
+pub fn graphs_give_the_same_bits<D: Tested>() {
     const ITERATIONS: u32 = 40;
     for preset in presets() {
-        let [queued, recorded] = [false, true].map(|graphs| {
+        let [one_by_one, graphs] = [false, true].map(|graphs| {
             let mut learner = Learner::small(D::open(graphs), preset);
             let metrics = format!("{:?}", learner.metrics(ITERATIONS));
             (metrics, bits(&learner.gan))
         });
-        assert_eq!(recorded.0, queued.0, "{}", preset.name);
-        for (network, (got, want)) in recorded.1.iter().zip(&queued.1).enumerate() {
-            assert!(got == want, "{}: other bits in network {network}", preset.name);
+        assert_eq!(graphs.0, one_by_one.0, "{}", preset.name);
+        for (network, (got, want)) in graphs.1.iter().zip(&one_by_one.1).enumerate() {
+            assert!(got == want, "{}: different bits in network {network}", preset.name);
         }
     }
 }
 
-/// Gradients of weights are computed beside the rest of an iteration. The emulator's schedules run
-/// them as soon as they may be, as late as they may be, and in between: what they read must not be
-/// overwritten before, nor what they write be read.
-pub fn branches_leave_the_same_bits_under_every_schedule<D: Tested>() {
+/// Weight gradients are computed concurrently with the rest of an iteration. The emulator's schedules
+/// run them as early as possible, as late as possible, and in between: their inputs must not be
+/// overwritten before, and their outputs must not be read before.
+pub fn branches_give_the_same_bits_under_every_schedule<D: Tested>() {
     const ITERATIONS: u32 = 8;
     for preset in presets() {
         for graphs in [false, true] {
