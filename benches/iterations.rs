@@ -1,10 +1,10 @@
-//! A training iteration of every preset: milliseconds, and GFLOP/s of its matrix products.
+//! A training iteration of every preset: milliseconds, and GFLOP/s of its matrix multiplications.
 //!
 //!     cargo bench --bench iterations
 //!     cargo bench --bench iterations -- cpu/iteration/cgan
 //!
-//! On the CPU, and on a GPU where one is found; both by the clock, with the device waited for at a
-//! sample's end. `gan-cuda bench` measures the same, and benches/compare.py beside PyTorch.
+//! On the CPU, and on a GPU if there is one; both by wall-clock time, with a synchronization at the end of
+//! each sample. `gan-cuda bench` measures the same, and benches/compare.py beside PyTorch.
 
 mod common;
 

@@ -1,6 +1,6 @@
-//! A training iteration allocates nothing: all memory is there before the first, as planned.
+//! A training iteration allocates nothing: all memory is allocated before the first one, as planned.
 //!
-//! In a binary of its own, one test after the other: the allocator counts what any thread does.
+//! A separate binary whose tests run one after the other, since the allocator counts all threads.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
@@ -25,14 +25,14 @@ use gan_cuda::train::trainer::schedule;
 mod runs;
 
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-/// Bytes that are allocated now.
+/// Bytes that are currently allocated.
 static BYTES: AtomicUsize = AtomicUsize::new(0);
-/// The most bytes that were allocated at once.
+/// The peak of allocated bytes.
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 /// Held by the test that counts.
 static COUNTING: Mutex<()> = Mutex::new(());
 
-/// The system's allocator, counting.
+/// The system allocator with counters.
 struct Counting;
 
 // SAFETY: every method hands its arguments, and the caller's promises about them, to `System`.
@@ -73,21 +73,21 @@ fn grow(bytes: usize) {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Published widths, so that products are cut into blocks as in earnest; smaller images where the
-/// preset's are large.
+/// The preset with its full layer widths, so that matrices are divided into blocks as in real training;
+/// with smaller images if the preset's are large.
 fn settings(preset: &Preset) -> Settings {
     let rewrite = runs::sizes::sides(preset, 28);
     Settings { batch_size: 64, ..preset.rewritten(&rewrite).unwrap() }
 }
 
-/// One iteration on each batch of an epoch, the short one too.
+/// One iteration on each batch of an epoch, including the short one.
 fn epoch(gan: &mut Gan<Cpu<f32>>, images: &DeviceDataset<Cpu<f32>>, schedule: Schedule) {
     for _ in 0..schedule.iterations() {
         gan.iterate(images, schedule.rows(gan.completed()));
     }
 }
 
-/// Allocations of an epoch, the least of a few: meanwhile the test harness may start a thread.
+/// Allocations of an epoch: the minimum of a few, since the test harness may start a thread meanwhile.
 fn allocations(preset: &'static Preset, threads: usize) -> usize {
     let model = Model::new(settings(preset)).unwrap();
     let data = Dataset::synthetic(model.settings().image, 64 + 33, 0);
@@ -119,7 +119,7 @@ fn iteration_allocates_nothing() {
     }
 }
 
-/// Bytes of names, shapes and lists, of which there are some hundred.
+/// A bound for the memory of names, shapes and lists.
 const BOOKKEEPING: usize = 64 << 10;
 
 #[test]
@@ -142,7 +142,7 @@ fn run_allocates_what_was_planned() {
     }
 }
 
-/// The most bytes that `work` had at once, beyond what there was before.
+/// The peak of bytes allocated by `work`.
 fn peak_of<T>(work: impl FnOnce() -> T) -> usize {
     let before = BYTES.load(SeqCst);
     PEAK.store(before, SeqCst);
@@ -151,7 +151,7 @@ fn peak_of<T>(work: impl FnOnce() -> T) -> usize {
 }
 
 #[test]
-fn checkpoint_is_written_and_read_a_tensor_at_a_time() {
+fn checkpoint_is_written_and_read_one_tensor_at_a_time() {
     let _alone = COUNTING.lock().unwrap();
     let folder = tempfile::tempdir().unwrap();
     for preset in presets() {

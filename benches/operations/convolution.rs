@@ -14,7 +14,7 @@ pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
     }
 }
 
-/// Without what changes layouts alone.
+/// All operations except layout conversions.
 pub fn products<D: Timed>(bench: &mut Bench<'_, D>) {
     let shapes = layers::convolutions();
     shapes.iter().for_each(|&shape| convolution_forward(bench, shape));

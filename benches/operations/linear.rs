@@ -1,4 +1,4 @@
-//! Linear layers: three matrix products, and what stands between them.
+//! Linear layers: three matrix multiplications, and the operations between them.
 
 use gan_cuda::device::ops::{Activation, LinearShape};
 

@@ -1,13 +1,12 @@
-//! Every operation at the sizes of the presets: matrix products in GFLOP/s, the rest in GB/s.
+//! Every operation at the sizes of the presets: matrix multiplications in GFLOP/s, the rest in GB/s.
 //!
 //!     cargo bench --bench operations
 //!     cargo bench --bench operations -- cpu/linear_forward
 //!     cargo bench --bench operations -- cpu-winograd
 //!
-//! On the CPU by its clock; on a GPU, where one is found, by events around replays of a graph. Sizes
-//! are those that the presets' layers have in an iteration, each once. Bytes are the fewest that an
-//! operation can move: what it reads, read once, and what it writes, written once; what it changes in
-//! place is both.
+//! On the CPU by wall-clock time; on a GPU, if there is one, by events around launches of a graph. Sizes
+//! are those of the presets' layers in an iteration, each once. Bytes are the minimum that an operation
+//! must move: inputs read once and outputs written once; in-place data counts twice.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -31,21 +30,21 @@ use gan_cuda::rng::Stream;
 
 const STREAM: Stream = Stream { seed: 1, site: 2 };
 
-/// A device, and where its operations' times go.
+/// A device, and criterion for its operations.
 struct Bench<'a, D: Timed> {
     criterion: &'a mut Criterion<Rates>,
-    /// Of the device, as in `cpu/linear_forward/64x1024x784`.
+    /// The device's name, as in `cpu/linear_forward/64x1024x784`.
     name: &'static str,
     device: &'a D,
 }
 
 impl<D: Timed> Bench<'_, D> {
-    /// Times an operation that moves so many numbers of four bytes.
+    /// Times an operation that moves this many four-byte numbers.
     fn moves(&mut self, operation: &str, size: &str, numbers: usize, run: impl FnMut(&D)) {
         self.time(operation, size, Throughput::Bytes(4 * numbers as u64), run);
     }
 
-    /// Times an operation that does so many floating-point operations.
+    /// Times an operation with this many floating-point operations.
     fn computes(&mut self, operation: &str, size: &str, flop: usize, run: impl FnMut(&D)) {
         self.time(operation, size, Throughput::Elements(flop as u64), run);
     }
@@ -71,8 +70,8 @@ impl<D: Timed> Bench<'_, D> {
         })
     }
 
-    /// Ones: factors with which nothing that is changed in place, again and again, runs off to
-    /// infinity or to numbers so small that they cost more.
+    /// Ones: factors with which data that is repeatedly updated in place neither overflows nor becomes
+    /// denormal, which would be slower.
     fn ones(&self, len: usize) -> FloatBuffer<D> {
         let table = self.mask_table(len);
         self.filled(len, |all, step| {
@@ -100,7 +99,7 @@ impl<D: Timed> Bench<'_, D> {
         buffer
     }
 
-    /// The count of iterations, none completed.
+    /// The iteration counter, 0.
     fn step(&self) -> D::Buffer<u32> {
         self.device.allocate(1).expect("memory")
     }

@@ -1,4 +1,4 @@
-//! What an iteration draws and gathers: noise, labels, masks, images; and embeddings.
+//! Random inputs of an iteration (noise, labels, masks), gathering of images, and embeddings.
 
 use gan_cuda::device::ops::{BatchShape, EmbeddingShape, Latent};
 
@@ -9,12 +9,12 @@ use crate::{Bench, STREAM, layers};
 const IMAGES: usize = 512;
 
 pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
-    for size in layers::drawn(|settings| settings.latent_dim) {
+    for size in layers::random_inputs(|settings| settings.latent_dim) {
         noise_sample(bench, size, Latent::Normal);
         noise_sample(bench, size, Latent::Uniform);
     }
     layers::dropped().iter().for_each(|&size| masks_sample(bench, size));
-    for size in layers::drawn(|settings| settings.image.pixels()) {
+    for size in layers::random_inputs(|settings| settings.image.pixels()) {
         batch_gather(bench, size);
     }
     for shape in layers::embeddings::<D>() {
@@ -53,7 +53,7 @@ fn labels_sample<D: Timed>(bench: &mut Bench<'_, D>, shape: &EmbeddingShape) {
     });
 }
 
-/// Reads a byte for each number that it writes; for each image reads a place in the order and a
+/// Reads a byte for each number that it writes; for each image reads its index in the order and a
 /// label, which it writes.
 fn batch_gather<D: Timed>(bench: &mut Bench<'_, D>, [rows, pixels]: [usize; 2]) {
     let (all, step) = (rows * pixels, bench.step());
@@ -70,7 +70,7 @@ fn batch_gather<D: Timed>(bench: &mut Bench<'_, D>, [rows, pixels]: [usize; 2]) 
     });
 }
 
-/// An order of the data set's images.
+/// A shuffled order of the data set's images.
 fn order<D: Timed>(bench: &Bench<'_, D>) -> D::Buffer<u32> {
     let mut order = bench.device.allocate::<u32>(IMAGES).expect("memory");
     let shuffled = STREAM.permutation(IMAGES, 0);
@@ -78,11 +78,11 @@ fn order<D: Timed>(bench: &Bench<'_, D>) -> D::Buffer<u32> {
     order
 }
 
-/// Reads x, a label and a row of the table for each row, writes both beside each other.
+/// Reads x, a label and a row of the table for each row, writes their concatenation.
 fn embedding_concat<D: Timed>(bench: &mut Bench<'_, D>, shape: &EmbeddingShape) {
     let EmbeddingShape { rows, pixels, classes, width, inputs, .. } = *shape;
-    let places = rows * pixels;
-    let (wide, all, table) = (places * inputs, places * shape.stride, classes * width);
+    let positions = rows * pixels;
+    let (wide, all, table) = (positions * inputs, positions * shape.stride, classes * width);
     let (x, mut y, values) = (bench.numbers(wide), bench.numbers(all), bench.numbers(table));
     let labels = labels(bench, rows, classes);
     let size = format!("{rows}x{pixels}x{inputs}+{width}");
@@ -106,7 +106,7 @@ fn embedding_backward<D: Timed>(bench: &mut Bench<'_, D>, shape: &EmbeddingShape
     });
 }
 
-/// A label a row.
+/// A label for each row.
 pub fn labels<D: Timed>(bench: &Bench<'_, D>, rows: usize, classes: usize) -> D::Buffer<u32> {
     let (mut labels, step) = (bench.device.allocate(rows).expect("memory"), bench.step());
     let all = D::view_mut(&mut labels, 0..rows);

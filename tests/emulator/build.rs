@@ -1,4 +1,4 @@
-//! Builds the stand-ins of CUDA's libraries from the kernels, where there is a C++ compiler.
+//! Builds the stand-ins of CUDA's libraries from the kernels, if there is a C++ compiler.
 
 #[path = "src/compiler.rs"]
 mod compiler;
@@ -15,7 +15,7 @@ use stand_ins::StandIns;
 use std::env;
 use std::path::PathBuf;
 
-/// Set to 1, the stand-ins are built with sanitizers.
+/// If set to 1, the stand-ins are built with sanitizers.
 const SANITIZE: &str = "GAN_CUDA_EMULATOR_SANITIZE";
 
 fn main() {
@@ -51,12 +51,12 @@ fn main() {
     }
 }
 
-/// Why there can be no stand-ins on the machine that this is compiled for.
+/// Why stand-ins are not supported on the target machine.
 fn unsupported() -> Option<String> {
     let variable = |name| env::var(name).unwrap_or_default();
     let system = variable("CARGO_CFG_TARGET_OS");
     if system != "linux" {
-        return Some(format!("the emulator knows Linux, and this is {system}"));
+        return Some(format!("the emulator supports only Linux, not {system}"));
     }
     (variable("HOST") != variable("TARGET"))
         .then(|| format!("the emulator is not cross-compiled to {}", variable("TARGET")))

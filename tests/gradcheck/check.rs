@@ -1,31 +1,31 @@
-//! The checker: an analytic gradient against differences of the function itself.
+//! The checker: compares an analytic gradient with finite differences of the function.
 
 use gan_cuda::device::ops::Activation;
 use gan_cuda::rng::Stream;
 
-/// The step of the differences.
+/// The step of the finite differences.
 const STEP: f64 = 1e-4;
-/// What an analytic and a numeric number may differ by, as a share of the greater.
+/// Relative tolerance between analytic and numeric gradient, as a fraction of the larger.
 const RTOL: f64 = 1e-6;
-/// What they may differ by besides.
+/// Absolute tolerance.
 const ATOL: f64 = 1e-10;
-/// What counts as zero where theory says zero.
+/// The tolerance for gradients that are exactly zero in theory.
 const ZERO: f64 = 1e-12;
-/// Elements of one tensor that are checked; of a longer one, a random choice.
-const MOST: usize = 4096;
-/// The share of elements that may be skipped because a kink is near.
+/// Most elements of one tensor that are checked; of a longer tensor, a random sample.
+const MAX_ELEMENTS: usize = 4096;
+/// The fraction of elements that may be skipped because a kink is near.
 const KINKS: f64 = 0.01;
-/// A gradient above this is alive.
-const ALIVE: f64 = 1e-6;
-/// The least share of gradients that must be alive, or the case would test little.
-const LEAST_ALIVE: f64 = 0.2;
+/// A gradient above this counts as nonzero.
+const NONZERO: f64 = 1e-6;
+/// The fraction of gradients that must be nonzero, or the case would test little.
+const MIN_NONZERO: f64 = 0.2;
 
 /// A function's values at a point.
 #[derive(Default)]
 pub struct Point {
     /// All outputs. The scalar whose gradient is checked is their weighted sum.
     pub outputs: Vec<f64>,
-    /// On which side of its kink each ReLU or LeakyReLU is.
+    /// For each ReLU or LeakyReLU, the side of its kink.
     pub sides: Vec<bool>,
 }
 
@@ -37,7 +37,7 @@ impl Point {
     }
 }
 
-/// On which side of its kink each output's input is; nothing for a smooth activation.
+/// The side of the kink for each output; empty for a smooth activation.
 pub fn sides(y: &[f64], activation: Activation) -> Vec<bool> {
     match activation {
         Activation::Relu | Activation::LeakyRelu { .. } => y.iter().map(|&y| y > 0.0).collect(),
@@ -52,7 +52,7 @@ pub struct Case {
     checked: usize,
     skipped: usize,
     worst: f64,
-    alive: usize,
+    nonzero: usize,
     problems: Vec<String>,
 }
 
@@ -61,9 +61,8 @@ impl Case {
         Self { name: name.into(), ..Self::default() }
     }
 
-    /// Checks the gradient of Σ weights·outputs for the tensor that `evaluate` is a function of,
-    /// at `at`. `evaluate` is called with `at` itself at the end, so that a function that keeps
-    /// the tensor elsewhere finds it unmoved.
+    /// Checks the gradient of Σ weights·outputs with respect to the tensor that `evaluate` takes, at the
+    /// point `at`. At the end `evaluate` is called with `at` itself, to restore a function's state.
     pub fn check(
         &mut self,
         tensor: &str,
@@ -97,7 +96,7 @@ impl Case {
         evaluate(at);
     }
 
-    /// Checks that gradients are zero, as theory says they are.
+    /// Checks gradients that are exactly zero in theory.
     pub fn check_zero(&mut self, tensor: &str, gradient: &[f64]) {
         for (i, &analytic) in gradient.iter().enumerate() {
             // Not `>= ZERO`: NaN must fail.
@@ -109,23 +108,23 @@ impl Case {
     }
 
     fn compare(&mut self, tensor: &str, i: usize, analytic: f64, numeric: f64) {
-        let share = share(analytic, numeric);
+        let fraction = fraction(analytic, numeric);
         self.checked += 1;
-        self.alive += usize::from(analytic.abs() > ALIVE);
-        if share > self.worst || share.is_nan() {
-            self.worst = share;
+        self.nonzero += usize::from(analytic.abs() > NONZERO);
+        if fraction > self.worst || fraction.is_nan() {
+            self.worst = fraction;
         }
-        // Not `share > 1.0`: NaN must fail.
-        let close = share <= 1.0;
+        // Not `fraction > 1.0`: NaN must fail.
+        let close = fraction <= 1.0;
         if !close {
             self.problems.push(format!(
-                "{tensor}[{i}]: analytic {analytic:e}, numeric {numeric:e}: {share:.3} of the \
+                "{tensor}[{i}]: analytic {analytic:e}, numeric {numeric:e}: {fraction:.3} of the \
                  tolerance"
             ));
         }
     }
 
-    /// What is wrong, if anything is.
+    /// The problems, if there are any.
     pub fn verdict(&self) -> Result<(), String> {
         let mut problems: Vec<String> = self.problems.iter().take(5).cloned().collect();
         if self.problems.len() > problems.len() {
@@ -135,8 +134,8 @@ impl Case {
         if self.skipped as f64 > KINKS * total as f64 {
             problems.push(format!("{} of {total} elements are near a kink", self.skipped));
         }
-        if self.alive as f64 <= LEAST_ALIVE * self.checked as f64 {
-            problems.push(format!("{} of {} gradients are alive", self.alive, self.checked));
+        if self.nonzero as f64 <= MIN_NONZERO * self.checked as f64 {
+            problems.push(format!("{} of {} gradients are nonzero", self.nonzero, self.checked));
         }
         match problems.is_empty() {
             true => Ok(()),
@@ -145,19 +144,19 @@ impl Case {
     }
 }
 
-/// Which elements of a tensor are checked.
+/// The elements of a tensor that are checked.
 fn elements(len: usize) -> Vec<usize> {
-    if len <= MOST {
+    if len <= MAX_ELEMENTS {
         return (0..len).collect();
     }
     let order = Stream { seed: 1, site: 0 }.permutation(len, 0);
-    order[..MOST].iter().map(|&i| i as usize).collect()
+    order[..MAX_ELEMENTS].iter().map(|&i| i as usize).collect()
 }
 
-/// (f(x + step) − f(x − step)) / (2·step), or nothing where a kink lies between.
+/// (f(x + step) − f(x − step)) / (2·step), or none if there is a kink in between.
 ///
-/// Outputs are subtracted before they are summed: most do not depend on the one element that
-/// moved, and leave no rounding behind.
+/// Outputs are subtracted before they are summed: most do not depend on the changed element, and so
+/// contribute no rounding error.
 fn central_difference(
     [up, down]: &mut [Point; 2],
     centre: &Point,
@@ -173,41 +172,41 @@ fn central_difference(
     Some(sum / (2.0 * step))
 }
 
-/// Richardson's extrapolation from two central differences.
+/// Richardson extrapolation from two central differences.
 ///
-/// One alone is off by step²·f‴/6, about 2e-9·f‴: more than is allowed wherever the gradient is a
-/// thousandth of f‴, and among thousands of elements some always are. The combination is off by
-/// step⁴·f⁽⁵⁾/480, which is below rounding.
+/// The error of one difference is step²·f‴/6, about 2e-9·f‴: above the tolerance if the gradient is
+/// below f‴/1000, which is always the case for some of thousands of elements. The error of the
+/// extrapolation is step⁴·f⁽⁵⁾/480, which is below rounding.
 fn extrapolate(whole: f64, half: f64) -> f64 {
     (4.0 * half - whole) / 3.0
 }
 
-/// The error as a share of what is allowed: above 1, or NaN, is too much.
-fn share(analytic: f64, numeric: f64) -> f64 {
+/// The error as a fraction of the tolerance: above 1, or NaN, is an error.
+fn fraction(analytic: f64, numeric: f64) -> f64 {
     // Not `max`, which leaves NaN out.
     let (a, n) = (analytic.abs(), numeric.abs());
     let scale = if a >= n { a } else { n };
     (analytic - numeric).abs() / (RTOL * scale + ATOL)
 }
 
-/// Prints all cases as one table; fails if any is wrong.
+/// Prints all cases as a table; fails if any has a problem.
 pub fn report(cases: &[Case]) {
-    println!("\n{:60} {:>7} {:>7} {:>6} {:>7}", "case", "checked", "alive", "kinks", "worst");
+    println!("\n{:60} {:>7} {:>7} {:>6} {:>7}", "case", "checked", "nonzero", "kinks", "worst");
     for case in cases {
-        let Case { name, checked, alive, skipped, worst, .. } = case;
-        println!("{name:60} {checked:7} {alive:7} {skipped:6} {worst:7.4}");
+        let Case { name, checked, nonzero, skipped, worst, .. } = case;
+        println!("{name:60} {checked:7} {nonzero:7} {skipped:6} {worst:7.4}");
     }
     let sum = |count: fn(&Case) -> usize| cases.iter().map(count).sum::<usize>();
     println!(
         "{:60} {:7} {:7} {:6} {:7.4}",
         format!("all {} cases", cases.len()),
         sum(|case| case.checked),
-        sum(|case| case.alive),
+        sum(|case| case.nonzero),
         sum(|case| case.skipped),
         cases.iter().map(|case| case.worst).fold(0.0, f64::max)
     );
     println!(
-        "alive: gradients above {ALIVE}; worst: the largest error as a share of its tolerance"
+        "nonzero: gradients above {NONZERO}; worst: the largest error as a fraction of its tolerance"
     );
     let problems: Vec<String> = cases.iter().filter_map(|case| case.verdict().err()).collect();
     assert!(problems.is_empty(), "gradients are wrong:\n{}", problems.join("\n"));

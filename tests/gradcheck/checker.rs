@@ -1,4 +1,4 @@
-//! Tests of the checker: it passes what is right and finds what is wrong.
+//! Tests of the checker: correct gradients pass, and wrong ones fail.
 
 use super::check::{Case, Point};
 use super::random::Numbers;
@@ -9,7 +9,7 @@ const SHAPE: LinearShape = LinearShape { rows: 7, inputs: 5, outputs: 3 };
 
 type Spoil = fn(&mut Vec<f64>);
 
-/// The verdict on the gradient of a linear layer's weights after `spoil` has had it.
+/// The verdict on the gradient of a linear layer's weights, modified by `spoil`.
 fn verdict(spoil: impl Fn(&mut Vec<f64>)) -> Result<(), String> {
     let device = Cpu::<f64>::new(1);
     let mut numbers = Numbers::new(3);
@@ -30,7 +30,7 @@ fn verdict(spoil: impl Fn(&mut Vec<f64>)) -> Result<(), String> {
 }
 
 #[test]
-fn right_gradient_passes() {
+fn correct_gradient_passes() {
     assert_eq!(verdict(|_| {}), Ok(()));
 }
 
@@ -87,12 +87,12 @@ fn nan_of_the_function_and_vanished_gradients_fail() {
         elementwise(|_| 1.0, |_| 0.0, 9.0)
             .verdict()
             .unwrap_err()
-            .contains("0 of 200 gradients are alive")
+            .contains("0 of 200 gradients are nonzero")
     );
 }
 
 #[test]
-fn zero_by_theory_is_held_to_zero() {
+fn theoretical_zeros_must_be_zero() {
     let verdict = |gradient: f64| {
         let mut case = elementwise(|x| x * x, |x| 2.0 * x, 9.0);
         case.check_zero("b", &[0.0, gradient]);

@@ -1,4 +1,4 @@
-//! Every kind of layer, alone and in a row, as a network runs it.
+//! Every kind of layer, alone and in sequences, as a network runs it.
 
 use super::check::{Case, Point, sides};
 use super::random::Numbers;
@@ -12,7 +12,7 @@ use gan_cuda::nn::{
 };
 use gan_cuda::rng;
 
-/// Batches side by side, of which those behind the first are used.
+/// Consecutive batches, of which the first one is not used.
 const BATCHES: usize = 3;
 const INPUTS: usize = 5;
 const CLASSES: usize = 3;
@@ -73,18 +73,18 @@ pub fn cases() -> Vec<Case> {
     all
 }
 
-/// A generator of images: features, then a level more, twice.
+/// A generator of images: features, then two upsampling levels.
 const LEVELS: &str = "Linear(8, 12)|BatchNorm1d(12, eps=0.8)|ReLU()|Unflatten(3, 2, 2)|\
     ConvTranspose2d(3, 2, 4, 2, 1)|BatchNorm2d(2, eps=0.8)|ReLU()|ConvTranspose2d(2, 2, 4, 2, 1)|Tanh()";
 
-/// Every stride and padding of a kernel, alone, of both kinds of convolutions. Some of their pixels no
-/// place of the kernel sees.
+/// Every stride and padding of a kernel, for both kinds of convolution. In some cases pixels are outside
+/// all windows.
 fn convolutions(kernel: usize) -> [Case; 2] {
     let mut cases = ["Conv2d", "ConvTranspose2d"]
         .map(|kind| Case::new(format!("layers: {kind}, kernel {kernel}")));
     for (stride, padding) in (1..4).flat_map(|stride| (0..3).map(move |padding| (stride, padding)))
     {
-        // Each extent comes with every other one.
+        // Every combination of extents.
         let turn = kernel + stride + padding;
         let [inputs, outputs] = [[1, 1], [2, 3], [3, 2], [1, 2]][turn % 4];
         let (rows, bias) = ([1, 2, 7][turn % 3], ["", ", bias=False"][turn % 2]);
@@ -95,7 +95,7 @@ fn convolutions(kernel: usize) -> [Case; 2] {
             ([inputs, 3, 4], format!("ConvTranspose2d({arguments}{extra})|Tanh()")),
         ];
         for (case, (image, layers)) in cases.iter_mut().zip(layers) {
-            // Within so much padding nothing may be left of what a small kernel makes.
+            // With that much padding the output of a small kernel may be empty.
             if let Ok(spec) = network(Shape::Image(image), None, &layers) {
                 Subject::new(&spec, rows).check(case);
             }
@@ -116,7 +116,7 @@ fn case_of(
     layers: &str,
     batches: &[usize],
 ) -> Case {
-    // A layer of features takes an image so.
+    // A layer of features takes an image as features.
     let shape = match layers.starts_with("Linear") {
         true => Shape::Features(shape.elements()),
         false => shape,
@@ -141,14 +141,14 @@ fn network(
     NetworkSpec::new(Input { shape, label }, vec![sequence])
 }
 
-/// A network, what goes into it, and the weights of what comes out.
+/// A network, its inputs, and the weights of its outputs.
 struct Subject {
     device: Cpu<f64>,
     network: Network<Cpu<f64>>,
     activations: Activations<Cpu<f64>>,
     gradients: Flat<Cpu<f64>>,
     y: Matrix<Cpu<f64>>,
-    /// The masks of all stages that drop, one behind the other.
+    /// The masks of all stages with dropout, one after the other.
     masks: FloatBuffer<Cpu<f64>>,
     batches: Batches,
     x: Vec<f64>,
@@ -157,7 +157,7 @@ struct Subject {
 }
 
 impl Subject {
-    /// Two batches of so many rows, behind one that is not used.
+    /// Two batches of `rows` rows, after one that is not used.
     fn new(spec: &NetworkSpec, rows: usize) -> Self {
         let device = Cpu::<f64>::new(1);
         let batches = Batches { rows, which: 1..BATCHES };
@@ -193,7 +193,7 @@ impl Subject {
         Point { outputs: y.rows(batches.range()).to_vec(), sides }
     }
 
-    /// Gradient of x, and of the parameters where that is asked for.
+    /// The gradient of x, and of the parameters depending on the mode.
     fn backward(&mut self, mode: &str) -> Vec<f64> {
         let Self { device, network, activations, gradients, y, masks, batches, x, labels, weights } =
             self;
@@ -248,7 +248,7 @@ impl Subject {
     }
 }
 
-/// Moves all parameters away from where they begin: a gain of 1 or a shift of 0 hides mistakes.
+/// Changes all parameters from their initial values: a gain of 1 or a shift of 0 would hide mistakes.
 pub fn scatter(device: &Cpu<f64>, network: &mut Network<Cpu<f64>>, numbers: &mut Numbers) {
     for (i, param) in network.params().list().to_vec().iter().enumerate() {
         let mut values = network.params().read(device, param).unwrap();
@@ -258,7 +258,7 @@ pub fn scatter(device: &Cpu<f64>, network: &mut Network<Cpu<f64>>, numbers: &mut
     }
 }
 
-/// On which side of its kink every (Leaky)ReLU of a network is, after a forward pass to y.
+/// The side of the kink for every (Leaky)ReLU of a network, after a forward pass to y.
 pub fn network_sides(
     network: &Network<Cpu<f64>>,
     activations: &Activations<Cpu<f64>>,
@@ -276,8 +276,8 @@ pub fn network_sides(
     all
 }
 
-/// Whether a parameter is the bias of a layer right before a BatchNorm, which takes away the
-/// mean that the bias moves: its gradient is zero.
+/// Whether a parameter is the bias of a layer right before a BatchNorm, which subtracts the mean: its
+/// gradient is zero.
 pub fn feeds_batch_norm(network: &Network<Cpu<f64>>, name: &str) -> bool {
     network.spec().stages().iter().any(|stage| match stage {
         Stage::Linear(LinearStage { key, normalized, .. })

@@ -1,5 +1,5 @@
-//! Gradient checks: what the backward passes compute against differences of what the forward
-//! passes compute, in double precision.
+//! Gradient checks: backward passes compared with finite differences of the forward passes, in double
+//! precision.
 //!
 //! Every operation, every kind of layer, every loss, and both updates of every preset at small
 //! widths, with fixed dropout masks. Step 1e-4; |analytic − numeric| ≤ 1e-6·max(|analytic|,
@@ -22,7 +22,7 @@ mod sizes;
 mod updates;
 
 #[test]
-fn all_gradients_equal_differences_of_the_function() {
+fn all_gradients_equal_finite_differences() {
     let mut cases = operations::cases();
     cases.extend(layers::cases());
     cases.extend(updates::cases());

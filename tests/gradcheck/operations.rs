@@ -19,7 +19,7 @@ pub const ACTIVATIONS: [Activation; 5] = [
     Activation::Sigmoid,
 ];
 
-/// Rows, inputs, outputs. In the last one x is longer than the elements that are checked.
+/// Rows, inputs, outputs. In the last shape x has more elements than are checked.
 const LINEAR: [(usize, usize, usize); 5] =
     [(1, 1, 1), (2, 3, 1), (7, 5, 4), (31, 33, 5), (33, 129, 2)];
 /// Rows, columns, eps; in training mode a batch has two rows at least.
@@ -55,7 +55,7 @@ fn linear(device: &Cpu<f64>, activation: Activation, masked: bool) -> Case {
         let weights = numbers.normal(rows * outputs);
         let mask = match (masked, rows * outputs) {
             (false, _) => None,
-            // The only output must not be dropped.
+            // A single output must not be dropped.
             (true, 1) => Some(vec![1.5]),
             (true, len) => Some(numbers.mask(0.3, len)),
         };
@@ -75,7 +75,7 @@ fn linear(device: &Cpu<f64>, activation: Activation, masked: bool) -> Case {
     case
 }
 
-/// Gradients of input, weight and bias; the input's in two parts, columns left and right.
+/// Gradients of input, weight and bias; the input's in two column ranges.
 #[allow(clippy::too_many_arguments)]
 fn linear_backward(
     device: &Cpu<f64>,
@@ -111,7 +111,7 @@ fn linear_backward(
     [dx, dw, db]
 }
 
-/// The gradient that `backward` writes, and which, added to itself, it must double.
+/// The gradient that `backward` writes; accumulating it once more must double it.
 fn accumulated(len: usize, mut backward: impl FnMut(&mut [f64], bool)) -> Vec<f64> {
     let mut gradient = vec![f64::NAN; len];
     backward(&mut gradient, false);
@@ -134,7 +134,7 @@ fn batch_norm(device: &Cpu<f64>, activation: Activation) -> Case {
         let gamma = numbers.around(1.0, 0.5, columns);
         let beta = numbers.around(0.0, 0.5, columns);
         let weights = numbers.normal(rows * columns);
-        // Whatever it is, outputs are the same.
+        // Its value does not affect the outputs.
         let b = vec![1.0; columns];
         let forward = |x: &[f64], gamma: &[f64], beta: &[f64]| {
             let [mut y, mut mean, mut inv_std] =
@@ -213,7 +213,7 @@ fn embedding(device: &Cpu<f64>, label_first: bool) -> Case {
         });
         let at = format!("{rows}×{pixels}×{inputs}, {classes}×{width}");
         case.check(&format!("{at}: table"), &dtable, &table, &weights, |t| forward(&x, t));
-        // It came in as planes.
+        // x is channels first.
         let mut dx = vec![f64::NAN; x.len()];
         device.image_transpose(&mut dx, &dy(shape.input_columns()), rows, [pixels, inputs]);
         case.check(&format!("{at}: x"), &dx, &x, &weights, |x| forward(x, &table));
@@ -240,7 +240,7 @@ fn loss(device: &Cpu<f64>, score: Score, targets: Targets) -> Case {
     for (rows, scale) in [(1, 1.0), (2, 0.5), (7, 1.0), (257, 0.5)] {
         check(&numbers.around(0.0, 4.0, targets.parts() * rows), scale);
     }
-    // Where a naive formula overflows or cancels, but not where a derivative is meant to fade, or a
+    // Where a naive formula overflows or cancels, but not where a derivative is meant to vanish, or a
     // probability has few digits left; alone, since they would drown others in a sum.
     let far: &[f64] = match score {
         Score::SaturatingCrossEntropy => &[-25.0, 0.0, 10.0],
@@ -252,7 +252,7 @@ fn loss(device: &Cpu<f64>, score: Score, targets: Targets) -> Case {
     case
 }
 
-/// Of the mean of the losses.
+/// The gradient of the mean loss.
 fn softmax_cross_entropy(device: &Cpu<f64>) -> Case {
     let mut case = Case::new("softmax cross-entropy");
     let mut numbers = Numbers::new(41);

@@ -12,7 +12,7 @@ impl Numbers {
         Self(rng::host(seed, 0))
     }
 
-    /// Uniform within `reach` of a centre.
+    /// Uniform in centre ± reach.
     pub fn around(&mut self, centre: f64, reach: f64, len: usize) -> Vec<f64> {
         let unit = StandardUniform.sample_iter(&mut self.0);
         unit.take(len).map(|u: f64| centre + reach * (2.0 * u - 1.0)).collect()
@@ -23,7 +23,7 @@ impl Numbers {
         StandardNormal.sample_iter(&mut self.0).take(len).collect()
     }
 
-    /// Classes; the last one never comes if there are more than two, as in any batch some do not.
+    /// Random classes; the last one never occurs if there are more than two, as in a real batch.
     pub fn labels(&mut self, classes: usize, len: usize) -> Vec<u32> {
         let present = if classes > 2 { classes - 1 } else { classes };
         let unit = self.around(0.5, 0.5, len);

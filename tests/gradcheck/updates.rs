@@ -1,5 +1,5 @@
-//! Both updates of every preset, at small widths: each loss as a function of the parameters of
-//! the network that learns from it.
+//! Both updates of every preset, at small widths: each loss as a function of the parameters of the
+//! network that it trains.
 
 use super::check::{Case, Point};
 use super::layers::{feeds_batch_norm, network_sides, scatter};
@@ -20,7 +20,7 @@ pub fn cases() -> Vec<Case> {
     presets().iter().flat_map(preset_cases).collect()
 }
 
-/// A preset as it is at several batch sizes, then with everything else that settings allow.
+/// A preset at several batch sizes, then with variations of its settings.
 fn preset_cases(preset: &'static Preset) -> Vec<Case> {
     let own = small(preset);
     if is_convolutional(preset) {
@@ -35,7 +35,7 @@ fn preset_cases(preset: &'static Preset) -> Vec<Case> {
     }
     let mut others = pair(preset, "other losses, orders, fakes");
     for settings in variations(preset, &own) {
-        // A short last batch: one row less than there is room for.
+        // A short last batch: one row fewer than the batch size.
         check(&mut others, Settings { batch_size: 4, ..settings }, 3);
     }
     cases.extend(others);
@@ -43,16 +43,15 @@ fn preset_cases(preset: &'static Preset) -> Vec<Case> {
     cases
 }
 
-/// One batch size, and own layers in both orders: images of a size that convolutions can make have many
-/// numbers.
+/// One batch size, and custom layers in both update orders: convolutional presets have large images.
 fn convolutional_cases(preset: &Preset, own: &Settings) -> Vec<Case> {
     let mut pair = pair(preset, "batch 2");
     check(&mut pair, Settings { batch_size: 3, ..own.clone() }, 2);
     pair.into_iter().chain(own_layers(preset, own)).collect()
 }
 
-/// Layers that no preset has: dropout in the generator, BatchNorm in the discriminator, which has
-/// real images and fakes as a batch each.
+/// Layers that no preset has: dropout in the generator, BatchNorm in the discriminator, which normalizes
+/// real and generated images as separate batches.
 fn own_layers(preset: &Preset, own: &Settings) -> [Case; 2] {
     let mut settings = own.clone();
     let after_first = |layers: &mut Layers, layer: &str| {
@@ -79,7 +78,7 @@ fn pair(preset: &Preset, what: &str) -> [Case; 2] {
     ["D", "G"].map(|network| Case::new(format!("{}: update of {network}, {what}", preset.name)))
 }
 
-/// The preset with its layers as many as they are, and narrow.
+/// The preset with as many layers, but narrow ones.
 fn small(preset: &Preset) -> Settings {
     if is_convolutional(preset) {
         let rewrite = Rewrite { latent_dim: Some(2), ..two_layers(preset, 16, [2, 1], [1, 2]) };
@@ -105,7 +104,7 @@ fn small(preset: &Preset) -> Settings {
 
 fn variations(preset: &Preset, own: &Settings) -> Vec<Settings> {
     let mut all = Vec::new();
-    // That of probabilities is what most presets have as their own.
+    // Most presets already use BCE on probabilities.
     for &loss in Loss::ALL.iter().filter(|loss| !loss.is_of_probabilities()) {
         for order in [Order::DFirst, Order::GFirst] {
             for fakes in [Fakes::Same, Fakes::Fresh] {
@@ -153,7 +152,7 @@ fn check(cases: &mut [Case; 2], settings: Settings, rows: usize) {
     }
 }
 
-/// A GAN with everything fixed that an iteration draws.
+/// A GAN with fixed random inputs.
 fn subject(settings: Settings, rows: usize) -> Gan<Cpu<f64>> {
     let model = Model::new(settings.clone()).unwrap();
     let mut gan = Gan::new(Cpu::<f64>::new(1), model, 6).unwrap();
@@ -163,7 +162,7 @@ fn subject(settings: Settings, rows: usize) -> Gan<Cpu<f64>> {
         let network = &mut player.network;
         scatter(device, network, &mut numbers);
         if role == Role::Discriminator && ends_in_relu(&settings) {
-            // Below 0 this ReLU would leave nothing to check.
+            // Below 0 the gradient of this ReLU would be zero.
             lift_last_bias(device, network, 1.5);
         }
     }
@@ -209,10 +208,10 @@ fn write_masks(gan: &mut Gan<Cpu<f64>>, numbers: &mut Numbers, rows: usize) {
     }
 }
 
-/// An iteration as it is, but that nobody learns: the losses of both updates, D's and G's.
+/// An iteration without optimizer steps: the losses of both updates, D's and G's.
 ///
-/// The order matters: with the generator first the discriminator may take up the outputs that
-/// the generator's update left.
+/// The order matters: with the generator first, the discriminator update may reuse the outputs of the
+/// generator update.
 fn run(gan: &mut Gan<Cpu<f64>>, rows: usize) -> [Point; 2] {
     let mut points = [Point::default(), Point::default()];
     for step in gan.steps().to_vec() {
@@ -231,7 +230,7 @@ fn run(gan: &mut Gan<Cpu<f64>>, rows: usize) -> [Point; 2] {
     points
 }
 
-/// The sides that an update's loss depends on.
+/// The sides of the kinks that an update's loss depends on.
 fn sides_of(gan: &Gan<Cpu<f64>>, update: Role, rows: usize) -> Vec<bool> {
     let [images, outputs] = gan.images_and_outputs();
     let of = |role, y, batches: Batches| {
@@ -251,7 +250,7 @@ fn sides_of(gan: &Gan<Cpu<f64>>, update: Role, rows: usize) -> Vec<bool> {
     }
 }
 
-/// Name, gradient and values of everything that an update moves.
+/// Name, gradient and values of all parameters that an update changes.
 fn tensors(gan: &Gan<Cpu<f64>>, update: Role) -> Vec<(String, Vec<f64>, Vec<f64>)> {
     let (device, player) = (gan.device(), gan.player(update));
     let params = player.network.params();

@@ -1,4 +1,5 @@
-// The stand-in for libcublas: handles and products of single-precision matrices, queued on the handle's stream.
+// The stand-in for libcublas: handles, and multiplication of single-precision matrices, queued on the
+// handle's stream.
 
 #include <algorithm>
 #include <mutex>
@@ -31,7 +32,7 @@ struct Handle {
 std::mutex lock;
 std::set<Handle*> handles;
 
-// Calls `body` with a handle that is known.
+// Calls `body` with a valid handle.
 template <class Body>
 Status with_handle(Handle* handle, Body body)
 {
@@ -45,7 +46,7 @@ Status with_handle(Handle* handle, Body body)
 struct Operand {
     const char* name;
     CUdeviceptr address;
-    // As it is stored: rows, columns, and the way from a column to the next.
+// As stored: rows, columns, and the stride from one column to the next.
     long rows, columns, leading;
     bool transposed;
 
@@ -108,7 +109,7 @@ Status submit_product(Handle& handle, int a_operation, int b_operation, int m, i
     return code ? EXECUTION_FAILED : SUCCESS;
 }
 
-// What a compute type, by cuBLAS's number, rounds the factors to.
+// The precision to which a compute type rounds the operands.
 std::optional<Rounding> rounding_of(int compute)
 {
     constexpr int COMPUTE_32F = 68, COMPUTE_32F_FAST_16BF = 75, COMPUTE_32F_FAST_TF32 = 77;
@@ -132,7 +133,7 @@ EMULATOR_API Status cublasCreate_v2(Handle** handle)
     return SUCCESS;
 }
 
-// Waits for the device, as the real one does; the handle is gone whether that fails or not.
+// Waits for the device, like the real one; the handle is destroyed even if that fails.
 EMULATOR_API Status cublasDestroy_v2(Handle* handle)
 {
     CUcontext context;
@@ -160,7 +161,7 @@ EMULATOR_API Status cublasSetStream_v2(Handle* handle, CUstream stream)
     });
 }
 
-// No product needs a workspace, but one must be device memory.
+// The workspace is not used, but it must be device memory.
 EMULATOR_API Status cublasSetWorkspace_v2(Handle* handle, void* workspace, size_t bytes)
 {
     return with_handle(handle, [&](Handle&) {

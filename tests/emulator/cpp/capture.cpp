@@ -7,7 +7,7 @@ namespace emulator {
 
 namespace {
 
-// All captures that have begun and not ended, of every context.
+// All active captures of all contexts.
 std::set<Capture*>& captures()
 {
     static std::set<Capture*> all;
@@ -19,7 +19,7 @@ CUresult invalidated(const char* call)
     return fail(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED, "%s: the capture was lost before", call);
 }
 
-// Whether all nodes of a graph come before those of `frontier`, or are among them.
+// Whether all nodes of a graph precede those of `frontier`, or are among them.
 bool joined(const Graph& graph, const std::set<size_t>& frontier)
 {
     std::vector<bool> seen(graph.nodes.size());
@@ -56,7 +56,7 @@ CUresult Graph::run() const
         for (const size_t before : nodes[i].after) next[before].push_back(i);
         if (!missing[i]) ready.push_back(i);
     }
-    // Ranks say which of the nodes that are ready is first.
+// Ranks determine which ready node runs first.
     std::vector<unsigned> rank(nodes.size());
     arrange(rank.data(), rank.size());
     const auto behind = [&](size_t a, size_t b) { return rank[a] > rank[b]; };
@@ -214,7 +214,7 @@ EMULATOR_API CUresult cuGraphInstantiateWithFlags(
     });
 }
 
-// For tests: how many executable graphs of the calling thread's context have such flags.
+// For tests: the number of executable graphs with these flags in the calling thread's context.
 EMULATOR_API size_t emulator_executables(unsigned long long flags)
 {
     const std::lock_guard<std::recursive_mutex> guard(driver_lock());
@@ -223,7 +223,7 @@ EMULATOR_API size_t emulator_executables(unsigned long long flags)
     return std::count_if(executables.begin(), executables.end(), has);
 }
 
-// A launch does what the graph was when it was instantiated, even if it is destroyed meanwhile.
+// A launch runs the graph as it was instantiated, even if it is destroyed before the work runs.
 EMULATOR_API CUresult cuGraphLaunch(CUgraphExec handle, CUstream stream)
 {
     return with_context([&](Context& context) {
@@ -243,7 +243,7 @@ EMULATOR_API CUresult cuGraphUpload(CUgraphExec handle, CUstream stream)
     });
 }
 
-// Nodes are counted, and have no handles.
+// Nodes are only counted; there are no node handles.
 EMULATOR_API CUresult cuGraphGetNodes(CUgraph handle, void** nodes, size_t* count)
 {
     return with_context([&](Context& context) {

@@ -18,10 +18,10 @@ public:
         std::set<size_t> after;
     };
     std::vector<Node> nodes;
-    // Those of its instantiation; kept, and nothing else: one piece of work runs at a time.
+// The flags of its instantiation; stored, but without effect: one piece of work runs at a time.
     unsigned long long flags = 0;
 
-    // Does the work of all nodes in an order that their edges allow; which one, the schedule says.
+// Runs all nodes in an order that their edges allow, chosen by the schedule.
     CUresult run() const;
 };
 
@@ -38,19 +38,19 @@ public:
     bool ended = false, invalidated = false;
 };
 
-// Makes work a node of the capture of `stream`.
+// Adds work as a node to the capture of `stream`.
 CUresult capture_work(Stream& stream, Work work);
 CUresult capture_record(Stream& stream, Event& event);
-// A wait in a stream that is captured, or for an event that was recorded in a capture.
+// A wait on a capturing stream, or for an event that was recorded in a capture.
 CUresult capture_wait(Stream& stream, const Event& event);
 
-// A call that no capture allows to go on: it fails, and the capture is lost.
+// A call that is illegal during capture: it fails, and the capture is invalidated.
 CUresult refuse_capture(Capture& capture, const char* call,
     CUresult code = CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
 
-// What calls may fail with that are not safe while this thread captures, or any in global mode.
+// The error of unsafe calls while this thread captures, or any thread in global mode.
 CUresult check_unsafe(const char* call);
-// The same for what waits for a whole context.
+// The same for calls that wait for a whole context.
 CUresult check_context(const Context& context, const char* call);
 
 } // namespace emulator

@@ -1,8 +1,7 @@
 // Copies between host and device, and fills.
 //
-// Memory of the host is pageable or page-locked. A copy from pageable memory has read it when the
-// call returns, a copy to it is complete then; page-locked memory is read and written when the work
-// is done, as on the device.
+// Host memory is pageable or page-locked. A copy from or to pageable memory is complete when the call
+// returns; page-locked memory is read and written when the work runs, as on a device.
 
 #include <cstdlib>
 #include <cstring>
@@ -29,7 +28,7 @@ bool is_pinned(const void* memory)
     return place < begin + bytes;
 }
 
-// Whether all of a copy's or a fill's memory is allocated when it is called.
+// Whether all memory of a copy or fill is allocated at the call.
 CUresult check_range(Context& context, const char* call, CUdeviceptr address, size_t bytes)
 {
     if (!bytes || host_memory(context, address, bytes)) return CUDA_SUCCESS;
@@ -37,7 +36,7 @@ CUresult check_range(Context& context, const char* call, CUdeviceptr address, si
         bytes, address);
 }
 
-// And whether it still is when the work is done.
+// And whether it still is when the work runs.
 CUresult freed(const char* call, CUdeviceptr address)
 {
     return fail(CUDA_ERROR_ILLEGAL_ADDRESS, "%s: %#llx was freed before it was done", call, address);
@@ -89,7 +88,7 @@ EMULATOR_API CUresult cuMemFreeHost(void* memory)
     });
 }
 
-// In a graph, a copy from or to pageable memory would use what the program may long have given back.
+// In a graph, a copy from or to pageable memory could use memory that the program has already freed.
 EMULATOR_API CUresult cuMemcpyHtoDAsync_v2(
     CUdeviceptr to, const void* from, size_t bytes, CUstream handle)
 {

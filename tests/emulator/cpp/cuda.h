@@ -1,4 +1,4 @@
-// The part of CUDA's driver interface that the emulator has, under the names of NVIDIA's header
+// The part of CUDA's driver API that the emulator implements, with the names of NVIDIA's header
 // (https://docs.nvidia.com/cuda/cuda-driver-api/), so that no CUDA is needed to compile it.
 
 #pragma once

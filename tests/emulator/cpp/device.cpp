@@ -1,10 +1,10 @@
-// Initialisation, devices and their contexts.
+// Initialization, devices and their contexts.
 
 #include <cstdio>
 #include <vector>
 
 #include "driver.h"
-#include "knobs.h"
+#include "environment.h"
 #include "memory.h"
 #include "stream.h"
 
@@ -25,12 +25,12 @@ CUresult with_device(CUdevice device, Body body)
 {
     const std::lock_guard<std::recursive_mutex> guard(driver_lock());
     if (!is_initialised) return fail(CUDA_ERROR_NOT_INITIALIZED);
-    if (device < 0 || device >= knobs::devices()) return fail(CUDA_ERROR_INVALID_DEVICE);
+    if (device < 0 || device >= environment::devices()) return fail(CUDA_ERROR_INVALID_DEVICE);
     return body(*contexts()[device]);
 }
 
-// The end of a context frees what it holds; what a program has not freed is told. (After a failure
-// it could not.) A failure stays: to a process, a device that failed is lost.
+// The end of a context frees its memory, and reports leaks. (After a failure the program could not
+// free.) Failures are permanent: a failed device is unusable for the rest of the process.
 void empty(Context& context)
 {
     finish_all(context);
@@ -65,8 +65,8 @@ EMULATOR_API CUresult cuInit(unsigned flags)
 {
     const std::lock_guard<std::recursive_mutex> guard(driver_lock());
     if (flags) return fail(CUDA_ERROR_INVALID_VALUE, "cuInit: flags must be 0");
-    if (knobs::devices() < 1) return fail(CUDA_ERROR_NO_DEVICE);
-    for (int device = contexts().size(); device < knobs::devices(); ++device) {
+    if (environment::devices() < 1) return fail(CUDA_ERROR_NO_DEVICE);
+    for (int device = contexts().size(); device < environment::devices(); ++device) {
         contexts().push_back(std::make_unique<Context>(device));
     }
     is_initialised = true;
@@ -75,14 +75,14 @@ EMULATOR_API CUresult cuInit(unsigned flags)
 
 EMULATOR_API CUresult cuDriverGetVersion(int* version)
 {
-    *version = knobs::driver();
+    *version = environment::driver();
     return CUDA_SUCCESS;
 }
 
 EMULATOR_API CUresult cuDeviceGetCount(int* count)
 {
     if (!is_initialised) return fail(CUDA_ERROR_NOT_INITIALIZED);
-    *count = knobs::devices();
+    *count = environment::devices();
     return CUDA_SUCCESS;
 }
 
@@ -105,19 +105,19 @@ EMULATOR_API CUresult cuDeviceGetName(char* name, int length, CUdevice device)
 EMULATOR_API CUresult cuDeviceTotalMem_v2(size_t* bytes, CUdevice device)
 {
     return with_device(device, [&](Context&) {
-        *bytes = knobs::memory();
+        *bytes = environment::memory();
         return CUDA_SUCCESS;
     });
 }
 
-// Those that somebody asks for.
+// The attributes that programs query.
 EMULATOR_API CUresult cuDeviceGetAttribute(int* value, int attribute, CUdevice device)
 {
     return with_device(device, [&](Context&) {
         constexpr int CAPABILITY_MAJOR = 75, CAPABILITY_MINOR = 76, MEMORY_POOLS = 115;
         switch (attribute) {
-        case CAPABILITY_MAJOR: *value = knobs::capability() / 10; break;
-        case CAPABILITY_MINOR: *value = knobs::capability() % 10; break;
+        case CAPABILITY_MAJOR: *value = environment::capability() / 10; break;
+        case CAPABILITY_MINOR: *value = environment::capability() % 10; break;
         case MEMORY_POOLS: *value = 1; break;
         default: return fail(CUDA_ERROR_NOT_SUPPORTED, "cuDeviceGetAttribute: attribute %d", attribute);
         }

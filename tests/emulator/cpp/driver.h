@@ -1,4 +1,4 @@
-// What the driver keeps: devices' contexts, streams, errors, and the lock around all of it.
+// The driver's state: contexts, streams, errors, and the lock that protects it.
 
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace emulator {
 
-// Handles are addresses of objects; only those that are known here are valid.
+// Handles are addresses of objects; only registered ones are valid.
 template <class T>
 class Registry {
 public:
@@ -36,7 +36,7 @@ private:
 };
 
 // A device's primary context, the only one it has. It lives as long as the process, and is empty
-// while nobody retains it.
+// while it is not retained.
 class Context {
 public:
     explicit Context(CUdevice ordinal) : device(ordinal) {}
@@ -45,7 +45,7 @@ public:
     unsigned references = 0;
     // Bytes allocated.
     size_t used = 0;
-    // The first error of queued work; from then on every call returns it.
+// The first error of queued work; every later call returns it.
     CUresult failure = CUDA_SUCCESS;
     std::string failure_detail;
 
@@ -60,13 +60,13 @@ public:
 // The context of the calling thread of the host, or null.
 Context*& current_context();
 
-// What a call fails with. cuGetErrorString adds the detail to the error's own words when this
-// thread asks next.
+// The error of a call. The next cuGetErrorString on this thread adds the detail to the error's
+// description.
 CUresult fail(CUresult code);
 CUresult fail(CUresult code, const char* detail, ...) __attribute__((format(printf, 2, 3)));
 CUresult fail(CUresult code, const std::string& detail);
 
-// Notes that queued work failed.
+// Records that queued work failed.
 void fail_context(Context& context, CUresult code);
 
 bool initialised();

@@ -1,4 +1,4 @@
-// Errors: their names and words, and what the emulator knows beyond them.
+// Errors: their names and descriptions, and details from the emulator.
 
 #include <cstdarg>
 #include <cstdio>
@@ -10,7 +10,7 @@ namespace emulator {
 
 namespace {
 
-// What the latest failure of this thread was, beyond its code.
+// The detail of this thread's latest failure.
 thread_local CUresult latest = CUDA_SUCCESS;
 thread_local std::string latest_detail;
 

@@ -1,4 +1,4 @@
-// Events: places in streams that others wait for.
+// Events: points in streams that other streams wait for.
 
 #include "capture.h"
 #include "stream.h"
@@ -17,7 +17,7 @@ CUresult with_event(CUevent handle, Body body)
     });
 }
 
-// A captured event has not happened, and never will.
+// A captured event never completes.
 CUresult check_wait(const Event& event, const char* call)
 {
     if (!event.capture) return check_unsafe(call);

@@ -11,8 +11,8 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
-// Saves what a called function must preserve, stores the stack pointer in *save, takes the other
-// stack and restores from it what was saved there.
+// Saves the callee-saved registers, stores the stack pointer in *save, switches to the other stack and
+// restores the registers saved there.
 extern "C" void emulator_switch(void** save, void* load);
 
 #if defined(__x86_64__)
@@ -80,11 +80,11 @@ namespace emulator {
 
 namespace {
 
-// Room for a sanitizer's report, which is written on the fiber that caused it. Pages that nobody
-// touches cost nothing. The first page is never to be touched.
+// Large enough for a sanitizer's report, which runs on the fiber that caused it. Untouched pages cost
+// nothing. The first page is a guard page.
 constexpr size_t STACK_SIZE = 256 * 1024;
 
-// Stacks that all begin at the same place of a page would share few lines of the cache.
+// Stacks that start at the same page offset would share few cache sets.
 constexpr size_t COLOURS = 32, COLOUR_SIZE = 64;
 
 // The fibers that the latest switch left and entered.
@@ -110,7 +110,7 @@ Fiber::~Fiber()
     if (stack_) munmap(stack_, STACK_SIZE);
 }
 
-// What an entered fiber must do first.
+// The first action of an entered fiber.
 void Fiber::arrive()
 {
 #ifdef EMULATOR_ASAN
@@ -152,7 +152,7 @@ void Fiber::jump(Fiber& from) { swapcontext(&from.context_, &context_); }
 
 void Fiber::prepare()
 {
-    // As emulator_switch leaves a stack: saved registers, and where it shall return to.
+// The stack as emulator_switch leaves it: saved registers and a return address.
     void** frame = reinterpret_cast<void**>(top_);
 #if defined(__x86_64__)
     *--frame = nullptr;

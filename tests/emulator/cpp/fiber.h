@@ -1,4 +1,5 @@
-// Threads of control that are switched by hand: a stack each, and a switch of a few instructions.
+// Fibers: threads with cooperative scheduling, each with its own stack; a switch takes a few
+// instructions.
 
 #pragma once
 
@@ -12,7 +13,7 @@
 #endif
 #endif
 
-// Other processors use the system's own, slower way.
+// Other processors use the system's slower context switch.
 #if !defined(__x86_64__) && !defined(__aarch64__)
 #define EMULATOR_UCONTEXT 1
 #endif
@@ -26,14 +27,14 @@ class Fiber {
 public:
     // The thread of the host that is running now; it brings its own stack.
     Fiber() = default;
-    // A fiber that will run `entry`, which must not return. `number` tells stacks apart.
+// A fiber that runs `entry`, which must not return. `number` offsets the stack.
     Fiber(void (*entry)(), unsigned number);
     Fiber(const Fiber&) = delete;
     ~Fiber();
 
-    // Leaves `from`, the running fiber, and goes on where this one was left.
+// Switches from `from`, the running fiber, to this one.
     void resume_from(Fiber& from);
-    // Forgets what it was doing: the next resume begins `entry` anew.
+// Resets the fiber: the next resume starts `entry` again.
     void restart();
 
     // The CUDA thread on it, and the barrier where that waits.

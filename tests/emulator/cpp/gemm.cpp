@@ -9,17 +9,17 @@ namespace emulator {
 
 namespace {
 
-// A tile of the result that is kept in registers.
+// The size of a register tile of the result.
 constexpr long ROWS = 16, COLUMNS = 4;
 
 typedef float Vector __attribute__((vector_size(32)));
 
-// To the nearest number without the last `dropped` bits, ties to even.
+// Rounds to nearest without the last `dropped` bits, ties to even.
 float round_off(float x, uint32_t dropped)
 {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
-    // Infinity and NaN are kept.
+// Infinity and NaN are unchanged.
     if ((bits >> 23 & 0xff) != 0xff) {
         bits += (1u << (dropped - 1)) - 1 + (bits >> dropped & 1);
         bits &= ~((1u << dropped) - 1);
@@ -37,8 +37,8 @@ float rounded(float x, Rounding rounding)
     }
 }
 
-// The rows of a matrix (rows, k) in panels of `width`, the k of a panel one behind the other, with
-// zeros where the matrix ends.
+// Packs the rows of a matrix (rows, k) into panels of `width` rows, column by column, padded with
+// zeros.
 std::vector<float> pack(Matrix matrix, long rows, long k, long width, Rounding rounding)
 {
     std::vector<float> packed((rows + width - 1) / width * width * k);

@@ -1,11 +1,11 @@
-// Matrix products in single precision, column-major, as cuBLAS has them.
+// Matrix multiplication in single precision, column-major as in cuBLAS.
 
 #pragma once
 
 namespace emulator {
 
-// What the numbers of A and B are rounded to, to the nearest and ties to even, before they are
-// multiplied: as they are, to TF32's 10 bits behind the point, to bfloat16's 7.
+// The precision to which elements of A and B are rounded before multiplication, to nearest with ties
+// to even: not at all, to TF32's 10 mantissa bits, or to bfloat16's 7.
 enum class Rounding { none, tf32, bf16 };
 
 // A matrix in memory: element (i, j) is at i·down + j·right.

@@ -22,18 +22,18 @@ namespace {
 const Kernel* running_kernel;
 const void* running_arguments;
 
-// The host's thread of control, and the fiber that runs a CUDA thread.
+// The host's fiber, and the fiber that runs a CUDA thread.
 Fiber host;
 Fiber* current;
-// All fibers, and those that have nothing to do. There are never more than threads in a block.
+// All fibers, and the idle ones. There are never more than threads in a block.
 std::vector<std::unique_ptr<Fiber>> all;
 std::vector<Fiber*> idle;
-// Fibers whose threads wait at a barrier; and those that have waited and are resumed one by one.
+// Fibers whose threads wait at a barrier; and those that are being resumed.
 std::vector<Fiber*> waiting, resumed;
 size_t next_resumed;
 
 Schedule chosen = Schedule::ascending;
-// Restarted with each launch, so that a failure can be repeated.
+// Reseeded for each launch, so that failures are reproducible.
 std::minstd_rand random_numbers;
 
 void serve();
@@ -49,7 +49,7 @@ Fiber& take()
     return fiber;
 }
 
-// Leaves the running fiber for the next that has something to do, or for the host.
+// Switches to the next fiber that has work, or to the host.
 void leave()
 {
     Fiber& left = *current;
@@ -64,7 +64,7 @@ void leave()
     current->resume_from(left);
 }
 
-// What a fiber does: it runs threads until all have begun.
+// A fiber's loop: runs threads until all have been started.
 void serve()
 {
     for (;;) {
@@ -75,14 +75,14 @@ void serve()
     }
 }
 
-// Goes on with a fiber, and with all others that can, until each has ended or waits.
+// Continues a fiber, and all others that can run, until each has finished or waits.
 void run(Fiber& fiber)
 {
     current = &fiber;
     fiber.resume_from(host);
 }
 
-// After a failure: threads that wait will never go on.
+// After a failure: waiting threads are never resumed.
 void abandon()
 {
     for (Fiber* fiber : waiting) {
@@ -109,7 +109,8 @@ std::string place_of(const Fiber& fiber)
     return text("thread (%u, %u, %u) waits at %s:%d", at.x, at.y, at.z, fiber.file, fiber.line);
 }
 
-// All threads of a block must wait at the same barrier; if they do not, says who waits where.
+// All threads of a block must wait at the same barrier; otherwise the message says which threads wait
+// where.
 std::string divergence()
 {
     const Fiber& first = *waiting.front();

@@ -1,8 +1,8 @@
 // Runs a kernel over a grid: blocks one after the other, each CUDA thread on a fiber.
 //
-// A fiber takes the block's next unstarted thread and runs it to its end, then the next. Only where
-// a thread waits at a barrier does another fiber go on with the threads that are left, so a kernel
-// without barriers never switches. When all threads wait, they are resumed in the schedule's order.
+// A fiber runs the block's next unstarted thread to its end, then the next one. If a thread waits at a
+// barrier, another fiber continues with the remaining threads, so a kernel without barriers never
+// switches. When all threads wait, they are resumed in the schedule's order.
 
 #pragma once
 
@@ -16,11 +16,11 @@ struct uint3 {
 };
 using dim3 = uint3;
 
-// The coordinates of the CUDA thread that runs at this moment. Only one does.
+// The coordinates of the running CUDA thread. Only one runs at a time.
 extern uint3 threadIdx, blockIdx;
 extern dim3 blockDim, gridDim;
 
-// An argument of a kernel, and where it lies in the kernel's structure of arguments.
+// An argument of a kernel, and its offset in the kernel's struct of arguments.
 struct Argument {
     const char* name;
     unsigned offset, size;
@@ -29,7 +29,7 @@ struct Argument {
     bool nullable;
 };
 
-// A kernel as the generated code describes it.
+// A kernel, as described by the generated code.
 struct Kernel {
     const char* name;
     const Argument* arguments;
@@ -42,10 +42,10 @@ struct Kernel {
 
 enum class Schedule { ascending, descending, shuffled };
 
-// The order of threads and blocks from now on.
+// The order of threads and blocks.
 void set_schedule(Schedule schedule);
 
-// A permutation of 0..count in the present schedule's order, written to `order`.
+// Writes a permutation of 0..count in the current schedule's order to `order`.
 void arrange(unsigned* order, size_t count);
 
 struct Launch {
@@ -53,15 +53,15 @@ struct Launch {
     dim3 grid, block;
 };
 
-// Runs all blocks. Returns what went wrong, or nothing.
+// Runs all blocks. Returns an error message, or nothing.
 std::string run_grid(const Launch& launch, const void* arguments);
 
-// What follows is called by kernels.
+// The following functions are called by kernels.
 
-// Waits until all threads of the block have come here.
+// Waits until all threads of the block have reached the barrier.
 void barrier(const char* file, int line);
 
-// The threads of the block that runs, and how far they are.
+// The threads of the running block, and their progress.
 struct Threads {
     const uint3* places;
     const unsigned* order;
@@ -71,7 +71,7 @@ struct Threads {
 };
 extern Threads threads;
 
-// Makes the block's next thread the running one; false where all are started.
+// Makes the block's next thread the running one; false if all have been started.
 inline bool next_thread()
 {
     if (threads.started == threads.count) return false;
@@ -82,7 +82,7 @@ inline bool next_thread()
 
 inline void end_thread() { ++threads.finished; }
 
-// Makes a file's kernels known.
+// Registers a file's kernels.
 void add_kernels(const Kernel* kernels, size_t count);
 const Kernel* find_kernel(const char* name);
 

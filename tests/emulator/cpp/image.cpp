@@ -14,7 +14,7 @@ namespace {
 
 constexpr int EM_CUDA_MACHINE = 190;
 
-// The bytes of an ELF file, which ends with its last section or table.
+// The size of an ELF file, which ends with its last section or table.
 size_t elf_size(const char* image, const Elf64_Ehdr& header)
 {
     size_t end = header.e_phoff + size_t(header.e_phnum) * header.e_phentsize;
@@ -27,7 +27,7 @@ size_t elf_size(const char* image, const Elf64_Ehdr& header)
     return end;
 }
 
-// The number behind `key` in a PTX header, "9.0" as 90; 0 where there is none.
+// The number after `key` in a PTX header, 90 for "9.0"; 0 if there is none.
 int ptx_number(const std::string& text, const char* key, bool with_point)
 {
     const size_t found = text.find(key);
@@ -38,7 +38,7 @@ int ptx_number(const std::string& text, const char* key, bool with_point)
     return read == 2 ? 10 * major + minor : 0;
 }
 
-// The newest PTX version that a driver takes; 13.0 is 13000.
+// The newest PTX version that a driver supports; 13.0 is 13000.
 // https://docs.nvidia.com/cuda/parallel-thread-execution/index.html#release-notes
 int newest_ptx(int driver)
 {
@@ -67,7 +67,7 @@ CUresult Image::read_cubin(const char* image, int capability)
     if (header.e_machine != EM_CUDA_MACHINE) {
         return fail(CUDA_ERROR_INVALID_IMAGE, "an ELF file for machine %d", header.e_machine);
     }
-    // Since this version of its format a cubin says here what it was compiled for.
+// Since this version of the format, a cubin stores its target here.
     constexpr int ABI_OF_CUDA_13 = 8;
     const int compiled_for = header.e_flags >> 8 & 0xff;
     const bool same_major = compiled_for / 10 == capability / 10 && compiled_for <= capability;

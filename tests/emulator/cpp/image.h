@@ -1,6 +1,6 @@
 // Images of compiled kernels: cubins (ELF) and PTX, the emulated NVRTC's included.
 //
-// Nothing in them is run. They say whether a device would take the image, and which kernels it has.
+// Their code is not run. They determine whether a device would load the image, and its kernels.
 
 #pragma once
 
@@ -12,7 +12,7 @@ namespace emulator {
 
 class Image {
 public:
-    // Takes a copy. Fails as a device of this capability and a driver of this version would.
+// Copies the image. Fails like a device of this capability and a driver of this version.
     CUresult read(const void* image, int capability, int driver);
     // Whether there is a kernel of this name.
     bool has(const std::string& kernel) const;

@@ -1,5 +1,5 @@
-// CUDA C++ for an ordinary C++ compiler: what a kernel's source finds when it is compiled for the
-// CPU, and what the generated entry of a kernel needs of the emulator.
+// CUDA C++ for an ordinary C++ compiler: the definitions that a kernel's source needs when it is
+// compiled for the CPU, and those that a generated kernel entry needs.
 //
 // A generated file defines EMULATOR_SHARED (the name of a linker section, one for each .cu file),
 // includes this header and then, inside an unnamed namespace, the .cu file.
@@ -15,7 +15,7 @@
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
 
-// All shared variables of a file lie in one section, so that it can be filled before each block.
+// All shared variables of a file are in one section, so that it can be filled before each block.
 #define __shared__ static __attribute__((section(EMULATOR_SHARED)))
 
 #define __syncthreads() emulator::barrier(__FILE__, __LINE__)
@@ -45,7 +45,7 @@ inline void sincospif(float x, float* sine, float* cosine)
     *cosine = (float)cos(M_PI * x);
 }
 
-// One thread runs at a time, and what it writes is seen at once. Each returns what was there.
+// One thread runs at a time, so writes are visible at once. Each returns the old value.
 inline void __threadfence() {}
 inline unsigned atomicAdd(unsigned* place, unsigned value)
 {

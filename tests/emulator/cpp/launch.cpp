@@ -6,7 +6,7 @@
 #include "capture.h"
 #include "grid.h"
 #include "image.h"
-#include "knobs.h"
+#include "environment.h"
 #include "memory.h"
 #include "stream.h"
 
@@ -53,13 +53,13 @@ CUresult check_launch(const Launch& launch, unsigned dynamic_shared)
     return CUDA_SUCCESS;
 }
 
-// What `argument` is in a kernel's structure of arguments, for pointers an address of the device.
+// The value of `argument` in a kernel's struct of arguments; pointers are device addresses.
 CUdeviceptr& pointer(std::vector<char>& arguments, const Argument& argument)
 {
     return *reinterpret_cast<CUdeviceptr*>(arguments.data() + argument.offset);
 }
 
-// Puts the host's address in the place of the device's.
+// Replaces the device address with the host address.
 CUresult translate(Context& context, const Kernel& kernel, const Argument& argument, CUdeviceptr& value)
 {
     const CUdeviceptr address = value;
@@ -107,14 +107,14 @@ EMULATOR_API CUresult cuModuleLoadData(CUmodule* handle, const void* image)
         if (const CUresult code = check_unsafe("cuModuleLoadData")) return code;
         if (!image) return fail(CUDA_ERROR_INVALID_VALUE, "cuModuleLoadData: no image");
         const auto module = std::make_shared<Module>();
-        const CUresult code = module->image.read(image, knobs::capability(), knobs::driver());
+        const CUresult code = module->image.read(image, environment::capability(), environment::driver());
         if (code) return code;
         *handle = context.modules.add(module);
         return CUDA_SUCCESS;
     });
 }
 
-// Queued launches do not need the module any more.
+// Queued launches no longer need the module.
 EMULATOR_API CUresult cuModuleUnload(CUmodule handle)
 {
     return with_context([&](Context& context) {

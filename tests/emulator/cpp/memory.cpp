@@ -8,35 +8,35 @@
 
 #include "capture.h"
 #include "fiber.h"
-#include "knobs.h"
+#include "environment.h"
 #include "stream.h"
 
 namespace emulator {
 
 namespace {
 
-// No address of the host has this bit, so a program that mistakes device memory for its own fails.
+// No host address has this bit, so a program that dereferences a device address crashes.
 constexpr CUdeviceptr DEVICE_BIT = 1ULL << 62;
-// As on the device, where allocations begin at such places.
+// The alignment of allocations, as on a device.
 constexpr size_t ALIGNMENT = 256;
 
-// Fresh memory is NaN, or large numbers.
+// New memory is filled with NaN, or large numbers.
 constexpr int FRESH = 0xff;
 
-// AddressSanitizer watches what lies beside an allocation; without it, that is the same NaN and
-// must stay so.
+// AddressSanitizer checks the margins of an allocation; without it, they hold the same NaN, which must
+// not change.
 #ifdef EMULATOR_ASAN
 constexpr size_t MARGIN = 0;
 #else
 constexpr size_t MARGIN = 256;
 #endif
 
-// Memory that was freed is not used again at once, so that old pointers are noticed.
+// Freed memory is not reused at once, so that uses of old pointers are detected.
 constexpr size_t QUARANTINE = size_t(64) << 20;
 
 struct Allocation {
     Context* context;
-    // The block of the host, a margin before and behind the memory.
+// The host allocation, with a margin before and after the memory.
     char* block;
     size_t bytes;
     // Whether a queued piece of work will free it.
@@ -62,10 +62,10 @@ std::map<char*, Allocation>::iterator find(CUdeviceptr address)
 
 CUresult allocate(Context& context, CUdeviceptr* address, size_t bytes)
 {
-    if (bytes > knobs::memory() - context.used) {
-        // Memory that is freed in a queue may be had again.
+    if (bytes > environment::memory() - context.used) {
+// Memory freed by queued work becomes available.
         finish_all(context);
-        if (bytes > knobs::memory() - context.used) return fail(CUDA_ERROR_OUT_OF_MEMORY);
+        if (bytes > environment::memory() - context.used) return fail(CUDA_ERROR_OUT_OF_MEMORY);
     }
     void* block = nullptr;
     if (posix_memalign(&block, ALIGNMENT, bytes + 2 * MARGIN)) return fail(CUDA_ERROR_OUT_OF_MEMORY);
@@ -95,7 +95,7 @@ void release(std::map<char*, Allocation>::iterator place)
 #endif
 }
 
-// The allocation that begins at an address and may be freed; the end where there is none.
+// The allocation that starts at an address and may be freed; end() if there is none.
 std::map<char*, Allocation>::iterator find_to_free(CUdeviceptr address)
 {
     const auto found = find(address);
@@ -152,8 +152,8 @@ EMULATOR_API CUresult cuMemAlloc_v2(CUdeviceptr* address, size_t bytes)
     });
 }
 
-// In a capture a device makes a node of it, with an address of the graph's own; the same goes for a
-// free. No program here wants that.
+// During capture a real device adds a node, with an address that belongs to the graph; likewise for
+// frees. This is not implemented, since no program here needs it.
 EMULATOR_API CUresult cuMemAllocAsync(CUdeviceptr* address, size_t bytes, CUstream handle)
 {
     constexpr const char* CALL = "cuMemAllocAsync";
@@ -196,8 +196,8 @@ EMULATOR_API CUresult cuMemFreeAsync(CUdeviceptr address, CUstream handle)
 EMULATOR_API CUresult cuMemGetInfo_v2(size_t* free, size_t* total)
 {
     return with_context([&](Context& context) {
-        *total = knobs::memory();
-        *free = knobs::memory() - context.used;
+        *total = environment::memory();
+        *free = environment::memory() - context.used;
         return CUDA_SUCCESS;
     });
 }

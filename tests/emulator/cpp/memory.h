@@ -1,4 +1,4 @@
-// Device memory: an allocation of the host for each, under an address that the host cannot follow.
+// Device memory: backed by host memory, at addresses that the host cannot dereference.
 
 #pragma once
 
@@ -6,14 +6,14 @@
 
 namespace emulator {
 
-// `bytes` of device memory at `address` as the host's; null if they are not within one allocation.
-// Nothing (0 bytes) may lie at the end of an allocation.
+// The host address of `bytes` of device memory; null if they are not within one allocation. 0 bytes may
+// be at the end of an allocation.
 char* host_memory(Context& context, CUdeviceptr address, size_t bytes);
 
-// Whether something was written beside the allocation that holds the address.
+// Whether there was an out-of-bounds write next to the allocation that contains the address.
 bool overrun(CUdeviceptr address);
 
-// Frees all that is left of a context's memory; the number of allocations.
+// Frees all remaining memory of a context; returns the number of allocations.
 size_t free_all(Context& context);
 
 } // namespace emulator

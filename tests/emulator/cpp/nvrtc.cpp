@@ -1,5 +1,5 @@
 // The stand-in for libnvrtc. It compiles nothing: it checks what is around the source (options,
-// headers, `#error`), and makes PTX without code that names the kernels which it finds.
+// headers, `#error`), and generates PTX without code that names the kernels in the source.
 
 #include <algorithm>
 #include <cstdio>
@@ -25,12 +25,12 @@ enum Status {
     COMPILATION = 6,
 };
 
-// What NVRTC 13.0 says.
+// The architectures that NVRTC 13.0 reports.
 constexpr int MAJOR = 13, MINOR = 0;
 constexpr const char* PTX_VERSION = "9.0";
 constexpr int ARCHITECTURES[] = {75, 80, 86, 87, 88, 89, 90, 100, 103, 110, 120, 121};
 
-// Options that are taken, with any value; the short names of NVRTC's are not.
+// Accepted options, with any value; NVRTC's short names are not.
 const std::set<std::string> OPTIONS = {"--std", "--fmad", "--use_fast_math", "--ftz", "--prec-div",
     "--prec-sqrt", "--include-path", "--define-macro", "--generate-line-info", "--device-debug",
     "--restrict", "--maxrregcount", "--ptxas-options"};
@@ -57,7 +57,7 @@ bool starts_with(const std::string& text, const char* start) { return !text.comp
 
 struct Target {
     int architecture = 75;
-    // Whether a cubin is wanted, and not PTX alone.
+// Whether to make a cubin, instead of PTX only.
     bool real = false;
 };
 
@@ -88,7 +88,7 @@ Status parse_options(int count, const char* const* options, Target& target, std:
     return SUCCESS;
 }
 
-// The first word behind '#', and what follows it; nothing if the line is no directive.
+// The first word after '#', and the rest of the line; nothing if the line is not a directive.
 std::pair<std::string, std::string> directive(const std::string& line)
 {
     std::istringstream words(line);
@@ -198,7 +198,7 @@ NVRTC_API Status nvrtcCompileProgram(void* handle, int count, const char* const*
         const std::string architecture = std::to_string(target.architecture);
         program.ptx = std::string("// Emulated: there is no code in it.\n.version ") + PTX_VERSION
             + "\n.target sm_" + architecture + "\n.address_size 64\n" + entries(program.source);
-        // The emulated driver takes PTX wherever it takes a cubin.
+// The emulated driver accepts PTX in place of a cubin.
         program.cubin = target.real ? program.ptx : std::string();
         return SUCCESS;
     });
@@ -230,7 +230,7 @@ NVRTC_API Status nvrtcGetPTX(void* handle, char* to) { return copy_of(handle, &P
 NVRTC_API Status nvrtcGetProgramLogSize(void* handle, size_t* size) { return size_of(handle, &Program::log, size); }
 NVRTC_API Status nvrtcGetProgramLog(void* handle, char* to) { return copy_of(handle, &Program::log, to); }
 
-// There is no cubin for a virtual architecture.
+// A virtual architecture has no cubin.
 NVRTC_API Status nvrtcGetCUBINSize(void* handle, size_t* size)
 {
     const Status status = size_of(handle, &Program::cubin, size);

@@ -1,7 +1,7 @@
 #include "services.h"
 #include "capture.h"
 #include "grid.h"
-#include "knobs.h"
+#include "environment.h"
 #include "memory.h"
 #include "stream.h"
 
@@ -11,7 +11,7 @@ bool service_ready(int major)
 {
     const std::lock_guard<std::recursive_mutex> guard(driver_lock());
     const Context* context = current_context();
-    return context && context->references && !context->failure && knobs::driver() >= 1000 * major;
+    return context && context->references && !context->failure && environment::driver() >= 1000 * major;
 }
 
 CUresult service_submit(CUstream stream, std::function<CUresult()> work)

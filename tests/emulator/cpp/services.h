@@ -1,4 +1,4 @@
-// What the stand-in for libcuda gives the one for libcublas.
+// Internal functions of the stand-in for libcuda that the one for libcublas uses.
 
 #pragma once
 
@@ -13,10 +13,10 @@ namespace emulator {
 // Whether the calling thread has a context, and the driver is of this major version or newer.
 EMULATOR_SERVICE bool service_ready(int major);
 
-// Queues work on a stream of the calling thread's context, or makes it a node of its capture.
+// Queues work on a stream of the calling thread's context, or adds it to the stream's capture.
 EMULATOR_SERVICE CUresult service_submit(CUstream stream, std::function<CUresult()> work);
 
-// For queued work: the host's memory for an operand, or null, after which the work must return
+// For queued work: the host address of an operand, or null; then the work must return
 // service_bad_operand().
 EMULATOR_SERVICE char* service_memory(CUcontext context, CUdeviceptr address, size_t bytes);
 EMULATOR_SERVICE CUresult service_bad_operand(const char* call, const char* operand, CUdeviceptr address);

@@ -8,7 +8,7 @@ namespace emulator {
 
 namespace {
 
-// A device, too, makes the host wait when it has queued this much.
+// Like a real device, makes the host wait when this much work is queued.
 constexpr size_t LONGEST_QUEUE = 4096;
 
 } // namespace
@@ -69,10 +69,10 @@ void finish_all(Context& context)
     for (const auto& [handle, stream] : context.streams) stream->finish();
 }
 
-// Those of the GPUs that the emulator stands for; a smaller number is a higher priority.
+// The priorities of the emulated GPUs; a smaller number is a higher priority.
 constexpr int LEAST_PRIORITY = 0, GREATEST_PRIORITY = -5;
 
-// Streams that the legacy default stream waits for, and that wait for it, are not made.
+// Blocking streams, which synchronize with the legacy default stream, are not implemented.
 EMULATOR_API CUresult cuStreamCreateWithPriority(CUstream* handle, unsigned flags, int priority)
 {
     return with_context([&](Context& context) {
@@ -98,7 +98,7 @@ EMULATOR_API CUresult cuCtxGetStreamPriorityRange(int* least, int* greatest)
     });
 }
 
-// For tests: how many streams of the calling thread's context have a priority.
+// For tests: the number of streams with a priority in the calling thread's context.
 EMULATOR_API size_t emulator_streams(int priority)
 {
     const std::lock_guard<std::recursive_mutex> guard(driver_lock());

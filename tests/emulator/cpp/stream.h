@@ -1,7 +1,7 @@
-// Streams: queues of work that is done when somebody waits for it, and not before.
+// Streams: queues of work that runs only when something waits for it.
 //
-// A program that forgets to wait sees memory as it was. Work is done in the order of its stream and
-// after the events of other streams that it waits for.
+// A program that does not wait reads old data. Work runs in stream order, after the events of other
+// streams that it waits for.
 
 #pragma once
 
@@ -15,7 +15,7 @@
 
 namespace emulator {
 
-// A piece of queued work. What it fails with becomes the context's failure.
+// A piece of queued work. Its error becomes the context's error.
 using Work = std::function<CUresult()>;
 
 class Capture;
@@ -31,20 +31,20 @@ public:
     explicit Stream(Context& of, int of_priority = 0) : context(of), priority(of_priority) {}
 
     Context& context;
-    // Kept, and nothing else: one piece of work runs at a time.
+// Stored, but without effect: one piece of work runs at a time.
     const int priority;
-    // Set while it is being captured, with the nodes that the next one comes after.
+// Set during capture, with the nodes that precede the next one.
     std::shared_ptr<Capture> capture;
     std::set<size_t> frontier;
 
-    // Queues work behind all that was queued here.
+// Queues work after all work on this stream.
     void push(Work work);
-    // Does the first `count` pieces of work.
+// Runs the first `count` pieces of work.
     void finish(uint64_t count);
     void finish() { finish(pushed_); }
     bool finished(uint64_t count) const { return done_ >= count; }
     uint64_t pushed() const { return pushed_; }
-    // Does one piece of work, if there is any.
+// Runs one piece of work, if there is any.
     void advance() { finish(done_ < pushed_ ? done_ + 1 : done_); }
 
 private:
@@ -55,7 +55,7 @@ private:
 class Event {
 public:
     bool timed = false;
-    // Where it was recorded: in a stream, or in a capture behind some nodes.
+// Where it was recorded: in a stream, or in a capture after some nodes.
     Point point;
     std::shared_ptr<Capture> capture;
     std::set<size_t> frontier;
@@ -65,7 +65,7 @@ public:
 // The stream of a handle, or null.
 std::shared_ptr<Stream> find_stream(Context& context, CUstream handle);
 
-// Calls `body` with the stream of a handle, which `call` was given.
+// Calls `body` with the stream of a handle that was passed to `call`.
 template <class Body>
 CUresult with_stream(const char* call, CUstream handle, Body body)
 {
@@ -75,7 +75,7 @@ CUresult with_stream(const char* call, CUstream handle, Body body)
     });
 }
 
-// Queues work on a stream, or makes it a node of the stream's capture.
+// Queues work on a stream, or adds it to the stream's capture.
 CUresult submit(Context& context, CUstream handle, Work work);
 CUresult submit(Stream& stream, Work work);
 // Queues work and waits for it.
@@ -83,7 +83,7 @@ CUresult submit_and_wait(Stream& stream, Work work);
 // The result of a call that has waited.
 CUresult result_after_wait(const Context& context);
 
-// Does all work of a context.
+// Runs all work of a context.
 void finish_all(Context& context);
 
 } // namespace emulator

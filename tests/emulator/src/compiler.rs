@@ -1,12 +1,12 @@
-//! The system's C++ compiler: which one it is, and what it is told.
+//! The system's C++ compiler and its flags.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::{env, fmt};
 
-/// What all code is compiled with. Products and sums must not be contracted: how far a compiler
-/// does so is its own affair, and the kernels' arithmetic is as they write it.
+/// Flags for all code. Multiplications and additions must not be contracted to FMA: whether a compiler
+/// does so varies, and the kernels' arithmetic should be as written.
 const FLAGS: [&str; 8] = [
     "-std=c++17",
     "-O2",
@@ -18,24 +18,24 @@ const FLAGS: [&str; 8] = [
     "-w",
 ];
 
-/// Undefined behaviour ends the program, as what AddressSanitizer finds does.
+/// Undefined behaviour aborts the program, like the errors of AddressSanitizer.
 const SANITIZERS: [&str; 3] =
     ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"];
-/// GCC: variables in sections of their own, as the kernels' shared ones are, are watched too.
+/// GCC: also checks variables in named sections, such as the kernels' shared variables.
 const SANITIZE_OF_GCC: &str = "-fsanitize-sections=emulator_*";
-/// Clang: the sanitizers are in a library, and not in each of ours.
+/// Clang: links the sanitizer runtime as a shared library.
 const SANITIZE_OF_CLANG: &str = "-shared-libasan";
 
 /// Why there are no stand-ins.
 #[derive(Debug)]
 pub enum Problem {
-    /// Nothing on this machine compiles C++.
+    /// There is no C++ compiler.
     NoCompiler(String),
     /// A file cannot be read or written.
     File(PathBuf, io::Error),
-    /// A kernel's signature is wrong.
+    /// A kernel's signature is invalid.
     Signature(String),
-    /// The compiler's messages about a source.
+    /// A source does not compile, with the compiler's messages.
     Compile(String),
 }
 
@@ -73,7 +73,7 @@ impl Compiler {
         })
     }
 
-    /// The compiler of this name, if it finds the standard library.
+    /// The compiler with this name, if it finds the standard library.
     fn try_out(name: &str) -> Option<Self> {
         let words: Vec<String> = name.split_whitespace().map(str::to_owned).collect();
         let mut command = Command::new(words.first()?);
@@ -95,7 +95,7 @@ impl Compiler {
         self.version.contains("clang")
     }
 
-    /// A command with the flags of all sources.
+    /// A command with the flags for all sources.
     pub fn command(&self, sanitize: bool) -> Command {
         let mut command = Command::new(&self.words[0]);
         command.args(&self.words[1..]).args(FLAGS);
@@ -107,7 +107,7 @@ impl Compiler {
     }
 }
 
-/// The library that sanitized stand-ins need in `LD_PRELOAD`.
+/// The sanitizer library, which sanitized stand-ins need in `LD_PRELOAD`.
 ///
 /// # Errors
 /// No compiler, or one without AddressSanitizer.
@@ -130,7 +130,7 @@ pub fn sanitizer_runtime() -> Result<PathBuf, Problem> {
 /// Runs the compiler.
 ///
 /// # Errors
-/// What it says.
+/// The compiler's messages.
 pub fn run(mut command: Command) -> Result<(), Problem> {
     let program = PathBuf::from(command.get_program());
     let output = command.output().map_err(|error| Problem::File(program, error))?;

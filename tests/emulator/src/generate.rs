@@ -1,16 +1,16 @@
-//! The C++ that makes a file of kernels callable: a structure of arguments for each kernel, what is
-//! in it, and a loop over the threads of a block.
+//! Generates the C++ that makes a kernel file callable: for each kernel a struct of its arguments, their
+//! descriptions, and a loop over the threads of a block.
 
 use crate::signature::{Element, Kernel, Parameter, Type};
 
-/// The source that includes a file of kernels and registers them.
+/// The source that includes a kernel file and registers its kernels.
 pub fn entries(file: &str, kernels: &[&Kernel]) -> String {
     let section = format!("emulator_{}", file.trim_end_matches(".cu"));
     let mut text = format!(
         "// Generated from {file}.\n\
          #define EMULATOR_SHARED \"{section}\"\n\
          #include \"kernel.h\"\n\n\
-         // Where the shared variables lie, if there are any.\n\
+         // The section of the shared variables, if there are any.\n\
          extern \"C\" {{\n\
          extern char __start_{section}[] __attribute__((weak, visibility(\"hidden\")));\n\
          extern char __stop_{section}[] __attribute__((weak, visibility(\"hidden\")));\n\
@@ -40,7 +40,7 @@ pub fn entries(file: &str, kernels: &[&Kernel]) -> String {
     text
 }
 
-/// A kernel's structure of arguments, the list of what is in it, and its loop over threads.
+/// A kernel's struct of arguments, their descriptions, and its loop over threads.
 fn entry(Kernel { name, parameters, .. }: &Kernel) -> String {
     let mut text = format!("\nstruct {name}_arguments {{\n");
     for Parameter { name, kind, .. } in parameters {

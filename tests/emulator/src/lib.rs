@@ -21,11 +21,10 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// The environment variable that names another folder than the one that was built with this crate.
+/// The environment variable that overrides the folder built with this crate.
 pub const FOLDER: &str = "GAN_CUDA_EMULATOR_DIR";
 
-/// The folder with the stand-ins: that of [`FOLDER`] while the program runs, or the one that was
-/// built with this crate.
+/// The folder with the stand-ins: that of [`FOLDER`] at run time, or the one built with this crate.
 ///
 /// # Errors
 /// Why there are none: this machine has no C++ compiler, or is not Linux.
@@ -36,7 +35,7 @@ pub fn library_dir() -> Result<&'static Path, &'static str> {
     }
     match option_env!("GAN_CUDA_EMULATOR_BUILT") {
         Some(folder) if Path::new(folder).is_dir() => Ok(Path::new(folder)),
-        Some(_) => Err("it was left where these tests were built"),
+        Some(_) => Err("its folder is missing on this machine"),
         None => Err(option_env!("GAN_CUDA_EMULATOR_PROBLEM").unwrap_or("it was not built")),
     }
 }
@@ -51,27 +50,27 @@ pub fn object_dir() -> &'static Path {
     Path::new(env!("GAN_CUDA_EMULATOR_OBJECTS"))
 }
 
-/// The order in which threads and blocks are run, between barriers, and nodes of graphs that do not
-/// depend on each other. A kernel that is right gives the same under all of them.
+/// The order in which threads and blocks run between barriers, and independent nodes of graphs. A
+/// correct kernel gives the same results under every schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Schedule {
-    /// By number.
+    /// In ascending order.
     Ascending,
-    /// The last first.
+    /// In descending order.
     Descending,
-    /// In an arbitrary order, the same one each time.
+    /// In a shuffled order, the same one each time.
     Shuffled,
 }
 
 impl Schedule {
-    /// All of them.
+    /// All schedules.
     pub const ALL: [Self; 3] = [Self::Ascending, Self::Descending, Self::Shuffled];
 }
 
-/// Sets the schedule of all work that is done from now on, in the whole process.
+/// Sets the schedule of all further work in the whole process.
 ///
 /// # Errors
-/// The libcuda of this process is none of the emulator's.
+/// The libcuda of this process is not the emulator's.
 pub fn set_schedule(schedule: Schedule) -> Result<(), String> {
     // SAFETY: the emulator declares this function so.
     let set = unsafe { function::<extern "C" fn(i32)>("emulator_set_schedule") }?;
@@ -79,7 +78,7 @@ pub fn set_schedule(schedule: Schedule) -> Result<(), String> {
     Ok(())
 }
 
-/// The bytes that are allocated on a device at this moment.
+/// The number of bytes currently allocated on a device.
 ///
 /// # Errors
 /// As [`set_schedule`].
@@ -89,7 +88,7 @@ pub fn allocated(device: i32) -> Result<usize, String> {
     Ok(count(device))
 }
 
-/// How many streams of the calling thread's context have a priority.
+/// The number of streams with this priority in the calling thread's context.
 ///
 /// # Errors
 /// As [`set_schedule`].
@@ -99,7 +98,8 @@ pub fn streams(priority: i32) -> Result<usize, String> {
     Ok(count(priority))
 }
 
-/// How many executable graphs of the calling thread's context were instantiated with these flags.
+/// The number of executable graphs in the calling thread's context that were instantiated with these
+/// flags.
 ///
 /// # Errors
 /// As [`set_schedule`].
@@ -116,17 +116,17 @@ pub fn executables(flags: u64) -> Result<usize, String> {
 unsafe fn function<F: Copy>(name: &str) -> Result<F, String> {
     static DRIVER: OnceLock<Result<Library, String>> = OnceLock::new();
     let driver = DRIVER.get_or_init(driver).as_ref()?;
-    // SAFETY: the function is of this type, and its library stays for the rest of the process.
+    // SAFETY: the function has this type, and its library stays loaded.
     let found = unsafe { driver.get::<F>(name) };
     found.map(|found| *found).map_err(|error| format!("not the emulator's libcuda: {error}"))
 }
 
-/// The libcuda that this process has loaded; if it has none, the one that it will load.
+/// The libcuda that this process has loaded; or, if none is loaded, the one that it will load.
 fn driver() -> Result<Library, String> {
     const NAME: &str = "libcuda.so.1";
-    // The value of Linux, which libloading does not name.
+    // Linux's value, which libloading does not define.
     const RTLD_NOLOAD: i32 = 4;
-    // SAFETY: the library is loaded already, so nothing of it is run.
+    // SAFETY: the library is already loaded, so no initializer runs.
     if let Ok(library) = unsafe { Library::open(Some(NAME), RTLD_NOW | RTLD_NOLOAD) } {
         return Ok(library);
     }
@@ -134,6 +134,6 @@ fn driver() -> Result<Library, String> {
         Some(folder) => PathBuf::from(folder),
         None => library_dir()?.to_owned(),
     };
-    // SAFETY: loading the emulator makes its kernels known, and does nothing else.
+    // SAFETY: loading the emulator only registers its kernels.
     unsafe { Library::open(Some(folder.join(NAME)), RTLD_NOW) }.map_err(|error| error.to_string())
 }

@@ -10,20 +10,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::{env, fs, thread};
 
-/// Where the emulator's C++ is.
+/// The folder of the emulator's C++.
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cpp");
 
-/// A library: its name, which is its SONAME, and what it is made of.
+/// A library: its name, which is its SONAME, and its sources.
 struct Library {
     name: &'static str,
     sources: &'static [&'static str],
-    /// Whether the kernels are in it.
+    /// Whether it contains the kernels.
     kernels: bool,
     needs: Option<&'static str>,
 }
 
 impl Library {
-    /// The name without a version.
+    /// The unversioned name.
     fn plain_name(&self) -> &'static str {
         self.name.split_inclusive(".so").next().unwrap_or(self.name)
     }
@@ -33,8 +33,19 @@ const LIBRARIES: [Library; 3] = [
     Library {
         name: "libcuda.so.1",
         sources: &[
-            "capture", "copy", "device", "errors", "event", "fiber", "grid", "image", "knobs",
-            "launch", "memory", "services", "stream",
+            "capture",
+            "copy",
+            "device",
+            "errors",
+            "event",
+            "fiber",
+            "grid",
+            "image",
+            "environment",
+            "launch",
+            "memory",
+            "services",
+            "stream",
         ],
         kernels: true,
         needs: None,
@@ -48,22 +59,21 @@ const LIBRARIES: [Library; 3] = [
     Library { name: "libnvrtc.so.13", sources: &["nvrtc"], kernels: false, needs: None },
 ];
 
-/// What libraries need of each other they find in their own folder, before all others.
+/// Makes libraries find each other in their own folder first.
 const NEED: [&str; 3] = ["-Wl,--no-as-needed", "-Wl,--disable-new-dtags", "-Wl,-rpath,$ORIGIN"];
 
 /// How to build a set of stand-ins.
 pub struct StandIns<'a> {
     /// The folder with the kernels.
     pub kernels: &'a Path,
-    /// Where compiled files are kept. Several sets may share it: what has not changed is not
-    /// compiled again.
+    /// The folder for object files. Several sets may share it: unchanged sources are not compiled again.
     pub objects: &'a Path,
-    /// Whether they watch for wrong accesses and undefined behaviour. A program that loads such
-    /// libraries needs [`compiler::sanitizer_runtime`] in `LD_PRELOAD`.
+    /// Whether to compile with sanitizers. A program that loads such libraries needs
+    /// [`compiler::sanitizer_runtime`] in `LD_PRELOAD`.
     pub sanitize: bool,
 }
 
-/// A source and the object that it becomes.
+/// A source and its object file.
 #[derive(Clone)]
 struct Unit {
     source: PathBuf,
@@ -74,7 +84,8 @@ impl StandIns<'_> {
     /// Builds the libraries in the folder `out`, and returns it.
     ///
     /// # Errors
-    /// No compiler, files, signatures, or what the compiler says.
+    /// There is no compiler, a file cannot be accessed, a signature is invalid, or a source does not
+    /// compile.
     pub fn build(&self, out: &Path) -> Result<PathBuf, Problem> {
         let compiler = Compiler::find()?;
         create_folder(self.objects)?;
@@ -123,8 +134,8 @@ impl StandIns<'_> {
         Ok(units)
     }
 
-    /// The unit whose object depends on `key`; its source is written beside the object if it has
-    /// none.
+    /// The unit whose object depends on `key`; without a source file, the source is written next to the
+    /// object.
     fn unit(&self, compiler: &Compiler, stem: &str, key: &str, source: Option<PathBuf>) -> Unit {
         let mut hasher = DefaultHasher::new();
         (compiler, format!("{:?}", compiler.command(self.sanitize)), key).hash(&mut hasher);
@@ -133,7 +144,7 @@ impl StandIns<'_> {
         Unit { source, object: self.objects.join(format!("{base}.o")) }
     }
 
-    /// Compiles what is not there yet, as many units at once as cargo allows.
+    /// Compiles missing objects, in as many parallel jobs as cargo allows.
     fn compile(&self, compiler: &Compiler, units: &[Unit]) -> Result<(), Problem> {
         let jobs = env::var("NUM_JOBS").ok().and_then(|jobs| jobs.parse().ok()).unwrap_or(1);
         let left = Mutex::new(units.iter().filter(|unit| !unit.object.exists()));
@@ -157,7 +168,7 @@ impl StandIns<'_> {
         let mut command = compiler.command(self.sanitize);
         command.arg("-c").arg(&unit.source).arg("-o").arg(&part);
         command.arg("-I").arg(SOURCES).arg("-I").arg(self.kernels);
-        // Messages name a kernel's file without the folder.
+        // Messages name a kernel file without its folder.
         command.arg(format!("-fmacro-prefix-map={}/=", self.kernels.display()));
         compiler::run(command)?;
         rename(&part, &unit.object)
@@ -183,9 +194,9 @@ impl StandIns<'_> {
     }
 }
 
-/// Makes an empty library that is called `path` and needs `library`, which needs it in turn: whoever
-/// loads one has both. cudarc asks for the names without a version first, and where CUDA is
-/// installed these are NVIDIA's, if they are not loaded yet.
+/// Links an empty library at `path` that depends on `library`, and vice versa, so that loading one loads
+/// both. cudarc tries the unversioned names first; if CUDA is installed, these would be NVIDIA's unless
+/// they are already loaded.
 fn link_plain_name(
     compiler: &Compiler,
     path: &Path,
@@ -199,8 +210,8 @@ fn link_plain_name(
     rename(&part, path)
 }
 
-/// Where a file is written until it is whole, so that nobody reads half of it: another place each
-/// time, since threads and processes may write the same file at once.
+/// A temporary path at which a file is written before it is renamed, so that it is never read
+/// incomplete; unique, since threads and processes may write the same file concurrently.
 fn part_of(path: &Path) -> PathBuf {
     static WRITTEN: AtomicU64 = AtomicU64::new(0);
     let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
@@ -213,7 +224,7 @@ fn rename(from: &Path, to: &Path) -> Result<(), Problem> {
     fs::rename(from, to).map_err(|error| Problem::File(to.to_owned(), error))
 }
 
-/// The files of a folder with an extension, by name.
+/// The files with an extension in a folder, sorted by name.
 fn files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, Problem> {
     let problem = |error| Problem::File(folder.to_owned(), error);
     let mut found = Vec::new();
@@ -225,7 +236,7 @@ fn files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, Problem> {
     Ok(found)
 }
 
-/// The text of all files of a folder with an extension.
+/// The concatenated text of all files with an extension in a folder.
 fn contents(folder: &Path, extension: &str) -> Result<String, Problem> {
     files(folder, extension)?.iter().map(|path| read(path)).collect()
 }

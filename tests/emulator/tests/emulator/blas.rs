@@ -1,4 +1,4 @@
-//! Matrix products against three loops.
+//! Matrix multiplications compared with three nested loops.
 
 use crate::common::Device;
 use cudarc::cublas::result::{CublasError, create_handle, destroy_handle, gemm_ex};
@@ -10,12 +10,12 @@ use cudarc::driver::sys::{CUgraphInstantiate_flags, CUresult, CUstreamCaptureMod
 use cudarc::driver::{CudaSlice, DevicePtr, DevicePtrMut};
 use std::ptr::from_ref;
 
-/// Numbers in (−1, 1) that repeat late.
+/// Numbers in (−1, 1) with a long period.
 fn arbitrary(n: usize, seed: usize) -> Vec<f32> {
     (0..n).map(|i| ((i * 7919 + seed * 104_729) % 2003) as f32 / 1001.5 - 1.0).collect()
 }
 
-/// A product of matrices that lie in larger ones.
+/// A multiplication of submatrices of larger matrices.
 #[derive(Clone, Copy)]
 struct Shape {
     m: usize,
@@ -87,7 +87,7 @@ fn assert_close(got: &[f32], want: &[f64], k: usize) {
     }
 }
 
-/// A product of single-precision matrices, as cuBLAS takes it.
+/// A call of `cublasGemmEx` on single-precision matrices.
 fn gemm(
     blas: &CudaBlas,
     of: GemmConfig<f32>,
@@ -134,7 +134,7 @@ fn check(device: &Device, blas: &CudaBlas, shape: Shape) {
 }
 
 #[test]
-fn products_are_right_for_all_layouts_and_extents() {
+fn gemm_is_correct_for_all_layouts_and_extents() {
     let device = Device::new();
     let blas = CudaBlas::new(device.stream.clone()).unwrap();
     for a in [CUBLAS_OP_N, CUBLAS_OP_T] {
@@ -166,13 +166,13 @@ fn with_beta_zero_the_result_is_not_read() {
 }
 
 #[test]
-fn products_are_queued_and_captured() {
+fn gemms_are_queued_and_captured() {
     let device = Device::new();
     let blas = CudaBlas::new(device.stream.clone()).unwrap();
     let (a, b, c) = SQUARE.operands();
     let (mut a_device, b_device) = (device.zeros(a.len()), device.upload(&b));
     let mut c_device = device.upload(&c);
-    // A product of every shape is run before it is captured.
+    // A GEMM of every shape runs before it is captured.
     gemm(&blas, SQUARE.config(), &a_device, &b_device, &mut c_device, CUBLAS_COMPUTE_32F).unwrap();
     let mode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
     device.stream.begin_capture(mode).unwrap();
@@ -184,7 +184,7 @@ fn products_are_queued_and_captured() {
 }
 
 #[test]
-fn leading_dimensions_that_are_too_small_are_refused() {
+fn too_small_leading_dimensions_are_an_error() {
     let device = Device::new();
     let blas = CudaBlas::new(device.stream.clone()).unwrap();
     let x = device.zeros(400);
@@ -213,7 +213,7 @@ fn matrices_beyond_their_memory_are_an_error() {
     gemm(&blas, config, &x, &x, &mut y, CUBLAS_COMPUTE_32F).unwrap();
     let error = device.stream.synchronize().unwrap_err();
     assert!(error.to_string().contains("cublasGemmEx: C at"), "{error}");
-    // Nor does the handle end well on a device that failed, at which cudarc would panic.
+    // Destroying the handle on a failed device fails too; cudarc would panic.
     // SAFETY: the handle is alive, and forgotten.
     let destroyed = unsafe { destroy_handle(*blas.handle()) };
     assert_eq!(destroyed.unwrap_err().0, cublasStatus_t::CUBLAS_STATUS_INTERNAL_ERROR);
@@ -227,7 +227,7 @@ fn destroying_a_handle_during_a_capture_is_an_error() {
     let mut x = device.zeros(4);
     device.stream.begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED).unwrap();
     device.step(&device.stream, &mut x).unwrap();
-    // It waits for the device: by whichever thread and whatever the mode, the capture is lost.
+    // It waits for the device, which invalidates the capture, in every thread and mode.
     // SAFETY: the handle is alive, and not used again.
     let destroyed = unsafe { destroy_handle(blas) };
     assert_eq!(destroyed.unwrap_err().0, cublasStatus_t::CUBLAS_STATUS_INTERNAL_ERROR);
@@ -235,7 +235,7 @@ fn destroying_a_handle_during_a_capture_is_an_error() {
     assert_eq!(lost.0, CUresult::CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
 }
 
-/// The factor, and what it is in TF32 and in bfloat16: to the nearest, ties to even.
+/// An operand, and its value rounded to TF32 and bfloat16: to nearest, ties to even.
 const ROUNDED: [[f32; 3]; 8] = {
     const ULP_TF32: f32 = 1.0 / 1024.0;
     const ULP_BF16: f32 = 1.0 / 128.0;
@@ -252,7 +252,7 @@ const ROUNDED: [[f32; 3]; 8] = {
 };
 
 #[test]
-fn compute_types_round_what_is_multiplied() {
+fn compute_types_round_the_operands() {
     let Some(device) = Device::emulated() else { return };
     let blas = CudaBlas::new(device.stream.clone()).unwrap();
     let one = GemmConfig { m: 1, n: 1, k: 1, lda: 1, ldb: 1, ldc: 1, ..SQUARE.config() };
@@ -273,7 +273,7 @@ fn compute_types_round_what_is_multiplied() {
 }
 
 #[test]
-fn unknown_compute_types_are_refused() {
+fn unknown_compute_types_are_an_error() {
     let Some(device) = Device::emulated() else { return };
     let blas = CudaBlas::new(device.stream.clone()).unwrap();
     let (x, mut y) = (device.zeros(400), device.zeros(400));

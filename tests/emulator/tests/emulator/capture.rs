@@ -1,4 +1,4 @@
-//! Graphs: what a capture takes, and the errors of what it does not.
+//! CUDA graphs: what can be captured, and the errors for everything else.
 
 use crate::common::{Device, code};
 use crate::kernels::with_schedule;
@@ -16,7 +16,7 @@ fn end(stream: &Arc<CudaStream>) -> Result<CudaGraph, DriverError> {
 }
 
 #[test]
-fn a_graph_does_what_was_captured_each_time_it_is_launched() {
+fn each_launch_of_a_graph_runs_the_captured_work() {
     let device = Device::new();
     let mut x = device.zeros(40);
     device.stream.begin_capture(MODE).unwrap();
@@ -68,8 +68,8 @@ fn a_fork_is_captured_if_it_is_joined() {
     assert_eq!(device.download(&y), [7.0; 4]);
 }
 
-/// What a branch that copies x leaves, under each schedule. Where it waits for `late`, x was changed
-/// before.
+/// The result of a branch that copies x, under each schedule. With `late` it waits until x has been
+/// changed.
 fn branched(late: bool) -> [f32; 3] {
     let device = Device::new();
     let other = device.context.new_stream().unwrap();
@@ -93,7 +93,7 @@ fn branched(late: bool) -> [f32; 3] {
 }
 
 #[test]
-fn a_wait_that_is_missing_between_branches_shows_under_some_schedule() {
+fn a_missing_wait_between_branches_shows_under_some_schedule() {
     if Device::emulated().is_none() {
         return;
     }
@@ -112,7 +112,7 @@ fn a_fork_that_is_not_joined_is_an_error() {
     other.join(&device.stream).unwrap();
     device.step(&other, &mut x).unwrap();
     assert_eq!(code(end(&device.stream)), CUresult::CUDA_ERROR_STREAM_CAPTURE_UNJOINED);
-    // Both are streams like any other again.
+    // Both streams are usable again.
     device.step(&other, &mut x).unwrap();
     other.synchronize().unwrap();
     assert_eq!(device.download(&x), [1.0; 4]);
@@ -125,7 +125,7 @@ fn the_legacy_default_stream_is_not_captured() {
     assert_eq!(code(result), CUresult::CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
 }
 
-/// What `forbidden` fails with during a capture, which it must end.
+/// The error of `forbidden` during a capture, which it must invalidate.
 fn refused(forbidden: impl FnOnce(&Device, &mut CudaSlice<f32>) -> CUresult) -> CUresult {
     let device = Device::new();
     let mut x = device.zeros(4);
@@ -138,7 +138,7 @@ fn refused(forbidden: impl FnOnce(&Device, &mut CudaSlice<f32>) -> CUresult) -> 
     let invalidated = CUresult::CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
     assert_eq!(code(device.step(&device.stream, &mut x)), invalidated);
     assert_eq!(code(end(&device.stream)), invalidated);
-    // The stream is one like any other again, and nothing was done.
+    // The stream is usable again, and no work was done.
     assert_eq!(device.download(&x), [0.0; 4]);
     refused
 }
@@ -161,7 +161,7 @@ fn waiting_allocating_and_copying_during_a_capture_are_errors() {
 }
 
 #[test]
-fn waiting_for_an_event_from_outside_is_an_error() {
+fn waiting_for_an_event_from_outside_the_capture_is_an_error() {
     let isolation = refused(|device, _| {
         let other = device.context.new_stream().unwrap();
         let event = other.record_event(None).unwrap();
@@ -171,7 +171,7 @@ fn waiting_for_an_event_from_outside_is_an_error() {
 }
 
 #[test]
-fn captured_events_do_not_happen() {
+fn captured_events_never_complete() {
     let device = Device::new();
     device.stream.begin_capture(MODE).unwrap();
     let event = device.stream.record_event(None).unwrap();
@@ -180,7 +180,7 @@ fn captured_events_do_not_happen() {
 }
 
 #[test]
-fn captures_end_where_they_began() {
+fn captures_end_on_the_stream_that_began_them() {
     let device = Device::new();
     let illegal = CUresult::CUDA_ERROR_ILLEGAL_STATE;
     assert_eq!(code(end(&device.stream)), illegal);
@@ -227,7 +227,7 @@ fn a_graph_with_freed_memory_fails() {
 }
 
 #[test]
-fn contradictory_flags_of_a_graph_are_refused() {
+fn contradictory_graph_flags_are_an_error() {
     let device = Device::new();
     device.stream.begin_capture(MODE).unwrap();
     let flags = CUgraphInstantiate_flags::CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH

@@ -12,7 +12,7 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-/// A device of its own for each test, so that a failed kernel spoils no other.
+/// A separate device for each test, so that a failed kernel does not affect other tests.
 pub struct Device {
     pub context: Arc<CudaContext>,
     pub stream: Arc<CudaStream>,
@@ -43,7 +43,7 @@ impl Device {
         Self { context, stream, module }
     }
 
-    /// A device for a test of what only the emulator does; none where there is a real one.
+    /// A device for a test of emulator-specific behaviour; none on a real GPU.
     pub fn emulated() -> Option<Self> {
         (!on_gpu()).then(Self::new)
     }
@@ -87,7 +87,7 @@ impl Device {
         unsafe { push(&mut launch).launch(config) }.unwrap();
     }
 
-    /// That what was queued failed, and in these words.
+    /// Asserts that queued work failed, with these words in the message.
     #[track_caller]
     pub fn failed(&self, code: CUresult, words: &[&str]) {
         let error = self.stream.synchronize().unwrap_err();
@@ -132,7 +132,7 @@ pub fn stand_ins() -> PathBuf {
     BUILT.get_or_init(|| build(&folder(), false)).clone()
 }
 
-/// Builds stand-ins with the tests' kernels; in a child they are those it was given.
+/// Builds stand-ins with the tests' kernels; a child process uses those of its parent.
 pub fn build(folder: &Path, sanitize: bool) -> PathBuf {
     if let Some(given) = std::env::var_os(FOLDER) {
         return given.into();
@@ -141,7 +141,7 @@ pub fn build(folder: &Path, sanitize: bool) -> PathBuf {
     StandIns { kernels: &kernels, objects: object_dir(), sanitize }.build(folder).unwrap()
 }
 
-/// Loads the stand-ins, once a process.
+/// Loads the stand-ins, once per process.
 pub fn load() {
     static LOADED: OnceLock<()> = OnceLock::new();
     LOADED.get_or_init(|| {
@@ -160,7 +160,7 @@ pub fn load() {
     });
 }
 
-/// Where a test finds its own name when it runs in a process of its own.
+/// The variable with the name of the test that runs in a child process.
 const CHILD: &str = "GAN_CUDA_EMULATOR_CHILD";
 
 /// Runs `body` in a process of its own, which must go well: a test that starts itself again.

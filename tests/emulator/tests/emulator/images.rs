@@ -1,4 +1,4 @@
-//! Images of kernels, and the stand-in for NVRTC that makes some.
+//! Images of kernels, and the stand-in for NVRTC, which generates some.
 
 use crate::common::{Device, code, kernel_dir};
 use cudarc::driver::sys::CUresult;
@@ -15,13 +15,13 @@ fn a_module_has_the_kernels_of_its_source_and_no_others() {
     assert_eq!(code(module.load_function("tree_sum")), not_found);
 }
 
-/// What loading a text fails with.
+/// The error of loading a text.
 fn load(device: &Device, text: &str) -> CUresult {
     code(device.context.load_module(Ptx::from_src(text)))
 }
 
 #[test]
-fn images_that_no_device_takes_are_refused() {
+fn invalid_images_are_an_error() {
     let Some(device) = Device::emulated() else { return };
     assert_eq!(load(&device, "no image"), CUresult::CUDA_ERROR_INVALID_IMAGE);
     assert_eq!(load(&device, ".version 9.0\n.target sm_90\n"), CUresult::CUDA_SUCCESS);
@@ -31,7 +31,7 @@ fn images_that_no_device_takes_are_refused() {
     assert_eq!(load(&device, newer_driver), CUresult::CUDA_ERROR_UNSUPPORTED_PTX_VERSION);
 }
 
-/// A cubin with one kernel, as far as a driver looks at it: two sections, the second of names.
+/// A minimal cubin with one kernel: two sections, the second with names.
 fn cubin(architecture: u32, kernel: &str) -> Vec<u8> {
     const HEADER: u64 = 64;
     const SECTION: usize = 64;
@@ -60,7 +60,7 @@ fn cubin(architecture: u32, kernel: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_cubin_is_for_its_own_architecture_and_newer_ones_of_its_kind() {
+fn a_cubin_runs_on_its_own_and_newer_architectures_of_the_same_major_version() {
     let Some(device) = Device::emulated() else { return };
     let load = |image| device.context.load_module(Ptx::from_binary(image));
     let module = load(cubin(90, "scale")).unwrap();
@@ -90,7 +90,7 @@ fn sources_that_do_not_compile_have_a_log() {
 }
 
 #[test]
-fn unknown_architectures_and_options_are_refused() {
+fn unknown_architectures_and_options_are_an_error() {
     crate::common::load();
     for option in ["--gpu-architecture=sm_12", "--optimise"] {
         let options = CompileOptions { options: vec![option.to_owned()], ..Default::default() };

@@ -1,4 +1,4 @@
-//! Kernels: where threads are, what they compute, barriers and shared memory.
+//! Kernels: thread indices, results, barriers and shared memory.
 
 use crate::common::{Device, code, grid};
 use cudarc::driver::sys::CUresult;
@@ -6,7 +6,7 @@ use cudarc::driver::{LaunchConfig, PushKernelArg};
 use gan_cuda_emulator::{Schedule, set_schedule};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Held by tests that need a schedule of their own, as it is the whole process's.
+/// Held by tests that change the schedule, which is global.
 pub fn with_schedule(schedule: Schedule) -> MutexGuard<'static, ()> {
     static LOCK: Mutex<()> = Mutex::new(());
     let guard = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
@@ -16,7 +16,7 @@ pub fn with_schedule(schedule: Schedule) -> MutexGuard<'static, ()> {
 }
 
 #[test]
-fn every_thread_of_a_grid_runs_once_at_its_place() {
+fn every_thread_of_a_grid_runs_once_with_its_index() {
     let device = Device::new();
     for (grid_dim, block_dim) in
         [((3, 2, 2), (4, 3, 5)), ((1, 1, 1), (1, 1, 1)), ((5, 1, 1), (1024, 1, 1))]
@@ -50,7 +50,7 @@ fn functions_are_those_of_cuda() {
     }
 }
 
-/// The sums of four blocks of 64 numbers, and what they should be.
+/// The sums of four blocks of 64 numbers, and the expected sums.
 fn sums(device: &Device, barrier: u32) -> (Vec<f32>, Vec<f32>) {
     let x = device.numbers(4 * 64);
     let mut y = device.zeros(4);
@@ -61,7 +61,7 @@ fn sums(device: &Device, barrier: u32) -> (Vec<f32>, Vec<f32>) {
 }
 
 #[test]
-fn block_sums_are_right_under_every_schedule() {
+fn block_sums_are_correct_under_every_schedule() {
     for schedule in Schedule::ALL {
         let _guard = with_schedule(schedule);
         let (got, want) = sums(&Device::new(), 1);
@@ -70,7 +70,7 @@ fn block_sums_are_right_under_every_schedule() {
 }
 
 #[test]
-fn missing_barriers_are_noticed_by_a_schedule() {
+fn missing_barriers_are_detected_by_some_schedule() {
     let Some(device) = Device::emulated() else { return };
     let noticed = Schedule::ALL.map(|schedule| {
         let _guard = with_schedule(schedule);
@@ -80,7 +80,7 @@ fn missing_barriers_are_noticed_by_a_schedule() {
     assert!(noticed.contains(&true), "{noticed:?}");
 }
 
-/// The numbers that `reverse_twice` makes of 0..64.
+/// The result of `reverse_twice` for 0..64.
 fn reverse_twice(device: &Device, second_barrier: u32) -> Vec<f32> {
     let x = device.numbers(64);
     let mut y = device.zeros(64);
@@ -90,7 +90,7 @@ fn reverse_twice(device: &Device, second_barrier: u32) -> Vec<f32> {
 }
 
 #[test]
-fn missing_barrier_between_reading_and_writing_is_noticed_by_a_schedule() {
+fn missing_barrier_between_read_and_write_is_detected_by_some_schedule() {
     let Some(device) = Device::emulated() else { return };
     let want: Vec<f32> = (0..64).map(|i| i as f32).collect();
     let mut noticed = false;
@@ -102,7 +102,7 @@ fn missing_barrier_between_reading_and_writing_is_noticed_by_a_schedule() {
     assert!(noticed);
 }
 
-/// That a kernel fails, in these words, and takes the device with it.
+/// Asserts that a kernel fails with these words in the message, and that the device fails too.
 fn fails(kernel: &str, words: &[&str]) {
     let Some(device) = Device::emulated() else { return };
     let mut y = device.zeros(64);
@@ -119,12 +119,12 @@ fn threads_at_different_barriers_are_an_error_with_kernel_and_lines() {
 }
 
 #[test]
-fn threads_that_leave_while_others_wait_are_an_error() {
+fn threads_that_exit_while_others_wait_are_an_error() {
     fails("leave_early", &["`leave_early`", "1 of 64 threads"]);
 }
 
 #[test]
-fn shared_memory_is_nan_at_the_beginning_of_each_block() {
+fn shared_memory_is_nan_at_the_start_of_each_block() {
     let Some(device) = Device::emulated() else { return };
     let mut y = device.zeros(5);
     let kernel = device.kernel("read_shared");
@@ -133,14 +133,14 @@ fn shared_memory_is_nan_at_the_beginning_of_each_block() {
 }
 
 #[test]
-fn launches_that_no_device_takes_are_refused() {
+fn invalid_launches_are_an_error() {
     let device = Device::new();
     let mut y = device.zeros(4);
     let kernel = device.kernel("leave_early");
     let mut refused = |grid_dim, block_dim, shared_mem_bytes| {
         let mut launch = device.stream.launch_builder(&kernel);
         launch.arg(&mut y);
-        // SAFETY: a launch that is refused touches nothing.
+        // SAFETY: a launch that fails accesses nothing.
         let result =
             unsafe { launch.launch(LaunchConfig { grid_dim, block_dim, shared_mem_bytes }) };
         code(result) == CUresult::CUDA_ERROR_INVALID_VALUE
@@ -154,7 +154,7 @@ fn launches_that_no_device_takes_are_refused() {
 }
 
 #[test]
-fn null_is_refused_but_for_arguments_that_may_be_null() {
+fn null_is_an_error_except_for_nullable_arguments() {
     let Some(device) = Device::emulated() else { return };
     let mut y = device.stream.alloc_zeros::<u32>(4).unwrap();
     let kernel = device.kernel("coordinates");
@@ -181,7 +181,7 @@ fn the_last_block_is_the_one_with_the_last_ticket() {
 }
 
 #[test]
-fn vectors_of_four_are_copied_whole() {
+fn float4_is_copied_as_a_whole() {
     let device = Device::new();
     let x = device.numbers(8);
     let mut y = device.zeros(8);

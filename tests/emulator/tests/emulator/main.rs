@@ -1,15 +1,15 @@
-//! The emulator's own tests, through cudarc, as the CUDA device uses it.
+//! The emulator's own tests, through cudarc, like the CUDA device.
 //!
-//! The kernels are those of `tests/kernels`, some of them wrong on purpose. Tests of CUDA's own
-//! rules also run on a real device where `GAN_CUDA_EMULATOR_TESTS_ON_GPU=1` says so; the others are
-//! then left out.
+//! The kernels are those in `tests/kernels`, some of which are faulty on purpose. With
+//! `GAN_CUDA_EMULATOR_TESTS_ON_GPU=1`, tests of CUDA's own rules run on a real GPU, and the others are
+//! skipped.
 
 mod blas;
 mod capture;
 mod common;
+mod environment;
 mod images;
 mod kernels;
-mod knobs;
 mod memory;
 mod sanitizers;
 mod streams;

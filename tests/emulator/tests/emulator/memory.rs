@@ -1,4 +1,4 @@
-//! Device memory: what it holds, what may be freed, and what is noticed.
+//! Device memory: initial content, frees, and detected errors.
 
 use crate::common::{Device, code, grid};
 use cudarc::driver::sys::CUresult;
@@ -14,7 +14,7 @@ fn fresh_memory_is_nan() {
 }
 
 #[test]
-fn more_memory_than_there_is_is_an_error() {
+fn allocations_beyond_the_devices_memory_are_an_error() {
     let Some(device) = Device::emulated() else { return };
     let (free, total) = device.context.mem_get_info().unwrap();
     assert_eq!((free, total), (4 << 30, 4 << 30));
@@ -27,14 +27,14 @@ fn more_memory_than_there_is_is_an_error() {
     let still_too_much = unsafe { device.stream.alloc::<u8>(free - 3999) };
     assert_eq!(code(still_too_much), CUresult::CUDA_ERROR_OUT_OF_MEMORY);
     drop(some);
-    // A queued free makes room.
+    // A queued free releases memory.
     assert_eq!(allocated(device.context.ordinal() as i32).unwrap(), 4000);
     device.stream.synchronize().unwrap();
     assert_eq!(allocated(device.context.ordinal() as i32).unwrap(), 0);
 }
 
 #[test]
-fn nothing_is_freed_twice() {
+fn a_double_free_is_an_error() {
     let device = Device::new();
     device.context.bind_to_thread().unwrap();
     // SAFETY: the errors are what is looked for.
@@ -48,7 +48,7 @@ fn nothing_is_freed_twice() {
 }
 
 #[test]
-fn nothing_is_freed_twice_in_a_queue() {
+fn a_queued_double_free_is_an_error() {
     let Some(device) = Device::emulated() else { return };
     let stream = device.stream.cu_stream();
     // SAFETY: the errors are what is looked for.
@@ -65,12 +65,12 @@ fn nothing_is_freed_twice_in_a_queue() {
 }
 
 #[test]
-fn copies_and_fills_beyond_an_allocation_are_refused() {
+fn copies_and_fills_beyond_an_allocation_are_an_error() {
     let device = Device::new();
     let x = device.zeros(10);
     let (address, stream) = (device.address(&x), device.stream.cu_stream());
     let mut host = [0u8; 48];
-    // SAFETY: what is refused touches nothing.
+    // SAFETY: calls that fail access nothing.
     unsafe {
         let results = [
             result::memcpy_dtoh_async(&mut host[..41], address, stream),
@@ -93,7 +93,7 @@ fn scale(device: &Device, kernel: &str, y: u64, x: u64, n: i32) {
 }
 
 #[test]
-fn a_kernel_that_writes_too_far_is_named_with_its_argument() {
+fn an_out_of_bounds_write_is_reported_with_kernel_and_argument() {
     let Some(device) = Device::emulated() else { return };
     let x = device.numbers(101);
     let y = device.zeros(100);
@@ -116,7 +116,7 @@ fn a_kernel_with_freed_memory_fails() {
 }
 
 #[test]
-fn memory_of_the_host_is_no_memory_of_the_device() {
+fn host_memory_is_not_device_memory() {
     let Some(device) = Device::emulated() else { return };
     let host = [1.0f32; 8];
     let y = device.zeros(8);
@@ -125,7 +125,7 @@ fn memory_of_the_host_is_no_memory_of_the_device() {
 }
 
 #[test]
-fn the_end_of_a_context_frees_everything() {
+fn the_end_of_a_context_frees_its_memory() {
     let Some(device) = Device::emulated() else { return };
     let ordinal = device.context.ordinal() as i32;
     let leaked = device.zeros(10).leak();

@@ -1,5 +1,5 @@
-//! Stand-ins that are built with sanitizers name file and line of what a kernel does wrong. Each
-//! wrong kernel runs in a process of its own, which it ends.
+//! Stand-ins built with sanitizers report file and line of a kernel's invalid accesses. Each faulty
+//! kernel runs in a child process, which it aborts.
 
 use crate::common::{self, Device, grid};
 use cudarc::driver::PushKernelArg;
@@ -7,7 +7,7 @@ use gan_cuda_emulator::{FOLDER, sanitizer_runtime};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// Stand-ins with sanitizers and the library that they need; nothing where there are none.
+/// Stand-ins with sanitizers and the sanitizer library; none without a sanitizer.
 fn sanitized() -> Option<&'static (PathBuf, PathBuf)> {
     static BUILT: OnceLock<Option<(PathBuf, PathBuf)>> = OnceLock::new();
     let build = || {
@@ -21,20 +21,20 @@ fn sanitized() -> Option<&'static (PathBuf, PathBuf)> {
     BUILT.get_or_init(build).as_ref()
 }
 
-/// Whether the sanitizers are GCC's, which see more than Clang's.
+/// Whether the sanitizers are GCC's, which detect more than Clang's.
 fn of_gcc() -> bool {
     sanitized().is_some_and(|(_, runtime)| runtime.ends_with("libasan.so"))
 }
 
-/// What makes a process use sanitized stand-ins; nothing where there are none.
+/// The variables that make a process use sanitized stand-ins; none without a sanitizer.
 fn variables() -> Option<[(&'static str, &'static Path); 3]> {
     let (folder, runtime) = sanitized()?;
-    // Leaks of the test program are no concern.
+    // Leaks of the test program do not matter.
     let options = Path::new("detect_leaks=0");
     Some([(FOLDER, folder), ("LD_PRELOAD", runtime), ("ASAN_OPTIONS", options)])
 }
 
-/// Runs `body` in a process of its own, whose report must have all `parts`.
+/// Runs `body` in a child process, whose report must contain all `parts`.
 fn assert_reported(test: &str, parts: &[&str], body: impl FnOnce()) {
     let Some(variables) = variables() else { return };
     let test = format!("sanitizers::{test}");
@@ -46,7 +46,7 @@ fn assert_reported(test: &str, parts: &[&str], body: impl FnOnce()) {
     }
 }
 
-/// Launches an elementwise kernel y ← x on 32 threads, with `skipped` numbers left out before y.
+/// Launches an elementwise kernel y ← x on 32 threads, with y offset by `skipped` elements.
 fn run(kernel: &str, skipped: usize, n: i32) {
     let device = Device::new();
     let (x, y) = (device.numbers(200), device.zeros(100));

@@ -1,4 +1,4 @@
-//! Streams: work that nobody waited for is not done, and events order what they should.
+//! Streams: work runs only when something waits for it, and events order streams.
 
 use crate::common::Device;
 use cudarc::driver::PinnedHostSlice;
@@ -12,7 +12,7 @@ fn sevens(device: &Device, n: usize) -> PinnedHostSlice<f32> {
 }
 
 #[test]
-fn copies_to_pinned_memory_wait_for_somebody_to_wait() {
+fn copies_to_pinned_memory_run_when_waited_for() {
     let Some(device) = Device::emulated() else { return };
     let x = device.numbers(4);
     let mut host = sevens(&device, 4);
@@ -26,7 +26,7 @@ fn copies_to_pinned_memory_wait_for_somebody_to_wait() {
 }
 
 #[test]
-fn copies_from_pageable_memory_have_read_it() {
+fn copies_from_pageable_memory_are_complete_on_return() {
     let device = Device::new();
     let mut host = vec![1.0f32; 4];
     let x = device.upload(&host);
@@ -35,7 +35,7 @@ fn copies_from_pageable_memory_have_read_it() {
 }
 
 #[test]
-fn other_streams_do_not_wait_by_themselves() {
+fn streams_do_not_synchronize_implicitly() {
     let Some(device) = Device::emulated() else { return };
     let mut x = device.zeros(4);
     device.stream.synchronize().unwrap();
@@ -63,7 +63,7 @@ fn events_order_streams_both_ways() {
 }
 
 #[test]
-fn events_come_to_pass_for_those_who_ask() {
+fn event_queries_make_progress() {
     let device = Device::new();
     let mut x = device.zeros(4);
     for _ in 0..5 {
@@ -75,7 +75,7 @@ fn events_come_to_pass_for_those_who_ask() {
 }
 
 #[test]
-fn long_queues_are_worked_off() {
+fn long_queues_are_drained() {
     let device = Device::new();
     let other = device.context.new_stream().unwrap();
     let mut x = device.zeros(1);
@@ -90,7 +90,7 @@ fn long_queues_are_worked_off() {
 }
 
 #[test]
-fn several_threads_of_the_host_have_streams_of_their_own() {
+fn several_host_threads_have_their_own_streams() {
     let device = Device::new();
     std::thread::scope(|scope| {
         for _ in 0..4 {

@@ -1,6 +1,6 @@
-// Kernels that use shared memory, right and wrong.
+// Kernels that use shared memory, correct and faulty.
 
-// Sum of the block's numbers, as a tree. Without a barrier thread 0 may add what is not there yet.
+// Tree sum of the block's numbers. Without a barrier thread 0 may add values not written yet.
 extern "C" __global__ void tree_sum(
     float* __restrict__ y,        // (any): blocks
     const float* __restrict__ x,  // (any): blocks, threads
@@ -15,7 +15,7 @@ extern "C" __global__ void tree_sum(
     if (threadIdx.x == 0) y[blockIdx.x] = sums[0];
 }
 
-// Reverses the block's numbers. Writes before each second barrier are what a schedule must order.
+// Reverses the block's numbers twice. A schedule must expose a missing second barrier.
 extern "C" __global__ void reverse_twice(
     float* __restrict__ y,        // (any): threads
     const float* __restrict__ x,  // (any): threads
@@ -44,7 +44,7 @@ extern "C" __global__ void diverge(
     y[threadIdx.x] = 1.0f;
 }
 
-// Threads that leave while others wait.
+// Threads that exit while others wait.
 extern "C" __global__ void leave_early(
     float* __restrict__ y)  // (any): threads
 {
@@ -53,7 +53,7 @@ extern "C" __global__ void leave_early(
     y[threadIdx.x] = 1.0f;
 }
 
-// What shared memory holds before it is written.
+// The initial content of shared memory.
 extern "C" __global__ void read_shared(
     float* __restrict__ y)  // (any): blocks
 {
@@ -62,7 +62,7 @@ extern "C" __global__ void read_shared(
     held[7] = 1.0f;
 }
 
-// One number too many in shared memory.
+// Writes one element too many to shared memory.
 extern "C" __global__ void share_too_far(
     float* __restrict__ y,        // (n)
     const float* __restrict__ x,  // (n)

@@ -1,4 +1,4 @@
-// Elementwise kernels, right and wrong.
+// Elementwise kernels, correct and faulty.
 
 extern "C" __global__ void scale(
     float* __restrict__ y,        // (n)
@@ -11,7 +11,7 @@ extern "C" __global__ void scale(
     }
 }
 
-// One element too many.
+// Writes one element too many.
 extern "C" __global__ void scale_too_far(
     float* __restrict__ y,        // (n)
     const float* __restrict__ x,  // (n)
@@ -23,7 +23,7 @@ extern "C" __global__ void scale_too_far(
     }
 }
 
-// x ← 2·x + 1, so that the order and the number of launches show.
+// x ← 2·x + 1, which depends on the order and the number of launches.
 extern "C" __global__ void step(
     float* __restrict__ x,  // (n)
     int n)
@@ -33,7 +33,7 @@ extern "C" __global__ void step(
     }
 }
 
-// Where each thread is, as one number.
+// The index of each thread, as one number.
 extern "C" __global__ void coordinates(
     unsigned* __restrict__ y,           // (any): threads
     const unsigned* __restrict__ bias,  // (1) or null
@@ -45,7 +45,7 @@ extern "C" __global__ void coordinates(
     y[i] = factor * i + (bias ? *bias : 0);
 }
 
-// Four numbers at a time.
+// Copies four numbers at a time.
 extern "C" __global__ void copy_fours(
     float* __restrict__ y,        // (any): 4·n
     const float* __restrict__ x,  // (any): 4·n
@@ -69,7 +69,7 @@ extern "C" __global__ void functions(
     y[8] = min(3, 2), y[9] = max(3u, 2u);
 }
 
-// Counts the blocks; the last one to come notes the count, and leaves the ticket as it was.
+// Counts the blocks; the last one to arrive stores the count, and the ticket is 0 again.
 extern "C" __global__ void count_blocks(
     unsigned* __restrict__ y)  // (3): the count, the ticket, what the last one notes
 {

@@ -10,20 +10,20 @@ use std::process::{Command, ExitStatus};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How long an operation's cases may take; a wrong bound may mean an endless loop. They take less
-/// than a minute.
+/// The time limit for an operation's cases; a wrong bound may cause an endless loop. Normally they take
+/// less than a minute.
 const TIME_LIMIT: Duration = Duration::from_secs(300);
 
-/// What all attempts have in common.
+/// State shared by all attempts.
 pub struct Attempts {
     suite: PathBuf,
     scratch: PathBuf,
-    /// The sanitizers' library.
+    /// The sanitizer library.
     runtime: PathBuf,
 }
 
 impl Attempts {
-    /// Compiles the kernels as they are, once for all attempts.
+    /// Compiles the unchanged kernels, once for all attempts.
     pub fn new(suite: &Path) -> Result<Self, String> {
         let runtime = sanitizer_runtime().map_err(|problem| problem.to_string())?;
         let scratch = object_dir().with_file_name("mutants");
@@ -31,7 +31,7 @@ impl Attempts {
         for sanitize in [false, true] {
             let folder = attempts.scratch.join("unchanged");
             build(&kernel_dir(), &folder, sanitize)?;
-            // It passes; so it is the mutants that fail it later.
+            // The unchanged kernels must pass, so that later failures are due to mutants.
             attempts
                 .outcome(&folder, "writing_beside_a_buffer_is_noticed", sanitize)?
                 .map_or(Ok(()), |failure| {
@@ -41,8 +41,8 @@ impl Attempts {
         Ok(attempts)
     }
 
-    /// What catches a mutant, if anything does. A bound needs the sanitizers: what is read beyond a
-    /// buffer need not change a result. A barrier does not, and runs faster without.
+    /// What catches a mutant, if anything does. A bound needs the sanitizers: an out-of-bounds read need
+    /// not change a result. A barrier does not, and runs faster without them.
     pub fn what_catches(&self, number: usize, mutant: &Mutant) -> Result<Option<String>, String> {
         let folder = self.scratch.join(number.to_string());
         let caught = self.try_out(&folder, mutant);
@@ -64,7 +64,7 @@ impl Attempts {
         Ok(None)
     }
 
-    /// Runs a test of the suite; how it failed, if it did.
+    /// Runs a test of the suite; returns how it failed, if it did.
     fn outcome(
         &self,
         stand_ins: &Path,
@@ -81,12 +81,12 @@ impl Attempts {
             Some(status) if status.success() && text.contains(" 1 passed;") => Ok(None),
             Some(status) if !status.success() => failure(&text)
                 .map(Some)
-                .ok_or_else(|| format!("{test} ended with {status} and did not say why:\n{text}")),
+                .ok_or_else(|| format!("{test} ended with {status} without a message:\n{text}")),
             Some(_) => Err(format!("{test} was not run:\n{text}")),
         }
     }
 
-    /// The test's exit status; nothing if it took too long.
+    /// The test's exit status; none if it timed out.
     fn run(
         &self,
         stand_ins: &Path,
@@ -118,7 +118,7 @@ impl Attempts {
 }
 
 fn build(kernels: &Path, out: &Path, sanitize: bool) -> Result<(), String> {
-    // Objects of unchanged files are there already, so attempts do not get in each other's way.
+    // Objects of unchanged files exist already, so concurrent attempts do not conflict.
     let stand_ins = StandIns { kernels, objects: object_dir(), sanitize };
     stand_ins.build(out).map(|_| ()).map_err(|problem| problem.to_string())
 }
@@ -133,8 +133,8 @@ fn write_kernels(folder: &Path, mutant: &Mutant) -> io::Result<()> {
     fs::write(folder.join(&mutant.file), &mutant.source)
 }
 
-/// How a test failed, by its output: the sanitizer's report, or the first thing that it says. Nothing
-/// if it does not say, or if it did not get as far as the device.
+/// How a test failed, according to its output: the sanitizer's report, or the first message. None if
+/// there is no message, or if the test failed before it opened the device.
 fn failure(output: &str) -> Option<String> {
     let (_, output) = output.split_once(": Emulated CUDA device")?;
     for (mark, name) in
@@ -146,7 +146,7 @@ fn failure(output: &str) -> Option<String> {
         }
     }
     let (_, said) = output.split_once("\ntest panicked: ")?;
-    // Where there is a list, its first line says whose it is.
+    // The first line of a list is its heading.
     let first = said.lines().find(|line| !line.ends_with(':'))?;
     Some(first.to_owned())
 }
@@ -156,7 +156,7 @@ mod tests {
     use super::failure;
 
     #[test]
-    fn the_first_thing_that_is_said_is_told() {
+    fn the_first_message_is_returned() {
         let device = "emulated CUDA: Emulated CUDA device (cuda:0)\n";
         let of = |text: &str| failure(&format!("{device}{text}"));
         assert_eq!(of("\ntest panicked: copy:\nCopy: y: 3 is 4\nmore").unwrap(), "Copy: y: 3 is 4");
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_before_the_device_is_there_catches_nothing() {
+    fn failures_before_the_device_is_open_do_not_count() {
         assert_eq!(failure("test panicked: no such library"), None);
         assert_eq!(failure("ASan runtime does not come first"), None);
     }

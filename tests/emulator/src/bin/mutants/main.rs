@@ -1,4 +1,4 @@
-//! Makes the kernels wrong, one line at a time, and checks that a test of the suite notices.
+//! Mutation testing of the kernels: changes one line at a time, and checks that a test fails.
 //!
 //! ```sh
 //! tests/mutants [--short]
@@ -9,24 +9,24 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `rules` | how a line is made wrong: barriers, bounds, conditions |
+//! | `rules` | how a line is mutated: barriers, bounds, conditions |
 //! | `source`, `plan` | all mutants, and the operations that run each |
 //! | `attempt` | builds the emulator with a mutant and runs the operations' tests on it |
-//! | `listed` | those that change nothing, `tests/mutants.txt` |
+//! | `equivalent` | equivalent mutants, `tests/mutants.txt` |
 //!
-//! It prints each mutant and what caught it. Exit code 1: one was caught by nothing and is not
-//! listed, or is listed and was caught, or a listed one is none any more. `--short` takes every
-//! barrier and one bound of each file.
+//! It prints each mutant and what caught it. Exit code 1: a mutant survived and is not listed, or is
+//! listed but was caught, or a listed one no longer exists. `--short` runs every barrier and one bound
+//! of each file.
 
 mod attempt;
-mod listed;
+mod equivalent;
 mod plan;
 mod rules;
 mod source;
 
 use attempt::Attempts;
+use equivalent::Entry;
 use gan_cuda_emulator::kernel_dir;
-use listed::Entry;
 use plan::Mutant;
 use rules::Rule;
 use std::collections::HashSet;
@@ -57,10 +57,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether all is as it should be.
+/// Runs the mutants; returns whether all have the expected result.
 fn check(suite: &Path, short: bool) -> Result<bool, String> {
     let list = fs::read_to_string(LIST).map_err(|error| format!("{LIST}: {error}"))?;
-    let list = listed::parse(&list).map_err(|problem| format!("{LIST}: {problem}"))?;
+    let list = equivalent::parse(&list).map_err(|problem| format!("{LIST}: {problem}"))?;
     let mut mutants = plan::all(&kernel_dir()).map_err(|error| format!("the kernels: {error}"))?;
     let gone = list.iter().filter(|entry| !mutants.iter().any(|mutant| entry.is_of(mutant)));
     let gone: Vec<String> = gone.map(ToString::to_string).collect();
@@ -70,7 +70,7 @@ fn check(suite: &Path, short: bool) -> Result<bool, String> {
     let attempts = Attempts::new(suite)?;
     let verdicts = try_all(&attempts, &mutants, &list);
     let count = |of: Verdict| verdicts.iter().filter(|verdict| **verdict == of).count();
-    gone.iter().for_each(|entry| println!("GONE     {entry}\n         listed, and no mutant"));
+    gone.iter().for_each(|entry| println!("GONE     {entry}\n         listed, but not a mutant"));
     println!(
         "{} mutants: {} caught, {} change nothing and are listed; wrong: {} survived, {} are \
          listed and caught, {} could not be tried, {} are listed and gone",
@@ -100,20 +100,20 @@ fn short_list(mutants: Vec<Mutant>, list: &[Entry]) -> Vec<Mutant> {
     mutants.into_iter().filter(keep).collect()
 }
 
-/// What came of a mutant.
+/// The result for a mutant.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     Caught,
-    /// Not caught, and known.
+    /// Not caught, but listed.
     Listed,
     Survived,
-    /// Listed, and caught.
+    /// Listed, but caught.
     Stale,
-    /// It was not compiled or run.
+    /// It could not be compiled or run.
     Error,
 }
 
-/// Tries all mutants, as many at once as there are processors, and prints what came of each.
+/// Runs all mutants, in parallel on all processors, and prints the result of each.
 fn try_all(attempts: &Attempts, mutants: &[Mutant], list: &[Entry]) -> Vec<Verdict> {
     let left = Mutex::new(mutants.iter().enumerate());
     let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
@@ -122,7 +122,7 @@ fn try_all(attempts: &Attempts, mutants: &[Mutant], list: &[Entry]) -> Vec<Verdi
         while let Some((number, mutant)) = next() {
             let caught = attempts.what_catches(number, mutant);
             let entry = list.iter().find(|entry| entry.is_of(mutant));
-            let (verdict, word, why) = judge(caught, entry);
+            let (verdict, word, why) = verdict(caught, entry);
             println!("{word:8} {mutant}\n         {why}");
             verdicts.lock().unwrap_or_else(PoisonError::into_inner).push(verdict);
         }
@@ -132,8 +132,8 @@ fn try_all(attempts: &Attempts, mutants: &[Mutant], list: &[Entry]) -> Vec<Verdi
     verdicts.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The verdict, in a word, and why.
-fn judge(
+/// The verdict, its label, and the reason.
+fn verdict(
     caught: Result<Option<String>, String>,
     listed: Option<&Entry>,
 ) -> (Verdict, &'static str, String) {
@@ -141,7 +141,7 @@ fn judge(
         (Ok(Some(how)), None) => (Verdict::Caught, "caught", how),
         (Ok(None), Some(entry)) => (Verdict::Listed, "listed", entry.reason.clone()),
         (Ok(None), None) => (Verdict::Survived, "SURVIVED", "no test fails".to_owned()),
-        (Ok(Some(how)), Some(_)) => (Verdict::Stale, "STALE", format!("listed, and caught: {how}")),
+        (Ok(Some(how)), Some(_)) => (Verdict::Stale, "STALE", format!("listed, but caught: {how}")),
         (Err(problem), _) => (Verdict::Error, "ERROR", problem),
     }
 }

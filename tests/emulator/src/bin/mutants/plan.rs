@@ -1,4 +1,4 @@
-//! All mutants of the kernels: which file becomes what, and which operations run it.
+//! All mutants of the kernels: the changed file, and the operations that run the changed line.
 
 use crate::rules::{self, Rule};
 use crate::source::{self, Function};
@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::{fmt, fs, io};
 
-/// Kernels that are run by an operation of another name.
+/// Kernels that are run by an operation with a different name.
 const RENAMED: &[(&str, &str)] = &[
     ("bias_activation_forward", "linear_forward"),
     ("bias_activation_backward_parts", "bias_activation_backward"),
@@ -20,18 +20,18 @@ const RENAMED: &[(&str, &str)] = &[
     ("convolution_sum", "convolution_transpose"),
 ];
 
-/// A kernel file with one change, in it or in what it includes.
+/// A kernel file with one change, in the file itself or in an included header.
 pub struct Mutant {
     /// The kernel file.
     pub file: String,
-    /// The header, if that is where the change is.
+    /// The header, if the change is in a header.
     pub header: Option<String>,
     /// The whole kernel file with the change.
     pub source: String,
     pub change: Change,
 }
 
-/// A line made wrong.
+/// A changed line.
 #[derive(Clone)]
 pub struct Change {
     /// Counted from 1.
@@ -44,8 +44,8 @@ pub struct Change {
 }
 
 impl Mutant {
-    /// The file with the changed line, and for which kernel file if it is a header.
-    pub fn place(&self) -> String {
+    /// The file with the changed line; for a header, also the kernel file.
+    pub fn location(&self) -> String {
         match &self.header {
             Some(header) => format!("{header} in {}", self.file),
             None => self.file.clone(),
@@ -72,7 +72,7 @@ impl fmt::Display for Change {
     }
 }
 
-/// The mutants of all kernels in a folder. One in a header is made once for each file that uses it.
+/// The mutants of all kernels in a folder. A change in a header is a mutant for each file that uses it.
 pub fn all(kernels: &Path) -> io::Result<Vec<Mutant>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(kernels)? {
@@ -99,7 +99,7 @@ fn included(source: &str) -> Vec<&str> {
 }
 
 fn of_file(file: &str, source: &str, headers: &[(String, String)]) -> Vec<Mutant> {
-    // As the compiler sees it.
+    // The source as the compiler sees it.
     let texts = headers.iter().map(|(_, text)| &**text).chain([source]);
     let whole: String = texts.flat_map(str::lines).map(|line| format!("{line}\n")).collect();
     let functions = source::functions(&whole);
@@ -121,7 +121,7 @@ fn of_file(file: &str, source: &str, headers: &[(String, String)]) -> Vec<Mutant
     mutants
 }
 
-/// The changes of some lines of a source that kernels run; lines count from the first of them.
+/// The changes of some lines of a source that kernels run; line numbers are relative to the first.
 fn changes(whole: &str, functions: &[Function], lines: &Range<usize>) -> Vec<Change> {
     let mut all = Vec::new();
     for function in functions.iter().filter(|function| lines.contains(&function.lines.start)) {
@@ -156,8 +156,8 @@ fn with_change(text: &str, change: &Change) -> String {
     text.lines().enumerate().map(changed).map(|line| format!("{line}\n")).collect()
 }
 
-/// A kernel file with a header's text in place of its inclusion. The header itself stays as it is:
-/// other kernel files are then not compiled again.
+/// A kernel file in which the text of a header replaces its inclusion. The header itself stays
+/// unchanged, so that other kernel files are not compiled again.
 fn with_header(file: &str, source: &str, header: &str, text: &str) -> String {
     let mut whole = String::new();
     for (i, line) in source.lines().enumerate() {
@@ -205,8 +205,8 @@ extern \"C\" __global__ void second(
     }
 
     #[test]
-    fn a_change_has_its_place_and_the_operations_that_run_it() {
-        let found: Vec<_> = mutants().iter().map(|of| (of.place(), of.change.line)).collect();
+    fn a_change_has_a_location_and_the_operations_that_run_it() {
+        let found: Vec<_> = mutants().iter().map(|of| (of.location(), of.change.line)).collect();
         assert_eq!(found, [("common.cuh in a.cu".to_owned(), 4), ("a.cu".to_owned(), 11)]);
         assert_eq!(mutants()[0].change.operations, ["linear_forward"]);
         assert_eq!(mutants()[1].change.operations, ["second"]);

@@ -1,14 +1,14 @@
-//! How a line of a kernel is made wrong.
+//! How a line of a kernel is mutated.
 //!
 //! | rule | what it does |
 //! |---|---|
-//! | barrier | takes `__syncthreads();` away |
-//! | bound | ` < ` becomes ` <= `; in an `if`, ` >= ` becomes ` > `: one element more |
-//! | condition | a name that is a condition, or what `&&` joins to one, is taken for true: `if (mask)`, `if (!walk.inside)`, `inside ? rows : 0` |
+//! | barrier | removes `__syncthreads();` |
+//! | bound | ` < ` becomes ` <= `; in an `if`, ` >= ` becomes ` > `: off by one |
+//! | condition | a name that is a condition, or joined by `&&`, becomes true: `if (mask)`, `if (!walk.inside)`, `inside ? rows : 0` |
 //!
-//! Left alone are comparisons with a number that has a point, which bound no index, and the choice
-//! of the one thread that writes (`threadIdx.y == 0`): what others write too is the same, or a race
-//! that the emulator, where one thread runs at a time, cannot see.
+//! Comparisons with a floating-point literal are not changed, since they are not index bounds; nor is the
+//! choice of the one thread that writes (`threadIdx.y == 0`): the other threads would write the same
+//! value, or cause a race that the emulator, which runs one thread at a time, cannot detect.
 
 use crate::source::code;
 
@@ -19,7 +19,7 @@ pub enum Rule {
     Condition,
 }
 
-/// All wrong versions of a line, each wrong in one place.
+/// All mutations of a line, each with a single change.
 pub fn mutations(line: &str) -> Vec<(Rule, String)> {
     let code = code(line);
     let mut all = Vec::new();
@@ -48,18 +48,18 @@ pub fn mutations(line: &str) -> Vec<(Rule, String)> {
     all
 }
 
-/// Whether the condition of an `if` has begun and not ended.
+/// Whether the text ends within the condition of an `if`.
 fn is_in_if(before: &str) -> bool {
     let condition = before.split_once("if (").map_or(")", |(_, condition)| condition);
     condition.matches(')').count() <= condition.matches('(').count()
 }
 
-/// Whether a text begins with a number that has a point.
+/// Whether a text starts with a floating-point literal.
 fn is_real(text: &str) -> bool {
     text.trim_start_matches(|c: char| c.is_ascii_digit()).starts_with('.')
 }
 
-/// The names in a line, `walk.inside` as one, and where they begin.
+/// The names in a line, where `walk.inside` is one name, and their offsets.
 fn names(code: &str) -> Vec<(usize, &str)> {
     let within = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
     let mut found = Vec::new();
@@ -74,7 +74,7 @@ fn names(code: &str) -> Vec<(usize, &str)> {
     found
 }
 
-/// Whether what stands between these two is a condition, or one that `&&` joins to others.
+/// Whether the text between these two is a condition, or an operand of `&&` in one.
 fn is_condition(before: &str, after: &str) -> bool {
     let before = before.strip_suffix('!').unwrap_or(before);
     let begins = ["if (", "&& ", " = ", "return ", ", ", "("].iter().any(|of| before.ends_with(of));
@@ -87,31 +87,31 @@ fn is_condition(before: &str, after: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// Lines, and what they become.
+    /// Lines and their mutations.
     const LINES: [(&str, &[&str]); 18] = [
-        // A barrier is taken away.
+        // A barrier is removed.
         ("    __syncthreads();", &[""]),
         ("// __syncthreads();", &[]),
-        // A bound lets one element more in.
+        // A bound is off by one.
         ("for (i = 0; i < n; ++i) x[i] = 0;", &["for (i = 0; i <= n; ++i) x[i] = 0;"]),
         ("if (i >= n) return;", &["if (i > n) return;"]),
         ("if (4 * i + k < n) z = 1;  // k < 4", &["if (4 * i + k <= n) z = 1;  // k < 4"]),
-        // Numbers with a point are no bounds.
+        // Floating-point literals are not bounds.
         ("return x < 0.0f ? small : 1.0f - small;", &[]),
         ("case RELU: return x > 0.0f ? x : 0.0f;", &[]),
         ("x = words.of[k] >= least ? kept : 0.0f;", &[]),
         ("if (f(k)) x = words.of[k] >= least ? kept : 0.0f;", &[]),
-        // A name that is a condition is taken for true.
+        // A name that is a condition becomes true.
         ("if (mask) z *= mask[i];", &["if (true) z *= mask[i];"]),
         ("if (!walk.inside) return;", &["if (!true) return;"]),
         ("return {a, inside ? rows : 0, inside};", &["return {a, true ? rows : 0, inside};"]),
         ("mu = walk.inside ? mean[i] : 0.0f;", &["mu = true ? mean[i] : 0.0f;"]),
-        // The choice of a thread is left alone.
+        // The choice of a thread is not changed.
         ("if (threadIdx.y == 0 && walk.inside) x = s;", &["if (threadIdx.y == 0 && true) x = s;"]),
         ("if (threadIdx.x > 0) return;", &[]),
         ("const Scored s = score == CROSS_ENTROPY ? a(x) : b(x);", &[]),
         ("const bool aligned = aligned16(p) && aligned16(m);", &[]),
-        // A line may be wrong in several places.
+        // A line may have several mutations.
         (
             "a = first ? i < width : x;",
             &["a = first ? i <= width : x;", "a = true ? i < width : x;"],
@@ -119,7 +119,7 @@ mod tests {
     ];
 
     #[test]
-    fn lines_are_made_wrong_in_one_place_each() {
+    fn each_mutation_changes_one_place() {
         for (line, want) in LINES {
             let got: Vec<_> = mutations(line).into_iter().map(|(_, text)| text).collect();
             assert_eq!(got, want, "{line}");

@@ -1,18 +1,18 @@
-//! The functions of a kernel file, and who calls whom.
+//! The functions of a kernel file, and the call graph.
 
 use std::ops::Range;
 
-/// A function on the GPU.
+/// A device function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Function {
     pub name: String,
-    /// Whether it is launched, and not only called.
+    /// Whether it is a kernel.
     pub kernel: bool,
-    /// Its lines, counted from 0, the one with the closing brace not among them.
+    /// Its lines, counted from 0, without the one with the closing brace.
     pub lines: Range<usize>,
 }
 
-/// The part of a line that is no comment.
+/// A line without its comment.
 pub fn code(line: &str) -> &str {
     line.split_once("//").map_or(line, |(code, _)| code)
 }
@@ -109,7 +109,7 @@ extern \"C\" __global__ void second(
     }
 
     #[test]
-    fn kernels_run_what_they_call_through_others() {
+    fn kernels_run_functions_that_they_call_indirectly() {
         let all = functions(SOURCE);
         assert_eq!(kernels_that_run(&all[0], SOURCE, &all), ["first"]);
         assert_eq!(kernels_that_run(&all[3], SOURCE, &all), ["second"]);

@@ -1,14 +1,14 @@
-//! What the environment says, each in a process of its own.
+//! Environment variables, each tested in a child process.
 
 use crate::common::{self, Device, code};
 use cudarc::driver::CudaContext;
 use cudarc::driver::sys::{CUresult, cuDriverGetVersion};
 use std::path::Path;
 
-/// Runs a test with a variable set.
+/// Runs a test in a child process with a variable set.
 fn with_variable(name: &str, value: &str, test: &str, body: impl FnOnce()) {
     if !common::on_gpu() {
-        common::in_child(&format!("knobs::{test}"), &[(name, Path::new(value))], body);
+        common::in_child(&format!("environment::{test}"), &[(name, Path::new(value))], body);
     }
 }
 

@@ -1,9 +1,9 @@
-#include "knobs.h"
+#include "environment.h"
 
 #include <cstdio>
 #include <cstdlib>
 
-namespace emulator::knobs {
+namespace emulator::environment {
 
 namespace {
 
@@ -54,4 +54,4 @@ int capability()
     return 10 * major + minor;
 }
 
-} // namespace emulator::knobs
+} // namespace emulator::environment
