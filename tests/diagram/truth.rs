@@ -42,7 +42,7 @@ fn parameters_of_all_layers_add_up_to_the_networks() {
     let case = Case::published("cgan");
     let gan = Gan::new(Cpu::<f32>::new(1), case.model.clone(), 0).unwrap();
     for (panel, network) in
-        case.diagram().panels.iter().zip(Role::BOTH.map(|role| &gan.player(role).network))
+        case.diagram().panels.iter().zip(Role::BOTH.map(|role| &gan.trained_network(role).network))
     {
         assert_eq!(parameters(panel), network.params().count(), "{}", panel.id);
     }
@@ -188,7 +188,7 @@ fn passes_of_the_generator_are_those_that_batch_norm_counts() {
         gan.set_completed(1).unwrap();
         let [.., iteration] = &case.diagram().panels;
         let drawn = iteration.nodes.iter().filter(|node| node.lines[0] == "G forward").count();
-        assert_eq!(drawn as u64, gan.passes(Role::Generator), "{}", case.name);
+        assert_eq!(drawn as u64, gan.batches_tracked(Role::Generator), "{}", case.name);
     }
 }
 

@@ -98,7 +98,7 @@ impl Trained {
         // Down, so that a label is not its row.
         let labels = (0..count as u32).filter(|_| classes > 0).map(|i| classes - 1 - i % classes);
         let labels: Vec<u32> = labels.collect();
-        let images = sampler.draw(Statistics::Running, &noise, &labels);
+        let images = sampler.generate(Statistics::Running, &noise, &labels);
         let images = images.flat_map(|images| images.unwrap()).collect();
         Batch { noise, labels, images }
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use gan_cuda::eval;
-use gan_cuda::eval::trend::Evaluate;
+use gan_cuda::eval::evaluate::Evaluate;
 use gan_cuda::formats::records::{Measure, ScoreRecord, Scores, read_records, read_scores};
 use gan_cuda::gan::Gan;
 use gan_cuda::gan::interval::Interval;

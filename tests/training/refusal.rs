@@ -82,7 +82,7 @@ fn weights_that_are_no_numbers_are_not_saved() {
     let runs = tempfile::tempdir().unwrap();
     let run = RunDir::create(runs.path(), "mlp").unwrap();
     snapshot::take(&gan, &config, progress).unwrap().save(&run, 7).unwrap();
-    let (device, discriminator) = gan.player_mut(Role::Discriminator);
+    let (device, discriminator) = gan.trained_network_mut(Role::Discriminator);
     let params = discriminator.network.params_mut();
     let mut bias = params.read(device, &params.list()[1]).unwrap();
     bias[3] = f32::INFINITY;

@@ -85,7 +85,7 @@ impl<'a> Story<'a> {
     fn tell(&mut self, step: Step) {
         match step {
             // What is drawn is shown where it is used.
-            Step::Draw | Step::Advance => {}
+            Step::PrepareInputs | Step::Advance => {}
             Step::Generate { .. } => self.generate(),
             Step::Discriminate { update, real } => self.discriminate(update, real),
             Step::Loss { update } => self.loss(update),

@@ -27,7 +27,7 @@ pub(super) fn discriminator(model: &Model) -> Panel {
     let mut stack = Stack::new(Role::Discriminator, settings, network);
     stack.enter(("images", format!("images, {}", settings.image)), network);
     let closing = network.layers().count() - 1;
-    stack.layers(network, settings.loss.is_of_probabilities().then_some(closing));
+    stack.layers(network, settings.loss.takes_probabilities().then_some(closing));
     let meaning = match settings.loss {
         Loss::Mse => "1 means real, 0 generated",
         Loss::Bce => "that an image is real",

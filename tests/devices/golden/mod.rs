@@ -85,7 +85,7 @@ fn replay<D: Device>(recording: &Recording, device: D) -> f64 {
         update(&mut gan, &mut updates);
         if f == 0 {
             for (network, role) in NETWORKS {
-                check.gradients(gan.device(), network, gan.player(role));
+                check.gradients(gan.device(), network, gan.trained_network(role));
             }
         }
         gan.set_completed(f + 1).unwrap();
@@ -93,7 +93,7 @@ fn replay<D: Device>(recording: &Recording, device: D) -> f64 {
         check.plain(&format!("out.{f}.loss_d"), &[metrics.d_loss]);
         check.plain(&format!("out.{f}.loss_g"), &[metrics.g_loss]);
         for (network, role) in NETWORKS {
-            check.after(gan.device(), network, &gan.player(role).network, f);
+            check.after(gan.device(), network, &gan.trained_network(role).network, f);
         }
     }
     check.evaluation(&mut gan);
@@ -104,8 +104,9 @@ fn replay<D: Device>(recording: &Recording, device: D) -> f64 {
 fn compare_fakes<D: Device>(check: &mut Check, gan: &mut Gan<D>, f: u32) {
     let rows = gan.settings().batch_size;
     // A pass of its own moves running statistics, so it is undone before the update.
-    let statistics = snapshot(gan.device(), gan.player(Role::Generator).network.statistics());
-    gan.run_on_drawn(gan.steps()[1], rows);
+    let statistics =
+        snapshot(gan.device(), gan.trained_network(Role::Generator).network.statistics());
+    gan.run_on_inputs(gan.steps()[1], rows);
     let [images, _] = gan.images_and_outputs();
     let fakes = as_f64(gan.device().download(images.rows(rows..2 * rows)).unwrap());
     restore(gan, &statistics);
@@ -117,7 +118,7 @@ fn update<D: Device>(gan: &mut Gan<D>, updates: &mut D::Recording) {
     let rows = gan.settings().batch_size;
     if !gan.device().replay(updates) {
         for step in gan.steps().to_vec() {
-            gan.run_on_drawn(step, rows);
+            gan.run_on_inputs(step, rows);
         }
         gan.device().record(updates);
     }
@@ -128,7 +129,7 @@ fn snapshot<D: Device>(device: &D, params: &Params<D>) -> Vec<Vec<D::Real>> {
 }
 
 fn restore<D: Device>(gan: &mut Gan<D>, statistics: &[Vec<D::Real>]) {
-    let (device, player) = gan.player_mut(Role::Generator);
+    let (device, player) = gan.trained_network_mut(Role::Generator);
     let generator = &mut player.network;
     for (i, values) in statistics.iter().enumerate() {
         generator.statistics_mut().write(device, i, values).unwrap();
@@ -138,7 +139,7 @@ fn restore<D: Device>(gan: &mut Gan<D>, statistics: &[Vec<D::Real>]) {
 /// The file's initial weights and running statistics.
 fn load<D: Device>(recording: &Recording, gan: &mut Gan<D>) {
     for (prefix, role) in NETWORKS {
-        let (device, player) = gan.player_mut(role);
+        let (device, player) = gan.trained_network_mut(role);
         let network = &mut player.network;
         let mut loaded = 0;
         for learnt in [true, false] {
@@ -186,7 +187,7 @@ fn write_masks<D: Device>(recording: &Recording, gan: &mut Gan<D>, f: u32, first
         Role::Discriminator => [(own, 0), (own, rows), (generators, 0)],
         Role::Generator => [(generators, 0), (own, 0), (own, rows)],
     };
-    let stages = gan.player(Role::Discriminator).network.spec().stages();
+    let stages = gan.trained_network(Role::Discriminator).network.spec().stages();
     let dropping = stages.iter().filter(|stage| stage.dropout().is_some()).count();
     let (device, inputs) = gan.inputs_mut();
     for (c, (pass, first_row)) in passes.into_iter().enumerate() {
