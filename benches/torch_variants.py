@@ -42,7 +42,7 @@ from baseline import (  # finds tests/golden, too
 from torch import Tensor, nn
 
 import presets
-from presets import Batch, Outcome, Trainer, call, criterion, draw_noise
+from presets import Batch, Outcome, Trainer, call, criterion, sample_noise
 
 CAPTURE_WARMUP = 3  # iterations before a capture: they allocate what later ones reuse
 
@@ -90,10 +90,10 @@ class Sampler:
         """One iteration's inputs, drawn on the device."""
         preset, size = self.preset, self.preset.batch
         chosen = self._next_indices()
-        batch = Batch(self.dataset.images[chosen], draw_noise(preset, size, self.device))
+        batch = Batch(self.dataset.images[chosen], sample_noise(preset, size, self.device))
         fresh = preset.fakes == "fresh"
         if fresh:
-            batch.z2 = draw_noise(preset, size, self.device)
+            batch.z2 = sample_noise(preset, size, self.device)
         if preset.classes:
             batch.real_labels = self.dataset.labels[chosen]
             batch.fake_labels = self._draw_labels()

@@ -26,7 +26,7 @@ from baseline import PRESETS  # noqa: E402 (finds tests/golden, too)
 from safetensors.torch import load_file  # noqa: E402
 from torch import Tensor  # noqa: E402
 
-from presets import build_generator, draw_noise  # noqa: E402
+from presets import build_generator, sample_noise  # noqa: E402
 
 PRESET = "mlp-rgb"
 SAMPLES = 64
@@ -68,7 +68,7 @@ def pytorch(arguments: argparse.Namespace) -> list[dict[str, float]]:
     side = arguments.image_size
     preset = replace(PRESETS[PRESET], image_shape=(3, side, side))
     torch.manual_seed(0)
-    generator, noise = build_generator(preset).eval(), draw_noise(preset, SAMPLES)
+    generator, noise = build_generator(preset).eval(), sample_noise(preset, SAMPLES)
     points = []
     for path in sorted(out.glob("generator-*.safetensors")):
         generator.load_state_dict(load_file(path))

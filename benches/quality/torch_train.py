@@ -30,7 +30,7 @@ from presets import (  # noqa: E402
     Trainer,
     build_discriminator,
     build_generator,
-    draw_noise,
+    sample_noise,
 )
 
 DROPS_LAST = ("mlp-batchnorm",)
@@ -89,9 +89,9 @@ class Run:
     def batch(self, real: Tensor, labels: Tensor) -> Batch:
         """Real images, and what is drawn for them."""
         rows, preset = len(real), self.preset
-        batch = Batch(real=real, z=draw_noise(preset, rows))
+        batch = Batch(real=real, z=sample_noise(preset, rows))
         if preset.fakes == "fresh":
-            batch = replace(batch, z2=draw_noise(preset, rows))
+            batch = replace(batch, z2=sample_noise(preset, rows))
         if preset.classes:
             fake_labels = torch.randint(preset.classes, (rows,))
             batch = replace(batch, real_labels=labels, fake_labels=fake_labels)

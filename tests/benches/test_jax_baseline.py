@@ -30,9 +30,9 @@ try:
     from jax_presets import Dataset, Draw, Learner, Setup, State
     from torch import Tensor
 
-    import recorded_run
+    import golden_run
     from presets import PRESETS
-    from recorded_run import Run, Tensors
+    from golden_run import Run, Tensors
     from tolerances import share
 
     jax.config.update("jax_default_matmul_precision", "highest")
@@ -74,12 +74,12 @@ def kind_of(module: torch.nn.Module) -> Kind | None:
 
 def modules(run: Run, letter: str) -> dict[str, Kind]:
     """A network's modules with parameters by their keys, in order."""
-    network = recorded_run.build_networks(run.preset)[letter]
+    network = golden_run.build_networks(run.preset)[letter]
     found = {f"{letter}.{name}": kind_of(module) for name, module in network.named_modules()}
     return {key: kind for key, kind in found.items() if kind}
 
 
-def recorded_learner(run: Run, letter: str, tensors: Tensors) -> Learner:
+def golden_learner(run: Run, letter: str, tensors: Tensors) -> Learner:
     """A network as jax_presets has it before training, from a state_dict's keys and layout."""
     network, statistics = {"norm": []}, []
     for key, kind in modules(run, letter).items():
@@ -95,9 +95,9 @@ def recorded_learner(run: Run, letter: str, tensors: Tensors) -> Learner:
     return jax_presets.new_learner(network)._replace(statistics=statistics)
 
 
-def recorded_state(run: Run, tensors: Tensors) -> State:
+def golden_state(run: Run, tensors: Tensors) -> State:
     """What the run began with."""
-    learners = [recorded_learner(run, letter, tensors) for letter in ("G", "D")]
+    learners = [golden_learner(run, letter, tensors) for letter in ("G", "D")]
     return State(*learners, jnp.zeros((), jnp.int32))
 
 
@@ -120,7 +120,7 @@ def named_state(run: Run, state: State) -> dict[str, Array]:
     return named
 
 
-def recorded_draw(run: Run, step: int, tensors: Tensors) -> tuple[Dataset, Draw]:
+def golden_batch(run: Run, step: int, tensors: Tensors) -> tuple[Dataset, Draw]:
     """An iteration's inputs: its real images are the whole data set."""
     prefix, size = f"in.{step}.", run.preset.batch
     given = {k.removeprefix(prefix): array(v) for k, v in tensors.items() if k.startswith(prefix)}
@@ -144,9 +144,9 @@ def recorded_draw(run: Run, step: int, tensors: Tensors) -> tuple[Dataset, Draw]
 def replay(run: Run, tensors: Tensors) -> dict[str, Array]:
     """All that comes out, by the keys of a golden run."""
     iteration = jax.jit(partial(jax_presets.iteration, Setup(run.preset)))
-    state, results = recorded_state(run, tensors), {}
+    state, results = golden_state(run, tensors), {}
     for step in range(run.steps):
-        dataset, drawn = recorded_draw(run, step, tensors)
+        dataset, drawn = golden_batch(run, step, tensors)
         state, outcome = iteration(dataset, state, drawn)
         results[f"out.{step}.loss_d"] = outcome.d_loss.reshape(1)
         results[f"out.{step}.loss_g"] = outcome.g_loss.reshape(1)
@@ -159,7 +159,7 @@ def replay(run: Run, tensors: Tensors) -> dict[str, Array]:
 
 def shares(file: Path, **changes: object) -> dict[str, float]:
     """The errors of a golden run as shares of their tolerances, its definition changed."""
-    run, tensors = recorded_run.load(file)
+    run, tensors = golden_run.load(file)
     run = replace(run, preset=replace(run.preset, **changes))
     with jax.enable_x64(run.dtype == "f64"):
         results = {key: torch.tensor(np.array(v)) for key, v in replay(run, tensors).items()}
@@ -243,7 +243,7 @@ class Beginning(unittest.TestCase):
             preset = PRESETS[name]
             run = Run(preset)
             state = jax_presets.new_state(preset, jax.random.key(3))
-            want = recorded_run.state(recorded_run.build_networks(preset))
+            want = golden_run.state(golden_run.build_networks(preset))
             got = {key: np.asarray(value) for key, value in named_state(run, state).items()}
             self.assertEqual(got.keys(), want.keys())
             for key, value in want.items():
