@@ -73,7 +73,7 @@ def check_arguments(parser: argparse.ArgumentParser, arguments: argparse.Namespa
         parser.error(f"--precision {arguments.precision}: the CPU computes in f32 only")
 
 
-def place(arguments: argparse.Namespace) -> list[str]:
+def device_flags(arguments: argparse.Namespace) -> list[str]:
     """Where and in which precision every program computes."""
     flags = ["--device", arguments.device]
     if arguments.device == "cpu":
@@ -83,7 +83,7 @@ def place(arguments: argparse.Namespace) -> list[str]:
 
 def command(program: str, arguments: argparse.Namespace, flags: Sequence[str]) -> list[str]:
     """The command of a program; `flags` are those that all of them take."""
-    shared = [*place(arguments), *flags, "--json"]
+    shared = [*device_flags(arguments), *flags, "--json"]
     if program == "jax":
         return [sys.executable, "benches/jax_baseline.py", *shared]
     if program in TITLES:
@@ -125,4 +125,4 @@ def report_of(command: Sequence[str], limit: float = LIMIT_SECONDS) -> Report | 
 
 def peaks_command(arguments: argparse.Namespace) -> list[str]:
     """The command that measures the machine's best rates."""
-    return [sys.executable, "benches/peaks.py", *place(arguments), "--json"]
+    return [sys.executable, "benches/peaks.py", *device_flags(arguments), "--json"]

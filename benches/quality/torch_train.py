@@ -37,7 +37,7 @@ DROPS_LAST = ("mlp-batchnorm",)
 
 
 class Run:
-    """Networks, optimisers and what has been done."""
+    """Networks, optimizers and what has been done."""
 
     def __init__(self, preset: Preset, seed: int, fused: bool = True) -> None:
         torch.manual_seed(seed)

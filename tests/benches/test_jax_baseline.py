@@ -1,7 +1,7 @@
 """Tests of the JAX baseline: `python -m unittest discover -s tests/benches`.
 
 The iteration that is timed takes PyTorch's golden runs (tests/golden/README.md) in place of its
-draws and must give the same losses, fakes and parameters, within the tolerances stated there.
+keys and must give the same losses, fakes and parameters, within the tolerances stated there.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ try:
     from baseline import Preset
     from jax import Array
     from jax import numpy as jnp
-    from jax_presets import Dataset, Draw, Learner, Setup, State
+    from jax_presets import Dataset, Inputs, Learner, Setup, State
     from torch import Tensor
 
     import golden_run
     from presets import PRESETS
     from golden_run import Run, Tensors
-    from tolerances import share
+    from tolerances import error_ratio
 
     jax.config.update("jax_default_matmul_precision", "highest")
     jax.config.update("jax_disable_most_optimizations", True)  # or compiling takes ten minutes
@@ -120,14 +120,14 @@ def named_state(run: Run, state: State) -> dict[str, Array]:
     return named
 
 
-def golden_batch(run: Run, step: int, tensors: Tensors) -> tuple[Dataset, Draw]:
+def golden_batch(run: Run, step: int, tensors: Tensors) -> tuple[Dataset, Inputs]:
     """An iteration's inputs: its real images are the whole data set."""
     prefix, size = f"in.{step}.", run.preset.batch
     given = {k.removeprefix(prefix): array(v) for k, v in tensors.items() if k.startswith(prefix)}
     masks = {key: value > 0 for key, value in given.items() if key.startswith("mask.")}
     of_g, real, fake = (0, 1, 2) if run.preset.order == "g-first" else (2, 0, 1)
     layers = range(len(masks) // 3)
-    drawn = Draw(
+    inputs = Inputs(
         chosen=jnp.arange(size),
         z=given["z"],
         fake_labels=given.get("fake_labels"),
@@ -138,16 +138,16 @@ def golden_batch(run: Run, step: int, tensors: Tensors) -> tuple[Dataset, Draw]:
         ],
         g_masks=[masks[f"mask.{of_g}.{n}"] for n in layers],
     )
-    return Dataset(given["real"], given.get("real_labels", jnp.zeros(size, jnp.int32))), drawn
+    return Dataset(given["real"], given.get("real_labels", jnp.zeros(size, jnp.int32))), inputs
 
 
 def replay(run: Run, tensors: Tensors) -> dict[str, Array]:
-    """All that comes out, by the keys of a golden run."""
+    """All results, by the keys of a golden run."""
     iteration = jax.jit(partial(jax_presets.iteration, Setup(run.preset)))
     state, results = golden_state(run, tensors), {}
     for step in range(run.steps):
-        dataset, drawn = golden_batch(run, step, tensors)
-        state, outcome = iteration(dataset, state, drawn)
+        dataset, inputs = golden_batch(run, step, tensors)
+        state, outcome = iteration(dataset, state, inputs)
         results[f"out.{step}.loss_d"] = outcome.d_loss.reshape(1)
         results[f"out.{step}.loss_g"] = outcome.g_loss.reshape(1)
         results[f"out.{step}.fake"] = outcome.fake
@@ -157,7 +157,7 @@ def replay(run: Run, tensors: Tensors) -> dict[str, Array]:
     return results
 
 
-def shares(file: Path, **changes: object) -> dict[str, float]:
+def error_ratios(file: Path, **changes: object) -> dict[str, float]:
     """The errors of a golden run as shares of their tolerances, its definition changed."""
     run, tensors = golden_run.load(file)
     run = replace(run, preset=replace(run.preset, **changes))
@@ -166,7 +166,7 @@ def shares(file: Path, **changes: object) -> dict[str, float]:
     expected = {key for key in tensors if key.startswith(("out.", "after."))}
     if results.keys() != expected:
         raise ValueError(f"keys differ: {sorted(results.keys() ^ expected)}")
-    found = {key: share(run, key, value, tensors[key]) for key, value in results.items()}
+    found = {key: error_ratio(run, key, value, tensors[key]) for key, value in results.items()}
     return {key: value for key, value in found.items() if value is not None}
 
 
@@ -177,7 +177,7 @@ class GoldenRuns(unittest.TestCase):
         self.assertGreater(len(files), 8)
         for file in files:
             with self.subTest(file=file.name):
-                found = shares(file)
+                found = error_ratios(file)
                 worst = max(found, key=found.get)
                 print(f"{file.name:52} {found[worst]:.3f} of the tolerance, {worst}")
                 self.assertLessEqual(found[worst], 1)
@@ -196,7 +196,7 @@ class GoldenRuns(unittest.TestCase):
             ("dcgan-rgb_f64", {"bn_momentum": 0.12}),
         ):
             with self.subTest(file=file, **changes):
-                found = shares(GOLDEN / f"{file}.safetensors", **changes)
+                found = error_ratios(GOLDEN / f"{file}.safetensors", **changes)
                 self.assertGreater(max(found.values()), 1)
 
 
@@ -222,7 +222,7 @@ class Training(unittest.TestCase):
 
     def test_draws_ahead_are_the_same_draws(self) -> None:
         within, ahead = (
-            self.losses(small("mlp-rgb"), draws_ahead=ahead) for ahead in (False, True)
+            self.losses(small("mlp-rgb"), inputs_ahead=ahead) for ahead in (False, True)
         )
         np.testing.assert_allclose(ahead, within, rtol=1e-4)
 
@@ -257,33 +257,33 @@ class Beginning(unittest.TestCase):
 
 @unittest.skipIf(MISSING, MISSING)
 class Draws(unittest.TestCase):
-    def drawn(self, name: str) -> Draw:
-        return jax_presets.draw(PRESETS[name], 50, jax.random.key(5))
+    def inputs(self, name: str) -> Inputs:
+        return jax_presets.sample_inputs(PRESETS[name], 50, jax.random.key(5))
 
     def test_noise_is_that_of_the_preset(self) -> None:
         for name, preset in PRESETS.items():
-            z = np.asarray(self.drawn(name).z)
+            z = np.asarray(self.inputs(name).z)
             self.assertEqual(z.shape, (preset.batch, preset.latent_dim))
             deviation = 1.0 if preset.noise == "normal" else 1 / np.sqrt(3)
             self.assertAlmostEqual(z.std(), deviation, delta=0.05)
             self.assertAlmostEqual(z.mean(), 0, delta=0.05)
 
     def test_images_and_labels_are_drawn_from_all(self) -> None:
-        drawn = self.drawn("cgan")
-        self.assertTrue(0 <= drawn.chosen.min() and 30 < drawn.chosen.max() < 50)
-        self.assertEqual(set(drawn.fake_labels.tolist()), set(range(10)))
-        self.assertIsNone(drawn.z2)
-        fresh = self.drawn("mlp-rgb")
+        inputs = self.inputs("cgan")
+        self.assertTrue(0 <= inputs.chosen.min() and 30 < inputs.chosen.max() < 50)
+        self.assertEqual(set(inputs.fake_labels.tolist()), set(range(10)))
+        self.assertIsNone(inputs.z2)
+        fresh = self.inputs("mlp-rgb")
         self.assertTrue((fresh.z != fresh.z2).all())
 
     def test_masks_keep_their_share_and_differ_from_pass_to_pass(self) -> None:
         for name, layers in (("cgan", 2), ("mlp-dropout", 3)):
-            drawn, preset = self.drawn(name), PRESETS[name]
-            self.assertEqual((len(drawn.d_masks), len(drawn.g_masks)), (layers, layers))
-            for mask in (*drawn.d_masks, *drawn.g_masks):
+            inputs, preset = self.inputs(name), PRESETS[name]
+            self.assertEqual((len(inputs.d_masks), len(inputs.g_masks)), (layers, layers))
+            for mask in (*inputs.d_masks, *inputs.g_masks):
                 self.assertAlmostEqual(float(mask.mean()), 1 - preset.dropout, delta=0.01)
-            real, fake = np.split(np.asarray(drawn.d_masks[0]), 2)
-            for other in (fake, np.asarray(drawn.g_masks[0])):
+            real, fake = np.split(np.asarray(inputs.d_masks[0]), 2)
+            for other in (fake, np.asarray(inputs.g_masks[0])):
                 self.assertGreater((real != other).mean(), 0.3)
 
 
