@@ -1,10 +1,12 @@
-//! A training iteration of every preset: milliseconds, and GFLOP/s of its matrix products.
+//! Benchmarks a training iteration of every preset: milliseconds, and GFLOP/s of its matrix
+//! multiplications.
 //!
 //!     cargo bench --bench iterations
 //!     cargo bench --bench iterations -- cpu/iteration/cgan
 //!
-//! On the CPU, and on a GPU where one is found; both by the clock, with the device waited for at a
-//! sample's end. `gan-cuda bench` measures the same, and benches/compare.py beside PyTorch.
+//! On the CPU, and on a GPU if there is one; both by wall-clock time, with a synchronization at the
+//! end of each sample. `gan-cuda bench` measures the same, and benches/compare.py compares it with
+//! PyTorch.
 
 mod common;
 
@@ -37,7 +39,7 @@ fn iteration<D: Named>(criterion: &mut Criterion<Rates>, device: D, preset: &'st
         bencher.iter_custom(|count| {
             let begun = Instant::now();
             (0..count).for_each(|_| gan.iterate(&images, batch_size));
-            // Reading a loss waits for the device.
+            // Reading the losses waits for the device.
             gan.metrics(gan.completed()).expect("losses");
             begun.elapsed()
         });

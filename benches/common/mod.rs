@@ -1,4 +1,4 @@
-//! What both benchmark programs need: devices with names, and rates in a person's units.
+//! Code shared by the benchmarks: named devices, and rates in GFLOP/s and GB/s.
 
 use std::time::{Duration, Instant};
 
@@ -9,9 +9,9 @@ use gan_cuda::device::cuda::Cuda;
 use gan_cuda::device::cuda::probe;
 use gan_cuda::device::{ConvolutionForm, Device, Precision};
 
-/// A device with a name for the benchmarks' names.
+/// A device with a name for benchmark IDs.
 pub trait Named: Device {
-    /// As in `cpu/linear_forward/64x1024x784`.
+    /// The first part of `cpu/linear_forward/64x1024x784`.
     const NAME: &'static str;
 }
 
@@ -23,21 +23,21 @@ impl Named for Cuda {
     const NAME: &'static str = "cuda";
 }
 
-/// The CPU with as many threads as `GAN_CUDA_BENCH_THREADS` says, else as many as a run has.
+/// The CPU with `GAN_CUDA_BENCH_THREADS` threads; by default as many as a training run.
 pub fn cpu(form: ConvolutionForm) -> Cpu<f32> {
-    let asked = std::env::var("GAN_CUDA_BENCH_THREADS")
+    let threads = std::env::var("GAN_CUDA_BENCH_THREADS")
         .map(|number| number.parse().expect("GAN_CUDA_BENCH_THREADS: a number of threads"));
-    Cpu::with_form(asked.unwrap_or_else(|_| default_threads()), form)
+    Cpu::with_form(threads.unwrap_or_else(|_| default_threads()), form)
 }
 
-/// The first GPU, if there is one; an emulated one has no speed.
+/// The first GPU, if there is one; emulated GPUs are not benchmarked.
 pub fn gpu() -> Option<Cuda> {
     let ordinal = probe::first_usable().ok()?.ordinal;
     let gpu = Cuda::open(ordinal, Precision::F32, true).expect("a GPU that was found usable");
     (!gpu.is_emulated()).then_some(gpu)
 }
 
-/// Times as criterion measures them, rates as GFLOP/s and GB/s.
+/// Criterion's wall-clock times, with rates in GFLOP/s and GB/s.
 pub struct Rates;
 
 impl Measurement for Rates {
@@ -74,7 +74,7 @@ impl ValueFormatter for Rates {
         WallTime.formatter().scale_values(typical, values)
     }
 
-    /// Work a nanosecond is 10⁹ of it a second. Elements are floating-point operations.
+    /// Work per nanosecond is 10⁹ times as much per second. Elements are floating-point operations.
     fn scale_throughputs(
         &self,
         _typical: f64,
@@ -84,7 +84,7 @@ impl ValueFormatter for Rates {
         let (amount, unit) = match *work {
             Throughput::Elements(operations) => (operations, "GFLOP/s"),
             Throughput::Bytes(bytes) => (bytes, "GB/s"),
-            ref other => unreachable!("work in other units: {other:?}"),
+            ref other => unreachable!("unsupported unit: {other:?}"),
         };
         nanoseconds.iter_mut().for_each(|time| *time = amount as f64 / *time);
         unit

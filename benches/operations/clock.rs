@@ -1,4 +1,4 @@
-//! Devices that time their operations.
+//! Timing of operations on each device.
 
 use std::time::{Duration, Instant};
 
@@ -7,9 +7,9 @@ use gan_cuda::device::cuda::Cuda;
 
 use crate::common::Named;
 
-/// A device that can time what it does.
+/// A device that can time its operations.
 pub trait Timed: Named {
-    /// How long the device takes for `count` calls of `work`.
+    /// The time that the device takes for `count` calls of `work`.
     fn time(&self, count: u64, work: impl FnMut()) -> Duration;
 }
 
@@ -22,7 +22,7 @@ impl Timed for Cpu<f32> {
 }
 
 impl Timed for Cuda {
-    /// By replays of a CUDA graph, as in training: see [`Cuda::time`].
+    /// By replays of a CUDA graph, as in training; see [`Cuda::time`].
     fn time(&self, count: u64, work: impl FnMut()) -> Duration {
         Cuda::time(self, count, work).expect("a GPU that works")
     }

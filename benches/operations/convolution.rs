@@ -14,7 +14,7 @@ pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
     }
 }
 
-/// Without what changes layouts alone.
+/// All operations except changes of layout.
 pub fn products<D: Timed>(bench: &mut Bench<'_, D>) {
     let shapes = layers::convolutions();
     shapes.iter().for_each(|&shape| convolution_forward(bench, shape));
@@ -22,7 +22,7 @@ pub fn products<D: Timed>(bench: &mut Bench<'_, D>) {
     shapes.iter().for_each(|&shape| convolution_backward_weight(bench, shape));
 }
 
-/// The size in a name, and floating-point operations.
+/// The size as text, and the floating-point operations.
 fn extents(shape: ConvolutionShape) -> (String, usize) {
     let ConvolutionShape { rows, x_pixels, inputs, outputs, kernel, stride, .. } = shape;
     let [height, width] = x_pixels;

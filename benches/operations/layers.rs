@@ -1,4 +1,4 @@
-//! The sizes of the presets' layers in an iteration, each once, in ascending order.
+//! The sizes of the presets' layers in an iteration, without duplicates, in ascending order.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,8 @@ use gan_cuda::gan::preset::{Preset, presets};
 use gan_cuda::gan::settings::Settings;
 use gan_cuda::nn::{NetworkSpec, Stage};
 
-/// Every network of the presets with the rows of its largest passes: the discriminator judges real
-/// images and as many generated ones.
+/// Every network of the presets with the rows of its largest pass: a discriminator pass has real
+/// images and as many fakes.
 fn networks() -> impl Iterator<Item = (NetworkSpec, usize)> {
     presets().iter().flat_map(|preset| {
         let (model, rows) = (preset.model().expect("layers"), preset.gan.batch_size);
@@ -19,7 +19,7 @@ fn networks() -> impl Iterator<Item = (NetworkSpec, usize)> {
     })
 }
 
-/// All linear layers, their inputs padded as a device of kind `D` has them.
+/// All linear layers, with inputs padded as on a device of kind `D`.
 pub fn linear<D: Device>() -> Vec<LinearShape> {
     let mut found = BTreeSet::new();
     for (network, rows) in networks() {
@@ -34,7 +34,7 @@ pub fn linear<D: Device>() -> Vec<LinearShape> {
     found.into_iter().map(shape).collect()
 }
 
-/// Rows and columns of the stages that `size` has some of, for one row of a batch.
+/// Rows and columns of all stages for which `size` returns a size for one row of a batch.
 fn outputs(size: impl Fn(&Stage) -> Option<[usize; 2]>) -> BTreeSet<[usize; 2]> {
     let of = |(network, batch): (NetworkSpec, usize)| {
         let sizes = network.stages().iter().filter_map(&size);
@@ -43,7 +43,7 @@ fn outputs(size: impl Fn(&Stage) -> Option<[usize; 2]>) -> BTreeSet<[usize; 2]> 
     networks().flat_map(of).collect()
 }
 
-/// Rows and columns behind linear layers and convolutions without BatchNorm.
+/// Rows and columns of the outputs of linear layers and convolutions without BatchNorm.
 pub fn activated() -> BTreeSet<[usize; 2]> {
     outputs(|stage| match stage {
         Stage::Linear(layer) if !layer.normalized => Some([1, layer.outputs]),
@@ -65,7 +65,7 @@ pub fn dropped() -> BTreeSet<[usize; 2]> {
     outputs(|stage| stage.dropout().map(|_| [1, stage.outputs()]))
 }
 
-/// All convolutions, of either kind.
+/// All convolutions and transposed convolutions.
 pub fn convolutions() -> Vec<ConvolutionShape> {
     let mut found = Vec::new();
     for (network, rows) in networks() {
@@ -80,7 +80,7 @@ pub fn convolutions() -> Vec<ConvolutionShape> {
     found
 }
 
-/// Rows and extents of images whose numbers change their order.
+/// Rows and extents of images whose layout is changed.
 pub fn transposes() -> BTreeSet<(usize, [usize; 2])> {
     let of = |(network, rows): (NetworkSpec, usize)| {
         let extents = network.stages().iter().filter_map(|stage| match stage {
@@ -92,12 +92,12 @@ pub fn transposes() -> BTreeSet<(usize, [usize; 2])> {
     networks().flat_map(of).collect()
 }
 
-/// Parameters of every network.
+/// The number of parameters of every network.
 pub fn parameters() -> BTreeSet<usize> {
     networks().map(|(network, _)| network.parameters()).collect()
 }
 
-/// Label embeddings, padded as a device of kind `D` has them.
+/// Label embeddings, padded as on a device of kind `D`.
 pub fn embeddings<D: Device>() -> Vec<EmbeddingShape> {
     let shape = |(network, rows): (NetworkSpec, usize)| {
         let input = network.input();
@@ -116,8 +116,8 @@ pub fn embeddings<D: Device>() -> Vec<EmbeddingShape> {
     networks().filter_map(shape).collect()
 }
 
-/// Rows and columns of what presets draw or gather, by their settings.
-pub fn drawn(columns: impl Fn(&Settings) -> usize) -> BTreeSet<[usize; 2]> {
+/// Rows and columns of the inputs that presets sample or gather.
+pub fn inputs(columns: impl Fn(&Settings) -> usize) -> BTreeSet<[usize; 2]> {
     let size = |preset: &Preset| [preset.gan.batch_size, columns(&preset.gan)];
     presets().iter().map(size).collect()
 }

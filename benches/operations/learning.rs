@@ -1,16 +1,16 @@
-//! Losses, Adam, and the count of iterations.
+//! Losses, Adam, and the iteration counter.
 
 use gan_cuda::device::ops::{
     Adam, Judged, LossShape, RING_COLUMNS, RING_ROWS, Score, SoftmaxShape,
 };
 
 use crate::clock::Timed;
-use crate::{Bench, draws, layers};
+use crate::{Bench, inputs, layers};
 
 const ADAM: Adam = Adam { lr: 2e-4, b1: 0.5, b2: 0.999, eps: 1e-8 };
 
 pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
-    for [rows, _] in layers::drawn(|_| 1) {
+    for [rows, _] in layers::inputs(|_| 1) {
         Score::ALL.iter().for_each(|&score| loss_forward_backward(bench, rows, score));
     }
     layers::labelled().iter().for_each(|&size| softmax_cross_entropy(bench, size));
@@ -21,7 +21,7 @@ pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
     });
 }
 
-/// Reads x, writes dx, of real images and generated ones, and four numbers of the ring.
+/// For real and generated images reads x and writes dx; writes four numbers of the ring buffer.
 fn loss_forward_backward<D: Timed>(bench: &mut Bench<'_, D>, rows: usize, score: Score) {
     let judged = Judged::RealThenFake;
     let (shape, all) = (LossShape { rows, score, scale: 1.0, judged }, judged.parts() * rows);
@@ -38,7 +38,7 @@ fn loss_forward_backward<D: Timed>(bench: &mut Bench<'_, D>, rows: usize, score:
 /// Reads x and the labels, writes dx and the losses.
 fn softmax_cross_entropy<D: Timed>(bench: &mut Bench<'_, D>, [rows, classes]: [usize; 2]) {
     let (shape, all) = (SoftmaxShape { rows, classes }, rows * classes);
-    let (x, labels) = (bench.numbers(all), draws::labels(bench, rows, classes));
+    let (x, labels) = (bench.numbers(all), inputs::labels(bench, rows, classes));
     let (mut dx, mut losses) = (bench.numbers(all), bench.numbers(rows));
     let (name, size) = ("softmax_cross_entropy_forward_backward", format!("{rows}x{classes}"));
     bench.moves(name, &size, 2 * all + 2 * rows, |device| {
@@ -48,7 +48,7 @@ fn softmax_cross_entropy<D: Timed>(bench: &mut Bench<'_, D>, [rows, classes]: [u
     });
 }
 
-/// Reads value, gradient and both moments, writes value and moments.
+/// Reads parameters, gradients and both moments, writes parameters and moments.
 fn adam_update<D: Timed>(bench: &mut Bench<'_, D>, count: usize) {
     let [mut p, mut m, mut v, g] = [(); 4].map(|()| bench.ones(count));
     let mut step = bench.device.allocate::<u32>(2).expect("memory");

@@ -1,4 +1,4 @@
-//! Linear layers: three matrix products, and what stands between them.
+//! Linear layers: three matrix multiplications, and the element-wise operations between them.
 
 use gan_cuda::device::ops::{Activation, LinearShape};
 
@@ -18,7 +18,7 @@ pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
     }
 }
 
-/// The size in a name, numbers in x, y and w, and floating-point operations.
+/// The size as text, the elements of x, y and w, and the floating-point operations.
 fn extents(shape: LinearShape) -> (String, [usize; 3], usize) {
     let LinearShape { rows, inputs, outputs } = shape;
     let numbers = [rows * inputs, rows * outputs, outputs * inputs];

@@ -1,13 +1,14 @@
-//! Every operation at the sizes of the presets: matrix products in GFLOP/s, the rest in GB/s.
+//! Benchmarks every operation at the sizes of the presets: matrix multiplications in GFLOP/s, the
+//! others in GB/s.
 //!
 //!     cargo bench --bench operations
 //!     cargo bench --bench operations -- cpu/linear_forward
 //!     cargo bench --bench operations -- cpu-winograd
 //!
-//! On the CPU by its clock; on a GPU, where one is found, by events around replays of a graph. Sizes
-//! are those that the presets' layers have in an iteration, each once. Bytes are the fewest that an
-//! operation can move: what it reads, read once, and what it writes, written once; what it changes in
-//! place is both.
+//! On the CPU by wall-clock time; on a GPU, if there is one, by events around replays of a graph.
+//! The sizes are those of the presets' layers in an iteration, without duplicates. Bytes are the
+//! minimum memory traffic of an operation: every input is read once and every output written once;
+//! data changed in place counts as both.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -15,7 +16,7 @@ mod common;
 mod batch_norm;
 mod clock;
 mod convolution;
-mod draws;
+mod inputs;
 mod layers;
 mod learning;
 mod linear;
@@ -31,21 +32,21 @@ use gan_cuda::rng::Stream;
 
 const STREAM: Stream = Stream { seed: 1, site: 2 };
 
-/// A device, and where its operations' times go.
+/// Benchmarks the operations of a device.
 struct Bench<'a, D: Timed> {
     criterion: &'a mut Criterion<Rates>,
-    /// Of the device, as in `cpu/linear_forward/64x1024x784`.
+    /// The device's name in `cpu/linear_forward/64x1024x784`.
     name: &'static str,
     device: &'a D,
 }
 
 impl<D: Timed> Bench<'_, D> {
-    /// Times an operation that moves so many numbers of four bytes.
+    /// Times an operation that moves this many numbers of four bytes.
     fn moves(&mut self, operation: &str, size: &str, numbers: usize, run: impl FnMut(&D)) {
         self.time(operation, size, Throughput::Bytes(4 * numbers as u64), run);
     }
 
-    /// Times an operation that does so many floating-point operations.
+    /// Times an operation of this many floating-point operations.
     fn computes(&mut self, operation: &str, size: &str, flop: usize, run: impl FnMut(&D)) {
         self.time(operation, size, Throughput::Elements(flop as u64), run);
     }
@@ -59,20 +60,20 @@ impl<D: Timed> Bench<'_, D> {
         });
     }
 
-    /// Zeros: a workspace, which may be empty.
+    /// A buffer of zeros, such as a workspace; may be empty.
     fn zeros(&self, len: usize) -> Reals<D> {
         self.device.allocate(len).expect("memory")
     }
 
-    /// Numbers from −1 to 1.
+    /// A buffer of numbers from −1 to 1.
     fn numbers(&self, len: usize) -> Reals<D> {
         self.filled(len, |all, step| {
             self.device.noise_draw(all, step, STREAM, Latent::Uniform, 1);
         })
     }
 
-    /// Ones: factors with which nothing that is changed in place, again and again, runs off to
-    /// infinity or to numbers so small that they cost more.
+    /// A buffer of ones: as factors, they keep values that are changed in place repeatedly from
+    /// overflowing or becoming subnormal, which is slow.
     fn ones(&self, len: usize) -> Reals<D> {
         let table = self.mask_table(len);
         self.filled(len, |all, step| {
@@ -100,7 +101,7 @@ impl<D: Timed> Bench<'_, D> {
         buffer
     }
 
-    /// The count of iterations, none completed.
+    /// The iteration counter, at 0.
     fn step(&self) -> D::Buffer<u32> {
         self.device.allocate(1).expect("memory")
     }
@@ -112,7 +113,7 @@ fn all_of<D: Timed>(criterion: &mut Criterion<Rates>, device: &D) {
     convolution::all(&mut bench);
     batch_norm::all(&mut bench);
     learning::all(&mut bench);
-    draws::all(&mut bench);
+    inputs::all(&mut bench);
 }
 
 fn operations(criterion: &mut Criterion<Rates>) {

@@ -1,7 +1,7 @@
 """Tests of the JAX baseline: `python -m unittest discover -s tests/benches`.
 
-The iteration that is timed takes PyTorch's golden runs (tests/golden/README.md) in place of its
-keys and must give the same losses, fakes and parameters, within the tolerances stated there.
+With the inputs of PyTorch's golden runs (tests/golden/README.md), the iteration must give the same
+losses, fakes and parameters, within the tolerances stated there.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ except ModuleNotFoundError as error:
 
 
 def array(tensor: Tensor) -> Array:
-    """As JAX has it; integers in 32 bits."""
+    """Converts a tensor to a JAX array; integers to 32 bits."""
     values = jnp.asarray(tensor.numpy())
     return values if tensor.is_floating_point() else values.astype(jnp.int32)
 
@@ -96,7 +96,7 @@ def golden_learner(run: Run, letter: str, tensors: Tensors) -> Learner:
 
 
 def golden_state(run: Run, tensors: Tensors) -> State:
-    """What the run began with."""
+    """The initial state of a run."""
     learners = [golden_learner(run, letter, tensors) for letter in ("G", "D")]
     return State(*learners, jnp.zeros((), jnp.int32))
 
@@ -158,7 +158,7 @@ def replay(run: Run, tensors: Tensors) -> dict[str, Array]:
 
 
 def error_ratios(file: Path, **changes: object) -> dict[str, float]:
-    """The errors of a golden run as shares of their tolerances, its definition changed."""
+    """The errors of a golden run divided by their tolerances, with a changed preset."""
     run, tensors = golden_run.load(file)
     run = replace(run, preset=replace(run.preset, **changes))
     with jax.enable_x64(run.dtype == "f64"):
@@ -172,7 +172,7 @@ def error_ratios(file: Path, **changes: object) -> dict[str, float]:
 
 @unittest.skipIf(MISSING, MISSING)
 class GoldenRuns(unittest.TestCase):
-    def test_all_of_them_come_out_as_in_pytorch(self) -> None:
+    def test_golden_runs_match_pytorch(self) -> None:
         files = sorted(GOLDEN.glob("*.safetensors"))
         self.assertGreater(len(files), 8)
         for file in files:
@@ -182,7 +182,7 @@ class GoldenRuns(unittest.TestCase):
                 print(f"{file.name:52} {found[worst]:.3f} of the tolerance, {worst}")
                 self.assertLessEqual(found[worst], 1)
 
-    def test_a_wrong_definition_is_noticed(self) -> None:
+    def test_every_change_of_a_preset_is_detected(self) -> None:
         for file, changes in (
             ("mlp_f32", {"order": "g-first"}),
             ("mlp_f32", {"lr": 2.9e-4}),
@@ -203,7 +203,7 @@ class GoldenRuns(unittest.TestCase):
 @unittest.skipIf(MISSING, MISSING)
 class Training(unittest.TestCase):
     def losses(self, preset: Preset, seeds: int = 1, **how: object) -> np.ndarray:
-        """Of six iterations in two calls (seeds, 6, 2)."""
+        """The losses of six iterations in two calls: (seeds, 6, 2)."""
         setup, dataset = Setup(preset, **how), jax_presets.load_dataset(preset)
         keys = jax.random.split(jax.random.key(3), seeds)
         state = jax.vmap(jax_presets.new_state, (None, 0))(preset, keys)
@@ -215,12 +215,12 @@ class Training(unittest.TestCase):
             parts.append(losses)
         return np.concatenate(parts, axis=1)
 
-    def test_gans_trained_at_once_are_those_trained_alone(self) -> None:
+    def test_gans_trained_at_once_equal_those_trained_separately(self) -> None:
         together, alone = (self.losses(small("cgan"), seeds) for seeds in (3, 1))
         self.assertTrue((together[0] != together[1]).all())
         np.testing.assert_allclose(together[0], alone[0], rtol=1e-4)
 
-    def test_draws_ahead_are_the_same_draws(self) -> None:
+    def test_inputs_sampled_ahead_are_the_same(self) -> None:
         within, ahead = (
             self.losses(small("mlp-rgb"), inputs_ahead=ahead) for ahead in (False, True)
         )
@@ -236,8 +236,8 @@ class Training(unittest.TestCase):
 
 @unittest.skipIf(MISSING, MISSING)
 class Beginning(unittest.TestCase):
-    def test_networks_of_convolutions_begin_as_in_pytorch(self) -> None:
-        """By mean and deviation."""
+    def test_networks_of_convolutions_are_initialized_as_in_pytorch(self) -> None:
+        """Compares mean and standard deviation."""
         torch.manual_seed(3)
         for name in ("cdcgan", "dcgan-rgb"):
             preset = PRESETS[name]
@@ -268,7 +268,7 @@ class Draws(unittest.TestCase):
             self.assertAlmostEqual(z.std(), deviation, delta=0.05)
             self.assertAlmostEqual(z.mean(), 0, delta=0.05)
 
-    def test_images_and_labels_are_drawn_from_all(self) -> None:
+    def test_images_and_labels_are_sampled_from_all(self) -> None:
         inputs = self.inputs("cgan")
         self.assertTrue(0 <= inputs.chosen.min() and 30 < inputs.chosen.max() < 50)
         self.assertEqual(set(inputs.fake_labels.tolist()), set(range(10)))
@@ -276,7 +276,7 @@ class Draws(unittest.TestCase):
         fresh = self.inputs("mlp-rgb")
         self.assertTrue((fresh.z != fresh.z2).all())
 
-    def test_masks_keep_their_share_and_differ_from_pass_to_pass(self) -> None:
+    def test_masks_have_the_right_probability_and_differ_between_passes(self) -> None:
         for name, layers in (("cgan", 2), ("mlp-dropout", 3)):
             inputs, preset = self.inputs(name), PRESETS[name]
             self.assertEqual((len(inputs.d_masks), len(inputs.g_masks)), (layers, layers))
@@ -289,7 +289,7 @@ class Draws(unittest.TestCase):
 
 class Program(unittest.TestCase):
     @unittest.skipIf(MISSING, MISSING)
-    def test_it_prints_what_the_baseline_of_pytorch_prints(self) -> None:
+    def test_it_prints_the_same_keys_as_the_pytorch_baseline(self) -> None:
         sizes = "--g-hidden 9,8 --d-hidden 7,6 --batch-size 5 --iterations 20 --threads 1".split()
         jax_line, torch_line = (
             json.loads(output_of(script, *sizes, "--json"))
@@ -301,14 +301,14 @@ class Program(unittest.TestCase):
         self.assertGreaterEqual(jax_line["samples"], 20)
 
     def test_without_jax_it_says_what_to_install(self) -> None:
-        """`-S -E` hides what is installed."""
+        """`-S -E` hides installed packages."""
         done = run_script(["-S", "-E"], "jax_baseline.py", "--threads", "1")
         self.assertEqual(done.returncode, 1)
         self.assertIn("pip install jax", done.stderr)
 
 
 def small(name: str) -> Preset:
-    """A preset with layers that are quickly trained."""
+    """A preset with small layers."""
     preset = replace(PRESETS[name], g_hidden=(9, 8), d_hidden=(7, 6), batch=5)
     return replace(preset, image_shape=(3, 16, 16)) if name == "dcgan-rgb" else preset
 
@@ -320,7 +320,7 @@ def run_script(flags: list[str], script: str, *arguments: str) -> subprocess.Com
 
 
 def output_of(script: str, *arguments: str) -> str:
-    """What a script prints that must not fail."""
+    """The output of a script, which must succeed."""
     done = run_script([], script, *arguments)
     if done.returncode:
         raise AssertionError(done.stderr)

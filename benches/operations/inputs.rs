@@ -1,20 +1,20 @@
-//! What an iteration draws and gathers: noise, labels, masks, images; and embeddings.
+//! The inputs of an iteration: noise, labels, masks, gathering of images; and embeddings.
 
 use gan_cuda::device::ops::{BatchShape, EmbeddingShape, Latent};
 
 use crate::clock::Timed;
 use crate::{Bench, STREAM, layers};
 
-/// Images of the data set that batches are gathered from.
+/// Images in the data set from which batches are gathered.
 const IMAGES: usize = 512;
 
 pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
-    for size in layers::drawn(|settings| settings.latent_dim) {
+    for size in layers::inputs(|settings| settings.latent_dim) {
         noise_draw(bench, size, Latent::Normal);
         noise_draw(bench, size, Latent::Uniform);
     }
     layers::dropped().iter().for_each(|&size| masks_draw(bench, size));
-    for size in layers::drawn(|settings| settings.image.pixels()) {
+    for size in layers::inputs(|settings| settings.image.pixels()) {
         batch_gather(bench, size);
     }
     for shape in layers::embeddings::<D>() {
@@ -53,8 +53,8 @@ fn labels_draw<D: Timed>(bench: &mut Bench<'_, D>, shape: &EmbeddingShape) {
     });
 }
 
-/// Reads a byte for each number that it writes; for each image reads a place in the order and a
-/// label, which it writes.
+/// Reads a byte for each number that it writes; for each image reads an index and a label, and
+/// writes the label.
 fn batch_gather<D: Timed>(bench: &mut Bench<'_, D>, [rows, pixels]: [usize; 2]) {
     let (all, step) = (rows * pixels, bench.step());
     let images = bench.device.allocate::<u8>(IMAGES * pixels).expect("memory");
@@ -78,7 +78,7 @@ fn order<D: Timed>(bench: &Bench<'_, D>) -> D::Buffer<u32> {
     order
 }
 
-/// Reads x, a label and a row of the table for each row, writes both beside each other.
+/// For each row reads x, a label and a row of the table, and writes both concatenated.
 fn embedding_concat<D: Timed>(bench: &mut Bench<'_, D>, shape: &EmbeddingShape) {
     let EmbeddingShape { rows, pixels, classes, width, inputs, .. } = *shape;
     let places = rows * pixels;
@@ -106,7 +106,7 @@ fn embedding_backward<D: Timed>(bench: &mut Bench<'_, D>, shape: &EmbeddingShape
     });
 }
 
-/// A label a row.
+/// A label for each row.
 pub fn labels<D: Timed>(bench: &Bench<'_, D>, rows: usize, classes: usize) -> D::Buffer<u32> {
     let (mut labels, step) = (bench.device.allocate(rows).expect("memory"), bench.step());
     let all = D::view_mut(&mut labels, 0..rows);
