@@ -163,7 +163,7 @@ mod tests {
             let largest = |free| largest_batch::<Cpu<f32>>(&model, 1000, free);
             for batch in [2, 3, 1000, 999_999] {
                 let (fits, too_little) = (required(batch), required(batch + 1) - 1);
-                for free in [fits, (fits + too_little + 1) / 2, too_little] {
+                for free in [fits, (fits + too_little) / 2, too_little] {
                     assert_eq!(largest(free), Some(batch), "{}", preset.name);
                 }
             }
