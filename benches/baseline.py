@@ -1,6 +1,6 @@
-"""What the baselines share: the presets, the digits, the command line and the line they print.
+"""Code shared by the baselines: presets, digits, command line and output.
 
-It needs neither PyTorch nor JAX: memory is measured too, so a program loads only what it uses.
+It imports neither PyTorch nor JAX: memory is measured, too, so a program loads only what it uses.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from preset_table import PRESETS, Preset  # noqa: E402
 
 DIGITS = ROOT / "data" / "mnist"
 DIGITS_SHAPE = (1, 28, 28)
-RANDOM_IMAGES = 512  # of a preset whose images the repository does not hold
+RANDOM_IMAGES = 512  # for a preset whose images are not in the repository
 PRECISIONS = ("f32", "tf32", "bf16")
 LEAST_SAMPLES = 20
 # As in `gan-cuda bench`: the clocks of an idle GPU rise within the warm-up.
@@ -46,7 +46,7 @@ def digits() -> tuple[bytearray, bytearray]:
 
 
 def random_count(preset: Preset) -> int:
-    """How many random images stand for a data set that the repository does not hold."""
+    """The number of random images that replace a data set that is not in the repository."""
     return max(RANDOM_IMAGES, preset.batch)
 
 
@@ -59,32 +59,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of every baseline."""
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--preset", choices=PRESETS, default="cgan")
-    parser.add_argument("--precision", choices=PRECISIONS, default="f32", help="on CUDA")
-    parser.add_argument("--batch-size", type=int, help="and these: the preset's unless given")
+    parser.add_argument("--precision", choices=PRECISIONS, default="f32", help="for CUDA")
+    parser.add_argument("--batch-size", type=int, help="default for all sizes: the preset's")
     parser.add_argument("--latent-dim", type=int)
     parser.add_argument("--g-hidden", type=widths, metavar="N,N,…")
     parser.add_argument("--d-hidden", type=widths, metavar="N,N,…")
     parser.add_argument("--iterations", type=int, default=100, help="timed, in at least 20 samples")
     parser.add_argument("--warmup", type=int, default=20)
-    parser.add_argument("--threads", type=int, help="of the CPU; all of them unless given")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: all)")
     parser.add_argument("--json", action="store_true", help="print one line of JSON")
 
 
 def check_arguments(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    """Ends the program where flags do not go together."""
+    """Exits with an error if flags contradict each other."""
     if arguments.precision != "f32" and arguments.device != "cuda":
         parser.error(f"--precision {arguments.precision}: the CPU is measured in f32")
 
 
 def sized(arguments: argparse.Namespace) -> Preset:
-    """The preset with the sizes that were asked for."""
-    asked = {
+    """The preset with the sizes of the flags."""
+    flags = {
         "batch": arguments.batch_size,
         "latent_dim": arguments.latent_dim,
         "g_hidden": arguments.g_hidden,
         "d_hidden": arguments.d_hidden,
     }
-    given = {name: value for name, value in asked.items() if value is not None}
+    given = {name: value for name, value in flags.items() if value is not None}
     preset = replace(PRESETS[arguments.preset], **given)
     if reason := preset.misfit():
         raise SystemExit(f"error: {reason}")
@@ -92,23 +92,23 @@ def sized(arguments: argparse.Namespace) -> Preset:
 
 
 def reason_against(preset: Preset, variant: str) -> str | None:
-    """Why a variant of PyTorch cannot train a preset, if so: D's batches cannot be joined."""
+    """The reason why a variant of PyTorch cannot train a preset, if D's batches cannot be joined."""
     if not preset.norms_in_d or "joined" not in variant:
         return None
     return f"{preset.name}'s D has BatchNorm, to which real and fake images are two batches"
 
 
 def note_on_tf32(precision: str, presets: Iterable[str]) -> str | None:
-    """What is to be said of the convolutions of these presets, if anything."""
+    """A note on the precision of convolutions, if these presets have any."""
     if precision != "tf32" or not any(PRESETS[name].convolutional for name in presets):
         return None
     return "PyTorch and JAX compute convolutions in TF32 here, as they do matrix products."
 
 
 def peak_bytes() -> int | None:
-    """The most bytes that this process had of the machine's memory, where the system says it.
+    """The peak resident memory of this process, if the system reports it.
 
-    Not `ru_maxrss`, which begins with what the parent had.
+    Not `ru_maxrss`, which starts with the parent's value.
     """
     status = Path("/proc/self/status")
     lines = status.read_text().splitlines() if status.exists() else []
@@ -117,13 +117,13 @@ def peak_bytes() -> int | None:
 
 
 def require_finite(loss: float) -> None:
-    """Ends the program where a loss is not finite."""
+    """Exits with an error if a loss is not finite."""
     if not abs(loss) < float("inf"):
         raise SystemExit("error: a loss is not finite: this is no training, and its times are void")
 
 
 def speed(times: Sequence[float], images: int) -> Summary:
-    """Of samples in milliseconds per iteration, each of `images`; quantiles are interpolated."""
+    """Statistics of samples in milliseconds per iteration, with `images` images each."""
     p10, *_, p90 = statistics.quantiles(times, n=10, method="inclusive")
     median = statistics.median(times)
     return {
@@ -136,7 +136,7 @@ def speed(times: Sequence[float], images: int) -> Summary:
 
 
 def show(summary: Summary, as_json: bool) -> None:
-    """Prints what was measured."""
+    """Prints the result."""
     if as_json:
         print(json.dumps(summary))
     else:

@@ -1,4 +1,4 @@
-"""Time that is to be spent on programs, and no more."""
+"""A time limit for running programs."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ EXPECTED = {
 
 
 class OutOfTime(Exception):
-    """A program was not begun, or stopped, for want of time."""
+    """A program was not started, or was stopped, because the time is over."""
 
 
 class Budget:
-    """Minutes from now on, without end if None.
+    """A time limit in minutes from now on; None is unlimited.
 
-    It begins no program that could not end in time, judged by the longest that the same one has
-    taken, and ends one that does not.
+    Does not start a program that is expected to exceed the limit, from the longest time that the same
+    program has taken, and stops one that does.
     """
 
     def __init__(self, minutes: float | None) -> None:
@@ -35,15 +35,15 @@ class Budget:
         self.longest: dict[str, float] = {}
 
     def left(self) -> float:
-        """Seconds."""
+        """Seconds left."""
         return self.end - time.monotonic()
 
     def expected(self, program: str) -> float:
-        """Seconds that a program will take."""
+        """Seconds that a program is expected to take."""
         return self.longest.get(program, EXPECTED.get(program, EXPECTED_SECONDS))
 
     def report_of(self, program: str, command: Sequence[str]) -> Report | None:
-        """What a program reports; nothing if it fails."""
+        """A program's report; None if it fails."""
         begun, left = time.monotonic(), self.left()
         if left < self.expected(program):
             raise OutOfTime
@@ -55,7 +55,7 @@ class Budget:
         return report
 
     def peaks(self, arguments: argparse.Namespace) -> list[Report]:
-        """The machine's best rates, if there is time and they can be measured."""
+        """The machine's peak rates, if there is time and they can be measured."""
         try:
             peaks = self.report_of("peaks", peaks_command(arguments))
         except OutOfTime:

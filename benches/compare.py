@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times the engine, PyTorch and JAX in turn on this machine, and writes down what came out.
+"""Times the engine, PyTorch and JAX in turn on this machine, and writes the results.
 
     cargo build --release
     python benches/compare.py --rounds 5 --readme
@@ -7,15 +7,15 @@
     python benches/compare.py --from benches/runs/2026-11-21-cpu-2-threads-avx2 --readme
 
 Each round runs `gan-cuda bench`, every variant of torch_baseline.py and jax_baseline.py once per
-preset, one after the other (A B A B), so that a machine whose speed drifts is the same for all, and
-measures the machine's best rates (peaks.py). A program's figure is the median over rounds.
-Writes a run folder (run_folder.py), `benches/runs/<date>-<device>/` unless `--out` names another,
-after every program; with `--readme`, also the table and the claim between README's markers.
+preset, one after the other (A B A B), so that drifts of the machine's speed affect all of them, and
+measures the machine's peak rates (peaks.py). A program's result is the median over rounds.
+Writes a run folder (run_folder.py), `benches/runs/<date>-<device>/` or `--out`, after every program;
+with `--readme`, also the table and the claim between README's markers.
 
 `--from` continues a folder, with the same programs or others on the same machine; without
-`--rounds` it measures nothing and only writes the folder's tables anew. `--minutes` begins no
-program that could not end in time (budget.py); what is left out is named, here and in the folder. A
-program that fails is named too, and the exit code is then 1. Do nothing else on the machine
+`--rounds` it measures nothing and only rewrites the folder's tables. With `--minutes`, programs that
+would exceed the limit are not started (budget.py); the output and the folder list them. Programs
+that fail are listed, too, and the exit code is then 1. Do not use the machine for anything else
 meanwhile.
 """
 
@@ -36,15 +36,15 @@ from tables import narrow_table
 
 
 def parse_arguments() -> argparse.Namespace:
-    """What was asked for."""
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     programs.add_arguments(parser)
     parser.add_argument("--presets", nargs="+", default=PRESETS, choices=PRESETS)
     parser.add_argument("--variants", nargs="*", choices=tuple(TITLES), help="of PyTorch, or jax")
-    parser.add_argument("--rounds", type=int, help="default: 3, with --from none")
-    parser.add_argument("--minutes", type=float, help="that all of it may take")
-    parser.add_argument("--iterations", type=int, default=100, help="of grey images")
-    parser.add_argument("--rgb-iterations", type=int, default=20, help="of coloured ones")
+    parser.add_argument("--rounds", type=int, help="default: 3, or 0 with --from")
+    parser.add_argument("--minutes", type=float, help="time limit in total")
+    parser.add_argument("--iterations", type=int, default=100, help="for grey images")
+    parser.add_argument("--rgb-iterations", type=int, default=20, help="for RGB images")
     parser.add_argument("--from", dest="folder", type=Path, help="a run folder to continue")
     parser.add_argument("--readme", action="store_true", help="write README's table and claim too")
     arguments = parser.parse_args()
@@ -58,7 +58,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def check_variants(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    """All of the device unless some are named; JAX only where python has it."""
+    """Selects all variants of the device by default; JAX only if it is installed."""
     possible = VARIANTS[arguments.device]
     if arguments.variants is None:
         arguments.variants = [name for name in possible if name != "jax" or programs.has_jax()]
@@ -70,7 +70,7 @@ def check_variants(parser: argparse.ArgumentParser, arguments: argparse.Namespac
 
 
 def in_order(arguments: argparse.Namespace, wave: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Presets and programs of a wave that go together; on a GPU the default preset comes first."""
+    """All pairs of preset and program of a wave; on a GPU the default preset comes first."""
     chosen = {*OUR_FLAGS, *arguments.variants}
     presets = list(arguments.presets)
     if arguments.device == "cuda":
@@ -82,7 +82,7 @@ def in_order(arguments: argparse.Namespace, wave: Sequence[str]) -> Iterator[tup
 
 
 def measure_peaks(arguments: argparse.Namespace, run: Run, budget: Budget) -> None:
-    """Adds the machine's best rates; those of a GPU, which is nobody else's, once a run."""
+    """Adds the machine's peak rates; those of a GPU, which is not shared, only once per run."""
     if run.peaks and run.device == "cuda":
         return
     for peaks in budget.peaks(arguments):
@@ -93,7 +93,7 @@ def measure_peaks(arguments: argparse.Namespace, run: Run, budget: Budget) -> No
 def measure_program(
     arguments: argparse.Namespace, run: Run, budget: Budget, preset: str, program: str
 ) -> None:
-    """Adds a report of a program, unless it has failed for this preset."""
+    """Adds a program's report, unless it has failed for this preset before."""
     flags = ["--preset", preset, "--iterations", str(programs.iterations(arguments, preset))]
     if None in run.reports.get(preset, {}).get(program, ()):
         return
@@ -110,7 +110,7 @@ def measure_program(
 def measure_round(
     arguments: argparse.Namespace, run: Run, budget: Budget, folder: Path | None
 ) -> Path | None:
-    """Every program once, written down after each; the machine's rates after the first wave."""
+    """Runs every program once, and writes the folder after each; peak rates after the first wave."""
     for number, wave in enumerate(WAVES[arguments.device]):
         for preset, program in in_order(arguments, wave):
             measure_program(arguments, run, budget, preset, program)
@@ -121,7 +121,7 @@ def measure_round(
 
 
 def measure(arguments: argparse.Namespace, run: Run) -> Path:
-    """All rounds."""
+    """Runs all rounds."""
     folder, budget = arguments.out or arguments.folder, Budget(arguments.minutes)
     for _ in range(arguments.rounds):
         folder = measure_round(arguments, run, budget, folder)
@@ -129,7 +129,7 @@ def measure(arguments: argparse.Namespace, run: Run) -> Path:
 
 
 def continued(arguments: argparse.Namespace) -> Run:
-    """The run of a folder, to which more is to be added where there are rounds."""
+    """The run in a folder, which more rounds are added to."""
     run = read_run(arguments.folder)
     if not arguments.rounds:
         return run
@@ -141,7 +141,7 @@ def continued(arguments: argparse.Namespace) -> Run:
 
 
 def print_notes(arguments: argparse.Namespace) -> None:
-    """What is left out though it was asked for, and what is computed otherwise than in f32."""
+    """Prints which programs are left out, and a note on precision."""
     for preset in arguments.presets:
         for program in arguments.variants:
             if reason := programs.reason_against(preset, program):
@@ -151,7 +151,7 @@ def print_notes(arguments: argparse.Namespace) -> None:
 
 
 def main() -> int:
-    """Measures, prints, writes."""
+    """Runs the comparison."""
     arguments = parse_arguments()
     run = continued(arguments) if arguments.folder else new_run(arguments)
     print_notes(arguments)

@@ -1,24 +1,24 @@
 #!/usr/bin/env python3
-"""The presets' training in JAX, timed: what the engine is compared with.
+"""Times the presets' training in JAX, for comparison with the engine.
 
     python benches/jax_baseline.py --preset cgan --threads 2 --json
     python benches/jax_baseline.py --device cuda --precision tf32 --seeds 16
 
 The program is in jax_presets.py: one `jit` of a `lax.scan` over many iterations. A sample is one
-call of it, of as many iterations as take 100 ms, between two waits for all that it gives; times are
-per iteration. By that length, what a call costs beside its iterations (its dispatch, and passing
-the state in and out) is below 1 % of a sample. Compiling is over before the first sample.
+call, of as many iterations as take 100 ms, from call to completion; times are per iteration. Samples
+of this length keep the overhead of a call (dispatch, and passing the state in and out) below 1 %.
+Compilation is finished before the first sample.
 
-`--seeds N` trains N independent GANs at once by `vmap`: times are those of one iteration of all N,
-images per second are counted over all N.
+`--seeds N` trains N independent GANs at once with `vmap`: times are those of one iteration of all N,
+images per second are summed over all N.
 
-Noise, labels and masks are drawn within each iteration on the CPU, where they stay in the cache; on
-a GPU those of a whole call ahead of the scan, in a few large kernels instead of many small ones.
-`--draw` chooses; the numbers are the same.
+On the CPU, noise, labels and masks are sampled within each iteration, where they stay in the cache;
+on a GPU, those of a whole call are sampled ahead of the scan, by a few large kernels instead of many
+small ones. `--draw` chooses; the numbers are the same.
 
-On the CPU, XLA makes a thread for each processor that the process may run on, so `--threads` binds
-the process to so many. On a GPU, XLA allocates memory as it needs it, instead of most of it in
-advance, so that the peak can be told. XLA_FLAGS are as the caller sets them.
+On the CPU, XLA starts a thread for each processor that the process may use, so `--threads` sets the
+process's CPU affinity. On a GPU, preallocation is disabled so that the peak of memory can be
+measured. XLA_FLAGS are those of the caller.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ from typing import TYPE_CHECKING
 import baseline
 from baseline import LEAST_SAMPLES, LEAST_WARMUP_SECONDS, Preset, Summary, peak_bytes, sized
 
-if TYPE_CHECKING:  # loaded once what it reads then is set
+if TYPE_CHECKING:  # at run time, jax is imported after its environment variables are set
     from jax import Array
 
 SAMPLE_MS = 100.0
-# Iterations of the call that tells how many a sample has: so many that the call itself is little.
+# Iterations of the call that determines the length of a sample.
 PACE = {"cpu": 3, "cuda": 100}
 DRAW = {"cpu": "within", "cuda": "ahead"}
 MISSING = "error: python has no JAX: pip install jax, or 'jax[cuda13]' for a GPU (docs.jax.dev)"
 
-Train = Callable[[int], "Array"]  # so many iterations; their losses, once all is done
+Train = Callable[[int], "Array"]  # trains a number of iterations; waits for and returns their losses
 
 
 def prepare(arguments: argparse.Namespace) -> None:
-    """What JAX and XLA read when they are loaded."""
+    """Sets environment variables and the affinity, which JAX and XLA read when imported."""
     os.environ["JAX_PLATFORMS"] = arguments.device
     os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
     if arguments.threads is not None:
@@ -55,13 +55,13 @@ def prepare(arguments: argparse.Namespace) -> None:
         os.sched_setaffinity(0, allowed[: arguments.threads])
 
 
-def trainer(preset: Preset, seeds: int, precision: str, draws_ahead: bool) -> Train:
-    """Holds the state of a run, or of so many at once."""
+def trainer(preset: Preset, seeds: int, precision: str, inputs_ahead: bool) -> Train:
+    """A function that trains a run, or several at once, and keeps their state."""
     import jax
     import jax_presets as presets
 
     jax.config.update("jax_default_matmul_precision", presets.MATMUL_PRECISIONS[precision])
-    setup, dataset = presets.Setup(preset, precision, draws_ahead), presets.load_dataset(preset)
+    setup, dataset = presets.Setup(preset, precision, inputs_ahead), presets.load_dataset(preset)
     start, train = presets.new_state, presets.train
     keys = jax.random.key(0)
     if seeds > 1:
@@ -80,17 +80,17 @@ def trainer(preset: Preset, seeds: int, precision: str, draws_ahead: bool) -> Tr
 
 
 def milliseconds(train: Train, iterations: int) -> float:
-    """Of an iteration in one call."""
+    """Milliseconds per iteration of one call."""
     begun = time.perf_counter()
     train(iterations)
     return (time.perf_counter() - begun) * 1e3 / iterations
 
 
 def measure(train: Train, pace: int, warmup: int, count: int) -> list[float]:
-    """Milliseconds of an iteration in each sample after the warm-up, over about `count` of them."""
+    """Milliseconds per iteration of each sample after the warm-up, for about `count` iterations."""
     train(pace)
     group = math.ceil(SAMPLE_MS / milliseconds(train, pace))
-    # The first of these compiles.
+    # The first call compiles.
     train(group)
     begun = time.perf_counter()
     for _ in range(math.ceil(warmup / group)):
@@ -107,8 +107,12 @@ def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     baseline.add_arguments(parser)
-    parser.add_argument("--seeds", type=int, default=1, help="GANs that are trained at once")
-    parser.add_argument("--draw", choices=("ahead", "within"), help="of the scan, by the device")
+    parser.add_argument("--seeds", type=int, default=1, help="number of GANs trained at once")
+    parser.add_argument(
+        "--draw",
+        choices=("ahead", "within"),
+        help="sample random inputs ahead of the scan or within it (default: by device)",
+    )
     arguments = parser.parse_args()
     baseline.check_arguments(parser, arguments)
     if arguments.seeds < 1:
@@ -117,10 +121,10 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-def summarise(
+def summarize(
     arguments: argparse.Namespace, batch: int, times: list[float], loaded: int | None
 ) -> Summary:
-    """The line that is printed."""
+    """The result as a dictionary."""
     import jax
 
     summary = {
@@ -158,10 +162,10 @@ def main() -> int:
         reason = str(error) or "its plugin is missing: pip install 'jax[cuda13]'"
         raise SystemExit(f"error: JAX finds no --device {arguments.device}: {reason}") from None
     preset, loaded = sized(arguments), peak_bytes()
-    how = {"precision": arguments.precision, "draws_ahead": arguments.draw == "ahead"}
+    how = {"precision": arguments.precision, "inputs_ahead": arguments.draw == "ahead"}
     train = trainer(preset, arguments.seeds, **how)
     times = measure(train, PACE[arguments.device], arguments.warmup, arguments.iterations)
-    baseline.show(summarise(arguments, preset.batch, times, loaded), arguments.json)
+    baseline.show(summarize(arguments, preset.batch, times, loaded), arguments.json)
     return 0
 
 

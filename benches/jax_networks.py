@@ -1,12 +1,12 @@
-"""The presets' networks in JAX: their parameters, and a pass through them.
+"""The presets' networks in JAX: parameters and forward passes.
 
-Parameters are those of PyTorch, in the layouts that XLA's operations take: Linear (inputs,
-outputs), convolutions (row, column, inputs, outputs), and a transposed convolution has the weight
-of the convolution whose adjoint it is. Feature maps are (batch, row, column, channel) inside;
-images come and go flattened in PyTorch's order, (batch, channel * row * column).
+Parameters are those of PyTorch, in the layouts of XLA's operations: Linear (inputs, outputs),
+convolutions (row, column, inputs, outputs); a transposed convolution has the weight of the
+convolution whose adjoint it is. Feature maps are (batch, row, column, channel) inside; input and
+output images are flattened in PyTorch's order, (batch, channel * row * column).
 
-In bf16, as flax does it, layers cast their weights and inputs, and BatchNorm's statistics are
-computed in f32.
+In bf16, as in flax, layers cast their weights and inputs, and BatchNorm's statistics are computed in
+f32.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from baseline import Preset
 from jax import Array, lax, nn, random
 from jax import numpy as jnp
 
-Tree = Any  # lists and dictionaries of arrays
+Tree = Any  # nested lists and dictionaries of arrays
 Layer = dict[str, Array]
 Statistics = list[Layer]  # mean and variance of each BatchNorm
 ACTIVATIONS = {"relu": nn.relu, "leaky_relu": partial(nn.leaky_relu, negative_slope=0.2)}
 KERNEL = 4  # of every convolution, in both directions
 MAPS = ("NHWC", "HWIO", "NHWC")
-# Stride and padding of a level, which halves the sides; and between 4x4 and a single pixel.
+# Stride and padding of a level, which halves height and width; and between 4x4 and a single pixel.
 HALVE, WHOLE = (2, 1), (1, 0)
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What is trained, and how."""
+    """The preset, precision and sampling of a training."""
 
     preset: Preset
     precision: str = "f32"
-    draws_ahead: bool = False  # of all iterations at once, before the first of them
+    inputs_ahead: bool = False  # sample the inputs of all iterations before the scan
 
 
 class Norms:
-    """A pass's BatchNorms, one after the other; keeps the statistics of their batches."""
+    """The BatchNorms of a pass in order; collects their batch statistics."""
 
     def __init__(self, setup: Setup, network: Tree) -> None:
         self.preset = setup.preset
@@ -51,20 +51,20 @@ class Norms:
         self.statistics: Statistics = []
 
     def __call__(self, x: Array) -> Array:
-        """Normalises x (…, features) over all but the features."""
+        """Normalizes x (…, features) over all but the features."""
         y, of_batch = batch_norm(self.preset, x, next(self.layers))
         self.statistics.append(of_batch)
         return y
 
 
 def uniform(key: Array, shape: tuple[int, ...], inputs: int) -> Array:
-    """PyTorch's default for weights and biases of a layer with so many inputs to each output."""
+    """PyTorch's default for weights and biases of a layer with this number of inputs per output."""
     bound = 1 / math.sqrt(inputs)
     return random.uniform(key, shape, minval=-bound, maxval=bound)
 
 
 def init_weight(preset: Preset, key: Array, shape: tuple[int, ...]) -> Array:
-    """PyTorch's default, or normal where the preset has it."""
+    """PyTorch's default, or normal if the preset says so."""
     if preset.weight_std is None:
         return uniform(key, shape, math.prod(shape[:-1]))
     return preset.weight_std * random.normal(key, shape)
@@ -80,7 +80,7 @@ def init_linear(preset: Preset, key: Array, inputs: int, outputs: int) -> Layer:
 def init_conv(
     preset: Preset, key: Array, inputs: int, outputs: int, transposed: bool = False
 ) -> Layer:
-    """A convolution; with biases unless all layers are convolutions."""
+    """A convolution, with biases unless all layers are convolutions."""
     weight_key, bias_key = random.split(key)
     channels = (outputs, inputs) if transposed else (inputs, outputs)
     layer = {"weight": init_weight(preset, weight_key, (KERNEL, KERNEL, *channels))}
@@ -90,7 +90,7 @@ def init_conv(
 
 
 def init_norm(preset: Preset, key: Array, features: int, of_maps: bool = False) -> Layer:
-    """A BatchNorm; one `of_maps` has normal weights where the preset has them."""
+    """A BatchNorm; BatchNorm2d (`of_maps`) has normal weights if the preset says so."""
     weight = jnp.ones(features)
     if of_maps and preset.weight_std is not None:
         weight += preset.weight_std * random.normal(key, (features,))
@@ -98,7 +98,7 @@ def init_norm(preset: Preset, key: Array, features: int, of_maps: bool = False) 
 
 
 def init_embedding(preset: Preset, key: Array) -> Tree:
-    """That of labels, where there are classes."""
+    """The label embedding, if there are classes."""
     if not preset.classes:
         return {}
     return {"embedding": random.normal(key, (preset.classes, preset.classes))}
@@ -131,7 +131,7 @@ def init_discriminator(preset: Preset, key: Array) -> Tree:
 
 
 def init_growing(preset: Preset, key: Array) -> Tree:
-    """G's parameters where it has convolutions."""
+    """Parameters of a G with convolutions."""
     keys = iter(random.split(key, 3 + 2 * len(preset.g_hidden)))
     inputs, first = preset.latent_dim + preset.classes, preset.g_hidden[0]
     network = {"conv": [], "norm": [], **init_embedding(preset, next(keys))}
@@ -150,7 +150,7 @@ def init_growing(preset: Preset, key: Array) -> Tree:
 
 
 def init_shrinking(preset: Preset, key: Array) -> Tree:
-    """D's parameters where it has convolutions."""
+    """Parameters of a D with convolutions."""
     keys = iter(random.split(key, 2 + 2 * len(preset.d_hidden)))
     channels = (preset.image_shape[0] + preset.classes, *preset.d_hidden)
     network = {"conv": [], "norm": [], **init_embedding(preset, next(keys))}
@@ -167,7 +167,7 @@ def init_shrinking(preset: Preset, key: Array) -> Tree:
 
 
 def init_statistics(network: Tree) -> Statistics:
-    """What BatchNorms begin with as their running ones."""
+    """The initial running statistics of the BatchNorms."""
     widths = [len(norm["bias"]) for norm in network["norm"]]
     return [{"mean": jnp.zeros(width), "variance": jnp.ones(width)} for width in widths]
 
@@ -178,7 +178,7 @@ def first_map(preset: Preset) -> tuple[int, int, int]:
 
 
 def cast(setup: Setup, *values: Array) -> list[Array]:
-    """To what layers compute in."""
+    """Casts to the precision in which layers compute."""
     return [x.astype(jnp.bfloat16) if setup.precision == "bf16" else x for x in values]
 
 
@@ -202,8 +202,8 @@ def convolve_transposed(setup: Setup, x: Array, layer: Layer, how: tuple[int, in
 def convolution(how: tuple[int, int], x: Array, weight: Array) -> Array:
     """`convolve` without bias.
 
-    Derivatives are written out, as of `adjoint`, in MAPS alone: within a loop, XLA for the CPU has
-    no fast way for the other orders of axes that JAX's own have, which took ten times as long.
+    The derivatives of this and of `adjoint` are explicit and use only the axis order MAPS: JAX's own
+    use other axis orders, which are ten times slower within a loop in XLA for the CPU.
     """
     stride, padding = how
     return in_maps(x, weight, padding, window_strides=(stride, stride))
@@ -211,21 +211,21 @@ def convolution(how: tuple[int, int], x: Array, weight: Array) -> Array:
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def adjoint(how: tuple[int, int], x: Array, weight: Array) -> Array:
-    """`convolution`'s derivative by its x, applied to another x: a transposed convolution."""
+    """The adjoint of `convolution` with respect to x: a transposed convolution."""
     stride, padding = how
-    turned = weight.swapaxes(2, 3)[::-1, ::-1]
-    return in_maps(x, turned, KERNEL - 1 - padding, lhs_dilation=(stride, stride))
+    flipped = weight.swapaxes(2, 3)[::-1, ::-1]
+    return in_maps(x, flipped, KERNEL - 1 - padding, lhs_dilation=(stride, stride))
 
 
 def by_weight(how: tuple[int, int], x: Array, dy: Array) -> Array:
-    """`convolution`'s derivative by its weight, where x are its maps and dy its gradient."""
+    """The gradient of `convolution`'s weight, from its input x and the gradient dy of its output."""
     stride, padding = how
     x, dy = x.transpose(3, 1, 2, 0), dy.transpose(1, 2, 0, 3)
     return in_maps(x, dy, padding, rhs_dilation=(stride, stride)).transpose(1, 2, 0, 3)
 
 
 def in_maps(x: Array, kernel: Array, padding: int, **how: tuple[int, int]) -> Array:
-    """JAX's convolution with the axes of MAPS."""
+    """JAX's convolution with the axis order MAPS."""
     how = {"window_strides": (1, 1)} | how
     pads = [(padding, padding)] * 2
     return lax.conv_general_dilated(x, kernel, padding=pads, dimension_numbers=MAPS, **how)
@@ -242,14 +242,14 @@ adjoint.defvjp(
 
 
 def biased(y: Array, layer: Layer) -> Array:
-    """y + b, where the layer has biases."""
+    """y + b, if the layer has biases."""
     return y + layer["bias"].astype(y.dtype) if "bias" in layer else y
 
 
 def batch_norm(preset: Preset, x: Array, norm: Layer) -> tuple[Array, Layer]:
-    """Normalises by the batch's statistics; also returns these, the variance unbiased.
+    """Normalizes by the batch statistics; also returns them, with unbiased variance.
 
-    The variance is E[x²] − E[x]², as in flax: both means come out of one pass.
+    The variance is E[x²] − E[x]², as in flax: both means need a single pass.
     """
     wide = x.astype(norm["weight"].dtype)
     axes = tuple(range(x.ndim - 1))
@@ -261,7 +261,7 @@ def batch_norm(preset: Preset, x: Array, norm: Layer) -> tuple[Array, Layer]:
 
 
 def to_maps(x: Array, shape: tuple[int, int, int]) -> Array:
-    """Rows in the order channel, row, column as maps (batch, row, column, channel)."""
+    """Converts flattened images (channel, row, column) to maps (batch, row, column, channel)."""
     return x.reshape(-1, *shape).transpose(0, 2, 3, 1)
 
 
@@ -273,7 +273,7 @@ def from_maps(x: Array) -> Array:
 def generate(
     setup: Setup, network: Tree, z: Array, labels: Array | None
 ) -> tuple[Array, Statistics]:
-    """Images (batch, pixels), and the statistics of each BatchNorm's batch."""
+    """Images (batch, pixels), and the batch statistics of each BatchNorm."""
     norms = Norms(setup, network)
     x = z if labels is None else jnp.concatenate((network["embedding"][labels], z), axis=1)
     grow = generate_by_convolutions if setup.preset.convolutional else generate_by_linears
@@ -293,7 +293,7 @@ def generate_by_linears(setup: Setup, network: Tree, x: Array, norms: Norms) -> 
 
 
 def generate_by_convolutions(setup: Setup, network: Tree, x: Array, norms: Norms) -> Array:
-    """Those of transposed convolutions."""
+    """Images of transposed convolutions before the Tanh."""
     preset, left = setup.preset, iter(network["conv"])
     activation = ACTIVATIONS[preset.g_activation]
     if preset.architecture == "dcgan":
@@ -311,7 +311,7 @@ def generate_by_convolutions(setup: Setup, network: Tree, x: Array, norms: Norms
 def discriminate(
     setup: Setup, network: Tree, images: Array, labels: Array | None, masks: list[Array]
 ) -> tuple[Array, Statistics]:
-    """D's output (batch, 1) before any Sigmoid, which the loss has in it; and as `generate`."""
+    """D's output (batch, 1) before any Sigmoid, which the loss includes; and batch statistics."""
     norms = Norms(setup, network)
     embedded = None if labels is None else network["embedding"][labels]
     if setup.preset.convolutional:
@@ -324,7 +324,7 @@ def discriminate(
 
 
 def discriminate_by_linears(setup: Setup, network: Tree, x: Array, masks: list[Array]) -> Array:
-    """An MLP's output."""
+    """The output of an MLP."""
     preset, left = setup.preset, iter(masks)
     *hidden, last = network["linear"]
     for index, layer in enumerate(hidden):
@@ -340,7 +340,7 @@ def discriminate_by_linears(setup: Setup, network: Tree, x: Array, masks: list[A
 def discriminate_by_convolutions(
     setup: Setup, network: Tree, images: Array, embedded: Array | None, norms: Norms
 ) -> Array:
-    """That of convolutions; the label's embedding is further channels, last."""
+    """The output of convolutions; label embeddings are additional channels, which come last."""
     preset = setup.preset
     x = to_maps(images, preset.image_shape)
     if embedded is not None:
@@ -357,6 +357,6 @@ def discriminate_by_convolutions(
 
 
 def dropout(preset: Preset, x: Array, masks: Iterator[Array]) -> Array:
-    """Scales what the next mask keeps; all of it where there are no masks."""
+    """Applies the next mask and scales; the identity if there are no masks."""
     mask = next(masks, None)
     return x if mask is None else jnp.where(mask, x / (1 - preset.dropout), 0)

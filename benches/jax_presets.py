@@ -1,15 +1,15 @@
-"""The presets' training in JAX, as its best users write it.
+"""The presets' training in idiomatic, fast JAX.
 
-`train` is one program for many iterations, a `lax.scan` of them: draws, the gathering of the batch,
-both updates with Adam. It is compiled as a whole by `jit`, which may reuse the memory of the state
-that it is given, and `vmap` makes it train several GANs at once.
+`train` is one program for many iterations, a `lax.scan` of them: sampling random inputs, gathering
+the batch, both updates with Adam. `jit` compiles the whole program, and may reuse the memory of its
+input state; `vmap` makes it train several GANs at once.
 
-An iteration is a pure function of the state and of what was drawn for it, so that a golden run's
-inputs can stand for the draws: tests/benches compares it with PyTorch. D's update passes real and
-fake images through D as one batch, unless D has BatchNorm, for which they are two; G's images are
-made once where both updates use the same. Networks are in jax_networks.py. Images of a batch are
-chosen uniformly at random, with replacement. Random numbers are JAX's default (threefry): on the
-CPU its `rbg` took two to five times as long.
+An iteration is a pure function of the state and of its inputs, so that golden runs can replace the
+inputs: tests/benches compares it with PyTorch. D's update passes real and fake images through D as
+one batch, or as two if D has BatchNorm. G's images are generated once if both updates use the same.
+Networks are in jax_networks.py. The images of a batch are chosen uniformly at random, with
+replacement. Random numbers are JAX's default (threefry): `rbg` took two to five times as long on
+the CPU.
 
 Precisions are those of torch_variants.py; losses are computed in f32.
 """
@@ -46,29 +46,29 @@ class Dataset(NamedTuple):
     labels: Array
 
 
-class Draw(NamedTuple):
-    """What one iteration takes in; what its preset has no use for is None or empty.
+class Inputs(NamedTuple):
+    """The inputs of one iteration; None or empty if the preset does not need them.
 
     A mask is true where dropout keeps an activation. In `d_masks` the rows of the real images come
     first.
     """
 
-    chosen: Array  # (batch,): which images of the data set
+    chosen: Array  # (batch,): indices of images of the data set
     z: Array  # (batch, latent_dim)
     fake_labels: Array | None = None  # (batch,)
-    z2: Array | None = None  # of the second update, where fakes are fresh
+    z2: Array | None = None  # for the second update, with fresh fakes
     fake_labels2: Array | None = None
     d_masks: list[Array] | tuple = ()  # (2 * batch, width) of each dropout
     g_masks: list[Array] | tuple = ()  # (batch, width)
 
 
 class Learner(NamedTuple):
-    """A network's parameters, Adam's moments of their gradients, and what BatchNorms keep."""
+    """A network's parameters, Adam's moments, and BatchNorm's running statistics."""
 
     parameters: Tree
     first: Tree
     second: Tree
-    statistics: Statistics  # running ones
+    statistics: Statistics  # running statistics
 
 
 class State(NamedTuple):
@@ -76,18 +76,18 @@ class State(NamedTuple):
 
     generator: Learner
     discriminator: Learner
-    step: Array  # iterations done
+    step: Array  # completed iterations
 
 
-class Labelled(NamedTuple):
-    """Images (batch, pixels) and, where there are classes, labels (batch,)."""
+class LabelledImages(NamedTuple):
+    """Images (batch, pixels) and labels (batch,), if there are classes."""
 
     images: Array
     labels: Array | None
 
 
 class Fakes(NamedTuple):
-    """A generated batch, and the function from its gradient to that of G's parameters."""
+    """A batch of fakes, and the function from their gradient to that of G's parameters."""
 
     images: Array
     labels: Array | None
@@ -95,7 +95,7 @@ class Fakes(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What one iteration gives: losses (scalars), and the first generated batch."""
+    """The results of one iteration: losses (scalars), and the first batch of fakes."""
 
     d_loss: Array
     g_loss: Array
@@ -103,7 +103,7 @@ class Outcome(NamedTuple):
 
 
 def load_dataset(preset: Preset) -> Dataset:
-    """The embedded digits where they fit, random images otherwise."""
+    """The embedded digits if they have the preset's image shape, otherwise random images."""
     if preset.image_shape == DIGITS_SHAPE:
         pixels, labels = (np.frombuffer(part, np.uint8) for part in digits())
         images = (pixels.reshape(-1, preset.pixels).astype(np.float32) / 255 - 0.5) / 0.5
@@ -115,20 +115,20 @@ def load_dataset(preset: Preset) -> Dataset:
 
 
 def masked_widths(preset: Preset) -> tuple[int, ...]:
-    """Of D's layers that have dropout."""
+    """The widths of D's layers with dropout."""
     if preset.dropout == 0 or preset.dropout_at == "none":
         return ()
     return preset.d_hidden[1:] if preset.dropout_at == "before activation" else preset.d_hidden
 
 
 def new_learner(parameters: Tree) -> Learner:
-    """Before the first iteration."""
+    """The state of a network before the first iteration."""
     first, second = (jax.tree.map(jnp.zeros_like, parameters) for _ in range(2))
     return Learner(parameters, first, second, init_statistics(parameters))
 
 
 def new_state(preset: Preset, key: Array) -> State:
-    """Before the first iteration."""
+    """The state before the first iteration."""
     g_key, d_key = random.split(key)
     return State(
         generator=new_learner(init_generator(preset, g_key)),
@@ -137,8 +137,8 @@ def new_state(preset: Preset, key: Array) -> State:
     )
 
 
-def draw(preset: Preset, images: int, key: Array) -> Draw:
-    """What one iteration takes in, of a data set of so many images."""
+def sample_inputs(preset: Preset, images: int, key: Array) -> Inputs:
+    """Samples the inputs of one iteration, for a data set of `images` images."""
     keys = iter(random.split(key, 5 + 2 * len(preset.d_hidden)))
     fresh = preset.fakes == "fresh"
 
@@ -155,7 +155,7 @@ def draw(preset: Preset, images: int, key: Array) -> Draw:
         keep = 1 - preset.dropout
         return [random.bernoulli(next(keys), keep, (rows, n)) for n in masked_widths(preset)]
 
-    return Draw(
+    return Inputs(
         chosen=integers(images),
         z=noise(),
         fake_labels=integers(preset.classes) if preset.classes else None,
@@ -167,7 +167,7 @@ def draw(preset: Preset, images: int, key: Array) -> Draw:
 
 
 def criterion(preset: Preset, output: Array, target: int) -> Array:
-    """Mean loss of D's output (batch, 1) against one target for all, 0 or 1."""
+    """Mean loss of D's output (batch, 1), with one target for all, 0 or 1."""
     match preset.loss:
         case "mse":
             return jnp.mean((output - target) ** 2)
@@ -179,7 +179,7 @@ def criterion(preset: Preset, output: Array, target: int) -> Array:
 
 
 def saturating_cross_entropy(logit: Array, target: int) -> Array:
-    """Of each logit: PyTorch's BCELoss behind a Sigmoid, with the limits of its value and gradient."""
+    """PyTorch's BCELoss after a Sigmoid, for each logit, with its limits of value and gradient."""
     p = nn.sigmoid(logit)
     value = -jnp.maximum(jnp.log(p) if target else jnp.log1p(-p), -100)
     slope = (p - target) * jnp.minimum(1, p * (1 - p) / 1e-12)
@@ -188,7 +188,7 @@ def saturating_cross_entropy(logit: Array, target: int) -> Array:
 
 
 def adam(preset: Preset, learner: Learner, gradients: Tree, step: Array) -> Learner:
-    """One step of Adam, the `step`th."""
+    """The `step`th step of Adam."""
     beta1, beta2 = preset.betas
     rate = preset.lr / (1 - beta1**step)
     scale = lax.rsqrt(1 - beta2**step)
@@ -204,7 +204,7 @@ def adam(preset: Preset, learner: Learner, gradients: Tree, step: Array) -> Lear
 
 
 def move_statistics(preset: Preset, learner: Learner, of_batch: Statistics) -> Learner:
-    """BatchNorms' running statistics after a pass."""
+    """Updates BatchNorm's running statistics after a pass."""
     momentum = preset.bn_momentum
     moved = jax.tree.map(
         lambda running, new: (1 - momentum) * running + momentum * new,
@@ -215,7 +215,7 @@ def move_statistics(preset: Preset, learner: Learner, of_batch: Statistics) -> L
 
 
 def make_fakes(setup: Setup, state: State, z: Array, labels: Array | None) -> tuple[State, Fakes]:
-    """A batch of G, whose running statistics move."""
+    """Generates a batch of fakes, which updates G's running statistics."""
     images, backward, of_batch = jax.vjp(
         lambda network: generate(setup, network, z, labels),
         state.generator.parameters,
@@ -226,11 +226,11 @@ def make_fakes(setup: Setup, state: State, z: Array, labels: Array | None) -> tu
 
 
 def discriminate_both(
-    setup: Setup, network: Tree, real: Labelled, fake: Labelled, masks: list[Array]
+    setup: Setup, network: Tree, real: LabelledImages, fake: LabelledImages, masks: list[Array]
 ) -> tuple[Array, Array, list[Statistics]]:
-    """D's outputs for real and fake images, and the statistics of each pass's batches.
+    """D's outputs for real and fake images, and the batch statistics of each pass.
 
-    One pass, or two where D has BatchNorm.
+    One pass, or two if D has BatchNorm.
     """
     if setup.preset.norms_in_d:
         of_real, first = discriminate(setup, network, *real, ())
@@ -243,18 +243,18 @@ def discriminate_both(
 
 
 def update_discriminator(
-    setup: Setup, dataset: Dataset, state: State, drawn: Draw, fakes: Fakes
+    setup: Setup, dataset: Dataset, state: State, inputs: Inputs, fakes: Fakes
 ) -> tuple[State, Array]:
-    """One step of D on real and fake images."""
+    """An optimizer step of D on real and fake images."""
     preset, learner = setup.preset, state.discriminator
-    labels = None if fakes.labels is None else dataset.labels[drawn.chosen]
+    labels = None if fakes.labels is None else dataset.labels[inputs.chosen]
     real, fake = (
-        Labelled(dataset.images[drawn.chosen], labels),
-        Labelled(fakes.images, fakes.labels),
+        LabelledImages(dataset.images[inputs.chosen], labels),
+        LabelledImages(fakes.images, fakes.labels),
     )
 
     def loss_of(network: Tree) -> tuple[Array, list[Statistics]]:
-        of_real, of_fake, passes = discriminate_both(setup, network, real, fake, drawn.d_masks)
+        of_real, of_fake, passes = discriminate_both(setup, network, real, fake, inputs.d_masks)
         loss = criterion(preset, of_real, 1) + criterion(preset, of_fake, 0)
         return loss * preset.d_loss_scale, passes
 
@@ -264,53 +264,57 @@ def update_discriminator(
     return state._replace(discriminator=adam(preset, learner, gradients, state.step)), loss
 
 
-def update_generator(setup: Setup, state: State, drawn: Draw, fakes: Fakes) -> tuple[State, Array]:
-    """One step of G; no gradients of D's own parameters are computed."""
-    preset, judge = setup.preset, state.discriminator
+def update_generator(
+    setup: Setup, state: State, inputs: Inputs, fakes: Fakes
+) -> tuple[State, Array]:
+    """An optimizer step of G; no gradients of D's parameters are computed."""
+    preset, discriminator = setup.preset, state.discriminator
 
     def loss_of(images: Array) -> tuple[Array, Statistics]:
         output, of_batch = discriminate(
-            setup, judge.parameters, images, fakes.labels, drawn.g_masks
+            setup, discriminator.parameters, images, fakes.labels, inputs.g_masks
         )
         return criterion(preset, output, 1), of_batch
 
     (loss, of_batch), of_images = jax.value_and_grad(loss_of, has_aux=True)(fakes.images)
     learner = adam(preset, state.generator, *fakes.backward(of_images), state.step)
-    judge = move_statistics(preset, judge, of_batch)
-    return state._replace(generator=learner, discriminator=judge), loss
+    discriminator = move_statistics(preset, discriminator, of_batch)
+    return state._replace(generator=learner, discriminator=discriminator), loss
 
 
-def iteration(setup: Setup, dataset: Dataset, state: State, drawn: Draw) -> tuple[State, Outcome]:
+def iteration(
+    setup: Setup, dataset: Dataset, state: State, inputs: Inputs
+) -> tuple[State, Outcome]:
     """Both updates in the preset's order."""
     state = state._replace(step=state.step + 1)
-    state, fakes = make_fakes(setup, state, drawn.z, drawn.fake_labels)
+    state, fakes = make_fakes(setup, state, inputs.z, inputs.fake_labels)
     first = fakes.images
     g_first = setup.preset.order == "g-first"
     if g_first:
-        state, g_loss = update_generator(setup, state, drawn, fakes)
+        state, g_loss = update_generator(setup, state, inputs, fakes)
     else:
-        state, d_loss = update_discriminator(setup, dataset, state, drawn, fakes)
+        state, d_loss = update_discriminator(setup, dataset, state, inputs, fakes)
     if setup.preset.fakes == "fresh":
-        state, fakes = make_fakes(setup, state, drawn.z2, drawn.fake_labels2)
+        state, fakes = make_fakes(setup, state, inputs.z2, inputs.fake_labels2)
     if g_first:
-        state, d_loss = update_discriminator(setup, dataset, state, drawn, fakes)
+        state, d_loss = update_discriminator(setup, dataset, state, inputs, fakes)
     else:
-        state, g_loss = update_generator(setup, state, drawn, fakes)
+        state, g_loss = update_generator(setup, state, inputs, fakes)
     return state, Outcome(d_loss, g_loss, first)
 
 
 def train(
     setup: Setup, dataset: Dataset, iterations: int, state: State, key: Array
 ) -> tuple[State, Array]:
-    """So many iterations; their losses (iterations, 2) are D's and G's."""
-    draw_one = partial(draw, setup.preset, len(dataset.images))
-    draws = random.split(random.fold_in(key, state.step), iterations)
-    if setup.draws_ahead:
-        draws = jax.vmap(draw_one)(draws)
+    """Trains; returns the losses of D and G: (iterations, 2)."""
+    sample_one = partial(sample_inputs, setup.preset, len(dataset.images))
+    inputs_or_keys = random.split(random.fold_in(key, state.step), iterations)
+    if setup.inputs_ahead:
+        inputs_or_keys = jax.vmap(sample_one)(inputs_or_keys)
 
-    def next_state(state: State, drawn: Draw | Array) -> tuple[State, Array]:
-        drawn = drawn if setup.draws_ahead else draw_one(drawn)
-        state, outcome = iteration(setup, dataset, state, drawn)
+    def next_state(state: State, inputs_or_key: Inputs | Array) -> tuple[State, Array]:
+        inputs = inputs_or_key if setup.inputs_ahead else sample_one(inputs_or_key)
+        state, outcome = iteration(setup, dataset, state, inputs)
         return state, jnp.stack((outcome.d_loss, outcome.g_loss))
 
-    return lax.scan(next_state, state, draws)
+    return lax.scan(next_state, state, inputs_or_keys)

@@ -5,10 +5,9 @@
         --log-file ncu.csv gan-cuda train --preset cgan --no-graph --iterations 6
     python benches/kernels.py ncu.csv
 
-An iteration is what is launched after one `step_advance` up to and including the next. A time is
-the median over all iterations that launch the same kernels as the last one. Nsight Compute runs
-kernels one by one: what two streams do side by side is not seen here, nor are the gaps between
-launches.
+An iteration is all kernels after one `step_advance`, up to and including the next. Times are medians
+over all iterations that launch the same kernels as the last one. Nsight Compute runs kernels one by
+one, so concurrency of streams and gaps between launches are not visible.
 """
 
 from __future__ import annotations
@@ -41,19 +40,19 @@ NO_PERMISSION = (
 
 
 class Unusable(Exception):
-    """What Nsight Compute wrote holds no iteration; the message says why."""
+    """The output of Nsight Compute contains no complete iteration; the message has the reason."""
 
 
 @dataclass(frozen=True)
 class Launch:
-    """A kernel and how long it ran."""
+    """A kernel launch and its duration."""
 
     name: str
     microseconds: float
 
 
 def plain_name(demangled: str) -> str:
-    """Without `void` and parameters; template arguments stay, as they tell cuBLAS's kernels apart."""
+    """Removes `void` and parameters. Template arguments stay, as cuBLAS's kernels differ by them."""
     name = demangled.removeprefix("void ").strip()
     if not name.endswith(")"):
         return name
@@ -75,7 +74,7 @@ def duration(row: dict[str, str]) -> float:
 
 
 def read_launches(text: str) -> list[Launch]:
-    """All launches, from what `ncu --csv` wrote: a table, with other lines before and between."""
+    """All launches in the output of `ncu --csv`: a table, with other lines before and between."""
     if "ERR_NVGPUCTRPERM" in text:
         raise Unusable(NO_PERMISSION)
     lines = text.splitlines()
@@ -98,12 +97,12 @@ def iterations(launches: Iterable[Launch], marker: str) -> list[list[Launch]]:
         parts[-1].append(launch)
         if launch.name == marker:
             parts.append([])
-    # Before the first marker there is more than an iteration; behind the last, less than one.
+    # The part before the first marker is more than an iteration; after the last, less than one.
     return parts[1:-1]
 
 
 def typical_iteration(launches: Iterable[Launch], marker: str) -> tuple[list[Launch], int]:
-    """The last iteration, its times medians over all that are like it, and how many these are."""
+    """The last iteration, with median times over all iterations of the same kernels; their number."""
     found = iterations(launches, marker)
     if not found:
         raise Unusable(f"{marker} was not launched twice: there is no complete iteration")
@@ -125,7 +124,7 @@ def totals(iteration: Sequence[Launch]) -> list[tuple[str, int, float]]:
 
 
 def tables(iteration: Sequence[Launch], count: int) -> str:
-    """Both tables, in Markdown."""
+    """Both tables as Markdown."""
     whole = sum(launch.microseconds for launch in iteration)
     by_name = [
         f"| `{name}` | {launches} | {time:.2f} | {time / whole:.1%} |"
@@ -146,10 +145,10 @@ def tables(iteration: Sequence[Launch], count: int) -> str:
 
 
 def main() -> int:
-    """Reads, prints or writes."""
+    """Runs the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("csv", type=Path, help="what ncu --csv wrote")
-    parser.add_argument("--marker", default=MARKER, help="the kernel that each iteration has once")
+    parser.add_argument("csv", type=Path, help="output of ncu --csv")
+    parser.add_argument("--marker", default=MARKER, help="the last kernel of each iteration")
     parser.add_argument("--out", type=Path, help="write the tables here instead of printing them")
     arguments = parser.parse_args()
     try:

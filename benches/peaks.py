@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
-"""This machine's best rates: matrix products in GFLOP/s, and memory in GB/s.
+"""Measures this machine's peak rates: matrix multiplications in GFLOP/s, memory in GB/s.
 
     python benches/peaks.py --threads 2 --json
 
-The products are PyTorch's, of square matrices of several sizes: the best of them is the rate.
-Memory is copied (a = b) and summed (a = b + s·c) in arrays far larger than the caches; each array
-counts once for each time it is read or written. The best repetition counts: it was disturbed the
-least.
+Matrix multiplications are PyTorch's, of square matrices of several sizes; the fastest counts. Memory
+is copied (a = b) and summed (a = b + s·c) in arrays far larger than the caches; each array counts
+once for each read or write. The best repetition counts, as it was disturbed least.
 """
 
 from __future__ import annotations
@@ -23,34 +22,34 @@ import torch
 SIZES = {"cpu": (256, 512, 1024, 1536, 2048), "cuda": (1024, 2048, 4096, 8192, 16384)}
 ARRAY_BYTES = {"cpu": 256 << 20, "cuda": 2 << 30}
 REPETITIONS = 10
-LEAST_SECONDS = 0.02  # of a repetition
+MIN_SECONDS = 0.02  # of a repetition
 
 
-def waited_for(device: str) -> None:
-    """Returns when the device has done all."""
+def synchronize(device: str) -> None:
+    """Waits for the device."""
     if device == "cuda":
         torch.cuda.synchronize()
 
 
 def seconds(device: str, work: Callable[[], object], count: int) -> float:
-    """Of one call, over `count` of them."""
-    waited_for(device)
+    """Seconds per call, over `count` calls."""
+    synchronize(device)
     begun = time.perf_counter()
     for _ in range(count):
         work()
-    waited_for(device)
+    synchronize(device)
     return (time.perf_counter() - begun) / count
 
 
 def best_seconds(device: str, work: Callable[[], object]) -> float:
-    """The fastest repetition, after one to warm up."""
+    """Seconds per call of the fastest repetition, after a warm-up."""
     seconds(device, work, 1)
-    count = max(1, round(LEAST_SECONDS / seconds(device, work, 1)))
+    count = max(1, round(MIN_SECONDS / seconds(device, work, 1)))
     return min(seconds(device, work, count) for _ in range(REPETITIONS))
 
 
 def product_rate(device: str, kind: torch.dtype) -> dict[int, float]:
-    """GFLOP/s of square matrix products, by their size."""
+    """GFLOP/s of square matrix multiplications, by size."""
     rates = {}
     for size in SIZES[device]:
         a, b = (torch.randn(size, size, device=device).to(kind) for _ in range(2))
@@ -82,7 +81,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Measures, prints."""
+    """Runs the command line."""
     arguments = parse_arguments()
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Where an iteration's time goes on the CPU: a table per group of functions, from samples.
+"""Profiles an iteration on the CPU with perf: time by group of functions.
 
     cargo build --release
     python benches/phases.py --out benches/runs/2026-11-21-cpu-2-threads
 
-Runs `gan-cuda bench` under `perf record` once per preset, and where there are convolutions once
-more by Winograd's form (Linux's perf, and addr2line of binutils or LLVM), and writes `profile.md`. A
-sample belongs to the innermost of the functions inlined at its address whose source file one of the
-groups names: names of functions do not tell, as all vectorised loops are closures of pulp's. A
-group's milliseconds are its share of all threads' samples, times the iteration's median; what loads
-the program and its data is left out.
+Runs `gan-cuda bench` under `perf record` once per preset, and, for presets with convolutions, again
+with `--conv winograd`, and writes `profile.md`. Needs Linux's perf, and addr2line of binutils or
+LLVM. A sample belongs to the innermost inlined function at its address whose source file matches a
+group. (Function names do not help, as all vectorised loops are closures in pulp.) A group's time is
+its fraction of all threads' samples, times the median of an iteration; loading the program and its
+data is excluded.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from programs import OURS, PRESETS, ROOT, WINOGRAD, command, reason_against
 from run_folder import Run, default_folder, new_run
 from tables import header, milliseconds, percent, row
 
-PRODUCTS, ADAM, LOADING = "matrix products: tiles", "Adam", "loading"
+PRODUCTS, ADAM, LOADING = "matrix multiplications: tiles", "Adam", "loading"
 SYSTEM, LIBRARIES, REST = "the system", "libc: copies, exp, …", "the rest"
-# Tried in this order on each source file, and these on the innermost function first.
+# Patterns of source files, tried in this order; innermost functions come first.
 GROUPS = {
-    "matrix products: packing, transposing": r"src/device/cpu/gemm/(pack|rearrange)",
+    "matrix multiplications: packing, transposing": r"src/device/cpu/gemm/(pack|rearrange)",
     PRODUCTS: r"src/device/cpu/gemm/(?!vector)",
     "convolutions, their layouts": r"src/device/cpu/conv",
     ADAM: r"src/device/cpu/optimizer",
     "BatchNorm": r"src/device/cpu/batch_norm",
     "bias, activation, loss, embedding": r"src/device/cpu/(linear|activation|loss|embedding)",
-    "draws and gathering": r"src/(device/cpu/(random|batch\.)|rng)",
-    "handing over work, waiting": r"src/device/cpu/thread_pool",
+    "random inputs, gathering": r"src/(device/cpu/(random|batch\.)|rng)",
+    "thread pool: dispatch, waiting": r"src/device/cpu/(team|thread_pool)",
     LOADING: r"src/(data|nn/init|train)/?|/(flate2|miniz_oxide|rand\w*|chacha20)-[0-9]",
 }
 SAMPLES_PER_SECOND = 1997
@@ -49,7 +49,7 @@ MAPPED = re.compile(r"\[0x([0-9a-f]+)\(0x([0-9a-f]+)\) @ (?:0x)?([0-9a-f]+) .*\]
 
 
 def record(command: list[str], data: Path) -> dict:
-    """Runs a command under perf; the JSON line that it prints."""
+    """Runs a command under perf; returns the JSON line that it prints."""
     perf = ["perf", "record", "-q", "-e", "cpu-clock", "-F", str(SAMPLES_PER_SECOND)]
     perf += ["-o", str(data), "--"]
     done = subprocess.run(
@@ -101,7 +101,7 @@ def count(
 
 
 def code_shift(program: Path) -> int:
-    """What an address has more than its place in the file, where the code is."""
+    """The difference between addresses and file offsets in the code segment."""
     listing = subprocess.run(
         ["readelf", "-lW", str(program)], check=True, capture_output=True, text=True
     ).stdout
@@ -151,22 +151,22 @@ def by_group(data: Path, program: Path) -> Counter[str]:
 
 
 def profile_table(reports: dict[str, dict], groups: dict[str, Counter[str]]) -> str:
-    """A line per group; then the rates while products and Adam run."""
+    """A row per group; then the rates of matrix multiplications and Adam."""
     names = [name for name in (*GROUPS, SYSTEM, LIBRARIES, REST) if name != LOADING]
     lines = header(["ms of an iteration", *reports])
 
-    def share(column: str, *chosen: str) -> float:
+    def fraction(column: str, *chosen: str) -> float:
         return sum(groups[column][name] for name in chosen) / groups[column].total()
 
     def spent(column: str, *chosen: str) -> float:
-        return share(column, *chosen) * reports[column]["median_ms"]
+        return fraction(column, *chosen) * reports[column]["median_ms"]
 
     for name in names:
-        cells = (f"{spent(c, name):.2f} ({percent(share(c, name))})" for c in reports)
+        cells = (f"{spent(c, name):.2f} ({percent(fraction(c, name))})" for c in reports)
         lines.append(row([name, *cells]))
     lines.append(row(["all", *(milliseconds(r["median_ms"]) for r in reports.values())]))
-    products = [name for name in names if name.startswith("matrix products")]
-    rates = {"GFLOP/s while products run, packing included": ("flop", products)}
+    products = [name for name in names if name.startswith("matrix multiplications")]
+    rates = {"GFLOP/s of matrix multiplications, with packing": ("flop", products)}
     rates |= {"GB/s while Adam runs": ("adam_bytes", [ADAM])}
     for title, (key, chosen) in rates.items():
         took = {column: spent(column, *chosen) for column in reports}
@@ -176,21 +176,21 @@ def profile_table(reports: dict[str, dict], groups: dict[str, Counter[str]]) -> 
 
 
 def text_of(run: Run, reports: dict[str, dict], groups: dict[str, Counter[str]]) -> str:
-    """The file."""
+    """The content of profile.md."""
     count = " / ".join(str(groups[column].total()) for column in reports)
     return (
         f"# Where an iteration's time goes: {run.date}, {run.name}\n\n"
         f"{run.processor}; gan-cuda: {run.build}.\n\n```sh\n{run.command}\n```\n\n"
         f"{profile_table(reports, groups)}\n\n"
         f"perf's cpu-clock at {SAMPLES_PER_SECOND} samples a second, {count} samples of all "
-        "threads; a group's milliseconds are its share of them, times the iteration's median. A "
-        "sample counts for the innermost inlined function whose source file a group names. The "
-        "GFLOP of a convolution are those of the whole product, also where it does with fewer.\n"
+        "threads; a group's time is its fraction of them, times the median of an iteration. A "
+        "sample counts for the innermost inlined function whose source file matches a group. The "
+        "GFLOP of a convolution are those of the direct form, even if Winograd's needs fewer.\n"
     )
 
 
 def columns(presets: Iterable[str]) -> Iterator[tuple[str, str, str]]:
-    """Of the table: title, preset, and which way of running ours."""
+    """Columns of the table: title, preset, and program."""
     for preset in presets:
         yield f"`{preset}`", preset, OURS
         if not reason_against(preset, WINOGRAD):
@@ -198,12 +198,12 @@ def columns(presets: Iterable[str]) -> Iterator[tuple[str, str, str]]:
 
 
 def parse_arguments() -> argparse.Namespace:
-    """What was asked for."""
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     programs.add_arguments(parser)
     parser.add_argument("--presets", nargs="+", default=PRESETS, choices=PRESETS)
-    parser.add_argument("--iterations", type=int, default=1000, help="of grey images")
-    parser.add_argument("--rgb-iterations", type=int, default=40, help="of coloured ones")
+    parser.add_argument("--iterations", type=int, default=1000, help="for grey images")
+    parser.add_argument("--rgb-iterations", type=int, default=40, help="for RGB images")
     arguments = parser.parse_args()
     if arguments.device != "cpu":
         parser.error("--device cuda: perf sees the CPU only")
@@ -211,7 +211,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Measures, writes."""
+    """Runs the command line."""
     arguments = parse_arguments()
     run, program = new_run(arguments), arguments.program.resolve()
     reports, groups = {}, {}

@@ -1,4 +1,4 @@
-"""The programs that are compared, and how one of them is run."""
+"""The programs that are compared, and their command lines."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PRESETS = (
 OURS = "gan-cuda"
 NO_GRAPH = "gan-cuda --no-graph"
 WINOGRAD = "gan-cuda --conv winograd"
-# What a way of running ours differs in.
+# The additional flags of our variants.
 OUR_FLAGS = {OURS: (), NO_GRAPH: ("--no-graph",), WINOGRAD: ("--conv", "winograd")}
 TITLES = {
     "eager": "PyTorch eager",
@@ -39,8 +39,8 @@ TITLES = {
     "compile-graph": "PyTorch compiled, one CUDA graph",
     "jax": "JAX, jit of a scan",
 }
-# Of a round, in order; the first wave is over for every preset before the next one begins, so that
-# on a GPU, whose time is short, what matters most is measured first.
+# The programs of a round in order. A wave runs for every preset before the next one starts, so that
+# the most important programs are measured first on a GPU, where time is limited.
 WAVES = {
     "cpu": ((OURS, WINOGRAD, "eager", "fused", "joined", "compile", "jax"),),
     "cuda": (
@@ -62,19 +62,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of every script that runs these programs."""
     parser.add_argument("--device", choices=tuple(VARIANTS), default="cpu")
     parser.add_argument("--precision", choices=("f32", "tf32", "bf16"), default="f32")
-    parser.add_argument("--threads", type=int, default=2, help="of the CPU, where it computes")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads")
     parser.add_argument("--program", type=Path, default=ROOT / "target/release/gan-cuda")
     parser.add_argument("--out", type=Path, help="the run folder")
 
 
 def check_arguments(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    """Ends the script where flags do not go together."""
+    """Exits with an error if flags contradict each other."""
     if arguments.device == "cpu" and arguments.precision != "f32":
         parser.error(f"--precision {arguments.precision}: the CPU computes in f32 only")
 
 
-def place(arguments: argparse.Namespace) -> list[str]:
-    """Where and in which precision every program computes."""
+def device_flags(arguments: argparse.Namespace) -> list[str]:
+    """The flags for device and precision."""
     flags = ["--device", arguments.device]
     if arguments.device == "cpu":
         return [*flags, "--threads", str(arguments.threads)]
@@ -82,8 +82,8 @@ def place(arguments: argparse.Namespace) -> list[str]:
 
 
 def command(program: str, arguments: argparse.Namespace, flags: Sequence[str]) -> list[str]:
-    """The command of a program; `flags` are those that all of them take."""
-    shared = [*place(arguments), *flags, "--json"]
+    """The command of a program; `flags` are flags that all programs have."""
+    shared = [*device_flags(arguments), *flags, "--json"]
     if program == "jax":
         return [sys.executable, "benches/jax_baseline.py", *shared]
     if program in TITLES:
@@ -92,25 +92,25 @@ def command(program: str, arguments: argparse.Namespace, flags: Sequence[str]) -
 
 
 def reason_against(preset: str, program: str) -> str | None:
-    """Why a program cannot train a preset, or why there is no point in it, if so."""
+    """The reason why a program cannot or need not train a preset, if there is one."""
     if program == WINOGRAD and not baseline.PRESETS[preset].convolutional:
         return f"{preset} has no convolutions"
     return baseline.reason_against(baseline.PRESETS[preset], program)
 
 
 def iterations(arguments: argparse.Namespace, preset: str) -> int:
-    """As many as are asked for of presets of such images."""
+    """The number of iterations for a preset, by its images."""
     in_colour = baseline.PRESETS[preset].image_shape[0] == 3
     return arguments.rgb_iterations if in_colour else arguments.iterations
 
 
 def has_jax() -> bool:
-    """Whether python can load it."""
+    """Whether Python has JAX."""
     return importlib.util.find_spec("jax") is not None
 
 
 def report_of(command: Sequence[str], limit: float = LIMIT_SECONDS) -> Report | None:
-    """The JSON line that a command prints last; nothing, and why, if it fails."""
+    """The last line that a command prints, as JSON; None if it fails, with the error printed."""
     try:
         done = subprocess.run(
             command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=limit
@@ -124,5 +124,5 @@ def report_of(command: Sequence[str], limit: float = LIMIT_SECONDS) -> Report | 
 
 
 def peaks_command(arguments: argparse.Namespace) -> list[str]:
-    """The command that measures the machine's best rates."""
-    return [sys.executable, "benches/peaks.py", *place(arguments), "--json"]
+    """The command that measures the machine's peak rates."""
+    return [sys.executable, "benches/peaks.py", *device_flags(arguments), "--json"]

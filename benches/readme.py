@@ -1,7 +1,7 @@
-"""What README.md says of a measurement: a table, and one sentence about it.
+"""Writes the results of a run to README.md: a table, and a sentence about it.
 
-Both stand between markers: `speed` and `claim` for the CPU, `speed-cuda` and `claim-cuda` for a
-GPU, with the precision behind it where that is not f32 (`claim-cuda-tf32`).
+Both are between markers: `speed` and `claim` for the CPU, `speed-cuda` and `claim-cuda` for a GPU,
+with a suffix for a precision other than f32 (`claim-cuda-tf32`).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def write_readme(run: Run, folder: Path) -> None:
 
 
 def put_between(text: str, marker: str, content: str) -> str:
-    """A text with other content between two markers."""
+    """Replaces the content between two markers."""
     begin, end = f"<!-- {marker}:begin -->", f"<!-- {marker}:end -->"
     if begin not in text or end not in text:
         raise SystemExit(f"error: there is no {begin} and {end} to write between")
@@ -50,7 +50,7 @@ def put_between(text: str, marker: str, content: str) -> str:
 
 
 def claim(run: Run, folder: Path) -> str:
-    """How many times as fast ours is as each preset's fastest peer, and as fused PyTorch."""
+    """The sentence: our speed relative to each preset's fastest peer, and to fused PyTorch."""
     reports = {preset: rows for preset, rows in run.reports.items() if OURS in rows}
     fastest = [strongest_of(reports, preset) for preset in reports]
     if not fastest or None in fastest:
@@ -69,17 +69,17 @@ def claim(run: Run, folder: Path) -> str:
 
 
 def fastest_peer(peers: Counter[str]) -> str:
-    """By its name, if it is the same for every preset."""
+    """The fastest peer, by name if it is the same for every preset."""
     return "each one's fastest peer" if len(peers) > 1 else f"{next(iter(peers))}, the fastest peer"
 
 
 def comparison(ratios: Sequence[float]) -> str:
-    """Right also where ours is slower."""
+    """The geometric mean of ratios as text; also right if ours is slower."""
     return f"{geometric_mean(ratios):.2f} times as fast as"
 
 
 def spread(peers: Counter[str], ratios: Sequence[float]) -> str:
-    """Which peers they are, and from the least to the largest ratio; empty where there is one."""
+    """The peers, and the range of ratios; empty for a single ratio."""
     if len(ratios) == 1:
         return ""
     names = [f"{peer} on {in_words(count)}" for peer, count in peers.most_common()]
@@ -108,7 +108,7 @@ def in_words(count: int) -> str:
 
 
 def link(folder: Path) -> list[str]:
-    """To the run folder, where it belongs to the repository."""
+    """A link to the run folder, if it is in the repository."""
     folder = folder.resolve()
     inside = folder.is_relative_to(ROOT)
     return [f"[run]({folder.relative_to(ROOT)}/README.md)"] if inside else []

@@ -1,9 +1,9 @@
-"""The folder that a measurement leaves behind, and the tables that are written from it.
+"""The folder with the results of a run.
 
 | file | holds |
 |---|---|
-| `reports.json` | what was measured, where, by what; every program's lines as it printed them |
-| `README.md` | the tables, written from it |
+| `reports.json` | device, versions, and the output of every program |
+| `README.md` | tables, generated from `reports.json` |
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tables import full_tables, narrow_table, sources
 
 @dataclass
 class Run:
-    """A measurement: about what, and the reports in rounds."""
+    """A run: its device and versions, and the programs' reports by round."""
 
     date: str
     device: str  # "cpu" or "cuda"
@@ -41,19 +41,19 @@ class Run:
     left_out: dict[str, list[str]] = field(default_factory=dict)  # presets by program, for time
 
     def add(self, preset: str, program: str, report: Report | None) -> None:
-        """Takes in what a program reported, or that it failed."""
+        """Adds a program's report; None if it failed."""
         self.reports.setdefault(preset, {}).setdefault(program, []).append(report)
         if preset in (presets := self.left_out.get(program, [])):
             presets.remove(preset)
 
     def leave_out(self, preset: str, program: str) -> None:
-        """Notes what there was no time for when it was its turn, unless an earlier round had some."""
+        """Adds a program that there was no time for, unless an earlier round has a report of it."""
         presets = self.left_out.setdefault(program, [])
         if preset not in presets and program not in self.reports.get(preset, {}):
             presets.append(preset)
 
     def left_out_text(self) -> str:
-        """A paragraph about it; empty where there was time for all."""
+        """A paragraph about programs that were left out; empty if there are none."""
         parts = [
             f"{TITLES.get(program, program)} ({', '.join(f'`{name}`' for name in presets)})"
             for program, presets in self.left_out.items()
@@ -68,12 +68,12 @@ class Run:
 
 
 def typed() -> str:
-    """The command that runs."""
+    """The command line of this script."""
     return " ".join(["python", "benches/" + Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def new_run(arguments: argparse.Namespace) -> Run:
-    """A measurement that begins now."""
+    """A new run."""
     return Run(
         date=datetime.date.today().isoformat(),
         device=arguments.device,
@@ -85,16 +85,16 @@ def new_run(arguments: argparse.Namespace) -> Run:
 
 
 def read_run(folder: Path) -> Run:
-    """The measurement of a folder."""
+    """Reads the run in a folder."""
     path = folder / "reports.json"
     values = json.loads(path.read_text())
     if "reports" not in values:
-        raise SystemExit(f"error: {path} is older than this format: what was measured is not in it")
+        raise SystemExit(f"error: {path} has an older format, without reports")
     return Run(**values)
 
 
 def write_run(run: Run, out: Path | None) -> Path:
-    """Writes the folder: `out`, or one named after day and device."""
+    """Writes the folder: `out`, or one named by date and device."""
     run.name = device_name(run)
     run.torch, run.jax = version(run, "torch"), version(run, "jax")
     folder = out or default_folder(run)
@@ -105,14 +105,14 @@ def write_run(run: Run, out: Path | None) -> Path:
 
 
 def version(run: Run, library: str) -> str:
-    """Of PyTorch or JAX, as the first of its programs said it."""
+    """The version of PyTorch or JAX, from the first report that has it."""
     programs = (program for row in run.reports.values() for program in row.values())
     found = (line[library] for lines in programs for line in lines if line and library in line)
     return next(found, getattr(run, library))
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Replaces a file at once: who is killed meanwhile leaves the old one."""
+    """Writes a file atomically."""
     part = path.with_name(f"{path.name}.part")
     part.write_text(text)
     part.replace(path)
@@ -137,20 +137,20 @@ def text_of(run: Run) -> str:
 
 
 def default_folder(run: Run) -> Path:
-    """`benches/runs/<date>-<device>`, and the precision where it is not f32."""
+    """`benches/runs/<date>-<device>`, with the precision if it is not f32."""
     name = run.name if run.precision == "f32" else f"{run.name} {run.precision}"
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     return ROOT / "benches/runs" / f"{run.date}-{slug}"
 
 
 def device_name(run: Run) -> str:
-    """What was measured, in our own words: `CPU, 2 threads`, or a GPU's name."""
+    """The device's name in our reports: `CPU, 2 threads`, or a GPU's name."""
     lines = [line for row in run.reports.values() for line in row.get(OURS, ()) if line]
     return name_of(lines[0]) if lines else f"unknown {run.device}"
 
 
 def name_of(report: Report) -> str:
-    """The device of a report of ours, without its number."""
+    """The device in one of our reports, without its ordinal."""
     return report["device"].split(" (cuda:")[0]
 
 
@@ -167,7 +167,7 @@ def output_of(*command: str) -> str:
 
 
 def build() -> str:
-    """Commit and compiler of the program: of a bundle, what its VERSION says."""
+    """Commit and compiler of the program; for a bundle, the content of VERSION."""
     version = ROOT / "VERSION"
     if version.exists():
         return version.read_text().strip().replace("\n", "; ")

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""An iteration's time against its work: larger batches, and wider layers.
+"""Measures how the time of an iteration scales with its work: larger batches, and wider layers.
 
     python benches/scaling.py --presets cgan mlp-batchnorm
     python benches/scaling.py --device cuda --variant jax --minutes 5 --out report/scaling
 
-Ours and one variant of PyTorch, or JAX, in turn, at batches from 16 to 4096, and at the preset's
-batch with all hidden layers and the noise half to four times as wide. A series ends where the next
-iteration would take longer than `--limit` seconds; no program is begun that could not end within
-`--minutes`. Writes `scaling.json` into the run folder after every point and, in the end and where
-python has matplotlib, `scaling.png`; after a kill scaling_plot.py draws what there is. On a GPU it
-is content with `cgan`, one round and every other batch, as time there is short.
+Runs ours and one variant of PyTorch, or JAX, in turn, with batch sizes from 16 to 4096, and with the
+preset's batch size and all hidden layers and the noise half to four times as wide. A series ends when
+the next iteration would take longer than `--limit` seconds; programs that would exceed `--minutes`
+are not started. Writes `scaling.json` to the run folder after every point, and `scaling.png` at the
+end if matplotlib is installed; if killed, plot with scaling_plot.py. On a GPU, where time is limited,
+the default is `cgan`, one round and every other batch size.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ DEFAULTS = {
 
 @dataclass
 class Point:
-    """A size, the work of an iteration of it, and each program's reports in rounds."""
+    """A size, the work of its iteration, and each program's reports by round."""
 
     preset: str
     series: str  # "batch" or "width"
@@ -60,7 +60,7 @@ class Point:
 
 @dataclass
 class Outcome:
-    """All points, what there was no time for, and whether a program failed."""
+    """All points, the sizes left out for time, and whether a program failed."""
 
     points: list[Point] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
@@ -68,18 +68,18 @@ class Outcome:
 
 
 def parse_arguments() -> argparse.Namespace:
-    """What was asked for."""
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     programs.add_arguments(parser)
     parser.add_argument("--presets", nargs="+", choices=PRESETS)
-    parser.add_argument("--variant", choices=tuple(TITLES), help="of PyTorch, or jax")
+    parser.add_argument("--variant", choices=tuple(TITLES), help="a PyTorch variant, or jax")
     parser.add_argument("--batches", nargs="+", type=int)
     parser.add_argument("--widths", nargs="*", type=float, default=WIDTHS)
     parser.add_argument("--rounds", type=int)
-    parser.add_argument("--minutes", type=float, help="that all of it may take")
+    parser.add_argument("--minutes", type=float, help="time limit in total")
     parser.add_argument("--iterations", type=int, default=20)
     parser.add_argument("--warmup", type=int, default=5)
-    parser.add_argument("--limit", type=float, default=3.0, help="seconds of one iteration")
+    parser.add_argument("--limit", type=float, default=3.0, help="maximum seconds per iteration")
     arguments = parser.parse_args()
     programs.check_arguments(parser, arguments)
     for name, value in DEFAULTS[arguments.device].items():
@@ -94,7 +94,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def sizes(preset: str, series: str, size: float) -> list[str]:
-    """The flags that make a preset of this size."""
+    """The flags for this size of a preset."""
     if series == "batch":
         return ["--batch-size", str(int(size))]
     own = baseline.PRESETS[preset]
@@ -109,7 +109,7 @@ def sizes(preset: str, series: str, size: float) -> list[str]:
 def measure_point(
     arguments: argparse.Namespace, budget: Budget, preset: str, series: str, size: float
 ) -> Point | None:
-    """Both programs in turn; nothing where one failed."""
+    """Runs both programs in turn; None if one failed."""
     flags = ["--preset", preset, *sizes(preset, series, size)]
     flags += ["--iterations", str(arguments.iterations), "--warmup", str(arguments.warmup)]
     reports: dict[str, list[dict]] = {OURS: [], arguments.variant: []}
@@ -129,7 +129,7 @@ def measure_point(
 def measure_series(
     arguments: argparse.Namespace, budget: Budget, outcome: Outcome, preset: str, series: str
 ) -> Iterator[Point]:
-    """Points of ascending size, as long as they are quick, there is time, and none fails."""
+    """Measures points of ascending size until one is too slow, time is over, or a program fails."""
     last = None
     for size in arguments.batches if series == "batch" else arguments.widths:
         name = f"{preset:14} {series} {size:<6g}"
@@ -150,13 +150,13 @@ def measure_series(
 
 
 def expected_seconds(point: Point, series: str, size: float) -> float:
-    """Of an iteration, from a smaller one: work grows with the batch, and width by width."""
+    """Estimates the time of an iteration from a smaller one."""
     growth = (size / point.size) ** (1 if series == "batch" else 2)
     return max(point.milliseconds.values()) * growth / 1e3
 
 
 def write(run: Run, outcome: Outcome, out: Path | None) -> Path:
-    """Writes what there is: to `out`, or the folder of compare.py on the same day and device."""
+    """Writes the results to `out`, or to compare.py's folder for the same day and device."""
     if outcome.points:
         run.name = name_of(outcome.points[0].reports[OURS][0])
     folder = out or default_folder(run)
@@ -168,7 +168,7 @@ def write(run: Run, outcome: Outcome, out: Path | None) -> Path:
 
 
 def measure(arguments: argparse.Namespace) -> tuple[Outcome, Path]:
-    """All series, written down after every point."""
+    """Measures all series; writes the results after every point."""
     run, outcome, budget = new_run(arguments), Outcome(), Budget(arguments.minutes)
     run.peaks = budget.peaks(arguments)
     for preset in arguments.presets:
@@ -180,7 +180,7 @@ def measure(arguments: argparse.Namespace) -> tuple[Outcome, Path]:
 
 
 def main() -> int:
-    """Measures, writes, draws."""
+    """Runs the command line."""
     outcome, folder = measure(parse_arguments())
     print(f"wrote {folder / 'scaling.json'}")
     if outcome.points:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws what scaling.py measured.
+"""Plots the results of scaling.py.
 
 python benches/scaling_plot.py benches/runs/2026-11-21-cpu-2-threads
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from programs import OURS, TITLES
 from tables import limit_ms
 
-COLOURS = ("#0072b2", "#d55e00")  # ours, PyTorch's: told apart by the colour-blind too
+COLOURS = ("#0072b2", "#d55e00")  # ours, PyTorch's: a colour-blind safe pair
 MARKS = {"batch": ("o", "-", None), "width": ("^", ":", "white")}
 
 
@@ -69,7 +69,7 @@ def draw_series(panel, series: str, points: list[dict], peaks: list[dict]) -> No
 
 
 def name_point(panel, point: dict, x: float) -> None:
-    """Says a point's size: a batch above the upper line, a width below the lower one."""
+    """Labels a point with its size: a batch above the upper line, a width below the lower one."""
     above = point["series"] == "batch"
     size = f"{point['size']:g}"
     y = (max if above else min)(point["milliseconds"].values())

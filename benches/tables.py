@@ -1,12 +1,12 @@
-"""Tables of what was measured, in Markdown.
+"""Tables of results as Markdown.
 
-A program's figure is the median over rounds.
+A program's result is the median over rounds.
 
-The hardware's limit for an iteration is the longer of two times, computing its matrix products and
-moving their operands (convolutions count as the products that they amount to), plus the time of
-moving what Adam moves; all at the best rates measured on the machine. The longer one, because
-operands can arrive while others are multiplied; plus, because Adam waits for gradients and computes
-next to nothing. What stays in a cache from one use to the next can be faster than that.
+The hardware's limit for an iteration is the longer of two times, computing its matrix
+multiplications and moving their operands (convolutions count as matrix multiplications), plus the
+time of Adam's memory traffic; all at the machine's measured peak rates. The longer one, because
+loading operands and computing overlap; plus, because Adam must wait for gradients and computes
+little. Data that stays in a cache between uses can be faster than the limit.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SHORT = {
 
 
 def in_order(reports: Reports) -> Reports:
-    """Presets and programs in the order of the tables, whatever that of measuring was."""
+    """Presets and programs in the order of the tables, independent of the order of measuring."""
     programs = (*OUR_FLAGS, *TITLES)
     return {
         preset: {name: reports[preset][name] for name in programs if name in reports[preset]}
@@ -49,14 +49,14 @@ def in_order(reports: Reports) -> Reports:
 
 
 def figure(lines: Sequence[Report | None] | None, key: str) -> float | None:
-    """The median over rounds of a program's figure; nothing where it failed or did not run."""
+    """The median over rounds of a program's value; None if it failed or did not run."""
     if not lines or None in lines or any(line.get(key) is None for line in lines if line):
         return None
     return statistics.median(line[key] for line in lines if line)
 
 
 def best_peaks(peaks: Sequence[Report]) -> tuple[float, float] | None:
-    """The best GFLOP/s and GB/s of all rounds."""
+    """The peak GFLOP/s and GB/s of all rounds."""
     if not peaks:
         return None
     gflops = max(peak["gflops"] for peak in peaks)
@@ -64,7 +64,7 @@ def best_peaks(peaks: Sequence[Report]) -> tuple[float, float] | None:
 
 
 def limit_ms(report: Report, peaks: Sequence[Report]) -> float | None:
-    """The hardware's limit for the iteration that a report of ours is about."""
+    """The hardware's limit in milliseconds for the iteration of one of our reports."""
     best = best_peaks(peaks)
     if best is None:
         return None
@@ -75,23 +75,23 @@ def limit_ms(report: Report, peaks: Sequence[Report]) -> float | None:
 
 
 def limit_of(rows: Rows, peaks: Sequence[Report]) -> float | None:
-    """The same for a preset."""
+    """The hardware's limit in milliseconds for a preset."""
     report = next((line for line in rows.get(OURS, ()) if line), None)
     return limit_ms(report, peaks) if report else None
 
 
 def geometric_mean(ratios: Sequence[float]) -> float:
-    """Of at least one ratio."""
+    """The geometric mean of at least one ratio."""
     return math.exp(statistics.fmean(math.log(ratio) for ratio in ratios))
 
 
 def ratio(above: float | None, below: float | None) -> float | None:
-    """Of two figures, where there are both."""
+    """The ratio of two values, if there are both."""
     return above / below if above and below else None
 
 
 def gains(reports: Reports, name: str) -> dict[str, float]:
-    """How many times as fast ours is as a program, by preset, where both were measured."""
+    """Our speed relative to a program, by preset, if both were measured."""
     found = {
         preset: ratio(figure(rows.get(name), "median_ms"), figure(rows.get(OURS), "median_ms"))
         for preset, rows in reports.items()
@@ -100,39 +100,39 @@ def gains(reports: Reports, name: str) -> dict[str, float]:
 
 
 def strongest_of(reports: Reports, preset: str) -> tuple[str, float] | None:
-    """The fastest peer on a preset, and how many times as fast ours is."""
+    """The fastest peer on a preset, and our speed relative to it."""
     found = {name: gains(reports, name).get(preset) for name in TITLES}
     measured = {name: value for name, value in found.items() if value}
     return min(measured.items(), key=lambda item: item[1], default=None)
 
 
 def median_of(lines: Sequence[Report | None] | None) -> str:
-    """A program's milliseconds; nothing where it did not run."""
+    """A program's milliseconds; empty if it did not run."""
     return milliseconds(figure(lines, "median_ms")) if lines else ""
 
 
 def milliseconds(value: float | None) -> str:
-    """With three or four significant figures."""
+    """A time in milliseconds as text."""
     return "failed" if value is None else f"{value:.{2 if value >= 1 else 4}f}"
 
 
 def times(value: float | None) -> str:
-    """A ratio."""
+    """A ratio as text."""
     return "" if value is None else f"{value:.2f} ×"
 
 
 def percent(value: float | None) -> str:
-    """A share."""
+    """A fraction as a percentage."""
     return "" if value is None else f"{value:.0%}".replace("%", " %")
 
 
 def megabytes(value: float | None) -> str:
-    """Of 10⁶ bytes."""
+    """A number of bytes in MB (10⁶ bytes)."""
     return "" if value is None else f"{value / 1e6:.0f} MB"
 
 
 def row(cells: Sequence[object]) -> str:
-    """A line of a table."""
+    """A row of a table."""
     return f"| {' | '.join(str(cell) for cell in cells)} |"
 
 
@@ -142,7 +142,7 @@ def header(titles: Sequence[str]) -> list[str]:
 
 
 def narrow_table(device: str, reports: Reports, peaks: Sequence[Report]) -> str:
-    """A line per preset: milliseconds, ratios to ours, the share of the limit."""
+    """A row per preset: milliseconds, ratios to ours, the fraction of the limit."""
     reports = in_order(reports)
     ran = [name for name in NARROW[device] if any(name in rows for rows in reports.values())]
     titles = ["preset", "batch", f"{OURS}, ms", *(SHORT[name] for name in ran)]
@@ -162,24 +162,24 @@ def narrow_table(device: str, reports: Reports, peaks: Sequence[Report]) -> str:
 
 
 def named_gain(found: tuple[str, float] | None) -> str:
-    """A ratio and the peer that it is about."""
+    """A ratio and its peer."""
     return "" if found is None else f"{times(found[1])} ({SHORT[found[0]]})"
 
 
 def mean_times(ratios: Sequence[float]) -> str:
-    """The geometric mean, where there is one."""
+    """The geometric mean, if there is one."""
     return times(geometric_mean(ratios)) if ratios else ""
 
 
 def full_tables(reports: Reports, peaks: Sequence[Report]) -> str:
-    """All figures: a table per preset, then the geometric means."""
+    """All values: a table per preset, then the geometric means."""
     reports = in_order(reports)
     tables = [preset_table(preset, rows, peaks) for preset, rows in reports.items()]
     return "\n\n".join([*tables, means(reports)])
 
 
 def preset_table(preset: str, rows: Rows, peaks: Sequence[Report]) -> str:
-    """A line per program."""
+    """A row per program."""
     ours, limit = figure(rows.get(OURS), "median_ms"), limit_of(rows, peaks)
     our_memory = figure(rows.get(OURS), "peak_bytes")
     titles = ["program", "ms", "p10", "p90", "images/s", "time to ours", "of the limit"]
@@ -205,7 +205,7 @@ def preset_table(preset: str, rows: Rows, peaks: Sequence[Report]) -> str:
 
 
 def work_of(rows: Rows, limit: float | None) -> str:
-    """What an iteration is, in words."""
+    """The batch size, operations and memory traffic of an iteration as text."""
     report = next((line for line in rows.get(OURS, ()) if line), None)
     if report is None:
         return "failed"
@@ -218,7 +218,7 @@ def work_of(rows: Rows, limit: float | None) -> str:
 
 
 def means(reports: Reports) -> str:
-    """How many times as long each variant takes as ours, and as much memory, over all presets."""
+    """Time and memory of each variant relative to ours, over all presets."""
     lines = header(["program", "time to ours, geometric mean", "least", "memory to ours"])
     for name, title in TITLES.items():
         found = {}
@@ -236,15 +236,15 @@ def means(reports: Reports) -> str:
 
 
 def sources(peaks: Sequence[Report]) -> str:
-    """Where the limit comes from."""
+    """How the limit is computed."""
     best = best_peaks(peaks)
     if best is None:
         return "The machine's best rates were not measured."
     return (
-        f"The hardware's limit: matrix products at {best[0]:,.1f} GFLOP/s or moving their operands "
-        f"at {best[1]:,.1f} GB/s, whichever is longer, and then moving what Adam moves. Both rates "
-        "are PyTorch's best on this machine between the rounds (benches/peaks.py): of large square "
-        "products, and of arrays larger than the caches. What stays in a cache can be faster. "
-        "Peak memory is the process's, program and libraries included; before training is what "
-        "PyTorch or JAX has before it makes the networks."
+        f"The hardware's limit: matrix multiplications at {best[0]:,.1f} GFLOP/s or moving their "
+        f"operands at {best[1]:,.1f} GB/s, whichever is longer, plus Adam's memory traffic. Both "
+        "rates are PyTorch's best on this machine between the rounds (benches/peaks.py): of large "
+        "square matrices, and of arrays larger than the caches. Data in a cache can be faster. "
+        "Peak memory is the process's, with program and libraries; before training is that of "
+        "PyTorch or JAX before it creates the networks."
     )

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The presets' training in PyTorch, timed: what the engine is compared with.
+"""Times the presets' training in PyTorch, for comparison with the engine.
 
     python benches/torch_baseline.py --preset cgan --variant fused --threads 2 --json
 
 Variants and precisions are in torch_variants.py. A sample is as many iterations as take 5 ms, by
-the wall clock on the CPU and by events on CUDA; times are per iteration. What is compiled is
-compiled in the warm-up: compiling later is an error.
+the wall clock on the CPU and by events on CUDA; times are per iteration. Compilation happens in the
+warm-up only; later it is an error.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ import torch
 from baseline import LEAST_SAMPLES, LEAST_SECONDS, LEAST_WARMUP_SECONDS, Summary, peak_bytes, sized
 from torch_variants import CUDA_ONLY, VARIANTS, Iteration, Setup, configure
 
-SAMPLE_MS = 5.0  # the least time of a sample, beside which reading the clock is nothing
-PACE = 3  # iterations that tell how many a sample has
+SAMPLE_MS = 5.0  # minimum time of a sample, so that reading the clock is negligible
+PACE = 3  # iterations that determine how many a sample has
 
 
 def time_on_cpu(iteration: Iteration, samples: int, group: int) -> list[float]:
-    """Milliseconds of an iteration in each sample of `group` iterations."""
+    """Milliseconds per iteration of each sample of `group` iterations."""
     stamps = [time.perf_counter()]
     for _ in range(samples):
         for _ in range(group):
@@ -36,7 +36,7 @@ def time_on_cpu(iteration: Iteration, samples: int, group: int) -> list[float]:
 
 
 def time_on_cuda(iteration: Iteration, samples: int, group: int) -> list[float]:
-    """As above; the host waits only before and after all of them."""
+    """The same on CUDA; the host waits only before and after all samples."""
     events = [torch.cuda.Event(enable_timing=True) for _ in range(samples + 1)]
     torch.cuda.synchronize()
     events[0].record()
@@ -49,13 +49,13 @@ def time_on_cuda(iteration: Iteration, samples: int, group: int) -> list[float]:
 
 
 def forbid_compiling() -> None:
-    """From here on; where there is no compiler, none is loaded, as memory is measured too."""
+    """Makes compilation an error. Does not load the compiler, as memory is measured, too."""
     if compiler := sys.modules.get("torch._dynamo"):
         compiler.config.error_on_recompile = True
 
 
 def measure(iteration: Iteration, device: torch.device, warmup: int, count: int) -> list[float]:
-    """Milliseconds of an iteration in each sample after the warm-up, over about `count` of them."""
+    """Milliseconds per iteration of each sample after the warm-up, for about `count` iterations."""
     for _ in range(warmup):
         iteration()
     forbid_compiling()
@@ -73,10 +73,10 @@ def measure(iteration: Iteration, device: torch.device, warmup: int, count: int)
     return times
 
 
-def summarise(
+def summarize(
     arguments: argparse.Namespace, batch: int, times: list[float], loaded: int | None
 ) -> Summary:
-    """The line that is printed."""
+    """The result as a dictionary."""
     summary = {
         "preset": arguments.preset,
         "variant": arguments.variant,
@@ -123,7 +123,7 @@ def main() -> int:
     loaded = peak_bytes()
     iteration = VARIANTS[arguments.variant](Setup(preset, device, arguments.precision))
     times = measure(iteration, device, arguments.warmup, arguments.iterations)
-    baseline.show(summarise(arguments, preset.batch, times, loaded), arguments.json)
+    baseline.show(summarize(arguments, preset.batch, times, loaded), arguments.json)
     return 0
 
 

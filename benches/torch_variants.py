@@ -1,29 +1,28 @@
-"""The presets' training in PyTorch, in the ways in which it can be made fast.
+"""The presets' training in PyTorch, with various optimizations.
 
 | variant | is |
 |---|---|
 | eager | PyTorch as the sources use it |
-| fused | with `Adam(fused=True)`, as all that follow |
+| fused | with `Adam(fused=True)`, as all of the following |
 | joined | D's update passes real and fake images as one batch, as the engine does |
-| compile | both networks by `torch.compile` |
-| compile-reduce-overhead | the same in that mode: each compiled pass is a CUDA graph |
-| graph | the whole iteration as one CUDA graph, captured by hand |
-| joined-graph | `joined` in such a graph |
-| compile-graph | compiled networks in such a graph |
+| compile | both networks with `torch.compile` |
+| compile-reduce-overhead | `compile` with mode "reduce-overhead": each pass is a CUDA graph |
+| graph | the whole iteration captured as one CUDA graph |
+| joined-graph | `joined` captured as one CUDA graph |
+| compile-graph | `compile` captured as one CUDA graph |
 
 One iteration is one D and one G update at the preset's full size. The data set
-is resident on the device; noise and labels are drawn there. D learns from
-detached fakes, G's update computes no gradients of D's parameters, gradients
-are None before each backward pass (what `zero_grad` does by default), and
-nothing is read back to the host between iterations, so the sources themselves
-are, if anything, slower.
+is on the device; noise and labels are sampled there. D is trained on detached
+fakes, G's update computes no gradients of D's parameters, gradients are None
+before each backward pass (the default of `zero_grad`), and nothing is read back
+to the host between iterations. The original sources are no faster.
 
-Those that join D's batches are not for a D with BatchNorm (`dcgan-rgb`), to which real and fake
-images are two batches.
+The joined variants do not support a D with BatchNorm (`dcgan-rgb`), for which
+real and fake images must be two batches.
 
-Precisions, on CUDA: f32; tf32, in which matrix products and convolutions round
-their factors; bf16, by autocast, with weights, gradients, moments and losses in
-f32.
+Precisions, on CUDA: f32; tf32, which rounds the operands of matrix
+multiplications and convolutions; bf16, by autocast, with weights, gradients,
+moments and losses in f32.
 """
 
 from __future__ import annotations
@@ -42,16 +41,16 @@ from baseline import (  # finds tests/golden, too
 from torch import Tensor, nn
 
 import presets
-from presets import Batch, Outcome, Trainer, call, criterion, draw_noise
+from presets import Batch, Outcome, Trainer, call, criterion, sample_noise
 
-CAPTURE_WARMUP = 3  # iterations before a capture: they allocate what later ones reuse
+CAPTURE_WARMUP = 3  # iterations before a capture, which allocate memory
 
 Iteration = Callable[[], Outcome]
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What is trained, and where and how."""
+    """The preset, device and precision of a training."""
 
     preset: Preset
     device: torch.device
@@ -67,7 +66,7 @@ class Dataset:
 
 
 def load_dataset(preset: Preset, device: torch.device) -> Dataset:
-    """The embedded digits where they fit, random images otherwise."""
+    """The embedded digits if they have the preset's image shape, otherwise random images."""
     if preset.image_shape == DIGITS_SHAPE:
         pixels, labels = (torch.frombuffer(part, dtype=torch.uint8) for part in digits())
         images = (pixels.view(-1, preset.pixels).float() / 255 - 0.5) / 0.5
@@ -78,7 +77,7 @@ def load_dataset(preset: Preset, device: torch.device) -> Dataset:
 
 
 class Sampler:
-    """Draws the batches of one run after another, all of the full size."""
+    """Samples the batches of a run, all of the full size."""
 
     def __init__(self, preset: Preset, dataset: Dataset, device: torch.device) -> None:
         self.preset = preset
@@ -87,17 +86,17 @@ class Sampler:
         self.chunks: list[Tensor] = []
 
     def next_batch(self) -> Batch:
-        """One iteration's inputs, drawn on the device."""
+        """The inputs of one iteration, sampled on the device."""
         preset, size = self.preset, self.preset.batch
         chosen = self._next_indices()
-        batch = Batch(self.dataset.images[chosen], draw_noise(preset, size, self.device))
+        batch = Batch(self.dataset.images[chosen], sample_noise(preset, size, self.device))
         fresh = preset.fakes == "fresh"
         if fresh:
-            batch.z2 = draw_noise(preset, size, self.device)
+            batch.z2 = sample_noise(preset, size, self.device)
         if preset.classes:
             batch.real_labels = self.dataset.labels[chosen]
-            batch.fake_labels = self._draw_labels()
-            batch.fake_labels2 = self._draw_labels() if fresh else None
+            batch.fake_labels = self._sample_labels()
+            batch.fake_labels2 = self._sample_labels() if fresh else None
         return batch
 
     def _next_indices(self) -> Tensor:
@@ -107,12 +106,12 @@ class Sampler:
             self.chunks = list(order[:full].split(self.preset.batch))
         return self.chunks.pop()
 
-    def _draw_labels(self) -> Tensor:
+    def _sample_labels(self) -> Tensor:
         return torch.randint(self.preset.classes, (self.preset.batch,), device=self.device)
 
 
 class CursorSampler(Sampler):
-    """Finds its place in an epoch's order by a cursor on the device: a graph can replay it."""
+    """Keeps the position in an epoch's order on the device, so that a graph can replay it."""
 
     def __init__(self, preset: Preset, dataset: Dataset, device: torch.device) -> None:
         super().__init__(preset, dataset, device)
@@ -122,7 +121,7 @@ class CursorSampler(Sampler):
         self.batches_left = 0
 
     def begin_iteration(self) -> None:
-        """What a graph does not hold: a new order for each epoch."""
+        """Shuffles at the start of each epoch, which is not part of the graph."""
         if not self.batches_left:
             order = torch.randperm(len(self.dataset.images), device=self.device)
             self.order.copy_(order[: self.order.numel()].view_as(self.order))
@@ -139,7 +138,7 @@ class CursorSampler(Sampler):
 class JoinedTrainer(Trainer):
     """Passes real and fake images through D as one batch in D's update.
 
-    As D has no BatchNorm, the loss is that of two passes: a mean over both halves, twice.
+    As D has no BatchNorm, this equals two passes: the sum of two means is twice the joint mean.
     """
 
     def __init__(self, preset: Preset, *networks: nn.Module, **adam: bool) -> None:
@@ -164,8 +163,8 @@ class JoinedTrainer(Trainer):
 class CompiledTrainer(Trainer):
     """Compiles both networks.
 
-    A compiled backward pass computes all gradients that its forward pass was prepared for, also
-    those of D's own parameters while G learns; so these need none meanwhile.
+    A compiled backward pass computes all gradients that its forward pass was compiled for, even those
+    of D's parameters in G's update; so D's parameters need no gradient there.
     """
 
     mode: str | None = None
@@ -183,7 +182,7 @@ class CompiledTrainer(Trainer):
 
 
 class ReducedOverheadTrainer(CompiledTrainer):
-    """Compiles them so that each pass is a CUDA graph, whose outputs live until the next step."""
+    """Compiles networks so that each pass is a CUDA graph, whose outputs live until the next step."""
 
     mode = "reduce-overhead"
 
@@ -193,10 +192,10 @@ class ReducedOverheadTrainer(CompiledTrainer):
 
 
 def configure(precision: str) -> None:
-    """Has PyTorch compute in this precision, and look for the fastest convolutions.
+    """Sets PyTorch's precision, and enables cuDNN's search for the fastest convolutions.
 
-    PyTorch's default computes convolutions in TF32 where it computes matrix products in f32. As
-    shapes do not change, cuDNN's search for algorithms is over in the warm-up.
+    By default, PyTorch computes convolutions in TF32 and matrix multiplications in f32. As shapes do
+    not change, cuDNN's search is finished in the warm-up.
     """
     tf32 = precision == "tf32"
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
@@ -205,16 +204,16 @@ def configure(precision: str) -> None:
 
 
 def in_bf16(network: nn.Module, device: torch.device) -> None:
-    """Runs a network by autocast; its output is f32, for the loss.
+    """Runs a network with autocast; its output is f32, for the loss.
 
-    Each pass casts the weights anew: Adam moves them between the two updates.
+    Each pass casts the weights again, as Adam changes them between the two updates.
     """
     forward = torch.autocast(device.type, torch.bfloat16)(network.forward)
     network.forward = lambda *inputs: forward(*inputs).float()
 
 
 def build(setup: Setup, trainer: type[Trainer] = Trainer, **adam: bool) -> Trainer:
-    """Networks and optimisers on the device."""
+    """Networks and optimizers on the device."""
     builders = (presets.build_generator, presets.build_discriminator)
     networks = [builder(setup.preset).to(setup.device) for builder in builders]
     if setup.precision == "bf16":
@@ -230,12 +229,12 @@ def launched(setup: Setup, trainer: Trainer) -> Iteration:
 
 
 def captured(setup: Setup, trainer: Trainer) -> Iteration:
-    """An iteration that is one CUDA graph, the gathering of its batch included.
+    """An iteration as one CUDA graph, including the gathering of its batch.
 
     As in https://docs.pytorch.org/docs/stable/notes/cuda.html#whole-network-capture: warmed up on
-    a side stream; gradients are None when the capture begins, so they live in the graph's pool.
-    Captured on the same stream, because autograd may remember it from the warm-up (pytorch/pytorch
-    issue 180090).
+    a side stream; gradients are None when the capture starts, so they are in the graph's memory
+    pool. Captured on the same stream, because autograd may remember it from the warm-up
+    (pytorch/pytorch issue 180090).
     """
     sampler = CursorSampler(setup.preset, load_dataset(setup.preset, setup.device), setup.device)
     side = torch.cuda.Stream()
@@ -259,7 +258,7 @@ def captured(setup: Setup, trainer: Trainer) -> Iteration:
 
 
 def eager(setup: Setup) -> Iteration:
-    """Plain PyTorch with Adam as the sources construct it."""
+    """Plain PyTorch with Adam as in the sources."""
     return launched(setup, build(setup))
 
 

@@ -1,12 +1,12 @@
-//! Trains the classifiers inside the program, which scores are made of, to the same bits on the same
-//! kind of processor:
+//! Trains the classifiers that are embedded in the program and used for scores. The result is
+//! bitwise the same on the same kind of processor:
 //!
 //! ```text
 //! cargo run --release --example train_classifier -- mnist DIR OUT
 //! ```
 //!
-//! `DIR` has the four files of MNIST or Fashion-MNIST; `OUT` is a folder for `mnist.safetensors`,
-//! the weights, and `mnist-test.safetensors`, the features of the test images.
+//! `DIR` has the four files of MNIST or Fashion-MNIST; `mnist.safetensors`, the weights, and
+//! `mnist-test.safetensors`, the features of the test images, are written to the folder `OUT`.
 
 use std::env;
 use std::error::Error;
@@ -17,7 +17,7 @@ use std::time::Instant;
 use gan_cuda::data::{Dataset, DatasetKind, Places};
 use gan_cuda::device::cpu::{Cpu, default_threads};
 use gan_cuda::eval::classifier::TestFeatures;
-use gan_cuda::eval::classifier::training::{Labelled, Recipe, train};
+use gan_cuda::eval::classifier::training::{LabelledImages, TrainingOptions, train};
 
 const SEED: u64 = 0;
 
@@ -32,31 +32,28 @@ fn main() -> Result<(), Box<dyn Error>> {
     let places = Places { data_dir: Some(folder.into()), ..Places::default() };
     let training = kind.load(&places)?;
     let test = kind.load_test(&places)?.ok_or("the folder has no test set")?;
-    let recipe = Recipe { epochs: epochs(kind), seed: SEED };
-    let (device, begun) = (Cpu::<f32>::new(default_threads()), Instant::now());
-    let progress = &mut |done: u64, all: u64| {
+    let options = TrainingOptions { epochs: epochs(kind), seed: SEED };
+    let (device, start) = (Cpu::<f32>::new(default_threads()), Instant::now());
+    let progress = &mut |done: u64, total: u64| {
         if done.is_multiple_of(469) {
-            eprintln!("{done} of {all} batches, {:.0} s", begun.elapsed().as_secs_f64());
+            eprintln!("{done} of {total} batches, {:.0} s", start.elapsed().as_secs_f64());
         }
     };
     let sets = [labelled(&training), labelled(&test)];
-    let mut classifier = train(&device, [1, training.classes], sets, recipe, progress)?;
-    println!(
-        "{:.2} % of the test images are taken for another class",
-        100.0 * classifier.about().error
-    );
+    let mut classifier = train(&device, [1, training.classes], sets, options, progress)?;
+    println!("error rate on the test images: {:.2} %", 100.0 * classifier.info().error);
 
-    let about = [("dataset", name.clone()), ("epochs", recipe.epochs.to_string())];
-    let about = about.map(|(key, word)| (key.to_owned(), word));
+    let metadata = [("dataset", name.clone()), ("epochs", options.epochs.to_string())];
+    let metadata = metadata.map(|(key, value)| (key.to_owned(), value));
     let path = file(out, name);
-    classifier.write(&device, about, &path, &mut File::create(&path)?)?;
-    let features = classifier.look(&device, &test.images)?.features;
+    classifier.write(&device, metadata, &path, &mut File::create(&path)?)?;
+    let features = classifier.extract(&device, &test.images)?.values;
     let path = file(out, &format!("{name}-test"));
     TestFeatures { features, labels: test.labels }.write(&path, &mut File::create(&path)?)?;
     Ok(())
 }
 
-/// Clothes are harder to tell apart.
+/// Fashion-MNIST is harder to classify and needs more epochs.
 fn epochs(kind: DatasetKind) -> u32 {
     match kind {
         DatasetKind::Mnist => 12,
@@ -64,8 +61,8 @@ fn epochs(kind: DatasetKind) -> u32 {
     }
 }
 
-fn labelled(data: &Dataset) -> Labelled<'_> {
-    Labelled { images: &data.images, labels: &data.labels }
+fn labelled(data: &Dataset) -> LabelledImages<'_> {
+    LabelledImages { images: &data.images, labels: &data.labels }
 }
 
 fn file(folder: &str, name: &str) -> PathBuf {

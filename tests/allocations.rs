@@ -159,8 +159,10 @@ fn checkpoint_is_written_and_read_one_tensor_at_a_time() {
         let model = config.model().unwrap();
         let planned = Plan::new::<Cpu<f32>>(&model, 500).checkpoint;
         let mut gan = Gan::new(Cpu::<f32>::new(1), model, 0).unwrap();
-        let parameters =
-            Role::BOTH.map(|role| gan.player(role).network.params().count()).iter().sum::<usize>();
+        let parameters = Role::BOTH
+            .map(|role| gan.trained_network(role).network.params().count())
+            .iter()
+            .sum::<usize>();
         let copies = |bytes: usize| bytes as f64 / (size_of::<f32>() * parameters) as f64;
         let run = RunDir::create(folder.path(), &preset.name).unwrap();
         let progress =

@@ -1,17 +1,17 @@
-//! The classifiers inside the program: what they are, and that training one is repeatable.
+//! The embedded classifiers: their files and accuracy, and that training is reproducible.
 
 use std::fs;
 use std::path::Path;
 
 use gan_cuda::data::{Dataset, DatasetKind, ImageShape, Places};
 use gan_cuda::device::cpu::Cpu;
-use gan_cuda::eval::classifier::training::{Labelled, Recipe, train};
+use gan_cuda::eval::classifier::training::{LabelledImages, TrainingOptions, train};
 use gan_cuda::eval::classifier::{Classifier, FEATURES, embedded, test_features};
 use gan_cuda::formats::tensor_file::TensorFile;
 use sha2::{Digest, Sha256};
 
-/// Each data set, and the greatest share of its test images that may be taken for another class.
-const SETS: [(DatasetKind, f64); 2] =
+/// Each data set, with the largest acceptable error rate on its test images.
+const MAX_ERRORS: [(DatasetKind, f64); 2] =
     [(DatasetKind::Mnist, 0.01), (DatasetKind::FashionMnist, 0.09)];
 
 fn folder() -> &'static Path {
@@ -19,9 +19,9 @@ fn folder() -> &'static Path {
 }
 
 #[test]
-fn files_are_small_and_those_that_their_readme_tells_of() {
+fn files_are_small_and_match_the_hashes_in_their_readme() {
     let readme = fs::read_to_string(folder().join("README.md")).unwrap();
-    for (kind, _) in SETS {
+    for (kind, _) in MAX_ERRORS {
         for name in [format!("{kind}.safetensors"), format!("{kind}-test.safetensors")] {
             let bytes = fs::read(folder().join(&name)).unwrap();
             assert!(bytes.len() < 1_000_000, "{name}");
@@ -33,34 +33,34 @@ fn files_are_small_and_those_that_their_readme_tells_of() {
 }
 
 #[test]
-fn classifiers_know_the_test_images_by_their_features() {
+fn embedded_features_of_test_images_are_classified_as_accurately_as_the_images() {
     let device = Cpu::<f32>::new(2);
-    for (kind, bound) in SETS {
+    for (kind, max_error) in MAX_ERRORS {
         let mut classifier = embedded(&device, kind).unwrap();
-        let known = test_features(kind).unwrap();
-        assert_eq!(known.labels.len(), 10_000);
-        assert_eq!(known.features.len(), 10_000 * FEATURES);
-        let seen = classifier.classify(&device, &known.features).unwrap();
-        let wrong = seen.iter().zip(&known.labels).filter(|(a, b)| a != b).count();
+        let test = test_features(kind).unwrap();
+        assert_eq!(test.labels.len(), 10_000);
+        assert_eq!(test.features.len(), 10_000 * FEATURES);
+        let predicted = classifier.classify(&device, &test.features).unwrap();
+        let wrong = predicted.iter().zip(&test.labels).filter(|(a, b)| a != b).count();
         let error = wrong as f64 / 10_000.0;
-        // Features are rounded, the classifier's own error is from those that are not.
-        assert!((error - classifier.about().error).abs() < 0.001, "{kind}: {error}");
-        assert!(classifier.about().error <= bound, "{kind}: {error}");
+        // These features are quantized; the classifier's error is from exact ones.
+        assert!((error - classifier.info().error).abs() < 0.001, "{kind}: {error}");
+        assert!(classifier.info().error <= max_error, "{kind}: {error}");
     }
 }
 
 #[test]
-fn digits_are_known_for_what_they_are() {
+fn embedded_classifier_recognizes_digits() {
     let device = Cpu::<f32>::new(2);
     let digits = DatasetKind::Mnist.load(&Places::default()).unwrap();
     let mut classifier = embedded(&device, DatasetKind::Mnist).unwrap();
     let some = 1000 * digits.shape.pixels();
-    let set = Labelled { images: &digits.images[..some], labels: &digits.labels[..1000] };
+    let set = LabelledImages { images: &digits.images[..some], labels: &digits.labels[..1000] };
     assert!(classifier.error(&device, set).unwrap() < 0.01);
 }
 
-/// Squares that grow brighter downwards, or to the right.
-fn slopes(channels: usize) -> Dataset {
+/// Images of two classes: gradients from top to bottom, or from left to right.
+fn gradients(channels: usize) -> Dataset {
     let shape = ImageShape { channels, height: 28, width: 28 };
     let mut data = Dataset::synthetic(shape, 64, 0);
     for i in 0..64 {
@@ -77,12 +77,12 @@ fn slopes(channels: usize) -> Dataset {
 
 fn trained(data: &Dataset, threads: usize) -> (Cpu<f32>, Classifier<Cpu<f32>>) {
     let device = Cpu::<f32>::new(threads);
-    let set = Labelled { images: &data.images, labels: &data.labels };
-    let (recipe, mut heard) = (Recipe { epochs: 40, seed: 1 }, Vec::new());
-    let progress = &mut |done, all| heard.push((done, all));
+    let set = LabelledImages { images: &data.images, labels: &data.labels };
+    let (options, mut calls) = (TrainingOptions { epochs: 40, seed: 1 }, Vec::new());
+    let progress = &mut |done, total| calls.push((done, total));
     let extents = [data.shape.channels, 2];
-    let classifier = train(&device, extents, [set, set], recipe, progress).unwrap();
-    assert_eq!(heard, (1..=40).map(|done| (done, 40)).collect::<Vec<_>>());
+    let classifier = train(&device, extents, [set, set], options, progress).unwrap();
+    assert_eq!(calls, (1..=40).map(|done| (done, 40)).collect::<Vec<_>>());
     (device, classifier)
 }
 
@@ -93,23 +93,23 @@ fn bytes((device, classifier): &(Cpu<f32>, Classifier<Cpu<f32>>)) -> Vec<u8> {
 }
 
 #[test]
-fn classifier_learns_and_has_the_same_bits_on_any_number_of_threads() {
+fn training_succeeds_and_is_bitwise_the_same_for_any_number_of_threads() {
     for channels in [1, 3] {
-        let data = slopes(channels);
+        let data = gradients(channels);
         let (one, two) = (trained(&data, 1), trained(&data, 2));
-        assert!(one.1.about().error < 0.05, "{channels} channels: {:?}", one.1.about());
+        assert!(one.1.info().error < 0.05, "{channels} channels: {:?}", one.1.info());
         assert_eq!(bytes(&one), bytes(&two));
     }
 }
 
 #[test]
-fn classifier_that_was_written_sees_as_it_did_before() {
-    let data = slopes(1);
+fn classifier_written_and_read_extracts_the_same_features() {
+    let data = gradients(1);
     let mut before = trained(&data, 1);
     let file = TensorFile::from_bytes(Path::new("a file"), &bytes(&before)).unwrap();
     let mut after = Classifier::read(&before.0, &file).unwrap();
-    assert_eq!(after.about(), before.1.about());
-    let [a, b] = [&mut before.1, &mut after].map(|it| it.look(&before.0, &data.images).unwrap());
+    assert_eq!(after.info(), before.1.info());
+    let [a, b] = [&mut before.1, &mut after].map(|it| it.extract(&before.0, &data.images).unwrap());
     assert_eq!(a, b);
     let other = TensorFile::from_bytes(Path::new("a file"), b"no classifier");
     assert!(other.is_err());

@@ -16,13 +16,13 @@ pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
     }
 }
 
-/// The size in a name, and numbers in x.
+/// The size as text, and the number of elements of x.
 fn extents(shape: BatchNormShape) -> (String, usize) {
     (format!("{}x{}", shape.rows, shape.columns), shape.rows * shape.columns)
 }
 
-/// Reads x, writes y; of each column reads b, gamma and beta, writes mean and inv_std, changes the
-/// two running statistics.
+/// Reads x, writes y; for each column reads b, gamma and beta, writes mean and inv_std, and updates
+/// the two running statistics.
 fn batch_norm_forward<D: Timed>(bench: &mut Bench<'_, D>, shape: BatchNormShape) {
     let ((size, all), columns) = (extents(shape), shape.columns);
     let (x, mut y) = (bench.numbers(all), bench.numbers(all));
@@ -46,7 +46,7 @@ fn batch_norm_forward<D: Timed>(bench: &mut Bench<'_, D>, shape: BatchNormShape)
     });
 }
 
-/// Reads x and five numbers a column, writes y.
+/// Reads x and five numbers per column, writes y.
 fn batch_norm_evaluate<D: Timed>(bench: &mut Bench<'_, D>, shape: BatchNormShape) {
     let ((size, all), columns) = (extents(shape), shape.columns);
     let (x, mut y) = (bench.numbers(all), bench.numbers(all));
@@ -60,7 +60,7 @@ fn batch_norm_evaluate<D: Timed>(bench: &mut Bench<'_, D>, shape: BatchNormShape
     });
 }
 
-/// Reads dy, x and y, writes dx; of each column reads mean, inv_std and gamma, writes dgamma and
+/// Reads dy, x and y, writes dx; for each column reads mean, inv_std and gamma, writes dgamma and
 /// dbeta.
 fn batch_norm_backward<D: Timed>(bench: &mut Bench<'_, D>, shape: BatchNormShape) {
     let ((size, all), columns) = (extents(shape), shape.columns);

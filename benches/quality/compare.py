@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""The published set-ups for digits, trained here and in PyTorch, scored alike.
+"""Compares the scores of the presets for digits, trained here and in PyTorch.
 
     cargo build --release
     python benches/quality/compare.py --work FOLDER --out benches/runs/DATE-quality
 
-Each of the five set-ups learns from the 10,000 embedded digits for its published epochs, once by
-`gan-cuda train` and once by torch_train.py; `gan-cuda evaluate` scores both generators. Whatever is
-interrupted resumes where it stopped: trained networks stay in --work, scores and sample grids in
---out, where what is there is not made again. report.py writes docs/comparison.md from it.
+Each of the five presets is trained on the 10,000 embedded digits for its published epochs, once by
+`gan-cuda train` and once by torch_train.py; `gan-cuda evaluate` scores both generators. If
+interrupted, run it again to resume: trained networks are in --work, scores and sample grids in --out,
+and existing ones are not made again. report.py writes docs/comparison.md from the results.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 EPOCHS = {"mlp": 210, "mlp-dropout": 100, "cgan": 200, "mlp-batchnorm": 99, "dcgan": 100}
-# Not a published set-up, but the one that class fidelity was published for is like it.
+# Not a published preset, but similar to the one that class fidelity was published for.
 EPOCHS_OF_OTHERS = {"cdcgan": 100}
 ALL_EPOCHS = EPOCHS | EPOCHS_OF_OTHERS
 LOGITS = "-logits"
 PROGRAMS = ("gan-cuda", "gan-cuda-logits", "pytorch", "pytorch-logits")
-# Beside the loss of a Sigmoid, which saturates, that of the logit: what difference does it make?
+# Presets also trained with the loss of logits, to compare it with the saturating loss of a Sigmoid.
 FROM_LOGITS = {"mlp-dropout"}
 
 
@@ -44,12 +44,12 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """Of its files."""
+        """The name of its files."""
         return f"{self.preset}-{self.program}-seed{self.seed}"
 
     @property
     def folder(self) -> str:
-        """Of its networks."""
+        """The name of its networks."""
         return f"{self.preset}{LOGITS if self.logits else ''}-seed{self.seed}"
 
     @property
@@ -67,7 +67,7 @@ class Comparison:
         self.out = arguments.out.resolve()
         self.threads = arguments.threads
         self.asked_epochs = arguments.epochs
-        # No data set of this machine: all learn from the embedded digits. The test images are for
+        # An own data folder, so that all are trained on the embedded digits. The test images are for
         # the distance to the nearest training image.
         cache = self.work / "cache"
         (cache / "gan-cuda" / "mnist").mkdir(parents=True, exist_ok=True)
@@ -84,11 +84,11 @@ class Comparison:
         (self.out / "grids").mkdir(parents=True, exist_ok=True)
 
     def epochs(self, preset: str) -> int:
-        """How long a preset is trained."""
+        """The number of epochs of a preset."""
         return self.asked_epochs or ALL_EPOCHS[preset]
 
     def call(self, *command: object) -> str:
-        """Runs a command to its end; its output."""
+        """Runs a command; returns its output."""
         words = [str(word) for word in command]
         print("$", " ".join(words), flush=True)
         done = subprocess.run(
@@ -119,7 +119,7 @@ class Comparison:
         return sorted(out.glob("generator-*.safetensors"))[-1]
 
     def make(self, entry: Entry) -> None:
-        """Trains, scores and draws an entry, if that has not been done."""
+        """Trains and scores an entry and writes its sample grid, unless that is done already."""
         report, grid = self.out / f"{entry.name}.json", self.out / "grids" / f"{entry.name}.png"
         if report.exists() and grid.exists():
             return
@@ -129,7 +129,7 @@ class Comparison:
         self.call(self.program, "sample", *what, "--quiet", "--seed", 0, "--out", grid)
         flags = ["--json", "--seed", 0, "--threads", self.threads]
         scores = json.loads(self.call(self.program, "evaluate", *what, *flags))
-        # Folders of this machine are nobody's business.
+        # Without folders of this machine.
         scores.pop("checkpoint")
         scores.pop("weights", None)
         scores |= {"preset": entry.preset, "program": entry.program, "seed": entry.seed}
@@ -138,7 +138,7 @@ class Comparison:
 
 
 def loss(entry: Entry) -> list[str]:
-    """The flags of another loss than the preset's."""
+    """The flags for a loss other than the preset's."""
     return ["--loss", "bce-logits"] if entry.logits else []
 
 
@@ -151,7 +151,7 @@ def processor() -> str:
 
 
 def entries(arguments: argparse.Namespace) -> list[Entry]:
-    """All of them, the first seed of each preset before the second of any."""
+    """All entries; the first seed of every preset comes before any second seed."""
     return [
         Entry(preset, program, seed)
         for seed in arguments.seeds
@@ -171,13 +171,13 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--presets", nargs="+", choices=ALL_EPOCHS, default=list(EPOCHS))
     parser.add_argument("--programs", nargs="+", choices=PROGRAMS, default=PROGRAMS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--epochs", type=int, help="in place of the published, in a --work of its own")
+    parser.add_argument("--epochs", type=int, help="instead of the published; use another --work")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     return parser.parse_args()
 
 
 def main() -> None:
-    """Makes what is missing."""
+    """Runs what is missing."""
     arguments = parse_arguments()
     comparison = Comparison(arguments)
     for entry in entries(arguments):

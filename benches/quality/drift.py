@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""How colour and contrast of `mlp-rgb`'s samples change as training goes on, here and in PyTorch.
+"""Measures how colour and contrast of `mlp-rgb`'s samples change in training, here and in PyTorch.
 
     cargo build --release
     python benches/quality/drift.py --images FOLDER --about "what they are" --work FOLDER --out FOLDER
 
-Writes drift.json and, with matplotlib, drift.png into --out; resumes where it stopped, as compare.py.
+Writes drift.json and, with matplotlib, drift.png to --out; resumes if interrupted, like compare.py.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from baseline import PRESETS  # noqa: E402 (finds tests/golden, too)
 from safetensors.torch import load_file  # noqa: E402
 from torch import Tensor  # noqa: E402
 
-from presets import build_generator, draw_noise  # noqa: E402
+from presets import build_generator, sample_noise  # noqa: E402
 
 PRESET = "mlp-rgb"
 SAMPLES = 64
@@ -36,7 +36,7 @@ TITLES = {"gan-cuda": "gan-cuda", "pytorch": "PyTorch"}
 
 
 def numbers(images: Tensor) -> dict[str, float]:
-    """Saturation as HSV has it, and contrast, of images (count, 3, height, width) in [-1, 1]."""
+    """HSV saturation and contrast of images (count, 3, height, width) in [-1, 1]."""
     levels = (images + 1) / 2
     low, high = levels.amin(dim=1), levels.amax(dim=1)
     saturation = torch.where(high > 0, (high - low) / high.clamp(min=1e-12), 0.0)
@@ -44,7 +44,7 @@ def numbers(images: Tensor) -> dict[str, float]:
 
 
 def ours(arguments: argparse.Namespace) -> tuple[dict[str, float], list[dict[str, float]]]:
-    """The numbers of the images, and those of our samples."""
+    """The statistics of the data set, and of our samples."""
     runs = arguments.work.resolve() / "runs" / f"{PRESET}-drift"
     flags = ["--device", "cpu", "--threads", arguments.threads, "--quiet", "--no-tensorboard"]
     begin = ["--preset", PRESET, "--dataset", arguments.images, "--image-size", arguments.image_size]
@@ -60,7 +60,7 @@ def ours(arguments: argparse.Namespace) -> tuple[dict[str, float], list[dict[str
 
 
 def pytorch(arguments: argparse.Namespace) -> list[dict[str, float]]:
-    """The numbers of PyTorch's samples, of the same noise each time."""
+    """The statistics of PyTorch's samples, from the same noise each time."""
     out = arguments.work.resolve() / "torch" / f"{PRESET}-drift"
     flags = ["--preset", PRESET, "--seed", 0, "--epochs", arguments.epochs, "--keep", 1]
     flags += ["--images", arguments.images, "--image-size", arguments.image_size]
@@ -68,7 +68,7 @@ def pytorch(arguments: argparse.Namespace) -> list[dict[str, float]]:
     side = arguments.image_size
     preset = replace(PRESETS[PRESET], image_shape=(3, side, side))
     torch.manual_seed(0)
-    generator, noise = build_generator(preset).eval(), draw_noise(preset, SAMPLES)
+    generator, noise = build_generator(preset).eval(), sample_noise(preset, SAMPLES)
     points = []
     for path in sorted(out.glob("generator-*.safetensors")):
         generator.load_state_dict(load_file(path))
@@ -79,14 +79,14 @@ def pytorch(arguments: argparse.Namespace) -> list[dict[str, float]]:
 
 
 def call(*command: object) -> None:
-    """Runs a command to its end."""
+    """Runs a command."""
     words = [str(word) for word in command]
     print("$", " ".join(words), flush=True)
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
 
 
 def plot(result: dict, path: Path) -> None:
-    """Draws a panel for each number."""
+    """Plots a panel for each statistic."""
     try:
         from matplotlib import pyplot
     except ImportError:
@@ -111,7 +111,7 @@ def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=Path, required=True, help="folder of PNGs")
-    parser.add_argument("--about", required=True, help="what they are and where they come from")
+    parser.add_argument("--about", required=True, help="a description and the source of the images")
     parser.add_argument("--work", type=Path, required=True, help="folder for trained networks")
     parser.add_argument("--out", type=Path, required=True, help="run folder for the results")
     parser.add_argument("--image-size", type=int, default=64)
@@ -123,7 +123,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Trains both, and writes down what their samples were like."""
+    """Trains both, and writes the statistics of their samples."""
     arguments = parse_arguments()
     arguments.images = arguments.images.resolve()
     data, points = ours(arguments)

@@ -24,7 +24,7 @@ Scores = Mapping[str, float]
 
 
 def fidelity(row: Scores) -> str:
-    """Share of images of the class that was asked for."""
+    """Class fidelity as a percentage."""
     if "class_fidelity" not in row:
         return "–"
     low, high = (100 * row[f"class_fidelity_{end}"] for end in ("low", "high"))
@@ -32,12 +32,12 @@ def fidelity(row: Scores) -> str:
 
 
 def short(number: float) -> str:
-    """A number without digits that say nothing."""
+    """A number with its significant digits."""
     return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.2f}"
 
 
 def plain(key: str, digits: int) -> Callable[[Scores], str]:
-    """A number with so many digits behind the point."""
+    """A number with this many decimals."""
     return lambda row: f"{row[key]:.{digits}f}" if key in row else "–"
 
 
@@ -57,12 +57,12 @@ COLUMNS: dict[str, Callable[[Scores], str]] = {
 
 
 def line(cells: list[str]) -> str:
-    """A line of a table."""
+    """A row of a table."""
     return f"| {' | '.join(cells)} |"
 
 
 def table(reports: list[dict]) -> list[str]:
-    """All generators, between real images and noise."""
+    """The table of all generators, with real images and noise for comparison."""
     lines = [line(["preset", "trained by", "seed", *COLUMNS]), line(["---"] * (3 + len(COLUMNS)))]
     for report in reports:
         cells = [cell(report["generator"]) for cell in COLUMNS.values()]
@@ -89,7 +89,7 @@ def grids(reports: list[dict], folder: Path) -> list[str]:
 
 
 def drift(folder: Path) -> str:
-    """The curves of `mlp-rgb`'s colours, if they were measured."""
+    """The curves of `mlp-rgb`'s colours, if there are any."""
     path = folder / "drift.json"
     if not path.exists():
         return ""
@@ -108,7 +108,7 @@ def drift(folder: Path) -> str:
 
 
 def order(report: dict) -> tuple[int, int, int]:
-    """Presets as they are known, then seeds, then programs."""
+    """Sort key: presets in their usual order, then seeds, then programs."""
     program = list(PROGRAMS).index(report["program"])
     return PRESETS.index(report["preset"]), report["seed"], program
 

@@ -1,5 +1,5 @@
-"""Class fidelity and FCD in PyTorch and NumPy, from the same classifier that `gan-cuda evaluate` has:
-an implementation that shares no code with it, and what scores a PyTorch generator in training.
+"""Class fidelity and FCD in PyTorch and NumPy, with the same classifier as `gan-cuda evaluate`: an
+independent implementation, which also scores PyTorch generators during training.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ AT_ONCE = 1000
 
 
 def classifier(dataset: str) -> tuple[nn.Sequential, nn.Linear]:
-    """From images to features, and from these to logits: of the classes, and of none of them."""
+    """The classifier: from images to features, and to logits of the classes and of no class."""
     weights = load_file(CLASSIFIERS / f"{dataset}.safetensors")
     weights = {key: values.float() for key, values in weights.items()}
     channels, logits = weights["body.0.weight"].shape[1], len(weights["head.0.bias"])
@@ -42,14 +42,14 @@ def classifier(dataset: str) -> tuple[nn.Sequential, nn.Linear]:
 
 @dataclass
 class Scores:
-    """Share of images taken for the class that they should be of, and Fréchet distance."""
+    """Class fidelity and Fréchet distance."""
 
     fidelity: float
     fcd: float
 
 
 class Scorer:
-    """Scores images of a data set known by name against its test images."""
+    """Scores generated images of a known data set, with its test images as reference."""
 
     def __init__(self, dataset: str = "mnist") -> None:
         self.body, self.head = classifier(dataset)
@@ -59,7 +59,7 @@ class Scorer:
         self.real = moments(features)
 
     def score(self, images: Tensor, labels: Tensor) -> Scores:
-        """Of images (count, 1, 28, 28) in [-1, 1], which are rounded as in a PNG."""
+        """The scores of images (count, 1, 28, 28) in [-1, 1], which are rounded as in a PNG."""
         x = ((images + 1) * 127.5).round().clamp(0, 255) / 127.5 - 1
         with torch.no_grad():
             features = torch.cat([self.body(part) for part in x.split(AT_ONCE)])

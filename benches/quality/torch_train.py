@@ -4,9 +4,9 @@ keeps its generators.
 
     python benches/quality/torch_train.py --preset cgan --seed 0 --epochs 200 --out FOLDER
 
-FOLDER gets `generator-000157.safetensors`, a state_dict, after every `--keep`th epoch and after the
-last, and `state.pt`, from which the same command resumes. An epoch goes over all images in a new
-order; a short last batch is kept or dropped as the preset has it.
+Writes `generator-000157.safetensors`, a state_dict, after every `--keep`th epoch and after the last,
+and `state.pt`, from which the same command resumes. Each epoch shuffles all images; an incomplete
+last batch is kept or dropped as in the preset.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from presets import (  # noqa: E402
     Trainer,
     build_discriminator,
     build_generator,
-    draw_noise,
+    sample_noise,
 )
 
 DROPS_LAST = ("mlp-batchnorm",)
 
 
 class Run:
-    """Networks, optimisers and what has been done."""
+    """Networks, optimizers and progress."""
 
     def __init__(self, preset: Preset, seed: int, fused: bool = True) -> None:
         torch.manual_seed(seed)
@@ -47,7 +47,7 @@ class Run:
         self.epochs, self.iterations, self.seconds = 0, 0, 0.0
 
     def parts(self) -> dict[str, torch.nn.Module | torch.optim.Optimizer]:
-        """All that has a state."""
+        """All objects that have a state."""
         trainer = self.trainer
         return {
             "generator": trainer.generator,
@@ -57,7 +57,7 @@ class Run:
         }
 
     def save(self, path: Path) -> None:
-        """Writes all of it, whole or not at all."""
+        """Writes the state atomically."""
         state = {name: part.state_dict() for name, part in self.parts().items()}
         state |= {"random": torch.get_rng_state(), "seconds": self.seconds}
         state |= {"epochs": self.epochs, "iterations": self.iterations}
@@ -65,7 +65,7 @@ class Run:
         os.replace(path.with_suffix(".tmp"), path)
 
     def load(self, path: Path) -> None:
-        """Goes back to what was saved."""
+        """Restores a saved state."""
         state = torch.load(path, weights_only=True)
         for name, part in self.parts().items():
             part.load_state_dict(state[name])
@@ -74,7 +74,7 @@ class Run:
         self.epochs, self.iterations = state["epochs"], state["iterations"]
 
     def epoch(self, images: Tensor, labels: Tensor) -> None:
-        """All images once."""
+        """Trains one epoch."""
         begun = time.perf_counter()
         rows = self.preset.batch
         order = torch.randperm(len(images)).split(rows)
@@ -87,11 +87,11 @@ class Run:
         self.seconds += time.perf_counter() - begun
 
     def batch(self, real: Tensor, labels: Tensor) -> Batch:
-        """Real images, and what is drawn for them."""
+        """A batch of real images, with noise and labels."""
         rows, preset = len(real), self.preset
-        batch = Batch(real=real, z=draw_noise(preset, rows))
+        batch = Batch(real=real, z=sample_noise(preset, rows))
         if preset.fakes == "fresh":
-            batch = replace(batch, z2=draw_noise(preset, rows))
+            batch = replace(batch, z2=sample_noise(preset, rows))
         if preset.classes:
             fake_labels = torch.randint(preset.classes, (rows,))
             batch = replace(batch, real_labels=labels, fake_labels=fake_labels)
@@ -110,8 +110,8 @@ def training_images(preset: Preset, folder: Path | None = None) -> tuple[Tensor,
 
 
 def pixels_of(path: Path, preset: Preset) -> Tensor:
-    """An image's bytes, plane by plane, laid on white where it is transparent, as the engine does."""
-    from PIL import Image  # here, since digits do without
+    """An image's bytes, channels first; composited on white if transparent, as in the engine."""
+    from PIL import Image  # not needed for digits
 
     channels, height, width = preset.image_shape
     picture = Image.open(path).convert("RGBA")
@@ -126,19 +126,19 @@ def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--preset", choices=PRESETS, required=True)
-    parser.add_argument("--images", type=Path, help="a folder of PNGs in place of the digits")
+    parser.add_argument("--images", type=Path, help="a folder of PNGs instead of the digits")
     parser.add_argument("--image-size", type=int, help="their height and width")
     parser.add_argument("--loss", choices=("bce", "bce-logits"), help="instead of the preset's")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, required=True)
-    parser.add_argument("--keep", type=int, default=10, help="epochs from one file to the next")
+    parser.add_argument("--keep", type=int, default=10, help="epochs between generator files")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--out", type=Path, required=True)
     return parser.parse_args()
 
 
 def main() -> None:
-    """Trains from where it stopped."""
+    """Starts or resumes training."""
     arguments = parse_arguments()
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)

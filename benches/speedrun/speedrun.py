@@ -4,8 +4,8 @@
     cargo build --release
     python benches/speedrun/speedrun.py cgan --seeds 0 1 2
 
-An entry is a file entries/NAME.toml, with the command line and what it is, in words; a GAN of one's
-own lies beside it. Only --write changes the table.
+An entry is a file entries/NAME.toml, with a command line and a description; a custom GAN is next to
+it. Only --write changes the table.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ def passes(scores: dict) -> bool:
 
 
 def ours(words: list[str], folder: Path) -> Iterator[dict]:
-    """The evaluations of a run of our program, as they come."""
+    """Yields the evaluations of a run of our program as they are made."""
     process = subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL)
     try:
         seen, ended = 0, False
         while not ended:
-            # Looked at once more after the end: its last line may be a score.
+            # Read once more after the end, as the last line may be a score.
             ended = process.poll() is not None
             for stats in folder.glob("runs/*/stats.jsonl"):
                 lines = stats.read_text().splitlines(keepends=True)
@@ -62,7 +62,7 @@ def ours(words: list[str], folder: Path) -> Iterator[dict]:
 
 
 def others(words: list[str], folder: Path) -> Iterator[dict]:
-    """The evaluations of a program that prints each as a line of JSON."""
+    """Yields the evaluations of a program that prints each as a line of JSON."""
     process = subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, text=True)
     try:
         for text in process.stdout:
@@ -75,7 +75,7 @@ def others(words: list[str], folder: Path) -> Iterator[dict]:
 
 
 def run(entry: dict, seed: int, arguments: argparse.Namespace) -> dict:
-    """One run of an entry, to its first evaluation that passes."""
+    """Runs an entry until an evaluation passes."""
     program = str(arguments.program.resolve())
     words = [
         word.format(
@@ -105,7 +105,7 @@ def processor() -> str:
 
 
 def median(result: dict) -> float:
-    """Seconds of a result; infinite where most of its runs did not pass."""
+    """Median seconds of a result; infinite if most of its runs did not pass."""
     return statistics.median(float("inf") if r["seconds"] is None else r["seconds"] for r in result["runs"])
 
 
@@ -123,7 +123,7 @@ def table(results: list[dict]) -> str:
 
 
 def claim(results: list[dict], on: str) -> str:
-    """The fastest entry's time there beside those of `cgan`; empty until all three are measured."""
+    """The claim for README: the fastest entry compared with `cgan`; empty until all have results."""
     here = {result["entry"]: result for result in results if result["on"] == on}
     passed = [result for result in here.values() if all(r["seconds"] is not None for r in result["runs"])]
     if not {"cgan", "pytorch-cgan"} < {result["entry"] for result in passed}:
@@ -139,7 +139,7 @@ def claim(results: list[dict], on: str) -> str:
 
 
 def write(result: dict) -> None:
-    """Puts a result in the place of an older one, and writes the table and what README says of it."""
+    """Replaces an entry's result, and writes the table and README's claim."""
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
     results = [r for r in results if (r["entry"], r["on"]) != (result["entry"], result["on"])]
     results.append(result)
@@ -161,7 +161,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="add the result to the table")
     arguments = parser.parse_args()
     entry = tomllib.loads((HERE / "entries" / f"{arguments.entry}.toml").read_text())
-    # The digits are those inside the program, whatever this machine has.
+    # Without data sets of this machine, so that the embedded digits are used.
     os.environ |= {"XDG_CACHE_HOME": "/nonexistent", "XDG_DATA_DIRS": "/nonexistent"}
     runs = [run(entry, seed, arguments) for seed in arguments.seeds]
     result = {

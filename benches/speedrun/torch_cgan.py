@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""PyTorch's entry: `cgan` as its source runs it, scored in training as the rules have it.
+"""PyTorch's entry: `cgan` as in its source, scored during training by the rules.
 
-Prints a line of JSON for each evaluation and ends with the first that passes.
+Prints a line of JSON for each evaluation and exits after the first that passes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ AT_ONCE = 1000
 
 
 def generate(run: Run, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Images of the generator in evaluation mode; training goes on as if it had not been asked."""
+    """Generates images in evaluation mode, without affecting training."""
     generator = run.trainer.generator.eval()
     with torch.no_grad():
         parts = zip(noise.split(AT_ONCE), labels.split(AT_ONCE), strict=True)

@@ -196,7 +196,7 @@ fn report(args: &Args, model: &Model, device: String, work: Work, times: Vec<f64
         device,
         threads: args.threads(),
         flop: work.flop,
-        bytes: work.product_bytes + work.adam_bytes,
+        bytes: work.gemm_bytes + work.adam_bytes,
         adam_bytes: work.adam_bytes,
         peak_bytes: memory::peak(),
     }

@@ -1,6 +1,6 @@
 //! Which images a trained generator draws: flags, and what they mean for a checkpoint.
 
-use gan_cuda::gan::arrangement::{Arrangement, Grid};
+use gan_cuda::gan::sample_grid::{Grid, SampleGrid};
 use gan_cuda::gan::sampler::Statistics;
 use gan_cuda::ranges;
 use gan_cuda::run::config::Config;
@@ -43,7 +43,7 @@ pub(super) struct NoiseArgs {
 
 /// Images that will be drawn.
 pub(super) struct Drawing {
-    pub(super) arrangement: Arrangement,
+    pub(super) arrangement: SampleGrid,
     pub(super) statistics: Statistics,
     /// Images that are drawn at once.
     pub(super) rows: usize,
@@ -69,7 +69,7 @@ impl ImageArgs {
             Statistics::Running => config.gan.batch_size.min(count),
             Statistics::Batch => count,
         };
-        Ok(Drawing { arrangement: Arrangement::new(grid, count, classes), statistics, rows })
+        Ok(Drawing { arrangement: SampleGrid::new(grid, count, classes), statistics, rows })
     }
 
     /// The standard grid, or as many rows of it as the images take.

@@ -37,8 +37,8 @@ impl Bar {
 
     pub(super) fn show(&self, stage: Stage, done: u64, all: u64) {
         self.0.set_message(match stage {
-            Stage::Learning => "training a classifier",
-            Stage::Drawing => "drawing images",
+            Stage::TrainingClassifier => "training a classifier",
+            Stage::Generating => "drawing images",
             Stage::Noise => "looking at noise",
             Stage::Comparing => "comparing",
         });

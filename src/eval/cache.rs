@@ -1,6 +1,6 @@
-//! Classifiers of folders, kept in the cache folder: a folder's images are learnt once.
+//! Trained classifiers in the cache folder, so that each folder of images is trained on only once.
 //!
-//! A file is that of a classifier with its CRC-32 (four bytes, little-endian) behind it.
+//! A cache file is a classifier's file followed by its CRC-32 (four bytes, little-endian).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,23 +11,24 @@ use crate::data::{ImageShape, reshape};
 use crate::device::Device;
 use crate::device::cpu::Cpu;
 use crate::eval::Result;
-use crate::eval::classifier::training::{Labelled, Progress, Recipe, train};
-use crate::eval::classifier::{About, Classifier, SIDE};
-use crate::eval::real::Images;
+use crate::eval::classifier::training::{LabelledImages, ProgressCallback, TrainingOptions, train};
+use crate::eval::classifier::{Classifier, ClassifierInfo, IMAGE_SIZE};
+use crate::eval::real_images::RealImages;
 use crate::formats::files::write_whole;
 use crate::formats::tensor_file::TensorFile;
 
-/// To be raised whenever a classifier would come out otherwise.
+/// Must be incremented when training changes its result.
 const VERSION: u32 = 1;
-/// Bytes of a checksum.
-const SUM: usize = 4;
-/// Batches that a classifier learns from, more or less; of small data sets fewer.
+/// Length of a checksum in bytes.
+const CHECKSUM_LEN: usize = 4;
+/// Approximate number of training batches; fewer for small data sets.
 const BATCHES: usize = 3000;
-/// Images of a batch.
+/// Images in a batch.
 const BATCH: usize = 128;
 
-/// A classifier of images of so many channels and classes: from the cache folder, if it has one that
-/// has learnt from the very same; else it is trained, on so many threads of the CPU, and kept there.
+/// A classifier of images of this shape and number of classes. Loads it from the cache folder if it
+/// was trained on the same images before; otherwise trains it on the CPU, with `threads` threads,
+/// and stores it there.
 ///
 /// # Errors
 /// When there is not enough memory, or the device fails.
@@ -35,38 +36,38 @@ pub fn classifier<D: Device>(
     device: &D,
     shape: ImageShape,
     classes: usize,
-    [training, test]: [&Images<'_>; 2],
+    [training, test]: [&RealImages<'_>; 2],
     (cache, threads): (Option<&Path>, usize),
-    progress: Progress<'_>,
+    progress: ProgressCallback<'_>,
 ) -> Result<Classifier<D>> {
-    let to = ImageShape { height: SIDE, width: SIDE, ..shape };
+    let to = ImageShape { height: IMAGE_SIZE, width: IMAGE_SIZE, ..shape };
     let pixels = [reshape(&training.pixels, shape, to)?, reshape(&test.pixels, shape, to)?];
     let sets = [(&pixels[0], training), (&pixels[1], test)];
-    let sets = sets.map(|(images, set)| Labelled { images, labels: &set.labels });
-    let path = cache.map(|cache| place(cache, sets, classes));
+    let sets = sets.map(|(images, set)| LabelledImages { images, labels: &set.labels });
+    let path = cache.map(|cache| cache_path(cache, sets, classes));
     let extents = [shape.channels, classes];
-    if let Some(classifier) = path.as_deref().and_then(|path| kept(device, path, extents)) {
+    if let Some(classifier) = path.as_deref().and_then(|path| load(device, path, extents)) {
         return Ok(classifier);
     }
-    let trained = train(&Cpu::<f32>::new(threads), extents, sets, recipe(training), progress)?;
+    let trained = train(&Cpu::<f32>::new(threads), extents, sets, options(training), progress)?;
     let mut bytes = Vec::new();
     let at = path.as_deref().unwrap_or(Path::new("the classifier"));
     trained.write(&Cpu::<f32>::new(1), [], at, &mut bytes)?;
     if let Some(path) = &path {
-        keep(path, &bytes);
+        store(path, &bytes);
     }
     Classifier::read(device, &TensorFile::from_bytes(at, &bytes)?)
 }
 
-fn recipe(training: &Images<'_>) -> Recipe {
+fn options(training: &RealImages<'_>) -> TrainingOptions {
     let batches = training.labels.len().div_ceil(BATCH).max(1);
-    Recipe { epochs: (BATCHES / batches).clamp(8, 60) as u32, seed: 0 }
+    TrainingOptions { epochs: (BATCHES / batches).clamp(8, 60) as u32, seed: 0 }
 }
 
-/// A classifier's file, by what it has learnt from.
-fn place(cache: &Path, sets: [Labelled<'_>; 2], classes: usize) -> PathBuf {
+/// The path of a classifier's cache file; its name contains a checksum of the images and labels.
+fn cache_path(cache: &Path, sets: [LabelledImages<'_>; 2], classes: usize) -> PathBuf {
     let mut hasher = crc32fast::Hasher::new();
-    for Labelled { images, labels } in sets {
+    for LabelledImages { images, labels } in sets {
         hasher.update(images);
         labels.iter().for_each(|label| hasher.update(&label.to_le_bytes()));
     }
@@ -75,23 +76,23 @@ fn place(cache: &Path, sets: [Labelled<'_>; 2], classes: usize) -> PathBuf {
     cache.join("classifiers").join(name)
 }
 
-/// What is wrong with a kept file costs time and nothing else.
-fn kept<D: Device>(device: &D, path: &Path, extents: [usize; 2]) -> Option<Classifier<D>> {
+/// Reads a cached classifier; none if the file is missing or damaged.
+fn load<D: Device>(device: &D, path: &Path, extents: [usize; 2]) -> Option<Classifier<D>> {
     let bytes = fs::read(path).ok()?;
-    let (bytes, sum) = bytes.split_last_chunk::<SUM>()?;
-    let whole = crc32fast::hash(bytes) == u32::from_le_bytes(*sum);
-    let file = TensorFile::from_bytes(path, bytes).ok().filter(|_| whole)?;
+    let (bytes, sum) = bytes.split_last_chunk::<CHECKSUM_LEN>()?;
+    let intact = crc32fast::hash(bytes) == u32::from_le_bytes(*sum);
+    let file = TensorFile::from_bytes(path, bytes).ok().filter(|_| intact)?;
     let classifier = Classifier::read(device, &file).ok()?;
-    let About { channels, classes, .. } = classifier.about();
-    debug!(path = %path.display(), "a classifier from the cache");
+    let ClassifierInfo { channels, classes, .. } = classifier.info();
+    debug!(path = %path.display(), "loaded a classifier from the cache");
     ([channels, classes] == extents).then_some(classifier)
 }
 
-/// Keeps a file where it can be; it is a convenience.
-fn keep(path: &Path, bytes: &[u8]) {
+/// Writes a classifier to the cache. Errors are ignored: it is trained again next time.
+fn store(path: &Path, bytes: &[u8]) {
     let Some(folder) = path.parent() else { return };
     let sum = crc32fast::hash(bytes).to_le_bytes();
     let written =
         fs::create_dir_all(folder).is_ok() && write_whole(path, &[bytes, &sum].concat()).is_ok();
-    debug!(path = %path.display(), written, "kept a classifier");
+    debug!(path = %path.display(), written, "stored a classifier in the cache");
 }

@@ -1,31 +1,31 @@
-//! Why a generator is not scored.
+//! Errors of scoring a generator.
 
 use crate::file_error::FileError;
 use crate::nn::SpecProblem;
 use crate::text::counted;
 use crate::{data, device, formats, run};
 
-/// What can go wrong with scores.
+/// Why a generator cannot be scored.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The system refuses a file.
+    /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
 
-    /// The device fails, or has not enough memory.
+    /// The device fails, or does not have enough memory.
     #[error(transparent)]
     Device(#[from] device::Error),
 
-    /// A file is not what it should be.
+    /// A file has invalid content.
     #[error(transparent)]
     Format(#[from] formats::Error),
 
-    /// There are no images to compare with.
+    /// The real images cannot be loaded.
     #[error(transparent)]
     Data(#[from] data::Error),
 
-    /// A run does not say what it has learnt from.
+    /// A run's configuration does not name its data set.
     #[error(transparent)]
     Run(#[from] run::Error),
 
@@ -38,14 +38,14 @@ pub enum Error {
     TooFewImages {
         /// Which images.
         what: String,
-        /// How many they are.
+        /// How many images there are.
         images: usize,
-        /// How many there must be.
+        /// How many images are needed.
         least: usize,
     },
 }
 
-/// A result whose error is this room's unless another is named.
+/// A result with this module's error by default.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 fn are(images: usize) -> String {

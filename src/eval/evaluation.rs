@@ -1,21 +1,22 @@
-//! A trained generator, scored: what `gan-cuda evaluate` does.
+//! Scores a trained generator: `gan-cuda evaluate`.
 
 use std::path::Path;
 
 use crate::data::{Dataset, DatasetKind, ImageShape};
 use crate::device::Device;
-use crate::eval::classifier::doubt;
-use crate::eval::gallery::{Gallery, KEPT, bytes, noise};
+use crate::eval::classifier::reliability_warning;
 use crate::eval::measures::{Points, nearest};
-use crate::eval::real::{Divided, Images, REAL, REFERENCE, Sample, expect_enough};
-use crate::eval::row::{Row, Yardstick, right};
-use crate::eval::{Eye, Result, cache};
-use crate::gan::arrangement::labels_of;
+use crate::eval::real_images::{DataSplit, REAL, REFERENCE, RealImages, Sample, require_enough};
+use crate::eval::sample_builder::{MAX_KEPT, SampleBuilder, bytes, noise};
+use crate::eval::score_row::{ReferenceStatistics, ScoreRow, correctly_classified};
+use crate::eval::{FeatureExtractor, Result, cache};
+use crate::gan::sample_grid::labels_of;
 use crate::gan::sampler::{Sampler, Statistics};
 
-/// Images of an evaluation, unless another number is asked for.
+/// Default number of images to evaluate.
 pub const COUNT: usize = 10_000;
-/// Things that are compared: a reference made ready, three rows measured, distances of pixels.
+/// Steps of [`Stage::Comparing`]: statistics of the reference, three rows of scores, pixel
+/// distances.
 const COMPARISONS: u64 = 5;
 const NO_TEST_PIXELS: &str =
     "nearest: it needs the pixels of the test images, which are not on this machine";
@@ -23,89 +24,89 @@ const NO_DISTANCE: &str = "nearest: real images are copies of each other";
 const NO_BINS: &str = "NDB: the reference has too few images for bins";
 const NO_CLASSES: &str = "fidelity, FCD, KL, rarest: they need a classifier, and the images have no \
                           classes; the others are measured in pixels of images reduced to 16×16";
-/// Images of noise that are made at once.
-const AT_ONCE: usize = 500;
+/// Images of noise in a batch.
+const NOISE_BATCH: usize = 500;
 
-/// What a generator's images are compared with.
+/// The real images that generated images are compared with.
 #[derive(Clone, Copy, Debug)]
 pub enum Reference<'a> {
-    /// Real images that were held out.
+    /// Held-out real images.
     HeldOut,
-    /// Those that the generator has learnt from.
-    Learnt,
-    /// Others, of the same shape.
+    /// The training images.
+    Training,
+    /// Other images of the same shape.
     Others(&'a Dataset),
 }
 
-/// What is to be scored, and by what.
+/// What to evaluate, and how.
 pub struct Task<'a> {
-    /// The images that the generator has learnt from.
+    /// The generator's training images.
     pub data: &'a Dataset,
-    /// The test set beside them, if it is there.
+    /// Their test set, if there is one.
     pub test: Option<&'a Dataset>,
-    /// The data set by its name, if it has one.
+    /// The data set, if it is a known one.
     pub kind: Option<DatasetKind>,
-    /// What images are compared with.
+    /// The images to compare with.
     pub reference: Reference<'a>,
-    /// How many images are drawn.
+    /// How many images to generate.
     pub count: usize,
     /// The seed of their noise.
     pub seed: u64,
-    /// What BatchNorm normalises with.
+    /// The statistics that BatchNorm normalizes with.
     pub statistics: Statistics,
-    /// Classes that images are asked to be of, all or some; none where the generator has none.
+    /// The classes to generate; empty if the generator is not conditional.
     pub classes: &'a [u32],
-    /// Threads of the CPU.
+    /// CPU threads.
     pub threads: usize,
-    /// This program's cache folder, where classifiers of folders are kept.
+    /// The cache folder, for trained classifiers.
     pub cache: Option<&'a Path>,
 }
 
-/// What is being done, for a person who waits.
+/// The stages of an evaluation, for progress display.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// A classifier learns; in batches.
-    Learning,
-    /// Images are drawn and seen.
-    Drawing,
-    /// Images of noise are seen.
+    /// A classifier is trained; counted in batches.
+    TrainingClassifier,
+    /// Images are generated and their features extracted; counted in images.
+    Generating,
+    /// Features of noise are extracted; counted in images.
     Noise,
-    /// They are compared; in comparisons.
+    /// Features are compared; counted in comparisons.
     Comparing,
 }
 
-/// Hears how much is done of a stage, and how much there is.
-pub type Watch<'a> = &'a mut dyn FnMut(Stage, u64, u64);
+/// Called with a stage, how much of it is done, and its total.
+pub type StageCallback<'a> = &'a mut dyn FnMut(Stage, u64, u64);
 
-/// The scores of a generator, between those of real images and of noise.
+/// The scores of a generator, with those of real images and of noise for comparison.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
-    /// The generator's.
-    pub generator: Row,
-    /// Of real images that are not the reference's: the best that can be hoped for.
-    pub real: Row,
-    /// Of noise: the worst.
-    pub noise: Row,
-    /// The share of held-out images that the classifier takes for another class; none where images
-    /// are not seen by one.
+    /// Scores of the generator.
+    pub generator: ScoreRow,
+    /// Scores of real images that are not in the reference: an upper bound.
+    pub real: ScoreRow,
+    /// Scores of noise: a lower bound.
+    pub noise: ScoreRow,
+    /// The fraction of held-out images that the classifier misclassifies; none without a
+    /// classifier.
     pub classifier_error: Option<f64>,
-    /// Images of the reference.
+    /// Number of reference images.
     pub reference_count: usize,
-    /// Images in the row of real ones.
+    /// Number of images in the row of real images.
     pub real_count: usize,
-    /// Why a measure is missing.
+    /// Which scores are missing, and why.
     pub missing: Vec<String>,
 }
 
 impl Evaluation {
-    /// What is to be doubted of it, if anything is.
-    pub fn doubt(&self) -> Option<String> {
-        self.classifier_error.and_then(doubt)
+    /// A warning if the scores are unreliable.
+    pub fn warning(&self) -> Option<String> {
+        self.classifier_error.and_then(reliability_warning)
     }
 }
 
-/// The real images of an evaluation, as they are seen.
-struct Compared {
+/// The features of the real images of an evaluation.
+struct RealSamples {
     reference: Sample,
     real: Sample,
     classifier_error: Option<f64>,
@@ -114,45 +115,47 @@ struct Compared {
 /// Scores a generator.
 ///
 /// # Errors
-/// [`TooFewImages`](crate::eval::Error::TooFewImages); when the device fails, or there is not enough
-/// memory.
+/// [`TooFewImages`](crate::eval::Error::TooFewImages); when the device fails, or there is not
+/// enough memory.
 pub fn evaluate<D: Device>(
     sampler: &mut Sampler<D>,
     device: &D,
     task: &Task<'_>,
-    watch: Watch<'_>,
+    progress: StageCallback<'_>,
 ) -> Result<Evaluation> {
-    let divided = Divided::new(task.data, task.kind, task.test);
-    let mut learning = |done, all| watch(Stage::Learning, done, all);
-    let mut eye = eye(device, task.data, &divided, (task.cache, task.threads), &mut learning)?;
-    let Compared { reference, real, classifier_error } =
-        task.compared(device, &mut eye, &divided)?;
+    let split = DataSplit::new(task.data, task.kind, task.test);
+    let mut training = |done, total| progress(Stage::TrainingClassifier, done, total);
+    let cache = (task.cache, task.threads);
+    let mut extractor = feature_extractor(device, task.data, &split, cache, &mut training)?;
+    let RealSamples { reference, real, classifier_error } =
+        task.real_samples(device, &mut extractor, &split)?;
 
     let count = task.count as u64;
-    let mut drawing = |done| watch(Stage::Drawing, done, count);
-    let (generated, kept) = task.draw(sampler, device, &mut eye, &mut drawing)?;
-    let mut seeing = |done| watch(Stage::Noise, done, count);
-    let (noise, noise_kept) = task.noise(device, &mut eye, &mut seeing)?;
+    let mut generating = |done| progress(Stage::Generating, done, count);
+    let (generated, kept) = task.generate(sampler, device, &mut extractor, &mut generating)?;
+    let mut extracting = |done| progress(Stage::Noise, done, count);
+    let (noise, noise_kept) = task.noise(device, &mut extractor, &mut extracting)?;
 
-    let mut begun = 0;
+    let mut done = 0;
     let mut comparing = || {
-        watch(Stage::Comparing, begun, COMPARISONS);
-        begun += 1;
+        progress(Stage::Comparing, done, COMPARISONS);
+        done += 1;
     };
     comparing();
-    let classes = eye.classifier().map(|classifier| classifier.about().classes);
-    let yardstick = Yardstick::new(&reference, classes, eye.dimensions(), task.threads);
+    let classes = extractor.classifier().map(|classifier| classifier.info().classes);
+    let statistics =
+        ReferenceStatistics::new(&reference, classes, extractor.dimensions(), task.threads);
     let [mut generator, mut real_row, mut noise_row] = [&generated, &real, &noise].map(|sample| {
         comparing();
-        yardstick.measure(sample, task.classes)
+        statistics.score(sample, task.classes)
     });
     comparing();
     let mut missing = Vec::new();
-    match task.ratios(&divided, [&kept, &noise_kept]) {
-        Ok([of_generator, of_noise]) => {
-            generator.nearest_neighbour_ratio = Some(of_generator);
+    match task.nearest_neighbour_ratios(&split, [&kept, &noise_kept]) {
+        Ok([generator_ratio, noise_ratio]) => {
+            generator.nearest_neighbour_ratio = Some(generator_ratio);
             real_row.nearest_neighbour_ratio = Some(1.0);
-            noise_row.nearest_neighbour_ratio = Some(of_noise);
+            noise_row.nearest_neighbour_ratio = Some(noise_ratio);
         }
         Err(reason) => missing.push(reason.to_owned()),
     }
@@ -174,63 +177,63 @@ pub fn evaluate<D: Device>(
     })
 }
 
-/// What sees a data set's images: the classifier that belongs to it, or one that is trained on what
-/// was learnt; pixels where there are no classes. `keeping`: the cache folder, and threads.
+/// The feature extractor for a data set: its embedded classifier, or one trained on the training
+/// images; pixels if there are no classes. `cache`: the cache folder, and CPU threads.
 ///
 /// # Errors
 /// When the device fails, or there is not enough memory.
-pub(super) fn eye<D: Device>(
+pub(super) fn feature_extractor<D: Device>(
     device: &D,
     data: &Dataset,
-    divided: &Divided<'_>,
-    keeping: (Option<&Path>, usize),
-    learning: &mut dyn FnMut(u64, u64),
-) -> Result<Eye<D>> {
-    let classifier = match (divided.kind, &divided.held_out) {
+    split: &DataSplit<'_>,
+    cache: (Option<&Path>, usize),
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<FeatureExtractor<D>> {
+    let classifier = match (split.kind, &split.held_out) {
         (Some(kind), _) => Some(super::classifier::embedded(device, kind)?),
         (None, Some(held_out)) if data.classes > 1 => {
-            // Before it is trained in vain.
-            expect_enough(REFERENCE, held_out.labels.len())?;
-            expect_enough(REAL, divided.learnt.labels.len())?;
-            let sets = [&divided.learnt, held_out];
-            Some(cache::classifier(device, data.shape, data.classes, sets, keeping, learning)?)
+            // Checked before the training, which takes long.
+            require_enough(REFERENCE, held_out.labels.len())?;
+            require_enough(REAL, split.training.labels.len())?;
+            let sets = [&split.training, held_out];
+            Some(cache::classifier(device, data.shape, data.classes, sets, cache, progress)?)
         }
         _ => None,
     };
-    Ok(Eye::new(classifier, data.shape))
+    Ok(FeatureExtractor::new(classifier, data.shape))
 }
 
 impl Task<'_> {
-    /// The images to compare with, and real ones beside them.
-    fn compared<D: Device>(
+    /// Features of the reference, and of other real images.
+    fn real_samples<D: Device>(
         &self,
         device: &D,
-        eye: &mut Eye<D>,
-        divided: &Divided<'_>,
-    ) -> Result<Compared> {
-        let (shape, some) = (self.shape(), self.some_classes());
-        let held_out = divided.see_held_out(device, eye, shape, some)?;
-        let learnt = divided.see_learnt(device, eye, shape, (some, self.count))?;
-        let error = |_| 1.0 - right(&held_out) as f64 / held_out.len() as f64;
-        let classifier_error = eye.classifier().map(error);
+        extractor: &mut FeatureExtractor<D>,
+        split: &DataSplit<'_>,
+    ) -> Result<RealSamples> {
+        let (shape, classes) = (self.shape(), self.selected_classes());
+        let held_out = split.held_out_features(device, extractor, shape, classes)?;
+        let training = split.training_features(device, extractor, shape, (classes, self.count))?;
+        let error = |_| 1.0 - correctly_classified(&held_out) as f64 / held_out.len() as f64;
+        let classifier_error = extractor.classifier().map(error);
         let (reference, real) = match self.reference {
-            Reference::HeldOut => (held_out, learnt),
-            Reference::Learnt => (learnt, held_out),
+            Reference::HeldOut => (held_out, training),
+            Reference::Training => (training, held_out),
             Reference::Others(others) => {
-                let others = Images::of(others);
-                let others = others.some(some, usize::MAX, shape);
-                (Sample::of(device, eye, others.labelled())?, learnt)
+                let others = RealImages::of(others);
+                let others = others.subset(classes, usize::MAX, shape);
+                (Sample::of(device, extractor, others.labelled())?, training)
             }
         };
-        Ok(Compared {
-            reference: reference.enough(REFERENCE)?,
-            real: real.enough(REAL)?,
+        Ok(RealSamples {
+            reference: reference.require_enough(REFERENCE)?,
+            real: real.require_enough(REAL)?,
             classifier_error,
         })
     }
 
-    /// The classes that are asked for, if they are not all.
-    fn some_classes(&self) -> &[u32] {
+    /// The classes to generate; empty if all classes are.
+    fn selected_classes(&self) -> &[u32] {
         if self.classes.len() == self.data.classes { &[] } else { self.classes }
     }
 
@@ -238,42 +241,43 @@ impl Task<'_> {
         self.data.shape
     }
 
-    /// The generator's images, and the pixels of some of them.
-    fn draw<D: Device>(
+    /// Generates images. Returns their features, and the pixels of some of them.
+    fn generate<D: Device>(
         &self,
         sampler: &mut Sampler<D>,
         device: &D,
-        eye: &mut Eye<D>,
-        drawing: &mut dyn FnMut(u64),
+        extractor: &mut FeatureExtractor<D>,
+        progress: &mut dyn FnMut(u64),
     ) -> Result<(Sample, Vec<u8>)> {
         let labels = labels_of(self.count, self.classes);
         let noise = sampler.noise(self.count, self.seed)?;
-        let mut gallery = Gallery::new(self.count);
-        for images in sampler.draw(self.statistics, &noise, &labels) {
-            gallery.add(device, eye, &bytes(&images?), self.shape().pixels())?;
-            drawing(gallery.came() as u64);
+        let mut builder = SampleBuilder::new(self.count);
+        for images in sampler.generate(self.statistics, &noise, &labels) {
+            builder.add(device, extractor, &bytes(&images?), self.shape().pixels())?;
+            progress(builder.added() as u64);
         }
-        Ok(gallery.finish(self.labels()))
+        Ok(builder.finish(self.labels()))
     }
 
-    /// As many images of noise.
+    /// Features of as many images of noise, and the pixels of some of them.
     fn noise<D: Device>(
         &self,
         device: &D,
-        eye: &mut Eye<D>,
-        seeing: &mut dyn FnMut(u64),
+        extractor: &mut FeatureExtractor<D>,
+        progress: &mut dyn FnMut(u64),
     ) -> Result<(Sample, Vec<u8>)> {
         let pixels = self.shape().pixels();
-        let mut gallery = Gallery::new(self.count);
-        while gallery.came() < self.count {
-            let (first, rest) = (gallery.came(), self.count - gallery.came());
-            gallery.add(device, eye, &noise(first, rest.min(AT_ONCE), pixels), pixels)?;
-            seeing(gallery.came() as u64);
+        let mut builder = SampleBuilder::new(self.count);
+        while builder.added() < self.count {
+            let (first, rest) = (builder.added(), self.count - builder.added());
+            let images = noise(first, rest.min(NOISE_BATCH), pixels);
+            builder.add(device, extractor, &images, pixels)?;
+            progress(builder.added() as u64);
         }
-        Ok(gallery.finish(self.labels()))
+        Ok(builder.finish(self.labels()))
     }
 
-    /// A label for each image that is drawn, 0 where there are no classes.
+    /// A label for each generated image; 0 without classes.
     fn labels(&self) -> Vec<u32> {
         match self.classes {
             [] => vec![0; self.count],
@@ -281,41 +285,43 @@ impl Task<'_> {
         }
     }
 
-    /// The mean distances of images to the nearest training image, each divided by the usual one; or
-    /// why there is none.
-    fn ratios<const N: usize>(
+    /// The mean distance of images to the nearest training image, divided by that of real images;
+    /// or the reason why it is missing.
+    fn nearest_neighbour_ratios<const N: usize>(
         &self,
-        divided: &Divided<'_>,
+        split: &DataSplit<'_>,
         images: [&[u8]; N],
     ) -> Result<[f64; N], &'static str> {
-        match self.usual_distance(divided) {
+        match self.baseline_distance(split) {
             None => Err(NO_TEST_PIXELS),
             Some(0.0) => Err(NO_DISTANCE),
-            Some(usual) => Ok(images.map(|images| self.distance(images) / usual)),
+            Some(baseline) => Ok(images.map(|images| self.distance(images) / baseline)),
         }
     }
 
-    /// The mean distance of images to the nearest that the generator has learnt from.
+    /// The mean distance of images to the nearest training image.
     fn distance(&self, images: &[u8]) -> f64 {
         let pixels = self.shape().pixels();
-        let [images, learnt] = [images, &self.data.images].map(|of| Points::new(of, pixels));
-        nearest::mean_distance(images, learnt, self.threads)
+        let [images, training] = [images, &self.data.images].map(|of| Points::new(of, pixels));
+        nearest::mean_distance(images, training, self.threads)
     }
 
-    /// The same of real images that the generator has not seen; where it has seen all of them, from
-    /// one of them to the nearest other. None where their pixels are missing.
-    fn usual_distance(&self, divided: &Divided<'_>) -> Option<f64> {
+    /// The mean distance of real images that the GAN was not trained on to the nearest training
+    /// image. If it was trained on all of them, that of training images to the nearest other one.
+    /// None if the pixels are missing.
+    fn baseline_distance(&self, split: &DataSplit<'_>) -> Option<f64> {
         let pixels = self.shape().pixels();
-        match (&divided.held_out, divided.unseen) {
+        match (&split.held_out, split.unseen) {
             (None, _) => None,
             (Some(held_out), true) => {
-                let some = held_out.some(self.some_classes(), KEPT, self.shape());
-                Some(self.distance(&some.pixels))
+                let images = held_out.subset(self.selected_classes(), MAX_KEPT, self.shape());
+                Some(self.distance(&images.pixels))
             }
             (Some(_), false) => {
                 let all = Points::new(&self.data.images[..], pixels);
-                let some = Images::of(self.data).spaced(self.some_classes(), KEPT);
-                Some(nearest::mean_among_themselves(all, &some, self.threads))
+                let indices =
+                    RealImages::of(self.data).spaced_indices(self.selected_classes(), MAX_KEPT);
+                Some(nearest::mean_to_nearest_other(all, &indices, self.threads))
             }
         }
     }

@@ -1,24 +1,24 @@
-//! The scores that are watched in training: those of [`mod@crate::eval::evaluation`] for the run's
-//! seed, 10,000 images and held-out real ones, as far as they are quick.
+//! Scores during training: those scores of [`mod@crate::eval::evaluation`] that are fast to
+//! compute, for 10,000 images from the run's seed and held-out real images.
 
 use std::borrow::Cow;
 
 use crate::data::{Dataset, DatasetKind, Places, Source, cache_folder};
 use crate::device::{self, Device};
-use crate::eval::classifier::doubt;
-use crate::eval::classifier::training::Progress;
-use crate::eval::evaluation::{COUNT, eye};
-use crate::eval::gallery::{Gallery, bytes};
+use crate::eval::classifier::reliability_warning;
+use crate::eval::classifier::training::ProgressCallback;
+use crate::eval::evaluate::{Evaluate, has_classes};
+use crate::eval::evaluation::{COUNT, feature_extractor};
 use crate::eval::measures::frechet::{self, Gaussian};
 use crate::eval::measures::{Points, kernel};
-use crate::eval::real::{Divided, REFERENCE, Sample};
-use crate::eval::row::right;
-use crate::eval::trend::{Evaluate, has_classes};
-use crate::eval::{Error, Eye, Result};
+use crate::eval::real_images::{DataSplit, REFERENCE, Sample};
+use crate::eval::sample_builder::{SampleBuilder, bytes};
+use crate::eval::score_row::correctly_classified;
+use crate::eval::{Error, FeatureExtractor, Result};
 use crate::formats::records::Scores;
 use crate::gan::Gan;
-use crate::gan::arrangement::labels_of;
-use crate::gan::sampler::draw_noise;
+use crate::gan::sample_grid::labels_of;
+use crate::gan::sampler::sample_noise;
 use crate::memory;
 use crate::run::config::Config;
 
@@ -27,79 +27,84 @@ const NOISE_REMEDY: &str =
 
 /// Scores the generator of a GAN in training.
 pub struct Evaluator<D: Device> {
-    eye: Eye<D>,
+    extractor: FeatureExtractor<D>,
     noise: Vec<D::Real>,
-    /// None where the generator has no classes.
+    /// Empty if the GAN is not conditional.
     labels: Vec<u32>,
     /// The held-out images.
     reference: Sample,
     gaussian: Option<Gaussian>,
-    among: kernel::Among,
+    kernel_means: kernel::SelfKernelMeans,
     threads: usize,
 }
 
 impl<D: Device> Evaluator<D> {
-    /// Scores for runs of a configuration, whose GAN learns from `data`. `learning` hears of the
-    /// batches that a classifier learns from, where one must be trained.
+    /// An evaluator for runs of a configuration, whose GAN is trained on `data`. If a classifier
+    /// must be trained, `progress` is called after each of its batches.
     ///
     /// # Errors
-    /// [`Error::TooFewImages`]; when the device has not enough memory; when a folder's classes
-    /// cannot be read.
+    /// [`Error::TooFewImages`]; when the device does not have enough memory; when a folder's
+    /// classes cannot be read.
     pub fn new(
         device: &D,
         config: &Config,
         data: &Dataset,
-        learning: Progress<'_>,
+        progress: ProgressCallback<'_>,
     ) -> Result<Self> {
         let noise = 2 * COUNT * config.gan.latent_dim * size_of::<D::Real>();
         memory::require(noise, NOISE_REMEDY).map_err(device::Error::from)?;
-        let real = Real::of(config, data)?;
-        let (mut eye, divided) = (real.eye(device, config, learning)?, real.divided());
-        let reference = divided.see_held_out(device, &mut eye, data.shape, &[])?;
-        let reference = reference.enough(REFERENCE)?;
-        let points = Points::new(&reference.seen.features, eye.dimensions());
+        let images = RunImages::of(config, data)?;
+        let mut extractor = images.feature_extractor(device, config, progress)?;
+        let split = images.split();
+        let reference = split.held_out_features(device, &mut extractor, data.shape, &[])?;
+        let reference = reference.require_enough(REFERENCE)?;
+        let points = Points::new(&reference.features.values, extractor.dimensions());
         let classes: Vec<u32> = (0..config.gan.classes.unwrap_or(0) as u32).collect();
         Ok(Self {
-            noise: draw_noise(device, &config.gan, COUNT, config.seed)?,
+            noise: sample_noise(device, &config.gan, COUNT, config.seed)?,
             labels: labels_of(COUNT, &classes),
-            gaussian: eye.classifier().map(|_| Gaussian::of(points)),
-            among: kernel::Among::of(points, config.threads),
+            gaussian: extractor.classifier().map(|_| Gaussian::of(points)),
+            kernel_means: kernel::SelfKernelMeans::of(points, config.threads),
             threads: config.threads,
             reference,
-            eye,
+            extractor,
         })
     }
 
-    /// What is to be doubted of the scores, if anything is.
-    pub fn doubt(&self) -> Option<String> {
-        self.eye.classifier().and_then(|classifier| doubt(classifier.about().error))
+    /// A warning if the scores are unreliable.
+    pub fn warning(&self) -> Option<String> {
+        self.extractor
+            .classifier()
+            .and_then(|classifier| reliability_warning(classifier.info().error))
     }
 
-    /// The generator's images, as they are seen.
-    fn see(&mut self, gan: &mut Gan<D>) -> Result<Sample> {
+    /// Generates images and extracts their features.
+    fn sample(&mut self, gan: &mut Gan<D>) -> Result<Sample> {
         let pixels = gan.settings().image.pixels();
         let (rows, columns) = (gan.settings().batch_size, gan.settings().latent_dim);
-        let mut gallery = Gallery::new(COUNT);
+        let mut builder = SampleBuilder::new(COUNT);
         for noise in self.noise.chunks(rows * columns) {
-            let (first, count) = (gallery.came(), noise.len() / columns);
+            let (first, count) = (builder.added(), noise.len() / columns);
             let labels = self.labels.get(first..first + count).unwrap_or(&[]);
             let images = bytes(&gan.sample(noise, labels)?);
-            gallery.add(gan.device(), &mut self.eye, &images, pixels)?;
+            builder.add(gan.device(), &mut self.extractor, &images, pixels)?;
         }
-        Ok(gallery.finish(self.labels.clone()).0)
+        Ok(builder.finish(self.labels.clone()).0)
     }
 }
 
 impl<D: Device> Evaluate<D> for Evaluator<D> {
     fn evaluate(&mut self, gan: &mut Gan<D>) -> Result<Scores> {
-        let sample = self.see(gan)?;
-        let [own, reference] = [&sample, &self.reference]
-            .map(|of| Points::new(&of.seen.features, self.eye.dimensions()));
-        let kernel = kernel::distance(own, (reference, &self.among), self.threads);
-        let fcd = self.gaussian.as_ref().map(|real| frechet::distance(&Gaussian::of(own), real));
-        let asked = fcd.is_some() && !self.labels.is_empty();
+        let sample = self.sample(gan)?;
+        let [generated, reference] = [&sample, &self.reference]
+            .map(|of| Points::new(&of.features.values, self.extractor.dimensions()));
+        let kernel = kernel::distance(generated, (reference, &self.kernel_means), self.threads);
+        let gaussian = || Gaussian::of(generated);
+        let fcd = self.gaussian.as_ref().map(|real| frechet::distance(&gaussian(), real));
+        let has_fidelity = fcd.is_some() && !self.labels.is_empty();
+        let fidelity = || correctly_classified(&sample) as f64 / COUNT as f64;
         Ok(Scores {
-            class_fidelity: asked.then(|| right(&sample) as f64 / COUNT as f64),
+            class_fidelity: has_fidelity.then(fidelity),
             fcd,
             kid: kernel.kid,
             kid_error: kernel.error,
@@ -108,13 +113,13 @@ impl<D: Device> Evaluate<D> for Evaluator<D> {
 }
 
 /// The real images of a run, with their classes.
-struct Real<'a> {
+struct RunImages<'a> {
     data: Cow<'a, Dataset>,
     test: Option<Dataset>,
     kind: Option<DatasetKind>,
 }
 
-impl<'a> Real<'a> {
+impl<'a> RunImages<'a> {
     fn of(config: &Config, data: &'a Dataset) -> Result<Self> {
         let borrowed = Cow::Borrowed(data);
         if let Some(Source::Named(kind)) = config.dataset {
@@ -130,17 +135,18 @@ impl<'a> Real<'a> {
         Ok(Self { data, test: wanted.load_test()?, kind: None })
     }
 
-    fn divided(&self) -> Divided<'_> {
-        Divided::new(&self.data, self.kind, self.test.as_ref())
+    fn split(&self) -> DataSplit<'_> {
+        DataSplit::new(&self.data, self.kind, self.test.as_ref())
     }
 
-    fn eye<D: Device>(
+    fn feature_extractor<D: Device>(
         &self,
         device: &D,
         config: &Config,
-        learning: Progress<'_>,
-    ) -> Result<Eye<D>> {
-        let (cache, divided) = (cache_folder(), self.divided());
-        eye(device, &self.data, &divided, (cache.as_deref(), config.threads), learning)
+        progress: ProgressCallback<'_>,
+    ) -> Result<FeatureExtractor<D>> {
+        let (folder, split) = (cache_folder(), self.split());
+        let cache = (folder.as_deref(), config.threads);
+        feature_extractor(device, &self.data, &split, cache, progress)
     }
 }

@@ -1,30 +1,30 @@
-//! Why a generator cannot be written for other programs.
+//! Errors of exporting a generator.
 
 use crate::text::bytes;
 use crate::{formats, run};
 
-/// What can go wrong with an export.
+/// Why a generator cannot be exported.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The checkpoint cannot be taken.
+    /// The checkpoint is invalid.
     #[error(transparent)]
     Run(#[from] run::Error),
 
-    /// A tensor is not what it should be.
+    /// A tensor is invalid.
     #[error(transparent)]
     Format(#[from] formats::Error),
 
-    /// It is too large for ONNX.
+    /// The generator is too large for ONNX.
     #[error(
         "the generator's weights have {size}, but an ONNX file holds at most 2 GiB",
         size = bytes(*weights)
     )]
     TooLarge {
-        /// Bytes of its weights.
+        /// Size of its weights in bytes.
         weights: usize,
     },
 }
 
-/// A result whose error is this room's unless another is named.
+/// A result with this module's error by default.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,7 +1,7 @@
-//! A trained generator for other programs: as ONNX, as safetensors, its images as NumPy arrays.
+//! Exports a trained generator for other programs: as ONNX or safetensors.
 //!
-//! Weights are exported as a checkpoint holds them, on no device. What each file holds beside them
-//! is enough to use it without this program.
+//! Weights are exported from a checkpoint; no device is needed. The metadata of each file suffices
+//! to use it without this program.
 
 mod error;
 mod onnx;
@@ -19,39 +19,39 @@ use crate::run::checkpoint::Checkpoint;
 use crate::run::config::Config;
 use crate::run::snapshot;
 
-/// A checkpoint's generator, in its file.
+/// The generator of a checkpoint.
 pub struct Generator<'a> {
     spec: NetworkSpec,
     image: ImageShape,
     /// The `state_dict`.
     file: &'a TensorFile,
-    /// What is said of it in other files: what the checkpoint's says, `preset` among it, besides
-    /// `iteration`, `latent` and `modules`.
+    /// Metadata of exported files: the checkpoint's metadata, such as `preset`, and `iteration`,
+    /// `latent` and `modules`.
     metadata: BTreeMap<String, String>,
 }
 
 impl<'a> Generator<'a> {
-    /// The generator of a checkpoint; `config` is the checkpoint's own.
+    /// The generator of a checkpoint; `config` is the configuration in the checkpoint.
     ///
     /// # Errors
     /// [`CheckpointProblem::OfAnother`](crate::run::checkpoint::CheckpointProblem::OfAnother) when
-    /// they do not fit each other.
+    /// they do not match.
     pub fn of(checkpoint: &'a Checkpoint, config: &Config) -> Result<Self> {
         let model = snapshot::model(checkpoint, config)?;
-        let words = [
+        let more = [
             ("iteration", snapshot::iteration(checkpoint)?.to_string()),
             ("latent", config.gan.latent.to_string()),
             ("modules", sequential(model.generator())),
         ];
         let file = &checkpoint.generator;
         let mut metadata = file.metadata().clone();
-        metadata.extend(words.map(|(key, word)| (key.to_owned(), word)));
+        metadata.extend(more.map(|(key, value)| (key.to_owned(), value)));
         metadata.extend(snapshot::class_names(config));
         Ok(Self { spec: model.generator().clone(), image: config.gan.image, file, metadata })
     }
 
-    /// The generator's `state_dict` as the bytes of a safetensors file; `path` is for the error's
-    /// message. `train --init-generator` takes it, and so does PyTorch's `load_state_dict`.
+    /// The generator's `state_dict` as the bytes of a safetensors file; `path` appears in error
+    /// messages. `train --init-generator` and PyTorch's `load_state_dict` can read it.
     ///
     /// # Errors
     /// As [`TensorWriter::write`].
@@ -64,16 +64,16 @@ impl<'a> Generator<'a> {
         Ok(bytes)
     }
 
-    /// The generator as the bytes of an ONNX model of opset 17.
+    /// The generator as the bytes of an ONNX model with opset 17.
     ///
-    /// Inputs are `noise` (batch, latent_dim), f32, and with classes `labels` (batch), i64; the
-    /// output is `images` (batch, channels, height, width), f32, from −1 (black) to 1 (white).
-    /// The batch is of any size. BatchNorm normalises with its running statistics. Weights bear
-    /// their keys of the `state_dict`.
+    /// Inputs are `noise` (batch, latent_dim), f32, and, if the GAN is conditional, `labels`
+    /// (batch), i64. The output is `images` (batch, channels, height, width), f32, from −1 (black)
+    /// to 1 (white). The batch size is dynamic. BatchNorm uses its running statistics. Weights are
+    /// named by their keys in the `state_dict`.
     ///
     /// # Errors
-    /// [`Error::TooLarge`]; when a tensor is missing, of another
-    /// shape, or holds numbers that are not finite.
+    /// [`Error::TooLarge`]; when a tensor is missing, has another shape, or contains NaN or
+    /// infinite numbers.
     pub fn to_onnx(&self) -> Result<Vec<u8>> {
         onnx::model(self)
     }

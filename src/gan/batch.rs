@@ -1,12 +1,12 @@
-//! What the passes of an iteration read beside images: noise, labels and dropout masks.
+//! The inputs of an iteration besides images: noise, labels and dropout masks.
 //!
-//! All of it is drawn before the updates, which then read nothing else: tests put golden runs'
-//! numbers in the same places.
+//! All of them are sampled before the updates, which read nothing else. Tests replace them by those
+//! of golden runs.
 
 use std::ops::Range;
 
 use super::dataset::DeviceDataset;
-use super::iteration::{Pass, Step, batches_through};
+use super::iteration::{Pass, Step, batches_per_iteration};
 use super::model::Model;
 use super::role::Role;
 use super::settings::Settings;
@@ -14,24 +14,24 @@ use crate::device::{Device, FloatBuffer, In, InInts, Out, Result};
 use crate::nn::{Batches, Masks, Matrix, PassInput};
 use crate::rng::{Stream, site};
 
-/// One iteration's noise, labels and masks, in device memory.
+/// One iteration's noise, labels and dropout masks, in device memory.
 ///
-/// Noise and labels stand where the update that uses them looks: the discriminator's first, then
-/// the generator's. Where both updates share their fakes, the first ones serve both.
+/// Noise and labels of the discriminator's update come first, then those of the generator's. If
+/// both updates share their fakes, there is one set for both.
 pub struct BatchInputs<D: Device> {
     seed: u64,
-    /// Times that the generator makes fakes.
-    generated: usize,
+    /// How many batches of fakes the generator makes in an iteration: 1 or 2.
+    fake_batches: usize,
     conditional: bool,
     noise: Matrix<D>,
-    /// Real images' labels, then those of the discriminator's fakes, then of the generator's.
+    /// Labels of the real images, of the discriminator's fakes, and of the generator's fakes.
     labels: D::Buffer<u32>,
     masks: FloatBuffer<D>,
-    /// Site and columns of each of them, as [`Random::masks_sample`] takes them.
+    /// Site and columns of each mask, as [`Random::masks_sample`] takes them.
     ///
     /// [`Random::masks_sample`]: crate::device::ops::Random::masks_sample
     mask_table: D::Buffer<u32>,
-    /// The masks in their order.
+    /// The masks in the order of the buffer.
     plan: Vec<Mask>,
 }
 
@@ -40,16 +40,17 @@ pub struct BatchInputs<D: Device> {
 struct Mask {
     pass: Pass,
     probability: f64,
-    /// What its random numbers are drawn for.
+    /// The site of its random numbers; see [`crate::rng`].
     site: u32,
-    /// Numbers for each row of a batch.
+    /// Elements for each row of a batch.
     columns: usize,
 }
 
 impl<D: Device> BatchInputs<D> {
     pub(super) fn new(device: &D, model: &Model, steps: &[Step], seed: u64) -> Result<Self> {
         let settings = model.settings();
-        let (rows, generated) = (settings.batch_size, batches_through(steps, Role::Generator));
+        let rows = settings.batch_size;
+        let fake_batches = batches_per_iteration(steps, Role::Generator);
         let plan = masks(model, steps);
         let table: Vec<u32> =
             plan.iter().flat_map(|mask| [mask.site, mask.columns as u32]).collect();
@@ -57,26 +58,27 @@ impl<D: Device> BatchInputs<D> {
         device.upload(D::view_mut(&mut mask_table, 0..table.len()), &table)?;
         Ok(Self {
             seed,
-            generated,
+            fake_batches,
             conditional: settings.classes.is_some(),
-            noise: Matrix::zeros(device, generated * rows, settings.latent_dim)?,
-            labels: device.allocate(labels(settings, generated))?,
+            noise: Matrix::zeros(device, fake_batches * rows, settings.latent_dim)?,
+            labels: device.allocate(labels(settings, fake_batches))?,
             masks: device.allocate(rows * columns(&plan))?,
             mask_table,
             plan,
         })
     }
 
-    /// Real numbers, and integers, that all of it has.
+    /// How many floats and how many integers the inputs hold.
     pub(super) fn numbers(model: &Model, steps: &[Step]) -> [usize; 2] {
         let (settings, plan) = (model.settings(), masks(model, steps));
-        let generated = batches_through(steps, Role::Generator);
-        let row = generated * settings.latent_dim + columns(&plan);
-        [settings.batch_size * row, labels(settings, generated) + 2 * plan.len()]
+        let fake_batches = batches_per_iteration(steps, Role::Generator);
+        let row = fake_batches * settings.latent_dim + columns(&plan);
+        [settings.batch_size * row, labels(settings, fake_batches) + 2 * plan.len()]
     }
 
-    /// Draws everything for an iteration on the next `rows` images, which go to `images`.
-    pub(super) fn draw(
+    /// Gathers the next `rows` images of the data set into `images`, with their labels, and samples
+    /// the random inputs of the iteration.
+    pub(super) fn prepare(
         &mut self,
         device: &D,
         images: Out<'_, D>,
@@ -87,12 +89,18 @@ impl<D: Device> BatchInputs<D> {
     ) {
         let labels = self.conditional.then(|| D::view_mut(&mut self.labels, 0..rows));
         dataset.gather(device, images, labels, step, rows);
-        self.draw_fakes(device, step, settings, rows);
-        self.draw_masks(device, step, rows);
+        self.sample_noise_and_labels(device, step, settings, rows);
+        self.sample_masks(device, step, rows);
     }
 
-    fn draw_fakes(&mut self, device: &D, step: InInts<'_, D>, settings: &Settings, rows: usize) {
-        let parts = self.generated;
+    fn sample_noise_and_labels(
+        &mut self,
+        device: &D,
+        step: InInts<'_, D>,
+        settings: &Settings,
+        rows: usize,
+    ) {
+        let parts = self.fake_batches;
         let stream = |site| Stream { seed: self.seed, site };
         let (noise, labels) = (stream(site::NOISE), stream(site::LABELS));
         let z = self.noise.rows_mut(0..parts * rows);
@@ -103,8 +111,8 @@ impl<D: Device> BatchInputs<D> {
         }
     }
 
-    /// Masks of one probability that stand side by side are drawn together.
-    fn draw_masks(&mut self, device: &D, step: InInts<'_, D>, rows: usize) {
+    /// Samples consecutive masks of the same probability with one operation.
+    fn sample_masks(&mut self, device: &D, step: InInts<'_, D>, rows: usize) {
         let (mut first, mut column) = (0, 0);
         for together in self.plan.chunk_by(|a, b| a.probability == b.probability) {
             let (last, end) = (first + together.len(), column + columns(together));
@@ -115,24 +123,25 @@ impl<D: Device> BatchInputs<D> {
         }
     }
 
-    /// The place of an update's fakes: the discriminator's first.
-    fn place(&self, update: Role) -> usize {
-        if self.generated > 1 { update as usize } else { 0 }
+    /// The index of an update's batch of fakes: the discriminator's comes first.
+    fn fake_batch(&self, update: Role) -> usize {
+        if self.fake_batches > 1 { update as usize } else { 0 }
     }
 
     fn noise_rows(&self, update: Role, rows: usize) -> Range<usize> {
-        let first = self.place(update) * rows;
+        let first = self.fake_batch(update) * rows;
         first..first + rows
     }
 
-    /// Real labels stand right before the discriminator's, so that they are one batch.
+    /// Labels of an update's fakes. Those of the real images directly precede the discriminator's,
+    /// so that its pass reads both as one range.
     fn label_range(&self, update: Role, rows: usize) -> Range<usize> {
-        let first = (1 + self.place(update)) * rows;
+        let first = (1 + self.fake_batch(update)) * rows;
         first..first + rows
     }
 
-    /// What the generator's pass of an update reads.
-    pub(super) fn of_generator(&self, update: Role, rows: usize) -> PassInput<'_, D> {
+    /// The input of the generator's pass for an update.
+    pub(super) fn generator_input(&self, update: Role, rows: usize) -> PassInput<'_, D> {
         PassInput {
             x: self.noise.rows(self.noise_rows(update, rows)),
             labels: self.labels(self.label_range(update, rows)),
@@ -140,8 +149,8 @@ impl<D: Device> BatchInputs<D> {
         }
     }
 
-    /// What the discriminator's pass of an update reads, beside images.
-    pub(super) fn of_discriminator<'a>(
+    /// The input of the discriminator's pass on `images` for an update.
+    pub(super) fn discriminator_input<'a>(
         &'a self,
         update: Role,
         images: In<'a, D>,
@@ -167,8 +176,8 @@ impl<D: Device> BatchInputs<D> {
     }
 
     fn first_column(&self, network: Role, update: Role) -> usize {
-        // Where both updates share their fakes, whatever the generator drops is theirs too.
-        let shared = network == Role::Generator && self.generated == 1;
+        // If both updates share their fakes, they share the generator's masks, too.
+        let shared = network == Role::Generator && self.fake_batches == 1;
         let is_of = |pass: Pass| pass.network == network && (shared || pass.update == update);
         columns(&self.plan[..self.plan.iter().take_while(|mask| !is_of(mask.pass)).count()])
     }
@@ -187,8 +196,8 @@ impl<D: Device> BatchInputs<D> {
     /// When the device fails.
     pub fn write_noise(&mut self, device: &D, update: Role, noise: &[D::Real]) -> Result<()> {
         let rows = noise.len() / self.noise.columns();
-        let place = self.noise_rows(update, rows);
-        device.upload(self.noise.rows_mut(place), noise)
+        let range = self.noise_rows(update, rows);
+        device.upload(self.noise.rows_mut(range), noise)
     }
 
     /// Replaces the labels of an update's fakes (none without classes), for batches of `rows`.
@@ -206,15 +215,15 @@ impl<D: Device> BatchInputs<D> {
         device.upload(D::view_mut(&mut self.labels, first..first + labels.len()), labels)
     }
 
-    /// The passes that have masks.
+    /// The passes that have dropout masks.
     pub fn dropping_passes(&self) -> Vec<Pass> {
         let mut passes: Vec<Pass> = self.plan.iter().map(|mask| mask.pass).collect();
         passes.dedup();
         passes
     }
 
-    /// Replaces some rows of a mask of a pass, the `dropout`th of its masks, for batches of `rows`;
-    /// rows as the pass counts them.
+    /// Replaces rows of the `dropout`th mask of a pass, from `first_row` on, for batches of `rows`.
+    /// Rows are counted over all batches of the pass.
     ///
     /// # Errors
     /// When the device fails.
@@ -235,18 +244,18 @@ impl<D: Device> BatchInputs<D> {
     }
 }
 
-/// Labels of real images and of each batch of fakes.
-fn labels(settings: &Settings, generated: usize) -> usize {
-    settings.classes.map_or(0, |_| (1 + generated) * settings.batch_size)
+/// The number of labels: of the real images and of each batch of fakes.
+fn labels(settings: &Settings, fake_batches: usize) -> usize {
+    settings.classes.map_or(0, |_| (1 + fake_batches) * settings.batch_size)
 }
 
-/// Numbers in masks for each row of a batch.
+/// Elements of all masks for each row of a batch.
 fn columns(masks: &[Mask]) -> usize {
     masks.iter().map(|mask| mask.columns).sum()
 }
 
-/// The masks of all passes: the discriminator's for its own update, then for the generator's, then
-/// the generator's.
+/// The masks of all passes: the discriminator's for its own update, those for the generator's
+/// update, then the generator's.
 fn masks(model: &Model, steps: &[Step]) -> Vec<Mask> {
     let mut passes: Vec<Pass> = steps.iter().filter_map(|step| step.pass()).collect();
     passes.sort_by_key(|pass| [pass.network as usize, pass.update as usize]);

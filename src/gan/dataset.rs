@@ -1,4 +1,4 @@
-//! A data set in device memory, and how it is cut into batches.
+//! A data set in device memory, and how it is divided into batches.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,7 +8,7 @@ use crate::rng::{Stream, site};
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
-/// A data set in device memory, and the order of its images in the epoch.
+/// A data set in device memory, with the order of its images in the current epoch.
 pub struct DeviceDataset<D: Device> {
     id: u64,
     images: D::Buffer<u8>,
@@ -18,25 +18,25 @@ pub struct DeviceDataset<D: Device> {
     pixels: usize,
 }
 
-/// How a data set is cut into batches.
+/// How a data set is divided into batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Schedule {
     /// Images in the data set.
     pub images: usize,
     /// Images in a full batch.
     pub batch_size: usize,
-    /// The fewest images that an epoch's last batch may have; a smaller one is dropped.
+    /// The smallest last batch of an epoch that is kept; a smaller one is dropped.
     pub least: usize,
 }
 
-/// How far a run is, for people: all numbers are of completed work, epochs count from 1.
+/// The progress of a run, for display: completed work and totals. Epochs count from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Completed iterations, and how many there will be.
+    /// Completed iterations, and their total.
     pub iteration: (u32, u32),
-    /// The epoch, and how many there will be.
+    /// The current epoch, and the total.
     pub epoch: (u32, u32),
-    /// Completed batches of the epoch, and how many there are.
+    /// Completed batches of the epoch, and the number of batches in it.
     pub batch: (u32, u32),
 }
 
@@ -53,7 +53,7 @@ impl Schedule {
         self.batch_size.min(self.images - start)
     }
 
-    /// Images of an epoch's order that make no batch, if there are any.
+    /// Images at the end of each epoch that are dropped because they make no batch, if any.
     pub fn dropped(self) -> Option<usize> {
         let used = self.iterations() * self.batch_size;
         (used < self.images).then(|| self.images - used)
@@ -64,7 +64,7 @@ impl Schedule {
         completed / self.iterations() as u32
     }
 
-    /// How far a run of `total` iterations is after `completed` ones.
+    /// The progress of a run of `total` iterations after `completed` ones.
     pub fn progress(self, completed: u32, total: u32) -> Progress {
         let per_epoch = self.iterations() as u32;
         let before = completed.saturating_sub(1);
@@ -77,13 +77,13 @@ impl Schedule {
 }
 
 impl<D: Device> DeviceDataset<D> {
-    /// Copies a data set (images plane by plane, a label each) to the device.
+    /// Copies a data set (images channels first, a label for each) to the device.
     ///
     /// # Errors
-    /// When the device has not enough memory.
+    /// When the device does not have enough memory.
     pub fn new(device: &D, images: &[u8], labels: &[u32], schedule: Schedule) -> Result<Self> {
         let count = schedule.images;
-        let mut resident = Self {
+        let mut dataset = Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             images: device.allocate(images.len())?,
             labels: device.allocate(count)?,
@@ -91,23 +91,23 @@ impl<D: Device> DeviceDataset<D> {
             pixels: images.len() / count,
             schedule,
         };
-        device.upload(D::view_mut(&mut resident.images, 0..images.len()), images)?;
-        device.upload(D::view_mut(&mut resident.labels, 0..count), labels)?;
-        Ok(resident)
+        device.upload(D::view_mut(&mut dataset.images, 0..images.len()), images)?;
+        device.upload(D::view_mut(&mut dataset.labels, 0..count), labels)?;
+        Ok(dataset)
     }
 
-    /// A number that no other data set of this process has: what was recorded with one is not
-    /// replayed with another.
+    /// An ID that is unique in this process: a graph captured with one data set is not launched
+    /// with another.
     pub(super) fn id(&self) -> u64 {
         self.id
     }
 
-    /// How the data set is cut into batches.
+    /// How the data set is divided into batches.
     pub fn schedule(&self) -> Schedule {
         self.schedule
     }
 
-    /// Puts the images in the order of an epoch (counted from 0).
+    /// Shuffles the images for an epoch (counted from 0).
     ///
     /// # Errors
     /// When the device fails.
@@ -116,8 +116,8 @@ impl<D: Device> DeviceDataset<D> {
         device.upload(D::view_mut(&mut self.order, 0..order.len()), &order)
     }
 
-    /// Puts the next `rows` images into a batch: from −1 to 1, and their labels where they are asked
-    /// for.
+    /// Gathers the next `rows` images into a batch, scaled to [−1, 1], and their labels if `labels`
+    /// is given.
     pub(super) fn gather(
         &self,
         device: &D,

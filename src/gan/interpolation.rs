@@ -1,53 +1,53 @@
-//! The way from one row of noise to another.
+//! Interpolation between two rows of noise (points of the latent space).
 //!
-//! A generator has seen noise of its own distribution only. Normal noise of many dimensions lies
-//! close to a sphere, and a straight line between two points leaves it for the middle, where no
-//! noise was; so the way follows the sphere (Tom White, [Sampling Generative
-//! Networks](https://arxiv.org/abs/1609.04468)). Uniform noise fills a cube, which every straight
-//! line stays in.
+//! A generator is trained on noise of one distribution only. Normal noise of many dimensions lies
+//! close to a sphere, and a straight line between two points leaves the sphere for its inside,
+//! where the generator has seen no noise. So normal noise is interpolated along the sphere (slerp;
+//! Tom White, [Sampling Generative Networks](https://arxiv.org/abs/1609.04468)). Uniform noise
+//! fills a cube, which is convex, so a straight line stays inside.
 
 use crate::device::Real;
 use crate::device::ops::Latent;
 
-/// Below this sine of the angle between two rows there is no one shortest way round the sphere, or
-/// it is as good as straight.
-const LEAST_SINE: f64 = 1e-6;
+/// Below this sine of the angle between two rows, they are nearly parallel (a straight line is as
+/// good) or nearly opposite (there is no unique shortest path on the sphere).
+const MIN_SINE: f64 = 1e-6;
 
-/// `steps` rows of noise from `a` to `b`, both included, one after the other.
+/// Interpolates from `a` to `b`: `steps` rows of noise, both ends included.
 ///
-/// Normal noise: sin((1−t)Ω)/sin Ω · a + sin(tΩ)/sin Ω · b, Ω the angle between them; where they
-/// are parallel, opposite or zero, and for uniform noise: (1−t)·a + t·b.
+/// Normal noise: sin((1−t)Ω)/sin Ω · a + sin(tΩ)/sin Ω · b, where Ω is the angle between `a` and
+/// `b`. For uniform noise, and if `a` and `b` are parallel, opposite or zero: (1−t)·a + t·b.
 ///
 /// # Panics
 /// When the rows differ in length, or there are fewer than two steps.
 pub fn interpolate<R: Real>(latent: Latent, a: &[R], b: &[R], steps: usize) -> Vec<R> {
-    assert!(a.len() == b.len() && steps >= 2, "from one end to the other");
+    assert!(a.len() == b.len() && steps >= 2, "two rows of the same length, two or more steps");
     let angle = match latent {
         Latent::Normal => angle_between(a, b),
         Latent::Uniform => None,
     };
     let row = |step: usize| {
-        let [of_a, of_b] = shares(step as f64 / (steps - 1) as f64, angle);
-        a.iter().zip(b).map(move |(a, b)| R::from_f64(of_a * a.to_f64() + of_b * b.to_f64()))
+        let [w_a, w_b] = weights(step as f64 / (steps - 1) as f64, angle);
+        a.iter().zip(b).map(move |(a, b)| R::from_f64(w_a * a.to_f64() + w_b * b.to_f64()))
     };
     (0..steps).flat_map(row).collect()
 }
 
-/// How much of either end there is at `t`, from 0 to 1.
-fn shares(t: f64, angle: Option<f64>) -> [f64; 2] {
+/// The weights of both ends at `t`, from 0 to 1.
+fn weights(t: f64, angle: Option<f64>) -> [f64; 2] {
     match angle {
-        Some(angle) => [1.0 - t, t].map(|share| (share * angle).sin() / angle.sin()),
+        Some(angle) => [1.0 - t, t].map(|t| (t * angle).sin() / angle.sin()),
         None => [1.0 - t, t],
     }
 }
 
-/// The angle between two rows in radians, if there is one way round.
+/// The angle between two rows in radians; none if they are parallel, opposite or zero.
 fn angle_between<R: Real>(a: &[R], b: &[R]) -> Option<f64> {
     let dot = |a: &[R], b: &[R]| a.iter().zip(b).map(|(a, b)| a.to_f64() * b.to_f64()).sum::<f64>();
     let cosine = dot(a, b) / (dot(a, a) * dot(b, b)).sqrt();
-    // NaN, from a row of zeros, stays NaN and is refused.
+    // A row of zeros gives NaN, for which the comparison is false.
     let angle = cosine.clamp(-1.0, 1.0).acos();
-    (angle.sin() > LEAST_SINE).then_some(angle)
+    (angle.sin() > MIN_SINE).then_some(angle)
 }
 
 #[cfg(test)]
@@ -64,18 +64,18 @@ mod tests {
         let b = [-0.9_f32, 0.4, 1.1, -3.0];
         for latent in [Latent::Normal, Latent::Uniform] {
             for steps in [2, 3, 10, 1000] {
-                let way = interpolate(latent, &a, &b, steps);
-                assert_eq!(way.len(), 4 * steps);
-                assert_eq!((&way[..4], &way[4 * (steps - 1)..]), (&a[..], &b[..]));
+                let path = interpolate(latent, &a, &b, steps);
+                assert_eq!(path.len(), 4 * steps);
+                assert_eq!((&path[..4], &path[4 * (steps - 1)..]), (&a[..], &b[..]));
             }
         }
     }
 
     #[test]
-    fn normal_noise_stays_on_the_sphere_at_even_angles() {
+    fn normal_noise_is_interpolated_on_the_sphere_at_even_angles() {
         let (a, b) = ([3.0, 0.0, 4.0], [0.0, 5.0, 0.0]);
-        let way = interpolate(Latent::Normal, &a, &b, 4);
-        for (i, row) in way.chunks(3).enumerate() {
+        let path = interpolate(Latent::Normal, &a, &b, 4);
+        for (i, row) in path.chunks(3).enumerate() {
             assert!((norm(row) - 5.0).abs() < 1e-12, "{row:?}");
             let angle = (row[1] / 5.0).asin().to_degrees();
             assert!((angle - 30.0 * i as f64).abs() < 1e-9, "{angle}");
@@ -83,21 +83,21 @@ mod tests {
     }
 
     #[test]
-    fn uniform_noise_takes_the_straight_line() {
-        let way = interpolate(Latent::Uniform, &[1.0, -1.0], &[0.0, 1.0], 5);
-        assert_eq!(way, [1.0, -1.0, 0.75, -0.5, 0.5, 0.0, 0.25, 0.5, 0.0, 1.0]);
+    fn uniform_noise_is_interpolated_linearly() {
+        let path = interpolate(Latent::Uniform, &[1.0, -1.0], &[0.0, 1.0], 5);
+        assert_eq!(path, [1.0, -1.0, 0.75, -0.5, 0.5, 0.0, 0.25, 0.5, 0.0, 1.0]);
     }
 
     #[test]
-    fn parallel_opposite_and_zero_rows_take_the_straight_line() {
+    fn parallel_opposite_and_zero_rows_are_interpolated_linearly() {
         let a = [0.5_f64, -2.0, 1.0];
         for factor in [1.0, 1.0 + 1e-9, 3.0, -1.0, -2.0, 0.0] {
             let b = a.map(|x| factor * x);
             for (a, b) in [(a, b), (b, a)] {
-                let way = interpolate(Latent::Normal, &a, &b, 3);
+                let path = interpolate(Latent::Normal, &a, &b, 3);
                 for i in 0..3 {
                     let middle = 0.5 * a[i] + 0.5 * b[i];
-                    assert!((way[3 + i] - middle).abs() < 1e-12, "{factor}: {way:?}");
+                    assert!((path[3 + i] - middle).abs() < 1e-12, "{factor}: {path:?}");
                 }
             }
         }

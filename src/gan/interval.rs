@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ranges;
 
-/// How often something is done: in files a number of iterations or the word "epoch".
+/// How often something is done: in files, a number of iterations or the word "epoch".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     rename_all = "lowercase",
@@ -17,7 +17,7 @@ use crate::ranges;
 pub enum Interval {
     /// At the end of each epoch.
     Epoch,
-    /// Every so many iterations.
+    /// Every this many iterations.
     #[serde(untagged)]
     Iterations(NonZeroU32),
 }

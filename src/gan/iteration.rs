@@ -1,4 +1,5 @@
-//! An iteration as a list of steps: what is run, planned, counted and drawn.
+//! A training iteration as a list of steps. The engine runs this list; the memory plan, the work
+//! estimate and the diagram are computed from it.
 
 use super::model::Model;
 use super::role::Role;
@@ -7,54 +8,54 @@ use super::settings::{Fakes, Order, Settings};
 /// A step of an iteration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Real images, noise, labels and dropout masks of the iteration.
-    Draw,
-    /// The generator makes fakes of the noise that is drawn for an update.
+    /// Gathers the next batch of real images and samples noise, labels and dropout masks.
+    PrepareInputs,
+    /// Generator forward: makes a batch of fakes from the noise of an update.
     Generate {
-        /// The first update that uses them.
+        /// The first update that uses the fakes.
         update: Role,
     },
-    /// The discriminator looks at the fakes, with the labels and masks of an update.
+    /// Discriminator forward on the fakes, with the labels and masks of an update.
     Discriminate {
-        /// Whose update it is.
+        /// The network whose update it is.
         update: Role,
-        /// Whether it looks at the real images too.
+        /// Whether the pass includes the real images.
         real: bool,
     },
-    /// An update's loss of what the discriminator has put out, and its gradient.
+    /// The loss of an update and its gradient with respect to the discriminator's outputs.
     Loss {
-        /// Whose loss.
+        /// The network whose loss it is.
         update: Role,
     },
-    /// From the gradient of the loss to the gradients of a network's parameters. The generator's
-    /// way goes through the discriminator, whose own are not computed.
+    /// Backward: the gradients of a network's parameters. The generator's are backpropagated
+    /// through the discriminator, whose own parameter gradients are not computed.
     Backward(Role),
-    /// The optimiser moves a network's parameters.
+    /// An optimizer step on a network's parameters.
     AdamStep(Role),
-    /// The count of iterations moves on.
+    /// Increments the iteration counter.
     Advance,
 }
 
-/// A pass of a network in an iteration.
+/// A forward pass of a network in an iteration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pass {
-    /// The network that it goes through.
+    /// The network.
     pub network: Role,
-    /// Whose update it is for.
+    /// The network whose update it is for.
     pub update: Role,
-    /// Batches that it looks at.
+    /// The number of batches in the pass.
     pub batches: usize,
 }
 
 impl Step {
-    /// The pass forward that it is, if it is one.
+    /// The forward pass of this step, if it has one.
     pub fn pass(self) -> Option<Pass> {
         let (network, update, batches) = match self {
             Step::Generate { update } => (Role::Generator, update, 1),
             Step::Discriminate { update, real } => {
                 (Role::Discriminator, update, 1 + usize::from(real))
             }
-            Step::Draw
+            Step::PrepareInputs
             | Step::Loss { .. }
             | Step::Backward(_)
             | Step::AdamStep(_)
@@ -72,7 +73,7 @@ pub fn iteration(model: &Model) -> Vec<Step> {
         Order::GFirst => (Role::Generator, Role::Discriminator),
     };
     let shared = shares_discriminator_pass(model);
-    let mut steps = vec![Step::Draw, Step::Generate { update: first }];
+    let mut steps = vec![Step::PrepareInputs, Step::Generate { update: first }];
     steps.extend(update(first, shared));
     if settings.fakes == Fakes::Fresh {
         steps.push(Step::Generate { update: second });
@@ -82,8 +83,8 @@ pub fn iteration(model: &Model) -> Vec<Step> {
     steps
 }
 
-/// What one network's update does. Where the discriminator pass is shared, the generator's update
-/// looks at real images too, and the discriminator's finds the outputs there.
+/// The steps of one network's update. If the discriminator pass is shared, the generator's update
+/// runs it on real images, too, and the discriminator's update uses the same outputs.
 fn update(update: Role, shared: bool) -> Vec<Step> {
     let real = shared || update == Role::Discriminator;
     let pass = Step::Discriminate { update, real };
@@ -94,8 +95,9 @@ fn update(update: Role, shared: bool) -> Vec<Step> {
     }
 }
 
-/// Whether one discriminator pass serves both updates: its own is the second, looks at the same
-/// fakes, and nothing in it is random or depends on how often it is gone through.
+/// Whether one discriminator pass serves both updates: the discriminator is updated second, on the
+/// same fakes, and has neither dropout (random) nor BatchNorm (each pass changes its running
+/// statistics).
 fn shares_discriminator_pass(model: &Model) -> bool {
     let &Settings { order, fakes, .. } = model.settings();
     let discriminator = model.discriminator();
@@ -105,17 +107,17 @@ fn shares_discriminator_pass(model: &Model) -> bool {
         && !discriminator.has_batch_norm()
 }
 
-/// How many batches go through a network in an iteration.
-pub fn batches_through(steps: &[Step], role: Role) -> usize {
+/// How many batches a network processes in an iteration.
+pub fn batches_per_iteration(steps: &[Step], role: Role) -> usize {
     batches(steps, role).sum()
 }
 
-/// How many batches a network looks at in one pass, at most.
-pub fn batches_at_once(steps: &[Step], role: Role) -> usize {
+/// The largest number of batches that a network processes in one pass.
+pub fn max_batches_per_pass(steps: &[Step], role: Role) -> usize {
     batches(steps, role).max().unwrap_or(0)
 }
 
-/// The batches of each pass of a network.
+/// The number of batches of each pass of a network.
 fn batches(steps: &[Step], role: Role) -> impl Iterator<Item = usize> {
     let passes = steps.iter().filter_map(|step| step.pass());
     passes.filter(move |pass| pass.network == role).map(|pass| pass.batches)

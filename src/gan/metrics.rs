@@ -1,4 +1,4 @@
-//! What is known about an iteration: the losses and mean outputs that it leaves in the device's ring.
+//! Losses and mean discriminator outputs of iterations, read from the ring buffer in device memory.
 
 use std::ops::{Range, RangeInclusive};
 
@@ -9,30 +9,30 @@ use crate::device::{Device, Real, Result};
 /// An iteration's losses and mean outputs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Metrics {
-    /// The discriminator's loss, as the set-up scales it.
+    /// The discriminator's loss, multiplied by `d_loss_scale`.
     pub d_loss: f64,
     /// The generator's loss.
     pub g_loss: f64,
-    /// D(x): mean output for real images in the discriminator's update; a probability for the
-    /// cross-entropy losses, the raw output for squared error.
+    /// D(x): the mean output for real images in the discriminator's update, as a probability for
+    /// the cross-entropy losses, and as it is for squared error.
     pub d_real: f64,
-    /// D(G(z)): the same for generated images.
+    /// D(G(z)): the same for fakes.
     pub d_fake: f64,
 }
 
-/// A number of a run is NaN or infinite.
+/// A loss or a weight is NaN or infinite.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("the {what} is {value} at iteration {iteration}")]
 pub struct NotFinite {
-    /// The number.
+    /// The name of the number.
     pub what: String,
-    /// What it is.
+    /// Its value.
     pub value: f64,
     /// The iteration, from 1.
     pub iteration: u32,
 }
 
-/// Makes sure that a number of a run is one.
+/// Checks that a number is finite.
 ///
 /// # Errors
 /// [`NotFinite`].
@@ -43,14 +43,14 @@ pub fn check_finite(what: &str, value: f64, iteration: u32) -> Result<(), NotFin
     }
 }
 
-/// The place of an iteration (counted from 1) in the ring of losses.
+/// The range of an iteration (counted from 1) in the ring buffer.
 fn ring_row(iteration: u32) -> Range<usize> {
     let first = (iteration.wrapping_sub(1)) as usize % RING_ROWS * RING_COLUMNS;
     first..first + RING_COLUMNS
 }
 
 impl Metrics {
-    /// What the losses noted in an iteration's row of the ring.
+    /// The metrics in a row of the ring buffer.
     fn of_row<T: Real>(row: &[T]) -> Self {
         let [real, fake] = [0, 2].map(|part| Targets::RealThenFake.column() + part);
         let at = |column: usize| row[column].to_f64();
@@ -64,7 +64,8 @@ impl Metrics {
 }
 
 impl<D: Device> Gan<D> {
-    /// Losses of a completed iteration (counted from 1), if it is among the last [`RING_ROWS`].
+    /// Metrics of a completed iteration (counted from 1), which must be among the last
+    /// [`RING_ROWS`].
     ///
     /// # Errors
     /// When the device fails.
@@ -73,7 +74,7 @@ impl<D: Device> Gan<D> {
         Ok(Metrics::of_row(&numbers))
     }
 
-    /// The same of several iterations, with one download.
+    /// Metrics of several iterations, with a single download.
     ///
     /// # Errors
     /// When the device fails.

@@ -3,19 +3,18 @@
 //! | module | holds |
 //! |---|---|
 //! | [`preset`] | the published GANs, `presets/*.toml` |
-//! | [`settings`] | a GAN's TOML file: every value, and both networks as lists of layers |
-//! | [`rewrite`] | changes of these lists by numbers, as flags ask for |
+//! | [`settings`] | a GAN's TOML file: hyperparameters, and both networks as lists of layers |
+//! | [`rewrite`] | changes of these lists by flags such as `--g-hidden` |
 //! | [`model`] | a GAN whose layers fit each other |
-//! | [`mod@iteration`] | an iteration as a list of steps |
-//! | [`dataset`], [`batch`] | images in device memory; what an iteration works on |
-//! | [`player`] | a network with all that its training takes |
-//! | [`plan`], [`work`] | the memory of a run; the least that an iteration computes and moves |
-//! | [`sampler`] | images of a generator, in training and after it |
-//! | [`arrangement`], [`interpolation`], [`interval`] | which images a picture shows, and when |
-//! | [`metrics`] | an iteration's losses, for those who ask |
+//! | [`mod@iteration`] | a training iteration as a list of steps |
+//! | [`dataset`], [`batch`] | the data set in device memory; the inputs of an iteration |
+//! | [`trained_network`] | a network with its activations, gradients and optimizer |
+//! | [`plan`], [`work`] | the memory plan of a run; minimum FLOP and memory traffic of an iteration |
+//! | [`sampler`] | generates images during training and from a checkpoint |
+//! | [`sample_grid`], [`interpolation`], [`interval`] | the layout of sample grids, noise between two points, and how often something is done |
+//! | [`metrics`] | losses and mean outputs of an iteration |
 //! | this one | running the steps: [`Gan::iterate`] |
 
-pub mod arrangement;
 pub mod batch;
 pub mod dataset;
 pub mod interpolation;
@@ -24,12 +23,13 @@ pub mod iteration;
 pub mod metrics;
 pub mod model;
 pub mod plan;
-pub mod player;
 pub mod preset;
 pub mod rewrite;
 mod role;
+pub mod sample_grid;
 pub mod sampler;
 pub mod settings;
+pub mod trained_network;
 pub mod work;
 
 use std::collections::BTreeMap;
@@ -39,39 +39,39 @@ use crate::device::{Device, FloatBuffer, Result};
 use crate::nn::{Batches, Matrix, Mode, ParameterGradients};
 use batch::BatchInputs;
 use dataset::DeviceDataset;
-use iteration::{Step, batches_through, iteration};
+use iteration::{Step, batches_per_iteration, iteration};
 pub use metrics::Metrics;
 pub use model::Model;
-use player::Player;
 pub use role::Role;
-use sampler::{Generator, draw_noise};
+use sampler::{Generator, sample_noise};
 use settings::Settings;
+use trained_network::TrainedNetwork;
 
 /// A generator and a discriminator in training.
 pub struct Gan<D: Device> {
     device: D,
     model: Model,
     steps: Vec<Step>,
-    generator: Player<D>,
-    discriminator: Player<D>,
+    generator: TrainedNetwork<D>,
+    discriminator: TrainedNetwork<D>,
     inputs: BatchInputs<D>,
-    /// Real images, and as many fakes behind them: one batch for the discriminator, and nothing is
-    /// copied.
+    /// Real images, followed by as many fakes, so that the discriminator reads both as one batch
+    /// without a copy.
     images: Matrix<D>,
-    /// What the discriminator puts out for each of them.
+    /// The discriminator's output for each of them.
     outputs: Matrix<D>,
     ring: FloatBuffer<D>,
     step: D::Buffer<u32>,
     completed: u32,
-    /// Iterations before those that went by these steps, and the batches that generator and
-    /// discriminator had had then.
+    /// Iterations completed before training with these steps, and how many batches generator and
+    /// discriminator had processed by then.
     before: (u32, [u64; 2]),
-    /// An iteration as the device remembers it, for each data set and number of rows.
-    recordings: BTreeMap<(u64, usize), D::Graph>,
+    /// An iteration as a captured graph, for each data set and batch size.
+    graphs: BTreeMap<(u64, usize), D::Graph>,
 }
 
 impl<D: Device> Gan<D> {
-    /// Networks with freshly drawn weights, and memory for batches of `batch_size`.
+    /// Initializes the weights and allocates memory for batches of `batch_size`.
     ///
     /// # Errors
     /// When the device has not enough memory.
@@ -79,8 +79,8 @@ impl<D: Device> Gan<D> {
         let steps = iteration(&model);
         let both = 2 * model.settings().batch_size;
         Ok(Self {
-            generator: Player::new(&device, &model, Role::Generator, &steps, seed)?,
-            discriminator: Player::new(&device, &model, Role::Discriminator, &steps, seed)?,
+            generator: TrainedNetwork::new(&device, &model, Role::Generator, &steps, seed)?,
+            discriminator: TrainedNetwork::new(&device, &model, Role::Discriminator, &steps, seed)?,
             inputs: BatchInputs::new(&device, &model, &steps, seed)?,
             images: Matrix::zeros(&device, both, model.settings().image.pixels())?,
             outputs: Matrix::zeros(&device, both, 1)?,
@@ -88,41 +88,44 @@ impl<D: Device> Gan<D> {
             step: device.allocate(1)?,
             completed: 0,
             before: (0, [0; 2]),
-            recordings: BTreeMap::new(),
+            graphs: BTreeMap::new(),
             device,
             model,
             steps,
         })
     }
 
-    /// One iteration on the next `rows` images. Only queues operations: no allocation, no waiting.
+    /// Trains one iteration on the next `rows` images. Only queues operations: it allocates no
+    /// memory and does not wait for the device.
     pub fn iterate(&mut self, dataset: &DeviceDataset<D>, rows: usize) {
         let key = (dataset.id(), rows);
-        if !self.device.launch_graph(self.recordings.entry(key).or_default()) {
+        if !self.device.launch_graph(self.graphs.entry(key).or_default()) {
             for i in 0..self.steps.len() {
                 let step = self.steps[i];
                 self.run(step, dataset, rows);
             }
-            self.device.end_capture(self.recordings.entry(key).or_default());
+            self.device.end_capture(self.graphs.entry(key).or_default());
         }
         self.completed += 1;
     }
 
     fn run(&mut self, step: Step, dataset: &DeviceDataset<D>, rows: usize) {
         match step {
-            Step::Draw => self.draw(dataset, rows),
+            Step::PrepareInputs => self.prepare_inputs(dataset, rows),
             Step::Advance => self.device.step_advance(D::view_mut(&mut self.step, 0..1)),
-            step => self.run_on_drawn(step, rows),
+            step => self.run_on_inputs(step, rows),
         }
     }
 
-    /// A step between [`Step::Draw`] and [`Step::Advance`], on `rows` images and what is drawn for
-    /// them already.
-    pub fn run_on_drawn(&mut self, step: Step, rows: usize) {
+    /// Runs a step between [`Step::PrepareInputs`] and [`Step::Advance`] on `rows` images, with the
+    /// inputs that are already in place.
+    pub fn run_on_inputs(&mut self, step: Step, rows: usize) {
         match step {
-            Step::Draw | Step::Advance => {}
+            Step::PrepareInputs | Step::Advance => {}
             Step::Generate { update } => self.generate(update, rows),
-            Step::Discriminate { update, real } => self.discriminate(update, judged(real, rows)),
+            Step::Discriminate { update, real } => {
+                self.discriminate(update, discriminator_batches(real, rows));
+            }
             Step::Loss { update } => self.loss(update, rows),
             Step::Backward(Role::Discriminator) => self.backward_discriminator(rows),
             Step::Backward(Role::Generator) => self.backward_generator(rows),
@@ -137,63 +140,64 @@ impl<D: Device> Gan<D> {
         }
     }
 
-    fn draw(&mut self, dataset: &DeviceDataset<D>, rows: usize) {
+    fn prepare_inputs(&mut self, dataset: &DeviceDataset<D>, rows: usize) {
         let (images, step) = (self.images.rows_mut(0..rows), D::view(&self.step, 0..1));
-        self.inputs.draw(&self.device, images, dataset, step, self.model.settings(), rows);
+        self.inputs.prepare(&self.device, images, dataset, step, self.model.settings(), rows);
     }
 
     fn generate(&mut self, update: Role, rows: usize) {
-        let input = self.inputs.of_generator(update, rows);
+        let input = self.inputs.generator_input(update, rows);
         let fakes = self.images.rows_mut(rows..2 * rows);
-        let Player { network, activations, .. } = &mut self.generator;
+        let TrainedNetwork { network, activations, .. } = &mut self.generator;
         let batches = Batches::one(rows);
         network.forward(&self.device, activations, &input, fakes, &batches, Mode::Training);
     }
 
     fn discriminate(&mut self, update: Role, batches: Batches) {
         let images = self.images.rows(batches.range());
-        let input = self.inputs.of_discriminator(update, images, &batches);
+        let input = self.inputs.discriminator_input(update, images, &batches);
         let outputs = self.outputs.rows_mut(batches.range());
-        let Player { network, activations, .. } = &mut self.discriminator;
+        let TrainedNetwork { network, activations, .. } = &mut self.discriminator;
         network.forward(&self.device, activations, &input, outputs, &batches, Mode::Training);
     }
 
-    /// The loss of an update, and its gradient with respect to the discriminator's outputs.
+    /// Computes the loss of an update and its gradient with respect to the discriminator's outputs.
     fn loss(&mut self, update: Role, rows: usize) {
         let settings = self.model.settings();
-        let (judged, scale, batches) = match update {
+        let (targets, scale, batches) = match update {
             Role::Discriminator => {
-                (Targets::RealThenFake, settings.d_loss_scale, judged(true, rows))
+                (Targets::RealThenFake, settings.d_loss_scale, discriminator_batches(true, rows))
             }
-            Role::Generator => (Targets::FakeAsReal, 1.0, judged(false, rows)),
+            Role::Generator => (Targets::FakeAsReal, 1.0, discriminator_batches(false, rows)),
         };
-        let shape = LossShape { rows, score: settings.loss.score(), scale, targets: judged };
+        let shape = LossShape { rows, score: settings.loss.score(), scale, targets };
         let gradient = self.discriminator.activations.output_gradient(&batches);
         let ring = D::view_mut(&mut self.ring, 0..RING_ROWS * RING_COLUMNS);
         let (outputs, step) = (self.outputs.rows(batches.range()), D::view(&self.step, 0..1));
         self.device.loss_forward_backward(gradient, ring, outputs, step, shape);
     }
 
-    /// Gradients of the discriminator's parameters, from its loss on real images and fakes.
+    /// Computes the gradients of the discriminator's parameters from its loss on real images and
+    /// fakes.
     fn backward_discriminator(&mut self, rows: usize) {
-        let batches = judged(true, rows);
+        let batches = discriminator_batches(true, rows);
         let (images, outputs) =
             (self.images.rows(batches.range()), self.outputs.rows(batches.range()));
-        let input = self.inputs.of_discriminator(Role::Discriminator, images, &batches);
-        let Player { network, activations, gradients, .. } = &mut self.discriminator;
+        let input = self.inputs.discriminator_input(Role::Discriminator, images, &batches);
+        let TrainedNetwork { network, activations, gradients, .. } = &mut self.discriminator;
         let gradients = ParameterGradients::Overwrite(gradients);
         network.backward(&self.device, activations, &input, outputs, &batches, gradients, None);
     }
 
-    /// Gradients of the generator's parameters, from its loss on fakes and through the
-    /// discriminator.
+    /// Computes the gradients of the generator's parameters from its loss on fakes, backpropagated
+    /// through the discriminator.
     fn backward_generator(&mut self, rows: usize) {
-        let (batches, own) = (judged(false, rows), Batches::one(rows));
+        let (batches, own) = (discriminator_batches(false, rows), Batches::one(rows));
         let fakes = self.images.rows(batches.range());
         let outputs = self.outputs.rows(batches.range());
-        let input = self.inputs.of_discriminator(Role::Generator, D::reborrow(&fakes), &batches);
+        let input = self.inputs.discriminator_input(Role::Generator, D::reborrow(&fakes), &batches);
         let dfakes = self.generator.activations.output_gradient(&own);
-        let Player { network, activations, .. } = &mut self.discriminator;
+        let TrainedNetwork { network, activations, .. } = &mut self.discriminator;
         let ignore = ParameterGradients::Ignore;
         network.backward(
             &self.device,
@@ -204,19 +208,19 @@ impl<D: Device> Gan<D> {
             ignore,
             Some(dfakes),
         );
-        let input = self.inputs.of_generator(Role::Generator, rows);
-        let Player { network, activations, gradients, .. } = &mut self.generator;
+        let input = self.inputs.generator_input(Role::Generator, rows);
+        let TrainedNetwork { network, activations, gradients, .. } = &mut self.generator;
         let gradients = ParameterGradients::Overwrite(gradients);
         network.backward(&self.device, activations, &input, fakes, &own, gradients, None);
     }
 
-    /// Images of the generator in evaluation mode (running statistics), plane by plane in
-    /// [−1, 1], for rows of noise and as many labels (where there are classes).
+    /// Generates images in evaluation mode (BatchNorm uses its running statistics): channels first,
+    /// in [−1, 1], one for each row of noise. A conditional GAN needs as many labels.
     ///
     /// # Errors
     /// When the device fails.
     pub fn sample(&mut self, noise: &[D::Real], labels: &[u32]) -> Result<Vec<D::Real>> {
-        let Player { network, activations, .. } = &mut self.generator;
+        let TrainedNetwork { network, activations, .. } = &mut self.generator;
         let generator = Generator { network, activations, images: &mut self.images };
         let rows = self.model.settings().batch_size;
         let mut images = Vec::new();
@@ -226,20 +230,20 @@ impl<D: Device> Gan<D> {
         Ok(images)
     }
 
-    /// Draws `rows` rows of noise on the device that no iteration uses, for [`Gan::sample`].
+    /// Samples `rows` rows of noise for [`Gan::sample`]; no training iteration uses this noise.
     ///
     /// # Errors
     /// When the device fails.
     pub fn sample_noise(&self, rows: usize, seed: u64) -> Result<Vec<D::Real>> {
-        draw_noise(&self.device, self.model.settings(), rows, seed)
+        sample_noise(&self.device, self.model.settings(), rows, seed)
     }
 
-    /// What is trained.
+    /// The model that is trained.
     pub fn model(&self) -> &Model {
         &self.model
     }
 
-    /// Its values.
+    /// The model's settings.
     pub fn settings(&self) -> &Settings {
         self.model.settings()
     }
@@ -254,30 +258,29 @@ impl<D: Device> Gan<D> {
         &self.device
     }
 
-    /// A network and what its training takes.
-    pub fn player(&self, role: Role) -> &Player<D> {
+    /// A network with its activations, gradients and optimizer.
+    pub fn trained_network(&self, role: Role) -> &TrainedNetwork<D> {
         match role {
             Role::Generator => &self.generator,
             Role::Discriminator => &self.discriminator,
         }
     }
 
-    /// The same to write, and the device.
-    pub fn player_mut(&mut self, role: Role) -> (&D, &mut Player<D>) {
-        let player = match role {
+    /// The device, and a network with its activations, gradients and optimizer, mutable.
+    pub fn trained_network_mut(&mut self, role: Role) -> (&D, &mut TrainedNetwork<D>) {
+        let network = match role {
             Role::Generator => &mut self.generator,
             Role::Discriminator => &mut self.discriminator,
         };
-        (&self.device, player)
+        (&self.device, network)
     }
 
-    /// Real images and fakes of the last iteration, and what the discriminator put out for them.
+    /// Real images and fakes of the last iteration, and the discriminator's outputs for them.
     pub fn images_and_outputs(&self) -> [&Matrix<D>; 2] {
         [&self.images, &self.outputs]
     }
 
-    /// Replaces the real images and their labels (none without classes): for tests that bring their
-    /// own.
+    /// Replaces the real images and their labels (none without classes), for tests.
     ///
     /// # Errors
     /// When the device fails.
@@ -287,14 +290,14 @@ impl<D: Device> Gan<D> {
         self.inputs.write_real_labels(&self.device, labels)
     }
 
-    /// Device and inputs, the inputs to write: for tests that bring their own.
+    /// The device, and the inputs of the iteration, mutable, for tests.
     pub fn inputs_mut(&mut self) -> (&D, &mut BatchInputs<D>) {
         (&self.device, &mut self.inputs)
     }
 
-    /// What the device remembers of iterations: one recording for each data set and number of rows.
-    pub fn recordings(&self) -> impl Iterator<Item = &D::Graph> {
-        self.recordings.values()
+    /// The captured graphs, one for each data set and batch size.
+    pub fn graphs(&self) -> impl Iterator<Item = &D::Graph> {
+        self.graphs.values()
     }
 
     /// Completed iterations.
@@ -302,8 +305,8 @@ impl<D: Device> Gan<D> {
         self.completed
     }
 
-    /// Sets the number of completed iterations: random numbers and the place in the order of images
-    /// follow from it.
+    /// Sets the number of completed iterations, which determines the random numbers and the
+    /// position in the order of images.
     ///
     /// # Errors
     /// When the device fails.
@@ -313,26 +316,26 @@ impl<D: Device> Gan<D> {
         self.device.upload(D::view_mut(&mut self.step, 0..1), &[iterations])
     }
 
-    /// Batches that have gone through a network in training mode: what BatchNorm's
-    /// `num_batches_tracked` counts.
-    pub fn passes(&self, role: Role) -> u64 {
+    /// How many batches a network has processed in training mode: BatchNorm's
+    /// `num_batches_tracked`.
+    pub fn batches_tracked(&self, role: Role) -> u64 {
         let (iterations, [generator, discriminator]) = self.before;
         let before = match role {
             Role::Generator => generator,
             Role::Discriminator => discriminator,
         };
         let since = u64::from(self.completed - iterations);
-        before + batches_through(&self.steps, role) as u64 * since
+        before + batches_per_iteration(&self.steps, role) as u64 * since
     }
 
-    /// Says how many batches have gone through generator and discriminator so far, where they may
-    /// have gone by other steps.
-    pub fn set_passes(&mut self, batches: [u64; 2]) {
+    /// Sets how many batches generator and discriminator have processed so far, possibly with other
+    /// steps (an earlier configuration of the run).
+    pub fn set_batches_tracked(&mut self, batches: [u64; 2]) {
         self.before = (self.completed, batches);
     }
 }
 
-/// What the discriminator looks at: fakes, and real images before them.
-fn judged(real: bool, rows: usize) -> Batches {
+/// The discriminator's input batches: fakes, preceded by real images if `real`.
+fn discriminator_batches(real: bool, rows: usize) -> Batches {
     Batches { rows, which: if real { 0..2 } else { 1..2 } }
 }

@@ -1,4 +1,4 @@
-//! A GAN whose parts fit each other: its settings with both networks, layer by layer.
+//! A validated GAN: its settings, and both networks with layers that fit each other.
 
 use super::role::Role;
 use super::settings::{InputPart, Layers, Settings};
@@ -6,7 +6,7 @@ use crate::data::ImageShape;
 use crate::nn::sequence::{Embedding, Input, SpecProblem};
 use crate::nn::{Layer, NetworkSpec, Sequence, Shape};
 
-/// A GAN's settings, and its networks resolved.
+/// A GAN's settings and its resolved networks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     settings: Settings,
@@ -14,7 +14,7 @@ pub struct Model {
     discriminator: NetworkSpec,
 }
 
-/// Networks that make no GAN.
+/// Why settings describe no valid GAN.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ModelProblem {
     /// A network's layers do not fit each other.
@@ -26,32 +26,32 @@ pub enum ModelProblem {
         problem: SpecProblem,
     },
 
-    /// A network takes in what it cannot.
+    /// A network's input list is invalid.
     #[error("the {network}'s input is {got}, but must be {expected}")]
     Input {
         /// The network.
         network: &'static str,
-        /// What its list says.
+        /// The list in the file.
         got: String,
-        /// What it may say.
+        /// The lists that are allowed.
         expected: String,
     },
 
-    /// A network puts out another shape than is asked of it.
+    /// A network's output has the wrong shape.
     #[error("the {network} ends with {got}, but must end with {expected}")]
     Output {
         /// The network.
         network: &'static str,
-        /// What comes out of its last layer.
+        /// The output shape of its last layer.
         got: String,
-        /// What must come out.
+        /// The shapes that are allowed.
         expected: String,
     },
 
-    /// The loss is of probabilities, which the discriminator does not put out.
+    /// The loss expects probabilities, but the discriminator does not end in a Sigmoid.
     #[error(
-        "loss \"bce\" is of probabilities, but the discriminator's last layer is no Sigmoid(); put \
-         one there, or choose \"bce-logits\""
+        "loss \"bce\" expects probabilities, but the discriminator's last layer is not Sigmoid(); \
+         add one, or choose \"bce-logits\""
     )]
     NoSigmoid,
 }
@@ -60,7 +60,7 @@ impl Model {
     /// The networks of these settings.
     ///
     /// # Errors
-    /// [`ModelProblem`] says which layer does not fit.
+    /// [`ModelProblem`] names the layer that does not fit.
     pub fn new(settings: Settings) -> Result<Self, ModelProblem> {
         let ImageShape { channels, height, width } = settings.image;
         let images =
@@ -70,20 +70,20 @@ impl Model {
         let discriminator = network(Role::Discriminator, &settings)?;
         let numbers = [Shape::Features(1), Shape::Image([1, 1, 1])];
         expect_output(Role::Discriminator, &discriminator, &numbers)?;
-        let discriminator = match settings.loss.is_of_probabilities() {
+        let discriminator = match settings.loss.takes_probabilities() {
             true => discriminator.with_logits().ok_or(ModelProblem::NoSigmoid)?,
             false => discriminator,
         };
         Ok(Self { settings, generator, discriminator })
     }
 
-    /// The same model with batches of other sizes.
+    /// The same model with another batch size.
     pub fn with_batch_size(&self, batch_size: usize) -> Self {
         let settings = Settings { batch_size, ..self.settings.clone() };
         Self { settings, ..self.clone() }
     }
 
-    /// Everything but the networks.
+    /// The settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -93,13 +93,13 @@ impl Model {
         &self.generator
     }
 
-    /// The discriminator's layers. A closing Sigmoid that the loss takes over is in the list, but
-    /// not run.
+    /// The discriminator's layers. With loss "bce", the list includes the final Sigmoid, but the
+    /// network does not run it: the loss computes it.
     pub fn discriminator(&self) -> &NetworkSpec {
         &self.discriminator
     }
 
-    /// One of them.
+    /// The layers of one of the networks.
     pub fn network(&self, role: Role) -> &NetworkSpec {
         match role {
             Role::Generator => &self.generator,
@@ -107,7 +107,7 @@ impl Model {
         }
     }
 
-    /// Whether one of the networks normalises batches, which must then have two rows.
+    /// Whether one of the networks has BatchNorm, so that batches must have two rows or more.
     pub fn normalizes(&self) -> bool {
         Role::BOTH.iter().any(|&role| self.network(role).has_batch_norm())
     }
@@ -120,7 +120,7 @@ fn network(role: Role, settings: &Settings) -> Result<NetworkSpec, ModelProblem>
         .map_err(|problem| ModelProblem::Layers { network: role.name(), problem })
 }
 
-/// What goes into a network, of its input's list.
+/// The input of a network, from the list in its file.
 fn input(role: Role, layers: &Layers, settings: &Settings) -> Result<Input, ModelProblem> {
     let image = settings.image;
     let (part, shape) = match role {
@@ -160,8 +160,8 @@ fn expect_output(
     Err(ModelProblem::Output { network: role.name(), got: got.to_string(), expected })
 }
 
-/// The layers as PyTorch's `Sequential` is written, for files that describe a network; a view stands
-/// among them where there is one.
+/// The layers as PyTorch prints a `Sequential`, for metadata of files. Views are listed among the
+/// layers.
 pub fn sequential(network: &NetworkSpec) -> String {
     let of_sequence = |sequence: &Sequence| {
         let view = sequence.view.map(|view| match view {

@@ -1,12 +1,12 @@
-//! The memory that a training run takes on its device, known before any of it is allocated.
+//! The memory plan of a training run: computed before anything is allocated.
 
 use tracing::debug;
 
 use super::batch::BatchInputs;
-use super::iteration::{batches_at_once, iteration};
+use super::iteration::{iteration, max_batches_per_pass};
 use super::model::Model;
-use super::player::Player;
 use super::role::Role;
+use super::trained_network::TrainedNetwork;
 use crate::device::ops::{RING_COLUMNS, RING_ROWS};
 use crate::device::{Device, Result};
 use crate::memory::{self, OutOfMemory};
@@ -14,23 +14,22 @@ use crate::nn::adam::STEP_WORDS;
 use crate::nn::{Activations, Network, Param};
 use crate::text::bytes;
 
-/// What the CPU takes besides, for packed operands.
+/// Additional memory on the CPU, for packed operands.
 const RESERVE_ON_HOST: usize = 64 << 20;
-/// What a GPU takes besides: for code of cuBLAS, which is loaded when a product is first asked for
-/// (tens of MB for each kind of product), for graphs, for padding and the rounding up of allocations
-/// (to 2 MB).
+/// Additional memory on a GPU: code of cuBLAS, which is loaded at the first GEMM of each kind (tens
+/// of MB each), graphs, padding, and allocations that are rounded up (to 2 MB).
 const RESERVE_ON_GPU: usize = 256 << 20;
 
-/// Copies of all weights that have room in the host's memory while a checkpoint is written, or read.
-/// One tensor is there at a time: as the device stores it, and again in PyTorch's layout where that is
-/// another. Of two copies at the most, less is measured, as no tensor is all weights.
+/// Copies of all weights for which host memory is required while a checkpoint is written or read.
+/// Only one tensor is in memory at a time: in the device's layout, and again in PyTorch's layout if
+/// that is different. Two copies are an upper bound; measured values are lower.
 const COPIES: usize = 2;
 
-/// What the program itself takes of the machine's memory on Linux, as measured: code, libraries,
-/// threads, packed operands of small products.
+/// Host memory of the program itself, measured on Linux: code, libraries, threads, packed operands
+/// of small matrix multiplications.
 const PROGRAM: usize = 20 << 20;
 
-/// What a device of kind `D` takes besides.
+/// Memory on a device of kind `D` besides the planned allocations.
 pub(super) const fn reserve<D: Device>() -> usize {
     if D::ON_HOST { RESERVE_ON_HOST } else { RESERVE_ON_GPU }
 }
@@ -40,35 +39,36 @@ pub(super) const fn reserve<D: Device>() -> usize {
 pub struct Plan {
     /// Weights, gradients, Adam's moments, running statistics.
     pub networks: usize,
-    /// Activations and their gradients, noise, masks: what grows with the batch.
+    /// Everything that grows with the batch size: activations and their gradients, noise, masks.
     pub batch: usize,
     /// The data set.
     pub images: usize,
-    /// In the machine's memory, while a checkpoint is written.
+    /// Host memory that is required while a checkpoint is written.
     pub checkpoint: usize,
-    /// The largest tensor of a checkpoint, which passes through the machine's memory by itself.
+    /// The largest tensor of a checkpoint; tensors pass through host memory one at a time.
     pub tensor: usize,
 }
 
 impl Plan {
-    /// Bytes on a device of kind `D` for a model that learns from `images` images.
+    /// The memory plan on a device of kind `D` for a model trained on `images` images.
     pub fn new<D: Device>(model: &Model, images: usize) -> Self {
         let (real, int) = (size_of::<D::Real>(), size_of::<u32>());
         let (settings, steps) = (model.settings(), iteration(model));
         let (generator, discriminator) = (model.generator(), model.discriminator());
         let (rows, pixels) = (settings.batch_size, settings.image.pixels());
-        let players = Player::<D>::numbers(generator) + Player::<D>::numbers(discriminator);
-        let at_once = |role| batches_at_once(&steps, role);
-        let activations = Activations::<D>::elements(generator, rows, at_once(Role::Generator))
-            + Activations::<D>::elements(discriminator, rows, at_once(Role::Discriminator));
+        let networks =
+            TrainedNetwork::<D>::numbers(generator) + TrainedNetwork::<D>::numbers(discriminator);
+        let batches = |role| max_batches_per_pass(&steps, role);
+        let activations = Activations::<D>::elements(generator, rows, batches(Role::Generator))
+            + Activations::<D>::elements(discriminator, rows, batches(Role::Discriminator));
         let [inputs, labels_and_table] = BatchInputs::<D>::numbers(model, &steps);
-        // Of the batch: images, and what the discriminator puts out for each.
-        let both = 2 * rows * (pixels + 1);
+        // Real images and fakes, and the discriminator's output for each.
+        let images_and_outputs = 2 * rows * (pixels + 1);
         let tensors = [generator, discriminator].map(|spec| Network::<D>::tensors(spec));
         let largest = tensors.iter().flatten().map(Param::count).max();
         Self {
-            networks: real * (players + RING_ROWS * RING_COLUMNS) + int * (1 + 2 * STEP_WORDS),
-            batch: real * (inputs + activations + both) + int * labels_and_table,
+            networks: real * (networks + RING_ROWS * RING_COLUMNS) + int * (1 + 2 * STEP_WORDS),
+            batch: real * (inputs + activations + images_and_outputs) + int * labels_and_table,
             images: images * (pixels + 2 * int),
             checkpoint: COPIES
                 * size_of::<f32>()
@@ -77,17 +77,18 @@ impl Plan {
         }
     }
 
-    /// The most bytes of the machine's memory that a run on it takes at once. While it begins, the
-    /// images are there twice, and of a run that goes on a tensor at a time; later only that.
-    pub fn peak(&self, goes_on: bool) -> usize {
-        let beginning = self.images + if goes_on { self.tensor } else { 0 };
-        self.total() + beginning.max(self.tensor) + PROGRAM
+    /// Peak host memory of a run on the CPU, in bytes. At the start, the images are in memory
+    /// twice, and a resumed run reads its checkpoint tensor by tensor; later, only a tensor comes
+    /// on top.
+    pub fn peak(&self, resumed: bool) -> usize {
+        let start = self.images + if resumed { self.tensor } else { 0 };
+        self.total() + start.max(self.tensor) + PROGRAM
     }
 
-    /// What a run takes of its device of kind `D`, in words.
-    pub fn in_words<D: Device>(&self, goes_on: bool) -> String {
+    /// The memory that a run takes on a device of kind `D`, as text.
+    pub fn describe<D: Device>(&self, resumed: bool) -> String {
         match D::ON_HOST {
-            true => format!("about {}: {self}", bytes(self.peak(goes_on))),
+            true => format!("about {}: {self}", bytes(self.peak(resumed))),
             false => format!("{}: {self}", bytes(self.total())),
         }
     }
@@ -97,7 +98,7 @@ impl Plan {
         self.networks + self.batch + self.images
     }
 
-    /// The plan, if the device has room for it, and the machine for checkpoints.
+    /// The plan, if it fits into the device's free memory, and checkpoints into the host's.
     ///
     /// # Errors
     /// [`OutOfMemory`] with the largest batch that fits.
@@ -110,7 +111,7 @@ impl Plan {
             )?;
         }
         let free = device.free_memory().unwrap_or(usize::MAX);
-        let asked = plan.room::<D>();
+        let asked = plan.required::<D>();
         debug!(%plan, asked, free, checkpoint = plan.checkpoint, "memory");
         if asked <= free {
             return Ok(plan);
@@ -123,17 +124,17 @@ impl Plan {
     }
 
     /// Bytes that must be free on a device of kind `D`.
-    fn room<D: Device>(&self) -> usize {
+    fn required<D: Device>(&self) -> usize {
         self.total() + reserve::<D>() + if D::ON_HOST { self.checkpoint } else { 0 }
     }
 }
 
 /// The largest batch that fits into `free` bytes, if any does.
 fn largest_batch<D: Device>(model: &Model, images: usize, free: usize) -> Option<usize> {
-    // What is needed is a sum of two parts, one the same for all batches, one for each image.
-    let room = |rows| Plan::new::<D>(&model.with_batch_size(rows), images).room::<D>();
-    let largest = free.checked_sub(room(0))? / (room(1) - room(0));
-    // BatchNorm has no variance of one image.
+    // The memory is linear in the batch size.
+    let required = |rows| Plan::new::<D>(&model.with_batch_size(rows), images).required::<D>();
+    let largest = free.checked_sub(required(0))? / (required(1) - required(0));
+    // A single image has no variance for BatchNorm.
     let least = if model.normalizes() { 2 } else { 1 };
     (largest >= least).then_some(largest)
 }
@@ -155,20 +156,20 @@ mod tests {
     fn the_largest_batch_fits_and_one_more_does_not() {
         for preset in presets() {
             let model = preset.model().unwrap();
-            let room = |rows| {
+            let required = |rows| {
                 let model = model.with_batch_size(rows);
-                Plan::new::<Cpu<f32>>(&model, 1000).room::<Cpu<f32>>()
+                Plan::new::<Cpu<f32>>(&model, 1000).required::<Cpu<f32>>()
             };
             let largest = |free| largest_batch::<Cpu<f32>>(&model, 1000, free);
             for batch in [2, 3, 1000, 999_999] {
-                for free in [room(batch), (room(batch) + room(batch + 1)) / 2, room(batch + 1) - 1]
-                {
+                let (fits, too_little) = (required(batch), required(batch + 1) - 1);
+                for free in [fits, (fits + too_little) / 2, too_little] {
                     assert_eq!(largest(free), Some(batch), "{}", preset.name);
                 }
             }
-            assert_eq!(largest(room(1) - 1), None, "{}", preset.name);
+            assert_eq!(largest(required(1) - 1), None, "{}", preset.name);
             assert_eq!(largest(0), None, "{}", preset.name);
-            assert_eq!(largest(room(1)).is_none(), model.normalizes(), "{}", preset.name);
+            assert_eq!(largest(required(1)).is_none(), model.normalizes(), "{}", preset.name);
         }
     }
 }

@@ -1,13 +1,13 @@
-//! The published GANs: `presets/*.toml`, which are part of the program.
+//! The published GANs: `presets/*.toml`, compiled into the program.
 
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::arrangement::Grid;
 use super::interval::Interval;
 use super::model::{Model, ModelProblem};
 use super::rewrite::Rewrite;
+use super::sample_grid::Grid;
 use super::settings::Settings;
 use crate::data::DatasetKind;
 use crate::ranges::OutOfRange;
@@ -16,43 +16,43 @@ use crate::ranges::OutOfRange;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preset {
-    /// The name to ask for it by.
+    /// Its name.
     #[serde(rename = "preset")]
     pub name: String,
-    /// What it is, in a line.
+    /// A description of one line.
     pub summary: String,
-    /// Where it comes from.
+    /// Where it was published.
     pub source: String,
-    /// What is worth knowing about it, and what was inferred.
+    /// Notes: peculiarities, and values that the source does not state.
     pub notes: Vec<String>,
-    /// The data set it is trained on unless another is asked for.
+    /// The default data set.
     pub dataset: Option<DatasetKind>,
     /// Epochs of the published run.
     pub epochs: u32,
-    /// When a grid of samples is made.
+    /// How often a sample grid is written.
     pub sample_interval: Interval,
-    /// Samples in a grid, without classes.
+    /// Rows and columns of a sample grid, without classes.
     pub sample_grid: Grid,
-    /// Everything else.
+    /// Hyperparameters and networks.
     pub gan: Settings,
-    /// The text of its file.
+    /// The text of the preset's file.
     #[serde(skip)]
     pub text: &'static str,
 }
 
 impl Preset {
-    /// The published GAN.
+    /// The model of this preset.
     ///
     /// # Errors
-    /// None but for a mistake in its file.
+    /// Only if the preset's file is wrong, which a test rules out.
     pub fn model(&self) -> Result<Model, ModelProblem> {
         Model::new(self.gan.clone())
     }
 
-    /// Its settings with other layers.
+    /// The preset's settings with changed layers.
     ///
     /// # Errors
-    /// [`OutOfRange`] names what it has none of.
+    /// [`OutOfRange`] if the preset has no layer that the change applies to.
     pub fn rewritten(&self, rewrite: &Rewrite) -> Result<Settings, OutOfRange> {
         let mut settings = self.gan.clone();
         rewrite.apply(&self.name, &mut settings)?;
@@ -80,7 +80,7 @@ const FILES: [(&str, &str); 8] = files![
 
 static PRESETS: LazyLock<Vec<Preset>> = LazyLock::new(|| FILES.map(parse).into());
 
-/// A file of ours that cannot be read is a mistake in this crate, which its tests find.
+/// Panics if an embedded file is invalid; a test parses all of them.
 fn parse((name, text): (&str, &'static str)) -> Preset {
     match toml::from_str(text) {
         Ok(preset) => Preset { text, ..preset },
@@ -88,17 +88,17 @@ fn parse((name, text): (&str, &'static str)) -> Preset {
     }
 }
 
-/// All of them.
+/// All presets.
 pub fn presets() -> &'static [Preset] {
     &PRESETS
 }
 
-/// The one of a name.
+/// The preset with this name.
 pub fn find(name: &str) -> Option<&'static Preset> {
     PRESETS.iter().find(|preset| preset.name == name)
 }
 
-/// All names, for messages.
+/// All names, separated by commas, for messages.
 pub fn names() -> String {
     FILES.map(|(name, _)| name).join(", ")
 }
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_is_a_gan_of_its_name() {
+    fn every_file_has_its_presets_name_and_a_valid_model() {
         for ((name, _), preset) in FILES.iter().zip(presets()) {
             assert_eq!(preset.name, *name);
             preset.model().unwrap();

@@ -1,11 +1,11 @@
-//! The two networks by what they do.
+//! The two networks of a GAN.
 
-/// Which of the two networks.
+/// One of the two networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Tells real images from generated ones.
+    /// Distinguishes real from generated images.
     Discriminator,
-    /// Makes images.
+    /// Generates images.
     Generator,
 }
 
@@ -13,7 +13,7 @@ impl Role {
     /// Both, generator first.
     pub const BOTH: [Role; 2] = [Role::Generator, Role::Discriminator];
 
-    /// As messages and files name it.
+    /// The name in messages and files.
     pub fn name(self) -> &'static str {
         match self {
             Role::Discriminator => "discriminator",

@@ -1,4 +1,4 @@
-//! Images of a generator: of one that is learning, and of one alone, from a checkpoint.
+//! Generates images: with the generator of a GAN in training, or with one from a checkpoint.
 //!
 //! ```no_run
 //! use gan_cuda::device::cpu::Cpu;
@@ -10,7 +10,7 @@
 //! let config = snapshot::config(&checkpoint)?;
 //! let mut sampler = snapshot::sampler(Cpu::<f32>::new(2), &checkpoint, &config, 64)?;
 //! let noise = sampler.noise(2, 0)?; // seed 0
-//! for images in sampler.draw(Statistics::Running, &noise, &[7, 3]) {
+//! for images in sampler.generate(Statistics::Running, &noise, &[7, 3]) {
 //!     println!("{:?}", images?); // a seven and a three
 //! }
 //! # Ok::<(), gan_cuda::Error>(())
@@ -26,16 +26,16 @@ use crate::nn::{Activations, Batches, Matrix, Mode, Network, NetworkSpec, PassIn
 use crate::rng::{Stream, site};
 
 choices! {
-    /// What BatchNorm normalises with.
+    /// The statistics that BatchNorm normalizes with.
     pub enum Statistics {
-        /// The running statistics, gathered in training: an image depends on its own noise alone.
+        /// The running statistics of training: each image depends on its own noise only.
         Running = "running",
-        /// The statistics of the images drawn together, as in training.
+        /// The statistics of the batch of generated images, as in training.
         Batch = "batch",
     }
 }
 
-/// A generator alone, which learns no more: it has no gradients and no optimiser.
+/// A generator for inference: it has no gradients and no optimizer.
 pub struct Sampler<D: Device> {
     device: D,
     settings: Settings,
@@ -46,8 +46,8 @@ pub struct Sampler<D: Device> {
 }
 
 impl<D: Device> Sampler<D> {
-    /// The generator of a model, all zeros, with memory to draw up to `rows` images at once. Its
-    /// parameters and running statistics come from [`crate::run::snapshot::sampler`].
+    /// The generator of a model, with all weights zero, and memory for up to `rows` images at once.
+    /// [`crate::run::snapshot::sampler`] sets its parameters and running statistics.
     ///
     /// # Errors
     /// [`OutOfMemory`].
@@ -64,25 +64,26 @@ impl<D: Device> Sampler<D> {
         })
     }
 
-    /// Draws noise for `rows` images, the same for the same seed and beginning alike for any
-    /// number of rows; with a run's seed it is the noise of that run's grids.
+    /// Samples noise for `rows` images. A row depends on the seed and its index only, not on the
+    /// number of rows; with a run's seed it is the noise of that run's sample grids.
     ///
     /// # Errors
     /// When the device fails.
     pub fn noise(&self, rows: usize, seed: u64) -> Result<Vec<D::Real>> {
-        draw_noise(&self.device, &self.settings, rows, seed)
+        sample_noise(&self.device, &self.settings, rows, seed)
     }
 
-    /// Images for rows of noise, and as many labels where there are classes: plane by plane in
-    /// [−1, 1], pass by pass as they are asked for. With [`Statistics::Batch`] those of one pass, as
-    /// many as the sampler has rows, are normalised together: at least two.
+    /// Generates an image for each row of noise, channels first, in [−1, 1]; a conditional GAN
+    /// needs as many labels. The iterator runs one pass for each item. With [`Statistics::Batch`]
+    /// the images of a pass, as many as the sampler has rows, are normalized together; there must
+    /// be at least two.
     ///
     /// # Errors
     /// When the device fails.
     ///
     /// # Panics
     /// When a label is not one of the model's classes, or labels are missing.
-    pub fn draw<'a>(
+    pub fn generate<'a>(
         &'a mut self,
         statistics: Statistics,
         noise: &'a [D::Real],
@@ -97,17 +98,17 @@ impl<D: Device> Sampler<D> {
         Generator { network, activations, images }.passes(device, *rows, mode, noise, labels)
     }
 
-    /// Device and generator, the generator to write.
+    /// The device, and the generator, mutable.
     pub fn network_mut(&mut self) -> (&D, &mut Network<D>) {
         (&self.device, &mut self.network)
     }
 }
 
-/// Draws `rows` rows of noise that no iteration uses.
+/// Samples `rows` rows of noise that no training iteration uses.
 ///
 /// # Errors
 /// When the device fails.
-pub fn draw_noise<D: Device>(
+pub fn sample_noise<D: Device>(
     device: &D,
     settings: &Settings,
     rows: usize,
@@ -122,7 +123,7 @@ pub fn draw_noise<D: Device>(
     device.download(D::view(&noise, 0..len))
 }
 
-/// A generator, and where its passes leave activations and images.
+/// A generator, its activations, and the matrix for its images.
 pub(super) struct Generator<'a, D: Device> {
     pub(super) network: &'a mut Network<D>,
     pub(super) activations: &'a mut Activations<D>,
@@ -130,7 +131,7 @@ pub(super) struct Generator<'a, D: Device> {
 }
 
 impl<'a, D: Device> Generator<'a, D> {
-    /// Images for rows of noise, `rows` at a time.
+    /// Generates images for rows of noise, up to `rows` in each pass.
     pub(super) fn passes(
         mut self,
         device: &'a D,
@@ -182,7 +183,7 @@ fn check_memory<D: Device>(device: &D, spec: &NetworkSpec, rows: usize) -> Resul
     let asked = size_of::<D::Real>() * numbers + reserve::<D>();
     match device.free_memory() {
         Some(free) if free < asked => {
-            let remedy = format!("{rows} images are drawn at once; ask for fewer");
+            let remedy = format!("{rows} images are generated at once; ask for fewer");
             Err(OutOfMemory { device: device.describe(), asked, free, remedy }.into())
         }
         _ => Ok(()),
@@ -208,39 +209,40 @@ mod tests {
         sampler
     }
 
-    fn draw(sampler: &mut Sampler<Cpu<f32>>, statistics: Statistics) -> Vec<f32> {
+    fn generate(sampler: &mut Sampler<Cpu<f32>>, statistics: Statistics) -> Vec<f32> {
         let noise = sampler.noise(10, 0).unwrap();
         let labels: Vec<u32> = (0..10).collect();
-        sampler.draw(statistics, &noise, &labels).flat_map(|images| images.unwrap()).collect()
+        sampler.generate(statistics, &noise, &labels).flat_map(|images| images.unwrap()).collect()
     }
 
     #[test]
-    fn statistics_of_the_batch_never_move_the_running_ones() {
+    fn batch_statistics_leave_running_statistics_unchanged() {
         let mut sampler = sampler(10);
         let running = |sampler: &Sampler<Cpu<f32>>| {
             let statistics = sampler.network.statistics();
             let read = |param| statistics.read(&sampler.device, param).unwrap();
             statistics.list().iter().flat_map(read).collect::<Vec<f32>>()
         };
-        let (before, images) = (running(&sampler), draw(&mut sampler, Statistics::Running));
-        let together = draw(&mut sampler, Statistics::Batch);
-        assert_ne!(together, images);
-        assert_eq!(draw(&mut sampler, Statistics::Batch), together);
+        let (before, images) = (running(&sampler), generate(&mut sampler, Statistics::Running));
+        let batch = generate(&mut sampler, Statistics::Batch);
+        assert_ne!(batch, images);
+        assert_eq!(generate(&mut sampler, Statistics::Batch), batch);
         assert_eq!(running(&sampler), before);
-        assert_eq!(draw(&mut sampler, Statistics::Running), images);
+        assert_eq!(generate(&mut sampler, Statistics::Running), images);
     }
 
     #[test]
-    fn images_drawn_in_parts_are_the_same_with_running_statistics() {
-        let [whole, parts] = [10, 4].map(|rows| draw(&mut sampler(rows), Statistics::Running));
-        assert_eq!(whole.len(), 10 * 784);
-        assert!(whole.iter().zip(&parts).all(|(a, b)| (a - b).abs() < 1e-6));
-        let apart = draw(&mut sampler(4), Statistics::Batch).len();
-        assert_eq!((parts.len(), apart), (whole.len(), whole.len()));
+    fn images_do_not_depend_on_the_batch_size_with_running_statistics() {
+        let [one_pass, three_passes] =
+            [10, 4].map(|rows| generate(&mut sampler(rows), Statistics::Running));
+        assert_eq!(one_pass.len(), 10 * 784);
+        assert!(one_pass.iter().zip(&three_passes).all(|(a, b)| (a - b).abs() < 1e-6));
+        let batch = generate(&mut sampler(4), Statistics::Batch).len();
+        assert_eq!((three_passes.len(), batch), (one_pass.len(), one_pass.len()));
     }
 
     #[test]
-    fn noise_begins_alike_for_any_number_of_rows() {
+    fn noise_does_not_depend_on_the_number_of_rows() {
         let sampler = sampler(1);
         let noise = sampler.noise(7, 3).unwrap();
         assert_eq!(noise[..100], sampler.noise(1, 3).unwrap());
@@ -249,9 +251,9 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "labels below 10")]
-    fn label_that_is_no_class_is_refused() {
+    fn label_out_of_range_is_refused() {
         let mut sampler = sampler(1);
         let noise = sampler.noise(1, 0).unwrap();
-        sampler.draw(Statistics::Running, &noise, &[10]).for_each(drop);
+        sampler.generate(Statistics::Running, &noise, &[10]).for_each(drop);
     }
 }

@@ -1,4 +1,4 @@
-//! Every value of a GAN: the losses, how it learns, and both networks.
+//! The settings of a GAN: hyperparameters, loss function, and both networks.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,39 +8,39 @@ use crate::data::ImageShape;
 use crate::device::ops::{Adam, Latent, Score};
 use crate::nn::{Init, Sequence};
 
-/// The values of a GAN: what stands below `[gan]` in its TOML file.
+/// The settings of a GAN: the table `[gan]` of its TOML file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Numbers in a row of noise.
+    /// Latent dimension: numbers in a noise vector.
     pub latent_dim: usize,
-    /// Distribution of the noise.
+    /// Latent distribution.
     pub latent: Latent,
-    /// Classes of a conditional GAN.
+    /// Number of classes of a conditional GAN.
     pub classes: Option<usize>,
-    /// The formula of the losses.
+    /// Loss function.
     pub loss: Loss,
-    /// Factor of the discriminator's loss, which is real + fake.
+    /// Factor of the discriminator's loss: d_loss_scale · (real loss + fake loss).
     pub d_loss_scale: f64,
     /// Which network is updated first.
     pub order: Order,
-    /// Whether the second update draws images of its own.
+    /// Whether the second update uses new fakes.
     pub fakes: Fakes,
-    /// How weights begin.
+    /// Weight initialization.
     pub init: Init,
-    /// Images in a batch.
+    /// Batch size.
     pub batch_size: usize,
-    /// Whether an epoch's short last batch is dropped.
+    /// Whether an incomplete last batch of an epoch is dropped.
     pub drop_last: bool,
     /// Adam's learning rate.
     pub lr: f64,
-    /// Adam's first decay.
+    /// Adam's β₁.
     pub b1: f64,
-    /// Adam's second decay.
+    /// Adam's β₂.
     pub b2: f64,
-    /// Adam's epsilon.
+    /// Adam's ε.
     pub adam_eps: f64,
-    /// The shape of one image.
+    /// The shape of an image.
     pub image: ImageShape,
     /// The generator, layer by layer.
     pub generator: Layers,
@@ -48,11 +48,11 @@ pub struct Settings {
     pub discriminator: Layers,
 }
 
-/// A network as its TOML file describes it.
+/// A network as the TOML file describes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Layers {
-    /// What goes in, side by side.
+    /// The parts of the input, which are concatenated.
     pub input: Vec<InputPart>,
     /// The layers.
     pub sequences: Vec<Sequence>,
@@ -61,36 +61,36 @@ pub struct Layers {
 choices! {
     /// A part of a network's input.
     pub enum InputPart {
-        /// Random numbers, `latent_dim` of them.
+        /// Noise: `latent_dim` random numbers.
         Noise = "noise",
-        /// An image, real or generated.
+        /// A real or generated image.
         Image = "image",
-        /// The embedding of a class label, as many features as there are classes.
+        /// The embedding of a class label; its dimension is the number of classes.
         Label = "label",
     }
 }
 
 impl Loss {
-    /// Whether it is of probabilities: the discriminator then ends in a Sigmoid, which the engine
-    /// computes with the loss.
-    pub fn is_of_probabilities(self) -> bool {
+    /// Whether the loss expects probabilities: the discriminator then ends in a Sigmoid, which the
+    /// engine computes together with the loss.
+    pub fn takes_probabilities(self) -> bool {
         match self {
             Loss::Bce => true,
             Loss::BceLogits | Loss::Mse => false,
         }
     }
 
-    /// No healthy loss comes near it. Squared error has it where outputs are a hundred from their
-    /// targets of 0 and 1, cross-entropy where logits are ten thousand from zero on the wrong side;
-    /// that of probabilities is cut off at 100 for an image.
-    pub fn exploded(self) -> f64 {
+    /// A loss above this threshold has exploded. Squared error reaches it when outputs are 100 away
+    /// from their targets of 0 and 1; cross-entropy of logits when they are 10,000 away from zero
+    /// on the wrong side. Cross-entropy of probabilities is clamped at 100 for an image.
+    pub fn explosion_threshold(self) -> f64 {
         match self {
             Loss::Bce => 50.0,
             Loss::BceLogits | Loss::Mse => 1e4,
         }
     }
 
-    /// How a device scores it.
+    /// The device's operation for this loss.
     pub(super) fn score(self) -> Score {
         match self {
             Loss::BceLogits => Score::CrossEntropy,
@@ -106,7 +106,7 @@ impl Settings {
         Adam { lr: self.lr, b1: self.b1, b2: self.b2, eps: self.adam_eps }
     }
 
-    /// A network's description.
+    /// The layers of a network.
     pub fn layers(&self, role: Role) -> &Layers {
         match role {
             Role::Generator => &self.generator,
@@ -114,7 +114,7 @@ impl Settings {
         }
     }
 
-    /// The same, to change.
+    /// The layers of a network, mutable.
     pub fn layers_mut(&mut self, role: Role) -> &mut Layers {
         match role {
             Role::Generator => &mut self.generator,
@@ -124,18 +124,19 @@ impl Settings {
 }
 
 choices! {
-    /// Loss formulas.
+    /// Loss functions.
     pub enum Loss {
-        /// Binary cross-entropy of a logit.
+        /// Binary cross-entropy with logits, as PyTorch's BCEWithLogitsLoss.
         BceLogits = "bce-logits",
-        /// Binary cross-entropy of a probability: the discriminator ends in a sigmoid. As PyTorch's
-        /// BCELoss it is at most 100, with next to no gradient where the sigmoid is saturated.
+        /// Binary cross-entropy of a probability: the discriminator ends in a sigmoid. Like
+        /// PyTorch's BCELoss, it is at most 100 and has almost no gradient where the sigmoid
+        /// saturates.
         Bce = "bce",
-        /// Squared error of the raw output (least-squares GAN).
+        /// Mean squared error of the raw output (least-squares GAN).
         Mse = "mse",
     }
 
-    /// The order of an iteration's two updates.
+    /// The order of the two updates of an iteration.
     pub enum Order {
         /// The discriminator first.
         DFirst = "d-first",
@@ -143,11 +144,11 @@ choices! {
         GFirst = "g-first",
     }
 
-    /// The generated images of an iteration's second update.
+    /// The fakes of the second update of an iteration.
     pub enum Fakes {
-        /// Those of the first update: one generator pass an iteration.
+        /// The fakes of the first update: one generator pass per iteration.
         Same = "same",
-        /// New ones from fresh noise.
+        /// New fakes, generated from new noise.
         Fresh = "fresh",
     }
 }

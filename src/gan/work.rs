@@ -1,5 +1,5 @@
-//! What an iteration must compute and move, known from the layers alone: what a benchmark holds
-//! measured times against.
+//! The least that an iteration must compute and move, derived from the layers alone. Benchmarks
+//! compare measured times with it.
 
 use super::iteration::{Step, iteration};
 use super::model::Model;
@@ -7,22 +7,22 @@ use super::role::Role;
 use crate::nn::plan::{ConvolutionStage, LinearStage};
 use crate::nn::{NetworkSpec, Stage};
 
-/// Numbers that a step of Adam moves for each parameter: it reads value, gradient and both moments,
-/// and writes value and moments.
+/// Floats that an Adam step reads or writes for each parameter: it reads the parameter, its
+/// gradient and both moments, and writes the parameter and the moments.
 const ADAM: u64 = 7;
 const BYTES: u64 = size_of::<f32>() as u64;
 
-/// The least that an iteration on a full batch does, in single precision.
+/// The minimum work of an iteration on a full batch, in single precision.
 ///
-/// Counted are the matrix products as [`super::Gan::iterate`] queues them, each reading both factors
-/// and writing its result once, and one pass of Adam over each network. All else is counted as free:
-/// it could be fused into these.
+/// It counts the matrix multiplications that [`super::Gan::iterate`] queues, each of which reads
+/// both operands and writes its result once, and one Adam step for each network. Everything else
+/// counts as free, as it could be fused into these.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Work {
-    /// Floating-point operations of the matrix products: 2·m·n·k each.
+    /// Floating-point operations of the matrix multiplications: 2·m·n·k each.
     pub flop: u64,
-    /// Bytes that the matrix products read and write.
-    pub product_bytes: u64,
+    /// Bytes that the matrix multiplications read and write.
+    pub gemm_bytes: u64,
     /// Bytes that Adam reads and writes: 28 for each parameter.
     pub adam_bytes: u64,
 }
@@ -48,53 +48,54 @@ impl Work {
                 Step::AdamStep(role) => {
                     work.adam_bytes += BYTES * ADAM * model.network(role).parameters() as u64;
                 }
-                Step::Draw | Step::Loss { .. } | Step::Advance => {}
+                Step::PrepareInputs | Step::Loss { .. } | Step::Advance => {}
             }
         }
         work
     }
 
     fn forward(&mut self, network: &NetworkSpec, rows: usize) {
-        products(network).for_each(|layer| self.product(&layer, rows));
+        gemms(network).for_each(|layer| self.gemm(&layer, rows));
     }
 
-    /// Gradients of all weights, of every input but the first, and of a label's columns of that.
+    /// Gradients of all weights, of the inputs of all layers but the first, and of the label
+    /// columns of the first layer's input.
     fn backward_to_parameters(&mut self, network: &NetworkSpec, rows: usize) {
-        products(network).for_each(|layer| self.product(&layer, rows));
-        products(network).skip(1).for_each(|layer| self.product(&layer, rows));
-        if let (Some(label), Some(first)) = (network.input().label, products(network).next()) {
-            self.product(&first.of_columns(label.classes, network), rows);
+        gemms(network).for_each(|layer| self.gemm(&layer, rows));
+        gemms(network).skip(1).for_each(|layer| self.gemm(&layer, rows));
+        if let (Some(label), Some(first)) = (network.input().label, gemms(network).next()) {
+            self.gemm(&first.of_columns(label.classes, network), rows);
         }
     }
 
-    /// Gradients of every input, of the first without a label's columns.
+    /// Gradients of the inputs of all layers; of the first layer's input without the label columns.
     fn backward_to_input(&mut self, network: &NetworkSpec, rows: usize) {
-        products(network).skip(1).for_each(|layer| self.product(&layer, rows));
-        if let Some(first) = products(network).next() {
+        gemms(network).skip(1).for_each(|layer| self.gemm(&layer, rows));
+        if let Some(first) = gemms(network).next() {
             let columns = network.input().shape.elements() / network.input_pixels();
-            self.product(&first.of_columns(columns, network), rows);
+            self.gemm(&first.of_columns(columns, network), rows);
         }
     }
 
-    /// A product of a layer: forward, or for the gradient of its weights or its input. All three
-    /// multiply as many numbers, and each reads or writes what the others do.
-    fn product(&mut self, layer: &Product, rows: usize) {
+    /// A matrix multiplication of a layer: forward, or the gradient of its weights or of its input.
+    /// All three take the same number of operations and involve the same three matrices.
+    fn gemm(&mut self, layer: &Gemm, rows: usize) {
         self.flop += 2 * (rows * layer.multiplications) as u64;
         let moved = rows * (layer.inputs + layer.outputs) + layer.weights;
-        self.product_bytes += BYTES * moved as u64;
+        self.gemm_bytes += BYTES * moved as u64;
     }
 }
 
-/// A layer's product, for one row.
-struct Product {
+/// The matrix multiplication of a layer, for one row of the batch.
+struct Gemm {
     multiplications: usize,
     inputs: usize,
     outputs: usize,
     weights: usize,
 }
 
-impl Product {
-    /// With some columns only of each pixel of a network's input.
+impl Gemm {
+    /// The multiplication restricted to `columns` columns of each pixel of the network's input.
     fn of_columns(&self, columns: usize, network: &NetworkSpec) -> Self {
         let all = self.inputs / network.input_pixels();
         let part = |numbers: usize| numbers / all * columns;
@@ -107,9 +108,9 @@ impl Product {
     }
 }
 
-fn products(network: &NetworkSpec) -> impl Iterator<Item = Product> {
+fn gemms(network: &NetworkSpec) -> impl Iterator<Item = Gemm> {
     network.stages().iter().filter_map(|stage| match stage {
-        Stage::Linear(LinearStage { inputs, outputs, .. }) => Some(Product {
+        Stage::Linear(LinearStage { inputs, outputs, .. }) => Some(Gemm {
             multiplications: inputs * outputs,
             inputs: *inputs,
             outputs: *outputs,
@@ -117,7 +118,7 @@ fn products(network: &NetworkSpec) -> impl Iterator<Item = Product> {
         }),
         Stage::Convolution(ConvolutionStage { shape, transposed, .. }) => {
             let (x, y) = (shape.x_len(), shape.y_len());
-            Some(Product {
+            Some(Gemm {
                 multiplications: shape.positions() * shape.w_len(),
                 inputs: if *transposed { y } else { x },
                 outputs: if *transposed { x } else { y },
@@ -153,16 +154,16 @@ mod tests {
         let generator = 96 * 1024 + 1024 * 1024 + 1024 * 784;
         let discriminator = 784 * 256 + 256 * 256 + 256;
         let generated = 256 * generator;
-        let judged = (512 + 256) * discriminator;
-        let learnt_by_d = 512 * discriminator + 512 * (256 * 256 + 256);
+        let discriminated = (512 + 256) * discriminator;
+        let d_backward = 512 * discriminator + 512 * (256 * 256 + 256);
         let through_d = 256 * discriminator;
-        let learnt_by_g = 256 * generator + 256 * (1024 * 1024 + 1024 * 784);
-        let products = generated + judged + learnt_by_d + through_d + learnt_by_g;
-        assert_eq!(published("mlp").flop, 2 * products);
-        assert_eq!(2 * products, 3_830_448_128);
+        let g_backward = 256 * generator + 256 * (1024 * 1024 + 1024 * 784);
+        let multiplications = generated + discriminated + d_backward + through_d + g_backward;
+        assert_eq!(published("mlp").flop, 2 * multiplications);
+        assert_eq!(2 * multiplications, 3_830_448_128);
     }
 
-    /// One layer a network, so few enough numbers to count: 2→9 and 9→1, a batch of 3.
+    /// One layer for each network, small enough to count by hand: 2→9 and 9→1, with a batch of 3.
     #[test]
     fn bytes_of_two_layers_are_those_counted_by_hand() {
         let mut settings = find("mlp").unwrap().gan.clone();
@@ -173,28 +174,28 @@ mod tests {
         let small = Work::new(&Model::new(settings).unwrap());
         let of_g = 3 * 2 + 2 * 9 + 3 * 9; // forward and the weights' gradient
         let of_d = |rows: u64| rows * 9 + 9 + rows; // forward on 6 and 3, weights 6, input 3
-        let products = 2 * of_g + 2 * of_d(6) + 2 * of_d(3);
-        assert_eq!(small.product_bytes, 4 * products);
+        let floats = 2 * of_g + 2 * of_d(6) + 2 * of_d(3);
+        assert_eq!(small.gemm_bytes, 4 * floats);
         assert_eq!(small.adam_bytes, 28 * (2 * 9 + 9 + 9 + 1));
     }
 
     #[test]
-    fn fresh_fakes_cost_a_pass_of_the_generator() {
+    fn fresh_fakes_cost_another_generator_pass() {
         let fresh = work("mlp", Rewrite::default(), |settings| settings.fakes = Fakes::Fresh);
         let generator = 96 * 1024 + 1024 * 1024 + 1024 * 784;
         assert_eq!(fresh.flop - published("mlp").flop, 2 * 256 * generator);
     }
 
     #[test]
-    fn a_discriminator_without_dropout_that_learns_second_judges_once() {
+    fn second_update_of_a_discriminator_without_dropout_shares_its_forward_pass() {
         let discriminator = 794 * 512 + 512 * 512 + 512 * 512 + 512;
-        let once = work("cgan", Rewrite { dropout: Some(0.0), ..Rewrite::default() }, |_| ());
-        assert_eq!(published("cgan").flop - once.flop, 2 * 64 * discriminator);
+        let shared = work("cgan", Rewrite { dropout: Some(0.0), ..Rewrite::default() }, |_| ());
+        assert_eq!(published("cgan").flop - shared.flop, 2 * 64 * discriminator);
     }
 
-    /// `cgan` without its labels would have 110 and 784 inputs and none of the tables' gradients.
+    /// Without labels, `cgan` would have 110 and 784 inputs and no gradients of embedding tables.
     #[test]
-    fn labels_cost_the_gradients_of_their_tables() {
+    fn labels_cost_the_gradients_of_their_embedding_tables() {
         let with = published("cgan");
         let without = work("cgan", Rewrite::default(), |settings| {
             (settings.classes, settings.latent_dim) = (None, 110);

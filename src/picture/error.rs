@@ -1,61 +1,61 @@
-//! Why a picture cannot be made.
+//! Errors of making pictures.
 
 use std::path::PathBuf;
 
 use crate::file_error::FileError;
 use crate::formats;
 
-/// What can go wrong with pictures.
+/// Why a picture cannot be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The system refuses a file.
+    /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
 
-    /// It could not be encoded.
+    /// It cannot be encoded.
     #[error(transparent)]
     Format(#[from] formats::Error),
 
-    /// A plot could not be drawn.
+    /// A plot cannot be drawn.
     #[error("cannot draw {path}: {problem}")]
     Plot {
         /// The plot.
         path: PathBuf,
-        /// The plotting library's word.
+        /// The plotting library's message.
         problem: String,
     },
 
-    /// Frames cannot be joined to an animation.
+    /// An animation cannot be encoded.
     #[error("cannot make {path}: {problem}")]
     Gif {
         /// The animation.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         problem: String,
     },
 
-    /// A sample is no picture.
+    /// A sample grid cannot be decoded.
     #[cfg(feature = "plot")]
-    #[error("{path} cannot be read; delete it, or put it back as it was")]
+    #[error("{path} cannot be read; delete it, or restore it")]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The decoder's error.
         source: image::ImageError,
     },
 
-    /// A sample is not as large as the others.
-    #[error("{path} has {} × {} pixels, but the first sample {} × {}; delete it", size.0, size.1, first.0, first.1)]
+    /// A sample grid has another size than the others.
+    #[error("{path} has {} × {} pixels, but the first sample grid has {} × {}; delete it", size.0, size.1, first.0, first.1)]
     OtherSize {
         /// The file.
         path: PathBuf,
         /// Its width and height.
         size: (u32, u32),
-        /// Those of the first.
+        /// Width and height of the first sample grid.
         first: (u32, u32),
     },
 }
 
-/// A result whose error is this room's unless another is named.
+/// A result with this module's error by default.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -9,14 +9,14 @@ use crate::formats::files::write_whole;
 use crate::formats::png::encode_png;
 use crate::picture::Result;
 
-/// Black pixels around and between images.
+/// Width of the black border around and between images, in pixels.
 const PADDING: usize = 2;
 
-/// Writes a grid of images, `columns` in a row, whole or not at all.
+/// Writes a grid of images, `columns` in a row, atomically.
 ///
-/// `images`: (count, channels, height, width), from -1 (black) to 1 (white); what lies outside is
-/// clamped, NaN is black. One image alone has no padding, as with torchvision. Panics when there
-/// are no images, or `shape` does not divide them, or it is neither grey nor RGB.
+/// `images`: (count, channels, height, width), from -1 (black) to 1 (white); values outside are
+/// clamped, NaN is black. A single image has no padding, as in torchvision. Panics when there are
+/// no images, when the last image is incomplete, or when images are neither grey nor RGB.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -24,7 +24,7 @@ pub fn write_grid(path: &Path, images: &[f32], shape: ImageShape, columns: usize
     Picture::of(images, shape, columns).write(path)
 }
 
-/// A picture with a place for each image, black where there is none yet.
+/// A grid with a cell for each image; empty cells are black.
 pub struct Picture {
     shape: ImageShape,
     columns: usize,
@@ -35,7 +35,7 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// A picture with places for images of `shape`. One place alone has no padding.
+    /// A grid with cells for images of `shape`. A single cell has no padding.
     pub fn new(shape: ImageShape, rows: usize, columns: usize) -> Picture {
         let padding = padding(rows, columns);
         let size = size(shape, rows, columns);
@@ -56,21 +56,21 @@ impl Picture {
         picture
     }
 
-    /// Draws images, as [`write_grid`] takes them, at the places from `first` on, row by row.
+    /// Draws images, as [`write_grid`] takes them, into the cells from `first` on, row by row.
     ///
     /// # Panics
-    /// When there is no such place, or part of an image.
+    /// When there is no such cell, or the last image is incomplete.
     pub fn draw(&mut self, first: usize, images: &[f32]) {
         assert_eq!(images.len() % self.shape.pixels(), 0, "part of an image of {:?}", self.shape);
         for (i, image) in images.chunks_exact(self.shape.pixels()).enumerate() {
             let (row, column) = ((first + i) / self.columns, (first + i) % self.columns);
             let top = self.padding + row * (self.shape.height + self.padding);
             let left = self.padding + column * (self.shape.width + self.padding);
-            self.place(image, top, left);
+            self.draw_image(image, top, left);
         }
     }
 
-    /// Writes the picture, whole or not at all. Panics when it is neither grey nor RGB.
+    /// Writes the grid atomically. Panics when it is neither grey nor RGB.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -78,10 +78,10 @@ impl Picture {
         Ok(write_whole(path, &self.png(path)?)?)
     }
 
-    /// The bytes of the PNG that goes to `path`. Panics when it is neither grey nor RGB.
+    /// The grid as a PNG; `path` appears in error messages. Panics when it is neither grey nor RGB.
     ///
     /// # Errors
-    /// When a side is longer than PNG allows.
+    /// When it is larger than PNG allows.
     pub fn png(&self, path: &Path) -> Result<Vec<u8>> {
         let color = match self.shape.channels {
             1 => png::ColorType::Grayscale,
@@ -101,24 +101,24 @@ impl Picture {
         self.size
     }
 
-    /// Puts one image, plane by plane, at a place in the grid, pixel by pixel.
-    fn place(&mut self, image: &[f32], top: usize, left: usize) {
+    /// Draws an image (channels first) at a position of the grid (channels last).
+    fn draw_image(&mut self, image: &[f32], top: usize, left: usize) {
         let ImageShape { channels, height, width } = self.shape;
         for (channel, plane) in image.chunks_exact(height * width).enumerate() {
             for (y, row) in plane.chunks_exact(width).enumerate() {
                 let start = ((top + y) * self.size.0 + left) * channels + channel;
-                let places = self.bytes[start..].iter_mut().step_by(channels);
-                places.zip(row).for_each(|(place, &value)| *place = byte(value));
+                let bytes = self.bytes[start..].iter_mut().step_by(channels);
+                bytes.zip(row).for_each(|(pixel, &value)| *pixel = byte(value));
             }
         }
     }
 }
 
-/// Width and height in pixels of a [`Picture`] with so many places, whether or not it fits into
-/// memory.
+/// Width and height in pixels of a [`Picture`] with this number of rows and columns, even if it
+/// does not fit into memory.
 pub fn size(shape: ImageShape, rows: usize, columns: usize) -> (usize, usize) {
     let padding = padding(rows, columns);
-    let length = |places: usize, side: usize| places * (side + padding) + padding;
+    let length = |cells: usize, size: usize| cells * (size + padding) + padding;
     (length(columns, shape.width), length(rows, shape.height))
 }
 
@@ -126,7 +126,7 @@ fn padding(rows: usize, columns: usize) -> usize {
     if rows * columns == 1 { 0 } else { PADDING }
 }
 
-/// A value of an image, from -1 to 1, as a byte; what lies outside is clamped, NaN is 0.
+/// Converts a pixel from [-1, 1] to a byte; values outside are clamped, NaN is 0.
 pub fn byte(value: f32) -> u8 {
     ((value + 1.0) * 127.5).round() as u8
 }
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_map_to_bytes_as_torchvision_does() {
+    fn values_are_converted_to_bytes_as_in_torchvision() {
         let pairs = [(-1.0, 0), (1.0, 255), (0.0, 128), (-1.5, 0), (9.0, 255), (-0.5, 64)];
         pairs.iter().for_each(|&(value, want)| assert_eq!(byte(value), want, "{value}"));
         let odd = [(f32::NAN, 0), (f32::INFINITY, 255), (f32::NEG_INFINITY, 0)];
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn colour_planes_become_pixels() {
+    fn colour_channels_are_interleaved() {
         let shape = ImageShape { channels: 3, height: 1, width: 2 };
         let (info, bytes) = write_and_read(&[-1.0, 1.0, 0.0, 1.0, 1.0, 1.0], shape, 8);
         assert_eq!((info.width, info.height), (2, 1));
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn picture_drawn_in_parts_is_the_same_and_empty_places_are_black() {
+    fn grid_drawn_in_parts_is_the_same_and_empty_cells_are_black() {
         let shape = ImageShape { channels: 1, height: 2, width: 2 };
         let images: Vec<f32> = (0..20).map(|i| i as f32 / 10.0 - 1.0).collect();
         let mut whole = Picture::new(shape, 3, 2);

@@ -1,27 +1,27 @@
-//! How strong images are in contrast and colour.
+//! Contrast and colour statistics of images.
 //!
-//! A generator that drifts towards black and white, or towards grey, shows it here long before a
-//! person sees it in the grids. Numbers of samples mean something beside those of the data alone.
+//! They show a generator that drifts towards black and white, or towards grey, long before it is
+//! visible in sample grids. Compare the statistics of samples with those of the data set.
 
 use crate::data::{Dataset, ImageShape};
 use crate::formats::records::ImageStats;
 
-/// How far from 0 a value is as good as black or white.
+/// Beyond this absolute value, a pixel counts as black or white.
 const EXTREME: f32 = 0.99;
-/// Values of a data set that are looked at, from all over: as good as all, and soon done.
-const LOOKED_AT: usize = 1 << 24;
+/// Maximum number of values of a data set that are used: representative, and fast.
+const MAX_VALUES: usize = 1 << 24;
 
-/// Of `images`: (count, channels, height, width), from -1 to 1.
+/// The statistics of `images`: (count, channels, height, width), in [-1, 1].
 pub fn of(images: &[f32], shape: ImageShape) -> ImageStats {
     let mut sums = Sums::default();
     images.chunks_exact(shape.pixels()).for_each(|image| sums.add(image, shape));
     sums.stats(shape)
 }
 
-/// Of a data set: of as many of its images as have 16.8 million values, if it has more.
+/// The statistics of a data set, from evenly spaced images with at most 16.8 million values.
 pub fn of_data(data: &Dataset) -> ImageStats {
     let mut sums = Sums::default();
-    let count = data.len().min(LOOKED_AT / data.shape.pixels());
+    let count = data.len().min(MAX_VALUES / data.shape.pixels());
     for i in 0..count {
         let bytes = data.image(i * data.len() / count);
         let image: Vec<f32> = bytes.iter().map(|&u| f32::from(u) / 127.5 - 1.0).collect();
@@ -70,12 +70,12 @@ fn total(image: &[f32], of: impl Fn(f64) -> f64) -> f64 {
     image.iter().map(|&x| of(f64::from(x))).sum()
 }
 
-/// HSV's saturation of a colour from -1 to 1.
+/// The HSV saturation of a colour in [-1, 1].
 fn saturation(colour: [f32; 3]) -> f64 {
-    let light = colour.map(|x| (f64::from(x) + 1.0) / 2.0);
-    let greatest = light.into_iter().fold(f64::NEG_INFINITY, f64::max);
-    let least = light.into_iter().fold(f64::INFINITY, f64::min);
-    if greatest > 0.0 { (greatest - least) / greatest } else { 0.0 }
+    let rgb = colour.map(|x| (f64::from(x) + 1.0) / 2.0);
+    let max = rgb.into_iter().fold(f64::NEG_INFINITY, f64::max);
+    let min = rgb.into_iter().fold(f64::INFINITY, f64::min);
+    if max > 0.0 { (max - min) / max } else { 0.0 }
 }
 
 #[cfg(test)]
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn data_is_looked_at_as_samples_are() {
+    fn data_set_and_samples_have_the_same_statistics() {
         let data = Dataset {
             images: vec![0, 255, 51, 204],
             labels: vec![0, 0],

@@ -1,12 +1,12 @@
-//! Pictures: of samples, of losses, of networks.
+//! Pictures: image files for people. Sample grids, loss plots, animations and diagrams.
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`grid`] | images side by side |
-//! | [`image_stats`] | how strong they are in contrast and colour |
-//! | `plot` | a run's losses |
-//! | `replay` | a run's samples, one after the other |
-//! | [`diagram`] | networks and a training iteration |
+//! | [`grid`] | grids of images as PNG |
+//! | [`image_stats`] | contrast and colour statistics of images |
+//! | `plot` | the plot of a run's losses, image statistics and scores |
+//! | `replay` | a run's sample grids as an animated GIF |
+//! | [`diagram`] | diagrams of the networks and a training iteration |
 
 pub mod diagram;
 mod error;

@@ -1,4 +1,4 @@
-//! `progress.gif`: the grids of samples of a run, one after the other.
+//! `progress.gif`: a run's sample grids as an animated GIF.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,19 +9,19 @@ use crate::file_error::FileError;
 use crate::formats::gif::Animation;
 use crate::picture::{Error, Result};
 
-/// Rows below the picture in which a bar grows from the first iteration to the last.
-const BAR: usize = 4;
-/// The bar, and the ground it grows on.
+/// Height of the progress bar below the grid, in pixels.
+const BAR_HEIGHT: usize = 4;
+/// The grey value of the progress bar, and of its background.
 const LIGHT: u8 = 230;
 const DARK: u8 = 60;
-/// How long the last frame is shown.
-const LAST: Duration = Duration::from_secs(2);
+/// Duration of the last frame.
+const LAST_DURATION: Duration = Duration::from_secs(2);
 
-/// Joins samples, each with its iteration, first to last: the bytes of a GIF that goes to `path`,
-/// and how many frames it has.
+/// Joins sample grids, each with its iteration and sorted by it, into an animation. Returns the
+/// bytes of the GIF and its number of frames; `path` appears in error messages.
 ///
-/// Every frame is shown for so long, the last one for two seconds. Of more samples than `most`
-/// (2 or more) so many are taken, from all over, the first and the last among them.
+/// Each frame is shown for `duration`, the last one for two seconds. If there are more than
+/// `max_frames` (2 or more) grids, evenly spaced ones are used, including the first and the last.
 ///
 /// # Errors
 /// [`Error::Unreadable`], [`Error::OtherSize`], [`Error::Gif`]; I/O.
@@ -31,15 +31,15 @@ const LAST: Duration = Duration::from_secs(2);
 pub fn replay(
     samples: &[(u64, PathBuf)],
     path: &Path,
-    shown: Duration,
-    most: usize,
+    duration: Duration,
+    max_frames: usize,
 ) -> Result<(Vec<u8>, usize)> {
-    let samples = spaced(samples, most);
+    let samples = spaced(samples, max_frames);
     let ((first, first_sample), (last, _)) = (&samples[0], &samples[samples.len() - 1]);
     let gif = |problem| Error::Gif { path: path.to_owned(), problem };
     let picture = read(first_sample)?;
     let channels = if picture.color().has_color() { 3 } else { 1 };
-    let size = (picture.width() as usize, picture.height() as usize + BAR);
+    let size = (picture.width() as usize, picture.height() as usize + BAR_HEIGHT);
     let mut animation = Animation::new(size, channels).map_err(gif)?;
     for (iteration, sample) in &samples {
         let frame = read(sample)?;
@@ -48,10 +48,10 @@ pub fn replay(
             let [size, first] = sizes;
             return Err(Error::OtherSize { path: sample.clone(), size, first });
         }
-        let share = (iteration - first) as f64 / (last - first).max(1) as f64;
-        let pixels = [pixels(frame, channels), bar(size.0, share, channels)].concat();
-        let shown = if iteration == last { LAST } else { shown };
-        animation.add(&pixels, shown).map_err(gif)?;
+        let progress = (iteration - first) as f64 / (last - first).max(1) as f64;
+        let pixels = [pixels(frame, channels), bar(size.0, progress, channels)].concat();
+        let duration = if iteration == last { LAST_DURATION } else { duration };
+        animation.add(&pixels, duration).map_err(gif)?;
     }
     Ok((animation.finish().map_err(gif)?, samples.len()))
 }
@@ -70,19 +70,19 @@ fn pixels(picture: DynamicImage, channels: usize) -> Vec<u8> {
     }
 }
 
-/// The rows of the bar, as far as it has grown.
-fn bar(width: usize, share: f64, channels: usize) -> Vec<u8> {
-    let long = (width as f64 * share).round() as usize;
-    let row = [vec![LIGHT; long * channels], vec![DARK; (width - long) * channels]].concat();
-    row.repeat(BAR)
+/// The pixels of the progress bar, at a progress from 0 to 1.
+fn bar(width: usize, progress: f64, channels: usize) -> Vec<u8> {
+    let length = (width as f64 * progress).round() as usize;
+    let row = [vec![LIGHT; length * channels], vec![DARK; (width - length) * channels]].concat();
+    row.repeat(BAR_HEIGHT)
 }
 
-/// At most so many of them, from all over, the ends among them.
-fn spaced<T: Clone>(all: &[T], most: usize) -> Vec<T> {
+/// At most `max` items, evenly spaced, including both ends.
+fn spaced<T: Clone>(all: &[T], max: usize) -> Vec<T> {
     let count = all.len();
-    match count <= most {
+    match count <= max {
         true => all.to_vec(),
-        false => (0..most).map(|i| all[i * (count - 1) / (most - 1)].clone()).collect(),
+        false => (0..max).map(|i| all[i * (count - 1) / (max - 1)].clone()).collect(),
     }
 }
 
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spaced_iterations_have_both_ends() {
+    fn spaced_items_include_both_ends() {
         let all: Vec<u64> = (0..=100).map(|i| i * 400).collect();
         assert_eq!(spaced(&all, 200), all);
         assert_eq!(spaced(&all, 5), [0, 10_000, 20_000, 30_000, 40_000]);
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn bar_grows_with_the_share() {
+    fn bar_grows_with_the_progress() {
         assert_eq!(bar(4, 0.0, 1), [DARK; 16]);
         assert_eq!(bar(4, 0.5, 3)[..12], [[LIGHT; 6], [DARK; 6]].concat());
         assert_eq!(bar(4, 1.0, 3), [LIGHT; 48]);

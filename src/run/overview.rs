@@ -133,7 +133,7 @@ impl Overview {
         problems.extend(error.map(str::to_owned));
         let iteration = record.map_or(0, |record| record.iteration).max(checkpoint.unwrap_or(0));
         let total = config.as_ref().and_then(|config| total(config, &log));
-        let exploded = config.as_ref().map(|config| config.gan.loss.exploded());
+        let exploded = config.as_ref().map(|config| config.gan.loss.explosion_threshold());
         let diverged = record.zip(exploded).is_some_and(|(record, exploded)| {
             f64::from(record.d_loss.max(record.g_loss)) > exploded
         });

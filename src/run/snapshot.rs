@@ -6,8 +6,8 @@ use crate::device::{Device, Real};
 use crate::formats::tensor_file::{TensorFile, TensorWriter};
 use crate::gan::metrics::check_finite;
 use crate::gan::model::sequential;
-use crate::gan::player::Player;
 use crate::gan::sampler::Sampler;
+use crate::gan::trained_network::TrainedNetwork;
 use crate::gan::{Gan, Model, Role};
 use crate::nn::{Adam, Network, Params};
 use crate::run::checkpoint::{Checkpoint, CheckpointProblem, CheckpointWriter};
@@ -48,7 +48,7 @@ pub fn take<'a, D: Device>(
 ) -> Result<CheckpointWriter<'a>> {
     let mut state = TensorWriter::new();
     let mut network = |role: Role| -> Result<TensorWriter<'a, Error>> {
-        let (player, passes) = (gan.player(role), gan.passes(role));
+        let (player, passes) = (gan.trained_network(role), gan.batches_tracked(role));
         push_moments(&mut state, gan.device(), role, player)?;
         let mut file = state_dict(gan.device(), &player.network, role, passes, progress.iteration);
         file.metadata.extend(owned(words(gan.model(), config)));
@@ -72,7 +72,7 @@ fn push_moments<'a, D: Device>(
     state: &mut TensorWriter<'a, Error>,
     device: &'a D,
     role: Role,
-    player: &'a Player<D>,
+    player: &'a TrainedNetwork<D>,
 ) -> Result<()> {
     let (params, adam) = (player.network.params(), &player.adam);
     state.metadata.insert(steps_key(role), adam.steps(device)?.to_string());
@@ -110,7 +110,7 @@ pub fn restore<D: Device>(
     for role in Role::BOTH {
         let file = checkpoint.network(role);
         words.iter().try_for_each(|(key, word)| expect_word(file, key, word))?;
-        let (device, player) = gan.player_mut(role);
+        let (device, player) = gan.trained_network_mut(role);
         read_network(device, &mut player.network, file)?;
         read_adam(device, player.network.params(), &mut player.adam, state, role)?;
     }
@@ -122,18 +122,18 @@ pub fn restore<D: Device>(
     };
     gan.set_completed(progress.iteration)?;
     let passes = |role| counted(gan, role, checkpoint.network(role));
-    gan.set_passes([passes(Role::Generator)?, passes(Role::Discriminator)?]);
+    gan.set_batches_tracked([passes(Role::Generator)?, passes(Role::Discriminator)?]);
     Ok(progress)
 }
 
 /// The batches that a network's BatchNorms counted; a branch may count otherwise than from where it
 /// branched off.
 fn counted<D: Device>(gan: &Gan<D>, role: Role, file: &TensorFile) -> Result<u64> {
-    let mut keys = gan.player(role).network.spec().counters();
+    let mut keys = gan.trained_network(role).network.spec().counters();
     let there = |key: &String| file.tensors().iter().any(|tensor| tensor.name == *key);
     match keys.next().filter(there) {
         Some(key) => Ok(file.get::<i64>(&key, &[])?.iter().map(|count| count.unsigned_abs()).sum()),
-        None => Ok(gan.passes(role)),
+        None => Ok(gan.batches_tracked(role)),
     }
 }
 

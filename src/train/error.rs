@@ -1,4 +1,4 @@
-//! Why a run does not train.
+//! Errors of training.
 
 use std::path::PathBuf;
 
@@ -7,89 +7,89 @@ use crate::gan::metrics::NotFinite;
 use crate::text::counted;
 use crate::{device, eval, formats, picture, run};
 
-/// What can go wrong with training.
+/// Why training fails or cannot start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The system refuses a file.
+    /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
 
-    /// The device fails, or has not enough memory.
+    /// The device fails, or does not have enough memory.
     #[error(transparent)]
     Device(#[from] device::Error),
 
-    /// A file is not what it should be.
+    /// A file has invalid content.
     #[error(transparent)]
     Format(#[from] formats::Error),
 
-    /// The run folder is not what it should be.
+    /// The run folder has invalid content, or cannot be used.
     #[error(transparent)]
     Run(#[from] run::Error),
 
-    /// A picture could not be made.
+    /// A picture cannot be written.
     #[error(transparent)]
     Picture(#[from] picture::Error),
 
-    /// A generator has no scores.
+    /// The generator cannot be scored.
     #[error(transparent)]
     Eval(Box<eval::Error>),
 
-    /// A run is to be scored, and by nothing.
-    #[error("evaluate_interval asks for scores, and no evaluator was given to the trainer")]
+    /// The configuration asks for scores, but the trainer has no evaluator.
+    #[error("evaluate_interval is set, but the trainer has no evaluator")]
     NoEvaluator,
 
-    /// A loss is no number.
+    /// A loss is NaN or infinite.
     #[error(transparent)]
     NotFinite(#[from] NotFinite),
 
-    /// Training ended before its time.
-    #[error("training ended after iteration {iteration}; {}", left_behind(checkpoint.as_ref()))]
+    /// Training ended early because of an error.
+    #[error("training ended after iteration {iteration}; {}", newest(checkpoint.as_ref()))]
     Ended {
         /// Completed iterations.
         iteration: u32,
-        /// The run's newest checkpoint, which is whole and finite.
+        /// The run's newest checkpoint, which is complete and has finite weights.
         checkpoint: Option<PathBuf>,
-        /// Why.
+        /// The error.
         source: Box<Error>,
     },
 
-    /// A run's `config.toml` is not what its checkpoint was trained with.
+    /// A run's `config.toml` differs from the configuration in its checkpoint.
     #[error("the run's config.toml has another {key} than its checkpoint")]
     ConfigChanged {
-        /// The value's key, as `gan.lr`.
+        /// The key of the value that differs, such as `gan.lr`.
         key: String,
     },
 
-    /// A run would begin from a checkpoint that has all its iterations.
+    /// A run would start from a checkpoint that has all its iterations already.
     #[error(
         "nothing is left to do: the checkpoint has {done} iterations, and the run would have {total}"
     )]
     NothingLeft {
         /// Iterations of the checkpoint.
         done: u32,
-        /// Iterations after which the run would end.
+        /// Iterations of the whole run.
         total: u32,
     },
 
-    /// A data set is smaller than the smallest batch.
+    /// The data set has too few images for a single batch.
     #[error("{} too few for batches of {batch_size}", are(*images))]
     TooFewImages {
         /// Images in the data set.
         images: usize,
-        /// Images in a batch.
+        /// The batch size.
         batch_size: usize,
         /// Whether the networks have BatchNorm, which needs two images in a batch.
         normalizes: bool,
     },
 
-    /// A run would go on with other images than it began with.
+    /// A run would be resumed with other images than it was started with.
     #[error(
-        "the images {origin} are not those that the run began with; put those back, or begin a \
+        "the images {origin} are not those that the run was started with; restore them, or start a \
          new run"
     )]
     DataChanged {
-        /// Where the images were found, in words.
+        /// Where the images were found, for messages.
         origin: String,
     },
 }
@@ -100,7 +100,7 @@ impl From<eval::Error> for Error {
     }
 }
 
-/// A result whose error is this room's unless another is named.
+/// A result with this module's error by default.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 fn are(images: usize) -> String {
@@ -108,8 +108,8 @@ fn are(images: usize) -> String {
     format!("{} {verb}", counted(images, "image"))
 }
 
-/// What a run that ended too soon leaves.
-fn left_behind(checkpoint: Option<&PathBuf>) -> String {
+/// The newest checkpoint of a run that ended early.
+fn newest(checkpoint: Option<&PathBuf>) -> String {
     match checkpoint {
         Some(path) => format!("its newest checkpoint, {}, is good", path.display()),
         None => "it has no checkpoint yet".to_owned(),

@@ -1,90 +1,90 @@
-//! Watches a run's losses and samples for the ways in which GANs fail.
+//! Checks a run's losses and samples for typical failures of GANs.
 //!
-//! A loss that is no number ends the run. Losses that explode, a discriminator that is dead or
-//! perfect and samples that are all alike are warned of, once each in a process: such a run may
+//! A loss that is NaN or infinite ends the run. There are warnings for exploding losses, a dead or
+//! a perfect discriminator, and samples that are all alike, each once per process: such a run may
 //! still recover.
 
 use crate::gan::Metrics;
 use crate::gan::metrics::{NotFinite, check_finite};
 use crate::gan::settings::Loss;
 
-/// A loss of networks that have recovered from an explosion is below this.
-const CALM: f64 = 20.0;
-/// D(x) and D(G(z)) of a discriminator that does not look differ by rounding alone.
+/// Losses below this value have recovered from an explosion.
+const RECOVERED: f64 = 20.0;
+/// D(x) and D(G(z)) of a discriminator whose output is constant differ only by rounding.
 const ROUNDING: f64 = 1e-6;
-/// Samples whose spread is below this share of the images' are alike.
+/// Samples are alike if their spread is below this fraction of the data set's.
 const ALIKE: f64 = 0.02;
-/// Iterations before which samples are alike for another reason: training has hardly begun.
-const BEGINNING: u32 = 500;
+/// Before this iteration samples may be alike because training has just started.
+const WARM_UP: u32 = 500;
 
-/// What is known about a run so far.
+/// The health of a run so far.
 #[derive(Debug)]
 pub struct Health {
     loss: Loss,
     /// Factor of the discriminator's loss.
     d_scale: f64,
-    /// Iterations that were looked at.
-    seen: u32,
-    exploded: Streak,
+    /// The last iteration that was checked.
+    checked: u32,
+    exploded: Alarm,
     diverged: bool,
-    dead: Streak,
-    perfect: Streak,
-    alike: Streak,
-    /// The spread of images of the data set.
+    dead: Alarm,
+    perfect: Alarm,
+    alike: Alarm,
+    /// The spread of the data set's images.
     spread: f64,
 }
 
 impl Health {
-    /// Begins after `completed` iterations; `d_scale` is the factor of the discriminator's loss, and
-    /// `spread` the [`spread`] of the data set's images.
+    /// Starts after `completed` iterations; `d_scale` is the factor of the discriminator's loss,
+    /// and `spread` the [`spread`] of the data set's images.
     pub fn new(loss: Loss, d_scale: f64, completed: u32, spread: f64) -> Self {
-        let (exploded, alike) = (Streak::of(1), Streak::of(1));
-        let (dead, perfect) = (Streak::of(200), Streak::of(500));
+        let (exploded, alike) = (Alarm::after(1), Alarm::after(1));
+        let (dead, perfect) = (Alarm::after(200), Alarm::after(500));
         let diverged = false;
-        Self { loss, d_scale, seen: completed, exploded, diverged, dead, perfect, alike, spread }
+        Self { loss, d_scale, checked: completed, exploded, diverged, dead, perfect, alike, spread }
     }
 
-    /// Whether the losses exploded and have not come down since.
+    /// Whether the losses have exploded and not recovered since.
     pub fn has_diverged(&self) -> bool {
         self.diverged
     }
 
-    /// The last iteration that was looked at.
-    pub fn seen(&self) -> u32 {
-        self.seen
+    /// The last iteration that was checked.
+    pub fn checked(&self) -> u32 {
+        self.checked
     }
 
-    /// Looks at the next iteration; answers with a warning where there is reason for one.
+    /// Checks the next iteration. Returns a warning if there is a new problem.
     ///
     /// # Errors
     /// [`NotFinite`] for a loss that is NaN or infinite.
-    pub fn look(&mut self, metrics: &Metrics) -> Result<Option<String>, NotFinite> {
-        self.seen += 1;
+    pub fn check(&mut self, metrics: &Metrics) -> Result<Option<String>, NotFinite> {
+        self.checked += 1;
         for (what, value) in [("D loss", metrics.d_loss), ("G loss", metrics.g_loss)] {
-            check_finite(what, value, self.seen)?;
+            check_finite(what, value, self.checked)?;
         }
         let (d_loss, g_loss) = (metrics.d_loss / self.d_scale, metrics.g_loss);
         let worst = d_loss.max(g_loss);
-        let absurd = worst > self.loss.exploded();
-        self.diverged = absurd || self.diverged && worst > CALM;
-        if self.exploded.goes_on(absurd) {
+        let too_large = worst > self.loss.explosion_threshold();
+        self.diverged = too_large || self.diverged && worst > RECOVERED;
+        if self.exploded.update(too_large) {
             return Ok(Some(exploded(metrics)));
         }
-        if self.dead.goes_on((metrics.d_real - metrics.d_fake).abs() <= ROUNDING) {
-            return Ok(Some(dead(metrics.d_real, self.dead.long)));
+        if self.dead.update((metrics.d_real - metrics.d_fake).abs() <= ROUNDING) {
+            return Ok(Some(dead(metrics.d_real, self.dead.threshold)));
         }
-        if self.perfect.goes_on(self.is_perfect(metrics)) {
-            return Ok(Some(perfect(self.loss, self.perfect.long)));
+        if self.perfect.update(self.is_perfect(metrics)) {
+            return Ok(Some(perfect(self.loss, self.perfect.threshold)));
         }
         Ok(None)
     }
 
-    /// Looks at the [`spread`] of samples after an iteration; answers with a warning where there
-    /// is reason for one.
-    pub fn look_at_samples(&mut self, iteration: u32, spread: f64) -> Option<String> {
-        let share = spread / self.spread;
-        let so = iteration >= BEGINNING && share < ALIKE;
-        self.alike.goes_on(so).then(|| alike(share))
+    /// Checks the [`spread`] of samples after an iteration. Returns a warning if there is a new
+    /// problem.
+    pub fn check_samples(&mut self, iteration: u32, spread: f64) -> Option<String> {
+        let fraction = spread / self.spread;
+        let are_alike = iteration >= WARM_UP && fraction < ALIKE;
+        self.alike.update(are_alike).then(|| alike(fraction))
     }
 
     fn is_perfect(&self, metrics: &Metrics) -> bool {
@@ -95,32 +95,33 @@ impl Health {
     }
 }
 
-/// How often in a row something was so, until it is worth a word; that is said once.
+/// Goes off once, when a condition has held a number of consecutive times.
 #[derive(Debug)]
-struct Streak {
-    length: u32,
-    long: u32,
-    told: bool,
+struct Alarm {
+    consecutive: u32,
+    threshold: u32,
+    raised: bool,
 }
 
-impl Streak {
-    fn of(long: u32) -> Self {
-        Self { length: 0, long, told: false }
+impl Alarm {
+    fn after(threshold: u32) -> Self {
+        Self { consecutive: 0, threshold, raised: false }
     }
 
-    /// Counts once more; true where a word is due.
-    fn goes_on(&mut self, so: bool) -> bool {
-        self.length = if so { self.length.saturating_add(1) } else { 0 };
-        let due = self.length >= self.long && !self.told;
-        self.told |= due;
-        due
+    /// Returns true if the alarm goes off now.
+    fn update(&mut self, condition: bool) -> bool {
+        self.consecutive = if condition { self.consecutive.saturating_add(1) } else { 0 };
+        let raise = self.consecutive >= self.threshold && !self.raised;
+        self.raised |= raise;
+        raise
     }
 }
 
 /// How much images differ: the standard deviation of a pixel over the images of a group, averaged
 /// over pixels and groups.
 ///
-/// `images`: (count, pixels), each `group` in a row one group; what is left over is left out.
+/// `images`: (count, pixels). Each `group` consecutive images are a group; an incomplete last group
+/// is ignored.
 pub fn spread(images: &[f32], pixels: usize, group: usize) -> f64 {
     let groups = images.chunks_exact(pixels * group);
     let count = groups.len() * pixels;
@@ -138,9 +139,8 @@ fn deviation(images: &[f32], pixel: usize, pixels: usize) -> f64 {
 
 fn exploded(metrics: &Metrics) -> String {
     format!(
-        "the losses have exploded: the D loss is {:.3e}, the G loss {:.3e}; what is learnt from here \
-         is of no use; begin again with a lower learning rate, another seed, or weights that begin \
-         smaller",
+        "the losses have exploded: the D loss is {:.3e}, the G loss {:.3e}; training on is useless; \
+         start again with a lower learning rate, another seed, or smaller initial weights",
         metrics.d_loss, metrics.g_loss
     )
 }
@@ -148,8 +148,8 @@ fn exploded(metrics: &Metrics) -> String {
 fn dead(output: f64, iterations: u32) -> String {
     format!(
         "the discriminator is dead: for {iterations} iterations its mean output has been \
-         {output:.4} for real and generated images alike, so neither network learns; begin again \
-         with another seed, a lower learning rate, or without a ReLU behind its last layer"
+         {output:.4} for both real and generated images, so neither network learns; start again \
+         with another seed, a lower learning rate, or without a ReLU after its last layer"
     )
 }
 
@@ -160,15 +160,16 @@ fn perfect(loss: Loss, iterations: u32) -> String {
     };
     format!(
         "the discriminator is perfect: for {iterations} iterations {how}, so the generator learns \
-         next to nothing; try narrower layers or more dropout in it, or a lower learning rate"
+         almost nothing; try a discriminator with narrower layers or more dropout, or a lower \
+         learning rate"
     )
 }
 
-fn alike(share: f64) -> String {
+fn alike(fraction: f64) -> String {
     format!(
-        "the samples are all alike: they differ by {:.1} % of what the images differ by; the \
+        "the samples are all alike: their spread is {:.1} % of the spread of the real images; the \
          generator may have collapsed; try another seed, a lower learning rate, or a larger batch",
-        100.0 * share
+        100.0 * fraction
     )
 }
 
@@ -176,104 +177,104 @@ fn alike(share: f64) -> String {
 mod tests {
     use super::*;
 
-    const FINE: Metrics = Metrics { d_loss: 1.2, g_loss: 0.8, d_real: 0.6, d_fake: 0.4 };
+    const HEALTHY: Metrics = Metrics { d_loss: 1.2, g_loss: 0.8, d_real: 0.6, d_fake: 0.4 };
 
     fn healthy(loss: Loss) -> Health {
         Health::new(loss, 1.0, 0, 0.5)
     }
 
-    /// The iterations of `count` at which a warning is given, and the last one.
+    /// Checks `count` iterations. Returns those with a warning, and the last warning.
     fn warnings(health: &mut Health, metrics: &Metrics, count: u32) -> (Vec<u32>, String) {
-        let (mut at, mut last) = (Vec::new(), String::new());
+        let (mut iterations, mut last) = (Vec::new(), String::new());
         for _ in 0..count {
-            if let Some(words) = health.look(metrics).unwrap() {
-                at.push(health.seen);
-                last = words;
+            if let Some(warning) = health.check(metrics).unwrap() {
+                iterations.push(health.checked);
+                last = warning;
             }
         }
-        (at, last)
+        (iterations, last)
     }
 
     #[test]
-    fn losses_that_are_no_numbers_end_the_run_with_the_iteration() {
+    fn nan_and_infinite_losses_are_errors_with_the_iteration() {
         for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             for (metrics, what) in [
-                (Metrics { d_loss: value, ..FINE }, "D loss"),
-                (Metrics { g_loss: value, ..FINE }, "G loss"),
+                (Metrics { d_loss: value, ..HEALTHY }, "D loss"),
+                (Metrics { g_loss: value, ..HEALTHY }, "G loss"),
             ] {
                 let mut health = Health::new(Loss::Bce, 1.0, 41, 0.5);
-                health.look(&FINE).unwrap();
-                let words = health.look(&metrics).unwrap_err().to_string();
-                assert!(words.contains(what) && words.contains("iteration 43"), "{words}");
+                health.check(&HEALTHY).unwrap();
+                let message = health.check(&metrics).unwrap_err().to_string();
+                assert!(message.contains(what) && message.contains("iteration 43"), "{message}");
             }
         }
     }
 
     #[test]
-    fn losses_that_explode_are_warned_of_once_and_told_while_they_last() {
+    fn exploding_losses_warn_once_and_have_diverged_until_they_recover() {
         for loss in [Loss::Bce, Loss::BceLogits, Loss::Mse] {
             let mut health = Health::new(loss, 1e3, 0, 0.5);
-            let scaled = Metrics { d_loss: 1200.0, g_loss: 9.0, ..FINE };
+            let scaled = Metrics { d_loss: 1200.0, g_loss: 9.0, ..HEALTHY };
             assert!(warnings(&mut health, &scaled, 100).0.is_empty(), "a factor of 1,000");
-            let absurd = Metrics { g_loss: 2e10, ..FINE };
-            let (at, words) = warnings(&mut health, &absurd, 100);
-            assert_eq!(at, [101]);
-            assert!(words.contains("exploded") && words.contains("2.000e10"), "{words}");
+            let huge = Metrics { g_loss: 2e10, ..HEALTHY };
+            let (iterations, warning) = warnings(&mut health, &huge, 100);
+            assert_eq!(iterations, [101]);
+            assert!(warning.contains("exploded") && warning.contains("2.000e10"), "{warning}");
             assert!(health.has_diverged());
-            health.look(&Metrics { g_loss: 32.0, ..FINE }).unwrap();
-            assert!(health.has_diverged(), "less absurd is no recovery");
-            health.look(&FINE).unwrap();
+            health.check(&Metrics { g_loss: 32.0, ..HEALTHY }).unwrap();
+            assert!(health.has_diverged(), "still too large");
+            health.check(&HEALTHY).unwrap();
             assert!(!health.has_diverged());
-            let absurd = Metrics { d_loss: 2e7, ..FINE };
-            assert!(warnings(&mut health, &absurd, 100).0.is_empty(), "said once");
+            let huge = Metrics { d_loss: 2e7, ..HEALTHY };
+            assert!(warnings(&mut health, &huge, 100).0.is_empty(), "only one warning");
             assert!(health.has_diverged());
         }
     }
 
     #[test]
-    fn loss_that_cannot_be_large_explodes_sooner() {
-        let at_its_most = Metrics { d_loss: 100.0, g_loss: 0.0, ..FINE };
-        assert_eq!(warnings(&mut healthy(Loss::Bce), &at_its_most, 9).0, [1]);
-        assert!(warnings(&mut healthy(Loss::Mse), &at_its_most, 9).0.is_empty());
+    fn clamped_loss_has_a_lower_explosion_threshold() {
+        let clamped = Metrics { d_loss: 100.0, g_loss: 0.0, ..HEALTHY };
+        assert_eq!(warnings(&mut healthy(Loss::Bce), &clamped, 9).0, [1]);
+        assert!(warnings(&mut healthy(Loss::Mse), &clamped, 9).0.is_empty());
     }
 
     #[test]
-    fn discriminator_that_does_not_look_is_warned_of_once() {
+    fn dead_discriminator_warns_once() {
         let mut health = healthy(Loss::Bce);
-        let blind = Metrics { d_real: 0.5, d_fake: 0.5, ..FINE };
-        assert!(warnings(&mut health, &blind, 199).0.is_empty());
-        health.look(&FINE).unwrap();
-        let (at, words) = warnings(&mut health, &blind, 1000);
-        assert_eq!(at, [400]);
-        assert!(words.contains("dead") && words.contains("0.5000"), "{words}");
-        health.look(&FINE).unwrap();
-        assert!(warnings(&mut health, &blind, 1000).0.is_empty());
+        let dead = Metrics { d_real: 0.5, d_fake: 0.5, ..HEALTHY };
+        assert!(warnings(&mut health, &dead, 199).0.is_empty());
+        health.check(&HEALTHY).unwrap();
+        let (iterations, warning) = warnings(&mut health, &dead, 1000);
+        assert_eq!(iterations, [400]);
+        assert!(warning.contains("dead") && warning.contains("0.5000"), "{warning}");
+        health.check(&HEALTHY).unwrap();
+        assert!(warnings(&mut health, &dead, 1000).0.is_empty());
     }
 
     #[test]
-    fn perfect_discriminator_is_warned_of_once() {
+    fn perfect_discriminator_warns_once() {
         for (loss, metrics) in [
-            (Loss::Bce, Metrics { d_real: 0.9995, d_fake: 0.0005, ..FINE }),
-            (Loss::BceLogits, Metrics { d_real: 0.9995, d_fake: 0.0005, ..FINE }),
-            (Loss::Mse, Metrics { d_loss: 0.0009, ..FINE }),
+            (Loss::Bce, Metrics { d_real: 0.9995, d_fake: 0.0005, ..HEALTHY }),
+            (Loss::BceLogits, Metrics { d_real: 0.9995, d_fake: 0.0005, ..HEALTHY }),
+            (Loss::Mse, Metrics { d_loss: 0.0009, ..HEALTHY }),
         ] {
-            let (at, words) = warnings(&mut healthy(loss), &metrics, 2000);
-            assert_eq!(at, [500], "{loss:?}");
-            assert!(words.contains("perfect"), "{words}");
+            let (iterations, warning) = warnings(&mut healthy(loss), &metrics, 2000);
+            assert_eq!(iterations, [500], "{loss:?}");
+            assert!(warning.contains("perfect"), "{warning}");
         }
     }
 
     #[test]
-    fn what_is_a_sign_for_one_loss_is_none_for_another() {
-        let close = Metrics { d_loss: 0.0009, ..FINE };
+    fn conditions_for_a_perfect_discriminator_depend_on_the_loss() {
+        let close = Metrics { d_loss: 0.0009, ..HEALTHY };
         assert!(warnings(&mut healthy(Loss::Bce), &close, 2000).0.is_empty());
-        let apart = Metrics { d_real: 0.9995, d_fake: 0.0005, ..FINE };
+        let apart = Metrics { d_real: 0.9995, d_fake: 0.0005, ..HEALTHY };
         assert!(warnings(&mut healthy(Loss::Mse), &apart, 2000).0.is_empty());
     }
 
     #[test]
-    fn spread_is_that_within_groups() {
-        // Two groups of two images of two pixels; the groups differ, their images by 2 in a pixel.
+    fn spread_is_computed_within_groups() {
+        // Two groups of two images of two pixels. Within a group, images differ by 2 in one pixel.
         let images = [0.0, 5.0, 2.0, 5.0, -8.0, 1.0, -8.0, 3.0];
         assert_eq!(spread(&images, 2, 2), 0.5);
         assert_eq!(spread(&[3.0; 12], 3, 4), 0.0);
@@ -281,18 +282,18 @@ mod tests {
     }
 
     #[test]
-    fn samples_that_are_alike_are_warned_of_once() {
+    fn samples_that_are_alike_warn_once() {
         let mut health = healthy(Loss::Bce);
-        assert_eq!(health.look_at_samples(499, 0.005), None);
-        assert_eq!(health.look_at_samples(500, 0.011), None);
-        let words = health.look_at_samples(501, 0.005).unwrap();
-        assert!(words.contains("alike") && words.contains("1.0 %"), "{words}");
-        assert_eq!(health.look_at_samples(502, 0.005), None);
+        assert_eq!(health.check_samples(499, 0.005), None);
+        assert_eq!(health.check_samples(500, 0.011), None);
+        let warning = health.check_samples(501, 0.005).unwrap();
+        assert!(warning.contains("alike") && warning.contains("1.0 %"), "{warning}");
+        assert_eq!(health.check_samples(502, 0.005), None);
     }
 
     #[test]
-    fn images_that_are_alike_themselves_are_no_reason_to_warn() {
+    fn real_images_that_are_alike_cause_no_warning() {
         let mut health = Health::new(Loss::Bce, 1.0, 0, 0.0);
-        assert_eq!(health.look_at_samples(900, 0.0), None);
+        assert_eq!(health.check_samples(900, 0.0), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Training: the loop, what is wrong with a run, and who watches it.
+//! Training: the training loop, health checks of a run, and the observer interface.
 
 mod error;
 pub mod health;

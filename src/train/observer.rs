@@ -1,4 +1,4 @@
-//! What leaves the training loop while it runs, for whoever watches it.
+//! The observer of a training run, such as the command line's progress display.
 
 use std::path::Path;
 
@@ -6,28 +6,28 @@ use crate::formats::records::Scores;
 use crate::gan::Metrics;
 use crate::gan::dataset::Progress;
 
-/// Watches a run. Every method does nothing unless it is written; `()` is an observer that does not
-/// look.
+/// Is notified of a run's progress. All methods do nothing by default; `()` is an observer that
+/// ignores everything.
 pub trait Observer {
-    /// An iteration on so many images is queued. Answers whether to read its losses now, which waits
-    /// for the device; they come by [`Observer::losses`].
+    /// Called when an iteration on a batch of `images` is queued. Return true to read its losses
+    /// now, which waits for the device; [`Observer::losses`] is then called with them.
     fn iteration(&mut self, _progress: Progress, _images: usize) -> bool {
         false
     }
 
-    /// The losses of an iteration: of one that was asked for, and of the last.
+    /// The losses of an iteration: if [`Observer::iteration`] returned true, and of the last one.
     fn losses(&mut self, _progress: Progress, _metrics: &Metrics) {}
 
-    /// The generator was scored after an iteration.
+    /// The scores of the generator after an iteration.
     fn scores(&mut self, _iteration: u32, _scores: &Scores) {}
 
     /// A sample grid or a checkpoint was written.
     fn wrote(&mut self, _path: &Path) {}
 
-    /// Something may be wrong.
+    /// A warning.
     fn warning(&mut self, _text: &str) {}
 
-    /// The run was asked to stop, and is about to save.
+    /// The run was asked to stop and is about to write a checkpoint.
     fn stopping(&mut self) {}
 }
 

@@ -12,7 +12,7 @@ use tracing::debug;
 
 use crate::device::Device;
 use crate::device::ops::RING_ROWS;
-use crate::eval::trend::Evaluate;
+use crate::eval::evaluate::Evaluate;
 use crate::formats::events::EventFile;
 use crate::formats::records::ImageStats;
 use crate::gan::dataset::{DeviceDataset, Schedule};
@@ -32,10 +32,10 @@ pub use setup::{
     build, expect_same_images, expect_same_training, restore, restore_to_branch, schedule,
 };
 
-/// The shortest time between two checkpoints where no interval was asked for.
-const CHECKPOINT_PACE: Duration = Duration::from_secs(60);
+/// The minimum time between two checkpoints if no interval is configured.
+const MIN_CHECKPOINT_TIME: Duration = Duration::from_secs(60);
 
-/// A run: networks, data and a folder.
+/// A training run: networks, data set and run folder.
 pub struct Trainer<D: Device> {
     config: Config,
     gan: Gan<D>,
@@ -43,61 +43,62 @@ pub struct Trainer<D: Device> {
     run: RunDir,
     _lock: RunLock,
     journal: Journal,
-    /// None where TensorBoard is not wanted.
+    /// TensorBoard's event file; none if disabled.
     events: Option<EventFile>,
     fixed: FixedSamples<D>,
     health: Health,
-    /// None where scores are not wanted.
+    /// Computes scores; none if disabled.
     evaluator: Option<Box<dyn Evaluate<D>>>,
-    /// Checksum of the data set.
-    data: u32,
-    /// What its images are like.
+    data_checksum: u32,
+    /// Statistics of the real images.
     data_stats: ImageStats,
-    /// What is missing of the run, or could not be written, and nobody has been told of.
-    remarks: Vec<String>,
+    /// Warnings that were not reported yet: parts of the run that are missing or cannot be written.
+    pending_warnings: Vec<String>,
     /// Whether a picture could not be written.
-    without_pictures: bool,
-    /// Training time before this process, and when this one began, moved on by what was no training.
+    picture_failed: bool,
+    /// Training time before this process, and the start of this process's training; pauses move the
+    /// start forward.
     clock: (f64, Instant),
     /// Iterations before this process.
-    begun: u32,
+    first_iteration: u32,
+    /// When the last checkpoint was written.
     saved: Instant,
 }
 
-/// How a run's training ended.
+/// How training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum Outcome {
     /// All iterations are done.
     Finished,
-    /// It was asked to stop; a checkpoint holds what was done.
+    /// Training was asked to stop; a checkpoint was written.
     Stopped,
 }
 
 impl<D: Device> Trainer<D> {
     /// Trains to the end of the run, or to the end of the iteration in which `stop` becomes true.
-    /// Who does not watch passes `&mut ()`.
+    /// Pass `&mut ()` if you need no observer.
     ///
     /// # Errors
-    /// [`Error::Ended`], with its cause, when a loss is no number, the device fails or the
-    /// run folder cannot be written; what was saved stays.
-    pub fn train(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<End> {
-        let end = self.iterate_to_end(observer, stop);
-        if let Err(error) = &end {
-            self.rescue(error, observer);
-            let words = with_causes(error).replace('\n', " ");
-            // The error itself may be that the log cannot be written.
-            let _ = self.journal.line(&format!("{ERROR}{words}"));
+    /// [`Error::Ended`], with its cause, when a loss is NaN or infinite, the device fails or the
+    /// run folder cannot be written. Checkpoints remain.
+    pub fn train(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Outcome> {
+        let outcome = self.iterate_to_end(observer, stop);
+        if let Err(error) = &outcome {
+            self.save_after_error(error, observer);
+            let message = with_causes(error).replace('\n', " ");
+            // Fails again if the log cannot be written.
+            let _ = self.journal.line(&format!("{ERROR}{message}"));
         }
-        end.map_err(|error| Error::Ended {
+        outcome.map_err(|error| Error::Ended {
             iteration: self.gan.completed(),
             checkpoint: self.run.newest_checkpoint().ok().map(|done| self.run.checkpoint(done)),
             source: Box::new(error),
         })
     }
 
-    /// Saves what would be lost with an error that says nothing against the networks: that a file
-    /// could not be written. There may be room for a checkpoint, or there may not.
-    fn rescue(&mut self, error: &Error, observer: &mut dyn Observer) {
+    /// Tries to write a checkpoint after an error that does not affect the networks: a file that
+    /// could not be written.
+    fn save_after_error(&mut self, error: &Error, observer: &mut dyn Observer) {
         let newest = self.run.newest_checkpoint().unwrap_or(0);
         let ahead = u64::from(self.gan.completed()) > newest;
         if ahead
@@ -108,23 +109,27 @@ impl<D: Device> Trainer<D> {
         }
     }
 
-    fn iterate_to_end(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<End> {
+    fn iterate_to_end(
+        &mut self,
+        observer: &mut dyn Observer,
+        stop: &AtomicBool,
+    ) -> Result<Outcome> {
         let schedule = self.images.schedule();
         let (start, total) = (self.gan.completed(), self.total());
         self.clock.1 = Instant::now();
-        self.tell_remarks(observer);
+        self.report_warnings(observer);
         if start < total && self.run.sample_iterations()?.is_empty() {
             self.sample(observer)?;
         }
         if start < total {
-            self.expect_evaluator()?;
-            self.catch_up(observer)?;
+            self.require_evaluator()?;
+            self.evaluate_if_missed(observer)?;
         }
         while self.gan.completed() < total {
             let done = self.gan.completed();
             if done == start || (done as usize).is_multiple_of(schedule.iterations()) {
                 let epoch = schedule.epoch(done);
-                debug!(epoch, done, total, "a new order of images");
+                debug!(epoch, done, total, "shuffled the images");
                 self.images.shuffle(self.gan.device(), self.config.seed, epoch)?;
             }
             let rows = schedule.rows(done);
@@ -135,14 +140,14 @@ impl<D: Device> Trainer<D> {
             if stopped {
                 observer.stopping();
             }
-            let due = !stopped && observer.iteration(progress, rows);
-            let show = last || due;
+            let requested = !stopped && observer.iteration(progress, rows);
+            let show = last || requested;
             let log = last || progress.iteration.0.is_multiple_of(self.config.log_interval);
             let save = last || stopped || self.checkpoint_is_due();
-            // Scores take their time, and whoever stops a run has none: they are caught up on.
+            // Scores take long: a run that is asked to stop computes them when it is resumed.
             let evaluate = !stopped && self.evaluation_is_due();
-            if show || log || save || evaluate || self.watch_is_due() {
-                let metrics = self.watch(observer)?;
+            if show || log || save || evaluate || self.ring_is_full() {
+                let metrics = self.check_health(observer)?;
                 if show {
                     observer.losses(progress, &metrics);
                 }
@@ -159,51 +164,51 @@ impl<D: Device> Trainer<D> {
             if save || evaluate && self.is_best()? {
                 self.save(observer)?;
             }
-            self.tell_remarks(observer);
+            self.report_warnings(observer);
             if stopped {
-                return Ok(End::Stopped);
+                return Ok(Outcome::Stopped);
             }
         }
-        Ok(End::Finished)
+        Ok(Outcome::Finished)
     }
 
-    /// The ring of losses must be read before it is written over.
-    fn watch_is_due(&self) -> bool {
-        self.gan.completed() - self.health.seen() == RING_ROWS as u32
+    /// Whether the ring buffer of losses must be read before it is overwritten.
+    fn ring_is_full(&self) -> bool {
+        self.gan.completed() - self.health.checked() == RING_ROWS as u32
     }
 
-    /// Looks at all iterations since the last time; answers with the newest one's losses.
-    fn watch(&mut self, observer: &mut dyn Observer) -> Result<Metrics> {
+    /// Checks all iterations since the last check. Returns the metrics of the newest.
+    fn check_health(&mut self, observer: &mut dyn Observer) -> Result<Metrics> {
         let completed = self.gan.completed();
-        let unseen = self.health.seen() + 1..=completed;
-        let recent = self.gan.metrics_of(unseen.clone())?;
-        for (iteration, metrics) in unseen.zip(&recent) {
-            if let Some(words) = self.health.look(metrics)? {
-                self.warn(observer, iteration, &words)?;
+        let unchecked = self.health.checked() + 1..=completed;
+        let recent = self.gan.metrics_of(unchecked.clone())?;
+        for (iteration, metrics) in unchecked.zip(&recent) {
+            if let Some(warning) = self.health.check(metrics)? {
+                self.warn(observer, iteration, &warning)?;
             }
         }
         Ok(recent.last().map_or_else(|| self.gan.metrics(completed), |&newest| Ok(newest))?)
     }
 
-    /// Passes on what nobody has been told of; the log may be where there is no room.
-    fn tell_remarks(&mut self, observer: &mut dyn Observer) {
-        for remark in std::mem::take(&mut self.remarks) {
-            let _ = self.warn(observer, self.gan.completed(), &remark);
+    /// Reports the pending warnings. Errors are ignored, as the log's disk may be full.
+    fn report_warnings(&mut self, observer: &mut dyn Observer) {
+        for warning in std::mem::take(&mut self.pending_warnings) {
+            let _ = self.warn(observer, self.gan.completed(), &warning);
         }
     }
 
-    fn warn(&mut self, observer: &mut dyn Observer, iteration: u32, words: &str) -> Result<()> {
-        let words = format!("warning: after iteration {iteration}: {words}");
-        observer.warning(&words);
-        Ok(self.journal.line(&words)?)
+    fn warn(&mut self, observer: &mut dyn Observer, iteration: u32, message: &str) -> Result<()> {
+        let message = format!("warning: after iteration {iteration}: {message}");
+        observer.warning(&message);
+        Ok(self.journal.line(&message)?)
     }
 
-    /// Iterations after which the run ends.
+    /// Iterations of the whole run.
     pub fn total(&self) -> u32 {
         self.config.total(self.schedule())
     }
 
-    /// Whether the losses of the last iteration are absurd, and what was learnt of no use.
+    /// Whether the losses have exploded and not recovered, so that the weights are useless.
     pub fn has_diverged(&self) -> bool {
         self.health.has_diverged()
     }
@@ -218,7 +223,7 @@ impl<D: Device> Trainer<D> {
         &self.run
     }
 
-    /// How the data set is cut into batches.
+    /// How the data set is divided into batches.
     pub fn schedule(&self) -> Schedule {
         self.images.schedule()
     }
@@ -234,7 +239,7 @@ impl<D: Device> Trainer<D> {
     fn checkpoint_is_due(&self) -> bool {
         match self.config.checkpoint_interval {
             Some(interval) => self.is_due(interval),
-            None => self.is_due(Interval::Epoch) && self.saved.elapsed() >= CHECKPOINT_PACE,
+            None => self.is_due(Interval::Epoch) && self.saved.elapsed() >= MIN_CHECKPOINT_TIME,
         }
     }
 

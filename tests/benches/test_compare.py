@@ -1,4 +1,4 @@
-"""Tests of what compare.py writes: `python -m unittest discover -s tests/benches`."""
+"""Tests of compare.py: `python -m unittest discover -s tests/benches`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REPORT = [sys.executable, "-c", "print('{}')"]
 
 
 def report(program: str, milliseconds: float) -> dict:
-    """As a program prints it, with what the tables need."""
+    """A program's report, with the keys that the tables need."""
     common = dict.fromkeys(("median_ms", "p10_ms", "p90_ms"), milliseconds) | {"batch": 64}
     if program == OURS:
         return common | {"device": "CPU, 2 threads", "flop": 1, "bytes": 2, "adam_bytes": 1}
@@ -58,7 +58,7 @@ class Claim(unittest.TestCase):
         run.name = "CPU, 2 threads"
         return readme.claim(run, Path("/elsewhere"))
 
-    def test_it_is_about_each_presets_fastest_peer(self) -> None:
+    def test_it_compares_with_each_presets_fastest_peer(self) -> None:
         self.assertEqual(
             self.sentence(two_presets(jax=11.0)),
             "On two CPU threads (AMD EPYC), gan-cuda trains the two presets 0.99 times as fast as "
@@ -71,7 +71,7 @@ class Claim(unittest.TestCase):
         text = self.sentence(two_presets(jax=4.0))
         self.assertIn("0.57 times as fast as JAX, the fastest peer (by preset: 0.40 to 0.80", text)
 
-    def test_pytorch_is_named_once_where_it_is_the_fastest(self) -> None:
+    def test_pytorch_is_named_once_if_it_is_the_fastest(self) -> None:
         run = two_presets(jax=30.0)
         del run.reports["cgan"]["joined"]
         self.assertIn(
@@ -100,7 +100,7 @@ class Tables(unittest.TestCase):
         self.assertEqual(strongest_of(reports, "cgan"), ("joined", 0.9))
         self.assertEqual(strongest_of(reports, "mlp"), ("jax", 1.1))
 
-    def test_what_failed_says_so_and_what_did_not_run_is_empty(self) -> None:
+    def test_failed_programs_are_marked_and_missing_ones_empty(self) -> None:
         run = two_presets(jax=11.0)
         run.reports["cgan"]["jax"].append(None)
         line = narrow_table("cpu", run.reports, []).splitlines()[3]
@@ -115,7 +115,7 @@ class Tables(unittest.TestCase):
         want = "| `dcgan` | 64 | 10.00 | 5.00 | 20.00 | 2.00 × (fused Adam) | 2.00 × |  |"
         self.assertEqual(line, want)
 
-    def test_presets_stand_in_one_order_whatever_was_measured_first(self) -> None:
+    def test_presets_have_a_fixed_order(self) -> None:
         run = run_of({"cgan": {"jax": 9.0, OURS: 10.0}, "mlp": {OURS: 10.0}})
         lines = narrow_table("cpu", run.reports, []).splitlines()
         self.assertIn("`mlp`", lines[2])
@@ -123,7 +123,7 @@ class Tables(unittest.TestCase):
 
 
 class Folder(unittest.TestCase):
-    def test_what_is_written_is_read_back(self) -> None:
+    def test_run_is_written_and_read_back(self) -> None:
         run = two_presets(jax=11.0)
         run.leave_out("mlp", "compile")
         with tempfile.TemporaryDirectory() as scratch:
@@ -135,7 +135,7 @@ class Folder(unittest.TestCase):
         self.assertIn("No time was left for: PyTorch compiled (`mlp`).", text)
         self.assertIn("PyTorch 2.11; JAX 0.10.", text)
 
-    def test_it_says_that_convolutions_are_in_tf32(self) -> None:
+    def test_it_notes_that_convolutions_are_in_tf32(self) -> None:
         run = run_of({"dcgan": {OURS: 10.0}}, "cuda")
         for precision, count in (("f32", 0), ("tf32", 1)):
             run.precision = precision
@@ -143,13 +143,13 @@ class Folder(unittest.TestCase):
                 text = (write_run(run, Path(scratch)) / "README.md").read_text()
             self.assertEqual(text.count("convolutions in TF32"), count)
 
-    def test_what_is_measured_later_is_no_longer_left_out(self) -> None:
+    def test_programs_measured_later_are_no_longer_listed_as_left_out(self) -> None:
         run = two_presets(jax=11.0)
         run.leave_out("mlp", "compile")
         run.add("mlp", "compile", report("compile", 30.0))
         self.assertEqual(run.left_out_text(), "")
 
-    def test_what_an_earlier_round_has_is_not_left_out(self) -> None:
+    def test_programs_of_an_earlier_round_are_not_listed_as_left_out(self) -> None:
         run = two_presets(jax=11.0)
         run.leave_out("mlp", "jax")
         self.assertEqual(run.left_out_text(), "")
@@ -159,8 +159,8 @@ class Folder(unittest.TestCase):
         self.assertEqual(strongest_of(run.reports, "mlp")[0], "compile")
         self.assertEqual((run.jax, run.left_out), ("not run", {}))
 
-    def test_one_that_does_not_say_what_was_measured_is_refused(self) -> None:
-        with self.assertRaisesRegex(SystemExit, "older than this format"):
+    def test_folder_without_reports_is_refused(self) -> None:
+        with self.assertRaisesRegex(SystemExit, "older format"):
             read_run(ROOT / "benches/runs/2026-11-21-cpu-2-threads")
 
 
@@ -171,7 +171,7 @@ def whole_round(arguments: argparse.Namespace) -> list[tuple[str, str]]:
 
 
 class Order(unittest.TestCase):
-    def test_a_gpu_begins_with_what_matters_most(self) -> None:
+    def test_on_a_gpu_the_most_important_programs_run_first(self) -> None:
         arguments = argparse.Namespace(
             device="cuda", variants=VARIANTS["cuda"], presets=("mlp", "cgan")
         )
@@ -180,7 +180,7 @@ class Order(unittest.TestCase):
         self.assertEqual(order[4][0], "mlp")
         self.assertLess(order.index(("mlp", "jax")), order.index(("cgan", "eager")))
 
-    def test_every_program_of_a_device_has_its_turn_once(self) -> None:
+    def test_every_program_of_a_device_runs_once_per_round(self) -> None:
         for device, variants in VARIANTS.items():
             arguments = argparse.Namespace(device=device, variants=variants, presets=PRESETS)
             order = whole_round(arguments)
@@ -193,7 +193,7 @@ class Order(unittest.TestCase):
                     want -= {"joined", "joined-graph"}
                 self.assertEqual({program for name, program in order if name == preset}, want)
 
-    def test_what_cannot_be_joined_is_named(self) -> None:
+    def test_presets_whose_batches_cannot_be_joined_are_reported(self) -> None:
         arguments = argparse.Namespace(
             presets=("dcgan", "dcgan-rgb"), variants=("fused", "joined"), precision="tf32"
         )
@@ -205,13 +205,13 @@ class Order(unittest.TestCase):
 
 
 class Budgets(unittest.TestCase):
-    def test_nothing_begins_that_could_not_end_in_time(self) -> None:
+    def test_programs_that_would_exceed_the_budget_are_not_started(self) -> None:
         with self.assertRaises(OutOfTime):
             Budget(minutes=0.3).report_of("eager", REPORT)
         self.assertEqual(Budget(minutes=0.3).report_of(OURS, REPORT), {})
         self.assertEqual(Budget(minutes=None).report_of("eager", REPORT), {})
 
-    def test_the_longest_so_far_is_expected_again(self) -> None:
+    def test_the_longest_time_so_far_is_the_expected_time(self) -> None:
         some = Budget(minutes=1.0)
         self.assertEqual(some.report_of("eager", REPORT), {})
         self.assertLess(some.expected("eager"), budget.EXPECTED_SECONDS)
@@ -219,7 +219,7 @@ class Budgets(unittest.TestCase):
         with self.assertRaises(OutOfTime):
             some.report_of("eager", REPORT)
 
-    def test_what_runs_out_of_time_has_not_failed(self) -> None:
+    def test_running_out_of_time_is_not_a_failure(self) -> None:
         with mock.patch.object(budget, "EXPECTED_SECONDS", 0.1), self.assertRaises(OutOfTime):
             Budget(minutes=0.01).report_of("eager", SLEEP)
 

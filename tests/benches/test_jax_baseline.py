@@ -1,7 +1,7 @@
 """Tests of the JAX baseline: `python -m unittest discover -s tests/benches`.
 
-The iteration that is timed takes PyTorch's golden runs (tests/golden/README.md) in place of its
-draws and must give the same losses, fakes and parameters, within the tolerances stated there.
+With the inputs of PyTorch's golden runs (tests/golden/README.md), the iteration must give the same
+losses, fakes and parameters, within the tolerances stated there.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ try:
     from baseline import Preset
     from jax import Array
     from jax import numpy as jnp
-    from jax_presets import Dataset, Draw, Learner, Setup, State
+    from jax_presets import Dataset, Inputs, Learner, Setup, State
     from torch import Tensor
 
-    import recorded_run
+    import golden_run
     from presets import PRESETS
-    from recorded_run import Run, Tensors
-    from tolerances import share
+    from golden_run import Run, Tensors
+    from tolerances import error_ratio
 
     jax.config.update("jax_default_matmul_precision", "highest")
     jax.config.update("jax_disable_most_optimizations", True)  # or compiling takes ten minutes
@@ -44,7 +44,7 @@ except ModuleNotFoundError as error:
 
 
 def array(tensor: Tensor) -> Array:
-    """As JAX has it; integers in 32 bits."""
+    """Converts a tensor to a JAX array; integers to 32 bits."""
     values = jnp.asarray(tensor.numpy())
     return values if tensor.is_floating_point() else values.astype(jnp.int32)
 
@@ -74,12 +74,12 @@ def kind_of(module: torch.nn.Module) -> Kind | None:
 
 def modules(run: Run, letter: str) -> dict[str, Kind]:
     """A network's modules with parameters by their keys, in order."""
-    network = recorded_run.build_networks(run.preset)[letter]
+    network = golden_run.build_networks(run.preset)[letter]
     found = {f"{letter}.{name}": kind_of(module) for name, module in network.named_modules()}
     return {key: kind for key, kind in found.items() if kind}
 
 
-def recorded_learner(run: Run, letter: str, tensors: Tensors) -> Learner:
+def golden_learner(run: Run, letter: str, tensors: Tensors) -> Learner:
     """A network as jax_presets has it before training, from a state_dict's keys and layout."""
     network, statistics = {"norm": []}, []
     for key, kind in modules(run, letter).items():
@@ -95,9 +95,9 @@ def recorded_learner(run: Run, letter: str, tensors: Tensors) -> Learner:
     return jax_presets.new_learner(network)._replace(statistics=statistics)
 
 
-def recorded_state(run: Run, tensors: Tensors) -> State:
-    """What the run began with."""
-    learners = [recorded_learner(run, letter, tensors) for letter in ("G", "D")]
+def golden_state(run: Run, tensors: Tensors) -> State:
+    """The initial state of a run."""
+    learners = [golden_learner(run, letter, tensors) for letter in ("G", "D")]
     return State(*learners, jnp.zeros((), jnp.int32))
 
 
@@ -120,14 +120,14 @@ def named_state(run: Run, state: State) -> dict[str, Array]:
     return named
 
 
-def recorded_draw(run: Run, step: int, tensors: Tensors) -> tuple[Dataset, Draw]:
+def golden_batch(run: Run, step: int, tensors: Tensors) -> tuple[Dataset, Inputs]:
     """An iteration's inputs: its real images are the whole data set."""
     prefix, size = f"in.{step}.", run.preset.batch
     given = {k.removeprefix(prefix): array(v) for k, v in tensors.items() if k.startswith(prefix)}
     masks = {key: value > 0 for key, value in given.items() if key.startswith("mask.")}
     of_g, real, fake = (0, 1, 2) if run.preset.order == "g-first" else (2, 0, 1)
     layers = range(len(masks) // 3)
-    drawn = Draw(
+    inputs = Inputs(
         chosen=jnp.arange(size),
         z=given["z"],
         fake_labels=given.get("fake_labels"),
@@ -138,16 +138,16 @@ def recorded_draw(run: Run, step: int, tensors: Tensors) -> tuple[Dataset, Draw]
         ],
         g_masks=[masks[f"mask.{of_g}.{n}"] for n in layers],
     )
-    return Dataset(given["real"], given.get("real_labels", jnp.zeros(size, jnp.int32))), drawn
+    return Dataset(given["real"], given.get("real_labels", jnp.zeros(size, jnp.int32))), inputs
 
 
 def replay(run: Run, tensors: Tensors) -> dict[str, Array]:
-    """All that comes out, by the keys of a golden run."""
+    """All results, by the keys of a golden run."""
     iteration = jax.jit(partial(jax_presets.iteration, Setup(run.preset)))
-    state, results = recorded_state(run, tensors), {}
+    state, results = golden_state(run, tensors), {}
     for step in range(run.steps):
-        dataset, drawn = recorded_draw(run, step, tensors)
-        state, outcome = iteration(dataset, state, drawn)
+        dataset, inputs = golden_batch(run, step, tensors)
+        state, outcome = iteration(dataset, state, inputs)
         results[f"out.{step}.loss_d"] = outcome.d_loss.reshape(1)
         results[f"out.{step}.loss_g"] = outcome.g_loss.reshape(1)
         results[f"out.{step}.fake"] = outcome.fake
@@ -157,32 +157,32 @@ def replay(run: Run, tensors: Tensors) -> dict[str, Array]:
     return results
 
 
-def shares(file: Path, **changes: object) -> dict[str, float]:
-    """The errors of a golden run as shares of their tolerances, its definition changed."""
-    run, tensors = recorded_run.load(file)
+def error_ratios(file: Path, **changes: object) -> dict[str, float]:
+    """The errors of a golden run divided by their tolerances, with a changed preset."""
+    run, tensors = golden_run.load(file)
     run = replace(run, preset=replace(run.preset, **changes))
     with jax.enable_x64(run.dtype == "f64"):
         results = {key: torch.tensor(np.array(v)) for key, v in replay(run, tensors).items()}
     expected = {key for key in tensors if key.startswith(("out.", "after."))}
     if results.keys() != expected:
         raise ValueError(f"keys differ: {sorted(results.keys() ^ expected)}")
-    found = {key: share(run, key, value, tensors[key]) for key, value in results.items()}
+    found = {key: error_ratio(run, key, value, tensors[key]) for key, value in results.items()}
     return {key: value for key, value in found.items() if value is not None}
 
 
 @unittest.skipIf(MISSING, MISSING)
 class GoldenRuns(unittest.TestCase):
-    def test_all_of_them_come_out_as_in_pytorch(self) -> None:
+    def test_golden_runs_match_pytorch(self) -> None:
         files = sorted(GOLDEN.glob("*.safetensors"))
         self.assertGreater(len(files), 8)
         for file in files:
             with self.subTest(file=file.name):
-                found = shares(file)
+                found = error_ratios(file)
                 worst = max(found, key=found.get)
                 print(f"{file.name:52} {found[worst]:.3f} of the tolerance, {worst}")
                 self.assertLessEqual(found[worst], 1)
 
-    def test_a_wrong_definition_is_noticed(self) -> None:
+    def test_every_change_of_a_preset_is_detected(self) -> None:
         for file, changes in (
             ("mlp_f32", {"order": "g-first"}),
             ("mlp_f32", {"lr": 2.9e-4}),
@@ -196,14 +196,14 @@ class GoldenRuns(unittest.TestCase):
             ("dcgan-rgb_f64", {"bn_momentum": 0.12}),
         ):
             with self.subTest(file=file, **changes):
-                found = shares(GOLDEN / f"{file}.safetensors", **changes)
+                found = error_ratios(GOLDEN / f"{file}.safetensors", **changes)
                 self.assertGreater(max(found.values()), 1)
 
 
 @unittest.skipIf(MISSING, MISSING)
 class Training(unittest.TestCase):
     def losses(self, preset: Preset, seeds: int = 1, **how: object) -> np.ndarray:
-        """Of six iterations in two calls (seeds, 6, 2)."""
+        """The losses of six iterations in two calls: (seeds, 6, 2)."""
         setup, dataset = Setup(preset, **how), jax_presets.load_dataset(preset)
         keys = jax.random.split(jax.random.key(3), seeds)
         state = jax.vmap(jax_presets.new_state, (None, 0))(preset, keys)
@@ -215,14 +215,14 @@ class Training(unittest.TestCase):
             parts.append(losses)
         return np.concatenate(parts, axis=1)
 
-    def test_gans_trained_at_once_are_those_trained_alone(self) -> None:
+    def test_gans_trained_at_once_equal_those_trained_separately(self) -> None:
         together, alone = (self.losses(small("cgan"), seeds) for seeds in (3, 1))
         self.assertTrue((together[0] != together[1]).all())
         np.testing.assert_allclose(together[0], alone[0], rtol=1e-4)
 
-    def test_draws_ahead_are_the_same_draws(self) -> None:
+    def test_inputs_sampled_ahead_are_the_same(self) -> None:
         within, ahead = (
-            self.losses(small("mlp-rgb"), draws_ahead=ahead) for ahead in (False, True)
+            self.losses(small("mlp-rgb"), inputs_ahead=ahead) for ahead in (False, True)
         )
         np.testing.assert_allclose(ahead, within, rtol=1e-4)
 
@@ -236,14 +236,14 @@ class Training(unittest.TestCase):
 
 @unittest.skipIf(MISSING, MISSING)
 class Beginning(unittest.TestCase):
-    def test_networks_of_convolutions_begin_as_in_pytorch(self) -> None:
-        """By mean and deviation."""
+    def test_networks_of_convolutions_are_initialized_as_in_pytorch(self) -> None:
+        """Compares mean and standard deviation."""
         torch.manual_seed(3)
         for name in ("cdcgan", "dcgan-rgb"):
             preset = PRESETS[name]
             run = Run(preset)
             state = jax_presets.new_state(preset, jax.random.key(3))
-            want = recorded_run.state(recorded_run.build_networks(preset))
+            want = golden_run.state(golden_run.build_networks(preset))
             got = {key: np.asarray(value) for key, value in named_state(run, state).items()}
             self.assertEqual(got.keys(), want.keys())
             for key, value in want.items():
@@ -257,39 +257,39 @@ class Beginning(unittest.TestCase):
 
 @unittest.skipIf(MISSING, MISSING)
 class Draws(unittest.TestCase):
-    def drawn(self, name: str) -> Draw:
-        return jax_presets.draw(PRESETS[name], 50, jax.random.key(5))
+    def inputs(self, name: str) -> Inputs:
+        return jax_presets.sample_inputs(PRESETS[name], 50, jax.random.key(5))
 
     def test_noise_is_that_of_the_preset(self) -> None:
         for name, preset in PRESETS.items():
-            z = np.asarray(self.drawn(name).z)
+            z = np.asarray(self.inputs(name).z)
             self.assertEqual(z.shape, (preset.batch, preset.latent_dim))
             deviation = 1.0 if preset.noise == "normal" else 1 / np.sqrt(3)
             self.assertAlmostEqual(z.std(), deviation, delta=0.05)
             self.assertAlmostEqual(z.mean(), 0, delta=0.05)
 
-    def test_images_and_labels_are_drawn_from_all(self) -> None:
-        drawn = self.drawn("cgan")
-        self.assertTrue(0 <= drawn.chosen.min() and 30 < drawn.chosen.max() < 50)
-        self.assertEqual(set(drawn.fake_labels.tolist()), set(range(10)))
-        self.assertIsNone(drawn.z2)
-        fresh = self.drawn("mlp-rgb")
+    def test_images_and_labels_are_sampled_from_all(self) -> None:
+        inputs = self.inputs("cgan")
+        self.assertTrue(0 <= inputs.chosen.min() and 30 < inputs.chosen.max() < 50)
+        self.assertEqual(set(inputs.fake_labels.tolist()), set(range(10)))
+        self.assertIsNone(inputs.z2)
+        fresh = self.inputs("mlp-rgb")
         self.assertTrue((fresh.z != fresh.z2).all())
 
-    def test_masks_keep_their_share_and_differ_from_pass_to_pass(self) -> None:
+    def test_masks_have_the_right_probability_and_differ_between_passes(self) -> None:
         for name, layers in (("cgan", 2), ("mlp-dropout", 3)):
-            drawn, preset = self.drawn(name), PRESETS[name]
-            self.assertEqual((len(drawn.d_masks), len(drawn.g_masks)), (layers, layers))
-            for mask in (*drawn.d_masks, *drawn.g_masks):
+            inputs, preset = self.inputs(name), PRESETS[name]
+            self.assertEqual((len(inputs.d_masks), len(inputs.g_masks)), (layers, layers))
+            for mask in (*inputs.d_masks, *inputs.g_masks):
                 self.assertAlmostEqual(float(mask.mean()), 1 - preset.dropout, delta=0.01)
-            real, fake = np.split(np.asarray(drawn.d_masks[0]), 2)
-            for other in (fake, np.asarray(drawn.g_masks[0])):
+            real, fake = np.split(np.asarray(inputs.d_masks[0]), 2)
+            for other in (fake, np.asarray(inputs.g_masks[0])):
                 self.assertGreater((real != other).mean(), 0.3)
 
 
 class Program(unittest.TestCase):
     @unittest.skipIf(MISSING, MISSING)
-    def test_it_prints_what_the_baseline_of_pytorch_prints(self) -> None:
+    def test_it_prints_the_same_keys_as_the_pytorch_baseline(self) -> None:
         sizes = "--g-hidden 9,8 --d-hidden 7,6 --batch-size 5 --iterations 20 --threads 1".split()
         jax_line, torch_line = (
             json.loads(output_of(script, *sizes, "--json"))
@@ -301,14 +301,14 @@ class Program(unittest.TestCase):
         self.assertGreaterEqual(jax_line["samples"], 20)
 
     def test_without_jax_it_says_what_to_install(self) -> None:
-        """`-S -E` hides what is installed."""
+        """`-S -E` hides installed packages."""
         done = run_script(["-S", "-E"], "jax_baseline.py", "--threads", "1")
         self.assertEqual(done.returncode, 1)
         self.assertIn("pip install jax", done.stderr)
 
 
 def small(name: str) -> Preset:
-    """A preset with layers that are quickly trained."""
+    """A preset with small layers."""
     preset = replace(PRESETS[name], g_hidden=(9, 8), d_hidden=(7, 6), batch=5)
     return replace(preset, image_shape=(3, 16, 16)) if name == "dcgan-rgb" else preset
 
@@ -320,7 +320,7 @@ def run_script(flags: list[str], script: str, *arguments: str) -> subprocess.Com
 
 
 def output_of(script: str, *arguments: str) -> str:
-    """What a script prints that must not fail."""
+    """The output of a script, which must succeed."""
     done = run_script([], script, *arguments)
     if done.returncode:
         raise AssertionError(done.stderr)

@@ -28,7 +28,7 @@ def row(number: int, name: str, value: str, unit: str = "ns", metric: str = kern
 
 
 def written(*launches: tuple[str, str]) -> str:
-    """What ncu writes about these kernels and their nanoseconds, the program's lines between."""
+    """The output of ncu for these kernels and their nanoseconds, with the program's lines between."""
     rows = [row(number, name, value) for number, (name, value) in enumerate(launches)]
     before = ["==PROF== Connected to process 77 (/tmp/gan-cuda)", "trains cgan on MNIST", HEADER]
     between = '==PROF== Profiling "adam_update": 0%....50%....100% - 1 pass'
@@ -36,7 +36,7 @@ def written(*launches: tuple[str, str]) -> str:
 
 
 class Names(unittest.TestCase):
-    def test_parameters_and_void_go_and_template_arguments_stay(self) -> None:
+    def test_parameters_and_void_are_removed_and_template_arguments_kept(self) -> None:
         self.assertEqual(kernels.plain_name(GEMM), GEMM_NAME)
         self.assertEqual(kernels.plain_name("adam_update"), "adam_update")
         self.assertEqual(
@@ -46,27 +46,27 @@ class Names(unittest.TestCase):
 
 
 class Reading(unittest.TestCase):
-    def test_lines_before_and_between_rows_are_no_kernels(self) -> None:
+    def test_other_lines_before_and_between_rows_are_ignored(self) -> None:
         launches = kernels.read_launches(written(("adam_update", "2,048"), (GEMM, "5120")))
         self.assertEqual(launches, [Launch("adam_update", 2.048), Launch(GEMM_NAME, 5.12)])
 
-    def test_every_unit_becomes_microseconds(self) -> None:
+    def test_all_units_are_converted_to_microseconds(self) -> None:
         units = {"ns": 1.5, "nsecond": 1.5, "us": 1500, "usecond": 1500, "ms": 1.5e6, "second": 1.5e9}
         for unit, microseconds in units.items():
             text = "\n".join([HEADER, row(0, "a", "1,500.00", unit)])
             self.assertAlmostEqual(kernels.read_launches(text)[0].microseconds, microseconds)
 
-    def test_other_metrics_are_passed_over(self) -> None:
+    def test_other_metrics_are_ignored(self) -> None:
         other = row(0, "a", "98.7", "%", "sm__throughput.avg.pct_of_peak_sustained_elapsed")
         text = "\n".join([HEADER, other, row(0, "a", "1000")])
         self.assertEqual(kernels.read_launches(text), [Launch("a", 1.0)])
 
-    def test_a_value_that_is_no_time_is_an_error(self) -> None:
+    def test_an_invalid_time_is_an_error(self) -> None:
         for value, unit in (("n/a", "ns"), ("1", "cycle")):
             with self.assertRaisesRegex(Unusable, "is no time"):
                 kernels.read_launches("\n".join([HEADER, row(0, "a", value, unit)]))
 
-    def test_a_missing_permission_is_said(self) -> None:
+    def test_a_missing_permission_is_reported(self) -> None:
         text = (
             "==ERROR== ERR_NVGPUCTRPERM - The user does not have permission to access NVIDIA GPU "
             "Performance Counters on the target device 0.\n"
@@ -74,13 +74,13 @@ class Reading(unittest.TestCase):
         with self.assertRaisesRegex(Unusable, "NVreg_RestrictProfilingToAdminUsers=0"):
             kernels.read_launches(text)
 
-    def test_without_a_table_the_errors_of_ncu_are_said(self) -> None:
+    def test_without_a_table_the_errors_of_ncu_are_reported(self) -> None:
         with self.assertRaisesRegex(Unusable, "ncu said: No kernels were profiled."):
             kernels.read_launches("==PROF== Connected\n==WARNING== No kernels were profiled.\n")
 
 
 class Iterations(unittest.TestCase):
-    def test_an_iteration_ends_with_the_step(self) -> None:
+    def test_an_iteration_ends_with_step_advance(self) -> None:
         marker = Launch("step_advance", 1)
         first, second = Launch("draw", 2), Launch("adam", 3)
         sampled = Launch("batch_norm_evaluate", 4)
@@ -89,7 +89,7 @@ class Iterations(unittest.TestCase):
             kernels.typical_iteration(launches, "step_advance"), ([first, second, marker], 1)
         )
 
-    def test_times_are_medians_over_iterations_like_the_last(self) -> None:
+    def test_times_are_medians_over_iterations_with_the_same_kernels(self) -> None:
         marker = Launch("step_advance", 1)
         launches = [marker, Launch("shuffle", 50), Launch("adam", 99), marker]
         for time in (3, 9, 4):
@@ -98,13 +98,13 @@ class Iterations(unittest.TestCase):
             kernels.typical_iteration(launches, "step_advance"), ([Launch("adam", 4), marker], 3)
         )
 
-    def test_one_step_is_no_iteration(self) -> None:
+    def test_a_single_step_is_no_complete_iteration(self) -> None:
         with self.assertRaisesRegex(Unusable, "not launched twice"):
             kernels.typical_iteration([Launch("step_advance", 1)], "step_advance")
 
 
 class Tables(unittest.TestCase):
-    def test_totals_are_per_name_and_the_longest_comes_first(self) -> None:
+    def test_totals_are_by_name_with_the_longest_first(self) -> None:
         iteration = [Launch("a", 1.0), Launch("b", 5.0), Launch("a", 2.0)]
         self.assertEqual(kernels.totals(iteration), [("b", 1, 5.0), ("a", 2, 3.0)])
         text = kernels.tables(iteration, 4)

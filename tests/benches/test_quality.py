@@ -44,7 +44,7 @@ def row(fcd: float, **more: float) -> dict[str, float]:
 class Report(unittest.TestCase):
     """docs/comparison.md."""
 
-    def test_generators_stand_between_real_images_and_noise(self) -> None:
+    def test_generators_are_listed_between_real_images_and_noise(self) -> None:
         fidelity = {"class_fidelity": 0.97, "class_fidelity_low": 0.96, "class_fidelity_high": 0.98}
         classes = {"histogram_kl": 0.1, "rarest_class": 3, "rarest_share": 0.01}
         with tempfile.TemporaryDirectory(dir=ROOT / "target") as folder:
@@ -77,7 +77,7 @@ class Report(unittest.TestCase):
 class Speedrun(unittest.TestCase):
     """Its table, and when a run has passed."""
 
-    def test_fastest_median_stands_first_and_failures_last(self) -> None:
+    def test_results_are_sorted_by_median_with_failures_last(self) -> None:
         def result(entry: str, *seconds: float | None) -> dict:
             runs = [{"seconds": s, "iteration": 9} for s in seconds]
             return {"entry": entry, "what": "w", "on": "c", "date": "d", "runs": runs}
@@ -109,9 +109,9 @@ class Speedrun(unittest.TestCase):
 
 @unittest.skipIf(MISSING, MISSING)
 class Torch(unittest.TestCase):
-    """What needs PyTorch."""
+    """Tests that need PyTorch."""
 
-    def test_training_that_was_interrupted_goes_on_as_if_it_had_not_been(self) -> None:
+    def test_resumed_training_equals_uninterrupted_training(self) -> None:
         preset = PRESETS["mlp-dropout"]
         images, labels = (part[:300] for part in training_images(preset))
         whole = Run(preset, 1)
@@ -130,7 +130,7 @@ class Torch(unittest.TestCase):
         ):
             self.assertTrue(torch.equal(a, b))
 
-    def test_numbers_of_drift_are_those_of_hsv(self) -> None:
+    def test_drift_measures_hsv_saturation(self) -> None:
         levels = torch.rand(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
         levels[0, :, 0, 0] = 0.0
         found = drift.numbers(levels * 2 - 1)
@@ -139,7 +139,7 @@ class Torch(unittest.TestCase):
         self.assertAlmostEqual(found["saturation"], saturation, places=5)
         self.assertAlmostEqual(found["std"], np.std(levels.numpy() * 2 - 1), places=5)
 
-    def test_pictures_are_laid_on_white_plane_by_plane(self) -> None:
+    def test_transparent_images_are_composited_on_white(self) -> None:
         preset = replace(PRESETS["mlp-rgb"], image_shape=(3, 2, 3))
         with tempfile.TemporaryDirectory() as folder:
             picture = Image.new("RGBA", (3, 2), (0, 0, 0, 0))
@@ -152,7 +152,7 @@ class Torch(unittest.TestCase):
         self.assertEqual((images == 1.0).sum(), 15)
 
     @unittest.skipUnless(PROGRAM.exists(), "SKIPPED: cargo build --release comes first")
-    def test_scores_are_those_of_the_program(self) -> None:
+    def test_scores_match_those_of_the_program(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             environment = {**os.environ, "XDG_CACHE_HOME": folder, "XDG_DATA_DIRS": folder}
 

@@ -36,7 +36,7 @@ WITHOUT_NORMS = ("mlp", "mlp-dropout", "cgan", "mlp-rgb", "mlp-batchnorm", "dcga
 
 
 def small(name: str) -> Preset:
-    """A preset of small layers, without dropout: each pass would draw its own masks."""
+    """A preset of small layers, without dropout, whose masks would differ between passes."""
     sizes = {"g_hidden": (9, 8), "d_hidden": (7, 6), "batch": 5, "dropout": 0.0}
     if name == "dcgan-rgb":
         sizes["image_shape"] = (3, 16, 16)
@@ -45,7 +45,7 @@ def small(name: str) -> Preset:
 
 @unittest.skipIf(MISSING, MISSING)
 class Joined(unittest.TestCase):
-    def test_one_pass_has_the_losses_and_gradients_of_two(self) -> None:
+    def test_a_joined_pass_has_the_losses_and_gradients_of_two(self) -> None:
         for name in WITHOUT_NORMS:
             preset = small(name)
             torch.manual_seed(1)
@@ -63,13 +63,13 @@ class Joined(unittest.TestCase):
                     for a, b in zip(gradients(joined), gradients(separate), strict=True):
                         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
 
-    def test_a_discriminator_with_batch_norm_refuses(self) -> None:
+    def test_a_discriminator_with_batch_norm_is_refused(self) -> None:
         preset = small("dcgan-rgb")
         networks = build_generator(preset), build_discriminator(preset)
         with self.assertRaisesRegex(ValueError, "real and fake images are two batches"):
             JoinedTrainer(preset, *networks)
 
-    def test_a_wrong_scale_would_be_noticed(self) -> None:
+    def test_a_wrong_scale_is_detected(self) -> None:
         preset = small("cgan")
         torch.manual_seed(1)
         networks = build_generator(preset), build_discriminator(preset)
@@ -82,7 +82,7 @@ class Joined(unittest.TestCase):
 
 @unittest.skipIf(MISSING, MISSING)
 class Precision(unittest.TestCase):
-    def test_convolutions_are_as_exact_as_matrix_products(self) -> None:
+    def test_convolutions_have_the_precision_of_matrix_multiplications(self) -> None:
         for precision in ("tf32", "bf16", "f32"):
             configure(precision)
             self.assertEqual(torch.backends.cudnn.allow_tf32, precision == "tf32")
@@ -91,7 +91,7 @@ class Precision(unittest.TestCase):
 
 @unittest.skipIf(MISSING, MISSING)
 class Variants(unittest.TestCase):
-    def test_those_without_a_compiler_train_on_the_cpu(self) -> None:
+    def test_variants_without_a_compiler_train_on_the_cpu(self) -> None:
         for variant in ("eager", "fused", "joined"):
             for name in WITHOUT_NORMS if variant == "joined" else PRESETS:
                 with self.subTest(variant=variant, preset=name):

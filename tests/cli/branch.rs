@@ -80,7 +80,7 @@ fn branch_may_learn_from_other_images() {
     )
     .unwrap();
     let resume = "train --resume --iterations 6 --data-dir more";
-    scratch.run(resume).fails(1, &["not those that the run began with", "--branch"]);
+    scratch.run(resume).fails(1, &["not those that the run was started with", "--branch"]);
     assert!(!scratch.path(SECOND).exists());
     scratch.run(&format!("{resume} --branch")).succeeds();
     scratch.run("train --resume --iterations 7").says(&[SECOND]);

@@ -181,7 +181,7 @@ fn classes_that_cannot_be_told_apart_are_doubted() {
         }
     }
     fs::remove_dir_all(scratch.path("photos/standing")).unwrap();
-    let warning = "of the held-out images for another class, so class fidelity and FCD say little";
+    let warning = "of the held-out images, so class fidelity and FCD are not meaningful";
     let train = scratch.run(&format!("train {CLASSES} --evaluate-interval 2"));
     has(&train.err, &["warning: the classifier takes ", warning]);
     let answer = scratch.run(&format!("evaluate --json {FEW}"));
@@ -219,7 +219,7 @@ fn images_of_another_folder_may_be_the_reference_if_they_are_of_the_same_size() 
     refused("--reference nowhere", 2, &["--reference", "nowhere"]);
     fs::create_dir(scratch.path("one")).unwrap();
     fs::copy(scratch.path("photos/lying/00.png"), scratch.path("one/0.png")).unwrap();
-    refused("--reference one", 1, &["the images to compare with: 1 image is too few", "6"]);
+    refused("--reference one", 1, &["the reference images: 1 image is too few", "6"]);
     let mut bytes = Cursor::new(Vec::new());
     GrayImage::new(32, 30).write_to(&mut bytes, ImageFormat::Png).unwrap();
     scratch.put("one/0.png", bytes.into_inner());

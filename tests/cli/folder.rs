@@ -209,7 +209,7 @@ fn a_changed_folder_is_refused_when_a_run_goes_on() {
     scratch.run(&format!("train {CLASSES} photos --iterations 2 -q")).succeeds();
     let resume = "train --resume --iterations 4";
     scratch.put("photos/fish/9.png", picture(77));
-    scratch.run(resume).fails(1, &["photos", "not those that the run began with"]);
+    scratch.run(resume).fails(1, &["photos", "not those that the run was started with"]);
     fs::remove_file(scratch.path("photos/fish/9.png")).unwrap();
     fs::rename(scratch.path("photos/fish"), scratch.path("fish")).unwrap();
     scratch.run(resume).fails(1, &["the classes in ", "photos", "missing: fish; new: none"]);

@@ -26,7 +26,7 @@ fn log_of_a_run_tells_what_was_read_and_written() {
     has(&err, &["config.toml", "samples/000004.png", "elapsed="]);
     has(&err, &["wrote a checkpoint path=runs/00000-cgan-mnist/checkpoint-000004 bytes="]);
     let err = logging(&scratch, "info", "train --resume --iterations 6 -q").warns();
-    assert!(err.contains("going on") && !err.contains("DEBUG"), "{err}");
+    assert!(err.contains("resuming") && !err.contains("DEBUG"), "{err}");
 }
 
 #[test]

@@ -266,7 +266,7 @@ fn run_goes_on_without_pictures_that_cannot_be_written() {
     }
     let warned = scratch.run("train --resume --iterations 6 --sample-interval 1").warns();
     assert_eq!(warned.lines().count(), 1, "{warned}");
-    has(&warned, &["warning: after iteration 5", "samples/000005.png", "goes on without"]);
+    has(&warned, &["warning: after iteration 5", "samples/000005.png", "continues without it"]);
     assert_eq!(newest(&scratch), 6);
 }
 

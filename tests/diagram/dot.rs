@@ -1,4 +1,4 @@
-//! The DOT file, as another program reads it.
+//! The DOT file, parsed by another program.
 
 use gan_cuda::picture::diagram::dot;
 use layout::gv::DotParser;
@@ -21,7 +21,7 @@ fn count(graph: &Graph) -> [usize; 2] {
 }
 
 #[test]
-fn dot_is_read_with_all_boxes_and_arrows() {
+fn dot_file_is_valid_and_has_all_boxes_and_arrows() {
     for case in cases() {
         let diagram = case.diagram();
         let text = dot::write(&diagram);

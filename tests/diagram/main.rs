@@ -1,9 +1,9 @@
-//! Pictures of set-ups: whether they tell the truth, and whether they can be read.
+//! Diagrams of models: whether they are correct and legible.
 
+mod correct;
 mod dot;
-mod picture;
-mod readable;
-mod truth;
+mod legible;
+mod svg;
 
 use gan_cuda::gan::Model;
 use gan_cuda::gan::preset::{Preset, find, presets};
@@ -12,7 +12,7 @@ use gan_cuda::gan::settings::{Fakes, Order, Settings};
 use gan_cuda::nn::{Layer, Sequence};
 use gan_cuda::picture::diagram::Diagram;
 
-/// A set-up by name, its values changed.
+/// A model derived from a preset.
 struct Case {
     name: String,
     preset: &'static Preset,
@@ -42,22 +42,23 @@ impl Case {
 }
 
 /// Changes every layer of both networks.
-fn each(settings: &mut Settings, change: impl Fn(&mut Layer)) {
+fn change_layers(settings: &mut Settings, change: impl Fn(&mut Layer)) {
     let networks = [&mut settings.generator, &mut settings.discriminator];
     let sequences = networks.into_iter().flat_map(|network| &mut network.sequences);
     sequences.flat_map(|sequence| &mut sequence.layers).for_each(change);
 }
 
-/// Hidden layers of a preset that must have as many as it has: of convolutions.
-fn levels(preset: &Preset) -> Option<usize> {
+/// The number of hidden convolutions of a preset, which cannot be changed; none without
+/// convolutions.
+fn hidden_convolutions(preset: &Preset) -> Option<usize> {
     let layers = preset.gan.discriminator.sequences.iter().flat_map(|sequence| &sequence.layers);
     let count = layers.filter(|layer| matches!(layer, Layer::Conv2d(_))).count();
-    // Those of `dcgan-rgb` end in one more.
+    // In `dcgan-rgb`, the last layer is also a convolution.
     (count > 0).then_some(if preset.name.ends_with("-rgb") { count - 1 } else { count })
 }
 
-/// Every preset in every order of updates, with fakes of both kinds, extreme sizes, and lists that
-/// no preset has.
+/// Every preset with every order of updates, same and fresh fakes, and extreme sizes; and layers
+/// that no preset has.
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for preset in presets() {
@@ -67,7 +68,7 @@ fn cases() -> Vec<Case> {
                 let what = format!("{order} {fakes}");
                 cases.push(Case::new(&preset.name, &what, Rewrite::default(), |settings| {
                     (settings.order, settings.fakes) = (order, fakes);
-                    each(settings, |layer| {
+                    change_layers(settings, |layer| {
                         if let Layer::Dropout(probability) = layer {
                             *probability = 0.0;
                         }
@@ -75,18 +76,18 @@ fn cases() -> Vec<Case> {
                 }));
             }
         }
-        let published = levels(preset);
-        let [one, g_most, d_most] = published.map_or([1, 64, 3], |levels| [levels; 3]);
+        let fixed = hidden_convolutions(preset);
+        let [min, g_max, d_max] = fixed.map_or([1, 64, 3], |layers| [layers; 3]);
         let narrow = Rewrite {
-            g_hidden: Some(vec![1; one]),
-            d_hidden: Some(vec![1; one]),
+            g_hidden: Some(vec![1; min]),
+            d_hidden: Some(vec![1; min]),
             latent_dim: Some(1),
             ..Rewrite::default()
         };
         cases.push(Case::new(&preset.name, "narrow", narrow, |settings| settings.batch_size = 2));
         let deep_and_wide = Rewrite {
-            g_hidden: Some(vec![8; g_most]),
-            d_hidden: Some(vec![1_000_000; d_most]),
+            g_hidden: Some(vec![8; g_max]),
+            d_hidden: Some(vec![1_000_000; d_max]),
             latent_dim: Some(1_000_000),
             classes: Some(1000),
             ..Rewrite::default()
@@ -96,20 +97,20 @@ fn cases() -> Vec<Case> {
             (settings.lr, settings.adam_eps) = (1.234_567_89e-7, 1.234_567_89e-11);
             (settings.b1, settings.b2) = (0.123_456_789, 0.999_999_999);
             settings.d_loss_scale = 0.123_456_789;
-            each(settings, |layer| {
+            change_layers(settings, |layer| {
                 if let Layer::BatchNorm1d(norm) = layer {
                     norm.eps = 1.234_567_89e-7;
                 }
             });
         }));
     }
-    cases.push(by_hand());
+    cases.push(custom());
     cases
 }
 
-/// Both networks in two sequences, with activations and dropouts in places of their own.
-fn by_hand() -> Case {
-    Case::new("cgan", "by hand", Rewrite::default(), |settings| {
+/// Networks of two sequences each, with activations and dropouts in unusual order.
+fn custom() -> Case {
+    Case::new("cgan", "custom", Rewrite::default(), |settings| {
         let sequence = |(prefix, layers): (&str, &str)| Sequence {
             key_prefix: prefix.to_owned(),
             view: None,

@@ -1,5 +1,5 @@
-//! A trained generator in other programs' hands: exported weights, run by other engines, give the
-//! images that `sample` draws. What the command itself does is in tests/cli/export.
+//! Exported generators in other programs: other engines must generate the same images as `sample`.
+//! Tests of the command itself are in tests/cli/export.
 
 #[path = "../devices/comparator.rs"]
 #[allow(dead_code)] // its own tests are run there
@@ -26,26 +26,26 @@ use gan_cuda::run::checkpoint::Checkpoint;
 use gan_cuda::run::config::Config;
 use gan_cuda::run::snapshot;
 
-/// Batches that a model must take: one image, an odd number, more than it was trained with.
+/// Batch sizes that a model must accept: one image, an odd number, more than in training.
 const BATCHES: [usize; 3] = [1, 7, 100];
-/// The most that an image may be off by, of 2 from black to white.
+/// Tolerance of pixels, which range from -1 to 1.
 const TOLERANCE: Tolerance = Tolerance { rtol: 0.0, atol: 1e-5 };
 
-/// A run's end.
+/// A finished run.
 struct Trained {
     checkpoint: Checkpoint,
     config: Config,
 }
 
-/// What goes into a generator, and the images that `sample` makes of it.
+/// A generator's inputs, and the images that `sample` generates from them.
 struct Batch {
     noise: Vec<f32>,
-    /// None without classes.
+    /// Empty without classes.
     labels: Vec<u32>,
     images: Vec<f32>,
 }
 
-/// A generator that has learnt a little, so that the statistics of BatchNorm have moved.
+/// A generator after a few iterations, so that BatchNorm's running statistics have changed.
 fn trained(preset: &Preset, change: impl FnOnce(&mut Settings)) -> Trained {
     let mut config = runs::config(preset, 5, 5);
     change(&mut config.gan);
@@ -54,7 +54,7 @@ fn trained(preset: &Preset, change: impl FnOnce(&mut Settings)) -> Trained {
     Trained { checkpoint, config }
 }
 
-/// All presets, and values that none of them has.
+/// All presets, and values and layers that no preset has.
 fn every_kind() -> Vec<(String, Trained)> {
     let preset = |preset: &Preset| (preset.name.to_owned(), trained(preset, |_| {}));
     let mut all: Vec<_> = presets().iter().map(preset).collect();
@@ -76,8 +76,8 @@ fn every_kind() -> Vec<(String, Trained)> {
     all
 }
 
-/// From features to an image and back: in each direction through layers whose weights are stored in the
-/// image's order.
+/// From features to an image and back to features. The layers before and after the image have
+/// weights that are stored channels last.
 fn mixed_layers() -> Vec<Layer> {
     let layers = "Linear(10, 72)|BatchNorm1d(72)|ReLU()|Unflatten(8, 3, 3)|BatchNorm2d(8)\
                   |ConvTranspose2d(8, 4, 3, 2)|ReLU()|Flatten()|BatchNorm1d(196)|ReLU()\
@@ -95,10 +95,10 @@ impl Trained {
         let mut sampler = snapshot::sampler(cpu, &self.checkpoint, config, count).unwrap();
         let noise = sampler.noise(count, 3).unwrap();
         let classes = config.gan.classes.unwrap_or(0) as u32;
-        // Down, so that a label is not its row.
+        // Descending, so that labels differ from row indices.
         let labels = (0..count as u32).filter(|_| classes > 0).map(|i| classes - 1 - i % classes);
         let labels: Vec<u32> = labels.collect();
-        let images = sampler.draw(Statistics::Running, &noise, &labels);
+        let images = sampler.generate(Statistics::Running, &noise, &labels);
         let images = images.flat_map(|images| images.unwrap()).collect();
         Batch { noise, labels, images }
     }

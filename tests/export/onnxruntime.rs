@@ -1,4 +1,4 @@
-//! The model in ONNX Runtime, and under the eyes of ONNX's own checker.
+//! Exported models in ONNX Runtime and in ONNX's checker.
 
 use std::fs;
 use std::path::Path;
@@ -41,7 +41,7 @@ fn images(folder: &Path, rows: usize) -> Vec<f32> {
 }
 
 #[test]
-fn onnxruntime_gives_samples_images() {
+fn onnxruntime_generates_the_images_of_sample() {
     let root = tempfile::tempdir().unwrap();
     let all: Vec<_> = every_kind()
         .into_iter()

@@ -1,4 +1,4 @@
-//! What stands in the model, read by tract's own copy of ONNX's messages.
+//! The content of exported models, parsed with the ONNX protocol buffers of tract.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ fn model(trained: &Trained) -> ModelProto {
 }
 
 #[test]
-fn weights_are_the_state_dicts_under_its_keys() {
+fn weights_are_those_of_the_state_dict_under_its_keys() {
     for (name, trained) in every_kind() {
         let graph = model(&trained).graph.unwrap();
         let mut weights: BTreeMap<_, _> =
@@ -31,17 +31,18 @@ fn weights_are_the_state_dicts_under_its_keys() {
             let shape: Vec<_> = found.dims.iter().map(|&extent| extent as usize).collect();
             let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
             assert_eq!((shape, found.raw_data), (tensor.shape.clone(), bytes), "{name}");
-            let still = tensor.name.ends_with("running_mean") && numbers.iter().all(|&x| x == 0.0);
-            assert!(!still, "{name}: the test's statistics have not moved");
+            let initial =
+                tensor.name.ends_with("running_mean") && numbers.iter().all(|&x| x == 0.0);
+            assert!(!initial, "{name}: running statistics have not changed");
         }
-        // Shapes that numbers are given on their way.
+        // Arguments of Reshape nodes.
         weights.retain(|key, _| !key.ends_with(".shape"));
         assert!(weights.is_empty(), "{name}: {:?}", weights.keys());
     }
 }
 
 #[test]
-fn nodes_compute_in_order_and_every_name_is_new() {
+fn nodes_are_in_topological_order_with_unique_names() {
     for (name, trained) in every_kind() {
         let graph = model(&trained).graph.unwrap();
         let mut known: BTreeSet<_> = graph.input.iter().map(|value| value.name.clone()).collect();
@@ -56,12 +57,12 @@ fn nodes_compute_in_order_and_every_name_is_new() {
 }
 
 #[test]
-fn conditional_model_is_as_its_layers_are() {
+fn nodes_of_a_conditional_model_match_its_layers() {
     let trained = trained(find("cgan").unwrap(), |_| {});
     let graph = model(&trained).graph.unwrap();
-    let word = |node: &NodeProto| format!("{} {}", node.op_type, node.input.join(" "));
+    let describe = |node: &NodeProto| format!("{} {}", node.op_type, node.input.join(" "));
     assert_eq!(
-        graph.node.iter().map(word).collect::<Vec<_>>(),
+        graph.node.iter().map(describe).collect::<Vec<_>>(),
         [
             "Gather label_embedding.weight labels",
             "Concat label_embedding.Gather noise",
@@ -79,26 +80,26 @@ fn conditional_model_is_as_its_layers_are() {
 }
 
 #[test]
-fn model_says_what_it_is_and_what_goes_in() {
+fn model_has_metadata_and_documented_inputs_and_outputs() {
     let trained = trained(find("cgan").unwrap(), |_| {});
     let model = model(&trained);
     assert_eq!((model.ir_version, model.opset_import[0].version), (8, 17));
     assert_eq!(model.producer_name, "gan-cuda");
     assert_eq!(model.producer_version, env!("CARGO_PKG_VERSION"));
     assert!(model.doc_string.contains("cgan after 5 iterations"), "{}", model.doc_string);
-    let words: BTreeMap<_, _> =
-        model.metadata_props.iter().map(|word| (&*word.key, &*word.value)).collect();
+    let metadata: BTreeMap<_, _> =
+        model.metadata_props.iter().map(|entry| (&*entry.key, &*entry.value)).collect();
     for (key, value) in
         [("preset", "cgan"), ("latent", "normal"), ("classes", "10"), ("iteration", "5")]
     {
-        assert_eq!(words[key], value, "{key}");
+        assert_eq!(metadata[key], value, "{key}");
     }
-    assert!(words["modules"].starts_with("Sequential(Linear(20, 24), LeakyReLU(0.2), "));
+    assert!(metadata["modules"].starts_with("Sequential(Linear(20, 24), LeakyReLU(0.2), "));
     let graph = model.graph.unwrap();
-    let said: Vec<_> = graph.input.iter().chain(&graph.output).collect();
-    let said: Vec<_> = said.iter().map(|value| (&*value.name, &*value.doc_string)).collect();
+    let values: Vec<_> = graph.input.iter().chain(&graph.output).collect();
+    let docs: Vec<_> = values.iter().map(|value| (&*value.name, &*value.doc_string)).collect();
     assert_eq!(
-        said,
+        docs,
         [
             ("noise", "normal noise"),
             ("labels", "classes from 0 to 9"),

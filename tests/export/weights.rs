@@ -1,4 +1,4 @@
-//! Weights alone, and what cannot be exported.
+//! Exported weights, and generators that cannot be exported.
 
 use std::path::Path;
 
@@ -9,20 +9,20 @@ use gan_cuda::gan::rewrite::Rewrite;
 use crate::runs::tensors;
 use crate::{every_kind, trained};
 
-/// Names, types, shapes and numbers of all tensors, as the bytes of a file without words.
-fn without_words(file: &TensorFile) -> Vec<u8> {
+/// Names, types, shapes and numbers of all tensors, as the bytes of a file without metadata.
+fn without_metadata(file: &TensorFile) -> Vec<u8> {
     let mut copy: TensorWriter<'_> = tensors::copy(file);
     copy.metadata.clear();
     tensors::bytes(copy)
 }
 
 #[test]
-fn safetensors_hold_the_generators_state_dict_and_nothing_else() {
+fn safetensors_file_has_the_generators_state_dict_and_metadata() {
     for (name, trained) in every_kind() {
         let path = Path::new("weights.safetensors");
         let bytes = trained.generator().to_safetensors(path).unwrap();
         let file = TensorFile::from_bytes(path, &bytes).unwrap();
-        let [exported, saved] = [&file, &trained.checkpoint.generator].map(without_words);
+        let [exported, saved] = [&file, &trained.checkpoint.generator].map(without_metadata);
         assert!(exported == saved, "{name}");
         for (key, value) in [
             ("format", "pt"),
@@ -36,7 +36,7 @@ fn safetensors_hold_the_generators_state_dict_and_nothing_else() {
 }
 
 #[test]
-fn generator_of_another_configuration_is_refused() {
+fn checkpoint_with_another_configuration_is_refused() {
     let mut trained = trained(find("mlp").unwrap(), |_| {});
     let other = Rewrite { latent_dim: Some(11), ..Rewrite::default() };
     other.apply("mlp", &mut trained.config.gan).unwrap();
@@ -46,7 +46,7 @@ fn generator_of_another_configuration_is_refused() {
 }
 
 #[test]
-fn tensors_that_are_missing_of_another_shape_or_not_finite_are_named() {
+fn missing_misshapen_and_non_finite_tensors_are_named() {
     let whole = trained(find("mlp").unwrap(), |_| {});
     let bad = |shape: &[usize], number: f32| {
         let mut trained = trained(find("mlp").unwrap(), |_| {});

@@ -5,7 +5,8 @@
 
 The networks are built as the sources define them, from the preset and the sizes
 in the files' metadata, so this shows that `load_state_dict(load_file(path))`
-works as it is. `--grid` draws samples in evaluation mode: a row per class, or 5x5.
+works without changes. `--grid` writes a grid of samples in evaluation mode: a row
+for each class, or 5x5.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 import presets
-from presets import PRESETS, Preset, draw_noise
+from presets import PRESETS, Preset, sample_noise
 
 GRID_COLUMNS = 10  # per class
-GRID_SIDE = 5  # without classes
+GRID_SIZE = 5  # rows and columns without classes
 PADDING = 2
 SIZES = ("latent_dim", "g_hidden", "d_hidden", "image_shape", "classes")
 
@@ -39,7 +40,7 @@ def read_metadata(path: Path) -> Mapping[str, str]:
 
 
 def preset_from(metadata: Mapping[str, str]) -> Preset:
-    """The preset with the sizes that the metadata give; the rest does not decide keys."""
+    """The preset with the sizes in the metadata; other values do not affect the keys."""
     if metadata.get("format") != "pt":
         raise ValueError(f"metadata: format is {metadata.get('format')!r}, not 'pt'")
     preset = PRESETS[metadata["preset"]]
@@ -52,9 +53,10 @@ def preset_from(metadata: Mapping[str, str]) -> Preset:
 
 
 def hidden_sizes(preset: Preset, text: str) -> list[int]:
-    """Widths, or channels, between a network's first and last layer, from the layers' text.
+    """Widths or channels of a network's hidden layers, from the text of its layers.
 
-    Where a Linear is an end of convolutions, their own outer side at that end is hidden too.
+    If a network of convolutions starts or ends with a Linear, the channels next to it are hidden,
+    too.
     """
     layers = re.findall(r"\b(Linear|Conv2d|ConvTranspose2d)\((\d+), (\d+)", text)
     if preset.architecture == "dcgan":
@@ -64,7 +66,7 @@ def hidden_sizes(preset: Preset, text: str) -> list[int]:
 
 
 def load_checkpoint(folder: Path) -> tuple[Preset, nn.Module, nn.Module]:
-    """The preset, G and D of a checkpoint folder; raises where anything does not fit."""
+    """The preset, G and D of a checkpoint folder; raises an error if anything does not fit."""
     generator_path = folder / "generator.safetensors"
     discriminator_path = folder / "discriminator.safetensors"
     metadata = {**read_metadata(discriminator_path), **read_metadata(generator_path)}
@@ -77,7 +79,7 @@ def load_checkpoint(folder: Path) -> tuple[Preset, nn.Module, nn.Module]:
 
 
 def grid_labels(preset: Preset) -> Tensor | None:
-    """A row of every class, or none."""
+    """Labels for a row of each class; None without classes."""
     if not preset.classes:
         return None
     return torch.arange(preset.classes).repeat_interleave(GRID_COLUMNS)
@@ -87,12 +89,12 @@ def grid_labels(preset: Preset) -> Tensor | None:
 def sample(preset: Preset, generator: nn.Module, labels: Tensor | None, count: int) -> Tensor:
     """Images (count, channels, height, width) in [-1, 1], in evaluation mode."""
     generator.eval()
-    images = presets.call(generator, draw_noise(preset, count), labels)
+    images = presets.call(generator, sample_noise(preset, count), labels)
     return images.view(count, *preset.image_shape)
 
 
 def tile(images: Tensor, columns: int) -> Tensor:
-    """One picture (channels, height, width) of all images, padded like torchvision's."""
+    """A grid (channels, height, width) of all images, with padding as in torchvision."""
     count, channels, height, width = images.shape
     rows = count // columns
     cell_height, cell_width = height + PADDING, width + PADDING
@@ -116,25 +118,25 @@ def write_png(picture: Tensor, path: Path) -> None:
 
 
 def write_grid(preset: Preset, generator: nn.Module, path: Path, seed: int) -> None:
-    """Draws the sample grid of a generator."""
+    """Writes a sample grid of a generator."""
     torch.manual_seed(seed)
     labels = grid_labels(preset)
-    columns = GRID_SIDE if labels is None else GRID_COLUMNS
-    count = GRID_SIDE**2 if labels is None else len(labels)
+    columns = GRID_SIZE if labels is None else GRID_COLUMNS
+    count = GRID_SIZE**2 if labels is None else len(labels)
     write_png(tile(sample(preset, generator, labels, count), columns), path)
 
 
 def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("checkpoint", type=Path, help="a checkpoint's folder")
-    parser.add_argument("--grid", type=Path, metavar="PNG", help="draw samples into this file")
-    parser.add_argument("--seed", type=int, default=0, help="of the samples' noise")
+    parser.add_argument("checkpoint", type=Path, help="a checkpoint folder")
+    parser.add_argument("--grid", type=Path, metavar="PNG", help="write samples to this file")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the samples' noise")
     return parser.parse_args()
 
 
 def main() -> int:
-    """Prints OK, or what does not fit."""
+    """Prints OK, or the error."""
     arguments = parse_arguments()
     try:
         preset, generator, discriminator = load_checkpoint(arguments.checkpoint)

@@ -1,7 +1,7 @@
 """Networks of convolutions in PyTorch, exactly as their sources define them.
 
-Images come and go flattened, (batch, pixels) in the order channel, row, column, as those of every
-other preset do; only in here they have a shape.
+Inputs and outputs are flattened images, (batch, pixels) in the order channel, row, column, as for
+all other presets; the networks reshape them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from torch import Tensor, cat, nn
 from layers import activation, output_layers
 from preset_table import Preset
 
-HALVE = {"kernel_size": 4, "stride": 2, "padding": 1}  # or, transposed, double
-WHOLE = {"kernel_size": 4, "stride": 1, "padding": 0}  # between a map of 4x4 and a single pixel
+HALVE = {"kernel_size": 4, "stride": 2, "padding": 1}  # transposed: doubles the size
+WHOLE = {"kernel_size": 4, "stride": 1, "padding": 0}  # between a 4x4 map and a single pixel
 
 
 def batch_norm(kind: type[nn.Module], preset: Preset, features: int) -> nn.Module:
@@ -25,7 +25,7 @@ def batch_norm(kind: type[nn.Module], preset: Preset, features: int) -> nn.Modul
 
 
 def growing_layers(preset: Preset, bias: bool) -> Iterator[nn.Module]:
-    """From the first feature map to the image, each level twice as large."""
+    """From the first feature map to the image; each level doubles the size."""
     for inputs, outputs in pairwise(preset.g_hidden):
         yield nn.ConvTranspose2d(inputs, outputs, **HALVE, bias=bias)
         yield batch_norm(nn.BatchNorm2d, preset, outputs)
@@ -35,7 +35,7 @@ def growing_layers(preset: Preset, bias: bool) -> Iterator[nn.Module]:
 
 
 def shrinking_layers(preset: Preset, normed: bool) -> Iterator[nn.Module]:
-    """From the image to the last feature map; `normed`: BatchNorms instead of biases."""
+    """From the image to the last feature map; `normed`: with BatchNorm instead of biases."""
     channels = (preset.image_shape[0] + preset.classes, *preset.d_hidden)
     for level, (inputs, outputs) in enumerate(pairwise(channels)):
         yield nn.Conv2d(inputs, outputs, **HALVE, bias=not normed)
@@ -45,7 +45,7 @@ def shrinking_layers(preset: Preset, normed: bool) -> Iterator[nn.Module]:
 
 
 class DcganGenerator(nn.Module):
-    """(z, labels) -> images: a Linear makes the first feature map; the label's embedding first."""
+    """(z, labels) -> images. A Linear makes the first feature map; label embeddings come first."""
 
     def __init__(self, preset: Preset) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class DcganGenerator(nn.Module):
 
 
 class DcganDiscriminator(nn.Module):
-    """(images, labels) -> (batch, 1); the label's embedding is further channels, last."""
+    """(images, labels) -> (batch, 1). Label embeddings are additional channels, which come last."""
 
     def __init__(self, preset: Preset) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class DcganDiscriminator(nn.Module):
 
 
 class ConvolutionalGenerator(nn.Module):
-    """z -> images, by convolutions alone: z is a map of one pixel."""
+    """z -> images, with convolutions only: z is a feature map of one pixel."""
 
     def __init__(self, preset: Preset) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class ConvolutionalGenerator(nn.Module):
 
 
 class ConvolutionalDiscriminator(nn.Module):
-    """Images -> (batch, 1), by convolutions alone."""
+    """Images -> (batch, 1), with convolutions only."""
 
     def __init__(self, preset: Preset) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Modules that networks of every kind here are made of."""
+"""Modules shared by all networks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def activation(name: str) -> nn.Module:
 
 
 def output_layers(preset: Preset) -> Iterator[nn.Module]:
-    """What stands behind D's last layer with weights."""
+    """The modules after D's last layer with weights."""
     if preset.final_relu:
         yield nn.ReLU()
     if preset.loss == "bce":

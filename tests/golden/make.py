@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Makes recorded training runs with PyTorch on the CPU, and checks existing ones.
+"""Generates golden runs (training runs with PyTorch on the CPU), and checks existing ones.
 
     python make.py --preset cgan --masks --out cgan_masks_f32.safetensors
     python make.py --check *.safetensors
     python make.py --check *.safetensors --replay-dtype f64
 
-Without further flags a run has the preset's settings with a sixteenth of its
-widths, images of 12x12, batches of 4, 3 steps, and no dropout. Of convolutions,
-widths are channels, and images stay 28x28 or are 32x32.
+By default a run has the preset's settings with a sixteenth of its widths, images
+of 12x12, batches of 4, 3 steps, and no dropout. For convolutions, widths are
+channels, and images are 28x28 or 32x32.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from pathlib import Path
 
 import torch
 
-import recorded_run
+import golden_run
+from golden_run import DTYPES, Run
 from presets import PRESETS, Preset
-from recorded_run import DTYPES, Run
 from tolerances import compare
 
 
@@ -31,24 +31,24 @@ def int_list(text: str) -> tuple[int, ...]:
 
 
 def parse_arguments() -> argparse.Namespace:
-    """Flags; those of a preset's settings are None unless given."""
+    """The command line; flags that override a preset's settings are None by default."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     mode = parser.add_mutually_exclusive_group(required=True)
-    mode.add_argument("--out", type=Path, help="the file to make")
+    mode.add_argument("--out", type=Path, help="the file to write")
     mode.add_argument("--check", type=Path, nargs="+", metavar="FILE", help="files to replay")
-    parser.add_argument("--replay-dtype", choices=DTYPES, help="check in this precision")
+    parser.add_argument("--replay-dtype", choices=DTYPES, help="replay in this precision")
     parser.add_argument("--preset", choices=PRESETS, help="required with --out")
     parser.add_argument("--dtype", choices=DTYPES, default="f32")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=3)
-    parser.add_argument("--slim", action="store_true", help="norms and heads for large tensors")
-    parser.add_argument("--masks", action="store_true", help="dropout on, masks recorded")
-    parser.add_argument("--dropout", type=float, metavar="P", help="as --masks, with this p")
+    parser.add_argument("--slim", action="store_true", help="store norms and heads of tensors")
+    parser.add_argument("--masks", action="store_true", help="with dropout and its masks")
+    parser.add_argument("--dropout", type=float, metavar="P", help="like --masks, with this p")
     add_overrides(parser)
     return parser.parse_args()
 
 
-# Values of a preset that flags of their names override, and how each is typed.
+# Settings of a preset that flags of the same name override, with argparse options.
 OVERRIDES: dict[str, dict[str, object]] = {
     **dict.fromkeys(("batch", "latent_dim", "classes"), {"type": int}),
     **dict.fromkeys(("g_hidden", "d_hidden"), {"type": int_list, "metavar": "N,N,..."}),
@@ -64,37 +64,37 @@ OVERRIDES: dict[str, dict[str, object]] = {
 def add_overrides(parser: argparse.ArgumentParser) -> None:
     """Flags that override a value of the preset."""
     group = parser.add_argument_group("overrides of the preset")
-    for name, how in OVERRIDES.items():
-        group.add_argument(f"--{name.replace('_', '-')}", **how)
+    for name, options in OVERRIDES.items():
+        group.add_argument(f"--{name.replace('_', '-')}", **options)
     group.add_argument("--b1", type=float)
     group.add_argument("--b2", type=float)
 
 
-SIDES = {"mlp": 12, "dcgan": 28, "dcgan-rgb": 32}
+IMAGE_SIZES = {"mlp": 12, "dcgan": 28, "dcgan-rgb": 32}
 
 
 def small(preset: Preset) -> Preset:
-    """The preset at a size that suits a test."""
+    """The preset at a size for tests."""
     g_hidden, d_hidden = preset.g_hidden, preset.d_hidden
     if preset.architecture == "dcgan-rgb":  # the levels nearest the image
         g_hidden, d_hidden = g_hidden[-3:], d_hidden[:3]
-    side = SIDES[preset.architecture]
+    size = IMAGE_SIZES[preset.architecture]
     return replace(
         preset,
         batch=4,
         g_hidden=sixteenth(g_hidden),
         d_hidden=sixteenth(d_hidden),
-        image_shape=(preset.image_shape[0], side, side),
+        image_shape=(preset.image_shape[0], size, size),
     )
 
 
 def sixteenth(widths: tuple[int, ...]) -> tuple[int, ...]:
-    """Of each width, at least 1."""
+    """A sixteenth of each width, at least 1."""
     return tuple(max(1, width // 16) for width in widths)
 
 
 def with_overrides(preset: Preset, arguments: argparse.Namespace) -> Preset:
-    """The preset as the flags want it."""
+    """The preset with the overrides of the flags."""
     given = {name: getattr(arguments, name) for name in OVERRIDES}
     changes = {name: value for name, value in given.items() if value is not None}
     b1, b2 = preset.betas
@@ -109,7 +109,7 @@ def with_overrides(preset: Preset, arguments: argparse.Namespace) -> Preset:
 
 
 def reject(preset: Preset) -> str | None:
-    """Why a run of this preset cannot be made, if so."""
+    """The reason why a run of this preset cannot be generated, if there is one."""
     if preset.dropout and preset.dropout_at == "none":
         return f"{preset.name} has no dropout"
     if len(preset.image_shape) != 3:
@@ -122,44 +122,44 @@ def reject(preset: Preset) -> str | None:
 
 
 def has_batch_norm1d(preset: Preset) -> bool:
-    """Whether G has one, whose statistics are of a single value of each image."""
+    """Whether G has a BatchNorm1d, which needs a batch of two images or more."""
     if preset.architecture == "mlp":
         return preset.batch_norm and len(preset.g_hidden) > 1
     return preset.architecture == "dcgan"
 
 
 def make(arguments: argparse.Namespace) -> int:
-    """Draws a run, replays it and writes the file."""
+    """Generates a run and writes the file."""
     if arguments.preset is None:
         sys.exit("make.py: --out needs --preset")
     preset = with_overrides(small(PRESETS[arguments.preset]), arguments)
     if reason := reject(preset):
         sys.exit(f"make.py: {reason}")
     run = Run(preset, arguments.dtype, arguments.steps, arguments.slim)
-    tensors = recorded_run.draw(run, arguments.seed)
-    results = recorded_run.replay(run, tensors, DTYPES[run.dtype])
-    recorded_run.save(arguments.out, run, tensors | results)
+    tensors = golden_run.generate_inputs(run, arguments.seed)
+    results = golden_run.replay(run, tensors, DTYPES[run.dtype])
+    golden_run.save(arguments.out, run, tensors | results)
     return 0
 
 
 def check(path: Path, replay_dtype: str | None) -> bool:
-    """Replays one file and prints the largest error as a share of its tolerance."""
+    """Replays a file and prints the largest ratio of an error to its tolerance."""
     try:
-        run, tensors = recorded_run.load(path)
-        results = recorded_run.replay(run, tensors, DTYPES[replay_dtype or run.dtype])
-        shares = compare(run, results, tensors)
+        run, tensors = golden_run.load(path)
+        results = golden_run.replay(run, tensors, DTYPES[replay_dtype or run.dtype])
+        ratios = compare(run, results, tensors)
     except ValueError as error:
         print(f"FAIL {path.name}: {error}")
         return False
-    key = max(shares, key=shares.__getitem__)
-    good = shares[key] <= 1
-    verdict = "ok  " if good else "FAIL"
-    print(f"{verdict} {path.name}: {len(shares)} tensors, worst {shares[key]:.3g} at {key}")
-    return good
+    key = max(ratios, key=ratios.__getitem__)
+    passed = ratios[key] <= 1
+    verdict = "ok  " if passed else "FAIL"
+    print(f"{verdict} {path.name}: {len(ratios)} tensors, worst {ratios[key]:.3g} at {key}")
+    return passed
 
 
 def main() -> int:
-    """Runs the command line; 0 where all is well."""
+    """Runs the command line; returns 0 if all files pass."""
     arguments = parse_arguments()
     torch.set_num_threads(1)
     if arguments.out is not None:

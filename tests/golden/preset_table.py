@@ -1,7 +1,7 @@
-"""The presets as data: sizes, losses, order of updates, optimisers.
+"""The presets as data: sizes, losses, order of updates, optimizers.
 
-Apart from the networks that are built of them (presets.py), so that a program without PyTorch can
-read the table, as the JAX baseline in `benches/` does.
+Separate from the networks (presets.py), so that programs without PyTorch can read the table, such
+as the JAX baseline in `benches/`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Preset:
-    """A row of the table. `dataclasses.replace` makes the variations of it."""
+    """A row of the table. Use `dataclasses.replace` for variations."""
 
     name: str
     latent_dim: int
@@ -22,27 +22,27 @@ class Preset:
     d_activation: str
     loss: str  # "bce-logits", "bce" (D ends in a Sigmoid) or "mse"
     batch: int
-    # "mlp"; "dcgan": convolutions and one Linear; "dcgan-rgb": convolutions alone. With
-    # convolutions, the widths of hidden layers are channels, each level half or twice as large.
+    # "mlp"; "dcgan": convolutions and one Linear; "dcgan-rgb": convolutions only. With
+    # convolutions, the widths of hidden layers are channels; each level halves or doubles the image.
     architecture: str = "mlp"
     lr: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)
     adam_eps: float = 1e-8
-    d_loss_scale: float = 1.0  # of real + fake
+    d_loss_scale: float = 1.0  # factor of real loss + fake loss
     order: str = "d-first"
-    fakes: str = "same"  # images of the second update; "fresh": drawn anew
+    fakes: str = "same"  # fakes of the second update; "fresh": generated again
     noise: str = "normal"  # or "uniform", in (-1, 1)
     image_shape: tuple[int, int, int] = (1, 28, 28)  # channels, height, width
     classes: int = 0  # 0: without labels
-    batch_norm: bool = False  # in an MLP on all hidden layers of G but the first
+    batch_norm: bool = False  # in an MLP, in all hidden layers of G except the first
     bn_eps: float = 1e-5
     bn_momentum: float = 0.1
     dropout: float = 0.0
     dropout_at: str = "none"  # in D: "after activation", "before activation" (not in the first)
-    final_relu: bool = False  # one more ReLU on D's last Linear
-    # Weights N(0, std) instead of the default, and N(1, std) those of a BatchNorm2d.
+    final_relu: bool = False  # a ReLU after D's last Linear
+    # Initial weights N(0, std), and N(1, std) for BatchNorm2d, instead of PyTorch's default.
     weight_std: float | None = None
-    bare: bool = False  # a bare Sequential: keys without "model."
+    bare: bool = False  # the network is a Sequential: keys without "model."
 
     @property
     def pixels(self) -> int:
@@ -56,16 +56,16 @@ class Preset:
 
     @property
     def norms_in_d(self) -> bool:
-        """Whether D has BatchNorms: real and fake images must then be batches of their own."""
+        """Whether D has BatchNorm: real and fake images must then be separate batches."""
         return self.architecture == "dcgan-rgb"
 
     def halved(self, levels: int) -> tuple[int, int]:
-        """Height and width of the feature map that many levels from the image."""
+        """Height and width of the feature map at this number of levels from the image."""
         _, height, width = self.image_shape
         return height >> levels, width >> levels
 
     def misfit(self) -> str | None:
-        """Why its levels do not go with the image's size, if so."""
+        """The reason why the number of levels does not fit the image size, if there is one."""
         if not self.convolutional:
             return None
         _, height, width = self.image_shape
@@ -73,12 +73,12 @@ class Preset:
             if height % 2**levels or width % 2**levels:
                 return f"{self.name}: {height}x{width} images cannot be halved {levels} times"
             if self.architecture == "dcgan-rgb" and self.halved(levels) != (4, 4):
-                return f"{self.name}: {levels} levels make no {height}x{width} images out of 4x4"
+                return f"{self.name}: {levels} levels make no {height}x{width} images from 4x4"
         return None
 
 
 def dcgan(**values: object) -> Preset:
-    """A preset of convolutions: what they have in common, and the values given."""
+    """A preset of convolutions: common values, and the given ones."""
     common = {
         "latent_dim": 100,
         "architecture": "dcgan",

@@ -1,12 +1,11 @@
 """The presets' networks in PyTorch, exactly as their sources define them.
 
-One table row per preset (preset_table.py) and one builder for all of them; the networks of
-convolutions stand in convolutional.py. The recorded runs
-(`make.py`), the checkpoint test (`check_checkpoint.py`) and the speed baseline
-(`benches/torch_baseline.py`) take their networks and their training iteration
-from here, so there is one definition to compare the engine with.
+preset_table.py has a row for each preset; convolutional.py has the networks of
+convolutions. Golden runs (`make.py`), the checkpoint test (`check_checkpoint.py`)
+and the speed baseline (`benches/torch_baseline.py`) use these networks and this
+training iteration, so there is one definition to compare the engine with.
 
-Module order is part of the definition: it decides the keys of the state_dict.
+Module order is part of the definition: it determines the keys of the state_dict.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ from preset_table import PRESETS, Preset  # noqa: F401
 
 
 class MaskDropout(nn.Module):
-    """Stands at Dropout's index and multiplies by a mask that it is given.
+    """Replaces Dropout at the same index, and multiplies by a given mask.
 
-    `mask` (batch, width) is already scaled by 1/(1-p); None lets x pass.
+    `mask` (batch, width) is already scaled by 1/(1-p); None is the identity.
     """
 
     mask: Tensor | None = None
@@ -93,8 +92,8 @@ def discriminator_layers(preset: Preset, explicit_masks: bool) -> Iterator[nn.Mo
     yield from output_layers(preset)
 
 
-def initialise(network: nn.Module, preset: Preset) -> None:
-    """Redraws weights where the source does; all else keeps PyTorch's defaults."""
+def initialize(network: nn.Module, preset: Preset) -> None:
+    """Initializes weights as the source does; by default as PyTorch does."""
     if preset.weight_std is None:
         return
     for module in network.modules():
@@ -117,31 +116,31 @@ def mlp_discriminator(preset: Preset, explicit_masks: bool) -> nn.Module:
 
 
 def build_generator(preset: Preset) -> nn.Module:
-    """G, initialised, in training mode."""
+    """G, initialized, in training mode."""
     network = GENERATORS.get(preset.architecture, mlp_generator)(preset)
-    initialise(network, preset)
+    initialize(network, preset)
     return network
 
 
 def build_discriminator(preset: Preset, explicit_masks: bool = False) -> nn.Module:
-    """D, initialised, in training mode; `explicit_masks` puts MaskDropout for Dropout."""
+    """D, initialized, in training mode; `explicit_masks` replaces Dropout by MaskDropout."""
     if preset.convolutional:
         network = DISCRIMINATORS[preset.architecture](preset)
     else:
         network = mlp_discriminator(preset, explicit_masks)
-    initialise(network, preset)
+    initialize(network, preset)
     return network
 
 
-def draw_noise(preset: Preset, batch: int, device: torch.device | str = "cpu") -> Tensor:
-    """z (batch, latent_dim) from the preset's distribution."""
+def sample_noise(preset: Preset, batch: int, device: torch.device | str = "cpu") -> Tensor:
+    """Noise z (batch, latent_dim) from the preset's latent distribution."""
     if preset.noise == "uniform":
         return torch.rand(batch, preset.latent_dim, device=device) * 2 - 1
     return torch.randn(batch, preset.latent_dim, device=device)
 
 
 def criterion(preset: Preset, output: Tensor, target: float | Tensor) -> Tensor:
-    """Mean loss of D's output (batch, 1) against one target for all, or one for each."""
+    """Mean loss of D's output (batch, 1), with one target for all or one for each."""
     loss = {
         "bce-logits": F.binary_cross_entropy_with_logits,
         "bce": F.binary_cross_entropy,
@@ -154,7 +153,7 @@ def criterion(preset: Preset, output: Tensor, target: float | Tensor) -> Tensor:
 
 @dataclass
 class Batch:
-    """What one iteration takes in. `z2`, `fake_labels2`: where fakes are fresh."""
+    """The inputs of one iteration. `z2`, `fake_labels2`: for fresh fakes."""
 
     real: Tensor
     z: Tensor
@@ -166,7 +165,7 @@ class Batch:
 
 @dataclass
 class Outcome:
-    """What one iteration gives: losses (scalars), and the first generated batch."""
+    """The results of one iteration: losses (scalars), and the first batch of fakes."""
 
     d_loss: Tensor
     g_loss: Tensor
@@ -174,12 +173,12 @@ class Outcome:
 
 
 def call(network: nn.Module, x: Tensor, labels: Tensor | None) -> Tensor:
-    """Passes labels only to a network that takes them (a bare Sequential does not)."""
+    """Calls a network, with labels if there are any (a bare Sequential takes none)."""
     return network(x) if labels is None else network(x, labels)
 
 
 class Trainer:
-    """The training iteration. Networks stay in training mode all along."""
+    """The training iteration. Networks are always in training mode."""
 
     def __init__(
         self,
@@ -188,7 +187,7 @@ class Trainer:
         discriminator: nn.Module,
         **adam: bool,
     ) -> None:
-        """`adam`: how it shall compute, such as `fused` or `capturable`; nothing of its values."""
+        """`adam`: Adam's implementation options, such as `fused` or `capturable`."""
         self.preset = preset
         self.generator = generator
         self.discriminator = discriminator
@@ -197,15 +196,15 @@ class Trainer:
         self.d_optimizer = self._adam(list(discriminator.parameters()), adam)
 
     def _adam(
-        self, parameters: Sequence[nn.Parameter], how: Mapping[str, bool]
+        self, parameters: Sequence[nn.Parameter], options: Mapping[str, bool]
     ) -> torch.optim.Adam:
         preset = self.preset
         return torch.optim.Adam(
-            parameters, lr=preset.lr, betas=preset.betas, eps=preset.adam_eps, **how
+            parameters, lr=preset.lr, betas=preset.betas, eps=preset.adam_eps, **options
         )
 
     def zero_grad(self) -> None:
-        """Forgets all gradients."""
+        """Resets all gradients."""
         self.g_optimizer.zero_grad()
         self.d_optimizer.zero_grad()
 
@@ -239,7 +238,7 @@ class Trainer:
         return Outcome(d_loss, g_loss, fake.detach())
 
     def update_discriminator(self, batch: Batch, fake: Tensor, labels: Tensor | None) -> Tensor:
-        """One step of D on the real batch, then on `fake`, which carries no graph."""
+        """An optimizer step of D on the real batch and on `fake`, which must be detached."""
         self.d_optimizer.zero_grad()
         real_output = call(self.discriminator, batch.real, batch.real_labels)
         real_loss = criterion(self.preset, real_output, 1.0)
@@ -251,7 +250,7 @@ class Trainer:
         return loss.detach()
 
     def update_generator(self, fake: Tensor, labels: Tensor | None) -> Tensor:
-        """One step of G; no gradients of D's own parameters are computed."""
+        """An optimizer step of G; no gradients of D's parameters are computed."""
         self.g_optimizer.zero_grad()
         loss = criterion(self.preset, call(self.discriminator, fake, labels), 1.0)
         loss.backward(inputs=self.g_parameters)

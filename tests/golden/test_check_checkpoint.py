@@ -1,4 +1,4 @@
-"""Tests of the checkpoint check: `python -m unittest` in this folder (needs torch)."""
+"""Tests of check_checkpoint.py: `python -m unittest` in this folder (needs torch)."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ IMAGES = {"mlp": (1, 5, 4), "dcgan": (2, 8, 4), "dcgan-rgb": (3, 16, 16)}
 
 
 def small(row: Preset) -> Preset:
-    """A preset with few numbers."""
+    """The preset with small networks."""
     return replace(row, **SMALL, image_shape=IMAGES[row.architecture])
 
 
 def as_text(network: torch.nn.Module) -> str:
-    """The layers as a checkpoint's metadata have them, of which the sizes are read."""
+    """The layers as text, as in a checkpoint's metadata."""
     texts = []
     for layer in network.modules():
         if isinstance(layer, torch.nn.Linear):
@@ -36,13 +36,13 @@ def as_text(network: torch.nn.Module) -> str:
     return f"Sequential({', LeakyReLU(0.2), '.join(texts)})"
 
 
-def older_sizes(preset: Preset) -> dict[str, str]:
+def format_2_sizes(preset: Preset) -> dict[str, str]:
     """What metadata had before they had layers."""
     return {"g_hidden": json.dumps(preset.g_hidden), "d_hidden": json.dumps(preset.d_hidden)}
 
 
-def write_checkpoint(folder: Path, preset: Preset, older: bool = False, **metadata: str) -> None:
-    """A checkpoint of freshly initialised networks."""
+def write_checkpoint(folder: Path, preset: Preset, format_2: bool = False, **metadata: str) -> None:
+    """Writes a checkpoint of newly initialized networks."""
     common = {
         "format": "pt",
         "preset": preset.name,
@@ -52,7 +52,7 @@ def write_checkpoint(folder: Path, preset: Preset, older: bool = False, **metada
     }
     generator, discriminator = presets.build_generator(preset), presets.build_discriminator(preset)
     layers = {"generator": as_text(generator), "discriminator": as_text(discriminator)}
-    common |= (older_sizes(preset) if older else layers) | metadata
+    common |= (format_2_sizes(preset) if format_2 else layers) | metadata
     save_file(generator.state_dict(), folder / "generator.safetensors", common)
     save_file(discriminator.state_dict(), folder / "discriminator.safetensors", common)
 
@@ -63,11 +63,11 @@ class CheckCheckpoint(unittest.TestCase):
         self.addCleanup(scratch.cleanup)
         self.folder = Path(scratch.name)
 
-    def test_every_preset_loads_at_the_sizes_of_its_metadata(self) -> None:
-        for row, older in itertools.product(PRESETS.values(), (False, True)):
+    def test_every_preset_loads_with_the_sizes_in_its_metadata(self) -> None:
+        for row, format_2 in itertools.product(PRESETS.values(), (False, True)):
             preset = small(row)
-            write_checkpoint(self.folder, preset, older)
-            with self.subTest(preset=row.name, older=older):
+            write_checkpoint(self.folder, preset, format_2)
+            with self.subTest(preset=row.name, format_2=format_2):
                 loaded, generator, _ = load_checkpoint(self.folder)
                 self.assertEqual(loaded, preset)
                 labels = grid_labels(preset)
@@ -77,7 +77,7 @@ class CheckCheckpoint(unittest.TestCase):
 
     def test_wrong_width_and_wrong_format_are_refused(self) -> None:
         preset = small(PRESETS["mlp"])
-        write_checkpoint(self.folder, preset, older=True, g_hidden="[9, 7]")
+        write_checkpoint(self.folder, preset, format_2=True, g_hidden="[9, 7]")
         self.assertRaises(RuntimeError, load_checkpoint, self.folder)
         narrow = "Sequential(Linear(96, 9), ReLU(), Linear(9, 7), ReLU(), Linear(7, 20), Tanh())"
         write_checkpoint(self.folder, preset, generator=narrow)
@@ -85,7 +85,7 @@ class CheckCheckpoint(unittest.TestCase):
         write_checkpoint(self.folder, preset, format="np")
         self.assertRaises(ValueError, load_checkpoint, self.folder)
 
-    def test_grid_places_images_row_by_row(self) -> None:
+    def test_grid_has_images_row_by_row(self) -> None:
         picture = tile(torch.arange(6.0).view(6, 1, 1, 1), columns=3)
         self.assertEqual(tuple(picture.shape), (1, 8, 11))
         self.assertEqual(picture[0, 2::3, 2::3].tolist(), [[0, 1, 2], [3, 4, 5]])

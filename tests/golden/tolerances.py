@@ -1,7 +1,7 @@
-"""The tolerances of a recorded run, and the comparator that applies them.
+"""The tolerances of a golden run, and the comparator that applies them.
 
-The table stands in README.md. The comparator reports the error as a share of
-what is allowed; a share above 1, a NaN or a wrong shape fails.
+README.md has the table. The comparator divides errors by their tolerance; a
+ratio above 1, NaN or a wrong shape fails.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from golden_run import Run, Tensors
 from presets import Preset, build_discriminator, build_generator
-from recorded_run import Run, Tensors
 
 
 def allowed(want: Tensor, rtol: float, atol: float) -> Tensor:
-    """Per element: atol + rtol * |want|."""
+    """The tolerance of each element: atol + rtol * |want|."""
     return atol + rtol * want.abs()
 
 
-def worst(shares: Tensor) -> float:
-    """The largest share; infinite where one is not a number."""
-    top = shares.max().item()
+def worst(ratios: Tensor) -> float:
+    """The largest ratio; infinite if one is NaN."""
+    top = ratios.max().item()
     return math.inf if math.isnan(top) else top
 
 
-def outlier_share(error: Tensor, tight: float, loose: float) -> float:
-    """All but max(1, 0.1 %) of the elements within `tight`, the rest within `loose`."""
+def outlier_ratio(error: Tensor, tight: float, loose: float) -> float:
+    """Ratio for: all but max(1, 0.1 %) of the elements within `tight`, the rest within `loose`."""
     if error.isnan().any():
         return math.inf
     outliers = max(1, error.numel() // 1000)
@@ -48,13 +48,13 @@ def biases_before_batch_norm(preset: Preset) -> frozenset[str]:
     return frozenset(
         f"{letter}.{name}.bias"
         for letter, network in networks.items()
-        for (name, module), (_, behind) in pairwise(network.named_modules())
-        if isinstance(behind, _BatchNorm) and getattr(module, "bias", None) is not None
+        for (name, module), (_, following) in pairwise(network.named_modules())
+        if isinstance(following, _BatchNorm) and getattr(module, "bias", None) is not None
     )
 
 
 def rounding(run: Run, key: str) -> tuple[float, float]:
-    """rtol and atol of what no update has moved."""
+    """rtol and atol of tensors that do not depend on an optimizer step."""
     if run.dtype == "f64":
         return 1e-9, 1e-11
     if run.preset.convolutional and key.startswith(("out.", "grad.")) and ".loss_" not in key:
@@ -62,8 +62,8 @@ def rounding(run: Run, key: str) -> tuple[float, float]:
     return 2e-5, 2e-6
 
 
-def share(run: Run, key: str, got: Tensor, want: Tensor) -> float | None:
-    """The error of one tensor as a share of its tolerance; None where it is not compared."""
+def error_ratio(run: Run, key: str, got: Tensor, want: Tensor) -> float | None:
+    """The error of a tensor divided by its tolerance; None if it is not compared."""
     if got.shape != want.shape:
         return math.inf
     got, want = got.double(), want.double()
@@ -83,13 +83,13 @@ def share(run: Run, key: str, got: Tensor, want: Tensor) -> float | None:
         return worst(error / (allowed(want, *rounding(run, key)) + moved))
     if part == "#l2":
         return worst(error / (2 * moved))
-    return outlier_share(error, 0.02 * moved, 2 * moved)
+    return outlier_ratio(error, 0.02 * moved, 2 * moved)
 
 
 def compare(run: Run, got: Tensors, want: Tensors) -> dict[str, float]:
-    """Shares by key, for everything in `want` that came out of the run."""
+    """Ratios by key, for all results in `want`."""
     outputs = {k: v for k, v in want.items() if k.startswith(("out.", "grad.", "after.", "eval."))}
     if outputs.keys() != got.keys():
         raise ValueError(f"keys differ: {sorted(outputs.keys() ^ got.keys())}")
-    shares = {key: share(run, key, got[key], tensor) for key, tensor in outputs.items()}
-    return {key: value for key, value in shares.items() if value is not None}
+    ratios = {key: error_ratio(run, key, got[key], tensor) for key, tensor in outputs.items()}
+    return {key: value for key, value in ratios.items() if value is not None}

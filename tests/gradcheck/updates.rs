@@ -104,8 +104,8 @@ fn small(preset: &Preset) -> Settings {
 
 fn variations(preset: &Preset, own: &Settings) -> Vec<Settings> {
     let mut all = Vec::new();
-    // Most presets already use BCE on probabilities.
-    for &loss in Loss::ALL.iter().filter(|loss| !loss.is_of_probabilities()) {
+    // That of probabilities is what most presets have as their own.
+    for &loss in Loss::ALL.iter().filter(|loss| !loss.takes_probabilities()) {
         for order in [Order::DFirst, Order::GFirst] {
             for fakes in [Fakes::Same, Fakes::Fresh] {
                 for d_final_relu in [false, true] {
@@ -140,7 +140,7 @@ fn check(cases: &mut [Case; 2], settings: Settings, rows: usize) {
         let learnt: Vec<_> = tensors(&gan, update);
         for (i, (name, gradient, values)) in learnt.into_iter().enumerate() {
             let (case, tensor) = (&mut cases[update as usize], format!("{at}: {name}"));
-            if feeds_batch_norm(&gan.player(update).network, &name) {
+            if feeds_batch_norm(&gan.trained_network(update).network, &name) {
                 case.check_zero(&tensor, &gradient);
             }
             case.check(&tensor, &gradient, &values, &[1.0], |values| {
@@ -158,7 +158,7 @@ fn subject(settings: Settings, rows: usize) -> Gan<Cpu<f64>> {
     let mut gan = Gan::new(Cpu::<f64>::new(1), model, 6).unwrap();
     let mut numbers = Numbers::new(300 + rows as u64);
     for role in Role::BOTH {
-        let (device, player) = gan.player_mut(role);
+        let (device, player) = gan.trained_network_mut(role);
         let network = &mut player.network;
         scatter(device, network, &mut numbers);
         if role == Role::Discriminator && ends_in_relu(&settings) {
@@ -198,7 +198,7 @@ fn write_inputs(gan: &mut Gan<Cpu<f64>>, settings: &Settings, numbers: &mut Numb
 
 fn write_masks(gan: &mut Gan<Cpu<f64>>, numbers: &mut Numbers, rows: usize) {
     for pass in gan.inputs_mut().1.dropping_passes() {
-        let spec = gan.player(pass.network).network.spec().clone();
+        let spec = gan.trained_network(pass.network).network.spec().clone();
         let dropping = spec.stages().iter().filter_map(|stage| Some((stage.dropout()?, stage)));
         let (device, inputs) = gan.inputs_mut();
         for (i, (p, stage)) in dropping.enumerate() {
@@ -218,10 +218,10 @@ fn run(gan: &mut Gan<Cpu<f64>>, rows: usize) -> [Point; 2] {
         match step {
             Step::AdamStep(_) => {}
             Step::Backward(update) => {
-                gan.run_on_drawn(step, rows);
+                gan.run_on_inputs(step, rows);
                 points[update as usize].sides = sides_of(gan, update, rows);
             }
-            step => gan.run_on_drawn(step, rows),
+            step => gan.run_on_inputs(step, rows),
         }
     }
     let metrics = gan.metrics(1).unwrap();
@@ -234,7 +234,7 @@ fn run(gan: &mut Gan<Cpu<f64>>, rows: usize) -> [Point; 2] {
 fn sides_of(gan: &Gan<Cpu<f64>>, update: Role, rows: usize) -> Vec<bool> {
     let [images, outputs] = gan.images_and_outputs();
     let of = |role, y, batches: Batches| {
-        let player = gan.player(role);
+        let player = gan.trained_network(role);
         network_sides(&player.network, &player.activations, y, &batches)
     };
     match update {
@@ -252,7 +252,7 @@ fn sides_of(gan: &Gan<Cpu<f64>>, update: Role, rows: usize) -> Vec<bool> {
 
 /// Name, gradient and values of all parameters that an update changes.
 fn tensors(gan: &Gan<Cpu<f64>>, update: Role) -> Vec<(String, Vec<f64>, Vec<f64>)> {
-    let (device, player) = (gan.device(), gan.player(update));
+    let (device, player) = (gan.device(), gan.trained_network(update));
     let params = player.network.params();
     let tensor = |param| {
         let gradient = player.gradients.read(device, param).unwrap();
@@ -262,7 +262,7 @@ fn tensors(gan: &Gan<Cpu<f64>>, update: Role) -> Vec<(String, Vec<f64>, Vec<f64>
 }
 
 fn write(gan: &mut Gan<Cpu<f64>>, update: Role, index: usize, values: &[f64]) {
-    let (device, player) = gan.player_mut(update);
+    let (device, player) = gan.trained_network_mut(update);
     let network = &mut player.network;
     network.params_mut().write(device, index, values).unwrap();
 }

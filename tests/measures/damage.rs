@@ -1,5 +1,5 @@
-//! What a generator may do wrong, each done to a sample that is right: the measures that are there to see
-//! it move by these factors.
+//! Sensitivity of the measures: a good sample is damaged as a faulty generator would, and each
+//! measure that should detect the damage must change by a stated factor.
 
 use std::sync::LazyLock;
 
@@ -11,24 +11,24 @@ use crate::scores::{Scores, scores};
 const COUNT: usize = 2000;
 
 static REFERENCE: LazyLock<Sample> = LazyLock::new(|| Sample::new(COUNT, 1));
-/// Right, and no copy: of the reference's distribution.
+/// A good sample: from the same distribution as the reference, without copies of it.
 static REAL: LazyLock<Sample> = LazyLock::new(|| Sample::new(COUNT, 2));
-/// What is to be had by it.
-static FLOOR: LazyLock<Scores> = LazyLock::new(|| of(&REAL));
+/// The scores of the good sample.
+static BASELINE: LazyLock<Scores> = LazyLock::new(|| score(&REAL));
 
-fn of(sample: &Sample) -> Scores {
-    let found = scores(sample, &REFERENCE, 2);
-    // Shown where a test fails.
-    println!("{found:?}");
-    found
+fn score(sample: &Sample) -> Scores {
+    let scores = scores(sample, &REFERENCE, 2);
+    // Shown if a test fails.
+    println!("{scores:?}");
+    scores
 }
 
-/// The number of another image, whose class is not the third, for one whose class is.
-fn without_third(i: usize) -> usize {
+/// The index of an image of another class in place of an image of class 3.
+fn without_class_3(i: usize) -> usize {
     (i..COUNT).chain(0..i).find(|&i| REAL.classes[i] != 3).unwrap()
 }
 
-/// The mean of an image's class, in the place of feature `i` of all.
+/// The mean features of each class: (classes, dimensions).
 fn class_means() -> Vec<f32> {
     let mut sums = vec![0.0; CLASSES * DIMENSIONS];
     let mut counts = [0.0; CLASSES];
@@ -42,66 +42,68 @@ fn class_means() -> Vec<f32> {
 }
 
 #[test]
-fn real_images_are_near_the_floor_of_every_measure() {
-    assert!(FLOOR.kid.abs() < 3.0 * FLOOR.kid_error, "{:?}", *FLOOR);
-    assert!(FLOOR.precision > 0.8 && FLOOR.recall > 0.8 && FLOOR.coverage > 0.9);
-    assert!((0.9..1.1).contains(&FLOOR.density) && FLOOR.ndb < 0.15);
-    assert!((FLOOR.nearest / FLOOR.nearest_among_themselves - 1.0).abs() < 0.05);
+fn good_sample_has_good_scores() {
+    assert!(BASELINE.kid.abs() < 3.0 * BASELINE.kid_error, "{:?}", *BASELINE);
+    assert!(BASELINE.precision > 0.8 && BASELINE.recall > 0.8 && BASELINE.coverage > 0.9);
+    assert!((0.9..1.1).contains(&BASELINE.density) && BASELINE.ndb < 0.15);
+    assert!((BASELINE.nearest / BASELINE.nearest_other - 1.0).abs() < 0.05);
 }
 
 #[test]
-fn missing_class_is_seen_by_recall_coverage_and_the_histogram_not_by_precision() {
-    let found = of(&REAL.rearranged(without_third));
-    assert!(found.recall < FLOOR.recall - 0.07 && found.coverage < FLOOR.coverage - 0.07);
-    assert!(found.histogram_kl > 10.0 * FLOOR.histogram_kl && found.rarest_share == 0.0);
-    assert!(found.fcd > 10.0 * FLOOR.fcd && found.kid > 5.0 * found.kid_error);
-    assert!(found.ndb > 2.0 * FLOOR.ndb && (found.precision - FLOOR.precision).abs() < 0.03);
+fn missing_class_changes_recall_coverage_and_histogram_not_precision() {
+    let scores = score(&REAL.resampled(without_class_3));
+    assert!(scores.recall < BASELINE.recall - 0.07 && scores.coverage < BASELINE.coverage - 0.07);
+    assert!(scores.histogram_kl > 10.0 * BASELINE.histogram_kl && scores.rarest_share == 0.0);
+    assert!(scores.fcd > 10.0 * BASELINE.fcd && scores.kid > 5.0 * scores.kid_error);
+    assert!(
+        scores.ndb > 2.0 * BASELINE.ndb && (scores.precision - BASELINE.precision).abs() < 0.03
+    );
 }
 
 #[test]
-fn images_shrunk_towards_the_mean_of_their_class_lack_recall_and_crowd() {
+fn points_shrunk_towards_their_class_mean_have_low_recall_and_high_density() {
     let means = class_means();
     let mean = |i| means[REAL.classes[i / DIMENSIONS] as usize * DIMENSIONS + i % DIMENSIONS];
-    let found = of(&REAL.changed(|i, x| mean(i) + 0.7 * (x - mean(i))));
-    assert!(found.recall < FLOOR.recall / 2.0 && found.density > 2.0 * FLOOR.density);
-    assert!(found.fcd > 2.0 * FLOOR.fcd && found.precision > FLOOR.precision);
+    let scores = score(&REAL.changed(|i, x| mean(i) + 0.7 * (x - mean(i))));
+    assert!(scores.recall < BASELINE.recall / 2.0 && scores.density > 2.0 * BASELINE.density);
+    assert!(scores.fcd > 2.0 * BASELINE.fcd && scores.precision > BASELINE.precision);
 }
 
 #[test]
-fn images_shrunk_towards_the_mean_of_all_lack_recall_and_precision() {
+fn points_shrunk_towards_the_mean_of_all_have_low_recall_and_precision() {
     let points = REAL.points();
     let column = |d: usize| points.iter().map(|point| point[d]).sum::<f32>() / COUNT as f32;
     let means: Vec<f32> = (0..DIMENSIONS).map(column).collect();
-    let found = of(&REAL.changed(|i, x| 0.2 * means[i % DIMENSIONS] + 0.8 * x));
-    assert!(found.recall < FLOOR.recall / 5.0 && found.coverage < 0.8 * FLOOR.coverage);
-    assert!(found.precision < FLOOR.precision - 0.05 && found.ndb > 4.0 * FLOOR.ndb);
-    assert!(found.fcd > 10.0 * FLOOR.fcd && found.kid > 5.0 * found.kid_error);
+    let scores = score(&REAL.changed(|i, x| 0.2 * means[i % DIMENSIONS] + 0.8 * x));
+    assert!(scores.recall < BASELINE.recall / 5.0 && scores.coverage < 0.8 * BASELINE.coverage);
+    assert!(scores.precision < BASELINE.precision - 0.05 && scores.ndb > 4.0 * BASELINE.ndb);
+    assert!(scores.fcd > 10.0 * BASELINE.fcd && scores.kid > 5.0 * scores.kid_error);
 }
 
 #[test]
-fn noise_is_seen_by_precision_density_and_coverage_not_by_recall() {
+fn noise_changes_precision_density_and_coverage_not_recall() {
     let stream = Stream { seed: 8, site: 8 };
-    let found = of(&REAL.changed(|i, x| x + 0.4 * normal(stream.block(i as u32, 0))));
-    assert!(found.precision < FLOOR.precision / 2.0 && found.density < FLOOR.density / 4.0);
-    assert!(found.coverage < FLOOR.coverage / 2.0 && found.fcd > 3.0 * FLOOR.fcd);
-    assert!(found.recall > FLOOR.recall && found.nearest > 1.1 * FLOOR.nearest);
+    let scores = score(&REAL.changed(|i, x| x + 0.4 * normal(stream.block(i as u32, 0))));
+    assert!(scores.precision < BASELINE.precision / 2.0 && scores.density < BASELINE.density / 4.0);
+    assert!(scores.coverage < BASELINE.coverage / 2.0 && scores.fcd > 3.0 * BASELINE.fcd);
+    assert!(scores.recall > BASELINE.recall && scores.nearest > 1.1 * BASELINE.nearest);
 }
 
 #[test]
-fn copies_of_training_images_have_no_distance_from_them() {
-    let found = of(&REFERENCE);
-    assert_eq!((found.nearest, found.ndb, found.histogram_kl), (0.0, 0.0, 0.0));
-    // A twentieth of copies is a twentieth of distance less.
+fn copies_of_training_images_have_distance_zero() {
+    let scores = score(&REFERENCE);
+    assert_eq!((scores.nearest, scores.ndb, scores.histogram_kl), (0.0, 0.0, 0.0));
+    // If 5 % of the sample are copies, the mean distance is 5 % smaller.
     let mut some = REAL.clone();
     let few = COUNT / 20 * DIMENSIONS;
     some.features[..few].copy_from_slice(&REFERENCE.features[..few]);
-    let ratio = of(&some).nearest / FLOOR.nearest;
+    let ratio = score(&some).nearest / BASELINE.nearest;
     assert!((0.94..0.96).contains(&ratio), "{ratio}");
 }
 
 #[test]
-fn few_images_over_and_over_lack_recall_and_coverage() {
-    let found = of(&REAL.rearranged(|i| i % 50));
-    assert!(found.recall < 0.01 && found.coverage < FLOOR.coverage / 4.0);
-    assert!(found.ndb > 4.0 * FLOOR.ndb && found.fcd > 10.0 * FLOOR.fcd);
+fn few_repeated_points_have_low_recall_and_coverage() {
+    let scores = score(&REAL.resampled(|i| i % 50));
+    assert!(scores.recall < 0.01 && scores.coverage < BASELINE.coverage / 4.0);
+    assert!(scores.ndb > 4.0 * BASELINE.ndb && scores.fcd > 10.0 * BASELINE.fcd);
 }

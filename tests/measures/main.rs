@@ -1,5 +1,5 @@
-//! The measures of a sample: beside other programs, after damage that each of them is there to see,
-//! and on any number of threads.
+//! The measures: compared with other programs, sensitive to damage, and independent of the number
+//! of threads.
 
 mod clusters;
 mod damage;

@@ -20,20 +20,20 @@ pub struct Scores {
     pub rarest_share: f64,
     pub ndb: f64,
     pub nearest: f64,
-    pub nearest_among_themselves: f64,
+    pub nearest_other: f64,
 }
 
-/// Of a sample beside a reference; the training images are those of the reference.
+/// The scores of a sample compared with a reference, whose images also serve as training images.
 pub fn scores(sample: &Sample, reference: &Sample, threads: usize) -> Scores {
     let (points, others) = (sample.points(), reference.points());
-    let among = kernel::Among::of(others, threads);
-    let kernel = kernel::distance(points, (others, &among), threads);
+    let kernel_means = kernel::SelfKernelMeans::of(others, threads);
+    let kernel = kernel::distance(points, (others, &kernel_means), threads);
     let found = neighbors::Reference::new(others, threads).compare(points, threads);
     let bins = Bins::of(others, Stream { seed: 5, site: 9 }, threads);
     let histogram = Histogram::of(&sample.classes, CLASSES);
     let (images, training) = (sample.bytes(), reference.bytes());
     let [images, training] = [&images, &training].map(|bytes| Points::new(bytes, DIMENSIONS));
-    let some: Vec<usize> = (0..training.len()).step_by(3).collect();
+    let indices: Vec<usize> = (0..training.len()).step_by(3).collect();
     Scores {
         fcd: frechet::distance(&Gaussian::of(others), &Gaussian::of(points)),
         kid: kernel.kid,
@@ -43,9 +43,9 @@ pub fn scores(sample: &Sample, reference: &Sample, threads: usize) -> Scores {
         density: found.density,
         coverage: found.coverage,
         histogram_kl: histogram.divergence(&Histogram::of(&reference.classes, CLASSES)),
-        rarest_share: histogram.rarest().share,
-        ndb: bins.different(points, threads),
+        rarest_share: histogram.rarest().fraction,
+        ndb: bins.fraction_different(points, threads),
         nearest: nearest::mean_distance(images, training, threads),
-        nearest_among_themselves: nearest::mean_among_themselves(training, &some, threads),
+        nearest_other: nearest::mean_to_nearest_other(training, &indices, threads),
     }
 }

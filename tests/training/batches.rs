@@ -1,4 +1,4 @@
-//! An epoch's last batch.
+//! The last batch of an epoch.
 
 use gan_cuda::formats::records::read_records;
 use gan_cuda::gan::preset::presets;
@@ -7,7 +7,7 @@ use gan_cuda::train::trainer::schedule;
 
 use super::*;
 
-/// Sizes of an epoch's batches of up to 16.
+/// The sizes of an epoch's batches, with batch size 16.
 fn batches(preset: &Preset, images: usize) -> Vec<usize> {
     let model = Model::new(small(preset)).unwrap();
     let schedule = schedule(&model, &digits(images, model.settings().image)).unwrap();
@@ -17,7 +17,7 @@ fn batches(preset: &Preset, images: usize) -> Vec<usize> {
 }
 
 #[test]
-fn short_last_batch_is_kept_or_dropped_as_the_preset_says() {
+fn incomplete_last_batch_is_kept_or_dropped_by_preset() {
     for preset in presets() {
         let rest: &[usize] = if preset.name == "mlp-batchnorm" { &[] } else { &[7] };
         assert_eq!(batches(preset, 39), [&[16, 16], rest].concat(), "{}", preset.name);
@@ -26,7 +26,7 @@ fn short_last_batch_is_kept_or_dropped_as_the_preset_says() {
 }
 
 #[test]
-fn leftover_of_one_image_is_dropped_where_there_is_batch_norm() {
+fn last_batch_of_one_image_is_dropped_with_batch_norm() {
     for (name, rest) in [
         ("mlp", &[1][..]),
         ("mlp-dropout", &[1]),
@@ -36,12 +36,12 @@ fn leftover_of_one_image_is_dropped_where_there_is_batch_norm() {
     ] {
         assert_eq!(batches(preset(name), 33), [&[16, 16], rest].concat(), "{name}");
     }
-    // Two images have a variance.
+    // A batch of two images has a variance.
     assert_eq!(batches(preset("cgan"), 34), [16, 16, 2]);
 }
 
 #[test]
-fn training_passes_through_the_short_batch_and_on_to_the_next_epoch() {
+fn training_continues_after_an_incomplete_batch_in_the_next_epoch() {
     for preset in presets() {
         for images in [33, 39] {
             let config = config(preset, 8, 8);
@@ -60,7 +60,7 @@ fn training_passes_through_the_short_batch_and_on_to_the_next_epoch() {
 }
 
 #[test]
-fn run_ends_at_the_first_of_epochs_and_iterations() {
+fn run_ends_when_epochs_or_iterations_are_reached_first() {
     let base = config(preset("mlp"), 4, 100);
     for (epochs, iterations, end) in
         [(Some(1), Some(4), 3), (Some(2), Some(4), 4), (Some(2), None, 6), (None, Some(7), 7)]
@@ -71,7 +71,7 @@ fn run_ends_at_the_first_of_epochs_and_iterations() {
 }
 
 #[test]
-fn fewer_images_than_a_batch_are_one_short_batch_or_an_error() {
+fn fewer_images_than_a_batch_are_an_incomplete_batch_or_an_error() {
     for preset in presets() {
         let model = Model::new(small(preset)).unwrap();
         let schedule = schedule(&model, &digits(5, model.settings().image));

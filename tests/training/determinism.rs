@@ -1,39 +1,39 @@
-//! The same bits for every number of threads, others for another seed.
+//! Runs are bitwise the same for every number of threads, and differ by seed.
 
 use gan_cuda::gan::preset::presets;
 
 use super::*;
 
-/// Three iterations an epoch, the last of them short where the preset keeps it.
+/// Three iterations per epoch, the last of them incomplete; two if the preset drops it.
 const IMAGES: usize = 40;
 
-/// What a run leaves.
-fn left_of(config: &Config, images: usize) -> BTreeMap<String, Vec<u8>> {
+/// The files of a finished run.
+fn files_of(config: &Config, images: usize) -> BTreeMap<String, Vec<u8>> {
     let (_runs, _, run) = trained(config, images);
     left_by(&run)
 }
 
-/// Layers as wide as the published ones, where work is shared among threads in many ways.
+/// The layers are as wide as the published ones, so that threads divide the work in many ways.
 #[test]
-fn more_threads_give_the_same_bits_as_one() {
+fn results_are_bitwise_the_same_for_any_number_of_threads() {
     for preset in presets() {
         let mut one = config(preset, 2, 2);
         let small = runs::sizes::sides(preset, 12);
         one.gan = Settings { batch_size: 64, ..preset.rewritten(&small).unwrap() };
-        let want = left_of(&one, 100);
+        let want = files_of(&one, 100);
         for threads in [2, 3] {
             let config = Config { threads, ..one.clone() };
-            assert_same(&left_of(&config, 100), &want, &one.preset);
+            assert_same(&files_of(&config, 100), &want, &one.preset);
         }
     }
 }
 
 #[test]
-fn another_seed_gives_other_weights_samples_and_losses() {
+fn another_seed_changes_weights_samples_and_losses() {
     for preset in presets() {
         let config = config(preset, 3, 3);
         let other = Config { seed: 8, ..config.clone() };
-        let [files, others] = [config, other].map(|config| left_of(&config, IMAGES));
+        let [files, others] = [config, other].map(|config| files_of(&config, IMAGES));
         for (weights, others) in weights(&files).iter().zip(weights(&others)) {
             assert_ne!(*weights, others, "{}", preset.name);
         }

@@ -1,4 +1,4 @@
-//! Runs whose generator is scored from time to time.
+//! Runs with scores during training.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use gan_cuda::eval;
-use gan_cuda::eval::trend::Evaluate;
+use gan_cuda::eval::evaluate::Evaluate;
 use gan_cuda::formats::records::{Measure, ScoreRecord, Scores, read_records, read_scores};
 use gan_cuda::gan::Gan;
 use gan_cuda::gan::interval::Interval;
@@ -14,10 +14,10 @@ use gan_cuda::text::with_causes;
 
 use super::*;
 
-/// In batches of 16: three iterations an epoch.
+/// With batches of 16, an epoch has three iterations.
 const IMAGES: usize = 40;
 
-/// A run that is scored every `interval` iterations, and writes all else it can at every one.
+/// A run with scores every `interval` iterations, and all other outputs at every iteration.
 fn scored(iterations: u32, interval: u32) -> Config {
     let evaluate_interval = Some(Interval::Iterations(interval.try_into().unwrap()));
     Config { evaluate_interval, ..config(preset("cgan"), iterations, 1) }
@@ -27,30 +27,30 @@ fn with_fcd(fcd: f64) -> Scores {
     Scores { class_fidelity: None, fcd: Some(fcd), kid: -fcd, kid_error: 0.5 }
 }
 
-/// Gives the scores of a list, each at its iteration, and notes at which it was asked.
-struct Scripted {
+/// Returns prepared scores by iteration, and records the iterations of its calls.
+struct FakeEvaluator {
     fcd: &'static [f64],
-    asked: Rc<RefCell<Vec<u32>>>,
+    calls: Rc<RefCell<Vec<u32>>>,
 }
 
-impl Evaluate<Cpu<f32>> for Scripted {
+impl Evaluate<Cpu<f32>> for FakeEvaluator {
     fn evaluate(&mut self, gan: &mut Gan<Cpu<f32>>) -> eval::Result<Scores> {
-        self.asked.borrow_mut().push(gan.completed());
+        self.calls.borrow_mut().push(gan.completed());
         Ok(with_fcd(self.fcd[gan.completed() as usize - 1]))
     }
 }
 
-/// Trains to the end, or for one iteration, with scripted scores; answers at which iterations they
-/// were asked for.
-fn train_scripted(
+/// Trains to the end, or for one iteration if `stop` is set, with prepared scores. Returns the
+/// iterations that were scored.
+fn train_with_scores(
     trainer: &mut Trainer<Cpu<f32>>,
     fcd: &'static [f64],
     stop: &AtomicBool,
 ) -> Vec<u32> {
-    let asked = Rc::default();
-    trainer.evaluate_with(Scripted { fcd, asked: Rc::clone(&asked) });
+    let calls = Rc::default();
+    trainer.evaluate_with(FakeEvaluator { fcd, calls: Rc::clone(&calls) });
     trainer.train(&mut (), stop).unwrap();
-    asked.take()
+    calls.take()
 }
 
 fn begin(config: &Config, runs: &Path) -> Trainer<Cpu<f32>> {
@@ -63,7 +63,7 @@ fn iterations(scores: &[ScoreRecord]) -> Vec<u64> {
 }
 
 #[test]
-fn scores_leave_every_bit_of_the_training_as_it_is() {
+fn scores_do_not_affect_training() {
     for name in ["cgan", "mlp-dropout", "dcgan"] {
         let without = config(preset(name), 7, 3);
         let with = Config { evaluate_interval: Some(without.sample_interval), ..without.clone() };
@@ -71,30 +71,30 @@ fn scores_leave_every_bit_of_the_training_as_it_is() {
         let (_with, _, with) = trained(&with, IMAGES);
         assert!(read_scores(&without.stats()).unwrap().is_empty());
         let scores = read_scores(&with.stats()).unwrap();
-        assert_eq!(iterations(&scores), [3, 6, 7], "and once more at the end");
-        let [with, without] = [with, without].map(|run| learnt(left_by(&run)));
+        assert_eq!(iterations(&scores), [3, 6, 7], "the last is at the end");
+        let [with, without] = [with, without].map(|run| networks_and_grids(left_by(&run)));
         assert_eq!(weights(&with).len(), 6);
         assert_same(&with, &without, name);
     }
 }
 
-/// Networks and grids, which say nothing of scores.
-fn learnt(mut files: BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Vec<u8>> {
+/// The networks and sample grids of a run, which do not contain scores.
+fn networks_and_grids(mut files: BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Vec<u8>> {
     files.retain(|name, _| {
         name.contains("/generator") || name.contains("/discriminator") || name.contains("samples")
     });
     files
 }
 
-/// Also where it is asked to stop at an iteration at which scores are due: it stops at once, and
-/// they are made when it goes on.
+/// A run that is asked to stop at an iteration with scores stops at once, and computes the scores
+/// when it is resumed.
 #[test]
-fn scored_run_that_stops_often_equals_uninterrupted_run() {
+fn scored_run_resumed_often_equals_uninterrupted_run() {
     let config = Config { keep_best: Some(Measure::Fcd), ..scored(8, 2) };
     let (runs, data, whole) = trained(&config, IMAGES);
     let stop = AtomicBool::new(true);
     let mut trainer = begin(&config, runs.path());
-    assert!(train_scripted(&mut trainer, &[], &stop).is_empty());
+    assert!(train_with_scores(&mut trainer, &[], &stop).is_empty());
     let run = trainer.run().clone();
     drop(trainer);
     for done in 1..8 {
@@ -106,8 +106,8 @@ fn scored_run_that_stops_often_equals_uninterrupted_run() {
     }
     let [got, want] = [run, whole].map(|run| {
         let mut files = left_by(&run);
-        // A checkpoint of a run that stops ends before scores that are due, and TensorBoard has them
-        // behind what stands in it.
+        // A run that stops writes its checkpoint before the scores of the iteration, so the state
+        // of the checkpoint and the order of TensorBoard's events differ.
         let events = String::from_utf8(files.remove("events").unwrap()).unwrap();
         let mut events: Vec<_> = events.lines().collect();
         events.sort_unstable();
@@ -124,24 +124,24 @@ fn no_iteration_is_scored_twice() {
     let runs = tempfile::tempdir().unwrap();
     let data = digits(IMAGES, config.gan.image);
     let mut trainer = begin(&config, runs.path());
-    assert_eq!(train_scripted(&mut trainer, &[1.0; 9], &NEVER), [2, 4, 5]);
+    assert_eq!(train_with_scores(&mut trainer, &[1.0; 9], &NEVER), [2, 4, 5]);
     let run = trainer.run().clone();
     drop(trainer);
-    // The end of what went before is scored already, though it would be due.
+    // The resumed iteration is due again, but has scores already.
     let longer = Config { iterations: Some(7), ..scored(7, 5) };
     let mut trainer = resume(&longer, &data, &run, 5);
-    assert_eq!(train_scripted(&mut trainer, &[1.0; 9], &NEVER), [7]);
+    assert_eq!(train_with_scores(&mut trainer, &[1.0; 9], &NEVER), [7]);
     drop(trainer);
-    // From an older checkpoint, scores of the discarded branch are made again.
+    // From an older checkpoint, scores of the discarded branch are computed again.
     let mut trainer = resume(&longer, &data, &run, 4);
-    assert_eq!(train_scripted(&mut trainer, &[1.0; 9], &NEVER), [5, 7]);
+    assert_eq!(train_with_scores(&mut trainer, &[1.0; 9], &NEVER), [5, 7]);
     let records = read_records(&run.stats()).unwrap();
     assert_eq!(iterations(&records.scores), [2, 4, 5, 7]);
     assert_eq!(records.scores, read_scores(&run.stats()).unwrap());
 }
 
 #[test]
-fn best_checkpoint_stays_beside_the_newest_until_a_better_comes() {
+fn best_checkpoint_is_kept_until_there_is_a_better_one() {
     let never = Interval::Iterations(100.try_into().unwrap());
     let config = Config {
         keep_best: Some(Measure::Fcd),
@@ -153,49 +153,49 @@ fn best_checkpoint_stays_beside_the_newest_until_a_better_comes() {
     let runs = tempfile::tempdir().unwrap();
     let data = digits(IMAGES, config.gan.image);
     let mut trainer = begin(&config, runs.path());
-    train_scripted(&mut trainer, FCD, &NEVER);
+    train_with_scores(&mut trainer, FCD, &NEVER);
     let run = trainer.run().clone();
-    // One as good as the best so far is not better; the last is written in any case.
+    // An equal score is not better; the last checkpoint is always written.
     assert_eq!(run.checkpoints().unwrap(), [1, 4]);
     assert_eq!(trainer.best().unwrap(), Some((Measure::Fcd, record(1, with_fcd(5.0)))));
     drop(trainer);
-    // Scores of the process before count; the older best makes room as any older checkpoint.
+    // Scores of earlier processes count; a former best is pruned like any older checkpoint.
     for (from, to, kept) in [(4, 5, &[1, 4, 5][..]), (5, 8, &[6, 8]), (8, 9, &[6, 8, 9])] {
         let config = Config { iterations: Some(to), ..config.clone() };
         let mut trainer = resume(&config, &data, &run, from);
-        train_scripted(&mut trainer, FCD, &NEVER);
+        train_with_scores(&mut trainer, FCD, &NEVER);
         assert_eq!(run.checkpoints().unwrap(), kept, "from {from} to {to}");
     }
-    // The best is an older checkpoint as any other: what came later goes, its scores too.
+    // Resuming from the best checkpoint discards later checkpoints and scores.
     let config = Config { iterations: Some(9), ..config };
     let mut trainer = resume(&config, &data, &run, 6);
     assert_eq!(iterations(&read_scores(&run.stats()).unwrap()), [1, 2, 3, 4, 5, 6]);
-    train_scripted(&mut trainer, &[1.0; 9], &NEVER);
-    assert_eq!(run.checkpoints().unwrap(), [7, 9], "none is better than the first of equals");
+    train_with_scores(&mut trainer, &[1.0; 9], &NEVER);
+    assert_eq!(run.checkpoints().unwrap(), [7, 9], "of equal scores the first is the best");
 }
 
 #[test]
-fn best_of_those_that_are_there_is_kept_where_none_was_before() {
+fn best_existing_checkpoint_is_kept_if_keep_best_is_set_later() {
     let never = Interval::Iterations(100.try_into().unwrap());
     let config = Config { checkpoint_interval: Some(never), keep: 1, ..scored(3, 1) };
     const FCD: &[f64] = &[1.0, 8.0, 9.0, 6.0, 7.0];
     let runs = tempfile::tempdir().unwrap();
     let data = digits(IMAGES, config.gan.image);
     let mut trainer = begin(&config, runs.path());
-    train_scripted(&mut trainer, FCD, &NEVER);
+    train_with_scores(&mut trainer, FCD, &NEVER);
     let run = trainer.run().clone();
     assert_eq!(run.checkpoints().unwrap(), [3]);
     assert_eq!(trainer.best().unwrap(), Some((Measure::Fcd, record(1, with_fcd(1.0)))));
     drop(trainer);
     let config = Config { keep_best: Some(Measure::Fcd), iterations: Some(5), ..config };
     let mut trainer = resume(&config, &data, &run, 3);
-    train_scripted(&mut trainer, FCD, &NEVER);
+    train_with_scores(&mut trainer, FCD, &NEVER);
     assert_eq!(run.checkpoints().unwrap(), [4, 5]);
     assert_eq!(trainer.best().unwrap(), Some((Measure::Fcd, record(4, with_fcd(6.0)))));
 }
 
 #[test]
-fn run_that_nothing_scores_is_refused_before_its_first_iteration() {
+fn run_without_evaluator_is_refused_before_its_first_iteration() {
     let runs = tempfile::tempdir().unwrap();
     let mut trainer = begin(&scored(3, 2), runs.path());
     let error = trainer.train(&mut (), &NEVER).unwrap_err();
@@ -204,19 +204,19 @@ fn run_that_nothing_scores_is_refused_before_its_first_iteration() {
 }
 
 #[test]
-fn branch_has_scores_of_its_own() {
+fn branch_does_not_inherit_scores() {
     let config = Config { keep_best: Some(Measure::Kid), ..scored(4, 2) };
     let runs = tempfile::tempdir().unwrap();
     let data = digits(IMAGES, config.gan.image);
     let mut trainer = begin(&config, runs.path());
-    train_scripted(&mut trainer, &[9.0; 4], &NEVER);
+    train_with_scores(&mut trainer, &[9.0; 4], &NEVER);
     let checkpoint = Checkpoint::load(&trainer.run().checkpoint(2)).unwrap();
     let config = Config { iterations: Some(5), ..config };
-    let place = (runs.path(), "branch");
-    let mut branch = Trainer::branch(config, Cpu::new(1), &data, &checkpoint, place).unwrap();
+    let folder = (runs.path(), "branch");
+    let mut branch = Trainer::branch(config, Cpu::new(1), &data, &checkpoint, folder).unwrap();
     assert_eq!(branch.best().unwrap(), None);
-    assert_eq!(train_scripted(&mut branch, &[1.0, 2.0, 3.0, 4.0, 5.0], &NEVER), [2, 4, 5]);
-    // The script's KID is the lower, the higher its FCD.
+    assert_eq!(train_with_scores(&mut branch, &[1.0, 2.0, 3.0, 4.0, 5.0], &NEVER), [2, 4, 5]);
+    // The prepared KID is the negative FCD.
     assert_eq!(branch.best().unwrap(), Some((Measure::Kid, record(5, with_fcd(5.0)))));
 }
 
@@ -224,7 +224,7 @@ fn record(iteration: u64, scores: Scores) -> ScoreRecord {
     ScoreRecord { iteration, scores }
 }
 
-/// Takes its time.
+/// Pauses before returning scores.
 struct Slow;
 
 const PAUSE: Duration = Duration::from_millis(200);
@@ -237,13 +237,13 @@ impl Evaluate<Cpu<f32>> for Slow {
 }
 
 #[test]
-fn time_that_scores_take_is_no_time_of_training() {
+fn scoring_does_not_count_as_training_time() {
     let runs = tempfile::tempdir().unwrap();
     let mut trainer = begin(&scored(5, 1), runs.path());
     trainer.evaluate_with(Slow);
-    let begun = Instant::now();
+    let start = Instant::now();
     trainer.train(&mut (), &NEVER).unwrap();
-    let all = begun.elapsed();
+    let all = start.elapsed();
     let losses = read_records(&trainer.run().stats()).unwrap().losses;
     let training = losses.last().unwrap().seconds;
     assert!(all.as_secs_f64() - training >= 5.0 * PAUSE.as_secs_f64(), "{training} of {all:?}");

@@ -1,12 +1,12 @@
-//! Training as a whole, through the library, on the CPU: batches, threads, refusals, runs that stop
-//! and go on. What holds on every device is in tests/devices/training.
+//! Whole training runs through the library, on the CPU: batches, determinism, resuming, scores,
+//! errors. Tests for every device are in tests/devices/training.
 
 mod batches;
 mod determinism;
 mod evaluation;
 #[path = "../common/forge.rs"]
 mod forge;
-mod older;
+mod format_2;
 mod refusal;
 mod resume;
 #[path = "../common/runs.rs"]
@@ -31,28 +31,28 @@ use runs::{
 };
 use tempfile::TempDir;
 
-/// Begins a run, trains to its end.
+/// Starts a run and trains it to its end.
 fn train(config: &Config, data: &Dataset, runs: &Path) -> RunDir {
     train_on(Cpu::<f32>::new(config.threads), config, data, runs)
 }
 
-/// A run on so many digits that was trained to its end, in a folder that goes with the first.
+/// A finished run on `images` digits, in a temporary folder.
 fn trained(config: &Config, images: usize) -> (TempDir, Dataset, RunDir) {
     runs::trained(Cpu::<f32>::new(config.threads), config, images)
 }
 
-/// Goes on with a run.
+/// Resumes a run.
 fn resume(config: &Config, data: &Dataset, run: &RunDir, iteration: u64) -> Trainer<Cpu<f32>> {
     resume_on(Cpu::<f32>::new(config.threads), config, data, run, iteration)
 }
 
-/// The networks of a run's checkpoint.
+/// The networks in a run's checkpoints.
 fn weights(files: &BTreeMap<String, Vec<u8>>) -> Vec<&Vec<u8>> {
     let network = |name: &str| name.ends_with("/generator") || name.ends_with("/discriminator");
     files.iter().filter(|(name, _)| network(name)).map(|(_, bytes)| bytes).collect()
 }
 
-/// A published GAN.
+/// A preset by name.
 fn preset(name: &str) -> &'static Preset {
     preset::find(name).unwrap()
 }

@@ -1,4 +1,4 @@
-//! A checkpoint goes into the networks it came from, and into no others.
+//! Checkpoints are refused for other networks and configurations.
 
 use gan_cuda::formats::tensor_file::{TensorFile, TensorWriter};
 use gan_cuda::gan::{Gan, Role};
@@ -9,8 +9,8 @@ use gan_cuda::train::{Error, Result};
 
 use super::*;
 
-/// A run of `preset`, and what happens when `other` goes on from its checkpoint.
-fn swap(preset: &Preset, other: &Config) -> Result<()> {
+/// Tries to resume a run of `preset` with the configuration `other`.
+fn resume_as(preset: &Preset, other: &Config) -> Result<()> {
     let config = config(preset, 1, 1);
     let (_runs, _, run) = trained(&config, 16);
     let before = left_by(&run);
@@ -18,12 +18,12 @@ fn swap(preset: &Preset, other: &Config) -> Result<()> {
     let locked = (run.clone(), run.lock().unwrap());
     let checkpoint = Checkpoint::load(&run.checkpoint(1)).unwrap();
     let result = Trainer::resume(other.clone(), Cpu::<f32>::new(1), &data, locked, &checkpoint);
-    assert_same(&left_by(&run), &before, "a refusal leaves the run as it is");
+    assert_same(&left_by(&run), &before, "a refusal must not change the run");
     assert_eq!(Config::read(&run.config()).unwrap(), config);
     result.map(drop)
 }
 
-/// What happens when a checkpoint of `preset` is put into the networks of `other`.
+/// Tries to restore networks of `other` from a checkpoint of `preset`.
 fn restored(preset: &Preset, other: &Config) -> run::Result<()> {
     let (_runs, _, run) = trained(&config(preset, 1, 1), 16);
     let checkpoint = Checkpoint::load(&run.checkpoint(1))?;
@@ -32,12 +32,12 @@ fn restored(preset: &Preset, other: &Config) -> run::Result<()> {
 }
 
 #[test]
-fn checkpoint_of_another_preset_is_refused_by_name() {
-    // Both have the same tensors at these sizes; their activations and losses differ.
+fn checkpoint_of_another_preset_is_refused_with_both_names() {
+    // At these sizes, both presets have the same tensors; activations and losses differ.
     let mut other = config(preset("mlp-batchnorm"), 2, 1);
     let colour = Rewrite { channels: Some(3), ..Rewrite::default() };
     colour.apply("mlp-batchnorm", &mut other.gan).unwrap();
-    let error = swap(preset("mlp-rgb"), &other).unwrap_err();
+    let error = resume_as(preset("mlp-rgb"), &other).unwrap_err();
     assert!(matches!(&error, Error::ConfigChanged { key } if key == "preset"), "{error}");
     let error = restored(preset("mlp-rgb"), &other).unwrap_err();
     let run::Error::Checkpoint(problem) = &error else { panic!("{error}") };
@@ -51,7 +51,7 @@ fn checkpoint_of_another_preset_is_refused_by_name() {
 }
 
 #[test]
-fn checkpoint_of_other_layers_is_refused_with_what_differs() {
+fn checkpoint_with_other_layers_is_refused_with_the_difference() {
     let none = Rewrite::default;
     for (key, rewrite) in [
         ("latent_dim", Rewrite { latent_dim: Some(11), ..none() }),
@@ -65,7 +65,7 @@ fn checkpoint_of_other_layers_is_refused_with_what_differs() {
     ] {
         let mut other = config(preset("cgan"), 2, 1);
         rewrite.apply("cgan", &mut other.gan).unwrap();
-        let error = swap(preset("cgan"), &other).unwrap_err();
+        let error = resume_as(preset("cgan"), &other).unwrap_err();
         assert!(matches!(error, Error::ConfigChanged { .. }), "{key}: {error}");
         let error = restored(preset("cgan"), &other).unwrap_err();
         assert!(error.to_string().contains(&format!("its {key} is ")), "{key}: {error}");
@@ -73,7 +73,7 @@ fn checkpoint_of_other_layers_is_refused_with_what_differs() {
 }
 
 #[test]
-fn weights_that_are_no_numbers_are_not_saved() {
+fn weights_that_are_not_finite_are_not_saved() {
     let config = config(preset("mlp"), 1, 1);
     let cpu = Cpu::<f32>::new(1);
     let mut gan = Gan::new(cpu, config.model().unwrap(), 0).unwrap();
@@ -82,7 +82,7 @@ fn weights_that_are_no_numbers_are_not_saved() {
     let runs = tempfile::tempdir().unwrap();
     let run = RunDir::create(runs.path(), "mlp").unwrap();
     snapshot::take(&gan, &config, progress).unwrap().save(&run, 7).unwrap();
-    let (device, discriminator) = gan.player_mut(Role::Discriminator);
+    let (device, discriminator) = gan.trained_network_mut(Role::Discriminator);
     let params = discriminator.network.params_mut();
     let mut bias = params.read(device, &params.list()[1]).unwrap();
     bias[3] = f32::INFINITY;
@@ -98,7 +98,7 @@ fn weights_that_are_no_numbers_are_not_saved() {
 }
 
 #[test]
-fn tensor_of_another_shape_is_refused_by_name() {
+fn tensor_with_another_shape_is_refused_with_its_name() {
     let config = config(preset("mlp"), 1, 1);
     let (_runs, _, run) = trained(&config, 16);
     let mut checkpoint = Checkpoint::load(&run.checkpoint(1)).unwrap();

@@ -1,15 +1,15 @@
-//! A run that stops and goes on, in all the ways it may.
+//! Resuming runs.
 
 use gan_cuda::formats::records::read_records;
 
 use super::*;
 
-/// In batches of 16: three iterations an epoch, two where a short batch is dropped.
+/// With batches of 16, an epoch has three iterations, or two if the incomplete batch is dropped.
 const IMAGES: usize = 40;
 
 /// It has another number of threads each time.
 #[test]
-fn run_that_stops_often_equals_uninterrupted_run() {
+fn run_resumed_often_equals_uninterrupted_run() {
     let whole = config(preset("cgan"), 8, 1);
     let (runs, data, run) = trained(&whole, IMAGES);
     let want = left_by(&run);
@@ -30,16 +30,16 @@ fn run_that_stops_often_equals_uninterrupted_run() {
 }
 
 #[test]
-fn resuming_from_an_older_checkpoint_cuts_what_came_later_and_does_it_again() {
+fn resuming_from_an_older_checkpoint_discards_and_repeats_later_iterations() {
     let config = config(preset("mlp-dropout"), 9, 2);
     let (_runs, data, run) = trained(&config, IMAGES);
     let want = left_by(&run);
     assert_eq!(run.checkpoints().unwrap(), [2, 4, 6, 8, 9]);
-    // What a run that goes on must write again.
+    // Files that the resumed run must write again.
     for iteration in [6, 8, 9] {
-        fs::write(run.sample(iteration), "another path's").unwrap();
+        fs::write(run.sample(iteration), "from the discarded branch").unwrap();
     }
-    fs::write(run.loss_plot(), "another path's").unwrap();
+    fs::write(run.loss_plot(), "from the discarded branch").unwrap();
 
     let mut trainer = resume(&config, &data, &run, 4);
     let iterations: Vec<_> =
@@ -53,7 +53,7 @@ fn resuming_from_an_older_checkpoint_cuts_what_came_later_and_does_it_again() {
 }
 
 #[test]
-fn grids_of_another_way_on_are_removed() {
+fn sample_grids_of_the_discarded_branch_are_removed() {
     let whole = config(preset("mlp"), 9, 2);
     let (_runs, data, run) = trained(&whole, IMAGES);
     assert_eq!(run.sample_iterations().unwrap(), [0, 2, 4, 6, 8, 9]);
@@ -72,7 +72,7 @@ fn resuming_a_finished_run_changes_nothing() {
 }
 
 #[test]
-fn seconds_of_training_go_on_counting() {
+fn training_time_continues_when_resumed() {
     let config = config(preset("mlp"), 6, 3);
     let (_runs, data, run) = trained(&config, IMAGES);
     resume(&config, &data, &run, 3).train(&mut (), &NEVER).unwrap();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use gan_cuda::data::{ClassOrder, Dataset, DatasetKind, Places, Source, Wanted, cache_folder};
-use gan_cuda::eval::trend::has_classes;
+use gan_cuda::eval::evaluate::has_classes;
 use gan_cuda::run::checkpoint::Checkpoint;
 use gan_cuda::run::config::Config;
 use gan_cuda::run::snapshot;

@@ -66,7 +66,7 @@ impl Job<'_> {
         });
         bar.finish();
         let evaluation = evaluation?;
-        warn(evaluation.doubt());
+        warn(evaluation.warning());
         match self.args.json {
             true => print_json(&self.report(&evaluation)?),
             false => {
@@ -83,7 +83,7 @@ impl Job<'_> {
             kind: self.kind(),
             reference: match (&self.args.reference, &self.data.others) {
                 (_, Some(others)) => Reference::Others(others),
-                (flags::Reference::Train, _) => Reference::Learnt,
+                (flags::Reference::Train, _) => Reference::Training,
                 _ => Reference::HeldOut,
             },
             count: self.args.count,

@@ -2,7 +2,7 @@
 
 use gan_cuda::device::Device;
 use gan_cuda::eval::evaluation::Evaluation;
-use gan_cuda::eval::row::Row;
+use gan_cuda::eval::score_row::ScoreRow;
 use gan_cuda::run::snapshot;
 use gan_cuda::text::{grouped, significant};
 use serde::Serialize;
@@ -13,7 +13,7 @@ use crate::cli::display::print_wrapped;
 use crate::cli::error::Result;
 
 /// A column: its title, and what it says of a row; nothing where that is not measured.
-type Column = (&'static str, fn(&Row, &[String]) -> Option<String>);
+type Column = (&'static str, fn(&ScoreRow, &[String]) -> Option<String>);
 
 /// The columns, in blocks that are narrow enough for a terminal.
 const BLOCKS: [&[Column]; 3] = [
@@ -38,13 +38,13 @@ const BLOCKS: [&[Column]; 3] = [
     ],
 ];
 
-fn fidelity(row: &Row) -> Option<String> {
+fn fidelity(row: &ScoreRow) -> Option<String> {
     let percent = |share: f64| format!("{:.1}", 100.0 * share);
     let [low, high] = [row.class_fidelity_low?, row.class_fidelity_high?].map(percent);
     Some(format!("{} % ({low}–{high})", percent(row.class_fidelity?)))
 }
 
-fn rarest(row: &Row, names: &[String]) -> Option<String> {
+fn rarest(row: &ScoreRow, names: &[String]) -> Option<String> {
     let (class, share) = (row.rarest_class?, row.rarest_share?);
     let name = names.get(class as usize).cloned().unwrap_or_else(|| class.to_string());
     Some(format!("{name}, {:.1} %", 100.0 * share))
@@ -53,9 +53,9 @@ fn rarest(row: &Row, names: &[String]) -> Option<String> {
 /// What `--json` prints.
 #[derive(Serialize)]
 pub(super) struct Report<'a> {
-    generator: Row,
-    real: Row,
-    noise: Row,
+    generator: ScoreRow,
+    real: ScoreRow,
+    noise: ScoreRow,
     #[serde(skip_serializing_if = "Option::is_none")]
     classifier_error: Option<f64>,
     checkpoint: String,

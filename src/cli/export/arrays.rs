@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use gan_cuda::device::{Device, Real};
 use gan_cuda::formats::files::{WholeFile, check_writable};
 use gan_cuda::formats::npy::npy_header;
-use gan_cuda::gan::arrangement::standard_grid;
+use gan_cuda::gan::sample_grid::standard_grid;
 use gan_cuda::run::config::Config;
 use gan_cuda::run::snapshot;
 
@@ -81,7 +81,7 @@ impl Arrays {
         let header = npy_header("<f4", &extents);
         let mut file = WholeFile::create(&self.images)?;
         file.write(&header)?;
-        for images in sampler.draw(*statistics, &noise, &arrangement.labels) {
+        for images in sampler.generate(*statistics, &noise, &arrangement.labels) {
             let numbers = images?.into_iter().map(|x| x.to_f64() as f32);
             file.write(&numbers.flat_map(f32::to_le_bytes).collect::<Vec<u8>>())?;
         }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use gan_cuda::gan::arrangement::Grid;
+use gan_cuda::gan::sample_grid::Grid;
 use gan_cuda::ranges::{self, SEED};
 
 use crate::cli::checkpoint::CheckpointArgs;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use gan_cuda::data::ImageShape;
 use gan_cuda::formats::files::write_whole;
 use gan_cuda::formats::gif::Animation;
-use gan_cuda::gan::arrangement::Grid;
+use gan_cuda::gan::sample_grid::Grid;
 use gan_cuda::picture;
 use gan_cuda::picture::grid::Picture;
 

@@ -64,7 +64,7 @@ impl Job<'_> {
         let noise = self.noise(&sampler)?;
         let mut pictures = self.pictures();
         let mut drawn = 0;
-        for images in sampler.draw(drawing.statistics, &noise, &drawing.arrangement.labels) {
+        for images in sampler.generate(drawing.statistics, &noise, &drawing.arrangement.labels) {
             let images: Vec<f32> = images?.into_iter().map(|x| x.to_f64() as f32).collect();
             pictures.draw(drawn, &images, self.config.gan.image);
             drawn += self.write_each(drawn, &images)?;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use gan_cuda::data::ImageShape;
-use gan_cuda::gan::arrangement::{Grid, standard_grid};
+use gan_cuda::gan::sample_grid::{Grid, standard_grid};
 use gan_cuda::picture::grid;
 use gan_cuda::run::config::Config;
 

@@ -22,7 +22,7 @@ use gan_cuda::run::dir::{RunDir, default_name};
 use gan_cuda::run::initial::{self, initialize};
 use gan_cuda::text::{counted, grouped, significant};
 use gan_cuda::train::trainer::{
-    End, Trainer, build, expect_same_images, restore, restore_to_branch,
+    Outcome, Trainer, build, expect_same_images, restore, restore_to_branch,
 };
 
 use super::advice::how_to_get;
@@ -145,12 +145,12 @@ impl Job<'_> {
             return Ok(None);
         }
         let bar = Bar::new(self.args.verbosity() > Verbosity::Quiet && is_terminal());
-        let learning = &mut |done, all| bar.show(Stage::Learning, done, all);
+        let learning = &mut |done, all| bar.show(Stage::TrainingClassifier, done, all);
         let evaluator = Evaluator::new(device, &self.config, &self.data, learning);
         bar.finish();
         let evaluator = evaluator?;
         if self.args.verbosity() > Verbosity::Quiet {
-            warn(evaluator.doubt());
+            warn(evaluator.warning());
         }
         Ok(Some(evaluator))
     }
@@ -183,8 +183,8 @@ impl Job<'_> {
         display.finish();
         let end = end?;
         let (signal, code) = match end {
-            End::Finished => ("", ExitCode::SUCCESS),
-            End::Stopped => signals.last(),
+            Outcome::Finished => ("", ExitCode::SUCCESS),
+            Outcome::Stopped => signals.last(),
         };
         match end {
             // Whoever hears of errors alone must not take it for a good one.
@@ -193,10 +193,10 @@ impl Job<'_> {
                     warn([DIVERGED.to_owned()]);
                 }
             }
-            End::Finished => farewell(&trainer, begun)?,
-            End::Stopped => stopped(&trainer, signal)?,
+            Outcome::Finished => farewell(&trainer, begun)?,
+            Outcome::Stopped => stopped(&trainer, signal)?,
         }
-        if end == End::Finished {
+        if end == Outcome::Finished {
             check_output()?;
         }
         Ok(code)
@@ -229,8 +229,8 @@ impl Job<'_> {
     /// What is trained on what, for how long.
     fn banner<D: Device>(&self, gan: &Gan<D>, schedule: Schedule) -> Vec<String> {
         let (config, data) = (&self.config, &self.data);
-        let [g, d] =
-            Role::BOTH.map(|role| grouped(gan.player(role).network.params().count() as u64));
+        let [g, d] = Role::BOTH
+            .map(|role| grouped(gan.trained_network(role).network.params().count() as u64));
         let (version, preset, seed) = (env!("CARGO_PKG_VERSION"), &config.preset, config.seed);
         let plan = Plan::new::<D>(gan.model(), data.len());
         let mut lines = vec![
@@ -243,7 +243,7 @@ impl Job<'_> {
             lines.push(format!("          {}", how_to_get(DatasetKind::Mnist)));
         }
         lines.extend([
-            format!("memory    {}", plan.in_words::<D>(gan.completed() > 0)),
+            format!("memory    {}", plan.describe::<D>(gan.completed() > 0)),
             format!("networks  generator {g} parameters, discriminator {d}"),
             format!(
                 "length    {} iterations, {} an epoch, batches of {}",

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use gan_cuda::data::Source;
 use gan_cuda::device::DeviceChoice;
-use gan_cuda::eval::trend::has_score;
+use gan_cuda::eval::evaluate::has_score;
 use gan_cuda::file_error::FileError;
 use gan_cuda::formats::records::Measure;
 use gan_cuda::gan::preset;

@@ -1,25 +1,25 @@
-//! Classifiers as files, and those inside the program.
+//! Classifiers as files, and the classifiers embedded in the program.
 //!
-//! A file is safetensors: weights of 16 bits under PyTorch's keys, and what the classifier is in the
-//! metadata. Beside each classifier inside the program there are the features of its data set's
-//! 10,000 test images, so that scores need no test images.
+//! A classifier is stored as safetensors: 16-bit weights under PyTorch's keys, and its
+//! [`ClassifierInfo`] as metadata. For each embedded classifier, the program also contains the
+//! features of the 10,000 test images of its data set, so that scores need no test images.
 //!
-//! Features are stored in 8 bits: of feature j, byte·max_j/255, where max_j is the greatest that any
-//! of these images has; so each is off by max_j/510 at most.
+//! Features are quantized to 8 bits: feature j is byte·max_j/255, where max_j is its maximum over
+//! these images. The error is at most max_j/510.
 
 use std::io::Write;
 use std::path::Path;
 
 use half::f16;
 
-use super::{About, BATCH, Classifier, FEATURES};
+use super::{BATCH, Classifier, ClassifierInfo, FEATURES};
 use crate::data::DatasetKind;
 use crate::device::{Device, Real};
 use crate::eval::{Error, Result};
 use crate::formats::tensor_file::{TensorFile, TensorWriter};
 use crate::nn::{Network, Params};
 
-/// Of each data set known by name, the classifier and the features of the test images.
+/// The embedded files of a data set: its classifier, and the features of its test images.
 fn files(kind: DatasetKind) -> [(&'static str, &'static [u8]); 2] {
     macro_rules! files {
         ($name:literal) => {
@@ -45,7 +45,7 @@ fn files(kind: DatasetKind) -> [(&'static str, &'static [u8]); 2] {
     }
 }
 
-/// The classifier of a data set known by name.
+/// The embedded classifier of a data set.
 ///
 /// # Errors
 /// When the device fails.
@@ -54,10 +54,10 @@ pub fn embedded<D: Device>(device: &D, kind: DatasetKind) -> Result<Classifier<D
     Classifier::read(device, &TensorFile::from_bytes(Path::new(path), bytes)?)
 }
 
-/// The features of a data set's test images, as its classifier sees them.
+/// The features that the embedded classifier extracts from a data set's test images.
 ///
 /// # Errors
-/// None but for a damaged program.
+/// Only if an embedded file is invalid.
 pub fn test_features(kind: DatasetKind) -> Result<TestFeatures> {
     let [_, (path, bytes)] = files(kind);
     TestFeatures::read(&TensorFile::from_bytes(Path::new(path), bytes)?)
@@ -67,14 +67,14 @@ impl<D: Device> Classifier<D> {
     /// Reads a classifier.
     ///
     /// # Errors
-    /// When the file is of something else, or the device fails.
+    /// When the file is not a classifier, or the device fails.
     pub fn read(device: &D, file: &TensorFile) -> Result<Self> {
-        let about = About {
+        let info = ClassifierInfo {
             channels: file.parse("channels")?,
             classes: file.parse("classes")?,
             error: file.parse("error")?,
         };
-        let mut classifier = Self::zeros(device, about, BATCH)?;
+        let mut classifier = Self::zeros(device, info, BATCH)?;
         for network in [&mut classifier.body.network, &mut classifier.head.network] {
             let params = network.params_mut();
             for i in 0..params.list().len() {
@@ -86,8 +86,8 @@ impl<D: Device> Classifier<D> {
         Ok(classifier)
     }
 
-    /// Writes the classifier, of weights of 16 bits, with further metadata; `path` is for the
-    /// errors' messages.
+    /// Writes the classifier with 16-bit weights and additional metadata; `path` appears in error
+    /// messages.
     ///
     /// # Errors
     /// I/O, and when the device fails.
@@ -99,7 +99,7 @@ impl<D: Device> Classifier<D> {
         out: &mut dyn Write,
     ) -> Result<()> {
         let mut file = TensorWriter::<Error>::new();
-        let About { channels, classes, error } = self.about;
+        let ClassifierInfo { channels, classes, error } = self.info;
         file.metadata.extend(more);
         file.metadata.extend([
             ("channels".to_owned(), channels.to_string()),
@@ -120,7 +120,7 @@ impl<D: Device> Classifier<D> {
         [&self.body.network, &self.head.network]
     }
 
-    /// Rounds all weights to what a file holds of them.
+    /// Rounds all weights to 16 bits, as a file stores them.
     pub(super) fn round(&mut self, device: &D) -> Result<()> {
         let round = |params: &mut Params<D>| -> Result<()> {
             for i in 0..params.list().len() {
@@ -157,7 +157,7 @@ impl TestFeatures {
         })
     }
 
-    /// Writes them, rounded to 8 bits; `path` is for the errors' messages.
+    /// Writes the features, quantized to 8 bits; `path` appears in error messages.
     ///
     /// # Errors
     /// I/O.
@@ -167,7 +167,7 @@ impl TestFeatures {
         for row in self.features.chunks_exact(FEATURES) {
             greatest.iter_mut().zip(row).for_each(|(most, &x)| *most = most.max(x));
         }
-        // A feature that is never there is 0 in any step.
+        // A feature that is always 0 has any step.
         let steps = greatest.map(|most| if most > 0.0 { most / 255.0 } else { 1.0 });
         let byte = |(i, &x): (usize, &f32)| (x / steps[i % FEATURES]).round() as u8;
         let bytes: Vec<u8> = self.features.iter().enumerate().map(byte).collect();

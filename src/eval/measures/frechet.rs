@@ -1,15 +1,15 @@
-//! Fréchet distance (FCD; FID where the features are Inception's): how far apart two sets of points are
-//! if each were a Gaussian.
+//! Fréchet distance between two sets of points, each modelled as a Gaussian: FCD with our
+//! classifier's features, FID with Inception's.
 //!
 //! |μ₁ − μ₂|² + tr Σ₁ + tr Σ₂ − 2 tr (Σ₁ Σ₂)^½
 //!
-//! with means μ and unbiased covariances Σ. It is at least 0; the lower the better. Fewer points make it
-//! larger, also for two samples of one distribution: compare equal numbers.
+//! with means μ and unbiased covariances Σ. It is at least 0; lower is better. It grows with fewer
+//! points, even for two samples of the same distribution, so compare samples of equal size.
 //!
-//! The product Σ₁ Σ₂ is not symmetric, and its root need not be real once its numbers are rounded. Its
-//! eigenvalues are those of Σ₁^½ Σ₂ Σ₁^½, which is symmetric and has none below 0 but by rounding;
-//! those count as 0. So covariances may be singular: of fewer points than dimensions, of features that
-//! are always 0, of points that are all the same. What is left of rounding is some 10⁻⁸ of the
+//! The product Σ₁ Σ₂ is not symmetric, so rounding can make its square root complex. It has the
+//! same eigenvalues as Σ₁^½ Σ₂ Σ₁^½, which is symmetric positive semidefinite; eigenvalues that are
+//! negative by rounding count as 0. So covariances may be singular: fewer points than dimensions,
+//! features that are always 0, identical points. The remaining rounding error is about 10⁻⁸ of the
 //! largest variance for each dimension.
 //!
 //! Source: [Heusel et al. 2017](https://arxiv.org/abs/1706.08500).
@@ -20,15 +20,15 @@ use nalgebra::{DMatrix, DVector, SymmetricEigen};
 
 use super::Points;
 
-/// Points at a time.
+/// Points in a block of the covariance sum.
 const BLOCK: usize = 1024;
 
-/// Mean and covariance of some points.
+/// Mean and covariance of a set of points.
 #[derive(Clone, Debug)]
 pub struct Gaussian {
     mean: DVector<f64>,
     covariance: DMatrix<f64>,
-    /// The covariance's square root, as soon as somebody asks.
+    /// The square root of the covariance, computed at first use.
     root: OnceLock<DMatrix<f64>>,
 }
 
@@ -36,7 +36,7 @@ impl Gaussian {
     /// The Gaussian of these points.
     ///
     /// # Panics
-    /// When there are less than two.
+    /// When there are fewer than two.
     pub fn of(points: Points<'_>) -> Self {
         assert!(points.len() > 1, "{} points have no variance", points.len());
         let mean = mean(points);
@@ -53,13 +53,14 @@ impl Gaussian {
     }
 }
 
-/// The distance of two Gaussians. What takes long is kept in `a`: make that the reference.
+/// The Fréchet distance between two Gaussians. The square root of `a`'s covariance, which is
+/// expensive, is cached in `a`: pass the reference as `a`.
 ///
 /// # Panics
-/// When they are of different spaces.
+/// When their dimensions differ.
 pub fn distance(a: &Gaussian, b: &Gaussian) -> f64 {
     let product = a.root() * &b.covariance * a.root();
-    // Its upper half could be rounded otherwise than its lower one.
+    // Rounding may differ between the upper and the lower triangle.
     let symmetric = (&product + product.transpose()) / 2.0;
     let shared: f64 = symmetric.symmetric_eigenvalues().iter().map(|&value| root(value)).sum();
     let means = (&a.mean - &b.mean).norm_squared();
@@ -84,7 +85,7 @@ fn covariance(points: Points<'_>, mean: &DVector<f64>) -> DMatrix<f64> {
     for first in (0..points.len()).step_by(BLOCK) {
         let rows = first..points.len().min(first + BLOCK);
         let numbers = points.rows(rows.clone()).iter().map(|&x| f64::from(x));
-        // A point is a column.
+        // Each column is a point.
         let mut centred = DMatrix::from_iterator(dimensions, rows.len(), numbers);
         centred.column_iter_mut().for_each(|mut column| column -= mean);
         sum.gemm(1.0, &centred, &centred.transpose(), 1.0);
@@ -106,29 +107,30 @@ mod tests {
     }
 
     #[test]
-    fn lines_differ_by_means_and_by_standard_deviations() {
+    fn distance_in_one_dimension_is_that_of_means_and_standard_deviations() {
         // Means 2 and 10; variances 1 and 9.
         let (a, b) = (gaussian(&[1.0, 2.0, 3.0], 1), gaussian(&[7.0, 10.0, 13.0], 1));
         assert_eq!((a.mean[0], a.covariance[0], b.covariance[0]), (2.0, 1.0, 9.0));
         assert_near(distance(&a, &b), 8.0_f64.powi(2) + (3.0_f64 - 1.0).powi(2));
     }
 
-    /// With these variances along (1, 1) and (1, −1), of mean 0.
-    fn turned([along, across]: [f64; 2]) -> Gaussian {
+    /// A Gaussian of mean 0 with these variances along (1, 1) and (1, −1).
+    fn rotated([along, across]: [f64; 2]) -> Gaussian {
         let (s, t) = ((1.5 * along / 2.0).sqrt() as f32, (1.5 * across / 2.0).sqrt() as f32);
         gaussian(&[s, s, -s, -s, t, -t, -t, t], 2)
     }
 
     #[test]
-    fn covariances_that_commute_differ_by_the_roots_of_their_eigenvalues() {
-        let found = distance(&turned([4.0, 1.0]), &turned([9.0, 16.0]));
+    fn commuting_covariances_differ_by_the_roots_of_their_eigenvalues() {
+        let found = distance(&rotated([4.0, 1.0]), &rotated([9.0, 16.0]));
         assert!((found - (1.0 + 9.0)).abs() < 1e-5, "{found}");
     }
 
     #[test]
-    fn covariances_that_do_not_commute_have_the_closed_form_of_two_dimensions() {
+    fn non_commuting_covariances_match_the_closed_form_in_two_dimensions() {
         // tr M^½ = √(tr M + 2 √det M) of a 2 × 2 matrix.
-        let (a, b) = (turned([4.0, 1.0]), gaussian(&[3.0, 0.0, -3.0, 0.0, 0.0, 1.0, 0.0, -1.0], 2));
+        let other = gaussian(&[3.0, 0.0, -3.0, 0.0, 0.0, 1.0, 0.0, -1.0], 2);
+        let (a, b) = (rotated([4.0, 1.0]), other);
         let product = &a.covariance * &b.covariance;
         let root = (product.trace() + 2.0 * product.determinant().sqrt()).sqrt();
         let want = a.covariance.trace() + b.covariance.trace() - 2.0 * root;
@@ -136,7 +138,7 @@ mod tests {
         assert_near(distance(&b, &a), want);
     }
 
-    /// Smooth numbers in no pattern.
+    /// Uniform random numbers.
     fn numbers(count: usize, seed: u32) -> Vec<f32> {
         let stream = crate::rng::Stream { seed: 1, site: seed };
         (0..count as u32).map(|i| crate::rng::unit(stream.block(i, 0)[0])).collect()
@@ -150,7 +152,7 @@ mod tests {
         assert!(found.is_finite() && found > 1.0, "{found}");
         assert!((distance(&b, &a) - found).abs() < 1e-5 * found, "{found}");
         assert!(distance(&a, &a.clone()) < 1e-5 * found);
-        // A little more of one dimension is a little more distance.
+        // A small change of the points is a small change of the distance.
         let shifted: Vec<f32> = numbers(10 * 84, 1).iter().map(|x| x + 1e-4).collect();
         let jump = (distance(&a, &gaussian(&shifted, 84)) - found).abs();
         assert!(jump < 1e-2, "{jump}");

@@ -1,51 +1,51 @@
-//! Histograms of the classes that a classifier sees in images.
+//! Histograms of predicted classes.
 
-/// How many images there are of each class.
+/// The number of images of each class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Histogram {
     counts: Vec<usize>,
 }
 
-/// The class that a sample has the fewest of.
+/// The rarest class of a sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rarest {
-    /// Its number, the lowest of several.
+    /// The class; of several, the lowest.
     pub class: usize,
-    /// Its share of the sample, 0 … 1 / classes: the higher the better.
-    pub share: f64,
+    /// The fraction of the sample in this class, 0 … 1 / classes; higher is better.
+    pub fraction: f64,
 }
 
 impl Histogram {
-    /// Of images with these classes, each of `classes`.
+    /// The histogram of images, given the class of each, below `classes`.
     ///
     /// # Panics
-    /// When there is no image, or a class is none of them.
+    /// When there are no images, or a class is out of range.
     pub fn of(images: &[u32], classes: usize) -> Self {
-        assert!(!images.is_empty(), "no image, so no share of any class");
+        assert!(!images.is_empty(), "a histogram of no images");
         let mut counts = vec![0; classes];
         images.iter().for_each(|&class| counts[class as usize] += 1);
         Self { counts }
     }
 
-    /// Images of each class.
+    /// The number of images of each class.
     pub fn counts(&self) -> &[usize] {
         &self.counts
     }
 
     /// The Kullback–Leibler divergence of this histogram from that of a reference, in nats:
-    /// Σ p ln (p / q), with shares p of the sample and q of the reference.
+    /// Σ p ln (p / q), with the proportions p in the sample and q in the reference.
     ///
-    /// At least 0, which it is for equal shares; the lower the better. A class that the sample lacks
-    /// adds nothing by itself. One that the reference lacks would make it infinite if the sample had
-    /// it: it counts as half an image there, less than which nobody could have seen.
+    /// At least 0, and 0 for equal proportions; lower is better. A class that is missing in the
+    /// sample adds nothing. A class that is missing in the reference counts as half an image there,
+    /// since the divergence would otherwise be infinite.
     ///
     /// # Panics
     /// When the histograms have different classes.
     pub fn divergence(&self, reference: &Self) -> f64 {
         assert_eq!(self.counts.len(), reference.counts.len(), "histograms of different classes");
-        let p = shares(self.counts.iter().map(|&count| count as f64));
-        let seen = |&count: &usize| if count == 0 { 0.5 } else { count as f64 };
-        let q = shares(reference.counts.iter().map(seen));
+        let p = proportions(self.counts.iter().map(|&count| count as f64));
+        let smoothed = |&count: &usize| if count == 0 { 0.5 } else { count as f64 };
+        let q = proportions(reference.counts.iter().map(smoothed));
         let term = |(&p, &q): (&f64, &f64)| if p > 0.0 { p * (p / q).ln() } else { 0.0 };
         p.iter().zip(&q).map(term).sum::<f64>().max(0.0)
     }
@@ -62,13 +62,13 @@ impl Histogram {
 
     fn rarest_in(&self, classes: impl Iterator<Item = usize>) -> Rarest {
         let images: usize = self.counts.iter().sum();
-        // Of several the first; there is one, since an image has a class.
+        // The first of several. There is at least one class.
         let class = classes.min_by_key(|&class| self.counts[class]).unwrap_or(0);
-        Rarest { class, share: self.counts[class] as f64 / images as f64 }
+        Rarest { class, fraction: self.counts[class] as f64 / images as f64 }
     }
 }
 
-fn shares(counts: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
+fn proportions(counts: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
     let sum: f64 = counts.clone().sum();
     counts.map(|count| count / sum).collect()
 }
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_shares_do_not_diverge() {
+    fn divergence_of_equal_proportions_is_zero() {
         let few = Histogram::of(&[2, 0, 0, 1], 3);
         assert_eq!(few.counts(), [2, 1, 1]);
         assert_eq!(few.divergence(&few), 0.0);
@@ -96,13 +96,13 @@ mod tests {
         assert!((sample.divergence(&reference) - want).abs() < 1e-15);
         let want = 0.5 * (2.0_f64 / 3.0).ln() + 0.5 * 2.0_f64.ln();
         assert!((reference.divergence(&sample) - want).abs() < 1e-15);
-        // One class of ten.
+        // All images of one class out of ten.
         let collapsed = histogram(&[0, 7, 0, 0, 0, 0, 0, 0, 0, 0]);
         assert!((collapsed.divergence(&histogram(&[5; 10])) - 10.0_f64.ln()).abs() < 1e-15);
     }
 
     #[test]
-    fn class_that_the_reference_lacks_counts_as_half_an_image() {
+    fn class_missing_in_the_reference_counts_as_half_an_image() {
         let (sample, reference) = (histogram(&[1, 1]), histogram(&[10, 0]));
         let want = 0.5 * (0.5_f64 * 10.5 / 10.0).ln() + 0.5 * (0.5_f64 * 10.5 / 0.5).ln();
         assert!((sample.divergence(&reference) - want).abs() < 1e-15);
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn rarest_class_is_the_first_of_the_smallest() {
-        assert_eq!(histogram(&[5, 2, 1, 1, 1]).rarest(), Rarest { class: 2, share: 0.1 });
-        assert_eq!(histogram(&[5, 0]).rarest(), Rarest { class: 1, share: 0.0 });
+        assert_eq!(histogram(&[5, 2, 1, 1, 1]).rarest(), Rarest { class: 2, fraction: 0.1 });
+        assert_eq!(histogram(&[5, 0]).rarest(), Rarest { class: 1, fraction: 0.0 });
     }
 }

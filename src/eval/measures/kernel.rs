@@ -1,34 +1,36 @@
-//! Kernel distance (KID): how differently two sets of points resemble each other.
+//! Kernel distance (KID): the squared maximum mean discrepancy (MMD) between two sets of points.
 //!
 //! With k(x, y) = (x·y / d + 1)³ in d dimensions, the unbiased estimate of the squared maximum mean
 //! discrepancy over all pairs of m points x of the sample and n points y of the reference:
 //!
-//! KID = mean over i ≠ j of k(xᵢ, xⱼ) + mean over i ≠ j of k(yᵢ, yⱼ) − 2 · mean over i, j of k(xᵢ, yⱼ)
+//! KID = mean over i ≠ j of k(xᵢ, xⱼ) + mean over i ≠ j of k(yᵢ, yⱼ) − 2 · mean over i, j of k(xᵢ,
+//! yⱼ)
 //!
-//! The lower the better. 0 is expected of two samples of one distribution, so about half of those
-//! come out below 0.
+//! Lower is better. For two samples of the same distribution the expected value is 0, so about half
+//! of the estimates are negative.
 //!
 //! # Standard error
 //!
-//! To first order, KID is a sum of one term for each point, its Hájek projection. For a point of the
-//! sample that is 2/m · aᵢ, with aᵢ = mean over j ≠ i of k(xᵢ, xⱼ) − mean over j of k(xᵢ, yⱼ), and for one
-//! of the reference 2/n · bⱼ, likewise. The terms are independent of each other, so
+//! To first order, KID is a sum with one term for each point, its Hájek projection: 2/m · aᵢ for a
+//! point of the sample, with aᵢ = mean over j ≠ i of k(xᵢ, xⱼ) − mean over j of k(xᵢ, yⱼ), and
+//! likewise 2/n · bⱼ for a point of the reference. The terms are independent, so
 //!
 //! error² = 4 · var(a) / m + 4 · var(b) / n
 //!
-//! with unbiased variances. It holds where the distributions differ. Where they are the same, the terms
-//! are noise and what is left out is of the same size: there the error is right in magnitude only.
+//! with unbiased variances. This holds if the distributions differ. If they are equal, the terms
+//! are noise and of the same size as the neglected higher orders, so only the magnitude of the
+//! error is right.
 //!
-//! Source: [Bińkowski et al. 2018](https://arxiv.org/abs/1801.01401), who average over small blocks of
-//! pairs instead, which takes less time and has a larger error.
+//! Source: [Bińkowski et al. 2018](https://arxiv.org/abs/1801.01401), who average over small blocks
+//! of pairs instead, which is faster and has a larger error.
 
 use super::Points;
 use super::pairs;
 
-/// How much points resemble each other: of each the mean kernel with the others.
-pub struct Among(Vec<f64>);
+/// The mean kernel of each point of a set with the other points of the set.
+pub struct SelfKernelMeans(Vec<f64>);
 
-/// The kernel distance of two samples.
+/// The kernel distance between two samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct KernelDistance {
     /// The unbiased estimate.
@@ -37,36 +39,36 @@ pub struct KernelDistance {
     pub error: f64,
 }
 
-impl Among {
-    /// What these points are like among themselves.
+impl SelfKernelMeans {
+    /// Computes the means of a set of points.
     ///
     /// # Panics
-    /// When there are less than two.
+    /// When there are fewer than two points.
     pub fn of(points: Points<'_>, threads: usize) -> Self {
         Self(means_with_others(points, threads))
     }
 }
 
-/// The distance of a sample from a reference, of which it is known what its points are like among
-/// themselves.
+/// The kernel distance between a sample and a reference, whose kernel means are computed already.
 ///
 /// # Panics
-/// When there are less than two points, or points of different spaces.
+/// When there are fewer than two points, or the dimensions differ.
 pub fn distance(
     sample: Points<'_>,
-    (reference, among): (Points<'_>, &Among),
+    (reference, self_means): (Points<'_>, &SelfKernelMeans),
     threads: usize,
 ) -> KernelDistance {
     let means = means_with_others(sample, threads);
-    let across = Across::of(sample, reference, threads);
+    let cross = CrossKernelSums::of(sample, reference, threads);
     let [m, n] = [sample, reference].map(|points| points.len() as f64);
-    let a = differences(&means, &across.rows, n);
-    let b = differences(&among.0, &across.columns, m);
+    let a = differences(&means, &cross.rows, n);
+    let b = differences(&self_means.0, &cross.columns, m);
     let variance = 4.0 * (variance(&a) / m + variance(&b) / n);
     KernelDistance { kid: mean(&a) + mean(&b), error: variance.sqrt() }
 }
 
-/// Each point's mean with the others less that with the `count` of the other set, from the sum.
+/// For each point, its mean kernel within its set minus that with the other set of `count` points,
+/// which is given as a sum.
 fn differences(means: &[f64], sums: &[f64], count: f64) -> Vec<f64> {
     means.iter().zip(sums).map(|(mean, sum)| mean - sum / count).collect()
 }
@@ -80,10 +82,11 @@ fn variance(numbers: &[f64]) -> f64 {
     numbers.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (numbers.len() - 1) as f64
 }
 
-/// Sums that are added side by side, for the sake of vector instructions.
+/// Partial sums, so that the compiler uses vector instructions.
 const LANES: usize = 8;
 
-/// Calls `add` with k of each product, its column in the row, and the lane of its sum.
+/// Calls `add` for each dot product with its kernel, its column in the row, and the index of its
+/// partial sum.
 #[inline(always)]
 fn each_kernel(products: &[f32], dimensions: usize, mut add: impl FnMut(f64, usize, usize)) {
     let scale = 1.0 / dimensions as f64;
@@ -121,14 +124,14 @@ fn means_with_others(points: Points<'_>, threads: usize) -> Vec<f64> {
 }
 
 /// Sums of k(xᵢ, yⱼ).
-struct Across {
+struct CrossKernelSums {
     /// Over j, for each i.
     rows: Vec<f64>,
     /// Over i, for each j.
     columns: Vec<f64>,
 }
 
-impl Across {
+impl CrossKernelSums {
     fn of(sample: Points<'_>, reference: Points<'_>, threads: usize) -> Self {
         let dimensions = sample.dimensions();
         let parts = pairs::fold(
@@ -161,12 +164,16 @@ mod tests {
 
     fn compare(sample: &[f32], reference: &[f32], dimensions: usize) -> KernelDistance {
         let reference = Points::new(reference, dimensions);
-        distance(Points::new(sample, dimensions), (reference, &Among::of(reference, 1)), 1)
+        distance(
+            Points::new(sample, dimensions),
+            (reference, &SelfKernelMeans::of(reference, 1)),
+            1,
+        )
     }
 
     #[test]
-    fn distance_is_what_it_is_by_hand() {
-        // k(x, y) = (x·y + 1)³: 1 and 2 make 27, 0 makes 1 with any, 3 and 1 or 2 make 64 and 343.
+    fn distance_matches_a_calculation_by_hand() {
+        // k(x, y) = (x·y + 1)³: k(1, 2) = 27, k(0, y) = 1, k(3, 1) = 64, k(3, 2) = 343.
         let found = compare(&[1.0, 2.0], &[0.0, 3.0], 1);
         assert_eq!(found.kid, 27.0 + 1.0 - 2.0 * (1.0 + 64.0 + 1.0 + 343.0) / 4.0);
         // a = 27 − (1 + 64) / 2 and 27 − (1 + 343) / 2, b = 1 − 1 and 1 − (64 + 343) / 2.
@@ -182,8 +189,8 @@ mod tests {
     }
 
     #[test]
-    fn dimension_divides_the_product() {
-        // Copies of a coordinate change nothing, and neither do tails that lanes leave.
+    fn dot_product_is_divided_by_the_dimension() {
+        // Repeating each coordinate changes nothing. Neither length is a multiple of the lanes.
         let one = [0.5_f32, 1.0, 2.0, 4.0, 0.0, 1.5, 3.0, 2.5, 0.25, 1.25, 0.75];
         let four: Vec<f32> = one.iter().flat_map(|&x| [x; 4]).collect();
         let (thin, wide) = (compare(&one[..5], &one, 1), compare(&four[..20], &four, 4));

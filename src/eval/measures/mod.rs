@@ -1,26 +1,26 @@
-//! From features to numbers.
+//! Scores computed from features.
 //!
-//! A sample (a generator's images) is compared with a reference (real ones). Each image is a point,
-//! a row of features; [`nearest`] takes the bytes of the images themselves, [`histogram`] the
-//! classes that a classifier sees in them. What only depends on the reference is computed once and
-//! serves any number of samples.
+//! A sample (generated images) is compared with a reference (real images). Each image is a point, a
+//! row of features; [`nearest`] uses the bytes of the images themselves, [`histogram`] their
+//! predicted classes. Everything that depends on the reference only is computed once for any number
+//! of samples.
 //!
 //! | module | measures | range | better |
 //! |---|---|---|---|
-//! | [`frechet`] | distance of two Gaussians | 0 … | lower |
+//! | [`frechet`] | Fréchet distance between two Gaussians | 0 … | lower |
 //! | [`kernel`] | kernel distance, with its standard error | about 0 … | lower |
 //! | [`neighbors`] | precision, recall, coverage | 0 … 1 | higher |
-//! | | density | 0 …, real images have 1 | higher |
-//! | [`bins`] | share of bins that are too full or too empty | 0 … 1 | lower |
-//! | [`histogram`] | divergence of the histograms of classes | 0 … | lower |
-//! | | share of the rarest class | 0 … 1 / classes | higher |
-//! | [`proportion`] | interval of a proportion | 0 … 1 | |
+//! | | density | 0 …, about 1 for real images | higher |
+//! | [`bins`] | fraction of statistically different bins | 0 … 1 | lower |
+//! | [`histogram`] | KL divergence of the class histograms | 0 … | lower |
+//! | | fraction of the rarest class | 0 … 1 / classes | higher |
+//! | [`proportion`] | confidence interval of a proportion | 0 … 1 | |
 //! | [`nearest`] | distance to the nearest training image | 0 … | 0 is a copy |
 //!
-//! All pairs of points are met in tiles, whose products the CPU device computes in `f32`.
-//! They only screen distances: whatever they cannot tell is decided by the difference of the
-//! two points in double precision. So equal points have a distance of 0, and every number here is the
-//! same bits for any number of threads.
+//! Pairs of points are processed in tiles, whose dot products the CPU device computes in `f32`.
+//! They only rule out pairs that are too far apart; the distance of the remaining pairs is computed
+//! from the differences of coordinates in `f64`. So equal points have a distance of 0, and all
+//! results are bitwise the same for any number of threads.
 
 pub mod bins;
 pub mod frechet;
@@ -28,9 +28,9 @@ pub mod histogram;
 pub mod kernel;
 pub mod nearest;
 pub mod neighbors;
+mod pair_filter;
 mod pairs;
 mod points;
 pub mod proportion;
-mod screen;
 
 pub use points::{Coordinate, Points};

@@ -1,107 +1,109 @@
-//! Precision and recall, density and coverage: who lies among whose neighbours.
+//! Precision and recall, density and coverage, from nearest neighbours.
 //!
-//! A point's ball reaches to its k-th nearest neighbour of its own set, k = 5, the point itself not
-//! counted; inside is what is nearer than that, not what is as far.
+//! The ball (neighbourhood) of a point reaches to its k-th nearest neighbour in its own set, k = 5,
+//! not counting the point itself. Points at exactly this distance are outside.
 //!
-//! - precision: the share of the sample inside any ball of the reference. Are the images like real ones?
-//! - recall: the share of the reference inside any ball of the sample. Are real ones like them?
-//! - density: how many balls of the reference a point of the sample is in, divided by k. As precision,
-//!   but outliers of the reference, whose balls are large, count for less; for real images it is
-//!   about 1, and for images crowded where real ones are dense it is more.
-//! - coverage: the share of the reference's balls with a point of the sample inside. As recall, but by
-//!   the balls of real images, which outliers of the sample cannot make large.
+//! - precision: the fraction of the sample inside any ball of the reference. Do generated images
+//!   look like real ones?
+//! - recall: the fraction of the reference inside any ball of the sample. Are all kinds of real
+//!   images generated?
+//! - density: the mean number of balls of the reference that contain a point of the sample, divided
+//!   by k. Like precision, but outliers of the reference, which have large balls, count less. It is
+//!   about 1 for real images, and more for images crowded where real images are dense.
+//! - coverage: the fraction of the reference's balls that contain a point of the sample. Like
+//!   recall, but with the balls of the reference, so that outliers of the sample do not count.
 //!
-//! Precision, recall and coverage lie in 0 … 1, density is at least 0; all are the better the higher.
-//! A sample of the same size and distribution as the reference does not reach 1: compare with what
-//! real images get.
+//! Precision, recall and coverage are in 0 … 1, density is at least 0; higher is better. A sample
+//! of the same size and distribution as the reference does not reach 1, so compare with the scores
+//! of real images.
 //!
-//! Sources: precision and recall [Kynkäänniemi et al. 2019](https://arxiv.org/abs/1904.06991), density and
-//! coverage [Naeem et al. 2020](https://arxiv.org/abs/2002.09797), all as defined in their
-//! [prdc](https://pypi.org/project/prdc/).
+//! Sources: precision and recall [Kynkäänniemi et al. 2019](https://arxiv.org/abs/1904.06991),
+//! density and coverage [Naeem et al. 2020](https://arxiv.org/abs/2002.09797), all as defined in
+//! their [prdc](https://pypi.org/project/prdc/).
 
 use std::ops::Range;
 
 use super::Points;
+use super::pair_filter::PairFilter;
 use super::pairs::{self, Tile};
-use super::screen::Screen;
 
-/// k, which neighbour a ball reaches to.
+/// k: a ball reaches to its k-th nearest neighbour.
 pub const NEIGHBORS: usize = 5;
 
-/// Points that samples are compared with, and how far their balls reach.
+/// The reference points, and the radii of their balls.
 pub struct Reference<'a> {
     points: Points<'a>,
-    /// Squared.
-    radii: Vec<f64>,
+    squared_radii: Vec<f64>,
 }
 
-/// How a sample lies in a reference, and the other way round.
+/// Precision, recall, density and coverage of a sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Neighbors {
-    /// Share of the sample inside any ball of the reference.
+    /// Fraction of the sample inside any ball of the reference.
     pub precision: f64,
-    /// Share of the reference inside any ball of the sample.
+    /// Fraction of the reference inside any ball of the sample.
     pub recall: f64,
-    /// Balls of the reference around a point of the sample, divided by k.
+    /// Mean number of balls of the reference that contain a point of the sample, divided by k.
     pub density: f64,
-    /// Share of the reference's balls with a point of the sample inside.
+    /// Fraction of the reference's balls that contain a point of the sample.
     pub coverage: f64,
 }
 
 impl<'a> Reference<'a> {
-    /// The balls of these points.
+    /// Computes the balls of the reference points.
     ///
     /// # Panics
-    /// When there are no more than [`NEIGHBORS`] points.
+    /// When there are not more than [`NEIGHBORS`] points.
     pub fn new(points: Points<'a>, threads: usize) -> Self {
-        Self { points, radii: squared_radii(points, threads) }
+        Self { points, squared_radii: squared_radii(points, threads) }
     }
 
-    /// How a sample lies among these points.
+    /// Compares a sample with the reference.
     ///
     /// # Panics
-    /// When it has no more than [`NEIGHBORS`] points, or points of another space.
+    /// When the sample does not have more than [`NEIGHBORS`] points, or other dimensions.
     pub fn compare(&self, sample: Points<'_>, threads: usize) -> Neighbors {
         let comparison = Comparison {
-            reaching: Screen::reaching(sample, self.points, |j| self.radii[j]),
-            plain: Screen::new(sample, self.points),
+            reference_balls: PairFilter::with_radii(sample, self.points, |j| self.squared_radii[j]),
+            sample_balls: PairFilter::new(sample, self.points),
             sample_radii: &squared_radii(sample, threads),
-            reference_radii: &self.radii,
+            reference_radii: &self.squared_radii,
         };
-        let found = pairs::fold(
+        let blocks = pairs::fold(
             (sample, self.points),
             threads,
-            |rows| Found::new(rows, self.points.len()),
-            |found, tile| comparison.add(found, &tile),
+            |rows| Containment::new(rows, self.points.len()),
+            |containment, tile| comparison.add(containment, &tile),
         );
-        let found = found.into_iter().fold(Found::new(0..0, self.points.len()), Found::joined);
+        let empty = Containment::new(0..0, self.points.len());
+        let all = blocks.into_iter().fold(empty, Containment::joined);
         Neighbors {
-            precision: share(&found.balls, |balls| balls > 0),
-            recall: share(&found.recalled, |recalled| recalled),
-            density: found.balls.iter().sum::<usize>() as f64 / (sample.len() * NEIGHBORS) as f64,
-            coverage: share(&found.covered, |covered| covered),
+            precision: fraction(&all.balls, |balls| balls > 0),
+            recall: fraction(&all.recalled, |recalled| recalled),
+            density: all.balls.iter().sum::<usize>() as f64 / (sample.len() * NEIGHBORS) as f64,
+            coverage: fraction(&all.covered, |covered| covered),
         }
     }
 }
 
-fn share<T: Copy>(all: &[T], is: impl Fn(T) -> bool) -> f64 {
+fn fraction<T: Copy>(all: &[T], is: impl Fn(T) -> bool) -> f64 {
     all.iter().filter(|&&one| is(one)).count() as f64 / all.len() as f64
 }
 
-/// For each point the squared distance to the k-th nearest of the others.
+/// The squared distance of each point to its k-th nearest neighbour in the same set.
 fn squared_radii(points: Points<'_>, threads: usize) -> Vec<f64> {
     assert!(points.len() > NEIGHBORS, "{} points, which have too few neighbours", points.len());
-    let screen = Screen::new(points, points);
+    let filter = PairFilter::new(points, points);
     let nearest = pairs::fold(
         (points, points),
         threads,
         |rows| vec![[f64::INFINITY; NEIGHBORS]; rows.len()],
         |nearest, tile| {
             for (i, nearest) in tile.rows.clone().zip(nearest) {
-                screen.near(&tile, i, nearest[NEIGHBORS - 1], |j, _| {
-                    // No distance is less than 0, which spares points that are all equal the work.
+                filter.for_each_candidate(&tile, i, nearest[NEIGHBORS - 1], |j, _| {
+                    // If the k-th distance is 0, as for equal points, none can be smaller.
                     if i != j && nearest[NEIGHBORS - 1] > 0.0 {
-                        insert(nearest, screen.squared_distance(i, j));
+                        insert(nearest, filter.squared_distance(i, j));
                     }
                     nearest[NEIGHBORS - 1]
                 });
@@ -111,44 +113,46 @@ fn squared_radii(points: Points<'_>, threads: usize) -> Vec<f64> {
     nearest.concat().iter().map(|nearest| nearest[NEIGHBORS - 1]).collect()
 }
 
-/// Puts a distance in its place among the smallest, of which the largest goes.
+/// Inserts a distance into the sorted list of the smallest, if it is one of them.
 fn insert(smallest: &mut [f64; NEIGHBORS], distance: f64) {
-    let place = smallest.partition_point(|&other| other <= distance);
-    if place < NEIGHBORS {
-        smallest[place..].rotate_right(1);
-        smallest[place] = distance;
+    let i = smallest.partition_point(|&other| other <= distance);
+    if i < NEIGHBORS {
+        smallest[i..].rotate_right(1);
+        smallest[i] = distance;
     }
 }
 
-/// A sample, on the left of tiles, and a reference, on their right.
+/// Compares a sample (rows of tiles) with a reference (columns of tiles).
 struct Comparison<'a> {
-    /// The screen for balls of the reference, which reach out to the sample.
-    reaching: Screen<'a, f32>,
-    /// The screen for balls of the sample.
-    plain: Screen<'a, f32>,
+    /// Finds pairs where the sample's point may be in the ball of the reference's point.
+    reference_balls: PairFilter<'a, f32>,
+    /// Finds pairs where the reference's point may be in the ball of the sample's point.
+    sample_balls: PairFilter<'a, f32>,
+    /// Squared.
     sample_radii: &'a [f64],
+    /// Squared.
     reference_radii: &'a [f64],
 }
 
-/// What is inside what, of a block of the sample.
-struct Found {
-    /// The block's first point.
+/// Which points are inside which balls, for a block of the sample.
+struct Containment {
+    /// Index of the block's first point.
     first: usize,
-    /// How many balls of the reference each point of the block is in.
+    /// For each point of the block, the number of reference balls that contain it.
     balls: Vec<usize>,
-    /// Whether each ball of the reference has a point of the block inside.
+    /// For each reference ball, whether it contains a point of the block.
     covered: Vec<bool>,
-    /// Whether each point of the reference is inside a ball of the block.
+    /// For each reference point, whether it is inside a ball of the block.
     recalled: Vec<bool>,
 }
 
-impl Found {
+impl Containment {
     fn new(block: Range<usize>, reference: usize) -> Self {
         let none = || vec![false; reference];
         Self { first: block.start, balls: vec![0; block.len()], covered: none(), recalled: none() }
     }
 
-    /// With the block behind.
+    /// Appends the next block.
     fn joined(mut self, next: Self) -> Self {
         let join = |ours: &mut [bool], theirs: &[bool]| {
             ours.iter_mut().zip(theirs).for_each(|(ours, theirs)| *ours |= theirs);
@@ -161,20 +165,20 @@ impl Found {
 }
 
 impl Comparison<'_> {
-    fn add(&self, found: &mut Found, tile: &Tile<'_>) {
+    fn add(&self, found: &mut Containment, tile: &Tile<'_>) {
         for i in tile.rows.clone() {
-            self.reaching.near(tile, i, 0.0, |j, limit| {
-                if self.reaching.squared_distance(i, j) < self.reference_radii[j] {
+            self.reference_balls.for_each_candidate(tile, i, 0.0, |j, limit| {
+                if self.reference_balls.squared_distance(i, j) < self.reference_radii[j] {
                     found.balls[i - found.first] += 1;
                     found.covered[j] = true;
                 }
                 limit
             });
             let radius = self.sample_radii[i];
-            self.plain.near(tile, i, radius, |j, _| {
-                // Once is enough: large balls have many inside.
+            self.sample_balls.for_each_candidate(tile, i, radius, |j, _| {
+                // Points that are recalled already need no distance.
                 found.recalled[j] |=
-                    !found.recalled[j] && self.plain.squared_distance(i, j) < radius;
+                    !found.recalled[j] && self.sample_balls.squared_distance(i, j) < radius;
                 radius
             });
         }
@@ -190,17 +194,17 @@ mod tests {
     }
 
     #[test]
-    fn radius_reaches_to_the_fifth_neighbour_without_the_point_itself() {
+    fn radius_is_the_distance_to_the_fifth_neighbour_besides_the_point_itself() {
         let radii = squared_radii(Points::new(&line(0, 20), 1), 1);
-        // At the end five steps to one side; in the middle two on each side, then a third.
+        // At the end, five steps to one side; in the middle, two steps to each side and a third.
         assert_eq!((radii[0], radii[1], radii[10]), (25.0, 16.0, 9.0));
     }
 
     #[test]
-    fn points_on_the_edge_of_a_ball_are_outside() {
+    fn points_on_the_surface_of_a_ball_are_outside() {
         let reference = line(0, 20);
         let reference = Reference::new(Points::new(&reference, 1), 1);
-        // From 19 five steps to the left, and so as many to the right.
+        // The ball of 19 reaches five steps to the left, and so five steps to the right.
         let outside = reference.compare(Points::new(&line(24, 34), 1), 1);
         assert_eq!((outside.precision, outside.density, outside.coverage), (0.0, 0.0, 0.0));
         let inside = reference.compare(Points::new(&line(23, 33), 1), 1);
@@ -208,12 +212,12 @@ mod tests {
     }
 
     #[test]
-    fn sample_of_the_reference_itself_has_all_of_it() {
+    fn sample_equal_to_the_reference_has_perfect_scores() {
         let numbers = line(0, 40);
         let points = Points::new(&numbers, 1);
         let same = Reference::new(points, 1).compare(points, 1);
         assert_eq!((same.precision, same.recall, same.coverage), (1.0, 1.0, 1.0));
-        // In the middle balls of radius 3 hold two on each side and the point itself.
+        // In the middle, a ball of radius 3 contains two points on each side and the point itself.
         assert!((1.0..1.1).contains(&same.density), "{same:?}");
     }
 
@@ -226,8 +230,8 @@ mod tests {
     }
 
     #[test]
-    fn distances_that_single_precision_loses_are_told_apart() {
-        // Steps of 2⁻⁹ at 10⁴, whose squares are at 10⁸.
+    fn distances_below_the_resolution_of_f32_dot_products_are_exact() {
+        // Steps of 2⁻⁹ at 10⁴, whose squares are about 10⁸.
         let far = |from, to| line(from, to).iter().map(|x| 1e4 + x / 512.0).collect::<Vec<_>>();
         let reference = far(0, 20);
         let reference = Reference::new(Points::new(&reference, 1), 1);

@@ -1,8 +1,8 @@
-//! Products of every point of one set with every point of another, tile by tile.
+//! Dot products of every point of one set with every point of another, tile by tile.
 //!
-//! It owns the blocks and the threads that take them. Each thread has a CPU device of its own, of one
-//! thread, so that whoever reads a tile finds it in the cache. Blocks follow from the extents
-//! alone, and what comes of them is handed back in their order: the same bits for any number of threads.
+//! Threads take blocks of rows. Each thread has its own single-threaded CPU device, so that a tile
+//! is in its cache when it is read. The blocks depend on the sizes only, and their results are
+//! returned in order: bitwise the same for any number of threads.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -13,48 +13,49 @@ use super::{Coordinate, Points};
 use crate::device::cpu::Cpu;
 use crate::device::ops::{Activation, Linear, LinearShape};
 
-/// Points on the left of a tile: as many as its matrix product has in a block.
+/// Rows of a tile: the block size of the matrix multiplication.
 const ROWS: usize = 256;
-/// Points on its right: its products, 1 MiB, fit into the second-level cache.
+/// Columns of a tile: its dot products, 1 MiB, fit into the L2 cache.
 const COLUMNS: usize = 1024;
-/// Numbers of the points on either side of a tile, unless so many are in 16 points.
-const NUMBERS: usize = 1 << 20;
+/// Maximum coordinates in the rows, or in the columns, of a tile; but there are at least 16 points.
+const MAX_COORDINATES: usize = 1 << 20;
 
-/// x·y of some points x with some points y.
+/// Dot products x·y of points x (rows) with points y (columns).
 pub struct Tile<'a> {
-    /// Which points are on the left.
+    /// Indices of the points of the rows.
     pub rows: Range<usize>,
-    /// Which points are on the right.
+    /// Indices of the points of the columns.
     pub columns: Range<usize>,
     products: &'a [f32],
 }
 
 impl Tile<'_> {
-    /// The products of the left points' number `i`, counted from the first of all.
+    /// The dot products of point `i` of the rows; `i` is its index among all points.
     pub fn row(&self, i: usize) -> &[f32] {
         let width = self.columns.len();
         &self.products[(i - self.rows.start) * width..][..width]
     }
 }
 
-/// For each block of rows what `begin` makes of it, after `add` has seen all its tiles from left to
-/// right. Points of `a` are the rows, points of `b` the columns.
+/// For each block of rows, creates a state with `begin` and calls `add` for each of its tiles from
+/// left to right. Returns the states in order. The points of `a` are the rows, those of `b` the
+/// columns.
 pub fn fold<T: Coordinate, S: Send>(
     (a, b): (Points<'_, T>, Points<'_, T>),
     threads: usize,
     begin: impl Fn(Range<usize>) -> S + Sync,
     add: impl Fn(&mut S, Tile<'_>) + Sync,
 ) -> Vec<S> {
-    assert_eq!(a.dimensions(), b.dimensions(), "points of different spaces");
-    let few = (NUMBERS / a.dimensions()).max(16);
-    map(a.len(), ROWS.min(few), threads, || {
-        let mut multiply = Multiplier::new();
+    assert_eq!(a.dimensions(), b.dimensions(), "points of different dimensions");
+    let max_points = (MAX_COORDINATES / a.dimensions()).max(16);
+    map(a.len(), ROWS.min(max_points), threads, || {
+        let mut multiplier = Multiplier::new();
         let (begin, add) = (&begin, &add);
         move |rows: Range<usize>| {
             let mut state = begin(rows.clone());
-            for columns in blocks(b.len(), COLUMNS.min(few)) {
-                let products =
-                    multiply.of(a.rows(rows.clone()), b.rows(columns.clone()), a.dimensions());
+            for columns in blocks(b.len(), COLUMNS.min(max_points)) {
+                let [x, y] = [a.rows(rows.clone()), b.rows(columns.clone())];
+                let products = multiplier.dot_products(x, y, a.dimensions());
                 add(&mut state, Tile { rows: rows.clone(), columns, products });
             }
             state
@@ -62,7 +63,8 @@ pub fn fold<T: Coordinate, S: Send>(
     })
 }
 
-/// What comes of each block, in their order; each thread has a `worker` of its own.
+/// Applies a function to each block and returns the results in order. `worker` creates the function
+/// for each thread.
 fn map<S: Send, W: FnMut(Range<usize>) -> S>(
     length: usize,
     block: usize,
@@ -90,18 +92,18 @@ fn map<S: Send, W: FnMut(Range<usize>) -> S>(
     done.into_iter().map(|(_, state)| state).collect()
 }
 
-/// The next block that nobody has taken, and its number.
+/// The next block that no thread has taken, and its index.
 fn take(blocks: &[Range<usize>], next: &AtomicUsize) -> Option<(usize, Range<usize>)> {
     let i = next.fetch_add(1, Relaxed);
     blocks.get(i).map(|block| (i, block.clone()))
 }
 
-/// `0..length` in blocks.
+/// Divides `0..length` into blocks.
 fn blocks(length: usize, block: usize) -> impl Iterator<Item = Range<usize>> {
     (0..length).step_by(block).map(move |start| start..length.min(start + block))
 }
 
-/// A thread's device and its memory.
+/// A thread's CPU device and its buffers.
 struct Multiplier {
     cpu: Cpu<f32>,
     left: Vec<f32>,
@@ -114,7 +116,7 @@ impl Multiplier {
         Self { cpu: Cpu::new(1), left: Vec::new(), right: Vec::new(), products: Vec::new() }
     }
 
-    fn of<T: Coordinate>(&mut self, a: &[T], b: &[T], dimensions: usize) -> &[f32] {
+    fn dot_products<T: Coordinate>(&mut self, a: &[T], b: &[T], dimensions: usize) -> &[f32] {
         let [rows, outputs] = [a, b].map(|points| points.len() / dimensions);
         let shape = LinearShape { rows, inputs: dimensions, outputs };
         let (a, b) = (T::to_f32(a, &mut self.left), T::to_f32(b, &mut self.right));
@@ -130,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_pair_comes_once_and_in_order() {
+    fn every_pair_is_visited_once_and_in_order() {
         let a: Vec<f32> = (0..2 * 700).map(|i| (i % 37) as f32).collect();
         let b: Vec<f32> = (0..2 * 2500).map(|i| (i % 41) as f32).collect();
         let (a, b) = (Points::new(&a, 2), Points::new(&b, 2));

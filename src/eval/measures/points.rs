@@ -1,9 +1,8 @@
-//! Points, and how far they are from each other.
+//! Points, and the distances between them.
 
 use std::ops::Range;
 
-/// Points in a space of some dimensions, one behind the other: features of images, or the bytes of
-/// images themselves.
+/// A matrix of points, a row for each: features of images, or the bytes of the images themselves.
 #[derive(Clone, Copy, Debug)]
 pub struct Points<'a, T = f32> {
     numbers: &'a [T],
@@ -11,56 +10,56 @@ pub struct Points<'a, T = f32> {
 }
 
 impl<'a, T: Coordinate> Points<'a, T> {
-    /// Points of so many dimensions, a row each.
+    /// Points with `dimensions` coordinates each.
     ///
     /// # Panics
-    /// When the numbers are no whole rows, or one of them is not finite.
+    /// When the last row is incomplete, or a number is not finite.
     pub fn new(numbers: &'a [T], dimensions: usize) -> Self {
-        assert!(dimensions > 0 && numbers.len().is_multiple_of(dimensions), "no whole rows");
+        assert!(dimensions > 0 && numbers.len().is_multiple_of(dimensions), "an incomplete row");
         assert!(numbers.iter().all(|x| x.to_f64().is_finite()), "a number that is not finite");
         Self { numbers, dimensions }
     }
 
-    /// How many there are.
+    /// The number of points.
     pub fn len(&self) -> usize {
         self.numbers.len() / self.dimensions
     }
 
-    /// Whether there are none.
+    /// Whether there are no points.
     pub fn is_empty(&self) -> bool {
         self.numbers.is_empty()
     }
 
-    /// Numbers of a point.
+    /// The number of coordinates of a point.
     pub fn dimensions(&self) -> usize {
         self.dimensions
     }
 
-    /// The numbers of point `i`.
+    /// The coordinates of point `i`.
     pub fn row(&self, i: usize) -> &'a [T] {
         self.rows(i..i + 1)
     }
 
-    /// All points in their order.
+    /// All points in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [T]> + use<'a, T> {
         self.numbers.chunks_exact(self.dimensions)
     }
 
-    /// The numbers of some points, one behind the other.
+    /// The coordinates of a range of points.
     pub(super) fn rows(&self, rows: Range<usize>) -> &'a [T] {
         &self.numbers[rows.start * self.dimensions..rows.end * self.dimensions]
     }
 }
 
-/// A type of number that points may consist of.
+/// A type for the coordinates of points.
 pub trait Coordinate: Copy + Send + Sync {
-    /// The same number in double precision.
+    /// Converts to double precision.
     fn to_f64(self) -> f64;
 
-    /// The same numbers in single precision, for which there is room.
-    fn to_f32<'a>(numbers: &'a [Self], room: &'a mut Vec<f32>) -> &'a [f32];
+    /// Converts to single precision, using `buffer` if needed.
+    fn to_f32<'a>(numbers: &'a [Self], buffer: &'a mut Vec<f32>) -> &'a [f32];
 
-    /// Σ (x − y)², by the differences themselves: 0 for equal points, and without the cancellation of
+    /// Σ (x − y)², from the differences: 0 for equal points, and without the cancellation of
     /// |x|² + |y|² − 2 x·y.
     fn squared_distance(x: &[Self], y: &[Self]) -> f64;
 
@@ -79,7 +78,7 @@ impl Coordinate for f32 {
         numbers
     }
 
-    /// In partial sums, so that it compiles to vector instructions.
+    /// With partial sums, so that the compiler uses vector instructions.
     fn squared_distance(x: &[f32], y: &[f32]) -> f64 {
         const LANES: usize = 8;
         let square = |(&x, &y): (&f32, &f32)| (f64::from(x) - f64::from(y)).powi(2);
@@ -100,19 +99,19 @@ impl Coordinate for u8 {
         f64::from(self)
     }
 
-    fn to_f32<'a>(numbers: &'a [u8], room: &'a mut Vec<f32>) -> &'a [f32] {
-        room.clear();
-        room.extend(numbers.iter().map(|&byte| f32::from(byte)));
-        room
+    fn to_f32<'a>(numbers: &'a [u8], buffer: &'a mut Vec<f32>) -> &'a [f32] {
+        buffer.clear();
+        buffer.extend(numbers.iter().map(|&byte| f32::from(byte)));
+        buffer
     }
 
-    /// In whole numbers: exact.
+    /// With integers, so it is exact.
     fn squared_distance(x: &[u8], y: &[u8]) -> f64 {
-        // So few squares fit into 32 bits.
-        const FEW: usize = 1 << 16;
+        // The sum of this many squares fits into 32 bits.
+        const CHUNK: usize = 1 << 16;
         let square = |(&x, &y): (&u8, &u8)| u32::from(x.abs_diff(y)).pow(2);
         let sum = |(x, y): (&[u8], &[u8])| x.iter().zip(y).map(square).sum::<u32>();
-        x.chunks(FEW).zip(y.chunks(FEW)).map(sum).map(u64::from).sum::<u64>() as f64
+        x.chunks(CHUNK).zip(y.chunks(CHUNK)).map(sum).map(u64::from).sum::<u64>() as f64
     }
 }
 
@@ -132,8 +131,8 @@ mod tests {
     }
 
     #[test]
-    fn near_points_far_from_the_origin_keep_their_distance() {
-        // In single precision both squared norms are 8e8, and their difference is lost.
+    fn distance_of_near_points_far_from_the_origin_is_exact() {
+        // In single precision both squared norms are 8e8, so their difference would be 0.
         let (x, y) = ([10_000.0_f32; 8], [10_000.001_f32; 8]);
         let step = f64::from(y[0]) - f64::from(x[0]);
         assert_eq!(f32::squared_distance(&x, &y), 8.0 * step * step);

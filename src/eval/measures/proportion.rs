@@ -1,18 +1,19 @@
-//! How sure a proportion is.
+//! Confidence interval of a proportion.
 
-/// The standard normal distribution has 2.5 % beyond this on either side.
+/// The 97.5th percentile of the standard normal distribution.
 pub(super) const Z: f64 = 1.959_963_984_540_054;
 
-/// The 95 % interval of a proportion of which some of all trials were seen to succeed: Wilson's, the
+/// Wilson's 95 % confidence interval of a proportion, from the number of successes and trials: the
 /// proportions p that do not differ significantly from the observed one,
 /// |p̂ − p| ≤ z · √(p (1 − p) / n).
 ///
-/// It lies within 0 … 1 and has a width also where none or all succeed. Of no trials it is all of 0 … 1.
+/// It lies within 0 … 1, and its width is positive even if no or all trials succeed. Without trials
+/// it is 0 … 1.
 ///
 /// Source: [Wilson 1927](https://doi.org/10.1080/01621459.1927.10502953).
 ///
 /// # Panics
-/// When more succeed than there are trials.
+/// When there are more successes than trials.
 pub fn wilson(successes: usize, trials: usize) -> [f64; 2] {
     assert!(successes <= trials, "{successes} of {trials}");
     if trials == 0 {
@@ -29,9 +30,10 @@ pub fn wilson(successes: usize, trials: usize) -> [f64; 2] {
 mod tests {
     use super::wilson;
 
-    /// Newcombe 1998, *Two-sided confidence intervals for the single proportion*, table I, method 3.
+    /// Newcombe 1998, *Two-sided confidence intervals for the single proportion*, table I, method
+    /// 3.
     #[test]
-    fn interval_is_the_published_one() {
+    fn interval_matches_published_values() {
         let published = [
             ((81, 263), [0.2553, 0.3662]),
             ((15, 148), [0.0624, 0.1605]),
@@ -46,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn interval_of_failures_is_that_of_successes_turned_round() {
+    fn intervals_of_successes_and_failures_are_symmetric() {
         let ([low, high], [from, to]) = (wilson(3, 50), wilson(47, 50));
         assert!((low + to - 1.0).abs() < 1e-14 && (high + from - 1.0).abs() < 1e-14);
         assert!(wilson(0, 9)[0] < 1e-15 && wilson(9, 9)[1] > 1.0 - 1e-15);

@@ -1,4 +1,4 @@
-//! The nodes of a generator's graph, in the order in which they compute.
+//! The ONNX graph of a generator, with nodes in topological order.
 
 use crate::export::{Generator, Result};
 use crate::formats::onnx::{
@@ -13,10 +13,10 @@ use crate::nn::{Layer, Sequence, Shape};
 const NOISE: &str = "noise";
 const LABELS: &str = "labels";
 const IMAGES: &str = "images";
-/// The name of the one extent that is open.
+/// The name of the dynamic dimension.
 const BATCH: &str = "batch";
 
-/// The graph from noise, and labels where there are classes, to images.
+/// The graph from noise, and labels if the GAN is conditional, to images.
 pub(super) fn graph(generator: &Generator) -> Result<GraphProto> {
     let Generator { spec, image, file, metadata } = generator;
     let mut graph = Graph { file, nodes: Vec::new(), tensors: Vec::new() };
@@ -48,7 +48,7 @@ pub(super) fn graph(generator: &Generator) -> Result<GraphProto> {
     })
 }
 
-/// A graph in the making.
+/// Builds the graph.
 struct Graph<'a> {
     file: &'a TensorFile,
     nodes: Vec<NodeProto>,
@@ -56,7 +56,7 @@ struct Graph<'a> {
 }
 
 impl Graph<'_> {
-    /// Puts the labels' embedding beside x.
+    /// Concatenates x with the labels' embedding.
     fn embed(&mut self, x: String, label: Embedding) -> Result<String> {
         let key = "label_embedding";
         let table = self.weight(format!("{key}.weight"), &[label.classes, label.classes])?;
@@ -90,13 +90,14 @@ impl Graph<'_> {
             Layer::Relu => ("Relu", vec![]),
             Layer::Tanh => ("Tanh", vec![]),
             Layer::Sigmoid => ("Sigmoid", vec![]),
-            // Nothing is dropped after training.
+            // Dropout is the identity in evaluation mode.
             Layer::Dropout(_) => return Ok(x),
         };
         Ok(self.node(key, op, vec![x], attributes))
     }
 
-    /// A node of its own, so that every weight stays the `state_dict`'s; runtimes fold it.
+    /// A separate node, not folded into the layer before it, so that all weights are those of the
+    /// `state_dict`. Runtimes fold it.
     fn batch_norm(&mut self, x: String, key: &str, norm: BatchNorm) -> Result<String> {
         let mut input = vec![x];
         for name in ["weight", "bias", "running_mean", "running_var"] {
@@ -105,7 +106,8 @@ impl Graph<'_> {
         Ok(self.node(key, "BatchNormalization", input, vec![float("epsilon", norm.eps)]))
     }
 
-    /// `channels` are the first two extents of the weight; `output_padding` is a transposed one's.
+    /// `[outer, inner]` are the first two dimensions of the weight; `output_padding` is set for a
+    /// transposed convolution.
     fn convolution(
         &mut self,
         x: String,
@@ -130,7 +132,7 @@ impl Graph<'_> {
         Ok(self.node(key, op, input, attributes))
     }
 
-    /// The same numbers in another shape.
+    /// Reshapes x.
     fn reshape(&mut self, x: String, key: &str, shape: Shape) -> String {
         let output = format!("{key}.Reshape");
         self.reshape_to(x, key, shape, output.clone());
@@ -142,7 +144,7 @@ impl Graph<'_> {
             Shape::Features(features) => vec![features],
             Shape::Image(extents) => extents.to_vec(),
         };
-        // 0 stands for the extent that x has there, the batch.
+        // In ONNX, 0 keeps the dimension of x: the batch.
         let extents = std::iter::once(0).chain(extents);
         let raw_data: Vec<u8> = extents.flat_map(|extent| (extent as i64).to_le_bytes()).collect();
         let (name, dims) =
@@ -157,7 +159,7 @@ impl Graph<'_> {
         });
     }
 
-    /// Adds a node of the module `key`, and answers what its output is called.
+    /// Adds a node of the module `key`. Returns the name of its output.
     fn node(
         &mut self,
         key: &str,
@@ -171,7 +173,7 @@ impl Graph<'_> {
         name
     }
 
-    /// Adds a tensor of the `state_dict`, and answers its name.
+    /// Adds a tensor of the `state_dict`. Returns its name.
     fn weight(&mut self, name: String, shape: &[usize]) -> Result<String> {
         let numbers: Vec<f32> = self.file.reals(&name, shape, |x| x as f32)?;
         self.tensors.push(TensorProto {
@@ -202,7 +204,7 @@ fn attribute(value: AttributeProto, name: &str, kind: i32) -> AttributeProto {
     AttributeProto { name: name.to_owned(), kind, ..value }
 }
 
-/// An input or output: (batch, extents…).
+/// An input or output of shape (batch, extents…).
 fn value(name: &str, elem_type: i32, extents: &[usize], doc_string: String) -> ValueInfoProto {
     let batch = Dimension { dim_value: None, dim_param: Some(BATCH.to_owned()) };
     let fixed = |&n: &usize| Dimension { dim_value: Some(n as i64), dim_param: None };
@@ -220,7 +222,7 @@ mod tests {
     use crate::formats::tensor_file::TensorWriter;
 
     #[test]
-    fn label_stands_on_the_side_that_the_network_has_it_on() {
+    fn label_embedding_is_concatenated_on_the_side_given_by_the_network() {
         let (path, mut bytes) = (Path::new("g.safetensors"), Vec::new());
         let mut writer: TensorWriter<'_> = TensorWriter::new();
         writer.push("label_embedding.weight", &[2, 2], [Ok(vec![0.0_f32; 4])]);

@@ -1,7 +1,8 @@
-//! Makes the layers of a network fit each other, and its input and output.
+//! Makes the layers of a network fit each other and the network's input and output.
 //!
-//! A network is hidden layers and a last one, each a product (a Linear or a convolution) and what
-//! follows it up to the next. Their widths are features, or channels of an image.
+//! A network consists of groups: a Linear or a convolution with the layers that follow it, up to
+//! the next Linear or convolution. All groups but the last are hidden layers; their widths are
+//! features, or channels of an image.
 
 use super::list;
 use crate::data::ImageShape;
@@ -11,22 +12,22 @@ use crate::nn::layer::{BatchNorm, Convolution};
 use crate::nn::{Layer, Shape};
 use crate::ranges::OutOfRange;
 
-/// The side of the smallest image between two convolutions, where there are no other layers.
-const SMALLEST: usize = 4;
-/// The side of the smallest image that these can make.
-const LEAST_SIZE: usize = 16;
+/// The smallest image size between convolutions of a network that has only convolutions.
+const MIN_INNER_SIZE: usize = 4;
+/// The smallest image size that such a network can produce.
+const MIN_IMAGE_SIZE: usize = 16;
 
-/// A layer that multiplies, with what follows it up to the next.
+/// A Linear or a convolution, and the layers that follow it up to the next one.
 #[derive(Clone)]
 struct Group {
-    /// The sequence that it stands in.
+    /// The index of its sequence.
     sequence: usize,
     layers: Vec<Layer>,
 }
 
 impl Settings {
-    /// Gives networks that are nothing but convolutions as many as images of another size take: a level
-    /// for each doubling of the side, the channels next to the image staying what they are.
+    /// Adapts networks that have only convolutions to another image size: adds or removes a
+    /// convolution for each doubling of the size, at the end away from the image.
     pub(super) fn set_levels(&mut self, name: &str, before: usize) -> Result<(), OutOfRange> {
         let size = self.image.height;
         let refuse = |expected| Err(OutOfRange::new("gan.image_size", size, expected));
@@ -38,8 +39,8 @@ impl Settings {
             if layers.all().any(|layer| matches!(layer, Layer::Linear { .. })) {
                 return refuse(format!("{before}: {name} makes images of no other size"));
             }
-            if !size.is_power_of_two() || size < LEAST_SIZE {
-                return refuse(format!("a power of two from {LEAST_SIZE}, for {name}"));
+            if !size.is_power_of_two() || size < MIN_IMAGE_SIZE {
+                return refuse(format!("a power of two from {MIN_IMAGE_SIZE}, for {name}"));
             }
             let mut widths = layers.hidden();
             let from_image = |widths: &mut Vec<usize>| {
@@ -58,7 +59,8 @@ impl Settings {
         Ok(())
     }
 
-    /// Refuses as many widths as no network of nothing but convolutions can have.
+    /// Checks that a network that has only convolutions gets the number of widths that its image
+    /// size needs.
     pub(super) fn check_levels(
         &self,
         key: &'static str,
@@ -67,16 +69,16 @@ impl Settings {
         widths: &[usize],
     ) -> Result<(), OutOfRange> {
         let (layers, size) = (self.layers(role), self.image.height);
-        let mut products = layers.all().filter(|layer| multiplies(layer));
-        if !products.all(|layer| convolution(layer).is_some()) || widths.len() == levels(size) {
+        let mut weighted = layers.all().filter(|layer| multiplies(layer));
+        if !weighted.all(|layer| convolution(layer).is_some()) || widths.len() == levels(size) {
             return Ok(());
         }
         let expected = format!("{} widths, for images of {size}×{size} by {name}", levels(size));
         Err(OutOfRange::new(key, list(widths), expected))
     }
 
-    /// Gives all layers of both networks the extents of what comes into them, and the last ones those
-    /// that are asked for.
+    /// Sets the input sizes of all layers of both networks, and the output sizes of the last
+    /// layers.
     pub(super) fn fit(&mut self) {
         let label = self.classes.unwrap_or(0);
         let ImageShape { channels, height, width } = self.image;
@@ -92,9 +94,9 @@ impl Settings {
     }
 }
 
-/// Hidden layers of networks that are nothing but convolutions, for images of this side.
+/// The number of hidden layers of a network that has only convolutions, for this image size.
 fn levels(size: usize) -> usize {
-    (size / SMALLEST).max(1).ilog2() as usize
+    (size / MIN_INNER_SIZE).max(1).ilog2() as usize
 }
 
 impl Layers {
@@ -111,7 +113,7 @@ impl Layers {
         for (i, sequence) in self.sequences.iter().enumerate() {
             let mut before = None;
             for &layer in &sequence.layers {
-                // What flattens an image belongs to the Linear that asks for it.
+                // A Flatten belongs to the Linear that follows it.
                 let begins =
                     layer == Layer::Flatten || multiplies(&layer) && before != Some(Layer::Flatten);
                 match groups.last_mut() {
@@ -131,13 +133,13 @@ impl Layers {
         widths
     }
 
-    /// Features that come out of a group, or channels.
+    /// The output features or channels of a group.
     fn width(&self, group: &Group) -> usize {
         group
             .layers
             .iter()
             .find_map(|layer| match layer {
-                Layer::Linear { outputs, .. } => Some(outputs / self.pixels_behind(group.sequence)),
+                Layer::Linear { outputs, .. } => Some(outputs / self.pixels_after(group.sequence)),
                 Layer::Conv2d(convolution) | Layer::ConvTranspose2d { convolution, .. } => {
                     Some(convolution.outputs)
                 }
@@ -146,24 +148,25 @@ impl Layers {
             .unwrap_or(0)
     }
 
-    /// Pixels of the image as which the sequence behind this one takes what it is given.
-    fn pixels_behind(&self, sequence: usize) -> usize {
-        match self.sequences.get(sequence + 1).and_then(|behind| behind.view) {
+    /// Pixels of the image as which the next sequence views the output of this one; 1 without a
+    /// view.
+    fn pixels_after(&self, sequence: usize) -> usize {
+        match self.sequences.get(sequence + 1).and_then(|next| next.view) {
             Some(Shape::Image([_, height, width])) => height * width,
             _ => 1,
         }
     }
 
-    /// Replaces the hidden layers by so many of these widths: each is like the one that was in its
-    /// place, or like the last. Answers whether there are any.
+    /// Replaces the hidden layers by layers of these widths. Each is like the hidden layer at its
+    /// position, or like the last one. Returns false if there are no hidden layers.
     pub(super) fn set_hidden(&mut self, widths: &[usize]) -> bool {
         let groups = self.groups();
         let Some((last, hidden)) = groups.split_last() else { return false };
-        let Some(deepest) = hidden.last() else { return false };
-        let pixels: Vec<usize> = (0..self.sequences.len()).map(|i| self.pixels_behind(i)).collect();
+        let Some(last_hidden) = hidden.last() else { return false };
+        let pixels: Vec<usize> = (0..self.sequences.len()).map(|i| self.pixels_after(i)).collect();
         self.sequences.iter_mut().for_each(|sequence| sequence.layers.clear());
         for (i, &width) in widths.iter().enumerate() {
-            let Group { sequence, layers } = hidden.get(i).unwrap_or(deepest);
+            let Group { sequence, layers } = hidden.get(i).unwrap_or(last_hidden);
             let width = |layer: &Layer| match layer {
                 Layer::Linear { .. } => width * pixels[*sequence],
                 _ => width,
@@ -175,7 +178,7 @@ impl Layers {
         true
     }
 
-    /// Puts a ReLU behind the last Linear, if there is none. Answers whether there is a Linear.
+    /// Adds a ReLU after the last Linear, if there is none. Returns false if there is no Linear.
     pub(super) fn add_final_relu(&mut self) -> bool {
         let Some(last) = self.sequences.last_mut() else { return false };
         let linear = |layer: &Layer| matches!(layer, Layer::Linear { .. });
@@ -186,8 +189,8 @@ impl Layers {
         true
     }
 
-    /// Gives each layer the extents of what comes into it; the last one puts out so many channels, or
-    /// features. `sides` are those of the image that comes out.
+    /// Sets the input size of each layer, and the output channels or features of the last one.
+    /// `sides` are height and width of the output image.
     fn fit(&mut self, input: Shape, [channels, features]: [usize; 2], sides: [usize; 2]) {
         if let Some(last) = self.all_mut().rfind(|layer| multiplies(layer)) {
             let outputs = if convolution(last).is_some() { channels } else { features };
@@ -202,21 +205,21 @@ impl Layers {
             shape = sequence.view.unwrap_or(shape);
             for layer in &mut sequence.layers {
                 *layer = with_inputs(*layer, shape);
-                // What does not fit is found where the networks are made.
-                let Some(behind) = shape.after(*layer) else { return };
-                shape = behind;
+                // `Model::new` reports layers that do not fit.
+                let Some(output) = shape.after(*layer) else { return };
+                shape = output;
             }
         }
     }
 
-    /// Where features become an image, gives it the sides from which the layers behind get to `sides`, and
-    /// the Linear before it as many features.
+    /// If this sequence views features as an image, sets the height and width from which its layers
+    /// reach `sides`, and the output features of the Linear before it.
     fn fit_view(&mut self, sequence: usize, sides: [usize; 2]) {
         let Some(Shape::Image([channels, height, width])) = self.sequences[sequence].view else {
             return;
         };
-        let behind = || self.sequences[sequence..].iter().flat_map(|sequence| &sequence.layers);
-        let first = |side| behind().rev().try_fold(side, |side, layer| side_before(layer, side));
+        let following = || self.sequences[sequence..].iter().flat_map(|sequence| &sequence.layers);
+        let first = |side| following().rev().try_fold(side, |side, layer| side_before(layer, side));
         let ([Some(rows), Some(columns)], true) = (sides.map(first), height > 1) else { return };
         self.sequences[sequence].view = Some(Shape::Image([channels, rows, columns]));
         let before = self.sequences[..sequence].iter_mut().flat_map(|before| &mut before.layers);
@@ -239,7 +242,7 @@ fn convolution(layer: &Layer) -> Option<&Convolution> {
     }
 }
 
-/// The side of the image from which a layer makes one of this side.
+/// The input height (or width) from which a layer makes this output height (or width).
 fn side_before(layer: &Layer, side: usize) -> Option<usize> {
     match *layer {
         Layer::ConvTranspose2d { convolution, output_padding } => {
@@ -251,7 +254,7 @@ fn side_before(layer: &Layer, side: usize) -> Option<usize> {
     }
 }
 
-/// The same layer with so many features or channels of its output.
+/// The same layer with this number of output features or channels.
 fn with_outputs(layer: Layer, outputs: usize) -> Layer {
     match layer {
         Layer::Linear { inputs, .. } => Layer::Linear { inputs, outputs },
@@ -264,7 +267,7 @@ fn with_outputs(layer: Layer, outputs: usize) -> Layer {
     }
 }
 
-/// The same layer for an input of this shape.
+/// The same layer for this input shape.
 fn with_inputs(layer: Layer, shape: Shape) -> Layer {
     let (features, [channels, ..]) = (shape.elements(), shape.image());
     match layer {

@@ -1,7 +1,8 @@
-//! Changes of a preset's layers that are asked for by a number and not by a line: wider hidden
-//! layers, another slope, images of another size.
+//! Changes to a preset's layers by numbers instead of lists of layers: wider hidden layers, another
+//! slope, another image size.
 //!
-//! What is here says what is asked for; `fit` makes the layers of a network fit each other again.
+//! This module defines and applies the changes; `fit` adjusts the layers so that they fit each
+//! other.
 
 mod fit;
 
@@ -11,41 +12,41 @@ use crate::data::ImageShape;
 use crate::nn::Layer;
 use crate::ranges::{self, OutOfRange};
 
-/// What is to be changed; nothing of what is not given.
+/// Changes to a preset. Values that are `None` stay as they are.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rewrite {
-    /// Numbers in a row of noise.
+    /// Latent dimension.
     pub latent_dim: Option<usize>,
     /// Classes of a conditional GAN.
     pub classes: Option<usize>,
-    /// Side of an image.
+    /// Height and width of an image.
     pub image_size: Option<usize>,
     /// Channels of an image.
     pub channels: Option<usize>,
-    /// Widths of the generator's hidden layers; of convolutions, their channels.
+    /// Widths of the generator's hidden layers; for convolutions, their output channels.
     pub g_hidden: Option<Vec<usize>>,
-    /// The same of the discriminator.
+    /// Widths of the discriminator's hidden layers.
     pub d_hidden: Option<Vec<usize>>,
     /// Slope of every LeakyReLU.
     pub leaky_slope: Option<f64>,
     /// Probability of every dropout.
     pub dropout: Option<f64>,
-    /// Eps of every BatchNorm.
+    /// ε of every BatchNorm.
     pub bn_eps: Option<f64>,
     /// Momentum of every BatchNorm.
     pub bn_momentum: Option<f64>,
-    /// A ReLU behind the discriminator's last Linear.
+    /// Adds a ReLU after the discriminator's last Linear.
     pub d_final_relu: bool,
 }
 
 impl Rewrite {
-    /// Changes a GAN of this name.
+    /// Applies the changes to the settings of the GAN `name`.
     ///
     /// # Errors
-    /// [`OutOfRange`] names what the GAN has none of.
+    /// [`OutOfRange`] if the GAN has no layer that a change applies to.
     pub fn apply(&self, name: &str, settings: &mut Settings) -> Result<(), OutOfRange> {
-        // First: few widths may leave none of a kind that the GAN has.
-        self.each(name, settings)?;
+        // First, as fewer hidden layers may leave no layer of a kind.
+        self.change_layers(name, settings)?;
         self.resize(name, settings)?;
         for (key, role, widths) in [
             ("gan.g_hidden", Role::Generator, &self.g_hidden),
@@ -83,8 +84,8 @@ impl Rewrite {
         }
     }
 
-    /// Changes every layer of a kind.
-    fn each(&self, name: &str, settings: &mut Settings) -> Result<(), OutOfRange> {
+    /// Sets slope, dropout probability, ε and momentum of all layers that have them.
+    fn change_layers(&self, name: &str, settings: &mut Settings) -> Result<(), OutOfRange> {
         let leaky = |layer: &Layer| matches!(layer, Layer::LeakyRelu(_));
         let drops = |layer: &Layer| matches!(layer, Layer::Dropout(_));
         let norm = |layer: &Layer| matches!(layer, Layer::BatchNorm1d(_) | Layer::BatchNorm2d(_));
@@ -131,8 +132,8 @@ fn check_widths(key: &'static str, widths: &[usize]) -> Result<(), OutOfRange> {
 }
 
 impl Settings {
-    /// Sets another loss. One of probabilities wants a Sigmoid at the discriminator's end, the others
-    /// none.
+    /// Sets the loss function. Adds a Sigmoid at the end of the discriminator if the loss expects
+    /// probabilities; otherwise removes it.
     pub fn set_loss(&mut self, loss: Loss) {
         if loss == std::mem::replace(&mut self.loss, loss) {
             return;
@@ -140,7 +141,7 @@ impl Settings {
         let mut sequences = self.discriminator.sequences.iter_mut().rev();
         let Some(last) = sequences.find(|sequence| !sequence.layers.is_empty()) else { return };
         let closed = last.layers.last() == Some(&Layer::Sigmoid);
-        match (loss.is_of_probabilities(), closed) {
+        match (loss.takes_probabilities(), closed) {
             (true, false) => last.layers.push(Layer::Sigmoid),
             (false, true) => drop(last.layers.pop()),
             _ => {}
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn hidden_layers_are_like_those_in_their_places() {
+    fn new_hidden_layers_are_like_those_at_their_position_or_the_last() {
         let (g_hidden, d_hidden) = (Some(vec![7, 8, 9, 10, 11]), Some(vec![5]));
         let [g, d] = rewritten("cgan", Rewrite { g_hidden, d_hidden, ..Rewrite::default() });
         assert_eq!(
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_reach_both_ends_of_both_networks() {
+    fn sizes_change_inputs_and_outputs_of_both_networks() {
         let rewrite = Rewrite {
             latent_dim: Some(3),
             classes: Some(4),
@@ -208,10 +209,10 @@ mod tests {
     }
 
     #[test]
-    fn convolutions_get_a_level_for_each_doubling_of_the_side() {
-        let sides =
+    fn each_doubling_of_the_image_size_adds_a_convolution() {
+        let with_size =
             |size| Rewrite { image_size: Some(size), channels: Some(1), ..Rewrite::default() };
-        let [g, d] = rewritten("dcgan-rgb", sides(16));
+        let [g, d] = rewritten("dcgan-rgb", with_size(16));
         let [up, down] = ["kernel_size=4, stride=2, padding=1, bias=False"; 2];
         assert_eq!(
             g,
@@ -238,17 +239,17 @@ mod tests {
                 "Sigmoid()".to_owned(),
             ]
         );
-        let [g, d] = rewritten("dcgan-rgb", sides(256));
+        let [g, d] = rewritten("dcgan-rgb", with_size(256));
         assert_eq!(g[0], "ConvTranspose2d(100, 2048, kernel_size=4, bias=False)");
         assert_eq!(d[d.len() - 2], "Conv2d(2048, 1, kernel_size=4, bias=False)");
         for size in [16, 32, 64, 128, 1024] {
             let preset = find("dcgan-rgb").unwrap();
-            crate::gan::Model::new(preset.rewritten(&sides(size)).unwrap()).unwrap();
+            crate::gan::Model::new(preset.rewritten(&with_size(size)).unwrap()).unwrap();
         }
     }
 
     #[test]
-    fn channels_and_classes_reach_convolutions_too() {
+    fn channels_and_classes_change_convolutions() {
         let g_hidden = Some(vec![8, 4]);
         let rewrite =
             Rewrite { channels: Some(3), classes: Some(4), g_hidden, ..Rewrite::default() };
@@ -256,13 +257,13 @@ mod tests {
         assert_eq!((g[0].as_str(), g[1].as_str()), ("Linear(104, 392)", "BatchNorm1d(392)"));
         assert_eq!(g[6], "ConvTranspose2d(4, 3, kernel_size=4, stride=2, padding=1)");
         assert_eq!(d[0], "Conv2d(7, 64, kernel_size=4, stride=2, padding=1)");
-        // A level less: the first image is twice as large.
+        // One convolution less: the first image is twice as large.
         let [g, _] = rewritten("dcgan", Rewrite { g_hidden: Some(vec![8]), ..Rewrite::default() });
         assert_eq!(g[0], "Linear(100, 1568)");
     }
 
     #[test]
-    fn sizes_that_convolutions_cannot_make_are_refused() {
+    fn image_sizes_that_convolutions_cannot_produce_are_refused() {
         let none = Rewrite::default;
         for (name, rewrite, message) in [
             (
@@ -293,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_asked_for_changes_nothing() {
+    fn empty_rewrite_changes_nothing() {
         for preset in crate::gan::preset::presets() {
             assert_eq!(
                 preset.rewritten(&Rewrite::default()).unwrap(),
@@ -322,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_preset_has_none_of_is_refused() {
+    fn changes_to_layers_that_a_preset_lacks_are_refused() {
         let mut settings = find("mlp").unwrap().gan.clone();
         let rewrite = Rewrite { dropout: Some(0.5), ..Rewrite::default() };
         let problem = rewrite.apply("mlp", &mut settings).unwrap_err().to_string();
@@ -330,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn loss_decides_on_the_closing_sigmoid() {
+    fn loss_adds_or_removes_the_final_sigmoid() {
         let mut settings = find("mlp-rgb").unwrap().gan.clone();
         let own = settings.clone();
         settings.set_loss(Loss::Mse);

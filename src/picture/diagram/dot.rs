@@ -1,8 +1,8 @@
-//! A diagram in Graphviz's language: `dot -Tpdf`.
+//! Writes a diagram in Graphviz's DOT language, for `dot -Tpdf` and others.
 
 use std::fmt::Write;
 
-use super::palette::GROUND;
+use super::palette::BACKGROUND;
 use super::{Diagram, Edge, Node, Panel};
 
 const FONT: &str = "fontname=\"Helvetica,Arial,sans-serif\"";
@@ -11,7 +11,7 @@ const FONT: &str = "fontname=\"Helvetica,Arial,sans-serif\"";
 pub fn write(diagram: &Diagram) -> String {
     let label = quoted(&[diagram.title.clone(), diagram.subtitle.clone()]);
     let mut dot = format!(
-        "digraph gan {{\n  graph [label={label}, labelloc=t, bgcolor=\"{GROUND}\", {FONT}, \
+        "digraph gan {{\n  graph [label={label}, labelloc=t, bgcolor=\"{BACKGROUND}\", {FONT}, \
          newrank=true, ranksep=0.3];\n  node [shape=box, style=\"rounded,filled\", height=0.3, \
          fontsize=11, {FONT}];\n  edge [fontsize=10, arrowsize=0.7, {FONT}];\n"
     );
@@ -36,17 +36,17 @@ fn cluster(panel: &Panel) -> String {
 
 fn boxed(node: &Node, panel: &Panel) -> String {
     let mut lines = node.lines.clone();
-    if let (Some(numbers), Some(_)) = (lines.get_mut(2), panel.role) {
-        *numbers += " parameters";
+    if let (Some(count), Some(_)) = (lines.get_mut(2), panel.role) {
+        *count += " parameters";
     }
-    let look = node.kind.look();
+    let style = node.kind.style();
     format!(
         "    {} [label={}, fillcolor=\"{}\", color=\"{}\", fontcolor=\"{}\"];\n",
         node.id,
         quoted(&lines),
-        look.fill,
-        look.line,
-        look.text
+        style.fill,
+        style.line,
+        style.text
     )
 }
 
@@ -62,12 +62,12 @@ fn arrow(edge: &Edge) -> String {
     dot + "];\n"
 }
 
-/// Beside their arrow, not on it.
+/// Indents the lines of a label so that they stand beside their arrow, not on it.
 fn padded(lines: &[String]) -> Vec<String> {
     lines.iter().map(|line| format!("  {line}")).collect()
 }
 
-/// Lines as one string.
+/// Joins lines into a quoted string.
 fn quoted(lines: &[String]) -> String {
     let text = lines.join("\n").replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     format!("\"{text}\"")

@@ -1,8 +1,8 @@
-//! Losses in words and formulas.
+//! The loss functions as text and formulas.
 
 use crate::gan::settings::{Loss, Settings};
 
-/// What the discriminator puts out, as its losses take it.
+/// The name of the discriminator's output, as the loss takes it.
 pub(super) fn output(loss: Loss) -> &'static str {
     match loss {
         Loss::Mse => "scores",
@@ -11,12 +11,12 @@ pub(super) fn output(loss: Loss) -> &'static str {
     }
 }
 
-/// Generated images.
+/// The formula of generated images.
 pub(super) fn fake(settings: &Settings) -> &'static str {
     if settings.classes.is_some() { "G(z, y)" } else { "G(z)" }
 }
 
-/// The discriminator's output for real images, and for generated ones.
+/// The discriminator's output for real and for generated images.
 fn outputs(settings: &Settings) -> [String; 2] {
     let [c, y] = if settings.classes.is_some() { [", c", ", y"] } else { ["", ""] };
     [format!("D(x{c})"), format!("D({}{y})", fake(settings))]
@@ -55,7 +55,7 @@ fn name(loss: Loss) -> &'static str {
     }
 }
 
-/// The mean over a batch, by the target that the output is scored against.
+/// The mean loss over a batch, with target 1 or 0.
 fn term(loss: Loss, output: &str, is_one: bool) -> String {
     match (loss, is_one) {
         (Loss::Mse, true) => format!("mean ({output} − 1)²"),

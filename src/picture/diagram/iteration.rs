@@ -1,5 +1,5 @@
-//! One training iteration as a panel, in its [steps](crate::gan::iteration::Step): time runs
-//! downwards, and each network has a column that its weights go down.
+//! The panel of a training iteration, built from its [steps](crate::gan::iteration::Step). Time
+//! runs from top to bottom, and each network has a column in which its weights flow down.
 
 use std::ops::Range;
 
@@ -8,64 +8,65 @@ use crate::gan::iteration::{Step, iteration};
 use crate::gan::settings::Settings;
 use crate::gan::{Model, Role};
 
-const DRAWN: Range<usize> = 0..1;
+const INPUTS: Range<usize> = 0..1;
 const IMAGES: Range<usize> = 2..3;
 const LOSS: Range<usize> = 4..5;
+const WEIGHT_GRADIENTS: &str = "weight gradients";
 
-/// Everything that an iteration on a full batch does.
+/// The panel of an iteration on a full batch.
 pub(super) fn panel(model: &Model) -> Panel {
-    let mut story = Story::new(model);
-    iteration(model).into_iter().for_each(|step| story.tell(step));
-    story.panel
+    let mut builder = IterationPanel::new(model);
+    iteration(model).into_iter().for_each(|step| builder.add(step));
+    builder.panel
 }
 
-/// Where a network's weights are.
+/// What a network's weights were last used for.
 #[derive(Clone, Copy, PartialEq)]
-enum Stage {
-    /// As they came into the iteration.
-    Begin,
-    /// In a forward pass.
+enum Phase {
+    /// Nothing yet in this iteration.
+    Start,
+    /// A forward pass.
     Forward,
-    /// In a backward pass for the gradient of its input.
-    Through,
-    /// In a backward pass for the gradients of the weights.
-    Backward,
-    /// In a step of Adam.
+    /// A backward pass for the gradient of the input only.
+    BackwardInput,
+    /// A backward pass for the gradients of the weights.
+    BackwardWeights,
+    /// An optimizer step.
     Step,
 }
 
-/// An iteration as far as it is told.
-struct Story<'a> {
+/// Builds the panel step by step.
+struct IterationPanel<'a> {
     model: &'a Model,
     settings: &'a Settings,
     /// Numbers in an image.
     pixels: usize,
     panel: Panel,
     row: usize,
-    /// Whose update is told, from its first step to that of the optimiser.
+    /// The network whose update has started and not ended yet.
     update: Option<Role>,
-    /// The box that each network's weights came to last.
-    reached: [(String, Stage); 2],
+    /// The last box with each network's weights.
+    last: [(String, Phase); 2],
     /// How often fakes were generated.
     generated: usize,
-    /// The fakes at hand.
+    /// The box of the latest fakes.
     fakes: String,
-    /// The pass whose outputs are scored.
-    judged: String,
-    /// The loss at hand, and its rows.
-    scored: (String, usize),
+    /// The box of the latest discriminator forward pass.
+    d_forward: String,
+    /// The box of the latest loss, and its rows.
+    loss: (String, usize),
 }
 
-impl<'a> Story<'a> {
+impl<'a> IterationPanel<'a> {
     fn new(model: &'a Model) -> Self {
         let title = "One training iteration, from top to bottom".to_owned();
         let (lanes, nodes, edges) = (Vec::new(), Vec::new(), Vec::new());
         let mut panel = Panel { id: "iteration", title, role: None, lanes, nodes, edges };
-        let reached = [Role::Discriminator, Role::Generator].map(|role| {
-            let numbers = count(model.network(role).parameters());
-            let lines = vec![format!("weights of {}", letter(role)), format!("{numbers} numbers")];
+        let last = [Role::Discriminator, Role::Generator].map(|role| {
+            let parameters = format!("{} parameters", count(model.network(role).parameters()));
+            let lines = vec![format!("weights of {}", letter(role)), parameters];
             let id = format!("weights_{}", letter(role));
-            (panel.node(id, Kind::Network(role), lines, column(role), 0..1), Stage::Begin)
+            (panel.node(id, Kind::Network(role), lines, column(role), 0..1), Phase::Start)
         });
         Self {
             model,
@@ -74,18 +75,18 @@ impl<'a> Story<'a> {
             panel,
             row: 1,
             update: None,
-            reached,
+            last,
             generated: 0,
             fakes: String::new(),
-            judged: String::new(),
-            scored: (String::new(), 0),
+            d_forward: String::new(),
+            loss: (String::new(), 0),
         }
     }
 
-    fn tell(&mut self, step: Step) {
+    fn add(&mut self, step: Step) {
         match step {
-            // What is drawn is shown where it is used.
-            Step::Draw | Step::Advance => {}
+            // Inputs are shown where they are used.
+            Step::PrepareInputs | Step::Advance => {}
             Step::Generate { .. } => self.generate(),
             Step::Discriminate { update, real } => self.discriminate(update, real),
             Step::Loss { update } => self.loss(update),
@@ -94,8 +95,8 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// Begins to tell an update, if that is not done.
-    fn open(&mut self, update: Role) {
+    /// Starts the lane of an update, if it is not started yet.
+    fn start_update(&mut self, update: Role) {
         if self.update.replace(update) != Some(update) {
             let name = if update == Role::Generator { "Generator" } else { "Discriminator" };
             self.lane(format!("{name}'s update"), 3);
@@ -119,10 +120,10 @@ impl<'a> Story<'a> {
         if let Some(classes) = settings.classes {
             lines.push(format!("classes y {}, 0 to {}", shape(&[batch]), classes - 1));
         }
-        let noise = self.node(format!("noise_{number}"), Kind::Drawn, lines, DRAWN, row);
+        let noise = self.node(format!("noise_{number}"), Kind::Input, lines, INPUTS, row);
         let mut lines = vec!["G forward".to_owned(), format!("{batch} rows")];
         lines.extend(self.in_training(Role::Generator));
-        let pass = self.pass(Role::Generator, Stage::Forward, lines, row);
+        let pass = self.pass(Role::Generator, Phase::Forward, lines, row);
         let mut lines = vec![
             format!("{new}fakes {}", formulas::fake(self.settings)),
             shape(&[batch, self.pixels]),
@@ -136,10 +137,10 @@ impl<'a> Story<'a> {
         self.row += 1;
     }
 
-    /// A pass of the discriminator. Real images in the generator's update are there for the
-    /// discriminator's, too.
+    /// A forward pass of the discriminator. If the generator's update includes real images, both
+    /// updates share the pass.
     fn discriminate(&mut self, update: Role, real: bool) {
-        self.open(update);
+        self.start_update(update);
         let batch = self.settings.batch_size;
         let (input, rows) = match (update, real) {
             (Role::Discriminator, _) => {
@@ -151,11 +152,11 @@ impl<'a> Story<'a> {
             }
             (Role::Generator, false) => (self.fakes.clone(), vec![format!("{batch} rows: fake")]),
         };
-        self.judge(&input, rows);
+        self.discriminator_forward(&input, rows);
     }
 
     fn loss(&mut self, update: Role) {
-        self.open(update);
+        self.start_update(update);
         let (batch, row) = (self.settings.batch_size, self.row);
         let (lines, rows) = match update {
             Role::Discriminator => (formulas::of_discriminator(self.settings), 2 * batch),
@@ -164,37 +165,35 @@ impl<'a> Story<'a> {
         let id = format!("loss_{}", letter(update));
         let loss = self.panel.node(id, Kind::Loss, lines, LOSS, row..row + 2);
         let outputs = self.outputs(rows);
-        self.forward(&self.judged.clone(), &loss, outputs);
-        self.scored = (loss, rows);
+        self.forward(&self.d_forward.clone(), &loss, outputs);
+        self.loss = (loss, rows);
     }
 
     fn backward(&mut self, role: Role) {
         let row = self.row + 1;
-        let (loss, rows) = self.scored.clone();
-        let (stage, of, none) = match role {
-            Role::Discriminator => {
-                (Stage::Backward, "gradients of its weights,", "none of its input")
-            }
-            Role::Generator => (Stage::Through, "gradient of its input,", "none of its weights"),
+        let (loss, rows) = self.loss.clone();
+        let (phase, gradients, omitted) = match role {
+            Role::Discriminator => (Phase::BackwardWeights, WEIGHT_GRADIENTS, "no input gradient"),
+            Role::Generator => (Phase::BackwardInput, "input gradient", "no weight gradients"),
         };
-        let lines = ["D backward", of, none].map(str::to_owned).to_vec();
-        let through = self.pass(Role::Discriminator, stage, lines, row);
-        self.gradient(&loss, &through, rows, 1);
+        let lines = ["D backward", gradients, omitted].map(str::to_owned).to_vec();
+        let d_backward = self.pass(Role::Discriminator, phase, lines, row);
+        self.gradient(&loss, &d_backward, rows, 1);
         if role == Role::Generator {
-            let lines = vec!["G backward".to_owned(), "gradients of its weights".to_owned()];
-            let backward = self.pass(Role::Generator, Stage::Backward, lines, row);
-            self.gradient(&through, &backward, rows, self.pixels);
+            let lines = vec!["G backward".to_owned(), WEIGHT_GRADIENTS.to_owned()];
+            let g_backward = self.pass(Role::Generator, Phase::BackwardWeights, lines, row);
+            self.gradient(&d_backward, &g_backward, rows, self.pixels);
         }
     }
 
-    /// Real images and the fakes at hand as one batch.
+    /// Real images and the latest fakes as one batch.
     fn gather(&mut self, fakes: Flow) -> String {
         let (batch, row) = (self.settings.batch_size, self.row);
         let mut lines = vec!["real images x".to_owned(), shape(&[batch, self.pixels])];
         if self.settings.classes.is_some() {
             lines.push(format!("of classes c {}", shape(&[batch])));
         }
-        let reals = self.node("reals".to_owned(), Kind::Drawn, lines, DRAWN, row);
+        let real_images = self.node("reals".to_owned(), Kind::Input, lines, INPUTS, row);
         let mut lines = vec!["real, then fake".to_owned(), shape(&[2 * batch, self.pixels])];
         if self.settings.classes.is_some() {
             lines.push(format!("with classes {}", shape(&[2 * batch])));
@@ -202,20 +201,19 @@ impl<'a> Story<'a> {
         let both = self.node("both".to_owned(), Kind::Tensor, lines, IMAGES, row);
         let label = if fakes == Flow::Detached { vec!["detached".to_owned()] } else { vec![] };
         self.panel.edge(&self.fakes, &both, fakes, label);
-        self.forward(&reals, &both, vec![]);
+        self.forward(&real_images, &both, vec![]);
         both
     }
 
-    /// The discriminator forward, with dropout masks of its own where it drops.
-    fn judge(&mut self, input: &str, rows: Vec<String>) {
+    fn discriminator_forward(&mut self, input: &str, rows: Vec<String>) {
         let mut lines = vec!["D forward".to_owned()];
         lines.extend(rows);
         lines.extend(self.in_training(Role::Discriminator));
-        self.judged = self.pass(Role::Discriminator, Stage::Forward, lines, self.row);
-        self.forward(input, &self.judged.clone(), vec![]);
+        self.d_forward = self.pass(Role::Discriminator, Phase::Forward, lines, self.row);
+        self.forward(input, &self.d_forward.clone(), vec![]);
     }
 
-    /// A step of Adam on all weights of a network, with which an update ends.
+    /// An optimizer step on a network's weights, which ends its update.
     fn step(&mut self, role: Role) {
         let row = self.row + 2;
         let Settings { lr, b1, b2, adam_eps, .. } = self.settings;
@@ -226,47 +224,47 @@ impl<'a> Story<'a> {
         ];
         let id = format!("adam_{}", letter(role));
         let step = self.node(id, Kind::Step(role), lines, column(role), row);
-        self.reach(role, step, Stage::Step);
+        self.connect_weights(role, step, Phase::Step);
         self.update = None;
         self.row += 3;
     }
 
-    /// A pass through a network.
-    /// What a pass forward does in training alone.
+    /// What a forward pass does in training only.
     fn in_training(&self, role: Role) -> impl Iterator<Item = String> + use<> {
         let network = self.model.network(role);
-        let normalizes = network.has_batch_norm().then_some("BatchNorm by the batch");
-        let drops = network.has_dropout().then_some("dropout masks of its own");
+        let normalizes = network.has_batch_norm().then_some("BatchNorm: batch statistics");
+        let drops = network.has_dropout().then_some("new dropout masks");
         normalizes.into_iter().chain(drops).map(str::to_owned)
     }
 
-    fn pass(&mut self, role: Role, stage: Stage, lines: Vec<String>, row: usize) -> String {
-        let way = if stage == Stage::Forward { "forward" } else { "backward" };
-        let id = format!("{}_{way}_{row}", letter(role));
+    /// A pass of a network.
+    fn pass(&mut self, role: Role, phase: Phase, lines: Vec<String>, row: usize) -> String {
+        let direction = if phase == Phase::Forward { "forward" } else { "backward" };
+        let id = format!("{}_{direction}_{row}", letter(role));
         let pass = self.node(id, Kind::Network(role), lines, column(role), row);
-        self.reach(role, pass.clone(), stage);
+        self.connect_weights(role, pass.clone(), phase);
         pass
     }
 
-    /// The next box that a network's weights come to.
-    fn reach(&mut self, role: Role, node: String, stage: Stage) {
-        let (last, was) =
-            std::mem::replace(&mut self.reached[role as usize], (node.clone(), stage));
-        let (flow, label) = match (was, stage) {
-            (Stage::Backward, Stage::Step) => (Flow::Gradient, "gradients".to_owned()),
-            (Stage::Begin, _) => (Flow::Weights, "weights".to_owned()),
-            (Stage::Step, _) => (Flow::Weights, "updated weights".to_owned()),
-            (Stage::Forward, Stage::Through | Stage::Backward) => {
-                (Flow::Weights, "activations".to_owned())
+    /// Connects the last box with a network's weights to the next one.
+    fn connect_weights(&mut self, role: Role, node: String, phase: Phase) {
+        let (last, before) =
+            std::mem::replace(&mut self.last[role as usize], (node.clone(), phase));
+        let (flow, label) = match (before, phase) {
+            (Phase::BackwardWeights, Phase::Step) => (Flow::Gradient, "gradients"),
+            (Phase::Start, _) => (Flow::Weights, "weights"),
+            (Phase::Step, _) => (Flow::Weights, "updated weights"),
+            (Phase::Forward, Phase::BackwardInput | Phase::BackwardWeights) => {
+                (Flow::Weights, "activations")
             }
-            (Stage::Through, Stage::Backward) => (Flow::Weights, "same activations".to_owned()),
-            _ => (Flow::Weights, "same weights".to_owned()),
+            (Phase::BackwardInput, Phase::BackwardWeights) => (Flow::Weights, "same activations"),
+            _ => (Flow::Weights, "same weights"),
         };
-        self.panel.edge(&last, &node, flow, vec![label]);
+        self.panel.edge(&last, &node, flow, vec![label.to_owned()]);
     }
 
-    fn lane(&mut self, what: String, rows: usize) {
-        let title = format!("{}. {what}", self.panel.lanes.len() + 1);
+    fn lane(&mut self, name: String, rows: usize) {
+        let title = format!("{}. {name}", self.panel.lanes.len() + 1);
         self.panel.lanes.push(Lane { title, rows: self.row..self.row + rows });
     }
 
@@ -290,7 +288,7 @@ impl<'a> Story<'a> {
         self.panel.edge(from, to, Flow::Gradient, label);
     }
 
-    /// What the discriminator says of so many images.
+    /// The label of the discriminator's outputs for `rows` images.
     fn outputs(&self, rows: usize) -> Vec<String> {
         vec![formulas::output(self.settings.loss).to_owned(), shape(&[rows, 1])]
     }

@@ -1,14 +1,13 @@
-//! A set-up as a picture: both networks layer by layer, and which tensors feed which update of one
-//! training iteration.
+//! The diagram of a model: both networks layer by layer, and the data flow of a training iteration.
 //!
-//! [`Diagram::new`] says what is in it and where that stands on a grid. [`dot`] writes it for
-//! Graphviz, [`svg`] as a picture that needs no other program.
+//! [`Diagram::new`] creates the boxes and arrows, and arranges them on a grid. [`dot`] writes a
+//! diagram for Graphviz, [`svg`] as an image that needs no other program.
 //!
 //! | module | holds |
 //! |---|---|
 //! | `networks` | a panel for each network: its modules, shapes and parameters |
-//! | `iteration` | the panel of an iteration, told in its [steps](crate::gan::iteration::Step) |
-//! | `formulas` | losses in words |
+//! | `iteration` | the panel of an iteration, built from its [steps](crate::gan::iteration::Step) |
+//! | `formulas` | the loss functions as text |
 //! | `palette` | colours, the same in both formats |
 
 pub mod dot;
@@ -23,27 +22,27 @@ use std::ops::Range;
 use crate::gan::{Model, Role};
 use crate::text::grouped;
 
-/// What a picture shows.
+/// The diagram of a model.
 #[derive(Clone, Debug)]
 pub struct Diagram {
-    /// Its first line.
+    /// Title.
     pub title: String,
-    /// A line below it.
+    /// Subtitle.
     pub subtitle: String,
     /// Generator, discriminator, one iteration.
     pub panels: [Panel; 3],
 }
 
-/// Boxes on a grid of their own, and what goes from one to the other.
+/// Boxes on a grid, and the arrows between them.
 #[derive(Clone, Debug)]
 pub struct Panel {
-    /// A name for programs.
+    /// A unique ID.
     pub id: &'static str,
-    /// A name for people.
+    /// Title.
     pub title: String,
-    /// The network whose layers these are, if that is what it shows.
+    /// The network whose layers the panel shows, if it shows one.
     pub role: Option<Role>,
-    /// Bands of rows with a title each.
+    /// Groups of rows, each with a title.
     pub lanes: Vec<Lane>,
     /// The boxes.
     pub nodes: Vec<Node>,
@@ -51,10 +50,10 @@ pub struct Panel {
     pub edges: Vec<Edge>,
 }
 
-/// Rows that belong together.
+/// A group of rows with a title.
 #[derive(Clone, Debug)]
 pub struct Lane {
-    /// What happens there.
+    /// Title.
     pub title: String,
     /// The rows.
     pub rows: Range<usize>,
@@ -63,69 +62,69 @@ pub struct Lane {
 /// A box.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// A name for programs, the only one in the picture.
+    /// An ID that is unique in the diagram.
     pub id: String,
-    /// What it stands for.
+    /// What the box represents.
     pub kind: Kind,
-    /// Its text. A layer has a module, the shapes of its parameters, and how many these are.
+    /// Its text. For a layer: the module, the shapes of its parameters, and their number.
     pub lines: Vec<String>,
-    /// The columns that it takes.
+    /// The columns that it covers.
     pub columns: Range<usize>,
-    /// The rows that it takes.
+    /// The rows that it covers.
     pub rows: Range<usize>,
 }
 
-/// What a box stands for.
+/// What a box represents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A tensor drawn at the beginning of an iteration.
-    Drawn,
+    /// An input of the iteration: real images or noise.
+    Input,
     /// Another tensor.
     Tensor,
-    /// A layer that learns nothing.
+    /// A layer without parameters.
     Function,
-    /// Weights of a network, a layer that has some, or a pass through them.
+    /// The weights of a network, a layer with parameters, or a pass of the network.
     Network(Role),
     /// A loss.
     Loss,
-    /// A step of the optimiser.
+    /// An optimizer step.
     Step(Role),
 }
 
 /// An arrow.
 #[derive(Clone, Debug)]
 pub struct Edge {
-    /// Where it begins: a [`Node::id`] of the same panel.
+    /// The source: a [`Node::id`] of the same panel.
     pub from: String,
-    /// Where it ends.
+    /// The target: a [`Node::id`] of the same panel.
     pub to: String,
-    /// What goes along it.
+    /// What flows along the arrow.
     pub flow: Flow,
-    /// One or two lines, or none.
+    /// Up to two lines.
     pub label: Vec<String>,
 }
 
-/// What goes along an arrow.
+/// What flows along an arrow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
     /// Values.
     Forward,
-    /// Values that no gradient comes back from.
+    /// Values through which no gradient is backpropagated.
     Detached,
     /// Gradients.
     Gradient,
-    /// Weights, and the activations that a backward pass finds.
+    /// Weights, and saved activations for a backward pass.
     Weights,
 }
 
 impl Diagram {
-    /// The picture of a model.
+    /// Creates the diagram of a model.
     pub fn new(title: String, model: &Model) -> Self {
         let settings = model.settings();
         Self {
             title,
             subtitle: format!(
-                "batches of {}, images {}, {} parameters in all",
+                "batch size {}, images {}, {} parameters in total",
                 settings.batch_size,
                 settings.image,
                 count(model.generator().parameters() + model.discriminator().parameters())
@@ -158,18 +157,18 @@ impl Panel {
     }
 }
 
-/// The box of a name.
+/// The box with this ID.
 fn find<'a>(panel: &'a Panel, id: &str) -> Option<&'a Node> {
     panel.nodes.iter().find(|node| node.id == id)
 }
 
-/// As `(64, 784)`.
+/// A shape as text, such as `(64, 784)`.
 fn shape(extents: &[usize]) -> String {
     let extents: Vec<_> = extents.iter().map(usize::to_string).collect();
     format!("({})", extents.join(", "))
 }
 
-/// As `1,511,412`.
+/// A number as text, such as `1,511,412`.
 fn count(numbers: usize) -> String {
     grouped(numbers as u64)
 }

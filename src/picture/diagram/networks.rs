@@ -1,4 +1,4 @@
-//! A network as a panel: a row for each module, the shape of its output on the arrow below.
+//! The panel of a network: a row for each module, with the shape of its output on the arrow below.
 
 use std::ops::Range;
 
@@ -8,50 +8,50 @@ use crate::gan::{Model, Role};
 use crate::nn::layer::{BatchNorm, Convolution};
 use crate::nn::{Layer, NetworkSpec, Shape};
 
-/// Noise to images.
+/// The panel of the generator.
 pub(super) fn generator(model: &Model) -> Panel {
     let (settings, network) = (model.settings(), model.generator());
-    let mut stack = Stack::new(Role::Generator, settings, network);
-    stack.enter(("noise", format!("noise z, {}", settings.latent)), network);
-    stack.layers(network, None);
+    let mut builder = NetworkPanel::new(Role::Generator, settings, network);
+    builder.input(("noise", format!("noise z, {}", settings.latent)), network);
+    builder.layers(network, None);
     let image = settings.image;
     let extents = [settings.batch_size, image.channels, image.height, image.width];
     let lines = vec![format!("images, {image}"), format!("as {}", shape(&extents))];
-    stack.below("images", Kind::Tensor, lines, network.output());
-    stack.panel
+    builder.below("images", Kind::Tensor, lines, network.output());
+    builder.panel
 }
 
-/// Images to one number each.
+/// The panel of the discriminator.
 pub(super) fn discriminator(model: &Model) -> Panel {
     let (settings, network) = (model.settings(), model.discriminator());
-    let mut stack = Stack::new(Role::Discriminator, settings, network);
-    stack.enter(("images", format!("images, {}", settings.image)), network);
+    let mut builder = NetworkPanel::new(Role::Discriminator, settings, network);
+    builder.input(("images", format!("images, {}", settings.image)), network);
     let closing = network.layers().count() - 1;
-    stack.layers(network, settings.loss.is_of_probabilities().then_some(closing));
+    builder.layers(network, settings.loss.takes_probabilities().then_some(closing));
     let meaning = match settings.loss {
         Loss::Mse => "1 means real, 0 generated",
-        Loss::Bce => "that an image is real",
-        Loss::BceLogits => "above 0 means real",
+        Loss::Bce => "of being real",
+        Loss::BceLogits => "positive means real",
     };
     let lines = vec![formulas::output(settings.loss).to_owned(), meaning.to_owned()];
-    stack.below("output", Kind::Tensor, lines, Shape::Features(1));
-    stack.panel
+    builder.below("output", Kind::Tensor, lines, Shape::Features(1));
+    builder.panel
 }
 
-/// Both columns: a label's beside the input's.
+/// Both columns: the label's and the input's.
 const WHOLE: Range<usize> = 0..2;
 
-/// A panel in the making.
-struct Stack {
+/// Builds the panel of a network from top to bottom.
+struct NetworkPanel {
     panel: Panel,
     role: Role,
     batch: usize,
     row: usize,
-    /// The box that the next one follows.
+    /// The box above the next one.
     last: String,
 }
 
-impl Stack {
+impl NetworkPanel {
     fn new(role: Role, settings: &Settings, network: &NetworkSpec) -> Self {
         let name = match role {
             Role::Generator => "Generator G",
@@ -68,8 +68,8 @@ impl Stack {
         Self { panel, role, batch: settings.batch_size, row: 0, last: String::new() }
     }
 
-    /// The input, with a label's embedding beside it where there is one.
-    fn enter(&mut self, (id, text): (&str, String), network: &NetworkSpec) {
+    /// The input, concatenated with the label's embedding if there is one.
+    fn input(&mut self, (id, text): (&str, String), network: &NetworkSpec) {
         let input_shape = network.input().shape;
         let Some(label) = network.input().label else {
             let input = self.panel.node(id, Kind::Tensor, vec![text], WHOLE, 0..1);
@@ -107,22 +107,22 @@ impl Stack {
         table
     }
 
-    /// A box for each layer; of one, if it is said, the loss takes the place.
+    /// A box for each layer. The layer with index `in_loss` is computed with the loss.
     fn layers(&mut self, network: &NetworkSpec, in_loss: Option<usize>) {
         let layers = network.layer_indices().zip(network.layers()).zip(network.inputs());
-        for (i, ((place, (_, layer)), &input)) in layers.enumerate() {
+        for (i, ((index, (_, layer)), &input)) in layers.enumerate() {
             let kind = match layer.parameters() {
                 0 => Kind::Function,
                 _ => Kind::Network(self.role),
             };
-            let mut lines = vec![format!("{place}: {layer}")];
+            let mut lines = vec![format!("{index}: {layer}")];
             lines.extend(detail(layer));
             lines.extend((in_loss == Some(i)).then(|| "computed with the loss".to_owned()));
             self.below(&i.to_string(), kind, lines, input);
         }
     }
 
-    /// One more box, after the last, and what comes into it.
+    /// Adds a box below the last one, with an arrow for its input.
     fn below(&mut self, id: &str, kind: Kind, lines: Vec<String>, input: Shape) {
         let node = self.panel.node(id, kind, lines, WHOLE, self.row..self.row + 1);
         let last = std::mem::replace(&mut self.last, node.clone());
@@ -141,28 +141,28 @@ impl Stack {
     }
 }
 
-/// What a layer's box says beside its name.
+/// The text of a layer's box besides its name: the shapes and number of its parameters.
 fn detail(layer: Layer) -> Vec<String> {
-    let learnt = |text| vec![text, count(layer.parameters())];
+    let parameters = |text| vec![text, count(layer.parameters())];
     match layer {
         Layer::Linear { inputs, outputs } => {
-            learnt(format!("weight {}, bias {}", shape(&[outputs, inputs]), shape(&[outputs])))
+            parameters(format!("weight {}, bias {}", shape(&[outputs, inputs]), shape(&[outputs])))
         }
         Layer::Conv2d(convolution) => {
-            learnt(kernel(convolution, [convolution.outputs, convolution.inputs]))
+            parameters(kernel(convolution, [convolution.outputs, convolution.inputs]))
         }
         Layer::ConvTranspose2d { convolution, .. } => {
-            learnt(kernel(convolution, [convolution.inputs, convolution.outputs]))
+            parameters(kernel(convolution, [convolution.inputs, convolution.outputs]))
         }
         Layer::BatchNorm1d(BatchNorm { features, .. })
         | Layer::BatchNorm2d(BatchNorm { features, .. }) => {
-            learnt(format!("weight, bias {}", shape(&[features])))
+            parameters(format!("weight, bias {}", shape(&[features])))
         }
         _ => Vec::new(),
     }
 }
 
-/// The weight of a convolution and its bias, if it has one.
+/// The shapes of a convolution's weight, and of its bias if it has one.
 fn kernel(convolution: Convolution, [outer, inner]: [usize; 2]) -> String {
     let Convolution { outputs, kernel, bias, .. } = convolution;
     let weight = format!("weight {}", shape(&[outer, inner, kernel, kernel]));

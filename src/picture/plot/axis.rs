@@ -1,4 +1,4 @@
-//! A panel's axis upwards: what it shows, and where it is labelled.
+//! The vertical axis of a panel: its range, scale and labels.
 
 use std::ops::Range;
 
@@ -7,10 +7,10 @@ use plotters::coord::types::RangedCoordf64;
 
 use crate::text::significant;
 
-/// An axis over more decades than this has labels at their ends alone.
+/// An axis over more decades than this is labelled at powers of ten only.
 const FEW_DECADES: i32 = 3;
 
-/// The axis, in heights: numbers, or on a logarithmic axis their logarithms.
+/// A vertical axis. A height is a number, or its logarithm on a logarithmic axis.
 pub struct Axis {
     shown: Range<f64>,
     linear: RangedCoordf64,
@@ -22,24 +22,24 @@ impl Axis {
         Axis { linear: shown.clone().into(), shown, logarithmic: false }
     }
 
-    /// An axis between these logarithms.
+    /// A logarithmic axis; the range is given as logarithms to base 10.
     pub fn logarithmic(shown: Range<f64>) -> Axis {
         Axis { logarithmic: true, ..Axis::linear(shown) }
     }
 
-    /// How high a number stands.
+    /// The height of a number.
     pub fn height(&self, number: f64) -> f64 {
         if self.logarithmic { number.log10() } else { number }
     }
 
-    /// The heights of 1, 2 and 5 times the powers of ten, or of these alone.
+    /// The heights of 1, 2 and 5 times each power of ten, or of the powers of ten only.
     fn decades(&self, labels: usize) -> Vec<f64> {
         let (first, last) = (self.shown.start.floor() as i32, self.shown.end.ceil() as i32);
         let decades = last - first;
-        let of_each: &[f64] = if decades <= FEW_DECADES { &[1.0, 2.0, 5.0] } else { &[1.0] };
+        let multiples: &[f64] = if decades <= FEW_DECADES { &[1.0, 2.0, 5.0] } else { &[1.0] };
         let every = (decades as usize).div_ceil(labels.max(1)).max(1);
         let heights = (first..last).step_by(every).flat_map(|exponent| {
-            of_each.iter().map(move |number| f64::from(exponent) + number.log10())
+            multiples.iter().map(move |number| f64::from(exponent) + number.log10())
         });
         heights.filter(|height| self.shown.contains(height)).collect()
     }
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn logarithmic_axes_are_labelled_by_decades() {
+    fn logarithmic_axes_are_labelled_at_round_numbers() {
         let axis = |low: f64, high: f64| Axis::logarithmic(low.log10()..high.log10());
         assert_eq!(labels(&axis(9.0, 320.0)), ["10", "20", "50", "100", "200"]);
         assert_eq!(labels(&axis(0.04, 0.7)), ["0.05", "0.1", "0.2", "0.5"]);
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn linear_axes_are_labelled_by_round_numbers() {
+    fn linear_axes_are_labelled_at_round_numbers() {
         let tenths = Axis::linear(0.0..0.5);
         assert_eq!(labels(&tenths), ["0.0", "0.1", "0.2", "0.3", "0.4", "0.5"]);
     }

@@ -1,4 +1,4 @@
-//! The panel of contrast and colour: the samples' curves, and the data's own numbers, dashed.
+//! The panel of image statistics: curves for samples, dashed lines for the data set.
 
 use plotters::prelude::*;
 
@@ -8,7 +8,7 @@ use super::{Canvas, Drawn, INK, LEGEND, SCALE, draw_axes, draw_legend, draw_line
 use crate::formats::records::{ImageRecord, ImageStats};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-/// Of the numbers that [`ImageStats::named`] has, in its order.
+/// Colours and labels of the statistics, in the order of [`ImageStats::named`].
 pub const COLORS: [(RGBColor, &str); 4] = [
     (RGBColor(0, 158, 115), "mean |x|"),
     (RGBColor(204, 121, 167), "std of x"),
@@ -20,7 +20,7 @@ pub fn draw(area: &Canvas<'_>, records: &[ImageRecord], last: f64) -> Drawn<()> 
     let shown = 0.0..1.0;
     let mut chart = draw_axes(area, last, Axis::linear(shown.clone()), "samples")?;
     let left = text(14, INK).pos(Pos::new(HPos::Left, VPos::Center));
-    area.draw_text("pixels x of samples; of the data: dashed", &left, (px(76), px(LEGEND + 1)))?;
+    area.draw_text("pixels x of samples; dashed: data set", &left, (px(76), px(LEGEND + 1)))?;
     let number = |stats: &ImageStats, i: usize| stats.named().nth(i).map(|(_, number)| number);
     let mut right = 494;
     for (i, (color, label)) in COLORS.into_iter().enumerate() {

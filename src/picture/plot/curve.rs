@@ -1,26 +1,26 @@
-//! What a plot shows of a run's numbers, and what it leaves out.
+//! Prepares a run's curves for plotting: aggregates points and chooses the range of the axis.
 //!
-//! A long run has more points than a picture has pixels, so neighbours are drawn as one. One spike
-//! must not flatten the rest: the axis ends where nearly all losses do.
+//! A long run has more points than a plot has pixels, so neighbouring points are aggregated. A few
+//! spikes must not flatten the rest of a curve, so the axis may exclude outliers.
 
 use std::ops::Range;
 
-/// One point of the plot: iteration, loss of the discriminator, loss of the generator.
+/// A point of the plot: iteration, discriminator loss, generator loss.
 pub type LossPoint = (u64, f32, f32);
 
-/// Two pixels of the picture per bucket: finer would be a smear.
+/// Maximum number of points of a curve: one for every two pixels.
 const BUCKETS: usize = 400;
-/// The share of losses that the axis spans, at either end of all of them.
-const SHOWN: f64 = 0.995;
+/// The axis excludes outliers beyond this quantile, and below the opposite one.
+const QUANTILE: f64 = 0.995;
 
-/// The losses from end to end, and the part that the axis shows.
+/// The range of all losses, and the range of the axis.
 pub struct Span {
     all: Range<f64>,
     pub shown: Range<f64>,
 }
 
 impl Span {
-    /// Looks at all losses of both curves that are finite; the axis has 0 on it.
+    /// The range of all finite losses of both curves, and an axis that includes 0.
     pub fn of(points: &[LossPoint]) -> Span {
         let losses = points.iter().flat_map(|point| [point.1, point.2]);
         let mut losses: Vec<f64> = losses.filter(|loss| loss.is_finite()).map(f64::from).collect();
@@ -28,18 +28,18 @@ impl Span {
         let (Some(&least), Some(&greatest)) = (losses.first(), losses.last()) else {
             return Span { all: 0.0..1.0, shown: 0.0..1.0 };
         };
-        let at = |share: f64| losses[((losses.len() - 1) as f64 * share).round() as usize];
-        let (low, high) = (at(1.0 - SHOWN).min(0.0), at(SHOWN).max(0.0));
-        let room = ((high - low) * 0.5).max(0.1);
-        // Half as much again beyond nearly all losses is little enough to show it all.
-        let top = if greatest <= high + room { greatest.max(0.0) } else { high };
-        let bottom = if least >= low - room { least.min(0.0) } else { low };
+        let quantile = |q: f64| losses[((losses.len() - 1) as f64 * q).round() as usize];
+        let (low, high) = (quantile(1.0 - QUANTILE).min(0.0), quantile(QUANTILE).max(0.0));
+        let tolerance = ((high - low) * 0.5).max(0.1);
+        // Outliers within half the range of the others are included.
+        let top = if greatest <= high + tolerance { greatest.max(0.0) } else { high };
+        let bottom = if least >= low - tolerance { least.min(0.0) } else { low };
         let margin = ((top - bottom) * 0.06).max(0.01);
         let start = if bottom < 0.0 { bottom - margin } else { 0.0 };
         Span { all: least..greatest, shown: start..top + margin }
     }
 
-    /// What to say about losses beyond the axis.
+    /// A note on losses beyond the axis, if there are any.
     pub fn note(&self) -> Option<String> {
         let above =
             (self.all.end > self.shown.end).then(|| format!("highest loss {:.2}", self.all.end));
@@ -50,7 +50,7 @@ impl Span {
     }
 }
 
-/// Neighbouring points of a curve, drawn as one.
+/// Neighbouring points of a curve, aggregated.
 pub struct Bucket {
     pub iteration: f64,
     pub least: f64,
@@ -58,7 +58,7 @@ pub struct Bucket {
     pub greatest: f64,
 }
 
-/// A curve of at most [`BUCKETS`] points; numbers that are not finite are left out.
+/// A curve of at most [`BUCKETS`] points; NaN and infinite numbers are left out.
 pub fn curve(points: impl Iterator<Item = (u64, f32)>) -> Vec<Bucket> {
     let finite = points.map(|(iteration, number)| (iteration as f64, f64::from(number)));
     let finite: Vec<_> = finite.filter(|(_, number)| number.is_finite()).collect();
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn long_runs_are_drawn_as_few_points_with_their_extremes() {
+    fn curves_of_long_runs_are_aggregated_with_their_extremes() {
         let points: Vec<_> = (0..100_000).map(|i| (i, (i % 10) as f32, f32::NAN)).collect();
         let buckets = curve(points.iter().map(|point| (point.0, point.1)));
         assert_eq!(buckets.len(), BUCKETS);

@@ -1,11 +1,11 @@
-//! `loss.png`: both losses over the iterations, below them what the samples are like, and of a run
-//! that is scored how good they are.
+//! `loss.png`: both losses over the iterations, below them statistics of the samples, and scores if
+//! the run has them.
 //!
-//! What is drawn of a long run, `curve.rs` decides: the mean of each bucket of points, of losses
-//! over a faint band from the bucket's least to its greatest; a note tells what the axis leaves out.
+//! Curves of long runs show the mean of each bucket of points (see `curve.rs`), losses over a faint
+//! band from minimum to maximum. A note mentions losses beyond the axis.
 //!
-//! Drawn at twice the size and averaged down, which smooths lines and letters; the font is built
-//! in, so a plot looks the same on a machine without any.
+//! Plots are drawn at twice the size and downsampled, for antialiasing. The font is embedded, so a
+//! plot looks the same on every machine.
 
 mod axis;
 mod contrast;
@@ -31,13 +31,13 @@ use axis::Axis;
 use curve::Bucket;
 
 const WIDTH: usize = 900;
-/// Of the panel of losses.
+/// Height of the panel of losses.
 const LOSSES_HEIGHT: usize = 520;
-/// Of each panel below it.
+/// Height of each panel below it.
 const PANEL_HEIGHT: usize = 280;
-/// The middle of the row above a panel, which has the title and the names of the curves.
+/// Vertical centre of the row above a panel, with title and legend.
 const LEGEND: usize = 22;
-/// Drawn pixels per pixel of the picture, each way.
+/// Drawn pixels per pixel of the plot, in each direction.
 const SCALE: usize = 2;
 
 const FONT: &str = "DejaVu Sans";
@@ -51,10 +51,10 @@ type Axes = plotters::coord::cartesian::Cartesian2d<RangedCoordf64, Axis>;
 type Chart<'a, 'b> = ChartContext<'a, BitMapBackend<'b>, Axes>;
 type Drawn<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Writes the plot, 900 by 800 pixels, or by 1,080 with scores, whole or not at all.
+/// Writes the plot atomically: 900 × 800 pixels, or 900 × 1,080 with scores.
 ///
-/// Records ascend by iteration; numbers that are not finite are left out. The built-in font knows
-/// ASCII: other characters of the title stay blank.
+/// Records must be sorted by iteration; NaN and infinite numbers are left out. The embedded font
+/// has ASCII only: other characters of the title are blank.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -63,7 +63,7 @@ pub fn write_loss_plot(path: &Path, records: &Records, title: &str) -> Result<()
         path: path.to_owned(),
         problem: problem.to_string(),
     };
-    let pixels = averaged_down(&draw(records, title).map_err(failed)?);
+    let pixels = downsampled(&draw(records, title).map_err(failed)?);
     let size = (WIDTH, height(records));
     Ok(write_whole(path, &encode_png(path, size, png::ColorType::Rgb, &pixels)?)?)
 }
@@ -97,7 +97,7 @@ fn draw(records: &Records, title: &str) -> Drawn<Vec<u8>> {
     Ok(pixels)
 }
 
-/// Pixels of the picture, in drawn pixels.
+/// Converts pixels of the plot to drawn pixels.
 const fn px(pixels: usize) -> i32 {
     (pixels * SCALE) as i32
 }
@@ -106,12 +106,12 @@ fn text(pixels: usize, color: RGBColor) -> TextStyle<'static> {
     (FONT, px(pixels)).into_font().color(&color)
 }
 
-/// A panel's axes, below a row for title and legend, with the iterations up to the last one.
+/// Draws a panel's axes, below the row for title and legend, with iterations from 0 to `last`.
 fn draw_axes<'a, 'b>(
     area: &'a Canvas<'b>,
     last: f64,
     axis: Axis,
-    what: &str,
+    label: &str,
 ) -> Drawn<Chart<'a, 'b>> {
     let mut chart = ChartBuilder::on(area)
         .margin(px(14))
@@ -126,7 +126,7 @@ fn draw_axes<'a, 'b>(
         .bold_line_style(GRID.stroke_width(SCALE as u32))
         .axis_style(INK.stroke_width(SCALE as u32))
         .x_desc("iteration")
-        .y_desc(what)
+        .y_desc(label)
         .set_all_tick_mark_size(px(5))
         .x_labels(8)
         .y_labels(8)
@@ -137,7 +137,7 @@ fn draw_axes<'a, 'b>(
     Ok(chart)
 }
 
-/// A curve, on axes that show a part of it; of one point a dot.
+/// Draws a curve, clamped to the range of the axis; a single point as a dot.
 fn draw_line(
     chart: &mut Chart<'_, '_>,
     curve: &[Bucket],
@@ -151,8 +151,8 @@ fn draw_line(
     Ok(())
 }
 
-/// A line and its name in the title's row, where it covers no curve; `right` is how far from the
-/// picture's right edge it begins.
+/// Draws a legend entry in the row above a panel; `right` is the distance of its start from the
+/// right edge of the plot.
 fn draw_legend(area: &Canvas<'_>, right: usize, color: RGBColor, label: &str) -> Drawn<()> {
     let style = text(14, INK).pos(Pos::new(HPos::Left, VPos::Center));
     let left = WIDTH - right;
@@ -162,8 +162,8 @@ fn draw_legend(area: &Canvas<'_>, right: usize, color: RGBColor, label: &str) ->
     Ok(())
 }
 
-/// Averages squares of drawn pixels into the picture's.
-fn averaged_down(pixels: &[u8]) -> Vec<u8> {
+/// Averages squares of drawn pixels to pixels of the plot.
+fn downsampled(pixels: &[u8]) -> Vec<u8> {
     let row = WIDTH * SCALE * 3;
     let sample = |y: usize, x: usize, channel: usize| -> u8 {
         let square = (0..SCALE * SCALE).map(|i| (y * SCALE + i / SCALE, x * SCALE + i % SCALE));
@@ -171,8 +171,8 @@ fn averaged_down(pixels: &[u8]) -> Vec<u8> {
         (sum / (SCALE * SCALE)) as u8
     };
     let height = pixels.len() / (row * SCALE);
-    let places = (0..height).flat_map(|y| (0..WIDTH * 3).map(move |i| (y, i / 3, i % 3)));
-    places.map(|(y, x, channel)| sample(y, x, channel)).collect()
+    let indices = (0..height).flat_map(|y| (0..WIDTH * 3).map(move |i| (y, i / 3, i % 3)));
+    indices.map(|(y, x, channel)| sample(y, x, channel)).collect()
 }
 
 #[cfg(test)]
@@ -192,7 +192,7 @@ mod tests {
             seconds: 1.0,
         };
         let image = |&(iteration, number)| {
-            // Apart, so that no curve lies on another.
+            // Different values, so that curves do not overlap.
             let stats = |x: f32| ImageStats {
                 mean_abs: x,
                 std: x * 0.8,
@@ -209,7 +209,7 @@ mod tests {
     }
 
     fn picture(records: &Records) -> Vec<u8> {
-        averaged_down(&draw(records, "00003-cgan-mnist").unwrap())
+        downsampled(&draw(records, "00003-cgan-mnist").unwrap())
     }
 
     fn count(pixels: &[u8], color: RGBColor) -> usize {
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn plot_is_a_png_of_the_promised_size_with_all_curves() {
+    fn plot_is_a_png_of_the_documented_size_with_all_curves() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("loss.png");
         let losses = [(1, 1.0, 2.0), (100, 0.5, 2.5), (200, f32::NAN, 2.0)];
@@ -227,7 +227,7 @@ mod tests {
         let file = std::io::BufReader::new(std::fs::File::open(&path).unwrap());
         let reader = png::Decoder::new(file).read_info().unwrap();
         assert_eq!((reader.info().width, reader.info().height), (900, 800));
-        // Names and dashes have the same colours, but no curve.
+        // A plot without curves still has legends and dashed lines in the same colours.
         let nan = records(&[(1, f32::NAN, f32::NAN)], &[(0, f32::NAN)]);
         let mut bare = all.clone();
         bare.losses.clone_from(&nan.losses);
@@ -249,18 +249,18 @@ mod tests {
     }
 
     #[test]
-    fn scores_have_a_panel_of_their_own_below_what_there_is_without() {
+    fn scores_add_a_panel_below_the_others() {
         let without = records(&[(1, 1.0, 2.0), (200, 0.5, 2.0)], &[(0, 0.1), (200, 0.7)]);
         let with = Records { scores: scored(&[(100, 40.0), (200, 20.0)]), ..without.clone() };
         let [without, with] = [without, with].map(|records| picture(&records));
         let (above, panel) = with.split_at(without.len());
-        assert!(above == without, "what was there before is another picture");
+        assert!(above == without, "the other panels changed");
         assert_eq!(panel.len(), 900 * 280 * 3);
         assert!(count(panel, scores::COLOR) > 300, "{}", count(panel, scores::COLOR));
     }
 
     #[test]
-    fn odd_numbers_are_drawn_without_a_panic() {
+    fn extreme_and_non_finite_numbers_do_not_panic() {
         let odd = [f32::NAN, f32::INFINITY, f32::MAX, f32::MIN, f32::MIN_POSITIVE, 0.0, -0.0];
         for first in odd {
             for second in odd {

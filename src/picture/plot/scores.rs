@@ -1,4 +1,4 @@
-//! The panel of scores: FCD, or KID where there is none, with the best marked.
+//! The panel of scores: FCD, or KID if there is no FCD, with a mark at the best.
 
 use plotters::coord::ranged1d::Ranged;
 use plotters::prelude::*;
@@ -11,14 +11,15 @@ use crate::formats::records::{Measure, ScoreRecord, best};
 use crate::text::{grouped, significant};
 
 pub const COLOR: RGBColor = RGBColor(0, 114, 178);
-/// Scores of which the highest is more than so many times the lowest ask for a logarithmic axis.
-const WIDE: f64 = 10.0;
-/// Scores beyond it are drawn there.
-const FAR: f64 = 1e30;
+/// The axis is logarithmic if the ratio of the largest to the smallest score exceeds this.
+const LOGARITHMIC_RATIO: f64 = 10.0;
+/// Scores are clamped to this absolute value.
+const MAX_SCORE: f64 = 1e30;
 
 pub fn draw(area: &Canvas<'_>, records: &[ScoreRecord], last: f64) -> Drawn<()> {
     let measure = Measure::shown(records);
-    let score = |record: &ScoreRecord| Some(record.scores.by(measure)?.clamp(-FAR, FAR));
+    let score =
+        |record: &ScoreRecord| Some(record.scores.by(measure)?.clamp(-MAX_SCORE, MAX_SCORE));
     let points = records.iter().filter_map(|record| Some((record.iteration, score(record)?)));
     let axis = axis(points.clone().map(|point| point.1));
     let heights = points.map(|(iteration, score)| (iteration, axis.height(score) as f32));
@@ -29,10 +30,10 @@ pub fn draw(area: &Canvas<'_>, records: &[ScoreRecord], last: f64) -> Drawn<()> 
     draw_line(&mut chart, &curve, &shown, COLOR)?;
     let circle = |at| Circle::new(at, px(6), COLOR.stroke_width(px(2) as u32));
     chart.draw_series(mark.into_iter().map(circle))?;
-    draw_words(area, HPos::Left, 76, &format!("{} of samples: lower is better", measure.name()))?;
+    draw_text(area, HPos::Left, 76, &format!("{} of samples: lower is better", measure.name()))?;
     if let Some((iteration, score)) = lowest {
-        let words = format!("best {} after {}", significant(score), grouped(iteration));
-        draw_words(area, HPos::Right, WIDTH - 26, &words)?;
+        let note = format!("best: {} at iteration {}", significant(score), grouped(iteration));
+        draw_text(area, HPos::Right, WIDTH - 26, &note)?;
     }
     Ok(())
 }
@@ -40,20 +41,20 @@ pub fn draw(area: &Canvas<'_>, records: &[ScoreRecord], last: f64) -> Drawn<()> 
 fn axis(scores: impl Iterator<Item = f64> + Clone) -> Axis {
     let least = scores.clone().reduce(f64::min).unwrap_or(0.0);
     let greatest = scores.reduce(f64::max).unwrap_or(1.0);
-    if least > 0.0 && greatest > least * WIDE {
+    if least > 0.0 && greatest > least * LOGARITHMIC_RATIO {
         let (low, high) = (least.log10(), greatest.log10());
         let margin = (high - low) * 0.06;
         return Axis::logarithmic(low - margin..high + margin);
     }
-    // With 0 on it, which is perfect.
+    // Includes 0, the best score.
     let (low, high) = (least.min(0.0), greatest.max(0.0));
     let margin = ((high - low) * 0.06).max(1e-6);
     Axis::linear(if low < 0.0 { low - margin } else { 0.0 }..high + margin)
 }
 
-/// Words in the row above the panel.
-fn draw_words(area: &Canvas<'_>, side: HPos, x: usize, words: &str) -> Drawn<()> {
+/// Draws text in the row above the panel.
+fn draw_text(area: &Canvas<'_>, side: HPos, x: usize, content: &str) -> Drawn<()> {
     let style = text(14, INK).pos(Pos::new(side, VPos::Center));
-    area.draw_text(words, &style, (px(x), px(LEGEND + 1)))?;
+    area.draw_text(content, &style, (px(x), px(LEGEND + 1)))?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What a run writes while it goes on: records, sample grids, checkpoints, the plot.
+//! The files that a run writes during training: log, sample grids, checkpoints, the loss plot.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -27,7 +27,7 @@ impl<D: Device> Trainer<D> {
     pub(super) fn log(&mut self, progress: Progress, metrics: &Metrics) -> Result<()> {
         let (seconds, here) = (self.seconds(), self.clock.1.elapsed().as_secs_f64());
         let iteration = progress.iteration.0;
-        let images = self.images_before(iteration) - self.images_before(self.begun);
+        let images = self.images_until(iteration) - self.images_until(self.first_iteration);
         let record = Record {
             iteration: u64::from(iteration),
             epoch: u64::from(progress.epoch.0),
@@ -44,15 +44,15 @@ impl<D: Device> Trainer<D> {
         Ok(())
     }
 
-    /// Real images in so many iterations on this data set.
-    fn images_before(&self, done: u32) -> u64 {
+    /// The number of real images in the first `done` iterations.
+    fn images_until(&self, done: u32) -> u64 {
         let (schedule, done) = (self.images.schedule(), done as usize);
         let (epochs, rest) = (done / schedule.iterations(), done % schedule.iterations());
         let whole = schedule.images.min(schedule.iterations() * schedule.batch_size);
         (epochs * whole + rest * schedule.batch_size) as u64
     }
 
-    /// Makes a sample grid.
+    /// Writes a sample grid.
     pub(super) fn sample(&mut self, observer: &mut dyn Observer) -> Result<()> {
         let images = self.gan.sample(&self.fixed.noise, &self.fixed.labels)?;
         let images: Vec<f32> = images.into_iter().map(|x| x.to_f64() as f32).collect();
@@ -60,18 +60,18 @@ impl<D: Device> Trainer<D> {
         let path = self.run.sample(u64::from(iteration));
         match self.write_grid(&path, "samples", &images) {
             Ok(()) => observer.wrote(&path),
-            Err(error) => self.go_without_picture(&error),
+            Err(error) => self.warn_of_picture(&error),
         }
-        self.record_images(&images)?;
+        self.log_image_stats(&images)?;
         let spread = self.fixed.spread(&images, &self.config.gan);
-        if let Some(words) = self.health.look_at_samples(iteration, spread) {
-            self.warn(observer, iteration, &words)?;
+        if let Some(warning) = self.health.check_samples(iteration, spread) {
+            self.warn(observer, iteration, &warning)?;
         }
         Ok(())
     }
 
-    /// Writes down how strong images are in contrast and colour, beside those of the data set.
-    fn record_images(&mut self, images: &[f32]) -> Result<()> {
+    /// Logs contrast and colour statistics of samples, with those of the data set.
+    fn log_image_stats(&mut self, images: &[f32]) -> Result<()> {
         let iteration = self.gan.completed();
         let (samples, data) = (image_stats::of(images, self.gan.settings().image), self.data_stats);
         self.journal.record(&ImageRecord { iteration: u64::from(iteration), samples, data })?;
@@ -84,7 +84,7 @@ impl<D: Device> Trainer<D> {
         Ok(())
     }
 
-    /// Writes a grid of images to a file, and for TensorBoard.
+    /// Writes a grid of images to a file and to TensorBoard's event file.
     fn write_grid(&mut self, path: &Path, tag: &str, images: &[f32]) -> Result<()> {
         let picture = Picture::of(images, self.gan.settings().image, self.fixed.columns);
         let png = picture.png(path)?;
@@ -94,34 +94,35 @@ impl<D: Device> Trainer<D> {
         Ok(())
     }
 
-    /// Writes for TensorBoard. A run does without it rather than end: nothing depends on it.
+    /// Writes to TensorBoard's event file. If that fails, the run continues without it.
     pub(super) fn event(&mut self, write: impl FnOnce(&mut EventFile) -> Result<(), FileError>) {
         let Some(events) = &mut self.events else { return };
         if let Err(error) = write(events) {
-            // What is in the file now may be half a record, which nothing can follow.
+            // The file may end in an incomplete record, after which nothing can be read.
             self.events = None;
             let error = with_causes(&error);
-            self.remarks.push(format!("{error}; nothing more is written for TensorBoard"));
+            self.pending_warnings.push(format!("{error}; TensorBoard's event file is disabled"));
         }
     }
 
-    /// A picture is no reason to end either.
-    fn go_without_picture(&mut self, error: &Error) {
-        if !self.without_pictures {
-            self.without_pictures = true;
-            self.remarks.push(format!("{}; the run goes on without", with_causes(error)));
+    /// Warns of the first picture that cannot be written; the run continues.
+    fn warn_of_picture(&mut self, error: &Error) {
+        if !self.picture_failed {
+            self.picture_failed = true;
+            let warning = format!("{}; the run continues without it", with_causes(error));
+            self.pending_warnings.push(warning);
         }
     }
 
-    /// Writes a checkpoint and redraws the plot of the losses.
+    /// Writes a checkpoint and updates the loss plot.
     pub(super) fn save(&mut self, observer: &mut dyn Observer) -> Result<()> {
-        self.record_weights()?;
+        self.log_weights()?;
         self.event(|events| events.sync());
         let path = self.write_checkpoint()?;
         self.run.prune(self.config.keep, self.best_to_keep()?)?;
         #[cfg(feature = "plot")]
         if let Err(error) = self.plot_losses() {
-            self.go_without_picture(&error);
+            self.warn_of_picture(&error);
         }
         self.saved = Instant::now();
         observer.wrote(&path);
@@ -131,24 +132,25 @@ impl<D: Device> Trainer<D> {
     pub(super) fn write_checkpoint(&mut self) -> Result<PathBuf> {
         let positions = self.journal.sync()?;
         let (iteration, seconds) = (self.gan.completed(), self.seconds());
-        let progress = snapshot::Progress { iteration, seconds, positions, data: self.data };
+        let data = self.data_checksum;
+        let progress = snapshot::Progress { iteration, seconds, positions, data };
         let checkpoint = snapshot::take(&self.gan, &self.config, progress)?;
         Ok(checkpoint.save(&self.run, u64::from(iteration))?)
     }
 
-    /// Histograms of all weights and of their gradients, for TensorBoard.
-    fn record_weights(&mut self) -> Result<()> {
+    /// Writes histograms of all weights and gradients to TensorBoard's event file.
+    fn log_weights(&mut self) -> Result<()> {
         if self.events.is_none() {
             return Ok(());
         }
         let (gan, iteration, mut histograms) = (&self.gan, self.gan.completed(), Vec::new());
         for role in Role::BOTH {
-            let (name, player) = (role.name(), gan.player(role));
-            let params = player.network.params();
+            let (name, trained) = (role.name(), gan.trained_network(role));
+            let params = trained.network.params();
             for param in params.list() {
                 let weights = histogram(&params.read(gan.device(), param)?);
                 histograms.push((format!("{name}/{}", param.name), weights));
-                let gradients = histogram(&player.gradients.read(gan.device(), param)?);
+                let gradients = histogram(&trained.gradients.read(gan.device(), param)?);
                 histograms.push((format!("{name}_gradient/{}", param.name), gradients));
             }
         }
@@ -166,9 +168,9 @@ impl<D: Device> Trainer<D> {
         Ok(plot::write_loss_plot(&self.run.loss_plot(), &records, &title)?)
     }
 
-    /// A grid of real images, arranged like the grids of samples.
-    pub(super) fn write_reals(&mut self, data: &Dataset) -> Result<()> {
-        let images = self.fixed.alike_of(data, &self.config.gan);
+    /// Writes a grid of real images, arranged like the sample grids.
+    pub(super) fn write_real_images(&mut self, data: &Dataset) -> Result<()> {
+        let images = self.fixed.matching_real_images(data, &self.config.gan);
         self.write_grid(&self.run.reals(), "reals", &images)
     }
 }

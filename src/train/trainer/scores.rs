@@ -1,43 +1,43 @@
-//! How good a run's generator is, from time to time, and which of its checkpoints is the best.
+//! Scores of a run's generator during training, and the best checkpoint by them.
 //!
-//! All that is remembered of scores is the lines of `stats.jsonl`, which is cut where a run goes on.
+//! Scores are stored in `stats.jsonl` only, which is truncated when a run is resumed.
 
 use std::time::Instant;
 
 use super::Trainer;
 use crate::device::Device;
-use crate::eval::trend::Evaluate;
+use crate::eval::evaluate::Evaluate;
 use crate::formats::records::{Measure, ScoreRecord, best, read_scores};
 use crate::run::journal::score_line;
 use crate::train::observer::Observer;
 use crate::train::{Error, Result};
 
 impl<D: Device> Trainer<D> {
-    /// Has the generator scored, by the engine's [`Evaluator`](crate::eval::Evaluator) or another, as
-    /// often as [`evaluate_interval`](crate::run::config::Config::evaluate_interval) says.
+    /// Sets the evaluator, an [`Evaluator`](crate::eval::Evaluator) or your own type, which scores
+    /// the generator every [`evaluate_interval`](crate::run::config::Config::evaluate_interval).
     pub fn evaluate_with(&mut self, evaluator: impl Evaluate<D> + 'static) {
         self.evaluator = Some(Box::new(evaluator));
     }
 
-    /// The best of the run's scores, by what a run [is shown by](Measure::shown); none where there are
-    /// no scores. Of a run that keeps its best checkpoint, by what that is chosen by, and of those
-    /// whose checkpoint is there or whose generator is the present one: it may have been better
-    /// before it was told to keep any.
+    /// The run's best score, by the measure that [is shown](Measure::shown); none without scores.
+    /// If the run keeps its best checkpoint (`keep_best`), it is the best by that measure among the
+    /// scores whose checkpoint exists, or which are those of the current generator: there may have
+    /// been better scores before `keep_best` was set.
     ///
     /// # Errors
     /// When `stats.jsonl` cannot be read, or the run folder cannot be listed.
     pub fn best(&self) -> Result<Option<(Measure, ScoreRecord)>> {
         let mut records = read_scores(&self.run.stats())?;
         if self.config.keep_best.is_some() {
-            let mut there = self.run.checkpoints()?;
-            there.push(self.gan.completed().into());
-            records.retain(|record| there.contains(&record.iteration));
+            let mut available = self.run.checkpoints()?;
+            available.push(self.gan.completed().into());
+            records.retain(|record| available.contains(&record.iteration));
         }
         let measure = self.config.keep_best.unwrap_or_else(|| Measure::shown(&records));
         Ok(best(&records, measure).map(|record| (measure, *record)))
     }
 
-    /// The iteration whose checkpoint is kept because it is the best.
+    /// The iteration of the best checkpoint, if the run keeps it.
     pub(super) fn best_to_keep(&self) -> Result<Option<u64>> {
         match self.config.keep_best {
             Some(_) => Ok(self.best()?.map(|(_, record)| record.iteration)),
@@ -45,13 +45,13 @@ impl<D: Device> Trainer<D> {
         }
     }
 
-    /// Whether the generator as it is now is the best that has been, and to be kept.
+    /// Whether the current generator is the best so far, and the run keeps the best checkpoint.
     pub(super) fn is_best(&self) -> Result<bool> {
         Ok(self.best_to_keep()? == Some(self.gan.completed().into()))
     }
 
-    /// Makes sure that a run that is to be scored is told so at its beginning.
-    pub(super) fn expect_evaluator(&self) -> Result<()> {
+    /// Checks at the start of a run that there is an evaluator if the configuration needs one.
+    pub(super) fn require_evaluator(&self) -> Result<()> {
         match self.config.evaluate_interval.is_some() && self.evaluator.is_none() {
             true => Err(Error::NoEvaluator),
             false => Ok(()),
@@ -63,9 +63,9 @@ impl<D: Device> Trainer<D> {
         self.config.evaluate_interval.is_some_and(|interval| last || self.is_due(interval))
     }
 
-    /// Scores the generator that a run goes on with, where that was due and put off because the run
-    /// was to stop.
-    pub(super) fn catch_up(&mut self, observer: &mut dyn Observer) -> Result<()> {
+    /// Scores the generator of a resumed run if its scores were skipped because the run was asked
+    /// to stop.
+    pub(super) fn evaluate_if_missed(&mut self, observer: &mut dyn Observer) -> Result<()> {
         let done = u64::from(self.gan.completed());
         if done == 0 || !self.evaluation_is_due() {
             return Ok(());
@@ -76,13 +76,13 @@ impl<D: Device> Trainer<D> {
         }
     }
 
-    /// Scores the generator and writes that down.
+    /// Scores the generator and logs the scores.
     pub(super) fn evaluate(&mut self, observer: &mut dyn Observer) -> Result<()> {
         let evaluator = self.evaluator.as_mut().ok_or(Error::NoEvaluator)?;
-        let begun = Instant::now();
+        let start = Instant::now();
         let scores = evaluator.evaluate(&mut self.gan)?;
-        // The clock of training stands still meanwhile.
-        self.clock.1 += begun.elapsed();
+        // Scoring does not count as training time.
+        self.clock.1 += start.elapsed();
         let iteration = self.gan.completed();
         self.journal.line(&score_line(iteration, &scores))?;
         self.journal.record(&ScoreRecord { iteration: iteration.into(), scores })?;

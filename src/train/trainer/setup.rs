@@ -1,4 +1,4 @@
-//! The beginning of a run, and of going on with one.
+//! Starts, resumes and branches runs.
 
 use std::path::Path;
 use std::time::Instant;
@@ -26,10 +26,10 @@ use crate::train::health::Health;
 use crate::train::{Error, Result};
 
 impl<D: Device> Trainer<D> {
-    /// Begins a run in a new folder below `runs_dir`.
+    /// Starts a run in a new folder in `runs_dir`.
     ///
     /// # Errors
-    /// When the device has not enough memory, the data set does not fit the set-up, or the
+    /// When the device does not have enough memory, the data set does not fit the model, or the
     /// folder cannot be written.
     pub fn begin(
         config: Config,
@@ -43,23 +43,24 @@ impl<D: Device> Trainer<D> {
         Self::in_new_folder(config, gan, images, data, 0.0, (runs_dir, name))
     }
 
-    /// Begins a run in a new folder from a checkpoint of another one, which may have learnt from
-    /// other images and at other rates, but must have the same networks. Weights, Adam's moments and
-    /// steps, the count of iterations and the clock go on; where in which epoch the next iteration
-    /// lies follows from that count and from how these images are cut into batches.
+    /// Starts a run in a new folder from a checkpoint of another run, which may have been trained
+    /// on other images and with other learning rates, but must have the same networks. Weights,
+    /// Adam's moments and step counts, the iteration and the training time continue. The epoch and
+    /// the position in it follow from the iteration and the division of these images into batches.
+    /// `folder` is the folder of runs and the name of the new run.
     ///
     /// # Errors
-    /// As [`Trainer::begin`]; [`Error::NothingLeft`]; when the checkpoint is of other networks.
+    /// As [`Trainer::begin`]; [`Error::NothingLeft`]; when the checkpoint has other networks.
     pub fn branch(
         config: Config,
         device: D,
         data: &Dataset,
         checkpoint: &Checkpoint,
-        place: (&Path, &str),
+        folder: (&Path, &str),
     ) -> Result<Self> {
         let (mut gan, images) = build(&config, device, data)?;
         let progress = restore_to_branch(&mut gan, checkpoint, &config, images.schedule())?;
-        Self::in_new_folder(config, gan, images, data, progress.seconds, place)
+        Self::in_new_folder(config, gan, images, data, progress.seconds, folder)
     }
 
     fn in_new_folder(
@@ -70,15 +71,15 @@ impl<D: Device> Trainer<D> {
         seconds: f64,
         (runs_dir, name): (&Path, &str),
     ) -> Result<Self> {
-        // Last, so that a run that cannot be leaves no folder behind.
+        // After all checks, so that a run that cannot start leaves no folder behind.
         let run = RunDir::create(runs_dir, name)?;
-        let begun = Self::begin_in(run.clone(), config, gan, images, data, seconds);
-        if begun.is_err() {
-            // Nothing of a run is in it yet.
+        let trainer = Self::begin_in(run.clone(), config, gan, images, data, seconds);
+        if trainer.is_err() {
+            // It contains no checkpoint yet.
             let _ = std::fs::remove_dir_all(run.path());
         }
-        info!(run = %run.path().display(), begun = begun.is_ok(), "a new run");
-        begun
+        info!(run = %run.path().display(), begun = trainer.is_ok(), "a new run");
+        trainer
     }
 
     fn begin_in(
@@ -92,22 +93,23 @@ impl<D: Device> Trainer<D> {
         let lock = run.lock()?;
         write_whole(&run.config(), config.to_text()?.as_bytes())?;
         let journal = Journal::create(&run)?;
-        let (parts, begun) = ((run, lock, journal), (seconds, data.checksum()));
-        let mut trainer = Self::assemble(config, gan, images, parts, data, begun)?;
-        trainer.begin_events()?;
-        trainer.write_reals(data)?;
+        let (files, state) = ((run, lock, journal), (seconds, data.checksum()));
+        let mut trainer = Self::assemble(config, gan, images, files, data, state)?;
+        trainer.create_event_file()?;
+        trainer.write_real_images(data)?;
         if trainer.gan.completed() > 0 {
-            // What it began from may be deleted.
+            // A branch must not depend on the checkpoint that it started from.
             trainer.write_checkpoint()?;
         }
         Ok(trainer)
     }
 
-    /// Goes on with a run, locked and [clean](RunDir::clean), from a checkpoint of it. What it wrote
-    /// after that is removed when all else is sure, unless there is nothing to do.
+    /// Resumes a run, locked and [clean](RunDir::clean), from one of its checkpoints. Removes what
+    /// the run wrote after that checkpoint, once all checks have passed, unless there is nothing
+    /// left to train.
     ///
     /// # Errors
-    /// As [`Trainer::begin`], and when the checkpoint is of another set-up or of other images.
+    /// As [`Trainer::begin`], and when the checkpoint has another configuration or other images.
     pub fn resume(
         config: Config,
         device: D,
@@ -119,28 +121,28 @@ impl<D: Device> Trainer<D> {
         let progress = restore(&mut gan, checkpoint, &config, data)?;
         let Progress { iteration, positions, .. } = progress;
         let (journal, lost) = Journal::open(&run, positions, iteration)?;
-        info!(run = %run.path().display(), iteration, ?positions, "going on");
-        let parts = (run, lock, journal);
-        let begun = (progress.seconds, progress.data);
-        let mut trainer = Self::assemble(config, gan, images, parts, data, begun)?;
+        info!(run = %run.path().display(), iteration, ?positions, "resuming");
+        let files = (run, lock, journal);
+        let state = (progress.seconds, progress.data);
+        let mut trainer = Self::assemble(config, gan, images, files, data, state)?;
         if iteration < trainer.total() {
-            trainer.remarks = lost;
-            trainer.forget_after(iteration)?;
-            trainer.begin_events()?;
+            trainer.pending_warnings = lost;
+            trainer.discard_after(iteration)?;
+            trainer.create_event_file()?;
         }
         Ok(trainer)
     }
 
-    /// Removes what the run has of later iterations.
-    fn forget_after(&mut self, iteration: u32) -> Result<()> {
+    /// Removes the run's files and log entries of later iterations.
+    fn discard_after(&mut self, iteration: u32) -> Result<()> {
         write_whole(&self.run.config(), self.config.to_text()?.as_bytes())?;
         self.run.discard_after(iteration.into())?;
         self.journal.cut()?;
         Ok(events::cut(self.run.path(), iteration)?)
     }
 
-    /// Begins an event file, if one is wanted.
-    fn begin_events(&mut self) -> Result<()> {
+    /// Creates TensorBoard's event file, if the configuration asks for it.
+    fn create_event_file(&mut self) -> Result<()> {
         if self.config.tensorboard {
             let completed = self.gan.completed();
             let mut events = EventFile::create(self.run.path(), completed)?;
@@ -159,10 +161,11 @@ impl<D: Device> Trainer<D> {
         (seconds, checksum): (f64, u32),
     ) -> Result<Self> {
         let fixed = FixedSamples::new(&gan, config.sample_grid, config.seed)?;
-        let reals = fixed.spread(&fixed.alike_of(data, &config.gan), &config.gan);
+        let real_images = fixed.matching_real_images(data, &config.gan);
+        let spread = fixed.spread(&real_images, &config.gan);
         let completed = gan.completed();
         Ok(Self {
-            health: Health::new(config.gan.loss, config.gan.d_loss_scale, completed, reals),
+            health: Health::new(config.gan.loss, config.gan.d_loss_scale, completed, spread),
             fixed,
             config,
             gan,
@@ -172,22 +175,22 @@ impl<D: Device> Trainer<D> {
             journal,
             events: None,
             evaluator: None,
-            data: checksum,
+            data_checksum: checksum,
             data_stats: image_stats::of_data(data),
-            remarks: Vec::new(),
-            without_pictures: false,
+            pending_warnings: Vec::new(),
+            picture_failed: false,
             clock: (seconds, Instant::now()),
-            begun: completed,
+            first_iteration: completed,
             saved: Instant::now(),
         })
     }
 }
 
-/// Puts a run's checkpoint into networks made for its configuration, to go on with its data.
+/// Restores networks built for a run's configuration from a checkpoint, to resume the run.
 ///
 /// # Errors
-/// As [`snapshot::restore`]; [`Error::ConfigChanged`] and [`Error::DataChanged`] when the run would
-/// go on otherwise than it began.
+/// As [`snapshot::restore`]; [`Error::ConfigChanged`] and [`Error::DataChanged`] when configuration
+/// or images differ from the checkpoint's.
 pub fn restore<D: Device>(
     gan: &mut Gan<D>,
     checkpoint: &Checkpoint,
@@ -200,8 +203,8 @@ pub fn restore<D: Device>(
     Ok(progress)
 }
 
-/// Puts a checkpoint into networks that may learn otherwise from there, on images that are cut into
-/// batches by `schedule`.
+/// Restores networks from a checkpoint to branch a run, which may be trained differently from
+/// there, on images divided into batches by `schedule`.
 ///
 /// # Errors
 /// As [`snapshot::restore`]; [`Error::NothingLeft`].
@@ -219,7 +222,7 @@ pub fn restore_to_branch<D: Device>(
     }
 }
 
-/// Makes sure that a configuration trains as that of a checkpoint did; needs no images.
+/// Checks that a configuration trains in the same way as a checkpoint's; needs no images.
 ///
 /// # Errors
 /// [`Error::ConfigChanged`].
@@ -230,7 +233,7 @@ pub fn expect_same_training(checkpoint: &Checkpoint, config: &Config) -> Result<
     }
 }
 
-/// Makes sure that images are those of a checkpoint.
+/// Checks that images are those of a checkpoint.
 ///
 /// # Errors
 /// [`Error::DataChanged`].
@@ -241,10 +244,10 @@ pub fn expect_same_images(checkpoint: &Checkpoint, data: &Dataset) -> Result<()>
     }
 }
 
-/// Networks and resident data for a configuration.
+/// Creates the networks for a configuration, and copies the data set to the device.
 ///
 /// # Errors
-/// When the device has not enough memory, or the data set does not fit the set-up.
+/// When the device does not have enough memory, or the data set does not fit the model.
 pub fn build<D: Device>(
     config: &Config,
     device: D,
@@ -258,13 +261,13 @@ pub fn build<D: Device>(
     Ok((gan, images))
 }
 
-/// How a data set is cut into batches for a model.
+/// How a data set is divided into batches for a model.
 ///
 /// # Errors
-/// [`Error::TooFewImages`] when an epoch would have no iteration.
+/// [`Error::TooFewImages`] when an epoch would have no iterations.
 pub fn schedule(model: &Model, data: &Dataset) -> Result<Schedule> {
     let batch_size = model.settings().batch_size;
-    // A batch of one cannot pass a BatchNorm in training mode: it has no variance.
+    // A batch of one image has no variance for BatchNorm in training mode.
     let least = match (model.settings().drop_last, model.normalizes()) {
         (true, _) => batch_size,
         (false, true) => 2,

@@ -36,6 +36,6 @@ fn too_many_images_at_once_are_refused() {
     let knob = [("GAN_CUDA_EMULATOR_MEMORY", "346030080")];
     let sample = "sample --device cuda --bn batch --count ";
     let Some(answer) = emulated(&scratch, &format!("{sample}4096"), &knob) else { return };
-    answer.fails(1, &["not enough memory", "4096 images are drawn at once; ask for fewer"]);
+    answer.fails(1, &["not enough memory", "4096 images are generated at once; ask for fewer"]);
     emulated(&scratch, &format!("{sample}100"), &knob).unwrap().succeeds();
 }

@@ -1,7 +1,7 @@
 //! Comparison of results with PyTorch's.
 
 use gan_cuda::device::{Device, Real};
-use gan_cuda::gan::player::Player;
+use gan_cuda::gan::trained_network::TrainedNetwork;
 use gan_cuda::gan::{Gan, Model, Role};
 use gan_cuda::nn::plan::{ConvolutionStage, LinearStage};
 use gan_cuda::nn::{Network, Stage};
@@ -54,7 +54,7 @@ impl<'a> Check<'a> {
         self.note(key, compare(got, self.golden.tensor(key), tolerance));
     }
 
-    pub fn gradients<D: Device>(&mut self, device: &D, prefix: &str, player: &Player<D>) {
+    pub fn gradients<D: Device>(&mut self, device: &D, prefix: &str, player: &TrainedNetwork<D>) {
         for param in player.network.params().list() {
             let key = format!("grad.{prefix}.{}", param.name);
             let got = as_f64(player.gradients.read(device, param).unwrap());

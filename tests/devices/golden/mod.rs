@@ -85,7 +85,7 @@ fn train<D: Device>(golden: &GoldenRun, device: D) -> f64 {
         update(&mut gan, &mut updates);
         if f == 0 {
             for (network, role) in NETWORKS {
-                check.gradients(gan.device(), network, gan.player(role));
+                check.gradients(gan.device(), network, gan.trained_network(role));
             }
         }
         gan.set_completed(f + 1).unwrap();
@@ -93,7 +93,7 @@ fn train<D: Device>(golden: &GoldenRun, device: D) -> f64 {
         check.plain(&format!("out.{f}.loss_d"), &[metrics.d_loss]);
         check.plain(&format!("out.{f}.loss_g"), &[metrics.g_loss]);
         for (network, role) in NETWORKS {
-            check.after(gan.device(), network, &gan.player(role).network, f);
+            check.after(gan.device(), network, &gan.trained_network(role).network, f);
         }
     }
     check.evaluation(&mut gan);
@@ -103,9 +103,10 @@ fn train<D: Device>(golden: &GoldenRun, device: D) -> f64 {
 /// Generates the first batch of an iteration and compares it.
 fn compare_fakes<D: Device>(check: &mut Check, gan: &mut Gan<D>, f: u32) {
     let rows = gan.settings().batch_size;
-    // This additional pass changes running statistics, so they are restored before the update.
-    let statistics = snapshot(gan.device(), gan.player(Role::Generator).network.statistics());
-    gan.run_on_drawn(gan.steps()[1], rows);
+    // A pass of its own moves running statistics, so it is undone before the update.
+    let statistics =
+        snapshot(gan.device(), gan.trained_network(Role::Generator).network.statistics());
+    gan.run_on_inputs(gan.steps()[1], rows);
     let [images, _] = gan.images_and_outputs();
     let fakes = as_f64(gan.device().download(images.rows(rows..2 * rows)).unwrap());
     restore(gan, &statistics);
@@ -118,7 +119,7 @@ fn update<D: Device>(gan: &mut Gan<D>, updates: &mut D::Graph) {
     let rows = gan.settings().batch_size;
     if !gan.device().launch_graph(updates) {
         for step in gan.steps().to_vec() {
-            gan.run_on_drawn(step, rows);
+            gan.run_on_inputs(step, rows);
         }
         gan.device().end_capture(updates);
     }
@@ -129,7 +130,7 @@ fn snapshot<D: Device>(device: &D, params: &Params<D>) -> Vec<Vec<D::Real>> {
 }
 
 fn restore<D: Device>(gan: &mut Gan<D>, statistics: &[Vec<D::Real>]) {
-    let (device, player) = gan.player_mut(Role::Generator);
+    let (device, player) = gan.trained_network_mut(Role::Generator);
     let generator = &mut player.network;
     for (i, values) in statistics.iter().enumerate() {
         generator.statistics_mut().write(device, i, values).unwrap();
@@ -139,7 +140,7 @@ fn restore<D: Device>(gan: &mut Gan<D>, statistics: &[Vec<D::Real>]) {
 /// Loads the file's initial weights and running statistics.
 fn load<D: Device>(golden: &GoldenRun, gan: &mut Gan<D>) {
     for (prefix, role) in NETWORKS {
-        let (device, player) = gan.player_mut(role);
+        let (device, player) = gan.trained_network_mut(role);
         let network = &mut player.network;
         let mut loaded = 0;
         for learnt in [true, false] {
@@ -187,7 +188,7 @@ fn write_masks<D: Device>(golden: &GoldenRun, gan: &mut Gan<D>, f: u32, first: R
         Role::Discriminator => [(own, 0), (own, rows), (generators, 0)],
         Role::Generator => [(generators, 0), (own, 0), (own, rows)],
     };
-    let stages = gan.player(Role::Discriminator).network.spec().stages();
+    let stages = gan.trained_network(Role::Discriminator).network.spec().stages();
     let dropping = stages.iter().filter(|stage| stage.dropout().is_some()).count();
     let (device, inputs) = gan.inputs_mut();
     for (c, (pass, first_row)) in passes.into_iter().enumerate() {

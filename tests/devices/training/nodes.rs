@@ -55,7 +55,7 @@ fn nodes(preset: &'static Preset) -> usize {
     let data = digits(IMAGES, settings.image);
     let mut learner = Learner::new(<Cuda as Tested>::open(true), settings, &data, 7);
     learner.train(2);
-    let mut recordings = learner.gan.recordings();
+    let mut recordings = learner.gan.graphs();
     recordings.find_map(|recording| recording.nodes().unwrap()).expect("a recorded iteration")
 }
 

@@ -106,7 +106,7 @@ pub fn branches_give_the_same_bits_under_every_schedule<D: Tested>() {
 /// Parameters, statistics and Adam's moments of both networks.
 pub fn bits<D: Tested>(gan: &Gan<D>) -> [Vec<u32>; 2] {
     Role::BOTH.map(|role| {
-        let (device, player) = (gan.device(), gan.player(role));
+        let (device, player) = (gan.device(), gan.trained_network(role));
         let read = |params: &Params<D>| {
             let list = params.list().iter();
             list.flat_map(|param| params.read(device, param).unwrap()).collect::<Vec<_>>()

@@ -27,7 +27,7 @@ pub fn two_gans_that_alternate_have_separate_graphs() {
     let device = <Cuda as Tested>::open(true);
     let learners = alternate(&device, &presets()[..2]);
     let nodes = learners.each_ref().map(|learner| {
-        let mut recordings = learner.gan.recordings();
+        let mut recordings = learner.gan.graphs();
         recordings.find_map(|recording| recording.nodes().unwrap()).expect("a recorded iteration")
     });
     assert_ne!(nodes[0], nodes[1], "presets that differ in their graphs");

@@ -1,30 +1,30 @@
-//! Where everything of a panel stands: columns as wide as their texts, rows as high, arrows straight
-//! or with a corner or two.
+//! The layout of a panel: columns and rows are as large as their text needs, arrows are straight or
+//! have one or two corners.
 
 use std::ops::Range;
 
 use super::text::Face;
 use crate::picture::diagram::{Edge, Node, Panel, find};
 
-/// Around everything in a panel.
+/// Padding of a panel.
 const PAD: f64 = 16.0;
-/// The panel's title.
+/// Height of a panel's title.
 const HEADING: f64 = 38.0;
-/// A lane's title.
+/// Height of a lane's title.
 pub(super) const LANE_TITLE: f64 = 26.0;
-/// Around what stands in a lane.
+/// Padding of a lane.
 const LANE_PAD: f64 = 10.0;
-/// Between a box's edge and its text.
+/// Padding of a box.
 pub(super) const INSET: f64 = 10.0;
-/// The least between two columns.
+/// Minimum space between columns.
 const GUTTER: f64 = 34.0;
-/// The least between two rows.
+/// Minimum space between rows.
 const GAP: f64 = 10.0;
-/// The same between layers.
+/// Minimum space between layers.
 const TIGHT: f64 = 6.0;
-/// What an arrow needs beside its label: its head, and some line on either side.
+/// Length of an arrow beyond its label: its head, and some line on both sides.
 const ARROW: f64 = 30.0;
-/// From a box to an arrow that goes down beside it.
+/// Distance between a box and an arrow that runs down beside it.
 const ASIDE: f64 = 14.0;
 
 /// A rectangle, in pixels from the panel's upper left corner.
@@ -36,26 +36,27 @@ pub(super) struct Rect {
     pub(super) height: f64,
 }
 
-/// A line from a box's edge to another's, and where its label is.
+/// The path of an arrow from the edge of one box to the edge of another, and its label's position.
 pub(super) struct Route {
     pub(super) points: Vec<(f64, f64)>,
-    pub(super) label: Place,
+    pub(super) label: LabelPosition,
 }
 
-/// Where a label stands.
-pub(super) enum Place {
-    /// Its first line on, its second below a horizontal piece with this middle.
+/// The position of a label.
+pub(super) enum LabelPosition {
+    /// First line above, second line below a horizontal segment with this centre.
     Across(f64, f64),
-    /// To the right of this point of a vertical piece.
+    /// To the right of this point of a vertical segment.
     Beside(f64, f64),
 }
 
-/// Extents of a panel's columns and rows.
+/// Positions of a panel's columns and rows.
 pub(super) struct Layout {
-    /// Beginning and end of each.
+    /// Start and end of each column.
     columns: Vec<(f64, f64)>,
+    /// Start and end of each row.
     rows: Vec<(f64, f64)>,
-    /// Of a layer's number of parameters.
+    /// Width of the column with the number of parameters.
     pub(super) count_width: f64,
     pub(super) width: f64,
     pub(super) height: f64,
@@ -76,15 +77,15 @@ impl Rect {
 }
 
 impl Layout {
-    /// A panel at least so wide.
-    pub(super) fn new(panel: &Panel, least: f64) -> Self {
+    /// The layout of a panel of at least this width.
+    pub(super) fn new(panel: &Panel, min_width: f64) -> Self {
         let counts = panel.nodes.iter().filter_map(|node| node.lines.get(2));
         let count_width = counts.map(|text| Face::Plain.width(text)).fold(0.0, f64::max);
         let (mut widths, mut gutters) = column_widths(panel, count_width);
-        let wanted = widths.iter().chain(&gutters).sum::<f64>() + 2.0 * PAD;
-        let least = least.max(Face::Heading.width(&panel.title) + 2.0 * PAD);
-        let more = (least - wanted).max(0.0) / (widths.len() + gutters.len()) as f64;
-        widths.iter_mut().chain(&mut gutters).for_each(|width| *width += more);
+        let needed = widths.iter().chain(&gutters).sum::<f64>() + 2.0 * PAD;
+        let min_width = min_width.max(Face::Heading.width(&panel.title) + 2.0 * PAD);
+        let extra = (min_width - needed).max(0.0) / (widths.len() + gutters.len()) as f64;
+        widths.iter_mut().chain(&mut gutters).for_each(|width| *width += extra);
         let (heights, gaps) = row_heights(panel);
         let columns = spans(PAD, &widths, &gutters);
         let rows = spans(HEADING + lane_title(panel, 0), &heights, &gaps);
@@ -93,21 +94,21 @@ impl Layout {
         Self { columns, rows, count_width, width, height }
     }
 
-    /// The place of a box.
+    /// The rectangle of a box.
     pub(super) fn rect(&self, node: &Node) -> Rect {
         let (x, right) = self.across(&node.columns);
         let (y, bottom) = (self.rows[node.rows.start].0, self.rows[node.rows.end - 1].1);
         Rect { x, y, width: right - x, height: bottom - y }
     }
 
-    /// The place of a band of rows, its title included.
+    /// The rectangle of a lane, including its title.
     pub(super) fn lane(&self, rows: &Range<usize>) -> Rect {
         let y = self.rows[rows.start].0 - LANE_TITLE;
         let bottom = self.rows[rows.end - 1].1 + LANE_PAD;
         Rect { x: PAD / 2.0, y, width: self.width - PAD, height: bottom - y }
     }
 
-    /// The way of an arrow.
+    /// The path of an arrow.
     pub(super) fn route(&self, panel: &Panel, edge: &Edge) -> Option<Route> {
         let (from, to) = (find(panel, &edge.from)?, find(panel, &edge.to)?);
         let (a, b) = (self.rect(from), self.rect(to));
@@ -116,17 +117,17 @@ impl Layout {
         Some(if !columns.is_empty() {
             let (left, right) = self.across(&columns);
             let x = (left + right) / 2.0;
-            let label = Place::Beside(x, b.y);
+            let label = LabelPosition::Beside(x, b.y);
             Route { points: vec![(x, a.bottom()), (x, b.y)], label }
         } else if !rows.is_empty() {
             let y = self.down(&rows);
             let (begin, end) = if a.x < b.x { (a.right(), b.x) } else { (a.x, b.right()) };
             let middle = match from.columns.start.abs_diff(to.columns.start) {
                 1 => (begin + end) / 2.0,
-                // What goes down between them goes down in the middle.
+                // Arrows of the column between them run down in the middle.
                 _ => (3.0 * begin + end) / 4.0,
             };
-            Route { points: vec![(begin, y), (end, y)], label: Place::Across(middle, y) }
+            Route { points: vec![(begin, y), (end, y)], label: LabelPosition::Across(middle, y) }
         } else {
             let y = self.down(&(to.rows.start..to.rows.start + 1));
             let below = from.rows.end..to.rows.start + 1;
@@ -142,7 +143,7 @@ impl Layout {
             } else {
                 points.insert(0, (x, a.bottom()));
             }
-            Route { points, label: Place::Across((x + b.x) / 2.0, y) }
+            Route { points, label: LabelPosition::Across((x + b.x) / 2.0, y) }
         })
     }
 
@@ -150,24 +151,24 @@ impl Layout {
         (self.columns[columns.start].0, self.columns[columns.end - 1].1)
     }
 
-    /// The middle of some rows.
+    /// The vertical centre of rows.
     fn down(&self, rows: &Range<usize>) -> f64 {
         (self.rows[rows.start].0 + self.rows[rows.end - 1].1) / 2.0
     }
 }
 
-/// Beginning and end of pieces with gaps between them.
-fn spans(mut from: f64, pieces: &[f64], gaps: &[f64]) -> Vec<(f64, f64)> {
+/// Start and end of each of several lengths with gaps between them.
+fn spans(mut from: f64, lengths: &[f64], gaps: &[f64]) -> Vec<(f64, f64)> {
     let gaps = gaps.iter().copied().chain([0.0]);
-    let place = |(piece, gap): (&f64, f64)| {
-        let span = (from, from + piece);
+    let next = |(length, gap): (&f64, f64)| {
+        let span = (from, from + length);
         from = span.1 + gap;
         span
     };
-    pieces.iter().zip(gaps).map(place).collect()
+    lengths.iter().zip(gaps).map(next).collect()
 }
 
-/// Columns, and what is between them.
+/// Widths of columns, and of the gutters between them.
 fn column_widths(panel: &Panel, count_width: f64) -> (Vec<f64>, Vec<f64>) {
     let columns = panel.nodes.iter().map(|node| node.columns.end).max().unwrap_or(0);
     let (mut widths, mut gutters) = (vec![0.0; columns], vec![GUTTER; columns.saturating_sub(1)]);
@@ -180,14 +181,14 @@ fn column_widths(panel: &Panel, count_width: f64) -> (Vec<f64>, Vec<f64>) {
     }
     for node in panel.nodes.iter().filter(|node| node.columns.len() > 1) {
         let inner = node.columns.start..node.columns.end - 1;
-        let there: f64 = widths[node.columns.clone()].iter().chain(&gutters[inner]).sum();
-        let share = (width(node) - there).max(0.0) / node.columns.len() as f64;
-        widths[node.columns.clone()].iter_mut().for_each(|width| *width += share);
+        let available: f64 = widths[node.columns.clone()].iter().chain(&gutters[inner]).sum();
+        let extra = (width(node) - available).max(0.0) / node.columns.len() as f64;
+        widths[node.columns.clone()].iter_mut().for_each(|width| *width += extra);
     }
     (widths, gutters)
 }
 
-/// Makes columns or what is between them wide enough for an arrow's label.
+/// Makes columns or gutters wide enough for an arrow's label.
 fn make_room(panel: &Panel, edge: &Edge, widths: &mut [f64], gutters: &mut [f64]) {
     let labelled = ends(panel, edge).filter(|_| !edge.label.is_empty());
     let Some((from, to)) = labelled else { return };
@@ -195,14 +196,15 @@ fn make_room(panel: &Panel, edge: &Edge, widths: &mut [f64], gutters: &mut [f64]
     let (left, right) =
         (from.columns.end.min(to.columns.end), from.columns.start.max(to.columns.start));
     if is_vertical(panel, edge) {
-        // Half a column, from the arrow to its edge, and at most the gutter.
-        let column = overlap(&from.columns, &to.columns);
-        let share = 2.0 * (label + INSET - PAD) / column.len() as f64;
-        column.for_each(|column| grow(&mut widths[column], share));
+        // From the arrow to the column's edge there is half a column, and the label may use part of
+        // the gutter.
+        let columns = overlap(&from.columns, &to.columns);
+        let width = 2.0 * (label + INSET - PAD) / columns.len() as f64;
+        columns.for_each(|column| grow(&mut widths[column], width));
     } else if left == right {
         grow(&mut gutters[left - 1], label + ARROW);
     } else {
-        // Half a column and a gutter.
+        // The label has half a column and a gutter.
         grow(&mut widths[left], 2.0 * (label + ARROW - GUTTER));
     }
 }
@@ -211,24 +213,25 @@ fn grow(length: &mut f64, least: f64) {
     *length = length.max(least);
 }
 
-/// Rows, and what is between them.
+/// Heights of rows, and of the gaps between them.
 fn row_heights(panel: &Panel) -> (Vec<f64>, Vec<f64>) {
     let rows = panel.nodes.iter().map(|node| node.rows.end).max().unwrap_or(0);
     let mut heights = vec![0.0_f64; rows];
     let gaps: Vec<f64> = (1..rows).map(|row| gap(panel, row)).collect();
     for node in &panel.nodes {
         let inner = node.rows.start..node.rows.end - 1;
-        let there: f64 = heights[node.rows.clone()].iter().chain(&gaps[inner]).sum();
-        let more = (node_height(node, panel) - there).max(0.0);
-        // A row that no other box stands in is the lowest.
-        if let Some(lowest) = heights[node.rows.clone()].iter_mut().min_by(|a, b| a.total_cmp(b)) {
-            *lowest += more;
+        let available: f64 = heights[node.rows.clone()].iter().chain(&gaps[inner]).sum();
+        let extra = (node_height(node, panel) - available).max(0.0);
+        // Rows without other boxes have the smallest height so far.
+        if let Some(smallest) = heights[node.rows.clone()].iter_mut().min_by(|a, b| a.total_cmp(b))
+        {
+            *smallest += extra;
         }
     }
     (heights, gaps)
 }
 
-/// What is above a row.
+/// The gap above a row.
 fn gap(panel: &Panel, row: usize) -> f64 {
     let arrives = |edge: &&Edge| {
         ends(panel, edge).is_some_and(|(_, to)| to.rows.start == row) && !edge.label.is_empty()
@@ -250,7 +253,7 @@ fn lane_title(panel: &Panel, row: usize) -> f64 {
 fn node_width(node: &Node, panel: &Panel, count_width: f64) -> f64 {
     let widths = node.lines.iter().enumerate().map(|(i, line)| face(i).width(line));
     match panel.role {
-        // Side by side.
+        // The lines are side by side.
         Some(_) if node.lines.len() > 1 => widths.take(2).sum::<f64>() + count_width + 5.0 * INSET,
         _ => widths.fold(0.0, f64::max) + 2.0 * INSET,
     }
@@ -262,7 +265,7 @@ fn node_height(node: &Node, panel: &Panel) -> f64 {
     text + if panel.role.is_some() { 5.0 } else { 10.0 }
 }
 
-/// The face of a line of a box.
+/// The typeface of a line of a box.
 pub(super) fn face(line: usize) -> Face {
     if line == 0 { Face::Strong } else { Face::Plain }
 }
@@ -279,7 +282,7 @@ fn is_vertical(panel: &Panel, edge: &Edge) -> bool {
     ends(panel, edge).is_some_and(|(from, to)| !overlap(&from.columns, &to.columns).is_empty())
 }
 
-/// Whether no box stands in some columns and rows.
+/// Whether there is no box in these columns and rows.
 fn is_free(panel: &Panel, columns: &Range<usize>, rows: &Range<usize>) -> bool {
     !panel.nodes.iter().any(|node| {
         !overlap(&node.columns, columns).is_empty() && !overlap(&node.rows, rows).is_empty()

@@ -1,20 +1,20 @@
-//! A diagram as SVG, which browsers, editors and papers take as it is.
+//! Writes a diagram as SVG, which browsers and editors show without other programs.
 
 mod layout;
 mod text;
 
 use std::fmt::Write;
 
-use super::palette::{FLOWS, GROUND, INK, KINDS};
+use super::palette::{BACKGROUND, FLOWS, INK, KINDS};
 use super::{Diagram, Edge, Flow, Node, Panel};
-use layout::{INSET, LANE_TITLE, Layout, Place, Rect, face};
+use layout::{INSET, LANE_TITLE, LabelPosition, Layout, Rect, face};
 use text::Face;
 
-/// Around the panels and between them.
+/// Space around and between the panels.
 const MARGIN: f64 = 18.0;
-/// Title and subtitle.
+/// Height of title and subtitle.
 const TOP: f64 = 72.0;
-/// A line of the legend.
+/// Height of a line of the legend.
 const LEGEND: f64 = 26.0;
 
 /// The whole file.
@@ -46,7 +46,7 @@ pub fn write(diagram: &Diagram) -> String {
     svg + "</svg>\n"
 }
 
-/// Everything before the panels.
+/// The file's beginning, up to the panels.
 fn opening(diagram: &Diagram, (width, height): (f64, f64)) -> String {
     let (width, height) = (width.ceil(), height.ceil());
     let [title, subtitle] = [&diagram.title, &diagram.subtitle].map(|text| escaped(text));
@@ -56,43 +56,43 @@ fn opening(diagram: &Diagram, (width, height): (f64, f64)) -> String {
          width=\"{width}\" height=\"{height}\" role=\"img\" aria-labelledby=\"title desc\">\n\
          <title id=\"title\">{title}</title>\n\
          <desc id=\"desc\">Layers of generator and discriminator, and the tensors of one training \
-         iteration. {subtitle}.</desc>\n{}\
-         <rect class=\"ground\" width=\"{width}\" height=\"{height}\" rx=\"10\"/>\n\
+         iteration; {subtitle}.</desc>\n{}\
+         <rect class=\"background\" width=\"{width}\" height=\"{height}\" rx=\"10\"/>\n\
          <text class=\"title\" x=\"{MARGIN}\" y=\"{title_y}\">{title}</text>\n\
          <text x=\"{MARGIN}\" y=\"{subtitle_y}\">{subtitle}</text>\n",
-        style()
+        style_sheet()
     )
 }
 
-/// Colours and fonts, and the arrows' heads.
-fn style() -> String {
-    let mut style = format!(
+/// The style sheet, and the definitions of arrowheads.
+fn style_sheet() -> String {
+    let mut css = format!(
         "<style>\
          text{{font:{}px Helvetica,Arial,sans-serif;fill:{INK}}}\
          .title{{font-size:{}px;font-weight:bold}}\
          .heading{{font-size:{}px;font-weight:bold}}\
          .strong{{font-size:{}px;font-weight:bold}}\
          .middle{{text-anchor:middle}}.end{{text-anchor:end}}\
-         .ground{{fill:{GROUND}}}\
+         .background{{fill:{BACKGROUND}}}\
          .panel{{fill:none;stroke:#cbd2d9}}\
          .lane{{fill:none;stroke:#e4e7eb}}\
-         path{{fill:none;stroke-width:1.6}}.halo{{stroke:{GROUND};stroke-width:5}}",
+         path{{fill:none;stroke-width:1.6}}.halo{{stroke:{BACKGROUND};stroke-width:5}}",
         Face::Plain.size(),
         Face::Title.size(),
         Face::Heading.size(),
         Face::Strong.size(),
     );
-    for look in KINDS.map(|kind| kind.look()) {
-        let _ = write!(style, ".{} rect{{fill:{};stroke:{}}}", look.class, look.fill, look.line);
-        if look.text != INK {
-            let _ = write!(style, ".{} text{{fill:{}}}", look.class, look.text);
+    for style in KINDS.map(|kind| kind.style()) {
+        let _ = write!(css, ".{} rect{{fill:{};stroke:{}}}", style.class, style.fill, style.line);
+        if style.text != INK {
+            let _ = write!(css, ".{} text{{fill:{}}}", style.class, style.text);
         }
     }
     let mut heads = String::new();
     for stroke in FLOWS.map(Flow::stroke) {
         let dashes = if stroke.dashed { ";stroke-dasharray:5 4" } else { "" };
         let _ = write!(
-            style,
+            css,
             "path.{0}{{stroke:{1};marker-end:url(#{0}){dashes}}}",
             stroke.class, stroke.colour
         );
@@ -104,7 +104,7 @@ fn style() -> String {
             stroke.class, stroke.colour
         );
     }
-    format!("{style}</style>\n<defs>\n{heads}</defs>\n")
+    format!("{css}</style>\n<defs>\n{heads}</defs>\n")
 }
 
 /// A panel, its upper left corner at `at`.
@@ -131,7 +131,7 @@ fn panel(panel: &Panel, layout: &Layout, at: (f64, f64)) -> String {
     svg + "</g>\n"
 }
 
-/// An arrow with its label, and a rim that parts it from those that it crosses.
+/// An arrow with its label, and a white outline that separates it from arrows that it crosses.
 fn arrow(panel: &Panel, layout: &Layout, edge: &Edge) -> String {
     let Some(route) = layout.route(panel, edge) else { return String::new() };
     let points: Vec<_> = route.points.iter().map(|(x, y)| format!("{} {}", n(*x), n(*y))).collect();
@@ -141,11 +141,11 @@ fn arrow(panel: &Panel, layout: &Layout, edge: &Edge) -> String {
         format!("<path class=\"halo\" d=\"{line}\"/><path class=\"{class}\" d=\"{line}\"/>");
     for (i, line) in edge.label.iter().enumerate() {
         svg += &match route.label {
-            Place::Across(x, y) => {
+            LabelPosition::Across(x, y) => {
                 let y = if i == 0 { y - 5.0 } else { y + Face::Plain.size() + 3.0 };
                 text("", "middle", (x, y), line)
             }
-            Place::Beside(x, y) => text("", "", (x + 8.0, y - 7.0), line),
+            LabelPosition::Beside(x, y) => text("", "", (x + 8.0, y - 7.0), line),
         };
     }
     svg + "\n"
@@ -154,24 +154,24 @@ fn arrow(panel: &Panel, layout: &Layout, edge: &Edge) -> String {
 /// A box with its text.
 fn boxed(panel: &Panel, layout: &Layout, node: &Node) -> String {
     let at = layout.rect(node);
-    let class = node.kind.look().class;
-    let words = if panel.role.is_some() { row(node, &at, layout) } else { stack(node, &at) };
-    format!("<g id=\"{}\" class=\"{class}\">{}{words}</g>\n", node.id, rect(&at, " rx=\"5\""))
+    let class = node.kind.style().class;
+    let text = if panel.role.is_some() { row(node, &at, layout) } else { stack(node, &at) };
+    format!("<g id=\"{}\" class=\"{class}\">{}{text}</g>\n", node.id, rect(&at, " rx=\"5\""))
 }
 
 /// A layer's name, shapes and number of parameters, side by side.
 fn row(node: &Node, at: &Rect, layout: &Layout) -> String {
     let y = at.middle().1 + 4.5;
-    let places = [
+    let positions = [
         ("strong", "", at.x + INSET),
         ("", "end", at.right() - 2.0 * INSET - layout.count_width),
         ("", "end", at.right() - INSET),
     ];
-    let words = node.lines.iter().zip(places);
-    words.map(|(line, (face, anchor, x))| text(face, anchor, (x, y), line)).collect()
+    let columns = node.lines.iter().zip(positions);
+    columns.map(|(line, (face, anchor, x))| text(face, anchor, (x, y), line)).collect()
 }
 
-/// Lines one below the other.
+/// The lines of a box, one below the other.
 fn stack(node: &Node, at: &Rect) -> String {
     let lines = || node.lines.iter().enumerate();
     let (x, middle) = at.middle();
@@ -183,15 +183,15 @@ fn stack(node: &Node, at: &Rect) -> String {
     lines().map(line).collect()
 }
 
-/// What colours and lines mean.
+/// The legend: the meaning of colours and lines.
 fn legend((left, top): (f64, f64)) -> String {
     let mut svg = "<g id=\"legend\">\n".to_owned();
     let mut x = left;
-    for look in KINDS.map(|kind| kind.look()) {
+    for style in KINDS.map(|kind| kind.style()) {
         let swatch = Rect { x, y: top, width: 22.0, height: 14.0 };
-        let _ = write!(svg, "<g class=\"{}\">{}</g>", look.class, rect(&swatch, " rx=\"3\""));
-        svg += &text("", "", (x + 28.0, top + 11.0), look.meaning);
-        x += entry_width(look.meaning);
+        let _ = write!(svg, "<g class=\"{}\">{}</g>", style.class, rect(&swatch, " rx=\"3\""));
+        svg += &text("", "", (x + 28.0, top + 11.0), style.meaning);
+        x += entry_width(style.meaning);
     }
     x = left;
     for stroke in FLOWS.map(Flow::stroke) {
@@ -209,7 +209,7 @@ fn entry_width(meaning: &str) -> f64 {
 }
 
 fn legend_width() -> f64 {
-    let boxes: f64 = KINDS.iter().map(|kind| entry_width(kind.look().meaning)).sum();
+    let boxes: f64 = KINDS.iter().map(|kind| entry_width(kind.style().meaning)).sum();
     let arrows: f64 = FLOWS.iter().map(|flow| entry_width(flow.stroke().meaning)).sum();
     boxes.max(arrows)
 }
@@ -219,15 +219,15 @@ fn rect(rect: &Rect, more: &str) -> String {
     format!("<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"{more}/>")
 }
 
-fn text(face: &str, anchor: &str, (x, y): (f64, f64), words: &str) -> String {
+fn text(face: &str, anchor: &str, (x, y): (f64, f64), content: &str) -> String {
     let class = match format!("{face} {anchor}").trim() {
         "" => String::new(),
         class => format!(" class=\"{class}\""),
     };
-    format!("<text{class} x=\"{}\" y=\"{}\">{}</text>", n(x), n(y), escaped(words))
+    format!("<text{class} x=\"{}\" y=\"{}\">{}</text>", n(x), n(y), escaped(content))
 }
 
-/// A length with one digit behind the point, if that is not 0.
+/// A length with at most one decimal.
 fn n(length: f64) -> String {
     ((length * 10.0).round() / 10.0).to_string()
 }

@@ -1,20 +1,20 @@
-//! How wide a text is at the most, without knowing the font that will be at hand.
+//! An upper bound of the width of a text, as the viewer's font is unknown.
 
-/// The face of a line of text.
+/// The typeface of a line of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Face {
-    /// The picture's title.
+    /// The diagram's title.
     Title,
-    /// A panel's.
+    /// A panel's title.
     Heading,
-    /// A box's first line.
+    /// The first line of a box.
     Strong,
-    /// Everything else.
+    /// All other text.
     Plain,
 }
 
 impl Face {
-    /// Height of a letter's square, in pixels.
+    /// Font size in pixels.
     pub(super) fn size(self) -> f64 {
         match self {
             Face::Title => 20.0,
@@ -24,19 +24,19 @@ impl Face {
         }
     }
 
-    /// From one line to the next, in pixels.
+    /// Distance from one line to the next, in pixels.
     pub(super) fn leading(self) -> f64 {
         (self.size() * 1.3).ceil()
     }
 
-    /// Width of a text in pixels: that of DejaVu Sans, the widest face that `sans-serif` usually is.
+    /// Width of a text in pixels, in DejaVu Sans: the widest of the usual `sans-serif` fonts.
     pub(super) fn width(self, text: &str) -> f64 {
         let bold = if self == Face::Plain { 1.0 } else { 1.14 };
         text.chars().map(advance).sum::<f64>() * self.size() * bold
     }
 }
 
-/// A character's width as a share of the font's size.
+/// A character's width as a fraction of the font size.
 fn advance(character: char) -> f64 {
     match character {
         'i' | 'j' | 'l' | 'I' | 'J' | ' ' | '.' | ',' | ':' | '·' | '’' => 0.34,

@@ -1,4 +1,4 @@
-//! Runs as they were written before files held the networks' layers (checkpoint format 2).
+//! Runs in the older format 2, whose files do not contain the networks' layers.
 
 use gan_cuda::run::checkpoint::CheckpointWriter;
 use gan_cuda::run::snapshot;
@@ -9,7 +9,7 @@ use super::*;
 
 const IMAGES: usize = 40;
 
-/// Keys of `[gan]` and their values, by which the layers of a preset differed.
+/// The keys of `[gan]` that described a preset's layers in format 2, and their values.
 fn numbers(preset: &str, widths: [&[i64]; 2]) -> Vec<(&'static str, Value)> {
     let [generator, discriminator] = widths.map(|widths| Value::try_from(widths).unwrap());
     let mut numbers = vec![
@@ -23,7 +23,7 @@ fn numbers(preset: &str, widths: [&[i64]; 2]) -> Vec<(&'static str, Value)> {
         "cgan" => [true, true, true],
         _ => [true, false, true],
     };
-    // As the presets have them.
+    // The presets' values.
     let rate = if preset == "cgan" { 0.4 } else { 0.3 };
     numbers.extend(leaky.then_some(("leaky_slope", Value::Float(0.2))));
     numbers.extend(dropout.then_some(("dropout", Value::Float(rate))));
@@ -32,8 +32,8 @@ fn numbers(preset: &str, widths: [&[i64]; 2]) -> Vec<(&'static str, Value)> {
     numbers
 }
 
-/// A configuration's text as it was written.
-fn older_text(config: &Config, widths: [&[i64]; 2]) -> String {
+/// A configuration as text in format 2.
+fn config_in_format_2(config: &Config, widths: [&[i64]; 2]) -> String {
     let mut table: Table = toml::from_str(&config.to_text().unwrap()).unwrap();
     for key in ["summary", "source", "notes", "sample_grid"] {
         table.remove(key).unwrap();
@@ -48,8 +48,8 @@ fn older_text(config: &Config, widths: [&[i64]; 2]) -> String {
     toml::to_string(&table).unwrap()
 }
 
-/// Makes a run's checkpoint, and its configuration, what they were.
-fn make_older(run: &RunDir, iteration: u64, text: &str, widths: [&[i64]; 2]) {
+/// Converts a run's configuration and checkpoint to format 2.
+fn convert_to_format_2(run: &RunDir, iteration: u64, text: &str, widths: [&[i64]; 2]) {
     fs::write(run.config(), text).unwrap();
     let folder = run.checkpoint(iteration);
     let checkpoint = Checkpoint::load(&folder).unwrap();
@@ -75,13 +75,13 @@ fn make_older(run: &RunDir, iteration: u64, text: &str, widths: [&[i64]; 2]) {
     forge::forge(&folder.join("state.safetensors"), &version(3), &version(2));
 }
 
-/// The widths of [`small`], and one layer a network, which leaves neither BatchNorm nor dropout
-/// where the first layer has none.
+/// The widths of [`small`], and a single hidden layer for each network, which may leave no
+/// BatchNorm or dropout.
 const WIDTHS: [[&[i64]; 2]; 2] = [[&[24, 33], &[32, 17]], [&[24], &[32]]];
 
 #[test]
-fn run_of_format_2_goes_on_as_if_it_had_never_stopped() {
-    // Format 2 knew no convolutions.
+fn resumed_run_in_format_2_equals_uninterrupted_run() {
+    // Format 2 had no convolutions.
     let presets = gan_cuda::gan::preset::presets().iter();
     for preset in presets.filter(|preset| !runs::sizes::is_convolutional(preset)) {
         for widths in WIDTHS {
@@ -96,7 +96,7 @@ fn run_of_format_2_goes_on_as_if_it_had_never_stopped() {
 
             let half = Config { iterations: Some(2), ..whole.clone() };
             let run = train(&half, &data, runs.path());
-            make_older(&run, 2, &older_text(&half, widths), widths);
+            convert_to_format_2(&run, 2, &config_in_format_2(&half, widths), widths);
             let read = Config::read(&run.config()).unwrap();
             assert_eq!(read.gan, whole.gan, "{} {widths:?}", preset.name);
             let loaded = Checkpoint::load(&run.checkpoint(2)).unwrap();
@@ -104,12 +104,12 @@ fn run_of_format_2_goes_on_as_if_it_had_never_stopped() {
             assert_eq!(snapshot::config(&loaded).unwrap(), read);
             snapshot::sampler(Cpu::<f32>::new(1), &loaded, &read, 4).unwrap();
 
-            let go_on = Config { iterations: Some(4), ..read };
-            resume(&go_on, &data, &run, 2).train(&mut (), &NEVER).unwrap();
+            let longer = Config { iterations: Some(4), ..read };
+            resume(&longer, &data, &run, 2).train(&mut (), &NEVER).unwrap();
             let mut got = left_by(&run);
             for files in [&mut got, &mut want] {
                 without_total_epochs(files);
-                // The older run's own.
+                // It is in format 2 in one of the runs only.
                 files.retain(|name, _| !name.starts_with("checkpoint-000002"));
             }
             assert_same(&got, &want, &format!("{} {widths:?}", preset.name));

@@ -1,4 +1,4 @@
-//! Scores in training: whoever can tell at any iteration how good the generator is.
+//! Scores during training: the trait of evaluators, and which scores a run has.
 
 use crate::data::{Places, Source};
 use crate::device::Device;
@@ -7,18 +7,18 @@ use crate::formats::records::{Measure, Scores};
 use crate::gan::Gan;
 use crate::run::config::Config;
 
-/// Scores the generator of a GAN in training: [`Evaluator`](super::Evaluator), or one of one's own.
+/// Scores the generator of a GAN in training: [`Evaluator`](super::Evaluator), or your own type.
 pub trait Evaluate<D: Device> {
-    /// The scores now. They may depend on the networks alone, so that a run that was stopped has
-    /// the same as one that was not; and nothing that is learnt may depend on them.
+    /// Computes the current scores. They must depend on the networks only, so that a resumed run
+    /// has the same scores as an uninterrupted one, and must not affect training.
     ///
     /// # Errors
-    /// When the device fails, and the like.
+    /// When the scores cannot be computed, such as when the device fails.
     fn evaluate(&mut self, gan: &mut Gan<D>) -> Result<Scores>;
 }
 
-/// Whether runs of a configuration have such a score: FCD needs a classifier, which a folder without
-/// classes has not.
+/// Whether runs of a configuration have this score: FCD needs a classifier, and a folder without
+/// classes has none.
 pub fn has_score(config: &Config, measure: Measure) -> bool {
     match (&config.dataset, measure) {
         (Some(source @ Source::Folder(_)), Measure::Fcd) => has_classes(source, &Places::default()),
@@ -26,7 +26,7 @@ pub fn has_score(config: &Config, measure: Measure) -> bool {
     }
 }
 
-/// Whether images have classes, though a generator may not ask for any.
+/// Whether the images of a source have classes, even if the GAN is not conditional.
 pub fn has_classes(source: &Source, places: &Places) -> bool {
     source.classes(places).is_ok_and(|classes| classes > 1)
 }

@@ -1,4 +1,4 @@
-//! What a picture says against what the engine does.
+//! Diagrams are correct: they show what the engine does.
 
 use std::collections::BTreeSet;
 
@@ -26,14 +26,14 @@ fn position(panel: &Panel, part: &str) -> Option<usize> {
     node.map(|node| node.rows.start)
 }
 
-/// The parameters of all layers that a panel draws.
+/// The total number of parameters in a panel.
 fn parameters(panel: &Panel) -> usize {
     let counts = panel.nodes.iter().filter_map(|node| node.lines.get(2));
     counts.map(|text| number(text)).sum()
 }
 
 #[test]
-fn parameters_of_all_layers_add_up_to_the_networks() {
+fn parameters_of_layers_add_up_to_those_of_the_networks() {
     for case in cases() {
         for (panel, of) in case.diagram().panels.iter().zip(specs(&case)) {
             assert_eq!(parameters(panel), of.parameters(), "{} {}", case.name, panel.id);
@@ -42,36 +42,36 @@ fn parameters_of_all_layers_add_up_to_the_networks() {
     let case = Case::published("cgan");
     let gan = Gan::new(Cpu::<f32>::new(1), case.model.clone(), 0).unwrap();
     for (panel, network) in
-        case.diagram().panels.iter().zip(Role::BOTH.map(|role| &gan.player(role).network))
+        case.diagram().panels.iter().zip(Role::BOTH.map(|role| &gan.trained_network(role).network))
     {
         assert_eq!(parameters(panel), network.params().count(), "{}", panel.id);
     }
 }
 
 #[test]
-fn every_module_is_drawn_in_its_order_with_the_shape_that_it_puts_out() {
+fn modules_are_in_order_with_their_output_shapes() {
     for case in cases() {
         for (panel, of) in case.diagram().panels.iter().zip(specs(&case)) {
             let drawn = panel.nodes.iter().filter(|node| node.lines[0].contains(": "));
             let drawn: Vec<_> = drawn.map(|node| node.lines[0].clone()).collect();
-            // With the sequence's key where there are several.
+            // Modules are named with their sequence's key if there are several sequences.
             let keys: Vec<_> = of.layers().map(|(key, _)| key).collect();
             let prefix = keys[0].trim_end_matches('0');
             let one = keys.iter().all(|key| key.starts_with(prefix));
-            let place = |key: String| if one { key.replace(prefix, "") } else { key };
-            let layers = of.layers().map(|(key, layer)| format!("{}: {layer}", place(key)));
+            let name = |key: String| if one { key.replace(prefix, "") } else { key };
+            let layers = of.layers().map(|(key, layer)| format!("{}: {layer}", name(key)));
             let layers: Vec<_> = layers.collect();
             assert_eq!(drawn, layers, "{} {}", case.name, panel.id);
             let nodes = panel.nodes.iter().filter(|n| n.lines[0].contains(": "));
-            // One number for each image, in the end.
+            // The discriminator's output is one number for each image.
             let last = match of.output() {
                 Shape::Image([1, 1, 1]) => Shape::Features(1),
                 output => output,
             };
-            let behind = of.inputs()[1..].iter().copied().chain([last]);
-            for (node, behind) in nodes.zip(behind) {
+            let outputs = of.inputs()[1..].iter().copied().chain([last]);
+            for (node, output) in nodes.zip(outputs) {
                 let edge = panel.edges.iter().find(|edge| edge.from == node.id).unwrap();
-                let row = match behind {
+                let row = match output {
                     Shape::Features(features) => features.to_string(),
                     Shape::Image(extents) => extents.map(|extent| extent.to_string()).join(", "),
                 };
@@ -82,20 +82,20 @@ fn every_module_is_drawn_in_its_order_with_the_shape_that_it_puts_out() {
     }
 }
 
-/// A Sigmoid elsewhere is run as any layer is.
+/// A Sigmoid elsewhere is an ordinary layer.
 #[test]
-fn sigmoid_that_closes_the_discriminator_is_drawn_as_part_of_its_loss() {
-    let taken = |panel: &Panel| {
+fn final_sigmoid_of_the_discriminator_is_shown_as_part_of_its_loss() {
+    let in_loss = |panel: &Panel| {
         let nodes = panel.nodes.iter().filter(|node| node.lines.contains(&IN_LOSS.to_owned()));
         nodes.map(|node| node.lines[0].clone()).collect::<Vec<_>>()
     };
     const IN_LOSS: &str = "computed with the loss";
     for case in cases() {
         let diagram = case.diagram();
-        let [generator, discriminator] = [&diagram.panels[0], &diagram.panels[1]].map(taken);
-        let closing = specs(&case)[1].layers().count() - 1;
+        let [generator, discriminator] = [&diagram.panels[0], &diagram.panels[1]].map(in_loss);
+        let last = specs(&case)[1].layers().count() - 1;
         let want = match case.settings().loss {
-            Loss::Bce => vec![format!("{closing}: Sigmoid()")],
+            Loss::Bce => vec![format!("{last}: Sigmoid()")],
             _ => Vec::new(),
         };
         assert_eq!((generator, discriminator), (Vec::new(), want), "{}", case.name);
@@ -103,7 +103,7 @@ fn sigmoid_that_closes_the_discriminator_is_drawn_as_part_of_its_loss() {
 }
 
 #[test]
-fn the_first_update_is_the_presets_and_fresh_fakes_have_noise_of_their_own() {
+fn order_of_updates_and_noise_for_fresh_fakes_match_the_settings() {
     for case in cases() {
         let [.., iteration] = &case.diagram().panels;
         let [g, d] = ["adam_G", "adam_D"].map(|id| position(iteration, id).unwrap());
@@ -117,12 +117,12 @@ fn the_first_update_is_the_presets_and_fresh_fakes_have_noise_of_their_own() {
     }
 }
 
-/// Columns of the input of every Linear, channels of every convolution, and the multiplications for each
-/// of them in a row.
-fn multiplying(network: &NetworkSpec) -> Vec<[usize; 2]> {
+/// For every Linear and convolution, the input features or channels, and the multiplications for
+/// each of them per row.
+fn weighted_layers(network: &NetworkSpec) -> Vec<[usize; 2]> {
     let pixels = |shape: Shape| shape.image()[1] * shape.image()[2];
     let layers = network.layers().zip(network.inputs());
-    let multiplying = |((_, layer), &input): ((_, Layer), &Shape)| match layer {
+    let multiplications = |((_, layer), &input): ((_, Layer), &Shape)| match layer {
         Layer::Linear { inputs, outputs } => Some([inputs, outputs]),
         Layer::Conv2d(convolution) => {
             let Convolution { inputs, outputs, kernel, .. } = convolution;
@@ -134,35 +134,35 @@ fn multiplying(network: &NetworkSpec) -> Vec<[usize; 2]> {
         }
         _ => None,
     };
-    layers.filter_map(multiplying).collect()
+    layers.filter_map(multiplications).collect()
 }
 
-/// A forward pass, or the gradients of all weights, of every layer.
-fn products(layers: &[[usize; 2]], rows: u64) -> u64 {
+/// Operations of a forward pass of these layers, or of the gradients of their weights.
+fn flop(layers: &[[usize; 2]], rows: u64) -> u64 {
     layers.iter().map(|[inputs, outputs]| 2 * rows * (inputs * outputs) as u64).sum()
 }
 
-/// The operations of a pass, counted from its box alone.
+/// The operations of a pass, counted from its box only.
 fn operations(node: &Node, model: &Model) -> u64 {
     let Kind::Network(role) = node.kind else { return 0 };
     let (network, batch) = (model.network(role), model.settings().batch_size);
-    let all = multiplying(network);
+    let all = weighted_layers(network);
     let [_, width] = all[0];
     let own = match network.layers().find(|(_, layer)| layer.parameters() > 0) {
         Some((_, Layer::Linear { .. })) => network.input().shape.elements(),
         _ => network.input().shape.image()[0],
     };
     let rows = |role| if role == Role::Generator { batch } else { 2 * batch } as u64;
-    let after_first = |rows| products(&all[1..], rows);
+    let after_first = |rows| flop(&all[1..], rows);
     match node.lines[..] {
         [ref pass, ref text, ..] if pass.ends_with("forward") => {
             let (rows, _) = text.split_once(' ').unwrap();
-            products(&all, number(rows) as u64)
+            flop(&all, number(rows) as u64)
         }
-        [ref pass, ref text, ..] if pass.ends_with("backward") && text.starts_with("gradients") => {
+        [ref pass, ref text, ..] if pass.ends_with("backward") && text == "weight gradients" => {
             let (rows, label) = (rows(role), network.input().label);
             let table = label.map_or(0, |label| 2 * rows * (label.classes * width) as u64);
-            products(&all, rows) + after_first(rows) + table
+            flop(&all, rows) + after_first(rows) + table
         }
         [ref pass, ..] if pass.ends_with("backward") => {
             let rows = batch as u64;
@@ -173,7 +173,7 @@ fn operations(node: &Node, model: &Model) -> u64 {
 }
 
 #[test]
-fn the_passes_drawn_are_the_work_that_an_iteration_does() {
+fn passes_add_up_to_the_work_of_an_iteration() {
     for case in cases().iter().filter(|case| !case.name.contains("wide")) {
         let [.., iteration] = &case.diagram().panels;
         let drawn: u64 = iteration.nodes.iter().map(|node| operations(node, &case.model)).sum();
@@ -182,38 +182,33 @@ fn the_passes_drawn_are_the_work_that_an_iteration_does() {
 }
 
 #[test]
-fn passes_of_the_generator_are_those_that_batch_norm_counts() {
+fn generator_passes_match_num_batches_tracked() {
     for case in cases().iter().filter(|case| case.name.ends_with("narrow")) {
         let mut gan = Gan::new(Cpu::<f32>::new(1), case.model.clone(), 0).unwrap();
         gan.set_completed(1).unwrap();
         let [.., iteration] = &case.diagram().panels;
         let drawn = iteration.nodes.iter().filter(|node| node.lines[0] == "G forward").count();
-        assert_eq!(drawn as u64, gan.passes(Role::Generator), "{}", case.name);
+        assert_eq!(drawn as u64, gan.batches_tracked(Role::Generator), "{}", case.name);
     }
 }
 
 #[test]
-fn passes_say_what_their_network_does_in_training_alone() {
+fn forward_passes_mention_batch_norm_and_dropout() {
     for case in cases() {
         let [.., iteration] = &case.diagram().panels;
         for (network, name) in specs(&case).into_iter().zip(["G forward", "D forward"]) {
             let passes = iteration.nodes.iter().filter(|node| node.lines[0] == name);
             for lines in passes.map(|node| &node.lines) {
-                let says = |text: &str| lines.iter().any(|line| line == text);
-                let said = [says("BatchNorm by the batch"), says("dropout masks of its own")];
-                assert_eq!(
-                    said,
-                    [network.has_batch_norm(), network.has_dropout()],
-                    "{} {name}",
-                    case.name
-                );
+                let has = |text: &str| lines.iter().any(|line| line == text);
+                let found = [has("BatchNorm: batch statistics"), has("new dropout masks")];
+                assert_eq!(found, [network.has_batch_norm(), network.has_dropout()], "{} {name}", case.name);
             }
         }
     }
 }
 
 #[test]
-fn dropout_that_drops_nothing_lets_both_updates_share_a_pass() {
+fn updates_share_a_discriminator_pass_if_dropout_is_zero() {
     let passes = |dropout| {
         let rewrite = Rewrite { dropout: Some(dropout), ..Rewrite::default() };
         let case = Case::new("cgan", "", rewrite, |_| ());
@@ -223,7 +218,7 @@ fn dropout_that_drops_nothing_lets_both_updates_share_a_pass() {
     assert_eq!([passes(0.4), passes(0.0)], [2, 1]);
 }
 
-/// The boxes from which arrows of some kinds lead to this one.
+/// All boxes from which arrows of some kinds lead to this one.
 fn sources(panel: &Panel, to: &str, flows: &[Flow]) -> BTreeSet<String> {
     let mut found = BTreeSet::from([to.to_owned()]);
     loop {
@@ -237,7 +232,7 @@ fn sources(panel: &Panel, to: &str, flows: &[Flow]) -> BTreeSet<String> {
 }
 
 #[test]
-fn each_update_is_fed_by_its_loss_alone() {
+fn gradients_of_each_update_come_from_its_loss_only() {
     let forward = [Flow::Forward, Flow::Detached];
     for case in cases() {
         let [.., iteration] = &case.diagram().panels;
@@ -247,17 +242,17 @@ fn each_update_is_fed_by_its_loss_alone() {
             let losses: Vec<_> = fed.iter().filter(|id| id.contains("loss")).collect();
             assert_eq!(losses, [&id("loss")], "{}", case.name);
             assert_eq!(fed.iter().any(|id| id.contains("_G_backward")), side == "G");
-            let seen = sources(iteration, &id("loss"), &forward);
-            assert!(seen.iter().any(|id| id.contains("noise")), "{}", case.name);
+            let inputs = sources(iteration, &id("loss"), &forward);
+            assert!(inputs.iter().any(|id| id.contains("noise")), "{}", case.name);
             if side == "D" {
-                assert!(seen.contains("iteration_reals"), "{}", case.name);
+                assert!(inputs.contains("iteration_reals"), "{}", case.name);
             }
         }
     }
 }
 
 #[test]
-fn every_arrow_has_two_ends_and_every_box_an_arrow() {
+fn every_arrow_connects_two_boxes_and_every_box_has_an_arrow() {
     for case in cases() {
         let Diagram { panels, .. } = case.diagram();
         let mut names = BTreeSet::new();

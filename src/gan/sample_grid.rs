@@ -1,4 +1,4 @@
-//! How many images a picture shows, of which classes, and in how many rows and columns.
+//! The layout of a grid of generated images: rows, columns, and the class of each image.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,8 @@ use crate::ranges::SAMPLES;
 /// Images of each class in a row.
 const PER_CLASS: usize = 10;
 
-/// A sample grid's extents, in files as "4x8"; a conditional GAN has a row per class instead.
+/// Rows and columns of a sample grid, in files as "4x8". A conditional GAN has a row for each class
+/// instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grid {
     /// Rows of images.
@@ -22,9 +23,10 @@ impl FromStr for Grid {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let sides = text.split_once(['x', 'X', '×']);
-        let sides = sides.and_then(|(a, b)| Some((a.parse::<u64>().ok()?, b.parse::<u64>().ok()?)));
-        match sides {
+        let extents = text.split_once(['x', 'X', '×']);
+        let extents =
+            extents.and_then(|(a, b)| Some((a.parse::<u64>().ok()?, b.parse::<u64>().ok()?)));
+        match extents {
             Some((rows, columns)) if SAMPLES.holds(rows.saturating_mul(columns)) => {
                 Ok(Grid { rows: rows as usize, columns: columns as usize })
             }
@@ -41,44 +43,44 @@ impl fmt::Display for Grid {
 
 kept_as_text!(Grid);
 
-/// Generated images in rows and columns.
+/// A grid of generated images, row by row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Arrangement {
-    /// The places: at least as many as there are images.
+pub struct SampleGrid {
+    /// Rows and columns: at least as many cells as images.
     pub grid: Grid,
-    /// How many images there are, row by row.
+    /// The number of images.
     pub count: usize,
-    /// A label for each image; none where the set-up has no classes.
+    /// A label for each image; empty if the model has no classes.
     pub labels: Vec<u32>,
 }
 
-impl Arrangement {
-    /// The picture that training makes: a row per class, or `plain` without classes.
+impl SampleGrid {
+    /// The sample grid of training: a row for each class, or `plain` without classes.
     pub fn standard(plain: Grid, classes: Option<usize>) -> Self {
         let classes: Vec<u32> = (0..classes.unwrap_or(0) as u32).collect();
         let grid = standard_grid(plain, &classes);
         Self::new(grid, grid.rows * grid.columns, &classes)
     }
 
-    /// `count` images divided among `classes`: as many of one as of another, one class after the
-    /// other. Without classes no image has a label.
+    /// `count` images, distributed evenly over `classes` and sorted by class. Without classes,
+    /// images have no labels.
     ///
     /// # Panics
-    /// When the grid has not enough places.
+    /// When the grid does not have enough cells.
     pub fn new(grid: Grid, count: usize, classes: &[u32]) -> Self {
         assert!(count <= grid.rows * grid.columns, "{count} images in {grid:?}");
         Self { grid, count, labels: labels_of(count, classes) }
     }
 }
 
-/// The labels of `count` images divided among `classes`, as many of one as of another, one class
-/// after the other; none without classes.
+/// The labels of `count` images, distributed evenly over `classes` and sorted by class; empty
+/// without classes.
 pub fn labels_of(count: usize, classes: &[u32]) -> Vec<u32> {
     let label = |i: usize| classes.get(i * classes.len() / count).copied();
     (0..count).filter_map(label).collect()
 }
 
-/// The grid that shows these classes as training does.
+/// Rows and columns of the sample grid of training for these classes.
 pub fn standard_grid(plain: Grid, classes: &[u32]) -> Grid {
     match classes.len() {
         0 => plain,
@@ -91,12 +93,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn training_shows_a_row_per_class_or_the_grid_without_classes() {
+    fn standard_grid_has_a_row_for_each_class_or_the_given_extents() {
         let plain = Grid { rows: 8, columns: 8 };
-        let cgan = Arrangement::standard(plain, Some(3));
+        let cgan = SampleGrid::standard(plain, Some(3));
         assert_eq!((cgan.grid, cgan.count), (Grid { rows: 3, columns: 10 }, 30));
         assert_eq!(cgan.labels, [[0; 10], [1; 10], [2; 10]].concat());
-        let mlp = Arrangement::standard(plain, None);
+        let mlp = SampleGrid::standard(plain, None);
         assert_eq!((mlp.grid, mlp.count), (Grid { rows: 8, columns: 8 }, 64));
         assert!(mlp.labels.is_empty());
     }
@@ -112,11 +114,11 @@ mod tests {
     }
 
     #[test]
-    fn images_are_divided_evenly_among_the_classes_in_their_order() {
+    fn images_are_distributed_evenly_over_the_classes_in_order() {
         let grid = Grid { rows: 2, columns: 4 };
-        assert_eq!(Arrangement::new(grid, 8, &[7, 3]).labels, [7, 7, 7, 7, 3, 3, 3, 3]);
-        assert_eq!(Arrangement::new(grid, 5, &[7, 3]).labels, [7, 7, 7, 3, 3]);
-        assert_eq!(Arrangement::new(grid, 2, &[4, 5, 6, 7]).labels, [4, 6]);
-        assert_eq!(Arrangement::new(grid, 1, &[9]).labels, [9]);
+        assert_eq!(SampleGrid::new(grid, 8, &[7, 3]).labels, [7, 7, 7, 7, 3, 3, 3, 3]);
+        assert_eq!(SampleGrid::new(grid, 5, &[7, 3]).labels, [7, 7, 7, 3, 3]);
+        assert_eq!(SampleGrid::new(grid, 2, &[4, 5, 6, 7]).labels, [4, 6]);
+        assert_eq!(SampleGrid::new(grid, 1, &[9]).labels, [9]);
     }
 }

@@ -1,25 +1,25 @@
-//! A network with all that its training takes.
+//! A network together with everything that its training needs.
 
-use super::iteration::{Step, batches_at_once};
+use super::iteration::{Step, max_batches_per_pass};
 use super::model::Model;
 use super::role::Role;
 use crate::device::{Device, Result, ops};
 use crate::nn::{Activations, Adam, Flat, Network, NetworkSpec};
 
 /// One of the two networks in training.
-pub struct Player<D: Device> {
+pub struct TrainedNetwork<D: Device> {
     /// The network.
     pub network: Network<D>,
-    /// What passes left behind.
+    /// The activations that the last forward pass saved.
     pub activations: Activations<D>,
-    /// Gradients of the network's parameters, as the last pass back left them.
+    /// The gradients of the parameters, from the last backward pass.
     pub gradients: Flat<D>,
-    /// The optimiser.
+    /// The optimizer.
     pub adam: Adam<D>,
 }
 
-impl<D: Device> Player<D> {
-    /// A network with freshly drawn weights, for its passes in these steps.
+impl<D: Device> TrainedNetwork<D> {
+    /// A network with newly initialized weights, and activations for its passes in these steps.
     pub(super) fn new(
         device: &D,
         model: &Model,
@@ -34,7 +34,7 @@ impl<D: Device> Player<D> {
             Role::Discriminator => 1,
         };
         network.initialize(device, settings.init, &mut crate::rng::host(seed, stream))?;
-        let batches = batches_at_once(steps, role);
+        let batches = max_batches_per_pass(steps, role);
         Ok(Self {
             activations: Activations::new(device, spec, settings.batch_size, batches)?,
             gradients: Flat::like(device, network.params())?,
@@ -43,11 +43,12 @@ impl<D: Device> Player<D> {
         })
     }
 
-    /// Numbers that the network's parameters, their gradients and Adam's moments have.
+    /// How many floats parameters, gradients, Adam's moments and running statistics hold.
     pub(super) fn numbers(spec: &NetworkSpec) -> usize {
         4 * spec.parameters() + spec.statistics()
     }
 
+    /// An optimizer step.
     pub(super) fn step(&mut self, device: &D, constants: ops::Adam) {
         let Self { network, gradients, adam, .. } = self;
         adam.step(device, network.params_mut(), gradients, constants);

@@ -1,15 +1,15 @@
-//! An SVG file taken apart: its boxes, arrows and words, in pixels.
+//! Parses an SVG file into boxes, arrows and texts, with positions in pixels.
 
 use ab_glyph::{Font, FontRef};
 use roxmltree::{Document, Node};
 
 const FONT: &[u8] = include_bytes!("../../data/fonts/DejaVuSans-ascii.ttf");
-/// Of a font's size: DejaVu's bold face is wider by so much.
+/// Width of DejaVu's bold face relative to the regular one.
 const BOLD: f64 = 1.12;
-/// Of a font's size: a character that the font at hand lacks.
+/// Width of a character that is missing in the font, relative to the font size.
 const UNKNOWN: f64 = 0.8;
 
-/// A rectangle by its corners.
+/// A rectangle.
 #[derive(Clone, Copy, Debug)]
 pub struct Rect {
     pub left: f64,
@@ -19,20 +19,20 @@ pub struct Rect {
 }
 
 impl Rect {
-    /// Whether two rectangles share more than an edge.
-    pub fn meets(&self, other: &Rect) -> bool {
+    /// Whether two rectangles overlap by more than an edge.
+    pub fn overlaps(&self, other: &Rect) -> bool {
         let apart = self.right.min(other.right) - self.left.max(other.left);
         let below = self.bottom.min(other.bottom) - self.top.max(other.top);
         apart > 0.1 && below > 0.1
     }
 
-    /// The rectangle with so much more, or less, on every side.
-    pub fn grown(&self, by: f64) -> Rect {
+    /// The rectangle expanded (or shrunk) on every side.
+    pub fn expanded(&self, by: f64) -> Rect {
         let (left, top) = (self.left - by, self.top - by);
         Rect { left, top, right: self.right + by, bottom: self.bottom + by }
     }
 
-    pub fn holds(&self, other: &Rect) -> bool {
+    pub fn contains(&self, other: &Rect) -> bool {
         self.left <= other.left
             && self.top <= other.top
             && other.right <= self.right
@@ -40,43 +40,43 @@ impl Rect {
     }
 }
 
-/// Words, where they stand, and the box that they stand in.
+/// A text, its rectangle, and the ID of its box.
 #[derive(Debug)]
-pub struct Words {
+pub struct Text {
     pub text: String,
     pub at: Rect,
     pub inside: Option<String>,
 }
 
-/// An arrow's straight pieces.
+/// An arrow: its straight segments and end points.
 #[derive(Debug)]
 pub struct Arrow {
     pub class: String,
-    pub pieces: Vec<Rect>,
+    pub segments: Vec<Rect>,
     pub begin: (f64, f64),
     pub end: (f64, f64),
 }
 
-/// Everything in a picture.
+/// All elements of an SVG file.
 #[derive(Default)]
-pub struct Picture {
+pub struct ParsedSvg {
     pub size: (f64, f64),
     pub boxes: Vec<(String, Rect)>,
     pub arrows: Vec<Arrow>,
-    pub words: Vec<Words>,
+    pub texts: Vec<Text>,
 }
 
-impl Picture {
-    /// Takes apart what must be well-formed.
+impl ParsedSvg {
+    /// Parses a file, which must be well-formed.
     pub fn of(svg: &str) -> Self {
         let document = Document::parse(svg).unwrap();
         let root = document.root_element();
-        let mut picture =
+        let mut parsed =
             Self { size: (number(root, "width"), number(root, "height")), ..Self::default() };
         for node in root.descendants().filter(Node::is_element) {
-            picture.take(node);
+            parsed.take(node);
         }
-        picture
+        parsed
     }
 
     fn take(&mut self, node: Node) {
@@ -93,20 +93,20 @@ impl Picture {
             "path" if class != "halo" => self.arrows.push(arrow(node, class, (x, y))),
             "text" => {
                 let text = node.text().unwrap().to_owned();
-                let at = place(&text, class, (x + number(node, "x"), y + number(node, "y")));
+                let at = text_rect(&text, class, (x + number(node, "x"), y + number(node, "y")));
                 let grouped = node.parent_element().is_some_and(|p| p.attribute("class").is_some());
                 let inside = parent.filter(|_| grouped).map(str::to_owned);
-                self.words.push(Words { text, at, inside });
+                self.texts.push(Text { text, at, inside });
             }
             _ => (),
         }
     }
 
-    pub fn whole(&self) -> Rect {
+    pub fn bounds(&self) -> Rect {
         Rect { left: 0.0, top: 0.0, right: self.size.0, bottom: self.size.1 }
     }
 
-    /// The box of a name.
+    /// The box with this ID.
     pub fn find(&self, id: &str) -> Rect {
         self.boxes.iter().find(|(name, _)| name == id).unwrap().1
     }
@@ -116,7 +116,7 @@ fn number(node: Node, name: &str) -> f64 {
     node.attribute(name).unwrap_or("0").parse().unwrap()
 }
 
-/// Where a node's group has its corner.
+/// The origin of a node's group.
 fn origin(node: Node) -> (f64, f64) {
     let Some(shift) = node.ancestors().find_map(|node| node.attribute("transform")) else {
         return (0.0, 0.0);
@@ -133,18 +133,18 @@ fn arrow(node: Node, class: &str, (x, y): (f64, f64)) -> Arrow {
         (x + a.parse::<f64>().unwrap(), y + b.parse::<f64>().unwrap())
     };
     let points: Vec<_> = line.split('L').map(point).collect();
-    let piece = |ends: &[(f64, f64)]| {
+    let segment = |ends: &[(f64, f64)]| {
         let ((a, b), (c, d)) = (ends[0], ends[1]);
-        assert!(a == c || b == d, "a slanting line: {ends:?}");
+        assert!(a == c || b == d, "a diagonal line: {ends:?}");
         Rect { left: a.min(c), top: b.min(d), right: a.max(c), bottom: b.max(d) }
     };
-    let pieces = points.windows(2).map(piece).collect();
+    let segments = points.windows(2).map(segment).collect();
     let (begin, end) = (points[0], *points.last().unwrap());
-    Arrow { class: class.to_owned(), pieces, begin, end }
+    Arrow { class: class.to_owned(), segments, begin, end }
 }
 
-/// The place of words, measured by a real font.
-fn place(text: &str, class: &str, (x, y): (f64, f64)) -> Rect {
+/// The rectangle of a text, measured with a real font.
+fn text_rect(text: &str, class: &str, (x, y): (f64, f64)) -> Rect {
     let font = FontRef::try_from_slice(FONT).unwrap();
     let size = match class.split(' ').next() {
         Some("title") => 20.0,

@@ -1,4 +1,4 @@
-"""Tests of the recorder itself: `python -m unittest` in this folder (needs torch)."""
+"""Tests of golden runs: `python -m unittest` in this folder (needs torch)."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from pathlib import Path
 
 import torch
 
+import golden_run
 import presets
-import recorded_run
+from golden_run import DTYPES, Run
 from make import small
 from presets import PRESETS
-from recorded_run import DTYPES, Run
-from tolerances import compare, outlier_share, share
+from tolerances import compare, error_ratio, outlier_ratio
 
 FOLDER = Path(__file__).parent
 
 
-def worst_share(file: str, **changes: object) -> float:
-    """Replays a recorded file with its definition changed; the largest share."""
-    run, tensors = recorded_run.load(FOLDER / file)
+def worst_ratio(file: str, **changes: object) -> float:
+    """Replays a golden run with a changed preset; returns the largest ratio."""
+    run, tensors = golden_run.load(FOLDER / file)
     run = replace(run, preset=replace(run.preset, **changes))
-    results = recorded_run.replay(run, tensors, DTYPES[run.dtype])
+    results = golden_run.replay(run, tensors, DTYPES[run.dtype])
     return max(compare(run, results, tensors).values())
 
 
 class Definition(unittest.TestCase):
-    def test_every_wrong_definition_is_noticed(self) -> None:
+    def test_every_change_of_a_preset_is_detected(self) -> None:
         masks = "mlp-dropout_masks_f32.safetensors"
         for file, changes in (
             ("mlp_f32.safetensors", {"order": "g-first"}),
@@ -49,17 +49,17 @@ class Definition(unittest.TestCase):
             ("dcgan-rgb_f32.safetensors", {"bn_eps": 1e-3}),
         ):
             with self.subTest(file=file, **changes):
-                self.assertGreater(worst_share(file, **changes), 1)
+                self.assertGreater(worst_ratio(file, **changes), 1)
 
-    def test_masks_and_fresh_fakes_replay_to_the_same_bits(self) -> None:
+    def test_replays_with_masks_and_fresh_fakes_are_bitwise_the_same(self) -> None:
         sizes = {"g_hidden": (6, 5), "d_hidden": (7, 4), "image_shape": (1, 3, 2), "batch": 3}
         for name, order in (("cgan", "g-first"), ("cgan", "d-first"), ("mlp-dropout", "g-first")):
             run = Run(replace(PRESETS[name], order=order, fakes="fresh", **sizes), "f64")
-            inputs = recorded_run.draw(run, seed=3)
-            first, again = (recorded_run.replay(run, inputs, torch.float64) for _ in range(2))
+            inputs = golden_run.generate_inputs(run, seed=3)
+            first, again = (golden_run.replay(run, inputs, torch.float64) for _ in range(2))
             self.assertEqual(max(compare(run, first, again).values()), 0)
             wrong = inputs | {"in.0.mask.2.0": torch.ones_like(inputs["in.0.mask.2.0"])}
-            changed = recorded_run.replay(run, wrong, torch.float64)
+            changed = golden_run.replay(run, wrong, torch.float64)
             self.assertGreater(max(compare(run, changed, first).values()), 1)
 
     def test_state_dict_keys_are_those_of_the_sources(self) -> None:
@@ -73,11 +73,11 @@ class Definition(unittest.TestCase):
 
     def test_parameter_counts_of_convolutions_are_those_of_the_sources(self) -> None:
         for name, counts in (("dcgan", (778305, 138561)), ("dcgan-rgb", (3576704, 2765568))):
-            networks = recorded_run.build_networks(PRESETS[name]).values()
+            networks = golden_run.build_networks(PRESETS[name]).values()
             found = tuple(sum(p.numel() for p in network.parameters()) for network in networks)
             self.assertEqual(found, counts)
 
-    def test_convolutions_begin_as_in_the_sources(self) -> None:
+    def test_convolutions_are_initialized_as_in_the_sources(self) -> None:
         torch.manual_seed(4)
         generator = presets.build_generator(PRESETS["dcgan"])
         for key, mean, deviation in (
@@ -92,7 +92,7 @@ class Definition(unittest.TestCase):
             self.assertAlmostEqual(values.std().item(), deviation, delta=0.005)
         self.assertGreater(generator.state_dict()["conv_blocks.0.bias"].abs().max(), 0.01)
 
-    def test_a_label_is_a_plane_behind_the_images_channels(self) -> None:
+    def test_labels_are_channels_after_the_images_channels(self) -> None:
         preset = replace(small(PRESETS["cdcgan"]), loss="mse")
         torch.manual_seed(4)
         network = presets.build_discriminator(preset)
@@ -101,22 +101,22 @@ class Definition(unittest.TestCase):
         x = torch.cat((images, planes), dim=1).view(3, 11, 28, 28)
         torch.testing.assert_close(network(images, labels), network.model(x))
 
-    def test_levels_must_fit_the_image(self) -> None:
+    def test_number_of_convolutions_must_fit_the_image(self) -> None:
         self.assertTrue(all(preset.misfit() is None for preset in PRESETS.values()))
         odd = replace(PRESETS["dcgan"], image_shape=(1, 30, 28))
         self.assertIn("30x28 images cannot be halved 2 times", odd.misfit())
         large = replace(PRESETS["dcgan-rgb"], image_shape=(3, 128, 128))
         self.assertIn("4 levels make no 128x128 images", large.misfit())
 
-    def test_metadata_survives_writing_and_reading(self) -> None:
+    def test_metadata_is_written_and_read_back(self) -> None:
         for preset in PRESETS.values():
             run = Run(preset, "f64", 5, True)
-            self.assertEqual(recorded_run.from_metadata(recorded_run.to_metadata(run)), run)
+            self.assertEqual(golden_run.from_metadata(golden_run.to_metadata(run)), run)
 
-    def test_what_is_not_replayed_is_refused(self) -> None:
-        known = recorded_run.to_metadata(Run(PRESETS["dcgan"]))
-        nothing_new = {"lr_d": "0.0002", "r1": "0.0", "gp": "0", "ema": "0.0"}
-        run = recorded_run.from_metadata(known | nothing_new)
+    def test_unsupported_runs_are_refused(self) -> None:
+        known = golden_run.to_metadata(Run(PRESETS["dcgan"]))
+        neutral = {"lr_d": "0.0002", "r1": "0.0", "gp": "0", "ema": "0.0"}
+        run = golden_run.from_metadata(known | neutral)
         self.assertEqual(run.preset, PRESETS["dcgan"])
         for key, value in (
             ("schema", "3"),
@@ -126,7 +126,7 @@ class Definition(unittest.TestCase):
             ("lr_d", "0.0001"),
         ):
             with self.subTest(key=key), self.assertRaisesRegex(ValueError, value):
-                recorded_run.from_metadata(known | {key: value})
+                golden_run.from_metadata(known | {key: value})
 
 
 class Comparator(unittest.TestCase):
@@ -135,37 +135,37 @@ class Comparator(unittest.TestCase):
     def test_nan_and_wrong_shapes_fail(self) -> None:
         want = torch.ones(3)
         for key in ("out.0.fake", "after.0.D.model.0.bias", "eval.fake"):
-            self.assertEqual(share(self.cgan, key, torch.full((3,), math.nan), want), math.inf)
-            self.assertEqual(share(self.cgan, key, torch.ones(2), want), math.inf)
+            self.assertEqual(error_ratio(self.cgan, key, torch.full((3,), math.nan), want), math.inf)
+            self.assertEqual(error_ratio(self.cgan, key, torch.ones(2), want), math.inf)
 
     def test_one_outlier_in_a_small_tensor_is_allowed_and_two_are_not(self) -> None:
         error = torch.tensor([0.5, 0.0, 0.0])
-        self.assertLessEqual(outlier_share(error, 0.1, 1.0), 1)
+        self.assertLessEqual(outlier_ratio(error, 0.1, 1.0), 1)
         error[1] = 0.2
-        self.assertGreater(outlier_share(error, 0.1, 1.0), 1)
+        self.assertGreater(outlier_ratio(error, 0.1, 1.0), 1)
 
     def test_an_outlier_beyond_the_loose_bound_fails(self) -> None:
-        self.assertGreater(outlier_share(torch.tensor([1.5, 0.0, 0.0]), 0.1, 1.0), 1)
+        self.assertGreater(outlier_ratio(torch.tensor([1.5, 0.0, 0.0]), 0.1, 1.0), 1)
 
-    def test_bias_before_batch_norm_is_left_out_in_f32_only(self) -> None:
+    def test_bias_before_batch_norm_is_not_compared_in_f32(self) -> None:
         zero, one = torch.zeros(2), torch.ones(2)
-        self.assertIsNone(share(self.cgan, "after.0.G.model.2.bias", zero, one))
-        self.assertIsNotNone(share(self.cgan, "after.0.G.model.0.bias", zero, one))
+        self.assertIsNone(error_ratio(self.cgan, "after.0.G.model.2.bias", zero, one))
+        self.assertIsNotNone(error_ratio(self.cgan, "after.0.G.model.0.bias", zero, one))
         exact = replace(self.cgan, dtype="f64")
-        self.assertGreater(share(exact, "after.0.G.model.2.bias", zero, one), 1)
+        self.assertGreater(error_ratio(exact, "after.0.G.model.2.bias", zero, one), 1)
 
-    def test_so_it_is_where_a_convolution_feeds_one(self) -> None:
+    def test_bias_of_a_convolution_before_batch_norm_is_not_compared_in_f32(self) -> None:
         run, zero, one = Run(PRESETS["dcgan"]), torch.zeros(2), torch.ones(2)
         for key in ("model.0", "conv_blocks.0"):
-            self.assertIsNone(share(run, f"after.0.G.{key}.bias", zero, one))
+            self.assertIsNone(error_ratio(run, f"after.0.G.{key}.bias", zero, one))
         for key in ("G.conv_blocks.1", "G.conv_blocks.3", "D.model.0"):
-            self.assertIsNotNone(share(run, f"after.0.{key}.bias", zero, one))
+            self.assertIsNotNone(error_ratio(run, f"after.0.{key}.bias", zero, one))
 
-    def test_convolutions_may_round_more(self) -> None:
+    def test_convolutions_have_larger_tolerances(self) -> None:
         want = torch.ones(3)
         for key, widened in (("out.0.fake", 5), ("grad.G.model.0.weight", 5), ("out.0.loss_d", 1)):
             for name, factor in (("cgan", 1), ("dcgan", widened)):
-                got = share(Run(PRESETS[name]), key, want + factor * 2e-5, want)
+                got = error_ratio(Run(PRESETS[name]), key, want + factor * 2e-5, want)
                 self.assertAlmostEqual(got, 0.91, delta=0.01)
 
 
