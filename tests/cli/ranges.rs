@@ -4,8 +4,8 @@ use super::scratch::Scratch;
 
 const EXTENT: &str = "a whole number from 1 to 1,000,000";
 const ITERATIONS: &str = "a whole number from 1 to 4,294,967,295";
-const SHARE: &str = "a number from 0 to below 1";
-const POSITIVE_SHARE: &str = "a number above 0 and at most 1";
+const FRACTION: &str = "a number from 0 to below 1";
+const POSITIVE_FRACTION: &str = "a number above 0 and at most 1";
 const EPSILON: &str = "a number from 1e-12 to 1,000";
 
 /// Flag, range, a number below it and one above it.
@@ -18,16 +18,16 @@ const TRAIN: [(&str, &str, &str, &str); 23] = [
     ("--threads", "a whole number from 1 to 1,024", "0", "1025"),
     ("--batch-size", EXTENT, "0", "1000001"),
     ("--lr", EPSILON, "0", "1001"),
-    ("--b1", SHARE, "-0.1", "1"),
-    ("--b2", SHARE, "-1e-9", "1.5"),
+    ("--b1", FRACTION, "-0.1", "1"),
+    ("--b2", FRACTION, "-1e-9", "1.5"),
     ("--latent-dim", EXTENT, "0", "1000001"),
     ("--g-hidden", EXTENT, "0", "1000001"),
     ("--d-hidden", EXTENT, "-3", "1000001"),
     ("--d-loss-scale", "a number from 1e-6 to 1,000,000", "0", "1e7"),
-    ("--leaky-slope", POSITIVE_SHARE, "0", "1.01"),
-    ("--dropout", SHARE, "-0.5", "1"),
+    ("--leaky-slope", POSITIVE_FRACTION, "0", "1.01"),
+    ("--dropout", FRACTION, "-0.5", "1"),
     ("--bn-eps", EPSILON, "0", "1001"),
-    ("--bn-momentum", POSITIVE_SHARE, "0", "1.01"),
+    ("--bn-momentum", POSITIVE_FRACTION, "0", "1.01"),
     ("--sample-interval", ITERATIONS, "0", "4294967296"),
     ("--log-interval", ITERATIONS, "0", "4294967296"),
     ("--checkpoint-interval", ITERATIONS, "0", "4294967296"),

@@ -11,7 +11,7 @@ use super::flags::Args;
 use super::resolve::absolute;
 use crate::cli::display::{Verbosity, is_terminal, warn};
 use crate::cli::error::{Error, Result, refuse};
-use crate::cli::{layers, stages};
+use crate::cli::{layers, progress};
 
 /// Gives a new run's networks the classes of its data set; those of a `--config` file must have
 /// them. Opens no image.
@@ -107,7 +107,7 @@ fn fit_classes(config: &mut Config) -> Result<()> {
         return Ok(());
     }
     let classes = classes(config)?;
-    if !CLASSES.holds(classes as u64) {
+    if !CLASSES.contains(classes as u64) {
         return refuse("--dataset", format!("has {classes} classes; there must be {CLASSES}"));
     }
     let given = [("--dataset", Rewrite { classes: Some(classes), ..Rewrite::default() })];
@@ -123,12 +123,12 @@ fn load(args: &Args, config: &mut Config, order: ClassOrder) -> Result<Dataset> 
         && !is_terminal()
         && !args.dry_run
     {
-        say!("reading the images in {}", folder.display());
+        print_line!("reading the images in {}", folder.display());
     }
     let mut wanted = Wanted { keep: !args.dry_run, ..config.wanted(cache_folder())? };
     if config.class_names.is_empty() {
         wanted.class_order = order;
     }
-    let data = stages::load(&wanted, spoken && is_terminal());
+    let data = progress::load_dataset(&wanted, spoken && is_terminal());
     Ok(noted(args, config, data?))
 }

@@ -12,12 +12,12 @@ use gan_cuda::gan::settings::{Fakes, Loss, Order};
 use gan_cuda::nn::Init;
 use gan_cuda::ranges;
 
-use crate::cli::ranges::{
+use crate::cli::aliases::{all_widths, gpus};
+use crate::cli::sizes::SizeArgs;
+use crate::cli::value_parsers::{
     Optional, channels, choice, choice_or_none, interval_or_never, may_be_negative, preset,
     run_name, within,
 };
-use crate::cli::sizes::SizeArgs;
-use crate::cli::spelling::{all_widths, gpus};
 
 /// Flags of `train`, as they were given.
 #[derive(clap::Args)]
@@ -115,10 +115,10 @@ pub(super) struct ValueArgs {
     #[arg(long, value_name = "RATE", value_parser = within::<f64, _>(ranges::LEARNING_RATE))]
     pub(super) lr: Option<f64>,
     /// Adam's decay of the mean of gradients
-    #[arg(long, value_name = "B1", value_parser = within::<f64, _>(ranges::SHARE))]
+    #[arg(long, value_name = "B1", value_parser = within::<f64, _>(ranges::FRACTION))]
     pub(super) b1: Option<f64>,
     /// Adam's decay of the mean of squared gradients
-    #[arg(long, value_name = "B2", value_parser = within::<f64, _>(ranges::SHARE))]
+    #[arg(long, value_name = "B2", value_parser = within::<f64, _>(ranges::FRACTION))]
     pub(super) b2: Option<f64>,
     /// Distribution of the noise
     #[arg(long, value_parser = choice::<Latent>())]
@@ -137,16 +137,16 @@ pub(super) struct ValueArgs {
     #[arg(long, value_parser = choice::<Fakes>())]
     pub(super) fakes: Option<Fakes>,
     /// Slope of LeakyReLU for negative numbers
-    #[arg(long, value_name = "X", value_parser = within::<f64, _>(ranges::POSITIVE_SHARE))]
+    #[arg(long, value_name = "X", value_parser = within::<f64, _>(ranges::POSITIVE_FRACTION))]
     pub(super) leaky_slope: Option<f64>,
     /// Share of the discriminator's activations that dropout sets to zero
-    #[arg(long, value_name = "P", value_parser = within::<f64, _>(ranges::SHARE))]
+    #[arg(long, value_name = "P", value_parser = within::<f64, _>(ranges::FRACTION))]
     pub(super) dropout: Option<f64>,
     /// Number that BatchNorm adds to the variance
     #[arg(long, value_name = "X", value_parser = within::<f64, _>(ranges::EPSILON))]
     pub(super) bn_eps: Option<f64>,
     /// Share of the new batch in BatchNorm's running statistics
-    #[arg(long, value_name = "X", value_parser = within::<f64, _>(ranges::POSITIVE_SHARE))]
+    #[arg(long, value_name = "X", value_parser = within::<f64, _>(ranges::POSITIVE_FRACTION))]
     pub(super) bn_momentum: Option<f64>,
     /// How weights begin: default (as PyTorch) or normal:STD
     #[arg(long, value_name = "INIT")]

@@ -26,15 +26,15 @@ use gan_cuda::train::trainer::{
 };
 
 use super::advice::how_to_get;
-use super::device::{AnyDevice, Chosen, CpuChoice, open_device};
+use super::device::{AnyDevice, ChosenDevice, CpuOptions, open_device};
 use super::display::{
     Display, Verbosity, check_output, is_terminal, print_lines, print_wrapped, warn,
 };
+use super::progress::EvaluationBar;
 use super::signals::Signals;
-use super::stages::Bar;
 use crate::cli::error::Result;
 pub use flags::Args;
-use resume::{Found, Start, in_words};
+use resume::{ResumePoint, Start, in_words};
 
 /// Trains, from the beginning or from a checkpoint, and says with which code to exit.
 pub fn run(args: Args) -> Result<ExitCode> {
@@ -51,19 +51,19 @@ fn begin(args: &Args) -> Result<ExitCode> {
     args.check_classes(&config)?;
     // Images may take hours to decode: what else may be wrong comes first.
     initial::check::<Cpu<f32>>(&config)?;
-    check_room(args, &config, &chosen.device, true)?;
+    check_space(args, &config, &chosen.device, true)?;
     let data = data::find(args, &mut config)?;
-    Job { args, config, data, reason: chosen.reason }.start(chosen.device, Start::Anew)
+    Job { args, config, data, reason: chosen.reason }.start(chosen.device, Start::New)
 }
 
 fn resume(args: &Args, path: Option<&Path>) -> Result<ExitCode> {
-    let found = Found::find(args, path)?;
+    let found = ResumePoint::find(args, path)?;
     let was = found.config()?;
     let mut config = args.config_of_run(&was)?;
     args.check_classes(&config)?;
     let start = found.start(args, &mut config)?;
     let chosen = open(args, &config)?;
-    check_room(args, &config, &chosen.device, matches!(start, Start::Branch { .. }))?;
+    check_space(args, &config, &chosen.device, matches!(start, Start::Branch { .. }))?;
     let data = data::find_again(args, &mut config, &was)?;
     if let Start::Branch { checkpoint, .. } = &start
         && !args.output.branch
@@ -75,7 +75,7 @@ fn resume(args: &Args, path: Option<&Path>) -> Result<ExitCode> {
 
 /// Makes sure of a place for a new run's folder, and where images are to be decoded of memory, as far
 /// as it does not depend on their number.
-fn check_room(args: &Args, config: &Config, device: &AnyDevice, new: bool) -> Result<()> {
+fn check_space(args: &Args, config: &Config, device: &AnyDevice, new: bool) -> Result<()> {
     if let Source::Folder(_) = config.dataset()? {
         let model = config.model()?;
         match device {
@@ -89,9 +89,10 @@ fn check_room(args: &Args, config: &Config, device: &AnyDevice, new: bool) -> Re
     }
 }
 
-fn open(args: &Args, config: &Config) -> Result<Chosen> {
-    let cpu = CpuChoice { threads: config.threads, conv: config.conv };
-    open_device(config.device, config.precision, cpu, !args.length.no_graph)?.honouring(config.conv)
+fn open(args: &Args, config: &Config) -> Result<ChosenDevice> {
+    let cpu = CpuOptions { threads: config.threads, conv: config.conv };
+    open_device(config.device, config.precision, cpu, !args.length.no_graph)?
+        .supporting(config.conv)
 }
 
 /// A run about to be trained, on whatever device.
@@ -113,7 +114,7 @@ impl Job<'_> {
 
     fn start_on(self, device: impl Device, start: Start) -> Result<ExitCode> {
         if self.args.dry_run {
-            return self.foresee(device, &start);
+            return self.dry_run(device, &start);
         }
         let (config, data, runs_dir) =
             (self.config.clone(), &self.data, &self.args.output.runs_dir);
@@ -124,7 +125,7 @@ impl Job<'_> {
         // Until here there is nothing to save, and a signal ends the process.
         let signals = Signals::listen()?;
         let mut trainer = match start {
-            Start::Anew => Trainer::begin(config, device, data, runs_dir, &name)?,
+            Start::New => Trainer::begin(config, device, data, runs_dir, &name)?,
             Start::Run { run, lock, checkpoint, .. } => {
                 let lock = lock.map_or_else(|| run.lock(), Ok)?;
                 Trainer::resume(config, device, data, (run, lock), &checkpoint)?
@@ -144,7 +145,7 @@ impl Job<'_> {
         if self.config.evaluate_interval.is_none() {
             return Ok(None);
         }
-        let bar = Bar::new(self.args.verbosity() > Verbosity::Quiet && is_terminal());
+        let bar = EvaluationBar::new(self.args.verbosity() > Verbosity::Quiet && is_terminal());
         let learning = &mut |done, all| bar.show(Stage::Learning, done, all);
         let evaluator = Evaluator::new(device, &self.config, &self.data, learning);
         bar.finish();
@@ -169,8 +170,8 @@ impl Job<'_> {
                 .for_each(|line| print_wrapped(line));
             let run = trainer.run().path().display();
             match begun {
-                0 => say!("run       {run}"),
-                _ => say!("run       {run}, from iteration {begun}"),
+                0 => print_line!("run       {run}"),
+                _ => print_line!("run       {run}, from iteration {begun}"),
             }
             if begun < trainer.total() {
                 remarks.iter().for_each(|line| print_wrapped(line));
@@ -179,7 +180,7 @@ impl Job<'_> {
         // The device has its own copy.
         drop(self.data);
         let mut display = Display::new(verbosity, begun, trainer.total());
-        let end = trainer.train(&mut display, &signals.heard);
+        let end = trainer.train(&mut display, &signals.received);
         display.finish();
         let end = end?;
         let (signal, code) = match end {
@@ -203,11 +204,11 @@ impl Job<'_> {
     }
 
     /// Prints what a run would be: its `config.toml`, and the rest as comments of it.
-    fn foresee(&self, device: impl Device, start: &Start) -> Result<ExitCode> {
+    fn dry_run(&self, device: impl Device, start: &Start) -> Result<ExitCode> {
         let (config, data) = (&self.config, &self.data);
         let (mut gan, images) = build(config, device, data)?;
         match start {
-            Start::Anew => initialize(&mut gan, config)?,
+            Start::New => initialize(&mut gan, config)?,
             Start::Run { checkpoint, .. } => drop(restore(&mut gan, checkpoint, config, data)?),
             Start::Branch { checkpoint, .. } => {
                 restore_to_branch(&mut gan, checkpoint, config, images.schedule())?;
@@ -216,10 +217,10 @@ impl Job<'_> {
         let text = self.config.to_text()?;
         if self.args.verbosity() > Verbosity::Quiet {
             for line in self.banner(&gan, images.schedule()).iter().chain(&remarks(start, true)) {
-                say!("# {line}");
+                print_line!("# {line}");
             }
-            say!("# a dry run: nothing was written");
-            say!("");
+            print_line!("# a dry run: nothing was written");
+            print_line!("");
             print_lines(&text);
         }
         check_output()?;
@@ -335,11 +336,11 @@ fn farewell(trainer: &Trainer<impl Device>, begun: u32) -> Result<()> {
     };
     print_best(trainer)?;
     match begun < done {
-        true => say!(
+        true => print_line!(
             "{how} {done} iterations; samples, losses and checkpoints are in {}",
             run.path().display()
         ),
-        false => say!(
+        false => print_line!(
             "nothing to do: the run has its {done} iterations; give more with --epochs or --iterations"
         ),
     }

@@ -15,8 +15,8 @@ use gan_cuda::run::config::{Config, ConfigProblem};
 use super::flags::{Args, DataArgs, ValueArgs};
 use crate::cli::display::Verbosity;
 use crate::cli::error::{Error, Result, refuse, refuse_value};
-use crate::cli::layers::{self, Given};
-use crate::cli::ranges::Optional;
+use crate::cli::layers::{self, LayerFlag};
+use crate::cli::value_parsers::Optional;
 
 impl Args {
     pub(super) fn verbosity(&self) -> Verbosity {
@@ -158,7 +158,7 @@ impl Args {
     }
 
     /// The given flags that change layers.
-    fn layers(&self) -> Vec<Given> {
+    fn layers(&self) -> Vec<LayerFlag> {
         let ValueArgs { leaky_slope, dropout, bn_eps, bn_momentum, d_final_relu, .. } = self.values;
         let DataArgs { image_size, channels, .. } = self.data;
         let none = Rewrite::default;

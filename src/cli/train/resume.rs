@@ -17,7 +17,7 @@ use crate::cli::error::{Result, refuse};
 /// What a run begins from.
 pub(super) enum Start {
     /// Fresh networks, in a new folder.
-    Anew,
+    New,
     /// A checkpoint of the run that goes on, and what the run has of later iterations.
     Run { run: RunDir, lock: Option<RunLock>, checkpoint: Checkpoint, later: Later },
     /// A checkpoint of another run, or one that lies in no run's folder; in a new folder.
@@ -25,7 +25,7 @@ pub(super) enum Start {
 }
 
 /// The checkpoint that `--resume` names, open and whole: it may be deleted from now on.
-pub(super) struct Found {
+pub(super) struct ResumePoint {
     /// None for a checkpoint folder that lies in no run's.
     run: Option<RunDir>,
     lock: Option<RunLock>,
@@ -33,16 +33,16 @@ pub(super) struct Found {
     checkpoint: Checkpoint,
 }
 
-impl Found {
+impl ResumePoint {
     /// Finds it, and keeps other processes from a run that goes on. A run that another one branches
     /// off from is only read, and may be training.
-    pub(super) fn find(args: &Args, path: Option<&Path>) -> Result<Found> {
+    pub(super) fn find(args: &Args, path: Option<&Path>) -> Result<ResumePoint> {
         let (run, iteration) = match path {
             None => (RunDir::newest(&args.output.runs_dir)?, None),
             Some(path) => match RunDir::open(path) {
                 Err(run::Error::NotARun { .. }) if Checkpoint::is_at(path) => {
                     let (folder, checkpoint) = (absolute(path)?, Checkpoint::load(path)?);
-                    return Ok(Found { run: None, lock: None, folder, checkpoint });
+                    return Ok(ResumePoint { run: None, lock: None, folder, checkpoint });
                 }
                 opened => opened?,
             },
@@ -61,7 +61,7 @@ impl Found {
         };
         let folder = run.checkpoint(iteration);
         let checkpoint = Checkpoint::load(&folder)?;
-        Ok(Found { run: Some(run), lock, folder: absolute(&folder)?, checkpoint })
+        Ok(ResumePoint { run: Some(run), lock, folder: absolute(&folder)?, checkpoint })
     }
 
     /// What the run was told, or at least its checkpoint.
@@ -74,7 +74,7 @@ impl Found {
 
     /// Makes sure that a run of this configuration can begin here, which it then remembers.
     pub(super) fn start(self, args: &Args, config: &mut Config) -> Result<Start> {
-        let Found { run, lock, folder, checkpoint } = self;
+        let ResumePoint { run, lock, folder, checkpoint } = self;
         match run {
             Some(run) if !args.output.branch => {
                 if args.output.name.is_some() {

@@ -1,7 +1,7 @@
 //! `gan-cuda sample`.
 
 mod cuda;
-mod moving;
+mod interpolation;
 mod pictures;
 
 use std::fs::{self, File};
