@@ -1,6 +1,6 @@
-//! Aliases for flags of other programs: underscores instead of hyphens, as in PyTorch-GAN's scripts,
-//! and the flags of PyTorch's DCGAN example. A flag with the same meaning is accepted, so that users
-//! can paste a command line; for any other flag the error says what to use instead.
+//! Aliases for flags of other programs: underscores instead of hyphens, as in PyTorch-GAN's
+//! scripts, and the flags of PyTorch's DCGAN example. A flag with the same meaning is accepted, so
+//! that users can paste a command line; for any other flag the error says what to use instead.
 
 use std::ffi::OsString;
 
@@ -50,8 +50,8 @@ pub fn canonical(command_line: impl Iterator<Item = OsString>) -> Vec<OsString> 
     if trains { replace_dataroot(words) } else { words }
 }
 
-/// Replaces `--dataroot`, which is the folder with the files of the data set that `--dataset` names,
-/// or a folder of images.
+/// Replaces `--dataroot`, which is the folder with the files of the data set that `--dataset`
+/// names, or a folder of images.
 fn replace_dataroot(mut words: Vec<OsString>) -> Vec<OsString> {
     if !words.iter().any(|word| flag_of(word) == Some("--dataroot")) {
         return words;
@@ -99,8 +99,8 @@ pub fn gpus(text: &str) -> Result<usize, String> {
     }
 }
 
-/// Refuses `--ngf` and `--ndf`, the width of one layer, with the equivalent list of the widths of all
-/// layers, as in PyTorch's DCGAN example.
+/// Refuses `--ngf` and `--ndf`, the width of one layer, with the equivalent list of the widths of
+/// all layers, as in PyTorch's DCGAN example.
 pub fn all_widths(
     flag: &'static str,
     multiples: [usize; 4],

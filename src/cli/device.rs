@@ -22,8 +22,8 @@ pub(super) struct DeviceArgs {
 }
 
 impl DeviceArgs {
-    /// Opens the device. `conv` is the run's algorithm, so that a CPU generates the same images as in
-    /// training.
+    /// Opens the device. `conv` is the run's algorithm, so that a CPU generates the same images as
+    /// in training.
     pub(super) fn open(&self, conv: ConvolutionForm) -> Result<ChosenDevice> {
         let cpu = CpuOptions { threads: self.threads(), conv };
         open_device(self.device, Precision::F32, cpu, false)
@@ -54,8 +54,8 @@ impl ChosenDevice {
             (AnyDevice::Cuda(_), ConvolutionForm::Winograd) => refuse(
                 "--conv",
                 format!(
-                    "is {conv}, but a GPU supports direct convolutions only; omit it, or choose the \
-                     CPU with --device cpu"
+                    "is {conv}, but a GPU supports direct convolutions only; omit it, or choose \
+                     the CPU with --device cpu"
                 ),
             ),
             _ => Ok(self),

@@ -36,15 +36,15 @@ pub enum Verbosity {
     Verbose,
 }
 
-/// Whether standard output is a terminal that can move the cursor. A terminal with `TERM=dumb` or an
-/// empty `TERM` gets the same output as a file.
+/// Whether standard output is a terminal that can move the cursor. A terminal with `TERM=dumb` or
+/// an empty `TERM` gets the same output as a file.
 pub fn is_terminal() -> bool {
     let unknown = env::var_os("TERM").is_some_and(|name| name.is_empty());
     !unknown && !ProgressDrawTarget::stdout().is_hidden()
 }
 
-/// Prints a line that begins with a label. In a terminal, long lines wrap and are indented below the
-/// text.
+/// Prints a line that begins with a label. In a terminal, long lines wrap and are indented below
+/// the text.
 pub fn print_wrapped(text: &str) {
     if !is_terminal() {
         return print_line(text);
@@ -99,8 +99,8 @@ pub fn print_error(error: &Error) {
 /// The first error of writing to standard output.
 static OUTPUT_ERROR: Mutex<Option<io::Error>> = Mutex::new(None);
 
-/// Remembers an error of writing to standard output for [`check_output`]. A closed pipe (`| head`) is
-/// no error.
+/// Remembers an error of writing to standard output for [`check_output`]. A closed pipe (`| head`)
+/// is no error.
 pub fn remember_output_error(result: io::Result<()>) {
     if let Err(error) = result
         && error.kind() != ErrorKind::BrokenPipe

@@ -31,8 +31,8 @@ pub enum Error {
 
     /// The argument of `graph` is neither a preset nor an existing path.
     #[error(
-        "no preset, file, run or checkpoint {name:?}; the presets are {}; a run is a folder such as \
-         runs/00000-cgan-mnist",
+        "no preset, file, run or checkpoint {name:?}; the presets are {}; a run is a folder such \
+         as runs/00000-cgan-mnist",
         preset::names()
     )]
     NothingToDraw {
@@ -86,8 +86,8 @@ impl<E: Into<gan_cuda::Error>> From<E> for Error {
 }
 
 impl Error {
-    /// The message with its causes and advice, split into lines. Only errors that list items or quote
-    /// a file have several lines; in all others a line break can only come from a file name.
+    /// The message with its causes and advice, split into lines. Only errors that list items or
+    /// quote a file have several lines; in all others a line break can only come from a file name.
     pub fn lines(&self) -> Vec<String> {
         let message = self.message();
         match self {

@@ -59,8 +59,8 @@ fn check(args: &Args) -> Result<()> {
     }
     refuse(
         flag,
-        "is the folder of one data set, and files of different data sets have the same names; fetch \
-         one data set at a time",
+        "is the folder of one data set, and files of different data sets have the same names; \
+         fetch one data set at a time",
     )
 }
 

@@ -16,8 +16,8 @@ pub(super) struct Labels<'a> {
 }
 
 impl Labels<'_> {
-    /// Parses a list such as `cats,dogs` or `0-3,7`. Names take precedence over numbers; the ends of
-    /// a range are both names or both numbers.
+    /// Parses a list such as `cats,dogs` or `0-3,7`. Names take precedence over numbers; the ends
+    /// of a range are both names or both numbers.
     pub(super) fn parse(&self, text: &str) -> Result<Vec<u32>, String> {
         if let Some(label) = self.by_name(text) {
             return Ok(vec![label]);

@@ -20,12 +20,12 @@ const SCORES: &[&str] = &["FCD", "best"];
 /// Flags of `runs`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-States: running; finished; stopped (by Ctrl-C or another signal, after saving a checkpoint); failed \
-(with an error, which is shown); killed (by a second Ctrl-C, kill -9 or a crash of the machine); \
-damaged (config.toml cannot be read).
+States: running; finished; stopped (by Ctrl-C or another signal, after saving a checkpoint); \
+failed (with an error, which is shown); killed (by a second Ctrl-C, kill -9 or a crash of the \
+machine); damaged (config.toml cannot be read).
 
-Columns: losses are the newest in stats.jsonl; \"saved\" is the iteration of the newest checkpoint. \
-If a run has scores (train --evaluate-interval), \"FCD\" is the newest and \"best\" the lowest.
+Columns: losses are the newest in stats.jsonl; \"saved\" is the iteration of the newest \
+checkpoint. If a run has scores (train --evaluate-interval), \"FCD\" is the newest and \"best\" the lowest.
 
 A folder without runs is not an error; a missing folder is.")]
 pub struct Args {
@@ -99,7 +99,8 @@ fn short_loss(loss: f32) -> String {
     if loss.abs() < 1e6 { format!("{loss:.4}") } else { format!("{loss:.3e}") }
 }
 
-/// Lines below the row of a run: preset and data set if its name does not contain them, and problems.
+/// Lines below the row of a run: preset and data set if its name does not contain them, and
+/// problems.
 fn remarks(run: &Overview) -> Vec<String> {
     let mut remarks = Vec::new();
     if let (Some(preset), Some(data)) = (&run.preset, &run.dataset)

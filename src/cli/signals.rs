@@ -1,9 +1,9 @@
 //! Signals that stop a run after it has saved a checkpoint. A second Ctrl-C or SIGTERM ends the
 //! process at once.
 //!
-//! Users and shells send SIGINT and SIGTERM, a closing terminal sends SIGHUP, and batch systems send
-//! the others shortly before the time limit of a job. Terminals and batch systems may send their
-//! signals more than once, so only a repeated SIGINT or SIGTERM ends the process.
+//! Users and shells send SIGINT and SIGTERM, a closing terminal sends SIGHUP, and batch systems
+//! send the others shortly before the time limit of a job. Terminals and batch systems may send
+//! their signals more than once, so only a repeated SIGINT or SIGTERM ends the process.
 
 use std::process::ExitCode;
 use std::sync::Arc;

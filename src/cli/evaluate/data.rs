@@ -113,8 +113,8 @@ fn test_of(kind: DatasetKind, config: &Config, wanted: &Wanted) -> Result<Option
     Ok(None)
 }
 
-/// The images of a reference folder, which must have the generator's size; with classes if `--labels`
-/// selects some.
+/// The images of a reference folder, which must have the generator's size; with classes if
+/// `--labels` selects some.
 fn others(args: &Args, folder: &Path, wanted: &Wanted) -> Result<Dataset> {
     let text = folder.to_string_lossy();
     let source = Source::typed(&text)

@@ -28,8 +28,8 @@ noise: random pixels; the worst score
 Features: a classifier maps each image to 84 features. For mnist and fashion-mnist it is built in. \
 For a folder with classes it is trained on half of the images and kept in the cache folder. For a \
 folder without classes, the pixels of the images reduced to 16×16 are the features, and columns \
-that need a classifier are omitted. A GAN trained on a folder has seen all of its images, including \
-the reference.
+that need a classifier are omitted. A GAN trained on a folder has seen all of its images, \
+including the reference.
 
 Columns:
 
@@ -42,11 +42,11 @@ KID: squared MMD with the kernel (x·y/d + 1)³, unbiased, ± its standard error
 (Bińkowski et al. 2018)
 
 precision: fraction of images inside the manifold of the reference images, by k = 5 nearest \
-neighbours; recall: fraction of reference images inside the manifold of the images (Kynkäänniemi et \
-al. 2019)
+neighbours; recall: fraction of reference images inside the manifold of the images (Kynkäänniemi \
+et al. 2019)
 
-density: mean number of reference neighbourhoods that contain an image, divided by k; may exceed 1; \
-coverage: fraction of reference images whose neighbourhood contains an image (Naeem et al. 2020)
+density: mean number of reference neighbourhoods that contain an image, divided by k; may exceed \
+1; coverage: fraction of reference images whose neighbourhood contains an image (Naeem et al. 2020)
 
 KL: divergence of the class histogram from that of the reference, in nats; 0 is best
 
@@ -55,8 +55,8 @@ rarest class: the class with the fewest images, and its fraction of all images
 NDB: fraction of 100 k-means bins whose number of images differs significantly from the \
 reference; 0 is best, 0.05 occurs by chance (Richardson and Weiss 2018)
 
-nearest: mean pixel distance to the nearest training image, divided by that of the test images (for \
-a folder: of its images to each other); values well below 1 indicate memorised training images
+nearest: mean pixel distance to the nearest training image, divided by that of the test images \
+(for a folder: of its images to each other); values well below 1 indicate memorised training images
 
 FCD depends on the number of images: compare only scores with the same --count.")]
 pub struct Args {

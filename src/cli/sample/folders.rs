@@ -1,5 +1,5 @@
-//! The output folders of `--separate` and `--frames`. They must be new or empty, so that the files of
-//! two flags or two commands are never mixed.
+//! The output folders of `--separate` and `--frames`. They must be new or empty, so that the files
+//! of two flags or two commands are never mixed.
 
 use std::fs;
 use std::io::ErrorKind;

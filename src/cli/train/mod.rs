@@ -34,9 +34,9 @@ use super::progress::EvaluationBar;
 use super::signals::Signals;
 use crate::cli::error::Result;
 pub use flags::Args;
-use resume::{ResumePoint, Start, in_words};
+use resume::{ResumePoint, Start, describe};
 
-/// Trains, from the beginning or from a checkpoint, and says with which code to exit.
+/// Trains from scratch or from a checkpoint, and returns the exit code.
 pub fn run(args: Args) -> Result<ExitCode> {
     match &args.output.resume {
         None => begin(&args),
@@ -49,7 +49,7 @@ fn begin(args: &Args) -> Result<ExitCode> {
     let chosen = open(args, &config)?;
     data::fit(args, &mut config)?;
     args.check_classes(&config)?;
-    // Images may take hours to decode: what else may be wrong comes first.
+    // Decoding images may take hours, so everything else is checked first.
     initial::check::<Cpu<f32>>(&config)?;
     check_space(args, &config, &chosen.device, true)?;
     let data = data::find(args, &mut config)?;
@@ -57,14 +57,14 @@ fn begin(args: &Args) -> Result<ExitCode> {
 }
 
 fn resume(args: &Args, path: Option<&Path>) -> Result<ExitCode> {
-    let found = ResumePoint::find(args, path)?;
-    let was = found.config()?;
-    let mut config = args.config_of_run(&was)?;
+    let point = ResumePoint::find(args, path)?;
+    let previous = point.config()?;
+    let mut config = args.config_of_run(&previous)?;
     args.check_classes(&config)?;
-    let start = found.start(args, &mut config)?;
+    let start = point.start(args, &mut config)?;
     let chosen = open(args, &config)?;
     check_space(args, &config, &chosen.device, matches!(start, Start::Branch { .. }))?;
-    let data = data::find_again(args, &mut config, &was)?;
+    let data = data::find_again(args, &mut config, &previous)?;
     if let Start::Branch { checkpoint, .. } = &start
         && !args.output.branch
     {
@@ -73,8 +73,8 @@ fn resume(args: &Args, path: Option<&Path>) -> Result<ExitCode> {
     Job { args, config, data, reason: chosen.reason }.start(chosen.device, start)
 }
 
-/// Makes sure of a place for a new run's folder, and where images are to be decoded of memory, as far
-/// as it does not depend on their number.
+/// Checks that a new run's folder can be created and, before images are decoded, that the networks
+/// fit into memory.
 fn check_space(args: &Args, config: &Config, device: &AnyDevice, new: bool) -> Result<()> {
     if let Source::Folder(_) = config.dataset()? {
         let model = config.model()?;
@@ -95,12 +95,12 @@ fn open(args: &Args, config: &Config) -> Result<ChosenDevice> {
         .supporting(config.conv)
 }
 
-/// A run about to be trained, on whatever device.
+/// A run, ready to train on any device.
 struct Job<'a> {
     args: &'a Args,
     config: Config,
     data: Dataset,
-    /// Why it is this device.
+    /// Why this device was chosen.
     reason: Option<String>,
 }
 
@@ -122,7 +122,7 @@ impl Job<'_> {
         let name = self.args.output.name.clone().unwrap_or(name);
         let remarks = remarks(&start, false);
         let evaluator = self.evaluator(&device)?;
-        // Until here there is nothing to save, and a signal ends the process.
+        // Before this point there is nothing to save, and a signal ends the process.
         let signals = Signals::listen()?;
         let mut trainer = match start {
             Start::New => Trainer::begin(config, device, data, runs_dir, &name)?,
@@ -140,7 +140,7 @@ impl Job<'_> {
         self.train(trainer, &signals, &remarks)
     }
 
-    /// What scores the generator, if that is wanted.
+    /// The evaluator of the generator, if scores are requested.
     fn evaluator<D: Device>(&self, device: &D) -> Result<Option<Evaluator<D>>> {
         if self.config.evaluate_interval.is_none() {
             return Ok(None);
@@ -163,23 +163,23 @@ impl Job<'_> {
         remarks: &[String],
     ) -> Result<ExitCode> {
         let verbosity = self.args.verbosity();
-        let begun = trainer.gan().completed();
+        let first = trainer.gan().completed();
         if verbosity > Verbosity::Quiet {
             self.banner(trainer.gan(), trainer.schedule())
                 .iter()
                 .for_each(|line| print_wrapped(line));
             let run = trainer.run().path().display();
-            match begun {
+            match first {
                 0 => print_line!("run       {run}"),
-                _ => print_line!("run       {run}, from iteration {begun}"),
+                _ => print_line!("run       {run}, resumed at iteration {first}"),
             }
-            if begun < trainer.total() {
+            if first < trainer.total() {
                 remarks.iter().for_each(|line| print_wrapped(line));
             }
         }
         // The device has its own copy.
         drop(self.data);
-        let mut display = Display::new(verbosity, begun, trainer.total());
+        let mut display = Display::new(verbosity, first, trainer.total());
         let end = trainer.train(&mut display, &signals.received);
         display.finish();
         let end = end?;
@@ -188,14 +188,14 @@ impl Job<'_> {
             End::Stopped => signals.last(),
         };
         match end {
-            // Whoever hears of errors alone must not take it for a good one.
+            // With --quiet, too, a diverged run must not look successful.
             _ if verbosity == Verbosity::Quiet => {
                 if trainer.has_diverged() {
                     warn([DIVERGED.to_owned()]);
                 }
             }
-            End::Finished => farewell(&trainer, begun)?,
-            End::Stopped => stopped(&trainer, signal)?,
+            End::Finished => print_summary(&trainer, first)?,
+            End::Stopped => print_stopped(&trainer, signal)?,
         }
         if end == End::Finished {
             check_output()?;
@@ -203,7 +203,7 @@ impl Job<'_> {
         Ok(code)
     }
 
-    /// Prints what a run would be: its `config.toml`, and the rest as comments of it.
+    /// Prints the `config.toml` of a run with the banner as comments.
     fn dry_run(&self, device: impl Device, start: &Start) -> Result<ExitCode> {
         let (config, data) = (&self.config, &self.data);
         let (mut gan, images) = build(config, device, data)?;
@@ -219,7 +219,7 @@ impl Job<'_> {
             for line in self.banner(&gan, images.schedule()).iter().chain(&remarks(start, true)) {
                 print_line!("# {line}");
             }
-            print_line!("# a dry run: nothing was written");
+            print_line!("# dry run: nothing was written");
             print_line!("");
             print_lines(&text);
         }
@@ -227,7 +227,7 @@ impl Job<'_> {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// What is trained on what, for how long.
+    /// The first lines of a run: device, data, memory, networks, length.
     fn banner<D: Device>(&self, gan: &Gan<D>, schedule: Schedule) -> Vec<String> {
         let (config, data) = (&self.config, &self.data);
         let [g, d] =
@@ -247,7 +247,7 @@ impl Job<'_> {
             format!("memory    {}", plan.in_words::<D>(gan.completed() > 0)),
             format!("networks  generator {g} parameters, discriminator {d}"),
             format!(
-                "length    {} iterations, {} an epoch, batches of {}",
+                "length    {} iterations, {} per epoch, batch size {}",
                 config.total(schedule),
                 schedule.iterations(),
                 schedule.batch_size
@@ -255,34 +255,34 @@ impl Job<'_> {
         ]);
         if schedule.images < schedule.batch_size {
             let images = counted(schedule.images, "image");
-            lines
-                .push(format!("          {images} in all, fewer than a batch: each sees them all"));
+            lines.push(format!(
+                "          only {images}, fewer than the batch size: each batch has all of them"
+            ));
         }
         lines.extend(schedule.dropped().map(|dropped| {
             format!(
-                "          the last {dropped} images of an epoch's order make no whole batch and \
-                 are left out"
+                "          the last {dropped} images of each shuffled epoch are dropped \
+                 (incomplete batch)"
             )
         }));
         lines
     }
 }
 
-/// What to say of what a run begins from.
+/// Lines about the start of a resumed run or a branch.
 fn remarks(start: &Start, dry_run: bool) -> Vec<String> {
     match start {
         Start::Run { later, .. } if !later.checkpoints.is_empty() => {
             let removed = if dry_run { "removes " } else { "removed " };
-            vec![format!("{removed}  {}", in_words(later))]
+            vec![format!("{removed}  {}", describe(later))]
         }
-        Start::Branch { folder, alone, .. } => {
+        Start::Branch { folder, standalone, .. } => {
             let folder = folder.display();
-            let mut lines = vec![format!("branch    of {folder}, which stays as it is")];
-            if *alone {
+            let mut lines = vec![format!("branch    of {folder}, which stays unchanged")];
+            if *standalone {
                 lines.push(
-                    "          it lies in no run's folder: log, samples and plots begin with this \
-                     run"
-                    .to_owned(),
+                    "          not in a run folder: log, samples and plots start with this run"
+                        .to_owned(),
                 );
             }
             lines
@@ -291,17 +291,17 @@ fn remarks(start: &Start, dry_run: bool) -> Vec<String> {
     }
 }
 
-/// What to say of a run that was asked to stop.
-fn stopped(trainer: &Trainer<impl Device>, signal: &str) -> Result<()> {
+/// Prints the summary of a run that a signal stopped.
+fn print_stopped(trainer: &Trainer<impl Device>, signal: &str) -> Result<()> {
     print_best(trainer)?;
     let (done, run) = (trainer.gan().completed(), quoted(trainer.run().path()));
     print_wrapped(&format!(
-        "{signal}: stopped after iteration {done}; to go on: gan-cuda train --resume {run}"
+        "{signal}: stopped after iteration {done}; to resume: gan-cuda train --resume {run}"
     ));
     Ok(())
 }
 
-/// Says after which iteration the run's generator was at its best, if it was ever scored.
+/// Prints the best score of the run and its iteration, if there are scores.
 fn print_best(trainer: &Trainer<impl Device>) -> Result<()> {
     let Some((measure, ScoreRecord { iteration, scores })) = trainer.best()? else {
         return Ok(());
@@ -316,7 +316,7 @@ fn print_best(trainer: &Trainer<impl Device>) -> Result<()> {
     Ok(())
 }
 
-/// A path as a shell takes it.
+/// A path, quoted for a shell.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
@@ -326,22 +326,24 @@ fn quoted(path: &Path) -> String {
     }
 }
 
-const DIVERGED: &str = "diverged: the losses exploded and stayed so";
+const DIVERGED: &str = "diverged: the losses exploded and did not recover";
 
-fn farewell(trainer: &Trainer<impl Device>, begun: u32) -> Result<()> {
+/// Prints the summary of a finished run.
+fn print_summary(trainer: &Trainer<impl Device>, first: u32) -> Result<()> {
     let (done, run) = (trainer.gan().completed(), trainer.run());
-    let how = match trainer.has_diverged() {
+    let outcome = match trainer.has_diverged() {
         true => format!("{DIVERGED};"),
         false => "done:".to_owned(),
     };
     print_best(trainer)?;
-    match begun < done {
+    match first < done {
         true => print_line!(
-            "{how} {done} iterations; samples, losses and checkpoints are in {}",
+            "{outcome} {done} iterations; samples, losses and checkpoints are in {}",
             run.path().display()
         ),
         false => print_line!(
-            "nothing to do: the run has its {done} iterations; give more with --epochs or --iterations"
+            "nothing to do: all {done} iterations are complete; raise --epochs or --iterations to \
+             train longer"
         ),
     }
     Ok(())
