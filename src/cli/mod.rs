@@ -88,7 +88,7 @@ enum Command {
     Fetch(fetch::Args),
     /// Measure the time per training iteration
     Bench(bench::Args),
-    /// Check whether CUDA works and show the libraries and GPUs found (exit code 3 if unusable)
+    /// Show the CUDA libraries and GPUs found; exit code 3 if CUDA cannot be used
     Doctor(doctor::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),

@@ -25,7 +25,8 @@ failed (with an error, which is shown); killed (by a second Ctrl-C, kill -9 or a
 machine); damaged (config.toml cannot be read).
 
 Columns: losses are the newest in stats.jsonl; \"saved\" is the iteration of the newest \
-checkpoint. If a run has scores (train --evaluate-interval), \"FCD\" is the newest and \"best\" the lowest.
+checkpoint. If a run has scores (train --evaluate-interval), \"FCD\" is the newest and \"best\" \
+the lowest.
 
 A folder without runs is not an error; a missing folder is.")]
 pub struct Args {

@@ -17,7 +17,7 @@ use crate::cli::value_parsers::{may_be_negative, within};
 // So that `--seed -1` is a number out of range and not an unknown flag.
 #[command(mut_args(may_be_negative))]
 #[command(after_help = "\
-Rows:
+Rows, each compared with the reference images:
 
 generator: the generated images
 
@@ -42,11 +42,11 @@ KID: squared MMD with the kernel (x·y/d + 1)³, unbiased, ± its standard error
 (Bińkowski et al. 2018)
 
 precision: fraction of images inside the manifold of the reference images, by k = 5 nearest \
-neighbours; recall: fraction of reference images inside the manifold of the images (Kynkäänniemi \
+neighbours; recall: fraction of reference images inside the manifold of these images (Kynkäänniemi \
 et al. 2019)
 
-density: mean number of reference neighbourhoods that contain an image, divided by k; may exceed \
-1; coverage: fraction of reference images whose neighbourhood contains an image (Naeem et al. 2020)
+density: mean number of reference neighbourhoods around an image, divided by k; may exceed 1; \
+coverage: fraction of reference images whose neighbourhood contains an image (Naeem et al. 2020)
 
 KL: divergence of the class histogram from that of the reference, in nats; 0 is best
 
@@ -56,7 +56,8 @@ NDB: fraction of 100 k-means bins whose number of images differs significantly f
 reference; 0 is best, 0.05 occurs by chance (Richardson and Weiss 2018)
 
 nearest: mean pixel distance to the nearest training image, divided by that of the test images \
-(for a folder: of its images to each other); values well below 1 indicate memorised training images
+(for a folder: by the distance between its images); values well below 1 indicate memorised \
+training images
 
 FCD depends on the number of images: compare only scores with the same --count.")]
 pub struct Args {

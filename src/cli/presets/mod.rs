@@ -138,7 +138,7 @@ fn show(config: &Config) -> Result<()> {
     );
     print_line!("init       {}", settings.init);
     print_line!("length     {}, samples every {}", length(config), config.sample_interval);
-    let none = || "no default: give --dataset".to_owned();
+    let none = || "no default (give --dataset)".to_owned();
     let data = config.dataset.as_ref().map_or_else(none, ToString::to_string);
     print_line!("data       {data}, {}", settings.image);
     for note in &config.notes {

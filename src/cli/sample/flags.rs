@@ -16,7 +16,7 @@ use crate::cli::value_parsers::{may_be_negative, within};
 #[command(mut_args(may_be_negative))]
 #[command(after_help = "\
 Without flags, sample reproduces the sample grid of training: the same noise, one row per class or \
-the preset's grid. The images are divided evenly among the classes and sorted by class.")]
+the preset's grid. The images are divided evenly among the classes and grouped by class.")]
 pub struct Args {
     #[command(flatten)]
     pub(super) checkpoint: CheckpointArgs,

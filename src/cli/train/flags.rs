@@ -27,8 +27,9 @@ pub struct Args {
     /// Preset to train; `gan-cuda presets` lists them [default: cgan]
     #[arg(long, value_name = "NAME", value_parser = preset(), hide_possible_values = true)]
     pub(super) preset: Option<String>,
-    /// Take all settings from a TOML file: your own (start from `presets NAME --toml`) or the
-    /// config.toml of another run; flags override its settings, except for the layers
+    /// Take all settings from a TOML file: your own (`presets NAME --toml` prints one to start
+    /// from) or that of another run (its folder or config.toml); other flags override the settings,
+    /// except for the layers
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     pub(super) config: Option<PathBuf>,
     /// Print the resolved config.toml of the run and write nothing

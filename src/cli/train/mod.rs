@@ -171,7 +171,7 @@ impl Job<'_> {
             let run = trainer.run().path().display();
             match first {
                 0 => print_line!("run       {run}"),
-                _ => print_line!("run       {run}, resumed at iteration {first}"),
+                _ => print_line!("run       {run}, from iteration {first}"),
             }
             if first < trainer.total() {
                 remarks.iter().for_each(|line| print_wrapped(line));
