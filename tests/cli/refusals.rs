@@ -126,7 +126,7 @@ fn unwritable_paths_are_named_before_anything_is_written() {
         ("sample --separate both --out ./both/000001.png", 2, &["--out", "both"]),
         (&format!("{interpolate} --separate both --frames full"), 1, &["not empty"]),
         ("export --onnx a.pb", 2, &["--onnx", "a.pb", ".onnx"]),
-        ("export --onnx onnx", 2, &["--onnx", "use the extension", ".onnx"]),
+        ("export --onnx onnx", 2, &["--onnx", "wrong extension", ".onnx"]),
         ("export --onnx b.safetensors", 2, &["--onnx", "b.safetensors", ".onnx"]),
         ("export --safetensors b.pt", 2, &["--safetensors", "b.pt", ".safetensors"]),
         ("export --numpy b.npz", 2, &["--numpy", "b.npz", ".npy"]),

@@ -34,20 +34,20 @@ const BLOCKS: [&[Column]; 3] = [
     &[
         ("KL", |row, _| row.histogram_kl.map(|x| format!("{x:.4}"))),
         ("rarest class", rarest),
-        ("NDB", |row, _| row.ndb.map(|share| format!("{share:.2}"))),
+        ("NDB", |row, _| row.ndb.map(|fraction| format!("{fraction:.2}"))),
     ],
 ];
 
 fn fidelity(row: &Row) -> Option<String> {
-    let percent = |share: f64| format!("{:.1}", 100.0 * share);
+    let percent = |fraction: f64| format!("{:.1}", 100.0 * fraction);
     let [low, high] = [row.class_fidelity_low?, row.class_fidelity_high?].map(percent);
     Some(format!("{} % ({low}–{high})", percent(row.class_fidelity?)))
 }
 
 fn rarest(row: &Row, names: &[String]) -> Option<String> {
-    let (class, share) = (row.rarest_class?, row.rarest_share?);
+    let (class, fraction) = (row.rarest_class?, row.rarest_share?);
     let name = names.get(class as usize).cloned().unwrap_or_else(|| class.to_string());
-    Some(format!("{name}, {:.1} %", 100.0 * share))
+    Some(format!("{name}, {:.1} %", 100.0 * fraction))
 }
 
 /// The output of `--json`.
@@ -117,8 +117,7 @@ impl Job<'_> {
     pub(super) fn print(&self, evaluation: &Evaluation) {
         let count = grouped(evaluation.reference_count as u64);
         let (set, real) = (self.reference_description(), grouped(evaluation.real_count as u64));
-        print_wrapped(&format!("reference {count} images: {set}"));
-        print_line!("real      {real} other real images");
+        print_wrapped(&format!("reference {count} images: {set}; row real: {real} other real images"));
         if let Some(error) = evaluation.classifier_error {
             let percent = 100.0 * error;
             print_line!("          classifier error on held-out images: {percent:.2} %");
