@@ -117,7 +117,9 @@ impl Job<'_> {
     pub(super) fn print(&self, evaluation: &Evaluation) {
         let count = grouped(evaluation.reference_count as u64);
         let (set, real) = (self.reference_description(), grouped(evaluation.real_count as u64));
-        print_wrapped(&format!("reference {count} images: {set}; row real: {real} other real images"));
+        print_wrapped(&format!(
+            "reference {count} images: {set}; row real: {real} other real images"
+        ));
         if let Some(error) = evaluation.classifier_error {
             let percent = 100.0 * error;
             print_line!("          classifier error on held-out images: {percent:.2} %");
