@@ -1,4 +1,4 @@
-//! Values that are one of a few, each known by a word: on the command line, in files, in messages.
+//! Enums whose values are named by keywords on the command line, in files and in messages.
 
 use std::fmt::{self, Display, Formatter};
 use std::marker::PhantomData;
@@ -6,52 +6,51 @@ use std::str::FromStr;
 
 use serde::de::{Error, Visitor};
 
-/// A value that is one of a few.
+/// An enum whose values have keywords.
 pub trait Choice: Copy + Display + FromStr<Err = String> + Send + Sync + 'static {
-    /// All of them.
+    /// All values.
     const ALL: &'static [Self];
 
-    /// The word for it.
-    fn word(self) -> &'static str;
+    /// The keyword of this value.
+    fn keyword(self) -> &'static str;
 
-    /// What it means: its documentation.
-    fn meaning(self) -> &'static str;
+    /// The documentation of this value.
+    fn description(self) -> &'static str;
 }
 
-/// Declares enums whose values have words. These are what [`Display`] writes, [`FromStr`] reads, and
-/// files keep.
+/// Declares enums whose values have keywords, which [`Display`], [`FromStr`] and serde use.
 macro_rules! choices {
     ($(
         $(#[doc = $doc:literal])+
         pub enum $name:ident {
-            $($(#[doc = $meaning:literal])+ $value:ident = $word:literal,)+
+            $($(#[doc = $description:literal])+ $value:ident = $keyword:literal,)+
         }
     )+) => {$(
         $(#[doc = $doc])+
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum $name {
-            $($(#[doc = $meaning])+ $value,)+
+            $($(#[doc = $description])+ $value,)+
         }
 
         impl $crate::choice::Choice for $name {
             const ALL: &'static [Self] = &[$(Self::$value),+];
 
-            fn word(self) -> &'static str {
+            fn keyword(self) -> &'static str {
                 match self {
-                    $(Self::$value => $word,)+
+                    $(Self::$value => $keyword,)+
                 }
             }
 
-            fn meaning(self) -> &'static str {
+            fn description(self) -> &'static str {
                 match self {
-                    $(Self::$value => concat!($($meaning),+).trim_ascii(),)+
+                    $(Self::$value => concat!($($description),+).trim_ascii(),)+
                 }
             }
         }
 
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str($crate::choice::Choice::word(*self))
+                f.write_str($crate::choice::Choice::keyword(*self))
             }
         }
 
@@ -60,18 +59,18 @@ macro_rules! choices {
 
             fn from_str(text: &str) -> Result<Self, String> {
                 match text {
-                    $($word => Ok(Self::$value),)+
-                    _ => Err(format!("{text:?} is none of {}", [$($word),+].join(", "))),
+                    $($keyword => Ok(Self::$value),)+
+                    _ => Err(format!("{text:?} is not one of {}", [$($keyword),+].join(", "))),
                 }
             }
         }
 
-        $crate::choice::kept_as_text!($name);
+        $crate::choice::serialize_as_text!($name);
     )+};
 }
 
-/// Makes files keep a value as the text that [`Display`] writes and [`FromStr`] reads.
-macro_rules! kept_as_text {
+/// Implements serde by the text that [`Display`] writes and [`FromStr`] reads.
+macro_rules! serialize_as_text {
     ($name:ident) => {
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -81,25 +80,25 @@ macro_rules! kept_as_text {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_str($crate::choice::Parse::default())
+                deserializer.deserialize_str($crate::choice::ParseVisitor::default())
             }
         }
     };
 }
 
-pub(crate) use {choices, kept_as_text};
+pub(crate) use {choices, serialize_as_text};
 
-/// Parses a text while it is being read, so that an error points to the text and not to the list
-/// that it stands in.
-pub(crate) struct Parse<T>(PhantomData<T>);
+/// Parses a string during deserialization, so that an error points to this string and not to the
+/// list that contains it.
+pub(crate) struct ParseVisitor<T>(PhantomData<T>);
 
-impl<T> Default for Parse<T> {
+impl<T> Default for ParseVisitor<T> {
     fn default() -> Self {
         Self(PhantomData)
     }
 }
 
-impl<T: FromStr<Err: Display>> Visitor<'_> for Parse<T> {
+impl<T: FromStr<Err: Display>> Visitor<'_> for ParseVisitor<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -116,7 +115,7 @@ mod tests {
     use super::*;
 
     choices! {
-        /// Of the test.
+        /// For the test.
         pub enum Size {
             /// Fits into
             /// a pocket.
@@ -127,16 +126,16 @@ mod tests {
     }
 
     #[test]
-    fn words_are_written_and_read_alike_everywhere() {
+    fn display_from_str_and_serde_use_the_keyword() {
         assert_eq!(Size::ALL, [Size::Small, Size::Large]);
         for &size in Size::ALL {
-            assert_eq!(size.to_string(), size.word());
-            assert_eq!(size.word().parse(), Ok(size));
-            assert_eq!(serde_json::to_value(size).unwrap(), size.word());
-            assert_eq!(serde_json::from_value::<Size>(size.word().into()).unwrap(), size);
+            assert_eq!(size.to_string(), size.keyword());
+            assert_eq!(size.keyword().parse(), Ok(size));
+            assert_eq!(serde_json::to_value(size).unwrap(), size.keyword());
+            assert_eq!(serde_json::from_value::<Size>(size.keyword().into()).unwrap(), size);
         }
         let error = serde_json::from_str::<Size>("\"Small\"").unwrap_err().to_string();
-        assert!(error.starts_with("\"Small\" is none of small, very-large"), "{error}");
-        assert_eq!(Size::Small.meaning(), "Fits into a pocket.");
+        assert!(error.starts_with("\"Small\" is not one of small, very-large"), "{error}");
+        assert_eq!(Size::Small.description(), "Fits into a pocket.");
     }
 }

@@ -1,4 +1,4 @@
-//! The errors of all rooms in one, for programs that do not tell them apart.
+//! One error type for the whole library.
 //!
 //! A message is lower case and names the file or value at fault; causes are chained through
 //! [`std::error::Error::source`].
@@ -11,24 +11,24 @@ use crate::{data, device, eval, export, formats, picture, run, train};
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub enum Error {
-    /// The system refuses a file or folder.
+    /// The operating system denied access to a file or folder.
     File(#[from] FileError),
-    /// A device does not compute.
+    /// A device failed or is unavailable.
     Device(#[from] device::Error),
-    /// There are no images to learn from.
+    /// A data set cannot be found, read or downloaded.
     Data(#[from] data::Error),
-    /// Networks cannot be trained.
+    /// The networks of a GAN do not fit together.
     Model(#[from] ModelProblem),
-    /// A file is not what it should be.
+    /// A file has an invalid format.
     Format(#[from] formats::Error),
-    /// A run cannot be begun, found, read or gone on with.
+    /// A run cannot be created, found, read or resumed.
     Run(#[from] run::Error),
     /// A picture cannot be made.
     Picture(#[from] picture::Error),
-    /// A generator is not scored.
+    /// A generator cannot be scored.
     Eval(#[from] eval::Error),
-    /// A run does not train.
+    /// A run cannot be trained, or training failed.
     Train(#[from] train::Error),
-    /// A generator cannot be written for other programs.
+    /// A generator cannot be exported.
     Export(#[from] export::Error),
 }

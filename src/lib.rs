@@ -1,6 +1,6 @@
 //! A from-scratch GAN training engine: explicit forward and backward passes, no autograd.
 //!
-//! The command line program `gan-cuda` is the usual way in; this library is what it is made of.
+//! Most users run the command line program `gan-cuda`, which is built on this library.
 //!
 //! ```
 //! use gan_cuda::data::{DatasetKind, Places};
@@ -32,42 +32,42 @@
 //!
 //! | feature | holds |
 //! |---|---|
-//! | `images` | folders of images to learn from |
+//! | `images` | data sets of image files in folders |
 //! | `plot` | `loss.png`, animated GIFs |
 //! | `fetch` | downloads of data sets, the only code that opens a connection |
 //! | `cli` | the program, with all of these |
 //!
-//! All are on by default. Without any of them there are still all devices, the digits inside the
-//! library, IDX files, training, checkpoints and sample grids.
+//! All are on by default. Without any of them the library still has all devices, the embedded
+//! digits, IDX files, training, checkpoints and sample grids.
 //!
-//! # Rooms
-//! A room imports only rooms below it, as a test makes sure.
+//! # Modules
+//! A module imports only modules below it; a test enforces this.
 //!
-//! | room | holds |
+//! | module | holds |
 //! |---|---|
-//! | [`export`] | a trained generator for other programs |
-//! | [`train`] | the loop, the health of a run, and who watches it |
+//! | [`export`] | export of a trained generator: ONNX, safetensors, NumPy |
+//! | [`train`] | the training loop, divergence checks, the observer of a run |
 //! | [`eval`] | scores of a generator |
 //! | [`run`] | a run's folder: configuration, checkpoints, log |
 //! | [`picture`] | grids of samples, plots, diagrams |
-//! | [`gan`] | set-ups, the steps of an iteration, losses, samples |
+//! | [`gan`] | presets, the steps of an iteration, losses, sampling |
 //! | [`nn`] | layers, networks, passes, Adam |
 //! | [`data`] | images and labels |
 //! | [`device`] | the contract of every operation, and its two implementations |
 //! | [`formats`] | files as bytes |
-//! | [`memory`] | how much of the machine's memory is left |
-//! | [`ranges`] | what numbers a person may choose |
-//! | [`choice`] | values that are one of a few, each with its word |
-//! | [`text`] | numbers, names and errors as people write them |
-//! | [`rng`] | random numbers that every device draws alike |
-//! | [`mark`] | by which pictures that we wrote are known |
-//! | [`file_error`] | a file that the system does not let us use |
+//! | [`memory`] | the machine's available memory |
+//! | [`ranges`] | valid ranges of all configurable numbers |
+//! | [`choice`] | enums whose values have keywords in flags and files |
+//! | [`text`] | formatting of numbers, names and errors |
+//! | [`rng`] | random numbers, identical on every device |
+//! | [`mark`] | the mark in image files that this program writes |
+//! | [`file_error`] | errors of the file system |
 //!
-//! Each of the large ones has an error of its own; [`enum@Error`] is any of them.
+//! Each large module has its own error type; [`enum@Error`] joins them.
 
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
-// Links to what the other features hold lead nowhere then.
+// Without all features, some links in the documentation have no target.
 #![cfg_attr(
     not(feature = "cli"),
     allow(rustdoc::broken_intra_doc_links, rustdoc::private_intra_doc_links)

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use cli::display::print_error;
 
-/// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 `doctor` found that CUDA cannot be used, 128 and
-/// its number a signal, after saving: 130 Ctrl-C, 143 SIGTERM.
+/// Exit codes: 0 success, 1 failure, 2 usage error, 3 `doctor` found no usable GPU, 128 + the
+/// signal number after a signal stopped and saved a run: 130 for Ctrl-C, 143 for SIGTERM.
 fn main() -> ExitCode {
     cli::log::start();
     match cli::run() {

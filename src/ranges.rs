@@ -1,79 +1,78 @@
-//! The ranges of all numbers that a person may choose: on the command line and in a `config.toml`.
+//! The valid range of every number in flags and in a `config.toml`.
 //!
-//! They keep nonsense out, and products of extents far from overflow: a network of the largest
-//! layers is refused for the memory it would take, which can then be computed.
+//! The limits reject nonsense, and products of extents stay far from overflow: even for the largest
+//! layers the required memory can be computed, and the network is refused for it.
 
 use std::fmt;
 use std::ops::{Bound, RangeBounds};
 
 use crate::text::grouped;
 
-/// The numbers from one to another, each end with or without itself.
+/// A range of numbers whose bounds are included or excluded.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Range<T>(Bound<T>, Bound<T>);
 
 use Bound::{Excluded, Included};
 
-/// Widths of layers, rows of a batch, and whatever else is counted: checkpoints, iterations of a
-/// benchmark.
+/// Layer widths, batch sizes and other counts: checkpoints, iterations of a benchmark.
 pub const EXTENT: Range<u64> = whole(1, 1_000_000);
-/// Hidden layers of a network.
+/// Number of hidden layers of a network.
 pub const LAYERS: Range<u64> = whole(1, 64);
-/// The side of a convolution's kernel, and its stride.
+/// Kernel size and stride of a convolution.
 pub const KERNEL: Range<u64> = whole(1, 1024);
-/// Rows and columns of zeros around an image.
+/// Padding of a convolution.
 pub const PADDING: Range<u64> = whole(0, 1024);
-/// The side of an image, in pixels.
+/// Height and width of an image, in pixels.
 pub const IMAGE_SIZE: Range<u64> = whole(1, 1024);
-/// Classes of a conditional set-up.
+/// Number of classes of a conditional GAN.
 pub const CLASSES: Range<u64> = whole(1, 10_000);
-/// CPU threads.
+/// Number of CPU threads.
 pub const THREADS: Range<u64> = whole(1, 1024);
 /// Epochs of a run.
 pub const EPOCHS: Range<u64> = whole(1, 1_000_000);
-/// Iterations of a run, and intervals in iterations.
+/// Iterations of a run, and intervals counted in iterations.
 pub const ITERATIONS: Range<u64> = whole(1, u32::MAX as u64);
-/// Iterations before a benchmark.
+/// Warm-up iterations of a benchmark.
 pub const WARMUP: Range<u64> = whole(0, 1_000_000);
-/// The most images of one `sample`.
-pub const MOST_SAMPLES: u64 = 100_000;
-/// Images of one `sample`.
-pub const SAMPLES: Range<u64> = whole(1, MOST_SAMPLES);
-/// Images of one `evaluate`.
-pub const EVALUATED: Range<u64> = whole(10, MOST_SAMPLES);
-/// Images from one seed's to another's.
-pub const STEPS: Range<u64> = whole(2, 1000);
+/// Maximum number of images of one `sample`.
+pub const MAX_SAMPLES: u64 = 100_000;
+/// Number of images of one `sample`.
+pub const SAMPLES: Range<u64> = whole(1, MAX_SAMPLES);
+/// Number of generated images of one `evaluate`.
+pub const EVALUATED_SAMPLES: Range<u64> = whole(10, MAX_SAMPLES);
+/// Steps of an interpolation between two seeds.
+pub const INTERPOLATION_STEPS: Range<u64> = whole(2, 1000);
 /// Frames of an animation.
 pub const FRAMES: Range<u64> = whole(2, 10_000);
-/// Its frames a second: browsers slow down what is shown for less than a fiftieth.
+/// Frames per second of an animation: browsers slow down frames shorter than 1/50 s.
 pub const FRAMES_PER_SECOND: Range<u64> = whole(1, 50);
-/// Seeds: what a whole number in TOML can be.
+/// Seeds: the non-negative integers of TOML.
 pub const SEED: Range<u64> = whole(0, i64::MAX as u64);
 /// Adam's learning rate.
 pub const LEARNING_RATE: Range<f64> = Range(Included(1e-12), Included(1000.0));
-/// A number that is added so that nothing is divided by zero.
+/// An epsilon that is added to avoid division by zero.
 pub const EPSILON: Range<f64> = Range(Included(1e-12), Included(1000.0));
-/// A factor of a loss.
+/// The scale factor of a loss.
 pub const FACTOR: Range<f64> = Range(Included(1e-6), Included(1e6));
-/// The standard deviation of weights.
-pub const DEVIATION: Range<f64> = Range(Excluded(0.0), Included(1e6));
-/// Decays, and shares of what is dropped.
-pub const SHARE: Range<f64> = Range(Included(0.0), Excluded(1.0));
-/// Slopes, and shares of what is new.
-pub const POSITIVE_SHARE: Range<f64> = Range(Excluded(0.0), Included(1.0));
+/// The standard deviation of initial weights.
+pub const STANDARD_DEVIATION: Range<f64> = Range(Excluded(0.0), Included(1e6));
+/// Decay rates and dropout probabilities.
+pub const FRACTION: Range<f64> = Range(Included(0.0), Excluded(1.0));
+/// Slopes of LeakyReLU, and BatchNorm momentum.
+pub const POSITIVE_FRACTION: Range<f64> = Range(Excluded(0.0), Included(1.0));
 
-const fn whole(least: u64, most: u64) -> Range<u64> {
-    Range(Included(least), Included(most))
+const fn whole(min: u64, max: u64) -> Range<u64> {
+    Range(Included(min), Included(max))
 }
 
 impl<T: PartialOrd> Range<T> {
-    /// Whether a number lies in it; NaN lies in none.
-    pub fn holds(self, number: T) -> bool {
+    /// Whether the range contains a number; no range contains NaN.
+    pub fn contains(self, number: T) -> bool {
         (self.0, self.1).contains(&number)
     }
 }
 
-/// "a whole number from 1 to 1,000,000".
+/// Displays as "a whole number from 1 to 1,000,000".
 impl fmt::Display for Range<u64> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a whole number ")?;
@@ -81,7 +80,7 @@ impl fmt::Display for Range<u64> {
     }
 }
 
-/// "a number from 0 to below 1".
+/// Displays as "a number from 0 to below 1".
 impl fmt::Display for Range<f64> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |number: f64| match number {
@@ -99,8 +98,8 @@ fn ends<T: Copy>(
     text: impl Fn(T) -> String,
     f: &mut fmt::Formatter<'_>,
 ) -> fmt::Result {
-    let Range(least, most) = *range;
-    let [from, to] = match (least, most) {
+    let Range(min, max) = *range;
+    let [from, to] = match (min, max) {
         (Excluded(_), Included(_)) => ["above", "and at most"],
         (_, Excluded(_)) => ["from", "to below"],
         _ => ["from", "to"],
@@ -109,23 +108,23 @@ fn ends<T: Copy>(
         Included(end) | Excluded(end) => text(end),
         Bound::Unbounded => "anything".to_owned(),
     };
-    write!(f, "{from} {} {to} {}", end(least), end(most))
+    write!(f, "{from} {} {to} {}", end(min), end(max))
 }
 
-/// A value that nobody may choose.
+/// A value outside its valid range.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{key} is {value}, but must be {expected}")]
 pub struct OutOfRange {
     /// The key in a TOML file, as `gan.batch_size`.
     pub key: &'static str,
-    /// What stands there.
+    /// The value found.
     pub value: String,
-    /// What may stand there, in words.
+    /// A description of the valid values.
     pub expected: String,
 }
 
 impl OutOfRange {
-    /// With value and expectation in words.
+    /// Formats the value and the valid range.
     pub fn new(key: &'static str, value: impl fmt::Display, expected: impl fmt::Display) -> Self {
         Self { key, value: value.to_string(), expected: expected.to_string() }
     }
@@ -136,22 +135,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_are_said_in_words() {
+    fn ranges_display_as_phrases() {
         assert_eq!(EXTENT.to_string(), "a whole number from 1 to 1,000,000");
         assert_eq!(LEARNING_RATE.to_string(), "a number from 1e-12 to 1,000");
         assert_eq!(FACTOR.to_string(), "a number from 1e-6 to 1,000,000");
-        assert_eq!(SHARE.to_string(), "a number from 0 to below 1");
-        assert_eq!(POSITIVE_SHARE.to_string(), "a number above 0 and at most 1");
+        assert_eq!(FRACTION.to_string(), "a number from 0 to below 1");
+        assert_eq!(POSITIVE_FRACTION.to_string(), "a number above 0 and at most 1");
     }
 
     #[test]
-    fn ranges_hold_their_ends_or_not_and_never_what_is_no_number() {
-        assert!(EXTENT.holds(1) && EXTENT.holds(1_000_000));
-        assert!(!EXTENT.holds(0) && !EXTENT.holds(1_000_001));
-        assert!(SHARE.holds(0.0) && !SHARE.holds(1.0));
-        assert!(!POSITIVE_SHARE.holds(0.0) && POSITIVE_SHARE.holds(1.0));
-        for range in [LEARNING_RATE, EPSILON, FACTOR, SHARE, POSITIVE_SHARE] {
-            assert!(![f64::NAN, f64::INFINITY, -1.0].into_iter().any(|x| range.holds(x)));
+    fn ranges_respect_excluded_bounds_and_never_contain_nan() {
+        assert!(EXTENT.contains(1) && EXTENT.contains(1_000_000));
+        assert!(!EXTENT.contains(0) && !EXTENT.contains(1_000_001));
+        assert!(FRACTION.contains(0.0) && !FRACTION.contains(1.0));
+        assert!(!POSITIVE_FRACTION.contains(0.0) && POSITIVE_FRACTION.contains(1.0));
+        for range in [LEARNING_RATE, EPSILON, FACTOR, FRACTION, POSITIVE_FRACTION] {
+            assert!(![f64::NAN, f64::INFINITY, -1.0].into_iter().any(|x| range.contains(x)));
         }
     }
 }

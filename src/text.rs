@@ -1,4 +1,4 @@
-//! Numbers, names and errors as people write them.
+//! Formatting of numbers, names and errors.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -19,11 +19,11 @@ pub fn grouped(number: u64) -> String {
 
 /// `1 image`, `2,000 images`.
 pub fn counted(count: usize, noun: &str) -> String {
-    let ending = if count == 1 { "" } else { "s" };
-    format!("{} {noun}{ending}", grouped(count as u64))
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(count as u64))
 }
 
-/// Bytes in the largest unit of which there is one: `512 B`, `1.46 KiB`, `3.00 GiB`.
+/// A number of bytes in its largest binary unit: `512 B`, `1.46 KiB`, `3.00 GiB`.
 pub fn bytes(count: usize) -> String {
     let (mut number, mut units) = (count as f64, ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"].iter());
     let mut unit = None;
@@ -37,48 +37,49 @@ pub fn bytes(count: usize) -> String {
     }
 }
 
-/// A number in four significant digits, of which as many as six stand behind the point: `1331`,
-/// `12.30`, `0.01012`.
+/// A number with four significant digits and at most six decimals: `1331`, `12.30`, `0.01012`.
 pub fn significant(number: f64) -> String {
     let magnitude = number.abs().max(1e-9).log10().floor();
     format!("{number:.*}", (3.0 - magnitude).clamp(0.0, 6.0) as usize)
 }
 
 /// Extents with multiplication signs between them: `60,000 × 28 × 28`.
-pub fn product(extents: &[u32]) -> String {
+pub fn dimensions(extents: &[u32]) -> String {
     let extents: Vec<_> = extents.iter().map(|&extent| grouped(extent.into())).collect();
     extents.join(" × ")
 }
 
-/// `photos` for `/home/me/photos`; a path that ends in `..` has to be looked up.
+/// `photos` for `/home/me/photos`; a path that ends in `..` is resolved first.
 pub fn folder_name(folder: &Path) -> String {
     let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let found = || name(&folder.canonicalize().ok()?);
-    name(folder).or_else(found).unwrap_or_else(|| "images".to_owned())
+    let resolved = || name(&folder.canonicalize().ok()?);
+    name(folder).or_else(resolved).unwrap_or_else(|| "images".to_owned())
 }
 
-/// A text of one line as a terminal may show it: characters that would move its cursor, change its
-/// colours, begin another line or turn the direction of writing are escaped, as `\u001b`, which JSON
-/// and TOML read as the character.
-pub fn visible(text: &str) -> Cow<'_, str> {
-    if !text.contains(acts_on_a_terminal) {
+/// Escapes the characters of a one-line text that control a terminal: those that move the cursor,
+/// change colours, begin another line or change the text direction. The escape `\u001b` is also
+/// valid in JSON and TOML.
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.contains(controls_terminal) {
         return text.into();
     }
-    let mut shown = String::with_capacity(text.len() + 8);
+    let mut escaped = String::with_capacity(text.len() + 8);
     for c in text.chars() {
         match c {
-            '\n' | '\r' | '\t' => shown.extend(c.escape_default()),
-            c if acts_on_a_terminal(c) => shown.push_str(&format!("\\u{:04x}", c as u32)),
-            c => shown.push(c),
+            '\n' | '\r' | '\t' => escaped.extend(c.escape_default()),
+            c if controls_terminal(c) => escaped.push_str(&format!("\\u{:04x}", c as u32)),
+            c => escaped.push(c),
         }
     }
-    shown.into()
+    escaped.into()
 }
 
-fn acts_on_a_terminal(c: char) -> bool {
-    let turns = ['\u{61c}'..='\u{61c}', '\u{200e}'..='\u{200f}', '\u{2066}'..='\u{2069}'];
-    let turns_or_ends = '\u{2028}'..='\u{202e}';
-    c.is_control() || turns_or_ends.contains(&c) || turns.iter().any(|range| range.contains(&c))
+fn controls_terminal(c: char) -> bool {
+    let bidi = ['\u{61c}'..='\u{61c}', '\u{200e}'..='\u{200f}', '\u{2066}'..='\u{2069}'];
+    let separators_and_bidi = '\u{2028}'..='\u{202e}';
+    c.is_control()
+        || separators_and_bidi.contains(&c)
+        || bidi.iter().any(|range| range.contains(&c))
 }
 
 /// The message of an error and those of all its causes, on one line.
@@ -105,13 +106,13 @@ mod tests {
     }
 
     #[test]
-    fn one_of_a_kind_is_no_plural() {
+    fn one_is_singular_and_all_other_counts_are_plural() {
         let cases = [(0, "0 images"), (1, "1 image"), (2, "2 images"), (40_000, "40,000 images")];
         cases.iter().for_each(|&(count, text)| assert_eq!(counted(count, "image"), text));
     }
 
     #[test]
-    fn bytes_have_two_decimals_of_a_binary_unit() {
+    fn bytes_are_shown_in_binary_units_with_two_decimals() {
         let cases = [
             (0, "0 B"),
             (1023, "1023 B"),
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_cut_to_four_significant_digits() {
+    fn numbers_are_rounded_to_four_significant_digits() {
         let cases = [
             (1331.4, "1331"),
             (100.0, "100.0"),
@@ -145,9 +146,9 @@ mod tests {
     }
 
     #[test]
-    fn what_a_terminal_would_obey_is_shown_instead() {
+    fn control_and_bidi_characters_are_escaped() {
         for text in ["plain, größer, 狐 🦊", "", "C:\\u"] {
-            assert_eq!(visible(text), text);
+            assert_eq!(escaped(text), text);
         }
         let cases = [
             ("a\x1b[2Jb", "a\\u001b[2Jb"),
@@ -155,14 +156,14 @@ mod tests {
             ("\u{9b}31m\x07\x7f", "\\u009b31m\\u0007\\u007f"),
             ("gpj.\u{202e}exe", "gpj.\\u202eexe"),
         ];
-        for (text, shown) in cases {
-            assert_eq!(visible(text), shown);
+        for (text, expected) in cases {
+            assert_eq!(escaped(text), expected);
         }
     }
 
     #[test]
-    fn products_are_readable() {
-        assert_eq!(product(&[60_000, 28, 28]), "60,000 × 28 × 28");
-        assert_eq!(product(&[7]), "7");
+    fn dimensions_are_joined_by_multiplication_signs() {
+        assert_eq!(dimensions(&[60_000, 28, 28]), "60,000 × 28 × 28");
+        assert_eq!(dimensions(&[7]), "7");
     }
 }

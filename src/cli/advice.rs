@@ -1,4 +1,4 @@
-//! What a person can do about an error, in flags and commands, of which the engine knows none.
+//! Advice on errors of the engine in terms of flags and commands, which the engine does not know.
 
 use gan_cuda::data::fetch::FetchProblem;
 use gan_cuda::data::{self, DatasetKind, DatasetProblem, FolderProblem, cache_folder};
@@ -6,7 +6,7 @@ use gan_cuda::device::cuda::CudaProblem;
 use gan_cuda::run::checkpoint::CheckpointProblem;
 use gan_cuda::{Error, device, export, run, train};
 
-/// What to do; nothing where the error itself says all there is to say.
+/// Advice on an error; `None` if its message is sufficient.
 pub fn advice(error: &Error) -> Option<String> {
     match error {
         Error::Data(data::Error::Dataset(problem)) => dataset(problem),
@@ -16,7 +16,7 @@ pub fn advice(error: &Error) -> Option<String> {
         Error::Run(problem) => run(problem).map(str::to_owned),
         Error::Train(problem) => train(problem).map(str::to_owned),
         Error::Export(export::Error::TooLarge { .. }) => {
-            Some("--safetensors holds them".to_owned())
+            Some("export the weights with --safetensors instead".to_owned())
         }
         _ => None,
     }
@@ -25,25 +25,25 @@ pub fn advice(error: &Error) -> Option<String> {
 fn dataset(problem: &DatasetProblem) -> Option<String> {
     match problem {
         DatasetProblem::NotInFolder { dataset, folder, .. } => Some(format!(
-            "name the folder that has them with --data-dir, or download them with `gan-cuda fetch \
+            "give the folder that has them with --data-dir, or download them with `gan-cuda fetch \
              {dataset} --data-dir {}`",
             folder.display()
         )),
         DatasetProblem::Several { files, .. } => {
             let first = files.first()?;
-            Some(format!("name one of these files, as --dataset {}", first.display()))
+            Some(format!("choose one of these files, e.g. --dataset {}", first.display()))
         }
         DatasetProblem::Incomplete { missing: "label", .. } => {
-            Some("put it there, or take a preset without classes, such as mlp-dropout".to_owned())
+            Some("add it, or use a preset without classes, such as mlp-dropout".to_owned())
         }
         DatasetProblem::NotFound { dataset, .. } => Some(how_to_get(*dataset)),
         _ => None,
     }
 }
 
-/// What to do to have all of a data set here.
+/// How to get all images of a data set.
 pub fn how_to_get(kind: DatasetKind) -> String {
-    let (aim, package) = match kind {
+    let (purpose, package) = match kind {
         DatasetKind::Mnist => ("for all 60,000 images ", ""),
         DatasetKind::FashionMnist => {
             ("", " (on Debian or Ubuntu also `apt-get install dataset-fashion-mnist`)")
@@ -51,45 +51,45 @@ pub fn how_to_get(kind: DatasetKind) -> String {
     };
     let into = match cache_folder() {
         Some(cache) => {
-            format!("into {}, or name their folder with", cache.join(kind.name()).display())
+            format!("into {}, or give their folder with", cache.join(kind.name()).display())
         }
-        None => "into a folder and name it with".to_owned(),
+        None => "into a folder and give it with".to_owned(),
     };
     format!(
-        "{aim}run `gan-cuda fetch {kind}`{package}, or put train-images-idx3-ubyte.gz and \
+        "{purpose}run `gan-cuda fetch {kind}`{package}, or put train-images-idx3-ubyte.gz and \
          train-labels-idx1-ubyte.gz {into} --data-dir"
     )
 }
 
 fn folder(problem: &FolderProblem) -> Option<&'static str> {
     match problem {
-        FolderProblem::Missing { .. } => Some("or name where it is now with --dataset"),
-        FolderProblem::NoImages { .. } => Some("name the folder that has them with --dataset"),
+        FolderProblem::Missing { .. } => Some("or give its new location with --dataset"),
+        FolderProblem::NoImages { .. } => Some("give the folder that has them with --dataset"),
         FolderProblem::OtherClasses { .. } => {
-            Some("put back what was there, or begin a new run with --config or --preset")
+            Some("restore the classes, or start a new run with --config or --preset")
         }
         FolderProblem::Closed { .. } => {
-            Some("let this user read it, or leave out such folders with --skip-bad-images")
+            Some("grant this user read access, or skip such folders with --skip-bad-images")
         }
         FolderProblem::BadImage { .. } => {
-            Some("mend it or take it away, or leave out all such images with --skip-bad-images")
+            Some("fix or remove it, or skip all such images with --skip-bad-images")
         }
-        FolderProblem::AllBad { .. } => Some("leave out --skip-bad-images to hear why"),
+        FolderProblem::AllBad { .. } => Some("omit --skip-bad-images to see why"),
         _ => None,
     }
 }
 
 fn fetch(problem: &FetchProblem) -> &'static str {
     match problem {
-        FetchProblem::NoFolder => "name a folder with --data-dir",
-        _ => "--mirror names another mirror",
+        FetchProblem::NoFolder => "give a folder with --data-dir",
+        _ => "try another mirror with --mirror",
     }
 }
 
 fn device(problem: &device::Error) -> Option<&'static str> {
     match problem {
         device::Error::Cuda(CudaProblem::Unavailable { .. }) => {
-            Some("--device cpu computes on the CPU")
+            Some("use the CPU with --device cpu")
         }
         _ => None,
     }
@@ -97,37 +97,37 @@ fn device(problem: &device::Error) -> Option<&'static str> {
 
 fn run(problem: &run::Error) -> Option<&'static str> {
     match problem {
-        run::Error::NotFinite(_) => Some(ANOTHER_RUN),
+        run::Error::NotFinite(_) => Some(NEW_RUN),
         run::Error::NoSamples { .. } => Some("train longer, or with a smaller --sample-interval"),
         run::Error::Checkpoint(CheckpointProblem::Damaged { older, .. }) if !older.is_empty() => {
-            Some("to train on from there, --resume needs --force, which removes what came later")
+            Some("to resume from one of these, add --force, which removes everything after it")
         }
         _ => None,
     }
 }
 
-const ANOTHER_RUN: &str = "going on from a checkpoint would end the same: begin a new run with a \
-                           lower --lr, another --seed or --init";
+const NEW_RUN: &str = "resuming from a checkpoint would fail again: start a new run with a lower \
+                       --lr, another --seed or --init";
 
 fn train(problem: &train::Error) -> Option<&'static str> {
     match problem {
         train::Error::Ended { source, .. } => train(source),
-        train::Error::NotFinite(_) => Some(ANOTHER_RUN),
+        train::Error::NotFinite(_) => Some(NEW_RUN),
         train::Error::Run(problem) => run(problem),
         train::Error::TooFewImages { images: 1, normalizes: true, .. } => {
-            Some("BatchNorm needs two: add images, or take a preset without it, such as mlp")
+            Some("BatchNorm needs two: add images, or use a preset without it, such as mlp")
         }
-        train::Error::TooFewImages { .. } => Some("ask for a smaller --batch-size"),
+        train::Error::TooFewImages { .. } => Some("use a smaller --batch-size"),
         train::Error::ConfigChanged { .. } => Some(
-            "put back what was there, or begin a new run: with --config anew, with --resume and \
-             --branch from this checkpoint",
+            "restore the previous value, or start a new run: from scratch with --config, or from \
+             this checkpoint with --resume and --branch",
         ),
         train::Error::DataChanged { .. } => {
-            Some("with --branch a new run begins from the checkpoint with these images")
+            Some("add --branch to start a new run from the checkpoint with these images")
         }
-        train::Error::NothingLeft { .. } => Some(
-            "ask for more with --epochs or --iterations, which count from the first run's beginning",
-        ),
+        train::Error::NothingLeft { .. } => {
+            Some("raise --epochs or --iterations, which count from the start of the first run")
+        }
         _ => None,
     }
 }

@@ -14,62 +14,62 @@ use gan_cuda::train::trainer::schedule;
 use gan_cuda::{memory, ranges};
 use serde::Serialize;
 
-use super::device::{AnyDevice, CpuChoice, open_device};
+use super::device::{AnyDevice, CpuOptions, open_device};
 use super::json::print_json;
-use super::ranges::{choice, may_be_negative, preset, within};
 use super::sizes::SizeArgs;
+use super::value_parsers::{choice, may_be_negative, preset, within};
 use crate::cli::error::{Error, Result, refuse};
 
-/// Made-up images, where the set-up's own are not at hand.
+/// Number of synthetic images, for presets whose data set is not embedded.
 const SYNTHETIC_IMAGES: usize = 512;
-/// The least time of a sample, beside which waiting and reading the clock are nothing.
-const SAMPLE_MS: f64 = 5.0;
-/// The least time before the first sample: clocks of an idle GPU rise within it.
-const LEAST_WARMUP: Duration = Duration::from_millis(500);
-/// The least time of all samples together.
-const LEAST_MEASUREMENT: Duration = Duration::from_secs(1);
-/// The fewest samples.
-const LEAST_SAMPLES: u32 = 20;
-/// Iterations that tell how many a sample has.
-const PACE: u32 = 3;
+/// Minimum duration of a sample: the cost of waiting and of reading the clock is negligible.
+const MIN_SAMPLE_MS: f64 = 5.0;
+/// Minimum duration of the warm-up: an idle GPU raises its clocks within it.
+const MIN_WARMUP: Duration = Duration::from_millis(500);
+/// Minimum duration of all samples together.
+const MIN_MEASUREMENT: Duration = Duration::from_secs(1);
+/// Minimum number of samples.
+const MIN_SAMPLES: u32 = 20;
+/// Iterations that determine how many iterations make a sample.
+const CALIBRATION_ITERATIONS: u32 = 3;
 
 /// Flags of `bench`.
 #[derive(clap::Args)]
 // So that `--lr -1` is a number out of range and not an unknown flag.
 #[command(mut_args(may_be_negative))]
 pub struct Args {
-    /// Set-up to measure
+    /// Preset to measure
     #[arg(long, value_name = "NAME", default_value = "cgan", value_parser = preset(), hide_possible_values = true)]
     preset: String,
-    /// Iterations to measure, in at least 20 samples and for at least a second
+    /// Iterations to measure, in at least 20 samples and for at least one second
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = within::<u32, _>(ranges::EXTENT))]
     iterations: u32,
-    /// Iterations before, not measured, for at least half a second
+    /// Warm-up iterations before measuring, for at least half a second
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = within::<u32, _>(ranges::WARMUP))]
     warmup: u32,
-    /// Where to compute: auto, cpu, cuda or cuda:N
+    /// Device to compute on: auto, cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
     device: DeviceChoice,
-    /// How exactly a GPU multiplies matrices: f32, tf32 or bf16
+    /// Precision of matrix multiplications on a GPU: f32, tf32 or bf16
     #[arg(long, value_name = "NAME", default_value_t = Precision::F32, value_parser = choice::<Precision>(), hide_possible_values = true)]
     precision: Precision,
-    /// CPU threads [default: physical cores of a NUMA node, at most 16]
+    /// Number of CPU threads [default: physical cores of a NUMA node, at most 16]
     #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::THREADS))]
     threads: Option<usize>,
-    /// How the CPU computes convolutions: direct or winograd
+    /// Convolution algorithm on the CPU: direct or winograd
     #[arg(long, value_name = "NAME", default_value_t = ConvolutionForm::Direct, value_parser = choice::<ConvolutionForm>(), hide_possible_values = true)]
     conv: ConvolutionForm,
-    /// Queue the work of an iteration piece by piece, not as one CUDA graph
+    /// Launch kernels one by one instead of as one CUDA graph
     #[arg(long)]
     no_graph: bool,
-    /// Print one line of JSON
+    /// Print the result as one line of JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     sizes: SizeArgs,
 }
 
-/// What was measured.
+/// The measurement, as `--json` prints it.
 #[derive(Serialize)]
 struct Report {
     preset: String,
@@ -80,15 +80,15 @@ struct Report {
     images_per_second: f64,
     samples: usize,
     device: String,
-    /// Of the CPU.
+    /// CPU threads.
     threads: usize,
-    /// Floating-point operations of an iteration's matrix products.
+    /// Floating-point operations of an iteration's matrix multiplications.
     flop: u64,
-    /// The fewest bytes that an iteration must move.
+    /// Minimum memory traffic of an iteration, in bytes.
     bytes: u64,
-    /// Those of them that Adam moves.
+    /// Adam's part of it.
     adam_bytes: u64,
-    /// The most bytes that this process had of the machine's memory, where the system says it.
+    /// Peak memory use of this process in bytes, if the operating system reports it.
     peak_bytes: Option<usize>,
 }
 
@@ -98,33 +98,33 @@ impl Args {
     }
 }
 
-/// Measures, prints.
+/// Measures and prints the time per iteration.
 pub fn run(args: &Args) -> Result<()> {
     let missing = || Error::NoSuchPreset { name: args.preset.clone() };
     let preset = find(&args.preset).ok_or_else(missing)?;
     let model = args.sizes.model(preset)?;
-    let cpu = CpuChoice { threads: args.threads(), conv: args.conv };
+    let cpu = CpuOptions { threads: args.threads(), conv: args.conv };
     let chosen = open_device(args.device, args.precision, cpu, !args.no_graph)?;
-    match chosen.honouring(args.conv)?.device {
+    match chosen.supporting(args.conv)?.device {
         AnyDevice::Cpu(cpu) => run_on(cpu, args, preset, &model),
         AnyDevice::Cuda(cuda) if cuda.is_emulated() => {
             let emulator = cuda.describe();
-            refuse("--device", format!("is {emulator}: its times say nothing about a GPU"))
+            refuse("--device", format!("is {emulator}, whose speed says nothing about a GPU's"))
         }
         AnyDevice::Cuda(cuda) => run_on(*cuda, args, preset, &model),
     }
 }
 
 fn run_on(device: impl Device, args: &Args, preset: &Preset, model: &Model) -> Result<()> {
-    let place = device.describe();
+    let device_name = device.describe();
     let times = measure(args, preset, model, device)?;
-    print(args, &report(args, model, place, Work::new(model), times))
+    print(args, &report(args, model, device_name, Work::new(model), times))
 }
 
-/// The time of an iteration in milliseconds, once for each sample, ascending.
+/// The time per iteration of each sample, in milliseconds, sorted.
 ///
-/// A sample is as many iterations as take [`SAMPLE_MS`], and the device is waited for at its end: a
-/// GPU is kept busy in between, as in training.
+/// A sample is a group of iterations that takes at least [`MIN_SAMPLE_MS`]. The host waits for the
+/// device only at its end, so a GPU stays busy as in training.
 fn measure(args: &Args, preset: &Preset, model: &Model, device: impl Device) -> Result<Vec<f64>> {
     let data = images(preset, model)?;
     let schedule = schedule(model, &data)?;
@@ -133,36 +133,36 @@ fn measure(args: &Args, preset: &Preset, model: &Model, device: impl Device) -> 
     let mut images = DeviceDataset::new(gan.device(), &data.images, &data.labels, schedule)?;
     images.shuffle(gan.device(), 0, 0)?;
     sample(&mut gan, &images, args.warmup)?;
-    let begun = Instant::now();
-    let mut pace = sample(&mut gan, &images, PACE)?;
-    while begun.elapsed() < LEAST_WARMUP {
-        pace = sample(&mut gan, &images, PACE)?;
+    let start = Instant::now();
+    let mut milliseconds = sample(&mut gan, &images, CALIBRATION_ITERATIONS)?;
+    while start.elapsed() < MIN_WARMUP {
+        milliseconds = sample(&mut gan, &images, CALIBRATION_ITERATIONS)?;
     }
-    let group = (SAMPLE_MS / pace).ceil() as u32;
-    let samples = (args.iterations / group).max(LEAST_SAMPLES);
-    let begun = Instant::now();
+    let group = (MIN_SAMPLE_MS / milliseconds).ceil() as u32;
+    let samples = (args.iterations / group).max(MIN_SAMPLES);
+    let start = Instant::now();
     let mut times = Vec::new();
-    while (times.len() as u32) < samples || begun.elapsed() < LEAST_MEASUREMENT {
+    while (times.len() as u32) < samples || start.elapsed() < MIN_MEASUREMENT {
         times.push(sample(&mut gan, &images, group)?);
     }
     times.sort_by(f64::total_cmp);
     Ok(times)
 }
 
-/// Milliseconds an iteration, over `count` iterations on whole batches.
+/// Milliseconds per iteration, over `count` iterations on full batches.
 fn sample<D: Device>(gan: &mut Gan<D>, images: &DeviceDataset<D>, count: u32) -> Result<f64> {
     let (batch, schedule) = (gan.settings().batch_size, images.schedule());
-    let begun = Instant::now();
+    let start = Instant::now();
     for _ in 0..count {
         gan.iterate(images, batch.min(schedule.images));
         if schedule.rows(gan.completed()) < batch {
-            // Back to the epoch's beginning.
+            // Back to the start of the epoch.
             gan.set_completed(0)?;
         }
     }
     // Reading a loss waits for the device.
     gan.metrics(gan.completed())?;
-    Ok(begun.elapsed().as_secs_f64() * 1e3 / f64::from(count.max(1)))
+    Ok(start.elapsed().as_secs_f64() * 1e3 / f64::from(count.max(1)))
 }
 
 fn images(preset: &Preset, model: &Model) -> Result<Dataset> {
@@ -174,7 +174,7 @@ fn images(preset: &Preset, model: &Model) -> Result<Dataset> {
         }
         _ => {
             let count = SYNTHETIC_IMAGES.max(settings.batch_size);
-            memory::require(count * settings.image.pixels(), "ask for a smaller batch")
+            memory::require(count * settings.image.pixels(), "use a smaller batch")
                 .map_err(device::Error::from)?;
             Ok(Dataset::synthetic(settings.image, count, 0))
         }
@@ -206,8 +206,8 @@ fn print(args: &Args, report: &Report) -> Result<()> {
     if args.json {
         return print_json(report);
     }
-    say!(
-        "{} on {}, batch {}: {:.3} ms an iteration (10 % below {:.3}, 10 % above {:.3}), {:.0} images/s",
+    print_line!(
+        "{} on {}, batch {}: {:.3} ms per iteration (p10 {:.3}, p90 {:.3}), {:.0} images/s",
         report.preset,
         report.device,
         report.batch,

@@ -1,4 +1,4 @@
-//! The checkpoint that a command is about.
+//! The checkpoint argument of a command.
 
 use std::path::{Path, PathBuf};
 
@@ -13,21 +13,22 @@ use crate::cli::error::Result;
 
 #[derive(clap::Args)]
 pub(super) struct CheckpointArgs {
-    /// A checkpoint folder, or a run folder for its newest [default: the newest run]
+    /// Checkpoint folder, or run folder to use its newest checkpoint [default: the newest run]
     #[arg(value_name = "CHECKPOINT", value_hint = ValueHint::DirPath)]
     checkpoint: Option<PathBuf>,
-    /// Folder of run folders, where no CHECKPOINT is named
+    /// Folder with the runs, used if no CHECKPOINT is given
     #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath, conflicts_with = "checkpoint")]
     runs_dir: PathBuf,
-    /// Weights of the generator, in place of the checkpoint's: PyTorch's state_dict as safetensors
+    /// Use these generator weights instead of the checkpoint's: a PyTorch state_dict in safetensors
+    /// format
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     generator: Option<PathBuf>,
 }
 
 impl CheckpointArgs {
-    /// The checkpoint, and its folder.
+    /// Loads the checkpoint and returns it with its folder.
     pub(super) fn load(&self) -> Result<(PathBuf, Checkpoint)> {
-        let (folder, mut checkpoint) = self.load_whole()?;
+        let (folder, mut checkpoint) = self.load_newest()?;
         if let Some(path) = &self.generator {
             let model = snapshot::config(&checkpoint)?.model()?;
             checkpoint.generator = initial::open::<Cpu<f32>>(path, &model, Role::Generator)?;
@@ -35,13 +36,13 @@ impl CheckpointArgs {
         Ok((folder, checkpoint))
     }
 
-    /// The file of weights that the generator has in place of the checkpoint's.
+    /// The file of weights that replaces the checkpoint's generator.
     pub(super) fn generator(&self) -> Option<&Path> {
         self.generator.as_deref()
     }
 
-    /// A run in training may have put a newer checkpoint in the place of what was just its newest.
-    fn load_whole(&self) -> Result<(PathBuf, Checkpoint)> {
+    /// Retries if a running training has just replaced its newest checkpoint by a newer one.
+    fn load_newest(&self) -> Result<(PathBuf, Checkpoint)> {
         loop {
             let folder = self.folder()?;
             match Checkpoint::load(&folder) {
@@ -51,7 +52,7 @@ impl CheckpointArgs {
         }
     }
 
-    /// The checkpoint that was named, or the newest of the run that was.
+    /// The folder of the given checkpoint, or of the newest one of the run.
     fn folder(&self) -> Result<PathBuf> {
         let run = match &self.checkpoint {
             Some(path) if Checkpoint::is_at(path) => return Ok(path.clone()),

@@ -9,11 +9,11 @@ use crate::cli::error::Result;
 /// Flags of `completions`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-bash:  source <(gan-cuda completions bash), in ~/.bashrc
-zsh:   gan-cuda completions zsh > FOLDER/_gan-cuda, a FOLDER of $fpath
+bash:  add to ~/.bashrc: source <(gan-cuda completions bash)
+zsh:   gan-cuda completions zsh > DIR/_gan-cuda, where DIR is in $fpath
 fish:  gan-cuda completions fish > ~/.config/fish/completions/gan-cuda.fish")]
 pub struct Args {
-    /// Shell to complete in
+    /// Shell to generate the script for
     #[arg(value_name = "SHELL")]
     shell: Shell,
 }
@@ -24,8 +24,8 @@ pub fn run(args: &Args) -> Result<()> {
     let mut command = super::Cli::command();
     let name = command.get_name().to_owned();
     generate(args.shell, &mut command, name, &mut script);
-    // In bash's script two spellings of a name with a hyphen miss each other, and nothing behind a
-    // command is completed: https://github.com/clap-rs/clap/issues/6421
+    // The bash script spells a name with a hyphen in two ways that do not match, so nothing after a
+    // subcommand would be completed: https://github.com/clap-rs/clap/issues/6421
     let script = String::from_utf8_lossy(&script).replace("gan__subcmd__cuda", "gan__cuda");
     print_text(script.trim_end());
     Ok(())

@@ -1,4 +1,4 @@
-//! The device that a command computes on.
+//! The device of a command: flags, and opening it.
 
 use gan_cuda::device::cpu::{Cpu, default_threads};
 use gan_cuda::device::cuda::{Cuda, probe};
@@ -7,54 +7,55 @@ use gan_cuda::ranges;
 use gan_cuda::text::with_causes;
 use tracing::{debug, info};
 
-use super::ranges::within;
+use super::value_parsers::within;
 use crate::cli::error::{Result, refuse};
 
-/// Where a command computes that does not train.
+/// Device flags of the commands that do not train.
 #[derive(clap::Args)]
-pub(super) struct PlaceArgs {
-    /// Where to compute: auto, cpu, cuda or cuda:N
+pub(super) struct DeviceArgs {
+    /// Device to compute on: auto, cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
     device: DeviceChoice,
-    /// CPU threads [default: physical cores of a NUMA node, at most 16]
+    /// Number of CPU threads [default: physical cores of a NUMA node, at most 16]
     #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::THREADS))]
     threads: Option<usize>,
 }
 
-impl PlaceArgs {
-    /// The device; `conv` is that of the run, so that a CPU draws what it drew in training.
-    pub(super) fn open(&self, conv: ConvolutionForm) -> Result<Chosen> {
-        let cpu = CpuChoice { threads: self.threads(), conv };
+impl DeviceArgs {
+    /// Opens the device. `conv` is the run's algorithm, so that a CPU generates the same images as
+    /// in training.
+    pub(super) fn open(&self, conv: ConvolutionForm) -> Result<ChosenDevice> {
+        let cpu = CpuOptions { threads: self.threads(), conv };
         open_device(self.device, Precision::F32, cpu, false)
     }
 
-    /// CPU threads, also of what is computed beside the device.
+    /// The number of CPU threads, also for work that always runs on the CPU.
     pub(super) fn threads(&self) -> usize {
         self.threads.unwrap_or_else(default_threads)
     }
 }
 
-/// A device of either kind; each command has one generic function for both.
+/// A CPU or CUDA device; each command has one generic function for both.
 pub enum AnyDevice {
     Cpu(Cpu<f32>),
     Cuda(Box<Cuda>),
 }
 
-/// A device, and why it is this one where that was left to us.
-pub struct Chosen {
+/// A device and, with `--device auto`, why it was chosen.
+pub struct ChosenDevice {
     pub device: AnyDevice,
     pub reason: Option<String>,
 }
 
-impl Chosen {
-    /// The same, where it computes convolutions in the form that was asked for.
-    pub fn honouring(self, conv: ConvolutionForm) -> Result<Self> {
+impl ChosenDevice {
+    /// The same device, if it supports the requested convolution algorithm.
+    pub fn supporting(self, conv: ConvolutionForm) -> Result<Self> {
         match (&self.device, conv) {
             (AnyDevice::Cuda(_), ConvolutionForm::Winograd) => refuse(
                 "--conv",
                 format!(
-                    "is {conv}, but a GPU has direct convolutions alone; leave it at direct, or \
-                     choose the CPU with --device cpu"
+                    "is {conv}, but a GPU supports direct convolutions only; omit it, or choose \
+                     the CPU with --device cpu"
                 ),
             ),
             _ => Ok(self),
@@ -62,30 +63,30 @@ impl Chosen {
     }
 }
 
-/// How the CPU computes, if it is the CPU.
+/// Options of the CPU device.
 #[derive(Clone, Copy)]
-pub struct CpuChoice {
+pub struct CpuOptions {
     pub threads: usize,
     pub conv: ConvolutionForm,
 }
 
-/// The device that was asked for; `precision` and `graphs` are for a GPU.
+/// Opens the requested device; `precision` and `graphs` apply to a GPU.
 pub fn open_device(
     choice: DeviceChoice,
     precision: Precision,
-    cpu: CpuChoice,
+    cpu: CpuOptions,
     graphs: bool,
-) -> Result<Chosen> {
-    let CpuChoice { threads, conv } = cpu;
-    debug!(asked_for = %choice, %precision, threads, %conv, graphs, "choosing a device");
+) -> Result<ChosenDevice> {
+    let CpuOptions { threads, conv } = cpu;
+    debug!(requested = %choice, %precision, threads, %conv, graphs, "choosing a device");
     let cpu = |reason| match precision {
         Precision::F32 => {
             info!(threads, %conv, reason, "computing on the CPU");
-            Ok(Chosen { device: AnyDevice::Cpu(Cpu::with_form(threads, conv)), reason })
+            Ok(ChosenDevice { device: AnyDevice::Cpu(Cpu::with_form(threads, conv)), reason })
         }
-        _ => only_on_a_gpu(precision, reason),
+        _ => refuse_precision(precision, reason),
     };
-    let gpu = |cuda| Chosen { device: AnyDevice::Cuda(Box::new(cuda)), reason: None };
+    let gpu = |cuda| ChosenDevice { device: AnyDevice::Cuda(Box::new(cuda)), reason: None };
     match choice {
         DeviceChoice::Cpu => cpu(None),
         DeviceChoice::Cuda(number) => Ok(gpu(Cuda::open(number, precision, graphs)?)),
@@ -96,20 +97,20 @@ pub fn open_device(
     }
 }
 
-/// The first GPU that works, or why there is none.
+/// The first usable GPU, or why there is none.
 fn first_gpu(precision: Precision, graphs: bool) -> Result<Cuda, String> {
     let gpu = probe::first_usable().map_err(|reason| reason.to_string())?;
     Cuda::open(gpu.ordinal, precision, graphs).map_err(|error| with_causes(&error))
 }
 
-/// The CPU was asked for, or taken for a reason.
-fn only_on_a_gpu<T>(precision: Precision, reason: Option<String>) -> Result<T> {
+/// Refuses a precision that the CPU does not support; `reason` says why the CPU was chosen.
+fn refuse_precision<T>(precision: Precision, reason: Option<String>) -> Result<T> {
     let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     refuse(
         "--precision",
         format!(
-            "is {precision}, but the CPU computes in f32 alone{reason}; leave it at f32, or choose \
-             a GPU with --device cuda"
+            "is {precision}, but the CPU supports f32 only{reason}; omit it, or choose a GPU with \
+             --device cuda"
         ),
     )
 }

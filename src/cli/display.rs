@@ -1,4 +1,5 @@
-//! What a person sees while a run goes on: a progress bar in a terminal, plain lines elsewhere.
+//! Terminal output: lines, warnings, errors, and the display of a run, which is a progress bar in a
+//! terminal and plain lines elsewhere.
 
 use std::env;
 use std::io::{self, ErrorKind, Write, stderr, stdout};
@@ -10,123 +11,124 @@ use gan_cuda::formats::records::{Measure, Scores};
 use gan_cuda::gan::Metrics;
 use gan_cuda::gan::dataset::Progress;
 use gan_cuda::run::journal::{loss_line, score_line};
-use gan_cuda::text::{significant, visible};
+use gan_cuda::text::{escaped, significant};
 use gan_cuda::train::observer::Observer;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::error::{Error, Result};
 
-/// As wide as a label.
-const NO_LABEL: &str = "          ";
-/// Two lines: how far, and how well.
-const BAR_OF_A_RUN: &str =
+/// Indent as wide as a label.
+const INDENT: &str = "          ";
+/// Two lines: progress, then losses.
+const TRAINING_BAR: &str =
     "{prefix} {bar:20} {human_pos}/{human_len}  {elapsed} elapsed, {eta} left\n{msg}";
-/// The shortest time between two plain lines, and between two readings of the losses.
-const PACE: Duration = Duration::from_secs(1);
+/// Minimum time between two plain lines, and between two readings of the losses.
+const UPDATE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How much is said.
+/// How much a run prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
     /// Errors only.
     Quiet,
-    /// Banner, progress, where things are.
+    /// Banner, progress, summary.
     Normal,
-    /// Every file that is written, too.
+    /// Also every file written.
     Verbose,
 }
 
-/// Whether standard output is a terminal that can do more than add lines: one that says it is dumb,
-/// or nothing of itself, gets what a file gets.
+/// Whether standard output is a terminal that can move the cursor. A terminal with `TERM=dumb` or
+/// an empty `TERM` gets the same output as a file.
 pub fn is_terminal() -> bool {
-    let names_none = env::var_os("TERM").is_some_and(|name| name.is_empty());
-    !names_none && !ProgressDrawTarget::stdout().is_hidden()
+    let unknown = env::var_os("TERM").is_some_and(|name| name.is_empty());
+    !unknown && !ProgressDrawTarget::stdout().is_hidden()
 }
 
-/// Prints a line that begins with a label; what a terminal has no room for goes below its text.
+/// Prints a line that begins with a label. In a terminal, long lines wrap and are indented below
+/// the text.
 pub fn print_wrapped(text: &str) {
     if !is_terminal() {
         return print_line(text);
     }
     let options = textwrap::Options::with_termwidth()
-        .subsequent_indent(NO_LABEL)
+        .subsequent_indent(INDENT)
         .break_words(false)
         .word_separator(textwrap::WordSeparator::AsciiSpace)
         .word_splitter(textwrap::WordSplitter::NoHyphenation);
-    print_text(&textwrap::fill(&visible(text), options));
+    print_text(&textwrap::fill(&escaped(text), options));
 }
 
-/// Prints a line to standard output, above a progress bar if there is one. Names in it may be
-/// anybody's, so what would move the cursor or begin another line is escaped.
+/// Prints a line to standard output, above the progress bar if there is one. Control characters are
+/// escaped, since the line may contain names of files.
 pub fn print_line(text: &str) {
-    print_text(&visible(text));
+    print_text(&escaped(text));
 }
 
-/// The same for each line of a text.
+/// Prints each line of a text with [`print_line`].
 pub fn print_lines(text: &str) {
     text.lines().for_each(print_line);
 }
 
-/// Prints a text in which there is nothing but our own, as it is.
+/// Prints a text without escaping it. It must not contain names of files.
 pub fn print_text(text: &str) {
-    above_the_bar(|| note(writeln!(stdout(), "{text}")));
+    with_bar_suspended(|| remember_output_error(writeln!(stdout(), "{text}")));
 }
 
-/// Prints a line to standard error, as [`print_line`].
+/// Prints a line to standard error, like [`print_line`].
 pub fn print_error_line(text: &str) {
-    above_the_bar(|| {
-        let _ = writeln!(stderr(), "{}", visible(text));
+    with_bar_suspended(|| {
+        let _ = writeln!(stderr(), "{}", escaped(text));
     });
 }
 
-/// Prints what may be wrong.
+/// Prints warnings.
 pub fn warn(warnings: impl IntoIterator<Item = String>) {
     for warning in warnings {
         print_error_line(&format!("warning: {warning}"));
     }
 }
 
-/// Prints what went wrong; some errors have several lines.
+/// Prints an error, which may have several lines.
 pub fn print_error(error: &Error) {
     let lines = error.lines();
-    let lines: Vec<_> = lines.iter().map(|line| visible(line)).collect();
-    above_the_bar(|| {
+    let lines: Vec<_> = lines.iter().map(|line| escaped(line)).collect();
+    with_bar_suspended(|| {
         let _ = writeln!(stderr(), "error: {}", lines.join("\n"));
     });
 }
 
-/// Why standard output did not take something, the first time.
-static LOST: Mutex<Option<io::Error>> = Mutex::new(None);
+/// The first error of writing to standard output.
+static OUTPUT_ERROR: Mutex<Option<io::Error>> = Mutex::new(None);
 
-/// Remembers, for [`check_output`], what standard output did not take. A reader that has gone away
-/// (`| head`) has what it wanted.
-pub fn note(written: io::Result<()>) {
-    if let Err(error) = written
+/// Remembers an error of writing to standard output for [`check_output`]. A closed pipe (`| head`)
+/// is no error.
+pub fn remember_output_error(result: io::Result<()>) {
+    if let Err(error) = result
         && error.kind() != ErrorKind::BrokenPipe
     {
-        lock(&LOST).get_or_insert(error);
+        lock(&OUTPUT_ERROR).get_or_insert(error);
     }
 }
 
-/// Makes sure, at a command's end, that standard output took all that was printed.
+/// Checks, at the end of a command, that everything was written to standard output.
 ///
 /// # Errors
 /// [`Error::Output`].
 pub fn check_output() -> Result<()> {
-    note(stdout().flush());
-    lock(&LOST).take().map_or(Ok(()), |source| Err(Error::Output { source }))
+    remember_output_error(stdout().flush());
+    lock(&OUTPUT_ERROR).take().map_or(Ok(()), |source| Err(Error::Output { source }))
 }
 
-/// The progress bar on the screen, which other lines would tear.
+/// The visible progress bar, which must be suspended while other lines are printed.
 static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
-/// Says which progress bar is on the screen from now on, or that there is none any more.
+/// Sets the visible progress bar, or that there is none.
 pub fn show_bar(bar: Option<ProgressBar>) {
     *lock(&BAR) = bar;
 }
 
-/// Prints what stays in whole lines, while the progress bar steps aside. `print` must not call this
-/// again.
-pub fn above_the_bar(print: impl FnOnce()) {
+/// Calls `print`, which prints whole lines, while the progress bar is suspended. `print` must not
+/// call this function.
+pub fn with_bar_suspended(print: impl FnOnce()) {
     match &*lock(&BAR) {
         Some(bar) => bar.suspend(print),
         None => print(),
@@ -141,13 +143,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub struct Display {
     verbosity: Verbosity,
     bar: Option<ProgressBar>,
-    shown: Option<Instant>,
+    last_update: Option<Instant>,
     rate: Rate,
-    /// The newest losses and the newest score, in words.
+    /// The newest losses and the newest score, as text.
     newest: [String; 2],
 }
 
-/// Images a second, smoothed over the last readings.
+/// Images per second since the last update.
 struct Rate {
     since: Instant,
     images: u64,
@@ -156,14 +158,14 @@ struct Rate {
 impl Display {
     /// A display for a run of `total` iterations of which `completed` are done.
     pub fn new(verbosity: Verbosity, completed: u32, total: u32) -> Self {
-        let wanted = verbosity > Verbosity::Quiet && is_terminal();
-        let bar = wanted.then(|| progress_bar(completed.into(), Some(total.into()), BAR_OF_A_RUN));
+        let visible = verbosity > Verbosity::Quiet && is_terminal();
+        let bar = visible.then(|| progress_bar(completed.into(), Some(total.into()), TRAINING_BAR));
         show_bar(bar.clone());
         let rate = Rate { since: Instant::now(), images: 0 };
-        Self { verbosity, bar, shown: None, rate, newest: Default::default() }
+        Self { verbosity, bar, last_update: None, rate, newest: Default::default() }
     }
 
-    /// Ends the display and leaves on the screen what it shows.
+    /// Ends the display and leaves its last state on the screen.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.abandon();
@@ -178,12 +180,12 @@ impl Observer for Display {
         if let Some(bar) = &self.bar {
             bar.set_position(u64::from(progress.iteration.0));
         }
-        let due = self.shown.is_none_or(|shown| shown.elapsed() >= PACE);
+        let due = self.last_update.is_none_or(|update| update.elapsed() >= UPDATE_INTERVAL);
         self.verbosity > Verbosity::Quiet && due
     }
 
     fn losses(&mut self, progress: Progress, metrics: &Metrics) {
-        self.shown = Some(Instant::now());
+        self.last_update = Some(Instant::now());
         let Some(bar) = &self.bar else {
             if self.verbosity > Verbosity::Quiet {
                 print_line(&loss_line(progress, metrics));
@@ -202,11 +204,11 @@ impl Observer for Display {
     }
 
     fn scores(&mut self, iteration: u32, scores: &Scores) {
-        let by = |measure: Measure| {
+        let text = |measure: Measure| {
             scores.by(measure).map(|score| format!("  {} {}", measure.name(), significant(score)))
         };
-        self.newest[1] = by(Measure::Fcd).or_else(|| by(Measure::Kid)).unwrap_or_default();
-        // The time that it took was no training.
+        self.newest[1] = text(Measure::Fcd).or_else(|| text(Measure::Kid)).unwrap_or_default();
+        // The time of scoring is no training time.
         self.rate = Rate { since: Instant::now(), images: 0 };
         match &self.bar {
             Some(bar) => bar.set_message(self.newest.concat()),
@@ -229,8 +231,8 @@ impl Observer for Display {
         }
     }
 
-    /// Leaves the bar as it stands, at once: a terminal shows Ctrl-C behind the bar, and a bar that
-    /// is drawn again would be out of place.
+    /// Stops drawing the bar at once: the terminal has echoed `^C` after it, so a redrawn bar would
+    /// appear in the wrong position.
     fn stopping(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.set_draw_target(ProgressDrawTarget::hidden());
@@ -240,7 +242,7 @@ impl Observer for Display {
     }
 }
 
-/// A bar of which `done` is done.
+/// A progress bar at position `done`.
 pub fn progress_bar(done: u64, total: Option<u64>, template: &str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stdout());
     if let Ok(style) = ProgressStyle::with_template(template) {

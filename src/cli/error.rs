@@ -1,4 +1,4 @@
-//! What goes wrong between the command line and the engine, and how it is said.
+//! Errors of the program, and how they are printed.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,71 +10,71 @@ use gan_cuda::{data, run};
 
 use super::advice::advice;
 
-/// Whatever a command ends with that is not done.
+/// An error of a command.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A flag was given that the set-up or the command cannot honour.
+    /// A flag that does not fit the preset, the checkpoint or the command.
     #[error("{flag} {problem}")]
     Flag {
-        /// The flag, as `--dropout`.
+        /// The flag, e.g. `--dropout`.
         flag: String,
-        /// Why not, and what to do.
+        /// The problem, and what to do.
         problem: String,
     },
 
-    /// A set-up was named that is not in the table.
-    #[error("no preset {name:?}; there are {}", preset::names())]
+    /// There is no preset with the given name.
+    #[error("no preset {name:?}; the presets are {}", preset::names())]
     NoSuchPreset {
-        /// What was given.
+        /// The given name.
         name: String,
     },
 
-    /// Something was named to draw that is neither in the table nor on the disk.
+    /// The argument of `graph` is neither a preset nor an existing path.
     #[error(
-        "no preset, run or checkpoint {name:?}; presets are {}, a run is a folder such as \
-         runs/00000-cgan-mnist",
+        "no preset, file, run or checkpoint {name:?}; the presets are {}; a run is a folder such \
+         as runs/00000-cgan-mnist",
         preset::names()
     )]
     NothingToDraw {
-        /// What was given.
+        /// The given name.
         name: String,
     },
 
-    /// A folder that images would go into has something in it.
-    #[error("{path} is not empty; name a new folder, or an empty one")]
+    /// The output folder of images is not empty.
+    #[error("{path} is not empty; give a new or empty folder")]
     FolderNotEmpty {
         /// The folder.
         path: PathBuf,
     },
 
-    /// The system does not let this process hear of Ctrl-C.
+    /// The signal handlers cannot be installed.
     #[error("cannot listen for Ctrl-C, SIGTERM and other signals")]
     Signals {
-        /// The operating system's word.
+        /// The operating system's error.
         source: io::Error,
     },
 
-    /// Standard output did not take all that was printed.
+    /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Output {
-        /// The operating system's word.
+        /// The operating system's error.
         source: io::Error,
     },
 
-    /// The engine's.
+    /// An error of the engine.
     #[error(transparent)]
     Engine(Box<gan_cuda::Error>),
 }
 
-/// A result whose error is the program's unless another is named.
+/// A result whose error type defaults to [`enum@Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Refuses a flag: `problem` goes on from its name.
+/// Refuses a flag: the message is its name followed by `problem`.
 pub fn refuse<T>(flag: impl Into<String>, problem: impl Into<String>) -> Result<T> {
     Err(Error::Flag { flag: flag.into(), problem: problem.into() })
 }
 
-/// Refuses the value of a flag that the set-up cannot have, or not with the others.
+/// Refuses the value of a flag that does not fit the preset or other flags.
 pub fn refuse_value<T>(flag: impl Into<String>, problem: OutOfRange) -> Result<T> {
     refuse(flag, format!("is {}, but must be {}", problem.value, problem.expected))
 }
@@ -86,36 +86,38 @@ impl<E: Into<gan_cuda::Error>> From<E> for Error {
 }
 
 impl Error {
-    /// The message, those of its causes, and what to do, in lines. Only the errors that are lists, or
-    /// show a place in a file, have several: a line break of any other is in somebody's name.
+    /// The message with its causes and advice, split into lines. Only errors that list items or
+    /// quote a file have several lines; in all others a line break can only come from a file name.
     pub fn lines(&self) -> Vec<String> {
-        let words = self.in_words();
+        let message = self.message();
         match self {
-            Error::Engine(error) if has_lines(error) => words.lines().map(str::to_owned).collect(),
-            _ => vec![words],
+            Error::Engine(error) if is_multiline(error) => {
+                message.lines().map(str::to_owned).collect()
+            }
+            _ => vec![message],
         }
     }
 
-    fn in_words(&self) -> String {
-        let words = with_causes(self);
+    fn message(&self) -> String {
+        let message = with_causes(self);
         let advice = match self {
             Error::Engine(error) => advice(error),
             _ => None,
         };
         match advice {
-            Some(advice) => format!("{}; {advice}", words.trim_end()),
-            None => words.trim_end().to_owned(),
+            Some(advice) => format!("{}; {advice}", message.trim_end()),
+            None => message.trim_end().to_owned(),
         }
     }
 
-    /// Whether it lies in what was typed.
+    /// Whether this is a usage error.
     pub fn is_usage(&self) -> bool {
         matches!(self, Error::Flag { .. } | Error::NoSuchPreset { .. })
     }
 }
 
-/// Lists of mirrors, places in a file, and what a compiler says.
-fn has_lines(error: &gan_cuda::Error) -> bool {
+/// Lists of mirrors, positions in a file, and messages of a compiler.
+fn is_multiline(error: &gan_cuda::Error) -> bool {
     matches!(
         error,
         gan_cuda::Error::Data(data::Error::Fetch(_))

@@ -1,4 +1,4 @@
-//! `gan-cuda fetch`: downloads data sets to where `train` finds them.
+//! `gan-cuda fetch`: downloads data sets to the folder where `train` finds them.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -9,26 +9,26 @@ use gan_cuda::text::{bytes, grouped};
 use indicatif::ProgressBar;
 
 use super::display::{is_terminal, print_error_line, print_line, progress_bar};
-use super::ranges::choice;
+use super::value_parsers::choice;
 use crate::cli::error::{Result, refuse};
 
-/// The shortest time between two plain lines of one file.
-const PACE: Duration = Duration::from_secs(5);
+/// Minimum time between two plain progress lines.
+const UPDATE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Flags of `fetch`, as they were given.
 #[derive(clap::Args)]
 pub struct Args {
-    /// What to download
+    /// Data set to download
     #[arg(value_name = "NAME", required = true, value_parser = choice::<DatasetKind>())]
     datasets: Vec<DatasetKind>,
-    /// Folder to put the files in [default: the cache folder, where `train` looks for them]
+    /// Folder for the files [default: the cache folder, which `train` searches]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// URL of a folder that has the four files as NAME.gz, to be tried before the public mirrors;
-    /// may be given more than once
+    /// Base URL of a mirror with the four files as NAME.gz, tried before the public mirrors; may be
+    /// given more than once
     #[arg(long, value_name = "URL", value_parser = mirror)]
     mirror: Vec<String>,
-    /// Say nothing but errors
+    /// Print errors only
     #[arg(short, long)]
     quiet: bool,
 }
@@ -38,16 +38,16 @@ pub fn run(args: &Args) -> Result<()> {
     check(args)?;
     for &kind in &args.datasets {
         let order = Order::known(kind, &args.mirror, args.data_dir.as_deref())?;
-        let mut teller = Teller::new(args.quiet);
-        teller.say(&format!("gan-cuda {}, fetching {kind}", env!("CARGO_PKG_VERSION")));
-        teller.say(&format!("into      {}", order.folder.display()));
-        fetch(&order, &mut |event| teller.tell(&event))?;
-        teller.say(&farewell(kind, args));
+        let mut reporter = ProgressReporter::new(args.quiet);
+        reporter.print(&format!("gan-cuda {}, fetching {kind}", env!("CARGO_PKG_VERSION")));
+        reporter.print(&format!("into      {}", order.folder.display()));
+        fetch(&order, &mut |event| reporter.report(&event))?;
+        reporter.print(&next_step(kind, args));
     }
     Ok(())
 }
 
-/// Files of both data sets have the same names.
+/// Refuses one folder for two data sets: their files have the same names.
 fn check(args: &Args) -> Result<()> {
     let flag = match args {
         Args { data_dir: Some(_), .. } => "--data-dir",
@@ -59,12 +59,12 @@ fn check(args: &Args) -> Result<()> {
     }
     refuse(
         flag,
-        "is a folder of one data set, whose files have the names of all others'; fetch one after \
-         the other",
+        "is the folder of one data set, and files of different data sets have the same names; \
+         fetch one data set at a time",
     )
 }
 
-fn farewell(kind: DatasetKind, args: &Args) -> String {
+fn next_step(kind: DatasetKind, args: &Args) -> String {
     let folder = match &args.data_dir {
         Some(folder) => format!(" --data-dir {}", folder.display()),
         None => String::new(),
@@ -72,36 +72,36 @@ fn farewell(kind: DatasetKind, args: &Args) -> String {
     format!("done      gan-cuda train --dataset {kind}{folder}")
 }
 
-/// A URL to put file names behind.
+/// Parses the base URL of a mirror.
 fn mirror(text: &str) -> Result<String, String> {
     let host = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
     match host {
-        None => Err("a mirror's URL begins with http:// or https://".to_owned()),
+        None => Err("the URL must begin with http:// or https://".to_owned()),
         Some(host) if host.is_empty() || host.starts_with('/') => {
-            Err("this URL names no host".to_owned())
+            Err("the URL has no host".to_owned())
         }
         Some(_) => Ok(format!("{}/", text.trim_end_matches('/'))),
     }
 }
 
-/// Tells a person what happens: a bar in a terminal, plain lines elsewhere.
-struct Teller {
+/// Prints the progress: a bar in a terminal, plain lines elsewhere.
+struct ProgressReporter {
     quiet: bool,
     bar: Option<ProgressBar>,
-    /// What the server says is the length of the file that comes, in bytes.
+    /// The length of the file in bytes, as reported by the server.
     total: Option<u64>,
-    said: Instant,
+    last_line: Instant,
 }
 
-impl Teller {
+impl ProgressReporter {
     fn new(quiet: bool) -> Self {
-        Teller { quiet, bar: None, total: None, said: Instant::now() }
+        ProgressReporter { quiet, bar: None, total: None, last_line: Instant::now() }
     }
 
-    fn tell(&mut self, event: &Event) {
+    fn report(&mut self, event: &Event) {
         match event {
-            Event::Waiting => self.say("waiting   another gan-cuda fetch fills this folder"),
-            Event::Present(path) => self.say(&format!("there     {}", path.display())),
+            Event::Waiting => self.print("waiting   for another gan-cuda fetch into this folder"),
+            Event::Present(path) => self.print(&format!("present   {}", path.display())),
             Event::Wrong(path, mismatch) => {
                 self.warn(&format!("warning: {}: {mismatch}", path.display()));
             }
@@ -113,25 +113,25 @@ impl Teller {
             }
             Event::Checked(file) => {
                 self.clear();
-                self.say(&format!(
-                    "checked   {}: {} bytes with the right SHA-256",
+                self.print(&format!(
+                    "verified  {}: {} bytes, SHA-256 matches",
                     file.name,
                     grouped(file.length)
                 ));
             }
             Event::Aside(path, aside) => {
-                self.say(&format!("moved     {} to {}", path.display(), aside.display()));
+                self.print(&format!("moved     {} to {}", path.display(), aside.display()));
             }
         }
     }
 
     fn begin(&mut self, url: &str, from: u64, total: Option<u64>) {
         self.clear();
-        self.say(&format!("from      {url}"));
+        self.print(&format!("from      {url}"));
         if from > 0 {
-            self.say(&format!("          going on from {}", bytes(from as usize)));
+            self.print(&format!("          resuming at {}", bytes(from as usize)));
         }
-        (self.total, self.said) = (total, Instant::now());
+        (self.total, self.last_line) = (total, Instant::now());
         if !self.quiet && is_terminal() {
             let template = match total {
                 Some(_) => {
@@ -146,14 +146,18 @@ impl Teller {
     fn received(&mut self, count: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(count);
-        } else if self.said.elapsed() >= PACE {
-            self.said = Instant::now();
+        } else if self.last_line.elapsed() >= UPDATE_INTERVAL {
+            self.last_line = Instant::now();
             let total = self.total.map(|total| format!(" of {}", bytes(total as usize)));
-            self.say(&format!("          {}{}", bytes(count as usize), total.unwrap_or_default()));
+            self.print(&format!(
+                "          {}{}",
+                bytes(count as usize),
+                total.unwrap_or_default()
+            ));
         }
     }
 
-    fn say(&self, text: &str) {
+    fn print(&self, text: &str) {
         if !self.quiet {
             print_line(text);
         }
@@ -165,7 +169,7 @@ impl Teller {
         }
     }
 
-    /// Takes the bar off the screen, so that lines stand below each other.
+    /// Removes the bar from the screen before a line is printed.
     fn clear(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();

@@ -11,24 +11,25 @@ use gan_cuda::run::dir::RunDir;
 use gan_cuda::run::snapshot;
 
 use super::display::print_lines;
-use super::ending::has_ending;
+use super::extension::has_extension;
 use super::sizes::SizeArgs;
 use crate::cli::error::{Error, Result, refuse};
 
 /// Flags of `graph`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Preset, TOML file, run folder or checkpoint folder to draw; a preset's name means the preset
+    /// Preset, TOML file, run folder or checkpoint folder to draw; the name of a preset takes
+    /// precedence over a path
     #[arg(value_name = "PRESET|PATH", default_value = "cgan")]
     what: String,
-    /// File to write: .svg is a picture, .dot is for Graphviz [default: DOT on standard output]
+    /// File to write: .svg, or .dot for Graphviz [default: print DOT to standard output]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]
     sizes: SizeArgs,
 }
 
-/// Draws.
+/// Draws the diagram.
 pub fn run(args: &Args) -> Result<()> {
     let write = writer(args.out.as_deref())?;
     let (title, model) = args.subject()?;
@@ -38,21 +39,21 @@ pub fn run(args: &Args) -> Result<()> {
         return Ok(());
     };
     write_whole(out, text.as_bytes())?;
-    say!("wrote {}", out.display());
+    print_line!("wrote {}", out.display());
     Ok(())
 }
 
-/// What makes a file of this ending.
+/// The function that renders the format of this file's extension.
 fn writer(out: Option<&Path>) -> Result<fn(&Diagram) -> String> {
     let Some(path) = out else { return Ok(dot::write) };
     match () {
-        () if has_ending(path, "svg") => Ok(svg::write),
-        () if has_ending(path, "dot") => Ok(dot::write),
+        () if has_extension(path, "svg") => Ok(svg::write),
+        () if has_extension(path, "dot") => Ok(dot::write),
         () => refuse(
             "--out",
             format!(
-                "{} is neither SVG nor DOT: end the name in .svg or .dot (`dot -Tpdf` makes a PDF \
-                 of that)",
+                "{} is neither SVG nor DOT: use the extension .svg or .dot (`dot -Tpdf` converts \
+                 DOT to PDF)",
                 path.display()
             ),
         ),
@@ -60,7 +61,7 @@ fn writer(out: Option<&Path>) -> Result<fn(&Diagram) -> String> {
 }
 
 impl Args {
-    /// What to draw, and its title.
+    /// The title and the model to draw.
     fn subject(&self) -> Result<(String, Model)> {
         if let Some(preset) = preset::find(&self.what) {
             let title = format!("{}: {}", preset.name, preset.summary);
@@ -76,7 +77,7 @@ impl Args {
     }
 }
 
-/// The configuration of a file, of a checkpoint, or of a run, which may have none yet.
+/// The configuration of a file, a checkpoint or a run, which may have no checkpoint yet.
 fn config(path: &Path) -> Result<Config> {
     if path.is_file() {
         return Ok(Config::read(path)?);

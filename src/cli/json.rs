@@ -1,4 +1,4 @@
-//! What `--json` prints: one line, for scripts.
+//! The output of `--json`: one line for scripts.
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ use crate::cli::error::Result;
 /// Prints a value as one line of JSON.
 ///
 /// # Errors
-/// When a part of it has no JSON.
+/// When the value cannot be represented in JSON.
 pub fn print_json(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string(value);
     let text = text.map_err(|error| FileError::at("write", Path::new("JSON"))(error.into()))?;
-    say!("{text}");
+    print_line!("{text}");
     Ok(())
 }

@@ -1,73 +1,73 @@
-//! Classes as a person names them: by their names, or by their numbers.
+//! Parses lists of classes, given by name or by number.
 
 use std::ops::RangeInclusive;
 
 use gan_cuda::ranges;
 
-/// Names that a message lists.
-const NAMED: usize = 8;
+/// Maximum number of names in a message.
+const MAX_NAMES: usize = 8;
 
-/// The classes that a checkpoint has.
+/// The classes of a checkpoint.
 pub(super) struct Labels<'a> {
-    /// What they are called; none where they are only numbered.
+    /// Names of the classes; empty if they only have numbers.
     pub(super) names: &'a [String],
-    /// How many there are.
+    /// Number of classes.
     pub(super) classes: usize,
 }
 
 impl Labels<'_> {
-    /// The classes of a list such as `cats,dogs` or `0-3,7`. What could be a name or a number is a
-    /// name; of a range both ends are names, or both are numbers.
-    pub(super) fn of(&self, text: &str) -> Result<Vec<u32>, String> {
-        if let Some(label) = self.named(text) {
+    /// Parses a list such as `cats,dogs` or `0-3,7`. Names take precedence over numbers; the ends
+    /// of a range are both names or both numbers.
+    pub(super) fn parse(&self, text: &str) -> Result<Vec<u32>, String> {
+        if let Some(label) = self.by_name(text) {
             return Ok(vec![label]);
         }
         let mut labels = Vec::new();
         for part in text.split(',').map(str::trim) {
-            match self.one(part) {
+            match self.single(part) {
                 Some(label) => labels.push(label),
                 None => labels.extend(self.range(part)?),
             }
         }
-        labels.truncate(ranges::MOST_SAMPLES as usize);
+        labels.truncate(ranges::MAX_SAMPLES as usize);
         Ok(labels)
     }
 
     fn range(&self, part: &str) -> Result<RangeInclusive<u32>, String> {
-        let unknown = |text: &str| format!("has no class {text:?}; {}", self.in_words());
+        let unknown = |text: &str| format!("has unknown class {text:?}; {}", self.hint());
         let (first, last) = part.split_once('-').ok_or_else(|| unknown(part))?;
         let (first, last) = (first.trim(), last.trim());
-        let names = self.named(first).zip(self.named(last));
-        let ends = names.or_else(|| self.numbered(first).zip(self.numbered(last)));
+        let names = self.by_name(first).zip(self.by_name(last));
+        let ends = names.or_else(|| self.by_number(first).zip(self.by_number(last)));
         let (first, last) = ends.ok_or_else(|| unknown(part))?;
         match first <= last {
             true => Ok(first..=last),
-            false => Err(format!("has {part}, which descends; {}", self.in_words())),
+            false => Err(format!("has the descending range {part}; {}", self.hint())),
         }
     }
 
-    fn one(&self, text: &str) -> Option<u32> {
-        self.named(text).or_else(|| self.numbered(text))
+    fn single(&self, text: &str) -> Option<u32> {
+        self.by_name(text).or_else(|| self.by_number(text))
     }
 
-    fn named(&self, name: &str) -> Option<u32> {
+    fn by_name(&self, name: &str) -> Option<u32> {
         (0..).zip(self.names).find(|(_, known)| *known == name).map(|(label, _)| label)
     }
 
-    fn numbered(&self, text: &str) -> Option<u32> {
+    fn by_number(&self, text: &str) -> Option<u32> {
         text.parse().ok().filter(|&label: &u32| (label as usize) < self.classes)
     }
 
-    /// What would have done.
-    fn in_words(&self) -> String {
+    /// The valid classes, for a message.
+    fn hint(&self) -> String {
         let last = self.classes - 1;
-        let mut names: Vec<&str> = self.names.iter().take(NAMED).map(String::as_str).collect();
-        if self.names.len() > NAMED {
+        let mut names: Vec<&str> = self.names.iter().take(MAX_NAMES).map(String::as_str).collect();
+        if self.names.len() > MAX_NAMES {
             names.push("…");
         }
         match names.is_empty() {
             true => {
-                format!("give class numbers and ascending ranges from 0 to {last}, as 0-2,{last}")
+                format!("give class numbers and ascending ranges from 0 to {last}, e.g. 0-2,{last}")
             }
             false => format!("the classes are {} (0 to {last})", names.join(", ")),
         }
@@ -80,7 +80,7 @@ mod tests {
 
     fn labels(names: &[&str], classes: usize, text: &str) -> Result<Vec<u32>, String> {
         let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
-        Labels { names: &names, classes }.of(text)
+        Labels { names: &names, classes }.parse(text)
     }
 
     #[test]
@@ -89,18 +89,21 @@ mod tests {
         assert_eq!(labels(&[], 10, "7,3").unwrap(), [7, 3]);
         assert_eq!(labels(&[], 10, "0-1, 7, 2-2").unwrap(), [0, 1, 7, 2]);
         for bad in ["", ",", "7,", "9-0", "-1", "1-2-3", "a", "0..9", "99999999999", "10"] {
-            let words = labels(&[], 10, bad).unwrap_err();
-            assert!(words.contains("from 0 to 9"), "{bad:?}: {words}");
+            let message = labels(&[], 10, bad).unwrap_err();
+            assert!(message.contains("from 0 to 9"), "{bad:?}: {message}");
         }
     }
 
     #[test]
-    fn names_come_before_numbers() {
+    fn names_take_precedence_over_numbers() {
         let animals = ["cats", "dogs", "t-rex"];
         assert_eq!(labels(&animals, 3, "dogs,cats").unwrap(), [1, 0]);
         assert_eq!(labels(&animals, 3, "t-rex, 1, cats-dogs").unwrap(), [2, 1, 0, 1]);
-        let words = labels(&animals, 3, "owls").unwrap_err();
-        assert_eq!(words, "has no class \"owls\"; the classes are cats, dogs, t-rex (0 to 2)");
+        let message = labels(&animals, 3, "owls").unwrap_err();
+        assert_eq!(
+            message,
+            "has unknown class \"owls\"; the classes are cats, dogs, t-rex (0 to 2)"
+        );
         assert_eq!(labels(&["a", "a,b"], 2, "a,b").unwrap(), [1]);
         let from_one = ["1", "2", "3", "10"];
         // "0" is no name, so both ends are numbers.

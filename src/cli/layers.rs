@@ -1,34 +1,34 @@
-//! Flags that change a preset's layers by a number, and not by a line.
+//! Flags that change the layers of a preset.
 
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::Settings;
 
 use crate::cli::error::{Result, refuse, refuse_value};
 
-/// A flag that was given, and what it changes.
-pub(super) type Given = (&'static str, Rewrite);
+/// A flag and the change that it makes to the layers.
+pub(super) type LayerFlag = (&'static str, Rewrite);
 
-/// Those of a list that were given: the others change nothing.
-pub(super) fn given<const N: usize>(flags: [Given; N]) -> Vec<Given> {
+/// The flags of a list that were given.
+pub(super) fn given<const N: usize>(flags: [LayerFlag; N]) -> Vec<LayerFlag> {
     flags.into_iter().filter(|(_, rewrite)| *rewrite != Rewrite::default()).collect()
 }
 
-/// Changes a preset by all that was given.
-pub(super) fn apply(given: &[Given], name: &str, settings: &mut Settings) -> Result<()> {
+/// Applies all given flags to a preset.
+pub(super) fn apply(given: &[LayerFlag], name: &str, settings: &mut Settings) -> Result<()> {
     for (flag, rewrite) in given {
         rewrite.apply(name, settings).or_else(|problem| refuse_value(*flag, problem))?;
     }
     Ok(())
 }
 
-/// Makes sure that none was given: `file` has the layers line by line.
-pub(super) fn expect_none(given: &[Given], file: &str) -> Result<()> {
+/// Refuses flags that change layers, since the layers are listed in `file`.
+pub(super) fn expect_none(given: &[LayerFlag], file: &str) -> Result<()> {
     let Some((flag, _)) = given.first() else { return Ok(()) };
     refuse(
         *flag,
         format!(
-            "changes the layers of a preset, but those of {file} stand in it line by line; leave \
-             it out and edit the lines"
+            "changes the layers of a preset, but {file} lists its own layers; omit the flag and \
+             edit the file"
         ),
     )
 }

@@ -1,7 +1,7 @@
-//! What an engineer reads of the program's inner life: `RUST_LOG`, on standard error.
+//! Logging to standard error, configured by `RUST_LOG`.
 //!
-//! Nothing here is for users: what they must know is printed. Without `RUST_LOG` warnings are
-//! shown, of which there are hardly any.
+//! The log is for debugging; everything a user must know is printed in any case. Without `RUST_LOG`
+//! only log messages of level `warn` or above are shown.
 
 use std::env;
 use std::io::{self, Write};
@@ -14,48 +14,50 @@ use super::display::print_error_line;
 
 const VARIABLE: &str = "RUST_LOG";
 
-/// Begins to log what `RUST_LOG` asks for. What it asks for in vain is said.
+/// Starts logging as `RUST_LOG` says, and warns if its value is invalid.
 pub fn start() {
-    let (filter, complaint) = match env::var_os(VARIABLE) {
-        Some(text) if !text.is_empty() => understood(&text.to_string_lossy()),
+    let (filter, problem) = match env::var_os(VARIABLE) {
+        Some(text) if !text.is_empty() => parse_filter(&text.to_string_lossy()),
         _ => (only_warnings(), None),
     };
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(|| AboveTheBar)
-        // Escape sequences are those of names then, and are shown.
+        .with_writer(|| StderrAboveBar)
+        // Any remaining escape sequences come from file names, and are escaped.
         .with_ansi(false)
-        // It would say so by a macro that panics where standard error is closed.
+        // The subscriber reports these with a macro that panics if standard error is closed.
         .log_internal_errors(false)
         .finish();
-    // Another one cannot be there: this is the program's first step.
+    // Cannot fail: this is the first thing the program does, so no other subscriber exists.
     let _ = tracing::subscriber::set_global_default(subscriber);
-    if let Some(complaint) = complaint {
+    if let Some(problem) = problem {
         print_error_line(&format!(
-            "warning: {VARIABLE} {complaint}; write a level, as debug, or a part of the program \
-             and its level, as gan_cuda=debug or gan_cuda::device=trace, with commas between; \
-             levels are error, warn, info, debug, trace and off"
+            "warning: {VARIABLE} {problem}; give a comma-separated list of levels, e.g. debug, and \
+             modules with levels, e.g. gan_cuda=debug or gan_cuda::device=trace; the levels are \
+             error, warn, info, debug, trace and off"
         ));
     }
 }
 
-/// The filter, and what is wrong with its text.
-fn understood(text: &str) -> (EnvFilter, Option<String>) {
+/// Parses a filter; returns also what is wrong with the text.
+fn parse_filter(text: &str) -> (EnvFilter, Option<String>) {
     match EnvFilter::builder().parse(text) {
         Err(problem) => {
-            (only_warnings(), Some(format!("is {text:?}, which is no filter ({problem})")))
+            (only_warnings(), Some(format!("is {text:?}, which is not a valid filter ({problem})")))
         }
         Ok(filter) => {
-            let unknown = text.split(',').map(str::trim).find(|part| is_misspelt(part));
-            let complaint = |part| format!("has {part:?}, which is neither a level nor ours");
-            (filter, unknown.map(complaint))
+            let unknown = text.split(',').map(str::trim).find(|part| is_unknown(part));
+            let problem = |part| {
+                format!("has {part:?}, which is neither a level nor a module of this program")
+            };
+            (filter, unknown.map(problem))
         }
     }
 }
 
-/// Whether a word that stands alone is no level: it would name a part of a program, all of whose
-/// levels are shown, and ours is called otherwise.
-fn is_misspelt(part: &str) -> bool {
+/// Whether a directive without a level is neither a level nor a module of this program.
+/// `EnvFilter` would silently take it as the name of another crate.
+fn is_unknown(part: &str) -> bool {
     let word = part.chars().all(|c| c.is_alphanumeric() || "_-:".contains(c));
     let level = part.parse::<LevelFilter>().is_ok() || part.parse::<Level>().is_ok();
     word && !level && !part.is_empty() && !part.starts_with("gan_cuda")
@@ -65,13 +67,12 @@ fn only_warnings() -> EnvFilter {
     EnvFilter::default().add_directive(LevelFilter::WARN.into())
 }
 
-/// Standard error, above a progress bar if there is one. A reader that has gone away is no reason
-/// to stop.
-struct AboveTheBar;
+/// Standard error, above the progress bar if there is one. Errors of writing are ignored.
+struct StderrAboveBar;
 
-impl Write for AboveTheBar {
+impl Write for StderrAboveBar {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // A whole line, of an event.
+        // An event is one whole line.
         let text = String::from_utf8_lossy(bytes);
         print_error_line(text.strip_suffix('\n').unwrap_or(&text));
         Ok(bytes.len())
@@ -87,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn filters_that_can_show_something_of_ours_are_taken_as_they_are() {
+    fn valid_filters_are_accepted() {
         for text in [
             "debug",
             "DEBUG",
@@ -98,7 +99,7 @@ mod tests {
             "hyper=info,gan_cuda=debug",
             "[{path}]=debug",
         ] {
-            assert_eq!(understood(text).1, None, "{text}");
+            assert_eq!(parse_filter(text).1, None, "{text}");
         }
     }
 }

@@ -16,9 +16,10 @@ const SOURCE: &str = concat!("gan-cuda ", env!("CARGO_PKG_VERSION"));
 
 /// Flags of `man`.
 #[derive(clap::Args)]
-#[command(after_help = "To read it: gan-cuda man | man -l -")]
+#[command(after_help = "To read the page: gan-cuda man | man -l -")]
 pub struct Args {
-    /// Write it and a page of each command to this folder instead: gan-cuda.1, gan-cuda-train.1, …
+    /// Write the pages of the program and of each command to this folder instead: gan-cuda.1,
+    /// gan-cuda-train.1, …
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     out: Option<PathBuf>,
 }
@@ -26,7 +27,7 @@ pub struct Args {
 /// Prints the page, or writes all pages.
 pub fn run(args: &Args) -> Result<()> {
     let mut program = super::Cli::command().disable_help_subcommand(true);
-    // Gives commands their full names.
+    // Sets the full names of the subcommands.
     program.build();
     match &args.out {
         None => print_text(String::from_utf8_lossy(&page(&program)?.1).trim_end()),
@@ -44,11 +45,11 @@ fn write_all(program: &Command, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A page's file name and text.
+/// The file name and the text of a page.
 fn page(command: &Command) -> Result<(String, Vec<u8>)> {
     let page = Man::new(command.clone());
     let title = page.get_filename().trim_end_matches(".1").to_uppercase();
-    // The program does not know its date; an empty one needs its quotes, or the next word is taken.
+    // The date is unknown. An empty argument needs quotes, or roff takes the next argument for it.
     let page = page.title(title).date("\"\"").source(SOURCE).manual("User Commands");
     let (name, mut text) = (page.get_filename(), Vec::new());
     page.render(&mut text).map_err(FileError::at("write", Path::new(&name)))?;

@@ -1,26 +1,28 @@
-//! What was typed, and what it means.
+//! The command line.
 //!
-//! Each command has a file or a folder: a clap struct of flags as they were given, and a function
-//! that turns them into a validated configuration and runs it.
+//! Each command has a file or a folder: a clap struct of its flags as given, and a function that
+//! turns them into a validated configuration and runs the command.
 
-/// As `println!`, for output that may lose its reader: one line, whatever names are in it.
-macro_rules! say {
+/// Like `println!`, but prints exactly one line (control characters are escaped) and does not panic
+/// when standard output is closed.
+macro_rules! print_line {
     ($($text:tt)*) => {
         $crate::cli::display::print_line(&format!($($text)*))
     };
 }
 
 mod advice;
+mod aliases;
 mod bench;
 mod checkpoint;
 mod completions;
 mod device;
 pub mod display;
 mod doctor;
-mod ending;
 pub mod error;
 mod evaluate;
 mod export;
+mod extension;
 mod fetch;
 mod graph;
 mod images;
@@ -30,36 +32,35 @@ mod layers;
 pub mod log;
 mod man;
 mod presets;
-mod ranges;
+mod progress;
 mod replay;
 mod runs;
 mod sample;
 mod signals;
 mod sizes;
-mod spelling;
-mod stages;
 mod train;
+mod value_parsers;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::cli::display::{check_output, note};
+use crate::cli::display::{check_output, remember_output_error};
 use crate::cli::error::Result;
 
 /// Trains generative adversarial networks from scratch.
 #[derive(Parser)]
 #[command(version, max_term_width = 100, propagate_version = true, subcommand_required = true)]
-// Of a flag that is given twice the last one counts, so that one can be put behind a script's.
+// The last occurrence of a flag wins, so that a flag can be appended to a script's command line.
 #[command(args_override_self = true)]
 #[command(after_help = "\
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 doctor found no usable GPU. A run that a signal \
-stopped has saved, and ends with 128 and the signal's number: 130 by Ctrl-C, 143 by SIGTERM, 129 by \
-SIGHUP, likewise by SIGUSR1, SIGUSR2 and SIGXCPU. Output that cannot be written is a failure, but \
-no reason for a run to end.
+Exit codes: 0 success, 1 failure, 2 usage error, 3 doctor found no usable GPU. A run that a signal \
+stops saves a checkpoint first and exits with 128 + the signal number: 130 for Ctrl-C, 143 for \
+SIGTERM, 129 for SIGHUP; SIGUSR1, SIGUSR2 and SIGXCPU work likewise. If standard output cannot be \
+written, a run continues, and the exit code is 1.
 
-RUST_LOG=gan_cuda=debug tells on standard error what the program does meanwhile: libraries and \
-devices that were tried, files read and written, graphs recorded.")]
+RUST_LOG=gan_cuda=debug logs to standard error: libraries and devices tried, files read and \
+written, CUDA graphs captured.")]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -67,49 +68,49 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Train a GAN; without flags a conditional one on handwritten digits
+    /// Train a GAN (default: a conditional GAN on handwritten digits)
     Train(Box<train::Args>),
-    /// Draw images with a trained generator
+    /// Generate images with a trained generator
     Sample(Box<sample::Args>),
-    /// Score a trained generator: how its images compare with real ones
+    /// Score a trained generator by comparing its images with real images
     Evaluate(Box<evaluate::Args>),
-    /// Join the sample grids of a run to an animated GIF
+    /// Make an animated GIF from the sample grids of a run
     Replay(replay::Args),
-    /// Write a trained generator, or its images, for other programs
+    /// Export a trained generator or its images: ONNX, safetensors, NumPy
     Export(Box<export::Args>),
-    /// List the runs of a folder: how far each is, and how it ended
+    /// List the runs in a folder with their state and progress
     Runs(runs::Args),
-    /// List the set-ups, or show one with its layers
+    /// List the presets, or show one with its layers
     Presets(presets::Args),
-    /// Draw both networks and a training iteration, as SVG or for Graphviz
+    /// Draw a diagram of both networks and a training iteration (SVG or Graphviz DOT)
     Graph(graph::Args),
-    /// Download mnist or fashion-mnist to where `train` finds it
+    /// Download MNIST or Fashion-MNIST to the folder where `train` finds it
     Fetch(fetch::Args),
-    /// Measure the time of a training iteration
+    /// Measure the time per training iteration
     Bench(bench::Args),
-    /// Tell whether CUDA can be used, and what was found where; exit code 3 if it cannot
+    /// Show the CUDA libraries and GPUs found; exit code 3 if CUDA cannot be used
     Doctor(doctor::Args),
-    /// Print a script that makes a shell complete commands, flags and values
+    /// Print a completion script for a shell
     Completions(completions::Args),
     /// Print the manual page
     Man(man::Args),
 }
 
-/// Does what was typed, and says with which code to exit.
+/// Parses the command line, runs the command and returns the exit code.
 ///
 /// # Errors
-/// Whatever went wrong, for `main` to print.
+/// Any error of the command, for `main` to print.
 pub fn run() -> Result<ExitCode> {
-    match Cli::try_parse_from(spelling::ours(std::env::args_os())) {
+    match Cli::try_parse_from(aliases::canonical(std::env::args_os())) {
         Ok(cli) => cli.run(),
-        // What is wrong with it, or the help that was asked for.
-        Err(answer) => {
-            let printed = answer.print();
-            if !answer.use_stderr() {
-                note(printed);
+        // A usage error, or the requested help or version.
+        Err(message) => {
+            let printed = message.print();
+            if !message.use_stderr() {
+                remember_output_error(printed);
                 check_output()?;
             }
-            Ok(ExitCode::from(answer.exit_code() as u8))
+            Ok(ExitCode::from(message.exit_code() as u8))
         }
     }
 }
@@ -118,7 +119,7 @@ impl Cli {
     fn run(self) -> Result<ExitCode> {
         let mut code = ExitCode::SUCCESS;
         match self.command {
-            // Has codes of its own for runs that were stopped.
+            // Returns its own exit codes for stopped runs.
             Command::Train(args) => return train::run(*args),
             Command::Sample(args) => sample::run(&args)?,
             Command::Evaluate(args) => evaluate::run(&args)?,

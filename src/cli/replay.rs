@@ -9,49 +9,49 @@ use gan_cuda::ranges;
 use gan_cuda::run::dir::RunDir;
 use gan_cuda::text::bytes;
 
-use super::ending::has_ending;
-use super::ranges::within;
+use super::extension::has_extension;
+use super::value_parsers::within;
 use crate::cli::error::{Result, refuse};
 
 /// Flags of `replay`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// A run folder [default: the newest run]
+    /// Run folder [default: the newest run]
     #[arg(value_name = "RUN")]
     run: Option<PathBuf>,
-    /// Folder of run folders, where no RUN is named
+    /// Folder with the runs, used if no RUN is given
     #[arg(long, value_name = "DIR", default_value = "runs", conflicts_with = "run")]
     runs_dir: PathBuf,
-    /// The GIF; an older one is replaced [default: progress.gif in the run folder]
+    /// GIF file to write; an existing file is replaced [default: progress.gif in the run folder]
     #[arg(long, value_name = "FILE.gif")]
     out: Option<PathBuf>,
-    /// Frames a second; the last one is shown for two seconds
+    /// Frames per second; the last frame is shown for two seconds
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = within::<u32, _>(ranges::FRAMES_PER_SECOND))]
     fps: u32,
-    /// The most frames: of more samples so many are taken, from all over
+    /// Maximum number of frames; of more sample grids, evenly spaced ones are used
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = within::<usize, _>(ranges::FRAMES))]
     max_frames: usize,
-    /// Say nothing but errors
+    /// Print errors only
     #[arg(short, long)]
     quiet: bool,
 }
 
-/// Joins the samples of a run.
+/// Makes the animation.
 pub fn run(args: &Args) -> Result<()> {
     let run = match &args.run {
         Some(path) => RunDir::open(path)?.0,
         None => RunDir::newest(&args.runs_dir)?,
     };
     let out = args.out.clone().unwrap_or_else(|| run.progress());
-    if !has_ending(&out, "gif") {
-        return refuse("--out", format!("{} is no GIF: end the name in .gif", out.display()));
+    if !has_extension(&out, "gif") {
+        return refuse("--out", format!("{} is not a GIF: use the extension .gif", out.display()));
     }
     check_writable(&out)?;
     let shown = Duration::from_secs(1) / args.fps;
     let (gif, frames) = replay(&run.sample_files()?, &out, shown, args.max_frames)?;
     write_whole(&out, &gif)?;
     if !args.quiet {
-        say!("wrote     {}, {frames} frames, {}", out.display(), bytes(gif.len()));
+        print_line!("wrote     {}, {frames} frames, {}", out.display(), bytes(gif.len()));
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use super::display::print_wrapped;
 use super::json::print_json;
 use crate::cli::error::Result;
 
-/// Titles before and behind those of scores, which stand there only if there are any.
+/// Column titles before and after those of the scores, which are shown only if a run has scores.
 const TITLES: [&[&str]; 2] =
     [&["run", "state", "iterations", "D loss", "G loss"], &["saved", "size", "changed"]];
 const SCORES: &[&str] = &["FCD", "best"];
@@ -20,17 +20,21 @@ const SCORES: &[&str] = &["FCD", "best"];
 /// Flags of `runs`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-States: running; finished; stopped (by Ctrl-C or another signal, after saving); failed (by an error, which \
-is shown); killed (by a second Ctrl-C, kill -9 or the machine's end); damaged (its config.toml \
-cannot be read). Losses are those of the newest record, \"saved\" is the newest checkpoint's \
-iteration. Of runs that are scored (train --evaluate-interval) \"FCD\" is the newest one, \"best\" the \
-lowest. A folder without runs is no error, one that is not there is.")]
+States: running; finished; stopped (by Ctrl-C or another signal, after saving a checkpoint); \
+failed (with an error, which is shown); killed (by a second Ctrl-C, kill -9 or a crash of the \
+machine); damaged (config.toml cannot be read).
+
+Columns: losses are the newest in stats.jsonl; \"saved\" is the iteration of the newest \
+checkpoint. If a run has scores (train --evaluate-interval), \"FCD\" is the newest and \"best\" \
+the lowest.
+
+A folder without runs is not an error; a missing folder is.")]
 pub struct Args {
-    /// Folder of run folders
+    /// Folder with the runs
     #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
     runs_dir: PathBuf,
-    /// Print one line of JSON: an array with an object a run; times are seconds since 1970, sizes
-    /// bytes
+    /// Print one line of JSON: an array with one object per run; times are in seconds since 1970,
+    /// sizes in bytes
     #[arg(long)]
     json: bool,
 }
@@ -42,16 +46,16 @@ pub fn run(args: &Args) -> Result<()> {
         return print_json(&runs);
     }
     if runs.is_empty() {
-        say!("no runs in {}", args.runs_dir.display());
+        print_line!("no runs in {}", args.runs_dir.display());
         return Ok(());
     }
     let scored = runs.iter().any(|run| fcd(run.best_scores).is_some());
     let mut rows = vec![titles(scored)];
     rows.extend(runs.iter().map(|run| row(run, scored)));
     let widths = widths(&rows);
-    say!("{}", aligned(&rows[0], &widths));
+    print_line!("{}", aligned(&rows[0], &widths));
     for (run, row) in runs.iter().zip(&rows[1..]) {
-        say!("{}", aligned(row, &widths));
+        print_line!("{}", aligned(row, &widths));
         for remark in remarks(run) {
             print_wrapped(&format!("          {remark}"));
         }
@@ -64,10 +68,10 @@ fn titles(scored: bool) -> Vec<String> {
     [TITLES[0], scores, TITLES[1]].concat().into_iter().map(str::to_owned).collect()
 }
 
-/// What the table shows of a run; what is not known is "-".
+/// The cells of a run; an unknown value is "-".
 fn row(run: &Overview, scored: bool) -> Vec<String> {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-    let loss = |loss: Option<f32>| or_dash(loss.map(in_few_characters));
+    let loss = |loss: Option<f32>| or_dash(loss.map(short_loss));
     let total = run.total.map_or("?".to_owned(), |total| total.to_string());
     let score = |record| or_dash(fcd(record).map(significant));
     let mut cells = vec![
@@ -92,12 +96,12 @@ fn fcd(record: Option<ScoreRecord>) -> Option<f64> {
     record?.scores.by(Measure::Fcd)
 }
 
-fn in_few_characters(loss: f32) -> String {
+fn short_loss(loss: f32) -> String {
     if loss.abs() < 1e6 { format!("{loss:.4}") } else { format!("{loss:.3e}") }
 }
 
-/// What does not go into the table: the preset and the data where the name does not tell them, and
-/// what is wrong.
+/// Lines below the row of a run: preset and data set if its name does not contain them, and
+/// problems.
 fn remarks(run: &Overview) -> Vec<String> {
     let mut remarks = Vec::new();
     if let (Some(preset), Some(data)) = (&run.preset, &run.dataset)
@@ -106,7 +110,7 @@ fn remarks(run: &Overview) -> Vec<String> {
         remarks.push(format!("preset {preset} on {data}"));
     }
     if run.diverged {
-        remarks.push("diverged: its losses have exploded".to_owned());
+        remarks.push("diverged: the losses exploded".to_owned());
     }
     if let Some(checkpoint) = &run.branched_from {
         remarks.push(format!("branched from {}", checkpoint.display()));
@@ -115,10 +119,10 @@ fn remarks(run: &Overview) -> Vec<String> {
     remarks
 }
 
-/// How long ago a moment was, in seconds since 1970.
-fn age(moment: u64) -> String {
+/// How long ago a time was, given in seconds since 1970.
+fn age(time: u64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    match now.saturating_sub(moment) {
+    match now.saturating_sub(time) {
         seconds @ 0..60 => format!("{seconds} s ago"),
         seconds @ 60..3600 => format!("{} min ago", seconds / 60),
         seconds @ 3600..86_400 => format!("{} h ago", seconds / 3600),
@@ -126,7 +130,7 @@ fn age(moment: u64) -> String {
     }
 }
 
-/// Bytes in a few characters.
+/// A short form of a number of bytes.
 fn size(bytes: u64) -> String {
     match bytes {
         0..1_000_000 => format!("{} kB", bytes / 1000),
@@ -140,10 +144,10 @@ fn widths(rows: &[Vec<String>]) -> Vec<usize> {
     (0..rows[0].len()).map(|column| width(column).unwrap_or(0)).collect()
 }
 
-/// Words to the left, numbers to the right.
+/// A row with text aligned to the left and numbers to the right.
 fn aligned(row: &[String], widths: &[usize]) -> String {
-    let is_word = |column: usize| column < 2 || column == row.len() - 1;
-    let cell = |(column, (text, &width)): (usize, (&String, &usize))| match is_word(column) {
+    let is_text = |column: usize| column < 2 || column == row.len() - 1;
+    let cell = |(column, (text, &width)): (usize, (&String, &usize))| match is_text(column) {
         true => format!("{text:width$}"),
         false => format!("{text:>width$}"),
     };

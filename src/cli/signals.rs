@@ -1,9 +1,9 @@
-//! Signals that ask a run to end: it saves, and ends. A second Ctrl-C or SIGTERM ends the process at
-//! once.
+//! Signals that stop a run after it has saved a checkpoint. A second Ctrl-C or SIGTERM ends the
+//! process at once.
 //!
-//! They are those of people and shells, of a terminal that goes away, and of batch systems before a
-//! job's time is over. Of these, terminals and batch systems send some more than once, so only the
-//! first two are taken for impatience.
+//! Users and shells send SIGINT and SIGTERM, a closing terminal sends SIGHUP, and batch systems
+//! send the others shortly before the time limit of a job. Terminals and batch systems may send
+//! their signals more than once, so only a repeated SIGINT or SIGTERM ends the process.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use signal_hook::consts::{SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU, SIGXFSZ};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-/// The signals, and what people call them.
+/// The signals with the names that messages use.
 const SIGNALS: &[(i32, &str)] = &[
     (SIGINT, "Ctrl-C"),
     (SIGTERM, "SIGTERM"),
@@ -29,44 +29,52 @@ const SIGNALS: &[(i32, &str)] = &[
     (SIGXCPU, "SIGXCPU"),
 ];
 
-/// What was heard since somebody listens.
+/// The signals received so far.
 pub struct Signals {
-    /// Whether there was one.
-    pub heard: Arc<AtomicBool>,
+    /// Whether any signal was received.
+    pub received: Arc<AtomicBool>,
     number: Arc<AtomicUsize>,
-    /// Whether there was a Ctrl-C or SIGTERM.
-    asked: Arc<AtomicBool>,
+    /// Whether a Ctrl-C or SIGTERM was received.
+    interrupted: Arc<AtomicBool>,
 }
 
 impl Signals {
-    /// Listens from now on, to the process's end. What is ignored stays so: `nohup` is asked to
-    /// keep a hang-up away, and a script's shell keeps Ctrl-C from what it runs in the background.
+    /// Installs the handlers, which stay until the process ends. Ignored signals stay ignored:
+    /// `nohup` ignores SIGHUP, and the shell of a script ignores SIGINT for background processes.
     pub fn listen() -> Result<Signals> {
-        let signals =
-            Signals { heard: Arc::default(), number: Arc::default(), asked: Arc::default() };
+        let signals = Signals {
+            received: Arc::default(),
+            number: Arc::default(),
+            interrupted: Arc::default(),
+        };
         let numbers = SIGNALS.iter().map(|&(signal, _)| signal);
         for signal in numbers.filter(|&signal| !is_ignored(signal)) {
             signals.listen_to(signal).map_err(|source| Error::Signals { source })?;
         }
-        // A file that grows beyond `ulimit -f` is then an error of its own, as on a full disk.
+        // Without this handler, writing beyond `ulimit -f` would end the process; with it the write
+        // returns an error, as on a full disk.
         #[cfg(unix)]
         flag::register(SIGXFSZ, Arc::default()).map_err(|source| Error::Signals { source })?;
         Ok(signals)
     }
 
-    /// Handlers run in the order of their registration: the flag that is set behind the question for
-    /// it is what makes the first one end the process next time.
+    /// Handlers run in the order of their registration: the conditional shutdown checks the flag
+    /// before it is set, so only a second signal ends the process.
     fn listen_to(&self, signal: i32) -> std::io::Result<()> {
         if [SIGINT, SIGTERM].contains(&signal) {
-            flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&self.asked))?;
-            flag::register(signal, Arc::clone(&self.asked))?;
+            flag::register_conditional_shutdown(
+                signal,
+                128 + signal,
+                Arc::clone(&self.interrupted),
+            )?;
+            flag::register(signal, Arc::clone(&self.interrupted))?;
         }
         flag::register_usize(signal, Arc::clone(&self.number), signal as usize)?;
-        flag::register(signal, Arc::clone(&self.heard))?;
+        flag::register(signal, Arc::clone(&self.received))?;
         Ok(())
     }
 
-    /// The last signal's name, and the exit code of a process that it ended: 130, 143.
+    /// The name of the last signal and its exit code, e.g. 130 or 143.
     pub fn last(&self) -> (&'static str, ExitCode) {
         let number = self.number.load(Ordering::SeqCst) as i32;
         let name = SIGNALS.iter().find(|&&(signal, _)| signal == number).map(|&(_, name)| name);
@@ -74,13 +82,13 @@ impl Signals {
     }
 }
 
-/// Whether whoever started this process told it to ignore a signal.
+/// Whether this process was started with a signal ignored.
 #[cfg(unix)]
 #[allow(unsafe_code)]
 fn is_ignored(signal: i32) -> bool {
-    // SAFETY: a `sigaction` of zeros is one.
+    // SAFETY: all zeros are a valid `sigaction`.
     let mut action = unsafe { std::mem::zeroed::<libc::sigaction>() };
-    // SAFETY: with no new action, the present one is written to a place of its type.
+    // SAFETY: without a new action, the current one is written to a `sigaction`.
     let status = unsafe { libc::sigaction(signal, std::ptr::null(), &mut action) };
     status == 0 && action.sa_sigaction == libc::SIG_IGN
 }

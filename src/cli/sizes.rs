@@ -1,4 +1,4 @@
-//! The flags that say how large a set-up is, of `train`, `bench` and `graph`.
+//! The flags for batch and layer sizes, of `train`, `bench` and `graph`.
 
 use clap::ArgAction;
 use gan_cuda::gan::Model;
@@ -7,30 +7,30 @@ use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::Settings;
 use gan_cuda::ranges;
 
-use super::layers::{self, Given};
-use super::ranges::within;
+use super::layers::{self, LayerFlag};
+use super::value_parsers::within;
 use crate::cli::error::{Result, refuse};
 
 #[derive(Clone, clap::Args)]
-#[command(next_help_heading = "Values of the set-up [default: the preset's]")]
+#[command(next_help_heading = "Model and training (override the preset)")]
 pub(super) struct SizeArgs {
-    /// Images in a batch
+    /// Batch size
     #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::EXTENT))]
     batch_size: Option<usize>,
-    /// Numbers in a row of noise
+    /// Latent dimension: length of the generator's noise vector
     #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::EXTENT))]
     latent_dim: Option<usize>,
-    /// Widths of the generator's hidden layers, as 128,256; of convolutions, their channels
+    /// Widths of the generator's hidden layers, e.g. 128,256; for convolutions, their channels
     #[arg(long, value_name = "N,N,…", action = ArgAction::Set, value_delimiter = ',', value_parser = within::<usize, _>(ranges::EXTENT))]
     g_hidden: Option<Vec<usize>>,
-    /// Widths of the discriminator's hidden layers
+    /// Widths of the discriminator's hidden layers; for convolutions, their channels
     #[arg(long, value_name = "N,N,…", action = ArgAction::Set, value_delimiter = ',', value_parser = within::<usize, _>(ranges::EXTENT))]
     d_hidden: Option<Vec<usize>>,
 }
 
 impl SizeArgs {
-    /// The flags that change layers.
-    pub(super) fn layers(&self) -> Vec<Given> {
+    /// The given flags that change layers.
+    pub(super) fn layers(&self) -> Vec<LayerFlag> {
         let Self { latent_dim, g_hidden, d_hidden, .. } = self.clone();
         let none = Rewrite::default;
         layers::given([
@@ -40,12 +40,12 @@ impl SizeArgs {
         ])
     }
 
-    /// Puts the batch size in its place.
+    /// Applies the batch size.
     pub(super) fn apply(&self, settings: &mut Settings) {
         settings.batch_size = self.batch_size.unwrap_or(settings.batch_size);
     }
 
-    /// A preset's model of these sizes.
+    /// The model of a preset with these sizes.
     pub(super) fn model(&self, preset: &Preset) -> Result<Model> {
         let mut settings = preset.gan.clone();
         self.apply(&mut settings);
@@ -53,10 +53,10 @@ impl SizeArgs {
         Ok(Model::new(settings)?)
     }
 
-    /// Makes sure that none of these flags was given: the GAN of `file` has sizes of its own.
+    /// Refuses these flags for a GAN read from `file`.
     pub(super) fn expect_none(&self, file: &str) -> Result<()> {
         if self.batch_size.is_some() {
-            let problem = format!("does not fit: {file} has sizes of its own; leave it out");
+            let problem = format!("does not apply: {file} has its own batch size; omit the flag");
             return refuse("--batch-size", problem);
         }
         layers::expect_none(&self.layers(), file)

@@ -15,7 +15,7 @@ choices! {
 impl DatasetKind {
     /// The name on the command line, in run folders and in the cache.
     pub fn name(self) -> &'static str {
-        self.word()
+        self.keyword()
     }
 
     /// Number of classes, of which files with other labels under the same names may have more.

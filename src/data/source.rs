@@ -9,7 +9,7 @@ use std::str::FromStr;
 use super::locate::{Places, image_head};
 use super::other::other_format;
 use super::{DatasetKind, gzip};
-use crate::choice::{Choice, kept_as_text};
+use crate::choice::{Choice, serialize_as_text};
 use crate::text::folder_name;
 
 /// What `--dataset` names, and `config.toml` remembers as one string.
@@ -86,7 +86,7 @@ impl FromStr for Source {
     }
 }
 
-kept_as_text!(Source);
+serialize_as_text!(Source);
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,6 @@
 //! The device that the user selects.
 
-use crate::choice::kept_as_text;
+use crate::choice::serialize_as_text;
 
 /// A device to compute on, as `--device` names it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,4 +39,4 @@ impl std::str::FromStr for DeviceChoice {
     }
 }
 
-kept_as_text!(DeviceChoice);
+serialize_as_text!(DeviceChoice);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::choice::kept_as_text;
+use crate::choice::serialize_as_text;
 use crate::ranges::SAMPLES;
 
 /// Images of each class in a row.
@@ -23,11 +23,10 @@ impl FromStr for Grid {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let extents = text.split_once(['x', 'X', '×']);
-        let extents =
-            extents.and_then(|(a, b)| Some((a.parse::<u64>().ok()?, b.parse::<u64>().ok()?)));
-        match extents {
-            Some((rows, columns)) if SAMPLES.holds(rows.saturating_mul(columns)) => {
+        let sides = text.split_once(['x', 'X', '×']);
+        let sides = sides.and_then(|(a, b)| Some((a.parse::<u64>().ok()?, b.parse::<u64>().ok()?)));
+        match sides {
+            Some((rows, columns)) if SAMPLES.contains(rows.saturating_mul(columns)) => {
                 Ok(Grid { rows: rows as usize, columns: columns as usize })
             }
             _ => Err("must be ROWSxCOLS, as 4x8, for 1 to 100,000 images".to_owned()),
@@ -41,7 +40,7 @@ impl fmt::Display for Grid {
     }
 }
 
-kept_as_text!(Grid);
+serialize_as_text!(Grid);
 
 /// A grid of generated images, row by row.
 #[derive(Clone, Debug, PartialEq, Eq)]

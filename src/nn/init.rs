@@ -3,7 +3,7 @@
 use rand_chacha::ChaCha12Rng;
 use rand_distr::{Distribution, Normal, StandardNormal, Uniform};
 
-use crate::choice::kept_as_text;
+use crate::choice::serialize_as_text;
 
 /// The initialization of the weights of linear layers and convolutions. Biases are uniform in
 /// ±1/√inputs in both cases; the inputs of a convolution are all elements of a window.
@@ -80,4 +80,4 @@ impl std::str::FromStr for Init {
     }
 }
 
-kept_as_text!(Init);
+serialize_as_text!(Init);

@@ -1,4 +1,4 @@
-//! Animations, as a viewer sees them.
+//! Decoding of GIF animations.
 
 use std::fs::File;
 use std::path::Path;

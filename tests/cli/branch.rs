@@ -1,4 +1,4 @@
-//! `gan-cuda train --resume --branch`, and checkpoints that lie in no run's folder.
+//! `gan-cuda train --resume --branch`, and checkpoints outside of run folders.
 
 use std::fs;
 
@@ -6,19 +6,19 @@ use gan_cuda::formats::tensor_file::TensorFile;
 
 use super::scratch::{RUN as FIRST, SECOND, Scratch, has};
 
-/// A folder with a finished run of four iterations, a checkpoint at each.
+/// A folder with a finished run of four iterations and a checkpoint after each.
 fn one_run() -> Scratch {
     Scratch::with_run("--iterations 4 --checkpoint-interval 1 --keep 9 --log-interval 1")
 }
 
-/// The networks' files of a checkpoint.
+/// The files of both networks of a checkpoint.
 fn weights(scratch: &Scratch, folder: &str) -> [Vec<u8>; 2] {
     ["generator", "discriminator"]
         .map(|role| scratch.bytes(&format!("{folder}/{role}.safetensors")))
 }
 
 #[test]
-fn branch_that_changes_nothing_ends_as_the_run_itself_does() {
+fn branch_without_changes_equals_the_resumed_run() {
     let scratch = one_run();
     scratch.run(&format!("train --resume {FIRST}/checkpoint-000002 --branch")).succeeds();
     let [first, second] = [FIRST, SECOND].map(|run| format!("{run}/checkpoint-000004"));
@@ -27,15 +27,15 @@ fn branch_that_changes_nothing_ends_as_the_run_itself_does() {
 }
 
 #[test]
-fn branch_is_a_run_of_its_own_that_says_where_it_is_from() {
+fn branch_is_a_new_run_that_stores_its_origin() {
     let scratch = one_run();
     let before = scratch.files(FIRST);
     let flags = "--lr 0.01 --b1 0.3 --loss bce-logits --d-loss-scale 2 --order d-first --seed 9 \
                  --batch-size 10 --latent uniform --iterations 8 --name other";
-    let words = ["runs/00001-other, from iteration 3", "4 an epoch", "checkpoint-000003", "stays"];
+    let words = ["runs/00001-other, from iteration 3", "4 per epoch", "checkpoint-000003", "stays"];
     let branch = format!("train --resume {FIRST}/checkpoint-000003 --branch {flags}");
-    scratch.run(&format!("{branch} --dry-run")).says(&words[1..]);
-    scratch.run(&branch).says(&[&words[..], &["done: 8 iterations"]].concat());
+    scratch.run(&format!("{branch} --dry-run")).prints(&words[1..]);
+    scratch.run(&branch).prints(&[&words[..], &["done: 8 iterations"]].concat());
     assert!(scratch.files(FIRST) == before, "the run that it is from was touched");
     let run = "runs/00001-other";
     let config = scratch.config(run);
@@ -43,32 +43,32 @@ fn branch_is_a_run_of_its_own_that_says_where_it_is_from() {
     assert_eq!(config["branched_from"].as_str(), from.to_str());
     assert_eq!(config["gan"]["lr"].as_float(), Some(0.01));
     assert_eq!(scratch.logged(run), [4, 5, 6, 7, 8]);
-    let begun = [FIRST, run].map(|run| format!("{run}/checkpoint-000003"));
-    assert!(weights(&scratch, &begun[0]) == weights(&scratch, &begun[1]), "other weights");
+    let starts = [FIRST, run].map(|run| format!("{run}/checkpoint-000003"));
+    assert!(weights(&scratch, &starts[0]) == weights(&scratch, &starts[1]), "other weights");
     assert!(scratch.path(run).join("samples/000003.png").is_file());
-    // It goes on without the other, and is told and drawn like any run.
+    // It works without the other run, like any run.
     fs::remove_dir_all(scratch.path(FIRST)).unwrap();
-    scratch.run("train --resume --iterations 10").says(&["00001-other, from iteration 8"]);
-    scratch.run("runs").says(&["00001-other  finished       10/10"]);
+    scratch.run("train --resume --iterations 10").prints(&["00001-other, from iteration 8"]);
+    scratch.run("runs").prints(&["00001-other  finished       10/10"]);
     scratch.run("sample").succeeds();
     scratch.run("replay").succeeds();
     scratch.run(&format!("train --config {run} --dry-run --lr 0.5")).succeeds();
 }
 
 #[test]
-fn batches_are_counted_by_the_steps_that_they_went_by() {
+fn num_batches_tracked_counts_the_generators_passes() {
     let scratch = one_run();
     scratch.run("train --resume --branch --fakes fresh --iterations 6").succeeds();
     let path = scratch.path(&format!("{SECOND}/checkpoint-000006/generator.safetensors"));
     let file = TensorFile::open(&path).unwrap();
     let key =
         file.tensors().iter().find(|tensor| tensor.name.ends_with("batches_tracked")).unwrap();
-    // One in each of the first four iterations, and two in each that draws fakes twice.
+    // One in each of the first four iterations, and two in each that generates fakes twice.
     assert_eq!(file.get::<i64>(&key.name, &[]).unwrap(), [4 + 2 * 2]);
 }
 
 #[test]
-fn branch_may_learn_from_other_images() {
+fn branch_may_use_other_images() {
     let scratch = one_run();
     let mut bytes = scratch.bytes("digits/train-images-idx3-ubyte");
     bytes[1000] ^= 1;
@@ -83,27 +83,27 @@ fn branch_may_learn_from_other_images() {
     scratch.run(resume).fails(1, &["not those that the run was started with", "--branch"]);
     assert!(!scratch.path(SECOND).exists());
     scratch.run(&format!("{resume} --branch")).succeeds();
-    scratch.run("train --resume --iterations 7").says(&[SECOND]);
+    scratch.run("train --resume --iterations 7").prints(&[SECOND]);
     assert!(scratch.config(SECOND)["data_dir"].as_str().unwrap().ends_with("/more"));
 }
 
 #[test]
-fn branch_may_learn_as_many_other_classes() {
+fn branch_may_use_the_same_number_of_other_classes() {
     let scratch = super::folder::scene();
     let flags = "--image-size 8 --g-hidden 8 --d-hidden 8 --batch-size 4 --threads 1";
     scratch.run(&format!("train {flags} --iterations 2 -q --dataset photos")).succeeds();
     std::fs::rename(scratch.path("photos/fish"), scratch.path("photos/owls")).unwrap();
     let resume = "train --resume --iterations 4 -q";
-    scratch.run(resume).fails(1, &["missing: fish; new: owls", "begin a new run"]);
+    scratch.run(resume).fails(1, &["missing: fish; new: owls", "start a new run"]);
     scratch.run(&format!("{resume} --branch --dataset photos")).succeeds();
     let names = scratch.config("runs/00001-cgan-photos")["class_names"].to_string();
     assert_eq!(names, r#"["cats", "dogs", "owls"]"#);
-    scratch.run("runs --json").says(&["\"branched_from\":\"/"]);
-    scratch.run("runs").says(&["branched from /"]);
+    scratch.run("runs --json").prints(&["\"branched_from\":\"/"]);
+    scratch.run("runs").prints(&["branched from /"]);
 }
 
 #[test]
-fn names_of_classes_stay_with_their_images() {
+fn class_names_stay_with_their_images() {
     let scratch = Scratch::with_digits();
     let run = "runs/00000-cgan-fashion-mnist";
     scratch.train("--dataset fashion-mnist --iterations 1 -q").succeeds();
@@ -116,7 +116,7 @@ fn names_of_classes_stay_with_their_images() {
 }
 
 #[test]
-fn branch_of_other_networks_or_with_nothing_to_do_is_refused_and_leaves_no_folder() {
+fn branch_with_other_networks_or_nothing_to_do_is_refused_and_leaves_no_folder() {
     let scratch = one_run();
     for flag in [
         "--preset mlp",
@@ -141,12 +141,12 @@ fn branch_of_other_networks_or_with_nothing_to_do_is_refused_and_leaves_no_folde
     scratch.run(&format!("train {flags} --dataset fashion-mnist")).fails(1, &["fashion-mnist"]);
     scratch.train("--branch").fails(2, &["--resume"]);
     assert!(!scratch.path(SECOND).exists());
-    // What could be changed so is said where it is refused.
+    // The error names the flag that allows it.
     scratch.run("train --resume --lr 0.5 --iterations 6").fails(2, &["--lr", "--branch"]);
 }
 
 #[test]
-fn run_in_training_can_be_branched_off_from() {
+fn running_run_can_be_branched() {
     let scratch = one_run();
     let (run, _) = gan_cuda::run::dir::RunDir::open(&scratch.path(FIRST)).unwrap();
     let _lock = run.lock().unwrap();
@@ -155,13 +155,13 @@ fn run_in_training_can_be_branched_off_from() {
 }
 
 #[test]
-fn checkpoint_outside_of_a_run_folder_goes_on_in_a_new_one() {
+fn checkpoint_outside_of_a_run_folder_continues_in_a_new_run() {
     let scratch = one_run();
     fs::rename(scratch.path(&format!("{FIRST}/checkpoint-000003")), scratch.path("kept")).unwrap();
     fs::remove_dir_all(scratch.path("runs")).unwrap();
     scratch.run("train --resume kept --iterations 6 --lr 0.5").fails(2, &["--lr", "--branch"]);
-    let words = [FIRST, "from iteration 3", "kept", "no run's folder", "done: 6 iterations"];
-    scratch.run("train --resume kept --iterations 6").says(&words);
+    let words = [FIRST, "from iteration 3", "kept", "not in a run folder", "done: 6 iterations"];
+    scratch.run("train --resume kept --iterations 6").prints(&words);
     assert_eq!(scratch.logged(FIRST), [4, 5, 6]);
     has(&scratch.text(&format!("{FIRST}/config.toml")), &["branched_from", "/kept"]);
     let mut bytes = fs::read(scratch.images()).unwrap();

@@ -1,4 +1,4 @@
-//! Commands that begin from a run or a checkpoint, where there is none, or it is damaged.
+//! Commands that read a run or a checkpoint, if it is missing or damaged.
 
 use std::fs;
 
@@ -9,12 +9,12 @@ const COMMANDS: [&str; 4] =
     ["train --iterations 9 --resume", "sample", "evaluate", "export --onnx a.onnx"];
 
 #[test]
-fn what_is_no_checkpoint_is_named() {
+fn path_without_a_checkpoint_is_named() {
     let scratch = Scratch::with_run("--iterations 1");
     let file = format!("{RUN}/checkpoint-000001/generator.safetensors");
     for command in COMMANDS {
         Scratch::new().run(command).fails(1, &["no runs in runs"]);
-        for (place, words) in [
+        for (path, words) in [
             ("nowhere", ["no such run or checkpoint", "nowhere"]),
             (
                 "digits",
@@ -22,7 +22,7 @@ fn what_is_no_checkpoint_is_named() {
             ),
             (&file, ["generator.safetensors is not", "a file"]),
         ] {
-            scratch.run(&format!("{command} {place}")).fails(1, &words);
+            scratch.run(&format!("{command} {path}")).fails(1, &words);
         }
     }
     fs::remove_dir_all(scratch.path(RUN).join("checkpoint-000001")).unwrap();
@@ -64,7 +64,7 @@ fn damaged_checkpoint_is_named_with_the_older_ones() {
 }
 
 #[test]
-fn checkpoint_of_another_format_or_configuration_is_named_with_what_differs() {
+fn checkpoint_of_another_format_or_configuration_is_named_with_the_difference() {
     for (from, to, words) in [
         ("\"format_version\":\"3\"", "\"format_version\":\"1\"", ["format \"1\"", "version"]),
         ("preset = \\\"cgan", "preset = \\\"bgan", ["preset", "cgan, not bgan"]),

@@ -14,11 +14,11 @@ fn presets_shows_each_in_full() {
         ("cgan", 1_511_412, 932_965, &["Embedding(10, 10)", "squared error", "0.5·(real + fake)"]),
         ("mlp-rgb", 51_087_232, 25_297_921, &["new noise", "give --dataset", "128×128 rgb"]),
         ("mlp-batchnorm", 1_510_032, 566_273, &["generator, then discriminator", "dropped"]),
-        ("dcgan", 778_305, 138_561, &["viewed as 128×7×7", "kernel_size=4", "→ 64×14×14"]),
-        ("dcgan-rgb", 3_576_704, 2_765_568, &["viewed as 100×1×1", "bias=False", "64×64 rgb"]),
+        ("dcgan", 778_305, 138_561, &["view as 128×7×7", "kernel_size=4", "→ 64×14×14"]),
+        ("dcgan-rgb", 3_576_704, 2_765_568, &["view as 100×1×1", "bias=False", "64×64 rgb"]),
         ("cdcgan", 841_125, 148_901, &["Embedding(10, 10)", "Conv2d(11, 64"]),
     ] {
-        let out = scratch.run(&format!("presets {name}")).says(words);
+        let out = scratch.run(&format!("presets {name}")).prints(words);
         has(&out, &["source", "loss", "updates", "Adam", "batch"]);
         has(&out, &[&format!("generator, {generator} parameters")]);
         has(&out, &[&format!("discriminator, {discriminator} parameters")]);
@@ -29,7 +29,7 @@ fn presets_shows_each_in_full() {
 fn bench_prints_one_line_of_json_for_each_preset() {
     let scratch = Scratch::new();
     for preset in presets().iter().map(|preset| &*preset.name) {
-        // The whole of those of colour images would take seconds.
+        // Full batches of colour images would take seconds.
         let batch = if preset.ends_with("-rgb") { 2 } else { 8 };
         let flags = format!("--preset {preset} --batch-size {batch} --warmup 1 --threads 1");
         let out = scratch.run(&format!("bench --iterations 3 --json {flags}")).succeeds();
@@ -44,7 +44,7 @@ fn bench_prints_one_line_of_json_for_each_preset() {
         assert!((number("images_per_second") / rate - 1.0).abs() < 1e-6, "{out}");
         assert_eq!(report["threads"], 1);
         assert!(0.0 < number("adam_bytes") && number("adam_bytes") < number("bytes"), "{out}");
-        // Values, gradients and moments were in memory, of 28 bytes that Adam moves 16.
+        // Values, gradients and moments are in memory: 16 of the 28 bytes that Adam moves.
         let least = number("adam_bytes") / 28.0 * 16.0;
         assert!(number("peak_bytes") > least, "{out}");
     }
@@ -67,13 +67,13 @@ fn bench_measures_networks_of_other_widths() {
 }
 
 #[test]
-fn bench_speaks_to_people_too() {
+fn bench_prints_a_summary_line() {
     let flags = "--preset mlp --batch-size 4 --iterations 3 --warmup 0";
-    Scratch::new().run(&format!("bench {flags}")).says(&["mlp on CPU", "batch 4"]);
+    Scratch::new().run(&format!("bench {flags}")).prints(&["mlp on CPU", "batch 4"]);
 }
 
 #[test]
-fn version_is_told_and_no_command_is_an_error() {
+fn version_is_printed_and_a_missing_command_is_an_error() {
     let scratch = Scratch::new();
     let version = scratch.run("--version").succeeds();
     assert_eq!(version, format!("gan-cuda {}\n", env!("CARGO_PKG_VERSION")));

@@ -1,26 +1,26 @@
-//! `completions`: scripts that shells understand, and what bash offers with one.
+//! `completions`: the scripts parse in their shells, and bash completes with one.
 
 use std::io::{Write, stderr};
 use std::process::Stdio;
 
 use super::scratch::Scratch;
 
-/// A program of this machine, or nothing where it has none, which is said.
+/// Whether a program is installed; prints a note if it is not.
 fn present(scratch: &Scratch, program: &str) -> bool {
     let tried = scratch.prepared(program).arg("--version").stdout(Stdio::null()).status();
     if tried.is_err() {
-        // Not by eprintln!, which the test harness keeps to itself when a test passes.
+        // Not by eprintln!, whose output the test harness hides if the test passes.
         let _ = writeln!(stderr(), "skipped: no {program}");
     }
     tried.is_ok()
 }
 
 #[test]
-fn every_shell_has_a_script_that_names_the_commands_and_that_it_can_read() {
+fn completion_scripts_name_the_commands_and_parse_in_their_shell() {
     let scratch = Scratch::new();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let words = ["train", "sample", "doctor", "checkpoint-interval"];
-        scratch.put(shell, scratch.run(&format!("completions {shell}")).says(&words));
+        scratch.put(shell, scratch.run(&format!("completions {shell}")).prints(&words));
     }
     for shell in ["bash", "zsh", "fish"].into_iter().filter(|shell| present(&scratch, shell)) {
         let output = scratch.prepared(shell).arg("-n").arg(scratch.path(shell)).output().unwrap();
@@ -29,8 +29,8 @@ fn every_shell_has_a_script_that_names_the_commands_and_that_it_can_read() {
     scratch.run("completions tcsh").fails(2, &["bash", "zsh", "fish"]);
 }
 
-/// What bash offers for the last of these words.
-fn offered(scratch: &Scratch, words: &str) -> Vec<String> {
+/// The completions of the last word in bash.
+fn completions(scratch: &Scratch, words: &str) -> Vec<String> {
     let script = scratch.path("script");
     scratch.put("script", scratch.run("completions bash").succeeds());
     let ask = format!(
@@ -61,7 +61,7 @@ fn bash_completes_commands_flags_and_values() {
         ("gan-cuda train --loss b", &["bce", "bce-logits"]),
         ("gan-cuda completions f", &["fish"]),
     ] {
-        let mut got = offered(&scratch, words);
+        let mut got = completions(&scratch, words);
         got.sort();
         assert_eq!(got, expected, "{words}");
     }

@@ -17,7 +17,7 @@ fn text(scratch: &Scratch) -> String {
     scratch.text(&format!("{FIRST}/config.toml"))
 }
 
-/// The losses of a run's records.
+/// The logged losses of a run.
 fn losses(scratch: &Scratch, run: &str) -> Vec<[serde_json::Value; 2]> {
     let text = scratch.text(&format!("{run}/stats.jsonl"));
     let records = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
@@ -32,7 +32,7 @@ fn rerun_gives_the_same_bits() {
         let [first, second] = [FIRST, SECOND].map(|run| scratch.files(run));
         assert!(first.keys().eq(second.keys()), "{:?}", second.keys());
         for (name, bytes) in &first {
-            // These have the time in them.
+            // These contain times.
             if !["state.safetensors", "stats.jsonl"].iter().any(|timed| name.ends_with(timed)) {
                 assert!(second[name] == *bytes, "{name}");
             }
@@ -60,7 +60,7 @@ fn flags_override_the_file() {
 }
 
 #[test]
-fn what_does_not_go_with_a_file_is_refused() {
+fn conflicting_flags_and_missing_files_are_refused() {
     let scratch = one_run();
     let run = format!("train --config {FIRST}");
     scratch.run(&format!("{run} --preset mlp")).fails(2, &["--preset", "cgan"]);
@@ -70,7 +70,8 @@ fn what_does_not_go_with_a_file_is_refused() {
     assert!(!scratch.path(SECOND).exists());
 }
 
-/// Each change of the file, and the words of the error, "line" being the number of the changed one.
+/// Each change of the file and parts of the error message; "line" stands for the changed line's
+/// number.
 const BROKEN: &[(&str, &str, &[&str])] = &[
     ("seed = 3", "sead = 3", &["line", "sead"]),
     ("latent_dim = 7", "latent_dims = 7", &["latent_dims", "line"]),
@@ -118,7 +119,7 @@ fn broken_files_are_named_with_key_value_and_range() {
         let words: Vec<_> = ["mine.toml"].into_iter().chain(words).collect();
         scratch.run("train --config mine.toml").fails(1, &words);
     }
-    // Layers that fit each other, and not the data set.
+    // Layers that fit each other but not the data set.
     let fewer = [
         ("classes = 10", "classes = 5"),
         ("Linear(17, 12)", "Linear(12, 12)"),
@@ -134,7 +135,7 @@ fn broken_files_are_named_with_key_value_and_range() {
 }
 
 #[test]
-fn images_in_the_program_are_those_of_the_rerun() {
+fn rerun_with_embedded_images_has_the_same_config() {
     let scratch = Scratch::new();
     scratch.run("train --iterations 1 --g-hidden 8 --d-hidden 8").succeeds();
     if scratch.config(FIRST).get("data_dir").is_none() {
@@ -144,7 +145,7 @@ fn images_in_the_program_are_those_of_the_rerun() {
 }
 
 #[test]
-fn name_of_the_set_up_is_free() {
+fn file_may_have_any_preset_name() {
     let scratch = one_run();
     scratch.put("mine.toml", text(&scratch).replacen("\"cgan\"", "\"mine\"", 1));
     scratch.run("train --config mine.toml").succeeds();
@@ -152,12 +153,12 @@ fn name_of_the_set_up_is_free() {
     scratch.run("train --config mine.toml --preset cgan").fails(2, &["--preset", "mine"]);
 }
 
-/// Files were written before there was a choice.
+/// Files of older versions have no precision.
 #[test]
 fn file_without_a_precision_means_f32() {
     let scratch = one_run();
     let (text, line) = (text(&scratch), "precision = \"f32\"\n");
     assert!(text.contains(line), "{text}");
     scratch.put("older.toml", text.replace(line, ""));
-    scratch.run("train --config older.toml --dry-run").says(&[line]);
+    scratch.run("train --config older.toml --dry-run").prints(&[line]);
 }

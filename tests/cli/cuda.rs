@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::scratch::{Answer, RUN, SECOND, Scratch, TINY};
 
-/// The emulator's libraries, or nothing where it was not built, which is said.
+/// The folder of the emulator's libraries; prints a note if it was not built.
 fn emulator() -> Option<&'static Path> {
     match gan_cuda_emulator::library_dir() {
         Ok(folder) => Some(folder),
@@ -19,7 +19,7 @@ fn emulator() -> Option<&'static Path> {
     }
 }
 
-/// The program on emulated CUDA; `knobs` are the emulator's.
+/// Runs the program on emulated CUDA; `knobs` are variables of the emulator.
 pub fn emulated(scratch: &Scratch, arguments: &str, knobs: &[(&str, &str)]) -> Option<Answer> {
     let mut variables = vec![("GAN_CUDA_LIB_DIR", emulator()?)];
     variables.extend(knobs.iter().map(|&(name, value)| (name, Path::new(value))));
@@ -30,7 +30,7 @@ fn train(flags: &str) -> String {
     format!("train {TINY} --device cuda {flags}")
 }
 
-/// A run's checkpoint, without what tells the time.
+/// The networks and pictures of a run, without files that contain times.
 fn networks(scratch: &Scratch, run: &str) -> Vec<(String, Vec<u8>)> {
     let files = scratch.files(run).into_iter();
     files.filter(|(name, _)| name.contains("rator.safe") || name.ends_with(".png")).collect()
@@ -46,7 +46,7 @@ fn without_a_driver_cuda_is_refused_and_auto_takes_the_cpu() {
     }
     assert!(!scratch.path("runs").exists());
     let words = ["CPU, 1 thread", "no GPU: ", "no NVIDIA driver"];
-    scratch.train("--iterations 1").says(&words);
+    scratch.train("--iterations 1").prints(&words);
 }
 
 #[test]
@@ -74,11 +74,11 @@ fn each_reason_for_having_no_gpu_has_its_message() {
 }
 
 #[test]
-fn cuda_trains_and_recorded_iterations_give_the_bits_of_queued_ones() {
+fn training_with_and_without_cuda_graphs_gives_the_same_bits() {
     let scratch = Scratch::with_digits();
     let flags = "--iterations 8 --sample-interval 4";
     let Some(answer) = emulated(&scratch, &train(flags), &[]) else { return };
-    answer.says(&["device    Emulated", "done: 8 iterations"]);
+    answer.prints(&["device    Emulated", "done: 8 iterations"]);
     let eager = train(&format!("{flags} --no-graph"));
     emulated(&scratch, &eager, &[]).unwrap().succeeds();
     let [recorded, queued] = [RUN, SECOND].map(|run| networks(&scratch, run));
@@ -86,11 +86,11 @@ fn cuda_trains_and_recorded_iterations_give_the_bits_of_queued_ones() {
 }
 
 #[test]
-fn precision_is_the_runs_until_it_goes_on_in_another() {
+fn precision_is_kept_until_a_resume_changes_it() {
     let scratch = Scratch::with_digits();
     let flags = train("--precision tf32 --iterations 4");
     let Some(answer) = emulated(&scratch, &flags, &[]) else { return };
-    answer.says(&["precision tf32"]);
+    answer.prints(&["precision tf32"]);
     emulated(&scratch, "train --config runs/00000-cgan-mnist", &[]).unwrap().succeeds();
     emulated(&scratch, &train("--iterations 4"), &[]).unwrap().succeeds();
     let [tf32, again, f32] = ["00000", "00001", "00002"].map(|number| {
@@ -105,18 +105,18 @@ fn precision_is_the_runs_until_it_goes_on_in_another() {
     for (flags, want) in [("cuda", "tf32"), ("cuda --precision bf16", "bf16")] {
         emulated(&scratch, &format!("{resume} {flags}"), &[])
             .unwrap()
-            .says(&[&format!("precision {want}")]);
+            .prints(&[&format!("precision {want}")]);
     }
-    let words = ["--precision is tf32", "CPU computes in f32", "--device cuda"];
+    let words = ["--precision is tf32", "CPU supports f32 only", "--device cuda"];
     scratch.run(&format!("{resume} cpu --precision tf32")).fails(2, &words);
     scratch.run(&format!("{resume} cpu --precision f32")).succeeds();
 }
 
 #[test]
-fn winograd_convolutions_are_the_cpus() {
+fn winograd_convolutions_are_refused_on_cuda() {
     let scratch = Scratch::with_digits();
     let Some(answer) = emulated(&scratch, &train("--conv winograd"), &[]) else { return };
-    let words = ["--conv is winograd", "direct convolutions alone", "--device cpu"];
+    let words = ["--conv is winograd", "direct convolutions only", "--device cpu"];
     answer.fails(2, &words);
     let auto = format!("train {TINY} --conv winograd");
     emulated(&scratch, &auto, &[]).unwrap().fails(2, &words);
@@ -124,13 +124,13 @@ fn winograd_convolutions_are_the_cpus() {
 }
 
 #[test]
-fn precisions_that_a_device_has_not_are_refused() {
+fn unsupported_precisions_are_refused() {
     let scratch = Scratch::with_digits();
-    let reasons = [("cpu", "CPU computes in f32 alone; leave"), ("auto", "no NVIDIA driver")];
+    let reasons = [("cpu", "CPU supports f32 only; omit"), ("auto", "no NVIDIA driver")];
     for (device, reason) in reasons {
         for command in [format!("train {TINY}"), "bench".to_owned()] {
             let command = format!("{command} --iterations 1 --precision bf16 --device {device}");
-            let words = ["--precision is bf16", "CPU computes in f32 alone", reason];
+            let words = ["--precision is bf16", "CPU supports f32 only", reason];
             scratch.run(&command).fails(2, &words);
         }
     }
@@ -150,7 +150,7 @@ fn precisions_that_a_device_has_not_are_refused() {
 #[test]
 fn too_large_a_batch_is_refused_with_the_largest_that_fits() {
     let scratch = Scratch::with_digits();
-    // Twice 32 MiB are cuBLAS's, 256 MiB are left to its code and the driver: 24 MiB remain.
+    // cuBLAS takes 2 × 32 MiB, its code and the driver 256 MiB: 24 MiB remain.
     let knob = [("GAN_CUDA_EMULATOR_MEMORY", "360710144")];
     let digits = "train --iterations 1 --device cuda --g-hidden 64 --d-hidden 64 --batch-size ";
     let Some(answer) = emulated(&scratch, &format!("{digits}8000"), &knob) else { return };
@@ -166,14 +166,14 @@ fn too_large_a_batch_is_refused_with_the_largest_that_fits() {
 fn benchmark_refuses_the_emulator() {
     let scratch = Scratch::new();
     if let Some(answer) = emulated(&scratch, "bench --device cuda", &[]) {
-        answer.fails(2, &["Emulated", "say nothing about a GPU"]);
+        answer.fails(2, &["Emulated", "says nothing about a GPU"]);
     }
 }
 
 #[test]
-fn doctor_says_what_it_finds() {
+fn doctor_shows_libraries_and_devices() {
     let scratch = Scratch::new();
     let Some(answer) = emulated(&scratch, "doctor", &[]) else { return };
 
-    answer.says(&["Emulated", "libcuda.so.1", "libcublas.so.13", "sm_90", "CUDA can be used"]);
+    answer.prints(&["Emulated", "libcuda.so.1", "libcublas.so.13", "sm_90", "CUDA can be used"]);
 }

@@ -1,10 +1,10 @@
-//! `doctor`, where CUDA cannot be used: a folder without libraries stands for such a machine.
+//! `doctor` on a machine without CUDA, simulated by a folder without libraries.
 
 use std::fs;
 
 use super::scratch::Scratch;
 
-/// What `doctor` prints where libraries are looked for in `libraries`, a folder of `scratch`.
+/// The output of `doctor` if libraries are searched in `libraries`, a folder of `scratch`.
 #[track_caller]
 fn examined(scratch: &Scratch) -> String {
     let folder = scratch.path("libraries");
@@ -12,7 +12,7 @@ fn examined(scratch: &Scratch) -> String {
 }
 
 #[test]
-fn doctor_says_what_is_missing_where_it_looked_and_exits_with_3() {
+fn doctor_lists_missing_libraries_with_search_paths_and_exits_with_3() {
     let scratch = Scratch::new();
     let out = examined(&scratch);
     let looked = format!("searched:\n              {}\n", scratch.path("libraries").display());
@@ -24,7 +24,7 @@ fn doctor_says_what_is_missing_where_it_looked_and_exits_with_3() {
 }
 
 #[test]
-fn doctor_says_why_a_library_cannot_be_opened() {
+fn doctor_shows_why_a_library_cannot_be_opened() {
     let scratch = Scratch::new();
     fs::create_dir(scratch.path("libraries")).unwrap();
     let file = scratch.path("libraries/libnvrtc.so.12");
@@ -34,7 +34,7 @@ fn doctor_says_why_a_library_cannot_be_opened() {
 }
 
 #[test]
-fn doctor_says_what_the_kernels_were_compiled_for() {
+fn doctor_shows_the_targets_of_the_compiled_kernels() {
     let out = examined(&Scratch::new());
     let line = out.lines().find(|line| line.starts_with("  compiled")).unwrap();
     let by_build = line.contains("by the build's NVRTC") && line.contains("sm_90");

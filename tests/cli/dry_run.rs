@@ -3,19 +3,19 @@
 use super::scratch::{RUN, SECOND, Scratch, has};
 
 #[test]
-fn dry_run_says_what_a_run_would_be_and_writes_nothing() {
+fn dry_run_prints_banner_and_config_and_writes_nothing() {
     let scratch = Scratch::with_digits();
     let before = scratch.files(".");
     let words = ["# gan-cuda ", "# device    CPU, 1 thread", "# memory    ", "lr = 0.01"];
-    let out = scratch.train("--dry-run --epochs 2 --lr 0.01").says(&words);
+    let out = scratch.train("--dry-run --epochs 2 --lr 0.01").prints(&words);
     has(&out, &["# networks  generator ", "parameters, discriminator ", "nothing was written"]);
-    has(&out, &["# length    6 iterations, 3 an epoch, batches of 16"]);
+    has(&out, &["# length    6 iterations, 3 per epoch, batch size 16"]);
     assert!(scratch.files(".") == before, "files were written");
     assert_eq!(scratch.train("--dry-run -q").succeeds(), "");
 }
 
 #[test]
-fn what_a_dry_run_prints_is_the_config_toml_of_the_run() {
+fn dry_run_prints_the_config_toml_of_the_run() {
     let scratch = Scratch::with_digits();
     let out = scratch.train("--dry-run --iterations 2").succeeds();
     scratch.put("mine.toml", &out);
@@ -27,11 +27,11 @@ fn what_a_dry_run_prints_is_the_config_toml_of_the_run() {
 }
 
 #[test]
-fn dry_run_of_a_run_that_goes_on_leaves_it_alone() {
+fn dry_run_of_a_resume_changes_nothing() {
     let scratch = Scratch::with_run("--iterations 2");
     let before = scratch.files(".");
     let words = ["# length    5 iterations", "\niterations = 5\n"];
-    scratch.run("train --resume --iterations 5 --dry-run").says(&words);
+    scratch.run("train --resume --iterations 5 --dry-run").prints(&words);
     assert!(scratch.files(".") == before, "files were written");
 }
 

@@ -1,11 +1,10 @@
-//! What goes wrong outside the program: data, names, folders. What can be wrong with a data set is
-//! in `tests/data.rs`.
+//! Errors of data, names and folders. Errors inside of a data set are in `tests/data.rs`.
 
 use std::fs;
 
 use super::scratch::{Scratch, idx};
 
-/// Fails, names the file or folder, leaves nothing behind.
+/// Training fails with these words and leaves no files.
 #[track_caller]
 fn train_fails(scratch: &Scratch, words: &[&str]) {
     scratch.train("--iterations 1").fails(1, words);
@@ -13,7 +12,7 @@ fn train_fails(scratch: &Scratch, words: &[&str]) {
 }
 
 #[test]
-fn data_that_is_missing_or_damaged_is_named() {
+fn missing_or_damaged_data_is_named() {
     let scratch = Scratch::new();
     let words = ["digits", "train-images-idx3-ubyte", "--data-dir"];
     train_fails(&scratch, &words);
@@ -35,7 +34,7 @@ fn too_few_images_for_a_batch_are_an_error() {
 }
 
 #[test]
-fn impossible_run_names_and_folders_are_refused() {
+fn invalid_run_names_and_folders_are_refused() {
     let scratch = Scratch::with_digits();
     for name in ["a/b", "..", ""] {
         let typed = ["train".to_owned(), format!("--name={name}")];

@@ -1,4 +1,4 @@
-//! `evaluate`: a generator's scores, as a table and as JSON, and what is refused.
+//! `evaluate`: scores as a table and as JSON, and invalid arguments.
 
 use std::fs;
 use std::io::Cursor;
@@ -20,7 +20,7 @@ fn json(scratch: &Scratch, arguments: &str) -> Value {
     serde_json::from_str(&out).unwrap()
 }
 
-/// A folder `photos` of so many grey images in each of two classes: stripes that lie, and that stand.
+/// A folder `photos` with `each` grey images of two classes: horizontal and vertical stripes.
 fn stripes(scratch: &Scratch, each: u32) {
     for class in ["lying", "standing"] {
         fs::create_dir_all(scratch.path("photos").join(class)).unwrap();
@@ -46,7 +46,7 @@ fn scores_are_a_table_of_three_rows() {
             "checkpoint-000003",
             "images    60, seed 0",
             "reference 10,000 images: the test images of mnist",
-            "the classifier takes 0.",
+            "classifier error on held-out images: 0.",
             "fidelity (95 %)",
             "KID",
             "coverage",
@@ -109,14 +109,14 @@ fn scores_of_training_are_those_of_the_checkpoint() {
 }
 
 #[test]
-fn test_images_on_the_machine_give_the_distance_to_the_nearest() {
+fn test_images_on_the_machine_give_the_nearest_neighbour_ratio() {
     let scratch = Scratch::with_run("--iterations 3");
     for part in ["images-idx3", "labels-idx1"] {
         let [from, to] =
             ["train", "t10k"].map(|set| scratch.path(&format!("digits/{set}-{part}-ubyte")));
         fs::copy(from, to).unwrap();
     }
-    // Others than the training images.
+    // They must differ from the training images.
     let name = "digits/t10k-images-idx3-ubyte";
     let mut images = scratch.bytes(name);
     images[16..].iter_mut().for_each(|byte| *byte ^= 8);
@@ -131,7 +131,7 @@ fn test_images_on_the_machine_give_the_distance_to_the_nearest() {
 }
 
 #[test]
-fn folder_with_classes_has_a_classifier_that_is_kept() {
+fn classifier_of_a_folder_is_trained_and_cached() {
     let scratch = Scratch::new();
     stripes(&scratch, 16);
     scratch.run(&format!("train {CLASSES}")).succeeds();
@@ -145,13 +145,13 @@ fn folder_with_classes_has_a_classifier_that_is_kept() {
         scratch.names("").into_iter().filter(|name| name.contains("classifiers/")).collect();
     assert_eq!(kept.len(), 1, "{kept:?}");
     assert_eq!(found, json(&scratch, FEW), "from the cache");
-    // A broken one is trained anew, be it ever so little.
+    // A damaged classifier is trained again.
     let mut broken = scratch.bytes(&kept[0]);
     let middle = broken.len() / 2;
     broken[middle] ^= 1;
     scratch.put(&kept[0], broken);
     assert_eq!(found, json(&scratch, FEW));
-    // A generator that asks for no class is seen by it, too.
+    // It also scores a generator without classes.
     scratch.run(&format!("train --preset mlp {CLASSES}")).succeeds();
     let found = json(&scratch, FEW);
     assert!(
@@ -168,9 +168,9 @@ fn folder_with_classes_has_a_classifier_that_is_kept() {
     assert!((6..12).contains(&only["reference_count"].as_u64().unwrap()), "{only}");
 }
 
-/// Sub-folders that are parts of a download, say.
+/// For example, sub-folders that are the parts of a download.
 #[test]
-fn classes_that_cannot_be_told_apart_are_doubted() {
+fn indistinguishable_classes_give_a_warning() {
     let scratch = Scratch::new();
     stripes(&scratch, 8);
     for part in ["part-2", "part-3", "part-4"] {
@@ -191,7 +191,7 @@ fn classes_that_cannot_be_told_apart_are_doubted() {
 }
 
 #[test]
-fn folder_without_classes_is_seen_by_its_pixels() {
+fn folder_without_classes_is_compared_by_pixels() {
     let scratch = flat_scene();
     let flags = "--preset mlp-rgb --image-size 20 --g-hidden 8 --d-hidden 8 --batch-size 4 \
                  --threads 1 --iterations 1 --dataset photos";
@@ -208,7 +208,7 @@ fn folder_without_classes_is_seen_by_its_pixels() {
 }
 
 #[test]
-fn images_of_another_folder_may_be_the_reference_if_they_are_of_the_same_size() {
+fn reference_may_be_another_folder_with_images_of_the_same_size() {
     let scratch = Scratch::with_run("--iterations 2");
     stripes(&scratch, 10);
     let found = json(&scratch, &format!("--reference photos {FEW}"));
@@ -227,14 +227,14 @@ fn images_of_another_folder_may_be_the_reference_if_they_are_of_the_same_size() 
 }
 
 #[test]
-fn what_cannot_be_scored_is_refused_in_words() {
+fn invalid_arguments_of_evaluate_are_refused() {
     let scratch = Scratch::with_run("--iterations 2");
     let refused = |arguments: &str, code, words: &[&str]| {
         scratch.run(&format!("evaluate {arguments}")).fails(code, words);
     };
     refused("--count 1", 2, &["--count", "10 to 100,000"]);
     refused("--count 60 --bn batch --seed -1", 2, &["--seed"]);
-    refused("--skip-bad-images", 2, &["--skip-bad-images", "mnist", "leave it out"]);
+    refused("--skip-bad-images", 2, &["--skip-bad-images", "mnist", "omit it"]);
     refused("--labels 11", 2, &["--labels", "11"]);
     refused("nowhere", 1, &["nowhere"]);
     scratch
@@ -249,14 +249,14 @@ fn what_cannot_be_scored_is_refused_in_words() {
 }
 
 #[test]
-fn folder_that_is_gone_is_named() {
+fn missing_folder_is_named_and_can_be_given_anew() {
     let scratch = Scratch::new();
     stripes(&scratch, 8);
     scratch.run(&format!("train {CLASSES}")).succeeds();
     fs::rename(scratch.path("photos"), scratch.path("gone")).unwrap();
     scratch.run("evaluate").fails(1, &["photos", "is not there", "--dataset"]);
     let there = json(&scratch, &format!("--dataset gone {FEW}"));
-    scratch.run("evaluate --data-dir gone").fails(2, &["--data-dir", "--dataset names"]);
+    scratch.run("evaluate --data-dir gone").fails(2, &["--data-dir", "--dataset gives"]);
     fs::create_dir(scratch.path("gone/c")).unwrap();
     fs::copy(scratch.path("gone/lying/00.png"), scratch.path("gone/c/00.png")).unwrap();
     scratch.run("evaluate --dataset gone").fails(2, &["--dataset has 3 classes", "has 2"]);
@@ -264,14 +264,14 @@ fn folder_that_is_gone_is_named() {
     fs::rename(scratch.path("gone"), scratch.path("photos")).unwrap();
     assert_eq!(json(&scratch, FEW)["generator"], there["generator"]);
     fs::rename(scratch.path("photos"), scratch.path("gone")).unwrap();
-    // Other images in its place are compared with, after a warning.
+    // Other images in its place give a warning.
     stripes(&scratch, 9);
     let answer = scratch.run(&format!("evaluate {FEW}"));
-    has(&answer.err, &["warning: the images from ", "are not those that the run learnt from"]);
+    has(&answer.err, &["warning: the images from ", "differ from the training images of the run"]);
 }
 
 #[test]
-fn weights_from_elsewhere_stand_in_for_the_checkpoints() {
+fn generator_flag_replaces_the_weights_of_the_checkpoint() {
     let scratch = Scratch::with_run("--iterations 2");
     scratch.run("train --resume --iterations 5").succeeds();
     let weights = format!("{RUN}/checkpoint-000005/generator.safetensors");
@@ -280,7 +280,9 @@ fn weights_from_elsewhere_stand_in_for_the_checkpoints() {
     let found = json(&scratch, &format!("{older} --generator {weights} {FEW}"));
     assert_eq!(found["generator"], newest["generator"]);
     assert!(found["weights"].as_str().unwrap().ends_with("generator.safetensors"));
-    scratch.run(&format!("sample {older} --generator {weights} --out a.png")).says(&["weights   "]);
+    scratch
+        .run(&format!("sample {older} --generator {weights} --out a.png"))
+        .prints(&["weights   "]);
     scratch.run("sample --out b.png").succeeds();
     assert_eq!(scratch.bytes("a.png"), scratch.bytes("b.png"));
     let other = format!("{RUN}/checkpoint-000005/discriminator.safetensors");
@@ -290,7 +292,7 @@ fn weights_from_elsewhere_stand_in_for_the_checkpoints() {
 }
 
 #[test]
-fn real_images_of_a_large_folder_are_of_all_its_classes() {
+fn real_images_of_a_large_folder_cover_all_classes() {
     let scratch = Scratch::new();
     stripes(&scratch, 30);
     scratch.run(&format!("train {CLASSES}")).succeeds();
@@ -300,14 +302,14 @@ fn real_images_of_a_large_folder_are_of_all_its_classes() {
 }
 
 #[test]
-fn distance_to_the_nearest_is_that_of_the_classes_asked_for() {
+fn nearest_neighbour_ratio_is_missing_if_test_images_are_copies() {
     let scratch = Scratch::with_run("--iterations 3");
     for part in ["images-idx3", "labels-idx1"] {
         let [from, to] =
             ["train", "t10k"].map(|set| scratch.path(&format!("digits/{set}-{part}-ubyte")));
         fs::copy(from, to).unwrap();
     }
-    // The test images are the training images: no distance to divide by.
+    // The test images equal the training images, so their distance is 0.
     let found = json(&scratch, FEW);
     assert!(found["generator"]["nearest_neighbour_ratio"].is_null());
     assert!(found["missing"][0].as_str().unwrap().contains("copies of each other"));

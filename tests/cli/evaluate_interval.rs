@@ -1,4 +1,4 @@
-//! `train --evaluate-interval` and `--keep-best`, and what is told of scores afterwards.
+//! `train --evaluate-interval` and `--keep-best`, and the scores in `runs`.
 
 use gan_cuda::formats::records::{Measure, ScoreRecord, best, read_records, read_scores};
 use gan_cuda::text::significant;
@@ -20,10 +20,10 @@ fn fcd(record: &ScoreRecord) -> String {
 }
 
 #[test]
-fn scores_are_printed_logged_and_recorded_when_they_are_due() {
+fn scores_are_printed_and_logged_at_each_interval() {
     let scratch = Scratch::with_digits();
     let out = scratch.train("--iterations 7 --evaluate-interval epoch").succeeds();
-    // An epoch has three iterations; the last one is scored in any case.
+    // An epoch has three iterations; the last iteration is always scored.
     assert_eq!(iterations(&scratch, RUN), [3, 6, 7]);
     let log = scratch.text(&format!("{RUN}/log.txt"));
     for record in scores(&scratch, RUN) {
@@ -43,7 +43,7 @@ fn scores_are_printed_logged_and_recorded_when_they_are_due() {
 }
 
 #[test]
-fn nothing_is_scored_unless_it_is_asked_for() {
+fn nothing_is_scored_by_default() {
     let scratch = Scratch::with_run("--iterations 3");
     assert!(scores(&scratch, RUN).is_empty());
     let log = scratch.text(&format!("{RUN}/log.txt"));
@@ -57,13 +57,13 @@ fn nothing_is_scored_unless_it_is_asked_for() {
 }
 
 #[test]
-fn scores_change_with_the_interval_where_a_run_goes_on() {
+fn resume_may_change_the_evaluate_interval() {
     let scratch = Scratch::with_run("--iterations 4");
     scratch.run("train --resume --iterations 8 --evaluate-interval 3").succeeds();
     assert_eq!(iterations(&scratch, RUN), [6, 8]);
     scratch.run("train --resume --iterations 10 --evaluate-interval 2 --keep-best kid").succeeds();
     assert_eq!(iterations(&scratch, RUN), [6, 8, 10], "8 has its scores");
-    // It remembers; from an older checkpoint they are made again.
+    // The interval is stored; resuming from an older checkpoint scores again.
     let resume = format!("train --resume {RUN}/checkpoint-000004 --force --iterations 8");
     scratch.run(&resume).succeeds();
     assert_eq!(iterations(&scratch, RUN), [4, 6, 8]);
@@ -88,7 +88,7 @@ fn best_checkpoint_is_kept_and_named_at_the_end() {
     let last: Vec<_> = out.lines().rev().take(2).collect();
     assert!(last[1] == line && last[0].starts_with("done: 6 iterations"), "{out}");
     scratch.run(&format!("sample {RUN}/{folder}")).succeeds();
-    // Where it was not kept, only when it was.
+    // Without --keep-best only its iteration is printed.
     let out = scratch.train("--iterations 2 --keep 1 --evaluate-interval 1").succeeds();
     let records = scores(&scratch, SECOND);
     assert_eq!(records.len(), 2);
@@ -97,7 +97,7 @@ fn best_checkpoint_is_kept_and_named_at_the_end() {
 }
 
 #[test]
-fn best_checkpoint_needs_scores_to_be_chosen_by() {
+fn keep_best_needs_scores() {
     let scratch = Scratch::with_digits();
     scratch.train("--keep-best fcd").fails(2, &["--keep-best", "scores", "--evaluate-interval"]);
     scratch.train("--keep-best is").fails(2, &["--keep-best", "fcd", "kid"]);
@@ -114,7 +114,7 @@ fn best_checkpoint_needs_scores_to_be_chosen_by() {
 }
 
 #[test]
-fn scores_end_where_a_run_goes_on_without() {
+fn resume_may_turn_scores_off() {
     let scratch = Scratch::with_run("--iterations 2 --evaluate-interval 2 --keep-best fcd");
     let config = || scratch.text(&format!("{RUN}/config.toml"));
     has(&config(), &["evaluate_interval = 2", "keep_best = \"fcd\""]);
@@ -131,12 +131,14 @@ fn scores_end_where_a_run_goes_on_without() {
 }
 
 #[test]
-fn folder_without_classes_has_no_fcd_to_choose_by() {
+fn keep_best_fcd_is_refused_without_classes() {
     let scratch = flat_scene();
     let flags = "--image-size 8 --g-hidden 8 --d-hidden 8 --batch-size 4 --threads 1 --iterations 3 \
                  --evaluate-interval 3 --dataset photos";
     let rgb = format!("train --preset mlp-rgb {flags}");
-    scratch.run(&format!("{rgb} --keep-best fcd")).fails(2, &["--keep-best", "no FCD", "kid"]);
+    scratch
+        .run(&format!("{rgb} --keep-best fcd"))
+        .fails(2, &["--keep-best", "FCD needs a classifier", "kid"]);
     assert!(!scratch.path("runs").exists());
     let out = scratch.run(&format!("{rgb} --keep-best kid")).succeeds();
     has(&out, &["scores after iteration 3: KID ", "best      KID "]);
@@ -148,7 +150,7 @@ fn folder_without_classes_has_no_fcd_to_choose_by() {
 }
 
 #[test]
-fn runs_shows_the_newest_and_the_best_fcd_where_there_are_any() {
+fn runs_shows_the_newest_and_the_best_fcd() {
     let scratch = Scratch::with_run("--iterations 3");
     let titles = |out: &str| out.lines().next().unwrap().split_whitespace().count();
     assert_eq!(titles(&scratch.run("runs").succeeds()), 10, "two of them are losses");

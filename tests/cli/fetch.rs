@@ -1,5 +1,5 @@
-//! `gan-cuda fetch`: what is refused, what a killed download leaves, and that nothing else asks the
-//! network for anything. `tests/fetch` has the faults of mirrors.
+//! `gan-cuda fetch`: invalid arguments, resumed downloads, and that no other command uses the
+//! network. Faults of mirrors are in `tests/fetch`.
 
 use std::fs;
 use std::io::{Write, stderr};
@@ -11,8 +11,8 @@ use super::scratch::{Answer, Scratch};
 
 const FIRST: &str = "train-images-idx3-ubyte.gz";
 
-/// Runs the program where the mirrors that it knows cannot be reached: through a proxy that is
-/// none, but for this machine.
+/// Runs the program with a proxy that does not exist, so that only mirrors on this machine can be
+/// reached.
 fn run(scratch: &Scratch, arguments: &str) -> Answer {
     scratch.run_with(arguments, &[no_proxy(), ("ALL_PROXY", Path::new("http://127.0.0.1:1"))])
 }
@@ -31,10 +31,10 @@ fn mistakes_on_the_command_line_are_refused() {
     for (arguments, words) in [
         ("fetch", "<NAME>"),
         ("fetch cifar10", "mnist, fashion-mnist"),
-        ("fetch mnist --mirror ftp://example.org/", "begins with http:// or https://"),
-        ("fetch mnist --mirror http://", "names no host"),
-        ("fetch mnist fashion-mnist --data-dir x", "--data-dir is a folder of one data set"),
-        ("fetch mnist fashion-mnist --mirror http://x", "--mirror is a folder of one data set"),
+        ("fetch mnist --mirror ftp://example.org/", "begin with http:// or https://"),
+        ("fetch mnist --mirror http://", "has no host"),
+        ("fetch mnist fashion-mnist --data-dir x", "--data-dir is the folder of one data set"),
+        ("fetch mnist fashion-mnist --mirror http://x", "--mirror is the folder of one data set"),
     ] {
         run(&scratch, arguments).fails(2, &[words]);
     }
@@ -49,7 +49,7 @@ fn when_every_mirror_fails_the_error_lists_them_all() {
         ("fashion-mnist", ["fashion-mnist.s3-website", "raw.githubusercontent.com"]),
     ] {
         let scratch = Scratch::new();
-        // Without the slash at the end.
+        // Without the trailing slash.
         let (first, second) = (missing.url(), wrong.url());
         let mirrors = format!("--mirror {} --mirror {second}", first.trim_end_matches('/'));
         let error = run(&scratch, &format!("fetch {name} {mirrors} --quiet")).fails(1, &known);
@@ -60,7 +60,7 @@ fn when_every_mirror_fails_the_error_lists_them_all() {
 }
 
 #[test]
-fn killed_download_goes_on_from_what_it_left() {
+fn killed_download_is_resumed() {
     let scratch = Scratch::new();
     let body = vec![7; 50_000];
     let slow = body.clone();
@@ -83,15 +83,15 @@ fn killed_download_goes_on_from_what_it_left() {
     let mirror = serve(body);
     let arguments = format!("fetch mnist --data-dir data --mirror {}", mirror.url());
     let answer = run(&scratch, &arguments);
-    assert!(answer.out.contains("going on from 19.53 KiB"), "{answer:#?}");
+    assert!(answer.out.contains("resuming at 19.53 KiB"), "{answer:#?}");
     let asked = |from| Asked { name: FIRST.to_owned(), from };
-    // All of it is wrong, so it is downloaded once more from its beginning.
+    // The content is wrong, so it is downloaded again from the start.
     assert_eq!(mirror.asked(), [asked(Some(20_000)), asked(None)]);
     assert!(!part.exists());
 }
 
 #[test]
-fn disk_that_is_full_is_an_error_that_names_the_file() {
+fn full_disk_is_an_error_that_names_the_file() {
     let scratch = Scratch::new();
     let mirror = Mirror::start(|_| whole(&vec![7; 500_000], 500_000));
     let limit = "ulimit -f 64; trap '' XFSZ; NO_PROXY=127.0.0.1 exec \"$@\"";
@@ -103,24 +103,24 @@ fn disk_that_is_full_is_an_error_that_names_the_file() {
 }
 
 #[test]
-fn only_fetch_asks_the_network() {
+fn only_fetch_uses_the_network() {
     let scratch = Scratch::with_digits();
     let proxy = Mirror::start(|_| status(502));
     let url = proxy.url();
     let run = |arguments: &str| scratch.run_with(arguments, &[("ALL_PROXY", Path::new(&url))]);
     let missing = run("train --dataset fashion-mnist --iterations 1");
     let package = "`apt-get install dataset-fashion-mnist`";
-    let cache = "cache/gan-cuda/fashion-mnist, or name their folder with --data-dir";
+    let cache = "cache/gan-cuda/fashion-mnist, or give their folder with --data-dir";
     missing.fails(1, &["`gan-cuda fetch fashion-mnist`", package, cache]);
     run("train --preset mlp --data-dir digits --batch-size 16 --iterations 1").succeeds();
     assert_eq!(proxy.asked(), []);
 
-    // The proxy would have seen it.
+    // The proxy receives the requests of fetch.
     run("fetch mnist --quiet").fails(1, &["every mirror failed"]);
     assert_ne!(proxy.asked(), []);
 }
 
-/// A folder with the real files, which a variable names; said aloud if there is none.
+/// The folder with the real files, from a variable; prints a note if it is not set.
 fn real_folder(name: &str, variable: &str) -> Option<PathBuf> {
     let folder = std::env::var_os(variable).map(PathBuf::from);
     if folder.is_none() {
@@ -139,15 +139,15 @@ fn real_files_are_fetched_and_found_by_train() {
             Mirror::start(move |asked| good(&fs::read(folder.join(&asked.name)).unwrap(), asked));
         let scratch = Scratch::new();
         let arguments = format!("fetch {name} --mirror {}", mirror.url());
-        let said = run(&scratch, &arguments).succeeds();
-        assert!(said.ends_with(&format!("gan-cuda train --dataset {name}\n")), "{said}");
+        let output = run(&scratch, &arguments).succeeds();
+        assert!(output.ends_with(&format!("gan-cuda train --dataset {name}\n")), "{output}");
         assert_eq!(run(&scratch, &format!("{arguments} --quiet")).succeeds(), "");
         assert_eq!(mirror.asked().len(), 4);
 
         let train = format!("train --preset mlp --dataset {name} --iterations 1");
-        let said = run(&scratch, &train).succeeds();
+        let output = run(&scratch, &train).succeeds();
         let cache = scratch.path("cache/gan-cuda").join(name);
-        assert!(said.contains("60,000 images"), "{said}");
-        assert!(said.contains(&format!("from {}", cache.display())), "{said}");
+        assert!(output.contains("60,000 images"), "{output}");
+        assert!(output.contains(&format!("from {}", cache.display())), "{output}");
     }
 }

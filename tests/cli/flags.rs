@@ -1,11 +1,11 @@
-//! Flags of `train`: what they change, and what is refused.
+//! Flags of `train`: their effect on the configuration, and invalid ones.
 
 use super::scratch::{RUN, Scratch};
 
-/// Flags, the keys of the configuration that they set, and what these then are.
+/// A flag, the key that it sets in the configuration, and the expected value.
 pub type Row = (&'static str, &'static str, &'static str);
 
-/// The words of all flags.
+/// The flags as a command line.
 pub fn typed(rows: &[Row]) -> String {
     rows.iter().map(|(flag, ..)| *flag).collect::<Vec<_>>().join(" ")
 }
@@ -17,7 +17,7 @@ pub fn assert_set(config: &toml::Value, rows: &[Row]) {
     }
 }
 
-/// A value of the configuration as TOML has it: "gan.image.height".
+/// A value of the configuration by its path in TOML, e.g. "gan.image.height".
 fn value(config: &toml::Value, key: &str) -> String {
     key.split('.').fold(config, |value, key| &value[key]).to_string()
 }
@@ -76,7 +76,7 @@ fn every_value_flag_overrides_the_preset() {
 }
 
 #[test]
-fn without_flags_the_defaults_are_the_promised_ones() {
+fn defaults_are_as_documented() {
     let scratch = Scratch::with_digits();
     let out = scratch.run("train --data-dir digits --dry-run").succeeds();
     let config = toml::Value::Table(toml::from_str(&out).unwrap());
@@ -99,7 +99,7 @@ fn without_flags_the_defaults_are_the_promised_ones() {
 }
 
 #[test]
-fn flags_that_a_preset_cannot_honour_are_refused_by_name() {
+fn flags_that_do_not_apply_to_a_preset_are_refused_by_name() {
     let scratch = Scratch::with_digits();
     for (preset, flags) in [
         ("mlp", &["--dropout 0.5", "--bn-eps 0.1", "--bn-momentum 0.1"][..]),
@@ -120,7 +120,7 @@ fn flags_that_a_preset_cannot_honour_are_refused_by_name() {
 }
 
 #[test]
-fn flags_of_layers_are_honoured_though_few_widths_leave_none_of_them() {
+fn layer_flags_are_accepted_even_if_fewer_widths_remove_their_layers() {
     let scratch = Scratch::with_digits();
     let flags = "--g-hidden 8 --d-hidden 8 --bn-eps 0.1 --bn-momentum 0.2 --dropout 0.1";
     let out = scratch.run(&format!("train --data-dir digits {flags} --dry-run")).succeeds();

@@ -8,7 +8,7 @@ use image::{ImageFormat, Rgb, RgbImage};
 
 use super::scratch::{Scratch, has};
 
-/// Flags that make a run on colour pictures take no time.
+/// Flags for a fast run on colour images.
 const RGB: &str = "--preset mlp-rgb --image-size 8 --g-hidden 8 --d-hidden 8 --batch-size 4 \
                    --threads 1 --dataset";
 /// The same with classes.
@@ -44,9 +44,9 @@ pub fn flat_scene() -> Scratch {
 }
 
 #[test]
-fn colour_set_up_trains_on_a_folder_and_goes_on() {
+fn colour_preset_trains_on_a_folder_and_resumes() {
     let scratch = scene();
-    scratch.run(&format!("train {RGB} photos --iterations 4")).says(&[
+    scratch.run(&format!("train {RGB} photos --iterations 4")).prints(&[
         "reading the images in ",
         "photos: 12 images of 8×8 rgb, from /",
         "mlp-rgb-photos",
@@ -57,21 +57,21 @@ fn colour_set_up_trains_on_a_folder_and_goes_on() {
     let noted = config["dataset"].as_str().unwrap();
     assert_eq!(fs::canonicalize(noted).unwrap(), folder);
     assert!(std::path::Path::new(noted).is_absolute() && config.get("skip_bad_images").is_none());
-    scratch.run("train --resume --iterations 6 --dataset photos/").says(&["from iteration 4"]);
+    scratch.run("train --resume --iterations 6 --dataset photos/").prints(&["from iteration 4"]);
     assert_eq!(scratch.checkpoints(run), ["checkpoint-000004", "checkpoint-000006"]);
     assert_eq!(scratch.run("train --resume --iterations 7 -q").succeeds(), "");
 }
 
 #[test]
-fn a_second_start_takes_the_images_from_the_cache() {
+fn second_run_reads_the_images_from_the_cache() {
     let scratch = scene();
     let train = format!("train {RGB} photos --iterations 1 -q");
-    // Files that were changed a moment ago are not kept.
+    // Files that changed a moment ago are not cached.
     std::thread::sleep(std::time::Duration::from_millis(50));
     for decoded in [12, 0] {
         let log = [("RUST_LOG", Path::new("gan_cuda::data=debug"))];
-        let said = scratch.run_with(&train, &log).warns();
-        assert!(said.contains(&format!("decoded={decoded} ")), "{said}");
+        let err = scratch.run_with(&train, &log).warns();
+        assert!(err.contains(&format!("decoded={decoded} ")), "{err}");
     }
     assert_eq!(scratch.names("cache/gan-cuda/folders").len(), 1);
     let reals =
@@ -80,7 +80,7 @@ fn a_second_start_takes_the_images_from_the_cache() {
 }
 
 #[test]
-fn runs_and_samples_below_the_images_are_not_learnt_from() {
+fn runs_and_samples_inside_the_data_folder_are_ignored() {
     let scratch = scene();
     let train = format!("train {CLASSES} photos --runs-dir photos/runs --iterations 2");
     for _ in 0..2 {
@@ -91,12 +91,12 @@ fn runs_and_samples_below_the_images_are_not_learnt_from() {
         scratch.run(&format!("sample {run} --out photos/fish/sample.png -q")).succeeds();
     }
     let answer = scratch.run("train --resume --runs-dir photos/runs --iterations 4");
-    let said = answer.warns();
-    assert!(said.contains("left out 2 of 14 images, which gan-cuda wrote itself"), "{said}");
+    let err = answer.warns();
+    assert!(err.contains("left out 2 of 14 images, which gan-cuda wrote itself"), "{err}");
 }
 
 #[test]
-fn classes_are_known_by_their_names_wherever_they_go() {
+fn class_names_are_kept_in_checkpoints_and_exports() {
     let scratch = scene();
     scratch.run(&format!("train {CLASSES} photos --iterations 2 -q")).succeeds();
     let run = "runs/00000-cgan-photos";
@@ -105,7 +105,7 @@ fn classes_are_known_by_their_names_wherever_they_go() {
     assert_eq!(config["class_names"].as_array().unwrap()[1].as_str(), Some("dogs"));
     let generator = format!("{run}/checkpoint-000002/generator.safetensors");
     let holds = |file: &str| {
-        // As JSON within JSON, and as it is.
+        // Either plain or as JSON inside of JSON.
         let text = String::from_utf8_lossy(&scratch.bytes(file)).replace('\\', "");
         assert!(text.contains(names), "{file}");
     };
@@ -115,7 +115,7 @@ fn classes_are_known_by_their_names_wherever_they_go() {
     for command in ["runs --json", "sample --json --labels fish"] {
         assert!(scratch.run(command).succeeds().contains(names), "{command}");
     }
-    scratch.run("sample --labels fish,cats").says(&["classes   fish, cats\n"]);
+    scratch.run("sample --labels fish,cats").prints(&["classes   fish, cats\n"]);
     let by_name = scratch.bytes("sample.png");
     scratch.run("sample --labels 2,0 -q").succeeds();
     assert_eq!(scratch.bytes("sample.png"), by_name);
@@ -126,7 +126,7 @@ fn classes_are_known_by_their_names_wherever_they_go() {
 }
 
 #[test]
-fn runs_that_do_not_know_the_names_of_their_classes_keep_the_order_that_they_had() {
+fn runs_without_class_names_keep_their_class_order() {
     let scratch = Scratch::new();
     for class in 0..11 {
         fs::create_dir_all(scratch.path(&format!("numbers/{class}"))).unwrap();
@@ -155,7 +155,7 @@ fn runs_that_do_not_know_the_names_of_their_classes_keep_the_order_that_they_had
 }
 
 #[test]
-fn what_can_hardly_be_learnt_from_is_told_before_training() {
+fn unsuitable_data_gives_warnings_before_training() {
     let scratch = Scratch::new();
     fs::create_dir(scratch.path("dull")).unwrap();
     let grey = |level| {
@@ -169,12 +169,12 @@ fn what_can_hardly_be_learnt_from_is_told_before_training() {
     };
     scratch.put("dull/0.png", grey(9));
     let answer = train("mlp");
-    has(&answer.out, &["batches of 4\n          1 image in all, fewer than a batch"]);
+    has(&answer.out, &["batch size 4\n          only 1 image, fewer than the batch size"]);
     has(&answer.warns(), &["no image has any contrast"]);
-    // No smaller batch would do.
-    let said = train("mlp-batchnorm").err;
-    assert!(said.contains("BatchNorm needs two: add images"), "{said}");
-    assert!(!said.contains("--batch-size"), "{said}");
+    // A smaller batch would not help.
+    let err = train("mlp-batchnorm").err;
+    assert!(err.contains("BatchNorm needs two: add images"), "{err}");
+    assert!(!err.contains("--batch-size"), "{err}");
     (1..8).for_each(|i| scratch.put(&format!("dull/{i}.png"), grey(9)));
     assert!(train("mlp").warns().contains("all 8 images are alike"));
 }
@@ -193,18 +193,18 @@ fn dry_run_prints_a_config_toml_and_leaves_nothing_in_the_cache() {
 }
 
 #[test]
-fn sub_folders_are_the_classes_of_a_conditional_set_up() {
+fn sub_folders_are_the_classes_of_a_conditional_gan() {
     let scratch = scene();
     scratch
         .run(&format!("train {CLASSES} photos --iterations 4"))
-        .says(&["12 images of 8×8 grey, 3 classes (cats, dogs, fish), from "]);
+        .prints(&["12 images of 8×8 grey, 3 classes (cats, dogs, fish), from "]);
     let run = "runs/00000-cgan-photos";
     assert_eq!(scratch.config(run)["gan"]["classes"].as_integer(), Some(3));
     scratch.run("train --resume --iterations 6 -q").succeeds();
 }
 
 #[test]
-fn a_changed_folder_is_refused_when_a_run_goes_on() {
+fn changed_folder_is_refused_on_resume() {
     let scratch = scene();
     scratch.run(&format!("train {CLASSES} photos --iterations 2 -q")).succeeds();
     let resume = "train --resume --iterations 4";
@@ -217,9 +217,9 @@ fn a_changed_folder_is_refused_when_a_run_goes_on() {
     fs::rename(scratch.path("photos"), scratch.path("elsewhere")).unwrap();
     scratch.run(resume).fails(1, &["photos is not there; put it back", "--dataset"]);
     scratch.run(&format!("{resume} --data-dir elsewhere")).fails(2, &["--data-dir"]);
-    scratch.run(&format!("{resume} --dataset elsewhere")).says(&["elsewhere: 12 images"]);
-    scratch.run("train --resume --iterations 6").says(&["elsewhere: 12 images"]);
-    // An image too many may be a bad one.
+    scratch.run(&format!("{resume} --dataset elsewhere")).prints(&["elsewhere: 12 images"]);
+    scratch.run("train --resume --iterations 6").prints(&["elsewhere: 12 images"]);
+    // An unreadable additional image.
     fs::rename(scratch.path("elsewhere"), scratch.path("photos")).unwrap();
     scratch.put("photos/fish/9.png", "not a picture");
     let moved = "train --resume --iterations 8 --dataset photos";
@@ -228,7 +228,7 @@ fn a_changed_folder_is_refused_when_a_run_goes_on() {
 }
 
 #[test]
-fn a_bad_image_is_an_error_or_a_warning_as_wanted() {
+fn unreadable_image_is_an_error_or_a_warning() {
     let scratch = scene();
     scratch.put("photos/dogs/bad.jpg", "not a picture");
     let train = format!("train {RGB} photos --iterations 2");
@@ -246,7 +246,7 @@ fn a_bad_image_is_an_error_or_a_warning_as_wanted() {
 }
 
 #[test]
-fn folders_that_do_not_do_are_refused_with_what_to_give() {
+fn unsuitable_folders_are_refused_with_advice() {
     let scratch = scene();
     fs::create_dir(scratch.path("empty")).unwrap();
     scratch.put("empty/notes.txt", "x");
@@ -262,7 +262,7 @@ fn folders_that_do_not_do_are_refused_with_what_to_give() {
 }
 
 #[test]
-fn what_is_neither_a_name_nor_a_folder_is_a_usage_error() {
+fn invalid_dataset_is_a_usage_error() {
     let scratch = scene();
     for (given, words) in [
         ("photo", &["'photo'", "--dataset", "mnist, fashion-mnist", "a folder"][..]),
@@ -273,8 +273,8 @@ fn what_is_neither_a_name_nor_a_folder_is_a_usage_error() {
     }
     scratch.run("train --preset mlp-rgb").fails(2, &["mlp-rgb", "--dataset DIR"]);
     let flags = format!("train {RGB} photos --data-dir photos");
-    scratch.run(&flags).fails(2, &["--data-dir", "leave it out"]);
-    let words = ["--skip-bad-images", "mnist", "leave it out"];
+    scratch.run(&flags).fails(2, &["--data-dir", "omit it"]);
+    let words = ["--skip-bad-images", "mnist", "omit it"];
     scratch.run("train --dataset mnist --skip-bad-images").fails(2, &words);
     assert!(!scratch.path("runs").exists());
 }

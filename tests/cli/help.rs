@@ -1,4 +1,4 @@
-//! What the commands say about themselves, as recorded in `snapshots/`.
+//! The help texts of the commands, as recorded in `snapshots/`.
 
 use std::path::Path;
 
@@ -10,13 +10,13 @@ pub fn commands() -> impl Iterator<Item = &'static str> {
         .split(' ')
 }
 
-/// What a command prints in a terminal of 80 columns.
+/// The output of a command in a terminal of 80 columns.
 fn printed(arguments: &str) -> String {
     Scratch::new().run_with(arguments, &[("COLUMNS", Path::new("80"))]).succeeds()
 }
 
 #[test]
-fn commands_say_what_is_recorded() {
+fn help_texts_match_the_snapshots() {
     let mut settings = insta::Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
@@ -30,12 +30,12 @@ fn commands_say_what_is_recorded() {
     }
 }
 
-/// So that a new one is recorded too.
+/// A new command needs a snapshot, too.
 #[test]
 fn all_commands_are_listed_here() {
     let help = printed("--help");
     let listed = help.split("Commands:").nth(1).unwrap().split("Options:").next().unwrap();
-    // Words of what a command does stand further in.
+    // Wrapped lines of a description are indented further.
     let lines = listed.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
     let names: Vec<_> = lines.filter_map(|line| line.split_whitespace().next()).collect();
     assert!(names.into_iter().eq(commands().chain(["help"])), "{help}");

@@ -14,12 +14,12 @@ fn images() -> Vec<u8> {
     idx(&[8, 4, 4], &(0..128).collect::<Vec<u8>>())
 }
 
-/// Letters of four kinds.
+/// Letters of four classes.
 fn labels() -> Vec<u8> {
     idx(&[8], &[1, 2, 25, 26, 1, 2, 25, 26])
 }
 
-/// QMNIST's labels, of which the first column is the class.
+/// Labels as in QMNIST: the first column is the class.
 fn table() -> Vec<u8> {
     let rows = (0..8_i32).flat_map(|row| [row % 5, 900, 7, row, 0, 0, 0, 0]);
     let bytes: Vec<u8> = rows.flat_map(i32::to_be_bytes).collect();
@@ -54,10 +54,10 @@ fn letters_train_with_as_many_classes_as_they_have_labels_and_resume() {
     let scratch = letters();
     scratch
         .run(&train("--dataset emnist"))
-        .says(&["emnist: 8 images of 4×4 grey, 4 classes (1, 2, 25, 26), from "]);
+        .prints(&["emnist: 8 images of 4×4 grey, 4 classes (1, 2, 25, 26), from "]);
     let run = "runs/00000-cgan-emnist";
     assert_eq!(scratch.config(run)["gan"]["classes"].as_integer(), Some(4));
-    scratch.run("train --resume --iterations 3").says(&["from iteration 2"]);
+    scratch.run("train --resume --iterations 3").prints(&["from iteration 2"]);
     scratch.run(&format!("sample {run} -q")).succeeds();
     scratch.run(&format!("export {run} --onnx g.onnx")).succeeds();
     let out = scratch.run(&train("--dataset emnist --dry-run")).succeeds();
@@ -69,16 +69,16 @@ fn letters_train_with_as_many_classes_as_they_have_labels_and_resume() {
 }
 
 #[test]
-fn letters_are_found_under_mnists_name_too() {
+fn data_dir_accepts_files_of_emnist() {
     let scratch = letters();
     let words = ["mnist: 8 images of 4×4 grey, 4 classes (1, 2, 25, 26), from "];
-    scratch.run(&train("--data-dir emnist")).says(&words);
+    scratch.run(&train("--data-dir emnist")).prints(&words);
     scratch.run("train --resume --iterations 3 -q").succeeds();
     scratch.run(&train("--dataset fashion-mnist --data-dir emnist -q")).succeeds();
 }
 
 #[test]
-fn presets_without_classes_look_at_no_labels() {
+fn presets_without_classes_ignore_labels() {
     let scratch = letters();
     let file = format!("emnist/{LETTER_LABELS}");
     let flags = "--preset mlp-dropout --dataset emnist -q";
@@ -98,7 +98,7 @@ fn qmnists_labels_and_torchvisions_folders_are_read() {
         ("root/QMNIST/raw/qmnist-train-images-idx3-ubyte.gz", gzip(&images())),
         ("root/QMNIST/raw/qmnist-train-labels-idx2-int.gz", gzip(&table())),
     ]);
-    scratch.run(&train("--dataset root")).says(&["root: 8 images of 4×4 grey, 5 classes, from "]);
+    scratch.run(&train("--dataset root")).prints(&["root: 8 images of 4×4 grey, 5 classes, from "]);
 }
 
 #[test]
@@ -113,12 +113,12 @@ fn one_of_several_training_sets_must_be_named() {
     scratch.run(&train("--dataset emnist")).fails(1, &words);
     scratch
         .run(&train(&format!("--dataset emnist/gzip/{LETTERS}")))
-        .says(&["emnist-letters: 8 images", "00000-cgan-emnist-letters"]);
+        .prints(&["emnist-letters: 8 images", "00000-cgan-emnist-letters"]);
     scratch.run("train --resume --iterations 3 -q").succeeds();
 }
 
 #[test]
-fn a_test_set_alone_is_called_one() {
+fn test_set_without_training_set_is_named() {
     for name in ["t10k-images-idx3-ubyte", "emnist-letters-test-images-idx3-ubyte.gz"] {
         let scratch = scene(&[(&format!("data/{name}"), images())]);
         for flags in ["--dataset data", "--data-dir data"] {
@@ -128,25 +128,25 @@ fn a_test_set_alone_is_called_one() {
 }
 
 #[test]
-fn an_archives_folders_in_the_place_of_files_are_looked_into() {
+fn folders_named_like_idx_files_are_searched() {
     let name = "train-images-idx3-ubyte";
     let scratch = scene(&[
         (&format!("cache/gan-cuda/mnist/{name}/{name}"), images()),
         ("cache/gan-cuda/mnist/train-labels.idx1-ubyte", labels()),
     ]);
     fs::create_dir(scratch.path("cache/gan-cuda/mnist/train-labels-idx1-ubyte")).unwrap();
-    scratch.run(&train("")).says(&["mnist: 8 images of 4×4 grey, 4 classes"]);
+    scratch.run(&train("")).prints(&["mnist: 8 images of 4×4 grey, 4 classes"]);
 }
 
 #[test]
-fn idx_files_come_before_images_in_the_same_folder() {
+fn idx_files_take_precedence_over_images_in_the_same_folder() {
     let scratch = letters();
     scratch.put("emnist/preview.png", "no picture");
-    scratch.run(&train("--dataset emnist")).says(&["emnist: 8 images of 4×4 grey, 4 classes"]);
+    scratch.run(&train("--dataset emnist")).prints(&["emnist: 8 images of 4×4 grey, 4 classes"]);
 }
 
 #[test]
-fn a_lone_label_file_beside_images_is_no_data_set() {
+fn label_file_without_idx_images_is_ignored() {
     let scratch = super::folder::scene();
     scratch.put("photos/train-labels-idx1-ubyte", labels());
     let flags = "--preset mlp --image-size 8 --g-hidden 8 --d-hidden 8 --batch-size 4 --threads 1";
@@ -155,16 +155,16 @@ fn a_lone_label_file_beside_images_is_no_data_set() {
 }
 
 #[test]
-fn a_set_of_another_name_is_mnist_only_where_its_folder_is_named() {
+fn emnist_files_are_used_for_mnist_only_with_data_dir() {
     let scratch = letters();
     let cache = scratch.path("cache/gan-cuda");
     std::fs::create_dir_all(&cache).unwrap();
     std::fs::rename(scratch.path("emnist"), cache.join("mnist")).unwrap();
-    scratch.run("train --dry-run").says(&["10,000 images of 28×28 grey, 10 classes, embedded"]);
+    scratch.run("train --dry-run").prints(&["10,000 images of 28×28 grey, 10 classes, embedded"]);
 }
 
 #[test]
-fn other_containers_are_named_with_what_to_do() {
+fn data_in_other_file_formats_is_refused_with_advice() {
     for (name, what) in [
         ("mnist_train.csv", "is a table as text"),
         ("mnist.npz", "is an array of NumPy"),

@@ -1,4 +1,4 @@
-//! The main job: `gan-cuda train`, and what it leaves.
+//! `gan-cuda train`, and the files that it writes.
 
 use super::scratch::{RUN, Scratch, has, progress};
 
@@ -20,9 +20,12 @@ fn promised(checkpoints: &[u32], samples: &[u32]) -> Vec<String> {
 fn train_without_any_data_leaves_a_run_folder() {
     let scratch = Scratch::new();
     let out = scratch.run("train --iterations 20 --g-hidden 32,32 --d-hidden 32,32").succeeds();
-    has(&out, &["preset cgan", "seed 0", "device    CPU", "data      mnist: ", "batches of 64"]);
+    has(&out, &["preset cgan", "seed 0", "device    CPU", "data      mnist: ", "batch size 64"]);
     has(&out, &["generator ", "discriminator ", "20 iterations", RUN, "done: 20 iterations"]);
-    has(&out, &["10,000 images of 28×28 grey", "embedded", "60,000", "--data-dir", "157 an epoch"]);
+    has(
+        &out,
+        &["10,000 images of 28×28 grey", "embedded", "60,000", "--data-dir", "157 per epoch"],
+    );
     assert_eq!(scratch.names(RUN), promised(&[20], &[0, 20]));
     for (name, bytes) in scratch.files(RUN) {
         assert!(!name.ends_with(".png") || bytes.starts_with(b"\x89PNG\r\n\x1a\n"), "{name}");
@@ -34,7 +37,7 @@ fn train_without_any_data_leaves_a_run_folder() {
 fn next_run_gets_the_next_number_and_overwrites_nothing() {
     let scratch = Scratch::with_run("--iterations 2");
     let before = scratch.files("runs");
-    scratch.train("--iterations 2").says(&["runs/00001-cgan-mnist"]);
+    scratch.train("--iterations 2").prints(&["runs/00001-cgan-mnist"]);
     scratch.train("--iterations 2 --preset mlp --name my-try").succeeds();
     let after = scratch.files("runs");
     assert!(after.contains_key("00002-my-try/checkpoint-000002/generator.safetensors"));
@@ -45,25 +48,25 @@ fn next_run_gets_the_next_number_and_overwrites_nothing() {
 }
 
 #[test]
-fn progress_lines_are_as_promised_and_the_log_has_the_same() {
+fn progress_lines_and_log_have_the_documented_format() {
     let scratch = Scratch::with_digits();
     let out = scratch.train("--epochs 2 --log-interval 1").succeeds();
-    let places: Vec<_> = out.lines().filter_map(progress).collect();
-    // The first at once, then at most one a second, and the last.
-    assert_eq!(places.first(), Some(&[1, 2, 1, 3]), "{out}");
-    assert_eq!(places.last(), Some(&[2, 2, 3, 3]), "{out}");
-    assert_eq!(out.lines().filter(|line| line.starts_with('[')).count(), places.len(), "{out}");
+    let positions: Vec<_> = out.lines().filter_map(progress).collect();
+    // The first line at once, then at most one per second, and the last.
+    assert_eq!(positions.first(), Some(&[1, 2, 1, 3]), "{out}");
+    assert_eq!(positions.last(), Some(&[2, 2, 3, 3]), "{out}");
+    assert_eq!(out.lines().filter(|line| line.starts_with('[')).count(), positions.len(), "{out}");
     let log = scratch.text(&format!("{RUN}/log.txt"));
-    let places: Vec<_> = log.lines().map(|line| progress(line).unwrap()).collect();
-    assert_eq!(places, [1, 2].map(|epoch| [1, 2, 3].map(|b| [epoch, 2, b, 3])).concat());
+    let positions: Vec<_> = log.lines().map(|line| progress(line).unwrap()).collect();
+    assert_eq!(positions, [1, 2].map(|epoch| [1, 2, 3].map(|b| [epoch, 2, b, 3])).concat());
 }
 
 #[test]
-fn quiet_says_nothing_and_verbose_names_every_file() {
+fn quiet_prints_nothing_and_verbose_names_every_file() {
     let scratch = Scratch::with_digits();
     assert_eq!(scratch.train("--iterations 4 -q").succeeds(), "");
     assert_eq!(scratch.train("--iterations 6 --resume --quiet").succeeds(), "");
-    scratch.train("--iterations 2 -v").says(&["000000.png", "000002.png", "checkpoint-000002"]);
+    scratch.train("--iterations 2 -v").prints(&["000000.png", "000002.png", "checkpoint-000002"]);
     scratch.train("-q -v").fails(2, &["--quiet", "--verbose"]);
 }
 

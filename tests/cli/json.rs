@@ -4,30 +4,30 @@ use serde_json::{Value, json};
 
 use super::scratch::{RUN, Scratch};
 
-/// The one line that a command printed.
+/// Parses the single line that a command printed.
 #[track_caller]
 fn parsed(out: &str) -> Value {
     assert_eq!(out.lines().count(), 1, "{out}");
     serde_json::from_str(out).unwrap()
 }
 
-/// That an object has these values, whatever else it has.
+/// Asserts that an object has these values; it may have more.
 #[track_caller]
-pub fn tells(got: &Value, want: &Value) {
+pub fn has_values(got: &Value, want: &Value) {
     for (key, value) in want.as_object().unwrap() {
         assert_eq!(got[key], *value, "{key} of {got}");
     }
 }
 
 #[test]
-fn presets_tells_all_values_layers_and_parameters() {
+fn presets_json_has_settings_layers_and_parameters() {
     let scratch = Scratch::new();
     let cgan = parsed(&scratch.run("presets cgan --json").succeeds());
-    tells(&cgan, &json!({"name": "cgan", "dataset": "mnist"}));
+    has_values(&cgan, &json!({"name": "cgan", "dataset": "mnist"}));
     assert_eq!(cgan["settings"]["generator"]["input"], json!(["label", "noise"]));
     assert_eq!(cgan["settings"]["image"], json!({"channels": 1, "height": 28, "width": 28}));
     let generator = &cgan["generator"];
-    tells(generator, &json!({"parameters": 1_511_412, "label_embedding": [10, 10]}));
+    has_values(generator, &json!({"parameters": 1_511_412, "label_embedding": [10, 10]}));
     assert_eq!(generator["layers"][0], "Linear(110, 128)");
     let block = json!({"inputs": 110, "outputs": 128, "parameters": 14_208});
     assert_eq!(generator["blocks"][0], block);
@@ -41,7 +41,7 @@ fn presets_tells_all_values_layers_and_parameters() {
     assert_eq!(named("cgan"), Some(&cgan));
     assert_eq!(named("mlp-rgb").unwrap()["dataset"], Value::Null);
     assert_eq!(all.as_array().unwrap().len(), 8);
-    // Of convolutions, channels.
+    // For convolutions, these are channels.
     let dcgan = named("dcgan").unwrap();
     let block = json!({"inputs": 64, "outputs": 128, "parameters": 131_200});
     assert_eq!(dcgan["discriminator"]["blocks"][1], block);
@@ -50,7 +50,7 @@ fn presets_tells_all_values_layers_and_parameters() {
 }
 
 #[test]
-fn doctor_tells_where_it_looked_and_what_auto_takes() {
+fn doctor_json_has_search_paths_and_the_choice_of_auto() {
     let scratch = Scratch::new();
     let report = parsed(&scratch.run("doctor --json").ends_with(3));
     let searched = scratch.path("no-libraries").display().to_string();
@@ -58,19 +58,19 @@ fn doctor_tells_where_it_looked_and_what_auto_takes() {
         assert_eq!(report[library], json!({"searched": [searched]}), "{library}");
     }
     let version = env!("CARGO_PKG_VERSION");
-    tells(&report, &json!({"version": version, "devices": [], "auto": "cpu"}));
+    has_values(&report, &json!({"version": version, "devices": [], "auto": "cpu"}));
     assert!(report["problem"].as_str().unwrap().contains("no NVIDIA driver"), "{report}");
     let compiled = !report["kernels"]["compiled_by"].is_null();
     assert_eq!(!report["kernels"]["targets"].as_array().unwrap().is_empty(), compiled);
 }
 
 #[test]
-fn doctor_tells_of_devices() {
+fn doctor_json_lists_devices() {
     let scratch = Scratch::new();
     let knobs = [("GAN_CUDA_EMULATOR_DEVICES", "2")];
     let Some(answer) = super::cuda::emulated(&scratch, "doctor --json", &knobs) else { return };
     let report = parsed(&answer.succeeds());
-    tells(&report, &json!({"auto": "cuda:0", "problem": null}));
+    has_values(&report, &json!({"auto": "cuda:0", "problem": null}));
     let devices = report["devices"].as_array().unwrap();
     assert_eq!(devices.len(), 2);
     assert_eq!(devices[1]["device"], "cuda:1");
@@ -84,13 +84,13 @@ fn doctor_tells_of_devices() {
 }
 
 #[test]
-fn sample_tells_what_it_drew_and_where_it_went() {
+fn sample_json_describes_images_and_files() {
     let scratch = Scratch::with_run("--iterations 2 --seed 9");
     let flags = "--labels 7,3 --count 4 --device cpu";
     let drawn = parsed(&scratch.run(&format!("sample --json {flags}")).succeeds());
     let checkpoint = format!("{RUN}/checkpoint-000002");
-    tells(&drawn, &json!({"checkpoint": checkpoint, "preset": "cgan", "count": 4}));
-    tells(&drawn, &json!({"seeds": [9], "labels": [7, 7, 3, 3], "files": ["sample.png"]}));
+    has_values(&drawn, &json!({"checkpoint": checkpoint, "preset": "cgan", "count": 4}));
+    has_values(&drawn, &json!({"seeds": [9], "labels": [7, 7, 3, 3], "files": ["sample.png"]}));
     assert!(drawn["device"].as_str().unwrap().starts_with("CPU"), "{drawn}");
     let both = "sample --interpolate 1:2 --steps 3 --labels 5 --separate each --out way.png --json";
     let drawn = parsed(&scratch.run(both).succeeds());
@@ -104,7 +104,7 @@ fn sample_tells_what_it_drew_and_where_it_went() {
 }
 
 #[test]
-fn errors_are_words_on_standard_error_all_the_same() {
+fn errors_go_to_standard_error_with_json_too() {
     let scratch = Scratch::new();
     for (command, code) in [
         ("presets biggan --json", 2),

@@ -1,9 +1,9 @@
-//! GANs of one's own: a preset's TOML file, edited and trained.
+//! Custom GANs: the TOML file of a preset, edited and trained.
 
 use super::scratch::{RUN, Scratch};
 
 const LENGTH: &str = "--data-dir digits --iterations 3 --batch-size 8 --threads 1";
-/// A file with these texts in the places of others.
+/// Writes `mine.toml` with some parts of the text replaced.
 fn edit(scratch: &Scratch, text: &str, edits: &[(&str, &str)]) {
     let mut text = text.to_owned();
     for (from, to) in edits {
@@ -13,7 +13,7 @@ fn edit(scratch: &Scratch, text: &str, edits: &[(&str, &str)]) {
     scratch.put("mine.toml", text);
 }
 
-/// `cgan` as a file, with narrow layers, which take no time.
+/// The TOML file of `cgan` with narrow layers, which train fast.
 fn narrow(scratch: &Scratch) -> String {
     let widths = "--g-hidden 12,10,11,13 --d-hidden 9,8,9 --sample-interval 2";
     let run = scratch.run(&format!("train --data-dir digits {widths} --dry-run")).succeeds();
@@ -24,7 +24,7 @@ fn narrow(scratch: &Scratch) -> String {
 }
 
 #[test]
-fn every_presets_file_is_a_run_of_the_preset() {
+fn toml_file_of_each_preset_gives_the_same_run() {
     let scratch = Scratch::with_digits();
     for name in ["mlp", "mlp-dropout", "cgan", "mlp-batchnorm", "dcgan", "cdcgan"] {
         let text = scratch.run(&format!("presets {name} --toml")).succeeds();
@@ -33,7 +33,7 @@ fn every_presets_file_is_a_run_of_the_preset() {
         assert_eq!(run("--config mine.toml"), run(&format!("--preset {name}")), "{name}");
     }
     scratch.put("mine.toml", scratch.run("presets mlp-rgb --toml").succeeds());
-    let words = ["--dataset", "mlp-rgb has no data set"];
+    let words = ["--dataset", "mlp-rgb has no default data set"];
     scratch.run("train --config mine.toml --dry-run").fails(2, &words);
     let [mine, published] =
         ["mine.toml", "mlp-rgb"].map(|name| scratch.run(&format!("presets {name}")).succeeds());
@@ -41,10 +41,10 @@ fn every_presets_file_is_a_run_of_the_preset() {
 }
 
 #[test]
-fn edited_lines_are_the_network_that_is_trained_and_everything_knows_it() {
+fn edited_layers_are_trained_and_used_by_all_commands() {
     let scratch = Scratch::with_digits();
     let text = narrow(&scratch);
-    // Another width, another activation, a layer more, PyTorch's long form, no dropout.
+    // Another width, another activation, an additional layer, PyTorch's long form, no dropout.
     let edits = [
         (
             "    \"Linear(12, 10)\"",
@@ -80,7 +80,7 @@ fn edited_lines_are_the_network_that_is_trained_and_everything_knows_it() {
     assert_eq!(dry("again.toml"), dry("mine.toml"));
 }
 
-/// `narrow` with the generator's last two layers as a sequence of their own.
+/// `narrow` with the generator's last two layers in a second sequence.
 fn in_two_sequences(scratch: &Scratch, key_prefix: &str) {
     let break_off = format!(
         "    \"LeakyReLU(0.2)\",\n]\n\n[[gan.generator.sequences]]\nkey_prefix = \"{key_prefix}\"\n\
@@ -92,7 +92,7 @@ fn in_two_sequences(scratch: &Scratch, key_prefix: &str) {
 }
 
 #[test]
-fn sequences_are_told_apart_by_their_keys_everywhere() {
+fn sequences_are_distinguished_by_their_key_prefix() {
     let scratch = Scratch::with_digits();
     in_two_sequences(&scratch, "out.");
     scratch.run(&format!("train --config mine.toml {LENGTH}")).succeeds();
@@ -106,8 +106,10 @@ fn sequences_are_told_apart_by_their_keys_everywhere() {
     let keys = String::from_utf8_lossy(&straight).into_owned();
     assert!(keys.contains("\"model.0.weight\"") && keys.contains("\"out.0.weight\""));
     scratch.run(&format!("export {RUN} --onnx g.onnx")).succeeds();
-    scratch.run("presets mine.toml").says(&["  model.9  BatchNorm1d", "  out.0  Linear(13, 784)"]);
-    scratch.run("graph mine.toml").says(&["out.1: Tanh()"]);
+    scratch
+        .run("presets mine.toml")
+        .prints(&["  model.9  BatchNorm1d", "  out.0  Linear(13, 784)"]);
+    scratch.run("graph mine.toml").prints(&["out.1: Tanh()"]);
     let text = scratch.text("mine.toml");
     edit(&scratch, &text, &[("Linear(13, 784)", "Linear(14, 784)")]);
     scratch
@@ -115,7 +117,7 @@ fn sequences_are_told_apart_by_their_keys_everywhere() {
         .fails(1, &["generator layer out.0: Linear(14, 784) follows 13"]);
     for (key_prefix, words) in [
         ("model.", ["layer \"model.0\" is used twice", "key_prefix"]),
-        // model. and 10, model.1 and 0.
+        // "model." with index 10, and "model.1" with index 0.
         ("model.1", ["layer \"model.10\" is used twice", "key_prefix"]),
         ("\\u0000", ["layer \"\\00\" has a control character", "key_prefix"]),
     ] {
@@ -125,10 +127,10 @@ fn sequences_are_told_apart_by_their_keys_everywhere() {
     }
 }
 
-/// Kernels, strides and paddings that no preset has, with and without bias, and images that become
-/// features and images again.
+/// Kernel sizes, strides and paddings that no preset has, with and without bias, and a Flatten that
+/// is followed by an Unflatten.
 #[test]
-fn convolutions_of_ones_own_are_trained_and_everything_knows_them() {
+fn custom_convolutions_are_trained_and_used_by_all_commands() {
     let scratch = Scratch::with_digits();
     let text = scratch.run("presets dcgan --toml").succeeds();
     let edits = [
@@ -154,7 +156,7 @@ fn convolutions_of_ones_own_are_trained_and_everything_knows_them() {
     edit(&scratch, &text, &edits);
     scratch
         .run("presets mine.toml")
-        .says(&["viewed as 2×7×7", "Conv2d(4, 3, kernel_size=3) → 3×6×6"]);
+        .prints(&["view as 2×7×7", "Conv2d(4, 3, kernel_size=3) → 3×6×6"]);
     scratch.run(&format!("train --config mine.toml {LENGTH}")).succeeds();
     let run = "runs/00000-dcgan-mnist";
     scratch.run(&format!("train --resume {run} --iterations 5")).succeeds();
@@ -169,7 +171,7 @@ fn convolutions_of_ones_own_are_trained_and_everything_knows_them() {
     scratch.run(&format!("export {run} --onnx g.onnx --safetensors g.safetensors")).succeeds();
     scratch
         .run(&format!("graph {run}"))
-        .says(&["conv_blocks.0: ConvTranspose2d(2, 3", "(8, 2, 7, 7)"]);
+        .prints(&["conv_blocks.0: ConvTranspose2d(2, 3", "(8, 2, 7, 7)"]);
     for (from, to, words) in [
         (
             "view = [2, 7, 7]",
@@ -192,7 +194,7 @@ fn convolutions_of_ones_own_are_trained_and_everything_knows_them() {
 }
 
 #[test]
-fn a_run_goes_on_with_its_own_layers_alone() {
+fn resume_keeps_the_layers_of_the_run() {
     let scratch = Scratch::with_digits();
     let text = narrow(&scratch);
     // Squared error of a probability, which no preset has.
@@ -207,10 +209,10 @@ fn a_run_goes_on_with_its_own_layers_alone() {
     scratch.run(&format!("train --resume {RUN} --loss bce")).fails(2, &["--loss would change"]);
     let config = scratch.text(&format!("{RUN}/config.toml"));
     scratch.put(&format!("{RUN}/config.toml"), config.replacen("LeakyReLU(0.2)", "ReLU()", 1));
-    let words = ["has another gan.generator", "put back what was there"];
+    let words = ["has another gan.generator", "restore the previous value"];
     scratch.run(&format!("train --resume {RUN}")).fails(1, &words);
 
-    // Without hidden layers there are none to be of this width.
+    // Without hidden layers there is no width to change.
     let mut layers = text.lines().filter(|line| line.starts_with("    \"Linear(")).map(str::trim);
     let [first, last] = [layers.next().unwrap(), layers.nth(3).unwrap()];
     let start = text.find(first).unwrap();
@@ -222,24 +224,24 @@ fn a_run_goes_on_with_its_own_layers_alone() {
 }
 
 #[test]
-fn flags_that_change_layers_are_refused_beside_a_file() {
+fn layer_flags_are_refused_with_a_config_file() {
     let scratch = Scratch::with_digits();
     narrow(&scratch);
     let flags = "--g-hidden 8, --d-hidden 8, --latent-dim 8, --image-size 14, --channels 3, \
                  --leaky-slope 0.1, --dropout 0.1, --bn-eps 0.1, --bn-momentum 0.2, --d-final-relu";
     for flag in flags.split(", ") {
         let name = flag.split(' ').next().unwrap();
-        let words = [name, "mine.toml", "edit the lines"];
+        let words = [name, "mine.toml", "edit the file"];
         scratch.run(&format!("train --config mine.toml {LENGTH} {flag}")).fails(2, &words);
     }
     assert!(!scratch.path("runs").exists());
     let others = "--lr 0.01 --loss bce --order d-first --seed 4 --dry-run";
     let lines = ["lr = 0.01", "loss = \"bce\"", "\"Sigmoid()\"", "order = \"d-first\"", "seed = 4"];
-    scratch.run(&format!("train --config mine.toml {LENGTH} {others}")).says(&lines);
+    scratch.run(&format!("train --config mine.toml {LENGTH} {others}")).prints(&lines);
 }
 
 #[test]
-fn lines_that_do_not_fit_are_named() {
+fn layers_that_do_not_fit_are_named() {
     let scratch = Scratch::with_digits();
     let text = narrow(&scratch);
     for (from, to, words) in [

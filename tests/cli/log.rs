@@ -1,4 +1,4 @@
-//! `RUST_LOG`: lines on standard error, which change nothing else and tear no progress bar.
+//! `RUST_LOG`: logs to standard error, and leaves other output and the progress bar intact.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ fn logging(scratch: &Scratch, filter: &str, arguments: &str) -> Answer {
 }
 
 #[test]
-fn log_goes_to_standard_error_and_leaves_standard_output_as_it_is() {
+fn log_goes_to_standard_error_only() {
     let scratch = Scratch::new();
     let plain = scratch.run("doctor").ends_with(3);
     let logged = logging(&scratch, "gan_cuda=debug", "doctor");
@@ -19,7 +19,7 @@ fn log_goes_to_standard_error_and_leaves_standard_output_as_it_is() {
 }
 
 #[test]
-fn log_of_a_run_tells_what_was_read_and_written() {
+fn log_lists_files_read_and_written() {
     let scratch = Scratch::with_digits();
     let err = logging(&scratch, "debug", &format!("train {TINY} --iterations 4 -q")).warns();
     has(&err, &["computing on the CPU", "train-images-idx3-ubyte", "memory", "a new run"]);
@@ -30,7 +30,7 @@ fn log_of_a_run_tells_what_was_read_and_written() {
 }
 
 #[test]
-fn only_trace_has_a_line_for_each_iteration() {
+fn only_trace_logs_each_iteration() {
     let scratch = Scratch::with_digits();
     let lines = |filter: &str| {
         let filter = ("RUST_LOG", filter);
@@ -43,15 +43,15 @@ fn only_trace_has_a_line_for_each_iteration() {
         )
     };
     let Some(traced) = lines("gan_cuda::device=trace") else { return };
-    // Two batches of 16 and one of 8 an epoch: of each kind the first runs as it is, and the second
-    // is recorded.
+    // Two batches of 16 and one of 8 per epoch: the first iteration of each size launches kernels
+    // one by one, the second is captured.
     assert_eq!(traced, [2, 3]);
     assert_eq!(lines("gan_cuda::device=debug"), Some([2, 0]));
     assert_eq!(lines("gan_cuda=warn"), Some([0, 0]));
 }
 
 #[test]
-fn filter_that_is_none_is_told_and_the_command_goes_on() {
+fn invalid_filter_gives_a_warning_and_the_command_runs() {
     let scratch = Scratch::new();
     let plain = scratch.run("presets").succeeds();
     for (filter, word) in [
@@ -71,10 +71,10 @@ fn filter_that_is_none_is_told_and_the_command_goes_on() {
     }
 }
 
-/// What a terminal shows in the end of a run that writes, says and logs something all the time.
+/// The final screen of a run that constantly writes files, prints lines and logs.
 #[test]
 #[cfg(target_os = "linux")]
-fn progress_bar_is_torn_neither_by_log_lines_nor_by_others() {
+fn progress_bar_is_not_broken_by_other_lines() {
     let scratch = Scratch::with_digits();
     let train = format!("train {TINY} --epochs 50 --sample-interval 5 -v");
     let Some(rows) = scratch.screen(&train, &[("RUST_LOG", "debug")]) else { return };

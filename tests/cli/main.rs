@@ -3,6 +3,7 @@
 #[path = "../common/python.rs"]
 mod python;
 
+mod aliases;
 mod animation;
 mod branch;
 mod checkpoints;
@@ -46,7 +47,6 @@ mod resume;
 mod runs;
 mod sample;
 mod scratch;
-mod spelling;
 mod stop;
 mod tensorboard;
 #[path = "../common/tensors.rs"]

@@ -17,7 +17,7 @@ fn page_names_every_command() {
 }
 
 #[test]
-fn folder_gets_a_page_of_each_command_with_all_its_flags() {
+fn page_of_each_command_has_all_its_flags() {
     let scratch = Scratch::new();
     assert_eq!(scratch.run("man --out pages/man1").succeeds(), "");
     let names: BTreeSet<_> = scratch.names("pages/man1").into_iter().collect();

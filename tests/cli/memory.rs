@@ -1,4 +1,4 @@
-//! Runs that no machine has the memory for.
+//! Memory: runs that do not fit, and the printed estimate.
 
 #[cfg(target_os = "linux")]
 use std::{fs, process::Stdio};
@@ -27,7 +27,7 @@ fn too_large_a_batch_is_refused_with_the_largest_that_fits() {
 }
 
 #[test]
-fn largest_values_of_all_ranges_are_refused_for_the_memory_they_take() {
+fn largest_valid_values_are_refused_for_lack_of_memory() {
     let scratch = Scratch::with_digits();
     let most = ["1000000"; 64].join(",");
     for flags in [
@@ -44,7 +44,7 @@ fn largest_values_of_all_ranges_are_refused_for_the_memory_they_take() {
     assert!(!scratch.path("runs").exists());
 }
 
-/// The most memory that a process has had, in bytes.
+/// The peak memory of a process in bytes.
 #[cfg(target_os = "linux")]
 fn peak(process: u32) -> f64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
@@ -52,9 +52,9 @@ fn peak(process: u32) -> f64 {
     1024.0 * line.trim().strip_suffix(" kB").unwrap().parse::<f64>().unwrap()
 }
 
-/// The bytes that the first lines of a run tell of.
+/// The memory in bytes that the banner of a run prints.
 #[cfg(target_os = "linux")]
-fn told(out: &str) -> f64 {
+fn printed_memory(out: &str) -> f64 {
     let line = out.lines().find_map(|line| line.strip_prefix("memory    about ")).unwrap();
     let (size, rest) = line.split_once(' ').unwrap();
     let unit = match &rest[..3] {
@@ -67,7 +67,7 @@ fn told(out: &str) -> f64 {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn memory_that_is_told_is_about_what_a_run_takes() {
+fn printed_memory_is_close_to_the_peak() {
     for flags in ["", "--preset dcgan", "--preset mlp-rgb --dataset mnist --image-size 64"] {
         let scratch = Scratch::new();
         let train = format!("train --device cpu --threads 1 --checkpoint-interval 1 {flags}");
@@ -76,19 +76,19 @@ fn memory_that_is_told_is_about_what_a_run_takes() {
             run.and_then(|(run, _)| run.newest_checkpoint().ok()).unwrap_or(0)
         };
         for more in ["--name a", "--resume"] {
-            let begun = newest();
+            let start = newest();
             let mut command = scratch.command(&format!("{train} {more} --iterations 1000000"));
             let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
             wait_for("a checkpoint", || {
                 assert!(child.try_wait().unwrap().is_none(), "the run ended by itself");
-                newest() > begun + 1
+                newest() > start + 1
             });
             let peak = peak(child.id());
             child.kill().unwrap();
             let out = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
-            let told = told(&out);
-            let off = (told / peak - 1.0).abs();
-            assert!(off < 0.15, "{flags} {more}: told of {told}, took {peak}");
+            let printed = printed_memory(&out);
+            let off = (printed / peak - 1.0).abs();
+            assert!(off < 0.15, "{flags} {more}: printed {printed}, took {peak}");
         }
     }
 }

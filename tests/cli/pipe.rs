@@ -1,4 +1,4 @@
-//! Output whose reader has gone away, or that the disk has no room for.
+//! Closed pipes, and output to a full disk.
 
 use std::process::{Child, Stdio};
 
@@ -6,13 +6,13 @@ use super::scratch::{RUN, Scratch, TINY};
 
 fn spawned(arguments: &str, filter: &str) -> Child {
     let mut command = Scratch::new().command(arguments);
-    // Its own folder is gone before it runs.
+    // Not the scratch folder, which is deleted before the command runs.
     command.current_dir(".").env("RUST_LOG", filter);
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 #[test]
-fn closed_standard_error_is_no_panic_with_a_log_either() {
+fn closed_standard_error_does_not_panic() {
     for (arguments, filter, code) in [("train --resume nowhere", "", 1), ("doctor", "trace", 3)] {
         let mut child = spawned(arguments, filter);
         drop(child.stderr.take());
@@ -21,14 +21,14 @@ fn closed_standard_error_is_no_panic_with_a_log_either() {
 }
 
 #[test]
-fn closed_pipe_is_no_panic() {
+fn closed_pipe_does_not_panic() {
     let mut child = spawned("presets cgan", "");
     drop(child.stdout.take());
     let out = child.wait_with_output().unwrap();
     assert!(out.status.success() && out.stderr.is_empty(), "{out:?}");
 }
 
-/// How a command ends whose standard output is a full disk, and what it says.
+/// Exit code and standard error of a command whose standard output is a full disk.
 #[cfg(target_os = "linux")]
 fn on_a_full_disk(scratch: &Scratch, arguments: &str) -> (Option<i32>, String) {
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
@@ -43,7 +43,7 @@ const LOST: &str =
 
 #[test]
 #[cfg(target_os = "linux")]
-fn output_that_cannot_be_written_is_an_error_of_every_command() {
+fn unwritable_output_is_an_error_of_every_command() {
     let scratch = Scratch::with_run("--iterations 1");
     let train = format!("train {TINY} --dry-run");
     for arguments in [
@@ -71,7 +71,7 @@ fn output_that_cannot_be_written_is_an_error_of_every_command() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn mistake_that_cannot_be_told_is_one_all_the_same() {
+fn usage_error_exits_with_2_if_standard_error_is_unwritable() {
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
     let status = Scratch::new().command("train --no-such-flag").stderr(full).status().unwrap();
     assert_eq!(status.code(), Some(2));
@@ -79,11 +79,11 @@ fn mistake_that_cannot_be_told_is_one_all_the_same() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn run_goes_on_though_its_output_cannot_be_written_and_says_so_in_the_end() {
+fn run_with_unwritable_output_continues_and_fails_at_its_end() {
     let scratch = Scratch::with_digits();
     let train = format!("train {TINY} --iterations 4");
     assert_eq!(on_a_full_disk(&scratch, &train), (Some(1), LOST.to_owned()));
     assert_eq!(scratch.checkpoints(RUN), ["checkpoint-000004"]);
-    scratch.run("runs").says(&["finished", "4/4"]);
+    scratch.run("runs").prints(&["finished", "4/4"]);
     assert_eq!(on_a_full_disk(&scratch, &format!("{train} -q")), (Some(0), String::new()));
 }

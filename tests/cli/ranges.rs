@@ -1,14 +1,14 @@
-//! Every number that can be typed has a range, and an error that names it.
+//! Every numeric flag has a range, and an error that states it.
 
 use super::scratch::Scratch;
 
 const EXTENT: &str = "a whole number from 1 to 1,000,000";
 const ITERATIONS: &str = "a whole number from 1 to 4,294,967,295";
-const SHARE: &str = "a number from 0 to below 1";
-const POSITIVE_SHARE: &str = "a number above 0 and at most 1";
+const FRACTION: &str = "a number from 0 to below 1";
+const POSITIVE_FRACTION: &str = "a number above 0 and at most 1";
 const EPSILON: &str = "a number from 1e-12 to 1,000";
 
-/// Flag, range, a number below it and one above it.
+/// Flag, range, a number below the range and one above it.
 const TRAIN: [(&str, &str, &str, &str); 23] = [
     ("--seed", "a whole number from 0 to 9,223,372,036,854,775,807", "-1", "9223372036854775808"),
     ("--image-size", "a whole number from 1 to 1,024", "0", "1025"),
@@ -18,16 +18,16 @@ const TRAIN: [(&str, &str, &str, &str); 23] = [
     ("--threads", "a whole number from 1 to 1,024", "0", "1025"),
     ("--batch-size", EXTENT, "0", "1000001"),
     ("--lr", EPSILON, "0", "1001"),
-    ("--b1", SHARE, "-0.1", "1"),
-    ("--b2", SHARE, "-1e-9", "1.5"),
+    ("--b1", FRACTION, "-0.1", "1"),
+    ("--b2", FRACTION, "-1e-9", "1.5"),
     ("--latent-dim", EXTENT, "0", "1000001"),
     ("--g-hidden", EXTENT, "0", "1000001"),
     ("--d-hidden", EXTENT, "-3", "1000001"),
     ("--d-loss-scale", "a number from 1e-6 to 1,000,000", "0", "1e7"),
-    ("--leaky-slope", POSITIVE_SHARE, "0", "1.01"),
-    ("--dropout", SHARE, "-0.5", "1"),
+    ("--leaky-slope", POSITIVE_FRACTION, "0", "1.01"),
+    ("--dropout", FRACTION, "-0.5", "1"),
     ("--bn-eps", EPSILON, "0", "1001"),
-    ("--bn-momentum", POSITIVE_SHARE, "0", "1.01"),
+    ("--bn-momentum", POSITIVE_FRACTION, "0", "1.01"),
     ("--sample-interval", ITERATIONS, "0", "4294967296"),
     ("--log-interval", ITERATIONS, "0", "4294967296"),
     ("--checkpoint-interval", ITERATIONS, "0", "4294967296"),
@@ -45,7 +45,7 @@ const BENCH: [(&str, &str, &str, &str); 7] = [
     ("--threads", "a whole number from 1 to 1,024", "0", "1025"),
 ];
 
-/// Flags that take words; a word that is none of theirs, and what the error says.
+/// Flags that take keywords, an invalid keyword, and part of the error message.
 const WORDS: [(&str, &str, &str); 10] = [
     ("--dataset", "cifar", "mnist, fashion-mnist"),
     ("--device", "tpu", "'auto', 'cpu', 'cuda' or 'cuda:N'"),
@@ -59,7 +59,7 @@ const WORDS: [(&str, &str, &str); 10] = [
     ("--init", "normal:-1", "normal:STD"),
 ];
 
-/// Flags with names and paths, and those without a value.
+/// Flags that take names or paths, and flags without a value.
 const OTHERS: &str = "--preset --config --dry-run --data-dir --skip-bad-images --no-graph \
     --init-generator --init-discriminator --d-final-relu --runs-dir --name --tensorboard \
     --no-tensorboard --resume --branch --force --quiet --verbose --json";
@@ -76,7 +76,7 @@ fn every_number_out_of_range_is_refused_with_flag_value_and_range() {
             let words = [flag, &format!("'{value}'"), range];
             scratch.run_words(&typed).fails(2, &words);
         }
-        // As a word of its own a negative number is no flag.
+        // A negative number as a separate argument is not taken for a flag.
         let words = [flag, "'-1'", range];
         scratch.run(&format!("{command} {flag} -1")).fails(2, &words);
     }
@@ -84,7 +84,7 @@ fn every_number_out_of_range_is_refused_with_flag_value_and_range() {
 }
 
 #[test]
-fn every_unknown_word_is_refused_with_the_known_ones() {
+fn every_unknown_keyword_is_refused_with_the_valid_ones() {
     let scratch = Scratch::new();
     for (flag, word, known) in WORDS {
         scratch.run(&format!("train {flag}={word}")).fails(2, &[flag, word, known]);
@@ -93,7 +93,7 @@ fn every_unknown_word_is_refused_with_the_known_ones() {
 }
 
 #[test]
-fn no_flag_is_forgotten_here() {
+fn every_flag_is_in_a_table() {
     let scratch = Scratch::new();
     let numbers = TRAIN.iter().chain(&BENCH).map(|row| row.0);
     let known: Vec<_> = numbers.chain(WORDS.map(|row| row.0)).chain(OTHERS.split(' ')).collect();
@@ -107,7 +107,7 @@ fn no_flag_is_forgotten_here() {
 }
 
 #[test]
-fn values_that_do_not_go_together_are_refused() {
+fn invalid_lists_are_refused() {
     let scratch = Scratch::with_digits();
     let layers = ["8"; 65].join(",");
     let words = ["--g-hidden", "65 widths", "from 1 to 64"];

@@ -1,4 +1,4 @@
-//! What the README tells people to type.
+//! The commands and flags in the README.
 
 use std::fs;
 
@@ -10,12 +10,12 @@ fn readme() -> String {
     fs::read_to_string("README.md").unwrap()
 }
 
-/// Tests stay off the network; those of `fetch` have a server of their own.
+/// Tests do not use the network; those of `fetch` have their own server.
 fn is_online(command: &str) -> bool {
     command.starts_with("fetch ")
 }
 
-/// How a command ends where there is no CUDA.
+/// The exit code of a command without CUDA.
 fn code(command: &str) -> i32 {
     if command == "doctor" { 3 } else { 0 }
 }
@@ -31,7 +31,7 @@ fn commands_of_the_readme_work_in_their_order() {
     let commands = commands.map(|command| command.split(" #").next().unwrap().trim());
     let mut done = Vec::new();
     for (count, command) in commands.filter(|command| !is_online(command)).enumerate() {
-        // As typed, but for the length.
+        // As written, with a shorter duration.
         let length = match command.split(' ').next().unwrap() {
             "train" => format!("-q --iterations {}", 2 * (count + 1)),
             "bench" => "--iterations 2 --warmup 0".to_owned(),
@@ -57,7 +57,7 @@ fn commands_of_the_readme_work_in_their_order() {
     }
 }
 
-/// A folder of images, as a reader of the README has it.
+/// A folder of images, as the README assumes.
 fn own_images(scratch: &Scratch, folder: &str) {
     fs::create_dir_all(scratch.path(folder)).unwrap();
     for i in 0..4 {
@@ -82,10 +82,10 @@ fn commands_and_flags_that_the_readme_mentions_exist() {
     let flags: Vec<_> = flags.map(|word| word.split(' ').next().unwrap()).collect();
     assert!(flags.len() > 30, "{flags:?}");
     for flag in flags {
-        // Help does not show other programs' spellings.
+        // Help does not show aliases.
         let understood = || {
-            let said = scratch.run(&format!("train {flag} --no-such-flag")).err;
-            !said.contains(&format!("unexpected argument '{flag}'"))
+            let output = scratch.run(&format!("train {flag} --no-such-flag")).err;
+            !output.contains(&format!("unexpected argument '{flag}'"))
         };
         let known = help.iter().any(|help| help.contains(flag)) || understood();
         assert!(known, "no {flag} in:\n{help:?}");

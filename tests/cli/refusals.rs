@@ -1,14 +1,14 @@
-//! What commands that read a run refuse, and in which words; nothing is left behind then.
+//! Errors of the commands that read a run; they write nothing.
 
 use std::fs;
 
 use super::scratch::{RUN, Scratch};
 
-/// A command, its exit code, and what it says.
+/// A command, its exit code, and parts of the error message.
 type Row<'a> = (&'a str, i32, &'a [&'a str]);
 
 impl Scratch {
-    /// The names of what lies in the folder itself.
+    /// The names of the files and folders in the scratch folder itself.
     fn left(&self) -> Vec<String> {
         let entries = fs::read_dir(self.path("")).unwrap();
         let mut names: Vec<_> =
@@ -29,7 +29,7 @@ impl Scratch {
 }
 
 #[test]
-fn values_and_flags_that_no_checkpoint_takes_are_refused_with_flag_value_and_range() {
+fn invalid_values_are_refused_with_flag_value_and_range() {
     Scratch::new().refuses(&[
         ("sample --count=0", 2, &["--count", "'0'", "from 1 to 100,000"]),
         ("sample --count=100001", 2, &["--count", "'100001'", "from 1 to 100,000"]),
@@ -41,8 +41,8 @@ fn values_and_flags_that_no_checkpoint_takes_are_refused_with_flag_value_and_ran
         ("sample --grid=0x8", 2, &["--grid", "0x8", "ROWSxCOLS"]),
         ("sample --grid=1000x1000", 2, &["--grid", "1000x1000", "100,000"]),
         ("sample --bn=frozen", 2, &["--bn", "frozen", "running, batch"]),
-        ("sample --interpolate=1", 2, &["--interpolate", "'1'", "as 1:2"]),
-        ("sample --interpolate=1:b", 2, &["--interpolate", "1:b", "as 1:2"]),
+        ("sample --interpolate=1", 2, &["--interpolate", "'1'", "e.g. 1:2"]),
+        ("sample --interpolate=1:b", 2, &["--interpolate", "1:b", "e.g. 1:2"]),
         ("sample --interpolate -1:2", 2, &["invalid value", "--interpolate", "-1:2"]),
         ("sample --interpolate 1:2 --steps=1", 2, &["--steps", "'1'", "2 to 1,000"]),
         ("sample --interpolate 1:2 --steps=1001", 2, &["--steps", "1001", "2 to 1,000"]),
@@ -72,21 +72,25 @@ fn values_and_flags_that_no_checkpoint_takes_are_refused_with_flag_value_and_ran
 }
 
 #[test]
-fn flags_that_the_checkpoint_cannot_honour_are_refused_by_name() {
+fn flags_that_do_not_apply_to_the_checkpoint_are_refused_by_name() {
     let export = "export --onnx a.onnx --numpy a.npy";
     let scratch = Scratch::with_run("--iterations 1");
     scratch.refuses(&[
-        ("sample --labels 10", 2, &["--labels", "no class \"10\"", "0 to 9"]),
-        ("sample --labels 3,5-4294967295", 2, &["--labels", "no class \"5-4294967295\"", "0 to 9"]),
-        ("sample --labels 9-0", 2, &["--labels", "9-0, which descends", "0 to 9"]),
-        ("sample --labels 7,", 2, &["--labels", "no class \"\"", "0 to 9"]),
-        ("sample --labels cat", 2, &["--labels", "no class \"cat\"", "class numbers"]),
+        ("sample --labels 10", 2, &["--labels", "unknown class \"10\"", "0 to 9"]),
+        (
+            "sample --labels 3,5-4294967295",
+            2,
+            &["--labels", "unknown class \"5-4294967295\"", "0 to 9"],
+        ),
+        ("sample --labels 9-0", 2, &["--labels", "descending range 9-0", "0 to 9"]),
+        ("sample --labels 7,", 2, &["--labels", "unknown class \"\"", "0 to 9"]),
+        ("sample --labels cat", 2, &["--labels", "unknown class \"cat\"", "class numbers"]),
         ("sample --count 7 --grid 2x3", 2, &["--count", "7", "2x3"]),
         ("sample --bn batch --count 1", 2, &["--bn", "2 to 4,096", "--count"]),
         ("sample --bn batch --count 4097", 2, &["--bn", "2 to 4,096", "4097"]),
-        (&format!("{export} --labels 10"), 2, &["--labels", "no class \"10\""]),
+        (&format!("{export} --labels 10"), 2, &["--labels", "unknown class \"10\""]),
         (&format!("{export} --bn batch --count 1"), 2, &["--bn", "2 to 4,096"]),
-        (&format!("graph {RUN} --g-hidden 8"), 2, &["--g-hidden", RUN, "leave it out"]),
+        (&format!("graph {RUN} --g-hidden 8"), 2, &["--g-hidden", RUN, "omit the flag"]),
         (&format!("graph {RUN} --batch-size 8"), 2, &["--batch-size", RUN]),
     ]);
     Scratch::with_run("--iterations 1 --preset mlp").refuses(&[
@@ -99,30 +103,30 @@ fn flags_that_the_checkpoint_cannot_honour_are_refused_by_name() {
 }
 
 #[test]
-fn places_that_cannot_be_written_to_are_named_before_anything_is_written() {
+fn unwritable_paths_are_named_before_anything_is_written() {
     let scratch = Scratch::with_run("--iterations 1");
     for folder in ["a.onnx", "a.npy", "b-labels.npy", "a.png", "a.svg", "full"] {
         fs::create_dir(scratch.path(folder)).unwrap();
     }
     scratch.put("full/mine", "");
     scratch.put("file", "");
-    let way = "sample --interpolate 1:2";
+    let interpolate = "sample --interpolate 1:2";
     scratch.refuses(&[
         ("sample --out a.jpg", 2, &["--out", "a.jpg", ".png"]),
         ("sample --out png", 2, &["--out", "png", ".png"]),
         ("sample --out missing/a.png", 1, &["cannot write", "missing/a.png", "No such file"]),
         ("sample --out a.png", 1, &["cannot write", "a.png", "directory"]),
         ("sample --separate file", 1, &["cannot list", "file", "Not a directory"]),
-        ("sample --separate full", 1, &["full", "not empty", "new folder"]),
+        ("sample --separate full", 1, &["full", "not empty", "new or empty folder"]),
         ("sample --out way.gif", 2, &["--out", "way.gif", "--interpolate"]),
-        (&format!("{way} --out way.mp4"), 2, &["way.mp4 is neither PNG nor GIF"]),
-        (&format!("{way} --frames full"), 1, &["full is not empty"]),
-        (&format!("{way} --separate both --frames ./both/"), 2, &["both"]),
-        (&format!("{way} --frames both --out both/000001.png"), 2, &["both"]),
+        (&format!("{interpolate} --out way.mp4"), 2, &["way.mp4 is neither PNG nor GIF"]),
+        (&format!("{interpolate} --frames full"), 1, &["full is not empty"]),
+        (&format!("{interpolate} --separate both --frames ./both/"), 2, &["both"]),
+        (&format!("{interpolate} --frames both --out both/000001.png"), 2, &["both"]),
         ("sample --separate both --out ./both/000001.png", 2, &["--out", "both"]),
-        (&format!("{way} --separate both --frames full"), 1, &["not empty"]),
+        (&format!("{interpolate} --separate both --frames full"), 1, &["not empty"]),
         ("export --onnx a.pb", 2, &["--onnx", "a.pb", ".onnx"]),
-        ("export --onnx onnx", 2, &["--onnx", "end the name", ".onnx"]),
+        ("export --onnx onnx", 2, &["--onnx", "wrong extension", ".onnx"]),
         ("export --onnx b.safetensors", 2, &["--onnx", "b.safetensors", ".onnx"]),
         ("export --safetensors b.pt", 2, &["--safetensors", "b.pt", ".safetensors"]),
         ("export --numpy b.npz", 2, &["--numpy", "b.npz", ".npy"]),
@@ -152,7 +156,7 @@ fn places_that_cannot_be_written_to_are_named_before_anything_is_written() {
             1,
             &["train-labels", "is no configuration of a GAN"],
         ),
-        ("replay --out movie.mp4", 2, &["--out", "movie.mp4 is no GIF"]),
+        ("replay --out movie.mp4", 2, &["--out", "movie.mp4 is not a GIF"]),
         ("replay --fps 0", 2, &["--fps"]),
         ("replay nowhere", 1, &["nowhere"]),
     ]);

@@ -1,4 +1,4 @@
-//! `gan-cuda replay`: the samples of a run as an animation.
+//! `gan-cuda replay`: the sample grids of a run as an animation.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ fn one_run() -> Scratch {
 #[test]
 fn replay_shows_every_sample_over_a_growing_bar() {
     let scratch = one_run();
-    scratch.run("replay").says(&["runs/00000-cgan-mnist/progress.gif, 4 frames"]);
+    scratch.run("replay").prints(&["runs/00000-cgan-mnist/progress.gif, 4 frames"]);
     let frames = grey_frames(&scratch.path(RUN).join("progress.gif"));
     let delays: Vec<u16> = frames.iter().map(|frame| frame.2).collect();
     assert_eq!(delays, [10, 10, 10, 200]);
@@ -29,7 +29,7 @@ fn replay_shows_every_sample_over_a_growing_bar() {
 }
 
 #[test]
-fn replay_takes_a_run_a_name_a_pace_and_a_number_of_frames() {
+fn replay_accepts_run_file_fps_and_max_frames() {
     let scratch = one_run();
     let flags = "--out all.gif --fps 25 --max-frames 2 --quiet";
     assert_eq!(scratch.run(&format!("replay {RUN} {flags}")).succeeds(), "");
@@ -39,7 +39,7 @@ fn replay_takes_a_run_a_name_a_pace_and_a_number_of_frames() {
 }
 
 #[test]
-fn what_cannot_be_joined_is_named_and_leaves_the_old_file() {
+fn unusable_samples_are_named_and_leave_the_old_file() {
     let scratch = one_run();
     scratch.run("replay").succeeds();
     let [gif, sample, plot] =

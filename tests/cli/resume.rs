@@ -6,7 +6,7 @@ use super::scratch::{RUN as FIRST, SECOND, Scratch, has};
 
 const FLAGS: &str = "--iterations 4 --checkpoint-interval 1 --keep 9";
 
-/// A folder with a finished run of four iterations, a checkpoint at each.
+/// A folder with a finished run of four iterations and a checkpoint after each.
 fn one_run() -> Scratch {
     Scratch::with_run(FLAGS)
 }
@@ -19,26 +19,25 @@ fn two_runs() -> Scratch {
 }
 
 #[test]
-fn without_a_path_the_newest_run_goes_on() {
+fn without_a_path_the_newest_run_is_resumed() {
     let scratch = two_runs();
     let before = scratch.files(FIRST);
     let words = [&*format!("{SECOND}, from iteration 4"), "done: 6 iterations"];
-    scratch.run("train --resume --iterations 6").says(&words);
+    scratch.run("train --resume --iterations 6").prints(&words);
     assert_eq!(scratch.files(FIRST), before);
     assert_eq!(scratch.checkpoints(SECOND).last().unwrap(), "checkpoint-000006");
     assert_eq!(fs::read_dir(scratch.path("runs")).unwrap().count(), 2);
 }
 
 #[test]
-fn a_run_folder_or_a_checkpoint_can_be_named() {
+fn run_folder_or_checkpoint_can_be_resumed() {
     let scratch = two_runs();
     let before = scratch.files(SECOND);
-    for (place, end, begin) in
-        [(FIRST, 5, 4), (&format!("{FIRST}/checkpoint-000002 --force"), 3, 2)]
+    for (path, end, start) in [(FIRST, 5, 4), (&format!("{FIRST}/checkpoint-000002 --force"), 3, 2)]
     {
         scratch
-            .run(&format!("train --iterations {end} --resume {place}"))
-            .says(&[&format!("{FIRST}, from iteration {begin}")]);
+            .run(&format!("train --iterations {end} --resume {path}"))
+            .prints(&[&format!("{FIRST}, from iteration {start}")]);
     }
     let kept = [1, 2, 3].map(|iteration| format!("checkpoint-{iteration:06}"));
     assert_eq!(scratch.checkpoints(FIRST), kept);
@@ -46,22 +45,22 @@ fn a_run_folder_or_a_checkpoint_can_be_named() {
 }
 
 #[test]
-fn finished_run_says_so_and_stays_as_it_is() {
+fn finished_run_has_nothing_to_do_and_stays_unchanged() {
     let scratch = one_run();
     let before = scratch.files("runs");
     let words = ["nothing to do", "4 iterations", "--epochs", "--iterations"];
-    scratch.run("train --resume").says(&words);
+    scratch.run("train --resume").prints(&words);
     assert!(scratch.files("runs") == before, "the run folder was touched");
 }
 
-/// Flags that decide what a run learns, with values that [`one_run`] has not.
+/// Flags that change the training, with values that differ from those of [`one_run`].
 const FIXED: &str = "--preset mlp, --seed 1, --skip-bad-images, --image-size 14, --channels 3, --batch-size 8, --lr 0.5, --b1 0.6, --b2 0.9, \
     --latent-dim 9, --latent uniform, --g-hidden 12, --d-hidden 12,13, --loss bce, \
     --d-loss-scale 1, --order d-first, --fakes fresh, --leaky-slope 0.1, --dropout 0.1, \
     --bn-eps 0.1, --bn-momentum 0.2, --init normal:0.02, --d-final-relu, --name other, \
     --config runs, --init-generator x, --init-discriminator x";
 
-/// Flags that a run may go on with.
+/// Flags that may change on resume.
 const FREE: &str = "--data-dir digits, --dataset mnist, --epochs 2, --iterations 5, --sample-interval 2, --log-interval 2, \
     --checkpoint-interval 3, --keep 2, --evaluate-interval 2, --keep-best kid --evaluate-interval 2, --threads 2, --device cpu, --precision f32, --no-graph, \
     --conv direct, --tensorboard, --no-tensorboard, --runs-dir runs, --quiet, --verbose, --dry-run, \
@@ -82,7 +81,7 @@ fn flags_that_would_change_the_training_are_refused_by_name() {
 }
 
 #[test]
-fn other_flags_are_welcome_and_every_flag_is_one_or_the_other() {
+fn all_other_flags_are_accepted_on_resume() {
     let scratch = one_run();
     for flag in FREE.split(", ") {
         scratch.run(&format!("train --resume {FIRST} {flag}")).succeeds();
@@ -95,17 +94,17 @@ fn other_flags_are_welcome_and_every_flag_is_one_or_the_other() {
 }
 
 #[test]
-fn convolutions_keep_their_form_until_told_otherwise() {
+fn conv_is_kept_until_a_resume_changes_it() {
     let scratch = Scratch::with_run("--iterations 2 --device cpu --conv winograd");
     let words = ["CPU, 1 thread, Winograd convolutions"];
-    scratch.run("train --resume --iterations 4").says(&words);
+    scratch.run("train --resume --iterations 4").prints(&words);
     assert_eq!(scratch.config(FIRST)["conv"].as_str(), Some("winograd"));
     scratch.run("train --resume --iterations 6 --conv direct").succeeds();
     assert!(scratch.config(FIRST).get("conv").is_none());
 }
 
 #[test]
-fn the_same_command_with_resume_is_welcome() {
+fn the_same_command_with_resume_is_accepted() {
     let scratch = Scratch::with_run("--iterations 4 --d-final-relu");
     let same = "--iterations 6 --preset cgan --dataset mnist --seed 0 --lr 0.0002 --dropout 0.4 \
                 --d-final-relu";
@@ -114,7 +113,7 @@ fn the_same_command_with_resume_is_welcome() {
 }
 
 #[test]
-fn flags_of_length_and_output_may_change() {
+fn length_and_output_flags_may_change_on_resume() {
     let scratch = one_run();
     let flags = "--epochs 3 --sample-interval 2 --log-interval 2 --checkpoint-interval 3 --keep 2 \
                  --threads 2 --device cpu";
@@ -126,7 +125,7 @@ fn flags_of_length_and_output_may_change() {
 }
 
 #[test]
-fn run_goes_on_with_the_images_it_began_with_or_not_at_all() {
+fn resume_needs_the_same_images() {
     let scratch = one_run();
     let before = scratch.files("runs");
     let mut bytes = fs::read(scratch.images()).unwrap();
@@ -139,19 +138,19 @@ fn run_goes_on_with_the_images_it_began_with_or_not_at_all() {
 }
 
 #[test]
-fn images_that_were_moved_are_found_again_where_flags_say_and_from_then_on() {
+fn moved_images_are_given_by_flags_and_remembered() {
     let scratch = one_run();
     fs::create_dir_all(scratch.path("new/MNIST")).unwrap();
     fs::rename(scratch.path("digits"), scratch.path("new/MNIST/raw")).unwrap();
     scratch.run("train --resume --iterations 6").fails(1, &["digits", "--data-dir"]);
-    scratch.run("train --resume --iterations 6 --data-dir new").says(&["done: 6 iterations"]);
-    let place = fs::canonicalize(scratch.path("new/MNIST/raw")).unwrap();
-    assert_eq!(scratch.config(FIRST)["data_dir"].as_str(), place.to_str());
-    scratch.run("train --resume --iterations 8").says(&["done: 8 iterations"]);
+    scratch.run("train --resume --iterations 6 --data-dir new").prints(&["done: 6 iterations"]);
+    let path = fs::canonicalize(scratch.path("new/MNIST/raw")).unwrap();
+    assert_eq!(scratch.config(FIRST)["data_dir"].as_str(), path.to_str());
+    scratch.run("train --resume --iterations 8").prints(&["done: 8 iterations"]);
 }
 
 #[test]
-fn older_checkpoint_removes_what_came_later_only_with_leave_and_says_what() {
+fn resume_from_an_older_checkpoint_needs_force_and_lists_what_it_removes() {
     let scratch = one_run();
     let before = scratch.files("runs");
     let resume = format!("train --resume {FIRST}/checkpoint-000002 --iterations 5");
@@ -160,20 +159,20 @@ fn older_checkpoint_removes_what_came_later_only_with_leave_and_says_what() {
         let answer = scratch.run(&format!("{resume} {more}"));
         answer.fails(2, &[&goes[..], &["--resume", "--force", "--branch"]].concat());
     }
-    // Whatever else is wrong comes before anything is removed.
+    // Other errors are found before anything is removed.
     fs::rename(scratch.path("digits"), scratch.path("away")).unwrap();
     scratch.run(&format!("{resume} --force")).fails(1, &["digits"]);
     fs::rename(scratch.path("away"), scratch.path("digits")).unwrap();
     scratch.run(&format!("{resume} --force --device cuda")).fails(1, &["cuda:0"]);
-    scratch.run(&format!("{resume} --force --dry-run")).says(&goes);
+    scratch.run(&format!("{resume} --force --dry-run")).prints(&goes);
     assert!(scratch.files("runs") == before, "the run folder was touched");
-    scratch.run(&format!("{resume} --force")).says(&[&goes[..], &["removed"]].concat());
+    scratch.run(&format!("{resume} --force")).prints(&[&goes[..], &["removed"]].concat());
     assert_eq!(scratch.checkpoints(FIRST).last().unwrap(), "checkpoint-000005");
     scratch.train("--force").fails(2, &["--resume"]);
 }
 
 #[test]
-fn log_and_stats_that_are_gone_or_cut_are_no_reason_not_to_go_on() {
+fn resume_works_with_missing_or_truncated_logs() {
     type Spoil = fn(&Scratch, &str);
     let spoils: [(Spoil, &str); 3] = [
         (|scratch, file| fs::remove_file(scratch.path(file)).unwrap(), "is gone"),
@@ -191,20 +190,20 @@ fn log_and_stats_that_are_gone_or_cut_are_no_reason_not_to_go_on() {
         assert_eq!(scratch.logged(FIRST), [5, 6]);
         has(&scratch.text(&log), &["warning: ", "[Epoch 2/2] [Batch 3/3]"]);
         assert!(scratch.path(&format!("{FIRST}/loss.png")).is_file());
-        scratch.run("runs").says(&["6/6"]);
+        scratch.run("runs").prints(&["6/6"]);
         scratch.run("replay").succeeds();
         assert_eq!(scratch.run("train --resume --iterations 7").warns(), "");
     }
 }
 
 #[test]
-fn iterations_alone_decide_beyond_the_epochs_of_the_preset() {
+fn iterations_flag_replaces_the_epochs_of_the_preset() {
     let scratch = Scratch::with_digits();
-    // Its 99 epochs of two batches each would end sooner.
+    // The preset's 99 epochs of two batches each would end sooner.
     let flags = "--preset mlp-batchnorm --name long --iterations 199";
-    scratch.train(flags).says(&["done: 199 iterations"]);
+    scratch.train(flags).prints(&["done: 199 iterations"]);
     assert!(scratch.config("runs/00000-long").get("epochs").is_none());
-    scratch.run("runs").says(&["finished     199/199"]);
+    scratch.run("runs").prints(&["finished     199/199"]);
     for (flags, done) in [
         ("--iterations 201", 201),
         ("--epochs 102", 204),
@@ -212,7 +211,7 @@ fn iterations_alone_decide_beyond_the_epochs_of_the_preset() {
         ("--epochs 103 --iterations 900", 206),
     ] {
         let words = format!("done: {done} iterations");
-        scratch.run(&format!("train --resume {flags}")).says(&[&words]);
+        scratch.run(&format!("train --resume {flags}")).prints(&[&words]);
     }
 }
 
@@ -221,14 +220,14 @@ fn older_checkpoint_with_nothing_to_do_leaves_the_newer_ones() {
     let scratch = one_run();
     let before = scratch.files("runs");
     let resume = format!("train --resume {FIRST}/checkpoint-000002 --force --iterations");
-    scratch.run(&format!("{resume} 2")).says(&["nothing to do"]);
+    scratch.run(&format!("{resume} 2")).prints(&["nothing to do"]);
     assert!(scratch.files("runs") == before, "the run folder was touched");
     scratch.run(&format!("{resume} 3")).succeeds();
     assert_eq!(scratch.checkpoints(FIRST).last().unwrap(), "checkpoint-000003");
 }
 
 #[test]
-fn configuration_that_is_broken_or_was_edited_is_refused_by_its_key() {
+fn broken_or_edited_config_is_refused_with_its_key() {
     let scratch = one_run();
     let config = format!("{FIRST}/config.toml");
     let text = scratch.text(&config);

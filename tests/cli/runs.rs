@@ -1,15 +1,15 @@
-//! `runs`: runs that train, and runs that ended in every way there is.
+//! `runs`: running runs, and runs that ended in every possible way.
 #![cfg(unix)]
 
 use std::fs;
 
 use serde_json::{Value, json};
 
-use super::json::tells;
+use super::json::has_values;
 use super::scratch::{RUN, Scratch};
 use super::stop::{endless, send};
 
-/// What `runs --json` tells.
+/// The output of `runs --json`.
 #[track_caller]
 fn listed(scratch: &Scratch) -> Vec<Value> {
     let out = scratch.run("runs --json").succeeds();
@@ -17,7 +17,7 @@ fn listed(scratch: &Scratch) -> Vec<Value> {
     serde_json::from_str(&out).unwrap()
 }
 
-/// What it tells of the only run.
+/// The entry of the only run.
 #[track_caller]
 fn only(scratch: &Scratch) -> Value {
     let [run] = listed(scratch).try_into().unwrap();
@@ -25,14 +25,17 @@ fn only(scratch: &Scratch) -> Value {
 }
 
 #[test]
-fn finished_run_is_told_in_full() {
+fn finished_run_is_listed_in_full() {
     let scratch = Scratch::with_digits();
     let flags = "--iterations 4 --log-interval 3 --name my-try --preset mlp --no-tensorboard";
     scratch.train(flags).succeeds();
     let run = only(&scratch);
-    tells(&run, &json!({"state": "finished", "iteration": 4, "total": 4, "checkpoint": 4}));
-    tells(&run, &json!({"name": "00000-my-try", "path": "runs/00000-my-try", "process": null}));
-    tells(&run, &json!({"preset": "mlp", "dataset": "mnist", "problems": []}));
+    has_values(&run, &json!({"state": "finished", "iteration": 4, "total": 4, "checkpoint": 4}));
+    has_values(
+        &run,
+        &json!({"name": "00000-my-try", "path": "runs/00000-my-try", "process": null}),
+    );
+    has_values(&run, &json!({"preset": "mlp", "dataset": "mnist", "problems": []}));
     let stats = scratch.text("runs/00000-my-try/stats.jsonl");
     let losses = stats.lines().rfind(|line| line.contains("d_loss")).unwrap();
     let newest: Value = serde_json::from_str(losses).unwrap();
@@ -47,13 +50,13 @@ fn finished_run_is_told_in_full() {
     assert!(lines[1].starts_with("00000-my-try  finished         4/4"), "{out}");
     assert!(lines[1].ends_with(" ago"), "{out}");
     assert_eq!(lines[2..], ["          preset mlp on mnist"], "its name does not tell");
-    // More epochs make it unfinished, until they are done.
+    // A resume may extend the run.
     scratch.run("train --resume --iterations 5").succeeds();
     assert_eq!(only(&scratch)["total"], 5);
 }
 
 #[test]
-fn run_in_training_is_running_until_its_end_tells_how_it_ended() {
+fn running_run_becomes_stopped_or_killed() {
     let scratch = Scratch::with_digits();
     for (signal, state) in [("-INT", "stopped"), ("-KILL", "killed")] {
         let flags = "--log-interval 1 --checkpoint-interval 2";
@@ -70,7 +73,7 @@ fn run_in_training_is_running_until_its_end_tells_how_it_ended() {
         assert_eq!(run["state"], state, "{run}");
         assert_eq!(run["process"].is_u64(), state == "killed", "whose number it was");
         assert!(scratch.run("runs").succeeds().contains(state));
-        // One that is killed goes on as any other, however often it is looked at.
+        // A killed run can be resumed like any other; listing it changes nothing.
         let end = run["checkpoint"].as_u64().unwrap() + 1;
         scratch.run(&format!("train --resume --iterations {end}")).succeeds();
         assert_eq!(only(&scratch)["state"], "finished");
@@ -79,7 +82,7 @@ fn run_in_training_is_running_until_its_end_tells_how_it_ended() {
 }
 
 #[test]
-fn run_that_failed_says_why_until_it_goes_on() {
+fn failed_run_shows_its_error() {
     let scratch = Scratch::with_digits();
     let flags = "--preset mlp --loss mse --init normal:1e6 --iterations 50 --name bad";
     scratch.train(flags).fails(1, &["training ended"]);
@@ -87,11 +90,11 @@ fn run_that_failed_says_why_until_it_goes_on() {
     assert_eq!(run["state"], "failed", "{run}");
     let problem = run["problems"][0].as_str().unwrap();
     assert!(problem.starts_with("error: ") && problem.contains("inf at iteration 1"), "{problem}");
-    scratch.run("runs").says(&[problem, "0/50"]);
+    scratch.run("runs").prints(&[problem, "0/50"]);
 }
 
 #[test]
-fn broken_runs_are_listed_with_what_is_wrong_beside_good_ones() {
+fn broken_runs_are_listed_with_their_problems() {
     let scratch = Scratch::with_digits();
     for _ in 0..5 {
         scratch.train("--iterations 2").succeeds();
@@ -115,14 +118,14 @@ fn broken_runs_are_listed_with_what_is_wrong_beside_good_ones() {
     for (run, (state, words)) in runs.iter().zip(want) {
         assert!(run["state"] == state && run["problems"].to_string().contains(words), "{run}");
     }
-    scratch.run("runs").says(&["00004-cgan-mnist  damaged"]);
+    scratch.run("runs").prints(&["00004-cgan-mnist  damaged"]);
     assert!(runs[4]["started"].is_null() && runs[4]["record"].is_null(), "{runs:?}");
 }
 
 #[test]
-fn looking_fits_into_80_columns_and_leaves_a_run_as_it_is() {
+fn runs_fits_into_80_columns_and_changes_nothing() {
     let scratch = Scratch::with_run("--iterations 2");
-    // As a process that was killed leaves it.
+    // The state that a killed process leaves.
     scratch.put(&format!("{RUN}/.lock"), "4194304");
     scratch.put(&format!("{RUN}/loss.png.tmp"), "half");
     let before = scratch.files("runs");
@@ -133,7 +136,7 @@ fn looking_fits_into_80_columns_and_leaves_a_run_as_it_is() {
 }
 
 #[test]
-fn folder_without_runs_is_no_error_and_a_missing_one_is() {
+fn folder_without_runs_is_valid_and_a_missing_one_is_an_error() {
     let scratch = Scratch::new();
     scratch.run("runs").fails(1, &["no runs in runs", "train one first"]);
     fs::create_dir_all(scratch.path("runs/not-a-run")).unwrap();

@@ -1,4 +1,4 @@
-//! The real program in a folder of its own.
+//! Runs the real program in a scratch folder.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -13,12 +13,12 @@ use tempfile::TempDir;
 
 pub use super::idx::idx;
 
-/// Flags that make a run take no time, on the 40 images of [`Scratch::with_digits`]: with batches
-/// of 16, three iterations an epoch.
+/// Flags for a fast run on the 40 images of [`Scratch::with_digits`]: the batch size is 16, an
+/// epoch has three iterations.
 pub const TINY: &str = "--data-dir digits --g-hidden 12,12 --d-hidden 12,12 --batch-size 16 \
                         --threads 1";
 
-/// The first run of a folder, and the next one, unless flags say more.
+/// The default names of the first two runs of a folder.
 pub const RUN: &str = "runs/00000-cgan-mnist";
 pub const SECOND: &str = "runs/00001-cgan-mnist";
 
@@ -27,10 +27,10 @@ pub struct Scratch {
     folder: TempDir,
 }
 
-/// How a command ended, and what it said.
+/// Exit code and output of a command.
 #[derive(Debug)]
 pub struct Answer {
-    /// For the message of a failed assertion.
+    /// For messages of failed assertions.
     #[allow(dead_code)]
     command: String,
     code: Option<i32>,
@@ -38,10 +38,10 @@ pub struct Answer {
     pub err: String,
 }
 
-/// The program under test: `GAN_CUDA_BIN`, for tests that were taken elsewhere, or what cargo built.
+/// The program under test: `GAN_CUDA_BIN`, for tests copied to another machine, or cargo's build.
 fn program() -> PathBuf {
     let built = || env!("CARGO_BIN_EXE_gan-cuda").into();
-    // Absolute, since it is run in another folder.
+    // Absolute, since it runs in another folder.
     absolute(std::env::var_os("GAN_CUDA_BIN").unwrap_or_else(built)).unwrap()
 }
 
@@ -98,17 +98,17 @@ impl Scratch {
         fs::write(self.path(name), content).unwrap();
     }
 
-    /// Runs `gan-cuda` with arguments that have no spaces in them, where there is no CUDA.
+    /// Runs `gan-cuda` without CUDA, with arguments that contain no spaces.
     pub fn run(&self, arguments: &str) -> Answer {
         answer(&mut self.command(arguments))
     }
 
-    /// Runs `gan-cuda` with arguments that may have spaces in them.
+    /// Runs `gan-cuda` with arguments that may contain spaces.
     pub fn run_words(&self, arguments: &[String]) -> Answer {
         answer(self.prepared(program()).args(arguments))
     }
 
-    /// Runs `gan-cuda` with more variables in its environment.
+    /// Runs `gan-cuda` with additional environment variables.
     pub fn run_with(&self, arguments: &str, variables: &[(&str, &Path)]) -> Answer {
         answer(self.command(arguments).envs(variables.iter().copied()))
     }
@@ -121,15 +121,15 @@ impl Scratch {
         answer(&mut command)
     }
 
-    /// `gan-cuda` where there is no CUDA, not started yet.
+    /// `gan-cuda` without CUDA, not started yet.
     pub fn command(&self, arguments: &str) -> Command {
         let mut command = self.prepared(program());
         command.args(arguments.split_whitespace());
         command
     }
 
-    /// A program that finds nothing of this machine but other programs: no data sets, libraries or
-    /// settings, and no variable of whoever runs the tests.
+    /// A program isolated from this machine, except for other programs: no data sets, libraries or
+    /// settings, and no environment variables of the test process.
     pub fn prepared(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command
@@ -141,17 +141,17 @@ impl Scratch {
             .env("XDG_DATA_DIRS", self.path("share"))
             .env("GAN_CUDA_LIB_DIR", self.path("no-libraries"))
             .stdin(Stdio::null());
-        hear_signals(&mut command);
+        restore_signals(&mut command);
         command
     }
 
-    /// Runs `gan-cuda train` with [`TINY`] and more.
+    /// Runs `gan-cuda train` with [`TINY`] and these arguments.
     pub fn train(&self, arguments: &str) -> Answer {
         self.run(&format!("train {TINY} {arguments}"))
     }
 
-    /// The lines of a terminal in which `gan-cuda` ran: wide, and so high that nothing leaves it.
-    /// Nothing where there is no `script` to make one, which is said.
+    /// The screen of a terminal in which `gan-cuda` ran, large enough that nothing scrolls.
+    /// `None`, with a printed note, if there is no `script` to create a terminal.
     #[cfg(target_os = "linux")]
     pub fn screen(&self, arguments: &str, variables: &[(&str, &str)]) -> Option<Vec<String>> {
         let [rows, columns] = [1000, 250].map(|extent| NonZeroU16::new(extent).unwrap());
@@ -177,7 +177,7 @@ impl Scratch {
     /// The flags of a command, as its help lists them: `--preset`.
     pub fn flags(&self, command: &str) -> Vec<String> {
         let help = self.run(&format!("{command} --help")).succeeds();
-        // Lines of text stand further in than six spaces.
+        // Lines of text are indented by more than six spaces.
         let lines = help.lines().filter(|line| line.trim_start_matches(' ').starts_with('-'));
         let lines = lines.filter(|line| line.find('-') <= Some(6));
         let flag = |line: &str| {
@@ -187,8 +187,8 @@ impl Scratch {
         lines.map(flag).filter(|flag| !["--help", "--version"].contains(&flag.as_str())).collect()
     }
 
-    /// All files below `folder` but those for TensorBoard, which have the time in their names and
-    /// in every record, with their bytes.
+    /// All files below `folder` with their bytes, except event files, which contain times in their
+    /// names and records.
     pub fn files(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
         let root = self.path(folder);
         let mut files = BTreeMap::new();
@@ -207,7 +207,7 @@ impl Scratch {
         toml::Value::Table(toml::from_str(&self.text(&format!("{run}/config.toml"))).unwrap())
     }
 
-    /// The iterations that a run's `stats.jsonl` has losses of.
+    /// The iterations with losses in a run's `stats.jsonl`.
     pub fn logged(&self, run: &str) -> Vec<u64> {
         let records = read_records(&self.path(run).join("stats.jsonl")).unwrap();
         records.losses.iter().map(|record| record.iteration).collect()
@@ -221,26 +221,26 @@ impl Scratch {
     }
 }
 
-/// Lets a program hear all signals again: under `nohup`, or in the background of a script, tests are
-/// told to ignore some, and so are the programs that they start.
+/// Restores the default action of all signals: under `nohup` or in the background of a script,
+/// tests and their child processes inherit ignored signals.
 #[cfg(unix)]
 #[allow(unsafe_code)]
-fn hear_signals(command: &mut Command) {
+fn restore_signals(command: &mut Command) {
     use std::os::unix::process::CommandExt;
 
-    let hear = || {
+    let restore = || {
         for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGUSR1, libc::SIGXCPU] {
-            // SAFETY: what a signal does is set, and nothing is run.
+            // SAFETY: this sets the default action of a signal and runs no handler.
             unsafe { libc::signal(signal, libc::SIG_DFL) };
         }
         Ok(())
     };
-    // SAFETY: between fork and exec nothing is called but `signal`, which may be.
-    unsafe { command.pre_exec(hear) };
+    // SAFETY: only `signal`, which is async-signal-safe, is called between fork and exec.
+    unsafe { command.pre_exec(restore) };
 }
 
 #[cfg(not(unix))]
-fn hear_signals(_: &mut Command) {}
+fn restore_signals(_: &mut Command) {}
 
 fn answer(command: &mut Command) -> Answer {
     let output = command.output().unwrap();
@@ -254,21 +254,21 @@ fn answer(command: &mut Command) -> Answer {
 }
 
 impl Answer {
-    /// What was printed by a command that must have gone well.
+    /// Asserts that the command succeeded without warnings; returns standard output.
     #[track_caller]
     pub fn succeeds(self) -> String {
         self.ends_with(0)
     }
 
-    /// The same, and all of these words must be in it.
+    /// Asserts also that standard output contains all of these words.
     #[track_caller]
-    pub fn says(self, words: &[&str]) -> String {
+    pub fn prints(self, words: &[&str]) -> String {
         let out = self.succeeds();
         has(&out, words);
         out
     }
 
-    /// What was printed by a command that must have ended with `code`, without an error.
+    /// Asserts the exit code and that standard error is empty; returns standard output.
     #[track_caller]
     pub fn ends_with(self, code: i32) -> String {
         assert_eq!(self.code, Some(code), "{self:#?}");
@@ -276,14 +276,14 @@ impl Answer {
         self.out
     }
 
-    /// What a command that must have gone well said on standard error.
+    /// Asserts that the command succeeded; returns standard error.
     #[track_caller]
     pub fn warns(self) -> String {
         assert_eq!(self.code, Some(0), "{self:#?}");
         self.err
     }
 
-    /// What was said by a command that must have failed with `code` and these words.
+    /// Asserts that the command failed with this code and these words; returns standard error.
     #[track_caller]
     pub fn fails(self, code: i32, words: &[&str]) -> String {
         assert_eq!(self.code, Some(code), "{self:#?}");
@@ -306,7 +306,7 @@ fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
     }
 }
 
-/// That a text has all of these words.
+/// Asserts that a text contains all of these words.
 #[track_caller]
 pub fn has(text: &str, words: &[&str]) {
     for word in words {
@@ -314,8 +314,7 @@ pub fn has(text: &str, words: &[&str]) {
     }
 }
 
-/// Where a run is that printed such a line: epoch, epochs, batch and batches; nothing if the line is
-/// not exactly like that.
+/// Parses a progress line: epoch, epochs, batch and batches; `None` if the format differs.
 pub fn progress(line: &str) -> Option<[u32; 4]> {
     const LIKE: &str =
         "[Epoch 1/2] [Batch 3/3] [D loss: 0.2388] [G loss: 0.2776] [D(x): 0.61] [D(G(z)): 0.42]";

@@ -1,4 +1,4 @@
-//! Ends that a run did not choose: signals, kill −9, a full disk, another process.
+//! Interrupted runs: signals, `kill -9`, a full disk, a second process.
 #![cfg(unix)]
 
 use std::process::{Child, Command, Stdio};
@@ -9,15 +9,15 @@ use gan_cuda::run::dir::RunDir;
 
 use super::scratch::{RUN, Scratch, TINY, has};
 
-/// Flags of a run that would take for ever.
+/// Flags of a run that does not end by itself.
 pub const ENDLESS: &str = "--iterations 1000000000 --epochs 1000000";
 
-/// A run that would take for ever, once it writes what `sign` names.
+/// Starts a run that does not end by itself, and waits until it has written the file `sign`.
 pub fn endless(scratch: &Scratch, flags: &str, sign: &str) -> Child {
-    begun(scratch, scratch.command(&format!("train {TINY} {ENDLESS} {flags}")), sign)
+    started(scratch, scratch.command(&format!("train {TINY} {ENDLESS} {flags}")), sign)
 }
 
-fn begun(scratch: &Scratch, mut command: Command, sign: &str) -> Child {
+fn started(scratch: &Scratch, mut command: Command, sign: &str) -> Child {
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     wait_for("the run to begin", || {
         assert!(child.try_wait().unwrap().is_none(), "the run ended by itself");
@@ -26,12 +26,12 @@ fn begun(scratch: &Scratch, mut command: Command, sign: &str) -> Child {
     child
 }
 
-/// Waits for something that comes, however slow the machine is.
+/// Waits for a condition, however slow the machine is.
 #[track_caller]
 pub fn wait_for(what: &str, mut came: impl FnMut() -> bool) {
-    let begun = Instant::now();
+    let start = Instant::now();
     while !came() {
-        assert!(begun.elapsed() < Duration::from_secs(120), "waited in vain for {what}");
+        assert!(start.elapsed() < Duration::from_secs(120), "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
@@ -42,13 +42,13 @@ pub fn send(child: &Child, signal: &str) {
     assert!(status.success());
 }
 
-/// What a stopped run printed, and its exit code.
-fn ending(child: Child) -> (String, Option<i32>) {
+/// The output of a stopped run and its exit code.
+fn finish(child: Child) -> (String, Option<i32>) {
     let output = child.wait_with_output().unwrap();
     (String::from_utf8(output.stdout).unwrap(), output.status.code())
 }
 
-/// The newest checkpoint of the run, which must be whole.
+/// The newest checkpoint of the run, which must be complete.
 pub fn newest(scratch: &Scratch) -> u64 {
     let (run, _) = RunDir::open(&scratch.path(RUN)).unwrap();
     run.clean().unwrap();
@@ -57,8 +57,8 @@ pub fn newest(scratch: &Scratch) -> u64 {
     iteration
 }
 
-/// The files of the networks after `iterations` iterations in one go.
-fn weights_in_one_go(iterations: u64) -> Vec<Vec<u8>> {
+/// The files of the networks after `iterations` uninterrupted iterations.
+fn uninterrupted_weights(iterations: u64) -> Vec<Vec<u8>> {
     let scratch = Scratch::with_run(&format!("--epochs 1000000 --iterations {iterations}"));
     weights(&scratch, iterations)
 }
@@ -70,30 +70,30 @@ fn weights(scratch: &Scratch, iteration: u64) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn signal_ends_the_run_with_a_checkpoint_and_says_how_to_go_on() {
+fn signal_saves_a_checkpoint_and_prints_how_to_resume() {
     for (signal, name, code) in [("-INT", "Ctrl-C", 130), ("-TERM", "SIGTERM", 143)] {
         let scratch = Scratch::with_digits();
         let child = endless(&scratch, "", "samples/000000.png");
         send(&child, signal);
-        let (out, ended) = ending(child);
+        let (out, ended) = finish(child);
         assert_eq!(ended, Some(code), "{out}");
         let last = out.lines().last().unwrap();
         let done = newest(&scratch);
         assert_eq!(
             last,
             format!(
-                "{name}: stopped after iteration {done}; to go on: gan-cuda train --resume {RUN}"
+                "{name}: stopped after iteration {done}; to resume: gan-cuda train --resume {RUN}"
             )
         );
         let end = done + 3;
         scratch.run(&format!("train --resume {RUN} --iterations {end}")).succeeds();
-        assert_eq!(weights(&scratch, end), weights_in_one_go(end), "{name}");
+        assert_eq!(weights(&scratch, end), uninterrupted_weights(end), "{name}");
     }
 }
 
-/// A terminal that goes away may say so twice, and a batch system every second.
+/// A closing terminal may send its signal twice, and a batch system every second.
 #[test]
-fn signals_of_terminals_and_batch_systems_end_a_run_as_often_as_they_are_sent() {
+fn repeated_signals_of_terminals_and_batch_systems_still_save() {
     for (signal, number) in [
         ("HUP", libc::SIGHUP),
         ("USR1", libc::SIGUSR1),
@@ -105,11 +105,12 @@ fn signals_of_terminals_and_batch_systems_end_a_run_as_often_as_they_are_sent() 
         for _ in 0..3 {
             send(&child, &format!("-{signal}"));
         }
-        let (out, code) = ending(child);
+        let (out, code) = finish(child);
         assert_eq!(code, Some(128 + number), "{out}");
-        let last = format!("SIG{signal}: stopped after iteration {}; to go on: ", newest(&scratch));
+        let last =
+            format!("SIG{signal}: stopped after iteration {}; to resume: ", newest(&scratch));
         assert!(out.lines().last().unwrap().starts_with(&last), "{out}");
-        scratch.run("runs").says(&["stopped"]);
+        scratch.run("runs").prints(&["stopped"]);
     }
 }
 
@@ -120,7 +121,7 @@ fn signal_that_a_shell_ignores_stays_ignored() {
     let mut command = scratch.prepared("sh");
     command.args(["-c", "trap '' HUP INT; exec \"$@\"", "sh"]);
     command.arg(run.get_program()).args(run.get_args());
-    let mut child = begun(&scratch, command, "samples/000000.png");
+    let mut child = started(&scratch, command, "samples/000000.png");
     ["-HUP", "-INT", "-INT"].iter().for_each(|signal| send(&child, signal));
     let log = scratch.path(RUN).join("stats.jsonl");
     let length = || std::fs::metadata(&log).map_or(0, |log| log.len());
@@ -130,7 +131,7 @@ fn signal_that_a_shell_ignores_stays_ignored() {
         length() > then + 10_000
     });
     send(&child, "-TERM");
-    assert_eq!(ending(child).1, Some(143));
+    assert_eq!(finish(child).1, Some(143));
 }
 
 #[test]
@@ -143,16 +144,16 @@ fn folder_with_a_space_is_quoted_for_the_shell() {
     let child = command.arg("my runs").stdout(Stdio::piped()).spawn().unwrap();
     wait_for("the run to begin", || scratch.path(RUN).join("samples/000000.png").exists());
     send(&child, "-INT");
-    let (out, _) = ending(child);
+    let (out, _) = finish(child);
     assert!(out.ends_with("train --resume 'my runs/00000-cgan-mnist'\n"), "{out}");
 }
 
 #[test]
-fn stopped_run_logs_no_more_than_one_that_went_on() {
+fn stopped_run_logs_at_the_interval_only() {
     let scratch = Scratch::with_digits();
     let child = endless(&scratch, "--log-interval 1000 -q", "samples/000000.png");
     send(&child, "-INT");
-    assert_eq!(ending(child), (String::new(), Some(130)));
+    assert_eq!(finish(child), (String::new(), Some(130)));
     let logged = scratch.logged(RUN);
     assert!(logged.iter().all(|iteration| iteration % 1000 == 0), "{logged:?}");
 }
@@ -164,7 +165,7 @@ fn second_signal_ends_the_run_at_once_and_leaves_nothing_half_written() {
         let child = endless(&scratch, "--checkpoint-interval 1", "checkpoint-000003");
         send(&child, "-INT");
         send(&child, "-INT");
-        assert_eq!(ending(child).1, Some(130));
+        assert_eq!(finish(child).1, Some(130));
         let done = newest(&scratch);
         scratch.run(&format!("train --resume --iterations {}", done + 2)).succeeds();
         assert!(scratch.names(RUN).iter().all(|name| !name.contains(".tmp")));
@@ -172,10 +173,10 @@ fn second_signal_ends_the_run_at_once_and_leaves_nothing_half_written() {
     }
 }
 
-/// Kills while checkpoints, samples and records are written all the time, at moments spread over
-/// the time that a few iterations take.
+/// Kills a run that constantly writes checkpoints, samples and log entries, at moments spread over
+/// the duration of a few iterations.
 #[test]
-fn run_that_is_killed_at_any_moment_goes_on_and_ends_as_if_it_had_not_been() {
+fn run_killed_at_any_moment_resumes_to_the_same_result() {
     let scratch = Scratch::with_digits();
     let every = "--checkpoint-interval 1 --sample-interval 1 --log-interval 1 --keep 2";
     let mut child = endless(&scratch, every, "checkpoint-000001");
@@ -199,12 +200,12 @@ fn run_that_is_killed_at_any_moment_goes_on_and_ends_as_if_it_had_not_been() {
     child.wait().unwrap();
     let end = newest(&scratch) + 2;
     scratch.run(&format!("train --resume --iterations {end}")).succeeds();
-    assert_eq!(weights(&scratch, end), weights_in_one_go(end));
+    assert_eq!(weights(&scratch, end), uninterrupted_weights(end));
     assert_eq!(scratch.logged(RUN), (1..=end).collect::<Vec<_>>());
     assert_eq!(scratch.names(&format!("{RUN}/samples")).len() as u64, end + 1);
 }
 
-/// The newest checkpoint's iteration, while a process writes.
+/// The iteration of the newest checkpoint while a process is writing.
 fn newest_name(scratch: &Scratch) -> u64 {
     let (run, _) = RunDir::open(&scratch.path(RUN)).unwrap();
     run.newest_checkpoint().unwrap_or(0)
@@ -218,20 +219,20 @@ fn second_process_is_refused_until_the_first_is_dead() {
     scratch.run("train --resume").fails(1, &[&process, "is training in", RUN]);
     child.kill().unwrap();
     child.wait().unwrap();
-    // The lock of a dead process is still there as a file, and keeps nobody out.
+    // The lock file of a dead process still exists, but locks nothing.
     assert!(scratch.path(RUN).join(".lock").exists());
     let end = newest(&scratch) + 1;
     scratch.run(&format!("train --resume --iterations {end}")).succeeds();
 }
 
-/// Runs the program where no file may become larger than `kibibytes`: what a full disk does to it.
+/// Runs the program with a limit on the size of files, which acts like a full disk.
 fn with_file_limit(scratch: &Scratch, kibibytes: u32, arguments: &str) -> super::scratch::Answer {
     let limit = format!("ulimit -f {}; trap '' XFSZ; exec \"$@\"", 2 * kibibytes);
     scratch.run_under(&["sh", "-c", &limit, "sh"], arguments)
 }
 
 #[test]
-fn disk_that_is_full_for_the_log_ends_the_run_with_a_checkpoint_of_its_last_iteration() {
+fn full_disk_for_the_log_ends_the_run_with_a_checkpoint_of_its_last_iteration() {
     let scratch = Scratch::with_digits();
     let flags =
         "--iterations 100000 --log-interval 1 --checkpoint-interval 100000 --no-tensorboard";
@@ -245,22 +246,22 @@ fn disk_that_is_full_for_the_log_ends_the_run_with_a_checkpoint_of_its_last_iter
 }
 
 #[test]
-fn run_goes_on_without_tensorboards_file_where_that_cannot_grow() {
+fn run_continues_without_an_event_file_that_cannot_grow() {
     let scratch = Scratch::with_digits();
     let flags = format!("train {TINY} --iterations 60 --checkpoint-interval 1");
     let warned = with_file_limit(&scratch, 350, &flags).warns();
     assert_eq!(warned.lines().count(), 1, "{warned}");
     has(&warned, &["warning: after iteration", "tfevents", "too large", "nothing more"]);
     assert_eq!(newest(&scratch), 60);
-    // A file of its own goes on from there.
+    // The resumed run writes a new event file.
     assert_eq!(scratch.run("train --resume --iterations 62").warns(), "");
 }
 
 #[test]
-fn run_goes_on_without_pictures_that_cannot_be_written() {
+fn run_continues_without_unwritable_pictures() {
     let scratch = Scratch::with_run("--iterations 4");
     std::fs::remove_file(scratch.path(RUN).join("loss.png")).unwrap();
-    // Nobody, not even root, puts a file in the place of a folder.
+    // Not even root can replace a folder by a file.
     for picture in ["loss.png", "samples/000006.png", "samples/000005.png"] {
         std::fs::create_dir(scratch.path(RUN).join(picture)).unwrap();
     }
@@ -271,7 +272,7 @@ fn run_goes_on_without_pictures_that_cannot_be_written() {
 }
 
 #[test]
-fn disk_that_is_full_at_a_checkpoint_leaves_the_older_ones() {
+fn full_disk_at_a_checkpoint_keeps_the_older_ones() {
     let scratch = Scratch::with_run("--iterations 4 --checkpoint-interval 2");
     let before = scratch.checkpoints(RUN);
     let answer = with_file_limit(&scratch, 20, "train --resume --iterations 8");
@@ -282,7 +283,7 @@ fn disk_that_is_full_at_a_checkpoint_leaves_the_older_ones() {
 }
 
 #[test]
-fn disk_that_is_full_at_the_beginning_leaves_no_run() {
+fn full_disk_at_the_start_leaves_no_run() {
     let scratch = Scratch::with_digits();
     with_file_limit(&scratch, 0, &format!("train {TINY}"))
         .fails(1, &["cannot write", "config.toml"]);

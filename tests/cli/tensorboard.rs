@@ -1,4 +1,4 @@
-//! What `train` writes for TensorBoard, as TensorBoard reads it.
+//! The event files of `train`, as TensorBoard reads them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::python::python;
 use super::scratch::{RUN, Scratch};
 
-/// Prints as JSON what TensorBoard has of a run folder.
+/// Prints the data that TensorBoard reads from a run folder as JSON.
 const READER: &str = r#"
 import json, struct, sys
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -32,14 +32,14 @@ print(json.dumps({
 }))
 "#;
 
-/// What TensorBoard has of a run, where Python has TensorBoard.
-fn seen(run: &Path) -> Option<Value> {
+/// The data that TensorBoard reads from a run, if it is installed.
+fn tensorboard_data(run: &Path) -> Option<Value> {
     let text = python(&["tensorboard"], READER, [run])?;
     Some(serde_json::from_str(&text).unwrap())
 }
 
-/// Reads a run, runs a command in a folder, and looks again: the steps of `g_loss` before and after.
-const ONLOOKER: &str = r#"
+/// Reads a run, runs a command, and reloads the run: the steps of `g_loss` before and after.
+const RELOADING_READER: &str = r#"
 import json, subprocess, sys
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 reader = EventAccumulator(sys.argv[1])
@@ -58,15 +58,15 @@ fn steps(value: &Value) -> Vec<u64> {
     value.as_array().unwrap().iter().map(step).collect()
 }
 
-/// By tags: steps, and numbers as they were written.
+/// Steps and values by tag.
 type Scalars = BTreeMap<String, Vec<(u64, f32)>>;
 
-/// The scalars that TensorBoard has.
-fn scalars_of(seen: &Value) -> Scalars {
-    serde_json::from_value(seen["scalars"].clone()).unwrap()
+/// The scalars that TensorBoard read.
+fn scalars_of(data: &Value) -> Scalars {
+    serde_json::from_value(data["scalars"].clone()).unwrap()
 }
 
-/// The scalars that a run should have, by what `stats.jsonl` has.
+/// The expected scalars of a run, from `stats.jsonl`.
 fn scalars(scratch: &Scratch, run: &str) -> Scalars {
     let records = read_records(&scratch.path(run).join("stats.jsonl")).unwrap();
     let mut scalars = Scalars::new();
@@ -103,23 +103,23 @@ fn statistics_have_contrast_and_colour_of_samples_and_data() {
     let images = read_records(&scratch.path(run).join("stats.jsonl")).unwrap().images;
     assert_eq!(images.iter().map(|image| image.iteration).collect::<Vec<_>>(), [0, 2, 4]);
     for image in &images {
-        // Repeated grey has no colour; a generator's noise has.
+        // Grey images have no saturation; noise from a generator has.
         assert_eq!(image.data.saturation, Some(0.0));
         assert!(image.samples.saturation.unwrap() > 0.0);
         assert!(image.data.std > 0.1 && image.data.mean_abs > 0.1, "{image:?}");
         assert_eq!(image.data, images[0].data);
     }
     assert_ne!(images[0].samples, images[2].samples);
-    // A grid's numbers are those of its picture, but for what a byte cannot hold.
+    // The statistics equal those of the PNG, up to rounding to bytes.
     let grid = image::open(scratch.path(run).join("samples/000004.png")).unwrap().into_rgb8();
     let inner = grid.enumerate_pixels().filter(|(x, y, _)| x % 10 >= 2 && y % 10 >= 2);
     let values: Vec<f64> =
         inner.flat_map(|(_, _, pixel)| pixel.0.map(|u| f64::from(u) / 127.5 - 1.0)).collect();
     let mean_abs = values.iter().map(|x| x.abs()).sum::<f64>() / values.len() as f64;
     assert!((mean_abs - f64::from(images[2].samples.mean_abs)).abs() < 5e-3, "{mean_abs}");
-    if let Some(seen) = seen(&scratch.path(run)) {
-        assert_eq!(scalars_of(&seen), scalars(&scratch, run));
-        assert!(seen["scalars"]["saturation/samples"].is_array(), "{seen}");
+    if let Some(data) = tensorboard_data(&scratch.path(run)) {
+        assert_eq!(scalars_of(&data), scalars(&scratch, run));
+        assert!(data["scalars"]["saturation/samples"].is_array(), "{data}");
     }
 }
 
@@ -129,14 +129,14 @@ fn tensorboard_shows_scalars_images_histograms_and_the_configuration() {
     let flags = "--iterations 6 --log-interval 2 --sample-interval 3 --checkpoint-interval 3";
     scratch.train(flags).succeeds();
     assert_eq!(files(&scratch).len(), 1);
-    let Some(seen) = seen(&scratch.path(RUN)) else { return };
-    assert_eq!(scalars_of(&seen), scalars(&scratch, RUN));
-    assert_eq!(steps(&seen["images"]["samples"]), [0, 3, 6]);
-    assert_eq!(steps(&seen["images"]["reals"]), [0]);
-    assert_eq!(seen["size"], seen["png_size"]);
-    let text = seen["texts"]["config"][0].as_str().unwrap();
+    let Some(data) = tensorboard_data(&scratch.path(RUN)) else { return };
+    assert_eq!(scalars_of(&data), scalars(&scratch, RUN));
+    assert_eq!(steps(&data["images"]["samples"]), [0, 3, 6]);
+    assert_eq!(steps(&data["images"]["reals"]), [0]);
+    assert_eq!(data["size"], data["png_size"]);
+    let text = data["texts"]["config"][0].as_str().unwrap();
     assert!(text.contains("preset = \"cgan\"") && text.contains("sample_interval = 3"), "{text}");
-    let histograms = seen["histograms"].as_object().unwrap();
+    let histograms = data["histograms"].as_object().unwrap();
     let checkpoint = scratch.path(RUN).join("checkpoint-000006");
     for network in ["generator", "discriminator"] {
         let file = checkpoint.join(format!("{network}.safetensors"));
@@ -150,10 +150,10 @@ fn tensorboard_shows_scalars_images_histograms_and_the_configuration() {
                 [format!("{network}/{name}"), format!("{network}_gradient/{name}")];
             for tag in [&weights, &gradients] {
                 assert_eq!(steps(&histograms[tag]), [3, 6], "{tag}");
-                assert_eq!(seen["counts"][tag].as_f64(), Some(numbers.len() as f64), "{tag}");
+                assert_eq!(data["counts"][tag].as_f64(), Some(numbers.len() as f64), "{tag}");
             }
             let sum: f64 = numbers.sum();
-            let sums = [&weights, &gradients].map(|tag| seen["sums"][tag].as_f64().unwrap());
+            let sums = [&weights, &gradients].map(|tag| data["sums"][tag].as_f64().unwrap());
             assert!((sums[0] - sum).abs() < 1e-9, "{weights}: {sums:?}, not {sum}");
             assert!(sums[1] != sums[0] && sums[1].abs() < 1e3, "{gradients}: {sums:?}");
         }
@@ -166,11 +166,13 @@ fn resumed_run_has_no_step_twice() {
     let flags =
         "--log-interval 1 --sample-interval 2 --checkpoint-interval 2 --evaluate-interval 2";
     scratch.train(&format!("--iterations 6 {flags}")).succeeds();
-    let whole = seen(&scratch.path(RUN));
+    let whole = tensorboard_data(&scratch.path(RUN));
     let resume = format!("train --resume {RUN}/checkpoint-000002 --force --iterations 6");
     scratch.run(&resume).succeeds();
     assert_eq!(files(&scratch).len(), 2);
-    let (Some(whole), Some(resumed)) = (whole, seen(&scratch.path(RUN))) else { return };
+    let (Some(whole), Some(resumed)) = (whole, tensorboard_data(&scratch.path(RUN))) else {
+        return;
+    };
     for kind in ["images", "histograms", "counts", "sums"] {
         assert_eq!(resumed[kind], whole[kind], "{kind}");
     }
@@ -181,7 +183,7 @@ fn resumed_run_has_no_step_twice() {
 }
 
 #[test]
-fn reader_that_looks_on_forgets_what_a_resumed_run_does_again() {
+fn open_reader_drops_the_steps_that_a_resumed_run_repeats() {
     let scratch = Scratch::with_run("--log-interval 1 --checkpoint-interval 2 --iterations 6");
     let resume =
         format!("train --resume {RUN}/checkpoint-000002 --force --iterations 5 --log-interval 2");
@@ -190,19 +192,19 @@ fn reader_that_looks_on_forgets_what_a_resumed_run_does_again() {
     let folder = scratch.path(".");
     let words = [run.as_os_str(), folder.as_os_str(), resume.get_program()];
     let words = words.into_iter().chain(resume.get_args());
-    let Some(text) = python(&["tensorboard"], ONLOOKER, words) else { return };
+    let Some(text) = python(&["tensorboard"], RELOADING_READER, words) else { return };
     assert_eq!(text.trim(), "[[1, 2, 3, 4, 5, 6], [1, 2, 4, 5]]");
 }
 
 #[test]
-fn no_tensorboard_writes_no_event_file_and_the_run_remembers() {
+fn no_tensorboard_writes_no_event_file_and_is_kept_on_resume() {
     let scratch = Scratch::with_run("--iterations 2 --no-tensorboard");
     assert!(files(&scratch).is_empty());
     scratch.run("train --resume --iterations 3").succeeds();
     assert!(files(&scratch).is_empty());
     scratch.run("train --resume --iterations 4 --tensorboard").succeeds();
     assert_eq!(files(&scratch).len(), 1);
-    // Of the two flags the last one counts.
+    // The last of the two flags wins.
     scratch.train("--iterations 1 --no-tensorboard --tensorboard").succeeds();
     assert_eq!(event_files(&scratch.path("runs/00001-cgan-mnist")).unwrap().len(), 1);
 }

@@ -1,4 +1,4 @@
-//! Terminals: such as can do little, and such as go away.
+//! Simple terminals, and terminals that are closed.
 #![cfg(target_os = "linux")]
 
 use std::io::ErrorKind;
@@ -12,7 +12,7 @@ use super::scratch::{RUN, Scratch, TINY, progress};
 use super::stop::{ENDLESS, newest, wait_for};
 
 #[test]
-fn terminal_that_is_dumb_or_says_nothing_of_itself_shows_what_a_file_gets() {
+fn dumb_or_unknown_terminal_gets_the_output_of_a_file() {
     let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
     let digits = Scratch::with_digits();
     let photos = scene();
@@ -25,7 +25,7 @@ fn terminal_that_is_dumb_or_says_nothing_of_itself_shows_what_a_file_gets() {
         for (number, name) in ["dumb", ""].into_iter().enumerate() {
             let screen = scratch.screen(&format!("{train} {number}"), &[("TERM", name)]);
             let Some(screen) = screen else { return };
-            // Losses are the same, and how many lines there are depends on the time.
+            // The number of progress lines depends on the time.
             let fixed = |lines: &[String], folder: &str| {
                 let lines = lines.iter().filter(|line| progress(line).is_none());
                 let lines = lines.map(|line| line.replace(&format!("{folder}/0"), "runs/0"));
@@ -38,7 +38,7 @@ fn terminal_that_is_dumb_or_says_nothing_of_itself_shows_what_a_file_gets() {
 }
 
 #[test]
-fn terminal_that_goes_away_leaves_a_saved_run() {
+fn closed_terminal_leaves_a_saved_run() {
     let scratch = Scratch::with_digits();
     let run = scratch.command(&format!("train {TINY} {ENDLESS}"));
     let words = [run.get_program()].into_iter().chain(run.get_args());
@@ -61,5 +61,5 @@ fn terminal_that_goes_away_leaves_a_saved_run() {
         holder == Holder::None
     });
     assert!(newest(&scratch) > 0);
-    scratch.run("runs").says(&["stopped"]);
+    scratch.run("runs").prints(&["stopped"]);
 }

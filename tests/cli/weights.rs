@@ -1,4 +1,4 @@
-//! `--init-generator` and `--init-discriminator`: runs that begin with PyTorch's weights.
+//! `--init-generator` and `--init-discriminator`: runs that start with weights from a file.
 
 use std::fs;
 use std::path::Path;
@@ -12,14 +12,14 @@ use super::tensors;
 
 const THIRD: &str = "runs/00002-cgan-mnist";
 
-/// A folder with a run of four iterations, and the names of its networks' files.
+/// A folder with a run of four iterations, and the files of its networks.
 fn trained() -> (Scratch, String, String) {
     let scratch = Scratch::with_run("--iterations 4");
     let file = |network| format!("{FIRST}/checkpoint-000004/{network}.safetensors");
     (scratch, file("generator"), file("discriminator"))
 }
 
-/// A copy of a file with other tensors, `x.safetensors`.
+/// Copies a file to `x.safetensors` with other tensors.
 fn rewritten(
     scratch: &Scratch,
     file: &str,
@@ -35,7 +35,7 @@ fn write(scratch: &Scratch, file: TensorWriter<'_>) -> &'static str {
     "x.safetensors"
 }
 
-/// A copy with other numbers in the tensors of f32, and without the others.
+/// Copies the f32 tensors of a file with other values.
 fn changed<T: Element + 'static>(
     scratch: &Scratch,
     file: &str,
@@ -50,7 +50,7 @@ fn changed<T: Element + 'static>(
 }
 
 #[test]
-fn run_begins_with_the_weights_of_files_and_can_be_rerun() {
+fn run_starts_with_weights_from_files_and_can_be_rerun() {
     let (scratch, generator, discriminator) = trained();
     let flags = format!("--init-generator {generator} --init-discriminator {discriminator}");
     scratch.train(&format!("--iterations 3 {flags}")).succeeds();
@@ -64,7 +64,7 @@ fn run_begins_with_the_weights_of_files_and_can_be_rerun() {
         let file = scratch.path(&format!("{FIRST}/checkpoint-000004/{network}.safetensors"));
         assert_eq!(Path::new(&named), file.canonicalize().unwrap());
     }
-    // Its own checkpoint has the weights; the files may go.
+    // The run's own checkpoint has the weights, so the files are not needed any more.
     fs::remove_dir_all(scratch.path(FIRST)).unwrap();
     scratch.run("train --resume --iterations 4").succeeds();
     let again = scratch.run(&format!("train --config {SECOND}"));
@@ -72,7 +72,7 @@ fn run_begins_with_the_weights_of_files_and_can_be_rerun() {
 }
 
 #[test]
-fn one_network_alone_may_begin_with_weights() {
+fn one_network_alone_may_start_with_weights() {
     let (scratch, generator, discriminator) = trained();
     scratch.train(&format!("--iterations 1 --init-generator {generator}")).succeeds();
     scratch.train(&format!("--iterations 1 --init-discriminator {discriminator}")).succeeds();
@@ -97,7 +97,7 @@ fn weights_may_be_of_any_real_type_and_come_without_counters() {
 }
 
 #[test]
-fn files_that_do_not_fit_are_named_with_what_is_wrong() {
+fn unusable_weight_files_are_named_with_the_problem() {
     let (scratch, generator, discriminator) = trained();
     let fails = |file: &str, words: &[&str]| {
         let flags = format!("--iterations 1 --init-generator {file}");
@@ -151,7 +151,7 @@ fn keys_may_have_the_prefixes_of_pytorchs_wrappers() {
 }
 
 #[test]
-fn files_of_other_formats_are_named_with_what_to_do() {
+fn weights_in_other_file_formats_are_refused_with_advice() {
     let scratch = Scratch::with_digits();
     for (bytes, words) in [
         (&b"PK\x03\x04\x14\x00net/data.pkl"[..], ["a file of torch.save", "save_file(torch.load("]),
@@ -171,7 +171,7 @@ fn files_of_other_formats_are_named_with_what_to_do() {
 }
 
 #[test]
-fn what_else_is_wrong_is_found_before_images_are_decoded() {
+fn other_errors_are_found_before_images_are_decoded() {
     let (scratch, _, discriminator) = trained();
     fs::create_dir(scratch.path("photos")).unwrap();
     scratch.put("photos/a.png", "no image");
@@ -185,7 +185,7 @@ fn what_else_is_wrong_is_found_before_images_are_decoded() {
     ] {
         scratch.run(&format!("{train} {flags}")).fails(1, &words);
     }
-    // So is a checkpoint that cannot be gone on from.
+    // So is a damaged checkpoint.
     fs::remove_dir_all(scratch.path("digits")).unwrap();
     scratch.put(&discriminator, "x");
     scratch

@@ -9,19 +9,19 @@ use crate::cli::error::Result;
 use super::json::print_json;
 use report::{Device, Gpu, Library, Report};
 
-/// The exit code where only the CPU can be used.
+/// The exit code if only the CPU can be used.
 const CPU_ONLY: u8 = 3;
 
 /// Flags of `doctor`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Print one line of JSON: libraries, kernels, devices (memory in bytes), and what --device auto
-    /// would take; the exit code is the same
+    /// Print one line of JSON: libraries, kernels, devices (memory in bytes) and the choice of
+    /// --device auto; the exit code is the same
     #[arg(long)]
     json: bool,
 }
 
-/// Prints what there is of CUDA, and whether it can be used.
+/// Prints the report on CUDA and returns the exit code.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let report = report::examine();
     match args.json {
@@ -32,7 +32,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn print(report: &Report) {
-    say!("gan-cuda {}", report.version);
+    print_line!("gan-cuda {}", report.version);
     section("libraries");
     library("driver", &report.driver, "for CUDA up to");
     library("cuBLAS", &report.cublas, "version");
@@ -44,38 +44,39 @@ fn print(report: &Report) {
         entry("none", "");
     }
     report.devices.iter().for_each(device);
-    verdict(report);
+    conclusion(report);
 }
 
 fn section(title: &str) {
-    say!("");
-    say!("{title}");
+    print_line!("");
+    print_line!("{title}");
 }
 
-/// A line of a section.
+/// Prints a line of a section.
 fn entry(name: &str, text: &str) {
-    say!("{}", format!("  {name:<9} {text}").trim_end());
+    print_line!("{}", format!("  {name:<9} {text}").trim_end());
 }
 
-/// What was found, or where it was looked for.
-fn library(name: &str, library: &Library, of: &str) {
+/// Prints the path and version of a library, or the search paths.
+fn library(name: &str, library: &Library, version_of: &str) {
     match library {
         Library::Found { path, version } => {
-            entry(name, &format!("{path}, {of} {}", version.as_deref().unwrap_or("unknown")));
+            let version = version.as_deref().unwrap_or("unknown");
+            entry(name, &format!("{path}, {version_of} {version}"));
         }
         Library::Missing { searched } => {
             entry(name, "not found; searched:");
-            for place in searched {
-                entry("", &format!("  {place}"));
+            for path in searched {
+                entry("", &format!("  {path}"));
             }
         }
     }
 }
 
-/// What the build made of the kernels.
+/// When and for which GPUs the kernels are compiled.
 fn compiled(report: &Report) -> String {
     match &report.kernels.compiled_by {
-        None => "at first use, by this machine's NVRTC: the build had none".to_owned(),
+        None => "at first use, by this machine's NVRTC (the build had no NVRTC)".to_owned(),
         Some(version) => {
             format!("by the build's NVRTC {version} for {}", report.kernels.targets.join(", "))
         }
@@ -84,7 +85,7 @@ fn compiled(report: &Report) -> String {
 
 fn device(device: &Device) {
     match device {
-        Device::Refused { device, problem } => {
+        Device::Unusable { device, problem } => {
             entry(device, &format!("cannot be used: {problem}"));
         }
         Device::Usable(gpu) => {
@@ -105,12 +106,12 @@ fn gib(bytes: usize) -> String {
     format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
 }
 
-fn verdict(report: &Report) {
+fn conclusion(report: &Report) {
     match &report.problem {
         None => section(&format!("CUDA can be used: --device auto computes on {}", report.auto)),
         Some(problem) => {
             section(&format!("CUDA cannot be used: {problem}"));
-            say!("--device auto computes on the CPU");
+            print_line!("--device auto computes on the CPU");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What there is of CUDA on this machine, as `--json` prints it.
+//! The state of CUDA on this machine, as `--json` prints it.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use gan_cuda::device::cuda::nvrtc::Version;
 use gan_cuda::device::cuda::probe;
 use serde::{Serialize, Serializer};
 
-/// All that was found.
+/// The report of `doctor`.
 #[derive(Serialize)]
 pub(super) struct Report {
     pub version: &'static str,
@@ -19,19 +19,19 @@ pub(super) struct Report {
     pub nvrtc: Library,
     pub kernels: Kernels,
     pub devices: Vec<Device>,
-    /// What `--device auto` takes: `cpu`, or a GPU as `cuda:0`.
+    /// The choice of `--device auto`: `cpu`, or a GPU such as `cuda:0`.
     pub auto: String,
-    /// Why CUDA cannot be used, if it cannot.
+    /// Why CUDA cannot be used; `None` if it can.
     pub problem: Option<String>,
 }
 
-/// A library, or where it was looked for.
+/// A library, or the paths searched for it.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Library {
     Found {
         path: String,
-        /// Its own, but the driver's is that of the newest CUDA that it takes.
+        /// The library's version; for the driver, the newest version of CUDA that it supports.
         version: Option<String>,
     },
     Missing {
@@ -39,10 +39,10 @@ pub(super) enum Library {
     },
 }
 
-/// What the build made of the kernels.
+/// The kernels compiled during the build.
 #[derive(Serialize)]
 pub(super) struct Kernels {
-    /// The version of NVRTC, if the build had one.
+    /// The version of NVRTC; `None` if the build had none.
     pub compiled_by: Option<String>,
     pub targets: Vec<String>,
 }
@@ -51,7 +51,7 @@ pub(super) struct Kernels {
 #[serde(untagged)]
 pub(super) enum Device {
     Usable(Gpu),
-    Refused { device: String, problem: String },
+    Unusable { device: String, problem: String },
 }
 
 #[derive(Serialize)]
@@ -59,16 +59,19 @@ pub(super) struct Gpu {
     pub device: String,
     pub name: String,
     pub capability: String,
-    /// In bytes, as `free`.
+    /// In bytes, like `free`.
     pub memory: usize,
-    /// Or why the driver does not tell.
-    #[serde(serialize_with = "known")]
+    /// Or why the driver does not report it.
+    #[serde(serialize_with = "ok_or_null")]
     pub free: Result<usize, String>,
     pub kernels: String,
     pub precisions: Vec<String>,
 }
 
-fn known<S: Serializer>(free: &Result<usize, String>, serializer: S) -> Result<S::Ok, S::Error> {
+fn ok_or_null<S: Serializer>(
+    free: &Result<usize, String>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     free.as_ref().ok().serialize(serializer)
 }
 
@@ -110,13 +113,14 @@ fn kernels() -> Kernels {
 fn device(ordinal: usize) -> Device {
     let device = format!("cuda:{ordinal}");
     match probe::probe(ordinal) {
-        Err(problem) => Device::Refused { device, problem: problem.to_string() },
+        Err(problem) => Device::Unusable { device, problem: problem.to_string() },
         Ok(gpu) => {
-            let can = Precision::ALL.iter().filter(|precision| gpu.check(**precision).is_ok());
+            let supported =
+                Precision::ALL.iter().filter(|precision| gpu.check(**precision).is_ok());
             Device::Usable(Gpu {
                 device,
                 free: probe::free_memory(&gpu).map_err(|reason| reason.to_string()),
-                precisions: can.map(Precision::to_string).collect(),
+                precisions: supported.map(Precision::to_string).collect(),
                 capability: gpu.capability.to_string(),
                 kernels: gpu.kernels.to_string(),
                 memory: gpu.memory,

@@ -1,4 +1,4 @@
-//! The real images that a generator is compared with.
+//! The real images of an evaluation.
 
 use std::path::{Path, PathBuf};
 
@@ -11,25 +11,25 @@ use gan_cuda::run::snapshot;
 use super::flags::{Args, DataArgs, Reference};
 use crate::cli::display::{is_terminal, warn};
 use crate::cli::error::{Result, refuse};
-use crate::cli::stages;
+use crate::cli::progress;
 
-/// Images in the generator's shape.
+/// Real images in the generator's shape.
 pub(super) struct Data {
-    /// Those that it has learnt from.
+    /// The training images of the run.
     pub(super) training: Dataset,
-    /// The test set beside them, if it is on this machine.
+    /// The test set of the same data set, if it is on this machine.
     pub(super) test: Option<Dataset>,
-    /// Those of a folder, where that is the reference.
+    /// The images of a folder, if that is the reference.
     pub(super) others: Option<Dataset>,
     /// This program's cache folder.
     pub(super) cache: Option<PathBuf>,
 }
 
-/// The configuration of a run, with its images where flags say that they are now.
+/// The configuration of a run with the new location of its images from the flags.
 ///
 /// # Errors
-/// When these cannot be the images of the run.
-pub(super) fn placed(args: &DataArgs, mut config: Config) -> Result<Config> {
+/// When the flags do not fit the data set of the run.
+pub(super) fn with_data_flags(args: &DataArgs, mut config: Config) -> Result<Config> {
     config.skip_bad_images |= args.skip_bad_images;
     if let Some(source) = &args.dataset {
         (config.dataset, config.data_dir) = (Some(source.clone()), None);
@@ -38,12 +38,12 @@ pub(super) fn placed(args: &DataArgs, mut config: Config) -> Result<Config> {
         config.data_dir = Some(folder.clone());
     }
     if args.data_dir.is_some() && matches!(config.dataset()?, Source::Folder(_)) {
-        let problem = "is where the files of mnist or fashion-mnist are, and the run has learnt from \
-                       a folder of images, which --dataset names";
+        let problem = "is the folder of the mnist or fashion-mnist files, but the run was trained \
+                       on a folder of images, which --dataset gives";
         return refuse("--data-dir", problem);
     }
     if let (true, Source::Named(kind)) = (args.skip_bad_images, config.dataset()?) {
-        let problem = format!("is for folders of images, and {kind} is none; leave it out");
+        let problem = format!("is for folders of images, and {kind} is not one; omit it");
         return refuse("--skip-bad-images", problem);
     }
     if let (Some(expected), Some(_)) = (config.gan.classes, &args.dataset) {
@@ -56,7 +56,7 @@ pub(super) fn placed(args: &DataArgs, mut config: Config) -> Result<Config> {
     Ok(config)
 }
 
-/// Where the files of a named data set are looked for.
+/// The search paths of a named data set.
 fn places(config: &Config) -> Result<Places> {
     Ok(config.dataset()?.places(config.data_dir.as_deref()))
 }
@@ -72,11 +72,11 @@ impl Data {
             Reference::Folder(folder) => Some(others(args, folder, &wanted)?),
             Reference::Test | Reference::Train => None,
         };
-        let training = stages::load(&wanted, shown)?;
+        let training = progress::load_dataset(&wanted, shown)?;
         let known = [training.checksum(), training.checksum_without_classes()];
         if !known.contains(&snapshot::data_checksum(checkpoint)?) {
             let origin = &training.origin;
-            warn([format!("the images {origin} are not those that the run learnt from")]);
+            warn([format!("the images {origin} differ from the training images of the run")]);
         }
         let test = match wanted.source {
             Source::Named(kind) => test_of(kind, config, &wanted)?,
@@ -86,20 +86,21 @@ impl Data {
     }
 }
 
-/// The images of a run, with their classes where they have any, though its generator may not ask for
-/// one.
+/// The images of a run, with their classes if they have any, even if its generator is not
+/// conditional.
 fn wanted(config: &Config) -> Result<Wanted> {
     let mut wanted = config.wanted(cache_folder())?;
     if !wanted.classes {
         wanted.classes = has_classes(&wanted.source, &wanted.places);
     } else if config.class_names.is_empty() {
-        // An older run, which does not know what its classes are called.
+        // A run of an older version, whose configuration has no class names.
         wanted.class_order = ClassOrder::Bytewise;
     }
     Ok(wanted)
 }
 
-/// The test set of a data set known by name, beside the run's images or where this machine has it.
+/// The test set of a named data set: from the folder of the run's images, or else from the search
+/// paths of this machine.
 fn test_of(kind: DatasetKind, config: &Config, wanted: &Wanted) -> Result<Option<Dataset>> {
     let folders = [config.data_dir.as_deref(), None];
     for folder in &folders[usize::from(config.data_dir.is_none())..] {
@@ -112,14 +113,14 @@ fn test_of(kind: DatasetKind, config: &Config, wanted: &Wanted) -> Result<Option
     Ok(None)
 }
 
-/// The images of a folder, of the very size of the generator's; with classes where some are asked
-/// for.
+/// The images of a reference folder, which must have the generator's size; with classes if
+/// `--labels` selects some.
 fn others(args: &Args, folder: &Path, wanted: &Wanted) -> Result<Dataset> {
     let text = folder.to_string_lossy();
     let source = Source::typed(&text)
         .or_else(|problem| refuse("--reference", format!("{text} is {problem}")))?;
     let places = source.places(None);
-    let classes = wanted.classes && args.noise.asks_for_classes();
+    let classes = wanted.classes && args.noise.has_labels();
     let others = Wanted { source, places, exact: true, classes, cache: None, ..wanted.clone() };
     Ok(others.load(&|_, _| ())?)
 }

@@ -17,7 +17,7 @@ use gan_cuda::run::snapshot;
 use super::device::AnyDevice;
 use super::display::{is_terminal, warn};
 use super::json::print_json;
-use super::stages::Bar;
+use super::progress::EvaluationBar;
 use crate::cli::error::Result;
 use data::Data;
 pub use flags::Args;
@@ -25,10 +25,10 @@ pub use flags::Args;
 /// Scores a generator.
 pub fn run(args: &Args) -> Result<()> {
     let (folder, checkpoint) = args.checkpoint.load()?;
-    let config = data::placed(&args.data, snapshot::config(&checkpoint)?)?;
+    let config = data::with_data_flags(&args.data, snapshot::config(&checkpoint)?)?;
     let classes = args.noise.classes(&config)?;
     let statistics = args.noise.statistics(&config, args.count)?;
-    let chosen = args.place.open(config.conv)?;
+    let chosen = args.device.open(config.conv)?;
     let data = Data::load(args, &checkpoint, &config)?;
     let job =
         Job { args, folder, checkpoint, config, classes, statistics, data, reason: chosen.reason };
@@ -38,7 +38,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
 }
 
-/// A generator about to be scored, on whatever device.
+/// An evaluation, ready to run on any device.
 struct Job<'a> {
     args: &'a Args,
     folder: PathBuf,
@@ -47,23 +47,24 @@ struct Job<'a> {
     classes: Vec<u32>,
     statistics: Statistics,
     data: Data,
-    /// Why it is this device.
+    /// Why this device was chosen.
     reason: Option<String>,
 }
 
 impl Job<'_> {
     fn run(self, device: impl Device) -> Result<()> {
         self.banner(&device);
-        let rows = match self.statistics {
+        let batch_size = match self.statistics {
             Statistics::Running => self.config.gan.batch_size.min(self.args.count),
             Statistics::Batch => self.args.count,
         };
-        let eyes = device.new_stream().map_err(gan_cuda::Error::from)?;
-        let mut sampler = snapshot::sampler(device, &self.checkpoint, &self.config, rows)?;
-        let bar = Bar::new(!self.args.json && is_terminal());
-        let evaluation = evaluate(&mut sampler, &eyes, &self.task(), &mut |stage, done, all| {
-            bar.show(stage, done, all);
-        });
+        let feature_device = device.new_stream().map_err(gan_cuda::Error::from)?;
+        let mut sampler = snapshot::sampler(device, &self.checkpoint, &self.config, batch_size)?;
+        let bar = EvaluationBar::new(!self.args.json && is_terminal());
+        let evaluation =
+            evaluate(&mut sampler, &feature_device, &self.task(), &mut |stage, done, all| {
+                bar.show(stage, done, all);
+            });
         bar.finish();
         let evaluation = evaluation?;
         warn(evaluation.warning());
@@ -90,7 +91,7 @@ impl Job<'_> {
             seed: self.seed(),
             statistics: self.statistics,
             classes: &self.classes,
-            threads: self.args.place.threads(),
+            threads: self.args.device.threads(),
             cache: self.data.cache.as_deref(),
         }
     }

@@ -1,4 +1,4 @@
-//! What an evaluation prints: a banner and a table, or JSON.
+//! The output of an evaluation: a banner and a table, or JSON.
 
 use gan_cuda::device::Device;
 use gan_cuda::eval::evaluation::Evaluation;
@@ -12,10 +12,10 @@ use super::flags::Reference;
 use crate::cli::display::print_wrapped;
 use crate::cli::error::Result;
 
-/// A column: its title, and what it says of a row; nothing where that is not measured.
+/// A column: its title, and its text for a row; `None` if the score is missing.
 type Column = (&'static str, fn(&ScoreRow, &[String]) -> Option<String>);
 
-/// The columns, in blocks that are narrow enough for a terminal.
+/// The columns, in blocks that fit into a terminal.
 const BLOCKS: [&[Column]; 3] = [
     &[
         ("fidelity (95 %)", |row, _| fidelity(row)),
@@ -34,23 +34,23 @@ const BLOCKS: [&[Column]; 3] = [
     &[
         ("KL", |row, _| row.histogram_kl.map(|x| format!("{x:.4}"))),
         ("rarest class", rarest),
-        ("NDB", |row, _| row.ndb.map(|share| format!("{share:.2}"))),
+        ("NDB", |row, _| row.ndb.map(|fraction| format!("{fraction:.2}"))),
     ],
 ];
 
 fn fidelity(row: &ScoreRow) -> Option<String> {
-    let percent = |share: f64| format!("{:.1}", 100.0 * share);
+    let percent = |fraction: f64| format!("{:.1}", 100.0 * fraction);
     let [low, high] = [row.class_fidelity_low?, row.class_fidelity_high?].map(percent);
     Some(format!("{} % ({low}–{high})", percent(row.class_fidelity?)))
 }
 
 fn rarest(row: &ScoreRow, names: &[String]) -> Option<String> {
-    let (class, share) = (row.rarest_class?, row.rarest_share?);
+    let (class, fraction) = (row.rarest_class?, row.rarest_share?);
     let name = names.get(class as usize).cloned().unwrap_or_else(|| class.to_string());
-    Some(format!("{name}, {:.1} %", 100.0 * share))
+    Some(format!("{name}, {:.1} %", 100.0 * fraction))
 }
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Serialize)]
 pub(super) struct Report<'a> {
     generator: ScoreRow,
@@ -59,7 +59,7 @@ pub(super) struct Report<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     classifier_error: Option<f64>,
     checkpoint: String,
-    /// A file, where the generator's weights are not the checkpoint's.
+    /// The file of `--generator`.
     #[serde(skip_serializing_if = "Option::is_none")]
     weights: Option<String>,
     preset: &'a str,
@@ -102,33 +102,33 @@ impl Job<'_> {
         if self.args.json {
             return;
         }
-        say!("gan-cuda {}, preset {}", env!("CARGO_PKG_VERSION"), self.config.preset);
-        say!("from      {}", self.folder.display());
+        print_line!("gan-cuda {}, preset {}", env!("CARGO_PKG_VERSION"), self.config.preset);
+        print_line!("from      {}", self.folder.display());
         if let Some(weights) = self.args.checkpoint.generator() {
-            say!("weights   {}", weights.display());
+            print_line!("weights   {}", weights.display());
         }
-        say!("device    {}", device.describe());
+        print_line!("device    {}", device.describe());
         if let Some(reason) = &self.reason {
-            say!("          {reason}");
+            print_line!("          {reason}");
         }
-        say!("images    {}, seed {}", grouped(self.args.count as u64), self.seed());
+        print_line!("images    {}, seed {}", grouped(self.args.count as u64), self.seed());
     }
 
     pub(super) fn print(&self, evaluation: &Evaluation) {
         let count = grouped(evaluation.reference_count as u64);
-        let (set, real) = (self.reference_in_words(), grouped(evaluation.real_count as u64));
-        print_wrapped(&format!("reference {count} images: {set}; as real ones, {real} others"));
+        let (set, real) = (self.reference_description(), grouped(evaluation.real_count as u64));
+        print_wrapped(&format!(
+            "reference {count} images: {set}; row real: {real} other real images"
+        ));
         if let Some(error) = evaluation.classifier_error {
             let percent = 100.0 * error;
-            say!(
-                "          the classifier takes {percent:.2} % of held-out images for another class"
-            );
+            print_line!("          classifier error on held-out images: {percent:.2} %");
         }
         for block in BLOCKS {
             self.print_block(block, evaluation);
         }
         if !evaluation.missing.is_empty() {
-            say!("");
+            print_line!("");
         }
         for missing in &evaluation.missing {
             let advice = match (self.kind(), &self.data.cache) {
@@ -163,23 +163,23 @@ impl Job<'_> {
             cells.max().unwrap_or(0).max(title.chars().count())
         };
         let titles = shown.iter().map(|column| format!("  {:>1$}", column.0, width(column)));
-        say!("");
-        say!("{:9}{}", "", titles.collect::<String>());
+        print_line!("");
+        print_line!("{:9}{}", "", titles.collect::<String>());
         for (i, (name, _)) in rows.iter().enumerate() {
             let cells = shown.iter().map(|column| format!("  {:>1$}", column.1[i], width(column)));
-            say!("{name:9}{}", cells.collect::<String>());
+            print_line!("{name:9}{}", cells.collect::<String>());
         }
     }
 
-    fn reference_in_words(&self) -> String {
+    fn reference_description(&self) -> String {
         let set = &self.data.training.name;
         let whole = self.kind().is_some() || self.data.test.is_some();
         match (&self.args.reference, whole) {
             (Reference::Test, true) => format!("the test images of {set}"),
             (Reference::Test, false) => {
-                format!("half of {set}, which its classifier, if any, has not learnt from")
+                format!("half of {set}, on which no classifier was trained")
             }
-            (Reference::Train, true) => format!("images of {set} that were learnt from"),
+            (Reference::Train, true) => format!("training images of {set}"),
             (Reference::Train, false) => format!("the other half of {set}"),
             (Reference::Folder(folder), _) => folder.display().to_string(),
         }

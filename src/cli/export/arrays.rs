@@ -13,51 +13,51 @@ use super::flags::Args;
 use super::{Source, Written, write};
 use crate::cli::device::AnyDevice;
 use crate::cli::error::Result;
-use crate::cli::images::Drawing;
+use crate::cli::images::ImageSpec;
 
-/// Images about to be drawn.
+/// The images to generate, and the files to write.
 pub(super) struct Arrays {
-    drawing: Drawing,
+    spec: ImageSpec,
     seed: u64,
     images: PathBuf,
-    /// Where there are classes.
+    /// Only if the GAN is conditional.
     labels: Option<PathBuf>,
-    /// Why it is this device.
+    /// Why this device was chosen.
     reason: Option<String>,
 }
 
 impl Arrays {
-    /// What `--numpy` asks for, if it was given, and what draws it; makes sure that it can be drawn
-    /// and written.
+    /// What `--numpy` asks for, if it was given, and the device. Checks that the images can be
+    /// generated and written.
     pub(super) fn new(args: &Args, config: &Config) -> Result<Option<(Self, AnyDevice)>> {
         let Some(images) = args.files.numpy.clone() else { return Ok(None) };
         let classes = args.images.noise.classes(config)?;
         let grid = args.images.grid(standard_grid(config.sample_grid, &classes));
-        let drawing = args.images.drawing(config, grid, &classes)?;
+        let spec = args.images.spec(config, grid, &classes)?;
         let seed = args.images.noise.seed.unwrap_or(config.seed);
         let labels = args.files.labels().filter(|_| config.gan.classes.is_some());
-        let chosen = args.place.open(config.conv)?;
+        let chosen = args.device.open(config.conv)?;
         for path in labels.iter().chain([&images]) {
             check_writable(path)?;
         }
-        let arrays = Self { drawing, seed, images, labels, reason: chosen.reason };
+        let arrays = Self { spec, seed, images, labels, reason: chosen.reason };
         Ok(Some((arrays, chosen.device)))
     }
 
-    /// Draws and writes.
+    /// Generates and writes the arrays.
     pub(super) fn write(
         &self,
         device: AnyDevice,
         source: &Source,
-        speaks: bool,
+        verbose: bool,
     ) -> Result<Vec<Written>> {
         let images = match device {
-            AnyDevice::Cpu(cpu) => self.draw(cpu, source, speaks)?,
-            AnyDevice::Cuda(cuda) => self.draw(*cuda, source, speaks)?,
+            AnyDevice::Cpu(cpu) => self.write_images(cpu, source, verbose)?,
+            AnyDevice::Cuda(cuda) => self.write_images(*cuda, source, verbose)?,
         };
         let mut files = vec![images];
         if let Some(path) = &self.labels {
-            let labels = &self.drawing.arrangement.labels;
+            let labels = &self.spec.arrangement.labels;
             let mut bytes = npy_header("<i8", &[labels.len()]);
             bytes.extend(labels.iter().flat_map(|&label| i64::from(label).to_le_bytes()));
             files.push(write("labels", path, &bytes)?);
@@ -65,16 +65,16 @@ impl Arrays {
         Ok(files)
     }
 
-    /// Writes images as they are drawn: all of them may be more than memory holds.
-    fn draw(&self, device: impl Device, source: &Source, speaks: bool) -> Result<Written> {
-        let Drawing { arrangement, statistics, rows } = &self.drawing;
-        if speaks {
-            say!("device    {}", device.describe());
-            self.reason.iter().for_each(|reason| say!("          {reason}"));
-            say!("images    {}, seed {}", arrangement.count, self.seed);
+    /// Writes images batch by batch: all of them may not fit into memory.
+    fn write_images(&self, device: impl Device, source: &Source, verbose: bool) -> Result<Written> {
+        let ImageSpec { arrangement, statistics, batch_size } = &self.spec;
+        if verbose {
+            print_line!("device    {}", device.describe());
+            self.reason.iter().for_each(|reason| print_line!("          {reason}"));
+            print_line!("images    {}, seed {}", arrangement.count, self.seed);
         }
         let Source { checkpoint, config, .. } = source;
-        let mut sampler = snapshot::sampler(device, checkpoint, config, *rows)?;
+        let mut sampler = snapshot::sampler(device, checkpoint, config, *batch_size)?;
         let noise = sampler.noise(arrangement.count, self.seed)?;
         let image = config.gan.image;
         let extents = [arrangement.count, image.channels, image.height, image.width];

@@ -6,14 +6,14 @@ use clap::Arg;
 use gan_cuda::run::checkpoint::Checkpoint;
 
 use crate::cli::checkpoint::CheckpointArgs;
-use crate::cli::device::PlaceArgs;
-use crate::cli::ending::has_ending;
+use crate::cli::device::DeviceArgs;
 use crate::cli::error::{Result, refuse};
+use crate::cli::extension::has_extension;
 use crate::cli::images::ImageArgs;
-use crate::cli::ranges::may_be_negative;
+use crate::cli::value_parsers::may_be_negative;
 
-/// The heading of the flags that say how images are drawn.
-const IMAGES: &str = "Images, with --numpy";
+/// The heading of the flags for generated images.
+const IMAGES: &str = "Images (with --numpy)";
 
 /// Flags of `export`.
 #[derive(clap::Args)]
@@ -23,42 +23,42 @@ const IMAGES: &str = "Images, with --numpy";
 #[command(override_usage = "\
     gan-cuda export [OPTIONS] --onnx|--safetensors|--numpy FILE [CHECKPOINT]")]
 #[command(after_help = "\
-At least one FILE is named; an older one is replaced. Weights are taken as the checkpoint holds \
-them. --numpy without other flags writes the images that sample draws.")]
+Give at least one FILE; an existing file is replaced. Weights are exported unchanged. --numpy \
+without other image flags writes the same images as sample.")]
 pub struct Args {
     #[command(flatten)]
     pub(super) checkpoint: CheckpointArgs,
     #[command(flatten)]
     pub(super) files: FileArgs,
-    /// Say nothing but errors
+    /// Print errors only
     #[arg(short, long)]
     pub(super) quiet: bool,
-    /// Print one line of JSON
+    /// Print the result as one line of JSON
     #[arg(long)]
     pub(super) json: bool,
     #[command(flatten, next_help_heading = IMAGES)]
     pub(super) images: ImageArgs,
     #[command(flatten, next_help_heading = IMAGES)]
-    pub(super) place: PlaceArgs,
+    pub(super) device: DeviceArgs,
 }
 
-/// What is written.
+/// The files to write.
 #[derive(clap::Args)]
 #[group(required = true, multiple = true)]
 pub(super) struct FileArgs {
-    /// The generator as an ONNX model: noise, and labels where there are classes, to images
+    /// Write the generator as an ONNX model: its inputs are noise and, if conditional, labels
     #[arg(long, value_name = "FILE.onnx")]
     pub(super) onnx: Option<PathBuf>,
-    /// The generator's weights alone, under PyTorch's names
+    /// Write only the generator's weights, with the keys of PyTorch's state_dict
     #[arg(long, value_name = "FILE.safetensors")]
     pub(super) safetensors: Option<PathBuf>,
-    /// Images as a NumPy array of f32 from -1 to 1, (N, channels, height, width); where there are
-    /// classes, their labels beside it as FILE-labels.npy, i64
+    /// Write images as a NumPy array of shape (N, channels, height, width), f32 in [-1, 1]; if the
+    /// GAN is conditional, also their labels as FILE-labels.npy, i64
     #[arg(long, value_name = "FILE.npy")]
     pub(super) numpy: Option<PathBuf>,
 }
 
-/// A flag about images makes no sense without images.
+/// Makes the image flags require `--numpy`.
 fn for_numpy(flag: Arg) -> Arg {
     match flag.get_help_heading() {
         Some(IMAGES) => flag.requires("numpy"),
@@ -67,22 +67,21 @@ fn for_numpy(flag: Arg) -> Arg {
 }
 
 impl FileArgs {
-    /// Makes sure that each file may bear its name. With an ending for each kind no two of them are
-    /// the same file.
+    /// Checks the name of each file. Each format has its own extension, so no two names are equal.
     pub(super) fn check(&self) -> Result<()> {
-        for (flag, path, ending) in [
+        for (flag, path, extension) in [
             ("--onnx", &self.onnx, "onnx"),
             ("--safetensors", &self.safetensors, "safetensors"),
             ("--numpy", &self.numpy, "npy"),
         ] {
             if let Some(path) = path {
-                check_name(flag, path, ending)?;
+                check_name(flag, path, extension)?;
             }
         }
         Ok(())
     }
 
-    /// Where labels go: `digits-labels.npy` beside `digits.npy`.
+    /// The file of the labels: `digits-labels.npy` next to `digits.npy`.
     pub(super) fn labels(&self) -> Option<PathBuf> {
         let images = self.numpy.as_deref()?;
         let mut name = images.file_stem()?.to_owned();
@@ -91,13 +90,15 @@ impl FileArgs {
     }
 }
 
-fn check_name(flag: &'static str, path: &Path, ending: &str) -> Result<()> {
-    let place = path.display();
-    if !has_ending(path, ending) {
-        return refuse(flag, format!("{place} has another ending: end the name in .{ending}"));
+fn check_name(flag: &'static str, path: &Path, extension: &str) -> Result<()> {
+    let name = path.display();
+    if !has_extension(path, extension) {
+        let problem = format!("{name} has the wrong extension: use .{extension}");
+        return refuse(flag, problem);
     }
     if path.parent().is_some_and(Checkpoint::is_complete_at) {
-        return refuse(flag, format!("{place} would lie in a checkpoint: name another folder"));
+        let problem = format!("{name} would be inside a checkpoint: choose another folder");
+        return refuse(flag, problem);
     }
     Ok(())
 }

@@ -19,14 +19,14 @@ use arrays::Arrays;
 pub use flags::Args;
 use flags::FileArgs;
 
-/// A checkpoint, and what its run was.
+/// A checkpoint and the configuration of its run.
 struct Source {
     folder: PathBuf,
     checkpoint: Checkpoint,
     config: Config,
 }
 
-/// What was done, for `--json`.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct Report {
     checkpoint: String,
@@ -43,7 +43,7 @@ struct Written {
     bytes: usize,
 }
 
-/// Exports. Nothing is written before all is known to be well.
+/// Exports. Nothing is written before everything has been checked.
 pub fn run(args: &Args) -> Result<()> {
     args.files.check()?;
     let (folder, checkpoint) = args.checkpoint.load()?;
@@ -51,23 +51,25 @@ pub fn run(args: &Args) -> Result<()> {
     let source = Source { folder, checkpoint, config };
     let arrays = Arrays::new(args, &source.config)?;
     let weights = weights(&args.files, &Generator::of(&source.checkpoint, &source.config)?)?;
-    let speaks = !args.quiet && !args.json;
-    if speaks {
-        say!("gan-cuda {}, preset {}", env!("CARGO_PKG_VERSION"), source.config.preset);
-        say!("from      {}", source.folder.display());
+    let verbose = !args.quiet && !args.json;
+    if verbose {
+        print_line!("gan-cuda {}, preset {}", env!("CARGO_PKG_VERSION"), source.config.preset);
+        print_line!("from      {}", source.folder.display());
         if let Some(weights) = args.checkpoint.generator() {
-            say!("weights   {}", weights.display());
+            print_line!("weights   {}", weights.display());
         }
     }
     let mut files = match arrays {
-        Some((arrays, device)) => arrays.write(device, &source, speaks)?,
+        Some((arrays, device)) => arrays.write(device, &source, verbose)?,
         None => Vec::new(),
     };
     for (kind, path, bytes) in weights {
         files.push(write(kind, path, &bytes)?);
     }
-    if speaks {
-        files.iter().for_each(|file| say!("wrote     {}, {}", file.path, text::bytes(file.bytes)));
+    if verbose {
+        files
+            .iter()
+            .for_each(|file| print_line!("wrote     {}, {}", file.path, text::bytes(file.bytes)));
     }
     if args.json {
         print_json(&report(&source, files)?)?;
@@ -75,7 +77,7 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The files of weights that were asked for: kind, place, bytes.
+/// The requested files of weights: format, path, bytes.
 fn weights<'a>(
     files: &'a FileArgs,
     generator: &Generator,

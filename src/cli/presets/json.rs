@@ -1,4 +1,4 @@
-//! A GAN as `--json` prints it.
+//! The output of `--json`.
 
 use gan_cuda::data::Source;
 use gan_cuda::gan::Model;
@@ -8,20 +8,20 @@ use gan_cuda::nn::{Layer, NetworkSpec};
 use gan_cuda::run::config::Config;
 use serde::Serialize;
 
-/// A GAN with all that is known of it. Names and spellings are those of `config.toml`.
+/// A GAN with all its settings. Keys and values are those of `config.toml`.
 #[derive(Serialize)]
 pub(super) struct Row<'a> {
     name: &'a str,
     summary: &'a str,
     source: &'a str,
     notes: &'a [String],
-    /// What it learns from unless told otherwise; none for images of one's own.
+    /// The default data set; `None` if it must be given.
     dataset: &'a Option<Source>,
     epochs: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     iterations: Option<u32>,
     sample_interval: Interval,
-    /// Whether an epoch's short last batch is left out.
+    /// Whether an epoch's incomplete last batch is dropped.
     drop_last: bool,
     settings: &'a Settings,
     generator: Network,
@@ -31,17 +31,17 @@ pub(super) struct Row<'a> {
 #[derive(Serialize)]
 struct Network {
     parameters: usize,
-    /// Numbers in a row of the input, without a label's.
+    /// Input features per sample, without the label's embedding.
     inputs: usize,
-    /// Rows and columns of the labels' table, if there is one.
+    /// Rows and columns of the embedding table, if there is one.
     label_embedding: Option<[usize; 2]>,
     /// The layers, in order.
     layers: Vec<String>,
-    /// The linear layers and convolutions with what belongs to each.
+    /// Linear layers and convolutions, each with the layers that follow it.
     blocks: Vec<Block>,
 }
 
-/// Extents are features, or channels of an image.
+/// Inputs and outputs are features, or channels of an image.
 #[derive(Serialize)]
 struct Block {
     inputs: usize,

@@ -19,19 +19,19 @@ use crate::cli::error::{Error, Result};
 /// Flags of `presets`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Preset to show in full, or a TOML file of one's own
+    /// Preset to show in full, or your own TOML file
     #[arg(value_name = "NAME|FILE", value_parser = PresetOrFile, hide_possible_values = true)]
     name: Option<String>,
-    /// Print the TOML file of one, layer by layer; edit it, and train it with train --config FILE
+    /// Print the preset as a TOML file that you can edit and train with train --config FILE
     #[arg(long, requires = "name", conflicts_with = "json")]
     toml: bool,
-    /// Print one line of JSON: of a preset all values, and both networks with their layers; an
-    /// array of all presets where none is named
+    /// Print one line of JSON: the settings of the preset and the layers of both networks; without
+    /// NAME, an array of all presets
     #[arg(long)]
     json: bool,
 }
 
-/// Takes any text, and offers the presets' names where a shell completes.
+/// Accepts any text, and offers the names of the presets for shell completion.
 #[derive(Clone)]
 struct PresetOrFile;
 
@@ -53,7 +53,7 @@ impl TypedValueParser for PresetOrFile {
     }
 }
 
-/// Prints the table, or one row in full.
+/// Prints the list of presets, or one preset in full.
 pub fn run(args: &Args) -> Result<()> {
     match (&args.name, args.json) {
         (None, false) => list(),
@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The preset of a name, or the GAN of a file.
+/// The preset with this name, or the GAN in this file.
 fn find(name: &str) -> Result<Config> {
     match preset::find(name) {
         Some(preset) => Ok(Config::of_preset(preset)?),
@@ -79,7 +79,7 @@ fn find(name: &str) -> Result<Config> {
     }
 }
 
-/// The TOML file of a GAN; a preset's with its own arrangement.
+/// The TOML file of a GAN; for a preset, its original file.
 fn text(name: &str, config: &Config) -> Result<String> {
     match preset::find(name) {
         Some(preset) => Ok(preset.text.to_owned()),
@@ -99,55 +99,55 @@ fn print_all() -> Result<()> {
 
 fn list() {
     for preset in preset::presets() {
-        say!("{:14} {}", preset.name, preset.summary);
+        print_line!("{:14} {}", preset.name, preset.summary);
     }
-    say!("");
-    say!("`gan-cuda presets NAME` shows layers, losses and source.");
+    print_line!("");
+    print_line!("`gan-cuda presets NAME` shows the layers, loss and source of a preset.");
 }
 
 fn show(config: &Config) -> Result<()> {
     let (model, settings) = (config.model()?, &config.gan);
-    say!("{}", config.title());
+    print_line!("{}", config.title());
     if !config.source.is_empty() {
-        say!("source: {}", config.source);
+        print_line!("source: {}", config.source);
     }
-    say!("");
+    print_line!("");
     network("generator", model.generator());
     network("discriminator", model.discriminator());
     let loss = match settings.loss {
         Loss::BceLogits => "binary cross-entropy on logits",
-        Loss::Bce => "binary cross-entropy of a sigmoid, saturating as PyTorch's BCELoss",
-        Loss::Mse => "squared error",
+        Loss::Bce => "binary cross-entropy after a sigmoid, saturating like PyTorch's BCELoss",
+        Loss::Mse => "mean squared error",
     };
     let fakes = match settings.fakes {
         Fakes::Same => "both updates use the same generated images",
-        Fakes::Fresh => "the second update draws new noise",
+        Fakes::Fresh => "the second update samples new noise",
     };
     let order = match settings.order {
         Order::DFirst => "discriminator, then generator",
         Order::GFirst => "generator, then discriminator",
     };
-    say!("loss       {loss}; the discriminator's is {}·(real + fake)", settings.d_loss_scale);
-    say!("updates    {order}; {fakes}");
-    say!("noise      {} numbers, {}", settings.latent_dim, settings.latent);
-    say!("Adam       lr {}, betas ({}, {})", settings.lr, settings.b1, settings.b2);
-    say!(
-        "batch      {}; an epoch's short last batch is {}",
+    print_line!("loss       {loss}; discriminator loss {}·(real + fake)", settings.d_loss_scale);
+    print_line!("updates    {order}; {fakes}");
+    print_line!("latent     dimension {}, {}", settings.latent_dim, settings.latent);
+    print_line!("Adam       lr {}, betas ({}, {})", settings.lr, settings.b1, settings.b2);
+    print_line!(
+        "batch      {}; an incomplete last batch of an epoch is {}",
         settings.batch_size,
         if settings.drop_last { "dropped" } else { "kept" }
     );
-    say!("init       {}", settings.init);
-    say!("length     {}, samples every {}", length(config), config.sample_interval);
-    let none = || "none: give --dataset".to_owned();
+    print_line!("init       {}", settings.init);
+    print_line!("length     {}, samples every {}", length(config), config.sample_interval);
+    let none = || "no default (give --dataset)".to_owned();
     let data = config.dataset.as_ref().map_or_else(none, ToString::to_string);
-    say!("data       {data}, {}", settings.image);
+    print_line!("data       {data}, {}", settings.image);
     for note in &config.notes {
-        say!("note       {note}");
+        print_line!("note       {note}");
     }
     Ok(())
 }
 
-/// After what the run ends: the first of what is given.
+/// The length of a run, which ends at the first limit.
 fn length(config: &Config) -> String {
     let epochs = config.epochs.map(|epochs| format!("{epochs} epochs"));
     let iterations = config.iterations.map(|iterations| format!("{iterations} iterations"));
@@ -155,25 +155,25 @@ fn length(config: &Config) -> String {
 }
 
 fn network(name: &str, spec: &NetworkSpec) {
-    say!("{name}, {} parameters", spec.parameters());
+    print_line!("{name}, {} parameters", spec.parameters());
     if let Some(label) = spec.input().label {
-        let place = if label.first { "before" } else { "behind" };
-        say!("  Embedding({0}, {0}), {place} the input", label.classes);
+        let position = if label.first { "before" } else { "after" };
+        print_line!("  Embedding({0}, {0}), {position} the input", label.classes);
     }
     let mut places = spec.layer_indices();
     let mut inputs = spec.inputs().iter();
     for Sequence { view, layers, .. } in spec.sequences() {
         if let Some(view) = view {
-            say!("      viewed as {view}");
+            print_line!("      view as {view}");
         }
         for (layer, (place, input)) in layers.iter().zip((&mut places).zip(&mut inputs)) {
-            let behind = input.after(*layer).filter(|behind| behind != input);
-            let image = behind.filter(|behind| {
-                matches!((input, behind), (Shape::Image(_), _) | (_, Shape::Image(_)))
+            let output = input.after(*layer).filter(|output| output != input);
+            let image = output.filter(|output| {
+                matches!((input, output), (Shape::Image(_), _) | (_, Shape::Image(_)))
             });
-            let behind = image.map_or(String::new(), |image| format!(" → {image}"));
-            say!("  {place:>2}  {layer}{behind}");
+            let output = image.map_or(String::new(), |image| format!(" → {image}"));
+            print_line!("  {place:>2}  {layer}{output}");
         }
     }
-    say!("");
+    print_line!("");
 }

@@ -1,5 +1,5 @@
-//! The folders that images and frames go to, each file of its own: images of two kinds, or of two
-//! commands, must not mix.
+//! The output folders of `--separate` and `--frames`. They must be new or empty, so that the files
+//! of two flags or two commands are never mixed.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -11,29 +11,29 @@ use super::flags::OutputArgs;
 use crate::cli::error::{Error, Result, refuse};
 
 impl OutputArgs {
-    /// Makes sure that the folders are new or empty, and that nothing else goes there.
+    /// Checks that the folders are new or empty, and that no other output goes there.
     pub(super) fn check_folders(&self) -> Result<()> {
         let folders: Vec<_> = self.folders().collect();
         if let [separate, frames] = folders[..]
-            && place(separate)? == place(frames)?
+            && canonical(separate)? == canonical(frames)?
         {
             let folder = frames.display();
-            let problem = format!("is the folder of --separate too: {folder}; name another one");
+            let problem = format!("is also the folder of --separate: {folder}; give another one");
             return refuse("--frames", problem);
         }
-        let of_out = self.out.as_deref().and_then(Path::parent).map(place).transpose()?;
+        let out_folder = self.out.as_deref().and_then(Path::parent).map(canonical).transpose()?;
         for folder in &folders {
             expect_empty(folder)?;
-            if of_out == Some(place(folder)?) {
+            if out_folder == Some(canonical(folder)?) {
                 let folder = folder.display();
-                return refuse("--out", format!("would lie among the files in {folder}"));
+                return refuse("--out", format!("would be among the files in {folder}"));
             }
         }
         Ok(())
     }
 
-    /// Makes them.
-    pub(super) fn make_folders(&self) -> Result<()> {
+    /// Creates the folders.
+    pub(super) fn create_folders(&self) -> Result<()> {
         for folder in self.folders() {
             fs::create_dir_all(folder).map_err(FileError::at("create", folder))?;
         }
@@ -45,11 +45,11 @@ impl OutputArgs {
     }
 }
 
-/// The same for the same folder, whether or not it is there.
-fn place(folder: &Path) -> Result<PathBuf, FileError> {
+/// A path that is equal for equal folders, whether or not they exist.
+fn canonical(folder: &Path) -> Result<PathBuf, FileError> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let place = fs::canonicalize(folder).or_else(|_| absolute(folder));
-    place.map(|place| place.components().collect()).map_err(FileError::at("find", folder))
+    let path = fs::canonicalize(folder).or_else(|_| absolute(folder));
+    path.map(|path| path.components().collect()).map_err(FileError::at("find", folder))
 }
 
 fn expect_empty(folder: &Path) -> Result<()> {

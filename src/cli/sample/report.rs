@@ -1,4 +1,4 @@
-//! What was drawn, as `--json` prints it.
+//! The output of `--json`.
 
 use std::path::Path;
 
@@ -15,18 +15,18 @@ pub(super) struct Report {
     preset: String,
     device: String,
     count: usize,
-    /// One, or the two that the way is between.
+    /// One seed, or the two seeds of an interpolation.
     seeds: Vec<u64>,
-    /// An image each; none where the preset has no classes.
+    /// One per image; empty if the GAN is not conditional.
     labels: Vec<u32>,
-    /// What the checkpoint's classes are called; none where they are only numbered.
+    /// Names of the checkpoint's classes; empty if they only have numbers.
     class_names: Vec<String>,
     files: Vec<String>,
 }
 
 impl Job<'_> {
     pub(super) fn report(&self, device: &impl Device) -> Report {
-        let arrangement = &self.request.drawing.arrangement;
+        let arrangement = &self.request.spec.arrangement;
         let text = |path: &Path| path.display().to_string();
         let separate = self.args.output.separate.iter().flat_map(|folder| {
             (0..arrangement.count).map(|number| text(&self.separate(folder, number)))
@@ -42,7 +42,7 @@ impl Job<'_> {
             count: arrangement.count,
             seeds: match self.request.noise {
                 Noise::Seed(seed) => vec![seed],
-                Noise::Between(seeds) => seeds.to_vec(),
+                Noise::Interpolated(seeds) => seeds.to_vec(),
             },
             labels: arrangement.labels.clone(),
             class_names: self.config.class_names.clone(),

@@ -1,4 +1,4 @@
-//! What the flags mean for the checkpoint at hand.
+//! Resolves the flags for a checkpoint.
 
 use std::path::{Path, PathBuf};
 
@@ -9,25 +9,25 @@ use gan_cuda::run::config::Config;
 
 use super::flags::{Args, OutputArgs};
 use super::frames::frame_grid;
-use crate::cli::ending::has_ending;
 use crate::cli::error::{Result, refuse};
-use crate::cli::images::Drawing;
+use crate::cli::extension::has_extension;
+use crate::cli::images::ImageSpec;
 
-/// The most pixels of a picture.
-const MOST_PIXELS: usize = 1 << 27;
+/// Maximum number of pixels of a picture.
+const MAX_PIXELS: usize = 1 << 27;
 
-/// What will be drawn.
+/// What to generate, and the file to write.
 pub(super) struct Request {
-    pub(super) drawing: Drawing,
+    pub(super) spec: ImageSpec,
     pub(super) noise: Noise,
     pub(super) out: Option<Out>,
 }
 
-/// The file that shows all images.
+/// The file of `--out`.
 pub(super) enum Out {
-    /// All of them at once.
+    /// A grid of all images.
     Picture(PathBuf),
-    /// Step by step.
+    /// An animation of an interpolation.
     Gif(PathBuf),
 }
 
@@ -38,36 +38,36 @@ impl Out {
     }
 }
 
-/// Where the noise comes from.
+/// The noise vectors.
 pub(super) enum Noise {
-    /// A row for each image.
+    /// One random vector per image.
     Seed(u64),
-    /// In each row of the picture the way from one seed's first row of noise to the other's.
-    Between([u64; 2]),
+    /// In each row of the grid, an interpolation between the first noise vectors of two seeds.
+    Interpolated([u64; 2]),
 }
 
 impl Args {
-    /// What to draw with a checkpoint of this configuration.
+    /// Resolves the flags for a checkpoint with this configuration.
     pub(super) fn request(&self, config: &Config) -> Result<Request> {
         let classes = self.images.noise.classes(config)?;
         let standard = standard_grid(config.sample_grid, &classes);
         let (noise, grid) = match (self.picture.interpolate, self.picture.grid) {
             (Some(seeds), _) => {
                 let grid = Grid { rows: classes.len().max(1), columns: self.picture.steps };
-                (Noise::Between(seeds), grid)
+                (Noise::Interpolated(seeds), grid)
             }
             (None, grid) => {
                 let seed = self.images.noise.seed.unwrap_or(config.seed);
                 (Noise::Seed(seed), grid.unwrap_or_else(|| self.images.grid(standard)))
             }
         };
-        let drawing = self.images.drawing(config, grid, &classes)?;
+        let spec = self.images.spec(config, grid, &classes)?;
         let out = self.out()?;
         self.check_size(config.gan.image, grid, out.as_ref())?;
-        Ok(Request { drawing, noise, out })
+        Ok(Request { spec, noise, out })
     }
 
-    /// The file of all images, if there is to be one.
+    /// The file of `--out` or its default; `None` if only other files are requested.
     fn out(&self) -> Result<Option<Out>> {
         let OutputArgs { out, separate, frames, .. } = &self.output;
         let path = match out {
@@ -77,23 +77,23 @@ impl Args {
         };
         let refused = |problem: &str| refuse("--out", format!("{} {problem}", path.display()));
         match self.picture.interpolate {
-            _ if has_ending(path, "png") => Ok(Some(Out::Picture(path.to_owned()))),
-            Some(_) if has_ending(path, "gif") => Ok(Some(Out::Gif(path.to_owned()))),
-            None if has_ending(path, "gif") => {
-                refused("would show one step: a GIF is for --interpolate")
+            _ if has_extension(path, "png") => Ok(Some(Out::Picture(path.to_owned()))),
+            Some(_) if has_extension(path, "gif") => Ok(Some(Out::Gif(path.to_owned()))),
+            None if has_extension(path, "gif") => {
+                refused("would have a single frame: a GIF needs --interpolate")
             }
-            Some(_) => refused("is neither PNG nor GIF: end the name in .png or .gif"),
-            None => refused("is no PNG: end the name in .png"),
+            Some(_) => refused("is neither PNG nor GIF: use the extension .png or .gif"),
+            None => refused("is not a PNG: use the extension .png"),
         }
     }
 
-    /// Makes sure that the pictures fit into memory.
+    /// Checks that the pictures fit into memory.
     fn check_size(&self, image: ImageShape, grid: Grid, out: Option<&Out>) -> Result<()> {
         let check = |flag, grid: Grid, pictures: usize| {
             let (width, height) = grid::size(image, grid.rows, grid.columns);
             let pixels = width.checked_mul(height).and_then(|pixels| pixels.checked_mul(pictures));
             match pixels {
-                Some(pixels) if pixels <= MOST_PIXELS => Ok(()),
+                Some(pixels) if pixels <= MAX_PIXELS => Ok(()),
                 _ => too_large(flag, (width, height), pictures),
             }
         };
@@ -117,8 +117,8 @@ fn too_large(flag: &'static str, (width, height): (usize, usize), pictures: usiz
     refuse(
         flag,
         format!(
-            "would have {size}, more than 134 million; ask for fewer images, or for files of their \
-             own with --separate DIR alone"
+            "would have {size}, more than the maximum of 134 million; request fewer images, or \
+             write one file per image with --separate DIR alone"
         ),
     )
 }

@@ -1,4 +1,4 @@
-//! The images of a run, and what is said while they are read.
+//! The training images of a run: loading, and warnings about them.
 
 use gan_cuda::data::{
     self, ClassOrder, Dataset, FolderProblem, Origin, Source, Wanted, cache_folder,
@@ -11,10 +11,10 @@ use super::flags::Args;
 use super::resolve::absolute;
 use crate::cli::display::{Verbosity, is_terminal, warn};
 use crate::cli::error::{Error, Result, refuse};
-use crate::cli::{layers, stages};
+use crate::cli::{layers, progress};
 
-/// Gives a new run's networks the classes of its data set; those of a `--config` file must have
-/// them. Opens no image.
+/// Sets the number of classes of a new run's networks to that of the data set. The networks of a
+/// `--config` file must already match. Opens no image.
 pub(super) fn fit(args: &Args, config: &mut Config) -> Result<()> {
     match &args.config {
         Some(file) if config.gan.classes.is_some() => {
@@ -25,8 +25,8 @@ pub(super) fn fit(args: &Args, config: &mut Config) -> Result<()> {
     }
 }
 
-/// The images of a new run, which say what the configuration leaves open: where they were found,
-/// and what their classes are called. Those of a `--config` file are where its run found them.
+/// The images of a new run. Stores their location and class names in the configuration. A
+/// `--config` file already has the location.
 pub(super) fn find(args: &Args, config: &mut Config) -> Result<Dataset> {
     let given = args.data.dataset.is_some() || args.data.data_dir.is_some();
     match args.config.is_some() && !given && config.data_dir.is_some() {
@@ -35,33 +35,33 @@ pub(super) fn find(args: &Args, config: &mut Config) -> Result<Dataset> {
     }
 }
 
-/// The images that a run goes on with: from where it had them, or from where flags say, which the
-/// configuration then remembers. A run that does not know what its classes are called is older than
-/// their order.
-pub(super) fn find_again(args: &Args, config: &mut Config, was: &Config) -> Result<Dataset> {
-    let moved = (&config.dataset, &config.data_dir) != (&was.dataset, &was.data_dir);
+/// The images of a resumed run: from their previous location, or from the one in the flags, which
+/// is stored in the configuration. A configuration without class names is from a version that
+/// sorted classes byte by byte.
+pub(super) fn find_again(args: &Args, config: &mut Config, previous: &Config) -> Result<Dataset> {
+    let moved = (&config.dataset, &config.data_dir) != (&previous.dataset, &previous.data_dir);
     if let Some(expected) = config.gan.classes.filter(|_| moved) {
         let classes = classes(config)?;
         if classes != expected {
-            let problem = format!("has {classes} classes; the networks that go on have {expected}");
+            let problem = format!("has {classes} classes; the networks of the run have {expected}");
             return refuse("--dataset", problem);
         }
     }
-    let look = |config: &mut Config, order| match moved {
+    let find = |config: &mut Config, order| match moved {
         true => search(args, config, order),
         false => load(args, config, order),
     };
-    match look(config, ClassOrder::Bytewise) {
-        // A branch may learn other classes, if they are as many.
-        Err(error) if args.output.branch && is_of_other_classes(&error) => {
+    match find(config, ClassOrder::Bytewise) {
+        // A branch may use other classes, if their number is the same.
+        Err(error) if args.output.branch && has_other_classes(&error) => {
             config.class_names.clear();
-            look(config, ClassOrder::Natural)
+            find(config, ClassOrder::Natural)
         }
         found => found,
     }
 }
 
-fn is_of_other_classes(error: &Error) -> bool {
+fn has_other_classes(error: &Error) -> bool {
     let Error::Engine(error) = error else { return false };
     let other = |problem: &data::Error| {
         matches!(problem, data::Error::Folder(FolderProblem::OtherClasses { .. }))
@@ -69,7 +69,7 @@ fn is_of_other_classes(error: &Error) -> bool {
     matches!(&**error, gan_cuda::Error::Data(problem) if other(problem))
 }
 
-/// The images, from the first place of this machine that has them.
+/// Loads the images from the first search path that has them.
 fn search(args: &Args, config: &mut Config, order: ClassOrder) -> Result<Dataset> {
     let places = match config.dataset()? {
         Source::Folder(_) => return load(args, config, order),
@@ -80,12 +80,12 @@ fn search(args: &Args, config: &mut Config, order: ClassOrder) -> Result<Dataset
         Origin::Folder(folder) => Some(absolute(folder)?),
         _ => None,
     };
-    Ok(noted(args, config, data))
+    Ok(with_names_and_warnings(args, config, data))
 }
 
-/// The images, after what is to be known of them was noted and said.
-fn noted(args: &Args, config: &mut Config, data: Dataset) -> Dataset {
-    // The same images at another place may come without the names; those of a branch may be others.
+/// Stores the class names in the configuration, prints warnings, and returns the images.
+fn with_names_and_warnings(args: &Args, config: &mut Config, data: Dataset) -> Dataset {
+    // The same images in another folder may have no names; a branch may have other classes.
     let known = !data.class_names.is_empty() || args.output.branch;
     if config.gan.classes.is_some() && known {
         config.class_names.clone_from(&data.class_names);
@@ -101,34 +101,34 @@ fn classes(config: &Config) -> Result<usize> {
     Ok(source.classes(&source.places(config.data_dir.as_deref()))?)
 }
 
-/// Gives a preset's networks the classes of the data set.
+/// Sets the number of classes of a preset's networks to that of the data set.
 fn fit_classes(config: &mut Config) -> Result<()> {
     if config.gan.classes.is_none() {
         return Ok(());
     }
     let classes = classes(config)?;
-    if !CLASSES.holds(classes as u64) {
-        return refuse("--dataset", format!("has {classes} classes; there must be {CLASSES}"));
+    if !CLASSES.contains(classes as u64) {
+        return refuse("--dataset", format!("has {classes} classes; the number must be {CLASSES}"));
     }
     let given = [("--dataset", Rewrite { classes: Some(classes), ..Rewrite::default() })];
     layers::apply(&given, &config.preset, &mut config.gan)
 }
 
-/// The images of a run whose configuration says where they are, their classes in its order, or in
-/// this where it has none.
+/// Loads the images from the location in the configuration, with the classes in its order, or in
+/// `order` if it has no class names.
 fn load(args: &Args, config: &mut Config, order: ClassOrder) -> Result<Dataset> {
-    let spoken = args.verbosity() > Verbosity::Quiet;
+    let verbose = args.verbosity() > Verbosity::Quiet;
     if let Source::Folder(folder) = config.dataset()?
-        && spoken
+        && verbose
         && !is_terminal()
         && !args.dry_run
     {
-        say!("reading the images in {}", folder.display());
+        print_line!("reading the images in {}", folder.display());
     }
     let mut wanted = Wanted { keep: !args.dry_run, ..config.wanted(cache_folder())? };
     if config.class_names.is_empty() {
         wanted.class_order = order;
     }
-    let data = stages::load(&wanted, spoken && is_terminal());
-    Ok(noted(args, config, data?))
+    let data = progress::load_dataset(&wanted, verbose && is_terminal());
+    Ok(with_names_and_warnings(args, config, data?))
 }

@@ -12,29 +12,30 @@ use gan_cuda::gan::settings::{Fakes, Loss, Order};
 use gan_cuda::nn::Init;
 use gan_cuda::ranges;
 
-use crate::cli::ranges::{
+use crate::cli::aliases::{all_widths, gpus};
+use crate::cli::sizes::SizeArgs;
+use crate::cli::value_parsers::{
     Optional, channels, choice, choice_or_none, interval_or_never, may_be_negative, preset,
     run_name, within,
 };
-use crate::cli::sizes::SizeArgs;
-use crate::cli::spelling::{all_widths, gpus};
 
 /// Flags of `train`, as they were given.
 #[derive(clap::Args)]
 // So that `--lr -1` is a number out of range and not an unknown flag.
 #[command(mut_args(may_be_negative))]
 pub struct Args {
-    /// Set-up to train, of those that `gan-cuda presets` lists [default: cgan]
+    /// Preset to train; `gan-cuda presets` lists them [default: cgan]
     #[arg(long, value_name = "NAME", value_parser = preset(), hide_possible_values = true)]
     pub(super) preset: Option<String>,
-    /// Begin a run with all values of a TOML file of one's own (`presets NAME --toml` prints one to
-    /// begin with), or of another run's folder; flags override them, but for those of layers
+    /// Take all settings from a TOML file: your own (`presets NAME --toml` prints one to start
+    /// from) or that of another run (its folder or config.toml); other flags override the settings,
+    /// except for the layers
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     pub(super) config: Option<PathBuf>,
-    /// Print what the run would be, as a config.toml, and write nothing
+    /// Print the resolved config.toml of the run and write nothing
     #[arg(long)]
     pub(super) dry_run: bool,
-    /// Seed of weights, noise, labels, dropout and the order of images [default: 0]
+    /// Seed of initial weights, noise, labels, dropout and shuffling [default: 0]
     #[arg(long, value_name = "N", value_parser = within::<u64, _>(ranges::SEED))]
     pub(super) seed: Option<u64>,
     #[command(flatten)]
@@ -50,120 +51,122 @@ pub struct Args {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Data")]
 pub(super) struct DataArgs {
-    /// Images to learn from: mnist, fashion-mnist, a folder of images, whose sub-folders are the
-    /// classes of a conditional set-up, or a folder with the IDX files of a data set like MNIST, or
-    /// such a file of images, with the labels beside it [default: the preset's]
+    /// Training images: mnist; fashion-mnist; a folder of images, whose sub-folders are the classes
+    /// of a conditional GAN; a folder with IDX files like MNIST's; or one IDX file of images, with
+    /// its labels in the same folder [default: the preset's]
     #[arg(long, value_name = "NAME|DIR", value_hint = ValueHint::AnyPath, value_parser = Source::typed)]
     pub(super) dataset: Option<Source>,
-    /// Folder that holds the files of mnist or fashion-mnist; then no other place is searched
+    /// Folder with the files of mnist or fashion-mnist; no other folder is searched
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) data_dir: Option<PathBuf>,
-    /// Leave out images of a folder that cannot be read, with a warning; else the first is an error
+    /// Skip unreadable images with a warning, instead of failing at the first
     #[arg(long)]
     pub(super) skip_bad_images: bool,
-    /// Side of an image in pixels; images of other sizes are resized. For dcgan-rgb a power of two from
-    /// 16: both networks get a level for each doubling
+    /// Height and width of the images in pixels; other images are resized. For dcgan-rgb, a power
+    /// of two from 16: each doubling adds a convolution to both networks
     #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::IMAGE_SIZE))]
     pub(super) image_size: Option<usize>,
-    /// 1 (grey) or 3 (colour; grey is repeated)
+    /// Image channels: 1 (grey) or 3 (colour; grey images are repeated in each channel)
     #[arg(long, value_name = "1|3", value_parser = channels)]
     pub(super) channels: Option<usize>,
-    /// As PyTorch-GAN's scripts have it. The data set decides; this must say the same
+    /// As in PyTorch-GAN's scripts. The data set determines it; this must be the same number
     #[arg(long, value_name = "N", hide = true, value_parser = within::<usize, _>(ranges::CLASSES))]
     pub(super) n_classes: Option<usize>,
 }
 
 #[derive(clap::Args)]
-#[command(next_help_heading = "Length and place")]
+#[command(next_help_heading = "Duration and device")]
 pub(super) struct LengthArgs {
-    /// Epochs in all, from the run's beginning [default: the preset's, unless --iterations is given]
+    /// Total number of epochs, including those before a resume [default: the preset's, unless
+    /// --iterations is given]
     #[arg(long, value_name = "N", value_parser = within::<u32, _>(ranges::EPOCHS))]
     pub(super) epochs: Option<u32>,
-    /// Iterations in all, from the run's beginning; of the two, if both are given, the first reached
-    /// ends the run
+    /// Total number of iterations, including those before a resume; with --epochs, the limit
+    /// reached first ends the run
     #[arg(long, value_name = "N", value_parser = within::<u32, _>(ranges::ITERATIONS))]
     pub(super) iterations: Option<u32>,
-    /// Where to compute: auto, cpu, cuda or cuda:N [default: auto]
+    /// Device to compute on: auto, cpu, cuda or cuda:N [default: auto]
     #[arg(long, value_name = "DEVICE")]
     pub(super) device: Option<DeviceChoice>,
-    /// How exactly a GPU multiplies matrices; all else is in f32 [default: f32]
+    /// Precision of matrix multiplications on a GPU; everything else is in f32 [default: f32]
     #[arg(long, value_parser = choice::<Precision>())]
     pub(super) precision: Option<Precision>,
-    /// Queue the work of an iteration piece by piece, not as one CUDA graph; results are the same
+    /// Launch kernels one by one instead of as one CUDA graph; results are identical
     #[arg(long)]
     pub(super) no_graph: bool,
-    /// CPU threads; results do not depend on it [default: physical cores of a NUMA node, at most 16]
+    /// Number of CPU threads; results do not depend on it [default: physical cores of a NUMA node,
+    /// at most 16]
     #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::THREADS))]
     pub(super) threads: Option<usize>,
-    /// How the CPU computes convolutions [default: direct]
+    /// Convolution algorithm on the CPU [default: direct]
     #[arg(long, value_parser = choice::<ConvolutionForm>())]
     pub(super) conv: Option<ConvolutionForm>,
-    /// As PyTorch's DCGAN example has it
+    /// As in PyTorch's DCGAN example
     #[arg(long, value_name = "N", hide = true, value_parser = gpus)]
     pub(super) ngpu: Option<usize>,
-    /// As PyTorch's scripts have it: processes that load images, of which none are needed here
+    /// As in PyTorch's scripts: number of data loading processes; ignored
     #[arg(long, value_name = "N", hide = true)]
     workers: Option<u32>,
 }
 
 #[derive(clap::Args)]
-#[command(next_help_heading = "Values of the set-up [default: the preset's]")]
+#[command(next_help_heading = "Model and training (override the preset)")]
 pub(super) struct ValueArgs {
     #[command(flatten)]
     pub(super) sizes: SizeArgs,
     /// Adam's learning rate
     #[arg(long, value_name = "RATE", value_parser = within::<f64, _>(ranges::LEARNING_RATE))]
     pub(super) lr: Option<f64>,
-    /// Adam's decay of the mean of gradients
-    #[arg(long, value_name = "B1", value_parser = within::<f64, _>(ranges::SHARE))]
+    /// Adam's beta1: decay rate of the first moment
+    #[arg(long, value_name = "B1", value_parser = within::<f64, _>(ranges::FRACTION))]
     pub(super) b1: Option<f64>,
-    /// Adam's decay of the mean of squared gradients
-    #[arg(long, value_name = "B2", value_parser = within::<f64, _>(ranges::SHARE))]
+    /// Adam's beta2: decay rate of the second moment
+    #[arg(long, value_name = "B2", value_parser = within::<f64, _>(ranges::FRACTION))]
     pub(super) b2: Option<f64>,
-    /// Distribution of the noise
+    /// Distribution of the noise vector
     #[arg(long, value_parser = choice::<Latent>())]
     pub(super) latent: Option<Latent>,
-    /// Formula of the losses; another than before adds the discriminator's closing Sigmoid, or takes
-    /// it off, as it needs
+    /// Loss function; a final Sigmoid of the discriminator is added or removed as the loss requires
     #[arg(long, value_parser = choice::<Loss>())]
     pub(super) loss: Option<Loss>,
-    /// Factor of the discriminator's loss (real + fake)
+    /// Scale factor of the discriminator loss (real + fake)
     #[arg(long, value_name = "X", value_parser = within::<f64, _>(ranges::FACTOR))]
     pub(super) d_loss_scale: Option<f64>,
-    /// Network that is updated first
+    /// Network to update first in each iteration
     #[arg(long, value_parser = choice::<Order>())]
     pub(super) order: Option<Order>,
-    /// Generated images of the second update: the first's, or fresh ones
+    /// Generated images of the second update: the same as in the first update, or fresh ones
     #[arg(long, value_parser = choice::<Fakes>())]
     pub(super) fakes: Option<Fakes>,
-    /// Slope of LeakyReLU for negative numbers
-    #[arg(long, value_name = "X", value_parser = within::<f64, _>(ranges::POSITIVE_SHARE))]
+    /// Negative slope of LeakyReLU
+    #[arg(long, value_name = "X", value_parser = within::<f64, _>(ranges::POSITIVE_FRACTION))]
     pub(super) leaky_slope: Option<f64>,
-    /// Share of the discriminator's activations that dropout sets to zero
-    #[arg(long, value_name = "P", value_parser = within::<f64, _>(ranges::SHARE))]
+    /// Dropout probability of the discriminator
+    #[arg(long, value_name = "P", value_parser = within::<f64, _>(ranges::FRACTION))]
     pub(super) dropout: Option<f64>,
-    /// Number that BatchNorm adds to the variance
+    /// BatchNorm epsilon: added to the variance for numerical stability
     #[arg(long, value_name = "X", value_parser = within::<f64, _>(ranges::EPSILON))]
     pub(super) bn_eps: Option<f64>,
-    /// Share of the new batch in BatchNorm's running statistics
-    #[arg(long, value_name = "X", value_parser = within::<f64, _>(ranges::POSITIVE_SHARE))]
+    /// BatchNorm momentum: weight of the new batch in the running statistics
+    #[arg(long, value_name = "X", value_parser = within::<f64, _>(ranges::POSITIVE_FRACTION))]
     pub(super) bn_momentum: Option<f64>,
-    /// How weights begin: default (as PyTorch) or normal:STD
+    /// Weight initialization: default (PyTorch's) or normal:STD (standard deviation)
     #[arg(long, value_name = "INIT")]
     pub(super) init: Option<Init>,
-    /// Weights that the generator begins with: PyTorch's state_dict as safetensors [default: random]
+    /// Initial weights of the generator: a PyTorch state_dict in safetensors format [default:
+    /// random]
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     pub(super) init_generator: Option<PathBuf>,
-    /// The same for the discriminator [default: random]
+    /// Initial weights of the discriminator, in the same format [default: random]
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     pub(super) init_discriminator: Option<PathBuf>,
-    /// Put one more ReLU behind the discriminator's last layer
+    /// Add a ReLU after the discriminator's last linear layer
     #[arg(long)]
     pub(super) d_final_relu: bool,
-    /// As PyTorch's DCGAN example has it
+    /// As in PyTorch's DCGAN example
     #[arg(long, value_name = "N", hide = true, value_parser = all_widths("--g-hidden", [8, 4, 2, 1]))]
     ngf: Option<usize>,
-    /// The same of the discriminator
+    /// As in PyTorch's DCGAN example
     #[arg(long, value_name = "N", hide = true, value_parser = all_widths("--d-hidden", [1, 2, 4, 8]))]
     ndf: Option<usize>,
 }
@@ -171,53 +174,56 @@ pub(super) struct ValueArgs {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct OutputArgs {
-    /// Sample grid every N iterations, or every 'epoch' [default: the preset's]
+    /// Write a sample grid every N iterations or every 'epoch' [default: the preset's]
     #[arg(long, value_name = "N|epoch")]
     pub(super) sample_interval: Option<Interval>,
-    /// Iterations from one record of losses to the next [default: 50]
+    /// Log losses every N iterations [default: 50]
     #[arg(long, value_name = "N", value_parser = within::<u32, _>(ranges::ITERATIONS))]
     pub(super) log_interval: Option<u32>,
-    /// Checkpoint every N iterations, or every 'epoch' [default: epoch, at most one a minute]
+    /// Write a checkpoint every N iterations or every 'epoch' [default: epoch, at most one per
+    /// minute]
     #[arg(long, value_name = "N|epoch")]
     pub(super) checkpoint_interval: Option<Interval>,
-    /// Checkpoints that are kept [default: 3]
+    /// Number of newest checkpoints to keep [default: 3]
     #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::EXTENT))]
     pub(super) keep: Option<usize>,
-    /// Score the generator every N iterations, or every 'epoch', and at the end: class fidelity, FCD
+    /// Score the generator every N iterations or every 'epoch', and at the end: class fidelity, FCD
     /// and KID [default: never]
     #[arg(long, value_name = "N|epoch|never", value_parser = interval_or_never)]
     pub(super) evaluate_interval: Option<Optional<Interval>>,
-    /// With --evaluate-interval: keep the checkpoint with the best score, too, and write it when it
-    /// is scored [default: none]
+    /// With --evaluate-interval: write a checkpoint at each new best score, and keep the best one
+    /// in addition to the newest [default: none]
     #[arg(long, value_name = "SCORE", value_parser = choice_or_none::<Measure>())]
     pub(super) keep_best: Option<Optional<Measure>>,
-    /// Write losses, samples, scores and histograms of weights and gradients for TensorBoard [default]
+    /// Write losses, samples, scores and histograms of weights and gradients for TensorBoard (the
+    /// default)
     #[arg(long, overrides_with = "no_tensorboard")]
     pub(super) tensorboard: bool,
-    /// Write nothing for TensorBoard
+    /// Do not write a TensorBoard event file
     #[arg(long)]
     pub(super) no_tensorboard: bool,
-    /// Folder of run folders
+    /// Folder with the runs
     #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
     pub(super) runs_dir: PathBuf,
-    /// Name of a new run, behind its number [default: PRESET-DATASET]
+    /// Name of the new run, appended to its number [default: PRESET-DATASET]
     #[arg(long, value_name = "NAME", value_parser = run_name)]
     pub(super) name: Option<String>,
-    /// Go on with the newest run, or that of a run folder, from its newest checkpoint; or from the
-    /// checkpoint whose folder is given, in a new run if it lies in no run's folder
+    /// Resume the newest run from its newest checkpoint, or the run or checkpoint in PATH; a
+    /// checkpoint outside of a run folder is continued in a new run
     #[arg(long, value_name = "PATH", num_args = 0..=1, value_hint = ValueHint::DirPath)]
     pub(super) resume: Option<Option<PathBuf>>,
-    /// With --resume: begin a new run from the checkpoint, and leave the other as it is; images,
-    /// rates, batches and losses may differ, the networks may not. Iterations go on counting
+    /// With --resume: start a new run from the checkpoint and leave the old run unchanged. Images,
+    /// learning rate, batch size and loss may differ, the networks may not; the iteration count
+    /// continues
     #[arg(long, requires = "resume")]
     pub(super) branch: bool,
-    /// With --resume and an older checkpoint: remove what the run has of later iterations
+    /// With --resume and an older checkpoint: remove everything that the run wrote after it
     #[arg(long, requires = "resume", conflicts_with = "branch")]
     pub(super) force: bool,
-    /// Say nothing but errors
+    /// Print errors only
     #[arg(short, long, conflicts_with = "verbose")]
     pub(super) quiet: bool,
-    /// Say more: every file that is written
+    /// Also print every file written
     #[arg(short, long, action = ArgAction::SetTrue)]
     pub(super) verbose: bool,
 }

@@ -26,17 +26,17 @@ use gan_cuda::train::trainer::{
 };
 
 use super::advice::how_to_get;
-use super::device::{AnyDevice, Chosen, CpuChoice, open_device};
+use super::device::{AnyDevice, ChosenDevice, CpuOptions, open_device};
 use super::display::{
     Display, Verbosity, check_output, is_terminal, print_lines, print_wrapped, warn,
 };
+use super::progress::EvaluationBar;
 use super::signals::Signals;
-use super::stages::Bar;
 use crate::cli::error::Result;
 pub use flags::Args;
-use resume::{Found, Start, in_words};
+use resume::{ResumePoint, Start, describe};
 
-/// Trains, from the beginning or from a checkpoint, and says with which code to exit.
+/// Trains from scratch or from a checkpoint, and returns the exit code.
 pub fn run(args: Args) -> Result<ExitCode> {
     match &args.output.resume {
         None => begin(&args),
@@ -49,22 +49,22 @@ fn begin(args: &Args) -> Result<ExitCode> {
     let chosen = open(args, &config)?;
     data::fit(args, &mut config)?;
     args.check_classes(&config)?;
-    // Images may take hours to decode: what else may be wrong comes first.
+    // Decoding images may take hours, so everything else is checked first.
     initial::check::<Cpu<f32>>(&config)?;
-    check_room(args, &config, &chosen.device, true)?;
+    check_space(args, &config, &chosen.device, true)?;
     let data = data::find(args, &mut config)?;
-    Job { args, config, data, reason: chosen.reason }.start(chosen.device, Start::Anew)
+    Job { args, config, data, reason: chosen.reason }.start(chosen.device, Start::New)
 }
 
 fn resume(args: &Args, path: Option<&Path>) -> Result<ExitCode> {
-    let found = Found::find(args, path)?;
-    let was = found.config()?;
-    let mut config = args.config_of_run(&was)?;
+    let point = ResumePoint::find(args, path)?;
+    let previous = point.config()?;
+    let mut config = args.config_of_run(&previous)?;
     args.check_classes(&config)?;
-    let start = found.start(args, &mut config)?;
+    let start = point.start(args, &mut config)?;
     let chosen = open(args, &config)?;
-    check_room(args, &config, &chosen.device, matches!(start, Start::Branch { .. }))?;
-    let data = data::find_again(args, &mut config, &was)?;
+    check_space(args, &config, &chosen.device, matches!(start, Start::Branch { .. }))?;
+    let data = data::find_again(args, &mut config, &previous)?;
     if let Start::Branch { checkpoint, .. } = &start
         && !args.output.branch
     {
@@ -73,9 +73,9 @@ fn resume(args: &Args, path: Option<&Path>) -> Result<ExitCode> {
     Job { args, config, data, reason: chosen.reason }.start(chosen.device, start)
 }
 
-/// Makes sure of a place for a new run's folder, and where images are to be decoded of memory, as far
-/// as it does not depend on their number.
-fn check_room(args: &Args, config: &Config, device: &AnyDevice, new: bool) -> Result<()> {
+/// Checks that a new run's folder can be created and, before images are decoded, that the networks
+/// fit into memory.
+fn check_space(args: &Args, config: &Config, device: &AnyDevice, new: bool) -> Result<()> {
     if let Source::Folder(_) = config.dataset()? {
         let model = config.model()?;
         match device {
@@ -89,17 +89,18 @@ fn check_room(args: &Args, config: &Config, device: &AnyDevice, new: bool) -> Re
     }
 }
 
-fn open(args: &Args, config: &Config) -> Result<Chosen> {
-    let cpu = CpuChoice { threads: config.threads, conv: config.conv };
-    open_device(config.device, config.precision, cpu, !args.length.no_graph)?.honouring(config.conv)
+fn open(args: &Args, config: &Config) -> Result<ChosenDevice> {
+    let cpu = CpuOptions { threads: config.threads, conv: config.conv };
+    open_device(config.device, config.precision, cpu, !args.length.no_graph)?
+        .supporting(config.conv)
 }
 
-/// A run about to be trained, on whatever device.
+/// A run, ready to train on any device.
 struct Job<'a> {
     args: &'a Args,
     config: Config,
     data: Dataset,
-    /// Why it is this device.
+    /// Why this device was chosen.
     reason: Option<String>,
 }
 
@@ -113,7 +114,7 @@ impl Job<'_> {
 
     fn start_on(self, device: impl Device, start: Start) -> Result<ExitCode> {
         if self.args.dry_run {
-            return self.foresee(device, &start);
+            return self.dry_run(device, &start);
         }
         let (config, data, runs_dir) =
             (self.config.clone(), &self.data, &self.args.output.runs_dir);
@@ -121,10 +122,10 @@ impl Job<'_> {
         let name = self.args.output.name.clone().unwrap_or(name);
         let remarks = remarks(&start, false);
         let evaluator = self.evaluator(&device)?;
-        // Until here there is nothing to save, and a signal ends the process.
+        // Before this point there is nothing to save, and a signal ends the process.
         let signals = Signals::listen()?;
         let mut trainer = match start {
-            Start::Anew => Trainer::begin(config, device, data, runs_dir, &name)?,
+            Start::New => Trainer::begin(config, device, data, runs_dir, &name)?,
             Start::Run { run, lock, checkpoint, .. } => {
                 let lock = lock.map_or_else(|| run.lock(), Ok)?;
                 Trainer::resume(config, device, data, (run, lock), &checkpoint)?
@@ -139,12 +140,12 @@ impl Job<'_> {
         self.train(trainer, &signals, &remarks)
     }
 
-    /// What scores the generator, if that is wanted.
+    /// The evaluator of the generator, if scores are requested.
     fn evaluator<D: Device>(&self, device: &D) -> Result<Option<Evaluator<D>>> {
         if self.config.evaluate_interval.is_none() {
             return Ok(None);
         }
-        let bar = Bar::new(self.args.verbosity() > Verbosity::Quiet && is_terminal());
+        let bar = EvaluationBar::new(self.args.verbosity() > Verbosity::Quiet && is_terminal());
         let learning = &mut |done, all| bar.show(Stage::TrainingClassifier, done, all);
         let evaluator = Evaluator::new(device, &self.config, &self.data, learning);
         bar.finish();
@@ -162,24 +163,24 @@ impl Job<'_> {
         remarks: &[String],
     ) -> Result<ExitCode> {
         let verbosity = self.args.verbosity();
-        let begun = trainer.gan().completed();
+        let first = trainer.gan().completed();
         if verbosity > Verbosity::Quiet {
             self.banner(trainer.gan(), trainer.schedule())
                 .iter()
                 .for_each(|line| print_wrapped(line));
             let run = trainer.run().path().display();
-            match begun {
-                0 => say!("run       {run}"),
-                _ => say!("run       {run}, from iteration {begun}"),
+            match first {
+                0 => print_line!("run       {run}"),
+                _ => print_line!("run       {run}, from iteration {first}"),
             }
-            if begun < trainer.total() {
+            if first < trainer.total() {
                 remarks.iter().for_each(|line| print_wrapped(line));
             }
         }
         // The device has its own copy.
         drop(self.data);
-        let mut display = Display::new(verbosity, begun, trainer.total());
-        let end = trainer.train(&mut display, &signals.heard);
+        let mut display = Display::new(verbosity, first, trainer.total());
+        let end = trainer.train(&mut display, &signals.received);
         display.finish();
         let end = end?;
         let (signal, code) = match end {
@@ -187,14 +188,14 @@ impl Job<'_> {
             Outcome::Stopped => signals.last(),
         };
         match end {
-            // Whoever hears of errors alone must not take it for a good one.
+            // With --quiet, too, a diverged run must not look successful.
             _ if verbosity == Verbosity::Quiet => {
                 if trainer.has_diverged() {
                     warn([DIVERGED.to_owned()]);
                 }
             }
-            Outcome::Finished => farewell(&trainer, begun)?,
-            Outcome::Stopped => stopped(&trainer, signal)?,
+            Outcome::Finished => print_summary(&trainer, first)?,
+            Outcome::Stopped => print_stopped(&trainer, signal)?,
         }
         if end == Outcome::Finished {
             check_output()?;
@@ -202,12 +203,12 @@ impl Job<'_> {
         Ok(code)
     }
 
-    /// Prints what a run would be: its `config.toml`, and the rest as comments of it.
-    fn foresee(&self, device: impl Device, start: &Start) -> Result<ExitCode> {
+    /// Prints the `config.toml` of a run with the banner as comments.
+    fn dry_run(&self, device: impl Device, start: &Start) -> Result<ExitCode> {
         let (config, data) = (&self.config, &self.data);
         let (mut gan, images) = build(config, device, data)?;
         match start {
-            Start::Anew => initialize(&mut gan, config)?,
+            Start::New => initialize(&mut gan, config)?,
             Start::Run { checkpoint, .. } => drop(restore(&mut gan, checkpoint, config, data)?),
             Start::Branch { checkpoint, .. } => {
                 restore_to_branch(&mut gan, checkpoint, config, images.schedule())?;
@@ -216,17 +217,17 @@ impl Job<'_> {
         let text = self.config.to_text()?;
         if self.args.verbosity() > Verbosity::Quiet {
             for line in self.banner(&gan, images.schedule()).iter().chain(&remarks(start, true)) {
-                say!("# {line}");
+                print_line!("# {line}");
             }
-            say!("# a dry run: nothing was written");
-            say!("");
+            print_line!("# dry run: nothing was written");
+            print_line!("");
             print_lines(&text);
         }
         check_output()?;
         Ok(ExitCode::SUCCESS)
     }
 
-    /// What is trained on what, for how long.
+    /// The first lines of a run: device, data, memory, networks, length.
     fn banner<D: Device>(&self, gan: &Gan<D>, schedule: Schedule) -> Vec<String> {
         let (config, data) = (&self.config, &self.data);
         let [g, d] = Role::BOTH
@@ -246,7 +247,7 @@ impl Job<'_> {
             format!("memory    {}", plan.describe::<D>(gan.completed() > 0)),
             format!("networks  generator {g} parameters, discriminator {d}"),
             format!(
-                "length    {} iterations, {} an epoch, batches of {}",
+                "length    {} iterations, {} per epoch, batch size {}",
                 config.total(schedule),
                 schedule.iterations(),
                 schedule.batch_size
@@ -254,34 +255,34 @@ impl Job<'_> {
         ]);
         if schedule.images < schedule.batch_size {
             let images = counted(schedule.images, "image");
-            lines
-                .push(format!("          {images} in all, fewer than a batch: each sees them all"));
+            lines.push(format!(
+                "          only {images}, fewer than the batch size: each batch has all of them"
+            ));
         }
         lines.extend(schedule.dropped().map(|dropped| {
             format!(
-                "          the last {dropped} images of an epoch's order make no whole batch and \
-                 are left out"
+                "          the last {dropped} images of each shuffled epoch are dropped \
+                 (incomplete batch)"
             )
         }));
         lines
     }
 }
 
-/// What to say of what a run begins from.
+/// Lines about the start of a resumed run or a branch.
 fn remarks(start: &Start, dry_run: bool) -> Vec<String> {
     match start {
         Start::Run { later, .. } if !later.checkpoints.is_empty() => {
             let removed = if dry_run { "removes " } else { "removed " };
-            vec![format!("{removed}  {}", in_words(later))]
+            vec![format!("{removed}  {}", describe(later))]
         }
-        Start::Branch { folder, alone, .. } => {
+        Start::Branch { folder, standalone, .. } => {
             let folder = folder.display();
-            let mut lines = vec![format!("branch    of {folder}, which stays as it is")];
-            if *alone {
+            let mut lines = vec![format!("branch    of {folder}, which stays unchanged")];
+            if *standalone {
                 lines.push(
-                    "          it lies in no run's folder: log, samples and plots begin with this \
-                     run"
-                    .to_owned(),
+                    "          not in a run folder: log, samples and plots start with this run"
+                        .to_owned(),
                 );
             }
             lines
@@ -290,17 +291,17 @@ fn remarks(start: &Start, dry_run: bool) -> Vec<String> {
     }
 }
 
-/// What to say of a run that was asked to stop.
-fn stopped(trainer: &Trainer<impl Device>, signal: &str) -> Result<()> {
+/// Prints the summary of a run that a signal stopped.
+fn print_stopped(trainer: &Trainer<impl Device>, signal: &str) -> Result<()> {
     print_best(trainer)?;
     let (done, run) = (trainer.gan().completed(), quoted(trainer.run().path()));
     print_wrapped(&format!(
-        "{signal}: stopped after iteration {done}; to go on: gan-cuda train --resume {run}"
+        "{signal}: stopped after iteration {done}; to resume: gan-cuda train --resume {run}"
     ));
     Ok(())
 }
 
-/// Says after which iteration the run's generator was at its best, if it was ever scored.
+/// Prints the best score of the run and its iteration, if there are scores.
 fn print_best(trainer: &Trainer<impl Device>) -> Result<()> {
     let Some((measure, ScoreRecord { iteration, scores })) = trainer.best()? else {
         return Ok(());
@@ -315,7 +316,7 @@ fn print_best(trainer: &Trainer<impl Device>) -> Result<()> {
     Ok(())
 }
 
-/// A path as a shell takes it.
+/// A path, quoted for a shell.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
@@ -325,22 +326,24 @@ fn quoted(path: &Path) -> String {
     }
 }
 
-const DIVERGED: &str = "diverged: the losses exploded and stayed so";
+const DIVERGED: &str = "diverged: the losses exploded and did not recover";
 
-fn farewell(trainer: &Trainer<impl Device>, begun: u32) -> Result<()> {
+/// Prints the summary of a finished run.
+fn print_summary(trainer: &Trainer<impl Device>, first: u32) -> Result<()> {
     let (done, run) = (trainer.gan().completed(), trainer.run());
-    let how = match trainer.has_diverged() {
+    let outcome = match trainer.has_diverged() {
         true => format!("{DIVERGED};"),
         false => "done:".to_owned(),
     };
     print_best(trainer)?;
-    match begun < done {
-        true => say!(
-            "{how} {done} iterations; samples, losses and checkpoints are in {}",
+    match first < done {
+        true => print_line!(
+            "{outcome} {done} iterations; samples, losses and checkpoints are in {}",
             run.path().display()
         ),
-        false => say!(
-            "nothing to do: the run has its {done} iterations; give more with --epochs or --iterations"
+        false => print_line!(
+            "nothing to do: all {done} iterations are complete; raise --epochs or --iterations to \
+             train longer"
         ),
     }
     Ok(())

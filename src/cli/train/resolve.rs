@@ -1,4 +1,4 @@
-//! What the flags mean: a preset's values, or a file's, with the given ones in their places.
+//! Resolves the flags to a configuration: the values of a preset or a file, overridden by flags.
 
 use std::path::{Path, PathBuf};
 
@@ -15,8 +15,8 @@ use gan_cuda::run::config::{Config, ConfigProblem};
 use super::flags::{Args, DataArgs, ValueArgs};
 use crate::cli::display::Verbosity;
 use crate::cli::error::{Error, Result, refuse, refuse_value};
-use crate::cli::layers::{self, Given};
-use crate::cli::ranges::Optional;
+use crate::cli::layers::{self, LayerFlag};
+use crate::cli::value_parsers::Optional;
 
 impl Args {
     pub(super) fn verbosity(&self) -> Verbosity {
@@ -27,7 +27,7 @@ impl Args {
         }
     }
 
-    /// The configuration of a new run: a file's or the preset's, and the flags over it.
+    /// The configuration of a new run: that of a file or a preset, overridden by flags.
     pub(super) fn config(&self) -> Result<Config> {
         let mut config = match &self.config {
             Some(path) => self.config_of_file(path)?,
@@ -40,7 +40,7 @@ impl Args {
         self.checked(config)
     }
 
-    /// The configuration, if a run can have it.
+    /// The configuration, if it is valid.
     fn checked(&self, config: Config) -> Result<Config> {
         self.check_data(&config)?;
         check_scores(&config)?;
@@ -56,15 +56,14 @@ impl Args {
         let mut config = Config { branched_from: None, ..Config::read(path)? };
         if self.preset.as_ref().is_some_and(|preset| *preset != config.preset) {
             let problem = format!(
-                "differs from that of {}, which is {}: values of one set-up do not fit another; \
-                 give one of the two",
+                "differs from the preset of {}, which is {}; give one of --preset and --config",
                 path.display(),
                 config.preset
             );
             return refuse("--preset", problem);
         }
         if self.data.dataset.is_some() {
-            // The folder was another data set's, and so were the classes.
+            // Folder and classes belong to the previous data set.
             config.data_dir = None;
             config.class_names = Vec::new();
         }
@@ -77,16 +76,16 @@ impl Args {
         Ok(Config::of_preset(preset)?)
     }
 
-    /// The configuration of a run that goes on, or of a branch of it: its own, and the flags over it.
+    /// The configuration of a resumed run or a branch: the previous one, overridden by flags.
     ///
     /// # Errors
-    /// A flag that would change the networks, or without `--branch` what they learn.
-    pub(super) fn config_of_run(&self, was: &Config) -> Result<Config> {
-        let mut config = was.clone();
+    /// If a flag would change the networks or, without `--branch`, the training.
+    pub(super) fn config_of_run(&self, previous: &Config) -> Result<Config> {
+        let mut config = previous.clone();
         config.preset = self.preset.clone().unwrap_or(config.preset);
         self.apply(&mut config)?;
-        if config.dataset != was.dataset && self.data.data_dir.is_none() {
-            // The folder was another data set's.
+        if config.dataset != previous.dataset && self.data.data_dir.is_none() {
+            // The folder belongs to the previous data set.
             config.data_dir = None;
         }
         for (flag, rewrite) in self.layers() {
@@ -96,19 +95,19 @@ impl Args {
                 return refuse(flag, OTHER_NETWORKS);
             }
         }
-        if let Some(key) = config.other_networks(was)? {
+        if let Some(key) = config.other_networks(previous)? {
             return refuse(flag(&key), OTHER_NETWORKS);
         }
         if self.output.branch {
             return self.checked(config);
         }
-        match config.other_training(was)? {
+        match config.other_training(previous)? {
             Some(key) => refuse(flag(&key), OTHER_TRAINING),
             None => self.checked(config),
         }
     }
 
-    /// Puts the given values in their places.
+    /// Overrides the configuration by the given flags.
     fn apply(&self, config: &mut Config) -> Result<()> {
         let (length, values, output) = (&self.length, &self.values, &self.output);
         set(&mut config.dataset, self.data.dataset.clone().map(Some));
@@ -116,7 +115,7 @@ impl Args {
         config.skip_bad_images |= self.data.skip_bad_images;
         set(&mut config.seed, self.seed);
         if length.epochs.is_some() || length.iterations.is_some() {
-            // Neither a preset's length nor what a run was told before bounds what is asked for.
+            // A limit in a flag replaces all limits of the preset or of the previous run.
             (config.epochs, config.iterations) = (length.epochs, length.iterations);
         }
         let cpu = (length.ngpu == Some(0)).then_some(DeviceChoice::Cpu);
@@ -130,7 +129,7 @@ impl Args {
         set(&mut config.keep, output.keep);
         if let Some(Optional(interval)) = output.evaluate_interval {
             config.evaluate_interval = interval;
-            // Without scores there is no best.
+            // Without scores there is no best checkpoint.
             config.keep_best = config.keep_best.filter(|_| interval.is_some());
         }
         set(&mut config.keep_best, output.keep_best.map(|given| given.0));
@@ -158,7 +157,7 @@ impl Args {
     }
 
     /// The given flags that change layers.
-    fn layers(&self) -> Vec<Given> {
+    fn layers(&self) -> Vec<LayerFlag> {
         let ValueArgs { leaky_slope, dropout, bn_eps, bn_momentum, d_final_relu, .. } = self.values;
         let DataArgs { image_size, channels, .. } = self.data;
         let none = Rewrite::default;
@@ -171,57 +170,57 @@ impl Args {
             ("--bn-momentum", Rewrite { bn_momentum, ..none() }),
             ("--d-final-relu", Rewrite { d_final_relu, ..none() }),
         ]);
-        // Last: few widths may leave none of a kind that the preset has.
+        // Sizes come last: fewer hidden layers may remove all layers that another flag changes.
         given.extend(self.values.sizes.layers());
         given
     }
 
-    /// Makes sure that `--n-classes`, which nobody has to give, says how many there are.
+    /// Checks that `--n-classes`, which is optional, equals the number of classes.
     pub(super) fn check_classes(&self, config: &Config) -> Result<()> {
         let Some(given) = self.data.n_classes else { return Ok(()) };
         match config.gan.classes {
             Some(classes) if classes == given => Ok(()),
             Some(classes) => refuse(
                 "--n-classes",
-                format!("is {given}, but the data set has {classes}, which decides; leave it out"),
+                format!("is {given}, but the data set has {classes} classes; omit it"),
             ),
             None => refuse(
                 "--n-classes",
-                format!("does not fit: preset {} has no classes; leave it out", config.preset),
+                format!("does not apply: preset {} has no classes; omit it", config.preset),
             ),
         }
     }
 
-    /// Makes sure that the flags about data fit the data set.
+    /// Checks that the data flags fit the data set.
     fn check_data(&self, config: &Config) -> Result<()> {
         match &config.dataset {
             None => refuse(
                 "--dataset",
                 format!(
-                    "is missing: preset {} has no data set of its own; give a folder of images, as \
+                    "is required: preset {} has no default data set; give a folder of images with \
                      --dataset DIR",
                     config.preset
                 ),
             ),
             Some(Source::Folder(_)) if self.data.data_dir.is_some() => refuse(
                 "--data-dir",
-                "is where the files of mnist or fashion-mnist are; leave it out: --dataset names a \
-                 folder of images",
+                "is for the files of mnist or fashion-mnist, but --dataset is a folder of images; \
+                 omit it",
             ),
             Some(Source::Named(kind)) if self.data.skip_bad_images => refuse(
                 "--skip-bad-images",
-                format!("is for folders of images, and {kind} is none; leave it out"),
+                format!("is for folders of images, and {kind} is not one; omit it"),
             ),
             _ => Ok(()),
         }
     }
 }
 
-/// Makes sure that there will be scores to choose the best checkpoint by.
+/// Checks that the run has the scores that `--keep-best` needs.
 fn check_scores(config: &Config) -> Result<()> {
     let Some(measure) = config.keep_best else { return Ok(()) };
     if config.evaluate_interval.is_none() {
-        let problem = "needs scores to choose by; say how often with --evaluate-interval";
+        let problem = "needs scores; give --evaluate-interval, too";
         return refuse("--keep-best", problem);
     }
     match has_score(config, measure) {
@@ -229,8 +228,8 @@ fn check_scores(config: &Config) -> Result<()> {
         false => refuse(
             "--keep-best",
             format!(
-                "is {measure}, but images without classes have no {}, which needs a classifier; \
-                 give --keep-best {}",
+                "is {measure}, but {} needs a classifier, and the images have no classes; use \
+                 --keep-best {}",
                 measure.name(),
                 Measure::Kid
             ),
@@ -238,12 +237,12 @@ fn check_scores(config: &Config) -> Result<()> {
     }
 }
 
-const OTHER_TRAINING: &str = "would change the training of a run that goes on; leave it out, or \
-                              give --branch for a new run that begins from the checkpoint";
-const OTHER_NETWORKS: &str = "would change the networks, whose weights a checkpoint has; leave it \
-                              out, or begin a new run without --resume";
+const OTHER_TRAINING: &str = "would change the training of the resumed run; omit it, or add \
+                              --branch to start a new run from the checkpoint";
+const OTHER_NETWORKS: &str = "would change the networks, which must match the checkpoint's \
+                              weights; omit it, or start a new run without --resume";
 
-/// Replaces a value where another was given.
+/// Replaces a value if a new one was given.
 fn set<T>(value: &mut T, given: Option<T>) {
     if let Some(given) = given {
         *value = given;
@@ -254,7 +253,8 @@ fn set<T>(value: &mut T, given: Option<T>) {
 fn flag(key: &str) -> String {
     let name = match key {
         "gan.image.height" | "gan.image.width" => "image-size",
-        // Flags that change layers are looked at one by one; a loss brings its Sigmoid, or takes it.
+        // Flags that change layers are checked one by one; here only the loss can have added or
+        // removed the final Sigmoid.
         "gan.discriminator.sequences" => "loss",
         _ => key.rsplit('.').next().unwrap_or(key),
     };
@@ -265,7 +265,7 @@ fn given_file(path: &Option<PathBuf>) -> Result<Option<PathBuf>, FileError> {
     path.as_deref().map(absolute).transpose()
 }
 
-/// A path that a configuration keeps: it must be the same from elsewhere.
+/// The absolute path: paths in a configuration must not depend on the working directory.
 pub(super) fn absolute(path: &Path) -> Result<PathBuf, FileError> {
     std::path::absolute(path).map_err(FileError::at("find", path))
 }

@@ -1,4 +1,4 @@
-//! What a run begins from: nothing, a checkpoint of its own, or another run's.
+//! The starting point of a run: new networks, its own checkpoint, or the checkpoint of another run.
 
 use std::path::{Path, PathBuf};
 
@@ -14,35 +14,35 @@ use super::flags::Args;
 use super::resolve::absolute;
 use crate::cli::error::{Result, refuse};
 
-/// What a run begins from.
+/// The starting point of a run.
 pub(super) enum Start {
-    /// Fresh networks, in a new folder.
-    Anew,
-    /// A checkpoint of the run that goes on, and what the run has of later iterations.
+    /// New networks in a new run folder.
+    New,
+    /// A checkpoint of the resumed run, and what the run wrote after it.
     Run { run: RunDir, lock: Option<RunLock>, checkpoint: Checkpoint, later: Later },
-    /// A checkpoint of another run, or one that lies in no run's folder; in a new folder.
-    Branch { checkpoint: Checkpoint, folder: PathBuf, alone: bool },
+    /// A checkpoint of another run, or one outside of a run folder; in a new run folder.
+    Branch { checkpoint: Checkpoint, folder: PathBuf, standalone: bool },
 }
 
-/// The checkpoint that `--resume` names, open and whole: it may be deleted from now on.
-pub(super) struct Found {
-    /// None for a checkpoint folder that lies in no run's.
+/// The checkpoint of `--resume`. Its files are open, so they may be deleted from now on.
+pub(super) struct ResumePoint {
+    /// `None` for a checkpoint outside of a run folder.
     run: Option<RunDir>,
     lock: Option<RunLock>,
     folder: PathBuf,
     checkpoint: Checkpoint,
 }
 
-impl Found {
-    /// Finds it, and keeps other processes from a run that goes on. A run that another one branches
-    /// off from is only read, and may be training.
-    pub(super) fn find(args: &Args, path: Option<&Path>) -> Result<Found> {
+impl ResumePoint {
+    /// Finds the checkpoint and locks a run to be resumed. A run to branch off from is only read,
+    /// so it may be training.
+    pub(super) fn find(args: &Args, path: Option<&Path>) -> Result<ResumePoint> {
         let (run, iteration) = match path {
             None => (RunDir::newest(&args.output.runs_dir)?, None),
             Some(path) => match RunDir::open(path) {
                 Err(run::Error::NotARun { .. }) if Checkpoint::is_at(path) => {
                     let (folder, checkpoint) = (absolute(path)?, Checkpoint::load(path)?);
-                    return Ok(Found { run: None, lock: None, folder, checkpoint });
+                    return Ok(ResumePoint { run: None, lock: None, folder, checkpoint });
                 }
                 opened => opened?,
             },
@@ -61,10 +61,10 @@ impl Found {
         };
         let folder = run.checkpoint(iteration);
         let checkpoint = Checkpoint::load(&folder)?;
-        Ok(Found { run: Some(run), lock, folder: absolute(&folder)?, checkpoint })
+        Ok(ResumePoint { run: Some(run), lock, folder: absolute(&folder)?, checkpoint })
     }
 
-    /// What the run was told, or at least its checkpoint.
+    /// The configuration of the run, or of the checkpoint if there is no run.
     pub(super) fn config(&self) -> Result<Config> {
         Ok(match &self.run {
             Some(run) => Config::read(&run.config())?,
@@ -72,13 +72,13 @@ impl Found {
         })
     }
 
-    /// Makes sure that a run of this configuration can begin here, which it then remembers.
+    /// Checks that a run with this configuration can start here; a branch stores the folder in it.
     pub(super) fn start(self, args: &Args, config: &mut Config) -> Result<Start> {
-        let Found { run, lock, folder, checkpoint } = self;
+        let ResumePoint { run, lock, folder, checkpoint } = self;
         match run {
             Some(run) if !args.output.branch => {
                 if args.output.name.is_some() {
-                    return refuse("--name", "is for a new run, as --branch begins one");
+                    return refuse("--name", "is for new runs only; add --branch to start one");
                 }
                 expect_same_training(&checkpoint, config)?;
                 let later = run.after(snapshot::iteration(&checkpoint)?.into())?;
@@ -90,7 +90,7 @@ impl Found {
             run => {
                 snapshot::expect_networks(&checkpoint, config)?;
                 config.branched_from = Some(folder.clone());
-                Ok(Start::Branch { checkpoint, folder, alone: run.is_none() })
+                Ok(Start::Branch { checkpoint, folder, standalone: run.is_none() })
             }
         }
     }
@@ -100,16 +100,16 @@ fn refuse_to_remove<T>(folder: &Path, later: &Later) -> Result<T> {
     refuse(
         "--resume",
         format!(
-            "{} would remove what the run has after it: {}; give --force to let it go, or --branch \
-             for a new run that leaves this one as it is",
+            "{} would remove what the run wrote after it: {}; add --force to remove it, or \
+             --branch to start a new run and leave this one unchanged",
             folder_name(folder),
-            in_words(later)
+            describe(later)
         ),
     )
 }
 
-/// What goes when a run goes on from an older checkpoint.
-pub(super) fn in_words(later: &Later) -> String {
+/// What resuming from an older checkpoint removes.
+pub(super) fn describe(later: &Later) -> String {
     let mut parts: Vec<_> =
         later.checkpoints.iter().map(|iteration| format!("checkpoint-{iteration:06}")).collect();
     match later.samples.len() {
@@ -117,5 +117,5 @@ pub(super) fn in_words(later: &Later) -> String {
         1 => parts.push("1 sample grid".to_owned()),
         count => parts.push(format!("{count} sample grids")),
     }
-    format!("{}, and later lines of log.txt, stats.jsonl and for TensorBoard", parts.join(", "))
+    format!("{}, and later entries of log.txt, stats.jsonl and event files", parts.join(", "))
 }

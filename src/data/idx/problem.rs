@@ -4,7 +4,7 @@
 use std::io;
 
 use super::{IMAGES_MAGIC, LABELS_MAGIC, MAX_BYTES};
-use crate::text::{grouped, product};
+use crate::text::{dimensions, grouped};
 
 /// What is wrong with an IDX file.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +43,7 @@ pub enum IdxProblem {
         expected: u32,
     },
     /// No images, no labels, or images without pixels.
-    #[error("holds nothing: its dimensions are {}", product(dims))]
+    #[error("holds nothing: its dimensions are {}", dimensions(dims))]
     Empty {
         /// The dimensions in the header.
         dims: Vec<u32>,
@@ -51,7 +51,7 @@ pub enum IdxProblem {
     /// The dimensions multiply out to more than [`MAX_BYTES`].
     #[error(
         "absurd dimensions {}: more than the {} bytes that a file may hold; the header is damaged",
-        product(dims),
+        dimensions(dims),
         grouped(MAX_BYTES)
     )]
     TooLarge {
@@ -61,7 +61,7 @@ pub enum IdxProblem {
     /// Fewer bytes than the dimensions multiply out to.
     #[error(
         "too short: the header announces {} = {} bytes, {} are there; the file is cut off",
-        product(dims),
+        dimensions(dims),
         grouped(*expected as u64),
         grouped(*found as u64)
     )]
@@ -76,7 +76,7 @@ pub enum IdxProblem {
     /// More bytes than the dimensions multiply out to.
     #[error(
         "too long: more bytes follow the {} = {} that the header announces",
-        product(dims),
+        dimensions(dims),
         grouped(*expected as u64)
     )]
     TooLong {

@@ -122,7 +122,7 @@ impl Rewrite {
 }
 
 fn check_widths(key: &'static str, widths: &[usize]) -> Result<(), OutOfRange> {
-    match ranges::LAYERS.holds(widths.len() as u64) {
+    match ranges::LAYERS.contains(widths.len() as u64) {
         true => Ok(()),
         false => {
             let expected = format!("{} of widths", ranges::LAYERS);

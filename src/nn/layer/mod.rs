@@ -5,7 +5,7 @@ mod problem;
 
 use std::fmt;
 
-use crate::choice::kept_as_text;
+use crate::choice::serialize_as_text;
 pub use problem::LayerProblem;
 
 /// A layer, written as PyTorch prints it: `Linear(110, 128)`, `LeakyReLU(0.2)`.
@@ -159,4 +159,4 @@ impl fmt::Display for BatchNorm {
     }
 }
 
-kept_as_text!(Layer);
+serialize_as_text!(Layer);

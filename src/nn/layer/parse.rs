@@ -24,9 +24,9 @@ impl FromStr for Layer {
             "ConvTranspose2d" => call.conv_transpose2d()?,
             "BatchNorm1d" => Layer::BatchNorm1d(call.batch_norm()?),
             "BatchNorm2d" => Layer::BatchNorm2d(call.batch_norm()?),
-            "Dropout" => Layer::Dropout(call.within("p", Some(0.5), ranges::SHARE)?),
+            "Dropout" => Layer::Dropout(call.within("p", Some(0.5), ranges::FRACTION)?),
             "LeakyReLU" => {
-                let range = ranges::POSITIVE_SHARE;
+                let range = ranges::POSITIVE_FRACTION;
                 Layer::LeakyRelu(call.within("negative_slope", Some(0.01), range)?)
             }
             "ReLU" => Layer::Relu,
@@ -99,7 +99,7 @@ impl<'a> Call<'a> {
         Range<T>: Display,
     {
         let Some(text) = self.take(name) else { return default.ok_or_else(|| self.missing(name)) };
-        let number = once(text).parse().ok().filter(|&number| range.holds(number));
+        let number = once(text).parse().ok().filter(|&number| range.contains(number));
         number.ok_or_else(|| self.wrong(name, text, range))
     }
 
@@ -171,7 +171,11 @@ impl<'a> Call<'a> {
         let norm = BatchNorm {
             features: self.extent("num_features")?,
             eps: self.within("eps", Some(BatchNorm::EPS), ranges::EPSILON)?,
-            momentum: self.within("momentum", Some(BatchNorm::MOMENTUM), ranges::POSITIVE_SHARE)?,
+            momentum: self.within(
+                "momentum",
+                Some(BatchNorm::MOMENTUM),
+                ranges::POSITIVE_FRACTION,
+            )?,
         };
         self.only("affine", "True")?;
         self.only("track_running_stats", "True")?;
@@ -187,7 +191,8 @@ impl<'a> Call<'a> {
         }
         self.only("dim", "1")?;
         let size = self.take("unflattened_size").unwrap_or_default();
-        let extent = |part: &&str| part.parse().ok().filter(|&extent| ranges::EXTENT.holds(extent));
+        let extent =
+            |part: &&str| part.parse().ok().filter(|&extent| ranges::EXTENT.contains(extent));
         let extents: Option<Vec<u64>> =
             tuple(size).and_then(|parts| parts.iter().map(extent).collect());
         match extents.as_deref() {

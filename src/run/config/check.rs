@@ -91,12 +91,12 @@ fn check_sizes(gan: &Settings) -> Checked {
 
 fn check_learning(gan: &Settings) -> Checked {
     within("gan.lr", gan.lr, ranges::LEARNING_RATE)?;
-    within("gan.b1", gan.b1, ranges::SHARE)?;
-    within("gan.b2", gan.b2, ranges::SHARE)?;
+    within("gan.b1", gan.b1, ranges::FRACTION)?;
+    within("gan.b2", gan.b2, ranges::FRACTION)?;
     within("gan.adam_eps", gan.adam_eps, ranges::EPSILON)?;
     within("gan.d_loss_scale", gan.d_loss_scale, ranges::FACTOR)?;
     match gan.init {
-        Init::Normal(deviation) => within("gan.init", deviation, ranges::DEVIATION),
+        Init::Normal(deviation) => within("gan.init", deviation, ranges::STANDARD_DEVIATION),
         Init::Default => Ok(()),
     }
 }
@@ -121,5 +121,5 @@ fn within<T: Copy + PartialOrd + Display>(key: &'static str, value: T, range: Ra
 where
     Range<T>: Display,
 {
-    if range.holds(value) { Ok(()) } else { Err(OutOfRange::new(key, value, range)) }
+    if range.contains(value) { Ok(()) } else { Err(OutOfRange::new(key, value, range)) }
 }

@@ -10,7 +10,7 @@ use crate::cuda::emulated;
 use crate::python::python;
 use crate::scratch::Scratch;
 
-/// What stands in a `.npy`'s header, and its numbers' bytes.
+/// The header of a `.npy` file and the bytes of its values.
 fn array(scratch: &Scratch, name: &str) -> (String, Vec<u8>) {
     let bytes = scratch.bytes(name);
     assert_eq!(bytes[..8], *b"\x93NUMPY\x01\x00", "{name}");
@@ -41,7 +41,7 @@ fn labels(scratch: &Scratch, name: &str) -> Vec<i64> {
 }
 
 #[test]
-fn arrays_hold_the_images_that_sample_draws() {
+fn arrays_hold_the_images_of_sample() {
     let digits = ImageShape { channels: 1, height: 28, width: 28 };
     let colour = ImageShape { channels: 3, height: 12, width: 12 };
     for (preset, flags, shape, count, columns) in [
@@ -64,7 +64,7 @@ fn arrays_hold_the_images_that_sample_draws() {
 }
 
 #[test]
-fn labels_stand_beside_the_images_in_their_order() {
+fn labels_are_in_the_order_of_the_images() {
     let scratch = trained("");
     scratch.run("export --numpy faces.v2.npy --labels 7,3 --count 5").succeeds();
     assert_eq!(labels(&scratch, "faces.v2-labels.npy"), [7, 7, 7, 3, 3]);
@@ -83,19 +83,19 @@ fn numpy_reads_both_arrays() {
                       a = numpy.load(path)\n    \
                       print(a.dtype, a.shape, zlib.crc32(a.tobytes()))";
     let paths = ["a.npy", "a-labels.npy"];
-    let said = python(&["numpy"], script, paths.map(|path| scratch.path(path)));
-    let Some(said) = said else { return };
+    let printed = python(&["numpy"], script, paths.map(|path| scratch.path(path)));
+    let Some(printed) = printed else { return };
     let sums = paths.map(|path| crc32fast::hash(&array(&scratch, path).1));
     let expected = format!("float32 (6, 1, 28, 28) {}\nint64 (6,) {}\n", sums[0], sums[1]);
-    assert_eq!(said.replace("\r\n", "\n"), expected);
+    assert_eq!(printed.replace("\r\n", "\n"), expected);
 }
 
 #[test]
-fn cuda_draws_the_cpus_images_into_arrays() {
+fn cuda_writes_the_same_arrays_as_the_cpu() {
     let scratch = trained("");
     let command = "export --numpy cuda.npy --device cuda";
     let Some(answer) = emulated(&scratch, command, &[]) else { return };
-    answer.says(&["device    Emulated"]);
+    answer.prints(&["device    Emulated"]);
     scratch.run("export --numpy cpu.npy").succeeds();
     let [cuda, cpu] = ["cuda.npy", "cpu.npy"].map(|name| images(&scratch, name, [100, 1, 28, 28]));
     let close = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-5;

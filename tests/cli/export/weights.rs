@@ -1,4 +1,4 @@
-//! Weights in files, and what is said about them.
+//! Exported weights.
 
 use std::fs;
 
@@ -6,29 +6,29 @@ use super::{CHECKPOINT, RUN, trained};
 use crate::scratch::{SECOND, has};
 
 #[test]
-fn exported_weights_begin_another_run() {
+fn exported_weights_initialize_another_run() {
     let scratch = trained("");
     scratch.run("export --safetensors weights.safetensors").succeeds();
     scratch.train("--iterations 1 --init-generator weights.safetensors").succeeds();
-    let begun = scratch.bytes(&format!("{SECOND}/samples/000000.png"));
-    assert!(begun == scratch.bytes(&format!("{RUN}/samples/000004.png")), "another generator");
+    let first_grid = scratch.bytes(&format!("{SECOND}/samples/000000.png"));
+    assert!(first_grid == scratch.bytes(&format!("{RUN}/samples/000004.png")), "another generator");
 }
 
 #[test]
 fn run_checkpoint_and_newest_run_give_the_same_files() {
     let scratch = trained("");
-    for (i, place) in ["", RUN, CHECKPOINT, "--runs-dir runs"].into_iter().enumerate() {
+    for (i, path) in ["", RUN, CHECKPOINT, "--runs-dir runs"].into_iter().enumerate() {
         let files = format!("--onnx {i}.onnx --safetensors {i}.safetensors");
-        scratch.run(&format!("export {place} {files}")).succeeds();
-        for ending in ["onnx", "safetensors"] {
-            let [first, this] = [0, i].map(|i| fs::read(scratch.path(&format!("{i}.{ending}"))));
-            assert!(this.unwrap() == first.unwrap(), "{place}: {ending}");
+        scratch.run(&format!("export {path} {files}")).succeeds();
+        for extension in ["onnx", "safetensors"] {
+            let [first, this] = [0, i].map(|i| fs::read(scratch.path(&format!("{i}.{extension}"))));
+            assert!(this.unwrap() == first.unwrap(), "{path}: {extension}");
         }
     }
 }
 
 #[test]
-fn older_files_are_replaced_whole_and_nothing_else_is_touched() {
+fn existing_files_are_replaced_and_nothing_else_is_touched() {
     let scratch = trained("");
     fs::create_dir(scratch.path("out")).unwrap();
     let names = ["a.ONNX", "a.safetensors", "a.npy", "a-labels.npy"];
@@ -47,10 +47,10 @@ fn older_files_are_replaced_whole_and_nothing_else_is_touched() {
 }
 
 #[test]
-fn what_was_written_is_said_and_quiet_says_nothing() {
+fn written_files_are_printed_unless_quiet() {
     let scratch = trained("");
     let all = "export --onnx a.onnx --safetensors a.safetensors --numpy a.npy";
-    let out = scratch.run(all).says(&["preset cgan", CHECKPOINT, "CPU, ", "100, seed 0"]);
+    let out = scratch.run(all).prints(&["preset cgan", CHECKPOINT, "CPU, ", "100, seed 0"]);
     has(&out, &["wrote     a.onnx, ", "wrote     a.safetensors, "]);
     has(&out, &["wrote     a.npy, 306.38 KiB", "wrote     a-labels.npy, 928 B"]);
     let out = scratch.run("export --onnx a.onnx").succeeds();
@@ -76,12 +76,12 @@ fn json_is_one_line_that_lists_the_files() {
 }
 
 #[test]
-fn files_of_a_checkpoint_are_never_written_over() {
+fn files_of_a_checkpoint_are_never_overwritten() {
     let scratch = trained("");
     let before = scratch.files(RUN);
     for file in ["generator.safetensors", "mine.safetensors"] {
         let command = format!("export --safetensors {CHECKPOINT}/{file}");
-        scratch.run(&command).fails(2, &["--safetensors", file, "in a checkpoint"]);
+        scratch.run(&command).fails(2, &["--safetensors", file, "inside a checkpoint"]);
     }
     assert!(scratch.files(RUN) == before);
     for _ in 0..2 {

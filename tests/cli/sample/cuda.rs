@@ -1,16 +1,16 @@
-//! Images drawn on emulated CUDA.
+//! Images generated on emulated CUDA.
 
 use super::{RUN, pixels, trained};
 use crate::cuda::emulated;
 use crate::scratch::{Scratch, TINY};
 
 #[test]
-fn cuda_draws_the_cpus_images() {
+fn cuda_generates_the_same_images_as_the_cpu() {
     let scratch = trained("");
     for flags in ["", "--bn batch --labels 7,3", "--interpolate 1:2 --labels 0"] {
         let command = format!("sample {flags} --device cuda --out cuda.png");
         let Some(answer) = emulated(&scratch, &command, &[]) else { return };
-        answer.says(&["device    Emulated"]);
+        answer.prints(&["device    Emulated"]);
         let [on_cuda, on_cpu] = [pixels(&scratch.path("cuda.png")), scratch.sample(flags)];
         assert_eq!(on_cuda.size, on_cpu.size);
         let far = on_cuda.bytes.iter().zip(&on_cpu.bytes).map(|(a, b)| a.abs_diff(*b)).max();
@@ -19,7 +19,7 @@ fn cuda_draws_the_cpus_images() {
 }
 
 #[test]
-fn run_trained_on_cuda_gives_its_own_picture_there() {
+fn sample_on_cuda_reproduces_the_grid_of_training() {
     let scratch = Scratch::with_digits();
     let train = format!("train {TINY} --device cuda --iterations 2");
     let Some(answer) = emulated(&scratch, &train, &[]) else { return };
@@ -32,7 +32,7 @@ fn run_trained_on_cuda_gives_its_own_picture_there() {
 #[test]
 fn too_many_images_at_once_are_refused() {
     let scratch = trained("");
-    // Twice 32 MiB are cuBLAS's, 256 MiB are left to its code and the driver: 10 MiB remain.
+    // cuBLAS takes 2 × 32 MiB, its code and the driver 256 MiB: 10 MiB remain.
     let knob = [("GAN_CUDA_EMULATOR_MEMORY", "346030080")];
     let sample = "sample --device cuda --bn batch --count ";
     let Some(answer) = emulated(&scratch, &format!("{sample}4096"), &knob) else { return };

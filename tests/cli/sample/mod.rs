@@ -1,7 +1,7 @@
 //! `gan-cuda sample`.
 
 mod cuda;
-mod moving;
+mod interpolation;
 mod pictures;
 
 use std::fs::{self, File};
@@ -34,14 +34,14 @@ fn pixels(path: &Path) -> Pixels {
 }
 
 impl Scratch {
-    /// The picture that `sample` makes of the newest run.
+    /// The picture that `sample` writes for the newest run.
     #[track_caller]
     fn sample(&self, flags: &str) -> Pixels {
         self.run(&format!("sample {flags} --out drawn.png")).succeeds();
         pixels(&self.path("drawn.png"))
     }
 
-    /// The files, with their bytes, that `sample --separate` makes of the newest run.
+    /// The files that `sample --separate` writes for the newest run, with their bytes.
     #[track_caller]
     fn separate(&self, flags: &str) -> Vec<(String, Vec<u8>)> {
         self.run(&format!("sample {flags} --separate apart")).succeeds();
@@ -56,7 +56,7 @@ fn images(files: Vec<(String, Vec<u8>)>) -> Vec<Vec<u8>> {
     files.into_iter().map(|(_, bytes)| bytes).collect()
 }
 
-/// The 28×28 tile at a place of a grey picture.
+/// The 28×28 tile of a grey picture at a row and column.
 fn tile(picture: &Pixels, row: usize, column: usize) -> Vec<u8> {
     let width = picture.size.0 as usize;
     let line = |y: usize| (2 + 30 * row + y) * width + 2 + 30 * column;

@@ -1,4 +1,4 @@
-//! What is drawn, and where it goes.
+//! The images that `sample` generates, and the files that it writes.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use super::{CHECKPOINT, RUN, images, pixels, tile, trained};
 use crate::scratch::has;
 
 #[test]
-fn without_flags_the_picture_is_the_one_that_training_made() {
+fn without_flags_sample_reproduces_the_grid_of_training() {
     for (flags, size) in [
         ("--preset cgan --seed 7", (302, 302)),
         ("--preset mlp", (242, 242)),
@@ -25,7 +25,7 @@ fn without_flags_the_picture_is_the_one_that_training_made() {
 }
 
 #[test]
-fn checkpoint_alone_is_enough() {
+fn checkpoint_folder_alone_is_sufficient() {
     let scratch = trained("");
     let whole = scratch.sample("");
     for path in [RUN, CHECKPOINT, "--runs-dir runs"] {
@@ -41,7 +41,7 @@ fn checkpoint_alone_is_enough() {
 }
 
 #[test]
-fn newest_run_and_newest_checkpoint_are_taken_unless_others_are_named() {
+fn newest_run_and_newest_checkpoint_are_the_default() {
     let scratch = trained("--checkpoint-interval 1 --keep 9");
     scratch.train("--iterations 2 --seed 5").succeeds();
     let second = scratch.path("runs/00001-cgan-mnist/samples/000002.png");
@@ -52,17 +52,17 @@ fn newest_run_and_newest_checkpoint_are_taken_unless_others_are_named() {
 }
 
 #[test]
-fn what_was_done_is_said_and_quiet_says_nothing() {
+fn summary_is_printed_unless_quiet() {
     let scratch = trained("");
     let words = ["preset cgan", CHECKPOINT, "CPU, ", "images    100, seed 3"];
-    let out = scratch.run("sample --seed 3 --separate faces --out all.png").says(&words);
+    let out = scratch.run("sample --seed 3 --separate faces --out all.png").prints(&words);
     has(&out, &["wrote     all.png, 302 × 302 pixels", "wrote     100 files in faces"]);
     assert_eq!(scratch.run("sample -q").succeeds(), "");
     assert!(scratch.path("sample.png").is_file());
 }
 
 #[test]
-fn seed_decides_the_images_and_is_the_runs_own_unless_given() {
+fn seed_defaults_to_the_seed_of_the_run() {
     let scratch = trained("--seed 5");
     let own = scratch.sample("");
     assert_eq!(scratch.sample("--seed 5 --threads 2 --device cpu"), own);
@@ -70,7 +70,7 @@ fn seed_decides_the_images_and_is_the_runs_own_unless_given() {
 }
 
 #[test]
-fn labels_choose_classes_a_row_each() {
+fn labels_select_classes_one_row_each() {
     let scratch = trained("");
     let all = images(scratch.separate(""));
     assert_eq!(images(scratch.separate("--labels 0-9")), all);
@@ -99,7 +99,7 @@ fn count_is_divided_among_the_labels() {
 }
 
 #[test]
-fn picture_has_the_rows_and_columns_asked_for() {
+fn grid_has_the_requested_rows_and_columns() {
     let scratch = trained("--preset mlp");
     for (flags, size) in [
         ("--count 1", (28, 28)),
@@ -119,7 +119,7 @@ fn picture_has_the_rows_and_columns_asked_for() {
 }
 
 #[test]
-fn separate_files_are_the_pictures_tiles() {
+fn separate_files_equal_the_tiles_of_the_grid() {
     let scratch = trained("--preset mlp");
     scratch.run("sample --grid 2x3 --separate new/folder --out six.png").succeeds();
     let six = pixels(&scratch.path("six.png"));
@@ -153,7 +153,7 @@ fn statistics_of_the_batch_change_the_images_and_nothing_else() {
 }
 
 #[test]
-fn interpolation_goes_from_one_seed_to_the_other_with_a_row_per_label() {
+fn interpolation_connects_two_seeds_with_one_row_per_class() {
     let scratch = trained("");
     let strip = images(scratch.separate("--interpolate 3:4 --steps 5 --labels 7,2"));
     assert_eq!(strip.len(), 10);
@@ -170,7 +170,7 @@ fn interpolation_goes_from_one_seed_to_the_other_with_a_row_per_label() {
 }
 
 #[test]
-fn interpolation_without_classes_is_one_strip() {
+fn interpolation_without_classes_has_one_row() {
     for preset in ["mlp", "mlp-batchnorm"] {
         let scratch = trained(&format!("--preset {preset}"));
         assert_eq!(scratch.sample("--interpolate 1:2 --steps 4").size, (122, 32));
@@ -182,7 +182,7 @@ fn interpolation_without_classes_is_one_strip() {
 }
 
 #[test]
-fn an_empty_folder_and_an_older_picture_are_written_to() {
+fn empty_folders_and_existing_pictures_are_accepted() {
     let scratch = trained("");
     fs::create_dir(scratch.path("empty")).unwrap();
     scratch.run("sample --count 1 --separate empty --labels 0").succeeds();

@@ -1,6 +1,6 @@
-//! Flags as other programs spell them: with underscores, as PyTorch-GAN's scripts do, or by the names
-//! of PyTorch's DCGAN example. Where one means the same here, it is understood, so that whoever comes
-//! from there can paste a command line; where it does not, the answer says what to give instead.
+//! Aliases for flags of other programs: underscores instead of hyphens, as in PyTorch-GAN's
+//! scripts, and the flags of PyTorch's DCGAN example. A flag with the same meaning is accepted, so
+//! that users can paste a command line; for any other flag the error says what to use instead.
 
 use std::ffi::OsString;
 
@@ -8,8 +8,8 @@ use clap::{Arg, CommandFactory};
 
 use super::Cli;
 
-/// Flags of such scripts, and what they are for `train`.
-const OTHERS: [(&str, &str); 14] = [
+/// Flags of such scripts, and the equivalent flags of `train`.
+const ALIASES: [(&str, &str); 14] = [
     ("--n_epochs", "--epochs"),
     ("--niter", "--epochs"),
     ("--img_size", "--image-size"),
@@ -26,12 +26,12 @@ const OTHERS: [(&str, &str); 14] = [
     ("--cuda", "--device=cuda"),
 ];
 
-/// What `--dataset` says in PyTorch's DCGAN example where `--dataroot` is a folder of images.
-const FOLDERS: [&str; 3] = ["folder", "imagenet", "lfw"];
+/// Values of `--dataset` in PyTorch's DCGAN example for which `--dataroot` is a folder of images.
+const FOLDER_DATASETS: [&str; 3] = ["folder", "imagenet", "lfw"];
 
-/// The words that were typed, with the flags in this program's spelling.
-pub fn ours(typed: impl Iterator<Item = OsString>) -> Vec<OsString> {
-    let mut words: Vec<_> = typed.collect();
+/// The command line with aliases replaced by this program's flags.
+pub fn canonical(command_line: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut words: Vec<_> = command_line.collect();
     let program = Cli::command();
     let named = words.get(1).and_then(|name| program.find_subcommand(name));
     let Some(command) = named else { return words };
@@ -39,19 +39,20 @@ pub fn ours(typed: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let trains = command.get_name() == "train";
     for word in words[2..].iter_mut().take_while(|word| *word != "--") {
         let Some((flag, value)) = word.to_str().and_then(parts) else { continue };
-        let other = OTHERS.iter().find(|(other, _)| trains && *other == flag);
+        let alias = ALIASES.iter().find(|(alias, _)| trains && *alias == flag);
         let dashed = flag.replace('_', "-");
         let known = flags.iter().any(|known| dashed.strip_prefix("--") == Some(known));
-        let ours = other.map(|&(_, ours)| ours).or(known.then_some(dashed.as_str()));
-        if let Some(ours) = ours {
-            *word = format!("{ours}{value}").into();
+        let canonical = alias.map(|&(_, flag)| flag).or(known.then_some(dashed.as_str()));
+        if let Some(canonical) = canonical {
+            *word = format!("{canonical}{value}").into();
         }
     }
-    if trains { with_dataroot(words) } else { words }
+    if trains { replace_dataroot(words) } else { words }
 }
 
-/// `--dataroot` is where the files of a data set are that `--dataset` names, or a folder of images.
-fn with_dataroot(mut words: Vec<OsString>) -> Vec<OsString> {
+/// Replaces `--dataroot`, which is the folder with the files of the data set that `--dataset`
+/// names, or a folder of images.
+fn replace_dataroot(mut words: Vec<OsString>) -> Vec<OsString> {
     if !words.iter().any(|word| flag_of(word) == Some("--dataroot")) {
         return words;
     }
@@ -61,8 +62,8 @@ fn with_dataroot(mut words: Vec<OsString>) -> Vec<OsString> {
         let next = || words.get(at + 1)?.to_str();
         value.strip_prefix('=').or_else(next).map(str::to_owned)
     });
-    let is_folder = value.as_deref().is_some_and(|name| FOLDERS.contains(&name));
-    let ours = match value.as_deref() {
+    let is_folder = value.as_deref().is_some_and(|name| FOLDER_DATASETS.contains(&name));
+    let canonical = match value.as_deref() {
         Some("mnist" | "fashion-mnist") => "--data-dir",
         _ => "--dataset",
     };
@@ -73,7 +74,7 @@ fn with_dataroot(mut words: Vec<OsString>) -> Vec<OsString> {
     for word in &mut words {
         let root = word.to_str().and_then(parts).filter(|(flag, _)| *flag == "--dataroot");
         if let Some((_, value)) = root {
-            *word = format!("{ours}{value}").into();
+            *word = format!("{canonical}{value}").into();
         }
     }
     words
@@ -83,30 +84,30 @@ fn flag_of(word: &OsString) -> Option<&str> {
     word.to_str().and_then(parts).map(|(flag, _)| flag)
 }
 
-/// A flag's name, and its value with the sign before it, if it has one.
+/// Splits `--flag=value` before the equals sign.
 fn parts(word: &str) -> Option<(&str, &str)> {
     let name = word.strip_prefix("--")?;
-    Some(word.split_at(name.find('=').map_or(word.len(), |sign| sign + 2)))
+    Some(word.split_at(name.find('=').map_or(word.len(), |equals| equals + 2)))
 }
 
-/// For `--ngpu`: how many GPUs.
+/// Parses `--ngpu`, the number of GPUs.
 pub fn gpus(text: &str) -> Result<usize, String> {
     match text {
         "0" => Ok(0),
         "1" => Ok(1),
-        _ => Err("a run computes on one GPU, or with 0 on the CPU".to_owned()),
+        _ => Err("must be 1 (one GPU) or 0 (the CPU)".to_owned()),
     }
 }
 
-/// For `--ngf` and `--ndf`, which are the width of one layer: what says those of all, as in PyTorch's
-/// DCGAN example.
+/// Refuses `--ngf` and `--ndf`, the width of one layer, with the equivalent list of the widths of
+/// all layers, as in PyTorch's DCGAN example.
 pub fn all_widths(
     flag: &'static str,
-    times: [usize; 4],
+    multiples: [usize; 4],
 ) -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync {
     move |text| {
-        let one = text.parse::<u32>().map_or(64, |width| width as usize);
-        let widths = times.map(|times| (times * one).to_string()).join(",");
-        Err(format!("give the widths of all hidden layers, for images of 64 as {flag} {widths}"))
+        let width = text.parse::<u32>().map_or(64, |width| width as usize);
+        let widths = multiples.map(|multiple| (multiple * width).to_string()).join(",");
+        Err(format!("use {flag} {widths} instead: the widths of all hidden layers (64×64 images)"))
     }
 }

@@ -1,4 +1,4 @@
-//! Flags as people type them who come from elsewhere.
+//! Repeated flags, and aliases for the flags of other programs.
 
 use super::flags::{Row, assert_set, typed};
 use super::help::commands;
@@ -13,7 +13,7 @@ fn dry(scratch: &Scratch, flags: &str) -> toml::Value {
 }
 
 #[test]
-fn flag_that_is_given_twice_counts_as_it_was_given_last() {
+fn last_occurrence_of_a_flag_wins() {
     let scratch = Scratch::with_digits();
     let flags = [
         ("--epochs 3 --epochs 5", "epochs", "5"),
@@ -31,12 +31,12 @@ fn flag_that_is_given_twice_counts_as_it_was_given_last() {
 }
 
 #[test]
-fn no_flag_of_any_command_minds_being_given_twice() {
+fn every_flag_may_be_given_twice() {
     let scratch = Scratch::new();
     for command in commands() {
         for flag in scratch.flags(command) {
             for words in [format!("{flag} {flag}"), format!("{flag}=1 {flag}=1")] {
-                // The last word is the error that remains.
+                // The last flag is unknown, so the command always fails.
                 let answer = scratch.run(&format!("{command} {words} --no-such-flag"));
                 assert!(!answer.err.contains("multiple times"), "{answer:#?}");
             }
@@ -46,7 +46,7 @@ fn no_flag_of_any_command_minds_being_given_twice() {
 }
 
 #[test]
-fn underscores_do_for_the_dashes_of_every_flag() {
+fn underscores_are_accepted_for_hyphens_in_every_flag() {
     let scratch = Scratch::new();
     for command in commands() {
         for flag in scratch.flags(command).iter().filter(|flag| flag[2..].contains('-')) {
@@ -61,7 +61,7 @@ fn underscores_do_for_the_dashes_of_every_flag() {
 }
 
 #[test]
-fn command_line_of_pytorch_gan_is_understood() {
+fn command_line_of_pytorch_gan_is_accepted() {
     let scratch = Scratch::with_digits();
     let flags: [Row; 10] = [
         ("--n_epochs 5", "epochs", "5"),
@@ -80,18 +80,18 @@ fn command_line_of_pytorch_gan_is_understood() {
     let run = "--data-dir digits --iterations 1 --g-hidden 8 --d-hidden 8";
     scratch.run(&format!("train {run} {line}")).succeeds();
     assert_set(&scratch.config(RUN), &flags);
-    // What we would not heed is not accepted.
+    // Flags that would have no effect are not accepted.
     for flag in ["--n_critic", "--clip_value"] {
         scratch.run(&format!("train {flag} 5")).fails(2, &[flag]);
     }
 }
 
 #[test]
-fn number_of_classes_is_the_data_sets_and_another_is_refused() {
+fn n_classes_must_match_the_data_set() {
     let scratch = Scratch::with_digits();
-    let words = ["--n-classes is 7", "the data set has 10", "leave it out"];
+    let words = ["--n-classes is 7", "the data set has 10", "omit it"];
     scratch.run(&format!("train {DRY} --n_classes 7")).fails(2, &words);
-    let words = ["--n-classes", "mlp has no classes", "leave it out"];
+    let words = ["--n-classes", "mlp has no classes", "omit it"];
     scratch.run(&format!("train {DRY} --preset mlp --n_classes 10")).fails(2, &words);
     scratch.train("--iterations 1").succeeds();
     scratch.run("train --resume --iterations 2 --n_classes 10").succeeds();
@@ -100,7 +100,7 @@ fn number_of_classes_is_the_data_sets_and_another_is_refused() {
 }
 
 #[test]
-fn command_line_of_pytorchs_dcgan_example_is_understood() {
+fn command_line_of_pytorchs_dcgan_example_is_accepted() {
     let scratch = Scratch::with_digits();
     let flags: [Row; 7] = [
         ("--batchSize 16", "gan.batch_size", "16"),
@@ -138,7 +138,7 @@ fn command_line_of_pytorchs_dcgan_example_is_understood() {
         ("--batchsize 3", &["--batchsize", "--batch-size"]),
     ] {
         let answer = scratch.run(&format!("{cuda} {flags}"));
-        let said = answer.err.clone();
-        assert!(words.iter().all(|word| said.contains(word)), "no {words:?} in {said}");
+        let output = answer.err.clone();
+        assert!(words.iter().all(|word| output.contains(word)), "no {words:?} in {output}");
     }
 }

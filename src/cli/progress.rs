@@ -1,4 +1,4 @@
-//! The progress bars of what takes its time before a run, and of an evaluation.
+//! Progress bars of decoding images and of an evaluation.
 
 use gan_cuda::data::{self, Dataset, Wanted};
 use gan_cuda::eval::evaluation::Stage;
@@ -7,12 +7,12 @@ use indicatif::ProgressBar;
 use super::display::{progress_bar, show_bar};
 
 const DECODING: &str = "decoding images {bar:20} {human_pos}/{human_len}  {eta} left";
-const BAR: &str = "{msg:21} {bar:20} {human_pos}/{human_len}  {eta} left";
+const EVALUATION: &str = "{msg:21} {bar:20} {human_pos}/{human_len}  {eta} left";
 
-/// The images, with a bar while they are decoded if it is to be shown.
-pub(super) fn load(wanted: &Wanted, shown: bool) -> data::Result<Dataset> {
-    // Is seen only once an image is decoded.
-    let bar = if shown { progress_bar(0, None, DECODING) } else { ProgressBar::hidden() };
+/// Loads a data set, with a progress bar if `visible`.
+pub(super) fn load_dataset(wanted: &Wanted, visible: bool) -> data::Result<Dataset> {
+    // Appears when the first image is decoded.
+    let bar = if visible { progress_bar(0, None, DECODING) } else { ProgressBar::hidden() };
     show_bar(Some(bar.clone()));
     let data = wanted.load(&|done, all| {
         bar.update(|state| {
@@ -25,22 +25,22 @@ pub(super) fn load(wanted: &Wanted, shown: bool) -> data::Result<Dataset> {
     data
 }
 
-/// How far an evaluation is.
-pub(super) struct Bar(ProgressBar);
+/// The progress bar of an evaluation.
+pub(super) struct EvaluationBar(ProgressBar);
 
-impl Bar {
-    pub(super) fn new(shown: bool) -> Bar {
-        let bar = if shown { progress_bar(0, None, BAR) } else { ProgressBar::hidden() };
+impl EvaluationBar {
+    pub(super) fn new(visible: bool) -> EvaluationBar {
+        let bar = if visible { progress_bar(0, None, EVALUATION) } else { ProgressBar::hidden() };
         show_bar(Some(bar.clone()));
-        Bar(bar)
+        EvaluationBar(bar)
     }
 
     pub(super) fn show(&self, stage: Stage, done: u64, all: u64) {
         self.0.set_message(match stage {
             Stage::TrainingClassifier => "training a classifier",
-            Stage::Generating => "drawing images",
-            Stage::Noise => "looking at noise",
-            Stage::Comparing => "comparing",
+            Stage::Generating => "generating images",
+            Stage::Noise => "scoring noise",
+            Stage::Comparing => "computing scores",
         });
         self.0.update(|state| {
             state.set_len(all);

@@ -1,4 +1,4 @@
-//! Values on the command line, each with an error that says what it may be.
+//! Parsers of flag values, with errors that name the valid values.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -11,13 +11,13 @@ use gan_cuda::gan::preset::{Preset, presets};
 use gan_cuda::ranges::Range;
 use gan_cuda::run;
 
-/// For all flags of a command.
+/// Lets a flag's value begin with a minus sign and a digit; for `mut_args`.
 pub fn may_be_negative(flag: Arg) -> Arg {
     let takes_value = flag.get_action().takes_values();
     flag.allow_negative_numbers(takes_value)
 }
 
-/// The name of a set-up.
+/// The name of a preset.
 pub fn preset() -> PossibleValuesParser {
     let value = |preset: &'static Preset| {
         PossibleValue::new(preset.name.as_str()).help(preset.summary.as_str())
@@ -25,32 +25,35 @@ pub fn preset() -> PossibleValuesParser {
     presets().iter().map(value).collect::<Vec<_>>().into()
 }
 
-/// One of a few words.
+/// The keyword of a [`Choice`].
 pub fn choice<T: Choice>() -> impl TypedValueParser<Value = T> {
-    PossibleValuesParser::new(words::<T>()).try_map(|word| word.parse())
+    PossibleValuesParser::new(keywords::<T>()).try_map(|keyword| keyword.parse())
 }
 
-/// One of a few words, or "none".
+/// The keyword of a [`Choice`], or "none".
 pub fn choice_or_none<T: Choice>() -> impl TypedValueParser<Value = Optional<T>> {
     let none = PossibleValue::new("none");
-    PossibleValuesParser::new(words::<T>().chain([none])).try_map(|word| match word.as_str() {
-        "none" => Ok(Optional(None)),
-        word => word.parse().map(Some).map(Optional),
+    PossibleValuesParser::new(keywords::<T>().chain([none])).try_map(|keyword| {
+        match keyword.as_str() {
+            "none" => Ok(Optional(None)),
+            keyword => keyword.parse().map(Some).map(Optional),
+        }
     })
 }
 
-fn words<T: Choice>() -> impl Iterator<Item = PossibleValue> {
+fn keywords<T: Choice>() -> impl Iterator<Item = PossibleValue> {
     T::ALL.iter().map(|choice| {
-        let meaning = choice.meaning();
-        PossibleValue::new(choice.word()).help(meaning.strip_suffix('.').unwrap_or(meaning))
+        let description = choice.description();
+        PossibleValue::new(choice.keyword())
+            .help(description.strip_suffix('.').unwrap_or(description))
     })
 }
 
-/// A value, or a word for none.
+/// A value, or the keyword for none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Optional<T>(pub Option<T>);
 
-/// How often, or "never".
+/// An interval, or "never".
 pub fn interval_or_never(text: &str) -> Result<Optional<Interval>, String> {
     match text {
         "never" => Ok(Optional(None)),
@@ -60,14 +63,14 @@ pub fn interval_or_never(text: &str) -> Result<Optional<Interval>, String> {
     }
 }
 
-/// A number in a range, as the integer or float of the flag.
+/// A number in a range, converted to the flag's type.
 pub fn within<T, N>(range: Range<N>) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync
 where
     N: Copy + PartialOrd + FromStr + TryInto<T> + Send + Sync,
     Range<N>: Display,
 {
     move |text| {
-        let number = text.parse().ok().filter(|&number| range.holds(number));
+        let number = text.parse().ok().filter(|&number| range.contains(number));
         number.and_then(|number| number.try_into().ok()).ok_or_else(|| format!("must be {range}"))
     }
 }
@@ -81,7 +84,7 @@ pub fn channels(text: &str) -> Result<usize, String> {
     }
 }
 
-/// The name of a run's folder.
+/// The name of a run.
 pub fn run_name(text: &str) -> run::Result<String> {
     run::dir::check_name(text).map(|()| text.to_owned())
 }

@@ -1,15 +1,15 @@
-//! The way between two seeds as an animation, and as a sequence of pictures.
+//! Interpolations between two seeds as a GIF and as a sequence of frames.
 
 use super::{pixels, tile, trained};
 use crate::animation::grey_frames;
 
 #[test]
-fn gif_goes_the_way_and_back_with_all_labels_in_each_frame() {
+fn gif_runs_forward_and_back_with_all_classes_in_each_frame() {
     let scratch = trained("");
     let flags = "sample --interpolate 3:4 --steps 4 --labels 7,2,5";
     scratch
         .run(&format!("{flags} --out way.gif --fps 20 --frames steps"))
-        .says(&["way.gif, 62 × 62 pixels", "4 files in steps"]);
+        .prints(&["way.gif, 62 × 62 pixels", "4 files in steps"]);
     scratch.run(&format!("{flags} --out strip.png")).succeeds();
     let strip = pixels(&scratch.path("strip.png"));
     let names = scratch.names("steps");
@@ -30,7 +30,7 @@ fn gif_goes_the_way_and_back_with_all_labels_in_each_frame() {
 }
 
 #[test]
-fn frames_alone_leave_no_other_picture() {
+fn frames_alone_write_no_other_file() {
     let scratch = trained("--preset mlp");
     scratch.run("sample --interpolate 3:4 --steps 2 --frames steps").succeeds();
     assert_eq!(scratch.names("steps").len(), 2);
@@ -39,7 +39,7 @@ fn frames_alone_leave_no_other_picture() {
 }
 
 #[test]
-fn coloured_way_is_a_gif_too() {
+fn colour_interpolation_can_be_a_gif() {
     let scratch = trained("--preset mlp-rgb --dataset mnist --image-size 12");
     scratch.run("sample --interpolate 1:2 --steps 3 --out way.gif").succeeds();
     let sizes: Vec<_> =
