@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use gan_cuda::data::{Dataset, DatasetKind, ImageShape, Places};
+use gan_cuda::data::{Dataset, DatasetKind, ImageShape, SearchPaths};
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::eval::classifier::training::{Labelled, Recipe, train};
 use gan_cuda::eval::classifier::{Classifier, FEATURES, embedded, test_features};
@@ -52,7 +52,7 @@ fn classifiers_know_the_test_images_by_their_features() {
 #[test]
 fn digits_are_known_for_what_they_are() {
     let device = Cpu::<f32>::new(2);
-    let digits = DatasetKind::Mnist.load(&Places::default()).unwrap();
+    let digits = DatasetKind::Mnist.load(&SearchPaths::default()).unwrap();
     let mut classifier = embedded(&device, DatasetKind::Mnist).unwrap();
     let some = 1000 * digits.shape.pixels();
     let set = Labelled { images: &digits.images[..some], labels: &digits.labels[..1000] };

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use gan_cuda::data::{Dataset, DatasetKind, Places};
+use gan_cuda::data::{Dataset, DatasetKind, SearchPaths};
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::eval::Eye;
 use gan_cuda::eval::classifier::training::Labelled;
@@ -19,7 +19,7 @@ const PIXELS: usize = SIDE * SIDE;
 const ALL: [u32; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 
 static DIGITS: LazyLock<Dataset> =
-    LazyLock::new(|| DatasetKind::Mnist.load(&Places::default()).unwrap());
+    LazyLock::new(|| DatasetKind::Mnist.load(&SearchPaths::default()).unwrap());
 /// Digits as they are.
 static FLOOR: LazyLock<Row> = LazyLock::new(|| score(images(), labels()));
 

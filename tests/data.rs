@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use gan_cuda::data::{Dataset, DatasetKind, ImageShape, Origin, Places, Source};
+use gan_cuda::data::{Dataset, DatasetKind, ImageShape, Origin, SearchPaths, Source};
 use gan_cuda::text::with_causes;
 use idx::{gzip, idx};
 use tempfile::TempDir;
@@ -37,20 +37,20 @@ fn sound_folder() -> TempDir {
     folder
 }
 
-fn data_dir(folder: &Path) -> Places {
-    Places { data_dir: Some(folder.to_owned()), ..Places::default() }
+fn data_dir(folder: &Path) -> SearchPaths {
+    SearchPaths { data_dir: Some(folder.to_owned()), ..SearchPaths::default() }
 }
 
-fn cache_dir(folder: &Path) -> Places {
-    Places { cache: Some(folder.to_owned()), ..Places::default() }
+fn cache_dir(folder: &Path) -> SearchPaths {
+    SearchPaths { cache: Some(folder.to_owned()), ..SearchPaths::default() }
 }
 
-fn failure(kind: DatasetKind, places: &Places) -> String {
-    with_causes(&kind.load(places).expect_err("this must not load"))
+fn failure(kind: DatasetKind, search_paths: &SearchPaths) -> String {
+    with_causes(&kind.load(search_paths).expect_err("this must not load"))
 }
 
 fn embedded() -> Dataset {
-    DatasetKind::Mnist.load(&Places::default()).unwrap()
+    DatasetKind::Mnist.load(&SearchPaths::default()).unwrap()
 }
 
 fn mean(values: &[u8]) -> f64 {
@@ -123,19 +123,19 @@ fn torchvisions_folders_are_found() {
 #[test]
 fn folders_are_searched_in_order() {
     let (named, cache, system) = (sound_folder(), sound_folder(), sound_folder());
-    let mut places = Places {
+    let mut search_paths = SearchPaths {
         data_dir: Some(named.path().to_owned()),
         cache: Some(cache.path().to_owned()),
         system: vec![PathBuf::from("/nowhere"), system.path().to_owned()],
     };
-    let found = |places: &Places| DatasetKind::Mnist.load(places).unwrap().origin;
-    assert_eq!(found(&places), Origin::Folder(named.path().to_owned()));
-    places.data_dir = None;
-    assert_eq!(found(&places), Origin::Folder(cache.path().to_owned()));
-    places.cache = None;
-    assert_eq!(found(&places), Origin::Folder(system.path().to_owned()));
-    places.system.clear();
-    assert_eq!(found(&places), Origin::Embedded);
+    let found = |search_paths: &SearchPaths| DatasetKind::Mnist.load(search_paths).unwrap().origin;
+    assert_eq!(found(&search_paths), Origin::Folder(named.path().to_owned()));
+    search_paths.data_dir = None;
+    assert_eq!(found(&search_paths), Origin::Folder(cache.path().to_owned()));
+    search_paths.cache = None;
+    assert_eq!(found(&search_paths), Origin::Folder(system.path().to_owned()));
+    search_paths.system.clear();
+    assert_eq!(found(&search_paths), Origin::Embedded);
 }
 
 #[test]
@@ -221,11 +221,11 @@ fn a_folder_in_the_place_of_a_file_is_looked_into_and_else_passed_over() {
 fn labels_that_are_not_mnists_are_classes_by_ascending_labels() {
     let folder = sound_folder();
     put(folder.path(), LABELS, &labels_file(&[26, 1, 3]));
-    let places = data_dir(folder.path());
-    let data = DatasetKind::Mnist.load(&places).unwrap();
+    let search_paths = data_dir(folder.path());
+    let data = DatasetKind::Mnist.load(&search_paths).unwrap();
     assert_eq!((&data.labels[..], data.classes), (&[2, 0, 1][..], 3));
     assert_eq!(data.class_names, ["1", "3", "26"]);
-    assert_eq!(Source::Named(DatasetKind::Mnist).classes(&places).unwrap(), 3);
+    assert_eq!(Source::Named(DatasetKind::Mnist).classes(&search_paths).unwrap(), 3);
 }
 
 #[test]

@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use gan_cuda::file_error::FileError;
-use gan_cuda::formats::records::{ImageRecord, ImageStats, Record, Records, read_records};
+use gan_cuda::formats::stats::{ImageStats, LossEntry, SampleEntry, Stats, read_stats};
 use gan_cuda::formats::tensor_file::TensorWriter;
 use gan_cuda::run::Error;
 use gan_cuda::run::checkpoint::{Checkpoint, CheckpointProblem, CheckpointWriter};
 use gan_cuda::run::dir::RunDir;
-use gan_cuda::run::journal::{Journal, Positions};
+use gan_cuda::run::journal::{Journal, JournalLengths};
 use tempfile::TempDir;
 
 /// A folder of runs with one run in it that has its config.
@@ -36,7 +36,7 @@ fn checkpoint(seed: u32) -> CheckpointWriter<'static> {
     state.push("adam.t", &[1], [Ok(vec![u64::from(seed)])]);
     state.push("order", &[0], [Ok(Vec::<u32>::new())]);
     state.push("labels", &[3], [Ok(vec![1_u32]), Ok(vec![2, u32::MAX])]);
-    Positions { log: 12, stats: 34 }.store(&mut state);
+    JournalLengths { log: 12, stats: 34 }.store(&mut state);
     CheckpointWriter { generator, discriminator, state }
 }
 
@@ -51,10 +51,10 @@ fn copy(checkpoint: &Checkpoint) -> CheckpointWriter<'_> {
     CheckpointWriter { generator, discriminator, state }
 }
 
-fn record(iteration: u64) -> Record {
+fn record(iteration: u64) -> LossEntry {
     let (d_loss, g_loss, d_real, d_fake) = (0.693, f32::NAN, 0.5, 0.25);
     let (images_per_second, seconds) = (8000.0, 1.5);
-    Record { iteration, epoch: 1, d_loss, g_loss, d_real, d_fake, images_per_second, seconds }
+    LossEntry { iteration, epoch: 1, d_loss, g_loss, d_real, d_fake, images_per_second, seconds }
 }
 
 fn file_name(path: &Path) -> String {
@@ -91,7 +91,7 @@ fn bad_names_are_refused() {
     let runs = tempfile::tempdir().unwrap();
     for name in ["", ".", "..", "a/b", "a\\b", "a\nb", "nul\0"] {
         let error = RunDir::create(runs.path(), name).unwrap_err();
-        assert!(matches!(error, Error::Name { .. }), "{name:?}: {error}");
+        assert!(matches!(error, Error::InvalidName { .. }), "{name:?}: {error}");
     }
     assert_eq!(fs::read_dir(runs.path()).unwrap().count(), 0);
 }
@@ -163,19 +163,19 @@ fn cleaning_removes_the_half_written_and_restores_the_replaced() {
 fn resumed_journal_equals_uninterrupted_journal() {
     let (_runs, run) = one_run();
     let mut journal = Journal::create(&run).unwrap();
-    journal.line("[Epoch 1/2] [Batch 1/2] ünïcode").unwrap();
-    journal.record(&record(1)).unwrap();
-    let positions = journal.sync().unwrap();
-    journal.line("lost").unwrap();
-    journal.record(&record(2)).unwrap();
+    journal.append_log("[Epoch 1/2] [Batch 1/2] ünïcode").unwrap();
+    journal.append_stats(&record(1)).unwrap();
+    let lengths = journal.sync().unwrap();
+    journal.append_log("lost").unwrap();
+    journal.append_stats(&record(2)).unwrap();
     let whole = [run.log(), run.stats()].map(|path| fs::read(path).unwrap());
     drop(journal);
     fs::write(run.stats(), [&whole[1][..], b"{\"iterat"].concat()).unwrap();
-    let (mut journal, lost) = Journal::open(&run, positions, 1).unwrap();
+    let (mut journal, lost) = Journal::open(&run, lengths, 1).unwrap();
     assert!(lost.is_empty(), "{lost:?}");
-    journal.cut().unwrap();
-    journal.line("lost").unwrap();
-    journal.record(&record(2)).unwrap();
+    journal.truncate().unwrap();
+    journal.append_log("lost").unwrap();
+    journal.append_stats(&record(2)).unwrap();
     assert_eq!([run.log(), run.stats()].map(|path| fs::read(path).unwrap()), whole);
     assert_eq!(journal.sync().unwrap().log, whole[0].len() as u64);
 }
@@ -184,9 +184,9 @@ fn resumed_journal_equals_uninterrupted_journal() {
 fn journal_that_is_emptied_meanwhile_begins_again_without_a_hole() {
     let (_runs, run) = one_run();
     let mut journal = Journal::create(&run).unwrap();
-    journal.line("one").unwrap();
+    journal.append_log("one").unwrap();
     fs::write(run.log(), "").unwrap();
-    journal.line("two").unwrap();
+    journal.append_log("two").unwrap();
     assert_eq!(fs::read_to_string(run.log()).unwrap(), "two\n");
 }
 
@@ -195,7 +195,7 @@ fn journal_that_is_not_as_it_was_keeps_what_is_of_earlier_iterations_and_says_so
     let (_runs, run) = one_run();
     let line = |batch: u32| format!("[Epoch 2/9] [Batch {batch}/3] [D loss: 0.1] …");
     let stats = |iteration: u64| serde_json::to_string(&record(iteration)).unwrap() + "\n";
-    let positions = Positions { log: 1000, stats: 1000 };
+    let lengths = JournalLengths { log: 1000, stats: 1000 };
     // Of an epoch of three: iterations 4 to 6.
     let log = [1, 2, 3].map(|batch| line(batch) + "\n").concat();
     let four = format!("{}\n", line(1));
@@ -210,13 +210,13 @@ fn journal_that_is_not_as_it_was_keeps_what_is_of_earlier_iterations_and_says_so
             text.iter().for_each(|text| fs::write(&path, text).unwrap());
         }
         let gone = [run.log(), run.stats()].map(|path| !path.exists());
-        let (mut journal, lost) = Journal::open(&run, positions, 4).unwrap();
+        let (mut journal, lost) = Journal::open(&run, lengths, 4).unwrap();
         for (gone, words) in gone.into_iter().zip(&lost) {
             let how = if gone { "is gone" } else { "was cut or replaced" };
             assert!(words.contains(how), "{words}");
         }
         assert_eq!(lost.len(), 2, "{lost:?}");
-        journal.cut().unwrap();
+        journal.truncate().unwrap();
         assert_eq!([run.log(), run.stats()].map(|path| fs::read_to_string(path).unwrap()), want);
     }
     assert!(Journal::create(&run).is_err(), "an old log was overwritten");
@@ -225,22 +225,22 @@ fn journal_that_is_not_as_it_was_keeps_what_is_of_earlier_iterations_and_says_so
 #[test]
 fn records_are_read_back_without_the_half_written_one() {
     let (_runs, run) = one_run();
-    assert_eq!(read_records(&run.stats()).unwrap(), Records::default());
+    assert_eq!(read_stats(&run.stats()).unwrap(), Stats::default());
     let mut journal = Journal::create(&run).unwrap();
-    (1..=3).for_each(|iteration| journal.record(&record(iteration)).unwrap());
+    (1..=3).for_each(|iteration| journal.append_stats(&record(iteration)).unwrap());
     let text = fs::read_to_string(run.stats()).unwrap();
     assert!(text.starts_with(r#"{"iteration":1,"epoch":1,"d_loss":0.693,"g_loss":null,"#));
     for half in [1, 20] {
         fs::write(run.stats(), &text[..text.len() - half]).unwrap();
-        let records = read_records(&run.stats()).unwrap().losses;
+        let records = read_stats(&run.stats()).unwrap().losses;
         assert_eq!(records.len(), 2);
         assert!(records[1].iteration == 2 && records[1].g_loss.is_nan());
     }
     // What losses were called before.
     fs::write(run.stats(), text.replace("d_loss", "loss_d").replace("g_loss", "loss_g")).unwrap();
-    assert_eq!(read_records(&run.stats()).unwrap().losses[2].d_loss, record(3).d_loss);
+    assert_eq!(read_stats(&run.stats()).unwrap().losses[2].d_loss, record(3).d_loss);
     fs::write(run.stats(), format!("{text}nonsense\n")).unwrap();
-    let error = read_records(&run.stats()).unwrap_err();
+    let error = read_stats(&run.stats()).unwrap_err();
     assert!(error.to_string().starts_with("line 4 of "), "{error}");
 }
 
@@ -250,13 +250,13 @@ fn lines_about_samples_stand_among_those_of_losses() {
     let mut journal = Journal::create(&run).unwrap();
     let grey = ImageStats { mean_abs: 0.5, std: 0.25, extreme: 0.125, saturation: None };
     let samples = ImageStats { std: f32::NAN, saturation: Some(0.75), ..grey };
-    journal.record(&ImageRecord { iteration: 0, samples, data: grey }).unwrap();
-    journal.record(&record(1)).unwrap();
-    journal.record(&ImageRecord { iteration: 1, samples: grey, data: grey }).unwrap();
+    journal.append_stats(&SampleEntry { iteration: 0, samples, data: grey }).unwrap();
+    journal.append_stats(&record(1)).unwrap();
+    journal.append_stats(&SampleEntry { iteration: 1, samples: grey, data: grey }).unwrap();
     let text = fs::read_to_string(run.stats()).unwrap();
     let first = r#"{"iteration":0,"samples":{"mean_abs":0.5,"std":null,"extreme":0.125,"saturation":0.75},"data":{"mean_abs":0.5,"std":0.25,"extreme":0.125}}"#;
     assert_eq!(text.lines().next(), Some(first));
-    let records = read_records(&run.stats()).unwrap();
+    let records = read_stats(&run.stats()).unwrap();
     assert_eq!((records.losses.len(), records.images.len()), (1, 2));
     assert!(records.images[0].samples.std.is_nan());
     assert_eq!(records.images[1].samples, grey);
@@ -270,9 +270,9 @@ fn checkpoint_comes_back_bit_for_bit() {
     let read = loaded.generator.get::<f32>("0.weight", &[2, 3]).unwrap();
     assert!(read.into_iter().map(f32::to_bits).eq(weights(3).map(f32::to_bits)));
     assert_eq!(loaded.state.get::<u32>("labels", &[3]).unwrap(), [1, 2, u32::MAX]);
-    assert_eq!(loaded.state.word("format_version").unwrap(), "3");
-    let positions = Positions::load(&loaded.state).unwrap();
-    assert_eq!(positions, Positions { log: 12, stats: 34 });
+    assert_eq!(loaded.state.metadata_value("format_version").unwrap(), "3");
+    let lengths = JournalLengths::load(&loaded.state).unwrap();
+    assert_eq!(lengths, JournalLengths { log: 12, stats: 34 });
     let again = copy(&loaded).save(&run, 939).unwrap();
     for file in ["generator.safetensors", "discriminator.safetensors", "state.safetensors"] {
         assert_eq!(fs::read(path.join(file)).unwrap(), fs::read(again.join(file)).unwrap());

@@ -56,14 +56,14 @@ fn empty_file_comes_back() {
     let bytes = tensors::bytes(TensorWriter::new());
     let file = read(&bytes).unwrap();
     assert!(file.tensors().is_empty());
-    assert_eq!(file.word("format").unwrap(), "pt");
+    assert_eq!(file.metadata_value("format").unwrap(), "pt");
 }
 
 #[test]
 fn lookups_name_the_file_and_the_key() {
     let file = read(&tensors::bytes(sample())).unwrap();
     assert_eq!(file.get::<f32>("a", &[2, 1]).unwrap(), [2.0, 3.0]);
-    assert_eq!(file.part::<f32>("a", &[2, 1], 1..2).unwrap(), [3.0]);
+    assert_eq!(file.slice::<f32>("a", &[2, 1], 1..2).unwrap(), [3.0]);
     assert_eq!((&*file.tensors()[0].name, file.tensors()[0].dtype), ("steps", Dtype::I64));
     assert_eq!(file.get::<i64>("steps", &[]).unwrap(), [9]);
     let message = |error: gan_cuda::formats::Error| error.to_string();
@@ -73,7 +73,7 @@ fn lookups_name_the_file_and_the_key() {
     assert!(shape.starts_with("tensor a in g.safetensors has shape [2, 1], not [3]"), "{shape}");
     let kind = message(file.get::<f64>("a", &[2, 1]).unwrap_err());
     assert_eq!(kind, "tensor a in g.safetensors holds F32, not F64");
-    let word = message(file.parse::<u64>("alpha").unwrap_err());
+    let word = message(file.parse_metadata::<u64>("alpha").unwrap_err());
     assert_eq!(word, "g.safetensors has no usable alpha in its metadata");
 }
 
@@ -138,8 +138,8 @@ fn files_on_the_disk_and_in_memory_are_read_alike() {
     assert!(tensors::bytes(tensors::copy(&disk)) == bytes);
     assert!(tensors::bytes(tensors::copy(&memory)) == bytes);
     let numbers = disk.get::<f64>("f64", &[50_001]).unwrap();
-    assert_eq!(disk.part::<f64>("f64", &[50_001], 8190..40_000).unwrap(), numbers[8190..40_000]);
-    assert_eq!(disk.reals("f64", &[50_001], f64::from).unwrap(), numbers);
+    assert_eq!(disk.slice::<f64>("f64", &[50_001], 8190..40_000).unwrap(), numbers[8190..40_000]);
+    assert_eq!(disk.floats("f64", &[50_001], f64::from).unwrap(), numbers);
 }
 
 #[test]
@@ -151,15 +151,18 @@ fn real_numbers_of_any_type_are_read_and_those_that_are_not_finite_are_named() {
     file.push("f64", &[2], [Ok(vec![1.5_f64, 1e300])]);
     file.push("i64", &[2], [Ok(vec![1_i64, 2])]);
     let file = read(&tensors::bytes(file)).unwrap();
-    assert_eq!(file.reals("f16", &[2], |x| x as f32).unwrap(), [1.5, f16::from_f64(-0.1).to_f32()]);
+    assert_eq!(
+        file.floats("f16", &[2], |x| x as f32).unwrap(),
+        [1.5, f16::from_f64(-0.1).to_f32()]
+    );
     let brain = [1.5, bf16::from_f64(-0.1).to_f32()];
-    assert_eq!(file.reals("bf16", &[2], |x| x as f32).unwrap(), brain);
-    assert_eq!(file.reals("f64", &[2], f64::from).unwrap(), [1.5, 1e300]);
+    assert_eq!(file.floats("bf16", &[2], |x| x as f32).unwrap(), brain);
+    assert_eq!(file.floats("f64", &[2], f64::from).unwrap(), [1.5, 1e300]);
     for name in ["f32", "f64"] {
-        let error = file.reals(name, &[2], |x| x as f32).unwrap_err().to_string();
+        let error = file.floats(name, &[2], |x| x as f32).unwrap_err().to_string();
         assert!(error.contains(name) && error.contains("not finite"), "{error}");
     }
-    let error = file.reals("i64", &[2], |x| x as f32).unwrap_err().to_string();
+    let error = file.floats("i64", &[2], |x| x as f32).unwrap_err().to_string();
     assert_eq!(error, "tensor i64 in g.safetensors holds I64, not real numbers");
 }
 

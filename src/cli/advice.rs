@@ -29,7 +29,7 @@ fn dataset(problem: &DatasetProblem) -> Option<String> {
              {dataset} --data-dir {}`",
             folder.display()
         )),
-        DatasetProblem::Several { files, .. } => {
+        DatasetProblem::SeveralTrainingSets { files, .. } => {
             let first = files.first()?;
             Some(format!("name one of these files, as --dataset {}", first.display()))
         }
@@ -65,10 +65,10 @@ fn folder(problem: &FolderProblem) -> Option<&'static str> {
     match problem {
         FolderProblem::Missing { .. } => Some("or name where it is now with --dataset"),
         FolderProblem::NoImages { .. } => Some("name the folder that has them with --dataset"),
-        FolderProblem::OtherClasses { .. } => {
+        FolderProblem::ClassesDiffer { .. } => {
             Some("put back what was there, or begin a new run with --config or --preset")
         }
-        FolderProblem::Closed { .. } => {
+        FolderProblem::UnreadableFolder { .. } => {
             Some("let this user read it, or leave out such folders with --skip-bad-images")
         }
         FolderProblem::BadImage { .. } => {
@@ -81,7 +81,7 @@ fn folder(problem: &FolderProblem) -> Option<&'static str> {
 
 fn fetch(problem: &FetchProblem) -> &'static str {
     match problem {
-        FetchProblem::NoFolder => "name a folder with --data-dir",
+        FetchProblem::NoHomeFolder => "name a folder with --data-dir",
         _ => "--mirror names another mirror",
     }
 }

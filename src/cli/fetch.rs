@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use gan_cuda::data::DatasetKind;
-use gan_cuda::data::fetch::{Event, Order, fetch};
+use gan_cuda::data::fetch::{Event, FetchRequest, fetch};
 use gan_cuda::text::{bytes, grouped};
 use indicatif::ProgressBar;
 
@@ -37,7 +37,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     check(args)?;
     for &kind in &args.datasets {
-        let order = Order::known(kind, &args.mirror, args.data_dir.as_deref())?;
+        let order = FetchRequest::for_dataset(kind, &args.mirror, args.data_dir.as_deref())?;
         let mut teller = Teller::new(args.quiet);
         teller.say(&format!("gan-cuda {}, fetching {kind}", env!("CARGO_PKG_VERSION")));
         teller.say(&format!("into      {}", order.folder.display()));
@@ -101,17 +101,17 @@ impl Teller {
     fn tell(&mut self, event: &Event) {
         match event {
             Event::Waiting => self.say("waiting   another gan-cuda fetch fills this folder"),
-            Event::Present(path) => self.say(&format!("there     {}", path.display())),
-            Event::Wrong(path, mismatch) => {
+            Event::AlreadyPresent(path) => self.say(&format!("there     {}", path.display())),
+            Event::Invalid(path, mismatch) => {
                 self.warn(&format!("warning: {}: {mismatch}", path.display()));
             }
-            Event::Begin { url, from, total } => self.begin(url, *from, *total),
+            Event::Started { url, from, total } => self.begin(url, *from, *total),
             Event::Received(bytes) => self.received(*bytes),
             Event::Failed(failure) => {
                 self.clear();
                 self.warn(&format!("warning: {failure}"));
             }
-            Event::Checked(file) => {
+            Event::Verified(file) => {
                 self.clear();
                 self.say(&format!(
                     "checked   {}: {} bytes with the right SHA-256",
@@ -119,7 +119,7 @@ impl Teller {
                     grouped(file.length)
                 ));
             }
-            Event::Aside(path, aside) => {
+            Event::MovedAside(path, aside) => {
                 self.say(&format!("moved     {} to {}", path.display(), aside.display()));
             }
         }

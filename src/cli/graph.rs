@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use gan_cuda::formats::files::write_whole;
+use gan_cuda::formats::files::write_atomic;
 use gan_cuda::gan::{Model, preset};
 use gan_cuda::picture::diagram::{Diagram, dot, svg};
 use gan_cuda::run::checkpoint::Checkpoint;
@@ -37,7 +37,7 @@ pub fn run(args: &Args) -> Result<()> {
         print_lines(&text);
         return Ok(());
     };
-    write_whole(out, text.as_bytes())?;
+    write_atomic(out, text.as_bytes())?;
     say!("wrote {}", out.display());
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::ValueHint;
-use gan_cuda::formats::records::{Measure, ScoreRecord};
+use gan_cuda::formats::stats::{Measure, ScoreEntry};
 use gan_cuda::run::overview::{Overview, overviews};
 use gan_cuda::text::significant;
 
@@ -88,7 +88,7 @@ fn row(run: &Overview, scored: bool) -> Vec<String> {
     cells
 }
 
-fn fcd(record: Option<ScoreRecord>) -> Option<f64> {
+fn fcd(record: Option<ScoreEntry>) -> Option<f64> {
     record?.scores.by(Measure::Fcd)
 }
 

@@ -1,6 +1,6 @@
 //! The progress bars of what takes its time before a run, and of an evaluation.
 
-use gan_cuda::data::{self, Dataset, Wanted};
+use gan_cuda::data::{self, Dataset, Requirements};
 use gan_cuda::eval::evaluation::Stage;
 use indicatif::ProgressBar;
 
@@ -10,7 +10,7 @@ const DECODING: &str = "decoding images {bar:20} {human_pos}/{human_len}  {eta} 
 const BAR: &str = "{msg:21} {bar:20} {human_pos}/{human_len}  {eta} left";
 
 /// The images, with a bar while they are decoded if it is to be shown.
-pub(super) fn load(wanted: &Wanted, shown: bool) -> data::Result<Dataset> {
+pub(super) fn load(wanted: &Requirements, shown: bool) -> data::Result<Dataset> {
     // Is seen only once an image is decoded.
     let bar = if shown { progress_bar(0, None, DECODING) } else { ProgressBar::hidden() };
     show_bar(Some(bar.clone()));

@@ -14,7 +14,7 @@ use crate::eval::Result;
 use crate::eval::classifier::training::{Labelled, Progress, Recipe, train};
 use crate::eval::classifier::{About, Classifier, SIDE};
 use crate::eval::real::Images;
-use crate::formats::files::write_whole;
+use crate::formats::files::write_atomic;
 use crate::formats::tensor_file::TensorFile;
 
 /// To be raised whenever a classifier would come out otherwise.
@@ -92,6 +92,6 @@ fn keep(path: &Path, bytes: &[u8]) {
     let Some(folder) = path.parent() else { return };
     let sum = crc32fast::hash(bytes).to_le_bytes();
     let written =
-        fs::create_dir_all(folder).is_ok() && write_whole(path, &[bytes, &sum].concat()).is_ok();
+        fs::create_dir_all(folder).is_ok() && write_atomic(path, &[bytes, &sum].concat()).is_ok();
     debug!(path = %path.display(), written, "kept a classifier");
 }

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::data::{Dataset, DatasetKind, Places, Source, cache_folder};
+use crate::data::{Dataset, DatasetKind, SearchPaths, Source, cache_folder};
 use crate::device::{self, Device};
 use crate::eval::classifier::doubt;
 use crate::eval::classifier::training::Progress;
@@ -15,7 +15,7 @@ use crate::eval::real::{Divided, REFERENCE, Sample};
 use crate::eval::row::right;
 use crate::eval::trend::{Evaluate, has_classes};
 use crate::eval::{Error, Eye, Result};
-use crate::formats::records::Scores;
+use crate::formats::stats::Scores;
 use crate::gan::Gan;
 use crate::gan::arrangement::labels_of;
 use crate::gan::sampler::draw_noise;
@@ -120,8 +120,9 @@ impl<'a> Real<'a> {
         if let Some(Source::Named(kind)) = config.dataset {
             return Ok(Self { data: borrowed, test: None, kind: Some(kind) });
         }
-        let mut wanted = config.wanted(cache_folder()).map_err(Error::from)?;
-        let loaded_without = !wanted.classes && has_classes(&wanted.source, &Places::default());
+        let mut wanted = config.data_requirements(cache_folder()).map_err(Error::from)?;
+        let loaded_without =
+            !wanted.classes && has_classes(&wanted.source, &SearchPaths::default());
         wanted.classes |= loaded_without;
         let data = match loaded_without {
             true => Cow::Owned(wanted.load(&|_, _| ())?),

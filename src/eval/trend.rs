@@ -1,9 +1,9 @@
 //! Scores in training: whoever can tell at any iteration how good the generator is.
 
-use crate::data::{Places, Source};
+use crate::data::{SearchPaths, Source};
 use crate::device::Device;
 use crate::eval::Result;
-use crate::formats::records::{Measure, Scores};
+use crate::formats::stats::{Measure, Scores};
 use crate::gan::Gan;
 use crate::run::config::Config;
 
@@ -21,12 +21,14 @@ pub trait Evaluate<D: Device> {
 /// classes has not.
 pub fn has_score(config: &Config, measure: Measure) -> bool {
     match (&config.dataset, measure) {
-        (Some(source @ Source::Folder(_)), Measure::Fcd) => has_classes(source, &Places::default()),
+        (Some(source @ Source::Folder(_)), Measure::Fcd) => {
+            has_classes(source, &SearchPaths::default())
+        }
         _ => true,
     }
 }
 
 /// Whether images have classes, though a generator may not ask for any.
-pub fn has_classes(source: &Source, places: &Places) -> bool {
-    source.classes(places).is_ok_and(|classes| classes > 1)
+pub fn has_classes(source: &Source, search_paths: &SearchPaths) -> bool {
+    source.classes(search_paths).is_ok_and(|classes| classes > 1)
 }

@@ -4,7 +4,7 @@
 //! person sees it in the grids. Numbers of samples mean something beside those of the data alone.
 
 use crate::data::{Dataset, ImageShape};
-use crate::formats::records::ImageStats;
+use crate::formats::stats::ImageStats;
 
 /// How far from 0 a value is as good as black or white.
 const EXTREME: f32 = 0.99;

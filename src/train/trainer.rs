@@ -14,7 +14,7 @@ use crate::device::Device;
 use crate::device::ops::RING_ROWS;
 use crate::eval::trend::Evaluate;
 use crate::formats::events::EventFile;
-use crate::formats::records::ImageStats;
+use crate::formats::stats::ImageStats;
 use crate::gan::dataset::{DeviceDataset, Schedule};
 use crate::gan::interval::Interval;
 use crate::gan::{Gan, Metrics};
@@ -86,7 +86,7 @@ impl<D: Device> Trainer<D> {
             self.rescue(error, observer);
             let words = with_causes(error).replace('\n', " ");
             // The error itself may be that the log cannot be written.
-            let _ = self.journal.line(&format!("{ERROR}{words}"));
+            let _ = self.journal.append_log(&format!("{ERROR}{words}"));
         }
         end.map_err(|error| Error::Ended {
             iteration: self.gan.completed(),
@@ -195,7 +195,7 @@ impl<D: Device> Trainer<D> {
     fn warn(&mut self, observer: &mut dyn Observer, iteration: u32, words: &str) -> Result<()> {
         let words = format!("warning: after iteration {iteration}: {words}");
         observer.warning(&words);
-        Ok(self.journal.line(&words)?)
+        Ok(self.journal.append_log(&words)?)
     }
 
     /// Iterations after which the run ends.

@@ -12,7 +12,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use gan_cuda::data::{Dataset, DatasetKind, ImageShape, Places, Source};
+use gan_cuda::data::{Dataset, DatasetKind, ImageShape, SearchPaths, Source};
 use gan_cuda::device::{Device, DeviceChoice};
 use gan_cuda::eval::Evaluator;
 use gan_cuda::formats::events::event_files;
@@ -30,7 +30,7 @@ use tempfile::TempDir;
 
 /// The first `count` digits of those in the program, whatever else this machine has, as `image`.
 pub fn digits(count: usize, image: ImageShape) -> Dataset {
-    let mut data = DatasetKind::Mnist.load(&Places::default()).unwrap();
+    let mut data = DatasetKind::Mnist.load(&SearchPaths::default()).unwrap();
     data.images.truncate(count * data.shape.pixels());
     data.labels.truncate(count);
     data.with_shape(image.height, image.channels).unwrap()

@@ -1,7 +1,7 @@
 //! Downloads that go on from what has come before.
 
 use crate::mirror::{Asked, Mirror, Step, cut, good, head, status, whole};
-use crate::stand_in::{IMAGES, Target, good_mirror, packed};
+use crate::test_dataset::{IMAGES, Target, good_mirror, packed};
 
 const PART: &str = "train-images-idx3-ubyte.gz.part";
 

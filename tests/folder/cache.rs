@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use gan_cuda::data::{Dataset, Wanted};
+use gan_cuda::data::{Dataset, Requirements};
 use tempfile::TempDir;
 
-use super::pictures::{
-    failure, folder, grey_png, levels, load, load_and_count, shape, wanted, write,
+use super::images::{
+    failure, folder, grey_png, levels, load, load_and_count, requirements, shape, write,
 };
 
 /// A folder of images, and a cache.
@@ -27,7 +27,7 @@ impl Scene {
     }
 
     fn load_and_count(&self) -> (Dataset, u64) {
-        load_and_count(self.images.path(), &self.wanted()).unwrap()
+        load_and_count(self.images.path(), &self.requirements()).unwrap()
     }
 
     fn load_and_count_levels(&self) -> (Vec<u8>, u64) {
@@ -35,12 +35,12 @@ impl Scene {
         (levels(&data), decoded)
     }
 
-    fn wanted(&self) -> Wanted {
-        Wanted { cache: Some(self.cache.path().to_owned()), ..wanted() }
+    fn requirements(&self) -> Requirements {
+        Requirements { cache: Some(self.cache.path().to_owned()), ..requirements() }
     }
 
     fn load(&self) -> Dataset {
-        load(self.images.path(), &self.wanted()).unwrap()
+        load(self.images.path(), &self.requirements()).unwrap()
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -147,10 +147,12 @@ fn a_file_that_was_changed_a_moment_ago_is_decoded_again() {
 fn each_shape_has_an_entry_of_its_own_and_classes_need_none() {
     let scene = Scene::new(&[("x/a.png", &grey_png(10)), ("y/b.png", &grey_png(20))]);
     for (channels, side) in [(1, 4), (3, 4), (1, 8)] {
-        let wanted = Wanted { shape: shape(channels, side), ..scene.wanted() };
-        let data = load(scene.images.path(), &wanted).unwrap();
+        let requirements =
+            Requirements { shape: shape(channels, side), ..scene.requirements() };
+        let data = load(scene.images.path(), &requirements).unwrap();
         assert_eq!(data.images.len(), 2 * channels * side * side);
-        let with_classes = load(scene.images.path(), &Wanted { classes: true, ..wanted }).unwrap();
+        let with_classes =
+            load(scene.images.path(), &Requirements { classes: true, ..requirements }).unwrap();
         assert_eq!((with_classes.images, with_classes.labels), (data.images, vec![0, 1]));
     }
     assert_eq!(scene.entries().len(), 3);
@@ -159,7 +161,7 @@ fn each_shape_has_an_entry_of_its_own_and_classes_need_none() {
 #[test]
 fn a_damaged_entry_is_ignored_and_written_anew() {
     let scene = Scene::new(&[("a.png", &grey_png(10)), ("b.png", b"bad")]);
-    let skip = Wanted { skip_bad: true, ..scene.wanted() };
+    let skip = Requirements { skip_bad: true, ..scene.requirements() };
     let loaded = || levels(&load(scene.images.path(), &skip).unwrap());
     assert_eq!(loaded(), [10]);
     let whole = fs::read(scene.entry()).unwrap();
@@ -180,13 +182,13 @@ fn a_damaged_entry_is_ignored_and_written_anew() {
 #[test]
 fn images_that_were_left_out_are_remembered_and_without_leave_still_an_error() {
     let scene = Scene::new(&[("a.png", b"bad"), ("b.png", &grey_png(20)), ("c.png", b"bad")]);
-    let skip = Wanted { skip_bad: true, ..scene.wanted() };
+    let skip = Requirements { skip_bad: true, ..scene.requirements() };
     let load = || load_and_count(scene.images.path(), &skip).unwrap();
     let [(first, decoded), (second, again)] = [load(), load()];
     assert_eq!((decoded, again), (3, 0));
     assert_eq!((levels(&second), &second.warnings), (vec![20], &first.warnings));
     assert!(first.warnings[0].contains("2 of 3 images"), "{:?}", first.warnings);
-    assert!(failure(scene.images.path(), &scene.wanted()).contains("a.png"));
+    assert!(failure(scene.images.path(), &scene.requirements()).contains("a.png"));
 }
 
 /// Whoever may not read a file today may tomorrow, and no time of the file's tells.
@@ -195,7 +197,7 @@ fn images_that_were_left_out_are_remembered_and_without_leave_still_an_error() {
 fn files_that_the_system_withholds_are_not_remembered_as_bad() {
     let scene = Scene::new(&[("b.png", &grey_png(20))]);
     std::os::unix::fs::symlink("gone", scene.file("a.png")).unwrap();
-    let skip = Wanted { skip_bad: true, ..scene.wanted() };
+    let skip = Requirements { skip_bad: true, ..scene.requirements() };
     let load = || load_and_count(scene.images.path(), &skip).unwrap();
     let (data, count) = load();
     assert_eq!((levels(&data), count), (vec![20], 2));
@@ -210,7 +212,7 @@ fn files_that_the_system_withholds_are_not_remembered_as_bad() {
 fn what_was_decoded_before_a_bad_image_need_not_be_decoded_again() {
     let scene =
         Scene::new(&[("a.png", &grey_png(10)), ("b.png", b"bad"), ("c.png", &grey_png(30))]);
-    let one_thread = Wanted { threads: 1, ..scene.wanted() };
+    let one_thread = Requirements { threads: 1, ..scene.requirements() };
     assert!(failure(scene.images.path(), &one_thread).contains("b.png"));
     write(scene.images.path(), "b.png", &grey_png(20));
     settle();
@@ -222,7 +224,7 @@ fn what_was_decoded_before_a_bad_image_need_not_be_decoded_again() {
 #[test]
 fn nothing_is_kept_where_that_is_not_wanted_and_all_is_taken() {
     let scene = Scene::new(&[("a.png", &grey_png(10))]);
-    let only_look = Wanted { keep: false, ..scene.wanted() };
+    let only_look = Requirements { write_cache: false, ..scene.requirements() };
     let look = || load_and_count(scene.images.path(), &only_look).unwrap().1;
     assert_eq!((look(), scene.cache.path().join("folders").exists()), (1, false));
     scene.load();
@@ -255,7 +257,7 @@ fn many_at_once_get_the_same_and_leave_one_whole_entry() {
             });
         }
     });
-    let (_, decoded) = load_and_count(scene.images.path(), &scene.wanted()).unwrap();
+    let (_, decoded) = load_and_count(scene.images.path(), &scene.requirements()).unwrap();
     assert_eq!(decoded, 0);
     scene.entry();
 }

@@ -3,7 +3,7 @@
 use gan_cuda::data::folder::{ImageProblem, MAX_SIDE};
 use image::{ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba, RgbaImage};
 
-use super::pictures::{decode, encode, folder, levels, load, plain, shape, wanted};
+use super::images::{decode, encode, folder, levels, load, plain, requirements, shape};
 
 fn decoded(bytes: &[u8], channels: usize, side: usize) -> Vec<u8> {
     decode(bytes, shape(channels, side)).unwrap()
@@ -80,14 +80,14 @@ fn colours_are_weighed_into_grey_as_elsewhere() {
 fn the_content_tells_the_format_and_not_the_name() {
     let bytes = encode(plain(4, [90; 3]), ImageFormat::Bmp);
     let folder = folder(&[("x.png", &bytes), ("y.Gif", &bytes)]);
-    assert_eq!(levels(&load(folder.path(), &wanted()).unwrap()), [90, 90]);
+    assert_eq!(levels(&load(folder.path(), &requirements()).unwrap()), [90, 90]);
 }
 
 #[test]
 fn what_is_no_image_is_an_error() {
     for bytes in [&b"hello"[..], b"\x89PN", b"RIFF\x08\0\0\0WAVE"] {
         let problem = decode(bytes, shape(1, 4)).unwrap_err();
-        assert!(matches!(problem, ImageProblem::Unknown), "{problem}");
+        assert!(matches!(problem, ImageProblem::UnknownFormat), "{problem}");
     }
     assert!(matches!(decode(b"", shape(1, 4)), Err(ImageProblem::Empty)));
     for (bytes, what) in [

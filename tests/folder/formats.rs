@@ -1,13 +1,13 @@
 //! Formats and ways of storing colour that the encoder at hand does not write by itself.
 
-use gan_cuda::data::Wanted;
+use gan_cuda::data::Requirements;
 use gan_cuda::data::folder::ImageProblem;
 use image::codecs::gif::GifEncoder;
 use image::codecs::jpeg::JpegEncoder;
 use image::{Delay, ExtendedColorType, Frame, GrayImage, ImageEncoder, ImageFormat, Luma, Rgb};
 use image::{RgbImage, Rgba, RgbaImage};
 
-use super::pictures::{decode, encode, folder, load, plain, shape, wanted};
+use super::images::{decode, encode, folder, load, plain, requirements, shape};
 
 #[test]
 fn every_format_is_read() {
@@ -34,9 +34,9 @@ fn every_format_is_read() {
 fn tga_is_read_by_its_name() {
     let bytes = encode(plain(8, [200, 100, 50]), ImageFormat::Tga);
     let folder = folder(&[("x.tga", &bytes), ("y.TGA", &bytes)]);
-    let wanted = Wanted { shape: shape(3, 1), ..wanted() };
-    assert_eq!(load(folder.path(), &wanted).unwrap().images, [200, 100, 50].repeat(2));
-    assert!(matches!(decode(&bytes, shape(3, 1)), Err(ImageProblem::Unknown)));
+    let requirements = Requirements { shape: shape(3, 1), ..requirements() };
+    assert_eq!(load(folder.path(), &requirements).unwrap().images, [200, 100, 50].repeat(2));
+    assert!(matches!(decode(&bytes, shape(3, 1)), Err(ImageProblem::UnknownFormat)));
 }
 
 #[test]

@@ -4,11 +4,11 @@ use std::fs;
 
 use gan_cuda::data::Error;
 use gan_cuda::data::folder::FolderProblem;
-use gan_cuda::data::{ClassOrder, Origin, Places, Source, Wanted};
+use gan_cuda::data::{ClassOrder, Origin, Requirements, SearchPaths, Source};
 use gan_cuda::picture::grid::write_grid;
 use gan_cuda::text::with_causes;
 
-use super::pictures::{failure, folder, grey_png, levels, load, shape, wanted, write};
+use super::images::{failure, folder, grey_png, levels, load, requirements, shape, write};
 
 #[test]
 fn images_are_found_at_every_depth_in_the_order_of_their_names() {
@@ -18,7 +18,7 @@ fn images_are_found_at_every_depth_in_the_order_of_their_names() {
     for (name, bytes) in files.iter().rev() {
         write(folder.path(), name, bytes);
     }
-    let data = load(folder.path(), &wanted()).unwrap();
+    let data = load(folder.path(), &requirements()).unwrap();
     assert_eq!(levels(&data), [10, 20, 30, 40, 50, 60]);
     assert_eq!((data.labels, data.classes), (vec![0; 6], 1));
     assert_eq!(data.origin, Origin::Folder(folder.path().to_owned()));
@@ -30,7 +30,9 @@ fn the_number_of_threads_changes_nothing() {
     let files: Vec<_> = (0..40).map(|i| (format!("{i}.png"), grey_png(i))).collect();
     let files: Vec<_> = files.iter().map(|(name, bytes)| (&name[..], &bytes[..])).collect();
     let folder = folder(&files);
-    let loaded = |threads| load(folder.path(), &Wanted { threads, ..wanted() }).unwrap().images;
+    let loaded = |threads| {
+        load(folder.path(), &Requirements { threads, ..requirements() }).unwrap().images
+    };
     assert_eq!(loaded(1), loaded(3));
     assert_eq!(loaded(1), loaded(1_000_000));
 }
@@ -44,7 +46,7 @@ fn hidden_files_and_folders_are_passed_over() {
         (".ipynb_checkpoints/a.png", &good),
         ("empty/notes.txt", b"x"),
     ]);
-    let data = load(folder.path(), &Wanted { classes: true, ..wanted() }).unwrap();
+    let data = load(folder.path(), &Requirements { classes: true, ..requirements() }).unwrap();
     assert_eq!((&data.class_names[..], data.labels), (&["cats".to_owned()][..], vec![0]));
 }
 
@@ -57,13 +59,16 @@ fn topmost_sub_folders_are_the_classes_in_the_order_of_their_names() {
         ("cats/z.png", &grey_png(20)),
         ("Fish/x.png", &grey_png(1)),
     ]);
-    let data = load(folder.path(), &Wanted { classes: true, ..wanted() }).unwrap();
+    let data = load(folder.path(), &Requirements { classes: true, ..requirements() }).unwrap();
     assert_eq!(data.class_names, ["Fish", "cats", "dogs"]);
     assert_eq!((data.classes, &data.labels[..]), (3, &[0, 1, 1, 1, 2][..]));
     assert_eq!(levels(&data), [1, 10, 15, 20, 30]);
     let summary = data.summary();
     assert!(summary.contains("5 images of 4×4 grey, 3 classes (Fish, cats, dogs), "), "{summary}");
-    assert_eq!(Source::Folder(folder.path().to_owned()).classes(&Places::default()).unwrap(), 3);
+    assert_eq!(
+        Source::Folder(folder.path().to_owned()).classes(&SearchPaths::default()).unwrap(),
+        3
+    );
 }
 
 #[test]
@@ -71,8 +76,9 @@ fn classes_that_are_numbers_are_sorted_as_numbers_unless_a_run_has_another_order
     let files: Vec<_> = (0..12).map(|i| (format!("{i}/x.png"), grey_png(i))).collect();
     let files: Vec<_> = files.iter().map(|(name, bytes)| (&name[..], &bytes[..])).collect();
     let folder = folder(&files);
-    let load =
-        |class_order| load(folder.path(), &Wanted { classes: true, class_order, ..wanted() });
+    let load = |class_order| {
+        load(folder.path(), &Requirements { classes: true, class_order, ..requirements() })
+    };
     let number = |name: &str, order| {
         let data = load(order).unwrap();
         let level: u8 = name.parse().unwrap();
@@ -107,7 +113,7 @@ fn images_are_known_by_more_endings_and_without_one_by_their_content() {
     ] {
         write(folder.path(), name, bytes);
     }
-    let data = load(folder.path(), &wanted()).unwrap();
+    let data = load(folder.path(), &requirements()).unwrap();
     assert_eq!(data.len(), names.len());
     let warning =
         "left out 6 files of kinds that are not read: 3 without an ending, 2 .heic, 1 .csv";
@@ -122,7 +128,7 @@ fn a_class_without_an_image_that_can_be_read_is_named() {
         ("dogs/2.heic", b"x"),
         ("owls/1.png", &grey_png(2)),
     ]);
-    let data = load(folder.path(), &Wanted { classes: true, ..wanted() }).unwrap();
+    let data = load(folder.path(), &Requirements { classes: true, ..requirements() }).unwrap();
     assert_eq!(data.class_names, ["cats", "owls"]);
     for words in [
         "no classes, as they have no image that can be read: dogs",
@@ -158,7 +164,7 @@ fn what_systems_leave_behind_and_runs_are_no_data() {
     write(folder.path(), "dogs/old/config.toml", config);
     write(folder.path(), "dogs/old/z.png", &grey_png(3));
     for classes in [true, false] {
-        let data = load(folder.path(), &Wanted { classes, ..wanted() }).unwrap();
+        let data = load(folder.path(), &Requirements { classes, ..requirements() }).unwrap();
         assert_eq!(levels(&data), [1, 3, 2]);
         let toml = "left out 1 file of kinds that are not read: 1 .toml";
         assert!(data.warnings.contains(&toml.to_owned()), "{:?}", data.warnings);
@@ -183,17 +189,18 @@ fn pictures_that_this_program_wrote_are_no_data() {
     let cache = tempfile::tempdir().unwrap();
     for _ in 0..2 {
         let cache = Some(cache.path().to_owned());
-        let with_classes = Wanted { classes: true, cache, ..wanted() };
+        let with_classes = Requirements { classes: true, cache, ..requirements() };
         let data = load(folder.path(), &with_classes).unwrap();
         assert_eq!((levels(&data), data.labels), (vec![2, 1], vec![0, 1]));
         let without = "left out 3 of 5 images, which gan-cuda wrote itself: ";
         assert!(data.warnings.len() == 1 && data.warnings[0].starts_with(without));
-        let data = load(folder.path(), &Wanted { classes: false, ..with_classes }).unwrap();
+        let data = load(folder.path(), &Requirements { classes: false, ..with_classes }).unwrap();
         assert_eq!(levels(&data), [2, 1]);
         assert_eq!(data.warnings, [format!("{without}cats/3.png, drawn/000000.png, sample.png")]);
     }
     for classes in [true, false] {
-        let text = failure(&folder.path().join("drawn"), &Wanted { classes, ..wanted() });
+        let text =
+            failure(&folder.path().join("drawn"), &Requirements { classes, ..requirements() });
         assert!(text.contains("were written by gan-cuda"), "{text}");
     }
 }
@@ -201,19 +208,19 @@ fn pictures_that_this_program_wrote_are_no_data() {
 #[test]
 fn nested_folders_and_parts_of_a_data_set_are_no_classes() {
     let good = grey_png(1);
-    let classes = Wanted { classes: true, ..wanted() };
+    let classes = Requirements { classes: true, ..requirements() };
     let nested = folder(&[("animals/cats/1.png", &good), ("animals/dogs/1.png", &good)]);
     let text = failure(nested.path(), &classes);
     let inner = nested.path().join("animals").display().to_string();
     assert!(text.contains("cats, dogs") && text.contains(&inner), "{text}");
     assert!(load(&nested.path().join("animals"), &classes).is_ok());
-    assert_eq!(load(nested.path(), &wanted()).unwrap().warnings, [""; 0]);
+    assert_eq!(load(nested.path(), &requirements()).unwrap().warnings, [""; 0]);
 
     let split = folder(&[("train/cats/1.png", &good), ("Test/cats/2.png", &good)]);
     let text = failure(split.path(), &classes);
     assert!(text.contains("parts of a data set and no classes: Test, train; name one"), "{text}");
     assert!(text.ends_with(&format!("as {}", split.path().join("train").display())), "{text}");
-    let warnings = load(split.path(), &wanted()).unwrap().warnings;
+    let warnings = load(split.path(), &requirements()).unwrap().warnings;
     assert!(
         warnings[0].contains("all parts of the data set are taken: Test, train"),
         "{warnings:?}"
@@ -236,7 +243,7 @@ fn nested_folders_and_parts_of_a_data_set_are_no_classes() {
         let text = failure(inner.path(), &classes);
         let train = inner.path().join("data").join(names[0]).display().to_string();
         assert!(text.contains("parts of a data set") && text.ends_with(&train), "{text}");
-        let warnings = load(inner.path(), &wanted()).unwrap().warnings;
+        let warnings = load(inner.path(), &requirements()).unwrap().warnings;
         assert!(warnings[0].ends_with(&train), "{warnings:?}");
     }
     // What only looks like it.
@@ -247,13 +254,13 @@ fn nested_folders_and_parts_of_a_data_set_are_no_classes() {
 #[test]
 fn without_classes_images_may_lie_anywhere() {
     let folder = folder(&[("a.png", &grey_png(1)), ("cats/b.png", &grey_png(2))]);
-    let data = load(folder.path(), &wanted()).unwrap();
+    let data = load(folder.path(), &requirements()).unwrap();
     assert_eq!((levels(&data), data.labels), (vec![1, 2], vec![0, 0]));
 }
 
 #[test]
 fn classes_without_sub_folders_and_images_beside_them_are_errors() {
-    let classes = Wanted { classes: true, ..wanted() };
+    let classes = Requirements { classes: true, ..requirements() };
     let flat = folder(&[("a.png", &grey_png(1)), ("notes/x.txt", b"x")]);
     let text = failure(flat.path(), &classes);
     assert!(text.contains("has no sub-folders") && text.contains("mlp-dropout"), "{text}");
@@ -268,12 +275,12 @@ fn classes_without_sub_folders_and_images_beside_them_are_errors() {
 #[test]
 fn empty_and_missing_folders_are_errors_that_say_what_was_looked_for() {
     let empty = folder(&[("a.txt", b"x"), ("b/c.heic", b"x"), ("b/d.heic", b"x")]);
-    let text = failure(empty.path(), &wanted());
+    let text = failure(empty.path(), &requirements());
     let place = empty.path().display().to_string();
     for part in [&place[..], ".webp", "other kinds: 2 .heic, 1 .txt"] {
         assert!(text.contains(part), "{text} should say {part}");
     }
-    let text = failure(&empty.path().join("gone"), &wanted());
+    let text = failure(&empty.path().join("gone"), &requirements());
     assert!(text.contains("gone is not there; put it back"), "{text}");
 }
 
@@ -284,7 +291,7 @@ fn the_first_bad_image_is_an_error_that_names_it() {
     let files: Vec<_> = files.iter().map(|(name, bytes)| (*name, &bytes[..])).collect();
     let folder = folder(&files);
     for threads in [1, 4] {
-        let text = failure(folder.path(), &Wanted { threads, ..wanted() });
+        let text = failure(folder.path(), &Requirements { threads, ..requirements() });
         let file = folder.path().join("m.png").display().to_string();
         assert!(text.contains(&file), "{text}");
         assert!(text.contains("it is none of PNG"), "{text}");
@@ -296,7 +303,8 @@ fn bad_images_are_left_out_with_a_warning_where_that_is_wanted() {
     let bad = ["b.png", "d.png", "x/1.gif", "x/2.gif", "x/3.gif", "x/4.gif"];
     let folder = folder(&[("a.png", &grey_png(1)), ("c.png", &grey_png(3))]);
     bad.iter().for_each(|name| write(folder.path(), name, b"bad"));
-    let data = load(folder.path(), &Wanted { skip_bad: true, ..wanted() }).unwrap();
+    let data =
+        load(folder.path(), &Requirements { skip_bad: true, ..requirements() }).unwrap();
     assert_eq!((levels(&data), data.labels.len()), (vec![1, 3], 2));
     let warning = "left out 6 of 8 images, which cannot be read: b.png, d.png, x/1.gif, x/2.gif, \
                    x/3.gif, …";
@@ -312,7 +320,7 @@ fn classes_keep_their_numbers_where_images_are_left_out() {
         ("b/4.png", b"bad"),
         ("c/5.png", &grey_png(5)),
     ]);
-    let skip = Wanted { skip_bad: true, classes: true, ..wanted() };
+    let skip = Requirements { skip_bad: true, classes: true, ..requirements() };
     let data = load(folder.path(), &skip).unwrap();
     assert_eq!((levels(&data), data.labels), (vec![2, 3, 5], vec![0, 1, 2]));
     write(folder.path(), "b/3.png", b"bad too");
@@ -320,14 +328,14 @@ fn classes_keep_their_numbers_where_images_are_left_out() {
     let class = folder.path().join("b").display().to_string();
     assert!(text.contains(&format!("none of the 2 images in {class} can be read")), "{text}");
     ["a/2.png", "c/5.png"].iter().for_each(|name| write(folder.path(), name, b"bad"));
-    let text = failure(folder.path(), &Wanted { classes: false, ..skip });
+    let text = failure(folder.path(), &Requirements { classes: false, ..skip });
     assert!(text.contains("none of the 5 images in "), "{text}");
 }
 
 #[test]
 fn images_that_cannot_fit_into_memory_are_refused_before_any_is_decoded() {
     let folder = folder(&[("a.png", b"bad")]);
-    let huge = Wanted { shape: shape(3, 1 << 31), ..wanted() };
+    let huge = Requirements { shape: shape(3, 1 << 31), ..requirements() };
     let text = failure(folder.path(), &huge);
     assert!(text.contains("do not fit into memory; ask for smaller"), "{text}");
 }
@@ -345,7 +353,8 @@ mod links {
         symlink(elsewhere.path().join("far"), folder.path().join("dogs")).unwrap();
         symlink(folder.path(), folder.path().join("cats/round")).unwrap();
         symlink("self", folder.path().join("self")).unwrap();
-        let data = load(folder.path(), &Wanted { classes: true, ..wanted() }).unwrap();
+        let data =
+            load(folder.path(), &Requirements { classes: true, ..requirements() }).unwrap();
         assert_eq!(
             (levels(&data), &data.class_names[..]),
             (vec![8, 7], &["cats".into(), "dogs".into()][..])
@@ -356,11 +365,11 @@ mod links {
     fn links_to_nothing_are_bad_images_or_nothing() {
         let folder = folder(&[("b.png", &grey_png(8))]);
         symlink("gone", folder.path().join("notes")).unwrap();
-        assert_eq!(load(folder.path(), &wanted()).unwrap().len(), 1);
+        assert_eq!(load(folder.path(), &requirements()).unwrap().len(), 1);
         symlink("gone", folder.path().join("a.png")).unwrap();
-        let text = failure(folder.path(), &wanted());
+        let text = failure(folder.path(), &requirements());
         assert!(text.contains("a.png"), "{text}");
-        let skip = Wanted { skip_bad: true, ..wanted() };
+        let skip = Requirements { skip_bad: true, ..requirements() };
         assert_eq!(levels(&load(folder.path(), &skip).unwrap()), [8]);
     }
 
@@ -373,11 +382,12 @@ mod links {
         if fs::read_dir(&closed).is_ok() {
             return eprintln!("skipped: this user may read all folders");
         }
-        match load(folder.path(), &wanted()).unwrap_err() {
-            Error::Folder(FolderProblem::Closed { path, .. }) => assert_eq!(path, closed),
+        match load(folder.path(), &requirements()).unwrap_err() {
+            Error::Folder(FolderProblem::UnreadableFolder { path, .. }) => assert_eq!(path, closed),
             error => panic!("{error}"),
         }
-        let data = load(folder.path(), &Wanted { skip_bad: true, ..wanted() }).unwrap();
+        let data =
+            load(folder.path(), &Requirements { skip_bad: true, ..requirements() }).unwrap();
         assert_eq!(levels(&data), [8]);
         assert!(data.warnings[0].contains("1 folder that cannot be listed"), "{:?}", data.warnings);
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();

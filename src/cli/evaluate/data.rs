@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use gan_cuda::data::{ClassOrder, Dataset, DatasetKind, Places, Source, Wanted, cache_folder};
+use gan_cuda::data::{
+    ClassOrder, Dataset, DatasetKind, Requirements, SearchPaths, Source, cache_folder,
+};
 use gan_cuda::eval::trend::has_classes;
 use gan_cuda::run::checkpoint::Checkpoint;
 use gan_cuda::run::config::Config;
@@ -57,15 +59,15 @@ pub(super) fn placed(args: &DataArgs, mut config: Config) -> Result<Config> {
 }
 
 /// Where the files of a named data set are looked for.
-fn places(config: &Config) -> Result<Places> {
-    Ok(config.dataset()?.places(config.data_dir.as_deref()))
+fn places(config: &Config) -> Result<SearchPaths> {
+    Ok(config.dataset()?.search_paths(config.data_dir.as_deref()))
 }
 
 impl Data {
     pub(super) fn load(args: &Args, checkpoint: &Checkpoint, config: &Config) -> Result<Data> {
         let mut wanted = wanted(config)?;
         if args.data.dataset.is_some() {
-            wanted.places = places(config)?;
+            wanted.search_paths = places(config)?;
         }
         let shown = !args.json && is_terminal();
         let others = match &args.reference {
@@ -88,10 +90,10 @@ impl Data {
 
 /// The images of a run, with their classes where they have any, though its generator may not ask for
 /// one.
-fn wanted(config: &Config) -> Result<Wanted> {
-    let mut wanted = config.wanted(cache_folder())?;
+fn wanted(config: &Config) -> Result<Requirements> {
+    let mut wanted = config.data_requirements(cache_folder())?;
     if !wanted.classes {
-        wanted.classes = has_classes(&wanted.source, &wanted.places);
+        wanted.classes = has_classes(&wanted.source, &wanted.search_paths);
     } else if config.class_names.is_empty() {
         // An older run, which does not know what its classes are called.
         wanted.class_order = ClassOrder::Bytewise;
@@ -100,11 +102,11 @@ fn wanted(config: &Config) -> Result<Wanted> {
 }
 
 /// The test set of a data set known by name, beside the run's images or where this machine has it.
-fn test_of(kind: DatasetKind, config: &Config, wanted: &Wanted) -> Result<Option<Dataset>> {
+fn test_of(kind: DatasetKind, config: &Config, wanted: &Requirements) -> Result<Option<Dataset>> {
     let folders = [config.data_dir.as_deref(), None];
     for folder in &folders[usize::from(config.data_dir.is_none())..] {
-        let places = Places::of_machine(kind, *folder);
-        let test = Wanted { places, ..wanted.clone() }.load_test()?;
+        let places = SearchPaths::for_dataset(kind, *folder);
+        let test = Requirements { search_paths: places, ..wanted.clone() }.load_test()?;
         if test.is_some() {
             return Ok(test);
         }
@@ -114,12 +116,19 @@ fn test_of(kind: DatasetKind, config: &Config, wanted: &Wanted) -> Result<Option
 
 /// The images of a folder, of the very size of the generator's; with classes where some are asked
 /// for.
-fn others(args: &Args, folder: &Path, wanted: &Wanted) -> Result<Dataset> {
+fn others(args: &Args, folder: &Path, wanted: &Requirements) -> Result<Dataset> {
     let text = folder.to_string_lossy();
-    let source = Source::typed(&text)
+    let source = Source::from_argument(&text)
         .or_else(|problem| refuse("--reference", format!("{text} is {problem}")))?;
-    let places = source.places(None);
+    let places = source.search_paths(None);
     let classes = wanted.classes && args.noise.asks_for_classes();
-    let others = Wanted { source, places, exact: true, classes, cache: None, ..wanted.clone() };
+    let others = Requirements {
+        source,
+        search_paths: places,
+        exact_size: true,
+        classes,
+        cache: None,
+        ..wanted.clone()
+    };
     Ok(others.load(&|_, _| ())?)
 }

@@ -79,7 +79,7 @@ pub struct Args {
 #[command(next_help_heading = "Data")]
 pub(super) struct DataArgs {
     /// Where the images are that the run has learnt from, if they were moved: as train has it
-    #[arg(long, value_name = "NAME|DIR", value_hint = ValueHint::AnyPath, value_parser = Source::typed)]
+    #[arg(long, value_name = "NAME|DIR", value_hint = ValueHint::AnyPath, value_parser = Source::from_argument)]
     pub(super) dataset: Option<Source>,
     /// Folder that holds the files of mnist or fashion-mnist now
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]

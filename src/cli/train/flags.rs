@@ -6,7 +6,7 @@ use clap::{ArgAction, ValueHint};
 use gan_cuda::data::Source;
 use gan_cuda::device::ops::Latent;
 use gan_cuda::device::{ConvolutionForm, DeviceChoice, Precision};
-use gan_cuda::formats::records::Measure;
+use gan_cuda::formats::stats::Measure;
 use gan_cuda::gan::interval::Interval;
 use gan_cuda::gan::settings::{Fakes, Loss, Order};
 use gan_cuda::nn::Init;
@@ -53,7 +53,7 @@ pub(super) struct DataArgs {
     /// Images to learn from: mnist, fashion-mnist, a folder of images, whose sub-folders are the
     /// classes of a conditional set-up, or a folder with the IDX files of a data set like MNIST, or
     /// such a file of images, with the labels beside it [default: the preset's]
-    #[arg(long, value_name = "NAME|DIR", value_hint = ValueHint::AnyPath, value_parser = Source::typed)]
+    #[arg(long, value_name = "NAME|DIR", value_hint = ValueHint::AnyPath, value_parser = Source::from_argument)]
     pub(super) dataset: Option<Source>,
     /// Folder that holds the files of mnist or fashion-mnist; then no other place is searched
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]

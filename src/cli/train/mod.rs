@@ -13,13 +13,13 @@ use gan_cuda::device::Device;
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::eval::Evaluator;
 use gan_cuda::eval::evaluation::Stage;
-use gan_cuda::formats::records::ScoreRecord;
+use gan_cuda::formats::stats::ScoreEntry;
 use gan_cuda::gan::dataset::Schedule;
 use gan_cuda::gan::plan::Plan;
 use gan_cuda::gan::{Gan, Role};
 use gan_cuda::run::config::Config;
 use gan_cuda::run::dir::{RunDir, default_name};
-use gan_cuda::run::initial::{self, initialize};
+use gan_cuda::run::initial_weights::{self, initialize};
 use gan_cuda::text::{counted, grouped, significant};
 use gan_cuda::train::trainer::{
     End, Trainer, build, expect_same_images, restore, restore_to_branch,
@@ -50,7 +50,7 @@ fn begin(args: &Args) -> Result<ExitCode> {
     data::fit(args, &mut config)?;
     args.check_classes(&config)?;
     // Images may take hours to decode: what else may be wrong comes first.
-    initial::check::<Cpu<f32>>(&config)?;
+    initial_weights::check::<Cpu<f32>>(&config)?;
     check_room(args, &config, &chosen.device, true)?;
     let data = data::find(args, &mut config)?;
     Job { args, config, data, reason: chosen.reason }.start(chosen.device, Start::Anew)
@@ -302,7 +302,7 @@ fn stopped(trainer: &Trainer<impl Device>, signal: &str) -> Result<()> {
 
 /// Says after which iteration the run's generator was at its best, if it was ever scored.
 fn print_best(trainer: &Trainer<impl Device>) -> Result<()> {
-    let Some((measure, ScoreRecord { iteration, scores })) = trainer.best()? else {
+    let Some((measure, ScoreEntry { iteration, scores })) = trainer.best()? else {
         return Ok(());
     };
     let score = scores.by(measure).map_or_else(String::new, significant);

@@ -6,7 +6,7 @@ use gan_cuda::data::Source;
 use gan_cuda::device::DeviceChoice;
 use gan_cuda::eval::trend::has_score;
 use gan_cuda::file_error::FileError;
-use gan_cuda::formats::records::Measure;
+use gan_cuda::formats::stats::Measure;
 use gan_cuda::gan::preset;
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::Settings;
@@ -96,13 +96,13 @@ impl Args {
                 return refuse(flag, OTHER_NETWORKS);
             }
         }
-        if let Some(key) = config.other_networks(was)? {
+        if let Some(key) = config.network_difference(was)? {
             return refuse(flag(&key), OTHER_NETWORKS);
         }
         if self.output.branch {
             return self.checked(config);
         }
-        match config.other_training(was)? {
+        match config.training_difference(was)? {
             Some(key) => refuse(flag(&key), OTHER_TRAINING),
             None => self.checked(config),
         }

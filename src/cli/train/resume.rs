@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use gan_cuda::run::checkpoint::Checkpoint;
 use gan_cuda::run::config::Config;
-use gan_cuda::run::dir::{Later, RunDir};
+use gan_cuda::run::dir::{LaterFiles, RunDir};
 use gan_cuda::run::lock::RunLock;
 use gan_cuda::run::{self, snapshot};
 use gan_cuda::text::folder_name;
@@ -19,7 +19,7 @@ pub(super) enum Start {
     /// Fresh networks, in a new folder.
     Anew,
     /// A checkpoint of the run that goes on, and what the run has of later iterations.
-    Run { run: RunDir, lock: Option<RunLock>, checkpoint: Checkpoint, later: Later },
+    Run { run: RunDir, lock: Option<RunLock>, checkpoint: Checkpoint, later: LaterFiles },
     /// A checkpoint of another run, or one that lies in no run's folder; in a new folder.
     Branch { checkpoint: Checkpoint, folder: PathBuf, alone: bool },
 }
@@ -96,7 +96,7 @@ impl Found {
     }
 }
 
-fn refuse_to_remove<T>(folder: &Path, later: &Later) -> Result<T> {
+fn refuse_to_remove<T>(folder: &Path, later: &LaterFiles) -> Result<T> {
     refuse(
         "--resume",
         format!(
@@ -109,7 +109,7 @@ fn refuse_to_remove<T>(folder: &Path, later: &Later) -> Result<T> {
 }
 
 /// What goes when a run goes on from an older checkpoint.
-pub(super) fn in_words(later: &Later) -> String {
+pub(super) fn in_words(later: &LaterFiles) -> String {
     let mut parts: Vec<_> =
         later.checkpoints.iter().map(|iteration| format!("checkpoint-{iteration:06}")).collect();
     match later.samples.len() {

@@ -70,16 +70,16 @@ impl<D: Device> Classifier<D> {
     /// When the file is of something else, or the device fails.
     pub fn read(device: &D, file: &TensorFile) -> Result<Self> {
         let about = About {
-            channels: file.parse("channels")?,
-            classes: file.parse("classes")?,
-            error: file.parse("error")?,
+            channels: file.parse_metadata("channels")?,
+            classes: file.parse_metadata("classes")?,
+            error: file.parse_metadata("error")?,
         };
         let mut classifier = Self::zeros(device, about, BATCH)?;
         for network in [&mut classifier.body.network, &mut classifier.head.network] {
             let params = network.params_mut();
             for i in 0..params.list().len() {
                 let param = &params.list()[i];
-                let values = file.reals(&param.name, &param.shape, D::Real::from_f64)?;
+                let values = file.floats(&param.name, &param.shape, D::Real::from_f64)?;
                 params.write(device, i, &values)?;
             }
         }
@@ -146,7 +146,7 @@ pub struct TestFeatures {
 
 impl TestFeatures {
     fn read(file: &TensorFile) -> Result<TestFeatures> {
-        let images = file.parse("images")?;
+        let images = file.parse_metadata("images")?;
         let steps: Vec<f32> = file.get("steps", &[FEATURES])?;
         let bytes: Vec<u8> = file.get("features", &[images, FEATURES])?;
         let labels: Vec<u8> = file.get("labels", &[images])?;

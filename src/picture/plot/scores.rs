@@ -7,7 +7,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::axis::Axis;
 use super::curve::curve;
 use super::{Canvas, Drawn, INK, LEGEND, WIDTH, draw_axes, draw_line, px, text};
-use crate::formats::records::{Measure, ScoreRecord, best};
+use crate::formats::stats::{Measure, ScoreEntry, best};
 use crate::text::{grouped, significant};
 
 pub const COLOR: RGBColor = RGBColor(0, 114, 178);
@@ -16,9 +16,9 @@ const WIDE: f64 = 10.0;
 /// Scores beyond it are drawn there.
 const FAR: f64 = 1e30;
 
-pub fn draw(area: &Canvas<'_>, records: &[ScoreRecord], last: f64) -> Drawn<()> {
-    let measure = Measure::shown(records);
-    let score = |record: &ScoreRecord| Some(record.scores.by(measure)?.clamp(-FAR, FAR));
+pub fn draw(area: &Canvas<'_>, records: &[ScoreEntry], last: f64) -> Drawn<()> {
+    let measure = Measure::displayed(records);
+    let score = |record: &ScoreEntry| Some(record.scores.by(measure)?.clamp(-FAR, FAR));
     let points = records.iter().filter_map(|record| Some((record.iteration, score(record)?)));
     let axis = axis(points.clone().map(|point| point.1));
     let heights = points.map(|(iteration, score)| (iteration, axis.height(score) as f32));

@@ -9,8 +9,8 @@ use crate::device::{Device, Real};
 use crate::file_error::FileError;
 use crate::formats::events::EventFile;
 use crate::formats::events::message::Histogram;
-use crate::formats::files::write_whole;
-use crate::formats::records::{ImageRecord, ImageStats, Record};
+use crate::formats::files::write_atomic;
+use crate::formats::stats::{ImageStats, LossEntry, SampleEntry};
 use crate::gan::dataset::Progress;
 use crate::gan::{Metrics, Role};
 use crate::picture::grid::Picture;
@@ -21,14 +21,14 @@ use crate::text::with_causes;
 use crate::train::observer::Observer;
 use crate::train::{Error, Result};
 #[cfg(feature = "plot")]
-use crate::{formats::records::read_records, picture::plot};
+use crate::{formats::stats::read_stats, picture::plot};
 
 impl<D: Device> Trainer<D> {
     pub(super) fn log(&mut self, progress: Progress, metrics: &Metrics) -> Result<()> {
         let (seconds, here) = (self.seconds(), self.clock.1.elapsed().as_secs_f64());
         let iteration = progress.iteration.0;
         let images = self.images_before(iteration) - self.images_before(self.begun);
-        let record = Record {
+        let record = LossEntry {
             iteration: u64::from(iteration),
             epoch: u64::from(progress.epoch.0),
             d_loss: metrics.d_loss as f32,
@@ -38,8 +38,8 @@ impl<D: Device> Trainer<D> {
             images_per_second: (images as f64 / here.max(1e-9)) as f32,
             seconds,
         };
-        self.journal.line(&loss_line(progress, metrics))?;
-        self.journal.record(&record)?;
+        self.journal.append_log(&loss_line(progress, metrics))?;
+        self.journal.append_stats(&record)?;
         self.event(|events| events.scalars(iteration, losses(&record)));
         Ok(())
     }
@@ -74,7 +74,11 @@ impl<D: Device> Trainer<D> {
     fn record_images(&mut self, images: &[f32]) -> Result<()> {
         let iteration = self.gan.completed();
         let (samples, data) = (image_stats::of(images, self.gan.settings().image), self.data_stats);
-        self.journal.record(&ImageRecord { iteration: u64::from(iteration), samples, data })?;
+        self.journal.append_stats(&SampleEntry {
+            iteration: u64::from(iteration),
+            samples,
+            data,
+        })?;
         let tagged = |stats: ImageStats, of: &'static str| {
             let tag = move |(name, number)| (format!("{name}/{of}"), number);
             stats.named().map(tag).collect::<Vec<_>>()
@@ -88,7 +92,7 @@ impl<D: Device> Trainer<D> {
     fn write_grid(&mut self, path: &Path, tag: &str, images: &[f32]) -> Result<()> {
         let picture = Picture::of(images, self.gan.settings().image, self.fixed.columns);
         let png = picture.png(path)?;
-        write_whole(path, &png)?;
+        write_atomic(path, &png)?;
         let (iteration, channels) = (self.gan.completed(), self.gan.settings().image.channels);
         self.event(|events| events.image(iteration, tag, png, picture.size(), channels));
         Ok(())
@@ -129,10 +133,10 @@ impl<D: Device> Trainer<D> {
     }
 
     pub(super) fn write_checkpoint(&mut self) -> Result<PathBuf> {
-        let positions = self.journal.sync()?;
+        let lengths = self.journal.sync()?;
         let (iteration, seconds) = (self.gan.completed(), self.seconds());
-        let progress = snapshot::Progress { iteration, seconds, positions, data: self.data };
-        let checkpoint = snapshot::take(&self.gan, &self.config, progress)?;
+        let progress = snapshot::Progress { iteration, seconds, lengths, data: self.data };
+        let checkpoint = snapshot::checkpoint_writer(&self.gan, &self.config, progress)?;
         Ok(checkpoint.save(&self.run, u64::from(iteration))?)
     }
 
@@ -161,7 +165,7 @@ impl<D: Device> Trainer<D> {
 
     #[cfg(feature = "plot")]
     fn plot_losses(&self) -> Result<()> {
-        let records = read_records(&self.run.stats())?;
+        let records = read_stats(&self.run.stats())?;
         let title = format!("{} on {}", self.config.preset, self.config.dataset()?.name());
         Ok(plot::write_loss_plot(&self.run.loss_plot(), &records, &title)?)
     }
@@ -169,12 +173,12 @@ impl<D: Device> Trainer<D> {
     /// A grid of real images, arranged like the grids of samples.
     pub(super) fn write_reals(&mut self, data: &Dataset) -> Result<()> {
         let images = self.fixed.alike_of(data, &self.config.gan);
-        self.write_grid(&self.run.reals(), "reals", &images)
+        self.write_grid(&self.run.real_images(), "reals", &images)
     }
 }
 
 /// A record's numbers with their tags.
-fn losses(record: &Record) -> [(&'static str, f32); 5] {
+fn losses(record: &LossEntry) -> [(&'static str, f32); 5] {
     [
         ("d_loss", record.d_loss),
         ("g_loss", record.g_loss),

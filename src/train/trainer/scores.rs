@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::Trainer;
 use crate::device::Device;
 use crate::eval::trend::Evaluate;
-use crate::formats::records::{Measure, ScoreRecord, best, read_scores};
+use crate::formats::stats::{Measure, ScoreEntry, best, read_scores};
 use crate::run::journal::score_line;
 use crate::train::observer::Observer;
 use crate::train::{Error, Result};
@@ -19,21 +19,21 @@ impl<D: Device> Trainer<D> {
         self.evaluator = Some(Box::new(evaluator));
     }
 
-    /// The best of the run's scores, by what a run [is shown by](Measure::shown); none where there are
+    /// The best of the run's scores, by what a run [is shown by](Measure::displayed); none where there are
     /// no scores. Of a run that keeps its best checkpoint, by what that is chosen by, and of those
     /// whose checkpoint is there or whose generator is the present one: it may have been better
     /// before it was told to keep any.
     ///
     /// # Errors
     /// When `stats.jsonl` cannot be read, or the run folder cannot be listed.
-    pub fn best(&self) -> Result<Option<(Measure, ScoreRecord)>> {
+    pub fn best(&self) -> Result<Option<(Measure, ScoreEntry)>> {
         let mut records = read_scores(&self.run.stats())?;
         if self.config.keep_best.is_some() {
             let mut there = self.run.checkpoints()?;
             there.push(self.gan.completed().into());
             records.retain(|record| there.contains(&record.iteration));
         }
-        let measure = self.config.keep_best.unwrap_or_else(|| Measure::shown(&records));
+        let measure = self.config.keep_best.unwrap_or_else(|| Measure::displayed(&records));
         Ok(best(&records, measure).map(|record| (measure, *record)))
     }
 
@@ -84,8 +84,8 @@ impl<D: Device> Trainer<D> {
         // The clock of training stands still meanwhile.
         self.clock.1 += begun.elapsed();
         let iteration = self.gan.completed();
-        self.journal.line(&score_line(iteration, &scores))?;
-        self.journal.record(&ScoreRecord { iteration: iteration.into(), scores })?;
+        self.journal.append_log(&score_line(iteration, &scores))?;
+        self.journal.append_stats(&ScoreEntry { iteration: iteration.into(), scores })?;
         let numbers = scores.named().map(|(name, score)| (name, score as f32));
         self.event(|events| events.scalars(iteration, numbers));
         observer.scores(iteration, &scores);

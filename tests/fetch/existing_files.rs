@@ -2,7 +2,7 @@
 //! is a right one to take their place, and never deleted.
 
 use crate::mirror::{Mirror, good, status};
-use crate::stand_in::{IMAGES, LABELS, Target, content, good_mirror, gzip, packed, sha256};
+use crate::test_dataset::{IMAGES, LABELS, Target, content, good_mirror, gzip, packed, sha256};
 
 const WRONG: &[u8] = b"of another data set";
 

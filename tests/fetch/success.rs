@@ -3,23 +3,24 @@
 use std::thread;
 
 use gan_cuda::data::fetch::{Event, fetch};
-use gan_cuda::data::{DatasetKind, Origin, Places};
+use gan_cuda::data::{DatasetKind, Origin, SearchPaths};
 
 use crate::mirror::{Asked, Mirror, Step, good, head, status};
-use crate::stand_in::{IMAGES, LABELS, Target, content, good_mirror, packed, seen};
+use crate::test_dataset::{IMAGES, LABELS, Target, content, good_mirror, packed, seen};
 
 #[test]
 fn downloaded_files_are_what_the_reader_of_data_sets_finds() {
     let (mirror, target) = (good_mirror(), Target::new());
-    let order = target.order(&[IMAGES, LABELS], &[&mirror]);
-    let seen = seen(&order);
+    let request = target.request(&[IMAGES, LABELS], &[&mirror]);
+    let seen = seen(&request);
     seen.succeeds_after(&[]);
     assert_eq!(seen.checked, [IMAGES, LABELS]);
     assert_eq!(target.files().len(), 2, "{:?}", target.files().keys());
 
-    let places = Places { cache: Some(order.folder.clone()), ..Places::default() };
-    let data = DatasetKind::FashionMnist.load(&places).unwrap();
-    assert_eq!(data.origin, Origin::Folder(order.folder));
+    let search_paths =
+        SearchPaths { cache: Some(request.folder.clone()), ..SearchPaths::default() };
+    let data = DatasetKind::FashionMnist.load(&search_paths).unwrap();
+    assert_eq!(data.origin, Origin::Folder(request.folder));
     assert_eq!((data.len(), data.labels[13]), (40, 3));
     assert_eq!(data.images, content(IMAGES)[16..]);
 }
@@ -28,7 +29,7 @@ fn downloaded_files_are_what_the_reader_of_data_sets_finds() {
 fn the_first_mirror_is_asked_first_and_one_that_failed_last() {
     let (dead, alive, unused) = (Mirror::start(|_| status(404)), good_mirror(), good_mirror());
     let target = Target::new();
-    let seen = seen(&target.order(&[IMAGES, LABELS], &[&dead, &alive, &unused]));
+    let seen = seen(&target.request(&[IMAGES, LABELS], &[&dead, &alive, &unused]));
     seen.succeeds_after(&["404"]);
     assert_eq!(seen.failures[0].url, format!("{}{IMAGES}.gz", dead.url()));
     assert_eq!((dead.asked().len(), alive.asked().len(), unused.asked().len()), (1, 2, 0));
@@ -77,7 +78,7 @@ fn a_second_download_into_the_same_folder_waits_for_the_first() {
         waiting.lock().unwrap().recv().unwrap();
         good(&packed(IMAGES), asked)
     });
-    let order = target.order(&[IMAGES], &[&mirror]);
+    let request = target.request(&[IMAGES], &[&mirror]);
     let download = |waits: std::sync::mpsc::Sender<()>| {
         let tell = move |event: Event| {
             if matches!(event, Event::Waiting) {
@@ -85,7 +86,7 @@ fn a_second_download_into_the_same_folder_waits_for_the_first() {
             }
         };
         let mut tell = tell;
-        fetch(&order, &mut tell).unwrap();
+        fetch(&request, &mut tell).unwrap();
     };
     thread::scope(|scope| {
         scope.spawn(|| download(waits.clone()));

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::mirror::{Mirror, good};
-use crate::stand_in::{IMAGES, Target, packed, seen};
+use crate::test_dataset::{IMAGES, Target, packed, seen};
 
 #[test]
 fn a_folder_that_cannot_be_written_is_an_error_that_names_it() {
@@ -14,13 +14,13 @@ fn a_folder_that_cannot_be_written_is_an_error_that_names_it() {
         ("folder/train-images-idx3-ubyte.gz.part", "cannot "),
     ] {
         let target = Target::new();
-        let mut order = target.order(&[IMAGES], &[&mirror]);
-        order.folder = target.path("folder");
+        let mut request = target.request(&[IMAGES], &[&mirror]);
+        request.folder = target.path("folder");
         match spoil {
             "" => target.put("folder", b"a file"),
             name => fs::create_dir_all(target.path(name)).unwrap(),
         }
-        let seen = seen(&order);
+        let seen = seen(&request);
         let named = target.path(if spoil.is_empty() { "folder" } else { spoil });
         assert!(seen.fails().starts_with(words), "{}", seen.fails());
         assert!(seen.fails().contains(named.to_str().unwrap()), "{}", seen.fails());

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::mirror::{Asked, Mirror, Step, cut, good, head, status, whole};
-use crate::stand_in::{IMAGES, LABELS, Target, content, good_mirror, gzip, packed, seen, sha256};
+use crate::test_dataset::{
+    IMAGES, LABELS, Target, content, good_mirror, gzip, packed, seen, sha256,
+};
 
 /// The patience of tests that wait for it to end: a server that does answer does so sooner, however
 /// busy the machine is.
@@ -17,7 +19,7 @@ fn mirror_of(bytes: Vec<u8>) -> Mirror {
 #[test]
 fn a_mirror_that_falls_silent_is_left_and_what_came_is_kept() {
     let (mut target, second) = (Target::new(), good_mirror());
-    target.silence = SOON;
+    target.read_timeout = SOON;
     let first = Mirror::start(|asked| {
         let mut steps = cut(&packed(IMAGES), asked, 10_000);
         steps.push(Step::Hang);
@@ -30,7 +32,7 @@ fn a_mirror_that_falls_silent_is_left_and_what_came_is_kept() {
 #[test]
 fn a_slow_mirror_may_take_longer_in_all_than_it_may_be_silent() {
     let mut target = Target::new();
-    target.silence = SOON;
+    target.read_timeout = SOON;
     let mirror = Mirror::start(|_| {
         let body = packed(IMAGES);
         let mut steps = vec![head(200, &[format!("Content-Length: {}", body.len())])];
@@ -93,7 +95,7 @@ fn what_is_no_answer_or_none_that_ends_is_left_for_the_next_mirror() {
     for (answer, words) in answers {
         let (mut target, second) = (Target::new(), good_mirror());
         if words.contains("2s") {
-            target.silence = SOON;
+            target.read_timeout = SOON;
         }
         let first = Mirror::start(move |_| answer());
         target.gets(&[&first, &second], &[words]);
@@ -130,9 +132,9 @@ fn when_every_mirror_fails_all_are_listed_and_nothing_is_installed() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}/", listener.local_addr().unwrap())
     };
-    let mut order = target.order(&[IMAGES], &[&missing, &wrong]);
-    order.mirrors.push(closed.clone());
-    let seen = seen(&order);
+    let mut request = target.request(&[IMAGES], &[&missing, &wrong]);
+    request.mirrors.push(closed.clone());
+    let seen = seen(&request);
     let error = seen.fails();
     assert!(error.starts_with(&format!("cannot fetch {IMAGES}.gz of stand-in")), "{error}");
     for (url, reason) in [
@@ -154,13 +156,13 @@ fn files_are_installed_together_or_not_at_all() {
         true => status(404),
         false => good(&packed(IMAGES), asked),
     });
-    let half = seen(&target.order(&[IMAGES, LABELS], &[&mirror]));
+    let half = seen(&target.request(&[IMAGES, LABELS], &[&mirror]));
     assert!(half.fails().contains(LABELS), "{}", half.fails());
     let names: Vec<_> = target.files().into_keys().collect();
     assert_eq!(names, [format!("{IMAGES}.gz.part")]);
 
     let second = good_mirror();
-    seen(&target.order(&[IMAGES, LABELS], &[&second])).succeeds_after(&[]);
+    seen(&target.request(&[IMAGES, LABELS], &[&second])).succeeds_after(&[]);
     assert_eq!(second.asked().len(), 1, "the images had come before");
     assert_eq!(target.files().len(), 2);
 }

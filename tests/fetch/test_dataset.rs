@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use gan_cuda::data::fetch::{Event, Failure, Network, Order, RemoteFile, fetch};
+use gan_cuda::data::fetch::{Event, Failure, FetchRequest, NetworkOptions, RemoteFile, fetch};
 use gan_cuda::text::with_causes;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -51,7 +51,7 @@ pub fn sha256(bytes: &[u8]) -> String {
 pub struct Target {
     folder: TempDir,
     /// How long a server may say nothing.
-    pub silence: Duration,
+    pub read_timeout: Duration,
 }
 
 /// What happened in a download.
@@ -71,7 +71,7 @@ pub struct Seen {
 
 impl Target {
     pub fn new() -> Self {
-        Target { folder: tempfile::tempdir().unwrap(), silence: PATIENT }
+        Target { folder: tempfile::tempdir().unwrap(), read_timeout: PATIENT }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -105,44 +105,46 @@ impl Target {
         self.has_only(IMAGES);
     }
 
-    pub fn order(&self, names: &[&'static str], mirrors: &[&Mirror]) -> Order {
+    pub fn request(&self, names: &[&'static str], mirrors: &[&Mirror]) -> FetchRequest {
         let file = |name: &'static str| RemoteFile {
             name,
             length: content(name).len() as u64,
             sha256: sha256(&content(name)),
         };
-        Order {
+        FetchRequest {
             dataset: "stand-in".to_owned(),
             files: names.iter().copied().map(file).collect(),
             mirrors: mirrors.iter().map(|mirror| mirror.url()).collect(),
             folder: self.folder.path().to_owned(),
-            network: Network {
-                connect: PATIENT,
-                silence: self.silence,
-                pause: Duration::ZERO,
-                proxy: false,
+            network: NetworkOptions {
+                connect_timeout: PATIENT,
+                read_timeout: self.read_timeout,
+                retry_delay: Duration::ZERO,
+                use_proxy: false,
             },
         }
     }
 
     /// Downloads the images.
     pub fn fetch(&self, mirrors: &[&Mirror]) -> Seen {
-        seen(&self.order(&[IMAGES], mirrors))
+        seen(&self.request(&[IMAGES], mirrors))
     }
 }
 
 /// Downloads, and tells what happened.
-pub fn seen(order: &Order) -> Seen {
+pub fn seen(request: &FetchRequest) -> Seen {
     let mut seen = Seen::default();
     let name = |path: &std::path::Path| path.file_name().unwrap().to_str().unwrap().to_owned();
-    let result = fetch(order, &mut |event| match event {
+    let result = fetch(request, &mut |event| match event {
         Event::Waiting | Event::Received(_) => {}
-        Event::Present(path) => seen.present.push(name(path)),
-        Event::Wrong(path, mismatch) => seen.wrong.push(format!("{}: {mismatch}", name(path))),
-        Event::Begin { from, .. } => seen.begun.push(from),
+        Event::AlreadyPresent(path) => seen.present.push(name(path)),
+        Event::Invalid(path, mismatch) => seen.wrong.push(format!("{}: {mismatch}", name(path))),
+        Event::Started { from, .. } => seen.begun.push(from),
         Event::Failed(failure) => seen.failures.push(failure.clone()),
-        Event::Checked(file) => seen.checked.push(file.name.to_owned()),
-        Event::Aside(path, aside) => seen.moved.push(format!("{} to {}", name(path), name(aside))),
+        Event::Verified(file) => seen.checked.push(file.name.to_owned()),
+        Event::MovedAside(path, aside) => {
+            seen.moved.push(format!("{} to {}", name(path), name(aside)))
+        }
     });
     seen.error = result.err().map(|error| with_causes(&error));
     seen

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use gan_cuda::data::Wanted;
+use gan_cuda::data::Requirements;
 use gan_cuda::data::folder::decode_image;
 use image::{ImageFormat, Rgb, RgbImage};
 use proptest::prelude::*;
 
-use super::pictures::{encode, folder, grey_png, load, shape, wanted};
+use super::images::{encode, folder, grey_png, load, requirements, shape};
 
 const NAMES: [&str; 8] = ["x.png", "x.jpg", "x.jpeg", "x.webp", "x.bmp", "x.tiff", "x.tga", "x"];
 const FORMATS: [ImageFormat; 9] = [
@@ -82,7 +82,7 @@ proptest! {
         skip_bad: bool,
     ) {
         let folder = folder(&[(name, &bytes), ("good.png", &grey_png(3))]);
-        match load(folder.path(), &Wanted { skip_bad, ..wanted() }) {
+        match load(folder.path(), &Requirements { skip_bad, ..requirements() }) {
             Ok(data) => prop_assert!((1..=2).contains(&data.len())),
             Err(error) => prop_assert!(!skip_bad, "{error}"),
         }

@@ -6,7 +6,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::codecs::webp::WebPEncoder;
 use image::{ExtendedColorType, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 
-use super::pictures::{decode, encode, plain, shape};
+use super::images::{decode, encode, plain, shape};
 
 /// With something to see in every corner.
 fn picture() -> RgbImage {

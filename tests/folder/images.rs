@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use gan_cuda::data::folder::{ImageProblem, decode_image};
-use gan_cuda::data::{ClassOrder, Dataset, ImageShape, Places, Source, Wanted};
+use gan_cuda::data::{ClassOrder, Dataset, ImageShape, Requirements, SearchPaths, Source};
 use gan_cuda::text::with_causes;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use tempfile::TempDir;
@@ -55,40 +55,43 @@ pub fn write(folder: &Path, name: &str, bytes: &[u8]) {
 }
 
 /// Of a folder to be named: 4×4 grey, without classes, without a cache, every image must be good.
-pub fn wanted() -> Wanted {
-    Wanted {
+pub fn requirements() -> Requirements {
+    Requirements {
         source: Source::Folder("".into()),
-        places: Places::default(),
+        search_paths: SearchPaths::default(),
         shape: shape(1, 4),
-        exact: false,
+        exact_size: false,
         classes: false,
         class_order: ClassOrder::Natural,
         skip_bad: false,
         threads: 2,
         cache: None,
-        keep: true,
+        write_cache: true,
     }
 }
 
 /// Lists and loads.
-pub fn load(folder: &Path, wanted: &Wanted) -> gan_cuda::data::Result<Dataset> {
-    load_and_count(folder, wanted).map(|(data, _)| data)
+pub fn load(folder: &Path, requirements: &Requirements) -> gan_cuda::data::Result<Dataset> {
+    load_and_count(folder, requirements).map(|(data, _)| data)
 }
 
 /// The same, and how many images were decoded for it.
-pub fn load_and_count(folder: &Path, wanted: &Wanted) -> gan_cuda::data::Result<(Dataset, u64)> {
+pub fn load_and_count(
+    folder: &Path,
+    requirements: &Requirements,
+) -> gan_cuda::data::Result<(Dataset, u64)> {
     let decoded = AtomicU64::new(0);
     let progress = |done, _| {
         decoded.fetch_max(done, Ordering::Relaxed);
     };
     let source = Source::Folder(folder.to_owned());
-    let data = Wanted { source, ..wanted.clone() }.load(&progress)?;
+    let data = Requirements { source, ..requirements.clone() }.load(&progress)?;
     Ok((data, decoded.into_inner()))
 }
 
 /// The error of a folder that cannot be loaded, with its cause.
-pub fn failure(folder: &Path, wanted: &Wanted) -> String {
-    with_causes(&load(folder, wanted).unwrap_err())
+pub fn failure(folder: &Path, requirements: &Requirements) -> String {
+    with_causes(&load(folder, requirements).unwrap_err())
 }
 
 /// The level of each image of one plain grey.
