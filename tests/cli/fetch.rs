@@ -6,7 +6,7 @@ use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use super::mirror::{Asked, Mirror, Step, cut, good, status, whole};
+use super::mirror::{Mirror, Request, Step, cut, good, status, whole};
 use super::scratch::{Answer, Scratch};
 
 const FIRST: &str = "train-images-idx3-ubyte.gz";
@@ -22,7 +22,7 @@ fn no_proxy() -> (&'static str, &'static Path) {
 }
 
 fn serve(body: Vec<u8>) -> Mirror {
-    Mirror::start(move |asked| good(&body, asked))
+    Mirror::start(move |request| good(&body, request))
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn when_every_mirror_fails_the_error_lists_them_all() {
         let (first, second) = (missing.url(), wrong.url());
         let mirrors = format!("--mirror {} --mirror {second}", first.trim_end_matches('/'));
         let error = run(&scratch, &format!("fetch {name} {mirrors} --quiet")).fails(1, &known);
-        assert!(error.contains(&format!("{first}{FIRST}: the server answers")), "{error}");
+        assert!(error.contains(&format!("{first}{FIRST}: the server answered")), "{error}");
         assert!(error.contains(&format!("{second}{FIRST}: its content has the SHA")), "{error}");
         assert_eq!(scratch.names("cache"), [format!("gan-cuda/{name}/.fetch.lock")]);
     }
@@ -64,8 +64,8 @@ fn killed_download_goes_on_from_what_it_left() {
     let scratch = Scratch::new();
     let body = vec![7; 50_000];
     let slow = body.clone();
-    let stalls = Mirror::start(move |asked| {
-        let mut steps = cut(&slow, asked, 20_000);
+    let stalls = Mirror::start(move |request| {
+        let mut steps = cut(&slow, request, 20_000);
         steps.push(Step::Hang);
         steps
     });
@@ -84,9 +84,9 @@ fn killed_download_goes_on_from_what_it_left() {
     let arguments = format!("fetch mnist --data-dir data --mirror {}", mirror.url());
     let answer = run(&scratch, &arguments);
     assert!(answer.out.contains("going on from 19.53 KiB"), "{answer:#?}");
-    let asked = |from| Asked { name: FIRST.to_owned(), from };
+    let asked = |from| Request { name: FIRST.to_owned(), from };
     // All of it is wrong, so it is downloaded once more from its beginning.
-    assert_eq!(mirror.asked(), [asked(Some(20_000)), asked(None)]);
+    assert_eq!(mirror.requests(), [asked(Some(20_000)), asked(None)]);
     assert!(!part.exists());
 }
 
@@ -99,7 +99,7 @@ fn disk_that_is_full_is_an_error_that_names_the_file() {
     let part = format!("data/{FIRST}.part");
     let answer = scratch.run_under(&["sh", "-c", limit, "sh"], &arguments);
     answer.fails(1, &["cannot write", &part, "File too large"]);
-    assert_eq!(mirror.asked().len(), 1);
+    assert_eq!(mirror.requests().len(), 1);
 }
 
 #[test]
@@ -113,11 +113,11 @@ fn only_fetch_asks_the_network() {
     let cache = "cache/gan-cuda/fashion-mnist, or name their folder with --data-dir";
     missing.fails(1, &["`gan-cuda fetch fashion-mnist`", package, cache]);
     run("train --preset mlp --data-dir digits --batch-size 16 --iterations 1").succeeds();
-    assert_eq!(proxy.asked(), []);
+    assert_eq!(proxy.requests(), []);
 
     // The proxy would have seen it.
     run("fetch mnist --quiet").fails(1, &["every mirror failed"]);
-    assert_ne!(proxy.asked(), []);
+    assert_ne!(proxy.requests(), []);
 }
 
 /// A folder with the real files, which a variable names; said aloud if there is none.
@@ -135,14 +135,15 @@ fn real_files_are_fetched_and_found_by_train() {
         [("mnist", "GAN_CUDA_MNIST"), ("fashion-mnist", "GAN_CUDA_FASHION_MNIST")]
     {
         let Some(folder) = real_folder(name, variable) else { continue };
-        let mirror =
-            Mirror::start(move |asked| good(&fs::read(folder.join(&asked.name)).unwrap(), asked));
+        let mirror = Mirror::start(move |request| {
+            good(&fs::read(folder.join(&request.name)).unwrap(), request)
+        });
         let scratch = Scratch::new();
         let arguments = format!("fetch {name} --mirror {}", mirror.url());
         let said = run(&scratch, &arguments).succeeds();
         assert!(said.ends_with(&format!("gan-cuda train --dataset {name}\n")), "{said}");
         assert_eq!(run(&scratch, &format!("{arguments} --quiet")).succeeds(), "");
-        assert_eq!(mirror.asked().len(), 4);
+        assert_eq!(mirror.requests().len(), 4);
 
         let train = format!("train --preset mlp --dataset {name} --iterations 1");
         let said = run(&scratch, &train).succeeds();

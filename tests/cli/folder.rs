@@ -92,7 +92,7 @@ fn runs_and_samples_below_the_images_are_not_learnt_from() {
     }
     let answer = scratch.run("train --resume --runs-dir photos/runs --iterations 4");
     let said = answer.warns();
-    assert!(said.contains("left out 2 of 14 images, which gan-cuda wrote itself"), "{said}");
+    assert!(said.contains("skipped 2 of 14 images, written by gan-cuda itself"), "{said}");
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn what_can_hardly_be_learnt_from_is_told_before_training() {
     assert!(said.contains("BatchNorm needs two: add images"), "{said}");
     assert!(!said.contains("--batch-size"), "{said}");
     (1..8).for_each(|i| scratch.put(&format!("dull/{i}.png"), grey(9)));
-    assert!(train("mlp").warns().contains("all 8 images are alike"));
+    assert!(train("mlp").warns().contains("all 8 images are identical"));
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn a_changed_folder_is_refused_when_a_run_goes_on() {
     scratch.run(resume).fails(1, &["the classes in ", "photos", "missing: fish; new: none"]);
     fs::rename(scratch.path("fish"), scratch.path("photos/fish")).unwrap();
     fs::rename(scratch.path("photos"), scratch.path("elsewhere")).unwrap();
-    scratch.run(resume).fails(1, &["photos is not there; put it back", "--dataset"]);
+    scratch.run(resume).fails(1, &["photos does not exist; restore it", "--dataset"]);
     scratch.run(&format!("{resume} --data-dir elsewhere")).fails(2, &["--data-dir"]);
     scratch.run(&format!("{resume} --dataset elsewhere")).says(&["elsewhere: 12 images"]);
     scratch.run("train --resume --iterations 6").says(&["elsewhere: 12 images"]);
@@ -232,12 +232,12 @@ fn a_bad_image_is_an_error_or_a_warning_as_wanted() {
     let scratch = scene();
     scratch.put("photos/dogs/bad.jpg", "not a picture");
     let train = format!("train {RGB} photos --iterations 2");
-    let words = ["cannot use image /", "photos/dogs/bad.jpg", "--skip-bad-images", "none of PNG"];
+    let words = ["cannot use image /", "photos/dogs/bad.jpg", "--skip-bad-images", "not a PNG"];
     scratch.run(&train).fails(1, &words);
     assert!(!scratch.path("runs").exists());
     for command in [format!("{train} --skip-bad-images"), "train --resume --iterations 4".into()] {
         let answer = scratch.run(&command);
-        let warning = "warning: left out 1 of 13 images, which cannot be read: dogs/bad.jpg\n";
+        let warning = "warning: skipped 1 of 13 images, which cannot be read: dogs/bad.jpg\n";
         assert_eq!(answer.err, warning, "{answer:#?}");
         assert!(answer.out.contains("12 images"), "{answer:#?}");
     }

@@ -150,7 +150,7 @@ fn places_that_cannot_be_written_to_are_named_before_anything_is_written() {
         (
             "graph digits/train-labels-idx1-ubyte",
             1,
-            &["train-labels", "is no configuration of a GAN"],
+            &["train-labels", "is not a valid GAN configuration"],
         ),
         ("replay --out movie.mp4", 2, &["--out", "movie.mp4 is no GIF"]),
         ("replay --fps 0", 2, &["--fps"]),

@@ -176,9 +176,12 @@ fn older_checkpoint_removes_what_came_later_only_with_leave_and_says_what() {
 fn log_and_stats_that_are_gone_or_cut_are_no_reason_not_to_go_on() {
     type Spoil = fn(&Scratch, &str);
     let spoils: [(Spoil, &str); 3] = [
-        (|scratch, file| fs::remove_file(scratch.path(file)).unwrap(), "is gone"),
-        (|scratch, file| scratch.put(file, ""), "was cut or replaced"),
-        (|scratch, file| scratch.put(file, &scratch.bytes(file)[..70]), "was cut or replaced"),
+        (|scratch, file| fs::remove_file(scratch.path(file)).unwrap(), "is missing"),
+        (|scratch, file| scratch.put(file, ""), "was truncated or replaced"),
+        (
+            |scratch, file| scratch.put(file, &scratch.bytes(file)[..70]),
+            "was truncated or replaced",
+        ),
     ];
     for (spoil, how) in spoils {
         let scratch = Scratch::with_run("--iterations 4 --log-interval 1");
@@ -186,7 +189,7 @@ fn log_and_stats_that_are_gone_or_cut_are_no_reason_not_to_go_on() {
         spoil(&scratch, &log);
         spoil(&scratch, &stats);
         let warned = scratch.run("train --resume --iterations 6 -v").warns();
-        has(&warned, &[&log, &stats, how, "after iteration 4", "it begins anew"]);
+        has(&warned, &[&log, &stats, how, "after iteration 4", "it starts again"]);
         assert_eq!(warned.lines().count(), 2, "{warned}");
         assert_eq!(scratch.logged(FIRST), [5, 6]);
         has(&scratch.text(&log), &["warning: ", "[Epoch 2/2] [Batch 3/3]"]);

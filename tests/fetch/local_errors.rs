@@ -1,13 +1,13 @@
-//! What this machine's own files can do to a download: an error at once, and no mirror's fault.
+//! Errors of this machine: reported at once, without trying other mirrors.
 
 use std::fs;
 
 use crate::mirror::{Mirror, good};
-use crate::test_dataset::{IMAGES, Target, packed, seen};
+use crate::test_dataset::{IMAGES, Target, fetch_events, gzipped};
 
 #[test]
-fn a_folder_that_cannot_be_written_is_an_error_that_names_it() {
-    let mirror = Mirror::start(|asked| good(&packed(IMAGES), asked));
+fn unwritable_folder_is_an_error_that_names_it() {
+    let mirror = Mirror::start(|request| good(&gzipped(IMAGES), request));
     for (spoil, words) in [
         ("", "cannot create"),
         ("folder/.fetch.lock", "cannot create"),
@@ -20,10 +20,10 @@ fn a_folder_that_cannot_be_written_is_an_error_that_names_it() {
             "" => target.put("folder", b"a file"),
             name => fs::create_dir_all(target.path(name)).unwrap(),
         }
-        let seen = seen(&request);
+        let events = fetch_events(&request);
         let named = target.path(if spoil.is_empty() { "folder" } else { spoil });
-        assert!(seen.fails().starts_with(words), "{}", seen.fails());
-        assert!(seen.fails().contains(named.to_str().unwrap()), "{}", seen.fails());
-        assert!(seen.failures.is_empty(), "{seen:#?}");
+        assert!(events.fails().starts_with(words), "{}", events.fails());
+        assert!(events.fails().contains(named.to_str().unwrap()), "{}", events.fails());
+        assert!(events.failures.is_empty(), "{events:#?}");
     }
 }

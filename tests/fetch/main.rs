@@ -1,4 +1,4 @@
-//! Downloads of data sets, from a server on the loopback address that has every fault.
+//! Downloads of data sets from servers on the loopback address, with all kinds of faults.
 
 mod existing_files;
 #[path = "../common/idx.rs"]

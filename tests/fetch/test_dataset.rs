@@ -1,4 +1,4 @@
-//! A small data set with checksums of its own, and a folder to download it into.
+//! A small data set with its own checksums, and a folder for downloads.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,11 +16,10 @@ use crate::mirror::{Mirror, good};
 
 pub const IMAGES: &str = "train-images-idx3-ubyte";
 pub const LABELS: &str = "train-labels-idx1-ubyte";
-/// For tests that no server should keep waiting.
-const PATIENT: Duration = Duration::from_secs(60);
+/// Timeout of tests that must not time out.
+const LONG_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What a file holds before it is packed: 40 images of 28 × 28 that gzip cannot make smaller, or
-/// their labels.
+/// The uncompressed content of a file: 40 incompressible images of 28 × 28, or their labels.
 pub fn content(name: &str) -> Vec<u8> {
     if name.contains("labels") {
         return idx(&[40], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9].repeat(4));
@@ -33,34 +32,34 @@ pub fn content(name: &str) -> Vec<u8> {
     idx(&[40, 28, 28], &(0..40 * 28 * 28).map(|_| noise()).collect::<Vec<_>>())
 }
 
-/// A file as mirrors have it.
-pub fn packed(name: &str) -> Vec<u8> {
+/// A file as mirrors serve it.
+pub fn gzipped(name: &str) -> Vec<u8> {
     gzip(&content(name))
 }
 
-/// A mirror that has everything.
+/// A mirror that serves all files correctly.
 pub fn good_mirror() -> Mirror {
-    Mirror::start(|asked| good(&packed(asked.name.strip_suffix(".gz").unwrap()), asked))
+    Mirror::start(|request| good(&gzipped(request.name.strip_suffix(".gz").unwrap()), request))
 }
 
 pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A folder to download into.
+/// A folder for downloads.
 pub struct Target {
     folder: TempDir,
-    /// How long a server may say nothing.
+    /// The read timeout.
     pub read_timeout: Duration,
 }
 
-/// What happened in a download.
+/// The events of a download.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct Events {
     pub failures: Vec<Failure>,
-    /// Where each transfer went on from.
+    /// Offsets at which transfers started.
     pub begun: Vec<u64>,
-    /// The files that were said to be there, wrong, or moved aside.
+    /// Files reported as present, invalid, or moved aside.
     pub present: Vec<String>,
     pub wrong: Vec<String>,
     pub moved: Vec<String>,
@@ -71,19 +70,19 @@ pub struct Seen {
 
 impl Target {
     pub fn new() -> Self {
-        Target { folder: tempfile::tempdir().unwrap(), read_timeout: PATIENT }
+        Target { folder: tempfile::tempdir().unwrap(), read_timeout: LONG_TIMEOUT }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// Puts a file there before the download.
+    /// Writes a file into the folder before the download.
     pub fn put(&self, name: &str, bytes: &[u8]) {
         fs::write(self.path(name), bytes).unwrap();
     }
 
-    /// All files there but the lock.
+    /// All files in the folder except the lock.
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
         let entries = fs::read_dir(self.folder.path()).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -91,14 +90,15 @@ impl Target {
         names.map(|name| (name.clone(), fs::read(self.path(&name)).unwrap())).collect()
     }
 
-    /// Whether there is this one file, and with the bytes that the mirrors have.
+    /// Asserts that the folder has only this file, with the bytes of the mirrors.
     #[track_caller]
     pub fn has_only(&self, name: &str) {
-        let expected = BTreeMap::from([(format!("{name}.gz"), packed(name))]);
+        let expected = BTreeMap::from([(format!("{name}.gz"), gzipped(name))]);
         assert!(self.files() == expected, "{:?}", self.files().keys());
     }
 
-    /// Downloads the images, which must come after these failures of mirrors; nothing else is left.
+    /// Downloads the images; asserts that exactly these failures precede the success and nothing
+    /// else is left in the folder.
     #[track_caller]
     pub fn gets(&self, mirrors: &[&Mirror], failures: &[&str]) {
         self.fetch(mirrors).succeeds_after(failures);
@@ -112,12 +112,12 @@ impl Target {
             sha256: sha256(&content(name)),
         };
         FetchRequest {
-            dataset: "stand-in".to_owned(),
+            dataset: "test-dataset".to_owned(),
             files: names.iter().copied().map(file).collect(),
             mirrors: mirrors.iter().map(|mirror| mirror.url()).collect(),
             folder: self.folder.path().to_owned(),
             network: NetworkOptions {
-                connect_timeout: PATIENT,
+                connect_timeout: LONG_TIMEOUT,
                 read_timeout: self.read_timeout,
                 retry_delay: Duration::ZERO,
                 use_proxy: false,
@@ -126,45 +126,46 @@ impl Target {
     }
 
     /// Downloads the images.
-    pub fn fetch(&self, mirrors: &[&Mirror]) -> Seen {
-        seen(&self.request(&[IMAGES], mirrors))
+    pub fn fetch(&self, mirrors: &[&Mirror]) -> Events {
+        fetch_events(&self.request(&[IMAGES], mirrors))
     }
 }
 
-/// Downloads, and tells what happened.
-pub fn seen(request: &FetchRequest) -> Seen {
-    let mut seen = Seen::default();
+/// Downloads and records the events.
+pub fn fetch_events(request: &FetchRequest) -> Events {
+    let mut events = Events::default();
     let name = |path: &std::path::Path| path.file_name().unwrap().to_str().unwrap().to_owned();
     let result = fetch(request, &mut |event| match event {
         Event::Waiting | Event::Received(_) => {}
-        Event::AlreadyPresent(path) => seen.present.push(name(path)),
-        Event::Invalid(path, mismatch) => seen.wrong.push(format!("{}: {mismatch}", name(path))),
-        Event::Started { from, .. } => seen.begun.push(from),
-        Event::Failed(failure) => seen.failures.push(failure.clone()),
-        Event::Verified(file) => seen.checked.push(file.name.to_owned()),
+        Event::AlreadyPresent(path) => events.present.push(name(path)),
+        Event::Invalid(path, mismatch) => events.wrong.push(format!("{}: {mismatch}", name(path))),
+        Event::Started { from, .. } => events.begun.push(from),
+        Event::Failed(failure) => events.failures.push(failure.clone()),
+        Event::Verified(file) => events.checked.push(file.name.to_owned()),
         Event::MovedAside(path, aside) => {
-            seen.moved.push(format!("{} to {}", name(path), name(aside)))
+            events.moved.push(format!("{} to {}", name(path), name(aside)))
         }
     });
-    seen.error = result.err().map(|error| with_causes(&error));
-    seen
+    events.error = result.err().map(|error| with_causes(&error));
+    events
 }
 
-impl Seen {
-    /// That the download went well, after these failures of mirrors.
+impl Events {
+    /// Asserts that the download succeeded after these failures of mirrors.
     #[track_caller]
     pub fn succeeds_after(&self, failures: &[&str]) {
         assert_eq!(self.error, None, "{self:#?}");
-        let said: Vec<_> = self.failures.iter().map(|failure| failure.reason.to_string()).collect();
-        assert_eq!(said.len(), failures.len(), "{self:#?}");
-        for (said, expected) in said.iter().zip(failures) {
-            assert!(said.contains(expected), "no {expected:?} in {said:?}");
+        let reasons: Vec<_> =
+            self.failures.iter().map(|failure| failure.reason.to_string()).collect();
+        assert_eq!(reasons.len(), failures.len(), "{self:#?}");
+        for (reason, expected) in reasons.iter().zip(failures) {
+            assert!(reason.contains(expected), "no {expected:?} in {reason:?}");
         }
     }
 
-    /// The words of the error.
+    /// The error message.
     #[track_caller]
     pub fn fails(&self) -> &str {
-        self.error.as_deref().unwrap_or_else(|| panic!("this must fail: {self:#?}"))
+        self.error.as_deref().unwrap_or_else(|| panic!("the download succeeded: {self:#?}"))
     }
 }

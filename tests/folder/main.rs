@@ -1,4 +1,4 @@
-//! Folders of images: what is found in them, what it decodes to, and what is kept of that.
+//! Folders of images: listing, decoding, caching.
 
 mod arbitrary_bytes;
 mod cache;
