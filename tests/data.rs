@@ -202,7 +202,7 @@ fn folder_with_the_name_of_a_file_is_searched() {
     for names in [[IMAGES, LABELS], ["train-images.idx3-ubyte", "train-labels.idx1-ubyte"]] {
         let folder = TempDir::new().unwrap();
         let [images, labels] = [IMAGES, LABELS].map(|name| folder.path().join(name));
-        // Empty folders first, with the files beside them.
+        // First empty folders, with the files next to them.
         fs::create_dir(&images).unwrap();
         fs::create_dir(&labels).unwrap();
         let text = failure(DatasetKind::Mnist, &data_dir(folder.path()));

@@ -74,8 +74,8 @@ fn row(run: &Overview, scored: bool) -> Vec<String> {
         run.name.clone(),
         run.state.to_string(),
         format!("{}/{total}", run.iteration),
-        loss(run.record.map(|record| record.d_loss)),
-        loss(run.record.map(|record| record.g_loss)),
+        loss(run.losses.map(|losses| losses.d_loss)),
+        loss(run.losses.map(|losses| losses.g_loss)),
     ];
     if scored {
         cells.extend([score(run.scores), score(run.best_scores)]);

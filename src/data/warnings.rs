@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn images_without_contrast_and_identical_images_are_reported() {
-        for (images, words) in [
+        for (images, expected) in [
             (&[[1, 2], [3, 4]][..], &[][..]),
             (&[[1, 2], [1, 2]], &["all 2 images are identical"]),
             (&[[7, 7], [9, 9]], &["no image has any contrast"]),
@@ -60,9 +60,9 @@ mod tests {
             (&[[1, 2]], &[]),
         ] {
             let warnings = data(images).quality_warnings();
-            assert_eq!(warnings.len(), words.len(), "{warnings:?}");
-            for (warning, expected) in warnings.iter().zip(words) {
-                assert!(warning.contains(expected), "{warning}");
+            assert_eq!(warnings.len(), expected.len(), "{warnings:?}");
+            for (warning, part) in warnings.iter().zip(expected) {
+                assert!(warning.contains(part), "{warning}");
             }
         }
     }

@@ -61,7 +61,8 @@ pub struct Overview {
     /// Total number of iterations; unknown before the first line of its log.
     pub total: Option<u64>,
     /// The newest losses in `stats.jsonl`.
-    pub record: Option<LossEntry>,
+    #[serde(rename = "record")]
+    pub losses: Option<LossEntry>,
     /// Whether these losses have exploded.
     pub diverged: bool,
     /// The newest scores in `stats.jsonl`, if the run is evaluated.
@@ -123,19 +124,19 @@ impl Overview {
         let stats = ok_or_note(&mut problems, tail(&run.stats())).unwrap_or_default();
         let checkpoint =
             ok_or_note(&mut problems, run.checkpoints()).and_then(|all| all.last().copied());
-        let record = newest_losses(&stats);
-        if record.is_none() && !stats.is_empty() && !stats.lines().any(is_of_samples) {
+        let losses = newest_losses(&stats);
+        if losses.is_none() && !stats.is_empty() && !stats.lines().any(is_of_samples) {
             problems.push(format!("no losses at the end of {}", run.stats().display()));
         }
         // A read error was noted above.
         let scores = scores(run, config.as_ref()).unwrap_or_default();
         let error = log.lines().next_back().filter(|line| line.starts_with(ERROR));
         problems.extend(error.map(str::to_owned));
-        let iteration = record.map_or(0, |record| record.iteration).max(checkpoint.unwrap_or(0));
+        let iteration = losses.map_or(0, |losses| losses.iteration).max(checkpoint.unwrap_or(0));
         let total = config.as_ref().and_then(|config| total(config, &log));
         let exploded = config.as_ref().map(|config| config.gan.loss.exploded());
-        let diverged = record.zip(exploded).is_some_and(|(record, exploded)| {
-            f64::from(record.d_loss.max(record.g_loss)) > exploded
+        let diverged = losses.zip(exploded).is_some_and(|(losses, exploded)| {
+            f64::from(losses.d_loss.max(losses.g_loss)) > exploded
         });
         let (bytes, changed) = size_and_time(run.path());
         Overview {
@@ -159,7 +160,7 @@ impl Overview {
             class_names: config.map_or(Vec::new(), |config| config.class_names),
             iteration,
             total,
-            record,
+            losses,
             diverged,
             scores: scores.last().copied(),
             best_scores: best(&scores, Measure::displayed(&scores)).copied(),
@@ -188,7 +189,7 @@ fn tail(path: &Path) -> Result<String> {
         Ok(bytes)
     };
     let bytes = read().map_err(FileError::at("read", path))?;
-    // The last line may be incomplete. The first one is, too, and is not parsed.
+    // The last line may be incomplete, and the first one truncated.
     let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
     Ok(String::from_utf8_lossy(&bytes[..whole]).into_owned())
 }

@@ -13,7 +13,7 @@ fn next_mirror_resumes_where_the_connection_was_closed() {
     let all = gzipped(IMAGES).len();
     let grouped = format!("{},{:03}", all / 1000, all % 1000);
     events.succeeds_after(&[&format!("the connection was closed after 10,000 bytes of {grouped}")]);
-    assert_eq!(events.begun, [0, 10_000]);
+    assert_eq!(events.started, [0, 10_000]);
     assert_eq!(second.ranges(), [Some(10_000)]);
     target.has_only(IMAGES);
 }

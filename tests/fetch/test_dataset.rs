@@ -58,7 +58,7 @@ pub struct Target {
 pub struct Events {
     pub failures: Vec<Failure>,
     /// Offsets at which transfers started.
-    pub begun: Vec<u64>,
+    pub started: Vec<u64>,
     /// Files reported as present, invalid, or moved aside.
     pub present: Vec<String>,
     pub wrong: Vec<String>,
@@ -139,7 +139,7 @@ pub fn fetch_events(request: &FetchRequest) -> Events {
         Event::Waiting | Event::Received(_) => {}
         Event::AlreadyPresent(path) => events.present.push(name(path)),
         Event::Invalid(path, mismatch) => events.wrong.push(format!("{}: {mismatch}", name(path))),
-        Event::Started { from, .. } => events.begun.push(from),
+        Event::Started { from, .. } => events.started.push(from),
         Event::Failed(failure) => events.failures.push(failure.clone()),
         Event::Verified(file) => events.checked.push(file.name.to_owned()),
         Event::MovedAside(path, aside) => {

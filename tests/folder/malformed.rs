@@ -67,7 +67,7 @@ fn invalid_png_chunks_are_ignored() {
         &png,
         &[
             (
-                "transparency beside alpha",
+                "tRNS in an image with alpha",
                 [rgba_header, &chunk(b"tRNS", &[0; 6]), rgba_rest].concat(),
             ),
             ("transparency too short", with(b"tRNS", &[0])),

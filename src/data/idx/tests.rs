@@ -55,7 +55,7 @@ fn first_column_of_a_label_table_is_the_class() {
         assert_eq!(decode_labels(&gzip(&file)[..]).unwrap(), labels);
     }
     let short = labels_problem(&idx(LABEL_TABLE_MAGIC, &[3, 3], &body)).to_string();
-    assert!(short.contains("announces 3 × 3 × 4 = 36 bytes, 24 are there"), "{short}");
+    assert!(short.contains("announces 3 × 3 × 4 = 36 bytes, but the file has 24"), "{short}");
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn wrong_magic_number_names_the_detected_format() {
     let page = b"<!DOCTYPE html><html>not found</html>".to_vec();
     let cases = [
         (idx(LABELS_MAGIC, &[3], &[1, 2, 3]), "this is a label file"),
-        (idx(0x0802, &[1, 1], &[1]), "this is an IDX file of other dimensions"),
+        (idx(0x0802, &[1, 1], &[1]), "this is an IDX file with other dimensions"),
         (idx(0x0d03, &[1, 1, 1], &[0; 4]), "its values are not unsigned bytes"),
         (idx(0x0308_0000, &[1, 1, 1], &[0]), "little-endian"),
         (gzip(&gzip(&two_images())), "gzipped twice"),
@@ -222,7 +222,10 @@ fn short_header_names_its_length() {
 #[test]
 fn body_length_must_match_the_dimensions() {
     let short = images_problem(&idx(IMAGES_MAGIC, &[2, 28, 28], &[0; 1000])).to_string();
-    assert!(short.contains("announces 2 × 28 × 28 = 1,568 bytes, 1,000 are there"), "{short}");
+    assert!(
+        short.contains("announces 2 × 28 × 28 = 1,568 bytes, but the file has 1,000"),
+        "{short}"
+    );
     let long = images_problem(&idx(IMAGES_MAGIC, &[2, 2, 3], &[0; 13])).to_string();
     assert!(long.contains("too long: more bytes follow the 2 × 2 × 3 = 12"), "{long}");
 }
