@@ -14,7 +14,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use gan_cuda::data::{Dataset, DatasetKind, Places};
+use gan_cuda::data::{Dataset, DatasetKind, SearchPaths};
 use gan_cuda::device::cpu::{Cpu, default_threads};
 use gan_cuda::eval::classifier::TestFeatures;
 use gan_cuda::eval::classifier::training::{LabelledImages, TrainingOptions, train};
@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
     };
     let kind: DatasetKind = name.parse().map_err(|_| format!("no data set {name}"))?;
-    let places = Places { data_dir: Some(folder.into()), ..Places::default() };
+    let places = SearchPaths { data_dir: Some(folder.into()), ..SearchPaths::default() };
     let training = kind.load(&places)?;
     let test = kind.load_test(&places)?.ok_or("the folder has no test set")?;
     let options = TrainingOptions { epochs: epochs(kind), seed: SEED };

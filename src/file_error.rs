@@ -1,22 +1,22 @@
-//! A file or folder that the system does not let us use.
+//! Errors of file operations.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What was tried, where, and what the system says.
+/// The failed operation, its path, and the error of the operating system.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {path}")]
 pub struct FileError {
-    /// What was tried: "read", "write", "create", …
+    /// The operation: "read", "write", "create", …
     pub action: &'static str,
     /// The file or folder.
     pub path: PathBuf,
-    /// The operating system's word.
+    /// The error of the operating system.
     pub source: io::Error,
 }
 
 impl FileError {
-    /// For `map_err`: wraps an [`io::Error`] with what was tried, and where.
+    /// For `map_err`: adds the operation and the path to an [`io::Error`].
     pub fn at(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FileError {
         move |source| FileError { action, path: path.to_owned(), source }
     }

@@ -3,14 +3,14 @@
 //! Most users run the command line program `gan-cuda`, which is built on this library.
 //!
 //! ```
-//! use gan_cuda::data::{DatasetKind, Places};
+//! use gan_cuda::data::{DatasetKind, SearchPaths};
 //! use gan_cuda::device::cpu::Cpu;
 //! use gan_cuda::gan::dataset::{DeviceDataset, Schedule};
 //! use gan_cuda::gan::rewrite::Rewrite;
 //! use gan_cuda::gan::settings::Settings;
 //! use gan_cuda::gan::{Gan, Model, preset};
 //!
-//! let digits = DatasetKind::Mnist.load(&Places::default())?;
+//! let digits = DatasetKind::Mnist.load(&SearchPaths::default())?;
 //! let preset = preset::find("mlp").expect("a preset of this name");
 //! let hidden = Some(vec![32]);
 //! let narrow = Rewrite { g_hidden: hidden.clone(), d_hidden: hidden, ..Rewrite::default() };

@@ -1,16 +1,16 @@
-//! The mark that this program leaves in every picture it writes, by which it knows them again:
-//! samples that lie below a folder of images are nothing to learn from.
+//! The mark in every image file that the program writes. It keeps generated images in a folder of
+//! training images out of the data set.
 
-/// Keyword of the PNG text chunk, one of those that PNG's specification registers.
+/// Keyword of the PNG text chunk, registered in the PNG specification.
 pub const PNG_KEYWORD: &str = "Software";
-/// The text of that chunk, and of the GIF comment.
+/// Text of that chunk, and of the GIF comment.
 pub const NAME: &str = "gan-cuda";
-/// A picture's first bytes, among which the mark is: before them come a header and, in a GIF, at
-/// most 256 colours.
+/// The mark is within this many bytes from the beginning of a file: before it are a header and, in
+/// a GIF, at most 256 colours.
 pub const BEGINNING: usize = 1024;
 
-/// Whether the first bytes of a file are those of a picture that this program wrote.
-pub fn is_ours(bytes: &[u8]) -> bool {
+/// Whether these first bytes belong to an image file that this program wrote.
+pub fn is_own_output(bytes: &[u8]) -> bool {
     let beginning = &bytes[..bytes.len().min(BEGINNING)];
     let has = |mark: &[u8]| beginning.windows(mark.len()).any(|window| window == mark);
     match bytes {

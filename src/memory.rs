@@ -1,5 +1,4 @@
-//! The machine's memory: how much of it is left, asked before much of it is taken, and how much
-//! was.
+//! Memory of the machine: how much is available, and the peak use of this process.
 
 mod limits;
 
@@ -9,25 +8,25 @@ use sysinfo::{MemoryRefreshKind, System};
 
 use crate::text::bytes;
 
-/// Bytes that this process can still have: what the machine has left, or a limit that was set to the
-/// process if that is less. Nothing where the system does not say.
+/// Bytes that this process can still allocate: the available memory of the machine, or what a limit
+/// of the process leaves if that is less. `None` if the system does not tell.
 pub fn available() -> Option<usize> {
     let mut system = System::new();
     system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
     let machine = Some(system.available_memory()).filter(|&bytes| bytes > 0);
-    let left = machine.into_iter().chain(limits::left(Path::new("/"))).min()?;
+    let left = machine.into_iter().chain(limits::remaining(Path::new("/"))).min()?;
     usize::try_from(left).ok()
 }
 
-/// The most bytes of the machine's memory that this process has had at once. Nothing where the
-/// system does not say: Linux does.
+/// Peak memory use of this process (resident set size) in bytes. `None` if the system does not
+/// tell; Linux does.
 pub fn peak() -> Option<usize> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().strip_suffix(" kB")?.parse::<usize>().ok()? << 10)
 }
 
-/// A device has not enough memory.
+/// A device does not have enough memory.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error(
     "not enough memory on {device}: {asked} are needed, {free} are free; {remedy}",
@@ -35,17 +34,17 @@ pub fn peak() -> Option<usize> {
     free = bytes(*free)
 )]
 pub struct OutOfMemory {
-    /// The device, in words.
+    /// The device's name.
     pub device: String,
-    /// Bytes that were asked for.
+    /// The required bytes.
     pub asked: usize,
-    /// Bytes that are free.
+    /// The free bytes.
     pub free: usize,
     /// What to do.
     pub remedy: String,
 }
 
-/// Makes sure that there are so many bytes for something.
+/// Checks that `bytes` are available.
 ///
 /// # Errors
 /// [`OutOfMemory`] with `remedy`.

@@ -16,7 +16,7 @@ use gan_cuda::gan::{Gan, Model, Role};
 use gan_cuda::run::checkpoint::Checkpoint;
 use gan_cuda::run::config::Config;
 use gan_cuda::run::dir::RunDir;
-use gan_cuda::run::journal::Positions;
+use gan_cuda::run::journal::JournalLengths;
 use gan_cuda::run::snapshot::{self, Progress};
 use gan_cuda::train::trainer::schedule;
 
@@ -166,9 +166,9 @@ fn checkpoint_is_written_and_read_one_tensor_at_a_time() {
         let copies = |bytes: usize| bytes as f64 / (size_of::<f32>() * parameters) as f64;
         let run = RunDir::create(folder.path(), &preset.name).unwrap();
         let progress =
-            Progress { iteration: 1, seconds: 1.0, positions: Positions::default(), data: 0 };
+            Progress { iteration: 1, seconds: 1.0, lengths: JournalLengths::default(), data: 0 };
         let written = peak_of(|| {
-            snapshot::take(&gan, &config, progress).unwrap().save(&run, 1).unwrap();
+            snapshot::checkpoint_writer(&gan, &config, progress).unwrap().save(&run, 1).unwrap();
         });
         let read = peak_of(|| {
             let checkpoint = Checkpoint::load(&run.checkpoint(1)).unwrap();

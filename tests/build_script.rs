@@ -1,5 +1,5 @@
-//! What the build makes of the kernels: which signatures it takes and refuses, the launchers, the
-//! table of registers; and that a changed signature breaks it.
+//! The build script: which kernel signatures it accepts and rejects, the generated launchers, and
+//! the register table; and that a changed signature breaks the build.
 
 #[path = "../build/contracts.rs"]
 mod contracts;
@@ -26,7 +26,7 @@ use std::{env, fs};
 use signature::shape::{Extent, Shape};
 use signature::{Element, Kernel, Type, parse, parse_all};
 
-const GOOD: &str = r#"// extern "C" __global__ in a comment is no kernel
+const GOOD: &str = r#"// extern "C" __global__ in a comment is not a kernel
 // nor is
 // extern "C" __global__ void here(
 extern "C" __global__ void scale(
@@ -47,21 +47,21 @@ extern "C" __global__ void __launch_bounds__(1024) step_advance(
 }
 "#;
 
-/// The first kernel of [`GOOD`] with one text in it replaced.
+/// Parses [`GOOD`] with the first occurrence of a text replaced.
 fn changed(from: &str, to: &str) -> Result<Vec<Kernel>, String> {
     assert!(GOOD.contains(from), "no {from:?} to replace");
     parse("kernels/a.cu", &GOOD.replacen(from, to, 1))
 }
 
 #[track_caller]
-fn refused(from: &str, to: &str, line: usize, words: &str) {
+fn refused(from: &str, to: &str, line: usize, expected: &str) {
     let problem = changed(from, to).unwrap_err();
-    let place = format!("kernels/a.cu:{line}: ");
-    assert!(problem.starts_with(&place) && problem.contains(words), "{problem}");
+    let location = format!("kernels/a.cu:{line}: ");
+    assert!(problem.starts_with(&location) && problem.contains(expected), "{problem}");
 }
 
 #[test]
-fn signatures_are_understood() {
+fn signatures_are_parsed() {
     let kernels = parse("kernels/a.cu", GOOD).unwrap();
     let [scale, step_advance] = &kernels[..] else { panic!("{kernels:?}") };
     assert_eq!(
@@ -92,7 +92,7 @@ fn signatures_are_understood() {
 }
 
 #[test]
-fn types_beyond_the_grammar_are_refused() {
+fn unsupported_types_are_refused() {
     refused("int rows", "long rows", 11, "`long rows` is none of");
     refused("int rows", "int __restrict__ rows", 11, "is none of");
     refused("const unsigned char*", "unsigned char*", 9, "is none of");
@@ -107,7 +107,7 @@ fn pointers_need_restrict_and_a_shape() {
 }
 
 #[test]
-fn shapes_are_numbers_and_int_arguments() {
+fn shapes_consist_of_numbers_and_int_arguments() {
     let kernels = parse("kernels/a.cu", GOOD).unwrap();
     let shapes: Vec<_> = kernels[0].parameters.iter().map(|p| p.shape.clone()).collect();
     let rows = || Extent::Argument("rows".to_owned());
@@ -174,7 +174,7 @@ fn enums_become_modules_of_constants() {
 }
 
 #[test]
-fn enums_beyond_the_grammar_are_refused() {
+fn unsupported_enums_are_refused() {
     let refused = |from: &str, to: &str, words: &str| {
         let problem = enums::generate([("kernels/a.cu", &*ENUMS.replace(from, to))]).unwrap_err();
         assert!(problem.starts_with("kernels/a.cu:") && problem.contains(words), "{problem}");
@@ -188,7 +188,7 @@ fn enums_beyond_the_grammar_are_refused() {
 }
 
 #[test]
-fn arguments_stand_on_lines_of_their_own() {
+fn arguments_are_on_separate_lines() {
     refused("int rows,", "int rows, int columns,", 11, "one argument per line");
     refused("scale(\n", "scale(int n,\n", 4, "a kernel begins with");
     refused("int rows,", "int rows", 11, "no ',' or ')' behind argument `rows`");
@@ -200,14 +200,14 @@ fn arguments_stand_on_lines_of_their_own() {
 }
 
 #[test]
-fn kernels_begin_in_one_way() {
+fn kernels_have_a_fixed_beginning() {
     refused("extern \"C\" __global__ void scale", "__global__ void scale", 4, "begins with");
     refused("__global__ void scale", "__global__ int scale", 4, "begins with");
     refused("void scale(", "void\nscale(", 4, "begins with");
 }
 
 #[test]
-fn names_are_those_of_rust_and_unique() {
+fn names_are_valid_in_rust_and_unique() {
     refused("void scale(", "void Scale(", 4, "`Scale` is not a name");
     refused("int rows", "int impl", 11, "`impl` has a meaning of its own");
     refused("int rows", "int launch", 11, "`launch` has a meaning of its own");
@@ -217,7 +217,7 @@ fn names_are_those_of_rust_and_unique() {
 }
 
 #[test]
-fn launchers_have_the_types_of_the_signature() {
+fn launchers_have_the_parameter_types_of_the_signature() {
     let text = launchers::generate(&parse("kernels/a.cu", GOOD).unwrap());
     for line in [
         "pub fn scale(",
@@ -239,7 +239,7 @@ fn launchers_have_the_types_of_the_signature() {
     }
 }
 
-/// What NVRTC 13.0 says, and 12.4, which leaves out barriers and counts constant memory.
+/// Logs of NVRTC 13.0 and of 12.4, which omits barriers and includes constant memory.
 const LOGS: [&str; 2] = [
     "\
 a.cu(3): warning #177-D: variable \"x\" was declared but never referenced
@@ -263,11 +263,11 @@ ptxas info    : Used 58 registers, 424 bytes cmem[0]
 ];
 
 #[test]
-fn registers_and_spills_are_read_from_what_the_compiler_says() {
-    let (new, said) = registers::split(LOGS[0], nvrtc::Target::Cubin(90));
-    let (old, nothing) = registers::split(LOGS[1], nvrtc::Target::Cubin(75));
-    assert!(said.starts_with("a.cu(3): warning") && said.lines().count() == 3, "{said}");
-    assert_eq!(nothing, "");
+fn registers_and_spills_are_parsed_from_the_compiler_log() {
+    let (new, rest) = registers::split(LOGS[0], nvrtc::Target::Cubin(90));
+    let (old, empty) = registers::split(LOGS[1], nvrtc::Target::Cubin(75));
+    assert!(rest.starts_with("a.cu(3): warning") && rest.lines().count() == 3, "{rest}");
+    assert_eq!(empty, "");
     let numbers = |u: &registers::Use| [u.architecture, u.registers, u.shared, u.spills];
     assert_eq!(numbers(&new[0]), [90, 48, 4096, 24]);
     assert_eq!(numbers(&old[0]), [75, 58, 0, 0]);
@@ -278,16 +278,16 @@ fn registers_and_spills_are_read_from_what_the_compiler_says() {
     assert_eq!(rows.len(), 2);
 }
 
-/// Builds this package with two signatures changed: a type, and a further argument.
+/// Builds this package with two changed signatures: another type, and an additional argument.
 #[test]
-fn a_changed_signature_breaks_the_build() {
+fn changed_signature_breaks_the_build() {
     let Some(cargo) = env::var_os("CARGO") else {
-        println!("skipped: cargo does not run this test, so it may be missing");
+        println!("skipped: not run by cargo, which may not be installed");
         return;
     };
     let package = changed_package();
     let (target, profile) = target_and_profile();
-    // The dependencies have been built there, for this test.
+    // The dependencies were built there for this test.
     let output = Command::new(cargo)
         .args(["build", "--lib", "--offline", "--profile", profile, "--target-dir"])
         .arg(target)
@@ -297,22 +297,22 @@ fn a_changed_signature_breaks_the_build() {
         .env("CARGO_TERM_COLOR", "never")
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success(), "the build went well:\n{said}");
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "the build succeeded:\n{log}");
     let expect = |code: &str, launcher: &str| {
         let is_it = |error: &str| error.starts_with(code) && error.contains(launcher);
-        assert!(said.split("\nerror").any(is_it), "no {code} at {launcher} in:\n{said}");
+        assert!(log.split("\nerror").any(is_it), "no {code} at {launcher} in:\n{log}");
     };
     expect("[E0308]", ".adam_update(");
     expect("[E0061]", ".bias_activation_forward(");
-    assert!(said.contains("due to 2 previous errors"), "{said}");
+    assert!(log.contains("due to 2 previous errors"), "{log}");
 }
 
-/// A package that has everything in common with this one but the kernels, and its name: one of the
-/// same name would be built in place of this one.
+/// A copy of this package with changed kernels and another name: under the same name it would
+/// replace this build.
 fn changed_package() -> PathBuf {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    // Always the same place, or each run would leave a build of its own.
+    // A fixed path, so that repeated runs reuse it.
     let package = Path::new(env!("CARGO_TARGET_TMPDIR")).join("changed-signatures");
     let _ = fs::remove_dir_all(&package);
     fs::create_dir_all(package.join("kernels")).unwrap();
@@ -345,7 +345,7 @@ fn with_changes(file: &str, text: String) -> String {
     format!("{before}{kernel}({}", signature.replacen(from, to, 1))
 }
 
-/// Where this test was built, and how.
+/// The target folder and the profile of this test.
 fn target_and_profile() -> (PathBuf, &'static str) {
     let program = env::current_exe().unwrap();
     let built = program.parent().and_then(Path::parent).unwrap();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use gan_cuda::data::{Dataset, DatasetKind, ImageShape, Places};
+use gan_cuda::data::{Dataset, DatasetKind, ImageShape, SearchPaths};
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::eval::classifier::training::{LabelledImages, TrainingOptions, train};
 use gan_cuda::eval::classifier::{Classifier, FEATURES, embedded, test_features};
@@ -52,7 +52,7 @@ fn embedded_features_of_test_images_are_classified_as_accurately_as_the_images()
 #[test]
 fn embedded_classifier_recognizes_digits() {
     let device = Cpu::<f32>::new(2);
-    let digits = DatasetKind::Mnist.load(&Places::default()).unwrap();
+    let digits = DatasetKind::Mnist.load(&SearchPaths::default()).unwrap();
     let mut classifier = embedded(&device, DatasetKind::Mnist).unwrap();
     let some = 1000 * digits.shape.pixels();
     let set = LabelledImages { images: &digits.images[..some], labels: &digits.labels[..1000] };

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use gan_cuda::data::{Dataset, DatasetKind, Places};
+use gan_cuda::data::{Dataset, DatasetKind, SearchPaths};
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::eval::FeatureExtractor;
 use gan_cuda::eval::classifier::training::LabelledImages;

@@ -1,5 +1,5 @@
-//! Data sets by name: where their files are found, the words for everything that can be wrong with
-//! them, and how they are brought into the shape that a network takes.
+//! Named data sets: where their files are found, error messages, and conversion to the shape of a
+//! network.
 
 #[path = "common/idx.rs"]
 mod idx;
@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use gan_cuda::data::{Dataset, DatasetKind, ImageShape, Origin, Places, Source};
+use gan_cuda::data::{Dataset, DatasetKind, ImageShape, Origin, SearchPaths, Source};
 use gan_cuda::text::with_causes;
 use idx::{gzip, idx};
 use tempfile::TempDir;
@@ -29,28 +29,28 @@ fn put(folder: &Path, name: &str, bytes: &[u8]) {
     fs::write(folder.join(name), bytes).unwrap();
 }
 
-/// A folder with a sound pair of three images.
-fn sound_folder() -> TempDir {
+/// A folder with a valid pair of files with three images.
+fn valid_folder() -> TempDir {
     let folder = TempDir::new().unwrap();
     put(folder.path(), IMAGES, &images_file(3));
     put(folder.path(), LABELS, &labels_file(&[7, 0, 9]));
     folder
 }
 
-fn data_dir(folder: &Path) -> Places {
-    Places { data_dir: Some(folder.to_owned()), ..Places::default() }
+fn data_dir(folder: &Path) -> SearchPaths {
+    SearchPaths { data_dir: Some(folder.to_owned()), ..SearchPaths::default() }
 }
 
-fn cache_dir(folder: &Path) -> Places {
-    Places { cache: Some(folder.to_owned()), ..Places::default() }
+fn cache_dir(folder: &Path) -> SearchPaths {
+    SearchPaths { cache: Some(folder.to_owned()), ..SearchPaths::default() }
 }
 
-fn failure(kind: DatasetKind, places: &Places) -> String {
-    with_causes(&kind.load(places).expect_err("this must not load"))
+fn failure(kind: DatasetKind, search_paths: &SearchPaths) -> String {
+    with_causes(&kind.load(search_paths).expect_err("this must not load"))
 }
 
 fn embedded() -> Dataset {
-    DatasetKind::Mnist.load(&Places::default()).unwrap()
+    DatasetKind::Mnist.load(&SearchPaths::default()).unwrap()
 }
 
 fn mean(values: &[u8]) -> f64 {
@@ -58,7 +58,7 @@ fn mean(values: &[u8]) -> f64 {
 }
 
 #[test]
-fn embedded_digits_are_ten_thousand_of_all_classes() {
+fn embedded_digits_are_10000_images_of_all_classes() {
     let digits = embedded();
     assert_eq!((digits.len(), digits.labels.len(), digits.classes), (10_000, 10_000, 10));
     assert_eq!(digits.shape, ImageShape { channels: 1, height: 28, width: 28 });
@@ -72,7 +72,7 @@ fn embedded_digits_are_ten_thousand_of_all_classes() {
 }
 
 #[test]
-fn embedded_digits_say_what_they_are() {
+fn summary_of_embedded_digits() {
     let digits = DatasetKind::Mnist.load(&cache_dir(Path::new("/nowhere/mnist"))).unwrap();
     assert_eq!(
         digits.summary(),
@@ -81,8 +81,8 @@ fn embedded_digits_say_what_they_are() {
 }
 
 #[test]
-fn a_named_folder_is_loaded_and_named() {
-    let folder = sound_folder();
+fn data_dir_is_loaded_and_named_in_the_summary() {
+    let folder = valid_folder();
     let data = DatasetKind::FashionMnist.load(&data_dir(folder.path())).unwrap();
     assert_eq!((data.name.as_str(), data.len()), ("fashion-mnist", 3));
     assert_eq!(data.labels, [7, 0, 9]);
@@ -92,14 +92,14 @@ fn a_named_folder_is_loaded_and_named() {
 }
 
 #[test]
-fn every_spelling_of_the_file_names_is_found() {
+fn all_accepted_file_names_are_found() {
     for (images, labels) in [
         ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"),
         ("train-images.idx3-ubyte", "train-labels.idx1-ubyte"),
         ("train-images.idx3-ubyte.gz", "train-labels-idx1-ubyte"),
     ] {
         let folder = TempDir::new().unwrap();
-        // Gzip is told by content: each pair has one packed and one raw file, whatever its name.
+        // Gzip is detected by content: each pair has one gzipped and one raw file.
         put(folder.path(), images, &gzip(&images_file(3)));
         put(folder.path(), labels, &labels_file(&[7, 0, 9]));
         let data = DatasetKind::Mnist.load(&data_dir(folder.path())).unwrap();
@@ -108,7 +108,7 @@ fn every_spelling_of_the_file_names_is_found() {
 }
 
 #[test]
-fn torchvisions_folders_are_found() {
+fn torchvision_folders_are_found() {
     for (kind, inner) in
         [(DatasetKind::Mnist, "MNIST/raw"), (DatasetKind::FashionMnist, "FashionMNIST/raw")]
     {
@@ -121,42 +121,42 @@ fn torchvisions_folders_are_found() {
 }
 
 #[test]
-fn folders_are_searched_in_order() {
-    let (named, cache, system) = (sound_folder(), sound_folder(), sound_folder());
-    let mut places = Places {
+fn search_paths_are_searched_in_order() {
+    let (named, cache, system) = (valid_folder(), valid_folder(), valid_folder());
+    let mut search_paths = SearchPaths {
         data_dir: Some(named.path().to_owned()),
         cache: Some(cache.path().to_owned()),
         system: vec![PathBuf::from("/nowhere"), system.path().to_owned()],
     };
-    let found = |places: &Places| DatasetKind::Mnist.load(places).unwrap().origin;
-    assert_eq!(found(&places), Origin::Folder(named.path().to_owned()));
-    places.data_dir = None;
-    assert_eq!(found(&places), Origin::Folder(cache.path().to_owned()));
-    places.cache = None;
-    assert_eq!(found(&places), Origin::Folder(system.path().to_owned()));
-    places.system.clear();
-    assert_eq!(found(&places), Origin::Embedded);
+    let found = |search_paths: &SearchPaths| DatasetKind::Mnist.load(search_paths).unwrap().origin;
+    assert_eq!(found(&search_paths), Origin::Folder(named.path().to_owned()));
+    search_paths.data_dir = None;
+    assert_eq!(found(&search_paths), Origin::Folder(cache.path().to_owned()));
+    search_paths.cache = None;
+    assert_eq!(found(&search_paths), Origin::Folder(system.path().to_owned()));
+    search_paths.system.clear();
+    assert_eq!(found(&search_paths), Origin::Embedded);
 }
 
 #[test]
-fn a_named_folder_without_the_files_is_an_error_that_lists_their_names() {
+fn data_dir_without_files_is_an_error_that_lists_accepted_names() {
     let empty = TempDir::new().unwrap();
     let text = failure(DatasetKind::Mnist, &data_dir(empty.path()));
     assert!(text.starts_with("no mnist training set in "), "{text}");
     for name in [IMAGES, "train-labels.idx1-ubyte.gz", "MNIST/raw"] {
-        assert!(text.contains(name), "{text} should name {name}");
+        assert!(text.contains(name), "{text} lacks {name}");
     }
 }
 
 #[test]
-fn fashion_mnist_nowhere_says_where_it_was_looked_for() {
+fn missing_fashion_mnist_is_an_error_that_lists_the_searched_folders() {
     let text = failure(DatasetKind::FashionMnist, &cache_dir(Path::new("/nowhere/fashion")));
-    assert_eq!(text, "fashion-mnist is not on this machine (searched: /nowhere/fashion)");
+    assert_eq!(text, "fashion-mnist was not found (searched: /nowhere/fashion)");
 }
 
 #[test]
-fn half_a_pair_is_an_error() {
-    for (present, missing) in [(IMAGES, "no label file beside it"), (LABELS, "no image file")] {
+fn images_without_labels_and_labels_without_images_are_errors() {
+    for (present, missing) in [(IMAGES, "no label file next to it"), (LABELS, "no image file")] {
         let folder = TempDir::new().unwrap();
         put(folder.path(), present, &images_file(1));
         let text = failure(DatasetKind::Mnist, &cache_dir(folder.path()));
@@ -165,8 +165,8 @@ fn half_a_pair_is_an_error() {
 }
 
 #[test]
-fn a_damaged_file_is_named_and_never_passed_over() {
-    let folder = sound_folder();
+fn damaged_file_is_an_error_that_names_it() {
+    let folder = valid_folder();
     put(folder.path(), IMAGES, &labels_file(&[7, 0, 9]));
     let text = failure(DatasetKind::Mnist, &cache_dir(folder.path()));
     let path = folder.path().join(IMAGES);
@@ -175,12 +175,12 @@ fn a_damaged_file_is_named_and_never_passed_over() {
 }
 
 #[test]
-fn labels_that_do_not_go_with_the_images_are_an_error() {
+fn wrong_number_of_labels_is_an_error() {
     for (labels, problem) in [
-        (&[7, 0][..], "holds 2 labels, but the image file beside it 3 images"),
-        (&[7, 0, 10, 3], "holds 4 labels, but the image file beside it 3 images"),
+        (&[7, 0][..], "has 2 labels, but the image file next to it has 3 images"),
+        (&[7, 0, 10, 3], "has 4 labels, but the image file next to it has 3 images"),
     ] {
-        let folder = sound_folder();
+        let folder = valid_folder();
         put(folder.path(), LABELS, &labels_file(labels));
         let text = failure(DatasetKind::Mnist, &data_dir(folder.path()));
         assert!(text.contains(LABELS) && text.contains(problem), "{text}");
@@ -189,8 +189,8 @@ fn labels_that_do_not_go_with_the_images_are_an_error() {
 
 #[cfg(unix)]
 #[test]
-fn an_unreadable_file_is_the_operating_systems_error() {
-    let folder = sound_folder();
+fn unreadable_file_is_an_io_error() {
+    let folder = valid_folder();
     fs::remove_file(folder.path().join(IMAGES)).unwrap();
     std::os::unix::fs::symlink(IMAGES, folder.path().join(IMAGES)).unwrap();
     let text = failure(DatasetKind::Mnist, &data_dir(folder.path()));
@@ -198,11 +198,11 @@ fn an_unreadable_file_is_the_operating_systems_error() {
 }
 
 #[test]
-fn a_folder_in_the_place_of_a_file_is_looked_into_and_else_passed_over() {
+fn folder_with_the_name_of_a_file_is_searched() {
     for names in [[IMAGES, LABELS], ["train-images.idx3-ubyte", "train-labels.idx1-ubyte"]] {
         let folder = TempDir::new().unwrap();
         let [images, labels] = [IMAGES, LABELS].map(|name| folder.path().join(name));
-        // Empty folders first, with the files beside them.
+        // First empty folders, with the files next to them.
         fs::create_dir(&images).unwrap();
         fs::create_dir(&labels).unwrap();
         let text = failure(DatasetKind::Mnist, &data_dir(folder.path()));
@@ -218,18 +218,18 @@ fn a_folder_in_the_place_of_a_file_is_looked_into_and_else_passed_over() {
 }
 
 #[test]
-fn labels_that_are_not_mnists_are_classes_by_ascending_labels() {
-    let folder = sound_folder();
+fn other_labels_become_classes_in_ascending_order() {
+    let folder = valid_folder();
     put(folder.path(), LABELS, &labels_file(&[26, 1, 3]));
-    let places = data_dir(folder.path());
-    let data = DatasetKind::Mnist.load(&places).unwrap();
+    let search_paths = data_dir(folder.path());
+    let data = DatasetKind::Mnist.load(&search_paths).unwrap();
     assert_eq!((&data.labels[..], data.classes), (&[2, 0, 1][..], 3));
     assert_eq!(data.class_names, ["1", "3", "26"]);
-    assert_eq!(Source::Named(DatasetKind::Mnist).classes(&places).unwrap(), 3);
+    assert_eq!(Source::Named(DatasetKind::Mnist).classes(&search_paths).unwrap(), 3);
 }
 
 #[test]
-fn emnists_images_which_are_stored_by_columns_are_turned_upright() {
+fn emnist_images_are_transposed() {
     let folder = TempDir::new().unwrap();
     put(folder.path(), &format!("emnist-letters-{IMAGES}"), &images_file(3));
     put(folder.path(), &format!("emnist-letters-{LABELS}"), &labels_file(&[1, 2, 3]));
@@ -239,7 +239,7 @@ fn emnists_images_which_are_stored_by_columns_are_turned_upright() {
 }
 
 #[test]
-fn a_set_under_mnists_own_names_comes_before_others() {
+fn files_with_mnist_names_take_precedence() {
     let folder = TempDir::new().unwrap();
     put(folder.path(), &format!("kuzushiji-{IMAGES}"), &images_file(2));
     put(folder.path(), &format!("kuzushiji-{LABELS}"), &labels_file(&[1, 2]));
@@ -251,10 +251,10 @@ fn a_set_under_mnists_own_names_comes_before_others() {
 }
 
 #[test]
-fn real_files_of_fashion_mnist_load() {
+fn original_fashion_mnist_files_load() {
     let Some(folder) = std::env::var_os("GAN_CUDA_FASHION_MNIST") else {
-        // Past the test harness, which would swallow it.
-        let _ = writeln!(io::stderr(), "skipped: no GAN_CUDA_FASHION_MNIST that names a folder");
+        // Written to stderr directly, because the test harness captures println!.
+        let _ = writeln!(io::stderr(), "skipped: GAN_CUDA_FASHION_MNIST does not name a folder");
         return;
     };
     let data = DatasetKind::FashionMnist.load(&data_dir(Path::new(&folder))).unwrap();
@@ -305,22 +305,22 @@ fn images_that_are_not_square_are_cropped_in_the_middle() {
 }
 
 #[test]
-fn the_right_shape_is_left_alone() {
+fn images_of_the_requested_shape_are_not_copied() {
     let digits = embedded();
-    let place = digits.images.as_ptr();
-    assert_eq!(digits.with_shape(28, 1).unwrap().images.as_ptr(), place);
+    let pointer = digits.images.as_ptr();
+    assert_eq!(digits.with_shape(28, 1).unwrap().images.as_ptr(), pointer);
 }
 
 #[test]
 fn impossible_shapes_are_errors() {
     for (size, channels, problem) in [
         (0, 1, "at least one row"),
-        (28, 2, "2 channels: there must be 1 (grey) or 3 (rgb)"),
+        (28, 2, "2 channels are not supported: use 1 (grey) or 3 (rgb)"),
         (28, 0, "0 channels"),
         (1 << 31, 3, "do not fit into memory"),
     ] {
         let text = embedded().with_shape(size, channels).unwrap_err().to_string();
         assert!(text.starts_with("cannot turn images of 28×28 grey into "), "{text}");
-        assert!(text.contains(problem), "{text} should say {problem}");
+        assert!(text.contains(problem), "{text} lacks {problem}");
     }
 }

@@ -1,9 +1,9 @@
-//! Whatever bytes a file has, reading it ends in what it holds or in an error. (The reader of images
-//! has its own tests, in `tests/folder`.)
+//! Reading arbitrary bytes yields a value or an error, never a panic. (The image reader has its own
+//! tests in `tests/folder`.)
 
 #[path = "common/idx.rs"]
 mod idx_file;
-#[allow(dead_code)] // other tests need more of it
+#[allow(dead_code)] // more of it is used by other tests
 #[path = "common/tensors.rs"]
 mod tensors;
 
@@ -18,12 +18,12 @@ use idx_file::gzip as gzipped;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// What numbers, names and brackets are made of, so that a change is one that a reader looks at.
-const TELLING: &[u8] = b"0123456789-.eE{}[]\",:=_#\ninfa";
+/// Bytes of numbers, names and brackets, so that changes affect parsing.
+const SYNTAX: &[u8] = b"0123456789-.eE{}[]\",:=_#\ninfa";
 
-/// A file of which some bytes are others, and whose end may be missing.
+/// A file with some bytes changed, possibly truncated.
 fn damaged(whole: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
-    let byte = prop_oneof![any::<u8>(), prop::sample::select(TELLING)];
+    let byte = prop_oneof![any::<u8>(), prop::sample::select(SYNTAX)];
     let changes = prop::collection::vec((any::<Index>(), byte), 0..4);
     (changes, prop::option::weighted(0.2, any::<Index>())).prop_map(move |(changes, end)| {
         let mut bytes = whole.clone();
@@ -62,7 +62,7 @@ fn read_idx(bytes: &[u8]) {
     }
 }
 
-/// What can be read can be written, and is then the same.
+/// A readable file can be written and read again without changes.
 fn read_tensors(bytes: &[u8]) {
     let path = Path::new("g.safetensors");
     if let Ok(file) = TensorFile::from_bytes(path, bytes) {
@@ -72,7 +72,7 @@ fn read_tensors(bytes: &[u8]) {
     }
 }
 
-/// The same, of a configuration.
+/// The same for a configuration.
 fn read_config(text: &str) {
     let path = Path::new("config.toml");
     if let Ok(config) = Config::from_text(path, text) {
@@ -86,15 +86,15 @@ fn event_records() -> Vec<u8> {
     [framed(&first), framed(&second)].concat()
 }
 
-/// What is read ends where its frames do, in their order.
+/// Records end within the file, in ascending order.
 fn read_events(bytes: &[u8]) {
     let ends: Vec<usize> = events(bytes).map(|(end, _)| end).collect();
     assert!(ends.is_sorted_by(|a, b| a < b) && ends.last().is_none_or(|&end| end <= bytes.len()));
 }
 
-/// A `config.toml` with every key, as it was written before it held the networks' layers.
+/// A `config.toml` with all keys, in the older format without layers.
 const OLDER_CONFIG: &str = include_str!("common/config.toml");
-/// The file of a preset.
+/// A preset file.
 const CONFIG: &str = include_str!("../presets/cgan.toml");
 
 proptest! {
@@ -129,7 +129,7 @@ proptest! {
     fn event_reader_never_panics(bytes in prop_oneof![
         any_bytes(),
         damaged(event_records()),
-        // A length that is sound, and of nothing.
+        // A length with a valid checksum, but no data.
         any::<u64>().prop_map(|length| {
             let length = length.to_le_bytes();
             let crc = crc32c::crc32c(&length).rotate_right(15).wrapping_add(0xa282_ead8);
@@ -150,7 +150,7 @@ proptest! {
 }
 
 #[test]
-fn files_that_are_not_damaged_are_read() {
+fn valid_files_are_read() {
     assert_eq!(idx::decode_images(&images()[..]).unwrap().count, 2);
     assert_eq!(idx::decode_labels(&labels()[..]).unwrap(), [9, 0, 4]);
     assert_eq!(idx::decode_images(&gzipped(&images())[..]).unwrap().count, 2);

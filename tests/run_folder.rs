@@ -1,6 +1,6 @@
-//! Run folders as processes leave them: numbered, resumed, killed half-way, damaged.
+//! Run folders: numbered, resumed, incomplete after a kill, damaged.
 
-#[allow(dead_code)] // other tests need more of it
+#[allow(dead_code)] // more of it is used by other tests
 #[path = "common/tensors.rs"]
 mod tensors;
 
@@ -10,15 +10,15 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use gan_cuda::file_error::FileError;
-use gan_cuda::formats::records::{ImageRecord, ImageStats, Record, Records, read_records};
+use gan_cuda::formats::stats::{ImageStats, LossEntry, SampleEntry, Stats, read_stats};
 use gan_cuda::formats::tensor_file::TensorWriter;
 use gan_cuda::run::Error;
 use gan_cuda::run::checkpoint::{Checkpoint, CheckpointProblem, CheckpointWriter};
 use gan_cuda::run::dir::RunDir;
-use gan_cuda::run::journal::{Journal, Positions};
+use gan_cuda::run::journal::{Journal, JournalLengths};
 use tempfile::TempDir;
 
-/// A folder of runs with one run in it that has its config.
+/// A folder with one run that has a configuration.
 fn one_run() -> (TempDir, RunDir) {
     let runs = tempfile::tempdir().unwrap();
     let run = RunDir::create(runs.path(), "cgan-mnist").unwrap();
@@ -36,7 +36,7 @@ fn checkpoint(seed: u32) -> CheckpointWriter<'static> {
     state.push("adam.t", &[1], [Ok(vec![u64::from(seed)])]);
     state.push("order", &[0], [Ok(Vec::<u32>::new())]);
     state.push("labels", &[3], [Ok(vec![1_u32]), Ok(vec![2, u32::MAX])]);
-    Positions { log: 12, stats: 34 }.store(&mut state);
+    JournalLengths { log: 12, stats: 34 }.store(&mut state);
     CheckpointWriter { generator, discriminator, state }
 }
 
@@ -44,17 +44,17 @@ fn weights(seed: u32) -> [f32; 6] {
     [seed as f32, -0.0, 1e-40, f32::NAN, 5.0, 6.0]
 }
 
-/// A checkpoint like one that was read.
+/// A copy of a loaded checkpoint.
 fn copy(checkpoint: &Checkpoint) -> CheckpointWriter<'_> {
     let Checkpoint { generator, discriminator, state } = checkpoint;
     let [generator, discriminator, state] = [generator, discriminator, state].map(tensors::copy);
     CheckpointWriter { generator, discriminator, state }
 }
 
-fn record(iteration: u64) -> Record {
+fn entry(iteration: u64) -> LossEntry {
     let (d_loss, g_loss, d_real, d_fake) = (0.693, f32::NAN, 0.5, 0.25);
     let (images_per_second, seconds) = (8000.0, 1.5);
-    Record { iteration, epoch: 1, d_loss, g_loss, d_real, d_fake, images_per_second, seconds }
+    LossEntry { iteration, epoch: 1, d_loss, g_loss, d_real, d_fake, images_per_second, seconds }
 }
 
 fn file_name(path: &Path) -> String {
@@ -62,7 +62,7 @@ fn file_name(path: &Path) -> String {
 }
 
 #[test]
-fn run_takes_the_number_after_the_highest() {
+fn run_number_is_one_more_than_the_highest() {
     let runs = tempfile::tempdir().unwrap();
     for other in ["00007-old", "3-short", "notes", "00009", "000012-wide"] {
         fs::create_dir(runs.path().join(other)).unwrap();
@@ -74,7 +74,7 @@ fn run_takes_the_number_after_the_highest() {
 }
 
 #[test]
-fn runs_made_at_once_get_different_numbers() {
+fn concurrently_created_runs_get_different_numbers() {
     let runs = tempfile::tempdir().unwrap();
     let names = ["same", "same", "same", "same", "a", "b", "c", "d"];
     let numbers: BTreeSet<String> = thread::scope(|scope| {
@@ -87,11 +87,11 @@ fn runs_made_at_once_get_different_numbers() {
 }
 
 #[test]
-fn bad_names_are_refused() {
+fn invalid_names_are_refused() {
     let runs = tempfile::tempdir().unwrap();
     for name in ["", ".", "..", "a/b", "a\\b", "a\nb", "nul\0"] {
         let error = RunDir::create(runs.path(), name).unwrap_err();
-        assert!(matches!(error, Error::Name { .. }), "{name:?}: {error}");
+        assert!(matches!(error, Error::InvalidName { .. }), "{name:?}: {error}");
     }
     assert_eq!(fs::read_dir(runs.path()).unwrap().count(), 0);
 }
@@ -105,7 +105,7 @@ fn opening_finds_the_run_and_the_checkpoint() {
     assert_eq!(RunDir::open(&saved).unwrap(), (run.clone(), Some(938)));
     assert_eq!(RunDir::open(&saved.join("")).unwrap(), (run.clone(), Some(938)));
     assert_eq!(RunDir::newest(runs.path()).unwrap(), run);
-    // Its process was killed before it began.
+    // A run whose process was killed before it started.
     RunDir::create(runs.path(), "stillborn").unwrap();
     assert_eq!(RunDir::newest(runs.path()).unwrap(), run);
 }
@@ -144,7 +144,7 @@ fn checkpoints_are_listed_pruned_and_discarded() {
 }
 
 #[test]
-fn cleaning_removes_the_half_written_and_restores_the_replaced() {
+fn cleaning_removes_incomplete_files_and_restores_replaced_checkpoints() {
     let (_runs, run) = one_run();
     let saved = checkpoint(1).save(&run, 5).unwrap();
     fs::create_dir(run.path().join("checkpoint-000005.tmp")).unwrap();
@@ -163,40 +163,40 @@ fn cleaning_removes_the_half_written_and_restores_the_replaced() {
 fn resumed_journal_equals_uninterrupted_journal() {
     let (_runs, run) = one_run();
     let mut journal = Journal::create(&run).unwrap();
-    journal.line("[Epoch 1/2] [Batch 1/2] ünïcode").unwrap();
-    journal.record(&record(1)).unwrap();
-    let positions = journal.sync().unwrap();
-    journal.line("lost").unwrap();
-    journal.record(&record(2)).unwrap();
+    journal.append_log("[Epoch 1/2] [Batch 1/2] ünïcode").unwrap();
+    journal.append_stats(&entry(1)).unwrap();
+    let lengths = journal.sync().unwrap();
+    journal.append_log("lost").unwrap();
+    journal.append_stats(&entry(2)).unwrap();
     let whole = [run.log(), run.stats()].map(|path| fs::read(path).unwrap());
     drop(journal);
     fs::write(run.stats(), [&whole[1][..], b"{\"iterat"].concat()).unwrap();
-    let (mut journal, lost) = Journal::open(&run, positions, 1).unwrap();
+    let (mut journal, lost) = Journal::open(&run, lengths, 1).unwrap();
     assert!(lost.is_empty(), "{lost:?}");
-    journal.cut().unwrap();
-    journal.line("lost").unwrap();
-    journal.record(&record(2)).unwrap();
+    journal.truncate().unwrap();
+    journal.append_log("lost").unwrap();
+    journal.append_stats(&entry(2)).unwrap();
     assert_eq!([run.log(), run.stats()].map(|path| fs::read(path).unwrap()), whole);
     assert_eq!(journal.sync().unwrap().log, whole[0].len() as u64);
 }
 
 #[test]
-fn journal_that_is_emptied_meanwhile_begins_again_without_a_hole() {
+fn journal_emptied_during_a_run_continues_without_a_hole() {
     let (_runs, run) = one_run();
     let mut journal = Journal::create(&run).unwrap();
-    journal.line("one").unwrap();
+    journal.append_log("one").unwrap();
     fs::write(run.log(), "").unwrap();
-    journal.line("two").unwrap();
+    journal.append_log("two").unwrap();
     assert_eq!(fs::read_to_string(run.log()).unwrap(), "two\n");
 }
 
 #[test]
-fn journal_that_is_not_as_it_was_keeps_what_is_of_earlier_iterations_and_says_so() {
+fn changed_journal_keeps_earlier_iterations_and_warns() {
     let (_runs, run) = one_run();
     let line = |batch: u32| format!("[Epoch 2/9] [Batch {batch}/3] [D loss: 0.1] …");
-    let stats = |iteration: u64| serde_json::to_string(&record(iteration)).unwrap() + "\n";
-    let positions = Positions { log: 1000, stats: 1000 };
-    // Of an epoch of three: iterations 4 to 6.
+    let stats = |iteration: u64| serde_json::to_string(&entry(iteration)).unwrap() + "\n";
+    let lengths = JournalLengths { log: 1000, stats: 1000 };
+    // Three batches per epoch: iterations 4 to 6.
     let log = [1, 2, 3].map(|batch| line(batch) + "\n").concat();
     let four = format!("{}\n", line(1));
     for (log, stats, want) in [
@@ -210,69 +210,69 @@ fn journal_that_is_not_as_it_was_keeps_what_is_of_earlier_iterations_and_says_so
             text.iter().for_each(|text| fs::write(&path, text).unwrap());
         }
         let gone = [run.log(), run.stats()].map(|path| !path.exists());
-        let (mut journal, lost) = Journal::open(&run, positions, 4).unwrap();
+        let (mut journal, lost) = Journal::open(&run, lengths, 4).unwrap();
         for (gone, words) in gone.into_iter().zip(&lost) {
-            let how = if gone { "is gone" } else { "was cut or replaced" };
+            let how = if gone { "is missing" } else { "was truncated or replaced" };
             assert!(words.contains(how), "{words}");
         }
         assert_eq!(lost.len(), 2, "{lost:?}");
-        journal.cut().unwrap();
+        journal.truncate().unwrap();
         assert_eq!([run.log(), run.stats()].map(|path| fs::read_to_string(path).unwrap()), want);
     }
     assert!(Journal::create(&run).is_err(), "an old log was overwritten");
 }
 
 #[test]
-fn records_are_read_back_without_the_half_written_one() {
+fn entries_are_read_back_without_an_incomplete_last_line() {
     let (_runs, run) = one_run();
-    assert_eq!(read_records(&run.stats()).unwrap(), Records::default());
+    assert_eq!(read_stats(&run.stats()).unwrap(), Stats::default());
     let mut journal = Journal::create(&run).unwrap();
-    (1..=3).for_each(|iteration| journal.record(&record(iteration)).unwrap());
+    (1..=3).for_each(|iteration| journal.append_stats(&entry(iteration)).unwrap());
     let text = fs::read_to_string(run.stats()).unwrap();
     assert!(text.starts_with(r#"{"iteration":1,"epoch":1,"d_loss":0.693,"g_loss":null,"#));
     for half in [1, 20] {
         fs::write(run.stats(), &text[..text.len() - half]).unwrap();
-        let records = read_records(&run.stats()).unwrap().losses;
-        assert_eq!(records.len(), 2);
-        assert!(records[1].iteration == 2 && records[1].g_loss.is_nan());
+        let stats = read_stats(&run.stats()).unwrap().losses;
+        assert_eq!(stats.len(), 2);
+        assert!(stats[1].iteration == 2 && stats[1].g_loss.is_nan());
     }
-    // What losses were called before.
+    // The older names of the losses.
     fs::write(run.stats(), text.replace("d_loss", "loss_d").replace("g_loss", "loss_g")).unwrap();
-    assert_eq!(read_records(&run.stats()).unwrap().losses[2].d_loss, record(3).d_loss);
+    assert_eq!(read_stats(&run.stats()).unwrap().losses[2].d_loss, entry(3).d_loss);
     fs::write(run.stats(), format!("{text}nonsense\n")).unwrap();
-    let error = read_records(&run.stats()).unwrap_err();
+    let error = read_stats(&run.stats()).unwrap_err();
     assert!(error.to_string().starts_with("line 4 of "), "{error}");
 }
 
 #[test]
-fn lines_about_samples_stand_among_those_of_losses() {
+fn entries_of_samples_are_mixed_with_entries_of_losses() {
     let (_runs, run) = one_run();
     let mut journal = Journal::create(&run).unwrap();
     let grey = ImageStats { mean_abs: 0.5, std: 0.25, extreme: 0.125, saturation: None };
     let samples = ImageStats { std: f32::NAN, saturation: Some(0.75), ..grey };
-    journal.record(&ImageRecord { iteration: 0, samples, data: grey }).unwrap();
-    journal.record(&record(1)).unwrap();
-    journal.record(&ImageRecord { iteration: 1, samples: grey, data: grey }).unwrap();
+    journal.append_stats(&SampleEntry { iteration: 0, samples, data: grey }).unwrap();
+    journal.append_stats(&entry(1)).unwrap();
+    journal.append_stats(&SampleEntry { iteration: 1, samples: grey, data: grey }).unwrap();
     let text = fs::read_to_string(run.stats()).unwrap();
     let first = r#"{"iteration":0,"samples":{"mean_abs":0.5,"std":null,"extreme":0.125,"saturation":0.75},"data":{"mean_abs":0.5,"std":0.25,"extreme":0.125}}"#;
     assert_eq!(text.lines().next(), Some(first));
-    let records = read_records(&run.stats()).unwrap();
-    assert_eq!((records.losses.len(), records.images.len()), (1, 2));
-    assert!(records.images[0].samples.std.is_nan());
-    assert_eq!(records.images[1].samples, grey);
+    let stats = read_stats(&run.stats()).unwrap();
+    assert_eq!((stats.losses.len(), stats.images.len()), (1, 2));
+    assert!(stats.images[0].samples.std.is_nan());
+    assert_eq!(stats.images[1].samples, grey);
 }
 
 #[test]
-fn checkpoint_comes_back_bit_for_bit() {
+fn checkpoint_round_trips_bitwise() {
     let (_runs, run) = one_run();
     let path = checkpoint(3).save(&run, 938).unwrap();
     let loaded = Checkpoint::load(&path).unwrap();
     let read = loaded.generator.get::<f32>("0.weight", &[2, 3]).unwrap();
     assert!(read.into_iter().map(f32::to_bits).eq(weights(3).map(f32::to_bits)));
     assert_eq!(loaded.state.get::<u32>("labels", &[3]).unwrap(), [1, 2, u32::MAX]);
-    assert_eq!(loaded.state.word("format_version").unwrap(), "3");
-    let positions = Positions::load(&loaded.state).unwrap();
-    assert_eq!(positions, Positions { log: 12, stats: 34 });
+    assert_eq!(loaded.state.metadata_value("format_version").unwrap(), "3");
+    let lengths = JournalLengths::load(&loaded.state).unwrap();
+    assert_eq!(lengths, JournalLengths { log: 12, stats: 34 });
     let again = copy(&loaded).save(&run, 939).unwrap();
     for file in ["generator.safetensors", "discriminator.safetensors", "state.safetensors"] {
         assert_eq!(fs::read(path.join(file)).unwrap(), fs::read(again.join(file)).unwrap());
@@ -290,7 +290,7 @@ fn saving_twice_replaces_the_checkpoint() {
 }
 
 #[test]
-fn checkpoint_that_cannot_be_written_leaves_the_old_one_and_nothing_else() {
+fn failed_checkpoint_leaves_the_old_one_and_nothing_else() {
     let (_runs, run) = one_run();
     let path = checkpoint(1).save(&run, 938).unwrap();
     let before = names(&run);
@@ -315,7 +315,7 @@ fn names(run: &RunDir) -> BTreeSet<String> {
 }
 
 #[test]
-fn any_damaged_byte_is_noticed() {
+fn any_damaged_byte_is_detected() {
     let (_runs, run) = one_run();
     checkpoint(1).save(&run, 5).unwrap();
     let path = checkpoint(2).save(&run, 6).unwrap();
@@ -326,12 +326,13 @@ fn any_damaged_byte_is_noticed() {
                 let mut damaged = whole.clone();
                 damaged[at] ^= flip;
                 fs::write(path.join(file), damaged).unwrap();
-                let error = Checkpoint::load(&path).expect_err("damage passed").to_string();
+                let error =
+                    Checkpoint::load(&path).expect_err("damage was not detected").to_string();
                 assert!(error.contains(file) && error.contains("checkpoint-000005"), "{error}");
             }
         }
         fs::write(path.join(file), &whole[..whole.len() - 1]).unwrap();
-        Checkpoint::load(&path).expect_err("a cut file passed");
+        Checkpoint::load(&path).expect_err("truncation was not detected");
         fs::remove_file(path.join(file)).unwrap();
         let error = Checkpoint::load(&path).unwrap_err().to_string();
         assert!(error.contains("is missing"), "{error}");
@@ -341,7 +342,7 @@ fn any_damaged_byte_is_noticed() {
 }
 
 #[test]
-fn networks_of_two_checkpoints_do_not_mix() {
+fn network_of_another_checkpoint_is_an_error() {
     let (_runs, run) = one_run();
     let [first, second] = [1, 2].map(|seed| checkpoint(seed).save(&run, seed.into()).unwrap());
     let file = "generator.safetensors";

@@ -1,6 +1,6 @@
-//! The safetensors files: exact bytes, lookups that explain themselves, no panic on any input.
+//! safetensors files: exact bytes, error messages of lookups, no panic on any input.
 
-#[allow(dead_code)] // other tests need more of it
+#[allow(dead_code)] // more of it is used by other tests
 #[path = "common/tensors.rs"]
 mod tensors;
 
@@ -26,7 +26,7 @@ fn sample() -> TensorWriter<'static> {
     file
 }
 
-/// A file with any header.
+/// A file with this header.
 fn with_header(header: &str, body: &[u8]) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes(), header.as_bytes(), body].concat()
 }
@@ -36,7 +36,7 @@ fn read(bytes: &[u8]) -> gan_cuda::formats::Result<TensorFile> {
 }
 
 #[test]
-fn bytes_are_those_of_the_format_with_sorted_metadata() {
+fn bytes_follow_the_format_with_sorted_metadata() {
     let bytes = tensors::bytes(sample());
     let header = concat!(
         r#"{"__metadata__":{"alpha":"alpha \n","format":"pt","quote\"d":"quote\"d \n","#,
@@ -52,18 +52,18 @@ fn bytes_are_those_of_the_format_with_sorted_metadata() {
 }
 
 #[test]
-fn empty_file_comes_back() {
+fn empty_file_round_trips() {
     let bytes = tensors::bytes(TensorWriter::new());
     let file = read(&bytes).unwrap();
     assert!(file.tensors().is_empty());
-    assert_eq!(file.word("format").unwrap(), "pt");
+    assert_eq!(file.metadata_value("format").unwrap(), "pt");
 }
 
 #[test]
-fn lookups_name_the_file_and_the_key() {
+fn lookup_errors_name_the_file_and_the_key() {
     let file = read(&tensors::bytes(sample())).unwrap();
     assert_eq!(file.get::<f32>("a", &[2, 1]).unwrap(), [2.0, 3.0]);
-    assert_eq!(file.part::<f32>("a", &[2, 1], 1..2).unwrap(), [3.0]);
+    assert_eq!(file.slice::<f32>("a", &[2, 1], 1..2).unwrap(), [3.0]);
     assert_eq!((&*file.tensors()[0].name, file.tensors()[0].dtype), ("steps", Dtype::I64));
     assert_eq!(file.get::<i64>("steps", &[]).unwrap(), [9]);
     let message = |error: gan_cuda::formats::Error| error.to_string();
@@ -73,11 +73,11 @@ fn lookups_name_the_file_and_the_key() {
     assert!(shape.starts_with("tensor a in g.safetensors has shape [2, 1], not [3]"), "{shape}");
     let kind = message(file.get::<f64>("a", &[2, 1]).unwrap_err());
     assert_eq!(kind, "tensor a in g.safetensors holds F32, not F64");
-    let word = message(file.parse::<u64>("alpha").unwrap_err());
-    assert_eq!(word, "g.safetensors has no usable alpha in its metadata");
+    let value = message(file.parse_metadata::<u64>("alpha").unwrap_err());
+    assert_eq!(value, "g.safetensors has no valid alpha in its metadata");
 }
 
-/// Numbers enough for several blocks, of which the last is short.
+/// Enough numbers for several blocks, the last of which is partial.
 fn many<T: Element>(number: impl Fn(u16) -> T) -> Vec<T> {
     (0..50_001).map(|i| number(i as u16)).collect()
 }
@@ -85,7 +85,7 @@ fn many<T: Element>(number: impl Fn(u16) -> T) -> Vec<T> {
 /// A tensor's name, type and bytes.
 type Bytes = (&'static str, Dtype, Vec<u8>);
 
-/// A file of every type, and the tensors' bytes, in another order than the file's.
+/// A file with a tensor of every type, and the tensors' bytes in another order.
 fn every_type() -> (TensorWriter<'static>, Vec<Bytes>) {
     let (mut file, mut all) = (TensorWriter::new(), Vec::new());
     fn add<T: Element + 'static>(
@@ -110,7 +110,7 @@ fn every_type() -> (TensorWriter<'static>, Vec<Bytes>) {
 }
 
 #[test]
-fn files_are_those_of_the_safetensors_crate() {
+fn files_equal_those_of_the_safetensors_crate() {
     let (file, all) = every_type();
     let bytes = tensors::bytes(file);
     let theirs = SafeTensors::deserialize(&bytes).unwrap();
@@ -120,7 +120,7 @@ fn files_are_those_of_the_safetensors_crate() {
         assert_eq!((tensor.dtype(), tensor.shape()), (*dtype, &[50_001][..]));
         assert!(tensor.data() == numbers, "{name}");
     }
-    // With one word of metadata, whose order is then known, they write the same bytes.
+    // With a single metadata entry the order is unique, so the bytes are the same.
     let views = all.iter().map(|(name, dtype, numbers)| {
         (*name, TensorView::new(*dtype, vec![50_001], numbers).unwrap())
     });
@@ -129,7 +129,7 @@ fn files_are_those_of_the_safetensors_crate() {
 }
 
 #[test]
-fn files_on_the_disk_and_in_memory_are_read_alike() {
+fn files_on_disk_and_in_memory_are_read_equally() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(PATH);
     let bytes = tensors::bytes(every_type().0);
@@ -138,12 +138,12 @@ fn files_on_the_disk_and_in_memory_are_read_alike() {
     assert!(tensors::bytes(tensors::copy(&disk)) == bytes);
     assert!(tensors::bytes(tensors::copy(&memory)) == bytes);
     let numbers = disk.get::<f64>("f64", &[50_001]).unwrap();
-    assert_eq!(disk.part::<f64>("f64", &[50_001], 8190..40_000).unwrap(), numbers[8190..40_000]);
-    assert_eq!(disk.reals("f64", &[50_001], f64::from).unwrap(), numbers);
+    assert_eq!(disk.slice::<f64>("f64", &[50_001], 8190..40_000).unwrap(), numbers[8190..40_000]);
+    assert_eq!(disk.floats("f64", &[50_001], f64::from).unwrap(), numbers);
 }
 
 #[test]
-fn real_numbers_of_any_type_are_read_and_those_that_are_not_finite_are_named() {
+fn floats_of_any_type_are_read_and_must_be_finite() {
     let mut file = TensorWriter::new();
     file.push("f16", &[2], [Ok([1.5, -0.1].map(f16::from_f64).to_vec())]);
     file.push("bf16", &[2], [Ok([1.5, -0.1].map(bf16::from_f64).to_vec())]);
@@ -151,20 +151,23 @@ fn real_numbers_of_any_type_are_read_and_those_that_are_not_finite_are_named() {
     file.push("f64", &[2], [Ok(vec![1.5_f64, 1e300])]);
     file.push("i64", &[2], [Ok(vec![1_i64, 2])]);
     let file = read(&tensors::bytes(file)).unwrap();
-    assert_eq!(file.reals("f16", &[2], |x| x as f32).unwrap(), [1.5, f16::from_f64(-0.1).to_f32()]);
+    assert_eq!(
+        file.floats("f16", &[2], |x| x as f32).unwrap(),
+        [1.5, f16::from_f64(-0.1).to_f32()]
+    );
     let brain = [1.5, bf16::from_f64(-0.1).to_f32()];
-    assert_eq!(file.reals("bf16", &[2], |x| x as f32).unwrap(), brain);
-    assert_eq!(file.reals("f64", &[2], f64::from).unwrap(), [1.5, 1e300]);
+    assert_eq!(file.floats("bf16", &[2], |x| x as f32).unwrap(), brain);
+    assert_eq!(file.floats("f64", &[2], f64::from).unwrap(), [1.5, 1e300]);
     for name in ["f32", "f64"] {
-        let error = file.reals(name, &[2], |x| x as f32).unwrap_err().to_string();
+        let error = file.floats(name, &[2], |x| x as f32).unwrap_err().to_string();
         assert!(error.contains(name) && error.contains("not finite"), "{error}");
     }
-    let error = file.reals("i64", &[2], |x| x as f32).unwrap_err().to_string();
-    assert_eq!(error, "tensor i64 in g.safetensors holds I64, not real numbers");
+    let error = file.floats("i64", &[2], |x| x as f32).unwrap_err().to_string();
+    assert_eq!(error, "tensor i64 in g.safetensors holds I64, not floating-point numbers");
 }
 
 #[test]
-fn error_of_a_tensor_ends_the_writing() {
+fn error_of_a_tensor_stops_writing() {
     let mut file = sample();
     let path = Path::new("elsewhere");
     let failure = FileError::at("copy", path)(std::io::ErrorKind::Other.into()).into();
@@ -175,14 +178,14 @@ fn error_of_a_tensor_ends_the_writing() {
 
 #[test]
 #[should_panic(expected = "tensor c of shape [3]")]
-fn pieces_that_do_not_fill_the_shape_are_the_callers_mistake() {
+fn pieces_that_do_not_fill_the_shape_panic() {
     let mut file = TensorWriter::new();
     file.push("c", &[3], [Ok(vec![1.0_f32]), Ok(vec![2.0])]);
     tensors::bytes(file);
 }
 
 #[test]
-fn file_cut_after_it_was_opened_is_an_error() {
+fn file_truncated_after_opening_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(PATH);
     let bytes = tensors::bytes(sample());
@@ -195,14 +198,14 @@ fn file_cut_after_it_was_opened_is_an_error() {
 }
 
 #[test]
-fn folder_is_no_file() {
+fn opening_a_folder_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let error = TensorFile::open(folder.path()).unwrap_err().to_string();
     assert!(error.starts_with("cannot read "), "{error}");
 }
 
 #[test]
-fn types_that_we_do_not_read_are_named() {
+fn unsupported_types_are_named() {
     let header = r#"{"h":{"dtype":"I16","shape":[1],"data_offsets":[0,2]}}"#;
     let message = read(&with_header(header, &[0, 0])).unwrap_err().to_string();
     assert!(message.starts_with("tensor h in g.safetensors holds I16"), "{message}");
@@ -212,7 +215,7 @@ fn types_that_we_do_not_read_are_named() {
 fn header_bombs_are_refused() {
     for length in [u64::MAX, u64::MAX - 7, 100_000_001, 1 << 40] {
         let error = read(&[&length.to_le_bytes()[..], b"{}"].concat()).unwrap_err();
-        assert!(error.to_string().contains("not a whole safetensors file"), "{error}");
+        assert!(error.to_string().contains("not a valid safetensors file"), "{error}");
     }
     for shape in ["[4294967296,4294967296]", "[18446744073709551615,0]", "[-1]", "[1e400]"] {
         let header = format!(r#"{{"x":{{"dtype":"F32","shape":{shape},"data_offsets":[0,0]}}}}"#);

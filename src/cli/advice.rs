@@ -29,7 +29,7 @@ fn dataset(problem: &DatasetProblem) -> Option<String> {
              {dataset} --data-dir {}`",
             folder.display()
         )),
-        DatasetProblem::Several { files, .. } => {
+        DatasetProblem::SeveralTrainingSets { files, .. } => {
             let first = files.first()?;
             Some(format!("choose one of these files, e.g. --dataset {}", first.display()))
         }

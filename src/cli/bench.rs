@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use gan_cuda::data::{Dataset, DatasetKind, Places};
+use gan_cuda::data::{Dataset, DatasetKind, SearchPaths};
 use gan_cuda::device::cpu::default_threads;
 use gan_cuda::device::{self, ConvolutionForm, Device, DeviceChoice, Memory, Precision};
 use gan_cuda::gan::dataset::DeviceDataset;
@@ -169,7 +169,7 @@ fn images(preset: &Preset, model: &Model) -> Result<Dataset> {
     let settings = model.settings();
     match preset.dataset {
         Some(kind @ DatasetKind::Mnist) => {
-            let (places, image) = (Places::of_machine(kind, None), settings.image);
+            let (places, image) = (SearchPaths::for_dataset(kind, None), settings.image);
             Ok(kind.load(&places)?.with_shape(image.height, image.channels)?)
         }
         _ => {

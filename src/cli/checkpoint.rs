@@ -7,7 +7,7 @@ use gan_cuda::device::cpu::Cpu;
 use gan_cuda::gan::Role;
 use gan_cuda::run::checkpoint::Checkpoint;
 use gan_cuda::run::dir::RunDir;
-use gan_cuda::run::{initial, snapshot};
+use gan_cuda::run::{initial_weights, snapshot};
 
 use crate::cli::error::Result;
 
@@ -31,7 +31,8 @@ impl CheckpointArgs {
         let (folder, mut checkpoint) = self.load_newest()?;
         if let Some(path) = &self.generator {
             let model = snapshot::config(&checkpoint)?.model()?;
-            checkpoint.generator = initial::open::<Cpu<f32>>(path, &model, Role::Generator)?;
+            checkpoint.generator =
+                initial_weights::open::<Cpu<f32>>(path, &model, Role::Generator)?;
         }
         Ok((folder, checkpoint))
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use gan_cuda::formats::records::{Measure, Scores};
+use gan_cuda::formats::stats::{Measure, Scores};
 use gan_cuda::gan::Metrics;
 use gan_cuda::gan::dataset::Progress;
 use gan_cuda::run::journal::{loss_line, score_line};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use gan_cuda::data::DatasetKind;
-use gan_cuda::data::fetch::{Event, Order, fetch};
+use gan_cuda::data::fetch::{Event, FetchRequest, fetch};
 use gan_cuda::text::{bytes, grouped};
 use indicatif::ProgressBar;
 
@@ -105,13 +105,13 @@ impl ProgressReporter {
             Event::Wrong(path, mismatch) => {
                 self.warn(&format!("warning: {}: {mismatch}", path.display()));
             }
-            Event::Begin { url, from, total } => self.begin(url, *from, *total),
+            Event::Started { url, from, total } => self.begin(url, *from, *total),
             Event::Received(bytes) => self.received(*bytes),
             Event::Failed(failure) => {
                 self.clear();
                 self.warn(&format!("warning: {failure}"));
             }
-            Event::Checked(file) => {
+            Event::Verified(file) => {
                 self.clear();
                 self.print(&format!(
                     "verified  {}: {} bytes, SHA-256 matches",

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use gan_cuda::formats::files::write_whole;
+use gan_cuda::formats::files::write_atomic;
 use gan_cuda::gan::{Model, preset};
 use gan_cuda::picture::diagram::{Diagram, dot, svg};
 use gan_cuda::run::checkpoint::Checkpoint;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Command, CommandFactory, ValueHint};
 use clap_mangen::Man;
 use gan_cuda::file_error::FileError;
-use gan_cuda::formats::files::write_whole;
+use gan_cuda::formats::files::write_atomic;
 
 use crate::cli::display::print_text;
 use crate::cli::error::Result;
@@ -40,7 +40,7 @@ fn write_all(program: &Command, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(FileError::at("create", folder))?;
     for command in once(program).chain(program.get_subcommands()) {
         let (name, text) = page(command)?;
-        write_whole(&folder.join(name), &text)?;
+        write_atomic(&folder.join(name), &text)?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use gan_cuda::formats::files::{check_writable, write_whole};
+use gan_cuda::formats::files::{check_writable, write_atomic};
 use gan_cuda::picture::replay::replay;
 use gan_cuda::ranges;
 use gan_cuda::run::dir::RunDir;
@@ -49,7 +49,7 @@ pub fn run(args: &Args) -> Result<()> {
     check_writable(&out)?;
     let shown = Duration::from_secs(1) / args.fps;
     let (gif, frames) = replay(&run.sample_files()?, &out, shown, args.max_frames)?;
-    write_whole(&out, &gif)?;
+    write_atomic(&out, &gif)?;
     if !args.quiet {
         print_line!("wrote     {}, {frames} frames, {}", out.display(), bytes(gif.len()));
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::ValueHint;
-use gan_cuda::formats::records::{Measure, ScoreRecord};
+use gan_cuda::formats::stats::{Measure, ScoreEntry};
 use gan_cuda::run::overview::{Overview, overviews};
 use gan_cuda::text::significant;
 
@@ -78,8 +78,8 @@ fn row(run: &Overview, scored: bool) -> Vec<String> {
         run.name.clone(),
         run.state.to_string(),
         format!("{}/{total}", run.iteration),
-        loss(run.record.map(|record| record.d_loss)),
-        loss(run.record.map(|record| record.g_loss)),
+        loss(run.losses.map(|losses| losses.d_loss)),
+        loss(run.losses.map(|losses| losses.g_loss)),
     ];
     if scored {
         cells.extend([score(run.scores), score(run.best_scores)]);
@@ -92,7 +92,7 @@ fn row(run: &Overview, scored: bool) -> Vec<String> {
     cells
 }
 
-fn fcd(record: Option<ScoreRecord>) -> Option<f64> {
+fn fcd(record: Option<ScoreEntry>) -> Option<f64> {
     record?.scores.by(Measure::Fcd)
 }
 

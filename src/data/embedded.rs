@@ -1,4 +1,4 @@
-//! The first 10,000 digits of MNIST's training set, carried inside the program so that it trains
+//! The first 10,000 digits of MNIST's training set, embedded in the program so that it trains
 //! without a download. Owns the bytes only; data/mnist/README.md names their origin and licence.
 
 use std::path::Path;

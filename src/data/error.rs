@@ -1,4 +1,4 @@
-//! Why there are no images to learn from.
+//! Errors of data sets.
 
 use std::path::PathBuf;
 
@@ -14,15 +14,15 @@ use crate::file_error::FileError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The system refuses a file or folder.
+    /// A file or folder cannot be accessed.
     #[error(transparent)]
     File(#[from] FileError),
 
-    /// A data set's files are not found.
+    /// A data set's files cannot be found.
     #[error(transparent)]
     Dataset(#[from] DatasetProblem),
 
-    /// An IDX file is not what it should be.
+    /// An IDX file is invalid.
     #[error("cannot use {path}")]
     Idx {
         /// The file.
@@ -32,7 +32,7 @@ pub enum Error {
         problem: IdxProblem,
     },
 
-    /// A folder of images cannot be learnt from.
+    /// A folder of images cannot be used.
     #[cfg(feature = "images")]
     #[error(transparent)]
     Folder(#[from] FolderProblem),
@@ -42,17 +42,17 @@ pub enum Error {
     #[error(transparent)]
     Fetch(#[from] FetchProblem),
 
-    /// Images cannot be brought into the shape asked for.
+    /// Images cannot be converted to the requested shape.
     #[error("cannot turn images of {from} into {to}: {reason}")]
     Reshape {
         /// The data set's shape.
         from: ImageShape,
-        /// The shape asked for.
+        /// The requested shape.
         to: ImageShape,
         /// Why not.
         reason: String,
     },
 }
 
-/// A result whose error is this room's unless another is named.
+/// A result whose error is this module's [`Error`] unless another is named.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

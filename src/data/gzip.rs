@@ -1,7 +1,7 @@
-//! Gzip as other programs write it, told by its first bytes.
+//! Gzip decompression; gzip is detected by its magic number.
 //!
-//! Reads whatever gzip(1) and zlib read: several members in a row, zeros that fill a block of tape,
-//! and bytes behind the last member that are no gzip. What is cut off or damaged stays an error.
+//! Accepts what gzip(1) and zlib accept: several concatenated members, zero padding to a tape
+//! block, and trailing bytes that are not gzip. A truncated or damaged member is an error.
 
 use std::io::{self, BufRead, Chain, Cursor, Read};
 
@@ -9,11 +9,12 @@ use flate2::bufread::GzDecoder;
 
 pub(super) const MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// The decompressed bytes of `input`, if gzip's magic number opens it, else the bytes themselves.
+/// The decompressed bytes of `input` if it starts with gzip's magic number, else its bytes
+/// unchanged.
 ///
 /// # Errors
-/// Those of `input`.
-pub(super) fn unpack<'a>(mut input: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
+/// Those of reading `input`.
+pub(super) fn decompress<'a>(mut input: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let start = first_two(&mut input)?;
     Ok(match start == MAGIC {
         true => Box::new(Members { current: Some(member(input)) }),
@@ -23,12 +24,12 @@ pub(super) fn unpack<'a>(mut input: impl BufRead + 'a) -> io::Result<Box<dyn Rea
 
 type Member<R> = GzDecoder<Chain<&'static [u8], R>>;
 
-/// A member whose magic number has been read.
+/// Decodes a member whose magic number has already been read.
 fn member<R: BufRead>(rest: R) -> Member<R> {
     GzDecoder::new(MAGIC.as_slice().chain(rest))
 }
 
-/// All members of a file, one after the other.
+/// All gzip members of a file, one after the other.
 struct Members<R> {
     current: Option<Member<R>>,
 }
@@ -49,7 +50,7 @@ impl<R: BufRead> Read for Members<R> {
     }
 }
 
-/// The member behind one that has ended.
+/// The next member, if there is one.
 fn next<R: BufRead>(ended: Member<R>) -> io::Result<Option<Member<R>>> {
     let (_, mut rest) = ended.into_inner().into_inner();
     skip_zeros(&mut rest)?;
@@ -68,7 +69,7 @@ fn skip_zeros(input: &mut impl BufRead) -> io::Result<()> {
     }
 }
 
-/// The next two bytes, fewer if the input ends before.
+/// The next two bytes, or fewer at the end of the input.
 fn first_two(input: &mut impl BufRead) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(MAGIC.len());
     input.take(MAGIC.len() as u64).read_to_end(&mut bytes)?;

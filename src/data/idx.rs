@@ -1,10 +1,10 @@
 //! IDX, the file format of MNIST: a magic number, the dimensions, then the values.
 //!
-//! Owns the reading of image and label files, gzipped or raw (told apart by content, not by name),
-//! and the words for everything that can be wrong with one. No input makes it panic, and none makes
-//! it hold more than [`MAX_BYTES`]: dimensions are checked before anything is allocated, and a gzip
-//! stream is read only as far as its header announces. It does not know where files lie, nor which
-//! data set they belong to.
+//! Reads image and label files, gzipped or raw (detected by content, not by name), and owns the
+//! error messages for invalid ones. No input makes it panic, and none makes it hold more than
+//! [`MAX_BYTES`]: dimensions are checked before anything is allocated, and a gzip stream is read
+//! only as far as its header announces. It does not know where files are, nor which data set they
+//! belong to.
 //!
 //! The layout, big-endian, from the MNIST page (<http://yann.lecun.com/exdb/mnist/>): two zero
 //! bytes, the type of a value (8: unsigned byte; 12: i32), the number of dimensions, each dimension
@@ -21,7 +21,7 @@ use std::path::Path;
 use byteorder::{BigEndian, ByteOrder};
 pub use problem::IdxProblem;
 
-use super::gzip::unpack;
+use super::gzip::decompress;
 use crate::data::{Error, Result};
 use crate::file_error::FileError;
 
@@ -29,18 +29,18 @@ use crate::file_error::FileError;
 pub const IMAGES_MAGIC: u32 = 0x0803;
 /// Magic number of a label file: unsigned bytes in one dimension.
 pub const LABELS_MAGIC: u32 = 0x0801;
-/// Magic number of QMNIST's label files: i32 in two dimensions, of which the first column is the
-/// class (<https://github.com/facebookresearch/qmnist>).
+/// Magic number of QMNIST's label files: i32 in two dimensions; the first column is the class
+/// (<https://github.com/facebookresearch/qmnist>).
 pub const LABEL_TABLE_MAGIC: u32 = 0x0c02;
-/// The most bytes of values a file may hold, 1 GiB: 22 times MNIST, and no more than a machine can spare
-/// for a file that lies about itself.
+/// Largest number of value bytes in a file, 1 GiB: 22 times MNIST, and little enough that a machine
+/// can spare it for a file with a wrong header.
 pub const MAX_BYTES: u64 = 1 << 30;
 
-/// Values reserved on the word of a header alone (64 MiB: all of MNIST in one allocation); beyond
-/// that, memory grows only with bytes that really come.
+/// Bytes allocated up front on the word of the header (64 MiB: all of MNIST in one allocation).
+/// Beyond that, memory grows only with the bytes that are actually read.
 const TRUSTED_BYTES: usize = 64 << 20;
 
-/// What an image file holds.
+/// The content of an image file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Images {
     /// Number of images, at least 1.
@@ -54,7 +54,7 @@ pub struct Images {
 }
 
 impl Images {
-    /// The same with rows for columns, in every image.
+    /// Swaps rows and columns of every image.
     pub fn transposed(&self) -> Images {
         let Images { count, height, width, ref pixels } = *self;
         let columns = |image| (0..width).flat_map(move |x| column(image, x, width));
@@ -70,25 +70,25 @@ fn column(image: &[u8], x: usize, width: usize) -> impl Iterator<Item = u8> {
 /// Reads an image file.
 ///
 /// # Errors
-/// [`FileError`] if the file cannot be read, [`Error::Idx`] if it is not a sound image file.
+/// [`FileError`] if the file cannot be read, [`Error::Idx`] if it is not a valid image file.
 pub fn read_images(path: &Path) -> Result<Images> {
-    decode_images(open(path)?).map_err(|problem| locate(problem, path))
+    decode_images(open(path)?).map_err(|problem| at_path(problem, path))
 }
 
 /// Reads a label file: one label for each image.
 ///
 /// # Errors
-/// [`FileError`] if the file cannot be read, [`Error::Idx`] if it is not a sound label file.
+/// [`FileError`] if the file cannot be read, [`Error::Idx`] if it is not a valid label file.
 pub fn read_labels(path: &Path) -> Result<Vec<i32>> {
-    decode_labels(open(path)?).map_err(|problem| locate(problem, path))
+    decode_labels(open(path)?).map_err(|problem| at_path(problem, path))
 }
 
 /// Decodes the bytes of an image file, gzipped or raw.
 ///
 /// # Errors
-/// Any [`IdxProblem`] but those of labels.
+/// Any [`IdxProblem`] except those of labels.
 pub fn decode_images(input: impl BufRead) -> Result<Images, IdxProblem> {
-    let mut input = unpack(input).map_err(IdxProblem::reading)?;
+    let mut input = decompress(input).map_err(IdxProblem::from_io)?;
     let (_, dims) = read_header(&mut input, &[IMAGES_MAGIC])?;
     let pixels = read_body(&mut input, &dims)?;
     let [count, height, width] = [0, 1, 2].map(|index| dims[index] as usize);
@@ -98,14 +98,14 @@ pub fn decode_images(input: impl BufRead) -> Result<Images, IdxProblem> {
 /// Decodes the bytes of a label file, gzipped or raw.
 ///
 /// # Errors
-/// Any [`IdxProblem`] but [`IdxProblem::CountMismatch`].
+/// Any [`IdxProblem`] except [`IdxProblem::CountMismatch`].
 pub fn decode_labels(input: impl BufRead) -> Result<Vec<i32>, IdxProblem> {
-    let mut input = unpack(input).map_err(IdxProblem::reading)?;
+    let mut input = decompress(input).map_err(IdxProblem::from_io)?;
     let (magic, mut dims) = read_header(&mut input, &[LABELS_MAGIC, LABEL_TABLE_MAGIC])?;
     if magic == LABELS_MAGIC {
         return Ok(read_body(&mut input, &dims)?.into_iter().map(i32::from).collect());
     }
-    // Bytes of a number are its last dimension.
+    // The bytes of a number are the last dimension.
     dims.push(size_of::<i32>() as u32);
     let body = read_body(&mut input, &dims)?;
     Ok(body.chunks_exact(body.len() / dims[0] as usize).map(BigEndian::read_i32).collect())
@@ -114,7 +114,7 @@ pub fn decode_labels(input: impl BufRead) -> Result<Vec<i32>, IdxProblem> {
 /// Checks that there is one label for each image.
 ///
 /// # Errors
-/// [`IdxProblem::CountMismatch`], the label file's problem.
+/// [`IdxProblem::CountMismatch`], reported for the label file.
 pub fn check_counts<T>(images: &Images, labels: &[T]) -> Result<(), IdxProblem> {
     let (images, labels) = (images.count, labels.len());
     if images == labels { Ok(()) } else { Err(IdxProblem::CountMismatch { labels, images }) }
@@ -124,15 +124,15 @@ fn open(path: &Path) -> Result<BufReader<File>, FileError> {
     File::open(path).map(BufReader::new).map_err(FileError::at("read", path))
 }
 
-/// Names the file; what the operating system said about it is no fault of its content.
-fn locate(problem: IdxProblem, path: &Path) -> Error {
+/// Adds the path to a problem. An I/O error is not a problem of the content.
+fn at_path(problem: IdxProblem, path: &Path) -> Error {
     match problem {
         IdxProblem::Read(source) => FileError::at("read", path)(source).into(),
         problem => Error::Idx { path: path.to_owned(), problem },
     }
 }
 
-/// The magic number, one of those expected, and the dimensions behind it.
+/// Reads the magic number, which must be one of those `expected`, and the dimensions after it.
 fn read_header(input: &mut dyn Read, expected: &[u32]) -> Result<(u32, Vec<u32>), IdxProblem> {
     let mut header = read_up_to(input, 4)?;
     let magic = match header.len() {
@@ -151,8 +151,8 @@ fn read_header(input: &mut dyn Read, expected: &[u32]) -> Result<(u32, Vec<u32>)
     Ok((magic, header[4..].chunks_exact(4).map(BigEndian::read_u32).collect()))
 }
 
-/// The bytes behind the header: as many as the dimensions say, and then the end of the file.
-/// Reading to the end also makes gzip's checksum be looked at.
+/// Reads the bytes after the header: as many as the dimensions announce, then the end of the file.
+/// Reading to the end makes the decoder verify gzip's checksum.
 fn read_body(input: &mut dyn Read, dims: &[u32]) -> Result<Vec<u8>, IdxProblem> {
     let expected = body_length(dims)?;
     let mut body = read_up_to(input, expected)?;
@@ -167,7 +167,7 @@ fn read_body(input: &mut dyn Read, dims: &[u32]) -> Result<Vec<u8>, IdxProblem> 
 }
 
 fn body_length(dims: &[u32]) -> Result<usize, IdxProblem> {
-    // At most three u32: a u128 holds any product.
+    // At most three u32, so a u128 holds any product.
     let product: u128 = dims.iter().map(|&extent| u128::from(extent)).product();
     match product {
         0 => Err(IdxProblem::Empty { dims: dims.to_vec() }),
@@ -176,9 +176,9 @@ fn body_length(dims: &[u32]) -> Result<usize, IdxProblem> {
     }
 }
 
-/// The next `limit` bytes, fewer if the input ends before.
+/// The next `limit` bytes, or fewer at the end of the input.
 fn read_up_to(input: &mut (impl Read + ?Sized), limit: usize) -> Result<Vec<u8>, IdxProblem> {
     let mut bytes = Vec::with_capacity(limit.min(TRUSTED_BYTES));
-    input.take(limit as u64).read_to_end(&mut bytes).map_err(IdxProblem::reading)?;
+    input.take(limit as u64).read_to_end(&mut bytes).map_err(IdxProblem::from_io)?;
     Ok(bytes)
 }

@@ -1,11 +1,12 @@
-//! The data sets known by name.
+//! The built-in data set names.
 
 use crate::choice::{Choice, choices};
 
 choices! {
-    /// A data set known by name (`--dataset`). Both are 60,000 grey images of 28×28 in ten classes.
+    /// A data set selected by name (`--dataset`). Both are 60,000 grey images of 28×28 in ten
+    /// classes.
     pub enum DatasetKind {
-        /// Handwritten digits; the first 10,000 are built in.
+        /// Handwritten digits; the first 10,000 are embedded.
         Mnist = "mnist",
         /// Pieces of clothing.
         FashionMnist = "fashion-mnist",
@@ -18,12 +19,12 @@ impl DatasetKind {
         self.keyword()
     }
 
-    /// Number of classes, of which files with other labels under the same names may have more.
+    /// Number of classes. Other files under the same names may have more.
     pub fn classes(self) -> usize {
         10
     }
 
-    /// What the classes are called, by their numbers; empty where a number says it all.
+    /// Class names by class number; empty where classes are just numbers.
     pub fn class_names(self) -> &'static [&'static str] {
         match self {
             DatasetKind::Mnist => &[],
@@ -42,7 +43,7 @@ impl DatasetKind {
         }
     }
 
-    /// torchvision's folder for this data set, below the `root` its user names.
+    /// torchvision's folder for this data set, relative to its `root`.
     pub(super) fn torchvision_folder(self) -> &'static str {
         match self {
             DatasetKind::Mnist => "MNIST/raw",

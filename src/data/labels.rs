@@ -1,4 +1,4 @@
-//! From the labels of a file to classes: they are numbered from 0, whatever the file has.
+//! Maps the labels of a file to classes, which are numbered from 0.
 
 /// The classes of a data set's images.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -7,15 +7,15 @@ pub(super) struct Labels {
     pub values: Vec<u32>,
     /// Number of classes.
     pub classes: usize,
-    /// What the classes are called; empty where their names are their numbers.
+    /// Class names; empty where a class is named by its number.
     pub names: Vec<String>,
 }
 
 impl Labels {
-    /// The classes are the distinct labels in ascending order, called by them: labels 1 to 26 become
-    /// classes 0 to 25. Where no label reaches `at_least`, there are that many classes, though some
-    /// may have no image.
-    pub fn of_file(labels: &[i32], at_least: usize) -> Labels {
+    /// The classes are the distinct labels in ascending order and are named by them: labels 1 to 26
+    /// become classes 0 to 25. Where all labels are below `at_least`, there are `at_least` classes,
+    /// some of which may have no image.
+    pub fn from_file(labels: &[i32], at_least: usize) -> Labels {
         let mut distinct = labels.to_vec();
         distinct.sort_unstable();
         distinct.dedup();
@@ -34,8 +34,8 @@ impl Labels {
         }
     }
 
-    /// Those of `count` images without classes.
-    pub fn none(count: usize) -> Labels {
+    /// Labels of `count` images without classes.
+    pub fn unlabeled(count: usize) -> Labels {
         Labels { values: vec![0; count], classes: 1, names: Vec::new() }
     }
 }
@@ -45,20 +45,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_from_zero_are_their_classes() {
-        let labels = Labels::of_file(&[2, 0, 1, 0], 0);
+    fn labels_that_start_at_zero_are_class_numbers() {
+        let labels = Labels::from_file(&[2, 0, 1, 0], 0);
         assert_eq!(labels, Labels { values: vec![2, 0, 1, 0], classes: 3, names: vec![] });
-        // As many as there should be at least, though three of them are missing.
-        let labels = Labels::of_file(&[2, 0], 5);
+        // At least `at_least` classes, though three of them have no image.
+        let labels = Labels::from_file(&[2, 0], 5);
         assert_eq!(labels, Labels { values: vec![2, 0], classes: 5, names: vec![] });
     }
 
     #[test]
-    fn other_labels_are_numbered_and_become_names() {
-        let labels = Labels::of_file(&[26, 3, 1, 3], 0);
+    fn other_labels_are_renumbered_and_kept_as_class_names() {
+        let labels = Labels::from_file(&[26, 3, 1, 3], 0);
         assert_eq!((&labels.values[..], labels.classes), (&[2, 1, 0, 1][..], 3));
         assert_eq!(labels.names, ["1", "3", "26"]);
-        let labels = Labels::of_file(&[0, 12, -1], 2);
+        let labels = Labels::from_file(&[0, 12, -1], 2);
         assert_eq!((&labels.values[..], labels.classes), (&[1, 2, 0][..], 3));
         assert_eq!(labels.names, ["-1", "0", "12"]);
     }

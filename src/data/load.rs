@@ -1,4 +1,4 @@
-//! Sources of images, opened.
+//! Loads data sets.
 
 use std::path::Path;
 use std::time::Instant;
@@ -8,22 +8,23 @@ use tracing::debug;
 use super::folder::ImageFolder;
 use super::idx::{self, Images};
 use super::labels::Labels;
-use super::locate::{Places, TrainingFiles, unusable};
-use super::wanted::{Progress, Wanted};
+use super::locate::{IdxFiles, SearchPaths, why_unusable};
+use super::requirements::{ProgressCallback, Requirements};
 use super::{Dataset, DatasetKind, Error, ImageShape, Origin, Result, Source, embedded};
 
-impl Wanted {
-    /// Loads the images. A folder's are decoded, or taken from the cache if nothing has changed
-    /// since; then `progress` hears nothing. A folder that has IDX files is taken for these alone.
+impl Requirements {
+    /// Loads the images. Images of a folder are decoded, or read from the cache if nothing has
+    /// changed; in that case `progress` is not called. If a folder has IDX files, only these are
+    /// read.
     ///
     /// # Errors
     /// As [`DatasetKind::load`] and [`Dataset::with_shape`]; for a folder
-    /// [`FolderProblem`](super::FolderProblem), where the threads have no part in which of several
-    /// bad images is named.
-    pub fn load(&self, progress: Progress<'_>) -> Result<Dataset> {
+    /// [`FolderProblem`](super::FolderProblem). Which of several bad images is reported does not
+    /// depend on the number of threads.
+    pub fn load(&self, progress: ProgressCallback<'_>) -> Result<Dataset> {
         let stored = match &self.source {
-            Source::Named(kind) => kind.load_for(&self.places, self.classes)?,
-            Source::Folder(path) => match TrainingFiles::at(path)? {
+            Source::Named(kind) => kind.load_for(&self.search_paths, self.classes)?,
+            Source::Folder(path) => match IdxFiles::at(path)? {
                 Some(files) => self.load_set(&files)?,
                 None => return list(path)?.load(self, progress),
             },
@@ -33,54 +34,54 @@ impl Wanted {
 
     fn shaped(&self, stored: Dataset) -> Result<Dataset> {
         let (from, to) = (stored.shape, self.shape);
-        if self.exact && (from.height, from.width) != (to.height, to.width) {
+        if self.exact_size && (from.height, from.width) != (to.height, to.width) {
             let reason = "they must have the same size".to_owned();
             return Err(Error::Reshape { from, to, reason });
         }
         stored.with_shape(to.height, to.channels)
     }
 
-    /// Loads the test set that belongs to the images, in the same shape; nothing where there is
-    /// none: a folder of images has none, and the files of others need not be there.
+    /// Loads the test set that belongs to the images, in the same shape; `None` if there is none. A
+    /// folder of images has no test set, and the files of a test set are optional.
     ///
     /// # Errors
-    /// As [`Wanted::load`].
+    /// As [`Requirements::load`].
     pub fn load_test(&self) -> Result<Option<Dataset>> {
         let stored = match &self.source {
-            Source::Named(kind) => kind.load_test(&self.places)?,
+            Source::Named(kind) => kind.load_test(&self.search_paths)?,
             Source::Folder(path) => {
-                let files = TrainingFiles::at(path)?.map(|files| files.test()).transpose()?;
+                let files = IdxFiles::at(path)?.map(|files| files.test()).transpose()?;
                 files.flatten().map(|files| self.load_set(&files)).transpose()?
             }
         };
         stored.map(|set| self.shaped(set)).transpose()
     }
 
-    fn load_set(&self, files: &TrainingFiles) -> Result<Dataset> {
+    fn load_set(&self, files: &IdxFiles) -> Result<Dataset> {
         load_files(files, self.source.name(), |images| {
-            if self.classes { labels_of(files, images, 0) } else { Ok(none(images)) }
+            if self.classes { labels_of(files, images, 0) } else { Ok(no_labels(images)) }
         })
     }
 }
 
 impl Source {
-    /// Number of classes: of sub-folders with images, or of different labels in IDX files, of which
-    /// only the labels are read. `places` are where the files of a named data set are looked for.
+    /// Number of classes: of sub-folders with images, or of distinct labels in IDX files, of which
+    /// only the label file is read. Files of a named data set are looked for in `search_paths`.
     ///
     /// # Errors
-    /// Files as [`DatasetKind::load`], folders as [`ImageFolder::list`], and where their sub-folders
-    /// are no classes.
-    pub fn classes(&self, places: &Places) -> Result<usize> {
+    /// As [`DatasetKind::load`] for files and [`ImageFolder::list`] for folders, and when
+    /// sub-folders are not classes.
+    pub fn classes(&self, search_paths: &SearchPaths) -> Result<usize> {
         let (files, at_least) = match self {
-            Source::Named(kind) => (places.find(*kind)?, kind.classes()),
-            Source::Folder(path) => match TrainingFiles::at(path)? {
+            Source::Named(kind) => (search_paths.find(*kind)?, kind.classes()),
+            Source::Folder(path) => match IdxFiles::at(path)? {
                 None => return list(path)?.count_classes(),
                 files => (files, 0),
             },
         };
         match files {
             Some(files) => {
-                Ok(Labels::of_file(&idx::read_labels(files.labels()?)?, at_least).classes)
+                Ok(Labels::from_file(&idx::read_labels(files.labels()?)?, at_least).classes)
             }
             None => Ok(at_least),
         }
@@ -88,51 +89,52 @@ impl Source {
 }
 
 fn list(folder: &Path) -> Result<ImageFolder> {
-    ImageFolder::list(folder).map_err(|error| unusable(folder).unwrap_or(error))
+    ImageFolder::list(folder).map_err(|error| why_unusable(folder).unwrap_or(error))
 }
 
 impl DatasetKind {
-    /// Loads the training set, as it is stored, from the first of `places` that has it; MNIST else
-    /// from the program itself.
+    /// Loads the training set in its stored shape from the first of `search_paths` that has it;
+    /// MNIST falls back to the embedded digits.
     ///
     /// # Errors
-    /// Files that are there but damaged ([`Error::Idx`]), unreadable ([`Error::File`]) or not a pair
-    /// ([`DatasetProblem::Incomplete`](super::DatasetProblem::Incomplete)), or of more than one set
-    /// ([`DatasetProblem::Several`](super::DatasetProblem::Several)); no files
-    /// ([`DatasetProblem::NotInFolder`](super::DatasetProblem::NotInFolder),
+    /// Files that are damaged ([`Error::Idx`]), unreadable ([`Error::File`]), incomplete
+    /// ([`DatasetProblem::Incomplete`](super::DatasetProblem::Incomplete)) or of more than one
+    /// training set
+    /// ([`DatasetProblem::SeveralTrainingSets`](super::DatasetProblem::SeveralTrainingSets)); no
+    /// files ([`DatasetProblem::NotInFolder`](super::DatasetProblem::NotInFolder),
     /// [`DatasetProblem::NotFound`](super::DatasetProblem::NotFound)).
-    pub fn load(self, places: &Places) -> Result<Dataset> {
-        self.load_for(places, true)
+    pub fn load(self, search_paths: &SearchPaths) -> Result<Dataset> {
+        self.load_for(search_paths, true)
     }
 
-    /// Loads the test set, as it is stored, from the first of `places` that has it; nothing where
-    /// none has.
+    /// Loads the test set in its stored shape from the first of `search_paths` that has it; `None`
+    /// if none has it.
     ///
     /// # Errors
-    /// As [`DatasetKind::load`], for files that are there.
-    pub fn load_test(self, places: &Places) -> Result<Option<Dataset>> {
-        let Some(files) = places.find_test(self)? else { return Ok(None) };
+    /// As [`DatasetKind::load`], for files that exist.
+    pub fn load_test(self, search_paths: &SearchPaths) -> Result<Option<Dataset>> {
+        let Some(files) = search_paths.find_test(self)? else { return Ok(None) };
         let labels = |images: &Images| {
             labels_of(&files, images, self.classes()).map(|labels| self.named(labels))
         };
         load_files(&files, self.name().to_owned(), labels).map(Some)
     }
 
-    /// The same; where classes are not needed, labels may be missing or unusable. Those that are
-    /// good are taken even then: a run's checksum of its data has always had them.
-    fn load_for(self, places: &Places, classes: bool) -> Result<Dataset> {
-        match places.find(self)? {
+    /// As [`DatasetKind::load`]. Where classes are not needed, labels may be missing or invalid;
+    /// valid labels are used even then, because the data checksum of older runs includes them.
+    fn load_for(self, search_paths: &SearchPaths, classes: bool) -> Result<Dataset> {
+        match search_paths.find(self)? {
             Some(files) => load_files(&files, self.name().to_owned(), |images| {
                 let labels = labels_of(&files, images, self.classes());
                 let labels = labels.map(|labels| self.named(labels));
-                if classes { labels } else { Ok(labels.unwrap_or_else(|_| none(images))) }
+                if classes { labels } else { Ok(labels.unwrap_or_else(|_| no_labels(images))) }
             }),
             None if self == DatasetKind::Mnist => self.load_embedded(),
-            None => Err(places.not_found(self)),
+            None => Err(search_paths.not_found(self)),
         }
     }
 
-    /// The labels, with the names of its own classes.
+    /// Adds the data set's own class names to labels.
     fn named(self, labels: Labels) -> Labels {
         let own = labels.names.is_empty() && labels.classes == self.classes();
         let names = || self.class_names().iter().map(|&name| name.to_owned()).collect();
@@ -141,40 +143,40 @@ impl DatasetKind {
 
     fn load_embedded(self) -> Result<Dataset> {
         let (images, labels) = embedded::decode()?;
-        debug!(data = self.name(), images = labels.len(), "taken from the program itself");
-        let labels = self.named(Labels::of_file(&labels, self.classes()));
-        Ok(dataset(self.name().to_owned(), images, labels, Origin::Embedded))
+        debug!(data = self.name(), images = labels.len(), "loaded the embedded digits");
+        let labels = self.named(Labels::from_file(&labels, self.classes()));
+        Ok(new_dataset(self.name().to_owned(), images, labels, Origin::Embedded))
     }
 }
 
 fn load_files(
-    files: &TrainingFiles,
+    files: &IdxFiles,
     name: String,
     labels: impl FnOnce(&Images) -> Result<Labels>,
 ) -> Result<Dataset> {
-    let begun = Instant::now();
+    let start = Instant::now();
     let mut images = idx::read_images(&files.images)?;
     let labels = labels(&images)?;
     if files.is_transposed() {
         images = images.transposed();
     }
-    debug!(data = name, images = images.count, elapsed = ?begun.elapsed(), "read");
-    Ok(dataset(name, images, labels, Origin::Folder(files.folder.clone())))
+    debug!(data = name, images = images.count, elapsed = ?start.elapsed(), "read");
+    Ok(new_dataset(name, images, labels, Origin::Folder(files.folder.clone())))
 }
 
-fn labels_of(files: &TrainingFiles, images: &Images, at_least: usize) -> Result<Labels> {
+fn labels_of(files: &IdxFiles, images: &Images, at_least: usize) -> Result<Labels> {
     let path = files.labels()?;
     let labels = idx::read_labels(path)?;
     idx::check_counts(images, &labels)
         .map_err(|problem| Error::Idx { path: path.to_owned(), problem })?;
-    Ok(Labels::of_file(&labels, at_least))
+    Ok(Labels::from_file(&labels, at_least))
 }
 
-fn none(images: &Images) -> Labels {
-    Labels::none(images.count)
+fn no_labels(images: &Images) -> Labels {
+    Labels::unlabeled(images.count)
 }
 
-fn dataset(name: String, images: Images, labels: Labels, origin: Origin) -> Dataset {
+fn new_dataset(name: String, images: Images, labels: Labels, origin: Origin) -> Dataset {
     Dataset {
         name,
         shape: ImageShape { channels: 1, height: images.height, width: images.width },

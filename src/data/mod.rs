@@ -1,19 +1,17 @@
-//! Images to learn from: a data set is resident `u8` pixels and, where it has them, labels.
+//! Training images: a data set is `u8` pixels in memory and, where it has them, labels.
 //!
-//! Owns where images come from and how they are brought into the shape a network takes. It ends at
-//! bytes in memory: scaling to [-1, 1], the order of images and their way to the device belong to
-//! the rooms above.
+//! Owns the sources of images and their conversion to the shape a network takes. It ends at bytes
+//! in memory: scaling to [-1, 1], shuffling and uploading belong to the modules above.
 //!
-//! | to | go to |
+//! | task | function |
 //! |---|---|
-//! | load a data set or a folder of images or IDX files in some shape | [`Wanted::load`] |
+//! | load a data set or a folder of images or IDX files in some shape | [`Requirements::load`] |
 //! | load a data set by its name, as it is stored | [`DatasetKind::load`] |
 //! | resize it, repeat grey as red, green, blue | [`Dataset::with_shape`], [`reshape`] |
-//! | make one up | [`Dataset::synthetic`] |
+//! | generate a synthetic one | [`Dataset::synthetic`] |
 //! | read an IDX file | [`idx`] |
 //! | download a data set | [`fetch`] |
 
-mod doubts;
 mod embedded;
 mod error;
 #[cfg(feature = "fetch")]
@@ -21,7 +19,7 @@ pub mod fetch;
 #[cfg(feature = "images")]
 pub mod folder;
 #[cfg(not(feature = "images"))]
-#[path = "no_folder.rs"]
+#[path = "folder_stub.rs"]
 mod folder;
 mod gzip;
 pub mod idx;
@@ -29,11 +27,12 @@ mod kind;
 mod labels;
 mod load;
 mod locate;
-mod other;
+mod requirements;
 mod resize;
 mod source;
 mod synthetic;
-mod wanted;
+mod unsupported;
+mod warnings;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -46,15 +45,15 @@ pub use fetch::FetchProblem;
 #[cfg(feature = "images")]
 pub use folder::FolderProblem;
 pub use kind::DatasetKind;
-pub use locate::{DatasetProblem, Places, cache_folder};
+pub use locate::{DatasetProblem, SearchPaths, cache_folder};
+pub use requirements::{ClassOrder, ProgressCallback, Requirements};
 pub use resize::reshape;
 pub use source::Source;
-pub use wanted::{ClassOrder, Progress, Wanted};
 
-/// Names of classes in a summary.
+/// Class names listed in a summary.
 const CLASSES_NAMED: usize = 8;
 
-/// The shape of one image; pixels are stored plane by plane (channel, row, column).
+/// The shape of one image; pixels are stored plane by plane: (channel, row, column).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageShape {
@@ -67,13 +66,13 @@ pub struct ImageShape {
 }
 
 impl ImageShape {
-    /// Numbers in one image: channels · height · width.
+    /// Values in one image: channels · height · width.
     pub fn pixels(self) -> usize {
         self.channels * self.height * self.width
     }
 }
 
-/// `28×28 grey`, `128×128 rgb`: rows × columns, as all messages have it.
+/// `28×28 grey`, `128×128 rgb`: rows × columns, as in all messages.
 impl fmt::Display for ImageShape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ImageShape { channels, height, width } = *self;
@@ -85,16 +84,16 @@ impl fmt::Display for ImageShape {
     }
 }
 
-/// Where a data set's images were found.
+/// Where a data set's images come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// In the program itself.
+    /// Embedded in the program.
     Embedded,
-    /// In this folder.
+    /// Read from this folder.
     Folder(PathBuf),
-    /// Nowhere: made up from this seed.
+    /// Generated from this seed.
     Synthetic {
-        /// What the random numbers were started from.
+        /// The seed.
         seed: u64,
     },
 }
@@ -104,7 +103,7 @@ impl fmt::Display for Origin {
         match self {
             Origin::Embedded => f.write_str("embedded in this program"),
             Origin::Folder(folder) => write!(f, "from {}", folder.display()),
-            Origin::Synthetic { seed } => write!(f, "made up from seed {seed}"),
+            Origin::Synthetic { seed } => write!(f, "generated from seed {seed}"),
         }
     }
 }
@@ -112,7 +111,7 @@ impl fmt::Display for Origin {
 /// A data set in memory.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    /// Its name, for messages: "mnist", "fashion-mnist", "synthetic", a folder's last name.
+    /// Its name, for messages: "mnist", "fashion-mnist", "synthetic", or the folder's name.
     pub name: String,
     /// (count, channels, height, width), 0 to 255.
     pub images: Vec<u8>,
@@ -120,13 +119,13 @@ pub struct Dataset {
     pub labels: Vec<u32>,
     /// Number of classes; 1 where images have none.
     pub classes: usize,
-    /// What the classes are called; empty where they are only numbered.
+    /// Class names; empty where classes are just numbers.
     pub class_names: Vec<String>,
     /// The shape of each image.
     pub shape: ImageShape,
-    /// Where the images were found.
+    /// Where the images come from.
     pub origin: Origin,
-    /// What was wrong and has been got over, each in one line.
+    /// Problems that did not stop the loading, one line each.
     pub warnings: Vec<String>,
 }
 
@@ -154,29 +153,29 @@ impl Dataset {
         &self.images[index * pixels..][..pixels]
     }
 
-    /// A checksum of all pixels and labels, to tell whether a run goes on with what it began with.
+    /// Checksum of all pixels and labels, which tells whether a resumed run has the same data.
     pub fn checksum(&self) -> u32 {
         checksum(&self.images, self.labels.iter().copied())
     }
 
-    /// The checksum of the same images loaded without their classes.
+    /// The checksum that the same images have when loaded without classes.
     pub fn checksum_without_classes(&self) -> u32 {
         checksum(&self.images, self.labels.iter().map(|_| 0))
     }
 
-    /// What this is and where it was found, in one line for the start of a run.
+    /// A one-line description for the start of a run.
     pub fn summary(&self) -> String {
         format!(
             "{name}: {count} of {shape}, {classes}{origin}",
             name = self.name,
             count = counted(self.len(), "image"),
             shape = self.shape,
-            classes = self.classes_in_words(),
+            classes = self.describe_classes(),
             origin = self.origin,
         )
     }
 
-    fn classes_in_words(&self) -> String {
+    fn describe_classes(&self) -> String {
         let named = self.class_names.iter().take(CLASSES_NAMED);
         let mut names: Vec<_> = named.map(String::as_str).collect();
         if self.class_names.len() > CLASSES_NAMED {

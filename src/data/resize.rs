@@ -1,6 +1,6 @@
-//! Brings a data set's images into the shape a network takes: square, grey or red-green-blue.
+//! Converts a data set's images to the shape a network takes: square, grey or RGB.
 //!
-//! The work is done once, when the data set is loaded; the original pixels are let go afterwards.
+//! Images are converted once, when the data set is loaded; the original pixels are dropped.
 
 use std::borrow::Cow;
 
@@ -11,17 +11,17 @@ use super::{Dataset, ImageShape};
 use crate::data::{Error, Result};
 use crate::memory;
 
-/// The triangle filter, widened when shrinking so that every source pixel counts (antialiasing).
-/// It is what torchvision's `Resize` does by default, and so what the presets' sources saw. Unlike
-/// Lanczos it has no negative weights: strokes on black get no halo, nothing is clipped, and the
-/// mean brightness stays.
+/// Bilinear (triangle) filter, widened when shrinking so that every source pixel counts
+/// (antialiasing). torchvision's `Resize` does the same by default, and so did the presets'
+/// sources. Unlike Lanczos it has no negative weights: strokes on black get no halo, nothing is
+/// clipped, and the mean brightness is preserved.
 const FILTER: ResizeAlg = ResizeAlg::Convolution(FilterType::Bilinear);
 
 impl Dataset {
-    /// The same images as squares of `image_size` rows and columns with `channels` planes: resized,
-    /// grey repeated for three channels, colours weighed into grey for one (ITU-R BT.601). Images
-    /// that are not square are cropped in the middle. Nothing is done where the shape is right
-    /// already.
+    /// The same images as squares of `image_size` rows and columns with `channels` planes. Images
+    /// that are not square are cropped to the centre, then resized. Grey is repeated for three
+    /// channels; colours are converted to grey for one (ITU-R BT.601 weights). Images that have
+    /// this shape already are returned unchanged.
     ///
     /// # Errors
     /// [`Error::Reshape`] if `image_size` is 0, if `channels` is neither 1 nor 3, or if the result
@@ -37,8 +37,7 @@ impl Dataset {
     }
 }
 
-/// Images, one behind the other, as those of another shape, a square, as [`Dataset::with_shape`]
-/// makes them.
+/// Converts consecutive images to another shape, a square, as [`Dataset::with_shape`] does.
 ///
 /// # Errors
 /// As [`Dataset::with_shape`].
@@ -46,12 +45,16 @@ pub fn reshape(images: &[u8], from: ImageShape, to: ImageShape) -> Result<Cow<'_
     if from == to {
         return Ok(Cow::Borrowed(images));
     }
-    let reshaped = reshaped(images, from, to);
+    let reshaped = try_reshape(images, from, to);
     Ok(Cow::Owned(reshaped.map_err(|reason| Error::Reshape { from, to, reason })?))
 }
 
-/// The result, or why there is none; `to` is a square.
-pub(super) fn reshaped(images: &[u8], from: ImageShape, to: ImageShape) -> Result<Vec<u8>, String> {
+/// Converts images; fails with a reason. `to` is a square.
+pub(super) fn try_reshape(
+    images: &[u8],
+    from: ImageShape,
+    to: ImageShape,
+) -> Result<Vec<u8>, String> {
     let mut planes = PlaneResizer::new(from, to)?;
     let mut result = zeros(images.len() / from.pixels(), to)?;
     let mut grey = vec![0; from.height * from.width];
@@ -63,7 +66,7 @@ pub(super) fn reshaped(images: &[u8], from: ImageShape, to: ImageShape) -> Resul
                 repeat_plane(target);
             }
             (3, 1) => {
-                weigh_colours(source, &mut grey);
+                rgb_to_grey(source, &mut grey);
                 planes.resize(&grey, target)?;
             }
             _ => planes.resize(source, target)?,
@@ -72,28 +75,29 @@ pub(super) fn reshaped(images: &[u8], from: ImageShape, to: ImageShape) -> Resul
     Ok(result)
 }
 
-/// Room for `count` images; an error rather than an abort where memory does not suffice.
+/// Allocates `count` images; an error rather than an abort if memory does not suffice.
 pub(super) fn zeros(count: usize, shape: ImageShape) -> Result<Vec<u8>, String> {
-    let too_large = || format!("{count} such images do not fit into memory; ask for smaller ones");
+    let too_large =
+        || format!("{count} such images do not fit into memory; use a smaller image size");
     let extents = [shape.channels, shape.height, shape.width];
     let total = extents.iter().try_fold(count, |total, &extent| total.checked_mul(extent));
     let free = memory::available().unwrap_or(usize::MAX);
     let total = total.filter(|&total| total <= free).ok_or_else(too_large)?;
-    let mut room = Vec::new();
-    room.try_reserve_exact(total).map_err(|_| too_large())?;
-    room.resize(total, 0);
-    Ok(room)
+    let mut images = Vec::new();
+    images.try_reserve_exact(total).map_err(|_| too_large())?;
+    images.resize(total, 0);
+    Ok(images)
 }
 
-/// Copies the first of three planes over the other two.
+/// Copies the first of three planes to the other two.
 fn repeat_plane(image: &mut [u8]) {
     let plane = image.len() / 3;
     image.copy_within(..plane, plane);
     image.copy_within(..plane, 2 * plane);
 }
 
-/// Grey from planes of red, green and blue, in sixteen-bit fixed point (the weights add up to 1).
-fn weigh_colours(image: &[u8], grey: &mut [u8]) {
+/// Computes grey from planes of red, green and blue in 16-bit fixed point; the weights add up to 1.
+fn rgb_to_grey(image: &[u8], grey: &mut [u8]) {
     let (red, rest) = image.split_at(grey.len());
     let (green, blue) = rest.split_at(grey.len());
     for (i, luma) in grey.iter_mut().enumerate() {
@@ -102,7 +106,7 @@ fn weigh_colours(image: &[u8], grey: &mut [u8]) {
     }
 }
 
-/// Resizes the middle square of planes of one extent to planes of another, which is a square.
+/// Resizes the central square of planes of one size to planes of another, which is a square.
 struct PlaneResizer {
     resizer: Resizer,
     options: ResizeOptions,
@@ -115,28 +119,30 @@ impl PlaneResizer {
     fn new(from: ImageShape, to: ImageShape) -> Result<PlaneResizer, String> {
         for channels in [from.channels, to.channels] {
             if ![1, 3].contains(&channels) {
-                return Err(format!("{channels} channels: there must be 1 (grey) or 3 (rgb)"));
+                return Err(format!(
+                    "{channels} channels are not supported: use 1 (grey) or 3 (rgb)"
+                ));
             }
         }
         let (from, to) = (extents(from)?, extents(to)?);
         let side = from[0].min(from[1]);
-        // Whole pixels, so that a picture of the right height is only cut, not blurred.
+        // Whole pixels, so that an image of the right height is only cropped, not blurred.
         let [left, top] = from.map(|extent| f64::from((extent - side) / 2));
         let options = ResizeOptions::new().resize_alg(FILTER);
         let options = options.crop(left, top, side.into(), side.into());
         Ok(PlaneResizer { resizer: Resizer::new(), options, from, to })
     }
 
-    /// Resizes as many planes as both `source` and `target` have.
+    /// Resizes all planes of `source` into those of `target`.
     fn resize(&mut self, source: &[u8], target: &mut [u8]) -> Result<(), String> {
         let ([columns, rows], [new_columns, new_rows]) = (self.from, self.to);
         let sources = source.chunks_exact(columns as usize * rows as usize);
         let targets = target.chunks_exact_mut(new_columns as usize * new_rows as usize);
         for (source, target) in sources.zip(targets) {
-            let source = ImageRef::new(columns, rows, source, PixelType::U8).map_err(words)?;
+            let source = ImageRef::new(columns, rows, source, PixelType::U8).map_err(message)?;
             let mut target = Image::from_slice_u8(new_columns, new_rows, target, PixelType::U8)
-                .map_err(words)?;
-            self.resizer.resize(&source, &mut target, &self.options).map_err(words)?;
+                .map_err(message)?;
+            self.resizer.resize(&source, &mut target, &self.options).map_err(message)?;
         }
         Ok(())
     }
@@ -146,11 +152,12 @@ fn extents(shape: ImageShape) -> Result<[u32; 2], String> {
     let [columns, rows] = [shape.width, shape.height].map(|extent| u32::try_from(extent).ok());
     match (columns, rows) {
         (Some(columns @ 1..), Some(rows @ 1..)) => Ok([columns, rows]),
-        _ => Err("images have at least one row and column, and less than 2³² of each".to_owned()),
+        _ => Err("images must have at least one row and one column, and fewer than 2³² of each"
+            .to_owned()),
     }
 }
 
-fn words(error: impl std::fmt::Display) -> String {
+fn message(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
@@ -162,13 +169,13 @@ mod tests {
     fn grey_weights_add_up_to_one() {
         for level in [0, 1, 127, 255] {
             let mut grey = [0; 2];
-            weigh_colours(&[level; 6], &mut grey);
+            rgb_to_grey(&[level; 6], &mut grey);
             assert_eq!(grey, [level; 2]);
         }
     }
 
     #[test]
-    fn room_beyond_memory_is_an_error() {
+    fn images_larger_than_memory_are_an_error() {
         let huge = ImageShape { channels: 3, height: 1 << 31, width: 1 << 31 };
         assert!(zeros(60_000, huge).unwrap_err().contains("do not fit into memory"));
         let beyond_usize = ImageShape { channels: 3, height: usize::MAX, width: 2 };

@@ -1,8 +1,8 @@
-//! Made-up images, for benchmarks and tests that need some shape for which no data set is at hand.
+//! Synthetic images for benchmarks and tests, in any shape.
 //!
-//! Each is a smooth gradient with one soft blob, whose place tells the class. Only additions,
-//! multiplications and divisions are used, which IEEE 754 rounds alike everywhere, and a portable
-//! generator: the same seed gives the same bytes on every machine.
+//! Each image is a smooth gradient with one soft blob, whose position depends on the class. Only
+//! additions, multiplications and divisions are used, which IEEE 754 rounds identically everywhere,
+//! and a portable generator, so the same seed gives the same bytes on every machine.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -10,22 +10,22 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use super::{Dataset, ImageShape, Origin};
 
 const CLASSES: usize = 10;
-/// Classes in one row of blob places; the places form a grid of 5 columns and 2 rows.
+/// Blob positions form a grid of 5 columns and 2 rows, one per class.
 const COLUMNS: usize = 5;
 
 impl Dataset {
-    /// `count` made-up images in ten classes; the first images of a longer set are the same.
+    /// `count` synthetic images in ten classes. Sets of the same seed share their first images.
     ///
     /// # Panics
     /// If `count` or an extent of `shape` is 0.
     pub fn synthetic(shape: ImageShape, count: usize, seed: u64) -> Dataset {
         assert!(count > 0 && shape.pixels() > 0, "a data set has images, and images have pixels");
-        let mut draw = Draw(ChaCha8Rng::seed_from_u64(seed));
+        let mut random = Random(ChaCha8Rng::seed_from_u64(seed));
         let mut images = vec![0; count * shape.pixels()];
         let mut labels = Vec::with_capacity(count);
         for image in images.chunks_exact_mut(shape.pixels()) {
-            let label = (draw.unit() * CLASSES as f32) as usize;
-            paint(image, shape, label, &mut draw);
+            let label = (random.unit() * CLASSES as f32) as usize;
+            paint(image, shape, label, &mut random);
             labels.push(label as u32);
         }
         Dataset {
@@ -41,22 +41,23 @@ impl Dataset {
     }
 }
 
-/// Random numbers by their bits, so that no crate's sampling method is part of the promise.
-struct Draw(ChaCha8Rng);
+/// Random numbers derived from raw bits, so that the images do not depend on a crate's sampling
+/// method.
+struct Random(ChaCha8Rng);
 
-impl Draw {
+impl Random {
     /// Uniform in [0, 1): 24 random bits.
     fn unit(&mut self) -> f32 {
         (self.0.next_u32() >> 8) as f32 / (1 << 24) as f32
     }
 
     /// Uniform in [from, to).
-    fn between(&mut self, from: f32, to: f32) -> f32 {
+    fn range(&mut self, from: f32, to: f32) -> f32 {
         from + (to - from) * self.unit()
     }
 }
 
-/// A soft disc; lengths in parts of the image's sides.
+/// A soft disc; lengths are fractions of the image size.
 struct Blob {
     x: f32,
     y: f32,
@@ -64,16 +65,16 @@ struct Blob {
 }
 
 impl Blob {
-    fn of_class(label: usize, draw: &mut Draw) -> Blob {
+    fn for_class(label: usize, random: &mut Random) -> Blob {
         let (column, row) = (label % COLUMNS, label / COLUMNS);
         Blob {
-            x: (column as f32 + draw.between(0.25, 0.75)) / COLUMNS as f32,
-            y: (row as f32 + draw.between(0.25, 0.75)) / (CLASSES / COLUMNS) as f32,
-            radius: draw.between(0.2, 0.4),
+            x: (column as f32 + random.range(0.25, 0.75)) / COLUMNS as f32,
+            y: (row as f32 + random.range(0.25, 0.75)) / (CLASSES / COLUMNS) as f32,
+            radius: random.range(0.2, 0.4),
         }
     }
 
-    /// 1 in the middle, falling to 0 at the radius with no edge: (1 − r²/R²)².
+    /// 1 at the centre, falling smoothly to 0 at the radius: (1 − r²/R²)².
     fn at(&self, x: f32, y: f32) -> f32 {
         let (dx, dy) = (x - self.x, y - self.y);
         let inside = (1.0 - (dx * dx + dy * dy) / (self.radius * self.radius)).max(0.0);
@@ -81,25 +82,25 @@ impl Blob {
     }
 }
 
-/// Fills one image: in each plane a gradient of its own, and the blob with a brightness of its own.
-fn paint(image: &mut [u8], shape: ImageShape, label: usize, draw: &mut Draw) {
-    let blob = Blob::of_class(label, draw);
+/// Fills one image; each plane has its own gradient and its own blob brightness.
+fn paint(image: &mut [u8], shape: ImageShape, label: usize, random: &mut Random) {
+    let blob = Blob::for_class(label, random);
     for plane in image.chunks_exact_mut(shape.height * shape.width) {
-        let base = draw.between(0.0, 0.4);
-        let (slope_x, slope_y) = (draw.between(-0.3, 0.3), draw.between(-0.3, 0.3));
-        let strength = draw.between(0.3, 1.0);
+        let base = random.range(0.0, 0.4);
+        let (slope_x, slope_y) = (random.range(-0.3, 0.3), random.range(-0.3, 0.3));
+        let strength = random.range(0.3, 1.0);
         for (row, pixels) in plane.chunks_exact_mut(shape.width).enumerate() {
             let y = centre(row, shape.height);
             for (column, pixel) in pixels.iter_mut().enumerate() {
                 let x = centre(column, shape.width);
-                let light = base + slope_x * x + slope_y * y + strength * blob.at(x, y);
-                *pixel = (light.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
+                let brightness = base + slope_x * x + slope_y * y + strength * blob.at(x, y);
+                *pixel = (brightness.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
             }
         }
     }
 }
 
-/// The middle of a pixel, in parts of the image's side.
+/// The centre of a pixel as a fraction of the image size.
 fn centre(index: usize, extent: usize) -> f32 {
     (index as f32 + 0.5) / extent as f32
 }
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_of_a_seed_are_a_promise() {
+    fn bytes_of_a_seed_never_change() {
         let shape = ImageShape { channels: 1, height: 32, width: 32 };
         assert_eq!(crc32fast::hash(&Dataset::synthetic(shape, 100, 1).images), 2_057_708_666);
     }

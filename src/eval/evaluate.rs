@@ -1,9 +1,9 @@
 //! Scores during training: the trait of evaluators, and which scores a run has.
 
-use crate::data::{Places, Source};
+use crate::data::{SearchPaths, Source};
 use crate::device::Device;
 use crate::eval::Result;
-use crate::formats::records::{Measure, Scores};
+use crate::formats::stats::{Measure, Scores};
 use crate::gan::Gan;
 use crate::run::config::Config;
 
@@ -21,7 +21,9 @@ pub trait Evaluate<D: Device> {
 /// classes has none.
 pub fn has_score(config: &Config, measure: Measure) -> bool {
     match (&config.dataset, measure) {
-        (Some(source @ Source::Folder(_)), Measure::Fcd) => has_classes(source, &Places::default()),
+        (Some(source @ Source::Folder(_)), Measure::Fcd) => {
+            has_classes(source, &SearchPaths::default())
+        }
         _ => true,
     }
 }

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::data::{Dataset, DatasetKind, Places, Source, cache_folder};
+use crate::data::{Dataset, DatasetKind, SearchPaths, Source, cache_folder};
 use crate::device::{self, Device};
 use crate::eval::classifier::reliability_warning;
 use crate::eval::classifier::training::ProgressCallback;
@@ -125,8 +125,9 @@ impl<'a> RunImages<'a> {
         if let Some(Source::Named(kind)) = config.dataset {
             return Ok(Self { data: borrowed, test: None, kind: Some(kind) });
         }
-        let mut wanted = config.wanted(cache_folder()).map_err(Error::from)?;
-        let loaded_without = !wanted.classes && has_classes(&wanted.source, &Places::default());
+        let mut wanted = config.data_requirements(cache_folder()).map_err(Error::from)?;
+        let loaded_without =
+            !wanted.classes && has_classes(&wanted.source, &SearchPaths::default());
         wanted.classes |= loaded_without;
         let data = match loaded_without {
             true => Cow::Owned(wanted.load(&|_, _| ())?),

@@ -1,42 +1,42 @@
-//! Why a file cannot be read or written.
+//! Errors of file formats.
 
 use std::path::PathBuf;
 
 use super::tensor_file::TensorProblem;
 use crate::file_error::FileError;
 
-/// What can go wrong with the files of this room.
+/// What can go wrong when files are read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The system refuses it.
+    /// A file cannot be accessed.
     #[error(transparent)]
     File(#[from] FileError),
 
-    /// It does not have the tensors that are wanted.
+    /// A file does not have the required tensors.
     #[error(transparent)]
     Tensors(#[from] TensorProblem),
 
-    /// A picture cannot be encoded.
+    /// An image cannot be encoded.
     #[error("cannot encode {path} as PNG")]
     Png {
-        /// The picture.
+        /// The PNG file.
         path: PathBuf,
-        /// The encoder's word.
+        /// The encoder's error.
         source: png::EncodingError,
     },
 
-    /// A whole line of `stats.jsonl` is no record.
-    #[error("line {line} of {path} is not a record of losses; delete the line")]
-    Record {
+    /// A complete line of `stats.jsonl` is not a log entry.
+    #[error("line {line} of {path} is not a valid log entry; delete the line")]
+    StatsEntry {
         /// The `stats.jsonl`.
         path: PathBuf,
-        /// The line, from 1.
+        /// The line number, from 1.
         line: usize,
-        /// The JSON reader's word.
+        /// The JSON parser's error.
         source: serde_json::Error,
     },
 }
 
-/// A result whose error is this room's unless another is named.
+/// A result whose error is this module's [`Error`] unless another is named.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

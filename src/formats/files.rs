@@ -1,7 +1,8 @@
-//! Files that are whole or absent: written under another name, synced, renamed.
+//! Atomic file writes: write under a temporary name, sync, rename.
 //!
-//! A run may be killed at any moment; whoever looks at its folder then finds the old picture or the
-//! new one, never half of one. Files that only grow (log, statistics) are [`crate::run::journal`]'s.
+//! A run may be killed at any moment; readers of its folder then find the old file or the new one,
+//! never a partial one. Files that are only appended to (log, statistics) belong to
+//! [`crate::run::journal`].
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -12,53 +13,54 @@ use tracing::debug;
 
 use crate::file_error::{FileError, Result};
 
-/// The ending of what is being written or deleted; readers ignore it.
+/// Suffix of files that are being written or deleted; readers ignore them.
 pub const TEMPORARY: &str = ".tmp";
 
-/// Writes `bytes` to `path`, replacing what was there in one step that also survives a power cut.
+/// Writes `bytes` to `path` and replaces an existing file atomically, even in case of a power
+/// failure.
 ///
 /// # Errors
-/// When the folder is missing, not writable or full; `path` is then as it was before.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let begun = Instant::now();
-    let mut file = WholeFile::create(path)?;
+/// If the folder is missing, not writable or full; `path` is then unchanged.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    let start = Instant::now();
+    let mut file = AtomicFile::create(path)?;
     file.write(bytes)?;
     file.finish()?;
-    debug!(path = %path.display(), bytes = bytes.len(), elapsed = ?begun.elapsed(), "wrote");
+    debug!(path = %path.display(), bytes = bytes.len(), elapsed = ?start.elapsed(), "wrote");
     Ok(())
 }
 
-/// As [`write_whole`], for bytes that are never in memory all together: `path` is as it was before
-/// until they are finished, also when they never are.
-pub struct WholeFile {
+/// Like [`write_atomic`], for content that is written in parts: `path` is unchanged until
+/// [`AtomicFile::finish`].
+pub struct AtomicFile {
     path: PathBuf,
     temporary: PathBuf,
     file: File,
 }
 
-impl WholeFile {
-    /// Begins.
+impl AtomicFile {
+    /// Creates the temporary file.
     ///
     /// # Errors
-    /// When the folder is missing or not writable.
+    /// If the folder is missing or not writable.
     pub fn create(path: &Path) -> Result<Self> {
         let temporary = temporary_name(path);
         let file = File::create(&temporary).map_err(FileError::at("create", path))?;
         Ok(Self { path: path.to_owned(), temporary, file })
     }
 
-    /// Adds bytes at the end.
+    /// Appends bytes.
     ///
     /// # Errors
-    /// When the disk is full.
+    /// I/O, such as a full disk.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.file.write_all(bytes).map_err(FileError::at("write", &self.path))
     }
 
-    /// Puts the file in its place, when it is on the disk.
+    /// Syncs the file and renames it to `path`.
     ///
     /// # Errors
-    /// When the disk is full, or a folder is in that place.
+    /// I/O, such as a full disk, and if `path` is a folder.
     pub fn finish(self) -> Result<()> {
         self.file.sync_all().map_err(FileError::at("write", &self.path))?;
         fs::rename(&self.temporary, &self.path).map_err(FileError::at("write", &self.path))?;
@@ -66,17 +68,17 @@ impl WholeFile {
     }
 }
 
-impl Drop for WholeFile {
+impl Drop for AtomicFile {
     fn drop(&mut self) {
-        // After `finish` there is none.
+        // After `finish` it does not exist.
         let _ = fs::remove_file(&self.temporary);
     }
 }
 
-/// Makes sure that a file can be written at `path`, and leaves what is there as it is.
+/// Checks that a file can be written at `path`; an existing file stays unchanged.
 ///
 /// # Errors
-/// When its folder is missing or not writable, or `path` is a folder.
+/// If its folder is missing or not writable, or `path` is a folder.
 pub fn check_writable(path: &Path) -> Result<()> {
     let temporary = temporary_name(path);
     let opened = match path.is_dir() {
@@ -84,10 +86,10 @@ pub fn check_writable(path: &Path) -> Result<()> {
         false => File::create(&temporary),
     };
     opened.map_err(FileError::at("write", path))?;
-    remove_if_there(&temporary)
+    remove_if_exists(&temporary)
 }
 
-/// Waits until the names in a folder are on the disk, where the system has a way to.
+/// Syncs a folder, that is the names in it, where the system supports that.
 pub(crate) fn sync_folder(path: &Path) -> Result<()> {
     if cfg!(unix) {
         let folder = File::open(path).map_err(FileError::at("open", path))?;
@@ -96,16 +98,16 @@ pub(crate) fn sync_folder(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Deletes a folder so that a kill half-way leaves nothing that looks whole.
+/// Deletes a folder atomically: if the process is killed, no partial folder remains under its name.
 pub(crate) fn remove_folder(path: &Path) -> Result<()> {
-    let doomed = with_ending(path, TEMPORARY);
-    remove_if_there(&doomed)?;
-    fs::rename(path, &doomed).map_err(FileError::at("rename", path))?;
-    remove_if_there(&doomed)
+    let renamed = with_suffix(path, TEMPORARY);
+    remove_if_exists(&renamed)?;
+    fs::rename(path, &renamed).map_err(FileError::at("rename", path))?;
+    remove_if_exists(&renamed)
 }
 
-/// Deletes a file or folder; that it is not there is fine.
-pub(crate) fn remove_if_there(path: &Path) -> Result<()> {
+/// Deletes a file or folder if it exists.
+pub(crate) fn remove_if_exists(path: &Path) -> Result<()> {
     let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     match removed {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
@@ -113,14 +115,14 @@ pub(crate) fn remove_if_there(path: &Path) -> Result<()> {
     }
 }
 
-/// `path` with `ending` put after its last name.
-pub(crate) fn with_ending(path: &Path, ending: &str) -> PathBuf {
+/// Appends `suffix` to the last component of `path`.
+pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(ending);
+    name.push(suffix);
     name.into()
 }
 
-/// The names in a folder that are UTF-8 (every name this program gives is).
+/// The names in a folder that are valid UTF-8, as all names given by this program are.
 pub(crate) fn names_in(path: &Path) -> Result<Vec<String>> {
     let entries = fs::read_dir(path).map_err(FileError::at("list", path))?;
     let names = entries.map(|entry| entry.map(|entry| entry.file_name().into_string().ok()));
@@ -128,13 +130,13 @@ pub(crate) fn names_in(path: &Path) -> Result<Vec<String>> {
     Ok(names.map_err(FileError::at("list", path))?.into_iter().flatten().collect())
 }
 
-/// The process's number keeps two processes apart that write the same file.
+/// The process ID keeps apart two processes that write the same file.
 fn temporary_name(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.{}{TEMPORARY}", std::process::id()))
 }
 
-/// The folder a file is in; `.` for a bare name.
+/// The folder of a file; `.` for a bare name.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -150,8 +152,8 @@ mod tests {
     fn writing_replaces_the_file_and_leaves_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.toml");
-        write_whole(&path, b"first").unwrap();
-        write_whole(&path, b"second").unwrap();
+        write_atomic(&path, b"first").unwrap();
+        write_atomic(&path, b"second").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"second");
         assert_eq!(names_in(folder.path()).unwrap(), ["config.toml"]);
     }
@@ -161,21 +163,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("taken");
         fs::create_dir_all(target.join("inside")).unwrap();
-        let error = write_whole(&target, b"x").unwrap_err();
+        let error = write_atomic(&target, b"x").unwrap_err();
         assert!(error.to_string().contains("taken"), "{error}");
         assert_eq!(names_in(folder.path()).unwrap(), ["taken"]);
     }
 
     #[test]
-    fn file_that_is_not_finished_leaves_the_old_one() {
+    fn unfinished_file_leaves_the_old_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("images.npy");
         fs::write(&path, "old").unwrap();
-        let mut file = WholeFile::create(&path).unwrap();
+        let mut file = AtomicFile::create(&path).unwrap();
         file.write(b"ne").unwrap();
         drop(file);
         assert_eq!(fs::read(&path).unwrap(), b"old");
-        let mut file = WholeFile::create(&path).unwrap();
+        let mut file = AtomicFile::create(&path).unwrap();
         [b"ne", b"w!"].iter().for_each(|part| file.write(*part).unwrap());
         file.finish().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new!");
@@ -183,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn asking_whether_a_file_can_be_written_touches_nothing() {
+    fn check_writable_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("grid.png");
         fs::write(&path, "old").unwrap();
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn bare_name_lies_in_the_current_folder() {
+    fn bare_name_is_in_the_current_folder() {
         assert_eq!(folder_of(Path::new("grid.png")), Path::new("."));
     }
 }

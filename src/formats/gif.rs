@@ -1,4 +1,4 @@
-//! Pictures as the frames of an animated GIF that runs for ever, with [our mark](crate::mark).
+//! Animated GIFs that loop forever, with [our mark](crate::mark).
 
 use std::time::Duration;
 
@@ -6,10 +6,11 @@ use gif::{Encoder, Extension, Frame, Repeat};
 
 use crate::mark;
 
-/// How carefully colours are chosen, from 1 to 30; the crate's word for a good one is 10.
+/// Speed of the colour quantization, from 1 (best) to 30 (fastest); 10 is the default of the `gif`
+/// crate.
 const COLOUR_SPEED: i32 = 10;
 
-/// A GIF in the making.
+/// An encoder for an animated GIF.
 pub struct Animation {
     encoder: Encoder<Vec<u8>>,
     size: (u16, u16),
@@ -17,34 +18,36 @@ pub struct Animation {
 }
 
 impl Animation {
-    /// Begins one of frames of this width and height, grey (one channel) or RGB (three).
+    /// Starts an animation with frames of this width and height, grey (one channel) or RGB (three).
     ///
     /// # Errors
-    /// In words: a GIF's sides are 1 to 65,535 pixels.
+    /// A message if the width or height is not 1 to 65,535 pixels.
     pub fn new((width, height): (usize, usize), channels: usize) -> Result<Animation, String> {
         let side = |length: usize| u16::try_from(length).ok().filter(|&side| side > 0);
         let (Some(width), Some(height)) = (side(width), side(height)) else {
-            return Err(format!("{width} × {height} pixels are too many for a GIF: 65,535 a side"));
+            return Err(format!(
+                "{width} × {height} pixels are not possible in a GIF, whose width and height are 1 to 65,535"
+            ));
         };
-        // The shades of grey are every frame's; colours are chosen for each.
+        // Grey frames share a palette; colours are chosen per frame.
         let greys: Vec<u8> = (0..=255).flat_map(|grey| [grey; 3]).collect();
         let palette = if channels == 1 { &greys[..] } else { &[] };
-        let mut encoder = Encoder::new(Vec::new(), width, height, palette).map_err(words)?;
-        encoder.set_repeat(Repeat::Infinite).map_err(words)?;
+        let mut encoder = Encoder::new(Vec::new(), width, height, palette).map_err(message)?;
+        encoder.set_repeat(Repeat::Infinite).map_err(message)?;
         let mark = [mark::NAME.as_bytes()];
-        encoder.write_raw_extension(Extension::Comment.into(), &mark).map_err(words)?;
+        encoder.write_raw_extension(Extension::Comment.into(), &mark).map_err(message)?;
         Ok(Animation { encoder, size: (width, height), channels })
     }
 
-    /// Adds a frame, shown for so long (in hundredths of a second).
+    /// Adds a frame with its display time, in steps of 10 ms.
     ///
     /// `pixels`: (height, width, channels), row by row.
     ///
     /// # Errors
-    /// In words.
+    /// The encoder's message.
     ///
     /// # Panics
-    /// When the pixels are not as many as the frame's.
+    /// If the number of pixels is wrong.
     pub fn add(&mut self, pixels: &[u8], shown: Duration) -> Result<(), String> {
         let (width, height) = self.size;
         let mut frame = match self.channels {
@@ -52,19 +55,19 @@ impl Animation {
             _ => Frame::from_rgb_speed(width, height, pixels, COLOUR_SPEED),
         };
         frame.delay = u16::try_from(shown.as_millis() / 10).unwrap_or(u16::MAX);
-        self.encoder.write_frame(&frame).map_err(words)
+        self.encoder.write_frame(&frame).map_err(message)
     }
 
     /// The bytes of the GIF.
     ///
     /// # Errors
-    /// In words.
+    /// The encoder's message.
     pub fn finish(self) -> Result<Vec<u8>, String> {
         self.encoder.into_inner().map_err(|error| error.to_string())
     }
 }
 
-fn words(error: gif::EncodingError) -> String {
+fn message(error: gif::EncodingError) -> String {
     error.to_string()
 }
 
@@ -86,13 +89,13 @@ mod tests {
     }
 
     #[test]
-    fn grey_frames_come_back_exactly() {
+    fn grey_frames_round_trip_exactly() {
         let pixels: Vec<u8> = (0..=255).collect();
         let mut animation = Animation::new((32, 8), 1).unwrap();
         animation.add(&pixels, Duration::from_millis(100)).unwrap();
         animation.add(&[7; 256], Duration::from_secs(2)).unwrap();
         let gif = animation.finish().unwrap();
-        assert!(mark::is_ours(&gif) && !mark::is_ours(&gif[..780]));
+        assert!(mark::is_own_output(&gif) && !mark::is_own_output(&gif[..780]));
         let frames = read(&gif);
         let rgba: Vec<u8> = pixels.iter().flat_map(|&grey| [grey, grey, grey, 255]).collect();
         assert_eq!(frames[0], (32, 8, 10, rgba));
@@ -100,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn few_colours_come_back_exactly() {
+    fn frames_with_few_colours_round_trip_exactly() {
         let pixels: Vec<u8> = [[200, 10, 60], [0, 0, 0], [255, 255, 255], [9, 99, 199]].concat();
         let mut animation = Animation::new((2, 2), 3).unwrap();
         animation.add(&pixels, Duration::from_millis(40)).unwrap();
@@ -110,9 +113,9 @@ mod tests {
     }
 
     #[test]
-    fn sides_that_no_gif_has_are_refused() {
+    fn sizes_outside_the_gif_limits_are_refused() {
         for size in [(0, 5), (70_000, 5), (5, 65_536)] {
-            assert!(Animation::new(size, 1).is_err_and(|words| words.contains("65,535")));
+            assert!(Animation::new(size, 1).is_err_and(|message| message.contains("65,535")));
         }
     }
 }

@@ -1,15 +1,14 @@
-//! Files as bytes: how each format is written and read, and writing that leaves a file whole or
-//! absent.
+//! File formats: reading, writing, and atomic file writes.
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`files`] | writing whole files |
+//! | [`files`] | atomic file writes |
 //! | [`tensor_file`] | safetensors |
-//! | [`records`] | `stats.jsonl` |
-//! | [`events`] | what TensorBoard shows |
-//! | `onnx` | the messages of an ONNX model |
-//! | [`npy`] | NumPy's arrays |
-//! | [`png`], `gif` | pictures |
+//! | [`stats`] | `stats.jsonl` |
+//! | [`events`] | TensorBoard event files |
+//! | `onnx` | ONNX protocol buffers |
+//! | [`npy`] | NumPy arrays |
+//! | [`png`], `gif` | image files |
 
 mod error;
 pub mod events;
@@ -19,7 +18,7 @@ pub mod gif;
 pub mod npy;
 pub(crate) mod onnx;
 pub mod png;
-pub mod records;
+pub mod stats;
 pub mod tensor_file;
 
 pub use error::{Error, Result};

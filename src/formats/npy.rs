@@ -1,22 +1,22 @@
-//! The first bytes of a NumPy array's file.
+//! The header of a NumPy array file.
 //!
 //! Format: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>, version 1.0.
 
-/// What numbers follow must begin at a multiple of this, as NumPy has it.
+/// The data must begin at a multiple of this many bytes, as in NumPy.
 const ALIGNMENT: usize = 64;
 const MAGIC: &[u8] = b"\x93NUMPY\x01\x00";
-/// Magic and the length of the text, u16.
+/// Magic number and the length of the text (u16).
 const PREFIX: usize = MAGIC.len() + 2;
 
-/// What stands before an array's numbers, which follow row by row and little-endian. `kind` is
-/// NumPy's word for them, as `<f4` for f32 and `<i8` for i64.
+/// The header of an array file; the data follows row by row and little-endian. `kind` is NumPy's
+/// type string, such as `<f4` for f32 and `<i8` for i64.
 ///
 /// # Panics
-/// When there are so many extents that their text has 64 KiB.
+/// If there are so many extents that the header exceeds 64 KiB.
 pub fn npy_header(kind: &str, shape: &[usize]) -> Vec<u8> {
     let extents: String = shape.iter().map(|extent| format!("{extent}, ")).collect();
     let text = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({extents})}}");
-    // A line feed at the end, and spaces before it.
+    // The text ends with a newline, padded with spaces before it.
     let length = (PREFIX + text.len() + 1).next_multiple_of(ALIGNMENT) - PREFIX;
     assert!(length <= usize::from(u16::MAX), "{} extents", shape.len());
     let text = format!("{text:<0$}\n", length - 1);
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_begin_at_a_multiple_of_64_bytes_whatever_the_extents() {
+    fn data_begins_at_a_multiple_of_64_bytes_for_all_extents() {
         for digits in 0..70 {
             let header = npy_header(
                 "<i8",

@@ -1,19 +1,19 @@
-//! The parts of ONNX's messages that a generator needs, with their names and numbers.
+//! The subset of ONNX's protocol buffers that a generator needs, with their names and tags.
 //!
-//! Format: <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>. It is written in proto2, in
-//! which repeated numbers are not packed unless it says so.
+//! Format: <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>. It is proto2, in which
+//! repeated numbers are not packed by default.
 
 use prost::Message;
 
 /// `TensorProto.DataType`.
 pub const FLOAT: i32 = 1;
-/// The same.
+/// `TensorProto.DataType`.
 pub const INT64: i32 = 7;
 /// `AttributeProto.AttributeType`.
 pub const ATTRIBUTE_FLOAT: i32 = 1;
-/// The same.
+/// `AttributeProto.AttributeType`.
 pub const ATTRIBUTE_INT: i32 = 2;
-/// The same.
+/// `AttributeProto.AttributeType`.
 pub const ATTRIBUTE_INTS: i32 = 7;
 
 #[derive(Clone, PartialEq, Message)]
@@ -34,7 +34,7 @@ pub struct ModelProto {
     pub metadata_props: Vec<StringStringEntryProto>,
 }
 
-/// A set of operators; without a domain ONNX's own.
+/// An operator set; without a domain it is ONNX's own.
 #[derive(Clone, PartialEq, Message)]
 pub struct OperatorSetIdProto {
     #[prost(int64, tag = 2)]
@@ -77,7 +77,7 @@ pub struct NodeProto {
     pub attribute: Vec<AttributeProto>,
 }
 
-/// A value of a node: `f`, `i` or `ints`, as `kind` says.
+/// An attribute of a node: `f`, `i` or `ints`, depending on `kind`.
 #[derive(Clone, PartialEq, Message)]
 pub struct AttributeProto {
     #[prost(string, tag = 1)]
@@ -88,7 +88,7 @@ pub struct AttributeProto {
     pub i: Option<i64>,
     #[prost(int64, repeated, packed = "false", tag = 8)]
     pub ints: Vec<i64>,
-    /// ONNX calls it `type`.
+    /// `type` in ONNX.
     #[prost(int32, tag = 20)]
     pub kind: i32,
 }
@@ -110,7 +110,7 @@ pub struct TensorProto {
 pub struct ValueInfoProto {
     #[prost(string, tag = 1)]
     pub name: String,
-    /// ONNX calls it `type`.
+    /// `type` in ONNX.
     #[prost(message, optional, tag = 2)]
     pub kind: Option<TypeProto>,
     #[prost(string, tag = 3)]

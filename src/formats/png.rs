@@ -1,4 +1,4 @@
-//! Pictures of 8 bits, each with [our mark](crate::mark).
+//! PNG files of 8 bits per sample, with [our mark](crate::mark).
 
 use std::path::Path;
 
@@ -7,12 +7,12 @@ use png::{BitDepth, ColorType, Encoder, EncodingError};
 use super::{Error, Result};
 use crate::mark;
 
-/// A picture as the bytes of a PNG that goes to `path`.
+/// Encodes an image as a PNG file; `path` is for error messages.
 ///
 /// `pixels`: (height, width, samples per pixel of `color`), row by row.
 ///
 /// # Errors
-/// When a side is 0 or longer than PNG allows.
+/// If the width or height is 0 or exceeds the limit of PNG.
 pub fn encode_png(
     path: &Path,
     size: (usize, usize),
@@ -44,15 +44,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn picture_has_the_mark() {
+    fn png_has_the_mark() {
         let bytes = encode_png(Path::new("x.png"), (1, 1), ColorType::Rgb, &[1, 2, 3]).unwrap();
         assert!(
-            mark::is_ours(&bytes) && !mark::is_ours(&bytes[..40]) && !mark::is_ours(b"\x89PNG")
+            mark::is_own_output(&bytes)
+                && !mark::is_own_output(&bytes[..40])
+                && !mark::is_own_output(b"\x89PNG")
         );
     }
 
     #[test]
-    fn picture_without_pixels_is_an_error() {
+    fn png_without_pixels_is_an_error() {
         let path = Path::new("empty.png");
         let error = encode_png(path, (0, 3), ColorType::Grayscale, &[]).unwrap_err();
         assert!(error.to_string().contains("empty.png"), "{error}");

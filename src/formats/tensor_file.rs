@@ -1,15 +1,15 @@
-//! Named tensors in a file, in the safetensors format that PyTorch's users know.
+//! Files of named tensors in the safetensors format, which PyTorch users know.
 //!
-//! Numbers stay in the file until they are asked for, and go into one as they come: a tensor at a
-//! time is in memory. Bytes are a function of content: tensors lie in the `safetensors` crate's
-//! order (widest type first, then by name), numbers are little-endian, and the metadata, which that
-//! crate writes in a hash map's order, is sorted. Format:
+//! Tensors are read on demand and written in a stream, one at a time, so a file is never in memory
+//! as a whole. The bytes are a function of the content: tensors are in the order of the
+//! `safetensors` crate (widest type first, then by name), numbers are little-endian, and the
+//! metadata is sorted, which the crate writes in the order of a hash map. Format:
 //! <https://huggingface.co/docs/safetensors>.
 
 mod element;
-mod foreign;
 mod header;
 mod problem;
+mod unsupported;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -28,19 +28,19 @@ use safetensors::tensor::Dtype;
 use crate::file_error::FileError;
 use crate::formats::{Error, Result};
 pub use element::Element;
-pub use foreign::Foreign;
 pub use header::TensorInfo;
 pub(crate) use header::first_bytes;
 pub use problem::TensorProblem;
+pub use unsupported::UnsupportedFile;
 pub use writer::TensorWriter;
 
-/// What PyTorch's wrappers of a module put before every key: DataParallel, torch.compile.
+/// Key prefixes that PyTorch's module wrappers add: DataParallel, torch.compile.
 const WRAPPERS: [&str; 2] = ["module.", "_orig_mod."];
 
-/// Bytes that are read at once; whole numbers of any type.
+/// Bytes read at once, a multiple of the size of every type.
 const BLOCK: usize = 64 << 10;
 
-/// A safetensors file that is open: its header is in memory, its numbers are not.
+/// An open safetensors file, whose header is in memory, but not its numbers.
 #[derive(Debug)]
 pub struct TensorFile {
     path: PathBuf,
@@ -49,12 +49,12 @@ pub struct TensorFile {
     source: Mutex<Box<dyn Source>>,
 }
 
-/// Where bytes are read from.
+/// A source of bytes.
 pub(crate) trait Source: Read + Seek + Debug + Send {}
 impl<T: Read + Seek + Debug + Send> Source for T {}
 
 impl TensorFile {
-    /// Opens a file and understands its header.
+    /// Opens a file and parses its header.
     ///
     /// # Errors
     /// As [`TensorFile::from_bytes`], and I/O.
@@ -63,22 +63,23 @@ impl TensorFile {
         TensorFile::from_source(path, file)
     }
 
-    /// A file in memory; `path` is for the errors' messages.
+    /// A file in memory; `path` is for error messages.
     ///
     /// # Errors
-    /// [`TensorProblem::Format`] for bytes that are not the format; [`TensorProblem::Type`] for a
-    /// tensor of another type than an [`Element`]'s. Never panics.
+    /// [`TensorProblem::Invalid`] for bytes that are not a valid file;
+    /// [`TensorProblem::UnsupportedFormat`] for another known format; [`TensorProblem::Type`] for a
+    /// tensor whose type is not an [`Element`]. Never panics.
     pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<TensorFile> {
         TensorFile::from_source(path, Cursor::new(bytes.to_vec()))
     }
 
-    /// As [`TensorFile::open`], of a file that is open.
+    /// As [`TensorFile::open`], for an open file.
     pub(crate) fn from_source(
         path: &Path,
         mut source: impl Source + 'static,
     ) -> Result<TensorFile> {
         let header = match read_header(&mut source) {
-            Err(error) => return Err(not_whole(path, &mut source, error)),
+            Err(error) => return Err(header_error(path, &mut source, error)),
             Ok(header) => header,
         };
         let unknown = |tensor: &&TensorInfo| !element::DTYPES.contains(&tensor.dtype);
@@ -93,17 +94,17 @@ impl TensorFile {
         })
     }
 
-    /// Where the file is.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Words beside the tensors.
+    /// The metadata.
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
     }
 
-    /// The tensors as they lie in the file.
+    /// The tensors in file order.
     pub fn tensors(&self) -> &[TensorInfo] {
         &self.tensors
     }
@@ -111,20 +112,20 @@ impl TensorFile {
     /// Reads the numbers of the tensor `name`.
     ///
     /// # Errors
-    /// [`TensorProblem::Missing`]; [`TensorProblem::Shape`] when it is not of `shape`;
-    /// [`TensorProblem::Type`] when it is not of `T`; I/O.
+    /// [`TensorProblem::Missing`]; [`TensorProblem::Shape`] if its shape is not `shape`;
+    /// [`TensorProblem::Type`] if its type is not `T`; I/O.
     pub fn get<T: Element>(&self, name: &str, shape: &[usize]) -> Result<Vec<T>> {
-        self.part(name, shape, 0..shape.iter().product())
+        self.slice(name, shape, 0..shape.iter().product())
     }
 
-    /// Reads some of the numbers of the tensor `name`.
+    /// Reads a range of the numbers of the tensor `name`.
     ///
     /// # Errors
     /// As [`TensorFile::get`].
     ///
     /// # Panics
-    /// When a tensor of `shape` has no such numbers.
-    pub fn part<T: Element>(
+    /// If the range exceeds a tensor of `shape`.
+    pub fn slice<T: Element>(
         &self,
         name: &str,
         shape: &[usize],
@@ -137,13 +138,13 @@ impl TensorFile {
         }
     }
 
-    /// Reads the numbers of the tensor `name`, of whatever type of real numbers they are stored as;
-    /// `narrow` makes them numbers of `T`.
+    /// Reads the numbers of the tensor `name`, which may be of any floating-point type; `narrow`
+    /// converts them to `T`.
     ///
     /// # Errors
-    /// As [`TensorFile::get`]; [`TensorProblem::NotFinite`] for NaN, infinity, and what `T` cannot
-    /// hold.
-    pub fn reals<T: Copy + Into<f64>>(
+    /// As [`TensorFile::get`]; [`TensorProblem::NotFinite`] for NaN, infinity, and values out of
+    /// the range of `T`.
+    pub fn floats<T: Copy + Into<f64>>(
         &self,
         name: &str,
         shape: &[usize],
@@ -156,7 +157,7 @@ impl TensorFile {
             Dtype::BF16 => self.numbers(tensor, all, |x: bf16| narrow(x.to_f64())),
             Dtype::F32 => self.numbers(tensor, all, |x: f32| narrow(x.into())),
             Dtype::F64 => self.numbers(tensor, all, |x: f64| narrow(x)),
-            _ => Err(wrong_type(&self.path, tensor, "real numbers")),
+            _ => Err(wrong_type(&self.path, tensor, "floating-point numbers")),
         }?;
         match numbers.iter().all(|&x| x.into().is_finite()) {
             true => Ok(numbers),
@@ -167,21 +168,20 @@ impl TensorFile {
         }
     }
 
-    /// Makes sure that there is a tensor that [`TensorFile::reals`] can read; reads no numbers.
+    /// Checks that [`TensorFile::floats`] can read the tensor; reads no numbers.
     ///
     /// # Errors
     /// As [`TensorFile::get`].
-    pub fn expect_reals(&self, name: &str, shape: &[usize]) -> Result<()> {
+    pub fn expect_floats(&self, name: &str, shape: &[usize]) -> Result<()> {
         let tensor = self.tensor(name, shape)?;
         match tensor.dtype {
             Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64 => Ok(()),
-            _ => Err(wrong_type(&self.path, tensor, "real numbers")),
+            _ => Err(wrong_type(&self.path, tensor, "floating-point numbers")),
         }
     }
 
-    /// The same tensors without the prefixes of wrappers, if all of them have it and `names` are
-    /// without.
-    pub fn without_wrappers(mut self, names: &[String]) -> Self {
+    /// Removes prefixes of wrappers from the keys, if all keys have them and `names` do not.
+    pub fn without_wrapper_prefixes(mut self, names: &[String]) -> Self {
         let known = |tensor: &TensorInfo| names.contains(&tensor.name);
         while !self.tensors.is_empty()
             && !self.tensors.iter().any(known)
@@ -196,7 +196,7 @@ impl TensorFile {
         self
     }
 
-    /// The first keys, for a message: what is wrong may be a prefix.
+    /// The first few keys, for a message about a missing key.
     fn found(&self) -> String {
         let mut names: Vec<&str> =
             self.tensors.iter().map(|tensor| &*tensor.name).take(3).collect();
@@ -220,7 +220,7 @@ impl TensorFile {
         }
     }
 
-    /// Reads numbers of a tensor that is of `E`.
+    /// Reads numbers of a tensor of type `E`.
     fn numbers<E: Element, T>(
         &self,
         tensor: &TensorInfo,
@@ -236,7 +236,7 @@ impl TensorFile {
         Ok(numbers)
     }
 
-    /// Reads bytes of a tensor, block by block.
+    /// Reads bytes of a tensor in blocks.
     fn blocks(
         &self,
         tensor: &TensorInfo,
@@ -244,7 +244,7 @@ impl TensorFile {
         mut each: impl FnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
         assert!(bytes.end <= tensor.bytes(), "{bytes:?} of tensor {}", tensor.name);
-        // Whoever panicked with the lock in hand left nothing that the next `seek` does not mend.
+        // A poisoned lock is harmless: the position is set below.
         let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
         let start = SeekFrom::Start(tensor.start + bytes.start as u64);
         source.seek(start).map_err(FileError::at("read", &self.path))?;
@@ -257,11 +257,11 @@ impl TensorFile {
         Ok(())
     }
 
-    /// Makes sure that there are no tensors but those named.
+    /// Checks that there are no tensors except `names`.
     ///
     /// # Errors
-    /// [`TensorProblem::Unknown`] names the first that there is besides.
-    pub fn expect_no_more(&self, names: &[String]) -> Result<()> {
+    /// [`TensorProblem::Unknown`] names the first other tensor.
+    pub fn expect_no_others(&self, names: &[String]) -> Result<()> {
         match self.tensors.iter().find(|tensor| !names.contains(&tensor.name)) {
             None => Ok(()),
             Some(tensor) => {
@@ -271,20 +271,20 @@ impl TensorFile {
         }
     }
 
-    /// A word of the metadata.
+    /// A value of the metadata.
     ///
     /// # Errors
-    /// [`TensorProblem::Metadata`] when it is missing.
-    pub fn word(&self, key: &str) -> Result<&str> {
+    /// [`TensorProblem::Metadata`] if it is missing.
+    pub fn metadata_value(&self, key: &str) -> Result<&str> {
         self.metadata.get(key).map(String::as_str).ok_or_else(|| self.unusable(key))
     }
 
-    /// A word of the metadata that is a number, or whatever else can be parsed.
+    /// A value of the metadata, parsed as a `T`.
     ///
     /// # Errors
-    /// [`TensorProblem::Metadata`] when it is missing or not a `T`.
-    pub fn parse<T: FromStr>(&self, key: &str) -> Result<T> {
-        self.word(key)?.parse().map_err(|_| self.unusable(key))
+    /// [`TensorProblem::Metadata`] if it is missing or not a `T`.
+    pub fn parse_metadata<T: FromStr>(&self, key: &str) -> Result<T> {
+        self.metadata_value(key)?.parse().map_err(|_| self.unusable(key))
     }
 
     fn unusable(&self, key: &str) -> Error {
@@ -303,18 +303,18 @@ fn wrong_type(path: &Path, tensor: &TensorInfo, expected: &str) -> Error {
     TensorProblem::Type { path, name, got, expected }.into()
 }
 
-/// What a file is whose header cannot be read.
-fn not_whole(path: &Path, source: &mut impl Source, error: SafeTensorError) -> Error {
-    match Foreign::of(path, source) {
-        Some(kind) => TensorProblem::Foreign { path: path.to_owned(), kind }.into(),
+/// The error for a file whose header cannot be read.
+fn header_error(path: &Path, source: &mut impl Source, error: SafeTensorError) -> Error {
+    match UnsupportedFile::of(path, source) {
+        Some(kind) => TensorProblem::UnsupportedFormat { path: path.to_owned(), kind }.into(),
         None => problem(path, error),
     }
 }
 
-/// What the `safetensors` crate says of a file.
+/// Converts an error of the `safetensors` crate.
 fn problem(path: &Path, source: SafeTensorError) -> Error {
     match source {
         SafeTensorError::IoError(source) => FileError::at("read", path)(source).into(),
-        source => TensorProblem::Format { path: path.to_owned(), source }.into(),
+        source => TensorProblem::Invalid { path: path.to_owned(), source }.into(),
     }
 }

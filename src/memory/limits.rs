@@ -1,19 +1,20 @@
-//! Limits to this process's memory, as Linux tells them in files: those of its control groups, by which
-//! containers, systemd and Slurm hold their jobs, and of its address space (`ulimit`).
+//! Memory limits of this process on Linux: those of its control groups, which containers, systemd
+//! and Slurm set for their jobs, and of its address space (`ulimit`).
 
 use std::fs;
 use std::path::{Component, Path};
 
-/// Bytes that the tightest limit leaves; nothing where there is none. `root` is `/`.
-pub(super) fn left(root: &Path) -> Option<u64> {
-    groups_leave(root).into_iter().chain(addresses_leave(root)).min()
+/// Bytes that the tightest limit leaves; `None` if there is no limit. `root` is `/`, except in
+/// tests.
+pub(super) fn remaining(root: &Path) -> Option<u64> {
+    cgroup_remaining(root).into_iter().chain(ulimit_remaining(root)).min()
 }
 
-/// What a kind of control groups calls things.
+/// File names and keys of one control group version.
 struct Files {
     limit: &'static str,
     usage: &'static str,
-    /// Of `memory.stat`: files that are only kept because there is room, which usage has in it.
+    /// Keys in `memory.stat` of the page cache, which usage includes but which is freed on demand.
     cached: [&'static str; 2],
 }
 
@@ -28,9 +29,9 @@ const VERSION_2: Files = Files {
     cached: ["inactive_file", "active_file"],
 };
 
-/// What the control groups leave: a process is held by its own and all that this one is in. A
-/// container may see the files of its own group alone, where the root of all should be.
-fn groups_leave(root: &Path) -> Option<u64> {
+/// Bytes that the control groups leave: a process is limited by its own group and all ancestors of
+/// it. A container may see only the files of its own group, mounted as the root.
+fn cgroup_remaining(root: &Path) -> Option<u64> {
     let text = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
     let mounts = root.join("sys/fs/cgroup");
     let of_line = |line: &str| {
@@ -47,14 +48,14 @@ fn groups_leave(root: &Path) -> Option<u64> {
         let names: Vec<_> = names.filter(|name| matches!(name, Component::Normal(_))).collect();
         let folders = (0..=names.len())
             .map(|depth| mount.join(names[..depth].iter().collect::<std::path::PathBuf>()));
-        folders.filter_map(|folder| files.leave(&folder)).min()
+        folders.filter_map(|folder| files.remaining(&folder)).min()
     };
     text.lines().filter_map(of_line).min()
 }
 
 impl Files {
-    fn leave(&self, group: &Path) -> Option<u64> {
-        // "max" where there is none.
+    fn remaining(&self, group: &Path) -> Option<u64> {
+        // The value is "max" if there is no limit.
         let limit = number(&read(group, self.limit)?)?;
         let usage = number(&read(group, self.usage)?)?;
         let stat = read(group, "memory.stat").unwrap_or_default();
@@ -68,14 +69,15 @@ impl Files {
     }
 }
 
-/// What `ulimit -v` and `ulimit -d` leave.
-fn addresses_leave(root: &Path) -> Option<u64> {
+/// Bytes that `ulimit -v` and `ulimit -d` leave.
+fn ulimit_remaining(root: &Path) -> Option<u64> {
     let own = root.join("proc/self");
     let (limits, status) = (read(&own, "limits")?, read(&own, "status")?);
     let left = |limit: &str, usage: &str| {
         let limit = limits.lines().find_map(|line| line.strip_prefix(limit))?;
         let usage = status.lines().find_map(|line| line.strip_prefix(usage))?;
-        // The second is where the first could be raised to; "unlimited" is no number.
+        // The first number is the soft limit, the second the hard limit; "unlimited" does not
+        // parse.
         let limit = number(limit.split_whitespace().next()?)?;
         Some(limit.saturating_sub(number(usage.trim().strip_suffix(" kB")?)? << 10))
     };
@@ -95,7 +97,7 @@ fn number(text: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    /// A system of these files, by their paths.
+    /// A root folder with these files.
     fn system(files: &[(&str, &str)]) -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
         for (path, text) in files {
@@ -107,8 +109,8 @@ mod tests {
     }
 
     #[test]
-    fn no_limits_and_no_files_are_no_limit() {
-        assert_eq!(left(system(&[]).path()), None);
+    fn missing_files_and_unlimited_values_mean_no_limit() {
+        assert_eq!(remaining(system(&[]).path()), None);
         let unlimited = system(&[
             ("proc/self/cgroup", "0::/user.slice\n"),
             ("proc/self/status", "VmSize:\t  2048 kB\nVmData:\t  1024 kB\n"),
@@ -116,11 +118,11 @@ mod tests {
             ("sys/fs/cgroup/user.slice/memory.max", "max\n"),
             ("sys/fs/cgroup/user.slice/memory.current", "1000\n"),
         ]);
-        assert_eq!(left(unlimited.path()), None);
+        assert_eq!(remaining(unlimited.path()), None);
     }
 
     #[test]
-    fn limit_of_any_group_on_the_way_up_counts_and_cached_files_do_not() {
+    fn limits_of_all_ancestor_groups_count_and_page_cache_does_not() {
         let job = "sys/fs/cgroup/system.slice/job_7";
         let groups = system(&[
             ("proc/self/cgroup", "0::/system.slice/job_7/step_0/task_0\n"),
@@ -132,17 +134,17 @@ mod tests {
             ("sys/fs/cgroup/system.slice/memory.max", "5000000\n"),
             ("sys/fs/cgroup/system.slice/memory.current", "4500000\n"),
         ]);
-        assert_eq!(left(groups.path()), Some(400_000), "the job's");
+        assert_eq!(remaining(groups.path()), Some(400_000), "the job's");
         fs::write(groups.path().join("sys/fs/cgroup/system.slice/memory.current"), "4900000")
             .unwrap();
-        assert_eq!(left(groups.path()), Some(100_000), "that of all jobs");
+        assert_eq!(remaining(groups.path()), Some(100_000), "that of all jobs");
         fs::write(groups.path().join("sys/fs/cgroup/system.slice/memory.current"), "5100000")
             .unwrap();
-        assert_eq!(left(groups.path()), Some(0));
+        assert_eq!(remaining(groups.path()), Some(0));
     }
 
     #[test]
-    fn groups_of_version_1_have_files_of_other_names() {
+    fn cgroup_version_1_files_are_read() {
         let job = "sys/fs/cgroup/memory/slurm/uid_1000/job_7";
         let groups = system(&[
             (
@@ -155,26 +157,26 @@ mod tests {
             ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
             ("sys/fs/cgroup/memory/memory.usage_in_bytes", "800000\n"),
         ]);
-        assert_eq!(left(groups.path()), Some(500_000));
+        assert_eq!(remaining(groups.path()), Some(500_000));
     }
 
     #[test]
-    fn container_that_sees_its_own_group_as_the_root_is_held_by_it() {
+    fn container_with_its_own_group_mounted_as_root_is_limited() {
         let container = system(&[
             ("proc/self/cgroup", "0::/docker/0123abcd\n"),
             ("sys/fs/cgroup/memory.max", "1000000\n"),
             ("sys/fs/cgroup/memory.current", "250000\n"),
         ]);
-        assert_eq!(left(container.path()), Some(750_000));
+        assert_eq!(remaining(container.path()), Some(750_000));
     }
 
     #[test]
-    fn address_space_and_data_have_limits_of_their_own() {
+    fn address_space_and_data_size_limits_are_read() {
         let limits = "Limit           Soft Limit    Hard Limit    Units\n\
                       Max data size    2097152    unlimited    bytes\n\
                       Max address space    9437184    9437184    bytes\n";
         let status = "Name:\tgan-cuda\nVmSize:\t    8192 kB\nVmData:\t  512 kB\n";
         let limited = system(&[("proc/self/limits", limits), ("proc/self/status", status)]);
-        assert_eq!(left(limited.path()), Some(1 << 20));
+        assert_eq!(remaining(limited.path()), Some(1 << 20));
     }
 }

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use crate::data::ImageShape;
-use crate::formats::files::write_whole;
+use crate::formats::files::write_atomic;
 use crate::formats::png::encode_png;
 use crate::picture::Result;
 
@@ -75,7 +75,7 @@ impl Picture {
     /// # Errors
     /// When the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
-        Ok(write_whole(path, &self.png(path)?)?)
+        Ok(write_atomic(path, &self.png(path)?)?)
     }
 
     /// The grid as a PNG; `path` appears in error messages. Panics when it is neither grey nor RGB.

@@ -4,7 +4,7 @@
 //! visible in sample grids. Compare the statistics of samples with those of the data set.
 
 use crate::data::{Dataset, ImageShape};
-use crate::formats::records::ImageStats;
+use crate::formats::stats::ImageStats;
 
 /// Beyond this absolute value, a pixel counts as black or white.
 const EXTREME: f32 = 0.99;

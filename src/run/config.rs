@@ -1,4 +1,4 @@
-//! All that decides a run, resolved: `config.toml`.
+//! The configuration of a run: `config.toml`.
 
 mod check;
 mod difference;
@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tracing::debug;
 
-use crate::data::{ClassOrder, Places, Source, Wanted};
+use crate::data::{ClassOrder, Requirements, SearchPaths, Source};
 use crate::device::cpu::default_threads;
 use crate::device::{ConvolutionForm, DeviceChoice, Precision};
 use crate::file_error::FileError;
-use crate::formats::records::Measure;
+use crate::formats::stats::Measure;
 use crate::gan::Model;
 use crate::gan::dataset::Schedule;
 use crate::gan::interval::Interval;
@@ -24,92 +24,93 @@ use crate::ranges::OutOfRange;
 use crate::run::{Error, Result};
 pub use check::ConfigProblem;
 
-/// A run's configuration.
+/// The configuration of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Name of the GAN.
     pub preset: String,
-    /// What it is, in a line.
+    /// One-line description.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub summary: String,
-    /// Where it comes from.
+    /// Source of the GAN, such as a paper or repository.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub source: String,
-    /// What is worth knowing about it.
+    /// Notes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-    /// The data set: a known name, or the absolute path of a folder of images. A file may leave it
-    /// open, a run may not.
+    /// The data set: a known name, or the absolute path of a folder of images. Optional in a file,
+    /// required for a run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dataset: Option<Source>,
-    /// The folder that a named data set's files came from; unset: it is the program's own.
+    /// The folder of a named data set's files; unset: the embedded digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
-    /// What the classes are called, by their numbers; empty where they are only numbered, and where
-    /// the data set has not been looked at.
+    /// Class names by number; empty where classes are just numbers, and before the data set has
+    /// been read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub class_names: Vec<String>,
-    /// Whether images of a folder that cannot be read are left out.
+    /// Whether unreadable images of a folder are skipped.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub skip_bad_images: bool,
-    /// Seed of weights, noise, labels, masks and the order of images.
+    /// Seed of weight initialization, noise, labels, dropout masks and shuffling.
     #[serde(default)]
     pub seed: u64,
-    /// Epochs after which the run ends; unset: iterations alone decide.
+    /// Number of epochs; unset: limited by iterations only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<u32>,
-    /// Iterations after which the run ends; of the two the first reached ends it.
+    /// Number of iterations; the limit that is reached first ends the run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iterations: Option<u32>,
-    /// How often a grid of samples is made.
+    /// Interval between sample grids.
     pub sample_interval: Interval,
-    /// Samples in a grid, without classes.
+    /// Size of a sample grid, without classes.
     pub sample_grid: Grid,
-    /// Iterations from one record of losses to the next.
+    /// Iterations between log entries of losses.
     #[serde(default = "default::log_interval")]
     pub log_interval: u32,
-    /// How often a checkpoint is written; unset: every epoch, but at most one a minute.
+    /// Interval between checkpoints; unset: every epoch, but at most one per minute.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkpoint_interval: Option<Interval>,
-    /// Checkpoints that are kept.
+    /// Number of checkpoints to keep.
     #[serde(default = "default::keep")]
     pub keep: usize,
-    /// How often the generator is scored; unset: never.
+    /// Interval between evaluations of the generator; unset: never.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evaluate_interval: Option<Interval>,
-    /// By which score the best checkpoint is chosen, which is kept beside the newest; unset: none is.
+    /// The score that selects the best checkpoint, which is kept in addition to the newest ones;
+    /// unset: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep_best: Option<Measure>,
-    /// Whether an event file is written, for TensorBoard.
+    /// Whether TensorBoard event files are written.
     #[serde(default = "default::tensorboard")]
     pub tensorboard: bool,
-    /// Where to compute.
+    /// The device.
     #[serde(default)]
     pub device: DeviceChoice,
-    /// How exactly a GPU multiplies matrices.
+    /// Precision of matrix multiplications on a GPU.
     #[serde(default = "default::precision")]
     pub precision: Precision,
-    /// CPU threads.
+    /// Number of CPU threads.
     #[serde(default = "default_threads")]
     pub threads: usize,
-    /// How the CPU computes convolutions.
+    /// Convolution algorithm on the CPU.
     #[serde(default = "default::conv", skip_serializing_if = "default::is_direct")]
     pub conv: ConvolutionForm,
-    /// The file of weights that the generator began with, if it did not begin at random.
+    /// The file with the generator's initial weights; unset: random initialization.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init_generator: Option<PathBuf>,
-    /// The same of the discriminator.
+    /// The same for the discriminator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init_discriminator: Option<PathBuf>,
-    /// The checkpoint of another run that this one began from, if it did.
+    /// The checkpoint of another run from which this run was branched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub branched_from: Option<PathBuf>,
-    /// The networks and how they learn.
+    /// The networks and training hyperparameters.
     pub gan: Settings,
 }
 
-/// What a file means that says nothing.
+/// Default values.
 mod default {
     use crate::device::{ConvolutionForm, Precision};
 
@@ -139,7 +140,7 @@ mod default {
 }
 
 impl Config {
-    /// The published run of a preset.
+    /// The configuration of a preset.
     ///
     /// # Errors
     /// As [`Config::from_text`].
@@ -151,21 +152,21 @@ impl Config {
     /// The data set.
     ///
     /// # Errors
-    /// [`Error::NoDataset`] where it is left open.
+    /// [`Error::NoDataset`] if it is unset.
     pub fn dataset(&self) -> Result<&Source> {
         self.dataset.as_ref().ok_or_else(|| Error::NoDataset { name: self.preset.clone() })
     }
 
-    /// The GAN that is trained.
+    /// The model of the GAN.
     ///
     /// # Errors
-    /// [`Error::Model`] says which layer does not fit; there is none in what [`Config::from_text`]
-    /// has read.
+    /// [`Error::Model`] names the layer that does not fit; cannot occur after
+    /// [`Config::from_text`].
     pub fn model(&self) -> Result<Model> {
         Ok(Model::new(self.gan.clone())?)
     }
 
-    /// Name and summary, as a title.
+    /// Title: name and summary.
     pub fn title(&self) -> String {
         match self.summary.is_empty() {
             true => self.preset.clone(),
@@ -173,8 +174,8 @@ impl Config {
         }
     }
 
-    /// Makes sure that a conditional set-up has the classes of its data set; `path` is the file that
-    /// this configuration is from.
+    /// Checks that a conditional GAN has as many classes as its data set; `path` is the file of
+    /// this configuration.
     ///
     /// # Errors
     /// [`Error::ConfigValue`].
@@ -186,7 +187,7 @@ impl Config {
         check::same_classes(&self.gan, classes).map_err(problem)
     }
 
-    /// Iterations after which the run ends, on a data set cut into batches by `schedule`.
+    /// Total number of iterations on a data set whose batches are given by `schedule`.
     pub fn total(&self, schedule: Schedule) -> u32 {
         let of_epochs = |epochs: u32| u64::from(epochs) * schedule.iterations() as u64;
         let limits = [self.epochs.map(of_epochs), self.iterations.map(u64::from)];
@@ -194,17 +195,16 @@ impl Config {
         total.and_then(|total| u32::try_from(total).ok()).unwrap_or(u32::MAX)
     }
 
-    /// The images of a run, from where they came from, in the networks' shape. What is decoded of
-    /// a folder is kept in `cache` for the next time.
+    /// The requirements for the images of a run. Decoded images of a folder are cached in `cache`.
     ///
     /// # Errors
     /// As [`Config::dataset`].
-    pub fn wanted(&self, cache: Option<PathBuf>) -> Result<Wanted> {
-        Ok(Wanted {
+    pub fn data_requirements(&self, cache: Option<PathBuf>) -> Result<Requirements> {
+        Ok(Requirements {
             source: self.dataset()?.clone(),
-            places: Places { data_dir: self.data_dir.clone(), ..Places::default() },
+            search_paths: SearchPaths { data_dir: self.data_dir.clone(), ..SearchPaths::default() },
             shape: self.gan.image,
-            exact: false,
+            exact_size: false,
             classes: self.gan.classes.is_some(),
             class_order: match self.class_names.is_empty() {
                 true => ClassOrder::Natural,
@@ -213,19 +213,19 @@ impl Config {
             skip_bad: self.skip_bad_images,
             threads: self.threads,
             cache,
-            keep: true,
+            write_cache: true,
         })
     }
 
     /// The configuration as the text of `config.toml`.
     ///
     /// # Errors
-    /// [`Error::ConfigText`] when a number cannot be written.
+    /// [`Error::ConfigText`] if a number cannot be written.
     pub fn to_text(&self) -> Result<String> {
         toml::to_string_pretty(self).map_err(config_text)
     }
 
-    /// Reads a `config.toml`, by its name or that of its run folder.
+    /// Reads a `config.toml`, given its path or its run folder.
     ///
     /// # Errors
     /// I/O; as [`Config::from_text`].
@@ -236,11 +236,11 @@ impl Config {
         Config::from_text(path, &text)
     }
 
-    /// Understands the text of a `config.toml`; `path` is for the errors' messages.
+    /// Parses the text of a `config.toml`; `path` is for error messages.
     ///
     /// # Errors
-    /// [`Error::Config`] for what is not one, [`Error::ConfigValue`] for values that no run can have,
-    /// and for layers that do not fit.
+    /// [`Error::Config`] for invalid TOML, [`Error::ConfigValue`] for invalid values and for layers
+    /// that do not fit.
     pub fn from_text(path: &Path, text: &str) -> Result<Config> {
         let config = parse(text).map_err(|source| match source {
             Unreadable::Toml(source) => Error::Config { path: path.to_owned(), source },
@@ -254,7 +254,7 @@ impl Config {
     }
 }
 
-/// Why a text is no configuration.
+/// Why a text cannot be parsed.
 #[derive(Debug, thiserror::Error)]
 enum Unreadable {
     #[error(transparent)]
@@ -263,7 +263,7 @@ enum Unreadable {
     Value(#[from] OutOfRange),
 }
 
-/// What is not older is read as it stands, for the sake of lines in messages.
+/// Files in the current format are parsed directly, so that error messages have line numbers.
 fn parse(text: &str) -> Result<Config, Unreadable> {
     let table: toml::Table = toml::from_str(text)?;
     match older::is_older(&table) {

@@ -1,17 +1,17 @@
-//! A run folder, such as `runs/00003-cgan-mnist/`: its number, its name, and where things are in it.
+//! Run folders, such as `runs/00003-cgan-mnist/`: numbers, names, and paths of their files.
 //!
 //! | path | holds |
 //! |---|---|
 //! | `config.toml` | every setting, resolved; a folder with this file is a run |
-//! | `log.txt`, `stats.jsonl` | what was printed, and the same as records: [`crate::run::journal`] |
+//! | `log.txt`, `stats.jsonl` | the log for people and for programs: [`crate::run::journal`] |
 //! | `samples/000400.png`, `reals.png` | [`crate::picture::grid`] |
 //! | `loss.png` | [`crate::picture::plot`] |
 //! | `events.out.tfevents.…` | [`crate::formats::events`] |
 //! | `progress.gif` | [`crate::picture::replay`] |
 //! | `checkpoint-000938/` | [`crate::run::checkpoint`] |
 //!
-//! A name that ends in `.tmp` is being written or deleted: readers ignore it, and
-//! [`RunDir::clean`] removes it before a run goes on.
+//! A name with the suffix `.tmp` is being written or deleted: readers ignore it, and
+//! [`RunDir::clean`] removes it before a run is resumed.
 
 mod later;
 mod names;
@@ -23,36 +23,38 @@ use std::path::{Path, PathBuf};
 use tracing::{debug, info};
 
 use crate::file_error::FileError;
-use crate::formats::files::{self, TEMPORARY, names_in, with_ending};
-use crate::run::lock::{Holder, RunLock};
+use crate::formats::files::{self, TEMPORARY, names_in, with_suffix};
+use crate::run::lock::{LockState, RunLock};
 use crate::run::{Error, Result};
-pub use later::Later;
+pub use later::LaterFiles;
 pub use names::{check_name, default_name};
 use names::{checkpoint_iteration, checkpoint_name, run_number};
 
 const CONFIG: &str = "config.toml";
-/// A checkpoint that makes room for a new one of the same iteration.
+/// Suffix of a checkpoint that is being replaced by one of the same iteration.
 pub(crate) const REPLACED: &str = ".old.tmp";
 
-/// A run folder; a path and no more, so it is cheap to clone.
+/// A run folder. Only a path, so it is cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunDir {
     path: PathBuf,
 }
 
 impl RunDir {
-    /// Makes the next run folder below `runs_dir` (made too if need be): `00003-name`, where 3 is
-    /// one more than the highest number there. Folders not named like runs do not count.
+    /// Creates the next run folder in `runs_dir` (which is created, too, if necessary):
+    /// `00003-name`, where 3 is one more than the highest existing number. Folders whose names do
+    /// not match are ignored.
     ///
-    /// Processes that do this at once get different numbers; nothing is ever overwritten.
+    /// Concurrent processes get different numbers; nothing is ever overwritten.
     ///
     /// # Errors
-    /// [`Error::Name`] for an empty name, one that is not a single folder's, or too long; else I/O.
+    /// [`Error::InvalidName`] for a name that is empty, too long, or not a single path component;
+    /// I/O.
     pub fn create(runs_dir: &Path, name: &str) -> Result<RunDir> {
         check_name(name)?;
         fs::create_dir_all(runs_dir).map_err(FileError::at("create", runs_dir))?;
-        // Names may differ, so create_dir alone would not keep numbers apart. A file system
-        // without locks still refuses the same folder twice.
+        // Names may differ, so create_dir alone would not make numbers unique. On a file system
+        // without locks it still refuses an existing folder.
         let _lock = File::open(runs_dir).and_then(|folder| folder.lock().map(|()| folder));
         let mut number = runs(runs_dir)?.last().map_or(0, |(highest, _)| highest + 1);
         loop {
@@ -70,24 +72,24 @@ impl RunDir {
         }
     }
 
-    /// Makes sure, as far as can be told without making one, that [`RunDir::create`] can.
+    /// Checks, without creating anything, whether [`RunDir::create`] can succeed.
     ///
     /// # Errors
-    /// When no folder can be made below what is there of `runs_dir`.
+    /// If no folder can be created in the deepest existing ancestor of `runs_dir`.
     pub fn check_creatable(runs_dir: &Path) -> Result<()> {
-        let there = runs_dir.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
-        files::check_writable(&there.join("run"))
+        let existing = runs_dir.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
+        files::check_writable(&existing.join("run"))
             .map_err(|error| Error::File(FileError::at("create", runs_dir)(error.source)))
     }
 
-    /// Opens a run by its folder, or by a checkpoint folder in it: then the checkpoint's iteration
-    /// comes too. Only looks; call [`RunDir::clean`] before writing.
+    /// Opens a run, given its folder or a checkpoint folder in it; for a checkpoint its iteration
+    /// is returned, too. Read-only: call [`RunDir::clean`] before writing.
     ///
     /// # Errors
-    /// [`Error::NoSuch`] and [`Error::NotARun`], which say what is missing.
+    /// [`Error::NotFound`] and [`Error::NotARun`].
     pub fn open(path: &Path) -> Result<(RunDir, Option<u64>)> {
         if !path.exists() {
-            return Err(Error::NoSuch { path: path.to_owned() });
+            return Err(Error::NotFound { path: path.to_owned() });
         }
         let path = named(path)?;
         let checkpoint = path.file_name().and_then(|name| checkpoint_iteration(name.to_str()?));
@@ -99,22 +101,21 @@ impl RunDir {
         Ok((run, checkpoint))
     }
 
-    /// The run with the highest number below `runs_dir`. A folder without a `config.toml` is none:
-    /// its process was killed before it began.
+    /// The run with the highest number in `runs_dir`. A folder without `config.toml` does not
+    /// count: its process was killed before the run started.
     ///
     /// # Errors
-    /// [`Error::NoRuns`] when there is none.
+    /// [`Error::NoRuns`] if there is none.
     pub fn newest(runs_dir: &Path) -> Result<RunDir> {
         let runs = RunDir::all(runs_dir)?;
         let newest = runs.into_iter().rfind(|run| run.config().is_file());
         newest.ok_or_else(|| Error::NoRuns { path: runs_dir.to_owned() })
     }
 
-    /// The runs below `runs_dir`, by their numbers, with those that never came to their
-    /// `config.toml`.
+    /// All runs in `runs_dir` by number, including those without `config.toml`.
     ///
     /// # Errors
-    /// [`Error::NoRuns`] when the folder is not there; when it cannot be listed.
+    /// [`Error::NoRuns`] if the folder does not exist; I/O if it cannot be listed.
     pub fn all(runs_dir: &Path) -> Result<Vec<RunDir>> {
         match runs_dir.is_dir() {
             true => Ok(runs(runs_dir)?.into_iter().map(|(_, path)| RunDir { path }).collect()),
@@ -136,35 +137,35 @@ impl RunDir {
         &self.path
     }
 
-    /// `config.toml`: every setting of the run.
+    /// `config.toml`: the configuration.
     pub fn config(&self) -> PathBuf {
         self.path.join(CONFIG)
     }
 
-    /// `log.txt`: the lines that were printed.
+    /// `log.txt`: the printed lines.
     pub fn log(&self) -> PathBuf {
         self.path.join("log.txt")
     }
 
-    /// `stats.jsonl`: [`crate::formats::records`], one per line.
+    /// `stats.jsonl`: log entries, see [`crate::formats::stats`].
     pub fn stats(&self) -> PathBuf {
         self.path.join("stats.jsonl")
     }
 
-    /// `samples/`: one grid of generated images per sampling step.
+    /// `samples/`: the sample grids.
     pub fn samples(&self) -> PathBuf {
         self.path.join("samples")
     }
 
-    /// `samples/000400.png`: the grid of one iteration.
+    /// `samples/000400.png`: the sample grid of one iteration.
     pub fn sample(&self, iteration: u64) -> PathBuf {
         self.samples().join(format!("{iteration:06}.png"))
     }
 
-    /// The iterations that there are grids of, ascending.
+    /// The iterations that have sample grids, ascending.
     ///
     /// # Errors
-    /// When the folder is there and cannot be listed.
+    /// If the folder exists and cannot be listed.
     pub fn sample_iterations(&self) -> Result<Vec<u64>> {
         let names = match self.samples().is_dir() {
             true => names_in(&self.samples())?,
@@ -177,43 +178,44 @@ impl RunDir {
         Ok(iterations)
     }
 
-    /// The sample grids with their iterations, first to last: one or more.
+    /// The sample grids with their iterations, ascending; at least one.
     ///
     /// # Errors
-    /// [`Error::NoSamples`]; when the folder cannot be listed.
+    /// [`Error::NoSamples`]; if the folder cannot be listed.
     pub fn sample_files(&self) -> Result<Vec<(u64, PathBuf)>> {
         let iterations = self.sample_iterations()?.into_iter();
-        let files: Vec<_> = iterations.map(|done| (done, self.sample(done))).collect();
+        let files: Vec<_> =
+            iterations.map(|iteration| (iteration, self.sample(iteration))).collect();
         match files.is_empty() {
             true => Err(Error::NoSamples { path: self.samples() }),
             false => Ok(files),
         }
     }
 
-    /// `progress.gif`: the grids one after the other, once they were joined.
+    /// `progress.gif`: the animation of the sample grids.
     pub fn progress(&self) -> PathBuf {
         self.path.join("progress.gif")
     }
 
-    /// `reals.png`: a grid of images from the data set.
-    pub fn reals(&self) -> PathBuf {
+    /// `reals.png`: a grid of real images.
+    pub fn real_images(&self) -> PathBuf {
         self.path.join("reals.png")
     }
 
-    /// `loss.png`: losses, samples and scores over the iterations.
+    /// `loss.png`: plots of losses, sample statistics and scores.
     pub fn loss_plot(&self) -> PathBuf {
         self.path.join("loss.png")
     }
 
-    /// `checkpoint-000938/`: the checkpoint of one iteration, whether it is there or not.
+    /// `checkpoint-000938/`: the checkpoint of one iteration, which may not exist.
     pub fn checkpoint(&self, iteration: u64) -> PathBuf {
         self.path.join(checkpoint_name(iteration))
     }
 
-    /// The iterations of the complete checkpoints, ascending.
+    /// The iterations of all complete checkpoints, ascending.
     ///
     /// # Errors
-    /// When the folder cannot be listed.
+    /// If the folder cannot be listed.
     pub fn checkpoints(&self) -> Result<Vec<u64>> {
         let names = names_in(&self.path)?;
         let mut iterations: Vec<u64> =
@@ -223,26 +225,25 @@ impl RunDir {
         Ok(iterations)
     }
 
-    /// The last complete checkpoint's iteration.
+    /// The iteration of the newest complete checkpoint.
     ///
     /// # Errors
-    /// [`Error::NoCheckpoint`] when there is none.
+    /// [`Error::NoCheckpoint`] if there is none.
     pub fn newest_checkpoint(&self) -> Result<u64> {
         let none = || Error::NoCheckpoint { path: self.path.clone() };
         self.checkpoints()?.last().copied().ok_or_else(none)
     }
 
-    /// Deletes the oldest checkpoints until `keep` are left, and the best one if it is among the
-    /// older; `keep` = 0 deletes all others.
+    /// Deletes old checkpoints: keeps the `keep` newest ones and the `best` one.
     ///
     /// # Errors
-    /// When a folder cannot be deleted.
+    /// If a folder cannot be deleted.
     pub fn prune(&self, keep: usize, best: Option<u64>) -> Result<()> {
         let mut oldest = self.checkpoints()?;
         oldest.truncate(oldest.len().saturating_sub(keep));
         oldest.retain(|&iteration| best != Some(iteration));
         if !oldest.is_empty() {
-            debug!(?oldest, keep, "checkpoints make room");
+            debug!(?oldest, keep, "deleting old checkpoints");
         }
         for iteration in oldest {
             files::remove_folder(&self.checkpoint(iteration))?;
@@ -250,37 +251,37 @@ impl RunDir {
         Ok(())
     }
 
-    /// Keeps other processes from writing to this run until the answer is dropped.
+    /// Locks the run until the returned lock is dropped.
     ///
     /// # Errors
-    /// [`Error::Locked`] when another one is at it.
+    /// [`Error::Locked`] if another process holds the lock.
     pub fn lock(&self) -> Result<RunLock> {
         RunLock::take(&self.lock_file())
     }
 
-    /// Who holds the lock now; only looks.
-    pub fn holder(&self) -> Holder {
-        Holder::of(&self.lock_file())
+    /// The state of the lock; read-only.
+    pub fn lock_state(&self) -> LockState {
+        LockState::of(&self.lock_file())
     }
 
     fn lock_file(&self) -> PathBuf {
         self.path.join(".lock")
     }
 
-    /// Readies the folder for a run that goes on: removes what a killed process left half-written
-    /// (names ending in `.tmp`), and brings back a checkpoint that was set aside for one that
-    /// never came. Call it under [`RunDir::lock`].
+    /// Prepares the folder for resuming: removes incomplete files of a killed process (suffix
+    /// `.tmp`), and restores a checkpoint that was renamed for a replacement that was never
+    /// completed. Call it while holding [`RunDir::lock`].
     ///
     /// # Errors
-    /// When something cannot be deleted.
+    /// If something cannot be deleted.
     pub fn clean(&self) -> Result<()> {
         self.restore_replaced()?;
         let samples = self.samples();
         fs::create_dir_all(&samples).map_err(FileError::at("create", &samples))?;
         for folder in [self.path.as_path(), &samples] {
             for name in names_in(folder)?.iter().filter(|name| name.ends_with(TEMPORARY)) {
-                info!(name, "left half-written by a process that was killed, removed");
-                files::remove_if_there(&folder.join(name))?;
+                info!(name, "removed an incomplete file of a killed process");
+                files::remove_if_exists(&folder.join(name))?;
             }
         }
         Ok(())
@@ -300,12 +301,12 @@ impl RunDir {
     }
 }
 
-/// Where a checkpoint waits while another one takes its place.
+/// The temporary name of a checkpoint that is being replaced.
 pub(crate) fn replaced(checkpoint: &Path) -> PathBuf {
-    with_ending(checkpoint, REPLACED)
+    with_suffix(checkpoint, REPLACED)
 }
 
-/// The run folders below `runs_dir` with their numbers, ascending.
+/// The run folders in `runs_dir` with their numbers, ascending.
 fn runs(runs_dir: &Path) -> Result<Vec<(u64, PathBuf)>> {
     let numbered = |name: &String| Some((run_number(name)?, runs_dir.join(name)));
     let mut runs: Vec<_> = names_in(runs_dir)?.iter().filter_map(numbered).collect();
@@ -314,7 +315,7 @@ fn runs(runs_dir: &Path) -> Result<Vec<(u64, PathBuf)>> {
     Ok(runs)
 }
 
-/// The same folder by a path that ends in its name and has a parent: `.` does not.
+/// The same folder as a path that has a file name and a parent, unlike `.`.
 fn named(path: &Path) -> Result<PathBuf, FileError> {
     match (path.file_name(), path.parent()) {
         (Some(_), Some(parent)) if !parent.as_os_str().is_empty() => Ok(path.to_owned()),

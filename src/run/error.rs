@@ -1,4 +1,4 @@
-//! Why a run cannot be begun, found, read or gone on with.
+//! Errors of run folders.
 
 use std::path::PathBuf;
 
@@ -9,27 +9,27 @@ use crate::gan::metrics::NotFinite;
 use crate::gan::model::ModelProblem;
 use crate::{device, formats};
 
-/// What can go wrong with run folders and what is in them.
+/// What can go wrong with run folders and their files.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The system refuses a file or folder.
+    /// A file or folder cannot be accessed.
     #[error(transparent)]
     File(#[from] FileError),
 
-    /// A file is not what it should be.
+    /// A file has an invalid format.
     #[error(transparent)]
     Format(#[from] formats::Error),
 
-    /// A checkpoint cannot be taken.
+    /// A checkpoint cannot be used.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointProblem),
 
-    /// Networks cannot be trained.
+    /// The layers of the networks do not fit.
     #[error(transparent)]
     Model(#[from] ModelProblem),
 
-    /// Weights that would be saved are no numbers.
+    /// Weights to be saved are not finite.
     #[error(transparent)]
     NotFinite(#[from] NotFinite),
 
@@ -37,104 +37,104 @@ pub enum Error {
     #[error(transparent)]
     Device(#[from] device::Error),
 
-    /// A run's name is no folder's name.
-    #[error("run name {name:?} {problem}; take letters, digits and '-', as in cgan-mnist")]
-    Name {
-        /// What was given.
+    /// A run's name is not a valid folder name.
+    #[error("run name {name:?} {problem}; use letters, digits and '-', as in cgan-mnist")]
+    InvalidName {
+        /// The given name.
         name: String,
         /// What is wrong with it.
         problem: &'static str,
     },
 
-    /// A run was named that is not there.
+    /// The given run or checkpoint does not exist.
     #[error("no such run or checkpoint: {path}")]
-    NoSuch {
-        /// What was given.
+    NotFound {
+        /// The given path.
         path: PathBuf,
     },
 
-    /// The newest run was asked for where there is none.
-    #[error("no runs in {path}; train one first, or name the folder that holds them")]
+    /// There is no run, so there is no newest one.
+    #[error("no runs in {path}; train one first, or name another folder of runs")]
     NoRuns {
         /// The folder of runs.
         path: PathBuf,
     },
 
-    /// Something was named as a run that is none.
+    /// The given path is not a run folder.
     #[error(
         "{path} is not a run folder: it {problem}; name one such as runs/00003-cgan-mnist, or a \
          checkpoint folder in it"
     )]
     NotARun {
-        /// What was given.
+        /// The given path.
         path: PathBuf,
-        /// What is missing.
+        /// What is wrong with it.
         problem: &'static str,
     },
 
-    /// A run has no checkpoint to go on from.
+    /// A run has no checkpoint from which to resume.
     #[error(
-        "no complete checkpoint in {path}: the run has not come to its first, or ended before; \
-         name another run, or begin one"
+        "no complete checkpoint in {path}: the run has not reached its first, or ended before it; \
+         name another run, or start a new one"
     )]
     NoCheckpoint {
         /// The run folder.
         path: PathBuf,
     },
 
-    /// Another process writes to the run.
+    /// Another process is training the run.
     #[error("{} is training in {path}; wait for it, or stop it", owner(process))]
     Locked {
         /// The run folder.
         path: PathBuf,
-        /// The process's number, where that can be told.
+        /// The process ID, if known.
         process: Option<u32>,
     },
 
     /// A run has no sample grids.
     #[error("{path} has no samples")]
     NoSamples {
-        /// `samples/` of the run.
+        /// The `samples` folder of the run.
         path: PathBuf,
     },
 
-    /// A configuration leaves open on which images it trains.
-    #[error("{name} has no data set of its own: name a folder of images")]
+    /// A configuration has no data set.
+    #[error("{name} has no default data set: name a folder of images")]
     NoDataset {
         /// Name of the GAN.
         name: String,
     },
 
-    /// A `config.toml` cannot be understood.
-    #[error("{path} is no configuration of a GAN")]
+    /// A `config.toml` cannot be parsed.
+    #[error("{path} is not a valid GAN configuration")]
     Config {
         /// The file.
         path: PathBuf,
-        /// The TOML reader's word.
+        /// The TOML parser's error.
         source: toml::de::Error,
     },
 
-    /// A `config.toml` has a value that no run can have.
+    /// A `config.toml` has an invalid value.
     #[error("cannot use {path}")]
     ConfigValue {
         /// The file.
         path: PathBuf,
-        /// Which, and what may stand there.
+        /// The value, and what is accepted.
         source: ConfigProblem,
     },
 
     /// A configuration cannot be written as TOML.
     #[error("cannot write the configuration as TOML: {problem}")]
     ConfigText {
-        /// The TOML writer's word.
+        /// The TOML serializer's message.
         problem: String,
     },
 }
 
-/// A result whose error is this room's unless another is named.
+/// A result whose error is this module's [`Error`] unless another is named.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Who holds a run.
+/// The process that holds the lock, for a message.
 fn owner(process: &Option<u32>) -> String {
     process.map_or("another process".to_owned(), |number| format!("process {number}"))
 }

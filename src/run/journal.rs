@@ -1,9 +1,9 @@
-//! The two files of a run that only grow, `log.txt` and `stats.jsonl`.
+//! The journal of a run: `log.txt` and `stats.jsonl`, which are only appended to.
 //!
-//! Every line is one write, so `tail -f` shows it at once and a kill costs at most the last line.
-//! A checkpoint remembers how long both files were; a run that goes on from it cuts them there,
-//! so they read as if it had never stopped. Nothing that is learnt depends on them: one that was
-//! deleted, emptied or rotated begins again, with a warning.
+//! Every line is one write, so `tail -f` shows it at once and a killed process loses at most the
+//! last line. A checkpoint stores the lengths of both files; a run resumed from it truncates them
+//! to these lengths, so they read as if it had never stopped. Training does not depend on them: a
+//! file that was deleted, emptied or rotated is started again, with a warning.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Seek, SeekFrom, Write};
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::file_error::FileError;
-use crate::formats::records::{Scores, iteration_of_record, to_line};
+use crate::formats::stats::{Scores, iteration_of_entry, to_line};
 use crate::formats::tensor_file::{TensorFile, TensorWriter};
 use crate::gan::Metrics;
 use crate::gan::dataset::Progress;
@@ -20,35 +20,38 @@ use crate::run::dir::RunDir;
 use crate::run::{Error, Result};
 use crate::text::significant;
 
-/// What a line of `log.txt` begins with that says why the run ended.
+/// Prefix of the line in `log.txt` that says why the run failed.
 pub(crate) const ERROR: &str = "error: ";
 
 const LOG_BYTES: &str = "log_bytes";
 const STATS_BYTES: &str = "stats_bytes";
 
-/// The lengths of both files in bytes, as a checkpoint keeps them.
+/// The lengths of both files in bytes, which a checkpoint stores.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Positions {
+pub struct JournalLengths {
     /// Length of `log.txt`.
     pub log: u64,
     /// Length of `stats.jsonl`.
     pub stats: u64,
 }
 
-impl Positions {
-    /// Puts the lengths into a state file's metadata.
+impl JournalLengths {
+    /// Adds the lengths to the metadata of a state file.
     pub fn store(self, state: &mut TensorWriter<'_, Error>) {
         state.metadata.insert(LOG_BYTES.to_owned(), self.log.to_string());
         state.metadata.insert(STATS_BYTES.to_owned(), self.stats.to_string());
     }
 
-    /// Takes the lengths from a state file's metadata.
+    /// Reads the lengths from the metadata of a state file.
     ///
     /// # Errors
-    /// [`TensorProblem::Metadata`](crate::formats::tensor_file::TensorProblem::Metadata) when they are
-    /// missing or not numbers.
-    pub fn load(state: &TensorFile) -> Result<Positions> {
-        Ok(Positions { log: state.parse(LOG_BYTES)?, stats: state.parse(STATS_BYTES)? })
+    /// [`TensorProblem::Metadata`](crate::formats::tensor_file::TensorProblem::Metadata) if they
+    /// are missing or not numbers.
+    pub fn load(state: &TensorFile) -> Result<JournalLengths> {
+        Ok(JournalLengths {
+            log: state.parse_metadata(LOG_BYTES)?,
+            stats: state.parse_metadata(STATS_BYTES)?,
+        })
     }
 }
 
@@ -67,20 +70,20 @@ pub fn score_line(iteration: u32, scores: &Scores) -> String {
     let fcd = scores.fcd.map(|fcd| format!("FCD {}", significant(fcd)));
     let (kid, error) = (significant(scores.kid), significant(scores.kid_error));
     let fidelity =
-        scores.class_fidelity.map(|share| format!("class fidelity {:.2} %", share * 100.0));
+        scores.class_fidelity.map(|fraction| format!("class fidelity {:.2} %", fraction * 100.0));
     let scores = [fcd, Some(format!("KID {kid} ± {error}")), fidelity];
     let scores: Vec<_> = scores.into_iter().flatten().collect();
     format!("scores after iteration {iteration}: {}", scores.join(", "))
 }
 
-/// How many batches an epoch has, by such a line.
+/// The number of batches per epoch, parsed from a line of losses.
 pub(crate) fn batches_of(line: &str) -> Option<u32> {
     let (_, rest) = line.strip_prefix("[Epoch ")?.split_once("] [Batch ")?;
     let (_, batches) = rest.split_once(']')?.0.split_once('/')?;
     batches.parse().ok()
 }
 
-/// The iteration that such a line is of.
+/// The iteration of a line of losses.
 fn iteration_of(line: &str) -> Option<u64> {
     let (epoch, rest) = line.strip_prefix("[Epoch ")?.split_once('/')?;
     let (batch, _) = rest.split_once("] [Batch ")?.1.split_once('/')?;
@@ -88,102 +91,102 @@ fn iteration_of(line: &str) -> Option<u64> {
     Some(before + batch.parse::<u64>().ok()?)
 }
 
-/// Writes a run's log and statistics.
+/// Writes the log and the statistics of a run.
 #[derive(Debug)]
 pub struct Journal {
-    log: Growing,
-    stats: Growing,
+    log: AppendFile,
+    stats: AppendFile,
 }
 
 impl Journal {
-    /// Starts the files of a new run.
+    /// Creates the files of a new run.
     ///
     /// # Errors
-    /// When one cannot be made, or is there already.
+    /// If a file cannot be created or exists already.
     pub fn create(run: &RunDir) -> Result<Journal> {
-        let (log, stats) = (Growing::create(run.log())?, Growing::create(run.stats())?);
+        let (log, stats) = (AppendFile::create(run.log())?, AppendFile::create(run.stats())?);
         Ok(Journal { log, stats })
     }
 
-    /// Opens both files of a run that goes on after an iteration, when they had these lengths;
-    /// [`Journal::cut`] must come next. Of a file that is not as it was then, what is left of
-    /// earlier iterations stays; the answer says what is missing.
+    /// Opens both files of a run that is resumed after an iteration, when they had these lengths;
+    /// [`Journal::truncate`] must be called next. If a file has changed since, its lines of earlier
+    /// iterations are kept, and a warning about missing lines is returned.
     ///
     /// # Errors
     /// I/O.
     pub fn open(
         run: &RunDir,
-        positions: Positions,
+        lengths: JournalLengths,
         iteration: u32,
     ) -> Result<(Journal, Vec<String>)> {
         let is_later = |of: Option<u64>| of.is_some_and(|of| of > u64::from(iteration));
         let (log, log_lost) =
-            Growing::open(run.log(), positions.log, |line| is_later(iteration_of(line)))?;
-        let (stats, stats_lost) = Growing::open(run.stats(), positions.stats, |line| {
-            is_later(iteration_of_record(line))
+            AppendFile::open(run.log(), lengths.log, |line| is_later(iteration_of(line)))?;
+        let (stats, stats_lost) = AppendFile::open(run.stats(), lengths.stats, |line| {
+            is_later(iteration_of_entry(line))
         })?;
         let stats_lost = stats_lost.map(|lost| format!("{lost}, and so does loss.png"));
         Ok((Journal { log, stats }, log_lost.into_iter().chain(stats_lost).collect()))
     }
 
-    /// Cuts off what came later.
+    /// Truncates the files to the lengths they had at the checkpoint.
     ///
     /// # Errors
     /// I/O.
-    pub fn cut(&mut self) -> Result<()> {
-        self.log.cut()?;
-        self.stats.cut()
+    pub fn truncate(&mut self) -> Result<()> {
+        self.log.truncate()?;
+        self.stats.truncate()
     }
 
-    /// Adds one line to `log.txt`; `text` comes without its newline.
+    /// Appends a line to `log.txt`; `text` has no newline.
     ///
     /// # Errors
-    /// When the disk is full, and the like.
-    pub fn line(&mut self, text: &str) -> Result<()> {
+    /// I/O, such as a full disk.
+    pub fn append_log(&mut self, text: &str) -> Result<()> {
         self.log.append(text)
     }
 
-    /// Adds a line to `stats.jsonl`: losses, scores, or what is known of a grid of samples.
+    /// Appends a log entry to `stats.jsonl`: losses, scores, or statistics of samples.
     ///
     /// # Errors
-    /// When the disk is full, and the like.
-    pub fn record(&mut self, record: &impl Serialize) -> Result<()> {
-        self.stats.append(&to_line(record, &self.stats.path)?)
+    /// I/O, such as a full disk.
+    pub fn append_stats(&mut self, entry: &impl Serialize) -> Result<()> {
+        self.stats.append(&to_line(entry, &self.stats.path)?)
     }
 
-    /// Waits until all that was written is on the disk, and tells where that ends: what a
-    /// checkpoint must do before it remembers the lengths.
+    /// Syncs both files and returns their lengths. Must be called before a checkpoint stores the
+    /// lengths.
     ///
     /// # Errors
-    /// When the disk is full, and the like.
-    pub fn sync(&mut self) -> Result<Positions> {
+    /// I/O, such as a full disk.
+    pub fn sync(&mut self) -> Result<JournalLengths> {
         self.log.sync()?;
         self.stats.sync()?;
-        Ok(Positions { log: self.log.length, stats: self.stats.length })
+        Ok(JournalLengths { log: self.log.length, stats: self.stats.length })
     }
 }
 
-/// A file that lines are added to, and its length.
+/// A file to which lines are appended, and its length.
 #[derive(Debug)]
-struct Growing {
+struct AppendFile {
     path: PathBuf,
     file: File,
     length: u64,
 }
 
-impl Growing {
-    fn create(path: PathBuf) -> Result<Growing> {
+impl AppendFile {
+    fn create(path: PathBuf) -> Result<AppendFile> {
         let file = File::create_new(&path).map_err(FileError::at("create", &path))?;
-        Ok(Growing { path, file, length: 0 })
+        Ok(AppendFile { path, file, length: 0 })
     }
 
-    /// Opens the file, which had `length` bytes. Of one that is not as it was, the lines before the
-    /// first later one stay, and the answer says that others are missing.
+    /// Opens the file, which had `length` bytes. If it has changed since, the lines before the
+    /// first later one are kept, and a warning about missing lines is returned.
     fn open(
         path: PathBuf,
         length: u64,
         is_later: impl Fn(&str) -> bool,
-    ) -> Result<(Growing, Option<String>)> {
+    ) -> Result<(AppendFile, Option<String>)> {
         let bytes = match fs::read(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             read => Some(read.map_err(FileError::at("read", &path))?),
@@ -192,19 +195,20 @@ impl Growing {
         let file = options.map_err(FileError::at("open", &path))?;
         let (found, bytes) = (bytes.is_some(), bytes.unwrap_or_default());
         if ends_line_at(&bytes, length) {
-            return Ok((Growing { path, file, length }, None));
+            return Ok((AppendFile { path, file, length }, None));
         }
         let whole =
             bytes.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n"));
         let kept = whole.take_while(|line| !is_later(&String::from_utf8_lossy(line)));
         let kept: u64 = kept.map(|line| line.len() as u64).sum();
-        let what = if found { "was cut or replaced after the checkpoint" } else { "is gone" };
-        let begins = if kept == 0 { "begins anew" } else { "has a gap" };
-        let lost = format!("{} {what}: it {begins} here", path.display());
-        Ok((Growing { path, file, length: kept }, Some(lost)))
+        let what =
+            if found { "was truncated or replaced after the checkpoint" } else { "is missing" };
+        let consequence = if kept == 0 { "starts again" } else { "has a gap" };
+        let lost = format!("{} {what}: it {consequence} here", path.display());
+        Ok((AppendFile { path, file, length: kept }, Some(lost)))
     }
 
-    fn cut(&mut self) -> Result<()> {
+    fn truncate(&mut self) -> Result<()> {
         self.file.set_len(self.length).map_err(FileError::at("cut", &self.path))?;
         self.file.seek(SeekFrom::Start(self.length)).map_err(FileError::at("write", &self.path))?;
         Ok(())
@@ -212,12 +216,12 @@ impl Growing {
 
     fn append(&mut self, line: &str) -> Result<()> {
         let line = format!("{line}\n");
-        // Somebody may have emptied it meanwhile, as log rotation does.
+        // It may have been emptied meanwhile, as log rotation does.
         let end = self.file.seek(SeekFrom::End(0)).map_err(FileError::at("write", &self.path))?;
         self.length = end;
         if let Err(error) = self.file.write_all(line.as_bytes()) {
-            // Half a line would be one with the next, if there is to be one.
-            let _ = self.cut();
+            // A partial line would be joined with the next one.
+            let _ = self.truncate();
             return Err(FileError::at("write", &self.path)(error).into());
         }
         self.length += line.len() as u64;
@@ -229,7 +233,7 @@ impl Growing {
     }
 }
 
-/// Whether a file has so many bytes or more, and a line ends there.
+/// Whether a file has at least `length` bytes and a line ends there.
 fn ends_line_at(bytes: &[u8], length: u64) -> bool {
     let before = usize::try_from(length).ok().and_then(|length| bytes.get(..length));
     before.is_some_and(|before| before.is_empty() || before.ends_with(b"\n"))

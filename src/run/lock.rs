@@ -1,4 +1,5 @@
-//! One process per run: two that wrote the same log and checkpoints would ruin both.
+//! The run lock: only one process may train a run, because two would corrupt its log and
+//! checkpoints.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
@@ -12,46 +13,46 @@ use crate::file_error::FileError;
 use crate::formats::files::folder_of;
 use crate::run::{Error, Result};
 
-/// Holds a run for this process; let go when dropped, and by the system when the process dies. The
-/// file stays behind, and is no hindrance: it is locked or it is not.
+/// Holds the lock of a run. The lock is released on drop, and by the system when the process dies.
+/// The lock file remains; only the lock on it counts.
 #[derive(Debug)]
 pub struct RunLock {
     file: File,
 }
 
-/// Who holds a run, by the number of its process where that can be told.
+/// The state of a run's lock, with the process ID of the holder if known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Holder {
-    /// Nobody: it was let go.
-    None,
-    /// A process that ended without letting go.
-    Dead(Option<u32>),
-    /// A process that is at it.
-    Living(Option<u32>),
+pub enum LockState {
+    /// Not locked.
+    Free,
+    /// Not locked, but its last holder was killed before it could release the lock.
+    Stale(Option<u32>),
+    /// Held by a running process.
+    Held(Option<u32>),
 }
 
-impl Holder {
-    /// The process's number.
+impl LockState {
+    /// The process ID.
     pub fn process(self) -> Option<u32> {
         match self {
-            Holder::None => None,
-            Holder::Dead(process) | Holder::Living(process) => process,
+            LockState::Free => None,
+            LockState::Stale(process) | LockState::Held(process) => process,
         }
     }
 
-    /// Who holds the run whose lock file is `path`. A file that was let go is empty, so it is not
-    /// touched; else it is tried for a moment. Where the file system knows no locks, a living
-    /// process looks like a dead one.
-    pub(super) fn of(path: &Path) -> Holder {
+    /// The state of the lock file at `path`. The file is empty after a regular release; otherwise
+    /// the lock is tried for a moment. On a file system without locks a running process looks like
+    /// a killed one.
+    pub(super) fn of(path: &Path) -> LockState {
         let text = fs::read_to_string(path).unwrap_or_default();
         if text.is_empty() {
-            return Holder::None;
+            return LockState::Free;
         }
         let process = text.trim().parse().ok();
         let tried = File::open(path).map(|file| file.try_lock_shared());
         match tried {
-            Ok(Err(TryLockError::WouldBlock)) => Holder::Living(process),
-            _ => Holder::Dead(process),
+            Ok(Err(TryLockError::WouldBlock)) => LockState::Held(process),
+            _ => LockState::Stale(process),
         }
     }
 }
@@ -63,31 +64,32 @@ impl Drop for RunLock {
 }
 
 impl RunLock {
-    /// Takes the run whose lock file is `path`, and writes this process's number into it. On a file
-    /// system that knows no locks nothing is kept out.
+    /// Takes the lock file at `path` and writes this process's ID into it. On a file system without
+    /// locks, other processes are not kept out.
     ///
     /// # Errors
-    /// [`Error::Locked`] when another process, or this one, holds it already.
+    /// [`Error::Locked`] if another process, or this one, holds it already.
     pub(super) fn take(path: &Path) -> Result<RunLock> {
         let open = OpenOptions::new().write(true).create(true).truncate(false).open(path);
         let mut file = open.map_err(FileError::at("create", path))?;
         match try_lock(&file) {
             Err(TryLockError::WouldBlock) => return Err(held(path)),
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
-                warn!(path = %path.display(), "no locks on this file system: two processes could write to one run");
+                warn!(path = %path.display(), "this file system has no locks: two processes could write to the same run");
             }
             Err(TryLockError::Error(error)) => {
                 return Err(FileError::at("lock", path)(error).into());
             }
             Ok(()) => debug!(path = %path.display(), "locked"),
         }
-        // For people only, who may do without it on a full disk.
+        // Informational only: may fail on a full disk.
         let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
         Ok(RunLock { file })
     }
 }
 
-/// Tries more than once: whoever asks for the [`Holder`] of a killed run has it for a moment.
+/// Tries several times, because reading the [`LockState`] of a killed run holds the lock for a
+/// moment.
 fn try_lock(file: &File) -> std::result::Result<(), TryLockError> {
     for _ in 0..5 {
         match file.try_lock() {

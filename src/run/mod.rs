@@ -1,19 +1,19 @@
-//! A run as files: what is in its folder, and how that is read again.
+//! The files of a run: writing and reading them.
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`config`] | all that decides a run: `config.toml` |
-//! | [`dir`], [`lock`] | the folder, and who may write to it |
+//! | [`config`] | the configuration: `config.toml` |
+//! | [`dir`], [`lock`] | the run folder and its lock |
 //! | [`journal`] | `log.txt` and `stats.jsonl` |
-//! | [`snapshot`], [`checkpoint`] | a GAN as files, and back |
-//! | [`initial`] | weights from elsewhere that a run begins with |
-//! | [`overview`] | how a run stands, seen from outside |
+//! | [`snapshot`], [`checkpoint`] | saving and restoring a GAN |
+//! | [`initial_weights`] | initial weights from files |
+//! | [`overview`] | the state of a run, read from its folder |
 
 pub mod checkpoint;
 pub mod config;
 pub mod dir;
 mod error;
-pub mod initial;
+pub mod initial_weights;
 pub mod journal;
 pub mod lock;
 pub mod overview;

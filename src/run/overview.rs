@@ -1,19 +1,19 @@
-//! How a run stands, seen from outside: whether it trains, how far it is, how it ended.
+//! The state of a run, read from its folder: whether it is training, how far it is, how it ended.
 //!
-//! Only looks, at a run of any state, at any moment. What cannot be read is told in
-//! [`Overview::problems`], beside all that can.
+//! Read-only, for a run in any state, at any moment. What cannot be read is reported in
+//! [`Overview::problems`]; the rest is returned as usual.
 //!
-//! | state | is known by |
+//! | state | condition |
 //! |---|---|
 //! | running | another process holds the lock |
-//! | killed | the lock is free, but still has the number of a process, which had no time to take it out |
+//! | killed | the lock is free, but still has a process ID, which a regular end removes |
 //! | failed | the last line of `log.txt` is an error |
 //! | damaged | `config.toml` cannot be read |
-//! | finished | all iterations are recorded |
-//! | stopped | it was asked to stop, and saved what is recorded |
-//! | failed | none of the above: it could not even write why |
+//! | finished | all iterations are in the log or in a checkpoint |
+//! | stopped | it was asked to stop, and a checkpoint has its last iteration |
+//! | failed | none of the above: it could not even write the error |
 //!
-//! The first that fits is taken.
+//! The first matching row counts.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -25,76 +25,77 @@ use serde::{Serialize, Serializer};
 
 use crate::data::Source;
 use crate::file_error::FileError;
-use crate::formats::records::{ImageRecord, Measure, Record, ScoreRecord, best, read_scores};
+use crate::formats::stats::{LossEntry, Measure, SampleEntry, ScoreEntry, best, read_scores};
 use crate::run::Result;
 use crate::run::config::Config;
 use crate::run::dir::RunDir;
 use crate::run::journal::{ERROR, batches_of};
-use crate::run::lock::Holder;
+use crate::run::lock::LockState;
 use crate::text::{folder_name, with_causes};
 
-/// Bytes at a file's end in which its newest lines are looked for.
+/// Number of bytes at the end of a file in which its newest lines are searched.
 const TAIL: u64 = 64 << 10;
 
-/// A run from outside.
+/// The state of a run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Overview {
-    /// The last name of its folder.
+    /// The name of its folder.
     pub name: String,
     /// The folder.
     #[serde(serialize_with = "as_text")]
     pub path: PathBuf,
-    /// What it is doing, or how it ended.
+    /// Whether it is training, or how it ended.
     pub state: State,
-    /// The number of the process that trains it, or was killed.
+    /// ID of the process that is training it, or was killed.
     pub process: Option<u32>,
-    /// Name of the set-up.
+    /// Name of the preset or GAN.
     pub preset: Option<String>,
-    /// What it learns from: a known name, or the path of a folder.
+    /// Its data set: a known name, or the path of a folder.
     pub dataset: Option<Source>,
-    /// What its classes are called; empty where they are only numbered.
+    /// Class names; empty where classes are just numbers.
     pub class_names: Vec<String>,
-    /// The checkpoint of another run that it began from, if it did.
+    /// The checkpoint of another run from which it was branched.
     pub branched_from: Option<PathBuf>,
-    /// Iterations that are known to be done: those of the newest record or checkpoint.
+    /// Completed iterations, as of the newest log entry or checkpoint.
     pub iteration: u64,
-    /// Iterations after which it ends; not known before the first line of its log.
+    /// Total number of iterations; unknown before the first line of its log.
     pub total: Option<u64>,
-    /// The newest losses of `stats.jsonl`.
-    pub record: Option<Record>,
-    /// Whether these have exploded.
+    /// The newest losses in `stats.jsonl`.
+    #[serde(rename = "record")]
+    pub losses: Option<LossEntry>,
+    /// Whether these losses have exploded.
     pub diverged: bool,
-    /// The newest scores of `stats.jsonl`, where the run is told to be scored.
-    pub scores: Option<ScoreRecord>,
-    /// Of all its scores those of the best generator, by what the run [is shown by](Measure::shown).
-    pub best_scores: Option<ScoreRecord>,
+    /// The newest scores in `stats.jsonl`, if the run is evaluated.
+    pub scores: Option<ScoreEntry>,
+    /// The best scores, by the measure that [is displayed](Measure::displayed) for the run.
+    pub best_scores: Option<ScoreEntry>,
     /// Iteration of the newest checkpoint.
     pub checkpoint: Option<u64>,
-    /// When it began, in seconds since 1970: the time of `reals.png`.
+    /// Start time in seconds since 1970: the modification time of `reals.png`.
     pub started: Option<u64>,
-    /// When a file of it was last written, in the same unit.
+    /// Newest modification time of its files, in the same unit.
     pub changed: Option<u64>,
-    /// Bytes of all its files.
+    /// Total size of its files in bytes.
     pub bytes: u64,
-    /// The error that it ended with, and whatever is wrong with the folder.
+    /// The error with which it ended, and problems with the folder.
     pub problems: Vec<String>,
 }
 
-/// What a run is doing, or how it ended.
+/// Whether a run is training, or how it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// A process trains it.
+    /// A process is training it.
     Running,
-    /// Its process ended without a word: by a second Ctrl-C, `kill -9`, or the machine's end.
+    /// Its process was killed: by a second Ctrl-C, `kill -9`, or a crash of the machine.
     Killed,
     /// It ended with an error.
     Failed,
-    /// It has no configuration that can be read.
+    /// Its configuration cannot be read.
     Damaged,
-    /// It has all its iterations.
+    /// All iterations are completed.
     Finished,
-    /// It was asked to stop, and saved.
+    /// It was asked to stop, and saved a checkpoint.
     Stopped,
 }
 
@@ -104,65 +105,67 @@ impl fmt::Display for State {
     }
 }
 
-/// All runs below `runs_dir`, by their numbers.
+/// The overviews of all runs in `runs_dir`, by number.
 ///
 /// # Errors
-/// When the folder is not there or cannot be listed; nothing that is wrong with a single run.
+/// If the folder does not exist or cannot be listed. Problems of single runs are not errors.
 pub fn overviews(runs_dir: &Path) -> Result<Vec<Overview>> {
     Ok(RunDir::all(runs_dir)?.iter().map(Overview::of).collect())
 }
 
 impl Overview {
-    /// How a run stands now.
+    /// Reads the current state of a run.
     pub fn of(run: &RunDir) -> Overview {
-        // The lock first: a run that ends meanwhile has written all that is read later.
-        let holder = run.holder();
+        // The lock first: if the run ends meanwhile, everything read later is complete.
+        let lock = run.lock_state();
         let mut problems = Vec::new();
-        let config = noted(&mut problems, Config::read(&run.config()));
-        let log = noted(&mut problems, tail(&run.log())).unwrap_or_default();
-        let stats = noted(&mut problems, tail(&run.stats())).unwrap_or_default();
+        let config = ok_or_note(&mut problems, Config::read(&run.config()));
+        let log = ok_or_note(&mut problems, tail(&run.log())).unwrap_or_default();
+        let stats = ok_or_note(&mut problems, tail(&run.stats())).unwrap_or_default();
         let checkpoint =
-            noted(&mut problems, run.checkpoints()).and_then(|all| all.last().copied());
-        let record = newest_record(&stats);
-        if record.is_none() && !stats.is_empty() && !stats.lines().any(is_of_samples) {
-            problems.push(format!("no records of losses at the end of {}", run.stats().display()));
+            ok_or_note(&mut problems, run.checkpoints()).and_then(|all| all.last().copied());
+        let losses = newest_losses(&stats);
+        if losses.is_none() && !stats.is_empty() && !stats.lines().any(is_of_samples) {
+            problems.push(format!("no losses at the end of {}", run.stats().display()));
         }
-        // That the file cannot be read was noted above.
+        // A read error was noted above.
         let scores = scores(run, config.as_ref()).unwrap_or_default();
         let error = log.lines().next_back().filter(|line| line.starts_with(ERROR));
         problems.extend(error.map(str::to_owned));
-        let iteration = record.map_or(0, |record| record.iteration).max(checkpoint.unwrap_or(0));
+        let iteration = losses.map_or(0, |losses| losses.iteration).max(checkpoint.unwrap_or(0));
         let total = config.as_ref().and_then(|config| total(config, &log));
         let exploded = config.as_ref().map(|config| config.gan.loss.explosion_threshold());
-        let diverged = record.zip(exploded).is_some_and(|(record, exploded)| {
-            f64::from(record.d_loss.max(record.g_loss)) > exploded
+        let diverged = losses.zip(exploded).is_some_and(|(losses, exploded)| {
+            f64::from(losses.d_loss.max(losses.g_loss)) > exploded
         });
         let (bytes, changed) = size_and_time(run.path());
         Overview {
             name: folder_name(run.path()),
             path: run.path().to_owned(),
-            state: match holder {
-                Holder::Living(_) => State::Running,
-                Holder::Dead(_) => State::Killed,
-                Holder::None if error.is_some() => State::Failed,
-                Holder::None if config.is_none() => State::Damaged,
-                Holder::None if total.is_some_and(|total| iteration >= total) => State::Finished,
-                Holder::None if checkpoint.is_none_or(|saved| saved < iteration) => State::Failed,
-                Holder::None => State::Stopped,
+            state: match lock {
+                LockState::Held(_) => State::Running,
+                LockState::Stale(_) => State::Killed,
+                LockState::Free if error.is_some() => State::Failed,
+                LockState::Free if config.is_none() => State::Damaged,
+                LockState::Free if total.is_some_and(|total| iteration >= total) => State::Finished,
+                LockState::Free if checkpoint.is_none_or(|saved| saved < iteration) => {
+                    State::Failed
+                }
+                LockState::Free => State::Stopped,
             },
-            process: holder.process(),
+            process: lock.process(),
             preset: config.as_ref().map(|config| config.preset.clone()),
             dataset: config.as_ref().and_then(|config| config.dataset.clone()),
             branched_from: config.as_ref().and_then(|config| config.branched_from.clone()),
             class_names: config.map_or(Vec::new(), |config| config.class_names),
             iteration,
             total,
-            record,
+            losses,
             diverged,
             scores: scores.last().copied(),
-            best_scores: best(&scores, Measure::shown(&scores)).copied(),
+            best_scores: best(&scores, Measure::displayed(&scores)).copied(),
             checkpoint,
-            started: fs::metadata(run.reals()).ok().and_then(|data| seconds(&data)),
+            started: fs::metadata(run.real_images()).ok().and_then(|data| seconds(&data)),
             changed,
             bytes,
             problems,
@@ -170,12 +173,12 @@ impl Overview {
     }
 }
 
-/// What was read; why not is noted.
-fn noted<T>(problems: &mut Vec<String>, read: Result<T>) -> Option<T> {
+/// The result, if there is one; an error is added to the problems.
+fn ok_or_note<T>(problems: &mut Vec<String>, read: Result<T>) -> Option<T> {
     read.map_err(|error| problems.push(with_causes(&error))).ok()
 }
 
-/// The whole lines among a file's last bytes.
+/// The complete lines among the last bytes of a file.
 fn tail(path: &Path) -> Result<String> {
     let read = || -> io::Result<Vec<u8>> {
         let mut file = File::open(path)?;
@@ -186,31 +189,30 @@ fn tail(path: &Path) -> Result<String> {
         Ok(bytes)
     };
     let bytes = read().map_err(FileError::at("read", path))?;
-    // The last line may be in the making, and the first is cut.
+    // The last line may be incomplete, and the first one truncated.
     let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
     Ok(String::from_utf8_lossy(&bytes[..whole]).into_owned())
 }
 
-fn newest_record(stats: &str) -> Option<Record> {
+fn newest_losses(stats: &str) -> Option<LossEntry> {
     stats.lines().rev().find_map(|line| serde_json::from_str(line).ok())
 }
 
-/// Whether a line is of samples, or of their scores: all that there is before the first losses.
+/// Whether a line is about samples or scores, which may precede the first losses.
 fn is_of_samples(line: &str) -> bool {
-    serde_json::from_str::<ImageRecord>(line).is_ok()
-        || serde_json::from_str::<ScoreRecord>(line).is_ok()
+    serde_json::from_str::<SampleEntry>(line).is_ok()
+        || serde_json::from_str::<ScoreEntry>(line).is_ok()
 }
 
-/// All scores of a run. The file is read to its beginning, so only where it has any.
-fn scores(run: &RunDir, config: Option<&Config>) -> Result<Vec<ScoreRecord>> {
+/// All scores of a run. This reads the whole file, so it is skipped for runs without evaluation.
+fn scores(run: &RunDir, config: Option<&Config>) -> Result<Vec<ScoreEntry>> {
     match config.and_then(|config| config.evaluate_interval) {
         Some(_) => Ok(read_scores(&run.stats())?),
         None => Ok(Vec::new()),
     }
 }
 
-/// Iterations after which a run ends, if iterations alone decide, or its log tells how many an epoch
-/// has.
+/// The total number of iterations, if the configuration or the log tells it.
 fn total(config: &Config, log: &str) -> Option<u64> {
     let iterations = config.iterations.map(u64::from);
     let Some(epochs) = config.epochs else { return iterations };
@@ -219,7 +221,7 @@ fn total(config: &Config, log: &str) -> Option<u64> {
     Some(by_epochs.min(iterations.unwrap_or(u64::MAX)))
 }
 
-/// Bytes of all files of a folder, and when the newest was written. Files come and go meanwhile.
+/// Total size and newest modification time of the files in a folder, which may change meanwhile.
 fn size_and_time(folder: &Path) -> (u64, Option<u64>) {
     let of_entry = |entry: fs::DirEntry| match entry.metadata().ok()? {
         data if data.is_dir() => Some(size_and_time(&entry.path())),
@@ -229,13 +231,13 @@ fn size_and_time(folder: &Path) -> (u64, Option<u64>) {
     parts.fold((0, None), |(bytes, newest), part| (bytes + part.0, newest.max(part.1)))
 }
 
-/// When a file was last written, in seconds since 1970.
+/// Modification time of a file in seconds since 1970.
 fn seconds(data: &fs::Metadata) -> Option<u64> {
     let since = data.modified().unwrap_or(SystemTime::UNIX_EPOCH).duration_since(UNIX_EPOCH);
     since.ok().map(|since| since.as_secs())
 }
 
-/// Any path, also one that is no UTF-8.
+/// Serializes any path, even if it is not UTF-8.
 fn as_text<S: Serializer>(path: &Path, serializer: S) -> std::result::Result<S::Ok, S::Error> {
     path.to_string_lossy().serialize(serializer)
 }

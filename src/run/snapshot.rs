@@ -1,4 +1,5 @@
-//! A GAN in training as the tensors of a [`Checkpoint`], and back: a tensor at a time is on the host.
+//! Saves a GAN in training as a [`Checkpoint`] and restores it; only one tensor at a time is in
+//! host memory.
 
 use std::iter;
 
@@ -12,36 +13,36 @@ use crate::gan::{Gan, Model, Role};
 use crate::nn::{Adam, Network, Params};
 use crate::run::checkpoint::{Checkpoint, CheckpointProblem, CheckpointWriter};
 use crate::run::config::Config;
-use crate::run::journal::Positions;
+use crate::run::journal::JournalLengths;
 use crate::run::{Error, Result};
 
 const ITERATION: &str = "iteration";
 const SECONDS: &str = "seconds";
-const DATA: &str = "data_crc32";
+const DATA_CHECKSUM: &str = "data_crc32";
 const CONFIG: &str = "config";
 const MOMENTS: [&str; 2] = ["first_moment", "second_moment"];
 
-/// How far a run is: what its checkpoint holds beside the networks.
+/// The state of a run that its checkpoint stores besides the networks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
     /// Completed iterations.
     pub iteration: u32,
     /// Seconds of training so far.
     pub seconds: f64,
-    /// Lengths of the run's growing files.
-    pub positions: Positions,
+    /// Lengths of the journal files.
+    pub lengths: JournalLengths,
     /// Checksum of the data set.
     pub data: u32,
 }
 
-/// A checkpoint of a GAN, which is copied to the host as the checkpoint is written.
+/// A checkpoint of a GAN, whose tensors are copied to the host while it is written.
 ///
-/// Saving it fails with [`Error::NotFinite`] when a weight is NaN or
-/// infinite, and when the device fails.
+/// Saving it fails with [`Error::NotFinite`] if a weight is NaN or infinite, and if the device
+/// fails.
 ///
 /// # Errors
-/// When the configuration cannot be written as text.
-pub fn take<'a, D: Device>(
+/// If the configuration cannot be written as text.
+pub fn checkpoint_writer<'a, D: Device>(
     gan: &'a Gan<D>,
     config: &Config,
     progress: Progress,
@@ -51,7 +52,7 @@ pub fn take<'a, D: Device>(
         let (player, passes) = (gan.trained_network(role), gan.batches_tracked(role));
         push_moments(&mut state, gan.device(), role, player)?;
         let mut file = state_dict(gan.device(), &player.network, role, passes, progress.iteration);
-        file.metadata.extend(owned(words(gan.model(), config)));
+        file.metadata.extend(owned(network_metadata(gan.model(), config)));
         file.metadata.extend(class_names(config));
         Ok(file)
     };
@@ -59,15 +60,14 @@ pub fn take<'a, D: Device>(
     state.metadata.extend(owned([
         (ITERATION, progress.iteration.to_string()),
         (SECONDS, progress.seconds.to_string()),
-        (DATA, progress.data.to_string()),
+        (DATA_CHECKSUM, progress.data.to_string()),
         (CONFIG, config.to_text()?),
     ]));
-    progress.positions.store(&mut state);
+    progress.lengths.store(&mut state);
     Ok(CheckpointWriter { generator, discriminator, state })
 }
 
-/// Adds the count of a network's steps of Adam, and its moments, each as one tensor: the numbers of
-/// all parameters.
+/// Adds the Adam step count of a network and its moments, each as one tensor over all parameters.
 fn push_moments<'a, D: Device>(
     state: &mut TensorWriter<'a, Error>,
     device: &'a D,
@@ -77,7 +77,7 @@ fn push_moments<'a, D: Device>(
     let (params, adam) = (player.network.params(), &player.adam);
     state.metadata.insert(steps_key(role), adam.steps(device)?.to_string());
     for (key, moment) in MOMENTS.iter().zip(adam.moments()) {
-        let read = move |param| Ok(single(moment.read(device, param)?));
+        let read = move |param| Ok(to_f32(moment.read(device, param)?));
         let name = format!("{}.{key}", role.name());
         state.push(name, &[params.count()], params.list().iter().map(read));
     }
@@ -89,46 +89,46 @@ fn steps_key(role: Role) -> String {
 }
 
 fn owned<const N: usize>(
-    words: [(&'static str, String); N],
+    values: [(&'static str, String); N],
 ) -> impl Iterator<Item = (String, String)> {
-    words.into_iter().map(|(key, word)| (key.to_owned(), word))
+    values.into_iter().map(|(key, value)| (key.to_owned(), value))
 }
 
-/// Puts a checkpoint's tensors into the GAN of a configuration.
+/// Loads a checkpoint into the GAN of a configuration.
 ///
 /// # Errors
-/// [`CheckpointProblem::OfAnother`] for another set-up's checkpoint; when a tensor is missing or of
-/// another shape, or the device fails.
+/// [`CheckpointProblem::OtherNetworks`] for a checkpoint of other networks; if a tensor is missing
+/// or has another shape, and if the device fails.
 pub fn restore<D: Device>(
     gan: &mut Gan<D>,
     checkpoint: &Checkpoint,
     config: &Config,
 ) -> Result<Progress> {
     let state = &checkpoint.state;
-    // Shapes alone do not tell: two GANs may differ in activations only.
-    let words = words(gan.model(), config);
+    // Shapes alone are not enough: two GANs may differ in activations only.
+    let metadata = network_metadata(gan.model(), config);
     for role in Role::BOTH {
         let file = checkpoint.network(role);
-        words.iter().try_for_each(|(key, word)| expect_word(file, key, word))?;
+        metadata.iter().try_for_each(|(key, value)| expect_metadata(file, key, value))?;
         let (device, player) = gan.trained_network_mut(role);
         read_network(device, &mut player.network, file)?;
         read_adam(device, player.network.params(), &mut player.adam, state, role)?;
     }
     let progress = Progress {
-        iteration: state.parse(ITERATION)?,
-        seconds: state.parse(SECONDS)?,
-        positions: Positions::load(state)?,
+        iteration: state.parse_metadata(ITERATION)?,
+        seconds: state.parse_metadata(SECONDS)?,
+        lengths: JournalLengths::load(state)?,
         data: data_checksum(checkpoint)?,
     };
     gan.set_completed(progress.iteration)?;
-    let passes = |role| counted(gan, role, checkpoint.network(role));
+    let passes = |role| batches_tracked(gan, role, checkpoint.network(role));
     gan.set_batches_tracked([passes(Role::Generator)?, passes(Role::Discriminator)?]);
     Ok(progress)
 }
 
-/// The batches that a network's BatchNorms counted; a branch may count otherwise than from where it
-/// branched off.
-fn counted<D: Device>(gan: &Gan<D>, role: Role, file: &TensorFile) -> Result<u64> {
+/// The number of batches that the BatchNorms of a network have tracked (`num_batches_tracked`),
+/// which a branch may count differently from its origin.
+fn batches_tracked<D: Device>(gan: &Gan<D>, role: Role, file: &TensorFile) -> Result<u64> {
     let mut keys = gan.trained_network(role).network.spec().counters();
     let there = |key: &String| file.tensors().iter().any(|tensor| tensor.name == *key);
     match keys.next().filter(there) {
@@ -144,15 +144,15 @@ fn read_adam<D: Device>(
     state: &TensorFile,
     role: Role,
 ) -> Result<()> {
-    // Older checkpoints have one count for all.
+    // Older checkpoints have one step count for both networks.
     let key = steps_key(role);
     let older = !state.metadata().contains_key(&key);
-    adam.set_steps(device, state.parse(if older { ITERATION } else { &key })?)?;
+    adam.set_steps(device, state.parse_metadata(if older { ITERATION } else { &key })?)?;
     for (key, moment) in MOMENTS.iter().zip(adam.moments_mut()) {
         let (key, mut begin) = (format!("{}.{key}", role.name()), 0);
         for param in params.list() {
             let end = begin + param.count();
-            let values = widened(state.part(&key, &[params.count()], begin..end)?);
+            let values = from_f32(state.slice(&key, &[params.count()], begin..end)?);
             moment.write(device, param, &values)?;
             begin = end;
         }
@@ -160,74 +160,74 @@ fn read_adam<D: Device>(
     Ok(())
 }
 
-/// Makes sure that a word of a network's file is the one that the network needs. Older files have
-/// no layers.
-fn expect_word(file: &TensorFile, key: &'static str, expected: &str) -> Result<()> {
+/// Checks that a metadata value of a network's file is the expected one. Older files have no
+/// layers.
+fn expect_metadata(file: &TensorFile, key: &'static str, expected: &str) -> Result<()> {
     match file.metadata().get(key) {
         Some(got) if got != expected => {
             let (path, got, expected) = (file.path().to_owned(), got.clone(), expected.to_owned());
-            Err(CheckpointProblem::OfAnother { path, key, got, expected }.into())
+            Err(CheckpointProblem::OtherNetworks { path, key, got, expected }.into())
         }
         _ => Ok(()),
     }
 }
 
-/// The configuration of the run that a checkpoint is of.
+/// The configuration of the run of a checkpoint.
 ///
 /// # Errors
 /// As [`Config::from_text`].
 pub fn config(checkpoint: &Checkpoint) -> Result<Config> {
     let state = &checkpoint.state;
-    Config::from_text(state.path(), state.word(CONFIG)?)
+    Config::from_text(state.path(), state.metadata_value(CONFIG)?)
 }
 
-/// The iterations that a checkpoint's networks have learnt for.
+/// The completed iterations of a checkpoint.
 ///
 /// # Errors
-/// [`TensorProblem::Metadata`](crate::formats::tensor_file::TensorProblem::Metadata) when it does not say.
+/// [`TensorProblem::Metadata`](crate::formats::tensor_file::TensorProblem::Metadata) if the value
+/// is missing.
 pub fn iteration(checkpoint: &Checkpoint) -> Result<u32> {
-    Ok(checkpoint.state.parse(ITERATION)?)
+    Ok(checkpoint.state.parse_metadata(ITERATION)?)
 }
 
-/// The checksum of the images that a checkpoint's networks have learnt from.
+/// The checksum of the data set of a checkpoint.
 ///
 /// # Errors
 /// As [`iteration`].
 pub fn data_checksum(checkpoint: &Checkpoint) -> Result<u32> {
-    Ok(checkpoint.state.parse(DATA)?)
+    Ok(checkpoint.state.parse_metadata(DATA_CHECKSUM)?)
 }
 
-/// Makes sure that a checkpoint's networks are those of a configuration; reads no weights.
+/// Checks that the networks of a checkpoint are those of a configuration; reads no weights.
 ///
 /// # Errors
-/// [`CheckpointProblem::OfAnother`].
+/// [`CheckpointProblem::OtherNetworks`].
 pub fn expect_networks(checkpoint: &Checkpoint, config: &Config) -> Result<()> {
-    let words = words(&config.model()?, config);
-    Role::BOTH
-        .into_iter()
-        .map(|role| checkpoint.network(role))
-        .try_for_each(|file| words.iter().try_for_each(|(key, word)| expect_word(file, key, word)))
+    let metadata = network_metadata(&config.model()?, config);
+    Role::BOTH.into_iter().map(|role| checkpoint.network(role)).try_for_each(|file| {
+        metadata.iter().try_for_each(|(key, value)| expect_metadata(file, key, value))
+    })
 }
 
-/// The GAN of a configuration, whose generator a checkpoint has.
+/// The model of a configuration; checks that it has the generator of the checkpoint.
 ///
 /// # Errors
-/// [`CheckpointProblem::OfAnother`].
+/// [`CheckpointProblem::OtherNetworks`].
 pub fn model(checkpoint: &Checkpoint, config: &Config) -> Result<Model> {
     let model = config.model()?;
-    for (key, word) in words(&model, config) {
-        expect_word(&checkpoint.generator, key, &word)?;
+    for (key, value) in network_metadata(&model, config) {
+        expect_metadata(&checkpoint.generator, key, &value)?;
     }
     Ok(model)
 }
 
-/// A checkpoint's generator alone, to draw up to `rows` images at once; `config` is the
+/// A sampler with the generator of a checkpoint, for up to `rows` images at once; `config` is the
 /// checkpoint's own.
 ///
 /// # Errors
-/// [`CheckpointProblem::OfAnother`] and
-/// [`TensorProblem`](crate::formats::tensor_file::TensorProblem) when tensors and configuration do not fit
-/// each other; as [`Sampler::new`].
+/// [`CheckpointProblem::OtherNetworks`] and
+/// [`TensorProblem`](crate::formats::tensor_file::TensorProblem) if tensors and configuration do
+/// not match; as [`Sampler::new`].
 pub fn sampler<D: Device>(
     device: D,
     checkpoint: &Checkpoint,
@@ -240,8 +240,8 @@ pub fn sampler<D: Device>(
     Ok(sampler)
 }
 
-/// What PyTorch's `state_dict` of the network would hold after `iteration` iterations and `passes`
-/// through BatchNorm in training.
+/// The `state_dict` of a network as in PyTorch, after `iteration` iterations and `passes` forward
+/// passes through BatchNorm in training mode.
 fn state_dict<'a, D: Device>(
     device: &'a D,
     network: &'a Network<D>,
@@ -253,7 +253,7 @@ fn state_dict<'a, D: Device>(
     for params in [network.params(), network.statistics()] {
         for param in params.list() {
             let read = move || {
-                let values = single(params.read(device, param)?);
+                let values = to_f32(params.read(device, param)?);
                 let of = format!("{}'s {}", role.name(), param.name);
                 values.iter().try_for_each(|&x| check_finite(&of, f64::from(x), iteration))?;
                 Ok(values)
@@ -267,15 +267,15 @@ fn state_dict<'a, D: Device>(
     file
 }
 
-/// What the classes are called, for a file's metadata: a JSON array; nothing where they are only
-/// numbered.
+/// The class names for the metadata of a file, as a JSON array; `None` where classes are just
+/// numbers.
 pub fn class_names(config: &Config) -> Option<(String, String)> {
     let names = serde_json::json!(config.class_names).to_string();
     (!config.class_names.is_empty()).then(|| ("class_names".to_owned(), names))
 }
 
-/// What the networks are, for the files' metadata.
-fn words(model: &Model, config: &Config) -> [(&'static str, String); 6] {
+/// The metadata that identifies the networks.
+fn network_metadata(model: &Model, config: &Config) -> [(&'static str, String); 6] {
     let settings = model.settings();
     let image = [settings.image.channels, settings.image.height, settings.image.width];
     [
@@ -300,18 +300,18 @@ pub(super) fn read_network<D: Device>(
 fn read_params<D: Device>(device: &D, params: &mut Params<D>, file: &TensorFile) -> Result<()> {
     for i in 0..params.list().len() {
         let param = &params.list()[i];
-        let values = file.reals(&param.name, &param.shape, D::Real::from_f64)?;
+        let values = file.floats(&param.name, &param.shape, D::Real::from_f64)?;
         params.write(device, i, &values)?;
     }
     Ok(())
 }
 
-/// As f32; takes the memory over where the numbers are f32 already.
-fn single<T: Real>(values: Vec<T>) -> Vec<f32> {
+/// Converts to f32; reuses the memory if the numbers are f32 already.
+fn to_f32<T: Real>(values: Vec<T>) -> Vec<f32> {
     values.into_iter().map(|x| x.to_f64() as f32).collect()
 }
 
-/// The reverse.
-fn widened<T: Real>(values: Vec<f32>) -> Vec<T> {
+/// Converts from f32.
+fn from_f32<T: Real>(values: Vec<f32>) -> Vec<T> {
     values.into_iter().map(|x| T::from_f64(f64::from(x))).collect()
 }

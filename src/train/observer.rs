@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::formats::records::Scores;
+use crate::formats::stats::Scores;
 use crate::gan::Metrics;
 use crate::gan::dataset::Progress;
 

@@ -14,7 +14,7 @@ use crate::device::Device;
 use crate::device::ops::RING_ROWS;
 use crate::eval::evaluate::Evaluate;
 use crate::formats::events::EventFile;
-use crate::formats::records::ImageStats;
+use crate::formats::stats::ImageStats;
 use crate::gan::dataset::{DeviceDataset, Schedule};
 use crate::gan::interval::Interval;
 use crate::gan::{Gan, Metrics};

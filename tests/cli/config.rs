@@ -127,7 +127,7 @@ fn broken_files_are_named_with_key_value_and_range() {
     ];
     let fewer = fewer.iter().fold(good.clone(), |text, (from, to)| text.replacen(from, to, 1));
     scratch.put("mine.toml", fewer);
-    let words = ["mine.toml", "gan.classes is 5", "10, as the data set has"];
+    let words = ["mine.toml", "gan.classes is 5", "10, the number of classes in the data set"];
     scratch.run("train --config mine.toml").fails(1, &words);
     scratch.put("mine.toml", [0xff; 9]);
     scratch.run("train --config mine.toml").fails(1, &["cannot read mine.toml"]);

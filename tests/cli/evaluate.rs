@@ -254,7 +254,7 @@ fn missing_folder_is_named_and_can_be_given_anew() {
     stripes(&scratch, 8);
     scratch.run(&format!("train {CLASSES}")).succeeds();
     fs::rename(scratch.path("photos"), scratch.path("gone")).unwrap();
-    scratch.run("evaluate").fails(1, &["photos", "is not there", "--dataset"]);
+    scratch.run("evaluate").fails(1, &["photos", "does not exist", "--dataset"]);
     let there = json(&scratch, &format!("--dataset gone {FEW}"));
     scratch.run("evaluate --data-dir gone").fails(2, &["--data-dir", "--dataset gives"]);
     fs::create_dir(scratch.path("gone/c")).unwrap();

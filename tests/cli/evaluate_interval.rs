@@ -1,13 +1,13 @@
 //! `train --evaluate-interval` and `--keep-best`, and the scores in `runs`.
 
-use gan_cuda::formats::records::{Measure, ScoreRecord, best, read_records, read_scores};
+use gan_cuda::formats::stats::{Measure, ScoreEntry, best, read_scores, read_stats};
 use gan_cuda::text::significant;
 use serde_json::Value;
 
 use super::folder::flat_scene;
 use super::scratch::{RUN, SECOND, Scratch, has};
 
-fn scores(scratch: &Scratch, run: &str) -> Vec<ScoreRecord> {
+fn scores(scratch: &Scratch, run: &str) -> Vec<ScoreEntry> {
     read_scores(&scratch.path(run).join("stats.jsonl")).unwrap()
 }
 
@@ -15,7 +15,7 @@ fn iterations(scratch: &Scratch, run: &str) -> Vec<u64> {
     scores(scratch, run).iter().map(|record| record.iteration).collect()
 }
 
-fn fcd(record: &ScoreRecord) -> String {
+fn fcd(record: &ScoreEntry) -> String {
     significant(record.scores.by(Measure::Fcd).unwrap())
 }
 
@@ -143,7 +143,7 @@ fn keep_best_fcd_is_refused_without_classes() {
     let out = scratch.run(&format!("{rgb} --keep-best kid")).succeeds();
     has(&out, &["scores after iteration 3: KID ", "best      KID "]);
     let run = "runs/00000-mlp-rgb-photos";
-    let records = read_records(&scratch.path(run).join("stats.jsonl")).unwrap().scores;
+    let records = read_stats(&scratch.path(run).join("stats.jsonl")).unwrap().scores;
     assert!(records[0].scores.fcd.is_none() && records[0].scores.class_fidelity.is_none());
     let runs = scratch.run("runs").succeeds();
     assert!(!runs.contains("FCD"), "{runs}");

@@ -6,7 +6,7 @@ use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use super::mirror::{Asked, Mirror, Step, cut, good, status, whole};
+use super::mirror::{Mirror, Request, Step, cut, good, status, whole};
 use super::scratch::{Answer, Scratch};
 
 const FIRST: &str = "train-images-idx3-ubyte.gz";
@@ -22,7 +22,7 @@ fn no_proxy() -> (&'static str, &'static Path) {
 }
 
 fn serve(body: Vec<u8>) -> Mirror {
-    Mirror::start(move |asked| good(&body, asked))
+    Mirror::start(move |request| good(&body, request))
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn when_every_mirror_fails_the_error_lists_them_all() {
         let (first, second) = (missing.url(), wrong.url());
         let mirrors = format!("--mirror {} --mirror {second}", first.trim_end_matches('/'));
         let error = run(&scratch, &format!("fetch {name} {mirrors} --quiet")).fails(1, &known);
-        assert!(error.contains(&format!("{first}{FIRST}: the server answers")), "{error}");
+        assert!(error.contains(&format!("{first}{FIRST}: the server answered")), "{error}");
         assert!(error.contains(&format!("{second}{FIRST}: its content has the SHA")), "{error}");
         assert_eq!(scratch.names("cache"), [format!("gan-cuda/{name}/.fetch.lock")]);
     }
@@ -64,8 +64,8 @@ fn killed_download_is_resumed() {
     let scratch = Scratch::new();
     let body = vec![7; 50_000];
     let slow = body.clone();
-    let stalls = Mirror::start(move |asked| {
-        let mut steps = cut(&slow, asked, 20_000);
+    let stalls = Mirror::start(move |request| {
+        let mut steps = cut(&slow, request, 20_000);
         steps.push(Step::Hang);
         steps
     });
@@ -99,7 +99,7 @@ fn full_disk_is_an_error_that_names_the_file() {
     let part = format!("data/{FIRST}.part");
     let answer = scratch.run_under(&["sh", "-c", limit, "sh"], &arguments);
     answer.fails(1, &["cannot write", &part, "File too large"]);
-    assert_eq!(mirror.asked().len(), 1);
+    assert_eq!(mirror.requests().len(), 1);
 }
 
 #[test]
@@ -113,11 +113,11 @@ fn only_fetch_uses_the_network() {
     let cache = "cache/gan-cuda/fashion-mnist, or give their folder with --data-dir";
     missing.fails(1, &["`gan-cuda fetch fashion-mnist`", package, cache]);
     run("train --preset mlp --data-dir digits --batch-size 16 --iterations 1").succeeds();
-    assert_eq!(proxy.asked(), []);
+    assert_eq!(proxy.requests(), []);
 
     // The proxy receives the requests of fetch.
     run("fetch mnist --quiet").fails(1, &["every mirror failed"]);
-    assert_ne!(proxy.asked(), []);
+    assert_ne!(proxy.requests(), []);
 }
 
 /// The folder with the real files, from a variable; prints a note if it is not set.
@@ -135,14 +135,15 @@ fn real_files_are_fetched_and_found_by_train() {
         [("mnist", "GAN_CUDA_MNIST"), ("fashion-mnist", "GAN_CUDA_FASHION_MNIST")]
     {
         let Some(folder) = real_folder(name, variable) else { continue };
-        let mirror =
-            Mirror::start(move |asked| good(&fs::read(folder.join(&asked.name)).unwrap(), asked));
+        let mirror = Mirror::start(move |request| {
+            good(&fs::read(folder.join(&request.name)).unwrap(), request)
+        });
         let scratch = Scratch::new();
         let arguments = format!("fetch {name} --mirror {}", mirror.url());
         let output = run(&scratch, &arguments).succeeds();
         assert!(output.ends_with(&format!("gan-cuda train --dataset {name}\n")), "{output}");
         assert_eq!(run(&scratch, &format!("{arguments} --quiet")).succeeds(), "");
-        assert_eq!(mirror.asked().len(), 4);
+        assert_eq!(mirror.requests().len(), 4);
 
         let train = format!("train --preset mlp --dataset {name} --iterations 1");
         let output = run(&scratch, &train).succeeds();

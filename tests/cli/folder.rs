@@ -176,7 +176,7 @@ fn unsuitable_data_gives_warnings_before_training() {
     assert!(err.contains("BatchNorm needs two: add images"), "{err}");
     assert!(!err.contains("--batch-size"), "{err}");
     (1..8).for_each(|i| scratch.put(&format!("dull/{i}.png"), grey(9)));
-    assert!(train("mlp").warns().contains("all 8 images are alike"));
+    assert!(train("mlp").warns().contains("all 8 images are identical"));
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn changed_folder_is_refused_on_resume() {
     scratch.run(resume).fails(1, &["the classes in ", "photos", "missing: fish; new: none"]);
     fs::rename(scratch.path("fish"), scratch.path("photos/fish")).unwrap();
     fs::rename(scratch.path("photos"), scratch.path("elsewhere")).unwrap();
-    scratch.run(resume).fails(1, &["photos is not there; put it back", "--dataset"]);
+    scratch.run(resume).fails(1, &["photos does not exist; restore it", "--dataset"]);
     scratch.run(&format!("{resume} --data-dir elsewhere")).fails(2, &["--data-dir"]);
     scratch.run(&format!("{resume} --dataset elsewhere")).prints(&["elsewhere: 12 images"]);
     scratch.run("train --resume --iterations 6").prints(&["elsewhere: 12 images"]);
@@ -232,12 +232,12 @@ fn unreadable_image_is_an_error_or_a_warning() {
     let scratch = scene();
     scratch.put("photos/dogs/bad.jpg", "not a picture");
     let train = format!("train {RGB} photos --iterations 2");
-    let words = ["cannot use image /", "photos/dogs/bad.jpg", "--skip-bad-images", "none of PNG"];
+    let words = ["cannot use image /", "photos/dogs/bad.jpg", "--skip-bad-images", "not a PNG"];
     scratch.run(&train).fails(1, &words);
     assert!(!scratch.path("runs").exists());
     for command in [format!("{train} --skip-bad-images"), "train --resume --iterations 4".into()] {
         let answer = scratch.run(&command);
-        let warning = "warning: left out 1 of 13 images, which cannot be read: dogs/bad.jpg\n";
+        let warning = "warning: skipped 1 of 13 images, which cannot be read: dogs/bad.jpg\n";
         assert_eq!(answer.err, warning, "{answer:#?}");
         assert!(answer.out.contains("12 images"), "{answer:#?}");
     }

@@ -87,7 +87,7 @@ fn presets_without_classes_ignore_labels() {
     fs::remove_file(scratch.path(&file)).unwrap();
     scratch.run(&train(flags)).succeeds();
     scratch.run(&train("--preset mlp-dropout --data-dir emnist -q")).succeeds();
-    let words = ["no label file beside it", LETTER_LABELS, "preset without classes"];
+    let words = ["no label file next to it", LETTER_LABELS, "preset without classes"];
     scratch.run(&train("--dataset emnist")).fails(1, &words);
     scratch.run(&train("--data-dir emnist")).fails(1, &words);
 }
@@ -166,12 +166,12 @@ fn emnist_files_are_used_for_mnist_only_with_data_dir() {
 #[test]
 fn data_in_other_file_formats_is_refused_with_advice() {
     for (name, what) in [
-        ("mnist_train.csv", "is a table as text"),
-        ("mnist.npz", "is an array of NumPy"),
-        ("emnist-letters.mat", "is a file of MATLAB"),
-        ("training.pt", "is a file of PyTorch"),
-        ("archive.zip", "is an archive, and only folders of images and IDX files"),
-        ("train.parquet", "is a table of Parquet"),
+        ("mnist_train.csv", "is a text table"),
+        ("mnist.npz", "is a NumPy array"),
+        ("emnist-letters.mat", "is a MATLAB file"),
+        ("training.pt", "is a PyTorch"),
+        ("archive.zip", "is an archive; only folders of images and IDX files"),
+        ("train.parquet", "is a Parquet"),
     ] {
         let scratch = scene(&[(&format!("data/{name}"), vec![0; 8])]);
         scratch.run(&train("--dataset data")).fails(1, &[name, what, "; "]);

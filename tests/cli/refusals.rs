@@ -154,7 +154,7 @@ fn unwritable_paths_are_named_before_anything_is_written() {
         (
             "graph digits/train-labels-idx1-ubyte",
             1,
-            &["train-labels", "is no configuration of a GAN"],
+            &["train-labels", "is not a valid GAN configuration"],
         ),
         ("replay --out movie.mp4", 2, &["--out", "movie.mp4 is not a GIF"]),
         ("replay --fps 0", 2, &["--fps"]),

@@ -175,9 +175,12 @@ fn resume_from_an_older_checkpoint_needs_force_and_lists_what_it_removes() {
 fn resume_works_with_missing_or_truncated_logs() {
     type Spoil = fn(&Scratch, &str);
     let spoils: [(Spoil, &str); 3] = [
-        (|scratch, file| fs::remove_file(scratch.path(file)).unwrap(), "is gone"),
-        (|scratch, file| scratch.put(file, ""), "was cut or replaced"),
-        (|scratch, file| scratch.put(file, &scratch.bytes(file)[..70]), "was cut or replaced"),
+        (|scratch, file| fs::remove_file(scratch.path(file)).unwrap(), "is missing"),
+        (|scratch, file| scratch.put(file, ""), "was truncated or replaced"),
+        (
+            |scratch, file| scratch.put(file, &scratch.bytes(file)[..70]),
+            "was truncated or replaced",
+        ),
     ];
     for (spoil, how) in spoils {
         let scratch = Scratch::with_run("--iterations 4 --log-interval 1");
@@ -185,7 +188,7 @@ fn resume_works_with_missing_or_truncated_logs() {
         spoil(&scratch, &log);
         spoil(&scratch, &stats);
         let warned = scratch.run("train --resume --iterations 6 -v").warns();
-        has(&warned, &[&log, &stats, how, "after iteration 4", "it begins anew"]);
+        has(&warned, &[&log, &stats, how, "after iteration 4", "it starts again"]);
         assert_eq!(warned.lines().count(), 2, "{warned}");
         assert_eq!(scratch.logged(FIRST), [5, 6]);
         has(&scratch.text(&log), &["warning: ", "[Epoch 2/2] [Batch 3/3]"]);

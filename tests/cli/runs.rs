@@ -109,9 +109,9 @@ fn broken_runs_are_listed_with_their_problems() {
     let runs = listed(&scratch);
     let want = [
         ("finished", "[]"),
-        ("damaged", "config.toml is no configuration of a GAN"),
+        ("damaged", "config.toml is not a valid GAN configuration"),
         ("finished", "stats.jsonl: No such file"),
-        ("finished", "no records of losses at the end of runs/00003-cgan-mnist/stats.jsonl"),
+        ("finished", "no losses at the end of runs/00003-cgan-mnist/stats.jsonl"),
         ("damaged", "cannot read runs/00004-cgan-mnist/config.toml"),
     ];
     assert_eq!(runs.len(), want.len());

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf, absolute};
 use std::process::{Command, Stdio};
 
 use gan_cuda::data::{Dataset, ImageShape};
-use gan_cuda::formats::records::read_records;
+use gan_cuda::formats::stats::read_stats;
 use tempfile::TempDir;
 
 pub use super::idx::idx;
@@ -209,7 +209,7 @@ impl Scratch {
 
     /// The iterations with losses in a run's `stats.jsonl`.
     pub fn logged(&self, run: &str) -> Vec<u64> {
-        let records = read_records(&self.path(run).join("stats.jsonl")).unwrap();
+        let records = read_stats(&self.path(run).join("stats.jsonl")).unwrap();
         records.losses.iter().map(|record| record.iteration).collect()
     }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use gan_cuda::formats::events::event_files;
-use gan_cuda::formats::records::read_records;
+use gan_cuda::formats::stats::read_stats;
 use serde_json::Value;
 
 use super::python::python;
@@ -68,7 +68,7 @@ fn scalars_of(data: &Value) -> Scalars {
 
 /// The expected scalars of a run, from `stats.jsonl`.
 fn scalars(scratch: &Scratch, run: &str) -> Scalars {
-    let records = read_records(&scratch.path(run).join("stats.jsonl")).unwrap();
+    let records = read_stats(&scratch.path(run).join("stats.jsonl")).unwrap();
     let mut scalars = Scalars::new();
     let mut add = |tag: String, step, number| scalars.entry(tag).or_default().push((step, number));
     for loss in records.losses {
@@ -100,7 +100,7 @@ fn statistics_have_contrast_and_colour_of_samples_and_data() {
         "--preset mlp-rgb --dataset mnist --image-size 8 --iterations 4 --sample-interval 2";
     scratch.train(flags).succeeds();
     let run = "runs/00000-mlp-rgb-mnist";
-    let images = read_records(&scratch.path(run).join("stats.jsonl")).unwrap().images;
+    let images = read_stats(&scratch.path(run).join("stats.jsonl")).unwrap().images;
     assert_eq!(images.iter().map(|image| image.iteration).collect::<Vec<_>>(), [0, 2, 4]);
     for image in &images {
         // Grey images have no saturation; noise from a generator has.

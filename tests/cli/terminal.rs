@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::process::Stdio;
 
 use gan_cuda::run::dir::RunDir;
-use gan_cuda::run::lock::Holder;
+use gan_cuda::run::lock::LockState;
 
 use super::folder::scene;
 use super::scratch::{RUN, Scratch, TINY, progress};
@@ -56,9 +56,9 @@ fn closed_terminal_leaves_a_saved_run() {
     terminal.wait().unwrap();
     let (run, _) = RunDir::open(&scratch.path(RUN)).unwrap();
     wait_for("the run to let go", || {
-        let holder = run.holder();
-        assert!(!matches!(holder, Holder::Dead(_)), "it was killed");
-        holder == Holder::None
+        let holder = run.lock_state();
+        assert!(!matches!(holder, LockState::Stale(_)), "it was killed");
+        holder == LockState::Free
     });
     assert!(newest(&scratch) > 0);
     scratch.run("runs").prints(&["stopped"]);

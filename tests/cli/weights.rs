@@ -115,15 +115,15 @@ fn unusable_weight_files_are_named_with_the_problem() {
     let whole_generator = TensorFile::open(&scratch.path(&generator)).unwrap();
     let mut more = tensors::copy(&whole_generator);
     more.push("model.99.weight", &[2], [Ok(vec![0.0_f32; 2])]);
-    fails(write(&scratch, more), &["no place for tensor model.99.weight"]);
+    fails(write(&scratch, more), &["no tensor model.99.weight"]);
     fails(changed(&scratch, &generator, |_| f32::NAN), &["not finite"]);
-    fails(changed(&scratch, &generator, |_| 1_i64), &["I64", "real numbers"]);
+    fails(changed(&scratch, &generator, |_| 1_i64), &["I64", "floating-point numbers"]);
     let bytes = scratch.bytes(&generator);
     scratch.put("none.safetensors", "");
-    fails("none.safetensors", &["no safetensors file, but empty"]);
+    fails("none.safetensors", &["not a safetensors file but an empty file"]);
     for cut in [7, 100, bytes.len() - 1] {
         scratch.put("cut.safetensors", &bytes[..cut]);
-        fails("cut.safetensors", &["not a whole safetensors file"]);
+        fails("cut.safetensors", &["not a valid safetensors file"]);
     }
     let flags = format!("--g-hidden 12,13 --init-generator {generator}");
     let error = scratch.run(&format!("train --data-dir digits --d-hidden 12 {flags}"));
@@ -154,20 +154,20 @@ fn keys_may_have_the_prefixes_of_pytorchs_wrappers() {
 fn weights_in_other_file_formats_are_refused_with_advice() {
     let scratch = Scratch::with_digits();
     for (bytes, words) in [
-        (&b"PK\x03\x04\x14\x00net/data.pkl"[..], ["a file of torch.save", "save_file(torch.load("]),
-        (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", ["old file of torch.save", "net.pth"]),
+        (&b"PK\x03\x04\x14\x00net/data.pkl"[..], ["a torch.save file", "save_file(torch.load("]),
+        (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", ["old torch.save file", "net.pth"]),
         (b"PK\x03\x04\x14\x000.weight.npy", ["NumPy", "numpy.load"]),
-        (b"version https://git-lfs.github.com/spec/v1\n", ["pointer of Git LFS", "git lfs pull"]),
+        (b"version https://git-lfs.github.com/spec/v1\n", ["Git LFS pointer", "git lfs pull"]),
         (b"<!DOCTYPE html>\n<html></html>", ["web page", "download"]),
     ] {
         scratch.put("net.pth", bytes);
-        let words = [&["net.pth is no safetensors file"], &words[..]].concat();
+        let words = [&["net.pth is not a safetensors file"], &words[..]].concat();
         scratch.train("--init-discriminator net.pth").fails(1, &words);
     }
     scratch.train("--iterations 1").succeeds();
     let file = format!("{FIRST}/checkpoint-000001/generator.safetensors");
     scratch.put(&file, "version https://git-lfs.github.com/spec/v1\n");
-    scratch.run("sample").fails(1, &["is damaged: it is a pointer of Git LFS", "git lfs pull"]);
+    scratch.run("sample").fails(1, &["is damaged: it is a Git LFS pointer", "git lfs pull"]);
 }
 
 #[test]

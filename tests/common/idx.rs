@@ -1,4 +1,4 @@
-//! Files of data sets, as MNIST has them.
+//! IDX files for tests.
 
 use std::io::Write;
 
@@ -12,7 +12,7 @@ pub fn idx(dims: &[u32], bytes: &[u8]) -> Vec<u8> {
     [&header, &dims[..], bytes].concat()
 }
 
-/// The same bytes, packed.
+/// Compresses bytes with gzip.
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).unwrap();

@@ -1,4 +1,4 @@
-//! A web server on the loopback address that does what a test tells it to, faults included.
+//! An HTTP server on the loopback address with scripted responses, faults included.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -6,42 +6,43 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// A request.
+/// A received request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
-    /// Without the slash: `train-images-idx3-ubyte.gz`.
+pub struct Request {
+    /// File name without slash: `train-images-idx3-ubyte.gz`.
     pub name: String,
-    /// Where the range begins that was asked for, if one was.
+    /// The beginning of the requested range, if any.
     pub from: Option<usize>,
 }
 
-/// What is done for an answer; the connection is closed after the last step.
+/// A step of a response; the connection is closed after the last one.
 pub enum Step {
-    /// Sends bytes, of header or body.
+    /// Sends bytes of the header or body.
     Send(Vec<u8>),
-    /// Sends zeros until the client has enough.
+    /// Sends zeros until the client closes the connection.
     #[allow(dead_code)]
     SendForever,
-    /// Does nothing for a while.
+    /// Waits.
     #[allow(dead_code)]
     Wait(Duration),
-    /// Does nothing until the client goes away.
+    /// Waits until the client closes the connection.
     Hang,
 }
 
-/// A server that lives until the process ends.
+/// A server that runs until the process ends.
 pub struct Mirror {
     address: SocketAddr,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Mirror {
-    /// A server that answers each request by what `answer` says, each in a thread of its own.
-    pub fn start(answer: impl Fn(&Asked) -> Vec<Step> + Send + Sync + 'static) -> Mirror {
+    /// Starts a server that responds to each request with the steps of `answer`, in a thread per
+    /// request.
+    pub fn start(answer: impl Fn(&Request) -> Vec<Step> + Send + Sync + 'static) -> Mirror {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let (log, answer) = (Arc::clone(&asked), Arc::new(answer));
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (log, answer) = (Arc::clone(&requests), Arc::new(answer));
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let (log, answer) = (Arc::clone(&log), Arc::clone(&answer));
@@ -50,33 +51,33 @@ impl Mirror {
                     let Some(request) = read_request(&stream) else { return };
                     log.lock().unwrap().push(request.clone());
                     for step in answer(&request) {
-                        take(step, &mut stream);
+                        execute(step, &mut stream);
                     }
                 });
             }
         });
-        Mirror { address, asked }
+        Mirror { address, requests }
     }
 
-    /// The URL of its folder.
+    /// The base URL.
     pub fn url(&self) -> String {
         format!("http://{}/", self.address)
     }
 
     /// All requests so far, in order.
-    pub fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+    pub fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
     }
 
-    /// Where the requested ranges began, in order.
+    /// The beginnings of the requested ranges, in order.
     #[allow(dead_code)]
     pub fn ranges(&self) -> Vec<Option<usize>> {
-        self.asked().iter().map(|asked| asked.from).collect()
+        self.requests().iter().map(|request| request.from).collect()
     }
 }
 
-/// None where a connection ends before it has asked for anything.
-fn read_request(stream: &TcpStream) -> Option<Asked> {
+/// `None` if the connection is closed before a request.
+fn read_request(stream: &TcpStream) -> Option<Request> {
     let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
     let first = lines.next()?;
     let name = first.split(' ').nth(1)?.rsplit('/').next()?.to_owned();
@@ -86,11 +87,11 @@ fn read_request(stream: &TcpStream) -> Option<Asked> {
             from = range.strip_suffix('-').and_then(|number| number.parse().ok());
         }
     }
-    Some(Asked { name, from })
+    Some(Request { name, from })
 }
 
-/// A client that has gone away is as good as served.
-fn take(step: Step, stream: &mut TcpStream) {
+/// Executes a step. A client that closes the connection is not an error.
+fn execute(step: Step, stream: &mut TcpStream) {
     match step {
         Step::Send(bytes) => {
             let _ = stream.write_all(&bytes);
@@ -109,19 +110,19 @@ pub fn head(status: u16, headers: &[String]) -> Step {
     Step::Send(format!("HTTP/1.1 {status} -\r\nConnection: close\r\n{headers}\r\n").into())
 }
 
-/// A status and nothing else.
+/// A response with a status only.
 pub fn status(status: u16) -> Vec<Step> {
     vec![head(status, &["Content-Length: 0".to_owned()])]
 }
 
-/// All of a file, whatever range was asked for, with a length that may be a lie.
+/// The whole file, whatever the requested range, with a content length that may be wrong.
 pub fn whole(body: &[u8], length: usize) -> Vec<Step> {
     vec![head(200, &[format!("Content-Length: {length}")]), Step::Send(body.to_vec())]
 }
 
-/// What a good server answers.
-pub fn good(body: &[u8], asked: &Asked) -> Vec<Step> {
-    match asked.from {
+/// The response of a correct server.
+pub fn good(body: &[u8], request: &Request) -> Vec<Step> {
+    match request.from {
         None => whole(body, body.len()),
         Some(from) if from >= body.len() => status(416),
         Some(from) => {
@@ -135,11 +136,11 @@ pub fn good(body: &[u8], asked: &Asked) -> Vec<Step> {
     }
 }
 
-/// The headers that a good server sends, the body up to byte `until`, and the rest never.
-pub fn cut(body: &[u8], asked: &Asked, until: usize) -> Vec<Step> {
-    let mut steps = good(body, asked);
+/// The response of a correct server, cut off at byte `until` of the body.
+pub fn cut(body: &[u8], request: &Request, until: usize) -> Vec<Step> {
+    let mut steps = good(body, request);
     if let Some(Step::Send(sent)) = steps.last_mut() {
-        sent.truncate(until - asked.from.unwrap_or(0));
+        sent.truncate(until - request.from.unwrap_or(0));
     }
     steps
 }

@@ -1,4 +1,4 @@
-//! Runs of small presets, and what they leave.
+//! Trains small presets and compares their run folders.
 
 #[path = "sizes.rs"]
 pub mod sizes;
@@ -12,7 +12,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use gan_cuda::data::{Dataset, DatasetKind, ImageShape, Places, Source};
+use gan_cuda::data::{Dataset, DatasetKind, ImageShape, SearchPaths, Source};
 use gan_cuda::device::{Device, DeviceChoice};
 use gan_cuda::eval::Evaluator;
 use gan_cuda::formats::events::event_files;
@@ -28,25 +28,25 @@ use gan_cuda::run::dir::RunDir;
 use gan_cuda::train::trainer::Trainer;
 use tempfile::TempDir;
 
-/// The first `count` digits of those in the program, whatever else this machine has, as `image`.
+/// The first `count` embedded digits, converted to the shape `image`.
 pub fn digits(count: usize, image: ImageShape) -> Dataset {
-    let mut data = DatasetKind::Mnist.load(&Places::default()).unwrap();
+    let mut data = DatasetKind::Mnist.load(&SearchPaths::default()).unwrap();
     data.images.truncate(count * data.shape.pixels());
     data.labels.truncate(count);
     data.with_shape(image.height, image.channels).unwrap()
 }
 
-/// For runs that nobody asks to stop.
+/// The stop flag of runs that are never stopped.
 pub static NEVER: AtomicBool = AtomicBool::new(false);
 
-/// A preset at sizes that take no time.
+/// The settings of a preset with sizes small enough for tests.
 pub fn small(preset: &Preset) -> Settings {
     let rewrite =
         Rewrite { latent_dim: Some(10), ..sizes::two_layers(preset, 12, [24, 33], [32, 17]) };
     Settings { batch_size: 16, ..preset.rewritten(&rewrite).unwrap() }
 }
 
-/// A run of a small preset that writes all it can at every `interval`.
+/// The configuration of a small preset that writes all outputs at every `interval`.
 pub fn config(preset: &Preset, iterations: u32, interval: u32) -> Config {
     let every = Interval::Iterations(NonZeroU32::new(interval).unwrap());
     Config {
@@ -65,7 +65,7 @@ pub fn config(preset: &Preset, iterations: u32, interval: u32) -> Config {
     }
 }
 
-/// Begins a run on a device, trains to its end.
+/// Starts a run on a device and trains it to its end.
 pub fn train_on<D: Device>(device: D, config: &Config, data: &Dataset, runs: &Path) -> RunDir {
     let evaluator = evaluator(&device, config, data);
     let mut trainer = Trainer::begin(config.clone(), device, data, runs, "test").unwrap();
@@ -74,7 +74,7 @@ pub fn train_on<D: Device>(device: D, config: &Config, data: &Dataset, runs: &Pa
     trainer.run().clone()
 }
 
-/// The same on so many digits, in a folder that goes with the first.
+/// The same with the first `images` digits, in a new temporary folder.
 pub fn trained<D: Device>(device: D, config: &Config, images: usize) -> (TempDir, Dataset, RunDir) {
     let runs = tempfile::tempdir().unwrap();
     let data = digits(images, config.gan.image);
@@ -82,7 +82,7 @@ pub fn trained<D: Device>(device: D, config: &Config, images: usize) -> (TempDir
     (runs, data, run)
 }
 
-/// Goes on with a run from its checkpoint of an iteration.
+/// Resumes a run from its checkpoint of an iteration.
 pub fn resume_on<D: Device>(
     device: D,
     config: &Config,
@@ -103,7 +103,7 @@ fn evaluator<D: Device>(device: &D, config: &Config, data: &Dataset) -> Option<E
     config.evaluate_interval.map(|_| evaluator())
 }
 
-/// Every file of a run but its configuration, without what tells the time.
+/// All files of a run except its configuration, without timings.
 pub fn left_by(run: &RunDir) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::from([("events".to_owned(), timeless_events(run).into_bytes())]);
     for folder in [run.path().to_owned(), run.samples()] {
@@ -125,16 +125,16 @@ pub fn left_by(run: &RunDir) -> BTreeMap<String, Vec<u8>> {
 fn timeless_stats(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     let timeless = |line: &str| {
-        let mut record: serde_json::Value = serde_json::from_str(line).unwrap();
+        let mut entry: serde_json::Value = serde_json::from_str(line).unwrap();
         for key in ["seconds", "images_per_second"] {
-            record.as_object_mut().unwrap().remove(key);
+            entry.as_object_mut().unwrap().remove(key);
         }
-        record.to_string() + "\n"
+        entry.to_string() + "\n"
     };
     text.lines().map(timeless).collect()
 }
 
-/// What all event files together say of the run's steps.
+/// The values of all event files of a run.
 fn timeless_events(run: &RunDir) -> String {
     let files = event_files(run.path()).unwrap();
     let all = files.iter().flat_map(|path| {
@@ -157,7 +157,7 @@ fn add_checkpoint(files: &mut BTreeMap<String, Vec<u8>>, name: &str, path: &Path
     let Checkpoint { generator, discriminator, state } = &checkpoint;
     let [generator, discriminator, mut state] =
         [generator, discriminator, state].map(tensors::copy);
-    // The lengths of the journal depend on how many digits the seconds have.
+    // The lengths of the journal depend on the number of digits of the seconds.
     for key in ["seconds", "stats_bytes", "config", "crc32_state"] {
         state.metadata.remove(key).unwrap();
     }
@@ -172,12 +172,12 @@ fn add_checkpoint(files: &mut BTreeMap<String, Vec<u8>>, name: &str, path: &Path
 #[track_caller]
 pub fn assert_same(got: &BTreeMap<String, Vec<u8>>, want: &BTreeMap<String, Vec<u8>>, what: &str) {
     let names: Vec<_> = [got, want].map(|files| files.keys().collect::<Vec<_>>()).into();
-    assert_eq!(names[0], names[1], "{what}: other files");
+    assert_eq!(names[0], names[1], "{what}: different files");
     let differ: Vec<_> = got.keys().filter(|&name| got[name] != want[name]).collect();
-    assert!(differ.is_empty(), "{what}: other bytes in {differ:?}");
+    assert!(differ.is_empty(), "{what}: different bytes in {differ:?}");
 }
 
-/// The log names the epochs that a run will have, which depends on where it was told to stop.
+/// Removes the total number of epochs from the log, which depends on the number of iterations.
 pub fn without_total_epochs(files: &mut BTreeMap<String, Vec<u8>>) {
     let log = String::from_utf8(files.remove("log.txt").unwrap()).unwrap();
     let line = |line: &str| {

@@ -1,17 +1,17 @@
-//! Presets at other sizes than published.
+//! Presets in other sizes.
 
 use gan_cuda::gan::Role;
 use gan_cuda::gan::preset::Preset;
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::nn::Layer;
 
-/// Images of this side, and two hidden layers in each network. Convolutions make images of the least
-/// side that they can.
+/// Images of this size and two hidden layers in each network. Networks of convolutions use the
+/// smallest image size that they support.
 pub fn two_layers(preset: &Preset, side: usize, g: [usize; 2], d: [usize; 2]) -> Rewrite {
     Rewrite { g_hidden: Some(g.into()), d_hidden: Some(d.into()), ..sides(preset, side) }
 }
 
-/// Images of this side; of convolutions, of a side that they can make.
+/// Images of this size; networks of convolutions use an image size that they support.
 pub fn sides(preset: &Preset, side: usize) -> Rewrite {
     let image_size = match (has(preset, convolves), has(preset, is_linear)) {
         (false, _) => Some(side),
@@ -22,7 +22,7 @@ pub fn sides(preset: &Preset, side: usize) -> Rewrite {
 }
 
 /// Whether a preset has convolutions.
-#[allow(dead_code)] // not all tests ask
+#[allow(dead_code)] // not used by all tests
 pub fn is_convolutional(preset: &Preset) -> bool {
     has(preset, convolves)
 }

@@ -1,4 +1,4 @@
-//! Files of tensors that tests write.
+//! Writes safetensors files for tests.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ pub fn bytes(file: TensorWriter<'_>) -> Vec<u8> {
     bytes
 }
 
-/// A file with the words and tensors of another.
+/// A writer with the metadata and tensors of a file.
 pub fn copy<E: From<Error>>(file: &TensorFile) -> TensorWriter<'_, E> {
     let mut copy = TensorWriter::new();
     copy.metadata.clone_from(file.metadata());

@@ -30,7 +30,7 @@ fn safetensors_file_has_the_generators_state_dict_and_metadata() {
             ("iteration", "5"),
             ("latent", &trained.config.gan.latent.to_string()),
         ] {
-            assert_eq!(file.word(key).unwrap(), value, "{name}");
+            assert_eq!(file.metadata_value(key).unwrap(), value, "{name}");
         }
     }
 }

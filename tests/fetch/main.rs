@@ -1,12 +1,12 @@
-//! Downloads of data sets, from a server on the loopback address that has every fault.
+//! Downloads of data sets from servers on the loopback address, with all kinds of faults.
 
-mod already_there;
-mod faults;
+mod existing_files;
 #[path = "../common/idx.rs"]
 mod idx;
-mod local;
+mod local_errors;
 #[path = "../common/mirror.rs"]
 mod mirror;
+mod mirror_failures;
 mod resume;
-mod stand_in;
-mod whole;
+mod success;
+mod test_dataset;

@@ -1,15 +1,15 @@
-//! What was decoded is kept, and taken only for the folder as it is.
+//! The cache of decoded images is used only for unchanged files.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use gan_cuda::data::{Dataset, Wanted};
+use gan_cuda::data::{Dataset, Requirements};
 use tempfile::TempDir;
 
-use super::pictures::{
-    failure, folder, grey_png, levels, load, load_and_count, shape, wanted, write,
+use super::images::{
+    failure, folder, grey_png, levels, load, load_and_count, requirements, shape, write,
 };
 
 /// A folder of images, and a cache.
@@ -19,7 +19,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// Whose files were not changed a moment ago.
+    /// The files are old enough to be cached.
     fn new(files: &[(&str, &[u8])]) -> Scene {
         let scene = Scene { images: folder(files), cache: tempfile::tempdir().unwrap() };
         settle();
@@ -27,7 +27,7 @@ impl Scene {
     }
 
     fn load_and_count(&self) -> (Dataset, u64) {
-        load_and_count(self.images.path(), &self.wanted()).unwrap()
+        load_and_count(self.images.path(), &self.requirements()).unwrap()
     }
 
     fn load_and_count_levels(&self) -> (Vec<u8>, u64) {
@@ -35,19 +35,19 @@ impl Scene {
         (levels(&data), decoded)
     }
 
-    fn wanted(&self) -> Wanted {
-        Wanted { cache: Some(self.cache.path().to_owned()), ..wanted() }
+    fn requirements(&self) -> Requirements {
+        Requirements { cache: Some(self.cache.path().to_owned()), ..requirements() }
     }
 
     fn load(&self) -> Dataset {
-        load(self.images.path(), &self.wanted()).unwrap()
+        load(self.images.path(), &self.requirements()).unwrap()
     }
 
     fn file(&self, name: &str) -> PathBuf {
         self.images.path().join(name)
     }
 
-    /// The files in the cache.
+    /// The cache files.
     fn entries(&self) -> Vec<PathBuf> {
         let folder = fs::read_dir(self.cache.path().join("folders")).unwrap();
         folder.map(|entry| entry.unwrap().path()).collect()
@@ -60,13 +60,14 @@ impl Scene {
     }
 }
 
-/// Waits until times that files have are past by more than a clock's tick.
+/// Waits for longer than the resolution of file timestamps.
 fn settle() {
     thread::sleep(Duration::from_millis(50));
 }
 
-/// Puts other bytes into a file of the same size, and leaves its time as it was.
-fn replace_secretly(path: &Path, bytes: &[u8]) {
+/// Replaces the content of a file by other bytes of the same length and restores its modification
+/// time.
+fn replace_keeping_mtime(path: &Path, bytes: &[u8]) {
     let before = fs::metadata(path).unwrap();
     assert_eq!(before.len(), bytes.len() as u64);
     fs::write(path, bytes).unwrap();
@@ -78,7 +79,7 @@ fn set_modified(path: &Path, time: SystemTime) {
 }
 
 #[test]
-fn the_second_load_decodes_nothing() {
+fn second_load_decodes_nothing() {
     let scene = Scene::new(&[("a.png", &grey_png(10)), ("b.png", &grey_png(20))]);
     let (data, decoded) = scene.load_and_count();
     assert_eq!((levels(&data), decoded), (vec![10, 20], 2));
@@ -88,7 +89,7 @@ fn the_second_load_decodes_nothing() {
 }
 
 #[test]
-fn only_what_has_changed_is_decoded() {
+fn only_changed_files_are_decoded() {
     let files: Vec<_> = (0..9).map(|i| (format!("{i}.png"), grey_png(10 * i))).collect();
     let files: Vec<_> = files.iter().map(|(name, bytes)| (&name[..], &bytes[..])).collect();
     let scene = Scene::new(&files);
@@ -111,15 +112,15 @@ fn only_what_has_changed_is_decoded() {
     scene.entry();
 }
 
-/// Neither size nor the time that programs can set tells of it.
+/// Neither the size nor the modification time shows these changes.
 #[cfg(unix)]
 #[test]
-fn pixels_that_are_gone_are_not_trained_on() {
+fn changes_that_keep_size_and_mtime_are_detected() {
     let scene = Scene::new(&[("a.png", &grey_png(10)), ("b.png", &grey_png(20))]);
     scene.load();
-    replace_secretly(&scene.file("a.png"), &grey_png(11));
+    replace_keeping_mtime(&scene.file("a.png"), &grey_png(11));
     assert_eq!(levels(&scene.load()), [11, 20]);
-    // Another file, moved to its place.
+    // Another file renamed to its name.
     let before = fs::metadata(scene.file("b.png")).unwrap().modified().unwrap();
     write(scene.images.path(), "b.png.new", &grey_png(21));
     set_modified(&scene.file("b.png.new"), before);
@@ -127,11 +128,11 @@ fn pixels_that_are_gone_are_not_trained_on() {
     assert_eq!(levels(&scene.load()), [11, 21]);
 }
 
-/// It could be changed again without another time. How long a moment is depends on the machine: it
-/// is tried until one is short enough.
+/// It could change again with the same timestamp. How long that is possible depends on the machine,
+/// so the test retries until one attempt is fast enough.
 #[cfg(unix)]
 #[test]
-fn a_file_that_was_changed_a_moment_ago_is_decoded_again() {
+fn file_changed_just_before_loading_is_not_cached() {
     let scene = Scene::new(&[("a.png", &grey_png(10))]);
     let decoded_again = |attempt: u8| {
         write(scene.images.path(), "b.png", &grey_png(attempt));
@@ -144,22 +145,23 @@ fn a_file_that_was_changed_a_moment_ago_is_decoded_again() {
 }
 
 #[test]
-fn each_shape_has_an_entry_of_its_own_and_classes_need_none() {
+fn each_shape_has_its_own_cache_file_with_or_without_classes() {
     let scene = Scene::new(&[("x/a.png", &grey_png(10)), ("y/b.png", &grey_png(20))]);
     for (channels, side) in [(1, 4), (3, 4), (1, 8)] {
-        let wanted = Wanted { shape: shape(channels, side), ..scene.wanted() };
-        let data = load(scene.images.path(), &wanted).unwrap();
+        let requirements = Requirements { shape: shape(channels, side), ..scene.requirements() };
+        let data = load(scene.images.path(), &requirements).unwrap();
         assert_eq!(data.images.len(), 2 * channels * side * side);
-        let with_classes = load(scene.images.path(), &Wanted { classes: true, ..wanted }).unwrap();
+        let with_classes =
+            load(scene.images.path(), &Requirements { classes: true, ..requirements }).unwrap();
         assert_eq!((with_classes.images, with_classes.labels), (data.images, vec![0, 1]));
     }
     assert_eq!(scene.entries().len(), 3);
 }
 
 #[test]
-fn a_damaged_entry_is_ignored_and_written_anew() {
+fn damaged_cache_file_is_ignored_and_rewritten() {
     let scene = Scene::new(&[("a.png", &grey_png(10)), ("b.png", b"bad")]);
-    let skip = Wanted { skip_bad: true, ..scene.wanted() };
+    let skip = Requirements { skip_bad: true, ..scene.requirements() };
     let loaded = || levels(&load(scene.images.path(), &skip).unwrap());
     assert_eq!(loaded(), [10]);
     let whole = fs::read(scene.entry()).unwrap();
@@ -178,39 +180,39 @@ fn a_damaged_entry_is_ignored_and_written_anew() {
 }
 
 #[test]
-fn images_that_were_left_out_are_remembered_and_without_leave_still_an_error() {
+fn bad_images_are_cached_but_still_an_error_without_skip_bad() {
     let scene = Scene::new(&[("a.png", b"bad"), ("b.png", &grey_png(20)), ("c.png", b"bad")]);
-    let skip = Wanted { skip_bad: true, ..scene.wanted() };
+    let skip = Requirements { skip_bad: true, ..scene.requirements() };
     let load = || load_and_count(scene.images.path(), &skip).unwrap();
     let [(first, decoded), (second, again)] = [load(), load()];
     assert_eq!((decoded, again), (3, 0));
     assert_eq!((levels(&second), &second.warnings), (vec![20], &first.warnings));
     assert!(first.warnings[0].contains("2 of 3 images"), "{:?}", first.warnings);
-    assert!(failure(scene.images.path(), &scene.wanted()).contains("a.png"));
+    assert!(failure(scene.images.path(), &scene.requirements()).contains("a.png"));
 }
 
-/// Whoever may not read a file today may tomorrow, and no time of the file's tells.
+/// An unreadable file may become readable without a change of its timestamps.
 #[cfg(unix)]
 #[test]
-fn files_that_the_system_withholds_are_not_remembered_as_bad() {
+fn unreadable_files_are_not_cached_as_bad() {
     let scene = Scene::new(&[("b.png", &grey_png(20))]);
     std::os::unix::fs::symlink("gone", scene.file("a.png")).unwrap();
-    let skip = Wanted { skip_bad: true, ..scene.wanted() };
+    let skip = Requirements { skip_bad: true, ..scene.requirements() };
     let load = || load_and_count(scene.images.path(), &skip).unwrap();
     let (data, count) = load();
     assert_eq!((levels(&data), count), (vec![20], 2));
     let written = fs::metadata(scene.entry()).unwrap().modified().unwrap();
     let (data, count) = load();
     assert_eq!((levels(&data), count), (vec![20], 1));
-    // Nothing new is known: the entry stays as it is.
+    // Nothing has changed, so the cache file is not rewritten.
     assert_eq!(fs::metadata(scene.entry()).unwrap().modified().unwrap(), written);
 }
 
 #[test]
-fn what_was_decoded_before_a_bad_image_need_not_be_decoded_again() {
+fn images_decoded_before_a_bad_one_are_cached() {
     let scene =
         Scene::new(&[("a.png", &grey_png(10)), ("b.png", b"bad"), ("c.png", &grey_png(30))]);
-    let one_thread = Wanted { threads: 1, ..scene.wanted() };
+    let one_thread = Requirements { threads: 1, ..scene.requirements() };
     assert!(failure(scene.images.path(), &one_thread).contains("b.png"));
     write(scene.images.path(), "b.png", &grey_png(20));
     settle();
@@ -220,27 +222,27 @@ fn what_was_decoded_before_a_bad_image_need_not_be_decoded_again() {
 }
 
 #[test]
-fn nothing_is_kept_where_that_is_not_wanted_and_all_is_taken() {
+fn cache_is_read_but_not_written_without_write_cache() {
     let scene = Scene::new(&[("a.png", &grey_png(10))]);
-    let only_look = Wanted { keep: false, ..scene.wanted() };
-    let look = || load_and_count(scene.images.path(), &only_look).unwrap().1;
-    assert_eq!((look(), scene.cache.path().join("folders").exists()), (1, false));
+    let read_only = Requirements { write_cache: false, ..scene.requirements() };
+    let load = || load_and_count(scene.images.path(), &read_only).unwrap().1;
+    assert_eq!((load(), scene.cache.path().join("folders").exists()), (1, false));
     scene.load();
-    assert_eq!(look(), 0);
+    assert_eq!(load(), 0);
 }
 
 #[test]
-fn a_cache_that_cannot_be_written_is_only_a_warning() {
+fn unwritable_cache_is_a_warning() {
     let scene = Scene::new(&[("a.png", &grey_png(10))]);
     fs::write(scene.cache.path().join("folders"), "a file in the folder's place").unwrap();
     let data = scene.load();
     assert_eq!(levels(&data), [10]);
-    let place = scene.cache.path().display().to_string();
-    assert!(data.warnings.len() == 1 && data.warnings[0].contains(&place), "{:?}", data.warnings);
+    let path = scene.cache.path().display().to_string();
+    assert!(data.warnings.len() == 1 && data.warnings[0].contains(&path), "{:?}", data.warnings);
 }
 
 #[test]
-fn many_at_once_get_the_same_and_leave_one_whole_entry() {
+fn concurrent_loads_agree_and_leave_one_valid_cache_file() {
     let files: Vec<_> = (0..20).map(|i| (format!("{i:02}.png"), grey_png(i))).collect();
     let files: Vec<_> = files.iter().map(|(name, bytes)| (&name[..], &bytes[..])).collect();
     let scene = Scene::new(&files);
@@ -255,7 +257,7 @@ fn many_at_once_get_the_same_and_leave_one_whole_entry() {
             });
         }
     });
-    let (_, decoded) = load_and_count(scene.images.path(), &scene.wanted()).unwrap();
+    let (_, decoded) = load_and_count(scene.images.path(), &scene.requirements()).unwrap();
     assert_eq!(decoded, 0);
     scene.entry();
 }

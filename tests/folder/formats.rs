@@ -1,16 +1,16 @@
-//! Formats and ways of storing colour that the encoder at hand does not write by itself.
+//! Formats and colour types, including those that the `image` encoders do not write.
 
-use gan_cuda::data::Wanted;
+use gan_cuda::data::Requirements;
 use gan_cuda::data::folder::ImageProblem;
 use image::codecs::gif::GifEncoder;
 use image::codecs::jpeg::JpegEncoder;
 use image::{Delay, ExtendedColorType, Frame, GrayImage, ImageEncoder, ImageFormat, Luma, Rgb};
 use image::{RgbImage, Rgba, RgbaImage};
 
-use super::pictures::{decode, encode, folder, load, plain, shape, wanted};
+use super::images::{decode, encode, folder, load, plain, requirements, shape};
 
 #[test]
-fn every_format_is_read() {
+fn all_formats_are_read() {
     for (format, tolerance) in [
         (ImageFormat::Png, 0),
         (ImageFormat::Jpeg, 4),
@@ -29,18 +29,18 @@ fn every_format_is_read() {
     }
 }
 
-/// Whose content does not tell what it is.
+/// TGA has no magic number.
 #[test]
-fn tga_is_read_by_its_name() {
+fn tga_is_detected_by_its_extension() {
     let bytes = encode(plain(8, [200, 100, 50]), ImageFormat::Tga);
     let folder = folder(&[("x.tga", &bytes), ("y.TGA", &bytes)]);
-    let wanted = Wanted { shape: shape(3, 1), ..wanted() };
-    assert_eq!(load(folder.path(), &wanted).unwrap().images, [200, 100, 50].repeat(2));
-    assert!(matches!(decode(&bytes, shape(3, 1)), Err(ImageProblem::Unknown)));
+    let requirements = Requirements { shape: shape(3, 1), ..requirements() };
+    assert_eq!(load(folder.path(), &requirements).unwrap().images, [200, 100, 50].repeat(2));
+    assert!(matches!(decode(&bytes, shape(3, 1)), Err(ImageProblem::UnknownFormat)));
 }
 
 #[test]
-fn grey_jpeg_is_read_for_one_channel_and_three() {
+fn grey_jpeg_is_read_as_one_or_three_channels() {
     let bytes = encode(GrayImage::from_pixel(8, 8, Luma([77])), ImageFormat::Jpeg);
     for channels in [1, 3] {
         let image = decode(&bytes, shape(channels, 8)).unwrap();
@@ -49,14 +49,14 @@ fn grey_jpeg_is_read_for_one_channel_and_three() {
 }
 
 #[test]
-fn cmyk_jpeg_becomes_red_green_and_blue() {
+fn cmyk_jpeg_is_converted_to_rgb() {
     let image = decode(&red_cmyk_jpeg(), shape(3, 8)).unwrap();
     let (red, rest) = image.split_at(64);
     assert!(red.iter().all(|&level| level >= 253) && rest.iter().all(|&level| level <= 2));
 }
 
-/// 8×8 pixels of pure red, in four inks, stored inverted as Adobe's programs do. With all
-/// quantizers 8 and one flat block for each ink, the DC coefficient is the level minus 128.
+/// 8×8 pixels of pure red in CMYK, stored inverted as Adobe programs do. With all quantizers 8 and
+/// one flat block per component, the DC coefficient is the level minus 128.
 fn red_cmyk_jpeg() -> Vec<u8> {
     let mut bytes = b"\xff\xd8\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00".to_vec();
     bytes.extend(b"\xff\xdb\x00\x43\x00");
@@ -83,7 +83,7 @@ fn red_cmyk_jpeg() -> Vec<u8> {
 }
 
 #[test]
-fn palettes_of_png_are_looked_up_with_their_transparency() {
+fn png_palettes_are_applied_with_transparency() {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, 2, 2);
     encoder.set_color(png::ColorType::Indexed);
@@ -99,7 +99,7 @@ fn palettes_of_png_are_looked_up_with_their_transparency() {
 }
 
 #[test]
-fn of_a_moving_gif_the_first_frame_is_taken() {
+fn first_frame_of_an_animated_gif_is_read() {
     let mut bytes = Vec::new();
     let mut encoder = GifEncoder::new(&mut bytes);
     for level in [60, 120, 180] {
@@ -111,7 +111,7 @@ fn of_a_moving_gif_the_first_frame_is_taken() {
     assert_eq!(decode(&bytes, shape(1, 4)).unwrap(), [60; 16]);
 }
 
-/// An Exif block that says how the camera was held.
+/// An Exif block with this orientation.
 fn exif(orientation: u8) -> Vec<u8> {
     let mut block = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
     block.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
@@ -119,17 +119,17 @@ fn exif(orientation: u8) -> Vec<u8> {
 }
 
 #[test]
-fn pictures_are_turned_upright() {
+fn exif_orientation_is_applied() {
     // Bright in the top left quarter.
     let quarter = |x: u32, y: u32| if x < 8 && y < 8 { 250 } else { 0 };
-    let picture = RgbImage::from_fn(16, 16, |x, y| Rgb([quarter(x, y); 3]));
+    let image = RgbImage::from_fn(16, 16, |x, y| Rgb([quarter(x, y); 3]));
     for (orientation, bright) in [(1, 0), (2, 1), (3, 3), (6, 1), (8, 2), (99, 0)] {
         let mut bytes = Vec::new();
         let mut encoder = JpegEncoder::new_with_quality(&mut bytes, 95);
         encoder.set_exif_metadata(exif(orientation)).unwrap();
-        encoder.write_image(&picture, 16, 16, ExtendedColorType::Rgb8).unwrap();
-        let image = decode(&bytes, shape(1, 2)).unwrap();
-        let brightest = (0..4).max_by_key(|&at| image[at]).unwrap();
-        assert_eq!(brightest, bright, "orientation {orientation}: {image:?}");
+        encoder.write_image(&image, 16, 16, ExtendedColorType::Rgb8).unwrap();
+        let decoded = decode(&bytes, shape(1, 2)).unwrap();
+        let brightest = (0..4).max_by_key(|&at| decoded[at]).unwrap();
+        assert_eq!(brightest, bright, "orientation {orientation}: {decoded:?}");
     }
 }

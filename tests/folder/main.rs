@@ -1,9 +1,9 @@
-//! Folders of images: what is found in them, what it decodes to, and what is kept of that.
+//! Folders of images: listing, decoding, caching.
 
-mod bytes;
+mod arbitrary_bytes;
 mod cache;
 mod decode;
 mod formats;
+mod images;
 mod load;
-mod odd;
-mod pictures;
+mod malformed;

@@ -1,6 +1,6 @@
 //! The last batch of an epoch.
 
-use gan_cuda::formats::records::read_records;
+use gan_cuda::formats::stats::read_stats;
 use gan_cuda::gan::preset::presets;
 use gan_cuda::train::Error;
 use gan_cuda::train::trainer::schedule;
@@ -47,11 +47,11 @@ fn training_continues_after_an_incomplete_batch_in_the_next_epoch() {
             let config = config(preset, 8, 8);
             let (_runs, _, run) = trained(&config, images);
             let per_epoch = batches(preset, images).len() as u64;
-            let records = read_records(&run.stats()).unwrap().losses;
+            let records = read_stats(&run.stats()).unwrap().losses;
             let epochs: Vec<_> = records.iter().map(|record| record.epoch).collect();
             let want: Vec<_> = (0..8).map(|done| done / per_epoch + 1).collect();
             assert_eq!(epochs, want, "{}", preset.name);
-            let finite = |r: &gan_cuda::formats::records::Record| {
+            let finite = |r: &gan_cuda::formats::stats::LossEntry| {
                 r.d_loss.is_finite() && r.g_loss.is_finite() && r.d_fake.is_finite()
             };
             assert!(records.iter().all(finite), "{}: {records:?}", preset.name);

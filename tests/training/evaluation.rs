@@ -58,7 +58,7 @@ fn begin(config: &Config, runs: &Path) -> Trainer<Cpu<f32>> {
     Trainer::begin(config.clone(), Cpu::new(1), &data, runs, "test").unwrap()
 }
 
-fn iterations(scores: &[ScoreRecord]) -> Vec<u64> {
+fn iterations(scores: &[ScoreEntry]) -> Vec<u64> {
     scores.iter().map(|record| record.iteration).collect()
 }
 
@@ -220,8 +220,8 @@ fn branch_does_not_inherit_scores() {
     assert_eq!(branch.best().unwrap(), Some((Measure::Kid, record(5, with_fcd(5.0)))));
 }
 
-fn record(iteration: u64, scores: Scores) -> ScoreRecord {
-    ScoreRecord { iteration, scores }
+fn record(iteration: u64, scores: Scores) -> ScoreEntry {
+    ScoreEntry { iteration, scores }
 }
 
 /// Pauses before returning scores.

@@ -100,7 +100,7 @@ fn resumed_run_in_format_2_equals_uninterrupted_run() {
             let read = Config::read(&run.config()).unwrap();
             assert_eq!(read.gan, whole.gan, "{} {widths:?}", preset.name);
             let loaded = Checkpoint::load(&run.checkpoint(2)).unwrap();
-            assert_eq!(loaded.state.word("format_version").unwrap(), "2");
+            assert_eq!(loaded.state.metadata_value("format_version").unwrap(), "2");
             assert_eq!(snapshot::config(&loaded).unwrap(), read);
             snapshot::sampler(Cpu::<f32>::new(1), &loaded, &read, 4).unwrap();
 

@@ -41,7 +41,7 @@ fn checkpoint_of_another_preset_is_refused_with_both_names() {
     assert!(matches!(&error, Error::ConfigChanged { key } if key == "preset"), "{error}");
     let error = restored(preset("mlp-rgb"), &other).unwrap_err();
     let run::Error::Checkpoint(problem) = &error else { panic!("{error}") };
-    let CheckpointProblem::OfAnother { key: "preset", got, expected, .. } = problem else {
+    let CheckpointProblem::OtherNetworks { key: "preset", got, expected, .. } = problem else {
         panic!("{error}");
     };
     assert_eq!((got.as_str(), expected.as_str()), ("mlp-rgb", "mlp-batchnorm"));
@@ -78,7 +78,7 @@ fn weights_that_are_not_finite_are_not_saved() {
     let cpu = Cpu::<f32>::new(1);
     let mut gan = Gan::new(cpu, config.model().unwrap(), 0).unwrap();
     let progress =
-        snapshot::Progress { iteration: 7, seconds: 0.0, positions: Default::default(), data: 0 };
+        snapshot::Progress { iteration: 7, seconds: 0.0, lengths: Default::default(), data: 0 };
     let runs = tempfile::tempdir().unwrap();
     let run = RunDir::create(runs.path(), "mlp").unwrap();
     snapshot::take(&gan, &config, progress).unwrap().save(&run, 7).unwrap();
@@ -87,12 +87,13 @@ fn weights_that_are_not_finite_are_not_saved() {
     let mut bias = params.read(device, &params.list()[1]).unwrap();
     bias[3] = f32::INFINITY;
     params.write(device, 1, &bias).unwrap();
-    let error = snapshot::take(&gan, &config, progress).unwrap().save(&run, 7).unwrap_err();
+    let error =
+        snapshot::checkpoint_writer(&gan, &config, progress).unwrap().save(&run, 7).unwrap_err();
     let error = error.to_string();
     assert!(error.contains("the discriminator's 0.bias is inf at iteration 7"), "{error}");
     let kept = Checkpoint::load(&run.checkpoint(7)).unwrap();
     assert!(
-        kept.discriminator.reals("0.bias", &[32], |x| x as f32).is_ok(),
+        kept.discriminator.floats("0.bias", &[32], |x| x as f32).is_ok(),
         "the old one was replaced"
     );
 }

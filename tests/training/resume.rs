@@ -1,6 +1,6 @@
 //! Resuming runs.
 
-use gan_cuda::formats::records::read_records;
+use gan_cuda::formats::stats::read_stats;
 
 use super::*;
 
@@ -43,7 +43,7 @@ fn resuming_from_an_older_checkpoint_discards_and_repeats_later_iterations() {
 
     let mut trainer = resume(&config, &data, &run, 4);
     let iterations: Vec<_> =
-        read_records(&run.stats()).unwrap().losses.iter().map(|record| record.iteration).collect();
+        read_stats(&run.stats()).unwrap().losses.iter().map(|record| record.iteration).collect();
     assert_eq!(iterations, [1, 2, 3, 4]);
     assert_eq!(fs::read_to_string(run.log()).unwrap().lines().count(), 4);
     assert_eq!(run.checkpoints().unwrap(), [2, 4]);
@@ -76,7 +76,7 @@ fn training_time_continues_when_resumed() {
     let config = config(preset("mlp"), 6, 3);
     let (_runs, data, run) = trained(&config, IMAGES);
     resume(&config, &data, &run, 3).train(&mut (), &NEVER).unwrap();
-    let records = read_records(&run.stats()).unwrap().losses;
+    let records = read_stats(&run.stats()).unwrap().losses;
     assert!(records.is_sorted_by(|a, b| a.seconds < b.seconds), "{records:?}");
     assert!(records.iter().all(|record| record.images_per_second > 0.0), "{records:?}");
 }

@@ -65,7 +65,7 @@ impl Data {
     pub(super) fn load(args: &Args, checkpoint: &Checkpoint, config: &Config) -> Result<Data> {
         let mut wanted = wanted(config)?;
         if args.data.dataset.is_some() {
-            wanted.places = places(config)?;
+            wanted.search_paths = places(config)?;
         }
         let shown = !args.json && is_terminal();
         let others = match &args.reference {
@@ -91,7 +91,7 @@ impl Data {
 fn wanted(config: &Config) -> Result<Wanted> {
     let mut wanted = config.wanted(cache_folder())?;
     if !wanted.classes {
-        wanted.classes = has_classes(&wanted.source, &wanted.places);
+        wanted.classes = has_classes(&wanted.source, &wanted.search_paths);
     } else if config.class_names.is_empty() {
         // A run of an older version, whose configuration has no class names.
         wanted.class_order = ClassOrder::Bytewise;
@@ -104,8 +104,8 @@ fn wanted(config: &Config) -> Result<Wanted> {
 fn test_of(kind: DatasetKind, config: &Config, wanted: &Wanted) -> Result<Option<Dataset>> {
     let folders = [config.data_dir.as_deref(), None];
     for folder in &folders[usize::from(config.data_dir.is_none())..] {
-        let places = Places::of_machine(kind, *folder);
-        let test = Wanted { places, ..wanted.clone() }.load_test()?;
+        let places = SearchPaths::for_dataset(kind, *folder);
+        let test = Requirements { search_paths: places, ..wanted.clone() }.load_test()?;
         if test.is_some() {
             return Ok(test);
         }
@@ -117,7 +117,7 @@ fn test_of(kind: DatasetKind, config: &Config, wanted: &Wanted) -> Result<Option
 /// `--labels` selects some.
 fn others(args: &Args, folder: &Path, wanted: &Wanted) -> Result<Dataset> {
     let text = folder.to_string_lossy();
-    let source = Source::typed(&text)
+    let source = Source::from_argument(&text)
         .or_else(|problem| refuse("--reference", format!("{text} is {problem}")))?;
     let places = source.places(None);
     let classes = wanted.classes && args.noise.has_labels();

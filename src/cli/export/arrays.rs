@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use gan_cuda::device::{Device, Real};
-use gan_cuda::formats::files::{WholeFile, check_writable};
+use gan_cuda::formats::files::{AtomicFile, check_writable};
 use gan_cuda::formats::npy::npy_header;
 use gan_cuda::gan::sample_grid::standard_grid;
 use gan_cuda::run::config::Config;
@@ -79,7 +79,7 @@ impl Arrays {
         let image = config.gan.image;
         let extents = [arrangement.count, image.channels, image.height, image.width];
         let header = npy_header("<f4", &extents);
-        let mut file = WholeFile::create(&self.images)?;
+        let mut file = AtomicFile::create(&self.images)?;
         file.write(&header)?;
         for images in sampler.generate(*statistics, &noise, &arrangement.labels) {
             let numbers = images?.into_iter().map(|x| x.to_f64() as f32);

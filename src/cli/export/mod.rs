@@ -6,7 +6,7 @@ mod flags;
 use std::path::{Path, PathBuf};
 
 use gan_cuda::export::Generator;
-use gan_cuda::formats::files::{check_writable, write_whole};
+use gan_cuda::formats::files::{check_writable, write_atomic};
 use gan_cuda::run::checkpoint::Checkpoint;
 use gan_cuda::run::config::Config;
 use gan_cuda::run::snapshot;
@@ -95,7 +95,7 @@ fn weights<'a>(
 }
 
 fn write(kind: &'static str, path: &Path, bytes: &[u8]) -> Result<Written> {
-    write_whole(path, bytes)?;
+    write_atomic(path, bytes)?;
     Ok(Written { kind, path: path.display().to_string(), bytes: bytes.len() })
 }
 

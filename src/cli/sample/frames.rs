@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gan_cuda::data::ImageShape;
-use gan_cuda::formats::files::write_whole;
+use gan_cuda::formats::files::write_atomic;
 use gan_cuda::formats::gif::Animation;
 use gan_cuda::gan::sample_grid::Grid;
 use gan_cuda::picture;
@@ -45,7 +45,7 @@ impl Frames {
     pub(super) fn write_gif(&self, path: &Path, fps: u32) -> Result<()> {
         let gif = self.gif(Duration::from_secs(1) / fps);
         let problem = |problem| picture::Error::Gif { path: path.to_owned(), problem };
-        Ok(write_whole(path, &gif.map_err(problem)?)?)
+        Ok(write_atomic(path, &gif.map_err(problem)?)?)
     }
 
     fn gif(&self, duration: Duration) -> std::result::Result<Vec<u8>, String> {

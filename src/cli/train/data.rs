@@ -1,7 +1,7 @@
 //! The training images of a run: loading, and warnings about them.
 
 use gan_cuda::data::{
-    self, ClassOrder, Dataset, FolderProblem, Origin, Source, Wanted, cache_folder,
+    self, ClassOrder, Dataset, FolderProblem, Origin, Requirements, Source, cache_folder,
 };
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::ranges::CLASSES;
@@ -64,7 +64,7 @@ pub(super) fn find_again(args: &Args, config: &mut Config, previous: &Config) ->
 fn has_other_classes(error: &Error) -> bool {
     let Error::Engine(error) = error else { return false };
     let other = |problem: &data::Error| {
-        matches!(problem, data::Error::Folder(FolderProblem::OtherClasses { .. }))
+        matches!(problem, data::Error::Folder(FolderProblem::ClassesDiffer { .. }))
     };
     matches!(&**error, gan_cuda::Error::Data(problem) if other(problem))
 }
@@ -73,9 +73,10 @@ fn has_other_classes(error: &Error) -> bool {
 fn search(args: &Args, config: &mut Config, order: ClassOrder) -> Result<Dataset> {
     let places = match config.dataset()? {
         Source::Folder(_) => return load(args, config, order),
-        named => named.places(config.data_dir.as_deref()),
+        named => named.search_paths(config.data_dir.as_deref()),
     };
-    let data = Wanted { places, ..config.wanted(None)? }.load(&|_, _| ())?;
+    let data = Requirements { search_paths: places, ..config.data_requirements(None)? }
+        .load(&|_, _| ())?;
     config.data_dir = match &data.origin {
         Origin::Folder(folder) => Some(absolute(folder)?),
         _ => None,
@@ -91,14 +92,14 @@ fn with_names_and_warnings(args: &Args, config: &mut Config, data: Dataset) -> D
         config.class_names.clone_from(&data.class_names);
     }
     if args.verbosity() > Verbosity::Quiet {
-        warn(data.warnings.iter().cloned().chain(data.doubts()));
+        warn(data.warnings.iter().cloned().chain(data.quality_warnings()));
     }
     data
 }
 
 fn classes(config: &Config) -> Result<usize> {
     let source = config.dataset()?;
-    Ok(source.classes(&source.places(config.data_dir.as_deref()))?)
+    Ok(source.classes(&source.search_paths(config.data_dir.as_deref()))?)
 }
 
 /// Sets the number of classes of a preset's networks to that of the data set.
@@ -125,7 +126,8 @@ fn load(args: &Args, config: &mut Config, order: ClassOrder) -> Result<Dataset> 
     {
         print_line!("reading the images in {}", folder.display());
     }
-    let mut wanted = Wanted { keep: !args.dry_run, ..config.wanted(cache_folder())? };
+    let mut wanted =
+        Requirements { write_cache: !args.dry_run, ..config.data_requirements(cache_folder())? };
     if config.class_names.is_empty() {
         wanted.class_order = order;
     }

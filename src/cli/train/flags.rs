@@ -6,7 +6,7 @@ use clap::{ArgAction, ValueHint};
 use gan_cuda::data::Source;
 use gan_cuda::device::ops::Latent;
 use gan_cuda::device::{ConvolutionForm, DeviceChoice, Precision};
-use gan_cuda::formats::records::Measure;
+use gan_cuda::formats::stats::Measure;
 use gan_cuda::gan::interval::Interval;
 use gan_cuda::gan::settings::{Fakes, Loss, Order};
 use gan_cuda::nn::Init;

@@ -13,13 +13,13 @@ use gan_cuda::device::Device;
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::eval::Evaluator;
 use gan_cuda::eval::evaluation::Stage;
-use gan_cuda::formats::records::ScoreRecord;
+use gan_cuda::formats::stats::ScoreEntry;
 use gan_cuda::gan::dataset::Schedule;
 use gan_cuda::gan::plan::Plan;
 use gan_cuda::gan::{Gan, Role};
 use gan_cuda::run::config::Config;
 use gan_cuda::run::dir::{RunDir, default_name};
-use gan_cuda::run::initial::{self, initialize};
+use gan_cuda::run::initial_weights::{self, initialize};
 use gan_cuda::text::{counted, grouped, significant};
 use gan_cuda::train::trainer::{
     Outcome, Trainer, build, expect_same_images, restore, restore_to_branch,
@@ -303,7 +303,7 @@ fn print_stopped(trainer: &Trainer<impl Device>, signal: &str) -> Result<()> {
 
 /// Prints the best score of the run and its iteration, if there are scores.
 fn print_best(trainer: &Trainer<impl Device>) -> Result<()> {
-    let Some((measure, ScoreRecord { iteration, scores })) = trainer.best()? else {
+    let Some((measure, ScoreEntry { iteration, scores })) = trainer.best()? else {
         return Ok(());
     };
     let score = scores.by(measure).map_or_else(String::new, significant);

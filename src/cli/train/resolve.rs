@@ -6,7 +6,7 @@ use gan_cuda::data::Source;
 use gan_cuda::device::DeviceChoice;
 use gan_cuda::eval::evaluate::has_score;
 use gan_cuda::file_error::FileError;
-use gan_cuda::formats::records::Measure;
+use gan_cuda::formats::stats::Measure;
 use gan_cuda::gan::preset;
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::Settings;

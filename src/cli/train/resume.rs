@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use gan_cuda::run::checkpoint::Checkpoint;
 use gan_cuda::run::config::Config;
-use gan_cuda::run::dir::{Later, RunDir};
+use gan_cuda::run::dir::{LaterFiles, RunDir};
 use gan_cuda::run::lock::RunLock;
 use gan_cuda::run::{self, snapshot};
 use gan_cuda::text::folder_name;
@@ -96,7 +96,7 @@ impl ResumePoint {
     }
 }
 
-fn refuse_to_remove<T>(folder: &Path, later: &Later) -> Result<T> {
+fn refuse_to_remove<T>(folder: &Path, later: &LaterFiles) -> Result<T> {
     refuse(
         "--resume",
         format!(

@@ -1,52 +1,51 @@
-//! Data sets from the network: the one place of this program that opens a connection, and only
-//! when it is asked to (`gan-cuda fetch`).
+//! Downloads data sets: the only part of the program that opens network connections, and only for
+//! `gan-cuda fetch`.
 //!
-//! Owns the mirrors and checksums of the known data sets, the download and what happens to files
-//! that are there already. What counts is the SHA-256 of the decompressed content, not what a
-//! server says: a file is installed under the name that readers look for when its content is right,
-//! and all files of a data set one right after the other, when all of them are here; what an
-//! interrupted process had not installed, the next one does.
+//! Owns the mirrors and checksums of the known data sets, the download, and the handling of
+//! existing files. A file is verified by the SHA-256 of its decompressed content, not by what a
+//! server says. All files of a data set are installed under their final names once all of them are
+//! complete; if a process is interrupted before that, the next one installs them.
 //!
-//! What has come so far lies in `NAME.gz.part`. The next try, of this process or of a later one, on
-//! this mirror or another, asks for the rest; if the joined file is wrong, it is downloaded anew.
-//! No file is deleted but such a part: what stands in the way is moved aside.
+//! Partial downloads are kept as `NAME.gz.part`. The next attempt, by this process or a later one,
+//! from this mirror or another, requests the rest; if the joined file is wrong, it is downloaded
+//! from the beginning. Only partial files are ever deleted: other files in the way are moved aside.
 
-mod content;
+mod catalog;
 mod download;
 mod folder;
-mod known;
 mod problem;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use content::Mismatch;
 pub use problem::{Failure, FetchProblem, Reason};
+pub use verify::Mismatch;
 
 use super::{DatasetKind, cache_folder};
 use crate::data::Result;
 use download::Downloader;
-use folder::Folder;
+use folder::DownloadFolder;
 
-/// What to download, and whence and where to.
+/// What to download, from where, and where to.
 #[derive(Clone, Debug)]
-pub struct Order {
+pub struct FetchRequest {
     /// The data set's name, for messages.
     pub dataset: String,
     /// Its files.
     pub files: Vec<RemoteFile>,
-    /// URLs of folders that have the files, each with a slash at its end, the first one first.
+    /// URLs of folders that have the files, in order of preference; each ends with a slash.
     pub mirrors: Vec<String>,
-    /// The folder the files go to; it is made if it is not there.
+    /// The target folder, which is created if it does not exist.
     pub folder: PathBuf,
-    /// How patient to be.
-    pub network: Network,
+    /// Timeouts and proxy.
+    pub network: NetworkOptions,
 }
 
-/// A file of a data set, which mirrors have as `NAME.gz`.
+/// A file of a data set; mirrors have it as `NAME.gz`.
 #[derive(Clone, Debug)]
 pub struct RemoteFile {
-    /// Its name without `.gz`, as `train-images-idx3-ubyte`.
+    /// Its name without `.gz`, such as `train-images-idx3-ubyte`.
     pub name: &'static str,
     /// The length of its decompressed content in bytes.
     pub length: u64,
@@ -54,95 +53,104 @@ pub struct RemoteFile {
     pub sha256: String,
 }
 
-/// How long to wait for what, and which way to go.
+/// Timeouts and proxy of a download.
 #[derive(Clone, Debug)]
-pub struct Network {
-    /// For a name to be resolved, and for a connection to stand, with TLS.
-    pub connect: Duration,
-    /// For an answer, and for the next bytes of a file. There is no limit to the whole: a line may
-    /// be slow, as long as it is not dead.
-    pub silence: Duration,
-    /// Before mirrors that failed are tried again.
-    pub pause: Duration,
-    /// Whether to go through the proxy that `ALL_PROXY`, `HTTPS_PROXY` or `HTTP_PROXY` names, but
-    /// for hosts in `NO_PROXY`.
-    pub proxy: bool,
+pub struct NetworkOptions {
+    /// Timeout for name resolution and for connecting, TLS included.
+    pub connect_timeout: Duration,
+    /// Timeout for a response and for the next bytes of a file. The whole download has no timeout:
+    /// a connection may be slow, as long as it is alive.
+    pub read_timeout: Duration,
+    /// Delay before mirrors that failed are tried again.
+    pub retry_delay: Duration,
+    /// Whether to use the proxy in `ALL_PROXY`, `HTTPS_PROXY` or `HTTP_PROXY`, except for hosts in
+    /// `NO_PROXY`.
+    pub use_proxy: bool,
 }
 
-impl Default for Network {
+impl Default for NetworkOptions {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Network { connect: seconds(10), silence: seconds(30), pause: seconds(1), proxy: true }
+        NetworkOptions {
+            connect_timeout: seconds(10),
+            read_timeout: seconds(30),
+            retry_delay: seconds(1),
+            use_proxy: true,
+        }
     }
 }
 
-/// What happens during a download, for whoever tells a person.
+/// Progress of a download, for display.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// Another process downloads into the same folder; this one waits for it.
+    /// Another process is downloading into the same folder; this one waits for it.
     Waiting,
-    /// A file is there already, and right.
-    Present(&'a Path),
-    /// A file is there already, and wrong.
-    Wrong(&'a Path, &'a Mismatch),
-    /// A file begins to come, or goes on.
-    Begin {
-        /// From here.
+    /// A file exists already and is valid.
+    AlreadyPresent(&'a Path),
+    /// A file exists already and is invalid.
+    Invalid(&'a Path, &'a Mismatch),
+    /// A transfer starts or resumes.
+    Started {
+        /// The URL.
         url: &'a str,
-        /// Bytes that are here already.
+        /// Bytes that were downloaded before.
         from: u64,
-        /// Bytes of the whole, if the server says.
+        /// Size of the whole file, if the server tells it.
         total: Option<u64>,
     },
-    /// So many bytes of it are here.
+    /// Number of bytes received so far.
     Received(u64),
-    /// A mirror failed; the next one is tried, if there is one.
+    /// A mirror failed; the next one is tried if there is one.
     Failed(&'a Failure),
-    /// A file's content is right.
-    Checked(&'a RemoteFile),
-    /// A wrong file stood in the way and has another name now.
-    Aside(&'a Path, &'a Path),
+    /// A file was downloaded and its content is valid.
+    Verified(&'a RemoteFile),
+    /// An invalid file was in the way and was renamed (old name, new name).
+    MovedAside(&'a Path, &'a Path),
 }
 
-impl Order {
-    /// All of a known data set, into `data_dir` or else into the folder where `train` looks for it;
-    /// `mirrors` are tried before those that this program knows.
+impl FetchRequest {
+    /// All files of a known data set, into `data_dir` or else into the folder where `train` looks
+    /// for it; `mirrors` are tried before the known ones.
     ///
     /// # Errors
-    /// [`FetchProblem::NoFolder`] without `data_dir` where no home folder is known.
-    pub fn known(kind: DatasetKind, mirrors: &[String], data_dir: Option<&Path>) -> Result<Order> {
+    /// [`FetchProblem::NoHomeFolder`] without `data_dir` if the home folder is unknown.
+    pub fn for_dataset(
+        kind: DatasetKind,
+        mirrors: &[String],
+        data_dir: Option<&Path>,
+    ) -> Result<FetchRequest> {
         let cache = || cache_folder().map(|folder| folder.join(kind.name()));
         let folder = data_dir.map(Path::to_owned).or_else(cache);
-        let known = known::mirrors(kind).iter().map(|&url| url.to_owned());
-        Ok(Order {
+        let known = catalog::mirrors(kind).iter().map(|&url| url.to_owned());
+        Ok(FetchRequest {
             dataset: kind.name().to_owned(),
-            files: known::files(kind),
+            files: catalog::files(kind),
             mirrors: mirrors.iter().cloned().chain(known).collect(),
-            folder: folder.ok_or(FetchProblem::NoFolder)?,
-            network: Network::default(),
+            folder: folder.ok_or(FetchProblem::NoHomeFolder)?,
+            network: NetworkOptions::default(),
         })
     }
 }
 
-/// Downloads what is not there yet, or is there and wrong. Files are installed when all of them are
-/// here and right; until then, and if that fails, those that were there stay as they are.
+/// Downloads the files that are missing or invalid. Files are installed once all of them are
+/// complete and valid; until then, and on failure, existing files stay as they are.
 ///
 /// # Errors
-/// [`FetchProblem::NoMirror`] if no mirror has a file, [`Error::File`](crate::data::Error) if the
+/// [`FetchProblem::NoMirror`] if every mirror fails, [`Error::File`](crate::data::Error) if the
 /// folder cannot be written or is full.
-pub fn fetch(order: &Order, report: &mut dyn FnMut(Event)) -> Result<()> {
-    let folder = Folder::take(&order.folder, report)?;
-    let mut downloader = Downloader::new(order);
+pub fn fetch(request: &FetchRequest, report: &mut dyn FnMut(Event)) -> Result<()> {
+    let folder = DownloadFolder::lock(&request.folder, report)?;
+    let mut downloader = Downloader::new(request);
     let mut found = Vec::new();
-    for file in &order.files {
-        let copies = folder.look_for(file, report)?;
-        if !copies.right {
+    for file in &request.files {
+        let copies = folder.find_copies(file, report)?;
+        if !copies.valid {
             downloader.download(file, &folder.part(file), report)?;
-            report(Event::Checked(file));
+            report(Event::Verified(file));
         }
         found.push(copies);
     }
-    for (file, copies) in order.files.iter().zip(&found) {
+    for (file, copies) in request.files.iter().zip(&found) {
         folder.install(file, copies, report)?;
     }
     Ok(())

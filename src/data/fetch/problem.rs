@@ -1,4 +1,4 @@
-//! What can go wrong with a download.
+//! Errors of downloads.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,85 +10,85 @@ use crate::text::grouped;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchProblem {
-    /// There is no folder for it.
-    #[error("no home folder is known to keep data sets in")]
-    NoFolder,
+    /// There is no target folder.
+    #[error("cannot determine the home folder, where data sets are cached")]
+    NoHomeFolder,
 
     /// Every mirror failed.
     #[error(
         "cannot fetch {file} of {dataset}; every mirror failed:\n{}\n\
-         look at the network connection (a proxy is taken from HTTPS_PROXY), or put the file into {folder} yourself{}",
+         check the network connection (HTTPS_PROXY sets a proxy), or put the file into {folder} yourself{}",
         listed(failures),
-        kept(part.as_ref())
+        resume_hint(part.as_ref())
     )]
     NoMirror {
         /// The data set's name.
         dataset: String,
         /// The file's name.
         file: String,
-        /// The mirrors and their reasons, in the order of the tries.
+        /// The failures, in order.
         failures: Vec<Failure>,
-        /// The folder that the file should go to.
+        /// The target folder.
         folder: PathBuf,
-        /// What has come of it, if anything.
+        /// The partial download, if there is one.
         part: Option<PathBuf>,
     },
 }
 
-/// A mirror that could not give a file.
+/// A failed attempt to download a file from a mirror.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{url}: {reason}")]
 pub struct Failure {
     /// The URL of the file.
     pub url: String,
-    /// Why not.
+    /// The reason.
     pub reason: Reason,
 }
 
-/// Why a mirror could not give a file.
+/// Why a download from a mirror failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
-    /// Its name was not resolved, or no connection stood, in time.
+    /// The name was not resolved, or no connection was established, in time.
     #[error("no connection within {0:?}")]
-    NoConnection(Duration),
-    /// It sent nothing for too long.
-    #[error("nothing came for {0:?}")]
-    Silent(Duration),
-    /// It answered with something else than the file.
-    #[error("the server answers with HTTP status {0}")]
+    ConnectTimeout(Duration),
+    /// The server sent nothing for too long.
+    #[error("no data received for {0:?}")]
+    ReadTimeout(Duration),
+    /// The response is not the file.
+    #[error("the server answered with HTTP status {0}")]
     Status(u16),
-    /// It redirects on and on.
+    /// The redirects do not end.
     #[error("too many redirects")]
-    Redirects,
-    /// It closed the connection before the end.
-    #[error("the connection ended after {} bytes{}", grouped(*received), of_total(*total))]
-    CutOff {
-        /// Bytes that were here then.
+    TooManyRedirects,
+    /// The connection was closed before the end of the file.
+    #[error("the connection was closed after {} bytes{}", grouped(*received), of_total(*total))]
+    ConnectionClosed {
+        /// Bytes received until then, earlier attempts included.
         received: u64,
-        /// Bytes that there should have been, if it said.
+        /// Size of the file, if the server told it.
         total: Option<u64>,
     },
-    /// The file came, and is not what it should be.
+    /// The content of the downloaded file is wrong.
     #[error("{0}")]
     Content(Mismatch),
-    /// Anything else, in the words of the system or of the protocol.
+    /// Any other error, with the message of the system or of the protocol.
     #[error("{0}")]
     Other(String),
 }
 
 impl Reason {
-    /// Whether another try may do better.
-    pub(super) fn may_pass(&self) -> bool {
+    /// Whether another attempt may succeed.
+    pub(super) fn is_transient(&self) -> bool {
         match self {
             Reason::Status(status) => matches!(status, 408 | 429 | 500..),
-            Reason::Redirects | Reason::Content(_) => false,
+            Reason::TooManyRedirects | Reason::Content(_) => false,
             _ => true,
         }
     }
 }
 
-/// One line each; a reason that came again is said once.
+/// One failure per line; repeated ones are listed once.
 fn listed(failures: &[Failure]) -> String {
     let mut lines: Vec<String> = Vec::new();
     for failure in failures {
@@ -100,9 +100,9 @@ fn listed(failures: &[Failure]) -> String {
     lines.join("\n")
 }
 
-fn kept(part: Option<&PathBuf>) -> String {
+fn resume_hint(part: Option<&PathBuf>) -> String {
     match part {
-        Some(path) => format!("; the next fetch goes on from what is in {}", path.display()),
+        Some(path) => format!("; the next fetch resumes from {}", path.display()),
         None => String::new(),
     }
 }

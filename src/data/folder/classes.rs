@@ -7,39 +7,39 @@ use std::mem;
 use std::path::{Path, PathBuf};
 
 use super::listing::{ImageFile, first_bytes};
-use super::problem::{listed, training_part};
+use super::problem::{listed, training_split};
 use super::{FolderProblem, ImageFolder};
 use crate::data::{ClassOrder, Result};
 use crate::mark;
 
-/// What the parts of a data set are called, none of which is a class: `train`, `testA`, `val2017`.
-const PARTS: [&[&str]; 3] =
+/// Names of data set splits, which are not classes: `train`, `testA`, `val2017`.
+const SPLITS: [&[&str]; 3] =
     [&["train", "training"], &["test", "testing", "eval"], &["val", "valid", "validation", "dev"]];
 
-/// Names of classes, by their numbers, and the class of each image of a folder.
+/// Class names by number, and the class of each image in a folder.
 pub(super) struct Classes {
     pub names: Vec<String>,
     pub labels: Vec<u32>,
-    /// What somebody may not have meant.
+    /// Warnings about a possibly unintended layout.
     pub warnings: Vec<String>,
 }
 
 impl ImageFolder {
-    /// The classes, which are the sub-folders that have images. Whatever lies deeper belongs to the
-    /// topmost sub-folder. Pictures that this program wrote make no class, and have none: those that
-    /// would are taken from the listing.
+    /// The classes: the topmost sub-folders that contain images at any depth. Image files that this
+    /// program wrote do not make a class; those outside classes, and classes that have nothing
+    /// else, are removed from the listing.
     ///
     /// # Errors
     /// [`FolderProblem`]: [`NoClasses`](FolderProblem::NoClasses),
-    /// [`NoClass`](FolderProblem::NoClass) for images beside sub-folders,
-    /// [`Nested`](FolderProblem::Nested) and [`Parts`](FolderProblem::Parts) for sub-folders that
-    /// are no classes, [`OtherClasses`](FolderProblem::OtherClasses).
+    /// [`ImagesOutsideClasses`](FolderProblem::ImagesOutsideClasses),
+    /// [`Nested`](FolderProblem::Nested) and [`Splits`](FolderProblem::Splits) for sub-folders that
+    /// are not classes, [`ClassesDiffer`](FolderProblem::ClassesDiffer).
     pub(super) fn classes(&mut self, order: &ClassOrder) -> Result<Classes> {
-        self.take_out_ours();
+        self.remove_own_output();
         self.expect_images()?;
         let mut names = self.sub_folders();
         match order {
-            ClassOrder::Natural => names.sort_by(|a, b| natural(a, b)),
+            ClassOrder::Natural => names.sort_by(|a, b| natural_order(a, b)),
             ClassOrder::Bytewise => {}
             ClassOrder::Named(given) => names = self.expect_classes(given, names)?,
         }
@@ -51,13 +51,13 @@ impl ImageFolder {
         Ok(Classes { names, labels, warnings })
     }
 
-    /// The topmost sub-folders that have images, byte by byte.
+    /// The topmost sub-folders that have images, in bytewise order.
     fn sub_folders(&self) -> Vec<String> {
         let found: BTreeSet<&OsStr> = self.files.iter().filter_map(ImageFile::class).collect();
         found.into_iter().map(name).collect()
     }
 
-    /// The names that a run has, which must be those that are here.
+    /// Checks that the classes of the configuration are exactly those of the folder.
     fn expect_classes(
         &self,
         given: &[String],
@@ -69,42 +69,44 @@ impl ImageFolder {
         let (missing, new) = (without(given, &found), without(&found, given));
         match missing.is_empty() && new.is_empty() {
             true => Ok(given.to_vec()),
-            false => Err(FolderProblem::OtherClasses { folder: self.path.clone(), missing, new }),
+            false => Err(FolderProblem::ClassesDiffer { folder: self.path.clone(), missing, new }),
         }
     }
 
-    /// Makes sure that the sub-folders are classes.
+    /// Checks that the sub-folders are classes.
     fn check_classes(&self, names: &[String]) -> Result<(), FolderProblem> {
         let folder = self.path.clone();
         let mut outside = self.files.iter().filter(|file| file.class().is_none());
         let first = outside.next().map(|file| file.name.clone());
         match (names, first) {
             ([], _) => Err(FolderProblem::NoClasses { folder }),
-            (_, Some(first)) => {
-                Err(FolderProblem::NoClass { folder, count: 1 + outside.count(), first })
-            }
-            (names, None) if are_parts(names) => {
-                Err(FolderProblem::Parts { folder, parts: names.to_vec() })
+            (_, Some(first)) => Err(FolderProblem::ImagesOutsideClasses {
+                folder,
+                count: 1 + outside.count(),
+                first,
+            }),
+            (names, None) if are_splits(names) => {
+                Err(FolderProblem::Splits { folder, splits: names.to_vec() })
             }
             ([_], None) => self.expect_flat(),
             _ => Ok(()),
         }
     }
 
-    /// Makes sure that the images of the only class lie in one folder.
+    /// Checks that the images of the only class are in one folder.
     fn expect_flat(&self) -> Result<(), FolderProblem> {
         let (folder, common) = (self.path.clone(), self.common_folder());
         let sub_folders = self.sub_folders_of(&common);
         match sub_folders.len() {
             0 | 1 => Ok(()),
-            _ if are_parts(&sub_folders) => {
-                Err(FolderProblem::Parts { folder: folder.join(common), parts: sub_folders })
+            _ if are_splits(&sub_folders) => {
+                Err(FolderProblem::Splits { folder: folder.join(common), splits: sub_folders })
             }
             _ => Err(FolderProblem::Nested { inner: folder.join(common), folder, sub_folders }),
         }
     }
 
-    /// The innermost folder, relative to this one, that all images are in.
+    /// The innermost folder, relative to this one, that contains all images.
     fn common_folder(&self) -> PathBuf {
         let mut folders = self.files.iter().filter_map(|file| file.name.parent());
         let first = folders.next().map(Path::to_owned).unwrap_or_default();
@@ -114,7 +116,7 @@ impl ImageFolder {
         })
     }
 
-    /// The sub-folders with images of a folder, by its path relative to this one.
+    /// The sub-folders with images of a folder, given by its path relative to this one.
     fn sub_folders_of(&self, folder: &Path) -> Vec<String> {
         let depth = folder.iter().count();
         let found: BTreeSet<&OsStr> =
@@ -123,13 +125,13 @@ impl ImageFolder {
     }
 
     fn class_warnings(&self, names: &[String]) -> Vec<String> {
-        let empty: Vec<_> = self.left_out.empty(names).collect();
+        let empty: Vec<_> = self.skipped.empty(names).collect();
         let empty = (!empty.is_empty()).then(|| {
-            format!("no classes, as they have no image that can be read: {}", listed(&empty))
+            format!("folders without readable images are not classes: {}", listed(&empty))
         });
         let mixed: Vec<_> = self.mixed_classes().into_iter().collect();
         let mixed = (!mixed.is_empty())
-            .then(|| format!("classes have images in sub-folders, too: {}", listed(&mixed)));
+            .then(|| format!("classes with images in sub-folders, too: {}", listed(&mixed)));
         empty.into_iter().chain(mixed).collect()
     }
 
@@ -147,24 +149,24 @@ impl ImageFolder {
         mixed
     }
 
-    /// For whoever takes all images alike.
-    pub(super) fn parts_warning(&self) -> Option<String> {
+    /// A warning for training without classes, if the folder has several splits.
+    pub(super) fn splits_warning(&self) -> Option<String> {
         let common = self.common_folder();
         let names = self.sub_folders_of(&common);
-        are_parts(&names).then(|| {
-            let train = self.path.join(common).join(training_part(&names));
-            let (parts, train) = (names.join(", "), train.display());
-            format!("all parts of the data set are taken: {parts}; for one alone, name {train}")
+        are_splits(&names).then(|| {
+            let train = self.path.join(common).join(training_split(&names));
+            let (splits, train) = (names.join(", "), train.display());
+            format!("all splits of the data set are used: {splits}; to use only one, name {train}")
         })
     }
 
-    /// Takes out pictures of ours that have no class, and classes that have only such. One that lies
+    /// Removes own output that has no class, and classes that have only own output. Own output
     /// among images of a class is found when it is decoded.
-    fn take_out_ours(&mut self) {
+    fn remove_own_output(&mut self) {
         let folder = self.path.clone();
-        let is_ours = |file: &ImageFile| {
+        let is_own_output = |file: &ImageFile| {
             let path = folder.join(&file.name);
-            first_bytes(&path, mark::BEGINNING).is_ok_and(|bytes| mark::is_ours(&bytes))
+            first_bytes(&path, mark::BEGINNING).is_ok_and(|bytes| mark::is_own_output(&bytes))
         };
         let flat = self.files.iter().all(|file| file.class().is_none());
         let files = mem::take(&mut self.files);
@@ -172,9 +174,9 @@ impl ImageFolder {
             let beside_classes = class[0].class().is_none() && !flat;
             let mut all_so_far = true;
             for file in class {
-                all_so_far = (all_so_far || beside_classes) && is_ours(file);
+                all_so_far = (all_so_far || beside_classes) && is_own_output(file);
                 match all_so_far {
-                    true => self.left_out.add_ours(file.name.clone()),
+                    true => self.skipped.add_own_output(file.name.clone()),
                     false => self.files.push(file.clone()),
                 }
             }
@@ -182,7 +184,7 @@ impl ImageFolder {
     }
 }
 
-/// The name of a class; two names are never alike.
+/// The name of a class, which is unique.
 fn name(folder: &OsStr) -> String {
     match folder.to_str() {
         Some(name) => name.to_owned(),
@@ -190,22 +192,22 @@ fn name(folder: &OsStr) -> String {
     }
 }
 
-/// Whether all are parts of a data set, of two kinds at least.
-fn are_parts(names: &[String]) -> bool {
-    let kinds: Option<BTreeSet<usize>> = names.iter().map(|name| part(name)).collect();
+/// Whether all names are splits of a data set, of at least two kinds.
+fn are_splits(names: &[String]) -> bool {
+    let kinds: Option<BTreeSet<usize>> = names.iter().map(|name| split(name)).collect();
     kinds.is_some_and(|kinds| kinds.len() > 1)
 }
 
-/// Of which kind of part this is the name; `testA` and `val2017` are, too.
-fn part(name: &str) -> Option<usize> {
+/// The kind of split with this name, such as `testA` or `val2017`.
+fn split(name: &str) -> Option<usize> {
     let name = name.to_lowercase();
     let bare = name.trim_end_matches(|c: char| c.is_ascii_digit());
     let names = [bare, bare.strip_suffix(['a', 'b']).unwrap_or(bare)];
-    PARTS.iter().position(|kind| names.iter().any(|name| kind.contains(name)))
+    SPLITS.iter().position(|kind| names.iter().any(|name| kind.contains(name)))
 }
 
-/// Byte by byte, but for numbers, which are sorted as such: `2`, `10`, `b2`, `b10`.
-fn natural(a: &str, b: &str) -> Ordering {
+/// Natural sort order: bytewise, but with numbers compared as numbers: `2`, `10`, `b2`, `b10`.
+fn natural_order(a: &str, b: &str) -> Ordering {
     let (mut left, mut right) = (a, b);
     while !left.is_empty() && !right.is_empty() {
         let rest = (left, right);
@@ -221,7 +223,7 @@ fn natural(a: &str, b: &str) -> Ordering {
     left.len().cmp(&right.len()).then_with(|| a.cmp(b))
 }
 
-/// The digits that a text begins with, but for zeros in front; they are taken off it.
+/// Takes the leading digits off a text and returns them without leading zeros.
 fn number<'a>(text: &mut &'a str) -> Option<&'a str> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at(end);
@@ -241,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_sort_as_numbers_and_all_else_byte_by_byte() {
+    fn numbers_sort_numerically_and_all_else_bytewise() {
         let sorted = [
             "",
             "0",
@@ -261,7 +263,7 @@ mod tests {
         ];
         for (i, a) in sorted.iter().enumerate() {
             for (j, b) in sorted.iter().enumerate() {
-                assert_eq!(natural(a, b), i.cmp(&j), "{a:?} and {b:?}");
+                assert_eq!(natural_order(a, b), i.cmp(&j), "{a:?} and {b:?}");
             }
         }
     }

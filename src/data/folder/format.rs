@@ -1,46 +1,47 @@
-//! Formats of images: by which names and first bytes they are known.
+//! Detects image formats by file extension and magic number.
 
 use std::path::Path;
 
 use image::ImageFormat;
 
-/// How the names of images end.
-const ENDINGS: [&str; 17] = [
+/// File extensions of images.
+const EXTENSIONS: [&str; 17] = [
     "png", "apng", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp", "gif", "tif", "tiff", "pnm", "pbm",
     "pgm", "ppm", "pam", "qoi",
 ];
-/// The same of TGA, whose content does not tell what it is.
+/// The file extension of TGA, which has no magic number.
 const TGA: &str = "tga";
 
-/// Whether a name's ending is an image's; nothing where there is no ending.
-pub(super) fn has_images_ending(path: &Path) -> Option<bool> {
-    let ending = path.extension()?;
-    Some(is_tga(path) || ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
+/// Whether a file has the extension of an image; `None` without an extension.
+pub(super) fn has_image_extension(path: &Path) -> Option<bool> {
+    let extension = path.extension()?;
+    Some(is_tga(path) || EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)))
 }
 
 pub(super) fn is_tga(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case(TGA))
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(TGA))
 }
 
-/// The format of an image, by its first bytes.
+/// The format of an image, by its magic number.
 pub(super) fn format_of(bytes: &[u8]) -> Option<ImageFormat> {
     use ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, Qoi, Tiff, WebP};
     let format = image::guess_format(bytes).ok()?;
     [Png, Jpeg, WebP, Bmp, Gif, Tiff, Pnm, Qoi].contains(&format).then_some(format)
 }
 
-/// By more than two letters, with which a text may begin, too.
+/// Whether a file without an extension is an image. Magic numbers of two letters alone do not
+/// count: a text may start with them.
 pub(super) fn looks_like_an_image(bytes: &[u8]) -> bool {
     match bytes {
         [b'P', b'1'..=b'7', next, ..] => next.is_ascii_whitespace(),
-        // The length of the second header is less than 256.
+        // The size of the second header is less than 256.
         [b'B', b'M', rest @ ..] => rest.get(13..16) == Some(&[0; 3]),
         _ => format_of(bytes).is_some(),
     }
 }
 
-/// What a file is that has an image's name, if that is known and is not read.
-pub(super) fn foreign(bytes: &[u8]) -> Option<&'static str> {
+/// The name of a known image format that is not supported.
+pub(super) fn unsupported_format(bytes: &[u8]) -> Option<&'static str> {
     Some(match bytes {
         [_, _, _, _, b'f', b't', b'y', b'p', b'a', b'v', b'i', ..] => "AVIF",
         [_, _, _, _, b'f', b't', b'y', b'p', b'h' | b'm', b'e' | b'i', ..] => "HEIC",

@@ -1,6 +1,5 @@
-//! Which images a folder has: their names, and what tells that they have not changed, in an order
-//! that depends on nothing else. Opens no file but those without an ending, whose first bytes tell
-//! what they are.
+//! Lists the images of a folder and their metadata, sorted by name. Opens only files without a file
+//! extension, whose magic number tells what they are.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
@@ -11,14 +10,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use walkdir::{DirEntry, WalkDir};
 
 use super::FolderProblem;
-use super::format::{has_images_ending, looks_like_an_image};
-use super::left_out::LeftOut;
+use super::format::{has_image_extension, looks_like_an_image};
+use super::skipped::SkippedFiles;
 use crate::data::{Error, Result};
 use crate::file_error::FileError;
 
-/// Folders that systems, storage boxes and unpackers leave behind: previews of pictures, deleted
-/// ones, and what is no picture.
-const LEFT_BEHIND: [&str; 24] = [
+/// Folders created by operating systems, NAS devices and archivers: thumbnails, deleted files, and
+/// files that are not images.
+const SYSTEM_FOLDERS: [&str; 24] = [
     "__MACOSX",
     "__pycache__",
     "lost+found",
@@ -44,45 +43,44 @@ const LEFT_BEHIND: [&str; 24] = [
     "_gsdata_",
     "WindowsImageBackup",
 ];
-/// Files of the same kind.
-const FILES_LEFT_BEHIND: [&str; 4] = ["Thumbs.db", "ehthumbs.db", "desktop.ini", "Icon\r"];
+/// Files of this kind.
+const SYSTEM_FILES: [&str; 4] = ["Thumbs.db", "ehthumbs.db", "desktop.ini", "Icon\r"];
 
-/// How the `config.toml` of a run begins.
+/// The first bytes of a run's `config.toml`.
 const RUN_CONFIG: &[u8] = b"preset = ";
 
-/// A folder of images, and of folders of images, whose names may serve as classes.
+/// A folder of images and sub-folders, whose names may serve as classes.
 ///
-/// Files count as images by the endings of their names, those without an ending by their content.
-/// Names that begin with a dot are passed over, as systems and editors leave such files and folders
-/// everywhere, and so are folders known to be left behind by them, and folders of runs. Links are
-/// followed.
+/// Files count as images by their extension, files without one by their content. Hidden files and
+/// folders (names that start with a dot), system folders and run folders are ignored. Symbolic
+/// links are followed.
 #[derive(Clone, Debug)]
 pub struct ImageFolder {
     pub(super) path: PathBuf,
-    /// Sorted by their paths' names, byte by byte.
+    /// Sorted by path, component by component, bytewise.
     pub(super) files: Vec<ImageFile>,
-    pub(super) left_out: LeftOut,
+    pub(super) skipped: SkippedFiles,
 }
 
-/// A file as it was found.
+/// A listed file.
 #[derive(Clone, Debug)]
 pub(super) struct ImageFile {
     /// Relative to the folder.
     pub name: PathBuf,
-    pub stamp: Stamp,
+    pub stat: FileStat,
 }
 
-/// What tells, without opening a file, that its content is what it was.
+/// Metadata that detects changes of a file without opening it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(super) struct FileStat {
     /// In bytes.
     pub size: u64,
-    /// When it was last written, in nanoseconds since 1970. Programs can set that at will.
+    /// Modification time (mtime) in nanoseconds since 1970, which programs can set.
     pub modified: u64,
-    /// When its content, name or times were last changed, which only the system sets; where it does
-    /// not tell, when it was last written.
+    /// Status change time (ctime), which only the system sets; the modification time where the
+    /// system has none.
     pub changed: u64,
-    /// Its number on the disk: another file in the same place has another one.
+    /// Inode number: another file under the same name has another one.
     pub inode: u64,
 }
 
@@ -90,7 +88,8 @@ impl ImageFolder {
     /// Lists the images below `path`.
     ///
     /// # Errors
-    /// [`FileError`] where the folder cannot be listed, [`FolderProblem::NoImages`].
+    /// [`FileError`] if the folder cannot be listed, [`FolderProblem::Missing`],
+    /// [`FolderProblem::NoImages`], [`FolderProblem::AllOwnOutput`].
     pub fn list(path: &Path) -> Result<ImageFolder> {
         let mut folder = ImageFolder::empty(path);
         if !path.is_dir() {
@@ -101,21 +100,21 @@ impl ImageFolder {
         while let Some(entry) = walk.next() {
             match entry {
                 Ok(entry) if entry.file_type().is_dir() => {
-                    if is_passed_over(&entry) {
+                    if is_ignored(&entry) {
                         walk.skip_current_dir();
                     } else if is_run(entry.path()) {
-                        folder.left_out.add_run(&relative(path, entry.path()));
+                        folder.skipped.add_run(&relative(path, entry.path()));
                         walk.skip_current_dir();
                     } else if entry.depth() == 1 {
-                        folder.left_out.add_sub_folder(entry.file_name());
+                        folder.skipped.add_sub_folder(entry.file_name());
                     }
                 }
-                Ok(entry) if is_passed_over(&entry) => {}
+                Ok(entry) if is_ignored(&entry) => {}
                 Ok(entry) => folder.add_file(&entry)?,
-                // The images of a link that leads back are met on the direct way.
+                // A link to one of its ancestors: its images are listed anyway.
                 Err(error) if error.loop_ancestor().is_some() => {}
                 Err(error) if error.depth() == 0 => return Err(listing_error(path, error)),
-                Err(error) => folder.add_unlisted(error),
+                Err(error) => folder.add_walk_error(error),
             }
         }
         folder.expect_images()?;
@@ -123,15 +122,17 @@ impl ImageFolder {
     }
 
     pub(super) fn empty(path: &Path) -> ImageFolder {
-        ImageFolder { path: path.to_owned(), files: Vec::new(), left_out: LeftOut::default() }
+        ImageFolder { path: path.to_owned(), files: Vec::new(), skipped: SkippedFiles::default() }
     }
 
-    /// Makes sure that there are images, or may be some in folders that cannot be listed.
+    /// Checks that there are images, or may be some in folders that cannot be listed.
     pub(super) fn expect_images(&self) -> Result<(), FolderProblem> {
-        let (folder, others) = (self.path.clone(), self.left_out.kinds_in_words());
-        match (self.files.is_empty(), self.left_out.closed()) {
+        let (folder, others) = (self.path.clone(), self.skipped.describe_kinds());
+        match (self.files.is_empty(), self.skipped.unreadable()) {
             (false, _) | (_, Some(_)) => Ok(()),
-            _ if !self.left_out.ours().is_empty() => Err(FolderProblem::AllOurs { folder }),
+            _ if !self.skipped.own_output().is_empty() => {
+                Err(FolderProblem::AllOwnOutput { folder })
+            }
             _ => Err(FolderProblem::NoImages { folder, others }),
         }
     }
@@ -140,30 +141,30 @@ impl ImageFolder {
         let (name, is_file) = (relative(&self.path, entry.path()), entry.file_type().is_file());
         if is_file && is_image(entry.path()) {
             let metadata = entry.metadata().map_err(|error| listing_error(&self.path, error))?;
-            self.files.push(ImageFile { name, stamp: Stamp::of(&metadata) });
+            self.files.push(ImageFile { name, stat: FileStat::of(&metadata) });
         } else {
-            self.left_out.add_file(&name);
+            self.skipped.add_file(&name);
         }
         Ok(())
     }
 
-    /// A link to nothing is an image that cannot be read, if its name is an image's; a folder that
-    /// may not be listed could have images.
-    fn add_unlisted(&mut self, error: walkdir::Error) {
+    /// Handles an entry that cannot be read. A dangling link counts as a bad image if it has an
+    /// image's extension; a folder that cannot be listed may contain images.
+    fn add_walk_error(&mut self, error: walkdir::Error) {
         let Some(path) = error.path().map(Path::to_owned) else { return };
         let name = relative(&self.path, &path);
         if !is_dangling(&error) {
-            self.left_out.add_closed(path, &name, into_io(error));
+            self.skipped.add_unreadable(path, &name, into_io(error));
         } else if is_image(&path) {
-            self.files.push(ImageFile { name, stamp: Stamp::default() });
+            self.files.push(ImageFile { name, stat: FileStat::default() });
         } else {
-            self.left_out.add_file(&name);
+            self.skipped.add_file(&name);
         }
     }
 }
 
 impl ImageFile {
-    /// The topmost sub-folder that it is in.
+    /// The topmost sub-folder that contains it.
     pub(super) fn class(&self) -> Option<&OsStr> {
         let mut parts = self.name.iter();
         let first = parts.next();
@@ -171,11 +172,11 @@ impl ImageFile {
     }
 }
 
-impl Stamp {
-    fn of(metadata: &Metadata) -> Stamp {
+impl FileStat {
+    fn of(metadata: &Metadata) -> FileStat {
         let modified = metadata.modified().map_or(0, nanoseconds);
         let [changed, inode] = changed_and_inode(metadata);
-        Stamp { size: metadata.len(), modified, changed, inode }
+        FileStat { size: metadata.len(), modified, changed, inode }
     }
 }
 
@@ -191,24 +192,24 @@ fn changed_and_inode(metadata: &Metadata) -> [u64; 2] {
     [metadata.modified().map_or(0, nanoseconds), 0]
 }
 
-/// Since 1970.
+/// Nanoseconds since 1970.
 pub(super) fn nanoseconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
 }
 
-/// Whether it is nothing that anybody put there to be learnt from.
-fn is_passed_over(entry: &DirEntry) -> bool {
+/// Whether the entry is hidden or a known system file or folder.
+fn is_ignored(entry: &DirEntry) -> bool {
     let name = entry.file_name();
     let known = match entry.file_type().is_dir() {
-        true => &LEFT_BEHIND[..],
-        false => &FILES_LEFT_BEHIND[..],
+        true => &SYSTEM_FOLDERS[..],
+        false => &SYSTEM_FILES[..],
     };
     name.as_encoded_bytes().starts_with(b".")
         || known.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
-/// Whether a folder is a run's: its samples are no images to learn from. A copy of a run's
-/// configuration makes none.
+/// Whether a folder is a run's, whose samples are not training data. A copy of a `config.toml`
+/// alone does not make a run.
 fn is_run(folder: &Path) -> bool {
     let config = folder.join("config.toml");
     config.is_file()
@@ -217,9 +218,9 @@ fn is_run(folder: &Path) -> bool {
 }
 
 fn is_image(path: &Path) -> bool {
-    // One without an ending that cannot be read is no image until it can be.
+    // A file without an extension that cannot be read is not an image.
     let by_content = || first_bytes(path, 32).is_ok_and(|bytes| looks_like_an_image(&bytes));
-    has_images_ending(path).unwrap_or_else(by_content)
+    has_image_extension(path).unwrap_or_else(by_content)
 }
 
 /// The first bytes of a file, at most `count`.
@@ -229,8 +230,7 @@ pub(super) fn first_bytes(path: &Path, count: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether there is nothing where a link leads, or no end to where it leads; or a file has gone
-/// since its folder was listed.
+/// Whether a link is dangling or circular, or a file was deleted after its folder was listed.
 fn is_dangling(error: &walkdir::Error) -> bool {
     match error.io_error().map(io::Error::kind) {
         Some(io::ErrorKind::NotFound) => true,

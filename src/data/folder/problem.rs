@@ -1,4 +1,4 @@
-//! What can be wrong with a folder of images, and with one image.
+//! Errors of folders of images and of single images.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,69 +6,69 @@ use std::path::PathBuf;
 use crate::data::ImageShape;
 use crate::text::{counted, grouped};
 
-/// The most pixels on a side of an image.
+/// Largest width and height of an image, in pixels.
 pub const MAX_SIDE: u32 = 16_384;
-/// The most pixels of an image, 8,192²: what becomes of them on the way takes 16 bytes for each.
+/// Largest number of pixels in an image, 8,192²: decoding takes up to 16 bytes per pixel.
 pub const MAX_PIXELS: u64 = 1 << 26;
-/// The most bytes of a file, and of what it decodes to: 512 MiB.
+/// Largest file, and largest decoded image, in bytes: 512 MiB.
 pub const MAX_BYTES: u64 = 512 << 20;
 
-/// Names that a message lists.
-const NAMED: usize = 5;
+/// Names listed in a message.
+const MAX_LISTED: usize = 5;
 
-/// Why a folder of images cannot be learnt from.
+/// Why a folder of images cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FolderProblem {
-    /// It is not there.
-    #[error("the folder of images {folder} is not there; put it back, or a link to it")]
+    /// The folder does not exist.
+    #[error("the image folder {folder} does not exist; restore it, or put a link in its place")]
     Missing {
         /// The folder.
         folder: PathBuf,
     },
 
-    /// There are no images.
+    /// The folder has no images.
     #[error(
-        "no images in {folder}: looked there and in its sub-folders for .png, .jpg, .webp, .bmp, \
-         .gif, .tif, .ppm, .tga and .qoi (files of other kinds: {others})"
+        "no images in {folder}: searched it and its sub-folders for .png, .jpg, .webp, .bmp, \
+         .gif, .tif, .ppm, .tga and .qoi (other files: {others})"
     )]
     NoImages {
         /// The folder.
         folder: PathBuf,
-        /// Files that are no images, going by their names: how many of which kind.
+        /// Files that are not images, by extension: how many of which kind.
         others: String,
     },
 
-    /// Classes are wanted, and all images lie side by side.
+    /// Classes are required, but there are no sub-folders.
     #[error(
-        "{folder} has no sub-folders with images, whose names are the classes that this preset \
-         needs; put the images of each class into a sub-folder, or take a preset without classes, \
-         such as mlp-dropout"
+        "{folder} has no sub-folders with images, but this preset needs classes, which are named by \
+         sub-folders; put the images of each class into a sub-folder, or use a preset without \
+         classes, such as mlp-dropout"
     )]
     NoClasses {
         /// The folder.
         folder: PathBuf,
     },
 
-    /// Classes are wanted, and some images have none.
+    /// Classes are required, but some images are not in a sub-folder.
     #[error(
-        "{} in {folder} itself, beside its sub-folders, and so without a class (the first is \
-         {first}); put them into a sub-folder, or take a preset without classes, \
+        "{} in {folder} without a class, because they are not in a sub-folder (the first is \
+         {first}); put them into a sub-folder, or use a preset without classes, \
          such as mlp-dropout",
         counted(*count, "image")
     )]
-    NoClass {
+    ImagesOutsideClasses {
         /// The folder.
         folder: PathBuf,
-        /// How many they are.
+        /// Number of these images.
         count: usize,
-        /// One of them, relative to the folder.
+        /// The first of them, relative to the folder.
         first: PathBuf,
     },
 
-    /// Classes are wanted, and all images lie in sub-folders of one sub-folder.
+    /// Classes are required, but all images are in sub-folders of one sub-folder.
     #[error(
-        "all images of {folder} lie below {}, whose sub-folders may be the classes: {}; name that \
+        "all images of {folder} are in {}, whose sub-folders may be the classes ({}); name that \
          folder",
         inner.display(),
         listed(sub_folders)
@@ -76,57 +76,57 @@ pub enum FolderProblem {
     Nested {
         /// The folder.
         folder: PathBuf,
-        /// The one that is meant.
+        /// The sub-folder that is probably meant.
         inner: PathBuf,
-        /// The sub-folders of that.
+        /// The sub-folders of that folder.
         sub_folders: Vec<String>,
     },
 
-    /// Classes are wanted, and the sub-folders are parts of a data set, such as train and test.
+    /// Classes are required, but the sub-folders are splits of a data set, such as train and test.
     #[error(
-        "the sub-folders of {folder} are parts of a data set and no classes: {}; name one of them, \
-         as {}",
-        parts.join(", "),
-        folder.join(training_part(parts)).display()
+        "the sub-folders of {folder} are splits of a data set, not classes: {}; name one of them, \
+         such as {}",
+        splits.join(", "),
+        folder.join(training_split(splits)).display()
     )]
-    Parts {
+    Splits {
         /// The folder.
         folder: PathBuf,
         /// Its sub-folders.
-        parts: Vec<String>,
+        splits: Vec<String>,
     },
 
-    /// The sub-folders are not the classes that a configuration names.
+    /// The classes of the folder differ from those of the configuration.
     #[error(
-        "the classes in {folder} are not those of the configuration (missing: {}; new: {})",
+        "the classes in {folder} differ from those of the configuration (missing: {}; new: {})",
         listed(missing),
         listed(new)
     )]
-    OtherClasses {
+    ClassesDiffer {
         /// The folder.
         folder: PathBuf,
-        /// Named classes that are not there.
+        /// Classes of the configuration that the folder does not have.
         missing: Vec<String>,
-        /// Classes that are there and not named.
+        /// Classes of the folder that the configuration does not have.
         new: Vec<String>,
     },
 
     /// All images were written by this program.
     #[error(
-        "all images in {folder} were written by gan-cuda, which does not learn from its own; name \
-         the folder that has yours"
+        "all images in {folder} were written by gan-cuda and are not used for training; name the \
+         folder with your images"
     )]
-    AllOurs {
+    AllOwnOutput {
         /// The folder.
         folder: PathBuf,
     },
 
-    /// A sub-folder may not be listed: it could have images.
+    /// A sub-folder, which may contain images, cannot be listed.
     #[error("cannot list {path}")]
-    Closed {
+    UnreadableFolder {
         /// The sub-folder.
         path: PathBuf,
-        /// The operating system's word.
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
@@ -136,28 +136,28 @@ pub enum FolderProblem {
     BadImage {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         #[source]
         problem: ImageProblem,
     },
 
-    /// Images that cannot be read are left out, and nothing is left.
+    /// Unreadable images are skipped, and no image is left.
     #[error("none of the {} in {folder} can be read", counted(*count, "image"))]
     AllBad {
         /// The folder, or the sub-folder of a class.
         folder: PathBuf,
-        /// How many they are.
+        /// Number of images.
         count: usize,
     },
 
-    /// There is no room for the images.
+    /// The images do not fit into memory.
     #[error("cannot hold the images of {folder} as {shape}: {reason}")]
     TooMany {
         /// The folder.
         folder: PathBuf,
-        /// The shape of each.
+        /// The shape of each image.
         shape: ImageShape,
-        /// Why not, and what to do.
+        /// The reason, and what to do.
         reason: String,
     },
 }
@@ -166,13 +166,13 @@ pub enum FolderProblem {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImageProblem {
-    /// The operating system does not hand it out.
+    /// The operating system cannot read the file.
     #[error(transparent)]
     Read(#[from] io::Error),
 
-    /// It would take too much memory: a mistake, or made to do harm.
+    /// It would take too much memory: by mistake, or as a decompression bomb.
     #[error(
-        "it is larger than this program reads: {side} pixels a side, {pixels} in \
+        "it exceeds the limits: {side} pixels per side, {pixels} pixels in \
          all, {mib} MiB",
         side = grouped(MAX_SIDE.into()),
         pixels = grouped(MAX_PIXELS),
@@ -180,50 +180,50 @@ pub enum ImageProblem {
     )]
     TooLarge,
 
-    /// Its first bytes are those of no image.
-    #[error("it is none of PNG, JPEG, WebP, BMP, GIF, TIFF, PNM, TGA and QOI")]
-    Unknown,
+    /// Its first bytes are not those of an image.
+    #[error("it is not a PNG, JPEG, WebP, BMP, GIF, TIFF, PNM, TGA or QOI image")]
+    UnknownFormat,
 
-    /// It is in a known format that is not read.
-    #[error("it is {0}, which this program does not read; convert it to PNG or JPEG")]
-    Foreign(&'static str),
+    /// It is in a known but unsupported format.
+    #[error("it is {0}, which is not supported; convert it to PNG or JPEG")]
+    UnsupportedFormat(&'static str),
 
-    /// This program wrote it: it is no reason to stop, and nothing to learn from.
+    /// This program wrote it, so it is skipped and not an error.
     #[error("gan-cuda wrote it")]
-    Ours,
+    OwnOutput,
 
-    /// There is nothing in it.
+    /// It is an empty file.
     #[error("it is empty")]
     Empty,
 
-    /// Its last part is missing.
-    #[error("it is cut off")]
+    /// It is truncated.
+    #[error("it is truncated")]
     CutOff,
 
-    /// It has not the rows and columns that it must have.
+    /// It does not have the required size.
     #[error("it is {}×{} pixels, and must be {}×{}", got[0], got[1], want[0], want[1])]
     OtherSize {
-        /// Its rows and columns.
+        /// Its height and width.
         got: [usize; 2],
-        /// Those that it must have.
+        /// The required height and width.
         want: [usize; 2],
     },
 
-    /// The decoder's word.
+    /// The decoder's message.
     #[error("{0}")]
     Damaged(String),
 }
 
-/// The part of a data set to learn from.
-pub(super) fn training_part(parts: &[String]) -> &str {
-    let train = parts.iter().find(|part| part.to_lowercase().starts_with("train"));
-    train.or(parts.first()).map_or("", String::as_str)
+/// The training split, or the first one.
+pub(super) fn training_split(splits: &[String]) -> &str {
+    let train = splits.iter().find(|split| split.to_lowercase().starts_with("train"));
+    train.or(splits.first()).map_or("", String::as_str)
 }
 
-/// The first few of some names.
+/// The first few names.
 pub(super) fn listed(names: &[String]) -> String {
-    let mut few: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
-    if names.len() > NAMED {
+    let mut few: Vec<&str> = names.iter().take(MAX_LISTED).map(String::as_str).collect();
+    if names.len() > MAX_LISTED {
         few.push("…");
     }
     if few.is_empty() { "none".to_owned() } else { few.join(", ") }

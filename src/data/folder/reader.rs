@@ -1,5 +1,4 @@
-//! What the decoders at hand make of the bytes of a file, within limits that keep a small file from
-//! taking all memory.
+//! Runs the `image` crate's decoders, within limits that keep a small file from taking all memory.
 
 use std::io::Cursor;
 
@@ -8,13 +7,13 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Li
 
 use super::problem::{ImageProblem, MAX_BYTES, MAX_PIXELS, MAX_SIDE};
 
-/// A picture as it is stored, and how the camera was held.
+/// An image as stored, and its Exif orientation.
 pub(super) struct Decoded {
-    pub picture: DynamicImage,
+    pub image: DynamicImage,
     pub orientation: Orientation,
 }
 
-/// What the decoder makes of it.
+/// Decodes bytes in a known format.
 pub(super) fn decode_as(bytes: &[u8], format: ImageFormat) -> Result<Decoded, ImageProblem> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits());
@@ -24,9 +23,9 @@ pub(super) fn decode_as(bytes: &[u8], format: ImageFormat) -> Result<Decoded, Im
         return Err(ImageProblem::TooLarge);
     }
     limits().reserve(decoder.total_bytes())?;
-    // A picture whose note cannot be read is still a picture.
+    // Invalid orientation metadata does not make an image unusable.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    Ok(Decoded { picture: DynamicImage::from_decoder(decoder)?, orientation })
+    Ok(Decoded { image: DynamicImage::from_decoder(decoder)?, orientation })
 }
 
 fn limits() -> Limits {

@@ -1,4 +1,4 @@
-//! WebP: the header of an extended file may promise what is not there.
+//! WebP: tolerates flags of an extended file for chunks that are missing.
 
 use std::iter;
 
@@ -7,20 +7,20 @@ use image::ImageFormat;
 use super::problem::ImageProblem;
 use super::reader::{Decoded, decode_as};
 
-/// Where the flags of an extended file stand, and what it begins with: the rest is chunks.
+/// Offset of the flags of an extended file, and of the first chunk.
 const FLAGS: usize = 20;
 const FIRST_CHUNK: usize = 12;
-/// Each flag, and the chunk that it promises.
-const PROMISES: [(u8, &[u8; 4]); 4] =
+/// Each flag and its chunk.
+const FLAG_CHUNKS: [(u8, &[u8; 4]); 4] =
     [(0x20, b"ICCP"), (0x10, b"ALPH"), (8, b"EXIF"), (4, b"XMP ")];
 
-/// The picture. If it cannot be read, it is read once more without flags for chunks that are
-/// missing, transparency among them, as libwebp and browsers ignore them.
+/// Decodes an image. If that fails, it is decoded again without the flags of missing chunks, alpha
+/// included, because libwebp and browsers ignore them.
 pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, ImageProblem> {
     match decode_as(bytes, ImageFormat::WebP) {
         Err(ImageProblem::Damaged(problem)) if is_extended(bytes) => {
-            let honest = decode_as(&without_empty_promises(bytes), ImageFormat::WebP);
-            honest.map_err(|_| ImageProblem::Damaged(problem))
+            let repaired = decode_as(&without_unused_flags(bytes), ImageFormat::WebP);
+            repaired.map_err(|_| ImageProblem::Damaged(problem))
         }
         result => result,
     }
@@ -30,13 +30,13 @@ fn is_extended(bytes: &[u8]) -> bool {
     bytes.len() > FLAGS && bytes[FIRST_CHUNK..].starts_with(b"VP8X")
 }
 
-fn without_empty_promises(bytes: &[u8]) -> Vec<u8> {
+fn without_unused_flags(bytes: &[u8]) -> Vec<u8> {
     let names: Vec<&[u8]> = chunk_names(bytes).collect();
     let mut bytes = bytes.to_vec();
-    // Lossless pixels have their transparency with them.
+    // Lossless data includes alpha.
     let has =
         |chunk: &[u8]| names.contains(&chunk) || chunk == b"ALPH" && names.contains(&&b"VP8L"[..]);
-    for (flag, chunk) in PROMISES {
+    for (flag, chunk) in FLAG_CHUNKS {
         if !has(&chunk[..]) {
             bytes[FLAGS] &= !flag;
         }
@@ -50,7 +50,7 @@ fn chunk_names(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
         let (header, data) = rest.split_first_chunk::<8>()?;
         let (name, length) =
             (&rest[..4], u32::from_le_bytes([header[4], header[5], header[6], header[7]]));
-        // Of an odd length there is one byte more.
+        // Chunks of odd length are padded by one byte.
         let length = length as usize + length as usize % 2;
         rest = data.get(length..).unwrap_or_default();
         Some(name)

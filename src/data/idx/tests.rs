@@ -1,4 +1,4 @@
-//! Every way an IDX file can be wrong, in bytes; tests/data.rs has the same through files.
+//! Every kind of invalid IDX data, in memory; tests/data.rs has the same with files.
 
 use std::io::{self, BufReader, Read, Write};
 
@@ -34,20 +34,20 @@ fn labels_problem(bytes: &[u8]) -> IdxProblem {
 }
 
 #[test]
-fn images_come_out_as_they_are_in_the_file() {
+fn images_are_read_unchanged() {
     let images = decode_images(&two_images()[..]).unwrap();
     assert_eq!((images.count, images.height, images.width), (2, 2, 3));
     assert_eq!(images.pixels, (1..=12).collect::<Vec<u8>>());
 }
 
 #[test]
-fn labels_come_out_as_they_are_in_the_file() {
+fn labels_are_read_unchanged() {
     let labels = decode_labels(&idx(LABELS_MAGIC, &[3], &[5, 0, 200])[..]).unwrap();
     assert_eq!(labels, [5, 0, 200]);
 }
 
 #[test]
-fn the_first_column_of_a_table_of_labels_is_the_class() {
+fn first_column_of_a_label_table_is_the_class() {
     let numbers = [7, 100, -2, 0, 1, 0x01_02_03_04_i32];
     let body: Vec<u8> = numbers.iter().flat_map(|number| number.to_be_bytes()).collect();
     for (dims, labels) in [([2, 3], &[7, 0][..]), ([6, 1], &numbers[..])] {
@@ -55,7 +55,7 @@ fn the_first_column_of_a_table_of_labels_is_the_class() {
         assert_eq!(decode_labels(&gzip(&file)[..]).unwrap(), labels);
     }
     let short = labels_problem(&idx(LABEL_TABLE_MAGIC, &[3, 3], &body)).to_string();
-    assert!(short.contains("announces 3 × 3 × 4 = 36 bytes, 24 are there"), "{short}");
+    assert!(short.contains("announces 3 × 3 × 4 = 36 bytes, but the file has 24"), "{short}");
 }
 
 #[test]
@@ -81,13 +81,13 @@ fn gzip_members_are_joined() {
 }
 
 #[test]
-fn gzip_is_recognised_one_byte_at_a_time() {
+fn gzip_is_detected_in_one_byte_reads() {
     let packed = gzip(&two_images());
     assert!(decode_images(BufReader::with_capacity(1, &packed[..])).is_ok());
 }
 
 #[test]
-fn a_file_cut_anywhere_is_an_error() {
+fn file_truncated_anywhere_is_an_error() {
     let (raw, labels) = (two_images(), idx(LABELS_MAGIC, &[3], &[5, 0, 9]));
     for whole in [raw.clone(), gzip(&raw)] {
         for length in 0..whole.len() {
@@ -102,7 +102,7 @@ fn a_file_cut_anywhere_is_an_error() {
 }
 
 #[test]
-fn any_flipped_bit_of_a_gzip_file_does_no_more_than_fail() {
+fn any_flipped_bit_of_a_gzip_file_fails_or_changes_nothing() {
     let packed = gzip(&two_images());
     for bit in 0..packed.len() * 8 {
         let mut damaged = packed.clone();
@@ -115,7 +115,7 @@ fn any_flipped_bit_of_a_gzip_file_does_no_more_than_fail() {
 }
 
 #[test]
-fn a_cut_gzip_file_is_told_from_a_damaged_one() {
+fn truncated_and_damaged_gzip_files_have_different_errors() {
     let packed = gzip(&two_images());
     let cut = images_problem(&packed[..packed.len() - 9]);
     assert!(matches!(cut, IdxProblem::TruncatedGzip), "{cut:?}");
@@ -133,7 +133,7 @@ fn a_cut_gzip_file_is_told_from_a_damaged_one() {
 }
 
 #[test]
-fn bytes_behind_a_gzip_stream_are_passed_over() {
+fn bytes_after_a_gzip_stream_are_ignored() {
     let (raw, halves) = (two_images(), [gzip(&two_images()[..20]), gzip(&two_images()[20..])]);
     let zeros = vec![0; 10_000];
     for packed in [
@@ -152,7 +152,7 @@ fn bytes_behind_a_gzip_stream_are_passed_over() {
 }
 
 #[test]
-fn a_damaged_second_member_is_an_error() {
+fn damaged_second_gzip_member_is_an_error() {
     let (first, second) = (gzip(&two_images()[..20]), gzip(&two_images()[20..]));
     for length in 2..second.len() {
         let problem = images_problem(&[&first[..], &second[..length]].concat());
@@ -165,7 +165,7 @@ fn a_damaged_second_member_is_an_error() {
 }
 
 #[test]
-fn every_field_of_a_gzip_header_is_passed_over() {
+fn optional_gzip_header_fields_are_skipped() {
     let packed = gzip(&two_images());
     let (header, data) = packed.split_at(10);
     for flags in 0..32_u8 {
@@ -184,63 +184,69 @@ fn every_field_of_a_gzip_header_is_passed_over() {
 }
 
 #[test]
-fn a_wrong_magic_number_says_what_the_file_may_be() {
+fn wrong_magic_number_names_the_detected_format() {
     let page = b"<!DOCTYPE html><html>not found</html>".to_vec();
     let cases = [
         (idx(LABELS_MAGIC, &[3], &[1, 2, 3]), "this is a label file"),
-        (idx(0x0802, &[1, 1], &[1]), "this is an IDX file of other dimensions"),
+        (idx(0x0802, &[1, 1], &[1]), "this is an IDX file with other dimensions"),
         (idx(0x0d03, &[1, 1, 1], &[0; 4]), "its values are not unsigned bytes"),
         (idx(0x0308_0000, &[1, 1, 1], &[0]), "little-endian"),
         (gzip(&gzip(&two_images())), "gzipped twice"),
         (b"PK\x03\x04....".to_vec(), "a zip archive"),
-        (b"\x89PNG\r\n".to_vec(), "a png picture"),
+        (b"\x89PNG\r\n".to_vec(), "a PNG image"),
         (page, "a web page"),
-        (b"version https://git-lfs.github.com/spec/v1".to_vec(), "git lfs"),
+        (b"version https://git-lfs.github.com/spec/v1".to_vec(), "Git LFS"),
         (b"hello, world".to_vec(), "not an IDX file"),
     ];
     for (bytes, guess) in cases {
-        let words = images_problem(&bytes).to_string();
-        assert!(words.starts_with("wrong magic number 0x"), "{words}");
-        assert!(words.contains("expected 0x00000803 (an image file)"), "{words}");
-        assert!(words.contains(guess), "{words} should say {guess}");
+        let message = images_problem(&bytes).to_string();
+        assert!(message.starts_with("wrong magic number 0x"), "{message}");
+        assert!(message.contains("expected 0x00000803 (an image file)"), "{message}");
+        assert!(message.contains(guess), "{message} should say {guess}");
     }
-    let words = labels_problem(&two_images()).to_string();
-    assert!(words.contains("expected 0x00000801 (a label file): this is an image file"), "{words}");
+    let message = labels_problem(&two_images()).to_string();
+    assert!(
+        message.contains("expected 0x00000801 (a label file): this is an image file"),
+        "{message}"
+    );
 }
 
 #[test]
-fn a_short_header_is_counted() {
-    let words = images_problem(&two_images()[..11]).to_string();
-    assert!(words.starts_with("11 bytes are too few for an IDX header of 16"), "{words}");
-    let words = images_problem(&[]).to_string();
-    assert!(words.starts_with("0 bytes are too few"), "{words}");
+fn short_header_names_its_length() {
+    let message = images_problem(&two_images()[..11]).to_string();
+    assert!(message.starts_with("the file has only 11 of the 16 bytes"), "{message}");
+    let message = images_problem(&[]).to_string();
+    assert!(message.starts_with("the file has only 0 of the"), "{message}");
 }
 
 #[test]
-fn a_body_must_be_as_long_as_the_dimensions_say() {
+fn body_length_must_match_the_dimensions() {
     let short = images_problem(&idx(IMAGES_MAGIC, &[2, 28, 28], &[0; 1000])).to_string();
-    assert!(short.contains("announces 2 × 28 × 28 = 1,568 bytes, 1,000 are there"), "{short}");
+    assert!(
+        short.contains("announces 2 × 28 × 28 = 1,568 bytes, but the file has 1,000"),
+        "{short}"
+    );
     let long = images_problem(&idx(IMAGES_MAGIC, &[2, 2, 3], &[0; 13])).to_string();
     assert!(long.contains("too long: more bytes follow the 2 × 2 × 3 = 12"), "{long}");
 }
 
 #[test]
-fn absurd_dimensions_are_refused_before_anything_is_read() {
+fn dimensions_over_the_limit_are_refused_before_reading() {
     for dims in [[u32::MAX; 3], [1 << 31, 1, 1], [65_536, 65_536, 2], [(1 << 30) + 1, 1, 1]] {
-        let words = images_problem(&idx(IMAGES_MAGIC, &dims, &[])).to_string();
-        assert!(words.starts_with("absurd dimensions"), "{words}");
-        assert!(words.contains("1,073,741,824 bytes"), "{words}");
+        let message = images_problem(&idx(IMAGES_MAGIC, &dims, &[])).to_string();
+        assert!(message.starts_with("dimensions "), "{message}");
+        assert!(message.contains("1,073,741,824 bytes"), "{message}");
     }
 }
 
 #[test]
-fn a_header_that_promises_the_limit_costs_no_more_than_its_bytes() {
+fn header_that_announces_the_limit_allocates_little() {
     let problem = images_problem(&idx(IMAGES_MAGIC, &[1 << 30, 1, 1], &[1, 2, 3]));
     assert!(matches!(problem, IdxProblem::TooShort { found: 3, .. }), "{problem:?}");
 }
 
 #[test]
-fn a_decompression_bomb_is_read_no_further_than_its_header_announces() {
+fn decompression_bomb_is_read_only_as_far_as_its_header_announces() {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(&idx(IMAGES_MAGIC, &[1, 1, 1], &[])).unwrap();
     io::copy(&mut io::repeat(0).take(64 << 20), &mut encoder).unwrap();
@@ -249,16 +255,16 @@ fn a_decompression_bomb_is_read_no_further_than_its_header_announces() {
 }
 
 #[test]
-fn a_file_of_nothing_is_an_error() {
+fn file_without_values_is_an_error() {
     for dims in [[0, 28, 28], [5, 0, 28], [5, 28, 0]] {
-        let words = images_problem(&idx(IMAGES_MAGIC, &dims, &[])).to_string();
-        assert!(words.starts_with("holds nothing"), "{words}");
+        let message = images_problem(&idx(IMAGES_MAGIC, &dims, &[])).to_string();
+        assert!(message.starts_with("holds no data"), "{message}");
     }
     assert!(matches!(labels_problem(&idx(LABELS_MAGIC, &[0], &[])), IdxProblem::Empty { .. }));
 }
 
 #[test]
-fn a_failing_disk_is_not_called_a_damaged_file() {
+fn io_error_is_not_reported_as_damage() {
     struct FailingDisk;
     impl Read for FailingDisk {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {

@@ -1,4 +1,4 @@
-//! What can be wrong with the places of a data set.
+//! Reasons why a data set's files are not found.
 
 use std::path::PathBuf;
 
@@ -8,63 +8,63 @@ use crate::data::DatasetKind;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatasetProblem {
-    /// The folder named by the user has no training set.
+    /// The folder given by the user has no training set.
     #[error(
-        "no {dataset} training set in {folder}: looked there and in its sub-folder {inner} \
+        "no {dataset} training set in {folder}: searched it and its sub-folder {sub_folder} \
          for {looked_for}"
     )]
     NotInFolder {
         /// The data set.
         dataset: DatasetKind,
-        /// The folder that was searched.
+        /// The searched folder.
         folder: PathBuf,
-        /// The file names that would have done.
+        /// The accepted file names.
         looked_for: String,
-        /// The sub-folder that was searched too.
-        inner: &'static str,
+        /// The sub-folder that was searched, too.
+        sub_folder: &'static str,
     },
 
     /// Images without labels, or labels without images.
-    #[error("found {found}, but no {missing} file beside it: looked for {looked_for}")]
+    #[error("found {found}, but no {missing} file next to it (searched for {looked_for})")]
     Incomplete {
-        /// The file that is there.
+        /// The file that exists.
         found: PathBuf,
         /// "image" or "label".
         missing: &'static str,
-        /// The file names that would have done.
+        /// The accepted file names.
         looked_for: String,
     },
 
     /// More than one training set.
     #[error("{} has several training sets: {}", folder.display(), listed(files))]
-    Several {
-        /// The folder that was searched.
+    SeveralTrainingSets {
+        /// The searched folder.
         folder: PathBuf,
         /// Their image files.
         files: Vec<PathBuf>,
     },
 
-    /// A test set alone.
+    /// Only a test set.
     #[error(
-        "found no training set, only files of a test set, as {found}; put the training set's files \
-         beside it, whose names have train- in the place of t10k- or test-"
+        "found no training set, only test set files such as {found}; put the training set's files \
+         next to them, with names that start with train- instead of t10k- or test-"
     )]
-    OnlyTest {
+    OnlyTestSet {
         /// One of its files.
         found: PathBuf,
     },
 
-    /// Nothing but a container that is not read.
+    /// Only files in an unsupported format.
     #[error("{path} {problem}")]
-    OtherFormat {
+    UnsupportedFormat {
         /// The file.
         path: PathBuf,
         /// What it is and what to do.
         problem: String,
     },
 
-    /// A data set that is not embedded is nowhere on this machine.
-    #[error("{dataset} is not on this machine (searched: {})", listed(searched))]
+    /// A data set that is not embedded is in none of the folders.
+    #[error("{dataset} was not found (searched: {})", listed(searched))]
     NotFound {
         /// The data set.
         dataset: DatasetKind,

@@ -79,7 +79,7 @@ impl<D: Device> Classifier<D> {
             let params = network.params_mut();
             for i in 0..params.list().len() {
                 let param = &params.list()[i];
-                let values = file.reals(&param.name, &param.shape, D::Real::from_f64)?;
+                let values = file.floats(&param.name, &param.shape, D::Real::from_f64)?;
                 params.write(device, i, &values)?;
             }
         }
@@ -146,7 +146,7 @@ pub struct TestFeatures {
 
 impl TestFeatures {
     fn read(file: &TensorFile) -> Result<TestFeatures> {
-        let images = file.parse("images")?;
+        let images = file.parse_metadata("images")?;
         let steps: Vec<f32> = file.get("steps", &[FEATURES])?;
         let bytes: Vec<u8> = file.get("features", &[images, FEATURES])?;
         let labels: Vec<u8> = file.get("labels", &[images])?;

@@ -175,7 +175,7 @@ impl Graph<'_> {
 
     /// Adds a tensor of the `state_dict`. Returns its name.
     fn weight(&mut self, name: String, shape: &[usize]) -> Result<String> {
-        let numbers: Vec<f32> = self.file.reals(&name, shape, |x| x as f32)?;
+        let numbers: Vec<f32> = self.file.floats(&name, shape, |x| x as f32)?;
         self.tensors.push(TensorProto {
             dims: shape.iter().map(|&extent| extent as i64).collect(),
             data_type: FLOAT,

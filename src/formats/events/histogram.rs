@@ -1,23 +1,23 @@
-//! Numbers as a histogram of thirty equal buckets, as TensorFlow's `tf.summary.histogram` makes it.
+//! Histograms of thirty equal buckets, as `tf.summary.histogram` makes them.
 
 use super::message::Histogram;
 
 const BUCKETS: usize = 30;
 
 impl Histogram {
-    /// The histogram of those numbers that are finite; of equal numbers one bucket, one wide.
+    /// The histogram of the finite numbers. If all are equal, it has one bucket of width 1.
     pub fn of(values: impl Iterator<Item = f64> + Clone) -> Histogram {
         let values = || values.clone().filter(|value| value.is_finite());
-        let mut whole = Histogram { min: f64::INFINITY, max: f64::NEG_INFINITY, ..Self::default() };
+        let mut total = Histogram { min: f64::INFINITY, max: f64::NEG_INFINITY, ..Self::default() };
         for value in values() {
-            whole.min = whole.min.min(value);
-            whole.max = whole.max.max(value);
-            whole.num += 1.0;
-            whole.sum += value;
-            whole.sum_squares += value * value;
+            total.min = total.min.min(value);
+            total.max = total.max.max(value);
+            total.num += 1.0;
+            total.sum += value;
+            total.sum_squares += value * value;
         }
-        let (min, max, buckets) = match (whole.min, whole.max) {
-            _ if whole.num == 0.0 => return Self::default(),
+        let (min, max, buckets) = match (total.min, total.max) {
+            _ if total.num == 0.0 => return Self::default(),
             (min, max) if min == max => (min - 0.5, max + 0.5, 1),
             (min, max) => (min, max, BUCKETS),
         };
@@ -27,7 +27,7 @@ impl Histogram {
             bucket[(((value - min) / width) as usize).min(buckets - 1)] += 1.0;
         }
         let bucket_limit = (1..=buckets).map(|i| min + width * i as f64).collect();
-        Histogram { min, max, bucket_limit, bucket, ..whole }
+        Histogram { min, max, bucket_limit, bucket, ..total }
     }
 }
 
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_numbers_are_one_bucket_and_none_are_none() {
+    fn equal_numbers_are_one_bucket_and_no_numbers_are_an_empty_histogram() {
         let histogram = Histogram::of([2.0; 5].into_iter());
         assert_eq!((histogram.min, histogram.max), (1.5, 2.5));
         assert_eq!((histogram.bucket_limit, histogram.bucket), (vec![2.5], vec![5.0]));

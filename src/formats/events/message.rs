@@ -1,5 +1,5 @@
-//! The part of TensorBoard's protocol buffers that is written here, by their names and numbers in
-//! [`event.proto`] and [`summary.proto`].
+//! The subset of TensorBoard's protocol buffers that is written here, with their names and tags,
+//! from [`event.proto`] and [`summary.proto`].
 //!
 //! [`event.proto`]: https://github.com/tensorflow/tensorboard/blob/master/tensorboard/compat/proto/event.proto
 //! [`summary.proto`]: https://github.com/tensorflow/tensorboard/blob/master/tensorboard/compat/proto/summary.proto
@@ -10,29 +10,29 @@ pub struct Event {
     /// Seconds since 1970.
     #[prost(double, tag = "1")]
     pub wall_time: f64,
-    /// Iterations done.
+    /// Completed iterations.
     #[prost(int64, tag = "2")]
     pub step: i64,
-    /// What the record is of.
+    /// The content of the record.
     #[prost(oneof = "What", tags = "3, 5, 7")]
     pub what: Option<What>,
 }
 
-/// What a record is of.
+/// The content of a record.
 #[derive(Clone, PartialEq, prost::Oneof)]
 pub enum What {
-    /// The first record of a file.
+    /// The file format version, the first record of a file.
     #[prost(string, tag = "3")]
     FileVersion(String),
-    /// Numbers and pictures.
+    /// Named values: scalars, images, histograms, text.
     #[prost(message, tag = "5")]
     Summary(Summary),
-    /// Word that a run goes on.
+    /// Marks that a run was resumed.
     #[prost(message, tag = "7")]
     SessionLog(SessionLog),
 }
 
-/// Word that a run goes on: a reader forgets what it has of the record's step and later ones.
+/// Marks that a run was resumed: readers discard what they have of this step and later ones.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct SessionLog {
     /// [`SessionLog::START`].
@@ -56,10 +56,10 @@ pub struct Summary {
 /// A value with its name.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Value {
-    /// The name; what comes before its first slash is the section of TensorBoard's page.
+    /// The name; the part before its first slash is the section on TensorBoard's page.
     #[prost(string, tag = "1")]
     pub tag: String,
-    /// For text: which of TensorBoard's plugins shows it.
+    /// For text: the TensorBoard plugin that shows it.
     #[prost(message, optional, tag = "9")]
     pub metadata: Option<Metadata>,
     /// The value itself.
@@ -67,13 +67,13 @@ pub struct Value {
     pub kind: Option<Kind>,
 }
 
-/// The kinds of values.
+/// The kinds of a value.
 #[derive(Clone, PartialEq, prost::Oneof)]
 pub enum Kind {
     /// A scalar.
     #[prost(float, tag = "2")]
     SimpleValue(f32),
-    /// A picture.
+    /// An image.
     #[prost(message, tag = "4")]
     Image(Image),
     /// A histogram.
@@ -84,33 +84,33 @@ pub enum Kind {
     Tensor(Tensor),
 }
 
-/// A picture.
+/// An image.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Image {
-    /// Pixels.
+    /// Height in pixels.
     #[prost(int32, tag = "1")]
     pub height: i32,
-    /// Pixels.
+    /// Width in pixels.
     #[prost(int32, tag = "2")]
     pub width: i32,
-    /// Samples in a pixel.
+    /// Samples per pixel.
     #[prost(int32, tag = "3")]
     pub colorspace: i32,
-    /// The bytes of a PNG.
+    /// The bytes of a PNG file.
     #[prost(bytes = "vec", tag = "4")]
     pub encoded_image_string: Vec<u8>,
 }
 
-/// Counts of numbers, bucket by bucket.
+/// A histogram: counts per bucket.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Histogram {
-    /// Where the first bucket begins.
+    /// Lower bound of the first bucket.
     #[prost(double, tag = "1")]
     pub min: f64,
-    /// Where the last bucket ends.
+    /// Upper bound of the last bucket.
     #[prost(double, tag = "2")]
     pub max: f64,
-    /// How many numbers.
+    /// Number of values.
     #[prost(double, tag = "3")]
     pub num: f64,
     /// Their sum.
@@ -119,10 +119,10 @@ pub struct Histogram {
     /// The sum of their squares.
     #[prost(double, tag = "5")]
     pub sum_squares: f64,
-    /// Where each bucket ends.
+    /// Upper bound of each bucket.
     #[prost(double, repeated, tag = "6")]
     pub bucket_limit: Vec<f64>,
-    /// How many numbers are in it.
+    /// Number of values in each bucket.
     #[prost(double, repeated, tag = "7")]
     pub bucket: Vec<f64>,
 }
@@ -143,10 +143,10 @@ impl Tensor {
     pub const STRING: i32 = 7;
 }
 
-/// How TensorBoard is to take a value.
+/// How TensorBoard shows a value.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Metadata {
-    /// By which plugin.
+    /// The plugin that shows it.
     #[prost(message, optional, tag = "1")]
     pub plugin_data: Option<Plugin>,
 }

@@ -1,16 +1,16 @@
-//! What TensorBoard shows of a run: an event file in its folder.
+//! TensorBoard event files.
 //!
 //! | tag | when |
 //! |---|---|
-//! | `d_loss`, `g_loss`, `d_real`, `d_fake`, `images_per_second` | at each record of losses |
-//! | `samples`, and numbers like `std/samples` beside `std/data` | at each sample grid |
-//! | `fcd`, `kid`, `class_fidelity` | at each record of scores |
+//! | `d_loss`, `g_loss`, `d_real`, `d_fake`, `images_per_second` | with each log entry of losses |
+//! | `samples`, and statistics such as `std/samples` and `std/data` | with each sample grid |
+//! | `fcd`, `kid`, `class_fidelity` | with each log entry of scores |
 //! | `generator/model.0.weight`, `generator_gradient/model.0.weight`, … | at each checkpoint |
 //! | `config`, `reals` | at the beginning |
 //!
-//! Every process that works on a run begins a file of its own. A run that goes on from a checkpoint
-//! cuts off what came after it ([`cut`]) and tells readers to forget that ([`SessionLog`]), so that
-//! no step is there twice, neither for a reader that comes later nor for one that looks on.
+//! Each process that trains a run starts a file of its own. When a run is resumed from a
+//! checkpoint, later records are removed from older files ([`truncate`]) and a [`SessionLog`] tells
+//! running readers to discard them, so that no step appears twice.
 
 mod histogram;
 pub mod message;
@@ -30,12 +30,12 @@ use message::{
 };
 use record::{events, framed};
 
-/// How the names of event files begin; TensorBoard knows them by it.
+/// File name prefix by which TensorBoard recognizes event files.
 const PREFIX: &str = "events.out.tfevents.";
-/// The version of the format that all writers state.
+/// The format version that all writers state.
 const VERSION: &str = "brain.Event:2";
 
-/// An event file that grows; every record is one write.
+/// An event file; each record is one write.
 #[derive(Debug)]
 pub struct EventFile {
     path: PathBuf,
@@ -43,12 +43,12 @@ pub struct EventFile {
 }
 
 impl EventFile {
-    /// Begins a file for what comes after an iteration of the run in `folder`.
+    /// Creates a file for records after an iteration of the run in `folder`.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn create(folder: &Path, iteration: u32) -> Result<EventFile> {
-        // Readers take files in the order of their names: seconds, then iterations.
+        // Readers sort files by name: seconds, then iterations.
         let name = format!("{PREFIX}{:010}.{iteration:06}", now().as_secs());
         let path = folder.join(name);
         let options = OpenOptions::new().append(true).create_new(true).open(&path);
@@ -61,10 +61,10 @@ impl EventFile {
         Ok(events)
     }
 
-    /// Adds numbers, each with its tag.
+    /// Adds scalars with their tags.
     ///
     /// # Errors
-    /// When the disk is full, and the like.
+    /// I/O, such as a full disk.
     pub fn scalars(
         &mut self,
         step: u32,
@@ -74,7 +74,7 @@ impl EventFile {
         self.summary(step, values.map(|(tag, kind)| value(tag.as_ref(), kind)))
     }
 
-    /// Adds a picture: the bytes of a PNG, and its width and height.
+    /// Adds an image: the bytes of a PNG file, and its width and height.
     ///
     /// # Errors
     /// As [`EventFile::scalars`].
@@ -99,7 +99,7 @@ impl EventFile {
         self.summary(step, [value(tag, Kind::Histogram(histogram))])
     }
 
-    /// Adds a text in Markdown.
+    /// Adds Markdown text.
     ///
     /// # Errors
     /// As [`EventFile::scalars`].
@@ -110,10 +110,10 @@ impl EventFile {
         self.summary(step, [Value { metadata, ..value(tag, Kind::Tensor(tensor)) }])
     }
 
-    /// Waits until all that was written is on the disk.
+    /// Waits until everything written is on the disk.
     ///
     /// # Errors
-    /// When the disk is full, and the like.
+    /// I/O, such as a full disk.
     pub fn sync(&self) -> Result<()> {
         self.file.sync_data().map_err(FileError::at("write", &self.path))
     }
@@ -138,36 +138,37 @@ fn now() -> std::time::Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// The event files that this program wrote into a run's folder, by their names.
+/// The event files of this program in a run's folder, sorted by name.
 ///
 /// # Errors
 /// When the folder cannot be listed.
 pub fn event_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut names = names_in(folder)?;
-    names.retain(|name| is_ours(name));
+    names.retain(|name| has_our_name(name));
     names.sort();
     Ok(names.iter().map(|name| folder.join(name)).filter(|path| path.is_file()).collect())
 }
 
-/// Whether a file has a name as [`EventFile::create`] gives it; others' have a host's name in it.
-fn is_ours(name: &str) -> bool {
+/// Whether a file has a name as [`EventFile::create`] makes it; other programs include the host
+/// name.
+fn has_our_name(name: &str) -> bool {
     let parts = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('.'));
     let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     parts.is_some_and(|(seconds, iteration)| number(seconds) && number(iteration))
 }
 
-/// Cuts off what the event files in a run's folder have of steps after an iteration, and what a
-/// killed process left half-written; a file that then holds nothing is deleted. One that cannot be
-/// understood from its beginning is left alone.
+/// Removes records of later steps, and incomplete records of killed processes, from the event files
+/// of a run's folder. A file without remaining values is deleted. A file that is damaged from the
+/// beginning is left as it is.
 ///
 /// # Errors
 /// When a file cannot be read or written.
-pub fn cut(folder: &Path, iteration: u32) -> Result<()> {
+pub fn truncate(folder: &Path, iteration: u32) -> Result<()> {
     for path in event_files(folder)? {
         let bytes = fs::read(&path).map_err(FileError::at("read", &path))?;
         let kept = events(&bytes).take_while(|(_, event)| event.step <= i64::from(iteration));
-        let marks = kept.map(|(end, event)| (end, matches!(event.what, Some(What::Summary(_)))));
-        match marks.last() {
+        let ends = kept.map(|(end, event)| (end, matches!(event.what, Some(What::Summary(_)))));
+        match ends.last() {
             Some((end, true)) if end == bytes.len() => {}
             Some((end, true)) => {
                 let file = OpenOptions::new().write(true).open(&path);
@@ -178,7 +179,9 @@ pub fn cut(folder: &Path, iteration: u32) -> Result<()> {
             None if bytes.is_empty() => {
                 fs::remove_file(&path).map_err(FileError::at("delete", &path))?;
             }
-            None => warn!(path = %path.display(), "damaged from its beginning, left as it is"),
+            None => {
+                warn!(path = %path.display(), "event file is damaged from its beginning and left as it is")
+            }
         }
     }
     Ok(())
@@ -188,7 +191,7 @@ pub fn cut(folder: &Path, iteration: u32) -> Result<()> {
 mod tests {
     use super::*;
 
-    /// Steps of all scalars in a folder, by files.
+    /// Steps of all scalars in a folder, per file.
     fn steps(folder: &Path) -> Vec<Vec<i64>> {
         let steps = |path: &PathBuf| {
             let bytes = fs::read(path).unwrap();
@@ -205,38 +208,43 @@ mod tests {
     }
 
     #[test]
-    fn cut_leaves_no_step_after_the_iteration_in_any_file() {
+    fn truncate_removes_later_steps_from_all_files() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         write(folder, 0, 0..6);
-        cut(folder, 3).unwrap();
+        truncate(folder, 3).unwrap();
         assert_eq!(steps(folder), [[0, 1, 2, 3]]);
         write(folder, 3, 4..9);
-        cut(folder, 7).unwrap();
+        truncate(folder, 7).unwrap();
         assert_eq!(steps(folder), [vec![0, 1, 2, 3], vec![4, 5, 6, 7]]);
-        // A file that was begun at that very iteration goes too: another is begun there.
-        cut(folder, 3).unwrap();
+        // A file that was started at this iteration is deleted, too, because a new one is started
+        // there.
+        truncate(folder, 3).unwrap();
         assert_eq!(steps(folder), [[0, 1, 2, 3]]);
         write(folder, 3, [4]);
-        cut(folder, 2).unwrap();
+        truncate(folder, 2).unwrap();
         assert_eq!(steps(folder), [[0, 1, 2]]);
     }
 
     #[test]
-    fn file_that_goes_on_tells_readers_to_forget_later_steps() {
+    fn file_of_a_resumed_run_tells_readers_to_discard_later_steps() {
         let folder = tempfile::tempdir().unwrap();
         for (begin, want) in [(0, None), (5, Some(6))] {
             let file = EventFile::create(folder.path(), begin).unwrap();
             let bytes = fs::read(&file.path).unwrap();
-            let whats: Vec<_> = events(&bytes).map(|(_, event)| (event.step, event.what)).collect();
-            assert_eq!(whats[0], (0, Some(What::FileVersion("brain.Event:2".to_owned()))));
+            let contents: Vec<_> =
+                events(&bytes).map(|(_, event)| (event.step, event.what)).collect();
+            assert_eq!(contents[0], (0, Some(What::FileVersion("brain.Event:2".to_owned()))));
             let start = Some(What::SessionLog(SessionLog { status: 1 }));
-            assert_eq!(whats[1..], want.map(|step| (step, start)).into_iter().collect::<Vec<_>>());
+            assert_eq!(
+                contents[1..],
+                want.map(|step| (step, start)).into_iter().collect::<Vec<_>>()
+            );
         }
     }
 
     #[test]
-    fn files_of_others_and_damaged_ones_are_left_alone() {
+    fn files_of_other_programs_and_damaged_files_are_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let [host, other] = ["events.out.tfevents.1700000000.host.7.0", "events.out.tfevents.1.x"]
             .map(|name| folder.path().join(name));
@@ -247,19 +255,19 @@ mod tests {
         let mut bytes = fs::read(ours).unwrap();
         bytes[9] ^= 1;
         fs::write(ours, &bytes).unwrap();
-        cut(folder.path(), 1).unwrap();
+        truncate(folder.path(), 1).unwrap();
         assert_eq!(fs::read(ours).unwrap(), bytes);
         assert_eq!(fs::read(&host).unwrap(), b"theirs");
     }
 
     #[test]
-    fn cut_removes_what_was_being_written() {
+    fn truncate_removes_an_incomplete_record() {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), 0, 0..3);
         let path = &event_files(folder.path()).unwrap()[0];
         let whole = fs::read(path).unwrap();
         fs::write(path, [&whole[..], &whole[..9]].concat()).unwrap();
-        cut(folder.path(), 9).unwrap();
+        truncate(folder.path(), 9).unwrap();
         assert_eq!(fs::read(path).unwrap(), whole);
     }
 }

@@ -1,4 +1,5 @@
-//! Records of an event file, as TFRecord frames them: length, its checksum, data, its checksum.
+//! Records of an event file in TFRecord framing: length, checksum of the length, data, checksum of
+//! the data.
 //!
 //! <https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details>
 
@@ -8,10 +9,10 @@ use super::message::Event;
 
 /// Bytes before the data: its length and the length's checksum.
 const HEADER: usize = 12;
-/// Bytes behind the data: its checksum.
+/// Bytes after the data: its checksum.
 const FOOTER: usize = 4;
 
-/// An event with its frame.
+/// An event as a framed record.
 pub fn framed(event: &Event) -> Vec<u8> {
     let data = event.encode_to_vec();
     let length = (data.len() as u64).to_le_bytes();
@@ -19,13 +20,13 @@ pub fn framed(event: &Event) -> Vec<u8> {
     [&length[..], &of_length, &data, &of_data].concat()
 }
 
-/// CRC-32C, turned and moved, so that the checksum of data with checksums in it is a good one.
+/// Masked CRC-32C, as TFRecord defines it.
 fn masked_crc(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
-/// The events in the bytes of a file, each with the place where its frame ends. They end before the
-/// first one that is cut off or damaged: it was being written when the process died.
+/// The events in the bytes of a file, each with the end of its record. Stops at the first record
+/// that is truncated or damaged: it was being written when the process was killed.
 pub fn events(file: &[u8]) -> impl Iterator<Item = (usize, Event)> {
     let mut begin = 0;
     std::iter::from_fn(move || {
@@ -36,7 +37,7 @@ pub fn events(file: &[u8]) -> impl Iterator<Item = (usize, Event)> {
     })
 }
 
-/// The data of the record that bytes begin with; none where it is not whole and sound.
+/// The data of the first record in `bytes`; `None` if the record is incomplete or damaged.
 fn data_of(bytes: &[u8]) -> Option<&[u8]> {
     let (header, rest) = bytes.split_first_chunk::<HEADER>()?;
     let (length, of_length) = header.split_first_chunk::<8>()?;
@@ -60,7 +61,7 @@ mod tests {
         events(bytes).collect()
     }
 
-    /// What TensorBoard's own writer makes of the same event.
+    /// Bytes from TensorBoard's own writer for the same event.
     #[test]
     fn frames_are_those_of_tensorboard() {
         let length = [0x1a, 0, 0, 0, 0, 0, 0, 0, 0x12, 0x9b, 0xd8, 0x2d];
@@ -70,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn events_are_read_up_to_the_first_that_is_cut_off_or_damaged() {
+    fn events_are_read_up_to_the_first_truncated_or_damaged_one() {
         let [first, second] = [framed(&event(3)), framed(&event(4))];
         let whole = [first.clone(), second].concat();
         let ends: Vec<usize> = read(&whole).iter().map(|(end, _)| *end).collect();
@@ -82,10 +83,10 @@ mod tests {
         for length in first.len()..whole.len() {
             assert_eq!(read(&whole[..length]).len(), 1, "{length}");
         }
-        for place in first.len()..whole.len() {
+        for offset in first.len()..whole.len() {
             let mut damaged = whole.clone();
-            damaged[place] ^= 0x10;
-            assert_eq!(read(&damaged).len(), 1, "{place}");
+            damaged[offset] ^= 0x10;
+            assert_eq!(read(&damaged).len(), 1, "{offset}");
         }
     }
 }

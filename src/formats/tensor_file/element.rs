@@ -1,15 +1,15 @@
-//! The numbers that tensors are made of.
+//! Element types of tensors.
 
 use half::{bf16, f16};
 use safetensors::Dtype;
 
-/// A number that tensors are made of; in files it is little-endian.
+/// A tensor element; little-endian in files.
 pub trait Element: Copy + private::Sealed {
-    /// The type as safetensors names it.
+    /// The safetensors name of the type.
     const DTYPE: Dtype;
-    /// The numbers that bytes stand for; what is left over at the end is ignored.
+    /// Decodes bytes; an incomplete number at the end is ignored.
     fn decode(bytes: &[u8]) -> impl Iterator<Item = Self>;
-    /// Puts numbers into `bytes`, in place of what was there.
+    /// Encodes numbers into `bytes`, replacing its content.
     fn encode(numbers: &[Self], bytes: &mut Vec<u8>);
 }
 
@@ -19,7 +19,7 @@ mod private {
 
 macro_rules! elements {
     ($($number:ty => $dtype:ident),*) => {
-        /// The types that we read and write.
+        /// The supported types.
         pub(super) const DTYPES: &[Dtype] = &[$(Dtype::$dtype),*];
 
         $(impl private::Sealed for $number {}
@@ -30,8 +30,8 @@ macro_rules! elements {
             }
             fn encode(numbers: &[Self], bytes: &mut Vec<u8>) {
                 bytes.resize(size_of_val(numbers), 0);
-                let places = bytes.as_chunks_mut().0.iter_mut();
-                places.zip(numbers).for_each(|(place, number)| *place = number.to_le_bytes());
+                let slots = bytes.as_chunks_mut().0.iter_mut();
+                slots.zip(numbers).for_each(|(slot, number)| *slot = number.to_le_bytes());
             }
         })*
     };

@@ -1,4 +1,4 @@
-//! What a safetensors file begins with: its header's length, and as JSON what tensors follow.
+//! The header of a safetensors file: its length, then the tensors as JSON.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{Read, Seek, SeekFrom};
@@ -8,38 +8,38 @@ use safetensors::tensor::{Dtype, Metadata, TensorInfo as Entry};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
-/// The header's length, u64.
+/// Size of the header's length (u64).
 const PREFIX: usize = 8;
 /// The `safetensors` crate refuses longer ones.
 const LONGEST: u64 = 100_000_000;
 
-/// A tensor that is in a file: all but its numbers.
+/// A tensor in a file, without its numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorInfo {
     /// The key, such as `0.weight`.
     pub name: String,
-    /// Extents, outermost first; none for a single number.
+    /// Extents, outermost first; empty for a scalar.
     pub shape: Vec<usize>,
-    /// The type of its numbers.
+    /// The type of its elements.
     pub dtype: Dtype,
-    /// Where its numbers begin, in bytes from the file's beginning.
+    /// Offset of its numbers from the beginning of the file, in bytes.
     pub(super) start: u64,
 }
 
 impl TensorInfo {
-    /// How many numbers there are.
+    /// Number of elements.
     pub fn count(&self) -> usize {
         self.shape.iter().product()
     }
 
-    /// How many bytes they have.
+    /// Size in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.count() * self.dtype.bitsize() / 8
     }
 }
 
-/// A file's first bytes, from the length of the header to the header's end, whether they make sense
-/// or not. A length that lies takes no memory: there is never more than the file has.
+/// Reads the header with its length prefix, valid or not. A wrong length takes no memory: the
+/// file's size is the limit.
 pub(crate) fn first_bytes(
     file: &mut (impl Read + Seek + ?Sized),
 ) -> Result<Vec<u8>, SafeTensorError> {
@@ -60,14 +60,14 @@ pub(crate) fn first_bytes(
     }
 }
 
-/// What a file says of itself.
+/// A parsed header.
 pub(super) struct Header {
     pub(super) metadata: BTreeMap<String, String>,
-    /// As they lie in the file.
+    /// In file order.
     pub(super) tensors: Vec<TensorInfo>,
 }
 
-/// As it is written in JSON.
+/// The JSON structure.
 #[derive(Deserialize)]
 struct Text {
     #[serde(rename = "__metadata__")]
@@ -77,7 +77,8 @@ struct Text {
 }
 
 impl Header {
-    /// Understands the [`first_bytes`] of a file of `length` bytes. Tensors are then within it.
+    /// Parses the [`first_bytes`] of a file of `length` bytes and checks that all tensors are
+    /// within it.
     pub(super) fn parse(first: &[u8], length: u64) -> Result<Self, SafeTensorError> {
         let text = std::str::from_utf8(&first[PREFIX..]).map_err(SafeTensorError::InvalidHeader)?;
         let Text { metadata, tensors } =
@@ -100,7 +101,7 @@ impl Header {
     }
 }
 
-/// The first bytes of a file that will hold tensors in this order.
+/// Encodes the header of a file with these tensors, in this order.
 pub(super) fn encode<'a>(
     metadata: &BTreeMap<String, String>,
     tensors: impl Iterator<Item = &'a TensorInfo>,
@@ -114,7 +115,7 @@ pub(super) fn encode<'a>(
     if length > LONGEST { Err(SafeTensorError::HeaderTooLarge) } else { Ok(bytes) }
 }
 
-/// The tensors one behind the other.
+/// The JSON entries of consecutive tensors.
 fn entries<'a>(tensors: impl Iterator<Item = &'a TensorInfo>) -> Vec<(&'a str, Entry)> {
     let mut end = 0;
     let entry = |tensor: &'a TensorInfo| {
@@ -126,7 +127,7 @@ fn entries<'a>(tensors: impl Iterator<Item = &'a TensorInfo>) -> Vec<(&'a str, E
     tensors.map(entry).collect()
 }
 
-/// A header with sorted metadata, which the crate writes in a hash map's order.
+/// A header with sorted metadata; the crate writes it in the order of a hash map.
 struct Entries<'a> {
     metadata: &'a BTreeMap<String, String>,
     tensors: Vec<(&'a str, Entry)>,

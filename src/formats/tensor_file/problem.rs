@@ -1,45 +1,45 @@
-//! What can be wrong with a file of tensors.
+//! Errors of safetensors files.
 
 use std::path::PathBuf;
 
-use super::Foreign;
+use super::UnsupportedFile;
 
-/// Why a file of tensors cannot be read or written.
+/// Why a safetensors file cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TensorProblem {
-    /// A file is not in the safetensors format, or tensors cannot be written in it.
-    #[error("{path} is not a whole safetensors file")]
-    Format {
+    /// A file is not valid safetensors, or tensors cannot be written in this format.
+    #[error("{path} is not a valid safetensors file")]
+    Invalid {
         /// The file.
         path: PathBuf,
-        /// The format's word.
+        /// The error of the `safetensors` crate.
         source: safetensors::SafeTensorError,
     },
 
-    /// A file is of another format.
-    #[error("{path} is no safetensors file, but {kind}")]
-    Foreign {
+    /// A file is in another format.
+    #[error("{path} is not a safetensors file but {kind}")]
+    UnsupportedFormat {
         /// The file.
         path: PathBuf,
-        /// Which, and what to do.
-        kind: Foreign,
+        /// The format, and what to do.
+        kind: UnsupportedFile,
     },
 
-    /// A tensor's numbers are of a type that is not asked for, or that we do not read.
+    /// A tensor has an unexpected or unsupported type.
     #[error("tensor {name} in {path} holds {got}, not {expected}")]
     Type {
         /// The file.
         path: PathBuf,
         /// The tensor's key.
         name: String,
-        /// The type in the file, as safetensors names it.
+        /// The safetensors type in the file.
         got: String,
-        /// What is wanted.
+        /// The expected type.
         expected: String,
     },
 
-    /// A tensor is not of the shape that the network has.
+    /// A tensor does not have the shape of the network's tensor.
     #[error(
         "tensor {name} in {path} has shape {got:?}, not {expected:?}: it belongs to another network"
     )]
@@ -50,7 +50,7 @@ pub enum TensorProblem {
         name: String,
         /// The shape in the file.
         got: Vec<usize>,
-        /// The shape that is wanted.
+        /// The expected shape.
         expected: Vec<usize>,
     },
 
@@ -61,12 +61,12 @@ pub enum TensorProblem {
         path: PathBuf,
         /// The tensor's key.
         name: String,
-        /// The first keys that are there.
+        /// The first keys in the file.
         found: String,
     },
 
-    /// A file has a tensor that the network has no place for.
-    #[error("the network has no place for tensor {name} in {path}: it belongs to another network")]
+    /// A file has a tensor that the network does not have.
+    #[error("the network has no tensor {name}, which is in {path}: it belongs to another network")]
     Unknown {
         /// The file.
         path: PathBuf,
@@ -74,7 +74,7 @@ pub enum TensorProblem {
         name: String,
     },
 
-    /// A tensor holds NaN, infinity, or numbers too large for the device.
+    /// A tensor holds NaN, infinity, or numbers out of the device's range.
     #[error("tensor {name} in {path} has numbers that are not finite")]
     NotFinite {
         /// The file.
@@ -83,12 +83,12 @@ pub enum TensorProblem {
         name: String,
     },
 
-    /// A file lacks a word of its metadata, or it cannot be understood.
-    #[error("{path} has no usable {key} in its metadata")]
+    /// A metadata value is missing or invalid.
+    #[error("{path} has no valid {key} in its metadata")]
     Metadata {
         /// The file.
         path: PathBuf,
-        /// The word's key.
+        /// The key.
         key: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Tensors on their way into a file: what there will be first, then the numbers, piece by piece.
+//! Writes safetensors files: first the header, then the numbers, chunk by chunk.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
@@ -8,19 +8,18 @@ use super::{Element, TensorFile, TensorInfo, header, problem};
 use crate::file_error::FileError;
 use crate::formats::{Error, Result};
 
-/// Numbers that become bytes at once.
+/// Numbers encoded at once.
 const BLOCK: usize = 8192;
 
-/// A file that is to be written. Names, types and shapes are known, numbers come when
-/// [`TensorWriter::write`] asks for them; they are never in memory all together. Where they come from
-/// may fail with an `E`.
+/// A file to be written. Names, types and shapes are known in advance; numbers are requested during
+/// [`TensorWriter::write`] and are never in memory all at once. Their source may fail with an `E`.
 pub struct TensorWriter<'a, E = Error> {
-    /// Words beside the tensors; `format` = `pt` is there from the start, as PyTorch's tools ask.
+    /// The metadata; it contains `format` = `pt` from the start, which PyTorch's tools expect.
     pub metadata: BTreeMap<String, String>,
     tensors: Vec<(TensorInfo, Numbers<'a, E>)>,
 }
 
-/// Hands over a tensor's numbers.
+/// Writes a tensor's numbers to the sink.
 type Numbers<'a, E> = Box<dyn FnOnce(&mut Sink<'_>) -> Result<(), E> + 'a>;
 
 impl<E: From<Error>> Default for TensorWriter<'_, E> {
@@ -36,11 +35,11 @@ impl<'a, E: From<Error>> TensorWriter<'a, E> {
         Self { metadata, tensors: Vec::new() }
     }
 
-    /// Adds a tensor whose numbers, row by row, are those of all `pieces`. These are taken one at a
-    /// time, and none before the tensor is written.
+    /// Adds a tensor. Its numbers, row by row, are the concatenation of `pieces`, which are
+    /// requested one at a time, when the tensor is written.
     ///
     /// # Panics
-    /// When the name is taken; in [`TensorWriter::write`], when the pieces do not fill the shape.
+    /// If the name is taken; in [`TensorWriter::write`], if the pieces do not fill the shape.
     pub fn push<T: Element>(
         &mut self,
         name: impl Into<String>,
@@ -55,7 +54,7 @@ impl<'a, E: From<Error>> TensorWriter<'a, E> {
         self.tensors.push((info, Box::new(numbers)));
     }
 
-    /// Adds a tensor of a file as it is there.
+    /// Adds a copy of a tensor of another file.
     pub fn copy(&mut self, file: &'a TensorFile, tensor: &'a TensorInfo) {
         let numbers = move |sink: &mut Sink<'_>| {
             Ok(file.blocks(tensor, 0..tensor.bytes(), |b| sink.bytes(b))?)
@@ -63,11 +62,11 @@ impl<'a, E: From<Error>> TensorWriter<'a, E> {
         self.tensors.push((tensor.clone(), Box::new(numbers)));
     }
 
-    /// Writes the file's bytes to `out`; `path` is for the errors' messages.
+    /// Writes the file's bytes to `out`; `path` is for error messages.
     ///
     /// # Errors
     /// The first error of a piece; I/O;
-    /// [`TensorProblem::Format`](super::TensorProblem::Format) when the header would be larger than
+    /// [`TensorProblem::Format`](super::TensorProblem::Format) if the header would exceed
     /// 100 MB.
     pub fn write(mut self, path: &Path, out: &mut dyn Write) -> Result<(), E> {
         // The `safetensors` crate's order: the widest type first, then by name.
@@ -94,11 +93,11 @@ impl<'a, E: From<Error>> TensorWriter<'a, E> {
     }
 }
 
-/// Where numbers go.
+/// The destination of the numbers.
 struct Sink<'a> {
     out: &'a mut dyn Write,
     path: &'a Path,
-    /// Bytes.
+    /// Bytes written.
     written: usize,
 }
 

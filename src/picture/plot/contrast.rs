@@ -5,7 +5,7 @@ use plotters::prelude::*;
 use super::axis::Axis;
 use super::curve::curve;
 use super::{Canvas, Drawn, INK, LEGEND, SCALE, draw_axes, draw_legend, draw_line, px, text};
-use crate::formats::records::{ImageRecord, ImageStats};
+use crate::formats::stats::{ImageStats, SampleEntry};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 /// Colours and labels of the statistics, in the order of [`ImageStats::named`].
@@ -16,7 +16,7 @@ pub const COLORS: [(RGBColor, &str); 4] = [
     (RGBColor(230, 159, 0), "saturation"),
 ];
 
-pub fn draw(area: &Canvas<'_>, records: &[ImageRecord], last: f64) -> Drawn<()> {
+pub fn draw(area: &Canvas<'_>, records: &[SampleEntry], last: f64) -> Drawn<()> {
     let shown = 0.0..1.0;
     let mut chart = draw_axes(area, last, Axis::linear(shown.clone()), "samples")?;
     let left = text(14, INK).pos(Pos::new(HPos::Left, VPos::Center));
@@ -28,7 +28,7 @@ pub fn draw(area: &Canvas<'_>, records: &[ImageRecord], last: f64) -> Drawn<()> 
             continue;
         };
         let of_samples =
-            |record: &ImageRecord| Some((record.iteration, number(&record.samples, i)?));
+            |record: &SampleEntry| Some((record.iteration, number(&record.samples, i)?));
         let ends = [0.0, last].map(|x| (x, f64::from(of_data).clamp(0.0, 1.0)));
         let style = color.stroke_width(SCALE as u32);
         chart.draw_series(DashedLineSeries::new(ends, px(5) as u32, px(4) as u32, style))?;

@@ -10,12 +10,12 @@ use super::curve::{Bucket, LossPoint, Span, curve};
 use super::{
     Canvas, Chart, Drawn, INK, LOSSES_HEIGHT, WIDTH, draw_axes, draw_legend, draw_line, px, text,
 };
-use crate::formats::records::Record;
+use crate::formats::stats::LossEntry;
 
 pub const COLORS: [(RGBColor, &str); 2] =
     [(RGBColor(0, 114, 178), "D loss"), (RGBColor(213, 94, 0), "G loss")];
 
-pub fn draw(area: &Canvas<'_>, records: &[Record], last: f64) -> Drawn<()> {
+pub fn draw(area: &Canvas<'_>, records: &[LossEntry], last: f64) -> Drawn<()> {
     let points: Vec<LossPoint> =
         records.iter().map(|record| (record.iteration, record.d_loss, record.g_loss)).collect();
     let curves = [

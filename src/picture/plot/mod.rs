@@ -22,9 +22,9 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, register_font};
 
-use crate::formats::files::write_whole;
+use crate::formats::files::write_atomic;
 use crate::formats::png::encode_png;
-use crate::formats::records::Records;
+use crate::formats::stats::Stats;
 use crate::picture::{Error, Result};
 use crate::text::grouped;
 use axis::Axis;
@@ -58,22 +58,22 @@ type Drawn<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn write_loss_plot(path: &Path, records: &Records, title: &str) -> Result<()> {
+pub fn write_loss_plot(path: &Path, records: &Stats, title: &str) -> Result<()> {
     let failed = |problem: Box<dyn std::error::Error + Send + Sync>| Error::Plot {
         path: path.to_owned(),
         problem: problem.to_string(),
     };
     let pixels = downsampled(&draw(records, title).map_err(failed)?);
     let size = (WIDTH, height(records));
-    Ok(write_whole(path, &encode_png(path, size, png::ColorType::Rgb, &pixels)?)?)
+    Ok(write_atomic(path, &encode_png(path, size, png::ColorType::Rgb, &pixels)?)?)
 }
 
-fn height(records: &Records) -> usize {
+fn height(records: &Stats) -> usize {
     let panels = if records.scores.is_empty() { 1 } else { 2 };
     LOSSES_HEIGHT + panels * PANEL_HEIGHT
 }
 
-fn draw(records: &Records, title: &str) -> Drawn<Vec<u8>> {
+fn draw(records: &Stats, title: &str) -> Drawn<Vec<u8>> {
     register_font(FONT, FontStyle::Normal, FONT_BYTES).map_err(|_| "the font is broken")?;
     let height = height(records);
     let mut pixels = vec![255; WIDTH * SCALE * height * SCALE * 3];
@@ -178,10 +178,10 @@ fn downsampled(pixels: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::records::{ImageRecord, ImageStats, Record, ScoreRecord, Scores};
+    use crate::formats::stats::{ImageStats, LossEntry, SampleEntry, ScoreEntry, Scores};
 
-    fn records(losses: &[(u64, f32, f32)], images: &[(u64, f32)]) -> Records {
-        let loss = |&(iteration, d_loss, g_loss)| Record {
+    fn records(losses: &[(u64, f32, f32)], images: &[(u64, f32)]) -> Stats {
+        let loss = |&(iteration, d_loss, g_loss)| LossEntry {
             iteration,
             epoch: 1,
             d_loss,
@@ -199,9 +199,9 @@ mod tests {
                 extreme: x * 0.6,
                 saturation: Some(x * 0.4),
             };
-            ImageRecord { iteration, samples: stats(number), data: stats(0.5) }
+            SampleEntry { iteration, samples: stats(number), data: stats(0.5) }
         };
-        Records {
+        Stats {
             losses: losses.iter().map(loss).collect(),
             images: images.iter().map(image).collect(),
             scores: Vec::new(),
@@ -239,11 +239,11 @@ mod tests {
         }
     }
 
-    fn scored(scores: &[(u64, f64)]) -> Vec<ScoreRecord> {
+    fn scored(scores: &[(u64, f64)]) -> Vec<ScoreEntry> {
         let record = |&(iteration, score): &(u64, f64)| {
             let fcd = Some(score);
             let scores = Scores { class_fidelity: None, fcd, kid: score, kid_error: 0.1 };
-            ScoreRecord { iteration, scores }
+            ScoreEntry { iteration, scores }
         };
         scores.iter().map(record).collect()
     }
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn scores_add_a_panel_below_the_others() {
         let without = records(&[(1, 1.0, 2.0), (200, 0.5, 2.0)], &[(0, 0.1), (200, 0.7)]);
-        let with = Records { scores: scored(&[(100, 40.0), (200, 20.0)]), ..without.clone() };
+        let with = Stats { scores: scored(&[(100, 40.0), (200, 20.0)]), ..without.clone() };
         let [without, with] = [without, with].map(|records| picture(&records));
         let (above, panel) = with.split_at(without.len());
         assert!(above == without, "the other panels changed");
@@ -271,6 +271,6 @@ mod tests {
                 picture(&all);
             }
         }
-        picture(&Records::default());
+        picture(&Stats::default());
     }
 }

@@ -7,7 +7,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::axis::Axis;
 use super::curve::curve;
 use super::{Canvas, Drawn, INK, LEGEND, WIDTH, draw_axes, draw_line, px, text};
-use crate::formats::records::{Measure, ScoreRecord, best};
+use crate::formats::stats::{Measure, ScoreEntry, best};
 use crate::text::{grouped, significant};
 
 pub const COLOR: RGBColor = RGBColor(0, 114, 178);

@@ -1,41 +1,41 @@
-//! What can be wrong with a checkpoint.
+//! Errors of checkpoints.
 
 use std::path::PathBuf;
 
 use super::{OLDER_VERSION, VERSION};
 
-/// Why a checkpoint cannot be taken.
+/// Why a checkpoint cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointProblem {
-    /// A checkpoint's bytes are not those that were saved.
+    /// A file of a checkpoint is missing or was changed.
     #[error("{path} is damaged: {problem}; {}", older_ones(older))]
     Damaged {
         /// The file, or the checkpoint's folder.
         path: PathBuf,
-        /// How that shows.
+        /// How the damage was detected.
         problem: String,
-        /// Complete checkpoints of the same run before this one, newest last.
+        /// Complete older checkpoints of the same run, newest last.
         older: Vec<PathBuf>,
     },
 
-    /// A checkpoint's networks are not those that go on from it.
+    /// The networks of a checkpoint are not those of the configuration.
     #[error("{path} belongs to other networks: its {key} is {got}, not {expected}")]
-    OfAnother {
+    OtherNetworks {
         /// The network's file.
         path: PathBuf,
         /// What differs: "preset", "latent_dim", "image_shape", …
         key: &'static str,
-        /// What it is in the file.
+        /// Its value in the file.
         got: String,
-        /// What it is in the networks.
+        /// Its value in the configuration.
         expected: String,
     },
 
-    /// A checkpoint is of a format that this program does not know.
+    /// A checkpoint is in an unsupported format version.
     #[error(
         "{path} is in checkpoint format {version:?}; this program reads \
-         {OLDER_VERSION:?} and {VERSION:?}: take the version that wrote it"
+         {OLDER_VERSION:?} and {VERSION:?}: use the version that wrote it"
     )]
     Version {
         /// The `state.safetensors`.
@@ -51,7 +51,7 @@ fn older_ones(older: &[PathBuf]) -> String {
         None => "there is no older checkpoint in this run".to_owned(),
         Some(_) => {
             let paths: Vec<_> = older.iter().map(|path| path.display().to_string()).collect();
-            format!("go on from an older checkpoint: {}", paths.join(", "))
+            format!("resume from an older checkpoint: {}", paths.join(", "))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a `config.toml` may say: the ranges of the flags, and networks whose layers fit.
+//! Validation of `config.toml`: the ranges of the flags, and layers that fit.
 
 use std::fmt::Display;
 
@@ -9,14 +9,14 @@ use crate::gan::settings::Settings;
 use crate::nn::Init;
 use crate::ranges::{self, OutOfRange, Range};
 
-/// What no run can have.
+/// Why a configuration is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigProblem {
-    /// A value.
+    /// A value is out of range.
     #[error(transparent)]
     Value(#[from] OutOfRange),
 
-    /// Layers that do not fit.
+    /// Layers do not fit.
     #[error(transparent)]
     Model(#[from] ModelProblem),
 }
@@ -24,22 +24,22 @@ pub enum ConfigProblem {
 type Checked = Result<(), OutOfRange>;
 
 impl Config {
-    /// Makes sure that every value is one that flags can give, too, and that the networks' layers
-    /// fit each other.
+    /// Checks that every value is within the range of its flag, and that the layers of both
+    /// networks fit.
     ///
     /// # Errors
-    /// The first that is not.
+    /// The first problem.
     pub fn check(&self) -> Result<(), ConfigProblem> {
         within("seed", self.seed, ranges::SEED)?;
         if (self.epochs, self.iterations) == (None, None) {
-            return Err(OutOfRange::new("epochs", "missing", "there, or iterations").into());
+            return Err(OutOfRange::new("epochs", "missing", "set, or iterations").into());
         }
         within("epochs", self.epochs.unwrap_or(1).into(), ranges::EPOCHS)?;
         within("iterations", self.iterations.unwrap_or(1).into(), ranges::ITERATIONS)?;
         within("log_interval", self.log_interval.into(), ranges::ITERATIONS)?;
         size("keep", self.keep, ranges::EXTENT)?;
         if let (Some(measure), None) = (self.keep_best, self.evaluate_interval) {
-            let expected = "left out where there is no evaluate_interval";
+            let expected = "unset, because evaluate_interval is not set";
             return Err(OutOfRange::new("keep_best", measure, expected).into());
         }
         size("threads", self.threads, ranges::THREADS)?;
@@ -49,7 +49,7 @@ impl Config {
         check_learning(&self.gan)?;
         let model = Model::new(self.gan.clone())?;
         if model.normalizes() && self.gan.batch_size == 1 {
-            let expected = format!("2 or more: {} has BatchNorm", self.preset);
+            let expected = format!("2 or more, because {} has BatchNorm", self.preset);
             return Err(OutOfRange::new("gan.batch_size", 1, expected).into());
         }
         Ok(())
@@ -76,7 +76,7 @@ fn check_class_names(config: &Config) -> Checked {
     let names = config.class_names.len();
     match config.gan.classes {
         Some(classes) if names > 0 && names != classes => {
-            let expected = format!("{classes} names, as gan.classes is");
+            let expected = format!("{classes} names, one per class (gan.classes)");
             Err(OutOfRange::new("class_names", format!("{names} names"), expected))
         }
         _ => Ok(()),
@@ -101,12 +101,13 @@ fn check_learning(gan: &Settings) -> Checked {
     }
 }
 
-/// A conditional set-up has as many classes as its data set.
+/// A conditional GAN has as many classes as its data set.
 pub(super) fn same_classes(gan: &Settings, classes: usize) -> Checked {
     match gan.classes {
         Some(other) if other != classes => {
-            let expected =
-                format!("{classes}, as the data set has, and both networks' first layers with it");
+            let expected = format!(
+                "{classes}, the number of classes in the data set, with first layers of both networks to match"
+            );
             Err(OutOfRange::new("gan.classes", other, expected))
         }
         _ => Ok(()),

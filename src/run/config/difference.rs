@@ -1,14 +1,14 @@
-//! In what one configuration differs from another, for a run that goes on.
+//! Differences between two configurations, for resumed and branched runs.
 
 use super::{Config, config_text};
 use crate::run::Result;
 
-/// What may change when a run goes on. That images at another place are the same is seen by their
-/// checksum.
+/// Keys that may change when a run is resumed. Whether images at another path are the same is
+/// checked by their checksum.
 const CHANGEABLE: [&str; 22] = [
     "branched_from",
     "checkpoint_interval",
-    // The checksum of the labels tells whether it is another order; older runs have no names.
+    // The data checksum detects another order; older runs have no names.
     "class_names",
     "conv",
     "data_dir",
@@ -31,8 +31,7 @@ const CHANGEABLE: [&str; 22] = [
     "threads",
 ];
 
-/// What the networks are, which a branch of a run has in common with it: keys, or what they begin
-/// with.
+/// Keys, or prefixes of keys, that define the networks, which a branch shares with its origin.
 const NETWORKS: [&str; 7] = [
     "gan.classes",
     "gan.discriminator.",
@@ -44,37 +43,36 @@ const NETWORKS: [&str; 7] = [
 ];
 
 impl Config {
-    /// The key of a value, as `gan.lr`, by which this configuration would train otherwise than
-    /// another; nothing where they differ in how long, where, and what is written, or not at all.
+    /// The first key, such as `gan.lr`, whose value makes this configuration train differently from
+    /// another; `None` if they differ only in duration, device and outputs, or not at all.
     ///
     /// # Errors
     /// As [`Config::to_text`].
-    pub fn other_training(&self, other: &Config) -> Result<Option<String>> {
+    pub fn training_difference(&self, other: &Config) -> Result<Option<String>> {
         self.difference(other, |key| !CHANGEABLE.contains(&key))
     }
 
-    /// The same of values that decide what the networks are, and how they begin.
+    /// The same for values that define the networks and their initialization.
     ///
     /// # Errors
     /// As [`Config::to_text`].
-    pub fn other_networks(&self, other: &Config) -> Result<Option<String>> {
-        self.difference(other, |key| {
-            NETWORKS.iter().any(|of_networks| key.starts_with(of_networks))
-        })
+    pub fn network_difference(&self, other: &Config) -> Result<Option<String>> {
+        self.difference(other, |key| NETWORKS.iter().any(|prefix| key.starts_with(prefix)))
     }
 
-    /// The first key that counts of values that differ.
+    /// The first key that differs, of those that count.
     fn difference(&self, other: &Config, counts: impl Fn(&str) -> bool) -> Result<Option<String>> {
-        let [ours, theirs] = [self.values()?, other.values()?];
-        let new = ours.iter().filter(|value| !theirs.contains(value));
-        let gone = theirs.iter().filter(|value| !ours.contains(value));
+        let [own, theirs] = [self.values()?, other.values()?];
+        let new = own.iter().filter(|value| !theirs.contains(value));
+        let gone = theirs.iter().filter(|value| !own.contains(value));
         let differ = new.chain(gone).map(|(key, _)| key).filter(|key| counts(key));
-        // Another preset has other values, and layers may differ because of another value.
+        // Reported last: layers, which may differ because of another value, and values of `gan`,
+        // which differ between presets.
         let last = |key: &str| (key.ends_with(".sequences"), key.starts_with("gan."));
         Ok(differ.min_by_key(|key| (last(key), *key)).cloned())
     }
 
-    /// All values, by their keys.
+    /// All values with their keys.
     fn values(&self) -> Result<Vec<(String, toml::Value)>> {
         let mut values = Vec::new();
         flatten("", toml::Value::try_from(self).map_err(config_text)?, &mut values);

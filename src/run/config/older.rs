@@ -1,5 +1,5 @@
-//! Configurations as they were written before they held the networks' layers (checkpoint format 2):
-//! a preset's name, and numbers by which its layers differ.
+//! Reads configurations of older versions, which did not store the networks' layers (checkpoint
+//! format 2) but a preset's name and parameters of its layers.
 
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -13,7 +13,7 @@ use crate::gan::settings::{Fakes, Loss, Order, Settings};
 use crate::nn::Init;
 use crate::ranges::OutOfRange;
 
-/// What stood below `[gan]`.
+/// The older `[gan]` table.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OlderSettings {
@@ -74,13 +74,13 @@ impl OlderSettings {
     }
 }
 
-/// Whether a file is one of these.
+/// Whether a file has the older format.
 pub(super) fn is_older(table: &Table) -> bool {
     let has = |key| table.get("gan").is_some_and(|gan| gan.get(key).is_some());
     has("g_hidden") && !has("generator")
 }
 
-/// The same configuration as it would be written now.
+/// Converts a configuration to the current format.
 pub(super) fn upgrade(mut table: Table) -> Result<Table, Unreadable> {
     let name = table.get("preset").and_then(Value::as_str).unwrap_or_default();
     let unknown = || OutOfRange::new("preset", name, preset::names());

@@ -1,4 +1,4 @@
-//! What a run has of iterations after one of its checkpoints, and what becomes of it.
+//! Files of iterations after a checkpoint, which are deleted when a run is resumed from it.
 
 use tracing::info;
 
@@ -6,9 +6,9 @@ use super::RunDir;
 use crate::formats::files;
 use crate::run::Result;
 
-/// What a run has of iterations after one of its checkpoints.
+/// Checkpoints and sample grids of iterations after a checkpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Later {
+pub struct LaterFiles {
     /// Iterations of checkpoints, ascending.
     pub checkpoints: Vec<u64>,
     /// Iterations of sample grids, ascending.
@@ -16,36 +16,33 @@ pub struct Later {
 }
 
 impl RunDir {
-    /// The checkpoints and the grids after `iteration`.
+    /// The checkpoints and sample grids after `iteration`.
     ///
     /// # Errors
-    /// When a folder cannot be listed.
-    pub fn after(&self, iteration: u64) -> Result<Later> {
+    /// If a folder cannot be listed.
+    pub fn after(&self, iteration: u64) -> Result<LaterFiles> {
         let (mut checkpoints, mut samples) = (self.checkpoints()?, self.sample_iterations()?);
         checkpoints.retain(|&other| other > iteration);
         samples.retain(|&other| other > iteration);
-        Ok(Later { checkpoints, samples })
+        Ok(LaterFiles { checkpoints, samples })
     }
 
-    /// Deletes the checkpoints and the grids after `iteration`: a run that goes on from an older
-    /// checkpoint takes another path, and what it left behind must not pass for its newest.
+    /// Deletes the checkpoints and sample grids after `iteration`. A run that is resumed from an
+    /// older checkpoint takes another path, so the files of the discarded branch must not be
+    /// mistaken for its newest.
     ///
     /// # Errors
-    /// When one cannot be deleted.
+    /// If one cannot be deleted.
     pub fn discard_after(&self, iteration: u64) -> Result<()> {
-        let Later { checkpoints, samples } = self.after(iteration)?;
+        let LaterFiles { checkpoints, samples } = self.after(iteration)?;
         if !checkpoints.is_empty() {
-            info!(
-                ?checkpoints,
-                from = iteration,
-                "checkpoints of the discarded branch are removed"
-            );
+            info!(?checkpoints, from = iteration, "deleting checkpoints of the discarded branch");
         }
         for later in checkpoints {
             files::remove_folder(&self.checkpoint(later))?;
         }
         for later in samples {
-            files::remove_if_there(&self.sample(later))?;
+            files::remove_if_exists(&self.sample(later))?;
         }
         Ok(())
     }

@@ -9,8 +9,8 @@ use crate::device::{Device, Real};
 use crate::file_error::FileError;
 use crate::formats::events::EventFile;
 use crate::formats::events::message::Histogram;
-use crate::formats::files::write_whole;
-use crate::formats::records::{ImageRecord, ImageStats, Record};
+use crate::formats::files::write_atomic;
+use crate::formats::stats::{ImageStats, LossEntry, SampleEntry};
 use crate::gan::dataset::Progress;
 use crate::gan::{Metrics, Role};
 use crate::picture::grid::Picture;
@@ -21,7 +21,7 @@ use crate::text::with_causes;
 use crate::train::observer::Observer;
 use crate::train::{Error, Result};
 #[cfg(feature = "plot")]
-use crate::{formats::records::read_records, picture::plot};
+use crate::{formats::stats::read_stats, picture::plot};
 
 impl<D: Device> Trainer<D> {
     pub(super) fn log(&mut self, progress: Progress, metrics: &Metrics) -> Result<()> {
@@ -38,8 +38,8 @@ impl<D: Device> Trainer<D> {
             images_per_second: (images as f64 / here.max(1e-9)) as f32,
             seconds,
         };
-        self.journal.line(&loss_line(progress, metrics))?;
-        self.journal.record(&record)?;
+        self.journal.append_log(&loss_line(progress, metrics))?;
+        self.journal.append_stats(&record)?;
         self.event(|events| events.scalars(iteration, losses(&record)));
         Ok(())
     }
@@ -74,7 +74,11 @@ impl<D: Device> Trainer<D> {
     fn log_image_stats(&mut self, images: &[f32]) -> Result<()> {
         let iteration = self.gan.completed();
         let (samples, data) = (image_stats::of(images, self.gan.settings().image), self.data_stats);
-        self.journal.record(&ImageRecord { iteration: u64::from(iteration), samples, data })?;
+        self.journal.append_stats(&SampleEntry {
+            iteration: u64::from(iteration),
+            samples,
+            data,
+        })?;
         let tagged = |stats: ImageStats, of: &'static str| {
             let tag = move |(name, number)| (format!("{name}/{of}"), number);
             stats.named().map(tag).collect::<Vec<_>>()
@@ -88,7 +92,7 @@ impl<D: Device> Trainer<D> {
     fn write_grid(&mut self, path: &Path, tag: &str, images: &[f32]) -> Result<()> {
         let picture = Picture::of(images, self.gan.settings().image, self.fixed.columns);
         let png = picture.png(path)?;
-        write_whole(path, &png)?;
+        write_atomic(path, &png)?;
         let (iteration, channels) = (self.gan.completed(), self.gan.settings().image.channels);
         self.event(|events| events.image(iteration, tag, png, picture.size(), channels));
         Ok(())
@@ -130,7 +134,7 @@ impl<D: Device> Trainer<D> {
     }
 
     pub(super) fn write_checkpoint(&mut self) -> Result<PathBuf> {
-        let positions = self.journal.sync()?;
+        let lengths = self.journal.sync()?;
         let (iteration, seconds) = (self.gan.completed(), self.seconds());
         let data = self.data_checksum;
         let progress = snapshot::Progress { iteration, seconds, positions, data };
@@ -163,7 +167,7 @@ impl<D: Device> Trainer<D> {
 
     #[cfg(feature = "plot")]
     fn plot_losses(&self) -> Result<()> {
-        let records = read_records(&self.run.stats())?;
+        let records = read_stats(&self.run.stats())?;
         let title = format!("{} on {}", self.config.preset, self.config.dataset()?.name());
         Ok(plot::write_loss_plot(&self.run.loss_plot(), &records, &title)?)
     }
@@ -176,7 +180,7 @@ impl<D: Device> Trainer<D> {
 }
 
 /// A record's numbers with their tags.
-fn losses(record: &Record) -> [(&'static str, f32); 5] {
+fn losses(record: &LossEntry) -> [(&'static str, f32); 5] {
     [
         ("d_loss", record.d_loss),
         ("g_loss", record.g_loss),

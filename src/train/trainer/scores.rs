@@ -26,14 +26,14 @@ impl<D: Device> Trainer<D> {
     ///
     /// # Errors
     /// When `stats.jsonl` cannot be read, or the run folder cannot be listed.
-    pub fn best(&self) -> Result<Option<(Measure, ScoreRecord)>> {
+    pub fn best(&self) -> Result<Option<(Measure, ScoreEntry)>> {
         let mut records = read_scores(&self.run.stats())?;
         if self.config.keep_best.is_some() {
             let mut available = self.run.checkpoints()?;
             available.push(self.gan.completed().into());
             records.retain(|record| available.contains(&record.iteration));
         }
-        let measure = self.config.keep_best.unwrap_or_else(|| Measure::shown(&records));
+        let measure = self.config.keep_best.unwrap_or_else(|| Measure::displayed(&records));
         Ok(best(&records, measure).map(|record| (measure, *record)))
     }
 
@@ -84,8 +84,8 @@ impl<D: Device> Trainer<D> {
         // Scoring does not count as training time.
         self.clock.1 += start.elapsed();
         let iteration = self.gan.completed();
-        self.journal.line(&score_line(iteration, &scores))?;
-        self.journal.record(&ScoreRecord { iteration: iteration.into(), scores })?;
+        self.journal.append_log(&score_line(iteration, &scores))?;
+        self.journal.append_stats(&ScoreEntry { iteration: iteration.into(), scores })?;
         let numbers = scores.named().map(|(name, score)| (name, score as f32));
         self.event(|events| events.scalars(iteration, numbers));
         observer.scores(iteration, &scores);

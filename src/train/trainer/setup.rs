@@ -10,7 +10,7 @@ use super::fixed_samples::FixedSamples;
 use crate::data::Dataset;
 use crate::device::Device;
 use crate::formats::events::{self, EventFile};
-use crate::formats::files::write_whole;
+use crate::formats::files::write_atomic;
 use crate::gan::dataset::{DeviceDataset, Schedule};
 use crate::gan::plan::Plan;
 use crate::gan::{Gan, Model};
@@ -18,7 +18,7 @@ use crate::picture::image_stats;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::config::Config;
 use crate::run::dir::RunDir;
-use crate::run::initial;
+use crate::run::initial_weights;
 use crate::run::journal::Journal;
 use crate::run::lock::RunLock;
 use crate::run::snapshot::{self, Progress};
@@ -39,7 +39,7 @@ impl<D: Device> Trainer<D> {
         name: &str,
     ) -> Result<Self> {
         let (mut gan, images) = build(&config, device, data)?;
-        initial::initialize(&mut gan, &config)?;
+        initial_weights::initialize(&mut gan, &config)?;
         Self::in_new_folder(config, gan, images, data, 0.0, (runs_dir, name))
     }
 
@@ -91,7 +91,7 @@ impl<D: Device> Trainer<D> {
         seconds: f64,
     ) -> Result<Self> {
         let lock = run.lock()?;
-        write_whole(&run.config(), config.to_text()?.as_bytes())?;
+        write_atomic(&run.config(), config.to_text()?.as_bytes())?;
         let journal = Journal::create(&run)?;
         let (files, state) = ((run, lock, journal), (seconds, data.checksum()));
         let mut trainer = Self::assemble(config, gan, images, files, data, state)?;
@@ -137,8 +137,8 @@ impl<D: Device> Trainer<D> {
     fn discard_after(&mut self, iteration: u32) -> Result<()> {
         write_whole(&self.run.config(), self.config.to_text()?.as_bytes())?;
         self.run.discard_after(iteration.into())?;
-        self.journal.cut()?;
-        Ok(events::cut(self.run.path(), iteration)?)
+        self.journal.truncate()?;
+        Ok(events::truncate(self.run.path(), iteration)?)
     }
 
     /// Creates TensorBoard's event file, if the configuration asks for it.
@@ -227,7 +227,7 @@ pub fn restore_to_branch<D: Device>(
 /// # Errors
 /// [`Error::ConfigChanged`].
 pub fn expect_same_training(checkpoint: &Checkpoint, config: &Config) -> Result<()> {
-    match config.other_training(&snapshot::config(checkpoint)?)? {
+    match config.training_difference(&snapshot::config(checkpoint)?)? {
         Some(key) => Err(Error::ConfigChanged { key }),
         None => Ok(()),
     }

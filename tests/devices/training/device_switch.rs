@@ -3,7 +3,7 @@
 use gan_cuda::data::Dataset;
 use gan_cuda::device::Device;
 use gan_cuda::device::cpu::Cpu;
-use gan_cuda::formats::records::read_records;
+use gan_cuda::formats::stats::read_stats;
 use gan_cuda::gan::preset::presets;
 use gan_cuda::run::config::Config;
 use gan_cuda::run::dir::RunDir;
@@ -42,7 +42,7 @@ fn resume<D: Device>(device: D, config: &Config, data: &Dataset, run: &RunDir) {
 
 /// The losses of every iteration.
 fn losses(run: &RunDir) -> Vec<f64> {
-    let records = read_records(&run.stats()).unwrap().losses;
+    let records = read_stats(&run.stats()).unwrap().losses;
     let iterations: Vec<_> = records.iter().map(|record| record.iteration).collect();
     assert_eq!(iterations, (1..=9).collect::<Vec<_>>());
     records.iter().flat_map(|record| [record.d_loss, record.g_loss].map(f64::from)).collect()

@@ -1,4 +1,5 @@
-//! Any text as a `config.toml`; what can be read can be written, and is the same again.
+//! Arbitrary text as a `config.toml`; a readable configuration can be written and read again
+//! without changes.
 #![no_main]
 
 use std::path::Path;

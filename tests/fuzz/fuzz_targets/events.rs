@@ -1,4 +1,4 @@
-//! Any bytes as an event file; what can be read ends where its frames do.
+//! Arbitrary bytes as an event file; records end within the file.
 #![no_main]
 
 use gan_cuda::formats::events::record::{events, framed};

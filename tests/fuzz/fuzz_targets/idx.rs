@@ -1,4 +1,4 @@
-//! Any bytes as an IDX file of images, and of labels.
+//! Arbitrary bytes as an IDX image file and as a label file.
 #![no_main]
 
 use gan_cuda::data::idx;

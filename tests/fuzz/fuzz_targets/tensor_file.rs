@@ -1,11 +1,12 @@
-//! Any bytes as a file of tensors; what can be read can be written, and is the same again.
+//! Arbitrary bytes as a safetensors file; a readable file can be written and read again without
+//! changes.
 #![no_main]
 
 use std::path::Path;
 
 use gan_cuda::formats::tensor_file::TensorFile;
 
-#[allow(dead_code)] // tests need more of it
+#[allow(dead_code)] // more of it is used by tests
 #[path = "../../common/tensors.rs"]
 mod tensors;
 

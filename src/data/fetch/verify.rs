@@ -1,4 +1,4 @@
-//! Whether a file's content is what it should be, gzipped or raw.
+//! Verifies the content of a file, gzipped or raw.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -7,64 +7,62 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::RemoteFile;
-use crate::data::gzip::unpack;
+use crate::data::gzip::decompress;
 use crate::file_error::FileError;
 use crate::text::grouped;
 
-/// In what a file's content is not what it should be.
+/// How the content of a file differs from the expected content.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
-    /// It is something else.
+    /// The content has another SHA-256.
     #[error(
         "its content has the SHA-256 {found} ({} bytes), not {expected} ({} bytes)",
         grouped(*length),
         grouped(*expected_length)
     )]
-    Other {
+    WrongHash {
         /// The SHA-256 of the content.
         found: String,
         /// Its length in bytes.
         length: u64,
-        /// The SHA-256 it should have.
+        /// The expected SHA-256.
         expected: String,
-        /// The length it should have.
+        /// The expected length.
         expected_length: u64,
     },
-    /// It goes on behind its end; it was not read further.
+    /// The content is longer than expected; the rest was not read.
     #[error(
-        "its content is longer than {} bytes and so cannot have the SHA-256 {expected}",
+        "its content is longer than {} bytes, so its SHA-256 cannot be {expected}",
         grouped(*expected_length)
     )]
     TooLong {
-        /// The SHA-256 it should have.
+        /// The expected SHA-256.
         expected: String,
-        /// The length it should have.
+        /// The expected length.
         expected_length: u64,
     },
-    /// It cannot be decompressed.
-    #[error(
-        "its gzip data is damaged ({problem}), so it has no content to compare with {expected}"
-    )]
+    /// The content cannot be decompressed.
+    #[error("its gzip data is damaged ({problem}), so it cannot be compared with {expected}")]
     Damaged {
-        /// The decoder's word.
+        /// The decoder's message.
         problem: String,
-        /// The SHA-256 the content should have.
+        /// The expected SHA-256.
         expected: String,
     },
 }
 
-/// Compares the content of the file at `path`; nothing is wrong if there is none. No more than one
-/// byte too many is decompressed.
+/// Compares the content of the file at `path` with the expected one; `None` if they are equal. At
+/// most one byte too many is decompressed.
 ///
 /// # Errors
 /// [`FileError`] if the file cannot be read.
 pub(super) fn check(path: &Path, file: &RemoteFile) -> Result<Option<Mismatch>, FileError> {
     let opened = File::open(path).map_err(FileError::at("read", path))?;
-    let read = unpack(BufReader::new(opened)).and_then(|input| digest(input, file));
+    let read = decompress(BufReader::new(opened)).and_then(|input| digest(input, file));
     let expected = file.sha256.clone();
     let expected_length = file.length;
     match read {
-        // The system's errors carry its number, all others are the decoder's.
+        // The system's errors have an error number, all others are the decoder's.
         Err(error) if error.raw_os_error().is_some() => Err(FileError::at("read", path)(error)),
         Err(error) => Ok(Some(Mismatch::Damaged { problem: error.to_string(), expected })),
         Ok((_, length)) if length > expected_length => {
@@ -72,12 +70,12 @@ pub(super) fn check(path: &Path, file: &RemoteFile) -> Result<Option<Mismatch>, 
         }
         Ok((found, _)) if found == expected => Ok(None),
         Ok((found, length)) => {
-            Ok(Some(Mismatch::Other { found, length, expected, expected_length }))
+            Ok(Some(Mismatch::WrongHash { found, length, expected, expected_length }))
         }
     }
 }
 
-/// SHA-256 and length of what comes, of at most one byte more than there should be.
+/// SHA-256 and length of the input, of which at most one byte too many is read.
 fn digest(input: impl Read, file: &RemoteFile) -> io::Result<(String, u64)> {
     let mut input = input.take(file.length + 1);
     let (mut hasher, mut length) = (Sha256::new(), 0);

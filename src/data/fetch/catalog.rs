@@ -1,9 +1,9 @@
-//! The known data sets: who has them, and what their files hold.
+//! Mirrors, files and checksums of the known data sets.
 
 use super::RemoteFile;
 use crate::data::DatasetKind;
 
-/// The names of the files, with the length of each in bytes: 16 or 8 of header, then the values.
+/// File names with their uncompressed sizes in bytes: a header of 16 or 8 bytes, then the values.
 const FILES: [(&str, u64); 4] = [
     ("train-images-idx3-ubyte", 16 + 60_000 * 28 * 28),
     ("train-labels-idx1-ubyte", 8 + 60_000),
@@ -11,7 +11,7 @@ const FILES: [(&str, u64); 4] = [
     ("t10k-labels-idx1-ubyte", 8 + 10_000),
 ];
 
-/// SHA-256 of the decompressed files, in that order.
+/// SHA-256 of the decompressed files, in the order of [`FILES`].
 const MNIST: [&str; 4] = [
     "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -36,7 +36,7 @@ pub(super) fn files(kind: DatasetKind) -> Vec<RemoteFile> {
     FILES.into_iter().zip(sums).map(file).collect()
 }
 
-/// Public mirrors. MNIST's are torchvision's and TensorFlow's, the place of its origin last;
+/// Public mirrors. MNIST's are torchvision's and TensorFlow's, then its original site;
 /// Fashion-MNIST's are its authors'.
 pub(super) fn mirrors(kind: DatasetKind) -> &'static [&'static str] {
     match kind {
@@ -58,7 +58,7 @@ mod tests {
     use crate::choice::Choice;
 
     #[test]
-    fn every_checksum_is_one_and_no_two_are_the_same() {
+    fn checksums_are_well_formed_and_distinct() {
         let all: Vec<_> = DatasetKind::ALL.iter().flat_map(|&kind| files(kind)).collect();
         let mut sums: Vec<_> = all.iter().map(|file| &file.sha256).collect();
         sums.sort();
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn mirrors_are_folders() {
+    fn mirror_urls_end_with_a_slash() {
         for kind in DatasetKind::ALL {
             for url in mirrors(*kind) {
                 assert!(url.starts_with("http") && url.ends_with('/'), "{url}");

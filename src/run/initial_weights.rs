@@ -1,4 +1,4 @@
-//! Weights that networks begin with: `state_dict`s from elsewhere, as safetensors.
+//! Initial weights from files: `state_dict`s of other programs as safetensors.
 
 use std::path::Path;
 
@@ -10,12 +10,12 @@ use crate::run::Result;
 use crate::run::config::Config;
 use crate::run::snapshot::read_network;
 
-/// Gives networks the weights that the configuration names files of: PyTorch's `state_dict`s as
-/// safetensors. `num_batches_tracked` may be there or not, and every key may have the prefix of a
-/// wrapper such as DataParallel.
+/// Loads the initial weights from the files in the configuration: PyTorch `state_dict`s as
+/// safetensors. `num_batches_tracked` is optional, and all keys may have the prefix of a wrapper
+/// such as DataParallel.
 ///
 /// # Errors
-/// When a file cannot be read, lacks a tensor, has one too many or one of another shape, and when
+/// If a file cannot be read, lacks a tensor, has an additional one or one of another shape, and if
 /// the device fails.
 pub fn initialize<D: Device>(gan: &mut Gan<D>, config: &Config) -> Result<()> {
     for (role, path) in files(config) {
@@ -26,7 +26,7 @@ pub fn initialize<D: Device>(gan: &mut Gan<D>, config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// Makes sure of all that can be seen without reading the weights, and before there are networks.
+/// Checks the files before the networks exist, without reading the weights.
 ///
 /// # Errors
 /// As [`initialize`].
@@ -43,7 +43,7 @@ fn files(config: &Config) -> impl Iterator<Item = (Role, &Path)> {
     files.into_iter().filter_map(|(role, path)| Some((role, path.as_deref()?)))
 }
 
-/// Opens a file that has a network's tensors, and no others.
+/// Opens a file, which must have exactly the tensors of the network.
 ///
 /// # Errors
 /// As [`initialize`].
@@ -52,8 +52,8 @@ pub fn open<D: Device>(path: &Path, model: &Model, role: Role) -> Result<TensorF
     let tensors = Network::<D>::tensors(spec);
     let names = tensors.iter().map(|param| param.name.clone()).chain(spec.counters());
     let names: Vec<_> = names.collect();
-    let file = TensorFile::open(path)?.without_wrappers(&names);
-    tensors.iter().try_for_each(|param| file.expect_reals(&param.name, &param.shape))?;
-    file.expect_no_more(&names)?;
+    let file = TensorFile::open(path)?.without_wrapper_prefixes(&names);
+    tensors.iter().try_for_each(|param| file.expect_floats(&param.name, &param.shape))?;
+    file.expect_no_others(&names)?;
     Ok(file)
 }

@@ -1,12 +1,12 @@
-//! The rooms of the library: each imports only rooms below it, and no two files import each other
-//! in a circle.
+//! Module dependencies of the library: a module imports only modules below it, and there are no
+//! import cycles between files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The rooms from the top down, each with those that it may import.
-const ROOMS: [(&str, &[&str]); 18] = [
+/// The top-level modules from top to bottom, each with the modules that it may import.
+const MODULES: [(&str, &[&str]); 18] = [
     (
         "error",
         &["train", "eval", "export", "run", "picture", "gan", "data", "device", "formats", SMALL],
@@ -21,7 +21,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("device", &[SMALL]),
     ("data", &[SMALL]),
     ("formats", &[SMALL]),
-    // The small ones, of which a later one may be imported by an earlier one.
+    // The small modules; an earlier one may import a later one.
     ("memory", &["text"]),
     ("ranges", &["text"]),
     ("text", &[]),
@@ -30,20 +30,23 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("mark", &[]),
     ("file_error", &[]),
 ];
-/// Any of the small ones.
+/// Any small module.
 const SMALL: &str = "small";
 
-fn is_small(room: &str) -> bool {
-    ROOMS[11..].iter().any(|(small, _)| *small == room)
+fn is_small(module: &str) -> bool {
+    MODULES[11..].iter().any(|(small, _)| *small == module)
 }
 
-/// Files of the library by their modules, as `run/config/check`, without their comments and tests.
+/// Source files of the library by module path, such as `run/config/check`, without comments and
+/// tests.
 fn modules() -> BTreeMap<String, String> {
     fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
             match entry.unwrap().path() {
                 path if path.is_dir() => collect(&path, files),
-                path if path.extension().is_some_and(|ending| ending == "rs") => files.push(path),
+                path if path.extension().is_some_and(|extension| extension == "rs") => {
+                    files.push(path)
+                }
                 _ => {}
             }
         }
@@ -61,14 +64,14 @@ fn modules() -> BTreeMap<String, String> {
         (name, code.collect::<Vec<_>>().join("\n"))
     };
     let mut modules: BTreeMap<_, _> = files.iter().map(module).collect();
-    // The library's first file names all rooms.
+    // main.rs and lib.rs may name all modules.
     modules
         .retain(|name, _| !name.ends_with("/tests") && !["main", "lib"].contains(&name.as_str()));
     modules
 }
 
-/// What a module's code names of this crate, as paths from the crate's root.
-fn named(module: &str, code: &str) -> Vec<String> {
+/// The paths of this crate that a module uses, from the crate root.
+fn used_paths(module: &str, code: &str) -> Vec<String> {
     let mut paths = Vec::new();
     for start in ["crate::", "super::"] {
         for (at, _) in code.match_indices(start) {
@@ -82,9 +85,9 @@ fn named(module: &str, code: &str) -> Vec<String> {
     paths.iter().filter_map(|path| from_root(module, path)).collect()
 }
 
-/// What folders hand out that their files hold: where each name really is.
-fn handed_out(modules: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let mut places = BTreeMap::new();
+/// Re-exports: where each re-exported name is defined.
+fn reexports(modules: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut definitions = BTreeMap::new();
     for (module, code) in modules {
         let code = code.replace("pub(crate) use", "pub use").replace("pub(super) use", "pub use");
         let mut paths = Vec::new();
@@ -97,32 +100,32 @@ fn handed_out(modules: &BTreeMap<String, String>) -> BTreeMap<String, String> {
                 true => from_root(module, &path),
                 false => Some(format!("{module}/{}", path.trim_start_matches("self/"))),
             };
-            places.extend(real.map(|real| (format!("{module}/{name}"), real)));
+            definitions.extend(real.map(|real| (format!("{module}/{name}"), real)));
         }
     }
-    places
+    definitions
 }
 
-/// The file that holds what a path names.
+/// The file that defines the item of a path.
 fn file_of<'a>(
     modules: &'a BTreeMap<String, String>,
-    handed_out: &BTreeMap<String, String>,
+    reexports: &BTreeMap<String, String>,
     path: &str,
 ) -> Option<&'a str> {
     let mut path = path.to_owned();
-    // A name may be handed up by one folder after another.
+    // A name may be re-exported several times.
     for _ in 0..4 {
         let begin = |(name, _): &(&String, &String)| {
             path == **name || path.starts_with(&format!("{name}/"))
         };
-        let Some((name, real)) = handed_out.iter().find(begin) else { break };
+        let Some((name, real)) = reexports.iter().find(begin) else { break };
         path = path.replacen(name.as_str(), real, 1);
     }
     let holds = |file: &&String| path == **file || path.starts_with(&format!("{file}/"));
     modules.keys().filter(holds).max_by_key(|file| file.len()).map(String::as_str)
 }
 
-/// `a::{b, c::d}` as `a/b` and `a/c/d`.
+/// Expands a use tree: `a::{b, c::d}` to `a/b` and `a/c/d`.
 fn expand(tree: &str, before: &str, paths: &mut Vec<String>) {
     let tree = tree.trim();
     let Some(group) = tree.find('{') else {
@@ -163,44 +166,47 @@ fn from_root(module: &str, path: &str) -> Option<String> {
     Some(format!("{module}/{path}"))
 }
 
-fn room(path: &str) -> &str {
+fn top_level(path: &str) -> &str {
     path.split('/').next().unwrap_or(path)
 }
 
 #[test]
-fn rooms_import_downwards() {
+fn modules_import_only_modules_below_them() {
     let modules = modules();
     let mut wrong = Vec::new();
-    // The program is no room of the library.
-    for (module, code) in modules.iter().filter(|(module, _)| room(module) != "cli") {
-        let Some((_, allowed)) = ROOMS.iter().find(|(name, _)| *name == room(module)) else {
-            panic!("{module} is in no room of the table");
+    // The binary is not part of the library.
+    for (module, code) in modules.iter().filter(|(module, _)| top_level(module) != "cli") {
+        let Some((_, allowed)) = MODULES.iter().find(|(name, _)| *name == top_level(module)) else {
+            panic!("{module} is not in the table of modules");
         };
-        for path in named(module, code) {
-            let other = room(&path);
-            let known = ROOMS.iter().any(|(name, _)| *name == other);
+        for path in used_paths(module, code) {
+            let other = top_level(&path);
+            let known = MODULES.iter().any(|(name, _)| *name == other);
             let small = is_small(other) && allowed.contains(&SMALL);
-            if known && other != room(module) && !small && !allowed.contains(&other) {
+            if known && other != top_level(module) && !small && !allowed.contains(&other) {
                 wrong.push(format!("{module} imports {path}"));
             }
         }
     }
-    assert!(wrong.is_empty(), "upwards:\n{}", wrong.join("\n"));
-    // The table is that of what there is.
-    for (name, _) in ROOMS {
-        assert!(modules.keys().any(|module| room(module) == name), "there is no room {name}");
+    assert!(wrong.is_empty(), "imports from modules above:\n{}", wrong.join("\n"));
+    // All modules of the table exist.
+    for (name, _) in MODULES {
+        assert!(
+            modules.keys().any(|module| top_level(module) == name),
+            "there is no module {name}"
+        );
     }
 }
 
-/// That nothing leads back to where it begins: each name with those it leads to.
+/// Asserts that there is no cycle; the map has the imports of each name.
 #[track_caller]
-fn expect_no_circle(imports: &BTreeMap<String, BTreeSet<String>>) {
+fn assert_acyclic(imports: &BTreeMap<String, BTreeSet<String>>) {
     for from in imports.keys() {
         let mut reached = BTreeSet::new();
         let mut next = vec![from];
         while let Some(file) = next.pop() {
             for to in imports.get(file).into_iter().flatten() {
-                assert!(to != from, "{from} imports itself by way of {reached:?}");
+                assert!(to != from, "{from} imports itself through {reached:?}");
                 if reached.insert(to) {
                     next.push(to);
                 }
@@ -209,53 +215,54 @@ fn expect_no_circle(imports: &BTreeMap<String, BTreeSet<String>>) {
     }
 }
 
-/// A folder's own file hands out what its files hold, so that it and they are one.
+/// A folder's mod.rs re-exports its files, so a folder and its files count as one.
 #[test]
-fn folders_import_each_other_in_no_circle() {
+fn folders_have_no_import_cycles() {
     let modules = modules();
     let mut imports: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (module, code) in &modules {
-        for path in named(module, code) {
-            let (ours, theirs): (Vec<_>, Vec<_>) =
+        for path in used_paths(module, code) {
+            let (own, other): (Vec<_>, Vec<_>) =
                 (module.split('/').collect(), path.split('/').collect());
-            let common = ours.iter().zip(&theirs).take_while(|(a, b)| a == b).count();
-            let folder = ours[..common].join("/");
-            let (Some(from), Some(to)) = (ours.get(common), theirs.get(common)) else { continue };
-            let place = |name: &str| format!("{folder}/{name}").trim_start_matches('/').to_owned();
+            let common = own.iter().zip(&other).take_while(|(a, b)| a == b).count();
+            let folder = own[..common].join("/");
+            let (Some(from), Some(to)) = (own.get(common), other.get(common)) else { continue };
+            let sibling =
+                |name: &str| format!("{folder}/{name}").trim_start_matches('/').to_owned();
             let is_module = |name: &str| {
-                let (file, inside) = (place(name), format!("{}/", place(name)));
+                let (file, inside) = (sibling(name), format!("{}/", sibling(name)));
                 modules.keys().any(|module| *module == file || module.starts_with(&inside))
             };
             if is_module(to) {
-                imports.entry(place(from)).or_default().insert(place(to));
+                imports.entry(sibling(from)).or_default().insert(sibling(to));
             }
         }
     }
     assert!(imports.len() > 50, "{} files import others", imports.len());
-    expect_no_circle(&imports);
+    assert_acyclic(&imports);
 }
 
-/// Files that have none below them, whatever folder hands out what they import.
+/// Files without sub-modules; re-exports are resolved.
 #[test]
-fn files_import_each_other_in_no_circle() {
+fn files_have_no_import_cycles() {
     let modules = modules();
-    let handed_out = handed_out(&modules);
+    let reexports = reexports(&modules);
     let is_leaf = |file: &str| !modules.keys().any(|other| other.starts_with(&format!("{file}/")));
     let mut imports: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (module, code) in modules.iter().filter(|(module, _)| is_leaf(module)) {
-        let files = named(module, code).into_iter();
-        let files = files.filter_map(|path| file_of(&modules, &handed_out, &path));
+        let files = used_paths(module, code).into_iter();
+        let files = files.filter_map(|path| file_of(&modules, &reexports, &path));
         let files = files.filter(|file| file != module && is_leaf(file)).map(str::to_owned);
         imports.insert(module.clone(), files.collect());
     }
     assert!(imports["data/error"].contains("data/locate/problem"), "{:?}", imports["data/error"]);
-    expect_no_circle(&imports);
+    assert_acyclic(&imports);
 }
 
 #[test]
-fn paths_are_read_from_code() {
+fn paths_are_parsed_from_code() {
     let code = "use crate::{data::{Dataset, idx}, gan::Gan};\nuse super::plan::{self, Stage};";
-    let mut paths = named("nn/spec", code);
+    let mut paths = used_paths("nn/spec", code);
     paths.sort();
     let want = ["data/Dataset", "data/idx", "gan/Gan", "nn/plan/Stage", "nn/plan/self"];
     assert_eq!(paths, want);

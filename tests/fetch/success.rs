@@ -1,54 +1,55 @@
-//! Downloads where all goes well.
+//! Successful downloads.
 
 use std::thread;
 
 use gan_cuda::data::fetch::{Event, fetch};
-use gan_cuda::data::{DatasetKind, Origin, Places};
+use gan_cuda::data::{DatasetKind, Origin, SearchPaths};
 
-use crate::mirror::{Asked, Mirror, Step, good, head, status};
-use crate::stand_in::{IMAGES, LABELS, Target, content, good_mirror, packed, seen};
+use crate::mirror::{Mirror, Request, Step, good, head, status};
+use crate::test_dataset::{IMAGES, LABELS, Target, content, fetch_events, good_mirror, gzipped};
 
 #[test]
-fn downloaded_files_are_what_the_reader_of_data_sets_finds() {
+fn downloaded_files_are_loaded_as_a_data_set() {
     let (mirror, target) = (good_mirror(), Target::new());
-    let order = target.order(&[IMAGES, LABELS], &[&mirror]);
-    let seen = seen(&order);
-    seen.succeeds_after(&[]);
-    assert_eq!(seen.checked, [IMAGES, LABELS]);
+    let request = target.request(&[IMAGES, LABELS], &[&mirror]);
+    let events = fetch_events(&request);
+    events.succeeds_after(&[]);
+    assert_eq!(events.checked, [IMAGES, LABELS]);
     assert_eq!(target.files().len(), 2, "{:?}", target.files().keys());
 
-    let places = Places { cache: Some(order.folder.clone()), ..Places::default() };
-    let data = DatasetKind::FashionMnist.load(&places).unwrap();
-    assert_eq!(data.origin, Origin::Folder(order.folder));
+    let search_paths =
+        SearchPaths { cache: Some(request.folder.clone()), ..SearchPaths::default() };
+    let data = DatasetKind::FashionMnist.load(&search_paths).unwrap();
+    assert_eq!(data.origin, Origin::Folder(request.folder));
     assert_eq!((data.len(), data.labels[13]), (40, 3));
     assert_eq!(data.images, content(IMAGES)[16..]);
 }
 
 #[test]
-fn the_first_mirror_is_asked_first_and_one_that_failed_last() {
+fn mirrors_are_tried_in_order_and_failed_ones_last() {
     let (dead, alive, unused) = (Mirror::start(|_| status(404)), good_mirror(), good_mirror());
     let target = Target::new();
-    let seen = seen(&target.order(&[IMAGES, LABELS], &[&dead, &alive, &unused]));
-    seen.succeeds_after(&["404"]);
-    assert_eq!(seen.failures[0].url, format!("{}{IMAGES}.gz", dead.url()));
-    assert_eq!((dead.asked().len(), alive.asked().len(), unused.asked().len()), (1, 2, 0));
+    let events = fetch_events(&target.request(&[IMAGES, LABELS], &[&dead, &alive, &unused]));
+    events.succeeds_after(&["404"]);
+    assert_eq!(events.failures[0].url, format!("{}{IMAGES}.gz", dead.url()));
+    assert_eq!((dead.requests().len(), alive.requests().len(), unused.requests().len()), (1, 2, 0));
 }
 
 #[test]
 fn redirects_are_followed() {
     let (target, goal) = (Target::new(), good_mirror());
     let there = goal.url();
-    let mirror = Mirror::start(move |asked: &Asked| {
-        let location = format!("Location: {there}{}", asked.name);
+    let mirror = Mirror::start(move |request: &Request| {
+        let location = format!("Location: {there}{}", request.name);
         vec![head(302, &[location, "Content-Length: 0".to_owned()])]
     });
     target.gets(&[&mirror], &[]);
-    assert_eq!(goal.asked().len(), 1);
+    assert_eq!(goal.requests().len(), 1);
 }
 
 #[test]
-fn a_body_may_end_with_the_connection_or_come_in_chunks() {
-    let body = packed(IMAGES);
+fn body_may_end_with_the_connection_or_be_chunked() {
+    let body = gzipped(IMAGES);
     let chunk = [format!("{:x}\r\n", body.len()).as_bytes(), &body, b"\r\n0\r\n\r\n"].concat();
     for (headers, body) in
         [(vec![], body.clone()), (vec!["Transfer-Encoding: chunked".to_owned()], chunk)]
@@ -60,9 +61,9 @@ fn a_body_may_end_with_the_connection_or_come_in_chunks() {
 }
 
 #[test]
-fn a_mirror_that_sends_the_file_unpacked_will_do() {
+fn uncompressed_files_are_accepted() {
     let target = Target::new();
-    let mirror = Mirror::start(|asked| good(&content(IMAGES), asked));
+    let mirror = Mirror::start(|request| good(&content(IMAGES), request));
     target.fetch(&[&mirror]).succeeds_after(&[]);
     assert_eq!(target.files()[&format!("{IMAGES}.gz")], content(IMAGES));
 }
@@ -72,25 +73,24 @@ fn a_second_download_into_the_same_folder_waits_for_the_first() {
     let target = Target::new();
     let (waits, waiting) = std::sync::mpsc::channel();
     let waiting = std::sync::Mutex::new(waiting);
-    // Nothing is sent before somebody waits.
-    let mirror = Mirror::start(move |asked| {
+    // The server waits until the second download waits for the lock.
+    let mirror = Mirror::start(move |request| {
         waiting.lock().unwrap().recv().unwrap();
-        good(&packed(IMAGES), asked)
+        good(&gzipped(IMAGES), request)
     });
-    let order = target.order(&[IMAGES], &[&mirror]);
+    let request = target.request(&[IMAGES], &[&mirror]);
     let download = |waits: std::sync::mpsc::Sender<()>| {
-        let tell = move |event: Event| {
+        let mut report = move |event: Event| {
             if matches!(event, Event::Waiting) {
                 waits.send(()).unwrap();
             }
         };
-        let mut tell = tell;
-        fetch(&order, &mut tell).unwrap();
+        fetch(&request, &mut report).unwrap();
     };
     thread::scope(|scope| {
         scope.spawn(|| download(waits.clone()));
         scope.spawn(|| download(waits.clone()));
     });
     target.has_only(IMAGES);
-    assert_eq!(mirror.asked().len(), 1);
+    assert_eq!(mirror.requests().len(), 1);
 }

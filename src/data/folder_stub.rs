@@ -1,14 +1,14 @@
-//! In the place of `folder`, in a library without the feature `images`: no folder can be read.
+//! Replaces `folder` in a build without the feature `images`: folders cannot be read.
 
 use std::io;
 use std::path::Path;
 
 use super::Dataset;
-use super::wanted::{Progress, Wanted};
+use super::requirements::{ProgressCallback, Requirements};
 use crate::data::Result;
 use crate::file_error::FileError;
 
-/// A folder that was listed: here there is none.
+/// Cannot be constructed.
 pub enum ImageFolder {}
 
 impl ImageFolder {
@@ -21,7 +21,11 @@ impl ImageFolder {
         match self {}
     }
 
-    pub fn load(self, _wanted: &Wanted, _progress: Progress<'_>) -> Result<Dataset> {
+    pub fn load(
+        self,
+        _requirements: &Requirements,
+        _progress: ProgressCallback<'_>,
+    ) -> Result<Dataset> {
         match self {}
     }
 }

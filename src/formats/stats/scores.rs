@@ -1,4 +1,4 @@
-//! Scores: how good a generator's images are, in numbers.
+//! Scores of the generator: how good its images are.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -11,9 +11,9 @@ use crate::choice::choices;
 use crate::file_error::FileError;
 
 choices! {
-    /// By which score the best of a run's generators is chosen: the lowest is the best.
+    /// The score that selects the best checkpoint; the lowest is the best.
     pub enum Measure {
-        /// Fréchet distance between the images and real ones, in a classifier's features.
+        /// Fréchet distance between generated and real images in a classifier's features.
         Fcd = "fcd",
         /// Kernel distance between the two (squared MMD, unbiased), which needs no classifier.
         Kid = "kid",
@@ -21,7 +21,7 @@ choices! {
 }
 
 impl Measure {
-    /// Its name in texts.
+    /// Its name in messages.
     pub fn name(self) -> &'static str {
         match self {
             Measure::Fcd => "FCD",
@@ -29,28 +29,27 @@ impl Measure {
         }
     }
 
-    /// By which score a run is shown: FCD where it has any, else KID.
-    pub fn shown(records: &[ScoreRecord]) -> Measure {
-        match best(records, Measure::Fcd) {
+    /// The score by which a run is displayed: FCD if it has any, else KID.
+    pub fn displayed(entries: &[ScoreEntry]) -> Measure {
+        match best(entries, Measure::Fcd) {
             Some(_) => Measure::Fcd,
             None => Measure::Kid,
         }
     }
 }
 
-/// Scores of a generator at one moment of its training. One that is not finite is `null` in JSON,
-/// one that there is not is left out.
+/// Scores of the generator after an iteration. A score that is not finite is `null` in JSON; a
+/// missing score is omitted.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
-    /// The share of images that a classifier takes for the class they were drawn as, from 0 to 1;
-    /// where the GAN has classes.
+    /// The fraction of images that a classifier assigns to the requested class, from 0 to 1; only
+    /// for GANs with classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class_fidelity: Option<f64>,
-    /// [`Measure::Fcd`]; where there is a classifier.
+    /// [`Measure::Fcd`]; only with a classifier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fcd: Option<f64>,
-    /// [`Measure::Kid`]; of images that cannot be told from real ones it is around 0, and may be
-    /// negative.
+    /// [`Measure::Kid`]; around 0, possibly negative, for images indistinguishable from real ones.
     #[serde(deserialize_with = "null_is_nan")]
     pub kid: f64,
     /// Its standard error.
@@ -59,7 +58,7 @@ pub struct Scores {
 }
 
 impl Scores {
-    /// The score by a measure, if it is a number.
+    /// The score of a measure, if it is finite.
     pub fn by(&self, measure: Measure) -> Option<f64> {
         let score = match measure {
             Measure::Fcd => self.fcd,
@@ -68,7 +67,7 @@ impl Scores {
         score.filter(|score| score.is_finite())
     }
 
-    /// What is drawn as a curve, with its name.
+    /// The scores that are plotted, with their names.
     pub fn named(&self) -> impl Iterator<Item = (&'static str, f64)> {
         let scores =
             [("class_fidelity", self.class_fidelity), ("fcd", self.fcd), ("kid", Some(self.kid))];
@@ -76,27 +75,27 @@ impl Scores {
     }
 }
 
-/// Another kind of line of `stats.jsonl`: the scores of the generator after an iteration.
+/// A log entry: the scores of the generator after an iteration.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ScoreRecord {
-    /// Iterations done.
+pub struct ScoreEntry {
+    /// Completed iterations.
     pub iteration: u64,
-    /// Of the generator as it was then.
+    /// The scores after that iteration.
     pub scores: Scores,
 }
 
-/// The record with the lowest score, the first of equals; none where no score is a number.
-pub fn best(records: &[ScoreRecord], measure: Measure) -> Option<&ScoreRecord> {
-    let scored = records.iter().filter_map(|record| Some((record.scores.by(measure)?, record)));
-    scored.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, record)| record)
+/// The entry with the lowest score, the first of equals; `None` if no score is finite.
+pub fn best(entries: &[ScoreEntry], measure: Measure) -> Option<&ScoreEntry> {
+    let scored = entries.iter().filter_map(|entry| Some((entry.scores.by(measure)?, entry)));
+    scored.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, entry)| entry)
 }
 
-/// Reads the scores of a `stats.jsonl` and passes over all else, be it no record at all; a file that
-/// is not there has none.
+/// Reads the scores of a `stats.jsonl` and ignores all other lines, valid or not; a missing file
+/// has none.
 ///
 /// # Errors
 /// I/O.
-pub fn read_scores(path: &Path) -> Result<Vec<ScoreRecord>, FileError> {
+pub fn read_scores(path: &Path) -> Result<Vec<ScoreEntry>, FileError> {
     let bytes = match fs::read(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         other => other.map_err(FileError::at("read", path))?,
@@ -109,38 +108,38 @@ pub fn read_scores(path: &Path) -> Result<Vec<ScoreRecord>, FileError> {
 mod tests {
     use super::*;
 
-    fn record(iteration: u64, fcd: Option<f64>, kid: f64) -> ScoreRecord {
+    fn entry(iteration: u64, fcd: Option<f64>, kid: f64) -> ScoreEntry {
         let scores = Scores { class_fidelity: None, fcd, kid, kid_error: 0.5 };
-        ScoreRecord { iteration, scores }
+        ScoreEntry { iteration, scores }
     }
 
     #[test]
-    fn best_is_the_first_of_the_lowest_and_never_what_is_no_number() {
-        let records = [
-            record(1, Some(f64::NAN), f64::NEG_INFINITY),
-            record(2, Some(7.0), 0.25),
-            record(3, None, -0.125),
-            record(4, Some(3.0), f64::NAN),
-            record(5, Some(3.0), -0.125),
+    fn best_is_the_first_lowest_score_and_never_nan() {
+        let entries = [
+            entry(1, Some(f64::NAN), f64::NEG_INFINITY),
+            entry(2, Some(7.0), 0.25),
+            entry(3, None, -0.125),
+            entry(4, Some(3.0), f64::NAN),
+            entry(5, Some(3.0), -0.125),
         ];
-        let iteration = |measure| best(&records, measure).map(|record| record.iteration);
+        let iteration = |measure| best(&entries, measure).map(|entry| entry.iteration);
         assert_eq!([Measure::Fcd, Measure::Kid].map(iteration), [Some(4), Some(3)]);
-        assert_eq!(best(&records[..1], Measure::Fcd), None);
-        assert_eq!(Measure::shown(&records), Measure::Fcd);
-        assert_eq!(Measure::shown(&records[2..3]), Measure::Kid);
+        assert_eq!(best(&entries[..1], Measure::Fcd), None);
+        assert_eq!(Measure::displayed(&entries), Measure::Fcd);
+        assert_eq!(Measure::displayed(&entries[2..3]), Measure::Kid);
     }
 
     #[test]
-    fn scores_are_found_among_lines_of_all_kinds() {
+    fn scores_are_found_among_other_lines() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("stats.jsonl");
         assert_eq!(read_scores(&path).unwrap(), []);
-        let [first, second] = [record(3, Some(12.5), 0.125), record(6, None, -0.25)];
-        let line = |record: &ScoreRecord| serde_json::to_string(record).unwrap();
+        let [first, second] = [entry(3, Some(12.5), 0.125), entry(6, None, -0.25)];
+        let line = |entry: &ScoreEntry| serde_json::to_string(entry).unwrap();
         assert_eq!(
             line(&second),
             r#"{"iteration":6,"scores":{"kid":-0.25,"kid_error":0.5}}"#,
-            "what there is not is left out"
+            "missing scores are omitted"
         );
         let other = r#"{"iteration":3,"samples":1}"#;
         let text = format!("{}\nnonsense\n{other}\n\n{}\n", line(&first), line(&second));

@@ -1,61 +1,61 @@
-//! Files as other programs write them, which common readers put up with, and files that are cut off
-//! in ways that do not show at once.
+//! Malformed files of other programs, which common readers tolerate, and truncated files that are
+//! hard to detect.
 
 use gan_cuda::data::folder::ImageProblem;
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::webp::WebPEncoder;
 use image::{ExtendedColorType, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 
-use super::pictures::{decode, encode, plain, shape};
+use super::images::{decode, encode, plain, shape};
 
-/// With something to see in every corner.
-fn picture() -> RgbImage {
+/// An image with different content in every corner.
+fn image() -> RgbImage {
     RgbImage::from_fn(40, 40, |x, y| Rgb([(6 * x) as u8, (5 * y) as u8, (x * y) as u8]))
 }
 
-/// That odd files show what a plain one does.
+/// Asserts that malformed files decode to the same image as a valid one.
 #[track_caller]
-fn alike(plain: &[u8], odd: &[(&str, Vec<u8>)]) {
-    let want = decode(plain, shape(3, 40)).unwrap();
-    for (what, bytes) in odd {
+fn decode_equally(valid: &[u8], malformed: &[(&str, Vec<u8>)]) {
+    let want = decode(valid, shape(3, 40)).unwrap();
+    for (what, bytes) in malformed {
         match decode(bytes, shape(3, 40)) {
-            Ok(image) => assert!(image == want, "{what}: another picture"),
+            Ok(image) => assert!(image == want, "{what}: a different image"),
             Err(problem) => panic!("{what}: {problem}"),
         }
     }
 }
 
-fn jpeg(picture: &RgbImage) -> Vec<u8> {
+fn jpeg(image: &RgbImage) -> Vec<u8> {
     let mut bytes = Vec::new();
-    JpegEncoder::new_with_quality(&mut bytes, 90).encode_image(picture).unwrap();
+    JpegEncoder::new_with_quality(&mut bytes, 90).encode_image(image).unwrap();
     bytes
 }
 
-/// A PNG's chunk with its checksum.
+/// A PNG chunk with its checksum.
 fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
     let sum = crc32fast::hash(&[&name[..], data].concat());
     [&(data.len() as u32).to_be_bytes(), &name[..], data, &sum.to_be_bytes()].concat()
 }
 
 #[test]
-fn padding_and_junk_behind_a_picture_are_no_part_of_it() {
+fn padding_and_junk_after_an_image_are_ignored() {
     use ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, Qoi, Tiff, WebP};
     for format in [Png, Jpeg, WebP, Bmp, Gif, Tiff, Pnm, Qoi] {
-        let bytes = encode(picture(), format);
+        let bytes = encode(image(), format);
         let zeros = [&bytes[..], &[0; 1000]].concat();
         let junk = [&bytes[..], &b"and then something else".repeat(50)].concat();
-        alike(&bytes, &[("zeros", zeros), ("junk", junk)]);
+        decode_equally(&bytes, &[("zeros", zeros), ("junk", junk)]);
     }
 }
 
 #[test]
-fn chunks_of_png_that_are_wrong_or_out_of_place_are_passed_over() {
-    let png = encode(picture(), ImageFormat::Png);
+fn invalid_png_chunks_are_ignored() {
+    let png = encode(image(), ImageFormat::Png);
     let (header, rest) = png.split_at(33);
     let with = |name, data: &[u8]| [header, &chunk(name, data), rest].concat();
     let rgba = encode(
         RgbaImage::from_fn(40, 40, |x, y| {
-            let Rgb([r, g, b]) = *picture().get_pixel(x, y);
+            let Rgb([r, g, b]) = *image().get_pixel(x, y);
             Rgba([r, g, b, 255])
         }),
         ImageFormat::Png,
@@ -63,11 +63,11 @@ fn chunks_of_png_that_are_wrong_or_out_of_place_are_passed_over() {
     let (rgba_header, rgba_rest) = rgba.split_at(33);
     let mut wrong_sum = with(b"tEXt", b"a\0b");
     wrong_sum[33 + 8 + 3] ^= 1;
-    alike(
+    decode_equally(
         &png,
         &[
             (
-                "transparency beside alpha",
+                "tRNS in an image with alpha",
                 [rgba_header, &chunk(b"tRNS", &[0; 6]), rgba_rest].concat(),
             ),
             ("transparency too short", with(b"tRNS", &[0])),
@@ -83,57 +83,57 @@ fn chunks_of_png_that_are_wrong_or_out_of_place_are_passed_over() {
 }
 
 #[test]
-fn jpeg_without_an_end_is_whole_if_all_of_it_is_there() {
-    let bytes = jpeg(&picture());
+fn complete_jpeg_without_end_marker_is_read() {
+    let bytes = jpeg(&image());
     let (body, _) = bytes.split_at(bytes.len() - 2);
     let note = |marker: u8, note: &[u8]| {
         let length = (note.len() as u16 + 2).to_be_bytes();
         [&bytes[..2], &[0xff, marker], &length, note, &bytes[2..]].concat()
     };
-    alike(
+    decode_equally(
         &bytes,
         &[
             ("no end", body.to_vec()),
             ("zeros in its place", [body, &[0; 64]].concat()),
             ("fill bytes before a marker", [&bytes[..2], &[0xff; 3], &bytes[2..]].concat()),
-            ("a second picture", bytes.repeat(2)),
-            ("a note that is too short", note(0xee, b"Adobe\0d\0\0\0\0")),
-            ("a camera's note of junk", note(0xe1, b"Exif\0\0II*\0\xff\xff\xff\xff\xff")),
+            ("a second image", bytes.repeat(2)),
+            ("metadata that is too short", note(0xee, b"Adobe\0d\0\0\0\0")),
+            ("invalid Exif metadata", note(0xe1, b"Exif\0\0II*\0\xff\xff\xff\xff\xff")),
             ("part of a profile", note(0xe2, b"ICC_PROFILE\0\x01")),
         ],
     );
-    // Plain pictures look as if something had been made up for them.
+    // Plain images look as if the decoder had filled in missing parts.
     let white = jpeg(&plain(40, [255; 3]));
-    alike(&white, &[("no end", white[..white.len() - 2].to_vec())]);
+    decode_equally(&white, &[("no end", white[..white.len() - 2].to_vec())]);
     assert_eq!(decode(&white, shape(1, 4)).unwrap(), [255; 16]);
 }
 
 #[test]
-fn jpeg_of_which_a_part_is_missing_is_cut_off_though_it_has_an_end() {
-    // Of two shapes and of noise, which takes the most bytes.
+fn truncated_jpeg_with_an_end_marker_is_an_error() {
+    // In two sizes; noise takes the most bytes.
     let noise = |x: u32, y: u32| ((x * 7919 + y * 104_729) ^ (x * y * 31)) as u8;
     let noisy = RgbImage::from_fn(70, 50, |x, y| Rgb([noise(x, y), noise(y, x), noise(x + y, x)]));
-    for bytes in [jpeg(&picture()), jpeg(&noisy)] {
-        // The headers take some 600 bytes.
+    for bytes in [jpeg(&image()), jpeg(&noisy)] {
+        // The headers have about 600 bytes.
         for eighths in 1..7 {
             let body = &bytes[..620 + (bytes.len() - 620) * eighths / 8];
             for end in [&[][..], &[0xff, 0xd9]] {
                 let problem = decode(&[body, end].concat(), shape(3, 8)).unwrap_err();
-                let told = matches!(problem, ImageProblem::CutOff);
-                assert!(told, "{eighths} eighths, {} bytes of end: {problem}", end.len());
+                let truncated = matches!(problem, ImageProblem::CutOff);
+                assert!(truncated, "{eighths} eighths, {} bytes of end: {problem}", end.len());
             }
         }
     }
 }
 
-/// The test's own picture, in passes that are ever finer.
+/// The image of [`image`] as a progressive JPEG.
 const PROGRESSIVE: &[u8] = include_bytes!("progressive.jpg");
 
 #[test]
-fn progressive_jpeg_is_whole_or_cut_off() {
+fn progressive_jpeg_is_complete_or_an_error() {
     let body = PROGRESSIVE.strip_suffix(&[0xff, 0xd9]).unwrap();
-    alike(PROGRESSIVE, &[("no end", body.to_vec())]);
-    // In the middle of the first pass and of the last: of some, nothing but their end is missing.
+    decode_equally(PROGRESSIVE, &[("no end", body.to_vec())]);
+    // Truncated in the middle of the first and of the last scan, some of them with an end marker.
     let is_scan = |&at: &usize| body[at..].starts_with(&[0xff, 0xda]);
     let scans: Vec<_> = (0..body.len()).filter(is_scan).chain([body.len()]).collect();
     let middle = |ends: &[usize]| ends[0].midpoint(ends[1]) + 8;
@@ -146,17 +146,17 @@ fn progressive_jpeg_is_whole_or_cut_off() {
 }
 
 #[test]
-fn jpeg_with_a_wrong_note_may_have_a_plain_corner() {
+fn jpeg_with_invalid_metadata_may_have_a_plain_corner() {
     let half = RgbImage::from_fn(40, 40, |x, y| match y {
-        0..20 => *picture().get_pixel(x, y),
+        0..20 => *image().get_pixel(x, y),
         _ => Rgb([255; 3]),
     });
     let bytes = jpeg(&half);
     let note = [&bytes[..2], b"\xff\xee\x00\x07Adobe", &bytes[2..]].concat();
-    alike(&bytes, &[("a note that is too short", note)]);
+    decode_equally(&bytes, &[("metadata that is too short", note)]);
 }
 
-/// A bitmap of 32 bits, whose header is as long as this.
+/// A 32-bit bitmap with a header of this length.
 fn bitmap(alpha: u8, header: u32) -> Vec<u8> {
     let masks = [0xff_0000_u32, 0xff00, 0xff, 0xff00_0000];
     let compression = if header > 40 { 3_u32 } else { 0 };
@@ -173,7 +173,7 @@ fn bitmap(alpha: u8, header: u32) -> Vec<u8> {
     bytes.resize(14 + header as usize, 0);
     for y in (0..40).rev() {
         for x in 0..40 {
-            let Rgb([r, g, b]) = *picture().get_pixel(x, y);
+            let Rgb([r, g, b]) = *image().get_pixel(x, y);
             bytes.extend([b, g, r, alpha]);
         }
     }
@@ -181,9 +181,9 @@ fn bitmap(alpha: u8, header: u32) -> Vec<u8> {
 }
 
 #[test]
-fn an_alpha_channel_that_nobody_filled_in_is_none() {
-    let plain = encode(picture(), ImageFormat::Bmp);
-    alike(
+fn blank_alpha_channel_is_ignored() {
+    let plain = encode(image(), ImageFormat::Bmp);
+    decode_equally(
         &plain,
         &[
             ("no alpha", bitmap(0, 40)),
@@ -195,22 +195,20 @@ fn an_alpha_channel_that_nobody_filled_in_is_none() {
     );
 }
 
-/// An extended WebP with these flags.
+/// An extended WebP file with these flags.
 fn extended(flags: u8) -> Vec<u8> {
     let mut plain = Vec::new();
-    let picture = picture();
-    WebPEncoder::new_lossless(&mut plain)
-        .encode(&picture, 40, 40, ExtendedColorType::Rgb8)
-        .unwrap();
+    let image = image();
+    WebPEncoder::new_lossless(&mut plain).encode(&image, 40, 40, ExtendedColorType::Rgb8).unwrap();
     let header = [&b"VP8X"[..], &[10, 0, 0, 0, flags, 0, 0, 0, 39, 0, 0, 39, 0, 0]].concat();
     let body = [b"WEBP", &header[..], &plain[12..]].concat();
     [&b"RIFF"[..], &(body.len() as u32).to_le_bytes(), &body].concat()
 }
 
 #[test]
-fn flags_of_webp_for_what_is_not_there_are_passed_over() {
-    let plain = encode(picture(), ImageFormat::WebP);
+fn webp_flags_for_missing_chunks_are_ignored() {
+    let plain = encode(image(), ImageFormat::WebP);
     let flags = [("none", 0), ("alpha", 0x10), ("Exif", 8), ("XMP", 4), ("all", 0x3c)];
     let files: Vec<_> = flags.iter().map(|&(what, flags)| (what, extended(flags))).collect();
-    alike(&plain, &files);
+    decode_equally(&plain, &files);
 }

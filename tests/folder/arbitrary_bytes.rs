@@ -1,13 +1,13 @@
-//! Whatever bytes a file has, reading it ends in an image or in an error.
+//! Reading arbitrary bytes yields an image or an error, never a panic.
 
 use std::path::Path;
 
-use gan_cuda::data::Wanted;
+use gan_cuda::data::Requirements;
 use gan_cuda::data::folder::decode_image;
 use image::{ImageFormat, Rgb, RgbImage};
 use proptest::prelude::*;
 
-use super::pictures::{encode, folder, grey_png, load, shape, wanted};
+use super::images::{encode, folder, grey_png, load, requirements, shape};
 
 const NAMES: [&str; 8] = ["x.png", "x.jpg", "x.jpeg", "x.webp", "x.bmp", "x.tiff", "x.tga", "x"];
 const FORMATS: [ImageFormat; 9] = [
@@ -21,7 +21,7 @@ const FORMATS: [ImageFormat; 9] = [
     ImageFormat::Qoi,
     ImageFormat::Tga,
 ];
-/// What the formats begin with, so that random bytes get further than the first look.
+/// Magic numbers, with which random bytes get past the format detection.
 const BEGINNINGS: [&[u8]; 11] = [
     b"",
     b"\x89PNG\r\n\x1a\n",
@@ -36,7 +36,7 @@ const BEGINNINGS: [&[u8]; 11] = [
     b"qoif\0\0\0\x03\0\0\0\x03",
 ];
 
-fn sound(bytes: &[u8]) {
+fn check(bytes: &[u8]) {
     for name in ["x", "x.tga"] {
         if let Ok(image) = decode_image(bytes, Path::new(name), shape(3, 5)) {
             assert_eq!(image.len(), 75);
@@ -52,7 +52,7 @@ proptest! {
         beginning in prop::sample::select(&BEGINNINGS[..]),
         bytes in prop::collection::vec(any::<u8>(), 0..400),
     ) {
-        sound(&[beginning, &bytes].concat());
+        check(&[beginning, &bytes].concat());
     }
 
     #[test]
@@ -61,14 +61,14 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
         cut in prop::option::of(any::<prop::sample::Index>()),
     ) {
-        let picture = RgbImage::from_fn(9, 7, |x, y| Rgb([(x * 28) as u8, (y * 36) as u8, 77]));
-        let mut bytes = encode(picture, format);
+        let image = RgbImage::from_fn(9, 7, |x, y| Rgb([(x * 28) as u8, (y * 36) as u8, 77]));
+        let mut bytes = encode(image, format);
         for (at, byte) in changes {
             let at = at.index(bytes.len());
             bytes[at] = byte;
         }
         bytes.truncate(cut.map_or(bytes.len(), |cut| cut.index(bytes.len())));
-        sound(&bytes);
+        check(&bytes);
     }
 }
 
@@ -82,7 +82,7 @@ proptest! {
         skip_bad: bool,
     ) {
         let folder = folder(&[(name, &bytes), ("good.png", &grey_png(3))]);
-        match load(folder.path(), &Wanted { skip_bad, ..wanted() }) {
+        match load(folder.path(), &Requirements { skip_bad, ..requirements() }) {
             Ok(data) => prop_assert!((1..=2).contains(&data.len())),
             Err(error) => prop_assert!(!skip_bad, "{error}"),
         }

@@ -1,7 +1,7 @@
-//! `stats.jsonl`: the run in numbers, one JSON object per line, for plots and for other programs.
+//! `stats.jsonl`: the statistics of a run, one JSON object per line, for plots and other programs.
 //!
-//! A line is of one iteration's losses ([`Record`]), of one grid of samples ([`ImageRecord`]), or of
-//! the scores of a generator ([`ScoreRecord`]).
+//! A line holds the losses of one iteration ([`LossEntry`]), statistics of one grid of samples
+//! ([`SampleEntry`]), or scores of the generator ([`ScoreEntry`]).
 
 mod scores;
 
@@ -12,14 +12,14 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::file_error::FileError;
 use crate::formats::{Error, Result};
-pub use scores::{Measure, ScoreRecord, Scores, best, read_scores};
+pub use scores::{Measure, ScoreEntry, Scores, best, read_scores};
 
-/// A line of `stats.jsonl`: the losses of one iteration, and how far the run is.
+/// A log entry: the losses of one iteration and the progress of the run.
 ///
 /// A number that is not finite is `null` in JSON and NaN when read back.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Record {
-    /// Iterations done.
+pub struct LossEntry {
+    /// Completed iterations.
     pub iteration: u64,
     /// The epoch, from 1.
     pub epoch: u64,
@@ -35,25 +35,25 @@ pub struct Record {
     /// The discriminator's mean output for generated images.
     #[serde(deserialize_with = "null_is_nan")]
     pub d_fake: f32,
-    /// Real images learned from per second of training, by the process that wrote this.
+    /// Real images per second of training, in the process that wrote this.
     #[serde(deserialize_with = "null_is_nan")]
     pub images_per_second: f32,
-    /// Seconds of training so far; pauses, and the time that scores take, left out.
+    /// Seconds of training so far, without pauses and evaluation.
     pub seconds: f64,
 }
 
-/// Another kind of line: what a grid of samples is like, beside the images to learn from.
+/// A log entry: statistics of a grid of samples and of the training images.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ImageRecord {
-    /// Iterations done.
+pub struct SampleEntry {
+    /// Completed iterations.
     pub iteration: u64,
-    /// Of the grid of samples.
+    /// Statistics of the grid of samples.
     pub samples: ImageStats,
-    /// Of the data set; the same in every line.
+    /// Statistics of the data set; the same in every line.
     pub data: ImageStats,
 }
 
-/// What the values of images, from -1 to 1, are like.
+/// Statistics of the pixel values of images, from -1 to 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ImageStats {
     /// The mean of |x|, from 0 (all grey) to 1 (all black, white or of full colour).
@@ -62,16 +62,16 @@ pub struct ImageStats {
     /// The standard deviation of all values together, from 0 to 1.
     #[serde(deserialize_with = "null_is_nan")]
     pub std: f32,
-    /// The share of values with |x| > 0.99.
+    /// The fraction of values with |x| > 0.99.
     #[serde(deserialize_with = "null_is_nan")]
     pub extreme: f32,
-    /// Of colour images, the mean of HSV's saturation, from 0 (grey) to 1; black has 0.
+    /// The mean saturation (HSV) of colour images, from 0 (grey) to 1; black counts as 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saturation: Option<f32>,
 }
 
 impl ImageStats {
-    /// The numbers with their names.
+    /// The statistics with their names.
     pub fn named(&self) -> impl Iterator<Item = (&'static str, f32)> {
         let numbers = [
             ("mean_abs", Some(self.mean_abs)),
@@ -83,18 +83,18 @@ impl ImageStats {
     }
 }
 
-/// All lines of a `stats.jsonl`, by their kind, as they come.
+/// All log entries of a `stats.jsonl` by kind, in file order.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Records {
+pub struct Stats {
     /// Losses.
-    pub losses: Vec<Record>,
+    pub losses: Vec<LossEntry>,
     /// Samples.
-    pub images: Vec<ImageRecord>,
+    pub images: Vec<SampleEntry>,
     /// Scores.
-    pub scores: Vec<ScoreRecord>,
+    pub scores: Vec<ScoreEntry>,
 }
 
-/// Reads a number that JSON has no word for.
+/// Reads `null`, which stands for a number that is not finite, as NaN.
 fn null_is_nan<'de, T, D>(deserializer: D) -> std::result::Result<T, D::Error>
 where
     T: Deserialize<'de> + From<f32>,
@@ -103,42 +103,42 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_else(|| f32::NAN.into()))
 }
 
-/// A record as a line of `stats.jsonl`, without its newline.
+/// A log entry as a line of `stats.jsonl`, without newline.
 ///
 /// # Errors
-/// Names `path` when the record cannot be written as JSON.
-pub(crate) fn to_line(record: &impl Serialize, path: &Path) -> Result<String, FileError> {
-    serde_json::to_string(record).map_err(|error| FileError::at("write", path)(error.into()))
+/// If the entry cannot be written as JSON; names `path`.
+pub(crate) fn to_line(entry: &impl Serialize, path: &Path) -> Result<String, FileError> {
+    serde_json::to_string(entry).map_err(|error| FileError::at("write", path)(error.into()))
 }
 
-/// The iteration of a line of `stats.jsonl`, if it is one.
-pub(crate) fn iteration_of_record(line: &str) -> Option<u64> {
+/// The iteration of a line of `stats.jsonl`, if it is a log entry.
+pub(crate) fn iteration_of_entry(line: &str) -> Option<u64> {
     let value: serde_json::Value = serde_json::from_str(line).ok()?;
     value.get("iteration")?.as_u64()
 }
 
-/// Reads every record of a `stats.jsonl`. A last line without its newline was being written when
-/// the process died, and is left out; a file that is not there has no records.
+/// Reads all log entries of a `stats.jsonl`. An incomplete last line, which was being written when
+/// the process was killed, is ignored; a missing file has no entries.
 ///
 /// # Errors
-/// [`Error::Record`] for a whole line that is not a record; I/O.
-pub fn read_records(path: &Path) -> Result<Records> {
+/// [`Error::StatsEntry`] for a complete line that is not a log entry; I/O.
+pub fn read_stats(path: &Path) -> Result<Stats> {
     let bytes = match fs::read(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Records::default()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Stats::default()),
         other => other.map_err(FileError::at("read", path))?,
     };
     let whole = bytes.iter().rposition(|&byte| byte == b'\n').unwrap_or(0);
-    let mut records = Records::default();
+    let mut stats = Stats::default();
     for (index, line) in bytes[..whole].split(|&byte| byte == b'\n').enumerate() {
-        let problem = |source| Error::Record { path: path.to_owned(), line: index + 1, source };
+        let problem = |source| Error::StatsEntry { path: path.to_owned(), line: index + 1, source };
         if !line.is_empty() {
-            records.add(line).map_err(problem)?;
+            stats.add(line).map_err(problem)?;
         }
     }
-    Ok(records)
+    Ok(stats)
 }
 
-impl Records {
+impl Stats {
     fn add(&mut self, line: &[u8]) -> serde_json::Result<()> {
         let value: serde_json::Value = serde_json::from_slice(line)?;
         let has = |key| value.get(key).is_some();
