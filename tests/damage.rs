@@ -19,7 +19,7 @@ const PIXELS: usize = SIDE * SIDE;
 const ALL: [u32; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 
 static DIGITS: LazyLock<Dataset> =
-    LazyLock::new(|| DatasetKind::Mnist.load(&Places::default()).unwrap());
+    LazyLock::new(|| DatasetKind::Mnist.load(&SearchPaths::default()).unwrap());
 /// The scores of undamaged digits.
 static BASELINE: LazyLock<ScoreRow> = LazyLock::new(|| score(images(), labels()));
 

@@ -1,33 +1,20 @@
-<<<<<<<< HEAD:benches/operations/random.rs
 //! Random inputs of an iteration (noise, labels, masks), gathering of images, and embeddings.
-========
-//! The inputs of an iteration: noise, labels, masks, gathering of images; and embeddings.
->>>>>>>> words-gan:benches/operations/inputs.rs
 
 use gan_cuda::device::ops::{BatchShape, EmbeddingShape, Latent};
 
 use crate::clock::Timed;
 use crate::{Bench, STREAM, layers};
 
-/// Images in the data set from which batches are gathered.
+/// Images of the data set that batches are gathered from.
 const IMAGES: usize = 512;
 
 pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
-<<<<<<<< HEAD:benches/operations/random.rs
     for size in layers::random_inputs(|settings| settings.latent_dim) {
         noise_sample(bench, size, Latent::Normal);
         noise_sample(bench, size, Latent::Uniform);
     }
     layers::dropped().iter().for_each(|&size| masks_sample(bench, size));
     for size in layers::random_inputs(|settings| settings.image.pixels()) {
-========
-    for size in layers::inputs(|settings| settings.latent_dim) {
-        noise_draw(bench, size, Latent::Normal);
-        noise_draw(bench, size, Latent::Uniform);
-    }
-    layers::dropped().iter().for_each(|&size| masks_draw(bench, size));
-    for size in layers::inputs(|settings| settings.image.pixels()) {
->>>>>>>> words-gan:benches/operations/inputs.rs
         batch_gather(bench, size);
     }
     for shape in layers::embeddings::<D>() {
@@ -66,13 +53,8 @@ fn labels_sample<D: Timed>(bench: &mut Bench<'_, D>, shape: &EmbeddingShape) {
     });
 }
 
-<<<<<<<< HEAD:benches/operations/random.rs
 /// Reads a byte for each number that it writes; for each image reads its index in the order and a
 /// label, which it writes.
-========
-/// Reads a byte for each number that it writes; for each image reads an index and a label, and
-/// writes the label.
->>>>>>>> words-gan:benches/operations/inputs.rs
 fn batch_gather<D: Timed>(bench: &mut Bench<'_, D>, [rows, pixels]: [usize; 2]) {
     let (all, step) = (rows * pixels, bench.step());
     let images = bench.device.allocate::<u8>(IMAGES * pixels).expect("memory");
@@ -96,11 +78,7 @@ fn order<D: Timed>(bench: &Bench<'_, D>) -> D::Buffer<u32> {
     order
 }
 
-<<<<<<<< HEAD:benches/operations/random.rs
 /// Reads x, a label and a row of the table for each row, writes their concatenation.
-========
-/// For each row reads x, a label and a row of the table, and writes both concatenated.
->>>>>>>> words-gan:benches/operations/inputs.rs
 fn embedding_concat<D: Timed>(bench: &mut Bench<'_, D>, shape: &EmbeddingShape) {
     let EmbeddingShape { rows, pixels, classes, width, inputs, .. } = *shape;
     let positions = rows * pixels;

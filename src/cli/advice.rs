@@ -65,10 +65,10 @@ fn folder(problem: &FolderProblem) -> Option<&'static str> {
     match problem {
         FolderProblem::Missing { .. } => Some("or give its new location with --dataset"),
         FolderProblem::NoImages { .. } => Some("give the folder that has them with --dataset"),
-        FolderProblem::OtherClasses { .. } => {
+        FolderProblem::ClassesDiffer { .. } => {
             Some("restore the classes, or start a new run with --config or --preset")
         }
-        FolderProblem::Closed { .. } => {
+        FolderProblem::UnreadableFolder { .. } => {
             Some("grant this user read access, or skip such folders with --skip-bad-images")
         }
         FolderProblem::BadImage { .. } => {
@@ -81,7 +81,7 @@ fn folder(problem: &FolderProblem) -> Option<&'static str> {
 
 fn fetch(problem: &FetchProblem) -> &'static str {
     match problem {
-        FetchProblem::NoFolder => "give a folder with --data-dir",
+        FetchProblem::NoHomeFolder => "give a folder with --data-dir",
         _ => "try another mirror with --mirror",
     }
 }

@@ -37,11 +37,11 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     check(args)?;
     for &kind in &args.datasets {
-        let order = Order::known(kind, &args.mirror, args.data_dir.as_deref())?;
+        let request = FetchRequest::for_dataset(kind, &args.mirror, args.data_dir.as_deref())?;
         let mut reporter = ProgressReporter::new(args.quiet);
         reporter.print(&format!("gan-cuda {}, fetching {kind}", env!("CARGO_PKG_VERSION")));
-        reporter.print(&format!("into      {}", order.folder.display()));
-        fetch(&order, &mut |event| reporter.report(&event))?;
+        reporter.print(&format!("into      {}", request.folder.display()));
+        fetch(&request, &mut |event| reporter.report(&event))?;
         reporter.print(&next_step(kind, args));
     }
     Ok(())
@@ -101,8 +101,8 @@ impl ProgressReporter {
     fn report(&mut self, event: &Event) {
         match event {
             Event::Waiting => self.print("waiting   for another gan-cuda fetch into this folder"),
-            Event::Present(path) => self.print(&format!("present   {}", path.display())),
-            Event::Wrong(path, mismatch) => {
+            Event::AlreadyPresent(path) => self.print(&format!("present   {}", path.display())),
+            Event::Invalid(path, mismatch) => {
                 self.warn(&format!("warning: {}: {mismatch}", path.display()));
             }
             Event::Started { url, from, total } => self.begin(url, *from, *total),
@@ -119,7 +119,7 @@ impl ProgressReporter {
                     grouped(file.length)
                 ));
             }
-            Event::Aside(path, aside) => {
+            Event::MovedAside(path, aside) => {
                 self.print(&format!("moved     {} to {}", path.display(), aside.display()));
             }
         }

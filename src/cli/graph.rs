@@ -38,7 +38,7 @@ pub fn run(args: &Args) -> Result<()> {
         print_lines(&text);
         return Ok(());
     };
-    write_whole(out, text.as_bytes())?;
+    write_atomic(out, text.as_bytes())?;
     print_line!("wrote {}", out.display());
     Ok(())
 }

@@ -68,11 +68,7 @@ impl ImageArgs {
             Statistics::Running => config.gan.batch_size.min(count),
             Statistics::Batch => count,
         };
-        Ok(ImageSpec {
-            arrangement: SampleGrid::new(grid, count, classes),
-            statistics,
-            batch_size,
-        })
+        Ok(ImageSpec { arrangement: SampleGrid::new(grid, count, classes), statistics, batch_size })
     }
 
     /// The standard grid, with as many rows as the images need.

@@ -1,6 +1,6 @@
 //! Progress bars of decoding images and of an evaluation.
 
-use gan_cuda::data::{self, Dataset, Wanted};
+use gan_cuda::data::{self, Dataset, Requirements};
 use gan_cuda::eval::evaluation::Stage;
 use indicatif::ProgressBar;
 
@@ -10,7 +10,7 @@ const DECODING: &str = "decoding images {bar:20} {human_pos}/{human_len}  {eta} 
 const EVALUATION: &str = "{msg:21} {bar:20} {human_pos}/{human_len}  {eta} left";
 
 /// Loads a data set, with a progress bar if `visible`.
-pub(super) fn load_dataset(wanted: &Wanted, visible: bool) -> data::Result<Dataset> {
+pub(super) fn load_dataset(wanted: &Requirements, visible: bool) -> data::Result<Dataset> {
     // Appears when the first image is decoded.
     let bar = if visible { progress_bar(0, None, DECODING) } else { ProgressBar::hidden() };
     show_bar(Some(bar.clone()));

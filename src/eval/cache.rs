@@ -14,7 +14,7 @@ use crate::eval::Result;
 use crate::eval::classifier::training::{LabelledImages, ProgressCallback, TrainingOptions, train};
 use crate::eval::classifier::{Classifier, ClassifierInfo, IMAGE_SIZE};
 use crate::eval::real_images::RealImages;
-use crate::formats::files::write_whole;
+use crate::formats::files::write_atomic;
 use crate::formats::tensor_file::TensorFile;
 
 /// Must be incremented when training changes its result.
@@ -93,6 +93,6 @@ fn store(path: &Path, bytes: &[u8]) {
     let Some(folder) = path.parent() else { return };
     let sum = crc32fast::hash(bytes).to_le_bytes();
     let written =
-        fs::create_dir_all(folder).is_ok() && write_whole(path, &[bytes, &sum].concat()).is_ok();
+        fs::create_dir_all(folder).is_ok() && write_atomic(path, &[bytes, &sum].concat()).is_ok();
     debug!(path = %path.display(), written, "stored a classifier in the cache");
 }

@@ -15,7 +15,7 @@ use crate::eval::real_images::{DataSplit, REFERENCE, Sample};
 use crate::eval::sample_builder::{SampleBuilder, bytes};
 use crate::eval::score_row::correctly_classified;
 use crate::eval::{Error, FeatureExtractor, Result};
-use crate::formats::records::Scores;
+use crate::formats::stats::Scores;
 use crate::gan::Gan;
 use crate::gan::sample_grid::labels_of;
 use crate::gan::sampler::sample_noise;

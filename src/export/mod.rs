@@ -34,7 +34,7 @@ impl<'a> Generator<'a> {
     /// The generator of a checkpoint; `config` is the configuration in the checkpoint.
     ///
     /// # Errors
-    /// [`CheckpointProblem::OfAnother`](crate::run::checkpoint::CheckpointProblem::OfAnother) when
+    /// [`CheckpointProblem::OtherNetworks`](crate::run::checkpoint::CheckpointProblem::OtherNetworks) when
     /// they do not match.
     pub fn of(checkpoint: &'a Checkpoint, config: &Config) -> Result<Self> {
         let model = snapshot::model(checkpoint, config)?;

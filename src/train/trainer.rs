@@ -87,7 +87,7 @@ impl<D: Device> Trainer<D> {
             self.save_after_error(error, observer);
             let message = with_causes(error).replace('\n', " ");
             // Fails again if the log cannot be written.
-            let _ = self.journal.line(&format!("{ERROR}{message}"));
+            let _ = self.journal.append_log(&format!("{ERROR}{message}"));
         }
         outcome.map_err(|error| Error::Ended {
             iteration: self.gan.completed(),
@@ -200,7 +200,7 @@ impl<D: Device> Trainer<D> {
     fn warn(&mut self, observer: &mut dyn Observer, iteration: u32, message: &str) -> Result<()> {
         let message = format!("warning: after iteration {iteration}: {message}");
         observer.warning(&message);
-        Ok(self.journal.line(&message)?)
+        Ok(self.journal.append_log(&message)?)
     }
 
     /// Iterations of the whole run.

@@ -84,9 +84,9 @@ fn killed_download_is_resumed() {
     let arguments = format!("fetch mnist --data-dir data --mirror {}", mirror.url());
     let answer = run(&scratch, &arguments);
     assert!(answer.out.contains("resuming at 19.53 KiB"), "{answer:#?}");
-    let asked = |from| Asked { name: FIRST.to_owned(), from };
+    let request = |from| Request { name: FIRST.to_owned(), from };
     // The content is wrong, so it is downloaded again from the start.
-    assert_eq!(mirror.asked(), [asked(Some(20_000)), asked(None)]);
+    assert_eq!(mirror.requests(), [request(Some(20_000)), request(None)]);
     assert!(!part.exists());
 }
 

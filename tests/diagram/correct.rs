@@ -201,7 +201,12 @@ fn forward_passes_mention_batch_norm_and_dropout() {
             for lines in passes.map(|node| &node.lines) {
                 let has = |text: &str| lines.iter().any(|line| line == text);
                 let found = [has("BatchNorm: batch statistics"), has("new dropout masks")];
-                assert_eq!(found, [network.has_batch_norm(), network.has_dropout()], "{} {name}", case.name);
+                assert_eq!(
+                    found,
+                    [network.has_batch_norm(), network.has_dropout()],
+                    "{} {name}",
+                    case.name
+                );
             }
         }
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use gan_cuda::eval;
 use gan_cuda::eval::evaluate::Evaluate;
-use gan_cuda::formats::records::{Measure, ScoreRecord, Scores, read_records, read_scores};
+use gan_cuda::formats::stats::{Measure, ScoreEntry, Scores, read_scores, read_stats};
 use gan_cuda::gan::Gan;
 use gan_cuda::gan::interval::Interval;
 use gan_cuda::text::with_causes;
@@ -135,7 +135,7 @@ fn no_iteration_is_scored_twice() {
     // From an older checkpoint, scores of the discarded branch are computed again.
     let mut trainer = resume(&longer, &data, &run, 4);
     assert_eq!(train_with_scores(&mut trainer, &[1.0; 9], &NEVER), [5, 7]);
-    let records = read_records(&run.stats()).unwrap();
+    let records = read_stats(&run.stats()).unwrap();
     assert_eq!(iterations(&records.scores), [2, 4, 5, 7]);
     assert_eq!(records.scores, read_scores(&run.stats()).unwrap());
 }
@@ -244,7 +244,7 @@ fn scoring_does_not_count_as_training_time() {
     let start = Instant::now();
     trainer.train(&mut (), &NEVER).unwrap();
     let all = start.elapsed();
-    let losses = read_records(&trainer.run().stats()).unwrap().losses;
+    let losses = read_stats(&trainer.run().stats()).unwrap().losses;
     let training = losses.last().unwrap().seconds;
     assert!(all.as_secs_f64() - training >= 5.0 * PAUSE.as_secs_f64(), "{training} of {all:?}");
     assert!(losses.is_sorted_by(|a, b| a.seconds < b.seconds), "{losses:?}");

@@ -81,7 +81,7 @@ fn weights_that_are_not_finite_are_not_saved() {
         snapshot::Progress { iteration: 7, seconds: 0.0, lengths: Default::default(), data: 0 };
     let runs = tempfile::tempdir().unwrap();
     let run = RunDir::create(runs.path(), "mlp").unwrap();
-    snapshot::take(&gan, &config, progress).unwrap().save(&run, 7).unwrap();
+    snapshot::checkpoint_writer(&gan, &config, progress).unwrap().save(&run, 7).unwrap();
     let (device, discriminator) = gan.trained_network_mut(Role::Discriminator);
     let params = discriminator.network.params_mut();
     let mut bias = params.read(device, &params.list()[1]).unwrap();

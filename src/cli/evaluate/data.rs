@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use gan_cuda::data::{ClassOrder, Dataset, DatasetKind, Places, Source, Wanted, cache_folder};
+use gan_cuda::data::{
+    ClassOrder, Dataset, DatasetKind, Requirements, SearchPaths, Source, cache_folder,
+};
 use gan_cuda::eval::evaluate::has_classes;
 use gan_cuda::run::checkpoint::Checkpoint;
 use gan_cuda::run::config::Config;
@@ -57,8 +59,8 @@ pub(super) fn with_data_flags(args: &DataArgs, mut config: Config) -> Result<Con
 }
 
 /// The search paths of a named data set.
-fn places(config: &Config) -> Result<Places> {
-    Ok(config.dataset()?.places(config.data_dir.as_deref()))
+fn places(config: &Config) -> Result<SearchPaths> {
+    Ok(config.dataset()?.search_paths(config.data_dir.as_deref()))
 }
 
 impl Data {
@@ -88,8 +90,8 @@ impl Data {
 
 /// The images of a run, with their classes if they have any, even if its generator is not
 /// conditional.
-fn wanted(config: &Config) -> Result<Wanted> {
-    let mut wanted = config.wanted(cache_folder())?;
+fn wanted(config: &Config) -> Result<Requirements> {
+    let mut wanted = config.data_requirements(cache_folder())?;
     if !wanted.classes {
         wanted.classes = has_classes(&wanted.source, &wanted.search_paths);
     } else if config.class_names.is_empty() {
@@ -101,11 +103,11 @@ fn wanted(config: &Config) -> Result<Wanted> {
 
 /// The test set of a named data set: from the folder of the run's images, or else from the search
 /// paths of this machine.
-fn test_of(kind: DatasetKind, config: &Config, wanted: &Wanted) -> Result<Option<Dataset>> {
+fn test_of(kind: DatasetKind, config: &Config, wanted: &Requirements) -> Result<Option<Dataset>> {
     let folders = [config.data_dir.as_deref(), None];
     for folder in &folders[usize::from(config.data_dir.is_none())..] {
-        let places = SearchPaths::for_dataset(kind, *folder);
-        let test = Requirements { search_paths: places, ..wanted.clone() }.load_test()?;
+        let search_paths = SearchPaths::for_dataset(kind, *folder);
+        let test = Requirements { search_paths, ..wanted.clone() }.load_test()?;
         if test.is_some() {
             return Ok(test);
         }
@@ -115,12 +117,19 @@ fn test_of(kind: DatasetKind, config: &Config, wanted: &Wanted) -> Result<Option
 
 /// The images of a reference folder, which must have the generator's size; with classes if
 /// `--labels` selects some.
-fn others(args: &Args, folder: &Path, wanted: &Wanted) -> Result<Dataset> {
+fn others(args: &Args, folder: &Path, wanted: &Requirements) -> Result<Dataset> {
     let text = folder.to_string_lossy();
     let source = Source::from_argument(&text)
         .or_else(|problem| refuse("--reference", format!("{text} is {problem}")))?;
-    let places = source.places(None);
+    let search_paths = source.search_paths(None);
     let classes = wanted.classes && args.noise.has_labels();
-    let others = Wanted { source, places, exact: true, classes, cache: None, ..wanted.clone() };
+    let others = Requirements {
+        source,
+        search_paths,
+        exact_size: true,
+        classes,
+        cache: None,
+        ..wanted.clone()
+    };
     Ok(others.load(&|_, _| ())?)
 }

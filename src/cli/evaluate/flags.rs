@@ -87,7 +87,7 @@ pub struct Args {
 #[command(next_help_heading = "Data")]
 pub(super) struct DataArgs {
     /// New location of the run's training images, if they were moved; same values as for train
-    #[arg(long, value_name = "NAME|DIR", value_hint = ValueHint::AnyPath, value_parser = Source::typed)]
+    #[arg(long, value_name = "NAME|DIR", value_hint = ValueHint::AnyPath, value_parser = Source::from_argument)]
     pub(super) dataset: Option<Source>,
     /// New folder of the mnist or fashion-mnist files
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]

@@ -54,7 +54,7 @@ pub(super) struct DataArgs {
     /// Training images: mnist; fashion-mnist; a folder of images, whose sub-folders are the classes
     /// of a conditional GAN; a folder with IDX files like MNIST's; or one IDX file of images, with
     /// its labels in the same folder [default: the preset's]
-    #[arg(long, value_name = "NAME|DIR", value_hint = ValueHint::AnyPath, value_parser = Source::typed)]
+    #[arg(long, value_name = "NAME|DIR", value_hint = ValueHint::AnyPath, value_parser = Source::from_argument)]
     pub(super) dataset: Option<Source>,
     /// Folder with the files of mnist or fashion-mnist; no other folder is searched
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]

@@ -50,7 +50,7 @@ fn begin(args: &Args) -> Result<ExitCode> {
     data::fit(args, &mut config)?;
     args.check_classes(&config)?;
     // Decoding images may take hours, so everything else is checked first.
-    initial::check::<Cpu<f32>>(&config)?;
+    initial_weights::check::<Cpu<f32>>(&config)?;
     check_space(args, &config, &chosen.device, true)?;
     let data = data::find(args, &mut config)?;
     Job { args, config, data, reason: chosen.reason }.start(chosen.device, Start::New)

@@ -95,13 +95,13 @@ impl Args {
                 return refuse(flag, OTHER_NETWORKS);
             }
         }
-        if let Some(key) = config.other_networks(previous)? {
+        if let Some(key) = config.network_difference(previous)? {
             return refuse(flag(&key), OTHER_NETWORKS);
         }
         if self.output.branch {
             return self.checked(config);
         }
-        match config.other_training(previous)? {
+        match config.training_difference(previous)? {
             Some(key) => refuse(flag(&key), OTHER_TRAINING),
             None => self.checked(config),
         }

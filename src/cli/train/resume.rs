@@ -19,7 +19,7 @@ pub(super) enum Start {
     /// New networks in a new run folder.
     New,
     /// A checkpoint of the resumed run, and what the run wrote after it.
-    Run { run: RunDir, lock: Option<RunLock>, checkpoint: Checkpoint, later: Later },
+    Run { run: RunDir, lock: Option<RunLock>, checkpoint: Checkpoint, later: LaterFiles },
     /// A checkpoint of another run, or one outside of a run folder; in a new run folder.
     Branch { checkpoint: Checkpoint, folder: PathBuf, standalone: bool },
 }
@@ -109,7 +109,7 @@ fn refuse_to_remove<T>(folder: &Path, later: &LaterFiles) -> Result<T> {
 }
 
 /// What resuming from an older checkpoint removes.
-pub(super) fn describe(later: &Later) -> String {
+pub(super) fn describe(later: &LaterFiles) -> String {
     let mut parts: Vec<_> =
         later.checkpoints.iter().map(|iteration| format!("checkpoint-{iteration:06}")).collect();
     match later.samples.len() {

@@ -70,9 +70,9 @@ impl<D: Device> Classifier<D> {
     /// When the file is not a classifier, or the device fails.
     pub fn read(device: &D, file: &TensorFile) -> Result<Self> {
         let info = ClassifierInfo {
-            channels: file.parse("channels")?,
-            classes: file.parse("classes")?,
-            error: file.parse("error")?,
+            channels: file.parse_metadata("channels")?,
+            classes: file.parse_metadata("classes")?,
+            error: file.parse_metadata("error")?,
         };
         let mut classifier = Self::zeros(device, info, BATCH)?;
         for network in [&mut classifier.body.network, &mut classifier.head.network] {

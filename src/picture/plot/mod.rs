@@ -208,8 +208,8 @@ mod tests {
         }
     }
 
-    fn picture(records: &Records) -> Vec<u8> {
-        downsampled(&draw(records, "00003-cgan-mnist").unwrap())
+    fn picture(stats: &Stats) -> Vec<u8> {
+        downsampled(&draw(stats, "00003-cgan-mnist").unwrap())
     }
 
     fn count(pixels: &[u8], color: RGBColor) -> usize {

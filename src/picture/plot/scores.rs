@@ -16,15 +16,14 @@ const LOGARITHMIC_RATIO: f64 = 10.0;
 /// Scores are clamped to this absolute value.
 const MAX_SCORE: f64 = 1e30;
 
-pub fn draw(area: &Canvas<'_>, records: &[ScoreRecord], last: f64) -> Drawn<()> {
-    let measure = Measure::shown(records);
-    let score =
-        |record: &ScoreRecord| Some(record.scores.by(measure)?.clamp(-MAX_SCORE, MAX_SCORE));
-    let points = records.iter().filter_map(|record| Some((record.iteration, score(record)?)));
+pub fn draw(area: &Canvas<'_>, entries: &[ScoreEntry], last: f64) -> Drawn<()> {
+    let measure = Measure::displayed(entries);
+    let score = |entry: &ScoreEntry| Some(entry.scores.by(measure)?.clamp(-MAX_SCORE, MAX_SCORE));
+    let points = entries.iter().filter_map(|entry| Some((entry.iteration, score(entry)?)));
     let axis = axis(points.clone().map(|point| point.1));
     let heights = points.map(|(iteration, score)| (iteration, axis.height(score) as f32));
     let (curve, shown) = (curve(heights), axis.range());
-    let lowest = best(records, measure).and_then(|record| Some((record.iteration, score(record)?)));
+    let lowest = best(entries, measure).and_then(|entry| Some((entry.iteration, score(entry)?)));
     let mark = lowest.map(|(iteration, score)| (iteration as f64, axis.height(score)));
     let mut chart = draw_axes(area, last, axis, measure.name())?;
     draw_line(&mut chart, &curve, &shown, COLOR)?;

@@ -28,7 +28,7 @@ impl<D: Device> Trainer<D> {
         let (seconds, here) = (self.seconds(), self.clock.1.elapsed().as_secs_f64());
         let iteration = progress.iteration.0;
         let images = self.images_until(iteration) - self.images_until(self.first_iteration);
-        let record = Record {
+        let entry = LossEntry {
             iteration: u64::from(iteration),
             epoch: u64::from(progress.epoch.0),
             d_loss: metrics.d_loss as f32,
@@ -39,8 +39,8 @@ impl<D: Device> Trainer<D> {
             seconds,
         };
         self.journal.append_log(&loss_line(progress, metrics))?;
-        self.journal.append_stats(&record)?;
-        self.event(|events| events.scalars(iteration, losses(&record)));
+        self.journal.append_stats(&entry)?;
+        self.event(|events| events.scalars(iteration, losses(&entry)));
         Ok(())
     }
 
@@ -137,8 +137,8 @@ impl<D: Device> Trainer<D> {
         let lengths = self.journal.sync()?;
         let (iteration, seconds) = (self.gan.completed(), self.seconds());
         let data = self.data_checksum;
-        let progress = snapshot::Progress { iteration, seconds, positions, data };
-        let checkpoint = snapshot::take(&self.gan, &self.config, progress)?;
+        let progress = snapshot::Progress { iteration, seconds, lengths, data };
+        let checkpoint = snapshot::checkpoint_writer(&self.gan, &self.config, progress)?;
         Ok(checkpoint.save(&self.run, u64::from(iteration))?)
     }
 
@@ -167,26 +167,26 @@ impl<D: Device> Trainer<D> {
 
     #[cfg(feature = "plot")]
     fn plot_losses(&self) -> Result<()> {
-        let records = read_stats(&self.run.stats())?;
+        let stats = read_stats(&self.run.stats())?;
         let title = format!("{} on {}", self.config.preset, self.config.dataset()?.name());
-        Ok(plot::write_loss_plot(&self.run.loss_plot(), &records, &title)?)
+        Ok(plot::write_loss_plot(&self.run.loss_plot(), &stats, &title)?)
     }
 
     /// Writes a grid of real images, arranged like the sample grids.
     pub(super) fn write_real_images(&mut self, data: &Dataset) -> Result<()> {
         let images = self.fixed.matching_real_images(data, &self.config.gan);
-        self.write_grid(&self.run.reals(), "reals", &images)
+        self.write_grid(&self.run.real_images(), "reals", &images)
     }
 }
 
-/// A record's numbers with their tags.
-fn losses(record: &LossEntry) -> [(&'static str, f32); 5] {
+/// The values of a log entry with their tags.
+fn losses(entry: &LossEntry) -> [(&'static str, f32); 5] {
     [
-        ("d_loss", record.d_loss),
-        ("g_loss", record.g_loss),
-        ("d_real", record.d_real),
-        ("d_fake", record.d_fake),
-        ("images_per_second", record.images_per_second),
+        ("d_loss", entry.d_loss),
+        ("g_loss", entry.g_loss),
+        ("d_real", entry.d_real),
+        ("d_fake", entry.d_fake),
+        ("images_per_second", entry.images_per_second),
     ]
 }
 

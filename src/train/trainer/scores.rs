@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::Trainer;
 use crate::device::Device;
 use crate::eval::evaluate::Evaluate;
-use crate::formats::records::{Measure, ScoreRecord, best, read_scores};
+use crate::formats::stats::{Measure, ScoreEntry, best, read_scores};
 use crate::run::journal::score_line;
 use crate::train::observer::Observer;
 use crate::train::{Error, Result};

@@ -119,9 +119,9 @@ impl<D: Device> Trainer<D> {
     ) -> Result<Self> {
         let (mut gan, images) = build(&config, device, data)?;
         let progress = restore(&mut gan, checkpoint, &config, data)?;
-        let Progress { iteration, positions, .. } = progress;
-        let (journal, lost) = Journal::open(&run, positions, iteration)?;
-        info!(run = %run.path().display(), iteration, ?positions, "resuming");
+        let Progress { iteration, lengths, .. } = progress;
+        let (journal, lost) = Journal::open(&run, lengths, iteration)?;
+        info!(run = %run.path().display(), iteration, ?lengths, "resuming");
         let files = (run, lock, journal);
         let state = (progress.seconds, progress.data);
         let mut trainer = Self::assemble(config, gan, images, files, data, state)?;
@@ -135,7 +135,7 @@ impl<D: Device> Trainer<D> {
 
     /// Removes the run's files and log entries of later iterations.
     fn discard_after(&mut self, iteration: u32) -> Result<()> {
-        write_whole(&self.run.config(), self.config.to_text()?.as_bytes())?;
+        write_atomic(&self.run.config(), self.config.to_text()?.as_bytes())?;
         self.run.discard_after(iteration.into())?;
         self.journal.truncate()?;
         Ok(events::truncate(self.run.path(), iteration)?)
