@@ -1,23 +1,17 @@
-//! What stands in the model, read by tract's own copy of ONNX's messages.
+//! What the model holds: weights, nodes, names and documentation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use gan_cuda::gan::preset::find;
 use safetensors::Dtype;
-use tract_onnx::pb::{ModelProto, NodeProto};
-use tract_onnx::prelude::Framework;
 
-use crate::{Trained, every_kind, trained};
-
-fn model(trained: &Trained) -> ModelProto {
-    let bytes = trained.generator().to_onnx().unwrap();
-    tract_onnx::onnx().proto_model_for_read(&mut &bytes[..]).unwrap()
-}
+use crate::messages::NodeProto;
+use crate::{every_kind, model, trained};
 
 #[test]
 fn weights_are_the_state_dicts_under_its_keys() {
     for (name, trained) in every_kind() {
-        let graph = model(&trained).graph.unwrap();
+        let graph = model(&trained).graph;
         let mut weights: BTreeMap<_, _> =
             graph.initializer.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect();
         assert_eq!(weights.remove("images.shape").unwrap().dims, [4], "{name}");
@@ -43,7 +37,7 @@ fn weights_are_the_state_dicts_under_its_keys() {
 #[test]
 fn nodes_compute_in_order_and_every_name_is_new() {
     for (name, trained) in every_kind() {
-        let graph = model(&trained).graph.unwrap();
+        let graph = model(&trained).graph;
         let mut known: BTreeSet<_> = graph.input.iter().map(|value| value.name.clone()).collect();
         known.extend(graph.initializer.iter().map(|tensor| tensor.name.clone()));
         for node in &graph.node {
@@ -58,7 +52,7 @@ fn nodes_compute_in_order_and_every_name_is_new() {
 #[test]
 fn conditional_model_is_as_its_layers_are() {
     let trained = trained(find("cgan").unwrap(), |_| {});
-    let graph = model(&trained).graph.unwrap();
+    let graph = model(&trained).graph;
     let word = |node: &NodeProto| format!("{} {}", node.op_type, node.input.join(" "));
     assert_eq!(
         graph.node.iter().map(word).collect::<Vec<_>>(),
@@ -94,7 +88,7 @@ fn model_says_what_it_is_and_what_goes_in() {
         assert_eq!(words[key], value, "{key}");
     }
     assert!(words["modules"].starts_with("Sequential(Linear(20, 24), LeakyReLU(0.2), "));
-    let graph = model.graph.unwrap();
+    let graph = model.graph;
     let said: Vec<_> = graph.input.iter().chain(&graph.output).collect();
     let said: Vec<_> = said.iter().map(|value| (&*value.name, &*value.doc_string)).collect();
     assert_eq!(
