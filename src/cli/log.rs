@@ -7,8 +7,8 @@ use std::env;
 use std::io::{self, Write};
 
 use tracing::Level;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
 
 use super::display::print_error_line;
 
@@ -20,14 +20,13 @@ pub fn start() {
         Some(text) if !text.is_empty() => understood(&text.to_string_lossy()),
         _ => (only_warnings(), None),
     };
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(|| AboveTheBar)
         // Escape sequences are those of names then, and are shown.
         .with_ansi(false)
         // It would say so by a macro that panics where standard error is closed.
-        .log_internal_errors(false)
-        .finish();
+        .log_internal_errors(false);
+    let subscriber = tracing_subscriber::registry().with(filter).with(lines);
     // Another one cannot be there: this is the program's first step.
     let _ = tracing::subscriber::set_global_default(subscriber);
     if let Some(complaint) = complaint {
@@ -40,8 +39,8 @@ pub fn start() {
 }
 
 /// The filter, and what is wrong with its text.
-fn understood(text: &str) -> (EnvFilter, Option<String>) {
-    match EnvFilter::builder().parse(text) {
+fn understood(text: &str) -> (Targets, Option<String>) {
+    match text.parse::<Targets>() {
         Err(problem) => {
             (only_warnings(), Some(format!("is {text:?}, which is no filter ({problem})")))
         }
@@ -61,8 +60,8 @@ fn is_misspelt(part: &str) -> bool {
     word && !level && !part.is_empty() && !part.starts_with("gan_cuda")
 }
 
-fn only_warnings() -> EnvFilter {
-    EnvFilter::default().add_directive(LevelFilter::WARN.into())
+fn only_warnings() -> Targets {
+    Targets::new().with_default(LevelFilter::WARN)
 }
 
 /// Standard error, above a progress bar if there is one. A reader that has gone away is no reason
@@ -96,7 +95,6 @@ mod tests {
             "gan_cuda=debug",
             "gan_cuda::device=trace,warn",
             "hyper=info,gan_cuda=debug",
-            "[{path}]=debug",
         ] {
             assert_eq!(understood(text).1, None, "{text}");
         }
