@@ -1,7 +1,13 @@
 //! Writes `images.rs`: the kernels' sources and what they were compiled to, as bytes of the program.
+//!
+//! Images are compressed to a quarter: the program holds eight of each file and loads one.
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
 
 use super::compile::Image;
 use super::nvrtc::{Target, Version};
@@ -44,12 +50,19 @@ fn entry(out: &Path, image: &Image) -> Result<String, String> {
         Target::Ptx(_) => "ptx",
         Target::Cubin(_) => "cubin",
     };
-    let name = format!("{stem}.{}.{extension}", image.target);
+    let name = format!("{stem}.{}.{extension}.zlib", image.target);
     let path = out.join(&name);
-    fs::write(&path, &image.bytes)
+    compressed(&image.bytes)
+        .and_then(|bytes| fs::write(&path, bytes))
         .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     let place = format!("concat!(env!(\"OUT_DIR\"), \"/{name}\")");
     Ok(format!("                (Target::{:?}, include_bytes!({place})),\n", image.target))
+}
+
+fn compressed(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes)?;
+    encoder.finish()
 }
 
 fn included_source(name: &str) -> String {
