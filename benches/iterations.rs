@@ -1,7 +1,7 @@
 //! A training iteration of every preset: milliseconds, and GFLOP/s of its matrix products.
 //!
-//!     cargo bench --bench iterations
-//!     cargo bench --bench iterations -- cpu/iteration/cgan
+//!     cargo bench -p gan-cuda-benches --bench iterations
+//!     cargo bench -p gan-cuda-benches --bench iterations -- cpu/iteration/cgan
 //!
 //! On the CPU, and on a GPU where one is found; both by the clock, with the device waited for at a
 //! sample's end. `gan-cuda bench` measures the same, and benches/compare.py beside PyTorch.

@@ -1,8 +1,8 @@
 //! Every operation at the sizes of the presets: matrix products in GFLOP/s, the rest in GB/s.
 //!
-//!     cargo bench --bench operations
-//!     cargo bench --bench operations -- cpu/linear_forward
-//!     cargo bench --bench operations -- cpu-winograd
+//!     cargo bench -p gan-cuda-benches --bench operations
+//!     cargo bench -p gan-cuda-benches --bench operations -- cpu/linear_forward
+//!     cargo bench -p gan-cuda-benches --bench operations -- cpu-winograd
 //!
 //! On the CPU by its clock; on a GPU, where one is found, by events around replays of a graph. Sizes
 //! are those that the presets' layers have in an iteration, each once. Bytes are the fewest that an
