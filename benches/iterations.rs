@@ -1,7 +1,7 @@
 //! A training iteration of every preset: milliseconds, and GFLOP/s of its matrix multiplications.
 //!
-//!     cargo bench --bench iterations
-//!     cargo bench --bench iterations -- cpu/iteration/cgan
+//!     cargo bench -p gan-cuda-benches --bench iterations
+//!     cargo bench -p gan-cuda-benches --bench iterations -- cpu/iteration/cgan
 //!
 //! On the CPU, and on a GPU if there is one; both by wall-clock time, with a synchronization at the end of
 //! each sample. `gan-cuda bench` measures the same, and benches/compare.py beside PyTorch.

@@ -1,8 +1,8 @@
 //! Every operation at the sizes of the presets: matrix multiplications in GFLOP/s, the rest in GB/s.
 //!
-//!     cargo bench --bench operations
-//!     cargo bench --bench operations -- cpu/linear_forward
-//!     cargo bench --bench operations -- cpu-winograd
+//!     cargo bench -p gan-cuda-benches --bench operations
+//!     cargo bench -p gan-cuda-benches --bench operations -- cpu/linear_forward
+//!     cargo bench -p gan-cuda-benches --bench operations -- cpu-winograd
 //!
 //! On the CPU by wall-clock time; on a GPU, if there is one, by events around launches of a graph. Sizes
 //! are those of the presets' layers in an iteration, each once. Bytes are the minimum that an operation

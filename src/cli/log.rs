@@ -7,8 +7,8 @@ use std::env;
 use std::io::{self, Write};
 
 use tracing::Level;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
 
 use super::display::print_error_line;
 
@@ -20,14 +20,13 @@ pub fn start() {
         Some(text) if !text.is_empty() => parse_filter(&text.to_string_lossy()),
         _ => (only_warnings(), None),
     };
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(|| StderrAboveBar)
         // Any remaining escape sequences come from file names, and are escaped.
         .with_ansi(false)
-        // The subscriber reports these with a macro that panics if standard error is closed.
-        .log_internal_errors(false)
-        .finish();
+        // The layer reports these with a macro that panics if standard error is closed.
+        .log_internal_errors(false);
+    let subscriber = tracing_subscriber::registry().with(filter).with(lines);
     // Cannot fail: this is the first thing the program does, so no other subscriber exists.
     let _ = tracing::subscriber::set_global_default(subscriber);
     if let Some(problem) = problem {
@@ -40,8 +39,8 @@ pub fn start() {
 }
 
 /// Parses a filter; returns also what is wrong with the text.
-fn parse_filter(text: &str) -> (EnvFilter, Option<String>) {
-    match EnvFilter::builder().parse(text) {
+fn parse_filter(text: &str) -> (Targets, Option<String>) {
+    match text.parse::<Targets>() {
         Err(problem) => {
             (only_warnings(), Some(format!("is {text:?}, which is not a valid filter ({problem})")))
         }
@@ -63,8 +62,8 @@ fn is_unknown(part: &str) -> bool {
     word && !level && !part.is_empty() && !part.starts_with("gan_cuda")
 }
 
-fn only_warnings() -> EnvFilter {
-    EnvFilter::default().add_directive(LevelFilter::WARN.into())
+fn only_warnings() -> Targets {
+    Targets::new().with_default(LevelFilter::WARN)
 }
 
 /// Standard error, above the progress bar if there is one. Errors of writing are ignored.
@@ -97,7 +96,6 @@ mod tests {
             "gan_cuda=debug",
             "gan_cuda::device=trace,warn",
             "hyper=info,gan_cuda=debug",
-            "[{path}]=debug",
         ] {
             assert_eq!(parse_filter(text).1, None, "{text}");
         }

@@ -4,8 +4,9 @@
 
 use std::borrow::Cow;
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
 use super::{Dataset, ImageShape};
 use crate::data::{Error, Result};
@@ -139,10 +140,11 @@ impl PlaneResizer {
         let sources = source.chunks_exact(columns as usize * rows as usize);
         let targets = target.chunks_exact_mut(new_columns as usize * new_rows as usize);
         for (source, target) in sources.zip(targets) {
-            let source = ImageRef::new(columns, rows, source, PixelType::U8).map_err(message)?;
-            let mut target = Image::from_slice_u8(new_columns, new_rows, target, PixelType::U8)
-                .map_err(message)?;
-            self.resizer.resize(&source, &mut target, &self.options).map_err(message)?;
+            let source = TypedImageRef::<U8>::from_buffer(columns, rows, source).map_err(message)?;
+            let mut target =
+                TypedImage::<U8>::from_buffer(new_columns, new_rows, target).map_err(message)?;
+            // Typed, so that the program contains code for one pixel type instead of twelve.
+            self.resizer.resize_typed(&source, &mut target, &self.options).map_err(message)?;
         }
         Ok(())
     }

@@ -4,6 +4,8 @@
 #[path = "../devices/comparator.rs"]
 #[allow(dead_code)] // its own tests are run there
 mod comparator;
+mod interpreter;
+mod messages;
 mod onnxruntime;
 #[path = "../common/python.rs"]
 mod python;
@@ -11,7 +13,6 @@ mod python;
 #[allow(dead_code)] // other tests need more of it
 mod runs;
 mod structure;
-mod tract;
 mod weights;
 
 use comparator::{Tolerance, compare};
@@ -25,6 +26,8 @@ use gan_cuda::nn::Layer;
 use gan_cuda::run::checkpoint::Checkpoint;
 use gan_cuda::run::config::Config;
 use gan_cuda::run::snapshot;
+use messages::ModelProto;
+use prost::Message;
 
 /// Batch sizes that a model must accept: one image, an odd number, more than in training.
 const BATCHES: [usize; 3] = [1, 7, 100];
@@ -102,6 +105,10 @@ impl Trained {
         let images = images.flat_map(|images| images.unwrap()).collect();
         Batch { noise, labels, images }
     }
+}
+
+fn model(trained: &Trained) -> ModelProto {
+    ModelProto::decode(&trained.generator().to_onnx().unwrap()[..]).unwrap()
 }
 
 #[track_caller]

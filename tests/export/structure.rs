@@ -1,23 +1,17 @@
-//! The content of exported models, parsed with the ONNX protocol buffers of tract.
+//! The content of exported models: weights, nodes, names and documentation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use gan_cuda::gan::preset::find;
 use safetensors::Dtype;
-use tract_onnx::pb::{ModelProto, NodeProto};
-use tract_onnx::prelude::Framework;
 
-use crate::{Trained, every_kind, trained};
-
-fn model(trained: &Trained) -> ModelProto {
-    let bytes = trained.generator().to_onnx().unwrap();
-    tract_onnx::onnx().proto_model_for_read(&mut &bytes[..]).unwrap()
-}
+use crate::messages::NodeProto;
+use crate::{every_kind, model, trained};
 
 #[test]
 fn weights_are_those_of_the_state_dict_under_its_keys() {
     for (name, trained) in every_kind() {
-        let graph = model(&trained).graph.unwrap();
+        let graph = model(&trained).graph;
         let mut weights: BTreeMap<_, _> =
             graph.initializer.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect();
         assert_eq!(weights.remove("images.shape").unwrap().dims, [4], "{name}");
@@ -44,7 +38,7 @@ fn weights_are_those_of_the_state_dict_under_its_keys() {
 #[test]
 fn nodes_are_in_topological_order_with_unique_names() {
     for (name, trained) in every_kind() {
-        let graph = model(&trained).graph.unwrap();
+        let graph = model(&trained).graph;
         let mut known: BTreeSet<_> = graph.input.iter().map(|value| value.name.clone()).collect();
         known.extend(graph.initializer.iter().map(|tensor| tensor.name.clone()));
         for node in &graph.node {
@@ -59,7 +53,7 @@ fn nodes_are_in_topological_order_with_unique_names() {
 #[test]
 fn nodes_of_a_conditional_model_match_its_layers() {
     let trained = trained(find("cgan").unwrap(), |_| {});
-    let graph = model(&trained).graph.unwrap();
+    let graph = model(&trained).graph;
     let describe = |node: &NodeProto| format!("{} {}", node.op_type, node.input.join(" "));
     assert_eq!(
         graph.node.iter().map(describe).collect::<Vec<_>>(),
@@ -95,7 +89,7 @@ fn model_has_metadata_and_documented_inputs_and_outputs() {
         assert_eq!(metadata[key], value, "{key}");
     }
     assert!(metadata["modules"].starts_with("Sequential(Linear(20, 24), LeakyReLU(0.2), "));
-    let graph = model.graph.unwrap();
+    let graph = model.graph;
     let values: Vec<_> = graph.input.iter().chain(&graph.output).collect();
     let docs: Vec<_> = values.iter().map(|value| (&*value.name, &*value.doc_string)).collect();
     assert_eq!(

@@ -2,6 +2,8 @@
 
 use std::{fs, thread};
 
+use sysinfo::System;
+
 /// More threads than this gain nothing: an iteration is about a hundred operations, the largest of
 /// which have about twenty units of work. Estimated, not measured.
 const MAX_THREADS: usize = 16;
@@ -14,7 +16,7 @@ const NODES: &str = "/sys/devices/system/node/has_cpu";
 pub fn default_threads() -> usize {
     let allowed = thread::available_parallelism().map_or(1, usize::from);
     let nodes = fs::read_to_string(NODES).map_or(1, |list| count(&list));
-    threads(num_cpus::get_physical(), allowed, nodes)
+    threads(System::physical_core_count().unwrap_or(allowed), allowed, nodes)
 }
 
 fn threads(physical: usize, allowed: usize, nodes: usize) -> usize {

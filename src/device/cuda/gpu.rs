@@ -50,7 +50,7 @@ fn load_kernels(context: &Arc<CudaContext>, choice: images::Choice) -> Result<Ke
     let loading = "loading kernels";
     let mut modules: BTreeMap<&str, Arc<CudaModule>> = BTreeMap::new();
     for file in images::BUILT.files {
-        let image = Ptx::from_binary(images::image(choice, file)?.into_owned());
+        let image = Ptx::from_binary(images::image(choice, file)?);
         modules.insert(file.name, context.load_module(image).map_err(failed(loading))?);
     }
     Kernels::load(|file, kernel| modules[file].load_function(kernel).map_err(failed(loading)))

@@ -4,10 +4,11 @@
 //! capability, else for a lower one with the same major version, else PTX, which its driver compiles.
 //! If none of these fits, the embedded sources are compiled at run time, if there is an NVRTC.
 
-use std::borrow::Cow;
 use std::fmt;
+use std::io::Read;
 use std::time::Instant;
 
+use flate2::read::ZlibDecoder;
 use tracing::debug;
 
 use super::nvrtc::{Problem, Source, Target, Version};
@@ -33,7 +34,7 @@ pub struct KernelFile {
     pub name: &'static str,
     /// Its text.
     pub source: &'static str,
-    /// PTX and machine code; each file has the same targets.
+    /// PTX and machine code, each compressed by zlib; each file has the same targets.
     pub images: &'static [(Target, &'static [u8])],
 }
 
@@ -83,17 +84,25 @@ pub fn choose(capability: Version, driver: Version) -> Result<Choice, Unavailabl
 ///
 /// # Errors
 /// When they must be compiled, and that fails.
-pub fn image(choice: Choice, file: &KernelFile) -> Result<Cow<'static, [u8]>> {
+pub fn image(choice: Choice, file: &KernelFile) -> Result<Vec<u8>> {
     let target = match choice {
         Choice::Embedded(target) => target,
         Choice::Compiled { target, .. } => {
             let failed = |source| CudaProblem::Compile { file: file.name, source };
-            return Ok(Cow::Owned(compile(file, target).map_err(failed)?));
+            return Ok(compile(file, target).map_err(failed)?);
         }
     };
     let image = file.images.iter().find(|(embedded, _)| *embedded == target);
     let Some((_, bytes)) = image else { panic!("{} was not embedded as {choice}", file.name) };
-    Ok(Cow::Borrowed(bytes))
+    Ok(decompressed(bytes))
+}
+
+fn decompressed(bytes: &[u8]) -> Vec<u8> {
+    let mut image = Vec::new();
+    match ZlibDecoder::new(bytes).read_to_end(&mut image) {
+        Ok(_) => image,
+        Err(error) => panic!("the program's own kernels are damaged: {error}"),
+    }
 }
 
 impl Build {
@@ -252,9 +261,13 @@ mod tests {
     #[test]
     fn every_embedded_target_has_an_image() {
         for file in BUILT.files {
-            for (target, bytes) in file.images {
-                assert!(!bytes.is_empty());
-                assert_eq!(image(Choice::Embedded(*target), file).unwrap().as_ref(), *bytes);
+            for &(target, _) in file.images {
+                let image = image(Choice::Embedded(target), file).unwrap();
+                let start: &[u8] = match target {
+                    Target::Cubin(_) => b"\x7fELF",
+                    Target::Ptx(_) => b"//",
+                };
+                assert!(image.trim_ascii_start().starts_with(start), "{} {target}", file.name);
             }
         }
     }
