@@ -55,7 +55,7 @@ fn parse_filter(text: &str) -> (Targets, Option<String>) {
 }
 
 /// Whether a directive without a level is neither a level nor a module of this program.
-/// `EnvFilter` would silently take it as the name of another crate.
+/// `Targets` would silently take it as the name of another crate.
 fn is_unknown(part: &str) -> bool {
     let word = part.chars().all(|c| c.is_alphanumeric() || "_-:".contains(c));
     let level = part.parse::<LevelFilter>().is_ok() || part.parse::<Level>().is_ok();

@@ -140,7 +140,8 @@ impl PlaneResizer {
         let sources = source.chunks_exact(columns as usize * rows as usize);
         let targets = target.chunks_exact_mut(new_columns as usize * new_rows as usize);
         for (source, target) in sources.zip(targets) {
-            let source = TypedImageRef::<U8>::from_buffer(columns, rows, source).map_err(message)?;
+            let source =
+                TypedImageRef::<U8>::from_buffer(columns, rows, source).map_err(message)?;
             let mut target =
                 TypedImage::<U8>::from_buffer(new_columns, new_rows, target).map_err(message)?;
             // Typed, so that the program contains code for one pixel type instead of twelve.

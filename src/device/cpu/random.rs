@@ -101,7 +101,7 @@ impl<T: CpuReal> Cpu<T> {
     }
 }
 
-/// As `words.map(f)`, which is not always inlined.
+/// Like `words.map(f)`, which is not always inlined.
 #[inline(always)]
 fn map<E>([a, b, c, d]: [u32; 4], f: impl Fn(u32) -> E) -> [E; 4] {
     [f(a), f(b), f(c), f(d)]

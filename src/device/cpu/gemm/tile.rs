@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 // Loops over constant indices unroll into registers; iterator chains did not always.
 #![allow(clippy::needless_range_loop)]
-use std::array::from_fn;
+use std::ptr;
 
 use super::operands::{LeftOperand, Offsets, ROW, RowOffsets, STEPS_AHEAD};
 use super::vector::Vector;
@@ -89,8 +89,8 @@ pub(super) unsafe fn plain<V: Vector, const R: usize, const N: usize>(tile: &Til
                 run_packed(tile, |p| neighbours(from.wrapping_add(*starts.add(p))))
             }
             (LeftOperand::Rows { from, starts }, _) => {
-                let rows: [*const f32; R] = from_fn(|i| from.add(*starts.add(i)));
-                run_packed(tile, |p| rows.map(|row| row.wrapping_add(p)))
+                let rows: [*const f32; R] = pointers(|i| from.add(*starts.add(i)));
+                run_packed(tile, |p| pointers(|i| rows[i].wrapping_add(p)))
             }
         };
         finish(sums, tile);
@@ -116,15 +116,15 @@ unsafe fn run<V: Vector, const R: usize, const N: usize>(
             for _ in 0..ROUND / UNROLLED {
                 for s in 0..UNROLLED {
                     let row = load::<V, N>(b.add(s * N * V::LANES));
-                    add_products(&mut sums, a.map(|a| a.wrapping_add(s * a_step)), a_row, row);
+                    add_products(&mut sums, advanced(a, s * a_step), a_row, row);
                 }
-                a = a.map(|a| a.wrapping_add(UNROLLED * a_step));
+                a = advanced(a, UNROLLED * a_step);
                 b = b.add(UNROLLED * N * V::LANES);
             }
         }
         for _ in 0..tile.depth % ROUND {
             add_products(&mut sums, a, a_row, load::<V, N>(b));
-            a = a.map(|a| a.wrapping_add(a_step));
+            a = advanced(a, a_step);
             b = b.add(N * V::LANES);
         }
     }
@@ -212,7 +212,7 @@ pub(super) unsafe fn packing<V: Vector, const R: usize, const N: usize>(
         prefetch_result::<V, R, N>(tile);
         let sums: [[V; N]; R] = match tile.a {
             LeftOperand::Along { from } => {
-                run_packing(tile, b, starts, |p| from_fn(|i| from.wrapping_add(i * ROW + p)))
+                run_packing(tile, b, starts, |p| pointers(|i| from.wrapping_add(i * ROW + p)))
             }
             LeftOperand::Across { from, step } => {
                 run_packing(tile, b, starts, |p| neighbours(from.wrapping_add(p * step)))
@@ -221,7 +221,7 @@ pub(super) unsafe fn packing<V: Vector, const R: usize, const N: usize>(
                 run_packing(tile, b, starts, |p| neighbours(from.wrapping_add(*at.add(p))))
             }
             LeftOperand::Rows { from, starts: at } => {
-                run_packing(tile, b, starts, |p| from_fn(|i| from.wrapping_add(*at.add(i) + p)))
+                run_packing(tile, b, starts, |p| pointers(|i| from.wrapping_add(*at.add(i) + p)))
             }
         };
         finish(sums, tile);
@@ -231,14 +231,30 @@ pub(super) unsafe fn packing<V: Vector, const R: usize, const N: usize>(
 /// Pointers to R consecutive floats.
 #[inline(always)]
 fn neighbours<const R: usize>(from: *const f32) -> [*const f32; R] {
-    from_fn(|i| from.wrapping_add(i))
+    pointers(|i| from.wrapping_add(i))
 }
 
 /// Pointers to rows 0, 3, 6 and 9: every row is then at most two strides away, which an addressing
 /// mode can express.
 #[inline(always)]
 fn every_third_row(a: *const f32, a_row: usize) -> [*const f32; 4] {
-    [0, 3, 6, 9].map(|row| a.wrapping_add(row * a_row))
+    pointers(|i| a.wrapping_add(3 * i * a_row))
+}
+
+#[inline(always)]
+fn advanced<const R: usize>(a: [*const f32; R], by: usize) -> [*const f32; R] {
+    pointers(|i| a[i].wrapping_add(by))
+}
+
+/// Like `std::array::from_fn`, which is not always inlined: a call in the inner loop takes longer
+/// than the arithmetic.
+#[inline(always)]
+fn pointers<const R: usize>(pointer: impl Fn(usize) -> *const f32) -> [*const f32; R] {
+    let mut pointers = [ptr::null(); R];
+    for (i, slot) in pointers.iter_mut().enumerate() {
+        *slot = pointer(i);
+    }
+    pointers
 }
 
 #[inline(always)]

@@ -47,7 +47,8 @@ impl Vector for Portable {
     }
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
-        Self(std::array::from_fn(|i| self.0[i] + other.0[i]))
+        let lane = |i: usize| self.0[i] + other.0[i];
+        Self([lane(0), lane(1), lane(2), lane(3)])
     }
     #[inline(always)]
     unsafe fn add_product(self, a: Self, b: Self) -> Self {
