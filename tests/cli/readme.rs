@@ -1,13 +1,46 @@
-//! The commands and flags in the README.
+//! What README.md and the pages of docs/ tell people to type.
 
 use std::fs;
+use std::path::Path;
 
 use super::cuda::emulated;
 use super::help::commands;
 use super::scratch::{Answer, Scratch};
 
-fn readme() -> String {
-    fs::read_to_string("README.md").unwrap()
+/// The pages, in the order in which their commands are run. A command may use what an earlier one
+/// wrote.
+const PAGES: [&str; 8] = [
+    "README.md",
+    "docs/training.md",
+    "docs/evaluation.md",
+    "docs/generating.md",
+    "docs/data.md",
+    "docs/gpu.md",
+    "docs/cli.md",
+    "docs/speed.md",
+];
+/// A generated report, which has no commands for its readers.
+const REPORT: &str = "docs/comparison.md";
+
+fn text(page: &str) -> String {
+    fs::read_to_string(page).unwrap()
+}
+
+/// The program's commands in a page's shell blocks, run by cargo or as installed.
+fn shell_commands(page: &str) -> Vec<String> {
+    let text = text(page);
+    let blocks = text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let typed = blocks.flat_map(str::lines).filter_map(|line| {
+        ["cargo run --release -- ", "gan-cuda "].iter().find_map(|&by| line.strip_prefix(by))
+    });
+    typed.map(|command| command.split(" #").next().unwrap().trim().to_owned()).collect()
+}
+
+/// The `inline code` of a page.
+fn inline_code(page: &str) -> Vec<String> {
+    let text = text(page);
+    assert!(text.matches('`').count().is_multiple_of(2), "{page}: an unpaired backtick");
+    text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 /// Tests do not use the network; those of `fetch` have their own server.
@@ -15,44 +48,57 @@ fn is_online(command: &str) -> bool {
     command.starts_with("fetch ")
 }
 
-/// The exit code of a command without CUDA.
+/// The exit code of a command where there is no CUDA.
 fn code(command: &str) -> i32 {
     if command == "doctor" { 3 } else { 0 }
 }
 
+/// Runs a command as a shell does, but for what it pipes its output to.
+fn run(scratch: &Scratch, line: &str, length: &str) {
+    let command = line.split(" | ").next().unwrap();
+    let (command, file) = match command.split_once(" > ") {
+        Some((command, file)) => (command, Some(file)),
+        None => (command, None),
+    };
+    let command_line = format!("{command} {length}");
+    if command.contains("--device cuda") {
+        emulated(&Scratch::new(), &command_line, &[]).map(Answer::succeeds);
+        return;
+    }
+    let printed = scratch.run(&command_line).ends_with(code(command));
+    if let Some(file) = file {
+        scratch.put(file, printed);
+    }
+}
+
 #[test]
-fn commands_of_the_readme_work_in_their_order() {
+fn documented_commands_work_in_their_order() {
     let scratch = Scratch::new();
     for folder in ["photos/holidays", "animals/cats", "animals/dogs"] {
         own_images(&scratch, folder);
     }
-    let readme = readme();
-    let commands = readme.lines().filter_map(|line| line.strip_prefix("cargo run --release -- "));
-    let commands = commands.map(|command| command.split(" #").next().unwrap().trim());
-    let mut done = Vec::new();
-    for (count, command) in commands.filter(|command| !is_online(command)).enumerate() {
-        // As written, with a shorter duration.
+    let commands: Vec<_> = PAGES.into_iter().flat_map(shell_commands).collect();
+    let offline = commands.iter().filter(|command| !is_online(command));
+    for (count, command) in offline.enumerate() {
+        // As typed, but short.
         let length = match command.split(' ').next().unwrap() {
             "train" => format!("-q --iterations {}", 2 * (count + 1)),
             "bench" => "--iterations 2 --warmup 0".to_owned(),
             _ => String::new(),
         };
-        let command_line = format!("{command} {length}");
-        if command.contains("--device cuda") {
-            emulated(&Scratch::new(), &command_line, &[]).map(Answer::succeeds);
-        } else {
-            scratch.run(&command_line).ends_with(code(command));
-        }
-        done.push(command);
+        run(&scratch, command, &length);
     }
-    assert!(done.contains(&"train") && done.contains(&"train --resume"), "{done:?}");
+    for command in ["train", "train --resume"] {
+        assert!(commands.iter().any(|typed| typed == command), "no {command} in {commands:?}");
+    }
     let runs = scratch.names("runs");
-    for file in ["00000-cgan-mnist/samples/000004.png", "00003-mlp-rgb-photos/reals.png"] {
+    for file in ["00000-cgan-mnist/samples/000004.png", "00002-mlp-rgb-photos/reals.png"] {
         assert!(runs.contains(&file.to_owned()), "no {file} in {runs:?}");
     }
-    let files = "sample.png sevens-and-threes.png way.gif digits/000099-label-9.png digits.onnx \
-                 digits.npy digits-labels.npy mlp.svg";
-    for file in files.split(' ') {
+    let files = "sample.png mine.toml mlp.svg sevens-and-threes.png interpolation.gif \
+                 digits/000099-label-9.png digits.onnx digits.npy digits-labels.npy \
+                 man-pages/gan-cuda-train.1";
+    for file in files.split_whitespace() {
         assert!(scratch.path(file).is_file(), "{file}");
     }
 }
@@ -67,13 +113,12 @@ fn own_images(scratch: &Scratch, folder: &str) {
 }
 
 #[test]
-fn commands_and_flags_that_the_readme_mentions_exist() {
+fn documented_commands_and_flags_exist() {
     let scratch = Scratch::new();
     fs::create_dir(scratch.path("runs")).unwrap();
     let help = |command| scratch.run(&format!("{command} --help")).succeeds();
     let help: Vec<_> = commands().map(help).collect();
-    let readme = readme();
-    let words: Vec<_> = readme.split('`').skip(1).step_by(2).collect();
+    let words: Vec<_> = PAGES.into_iter().flat_map(inline_code).collect();
     let typed = words.iter().filter_map(|word| word.strip_prefix("gan-cuda "));
     for command in typed.filter(|command| !is_online(command)) {
         scratch.run(command).ends_with(code(command));
@@ -84,10 +129,33 @@ fn commands_and_flags_that_the_readme_mentions_exist() {
     for flag in flags {
         // Help does not show aliases.
         let understood = || {
-            let output = scratch.run(&format!("train {flag} --no-such-flag")).err;
-            !output.contains(&format!("unexpected argument '{flag}'"))
+            let error = scratch.run(&format!("train {flag} --no-such-flag")).err;
+            !error.contains(&format!("unexpected argument '{flag}'"))
         };
         let known = help.iter().any(|help| help.contains(flag)) || understood();
         assert!(known, "no {flag} in:\n{help:?}");
+    }
+}
+
+/// So that a new page is checked too.
+#[test]
+fn all_pages_of_docs_are_listed_here() {
+    let entries = fs::read_dir("docs").unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    for page in names.filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}")) {
+        assert!(PAGES.contains(&page.as_str()) || page == REPORT, "{page}");
+    }
+}
+
+#[test]
+fn links_of_all_pages_lead_to_files() {
+    for page in PAGES.into_iter().chain([REPORT]) {
+        let folder = Path::new(page).parent().unwrap();
+        let text = text(page);
+        for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+            let file = link.split('#').next().unwrap();
+            let elsewhere = file.is_empty() || file.contains("://");
+            assert!(elsewhere || folder.join(file).exists(), "{page}: {link}");
+        }
     }
 }
