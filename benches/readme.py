@@ -70,7 +70,7 @@ def claim(run: Run, folder: Path) -> str:
 
 def fastest_peer(peers: Counter[str]) -> str:
     """The fastest peer, by name if it is the same for every preset."""
-    return "each one's fastest peer" if len(peers) > 1 else f"{next(iter(peers))}, the fastest peer"
+    return "the fastest peer of each" if len(peers) > 1 else f"{next(iter(peers))}, the fastest peer"
 
 
 def comparison(ratios: Sequence[float]) -> str:
@@ -82,9 +82,9 @@ def spread(peers: Counter[str], ratios: Sequence[float]) -> str:
     """The peers, and the range of ratios; empty for a single ratio."""
     if len(ratios) == 1:
         return ""
-    names = [f"{peer} on {in_words(count)}" for peer, count in peers.most_common()]
+    names = [f"{peer} for {in_words(count)}" for peer, count in peers.most_common()]
     low, high = (f"{extreme(ratios):.2f}" for extreme in (min, max))
-    return f" ({', '.join(names) if len(peers) > 1 else 'by preset'}: {low} to {high} times)"
+    return f" ({', '.join(names) if len(peers) > 1 else 'by preset'}; {low} to {high} times)"
 
 
 def machine(run: Run) -> str:
@@ -111,4 +111,4 @@ def link(folder: Path) -> list[str]:
     """A link to the run folder, if it is in the repository."""
     folder = folder.resolve()
     inside = folder.is_relative_to(ROOT)
-    return [f"[run]({folder.relative_to(ROOT)}/README.md)"] if inside else []
+    return [f"[measurements]({folder.relative_to(ROOT)}/README.md)"] if inside else []

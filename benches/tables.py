@@ -146,7 +146,7 @@ def narrow_table(device: str, reports: Reports, peaks: Sequence[Report]) -> str:
     reports = in_order(reports)
     ran = [name for name in NARROW[device] if any(name in rows for rows in reports.values())]
     titles = ["preset", "batch", f"{OURS}, ms", *(SHORT[name] for name in ran)]
-    lines = header([*titles, "strongest ÷ ours", "fused Adam ÷ ours", "of the limit"])
+    lines = header([*titles, "speed-up over fastest peer", "speed-up over fused Adam", "of the limit"])
     strongest = {preset: strongest_of(reports, preset) for preset in reports}
     of_fused = gains(reports, "fused")
     for preset, rows in reports.items():

@@ -93,3 +93,8 @@ pub mod text;
 pub mod train;
 
 pub use error::Error;
+
+/// Compiles and runs the example of README.md.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -98,10 +98,10 @@ def drift(folder: Path) -> str:
     ends = {name: run[name][-1]["saturation"] for name in ("gan-cuda", "pytorch")}
     return "\n\n".join((
         "## Colour",
-        f"`{run['preset']}` is for folders of colour images, and its samples are known to become more "
-        f"saturated and richer in contrast as training goes on. Here it has learnt from {run['about']}, "
-        f"{side}×{side}, for {run['epochs']} epochs. After the last the saturation of its samples is "
-        f"{ends['gan-cuda']:.2f} here and {ends['pytorch']:.2f} in PyTorch, that of the images "
+        f"`{run['preset']}` is for folders of colour images, and its samples are known to gain "
+        f"saturation and contrast during training. Here it was trained on {run['about']}, "
+        f"{side}×{side}, for {run['epochs']} epochs. After the last epoch the saturation of its samples "
+        f"is {ends['gan-cuda']:.2f} here and {ends['pytorch']:.2f} in PyTorch; that of the images is "
         f"{run['data']['saturation']:.2f}.",
         f"![saturation and contrast of samples over iterations, ours and PyTorch's]({link})",
     ))
@@ -122,24 +122,23 @@ def text(folder: Path) -> str:
     lengths = ", ".join(f"`{preset}` {epochs[preset]}" for preset in PRESETS if preset in epochs)
     source = os.path.relpath(folder, ROOT)
     parts = [
-        "# The published set-ups compared",
+        "# Presets compared with PyTorch",
         f"<!-- Written by benches/quality/report.py from {source}. -->",
-        "Set-ups for digits, trained on the same 10,000 digits by this program and by PyTorch "
-        f"(epochs, of the published ones as published: {lengths}). `gan-cuda evaluate` drew 10,000 "
-        "images from each generator and compared them with MNIST's 10,000 test images, which none "
-        "has learnt from; what each column means, `gan-cuda evaluate --help` says. Real images "
-        "are the 10,000 that all have learnt from, as far from the test images as can be hoped "
-        "for.",
+        "The presets for digits, trained on the same 10,000 digits by gan-cuda and by PyTorch "
+        f"(epochs: {lengths}). `gan-cuda evaluate` generated 10,000 images with each generator and "
+        "compared them with MNIST's 10,000 test images, on which no generator was trained; "
+        "`gan-cuda evaluate --help` defines the columns. The row \"real images\" scores the 10,000 "
+        "training images: the best scores that a generator can hope for.",
         "\n".join(table(reports)),
         notes.read_text().strip() if notes.exists() else "",
         "## Samples",
-        "Of the generators of seed 0, from one noise each: where there are classes, a row for "
-        "each of them.",
+        "From the generators of seed 0, all with the same noise; one class per row where there are "
+        "classes.",
         "\n".join(grids(reports, folder)),
         drift(folder),
         "## How to repeat it",
-        f"[benches/quality/compare.py](../benches/quality/compare.py) trains and scores, and goes "
-        f"on where it stopped; [drift.py](../benches/quality/drift.py) draws the curves. Their results "
+        f"[benches/quality/compare.py](../benches/quality/compare.py) trains and scores, and "
+        f"resumes where it stopped; [drift.py](../benches/quality/drift.py) plots the curves. The results "
         f"are in [{source}](../{source}).",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -131,10 +131,10 @@ def claim(results: list[dict], on: str) -> str:
     fastest = min(passed, key=median)
     ours, peers = (round(median(here[name])) for name in ("cgan", "pytorch-cgan"))
     return (
-        f"[The speedrun](benches/speedrun/README.md): from the start of the process to digits of which "
-        f"{100 * GOAL['fidelity']:g} % are taken for what they were asked to be, at an FCD of "
-        f"{GOAL['fcd']}: {median(fastest):.0f} seconds with {fastest['what']}, {ours} with the preset "
-        f"`cgan`, {peers} with PyTorch's `cgan` (on {on})."
+        f"[Speedrun](benches/speedrun/README.md): time from process start until "
+        f"{100 * GOAL['fidelity']:g} % of the generated digits are classified as the digit requested, "
+        f"with an FCD of at most {GOAL['fcd']}: {median(fastest):.0f} seconds with {fastest['what']}, "
+        f"{ours} seconds with the preset `cgan`, {peers} seconds with `cgan` in PyTorch ({on})."
     )
 
 

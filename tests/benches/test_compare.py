@@ -62,20 +62,20 @@ class Claim(unittest.TestCase):
         self.assertEqual(
             self.sentence(two_presets(jax=11.0)),
             "On two CPU threads (AMD EPYC), gan-cuda trains the two presets 0.99 times as fast as "
-            "each one's fastest peer (JAX on one, PyTorch with fused Adam and D's batches joined on "
-            "one: 0.90 to 1.10 times), and 2.00 times as fast as PyTorch with fused Adam (geometric "
+            "the fastest peer of each (JAX for one, PyTorch with fused Adam and D's batches joined "
+            "for one; 0.90 to 1.10 times), and 2.00 times as fast as PyTorch with fused Adam (geometric "
             "means).",
         )
 
     def test_the_fastest_of_all_presets_is_named(self) -> None:
         text = self.sentence(two_presets(jax=4.0))
-        self.assertIn("0.57 times as fast as JAX, the fastest peer (by preset: 0.40 to 0.80", text)
+        self.assertIn("0.57 times as fast as JAX, the fastest peer (by preset; 0.40 to 0.80", text)
 
     def test_pytorch_is_named_once_if_it_is_the_fastest(self) -> None:
         run = two_presets(jax=30.0)
         del run.reports["cgan"]["joined"]
         self.assertIn(
-            "2.00 times as fast as PyTorch with fused Adam, the fastest peer (by preset: 2.00 to "
+            "2.00 times as fast as PyTorch with fused Adam, the fastest peer (by preset; 2.00 to "
             "2.00 times) (geometric mean).",
             self.sentence(run),
         )

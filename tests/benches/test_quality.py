@@ -71,7 +71,7 @@ class Report(unittest.TestCase):
         self.assertIn("A remark.", lines)
         (colour,) = [line for line in lines if "mlp-rgb" in line]
         self.assertIn("emoji, 8×8, for 2 epochs", colour)
-        self.assertIn("0.75 here and 0.25 in PyTorch, that of the images 0.50", colour)
+        self.assertIn("0.75 here and 0.25 in PyTorch; that of the images is 0.50", colour)
 
 
 class Speedrun(unittest.TestCase):

@@ -90,8 +90,8 @@ impl<T: CpuReal> Cpu<T> {
                     let first = (at / 4) as u32;
                     let (whole, rest) = out.as_chunks_mut::<4>();
                     let last = first + whole.len() as u32;
-                    for (block, out) in (first..).zip(whole) {
-                        *out = make(stream.block(block, iteration));
+                    for (block, out) in whole.iter_mut().enumerate() {
+                        *out = make(stream.block(first + block as u32, iteration));
                     }
                     let words = make(stream.block(last, iteration));
                     rest.copy_from_slice(&words[..rest.len()]);

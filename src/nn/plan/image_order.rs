@@ -5,7 +5,7 @@ use super::{Plan, Stage, TransposeStage};
 
 impl Plan {
     /// Converts an image to channels first, if necessary.
-    pub(super) fn to_channels_first(&mut self) {
+    pub(super) fn make_channels_first(&mut self) {
         if let Some([channels, pixels]) = self.channels_last.take() {
             let extents = [pixels, channels];
             self.stages.push(Stage::Transpose(TransposeStage { extents }));
@@ -13,13 +13,13 @@ impl Plan {
     }
 
     /// Converts an image to channels last, if necessary.
-    pub(super) fn to_channels_last(&mut self) {
+    pub(super) fn make_channels_last(&mut self) {
         let [channels, height, width] = self.shape.image();
         let last = channels_last([channels, height * width]);
         if self.channels_last == last {
             return;
         }
-        self.to_channels_first();
+        self.make_channels_first();
         if let Some(extents) = last
             && !self.reorder_features(last)
         {

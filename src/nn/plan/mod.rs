@@ -63,7 +63,7 @@ pub(super) fn plan(input: Input, sequences: &[Sequence]) -> Result<Planned, Spec
             })?;
         }
     }
-    plan.to_channels_first();
+    plan.make_channels_first();
     match plan.stages.iter().any(Stage::learns) {
         true => Ok(Planned { stages: plan.stages, inputs, output: plan.shape }),
         false => Err(SpecProblem::Empty),
@@ -156,7 +156,7 @@ impl Plan {
         [before, behind]: [Shape; 2],
         transposed: bool,
     ) {
-        self.to_channels_last();
+        self.make_channels_last();
         let [before, behind] = [before, behind].map(Shape::image);
         let (x, y) = if transposed { (behind, before) } else { (before, behind) };
         let shape = ConvolutionShape {
@@ -180,7 +180,7 @@ impl Plan {
         let (pixels, of_images, image) = match self.shape {
             Shape::Features(_) => (1, false, self.channels_last),
             Shape::Image([_, height, width]) => {
-                self.to_channels_last();
+                self.make_channels_last();
                 (height * width, true, None)
             }
         };

@@ -153,10 +153,10 @@ impl Panel {
         let mut i = 0;
         while i < rows {
             let code = kernels.tile(self.vectors, rows - i);
-            let (c, c_rows) = c_rows.from_row(i, c);
+            let (c, c_rows) = c_rows.at_row(i, c);
             let tile = Tile {
                 depth,
-                a: a.from_row(i),
+                a: a.at_row(i),
                 b: self.data,
                 c,
                 c_rows,

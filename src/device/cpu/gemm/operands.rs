@@ -37,7 +37,7 @@ impl RowOffsets {
     }
 
     /// The pointer and the offsets for the rows from this one on.
-    pub fn from_row(self, row: usize, c: *mut f32) -> (*mut f32, Self) {
+    pub fn at_row(self, row: usize, c: *mut f32) -> (*mut f32, Self) {
         match self {
             RowOffsets::Stride(floats) => (c.wrapping_add(row * floats), self),
             RowOffsets::At(starts) => (c, RowOffsets::At(starts.wrapping_add(row))),
@@ -76,7 +76,7 @@ impl Offsets {
 
 impl LeftOperand {
     /// The operand from this row on.
-    pub fn from_row(self, row: usize) -> Self {
+    pub fn at_row(self, row: usize) -> Self {
         match self {
             LeftOperand::Along { from } => {
                 LeftOperand::Along { from: from.wrapping_add(row * ROW) }

@@ -120,7 +120,7 @@ impl Gemm<'_> {
             let code = self.kernels.tile(panel.vectors, rows.end - i);
             let tile = Tile {
                 depth: depth.len(),
-                a: a.from_row(i - rows.start),
+                a: a.at_row(i - rows.start),
                 b: panel.data,
                 c: self.c.wrapping_add(i * self.columns() + panel.first),
                 c_rows: RowOffsets::Stride(self.columns()),
