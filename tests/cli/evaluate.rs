@@ -183,9 +183,9 @@ fn indistinguishable_classes_give_a_warning() {
     fs::remove_dir_all(scratch.path("photos/standing")).unwrap();
     let warning = "of the held-out images, so class fidelity and FCD are not meaningful";
     let train = scratch.run(&format!("train {CLASSES} --evaluate-interval 2"));
-    has(&train.err, &["warning: the classifier takes ", warning]);
+    has(&train.err, &["warning: the classifier misclassifies ", warning]);
     let answer = scratch.run(&format!("evaluate --json {FEW}"));
-    has(&answer.err, &["warning: the classifier takes ", warning]);
+    has(&answer.err, &["warning: the classifier misclassifies ", warning]);
     let quiet = scratch.run(&format!("train {CLASSES} --evaluate-interval 2 --quiet"));
     assert!(quiet.succeeds().is_empty());
 }

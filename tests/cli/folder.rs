@@ -92,7 +92,7 @@ fn runs_and_samples_inside_the_data_folder_are_ignored() {
     }
     let answer = scratch.run("train --resume --runs-dir photos/runs --iterations 4");
     let err = answer.warns();
-    assert!(err.contains("left out 2 of 14 images, which gan-cuda wrote itself"), "{err}");
+    assert!(err.contains("skipped 2 of 14 images, written by gan-cuda itself"), "{err}");
 }
 
 #[test]
