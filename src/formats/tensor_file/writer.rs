@@ -66,7 +66,7 @@ impl<'a, E: From<Error>> TensorWriter<'a, E> {
     ///
     /// # Errors
     /// The first error of a piece; I/O;
-    /// [`TensorProblem::Format`](super::TensorProblem::Format) if the header would exceed
+    /// [`TensorProblem::Invalid`](super::TensorProblem::Invalid) if the header would exceed
     /// 100 MB.
     pub fn write(mut self, path: &Path, out: &mut dyn Write) -> Result<(), E> {
         // The `safetensors` crate's order: the widest type first, then by name.

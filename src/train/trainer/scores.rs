@@ -19,7 +19,7 @@ impl<D: Device> Trainer<D> {
         self.evaluator = Some(Box::new(evaluator));
     }
 
-    /// The run's best score, by the measure that [is shown](Measure::shown); none without scores.
+    /// The run's best score, by the measure that [is displayed](Measure::displayed); `None` without scores.
     /// If the run keeps its best checkpoint (`keep_best`), it is the best by that measure among the
     /// scores whose checkpoint exists, or which are those of the current generator: there may have
     /// been better scores before `keep_best` was set.
