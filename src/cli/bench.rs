@@ -169,8 +169,8 @@ fn images(preset: &Preset, model: &Model) -> Result<Dataset> {
     let settings = model.settings();
     match preset.dataset {
         Some(kind @ DatasetKind::Mnist) => {
-            let (places, image) = (SearchPaths::for_dataset(kind, None), settings.image);
-            Ok(kind.load(&places)?.with_shape(image.height, image.channels)?)
+            let (search_paths, image) = (SearchPaths::for_dataset(kind, None), settings.image);
+            Ok(kind.load(&search_paths)?.with_shape(image.height, image.channels)?)
         }
         _ => {
             let count = SYNTHETIC_IMAGES.max(settings.batch_size);

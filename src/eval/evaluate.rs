@@ -29,6 +29,6 @@ pub fn has_score(config: &Config, measure: Measure) -> bool {
 }
 
 /// Whether the images of a source have classes, even if the GAN is not conditional.
-pub fn has_classes(source: &Source, places: &SearchPaths) -> bool {
-    source.classes(places).is_ok_and(|classes| classes > 1)
+pub fn has_classes(source: &Source, search_paths: &SearchPaths) -> bool {
+    source.classes(search_paths).is_ok_and(|classes| classes > 1)
 }

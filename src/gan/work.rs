@@ -148,7 +148,7 @@ mod tests {
         work(name, Rewrite::default(), |_| ())
     }
 
-    /// `mlp`, batch 256: 96→1024→1024→784 and 784→256→256→1, which judges twice.
+    /// `mlp`, batch 256: 96→1024→1024→784 and 784→256→256→1, which runs twice.
     #[test]
     fn operations_of_mlp_are_those_counted_by_hand() {
         let generator = 96 * 1024 + 1024 * 1024 + 1024 * 784;

@@ -49,7 +49,7 @@ pub(super) fn with_data_flags(args: &DataArgs, mut config: Config) -> Result<Con
         return refuse("--skip-bad-images", problem);
     }
     if let (Some(expected), Some(_)) = (config.gan.classes, &args.dataset) {
-        let classes = config.dataset()?.classes(&places(&config)?)?;
+        let classes = config.dataset()?.classes(&search_paths(&config)?)?;
         if classes != expected {
             let problem = format!("has {classes} classes; the generator has {expected}");
             return refuse("--dataset", problem);
@@ -59,7 +59,7 @@ pub(super) fn with_data_flags(args: &DataArgs, mut config: Config) -> Result<Con
 }
 
 /// The search paths of a named data set.
-fn places(config: &Config) -> Result<SearchPaths> {
+fn search_paths(config: &Config) -> Result<SearchPaths> {
     Ok(config.dataset()?.search_paths(config.data_dir.as_deref()))
 }
 
@@ -67,7 +67,7 @@ impl Data {
     pub(super) fn load(args: &Args, checkpoint: &Checkpoint, config: &Config) -> Result<Data> {
         let mut wanted = wanted(config)?;
         if args.data.dataset.is_some() {
-            wanted.search_paths = places(config)?;
+            wanted.search_paths = search_paths(config)?;
         }
         let shown = !args.json && is_terminal();
         let others = match &args.reference {

@@ -160,19 +160,19 @@ fn network(name: &str, spec: &NetworkSpec) {
         let position = if label.first { "before" } else { "after" };
         print_line!("  Embedding({0}, {0}), {position} the input", label.classes);
     }
-    let mut places = spec.layer_indices();
+    let mut indices = spec.layer_indices();
     let mut inputs = spec.inputs().iter();
     for Sequence { view, layers, .. } in spec.sequences() {
         if let Some(view) = view {
             print_line!("      view as {view}");
         }
-        for (layer, (place, input)) in layers.iter().zip((&mut places).zip(&mut inputs)) {
+        for (layer, (index, input)) in layers.iter().zip((&mut indices).zip(&mut inputs)) {
             let output = input.after(*layer).filter(|output| output != input);
             let image = output.filter(|output| {
                 matches!((input, output), (Shape::Image(_), _) | (_, Shape::Image(_)))
             });
             let output = image.map_or(String::new(), |image| format!(" → {image}"));
-            print_line!("  {place:>2}  {layer}{output}");
+            print_line!("  {index:>2}  {layer}{output}");
         }
     }
     print_line!("");

@@ -71,12 +71,11 @@ fn has_other_classes(error: &Error) -> bool {
 
 /// Loads the images from the first search path that has them.
 fn search(args: &Args, config: &mut Config, order: ClassOrder) -> Result<Dataset> {
-    let places = match config.dataset()? {
+    let search_paths = match config.dataset()? {
         Source::Folder(_) => return load(args, config, order),
         named => named.search_paths(config.data_dir.as_deref()),
     };
-    let data = Requirements { search_paths: places, ..config.data_requirements(None)? }
-        .load(&|_, _| ())?;
+    let data = Requirements { search_paths, ..config.data_requirements(None)? }.load(&|_, _| ())?;
     config.data_dir = match &data.origin {
         Origin::Folder(folder) => Some(absolute(folder)?),
         _ => None,
