@@ -316,12 +316,14 @@ fn changed_package() -> PathBuf {
     let package = Path::new(env!("CARGO_TARGET_TMPDIR")).join("changed-signatures");
     let _ = fs::remove_dir_all(&package);
     fs::create_dir_all(package.join("kernels")).unwrap();
-    for name in ["build.rs", "build", "src", "data", "tests", "benches"] {
+    for name in ["build.rs", "build", "src", "data", "tests"] {
         std::os::unix::fs::symlink(own.join(name), package.join(name)).unwrap();
     }
     for name in ["Cargo.toml", "Cargo.lock"] {
         let text = fs::read_to_string(own.join(name)).unwrap();
         let renamed = text.replace("name = \"gan-cuda\"\n", "name = \"gan-cuda-changed\"\n");
+        // The other members depend on the original name.
+        let renamed = renamed.replace("members = [\"benches\"]\n", "");
         assert_ne!(text, renamed);
         fs::write(package.join(name), renamed).unwrap();
     }
