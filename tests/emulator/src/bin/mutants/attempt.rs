@@ -33,7 +33,7 @@ impl Attempts {
             build(&kernel_dir(), &folder, sanitize)?;
             // The unchanged kernels must pass, so that later failures are due to mutants.
             attempts
-                .outcome(&folder, "writing_beside_a_buffer_is_noticed", sanitize)?
+                .outcome(&folder, "out_of_bounds_writes_are_detected", sanitize)?
                 .map_or(Ok(()), |failure| {
                     Err(format!("the unchanged kernels do not pass: {failure}"))
                 })?;
