@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Profiles an iteration on the CPU with perf: time by group of functions.
 
-    cargo build --release
+    CARGO_PROFILE_RELEASE_DEBUG=line-tables-only cargo build --release
     python benches/phases.py --out benches/runs/2026-11-21-cpu-2-threads
 
 Runs `gan-cuda bench` under `perf record` once per preset, and, for presets with convolutions, again
