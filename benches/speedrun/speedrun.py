@@ -131,9 +131,9 @@ def claim(results: list[dict], on: str) -> str:
     fastest = min(passed, key=median)
     ours, peers = (round(median(here[name])) for name in ("cgan", "pytorch-cgan"))
     return (
-        f"[Speedrun](benches/speedrun/README.md): time from process start until "
+        f"[Speedrun](benches/speedrun/README.md): the time from process start until "
         f"{100 * GOAL['fidelity']:g} % of the generated digits are classified as the digit requested, "
-        f"with an FCD of at most {GOAL['fcd']}: {median(fastest):.0f} seconds with {fastest['what']}, "
+        f"with an FCD of at most {GOAL['fcd']}, is {median(fastest):.0f} seconds with {fastest['what']}, "
         f"{ours} seconds with the preset `cgan`, {peers} seconds with `cgan` in PyTorch ({on})."
     )
 

@@ -41,10 +41,10 @@ pub struct Args {
     /// Preset to measure
     #[arg(long, value_name = "NAME", default_value = "cgan", value_parser = preset(), hide_possible_values = true)]
     preset: String,
-    /// Iterations to measure, in at least 20 samples and for at least one second
+    /// Iterations to measure; more if needed for 20 samples and one second
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = within::<u32, _>(ranges::EXTENT))]
     iterations: u32,
-    /// Warm-up iterations before measuring, for at least half a second
+    /// Warm-up iterations before measuring; more if needed for half a second
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = within::<u32, _>(ranges::WARMUP))]
     warmup: u32,
     /// Device to compute on: auto, cpu, cuda or cuda:N

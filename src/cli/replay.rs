@@ -28,7 +28,7 @@ pub struct Args {
     /// Frames per second; the last frame is shown for two seconds
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = within::<u32, _>(ranges::FRAMES_PER_SECOND))]
     fps: u32,
-    /// Maximum number of frames; of more sample grids, evenly spaced ones are used
+    /// Maximum number of frames; if there are more sample grids, evenly spaced ones are used
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = within::<usize, _>(ranges::FRAMES))]
     max_frames: usize,
     /// Print errors only

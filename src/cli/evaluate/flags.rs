@@ -33,13 +33,15 @@ including the reference.
 
 Columns:
 
-fidelity: fraction of images that the classifier assigns to the requested class, with the 95 % \
-Wilson interval; the classifier's own error on held-out images is printed above the table
+fidelity: class fidelity, the fraction of images that the classifier assigns to the requested \
+class (GAN-test accuracy, Shmelkov et al. 2018), with the 95 % Wilson interval; the classifier's \
+own error on held-out images is printed above the table
 
-FCD: Fréchet distance of the features, computed like FID; 0 is best (Heusel et al. 2017)
+FCD: Fréchet classifier distance: FID with these features instead of Inception's; 0 is best \
+(Heusel et al. 2017)
 
-KID: squared MMD with the kernel (x·y/d + 1)³, unbiased, ± its standard error; 0 is best \
-(Bińkowski et al. 2018)
+KID: squared maximum mean discrepancy (MMD) with the kernel (x·y/d + 1)³, unbiased, ± its \
+standard error; 0 is best (Bińkowski et al. 2018)
 
 precision: fraction of images inside the manifold of the reference images, by k = 5 nearest \
 neighbours; recall: fraction of reference images inside the manifold of these images (Kynkäänniemi \
@@ -52,11 +54,12 @@ KL: divergence of the class histogram from that of the reference, in nats; 0 is 
 
 rarest class: the class with the fewest images, and its fraction of all images
 
-NDB: fraction of 100 k-means bins whose number of images differs significantly from the \
-reference; 0 is best, 0.05 occurs by chance (Richardson and Weiss 2018)
+NDB: number of statistically different bins, as a fraction of 100 k-means bins: those whose number \
+of images differs significantly from the reference; 0 is best, 0.05 occurs by chance (Richardson \
+and Weiss 2018)
 
 nearest: mean pixel distance to the nearest training image, divided by that of the test images \
-(for a folder: by the distance between its images); values well below 1 indicate memorised \
+(for a folder: by the distance between its images); values well below 1 indicate memorized \
 training images
 
 FCD depends on the number of images: compare only scores with the same --count.")]
@@ -75,9 +78,9 @@ pub struct Args {
     pub(super) count: usize,
     #[command(flatten, next_help_heading = "Images")]
     pub(super) noise: NoiseArgs,
-    /// Real images to compare with: the test images (of a folder, the half that its classifier was
-    /// not trained on), as many training images (of the other half), or the images of another
-    /// folder, of the same size
+    /// Real images to compare with: test: the test images, or for a folder, the half on which its
+    /// classifier was not trained; train: as many training images, or for a folder, images of the
+    /// other half; DIR: the images of another folder, of the same size
     #[arg(long, value_name = "test|train|DIR", default_value = "test", help_heading = "Images")]
     pub(super) reference: Reference,
 }
@@ -92,7 +95,7 @@ pub(super) struct DataArgs {
     /// New folder of the mnist or fashion-mnist files
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) data_dir: Option<PathBuf>,
-    /// Skip unreadable images with a warning [default: as the run]
+    /// Skip unreadable images with a warning [default: as in the run]
     #[arg(long)]
     pub(super) skip_bad_images: bool,
 }

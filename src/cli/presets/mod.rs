@@ -158,7 +158,7 @@ fn network(name: &str, spec: &NetworkSpec) {
     print_line!("{name}, {} parameters", spec.parameters());
     if let Some(label) = spec.input().label {
         let position = if label.first { "before" } else { "after" };
-        print_line!("  Embedding({0}, {0}), {position} the input", label.classes);
+        print_line!("  Embedding({0}, {0}), concatenated {position} the input", label.classes);
     }
     let mut indices = spec.layer_indices();
     let mut inputs = spec.inputs().iter();

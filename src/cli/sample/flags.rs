@@ -40,7 +40,7 @@ pub struct Args {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Images")]
 pub(super) struct PictureArgs {
-    /// Rows and columns of the image grid, which is filled unless --count is smaller
+    /// Rows and columns of the image grid; all cells are filled unless --count is smaller
     #[arg(long, value_name = "ROWSxCOLS", value_parser = str::parse::<Grid>)]
     pub(super) grid: Option<Grid>,
     /// Interpolate between the first images of two seeds, one row per class: spherical (slerp) for

@@ -62,8 +62,8 @@ pub(super) struct DataArgs {
     /// Skip unreadable images with a warning, instead of failing at the first
     #[arg(long)]
     pub(super) skip_bad_images: bool,
-    /// Height and width of the images in pixels; other images are resized. For dcgan-rgb, a power
-    /// of two from 16: each doubling adds a convolution to both networks
+    /// Height and width of the images in pixels; images of other sizes are resized. For dcgan-rgb,
+    /// a power of two, at least 16: each doubling adds a convolution to both networks
     #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::IMAGE_SIZE))]
     pub(super) image_size: Option<usize>,
     /// Image channels: 1 (grey) or 3 (colour; grey images are repeated in each channel)
@@ -135,7 +135,7 @@ pub(super) struct ValueArgs {
     /// Network to update first in each iteration
     #[arg(long, value_parser = choice::<Order>())]
     pub(super) order: Option<Order>,
-    /// Generated images of the second update: the same as in the first update, or fresh ones
+    /// Generated images for the second update: those of the first update, or new ones
     #[arg(long, value_parser = choice::<Fakes>())]
     pub(super) fakes: Option<Fakes>,
     /// Negative slope of LeakyReLU
@@ -188,7 +188,7 @@ pub(super) struct OutputArgs {
     #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::EXTENT))]
     pub(super) keep: Option<usize>,
     /// Score the generator every N iterations or every 'epoch', and at the end: class fidelity, FCD
-    /// and KID [default: never]
+    /// and KID, which `gan-cuda evaluate --help` defines [default: never]
     #[arg(long, value_name = "N|epoch|never", value_parser = interval_or_never)]
     pub(super) evaluate_interval: Option<Optional<Interval>>,
     /// With --evaluate-interval: write a checkpoint at each new best score, and keep the best one
@@ -209,7 +209,7 @@ pub(super) struct OutputArgs {
     #[arg(long, value_name = "NAME", value_parser = run_name)]
     pub(super) name: Option<String>,
     /// Resume the newest run from its newest checkpoint, or the run or checkpoint in PATH; a
-    /// checkpoint outside of a run folder is continued in a new run
+    /// checkpoint outside a run folder starts a new run
     #[arg(long, value_name = "PATH", num_args = 0..=1, value_hint = ValueHint::DirPath)]
     pub(super) resume: Option<Option<PathBuf>>,
     /// With --resume: start a new run from the checkpoint and leave the old run unchanged. Images,
@@ -223,7 +223,7 @@ pub(super) struct OutputArgs {
     /// Print errors only
     #[arg(short, long, conflicts_with = "verbose")]
     pub(super) quiet: bool,
-    /// Also print every file written
+    /// Also print the path of every file written
     #[arg(short, long, action = ArgAction::SetTrue)]
     pub(super) verbose: bool,
 }
