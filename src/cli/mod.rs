@@ -54,8 +54,8 @@ use crate::cli::error::Result;
 // The last occurrence of a flag wins, so that a flag can be appended to a script's command line.
 #[command(args_override_self = true)]
 #[command(after_help = "\
-Exit codes: 0 success, 1 failure, 2 usage error, 3 doctor found no usable GPU. A run \
-stopped by a signal first saves a checkpoint, then exits with 128 + the signal number: 130 for Ctrl-C, 143 for \
+Exit codes: 0 success, 1 failure, 2 usage error, 3 doctor found no usable GPU. A run stopped by a \
+signal first saves a checkpoint, then exits with 128 + the signal number: 130 for Ctrl-C, 143 for \
 SIGTERM, 129 for SIGHUP; SIGUSR1, SIGUSR2 and SIGXCPU work likewise. If standard output cannot be \
 written, a run continues, and the exit code is 1.
 
