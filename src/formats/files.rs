@@ -1,10 +1,10 @@
 //! Atomic file writes: write under a temporary name, sync, rename.
 //!
 //! A run may be killed at any moment; readers of its folder then find the old file or the new one,
-//! never a partial one. Files that are only appended to (log, statistics) belong to
-//! [`crate::run::journal`].
+//! never a partial one. Devices and pipes, such as `/dev/null` and `/dev/stdout`, are written
+//! directly. Files that are only appended to (log, statistics) belong to [`crate::run::journal`].
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -34,7 +34,8 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
 /// [`AtomicFile::finish`].
 pub struct AtomicFile {
     path: PathBuf,
-    temporary: PathBuf,
+    /// None for a device or a pipe: to rename a file to `/dev/null` would replace the device.
+    temporary: Option<PathBuf>,
     file: File,
 }
 
@@ -44,8 +45,12 @@ impl AtomicFile {
     /// # Errors
     /// If the folder is missing or not writable.
     pub fn create(path: &Path) -> Result<Self> {
-        let temporary = temporary_name(path);
-        let file = File::create(&temporary).map_err(FileError::at("create", path))?;
+        let temporary = (!is_device(path)).then(|| temporary_name(path));
+        let file = match &temporary {
+            Some(temporary) => File::create(temporary),
+            None => OpenOptions::new().write(true).open(path),
+        };
+        let file = file.map_err(FileError::at("create", path))?;
         Ok(Self { path: path.to_owned(), temporary, file })
     }
 
@@ -62,8 +67,9 @@ impl AtomicFile {
     /// # Errors
     /// I/O, such as a full disk, and if `path` is a folder.
     pub fn finish(self) -> Result<()> {
-        self.file.sync_all().map_err(FileError::at("write", &self.path))?;
-        fs::rename(&self.temporary, &self.path).map_err(FileError::at("write", &self.path))?;
+        let Some(temporary) = &self.temporary else { return Ok(()) };
+        let written = self.file.sync_all().and_then(|()| fs::rename(temporary, &self.path));
+        written.map_err(FileError::at("write", &self.path))?;
         sync_folder(folder_of(&self.path))
     }
 }
@@ -71,7 +77,7 @@ impl AtomicFile {
 impl Drop for AtomicFile {
     fn drop(&mut self) {
         // After `finish` it does not exist.
-        let _ = fs::remove_file(&self.temporary);
+        let _ = self.temporary.as_ref().map(fs::remove_file);
     }
 }
 
@@ -80,6 +86,10 @@ impl Drop for AtomicFile {
 /// # Errors
 /// If its folder is missing or not writable, or `path` is a folder.
 pub fn check_writable(path: &Path) -> Result<()> {
+    if is_device(path) {
+        // Its reader, if it is a pipe, would see this check as all that is written.
+        return Ok(());
+    }
     let temporary = temporary_name(path);
     let opened = match path.is_dir() {
         true => Err(std::io::ErrorKind::IsADirectory.into()),
@@ -87,6 +97,11 @@ pub fn check_writable(path: &Path) -> Result<()> {
     };
     opened.map_err(FileError::at("write", path))?;
     remove_if_exists(&temporary)
+}
+
+/// Whether `path` is something other than a regular file or a folder.
+fn is_device(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
 /// Syncs a folder, that is the names in it, where the system supports that.
@@ -197,6 +212,20 @@ mod tests {
             assert!(error.contains(bad.to_str().unwrap()), "{error}");
         }
         assert_eq!(names_in(folder.path()).unwrap(), ["grid.png"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn devices_are_written_and_not_replaced() {
+        use std::os::unix::fs::FileTypeExt;
+        // A link, so that a failure would replace the link and not the device.
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("null");
+        std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+        check_writable(&path).unwrap();
+        write_atomic(&path, b"nothing").unwrap();
+        assert!(fs::metadata(&path).unwrap().file_type().is_char_device());
+        assert_eq!(names_in(folder.path()).unwrap(), ["null"]);
     }
 
     #[test]
