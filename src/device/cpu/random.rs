@@ -21,7 +21,7 @@ impl<T: CpuReal> Random for Cpu<T> {
         for (z, stream) in streams(z, stream, parts) {
             match latent {
                 Latent::Normal => self.fill(z, step[0], stream, normal_pairs),
-                Latent::Uniform => self.fill(z, step[0], stream, |words| map(words, signed_unit)),
+                Latent::Uniform => self.fill(z, step[0], stream, |words| words.map(signed_unit)),
             }
         }
     }
@@ -37,7 +37,7 @@ impl<T: CpuReal> Random for Cpu<T> {
         contract::labels_sample(&labels, &step, parts, labels.len() / parts);
         for (labels, stream) in streams(labels, stream, parts) {
             let label = |word| below(word, classes) as u32;
-            self.fill(labels, step[0], stream, |words| map(words, label));
+            self.fill(labels, step[0], stream, |words| words.map(label));
         }
     }
 
@@ -56,7 +56,7 @@ impl<T: CpuReal> Random for Cpu<T> {
         for &[site, columns] in table.as_chunks().0 {
             let (mask, rest) = std::mem::take(&mut masks).split_at_mut(rows * columns as usize);
             self.fill(mask, step[0], Stream { seed, site }, |words| {
-                map(words, |word| if word >= threshold { kept } else { T::ZERO })
+                words.map(|word| if word >= threshold { kept } else { T::ZERO })
             });
             masks = rest;
         }
@@ -90,8 +90,8 @@ impl<T: CpuReal> Cpu<T> {
                     let first = (at / 4) as u32;
                     let (whole, rest) = out.as_chunks_mut::<4>();
                     let last = first + whole.len() as u32;
-                    for (block, out) in whole.iter_mut().enumerate() {
-                        *out = make(stream.block(first + block as u32, iteration));
+                    for (block, out) in (first..).zip(whole) {
+                        *out = make(stream.block(block, iteration));
                     }
                     let words = make(stream.block(last, iteration));
                     rest.copy_from_slice(&words[..rest.len()]);
@@ -99,12 +99,6 @@ impl<T: CpuReal> Cpu<T> {
             );
         });
     }
-}
-
-/// Like `words.map(f)`, which is not always inlined.
-#[inline(always)]
-fn map<E>([a, b, c, d]: [u32; 4], f: impl Fn(u32) -> E) -> [E; 4] {
-    [f(a), f(b), f(c), f(d)]
 }
 
 /// A word as a number in [−1, 1).

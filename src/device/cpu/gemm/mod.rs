@@ -10,12 +10,14 @@
 //! - `kernel`: the micro-kernels of each instruction set, and the choice at run time,
 //! - `rearrange`: transposing squares and copying rows by vectors,
 //! - `pack`: packing operands into the layout that the tiles read,
+//! - `addresses`: pointers to the rows of a left operand,
 //! - `operands`: where a tile reads its left operand and writes its result,
 //! - `blocks`: the common parts of the loops around the tiles,
 //! - `row_major` and `transposed`: those loops, for a right operand stored by rows or by columns.
 
 use super::thread_pool::{ColumnBlock, ThreadPool};
 
+mod addresses;
 pub(super) mod blocks;
 pub(super) mod kernel;
 pub(super) mod operands;

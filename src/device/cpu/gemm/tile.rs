@@ -6,8 +6,8 @@
 #![allow(unsafe_code)]
 // Loops over constant indices unroll into registers; iterator chains did not always.
 #![allow(clippy::needless_range_loop)]
-use std::ptr;
 
+use super::addresses::{advanced, every_third_row, neighbours, pointers};
 use super::operands::{LeftOperand, Offsets, ROW, RowOffsets, STEPS_AHEAD};
 use super::vector::Vector;
 
@@ -226,35 +226,6 @@ pub(super) unsafe fn packing<V: Vector, const R: usize, const N: usize>(
         };
         finish(sums, tile);
     }
-}
-
-/// Pointers to R consecutive floats.
-#[inline(always)]
-fn neighbours<const R: usize>(from: *const f32) -> [*const f32; R] {
-    pointers(|i| from.wrapping_add(i))
-}
-
-/// Pointers to rows 0, 3, 6 and 9: every row is then at most two strides away, which an addressing
-/// mode can express.
-#[inline(always)]
-fn every_third_row(a: *const f32, a_row: usize) -> [*const f32; 4] {
-    pointers(|i| a.wrapping_add(3 * i * a_row))
-}
-
-#[inline(always)]
-fn advanced<const R: usize>(a: [*const f32; R], by: usize) -> [*const f32; R] {
-    pointers(|i| a[i].wrapping_add(by))
-}
-
-/// Like `std::array::from_fn`, which is not always inlined: a call in the inner loop takes longer
-/// than the arithmetic.
-#[inline(always)]
-fn pointers<const R: usize>(pointer: impl Fn(usize) -> *const f32) -> [*const f32; R] {
-    let mut pointers = [ptr::null(); R];
-    for (i, slot) in pointers.iter_mut().enumerate() {
-        *slot = pointer(i);
-    }
-    pointers
 }
 
 #[inline(always)]
