@@ -41,7 +41,7 @@ pub struct Args {
     /// Preset to measure
     #[arg(long, value_name = "NAME", default_value = "cgan", value_parser = preset(), hide_possible_values = true)]
     preset: String,
-    /// Iterations to measure; more if needed for 20 samples and one second
+    /// Iterations to measure; more if needed for 20 timings and one second
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = within::<u32, _>(ranges::EXTENT))]
     iterations: u32,
     /// Warm-up iterations before measuring; more if needed for half a second

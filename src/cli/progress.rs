@@ -10,11 +10,11 @@ const DECODING: &str = "decoding images {bar:20} {human_pos}/{human_len}  {eta} 
 const EVALUATION: &str = "{msg:21} {bar:20} {human_pos}/{human_len}  {eta} left";
 
 /// Loads a data set, with a progress bar if `visible`.
-pub(super) fn load_dataset(wanted: &Requirements, visible: bool) -> data::Result<Dataset> {
+pub(super) fn load_dataset(requirements: &Requirements, visible: bool) -> data::Result<Dataset> {
     // Appears when the first image is decoded.
     let bar = if visible { progress_bar(0, None, DECODING) } else { ProgressBar::hidden() };
     show_bar(Some(bar.clone()));
-    let data = wanted.load(&|done, all| {
+    let data = requirements.load(&|done, all| {
         bar.update(|state| {
             state.set_len(all);
             state.set_pos(done);

@@ -73,7 +73,7 @@ fn row(run: &Overview, scored: bool) -> Vec<String> {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let loss = |loss: Option<f32>| or_dash(loss.map(short_loss));
     let total = run.total.map_or("?".to_owned(), |total| total.to_string());
-    let score = |record| or_dash(fcd(record).map(significant));
+    let score = |entry| or_dash(fcd(entry).map(significant));
     let mut cells = vec![
         run.name.clone(),
         run.state.to_string(),
@@ -92,8 +92,8 @@ fn row(run: &Overview, scored: bool) -> Vec<String> {
     cells
 }
 
-fn fcd(record: Option<ScoreEntry>) -> Option<f64> {
-    record?.scores.by(Measure::Fcd)
+fn fcd(entry: Option<ScoreEntry>) -> Option<f64> {
+    entry?.scores.by(Measure::Fcd)
 }
 
 fn short_loss(loss: f32) -> String {

@@ -12,7 +12,8 @@ choices! {
         /// Computed as defined; the only one that tests compare with PyTorch
         Direct = "direct",
         /// Winograd's algorithm, with a third of the multiplications, for kernel 4, stride 2,
-        /// padding 1 and image sizes that are multiples of 4 or 7; direct otherwise
+        /// padding 1, 16 or more channels, and a smaller side (input or output) whose height and width
+    /// are multiples of 4 or 7; direct otherwise
         Winograd = "winograd",
     }
 }

@@ -12,9 +12,10 @@ choices! {
     pub enum Precision {
         /// Single precision throughout; the only one that tests compare with other devices
         F32 = "f32",
-        /// A GPU rounds the operands of matrix multiplications to 11 bits: relative error up to 2⁻¹¹
+        /// A GPU may round the operands of matrix multiplications to 11 significant bits: relative
+    /// error up to 2⁻¹¹
         Tf32 = "tf32",
-        /// The same with 8 bits: relative error up to 2⁻⁸
+        /// The same with 8 significant bits: relative error up to 2⁻⁸
         Bf16 = "bf16",
     }
 }

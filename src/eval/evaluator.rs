@@ -125,15 +125,15 @@ impl<'a> RunImages<'a> {
         if let Some(Source::Named(kind)) = config.dataset {
             return Ok(Self { data: borrowed, test: None, kind: Some(kind) });
         }
-        let mut wanted = config.data_requirements(cache_folder()).map_err(Error::from)?;
+        let mut requirements = config.data_requirements(cache_folder()).map_err(Error::from)?;
         let loaded_without =
-            !wanted.classes && has_classes(&wanted.source, &SearchPaths::default());
-        wanted.classes |= loaded_without;
+            !requirements.classes && has_classes(&requirements.source, &SearchPaths::default());
+        requirements.classes |= loaded_without;
         let data = match loaded_without {
-            true => Cow::Owned(wanted.load(&|_, _| ())?),
+            true => Cow::Owned(requirements.load(&|_, _| ())?),
             false => borrowed,
         };
-        Ok(Self { data, test: wanted.load_test()?, kind: None })
+        Ok(Self { data, test: requirements.load_test()?, kind: None })
     }
 
     fn split(&self) -> DataSplit<'_> {

@@ -20,8 +20,8 @@ use crate::run::snapshot::read_network;
 pub fn initialize<D: Device>(gan: &mut Gan<D>, config: &Config) -> Result<()> {
     for (role, path) in files(config) {
         let file = open::<D>(path, gan.model(), role)?;
-        let (device, player) = gan.trained_network_mut(role);
-        read_network(device, &mut player.network, &file)?;
+        let (device, trained) = gan.trained_network_mut(role);
+        read_network(device, &mut trained.network, &file)?;
     }
     Ok(())
 }

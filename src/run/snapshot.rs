@@ -49,9 +49,9 @@ pub fn checkpoint_writer<'a, D: Device>(
 ) -> Result<CheckpointWriter<'a>> {
     let mut state = TensorWriter::new();
     let mut network = |role: Role| -> Result<TensorWriter<'a, Error>> {
-        let (player, passes) = (gan.trained_network(role), gan.batches_tracked(role));
-        push_moments(&mut state, gan.device(), role, player)?;
-        let mut file = state_dict(gan.device(), &player.network, role, passes, progress.iteration);
+        let (trained, passes) = (gan.trained_network(role), gan.batches_tracked(role));
+        push_moments(&mut state, gan.device(), role, trained)?;
+        let mut file = state_dict(gan.device(), &trained.network, role, passes, progress.iteration);
         file.metadata.extend(owned(network_metadata(gan.model(), config)));
         file.metadata.extend(class_names(config));
         Ok(file)
@@ -72,9 +72,9 @@ fn push_moments<'a, D: Device>(
     state: &mut TensorWriter<'a, Error>,
     device: &'a D,
     role: Role,
-    player: &'a TrainedNetwork<D>,
+    trained: &'a TrainedNetwork<D>,
 ) -> Result<()> {
-    let (params, adam) = (player.network.params(), &player.adam);
+    let (params, adam) = (trained.network.params(), &trained.adam);
     state.metadata.insert(steps_key(role), adam.steps(device)?.to_string());
     for (key, moment) in MOMENTS.iter().zip(adam.moments()) {
         let read = move |param| Ok(to_f32(moment.read(device, param)?));
@@ -110,9 +110,9 @@ pub fn restore<D: Device>(
     for role in Role::BOTH {
         let file = checkpoint.network(role);
         metadata.iter().try_for_each(|(key, value)| expect_metadata(file, key, value))?;
-        let (device, player) = gan.trained_network_mut(role);
-        read_network(device, &mut player.network, file)?;
-        read_adam(device, player.network.params(), &mut player.adam, state, role)?;
+        let (device, trained) = gan.trained_network_mut(role);
+        read_network(device, &mut trained.network, file)?;
+        read_adam(device, trained.network.params(), &mut trained.adam, state, role)?;
     }
     let progress = Progress {
         iteration: state.parse_metadata(ITERATION)?,

@@ -62,7 +62,7 @@ class Claim(unittest.TestCase):
         self.assertEqual(
             self.sentence(two_presets(jax=11.0)),
             "On two CPU threads (AMD EPYC), gan-cuda trains the two presets 0.99 times as fast as "
-            "the fastest peer of each (JAX for one, PyTorch with fused Adam and D's batches joined "
+            "the fastest other program for each (JAX for one, PyTorch with fused Adam and D's batches joined "
             "for one; 0.90 to 1.10 times), and 2.00 times as fast as PyTorch with fused Adam (geometric "
             "means).",
         )

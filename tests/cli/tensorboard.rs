@@ -142,8 +142,8 @@ fn tensorboard_shows_scalars_images_histograms_and_the_configuration() {
         let file = checkpoint.join(format!("{network}.safetensors"));
         let bytes = fs::read(file).unwrap();
         let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-        let learnt = |name: &&str| !name.contains("running_") && !name.contains("num_batches");
-        for name in tensors.names().into_iter().filter(learnt) {
+        let trained = |name: &&str| !name.contains("running_") && !name.contains("num_batches");
+        for name in tensors.names().into_iter().filter(trained) {
             let numbers = tensors.tensor(name).unwrap().data().chunks_exact(4);
             let numbers = numbers.map(|x| f64::from(f32::from_le_bytes(x.try_into().unwrap())));
             let [weights, gradients] =

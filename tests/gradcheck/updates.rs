@@ -137,8 +137,8 @@ fn check(cases: &mut [Case; 2], settings: Settings, rows: usize) {
     let mut gan = subject(settings, rows);
     run(&mut gan, rows);
     for update in [Role::Discriminator, Role::Generator] {
-        let learnt: Vec<_> = tensors(&gan, update);
-        for (i, (name, gradient, values)) in learnt.into_iter().enumerate() {
+        let trained: Vec<_> = tensors(&gan, update);
+        for (i, (name, gradient, values)) in trained.into_iter().enumerate() {
             let (case, tensor) = (&mut cases[update as usize], format!("{at}: {name}"));
             if feeds_batch_norm(&gan.trained_network(update).network, &name) {
                 case.check_zero(&tensor, &gradient);
@@ -158,8 +158,8 @@ fn subject(settings: Settings, rows: usize) -> Gan<Cpu<f64>> {
     let mut gan = Gan::new(Cpu::<f64>::new(1), model, 6).unwrap();
     let mut numbers = Numbers::new(300 + rows as u64);
     for role in Role::BOTH {
-        let (device, player) = gan.trained_network_mut(role);
-        let network = &mut player.network;
+        let (device, trained) = gan.trained_network_mut(role);
+        let network = &mut trained.network;
         scatter(device, network, &mut numbers);
         if role == Role::Discriminator && ends_in_relu(&settings) {
             // Below 0 the gradient of this ReLU would be zero.
@@ -234,8 +234,8 @@ fn run(gan: &mut Gan<Cpu<f64>>, rows: usize) -> [Point; 2] {
 fn sides_of(gan: &Gan<Cpu<f64>>, update: Role, rows: usize) -> Vec<bool> {
     let [images, outputs] = gan.images_and_outputs();
     let of = |role, y, batches: Batches| {
-        let player = gan.trained_network(role);
-        network_sides(&player.network, &player.activations, y, &batches)
+        let trained = gan.trained_network(role);
+        network_sides(&trained.network, &trained.activations, y, &batches)
     };
     match update {
         Role::Discriminator => of(update, outputs, Batches { rows, which: 0..2 }),
@@ -252,17 +252,17 @@ fn sides_of(gan: &Gan<Cpu<f64>>, update: Role, rows: usize) -> Vec<bool> {
 
 /// Name, gradient and values of all parameters that an update changes.
 fn tensors(gan: &Gan<Cpu<f64>>, update: Role) -> Vec<(String, Vec<f64>, Vec<f64>)> {
-    let (device, player) = (gan.device(), gan.trained_network(update));
-    let params = player.network.params();
+    let (device, trained) = (gan.device(), gan.trained_network(update));
+    let params = trained.network.params();
     let tensor = |param| {
-        let gradient = player.gradients.read(device, param).unwrap();
+        let gradient = trained.gradients.read(device, param).unwrap();
         (param.name.clone(), gradient, params.read(device, param).unwrap())
     };
     params.list().iter().map(tensor).collect()
 }
 
 fn write(gan: &mut Gan<Cpu<f64>>, update: Role, index: usize, values: &[f64]) {
-    let (device, player) = gan.trained_network_mut(update);
-    let network = &mut player.network;
+    let (device, trained) = gan.trained_network_mut(update);
+    let network = &mut trained.network;
     network.params_mut().write(device, index, values).unwrap();
 }

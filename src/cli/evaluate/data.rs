@@ -65,24 +65,24 @@ fn search_paths(config: &Config) -> Result<SearchPaths> {
 
 impl Data {
     pub(super) fn load(args: &Args, checkpoint: &Checkpoint, config: &Config) -> Result<Data> {
-        let mut wanted = wanted(config)?;
+        let mut requirements = requirements(config)?;
         if args.data.dataset.is_some() {
-            wanted.search_paths = search_paths(config)?;
+            requirements.search_paths = search_paths(config)?;
         }
         let shown = !args.json && is_terminal();
         let others = match &args.reference {
-            Reference::Folder(folder) => Some(others(args, folder, &wanted)?),
+            Reference::Folder(folder) => Some(others(args, folder, &requirements)?),
             Reference::Test | Reference::Train => None,
         };
-        let training = progress::load_dataset(&wanted, shown)?;
+        let training = progress::load_dataset(&requirements, shown)?;
         let known = [training.checksum(), training.checksum_without_classes()];
         if !known.contains(&snapshot::data_checksum(checkpoint)?) {
             let origin = &training.origin;
             warn([format!("the images {origin} differ from the training images of the run")]);
         }
-        let test = match wanted.source {
-            Source::Named(kind) => test_of(kind, config, &wanted)?,
-            Source::Folder(_) => wanted.load_test()?,
+        let test = match requirements.source {
+            Source::Named(kind) => test_of(kind, config, &requirements)?,
+            Source::Folder(_) => requirements.load_test()?,
         };
         Ok(Data { training, test, others, cache: cache_folder() })
     }
@@ -90,24 +90,28 @@ impl Data {
 
 /// The images of a run, with their classes if they have any, even if its generator is not
 /// conditional.
-fn wanted(config: &Config) -> Result<Requirements> {
-    let mut wanted = config.data_requirements(cache_folder())?;
-    if !wanted.classes {
-        wanted.classes = has_classes(&wanted.source, &wanted.search_paths);
+fn requirements(config: &Config) -> Result<Requirements> {
+    let mut requirements = config.data_requirements(cache_folder())?;
+    if !requirements.classes {
+        requirements.classes = has_classes(&requirements.source, &requirements.search_paths);
     } else if config.class_names.is_empty() {
         // A run of an older version, whose configuration has no class names.
-        wanted.class_order = ClassOrder::Bytewise;
+        requirements.class_order = ClassOrder::Bytewise;
     }
-    Ok(wanted)
+    Ok(requirements)
 }
 
 /// The test set of a named data set: from the folder of the run's images, or else from the search
 /// paths of this machine.
-fn test_of(kind: DatasetKind, config: &Config, wanted: &Requirements) -> Result<Option<Dataset>> {
+fn test_of(
+    kind: DatasetKind,
+    config: &Config,
+    requirements: &Requirements,
+) -> Result<Option<Dataset>> {
     let folders = [config.data_dir.as_deref(), None];
     for folder in &folders[usize::from(config.data_dir.is_none())..] {
         let search_paths = SearchPaths::for_dataset(kind, *folder);
-        let test = Requirements { search_paths, ..wanted.clone() }.load_test()?;
+        let test = Requirements { search_paths, ..requirements.clone() }.load_test()?;
         if test.is_some() {
             return Ok(test);
         }
@@ -117,19 +121,19 @@ fn test_of(kind: DatasetKind, config: &Config, wanted: &Requirements) -> Result<
 
 /// The images of a reference folder, which must have the generator's size; with classes if
 /// `--labels` selects some.
-fn others(args: &Args, folder: &Path, wanted: &Requirements) -> Result<Dataset> {
+fn others(args: &Args, folder: &Path, requirements: &Requirements) -> Result<Dataset> {
     let text = folder.to_string_lossy();
     let source = Source::from_argument(&text)
         .or_else(|problem| refuse("--reference", format!("{text} is {problem}")))?;
     let search_paths = source.search_paths(None);
-    let classes = wanted.classes && args.noise.has_labels();
+    let classes = requirements.classes && args.noise.has_labels();
     let others = Requirements {
         source,
         search_paths,
         exact_size: true,
         classes,
         cache: None,
-        ..wanted.clone()
+        ..requirements.clone()
     };
     Ok(others.load(&|_, _| ())?)
 }

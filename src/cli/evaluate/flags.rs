@@ -54,12 +54,12 @@ KL: divergence of the class histogram from that of the reference, in nats; 0 is 
 
 rarest class: the class with the fewest images, and its fraction of all images
 
-NDB: number of statistically different bins, as a fraction of 100 k-means bins: those whose number \
-of images differs significantly from the reference; 0 is best, 0.05 occurs by chance (Richardson \
-and Weiss 2018)
+NDB (number of statistically different bins): fraction of 100 k-means bins whose number of images \
+differs significantly from the reference; 0 is best, 0.05 occurs by chance (Richardson and Weiss \
+2018)
 
 nearest: mean pixel distance to the nearest training image, divided by that of the test images \
-(for a folder: by the distance between its images); values well below 1 indicate memorized \
+(for a folder: by that of its images to the nearest other one); values well below 1 indicate memorized \
 training images
 
 FCD depends on the number of images: compare only scores with the same --count.")]
@@ -78,9 +78,9 @@ pub struct Args {
     pub(super) count: usize,
     #[command(flatten, next_help_heading = "Images")]
     pub(super) noise: NoiseArgs,
-    /// Real images to compare with: test: the test images, or for a folder, the half on which its
-    /// classifier was not trained; train: as many training images, or for a folder, images of the
-    /// other half; DIR: the images of another folder, of the same size
+    /// Real images to compare with. test: the test images, or for a folder without them, the half on
+    /// which its classifier was not trained; train: --count training images, or for such a folder,
+    /// images of the other half; DIR: the images of another folder, of the same size
     #[arg(long, value_name = "test|train|DIR", default_value = "test", help_heading = "Images")]
     pub(super) reference: Reference,
 }

@@ -125,11 +125,11 @@ fn load(args: &Args, config: &mut Config, order: ClassOrder) -> Result<Dataset> 
     {
         print_line!("reading the images in {}", folder.display());
     }
-    let mut wanted =
+    let mut requirements =
         Requirements { write_cache: !args.dry_run, ..config.data_requirements(cache_folder())? };
     if config.class_names.is_empty() {
-        wanted.class_order = order;
+        requirements.class_order = order;
     }
-    let data = progress::load_dataset(&wanted, verbose && is_terminal());
+    let data = progress::load_dataset(&requirements, verbose && is_terminal());
     Ok(with_names_and_warnings(args, config, data?))
 }

@@ -29,7 +29,7 @@ pub struct Args {
     pub(super) preset: Option<String>,
     /// Take all settings from a TOML file: your own (`presets NAME --toml` prints one to start
     /// from) or that of another run (its folder or config.toml); other flags override the settings,
-    /// except for the layers
+    /// but those that change layers are refused
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     pub(super) config: Option<PathBuf>,
     /// Print the resolved config.toml of the run and write nothing

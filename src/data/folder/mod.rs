@@ -232,9 +232,8 @@ impl ImageFolder {
 
     /// Warnings about skipped images, with the first few names.
     fn skip_warnings(&self, outcomes: &[Option<Outcome>]) -> Vec<String> {
-        let names = |wanted: fn(Option<Outcome>) -> bool| {
-            let files =
-                self.files.iter().zip(outcomes).filter(move |(_, outcome)| wanted(**outcome));
+        let names = |keep: fn(Option<Outcome>) -> bool| {
+            let files = self.files.iter().zip(outcomes).filter(move |(_, outcome)| keep(**outcome));
             files.map(|(file, _)| &file.name)
         };
         let own_output =

@@ -16,7 +16,7 @@ pub const COLORS: [(RGBColor, &str); 4] = [
     (RGBColor(230, 159, 0), "saturation"),
 ];
 
-pub fn draw(area: &Canvas<'_>, records: &[SampleEntry], last: f64) -> Drawn<()> {
+pub fn draw(area: &Canvas<'_>, entries: &[SampleEntry], last: f64) -> Drawn<()> {
     let shown = 0.0..1.0;
     let mut chart = draw_axes(area, last, Axis::linear(shown.clone()), "samples")?;
     let left = text(14, INK).pos(Pos::new(HPos::Left, VPos::Center));
@@ -24,15 +24,14 @@ pub fn draw(area: &Canvas<'_>, records: &[SampleEntry], last: f64) -> Drawn<()> 
     let number = |stats: &ImageStats, i: usize| stats.named().nth(i).map(|(_, number)| number);
     let mut right = 494;
     for (i, (color, label)) in COLORS.into_iter().enumerate() {
-        let Some(of_data) = records.first().and_then(|record| number(&record.data, i)) else {
+        let Some(of_data) = entries.first().and_then(|entry| number(&entry.data, i)) else {
             continue;
         };
-        let of_samples =
-            |record: &SampleEntry| Some((record.iteration, number(&record.samples, i)?));
+        let of_samples = |entry: &SampleEntry| Some((entry.iteration, number(&entry.samples, i)?));
         let ends = [0.0, last].map(|x| (x, f64::from(of_data).clamp(0.0, 1.0)));
         let style = color.stroke_width(SCALE as u32);
         chart.draw_series(DashedLineSeries::new(ends, px(5) as u32, px(4) as u32, style))?;
-        draw_line(&mut chart, &curve(records.iter().filter_map(of_samples)), &shown, color)?;
+        draw_line(&mut chart, &curve(entries.iter().filter_map(of_samples)), &shown, color)?;
         draw_legend(area, right, color, label)?;
         right -= 118;
     }

@@ -15,9 +15,9 @@ use crate::formats::stats::LossEntry;
 pub const COLORS: [(RGBColor, &str); 2] =
     [(RGBColor(0, 114, 178), "D loss"), (RGBColor(213, 94, 0), "G loss")];
 
-pub fn draw(area: &Canvas<'_>, records: &[LossEntry], last: f64) -> Drawn<()> {
+pub fn draw(area: &Canvas<'_>, entries: &[LossEntry], last: f64) -> Drawn<()> {
     let points: Vec<LossPoint> =
-        records.iter().map(|record| (record.iteration, record.d_loss, record.g_loss)).collect();
+        entries.iter().map(|entry| (entry.iteration, entry.d_loss, entry.g_loss)).collect();
     let curves = [
         curve(points.iter().map(|point| (point.0, point.1))),
         curve(points.iter().map(|point| (point.0, point.2))),

@@ -58,39 +58,39 @@ type Drawn<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn write_loss_plot(path: &Path, records: &Stats, title: &str) -> Result<()> {
+pub fn write_loss_plot(path: &Path, stats: &Stats, title: &str) -> Result<()> {
     let failed = |problem: Box<dyn std::error::Error + Send + Sync>| Error::Plot {
         path: path.to_owned(),
         problem: problem.to_string(),
     };
-    let pixels = downsampled(&draw(records, title).map_err(failed)?);
-    let size = (WIDTH, height(records));
+    let pixels = downsampled(&draw(stats, title).map_err(failed)?);
+    let size = (WIDTH, height(stats));
     Ok(write_atomic(path, &encode_png(path, size, png::ColorType::Rgb, &pixels)?)?)
 }
 
-fn height(records: &Stats) -> usize {
-    let panels = if records.scores.is_empty() { 1 } else { 2 };
+fn height(stats: &Stats) -> usize {
+    let panels = if stats.scores.is_empty() { 1 } else { 2 };
     LOSSES_HEIGHT + panels * PANEL_HEIGHT
 }
 
-fn draw(records: &Stats, title: &str) -> Drawn<Vec<u8>> {
+fn draw(stats: &Stats, title: &str) -> Drawn<Vec<u8>> {
     register_font(FONT, FontStyle::Normal, FONT_BYTES).map_err(|_| "the font is broken")?;
-    let height = height(records);
+    let height = height(stats);
     let mut pixels = vec![255; WIDTH * SCALE * height * SCALE * 3];
     let size = ((WIDTH * SCALE) as u32, (height * SCALE) as u32);
     let root = BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area();
     let (above, below) = root.split_vertically(px(LOSSES_HEIGHT));
-    let last_loss = records.losses.last().map_or(0, |record| record.iteration);
-    let last_image = records.images.last().map_or(0, |record| record.iteration);
-    let last_score = records.scores.last().map_or(0, |record| record.iteration);
+    let last_loss = stats.losses.last().map_or(0, |entry| entry.iteration);
+    let last_image = stats.images.last().map_or(0, |entry| entry.iteration);
+    let last_score = stats.scores.last().map_or(0, |entry| entry.iteration);
     let last = last_loss.max(last_image).max(last_score).max(10) as f64;
     let centred = text(19, INK).pos(Pos::new(HPos::Center, VPos::Center));
     above.draw_text(title, &centred, (px(WIDTH / 2), px(LEGEND)))?;
-    losses::draw(&above, &records.losses, last)?;
+    losses::draw(&above, &stats.losses, last)?;
     let (middle, lowest) = below.split_vertically(px(PANEL_HEIGHT));
-    contrast::draw(&middle, &records.images, last)?;
-    if !records.scores.is_empty() {
-        scores::draw(&lowest, &records.scores, last)?;
+    contrast::draw(&middle, &stats.images, last)?;
+    if !stats.scores.is_empty() {
+        scores::draw(&lowest, &stats.scores, last)?;
     }
     root.present()?;
     drop((above, below, middle, lowest, root));
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
     use crate::formats::stats::{ImageStats, LossEntry, SampleEntry, ScoreEntry, Scores};
 
-    fn records(losses: &[(u64, f32, f32)], images: &[(u64, f32)]) -> Stats {
+    fn stats(losses: &[(u64, f32, f32)], images: &[(u64, f32)]) -> Stats {
         let loss = |&(iteration, d_loss, g_loss)| LossEntry {
             iteration,
             epoch: 1,
@@ -222,13 +222,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("loss.png");
         let losses = [(1, 1.0, 2.0), (100, 0.5, 2.5), (200, f32::NAN, 2.0)];
-        let all = records(&losses, &[(0, 0.1), (200, 0.7)]);
+        let all = stats(&losses, &[(0, 0.1), (200, 0.7)]);
         write_loss_plot(&path, &all, "cgan").unwrap();
         let file = std::io::BufReader::new(std::fs::File::open(&path).unwrap());
         let reader = png::Decoder::new(file).read_info().unwrap();
         assert_eq!((reader.info().width, reader.info().height), (900, 800));
         // A plot without curves still has legends and dashed lines in the same colours.
-        let nan = records(&[(1, f32::NAN, f32::NAN)], &[(0, f32::NAN)]);
+        let nan = stats(&[(1, f32::NAN, f32::NAN)], &[(0, f32::NAN)]);
         let mut bare = all.clone();
         bare.losses.clone_from(&nan.losses);
         bare.images.iter_mut().for_each(|image| image.samples = nan.images[0].samples);
@@ -240,19 +240,19 @@ mod tests {
     }
 
     fn scored(scores: &[(u64, f64)]) -> Vec<ScoreEntry> {
-        let record = |&(iteration, score): &(u64, f64)| {
+        let entry = |&(iteration, score): &(u64, f64)| {
             let fcd = Some(score);
             let scores = Scores { class_fidelity: None, fcd, kid: score, kid_error: 0.1 };
             ScoreEntry { iteration, scores }
         };
-        scores.iter().map(record).collect()
+        scores.iter().map(entry).collect()
     }
 
     #[test]
     fn scores_add_a_panel_below_the_others() {
-        let without = records(&[(1, 1.0, 2.0), (200, 0.5, 2.0)], &[(0, 0.1), (200, 0.7)]);
+        let without = stats(&[(1, 1.0, 2.0), (200, 0.5, 2.0)], &[(0, 0.1), (200, 0.7)]);
         let with = Stats { scores: scored(&[(100, 40.0), (200, 20.0)]), ..without.clone() };
-        let [without, with] = [without, with].map(|records| picture(&records));
+        let [without, with] = [without, with].map(|stats| picture(&stats));
         let (above, panel) = with.split_at(without.len());
         assert!(above == without, "the other panels changed");
         assert_eq!(panel.len(), 900 * 280 * 3);
@@ -264,9 +264,9 @@ mod tests {
         let odd = [f32::NAN, f32::INFINITY, f32::MAX, f32::MIN, f32::MIN_POSITIVE, 0.0, -0.0];
         for first in odd {
             for second in odd {
-                picture(&records(&[(0, first, second)], &[(0, first)]));
+                picture(&stats(&[(0, first, second)], &[(0, first)]));
                 let images = [(0, second), (u64::MAX, first)];
-                let mut all = records(&[(0, first, second), (u64::MAX, second, first)], &images);
+                let mut all = stats(&[(0, first, second), (u64::MAX, second, first)], &images);
                 all.scores = scored(&[(0, first.into()), (u64::MAX, second.into())]);
                 picture(&all);
             }

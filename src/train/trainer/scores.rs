@@ -27,20 +27,20 @@ impl<D: Device> Trainer<D> {
     /// # Errors
     /// When `stats.jsonl` cannot be read, or the run folder cannot be listed.
     pub fn best(&self) -> Result<Option<(Measure, ScoreEntry)>> {
-        let mut records = read_scores(&self.run.stats())?;
+        let mut entries = read_scores(&self.run.stats())?;
         if self.config.keep_best.is_some() {
             let mut available = self.run.checkpoints()?;
             available.push(self.gan.completed().into());
-            records.retain(|record| available.contains(&record.iteration));
+            entries.retain(|entry| available.contains(&entry.iteration));
         }
-        let measure = self.config.keep_best.unwrap_or_else(|| Measure::displayed(&records));
-        Ok(best(&records, measure).map(|record| (measure, *record)))
+        let measure = self.config.keep_best.unwrap_or_else(|| Measure::displayed(&entries));
+        Ok(best(&entries, measure).map(|entry| (measure, *entry)))
     }
 
     /// The iteration of the best checkpoint, if the run keeps it.
     pub(super) fn best_to_keep(&self) -> Result<Option<u64>> {
         match self.config.keep_best {
-            Some(_) => Ok(self.best()?.map(|(_, record)| record.iteration)),
+            Some(_) => Ok(self.best()?.map(|(_, entry)| entry.iteration)),
             None => Ok(None),
         }
     }
@@ -71,7 +71,7 @@ impl<D: Device> Trainer<D> {
             return Ok(());
         }
         match read_scores(&self.run.stats())?.last() {
-            Some(record) if record.iteration == done => Ok(()),
+            Some(entry) if entry.iteration == done => Ok(()),
             _ => self.evaluate(observer),
         }
     }

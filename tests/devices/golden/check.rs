@@ -54,10 +54,10 @@ impl<'a> Check<'a> {
         self.note(key, compare(got, self.golden.tensor(key), tolerance));
     }
 
-    pub fn gradients<D: Device>(&mut self, device: &D, prefix: &str, player: &TrainedNetwork<D>) {
-        for param in player.network.params().list() {
+    pub fn gradients<D: Device>(&mut self, device: &D, prefix: &str, trained: &TrainedNetwork<D>) {
+        for param in trained.network.params().list() {
             let key = format!("grad.{prefix}.{}", param.name);
-            let got = as_f64(player.gradients.read(device, param).unwrap());
+            let got = as_f64(trained.gradients.read(device, param).unwrap());
             self.whole_or_slim(&key, &got, |check, key, got| check.sums(key, got));
         }
     }

@@ -130,8 +130,8 @@ fn snapshot<D: Device>(device: &D, params: &Params<D>) -> Vec<Vec<D::Real>> {
 }
 
 fn restore<D: Device>(gan: &mut Gan<D>, statistics: &[Vec<D::Real>]) {
-    let (device, player) = gan.trained_network_mut(Role::Generator);
-    let generator = &mut player.network;
+    let (device, trained) = gan.trained_network_mut(Role::Generator);
+    let generator = &mut trained.network;
     for (i, values) in statistics.iter().enumerate() {
         generator.statistics_mut().write(device, i, values).unwrap();
     }
@@ -140,11 +140,11 @@ fn restore<D: Device>(gan: &mut Gan<D>, statistics: &[Vec<D::Real>]) {
 /// Loads the file's initial weights and running statistics.
 fn load<D: Device>(golden: &GoldenRun, gan: &mut Gan<D>) {
     for (prefix, role) in NETWORKS {
-        let (device, player) = gan.trained_network_mut(role);
-        let network = &mut player.network;
+        let (device, trained) = gan.trained_network_mut(role);
+        let network = &mut trained.network;
         let mut loaded = 0;
-        for learnt in [true, false] {
-            let params = if learnt { network.params_mut() } else { network.statistics_mut() };
+        for trainable in [true, false] {
+            let params = if trainable { network.params_mut() } else { network.statistics_mut() };
             for (i, param) in params.list().to_vec().iter().enumerate() {
                 let values = golden.floats(&format!("{prefix}.{}", param.name));
                 params.write(device, i, &values).unwrap();

@@ -106,14 +106,14 @@ pub fn branches_give_the_same_bits_under_every_schedule<D: Tested>() {
 /// Parameters, statistics and Adam's moments of both networks.
 pub fn bits<D: Tested>(gan: &Gan<D>) -> [Vec<u32>; 2] {
     Role::BOTH.map(|role| {
-        let (device, player) = (gan.device(), gan.trained_network(role));
+        let (device, trained) = (gan.device(), gan.trained_network(role));
         let read = |params: &Params<D>| {
             let list = params.list().iter();
             list.flat_map(|param| params.read(device, param).unwrap()).collect::<Vec<_>>()
         };
-        let network = &player.network;
+        let network = &trained.network;
         let mut all = [read(network.params()), read(network.statistics())].concat();
-        for moment in player.adam.moments() {
+        for moment in trained.adam.moments() {
             let list = network.params().list().iter();
             all.extend(list.flat_map(|param| moment.read(device, param).unwrap()));
         }
