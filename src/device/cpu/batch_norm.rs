@@ -1,5 +1,7 @@
 //! Batch normalization on the CPU: statistics of each column by sums over rows, then each element.
 
+use std::ops::Range;
+
 use super::row_sums::{FoldedRows, store};
 use super::{Cpu, CpuReal, activation};
 use crate::device::ops::{
@@ -74,7 +76,7 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
             |y, column, at| {
                 let len = y.len();
                 let [mean, inv_std, gamma, beta] =
-                    [&*wide_mean, &*wide_inv_std, &*gamma, &*beta].map(|v| &v[column..][..len]);
+                    slices([wide_mean, wide_inv_std, gamma, beta], column..column + len);
                 let x = &x[at..][..len];
                 for j in 0..len {
                     y[j] = gamma[j] * ((x[j] - mean[j]) * inv_std[j]) + beta[j];
@@ -127,7 +129,7 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
             |y, column, at| {
                 let len = y.len();
                 let [shift, mean, inv_std, gamma, beta] =
-                    [&*shift, &*mean, &*inv_std, &*gamma, &*beta].map(|v| &v[column..][..len]);
+                    slices([shift, mean, inv_std, gamma, beta], column..column + len);
                 let x = &x[at..][..len];
                 for j in 0..len {
                     y[j] = gamma[j] * ((x[j] + shift[j] - mean[j]) * inv_std[j]) + beta[j];
@@ -179,7 +181,8 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
             |dy, [gamma_sums, beta_sums], column, at| {
                 let len = dy.len();
                 let (x, y) = (&x[at..][..len], &y[at..][..len]);
-                let [mean, inv_std] = [&*wide_mean, &*wide_inv_std].map(|v| &v[column..][..len]);
+                let (gamma_sums, beta_sums) = (&mut gamma_sums[..len], &mut beta_sums[..len]);
+                let [mean, inv_std] = slices([wide_mean, wide_inv_std], column..column + len);
                 activation::apply_backward(activation, dy, y);
                 for j in 0..len {
                     gamma_sums[j] += dy[j] * ((x[j] - mean[j]) * inv_std[j]);
@@ -198,10 +201,10 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
             |dx, column, at| {
                 let len = dx.len();
                 let x = &x[at..][..len];
-                let [mean, inv_std, scale] =
-                    [&*wide_mean, &*wide_inv_std, &*scale].map(|v| &v[column..][..len]);
-                let [gamma_sums, beta_sums] =
-                    [&*gamma_sums, &*beta_sums].map(|v| &v[column..][..len]);
+                let [mean, inv_std, scale, gamma_sums, beta_sums] = slices(
+                    [wide_mean, wide_inv_std, scale, gamma_sums, beta_sums],
+                    column..column + len,
+                );
                 for j in 0..len {
                     let xhat = (x[j] - mean[j]) * inv_std[j];
                     let centred = dx[j] - beta_sums[j] * share - xhat * gamma_sums[j] * share;
@@ -220,6 +223,14 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
 fn parts<T, const N: usize>(memory: &mut [T], len: usize) -> [&mut [T]; N] {
     let mut parts = memory.chunks_exact_mut(len);
     std::array::from_fn(|_| parts.next().unwrap_or_default())
+}
+
+/// The elements `range` of each vector. (`vectors.map` is not always inlined.)
+#[inline(always)]
+fn slices<T, const N: usize>(vectors: [&[T]; N], range: Range<usize>) -> [&[T]; N] {
+    let mut parts = vectors;
+    parts.iter_mut().for_each(|part| *part = &part[range.clone()]);
+    parts
 }
 
 /// v ← 1/√(v + eps).

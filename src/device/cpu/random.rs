@@ -21,7 +21,7 @@ impl<T: CpuReal> Random for Cpu<T> {
         for (z, stream) in streams(z, stream, parts) {
             match latent {
                 Latent::Normal => self.fill(z, step[0], stream, normal_pairs),
-                Latent::Uniform => self.fill(z, step[0], stream, |words| words.map(signed_unit)),
+                Latent::Uniform => self.fill(z, step[0], stream, each(signed_unit)),
             }
         }
     }
@@ -36,8 +36,8 @@ impl<T: CpuReal> Random for Cpu<T> {
     ) {
         contract::labels_sample(&labels, &step, parts, labels.len() / parts);
         for (labels, stream) in streams(labels, stream, parts) {
-            let label = |word| below(word, classes) as u32;
-            self.fill(labels, step[0], stream, |words| words.map(label));
+            let label = each(move |word| below(word, classes) as u32);
+            self.fill(labels, step[0], stream, label);
         }
     }
 
@@ -55,9 +55,8 @@ impl<T: CpuReal> Random for Cpu<T> {
         let kept = T::from_f64(1.0 / (1.0 - p));
         for &[site, columns] in table.as_chunks().0 {
             let (mask, rest) = std::mem::take(&mut masks).split_at_mut(rows * columns as usize);
-            self.fill(mask, step[0], Stream { seed, site }, |words| {
-                words.map(|word| if word >= threshold { kept } else { T::ZERO })
-            });
+            let element = each(move |word| if word >= threshold { kept } else { T::ZERO });
+            self.fill(mask, step[0], Stream { seed, site }, element);
             masks = rest;
         }
         assert!(masks.is_empty(), "masks are as long as the table says");
@@ -75,23 +74,25 @@ fn streams<E>(
 }
 
 impl<T: CpuReal> Cpu<T> {
-    /// Fills `out` with the output of `make` for each block of four random words.
+    /// Fills `out` with the output of `make` for each block of four random words. (The closures own
+    /// what they use: behind references, values could change with `out`, and the loop would not
+    /// vectorize.)
     fn fill<E: Element>(
         &self,
         out: &mut [E],
         iteration: u32,
         stream: Stream,
-        make: impl Fn([u32; 4]) -> [E; 4] + Sync,
+        make: impl Fn([u32; 4]) -> [E; 4] + Copy + Sync,
     ) {
-        self.pool.chunks(out, 16, |at, out| {
+        self.pool.chunks(out, 16, move |at, out| {
             vectorized(
                 #[inline(always)]
-                || {
+                move || {
                     let first = (at / 4) as u32;
                     let (whole, rest) = out.as_chunks_mut::<4>();
                     let last = first + whole.len() as u32;
-                    for (block, out) in (first..).zip(whole) {
-                        *out = make(stream.block(block, iteration));
+                    for (i, out) in whole.iter_mut().enumerate() {
+                        *out = make(stream.block(first + i as u32, iteration));
                     }
                     let words = make(stream.block(last, iteration));
                     rest.copy_from_slice(&words[..rest.len()]);
@@ -99,6 +100,13 @@ impl<T: CpuReal> Cpu<T> {
             );
         });
     }
+}
+
+/// Calls `f` with each word. (`words.map(f)` is not always inlined.)
+#[inline(always)]
+fn each<E>(f: impl Fn(u32) -> E + Copy + Sync) -> impl Fn([u32; 4]) -> [E; 4] + Copy + Sync {
+    #[inline(always)]
+    move |[a, b, c, d]| [f(a), f(b), f(c), f(d)]
 }
 
 /// A word as a number in [−1, 1).

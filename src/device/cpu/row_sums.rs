@@ -182,7 +182,7 @@ impl<T: CpuReal> Cpu<T> {
         folded: &FoldedRows,
         matrix: &mut [T],
         mut sums: [&mut [T]; N],
-        work: impl Fn(&mut [T], [&mut [T]; N], usize, usize) + Sync,
+        work: impl Fn(&mut [T], &mut [&mut [T]; N], usize, usize) + Sync,
     ) {
         let wide = folded.wide;
         let (body, rest) = matrix.split_at_mut(folded.body());
@@ -197,8 +197,7 @@ impl<T: CpuReal> Cpu<T> {
                         || {
                             sums.iter_mut().for_each(|sums| sums.fill(T::ZERO));
                             for row in 0..folded.rows {
-                                let sums = sums.each_mut().map(|sums| &mut **sums);
-                                work(block.row(row), sums, first, row * wide + first);
+                                work(block.row(row), &mut sums, first, row * wide + first);
                             }
                         },
                     );
@@ -211,16 +210,15 @@ impl<T: CpuReal> Cpu<T> {
                     || {
                         sums.iter_mut().for_each(|sums| sums.fill(T::ZERO));
                         for (row, numbers) in rows.chunks_exact_mut(wide).enumerate() {
-                            let sums = sums.each_mut().map(|sums| &mut **sums);
-                            work(numbers, sums, 0, first + row * wide);
+                            work(numbers, &mut sums, 0, first + row * wide);
                         }
                     },
                 );
             }),
         }
         for (numbers, row) in rest.chunks_exact_mut(folded.columns).zip(folded.rest()) {
-            let sums = sums.each_mut().map(|sums| &mut sums[..folded.columns]);
-            work(numbers, sums, 0, row.start);
+            let mut sums = sums.each_mut().map(|sums| &mut sums[..folded.columns]);
+            work(numbers, &mut sums, 0, row.start);
         }
         sums.into_iter().for_each(|sums| folded.reduce(sums));
     }

@@ -82,6 +82,7 @@ impl Col2Im<'_> {
     }
 
     /// The same, rounded up to whole vectors.
+    #[inline(always)]
     fn columns(&self) -> usize {
         self.contributions_per_pixel().next_multiple_of(self.kernels.lanes)
     }

@@ -163,9 +163,8 @@ impl<'a> ImplicitGemm<'a> {
         for (region, (part, windows)) in self.regions().enumerate() {
             let blocks = self.blocks_of(&windows);
             if left < blocks {
-                let [first, end] = [group, group + 1]
-                    .map(|group| self.shape.rows.min(group * self.images()) * windows.outputs());
-                let start = first + left * OUTPUTS;
+                let before = |group| self.shape.rows.min(group * self.images()) * windows.outputs();
+                let (start, end) = (before(group) + left * OUTPUTS, before(group + 1));
                 let outputs = start..end.min(start + OUTPUTS);
                 let leads = region == 0;
                 return (start < end).then_some(Block { part, windows, outputs, leads });
@@ -341,7 +340,8 @@ impl<'a> ImplicitGemm<'a> {
         else {
             return Prefetcher::new(&[], 1);
         };
-        let [start, end] = [outputs.start, outputs.end - 1].map(|at| windows.read_before(at));
+        let (start, end) =
+            (windows.read_before(outputs.start), windows.read_before(outputs.end - 1));
         let depths = depth_blocks(block.windows.len()).count();
         let panels = self.columns().div_ceil(2 * self.kernels.lanes);
         let tiles = block.outputs.len().div_ceil(self.kernels.tile(2, OUTPUTS).rows);

@@ -38,10 +38,15 @@ fn copy_within(line: &[f32], start: isize, to: &mut [f32]) {
 #[inline(always)]
 fn copy(from: &[f32], to: &mut [f32]) {
     match to.len() {
-        4 => to[..4].copy_from_slice(&from[..4]),
-        16 => to[..16].copy_from_slice(&from[..16]),
-        32 => to[..32].copy_from_slice(&from[..32]),
-        48 => to[..48].copy_from_slice(&from[..48]),
+        4 => copy_array::<4>(from, to),
+        16 => copy_array::<16>(from, to),
+        32 => copy_array::<32>(from, to),
+        48 => copy_array::<48>(from, to),
         _ => to.copy_from_slice(from),
     }
+}
+
+#[inline(always)]
+fn copy_array<const N: usize>(from: &[f32], to: &mut [f32]) {
+    to.as_chunks_mut::<N>().0[0] = from.as_chunks::<N>().0[0];
 }

@@ -38,7 +38,7 @@ impl Windows {
     /// The windows of a convolution of x.
     pub fn forward(shape: &ConvolutionShape) -> Self {
         Self::new(
-            [0, 1].map(|axis| Axis::forward(shape, axis)),
+            [Axis::forward(shape, 0), Axis::forward(shape, 1)],
             shape.inputs,
             shape,
             shape.y_pixels,
@@ -52,8 +52,8 @@ impl Windows {
 
     /// The windows of one part of a transposed convolution of y.
     pub fn transposed(shape: &ConvolutionShape, part: usize) -> Self {
-        let remainders = [part / shape.stride, part % shape.stride];
-        let axes = [0, 1].map(|axis| Axis::transposed(shape, axis, remainders[axis]));
+        let axis = |axis, remainder| Axis::transposed(shape, axis, remainder);
+        let axes = [axis(0, part / shape.stride), axis(1, part % shape.stride)];
         Self::new(axes, shape.outputs, shape, shape.x_pixels)
     }
 

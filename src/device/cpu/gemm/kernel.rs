@@ -113,6 +113,7 @@ impl Kernels {
     }
 
     /// The tallest tile of at most `rows` rows for panels of `vectors` vectors.
+    #[inline]
     pub fn tile(&self, vectors: usize, rows: usize) -> &'static MicroKernel {
         let tiles = self.tiles[vectors - 1];
         tiles.iter().find(|code| code.rows <= rows).unwrap_or(&tiles[tiles.len() - 1])

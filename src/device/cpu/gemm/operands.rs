@@ -63,6 +63,7 @@ pub(in super::super) struct Offsets(pub(super) [usize; DEPTH + STEPS_AHEAD]);
 
 impl Offsets {
     /// The offsets of at most [`DEPTH`] steps; further ones are prefetched.
+    #[inline(always)]
     pub fn new(starts: impl Iterator<Item = usize>) -> Self {
         let mut all = [0; DEPTH + STEPS_AHEAD];
         all.iter_mut().zip(starts).for_each(|(to, start)| *to = start);
