@@ -146,7 +146,7 @@ def narrow_table(device: str, reports: Reports, peaks: Sequence[Report]) -> str:
     reports = in_order(reports)
     ran = [name for name in NARROW[device] if any(name in rows for rows in reports.values())]
     titles = ["preset", "batch", f"{OURS}, ms", *(SHORT[name] for name in ran)]
-    lines = header([*titles, "speed-up over fastest peer", "speed-up over fused Adam", "of the limit"])
+    lines = header([*titles, "speed-up over fastest peer", "speed-up over fused Adam", "share of the limit"])
     strongest = {preset: strongest_of(reports, preset) for preset in reports}
     of_fused = gains(reports, "fused")
     for preset, rows in reports.items():
@@ -182,7 +182,7 @@ def preset_table(preset: str, rows: Rows, peaks: Sequence[Report]) -> str:
     """A row per program."""
     ours, limit = figure(rows.get(OURS), "median_ms"), limit_of(rows, peaks)
     our_memory = figure(rows.get(OURS), "peak_bytes")
-    titles = ["program", "ms", "p10", "p90", "images/s", "time to ours", "of the limit"]
+    titles = ["program", "ms", "p10", "p90", "images/s", "time to ours", "share of the limit"]
     lines = header([*titles, "peak memory", "before training", "memory to ours"])
     for program, of_rounds in rows.items():
         median, low, high = (figure(of_rounds, f"{key}_ms") for key in ("median", "p10", "p90"))

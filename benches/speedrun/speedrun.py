@@ -133,7 +133,7 @@ def claim(results: list[dict], on: str) -> str:
     return (
         f"[Speedrun](benches/speedrun/README.md): the time from process start until "
         f"{100 * GOAL['fidelity']:g} % of the generated digits are classified as the digit requested, "
-        f"with an FCD of at most {GOAL['fcd']}, is {median(fastest):.0f} seconds with {fastest['what']}, "
+        f"with an [FCD](#score-a-run) of at most {GOAL['fcd']}, is {median(fastest):.0f} seconds with {fastest['what']}, "
         f"{ours} seconds with the preset `cgan`, {peers} seconds with `cgan` in PyTorch ({on})."
     )
 

@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`preset`] | the published GANs, `presets/*.toml` |
+//! | [`preset`] | the presets, `presets/*.toml` |
 //! | [`settings`] | a GAN's TOML file: hyperparameters, and both networks as lists of layers |
 //! | [`rewrite`] | changes of these lists by flags such as `--g-hidden` |
 //! | [`model`] | a GAN whose layers fit each other |

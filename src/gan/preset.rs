@@ -1,4 +1,4 @@
-//! The published GANs: `presets/*.toml`, compiled into the program.
+//! The presets: `presets/*.toml`, compiled into the program.
 
 use std::sync::LazyLock;
 
@@ -12,7 +12,7 @@ use super::settings::Settings;
 use crate::data::DatasetKind;
 use crate::ranges::OutOfRange;
 
-/// A published GAN.
+/// A preset.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preset {
@@ -21,13 +21,13 @@ pub struct Preset {
     pub name: String,
     /// A description of one line.
     pub summary: String,
-    /// Where it was published.
+    /// The repository or tutorial that it reproduces.
     pub source: String,
     /// Notes: peculiarities, and values that the source does not state.
     pub notes: Vec<String>,
     /// The default data set.
     pub dataset: Option<DatasetKind>,
-    /// Epochs of the published run.
+    /// Epochs in its source.
     pub epochs: u32,
     /// How often a sample grid is written.
     pub sample_interval: Interval,

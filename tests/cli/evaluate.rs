@@ -1,12 +1,11 @@
 //! `evaluate`: scores as a table and as JSON, and invalid arguments.
 
 use std::fs;
-use std::io::Cursor;
 
-use image::{GrayImage, ImageFormat, Luma};
 use serde_json::Value;
 
 use super::folder::flat_scene;
+use super::png;
 use super::scratch::{RUN, Scratch, has};
 
 const FEW: &str = "--count 60 --threads 1";
@@ -26,11 +25,8 @@ fn stripes(scratch: &Scratch, each: u32) {
         fs::create_dir_all(scratch.path("photos").join(class)).unwrap();
         for i in 0..each {
             let at = |x: u32, y: u32| if class == "lying" { y } else { x };
-            let pixel =
-                |x, y| Luma([if (at(x, y) + i) % 8 < 4 { 200 + i as u8 } else { 3 * i as u8 }]);
-            let mut bytes = Cursor::new(Vec::new());
-            GrayImage::from_fn(28, 28, pixel).write_to(&mut bytes, ImageFormat::Png).unwrap();
-            scratch.put(&format!("photos/{class}/{i:02}.png"), bytes.into_inner());
+            let pixel = |x, y| if (at(x, y) + i) % 8 < 4 { 200 + i as u8 } else { 3 * i as u8 };
+            scratch.put(&format!("photos/{class}/{i:02}.png"), png::grey(28, 28, pixel));
         }
     }
 }
@@ -220,9 +216,7 @@ fn reference_may_be_another_folder_with_images_of_the_same_size() {
     fs::create_dir(scratch.path("one")).unwrap();
     fs::copy(scratch.path("photos/lying/00.png"), scratch.path("one/0.png")).unwrap();
     refused("--reference one", 1, &["the reference images: 1 image is too few", "6"]);
-    let mut bytes = Cursor::new(Vec::new());
-    GrayImage::new(32, 30).write_to(&mut bytes, ImageFormat::Png).unwrap();
-    scratch.put("one/0.png", bytes.into_inner());
+    scratch.put("one/0.png", png::grey(32, 30, |_, _| 0));
     refused("--reference one", 1, &["one/0.png", "30×32 pixels", "must be 28×28"]);
 }
 

@@ -5,6 +5,7 @@ use gan_cuda::text::significant;
 use serde_json::Value;
 
 use super::folder::flat_scene;
+use super::png;
 use super::scratch::{RUN, SECOND, Scratch, has};
 
 fn scores(scratch: &Scratch, run: &str) -> Vec<ScoreEntry> {
@@ -50,7 +51,7 @@ fn nothing_is_scored_by_default() {
     assert!(
         !log.contains("scores") && !scratch.text(&format!("{RUN}/config.toml")).contains("eval")
     );
-    let height = |run: &str| image::open(scratch.path(run).join("loss.png")).unwrap().height();
+    let height = |run: &str| png::read(&scratch.path(run).join("loss.png")).height;
     assert_eq!(height(RUN), 800);
     scratch.train("--iterations 3 --evaluate-interval 1").succeeds();
     assert_eq!(height(SECOND), 1080, "with a panel of scores");

@@ -1,11 +1,9 @@
 //! Training on a folder of images.
 
 use std::fs;
-use std::io::Cursor;
 use std::path::Path;
 
-use image::{ImageFormat, Rgb, RgbImage};
-
+use super::png;
 use super::scratch::{Scratch, has};
 
 /// Flags for a fast run on colour images.
@@ -16,10 +14,7 @@ const CLASSES: &str =
     "--image-size 8 --g-hidden 8 --d-hidden 8 --batch-size 4 --threads 1 --dataset";
 
 pub fn picture(seed: u32) -> Vec<u8> {
-    let pixel = |x: u32, y: u32| Rgb([(9 * x) as u8, (5 * y) as u8, (20 * seed) as u8]);
-    let mut bytes = Cursor::new(Vec::new());
-    RgbImage::from_fn(20, 16, pixel).write_to(&mut bytes, ImageFormat::Png).unwrap();
-    bytes.into_inner()
+    png::rgb(20, 16, |x, y| [(9 * x) as u8, (5 * y) as u8, (20 * seed) as u8])
 }
 
 /// A folder `photos` with 4 images each of cats, dogs and fish.
@@ -158,11 +153,7 @@ fn runs_without_class_names_keep_their_class_order() {
 fn unsuitable_data_gives_warnings_before_training() {
     let scratch = Scratch::new();
     fs::create_dir(scratch.path("dull")).unwrap();
-    let grey = |level| {
-        let mut bytes = Cursor::new(Vec::new());
-        RgbImage::from_pixel(9, 9, Rgb([level; 3])).write_to(&mut bytes, ImageFormat::Png).unwrap();
-        bytes.into_inner()
-    };
+    let grey = |level| png::rgb(9, 9, |_, _| [level; 3]);
     let train = |preset: &str| {
         let sizes = "--image-size 8 --batch-size 4 --iterations 1 --threads 1 -v";
         scratch.run(&format!("train --preset {preset} {sizes} --dataset dull"))

@@ -39,6 +39,8 @@ mod memory;
 mod mirror;
 mod names;
 mod pipe;
+#[path = "../common/png.rs"]
+mod png;
 mod ranges;
 mod readme;
 mod refusals;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::cuda::emulated;
 use super::help::commands;
+use super::png;
 use super::scratch::{Answer, Scratch};
 
 /// The pages, in the order in which their commands are run. A command may use what an earlier one
@@ -84,6 +85,7 @@ fn documented_commands_work_in_their_order() {
         let length = match command.split(' ').next().unwrap() {
             "train" => format!("-q --iterations {}", 2 * (count + 1)),
             "bench" => "--iterations 2 --warmup 0".to_owned(),
+            "evaluate" => "--count 500".to_owned(),
             _ => String::new(),
         };
         run(&scratch, command, &length);
@@ -107,8 +109,8 @@ fn documented_commands_work_in_their_order() {
 fn own_images(scratch: &Scratch, folder: &str) {
     fs::create_dir_all(scratch.path(folder)).unwrap();
     for i in 0..4 {
-        let picture = image::RgbImage::from_fn(80, 70, |x, y| image::Rgb([x as u8, y as u8, i]));
-        picture.save(scratch.path(folder).join(format!("{i}.png"))).unwrap();
+        let picture = png::rgb(80, 70, |x, y| [x as u8, y as u8, i]);
+        scratch.put(&format!("{folder}/{i}.png"), picture);
     }
 }
 

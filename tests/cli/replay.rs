@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::animation::grey_frames;
+use super::png;
 use super::scratch::{RUN, Scratch};
 
 /// A run with samples at 0, 2, 4 and 6.
@@ -19,10 +20,10 @@ fn replay_shows_every_sample_over_a_growing_bar() {
     assert_eq!(delays, [10, 10, 10, 200]);
     for ((width, height, _, grey), iteration) in frames.iter().zip([0, 2, 4, 6]) {
         let sample = scratch.path(RUN).join(format!("samples/{iteration:06}.png"));
-        let sample = image::open(sample).unwrap().into_luma8();
-        assert_eq!((u32::from(*width), u32::from(*height)), (sample.width(), sample.height() + 4));
-        let (picture, bar) = grey.split_at(sample.len());
-        assert!(picture == sample.as_raw(), "sample {iteration}");
+        let sample = png::read(&sample);
+        assert_eq!((u32::from(*width), u32::from(*height)), (sample.width, sample.height + 4));
+        let (picture, bar) = grey.split_at(sample.samples.len());
+        assert!(picture == sample.samples, "sample {iteration}");
         let light = bar.iter().filter(|&&grey| grey == 230).count();
         assert_eq!(light, (f64::from(*width) * f64::from(iteration) / 6.0).round() as usize * 4);
     }

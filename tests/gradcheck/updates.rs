@@ -13,11 +13,12 @@ use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::{Fakes, Layers, Loss, Order, Settings};
 use gan_cuda::gan::{Gan, Model, Role};
 use gan_cuda::nn::{Batches, Init, Layer, Matrix, Network, Param};
+use rayon::prelude::*;
 
 const CLASSES: usize = 3;
 
 pub fn cases() -> Vec<Case> {
-    presets().iter().flat_map(preset_cases).collect()
+    presets().par_iter().flat_map_iter(preset_cases).collect()
 }
 
 /// A preset at several batch sizes, then with variations of its settings.
@@ -45,9 +46,13 @@ fn preset_cases(preset: &'static Preset) -> Vec<Case> {
 
 /// One batch size, and custom layers in both update orders: convolutional presets have large images.
 fn convolutional_cases(preset: &Preset, own: &Settings) -> Vec<Case> {
-    let mut pair = pair(preset, "batch 2");
-    check(&mut pair, Settings { batch_size: 3, ..own.clone() }, 2);
-    pair.into_iter().chain(own_layers(preset, own)).collect()
+    let plain = || {
+        let mut pair = pair(preset, "batch 2");
+        check(&mut pair, Settings { batch_size: 3, ..own.clone() }, 2);
+        pair
+    };
+    let (pair, others) = rayon::join(plain, || own_layers(preset, own));
+    pair.into_iter().chain(others).collect()
 }
 
 /// Layers that no preset has: dropout in the generator, BatchNorm in the discriminator, which normalizes
@@ -135,7 +140,7 @@ fn check(cases: &mut [Case; 2], settings: Settings, rows: usize) {
         ends_in_relu(&settings)
     );
     let mut gan = subject(settings, rows);
-    run(&mut gan, rows);
+    run(&mut gan, rows, true);
     for update in [Role::Discriminator, Role::Generator] {
         let trained: Vec<_> = tensors(&gan, update);
         for (i, (name, gradient, values)) in trained.into_iter().enumerate() {
@@ -145,7 +150,7 @@ fn check(cases: &mut [Case; 2], settings: Settings, rows: usize) {
             }
             case.check(&tensor, &gradient, &values, &[1.0], |values| {
                 write(&mut gan, update, i, values);
-                let [discriminator, generator] = run(&mut gan, rows);
+                let [discriminator, generator] = run(&mut gan, rows, false);
                 if update == Role::Discriminator { discriminator } else { generator }
             });
         }
@@ -208,18 +213,21 @@ fn write_masks(gan: &mut Gan<Cpu<f64>>, numbers: &mut Numbers, rows: usize) {
     }
 }
 
-/// An iteration without optimizer steps: the losses of both updates, D's and G's.
+/// An iteration without optimizer steps, with or without backward passes: the losses of both updates,
+/// D's and G's.
 ///
 /// The order matters: with the generator first, the discriminator update may reuse the outputs of the
 /// generator update.
-fn run(gan: &mut Gan<Cpu<f64>>, rows: usize) -> [Point; 2] {
+fn run(gan: &mut Gan<Cpu<f64>>, rows: usize, backward: bool) -> [Point; 2] {
     let mut points = [Point::default(), Point::default()];
     for step in gan.steps().to_vec() {
         match step {
             Step::AdamStep(_) => {}
             Step::Backward(update) => {
-                gan.run_on_inputs(step, rows);
                 points[update as usize].sides = sides_of(gan, update, rows);
+                if backward {
+                    gan.run_on_inputs(step, rows);
+                }
             }
             step => gan.run_on_inputs(step, rows),
         }
