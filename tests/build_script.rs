@@ -287,8 +287,17 @@ fn changed_signature_breaks_the_build() {
     };
     let package = changed_package();
     let (target, profile) = target_and_profile();
+    let mut command = Command::new(cargo);
+    // Cargo's variables for this test: because of them it would build dependencies again, here and in
+    // the next build.
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text == "OUT_DIR" || text.starts_with("CARGO_") && text != "CARGO_HOME" {
+            command.env_remove(&name);
+        }
+    }
     // The dependencies were built there for this test.
-    let output = Command::new(cargo)
+    let output = command
         .args(["build", "--lib", "--offline", "--profile", profile, "--target-dir"])
         .arg(target)
         .current_dir(package)
