@@ -51,7 +51,7 @@ fn nothing_is_scored_by_default() {
     assert!(
         !log.contains("scores") && !scratch.text(&format!("{RUN}/config.toml")).contains("eval")
     );
-    let height = |run: &str| png::read(&scratch.path(run).join("loss.png")).height;
+    let height = |run: &str| png::read(&scratch.path(run).join("loss.png")).size.1;
     assert_eq!(height(RUN), 800);
     scratch.train("--iterations 3 --evaluate-interval 1").succeeds();
     assert_eq!(height(SECOND), 1080, "with a panel of scores");

@@ -39,7 +39,6 @@ mod memory;
 mod mirror;
 mod names;
 mod pipe;
-#[path = "../common/png.rs"]
 mod png;
 mod ranges;
 mod readme;

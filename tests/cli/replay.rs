@@ -21,9 +21,9 @@ fn replay_shows_every_sample_over_a_growing_bar() {
     for ((width, height, _, grey), iteration) in frames.iter().zip([0, 2, 4, 6]) {
         let sample = scratch.path(RUN).join(format!("samples/{iteration:06}.png"));
         let sample = png::read(&sample);
-        assert_eq!((u32::from(*width), u32::from(*height)), (sample.width, sample.height + 4));
-        let (picture, bar) = grey.split_at(sample.samples.len());
-        assert!(picture == sample.samples, "sample {iteration}");
+        assert_eq!((u32::from(*width), u32::from(*height)), (sample.size.0, sample.size.1 + 4));
+        let (picture, bar) = grey.split_at(sample.bytes.len());
+        assert!(picture == sample.bytes, "sample {iteration}");
         let light = bar.iter().filter(|&&grey| grey == 230).count();
         assert_eq!(light, (f64::from(*width) * f64::from(iteration) / 6.0).round() as usize * 4);
     }

@@ -1,7 +1,8 @@
 //! Images generated on emulated CUDA.
 
-use super::{RUN, pixels, trained};
+use super::{RUN, trained};
 use crate::cuda::emulated;
+use crate::png;
 use crate::scratch::{Scratch, TINY};
 
 #[test]
@@ -11,7 +12,7 @@ fn cuda_generates_the_same_images_as_the_cpu() {
         let command = format!("sample {flags} --device cuda --out cuda.png");
         let Some(answer) = emulated(&scratch, &command, &[]) else { return };
         answer.prints(&["device    Emulated"]);
-        let [on_cuda, on_cpu] = [pixels(&scratch.path("cuda.png")), scratch.sample(flags)];
+        let [on_cuda, on_cpu] = [png::read(&scratch.path("cuda.png")), scratch.sample(flags)];
         assert_eq!(on_cuda.size, on_cpu.size);
         let far = on_cuda.bytes.iter().zip(&on_cpu.bytes).map(|(a, b)| a.abs_diff(*b)).max();
         assert!(far <= Some(2), "{flags}: {far:?} grey levels");

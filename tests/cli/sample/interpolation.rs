@@ -1,7 +1,8 @@
 //! Interpolations between two seeds as a GIF and as a sequence of frames.
 
-use super::{pixels, tile, trained};
+use super::{tile, trained};
 use crate::animation::grey_frames;
+use crate::png;
 
 #[test]
 fn gif_runs_forward_and_back_with_all_classes_in_each_frame() {
@@ -11,11 +12,11 @@ fn gif_runs_forward_and_back_with_all_classes_in_each_frame() {
         .run(&format!("{flags} --out way.gif --fps 20 --frames steps"))
         .prints(&["way.gif, 62 × 62 pixels", "4 files in steps"]);
     scratch.run(&format!("{flags} --out strip.png")).succeeds();
-    let strip = pixels(&scratch.path("strip.png"));
+    let strip = png::read(&scratch.path("strip.png"));
     let names = scratch.names("steps");
     assert_eq!(names, ["000000.png", "000001.png", "000002.png", "000003.png"]);
     let steps: Vec<_> =
-        names.iter().map(|name| pixels(&scratch.path("steps").join(name))).collect();
+        names.iter().map(|name| png::read(&scratch.path("steps").join(name))).collect();
     for (step, frame) in steps.iter().enumerate() {
         for (label, (row, column)) in [(0, 0), (0, 1), (1, 0)].into_iter().enumerate() {
             assert!(tile(frame, row, column) == tile(&strip, label, step), "{label} at {step}");
@@ -34,7 +35,7 @@ fn frames_alone_write_no_other_file() {
     let scratch = trained("--preset mlp");
     scratch.run("sample --interpolate 3:4 --steps 2 --frames steps").succeeds();
     assert_eq!(scratch.names("steps").len(), 2);
-    assert_eq!(pixels(&scratch.path("steps/000001.png")).size, (28, 28));
+    assert_eq!(png::read(&scratch.path("steps/000001.png")).size, (28, 28));
     assert!(!scratch.path("sample.png").exists());
 }
 

@@ -4,10 +4,9 @@ mod cuda;
 mod interpolation;
 mod pictures;
 
-use std::fs::{self, File};
-use std::io::BufReader;
-use std::path::Path;
+use std::fs;
 
+use super::png::{self, Image};
 use super::scratch::Scratch;
 
 pub use super::scratch::RUN;
@@ -18,27 +17,12 @@ pub fn trained(flags: &str) -> Scratch {
     Scratch::with_run(&format!("--iterations 4 {flags}"))
 }
 
-/// Width, height and bytes of a picture.
-#[derive(Debug, PartialEq)]
-struct Pixels {
-    size: (u32, u32),
-    bytes: Vec<u8>,
-}
-
-fn pixels(path: &Path) -> Pixels {
-    let file = BufReader::new(File::open(path).unwrap());
-    let mut reader = png::Decoder::new(file).read_info().unwrap();
-    let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
-    reader.next_frame(&mut bytes).unwrap();
-    Pixels { size: (reader.info().width, reader.info().height), bytes }
-}
-
 impl Scratch {
     /// The picture that `sample` writes for the newest run.
     #[track_caller]
-    fn sample(&self, flags: &str) -> Pixels {
+    fn sample(&self, flags: &str) -> Image {
         self.run(&format!("sample {flags} --out drawn.png")).succeeds();
-        pixels(&self.path("drawn.png"))
+        png::read(&self.path("drawn.png"))
     }
 
     /// The files that `sample --separate` writes for the newest run, with their bytes.
@@ -57,7 +41,7 @@ fn images(files: Vec<(String, Vec<u8>)>) -> Vec<Vec<u8>> {
 }
 
 /// The 28×28 tile of a grey picture at a row and column.
-fn tile(picture: &Pixels, row: usize, column: usize) -> Vec<u8> {
+fn tile(picture: &Image, row: usize, column: usize) -> Vec<u8> {
     let width = picture.size.0 as usize;
     let line = |y: usize| (2 + 30 * row + y) * width + 2 + 30 * column;
     (0..28).flat_map(|y| picture.bytes[line(y)..line(y) + 28].to_vec()).collect()

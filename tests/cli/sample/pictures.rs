@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use super::{CHECKPOINT, RUN, images, pixels, tile, trained};
+use super::{CHECKPOINT, RUN, images, tile, trained};
+use crate::png;
 use crate::scratch::has;
 
 #[test]
@@ -20,7 +21,7 @@ fn without_flags_sample_reproduces_the_grid_of_training() {
         let by_training = scratch.path(&format!("runs/00000-{preset}-mnist/samples/000004.png"));
         let drawn = scratch.bytes("sample.png");
         assert!(drawn == fs::read(by_training).unwrap(), "{preset}: another picture");
-        assert_eq!(pixels(&scratch.path("sample.png")).size, size);
+        assert_eq!(png::read(&scratch.path("sample.png")).size, size);
     }
 }
 
@@ -45,7 +46,7 @@ fn newest_run_and_newest_checkpoint_are_the_default() {
     let scratch = trained("--checkpoint-interval 1 --keep 9");
     scratch.train("--iterations 2 --seed 5").succeeds();
     let second = scratch.path("runs/00001-cgan-mnist/samples/000002.png");
-    assert_eq!(scratch.sample(""), pixels(&second));
+    assert_eq!(scratch.sample(""), png::read(&second));
     let first = scratch.sample(RUN);
     assert_eq!(first, scratch.sample(CHECKPOINT));
     assert_ne!(first, scratch.sample(&format!("{RUN}/checkpoint-000001")));
@@ -122,9 +123,9 @@ fn grid_has_the_requested_rows_and_columns() {
 fn separate_files_equal_the_tiles_of_the_grid() {
     let scratch = trained("--preset mlp");
     scratch.run("sample --grid 2x3 --separate new/folder --out six.png").succeeds();
-    let six = pixels(&scratch.path("six.png"));
+    let six = png::read(&scratch.path("six.png"));
     for i in 0..6 {
-        let one = pixels(&scratch.path(&format!("new/folder/{i:06}.png")));
+        let one = png::read(&scratch.path(&format!("new/folder/{i:06}.png")));
         assert_eq!((one.size, one.bytes), ((28, 28), tile(&six, i / 3, i % 3)), "{i}");
     }
     assert_eq!(scratch.names("new/folder").len(), 6);
@@ -189,5 +190,5 @@ fn empty_folders_and_existing_pictures_are_accepted() {
     assert_eq!(scratch.names("empty"), ["000000-label-0.png"]);
     scratch.put("old.PNG", "old");
     scratch.run("sample --count 1 --out old.PNG").succeeds();
-    assert_eq!(pixels(&scratch.path("old.PNG")).size, (28, 28));
+    assert_eq!(png::read(&scratch.path("old.PNG")).size, (28, 28));
 }

@@ -1,5 +1,4 @@
-//! PNG files without this program's mark.
-#![allow(dead_code)] // not every test reads and writes them
+//! PNG files, written without this program's mark.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -7,12 +6,11 @@ use std::path::Path;
 
 use png::{BitDepth, ColorType, Decoder, Encoder};
 
-/// An image of 8 bits per sample.
+/// Width, height and bytes of an image of 8 bits per sample.
+#[derive(Debug, PartialEq)]
 pub struct Image {
-    pub width: u32,
-    pub height: u32,
-    /// Samples, row by row.
-    pub samples: Vec<u8>,
+    pub size: (u32, u32),
+    pub bytes: Vec<u8>,
 }
 
 /// An RGB image as a PNG file; `pixel(x, y)`.
@@ -44,9 +42,8 @@ fn encode<const N: usize>(
 /// Reads a PNG file.
 pub fn read(path: &Path) -> Image {
     let mut reader = Decoder::new(BufReader::new(File::open(path).unwrap())).read_info().unwrap();
-    let mut samples = vec![0; reader.output_buffer_size().unwrap()];
-    let info = reader.next_frame(&mut samples).unwrap();
-    assert_eq!(info.bit_depth, BitDepth::Eight);
-    samples.truncate(info.buffer_size());
-    Image { width: info.width, height: info.height, samples }
+    let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
+    let frame = reader.next_frame(&mut bytes).unwrap();
+    assert_eq!(frame.bit_depth, BitDepth::Eight);
+    Image { size: (frame.width, frame.height), bytes }
 }
