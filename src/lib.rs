@@ -45,6 +45,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`cli`] | the program `gan-cuda` |
 //! | [`export`] | export of a trained generator: ONNX, safetensors, NumPy |
 //! | [`train`] | the training loop, divergence checks, the observer of a run |
 //! | [`eval`] | scores of a generator |
@@ -74,6 +75,8 @@
 )]
 
 pub mod choice;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod data;
 pub mod device;
 mod error;

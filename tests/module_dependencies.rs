@@ -6,7 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The top-level modules from top to bottom, each with the modules that it may import.
-const MODULES: [(&str, &[&str]); 18] = [
+const MODULES: [(&str, &[&str]); 19] = [
+    (
+        "cli",
+        &[
+            "error", "train", "eval", "export", "run", "picture", "gan", "nn", "data", "device",
+            "formats", SMALL,
+        ],
+    ),
     (
         "error",
         &["train", "eval", "export", "run", "picture", "gan", "data", "device", "formats", SMALL],
@@ -34,7 +41,7 @@ const MODULES: [(&str, &[&str]); 18] = [
 const SMALL: &str = "small";
 
 fn is_small(module: &str) -> bool {
-    MODULES[11..].iter().any(|(small, _)| *small == module)
+    MODULES[12..].iter().any(|(small, _)| *small == module)
 }
 
 /// Source files of the library by module path, such as `run/config/check`, without comments and
@@ -174,8 +181,7 @@ fn top_level(path: &str) -> &str {
 fn modules_import_only_modules_below_them() {
     let modules = modules();
     let mut wrong = Vec::new();
-    // The binary is not part of the library.
-    for (module, code) in modules.iter().filter(|(module, _)| top_level(module) != "cli") {
+    for (module, code) in &modules {
         let Some((_, allowed)) = MODULES.iter().find(|(name, _)| *name == top_level(module)) else {
             panic!("{module} is not in the table of modules");
         };

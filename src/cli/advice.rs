@@ -1,10 +1,10 @@
 //! Advice on errors of the engine in terms of flags and commands, which the engine does not know.
 
-use gan_cuda::data::fetch::FetchProblem;
-use gan_cuda::data::{self, DatasetKind, DatasetProblem, FolderProblem, cache_folder};
-use gan_cuda::device::cuda::CudaProblem;
-use gan_cuda::run::checkpoint::CheckpointProblem;
-use gan_cuda::{Error, device, export, run, train};
+use crate::data::fetch::FetchProblem;
+use crate::data::{self, DatasetKind, DatasetProblem, FolderProblem, cache_folder};
+use crate::device::cuda::CudaProblem;
+use crate::run::checkpoint::CheckpointProblem;
+use crate::{Error, device, export, run, train};
 
 /// Advice on an error; `None` if its message is sufficient.
 pub fn advice(error: &Error) -> Option<String> {

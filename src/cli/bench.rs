@@ -2,16 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use gan_cuda::data::{Dataset, DatasetKind, SearchPaths};
-use gan_cuda::device::cpu::default_threads;
-use gan_cuda::device::{self, ConvolutionForm, Device, DeviceChoice, Memory, Precision};
-use gan_cuda::gan::dataset::DeviceDataset;
-use gan_cuda::gan::plan::Plan;
-use gan_cuda::gan::preset::{Preset, find};
-use gan_cuda::gan::work::Work;
-use gan_cuda::gan::{Gan, Model};
-use gan_cuda::train::trainer::schedule;
-use gan_cuda::{memory, ranges};
+use crate::data::{Dataset, DatasetKind, SearchPaths};
+use crate::device::cpu::default_threads;
+use crate::device::{self, ConvolutionForm, Device, DeviceChoice, Memory, Precision};
+use crate::gan::dataset::DeviceDataset;
+use crate::gan::plan::Plan;
+use crate::gan::preset::{Preset, find};
+use crate::gan::work::Work;
+use crate::gan::{Gan, Model};
+use crate::train::trainer::schedule;
+use crate::{memory, ranges};
 use serde::Serialize;
 
 use super::device::{AnyDevice, CpuOptions, open_device};

@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::ValueHint;
-use gan_cuda::device::cpu::Cpu;
-use gan_cuda::gan::Role;
-use gan_cuda::run::checkpoint::Checkpoint;
-use gan_cuda::run::dir::RunDir;
-use gan_cuda::run::{initial_weights, snapshot};
-
 use crate::cli::error::Result;
+use crate::device::cpu::Cpu;
+use crate::gan::Role;
+use crate::run::checkpoint::Checkpoint;
+use crate::run::dir::RunDir;
+use crate::run::{initial_weights, snapshot};
+use clap::ValueHint;
 
 #[derive(clap::Args)]
 pub(super) struct CheckpointArgs {

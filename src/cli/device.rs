@@ -1,10 +1,10 @@
 //! The device of a command: flags, and opening it.
 
-use gan_cuda::device::cpu::{Cpu, default_threads};
-use gan_cuda::device::cuda::{Cuda, probe};
-use gan_cuda::device::{ConvolutionForm, DeviceChoice, Precision};
-use gan_cuda::ranges;
-use gan_cuda::text::with_causes;
+use crate::device::cpu::{Cpu, default_threads};
+use crate::device::cuda::{Cuda, probe};
+use crate::device::{ConvolutionForm, DeviceChoice, Precision};
+use crate::ranges;
+use crate::text::with_causes;
 use tracing::{debug, info};
 
 use super::value_parsers::within;

@@ -7,12 +7,12 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use gan_cuda::formats::stats::{Measure, Scores};
-use gan_cuda::gan::Metrics;
-use gan_cuda::gan::dataset::Progress;
-use gan_cuda::run::journal::{loss_line, score_line};
-use gan_cuda::text::{escaped, significant};
-use gan_cuda::train::observer::Observer;
+use crate::formats::stats::{Measure, Scores};
+use crate::gan::Metrics;
+use crate::gan::dataset::Progress;
+use crate::run::journal::{loss_line, score_line};
+use crate::text::{escaped, significant};
+use crate::train::observer::Observer;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::error::{Error, Result};

@@ -3,12 +3,11 @@
 use std::io;
 use std::path::PathBuf;
 
-use gan_cuda::gan::preset;
-use gan_cuda::ranges::OutOfRange;
-use gan_cuda::text::with_causes;
-use gan_cuda::{data, run};
-
 use super::advice::advice;
+use crate::gan::preset;
+use crate::ranges::OutOfRange;
+use crate::text::with_causes;
+use crate::{data, run};
 
 /// An error of a command.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +62,7 @@ pub enum Error {
 
     /// An error of the engine.
     #[error(transparent)]
-    Engine(Box<gan_cuda::Error>),
+    Engine(Box<crate::Error>),
 }
 
 /// A result whose error type defaults to [`enum@Error`].
@@ -79,7 +78,7 @@ pub fn refuse_value<T>(flag: impl Into<String>, problem: OutOfRange) -> Result<T
     refuse(flag, format!("is {}, but must be {}", problem.value, problem.expected))
 }
 
-impl<E: Into<gan_cuda::Error>> From<E> for Error {
+impl<E: Into<crate::Error>> From<E> for Error {
     fn from(error: E) -> Self {
         Error::Engine(Box::new(error.into()))
     }
@@ -117,11 +116,11 @@ impl Error {
 }
 
 /// Lists of mirrors, positions in a file, and messages of a compiler.
-fn is_multiline(error: &gan_cuda::Error) -> bool {
+fn is_multiline(error: &crate::Error) -> bool {
     matches!(
         error,
-        gan_cuda::Error::Data(data::Error::Fetch(_))
-            | gan_cuda::Error::Run(run::Error::Config { .. })
-            | gan_cuda::Error::Device(_)
+        crate::Error::Data(data::Error::Fetch(_))
+            | crate::Error::Run(run::Error::Config { .. })
+            | crate::Error::Device(_)
     )
 }

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use gan_cuda::data::DatasetKind;
-use gan_cuda::data::fetch::{Event, FetchRequest, fetch};
-use gan_cuda::text::{bytes, grouped};
+use crate::data::DatasetKind;
+use crate::data::fetch::{Event, FetchRequest, fetch};
+use crate::text::{bytes, grouped};
 use indicatif::ProgressBar;
 
 use super::display::{is_terminal, print_error_line, print_line, progress_bar};

@@ -2,18 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use gan_cuda::formats::files::write_atomic;
-use gan_cuda::gan::{Model, preset};
-use gan_cuda::picture::diagram::{Diagram, dot, svg};
-use gan_cuda::run::checkpoint::Checkpoint;
-use gan_cuda::run::config::Config;
-use gan_cuda::run::dir::RunDir;
-use gan_cuda::run::snapshot;
-
 use super::display::print_lines;
 use super::extension::has_extension;
 use super::sizes::SizeArgs;
 use crate::cli::error::{Error, Result, refuse};
+use crate::formats::files::write_atomic;
+use crate::gan::{Model, preset};
+use crate::picture::diagram::{Diagram, dot, svg};
+use crate::run::checkpoint::Checkpoint;
+use crate::run::config::Config;
+use crate::run::dir::RunDir;
+use crate::run::snapshot;
 
 /// Flags of `graph`.
 #[derive(clap::Args)]

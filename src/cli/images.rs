@@ -1,13 +1,12 @@
 //! Flags that select the images to generate, resolved for a checkpoint.
 
-use gan_cuda::gan::sample_grid::{Grid, SampleGrid};
-use gan_cuda::gan::sampler::Statistics;
-use gan_cuda::ranges;
-use gan_cuda::run::config::Config;
-
 use super::labels::Labels;
 use super::value_parsers::{choice, within};
 use crate::cli::error::{Result, refuse};
+use crate::gan::sample_grid::{Grid, SampleGrid};
+use crate::gan::sampler::Statistics;
+use crate::ranges;
+use crate::run::config::Config;
 
 /// Maximum batch size of `--bn batch`: all activations are in memory at once.
 const MAX_BATCH: usize = 4096;

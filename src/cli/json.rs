@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gan_cuda::file_error::FileError;
+use crate::file_error::FileError;
 use serde::Serialize;
 
 use crate::cli::error::Result;

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use gan_cuda::ranges;
+use crate::ranges;
 
 /// Maximum number of names in a message.
 const MAX_NAMES: usize = 8;

@@ -1,9 +1,8 @@
 //! Flags that change the layers of a preset.
 
-use gan_cuda::gan::rewrite::Rewrite;
-use gan_cuda::gan::settings::Settings;
-
 use crate::cli::error::{Result, refuse, refuse_value};
+use crate::gan::rewrite::Rewrite;
+use crate::gan::settings::Settings;
 
 /// A flag and the change that it makes to the layers.
 pub(super) type LayerFlag = (&'static str, Rewrite);

@@ -4,13 +4,12 @@ use std::fs;
 use std::iter::once;
 use std::path::{Path, PathBuf};
 
-use clap::{Command, CommandFactory, ValueHint};
-use clap_mangen::Man;
-use gan_cuda::file_error::FileError;
-use gan_cuda::formats::files::write_atomic;
-
 use crate::cli::display::print_text;
 use crate::cli::error::Result;
+use crate::file_error::FileError;
+use crate::formats::files::write_atomic;
+use clap::{Command, CommandFactory, ValueHint};
+use clap_mangen::Man;
 
 const SOURCE: &str = concat!("gan-cuda ", env!("CARGO_PKG_VERSION"));
 

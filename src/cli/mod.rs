@@ -1,4 +1,6 @@
-//! The command line.
+//! The program `gan-cuda`: flags, commands and the terminal.
+//!
+//! It has one public function, [`main`](fn@main); other programs use the modules below.
 //!
 //! Each command has a file or a folder: a clap struct of its flags as given, and a function that
 //! turns them into a validated configuration and runs the command.
@@ -17,9 +19,9 @@ mod bench;
 mod checkpoint;
 mod completions;
 mod device;
-pub mod display;
+mod display;
 mod doctor;
-pub mod error;
+mod error;
 mod evaluate;
 mod export;
 mod extension;
@@ -29,7 +31,7 @@ mod images;
 mod json;
 mod labels;
 mod layers;
-pub mod log;
+mod log;
 mod man;
 mod presets;
 mod progress;
@@ -45,7 +47,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::cli::display::{check_output, remember_output_error};
+use crate::cli::display::{check_output, print_error, remember_output_error};
 use crate::cli::error::Result;
 
 /// Trains, evaluates and exports generative adversarial networks (GANs).
@@ -61,7 +63,7 @@ written, a run continues, and the exit code is 1.
 
 RUST_LOG=gan_cuda=debug logs to standard error: libraries and devices tried, files read and \
 written, CUDA graphs captured.")]
-pub struct Cli {
+struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -96,11 +98,23 @@ enum Command {
     Man(man::Args),
 }
 
-/// Parses the command line, runs the command and returns the exit code.
+/// The program: runs the command that the process's arguments name, and prints its errors.
 ///
-/// # Errors
-/// Any error of the command, for `main` to print.
-pub fn run() -> Result<ExitCode> {
+/// Returns the exit code: 0 success, 1 failure, 2 usage error, 3 `doctor` found no usable GPU, 128 +
+/// the signal number after a signal stopped and saved a run: 130 for Ctrl-C, 143 for SIGTERM.
+pub fn main() -> ExitCode {
+    log::start();
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            print_error(&error);
+            ExitCode::from(if error.is_usage() { 2 } else { 1 })
+        }
+    }
+}
+
+/// Parses the command line, runs the command and returns the exit code.
+fn run() -> Result<ExitCode> {
     match Cli::try_parse_from(aliases::canonical(std::env::args_os())) {
         Ok(cli) => cli.run(),
         // A usage error, or the requested help or version.

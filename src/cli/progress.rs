@@ -1,7 +1,7 @@
 //! Progress bars of decoding images and of an evaluation.
 
-use gan_cuda::data::{self, Dataset, Requirements};
-use gan_cuda::eval::evaluation::Stage;
+use crate::data::{self, Dataset, Requirements};
+use crate::eval::evaluation::Stage;
 use indicatif::ProgressBar;
 
 use super::display::{progress_bar, show_bar};

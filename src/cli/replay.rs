@@ -3,15 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use gan_cuda::formats::files::{check_writable, write_atomic};
-use gan_cuda::picture::replay::replay;
-use gan_cuda::ranges;
-use gan_cuda::run::dir::RunDir;
-use gan_cuda::text::bytes;
-
 use super::extension::has_extension;
 use super::value_parsers::within;
 use crate::cli::error::{Result, refuse};
+use crate::formats::files::{check_writable, write_atomic};
+use crate::picture::replay::replay;
+use crate::ranges;
+use crate::run::dir::RunDir;
+use crate::text::bytes;
 
 /// Flags of `replay`.
 #[derive(clap::Args)]

@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::ValueHint;
-use gan_cuda::formats::stats::{Measure, ScoreEntry};
-use gan_cuda::run::overview::{Overview, overviews};
-use gan_cuda::text::significant;
-
 use super::display::print_wrapped;
 use super::json::print_json;
 use crate::cli::error::Result;
+use crate::formats::stats::{Measure, ScoreEntry};
+use crate::run::overview::{Overview, overviews};
+use crate::text::significant;
+use clap::ValueHint;
 
 /// Column titles before and after those of the scores, which are shown only if a run has scores.
 const TITLES: [&[&str]; 2] =

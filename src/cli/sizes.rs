@@ -1,15 +1,14 @@
 //! The flags for batch and layer sizes, of `train`, `bench` and `graph`.
 
-use clap::ArgAction;
-use gan_cuda::gan::Model;
-use gan_cuda::gan::preset::Preset;
-use gan_cuda::gan::rewrite::Rewrite;
-use gan_cuda::gan::settings::Settings;
-use gan_cuda::ranges;
-
 use super::layers::{self, LayerFlag};
 use super::value_parsers::within;
 use crate::cli::error::{Result, refuse};
+use crate::gan::Model;
+use crate::gan::preset::Preset;
+use crate::gan::rewrite::Rewrite;
+use crate::gan::settings::Settings;
+use crate::ranges;
+use clap::ArgAction;
 
 #[derive(Clone, clap::Args)]
 #[command(next_help_heading = "Model and training (override the preset)")]

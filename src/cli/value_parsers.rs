@@ -3,13 +3,13 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use crate::choice::Choice;
+use crate::gan::interval::Interval;
+use crate::gan::preset::{Preset, presets};
+use crate::ranges::Range;
+use crate::run;
 use clap::Arg;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use gan_cuda::choice::Choice;
-use gan_cuda::gan::interval::Interval;
-use gan_cuda::gan::preset::{Preset, presets};
-use gan_cuda::ranges::Range;
-use gan_cuda::run;
 
 /// Lets a flag's value begin with a minus sign and a digit; for `mut_args`.
 pub fn may_be_negative(flag: Arg) -> Arg {

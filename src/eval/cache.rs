@@ -32,6 +32,7 @@ const BATCH: usize = 128;
 ///
 /// # Errors
 /// When there is not enough memory, or the device fails.
+#[inline(never)]
 pub fn classifier<D: Device>(
     device: &D,
     shape: ImageShape,

@@ -117,6 +117,7 @@ struct RealSamples {
 /// # Errors
 /// [`TooFewImages`](crate::eval::Error::TooFewImages); when the device fails, or there is not
 /// enough memory.
+#[inline(never)]
 pub fn evaluate<D: Device>(
     sampler: &mut Sampler<D>,
     device: &D,

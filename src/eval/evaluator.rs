@@ -45,6 +45,7 @@ impl<D: Device> Evaluator<D> {
     /// # Errors
     /// [`Error::TooFewImages`]; when the device does not have enough memory; when a folder's
     /// classes cannot be read.
+    #[inline(never)]
     pub fn new(
         device: &D,
         config: &Config,

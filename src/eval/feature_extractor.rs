@@ -40,6 +40,7 @@ impl<D: Device> FeatureExtractor<D> {
     ///
     /// # Errors
     /// When the device fails, or there is not enough memory for the resized images.
+    #[inline(never)]
     pub fn extract(&mut self, device: &D, images: &[u8]) -> Result<Features> {
         match &mut self.classifier {
             Some(classifier) => {
@@ -58,6 +59,7 @@ impl<D: Device> FeatureExtractor<D> {
     ///
     /// # Errors
     /// When the device fails.
+    #[inline(never)]
     pub fn classify(&mut self, device: &D, features: &[f32]) -> Result<Vec<u32>> {
         match &mut self.classifier {
             Some(classifier) => classifier.classify(device, features),

@@ -181,6 +181,7 @@ impl DataSplit<'_> {
     ///
     /// # Errors
     /// When the device fails.
+    #[inline(never)]
     pub fn held_out_features<D: Device>(
         &self,
         device: &D,
@@ -209,6 +210,7 @@ impl DataSplit<'_> {
     ///
     /// # Errors
     /// When the device fails.
+    #[inline(never)]
     pub fn training_features<D: Device>(
         &self,
         device: &D,

@@ -81,6 +81,7 @@ impl<D: Device> DeviceDataset<D> {
     ///
     /// # Errors
     /// When the device does not have enough memory.
+    #[inline(never)]
     pub fn new(device: &D, images: &[u8], labels: &[u32], schedule: Schedule) -> Result<Self> {
         let count = schedule.images;
         let mut dataset = Self {
@@ -111,6 +112,7 @@ impl<D: Device> DeviceDataset<D> {
     ///
     /// # Errors
     /// When the device fails.
+    #[inline(never)]
     pub fn shuffle(&mut self, device: &D, seed: u64, epoch: u32) -> Result<()> {
         let order = Stream { seed, site: site::ORDER }.permutation(self.schedule.images, epoch);
         device.upload(D::view_mut(&mut self.order, 0..order.len()), &order)

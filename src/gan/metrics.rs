@@ -69,6 +69,7 @@ impl<D: Device> Gan<D> {
     ///
     /// # Errors
     /// When the device fails.
+    #[inline(never)]
     pub fn metrics(&self, iteration: u32) -> Result<Metrics> {
         let numbers = self.device.download(D::view(&self.ring, ring_row(iteration)))?;
         Ok(Metrics::of_row(&numbers))

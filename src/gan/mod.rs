@@ -75,6 +75,7 @@ impl<D: Device> Gan<D> {
     ///
     /// # Errors
     /// When the device has not enough memory.
+    #[inline(never)]
     pub fn new(device: D, model: Model, seed: u64) -> Result<Self> {
         let steps = iteration(&model);
         let both = 2 * model.settings().batch_size;
@@ -97,6 +98,7 @@ impl<D: Device> Gan<D> {
 
     /// Trains one iteration on the next `rows` images. Only queues operations: it allocates no
     /// memory and does not wait for the device.
+    #[inline(never)]
     pub fn iterate(&mut self, dataset: &DeviceDataset<D>, rows: usize) {
         let key = (dataset.id(), rows);
         if !self.device.launch_graph(self.graphs.entry(key).or_default()) {
@@ -119,6 +121,7 @@ impl<D: Device> Gan<D> {
 
     /// Runs a step between [`Step::PrepareInputs`] and [`Step::Advance`] on `rows` images, with the
     /// inputs that are already in place.
+    #[inline(never)]
     pub fn run_on_inputs(&mut self, step: Step, rows: usize) {
         match step {
             Step::PrepareInputs | Step::Advance => {}
@@ -219,6 +222,7 @@ impl<D: Device> Gan<D> {
     ///
     /// # Errors
     /// When the device fails.
+    #[inline(never)]
     pub fn sample(&mut self, noise: &[D::Real], labels: &[u32]) -> Result<Vec<D::Real>> {
         let TrainedNetwork { network, activations, .. } = &mut self.generator;
         let generator = Generator { network, activations, images: &mut self.images };
@@ -234,6 +238,7 @@ impl<D: Device> Gan<D> {
     ///
     /// # Errors
     /// When the device fails.
+    #[inline(never)]
     pub fn sample_noise(&self, rows: usize, seed: u64) -> Result<Vec<D::Real>> {
         sample_noise(&self.device, self.model.settings(), rows, seed)
     }
@@ -310,6 +315,7 @@ impl<D: Device> Gan<D> {
     ///
     /// # Errors
     /// When the device fails.
+    #[inline(never)]
     pub fn set_completed(&mut self, iterations: u32) -> Result<()> {
         self.completed = iterations;
         self.before = (0, [0; 2]);

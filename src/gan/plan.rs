@@ -102,6 +102,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`OutOfMemory`] with the largest batch that fits.
+    #[inline(never)]
     pub fn fitting<D: Device>(device: &D, model: &Model, images: usize) -> Result<Self> {
         let plan = Self::new::<D>(model, images);
         if !D::ON_HOST {

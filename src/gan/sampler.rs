@@ -51,6 +51,7 @@ impl<D: Device> Sampler<D> {
     ///
     /// # Errors
     /// [`OutOfMemory`].
+    #[inline(never)]
     pub fn new(device: D, model: &Model, rows: usize) -> Result<Self> {
         let spec = model.generator().clone().with_fixed_statistics();
         check_memory(&device, &spec, rows)?;
@@ -69,6 +70,7 @@ impl<D: Device> Sampler<D> {
     ///
     /// # Errors
     /// When the device fails.
+    #[inline(never)]
     pub fn noise(&self, rows: usize, seed: u64) -> Result<Vec<D::Real>> {
         sample_noise(&self.device, &self.settings, rows, seed)
     }
@@ -108,6 +110,7 @@ impl<D: Device> Sampler<D> {
 ///
 /// # Errors
 /// When the device fails.
+#[inline(never)]
 pub fn sample_noise<D: Device>(
     device: &D,
     settings: &Settings,

@@ -25,6 +25,7 @@ impl<D: Device> Network<D> {
     ///
     /// # Errors
     /// When the device has not enough memory.
+    #[inline(never)]
     pub fn new(device: &D, spec: NetworkSpec) -> Result<Self> {
         let NetworkLayout { params, statistics, stages, table } = NetworkLayout::of::<D>(&spec);
         Ok(Self {
@@ -46,6 +47,7 @@ impl<D: Device> Network<D> {
     ///
     /// # Errors
     /// When the device fails.
+    #[inline(never)]
     pub fn initialize(&mut self, device: &D, init: Init, rng: &mut ChaCha12Rng) -> Result<()> {
         let Self { spec, params, statistics, stages, table } = self;
         if let (Some(table), Some(label)) = (table, spec.input().label) {

@@ -108,6 +108,7 @@ impl<D: Device> Flat<D> {
     ///
     /// # Errors
     /// When the device has not enough memory.
+    #[inline(never)]
     pub fn like(device: &D, params: &Params<D>) -> Result<Self> {
         Self::zeros(device, params.layout.stored)
     }
@@ -146,6 +147,7 @@ impl<D: Device> Flat<D> {
     ///
     /// # Errors
     /// When the device fails.
+    #[inline(never)]
     pub fn read(&self, device: &D, param: &Param) -> Result<Vec<D::Real>> {
         Ok(param.order.unpack(device.download(self.view(param.slot))?))
     }
@@ -157,6 +159,7 @@ impl<D: Device> Flat<D> {
     ///
     /// # Panics
     /// When the length is not the tensor's.
+    #[inline(never)]
     pub fn write(&mut self, device: &D, param: &Param, values: &[D::Real]) -> Result<()> {
         device.upload(self.view_mut(param.slot), &param.order.pack(values))
     }
@@ -195,6 +198,7 @@ impl<D: Device> Params<D> {
     ///
     /// # Errors
     /// When the device fails.
+    #[inline(never)]
     pub fn read(&self, device: &D, param: &Param) -> Result<Vec<D::Real>> {
         self.values.read(device, param)
     }
@@ -206,6 +210,7 @@ impl<D: Device> Params<D> {
     ///
     /// # Panics
     /// When the length is not the tensor's.
+    #[inline(never)]
     pub fn write(&mut self, device: &D, index: usize, values: &[D::Real]) -> Result<()> {
         self.values.write(device, &self.layout.params[index], values)
     }

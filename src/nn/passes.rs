@@ -55,6 +55,7 @@ impl<D: Device> ParameterGradients<'_, D> {
 impl<D: Device> Network<D> {
     /// A forward pass, which writes y, with the batches' rows, and saves in `activations` what a
     /// backward pass needs.
+    #[inline(never)]
     pub fn forward(
         &mut self,
         device: &D,
@@ -131,6 +132,7 @@ impl<D: Device> Network<D> {
     /// [`Activations::output_gradient`]. `input` and y are those of the forward pass. Writes dx, the
     /// gradient of x (without the label's embedding), if it is given.
     #[allow(clippy::too_many_arguments)]
+    #[inline(never)]
     pub fn backward(
         &self,
         device: &D,

@@ -81,6 +81,7 @@ impl<D: Device> Trainer<D> {
     /// # Errors
     /// [`Error::Ended`], with its cause, when a loss is NaN or infinite, the device fails or the
     /// run folder cannot be written. Checkpoints remain.
+    #[inline(never)]
     pub fn train(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Outcome> {
         let outcome = self.iterate_to_end(observer, stop);
         if let Err(error) = &outcome {

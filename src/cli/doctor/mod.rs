@@ -4,9 +4,8 @@ mod report;
 
 use std::process::ExitCode;
 
-use crate::cli::error::Result;
-
 use super::json::print_json;
+use crate::cli::error::Result;
 use report::{Device, Gpu, Library, Report};
 
 /// The exit code if only the CPU can be used.

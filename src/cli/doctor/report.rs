@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use gan_cuda::choice::Choice;
-use gan_cuda::device::Precision;
-use gan_cuda::device::cuda::images::BUILT;
-use gan_cuda::device::cuda::libraries::{self, SearchResult};
-use gan_cuda::device::cuda::nvrtc::Version;
-use gan_cuda::device::cuda::probe;
+use crate::choice::Choice;
+use crate::device::Precision;
+use crate::device::cuda::images::BUILT;
+use crate::device::cuda::libraries::{self, SearchResult};
+use crate::device::cuda::nvrtc::Version;
+use crate::device::cuda::probe;
 use serde::{Serialize, Serializer};
 
 /// The report of `doctor`.

@@ -2,18 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use gan_cuda::data::{
-    ClassOrder, Dataset, DatasetKind, Requirements, SearchPaths, Source, cache_folder,
-};
-use gan_cuda::eval::evaluate::has_classes;
-use gan_cuda::run::checkpoint::Checkpoint;
-use gan_cuda::run::config::Config;
-use gan_cuda::run::snapshot;
-
 use super::flags::{Args, DataArgs, Reference};
 use crate::cli::display::{is_terminal, warn};
 use crate::cli::error::{Result, refuse};
 use crate::cli::progress;
+use crate::data::{
+    ClassOrder, Dataset, DatasetKind, Requirements, SearchPaths, Source, cache_folder,
+};
+use crate::eval::evaluate::has_classes;
+use crate::run::checkpoint::Checkpoint;
+use crate::run::config::Config;
+use crate::run::snapshot;
 
 /// Real images in the generator's shape.
 pub(super) struct Data {

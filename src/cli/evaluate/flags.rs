@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::ValueHint;
-use gan_cuda::data::Source;
-use gan_cuda::ranges::EVALUATED_SAMPLES;
-
 use crate::cli::checkpoint::CheckpointArgs;
 use crate::cli::device::DeviceArgs;
 use crate::cli::images::NoiseArgs;
 use crate::cli::value_parsers::{may_be_negative, within};
+use crate::data::Source;
+use crate::ranges::EVALUATED_SAMPLES;
+use clap::ValueHint;
 
 /// Flags of `evaluate`.
 #[derive(clap::Args)]
@@ -74,7 +73,7 @@ pub struct Args {
     #[command(flatten)]
     pub(super) data: DataArgs,
     /// Number of images to generate, 10 to 100,000
-    #[arg(long, value_name = "N", default_value_t = gan_cuda::eval::COUNT, value_parser = within::<usize, _>(EVALUATED_SAMPLES), help_heading = "Images")]
+    #[arg(long, value_name = "N", default_value_t = crate::eval::COUNT, value_parser = within::<usize, _>(EVALUATED_SAMPLES), help_heading = "Images")]
     pub(super) count: usize,
     #[command(flatten, next_help_heading = "Images")]
     pub(super) noise: NoiseArgs,

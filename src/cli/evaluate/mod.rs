@@ -6,19 +6,18 @@ mod table;
 
 use std::path::PathBuf;
 
-use gan_cuda::data::{DatasetKind, Source};
-use gan_cuda::device::Device;
-use gan_cuda::eval::evaluation::{Reference, Task, evaluate};
-use gan_cuda::gan::sampler::Statistics;
-use gan_cuda::run::checkpoint::Checkpoint;
-use gan_cuda::run::config::Config;
-use gan_cuda::run::snapshot;
-
 use super::device::AnyDevice;
 use super::display::{is_terminal, warn};
 use super::json::print_json;
 use super::progress::EvaluationBar;
 use crate::cli::error::Result;
+use crate::data::{DatasetKind, Source};
+use crate::device::Device;
+use crate::eval::evaluation::{Reference, Task, evaluate};
+use crate::gan::sampler::Statistics;
+use crate::run::checkpoint::Checkpoint;
+use crate::run::config::Config;
+use crate::run::snapshot;
 use data::Data;
 pub use flags::Args;
 
@@ -58,7 +57,7 @@ impl Job<'_> {
             Statistics::Running => self.config.gan.batch_size.min(self.args.count),
             Statistics::Batch => self.args.count,
         };
-        let feature_device = device.new_stream().map_err(gan_cuda::Error::from)?;
+        let feature_device = device.new_stream().map_err(crate::Error::from)?;
         let mut sampler = snapshot::sampler(device, &self.checkpoint, &self.config, batch_size)?;
         let bar = EvaluationBar::new(!self.args.json && is_terminal());
         let evaluation =

@@ -1,10 +1,10 @@
 //! The output of an evaluation: a banner and a table, or JSON.
 
-use gan_cuda::device::Device;
-use gan_cuda::eval::evaluation::Evaluation;
-use gan_cuda::eval::score_row::ScoreRow;
-use gan_cuda::run::snapshot;
-use gan_cuda::text::{grouped, significant};
+use crate::device::Device;
+use crate::eval::evaluation::Evaluation;
+use crate::eval::score_row::ScoreRow;
+use crate::run::snapshot;
+use crate::text::{grouped, significant};
 use serde::Serialize;
 
 use super::Job;

@@ -2,18 +2,17 @@
 
 use std::path::PathBuf;
 
-use gan_cuda::device::{Device, Real};
-use gan_cuda::formats::files::{AtomicFile, check_writable};
-use gan_cuda::formats::npy::npy_header;
-use gan_cuda::gan::sample_grid::standard_grid;
-use gan_cuda::run::config::Config;
-use gan_cuda::run::snapshot;
-
 use super::flags::Args;
 use super::{Source, Written, write};
 use crate::cli::device::AnyDevice;
 use crate::cli::error::Result;
 use crate::cli::images::ImageSpec;
+use crate::device::{Device, Real};
+use crate::formats::files::{AtomicFile, check_writable};
+use crate::formats::npy::npy_header;
+use crate::gan::sample_grid::standard_grid;
+use crate::run::config::Config;
+use crate::run::snapshot;
 
 /// The images to generate, and the files to write.
 pub(super) struct Arrays {

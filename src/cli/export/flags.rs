@@ -2,15 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Arg;
-use gan_cuda::run::checkpoint::Checkpoint;
-
 use crate::cli::checkpoint::CheckpointArgs;
 use crate::cli::device::DeviceArgs;
 use crate::cli::error::{Result, refuse};
 use crate::cli::extension::has_extension;
 use crate::cli::images::ImageArgs;
 use crate::cli::value_parsers::may_be_negative;
+use crate::run::checkpoint::Checkpoint;
+use clap::Arg;
 
 /// The heading of the flags for generated images.
 const IMAGES: &str = "Images (with --numpy)";

@@ -5,12 +5,12 @@ mod flags;
 
 use std::path::{Path, PathBuf};
 
-use gan_cuda::export::Generator;
-use gan_cuda::formats::files::{check_writable, write_atomic};
-use gan_cuda::run::checkpoint::Checkpoint;
-use gan_cuda::run::config::Config;
-use gan_cuda::run::snapshot;
-use gan_cuda::text;
+use crate::export::Generator;
+use crate::formats::files::{check_writable, write_atomic};
+use crate::run::checkpoint::Checkpoint;
+use crate::run::config::Config;
+use crate::run::snapshot;
+use crate::text;
 use serde::Serialize;
 
 use super::json::print_json;

@@ -1,11 +1,11 @@
 //! The output of `--json`.
 
-use gan_cuda::data::Source;
-use gan_cuda::gan::Model;
-use gan_cuda::gan::interval::Interval;
-use gan_cuda::gan::settings::Settings;
-use gan_cuda::nn::{Layer, NetworkSpec};
-use gan_cuda::run::config::Config;
+use crate::data::Source;
+use crate::gan::Model;
+use crate::gan::interval::Interval;
+use crate::gan::settings::Settings;
+use crate::nn::{Layer, NetworkSpec};
+use crate::run::config::Config;
 use serde::Serialize;
 
 /// A GAN with all its settings. Keys and values are those of `config.toml`.

@@ -5,16 +5,15 @@ mod json;
 use std::ffi::OsStr;
 use std::path::Path;
 
-use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
-use clap::{Arg, Command};
-use gan_cuda::gan::preset;
-use gan_cuda::gan::settings::{Fakes, Loss, Order};
-use gan_cuda::nn::{NetworkSpec, Sequence, Shape};
-use gan_cuda::run::config::Config;
-
 use super::display::print_lines;
 use super::json::print_json;
 use crate::cli::error::{Error, Result};
+use crate::gan::preset;
+use crate::gan::settings::{Fakes, Loss, Order};
+use crate::nn::{NetworkSpec, Sequence, Shape};
+use crate::run::config::Config;
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Arg, Command};
 
 /// Flags of `presets`.
 #[derive(clap::Args)]

@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use gan_cuda::gan::sample_grid::Grid;
-use gan_cuda::ranges::{self, SEED};
-
 use crate::cli::checkpoint::CheckpointArgs;
 use crate::cli::device::DeviceArgs;
 use crate::cli::images::ImageArgs;
 use crate::cli::value_parsers::{may_be_negative, within};
+use crate::gan::sample_grid::Grid;
+use crate::ranges::{self, SEED};
 
 /// Flags of `sample`.
 #[derive(clap::Args)]

@@ -5,10 +5,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf, absolute};
 
-use gan_cuda::file_error::FileError;
-
 use super::flags::OutputArgs;
 use crate::cli::error::{Error, Result, refuse};
+use crate::file_error::FileError;
 
 impl OutputArgs {
     /// Checks that the folders are new or empty, and that no other output goes there.

@@ -3,14 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gan_cuda::data::ImageShape;
-use gan_cuda::formats::files::write_atomic;
-use gan_cuda::formats::gif::Animation;
-use gan_cuda::gan::sample_grid::Grid;
-use gan_cuda::picture;
-use gan_cuda::picture::grid::Picture;
-
 use crate::cli::error::Result;
+use crate::data::ImageShape;
+use crate::formats::files::write_atomic;
+use crate::formats::gif::Animation;
+use crate::gan::sample_grid::Grid;
+use crate::picture;
+use crate::picture::grid::Picture;
 
 /// One image grid per step.
 pub(super) struct Frames {

@@ -8,20 +8,19 @@ mod resolve;
 
 use std::path::{Path, PathBuf};
 
-use gan_cuda::data::ImageShape;
-use gan_cuda::device::{Device, Real};
-use gan_cuda::formats::files::check_writable;
-use gan_cuda::gan::interpolation::interpolate;
-use gan_cuda::gan::sampler::Sampler;
-use gan_cuda::picture::grid::{Picture, write_grid};
-use gan_cuda::run::checkpoint::Checkpoint;
-use gan_cuda::run::config::Config;
-use gan_cuda::run::snapshot;
-
 use super::device::AnyDevice;
 use super::display::print_wrapped;
 use super::json::print_json;
 use crate::cli::error::Result;
+use crate::data::ImageShape;
+use crate::device::{Device, Real};
+use crate::formats::files::check_writable;
+use crate::gan::interpolation::interpolate;
+use crate::gan::sampler::Sampler;
+use crate::picture::grid::{Picture, write_grid};
+use crate::run::checkpoint::Checkpoint;
+use crate::run::config::Config;
+use crate::run::snapshot;
 pub use flags::Args;
 use frames::Frames;
 use resolve::{Noise, Out, Request};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gan_cuda::device::Device;
+use crate::device::Device;
 use serde::Serialize;
 
 use super::Job;

@@ -2,16 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use gan_cuda::data::ImageShape;
-use gan_cuda::gan::sample_grid::{Grid, standard_grid};
-use gan_cuda::picture::grid;
-use gan_cuda::run::config::Config;
-
 use super::flags::{Args, OutputArgs};
 use super::frames::frame_grid;
 use crate::cli::error::{Result, refuse};
 use crate::cli::extension::has_extension;
 use crate::cli::images::ImageSpec;
+use crate::data::ImageShape;
+use crate::gan::sample_grid::{Grid, standard_grid};
+use crate::picture::grid;
+use crate::run::config::Config;
 
 /// Maximum number of pixels of a picture.
 const MAX_PIXELS: usize = 1 << 27;

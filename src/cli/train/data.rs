@@ -1,17 +1,16 @@
 //! The training images of a run: loading, and warnings about them.
 
-use gan_cuda::data::{
-    self, ClassOrder, Dataset, FolderProblem, Origin, Requirements, Source, cache_folder,
-};
-use gan_cuda::gan::rewrite::Rewrite;
-use gan_cuda::ranges::CLASSES;
-use gan_cuda::run::config::Config;
-
 use super::flags::Args;
 use super::resolve::absolute;
 use crate::cli::display::{Verbosity, is_terminal, warn};
 use crate::cli::error::{Error, Result, refuse};
 use crate::cli::{layers, progress};
+use crate::data::{
+    self, ClassOrder, Dataset, FolderProblem, Origin, Requirements, Source, cache_folder,
+};
+use crate::gan::rewrite::Rewrite;
+use crate::ranges::CLASSES;
+use crate::run::config::Config;
 
 /// Sets the number of classes of a new run's networks to that of the data set. The networks of a
 /// `--config` file must already match. Opens no image.
@@ -66,7 +65,7 @@ fn has_other_classes(error: &Error) -> bool {
     let other = |problem: &data::Error| {
         matches!(problem, data::Error::Folder(FolderProblem::ClassesDiffer { .. }))
     };
-    matches!(&**error, gan_cuda::Error::Data(problem) if other(problem))
+    matches!(&**error, crate::Error::Data(problem) if other(problem))
 }
 
 /// Loads the images from the first search path that has them.

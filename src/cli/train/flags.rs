@@ -2,22 +2,21 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, ValueHint};
-use gan_cuda::data::Source;
-use gan_cuda::device::ops::Latent;
-use gan_cuda::device::{ConvolutionForm, DeviceChoice, Precision};
-use gan_cuda::formats::stats::Measure;
-use gan_cuda::gan::interval::Interval;
-use gan_cuda::gan::settings::{Fakes, Loss, Order};
-use gan_cuda::nn::Init;
-use gan_cuda::ranges;
-
 use crate::cli::aliases::{all_widths, gpus};
 use crate::cli::sizes::SizeArgs;
 use crate::cli::value_parsers::{
     Optional, channels, choice, choice_or_none, interval_or_never, may_be_negative, preset,
     run_name, within,
 };
+use crate::data::Source;
+use crate::device::ops::Latent;
+use crate::device::{ConvolutionForm, DeviceChoice, Precision};
+use crate::formats::stats::Measure;
+use crate::gan::interval::Interval;
+use crate::gan::settings::{Fakes, Loss, Order};
+use crate::nn::Init;
+use crate::ranges;
+use clap::{ArgAction, ValueHint};
 
 /// Flags of `train`, as they were given.
 #[derive(clap::Args)]

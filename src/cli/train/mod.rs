@@ -8,23 +8,6 @@ mod resume;
 use std::path::Path;
 use std::process::ExitCode;
 
-use gan_cuda::data::{Dataset, DatasetKind, Origin, Source};
-use gan_cuda::device::Device;
-use gan_cuda::device::cpu::Cpu;
-use gan_cuda::eval::Evaluator;
-use gan_cuda::eval::evaluation::Stage;
-use gan_cuda::formats::stats::ScoreEntry;
-use gan_cuda::gan::dataset::Schedule;
-use gan_cuda::gan::plan::Plan;
-use gan_cuda::gan::{Gan, Role};
-use gan_cuda::run::config::Config;
-use gan_cuda::run::dir::{RunDir, default_name};
-use gan_cuda::run::initial_weights::{self, initialize};
-use gan_cuda::text::{counted, grouped, significant};
-use gan_cuda::train::trainer::{
-    Outcome, Trainer, build, expect_same_images, restore, restore_to_branch,
-};
-
 use super::advice::how_to_get;
 use super::device::{AnyDevice, ChosenDevice, CpuOptions, open_device};
 use super::display::{
@@ -33,6 +16,22 @@ use super::display::{
 use super::progress::EvaluationBar;
 use super::signals::Signals;
 use crate::cli::error::Result;
+use crate::data::{Dataset, DatasetKind, Origin, Source};
+use crate::device::Device;
+use crate::device::cpu::Cpu;
+use crate::eval::Evaluator;
+use crate::eval::evaluation::Stage;
+use crate::formats::stats::ScoreEntry;
+use crate::gan::dataset::Schedule;
+use crate::gan::plan::Plan;
+use crate::gan::{Gan, Role};
+use crate::run::config::Config;
+use crate::run::dir::{RunDir, default_name};
+use crate::run::initial_weights::{self, initialize};
+use crate::text::{counted, grouped, significant};
+use crate::train::trainer::{
+    Outcome, Trainer, build, expect_same_images, restore, restore_to_branch,
+};
 pub use flags::Args;
 use resume::{ResumePoint, Start, describe};
 

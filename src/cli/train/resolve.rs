@@ -2,21 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use gan_cuda::data::Source;
-use gan_cuda::device::DeviceChoice;
-use gan_cuda::eval::evaluate::has_score;
-use gan_cuda::file_error::FileError;
-use gan_cuda::formats::stats::Measure;
-use gan_cuda::gan::preset;
-use gan_cuda::gan::rewrite::Rewrite;
-use gan_cuda::gan::settings::Settings;
-use gan_cuda::run::config::{Config, ConfigProblem};
-
 use super::flags::{Args, DataArgs, ValueArgs};
 use crate::cli::display::Verbosity;
 use crate::cli::error::{Error, Result, refuse, refuse_value};
 use crate::cli::layers::{self, LayerFlag};
 use crate::cli::value_parsers::Optional;
+use crate::data::Source;
+use crate::device::DeviceChoice;
+use crate::eval::evaluate::has_score;
+use crate::file_error::FileError;
+use crate::formats::stats::Measure;
+use crate::gan::preset;
+use crate::gan::rewrite::Rewrite;
+use crate::gan::settings::Settings;
+use crate::run::config::{Config, ConfigProblem};
 
 impl Args {
     pub(super) fn verbosity(&self) -> Verbosity {

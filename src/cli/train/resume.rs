@@ -2,17 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use gan_cuda::run::checkpoint::Checkpoint;
-use gan_cuda::run::config::Config;
-use gan_cuda::run::dir::{LaterFiles, RunDir};
-use gan_cuda::run::lock::RunLock;
-use gan_cuda::run::{self, snapshot};
-use gan_cuda::text::folder_name;
-use gan_cuda::train::trainer::expect_same_training;
-
 use super::flags::Args;
 use super::resolve::absolute;
 use crate::cli::error::{Result, refuse};
+use crate::run::checkpoint::Checkpoint;
+use crate::run::config::Config;
+use crate::run::dir::{LaterFiles, RunDir};
+use crate::run::lock::RunLock;
+use crate::run::{self, snapshot};
+use crate::text::folder_name;
+use crate::train::trainer::expect_same_training;
 
 /// The starting point of a run.
 pub(super) enum Start {

@@ -68,6 +68,7 @@ impl<D: Device> Classifier<D> {
     ///
     /// # Errors
     /// When the file is not a classifier, or the device fails.
+    #[inline(never)]
     pub fn read(device: &D, file: &TensorFile) -> Result<Self> {
         let info = ClassifierInfo {
             channels: file.parse_metadata("channels")?,
@@ -91,6 +92,7 @@ impl<D: Device> Classifier<D> {
     ///
     /// # Errors
     /// I/O, and when the device fails.
+    #[inline(never)]
     pub fn write(
         &self,
         device: &D,
@@ -161,6 +163,7 @@ impl TestFeatures {
     ///
     /// # Errors
     /// I/O.
+    #[inline(never)]
     pub fn write(&self, path: &Path, out: &mut dyn Write) -> Result<()> {
         let images = self.labels.len();
         let mut greatest = [0.0_f32; FEATURES];

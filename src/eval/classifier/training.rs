@@ -52,6 +52,7 @@ pub type ProgressCallback<'a> = &'a mut dyn FnMut(u64, u64);
 ///
 /// # Errors
 /// When the device fails.
+#[inline(never)]
 pub fn train<D: Device>(
     device: &D,
     [channels, classes]: [usize; 2],
@@ -84,6 +85,7 @@ impl<D: Device> Classifier<D> {
     ///
     /// # Errors
     /// When the device fails.
+    #[inline(never)]
     pub fn error(&mut self, device: &D, test: LabelledImages<'_>) -> Result<f64> {
         let predicted = self.extract(device, test.images)?.classes;
         let wrong = predicted.iter().zip(test.labels).filter(|(a, b)| a != b).count();

@@ -31,6 +31,7 @@ impl<D: Device> Trainer<D> {
     /// # Errors
     /// When the device does not have enough memory, the data set does not fit the model, or the
     /// folder cannot be written.
+    #[inline(never)]
     pub fn begin(
         config: Config,
         device: D,
@@ -51,6 +52,7 @@ impl<D: Device> Trainer<D> {
     ///
     /// # Errors
     /// As [`Trainer::begin`]; [`Error::NothingLeft`]; when the checkpoint has other networks.
+    #[inline(never)]
     pub fn branch(
         config: Config,
         device: D,
@@ -110,6 +112,7 @@ impl<D: Device> Trainer<D> {
     ///
     /// # Errors
     /// As [`Trainer::begin`], and when the checkpoint has another configuration or other images.
+    #[inline(never)]
     pub fn resume(
         config: Config,
         device: D,
@@ -191,6 +194,7 @@ impl<D: Device> Trainer<D> {
 /// # Errors
 /// As [`snapshot::restore`]; [`Error::ConfigChanged`] and [`Error::DataChanged`] when configuration
 /// or images differ from the checkpoint's.
+#[inline(never)]
 pub fn restore<D: Device>(
     gan: &mut Gan<D>,
     checkpoint: &Checkpoint,
@@ -208,6 +212,7 @@ pub fn restore<D: Device>(
 ///
 /// # Errors
 /// As [`snapshot::restore`]; [`Error::NothingLeft`].
+#[inline(never)]
 pub fn restore_to_branch<D: Device>(
     gan: &mut Gan<D>,
     checkpoint: &Checkpoint,
@@ -248,6 +253,7 @@ pub fn expect_same_images(checkpoint: &Checkpoint, data: &Dataset) -> Result<()>
 ///
 /// # Errors
 /// When the device does not have enough memory, or the data set does not fit the model.
+#[inline(never)]
 pub fn build<D: Device>(
     config: &Config,
     device: D,
