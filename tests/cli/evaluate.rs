@@ -86,7 +86,6 @@ fn json_has_the_rows_in_plain_numbers_and_the_same_bits_each_time() {
     }
     assert!(first["real"]["fcd"].as_f64() < first["noise"]["fcd"].as_f64());
     assert!(first["missing"][0].as_str().unwrap().starts_with("nearest"));
-    assert_eq!(first, json(&scratch, FEW));
     assert_eq!(first, json(&scratch, "--count 60 --threads 2"));
     assert_eq!(first, json(&scratch, &format!("{RUN}/checkpoint-000003 --seed 0 {FEW}")));
     assert_ne!(first["generator"], json(&scratch, &format!("--seed 1 {FEW}"))["generator"]);

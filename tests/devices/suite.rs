@@ -24,12 +24,13 @@ pub fn trials(kind: Kind) -> Vec<Trial> {
     suite.trials
 }
 
-/// The group of a test: the module that it is in. Each of the emulator's training tests, which take
-/// longest, is a group of its own, so that several run at once.
+/// The group of a test: the module that it is in. Each of the emulator's tests of operations and
+/// training, which take longest, is a group of its own, so that several run at once.
 pub fn group(trial: &Trial) -> &str {
     let (device, test) = trial.name().split_once("::").unwrap_or_default();
     let module = test.split("::").next().unwrap_or_default();
-    if device == Kind::Emulated.word() && module == "training" { test } else { module }
+    let long = ["operations", "training"].contains(&module);
+    if device == Kind::Emulated.word() && long { test } else { module }
 }
 
 struct Suite {

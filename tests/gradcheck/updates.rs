@@ -57,18 +57,19 @@ fn convolutional_cases(preset: &Preset, own: &Settings) -> Vec<Case> {
 
 /// Layers that no preset has: dropout in the generator, BatchNorm in the discriminator, which normalizes
 /// real and generated images as separate batches.
-fn own_layers(preset: &Preset, own: &Settings) -> [Case; 2] {
+fn own_layers(preset: &Preset, own: &Settings) -> Vec<Case> {
     let mut settings = own.clone();
     let after_first = |layers: &mut Layers, layer: &str| {
         layers.sequences[0].layers.insert(1, layer.parse().unwrap());
     };
     after_first(&mut settings.generator, "Dropout(0.3)");
     after_first(&mut settings.discriminator, &norm_behind_first(&own.discriminator));
-    let mut cases = pair(preset, "dropout in G, BatchNorm in D");
-    for order in [Order::DFirst, Order::GFirst] {
-        check(&mut cases, Settings { batch_size: 4, order, ..settings.clone() }, 3);
-    }
-    cases
+    let in_order = |order| {
+        let mut pair = pair(preset, &format!("dropout in G, BatchNorm in D, {order}"));
+        check(&mut pair, Settings { batch_size: 4, order, ..settings.clone() }, 3);
+        pair
+    };
+    [Order::DFirst, Order::GFirst].into_par_iter().flat_map_iter(in_order).collect()
 }
 
 fn norm_behind_first(layers: &Layers) -> String {

@@ -41,7 +41,7 @@ pub(super) fn decode(
             want: [shape.height, shape.width],
         });
     }
-    resize::try_reshape(&planes(&on_white(image)), from, shape).map_err(ImageProblem::Damaged)
+    resize::try_reshape(&planes(image), from, shape).map_err(ImageProblem::Damaged)
 }
 
 fn format(bytes: &[u8], name: &Path) -> Result<ImageFormat, ImageProblem> {
@@ -84,24 +84,29 @@ fn without_blank_alpha(image: DynamicImage) -> DynamicImage {
     }
 }
 
-fn on_white(image: DynamicImage) -> RgbImage {
-    if !image.color().has_alpha() {
-        return image.into_rgb8();
+/// Channels first: (3, height, width). Transparent pixels are composited on white.
+fn planes(image: DynamicImage) -> Vec<u8> {
+    if image.color().has_alpha() {
+        let image = image.into_rgba8();
+        let (pixels, _) = image.as_chunks::<4>();
+        separated(pixels, |pixel, channel| blend(pixel[channel], pixel[3]))
+    } else {
+        let image = image.into_rgb8();
+        let (pixels, _) = image.as_chunks::<3>();
+        separated(pixels, |pixel, channel| pixel[channel])
     }
-    let image: RgbaImage = image.into_rgba8();
-    RgbImage::from_fn(image.width(), image.height(), |x, y| {
-        let [colour @ .., alpha] = image.get_pixel(x, y).0;
-        Rgb(colour.map(|level| blend(level, alpha)))
-    })
+}
+
+fn separated<const N: usize>(pixels: &[[u8; N]], level: impl Fn(&[u8; N], usize) -> u8) -> Vec<u8> {
+    let mut planes = Vec::with_capacity(3 * pixels.len());
+    for channel in 0..3 {
+        planes.extend(pixels.iter().map(|pixel| level(pixel, channel)));
+    }
+    planes
 }
 
 /// Composites a level over white: level · alpha + 255 · (255 − alpha), divided by 255.
 fn blend(level: u8, alpha: u8) -> u8 {
     let (level, alpha) = (u32::from(level), u32::from(alpha));
     ((level * alpha + 255 * (255 - alpha) + 127) / 255) as u8
-}
-
-/// (height, width, 3) to (3, height, width).
-fn planes(image: &RgbImage) -> Vec<u8> {
-    (0..3).flat_map(|channel| image.pixels().map(move |pixel| pixel[channel])).collect()
 }

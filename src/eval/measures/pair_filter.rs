@@ -53,18 +53,17 @@ impl<'a, T: Coordinate> PairFilter<'a, T> {
         mut visit: impl FnMut(usize, f64) -> f64,
     ) -> f64 {
         let columns = &self.columns[tile.columns.clone()];
-        let blocks = tile.row(i).chunks(BLOCK).zip(columns.chunks(BLOCK));
-        for (n, (products, columns)) in blocks.enumerate() {
+        for (n, products) in tile.row(i).chunks(BLOCK).enumerate() {
+            let columns = &columns[n * BLOCK..][..products.len()];
             let mut bound = self.bound(i, limit);
-            let pairs = || products.iter().zip(columns);
             // A sum compiles to vector instructions, unlike `any`.
-            if pairs().map(|pair| u32::from(may_be_near(pair, bound))).sum::<u32>() == 0 {
+            let near = |k| u32::from(may_be_near(products[k], columns[k], bound));
+            if (0..products.len()).map(near).sum::<u32>() == 0 {
                 continue;
             }
-            let first = tile.columns.start + n * BLOCK;
-            for (j, pair) in (first..).zip(pairs()) {
-                if may_be_near(pair, bound) {
-                    limit = visit(j, limit);
+            for k in 0..products.len() {
+                if may_be_near(products[k], columns[k], bound) {
+                    limit = visit(tile.columns.start + n * BLOCK + k, limit);
                     bound = self.bound(i, limit);
                 }
             }
@@ -86,6 +85,7 @@ impl<'a, T: Coordinate> PairFilter<'a, T> {
 /// Whether (1 − margin) · |y|² − squared radius − 2 x·y is at most `bound`. True for NaN, which
 /// comes from dot products beyond the range of `f32`.
 #[allow(clippy::neg_cmp_op_on_partial_ord)]
-fn may_be_near((&product, &column): (&f32, &f32), bound: f32) -> bool {
+#[inline(always)]
+fn may_be_near(product: f32, column: f32, bound: f32) -> bool {
     !(column - 2.0 * product > bound)
 }

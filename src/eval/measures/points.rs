@@ -81,15 +81,16 @@ impl Coordinate for f32 {
     /// With partial sums, so that the compiler uses vector instructions.
     fn squared_distance(x: &[f32], y: &[f32]) -> f64 {
         const LANES: usize = 8;
-        let square = |(&x, &y): (&f32, &f32)| (f64::from(x) - f64::from(y)).powi(2);
+        let square = |x: f32, y: f32| (f64::from(x) - f64::from(y)).powi(2);
+        let (xs, x_rest) = x.as_chunks::<LANES>();
+        let (ys, y_rest) = y.as_chunks::<LANES>();
         let mut sums = [0.0; LANES];
-        let (xs, ys) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
-        let rest: f64 = xs.remainder().iter().zip(ys.remainder()).map(square).sum();
-        for (x, y) in xs.zip(ys) {
-            for (sum, pair) in sums.iter_mut().zip(x.iter().zip(y)) {
-                *sum += square(pair);
+        for i in 0..xs.len() {
+            for lane in 0..LANES {
+                sums[lane] += square(xs[i][lane], ys[i][lane]);
             }
         }
+        let rest: f64 = (0..x_rest.len()).map(|i| square(x_rest[i], y_rest[i])).sum();
         sums.iter().sum::<f64>() + rest
     }
 }

@@ -144,9 +144,12 @@ impl StandIns<'_> {
         Unit { source, object: self.objects.join(format!("{base}.o")) }
     }
 
-    /// Compiles missing objects, in as many parallel jobs as cargo allows.
+    /// Compiles missing objects, in as many parallel jobs as cargo allows; where cargo does not say,
+    /// one for each processor.
     fn compile(&self, compiler: &Compiler, units: &[Unit]) -> Result<(), Problem> {
-        let jobs = env::var("NUM_JOBS").ok().and_then(|jobs| jobs.parse().ok()).unwrap_or(1);
+        let allowed = env::var("NUM_JOBS").ok().and_then(|jobs| jobs.parse().ok());
+        let jobs =
+            allowed.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
         let left = Mutex::new(units.iter().filter(|unit| !unit.object.exists()));
         let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
         thread::scope(|scope| {
