@@ -30,12 +30,13 @@ extern "C" __global__ void convolution_gather(
         const unsigned position = at / window, number = at % window;
         const unsigned line = position / y_width;
         const int row = (int)(line % y_height) * stride + (int)(number / run) - padding;
+        // A window's row is contiguous in the image, so column and channel need not be told apart.
         const int column =
-            (int)(position % y_width) * stride + (int)(number % run / inputs) - padding;
-        const bool inside = row >= 0 && row < x_height && column >= 0 && column < x_width;
+            ((int)(position % y_width) * stride - padding) * inputs + (int)(number % run);
+        const bool inside = row >= 0 && row < x_height && column >= 0 && column < x_width * inputs;
         const unsigned image = line / y_height;
-        windows[at] = !inside ? 0.0f
-            : x[index_of(image * x_height + row, column * inputs + number % inputs, x_width * inputs)];
+        windows[at] =
+            !inside ? 0.0f : x[index_of(image * x_height + row, column, x_width * inputs)];
     }
 }
 
