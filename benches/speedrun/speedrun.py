@@ -131,10 +131,10 @@ def claim(results: list[dict], on: str) -> str:
     fastest = min(passed, key=median)
     ours, peers = (round(median(here[name])) for name in ("cgan", "pytorch-cgan"))
     return (
-        f"[Speedrun](benches/speedrun/README.md): the time from process start until "
-        f"{100 * GOAL['fidelity']:g} % of the generated digits are classified as the digit requested, "
-        f"with an [FCD](#score-a-run) of at most {GOAL['fcd']}, is {median(fastest):.0f} seconds with {fastest['what']}, "
-        f"{ours} seconds with the preset `cgan`, {peers} seconds with `cgan` in PyTorch ({on})."
+        f"Training until a classifier recognizes {100 * GOAL['fidelity']:g} % of the generated digits as the digit "
+        f"requested (and [FCD](#score-a-run) ≤ {GOAL['fcd']}) takes {median(fastest):.0f} seconds with {fastest['what']}, "
+        f"{ours} seconds with the preset `cgan`, and {peers} seconds with the same model in PyTorch "
+        f"(from process start, {on}; [speedrun](benches/speedrun/README.md))."
     )
 
 

@@ -11,9 +11,9 @@ choices! {
     pub enum ConvolutionForm {
         /// Computed as defined; the only one that tests compare with PyTorch
         Direct = "direct",
-        /// Winograd's algorithm, with a third of the multiplications, for kernel 4, stride 2,
+        /// Winograd's algorithm, with 33 or 39 % of the multiplications, for kernel 4, stride 2,
         /// padding 1, 16 or more channels, and a smaller side (input or output) whose height and width
-    /// are multiples of 4 or 7; direct otherwise
+        /// are multiples of 7 or of 4; direct otherwise
         Winograd = "winograd",
     }
 }

@@ -42,8 +42,8 @@ pub(super) struct PictureArgs {
     /// Rows and columns of the image grid; all cells are filled unless --count is smaller
     #[arg(long, value_name = "ROWSxCOLS", value_parser = str::parse::<Grid>)]
     pub(super) grid: Option<Grid>,
-    /// Interpolate between the first images of two seeds, one row per class: spherical (slerp) for
-    /// normal noise, linear for uniform noise
+    /// Interpolate in latent space between the first noise vectors of two seeds, one row per class:
+    /// spherical (slerp) for normal noise, linear for uniform noise
     #[arg(long, value_name = "SEED_A:SEED_B", allow_hyphen_values = true, value_parser = seeds, conflicts_with_all = ["count", "seed", "grid"])]
     pub(super) interpolate: Option<[u64; 2]>,
     /// Images per interpolation, both ends included

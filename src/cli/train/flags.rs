@@ -62,10 +62,12 @@ pub(super) struct DataArgs {
     #[arg(long)]
     pub(super) skip_bad_images: bool,
     /// Height and width of the images in pixels; images of other sizes are resized. For dcgan-rgb,
-    /// a power of two, at least 16: each doubling adds a convolution to both networks
+    /// a power of two, at least 16: each doubling adds a convolution to both networks [default: the
+    /// preset's]
     #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::IMAGE_SIZE))]
     pub(super) image_size: Option<usize>,
-    /// Image channels: 1 (grey) or 3 (colour; grey images are repeated in each channel)
+    /// Image channels: 1 (grey) or 3 (colour; grey images are repeated in each channel) [default: the
+    /// preset's]
     #[arg(long, value_name = "1|3", value_parser = channels)]
     pub(super) channels: Option<usize>,
     /// As in PyTorch-GAN's scripts. The data set determines it; this must be the same number
@@ -186,8 +188,8 @@ pub(super) struct OutputArgs {
     /// Number of newest checkpoints to keep [default: 3]
     #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::EXTENT))]
     pub(super) keep: Option<usize>,
-    /// Score the generator every N iterations or every 'epoch', and at the end: class fidelity, FCD
-    /// and KID, which `gan-cuda evaluate --help` defines [default: never]
+    /// Compute class fidelity, FCD and KID (defined in `gan-cuda evaluate --help`) every N iterations
+    /// or every 'epoch', and after the last iteration [default: never]
     #[arg(long, value_name = "N|epoch|never", value_parser = interval_or_never)]
     pub(super) evaluate_interval: Option<Optional<Interval>>,
     /// With --evaluate-interval: write a checkpoint at each new best score, and keep the best one
@@ -212,8 +214,8 @@ pub(super) struct OutputArgs {
     #[arg(long, value_name = "PATH", num_args = 0..=1, value_hint = ValueHint::DirPath)]
     pub(super) resume: Option<Option<PathBuf>>,
     /// With --resume: start a new run from the checkpoint and leave the old run unchanged. Images,
-    /// learning rate, batch size and loss may differ, the networks may not; the iteration count
-    /// continues
+    /// learning rate, batch size and loss may differ, the networks may not (nor may a loss that adds
+    /// or removes the final Sigmoid); the iteration count continues
     #[arg(long, requires = "resume")]
     pub(super) branch: bool,
     /// With --resume and an older checkpoint: remove everything that the run wrote after it

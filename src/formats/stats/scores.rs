@@ -15,7 +15,8 @@ choices! {
     pub enum Measure {
         /// Fréchet distance between generated and real images in a classifier's features.
         Fcd = "fcd",
-        /// Kernel distance between the two (squared MMD, unbiased), which needs no classifier.
+        /// Kernel distance between the same features (squared MMD, unbiased); without a classifier,
+        /// of pixels.
         Kid = "kid",
     }
 }
