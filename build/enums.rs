@@ -1,7 +1,7 @@
 //! Generates Rust constants from the C++ `enum`s of the kernels:
 //!
 //! ```c
-//! enum Score { CROSS_ENTROPY = 0, SATURATING_CROSS_ENTROPY = 1, SQUARED_ERROR = 2 };
+//! enum Criterion { CROSS_ENTROPY = 0, SATURATING_CROSS_ENTROPY = 1, SQUARED_ERROR = 2 };
 //! ```
 //!
 //! Each `enum` has a name, and each of its names has a number. An `enum` without a name holds

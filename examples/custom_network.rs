@@ -1,5 +1,4 @@
-//! Trains networks that are no preset, with a training loop of one's own, and writes generated
-//! images.
+//! Trains custom networks in a custom training loop, and writes generated images.
 //!
 //! ```text
 //! cargo run --release --example custom_network -- OUT.png

@@ -1,4 +1,4 @@
-//! Trains the classifiers that are embedded in the program and used for scores. The result is
+//! Trains one of the classifiers that are embedded in the program and used for scores. The result is
 //! bitwise the same on the same kind of processor:
 //!
 //! ```text

@@ -3,15 +3,15 @@
 // Discriminator losses against a target t. A batch has a part with t = 1, and may have a second one
 // with t = 0.
 //
-//   cross entropy  score = max(x, 0) − t·x + ln(1 + e^−|x|),  score′ = σ(x) − t,  output σ(x)
-//   squared error  score = (x − t)²,                          score′ = 2·(x − t),  output x
+//   cross entropy  loss = max(x, 0) − t·x + ln(1 + e^−|x|),  loss′ = σ(x) − t,  output σ(x)
+//   squared error  loss = (x − t)²,                          loss′ = 2·(x − t),  output x
 //
 // Saturating cross entropy is that of a probability p = σ(x), clamped as in PyTorch.
 //
-//   score = −max(ln p, −100) for t = 1, −max(ln (1 − p), −100) for t = 0
-//   score′ = (p − t)·min(1, p·(1 − p)/10⁻¹²),  output p
+//   loss = −max(ln p, −100) for t = 1, −max(ln (1 − p), −100) for t = 0
+//   loss′ = (p − t)·min(1, p·(1 − p)/10⁻¹²),  output p
 //
-// dx = scale·score′/rows. Row (step mod ring_rows) of the ring buffer gets scale·mean(score) at
+// dx = scale·loss′/rows. Row (step mod ring_rows) of the ring buffer gets scale·mean(loss) at
 // `column` and mean(output) after it, then those of the second part. x, dx (parts, rows), ring
 // (ring_rows, ring_columns). dx and these elements are overwritten. Deterministic: one block per part,
 // sums by a fixed tree.
@@ -26,13 +26,13 @@
 
 #include "common.cuh"
 
-enum Score { CROSS_ENTROPY = 0, SATURATING_CROSS_ENTROPY = 1, SQUARED_ERROR = 2 };
+enum Criterion { CROSS_ENTROPY = 0, SATURATING_CROSS_ENTROPY = 1, SQUARED_ERROR = 2 };
 
-struct Scored {
+struct Loss {
     float value, slope, output;
 };
 
-__device__ inline Scored cross_entropy(float x, float target)
+__device__ inline Loss cross_entropy(float x, float target)
 {
     const float probability = sigmoid(x);
     const float value = fmaxf(x, 0.0f) - target * x + log1pf(expf(-fabsf(x)));
@@ -41,7 +41,7 @@ __device__ inline Scored cross_entropy(float x, float target)
 
 // Like PyTorch's BCELoss after a Sigmoid: logarithms are clamped at −100; the gradient of BCELoss is
 // divided by max(p·(1 − p), 10⁻¹²), that of Sigmoid multiplied by p·(1 − p).
-__device__ inline Scored saturating_cross_entropy(float x, float target)
+__device__ inline Loss saturating_cross_entropy(float x, float target)
 {
     const float p = sigmoid(x);
     const float log = target == 1.0f ? logf(p) : log1pf(-p);
@@ -49,16 +49,16 @@ __device__ inline Scored saturating_cross_entropy(float x, float target)
     return {log < -100.0f ? 100.0f : -log, (p - target) * attenuation, p};
 }
 
-__device__ inline Scored squared_error(float x, float target)
+__device__ inline Loss squared_error(float x, float target)
 {
     const float distance = x - target;
     return {distance * distance, distance + distance, x};
 }
 
-__device__ inline Scored scored(unsigned score, float x, float target)
+__device__ inline Loss loss_of(unsigned criterion, float x, float target)
 {
-    if (score == CROSS_ENTROPY) return cross_entropy(x, target);
-    if (score == SATURATING_CROSS_ENTROPY) return saturating_cross_entropy(x, target);
+    if (criterion == CROSS_ENTROPY) return cross_entropy(x, target);
+    if (criterion == SATURATING_CROSS_ENTROPY) return saturating_cross_entropy(x, target);
     return squared_error(x, target);
 }
 
@@ -73,7 +73,7 @@ extern "C" __global__ void loss_forward_backward(
     int ring_rows,
     int ring_columns,
     int column,
-    unsigned score,
+    unsigned criterion,
     float scale)
 {
     const unsigned part = blockIdx.x;
@@ -82,10 +82,10 @@ extern "C" __global__ void loss_forward_backward(
     float loss = 0.0f, output = 0.0f;
     for (unsigned i = threadIdx.x; i < (unsigned)rows; i += blockDim.x) {
         const unsigned long long at = index_of(part, i, rows);
-        const Scored s = scored(score, x[at], target);
-        dx[at] = factor * s.slope;
-        loss += s.value;
-        output += s.output;
+        const Loss l = loss_of(criterion, x[at], target);
+        dx[at] = factor * l.slope;
+        loss += l.value;
+        output += l.output;
     }
 
     __shared__ float losses[MAX_THREADS], outputs[MAX_THREADS];

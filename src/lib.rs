@@ -46,7 +46,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`cli`] | the program `gan-cuda` |
-//! | [`export`] | export of a trained generator: ONNX, safetensors, NumPy |
+//! | [`export`] | export of a trained generator: ONNX, safetensors |
 //! | [`train`] | the training loop, divergence checks, the observer of a run |
 //! | [`eval`] | scores of a generator |
 //! | [`run`] | a run's folder: configuration, checkpoints, log |
@@ -64,7 +64,7 @@
 //! | [`mark`] | the mark in image files that this program writes |
 //! | [`file_error`] | errors of the file system |
 //!
-//! Each large module has its own error type; [`enum@Error`] joins them.
+//! Each module that does I/O has its own error type; [`enum@Error`] joins them.
 
 #![warn(missing_docs)]
 #![deny(unsafe_code)]

@@ -155,7 +155,7 @@ enum Activation {
     IDENTITY = 0,  // y = x
     LEAKY_RELU = 2,
 };
-enum Score { CROSS_ENTROPY = 0, SQUARED_ERROR = 1 };
+enum Criterion { CROSS_ENTROPY = 0, SQUARED_ERROR = 1 };
 ";
 
 #[test]
@@ -165,7 +165,7 @@ fn enums_become_modules_of_constants() {
         "pub mod activation {",
         "pub const IDENTITY: u32 = 0;",
         "pub const LEAKY_RELU: u32 = 2;",
-        "pub mod score {",
+        "pub mod criterion {",
         "pub const SQUARED_ERROR: u32 = 1;",
     ] {
         assert!(text.lines().any(|l| l.trim() == line), "no line {line:?} in:\n{text}");
@@ -183,7 +183,7 @@ fn unsupported_enums_are_refused() {
     refused("LEAKY_RELU = 2", "LEAKY_RELU = 1 + 1", "is not `NAME = number`");
     refused("LEAKY_RELU = 2", "LeakyRelu = 2", "`LeakyRelu` is not a name");
     refused("LEAKY_RELU = 2", "LEAKY_RELU = 0", "two names have the number 0");
-    refused("enum Score", "enum Activation", ":7: enum Activation: there is another one");
+    refused("enum Criterion", "enum Activation", ":7: enum Activation: there is another one");
     refused("SQUARED_ERROR = 1 };", "", ":7: an enum without an end");
 }
 

@@ -1,7 +1,7 @@
 //! Losses, Adam, and the iteration counter.
 
 use gan_cuda::device::ops::{
-    Adam, LossShape, RING_COLUMNS, RING_ROWS, Score, SoftmaxShape, Targets,
+    Adam, Criterion, LossShape, RING_COLUMNS, RING_ROWS, SoftmaxShape, Targets,
 };
 
 use crate::clock::Timed;
@@ -11,7 +11,7 @@ const ADAM: Adam = Adam { lr: 2e-4, b1: 0.5, b2: 0.999, eps: 1e-8 };
 
 pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
     for [rows, _] in layers::random_inputs(|_| 1) {
-        Score::ALL.iter().for_each(|&score| loss_forward_backward(bench, rows, score));
+        Criterion::ALL.iter().for_each(|&criterion| loss_forward_backward(bench, rows, criterion));
     }
     layers::labelled().iter().for_each(|&size| softmax_cross_entropy(bench, size));
     layers::parameters().iter().for_each(|&count| adam_update(bench, count));
@@ -22,13 +22,13 @@ pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
 }
 
 /// Reads x, writes dx, for real and generated images, and four numbers of the ring buffer.
-fn loss_forward_backward<D: Timed>(bench: &mut Bench<'_, D>, rows: usize, score: Score) {
+fn loss_forward_backward<D: Timed>(bench: &mut Bench<'_, D>, rows: usize, criterion: Criterion) {
     let targets = Targets::RealThenFake;
-    let (shape, all) = (LossShape { rows, score, scale: 1.0, targets }, targets.parts() * rows);
+    let (shape, all) = (LossShape { rows, criterion, scale: 1.0, targets }, targets.parts() * rows);
     let (x, mut dx, step) = (bench.numbers(all), bench.numbers(all), bench.step());
     let ring_len = RING_ROWS * RING_COLUMNS;
     let mut ring = bench.numbers(ring_len);
-    let size = format!("{}x{rows}-{score:?}", targets.parts());
+    let size = format!("{}x{rows}-{criterion:?}", targets.parts());
     bench.moves("loss_forward_backward", &size, 2 * all + 2 * targets.parts(), |device| {
         let (dx, ring) = (D::view_mut(&mut dx, 0..all), D::view_mut(&mut ring, 0..ring_len));
         device.loss_forward_backward(dx, ring, D::view(&x, 0..all), D::view(&step, 0..1), shape);

@@ -7,7 +7,8 @@
 //! | [`cpu`] | the CPU device: `f32` for training, `f64` as the reference of the tests |
 //! | [`cuda`] | the CUDA device, in `f32` |
 //!
-//! Above this module there is one type parameter, `D: Device`, and no mention of a concrete device.
+//! Code above this module is generic over a device, `D: Device`; only `cli` and parts of `eval` name a
+//! concrete one.
 //! Operations are asynchronous and return no errors: a device that runs them later (a GPU) reports
 //! a failure at the next [`Memory::download`], as CUDA itself does.
 

@@ -173,7 +173,7 @@ impl<D: Device> Gan<D> {
             }
             Role::Generator => (Targets::FakeAsReal, 1.0, discriminator_batches(false, rows)),
         };
-        let shape = LossShape { rows, score: settings.loss.score(), scale, targets };
+        let shape = LossShape { rows, criterion: settings.loss.criterion(), scale, targets };
         let gradient = self.discriminator.activations.output_gradient(&batches);
         let ring = D::view_mut(&mut self.ring, 0..RING_ROWS * RING_COLUMNS);
         let (outputs, step) = (self.outputs.rows(batches.range()), D::view(&self.step, 0..1));

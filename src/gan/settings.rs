@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::role::Role;
 use crate::choice::choices;
 use crate::data::ImageShape;
-use crate::device::ops::{Adam, Latent, Score};
+use crate::device::ops::{Adam, Criterion, Latent};
 use crate::nn::{Init, Sequence};
 
 /// The settings of a GAN: the table `[gan]` of its TOML file.
@@ -91,11 +91,11 @@ impl Loss {
     }
 
     /// The device's operation for this loss.
-    pub(super) fn score(self) -> Score {
+    pub(super) fn criterion(self) -> Criterion {
         match self {
-            Loss::BceLogits => Score::CrossEntropy,
-            Loss::Bce => Score::SaturatingCrossEntropy,
-            Loss::Mse => Score::SquaredError,
+            Loss::BceLogits => Criterion::CrossEntropy,
+            Loss::Bce => Criterion::SaturatingCrossEntropy,
+            Loss::Mse => Criterion::SquaredError,
         }
     }
 }

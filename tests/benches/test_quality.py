@@ -96,8 +96,8 @@ class Speedrun(unittest.TestCase):
         self.assertEqual(speedrun.claim([*both, result("a", None)], "c"), "")
         self.assertEqual(speedrun.claim([*both, result("a", 9.0)], "another"), "")
         text = speedrun.claim([*both, result("b", 20.0), result("a", 9.0)], "c")
-        times = "9 seconds with w of a, 100 seconds with the preset `cgan`, 300 seconds with `cgan`"
-        for part in ("97.5 %", times, "(c)"):
+        times = "9 seconds with w of a, 100 seconds with the preset `cgan`, and 300 seconds with the same model"
+        for part in ("97.5 %", times, "from process start, c;"):
             self.assertIn(part, text)
 
     def test_both_scores_must_reach_the_goal(self) -> None:

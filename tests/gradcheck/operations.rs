@@ -6,8 +6,8 @@ use super::check::{Case, Point};
 use super::random::Numbers;
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::device::ops::{
-    Activation, Affine, AffineGradients, BatchNorm, BatchNormShape, Convolution, Embedding,
-    EmbeddingShape, Linear, LinearShape, Loss, LossShape, RING_COLUMNS, RING_ROWS, Score,
+    Activation, Affine, AffineGradients, BatchNorm, BatchNormShape, Convolution, Criterion,
+    Embedding, EmbeddingShape, Linear, LinearShape, Loss, LossShape, RING_COLUMNS, RING_ROWS,
     SoftmaxShape, Targets,
 };
 
@@ -34,7 +34,8 @@ pub fn cases() -> Vec<Case> {
     let norms = ACTIVATIONS.into_iter().map(|activation| batch_norm(device, activation));
     let embeddings = [true, false].map(|label_first| embedding(device, label_first));
     let targets = [Targets::RealThenFake, Targets::FakeAsReal];
-    let losses = Score::ALL.iter().flat_map(|&s| targets.map(|targets| loss(device, s, targets)));
+    let losses =
+        Criterion::ALL.iter().flat_map(|&s| targets.map(|targets| loss(device, s, targets)));
     linears
         .chain(norms)
         .chain(embeddings)
@@ -221,12 +222,12 @@ fn embedding(device: &Cpu<f64>, label_first: bool) -> Case {
     case
 }
 
-fn loss(device: &Cpu<f64>, score: Score, targets: Targets) -> Case {
-    let mut case = Case::new(format!("loss, {score:?}, {targets:?}"));
+fn loss(device: &Cpu<f64>, criterion: Criterion, targets: Targets) -> Case {
+    let mut case = Case::new(format!("loss, {criterion:?}, {targets:?}"));
     let mut numbers = Numbers::new(40);
     let mut check = |x: &[f64], scale: f64| {
         let rows = x.len() / targets.parts();
-        let shape = LossShape { rows, score, scale, targets };
+        let shape = LossShape { rows, criterion, scale, targets };
         let (mut dx, mut ring) = (vec![f64::NAN; x.len()], vec![0.0; RING_ROWS * RING_COLUMNS]);
         device.loss_forward_backward(&mut dx, &mut ring, x, &[3], shape);
         let mut scratch = vec![0.0; x.len()];
@@ -242,9 +243,9 @@ fn loss(device: &Cpu<f64>, score: Score, targets: Targets) -> Case {
     }
     // Where a naive formula overflows or cancels, but not where a derivative is meant to vanish, or a
     // probability has few digits left; alone, since they would drown others in a sum.
-    let far: &[f64] = match score {
-        Score::SaturatingCrossEntropy => &[-25.0, 0.0, 10.0],
-        Score::CrossEntropy | Score::SquaredError => &[-700.0, -40.0, 0.0, 40.0, 700.0],
+    let far: &[f64] = match criterion {
+        Criterion::SaturatingCrossEntropy => &[-25.0, 0.0, 10.0],
+        Criterion::CrossEntropy | Criterion::SquaredError => &[-700.0, -40.0, 0.0, 40.0, 700.0],
     };
     for &x in far {
         check(&vec![x; targets.parts()], 1.0);

@@ -1,7 +1,9 @@
 //! Losses on the CPU.
 
 use super::{Cpu, CpuReal};
-use crate::device::ops::{Loss, LossShape, RING_COLUMNS, RING_ROWS, Score, SoftmaxShape, contract};
+use crate::device::ops::{
+    Criterion, Loss, LossShape, RING_COLUMNS, RING_ROWS, SoftmaxShape, contract,
+};
 
 impl<T: CpuReal> Loss for Cpu<T> {
     fn loss_forward_backward(
@@ -12,7 +14,7 @@ impl<T: CpuReal> Loss for Cpu<T> {
         step: &[u32],
         shape: LossShape,
     ) {
-        let LossShape { rows, score, scale, targets } = shape;
+        let LossShape { rows, criterion, scale, targets } = shape;
         let parts = targets.parts();
         contract::loss_forward_backward(
             &dx,
@@ -30,10 +32,10 @@ impl<T: CpuReal> Loss for Cpu<T> {
         for (((dx, x), entry), target) in parts.zip([T::ONE, T::ZERO]) {
             let (mut loss, mut output) = (T::ZERO, T::ZERO);
             for (dx, &x) in dx.iter_mut().zip(x) {
-                let (value, slope, out) = match score {
-                    Score::CrossEntropy => cross_entropy(x, target),
-                    Score::SaturatingCrossEntropy => saturating_cross_entropy(x, target),
-                    Score::SquaredError => squared_error(x, target),
+                let (value, slope, out) = match criterion {
+                    Criterion::CrossEntropy => cross_entropy(x, target),
+                    Criterion::SaturatingCrossEntropy => saturating_cross_entropy(x, target),
+                    Criterion::SquaredError => squared_error(x, target),
                 };
                 *dx = factor * slope;
                 loss += value;

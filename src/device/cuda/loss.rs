@@ -2,9 +2,9 @@
 //! for a classifier, a thread for each row, since it has few classes.
 
 use super::Cuda;
-use super::codes::score;
+use super::codes::criterion;
 use super::memory::{View, ViewMut};
-use crate::device::ops::{Loss, LossShape, RING_COLUMNS, RING_ROWS, Score, SoftmaxShape};
+use crate::device::ops::{Criterion, Loss, LossShape, RING_COLUMNS, RING_ROWS, SoftmaxShape};
 
 impl Loss for Cuda {
     fn loss_forward_backward(
@@ -17,10 +17,10 @@ impl Loss for Cuda {
     ) {
         let LossShape { rows, targets, .. } = shape;
         let parts = targets.parts();
-        let score = match shape.score {
-            Score::CrossEntropy => score::CROSS_ENTROPY,
-            Score::SaturatingCrossEntropy => score::SATURATING_CROSS_ENTROPY,
-            Score::SquaredError => score::SQUARED_ERROR,
+        let criterion = match shape.criterion {
+            Criterion::CrossEntropy => criterion::CROSS_ENTROPY,
+            Criterion::SaturatingCrossEntropy => criterion::SATURATING_CROSS_ENTROPY,
+            Criterion::SquaredError => criterion::SQUARED_ERROR,
         };
         self.gpu.kernels.loss_forward_backward(
             self.blocks(parts),
@@ -33,7 +33,7 @@ impl Loss for Cuda {
             RING_ROWS,
             RING_COLUMNS,
             targets.column(),
-            score,
+            criterion,
             shape.scale as f32,
         );
     }

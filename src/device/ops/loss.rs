@@ -4,7 +4,7 @@ use crate::device::{In, InInts, Memory, Out};
 
 /// The loss function of a discriminator's output for a target t ∈ {0, 1}.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Score {
+pub enum Criterion {
     /// Binary cross-entropy on a logit x: max(x, 0) − t·x + ln(1 + e^−|x|).
     /// Derivative: σ(x) − t. Stable for every x.
     CrossEntropy,
@@ -17,10 +17,10 @@ pub enum Score {
     SquaredError,
 }
 
-impl Score {
+impl Criterion {
     /// All variants.
-    pub const ALL: &[Score] =
-        &[Score::CrossEntropy, Score::SaturatingCrossEntropy, Score::SquaredError];
+    pub const ALL: &[Criterion] =
+        &[Criterion::CrossEntropy, Criterion::SaturatingCrossEntropy, Criterion::SquaredError];
 }
 
 /// The parts of a batch and their targets.
@@ -56,7 +56,7 @@ pub struct LossShape {
     /// Rows of each part of the batch.
     pub rows: usize,
     /// The loss function.
-    pub score: Score,
+    pub criterion: Criterion,
     /// Factor of the loss and its gradient.
     pub scale: f64,
     /// The parts of the batch and their targets.
@@ -80,7 +80,7 @@ pub struct SoftmaxShape {
 
 /// Losses.
 pub trait Loss: Memory {
-    /// loss = scale·mean(score(x, t)) and dx = scale·score′(x, t)/rows, for each part of the batch,
+    /// loss = scale·mean(criterion(x, t)) and dx = scale·criterion′(x, t)/rows, for each part of the batch,
     /// in one pass.
     ///
     /// dx, x (parts, rows). Writes to row step mod RING_ROWS of the ring buffer (RING_ROWS,

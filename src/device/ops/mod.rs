@@ -30,6 +30,6 @@ pub use batch_norm::{Affine, AffineGradients, BatchNorm, BatchNormShape};
 pub use convolution::{Convolution, ConvolutionShape};
 pub use embedding::{Embedding, EmbeddingShape};
 pub use linear::{Activation, Linear, LinearShape};
-pub use loss::{Loss, LossShape, RING_COLUMNS, RING_ROWS, Score, SoftmaxShape, Targets};
+pub use loss::{Criterion, Loss, LossShape, RING_COLUMNS, RING_ROWS, SoftmaxShape, Targets};
 pub use optimizer::{Adam, Optimizer};
 pub use random::{Latent, Random};

@@ -10,8 +10,8 @@ use super::bench::{Bench, Output, Placement};
 use super::run::Gradient;
 use gan_cuda::device::Device;
 use gan_cuda::device::ops::{
-    Activation, BatchNormShape, BatchShape, ConvolutionShape, EmbeddingShape, Latent, LinearShape,
-    LossShape, Score, SoftmaxShape, Targets,
+    Activation, BatchNormShape, BatchShape, ConvolutionShape, Criterion, EmbeddingShape, Latent,
+    LinearShape, LossShape, SoftmaxShape, Targets,
 };
 
 const SHAPES: [(usize, usize); 6] =
@@ -221,9 +221,9 @@ fn embeddings(all: &mut Vec<Case>, rows: usize, inputs: usize) {
 }
 
 fn losses(all: &mut Vec<Case>, rows: usize) {
-    for &score in Score::ALL {
+    for &criterion in Criterion::ALL {
         for (targets, scale) in [(Targets::RealThenFake, 0.5), (Targets::FakeAsReal, 1.0)] {
-            let shape = LossShape { rows, score, scale, targets };
+            let shape = LossShape { rows, criterion, scale, targets };
             // The ring buffer wraps around after 1,024 iterations.
             all.extend([0, 1023, 5000].map(|step| Case::LossForwardBackward { shape, step }));
         }

@@ -7,7 +7,8 @@ use super::cases::Epilogue;
 use gan_cuda::device::Device;
 use gan_cuda::device::ops::{
     Activation, Adam, Affine, AffineGradients, BatchNormShape, BatchShape, ConvolutionShape,
-    EmbeddingShape, Latent, LinearShape, LossShape, RING_COLUMNS, RING_ROWS, Score, SoftmaxShape,
+    Criterion, EmbeddingShape, Latent, LinearShape, LossShape, RING_COLUMNS, RING_ROWS,
+    SoftmaxShape,
 };
 use gan_cuda::rng::Stream;
 
@@ -321,9 +322,9 @@ impl<D: Device> Bench<'_, D> {
 
     pub fn loss_forward_backward(mut self, shape: LossShape, step: u32) -> Vec<Output> {
         let len = shape.targets.parts() * shape.rows;
-        let x = match shape.score {
-            Score::SaturatingCrossEntropy => self.saturating(len),
-            Score::CrossEntropy | Score::SquaredError => self.input(-5.0, 5.0, len),
+        let x = match shape.criterion {
+            Criterion::SaturatingCrossEntropy => self.saturating(len),
+            Criterion::CrossEntropy | Criterion::SquaredError => self.input(-5.0, 5.0, len),
         };
         let step = self.ints(&[step]);
         let (mut dx, mut ring) = (self.output(len), self.zeros(RING_ROWS * RING_COLUMNS));
