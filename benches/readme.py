@@ -70,7 +70,7 @@ def claim(run: Run, folder: Path) -> str:
 
 def fastest_peer(peers: Counter[str]) -> str:
     """The fastest peer, by name if it is the same for every preset."""
-    return "the fastest other program for each" if len(peers) > 1 else f"{next(iter(peers))}, the fastest peer"
+    return "the fastest other program for each" if len(peers) > 1 else f"{next(iter(peers))}, the fastest other program"
 
 
 def comparison(ratios: Sequence[float]) -> str:

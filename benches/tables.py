@@ -28,11 +28,11 @@ SHORT = {
     WINOGRAD: "Winograd",
     "eager": "PyTorch eager",
     "fused": "fused Adam",
-    "joined": "joined",
+    "joined": "one D batch",
     "compile": "compiled",
     "compile-reduce-overhead": "reduce-overhead",
     "graph": "CUDA graph",
-    "joined-graph": "CUDA graph, joined",
+    "joined-graph": "CUDA graph, one D batch",
     "compile-graph": "compiled CUDA graph",
     "jax": "JAX",
 }
@@ -142,11 +142,11 @@ def header(titles: Sequence[str]) -> list[str]:
 
 
 def narrow_table(device: str, reports: Reports, peaks: Sequence[Report]) -> str:
-    """A row per preset: milliseconds, ratios to ours, the fraction of the limit."""
+    """A row per preset: milliseconds, ratios to ours, the share of the roofline."""
     reports = in_order(reports)
     ran = [name for name in NARROW[device] if any(name in rows for rows in reports.values())]
     titles = ["preset", "batch", f"{OURS}, ms", *(SHORT[name] for name in ran)]
-    lines = header([*titles, "speed-up over fastest peer", "speed-up over fused Adam", "share of the limit"])
+    lines = header([*titles, "speed-up over fastest other program", "speed-up over fused Adam", "share of the roofline"])
     strongest = {preset: strongest_of(reports, preset) for preset in reports}
     of_fused = gains(reports, "fused")
     for preset, rows in reports.items():
@@ -182,7 +182,7 @@ def preset_table(preset: str, rows: Rows, peaks: Sequence[Report]) -> str:
     """A row per program."""
     ours, limit = figure(rows.get(OURS), "median_ms"), limit_of(rows, peaks)
     our_memory = figure(rows.get(OURS), "peak_bytes")
-    titles = ["program", "ms", "p10", "p90", "images/s", "time to ours", "share of the limit"]
+    titles = ["program", "ms", "p10", "p90", "images/s", "time to ours", "share of the roofline"]
     lines = header([*titles, "peak memory", "before training", "memory to ours"])
     for program, of_rounds in rows.items():
         median, low, high = (figure(of_rounds, f"{key}_ms") for key in ("median", "p10", "p90"))

@@ -69,13 +69,13 @@ class Claim(unittest.TestCase):
 
     def test_the_fastest_of_all_presets_is_named(self) -> None:
         text = self.sentence(two_presets(jax=4.0))
-        self.assertIn("0.57 times as fast as JAX, the fastest peer (by preset; 0.40 to 0.80", text)
+        self.assertIn("0.57 times as fast as JAX, the fastest other program (by preset; 0.40 to 0.80", text)
 
     def test_pytorch_is_named_once_if_it_is_the_fastest(self) -> None:
         run = two_presets(jax=30.0)
         del run.reports["cgan"]["joined"]
         self.assertIn(
-            "2.00 times as fast as PyTorch with fused Adam, the fastest peer (by preset; 2.00 to "
+            "2.00 times as fast as PyTorch with fused Adam, the fastest other program (by preset; 2.00 to "
             "2.00 times) (geometric mean).",
             self.sentence(run),
         )
@@ -104,7 +104,7 @@ class Tables(unittest.TestCase):
         run = two_presets(jax=11.0)
         run.reports["cgan"]["jax"].append(None)
         line = narrow_table("cpu", run.reports, []).splitlines()[3]
-        want = "| `cgan` | 64 | 10.00 | 20.00 | 9.00 | failed | 0.90 × (joined) | 2.00 × |  |"
+        want = "| `cgan` | 64 | 10.00 | 20.00 | 9.00 | failed | 0.90 × (one D batch) | 2.00 × |  |"
         self.assertEqual(line, want)
         self.assertEqual(run.failures(), 1)
 
