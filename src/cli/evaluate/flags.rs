@@ -25,10 +25,10 @@ real: real images that are not in the reference; about the best scores to expect
 noise: random pixels, for comparison
 
 Features: a classifier maps each image to 84 features. For mnist and fashion-mnist it is built in. \
-For a folder with classes it is trained on half of the images (of IDX files with a test set, on all \
-training images) and kept in the cache folder. For a folder without classes, the pixels of the images reduced to 16×16 are the features, and columns \
-that need a classifier are omitted. A GAN trained on a folder has seen all of its images, \
-including the reference.
+For a folder with classes it is trained on half of the images (of IDX files with a test set, on \
+all training images) and kept in the cache folder. For a folder without classes, the pixels of the \
+images reduced to 16×16 are the features, and columns that need a classifier are omitted. A GAN \
+trained on a folder has seen all of its images, including the reference.
 
 Columns:
 

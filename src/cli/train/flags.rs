@@ -66,8 +66,8 @@ pub(super) struct DataArgs {
     /// preset's]
     #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::IMAGE_SIZE))]
     pub(super) image_size: Option<usize>,
-    /// Image channels: 1 (grey) or 3 (colour; grey images are repeated in each channel) [default: the
-    /// preset's]
+    /// Image channels: 1 (grey) or 3 (colour; grey images are repeated in each channel) [default:
+    /// the preset's]
     #[arg(long, value_name = "1|3", value_parser = channels)]
     pub(super) channels: Option<usize>,
     /// As in PyTorch-GAN's scripts. The data set determines it; this must be the same number

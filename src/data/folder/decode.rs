@@ -97,6 +97,7 @@ fn planes(image: DynamicImage) -> Vec<u8> {
     }
 }
 
+/// A plane for each of red, green and blue.
 fn separated<const N: usize>(pixels: &[[u8; N]], level: impl Fn(&[u8; N], usize) -> u8) -> Vec<u8> {
     let mut planes = Vec::with_capacity(3 * pixels.len());
     for channel in 0..3 {

@@ -80,8 +80,8 @@ pub struct SoftmaxShape {
 
 /// Losses.
 pub trait Loss: Memory {
-    /// loss = scale·mean(criterion(x, t)) and dx = scale·criterion′(x, t)/rows, for each part of the batch,
-    /// in one pass.
+    /// loss = scale·mean(criterion(x, t)) and dx = scale·criterion′(x, t)/rows, for each part of the
+    /// batch, in one pass.
     ///
     /// dx, x (parts, rows). Writes to row step mod RING_ROWS of the ring buffer (RING_ROWS,
     /// RING_COLUMNS), for each part: the loss, and the mean output — σ(x) for cross-entropy, x itself

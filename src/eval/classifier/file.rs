@@ -163,7 +163,6 @@ impl TestFeatures {
     ///
     /// # Errors
     /// I/O.
-    #[inline(never)]
     pub fn write(&self, path: &Path, out: &mut dyn Write) -> Result<()> {
         let images = self.labels.len();
         let mut greatest = [0.0_f32; FEATURES];
