@@ -60,5 +60,5 @@ fn sequential(network: &Layers, layers: &str) -> Result<Layers, Box<dyn Error>> 
     let layers: Vec<Layer> =
         layers.split('|').map(|layer| layer.trim().parse()).collect::<Result<_, _>>()?;
     let sequence = Sequence { key_prefix: "model.".to_owned(), view: None, layers };
-    Ok(Layers { input: network.input.clone(), sequences: vec![sequence] })
+    Ok(Layers { sequences: vec![sequence], ..network.clone() })
 }

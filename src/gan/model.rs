@@ -129,7 +129,8 @@ fn input(role: Role, layers: &Layers, settings: &Settings) -> Result<Input, Mode
             (InputPart::Image, Shape::Image([image.channels, image.height, image.width]))
         }
     };
-    let embedding = |classes, first| Some(Embedding { classes, first });
+    let embedding =
+        |classes, first| Some(Embedding { key: layers.label_key.clone(), classes, first });
     let label = match (layers.input.as_slice(), settings.classes) {
         ([only], None) if *only == part => None,
         ([InputPart::Label, other], Some(n)) if *other == part => embedding(n, true),

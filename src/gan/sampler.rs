@@ -160,7 +160,7 @@ impl<'a, D: Device> Generator<'a, D> {
         rows: usize,
     ) -> Result<Vec<D::Real>> {
         let Self { network, activations, images } = self;
-        let classes = network.spec().input().label.map_or(0, |label| label.classes);
+        let classes = network.spec().classes();
         assert_eq!(labels.len(), if classes > 0 { rows } else { 0 }, "a label for each row");
         assert!(labels.iter().all(|&label| (label as usize) < classes), "labels below {classes}");
         let mut z: FloatBuffer<D> = device.allocate(noise.len())?;

@@ -54,8 +54,22 @@ pub struct Settings {
 pub struct Layers {
     /// The parts of the input, which are concatenated.
     pub input: Vec<InputPart>,
+    /// The key of the label's embedding in PyTorch's `state_dict`.
+    #[serde(default = "Layers::default_label_key", skip_serializing_if = "is_default_label_key")]
+    pub label_key: String,
     /// The layers.
     pub sequences: Vec<Sequence>,
+}
+
+impl Layers {
+    /// The key of the label's embedding in the presets.
+    pub fn default_label_key() -> String {
+        "label_embedding".to_owned()
+    }
+}
+
+fn is_default_label_key(key: &str) -> bool {
+    key == Layers::default_label_key()
 }
 
 choices! {

@@ -63,7 +63,7 @@ impl Work {
     fn backward_to_parameters(&mut self, network: &NetworkSpec, rows: usize) {
         gemms(network).for_each(|layer| self.gemm(&layer, rows));
         gemms(network).skip(1).for_each(|layer| self.gemm(&layer, rows));
-        if let (Some(label), Some(first)) = (network.input().label, gemms(network).next()) {
+        if let (Some(label), Some(first)) = (&network.input().label, gemms(network).next()) {
             self.gemm(&first.of_columns(label.classes, network), rows);
         }
     }

@@ -95,7 +95,8 @@ impl<D: Device> Activations<D> {
         batches: usize,
     ) -> Result<Self> {
         let zeros = |columns| Matrix::zeros(device, rows * batches, columns);
-        let input = spec.input().label.map(|_| zeros(spec.input_len::<D>())).transpose()?;
+        let input =
+            spec.input().label.as_ref().map(|_| zeros(spec.input_len::<D>())).transpose()?;
         let inner = &spec.stages()[..spec.stages().len() - 1];
         let moments = |stage: &Stage| {
             let columns = if let Stage::BatchNorm(norm) = stage { norm.features } else { 0 };
@@ -121,7 +122,7 @@ impl<D: Device> Activations<D> {
 
     /// The same for forward passes only.
     pub fn elements_forward_only(spec: &NetworkSpec, rows: usize, batches: usize) -> usize {
-        let input = spec.input().label.map_or(0, |_| spec.input_len::<D>());
+        let input = spec.input().label.as_ref().map_or(0, |_| spec.input_len::<D>());
         let outputs: usize = spec.stages().iter().map(Stage::outputs).sum();
         let inner = outputs - spec.output().elements();
         let norms: usize = spec.batch_norms().map(|(_, features)| 2 * features).sum();
@@ -174,7 +175,7 @@ fn widths_of_gradients(spec: &NetworkSpec) -> impl Iterator<Item = usize> {
 
 /// The width of the gradient of a label's embedding, which is repeated at every pixel.
 fn label_gradient(spec: &NetworkSpec) -> Option<usize> {
-    spec.input().label.map(|label| spec.input_pixels() * label.classes)
+    spec.input().label.as_ref().map(|label| spec.input_pixels() * label.classes)
 }
 
 /// The width of the gradient of an image concatenated with it.

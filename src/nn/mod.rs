@@ -33,7 +33,7 @@ pub mod storage_order;
 pub use activations::{Activations, Batches};
 pub use adam::Adam;
 pub use init::Init;
-pub use layer::Layer;
+pub use layer::{Layer, LayerProblem};
 pub use masks::Masks;
 pub use matrix::Matrix;
 pub use network::Network;

@@ -5,7 +5,6 @@ use rand_chacha::ChaCha12Rng;
 use super::init::{Init, standard_normal};
 use super::params::{Layout, Param, Params, Slot};
 use super::plan::Stage;
-use super::sequence::Embedding;
 use super::spec::NetworkSpec;
 use super::stage::{BatchNorm, Convolution, Linear, PlacedStage};
 use crate::device::{Device, Result};
@@ -50,7 +49,7 @@ impl<D: Device> Network<D> {
     #[inline(never)]
     pub fn initialize(&mut self, device: &D, init: Init, rng: &mut ChaCha12Rng) -> Result<()> {
         let Self { spec, params, statistics, stages, table } = self;
-        if let (Some(table), Some(label)) = (table, spec.input().label) {
+        if let (Some(table), Some(label)) = (table, &spec.input().label) {
             params.set(device, *table, &standard_normal(rng, label.parameters()))?;
         }
         stages.iter().try_for_each(|stage| match stage {
@@ -130,8 +129,9 @@ impl NetworkLayout {
             stages.push(placed);
         }
         // After the layers: their weights would be misaligned after a small table.
-        let table = spec.input().label.map(|Embedding { classes, .. }| {
-            params.add_matrix("label_embedding.weight".to_owned(), [classes; 2], classes, [None; 2])
+        let table = spec.input().label.as_ref().map(|label| {
+            let (key, classes) = (format!("{}.weight", label.key), label.classes);
+            params.add_matrix(key, [classes; 2], classes, [None; 2])
         });
         Self { params, statistics, stages, table }
     }

@@ -7,7 +7,6 @@ use super::masks::Masks;
 use super::matrix::Matrix;
 use super::network::Network;
 use super::params::Flat;
-use super::sequence::Embedding;
 use super::spec::NetworkSpec;
 use super::stage::{PlacedStage, Target};
 use crate::device::ops::EmbeddingShape;
@@ -242,8 +241,7 @@ impl<D: Device> Network<D> {
 
     fn embedding_shape(&self, rows: usize) -> EmbeddingShape {
         let input = self.spec.input();
-        let Embedding { classes, first } =
-            input.label.unwrap_or(Embedding { classes: 0, first: false });
+        let classes = self.spec.classes();
         let pixels = self.spec.input_pixels();
         EmbeddingShape {
             rows,
@@ -251,7 +249,7 @@ impl<D: Device> Network<D> {
             classes,
             width: classes,
             inputs: input.shape.elements() / pixels,
-            label_first: first,
+            label_first: input.label.as_ref().is_some_and(|label| label.first),
             stride: self.spec.input_stride::<D>(),
         }
     }

@@ -6,7 +6,7 @@ use super::layer::Layer;
 use super::shape::Shape;
 
 /// The input of a network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
     /// The shape of one row, without the label's embedding.
     pub shape: Shape,
@@ -15,8 +15,10 @@ pub struct Input {
 }
 
 /// A label embedding: as many features as there are classes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Embedding {
+    /// Key in PyTorch's `state_dict`, such as `label_embedding`.
+    pub key: String,
     /// Classes, and features of the embedding.
     pub classes: usize,
     /// Whether it comes before the input, instead of after.
@@ -25,7 +27,7 @@ pub struct Embedding {
 
 impl Embedding {
     /// Number of learned parameters.
-    pub fn parameters(self) -> usize {
+    pub fn parameters(&self) -> usize {
         self.classes * self.classes
     }
 }
@@ -34,7 +36,8 @@ impl Embedding {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sequence {
-    /// The part of a key before a layer's index: `model.` in `model.0.weight`.
+    /// With a dot at its end or empty: the part of a key before a layer's index, `model.` in
+    /// `model.0.weight`. Otherwise the key of the only layer with parameters, `fc1` in `fc1.weight`.
     pub key_prefix: String,
     /// Reshapes the sequence's input, like PyTorch's `view`; it is not a layer and has no index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -43,9 +46,32 @@ pub struct Sequence {
     pub layers: Vec<Layer>,
 }
 
-/// The prefix of a layer's index in messages: the key prefix of its sequence, if there are several.
-pub(super) fn index_prefix<'a>(sequences: &[Sequence], key_prefix: &'a str) -> &'a str {
-    if sequences.len() == 1 { "" } else { key_prefix }
+impl Sequence {
+    /// The key of layer `i` in a `state_dict`. Beside a named layer, layers without parameters have
+    /// no key there; here it only distinguishes them.
+    pub fn key(&self, i: usize) -> String {
+        let Self { key_prefix, layers, .. } = self;
+        match self.is_named() {
+            false => format!("{key_prefix}{i}"),
+            true if layers[i].parameters() > 0 => key_prefix.clone(),
+            true => format!("{key_prefix}.{i}"),
+        }
+    }
+
+    /// Whether the key prefix is the name of a layer.
+    pub fn is_named(&self) -> bool {
+        !self.key_prefix.is_empty() && !self.key_prefix.ends_with('.')
+    }
+
+    /// The name of layer `i` in messages: its index, with the key prefix if there are `several`
+    /// sequences.
+    pub(super) fn index(&self, i: usize, several: bool) -> String {
+        match (several, self.is_named()) {
+            (false, _) => i.to_string(),
+            (true, false) => format!("{}{i}", self.key_prefix),
+            (true, true) => format!("{}.{i}", self.key_prefix),
+        }
+    }
 }
 
 /// Why layers do not form a network.

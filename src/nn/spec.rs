@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::layer::Layer;
 use super::plan::{self, Planned, Stage};
-use super::sequence::{Embedding, Input, Sequence, SpecProblem, index_prefix};
+use super::sequence::{Embedding, Input, Sequence, SpecProblem};
 use super::shape::Shape;
 use crate::device::Device;
 
@@ -25,7 +25,7 @@ impl NetworkSpec {
     /// # Errors
     /// [`SpecProblem`] names the first layer that does not fit, or a key that two layers share.
     pub fn new(input: Input, sequences: Vec<Sequence>) -> Result<Self, SpecProblem> {
-        let Planned { stages, inputs, output } = plan::plan(input, &sequences)?;
+        let Planned { stages, inputs, output } = plan::plan(&input, &sequences)?;
         let network = Self { input, sequences, stages, inputs, output };
         network.check_keys()?;
         Ok(network)
@@ -33,7 +33,8 @@ impl NetworkSpec {
 
     fn check_keys(&self) -> Result<(), SpecProblem> {
         let mut known = HashSet::new();
-        for (key, _) in self.layers() {
+        let embedding = self.input.label.iter().map(|label| label.key.clone());
+        for key in embedding.chain(self.layers().map(|(key, _)| key)) {
             if key.contains(char::is_control) {
                 return Err(SpecProblem::Key {
                     key,
@@ -68,8 +69,13 @@ impl NetworkSpec {
     }
 
     /// The input.
-    pub fn input(&self) -> Input {
-        self.input
+    pub fn input(&self) -> &Input {
+        &self.input
+    }
+
+    /// Classes, and features of the label's embedding; 0 without one.
+    pub fn classes(&self) -> usize {
+        self.input.label.as_ref().map_or(0, |label| label.classes)
     }
 
     /// The output shape of each row.
@@ -89,16 +95,16 @@ impl NetworkSpec {
 
     /// Each layer's index for messages, with the key prefix of its sequence if there are several.
     pub fn layer_indices(&self) -> impl Iterator<Item = String> {
-        self.sequences.iter().flat_map(|Sequence { key_prefix, layers, .. }| {
-            let prefix = index_prefix(&self.sequences, key_prefix);
-            (0..layers.len()).map(move |i| format!("{prefix}{i}"))
+        let several = self.sequences.len() > 1;
+        self.sequences.iter().flat_map(move |sequence| {
+            (0..sequence.layers.len()).map(move |i| sequence.index(i, several))
         })
     }
 
     /// All layers in order, with their keys in a `state_dict`.
     pub fn layers(&self) -> impl Iterator<Item = (String, Layer)> {
-        self.sequences.iter().flat_map(|Sequence { key_prefix, layers, .. }| {
-            layers.iter().enumerate().map(move |(i, &layer)| (format!("{key_prefix}{i}"), layer))
+        self.sequences.iter().flat_map(|sequence| {
+            sequence.layers.iter().enumerate().map(|(i, &layer)| (sequence.key(i), layer))
         })
     }
 
@@ -109,7 +115,7 @@ impl NetworkSpec {
 
     /// Number of learned parameters.
     pub fn parameters(&self) -> usize {
-        let table = self.input.label.map_or(0, Embedding::parameters);
+        let table = self.input.label.as_ref().map_or(0, Embedding::parameters);
         table + self.layers().map(|(_, layer)| layer.parameters()).sum::<usize>()
     }
 
@@ -159,7 +165,7 @@ impl NetworkSpec {
     /// next on a device of kind `D`. Only the concatenation before a Linear is padded; any other input
     /// is read in place.
     pub fn input_stride<D: Device>(&self) -> usize {
-        let label = self.input.label.map_or(0, |label| label.classes);
+        let label = self.classes();
         let columns = self.input.shape.elements() / self.input_pixels() + label;
         match self.stages.first() {
             Some(Stage::Linear(_)) if label > 0 => columns.next_multiple_of(D::ROW_ALIGNMENT),

@@ -117,9 +117,9 @@ fn sequences_are_distinguished_by_their_key_prefix() {
         .fails(1, &["generator layer out.0: Linear(14, 784) follows 13"]);
     for (key_prefix, words) in [
         ("model.", ["layer \"model.0\" is used twice", "key_prefix"]),
-        // "model." with index 10, and "model.1" with index 0.
-        ("model.1", ["layer \"model.10\" is used twice", "key_prefix"]),
-        ("\\u0000", ["layer \"\\00\" has a control character", "key_prefix"]),
+        // "model." with index 1, and a layer with this name.
+        ("model.1", ["layer \"model.1\" is used twice", "key_prefix"]),
+        ("\\u0000", ["layer \"\\0\" has a control character", "key_prefix"]),
     ] {
         in_two_sequences(&scratch, key_prefix);
         let words = [&["mine.toml", "generator"], &words[..]].concat();

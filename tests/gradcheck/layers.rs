@@ -23,7 +23,7 @@ const DEEP: &str = "Linear(8, 4)|LeakyReLU(0.2)|Linear(4, 5)|BatchNorm1d(5, eps=
     LeakyReLU(0.2)|Dropout(0.3)|Linear(4, 5)|Tanh()|BatchNorm1d(5, eps=0.8)";
 
 pub fn cases() -> Vec<Case> {
-    let label = |first| Some(Embedding { classes: CLASSES, first });
+    let label = |first| Some(Embedding { key: "label".to_owned(), classes: CLASSES, first });
     let (before, behind) = (label(true), label(false));
     let mut all = Vec::new();
     for activation in ACTIVATIONS {

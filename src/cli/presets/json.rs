@@ -70,7 +70,7 @@ fn network(spec: &NetworkSpec) -> Network {
     Network {
         parameters: spec.parameters(),
         inputs: spec.input().shape.elements(),
-        label_embedding: spec.input().label.map(|label| [label.classes; 2]),
+        label_embedding: spec.input().label.as_ref().map(|label| [label.classes; 2]),
         layers: spec.layers().map(|(_, layer)| layer.to_string()).collect(),
         blocks: blocks(spec),
     }

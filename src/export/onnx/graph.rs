@@ -8,7 +8,7 @@ use crate::formats::onnx::{
 use crate::formats::tensor_file::TensorFile;
 use crate::nn::layer::{BatchNorm, Convolution};
 use crate::nn::sequence::Embedding;
-use crate::nn::{Layer, Sequence, Shape};
+use crate::nn::{Layer, Shape};
 
 const NOISE: &str = "noise";
 const LABELS: &str = "labels";
@@ -23,16 +23,16 @@ pub(super) fn graph(generator: &Generator) -> Result<GraphProto> {
     let latent = format!("{} noise", metadata["latent"]);
     let mut input = vec![value(NOISE, FLOAT, &[spec.input().shape.elements()], latent)];
     let mut x = NOISE.to_owned();
-    if let Some(label) = spec.input().label {
+    if let Some(label) = &spec.input().label {
         input.push(value(LABELS, INT64, &[], format!("classes from 0 to {}", label.classes - 1)));
         x = graph.embed(x, label)?;
     }
-    for Sequence { key_prefix, view, layers } in spec.sequences() {
-        if let &Some(view) = view {
-            x = graph.reshape(x, &format!("{key_prefix}view"), view);
+    for sequence in spec.sequences() {
+        if let Some(view) = sequence.view {
+            x = graph.reshape(x, &format!("{}view", sequence.key_prefix), view);
         }
-        for (i, &layer) in layers.iter().enumerate() {
-            x = graph.layer(x, &format!("{key_prefix}{i}"), layer)?;
+        for (i, &layer) in sequence.layers.iter().enumerate() {
+            x = graph.layer(x, &sequence.key(i), layer)?;
         }
     }
     let shape = Shape::Image([image.channels, image.height, image.width]);
@@ -57,8 +57,8 @@ struct Graph<'a> {
 
 impl Graph<'_> {
     /// Concatenates x with the labels' embedding.
-    fn embed(&mut self, x: String, label: Embedding) -> Result<String> {
-        let key = "label_embedding";
+    fn embed(&mut self, x: String, label: &Embedding) -> Result<String> {
+        let key = &label.key;
         let table = self.weight(format!("{key}.weight"), &[label.classes, label.classes])?;
         let row = self.node(key, "Gather", vec![table, LABELS.to_owned()], vec![]);
         let input = if label.first { vec![row, x] } else { vec![x, row] };
@@ -230,7 +230,8 @@ mod tests {
         let file = TensorFile::from_bytes(path, &bytes).unwrap();
         for first in [true, false] {
             let mut graph = Graph { file: &file, nodes: Vec::new(), tensors: Vec::new() };
-            let x = graph.embed(NOISE.to_owned(), Embedding { classes: 2, first }).unwrap();
+            let label = Embedding { key: "label_embedding".to_owned(), classes: 2, first };
+            let x = graph.embed(NOISE.to_owned(), &label).unwrap();
             let concat = graph.nodes.pop().unwrap();
             let mut expected = ["label_embedding.Gather", NOISE];
             if !first {

@@ -12,7 +12,7 @@ mod image_order;
 mod stages;
 
 use super::layer::{BatchNorm, Convolution, Layer};
-use super::sequence::{Input, Sequence, SpecProblem, index_prefix};
+use super::sequence::{Input, Sequence, SpecProblem};
 use super::shape::Shape;
 use super::storage_order::ChannelsLast;
 use crate::device::ops::{Activation, ConvolutionShape};
@@ -40,20 +40,20 @@ pub(super) struct Planned {
 ///
 /// # Errors
 /// [`SpecProblem`] names the first layer that does not fit.
-pub(super) fn plan(input: Input, sequences: &[Sequence]) -> Result<Planned, SpecProblem> {
+pub(super) fn plan(input: &Input, sequences: &[Sequence]) -> Result<Planned, SpecProblem> {
     let (mut plan, mut inputs) = (Plan::new(input, sequences), Vec::new());
-    for Sequence { key_prefix, view, layers } in sequences {
-        if let &Some(view) = view {
+    for sequence in sequences {
+        if let Some(view) = sequence.view {
             plan.view(view).map_err(|shape| SpecProblem::View {
-                key_prefix: key_prefix.clone(),
+                key_prefix: sequence.key_prefix.clone(),
                 view: view.to_string(),
                 shape: shape.to_string(),
             })?;
         }
-        for (i, &layer) in layers.iter().enumerate() {
-            let index = format!("{}{i}", index_prefix(sequences, key_prefix));
+        for (i, &layer) in sequence.layers.iter().enumerate() {
+            let index = sequence.index(i, sequences.len() > 1);
             inputs.push(plan.shape);
-            plan.add(format!("{key_prefix}{i}"), layer).map_err(|mismatch| match mismatch {
+            plan.add(sequence.key(i), layer).map_err(|mismatch| match mismatch {
                 Mismatch::Shape(shape) => {
                     SpecProblem::Shape { index, layer: layer.to_string(), shape: shape.to_string() }
                 }
@@ -88,9 +88,9 @@ struct Plan {
 impl Plan {
     /// A plan for the first layer's input. A Linear takes an image as features. A label's embedding is
     /// concatenated to features, or to every pixel of an image, which is then channels last.
-    fn new(input: Input, sequences: &[Sequence]) -> Self {
+    fn new(input: &Input, sequences: &[Sequence]) -> Self {
         let first = sequences.iter().find_map(|sequence| sequence.layers.first());
-        let label = input.label.map_or(0, |label| label.classes);
+        let label = input.label.as_ref().map_or(0, |label| label.classes);
         let numbers = input.shape.elements() + label;
         let (shape, channels_last) = match (first, input.shape) {
             (Some(Layer::Linear { .. }), _) => (Shape::Features(numbers), None),

@@ -71,7 +71,7 @@ impl NetworkPanel {
     /// The input, concatenated with the label's embedding if there is one.
     fn input(&mut self, (id, text): (&str, String), network: &NetworkSpec) {
         let input_shape = network.input().shape;
-        let Some(label) = network.input().label else {
+        let Some(label) = &network.input().label else {
             let input = self.panel.node(id, Kind::Tensor, vec![text], WHOLE, 0..1);
             (self.row, self.last) = (1, input);
             return;
