@@ -5,7 +5,7 @@
 
 use crate::file_error::FileError;
 use crate::gan::model::ModelProblem;
-use crate::{data, device, eval, export, formats, picture, run, train};
+use crate::{data, device, eval, export, formats, import, picture, run, train};
 
 /// Everything that can go wrong outside the library's own code.
 #[derive(Debug, thiserror::Error)]
@@ -31,4 +31,6 @@ pub enum Error {
     Train(#[from] train::Error),
     /// A generator cannot be exported.
     Export(#[from] export::Error),
+    /// Printed modules are not a GAN.
+    Import(#[from] import::Error),
 }

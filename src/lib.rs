@@ -51,6 +51,7 @@
 //! | [`eval`] | scores of a generator |
 //! | [`run`] | a run's folder: configuration, checkpoints, log |
 //! | [`picture`] | grids of samples, plots, diagrams |
+//! | [`import`] | a GAN from the modules that PyTorch prints |
 //! | [`gan`] | presets, the steps of an iteration, losses, sampling |
 //! | [`nn`] | layers, networks, passes, Adam |
 //! | [`data`] | images and labels |
@@ -85,6 +86,7 @@ pub mod export;
 pub mod file_error;
 pub mod formats;
 pub mod gan;
+pub mod import;
 pub mod mark;
 pub mod memory;
 pub mod nn;

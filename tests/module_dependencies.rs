@@ -6,23 +6,27 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The top-level modules from top to bottom, each with the modules that it may import.
-const MODULES: [(&str, &[&str]); 19] = [
+const MODULES: [(&str, &[&str]); 20] = [
     (
         "cli",
         &[
-            "error", "train", "eval", "export", "run", "picture", "gan", "nn", "data", "device",
-            "formats", SMALL,
+            "error", "train", "eval", "export", "import", "run", "picture", "gan", "nn", "data",
+            "device", "formats", SMALL,
         ],
     ),
     (
         "error",
-        &["train", "eval", "export", "run", "picture", "gan", "data", "device", "formats", SMALL],
+        &[
+            "train", "eval", "export", "import", "run", "picture", "gan", "data", "device",
+            "formats", SMALL,
+        ],
     ),
     ("train", &["eval", "run", "picture", "gan", "data", "device", "formats", SMALL]),
     ("eval", &["run", "picture", "gan", "nn", "data", "device", "formats", SMALL]),
     ("export", &["run", "gan", "nn", "data", "formats", SMALL]),
     ("run", &["gan", "nn", "data", "device", "formats", SMALL]),
     ("picture", &["gan", "nn", "data", "formats", SMALL]),
+    ("import", &["gan", "nn", "data", "device", SMALL]),
     ("gan", &["nn", "data", "device", SMALL]),
     ("nn", &["device", SMALL]),
     ("device", &[SMALL]),
@@ -41,7 +45,7 @@ const MODULES: [(&str, &[&str]); 19] = [
 const SMALL: &str = "small";
 
 fn is_small(module: &str) -> bool {
-    MODULES[12..].iter().any(|(small, _)| *small == module)
+    MODULES[13..].iter().any(|(small, _)| *small == module)
 }
 
 /// Source files of the library by module path, such as `run/config/check`, without comments and

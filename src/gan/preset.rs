@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::interval::Interval;
 use super::model::{Model, ModelProblem};
@@ -13,13 +13,14 @@ use crate::data::DatasetKind;
 use crate::ranges::OutOfRange;
 
 /// A preset.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preset {
     /// Its name.
     #[serde(rename = "preset")]
     pub name: String,
     /// A description of one line.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub summary: String,
     /// The repository or tutorial that it reproduces.
     pub source: String,

@@ -29,6 +29,7 @@ mod help;
 #[path = "../common/idx.rs"]
 mod idx;
 mod idx_data;
+mod import;
 mod job;
 mod json;
 mod layers;

@@ -3,17 +3,20 @@
 mod json;
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use super::display::print_lines;
+use super::display::{print_lines, warn};
 use super::json::print_json;
 use crate::cli::error::{Error, Result};
+use crate::file_error::FileError;
 use crate::gan::preset;
 use crate::gan::settings::{Fakes, Loss, Order};
+use crate::import;
 use crate::nn::{NetworkSpec, Sequence, Shape};
 use crate::run::config::Config;
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
-use clap::{Arg, Command};
+use clap::{Arg, Command, ValueHint};
 
 /// Flags of `presets`.
 #[derive(clap::Args)]
@@ -24,6 +27,10 @@ pub struct Args {
     /// Print the preset as a TOML file that you can edit and train with train --config FILE
     #[arg(long, requires = "name", conflicts_with = "json")]
     toml: bool,
+    /// Print the TOML file of a GAN from a PyTorch script: FILE is the output of print(generator) and
+    /// print(discriminator), and of print(loss) and print(optimizer) if you like
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["name", "json"])]
+    from: Option<PathBuf>,
     /// Print one line of JSON: the settings of the preset and the layers of both networks; without
     /// NAME, an array of all presets
     #[arg(long)]
@@ -54,6 +61,9 @@ impl TypedValueParser for PresetOrFile {
 
 /// Prints the list of presets, or one preset in full.
 pub fn run(args: &Args) -> Result<()> {
+    if let Some(path) = &args.from {
+        return print_imported(path);
+    }
     match (&args.name, args.json) {
         (None, false) => list(),
         (None, true) => return print_all(),
@@ -66,6 +76,15 @@ pub fn run(args: &Args) -> Result<()> {
             }
         }
     }
+    Ok(())
+}
+
+/// Prints the GAN of a PyTorch script as a TOML file, and warnings to standard error.
+fn print_imported(path: &Path) -> Result<()> {
+    let text = fs::read_to_string(path).map_err(FileError::at("read", path))?;
+    let imported = import::read(path, &text)?;
+    print_lines(imported.to_text(path)?.trim_end());
+    warn(imported.warnings);
     Ok(())
 }
 
@@ -155,7 +174,7 @@ fn length(config: &Config) -> String {
 
 fn network(name: &str, spec: &NetworkSpec) {
     print_line!("{name}, {} parameters", spec.parameters());
-    if let Some(label) = spec.input().label {
+    if let Some(label) = &spec.input().label {
         let position = if label.first { "before" } else { "after" };
         print_line!("  Embedding({0}, {0}), concatenated {position} the input", label.classes);
     }

@@ -1,0 +1,123 @@
+//! Imports a GAN from a PyTorch script: its networks as `print(model)` shows them.
+//!
+//! The keys of all layers stay those of the script's modules, so that they load checkpoints of the
+//! imported GAN.
+
+mod error;
+mod network;
+mod notes;
+mod printed;
+mod shapes;
+mod training;
+
+pub use error::{Error, ImportProblem, ModuleProblem};
+
+use std::path::Path;
+
+use crate::data::DatasetKind;
+use crate::device::ops::Latent;
+use crate::gan::Model;
+use crate::gan::interval::Interval;
+use crate::gan::preset::Preset;
+use crate::gan::sample_grid::Grid;
+use crate::gan::settings::{Fakes, InputPart, Layers, Loss, Order, Settings};
+use crate::nn::{Init, Layer, Shape};
+use network::Network;
+use printed::Printed;
+
+/// A GAN that was read from printed modules.
+#[derive(Debug)]
+pub struct Imported {
+    /// The GAN. Its notes say what PyTorch does not print.
+    pub preset: Preset,
+    /// What the printed modules suggest is missing, such as activations.
+    pub warnings: Vec<String>,
+}
+
+impl Imported {
+    /// The GAN as a TOML file that `train --config` reads; `path` is for error messages.
+    ///
+    /// # Errors
+    /// [`ImportProblem::Text`] if a number cannot be written.
+    pub fn to_text(&self, path: &Path) -> Result<String, Error> {
+        toml::to_string_pretty(&self.preset).map_err(|error| {
+            let source = ImportProblem::Text { problem: error.to_string() };
+            Error { path: path.to_owned(), source }
+        })
+    }
+}
+
+/// Reads a GAN from the output of `print(generator)` and `print(discriminator)`. The text may contain
+/// more: a printed loss function and Adam are read, other lines are ignored.
+///
+/// # Errors
+/// When there are not two networks, or one has layers that this program does not support or that do
+/// not follow each other; the message names the line of `path`.
+pub fn read(path: &Path, text: &str) -> Result<Imported, Error> {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    parse(&name, text).map_err(|source| Error { path: path.to_owned(), source })
+}
+
+fn parse(name: &str, text: &str) -> error::Result<Imported> {
+    let Printed { modules, training } = printed::read(text)?;
+    let found = modules.len();
+    let [first, second] =
+        <[_; 2]>::try_from(modules).map_err(|_| ImportProblem::NotTwoNetworks { found })?;
+    let [mut generator, mut discriminator] =
+        network::in_order([Network::of(&first)?, Network::of(&second)?]);
+    let classes = generator.classes().or(discriminator.classes());
+    let inputs = generator.inputs()?;
+    let latent_dim = inputs.saturating_sub(generator.classes().unwrap_or(0));
+    let output = generator.reshape(Shape::Features(inputs))?;
+    let image = shapes::image(output, &discriminator)?;
+    discriminator.reshape(discriminator.input(image))?;
+    if training.loss == Some(Loss::Bce) {
+        discriminator.close();
+    }
+    let warnings = notes::warnings(&generator, &discriminator, &training);
+    let (adam, loss) = (training.adam(), training.loss(discriminator.ends_with(Layer::Sigmoid)));
+    let gan = Settings {
+        latent_dim,
+        latent: Latent::Normal,
+        classes,
+        loss,
+        d_loss_scale: 1.0,
+        order: Order::DFirst,
+        fakes: Fakes::Same,
+        init: if generator.convolves() { Init::Normal(0.02) } else { Init::Default },
+        batch_size: 64,
+        drop_last: false,
+        lr: adam.lr,
+        b1: adam.b1,
+        b2: adam.b2,
+        adam_eps: adam.eps,
+        image,
+        generator: layers(generator, [InputPart::Label, InputPart::Noise]),
+        discriminator: layers(discriminator, [InputPart::Image, InputPart::Label]),
+    };
+    Model::new(gan.clone())?;
+    let preset = Preset {
+        name: name.to_owned(),
+        summary: String::new(),
+        source: "a PyTorch script".to_owned(),
+        notes: notes::assumed(&gan, &training),
+        dataset: (image.channels == 1).then_some(DatasetKind::Mnist),
+        epochs: 100,
+        sample_interval: Interval::Epoch,
+        sample_grid: Grid { rows: 8, columns: 8 },
+        gan,
+        text: "",
+    };
+    Ok(Imported { preset, warnings })
+}
+
+/// A network with these parts of its input; the label only if it has an embedding.
+fn layers(network: Network, parts: [InputPart; 2]) -> Layers {
+    let Network { label, sequences, .. } = network;
+    let has_label = label.is_some();
+    Layers {
+        input: parts.into_iter().filter(|part| has_label || *part != InputPart::Label).collect(),
+        label_key: label.map_or_else(Layers::default_label_key, |label| label.key),
+        sequences: sequences.into_iter().map(|numbered| numbered.sequence).collect(),
+    }
+}
