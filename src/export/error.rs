@@ -15,6 +15,15 @@ pub enum Error {
     #[error(transparent)]
     Format(#[from] formats::Error),
 
+    /// A key prefix that cannot be the name of a PyTorch module.
+    #[error(
+        "{path:?} cannot be the name of a PyTorch module: change the key_prefix of its sequence"
+    )]
+    ModuleName {
+        /// The name, with those of the modules around it.
+        path: String,
+    },
+
     /// The generator is too large for ONNX.
     #[error(
         "the generator's weights have {size}, but an ONNX file holds at most 2 GiB",

@@ -1,10 +1,11 @@
-//! Exports a trained generator for other programs: as ONNX or safetensors.
+//! Exports trained networks for other programs: as ONNX, safetensors or PyTorch modules.
 //!
 //! Weights are exported from a checkpoint; no device is needed. The metadata of each file suffices
 //! to use it without this program.
 
 mod error;
 mod onnx;
+pub mod pytorch;
 
 use std::collections::BTreeMap;
 use std::path::Path;

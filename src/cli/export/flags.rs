@@ -20,7 +20,7 @@ const IMAGES: &str = "Images (with --numpy)";
 #[command(mut_args(may_be_negative), mut_args(for_numpy))]
 // Clap's own line is wider than 80 columns.
 #[command(override_usage = "\
-    gan-cuda export [OPTIONS] --onnx|--safetensors|--numpy FILE [CHECKPOINT]")]
+    gan-cuda export [OPTIONS] --onnx|--pytorch|... FILE [CHECKPOINT]")]
 #[command(after_help = "\
 Give at least one FILE; an existing file is replaced. Weights are exported unchanged. --numpy \
 without other image flags writes the same images as sample.")]
@@ -51,6 +51,10 @@ pub(super) struct FileArgs {
     /// Write only the generator's weights, with the keys of PyTorch's state_dict
     #[arg(long, value_name = "FILE.safetensors")]
     pub(super) safetensors: Option<PathBuf>,
+    /// Write both networks as a Python script: PyTorch modules that load the checkpoint and sample
+    /// the same images
+    #[arg(long, value_name = "FILE.py")]
+    pub(super) pytorch: Option<PathBuf>,
     /// Write images as a NumPy array of shape (N, channels, height, width), f32 in [-1, 1]; if the
     /// GAN is conditional, also their labels as FILE-labels.npy, i64
     #[arg(long, value_name = "FILE.npy")]
@@ -71,6 +75,7 @@ impl FileArgs {
         for (flag, path, extension) in [
             ("--onnx", &self.onnx, "onnx"),
             ("--safetensors", &self.safetensors, "safetensors"),
+            ("--pytorch", &self.pytorch, "py"),
             ("--numpy", &self.numpy, "npy"),
         ] {
             if let Some(path) = path {

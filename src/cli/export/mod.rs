@@ -5,8 +5,10 @@ mod flags;
 
 use std::path::{Path, PathBuf};
 
-use crate::export::Generator;
+use crate::export::{Generator, pytorch};
+use crate::file_error::FileError;
 use crate::formats::files::{check_writable, write_atomic};
+use crate::gan::Role;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::config::Config;
 use crate::run::snapshot;
@@ -50,7 +52,8 @@ pub fn run(args: &Args) -> Result<()> {
     let config = snapshot::config(&checkpoint)?;
     let source = Source { folder, checkpoint, config };
     let arrays = Arrays::new(args, &source.config)?;
-    let weights = weights(&args.files, &Generator::of(&source.checkpoint, &source.config)?)?;
+    let mut weights = weights(&args.files, &Generator::of(&source.checkpoint, &source.config)?)?;
+    weights.extend(script(args, &source)?);
     let verbose = !args.quiet && !args.json;
     if verbose {
         print_line!("gan-cuda {}, preset {}", env!("CARGO_PKG_VERSION"), source.config.preset);
@@ -92,6 +95,23 @@ fn weights<'a>(
         weights.push(("safetensors", path, generator.to_safetensors(path)?));
     }
     Ok(weights)
+}
+
+/// The script for PyTorch, if it is requested: format, path, bytes. It finds the weights wherever it
+/// runs.
+fn script<'a>(
+    args: &'a Args,
+    source: &Source,
+) -> Result<Option<(&'static str, &'a Path, Vec<u8>)>> {
+    let Some(path) = &args.files.pytorch else { return Ok(None) };
+    check_writable(path)?;
+    let [generator, discriminator] =
+        Role::BOTH.map(|role| source.folder.join(format!("{}.safetensors", role.name())));
+    let generator = args.checkpoint.generator().map_or(generator, Path::to_owned);
+    let absolute = |path: &Path| std::path::absolute(path).map_err(FileError::at("find", path));
+    let weights = [absolute(&generator)?, absolute(&discriminator)?];
+    let script = pytorch::script(&source.checkpoint, &source.config, &weights)?;
+    Ok(Some(("pytorch", path, script.into_bytes())))
 }
 
 fn write(kind: &'static str, path: &Path, bytes: &[u8]) -> Result<Written> {
