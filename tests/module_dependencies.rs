@@ -23,7 +23,7 @@ const MODULES: [(&str, &[&str]); 20] = [
     ),
     ("train", &["eval", "run", "picture", "gan", "data", "device", "formats", SMALL]),
     ("eval", &["run", "picture", "gan", "nn", "data", "device", "formats", SMALL]),
-    ("export", &["run", "gan", "nn", "data", "formats", SMALL]),
+    ("export", &["run", "gan", "nn", "data", "device", "formats", SMALL]),
     ("run", &["gan", "nn", "data", "device", "formats", SMALL]),
     ("picture", &["gan", "nn", "data", "formats", SMALL]),
     ("import", &["gan", "nn", "data", "device", SMALL]),

@@ -101,7 +101,7 @@ pub fn parameters() -> BTreeSet<usize> {
 pub fn embeddings<D: Device>() -> Vec<EmbeddingShape> {
     let shape = |(network, rows): (NetworkSpec, usize)| {
         let input = network.input();
-        let label = input.label?;
+        let label = input.label.as_ref()?;
         let pixels = network.input_pixels();
         Some(EmbeddingShape {
             rows,

@@ -12,7 +12,7 @@ pub struct Error {
     /// The file.
     pub path: PathBuf,
     /// Why not.
-    pub source: ImportProblem,
+    pub source: Box<ImportProblem>,
 }
 
 /// Why printed modules are not a GAN that this program can train.
@@ -43,6 +43,13 @@ pub enum ImportProblem {
     Empty {
         /// Its class.
         class: String,
+    },
+
+    /// The generator takes only labels.
+    #[error("the generator's first layer has {inputs} inputs, which leaves none for noise")]
+    NoNoise {
+        /// The inputs of its first layer.
+        inputs: usize,
     },
 
     /// The generator's output is not an image.

@@ -14,7 +14,7 @@ pub use error::{Error, ImportProblem, ModuleProblem};
 
 use std::path::Path;
 
-use crate::data::DatasetKind;
+use crate::data::{DatasetKind, ImageShape};
 use crate::device::ops::Latent;
 use crate::gan::Model;
 use crate::gan::interval::Interval;
@@ -24,6 +24,7 @@ use crate::gan::settings::{Fakes, InputPart, Layers, Loss, Order, Settings};
 use crate::nn::{Init, Layer, Shape};
 use network::Network;
 use printed::Printed;
+use training::Training;
 
 /// A GAN that was read from printed modules.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ impl Imported {
     /// [`ImportProblem::Text`] if a number cannot be written.
     pub fn to_text(&self, path: &Path) -> Result<String, Error> {
         toml::to_string_pretty(&self.preset).map_err(|error| {
-            let source = ImportProblem::Text { problem: error.to_string() };
+            let source = Box::new(ImportProblem::Text { problem: error.to_string() });
             Error { path: path.to_owned(), source }
         })
     }
@@ -55,7 +56,7 @@ impl Imported {
 /// not follow each other; the message names the line of `path`.
 pub fn read(path: &Path, text: &str) -> Result<Imported, Error> {
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    parse(&name, text).map_err(|source| Error { path: path.to_owned(), source })
+    parse(&name, text).map_err(|problem| Error { path: path.to_owned(), source: Box::new(problem) })
 }
 
 fn parse(name: &str, text: &str) -> error::Result<Imported> {
@@ -63,24 +64,43 @@ fn parse(name: &str, text: &str) -> error::Result<Imported> {
     let found = modules.len();
     let [first, second] =
         <[_; 2]>::try_from(modules).map_err(|_| ImportProblem::NotTwoNetworks { found })?;
-    let [mut generator, mut discriminator] =
-        network::in_order([Network::of(&first)?, Network::of(&second)?]);
-    let classes = generator.classes().or(discriminator.classes());
+    let mut networks = network::in_order([Network::of(&first)?, Network::of(&second)?]);
+    let (latent_dim, image) = reshape(&mut networks)?;
+    if training.loss == Some(Loss::Bce) {
+        networks[1].close();
+    }
+    let warnings = notes::warnings(&networks, &training);
+    let gan = settings(networks, latent_dim, image, &training);
+    Model::new(gan.clone())?;
+    Ok(Imported { preset: preset(name, gan, &training), warnings })
+}
+
+/// Inserts the reshapes between sequences; returns the latent dimension and the shape of an image.
+fn reshape([generator, discriminator]: &mut [Network; 2]) -> error::Result<(usize, ImageShape)> {
     let inputs = generator.inputs()?;
     let latent_dim = inputs.saturating_sub(generator.classes().unwrap_or(0));
-    let output = generator.reshape(Shape::Features(inputs))?;
-    let image = shapes::image(output, &discriminator)?;
-    discriminator.reshape(discriminator.input(image))?;
-    if training.loss == Some(Loss::Bce) {
-        discriminator.close();
+    if latent_dim == 0 {
+        return Err(ImportProblem::NoNoise { inputs });
     }
-    let warnings = notes::warnings(&generator, &discriminator, &training);
-    let (adam, loss) = (training.adam(), training.loss(discriminator.ends_with(Layer::Sigmoid)));
-    let gan = Settings {
+    let output = generator.reshape(Shape::Features(inputs))?;
+    let image = shapes::image(output, discriminator.channels())?;
+    discriminator.reshape(discriminator.input(image))?;
+    Ok((latent_dim, image))
+}
+
+/// What was printed, and common values for everything else.
+fn settings(
+    [generator, discriminator]: [Network; 2],
+    latent_dim: usize,
+    image: ImageShape,
+    training: &Training,
+) -> Settings {
+    let adam = training.adam();
+    Settings {
         latent_dim,
         latent: Latent::Normal,
-        classes,
-        loss,
+        classes: generator.classes().or(discriminator.classes()),
+        loss: training.loss(discriminator.ends_with(Layer::Sigmoid)),
         d_loss_scale: 1.0,
         order: Order::DFirst,
         fakes: Fakes::Same,
@@ -94,21 +114,22 @@ fn parse(name: &str, text: &str) -> error::Result<Imported> {
         image,
         generator: layers(generator, [InputPart::Label, InputPart::Noise]),
         discriminator: layers(discriminator, [InputPart::Image, InputPart::Label]),
-    };
-    Model::new(gan.clone())?;
-    let preset = Preset {
+    }
+}
+
+fn preset(name: &str, gan: Settings, training: &Training) -> Preset {
+    Preset {
         name: name.to_owned(),
         summary: String::new(),
         source: "a PyTorch script".to_owned(),
-        notes: notes::assumed(&gan, &training),
-        dataset: (image.channels == 1).then_some(DatasetKind::Mnist),
+        notes: notes::assumed(&gan, training),
+        dataset: (gan.image.channels == 1).then_some(DatasetKind::Mnist),
         epochs: 100,
         sample_interval: Interval::Epoch,
         sample_grid: Grid { rows: 8, columns: 8 },
         gan,
         text: "",
-    };
-    Ok(Imported { preset, warnings })
+    }
 }
 
 /// A network with these parts of its input; the label only if it has an embedding.

@@ -110,7 +110,9 @@ impl Network {
     pub(super) fn channels(&self) -> Option<usize> {
         let classes = self.classes().unwrap_or(0);
         match self.learned().next().and_then(shapes::wanted) {
-            Some(Wanted::Channels(channels)) => channels.checked_sub(classes),
+            Some(Wanted::Channels(channels)) => {
+                channels.checked_sub(classes).filter(|&channels| channels > 0)
+            }
             _ => None,
         }
     }

@@ -34,8 +34,7 @@ pub(super) fn assumed(gan: &Settings, training: &Training) -> Vec<String> {
 
 /// What the layers suggest is missing.
 pub(super) fn warnings(
-    generator: &Network,
-    discriminator: &Network,
+    [generator, discriminator]: &[Network; 2],
     training: &Training,
 ) -> Vec<String> {
     let mut warnings = training.warnings.clone();

@@ -1,7 +1,6 @@
 //! Shapes that PyTorch does not print: views between sequences, the size of an image.
 
 use super::error::{ImportProblem, Result};
-use super::network::Network;
 use crate::data::ImageShape;
 use crate::nn::{Layer, Shape};
 
@@ -46,14 +45,15 @@ fn square(elements: usize, channels: usize) -> Option<[usize; 3]> {
     (channels * side * side == elements).then_some([channels, side, side])
 }
 
-/// The image that the generator's output is.
-pub(super) fn image(output: Shape, discriminator: &Network) -> Result<ImageShape> {
-    let channels = |given: Option<usize>| given.map_or_else(|| vec![1, 3], |given| vec![given]);
+/// The image that the generator's output is; `channels` are those that the discriminator expects, if
+/// it begins with a convolution.
+pub(super) fn image(output: Shape, channels: Option<usize>) -> Result<ImageShape> {
+    let possible = channels.map_or(vec![1, 3], |channels| vec![channels]);
     let image = match output {
         Shape::Image(image) => Some(image),
-        Shape::Features(features) => channels(discriminator.channels())
-            .into_iter()
-            .find_map(|channels| square(features, channels)),
+        Shape::Features(features) => {
+            possible.into_iter().find_map(|channels| square(features, channels))
+        }
     };
     match image {
         Some([channels @ (1 | 3), height, width]) if height == width => {

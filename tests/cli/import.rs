@@ -81,6 +81,7 @@ fn what_cannot_be_imported_is_named_with_its_line() {
         ("G(\n(0): Tanh()\n)\n", &["G has no Linear or convolution"]),
         (conditional, &["line 2", "Embedding(10, 10)"]),
         ("G(\n(e): Embedding(2, 2)\n(f): Embedding(2, 2)\n)\n", &["line 3", "second embedding"]),
+        ("G(\n(e): Embedding(9, 9)\n(0): Linear(9, 784)\n)\n", &["9 inputs", "none for noise"]),
         ("G(\n(0): Linear(9, 100)\n)\n", &["line 5", "0: Linear(784, 1)", "follows 100 features"]),
     ] {
         let second = if text == discriminator || text.is_empty() { "" } else { discriminator };

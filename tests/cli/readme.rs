@@ -10,11 +10,12 @@ use super::scratch::{Answer, Scratch};
 
 /// The pages, in the order in which their commands are run. A command may use what an earlier one
 /// wrote.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "README.md",
     "docs/training.md",
     "docs/evaluation.md",
     "docs/generating.md",
+    "docs/pytorch.md",
     "docs/data.md",
     "docs/gpu.md",
     "docs/cli.md",
@@ -78,6 +79,8 @@ fn documented_commands_work_in_their_order() {
     for folder in ["photos/holidays", "animals/cats", "animals/dogs"] {
         own_images(&scratch, folder);
     }
+    let printed = fs::read("tests/cli/import/pytorch-gan.txt").unwrap();
+    scratch.put("networks.txt", printed);
     let commands: Vec<_> = PAGES.into_iter().flat_map(shell_commands).collect();
     let offline = commands.iter().filter(|command| !is_online(command));
     for (count, command) in offline.enumerate() {
@@ -98,7 +101,7 @@ fn documented_commands_work_in_their_order() {
         assert!(runs.contains(&file.to_owned()), "no {file} in {runs:?}");
     }
     let files = "sample.png mine.toml mlp.svg sevens-and-threes.png interpolation.gif \
-                 digits/000099-label-9.png digits.onnx digits.npy digits-labels.npy \
+                 digits/000099-label-9.png digits.onnx digits.py digits.npy digits-labels.npy gan.py \
                  man-pages/gan-cuda-train.1";
     for file in files.split_whitespace() {
         assert!(scratch.path(file).is_file(), "{file}");

@@ -160,8 +160,8 @@ fn operations(node: &Node, model: &Model) -> u64 {
             flop(&all, number(rows) as u64)
         }
         [ref pass, ref text, ..] if pass.ends_with("backward") && text == "weight gradients" => {
-            let (rows, label) = (rows(role), network.input().label);
-            let table = label.map_or(0, |label| 2 * rows * (label.classes * width) as u64);
+            let rows = rows(role);
+            let table = 2 * rows * (network.classes() * width) as u64;
             flop(&all, rows) + after_first(rows) + table
         }
         [ref pass, ..] if pass.ends_with("backward") => {

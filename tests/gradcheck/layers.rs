@@ -22,9 +22,15 @@ const DEEP: &str = "Linear(8, 4)|LeakyReLU(0.2)|Linear(4, 5)|BatchNorm1d(5, eps=
     LeakyReLU(0.2)|Linear(5, 6)|BatchNorm1d(6, eps=0.8)|ReLU()|Linear(6, 4)|Dropout(0.3)|\
     LeakyReLU(0.2)|Dropout(0.3)|Linear(4, 5)|Tanh()|BatchNorm1d(5, eps=0.8)";
 
+/// The side of the input on which the label's embedding is.
+#[derive(Clone, Copy, PartialEq)]
+enum Label {
+    Before,
+    Behind,
+}
+
 pub fn cases() -> Vec<Case> {
-    let label = |first| Some(Embedding { key: "label".to_owned(), classes: CLASSES, first });
-    let (before, behind) = (label(true), label(false));
+    let (before, behind) = (Some(Label::Before), Some(Label::Behind));
     let mut all = Vec::new();
     for activation in ACTIVATIONS {
         for layers in [
@@ -105,14 +111,14 @@ fn convolutions(kernel: usize) -> [Case; 2] {
 }
 
 /// All gradients of a network of these layers, at several batch sizes.
-fn case(label: Option<Embedding>, layers: &str) -> Case {
+fn case(label: Option<Label>, layers: &str) -> Case {
     case_of("", Shape::Features(INPUTS), label, layers, &[1, 2, 7])
 }
 
 fn case_of(
     what: &str,
     shape: Shape,
-    label: Option<Embedding>,
+    label: Option<Label>,
     layers: &str,
     batches: &[usize],
 ) -> Case {
@@ -122,7 +128,11 @@ fn case_of(
         false => shape,
     };
     let spec = network(shape, label, layers).unwrap();
-    let place = label.map_or("", |label| if label.first { "label, " } else { "…, label: " });
+    let place = match label {
+        Some(Label::Before) => "label, ",
+        Some(Label::Behind) => "…, label: ",
+        None => "",
+    };
     let mut case = Case::new(format!("layers: {what}{place}{}", layers.replace('|', ", ")));
     let least = if spec.has_batch_norm() { 2 } else { 1 };
     for &rows in batches.iter().filter(|&&rows| rows >= least) {
@@ -131,13 +141,13 @@ fn case_of(
     case
 }
 
-fn network(
-    shape: Shape,
-    label: Option<Embedding>,
-    layers: &str,
-) -> Result<NetworkSpec, SpecProblem> {
+fn network(shape: Shape, label: Option<Label>, layers: &str) -> Result<NetworkSpec, SpecProblem> {
     let list = layers.split('|').map(|layer| layer.parse().unwrap()).collect();
     let sequence = Sequence { key_prefix: String::new(), view: None, layers: list };
+    let label = label.map(|side| {
+        let first = side == Label::Before;
+        Embedding { key: "label".to_owned(), classes: CLASSES, first }
+    });
     NetworkSpec::new(Input { shape, label }, vec![sequence])
 }
 
@@ -171,7 +181,7 @@ impl Subject {
         Cpu::<f64>::view_mut(&mut masks, 0..drawn.len()).copy_from_slice(&drawn);
         Self {
             x: numbers.normal(all * spec.input().shape.elements()),
-            labels: spec.input().label.map(|label| numbers.labels(label.classes, all)),
+            labels: (spec.classes() > 0).then(|| numbers.labels(spec.classes(), all)),
             weights: numbers.normal(all * outputs),
             activations: Activations::new(&device, spec, rows, BATCHES).unwrap(),
             gradients: Flat::like(&device, network.params()).unwrap(),
