@@ -46,7 +46,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`cli`] | the program `gan-cuda` |
-//! | [`export`] | export of a trained generator: ONNX, safetensors |
+//! | [`export`] | export of a trained generator: ONNX, safetensors, web page |
 //! | [`train`] | the training loop, divergence checks, the observer of a run |
 //! | [`eval`] | scores of a generator |
 //! | [`run`] | a run's folder: configuration, checkpoints, log |

@@ -15,7 +15,7 @@ pub fn advice(error: &Error) -> Option<String> {
         Error::Device(problem) => device(problem).map(str::to_owned),
         Error::Run(problem) => run(problem).map(str::to_owned),
         Error::Train(problem) => train(problem).map(str::to_owned),
-        Error::Export(export::Error::TooLarge { .. }) => {
+        Error::Export(export::Error::TooLarge { .. } | export::Error::PageTooLarge { .. }) => {
             Some("export the weights with --safetensors instead".to_owned())
         }
         _ => None,

@@ -33,6 +33,16 @@ pub enum Error {
         /// Size of its weights in bytes.
         weights: usize,
     },
+
+    /// The generator is too large for a web page.
+    #[error(
+        "the generator's weights take {size} of a web page, but browsers hold at most 512 MiB",
+        size = bytes(*weights)
+    )]
+    PageTooLarge {
+        /// Size of its weights in base64, in bytes.
+        weights: usize,
+    },
 }
 
 /// A result with this module's error by default.

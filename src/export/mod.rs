@@ -1,9 +1,10 @@
-//! Exports trained networks for other programs: as ONNX, safetensors or PyTorch modules.
+//! Exports trained networks for other programs: as ONNX, safetensors, PyTorch modules or a web page.
 //!
 //! Weights are exported from a checkpoint; no device is needed. The metadata of each file suffices
 //! to use it without this program.
 
 mod error;
+mod html;
 mod onnx;
 pub mod pytorch;
 
@@ -24,6 +25,7 @@ use crate::run::snapshot;
 pub struct Generator<'a> {
     spec: NetworkSpec,
     image: ImageShape,
+    config: &'a Config,
     /// The `state_dict`.
     file: &'a TensorFile,
     /// Metadata of exported files: the checkpoint's metadata, such as `preset`, and `iteration`,
@@ -37,7 +39,7 @@ impl<'a> Generator<'a> {
     /// # Errors
     /// [`CheckpointProblem::OtherNetworks`](crate::run::checkpoint::CheckpointProblem::OtherNetworks) when
     /// they do not match.
-    pub fn of(checkpoint: &'a Checkpoint, config: &Config) -> Result<Self> {
+    pub fn of(checkpoint: &'a Checkpoint, config: &'a Config) -> Result<Self> {
         let model = snapshot::model(checkpoint, config)?;
         let more = [
             ("iteration", snapshot::iteration(checkpoint)?.to_string()),
@@ -48,7 +50,13 @@ impl<'a> Generator<'a> {
         let mut metadata = file.metadata().clone();
         metadata.extend(more.map(|(key, value)| (key.to_owned(), value)));
         metadata.extend(snapshot::class_names(config));
-        Ok(Self { spec: model.generator().clone(), image: config.gan.image, file, metadata })
+        Ok(Self {
+            spec: model.generator().clone(),
+            image: config.gan.image,
+            config,
+            file,
+            metadata,
+        })
     }
 
     /// The generator's `state_dict` as the bytes of a safetensors file; `path` appears in error
@@ -77,5 +85,18 @@ impl<'a> Generator<'a> {
     /// infinite numbers.
     pub fn to_onnx(&self) -> Result<Vec<u8>> {
         onnx::model(self)
+    }
+
+    /// The generator as a web page, a single HTML file that runs it in the browser and needs no
+    /// network.
+    ///
+    /// Weights are rounded to 16 bits. The images are the same as those of `sample`, within 2 of
+    /// 255.
+    ///
+    /// # Errors
+    /// [`Error::PageTooLarge`]; when a tensor is missing, has another shape, or contains NaN or
+    /// infinite numbers.
+    pub fn to_html(&self) -> Result<String> {
+        html::page(self)
     }
 }

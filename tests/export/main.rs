@@ -7,6 +7,7 @@ mod comparator;
 mod interpreter;
 mod messages;
 mod onnxruntime;
+mod page;
 #[path = "../common/python.rs"]
 mod python;
 #[path = "../common/runs.rs"]

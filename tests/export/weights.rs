@@ -63,7 +63,9 @@ fn missing_misshapen_and_non_finite_tensors_are_named() {
         }
         let new = TensorFile::from_bytes(Path::new("changed"), &tensors::bytes(new)).unwrap();
         trained.checkpoint.generator = new;
-        trained.generator().to_onnx().unwrap_err().to_string()
+        let error = trained.generator().to_onnx().unwrap_err().to_string();
+        assert_eq!(trained.generator().to_html().unwrap_err().to_string(), error);
+        error
     };
     let tensors = whole.checkpoint.generator.tensors();
     let width = tensors.iter().find(|tensor| tensor.name == "2.bias").unwrap().shape[0];

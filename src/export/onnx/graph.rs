@@ -18,7 +18,7 @@ const BATCH: &str = "batch";
 
 /// The graph from noise, and labels if the GAN is conditional, to images.
 pub(super) fn graph(generator: &Generator) -> Result<GraphProto> {
-    let Generator { spec, image, file, metadata } = generator;
+    let Generator { spec, image, file, metadata, .. } = generator;
     let mut graph = Graph { file, nodes: Vec::new(), tensors: Vec::new() };
     let latent = format!("{} noise", metadata["latent"]);
     let mut input = vec![value(NOISE, FLOAT, &[spec.input().shape.elements()], latent)];
