@@ -78,7 +78,7 @@ enum Command {
     Evaluate(Box<evaluate::Args>),
     /// Make an animated GIF from the sample grids of a run
     Replay(replay::Args),
-    /// Export a trained generator or its images: ONNX, safetensors, NumPy
+    /// Export a trained generator or its images: ONNX, web page, safetensors, NumPy
     Export(Box<export::Args>),
     /// List the runs in a folder with their state and progress
     Runs(runs::Args),

@@ -20,10 +20,11 @@ const IMAGES: &str = "Images (with --numpy)";
 #[command(mut_args(may_be_negative), mut_args(for_numpy))]
 // Clap's own line is wider than 80 columns.
 #[command(override_usage = "\
-    gan-cuda export [OPTIONS] --onnx|--pytorch|... FILE [CHECKPOINT]")]
+    gan-cuda export [OPTIONS] --onnx|--html|--pytorch|… FILE [CHECKPOINT]")]
 #[command(after_help = "\
-Give at least one FILE; an existing file is replaced. Weights are exported unchanged. --numpy \
-without other image flags writes the same images as sample.")]
+Give at least one FILE; an existing file is replaced. Weights are exported unchanged, except \
+that --html rounds them to 16 bits. --numpy without other image flags writes the same images as \
+sample.")]
 pub struct Args {
     #[command(flatten)]
     pub(super) checkpoint: CheckpointArgs,
@@ -48,6 +49,10 @@ pub(super) struct FileArgs {
     /// Write the generator as an ONNX model: its inputs are noise and, if conditional, labels
     #[arg(long, value_name = "FILE.onnx")]
     pub(super) onnx: Option<PathBuf>,
+    /// Write the generator as a web page that runs it in the browser: one file, which needs no
+    /// network
+    #[arg(long, value_name = "FILE.html")]
+    pub(super) html: Option<PathBuf>,
     /// Write only the generator's weights, with the keys of PyTorch's state_dict
     #[arg(long, value_name = "FILE.safetensors")]
     pub(super) safetensors: Option<PathBuf>,
@@ -74,6 +79,7 @@ impl FileArgs {
     pub(super) fn check(&self) -> Result<()> {
         for (flag, path, extension) in [
             ("--onnx", &self.onnx, "onnx"),
+            ("--html", &self.html, "html"),
             ("--safetensors", &self.safetensors, "safetensors"),
             ("--pytorch", &self.pytorch, "py"),
             ("--numpy", &self.numpy, "npy"),

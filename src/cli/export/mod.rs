@@ -90,6 +90,10 @@ fn weights<'a>(
         check_writable(path)?;
         weights.push(("onnx", path.as_path(), generator.to_onnx()?));
     }
+    if let Some(path) = &files.html {
+        check_writable(path)?;
+        weights.push(("html", path, generator.to_html()?.into_bytes()));
+    }
     if let Some(path) = &files.safetensors {
         check_writable(path)?;
         weights.push(("safetensors", path, generator.to_safetensors(path)?));

@@ -1,6 +1,7 @@
 //! `gan-cuda export`.
 
 mod arrays;
+mod page;
 mod pytorch;
 mod weights;
 

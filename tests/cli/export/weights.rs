@@ -31,9 +31,10 @@ fn run_checkpoint_and_newest_run_give_the_same_files() {
 fn existing_files_are_replaced_and_nothing_else_is_touched() {
     let scratch = trained("");
     fs::create_dir(scratch.path("out")).unwrap();
-    let names = ["a.ONNX", "a.safetensors", "a.npy", "a-labels.npy"];
+    let names = ["a.ONNX", "a.html", "a.safetensors", "a.npy", "a-labels.npy"];
     let bytes = |name: &str| fs::read(scratch.path("out").join(name)).unwrap();
-    let export = "export --onnx out/a.ONNX --safetensors out/a.safetensors --numpy out/a.npy";
+    let export = "export --onnx out/a.ONNX --html out/a.html --safetensors out/a.safetensors \
+                  --numpy out/a.npy";
     scratch.run(export).succeeds();
     let fresh = names.map(bytes);
     for name in names {
@@ -79,9 +80,13 @@ fn json_is_one_line_that_lists_the_files() {
 fn files_of_a_checkpoint_are_never_overwritten() {
     let scratch = trained("");
     let before = scratch.files(RUN);
-    for file in ["generator.safetensors", "mine.safetensors"] {
-        let command = format!("export --safetensors {CHECKPOINT}/{file}");
-        scratch.run(&command).fails(2, &["--safetensors", file, "inside a checkpoint"]);
+    for (flag, file) in [
+        ("--safetensors", "generator.safetensors"),
+        ("--safetensors", "mine.safetensors"),
+        ("--html", "mine.html"),
+    ] {
+        let command = format!("export {flag} {CHECKPOINT}/{file}");
+        scratch.run(&command).fails(2, &[flag, file, "inside a checkpoint"]);
     }
     assert!(scratch.files(RUN) == before);
     for _ in 0..2 {
