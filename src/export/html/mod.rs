@@ -21,7 +21,7 @@ use weights::Weights;
 
 /// The matrix multiplication, assembled from `gemm.wat`.
 const GEMM: &[u8] = include_bytes!("page/gemm.wasm");
-/// The script; each part uses only earlier ones.
+/// The script; the last part starts it.
 const SCRIPT: &str = concat!(
     include_str!("page/philox.js"),
     include_str!("page/weights.js"),
@@ -37,6 +37,9 @@ const SCRIPT: &str = concat!(
 );
 /// Maximum length of the base64 text: Chrome's strings end at 2^29 characters.
 const MAX_BASE64: usize = (1 << 29) - (1 << 10);
+
+/// Maximum number of rows of the sample grid; further classes have buttons, too.
+const MAX_ROWS: usize = 32;
 
 /// What the page knows of its generator.
 #[derive(Serialize)]
@@ -105,7 +108,7 @@ fn describe<'a>(
         class_names: &config.class_names,
         label_first: label.is_some_and(|label| label.first),
         image: [image.channels, image.height, image.width],
-        grid: [grid.rows, grid.columns],
+        grid: [grid.rows.min(MAX_ROWS), grid.columns],
         directions,
         operations,
         gemm: BASE64_STANDARD.encode(GEMM),

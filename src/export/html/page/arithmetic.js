@@ -4,7 +4,9 @@ function connectArithmetic(generator, grid) {
   const names = ["a", "b", "c"];
   // The first image, another one of its row, and one of another row.
   const points = [0, 1, grid.cells - 1].map((cell) => grid.point(cell));
-  const mosaics = names.map((name) => new Mosaic(document.getElementById(`image-${name}`), generator, 1, 1));
+  const mosaics = names.map(
+    (name) => new Mosaic(document.getElementById(`image-${name}`), generator, 1, 1),
+  );
   const result = new Mosaic(document.getElementById("sum"), generator, 1, 1);
   const draw = () => {
     mosaics.forEach((mosaic, i) => mosaic.show([points[i]]));

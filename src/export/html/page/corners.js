@@ -22,7 +22,10 @@ class Corners {
     this.#result = new Mosaic(document.getElementById("between"), generator, 1, 1);
     const noise = space.noise(BigInt(model.seed), CORNERS.length);
     // Classes far apart from each other.
-    this.#corners = noise.map((noise, i) => ({ noise, label: Math.floor((i * model.classes) / CORNERS.length) }));
+    this.#corners = noise.map((noise, i) => ({
+      noise,
+      label: Math.floor((i * model.classes) / CORNERS.length),
+    }));
     CORNERS.forEach((name, i) => this.#connectCorner(name, this.#corners[i]));
     this.#connectPointer();
     this.#connectKeys();
@@ -41,7 +44,8 @@ class Corners {
     });
     select.hidden = model.classes === 0;
     select.setAttribute("aria-label", `Class, ${name}`);
-    for (let label = 0; label < model.classes; label++) select.add(new Option(this.#generator.className(label), label));
+    for (let label = 0; label < model.classes; label++)
+      select.add(new Option(this.#generator.className(label), label));
     select.value = corner.label;
     select.addEventListener("change", () => {
       corner.label = Number(select.value);
@@ -54,8 +58,12 @@ class Corners {
     const move = (event) => {
       const box = this.#pad.getBoundingClientRect();
       // The images at the edges are the corners themselves, and their centres are inside the pad.
-      const along = (offset, size) => clamp(((offset / size) * PAD_SIDE - 0.5) / (PAD_SIDE - 1), 0, 1);
-      this.#move(along(event.clientX - box.left, box.width), along(event.clientY - box.top, box.height));
+      const along = (offset, size) =>
+        clamp(((offset / size) * PAD_SIDE - 0.5) / (PAD_SIDE - 1), 0, 1);
+      this.#move(
+        along(event.clientX - box.left, box.width),
+        along(event.clientY - box.top, box.height),
+      );
     };
     this.#pad.addEventListener("pointerdown", (event) => {
       this.#pad.setPointerCapture(event.pointerId);

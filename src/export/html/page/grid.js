@@ -109,7 +109,12 @@ class Grid {
     const { canvas, columns } = this.#mosaic;
     const [, height, width] = this.#generator.model.image;
     const [row, column] = [Math.floor(cell / columns), cell % columns];
-    const place = { left: column * (width + GAP), top: row * (height + GAP), width: width + 2 * GAP, height: height + 2 * GAP };
+    const place = {
+      left: column * (width + GAP),
+      top: row * (height + GAP),
+      width: width + 2 * GAP,
+      height: height + 2 * GAP,
+    };
     for (const [side, pixels] of Object.entries(place)) {
       const all = side === "left" || side === "width" ? canvas.width : canvas.height;
       this.#selection.style[side] = `${(100 * pixels) / all}%`;

@@ -22,7 +22,9 @@ class LatentSpace {
   noise(seed, count) {
     const { latent, latentDim } = this.#model;
     const noise = sampleNoise(latent, seed, count * latentDim);
-    return Array.from({ length: count }, (_, i) => noise.subarray(i * latentDim, (i + 1) * latentDim));
+    return Array.from({ length: count }, (_, i) =>
+      noise.subarray(i * latentDim, (i + 1) * latentDim),
+    );
   }
 
   /** A point with this noise, of this class if the GAN is conditional. */
@@ -84,7 +86,9 @@ class LatentSpace {
 
 /** The sum of vectors with weights. */
 function combined(weights, vectors) {
-  return vectors[0].map((_, i) => vectors.reduce((sum, vector, k) => sum + weights[k] * vector[i], 0));
+  return vectors[0].map((_, i) =>
+    vectors.reduce((sum, vector, k) => sum + weights[k] * vector[i], 0),
+  );
 }
 
 const dot = (a, b) => a.reduce((sum, number, i) => sum + number * b[i], 0);

@@ -34,7 +34,8 @@ class Generator {
     const { batch, outputs } = this.network;
     const count = noise.length / latentDim;
     const images = new Float32Array(count * outputs);
-    const point = (i) => this.space.point(noise.subarray(i * latentDim, (i + 1) * latentDim), labels[i]);
+    const point = (i) =>
+      this.space.point(noise.subarray(i * latentDim, (i + 1) * latentDim), labels[i]);
     const points = Array.from({ length: count }, (_, i) => point(i));
     for (let i = 0; i < count; i += batch) {
       images.set(this.network.generate(this.space.input(points.slice(i, i + batch))), i * outputs);
@@ -43,7 +44,8 @@ class Generator {
   }
 }
 
-const NO_SIMD = "This browser has no WebAssembly SIMD; use Chrome 91, Firefox 89, Safari 16.4 or newer.";
+const NO_SIMD =
+  "This browser has no WebAssembly SIMD; use Chrome 91, Firefox 89, Safari 16.4 or newer.";
 
 /** Lets the browser paint before it is busy. */
 const painted = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));

@@ -35,7 +35,11 @@ class Network {
         case "matmul":
           return { ...operation, panels: packPanels(operation, matrices, memory) };
         case "affine":
-          return { ...operation, scale: vectors.next(operation.columns), shift: vectors.next(operation.columns) };
+          return {
+            ...operation,
+            scale: vectors.next(operation.columns),
+            shift: vectors.next(operation.columns),
+          };
         default:
           return operation;
       }

@@ -87,13 +87,18 @@ function outputLength(operation, length) {
 
 const imageLength = ({ image, channels }) => image[0] * image[1] * channels;
 
-const windowsLength = ({ positions, kernel, channels }) => positions[0] * positions[1] * kernel ** 2 * channels;
+const windowsLength = ({ positions, kernel, channels }) =>
+  positions[0] * positions[1] * kernel ** 2 * channels;
 
 /**
  * Calls `visit` for each row and column of the kernel at each position on each image, with the index
  * of the pixel there, or -1 in the padding.
  */
-function visitTaps({ image: [height, width], kernel, stride, padding, positions: [rows, columns] }, images, visit) {
+function visitTaps(
+  { image: [height, width], kernel, stride, padding, positions: [rows, columns] },
+  images,
+  visit,
+) {
   let tap = 0;
   for (let first = 0; first < images * height * width; first += height * width) {
     for (let row = 0; row < rows; row++) {

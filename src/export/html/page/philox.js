@@ -17,8 +17,14 @@ function multiplyHigh(a, b) {
 /** Four random words for a counter of four words and a key of two. */
 function philox([c0, c1, c2, c3], [k0, k1]) {
   for (let round = 0; round < 10; round++) {
-    const [a, b] = [multiplyHigh(PHILOX_MULTIPLIERS[0], c0), multiplyHigh(PHILOX_MULTIPLIERS[1], c2)];
-    const [aLow, bLow] = [Math.imul(PHILOX_MULTIPLIERS[0], c0), Math.imul(PHILOX_MULTIPLIERS[1], c2)];
+    const [a, b] = [
+      multiplyHigh(PHILOX_MULTIPLIERS[0], c0),
+      multiplyHigh(PHILOX_MULTIPLIERS[1], c2),
+    ];
+    const [aLow, bLow] = [
+      Math.imul(PHILOX_MULTIPLIERS[0], c0),
+      Math.imul(PHILOX_MULTIPLIERS[1], c2),
+    ];
     [c0, c1, c2, c3] = [(b ^ c1 ^ k0) >>> 0, bLow >>> 0, (a ^ c3 ^ k1) >>> 0, aLow >>> 0];
     [k0, k1] = [(k0 + PHILOX_WEYL[0]) >>> 0, (k1 + PHILOX_WEYL[1]) >>> 0];
   }
