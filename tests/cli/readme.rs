@@ -101,7 +101,7 @@ fn documented_commands_work_in_their_order() {
         assert!(runs.contains(&file.to_owned()), "no {file} in {runs:?}");
     }
     let files = "sample.png mine.toml mlp.svg sevens-and-threes.png interpolation.gif \
-                 digits/000099-label-9.png digits.onnx digits.py digits.npy digits-labels.npy gan.py \
+                 digits/000099-label-9.png digits.onnx digits.html digits.py digits.npy digits-labels.npy gan.py \
                  man-pages/gan-cuda-train.1";
     for file in files.split_whitespace() {
         assert!(scratch.path(file).is_file(), "{file}");
