@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
+use gan_cuda::nn::Layer;
 use serde_json::Value;
 
-use crate::every_kind;
+use crate::{Trained, every_kind};
 
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/export/html/page");
 
@@ -18,9 +20,8 @@ fn elements<'a>(page: &'a str) -> BTreeMap<&'a str, &'a str> {
     scripts.filter_map(element).collect()
 }
 
-/// The number of bytes that base64 stands for.
-fn decoded_len(base64: &str) -> usize {
-    base64.len() / 4 * 3 - base64.matches('=').count()
+fn decoded(base64: &str) -> Vec<u8> {
+    BASE64_STANDARD.decode(base64).unwrap()
 }
 
 fn number(of: &Value, key: &str) -> usize {
@@ -47,8 +48,8 @@ fn page_has_the_numbers_that_its_operations_read() {
                 _ => {}
             }
         }
-        assert_eq!(decoded_len(elements["matrices"]), 2 * matrices, "{name}");
-        assert_eq!(decoded_len(elements["vectors"]), 4 * vectors, "{name}");
+        assert_eq!(decoded(elements["matrices"]).len(), 2 * matrices, "{name}");
+        assert_eq!(decoded(elements["vectors"]).len(), 4 * vectors, "{name}");
     }
 }
 
@@ -62,6 +63,48 @@ fn batch_norm_and_bias_become_one_scale_and_shift() {
         let names: Vec<_> = operations.iter().map(|of| of["name"].as_str().unwrap()).collect();
         let count = |name| names.iter().filter(|&&other| other == name).count();
         assert_eq!(count("affine"), count("matmul"), "{name}: {names:?}");
+    }
+}
+
+/// The length of the first layer's output without bias, for noise along a vector; none if the layer
+/// is not a Linear.
+fn gain(trained: &Trained, vector: &[f64]) -> Option<f64> {
+    let model = trained.config.model().unwrap();
+    let spec = model.generator();
+    let (key, Layer::Linear { inputs, outputs }) = spec.layers().next()? else { return None };
+    let file = &trained.checkpoint.generator;
+    let weight: Vec<f64> =
+        file.floats(&format!("{key}.weight"), &[outputs, inputs], |x| x).unwrap();
+    let label = spec.input().label.filter(|label| label.first);
+    let first = label.map_or(0, |label| label.classes);
+    let output = weight.chunks(inputs).map(|row| {
+        row[first..].iter().zip(vector).map(|(weight, number)| weight * number).sum::<f64>()
+    });
+    Some(output.map(|number| number * number).sum::<f64>().sqrt())
+}
+
+#[test]
+fn first_direction_changes_the_first_layer_most() {
+    for (name, trained) in every_kind() {
+        let page = trained.generator().to_html().unwrap();
+        let elements = elements(&page);
+        let description: Value = serde_json::from_str(elements["description"]).unwrap();
+        let (latent_dim, classes) =
+            (number(&description, "latentDim"), number(&description, "classes"));
+        let bytes = decoded(elements["vectors"]);
+        let numbers: Vec<f64> =
+            bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes).into()).collect();
+        let directions = numbers[classes * classes..].chunks(latent_dim);
+        let directions = directions.take(number(&description, "directions"));
+        let gains: Option<Vec<f64>> =
+            directions.map(|direction| gain(&trained, direction)).collect();
+        let Some(gains) = gains else { continue };
+        assert!(gains.is_sorted_by(|a, b| *a >= *b - 1e-6), "{name}: {gains:?}");
+        for axis in 0..latent_dim {
+            let mut unit = vec![0.0; latent_dim];
+            unit[axis] = 1.0;
+            assert!(gains[0] >= gain(&trained, &unit).unwrap() - 1e-6, "{name}: axis {axis}");
+        }
     }
 }
 

@@ -27,7 +27,7 @@ MISSING = None if BROWSER else f"no browser: {', '.join(BROWSERS)}"
 try:
     import numpy as np
     from PIL import Image
-    from playwright.sync_api import Browser, Locator, Page, sync_playwright
+    from playwright.sync_api import Browser, Error, Locator, Page, sync_playwright
 except ModuleNotFoundError as error:
     MISSING = f"python has no {error.name}: pip install playwright pillow numpy"
 if MISSING:
@@ -35,7 +35,7 @@ if MISSING:
         raise SystemExit(f"error: {MISSING}")
     print(f"SKIPPED: {MISSING}", file=sys.stderr)
 
-# Runs by name, with the flags that train them: long enough that BatchNorm's statistics have changed.
+# Runs by name, with the flags that train them, long enough for BatchNorm's statistics to change.
 RUNS = {
     "cgan": "--preset cgan --iterations 200",
     "dcgan": "--preset dcgan --iterations 10",
@@ -43,6 +43,8 @@ RUNS = {
 }
 # The largest difference of a pixel from `sample`'s, of 255: weights have 16 bits.
 TOLERANCE = 2
+# Rows and columns of the corners of the pad's images.
+CORNERS = ((0, 0), (0, 6), (6, 0), (6, 6))
 
 
 def setUpModule() -> None:
@@ -114,14 +116,36 @@ class Images(PageTest):
         page.get_by_role("button", name="All", exact=True).click()
         self.assert_close(picture(page, "grid"), self.sample("cgan"))
 
+    def test_interpolation_is_that_of_sample(self) -> None:
+        # Of normal noise along the sphere, of uniform noise along a line.
+        script = """() => {
+            const { space, network } = gan;
+            const [a, b] = [1n, 2n].map((seed) => space.point(space.noise(seed, 1)[0], 3));
+            const points = Array.from({ length: 7 }, (_, i) => space.interpolated(a, b, i / 6));
+            return Array.from(network.generate(space.input(points)));
+        }"""
+        for name, channels, size in (("cgan", 1, 28), ("every-layer", 3, 8)):
+            images = np.reshape(self.open(name).evaluate(script), (7, channels, size, size))
+            got = np.floor((images + 1) * 127.5 + 0.5).transpose(0, 2, 3, 1)
+            want = self.sample(name, "--interpolate 1:2 --steps 7 --labels 3")
+            for step in range(7):
+                self.assert_close(got[step] * np.ones(3), cell(want, 0, step, size))
+
     def test_script_interface_generates_the_images_of_export(self) -> None:
         command = "export --runs-dir every-layer --numpy a.npy --seed 8 --count 70 --device cpu -q"
         run(self.folder, command)
         page = self.open("every-layer")
-        script = "Array.from(gan.generate(gan.noise(8, 70), Array.from({length: 70}, (_, i) => Math.floor(i / 7))))"
+        labels = "Array.from({length: 70}, (_, i) => Math.floor(i / 7))"
+        script = f"Array.from(gan.generate(gan.noise(8, 70), {labels}))"
         want = np.load(self.folder / "a.npy")
         got = np.reshape(page.evaluate(script), want.shape)
         self.assertLess(np.abs(got - want).max() * 127.5, TOLERANCE)
+
+    def test_script_interface_refuses_missing_and_unknown_classes(self) -> None:
+        page = self.open()
+        for labels, unknown in (("[]", "undefined"), ("[10]", "10")):
+            with self.assertRaisesRegex(Error, f"no class {unknown}: choose from 0 to 9"):
+                page.evaluate(f"gan.generate(gan.noise(0, 1), {labels})")
 
     def test_page_of_cgan_is_smaller_than_five_megabytes(self) -> None:
         self.assertLess((self.folder / "cgan.html").stat().st_size, 5e6)
@@ -157,9 +181,8 @@ class Controls(PageTest):
     def test_pad_interpolates_between_its_corners(self) -> None:
         page = self.open()
         pad = page.locator("#pad")
-        corners = [((0.5, 0.5), (x, y)) for y in (0.02, 0.98) for x in (0.02, 0.98)]
-        for (start, end), (row, column) in zip(corners, ((0, 0), (0, 6), (6, 0), (6, 6))):
-            drag(page, pad, start, end)
+        for row, column in CORNERS:
+            drag(page, pad, (0.5, 0.5), (0.02 + 0.16 * column, 0.02 + 0.16 * row))
             image = picture(page, "between")
             self.assertTrue((image == cell(picture(page, "map"), row, column)).all())
         for key in ("ArrowLeft", "ArrowUp", "ArrowUp"):
@@ -167,13 +190,19 @@ class Controls(PageTest):
         self.assertEqual(pad.get_attribute("aria-valuetext"), "95 % to the right, 90 % down")
         self.assertFalse((picture(page, "between") == image).all())
 
+    def test_touch_moves_the_pads_handle(self) -> None:
+        page = self.open(width=360, has_touch=True)
+        pad = page.locator("#pad")
+        pad.tap(position=position(pad, 0.98, 0.02))
+        self.assertEqual(pad.get_attribute("aria-valuetext"), "100 % to the right, 0 % down")
+
     def test_corners_have_their_own_noise_and_class(self) -> None:
         page = self.open()
         before = picture(page, "map")
         page.get_by_label("Class, top left").select_option("8")
         page.get_by_role("button", name="New noise, bottom right").click()
         after = picture(page, "map")
-        same = [(cell(before, *at) == cell(after, *at)).all() for at in ((0, 0), (0, 6), (6, 0), (6, 6))]
+        same = [(cell(before, *at) == cell(after, *at)).all() for at in CORNERS]
         self.assertEqual(same, [False, True, True, False])
 
     def test_subtracted_image_cancels_the_same_image(self) -> None:
@@ -188,24 +217,25 @@ class Controls(PageTest):
     def test_arithmetic_exchanges_the_class(self) -> None:
         # 0 − 0 + 2 with the noise of A − B + B is a 2 with the noise of A.
         page = self.open()
-        noise = "gan.space.noise(3n, 2)"
-        script = f"""() => {{
-            const [a, b] = {noise};
-            const sum = gan.space.sum(gan.space.point(a, 0), gan.space.point(b, 0), gan.space.point(b, 2));
-            const [got, want] = [sum, gan.space.point(a, 2)].map((point) => Array.from(gan.space.input([point])));
+        script = """() => {
+            const { space } = gan;
+            const [a, b] = space.noise(3n, 2);
+            const sum = space.sum(space.point(a, 0), space.point(b, 0), space.point(b, 2));
+            const [got, want] = [sum, space.point(a, 2)].map((point) => space.input([point]));
             return Math.max(...got.map((number, i) => Math.abs(number - want[i])));
-        }}"""
+        }"""
         self.assertLess(page.evaluate(script), 1e-5)
 
     def test_everything_can_be_reached_and_used_by_keyboard(self) -> None:
         page = self.open()
-        wanted = page.locator("main").locator("button:visible, input:visible, select:visible, [tabindex='0']")
+        controls = ("button", "input", "select", "[tabindex='0']")
+        wanted = page.locator(", ".join(f"main {control}:visible" for control in controls))
+        index = "(element) => [...document.querySelectorAll('*')].indexOf(element)"
         reached = set()
-        for _ in range(2 * wanted.count()):
+        for _ in range(wanted.count()):
             page.keyboard.press("Tab")
-            reached.add(page.evaluate("[...document.querySelectorAll('*')].indexOf(document.activeElement)"))
-        index = "(elements) => elements.map((e) => [...document.querySelectorAll('*')].indexOf(e))"
-        self.assertLessEqual(set(wanted.evaluate_all(index)), reached)
+            reached.add(page.locator(":focus").evaluate(index))
+        self.assertEqual(reached, {control.evaluate(index) for control in wanted.all()})
         page.locator("#grid").focus()
         for key in ("ArrowDown", "ArrowRight", "ArrowRight", "b", "c"):
             page.keyboard.press(key)
@@ -232,12 +262,20 @@ class Display(PageTest):
                 levels = [int(level) for level in color.strip("rgb()").split(",")]
                 self.assertEqual(max(levels) < 64, is_dark, f"{scheme}: {css} {color}")
 
+    def test_browser_without_simd_is_named_as_the_reason(self) -> None:
+        page = self.browser.new_page()
+        self.addCleanup(page.close)
+        page.add_init_script("WebAssembly.validate = () => false")
+        page.goto((self.folder / "cgan.html").as_uri())
+        page.get_by_text("This browser has no WebAssembly SIMD").wait_for()
+        self.assertFalse(page.locator("#page").is_visible())
+
     def test_every_control_has_a_name(self) -> None:
         page = self.open()
         for role in ("button", "slider", "textbox", "combobox", "application", "img"):
             for control in page.get_by_role(role).all():
-                name = control.get_attribute("aria-label") or control.inner_text() or control.evaluate("e => e.labels?.[0].innerText")
-                self.assertTrue(name, control.evaluate("e => e.outerHTML"))
+                label = "e => e.ariaLabel || e.innerText || e.labels[0].innerText"
+                self.assertTrue(control.evaluate(label), control.evaluate("e => e.outerHTML"))
 
 
 class Speed(PageTest):
@@ -245,7 +283,8 @@ class Speed(PageTest):
         page = self.open()
         # The best of several seconds: other programs may use the machine.
         script = """async () => {
-            const [grid, slider] = [document.getElementById("grid"), document.querySelector("#sliders input")];
+            const grid = document.getElementById("grid");
+            const slider = document.querySelector("#sliders input");
             const end = performance.now() + 1000;
             let redraws = 0;
             for (; performance.now() < end; redraws++) {
@@ -285,10 +324,10 @@ def pixels(source: Path | io.BytesIO) -> np.ndarray:
     return np.asarray(Image.open(source).convert("RGB")).astype(int)
 
 
-def cell(picture: np.ndarray, row: int, column: int) -> np.ndarray:
-    """An image of 28×28 pixels in a grid."""
-    top, left = 2 + 30 * row, 2 + 30 * column
-    return picture[top : top + 28, left : left + 28]
+def cell(picture: np.ndarray, row: int, column: int, size: int = 28) -> np.ndarray:
+    """An image in a grid; its height and width are `size`."""
+    top, left = (2 + (size + 2) * index for index in (row, column))
+    return picture[top : top + size, left : left + size]
 
 
 def position(of: Locator, x: float, y: float) -> dict[str, float]:

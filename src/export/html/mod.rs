@@ -28,6 +28,7 @@ const SCRIPT: &str = concat!(
     include_str!("page/network.js"),
     include_str!("page/operations.js"),
     include_str!("page/latent.js"),
+    include_str!("page/generator.js"),
     include_str!("page/mosaic.js"),
     include_str!("page/grid.js"),
     include_str!("page/directions.js"),

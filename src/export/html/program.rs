@@ -110,24 +110,24 @@ impl Affine {
 
 impl Program<'_> {
     fn layer(&mut self, key: &str, layer: Layer) -> Result<()> {
+        // The layers of a valid network accept their inputs.
+        let output = self.shape.after(layer).unwrap_or(self.shape);
         match layer {
             Layer::Linear { inputs, outputs } => self.linear(key, inputs, outputs)?,
-            Layer::Conv2d(convolution) => self.convolve(key, convolution, layer)?,
+            Layer::Conv2d(convolution) => self.convolve(key, convolution, output)?,
             Layer::ConvTranspose2d { convolution, .. } => {
-                self.transpose(key, convolution, layer)?
+                self.transpose(key, convolution, output)?
             }
             Layer::BatchNorm1d(norm) | Layer::BatchNorm2d(norm) => self.batch_norm(key, norm)?,
             Layer::LeakyRelu(slope) => self.push(Operation::LeakyRelu { slope }),
             Layer::Relu => self.push(Operation::LeakyRelu { slope: 0.0 }),
             Layer::Tanh => self.push(Operation::Tanh),
             Layer::Sigmoid => self.push(Operation::Sigmoid),
-            Layer::Flatten => self.reshape(Shape::Features(self.shape.elements())),
-            Layer::Unflatten(extents) => self.reshape(Shape::Image(extents)),
+            Layer::Flatten | Layer::Unflatten(_) => self.reshape(output),
             // The identity in evaluation mode.
             Layer::Dropout(_) => {}
         }
-        // The layers of a valid network accept their inputs.
-        self.shape = self.shape.after(layer).unwrap_or(self.shape);
+        self.shape = output;
         Ok(())
     }
 
@@ -139,20 +139,20 @@ impl Program<'_> {
         Ok(())
     }
 
-    fn convolve(&mut self, key: &str, convolution: Convolution, layer: Layer) -> Result<()> {
+    fn convolve(&mut self, key: &str, convolution: Convolution, output: Shape) -> Result<()> {
         let Convolution { inputs, outputs, kernel, .. } = convolution;
         let weight = self.tensor(key, "weight", &[outputs, inputs, kernel, kernel])?;
-        let (taps, output) = (kernel * kernel, self.shape.after(layer).unwrap_or(self.shape));
+        let taps = kernel * kernel;
         self.push(Operation::Im2col(windows(convolution, self.shape, output)));
         let weight = reversed(&weight, [outputs, inputs, taps]);
         let scale = self.matmul(&weight, taps * inputs, outputs);
         self.bias(key, convolution, scale)
     }
 
-    fn transpose(&mut self, key: &str, convolution: Convolution, layer: Layer) -> Result<()> {
+    fn transpose(&mut self, key: &str, convolution: Convolution, output: Shape) -> Result<()> {
         let Convolution { inputs, outputs, kernel, .. } = convolution;
         let weight = self.tensor(key, "weight", &[inputs, outputs, kernel, kernel])?;
-        let (taps, output) = (kernel * kernel, self.shape.after(layer).unwrap_or(self.shape));
+        let taps = kernel * kernel;
         let rows = weight.chunks_exact(outputs * taps);
         let weight: Vec<f64> = rows.flat_map(|row| reversed(row, [1, outputs, taps])).collect();
         let scale = self.matmul(&weight, inputs, taps * outputs);

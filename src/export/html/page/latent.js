@@ -29,7 +29,11 @@ class LatentSpace {
 
   /** A point with this noise, of this class if the GAN is conditional. */
   point(noise, label) {
-    return { noise, embedding: this.#embeddings[label] ?? new Float32Array(0) };
+    const { classes } = this.#model;
+    if (classes === 0) return { noise, embedding: new Float32Array(0) };
+    const embedding = this.#embeddings[label];
+    if (!embedding) throw new RangeError(`no class ${label}: choose from 0 to ${classes - 1}`);
+    return { noise, embedding };
   }
 
   /** A point moved along the directions by these numbers of standard deviations. */
