@@ -75,7 +75,7 @@ fn gain(trained: &Trained, vector: &[f64]) -> Option<f64> {
     let file = &trained.checkpoint.generator;
     let weight: Vec<f64> =
         file.floats(&format!("{key}.weight"), &[outputs, inputs], |x| x).unwrap();
-    let label = spec.input().label.filter(|label| label.first);
+    let label = spec.input().label.as_ref().filter(|label| label.first);
     let first = label.map_or(0, |label| label.classes);
     let output = weight.chunks(inputs).map(|row| {
         row[first..].iter().zip(vector).map(|(weight, number)| weight * number).sum::<f64>()

@@ -22,14 +22,14 @@ const MAX_LATENT_DIM: usize = 1024;
 /// When the first layer's weight is missing or invalid.
 pub(super) fn directions(spec: &NetworkSpec, file: &TensorFile) -> Result<Vec<Vec<f64>>> {
     let latent_dim = spec.input().shape.elements();
-    let label = spec.input().label;
-    let inputs = latent_dim + label.map_or(0, |label| label.classes);
+    let inputs = latent_dim + spec.classes();
     let matrix = match spec.layers().next() {
         _ if latent_dim > MAX_LATENT_DIM => None,
         Some((key, layer)) => first_matrix(&key, layer, inputs, file)?,
         None => None,
     };
-    let first_row = label.filter(|label| label.first).map_or(0, |label| label.classes);
+    let label_first = spec.input().label.as_ref().is_some_and(|label| label.first);
+    let first_row = if label_first { spec.classes() } else { 0 };
     Ok(matrix.map_or_else(Vec::new, |a| eigenvectors(a.rows(first_row, latent_dim).into_owned())))
 }
 

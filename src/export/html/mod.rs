@@ -15,6 +15,7 @@ use super::Generator;
 use crate::export::{Error, Result};
 use crate::gan::sample_grid::SampleGrid;
 use crate::nn::NetworkSpec;
+use crate::nn::sequence::Embedding;
 use directions::directions;
 use program::{Operation, operations};
 use weights::Weights;
@@ -70,9 +71,9 @@ pub(super) fn page(generator: &Generator) -> Result<String> {
     let Generator { spec, config, file, metadata, .. } = generator;
     check_size(base64_len(spec))?;
     let mut weights = Weights::default();
-    if let Some(label) = spec.input().label {
-        let shape = [label.classes; 2];
-        weights.push_vector(file.floats("label_embedding.weight", &shape, |x| x)?);
+    if let Some(label) = &spec.input().label {
+        let (key, shape) = (format!("{}.weight", label.key), [label.classes; 2]);
+        weights.push_vector(file.floats(&key, &shape, |x| x)?);
     }
     let directions = directions(spec, file)?;
     directions.iter().for_each(|vector| weights.push_vector(vector.iter().copied()));
@@ -99,15 +100,14 @@ fn describe<'a>(
     operations: Vec<Operation>,
 ) -> Description<'a> {
     let Generator { spec, image, config, metadata, .. } = generator;
-    let label = spec.input().label;
     let grid = SampleGrid::standard(config.sample_grid, config.gan.classes).grid;
     Description {
         seed: config.seed.to_string(),
         latent: &metadata["latent"],
         latent_dim: config.gan.latent_dim,
-        classes: label.map_or(0, |label| label.classes),
+        classes: spec.classes(),
         class_names: &config.class_names,
-        label_first: label.is_some_and(|label| label.first),
+        label_first: spec.input().label.as_ref().is_some_and(|label| label.first),
         image: [image.channels, image.height, image.width],
         grid: [grid.rows.min(MAX_ROWS), grid.columns],
         directions,
@@ -123,7 +123,7 @@ fn escape(text: &str) -> String {
 
 /// The length of the weights in base64, nearly all of the page.
 fn base64_len(spec: &NetworkSpec) -> usize {
-    let table = spec.input().label.map_or(0, |label| label.parameters());
+    let table = spec.input().label.as_ref().map_or(0, Embedding::parameters);
     (2 * (spec.parameters() - table) + 4 * table).div_ceil(3) * 4
 }
 

@@ -14,7 +14,7 @@ use crate::export::Result;
 use crate::formats::tensor_file::TensorFile;
 use crate::nn::layer::{BatchNorm, Convolution};
 use crate::nn::storage_order::StorageOrder;
-use crate::nn::{Layer, NetworkSpec, Sequence, Shape};
+use crate::nn::{Layer, NetworkSpec, Shape};
 
 /// An operation on the current matrix. Matrices and vectors that it needs are the next ones of
 /// [`Weights`].
@@ -62,16 +62,14 @@ pub(super) fn operations(
     file: &TensorFile,
     weights: &mut Weights,
 ) -> Result<Vec<Operation>> {
-    let inputs =
-        spec.input().shape.elements() + spec.input().label.map_or(0, |label| label.classes);
-    let shape = Shape::Features(inputs);
+    let shape = Shape::Features(spec.input().shape.elements() + spec.classes());
     let mut program = Program { file, weights, shape, operations: Vec::new(), affine: None };
-    for Sequence { key_prefix, view, layers } in spec.sequences() {
-        if let &Some(view) = view {
+    for sequence in spec.sequences() {
+        if let Some(view) = sequence.view {
             program.reshape(view);
         }
-        for (i, &layer) in layers.iter().enumerate() {
-            program.layer(&format!("{key_prefix}{i}"), layer)?;
+        for (i, &layer) in sequence.layers.iter().enumerate() {
+            program.layer(&sequence.key(i), layer)?;
         }
     }
     // Images leave the page's engine channels-first, as in PyTorch.
