@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    gan_cuda::cli::main()
+    ExitCode::from(gan_cuda::cli::main(std::env::args_os()))
 }

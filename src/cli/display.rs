@@ -156,13 +156,19 @@ struct Rate {
 }
 
 impl Display {
-    /// A display for a run of `total` iterations of which `completed` are done.
-    pub fn new(verbosity: Verbosity, completed: u32, total: u32) -> Self {
-        let visible = verbosity > Verbosity::Quiet && is_terminal();
-        let bar = visible.then(|| progress_bar(completed.into(), Some(total.into()), TRAINING_BAR));
-        show_bar(bar.clone());
+    /// An empty display.
+    pub fn new(verbosity: Verbosity) -> Self {
         let rate = Rate { since: Instant::now(), images: 0 };
-        Self { verbosity, bar, last_update: None, rate, newest: Default::default() }
+        Self { verbosity, bar: None, last_update: None, rate, newest: Default::default() }
+    }
+
+    /// Shows a run of `total` iterations of which `completed` are done.
+    pub fn begin(&mut self, completed: u32, total: u32) {
+        let visible = self.verbosity > Verbosity::Quiet && is_terminal();
+        self.bar =
+            visible.then(|| progress_bar(completed.into(), Some(total.into()), TRAINING_BAR));
+        show_bar(self.bar.clone());
+        self.rate = Rate { since: Instant::now(), images: 0 };
     }
 
     /// Ends the display and leaves its last state on the screen.

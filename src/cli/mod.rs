@@ -43,7 +43,7 @@ mod sizes;
 mod train;
 mod value_parsers;
 
-use std::process::ExitCode;
+use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
 
@@ -98,24 +98,25 @@ enum Command {
     Man(man::Args),
 }
 
-/// The program: runs the command that the process's arguments name, and prints its errors.
+/// The program: runs the command that the arguments name, and prints its errors. The first argument
+/// is the program's own name.
 ///
 /// Returns the exit code: 0 success, 1 failure, 2 usage error, 3 `doctor` found no usable GPU, 128 +
 /// the signal number after a signal stopped and saved a run: 130 for Ctrl-C, 143 for SIGTERM.
-pub fn main() -> ExitCode {
+pub fn main(arguments: impl Iterator<Item = OsString>) -> u8 {
     log::start();
-    match run() {
+    match run(arguments) {
         Ok(code) => code,
         Err(error) => {
             print_error(&error);
-            ExitCode::from(if error.is_usage() { 2 } else { 1 })
+            if error.is_usage() { 2 } else { 1 }
         }
     }
 }
 
 /// Parses the command line, runs the command and returns the exit code.
-fn run() -> Result<ExitCode> {
-    match Cli::try_parse_from(aliases::canonical(std::env::args_os())) {
+fn run(arguments: impl Iterator<Item = OsString>) -> Result<u8> {
+    match Cli::try_parse_from(aliases::canonical(arguments)) {
         Ok(cli) => cli.run(),
         // A usage error, or the requested help or version.
         Err(message) => {
@@ -124,17 +125,17 @@ fn run() -> Result<ExitCode> {
                 remember_output_error(printed);
                 check_output()?;
             }
-            Ok(ExitCode::from(message.exit_code() as u8))
+            Ok(message.exit_code() as u8)
         }
     }
 }
 
 impl Cli {
-    fn run(self) -> Result<ExitCode> {
-        let mut code = ExitCode::SUCCESS;
+    fn run(self) -> Result<u8> {
+        let mut code = 0;
         match self.command {
             // Returns its own exit codes for stopped runs.
-            Command::Train(args) => return train::run(*args),
+            Command::Train(args) => return train::run(&args),
             Command::Sample(args) => sample::run(&args)?,
             Command::Evaluate(args) => evaluate::run(&args)?,
             Command::Replay(args) => replay::run(&args)?,

@@ -5,7 +5,6 @@
 //! send the others shortly before the time limit of a job. Terminals and batch systems may send
 //! their signals more than once, so only a repeated SIGINT or SIGTERM ends the process.
 
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -30,6 +29,7 @@ const SIGNALS: &[(i32, &str)] = &[
 ];
 
 /// The signals received so far.
+#[derive(Default)]
 pub struct Signals {
     /// Whether any signal was received.
     pub received: Arc<AtomicBool>,
@@ -41,21 +41,16 @@ pub struct Signals {
 impl Signals {
     /// Installs the handlers, which stay until the process ends. Ignored signals stay ignored:
     /// `nohup` ignores SIGHUP, and the shell of a script ignores SIGINT for background processes.
-    pub fn listen() -> Result<Signals> {
-        let signals = Signals {
-            received: Arc::default(),
-            number: Arc::default(),
-            interrupted: Arc::default(),
-        };
+    pub fn listen(&self) -> Result<()> {
         let numbers = SIGNALS.iter().map(|&(signal, _)| signal);
         for signal in numbers.filter(|&signal| !is_ignored(signal)) {
-            signals.listen_to(signal).map_err(|source| Error::Signals { source })?;
+            self.listen_to(signal).map_err(|source| Error::Signals { source })?;
         }
         // Without this handler, writing beyond `ulimit -f` would end the process; with it the write
         // returns an error, as on a full disk.
         #[cfg(unix)]
         flag::register(SIGXFSZ, Arc::default()).map_err(|source| Error::Signals { source })?;
-        Ok(signals)
+        Ok(())
     }
 
     /// Handlers run in the order of their registration: the conditional shutdown checks the flag
@@ -75,10 +70,10 @@ impl Signals {
     }
 
     /// The name of the last signal and its exit code, e.g. 130 or 143.
-    pub fn last(&self) -> (&'static str, ExitCode) {
+    pub fn last(&self) -> (&'static str, u8) {
         let number = self.number.load(Ordering::SeqCst) as i32;
         let name = SIGNALS.iter().find(|&&(signal, _)| signal == number).map(|&(_, name)| name);
-        (name.unwrap_or("a signal"), ExitCode::from((128 + number) as u8))
+        (name.unwrap_or("a signal"), (128 + number) as u8)
     }
 }
 

@@ -2,8 +2,6 @@
 
 mod report;
 
-use std::process::ExitCode;
-
 use super::json::print_json;
 use crate::cli::error::Result;
 use report::{Device, Gpu, Library, Report};
@@ -21,13 +19,13 @@ pub struct Args {
 }
 
 /// Prints the report on CUDA and returns the exit code.
-pub fn run(args: &Args) -> Result<ExitCode> {
+pub fn run(args: &Args) -> Result<u8> {
     let report = report::examine();
     match args.json {
         true => print_json(&report)?,
         false => print(&report),
     }
-    Ok(if report.problem.is_none() { ExitCode::SUCCESS } else { ExitCode::from(CPU_ONLY) })
+    Ok(if report.problem.is_none() { 0 } else { CPU_ONLY })
 }
 
 fn print(report: &Report) {

@@ -1,8 +1,8 @@
-//! The training images of a run: loading, and warnings about them.
+//! The training images of a run.
 
 use super::flags::Args;
 use super::resolve::absolute;
-use crate::cli::display::{Verbosity, is_terminal, warn};
+use crate::cli::display::{Verbosity, is_terminal};
 use crate::cli::error::{Error, Result, refuse};
 use crate::cli::{layers, progress};
 use crate::data::{
@@ -79,18 +79,15 @@ fn search(args: &Args, config: &mut Config, order: ClassOrder) -> Result<Dataset
         Origin::Folder(folder) => Some(absolute(folder)?),
         _ => None,
     };
-    Ok(with_names_and_warnings(args, config, data))
+    Ok(with_names(args, config, data))
 }
 
-/// Stores the class names in the configuration, prints warnings, and returns the images.
-fn with_names_and_warnings(args: &Args, config: &mut Config, data: Dataset) -> Dataset {
+/// Stores the class names in the configuration, and returns the images.
+fn with_names(args: &Args, config: &mut Config, data: Dataset) -> Dataset {
     // The same images in another folder may have no names; a branch may have other classes.
     let known = !data.class_names.is_empty() || args.output.branch;
     if config.gan.classes.is_some() && known {
         config.class_names.clone_from(&data.class_names);
-    }
-    if args.verbosity() > Verbosity::Quiet {
-        warn(data.warnings.iter().cloned().chain(data.quality_warnings()));
     }
     data
 }
@@ -130,5 +127,5 @@ fn load(args: &Args, config: &mut Config, order: ClassOrder) -> Result<Dataset> 
         requirements.class_order = order;
     }
     let data = progress::load_dataset(&requirements, verbose && is_terminal());
-    Ok(with_names_and_warnings(args, config, data?))
+    Ok(with_names(args, config, data?))
 }

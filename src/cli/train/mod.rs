@@ -2,48 +2,46 @@
 
 mod data;
 mod flags;
+mod front_end;
 mod resolve;
 mod resume;
+mod terminal;
 
 use std::path::Path;
-use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 
 use super::advice::how_to_get;
 use super::device::{AnyDevice, ChosenDevice, CpuOptions, open_device};
-use super::display::{
-    Display, Verbosity, check_output, is_terminal, print_lines, print_wrapped, warn,
-};
+use super::display::{Verbosity, is_terminal, print_lines};
 use super::progress::EvaluationBar;
-use super::signals::Signals;
 use crate::cli::error::Result;
 use crate::data::{Dataset, DatasetKind, Origin, Source};
 use crate::device::Device;
 use crate::device::cpu::Cpu;
 use crate::eval::Evaluator;
 use crate::eval::evaluation::Stage;
-use crate::formats::stats::ScoreEntry;
 use crate::gan::dataset::Schedule;
 use crate::gan::plan::Plan;
 use crate::gan::{Gan, Role};
 use crate::run::config::Config;
 use crate::run::dir::{RunDir, default_name};
 use crate::run::initial_weights::{self, initialize};
-use crate::text::{counted, grouped, significant};
-use crate::train::trainer::{
-    Outcome, Trainer, build, expect_same_images, restore, restore_to_branch,
-};
+use crate::text::{counted, grouped};
+use crate::train::trainer::{Trainer, build, expect_same_images, restore, restore_to_branch};
 pub use flags::Args;
+pub use front_end::{Beginning, FrontEnd, Trained};
 use resume::{ResumePoint, Start, describe};
+pub use terminal::run;
 
-/// Trains from scratch or from a checkpoint, and returns the exit code.
-pub fn run(args: Args) -> Result<ExitCode> {
+/// Trains from scratch or from a checkpoint. A dry run trains nothing.
+pub fn train(args: &Args, front_end: &mut dyn FrontEnd) -> Result<Option<Trained>> {
     match &args.output.resume {
-        None => begin(&args),
-        Some(path) => resume(&args, path.as_deref()),
+        None => begin(args, front_end),
+        Some(path) => resume(args, path.as_deref(), front_end),
     }
 }
 
-fn begin(args: &Args) -> Result<ExitCode> {
+fn begin(args: &Args, front_end: &mut dyn FrontEnd) -> Result<Option<Trained>> {
     let mut config = args.config()?;
     let chosen = open(args, &config)?;
     data::fit(args, &mut config)?;
@@ -52,10 +50,14 @@ fn begin(args: &Args) -> Result<ExitCode> {
     initial_weights::check::<Cpu<f32>>(&config)?;
     check_space(args, &config, &chosen.device, true)?;
     let data = data::find(args, &mut config)?;
-    Job { args, config, data, reason: chosen.reason }.start(chosen.device, Start::New)
+    Job { args, config, data, reason: chosen.reason, front_end }.start(chosen.device, Start::New)
 }
 
-fn resume(args: &Args, path: Option<&Path>) -> Result<ExitCode> {
+fn resume(
+    args: &Args,
+    path: Option<&Path>,
+    front_end: &mut dyn FrontEnd,
+) -> Result<Option<Trained>> {
     let point = ResumePoint::find(args, path)?;
     let previous = point.config()?;
     let mut config = args.config_of_run(&previous)?;
@@ -69,7 +71,7 @@ fn resume(args: &Args, path: Option<&Path>) -> Result<ExitCode> {
     {
         expect_same_images(checkpoint, &data)?;
     }
-    Job { args, config, data, reason: chosen.reason }.start(chosen.device, start)
+    Job { args, config, data, reason: chosen.reason, front_end }.start(chosen.device, start)
 }
 
 /// Checks that a new run's folder can be created and, before images are decoded, that the networks
@@ -101,28 +103,35 @@ struct Job<'a> {
     data: Dataset,
     /// Why this device was chosen.
     reason: Option<String>,
+    front_end: &'a mut dyn FrontEnd,
 }
 
 impl Job<'_> {
-    fn start(self, device: AnyDevice, start: Start) -> Result<ExitCode> {
+    fn start(mut self, device: AnyDevice, start: Start) -> Result<Option<Trained>> {
+        self.warn_of_images();
         match device {
             AnyDevice::Cpu(cpu) => self.start_on(cpu, start),
             AnyDevice::Cuda(cuda) => self.start_on(*cuda, start),
         }
     }
 
-    fn start_on(self, device: impl Device, start: Start) -> Result<ExitCode> {
+    fn warn_of_images(&mut self) {
+        let warnings = self.data.warnings.iter().cloned().chain(self.data.quality_warnings());
+        warnings.for_each(|warning| self.front_end.warn(warning));
+    }
+
+    fn start_on(mut self, device: impl Device, start: Start) -> Result<Option<Trained>> {
         if self.args.dry_run {
-            return self.dry_run(device, &start);
+            self.dry_run(device, &start)?;
+            return Ok(None);
         }
+        let evaluator = self.evaluator(&device)?;
         let (config, data, runs_dir) =
             (self.config.clone(), &self.data, &self.args.output.runs_dir);
         let name = default_name(&format!("{}-{}", config.preset, config.dataset()?.name()));
         let name = self.args.output.name.clone().unwrap_or(name);
         let remarks = remarks(&start, false);
-        let evaluator = self.evaluator(&device)?;
-        // Before this point there is nothing to save, and a signal ends the process.
-        let signals = Signals::listen()?;
+        let stop = self.front_end.stop_flag()?;
         let mut trainer = match start {
             Start::New => Trainer::begin(config, device, data, runs_dir, &name)?,
             Start::Run { run, lock, checkpoint, .. } => {
@@ -136,11 +145,11 @@ impl Job<'_> {
         if let Some(evaluator) = evaluator {
             trainer.evaluate_with(evaluator);
         }
-        self.train(trainer, &signals, &remarks)
+        self.train(trainer, &stop, &remarks).map(Some)
     }
 
     /// The evaluator of the generator, if scores are requested.
-    fn evaluator<D: Device>(&self, device: &D) -> Result<Option<Evaluator<D>>> {
+    fn evaluator<D: Device>(&mut self, device: &D) -> Result<Option<Evaluator<D>>> {
         if self.config.evaluate_interval.is_none() {
             return Ok(None);
         }
@@ -149,61 +158,34 @@ impl Job<'_> {
         let evaluator = Evaluator::new(device, &self.config, &self.data, learning);
         bar.finish();
         let evaluator = evaluator?;
-        if self.args.verbosity() > Verbosity::Quiet {
-            warn(evaluator.warning());
-        }
+        evaluator.warning().into_iter().for_each(|warning| self.front_end.warn(warning));
         Ok(Some(evaluator))
     }
 
     fn train(
         self,
         mut trainer: Trainer<impl Device>,
-        signals: &Signals,
+        stop: &AtomicBool,
         remarks: &[String],
-    ) -> Result<ExitCode> {
-        let verbosity = self.args.verbosity();
-        let first = trainer.gan().completed();
-        if verbosity > Verbosity::Quiet {
-            self.banner(trainer.gan(), trainer.schedule())
-                .iter()
-                .for_each(|line| print_wrapped(line));
-            let run = trainer.run().path().display();
-            match first {
-                0 => print_line!("run       {run}"),
-                _ => print_line!("run       {run}, from iteration {first}"),
-            }
-            if first < trainer.total() {
-                remarks.iter().for_each(|line| print_wrapped(line));
-            }
-        }
+    ) -> Result<Trained> {
+        let (completed, total) = (trainer.gan().completed(), trainer.total());
+        let banner = self.banner(trainer.gan(), trainer.schedule());
         // The device has its own copy.
         drop(self.data);
-        let mut display = Display::new(verbosity, first, trainer.total());
-        let end = trainer.train(&mut display, &signals.received);
-        display.finish();
-        let end = end?;
-        let (signal, code) = match end {
-            Outcome::Finished => ("", ExitCode::SUCCESS),
-            Outcome::Stopped => signals.last(),
-        };
-        match end {
-            // With --quiet, too, a diverged run must not look successful.
-            _ if verbosity == Verbosity::Quiet => {
-                if trainer.has_diverged() {
-                    warn([DIVERGED.to_owned()]);
-                }
-            }
-            Outcome::Finished => print_summary(&trainer, first)?,
-            Outcome::Stopped => print_stopped(&trainer, signal)?,
-        }
-        if end == Outcome::Finished {
-            check_output()?;
-        }
-        Ok(code)
+        let run = trainer.run().clone();
+        let beginning = Beginning { banner, run: run.path(), remarks, completed, total };
+        let outcome = trainer.train(self.front_end.begin(&beginning), stop)?;
+        Ok(Trained {
+            outcome,
+            iterations: [completed, trainer.gan().completed()],
+            diverged: trainer.has_diverged(),
+            best: trainer.best()?,
+            run,
+        })
     }
 
     /// Prints the `config.toml` of a run with the banner as comments.
-    fn dry_run(&self, device: impl Device, start: &Start) -> Result<ExitCode> {
+    fn dry_run(&self, device: impl Device, start: &Start) -> Result<()> {
         let (config, data) = (&self.config, &self.data);
         let (mut gan, images) = build(config, device, data)?;
         match start {
@@ -222,8 +204,7 @@ impl Job<'_> {
             print_line!("");
             print_lines(&text);
         }
-        check_output()?;
-        Ok(ExitCode::SUCCESS)
+        Ok(())
     }
 
     /// The first lines of a run: device, data, memory, networks, length.
@@ -288,62 +269,4 @@ fn remarks(start: &Start, dry_run: bool) -> Vec<String> {
         }
         _ => Vec::new(),
     }
-}
-
-/// Prints the summary of a run that a signal stopped.
-fn print_stopped(trainer: &Trainer<impl Device>, signal: &str) -> Result<()> {
-    print_best(trainer)?;
-    let (done, run) = (trainer.gan().completed(), quoted(trainer.run().path()));
-    print_wrapped(&format!(
-        "{signal}: stopped after iteration {done}; to resume: gan-cuda train --resume {run}"
-    ));
-    Ok(())
-}
-
-/// Prints the best score of the run and its iteration, if there are scores.
-fn print_best(trainer: &Trainer<impl Device>) -> Result<()> {
-    let Some((measure, ScoreEntry { iteration, scores })) = trainer.best()? else {
-        return Ok(());
-    };
-    let score = scores.by(measure).map_or_else(String::new, significant);
-    let folder = trainer.run().checkpoint(iteration);
-    let kept = if folder.is_dir() { format!(": {}", folder.display()) } else { String::new() };
-    print_wrapped(&format!(
-        "best      {} {score}, after iteration {iteration}{kept}",
-        measure.name()
-    ));
-    Ok(())
-}
-
-/// A path, quoted for a shell.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
-    match text.chars().all(plain) {
-        true => text,
-        false => format!("'{}'", text.replace('\'', r"'\''")),
-    }
-}
-
-const DIVERGED: &str = "diverged: the losses exploded and did not recover";
-
-/// Prints the summary of a finished run.
-fn print_summary(trainer: &Trainer<impl Device>, first: u32) -> Result<()> {
-    let (done, run) = (trainer.gan().completed(), trainer.run());
-    let outcome = match trainer.has_diverged() {
-        true => format!("{DIVERGED};"),
-        false => "done:".to_owned(),
-    };
-    print_best(trainer)?;
-    match first < done {
-        true => print_line!(
-            "{outcome} {done} iterations; samples, losses and checkpoints are in {}",
-            run.path().display()
-        ),
-        false => print_line!(
-            "nothing to do: all {done} iterations are complete; raise --epochs or --iterations to \
-             train longer"
-        ),
-    }
-    Ok(())
 }
