@@ -21,6 +21,13 @@ pub enum Error {
         problem: String,
     },
 
+    /// Arguments that a command does not have, or with invalid values.
+    #[error("{problem}")]
+    Arguments {
+        /// The problem, in clap's words.
+        problem: String,
+    },
+
     /// There is no preset with the given name.
     #[error("no preset {name:?}; the presets are {}", preset::names())]
     NoSuchPreset {
@@ -111,7 +118,7 @@ impl Error {
 
     /// Whether this is a usage error.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Error::Flag { .. } | Error::NoSuchPreset { .. })
+        matches!(self, Error::Flag { .. } | Error::Arguments { .. } | Error::NoSuchPreset { .. })
     }
 }
 

@@ -12,8 +12,15 @@ use crate::cli::error::Result;
 /// # Errors
 /// When the value cannot be represented in JSON.
 pub fn print_json(value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string(value);
-    let text = text.map_err(|error| FileError::at("write", Path::new("JSON"))(error.into()))?;
-    print_line!("{text}");
+    print_line!("{}", to_json(value)?);
     Ok(())
+}
+
+/// A value as one line of JSON.
+///
+/// # Errors
+/// When the value cannot be represented in JSON.
+pub fn to_json(value: &impl Serialize) -> Result<String> {
+    let text = serde_json::to_string(value);
+    Ok(text.map_err(|error| FileError::at("write", Path::new("JSON"))(error.into()))?)
 }

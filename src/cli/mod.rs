@@ -1,6 +1,6 @@
 //! The program `gan-cuda`: flags, commands and the terminal.
 //!
-//! It has one public function, [`main`](fn@main); other programs use the modules below.
+//! [`main`](fn@main) is the program, and [`call`] has commands as functions, for other programs.
 //!
 //! Each command has a file or a folder: a clap struct of its flags as given, and a function that
 //! turns them into a validated configuration and runs the command.
@@ -16,6 +16,7 @@ macro_rules! print_line {
 mod advice;
 mod aliases;
 mod bench;
+pub mod call;
 mod checkpoint;
 mod completions;
 mod device;

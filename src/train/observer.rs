@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::formats::stats::Scores;
+use crate::formats::stats::{LossEntry, Scores};
 use crate::gan::Metrics;
 use crate::gan::dataset::Progress;
 
@@ -17,6 +17,9 @@ pub trait Observer {
 
     /// The losses of an iteration: if [`Observer::iteration`] returned true, and of the last one.
     fn losses(&mut self, _progress: Progress, _metrics: &Metrics) {}
+
+    /// The losses of an iteration were logged: every `log_interval` iterations, and the last ones.
+    fn logged(&mut self, _progress: Progress, _entry: &LossEntry) {}
 
     /// The scores of the generator after an iteration.
     fn scores(&mut self, _iteration: u32, _scores: &Scores) {}

@@ -153,7 +153,7 @@ impl<D: Device> Trainer<D> {
                     observer.losses(progress, &metrics);
                 }
                 if log {
-                    self.log(progress, &metrics)?;
+                    self.log(observer, progress, &metrics)?;
                 }
             }
             if last || self.is_due(self.config.sample_interval) {

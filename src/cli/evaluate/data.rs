@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::flags::{Args, DataArgs, Reference};
-use crate::cli::display::{is_terminal, warn};
+use crate::cli::display::is_terminal;
 use crate::cli::error::{Result, refuse};
 use crate::cli::progress;
 use crate::data::{
@@ -63,7 +63,12 @@ fn search_paths(config: &Config) -> Result<SearchPaths> {
 }
 
 impl Data {
-    pub(super) fn load(args: &Args, checkpoint: &Checkpoint, config: &Config) -> Result<Data> {
+    pub(super) fn load(
+        args: &Args,
+        checkpoint: &Checkpoint,
+        config: &Config,
+        warn: &mut dyn FnMut(String),
+    ) -> Result<Data> {
         let mut requirements = requirements(config)?;
         if args.data.dataset.is_some() {
             requirements.search_paths = search_paths(config)?;
@@ -77,7 +82,7 @@ impl Data {
         let known = [training.checksum(), training.checksum_without_classes()];
         if !known.contains(&snapshot::data_checksum(checkpoint)?) {
             let origin = &training.origin;
-            warn([format!("the images {origin} differ from the training images of the run")]);
+            warn(format!("the images {origin} differ from the training images of the run"));
         }
         let test = match requirements.source {
             Source::Named(kind) => test_of(kind, config, &requirements)?,

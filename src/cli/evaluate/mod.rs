@@ -8,12 +8,12 @@ use std::path::PathBuf;
 
 use super::device::AnyDevice;
 use super::display::{is_terminal, warn};
-use super::json::print_json;
+use super::json::{print_json, to_json};
 use super::progress::EvaluationBar;
 use crate::cli::error::Result;
 use crate::data::{DatasetKind, Source};
 use crate::device::Device;
-use crate::eval::evaluation::{Reference, Task, evaluate};
+use crate::eval::evaluation::{Evaluation, Reference, Task, evaluate};
 use crate::gan::sampler::Statistics;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::config::Config;
@@ -21,20 +21,44 @@ use crate::run::snapshot;
 use data::Data;
 pub use flags::Args;
 
-/// Scores a generator.
+/// Scores a generator and prints the scores.
 pub fn run(args: &Args) -> Result<()> {
+    let print = |job: &Job, evaluation: &Evaluation| match args.json {
+        true => print_json(&job.report(evaluation)?),
+        false => {
+            job.print(evaluation);
+            Ok(())
+        }
+    };
+    score(args, &mut |warning| warn([warning]), print)
+}
+
+/// Scores a generator, prints nothing and returns the JSON.
+pub fn report(args: Args, warn: &mut dyn FnMut(String)) -> Result<String> {
+    let json = |job: &Job, evaluation: &Evaluation| to_json(&job.report(evaluation)?);
+    score(&Args { json: true, ..args }, warn, json)
+}
+
+/// Scores a generator and passes the scores to `answer`.
+fn score<T>(
+    args: &Args,
+    warn: &mut dyn FnMut(String),
+    answer: impl FnOnce(&Job, &Evaluation) -> Result<T>,
+) -> Result<T> {
     let (folder, checkpoint) = args.checkpoint.load()?;
     let config = data::with_data_flags(&args.data, snapshot::config(&checkpoint)?)?;
     let classes = args.noise.classes(&config)?;
     let statistics = args.noise.statistics(&config, args.count)?;
     let chosen = args.device.open(config.conv)?;
-    let data = Data::load(args, &checkpoint, &config)?;
+    let data = Data::load(args, &checkpoint, &config, warn)?;
     let job =
         Job { args, folder, checkpoint, config, classes, statistics, data, reason: chosen.reason };
-    match chosen.device {
-        AnyDevice::Cpu(cpu) => job.run(cpu),
-        AnyDevice::Cuda(cuda) => job.run(*cuda),
-    }
+    let evaluation = match chosen.device {
+        AnyDevice::Cpu(cpu) => job.run(cpu)?,
+        AnyDevice::Cuda(cuda) => job.run(*cuda)?,
+    };
+    evaluation.warning().into_iter().for_each(warn);
+    answer(&job, &evaluation)
 }
 
 /// An evaluation, ready to run on any device.
@@ -51,7 +75,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn run(self, device: impl Device) -> Result<()> {
+    fn run(&self, device: impl Device) -> Result<Evaluation> {
         self.banner(&device);
         let batch_size = match self.statistics {
             Statistics::Running => self.config.gan.batch_size.min(self.args.count),
@@ -65,15 +89,7 @@ impl Job<'_> {
                 bar.show(stage, done, all);
             });
         bar.finish();
-        let evaluation = evaluation?;
-        warn(evaluation.warning());
-        match self.args.json {
-            true => print_json(&self.report(&evaluation)?),
-            false => {
-                self.print(&evaluation);
-                Ok(())
-            }
-        }
+        Ok(evaluation?)
     }
 
     fn task(&self) -> Task<'_> {

@@ -18,6 +18,12 @@ use crate::gan::settings::Settings;
 use crate::run::config::{Config, ConfigProblem};
 
 impl Args {
+    /// The same with nothing printed but errors.
+    pub fn quiet(mut self) -> Self {
+        self.output.quiet = true;
+        self
+    }
+
     pub(super) fn verbosity(&self) -> Verbosity {
         match (self.output.quiet, self.output.verbose) {
             (true, _) => Verbosity::Quiet,

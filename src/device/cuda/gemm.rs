@@ -38,6 +38,9 @@ struct Handle {
     stream: Arc<CudaStream>,
 }
 
+// SAFETY: any thread may use a handle, and every call binds the context to its own thread first.
+unsafe impl Send for Handle {}
+
 impl Handle {
     fn new(stream: &Arc<CudaStream>) -> Result<Self> {
         let starting = "starting cuBLAS";

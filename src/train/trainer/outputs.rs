@@ -24,7 +24,12 @@ use crate::train::{Error, Result};
 use crate::{formats::stats::read_stats, picture::plot};
 
 impl<D: Device> Trainer<D> {
-    pub(super) fn log(&mut self, progress: Progress, metrics: &Metrics) -> Result<()> {
+    pub(super) fn log(
+        &mut self,
+        observer: &mut dyn Observer,
+        progress: Progress,
+        metrics: &Metrics,
+    ) -> Result<()> {
         let (seconds, here) = (self.seconds(), self.clock.1.elapsed().as_secs_f64());
         let iteration = progress.iteration.0;
         let images = self.images_until(iteration) - self.images_until(self.first_iteration);
@@ -41,6 +46,7 @@ impl<D: Device> Trainer<D> {
         self.journal.append_log(&loss_line(progress, metrics))?;
         self.journal.append_stats(&entry)?;
         self.event(|events| events.scalars(iteration, losses(&entry)));
+        observer.logged(progress, &entry);
         Ok(())
     }
 
