@@ -10,12 +10,13 @@ use super::scratch::{Answer, Scratch};
 
 /// The pages, in the order in which their commands are run. A command may use what an earlier one
 /// wrote.
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 10] = [
     "README.md",
     "docs/training.md",
     "docs/evaluation.md",
     "docs/generating.md",
     "docs/pytorch.md",
+    "docs/python.md",
     "docs/data.md",
     "docs/gpu.md",
     "docs/cli.md",
