@@ -77,7 +77,8 @@ impl Generator {
     /// # Errors
     /// As the command; when the device fails.
     pub fn inputs(&self, flags: impl IntoIterator<Item = OsString>) -> Result<Inputs> {
-        let (args, config): (ImageArgs, _) = (parse("sample", flags)?, &self.config);
+        let config = &self.config;
+        let args: ImageArgs = parse("sample", flags)?;
         let classes = args.noise.classes(config)?;
         let grid = args.grid(standard_grid(config.sample_grid, &classes));
         let spec = args.spec(config, grid, &classes)?;
@@ -104,24 +105,28 @@ impl Generator {
         Ok(batches.map(|images| images.map_err(Error::from)))
     }
 
+    /// Checks what the engine asserts.
     fn check(&self, noise: &[f32], labels: &[u32]) -> Result<()> {
-        let (latent_dim, classes) = (self.config.gan.latent_dim, self.config.gan.classes);
+        let latent_dim = self.config.gan.latent_dim;
         if !noise.len().is_multiple_of(latent_dim) {
             let problem = format!("has {} numbers, but a row has {latent_dim}", noise.len());
             return refuse("noise", problem);
         }
-        let (rows, classes) = (noise.len() / latent_dim, classes.unwrap_or(0));
-        if labels.len() != if classes > 0 { rows } else { 0 } {
-            let problem = format!("are {}, but the noise has {rows} rows", labels.len());
-            return match classes {
-                0 => refuse("labels", "do not apply: the GAN has no classes; omit them"),
-                _ => refuse("labels", problem),
-            };
+        match self.config.gan.classes {
+            Some(classes) => check_labels(labels, classes, noise.len() / latent_dim),
+            None if labels.is_empty() => Ok(()),
+            None => refuse("labels", "do not apply: the GAN has no classes; omit them"),
         }
-        match labels.iter().find(|&&label| label as usize >= classes) {
-            Some(label) => refuse("labels", format!("must be less than {classes}, not {label}")),
-            None => Ok(()),
-        }
+    }
+}
+
+fn check_labels(labels: &[u32], classes: usize, rows: usize) -> Result<()> {
+    if labels.len() != rows {
+        return refuse("labels", format!("are {}, but the noise has {rows} rows", labels.len()));
+    }
+    match labels.iter().find(|&&label| label as usize >= classes) {
+        Some(label) => refuse("labels", format!("must be less than {classes}, not {label}")),
+        None => Ok(()),
     }
 }
 
@@ -153,7 +158,8 @@ where
     }
 }
 
-/// The generator of a checkpoint; the bits of its images depend on the batch size.
+/// The generator of a checkpoint, with the batch size of `gan-cuda sample`, on which the bits of the
+/// images depend.
 fn sampler<D: Device<Real = f32>>(
     device: D,
     checkpoint: &Checkpoint,
