@@ -26,6 +26,7 @@ from scripts import SCRIPTS, print_networks
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("GAN_CUDA_PROGRAM", str(ROOT / "target/release/gan-cuda"))
+PRESETS = ("mlp", "mlp-dropout", "cgan", "mlp-batchnorm", "dcgan", "cdcgan", "dcgan-rgb")
 PRINTED = ROOT / "tests/cli/import"
 TOLERANCE = 1e-5
 FEW = "--iterations 3 --batch-size 8 --threads 2 --quiet".split()
@@ -55,7 +56,8 @@ def with_functions(toml: str) -> str:
     hidden = '"LeakyReLU(0.2)"'
     for i, (inputs, outputs) in enumerate(((100, 256), (256, 512), (512, 1024), (1024, 784))):
         layer = f'"Linear({inputs}, {outputs})"'
-        generator = generator.replace(layer, f'{layer}, {hidden if i < 3 else chr(34) + "Tanh()" + chr(34)}')
+        function = hidden if i < 3 else '"Tanh()"'
+        generator = generator.replace(layer, f"{layer}, {function}")
     for inputs, outputs in ((784, 1024), (1024, 512), (512, 256)):
         layer = f'"Linear({inputs}, {outputs})"'
         discriminator = discriminator.replace(layer, f'{layer}, {hidden}, "Dropout(0.3)"')
@@ -76,17 +78,21 @@ class Scripts(unittest.TestCase):
     def setUp(self) -> None:
         self.scratch = Path(self.enterContext(tempfile.TemporaryDirectory()))
 
-    def train(self, name: str) -> ModuleType:
+    def train_script(self, name: str) -> ModuleType:
         """Trains a script's networks for some iterations; the exported modules."""
         toml = run(self.scratch, "presets", "--from", str(PRINTED / f"{name}.txt"))
         if name == "functional":
             toml = with_functions(toml)
         (self.scratch / "gan.toml").write_text(toml)
+        return self.train("--config", "gan.toml", colour=name == "dcgan-example")
+
+    def train(self, flag: str, value: str, colour: bool) -> ModuleType:
+        """Trains for some iterations; the exported modules, and images of seed 7."""
         data: list[str] = []
-        if name == "dcgan-example":
+        if colour:
             write_pictures(self.scratch / "pictures")
             data = ["--dataset", "pictures"]
-        run(self.scratch, "train", "--config", "gan.toml", *data, *FEW)
+        run(self.scratch, "train", flag, value, *data, *FEW)
         run(self.scratch, "export", "--pytorch", "modules.py", "--numpy", "images.npy", "--seed", "7")
         return load_module(self.scratch / "modules.py")
 
@@ -95,19 +101,31 @@ class Scripts(unittest.TestCase):
             with self.subTest(name):
                 self.assertEqual((PRINTED / f"{name}.txt").read_text(), print_networks(script))
 
-    def test_exported_modules_sample_the_programs_images(self) -> None:
+    def test_exported_scripts_sample_the_programs_images(self) -> None:
         for name in SCRIPTS:
             with self.subTest(name), tempfile.TemporaryDirectory() as folder:
                 self.scratch = Path(folder)
-                modules = self.train(name)
-                generator, _ = modules.load()
-                images = np.load(self.scratch / "images.npy")
-                got = modules.sample(generator, len(images), 7).numpy()
-                self.assertEqual(got.shape, images.shape)
-                worst = float(np.abs(got - images).max())
-                print(f"{name}: images differ by {worst:.1e} at most")
-                self.assertLessEqual(worst, TOLERANCE)
+                modules = self.train_script(name)
+                self.check_images(name, modules)
                 self.check_original(name, modules)
+
+    def test_exported_presets_sample_the_programs_images(self) -> None:
+        for name in PRESETS:
+            with self.subTest(name), tempfile.TemporaryDirectory() as folder:
+                self.scratch = Path(folder)
+                self.check_images(name, self.train("--preset", name, colour=name == "dcgan-rgb"))
+
+    def check_images(self, name: str, modules: ModuleType) -> None:
+        """The exported modules sample the images of the program; the discriminator takes them."""
+        generator, discriminator = modules.load()
+        images = np.load(self.scratch / "images.npy")
+        got = modules.sample(generator, len(images), 7)
+        self.assertEqual(got.shape, images.shape)
+        worst = float(np.abs(got.numpy() - images).max())
+        print(f"{name}: images differ by {worst:.1e} at most")
+        self.assertLessEqual(worst, TOLERANCE)
+        labels = [torch.zeros(len(got), dtype=torch.long)] if modules.CLASSES else []
+        self.assertEqual(discriminator(got, *labels).shape, (len(got), 1))
 
     def check_original(self, name: str, modules: ModuleType) -> None:
         """The script's own modules load the checkpoint strictly and compute the same."""
