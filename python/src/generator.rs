@@ -5,14 +5,11 @@ use std::sync::{Mutex, PoisonError};
 
 use gan_cuda::cli::call::{self, Inputs};
 use gan_cuda::data::ImageShape;
-use numpy::{
-    AllowTypeChange, PyArray1, PyArray2, PyArray4, PyArrayLike1, PyArrayLike2, PyArrayMethods,
-    PyUntypedArrayMethods,
-};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::arguments::{flags, of_checkpoint};
+use crate::array;
 use crate::error::{UsageError, to_python};
 
 /// `_native.pyi` describes it.
@@ -70,7 +67,7 @@ impl Generator {
         count: Option<Bound<'py, PyAny>>,
         labels: Option<Bound<'py, PyAny>>,
         seed: Option<Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyArray4<f32>>> {
+    ) -> PyResult<Bound<'py, PyAny>> {
         let flags = flags([("count", count), ("labels", labels), ("seed", seed)])?;
         let images = py.detach(|| {
             self.with_generator(|generator| {
@@ -78,7 +75,7 @@ impl Generator {
                 generate(generator, &noise, &labels)
             })
         })?;
-        self.array(py, images)
+        self.images(py, &images)
     }
 
     #[pyo3(signature = (count, seed=None))]
@@ -87,31 +84,31 @@ impl Generator {
         py: Python<'py>,
         count: Bound<'py, PyAny>,
         seed: Option<Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyArray2<f32>>> {
+    ) -> PyResult<Bound<'py, PyAny>> {
         let flags = flags([("count", Some(count)), ("seed", seed)])?;
         let inputs = py.detach(|| self.with_generator(|generator| generator.inputs(flags)));
         let noise = inputs.map_err(to_python)?.noise;
         let rows = noise.len() / self.latent_dim;
-        PyArray1::from_vec(py, noise).reshape([rows, self.latent_dim])
+        array::of_floats(py, &noise, &[rows, self.latent_dim])
     }
 
     #[pyo3(signature = (noise, labels=None))]
     fn generate<'py>(
         &self,
         py: Python<'py>,
-        noise: PyArrayLike2<'py, f32, AllowTypeChange>,
-        labels: Option<PyArrayLike1<'py, u32, AllowTypeChange>>,
-    ) -> PyResult<Bound<'py, PyArray4<f32>>> {
-        if noise.shape()[1] != self.latent_dim {
-            let (shape, latent_dim) = (noise.shape(), self.latent_dim);
+        noise: Bound<'py, PyAny>,
+        labels: Option<Vec<u32>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (noise, shape) = array::floats(&noise)?;
+        if shape.len() != 2 || shape[1] != self.latent_dim {
+            let latent_dim = self.latent_dim;
             let problem = format!("noise has shape {shape:?}; it must have {latent_dim} columns");
             return Err(UsageError::new_err(problem));
         }
-        let noise: Vec<f32> = noise.as_array().iter().copied().collect();
-        let labels = labels.map_or(Vec::new(), |labels| labels.as_array().to_vec());
+        let labels = labels.unwrap_or_default();
         let images =
             py.detach(|| self.with_generator(|generator| generate(generator, &noise, &labels)))?;
-        self.array(py, images)
+        self.images(py, &images)
     }
 
     fn __repr__(&self) -> String {
@@ -125,10 +122,10 @@ impl Generator {
         work(&mut self.generator.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn array<'py>(&self, py: Python<'py>, images: Vec<f32>) -> PyResult<Bound<'py, PyArray4<f32>>> {
+    fn images<'py>(&self, py: Python<'py>, images: &[f32]) -> PyResult<Bound<'py, PyAny>> {
         let ImageShape { channels, height, width } = self.image;
         let count = images.len() / self.image.pixels();
-        PyArray1::from_vec(py, images).reshape([count, channels, height, width])
+        array::of_floats(py, images, &[count, channels, height, width])
     }
 }
 

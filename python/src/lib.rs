@@ -2,6 +2,7 @@
 //! types. `python/gan_cuda/__init__.py` turns keyword arguments into their flags.
 
 mod arguments;
+mod array;
 mod config;
 mod error;
 mod follower;

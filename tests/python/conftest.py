@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,9 @@ import gan_cuda
 import pytest
 
 PROGRAM = Path(sys.executable).with_name("gan-cuda")
+
+# A shell's background jobs, and their children, ignore SIGINT.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 #: Flags of a fast run.
 TINY: dict[str, Any] = {
