@@ -1,7 +1,7 @@
 # The program with all that a GPU needs but the driver:
 #
 #     docker build -t gan-cuda .
-#     docker run --rm --gpus all -v "$PWD:/work" gan-cuda train
+#     docker run --rm --gpus all --user "$(id -u):$(id -g)" -v "$PWD:/work" gan-cuda train
 #
 # Without --gpus it trains on the CPU. It has not been built yet.
 

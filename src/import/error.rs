@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::gan::model::ModelProblem;
 use crate::nn::LayerProblem;
+use crate::text::counted;
 
 /// A file from which no GAN can be imported.
 #[derive(Debug, thiserror::Error)]
@@ -21,8 +22,9 @@ pub struct Error {
 pub enum ImportProblem {
     /// The text has more or fewer than two networks.
     #[error(
-        "it has {found} networks, but needs two, as print(generator) and print(discriminator) show \
-         them"
+        "it has {}, but needs two, as print(generator) and print(discriminator) show them; print \
+         the two parts of a common module one by one",
+        counted(*found, "network")
     )]
     NotTwoNetworks {
         /// How many there are.
@@ -43,6 +45,18 @@ pub enum ImportProblem {
     Empty {
         /// Its class.
         class: String,
+    },
+
+    /// Only one network has an embedding of labels, or the two have different numbers of classes.
+    #[error(
+        "a conditional GAN has an Embedding of the same classes in both networks, but the \
+         generator's has {generator} and the discriminator's {discriminator} (0: none)"
+    )]
+    Classes {
+        /// Classes of the generator's embedding; 0 without one.
+        generator: usize,
+        /// The same for the discriminator.
+        discriminator: usize,
     },
 
     /// The generator takes only labels.
@@ -96,16 +110,26 @@ pub enum ModuleProblem {
     #[error("cannot be used: {0}")]
     Layer(#[from] LayerProblem),
 
-    /// An embedding that is not as wide as it has rows.
+    /// An embedding that is not as wide as it has rows, or has further arguments.
     #[error(
-        "cannot be used: an embedding of labels must have as many features as classes, as \
-         Embedding(10, 10)"
+        "cannot be used: an embedding of labels must have as many features as classes, at most \
+         10,000, and no further arguments, as Embedding(10, 10)"
     )]
     Embedding,
 
     /// A second embedding.
     #[error("is a second embedding, but a network can have only one, of the labels")]
     SecondEmbedding,
+
+    /// The first layer does not accept the network's input.
+    #[error(
+        "does not accept the input, {shape}: noise or an image and, if the network has an Embedding, \
+         the label's"
+    )]
+    Input {
+        /// The input.
+        shape: String,
+    },
 
     /// The layer does not accept the output of the layer before it, not even reshaped.
     #[error("follows {shape}; what happens between them is not printed and not known")]

@@ -65,14 +65,23 @@ fn parse(name: &str, text: &str) -> error::Result<Imported> {
     let [first, second] =
         <[_; 2]>::try_from(modules).map_err(|_| ImportProblem::NotTwoNetworks { found })?;
     let mut networks = network::in_order([Network::of(&first)?, Network::of(&second)?]);
+    same_classes(&networks)?;
     let (latent_dim, image) = reshape(&mut networks)?;
-    if training.loss == Some(Loss::Bce) {
+    let warnings = notes::warnings(&networks, &training);
+    if training.loss(networks[1].ends_with(Layer::Sigmoid)) == Loss::Bce {
         networks[1].close();
     }
-    let warnings = notes::warnings(&networks, &training);
     let gan = settings(networks, latent_dim, image, &training);
     Model::new(gan.clone())?;
     Ok(Imported { preset: preset(name, gan, &training), warnings })
+}
+
+fn same_classes([generator, discriminator]: &[Network; 2]) -> error::Result<()> {
+    let classes = |network: &Network| network.classes().unwrap_or(0);
+    match (classes(generator), classes(discriminator)) {
+        (generator, discriminator) if generator == discriminator => Ok(()),
+        (generator, discriminator) => Err(ImportProblem::Classes { generator, discriminator }),
+    }
 }
 
 /// Inserts the reshapes between sequences; returns the latent dimension and the shape of an image.
@@ -99,7 +108,7 @@ fn settings(
     Settings {
         latent_dim,
         latent: Latent::Normal,
-        classes: generator.classes().or(discriminator.classes()),
+        classes: generator.classes(),
         loss: training.loss(discriminator.ends_with(Layer::Sigmoid)),
         d_loss_scale: 1.0,
         order: Order::DFirst,

@@ -6,12 +6,15 @@ use super::shapes::{self, Wanted};
 use crate::data::ImageShape;
 use crate::nn::sequence::Embedding;
 use crate::nn::{Layer, Sequence, Shape};
+use crate::ranges;
 
 /// A network.
 pub(super) struct Network {
     pub(super) class: String,
     pub(super) label: Option<Embedding>,
     pub(super) sequences: Vec<Numbered>,
+    /// Activations before all layers with parameters, whose place is unknown.
+    pub(super) unplaced: Vec<Leaf>,
 }
 
 /// A sequence, with the leaf that each of its layers comes from.
@@ -23,12 +26,17 @@ pub(super) struct Numbered {
 impl Network {
     /// The layers of a printed network.
     pub(super) fn of(module: &Module) -> Result<Self> {
-        let mut network =
-            Network { class: module.class.clone(), label: None, sequences: Vec::new() };
+        let mut network = Network {
+            class: module.class.clone(),
+            label: None,
+            sequences: Vec::new(),
+            unplaced: Vec::new(),
+        };
         for leaf in &module.leaves {
-            match leaf.text.starts_with("Embedding(") {
-                true => network.embed(leaf)?,
-                false => network.push(leaf)?,
+            match leaf.text.split('(').next() {
+                Some("Embedding") => network.embed(leaf)?,
+                Some("Identity") => {}
+                _ => network.push(leaf)?,
             }
         }
         Ok(network)
@@ -40,6 +48,7 @@ impl Network {
         let extents = inside.and_then(|inside| inside.split_once(", "));
         let (classes, features) = extents.ok_or_else(|| problem(ModuleProblem::Embedding))?;
         let classes = classes.parse().ok().filter(|_| classes == features);
+        let classes = classes.filter(|&classes| ranges::CLASSES.contains(classes as u64));
         let classes = classes.ok_or_else(|| problem(ModuleProblem::Embedding))?;
         match self.label.replace(Embedding { key: leaf.path.clone(), classes, first: true }) {
             None => Ok(()),
@@ -53,6 +62,10 @@ impl Network {
             .text
             .parse()
             .map_err(|problem| ModuleProblem::Layer(problem).at(leaf.line, &leaf.path))?;
+        if self.sequences.is_empty() && is_activation(layer) {
+            self.unplaced.push(leaf.clone());
+            return Ok(());
+        }
         let name = leaf.path.rfind('.').map_or(0, |dot| dot + 1);
         let (parent, name) = leaf.path.split_at(name);
         let last = self.sequences.last_mut().filter(|last| {
@@ -133,42 +146,58 @@ impl Network {
     /// output.
     pub(super) fn reshape(&mut self, input: Shape) -> Result<Shape> {
         let mut shape = input;
+        let mut first = true;
         for Numbered { sequence, leaves } in &mut self.sequences {
             sequence.view = shapes::view(shape, &sequence.layers);
             shape = sequence.view.unwrap_or(shape);
             for (&layer, leaf) in sequence.layers.iter().zip(leaves) {
                 shape = shape.after(layer).ok_or_else(|| {
-                    let problem = ModuleProblem::Shape { shape: shape.to_string() };
+                    let shape = shape.to_string();
+                    let problem = match first {
+                        true => ModuleProblem::Input { shape },
+                        false => ModuleProblem::Shape { shape },
+                    };
                     problem.at(leaf.line, &format!("{}: {layer}", leaf.path))
                 })?;
+                first = false;
             }
         }
         Ok(shape)
     }
 
-    /// Adds the Sigmoid without which nothing in the discriminator gives BCELoss probabilities.
+    /// Makes a Sigmoid the last layer: behind a Flatten that follows it, or a new one.
     pub(super) fn close(&mut self) {
-        if !self.ends_with(Layer::Sigmoid)
-            && let Some(last) = self.sequences.last_mut()
-        {
-            last.sequence.layers.push(Layer::Sigmoid);
+        let closed = self.ends_with(Layer::Sigmoid);
+        let Some(Numbered { sequence, .. }) = self.sequences.last_mut() else { return };
+        match sequence.layers.as_mut_slice() {
+            [.., sigmoid @ Layer::Sigmoid, flatten @ Layer::Flatten] => {
+                std::mem::swap(sigmoid, flatten);
+            }
+            _ if closed => {}
+            _ => sequence.layers.push(Layer::Sigmoid),
         }
     }
 
-    /// Whether this is the last layer.
+    /// Whether this is the last layer that computes anything.
     pub(super) fn ends_with(&self, layer: Layer) -> bool {
-        let last = self.sequences.last().and_then(|numbered| numbered.sequence.layers.last());
-        last == Some(&layer)
+        let computes = |layer: &Layer| !matches!(layer, Layer::Flatten | Layer::Unflatten(_));
+        self.layers().map(|(_, layer)| layer).filter(computes).last() == Some(layer)
     }
 }
 
 /// Generator and discriminator. Unless their last layers say otherwise, the generator comes first.
 pub(super) fn in_order([first, second]: [Network; 2]) -> [Network; 2] {
+    let takes_images = matches!(first.learned().next(), Some(Layer::Conv2d(_)));
     let judges = matches!(first.learned().last(), Some(Layer::Linear { outputs: 1, .. }));
-    match judges || second.ends_with(Layer::Tanh) {
+    match takes_images || judges || second.ends_with(Layer::Tanh) {
         true => [second, first],
         false => [first, second],
     }
+}
+
+/// Whether a layer is an activation function.
+pub(super) fn is_activation(layer: Layer) -> bool {
+    matches!(layer, Layer::LeakyRelu(_) | Layer::Relu | Layer::Tanh | Layer::Sigmoid)
 }
 
 /// Whether a layer is a Linear or a convolution.

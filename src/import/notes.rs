@@ -1,8 +1,8 @@
 //! What PyTorch does not print, in words for the user.
 
-use super::network::{Network, multiplies};
+use super::network::{Network, is_activation, multiplies};
 use super::training::Training;
-use crate::gan::settings::Settings;
+use crate::gan::settings::{Loss, Settings};
 use crate::nn::Layer;
 
 /// The settings that were assumed.
@@ -38,8 +38,21 @@ pub(super) fn warnings(
     training: &Training,
 ) -> Vec<String> {
     let mut warnings = training.warnings.clone();
-    warnings.extend(missing_activations("generator", generator));
-    warnings.extend(missing_activations("discriminator", discriminator));
+    for (name, network) in [("generator", generator), ("discriminator", discriminator)] {
+        warnings.extend(unplaced(name, network));
+        warnings.extend(missing_activations(name, network));
+    }
+    match (training.loss, discriminator.ends_with(Layer::Sigmoid)) {
+        (Some(Loss::Bce), false) => warnings.push(
+            "a Sigmoid is added to the discriminator, because BCELoss takes probabilities"
+                .to_owned(),
+        ),
+        (Some(Loss::BceLogits), true) => warnings.push(
+            "the discriminator ends with Sigmoid, and BCEWithLogitsLoss applies another one"
+                .to_owned(),
+        ),
+        _ => {}
+    }
     if generator.ends_with(Layer::Sigmoid) {
         warnings.push(
             "the generator ends with Sigmoid, so its images are from 0 to 1, but real images are from \
@@ -54,6 +67,16 @@ pub(super) fn warnings(
     warnings
 }
 
+/// Warnings of activations that are printed before the layers that they follow.
+fn unplaced(name: &str, network: &Network) -> impl Iterator<Item = String> {
+    network.unplaced.iter().map(move |leaf| {
+        format!(
+            "the {name}'s {}, {}, is printed before all layers: add it to them where forward() calls it",
+            leaf.path, leaf.text
+        )
+    })
+}
+
 /// A warning if there are learned layers without an activation between them.
 fn missing_activations(name: &str, network: &Network) -> Option<String> {
     let (mut linear, mut pairs) = (None, Vec::new());
@@ -63,7 +86,7 @@ fn missing_activations(name: &str, network: &Network) -> Option<String> {
                 pairs.extend(linear.map(|before| format!("{before} and {}", leaf.path)));
                 linear = Some(&leaf.path);
             }
-            Layer::LeakyRelu(_) | Layer::Relu | Layer::Tanh | Layer::Sigmoid => linear = None,
+            layer if is_activation(layer) => linear = None,
             _ => {}
         }
     }

@@ -16,44 +16,55 @@ pub(super) struct Training {
 }
 
 impl Training {
-    /// Reads a line that is a printed loss function; ignores all others.
+    /// Reads a line that ends with a printed loss function; ignores all others.
     pub(super) fn read_loss(&mut self, line: &str) {
-        self.loss = match line {
-            "BCELoss()" => Some(Loss::Bce),
-            "BCEWithLogitsLoss()" => Some(Loss::BceLogits),
-            "MSELoss()" => Some(Loss::Mse),
-            _ => self.loss,
+        let printed = line.rsplit([' ', '=', ':']).next().unwrap_or_default();
+        let loss = match printed {
+            "BCELoss()" => Loss::Bce,
+            "BCEWithLogitsLoss()" => Loss::BceLogits,
+            "MSELoss()" => Loss::Mse,
+            _ if printed.ends_with("Loss()") => {
+                self.warnings.push(format!("{printed} is not a loss function of this program"));
+                return;
+            }
+            _ => return,
         };
+        if *self.loss.get_or_insert(loss) != loss {
+            self.warnings.push(format!("of several loss functions, {printed} is ignored"));
+        }
     }
 
-    /// Reads an optimizer's settings up to the closing parenthesis.
-    pub(super) fn read_optimizer<'a>(
-        &mut self,
-        class: &str,
-        settings: impl Iterator<Item = &'a str>,
-    ) {
-        let mut adam = USUAL;
-        for (key, value) in settings.take_while(|&line| line != ")").filter_map(setting) {
-            match (key, value) {
-                ("lr", value) => adam.lr = value.parse().unwrap_or(adam.lr),
-                ("eps", value) => adam.eps = value.parse().unwrap_or(adam.eps),
-                ("betas", value) => [adam.b1, adam.b2] = pair(value).unwrap_or([adam.b1, adam.b2]),
-                ("weight_decay", value) if value.parse() != Ok(0.0) => {
-                    self.warnings
-                        .push(format!("{class} has weight_decay {value}; Adam has none here"));
-                }
-                _ => {}
-            }
-        }
+    /// Reads an optimizer's settings.
+    pub(super) fn read_optimizer(&mut self, class: &str, settings: &[&str]) {
         if class != "Adam" {
             self.warnings.push(format!("the optimizer is {class}; here it is always Adam"));
-        } else if self.adam.is_some_and(|other| other != adam) {
-            self.warnings.push(
-                "the two Adam differ; here both networks have the first one's settings".to_owned(),
-            );
-        } else {
-            self.adam = Some(adam);
+            return;
         }
+        for group in settings.split(|line| line.starts_with("Parameter Group")).skip(1) {
+            let adam = self.read_adam(group);
+            if *self.adam.get_or_insert(adam) != adam {
+                self.warnings.push("other settings of Adam than the first are ignored".to_owned());
+            }
+        }
+    }
+
+    fn read_adam(&mut self, settings: &[&str]) -> Adam {
+        let mut adam = USUAL;
+        for &line in settings {
+            let Some((key, value)) = line.split_once(": ") else { continue };
+            let read = match key {
+                "lr" => value.parse().map(|lr| adam.lr = lr).is_ok(),
+                "eps" => value.parse().map(|eps| adam.eps = eps).is_ok(),
+                "betas" => pair(value).map(|betas| [adam.b1, adam.b2] = betas).is_some(),
+                "weight_decay" => value.parse() == Ok(0.0),
+                "amsgrad" | "maximize" => value == "False",
+                _ => true,
+            };
+            if !read {
+                self.warnings.push(format!("Adam's {line} cannot be used and is ignored"));
+            }
+        }
+        adam
     }
 
     /// The printed Adam, or the usual one.
@@ -65,10 +76,6 @@ impl Training {
     pub(super) fn loss(&self, probabilities: bool) -> Loss {
         self.loss.unwrap_or(if probabilities { Loss::Bce } else { Loss::BceLogits })
     }
-}
-
-fn setting(line: &str) -> Option<(&str, &str)> {
-    line.split_once(": ")
 }
 
 /// The numbers in `(0.5, 0.999)`.
@@ -83,31 +90,45 @@ mod tests {
 
     fn read(class: &str, settings: &str) -> Training {
         let mut training = Training::default();
-        training.read_optimizer(class, settings.lines());
+        let settings = format!("Parameter Group 0\n{settings}");
+        training.read_optimizer(class, &settings.lines().collect::<Vec<_>>());
         training
     }
 
     #[test]
     fn adam_is_read_as_printed() {
-        let training =
-            read("Adam", "Parameter Group 0\nbetas: (0.9, 0.99)\neps: 1e-07\nlr: 0.001\n)\nlr: 3");
+        let training = read("Adam", "betas: (0.9, 0.99)\neps: 1e-07\nlr: 0.001\namsgrad: False");
         assert_eq!(training.adam(), Adam { lr: 0.001, b1: 0.9, b2: 0.99, eps: 1e-7 });
         assert!(training.warnings.is_empty());
     }
 
     #[test]
-    fn other_optimizers_and_weight_decay_are_reported() {
-        let training = read("RMSprop", "lr: 0.00005\nweight_decay: 0\n)");
-        assert_eq!((training.adam(), training.warnings.len()), (USUAL, 1));
-        assert!(read("Adam", "weight_decay: 0.1\n)").warnings[0].contains("weight_decay 0.1"));
+    fn what_this_adam_does_not_have_is_reported() {
+        for line in ["weight_decay: 0.1", "amsgrad: True", "lr: tensor(0.1)"] {
+            let training = read("Adam", line);
+            assert_eq!((training.adam(), training.warnings.len()), (USUAL, 1), "{line}");
+            assert!(training.warnings[0].contains(line));
+        }
+        assert_eq!(read("RMSprop", "lr: 0.1").warnings.len(), 1);
     }
 
     #[test]
-    fn second_adam_that_differs_is_reported() {
-        let mut training = read("Adam", "lr: 0.1\n)");
-        training.read_optimizer("Adam", "lr: 0.1\n)".lines());
-        assert!(training.warnings.is_empty());
-        training.read_optimizer("Adam", "lr: 0.2\n)".lines());
+    fn second_group_or_adam_that_differs_is_reported() {
+        let training = read("Adam", "lr: 0.1\nParameter Group 1\nlr: 0.2");
         assert_eq!((training.adam().lr, training.warnings.len()), (0.1, 1));
+        let training = read("Adam", "lr: 0.1\nParameter Group 1\nlr: 0.1");
+        assert!(training.warnings.is_empty());
+    }
+
+    #[test]
+    fn first_loss_is_taken_and_others_are_reported() {
+        let mut training = Training::default();
+        for line in ["loss: MSELoss()", "epoch 3", "criterion = MSELoss()"] {
+            training.read_loss(line);
+        }
+        assert!(training.loss == Some(Loss::Mse) && training.warnings.is_empty());
+        training.read_loss("BCELoss()");
+        training.read_loss("L1Loss()");
+        assert_eq!((training.loss, training.warnings.len()), (Some(Loss::Mse), 2));
     }
 }

@@ -63,14 +63,10 @@ impl Sequence {
         !self.key_prefix.is_empty() && !self.key_prefix.ends_with('.')
     }
 
-    /// The name of layer `i` in messages: its index, with the key prefix if there are `several`
-    /// sequences.
+    /// The name of layer `i` in messages: its key, or only its index in the single sequence of a
+    /// network.
     pub(super) fn index(&self, i: usize, several: bool) -> String {
-        match (several, self.is_named()) {
-            (false, _) => i.to_string(),
-            (true, false) => format!("{}{i}", self.key_prefix),
-            (true, true) => format!("{}.{i}", self.key_prefix),
-        }
+        if several || self.is_named() { self.key(i) } else { i.to_string() }
     }
 }
 
@@ -85,6 +81,15 @@ pub enum SpecProblem {
     #[error("layer {key:?} {reason}: change the key_prefix of its sequence")]
     Key {
         /// The key, such as `model.0`.
+        key: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+
+    /// The key of the label's embedding cannot be written to files, or a layer has it, too.
+    #[error("label_key {key:?} {reason}: change it")]
+    LabelKey {
+        /// The key.
         key: String,
         /// What is wrong with it.
         reason: &'static str,

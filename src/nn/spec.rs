@@ -8,6 +8,9 @@ use super::sequence::{Embedding, Input, Sequence, SpecProblem};
 use super::shape::Shape;
 use crate::device::Device;
 
+/// Why a key is refused: it is printed, too.
+const CONTROL: &str = "has a control character in its name";
+
 /// A network whose layers fit each other.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NetworkSpec {
@@ -33,19 +36,24 @@ impl NetworkSpec {
 
     fn check_keys(&self) -> Result<(), SpecProblem> {
         let mut known = HashSet::new();
-        let embedding = self.input.label.iter().map(|label| label.key.clone());
-        for key in embedding.chain(self.layers().map(|(key, _)| key)) {
+        for (key, _) in self.layers() {
             if key.contains(char::is_control) {
-                return Err(SpecProblem::Key {
-                    key,
-                    reason: "has a control character in its name",
-                });
+                return Err(SpecProblem::Key { key, reason: CONTROL });
             }
             if !known.insert(key.clone()) {
                 return Err(SpecProblem::Key { key, reason: "is used twice" });
             }
         }
-        Ok(())
+        let label = self.input.label.as_ref().map(|label| label.key.clone());
+        let problem = |key: &String| match key {
+            key if key.contains(char::is_control) => Some(CONTROL),
+            key if key.is_empty() => Some("is empty"),
+            key => known.contains(key).then_some("is the key of a layer"),
+        };
+        match label.and_then(|key| Some((problem(&key)?, key))) {
+            Some((reason, key)) => Err(SpecProblem::LabelKey { key, reason }),
+            None => Ok(()),
+        }
     }
 
     /// The same network without its final Sigmoid, for a loss that takes logits; the layer stays in the

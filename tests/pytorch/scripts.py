@@ -194,6 +194,45 @@ def functional() -> tuple[nn.Module, nn.Module]:
     return FunctionalGenerator(), FunctionalDiscriminator()
 
 
+class OddGenerator(nn.Module):
+    """Modules within modules, equal ones in a list, and a keyword as a name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embeddings = nn.ModuleDict({"label": nn.Embedding(10, 10)})
+        inner = nn.Sequential(nn.ReLU(), nn.Linear(32, 32))
+        self.m = nn.Sequential(nn.Linear(26, 32), inner, nn.ReLU(), nn.Linear(32, 49), nn.ReLU())
+        equal = [nn.Sequential(nn.Linear(49, 49), nn.ReLU()) for _ in range(3)]
+        self.blocks = nn.ModuleList(equal)
+        up = (nn.ConvTranspose2d(1, 4, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(4, 1, 4, 2, 1))
+        self.add_module("class", nn.Sequential(*up, nn.Tanh()))
+
+    def forward(self, noise: Tensor, labels: Tensor) -> Tensor:
+        x = self.m(torch.cat((self.embeddings["label"](labels), noise), 1))
+        for block in self.blocks:
+            x = block(x)
+        return self.get_submodule("class")(x.view(-1, 1, 7, 7))
+
+
+class OddDiscriminator(nn.Module):
+    """Labels are channels; a Flatten comes after the Sigmoid."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.label = nn.Embedding(10, 10)
+        layers = (nn.Conv2d(11, 8, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv2d(8, 1, 14), nn.Sigmoid())
+        self.main = nn.Sequential(*layers, nn.Flatten())
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        planes = self.label(labels)[:, :, None, None].expand(-1, -1, 28, 28)
+        return self.main(torch.cat((images, planes), 1))
+
+
+def odd() -> tuple[nn.Module, nn.Module]:
+    """No known script: everything that others do not have."""
+    return OddGenerator(), OddDiscriminator()
+
+
 @dataclass(frozen=True)
 class Script:
     """A script's networks, loss, Adam's betas, and whether it prints the discriminator first."""
@@ -210,6 +249,7 @@ SCRIPTS = {
     "dcgan-example": Script(dcgan_example, nn.BCELoss()),
     "pytorch-tutorial": Script(pytorch_tutorial, nn.BCELoss(), (0.9, 0.999), True),
     "gans-from-scratch": Script(gans_from_scratch, nn.BCELoss(), (0.9, 0.999)),
+    "odd": Script(odd, nn.BCELoss(), discriminator_first=True),
     "functional": Script(functional, nn.BCELoss(), (0.9, 0.999)),
 }
 

@@ -133,7 +133,7 @@ class Scripts(unittest.TestCase):
         z = modules.noise(6, 1)
         labels = [torch.arange(6)] if modules.CLASSES else []
         images = exported[0].eval()(z, *labels)
-        inputs = {"dcgan-example": images}.get(name, images.flatten(1))
+        inputs = images if name in ("dcgan-example", "odd") else images.flatten(1)
         checkpoint = Path(modules.GENERATOR).parent
         for network, original, x in zip(exported, SCRIPTS[name].networks(), (z, inputs)):
             role = type(network).__name__.lower()

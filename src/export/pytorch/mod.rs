@@ -79,5 +79,6 @@ fn quoted(text: &str) -> String {
 
 /// A text for the inside of a docstring.
 fn quoted_inside(text: &str) -> String {
-    quoted(text).trim_matches('"').to_owned()
+    let quoted = quoted(text);
+    quoted[1..quoted.len() - 1].to_owned()
 }

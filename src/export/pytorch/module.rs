@@ -1,6 +1,6 @@
 //! A network as the class of a PyTorch module.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Result, quoted};
 use crate::data::ImageShape;
@@ -12,7 +12,8 @@ use crate::nn::{Layer, NetworkSpec, Sequence, Shape};
 /// those of the checkpoint.
 pub(super) fn class(role: Role, network: &NetworkSpec, image: ImageShape) -> Result<String> {
     let mut class = Class { attributes: Attributes::default(), forward: Vec::new() };
-    class.input(role, network);
+    class.attributes.reserve(network);
+    class.input(role, network)?;
     for sequence in network.sequences() {
         class.sequence(sequence)?;
     }
@@ -64,7 +65,7 @@ struct Class {
 
 impl Class {
     /// The input, concatenated with the label's embedding if there is one.
-    fn input(&mut self, role: Role, network: &NetworkSpec) {
+    fn input(&mut self, role: Role, network: &NetworkSpec) -> Result<()> {
         let input = if role == Role::Generator { "noise" } else { "images" };
         let first = network.sequences().iter().find_map(|sequence| sequence.layers.first());
         let flat = network.input_pixels() == 1
@@ -73,10 +74,10 @@ impl Class {
         let input = if flat { format!("{input}.flatten(1)") } else { input.to_owned() };
         let Some(label) = &network.input().label else {
             self.forward.push(format!("x = {input}"));
-            return;
+            return Ok(());
         };
         let classes = label.classes;
-        self.attributes.define(&label.key, &format!("nn.Embedding({classes}, {classes})"));
+        self.attributes.define(&label.key, &format!("nn.Embedding({classes}, {classes})"))?;
         self.forward.push(format!("label = {}(labels)", self.attributes.get(&label.key)));
         if let (true, Shape::Image([_, height, width])) =
             (network.input_pixels() > 1, network.input().shape)
@@ -86,6 +87,7 @@ impl Class {
         }
         let both = if label.first { format!("label, {input}") } else { format!("{input}, label") };
         self.forward.push(format!("x = torch.cat(({both}), 1)"));
+        Ok(())
     }
 
     fn sequence(&mut self, sequence: &Sequence) -> Result<()> {
@@ -98,12 +100,11 @@ impl Class {
             });
         }
         match sequence.key_prefix.strip_suffix('.') {
-            None if sequence.is_named() => self.named(sequence),
-            None => {
-                self.bare(sequence);
-                Ok(())
+            Some(path) if !self.attributes.is_container(path) => {
+                self.sequential(path, &sequence.layers)
             }
-            Some(path) => self.sequential(path, &sequence.layers),
+            _ if sequence.is_named() => self.named(sequence),
+            _ => self.one_by_one(sequence),
         }
     }
 
@@ -111,18 +112,18 @@ impl Class {
     fn sequential(&mut self, path: &str, layers: &[Layer]) -> Result<()> {
         let layers: String =
             layers.iter().map(|&layer| format!("            {},\n", module(layer))).collect();
-        self.attributes.define_nested(path, &format!("nn.Sequential(\n{layers}        )"))?;
+        self.attributes.define(path, &format!("nn.Sequential(\n{layers}        )"))?;
         self.call(path);
         Ok(())
     }
 
-    /// Layers whose keys are only their indices, as those of a network that is a Sequential.
-    fn bare(&mut self, sequence: &Sequence) {
+    /// The layers of a network that is a Sequential itself, or of one that holds others.
+    fn one_by_one(&mut self, sequence: &Sequence) -> Result<()> {
         for (i, &layer) in sequence.layers.iter().enumerate() {
-            self.attributes.define(&sequence.key(i), &module(layer));
+            self.attributes.define(&sequence.key(i), &module(layer))?;
+            self.call(&sequence.key(i));
         }
-        self.forward.push(format!("for index in range({}):", sequence.layers.len()));
-        self.forward.push("    x = self.get_submodule(str(index))(x)".to_owned());
+        Ok(())
     }
 
     /// A layer with a name of its own; the layers without parameters beside it are functions.
@@ -131,7 +132,7 @@ impl Class {
             match function(layer) {
                 Some(function) => self.forward.push(format!("x = {function}")),
                 None => {
-                    self.attributes.define_nested(&sequence.key(i), &module(layer))?;
+                    self.attributes.define(&sequence.key(i), &module(layer))?;
                     self.call(&sequence.key(i));
                 }
             }
@@ -148,32 +149,41 @@ impl Class {
 #[derive(Default)]
 struct Attributes {
     lines: Vec<String>,
-    containers: BTreeSet<String>,
+    /// Modules that only hold others, and whether they are defined.
+    containers: BTreeMap<String, bool>,
     modules: BTreeSet<String>,
 }
 
 impl Attributes {
+    /// Notes which modules hold others.
+    fn reserve(&mut self, network: &NetworkSpec) {
+        let sequences = network.sequences().iter();
+        let prefixes = sequences.map(|sequence| sequence.key_prefix.trim_end_matches('.'));
+        let label = network.input().label.iter().map(|label| label.key.as_str());
+        for path in prefixes.chain(label) {
+            let holders = path.match_indices('.').map(|(dot, _)| (path[..dot].to_owned(), false));
+            self.containers.extend(holders);
+        }
+    }
+
+    fn is_container(&self, path: &str) -> bool {
+        self.containers.contains_key(path)
+    }
+
     /// Defines a module, and the modules around it.
-    fn define_nested(&mut self, path: &str, value: &str) -> Result<()> {
+    fn define(&mut self, path: &str, value: &str) -> Result<()> {
         for (dot, _) in path.match_indices('.') {
             let container = &path[..dot];
-            if self.modules.contains(container) {
-                return Err(Error::ModuleName { path: path.to_owned() });
-            }
-            if self.containers.insert(container.to_owned()) {
+            if self.containers.insert(container.to_owned(), true) != Some(true) {
                 self.add(container, "nn.Module()");
             }
         }
-        if path.split('.').any(str::is_empty) || self.containers.contains(path) {
-            return Err(Error::ModuleName { path: path.to_owned() });
+        let is_name = path.split('.').all(|name| !name.is_empty()) && !self.is_container(path);
+        match is_name && self.modules.insert(path.to_owned()) {
+            true => self.add(path, value),
+            false => return Err(Error::ModuleName { path: path.to_owned() }),
         }
-        self.define(path, value);
         Ok(())
-    }
-
-    fn define(&mut self, path: &str, value: &str) {
-        self.modules.insert(path.to_owned());
-        self.add(path, value);
     }
 
     fn add(&mut self, path: &str, value: &str) {
@@ -196,13 +206,24 @@ impl Attributes {
     }
 }
 
-/// Whether each name of a path can be written after a dot.
+/// Whether each name of a path can be written after a dot: Python changes names that begin with two
+/// underscores.
 fn is_attribute(path: &str) -> bool {
     path.split('.').all(|name| {
         name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && !name.starts_with("__")
+            && !KEYWORDS.contains(&name)
     })
 }
+
+/// Python's keywords.
+const KEYWORDS: [&str; 35] = [
+    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue",
+    "def", "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import",
+    "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while",
+    "with", "yield",
+];
 
 /// The constructor of a layer.
 fn module(layer: Layer) -> String {

@@ -36,10 +36,21 @@ def load(
     generator: str = GENERATOR, discriminator: str = DISCRIMINATOR
 ) -> tuple[Generator, Discriminator]:
     """Both networks with the weights of a checkpoint, in training mode."""
-    networks = Generator(), Discriminator()
-    for network, path in zip(networks, (generator, discriminator)):
-        network.load_state_dict(load_file(path))
-    return networks
+    return load_generator(generator), load_discriminator(discriminator)
+
+
+def load_generator(path: str = GENERATOR) -> Generator:
+    """The generator with the weights of a checkpoint."""
+    generator = Generator()
+    generator.load_state_dict(load_file(path))
+    return generator
+
+
+def load_discriminator(path: str = DISCRIMINATOR) -> Discriminator:
+    """The discriminator with the weights of a checkpoint."""
+    discriminator = Discriminator()
+    discriminator.load_state_dict(load_file(path))
+    return discriminator
 
 
 def philox(count: int, seed: int) -> np.ndarray:
@@ -97,7 +108,7 @@ def main() -> None:
     arguments = parser.parse_args()
     from torchvision.utils import save_image
 
-    generator, _ = load(arguments.generator)
+    generator = load_generator(arguments.generator)
     images = sample(generator, arguments.count, arguments.seed)
     save_image(images, arguments.out, nrow=COLUMNS, normalize=True, value_range=(-1, 1))
     print(f"wrote {arguments.out}: {len(images)} images")
