@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::scratch::Scratch;
+use super::scratch::{Scratch, assert_snapshot};
 
 /// All commands, in the order in which the help lists them.
 pub fn commands() -> impl Iterator<Item = &'static str> {
@@ -17,16 +17,12 @@ fn printed(arguments: &str) -> String {
 
 #[test]
 fn help_texts_match_the_snapshots() {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    let _bound = settings.bind_to_scope();
-    insta::assert_snapshot!("help", printed("--help"));
+    assert_snapshot("help", &printed("--help"));
     for command in commands() {
-        insta::assert_snapshot!(format!("{command}-help"), printed(&format!("{command} --help")));
+        assert_snapshot(&format!("{command}-help"), &printed(&format!("{command} --help")));
     }
     for arguments in ["presets", "presets cgan", "presets mlp-rgb", "presets dcgan"] {
-        insta::assert_snapshot!(arguments.replace(' ', "-"), printed(arguments));
+        assert_snapshot(&arguments.replace(' ', "-"), &printed(arguments));
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::scratch::{Scratch, has};
+use super::scratch::{Scratch, assert_snapshot, has};
 
 /// The file that a script's networks printed.
 fn printed(script: &str) -> PathBuf {
@@ -20,14 +20,10 @@ fn import(scratch: &Scratch, script: &str) -> String {
 
 #[test]
 fn imported_file_keeps_the_keys_loss_and_adam_of_the_script() {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    let _bound = settings.bind_to_scope();
     let scratch = Scratch::new();
     for script in ["pytorch-cgan", "gans-from-scratch", "dcgan-example"] {
         assert_eq!(import(&scratch, script), "", "{script}");
-        insta::assert_snapshot!(format!("import-{script}"), scratch.text("gan.toml"));
+        assert_snapshot(&format!("import-{script}"), &scratch.text("gan.toml"));
     }
 }
 

@@ -306,6 +306,15 @@ fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
     }
 }
 
+/// Asserts that a text is the one recorded in `snapshots/` under this name.
+#[track_caller]
+pub fn assert_snapshot(name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
 /// Asserts that a text contains all of these words.
 #[track_caller]
 pub fn has(text: &str, words: &[&str]) {

@@ -2,7 +2,7 @@
 
 use super::{CHECKPOINT, trained};
 use crate::python::python;
-use crate::scratch::Scratch;
+use crate::scratch::{Scratch, assert_snapshot, has};
 
 /// Exports the newest run's networks; the script without the version and this machine's paths.
 fn exported(scratch: &Scratch) -> String {
@@ -14,13 +14,8 @@ fn exported(scratch: &Scratch) -> String {
 
 #[test]
 fn script_defines_the_networks_with_the_keys_of_the_checkpoint() {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.set_snapshot_path("../snapshots");
-    let _bound = settings.bind_to_scope();
     let script = exported(&trained("--g-hidden 12,10,11,13 --d-hidden 9,8,9"));
-    insta::assert_snapshot!("export-pytorch", script);
+    assert_snapshot("export-pytorch", &script);
 }
 
 #[test]
@@ -43,14 +38,14 @@ fn script_is_python_for_every_kind_of_network() {
     let paths = names.map(|name| scratch.path(&format!("{name}.py")));
     let compile = "import ast, sys\nfor path in sys.argv[1:]: ast.parse(open(path).read(), path)";
     python(&["ast"], compile, paths);
-    crate::scratch::has(
+    has(
         &scratch.text("odd.py"),
         &["self.a = nn.Module()", "self.a.add_module(\"b-c\", nn.Sequential("],
     );
     let words =
         ["expand(-1, -1, 28, 28)", "torch.cat((images, label), 1)", "x.view(-1, 128, 7, 7)"];
-    crate::scratch::has(&scratch.text("cdcgan.py"), &words);
-    crate::scratch::has(&scratch.text("mlp.py"), &["2**23 - 1", "images.flatten(1)"]);
+    has(&scratch.text("cdcgan.py"), &words);
+    has(&scratch.text("mlp.py"), &["2**23 - 1", "images.flatten(1)"]);
 }
 
 #[test]
@@ -62,7 +57,7 @@ fn weights_of_another_file_are_those_that_the_script_loads() {
         scratch.run("export --generator other.safetensors --pytorch gan.py -q").succeeds();
         scratch.text("gan.py")
     };
-    crate::scratch::has(&script, &["/other.safetensors\"\n", "/discriminator.safetensors\"\n"]);
+    has(&script, &["/other.safetensors\"\n", "/discriminator.safetensors\"\n"]);
 }
 
 #[test]
