@@ -3,6 +3,7 @@
 //   x[i] = images[order[start + i]] scaled to [−1, 1]: (u/255 − 0.5)/0.5
 //   labels[i] = all[order[start + i]], with labels
 //   start = (step mod iterations_per_epoch)·batch_size
+//   repeated: the last of several blocks of labels becomes a copy of the first
 //
 // x (rows, pixels), images (count, pixels) bytes, order, all (count), labels (rows). Outputs are
 // overwritten. Deterministic: nothing is summed. Launch: elementwise.
@@ -38,4 +39,13 @@ extern "C" __global__ void batch_gather(
         x[i] = (u / 255.0f - 0.5f) / 0.5f;
         if (labels && pixel == 0) labels[row] = all[image];
     }
+}
+
+extern "C" __global__ void labels_repeat(
+    unsigned* __restrict__ labels,  // (blocks, rows)
+    int blocks,
+    int rows)
+{
+    unsigned* last = labels + index_of(blocks - 1, 0, rows);
+    for (long long i = first_element(); i < rows; i += element_stride()) last[i] = labels[i];
 }

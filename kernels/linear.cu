@@ -4,6 +4,8 @@
 //   unfused   y = activation(mask ⊙ x)
 //   backward  dz ← activation′(y) ⊙ mask ⊙ dz,  db = Σ rows of dz  dz holds dy on entry
 //
+// With weights (samples), db = Σ rows of weight·dz, where each weight applies to rows/samples rows.
+//
 // y, x, dz, mask (rows, columns), b, db (columns). y and dz are updated in place; db is overwritten, or
 // accumulated with `accumulate`.
 // Deterministic: db is summed in a fixed order.
@@ -45,13 +47,15 @@ extern "C" __global__ void activation_forward(
     }
 }
 
-// dz ← activation′(y) ⊙ mask ⊙ dy on a thread's walk; returns its column sum over the block if
-// `summed`, using the shared array.
+// dz ← activation′(y) ⊙ mask ⊙ dy on a thread's walk; returns its column sum over the block, weighted
+// if there are weights, if `summed`, using the shared array. Each weight applies to `pixels` rows.
 __device__ inline float activation_backward(
     float* sums,
     float* dz,
     const float* y,
     const float* mask,
+    const float* weights,
+    unsigned pixels,
     const Walk& walk,
     unsigned activation,
     float slope,
@@ -66,7 +70,8 @@ __device__ inline float activation_backward(
         for (int k = 0; k < ROWS_AT_ONCE; ++k) {
             if (mask) d[k] *= factor[k];
             d[k] = activate_backward(activation, slope, out[k], d[k]);
-            sum += d[k];
+            const unsigned at = row + k * blockDim.y;
+            sum += weights && at < walk.end ? weights[at / pixels] * d[k] : d[k];
         }
         store_rows(dz, d, walk, row);
     }
@@ -75,37 +80,43 @@ __device__ inline float activation_backward(
 
 // Launch: columns, or parts without db.
 extern "C" __global__ void bias_activation_backward(
-    float* __restrict__ dz,          // (rows, columns)
-    float* __restrict__ db,          // (columns) or null
-    const float* __restrict__ y,     // (rows, columns)
-    const float* __restrict__ mask,  // (rows, columns) or null
+    float* __restrict__ dz,             // (rows, columns)
+    float* __restrict__ db,             // (columns) or null
+    const float* __restrict__ y,        // (rows, columns)
+    const float* __restrict__ mask,     // (rows, columns) or null
+    const float* __restrict__ weights,  // (samples) or null
     int rows,
     int columns,
+    int samples,
     unsigned activation,
     float slope,
     unsigned accumulate)
 {
     const Walk walk = walk_of_thread(rows, columns);
     __shared__ float sums[MAX_THREADS];
-    const float sum = activation_backward(sums, dz, y, mask, walk, activation, slope, db);
+    const float sum = activation_backward(
+        sums, dz, y, mask, weights, rows / samples, walk, activation, slope, db);
     if (db && threadIdx.y == 0 && walk.inside) store_gradient(db[walk.column], sum, accumulate);
 }
 
 // Launch: parts. Computes each part's contribution to db.
 extern "C" __global__ void bias_activation_backward_parts(
-    float* __restrict__ dz,          // (rows, columns)
-    float* __restrict__ dbs,         // (parts, columns)
-    const float* __restrict__ y,     // (rows, columns)
-    const float* __restrict__ mask,  // (rows, columns) or null
+    float* __restrict__ dz,             // (rows, columns)
+    float* __restrict__ dbs,            // (parts, columns)
+    const float* __restrict__ y,        // (rows, columns)
+    const float* __restrict__ mask,     // (rows, columns) or null
+    const float* __restrict__ weights,  // (samples) or null
     int rows,
     int columns,
+    int samples,
     int parts,
     unsigned activation,
     float slope)
 {
     const Walk walk = walk_of_thread(rows, columns);
     __shared__ float sums[MAX_THREADS];
-    const float sum = activation_backward(sums, dz, y, mask, walk, activation, slope, true);
+    const float sum = activation_backward(
+        sums, dz, y, mask, weights, rows / samples, walk, activation, slope, true);
     if (threadIdx.y == 0 && walk.inside) dbs[index_of(blockIdx.y, walk.column, columns)] = sum;
 }
 

@@ -1,20 +1,30 @@
 // Losses, value and gradient in one pass.
 //
-// Discriminator losses against a target t. A batch has a part with t = 1, and may have a second one
-// with t = 0.
+// Discriminator losses against a target t. A batch has a part with t = `target`, and may have a second
+// one with t = 0.
 //
-//   cross entropy  loss = max(x, 0) − t·x + ln(1 + e^−|x|),  loss′ = σ(x) − t,  output σ(x)
-//   squared error  loss = (x − t)²,                          loss′ = 2·(x − t),  output x
+//   cross entropy  loss = softplus(x) − t·x,  loss′ = σ(x) − t,   output σ(x)
+//   squared error  loss = (x − t)²,           loss′ = 2·(x − t),  output x
+//   hinge          loss = max(0, 1 ∓ x),      loss′ = ∓1 or 0,    output x, upper sign for t = 1
+//   Wasserstein    loss = ∓x,                 loss′ = ∓1,         output x
 //
-// Saturating cross entropy is that of a probability p = σ(x), clamped as in PyTorch.
+// with softplus(x) = ln(1 + eˣ). Saturating cross entropy is that of a probability p = σ(x), clamped as
+// in PyTorch.
 //
-//   loss = −max(ln p, −100) for t = 1, −max(ln (1 − p), −100) for t = 0
+//   loss = −t·max(ln p, −100) − (1 − t)·max(ln (1 − p), −100)
 //   loss′ = (p − t)·min(1, p·(1 − p)/10⁻¹²),  output p
+//
+// The relativistic loss is that of a pair (x, other) of an element in one part and the same in the other;
+// the second part has t = 1 − `target`. The loss is counted in the first part.
+//
+//   relativistic   loss = softplus(±(other − x)),  loss′ = ∓σ(±(other − x)),  output x
 //
 // dx = scale·loss′/rows. Row (step mod ring_rows) of the ring buffer gets scale·mean(loss) at
 // `column` and mean(output) after it, then those of the second part. x, dx (parts, rows), ring
 // (ring_rows, ring_columns). dx and these elements are overwritten. Deterministic: one block per part,
 // sums by a fixed tree.
+//
+// Carrying copies row (step mod ring_rows) of the ring buffer to the next one.
 //
 // Losses of a classifier's logits against labels.
 //
@@ -26,17 +36,29 @@
 
 #include "common.cuh"
 
-enum Criterion { CROSS_ENTROPY = 0, SATURATING_CROSS_ENTROPY = 1, SQUARED_ERROR = 2 };
+enum Criterion {
+    CROSS_ENTROPY = 0,
+    SATURATING_CROSS_ENTROPY = 1,
+    SQUARED_ERROR = 2,
+    HINGE = 3,
+    WASSERSTEIN = 4,
+    RELATIVISTIC = 5,
+};
 
 struct Loss {
     float value, slope, output;
 };
 
+// ln(1 + eˣ), without overflow
+__device__ inline float softplus(float x)
+{
+    return fmaxf(x, 0.0f) + log1pf(expf(-fabsf(x)));
+}
+
 __device__ inline Loss cross_entropy(float x, float target)
 {
     const float probability = sigmoid(x);
-    const float value = fmaxf(x, 0.0f) - target * x + log1pf(expf(-fabsf(x)));
-    return {value, probability - target, probability};
+    return {softplus(x) - target * x, probability - target, probability};
 }
 
 // Like PyTorch's BCELoss after a Sigmoid: logarithms are clamped at −100; the gradient of BCELoss is
@@ -44,9 +66,12 @@ __device__ inline Loss cross_entropy(float x, float target)
 __device__ inline Loss saturating_cross_entropy(float x, float target)
 {
     const float p = sigmoid(x);
-    const float log = target == 1.0f ? logf(p) : log1pf(-p);
+    const float real = logf(p), fake = log1pf(-p);
+    // By comparison: fmaxf would hide NaN.
+    const float value = -target * (real < -100.0f ? -100.0f : real)
+        - (1.0f - target) * (fake < -100.0f ? -100.0f : fake);
     const float attenuation = fminf(1.0f, p * (1.0f - p) / 1e-12f);
-    return {log < -100.0f ? 100.0f : -log, (p - target) * attenuation, p};
+    return {value, (p - target) * attenuation, p};
 }
 
 __device__ inline Loss squared_error(float x, float target)
@@ -55,11 +80,38 @@ __device__ inline Loss squared_error(float x, float target)
     return {distance * distance, distance + distance, x};
 }
 
-__device__ inline Loss loss_of(unsigned criterion, float x, float target)
+// −x for t = 1, x for t = 0
+__device__ inline float towards(float x, float target)
 {
-    if (criterion == CROSS_ENTROPY) return cross_entropy(x, target);
-    if (criterion == SATURATING_CROSS_ENTROPY) return saturating_cross_entropy(x, target);
-    return squared_error(x, target);
+    return target == 1.0f ? -x : x;
+}
+
+__device__ inline Loss hinge(float x, float target)
+{
+    const float margin = 1.0f + towards(x, target);
+    // Not `margin > 0`: NaN must stay NaN.
+    if (margin <= 0.0f) return {0.0f, 0.0f, x};
+    return {margin, towards(1.0f, target), x};
+}
+
+__device__ inline Loss relativistic(float x, float other, float target, bool counted)
+{
+    const float lag = towards(x - other, target);
+    return {counted ? softplus(lag) : 0.0f, towards(sigmoid(lag), target), x};
+}
+
+__device__ inline Loss loss_of(
+    unsigned criterion, unsigned part, float x, float other, float first_target)
+{
+    const float target = part == 0 ? first_target : 0.0f;
+    switch (criterion) {
+    case CROSS_ENTROPY: return cross_entropy(x, target);
+    case SATURATING_CROSS_ENTROPY: return saturating_cross_entropy(x, target);
+    case SQUARED_ERROR: return squared_error(x, target);
+    case HINGE: return hinge(x, target);
+    case WASSERSTEIN: return {towards(x, target), towards(1.0f, target), x};
+    default: return relativistic(x, other, part == 0 ? target : 1.0f - first_target, part == 0);
+    }
 }
 
 // Launch: a block of 2ⁿ threads for each part.
@@ -74,15 +126,16 @@ extern "C" __global__ void loss_forward_backward(
     int ring_columns,
     int column,
     unsigned criterion,
+    float target,
     float scale)
 {
     const unsigned part = blockIdx.x;
-    const float target = part == 0 ? 1.0f : 0.0f;
     const float factor = scale / rows;
     float loss = 0.0f, output = 0.0f;
     for (unsigned i = threadIdx.x; i < (unsigned)rows; i += blockDim.x) {
         const unsigned long long at = index_of(part, i, rows);
-        const Loss l = loss_of(criterion, x[at], target);
+        const float other = parts == 2 ? x[index_of(1 - part, i, rows)] : 0.0f;
+        const Loss l = loss_of(criterion, part, x[at], other, target);
         dx[at] = factor * l.slope;
         loss += l.value;
         output += l.output;
@@ -103,6 +156,18 @@ extern "C" __global__ void loss_forward_backward(
     float* entry = ring + (*step % ring_rows) * ring_columns + column + 2 * part;
     entry[0] = losses[0] * factor;
     entry[1] = outputs[0] / rows;
+}
+
+// Launch: elementwise.
+extern "C" __global__ void ring_carry(
+    float* __restrict__ ring,           // (ring_rows, ring_columns)
+    const unsigned* __restrict__ step,  // (1)
+    int ring_rows,
+    int ring_columns)
+{
+    const float* now = ring + *step % ring_rows * ring_columns;
+    float* next = ring + (*step + 1) % ring_rows * ring_columns;
+    for (long long i = first_element(); i < ring_columns; i += element_stride()) next[i] = now[i];
 }
 
 // Launch: elementwise, where an element is a row.

@@ -1,13 +1,28 @@
-// Adam over a flat buffer, with its step count; and the iteration counter.
+// Adam over a flat buffer, with its step count; the average of weights; and the iteration counter.
 //
 //   m ← b1·m + (1 − b1)·g,  v ← b2·v + (1 − b2)·g²,
-//   p ← p − lr/(1 − b1ᵗ)·m / (√v/√(1 − b2ᵗ) + eps),
+//   p ← p − lr·f/(1 − b1ᵗ)·m / (√v/√(1 − b2ᵗ) + eps),
 //   step[0] ← t = step[0] + 1
 //
+// with f = 1, 1 − s (linear decay) or ½(1 + cos πs) (cosine decay), s = min((t − 1)/steps, 1).
 // p, m, v, g (n). p, m, v and step[0] are updated in place; step[1] is 0 between launches.
-// Deterministic: elements are independent.
+//
+//   average ← d·average + (1 − d)·p,  d = min(decay, t/(t + warmup)),  t = step[0]
+//
+// average, p (n). Deterministic: elements are independent.
 
 #include "common.cuh"
+
+enum Decay { NONE = 0, LINEAR = 1, COSINE = 2 };
+
+// The factor of the learning rate after `done` of `steps` steps.
+__device__ inline float decay_factor(unsigned decay, unsigned done, unsigned steps)
+{
+    const float s = fminf((float)done / (float)steps, 1.0f);
+    if (decay == LINEAR) return 1.0f - s;
+    if (decay == COSINE) return 0.5f * (1.0f + cosf(3.14159265f * s));
+    return 1.0f;
+}
 
 struct Adam {
     float step_size;  // lr/(1 − b1ᵗ)
@@ -55,10 +70,12 @@ extern "C" __global__ void adam_update(
     float b2,
     float new2,
     float log_b2,
-    float eps)
+    float eps,
+    unsigned decay,
+    unsigned steps)
 {
     const float t = (float)step[0] + 1.0f;
-    const float step_size = lr / -expm1f(t * log_b1);
+    const float step_size = lr * decay_factor(decay, step[0], steps) / -expm1f(t * log_b1);
     const float unbias = 1.0f / sqrtf(-expm1f(t * log_b2));
     const Adam adam = {step_size, unbias, b1, new1, b2, new2, eps};
 
@@ -83,6 +100,25 @@ extern "C" __global__ void adam_update(
         adam_element(p[i], m[i], v[i], g[i], adam);
     }
     advance_when_all_have_read(step);
+}
+
+// Launch: elementwise.
+extern "C" __global__ void average_update(
+    float* __restrict__ average,        // (n)
+    const float* __restrict__ p,        // (n)
+    const unsigned* __restrict__ step,  // (1)
+    int n,
+    float decay,
+    float new_weight,  // 1 − decay, rounded from double
+    unsigned warmup)
+{
+    const float t = (float)step[0], warm = t / (t + (float)warmup);
+    const bool warming = warm < decay;
+    const float old = warming ? warm : decay;
+    const float fresh = warming ? (float)warmup / (t + (float)warmup) : new_weight;
+    for (long long i = first_element(); i < n; i += element_stride()) {
+        average[i] = old * average[i] + fresh * p[i];
+    }
 }
 
 // Launch: one thread.

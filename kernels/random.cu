@@ -3,10 +3,11 @@
 // Key = seed, counter = (element/4, site, step, 0). From a word w, with u(w) = (w ≫ 8)/2²⁴:
 //   normal   pairs of words (a, b): √(−2·ln(u(a) + 2⁻²⁴)) · (cos, sin)(2π·u(b))
 //   uniform  2·u − 1 in [−1, 1)
+//   unit     u in [0, 1)
 //   label    w·classes ≫ 32
 //   mask     `kept` where w ≥ least, else 0: least = p·2³², kept = 1/(1 − p)
 //
-// z, labels (parts, n) and masks (one after the other, of rows·columns elements each) are overwritten.
+// z, labels (parts, n), unit numbers (n) and masks (one after the other, of rows·columns elements each) are overwritten.
 // Part i uses site + i, a mask the site in its table. Deterministic: an element is a function of seed,
 // site and step. Launch: elementwise, four consecutive elements per thread.
 
@@ -81,6 +82,22 @@ extern "C" __global__ void noise_sample(
         }
         for (int k = 0; k < 4; ++k) {
             if (4 * block + k < n) z[part * n + 4 * block + k] = values[k];
+        }
+    }
+}
+
+extern "C" __global__ void uniform_sample(
+    float* __restrict__ u,              // (n)
+    const unsigned* __restrict__ step,  // (1)
+    int n,
+    unsigned site,
+    unsigned seed_low,
+    unsigned seed_high)
+{
+    for (long long block = first_element(); block < blocks_of(n); block += element_stride()) {
+        const Words words = philox(block, site, *step, seed_low, seed_high);
+        for (int k = 0; k < 4; ++k) {
+            if (4 * block + k < n) u[4 * block + k] = unit(words.of[k]);
         }
     }
 }

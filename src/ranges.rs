@@ -52,6 +52,14 @@ pub const SEED: Range<u64> = whole(0, i64::MAX as u64);
 pub const LEARNING_RATE: Range<f64> = Range(Included(1e-12), Included(1000.0));
 /// An epsilon that is added to avoid division by zero.
 pub const EPSILON: Range<f64> = Range(Included(1e-12), Included(1000.0));
+/// The factor of a gradient penalty; 0 is none.
+pub const PENALTY: Range<f64> = Range(Included(0.0), Included(1e6));
+/// Iterations of one with penalties or an update of the generator.
+pub const PERIOD: Range<u64> = whole(1, 1000);
+/// Warm-up of a moving average, in updates of the generator.
+pub const AVERAGE_WARMUP: Range<u64> = whole(0, 1_000_000);
+/// Images in a pack.
+pub const PACK: Range<u64> = whole(1, 16);
 /// The scale factor of a loss.
 pub const FACTOR: Range<f64> = Range(Included(1e-6), Included(1e6));
 /// The standard deviation of initial weights.

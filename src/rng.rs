@@ -40,6 +40,8 @@ pub mod site {
     pub const BINS: u32 = 10;
     /// Images of noise, the baseline of scores.
     pub const NOISE_IMAGES: u32 = 9;
+    /// The points between real and generated images at which gradients are penalized.
+    pub const INTERPOLATION: u32 = 11;
     /// Dropout in the discriminator: this + 2 · stage in the discriminator update, plus 1 in the
     /// generator update.
     pub const DROPOUT: u32 = 16;

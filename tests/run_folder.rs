@@ -37,7 +37,7 @@ fn checkpoint(seed: u32) -> CheckpointWriter<'static> {
     state.push("order", &[0], [Ok(Vec::<u32>::new())]);
     state.push("labels", &[3], [Ok(vec![1_u32]), Ok(vec![2, u32::MAX])]);
     JournalLengths { log: 12, stats: 34 }.store(&mut state);
-    CheckpointWriter { generator, discriminator, state }
+    CheckpointWriter { generator, average: None, discriminator, state }
 }
 
 fn weights(seed: u32) -> [f32; 6] {
@@ -46,15 +46,26 @@ fn weights(seed: u32) -> [f32; 6] {
 
 /// A copy of a loaded checkpoint.
 fn copy(checkpoint: &Checkpoint) -> CheckpointWriter<'_> {
-    let Checkpoint { generator, discriminator, state } = checkpoint;
+    let Checkpoint { generator, discriminator, state, .. } = checkpoint;
     let [generator, discriminator, state] = [generator, discriminator, state].map(tensors::copy);
-    CheckpointWriter { generator, discriminator, state }
+    CheckpointWriter { generator, average: None, discriminator, state }
 }
 
 fn entry(iteration: u64) -> LossEntry {
     let (d_loss, g_loss, d_real, d_fake) = (0.693, f32::NAN, 0.5, 0.25);
     let (images_per_second, seconds) = (8000.0, 1.5);
-    LossEntry { iteration, epoch: 1, d_loss, g_loss, d_real, d_fake, images_per_second, seconds }
+    let penalty = None;
+    LossEntry {
+        iteration,
+        epoch: 1,
+        d_loss,
+        g_loss,
+        penalty,
+        d_real,
+        d_fake,
+        images_per_second,
+        seconds,
+    }
 }
 
 fn file_name(path: &Path) -> String {

@@ -33,11 +33,22 @@ class TrainFlags(TypedDict, total=False):
     g_hidden: Sequence[int] | None
     d_hidden: Sequence[int] | None
     lr: float | None
+    lr_g: float | None
+    lr_d: float | None
+    lr_decay: str | None
     b1: float | None
     b2: float | None
     latent: str | None
     loss: str | None
     d_loss_scale: float | None
+    real_label: float | None
+    n_critic: int | None
+    r1: float | None
+    r2: float | None
+    gp: float | None
+    penalty_interval: int | None
+    ema: float | None
+    pack: int | None
     order: str | None
     fakes: str | None
     leaky_slope: float | None
@@ -67,6 +78,7 @@ class EvaluateFlags(TypedDict, total=False):
 
     runs_dir: FilePath | None
     generator: FilePath | None
+    raw: bool
     device: str | None
     threads: int | None
     dataset: FilePath | None

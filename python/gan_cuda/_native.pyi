@@ -61,6 +61,10 @@ class Progress:
         """The generator's loss."""
 
     @property
+    def penalty(self) -> float:
+        """The sum of the discriminator's gradient penalties; 0 without them."""
+
+    @property
     def d_real(self) -> float:
         """The discriminator's mean output for real images."""
 
@@ -91,6 +95,7 @@ class Generator:
         device: str | None = None,
         threads: int | None = None,
         generator: str | PathLike[str] | None = None,
+        raw: bool = False,
         runs_dir: str | PathLike[str] | None = None,
     ) -> Generator:
         """Loads the generator of a checkpoint, or of a run's newest; by default of the newest run.

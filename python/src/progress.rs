@@ -18,6 +18,7 @@ pub struct Progress {
     batches: u32,
     d_loss: f64,
     g_loss: f64,
+    penalty: f64,
     d_real: f64,
     d_fake: f64,
     images_per_second: f64,
@@ -37,6 +38,7 @@ impl Progress {
             batches: batch.1,
             d_loss: losses.d_loss.into(),
             g_loss: losses.g_loss.into(),
+            penalty: losses.penalty.unwrap_or(0.0).into(),
             d_real: losses.d_real.into(),
             d_fake: losses.d_fake.into(),
             images_per_second: losses.images_per_second.into(),
@@ -60,8 +62,8 @@ impl Progress {
             epoch: (self.epoch, self.epochs),
             batch: (self.batch, self.batches),
         };
-        let &Progress { d_loss, g_loss, d_real, d_fake, .. } = self;
-        let line = loss_line(progress, &Metrics { d_loss, g_loss, d_real, d_fake });
+        let &Progress { d_loss, g_loss, penalty, d_real, d_fake, .. } = self;
+        let line = loss_line(progress, &Metrics { d_loss, g_loss, penalty, d_real, d_fake });
         let scores = self.scores.iter().map(|(name, score)| format!(" [{name}: {score:.4}]"));
         line + &scores.collect::<String>()
     }

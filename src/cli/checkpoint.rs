@@ -22,18 +22,34 @@ pub(super) struct CheckpointArgs {
     /// format
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     generator: Option<PathBuf>,
+    /// Use the generator's weights as they were trained, not their moving average (of runs with
+    /// --ema)
+    #[arg(long, conflicts_with = "generator")]
+    raw: bool,
 }
 
 impl CheckpointArgs {
     /// Loads the checkpoint and returns it with its folder.
     pub(super) fn load(&self) -> Result<(PathBuf, Checkpoint)> {
         let (folder, mut checkpoint) = self.load_newest()?;
+        if self.raw || self.generator.is_some() {
+            checkpoint.average = None;
+        }
         if let Some(path) = &self.generator {
             let model = snapshot::config(&checkpoint)?.model()?;
             checkpoint.generator =
                 initial_weights::open::<Cpu<f32>>(path, &model, Role::Generator)?;
         }
         Ok((folder, checkpoint))
+    }
+
+    /// Prints which weights are used, unless they are a checkpoint's only ones.
+    pub(super) fn print_weights(&self, checkpoint: &Checkpoint) {
+        if let Some(path) = self.generator() {
+            print_line!("weights   {}", path.display());
+        } else if checkpoint.average.is_some() {
+            print_line!("weights   the moving average (others: --raw)");
+        }
     }
 
     /// The file of weights that replaces the checkpoint's generator.

@@ -200,11 +200,13 @@ impl Observer for Display {
         };
         let rate = self.rate.images as f64 / self.rate.since.elapsed().as_secs_f64().max(1e-9);
         self.rate = Rate { since: Instant::now(), images: 0 };
-        let Metrics { d_loss, g_loss, d_real, d_fake } = metrics;
+        let &Metrics { d_loss, g_loss, penalty, d_real, d_fake } = metrics;
+        let penalty =
+            if penalty == 0.0 { String::new() } else { format!("  penalty {penalty:.4}") };
         bar.set_prefix(format!("epoch {}/{}", progress.epoch.0, progress.epoch.1));
         self.newest[0] = format!(
-            "{rate:.0} images/s  D loss {d_loss:.4}  G loss {g_loss:.4}  D(x) {d_real:.2}  \
-             D(G(z)) {d_fake:.2}"
+            "{rate:.0} images/s  D loss {d_loss:.4}  G loss {g_loss:.4}{penalty}  \
+             D(x) {d_real:.2}  D(G(z)) {d_fake:.2}"
         );
         bar.set_message(self.newest.concat());
     }

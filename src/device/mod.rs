@@ -126,6 +126,7 @@ pub trait Device:
     + ops::Embedding
     + ops::Loss
     + ops::Optimizer
+    + ops::Penalties
     + ops::Random
     + ops::Batch
 {
@@ -139,6 +140,7 @@ impl<D> Device for D where
         + ops::Embedding
         + ops::Loss
         + ops::Optimizer
+        + ops::Penalties
         + ops::Random
         + ops::Batch
 {

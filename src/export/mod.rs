@@ -46,7 +46,7 @@ impl<'a> Generator<'a> {
             ("latent", config.gan.latent.to_string()),
             ("modules", sequential(model.generator())),
         ];
-        let file = &checkpoint.generator;
+        let file = checkpoint.sampled();
         let mut metadata = file.metadata().clone();
         metadata.extend(more.map(|(key, value)| (key.to_owned(), value)));
         metadata.extend(snapshot::class_names(config));

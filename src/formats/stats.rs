@@ -29,6 +29,9 @@ pub struct LossEntry {
     /// The generator's loss.
     #[serde(alias = "loss_g", deserialize_with = "null_is_nan")]
     pub g_loss: f32,
+    /// The sum of the discriminator's gradient penalties; absent without penalties.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub penalty: Option<f32>,
     /// The discriminator's mean output for real images.
     #[serde(deserialize_with = "null_is_nan")]
     pub d_real: f32,

@@ -9,7 +9,7 @@ use super::dataset::DeviceDataset;
 use super::iteration::{Pass, Step, batches_per_iteration};
 use super::model::Model;
 use super::role::Role;
-use super::settings::Settings;
+use super::settings::{Fakes, Settings};
 use crate::device::{Device, FloatBuffer, In, InInts, Out, Result};
 use crate::nn::{Batches, Masks, Matrix, PassInput};
 use crate::rng::{Stream, site};
@@ -24,8 +24,11 @@ pub struct BatchInputs<D: Device> {
     fake_batches: usize,
     conditional: bool,
     noise: Matrix<D>,
-    /// Labels of the real images, of the discriminator's fakes, and of the generator's fakes.
+    blocks: LabelBlocks,
     labels: D::Buffer<u32>,
+    /// For each image that the discriminator sees, the weight of the real one in the point between a
+    /// real and a generated image at which its gradient is penalized.
+    alpha: FloatBuffer<D>,
     masks: FloatBuffer<D>,
     /// Site and columns of each mask, as [`Random::masks_sample`] takes them.
     ///
@@ -61,7 +64,9 @@ impl<D: Device> BatchInputs<D> {
             fake_batches,
             conditional: settings.classes.is_some(),
             noise: Matrix::zeros(device, fake_batches * rows, settings.latent_dim)?,
-            labels: device.allocate(labels(settings, fake_batches))?,
+            blocks: LabelBlocks::of(settings),
+            labels: device.allocate(labels(settings))?,
+            alpha: device.allocate(interpolated(settings))?,
             masks: device.allocate(rows * columns(&plan))?,
             mask_table,
             plan,
@@ -73,7 +78,8 @@ impl<D: Device> BatchInputs<D> {
         let (settings, plan) = (model.settings(), masks(model, steps));
         let fake_batches = batches_per_iteration(steps, Role::Generator);
         let row = fake_batches * settings.latent_dim + columns(&plan);
-        [settings.batch_size * row, labels(settings, fake_batches) + 2 * plan.len()]
+        let floats = settings.batch_size * row + interpolated(settings);
+        [floats, labels(settings) + 2 * plan.len()]
     }
 
     /// Gathers the next `rows` images of the data set into `images`, with their labels, and samples
@@ -91,6 +97,11 @@ impl<D: Device> BatchInputs<D> {
         dataset.gather(device, images, labels, step, rows);
         self.sample_noise_and_labels(device, step, settings, rows);
         self.sample_masks(device, step, rows);
+        if settings.gp > 0.0 {
+            let alpha = D::view_mut(&mut self.alpha, 0..rows / settings.pack);
+            let stream = Stream { seed: self.seed, site: site::INTERPOLATION };
+            device.uniform_sample(alpha, step, stream);
+        }
     }
 
     fn sample_noise_and_labels(
@@ -105,9 +116,22 @@ impl<D: Device> BatchInputs<D> {
         let (noise, labels) = (stream(site::NOISE), stream(site::LABELS));
         let z = self.noise.rows_mut(0..parts * rows);
         device.noise_sample(z, step, noise, settings.latent, parts);
-        if let Some(classes) = settings.classes {
-            let range = D::view_mut(&mut self.labels, rows..(1 + parts) * rows);
-            device.labels_sample(range, step, labels, classes, parts);
+        let Some(classes) = settings.classes else { return };
+        for update in [Role::Discriminator, Role::Generator].into_iter().take(parts) {
+            let stream = Stream { site: labels.site + update as u32, ..labels };
+            let range = self.label_range(update, rows);
+            let to = D::view_mut(&mut self.labels, range);
+            device.labels_sample(to, step, stream, classes, 1);
+        }
+        self.repeat_real_labels(device, rows);
+    }
+
+    /// Copies the real images' labels to where further passes read them.
+    fn repeat_real_labels(&mut self, device: &D, rows: usize) {
+        for block in self.blocks.real_again() {
+            let blocks = block + 1;
+            let labels = D::view_mut(&mut self.labels, 0..blocks * rows);
+            device.labels_repeat(labels, blocks, rows);
         }
     }
 
@@ -133,10 +157,9 @@ impl<D: Device> BatchInputs<D> {
         first..first + rows
     }
 
-    /// Labels of an update's fakes. Those of the real images directly precede the discriminator's,
-    /// so that its pass reads both as one range.
+    /// Labels of an update's fakes.
     fn label_range(&self, update: Role, rows: usize) -> Range<usize> {
-        let first = (1 + self.fake_batch(update)) * rows;
+        let first = self.blocks.fakes(update) * rows;
         first..first + rows
     }
 
@@ -156,15 +179,20 @@ impl<D: Device> BatchInputs<D> {
         images: In<'a, D>,
         batches: &Batches,
     ) -> PassInput<'a, D> {
-        let labels = match batches.which.len() {
-            1 => self.label_range(update, batches.rows),
-            _ => batches.range(),
-        };
-        PassInput {
-            x: images,
-            labels: self.labels(labels),
-            masks: Some(self.masks(Role::Discriminator, update, batches.rows)),
-        }
+        // The blocks of a pass are adjacent; that of the fakes is batch 1.
+        let fakes = self.blocks.fakes(update);
+        let at = |batch: usize| (fakes + batch - 1) * batches.rows;
+        let labels = at(batches.which.start)..at(batches.which.end);
+        let masks = self.masks(Role::Discriminator, update, batches.rows);
+        // A pass with real images has masks for them, which a pass through its fakes alone skips.
+        let skipped = if masks.rows > batches.rows { batches.range().start } else { 0 };
+        let masks = Masks { start: skipped, ..masks };
+        PassInput { x: images, labels: self.labels(labels), masks: Some(masks) }
+    }
+
+    /// The weights of real images in the points between them and fakes, for `rows` points.
+    pub(super) fn alpha(&self, rows: usize) -> In<'_, D> {
+        D::view(&self.alpha, 0..rows)
     }
 
     fn labels(&self, range: Range<usize>) -> Option<InInts<'_, D>> {
@@ -172,14 +200,13 @@ impl<D: Device> BatchInputs<D> {
     }
 
     fn masks(&self, network: Role, update: Role, rows: usize) -> Masks<'_, D> {
-        Masks { buffer: &self.masks, first: self.first_column(network, update) * rows }
-    }
-
-    fn first_column(&self, network: Role, update: Role) -> usize {
         // If both updates share their fakes, they share the generator's masks, too.
         let shared = network == Role::Generator && self.fake_batches == 1;
         let is_of = |pass: Pass| pass.network == network && (shared || pass.update == update);
-        columns(&self.plan[..self.plan.iter().take_while(|mask| !is_of(mask.pass)).count()])
+        let index = self.plan.iter().position(|mask| is_of(mask.pass)).unwrap_or(self.plan.len());
+        let batches = self.plan.get(index).map_or(1, |mask| mask.pass.batches);
+        let first = columns(&self.plan[..index]) * rows;
+        Masks { buffer: &self.masks, first, rows: batches * rows, start: 0 }
     }
 
     /// Replaces the real images' labels (none without classes).
@@ -187,7 +214,19 @@ impl<D: Device> BatchInputs<D> {
     /// # Errors
     /// When the device fails.
     pub fn write_real_labels(&mut self, device: &D, labels: &[u32]) -> Result<()> {
-        device.upload(D::view_mut(&mut self.labels, 0..labels.len()), labels)
+        device.upload(D::view_mut(&mut self.labels, 0..labels.len()), labels)?;
+        if !labels.is_empty() {
+            self.repeat_real_labels(device, labels.len());
+        }
+        Ok(())
+    }
+
+    /// Replaces the weights of real images in the points between them and fakes.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn write_alpha(&mut self, device: &D, alpha: &[D::Real]) -> Result<()> {
+        device.upload(D::view_mut(&mut self.alpha, 0..alpha.len()), alpha)
     }
 
     /// Replaces the noise of an update.
@@ -244,9 +283,53 @@ impl<D: Device> BatchInputs<D> {
     }
 }
 
-/// The number of labels: of the real images and of each batch of fakes.
-fn labels(settings: &Settings, fake_batches: usize) -> usize {
-    settings.classes.map_or(0, |_| (1 + fake_batches) * settings.batch_size)
+/// The number of labels.
+fn labels(settings: &Settings) -> usize {
+    settings.classes.map_or(0, |_| LabelBlocks::of(settings).count * settings.batch_size)
+}
+
+/// The largest number of points between real images and fakes.
+fn interpolated(settings: &Settings) -> usize {
+    if settings.gp > 0.0 { settings.batch_size / settings.pack } else { 0 }
+}
+
+/// The order of blocks of labels, each with a batch. The discriminator reads those of a pass as one
+/// range, so labels of real images precede those of the fakes, and labels of the points between them
+/// follow.
+struct LabelBlocks {
+    /// The block of the points, which have the labels of the real images.
+    interpolated: Option<usize>,
+    /// The block of the real images, again, for the generator's update on other fakes.
+    generators_real: Option<usize>,
+    /// The block of the generator's fakes.
+    generators_fakes: usize,
+    count: usize,
+}
+
+impl LabelBlocks {
+    fn of(settings: &Settings) -> Self {
+        let interpolated = (settings.gp > 0.0).then_some(2);
+        let next = if interpolated.is_some() { 3 } else { 2 };
+        if settings.fakes == Fakes::Same {
+            return Self { interpolated, generators_real: None, generators_fakes: 1, count: next };
+        }
+        let generators_real = settings.loss.is_paired().then_some(next);
+        let generators_fakes = next + usize::from(generators_real.is_some());
+        Self { interpolated, generators_real, generators_fakes, count: generators_fakes + 1 }
+    }
+
+    /// The block of an update's fakes.
+    fn fakes(&self, update: Role) -> usize {
+        match update {
+            Role::Discriminator => 1,
+            Role::Generator => self.generators_fakes,
+        }
+    }
+
+    /// The blocks that repeat the real images' labels.
+    fn real_again(&self) -> impl Iterator<Item = usize> + use<> {
+        [self.interpolated, self.generators_real].into_iter().flatten()
+    }
 }
 
 /// Elements of all masks for each row of a batch.

@@ -3,7 +3,7 @@
 use std::ops::{Range, RangeInclusive};
 
 use super::Gan;
-use crate::device::ops::{RING_COLUMNS, RING_ROWS, Targets};
+use crate::device::ops::{Penalty, RING_COLUMNS, RING_ROWS, Targets};
 use crate::device::{Device, Real, Result};
 
 /// An iteration's losses and mean outputs.
@@ -11,10 +11,13 @@ use crate::device::{Device, Real, Result};
 pub struct Metrics {
     /// The discriminator's loss, multiplied by `d_loss_scale`.
     pub d_loss: f64,
-    /// The generator's loss.
+    /// The generator's loss in its last update.
     pub g_loss: f64,
+    /// The sum of the discriminator's gradient penalties when they were last computed, without the
+    /// factor of their interval.
+    pub penalty: f64,
     /// D(x): the mean output for real images in the discriminator's update, as a probability for
-    /// the cross-entropy losses, and as it is for squared error.
+    /// the cross-entropy losses, and as it is for all others.
     pub d_real: f64,
     /// D(G(z)): the same for fakes.
     pub d_fake: f64,
@@ -57,6 +60,7 @@ impl Metrics {
         Self {
             d_loss: at(real) + at(fake),
             g_loss: at(Targets::FakeAsReal.column()),
+            penalty: Penalty::ALL.iter().map(|penalty| at(penalty.column())).sum(),
             d_real: at(real + 1),
             d_fake: at(fake + 1),
         }
@@ -73,6 +77,26 @@ impl<D: Device> Gan<D> {
     pub fn metrics(&self, iteration: u32) -> Result<Metrics> {
         let numbers = self.device.download(D::view(&self.ring, ring_row(iteration)))?;
         Ok(Metrics::of_row(&numbers))
+    }
+
+    /// The metrics of a completed iteration as numbers, to be restored by [`Gan::restore_metrics`].
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn save_metrics(&self, iteration: u32) -> Result<Vec<f64>> {
+        let numbers = self.device.download(D::view(&self.ring, ring_row(iteration)))?;
+        Ok(numbers.into_iter().map(Real::to_f64).collect())
+    }
+
+    /// Restores the metrics of the last completed iteration: the next one may not compute all of them.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn restore_metrics(&mut self, numbers: &[f64; RING_COLUMNS]) -> Result<()> {
+        let numbers = numbers.map(D::Real::from_f64);
+        // The row of the iteration that comes next.
+        let row = ring_row(self.completed.wrapping_add(1));
+        self.device.upload(D::view_mut(&mut self.ring, row), &numbers)
     }
 
     /// Metrics of several iterations, with a single download.

@@ -13,7 +13,7 @@
 //! | [`sampler`] | generates images during training and from a checkpoint |
 //! | [`sample_grid`], [`interpolation`], [`interval`] | the layout of sample grids, noise between two points, and how often something is done |
 //! | [`metrics`] | losses and mean outputs of an iteration |
-//! | this one | running the steps: [`Gan::iterate`] |
+//! | [`Gan`] | a GAN in training; its file `steps` runs the steps |
 
 pub mod batch;
 pub mod dataset;
@@ -29,17 +29,18 @@ mod role;
 pub mod sample_grid;
 pub mod sampler;
 pub mod settings;
+mod steps;
 pub mod trained_network;
 pub mod work;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::device::ops::{LossShape, RING_COLUMNS, RING_ROWS, Targets};
+use crate::device::ops::{RING_COLUMNS, RING_ROWS};
 use crate::device::{Device, FloatBuffer, Result};
-use crate::nn::{Batches, Matrix, Mode, ParameterGradients};
+use crate::nn::{Matrix, Mode, Network, Tangents};
 use batch::BatchInputs;
 use dataset::DeviceDataset;
-use iteration::{Step, batches_per_iteration, iteration};
+use iteration::{Parts, Step, batches_per_iteration, iteration_of, max_batches_per_pass};
 pub use metrics::Metrics;
 pub use model::Model;
 pub use role::Role;
@@ -47,16 +48,30 @@ use sampler::{Generator, sample_noise};
 use settings::Settings;
 use trained_network::TrainedNetwork;
 
+/// The weights of a generator that generates samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weights {
+    /// Their moving average, if there is one.
+    Averaged,
+    /// Those that are trained.
+    Raw,
+}
+
 /// A generator and a discriminator in training.
 pub struct Gan<D: Device> {
     device: D,
     model: Model,
-    steps: Vec<Step>,
+    /// The steps of an iteration, for each combination of its parts that occurs.
+    steps: BTreeMap<Parts, Vec<Step>>,
     generator: TrainedNetwork<D>,
+    /// The moving average of the generator.
+    average: Option<Network<D>>,
     discriminator: TrainedNetwork<D>,
+    /// What gradient penalties need in addition.
+    tangents: Option<Tangents<D>>,
     inputs: BatchInputs<D>,
-    /// Real images, followed by as many fakes, so that the discriminator reads both as one batch
-    /// without a copy.
+    /// Real images, followed by as many fakes and points between them, so that the discriminator reads
+    /// them as one batch without a copy.
     images: Matrix<D>,
     /// The discriminator's output for each of them.
     outputs: Matrix<D>,
@@ -66,8 +81,10 @@ pub struct Gan<D: Device> {
     /// Iterations completed before training with these steps, and how many batches generator and
     /// discriminator had processed by then.
     before: (u32, [u64; 2]),
-    /// An iteration as a captured graph, for each data set and batch size.
-    graphs: BTreeMap<(u64, usize), D::Graph>,
+    /// The number of iterations after which the learning rate has fallen to zero.
+    total: u32,
+    /// An iteration as a captured graph, for each data set, batch size and combination of parts.
+    graphs: BTreeMap<(u64, usize, Parts), D::Graph>,
 }
 
 impl<D: Device> Gan<D> {
@@ -77,18 +94,27 @@ impl<D: Device> Gan<D> {
     /// When the device has not enough memory.
     #[inline(never)]
     pub fn new(device: D, model: Model, seed: u64) -> Result<Self> {
-        let steps = iteration(&model);
-        let both = 2 * model.settings().batch_size;
+        let settings = model.settings();
+        let steps = steps_of_parts(&model);
+        let all = &steps[&Parts::after(0, settings)];
+        let rows = max_batches_per_pass(all, Role::Discriminator) * settings.batch_size;
+        let discriminator = TrainedNetwork::new(&device, &model, Role::Discriminator, all, seed)?;
+        let generator = TrainedNetwork::new(&device, &model, Role::Generator, all, seed)?;
+        let average = || generator.network.duplicate(&device);
+        let tangents = || Tangents::new(&device, model.discriminator(), rows / settings.pack);
         Ok(Self {
-            generator: TrainedNetwork::new(&device, &model, Role::Generator, &steps, seed)?,
-            discriminator: TrainedNetwork::new(&device, &model, Role::Discriminator, &steps, seed)?,
-            inputs: BatchInputs::new(&device, &model, &steps, seed)?,
-            images: Matrix::zeros(&device, both, model.settings().image.pixels())?,
-            outputs: Matrix::zeros(&device, both, 1)?,
+            average: settings.ema.map(|_| average()).transpose()?,
+            generator,
+            tangents: settings.is_penalized().then(tangents).transpose()?,
+            discriminator,
+            inputs: BatchInputs::new(&device, &model, all, seed)?,
+            images: Matrix::zeros(&device, rows, settings.image.pixels())?,
+            outputs: Matrix::zeros(&device, rows / settings.pack, 1)?,
             ring: device.allocate(RING_ROWS * RING_COLUMNS)?,
             step: device.allocate(1)?,
             completed: 0,
             before: (0, [0; 2]),
+            total: u32::MAX,
             graphs: BTreeMap::new(),
             device,
             model,
@@ -96,14 +122,16 @@ impl<D: Device> Gan<D> {
         })
     }
 
-    /// Trains one iteration on the next `rows` images. Only queues operations: it allocates no
-    /// memory and does not wait for the device.
+    /// Trains one iteration on the next `rows` images; those that do not fill a pack are left out.
+    /// Only queues operations: it allocates no memory and does not wait for the device.
     #[inline(never)]
     pub fn iterate(&mut self, dataset: &DeviceDataset<D>, rows: usize) {
-        let key = (dataset.id(), rows);
+        let rows = rows - rows % self.settings().pack;
+        let parts = Parts::after(self.completed, self.settings());
+        let key = (dataset.id(), rows, parts);
         if !self.device.launch_graph(self.graphs.entry(key).or_default()) {
-            for i in 0..self.steps.len() {
-                let step = self.steps[i];
+            for i in 0..self.steps[&parts].len() {
+                let step = self.steps[&parts][i];
                 self.run(step, dataset, rows);
             }
             self.device.end_capture(self.graphs.entry(key).or_default());
@@ -111,120 +139,33 @@ impl<D: Device> Gan<D> {
         self.completed += 1;
     }
 
-    fn run(&mut self, step: Step, dataset: &DeviceDataset<D>, rows: usize) {
-        match step {
-            Step::PrepareInputs => self.prepare_inputs(dataset, rows),
-            Step::Advance => self.device.step_advance(D::view_mut(&mut self.step, 0..1)),
-            step => self.run_on_inputs(step, rows),
-        }
-    }
-
-    /// Runs a step between [`Step::PrepareInputs`] and [`Step::Advance`] on `rows` images, with the
-    /// inputs that are already in place.
-    #[inline(never)]
-    pub fn run_on_inputs(&mut self, step: Step, rows: usize) {
-        match step {
-            Step::PrepareInputs | Step::Advance => {}
-            Step::Generate { update } => self.generate(update, rows),
-            Step::Discriminate { update, real } => {
-                self.discriminate(update, discriminator_batches(real, rows));
-            }
-            Step::Loss { update } => self.loss(update, rows),
-            Step::Backward(Role::Discriminator) => self.backward_discriminator(rows),
-            Step::Backward(Role::Generator) => self.backward_generator(rows),
-            Step::AdamStep(role) => {
-                let constants = self.model.settings().adam();
-                let Self { device, generator, discriminator, .. } = self;
-                match role {
-                    Role::Generator => generator.step(device, constants),
-                    Role::Discriminator => discriminator.step(device, constants),
-                }
-            }
-        }
-    }
-
-    fn prepare_inputs(&mut self, dataset: &DeviceDataset<D>, rows: usize) {
-        let (images, step) = (self.images.rows_mut(0..rows), D::view(&self.step, 0..1));
-        self.inputs.prepare(&self.device, images, dataset, step, self.model.settings(), rows);
-    }
-
-    fn generate(&mut self, update: Role, rows: usize) {
-        let input = self.inputs.generator_input(update, rows);
-        let fakes = self.images.rows_mut(rows..2 * rows);
-        let TrainedNetwork { network, activations, .. } = &mut self.generator;
-        let batches = Batches::one(rows);
-        network.forward(&self.device, activations, &input, fakes, &batches, Mode::Training);
-    }
-
-    fn discriminate(&mut self, update: Role, batches: Batches) {
-        let images = self.images.rows(batches.range());
-        let input = self.inputs.discriminator_input(update, images, &batches);
-        let outputs = self.outputs.rows_mut(batches.range());
-        let TrainedNetwork { network, activations, .. } = &mut self.discriminator;
-        network.forward(&self.device, activations, &input, outputs, &batches, Mode::Training);
-    }
-
-    /// Computes the loss of an update and its gradient with respect to the discriminator's outputs.
-    fn loss(&mut self, update: Role, rows: usize) {
-        let settings = self.model.settings();
-        let (targets, scale, batches) = match update {
-            Role::Discriminator => {
-                (Targets::RealThenFake, settings.d_loss_scale, discriminator_batches(true, rows))
-            }
-            Role::Generator => (Targets::FakeAsReal, 1.0, discriminator_batches(false, rows)),
-        };
-        let shape = LossShape { rows, criterion: settings.loss.criterion(), scale, targets };
-        let gradient = self.discriminator.activations.output_gradient(&batches);
-        let ring = D::view_mut(&mut self.ring, 0..RING_ROWS * RING_COLUMNS);
-        let (outputs, step) = (self.outputs.rows(batches.range()), D::view(&self.step, 0..1));
-        self.device.loss_forward_backward(gradient, ring, outputs, step, shape);
-    }
-
-    /// Computes the gradients of the discriminator's parameters from its loss on real images and
-    /// fakes.
-    fn backward_discriminator(&mut self, rows: usize) {
-        let batches = discriminator_batches(true, rows);
-        let (images, outputs) =
-            (self.images.rows(batches.range()), self.outputs.rows(batches.range()));
-        let input = self.inputs.discriminator_input(Role::Discriminator, images, &batches);
-        let TrainedNetwork { network, activations, gradients, .. } = &mut self.discriminator;
-        let gradients = ParameterGradients::Overwrite(gradients);
-        network.backward(&self.device, activations, &input, outputs, &batches, gradients, None);
-    }
-
-    /// Computes the gradients of the generator's parameters from its loss on fakes, backpropagated
-    /// through the discriminator.
-    fn backward_generator(&mut self, rows: usize) {
-        let (batches, own) = (discriminator_batches(false, rows), Batches::one(rows));
-        let fakes = self.images.rows(batches.range());
-        let outputs = self.outputs.rows(batches.range());
-        let input = self.inputs.discriminator_input(Role::Generator, D::reborrow(&fakes), &batches);
-        let dfakes = self.generator.activations.output_gradient(&own);
-        let TrainedNetwork { network, activations, .. } = &mut self.discriminator;
-        let ignore = ParameterGradients::Ignore;
-        network.backward(
-            &self.device,
-            activations,
-            &input,
-            outputs,
-            &batches,
-            ignore,
-            Some(dfakes),
-        );
-        let input = self.inputs.generator_input(Role::Generator, rows);
-        let TrainedNetwork { network, activations, gradients, .. } = &mut self.generator;
-        let gradients = ParameterGradients::Overwrite(gradients);
-        network.backward(&self.device, activations, &input, fakes, &own, gradients, None);
-    }
-
     /// Generates images in evaluation mode (BatchNorm uses its running statistics): channels first,
-    /// in [−1, 1], one for each row of noise. A conditional GAN needs as many labels.
+    /// in [−1, 1], one for each row of noise. A conditional GAN needs as many labels. Uses the moving
+    /// average of the weights, if there is one.
     ///
     /// # Errors
     /// When the device fails.
     #[inline(never)]
     pub fn sample(&mut self, noise: &[D::Real], labels: &[u32]) -> Result<Vec<D::Real>> {
+        self.sample_from(Weights::Averaged, noise, labels)
+    }
+
+    /// The same with a choice of weights.
+    ///
+    /// # Errors
+    /// When the device fails.
+    #[inline(never)]
+    pub fn sample_from(
+        &mut self,
+        weights: Weights,
+        noise: &[D::Real],
+        labels: &[u32],
+    ) -> Result<Vec<D::Real>> {
         let TrainedNetwork { network, activations, .. } = &mut self.generator;
+        let network = match (weights, &mut self.average) {
+            (Weights::Averaged, Some(average)) => average,
+            _ => network,
+        };
         let generator = Generator { network, activations, images: &mut self.images };
         let rows = self.model.settings().batch_size;
         let mut images = Vec::new();
@@ -253,9 +194,33 @@ impl<D: Device> Gan<D> {
         self.model.settings()
     }
 
-    /// The steps of an iteration.
+    /// The steps of the next iteration.
     pub fn steps(&self) -> &[Step] {
-        &self.steps
+        &self.steps[&Parts::after(self.completed, self.settings())]
+    }
+
+    /// The moving average of the generator, if there is one.
+    pub fn average(&self) -> Option<&Network<D>> {
+        self.average.as_ref()
+    }
+
+    /// The device, and the moving average of the generator, mutable.
+    pub fn average_mut(&mut self) -> (&D, Option<&mut Network<D>>) {
+        (&self.device, self.average.as_mut())
+    }
+
+    /// Starts the moving average of the generator, if there is one, from its present weights.
+    pub fn restart_average(&mut self) {
+        if let Some(average) = &mut self.average {
+            average.assign(&self.device, &self.generator.network);
+        }
+    }
+
+    /// Sets the number of iterations after which learning rates have fallen to zero, if they fall.
+    /// Before this call it is the largest number: they hardly fall at all.
+    pub fn set_total(&mut self, iterations: u32) {
+        self.total = iterations;
+        self.graphs.clear();
     }
 
     /// The device that everything lives on.
@@ -330,8 +295,9 @@ impl<D: Device> Gan<D> {
             Role::Generator => generator,
             Role::Discriminator => discriminator,
         };
-        let since = u64::from(self.completed - iterations);
-        before + batches_per_iteration(&self.steps, role) as u64 * since
+        let parts = |done| Parts::after(done, self.settings());
+        let batches = |done| batches_per_iteration(&self.steps[&parts(done)], role) as u64;
+        before + (iterations..self.completed).map(batches).sum::<u64>()
     }
 
     /// Sets how many batches generator and discriminator have processed so far, possibly with other
@@ -341,7 +307,8 @@ impl<D: Device> Gan<D> {
     }
 }
 
-/// The discriminator's input batches: fakes, preceded by real images if `real`.
-fn discriminator_batches(real: bool, rows: usize) -> Batches {
-    Batches { rows, which: if real { 0..2 } else { 1..2 } }
+/// The steps of each combination of parts that occurs in a run.
+fn steps_of_parts(model: &Model) -> BTreeMap<Parts, Vec<Step>> {
+    let parts: BTreeSet<Parts> = Parts::of_period(model.settings()).collect();
+    parts.into_iter().map(|parts| (parts, iteration_of(model, parts))).collect()
 }

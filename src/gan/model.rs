@@ -54,6 +54,23 @@ pub enum ModelProblem {
          add one, or choose \"bce-logits\""
     )]
     NoSigmoid,
+
+    /// The discriminator's gradients cannot be penalized.
+    #[error(
+        "the discriminator has {layer}, but gradient penalties (r1, r2, gp) need one of Linear, \
+         convolutions, ReLU, LeakyReLU and Dropout only; remove it, or set the penalties to 0"
+    )]
+    NotPenalizable {
+        /// The layer that stands in the way.
+        layer: &'static str,
+    },
+
+    /// Packed images have one label each, but the discriminator takes one label.
+    #[error("pack is {pack}, but a GAN with classes cannot pack images; set it to 1")]
+    PackedClasses {
+        /// Images in a pack.
+        pack: usize,
+    },
 }
 
 impl Model {
@@ -74,6 +91,14 @@ impl Model {
             true => discriminator.with_logits().ok_or(ModelProblem::NoSigmoid)?,
             false => discriminator,
         };
+        if let Some(layer) =
+            discriminator.obstacle_to_penalties().filter(|_| settings.is_penalized())
+        {
+            return Err(ModelProblem::NotPenalizable { layer });
+        }
+        if settings.pack > 1 && settings.classes.is_some() {
+            return Err(ModelProblem::PackedClasses { pack: settings.pack });
+        }
         Ok(Self { settings, generator, discriminator })
     }
 
@@ -125,9 +150,10 @@ fn input(role: Role, layers: &Layers, settings: &Settings) -> Result<Input, Mode
     let image = settings.image;
     let (part, shape) = match role {
         Role::Generator => (InputPart::Noise, Shape::Features(settings.latent_dim)),
-        Role::Discriminator => {
-            (InputPart::Image, Shape::Image([image.channels, image.height, image.width]))
-        }
+        Role::Discriminator => (
+            InputPart::Image,
+            Shape::Image([settings.pack * image.channels, image.height, image.width]),
+        ),
     };
     let embedding =
         |classes, first| Some(Embedding { key: layers.label_key.clone(), classes, first });

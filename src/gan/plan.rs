@@ -11,7 +11,7 @@ use crate::device::ops::{RING_COLUMNS, RING_ROWS};
 use crate::device::{Device, Result};
 use crate::memory::{self, OutOfMemory};
 use crate::nn::adam::STEP_WORDS;
-use crate::nn::{Activations, Network, Param};
+use crate::nn::{Activations, Network, Param, Tangents};
 use crate::text::bytes;
 
 /// Additional memory on the CPU, for packed operands.
@@ -60,15 +60,30 @@ impl Plan {
             TrainedNetwork::<D>::numbers(generator) + TrainedNetwork::<D>::numbers(discriminator);
         let batches = |role| max_batches_per_pass(&steps, role);
         let activations = Activations::<D>::elements(generator, rows, batches(Role::Generator))
-            + Activations::<D>::elements(discriminator, rows, batches(Role::Discriminator));
+            + Activations::<D>::elements(
+                discriminator,
+                rows / settings.pack,
+                batches(Role::Discriminator),
+            );
         let [inputs, labels_and_table] = BatchInputs::<D>::numbers(model, &steps);
-        // Real images and fakes, and the discriminator's output for each.
-        let images_and_outputs = 2 * rows * (pixels + 1);
+        // The discriminator's images, and its output for each.
+        let seen = batches(Role::Discriminator) * rows;
+        let images_and_outputs = seen * pixels + seen / settings.pack;
+        let tangents = match settings.is_penalized() {
+            true => Tangents::<D>::elements(discriminator, seen / settings.pack),
+            false => 0,
+        };
+        let average = match settings.ema {
+            Some(_) => generator.parameters() + generator.statistics(),
+            None => 0,
+        };
         let tensors = [generator, discriminator].map(|spec| Network::<D>::tensors(spec));
         let largest = tensors.iter().flatten().map(Param::count).max();
         Self {
-            networks: real * (networks + RING_ROWS * RING_COLUMNS) + int * (1 + 2 * STEP_WORDS),
-            batch: real * (inputs + activations + images_and_outputs) + int * labels_and_table,
+            networks: real * (networks + average + RING_ROWS * RING_COLUMNS)
+                + int * (1 + 2 * STEP_WORDS),
+            batch: real * (inputs + activations + tangents + images_and_outputs)
+                + int * labels_and_table,
             images: images * (pixels + 2 * int),
             checkpoint: COPIES
                 * size_of::<f32>()

@@ -1,11 +1,13 @@
 //! The settings of a GAN: hyperparameters, loss function, and both networks.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use super::role::Role;
 use crate::choice::choices;
 use crate::data::ImageShape;
-use crate::device::ops::{Adam, Criterion, Latent};
+use crate::device::ops::{Adam, Average, Criterion, Latent, LrDecay, Penalty};
 use crate::nn::{Init, Sequence};
 
 /// The settings of a GAN: the table `[gan]` of its TOML file.
@@ -22,6 +24,24 @@ pub struct Settings {
     pub loss: Loss,
     /// Factor of the discriminator's loss: d_loss_scale · (real loss + fake loss).
     pub d_loss_scale: f64,
+    /// The target of real images in the discriminator's loss: below 1 for one-sided label smoothing.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub real_label: f64,
+    /// γ of the penalty R1: γ/2·mean ‖∇D(x)‖² over real images x.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub r1: f64,
+    /// γ of the penalty R2: the same over generated images.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub r2: f64,
+    /// λ of WGAN-GP's penalty: λ·mean (‖∇D(x)‖ − 1)² over points x between real and generated images.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub gp: f64,
+    /// Penalties are computed in every iteration of this many, and multiplied by it.
+    #[serde(default = "every", skip_serializing_if = "is_every")]
+    pub penalty_interval: u32,
+    /// The discriminator's updates for each update of the generator.
+    #[serde(default = "every", skip_serializing_if = "is_every")]
+    pub n_critic: u32,
     /// Which network is updated first.
     pub order: Order,
     /// Whether the second update uses new fakes.
@@ -34,18 +54,76 @@ pub struct Settings {
     pub drop_last: bool,
     /// Adam's learning rate.
     pub lr: f64,
+    /// The generator's learning rate, if it differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lr_g: Option<f64>,
+    /// The discriminator's learning rate, if it differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lr_d: Option<f64>,
+    /// How the learning rates fall.
+    #[serde(default = "constant", skip_serializing_if = "is_constant")]
+    pub lr_decay: LrDecay,
     /// Adam's β₁.
     pub b1: f64,
     /// Adam's β₂.
     pub b2: f64,
     /// Adam's ε.
     pub adam_eps: f64,
+    /// Decay rate of the moving average of the generator's weights, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ema: Option<f64>,
+    /// The average of t updates has a weight of at most t/(t + ema_warmup) when the next one is added.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub ema_warmup: u32,
+    /// Images that the discriminator sees side by side, as one input with more channels (PacGAN).
+    #[serde(default = "single", skip_serializing_if = "is_single")]
+    pub pack: usize,
     /// The shape of an image.
     pub image: ImageShape,
     /// The generator, layer by layer.
     pub generator: Layers,
     /// The discriminator, layer by layer.
     pub discriminator: Layers,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn is_one(value: &f64) -> bool {
+    *value == 1.0
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
+}
+
+fn every() -> u32 {
+    1
+}
+
+fn is_every(interval: &u32) -> bool {
+    *interval == 1
+}
+
+fn is_none(count: &u32) -> bool {
+    *count == 0
+}
+
+fn single() -> usize {
+    1
+}
+
+fn is_single(pack: &usize) -> bool {
+    *pack == 1
+}
+
+fn constant() -> LrDecay {
+    LrDecay::None
+}
+
+fn is_constant(decay: &LrDecay) -> bool {
+    *decay == LrDecay::None
 }
 
 /// A network as the TOML file describes it.
@@ -90,34 +168,87 @@ impl Loss {
     pub fn takes_probabilities(self) -> bool {
         match self {
             Loss::Bce => true,
-            Loss::BceLogits | Loss::Mse => false,
+            Loss::BceLogits | Loss::Mse | Loss::Hinge | Loss::Wgan | Loss::Relativistic => false,
         }
+    }
+
+    /// Whether it compares outputs with targets, which can be smoothed.
+    pub fn has_targets(self) -> bool {
+        match self {
+            Loss::Bce | Loss::BceLogits | Loss::Mse => true,
+            Loss::Hinge | Loss::Wgan | Loss::Relativistic => false,
+        }
+    }
+
+    /// Whether it pairs real with generated images, so that the generator's update looks at real ones,
+    /// too.
+    pub fn is_paired(self) -> bool {
+        self == Loss::Relativistic
     }
 
     /// A loss above this threshold has exploded. Squared error reaches it when outputs are 100 away
     /// from their targets of 0 and 1; cross-entropy of logits when they are 10,000 away from zero
-    /// on the wrong side. Cross-entropy of probabilities is clamped at 100 for an image.
+    /// on the wrong side. Cross-entropy of probabilities is clamped at 100 for an image. The output of a
+    /// Wasserstein critic may drift: only differences matter.
     pub fn explosion_threshold(self) -> f64 {
         match self {
             Loss::Bce => 50.0,
-            Loss::BceLogits | Loss::Mse => 1e4,
+            Loss::BceLogits | Loss::Mse | Loss::Hinge | Loss::Relativistic => 1e4,
+            Loss::Wgan => 1e6,
         }
     }
 
-    /// The device's operation for this loss.
-    pub(super) fn criterion(self) -> Criterion {
-        match self {
-            Loss::BceLogits => Criterion::CrossEntropy,
-            Loss::Bce => Criterion::SaturatingCrossEntropy,
-            Loss::Mse => Criterion::SquaredError,
+    /// The device's operation for this loss in an update.
+    pub(super) fn criterion(self, update: Role) -> Criterion {
+        match (self, update) {
+            (Loss::BceLogits, _) => Criterion::CrossEntropy,
+            (Loss::Bce, _) => Criterion::SaturatingCrossEntropy,
+            (Loss::Mse, _) => Criterion::SquaredError,
+            (Loss::Hinge, Role::Discriminator) => Criterion::Hinge,
+            (Loss::Hinge, Role::Generator) | (Loss::Wgan, _) => Criterion::Wasserstein,
+            (Loss::Relativistic, _) => Criterion::Relativistic,
         }
     }
 }
 
 impl Settings {
-    /// Adam's constants.
-    pub fn adam(&self) -> Adam {
-        Adam { lr: self.lr, b1: self.b1, b2: self.b2, eps: self.adam_eps }
+    /// Adam's constants for a network in a run of `iterations` iterations.
+    pub fn adam(&self, role: Role, iterations: u32) -> Adam {
+        let (lr, steps) = match role {
+            Role::Generator => (self.lr_g, iterations.div_ceil(self.n_critic)),
+            Role::Discriminator => (self.lr_d, iterations),
+        };
+        let lr = lr.unwrap_or(self.lr);
+        let (decay, steps) = (self.lr_decay, steps.max(1));
+        Adam { lr, b1: self.b1, b2: self.b2, eps: self.adam_eps, decay, steps }
+    }
+
+    /// The moving average of the generator's weights, if there is one.
+    pub fn average(&self) -> Option<Average> {
+        self.ema.map(|decay| Average { decay, warmup: self.ema_warmup })
+    }
+
+    /// The factor of a penalty; 0 without it.
+    pub fn penalty_factor(&self, penalty: Penalty) -> f64 {
+        match penalty {
+            Penalty::R1 => self.r1 / 2.0,
+            Penalty::R2 => self.r2 / 2.0,
+            Penalty::Interpolated => self.gp,
+        }
+    }
+
+    /// The batches of the discriminator's update whose gradients are penalized, and those between them:
+    /// real images, fakes, points between them.
+    pub fn penalized_batches(&self) -> Range<usize> {
+        let is_on = |penalty: &Penalty| self.penalty_factor(*penalty) > 0.0;
+        let first = Penalty::ALL.iter().position(is_on);
+        let last = Penalty::ALL.iter().rposition(is_on);
+        first.zip(last).map_or(0..0, |(first, last)| first..last + 1)
+    }
+
+    /// Whether the discriminator's gradients are penalized.
+    pub fn is_penalized(&self) -> bool {
+        !self.penalized_batches().is_empty()
     }
 
     /// The layers of a network.
@@ -148,6 +279,13 @@ choices! {
         Bce = "bce",
         /// Mean squared error of the raw output (least-squares GAN).
         Mse = "mse",
+        /// Hinge loss of the raw output: a robust choice together with spectral normalization.
+        Hinge = "hinge",
+        /// The raw output as the critic of a Wasserstein GAN: needs --gp or --spectral-norm.
+        Wgan = "wgan",
+        /// Cross-entropy of the difference between pairs of a real and a generated image (R3GAN): with
+        /// --r1 and --r2 it keeps modes that other losses lose.
+        Relativistic = "relativistic",
     }
 
     /// The order of the two updates of an iteration.

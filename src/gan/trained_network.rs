@@ -35,8 +35,12 @@ impl<D: Device> TrainedNetwork<D> {
         };
         network.initialize(device, settings.init, &mut crate::rng::host(seed, stream))?;
         let batches = max_batches_per_pass(steps, role);
+        let rows = match role {
+            Role::Generator => settings.batch_size,
+            Role::Discriminator => settings.batch_size / settings.pack,
+        };
         Ok(Self {
-            activations: Activations::new(device, spec, settings.batch_size, batches)?,
+            activations: Activations::new(device, spec, rows, batches)?,
             gradients: Flat::like(device, network.params())?,
             adam: Adam::new(device, network.params())?,
             network,

@@ -1,7 +1,7 @@
 //! The least that an iteration must compute and move, derived from the layers alone. Benchmarks
 //! compare measured times with it.
 
-use super::iteration::{Step, iteration};
+use super::iteration::{Parts, Step, iteration_of};
 use super::model::Model;
 use super::role::Role;
 use crate::nn::plan::{ConvolutionStage, LinearStage};
@@ -28,30 +28,58 @@ pub struct Work {
 }
 
 impl Work {
-    /// The work of one iteration.
+    /// The work of one iteration; the mean, if not all iterations have the same parts.
     pub fn new(model: &Model) -> Self {
-        let (rows, mut work) = (model.settings().batch_size, Self::default());
-        let (generator, discriminator) = (model.generator(), model.discriminator());
-        for step in iteration(model) {
-            match step {
-                Step::Generate { .. } => work.forward(generator, rows),
-                Step::Discriminate { real, .. } => {
-                    work.forward(discriminator, if real { 2 * rows } else { rows });
-                }
-                Step::Backward(Role::Discriminator) => {
-                    work.backward_to_parameters(discriminator, 2 * rows);
-                }
-                Step::Backward(Role::Generator) => {
-                    work.backward_to_input(discriminator, rows);
-                    work.backward_to_parameters(generator, rows);
-                }
-                Step::AdamStep(role) => {
-                    work.adam_bytes += BYTES * ADAM * model.network(role).parameters() as u64;
-                }
-                Step::PrepareInputs | Step::Loss { .. } | Step::Advance => {}
-            }
+        let (mut sum, mut iterations) = (Self::default(), 0);
+        for parts in Parts::of_period(model.settings()) {
+            iteration_of(model, parts).into_iter().for_each(|step| sum.step(model, step));
+            iterations += 1;
         }
-        work
+        Self {
+            flop: sum.flop / iterations,
+            gemm_bytes: sum.gemm_bytes / iterations,
+            adam_bytes: sum.adam_bytes / iterations,
+        }
+    }
+
+    fn step(&mut self, model: &Model, step: Step) {
+        let (settings, images) = (model.settings(), model.settings().batch_size);
+        let (generator, discriminator) = (model.generator(), model.discriminator());
+        let rows = images / settings.pack;
+        match step {
+            Step::Generate { .. } => self.forward(generator, images),
+            Step::Discriminate { images, .. } => {
+                self.forward(discriminator, images.batches().len() * rows);
+            }
+            Step::Backward(Role::Discriminator) => {
+                self.backward_to_parameters(discriminator, 2 * rows);
+            }
+            Step::Backward(Role::Generator) => {
+                self.backward_to_input(discriminator, rows, rows);
+                self.backward_to_parameters(generator, images);
+            }
+            Step::Penalize => {
+                let penalized = settings.penalized_batches().len() * rows;
+                let all = if settings.gp > 0.0 { 3 * rows } else { 2 * rows };
+                self.backward_to_input(discriminator, all, penalized);
+                // The gradients of the weights, and the tangents.
+                gemms(discriminator).for_each(|layer| self.gemm(&layer, all));
+                let tangents = gemms(discriminator).count() - 1;
+                gemms(discriminator).take(tangents).for_each(|layer| self.gemm(&layer, penalized));
+                self.backward_to_label(discriminator, all);
+            }
+            Step::AdamStep(role) => {
+                self.adam_bytes += BYTES * ADAM * model.network(role).parameters() as u64;
+            }
+            Step::PrepareInputs
+            | Step::Interpolate
+            | Step::Loss { .. }
+            // Counted together with `Penalize`.
+            | Step::BackwardPenalized
+            | Step::Average
+            | Step::CarryMetrics
+            | Step::Advance => {}
+        }
     }
 
     fn forward(&mut self, network: &NetworkSpec, rows: usize) {
@@ -63,17 +91,23 @@ impl Work {
     fn backward_to_parameters(&mut self, network: &NetworkSpec, rows: usize) {
         gemms(network).for_each(|layer| self.gemm(&layer, rows));
         gemms(network).skip(1).for_each(|layer| self.gemm(&layer, rows));
+        self.backward_to_label(network, rows);
+    }
+
+    /// Gradients of the label columns of the first layer's input.
+    fn backward_to_label(&mut self, network: &NetworkSpec, rows: usize) {
         if let (Some(label), Some(first)) = (&network.input().label, gemms(network).next()) {
             self.gemm(&first.of_columns(label.classes, network), rows);
         }
     }
 
-    /// Gradients of the inputs of all layers; of the first layer's input without the label columns.
-    fn backward_to_input(&mut self, network: &NetworkSpec, rows: usize) {
+    /// Gradients of the inputs of all layers; for some rows, of the first layer's input without the
+    /// label columns.
+    fn backward_to_input(&mut self, network: &NetworkSpec, rows: usize, of_first: usize) {
         gemms(network).skip(1).for_each(|layer| self.gemm(&layer, rows));
         if let Some(first) = gemms(network).next() {
             let columns = network.input().shape.elements() / network.input_pixels();
-            self.gemm(&first.of_columns(columns, network), rows);
+            self.gemm(&first.of_columns(columns, network), of_first);
         }
     }
 

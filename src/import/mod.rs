@@ -15,7 +15,7 @@ pub use error::{Error, ImportProblem, ModuleProblem};
 use std::path::Path;
 
 use crate::data::{DatasetKind, ImageShape};
-use crate::device::ops::Latent;
+use crate::device::ops::{Latent, LrDecay};
 use crate::gan::Model;
 use crate::gan::interval::Interval;
 use crate::gan::preset::Preset;
@@ -111,15 +111,27 @@ fn settings(
         classes: generator.classes(),
         loss: training.loss(discriminator.ends_with(Layer::Sigmoid)),
         d_loss_scale: 1.0,
+        real_label: 1.0,
+        r1: 0.0,
+        r2: 0.0,
+        gp: 0.0,
+        penalty_interval: 1,
+        n_critic: 1,
         order: Order::DFirst,
         fakes: Fakes::Same,
         init: if generator.convolves() { Init::Normal(0.02) } else { Init::Default },
         batch_size: 64,
         drop_last: false,
         lr: adam.lr,
+        lr_g: None,
+        lr_d: None,
+        lr_decay: LrDecay::None,
         b1: adam.b1,
         b2: adam.b2,
         adam_eps: adam.eps,
+        ema: None,
+        ema_warmup: 0,
+        pack: 1,
         image,
         generator: layers(generator, [InputPart::Label, InputPart::Noise]),
         discriminator: layers(discriminator, [InputPart::Image, InputPart::Label]),

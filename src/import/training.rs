@@ -4,7 +4,7 @@ use crate::device::ops::Adam;
 use crate::gan::settings::Loss;
 
 /// Most GANs' Adam: the one of the DCGAN paper.
-const USUAL: Adam = Adam { lr: 0.0002, b1: 0.5, b2: 0.999, eps: 1e-8 };
+const USUAL: Adam = Adam::constant(0.0002, [0.5, 0.999], 1e-8);
 
 /// What was printed about training.
 #[derive(Default)]
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn adam_is_read_as_printed() {
         let training = read("Adam", "betas: (0.9, 0.99)\neps: 1e-07\nlr: 0.001\namsgrad: False");
-        assert_eq!(training.adam(), Adam { lr: 0.001, b1: 0.9, b2: 0.99, eps: 1e-7 });
+        assert_eq!(training.adam(), Adam::constant(0.001, [0.9, 0.99], 1e-7));
         assert!(training.warnings.is_empty());
     }
 

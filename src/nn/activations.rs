@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::matrix::Matrix;
 use super::plan::Stage;
 use super::spec::NetworkSpec;
-use crate::device::ops::ConvolutionShape;
+use crate::device::ops::{Activation, ConvolutionShape, LinearShape};
 use crate::device::{Device, In, Out, Result};
 
 /// The rows of the activations that a pass uses: consecutive batches with the same number of rows. A
@@ -137,6 +137,14 @@ impl<D: Device> Activations<D> {
         let Parts { gradients, .. } = self.parts();
         let last = gradients.len() - 1;
         gradients[last].rows_mut(batches.range())
+    }
+
+    /// Copies the gradient of the network's output for the first `rows` rows.
+    pub(super) fn copy_output_gradient(&mut self, device: &D, to: Out<'_, D>, rows: usize) {
+        let Parts { gradients, .. } = self.parts();
+        let last = &gradients[gradients.len() - 1];
+        let shape = LinearShape { rows, inputs: last.columns(), outputs: last.columns() };
+        device.activation_forward(to, last.rows(0..rows), None, shape, Activation::Identity);
     }
 
     /// The output of a stage other than the last.

@@ -1,7 +1,7 @@
 //! The optimizer: Adam's moments and its step count.
 
 use super::params::{Flat, Params};
-use crate::device::{Device, Result, ops};
+use crate::device::{Device, InInts, Result, ops};
 
 /// Words of the step count in device memory: the length that `adam_update` requires.
 pub const STEP_WORDS: usize = 2;
@@ -52,6 +52,11 @@ impl<D: Device> Adam<D> {
     /// The same, writable.
     pub fn moments_mut(&mut self) -> &mut [Flat<D>; 2] {
         &mut self.moments
+    }
+
+    /// The number of completed steps, in device memory.
+    pub(super) fn step_count(&self) -> InInts<'_, D> {
+        D::view(&self.step, 0..1)
     }
 
     /// The number of completed steps.

@@ -29,6 +29,7 @@ pub mod shape;
 pub mod spec;
 mod stage;
 pub mod storage_order;
+pub mod tangents;
 
 pub use activations::{Activations, Batches};
 pub use adam::Adam;
@@ -43,3 +44,4 @@ pub use plan::Stage;
 pub use sequence::{Sequence, SpecProblem};
 pub use shape::Shape;
 pub use spec::NetworkSpec;
+pub use tangents::Tangents;

@@ -2,11 +2,13 @@
 
 use rand_chacha::ChaCha12Rng;
 
+use super::adam::Adam;
 use super::init::{Init, standard_normal};
 use super::params::{Layout, Param, Params, Slot};
 use super::plan::Stage;
 use super::spec::NetworkSpec;
 use super::stage::{BatchNorm, Convolution, Linear, PlacedStage};
+use crate::device::ops::Average;
 use crate::device::{Device, Result};
 
 /// A network: layers and parameters. Activations, gradients and the optimizer belong to the caller.
@@ -34,6 +36,34 @@ impl<D: Device> Network<D> {
             table,
             spec,
         })
+    }
+
+    /// A copy with the same parameters and running statistics.
+    ///
+    /// # Errors
+    /// When the device has not enough memory.
+    pub fn duplicate(&self, device: &D) -> Result<Self> {
+        let mut copy = Self::new(device, self.spec.clone())?;
+        copy.assign(device, self);
+        Ok(copy)
+    }
+
+    /// Copies the parameters and running statistics of a network with the same layers.
+    pub fn assign(&mut self, device: &D, other: &Self) {
+        self.params.values_mut().assign(device, other.params.values());
+        self.statistics.values_mut().assign(device, other.statistics.values());
+    }
+
+    /// Adds the weights of a network with the same layers, trained by `adam`, to this moving average of
+    /// them; running statistics, too.
+    pub fn average(&mut self, device: &D, other: &Self, adam: &Adam<D>, constants: Average) {
+        let steps = || adam.step_count();
+        let (average, values) = (self.params.values_mut(), other.params.values());
+        device.average_update(average.all_mut(), values.all(), steps(), constants);
+        if !self.statistics.list().is_empty() {
+            let (average, values) = (self.statistics.values_mut(), other.statistics.values());
+            device.average_update(average.all_mut(), values.all(), steps(), constants);
+        }
     }
 
     /// The names and shapes of the parameters and running statistics of such a network.

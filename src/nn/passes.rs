@@ -39,15 +39,21 @@ pub enum ParameterGradients<'a, D: Device> {
     Overwrite(&'a mut Flat<D>),
     /// Adds them to the buffer.
     Accumulate(&'a mut Flat<D>),
+    /// Overwrites those of biases by sums over the rows with these weights, and computes no others.
+    WeightedBiases(&'a mut Flat<D>, In<'a, D>),
 }
 
 impl<D: Device> ParameterGradients<'_, D> {
     fn target(&mut self) -> Option<Target<'_, D>> {
-        match self {
-            ParameterGradients::Ignore => None,
-            ParameterGradients::Overwrite(gradients) => Some((gradients, false)),
-            ParameterGradients::Accumulate(gradients) => Some((gradients, true)),
-        }
+        let (gradients, accumulate, row_weights) = match self {
+            ParameterGradients::Ignore => return None,
+            ParameterGradients::Overwrite(gradients) => (gradients, false, None),
+            ParameterGradients::Accumulate(gradients) => (gradients, true, None),
+            ParameterGradients::WeightedBiases(gradients, weights) => {
+                (gradients, false, Some(D::reborrow(weights)))
+            }
+        };
+        Some(Target { gradients, accumulate, row_weights })
     }
 }
 
@@ -90,7 +96,7 @@ impl<D: Device> Network<D> {
     ) {
         let Self { spec, params, statistics, stages, .. } = self;
         let (rows, x) = (batches.all_rows(), before.x(batches));
-        let mask = before.mask(spec, stage, rows);
+        let mask = before.mask(spec, stage, 0..rows);
         match (&stages[stage], mode) {
             (PlacedStage::Linear(linear), _) => linear.forward(device, params, y, x, mask, rows),
             (PlacedStage::Convolution(convolution), _) => {
@@ -142,8 +148,8 @@ impl<D: Device> Network<D> {
         mut parameters: ParameterGradients<'_, D>,
         dx: Option<Out<'_, D>>,
     ) {
-        let parts = activations.parts();
-        let Parts { input: embedded, outputs, moments, workspace, gradients, label, image } = parts;
+        let Parts { input: embedded, outputs, moments, workspace, gradients, .. } =
+            activations.parts();
         let (range, rows) = (batches.range(), batches.all_rows());
         // The gradient buffer of the current stage, which in-place stages share.
         let mut current = gradients.len() - 1;
@@ -151,7 +157,7 @@ impl<D: Device> Network<D> {
             let before = StageInput { embedded, input, outputs: &outputs[..stage] };
             let x = before.x(batches);
             let y = outputs.get(stage).map_or(D::reborrow(&y), |y| y.rows(range.clone()));
-            let mask = before.mask(&self.spec, stage, rows);
+            let mask = before.mask(&self.spec, stage, 0..rows);
             let (earlier, now) = gradients.split_at_mut(current);
             let (dx, dz, target) = (earlier.last_mut(), &mut now[0], parameters.target());
             match placed {
@@ -176,25 +182,64 @@ impl<D: Device> Network<D> {
                 current -= 1;
             }
         }
-        let dz = gradients[0].rows(range.clone());
-        let shape = self.embedding_shape(rows);
         if let Some(dx) = dx {
-            let columns = self.table.map(|_| shape.input_columns());
-            match image {
-                None => self.backward_input(device, 0, workspace, dx, dz, rows, columns),
-                Some(image) => {
-                    let pixels = image.rows_mut(range.clone());
-                    self.backward_input(device, 0, workspace, pixels, dz, rows, columns);
-                    let extents = [shape.pixels, shape.inputs];
-                    device.image_transpose(dx, image.rows(range.clone()), rows, extents);
-                }
+            self.backward_to_input(device, activations, batches, dx);
+        }
+        let target = parameters.target().filter(|target| target.row_weights.is_none());
+        if let (Some(target), Some(labels)) = (target, &input.labels) {
+            let dlabel = self.backward_to_label(device, activations, batches);
+            self.backward_table(device, target, dlabel, labels, rows);
+        }
+    }
+
+    /// The gradient of x, without the label's embedding, from that of the first stage's output.
+    pub(super) fn backward_to_input(
+        &self,
+        device: &D,
+        activations: &mut Activations<D>,
+        batches: &Batches,
+        dx: Out<'_, D>,
+    ) {
+        let Parts { workspace, gradients, image, .. } = activations.parts();
+        let (range, rows) = (batches.range(), batches.all_rows());
+        let (dz, shape) = (gradients[0].rows(range.clone()), self.embedding_shape(rows));
+        let columns = self.table.map(|_| shape.input_columns());
+        match image {
+            None => self.backward_input(device, 0, workspace, dx, dz, rows, columns),
+            Some(image) => {
+                let pixels = image.rows_mut(range.clone());
+                self.backward_input(device, 0, workspace, pixels, dz, rows, columns);
+                let extents = [shape.pixels, shape.inputs];
+                device.image_transpose(dx, image.rows(range), rows, extents);
             }
         }
-        if let (Some(target), Some(dlabel)) = (parameters.target(), label) {
-            let (to, columns) = (dlabel.rows_mut(range.clone()), Some(shape.label_columns()));
-            self.backward_input(device, 0, workspace, to, dz, rows, columns);
-            self.backward_table(device, target, dlabel.rows(range), input, rows);
-        }
+    }
+
+    /// The gradient of the label's embedding, from that of the first stage's output.
+    ///
+    /// # Panics
+    /// When the network has none.
+    pub(super) fn backward_to_label<'a>(
+        &self,
+        device: &D,
+        activations: &'a mut Activations<D>,
+        batches: &Batches,
+    ) -> In<'a, D> {
+        let Parts { workspace, gradients, label, .. } = activations.parts();
+        let Some(dlabel) = label else { panic!("the network has no embedding") };
+        let (range, rows) = (batches.range(), batches.all_rows());
+        let dz = gradients[0].rows(range.clone());
+        let columns = Some(self.embedding_shape(rows).label_columns());
+        self.backward_input(
+            device,
+            0,
+            workspace,
+            dlabel.rows_mut(range.clone()),
+            dz,
+            rows,
+            columns,
+        );
+        dlabel.rows(range)
     }
 
     /// The gradient of a stage's input, of all columns or some, from the gradient of its output.
@@ -225,21 +270,21 @@ impl<D: Device> Network<D> {
     }
 
     /// The gradient of the label embedding's table.
-    fn backward_table(
+    pub(super) fn backward_table(
         &self,
         device: &D,
-        (gradients, accumulate): Target<'_, D>,
+        target: Target<'_, D>,
         dlabel: In<'_, D>,
-        input: &PassInput<'_, D>,
+        labels: &InInts<'_, D>,
         rows: usize,
     ) {
-        if let (Some(table), Some(labels)) = (self.table, input.labels) {
-            let (dtable, shape) = (gradients.view_mut(table), self.embedding_shape(rows));
-            device.embedding_backward(dtable, dlabel, labels, &shape, accumulate);
-        }
+        let Some(table) = self.table else { return };
+        let (dtable, shape) = (target.gradients.view_mut(table), self.embedding_shape(rows));
+        let labels = D::reborrow(labels);
+        device.embedding_backward(dtable, dlabel, labels, &shape, target.accumulate);
     }
 
-    fn embedding_shape(&self, rows: usize) -> EmbeddingShape {
+    pub(super) fn embedding_shape(&self, rows: usize) -> EmbeddingShape {
         let input = self.spec.input();
         let classes = self.spec.classes();
         let pixels = self.spec.input_pixels();
@@ -256,16 +301,16 @@ impl<D: Device> Network<D> {
 }
 
 /// The possible inputs of a stage.
-struct StageInput<'a, 'b, D: Device> {
+pub(super) struct StageInput<'a, 'b, D: Device> {
     /// x concatenated with the labels' embedding, if the network embeds labels.
-    embedded: &'a Option<Matrix<D>>,
-    input: &'a PassInput<'b, D>,
-    outputs: &'a [Matrix<D>],
+    pub(super) embedded: &'a Option<Matrix<D>>,
+    pub(super) input: &'a PassInput<'b, D>,
+    pub(super) outputs: &'a [Matrix<D>],
 }
 
 impl<'a, D: Device> StageInput<'a, '_, D> {
     /// The stage's input.
-    fn x(&self, batches: &Batches) -> In<'a, D> {
+    pub(super) fn x(&self, batches: &Batches) -> In<'a, D> {
         match (self.outputs.last(), self.embedded) {
             (Some(output), _) => output.rows(batches.range()),
             (None, Some(both)) => both.rows(batches.range()),
@@ -273,7 +318,13 @@ impl<'a, D: Device> StageInput<'a, '_, D> {
         }
     }
 
-    fn mask(&self, spec: &NetworkSpec, stage: usize, rows: usize) -> Option<In<'a, D>> {
+    /// The stage's dropout mask for some rows of the pass.
+    pub(super) fn mask(
+        &self,
+        spec: &NetworkSpec,
+        stage: usize,
+        rows: Range<usize>,
+    ) -> Option<In<'a, D>> {
         self.input.masks.as_ref().and_then(|masks| masks.of(spec, stage, rows))
     }
 }

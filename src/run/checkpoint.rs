@@ -1,8 +1,9 @@
 //! Checkpoint folders: everything needed to resume a run as if it had never stopped.
 //!
-//! `generator.safetensors` and `discriminator.safetensors` hold the `state_dict`s;
+//! `generator.safetensors` and `discriminator.safetensors` hold the `state_dict`s, and
+//! `generator_ema.safetensors` the moving average of the generator's, if there is one;
 //! `state.safetensors` holds the rest (optimizer moments, counters) and, in its metadata, checksums
-//! of all three files. The folder is written as `checkpoint-000938.tmp`, synced and renamed, so a
+//! of all files. The folder is written as `checkpoint-000938.tmp`, synced and renamed, so a
 //! folder without that suffix is complete. The trainer interprets the state.
 
 mod problem;
@@ -25,6 +26,7 @@ use crate::run::{Error, Result};
 pub use problem::CheckpointProblem;
 
 const GENERATOR: &str = "generator.safetensors";
+const AVERAGE: &str = "generator_ema.safetensors";
 const DISCRIMINATOR: &str = "discriminator.safetensors";
 const STATE: &str = "state.safetensors";
 const FILES: [&str; 3] = [GENERATOR, DISCRIMINATOR, STATE];
@@ -35,6 +37,7 @@ const VERSION: &str = "3";
 const OLDER_VERSION: &str = "2";
 const VERSION_KEY: &str = "format_version";
 const GENERATOR_SUM: &str = "crc32_generator";
+const AVERAGE_SUM: &str = "crc32_generator_ema";
 const DISCRIMINATOR_SUM: &str = "crc32_discriminator";
 const STATE_SUM: &str = "crc32_state";
 /// Placeholder for the checksum of the state file while it is computed.
@@ -44,6 +47,8 @@ const PLACEHOLDER: &str = "00000000";
 pub struct CheckpointWriter<'a> {
     /// The generator's `state_dict`.
     pub generator: TensorWriter<'a, Error>,
+    /// The moving average of the generator's, if there is one.
+    pub average: Option<TensorWriter<'a, Error>>,
     /// The discriminator's `state_dict`.
     pub discriminator: TensorWriter<'a, Error>,
     /// Everything else.
@@ -80,19 +85,24 @@ impl CheckpointWriter<'_> {
     fn write(self, folder: &Path) -> Result<u64> {
         let generator = WrittenFile::new(folder.join(GENERATOR), self.generator)?;
         let discriminator = WrittenFile::new(folder.join(DISCRIMINATOR), self.discriminator)?;
+        let average = self.average.map(|file| WrittenFile::new(folder.join(AVERAGE), file));
+        let average = average.transpose()?;
         let mut state = self.state;
+        let average_sum = average.as_ref().map(|file| (AVERAGE_SUM, &*file.sum));
         let metadata = [
             (VERSION_KEY, VERSION),
-            (GENERATOR_SUM, &generator.sum),
+            (GENERATOR_SUM, &*generator.sum),
             (DISCRIMINATOR_SUM, &discriminator.sum),
             (STATE_SUM, PLACEHOLDER),
         ];
+        let metadata = metadata.into_iter().chain(average_sum);
         let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned()));
         state.metadata.extend(metadata);
         let mut state = WrittenFile::new(folder.join(STATE), state)?;
         state.store_sum().map_err(FileError::at("write", &state.path))?;
         Ok([generator, discriminator, state]
             .into_iter()
+            .chain(average)
             .map(WrittenFile::sync)
             .sum::<Result<_, _>>()?)
     }
@@ -133,6 +143,8 @@ impl WrittenFile {
 pub struct Checkpoint {
     /// The generator's `state_dict`.
     pub generator: TensorFile,
+    /// The moving average of the generator's, if there is one.
+    pub average: Option<TensorFile>,
     /// The discriminator's `state_dict`.
     pub discriminator: TensorFile,
     /// Everything else.
@@ -158,6 +170,16 @@ impl Checkpoint {
         }
     }
 
+    /// The `state_dict` of the generator that makes samples: the moving average, if there is one.
+    pub fn sampled(&self) -> &TensorFile {
+        self.average.as_ref().unwrap_or(&self.generator)
+    }
+
+    /// The name of the file of [`Checkpoint::sampled`] in a checkpoint folder.
+    pub fn sampled_name(&self) -> &'static str {
+        if self.average.is_some() { AVERAGE } else { GENERATOR }
+    }
+
     /// Opens a checkpoint folder and verifies the checksums of all files.
     ///
     /// # Errors
@@ -168,8 +190,11 @@ impl Checkpoint {
         let state = open_state(&folder.join(STATE))?;
         let generator = open_network(&folder.join(GENERATOR), &state, GENERATOR_SUM)?;
         let discriminator = open_network(&folder.join(DISCRIMINATOR), &state, DISCRIMINATOR_SUM)?;
+        let has_average = state.metadata().contains_key(AVERAGE_SUM);
+        let average = || open_network(&folder.join(AVERAGE), &state, AVERAGE_SUM);
+        let average = has_average.then(average).transpose()?;
         debug!(path = %folder.display(), elapsed = ?start.elapsed(), "checked a checkpoint");
-        Ok(Checkpoint { generator, discriminator, state })
+        Ok(Checkpoint { generator, average, discriminator, state })
     }
 }
 

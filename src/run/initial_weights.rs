@@ -23,6 +23,7 @@ pub fn initialize<D: Device>(gan: &mut Gan<D>, config: &Config) -> Result<()> {
         let (device, trained) = gan.trained_network_mut(role);
         read_network(device, &mut trained.network, &file)?;
     }
+    gan.restart_average();
     Ok(())
 }
 

@@ -58,10 +58,12 @@ impl JournalLengths {
 /// A line of losses in `log.txt`: `[Epoch 3/200] [Batch 12/938] [D loss: 0.2388] …`
 pub fn loss_line(progress: Progress, metrics: &Metrics) -> String {
     let ((epoch, epochs), (batch, batches)) = (progress.epoch, progress.batch);
-    let Metrics { d_loss, g_loss, d_real, d_fake } = metrics;
+    let &Metrics { d_loss, g_loss, penalty, d_real, d_fake } = metrics;
+    // Without penalties it is exactly zero.
+    let penalty = if penalty == 0.0 { String::new() } else { format!(" [penalty: {penalty:.4}]") };
     format!(
         "[Epoch {epoch}/{epochs}] [Batch {batch}/{batches}] [D loss: {d_loss:.4}] \
-         [G loss: {g_loss:.4}] [D(x): {d_real:.2}] [D(G(z)): {d_fake:.2}]"
+         [G loss: {g_loss:.4}]{penalty} [D(x): {d_real:.2}] [D(G(z)): {d_fake:.2}]"
     )
 }
 

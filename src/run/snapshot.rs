@@ -20,6 +20,7 @@ const ITERATION: &str = "iteration";
 const SECONDS: &str = "seconds";
 const DATA_CHECKSUM: &str = "data_crc32";
 const CONFIG: &str = "config";
+const METRICS: &str = "metrics";
 const MOMENTS: [&str; 2] = ["first_moment", "second_moment"];
 
 /// The state of a run that its checkpoint stores besides the networks.
@@ -57,6 +58,15 @@ pub fn checkpoint_writer<'a, D: Device>(
         Ok(file)
     };
     let (generator, discriminator) = (network(Role::Generator)?, network(Role::Discriminator)?);
+    let average = gan.average().map(|average| {
+        let passes = gan.batches_tracked(Role::Generator);
+        let mut file =
+            state_dict(gan.device(), average, Role::Generator, passes, progress.iteration);
+        file.metadata = generator.metadata.clone();
+        file
+    });
+    let metrics = gan.save_metrics(progress.iteration)?;
+    state.metadata.insert(METRICS.to_owned(), serde_json::json!(metrics).to_string());
     state.metadata.extend(owned([
         (ITERATION, progress.iteration.to_string()),
         (SECONDS, progress.seconds.to_string()),
@@ -64,7 +74,7 @@ pub fn checkpoint_writer<'a, D: Device>(
         (CONFIG, config.to_text()?),
     ]));
     progress.lengths.store(&mut state);
-    Ok(CheckpointWriter { generator, discriminator, state })
+    Ok(CheckpointWriter { generator, average, discriminator, state })
 }
 
 /// Adds the Adam step count of a network and its moments, each as one tensor over all parameters.
@@ -121,9 +131,25 @@ pub fn restore<D: Device>(
         data: data_checksum(checkpoint)?,
     };
     gan.set_completed(progress.iteration)?;
+    restore_average(gan, checkpoint)?;
+    // Older checkpoints have none; they are of runs that compute all metrics in every iteration.
+    if let Some(Ok(metrics)) = state.metadata().get(METRICS).map(|text| serde_json::from_str(text))
+    {
+        gan.restore_metrics(&metrics)?;
+    }
     let passes = |role| batches_tracked(gan, role, checkpoint.network(role));
     gan.set_batches_tracked([passes(Role::Generator)?, passes(Role::Discriminator)?]);
     Ok(progress)
+}
+
+/// Restores the moving average of the generator. A branch may begin one: then it starts from the
+/// generator's weights.
+fn restore_average<D: Device>(gan: &mut Gan<D>, checkpoint: &Checkpoint) -> Result<()> {
+    let file = checkpoint.sampled();
+    match gan.average_mut() {
+        (device, Some(average)) => read_network(device, average, file),
+        (_, None) => Ok(()),
+    }
 }
 
 /// The number of batches that the BatchNorms of a network have tracked (`num_batches_tracked`),
@@ -216,13 +242,13 @@ pub fn expect_networks(checkpoint: &Checkpoint, config: &Config) -> Result<()> {
 pub fn model(checkpoint: &Checkpoint, config: &Config) -> Result<Model> {
     let model = config.model()?;
     for (key, value) in network_metadata(&model, config) {
-        expect_metadata(&checkpoint.generator, key, &value)?;
+        expect_metadata(checkpoint.sampled(), key, &value)?;
     }
     Ok(model)
 }
 
 /// A sampler with the generator of a checkpoint, for up to `rows` images at once; `config` is the
-/// checkpoint's own.
+/// checkpoint's own. The generator is the moving average, if there is one.
 ///
 /// # Errors
 /// [`CheckpointProblem::OtherNetworks`] and
@@ -236,7 +262,7 @@ pub fn sampler<D: Device>(
 ) -> Result<Sampler<D>> {
     let mut sampler = Sampler::new(device, &model(checkpoint, config)?, rows)?;
     let (device, network) = sampler.network_mut();
-    read_network(device, network, &checkpoint.generator)?;
+    read_network(device, network, checkpoint.sampled())?;
     Ok(sampler)
 }
 

@@ -91,6 +91,8 @@ impl Health {
         match self.loss {
             Loss::Bce | Loss::BceLogits => metrics.d_real > 0.999 && metrics.d_fake < 0.001,
             Loss::Mse => metrics.d_loss < 1e-3,
+            // Their gradient for the generator does not vanish, however good the discriminator is.
+            Loss::Hinge | Loss::Wgan | Loss::Relativistic => false,
         }
     }
 }
@@ -156,7 +158,7 @@ fn dead(output: f64, iterations: u32) -> String {
 fn perfect(loss: Loss, iterations: u32) -> String {
     let how = match loss {
         Loss::Bce | Loss::BceLogits => "D(x) has been above 0.999 and D(G(z)) below 0.001",
-        Loss::Mse => "its loss has been below 0.001",
+        _ => "its loss has been below 0.001",
     };
     format!(
         "the discriminator is perfect: for {iterations} iterations {how}, so the generator learns \
@@ -177,7 +179,8 @@ fn alike(fraction: f64) -> String {
 mod tests {
     use super::*;
 
-    const HEALTHY: Metrics = Metrics { d_loss: 1.2, g_loss: 0.8, d_real: 0.6, d_fake: 0.4 };
+    const HEALTHY: Metrics =
+        Metrics { d_loss: 1.2, g_loss: 0.8, penalty: 0.0, d_real: 0.6, d_fake: 0.4 };
 
     fn healthy(loss: Loss) -> Health {
         Health::new(loss, 1.0, 0, 0.5)

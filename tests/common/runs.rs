@@ -154,16 +154,16 @@ fn timeless_events(run: &RunDir) -> String {
 
 fn add_checkpoint(files: &mut BTreeMap<String, Vec<u8>>, name: &str, path: &Path) {
     let checkpoint = Checkpoint::load(path).unwrap();
-    let Checkpoint { generator, discriminator, state } = &checkpoint;
+    let Checkpoint { generator, average, discriminator, state } = &checkpoint;
     let [generator, discriminator, mut state] =
         [generator, discriminator, state].map(tensors::copy);
     // The lengths of the journal depend on the number of digits of the seconds.
     for key in ["seconds", "stats_bytes", "config", "crc32_state"] {
         state.metadata.remove(key).unwrap();
     }
-    for (file, writer) in
-        [("generator", generator), ("discriminator", discriminator), ("state", state)]
-    {
+    let average = average.as_ref().map(|average| ("generator_ema", tensors::copy(average)));
+    let others = [("generator", generator), ("discriminator", discriminator), ("state", state)];
+    for (file, writer) in others.into_iter().chain(average) {
         files.insert(format!("{name}/{file}"), tensors::bytes(writer));
     }
 }

@@ -54,11 +54,18 @@ pub struct Case {
     worst: f64,
     nonzero: usize,
     problems: Vec<String>,
+    /// Most elements of one tensor that are checked; [`MAX_ELEMENTS`] if there is no other limit.
+    limit: Option<usize>,
 }
 
 impl Case {
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), ..Self::default() }
+    }
+
+    /// The same case with fewer elements of each tensor: a random sample.
+    pub fn sampling(self, limit: usize) -> Self {
+        Self { limit: Some(limit), ..self }
     }
 
     /// Checks the gradient of Σ weights·outputs with respect to the tensor that `evaluate` takes, at the
@@ -77,7 +84,7 @@ impl Case {
         }
         let centre = evaluate(at);
         let mut moved = at.to_vec();
-        for i in elements(at.len()) {
+        for i in elements(at.len(), self.limit.unwrap_or(MAX_ELEMENTS)) {
             let mut difference = |step: f64| {
                 let mut ends = [step, -step].map(|step| {
                     moved[i] = at[i] + step;
@@ -145,12 +152,12 @@ impl Case {
 }
 
 /// The elements of a tensor that are checked.
-fn elements(len: usize) -> Vec<usize> {
-    if len <= MAX_ELEMENTS {
+fn elements(len: usize, limit: usize) -> Vec<usize> {
+    if len <= limit {
         return (0..len).collect();
     }
     let order = Stream { seed: 1, site: 0 }.permutation(len, 0);
-    order[..MAX_ELEMENTS].iter().map(|&i| i as usize).collect()
+    order[..limit].iter().map(|&i| i as usize).collect()
 }
 
 /// (f(x + step) − f(x − step)) / (2·step), or none if there is a kink in between.

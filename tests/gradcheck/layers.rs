@@ -195,7 +195,7 @@ impl Subject {
 
     fn forward(&mut self, x: &[f64]) -> Point {
         let Self { device, network, activations, y, masks, batches, labels, .. } = self;
-        let masks = Some(Masks { buffer: masks, first: 0 });
+        let masks = Some(Masks { buffer: masks, first: 0, rows: batches.all_rows(), start: 0 });
         let input = PassInput { x, labels: labels.as_deref(), masks };
         let rows = y.rows_mut(batches.range());
         network.forward(device, activations, &input, rows, batches, Mode::Training);
@@ -208,7 +208,7 @@ impl Subject {
         let Self { device, network, activations, gradients, y, masks, batches, x, labels, weights } =
             self;
         activations.output_gradient(batches).copy_from_slice(weights);
-        let masks = Some(Masks { buffer: masks, first: 0 });
+        let masks = Some(Masks { buffer: masks, first: 0, rows: batches.all_rows(), start: 0 });
         let input = PassInput { x: &x[..], labels: labels.as_deref(), masks };
         let parameters = match mode {
             "ignore" => ParameterGradients::Ignore,

@@ -10,12 +10,13 @@
 //! | `check` | the checker and its table |
 //! | `checker` | tests of the checker |
 //! | `random` | the points at which gradients are checked |
-//! | `operations`, `layers`, `updates` | the cases |
+//! | `operations`, `layers`, `updates`, `penalties` | the cases |
 
 mod check;
 mod checker;
 mod layers;
 mod operations;
+mod penalties;
 mod random;
 #[path = "../common/sizes.rs"]
 mod sizes;
@@ -26,5 +27,6 @@ fn all_gradients_equal_finite_differences() {
     let mut cases = operations::cases();
     cases.extend(layers::cases());
     cases.extend(updates::cases());
+    cases.extend(penalties::cases());
     check::report(&cases);
 }

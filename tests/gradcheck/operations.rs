@@ -7,8 +7,8 @@ use super::random::Numbers;
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::device::ops::{
     Activation, Affine, AffineGradients, BatchNorm, BatchNormShape, Convolution, Criterion,
-    Embedding, EmbeddingShape, Linear, LinearShape, Loss, LossShape, RING_COLUMNS, RING_ROWS,
-    SoftmaxShape, Targets,
+    Embedding, EmbeddingShape, Linear, LinearShape, Loss, LossShape, Penalties, Penalty,
+    PenaltyShape, RING_COLUMNS, RING_ROWS, SoftmaxShape, Targets,
 };
 
 pub const ACTIVATIONS: [Activation; 5] = [
@@ -40,7 +40,8 @@ pub fn cases() -> Vec<Case> {
         .chain(norms)
         .chain(embeddings)
         .chain(losses)
-        .chain([softmax_cross_entropy(device)])
+        .chain(Penalty::ALL.map(|of| penalty(device, of)))
+        .chain([softmax_cross_entropy(device), weighted_bias(device)])
         .collect()
 }
 
@@ -90,11 +91,11 @@ fn linear_backward(
 ) -> [Vec<f64>; 3] {
     let LinearShape { rows, inputs, outputs } = shape;
     let mut dz = dy.to_vec();
-    device.bias_activation_backward(&mut dz, None, y, mask, shape, activation, false);
+    device.bias_activation_backward(&mut dz, None, y, mask, None, shape, activation, false);
     let db = accumulated(outputs, |db, add| {
         let mut with_bias = dy.to_vec();
         let db = Some(db);
-        device.bias_activation_backward(&mut with_bias, db, y, mask, shape, activation, add);
+        device.bias_activation_backward(&mut with_bias, db, y, mask, None, shape, activation, add);
         assert_eq!(dz, with_bias, "dz depends on what becomes of db");
     });
     let dw = accumulated(outputs * inputs, |dw, add| {
@@ -225,30 +226,99 @@ fn embedding(device: &Cpu<f64>, label_first: bool) -> Case {
 fn loss(device: &Cpu<f64>, criterion: Criterion, targets: Targets) -> Case {
     let mut case = Case::new(format!("loss, {criterion:?}, {targets:?}"));
     let mut numbers = Numbers::new(40);
+    let parts = LossShape { rows: 1, criterion, scale: 1.0, targets, real_label: 1.0 }.parts();
     let mut check = |x: &[f64], scale: f64| {
-        let rows = x.len() / targets.parts();
-        let shape = LossShape { rows, criterion, scale, targets };
+        let rows = x.len() / parts;
+        // Not 1 where the loss has a target.
+        let shape = LossShape { rows, criterion, scale, targets, real_label: 0.9 };
         let (mut dx, mut ring) = (vec![f64::NAN; x.len()], vec![0.0; RING_ROWS * RING_COLUMNS]);
         device.loss_forward_backward(&mut dx, &mut ring, x, &[3], shape);
         let mut scratch = vec![0.0; x.len()];
-        case.check(&format!("{rows}: x"), &dx, x, &vec![1.0; targets.parts()], |x| {
+        case.check(&format!("{rows}: x"), &dx, x, &vec![1.0; parts], |x| {
             device.loss_forward_backward(&mut scratch, &mut ring, x, &[3], shape);
-            let noted = &ring[3 * RING_COLUMNS + targets.column()..][..2 * targets.parts()];
+            let noted = &ring[3 * RING_COLUMNS + targets.column()..][..2 * parts];
             let losses = noted.iter().step_by(2).copied();
-            Point { outputs: losses.collect(), sides: Vec::new() }
+            Point { outputs: losses.collect(), sides: margins(criterion, x, rows) }
         });
     };
     for (rows, scale) in [(1, 1.0), (2, 0.5), (7, 1.0), (257, 0.5)] {
-        check(&numbers.around(0.0, 4.0, targets.parts() * rows), scale);
+        check(&numbers.around(0.0, 4.0, parts * rows), scale);
     }
     // Where a naive formula overflows or cancels, but not where a derivative is meant to vanish, or a
     // probability has few digits left; alone, since they would drown others in a sum.
     let far: &[f64] = match criterion {
         Criterion::SaturatingCrossEntropy => &[-25.0, 0.0, 10.0],
-        Criterion::CrossEntropy | Criterion::SquaredError => &[-700.0, -40.0, 0.0, 40.0, 700.0],
+        // The derivative of pairs of equal outputs is the same everywhere.
+        Criterion::Relativistic => &[0.0],
+        _ => &[-700.0, -40.0, 0.0, 40.0, 700.0],
     };
     for &x in far {
-        check(&vec![x; targets.parts()], 1.0);
+        check(&vec![x; parts], 1.0);
+    }
+    case
+}
+
+/// The side of the hinge loss's kink for each output.
+fn margins(criterion: Criterion, x: &[f64], rows: usize) -> Vec<bool> {
+    let is_inside = |(i, &x): (usize, &f64)| if i < rows { x < 1.0 } else { x > -1.0 };
+    match criterion {
+        Criterion::Hinge => x.iter().enumerate().map(is_inside).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The gradient of a penalty with respect to the gradients that it penalizes.
+fn penalty(device: &Cpu<f64>, penalty: Penalty) -> Case {
+    let mut case = Case::new(format!("penalty, {penalty:?}"));
+    for (seed, (rows, pixels)) in (45..).zip([(1, 1), (2, 3), (7, 9), (31, 3)]) {
+        let g = Numbers::new(seed).normal(rows * pixels);
+        let shape = PenaltyShape { rows, pixels, penalty, factor: 0.7, scale: 1.0 };
+        let mut ring = vec![0.0; RING_ROWS * RING_COLUMNS];
+        let mut evaluate = |g: &[f64]| {
+            let mut v = g.to_vec();
+            device.penalty_forward_backward(&mut v, &mut ring, &[3], shape);
+            (v, ring[3 * RING_COLUMNS + penalty.column()])
+        };
+        let v = evaluate(&g).0;
+        case.check(&format!("{rows}×{pixels}: g"), &v, &g, &[1.0], |g| {
+            // The norm of a single number has a kink at 0.
+            let sides = if pixels == 1 { vec![g[0] > 0.0] } else { Vec::new() };
+            Point { outputs: vec![evaluate(g).1], sides }
+        });
+    }
+    case
+}
+
+/// The weighted gradient of a bias: of the weighted sum of all rows.
+fn weighted_bias(device: &Cpu<f64>) -> Case {
+    let mut case = Case::new("bias, weighted rows");
+    for (seed, (rows, columns, samples)) in (50..).zip([(2, 3, 2), (12, 5, 4), (4200, 2, 7)]) {
+        let mut numbers = Numbers::new(seed);
+        let (z, dy) = (numbers.normal(rows * columns), numbers.normal(rows * columns));
+        let (weights, b) = (numbers.normal(samples), numbers.normal(columns));
+        let shape = LinearShape { rows, inputs: columns, outputs: columns };
+        let forward = |b: &[f64]| -> Vec<f64> {
+            let with_bias = z.chunks(columns).flat_map(|z| z.iter().zip(b).map(|(z, b)| z + b));
+            with_bias.map(f64::tanh).collect()
+        };
+        let (mut dz, mut db) = (dy.clone(), vec![f64::NAN; columns]);
+        let (y, activation) = (forward(&b), Activation::Tanh);
+        device.bias_activation_backward(
+            &mut dz,
+            Some(&mut db),
+            &y,
+            None,
+            Some(&weights),
+            shape,
+            activation,
+            false,
+        );
+        let weight = |i: usize| dy[i] * weights[i / columns / (rows / samples)];
+        let scalar: Vec<f64> = (0..rows * columns).map(weight).collect();
+        case.check(&format!("{rows}×{columns}: b"), &db, &b, &scalar, |b| Point {
+            outputs: forward(b),
+            sides: Vec::new(),
+        });
     }
     case
 }

@@ -80,12 +80,12 @@ fn norm_behind_first(layers: &Layers) -> String {
     }
 }
 
-fn pair(preset: &Preset, what: &str) -> [Case; 2] {
+pub fn pair(preset: &Preset, what: &str) -> [Case; 2] {
     ["D", "G"].map(|network| Case::new(format!("{}: update of {network}, {what}", preset.name)))
 }
 
 /// The preset with as many layers, but narrow ones.
-fn small(preset: &Preset) -> Settings {
+pub fn small(preset: &Preset) -> Settings {
     if is_convolutional(preset) {
         let rewrite = Rewrite { latent_dim: Some(2), ..two_layers(preset, 16, [2, 1], [1, 2]) };
         let classes = preset.gan.classes.map(|_| CLASSES);
@@ -132,7 +132,7 @@ fn ends_in_relu(settings: &Settings) -> bool {
 }
 
 /// Checks all gradients of both updates.
-fn check(cases: &mut [Case; 2], settings: Settings, rows: usize) {
+pub fn check(cases: &mut [Case; 2], settings: Settings, rows: usize) {
     let at = format!(
         "{} {} {} relu={} batch {rows}",
         settings.loss,
@@ -149,7 +149,8 @@ fn check(cases: &mut [Case; 2], settings: Settings, rows: usize) {
             if feeds_batch_norm(&gan.trained_network(update).network, &name) {
                 case.check_zero(&tensor, &gradient);
             }
-            case.check(&tensor, &gradient, &values, &[1.0], |values| {
+            let weights: &[f64] = if update == Role::Discriminator { &[1.0; 2] } else { &[1.0] };
+            case.check(&tensor, &gradient, &values, weights, |values| {
                 write(&mut gan, update, i, values);
                 let [discriminator, generator] = run(&mut gan, rows, false);
                 if update == Role::Discriminator { discriminator } else { generator }
@@ -200,6 +201,10 @@ fn write_inputs(gan: &mut Gan<Cpu<f64>>, settings: &Settings, numbers: &mut Numb
         let labels = numbers.labels(CLASSES, labelled);
         inputs.write_fake_labels(device, update, &labels, rows).unwrap();
     }
+    if settings.gp > 0.0 {
+        let alpha = numbers.around(0.5, 0.25, rows / settings.pack);
+        inputs.write_alpha(device, &alpha).unwrap();
+    }
 }
 
 fn write_masks(gan: &mut Gan<Cpu<f64>>, numbers: &mut Numbers, rows: usize) {
@@ -230,11 +235,18 @@ fn run(gan: &mut Gan<Cpu<f64>>, rows: usize, backward: bool) -> [Point; 2] {
                     gan.run_on_inputs(step, rows);
                 }
             }
+            Step::Penalize => {
+                let update = Role::Discriminator;
+                points[update as usize].sides = sides_of(gan, update, rows);
+                gan.run_on_inputs(step, rows);
+            }
+            Step::BackwardPenalized if !backward => {}
             step => gan.run_on_inputs(step, rows),
         }
     }
     let metrics = gan.metrics(1).unwrap();
-    points[Role::Discriminator as usize].outputs = vec![metrics.d_loss];
+    let interval = f64::from(gan.settings().penalty_interval);
+    points[Role::Discriminator as usize].outputs = vec![metrics.d_loss, interval * metrics.penalty];
     points[Role::Generator as usize].outputs = vec![metrics.g_loss];
     points
 }
@@ -246,14 +258,24 @@ fn sides_of(gan: &Gan<Cpu<f64>>, update: Role, rows: usize) -> Vec<bool> {
         let trained = gan.trained_network(role);
         network_sides(&trained.network, &trained.activations, y, &batches)
     };
+    let settings = gan.settings();
+    let packs = rows / settings.pack;
     match update {
-        Role::Discriminator => of(update, outputs, Batches { rows, which: 0..2 }),
+        Role::Discriminator => {
+            let which = if settings.gp > 0.0 { 0..3 } else { 0..2 };
+            let mut sides = of(update, outputs, Batches { rows: packs, which });
+            if settings.loss == Loss::Hinge {
+                let outputs = outputs.rows(0..2 * packs).iter().enumerate();
+                sides.extend(outputs.map(|(i, &y)| if i < packs { y < 1.0 } else { y > -1.0 }));
+            }
+            sides
+        }
         Role::Generator => {
             let images = images.rows(rows..2 * rows);
             let mut own = Matrix::zeros(gan.device(), rows, images.len() / rows).unwrap();
             own.rows_mut(0..rows).copy_from_slice(images);
             let mut sides = of(update, &own, Batches::one(rows));
-            sides.extend(of(Role::Discriminator, outputs, Batches { rows, which: 1..2 }));
+            sides.extend(of(Role::Discriminator, outputs, Batches { rows: packs, which: 1..2 }));
             sides
         }
     }

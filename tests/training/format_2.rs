@@ -70,7 +70,9 @@ fn convert_to_format_2(run: &RunDir, iteration: u64, text: &str, widths: [&[i64]
     state.metadata.insert("config".to_owned(), text.to_owned());
     let [generator, discriminator] =
         [&checkpoint.generator, &checkpoint.discriminator].map(network);
-    CheckpointWriter { generator, discriminator, state }.save(run, iteration).unwrap();
+    CheckpointWriter { generator, average: None, discriminator, state }
+        .save(run, iteration)
+        .unwrap();
     let version = |number| format!("\"format_version\":\"{number}\"");
     forge::forge(&folder.join("state.safetensors"), &version(3), &version(2));
 }

@@ -104,9 +104,7 @@ impl Job<'_> {
         }
         print_line!("gan-cuda {}, preset {}", env!("CARGO_PKG_VERSION"), self.config.preset);
         print_line!("from      {}", self.folder.display());
-        if let Some(weights) = self.args.checkpoint.generator() {
-            print_line!("weights   {}", weights.display());
-        }
+        self.args.checkpoint.print_weights(&self.checkpoint);
         print_line!("device    {}", device.describe());
         if let Some(reason) = &self.reason {
             print_line!("          {reason}");

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use crate::export::{Generator, pytorch};
 use crate::file_error::FileError;
 use crate::formats::files::{check_writable, write_atomic};
-use crate::gan::Role;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::config::Config;
 use crate::run::snapshot;
@@ -58,9 +57,7 @@ pub fn run(args: &Args) -> Result<()> {
     if verbose {
         print_line!("gan-cuda {}, preset {}", env!("CARGO_PKG_VERSION"), source.config.preset);
         print_line!("from      {}", source.folder.display());
-        if let Some(weights) = args.checkpoint.generator() {
-            print_line!("weights   {}", weights.display());
-        }
+        args.checkpoint.print_weights(&source.checkpoint);
     }
     let mut files = match arrays {
         Some((arrays, device)) => arrays.write(device, &source, verbose)?,
@@ -109,8 +106,8 @@ fn script<'a>(
 ) -> Result<Option<(&'static str, &'a Path, Vec<u8>)>> {
     let Some(path) = &args.files.pytorch else { return Ok(None) };
     check_writable(path)?;
-    let [generator, discriminator] =
-        Role::BOTH.map(|role| source.folder.join(format!("{}.safetensors", role.name())));
+    let names = [source.checkpoint.sampled_name(), "discriminator.safetensors"];
+    let [generator, discriminator] = names.map(|name| source.folder.join(name));
     let generator = args.checkpoint.generator().map_or(generator, Path::to_owned);
     let absolute = |path: &Path| std::path::absolute(path).map_err(FileError::at("find", path));
     let weights = [absolute(&generator)?, absolute(&discriminator)?];

@@ -136,6 +136,9 @@ fn show(config: &Config) -> Result<()> {
         Loss::BceLogits => "binary cross-entropy on logits",
         Loss::Bce => "binary cross-entropy after a sigmoid, saturating like PyTorch's BCELoss",
         Loss::Mse => "mean squared error",
+        Loss::Hinge => "hinge, on the raw output",
+        Loss::Wgan => "Wasserstein, on the raw output",
+        Loss::Relativistic => "relativistic: softplus of the difference of paired outputs",
     };
     let fakes = match settings.fakes {
         Fakes::Same => "both updates use the same generated images",

@@ -9,7 +9,7 @@ use crate::cli::value_parsers::{
     run_name, within,
 };
 use crate::data::Source;
-use crate::device::ops::Latent;
+use crate::device::ops::{Latent, LrDecay};
 use crate::device::{ConvolutionForm, DeviceChoice, Precision};
 use crate::formats::stats::Measure;
 use crate::gan::interval::Interval;
@@ -118,6 +118,16 @@ pub(super) struct ValueArgs {
     /// Adam's learning rate
     #[arg(long, value_name = "RATE", value_parser = within::<f64, _>(ranges::LEARNING_RATE))]
     pub(super) lr: Option<f64>,
+    /// The generator's learning rate, if it should differ: lower it if the generator oscillates
+    #[arg(long, value_name = "RATE", value_parser = within::<f64, _>(ranges::LEARNING_RATE))]
+    pub(super) lr_g: Option<f64>,
+    /// The discriminator's learning rate, if it should differ: often 2 to 4 times the generator's
+    /// (TTUR)
+    #[arg(long, value_name = "RATE", value_parser = within::<f64, _>(ranges::LEARNING_RATE))]
+    pub(super) lr_d: Option<f64>,
+    /// How the learning rates fall over the run: for a calmer end of a run whose length is known
+    #[arg(long, value_parser = choice::<LrDecay>())]
+    pub(super) lr_decay: Option<LrDecay>,
     /// Adam's beta1: decay rate of the first moment
     #[arg(long, value_name = "B1", value_parser = within::<f64, _>(ranges::FRACTION))]
     pub(super) b1: Option<f64>,
@@ -133,6 +143,36 @@ pub(super) struct ValueArgs {
     /// Scale factor of the discriminator loss (real + fake)
     #[arg(long, value_name = "X", value_parser = within::<f64, _>(ranges::FACTOR))]
     pub(super) d_loss_scale: Option<f64>,
+    /// Target of real images in the discriminator loss: 0.9 keeps a discriminator from becoming too
+    /// confident; for losses with targets
+    #[arg(long, value_name = "X", value_parser = within::<f64, _>(ranges::POSITIVE_FRACTION))]
+    pub(super) real_label: Option<f64>,
+    /// Updates of the discriminator for each of the generator: 5 for --loss wgan
+    #[arg(long, value_name = "K", value_parser = within::<u32, _>(ranges::PERIOD))]
+    pub(super) n_critic: Option<u32>,
+    /// R1 penalty, GAMMA/2 times the mean of ||grad D(x)||^2 over real images: steadies any loss; 0.1
+    /// to 10, larger for larger images
+    #[arg(long, value_name = "GAMMA", value_parser = within::<f64, _>(ranges::PENALTY))]
+    pub(super) r1: Option<f64>,
+    /// R2 penalty, the same over generated images: with --r1 and --loss relativistic against mode
+    /// collapse
+    #[arg(long, value_name = "GAMMA", value_parser = within::<f64, _>(ranges::PENALTY))]
+    pub(super) r2: Option<f64>,
+    /// WGAN-GP's penalty, LAMBDA times the mean of (||grad D(x)|| - 1)^2 between real and generated
+    /// images: 10 for --loss wgan
+    #[arg(long, value_name = "LAMBDA", value_parser = within::<f64, _>(ranges::PENALTY))]
+    pub(super) gp: Option<f64>,
+    /// Compute the penalties only in every K-th iteration, K times as large: cheaper, as good up to 16
+    #[arg(long, value_name = "K", value_parser = within::<u32, _>(ranges::PERIOD))]
+    pub(super) penalty_interval: Option<u32>,
+    /// Keep a moving average of the generator's weights with this decay rate, for example 0.999, and
+    /// use it for samples, scores and exports: nearly always better images
+    #[arg(long, value_name = "DECAY", value_parser = within::<f64, _>(ranges::FRACTION))]
+    pub(super) ema: Option<f64>,
+    /// Show the discriminator M images at once (PacGAN): against mode collapse, for GANs without
+    /// classes
+    #[arg(long, value_name = "M", value_parser = within::<usize, _>(ranges::PACK))]
+    pub(super) pack: Option<usize>,
     /// Network to update first in each iteration
     #[arg(long, value_parser = choice::<Order>())]
     pub(super) order: Option<Order>,

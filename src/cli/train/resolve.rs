@@ -149,6 +149,9 @@ impl Args {
         let values = &self.values;
         values.sizes.apply(settings);
         set(&mut settings.lr, values.lr);
+        set(&mut settings.lr_g, values.lr_g.map(Some));
+        set(&mut settings.lr_d, values.lr_d.map(Some));
+        set(&mut settings.lr_decay, values.lr_decay);
         set(&mut settings.b1, values.b1);
         set(&mut settings.b2, values.b2);
         set(&mut settings.latent, values.latent);
@@ -156,6 +159,13 @@ impl Args {
             settings.set_loss(loss);
         }
         set(&mut settings.d_loss_scale, values.d_loss_scale);
+        set(&mut settings.real_label, values.real_label);
+        set(&mut settings.n_critic, values.n_critic);
+        set(&mut settings.r1, values.r1);
+        set(&mut settings.r2, values.r2);
+        set(&mut settings.gp, values.gp);
+        set(&mut settings.penalty_interval, values.penalty_interval);
+        set(&mut settings.ema, values.ema.map(Some));
         set(&mut settings.order, values.order);
         set(&mut settings.fakes, values.fakes);
         set(&mut settings.init, values.init);
@@ -163,12 +173,14 @@ impl Args {
 
     /// The given flags that change layers.
     fn layers(&self) -> Vec<LayerFlag> {
-        let ValueArgs { leaky_slope, dropout, bn_eps, bn_momentum, d_final_relu, .. } = self.values;
+        let ValueArgs { leaky_slope, dropout, bn_eps, bn_momentum, d_final_relu, pack, .. } =
+            self.values;
         let DataArgs { image_size, channels, .. } = self.data;
         let none = Rewrite::default;
         let mut given = layers::given([
             ("--image-size", Rewrite { image_size, ..none() }),
             ("--channels", Rewrite { channels, ..none() }),
+            ("--pack", Rewrite { pack, ..none() }),
             ("--leaky-slope", Rewrite { leaky_slope, ..none() }),
             ("--dropout", Rewrite { dropout, ..none() }),
             ("--bn-eps", Rewrite { bn_eps, ..none() }),

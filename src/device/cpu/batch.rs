@@ -51,4 +51,9 @@ impl<T: CpuReal> Batch for Cpu<T> {
             );
         });
     }
+
+    fn labels_repeat(&self, labels: &mut [u32], blocks: usize, rows: usize) {
+        contract::labels_repeat(&labels, blocks, rows);
+        labels.copy_within(0..rows, (blocks - 1) * rows);
+    }
 }

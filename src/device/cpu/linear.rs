@@ -110,12 +110,27 @@ impl<T: CpuReal> Linear for Cpu<T> {
         db: Option<&mut [T]>,
         y: &[T],
         mask: Option<&[T]>,
+        weights: Option<&[T]>,
         shape: LinearShape,
         activation: Activation,
         accumulate: bool,
     ) {
         let LinearShape { rows, outputs, .. } = shape;
-        contract::bias_activation_backward(&dz, db.as_ref(), &y, mask.as_ref(), rows, outputs);
+        let samples = weights.map_or(rows, <[T]>::len);
+        contract::bias_activation_backward(
+            &dz,
+            db.as_ref(),
+            &y,
+            mask.as_ref(),
+            weights.as_ref(),
+            rows,
+            outputs,
+            samples,
+        );
+        assert!(
+            rows.is_multiple_of(samples),
+            "bias_activation_backward: {samples} weights for {rows} rows"
+        );
         let folded = FoldedRows::new(rows, outputs);
         let Some(db) = db else {
             return self.each_row(
@@ -133,10 +148,30 @@ impl<T: CpuReal> Linear for Cpu<T> {
             #[inline(always)]
             |dz, [sums], _, at| {
                 backward(dz, y, mask, at, activation);
-                sums.iter_mut().zip(&*dz).for_each(|(sum, &d)| *sum += d);
+                match weights {
+                    None => sums.iter_mut().zip(&*dz).for_each(|(sum, &d)| *sum += d),
+                    Some(weights) => add_weighted(sums, dz, at, outputs, weights, rows / samples),
+                }
             },
         );
         store(db, &sums[..outputs], accumulate);
+    }
+}
+
+/// Adds elements of a matrix from `at` on to the sums of their columns, times the weights of their rows;
+/// each weight applies to `pixels` rows.
+#[inline(always)]
+fn add_weighted<T: CpuReal>(
+    sums: &mut [T],
+    dz: &[T],
+    at: usize,
+    columns: usize,
+    weights: &[T],
+    pixels: usize,
+) {
+    for (i, (sums, dz)) in sums.chunks_mut(columns).zip(dz.chunks(columns)).enumerate() {
+        let weight = weights[(at / columns + i) / pixels];
+        sums.iter_mut().zip(dz).for_each(|(sum, &d)| *sum += weight * d);
     }
 }
 

@@ -14,8 +14,8 @@ impl<T: CpuReal> Loss for Cpu<T> {
         step: &[u32],
         shape: LossShape,
     ) {
-        let LossShape { rows, criterion, scale, targets } = shape;
-        let parts = targets.parts();
+        let LossShape { rows, scale, targets, .. } = shape;
+        let parts = shape.parts();
         contract::loss_forward_backward(
             &dx,
             &ring,
@@ -28,15 +28,12 @@ impl<T: CpuReal> Loss for Cpu<T> {
         );
         let factor = T::from_f64(scale / rows as f64);
         let at = step[0] as usize % RING_ROWS * RING_COLUMNS + targets.column();
-        let parts = dx.chunks_mut(rows).zip(x.chunks(rows)).zip(ring[at..].chunks_mut(2));
-        for (((dx, x), entry), target) in parts.zip([T::ONE, T::ZERO]) {
+        let entries = ring[at..].chunks_mut(2);
+        for (part, (dx, entry)) in dx.chunks_mut(rows).zip(entries).enumerate() {
             let (mut loss, mut output) = (T::ZERO, T::ZERO);
-            for (dx, &x) in dx.iter_mut().zip(x) {
-                let (value, slope, out) = match criterion {
-                    Criterion::CrossEntropy => cross_entropy(x, target),
-                    Criterion::SaturatingCrossEntropy => saturating_cross_entropy(x, target),
-                    Criterion::SquaredError => squared_error(x, target),
-                };
+            for (i, dx) in dx.iter_mut().enumerate() {
+                let other = if parts == 2 { x[(1 - part) * rows + i] } else { T::ZERO };
+                let (value, slope, out) = loss_of(&shape, part, x[part * rows + i], other);
                 *dx = factor * slope;
                 loss += value;
                 output += out;
@@ -44,6 +41,13 @@ impl<T: CpuReal> Loss for Cpu<T> {
             entry[0] = loss * factor;
             entry[1] = output * T::from_f64(1.0 / rows as f64);
         }
+    }
+
+    fn ring_carry(&self, ring: &mut [T], step: &[u32]) {
+        contract::ring_carry(&ring, &step, RING_ROWS, RING_COLUMNS);
+        let row = |step: u32| step as usize % RING_ROWS * RING_COLUMNS;
+        let now = row(step[0]);
+        ring.copy_within(now..now + RING_COLUMNS, row(step[0].wrapping_add(1)));
     }
 
     fn softmax_cross_entropy_forward_backward(
@@ -69,6 +73,25 @@ impl<T: CpuReal> Loss for Cpu<T> {
     }
 }
 
+/// Value, derivative and output of the loss of an output `x` in a part of the batch; `other` is the
+/// output that it is paired with.
+fn loss_of<T: CpuReal>(shape: &LossShape, part: usize, x: T, other: T) -> (T, T, T) {
+    let first = T::from_f64(shape.first_target());
+    let target = if part == 0 { first } else { T::ZERO };
+    match shape.criterion {
+        Criterion::CrossEntropy => cross_entropy(x, target),
+        Criterion::SaturatingCrossEntropy => saturating_cross_entropy(x, target),
+        Criterion::SquaredError => squared_error(x, target),
+        Criterion::Hinge => hinge(x, target),
+        Criterion::Wasserstein => (towards(x, target), towards(T::ONE, target), x),
+        Criterion::Relativistic if part == 0 => relativistic(x, other, first),
+        Criterion::Relativistic => {
+            let (_, slope, x) = relativistic(x, other, T::ONE - first);
+            (T::ZERO, slope, x)
+        }
+    }
+}
+
 /// Returns the loss of a row, and writes its gradient times `factor`.
 fn softmax_cross_entropy<T: CpuReal>(dx: &mut [T], x: &[T], label: usize, factor: T) -> T {
     let max = x.iter().copied().fold(x[label], T::max);
@@ -88,17 +111,21 @@ fn softmax_cross_entropy<T: CpuReal>(dx: &mut [T], x: &[T], label: usize, factor
 /// Value, derivative and probability.
 fn cross_entropy<T: CpuReal>(x: T, target: T) -> (T, T, T) {
     let probability = x.sigmoid();
-    let value = x.max(T::ZERO) - target * x + (-x.abs()).exp().ln_1p();
-    (value, probability - target, probability)
+    (softplus(x) - target * x, probability - target, probability)
+}
+
+/// ln (1 + eˣ), without overflow.
+fn softplus<T: CpuReal>(x: T) -> T {
+    x.max(T::ZERO) + (-x.abs()).exp().ln_1p()
 }
 
 /// The same as PyTorch computes them: its `BCELoss` clamps logarithms at −100 and divides by
 /// max(p·(1 − p), 10⁻¹²); its `Sigmoid` multiplies by p·(1 − p).
 fn saturating_cross_entropy<T: CpuReal>(x: T, target: T) -> (T, T, T) {
     let p = x.sigmoid();
-    let log = if target == T::ONE { p.ln() } else { (-p).ln_1p() };
     let [min_log, min_variance] = [-100.0, 1e-12].map(T::from_f64);
-    let value = if log < min_log { -min_log } else { -log };
+    let [real, fake] = [p.ln(), (-p).ln_1p()].map(|log| if log < min_log { min_log } else { log });
+    let value = -(target * real + (T::ONE - target) * fake);
     let variance = p * (T::ONE - p);
     let attenuation = if variance < min_variance { variance / min_variance } else { T::ONE };
     (value, (p - target) * attenuation, p)
@@ -108,6 +135,27 @@ fn saturating_cross_entropy<T: CpuReal>(x: T, target: T) -> (T, T, T) {
 fn squared_error<T: CpuReal>(x: T, target: T) -> (T, T, T) {
     let distance = x - target;
     (distance * distance, distance + distance, x)
+}
+
+/// −x for target 1, x for target 0.
+fn towards<T: CpuReal>(x: T, target: T) -> T {
+    if target == T::ONE { -x } else { x }
+}
+
+/// Value, derivative and the output itself.
+fn hinge<T: CpuReal>(x: T, target: T) -> (T, T, T) {
+    let margin = T::ONE + towards(x, target);
+    // Not `margin > 0`: NaN must stay NaN.
+    match margin <= T::ZERO {
+        true => (T::ZERO, T::ZERO, x),
+        false => (margin, towards(T::ONE, target), x),
+    }
+}
+
+/// Value, derivative with respect to x, and x: x should exceed `other` if the target is 1.
+fn relativistic<T: CpuReal>(x: T, other: T, target: T) -> (T, T, T) {
+    let lag = towards(x - other, target);
+    (softplus(lag), towards(lag.sigmoid(), target), x)
 }
 
 #[cfg(test)]

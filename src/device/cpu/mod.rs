@@ -15,6 +15,7 @@ pub(crate) mod gemm;
 mod linear;
 mod loss;
 mod optimizer;
+mod penalty;
 mod random;
 mod row_sums;
 pub(crate) mod scratch;

@@ -2,7 +2,7 @@
 
 use super::simd::vectorized;
 use super::{Cpu, CpuReal};
-use crate::device::ops::{Adam, Optimizer, contract};
+use crate::device::ops::{Adam, Average, Optimizer, contract};
 
 impl<T: CpuReal> Optimizer for Cpu<T> {
     fn adam_update(
@@ -16,7 +16,7 @@ impl<T: CpuReal> Optimizer for Cpu<T> {
     ) {
         contract::adam_update(&p, &m, &v, &step, &g, p.len());
         let t = f64::from(step[0]) + 1.0;
-        let step_size = T::from_f64(adam.lr / (1.0 - adam.b1.powf(t)));
+        let step_size = T::from_f64(adam.lr_after(step[0]) / (1.0 - adam.b1.powf(t)));
         // As a factor: a division would cost as much as the rest of the update.
         let unbias = T::from_f64(1.0 / (1.0 - adam.b2.powf(t)).sqrt());
         let [b1, b2, eps] = [adam.b1, adam.b2, adam.eps].map(T::from_f64);
@@ -35,6 +35,19 @@ impl<T: CpuReal> Optimizer for Cpu<T> {
             );
         });
         step[0] += 1;
+    }
+
+    fn average_update(&self, average: &mut [T], p: &[T], step: &[u32], constants: Average) {
+        contract::average_update(&average, &p, &step, p.len());
+        let decay = constants.decay_at(step[0]);
+        let [old, new] = [decay, 1.0 - decay].map(T::from_f64);
+        self.pool.chunks(average, 16, |at, average| {
+            let p = &p[at..at + average.len()];
+            vectorized(
+                #[inline(always)]
+                || average.iter_mut().zip(p).for_each(|(a, &p)| *a = old * *a + new * p),
+            );
+        });
     }
 
     fn step_advance(&self, step: &mut [u32]) {

@@ -26,6 +26,11 @@ impl<T: CpuReal> Random for Cpu<T> {
         }
     }
 
+    fn uniform_sample(&self, u: &mut [T], step: &[u32], stream: Stream) {
+        contract::uniform_sample(&u, &step, u.len());
+        self.fill(u, step[0], stream, each(|word| T::from_f64(f64::from(unit(word)))));
+    }
+
     fn labels_sample(
         &self,
         labels: &mut [u32],

@@ -31,4 +31,8 @@ impl Batch for Cuda {
             iterations_per_epoch,
         );
     }
+
+    fn labels_repeat(&self, labels: ViewMut<'_, u32>, blocks: usize, rows: usize) {
+        self.gpu.kernels.labels_repeat(self.elements(rows), labels, blocks, rows);
+    }
 }

@@ -76,13 +76,28 @@ impl Linear for Cuda {
         db: Option<ViewMut<'_, f32>>,
         y: View<'_, f32>,
         mask: Option<View<'_, f32>>,
+        weights: Option<View<'_, f32>>,
         shape: LinearShape,
         activation: Activation,
         accumulate: bool,
     ) {
         let LinearShape { rows, outputs, .. } = shape;
+        let samples = weights.as_ref().map_or(rows, View::len);
+        assert!(
+            rows.is_multiple_of(samples),
+            "bias_activation_backward: {samples} weights for {rows} rows"
+        );
         if db.is_none() && mask.is_none() && activation == Activation::Identity {
-            contract::bias_activation_backward(&dz, db.as_ref(), &y, mask.as_ref(), rows, outputs);
+            contract::bias_activation_backward(
+                &dz,
+                db.as_ref(),
+                &y,
+                mask.as_ref(),
+                weights.as_ref(),
+                rows,
+                outputs,
+                samples,
+            );
             return;
         }
         let (kind, slope) = activation.code();
@@ -99,8 +114,10 @@ impl Linear for Cuda {
                     sums.reborrow(),
                     y,
                     mask,
+                    weights,
                     rows,
                     outputs,
+                    samples,
                     parts,
                     kind,
                     slope,
@@ -108,8 +125,9 @@ impl Linear for Cuda {
                 let launch = self.elements(outputs);
                 kernels.column_totals(launch, db, sums.read(), parts, outputs, add);
             }
-            db => kernels
-                .bias_activation_backward(launch, dz, db, y, mask, rows, outputs, kind, slope, add),
+            db => kernels.bias_activation_backward(
+                launch, dz, db, y, mask, weights, rows, outputs, samples, kind, slope, add,
+            ),
         }
     }
 }

@@ -16,11 +16,14 @@ impl Loss for Cuda {
         shape: LossShape,
     ) {
         let LossShape { rows, targets, .. } = shape;
-        let parts = targets.parts();
+        let parts = shape.parts();
         let criterion = match shape.criterion {
             Criterion::CrossEntropy => criterion::CROSS_ENTROPY,
             Criterion::SaturatingCrossEntropy => criterion::SATURATING_CROSS_ENTROPY,
             Criterion::SquaredError => criterion::SQUARED_ERROR,
+            Criterion::Hinge => criterion::HINGE,
+            Criterion::Wasserstein => criterion::WASSERSTEIN,
+            Criterion::Relativistic => criterion::RELATIVISTIC,
         };
         self.gpu.kernels.loss_forward_backward(
             self.blocks(parts),
@@ -34,8 +37,14 @@ impl Loss for Cuda {
             RING_COLUMNS,
             targets.column(),
             criterion,
+            shape.first_target() as f32,
             shape.scale as f32,
         );
+    }
+
+    fn ring_carry(&self, ring: ViewMut<'_, f32>, step: View<'_, u32>) {
+        let launch = self.elements(RING_COLUMNS);
+        self.gpu.kernels.ring_carry(launch, ring, step, RING_ROWS, RING_COLUMNS);
     }
 
     fn softmax_cross_entropy_forward_backward(

@@ -41,6 +41,7 @@ mod loss;
 mod memory;
 pub mod nvrtc;
 mod optimizer;
+mod penalty;
 pub mod probe;
 mod problem;
 mod random;

@@ -1,8 +1,9 @@
 //! Adam on CUDA: one kernel over the whole flat buffer, bound by memory bandwidth.
 
 use super::Cuda;
+use super::codes::decay;
 use super::memory::{View, ViewMut};
-use crate::device::ops::{Adam, Optimizer};
+use crate::device::ops::{Adam, Average, LrDecay, Optimizer};
 
 impl Optimizer for Cuda {
     fn adam_update(
@@ -15,6 +16,11 @@ impl Optimizer for Cuda {
         adam: Adam,
     ) {
         let n = p.len();
+        let decay = match adam.decay {
+            LrDecay::None => decay::NONE,
+            LrDecay::Linear => decay::LINEAR,
+            LrDecay::Cosine => decay::COSINE,
+        };
         // The branch computes the weight gradients.
         self.join();
         // 1 − b and ln b are computed in double precision: in single, 1 − 0.999 has four digits.
@@ -35,6 +41,28 @@ impl Optimizer for Cuda {
             (1.0 - adam.b2) as f32,
             adam.b2.ln() as f32,
             adam.eps as f32,
+            decay,
+            adam.steps,
+        );
+    }
+
+    fn average_update(
+        &self,
+        average: ViewMut<'_, f32>,
+        p: View<'_, f32>,
+        step: View<'_, u32>,
+        constants: Average,
+    ) {
+        let (n, Average { decay, warmup }) = (p.len(), constants);
+        self.gpu.kernels.average_update(
+            self.elements(n),
+            average,
+            p,
+            step,
+            n,
+            decay as f32,
+            (1.0 - decay) as f32,
+            warmup,
         );
     }
 

@@ -24,6 +24,12 @@ impl Random for Cuda {
         self.gpu.kernels.noise_sample(launch, z, step, parts, n, latent, stream.site, low, high);
     }
 
+    fn uniform_sample(&self, u: ViewMut<'_, f32>, step: View<'_, u32>, stream: Stream) {
+        let (n, [low, high]) = (u.len(), words(stream.seed));
+        let launch = self.elements(n.div_ceil(4));
+        self.gpu.kernels.uniform_sample(launch, u, step, n, stream.site, low, high);
+    }
+
     fn labels_sample(
         &self,
         labels: ViewMut<'_, u32>,

@@ -30,4 +30,7 @@ pub trait Batch: Memory {
         step: InInts<'_, Self>,
         shape: BatchShape,
     );
+
+    /// Updates labels (blocks, rows): the last block becomes a copy of the first.
+    fn labels_repeat(&self, labels: OutInts<'_, Self>, blocks: usize, rows: usize);
 }

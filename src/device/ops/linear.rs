@@ -94,17 +94,19 @@ pub trait Linear: Memory {
         activation: Activation,
     );
 
-    /// In place: dz = activation′(y) ⊙ mask ⊙ dy; and db = Σ over rows of dz, with `accumulate`
+    /// In place: dz = activation′(y) ⊙ mask ⊙ dy; and db = Σ over rows of weight·dz, with `accumulate`
     /// added to the existing values.
     ///
     /// dz (rows, outputs) holds dy on entry; db (outputs) is optional; y (rows, outputs) is the output
-    /// of [`Linear::linear_forward`] or [`Linear::activation_forward`].
+    /// of [`Linear::linear_forward`] or [`Linear::activation_forward`]; weights (samples) or none, which
+    /// is 1: each applies to rows/samples consecutive rows, the pixels of an image.
     fn bias_activation_backward(
         &self,
         dz: Out<'_, Self>,
         db: Option<Out<'_, Self>>,
         y: In<'_, Self>,
         mask: Option<In<'_, Self>>,
+        weights: Option<In<'_, Self>>,
         shape: LinearShape,
         activation: Activation,
         accumulate: bool,

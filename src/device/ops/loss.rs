@@ -15,12 +15,26 @@ pub enum Criterion {
     SaturatingCrossEntropy,
     /// Squared error: (x − t)². Derivative: 2·(x − t).
     SquaredError,
+    /// Hinge loss: max(0, 1 − x) for t = 1, max(0, 1 + x) for t = 0. Derivative: ∓1 where positive.
+    Hinge,
+    /// The critic's loss of a Wasserstein GAN: −x for t = 1, x for t = 0. Derivative: ∓1.
+    Wasserstein,
+    /// Relativistic pairing: softplus(f − r) for the pairs of real outputs r and generated ones f if
+    /// t = 1 for real images, softplus(r − f) if t = 0. Derivatives: ∓σ(f − r), or ±σ(r − f). Each
+    /// pair has one loss, which counts as that of the real images.
+    Relativistic,
 }
 
 impl Criterion {
     /// All variants.
-    pub const ALL: &[Criterion] =
-        &[Criterion::CrossEntropy, Criterion::SaturatingCrossEntropy, Criterion::SquaredError];
+    pub const ALL: &[Criterion] = &[
+        Criterion::CrossEntropy,
+        Criterion::SaturatingCrossEntropy,
+        Criterion::SquaredError,
+        Criterion::Hinge,
+        Criterion::Wasserstein,
+        Criterion::Relativistic,
+    ];
 }
 
 /// The parts of a batch and their targets.
@@ -28,19 +42,11 @@ impl Criterion {
 pub enum Targets {
     /// In the discriminator update: real images, t = 1, followed by as many generated ones, t = 0.
     RealThenFake,
-    /// In the generator update: generated images, t = 1.
+    /// In the generator update: generated images, t = 1. For pairs, real images, t = 0, come first.
     FakeAsReal,
 }
 
 impl Targets {
-    /// Parts of the batch that have a loss and a target each.
-    pub fn parts(self) -> usize {
-        match self {
-            Targets::RealThenFake => 2,
-            Targets::FakeAsReal => 1,
-        }
-    }
-
     /// The column of the ring buffer for the first part's loss.
     pub fn column(self) -> usize {
         match self {
@@ -61,13 +67,39 @@ pub struct LossShape {
     pub scale: f64,
     /// The parts of the batch and their targets.
     pub targets: Targets,
+    /// Replaces the target 1 of real images (one-sided label smoothing), where the loss has a target
+    /// between 0 and 1.
+    pub real_label: f64,
+}
+
+impl LossShape {
+    /// Parts of the batch that have a loss and a target each.
+    pub fn parts(&self) -> usize {
+        match (self.targets, self.criterion) {
+            (Targets::RealThenFake, _) | (_, Criterion::Relativistic) => 2,
+            (Targets::FakeAsReal, _) => 1,
+        }
+    }
+
+    /// The target of the first part.
+    pub(in crate::device) fn first_target(&self) -> f64 {
+        use Criterion::{CrossEntropy, Relativistic, SaturatingCrossEntropy, SquaredError};
+        match (self.targets, self.criterion) {
+            (Targets::FakeAsReal, Relativistic) => 0.0,
+            (Targets::RealThenFake, CrossEntropy | SaturatingCrossEntropy | SquaredError) => {
+                self.real_label
+            }
+            _ => 1.0,
+        }
+    }
 }
 
 /// Iterations whose losses the ring buffer holds.
 pub const RING_ROWS: usize = 1024;
 /// Columns of the ring buffer: (loss, mean output) of real and of generated images in the
-/// discriminator update, and of generated images in the generator update.
-pub const RING_COLUMNS: usize = 6;
+/// discriminator update, of generated images in the generator update (for pairs, of real and of
+/// generated ones), and the [penalties](super::Penalty).
+pub const RING_COLUMNS: usize = 11;
 
 /// Extents of a classifier's logits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,8 +116,8 @@ pub trait Loss: Memory {
     /// batch, in one pass.
     ///
     /// dx, x (parts, rows). Writes to row step mod RING_ROWS of the ring buffer (RING_ROWS,
-    /// RING_COLUMNS), for each part: the loss, and the mean output — σ(x) for cross-entropy, x itself
-    /// for squared error.
+    /// RING_COLUMNS), for each part: the loss, and the mean output — σ(x) for cross-entropy, otherwise
+    /// x itself.
     fn loss_forward_backward(
         &self,
         dx: Out<'_, Self>,
@@ -94,6 +126,10 @@ pub trait Loss: Memory {
         step: InInts<'_, Self>,
         shape: LossShape,
     );
+
+    /// Copies row step mod RING_ROWS of the ring buffer (RING_ROWS, RING_COLUMNS) to the next row, so
+    /// that what the next iteration does not compute keeps its last value.
+    fn ring_carry(&self, ring: Out<'_, Self>, step: InInts<'_, Self>);
 
     /// losses\[i\] = ln Σ e^(x\[i, c\] − max) + max − x\[i, label\[i\]\], summed over classes c, where
     /// max is the largest logit of row i; and the gradient of their mean, dx\[i, c\] =

@@ -23,6 +23,7 @@ mod embedding;
 mod linear;
 mod loss;
 mod optimizer;
+mod penalty;
 mod random;
 
 pub use batch::{Batch, BatchShape};
@@ -31,5 +32,6 @@ pub use convolution::{Convolution, ConvolutionShape};
 pub use embedding::{Embedding, EmbeddingShape};
 pub use linear::{Activation, Linear, LinearShape};
 pub use loss::{Criterion, Loss, LossShape, RING_COLUMNS, RING_ROWS, SoftmaxShape, Targets};
-pub use optimizer::{Adam, Optimizer};
+pub use optimizer::{Adam, Average, LrDecay, Optimizer};
+pub use penalty::{Penalties, Penalty, PenaltyShape};
 pub use random::{Latent, Random};

@@ -28,6 +28,9 @@ pub trait Random: Memory {
         parts: usize,
     );
 
+    /// Fills u with uniform random numbers in [0, 1).
+    fn uniform_sample(&self, u: Out<'_, Self>, step: InInts<'_, Self>, stream: Stream);
+
     /// Fills labels with uniformly distributed classes in 0..classes; in parts like
     /// [`Random::noise_sample`].
     fn labels_sample(

@@ -24,7 +24,7 @@ const PLANE: usize = IMAGE_SIZE * IMAGE_SIZE;
 /// One of this many images is scrambled.
 const SCRAMBLED: usize = 8;
 /// Adam's constants, with the initial learning rate.
-const ADAM: ops::Adam = ops::Adam { lr: 1e-3, b1: 0.9, b2: 0.999, eps: 1e-8 };
+const ADAM: ops::Adam = ops::Adam::constant(1e-3, [0.9, 0.999], 1e-8);
 
 /// Images, each with a class.
 #[derive(Clone, Copy, Debug)]
@@ -154,7 +154,7 @@ impl<D: Device> ClassifierTrainer<D> {
         let Self { classifier, gradients, adam, labels, losses, masks, step, .. } = self;
         let Classifier { info, body, head, images } = classifier;
         let rows = chosen.len();
-        let masks = Some(Masks { buffer: masks, first: 0 });
+        let masks = Some(Masks { buffer: masks, first: 0, rows, start: 0 });
         let input = PassInput { x: images.rows(0..rows), labels: None, masks };
         body.forward(device, &input, rows);
         head.forward(device, &plain(body.output(rows)), rows);

@@ -86,9 +86,9 @@ impl Settings {
         self.generator.fit(noise, [channels, self.image.pixels()], [height, width]);
         let image = match self.discriminator.all().find(|layer| multiplies(layer)) {
             Some(first) if convolution(first).is_some() => {
-                Shape::Image([channels + label, height, width])
+                Shape::Image([self.pack * channels + label, height, width])
             }
-            _ => Shape::Features(self.image.pixels() + label),
+            _ => Shape::Features(self.pack * self.image.pixels() + label),
         };
         self.discriminator.fit(image, [1, 1], [1, 1]);
     }

@@ -23,6 +23,8 @@ pub struct Rewrite {
     pub image_size: Option<usize>,
     /// Channels of an image.
     pub channels: Option<usize>,
+    /// Images that the discriminator sees at once.
+    pub pack: Option<usize>,
     /// Widths of the generator's hidden layers; for convolutions, their output channels.
     pub g_hidden: Option<Vec<usize>>,
     /// Widths of the discriminator's hidden layers.
@@ -77,6 +79,7 @@ impl Rewrite {
             width: self.image_size.unwrap_or(width),
         };
         settings.latent_dim = self.latent_dim.unwrap_or(settings.latent_dim);
+        settings.pack = self.pack.unwrap_or(settings.pack);
         settings.classes = settings.classes.and(self.classes.or(settings.classes));
         match self.image_size.filter(|&size| size != height) {
             Some(_) => settings.set_levels(name, height),

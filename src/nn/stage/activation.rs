@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::device::ops::LinearShape;
+use crate::device::ops::{Activation, LinearShape};
 use crate::device::{Device, In, Out};
 use crate::nn::matrix::Matrix;
 use crate::nn::plan::ActivationStage;
@@ -30,7 +30,25 @@ impl ActivationStage {
     ) {
         let shape = self.shape(rows.len());
         let activation = self.epilogue.activation;
-        device.bias_activation_backward(dx.rows_mut(rows), None, y, mask, shape, activation, false);
+        let dx = dx.rows_mut(rows);
+        device.bias_activation_backward(dx, None, y, mask, None, shape, activation, false);
+    }
+
+    /// The tangent of y from that of x.
+    pub(in crate::nn) fn tangent<D: Device>(
+        &self,
+        device: &D,
+        tangent: &mut Matrix<D>,
+        x: In<'_, D>,
+        y: In<'_, D>,
+        mask: Option<In<'_, D>>,
+        rows: Range<usize>,
+    ) {
+        let (shape, alone) = (self.shape(rows.len()), Activation::Identity);
+        device.activation_forward(tangent.rows_mut(rows.clone()), x, None, shape, alone);
+        let activation = self.epilogue.activation;
+        let tangent = tangent.rows_mut(rows);
+        device.bias_activation_backward(tangent, None, y, mask, None, shape, activation, false);
     }
 
     fn shape(&self, rows: usize) -> LinearShape {

@@ -133,9 +133,9 @@ impl BatchNorm {
             (y_of_batch, y) = D::split(y, shape.rows * shape.columns);
             // Further batches accumulate.
             let further = batch > batches.which.start;
-            let accumulate = further || target.as_ref().is_some_and(|(_, accumulate)| *accumulate);
-            let gradients = target.as_mut().map(|(flat, _)| {
-                let (dgamma, dbeta) = flat.adjacent_mut(self.gamma, self.beta);
+            let accumulate = further || target.as_ref().is_some_and(|target| target.accumulate);
+            let gradients = target.as_mut().map(|target| {
+                let (dgamma, dbeta) = target.gradients.adjacent_mut(self.gamma, self.beta);
                 AffineGradients { dgamma, dbeta }
             });
             device.batch_norm_backward(

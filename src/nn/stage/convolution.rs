@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use rand_chacha::ChaCha12Rng;
 
-use super::Target;
+use super::{Target, bias_gradient};
 use crate::device::ops::{Activation, ConvolutionShape, LinearShape};
 use crate::device::{Device, In, Out, Result};
 use crate::nn::init::{Init, uniform};
@@ -90,25 +90,69 @@ impl Convolution {
         mask: Option<In<'_, D>>,
         rows: Range<usize>,
     ) {
-        let shape = self.shape(rows.len());
-        let (mut gradients, accumulate) = target.unzip();
+        let mut target = target;
         // If a BatchNorm follows, subtracting its mean cancels the bias, as after a Linear.
         if !self.stage.normalized {
             let (pixels, channels) = (self.stage.pixels(), self.stage.channels());
             let linear =
                 LinearShape { rows: rows.len() * pixels, inputs: channels, outputs: channels };
             let dy = dz.rows_mut(rows.clone());
-            let db = gradients.as_mut().zip(self.b).map(|(gradients, b)| gradients.view_mut(b));
-            let (activation, add) = (self.stage.epilogue.activation, accumulate.unwrap_or(false));
-            device.bias_activation_backward(dy, db, y, mask, linear, activation, add);
+            let (db, weights, add) = bias_gradient(&mut target, self.b);
+            let activation = self.stage.epilogue.activation;
+            device.bias_activation_backward(dy, db, y, mask, weights, linear, activation, add);
         }
-        if let (Some(gradients), Some(accumulate)) = (gradients, accumulate) {
-            let dw = gradients.view_mut(self.w);
-            let (dz, workspace) = (dz.rows(rows), workspace.part(D::workspace(shape)));
-            let x = D::reborrow(&x);
-            let (dy, x) = if self.stage.transposed { (x, dz) } else { (dz, x) };
-            device.convolution_backward_weight(dw, workspace, dy, x, shape, accumulate);
+        if let Some(target) = target.filter(|target| target.row_weights.is_none()) {
+            let dz = dz.rows(rows.clone());
+            self.backward_weight(device, target, workspace, dz, x, rows.len());
         }
+    }
+
+    /// The gradient of the weights.
+    pub(in crate::nn) fn backward_weight<D: Device>(
+        &self,
+        device: &D,
+        target: Target<'_, D>,
+        workspace: &mut Matrix<D>,
+        dz: In<'_, D>,
+        x: In<'_, D>,
+        rows: usize,
+    ) {
+        let (dw, shape) = (target.gradients.view_mut(self.w), self.shape(rows));
+        let workspace = workspace.part(D::workspace(shape));
+        let (x, dz) = (D::reborrow(&x), D::reborrow(&dz));
+        let (dy, x) = if self.stage.transposed { (x, dz) } else { (dz, x) };
+        device.convolution_backward_weight(dw, workspace, dy, x, shape, target.accumulate);
+    }
+
+    /// The tangent of y from that of x.
+    #[allow(clippy::too_many_arguments)]
+    pub(in crate::nn) fn tangent<D: Device>(
+        &self,
+        device: &D,
+        params: &Params<D>,
+        workspace: &mut Matrix<D>,
+        tangent: &mut Matrix<D>,
+        x: In<'_, D>,
+        y: In<'_, D>,
+        mask: Option<In<'_, D>>,
+        rows: Range<usize>,
+    ) {
+        let (w, shape) = (params.values().view(self.w), self.shape(rows.len()));
+        let (workspace, all) = (workspace.part(D::workspace(shape)), 0..self.stage.channels());
+        let (to, alone) = (tangent.rows_mut(rows.clone()), Activation::Identity);
+        match self.stage.transposed {
+            false => device.convolution_forward(to, workspace, x, w, None, None, shape, all, alone),
+            true => {
+                device.convolution_transpose(to, workspace, x, w, None, None, shape, all, alone)
+            }
+        }
+        let outputs = self.stage.pixels() * self.stage.channels();
+        let (shape, activation) = (
+            LinearShape { rows: rows.len(), inputs: outputs, outputs },
+            self.stage.epilogue.activation,
+        );
+        let tangent = tangent.rows_mut(rows);
+        device.bias_activation_backward(tangent, None, y, mask, None, shape, activation, false);
     }
 
     /// The gradient of x, restricted to some channels, after [`Convolution::backward`].

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use rand_chacha::ChaCha12Rng;
 
-use super::Target;
-use crate::device::ops::LinearShape;
+use super::{Target, bias_gradient};
+use crate::device::ops::{Activation, LinearShape};
 use crate::device::{Device, In, Out, Result};
 use crate::nn::init::{Init, uniform};
 use crate::nn::matrix::Matrix;
@@ -76,19 +76,50 @@ impl Linear {
         rows: Range<usize>,
     ) {
         let (shape, activation) = (self.shape(rows.len()), self.stage.epilogue.activation);
-        let (mut gradients, accumulate) = target.unzip();
+        let mut target = target;
         // If a BatchNorm follows, subtracting its mean cancels the bias: there is nothing to do, and
         // the gradient of the bias stays zero.
         if !self.stage.normalized {
             let dy = dz.rows_mut(rows.clone());
-            let db = gradients.as_mut().map(|gradients| gradients.view_mut(self.b));
-            let accumulate = accumulate.unwrap_or(false);
-            device.bias_activation_backward(dy, db, y, mask, shape, activation, accumulate);
+            let (db, weights, add) = bias_gradient(&mut target, Some(self.b));
+            device.bias_activation_backward(dy, db, y, mask, weights, shape, activation, add);
         }
-        if let (Some(gradients), Some(accumulate)) = (gradients, accumulate) {
-            let dw = gradients.view_mut(self.w);
-            device.linear_backward_weight(dw, dz.rows(rows), x, shape, accumulate);
+        if let Some(target) = target.filter(|target| target.row_weights.is_none()) {
+            self.backward_weight(device, target, dz.rows(rows.clone()), x, rows.len());
         }
+    }
+
+    /// dW = dzᵀ·x.
+    pub(in crate::nn) fn backward_weight<D: Device>(
+        &self,
+        device: &D,
+        target: Target<'_, D>,
+        dz: In<'_, D>,
+        x: In<'_, D>,
+        rows: usize,
+    ) {
+        let (dw, shape) = (target.gradients.view_mut(self.w), self.shape(rows));
+        device.linear_backward_weight(dw, dz, x, shape, target.accumulate);
+    }
+
+    /// The tangent of y from that of x.
+    #[allow(clippy::too_many_arguments)]
+    pub(in crate::nn) fn tangent<D: Device>(
+        &self,
+        device: &D,
+        params: &Params<D>,
+        tangent: &mut Matrix<D>,
+        x: In<'_, D>,
+        y: In<'_, D>,
+        mask: Option<In<'_, D>>,
+        rows: Range<usize>,
+    ) {
+        let (w, shape) = (params.values().view(self.w), self.shape(rows.len()));
+        let (to, alone) = (tangent.rows_mut(rows.clone()), Activation::Identity);
+        device.linear_forward(to, x, w, None, None, shape, alone);
+        let activation = self.stage.epilogue.activation;
+        let tangent = tangent.rows_mut(rows);
+        device.bias_activation_backward(tangent, None, y, mask, None, shape, activation, false);
     }
 
     /// dx = dz·W, restricted to some columns, after [`Linear::backward`].

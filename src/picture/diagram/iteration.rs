@@ -4,8 +4,9 @@
 use std::ops::Range;
 
 use super::{Flow, Kind, Lane, Panel, count, formulas, shape};
-use crate::gan::iteration::{Step, iteration};
-use crate::gan::settings::Settings;
+use crate::device::ops::{Adam, LrDecay};
+use crate::gan::iteration::{Images, Step, iteration};
+use crate::gan::settings::{Order, Settings};
 use crate::gan::{Model, Role};
 
 const INPUTS: Range<usize> = 0..1;
@@ -49,12 +50,16 @@ struct IterationPanel<'a> {
     last: [(String, Phase); 2],
     /// How often fakes were generated.
     generated: usize,
+    /// How often real images and fakes were gathered.
+    gathered: usize,
     /// The box of the latest fakes.
     fakes: String,
     /// The box of the latest discriminator forward pass.
     d_forward: String,
     /// The box of the latest loss, and its rows.
     loss: (String, usize),
+    /// The box of the penalties, and their rows.
+    penalties: (String, usize),
 }
 
 impl<'a> IterationPanel<'a> {
@@ -77,20 +82,26 @@ impl<'a> IterationPanel<'a> {
             update: None,
             last,
             generated: 0,
+            gathered: 0,
             fakes: String::new(),
             d_forward: String::new(),
             loss: (String::new(), 0),
+            penalties: (String::new(), 0),
         }
     }
 
     fn add(&mut self, step: Step) {
         match step {
             // Inputs are shown where they are used.
-            Step::PrepareInputs | Step::Advance => {}
+            Step::PrepareInputs | Step::CarryMetrics | Step::Advance => {}
+            // Shown with the steps around them.
+            Step::Interpolate | Step::Average => {}
             Step::Generate { .. } => self.generate(),
-            Step::Discriminate { update, real } => self.discriminate(update, real),
+            Step::Discriminate { update, images } => self.discriminate(update, images),
             Step::Loss { update } => self.loss(update),
             Step::Backward(role) => self.backward(role),
+            Step::Penalize => self.penalize(),
+            Step::BackwardPenalized => self.backward_penalized(),
             Step::AdamStep(role) => self.step(role),
         }
     }
@@ -98,8 +109,12 @@ impl<'a> IterationPanel<'a> {
     /// Starts the lane of an update, if it is not started yet.
     fn start_update(&mut self, update: Role) {
         if self.update.replace(update) != Some(update) {
-            let name = if update == Role::Generator { "Generator" } else { "Discriminator" };
-            self.lane(format!("{name}'s update"), 3);
+            let (name, rows) = match update {
+                Role::Generator => ("Generator", 3),
+                Role::Discriminator if self.settings.is_penalized() => ("Discriminator", 4),
+                Role::Discriminator => ("Discriminator", 3),
+            };
+            self.lane(format!("{name}'s update"), rows);
         }
     }
 
@@ -138,29 +153,42 @@ impl<'a> IterationPanel<'a> {
     }
 
     /// A forward pass of the discriminator. If the generator's update includes real images, both
-    /// updates share the pass.
-    fn discriminate(&mut self, update: Role, real: bool) {
+    /// updates share the pass, or its loss pairs real images and fakes.
+    fn discriminate(&mut self, update: Role, images: Images) {
         self.start_update(update);
-        let batch = self.settings.batch_size;
-        let (input, rows) = match (update, real) {
-            (Role::Discriminator, _) => {
-                (self.gather(Flow::Detached), vec![format!("{} rows: real, then fake", 2 * batch)])
-            }
-            (Role::Generator, true) => {
-                let rows = format!("{} rows: real, then fake,", 2 * batch);
-                (self.gather(Flow::Forward), vec![rows, "for both updates".to_owned()])
-            }
-            (Role::Generator, false) => (self.fakes.clone(), vec![format!("{batch} rows: fake")]),
+        let count = images.batches().len() * self.packs();
+        let rows = match images {
+            Images::Fake => format!("{count} rows: fake"),
+            Images::RealAndFake => format!("{count} rows: real, then fake"),
+            Images::WithInterpolated => format!("{count} rows: real, fake, x̂"),
         };
-        self.discriminator_forward(&input, rows);
+        let paired = self.settings.loss.is_paired();
+        let (input, lines) = match (update, images) {
+            (Role::Generator, Images::Fake) => (self.fakes.clone(), vec![rows]),
+            (Role::Generator, _) if !paired || self.settings.order == Order::GFirst => {
+                let both = vec![format!("{rows},"), "for both updates".to_owned()];
+                (self.gather(Flow::Forward, images), both)
+            }
+            (Role::Generator, _) => (self.gather(Flow::Forward, images), vec![rows]),
+            (Role::Discriminator, _) => (self.gather(Flow::Detached, images), vec![rows]),
+        };
+        self.discriminator_forward(&input, lines);
+    }
+
+    /// Rows of the discriminator for a batch of images.
+    pub(super) fn packs(&self) -> usize {
+        self.settings.batch_size / self.settings.pack
     }
 
     fn loss(&mut self, update: Role) {
         self.start_update(update);
-        let (batch, row) = (self.settings.batch_size, self.row);
+        let (packs, row) = (self.packs(), self.row);
         let (lines, rows) = match update {
-            Role::Discriminator => (formulas::of_discriminator(self.settings), 2 * batch),
-            Role::Generator => (formulas::of_generator(self.settings), batch),
+            Role::Discriminator => (formulas::of_discriminator(self.settings), 2 * packs),
+            Role::Generator if self.settings.loss.is_paired() => {
+                (formulas::of_generator(self.settings), 2 * packs)
+            }
+            Role::Generator => (formulas::of_generator(self.settings), packs),
         };
         let id = format!("loss_{}", letter(update));
         let loss = self.panel.node(id, Kind::Loss, lines, LOSS, row..row + 2);
@@ -178,27 +206,64 @@ impl<'a> IterationPanel<'a> {
         };
         let lines = ["D backward", gradients, omitted].map(str::to_owned).to_vec();
         let d_backward = self.pass(Role::Discriminator, phase, lines, row);
+        let rows = if role == Role::Generator { self.packs() } else { rows };
         self.gradient(&loss, &d_backward, rows, 1);
         if role == Role::Generator {
             let lines = vec!["G backward".to_owned(), WEIGHT_GRADIENTS.to_owned()];
             let g_backward = self.pass(Role::Generator, Phase::BackwardWeights, lines, row);
-            self.gradient(&d_backward, &g_backward, rows, self.pixels);
+            self.gradient(&d_backward, &g_backward, self.settings.batch_size, self.pixels);
         }
     }
 
-    /// Real images and the latest fakes as one batch.
-    fn gather(&mut self, fakes: Flow) -> String {
+    /// A backward pass to the images, and the penalties on the gradients with respect to them.
+    fn penalize(&mut self) {
+        let row = self.row + 1;
+        let lines = ["D backward from ones", "gradients of images", "and of biases"];
+        let lines = lines.map(str::to_owned).to_vec();
+        let pass = self.pass(Role::Discriminator, Phase::BackwardInput, lines, row);
+        let lines = formulas::of_penalties(self.settings);
+        let penalties = self.node("penalties".to_owned(), Kind::Loss, lines, IMAGES, row);
+        let rows = self.settings.penalized_batches().len() * self.packs();
+        self.gradient(&pass, &penalties, rows, self.settings.pack * self.pixels);
+        self.penalties = (penalties, rows);
+        self.row += 1;
+    }
+
+    /// The gradients of the discriminator's weights, from loss and penalties together.
+    fn backward_penalized(&mut self) {
+        let ((loss, rows), (penalties, penalized)) = (self.loss.clone(), self.penalties.clone());
+        let lines = ["D tangents forward", WEIGHT_GRADIENTS, "of loss and penalties"];
+        let lines = lines.map(str::to_owned).to_vec();
+        let row = self.row + 1;
+        let pass = self.pass(Role::Discriminator, Phase::BackwardWeights, lines, row);
+        self.gradient(&loss, &pass, rows, 1);
+        self.gradient(&penalties, &pass, penalized, self.settings.pack * self.pixels);
+    }
+
+    /// Real images and the latest fakes as one batch, with points between them if there are three
+    /// batches.
+    fn gather(&mut self, fakes: Flow, images: Images) -> String {
         let (batch, row) = (self.settings.batch_size, self.row);
+        let all = images.batches().len() * batch;
         let mut lines = vec!["real images x".to_owned(), shape(&[batch, self.pixels])];
         if self.settings.classes.is_some() {
             lines.push(format!("of classes c {}", shape(&[batch])));
         }
-        let real_images = self.node("reals".to_owned(), Kind::Input, lines, INPUTS, row);
-        let mut lines = vec!["real, then fake".to_owned(), shape(&[2 * batch, self.pixels])];
+        self.gathered += 1;
+        let number = if self.gathered == 1 { String::new() } else { format!("_{}", self.gathered) };
+        let real_images = self.node(format!("reals{number}"), Kind::Input, lines, INPUTS, row);
+        let words = match images {
+            Images::WithInterpolated => "real, fake, x̂ between",
+            _ => "real, then fake",
+        };
+        let mut lines = vec![words.to_owned(), shape(&[all, self.pixels])];
         if self.settings.classes.is_some() {
-            lines.push(format!("with classes {}", shape(&[2 * batch])));
+            lines.push(format!("with classes {}", shape(&[all])));
         }
-        let both = self.node("both".to_owned(), Kind::Tensor, lines, IMAGES, row);
+        if self.settings.pack > 1 {
+            lines.push(format!("in packs of {}", self.settings.pack));
+        }
+        let both = self.node(format!("both{number}"), Kind::Tensor, lines, IMAGES, row);
         let label = if fakes == Flow::Detached { vec!["detached".to_owned()] } else { vec![] };
         self.panel.edge(&self.fakes, &both, fakes, label);
         self.forward(&real_images, &both, vec![]);
@@ -216,12 +281,18 @@ impl<'a> IterationPanel<'a> {
     /// An optimizer step on a network's weights, which ends its update.
     fn step(&mut self, role: Role) {
         let row = self.row + 2;
-        let Settings { lr, b1, b2, adam_eps, .. } = self.settings;
-        let lines = vec![
+        let Adam { lr, b1, b2, eps, decay, .. } = self.settings.adam(role, 1);
+        let mut lines = vec![
             format!("Adam updates {}", letter(role)),
-            format!("lr {lr}, eps {adam_eps:e}"),
+            format!("lr {lr}, eps {eps:e}"),
             format!("betas ({b1}, {b2})"),
         ];
+        if decay != LrDecay::None {
+            lines.push(format!("{decay} decay of lr"));
+        }
+        if let Some(ema) = self.settings.ema.filter(|_| role == Role::Generator) {
+            lines.push(format!("then the average, {ema}"));
+        }
         let id = format!("adam_{}", letter(role));
         let step = self.node(id, Kind::Step(role), lines, column(role), row);
         self.connect_weights(role, step, Phase::Step);

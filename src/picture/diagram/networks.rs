@@ -31,7 +31,8 @@ pub(super) fn discriminator(model: &Model) -> Panel {
     let meaning = match settings.loss {
         Loss::Mse => "1 means real, 0 generated",
         Loss::Bce => "of being real",
-        Loss::BceLogits => "positive means real",
+        Loss::BceLogits | Loss::Hinge => "positive means real",
+        Loss::Wgan | Loss::Relativistic => "higher means more real",
     };
     let lines = vec![formulas::output(settings.loss).to_owned(), meaning.to_owned()];
     builder.below("output", Kind::Tensor, lines, Shape::Features(1));

@@ -186,6 +186,7 @@ mod tests {
             epoch: 1,
             d_loss,
             g_loss,
+            penalty: None,
             d_real: 0.5,
             d_fake: 0.5,
             images_per_second: 1.0,

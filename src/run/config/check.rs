@@ -85,20 +85,58 @@ fn check_class_names(config: &Config) -> Checked {
 
 fn check_sizes(gan: &Settings) -> Checked {
     size("gan.batch_size", gan.batch_size, ranges::EXTENT)?;
+    size("gan.pack", gan.pack, ranges::PACK)?;
+    if !gan.batch_size.is_multiple_of(gan.pack) {
+        let expected = format!("a multiple of pack, which is {}", gan.pack);
+        return Err(OutOfRange::new("gan.batch_size", gan.batch_size, expected));
+    }
     size("gan.latent_dim", gan.latent_dim, ranges::EXTENT)?;
     size("gan.classes", gan.classes.unwrap_or(1), ranges::CLASSES)
 }
 
 fn check_learning(gan: &Settings) -> Checked {
     within("gan.lr", gan.lr, ranges::LEARNING_RATE)?;
+    within("gan.lr_g", gan.lr_g.unwrap_or(gan.lr), ranges::LEARNING_RATE)?;
+    within("gan.lr_d", gan.lr_d.unwrap_or(gan.lr), ranges::LEARNING_RATE)?;
     within("gan.b1", gan.b1, ranges::FRACTION)?;
     within("gan.b2", gan.b2, ranges::FRACTION)?;
     within("gan.adam_eps", gan.adam_eps, ranges::EPSILON)?;
     within("gan.d_loss_scale", gan.d_loss_scale, ranges::FACTOR)?;
+    check_penalties(gan)?;
+    check_real_label(gan)?;
+    within("gan.n_critic", gan.n_critic.into(), ranges::PERIOD)?;
+    within("gan.ema", gan.ema.unwrap_or(0.0), ranges::FRACTION)?;
+    within("gan.ema_warmup", gan.ema_warmup.into(), ranges::AVERAGE_WARMUP)?;
+    if (gan.ema, gan.ema_warmup) == (None, gan.ema_warmup.max(1)) {
+        let expected = "left out, because ema is not set";
+        return Err(OutOfRange::new("gan.ema_warmup", gan.ema_warmup, expected));
+    }
     match gan.init {
         Init::Normal(deviation) => within("gan.init", deviation, ranges::STANDARD_DEVIATION),
         Init::Default => Ok(()),
     }
+}
+
+fn check_penalties(gan: &Settings) -> Checked {
+    within("gan.r1", gan.r1, ranges::PENALTY)?;
+    within("gan.r2", gan.r2, ranges::PENALTY)?;
+    within("gan.gp", gan.gp, ranges::PENALTY)?;
+    within("gan.penalty_interval", gan.penalty_interval.into(), ranges::PERIOD)?;
+    if gan.penalty_interval > 1 && !gan.is_penalized() {
+        let expected = "left out, because there is no penalty: r1, r2 and gp are 0";
+        return Err(OutOfRange::new("gan.penalty_interval", gan.penalty_interval, expected));
+    }
+    Ok(())
+}
+
+/// Only some losses have targets.
+fn check_real_label(gan: &Settings) -> Checked {
+    within("gan.real_label", gan.real_label, ranges::POSITIVE_FRACTION)?;
+    if gan.real_label != 1.0 && !gan.loss.has_targets() {
+        let expected = format!("left out: the loss {} has no targets", gan.loss);
+        return Err(OutOfRange::new("gan.real_label", gan.real_label, expected));
+    }
+    Ok(())
 }
 
 /// A conditional GAN has as many classes as its data set.

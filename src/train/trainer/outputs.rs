@@ -38,6 +38,7 @@ impl<D: Device> Trainer<D> {
             epoch: u64::from(progress.epoch.0),
             d_loss: metrics.d_loss as f32,
             g_loss: metrics.g_loss as f32,
+            penalty: self.config.gan.is_penalized().then_some(metrics.penalty as f32),
             d_real: metrics.d_real as f32,
             d_fake: metrics.d_fake as f32,
             images_per_second: (images as f64 / here.max(1e-9)) as f32,
@@ -186,14 +187,16 @@ impl<D: Device> Trainer<D> {
 }
 
 /// The values of a log entry with their tags.
-fn losses(entry: &LossEntry) -> [(&'static str, f32); 5] {
-    [
+fn losses(entry: &LossEntry) -> impl Iterator<Item = (&'static str, f32)> + use<> {
+    let penalty = entry.penalty.map(|penalty| ("penalty", penalty));
+    let others = [
         ("d_loss", entry.d_loss),
         ("g_loss", entry.g_loss),
         ("d_real", entry.d_real),
         ("d_fake", entry.d_fake),
         ("images_per_second", entry.images_per_second),
-    ]
+    ];
+    others.into_iter().chain(penalty)
 }
 
 fn histogram<T: Real>(values: &[T]) -> Histogram {

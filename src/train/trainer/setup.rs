@@ -262,7 +262,8 @@ pub fn build<D: Device>(
     let model = config.model()?;
     let schedule = schedule(&model, data)?;
     Plan::fitting(&device, &model, data.len())?;
-    let gan = Gan::new(device, model, config.seed)?;
+    let mut gan = Gan::new(device, model, config.seed)?;
+    gan.set_total(config.total(schedule));
     let images = DeviceDataset::new(gan.device(), &data.images, &data.labels, schedule)?;
     Ok((gan, images))
 }
@@ -279,6 +280,7 @@ pub fn schedule(model: &Model, data: &Dataset) -> Result<Schedule> {
         (false, true) => 2,
         (false, false) => 1,
     };
+    let least = least.max(model.settings().pack);
     let schedule = Schedule { images: data.len(), batch_size, least };
     match schedule.iterations() {
         0 => {

@@ -2,7 +2,7 @@
 
 use gan_cuda::device::{Device, Real};
 use gan_cuda::gan::trained_network::TrainedNetwork;
-use gan_cuda::gan::{Gan, Model, Role};
+use gan_cuda::gan::{Gan, Model, Role, Weights};
 use gan_cuda::nn::plan::{ConvolutionStage, LinearStage};
 use gan_cuda::nn::{Network, Stage};
 
@@ -88,7 +88,7 @@ impl<'a> Check<'a> {
             let key = format!("{stem}{}", param.name);
             self.whole_or_slim(&key, &got, |check, key, got| check.parameters(key, got, f + 1));
         }
-        let drift = self.golden.value::<f64>("lr") * f64::from(f + 1);
+        let drift = self.largest_lr() * f64::from(f + 1);
         let mut tolerance = self.tolerance();
         if single {
             tolerance.atol += drift;
@@ -102,13 +102,42 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// The sum of the penalties, which files of schema 1 do not have.
+    pub fn penalty(&mut self, key: &str, got: f64) {
+        match self.golden.tensors.contains_key(key) {
+            true => self.sums(key, &[got]),
+            false => assert_eq!(got, 0.0, "{}: a penalty", self.golden.name),
+        }
+    }
+
+    /// The moving average of the generator's parameters; its running statistics are not in the files.
+    pub fn average<D: Device>(&mut self, device: &D, average: &Network<D>, f: u32) {
+        for param in average.params().list() {
+            let key = format!("after.{f}.E.{}", param.name);
+            let single = !self.golden.is_f64();
+            if !self.golden.tensors.contains_key(&key)
+                || single && feeds_batch_norm(average, &param.name)
+            {
+                continue;
+            }
+            let got = as_f64(average.params().read(device, param).unwrap());
+            self.parameters(&key, &got, f + 1);
+        }
+    }
+
+    /// The larger learning rate of the two networks.
+    fn largest_lr(&self) -> f64 {
+        let lr: f64 = self.golden.value("lr");
+        self.golden.value_or("lr_d", lr).max(lr)
+    }
+
     /// Adam divides by the gradient's magnitude, so in single precision the rounding of a tiny
     /// gradient matters: one element in a thousand may be off by whole steps.
     fn parameters(&mut self, key: &str, got: &[f64], iterations: u32) {
         if self.golden.is_f64() {
             return self.plain(key, got);
         }
-        let step = self.golden.value::<f64>("lr") * f64::from(iterations);
+        let step = self.largest_lr() * f64::from(iterations);
         let (near, far) = (absolute(0.02 * step), absolute(2.0 * step));
         let want = self.golden.tensor(key);
         self.note(key, compare(got, want, far));
@@ -127,7 +156,7 @@ impl<'a> Check<'a> {
     pub fn evaluation<D: Device>(&mut self, gan: &mut Gan<D>) {
         let noise = self.golden.floats("in.0.z");
         let labels = self.golden.integers("in.0.fake_labels");
-        let got = as_f64(gan.sample(&noise, &labels).unwrap());
+        let got = as_f64(gan.sample_from(Weights::Raw, &noise, &labels).unwrap());
         let tolerance = if self.golden.is_f64() { F64 } else { F32_EVALUATION };
         self.note("eval.fake", compare(&got, self.golden.tensor("eval.fake"), tolerance));
     }

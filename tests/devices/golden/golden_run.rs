@@ -1,4 +1,4 @@
-//! The files of golden runs: schema 1 of tests/golden/README.md.
+//! The files of golden runs: schemas 1 and 2 of tests/golden/README.md.
 
 use std::collections::HashMap;
 use std::fs;
@@ -44,6 +44,11 @@ impl GoldenRun {
         serde_json::from_str(self.text(key)).unwrap_or_else(|e| panic!("{}: {key}: {e}", self.name))
     }
 
+    /// A value that files of schema 1 do not have.
+    pub fn value_or<T: DeserializeOwned>(&self, key: &str, default: T) -> T {
+        if self.metadata.contains_key(key) { self.value(key) } else { default }
+    }
+
     /// The value of a flag, such as `g-first`.
     fn flag<T: DeserializeOwned>(&self, key: &str) -> T {
         let text = self.text(key).trim_matches('"');
@@ -80,6 +85,11 @@ impl GoldenRun {
             fakes: self.flag("fakes"),
             batch_size: self.value("batch"),
             lr: self.value("lr"),
+            lr_d: Some(self.value_or("lr_d", self.value("lr"))),
+            r1: self.value_or("r1", 0.0),
+            r2: self.value_or("r2", 0.0),
+            gp: self.value_or("gp", 0.0),
+            ema: Some(self.value_or("ema", 0.0)).filter(|&ema| ema > 0.0),
             b1: self.value("beta1"),
             b2: self.value("beta2"),
             adam_eps: self.value("adam_eps"),

@@ -92,8 +92,12 @@ fn train<D: Device>(golden: &GoldenRun, device: D) -> f64 {
         let metrics = gan.metrics(f + 1).unwrap();
         check.plain(&format!("out.{f}.loss_d"), &[metrics.d_loss]);
         check.plain(&format!("out.{f}.loss_g"), &[metrics.g_loss]);
+        check.penalty(&format!("out.{f}.penalty"), metrics.penalty);
         for (network, role) in NETWORKS {
             check.after(gan.device(), network, &gan.trained_network(role).network, f);
+        }
+        if let Some(average) = gan.average() {
+            check.average(gan.device(), average, f);
         }
     }
     check.evaluation(&mut gan);
@@ -155,6 +159,7 @@ fn load<D: Device>(golden: &GoldenRun, gan: &mut Gan<D>) {
         let held = golden.tensors.keys().filter(|k| k.starts_with(&key)).count();
         assert_eq!(loaded, held, "{}: {prefix} has other tensors", golden.name);
     }
+    gan.restart_average();
 }
 
 /// Writes the file's images, noise, labels and masks of an iteration.
@@ -175,6 +180,9 @@ fn write_inputs<D: Device>(golden: &GoldenRun, gan: &mut Gan<D>, f: u32) {
         inputs.write_noise(device, *update, &noise).unwrap();
         let labels = golden.integers(&format!("in.{f}.{labels}"));
         inputs.write_fake_labels(device, *update, &labels, rows).unwrap();
+    }
+    if settings.gp > 0.0 {
+        inputs.write_alpha(device, &golden.floats(&format!("in.{f}.alpha"))).unwrap();
     }
     write_masks(golden, gan, f, order[0]);
 }

@@ -10,8 +10,8 @@ use super::bench::{Bench, Output, Placement};
 use super::run::Gradient;
 use gan_cuda::device::Device;
 use gan_cuda::device::ops::{
-    Activation, BatchNormShape, BatchShape, ConvolutionShape, Criterion, EmbeddingShape, Latent,
-    LinearShape, LossShape, SoftmaxShape, Targets,
+    Activation, Average, BatchNormShape, BatchShape, ConvolutionShape, Criterion, EmbeddingShape,
+    Latent, LinearShape, LossShape, LrDecay, Penalty, PenaltyShape, SoftmaxShape, Targets,
 };
 
 const SHAPES: [(usize, usize); 6] =
@@ -69,28 +69,147 @@ const ACTIVATIONS: [Activation; 5] = [
 /// An operation and its extents and scalars.
 #[derive(Clone, Debug)]
 pub enum Case {
-    LinearForward { shape: LinearShape, activation: Activation, masked: bool, bias: bool },
-    LinearBackwardWeight { shape: LinearShape, accumulate: bool },
-    LinearBackwardInput { shape: LinearShape, columns: Range<usize> },
-    ConvolutionForward { shape: ConvolutionShape, channels: Range<usize>, epilogue: Epilogue },
-    ConvolutionTranspose { shape: ConvolutionShape, channels: Range<usize>, epilogue: Epilogue },
-    ConvolutionBackwardWeight { shape: ConvolutionShape, accumulate: bool },
-    ImageTranspose { rows: usize, extents: [usize; 2] },
-    ActivationForward { shape: LinearShape, activation: Activation, masked: bool },
-    BiasActivationBackward { shape: LinearShape, activation: Activation, mask: bool, db: Gradient },
-    BatchNormForward { shape: BatchNormShape, activation: Activation, bias: bool },
-    BatchNormEvaluate { shape: BatchNormShape, activation: Activation, bias: bool },
-    BatchNormBackward { shape: BatchNormShape, activation: Activation, gradient: Gradient },
-    EmbeddingConcat { shape: EmbeddingShape },
-    EmbeddingBackward { shape: EmbeddingShape, accumulate: bool },
-    LossForwardBackward { shape: LossShape, step: u32 },
-    SoftmaxCrossEntropyForwardBackward { shape: SoftmaxShape, reach: f32 },
-    AdamUpdate { len: usize, step: u32, b1: f64 },
-    StepAdvance { step: u32 },
-    NoiseSample { len: usize, parts: usize, step: u32, latent: Latent },
-    LabelsSample { len: usize, parts: usize, step: u32, classes: usize },
-    MasksSample { rows: usize, columns: Vec<usize>, step: u32, p: f64 },
-    BatchGather { shape: BatchShape, step: u32, labelled: bool },
+    LinearForward {
+        shape: LinearShape,
+        activation: Activation,
+        masked: bool,
+        bias: bool,
+    },
+    LinearBackwardWeight {
+        shape: LinearShape,
+        accumulate: bool,
+    },
+    LinearBackwardInput {
+        shape: LinearShape,
+        columns: Range<usize>,
+    },
+    ConvolutionForward {
+        shape: ConvolutionShape,
+        channels: Range<usize>,
+        epilogue: Epilogue,
+    },
+    ConvolutionTranspose {
+        shape: ConvolutionShape,
+        channels: Range<usize>,
+        epilogue: Epilogue,
+    },
+    ConvolutionBackwardWeight {
+        shape: ConvolutionShape,
+        accumulate: bool,
+    },
+    ImageTranspose {
+        rows: usize,
+        extents: [usize; 2],
+    },
+    ActivationForward {
+        shape: LinearShape,
+        activation: Activation,
+        masked: bool,
+    },
+    BiasActivationBackward {
+        shape: LinearShape,
+        activation: Activation,
+        mask: bool,
+        db: Gradient,
+        /// The number of weights of the rows, if there are any.
+        samples: Option<usize>,
+    },
+    BatchNormForward {
+        shape: BatchNormShape,
+        activation: Activation,
+        bias: bool,
+    },
+    BatchNormEvaluate {
+        shape: BatchNormShape,
+        activation: Activation,
+        bias: bool,
+    },
+    BatchNormBackward {
+        shape: BatchNormShape,
+        activation: Activation,
+        gradient: Gradient,
+    },
+    EmbeddingConcat {
+        shape: EmbeddingShape,
+    },
+    EmbeddingBackward {
+        shape: EmbeddingShape,
+        accumulate: bool,
+    },
+    LossForwardBackward {
+        shape: LossShape,
+        step: u32,
+    },
+    SoftmaxCrossEntropyForwardBackward {
+        shape: SoftmaxShape,
+        reach: f32,
+    },
+    RingCarry {
+        step: u32,
+    },
+    AdamUpdate {
+        len: usize,
+        step: u32,
+        b1: f64,
+        decay: LrDecay,
+    },
+    AverageUpdate {
+        len: usize,
+        step: u32,
+        constants: Average,
+    },
+    StepAdvance {
+        step: u32,
+    },
+    NoiseSample {
+        len: usize,
+        parts: usize,
+        step: u32,
+        latent: Latent,
+    },
+    UniformSample {
+        len: usize,
+        step: u32,
+    },
+    LabelsSample {
+        len: usize,
+        parts: usize,
+        step: u32,
+        classes: usize,
+    },
+    MasksSample {
+        rows: usize,
+        columns: Vec<usize>,
+        step: u32,
+        p: f64,
+    },
+    BatchGather {
+        shape: BatchShape,
+        step: u32,
+        labelled: bool,
+    },
+    LabelsRepeat {
+        blocks: usize,
+        rows: usize,
+    },
+    ImagesInterpolate {
+        rows: usize,
+        pixels: usize,
+    },
+    PenaltyForwardBackward {
+        shape: PenaltyShape,
+        step: u32,
+        zero: bool,
+    },
+    RowsScale {
+        rows: usize,
+        columns: usize,
+        accumulate: bool,
+    },
+    ConstantFill {
+        len: usize,
+        value: f64,
+    },
 }
 
 /// The epilogue of a convolution.
@@ -121,6 +240,7 @@ pub fn all() -> Vec<Case> {
         softmax(&mut all, rows, columns);
         flat(&mut all, rows * columns);
         batches(&mut all, rows, columns);
+        penalties(&mut all, rows, columns);
     }
     LENGTHS.iter().for_each(|&len| flat(&mut all, len));
     for rows in LABELLED {
@@ -130,6 +250,7 @@ pub fn all() -> Vec<Case> {
     losses(&mut all, 5000);
     long(&mut all);
     all.extend([0, 41, u32::MAX - 1].map(|step| Case::StepAdvance { step }));
+    all.extend([0, 1022, 1023, 5000].map(|step| Case::RingCarry { step }));
     all
 }
 
@@ -185,8 +306,18 @@ fn elementwise(all: &mut Vec<Case>, rows: usize, columns: usize, activation: Act
             activation,
             mask,
             db,
+            samples: None,
         }));
     }
+    // A weight for each row; for each pair of rows; for all.
+    let divisors = [rows, rows / 2, 1].into_iter().filter(|&n| n > 0 && rows.is_multiple_of(n));
+    all.extend(divisors.map(|samples| Case::BiasActivationBackward {
+        shape,
+        activation,
+        mask: samples == rows,
+        db: if samples == 1 { Gradient::Accumulated } else { Gradient::Overwritten },
+        samples: Some(samples),
+    }));
     let shape = BatchNormShape { rows, columns, eps: 1e-5, momentum: 0.1 };
     all.extend(BOTH.map(|bias| Case::BatchNormEvaluate { shape, activation, bias }));
     // In training mode one row has no variance.
@@ -223,7 +354,11 @@ fn embeddings(all: &mut Vec<Case>, rows: usize, inputs: usize) {
 fn losses(all: &mut Vec<Case>, rows: usize) {
     for &criterion in Criterion::ALL {
         for (targets, scale) in [(Targets::RealThenFake, 0.5), (Targets::FakeAsReal, 1.0)] {
-            let shape = LossShape { rows, criterion, scale, targets };
+            let shape = LossShape { rows, criterion, scale, targets, real_label: 1.0 };
+            all.push(Case::LossForwardBackward {
+                shape: LossShape { real_label: 0.9, ..shape },
+                step: 3,
+            });
             // The ring buffer wraps around after 1,024 iterations.
             all.extend([0, 1023, 5000].map(|step| Case::LossForwardBackward { shape, step }));
         }
@@ -239,7 +374,9 @@ fn softmax(all: &mut Vec<Case>, rows: usize, classes: usize) {
 
 fn flat(all: &mut Vec<Case>, len: usize) {
     for step in [0, 7, 100_000] {
-        all.extend([0.5, 0.9].map(|b1| Case::AdamUpdate { len, step, b1 }));
+        let decay = LrDecay::None;
+        all.extend([0.5, 0.9].map(|b1| Case::AdamUpdate { len, step, b1, decay }));
+        all.push(Case::UniformSample { len, step });
         for parts in [1, 2] {
             all.extend([Latent::Normal, Latent::Uniform].map(|latent| Case::NoiseSample {
                 len,
@@ -251,6 +388,26 @@ fn flat(all: &mut Vec<Case>, len: usize) {
         }
         all.push(Case::MasksSample { rows: 1, columns: vec![len], step, p: 0.4 });
         all.push(Case::MasksSample { rows: 3, columns: vec![len, 1, 2 * len], step, p: 0.4 });
+    }
+    for decay in [LrDecay::Linear, LrDecay::Cosine] {
+        // At the start, after part of the steps, and after all.
+        all.extend([0, 700, 1000].map(|step| Case::AdamUpdate { len, step, b1: 0.5, decay }));
+    }
+    for (step, warmup) in [(1, 0), (1, 10), (3000, 10), (20, 30)] {
+        let constants = Average { decay: 0.99, warmup };
+        all.push(Case::AverageUpdate { len, step, constants });
+    }
+    all.push(Case::ConstantFill { len, value: 0.1 });
+}
+
+fn penalties(all: &mut Vec<Case>, rows: usize, pixels: usize) {
+    all.push(Case::ImagesInterpolate { rows, pixels });
+    all.extend([2, 3].map(|blocks| Case::LabelsRepeat { blocks, rows }));
+    all.extend(BOTH.map(|accumulate| Case::RowsScale { rows, columns: pixels, accumulate }));
+    for (penalty, scale) in Penalty::ALL.into_iter().zip([1.0, 4.0, 1.0]) {
+        let shape = PenaltyShape { rows, pixels, penalty, factor: 0.7, scale };
+        let steps = [(0, false), (1023, false), (5000, false), (7, true)];
+        all.extend(steps.map(|(step, zero)| Case::PenaltyForwardBackward { shape, step, zero }));
     }
 }
 
@@ -287,7 +444,15 @@ fn long(all: &mut Vec<Case>) {
     all.push(Case::BatchGather { shape, step: 3, labelled: true });
     // A thread generates four of these at once.
     let (len, step) = (4 * rows + 1, 11);
-    all.push(Case::AdamUpdate { len, step, b1: 0.9 });
+    all.push(Case::AdamUpdate { len, step, b1: 0.9, decay: LrDecay::None });
+    all.push(Case::UniformSample { len, step });
+    let constants = Average { decay: 0.9, warmup: 0 };
+    all.push(Case::AverageUpdate { len: rows, step, constants });
+    all.push(Case::ConstantFill { len: rows, value: -3.0 });
+    all.push(Case::LabelsRepeat { blocks: 2, rows });
+    let (rows, pixels) = LONG;
+    all.push(Case::ImagesInterpolate { rows, pixels });
+    all.push(Case::RowsScale { rows, columns: pixels, accumulate: true });
     all.push(Case::NoiseSample { len, parts: 1, step, latent: Latent::Normal });
     all.push(Case::NoiseSample { len, parts: 1, step, latent: Latent::Uniform });
     all.push(Case::LabelsSample { len, parts: 1, step, classes: 10 });
@@ -316,12 +481,20 @@ impl Case {
             Case::SoftmaxCrossEntropyForwardBackward { .. } => {
                 "softmax_cross_entropy_forward_backward"
             }
+            Case::RingCarry { .. } => "ring_carry",
             Case::AdamUpdate { .. } => "adam_update",
+            Case::AverageUpdate { .. } => "average_update",
             Case::StepAdvance { .. } => "step_advance",
             Case::NoiseSample { .. } => "noise_sample",
+            Case::UniformSample { .. } => "uniform_sample",
             Case::LabelsSample { .. } => "labels_sample",
             Case::MasksSample { .. } => "masks_sample",
             Case::BatchGather { .. } => "batch_gather",
+            Case::LabelsRepeat { .. } => "labels_repeat",
+            Case::ImagesInterpolate { .. } => "images_interpolate",
+            Case::PenaltyForwardBackward { .. } => "penalty_forward_backward",
+            Case::RowsScale { .. } => "rows_scale",
+            Case::ConstantFill { .. } => "constant_fill",
         }
     }
 
@@ -330,7 +503,10 @@ impl Case {
     pub fn is_the_same_everywhere(&self) -> bool {
         match self {
             Case::NoiseSample { latent, .. } => *latent == Latent::Uniform,
-            Case::LabelsSample { .. }
+            Case::UniformSample { .. }
+            | Case::LabelsRepeat { .. }
+            | Case::RingCarry { .. }
+            | Case::LabelsSample { .. }
             | Case::MasksSample { .. }
             | Case::BatchGather { .. }
             | Case::EmbeddingConcat { .. }
@@ -366,8 +542,8 @@ impl Case {
             Case::ActivationForward { shape, activation, masked } => {
                 bench.activation_forward(shape, activation, masked)
             }
-            Case::BiasActivationBackward { shape, activation, mask, db } => {
-                bench.bias_activation_backward(shape, activation, mask, db)
+            Case::BiasActivationBackward { shape, activation, mask, db, samples } => {
+                bench.bias_activation_backward(shape, activation, mask, db, samples)
             }
             Case::BatchNormForward { shape, activation, bias } => {
                 bench.batch_norm_forward(shape, activation, bias)
@@ -386,11 +562,18 @@ impl Case {
             Case::SoftmaxCrossEntropyForwardBackward { shape, reach } => {
                 bench.softmax_cross_entropy_forward_backward(shape, reach)
             }
-            Case::AdamUpdate { len, step, b1 } => bench.adam_update(len, step, b1),
+            Case::RingCarry { step } => bench.ring_carry(step),
+            Case::AdamUpdate { len, step, b1, decay } => {
+                bench.adam_update(len, step, b1, (decay, 1000))
+            }
+            Case::AverageUpdate { len, step, constants } => {
+                bench.average_update(len, step, constants)
+            }
             Case::StepAdvance { step } => bench.step_advance(step),
             Case::NoiseSample { len, parts, step, latent } => {
                 bench.noise_sample(len, parts, step, latent)
             }
+            Case::UniformSample { len, step } => bench.uniform_sample(len, step),
             Case::LabelsSample { len, parts, step, classes } => {
                 bench.labels_sample(len, parts, step, classes)
             }
@@ -400,6 +583,15 @@ impl Case {
             Case::BatchGather { shape, step, labelled } => {
                 bench.batch_gather(shape, step, labelled)
             }
+            Case::LabelsRepeat { blocks, rows } => bench.labels_repeat(blocks, rows),
+            Case::ImagesInterpolate { rows, pixels } => bench.images_interpolate(rows, pixels),
+            Case::PenaltyForwardBackward { shape, step, zero } => {
+                bench.penalty_forward_backward(shape, step, zero)
+            }
+            Case::RowsScale { rows, columns, accumulate } => {
+                bench.rows_scale(rows, columns, accumulate)
+            }
+            Case::ConstantFill { len, value } => bench.constant_fill(len, value),
         }
     }
 }

@@ -8,7 +8,7 @@ use gan_cuda::device::ops::{Activation, Adam, LinearShape, SoftmaxShape};
 use crate::open::Tested;
 
 const SHAPE: LinearShape = LinearShape { rows: 3, inputs: 5, outputs: 2 };
-const ADAM: Adam = Adam { lr: 0.1, b1: 0.5, b2: 0.9, eps: 1e-8 };
+const ADAM: Adam = Adam::constant(0.1, [0.5, 0.9], 1e-8);
 
 /// For matrix multiplications, whose checks are handwritten, and for kernels.
 pub fn wrong_lengths_panic_with_names_and_numbers<D: Tested>() {
@@ -31,7 +31,13 @@ pub fn wrong_lengths_panic_with_names_and_numbers<D: Tested>() {
     refused("bias_activation_backward: db (columns) has 3 elements, not 2", || {
         let [mut dz, mut db, y] = [6, 3, 6].map(zeros);
         let (dz, db, y) = (dz.view_mut(), Some(db.view_mut()), y.view());
-        device.bias_activation_backward(dz, db, y, None, SHAPE, Activation::Tanh, false);
+        device.bias_activation_backward(dz, db, y, None, None, SHAPE, Activation::Tanh, false);
+    });
+    refused("bias_activation_backward: 2 weights for 3 rows", || {
+        let [mut dz, mut db, y, weights] = [6, 2, 6, 2].map(zeros);
+        let (dz, db, y) = (dz.view_mut(), Some(db.view_mut()), y.view());
+        let (weights, tanh) = (Some(weights.view()), Activation::Tanh);
+        device.bias_activation_backward(dz, db, y, None, weights, SHAPE, tanh, false);
     });
     let name = "softmax_cross_entropy_forward_backward";
     refused(&format!("{name}: losses (rows) has 6 elements, not 3"), || {

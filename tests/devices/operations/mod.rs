@@ -16,6 +16,7 @@
 mod bench;
 mod cases;
 mod contract;
+mod penalties;
 mod run;
 mod softmax;
 mod tolerance;

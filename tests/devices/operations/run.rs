@@ -6,9 +6,9 @@ use super::bench::{Bench, Guarded, GuardedFloats, Output};
 use super::cases::Epilogue;
 use gan_cuda::device::Device;
 use gan_cuda::device::ops::{
-    Activation, Adam, Affine, AffineGradients, BatchNormShape, BatchShape, ConvolutionShape,
-    Criterion, EmbeddingShape, Latent, LinearShape, LossShape, RING_COLUMNS, RING_ROWS,
-    SoftmaxShape,
+    Activation, Adam, Affine, AffineGradients, Average, BatchNormShape, BatchShape,
+    ConvolutionShape, Criterion, EmbeddingShape, Latent, LinearShape, LossShape, LrDecay,
+    RING_COLUMNS, RING_ROWS, SoftmaxShape,
 };
 use gan_cuda::rng::Stream;
 
@@ -176,11 +176,13 @@ impl<D: Device> Bench<'_, D> {
         activation: Activation,
         masked: bool,
         gradient: Gradient,
+        samples: Option<usize>,
     ) -> Vec<Output> {
         let LinearShape { rows, outputs, .. } = shape;
         let mut dz = self.input(-1.0, 1.0, rows * outputs);
         let y = self.input(-1.0, 1.0, rows * outputs);
         let mask = self.mask_where(masked, rows * outputs);
+        let weights = samples.map(|samples| self.input(-1.0, 1.0, samples));
         let accumulate = gradient == Gradient::Accumulated;
         let mut db = (gradient != Gradient::None).then(|| self.gradient(accumulate, outputs));
         self.device.bias_activation_backward(
@@ -188,6 +190,7 @@ impl<D: Device> Bench<'_, D> {
             db.as_mut().map(Guarded::view_mut),
             y.view(),
             mask.as_ref().map(Guarded::view),
+            weights.as_ref().map(Guarded::view),
             shape,
             activation,
             accumulate,
@@ -321,10 +324,10 @@ impl<D: Device> Bench<'_, D> {
     }
 
     pub fn loss_forward_backward(mut self, shape: LossShape, step: u32) -> Vec<Output> {
-        let len = shape.targets.parts() * shape.rows;
+        let len = shape.parts() * shape.rows;
         let x = match shape.criterion {
             Criterion::SaturatingCrossEntropy => self.saturating(len),
-            Criterion::CrossEntropy | Criterion::SquaredError => self.input(-5.0, 5.0, len),
+            _ => self.input(-5.0, 5.0, len),
         };
         let step = self.ints(&[step]);
         let (mut dx, mut ring) = (self.output(len), self.zeros(RING_ROWS * RING_COLUMNS));
@@ -355,8 +358,21 @@ impl<D: Device> Bench<'_, D> {
         vec![dx, self.sums("losses", classes, &losses)]
     }
 
-    pub fn adam_update(mut self, len: usize, step: u32, b1: f64) -> Vec<Output> {
-        let adam = Adam { lr: 2e-4, b1, b2: 0.999, eps: 1e-8 };
+    pub fn ring_carry(mut self, step: u32) -> Vec<Output> {
+        let step = self.ints(&[step]);
+        let mut ring = self.input(-1.0, 1.0, RING_ROWS * RING_COLUMNS);
+        self.device.ring_carry(ring.view_mut(), step.view());
+        vec![self.read("ring", &ring)]
+    }
+
+    pub fn adam_update(
+        mut self,
+        len: usize,
+        step: u32,
+        b1: f64,
+        (decay, steps): (LrDecay, u32),
+    ) -> Vec<Output> {
+        let adam = Adam { decay, steps, ..Adam::constant(2e-4, [b1, 0.999], 1e-8) };
         let mut p = self.input(-1.0, 1.0, len);
         let mut m = self.input(-1.0, 1.0, len);
         let mut v = self.input(0.0, 1.0, len);
@@ -379,10 +395,23 @@ impl<D: Device> Bench<'_, D> {
         vec![self.read_ints("step", &step)]
     }
 
+    pub fn average_update(mut self, len: usize, step: u32, constants: Average) -> Vec<Output> {
+        let (mut average, p) = (self.input(-1.0, 1.0, len), self.input(-1.0, 1.0, len));
+        let step = self.ints(&[step]);
+        self.device.average_update(average.view_mut(), p.view(), step.view(), constants);
+        vec![self.read("average", &average)]
+    }
+
     pub fn noise_sample(self, len: usize, parts: usize, step: u32, latent: Latent) -> Vec<Output> {
         let (step, mut z) = (self.ints(&[step]), self.output(parts * len));
         self.device.noise_sample(z.view_mut(), step.view(), STREAM, latent, parts);
         vec![self.read("z", &z)]
+    }
+
+    pub fn uniform_sample(self, len: usize, step: u32) -> Vec<Output> {
+        let (step, mut u) = (self.ints(&[step]), self.output(len));
+        self.device.uniform_sample(u.view_mut(), step.view(), STREAM);
+        vec![self.read("u", &u)]
     }
 
     pub fn labels_sample(self, len: usize, parts: usize, step: u32, classes: usize) -> Vec<Output> {
@@ -415,5 +444,11 @@ impl<D: Device> Bench<'_, D> {
         let mut outputs = vec![self.read("x", &x)];
         outputs.extend(to.map(|to| self.read_ints("labels", &to)));
         outputs
+    }
+
+    pub fn labels_repeat(mut self, blocks: usize, rows: usize) -> Vec<Output> {
+        let mut labels = self.below(1000, blocks * rows);
+        self.device.labels_repeat(labels.view_mut(), blocks, rows);
+        vec![self.read_ints("labels", &labels)]
     }
 }

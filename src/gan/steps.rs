@@ -1,0 +1,226 @@
+//! Runs the steps of an iteration.
+
+use std::ops::Range;
+
+use super::dataset::DeviceDataset;
+use super::iteration::{Images, Step};
+use super::role::Role;
+use super::trained_network::TrainedNetwork;
+use super::{Gan, Settings};
+use crate::device::Device;
+use crate::device::ops::{LossShape, Penalty, PenaltyShape, RING_COLUMNS, RING_ROWS, Targets};
+use crate::nn::{Batches, Mode, ParameterGradients};
+
+impl<D: Device> Gan<D> {
+    pub(super) fn run(&mut self, step: Step, dataset: &DeviceDataset<D>, rows: usize) {
+        match step {
+            Step::PrepareInputs => self.prepare_inputs(dataset, rows),
+            Step::Advance => self.device.step_advance(D::view_mut(&mut self.step, 0..1)),
+            step => self.run_on_inputs(step, rows),
+        }
+    }
+
+    /// Runs a step between [`Step::PrepareInputs`] and [`Step::Advance`] on `rows` images, with the
+    /// inputs that are already in place.
+    #[inline(never)]
+    pub fn run_on_inputs(&mut self, step: Step, rows: usize) {
+        match step {
+            Step::PrepareInputs | Step::Advance => {}
+            Step::Generate { update } => self.generate(update, rows),
+            Step::Interpolate => self.interpolate(rows),
+            Step::Discriminate { update, images } => self.discriminate(update, images, rows),
+            Step::Loss { update } => self.loss(update, rows),
+            Step::Backward(Role::Discriminator) => self.backward_discriminator(rows),
+            Step::Backward(Role::Generator) => self.backward_generator(rows),
+            Step::Penalize => self.penalize(rows),
+            Step::BackwardPenalized => self.backward_penalized(rows),
+            Step::AdamStep(role) => self.adam_step(role),
+            Step::Average => self.average_generator(),
+            Step::CarryMetrics => {
+                let ring = D::view_mut(&mut self.ring, 0..RING_ROWS * RING_COLUMNS);
+                self.device.ring_carry(ring, D::view(&self.step, 0..1));
+            }
+        }
+    }
+
+    fn prepare_inputs(&mut self, dataset: &DeviceDataset<D>, rows: usize) {
+        let (images, step) = (self.images.rows_mut(0..rows), D::view(&self.step, 0..1));
+        self.inputs.prepare(&self.device, images, dataset, step, self.model.settings(), rows);
+    }
+
+    fn generate(&mut self, update: Role, rows: usize) {
+        let input = self.inputs.generator_input(update, rows);
+        let fakes = self.images.rows_mut(rows..2 * rows);
+        let TrainedNetwork { network, activations, .. } = &mut self.generator;
+        let batches = Batches::one(rows);
+        network.forward(&self.device, activations, &input, fakes, &batches, Mode::Training);
+    }
+
+    /// Makes the third batch of images: points between the other two.
+    fn interpolate(&mut self, rows: usize) {
+        let Settings { image, pack, .. } = self.model.settings();
+        let (points, pixels) = (rows / pack, pack * image.pixels());
+        let images = self.images.rows_mut(0..3 * rows);
+        self.device.images_interpolate(images, self.inputs.alpha(points), pixels);
+    }
+
+    /// Batches of the discriminator, where `rows` images make a batch.
+    fn seen(&self, which: Range<usize>, rows: usize) -> Seen {
+        let batches = Batches { rows: rows / self.model.settings().pack, which };
+        Seen { images: batches.which.start * rows..batches.which.end * rows, batches }
+    }
+
+    /// Those of the discriminator's update.
+    fn seen_by_discriminator(&self, rows: usize) -> Seen {
+        let images = match self.model.settings().gp > 0.0 {
+            true => Images::WithInterpolated,
+            false => Images::RealAndFake,
+        };
+        self.seen(images.batches(), rows)
+    }
+
+    fn discriminate(&mut self, update: Role, images: Images, rows: usize) {
+        let Seen { batches, images } = self.seen(images.batches(), rows);
+        let input = self.inputs.discriminator_input(update, self.images.rows(images), &batches);
+        let outputs = self.outputs.rows_mut(batches.range());
+        let TrainedNetwork { network, activations, .. } = &mut self.discriminator;
+        network.forward(&self.device, activations, &input, outputs, &batches, Mode::Training);
+    }
+
+    /// Computes the loss of an update and its gradient with respect to the discriminator's outputs.
+    fn loss(&mut self, update: Role, rows: usize) {
+        let settings = self.model.settings();
+        let (targets, scale, images) = match update {
+            Role::Discriminator => {
+                (Targets::RealThenFake, settings.d_loss_scale, Images::RealAndFake)
+            }
+            Role::Generator if settings.loss.is_paired() => {
+                (Targets::FakeAsReal, 1.0, Images::RealAndFake)
+            }
+            Role::Generator => (Targets::FakeAsReal, 1.0, Images::Fake),
+        };
+        let (criterion, real_label) = (settings.loss.criterion(update), settings.real_label);
+        let Seen { batches, .. } = self.seen(images.batches(), rows);
+        let shape = LossShape { rows: batches.rows, criterion, scale, targets, real_label };
+        let gradient = self.discriminator.activations.output_gradient(&batches);
+        let ring = D::view_mut(&mut self.ring, 0..RING_ROWS * RING_COLUMNS);
+        let (outputs, step) = (self.outputs.rows(batches.range()), D::view(&self.step, 0..1));
+        self.device.loss_forward_backward(gradient, ring, outputs, step, shape);
+    }
+
+    /// Computes the gradients of the discriminator's parameters from its loss on real images and
+    /// fakes.
+    fn backward_discriminator(&mut self, rows: usize) {
+        let Seen { batches, images } = self.seen(Images::RealAndFake.batches(), rows);
+        let (images, outputs) = (self.images.rows(images), self.outputs.rows(batches.range()));
+        let input = self.inputs.discriminator_input(Role::Discriminator, images, &batches);
+        let TrainedNetwork { network, activations, gradients, .. } = &mut self.discriminator;
+        let gradients = ParameterGradients::Overwrite(gradients);
+        network.backward(&self.device, activations, &input, outputs, &batches, gradients, None);
+    }
+
+    /// Computes the gradients of the discriminator's output with respect to images, and replaces them
+    /// by the derivatives of the penalties.
+    fn penalize(&mut self, rows: usize) {
+        let (settings, Seen { batches, images }) =
+            (self.model.settings(), self.seen_by_discriminator(rows));
+        let Some(tangents) = &mut self.tangents else { return };
+        let (images, outputs) = (self.images.rows(images), self.outputs.rows(batches.range()));
+        let input = self.inputs.discriminator_input(Role::Discriminator, images, &batches);
+        let TrainedNetwork { network, activations, gradients, .. } = &mut self.discriminator;
+        let both = (&mut *activations, &mut *tangents);
+        let with_loss = 2 * batches.rows;
+        network.backward_from_ones(
+            &self.device,
+            both,
+            &input,
+            outputs,
+            &batches,
+            with_loss,
+            gradients,
+        );
+        let penalized = Batches { which: settings.penalized_batches(), ..batches };
+        network.image_gradients(&self.device, (activations, tangents), &penalized);
+        let ring = &mut self.ring;
+        for batch in penalized.which {
+            let (penalty, rows) = (Penalty::ALL[batch], batches.rows);
+            let gradients = tangents.images_mut(batch * rows..(batch + 1) * rows);
+            let (factor, scale) =
+                (settings.penalty_factor(penalty), f64::from(settings.penalty_interval));
+            if factor == 0.0 {
+                self.device.constant_fill(gradients, 0.0);
+                continue;
+            }
+            let pixels = settings.pack * settings.image.pixels();
+            let shape = PenaltyShape { rows, pixels, penalty, factor, scale };
+            let ring = D::view_mut(ring, 0..RING_ROWS * RING_COLUMNS);
+            let step = D::view(&self.step, 0..1);
+            self.device.penalty_forward_backward(gradients, ring, step, shape);
+        }
+    }
+
+    /// Computes the gradients of the discriminator's parameters from its loss and penalties.
+    fn backward_penalized(&mut self, rows: usize) {
+        let Seen { batches, images } = self.seen_by_discriminator(rows);
+        let Some(tangents) = &mut self.tangents else { return };
+        let images = self.images.rows(images);
+        let input = self.inputs.discriminator_input(Role::Discriminator, images, &batches);
+        let which = self.model.settings().penalized_batches();
+        let penalized = Batches { which, ..batches }.range();
+        let TrainedNetwork { network, activations, gradients, .. } = &mut self.discriminator;
+        let both = (activations, tangents);
+        network.backward_along_tangents(&self.device, both, &input, &batches, penalized, gradients);
+    }
+
+    /// Computes the gradients of the generator's parameters from its loss on fakes, backpropagated
+    /// through the discriminator.
+    fn backward_generator(&mut self, rows: usize) {
+        let (Seen { batches, images }, own) =
+            (self.seen(Images::Fake.batches(), rows), Batches::one(rows));
+        let fakes = self.images.rows(images);
+        let outputs = self.outputs.rows(batches.range());
+        let input = self.inputs.discriminator_input(Role::Generator, D::reborrow(&fakes), &batches);
+        let dfakes = self.generator.activations.output_gradient(&own);
+        let TrainedNetwork { network, activations, .. } = &mut self.discriminator;
+        let ignore = ParameterGradients::Ignore;
+        network.backward(
+            &self.device,
+            activations,
+            &input,
+            outputs,
+            &batches,
+            ignore,
+            Some(dfakes),
+        );
+        let input = self.inputs.generator_input(Role::Generator, rows);
+        let TrainedNetwork { network, activations, gradients, .. } = &mut self.generator;
+        let gradients = ParameterGradients::Overwrite(gradients);
+        network.backward(&self.device, activations, &input, fakes, &own, gradients, None);
+    }
+
+    fn adam_step(&mut self, role: Role) {
+        let constants = self.model.settings().adam(role, self.total);
+        let Self { device, generator, discriminator, .. } = self;
+        match role {
+            Role::Generator => generator.step(device, constants),
+            Role::Discriminator => discriminator.step(device, constants),
+        }
+    }
+
+    /// Adds the generator's weights and running statistics to their moving averages.
+    fn average_generator(&mut self) {
+        let TrainedNetwork { network, adam, .. } = &self.generator;
+        if let (Some(average), Some(constants)) =
+            (&mut self.average, self.model.settings().average())
+        {
+            average.average(&self.device, network, adam, constants);
+        }
+    }
+}
+
+/// Batches of images that the discriminator sees.
+struct Seen {
+    batches: Batches,
+    /// The rows of the images, of which each row of a batch has one or, packed, several.
+    images: Range<usize>,
+}
