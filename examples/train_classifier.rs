@@ -29,6 +29,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
     };
     let kind: DatasetKind = name.parse().map_err(|_| format!("no data set {name}"))?;
+    if kind != kind.stored_as() {
+        return Err(format!("{kind} has no classifier of its own").into());
+    }
     let places = SearchPaths { data_dir: Some(folder.into()), ..SearchPaths::default() };
     let training = kind.load(&places)?;
     let test = kind.load_test(&places)?.ok_or("the folder has no test set")?;
@@ -56,7 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Fashion-MNIST is harder to classify and needs more epochs.
 fn epochs(kind: DatasetKind) -> u32 {
     match kind {
-        DatasetKind::Mnist => 12,
+        DatasetKind::Mnist | DatasetKind::StackedMnist => 12,
         DatasetKind::FashionMnist => 24,
     }
 }

@@ -38,6 +38,8 @@ pub mod site {
     pub const HELD_OUT: u32 = 8;
     /// The initial centres of bins.
     pub const BINS: u32 = 10;
+    /// The digits of stacked images; element = image, with the set instead of the iteration.
+    pub const STACKED: u32 = 11;
     /// Images of noise, the baseline of scores.
     pub const NOISE_IMAGES: u32 = 9;
     /// The points between real and generated images at which gradients are penalized.

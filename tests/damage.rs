@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use gan_cuda::data::{Dataset, DatasetKind, SearchPaths};
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::eval::FeatureExtractor;
+use gan_cuda::eval::classifier::embedded;
 use gan_cuda::eval::classifier::training::LabelledImages;
-use gan_cuda::eval::classifier::{FEATURES, embedded};
 use gan_cuda::eval::measures::{Points, nearest};
 use gan_cuda::eval::real_images::{DataSplit, Sample};
 use gan_cuda::eval::score_row::{ReferenceStatistics, ScoreRow};
@@ -40,7 +40,7 @@ fn score(images: Vec<u8>, labels: Vec<u32>) -> ScoreRow {
     let reference = split.held_out_features(&device, &mut extractor, DIGITS.shape, &[]).unwrap();
     let images = LabelledImages { images: &images, labels: &labels };
     let sample = Sample::of(&device, &mut extractor, images).unwrap();
-    let row = ReferenceStatistics::new(&reference, Some(10), FEATURES, 2).score(&sample, &ALL);
+    let row = ReferenceStatistics::new(&reference, &extractor, 2).score(&sample, &ALL);
     // Shown if a test fails.
     println!("{row:?}");
     row

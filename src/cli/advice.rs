@@ -45,10 +45,12 @@ fn dataset(problem: &DatasetProblem) -> Option<String> {
 pub fn how_to_get(kind: DatasetKind) -> String {
     let (purpose, package) = match kind {
         DatasetKind::Mnist => ("for all 60,000 images ", ""),
+        DatasetKind::StackedMnist => ("to stack all 60,000 digits ", ""),
         DatasetKind::FashionMnist => {
             ("", " (on Debian or Ubuntu also `apt-get install dataset-fashion-mnist`)")
         }
     };
+    let kind = kind.stored_as();
     let into = match cache_folder() {
         Some(cache) => {
             format!("into {}, or give their folder with", cache.join(kind.name()).display())

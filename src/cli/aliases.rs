@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use clap::{Arg, CommandFactory};
 
 use super::Cli;
+use crate::data::DatasetKind;
 
 /// Flags of such scripts, and the equivalent flags of `train`.
 const ALIASES: [(&str, &str); 14] = [
@@ -64,7 +65,7 @@ fn replace_dataroot(mut words: Vec<OsString>) -> Vec<OsString> {
     });
     let is_folder = value.as_deref().is_some_and(|name| FOLDER_DATASETS.contains(&name));
     let canonical = match value.as_deref() {
-        Some("mnist" | "fashion-mnist") => "--data-dir",
+        Some(name) if name.parse::<DatasetKind>().is_ok() => "--data-dir",
         _ => "--dataset",
     };
     if let Some(at) = dataset.filter(|_| is_folder) {

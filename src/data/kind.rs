@@ -3,13 +3,15 @@
 use crate::choice::{Choice, choices};
 
 choices! {
-    /// A data set selected by name (`--dataset`). Both are 60,000 grey images of 28×28 in ten
-    /// classes.
+    /// A data set selected by name (`--dataset`). Images are 28×28.
     pub enum DatasetKind {
-        /// Handwritten digits; the first 10,000 are embedded.
+        /// 60,000 handwritten digits; the first 10,000 are embedded.
         Mnist = "mnist",
-        /// Pieces of clothing.
+        /// 60,000 pieces of clothing.
         FashionMnist = "fashion-mnist",
+        /// 128,000 images of three MNIST digits each, in red, green and blue, for measuring mode
+        /// collapse.
+        StackedMnist = "stacked-mnist",
     }
 }
 
@@ -21,13 +23,32 @@ impl DatasetKind {
 
     /// Number of classes. Other files under the same names may have more.
     pub fn classes(self) -> usize {
-        10
+        match self {
+            DatasetKind::Mnist | DatasetKind::FashionMnist => 10,
+            DatasetKind::StackedMnist => 1000,
+        }
+    }
+
+    /// Channels of its images: 1 (grey), or 3.
+    pub fn channels(self) -> usize {
+        match self {
+            DatasetKind::Mnist | DatasetKind::FashionMnist => 1,
+            DatasetKind::StackedMnist => 3,
+        }
+    }
+
+    /// The data set whose files have its images: `stacked-mnist` is made of `mnist`.
+    pub fn stored_as(self) -> DatasetKind {
+        match self {
+            DatasetKind::StackedMnist => DatasetKind::Mnist,
+            stored => stored,
+        }
     }
 
     /// Class names by class number; empty where classes are just numbers.
     pub fn class_names(self) -> &'static [&'static str] {
         match self {
-            DatasetKind::Mnist => &[],
+            DatasetKind::Mnist | DatasetKind::StackedMnist => &[],
             DatasetKind::FashionMnist => &[
                 "T-shirt/top",
                 "Trouser",
@@ -46,7 +67,7 @@ impl DatasetKind {
     /// torchvision's folder for this data set, relative to its `root`.
     pub(super) fn torchvision_folder(self) -> &'static str {
         match self {
-            DatasetKind::Mnist => "MNIST/raw",
+            DatasetKind::Mnist | DatasetKind::StackedMnist => "MNIST/raw",
             DatasetKind::FashionMnist => "FashionMNIST/raw",
         }
     }

@@ -10,6 +10,7 @@ use super::idx::{self, Images};
 use super::labels::Labels;
 use super::locate::{IdxFiles, SearchPaths, why_unusable};
 use super::requirements::{ProgressCallback, Requirements};
+use super::stacked::{StackedSet, stacked_classes};
 use super::{Dataset, DatasetKind, Error, ImageShape, Origin, Result, Source, embedded};
 
 impl Requirements {
@@ -23,22 +24,32 @@ impl Requirements {
     /// depend on the number of threads.
     pub fn load(&self, progress: ProgressCallback<'_>) -> Result<Dataset> {
         let stored = match &self.source {
-            Source::Named(kind) => kind.load_for(&self.search_paths, self.classes)?,
+            Source::Named(kind) => kind.stored_as().load_for(&self.search_paths, self.classes)?,
             Source::Folder(path) => match IdxFiles::at(path)? {
                 Some(files) => self.load_set(&files)?,
                 None => return list(path)?.load(self, progress),
             },
         };
-        self.shaped(stored)
+        self.shaped(stored, StackedSet::Training)
     }
 
-    fn shaped(&self, stored: Dataset) -> Result<Dataset> {
+    fn shaped(&self, stored: Dataset, set: StackedSet) -> Result<Dataset> {
         let (from, to) = (stored.shape, self.shape);
         if self.exact_size && (from.height, from.width) != (to.height, to.width) {
             let reason = "they must have the same size".to_owned();
             return Err(Error::Reshape { from, to, reason });
         }
-        stored.with_shape(to.height, to.channels)
+        match self.source {
+            // Digits are resized before they are stacked: there are fewer of them.
+            Source::Named(kind @ DatasetKind::StackedMnist) if to.channels == kind.channels() => {
+                stored.with_shape(to.height, 1)?.stacked(set)
+            }
+            Source::Named(DatasetKind::StackedMnist) => {
+                let reason = "stacked digits need three channels, one for each".to_owned();
+                Err(Error::Reshape { from, to, reason })
+            }
+            _ => stored.with_shape(to.height, to.channels),
+        }
     }
 
     /// Loads the test set that belongs to the images, in the same shape; `None` if there is none. A
@@ -48,13 +59,13 @@ impl Requirements {
     /// As [`Requirements::load`].
     pub fn load_test(&self) -> Result<Option<Dataset>> {
         let stored = match &self.source {
-            Source::Named(kind) => kind.load_test(&self.search_paths)?,
+            Source::Named(kind) => kind.stored_as().load_test(&self.search_paths)?,
             Source::Folder(path) => {
                 let files = IdxFiles::at(path)?.map(|files| files.test()).transpose()?;
                 files.flatten().map(|files| self.load_set(&files)).transpose()?
             }
         };
-        stored.map(|set| self.shaped(set)).transpose()
+        stored.map(|stored| self.shaped(stored, StackedSet::Test)).transpose()
     }
 
     fn load_set(&self, files: &IdxFiles) -> Result<Dataset> {
@@ -73,6 +84,10 @@ impl Source {
     /// sub-folders are not classes.
     pub fn classes(&self, search_paths: &SearchPaths) -> Result<usize> {
         let (files, at_least) = match self {
+            Source::Named(DatasetKind::StackedMnist) => {
+                let digits = Source::Named(DatasetKind::Mnist).classes(search_paths)?;
+                return Ok(stacked_classes(digits));
+            }
             Source::Named(kind) => (search_paths.find(*kind)?, kind.classes()),
             Source::Folder(path) => match IdxFiles::at(path)? {
                 None => return list(path)?.count_classes(),
@@ -94,7 +109,7 @@ fn list(folder: &Path) -> Result<ImageFolder> {
 
 impl DatasetKind {
     /// Loads the training set in its stored shape from the first of `search_paths` that has it;
-    /// MNIST falls back to the embedded digits.
+    /// MNIST falls back to the embedded digits. [`DatasetKind::StackedMnist`] is made of MNIST.
     ///
     /// # Errors
     /// Files that are damaged ([`Error::Idx`]), unreadable ([`Error::File`]), incomplete
@@ -104,7 +119,8 @@ impl DatasetKind {
     /// files ([`DatasetProblem::NotInFolder`](super::DatasetProblem::NotInFolder),
     /// [`DatasetProblem::NotFound`](super::DatasetProblem::NotFound)).
     pub fn load(self, search_paths: &SearchPaths) -> Result<Dataset> {
-        self.load_for(search_paths, true)
+        let stored = self.stored_as().load_for(search_paths, true)?;
+        self.made_of(stored, StackedSet::Training)
     }
 
     /// Loads the test set in its stored shape from the first of `search_paths` that has it; `None`
@@ -113,6 +129,19 @@ impl DatasetKind {
     /// # Errors
     /// As [`DatasetKind::load`], for files that exist.
     pub fn load_test(self, search_paths: &SearchPaths) -> Result<Option<Dataset>> {
+        let stored = self.stored_as().load_stored_test(search_paths)?;
+        stored.map(|stored| self.made_of(stored, StackedSet::Test)).transpose()
+    }
+
+    /// The data set, made of the images that it is stored as.
+    fn made_of(self, stored: Dataset, set: StackedSet) -> Result<Dataset> {
+        match self {
+            DatasetKind::StackedMnist => stored.stacked(set),
+            DatasetKind::Mnist | DatasetKind::FashionMnist => Ok(stored),
+        }
+    }
+
+    fn load_stored_test(self, search_paths: &SearchPaths) -> Result<Option<Dataset>> {
         let Some(files) = search_paths.find_test(self)? else { return Ok(None) };
         let labels = |images: &Images| {
             labels_of(&files, images, self.classes()).map(|labels| self.named(labels))

@@ -49,7 +49,7 @@ impl SearchPaths {
     pub fn for_dataset(kind: DatasetKind, data_dir: Option<&Path>) -> SearchPaths {
         SearchPaths {
             data_dir: data_dir.map(Path::to_owned),
-            cache: cache_folder().map(|folder| folder.join(kind.name())),
+            cache: cache_folder().map(|folder| folder.join(kind.stored_as().name())),
             system: system_folders(kind),
         }
     }
@@ -170,7 +170,7 @@ fn system_folders(kind: DatasetKind) -> Vec<PathBuf> {
     let set = env::var_os("XDG_DATA_DIRS").filter(|folders| !folders.is_empty());
     let shares = set.unwrap_or_else(|| "/usr/local/share:/usr/share".into());
     let absolute = env::split_paths(&shares).filter(|share| share.is_absolute());
-    absolute.map(|share| share.join("datasets").join(kind.name())).collect()
+    absolute.map(|share| share.join("datasets").join(kind.stored_as().name())).collect()
 }
 
 /// Searches `folder` and the sub-folder that torchvision creates in its `root`. Files with MNIST's

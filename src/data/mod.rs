@@ -30,6 +30,7 @@ mod locate;
 mod requirements;
 mod resize;
 mod source;
+mod stacked;
 mod synthetic;
 mod unsupported;
 mod warnings;
@@ -37,7 +38,7 @@ mod warnings;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::text::counted;
+use crate::text::{counted, grouped};
 
 pub use error::{Error, Result};
 #[cfg(feature = "fetch")]
@@ -49,6 +50,7 @@ pub use locate::{DatasetProblem, SearchPaths, cache_folder};
 pub use requirements::{ClassOrder, ProgressCallback, Requirements};
 pub use resize::reshape;
 pub use source::Source;
+pub use stacked::{StackedSet, stacked_class};
 
 /// Class names listed in a summary.
 const CLASSES_NAMED: usize = 8;
@@ -111,7 +113,8 @@ impl fmt::Display for Origin {
 /// A data set in memory.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    /// Its name, for messages: "mnist", "fashion-mnist", "synthetic", or the folder's name.
+    /// Its name, for messages: "mnist", "fashion-mnist", "stacked-mnist", "synthetic", or the
+    /// folder's name.
     pub name: String,
     /// (count, channels, height, width), 0 to 255.
     pub images: Vec<u8>,
@@ -183,7 +186,7 @@ impl Dataset {
         }
         match (self.classes, names.len()) {
             (1, 0) => String::new(),
-            (classes, 0) => format!("{classes} classes, "),
+            (classes, 0) => format!("{} classes, ", grouped(classes as u64)),
             (1, _) => format!("1 class ({}), ", names[0]),
             (classes, _) => format!("{classes} classes ({}), ", names.join(", ")),
         }

@@ -139,7 +139,7 @@ mod tests {
         );
         for text in ["Mnist", "mnist ", "", "no-such-folder"] {
             let message = Source::from_argument(text).unwrap_err();
-            let expected = "is neither one of mnist, fashion-mnist nor";
+            let expected = "is neither one of mnist, fashion-mnist, stacked-mnist nor";
             assert!(message.contains(expected), "{text}: {message}");
         }
         let file = tempfile::NamedTempFile::new().unwrap();

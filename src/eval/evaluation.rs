@@ -143,9 +143,7 @@ pub fn evaluate<D: Device>(
         done += 1;
     };
     comparing();
-    let classes = extractor.classifier().map(|classifier| classifier.info().classes);
-    let statistics =
-        ReferenceStatistics::new(&reference, classes, extractor.dimensions(), task.threads);
+    let statistics = ReferenceStatistics::new(&reference, &extractor, task.threads);
     let [mut generator, mut real_row, mut noise_row] = [&generated, &real, &noise].map(|sample| {
         comparing();
         statistics.score(sample, task.classes)
@@ -163,7 +161,7 @@ pub fn evaluate<D: Device>(
     if generator.ndb.is_none() {
         missing.push(NO_BINS.to_owned());
     }
-    if classes.is_none() {
+    if extractor.classes().is_none() {
         missing.push(NO_CLASSES.to_owned());
     }
     let (reference_count, real_count) = (reference.len(), real.len());
@@ -191,6 +189,10 @@ pub(super) fn feature_extractor<D: Device>(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<FeatureExtractor<D>> {
     let classifier = match (split.kind, &split.held_out) {
+        (Some(kind @ DatasetKind::StackedMnist), _) => {
+            let digits = super::classifier::embedded(device, kind)?;
+            return Ok(FeatureExtractor::of_channels(digits, data.shape));
+        }
         (Some(kind), _) => Some(super::classifier::embedded(device, kind)?),
         (None, Some(held_out)) if data.classes > 1 => {
             // Checked before the training, which takes long.

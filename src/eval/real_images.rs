@@ -3,6 +3,7 @@
 //! | images | held out | features |
 //! |---|---|---|
 //! | mnist, fashion-mnist | the 10,000 test images, whose features are embedded in the program | from the embedded classifier |
+//! | stacked-mnist | 10,000 stacks of test digits, whose features are embedded in the program | from the embedded classifier of digits, for each channel |
 //! | IDX files with a test set | the test set | from a classifier trained on the training images |
 //! | a folder, or IDX files without a test set | a fixed random half | from a classifier trained on the other half; without classes, pixels |
 //!

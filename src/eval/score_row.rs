@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::device::Device;
+use crate::eval::FeatureExtractor;
 use crate::eval::measures::bins::Bins;
 use crate::eval::measures::frechet::{self, Gaussian};
 use crate::eval::measures::histogram::{Histogram, Rarest};
@@ -68,14 +70,13 @@ pub struct ReferenceStatistics<'a> {
 }
 
 impl<'a> ReferenceStatistics<'a> {
-    /// The statistics of a reference whose features have `dimensions` dimensions. `classes` is the
-    /// number of classes, if there is a classifier.
-    pub fn new(
+    /// The statistics of a reference, whose features are from `extractor`.
+    pub fn new<D: Device>(
         reference: &'a Sample,
-        classes: Option<usize>,
-        dimensions: usize,
+        extractor: &FeatureExtractor<D>,
         threads: usize,
     ) -> Self {
+        let (classes, dimensions) = (extractor.classes(), extractor.dimensions());
         let points = Points::new(&reference.features.values, dimensions);
         Self {
             reference,

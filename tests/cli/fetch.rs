@@ -30,7 +30,7 @@ fn mistakes_on_the_command_line_are_refused() {
     let scratch = Scratch::new();
     for (arguments, words) in [
         ("fetch", "<NAME>"),
-        ("fetch cifar10", "mnist, fashion-mnist"),
+        ("fetch cifar10", "mnist, fashion-mnist, stacked-mnist"),
         ("fetch mnist --mirror ftp://example.org/", "begin with http:// or https://"),
         ("fetch mnist --mirror http://", "has no host"),
         ("fetch mnist fashion-mnist --data-dir x", "--data-dir is the folder of one data set"),
@@ -44,9 +44,15 @@ fn mistakes_on_the_command_line_are_refused() {
 #[test]
 fn when_every_mirror_fails_the_error_lists_them_all() {
     let (missing, wrong) = (Mirror::start(|_| status(404)), serve(b"<html>".to_vec()));
-    for (name, known) in [
-        ("mnist", ["ossci-datasets.s3.amazonaws.com", "storage.googleapis.com"]),
-        ("fashion-mnist", ["fashion-mnist.s3-website", "raw.githubusercontent.com"]),
+    let mnist = ["ossci-datasets.s3.amazonaws.com", "storage.googleapis.com"];
+    for (name, folder, known) in [
+        ("mnist", "mnist", mnist),
+        (
+            "fashion-mnist",
+            "fashion-mnist",
+            ["fashion-mnist.s3-website", "raw.githubusercontent.com"],
+        ),
+        ("stacked-mnist", "mnist", mnist),
     ] {
         let scratch = Scratch::new();
         // Without the trailing slash.
@@ -55,7 +61,7 @@ fn when_every_mirror_fails_the_error_lists_them_all() {
         let error = run(&scratch, &format!("fetch {name} {mirrors} --quiet")).fails(1, &known);
         assert!(error.contains(&format!("{first}{FIRST}: the server answered")), "{error}");
         assert!(error.contains(&format!("{second}{FIRST}: its content has the SHA")), "{error}");
-        assert_eq!(scratch.names("cache"), [format!("gan-cuda/{name}/.fetch.lock")]);
+        assert_eq!(scratch.names("cache"), [format!("gan-cuda/{folder}/.fetch.lock")]);
     }
 }
 

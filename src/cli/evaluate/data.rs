@@ -39,7 +39,7 @@ pub(super) fn with_data_flags(args: &DataArgs, mut config: Config) -> Result<Con
         config.data_dir = Some(folder.clone());
     }
     if args.data_dir.is_some() && matches!(config.dataset()?, Source::Folder(_)) {
-        let problem = "is the folder of the mnist or fashion-mnist files, but the run was trained \
+        let problem = "is the folder of the files of a data set known by name, but the run was trained \
                        on a folder of images, which --dataset gives";
         return refuse("--data-dir", problem);
     }

@@ -25,6 +25,8 @@ real: real images that are not in the reference; about the best scores to expect
 noise: random pixels, for comparison
 
 Features: a classifier maps each image to 84 features. For mnist and fashion-mnist it is built in. \
+For stacked-mnist, that of mnist classifies each channel: an image has the 252 features of its three \
+digits, and its class is right if all three are. \
 For a folder with classes it is trained on half of the images (of IDX files with a test set, on \
 all training images) and kept in the cache folder. For a folder without classes, the pixels of the \
 images reduced to 16×16 are the features, and columns that need a classifier are omitted. A GAN \
@@ -91,7 +93,7 @@ pub(super) struct DataArgs {
     /// New location of the run's training images, if they were moved; same values as for train
     #[arg(long, value_name = "NAME|DIR", value_hint = ValueHint::AnyPath, value_parser = Source::from_argument)]
     pub(super) dataset: Option<Source>,
-    /// New folder of the mnist or fashion-mnist files
+    /// New folder of the files of mnist (also for stacked-mnist) or fashion-mnist
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) data_dir: Option<PathBuf>,
     /// Skip unreadable images with a warning [default: as in the run]

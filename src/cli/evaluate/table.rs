@@ -1,5 +1,6 @@
 //! The output of an evaluation: a banner and a table, or JSON.
 
+use crate::data::DatasetKind;
 use crate::device::Device;
 use crate::eval::evaluation::Evaluation;
 use crate::eval::score_row::ScoreRow;
@@ -129,11 +130,12 @@ impl Job<'_> {
             print_line!("");
         }
         for missing in &evaluation.missing {
-            let advice = match (self.kind(), &self.data.cache) {
-                (Some(kind), Some(cache)) if self.data.test.is_none() => format!(
+            let stored = self.kind().map(DatasetKind::stored_as);
+            let advice = match (stored, &self.data.cache) {
+                (Some(stored), Some(cache)) if self.data.test.is_none() => format!(
                     "; put t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz into {}, or run \
-                     `gan-cuda fetch {kind}`",
-                    cache.join(kind.name()).display()
+                     `gan-cuda fetch {stored}`",
+                    cache.join(stored.name()).display()
                 ),
                 _ => String::new(),
             };

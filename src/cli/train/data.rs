@@ -12,15 +12,19 @@ use crate::gan::rewrite::Rewrite;
 use crate::ranges::CLASSES;
 use crate::run::config::Config;
 
-/// Sets the number of classes of a new run's networks to that of the data set. The networks of a
-/// `--config` file must already match. Opens no image.
+/// Sets the number of classes of a new run's networks to that of the data set, and the channels of
+/// its images to three where grey ones have no meaning. The networks of a `--config` file must
+/// already match. Opens no image.
 pub(super) fn fit(args: &Args, config: &mut Config) -> Result<()> {
     match &args.config {
         Some(file) if config.gan.classes.is_some() => {
             Ok(config.expect_classes(classes(config)?, file)?)
         }
         Some(_) => Ok(()),
-        None => fit_classes(config),
+        None => {
+            fit_channels(config)?;
+            fit_classes(config)
+        }
     }
 }
 
@@ -95,6 +99,18 @@ fn with_names(args: &Args, config: &mut Config, data: Dataset) -> Dataset {
 fn classes(config: &Config) -> Result<usize> {
     let source = config.dataset()?;
     Ok(source.classes(&source.search_paths(config.data_dir.as_deref()))?)
+}
+
+/// Sets the channels of a preset's networks to those of the data set, if it needs all of them.
+fn fit_channels(config: &mut Config) -> Result<()> {
+    match config.dataset()? {
+        Source::Named(kind) if kind.channels() > config.gan.image.channels => {
+            let channels = Some(kind.channels());
+            let given = [("--dataset", Rewrite { channels, ..Rewrite::default() })];
+            layers::apply(&given, &config.preset, &mut config.gan)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Sets the number of classes of a preset's networks to that of the data set.

@@ -50,12 +50,14 @@ pub struct Args {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Data")]
 pub(super) struct DataArgs {
-    /// Training images: mnist; fashion-mnist; a folder of images, whose sub-folders are the classes
-    /// of a conditional GAN; a folder with IDX files like MNIST's; or one IDX file of images, with
-    /// its labels in the same folder [default: the preset's]
+    /// Training images: mnist; fashion-mnist; stacked-mnist, three digits of mnist in red, green and
+    /// blue, to measure mode collapse (the preset gets three channels); a folder of images, whose
+    /// sub-folders are the classes of a conditional GAN; a folder with IDX files like MNIST's; or one
+    /// IDX file of images, with its labels in the same folder [default: the preset's]
     #[arg(long, value_name = "NAME|DIR", value_hint = ValueHint::AnyPath, value_parser = Source::from_argument)]
     pub(super) dataset: Option<Source>,
-    /// Folder with the files of mnist or fashion-mnist; no other folder is searched
+    /// Folder with the files of mnist (also for stacked-mnist) or fashion-mnist; no other folder is
+    /// searched
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) data_dir: Option<PathBuf>,
     /// Skip unreadable images with a warning, instead of failing at the first

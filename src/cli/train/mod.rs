@@ -15,7 +15,7 @@ use super::device::{AnyDevice, ChosenDevice, CpuOptions, open_device};
 use super::display::{Verbosity, is_terminal, print_lines};
 use super::progress::EvaluationBar;
 use crate::cli::error::Result;
-use crate::data::{Dataset, DatasetKind, Origin, Source};
+use crate::data::{Dataset, Origin, Source};
 use crate::device::Device;
 use crate::device::cpu::Cpu;
 use crate::eval::Evaluator;
@@ -220,8 +220,8 @@ impl Job<'_> {
         ];
         lines.extend(self.reason.iter().map(|reason| format!("          {reason}")));
         lines.push(format!("data      {}", data.summary()));
-        if data.origin == Origin::Embedded {
-            lines.push(format!("          {}", how_to_get(DatasetKind::Mnist)));
+        if let (Origin::Embedded, Some(Source::Named(kind))) = (&data.origin, &config.dataset) {
+            lines.push(format!("          {}", how_to_get(*kind)));
         }
         lines.extend([
             format!("memory    {}", plan.describe::<D>(gan.completed() > 0)),

@@ -7,7 +7,7 @@ use crate::cli::display::Verbosity;
 use crate::cli::error::{Error, Result, refuse, refuse_value};
 use crate::cli::layers::{self, LayerFlag};
 use crate::cli::value_parsers::Optional;
-use crate::data::Source;
+use crate::data::{DatasetKind, Source};
 use crate::device::DeviceChoice;
 use crate::eval::evaluate::has_score;
 use crate::file_error::FileError;
@@ -221,9 +221,15 @@ impl Args {
             ),
             Some(Source::Folder(_)) if self.data.data_dir.is_some() => refuse(
                 "--data-dir",
-                "is for the files of mnist or fashion-mnist, but --dataset is a folder of images; \
+                "is for the files of a data set known by name, but --dataset is a folder of images; \
                  omit it",
             ),
+            Some(Source::Named(kind @ DatasetKind::StackedMnist))
+                if self.data.channels == Some(1) =>
+            {
+                let problem = format!("must be 3: {kind} has a digit in each channel; omit it");
+                refuse("--channels", problem)
+            }
             Some(Source::Named(kind)) if self.data.skip_bad_images => refuse(
                 "--skip-bad-images",
                 format!("is for folders of images, and {kind} is not one; omit it"),

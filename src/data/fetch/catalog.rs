@@ -28,7 +28,7 @@ const FASHION_MNIST: [&str; 4] = [
 /// The files of a data set.
 pub(super) fn files(kind: DatasetKind) -> Vec<RemoteFile> {
     let sums = match kind {
-        DatasetKind::Mnist => MNIST,
+        DatasetKind::Mnist | DatasetKind::StackedMnist => MNIST,
         DatasetKind::FashionMnist => FASHION_MNIST,
     };
     let file =
@@ -40,7 +40,7 @@ pub(super) fn files(kind: DatasetKind) -> Vec<RemoteFile> {
 /// Fashion-MNIST's are its authors'.
 pub(super) fn mirrors(kind: DatasetKind) -> &'static [&'static str] {
     match kind {
-        DatasetKind::Mnist => &[
+        DatasetKind::Mnist | DatasetKind::StackedMnist => &[
             "https://ossci-datasets.s3.amazonaws.com/mnist/",
             "https://storage.googleapis.com/cvdf-datasets/mnist/",
             "http://yann.lecun.com/exdb/mnist/",

@@ -119,11 +119,11 @@ impl FetchRequest {
         mirrors: &[String],
         data_dir: Option<&Path>,
     ) -> Result<FetchRequest> {
-        let cache = || cache_folder().map(|folder| folder.join(kind.name()));
+        let cache = || cache_folder().map(|folder| folder.join(kind.stored_as().name()));
         let folder = data_dir.map(Path::to_owned).or_else(cache);
         let known = catalog::mirrors(kind).iter().map(|&url| url.to_owned());
         Ok(FetchRequest {
-            dataset: kind.name().to_owned(),
+            dataset: kind.stored_as().name().to_owned(),
             files: catalog::files(kind),
             mirrors: mirrors.iter().cloned().chain(known).collect(),
             folder: folder.ok_or(FetchProblem::NoHomeFolder)?,

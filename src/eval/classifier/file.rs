@@ -13,7 +13,7 @@ use std::path::Path;
 use half::f16;
 
 use super::{BATCH, Classifier, ClassifierInfo, FEATURES};
-use crate::data::DatasetKind;
+use crate::data::{DatasetKind, StackedSet, stacked_class};
 use crate::device::{Device, Real};
 use crate::eval::{Error, Result};
 use crate::formats::tensor_file::{TensorFile, TensorWriter};
@@ -40,12 +40,12 @@ fn files(kind: DatasetKind) -> [(&'static str, &'static [u8]); 2] {
         };
     }
     match kind {
-        DatasetKind::Mnist => files!("mnist"),
+        DatasetKind::Mnist | DatasetKind::StackedMnist => files!("mnist"),
         DatasetKind::FashionMnist => files!("fashion-mnist"),
     }
 }
 
-/// The embedded classifier of a data set.
+/// The embedded classifier of a data set; that of stacked digits classifies each of the three.
 ///
 /// # Errors
 /// When the device fails.
@@ -54,13 +54,15 @@ pub fn embedded<D: Device>(device: &D, kind: DatasetKind) -> Result<Classifier<D
     Classifier::read(device, &TensorFile::from_bytes(Path::new(path), bytes)?)
 }
 
-/// The features that the embedded classifier extracts from a data set's test images.
+/// The features that the embedded classifier extracts from a data set's test images. Those of
+/// stacked digits are the features of red, green and blue, one after the other.
 ///
 /// # Errors
 /// Only if an embedded file is invalid.
 pub fn test_features(kind: DatasetKind) -> Result<TestFeatures> {
     let [_, (path, bytes)] = files(kind);
-    TestFeatures::read(&TensorFile::from_bytes(Path::new(path), bytes)?)
+    let stored = TestFeatures::read(&TensorFile::from_bytes(Path::new(path), bytes)?)?;
+    Ok(if kind == DatasetKind::StackedMnist { stored.stacked() } else { stored })
 }
 
 impl<D: Device> Classifier<D> {
@@ -140,7 +142,7 @@ impl<D: Device> Classifier<D> {
 /// The features of test images, and their classes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TestFeatures {
-    /// (images, [`FEATURES`]).
+    /// (images, [`FEATURES`]), or (images, 3 · [`FEATURES`]) for stacked digits.
     pub features: Vec<f32>,
     /// The class of each.
     pub labels: Vec<u32>,
@@ -157,6 +159,18 @@ impl TestFeatures {
             features: features.collect(),
             labels: labels.into_iter().map(u32::from).collect(),
         })
+    }
+
+    fn stacked(&self) -> TestFeatures {
+        let mut stacked = TestFeatures { features: Vec::new(), labels: Vec::new() };
+        for triple in StackedSet::Test.triples(self.labels.len()) {
+            for digit in triple {
+                stacked.features.extend_from_slice(&self.features[digit * FEATURES..][..FEATURES]);
+            }
+            let digits = triple.map(|digit| self.labels[digit]);
+            stacked.labels.push(stacked_class(&digits, DatasetKind::Mnist.classes()));
+        }
+        stacked
     }
 
     /// Writes the features, quantized to 8 bits; `path` appears in error messages.
