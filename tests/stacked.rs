@@ -1,4 +1,4 @@
-//! Stacked digits: the data set and its features.
+//! Stacked digits: the data set, its features, and its modes.
 
 #[path = "common/idx.rs"]
 #[allow(dead_code)] // other tests compress files, too
@@ -13,7 +13,10 @@ use gan_cuda::data::{
 };
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::eval::FeatureExtractor;
+use gan_cuda::eval::classifier::training::LabelledImages;
 use gan_cuda::eval::classifier::{FEATURES, embedded, test_features};
+use gan_cuda::eval::measures::histogram::Modes;
+use gan_cuda::eval::real_images::{DataSplit, Sample};
 use gan_cuda::text::with_causes;
 use idx::idx;
 use tempfile::TempDir;
@@ -187,4 +190,57 @@ fn embedded_features_are_those_of_the_stacked_test_digits() {
         let [red, green, blue] = triple.map(|digit| digits.labels[digit]);
         assert_eq!(*label, 100 * red + 10 * green + blue);
     }
+}
+
+/// The modes of images whose red digits are changed.
+fn modes(change: impl Fn(&mut [u8], u32)) -> Modes {
+    const COUNT: usize = 10_000;
+    let device = Cpu::<f32>::new(2);
+    let pixels = STACKED.shape.pixels();
+    let mut images = STACKED.images[..COUNT * pixels].to_vec();
+    for (image, &label) in images.chunks_exact_mut(pixels).zip(&STACKED.labels) {
+        change(&mut image[..pixels / 3], label / 100);
+    }
+    let images = LabelledImages { images: &images, labels: &STACKED.labels[..COUNT] };
+    let sample = Sample::of(&device, &mut extractor(&device), images).unwrap();
+    Modes::of(&sample.features.classes, 1000)
+}
+
+#[test]
+fn real_images_have_all_modes_and_a_missing_digit_a_tenth_less() {
+    let Modes { found, kl } = modes(|_, _| ());
+    // Images expected to be missing: 1000 e⁻¹⁰ = 0.05. Divergence: 999 / 2n = 0.050 by chance, and
+    // 0.007 because the embedded digits are not equally frequent.
+    assert!(found >= 998 && (0.05..0.07).contains(&kl), "{found}, {kl}");
+    // Where red is 7, it becomes the 5 of the first digit.
+    let five = DatasetKind::Mnist.load(&SearchPaths::default()).unwrap().image(0).to_vec();
+    let missing = modes(|red, class| {
+        if class == 7 {
+            red.copy_from_slice(&five);
+        }
+    });
+    // Other digits are mistaken for a 7 now and then.
+    assert!((900..940).contains(&missing.found), "{missing:?}");
+    // 0.2 ln 2 for a mode that is twice as frequent.
+    assert!((missing.kl - kl - 0.2 * 2.0_f64.ln()).abs() < 0.03, "{missing:?}, {kl}");
+    // Two modes in red instead of ten: ln 5.
+    let five_or_black = modes(|red, class| match class < 5 {
+        true => red.copy_from_slice(&five),
+        false => red.fill(0),
+    });
+    assert_eq!(five_or_black.found, 200);
+    assert!((five_or_black.kl - 5.0_f64.ln()).abs() < 0.05, "{five_or_black:?}");
+}
+
+#[test]
+fn held_out_images_have_all_modes() {
+    let device = Cpu::<f32>::new(2);
+    let split = DataSplit::new(&STACKED, Some(DatasetKind::StackedMnist), None);
+    let mut extractor = extractor(&device);
+    let sample = split.held_out_features(&device, &mut extractor, STACKED.shape, &[]).unwrap();
+    let Modes { found, kl } = Modes::of(&sample.features.classes, 1000);
+    assert!(found >= 998 && (0.05..0.07).contains(&kl), "{found}, {kl}");
+    let wrong = sample.features.classes.iter().zip(&sample.labels).filter(|(a, b)| a != b);
+    // The classifier's error on digits is below 1 %.
+    assert!(wrong.count() < 300);
 }

@@ -10,6 +10,7 @@ use crate::eval::classifier::training::ProgressCallback;
 use crate::eval::evaluate::{Evaluate, has_classes};
 use crate::eval::evaluation::{COUNT, feature_extractor};
 use crate::eval::measures::frechet::{self, Gaussian};
+use crate::eval::measures::histogram::Modes;
 use crate::eval::measures::{Points, kernel};
 use crate::eval::real_images::{DataSplit, REFERENCE, Sample};
 use crate::eval::sample_builder::{SampleBuilder, bytes};
@@ -103,12 +104,15 @@ impl<D: Device> Evaluate<D> for Evaluator<D> {
         let gaussian = || Gaussian::of(generated);
         let fcd = self.gaussian.as_ref().map(|real| frechet::distance(&gaussian(), real));
         let has_fidelity = fcd.is_some() && !self.labels.is_empty();
+        let modes = self.extractor.modes().map(|modes| Modes::of(&sample.features.classes, modes));
         let fidelity = || correctly_classified(&sample) as f64 / COUNT as f64;
         Ok(Scores {
             class_fidelity: has_fidelity.then(fidelity),
             fcd,
             kid: kernel.kid,
             kid_error: kernel.error,
+            modes: modes.map(|modes| modes.found),
+            modes_kl: modes.map(|modes| modes.kl),
         })
     }
 }

@@ -42,6 +42,11 @@ impl<D: Device> FeatureExtractor<D> {
         Some(classes.pow(self.parts as u32))
     }
 
+    /// The number of modes, if the images are stacked digits.
+    pub fn modes(&self) -> Option<usize> {
+        self.classes().filter(|_| self.parts > 1)
+    }
+
     /// The number of features of an image.
     pub fn dimensions(&self) -> usize {
         match &self.classifier {

@@ -6,7 +6,7 @@ use crate::device::Device;
 use crate::eval::FeatureExtractor;
 use crate::eval::measures::bins::Bins;
 use crate::eval::measures::frechet::{self, Gaussian};
-use crate::eval::measures::histogram::{Histogram, Rarest};
+use crate::eval::measures::histogram::{Histogram, Modes, Rarest};
 use crate::eval::measures::{Points, kernel, neighbors, proportion};
 use crate::eval::real_images::Sample;
 use crate::rng::{Stream, site};
@@ -38,10 +38,17 @@ pub struct ScoreRow {
     pub density: f64,
     /// The fraction of the neighbourhoods of the reference that contain an image.
     pub coverage: f64,
-    /// The Kullback–Leibler divergence of the class histogram from the reference's, in nats.
+    /// The number of modes found among the images: classes that occur; for stacked digits only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub modes: Option<usize>,
+    /// The Kullback–Leibler divergence of the modes from a uniform distribution, in nats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub modes_kl: Option<f64>,
+    /// The Kullback–Leibler divergence of the class histogram from the reference's, in nats; not
+    /// for stacked digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub histogram_kl: Option<f64>,
-    /// The rarest class among the images.
+    /// The rarest class among the images; not for stacked digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rarest_class: Option<u32>,
     /// The fraction of the images in the rarest class.
@@ -61,6 +68,8 @@ pub struct ReferenceStatistics<'a> {
     reference: &'a Sample,
     /// The number of classes, if there is a classifier.
     classes: Option<usize>,
+    /// The number of modes, if the images are stacked digits.
+    modes: Option<usize>,
     dimensions: usize,
     threads: usize,
     gaussian: Option<Gaussian>,
@@ -81,6 +90,7 @@ impl<'a> ReferenceStatistics<'a> {
         Self {
             reference,
             classes,
+            modes: extractor.modes(),
             dimensions,
             threads,
             gaussian: classes.map(|_| Gaussian::of(points)),
@@ -109,7 +119,10 @@ impl<'a> ReferenceStatistics<'a> {
         };
         if let (Some(count), Some(gaussian)) = (self.classes, &self.gaussian) {
             row.fcd = Some(frechet::distance(&Gaussian::of(points), gaussian));
-            self.count_classes(&mut row, sample, count, classes);
+            match self.modes {
+                Some(modes) => count_modes(&mut row, sample, modes),
+                None => self.count_classes(&mut row, sample, count, classes),
+            }
             if !classes.is_empty() {
                 set_fidelity(&mut row, sample);
             }
@@ -127,6 +140,12 @@ impl<'a> ReferenceStatistics<'a> {
         };
         (row.rarest_class, row.rarest_share) = (Some(class as u32), Some(fraction));
     }
+}
+
+/// Counts the modes. The reference's histogram would be no use: it has only ten images of each.
+fn count_modes(row: &mut ScoreRow, sample: &Sample, modes: usize) {
+    let Modes { found, kl } = Modes::of(&sample.features.classes, modes);
+    (row.modes, row.modes_kl) = (Some(found), Some(kl));
 }
 
 /// Sets the class fidelity and its confidence interval.

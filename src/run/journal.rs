@@ -18,7 +18,7 @@ use crate::gan::Metrics;
 use crate::gan::dataset::Progress;
 use crate::run::dir::RunDir;
 use crate::run::{Error, Result};
-use crate::text::significant;
+use crate::text::{grouped, significant};
 
 /// Prefix of the line in `log.txt` that says why the run failed.
 pub(crate) const ERROR: &str = "error: ";
@@ -73,7 +73,9 @@ pub fn score_line(iteration: u32, scores: &Scores) -> String {
     let (kid, error) = (significant(scores.kid), significant(scores.kid_error));
     let fidelity =
         scores.class_fidelity.map(|fraction| format!("class fidelity {:.2} %", fraction * 100.0));
-    let scores = [fcd, Some(format!("KID {kid} ± {error}")), fidelity];
+    let modes = scores.modes.map(|modes| format!("modes {}", grouped(modes as u64)));
+    let modes_kl = scores.modes_kl.map(|kl| format!("modes KL {}", significant(kl)));
+    let scores = [fcd, Some(format!("KID {kid} ± {error}")), fidelity, modes, modes_kl];
     let scores: Vec<_> = scores.into_iter().flatten().collect();
     format!("scores after iteration {iteration}: {}", scores.join(", "))
 }

@@ -49,6 +49,7 @@ mod resume;
 mod runs;
 mod sample;
 mod scratch;
+mod stacked;
 mod stop;
 mod tensorboard;
 #[path = "../common/tensors.rs"]

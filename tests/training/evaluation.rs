@@ -24,7 +24,7 @@ fn scored(iterations: u32, interval: u32) -> Config {
 }
 
 fn with_fcd(fcd: f64) -> Scores {
-    Scores { class_fidelity: None, fcd: Some(fcd), kid: -fcd, kid_error: 0.5 }
+    Scores { fcd: Some(fcd), kid: -fcd, kid_error: 0.5, ..Scores::default() }
 }
 
 /// Returns prepared scores by iteration, and records the iterations of its calls.

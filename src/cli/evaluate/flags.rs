@@ -51,9 +51,14 @@ et al. 2019)
 density: mean number of reference neighbourhoods around an image, divided by k; may exceed 1; \
 coverage: fraction of reference images whose neighbourhood contains an image (Naeem et al. 2020)
 
-KL: divergence of the class histogram from that of the reference, in nats; 0 is best
+modes: for stacked-mnist only, the number of the 1,000 combinations of three digits that occur \
+among the images; modes KL: divergence of the combinations from a uniform distribution, in nats; 0 is \
+best, and N real images have about 500/N + 0.005 (Metz et al. 2017). Published numbers are for \
+--count 26000
 
-rarest class: the class with the fewest images, and its fraction of all images
+KL (not for stacked-mnist): divergence of the class histogram from that of the reference, in nats; 0 is best
+
+rarest class (not for stacked-mnist): the class with the fewest images, and its fraction of all images
 
 NDB (number of statistically different bins): fraction of 100 k-means bins whose number of images \
 differs significantly from the reference; 0 is best, 0.05 occurs by chance (Richardson and Weiss \
@@ -74,7 +79,8 @@ pub struct Args {
     pub(super) json: bool,
     #[command(flatten)]
     pub(super) data: DataArgs,
-    /// Number of images to generate, 10 to 100,000
+    /// Number of images to generate, 10 to 100,000; 26,000 to compare modes of stacked-mnist with
+    /// published numbers
     #[arg(long, value_name = "N", default_value_t = crate::eval::COUNT, value_parser = within::<usize, _>(EVALUATED_SAMPLES), help_heading = "Images")]
     pub(super) count: usize,
     #[command(flatten, next_help_heading = "Images")]

@@ -33,6 +33,8 @@ const BLOCKS: [&[Column]; 3] = [
         ("coverage", |row, _| Some(format!("{:.3}", row.coverage))),
     ],
     &[
+        ("modes", |row, _| row.modes.map(|modes| grouped(modes as u64))),
+        ("modes KL", |row, _| row.modes_kl.map(|x| format!("{x:.4}"))),
         ("KL", |row, _| row.histogram_kl.map(|x| format!("{x:.4}"))),
         ("rarest class", rarest),
         ("NDB", |row, _| row.ndb.map(|fraction| format!("{fraction:.2}"))),

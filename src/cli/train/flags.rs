@@ -230,8 +230,9 @@ pub(super) struct OutputArgs {
     /// Number of newest checkpoints to keep [default: 3]
     #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::EXTENT))]
     pub(super) keep: Option<usize>,
-    /// Compute class fidelity, FCD and KID (defined in `gan-cuda evaluate --help`) every N iterations
-    /// or every 'epoch', and after the last iteration [default: never]
+    /// Compute class fidelity, FCD and KID (defined in `gan-cuda evaluate --help`), and the modes of
+    /// stacked-mnist, every N iterations or every 'epoch', and after the last iteration [default:
+    /// never]
     #[arg(long, value_name = "N|epoch|never", value_parser = interval_or_never)]
     pub(super) evaluate_interval: Option<Optional<Interval>>,
     /// With --evaluate-interval: write a checkpoint at each new best score, and keep the best one

@@ -15,6 +15,31 @@ pub struct Rarest {
     pub fraction: f64,
 }
 
+/// The modes that a sample covers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Modes {
+    /// The number of modes with at least one image, 0 … modes; higher is better.
+    pub found: usize,
+    /// The Kullback–Leibler divergence of the modes of the sample from a uniform distribution, in
+    /// nats: Σ p ln (p · modes), 0 … ln modes; lower is better. n images that are distributed
+    /// uniformly have about (modes − 1) / 2n.
+    pub kl: f64,
+}
+
+impl Modes {
+    /// The modes of images, given that of each, below `modes`. As in
+    /// [Metz et al. 2017](https://arxiv.org/abs/1611.02163).
+    ///
+    /// # Panics
+    /// When there are no images, or a mode is out of range.
+    pub fn of(images: &[u32], modes: usize) -> Self {
+        let histogram = Histogram::of(images, modes);
+        let found = histogram.counts.iter().filter(|&&count| count > 0).count();
+        let uniform = Histogram { counts: vec![1; modes] };
+        Self { found, kl: histogram.divergence(&uniform) }
+    }
+}
+
 impl Histogram {
     /// The histogram of images, given the class of each, below `classes`.
     ///
@@ -99,6 +124,19 @@ mod tests {
         // All images of one class out of ten.
         let collapsed = histogram(&[0, 7, 0, 0, 0, 0, 0, 0, 0, 0]);
         assert!((collapsed.divergence(&histogram(&[5; 10])) - 10.0_f64.ln()).abs() < 1e-15);
+    }
+
+    #[test]
+    fn modes_with_an_image_are_counted_and_compared_with_a_uniform_distribution() {
+        let all: Vec<u32> = (0..1000).collect();
+        assert_eq!(Modes::of(&all.repeat(3), 1000), Modes { found: 1000, kl: 0.0 });
+        // One of four modes has three quarters of the images, another one the rest.
+        let Modes { found, kl } = Modes::of(&[2, 0, 2, 2], 4);
+        assert_eq!(found, 2);
+        assert!((kl - 0.75 * 3.0_f64.ln()).abs() < 1e-15, "{kl}");
+        let Modes { found, kl } = Modes::of(&[123; 50], 1000);
+        assert_eq!(found, 1);
+        assert!((kl - 1000.0_f64.ln()).abs() < 1e-14, "{kl}");
     }
 
     #[test]

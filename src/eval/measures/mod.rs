@@ -14,6 +14,8 @@
 //! | [`bins`] | fraction of statistically different bins | 0 … 1 | lower |
 //! | [`histogram`] | KL divergence of the class histograms | 0 … | lower |
 //! | | fraction of the rarest class | 0 … 1 / classes | higher |
+//! | | number of modes | 0 … modes | higher |
+//! | | KL divergence of the modes from a uniform distribution | 0 … ln modes | lower |
 //! | [`proportion`] | confidence interval of a proportion | 0 … 1 | |
 //! | [`nearest`] | distance to the nearest training image | 0 … | 0 is a copy |
 //!

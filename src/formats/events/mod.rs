@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `d_loss`, `g_loss`, `d_real`, `d_fake`, `images_per_second` | with each log entry of losses |
 //! | `samples`, and statistics such as `std/samples` and `std/data` | with each sample grid |
-//! | `fcd`, `kid`, `class_fidelity` | with each log entry of scores |
+//! | `fcd`, `kid`, `class_fidelity`, `modes`, `modes_kl` | with each log entry of scores |
 //! | `generator/model.0.weight`, `generator_gradient/model.0.weight`, … | at each checkpoint |
 //! | `config`, `reals` | at the beginning |
 //!

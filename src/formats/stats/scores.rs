@@ -41,7 +41,7 @@ impl Measure {
 
 /// Scores of the generator after an iteration. A score that is not finite is `null` in JSON; a
 /// missing score is omitted.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
     /// The fraction of images that a classifier assigns to the requested class, from 0 to 1; only
     /// for GANs with classes.
@@ -56,6 +56,12 @@ pub struct Scores {
     /// Its standard error.
     #[serde(deserialize_with = "null_is_nan")]
     pub kid_error: f64,
+    /// The number of modes found among the generated images; only for stacked digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modes: Option<usize>,
+    /// The Kullback–Leibler divergence of these modes from a uniform distribution, in nats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modes_kl: Option<f64>,
 }
 
 impl Scores {
@@ -70,8 +76,13 @@ impl Scores {
 
     /// The scores that are plotted, with their names.
     pub fn named(&self) -> impl Iterator<Item = (&'static str, f64)> {
-        let scores =
-            [("class_fidelity", self.class_fidelity), ("fcd", self.fcd), ("kid", Some(self.kid))];
+        let scores = [
+            ("class_fidelity", self.class_fidelity),
+            ("fcd", self.fcd),
+            ("kid", Some(self.kid)),
+            ("modes", self.modes.map(|modes| modes as f64)),
+            ("modes_kl", self.modes_kl),
+        ];
         scores.into_iter().filter_map(|(name, score)| Some((name, score?)))
     }
 }
@@ -110,7 +121,7 @@ mod tests {
     use super::*;
 
     fn entry(iteration: u64, fcd: Option<f64>, kid: f64) -> ScoreEntry {
-        let scores = Scores { class_fidelity: None, fcd, kid, kid_error: 0.5 };
+        let scores = Scores { fcd, kid, kid_error: 0.5, ..Scores::default() };
         ScoreEntry { iteration, scores }
     }
 

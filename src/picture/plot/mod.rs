@@ -243,7 +243,7 @@ mod tests {
     fn scored(scores: &[(u64, f64)]) -> Vec<ScoreEntry> {
         let entry = |&(iteration, score): &(u64, f64)| {
             let fcd = Some(score);
-            let scores = Scores { class_fidelity: None, fcd, kid: score, kid_error: 0.1 };
+            let scores = Scores { fcd, kid: score, kid_error: 0.1, ..Scores::default() };
             ScoreEntry { iteration, scores }
         };
         scores.iter().map(entry).collect()
