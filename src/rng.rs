@@ -43,7 +43,7 @@ pub mod site {
     /// Images of noise, the baseline of scores.
     pub const NOISE_IMAGES: u32 = 9;
     /// The points between real and generated images at which gradients are penalized.
-    pub const INTERPOLATION: u32 = 11;
+    pub const INTERPOLATION: u32 = 12;
     /// Dropout in the discriminator: this + 2 · stage in the discriminator update, plus 1 in the
     /// generator update.
     pub const DROPOUT: u32 = 16;
