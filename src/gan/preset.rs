@@ -68,7 +68,7 @@ macro_rules! files {
 }
 
 /// Name and text of every file.
-const FILES: [(&str, &str); 8] = files![
+const FILES: [(&str, &str); 11] = files![
     "mlp",
     "mlp-dropout",
     "cgan",
@@ -76,7 +76,10 @@ const FILES: [(&str, &str); 8] = files![
     "mlp-batchnorm",
     "dcgan",
     "dcgan-rgb",
-    "cdcgan"
+    "cdcgan",
+    "cgan-ema",
+    "wgan-gp",
+    "r3gan-small"
 ];
 
 static PRESETS: LazyLock<Vec<Preset>> = LazyLock::new(|| FILES.map(parse).into());
