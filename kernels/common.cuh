@@ -1,10 +1,11 @@
 // Shared by the kernels: thread indices, sums over a block, activations.
 //
-// Matrices are row-major. There are three kinds of launch, each correct for every block size:
+// Matrices are row-major. There are four kinds of launch, each correct for every block size:
 //   elementwise  one-dimensional grid-stride loop: from first_element() in steps of element_stride()
 //   columns      blocks of (x, y) threads, with a thread in x for every column; thread (x, y) walks
 //                rows y, y + blockDim.y, … of its column, and column_sum() sums over y
 //   parts        the same, where each y of the grid has an equal part of the rows
+//   blocks       a block of one row of threads for each part of the work; block_sum() sums over x
 // Sums have a fixed order: the same launch gives the same bits. No atomics on floats, no fast-math.
 
 #pragma once
@@ -98,6 +99,21 @@ __device__ inline float column_sum(float* values, float value)
         sum += values[y * blockDim.x + threadIdx.x];
     }
     return sum;
+}
+
+// The sum of `value` over the threads of a block of one row, by a fixed tree, returned to every thread.
+// All threads of the block must call it; each sum needs its own array, or a barrier before it.
+__device__ inline float block_sum(float* values, float value)
+{
+    values[threadIdx.x] = value;
+    for (unsigned left = blockDim.x; left > 1;) {
+        __syncthreads();
+        const unsigned half = (left + 1) / 2;
+        if (threadIdx.x + half < left) values[threadIdx.x] += values[threadIdx.x + half];
+        left = half;
+    }
+    __syncthreads();
+    return values[0];
 }
 
 // Writes a sum to the gradient of a parameter, or accumulates it.

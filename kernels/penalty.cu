@@ -24,20 +24,7 @@ extern "C" __global__ void images_interpolate(
     }
 }
 
-// The sum of `value` over the threads of a block of 2ⁿ threads, returned to every thread.
-__device__ inline float block_sum(float* values, float value)
-{
-    __syncthreads();
-    values[threadIdx.x] = value;
-    for (unsigned half = blockDim.x / 2; half > 0; half /= 2) {
-        __syncthreads();
-        if (threadIdx.x < half) values[threadIdx.x] += values[threadIdx.x + half];
-    }
-    __syncthreads();
-    return values[0];
-}
-
-// Launch: a block of 2ⁿ threads for each part of the rows. Computes each part's sum of (‖g‖ − norm)².
+// Launch: a block for each part of the rows. Computes each part's sum of (‖g‖ − norm)².
 extern "C" __global__ void penalty_forward_backward(
     float* __restrict__ v,     // (rows, pixels)
     float* __restrict__ sums,  // (parts)
@@ -53,6 +40,8 @@ extern "C" __global__ void penalty_forward_backward(
         float* g = v + index_of(row, 0, pixels);
         float square = 0.0f;
         for (unsigned i = threadIdx.x; i < (unsigned)pixels; i += blockDim.x) square += g[i] * g[i];
+        // All threads must have read the last row's sum.
+        __syncthreads();
         const float length = sqrtf(block_sum(values, square));
         const float factor = length > 0.0f ? 1.0f - norm / length : 0.0f;
         for (unsigned i = threadIdx.x; i < (unsigned)pixels; i += blockDim.x) {
