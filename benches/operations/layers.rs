@@ -122,6 +122,15 @@ pub fn random_inputs(columns: impl Fn(&Settings) -> usize) -> BTreeSet<[usize; 2
     presets().iter().map(size).collect()
 }
 
+/// Rows, channels, height and width of batches of images.
+pub fn images() -> BTreeSet<[usize; 4]> {
+    let size = |preset: &Preset| {
+        let image = preset.gan.image;
+        [preset.gan.batch_size, image.channels, image.height, image.width]
+    };
+    presets().iter().map(size).collect()
+}
+
 /// Rows and classes of the presets that have classes.
 pub fn labelled() -> BTreeSet<[usize; 2]> {
     let size = |preset: &Preset| Some([preset.gan.batch_size, preset.gan.classes?]);

@@ -11,6 +11,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod augment;
 mod batch_norm;
 mod clock;
 mod convolution;
@@ -25,7 +26,7 @@ use clock::Timed;
 use common::{Rates, cpu, gpu};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use gan_cuda::device::ops::Latent;
-use gan_cuda::device::{ConvolutionForm, FloatBuffer};
+use gan_cuda::device::{ConvolutionForm, FloatBuffer, Real};
 use gan_cuda::rng::Stream;
 
 const STREAM: Stream = Stream { seed: 1, site: 2 };
@@ -70,6 +71,14 @@ impl<D: Timed> Bench<'_, D> {
         })
     }
 
+    /// Halves: numbers in [0, 1).
+    fn halves(&self, len: usize) -> FloatBuffer<D> {
+        let mut halves = self.zeros(len);
+        let values = vec![D::Real::from_f64(0.5); len];
+        self.device.upload(D::view_mut(&mut halves, 0..len), &values).expect("a copy");
+        halves
+    }
+
     /// Ones: factors with which data that is repeatedly updated in place neither overflows nor becomes
     /// denormal, which would be slower.
     fn ones(&self, len: usize) -> FloatBuffer<D> {
@@ -112,6 +121,7 @@ fn all_of<D: Timed>(criterion: &mut Criterion<Rates>, device: &D) {
     batch_norm::all(&mut bench);
     loss_and_adam::all(&mut bench);
     random::all(&mut bench);
+    augment::all(&mut bench);
 }
 
 fn operations(criterion: &mut Criterion<Rates>) {

@@ -129,6 +129,7 @@ pub trait Device:
     + ops::Penalties
     + ops::Random
     + ops::Batch
+    + ops::Augment
 {
 }
 
@@ -143,6 +144,7 @@ impl<D> Device for D where
         + ops::Penalties
         + ops::Random
         + ops::Batch
+        + ops::Augment
 {
 }
 

@@ -70,6 +70,10 @@ impl Suite {
         self.add(operations::out_of_bounds_writes_are_detected::<D>);
         self.add(operations::wrong_lengths_panic_with_names_and_numbers::<D>);
         self.add(operations::softmax_cross_entropy_equals_values_computed_by_hand::<D>);
+        self.add(operations::each_augmentation_equals_values_computed_by_hand::<D>);
+        self.add(operations::augmentations_equal_those_of_the_authors::<D>);
+        self.add(operations::shifts_and_holes_are_uniform::<D>);
+        self.add(operations::augment_backward_is_the_transpose::<D>);
         for run in golden::runs().into_iter().filter(|run| run.single) {
             let name = format!("golden::{}", run.name);
             self.add_as(name, move || run.check(D::open(true), "single precision"));

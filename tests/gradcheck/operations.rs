@@ -4,11 +4,13 @@ use std::array::from_fn;
 
 use super::check::{Case, Point};
 use super::random::Numbers;
+use gan_cuda::choice::Choice;
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::device::ops::{
-    Activation, Affine, AffineGradients, BatchNorm, BatchNormShape, Convolution, Criterion,
-    Embedding, EmbeddingShape, Linear, LinearShape, Loss, LossShape, Penalties, Penalty,
-    PenaltyShape, RING_COLUMNS, RING_ROWS, SoftmaxShape, Targets,
+    AUGMENT_DRAWS, Activation, Affine, AffineGradients, Augment, AugmentShape, Augmentation,
+    BatchNorm, BatchNormShape, Convolution, Criterion, Embedding, EmbeddingShape, Linear,
+    LinearShape, Loss, LossShape, Penalties, Penalty, PenaltyShape, RING_COLUMNS, RING_ROWS,
+    SoftmaxShape, Targets,
 };
 
 pub const ACTIVATIONS: [Activation; 5] = [
@@ -42,6 +44,9 @@ pub fn cases() -> Vec<Case> {
         .chain(losses)
         .chain(Penalty::ALL.map(|of| penalty(device, of)))
         .chain([softmax_cross_entropy(device), weighted_bias(device)])
+        .chain(
+            Augmentation::ALL.chunks(1).chain([Augmentation::ALL]).map(|all| augment(device, all)),
+        )
         .collect()
 }
 
@@ -348,6 +353,29 @@ fn softmax_cross_entropy(device: &Cpu<f64>) -> Case {
     // Where a naive formula overflows or cancels; alone, since they would drown others in a sum.
     for x in [[700.0, -700.0], [-700.0, 700.0], [1e4, 1e4], [-1e4, -1e4], [1e4, -1e4]] {
         check(&x, &[0]);
+    }
+    case
+}
+
+fn augment(device: &Cpu<f64>, all: &[Augmentation]) -> Case {
+    let names: Vec<_> = all.iter().map(Augmentation::to_string).collect();
+    let mut case = Case::new(format!("augment, {}", names.join(", ")));
+    for (seed, [rows, channels, height, width]) in
+        (50..).zip([[1, 1, 1, 1], [2, 3, 5, 4], [7, 1, 8, 5], [3, 6, 3, 12]])
+    {
+        let augmentations = all.iter().copied().collect();
+        let shape = AugmentShape { rows, channels, height, width, augmentations };
+        let (len, mut numbers) = (rows * shape.image_len(), Numbers::new(seed));
+        let (x, weights) = (numbers.normal(len), numbers.normal(len));
+        let draws = numbers.around(0.5, 0.5, rows * AUGMENT_DRAWS);
+        let mut dx = vec![f64::NAN; len];
+        device.augment_backward(&mut dx, &weights, &draws, shape);
+        let at = format!("{rows}×{channels}×{height}×{width}: x");
+        case.check(&at, &dx, &x, &weights, |x| {
+            let mut y = vec![f64::NAN; len];
+            device.augment_forward(&mut y, x, &draws, shape);
+            Point { outputs: y, sides: Vec::new() }
+        });
     }
     case
 }

@@ -6,6 +6,7 @@
 //! threads: they divide the outputs among them, never a sum.
 
 mod activation;
+mod augment;
 mod batch;
 mod batch_norm;
 mod buffer;

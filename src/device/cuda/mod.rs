@@ -14,7 +14,7 @@
 //! | `branch` | a second stream, for weight gradients |
 //! | `graph` | CUDA graphs |
 //! | `timing` | timing of operations |
-//! | `linear` … `batch` | the operations, a file per family, as in [`crate::device::ops`] |
+//! | `linear` … `augment` | the operations, a file per family, as in [`crate::device::ops`] |
 //!
 //! A [`Cuda`] queues all its work on one stream, in order, except weight gradients, which run
 //! concurrently on a branch. Operations are asynchronous: a failure is kept and reported by the next
@@ -23,6 +23,7 @@
 // The driver and cuBLAS are C libraries.
 #![allow(unsafe_code)]
 
+mod augment;
 mod batch;
 mod batch_norm;
 mod branch;

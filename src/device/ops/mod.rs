@@ -15,6 +15,7 @@
 // Operations have many arguments.
 #![allow(clippy::too_many_arguments)]
 
+mod augment;
 mod batch;
 mod batch_norm;
 pub(super) mod contract;
@@ -26,6 +27,7 @@ mod optimizer;
 mod penalty;
 mod random;
 
+pub use augment::{AUGMENT_DRAWS, Augment, AugmentShape, Augmentation, Augmentations};
 pub use batch::{Batch, BatchShape};
 pub use batch_norm::{Affine, AffineGradients, BatchNorm, BatchNormShape};
 pub use convolution::{Convolution, ConvolutionShape};

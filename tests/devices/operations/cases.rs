@@ -8,10 +8,12 @@ use std::ops::Range;
 
 use super::bench::{Bench, Output, Placement};
 use super::run::Gradient;
+use gan_cuda::choice::Choice;
 use gan_cuda::device::Device;
 use gan_cuda::device::ops::{
-    Activation, Average, BatchNormShape, BatchShape, ConvolutionShape, Criterion, EmbeddingShape,
-    Latent, LinearShape, LossShape, LrDecay, Penalty, PenaltyShape, SoftmaxShape, Targets,
+    Activation, AugmentShape, Augmentation, Average, BatchNormShape, BatchShape, ConvolutionShape,
+    Criterion, EmbeddingShape, Latent, LinearShape, LossShape, LrDecay, Penalty, PenaltyShape,
+    SoftmaxShape, Targets,
 };
 
 const SHAPES: [(usize, usize); 6] =
@@ -53,6 +55,17 @@ const CONVOLUTIONS: [Extents; 12] = [
     (2, [9, 6], [17, 3], [5, 3, 2]),
     (2, [11, 7], [2, 20], [2, 3, 1]),
     (50, [13, 15], [6, 10], [3, 2, 0]),
+];
+/// Rows, channels, height and width of augmented images: one pixel, odd extents, more pixels than a
+/// block has threads, many images.
+const IMAGES: [[usize; 4]; 7] = [
+    [1, 1, 1, 1],
+    [3, 1, 31, 33],
+    [2, 3, 28, 28],
+    [3, 6, 9, 8],
+    [257, 3, 4, 5],
+    [4, 2, 1, 64],
+    [4, 2, 64, 2],
 ];
 /// Further numbers of classes, and rows for them.
 const CLASSES: [usize; 6] = [1, 2, 10, 31, 257, 1000];
@@ -210,6 +223,12 @@ pub enum Case {
         len: usize,
         value: f64,
     },
+    AugmentForward {
+        shape: AugmentShape,
+    },
+    AugmentBackward {
+        shape: AugmentShape,
+    },
 }
 
 /// The epilogue of a convolution.
@@ -243,6 +262,7 @@ pub fn all() -> Vec<Case> {
         penalties(&mut all, rows, columns);
     }
     LENGTHS.iter().for_each(|&len| flat(&mut all, len));
+    IMAGES.iter().for_each(|&extents| augmentations(&mut all, extents));
     for rows in LABELLED {
         CLASSES.iter().for_each(|&classes| softmax(&mut all, rows, classes));
     }
@@ -419,6 +439,17 @@ fn batches(all: &mut Vec<Case>, rows: usize, pixels: usize) {
     }
 }
 
+/// No augmentation, each one alone, those that move pixels, and all.
+fn augmentations(all: &mut Vec<Case>, [rows, channels, height, width]: [usize; 4]) {
+    let (every, moving) = (Augmentation::ALL, Augmentation::ALL.split_last().unwrap().1);
+    for some in every.chunks(1).chain([&[], moving, every]) {
+        let augmentations = some.iter().copied().collect();
+        let shape = AugmentShape { rows, channels, height, width, augmentations };
+        all.push(Case::AugmentForward { shape });
+        all.push(Case::AugmentBackward { shape });
+    }
+}
+
 fn long(all: &mut Vec<Case>) {
     let ((rows, columns), activation) = (LONG, Activation::LeakyRelu { slope: 0.2 });
     let shape = LinearShape { rows, inputs: 1, outputs: columns };
@@ -495,6 +526,8 @@ impl Case {
             Case::PenaltyForwardBackward { .. } => "penalty_forward_backward",
             Case::RowsScale { .. } => "rows_scale",
             Case::ConstantFill { .. } => "constant_fill",
+            Case::AugmentForward { .. } => "augment_forward",
+            Case::AugmentBackward { .. } => "augment_backward",
         }
     }
 
@@ -503,6 +536,9 @@ impl Case {
     pub fn is_the_same_everywhere(&self) -> bool {
         match self {
             Case::NoiseSample { latent, .. } => *latent == Latent::Uniform,
+            Case::AugmentForward { shape } | Case::AugmentBackward { shape } => {
+                !shape.augmentations.contains(Augmentation::Colour)
+            }
             Case::UniformSample { .. }
             | Case::LabelsRepeat { .. }
             | Case::RingCarry { .. }
@@ -580,6 +616,8 @@ impl Case {
             Case::MasksSample { rows, ref columns, step, p } => {
                 bench.masks_sample(rows, columns, step, p)
             }
+            Case::AugmentForward { shape } => bench.augment_forward(shape),
+            Case::AugmentBackward { shape } => bench.augment_backward(shape),
             Case::BatchGather { shape, step, labelled } => {
                 bench.batch_gather(shape, step, labelled)
             }

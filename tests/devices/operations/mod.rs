@@ -6,6 +6,7 @@
 //! | `run` | running each operation on any device |
 //! | `bench` | inputs, guarded outputs |
 //! | `contract` | arguments of wrong lengths |
+//! | `augment` | augmentation: running it, known values, the distribution, the transpose |
 //! | `softmax` | cross-entropy with values computed by hand, invalid labels |
 //! | `tolerance` | the tolerance of each operation, and why |
 //!
@@ -13,6 +14,7 @@
 //! and unaligned buffers, in every configuration that must give the same bits, and with buffers that
 //! are whole allocations. Random numbers and copies must also have the same bits as on the CPU.
 
+mod augment;
 mod bench;
 mod cases;
 mod contract;
@@ -23,6 +25,10 @@ mod tolerance;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use augment::{
+    augment_backward_is_the_transpose, augmentations_equal_those_of_the_authors,
+    each_augmentation_equals_values_computed_by_hand, shifts_and_holes_are_uniform,
+};
 pub use bench::out_of_bounds_writes_are_detected;
 use bench::{Output, Placement};
 use cases::Case;
