@@ -80,6 +80,15 @@ pub fn convolutions() -> Vec<ConvolutionShape> {
     found
 }
 
+/// Rows and columns of the weights of linear layers, and of convolutions (true), as they are
+/// stored on a device of kind `D`, and the largest that spectral normalization is meant for.
+pub fn weights<D: Device>() -> BTreeSet<(usize, usize, bool)> {
+    let linear = linear::<D>().into_iter().map(|of| (of.outputs, of.inputs, false));
+    let convolutions = convolutions().into_iter();
+    let convolutions = convolutions.map(|of| (of.kernel * of.kernel * of.inputs, of.outputs, true));
+    linear.chain(convolutions).chain([(512, 49_152, false)]).collect()
+}
+
 /// Rows and extents of images that are converted between channels first and last.
 pub fn transposes() -> BTreeSet<(usize, [usize; 2])> {
     let of = |(network, rows): (NetworkSpec, usize)| {

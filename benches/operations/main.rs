@@ -19,6 +19,7 @@ mod layers;
 mod linear;
 mod loss_and_adam;
 mod random;
+mod spectral_norm;
 
 use std::time::Duration;
 
@@ -122,6 +123,7 @@ fn all_of<D: Timed>(criterion: &mut Criterion<Rates>, device: &D) {
     loss_and_adam::all(&mut bench);
     random::all(&mut bench);
     augment::all(&mut bench);
+    spectral_norm::all(&mut bench);
 }
 
 fn operations(criterion: &mut Criterion<Rates>) {

@@ -130,6 +130,7 @@ pub trait Device:
     + ops::Random
     + ops::Batch
     + ops::Augment
+    + ops::SpectralNorm
 {
 }
 
@@ -145,6 +146,7 @@ impl<D> Device for D where
         + ops::Random
         + ops::Batch
         + ops::Augment
+        + ops::SpectralNorm
 {
 }
 

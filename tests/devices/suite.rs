@@ -74,6 +74,10 @@ impl Suite {
         self.add(operations::augmentations_equal_those_of_the_authors::<D>);
         self.add(operations::shifts_and_holes_are_uniform::<D>);
         self.add(operations::augment_backward_is_the_transpose::<D>);
+        self.add(operations::spectral_norm_equals_pytorchs::<D>);
+        self.add(operations::without_an_iteration_the_bits_stay_the_same::<D>);
+        self.add(operations::iterations_converge_to_the_largest_singular_value::<D>);
+        self.add(operations::spectral_norm_waits_for_weight_gradients::<D>);
         for run in golden::runs().into_iter().filter(|run| run.single) {
             let name = format!("golden::{}", run.name);
             self.add_as(name, move || run.check(D::open(true), "single precision"));

@@ -10,7 +10,7 @@ use gan_cuda::device::ops::{
     AUGMENT_DRAWS, Activation, Affine, AffineGradients, Augment, AugmentShape, Augmentation,
     BatchNorm, BatchNormShape, Convolution, Criterion, Embedding, EmbeddingShape, Linear,
     LinearShape, Loss, LossShape, Penalties, Penalty, PenaltyShape, RING_COLUMNS, RING_ROWS,
-    SoftmaxShape, Targets,
+    SoftmaxShape, SpectralNorm, SpectralNormShape, Targets,
 };
 
 pub const ACTIVATIONS: [Activation; 5] = [
@@ -44,6 +44,7 @@ pub fn cases() -> Vec<Case> {
         .chain(losses)
         .chain(Penalty::ALL.map(|of| penalty(device, of)))
         .chain([softmax_cross_entropy(device), weighted_bias(device)])
+        .chain([false, true].map(|transposed| spectral_norm(device, transposed)))
         .chain(
             Augmentation::ALL.chunks(1).chain([Augmentation::ALL]).map(|all| augment(device, all)),
         )
@@ -375,6 +376,43 @@ fn augment(device: &Cpu<f64>, all: &[Augmentation]) -> Case {
             let mut y = vec![f64::NAN; len];
             device.augment_forward(&mut y, x, &draws, shape);
             Point { outputs: y, sides: Vec::new() }
+        });
+    }
+    case
+}
+
+/// For constant u and v.
+fn spectral_norm(device: &Cpu<f64>, transposed: bool) -> Case {
+    let what = if transposed { "of a convolution" } else { "of a linear layer" };
+    let mut case = Case::new(format!("spectral_norm {what}"));
+    for (seed, (rows, columns, stride)) in
+        (60..).zip([(1, 1, 1), (2, 3, 3), (7, 5, 8), (31, 33, 40), (40, 3, 3)])
+    {
+        let shape = SpectralNormShape { rows, columns, stride, transposed };
+        let mut numbers = Numbers::new(seed);
+        let mut padded = |centre, reach| {
+            let mut matrix = numbers.around(centre, reach, shape.w_len());
+            matrix.chunks_mut(stride).for_each(|row| row[columns..].fill(0.0));
+            matrix
+        };
+        // More positive weights than negative ones: σ is far from 0.
+        let (w, weights) = (padded(0.5, 1.0), padded(0.0, 1.0));
+        let mut u = numbers.around(0.5, 0.5, shape.u_len());
+        let mut v = numbers.around(0.5, 0.5, shape.v_len());
+        let mut forward = |w: &[f64], iterate| {
+            let (mut w_bar, mut sigma) = (vec![f64::NAN; w.len()], [f64::NAN]);
+            device.spectral_norm_forward(&mut w_bar, &mut u, &mut v, &mut sigma, w, shape, iterate);
+            (w_bar, sigma, u.clone(), v.clone())
+        };
+        let (w_bar, sigma, u, v) = forward(&w, true);
+        let mut dw = weights.clone();
+        device.spectral_norm_backward(&mut dw, &w_bar, &u, &v, &sigma, shape);
+        // Padding does not count.
+        let at = format!("{rows}×{columns} of {stride}: w");
+        case.check(&at, &dw, &w, &weights, |w| {
+            let mut w_bar = forward(w, false).0;
+            w_bar.chunks_mut(stride).for_each(|row| row[columns..].fill(0.0));
+            Point { outputs: w_bar, sides: Vec::new() }
         });
     }
     case

@@ -21,6 +21,7 @@ mod random;
 mod row_sums;
 pub(crate) mod scratch;
 mod simd;
+mod spectral_norm;
 pub(crate) mod thread_pool;
 mod threads;
 

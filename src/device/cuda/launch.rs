@@ -10,6 +10,8 @@ use super::Cuda;
 
 /// Threads of a block in elementwise launches.
 const BLOCK: usize = 256;
+/// Threads of the largest block.
+const LARGE_BLOCK: u32 = 1024;
 /// Most blocks of an elementwise launch: enough to fill any GPU several times. Beyond it, a thread
 /// processes several elements.
 const MAX_BLOCKS: usize = 4096;
@@ -60,6 +62,11 @@ impl Cuda {
     /// A block for each of `parts` parts.
     pub(super) fn blocks(&self, parts: usize) -> Launch<'_> {
         Launch { device: self, blocks: (parts as u32, 1), threads: (BLOCK as u32, 1) }
+    }
+
+    /// One large block.
+    pub(super) fn one_block(&self) -> Launch<'_> {
+        Launch { device: self, blocks: (1, 1), threads: (LARGE_BLOCK, 1) }
     }
 
     /// One thread.

@@ -14,7 +14,7 @@
 //! | `branch` | a second stream, for weight gradients |
 //! | `graph` | CUDA graphs |
 //! | `timing` | timing of operations |
-//! | `linear` … `augment` | the operations, a file per family, as in [`crate::device::ops`] |
+//! | `linear` … `spectral_norm` | the operations, a file per family, as in [`crate::device::ops`] |
 //!
 //! A [`Cuda`] queues all its work on one stream, in order, except weight gradients, which run
 //! concurrently on a branch. Operations are asynchronous: a failure is kept and reported by the next
@@ -47,6 +47,7 @@ pub mod probe;
 mod problem;
 mod random;
 mod search_paths;
+mod spectral_norm;
 mod target;
 mod timing;
 mod unavailable;

@@ -2,11 +2,11 @@
 //! which panics if an argument's length does not match its shape.
 //!
 //! The build generates most of them from the signatures of the kernels. Those of matrix
-//! multiplications, which have no kernel of ours, are here.
+//! multiplications, which have no kernel of ours, and of operations with several kernels are here.
 
 use std::ops::Range;
 
-use super::{ConvolutionShape, LinearShape};
+use super::{ConvolutionShape, LinearShape, SpectralNormShape};
 
 /// The length of a view of a buffer.
 pub(in crate::device) trait Length {
@@ -164,4 +164,53 @@ pub(in crate::device) fn convolution_backward_weight(
     check(name, "dw (kernel, kernel, inputs, outputs)", dw.length(), shape.w_len());
     check(name, "dy (rows, y_pixels, outputs)", dy.length(), shape.y_len());
     check(name, "x (rows, x_pixels, inputs)", x.length(), shape.x_len());
+}
+
+/// Panics unless the arguments are as long as the shape says.
+#[track_caller]
+pub(in crate::device) fn spectral_norm_forward(
+    w_bar: &impl Length,
+    u: &impl Length,
+    v: &impl Length,
+    sigma: &impl Length,
+    w: &impl Length,
+    shape: SpectralNormShape,
+) {
+    let name = "spectral_norm_forward";
+    check_spectral_norm(name, u, v, sigma, shape);
+    check(name, "w_bar (rows, stride)", w_bar.length(), shape.w_len());
+    check(name, "w (rows, stride)", w.length(), shape.w_len());
+}
+
+/// Panics unless the arguments are as long as the shape says.
+#[track_caller]
+pub(in crate::device) fn spectral_norm_backward(
+    dw: &impl Length,
+    w_bar: &impl Length,
+    u: &impl Length,
+    v: &impl Length,
+    sigma: &impl Length,
+    shape: SpectralNormShape,
+) {
+    let name = "spectral_norm_backward";
+    check_spectral_norm(name, u, v, sigma, shape);
+    check(name, "dw (rows, stride)", dw.length(), shape.w_len());
+    check(name, "w_bar (rows, stride)", w_bar.length(), shape.w_len());
+}
+
+/// Panics unless the stride is valid, and the vectors and the singular value are as long as the shape
+/// says.
+#[track_caller]
+fn check_spectral_norm(
+    operation: &str,
+    u: &impl Length,
+    v: &impl Length,
+    sigma: &impl Length,
+    shape: SpectralNormShape,
+) {
+    let SpectralNormShape { columns, stride, .. } = shape;
+    assert!(columns <= stride, "{operation}: {columns} columns in rows of {stride}");
+    check(operation, "u (rows of W)", u.length(), shape.u_len());
+    check(operation, "v (columns of W)", v.length(), shape.v_len());
+    check(operation, "sigma (1)", sigma.length(), 1);
 }

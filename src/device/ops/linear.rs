@@ -59,8 +59,9 @@ pub trait Linear: Memory {
     ///
     /// dw (outputs, inputs), dz (rows, outputs), x (rows, inputs). A device may run this concurrently
     /// with the operations queued next: until the next
-    /// [`adam_update`](super::Optimizer::adam_update), upload or download, no operation except this
-    /// one may write dz or x, or read or write dw.
+    /// [`adam_update`](super::Optimizer::adam_update),
+    /// [`spectral_norm_backward`](super::SpectralNorm::spectral_norm_backward), upload or download, no
+    /// operation except this one may write dz or x, or read or write dw.
     fn linear_backward_weight(
         &self,
         dw: Out<'_, Self>,

@@ -26,6 +26,7 @@ mod loss;
 mod optimizer;
 mod penalty;
 mod random;
+mod spectral_norm;
 
 pub use augment::{AUGMENT_DRAWS, Augment, AugmentShape, Augmentation, Augmentations};
 pub use batch::{Batch, BatchShape};
@@ -37,3 +38,4 @@ pub use loss::{Criterion, Loss, LossShape, RING_COLUMNS, RING_ROWS, SoftmaxShape
 pub use optimizer::{Adam, Average, LrDecay, Optimizer};
 pub use penalty::{Penalties, Penalty, PenaltyShape};
 pub use random::{Latent, Random};
+pub use spectral_norm::{SPECTRAL_NORM_EPS, SpectralNorm, SpectralNormShape};

@@ -69,10 +69,14 @@ impl<'a, D: Device> Bench<'a, D> {
 
     /// Uniform in [low, high), with the same values in single and double precision.
     pub fn input(&mut self, low: f32, high: f32, len: usize) -> GuardedFloats<D> {
-        let unit = StandardUniform.sample_iter(&mut self.rng).take(len);
-        let values: Vec<D::Real> =
-            unit.map(|unit: f32| D::Real::from_f64(f64::from(low + (high - low) * unit))).collect();
+        let values = self.numbers(low, high, len);
         self.floats(&values)
+    }
+
+    /// The values of an input.
+    pub fn numbers(&mut self, low: f32, high: f32, len: usize) -> Vec<D::Real> {
+        let unit = StandardUniform.sample_iter(&mut self.rng).take(len);
+        unit.map(|unit: f32| D::Real::from_f64(f64::from(low + (high - low) * unit))).collect()
     }
 
     /// Logits for which a saturating derivative vanishes, and some for which a value is clamped. None

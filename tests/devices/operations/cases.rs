@@ -13,7 +13,7 @@ use gan_cuda::device::Device;
 use gan_cuda::device::ops::{
     Activation, AugmentShape, Augmentation, Average, BatchNormShape, BatchShape, ConvolutionShape,
     Criterion, EmbeddingShape, Latent, LinearShape, LossShape, LrDecay, Penalty, PenaltyShape,
-    SoftmaxShape, Targets,
+    SoftmaxShape, SpectralNormShape, Targets,
 };
 
 const SHAPES: [(usize, usize); 6] =
@@ -229,6 +229,13 @@ pub enum Case {
     AugmentBackward {
         shape: AugmentShape,
     },
+    SpectralNormForward {
+        shape: SpectralNormShape,
+        iterate: bool,
+    },
+    SpectralNormBackward {
+        shape: SpectralNormShape,
+    },
 }
 
 /// The epilogue of a convolution.
@@ -248,6 +255,8 @@ pub fn all() -> Vec<Case> {
     CONVOLUTIONS.iter().for_each(|&extents| convolutions(&mut all, convolution(extents)));
     for (rows, columns) in TALL {
         elementwise(&mut all, rows, columns, Activation::LeakyRelu { slope: 0.2 });
+        let shape = SpectralNormShape { rows, columns, stride: columns, transposed: true };
+        all.push(Case::SpectralNormForward { shape, iterate: true });
     }
     for (rows, columns) in SHAPES {
         all.push(Case::ImageTranspose { rows: 3, extents: [rows, columns] });
@@ -258,6 +267,7 @@ pub fn all() -> Vec<Case> {
         losses(&mut all, rows);
         softmax(&mut all, rows, columns);
         flat(&mut all, rows * columns);
+        spectral_norms(&mut all, rows, columns);
         batches(&mut all, rows, columns);
         penalties(&mut all, rows, columns);
     }
@@ -450,6 +460,16 @@ fn augmentations(all: &mut Vec<Case>, [rows, channels, height, width]: [usize; 4
     }
 }
 
+/// Matrices of linear layers, with and without padding, and of convolutions.
+fn spectral_norms(all: &mut Vec<Case>, rows: usize, columns: usize) {
+    let padded = columns.next_multiple_of(8);
+    for (stride, transposed) in [(columns, false), (padded, false), (columns, true)] {
+        let shape = SpectralNormShape { rows, columns, stride, transposed };
+        all.extend(BOTH.map(|iterate| Case::SpectralNormForward { shape, iterate }));
+        all.push(Case::SpectralNormBackward { shape });
+    }
+}
+
 fn long(all: &mut Vec<Case>) {
     let ((rows, columns), activation) = (LONG, Activation::LeakyRelu { slope: 0.2 });
     let shape = LinearShape { rows, inputs: 1, outputs: columns };
@@ -468,6 +488,9 @@ fn long(all: &mut Vec<Case>) {
     all.push(Case::ConvolutionTranspose { shape, channels: 0..4, epilogue });
     let shape = BatchShape { rows, batch_size: rows, iterations_per_epoch: 1, pixels: columns };
     all.push(Case::BatchGather { shape, step: 3, labelled: false });
+    let shape = SpectralNormShape { rows, columns, stride: columns, transposed: false };
+    all.push(Case::SpectralNormForward { shape, iterate: false });
+    all.push(Case::SpectralNormBackward { shape });
     let rows = rows * columns;
     let shape = SoftmaxShape { rows, classes: 2 };
     all.push(Case::SoftmaxCrossEntropyForwardBackward { shape, reach: 5.0 });
@@ -528,6 +551,8 @@ impl Case {
             Case::ConstantFill { .. } => "constant_fill",
             Case::AugmentForward { .. } => "augment_forward",
             Case::AugmentBackward { .. } => "augment_backward",
+            Case::SpectralNormForward { .. } => "spectral_norm_forward",
+            Case::SpectralNormBackward { .. } => "spectral_norm_backward",
         }
     }
 
@@ -618,6 +643,10 @@ impl Case {
             }
             Case::AugmentForward { shape } => bench.augment_forward(shape),
             Case::AugmentBackward { shape } => bench.augment_backward(shape),
+            Case::SpectralNormForward { shape, iterate } => {
+                bench.spectral_norm_forward(shape, iterate)
+            }
+            Case::SpectralNormBackward { shape } => bench.spectral_norm_backward(shape),
             Case::BatchGather { shape, step, labelled } => {
                 bench.batch_gather(shape, step, labelled)
             }

@@ -3,14 +3,16 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::bench::{Bench, Placement};
-use gan_cuda::device::ops::{Activation, Adam, LinearShape, SoftmaxShape};
+use gan_cuda::device::ops::{Activation, Adam, LinearShape, SoftmaxShape, SpectralNormShape};
 
 use crate::open::Tested;
 
 const SHAPE: LinearShape = LinearShape { rows: 3, inputs: 5, outputs: 2 };
+const CONVOLUTION: SpectralNormShape =
+    SpectralNormShape { rows: 2, columns: 3, stride: 3, transposed: true };
 const ADAM: Adam = Adam::constant(0.1, [0.5, 0.9], 1e-8);
 
-/// For matrix multiplications, whose checks are handwritten, and for kernels.
+/// For matrix multiplications and spectral normalization, whose checks are handwritten, and for kernels.
 pub fn wrong_lengths_panic_with_names_and_numbers<D: Tested>() {
     let device = &D::open(false);
     let bench = Bench::new(device, Placement::Alone);
@@ -45,6 +47,17 @@ pub fn wrong_lengths_panic_with_names_and_numbers<D: Tested>() {
         let (dx, losses, shape) =
             (dx.view_mut(), losses.view_mut(), SoftmaxShape { rows: 3, classes: 2 });
         device.softmax_cross_entropy_forward_backward(dx, losses, x.view(), labels.view(), shape);
+    });
+    refused("spectral_norm_forward: u (rows of W) has 2 elements, not 3", || {
+        let [mut w_bar, mut u, mut v, mut sigma, w] = [6, 2, 2, 1, 6].map(zeros);
+        let [w_bar, u, v, sigma] = [&mut w_bar, &mut u, &mut v, &mut sigma].map(|of| of.view_mut());
+        device.spectral_norm_forward(w_bar, u, v, sigma, w.view(), CONVOLUTION, true);
+    });
+    refused("spectral_norm_backward: 3 columns in rows of 2", || {
+        let ([mut dw, w_bar, u], [v, sigma]) = ([4, 4, 3].map(zeros), [2, 1].map(zeros));
+        let (w_bar, u, v, sigma) = (w_bar.view(), u.view(), v.view(), sigma.view());
+        let shape = SpectralNormShape { stride: 2, ..CONVOLUTION };
+        device.spectral_norm_backward(dw.view_mut(), w_bar, u, v, sigma, shape);
     });
     refused("adam_update: step (2) has 1 elements, not 2", || {
         let ([mut p, mut m, mut v, g], mut step) = ([6; 4].map(zeros), bench.ints(&[0]));

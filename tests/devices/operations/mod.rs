@@ -8,6 +8,7 @@
 //! | `contract` | arguments of wrong lengths |
 //! | `augment` | augmentation: running it, known values, the distribution, the transpose |
 //! | `softmax` | cross-entropy with values computed by hand, invalid labels |
+//! | `spectral_norm` | spectral normalization: running it, PyTorch's values, convergence |
 //! | `tolerance` | the tolerance of each operation, and why |
 //!
 //! There is a test for each operation and device. It runs each of the operation's cases with aligned
@@ -21,6 +22,7 @@ mod contract;
 mod penalties;
 mod run;
 mod softmax;
+mod spectral_norm;
 mod tolerance;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +40,10 @@ use gan_cuda_emulator::set_schedule;
 pub use softmax::{
     an_invalid_label_makes_only_its_own_loss_nan, an_invalid_label_panics_on_the_cpu,
     softmax_cross_entropy_equals_values_computed_by_hand,
+};
+pub use spectral_norm::{
+    iterations_converge_to_the_largest_singular_value, spectral_norm_equals_pytorchs,
+    spectral_norm_waits_for_weight_gradients, without_an_iteration_the_bits_stay_the_same,
 };
 
 use crate::comparator::compare;

@@ -99,6 +99,20 @@ const TABLE: &[Row] = &[
     row("batch_gather x", 0.0, 2e-7, 0.0, "u/255 rounded, less a half, doubled"),
     row("augment_forward", 5e-7, 4e-7, 3e-8, "a number, a sum over channels and a mean, up to 5"),
     row("augment_backward", 5e-7, 4e-7, 3e-8, "as augment_forward"),
+    row(
+        "spectral_norm_forward",
+        5e-6,
+        1e-7,
+        0.0,
+        "sums of mostly positive numbers, of which the partial ones are rounded",
+    ),
+    row(
+        "spectral_norm_backward",
+        1e-6,
+        5e-7,
+        0.0,
+        "the sum over all elements is multiplied by numbers as small as it is large",
+    ),
 ];
 
 /// The tolerance of one output of an operation.

@@ -18,6 +18,12 @@ const RENAMED: &[(&str, &str)] = &[
     ("batch_norm_backward_parts", "batch_norm_backward"),
     ("convolution_gather", "convolution_forward"),
     ("convolution_sum", "convolution_transpose"),
+    ("spectral_norm_rows", "spectral_norm_forward"),
+    ("spectral_norm_columns", "spectral_norm_forward"),
+    ("spectral_norm_normalize", "spectral_norm_forward"),
+    ("spectral_norm_divide", "spectral_norm_forward"),
+    ("spectral_norm_dots", "spectral_norm_backward"),
+    ("spectral_norm_subtract", "spectral_norm_backward"),
 ];
 
 /// A kernel file with one change, in the file itself or in an included header.
