@@ -44,6 +44,8 @@ pub mod site {
     pub const NOISE_IMAGES: u32 = 9;
     /// The points between real and generated images at which gradients are penalized.
     pub const INTERPOLATION: u32 = 12;
+    /// The random numbers of augmentations.
+    pub const AUGMENTATION: u32 = 13;
     /// Dropout in the discriminator: this + 2 · stage in the discriminator update, plus 1 in the
     /// generator update.
     pub const DROPOUT: u32 = 16;

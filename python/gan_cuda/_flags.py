@@ -48,6 +48,8 @@ class TrainFlags(TypedDict, total=False):
     gp: float | None
     penalty_interval: int | None
     ema: float | None
+    spectral_norm: bool
+    augment: str | Iterable[str] | None
     pack: int | None
     order: str | None
     fakes: str | None

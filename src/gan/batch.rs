@@ -10,6 +10,7 @@ use super::iteration::{Pass, Step, batches_per_iteration};
 use super::model::Model;
 use super::role::Role;
 use super::settings::{Fakes, Settings};
+use crate::device::ops::AUGMENT_DRAWS;
 use crate::device::{Device, FloatBuffer, In, InInts, Out, Result};
 use crate::nn::{Batches, Masks, Matrix, PassInput};
 use crate::rng::{Stream, site};
@@ -29,6 +30,8 @@ pub struct BatchInputs<D: Device> {
     /// For each image that the discriminator sees, the weight of the real one in the point between a
     /// real and a generated image at which its gradient is penalized.
     alpha: FloatBuffer<D>,
+    /// Random numbers of the augmentation: for each update, of the real images and of the fakes.
+    draws: Matrix<D>,
     masks: FloatBuffer<D>,
     /// Site and columns of each mask, as [`Random::masks_sample`] takes them.
     ///
@@ -67,6 +70,7 @@ impl<D: Device> BatchInputs<D> {
             blocks: LabelBlocks::of(settings),
             labels: device.allocate(labels(settings))?,
             alpha: device.allocate(interpolated(settings))?,
+            draws: Matrix::zeros(device, augmented(settings), AUGMENT_DRAWS)?,
             masks: device.allocate(rows * columns(&plan))?,
             mask_table,
             plan,
@@ -78,7 +82,8 @@ impl<D: Device> BatchInputs<D> {
         let (settings, plan) = (model.settings(), masks(model, steps));
         let fake_batches = batches_per_iteration(steps, Role::Generator);
         let row = fake_batches * settings.latent_dim + columns(&plan);
-        let floats = settings.batch_size * row + interpolated(settings);
+        let draws = augmented(settings) * AUGMENT_DRAWS;
+        let floats = settings.batch_size * row + interpolated(settings) + draws;
         [floats, labels(settings) + 2 * plan.len()]
     }
 
@@ -101,6 +106,10 @@ impl<D: Device> BatchInputs<D> {
             let alpha = D::view_mut(&mut self.alpha, 0..rows / settings.pack);
             let stream = Stream { seed: self.seed, site: site::INTERPOLATION };
             device.uniform_sample(alpha, step, stream);
+        }
+        if !settings.augment.is_empty() {
+            let stream = Stream { seed: self.seed, site: site::AUGMENTATION };
+            device.uniform_sample(self.draws.rows_mut(0..4 * rows), step, stream);
         }
     }
 
@@ -190,6 +199,12 @@ impl<D: Device> BatchInputs<D> {
         PassInput { x: images, labels: self.labels(labels), masks: Some(masks) }
     }
 
+    /// The random numbers of the augmentation of some batches of images for an update.
+    pub(super) fn draws(&self, update: Role, batches: Range<usize>, rows: usize) -> In<'_, D> {
+        let first = 2 * update as usize;
+        self.draws.rows((first + batches.start) * rows..(first + batches.end) * rows)
+    }
+
     /// The weights of real images in the points between them and fakes, for `rows` points.
     pub(super) fn alpha(&self, rows: usize) -> In<'_, D> {
         D::view(&self.alpha, 0..rows)
@@ -227,6 +242,14 @@ impl<D: Device> BatchInputs<D> {
     /// When the device fails.
     pub fn write_alpha(&mut self, device: &D, alpha: &[D::Real]) -> Result<()> {
         device.upload(D::view_mut(&mut self.alpha, 0..alpha.len()), alpha)
+    }
+
+    /// Replaces the random numbers of all augmentations, for batches of `rows`.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn write_draws(&mut self, device: &D, draws: &[D::Real]) -> Result<()> {
+        device.upload(self.draws.rows_mut(0..draws.len() / AUGMENT_DRAWS), draws)
     }
 
     /// Replaces the noise of an update.
@@ -286,6 +309,11 @@ impl<D: Device> BatchInputs<D> {
 /// The number of labels.
 fn labels(settings: &Settings) -> usize {
     settings.classes.map_or(0, |_| LabelBlocks::of(settings).count * settings.batch_size)
+}
+
+/// Images that are augmented in an iteration: real ones and fakes for each update.
+fn augmented(settings: &Settings) -> usize {
+    if settings.augment.is_empty() { 0 } else { 4 * settings.batch_size }
 }
 
 /// The largest number of points between real images and fakes.

@@ -17,6 +17,13 @@ pub enum Step {
         /// The first update that uses the fakes.
         update: Role,
     },
+    /// Augments images at random: those of the discriminator's next pass.
+    Augment {
+        /// The network whose update it is.
+        update: Role,
+        /// The images, of which points between real ones and fakes are not augmented.
+        images: Images,
+    },
     /// Random points between real images and fakes, at which gradients are penalized.
     Interpolate,
     /// Discriminator forward, with the labels and masks of an update.
@@ -39,8 +46,12 @@ pub enum Step {
     Penalize,
     /// The gradients of the discriminator's parameters from loss and penalties together.
     BackwardPenalized,
+    /// From the gradients of the discriminator's normalized weights to those of its parameters.
+    BackwardSpectralNorm,
     /// An optimizer step on a network's parameters.
     AdamStep(Role),
+    /// Normalizes the discriminator's weights by their spectral norms.
+    SpectralNorm,
     /// Adds the generator's weights to their moving average.
     Average,
     /// Copies the metrics to the next iteration, which may not compute all of them.
@@ -159,10 +170,14 @@ fn update(model: &Model, update: Role, parts: Parts) -> Vec<Step> {
     let mut steps = Vec::new();
     if !shared || update == Role::Generator {
         let all = shared || update == Role::Discriminator;
+        let images = images(settings, all, parts);
+        if !settings.augment.is_empty() {
+            steps.push(Step::Augment { update, images });
+        }
         if all && parts.penalties && settings.gp > 0.0 {
             steps.push(Step::Interpolate);
         }
-        steps.push(Step::Discriminate { update, images: images(settings, all, parts) });
+        steps.push(Step::Discriminate { update, images });
     }
     match update {
         Role::Discriminator if parts.penalties => {
@@ -170,7 +185,10 @@ fn update(model: &Model, update: Role, parts: Parts) -> Vec<Step> {
         }
         _ => steps.extend([loss, Step::Backward(update)]),
     }
+    let normalizes = update == Role::Discriminator && settings.spectral_norm;
+    steps.extend(normalizes.then_some(Step::BackwardSpectralNorm));
     steps.push(Step::AdamStep(update));
+    steps.extend(normalizes.then_some(Step::SpectralNorm));
     if update == Role::Generator && settings.ema.is_some() {
         steps.push(Step::Average);
     }

@@ -73,6 +73,8 @@ pub struct Gan<D: Device> {
     /// Real images, followed by as many fakes and points between them, so that the discriminator reads
     /// them as one batch without a copy.
     images: Matrix<D>,
+    /// The same images augmented, if the discriminator sees those.
+    augmented: Option<AugmentedImages<D>>,
     /// The discriminator's output for each of them.
     outputs: Matrix<D>,
     ring: FloatBuffer<D>,
@@ -85,6 +87,25 @@ pub struct Gan<D: Device> {
     total: u32,
     /// An iteration as a captured graph, for each data set, batch size and combination of parts.
     graphs: BTreeMap<(u64, usize, Parts), D::Graph>,
+}
+
+/// Augmented images.
+struct AugmentedImages<D: Device> {
+    /// Real images, fakes and points between them.
+    images: Matrix<D>,
+    /// The gradient of the generator's loss with respect to the fakes.
+    gradients: Matrix<D>,
+}
+
+impl<D: Device> AugmentedImages<D> {
+    /// Memory for `rows` images, if they are to be augmented.
+    fn new(device: &D, settings: &Settings, rows: usize) -> Result<Option<Self>> {
+        if settings.augment.is_empty() {
+            return Ok(None);
+        }
+        let zeros = |rows| Matrix::zeros(device, rows, settings.image.pixels());
+        Ok(Some(Self { images: zeros(rows)?, gradients: zeros(settings.batch_size)? }))
+    }
 }
 
 impl<D: Device> Gan<D> {
@@ -109,6 +130,7 @@ impl<D: Device> Gan<D> {
             discriminator,
             inputs: BatchInputs::new(&device, &model, all, seed)?,
             images: Matrix::zeros(&device, rows, settings.image.pixels())?,
+            augmented: AugmentedImages::new(&device, settings, rows)?,
             outputs: Matrix::zeros(&device, rows / settings.pack, 1)?,
             ring: device.allocate(RING_ROWS * RING_COLUMNS)?,
             step: device.allocate(1)?,

@@ -65,6 +65,13 @@ pub enum ModelProblem {
         layer: &'static str,
     },
 
+    /// The discriminator's weights cannot be normalized.
+    #[error(
+        "the discriminator has a ConvTranspose2d, which spectral_norm does not support; remove it, or \
+         set spectral_norm to false"
+    )]
+    NotNormalizable,
+
     /// Packed images have one label each, but the discriminator takes one label.
     #[error("pack is {pack}, but a GAN with classes cannot pack images; set it to 1")]
     PackedClasses {
@@ -89,6 +96,10 @@ impl Model {
         expect_output(Role::Discriminator, &discriminator, &numbers)?;
         let discriminator = match settings.loss.takes_probabilities() {
             true => discriminator.with_logits().ok_or(ModelProblem::NoSigmoid)?,
+            false => discriminator,
+        };
+        let discriminator = match settings.spectral_norm {
+            true => discriminator.with_spectral_norm().ok_or(ModelProblem::NotNormalizable)?,
             false => discriminator,
         };
         if let Some(layer) =

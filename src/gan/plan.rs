@@ -68,7 +68,8 @@ impl Plan {
         let [inputs, labels_and_table] = BatchInputs::<D>::numbers(model, &steps);
         // The discriminator's images, and its output for each.
         let seen = batches(Role::Discriminator) * rows;
-        let images_and_outputs = seen * pixels + seen / settings.pack;
+        let augmented = if settings.augment.is_empty() { 0 } else { seen + rows };
+        let images_and_outputs = (seen + augmented) * pixels + seen / settings.pack;
         let tangents = match settings.is_penalized() {
             true => Tangents::<D>::elements(discriminator, seen / settings.pack),
             false => 0,

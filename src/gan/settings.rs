@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::role::Role;
 use crate::choice::choices;
 use crate::data::ImageShape;
-use crate::device::ops::{Adam, Average, Criterion, Latent, LrDecay, Penalty};
+use crate::device::ops::{
+    Adam, AugmentShape, Augmentations, Average, Criterion, Latent, LrDecay, Penalty,
+};
 use crate::nn::{Init, Sequence};
 
 /// The settings of a GAN: the table `[gan]` of its TOML file.
@@ -75,6 +77,12 @@ pub struct Settings {
     /// The average of t updates has a weight of at most t/(t + ema_warmup) when the next one is added.
     #[serde(default, skip_serializing_if = "is_none")]
     pub ema_warmup: u32,
+    /// Whether the discriminator's weights are normalized by their spectral norms.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub spectral_norm: bool,
+    /// Random augmentations of all images that the discriminator sees.
+    #[serde(default, skip_serializing_if = "Augmentations::is_empty")]
+    pub augment: Augmentations,
     /// Images that the discriminator sees side by side, as one input with more channels (PacGAN).
     #[serde(default = "single", skip_serializing_if = "is_single")]
     pub pack: usize,
@@ -108,6 +116,10 @@ fn is_every(interval: &u32) -> bool {
 
 fn is_none(count: &u32) -> bool {
     *count == 0
+}
+
+fn is_off(on: &bool) -> bool {
+    !on
 }
 
 fn single() -> usize {
@@ -244,6 +256,12 @@ impl Settings {
         let first = Penalty::ALL.iter().position(is_on);
         let last = Penalty::ALL.iter().rposition(is_on);
         first.zip(last).map_or(0..0, |(first, last)| first..last + 1)
+    }
+
+    /// The augmentation of `rows` images.
+    pub(super) fn augment_shape(&self, rows: usize) -> AugmentShape {
+        let ImageShape { channels, height, width } = self.image;
+        AugmentShape { rows, channels, height, width, augmentations: self.augment }
     }
 
     /// Whether the discriminator's gradients are penalized.

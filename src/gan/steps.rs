@@ -6,10 +6,10 @@ use super::dataset::DeviceDataset;
 use super::iteration::{Images, Step};
 use super::role::Role;
 use super::trained_network::TrainedNetwork;
-use super::{Gan, Settings};
-use crate::device::Device;
+use super::{AugmentedImages, Gan, Settings};
 use crate::device::ops::{LossShape, Penalty, PenaltyShape, RING_COLUMNS, RING_ROWS, Targets};
-use crate::nn::{Batches, Mode, ParameterGradients};
+use crate::device::{Device, Out};
+use crate::nn::{Batches, Matrix, Mode, ParameterGradients};
 
 impl<D: Device> Gan<D> {
     pub(super) fn run(&mut self, step: Step, dataset: &DeviceDataset<D>, rows: usize) {
@@ -27,6 +27,7 @@ impl<D: Device> Gan<D> {
         match step {
             Step::PrepareInputs | Step::Advance => {}
             Step::Generate { update } => self.generate(update, rows),
+            Step::Augment { update, images } => self.augment(update, images, rows),
             Step::Interpolate => self.interpolate(rows),
             Step::Discriminate { update, images } => self.discriminate(update, images, rows),
             Step::Loss { update } => self.loss(update, rows),
@@ -34,7 +35,12 @@ impl<D: Device> Gan<D> {
             Step::Backward(Role::Generator) => self.backward_generator(rows),
             Step::Penalize => self.penalize(rows),
             Step::BackwardPenalized => self.backward_penalized(rows),
+            Step::BackwardSpectralNorm => {
+                let TrainedNetwork { network, gradients, .. } = &mut self.discriminator;
+                network.backward_normalize(&self.device, gradients);
+            }
             Step::AdamStep(role) => self.adam_step(role),
+            Step::SpectralNorm => self.discriminator.network.normalize(&self.device, true),
             Step::Average => self.average_generator(),
             Step::CarryMetrics => {
                 let ring = D::view_mut(&mut self.ring, 0..RING_ROWS * RING_COLUMNS);
@@ -56,11 +62,27 @@ impl<D: Device> Gan<D> {
         network.forward(&self.device, activations, &input, fakes, &batches, Mode::Training);
     }
 
+    /// Augments the images that the discriminator sees next, but for points between them.
+    fn augment(&mut self, update: Role, images: Images, rows: usize) {
+        let Some(augmented) = &mut self.augmented else { return };
+        let which = images.batches();
+        let which = which.start..which.end.min(2);
+        let range = which.start * rows..which.end * rows;
+        let shape = self.model.settings().augment_shape(range.len());
+        let draws = self.inputs.draws(update, which, rows);
+        let (to, from) = (augmented.images.rows_mut(range.clone()), self.images.rows(range));
+        self.device.augment_forward(to, from, draws, shape);
+    }
+
     /// Makes the third batch of images: points between the other two.
     fn interpolate(&mut self, rows: usize) {
         let Settings { image, pack, .. } = self.model.settings();
         let (points, pixels) = (rows / pack, pack * image.pixels());
-        let images = self.images.rows_mut(0..3 * rows);
+        let images = match &mut self.augmented {
+            Some(augmented) => &mut augmented.images,
+            None => &mut self.images,
+        };
+        let images = images.rows_mut(0..3 * rows);
         self.device.images_interpolate(images, self.inputs.alpha(points), pixels);
     }
 
@@ -81,7 +103,8 @@ impl<D: Device> Gan<D> {
 
     fn discriminate(&mut self, update: Role, images: Images, rows: usize) {
         let Seen { batches, images } = self.seen(images.batches(), rows);
-        let input = self.inputs.discriminator_input(update, self.images.rows(images), &batches);
+        let images = seen(&self.images, &self.augmented).rows(images);
+        let input = self.inputs.discriminator_input(update, images, &batches);
         let outputs = self.outputs.rows_mut(batches.range());
         let TrainedNetwork { network, activations, .. } = &mut self.discriminator;
         network.forward(&self.device, activations, &input, outputs, &batches, Mode::Training);
@@ -112,7 +135,8 @@ impl<D: Device> Gan<D> {
     /// fakes.
     fn backward_discriminator(&mut self, rows: usize) {
         let Seen { batches, images } = self.seen(Images::RealAndFake.batches(), rows);
-        let (images, outputs) = (self.images.rows(images), self.outputs.rows(batches.range()));
+        let all = seen(&self.images, &self.augmented);
+        let (images, outputs) = (all.rows(images), self.outputs.rows(batches.range()));
         let input = self.inputs.discriminator_input(Role::Discriminator, images, &batches);
         let TrainedNetwork { network, activations, gradients, .. } = &mut self.discriminator;
         let gradients = ParameterGradients::Overwrite(gradients);
@@ -125,7 +149,8 @@ impl<D: Device> Gan<D> {
         let (settings, Seen { batches, images }) =
             (self.model.settings(), self.seen_by_discriminator(rows));
         let Some(tangents) = &mut self.tangents else { return };
-        let (images, outputs) = (self.images.rows(images), self.outputs.rows(batches.range()));
+        let all = seen(&self.images, &self.augmented);
+        let (images, outputs) = (all.rows(images), self.outputs.rows(batches.range()));
         let input = self.inputs.discriminator_input(Role::Discriminator, images, &batches);
         let TrainedNetwork { network, activations, gradients, .. } = &mut self.discriminator;
         let both = (&mut *activations, &mut *tangents);
@@ -163,7 +188,7 @@ impl<D: Device> Gan<D> {
     fn backward_penalized(&mut self, rows: usize) {
         let Seen { batches, images } = self.seen_by_discriminator(rows);
         let Some(tangents) = &mut self.tangents else { return };
-        let images = self.images.rows(images);
+        let images = seen(&self.images, &self.augmented).rows(images);
         let input = self.inputs.discriminator_input(Role::Discriminator, images, &batches);
         let which = self.model.settings().penalized_batches();
         let penalized = Batches { which, ..batches }.range();
@@ -177,25 +202,34 @@ impl<D: Device> Gan<D> {
     fn backward_generator(&mut self, rows: usize) {
         let (Seen { batches, images }, own) =
             (self.seen(Images::Fake.batches(), rows), Batches::one(rows));
-        let fakes = self.images.rows(images);
-        let outputs = self.outputs.rows(batches.range());
-        let input = self.inputs.discriminator_input(Role::Generator, D::reborrow(&fakes), &batches);
-        let dfakes = self.generator.activations.output_gradient(&own);
-        let TrainedNetwork { network, activations, .. } = &mut self.discriminator;
-        let ignore = ParameterGradients::Ignore;
-        network.backward(
-            &self.device,
-            activations,
-            &input,
-            outputs,
-            &batches,
-            ignore,
-            Some(dfakes),
-        );
-        let input = self.inputs.generator_input(Role::Generator, rows);
+        self.backward_to_fakes(Seen { batches, images: images.clone() }, &own);
+        let (fakes, input) =
+            (self.images.rows(images), self.inputs.generator_input(Role::Generator, rows));
         let TrainedNetwork { network, activations, gradients, .. } = &mut self.generator;
         let gradients = ParameterGradients::Overwrite(gradients);
         network.backward(&self.device, activations, &input, fakes, &own, gradients, None);
+    }
+
+    /// Computes the gradient of the generator's loss with respect to the fakes.
+    fn backward_to_fakes(&mut self, Seen { batches, images }: Seen, own: &Batches) {
+        let (outputs, device) = (self.outputs.rows(batches.range()), &self.device);
+        let (all, augmented) = match &mut self.augmented {
+            Some(AugmentedImages { images, gradients }) => (&*images, Some(gradients)),
+            None => (&self.images, None),
+        };
+        let input = self.inputs.discriminator_input(Role::Generator, all.rows(images), &batches);
+        let dfakes = self.generator.activations.output_gradient(own);
+        let TrainedNetwork { network, activations, .. } = &mut self.discriminator;
+        let mut backward = |dx: Out<'_, D>| {
+            let ignore = ParameterGradients::Ignore;
+            let outputs = D::reborrow(&outputs);
+            network.backward(device, activations, &input, outputs, &batches, ignore, Some(dx));
+        };
+        let Some(gradients) = augmented else { return backward(dfakes) };
+        backward(gradients.rows_mut(0..own.rows));
+        let draws = self.inputs.draws(Role::Generator, Images::Fake.batches(), own.rows);
+        let shape = self.model.settings().augment_shape(own.rows);
+        device.augment_backward(dfakes, gradients.rows(0..own.rows), draws, shape);
     }
 
     fn adam_step(&mut self, role: Role) {
@@ -216,6 +250,14 @@ impl<D: Device> Gan<D> {
             average.average(&self.device, network, adam, constants);
         }
     }
+}
+
+/// The images that the discriminator sees.
+fn seen<'a, D: Device>(
+    images: &'a Matrix<D>,
+    augmented: &'a Option<AugmentedImages<D>>,
+) -> &'a Matrix<D> {
+    augmented.as_ref().map_or(images, |augmented| &augmented.images)
 }
 
 /// Batches of images that the discriminator sees.

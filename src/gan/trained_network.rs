@@ -47,9 +47,11 @@ impl<D: Device> TrainedNetwork<D> {
         })
     }
 
-    /// How many floats parameters, gradients, Adam's moments and running statistics hold.
+    /// How many floats parameters, normalized parameters, gradients, Adam's moments and running
+    /// statistics hold.
     pub(super) fn numbers(spec: &NetworkSpec) -> usize {
-        4 * spec.parameters() + spec.statistics()
+        let normalized = if spec.has_spectral_norm() { spec.parameters() } else { 0 };
+        4 * spec.parameters() + normalized + spec.statistics()
     }
 
     /// An optimizer step.

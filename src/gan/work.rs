@@ -72,10 +72,13 @@ impl Work {
                 self.adam_bytes += BYTES * ADAM * model.network(role).parameters() as u64;
             }
             Step::PrepareInputs
+            | Step::Augment { .. }
             | Step::Interpolate
             | Step::Loss { .. }
             // Counted together with `Penalize`.
             | Step::BackwardPenalized
+            | Step::BackwardSpectralNorm
+            | Step::SpectralNorm
             | Step::Average
             | Step::CarryMetrics
             | Step::Advance => {}

@@ -15,7 +15,7 @@ pub use error::{Error, ImportProblem, ModuleProblem};
 use std::path::Path;
 
 use crate::data::{DatasetKind, ImageShape};
-use crate::device::ops::{Latent, LrDecay};
+use crate::device::ops::{Augmentations, Latent, LrDecay};
 use crate::gan::Model;
 use crate::gan::interval::Interval;
 use crate::gan::preset::Preset;
@@ -131,6 +131,8 @@ fn settings(
         adam_eps: adam.eps,
         ema: None,
         ema_warmup: 0,
+        spectral_norm: false,
+        augment: Augmentations::default(),
         pack: 1,
         image,
         generator: layers(generator, [InputPart::Label, InputPart::Noise]),

@@ -27,6 +27,7 @@ pub mod plan;
 pub mod sequence;
 pub mod shape;
 pub mod spec;
+mod spectral_norm;
 mod stage;
 pub mod storage_order;
 pub mod tangents;

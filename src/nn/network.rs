@@ -7,6 +7,7 @@ use super::init::{Init, standard_normal};
 use super::params::{Layout, Param, Params, Slot};
 use super::plan::Stage;
 use super::spec::NetworkSpec;
+use super::spectral_norm::{NormalizedLayer, SpectralNorm};
 use super::stage::{BatchNorm, Convolution, Linear, PlacedStage};
 use crate::device::ops::Average;
 use crate::device::{Device, Result};
@@ -15,7 +16,9 @@ use crate::device::{Device, Result};
 pub struct Network<D: Device> {
     pub(super) spec: NetworkSpec,
     pub(super) params: Params<D>,
+    /// Batch statistics of BatchNorm, singular vectors of spectral normalization.
     pub(super) statistics: Params<D>,
+    pub(super) spectral: Option<SpectralNorm<D>>,
     pub(super) stages: Vec<PlacedStage>,
     /// The label embedding's table.
     pub(super) table: Option<Slot>,
@@ -28,10 +31,17 @@ impl<D: Device> Network<D> {
     /// When the device has not enough memory.
     #[inline(never)]
     pub fn new(device: &D, spec: NetworkSpec) -> Result<Self> {
-        let NetworkLayout { params, statistics, stages, table } = NetworkLayout::of::<D>(&spec);
+        let NetworkLayout { params, statistics, stages, table, normalized } =
+            NetworkLayout::of::<D>(&spec);
+        let params = Params::zeros(device, params)?;
+        let spectral = match normalized.is_empty() {
+            true => None,
+            false => Some(SpectralNorm::new(device, &params, normalized)?),
+        };
         Ok(Self {
-            params: Params::zeros(device, params)?,
+            params,
             statistics: Params::zeros(device, statistics)?,
+            spectral,
             stages,
             table,
             spec,
@@ -78,7 +88,7 @@ impl<D: Device> Network<D> {
     /// When the device fails.
     #[inline(never)]
     pub fn initialize(&mut self, device: &D, init: Init, rng: &mut ChaCha12Rng) -> Result<()> {
-        let Self { spec, params, statistics, stages, table } = self;
+        let Self { spec, params, statistics, spectral, stages, table } = self;
         if let (Some(table), Some(label)) = (table, &spec.input().label) {
             params.set(device, *table, &standard_normal(rng, label.parameters()))?;
         }
@@ -89,7 +99,12 @@ impl<D: Device> Network<D> {
             }
             PlacedStage::BatchNorm(norm) => norm.initialize(device, params, statistics, init, rng),
             PlacedStage::Activation(_) | PlacedStage::Transpose(_) => Ok(()),
-        })
+        })?;
+        if let Some(spectral) = spectral {
+            spectral.initialize(device, statistics, rng)?;
+            self.begin_normalization(device);
+        }
+        Ok(())
     }
 
     /// The network's specification.
@@ -107,12 +122,12 @@ impl<D: Device> Network<D> {
         &mut self.params
     }
 
-    /// The running statistics of BatchNorm.
+    /// The running statistics of BatchNorm, and the singular vectors of spectral normalization.
     pub fn statistics(&self) -> &Params<D> {
         &self.statistics
     }
 
-    /// The running statistics of BatchNorm, writable.
+    /// The same, writable.
     pub fn statistics_mut(&mut self) -> &mut Params<D> {
         &mut self.statistics
     }
@@ -124,12 +139,14 @@ struct NetworkLayout {
     statistics: Layout,
     stages: Vec<PlacedStage>,
     table: Option<Slot>,
+    normalized: Vec<NormalizedLayer>,
 }
 
 impl NetworkLayout {
     fn of<D: Device>(spec: &NetworkSpec) -> Self {
         let (mut params, mut statistics) = (Layout::default(), Layout::default());
         let mut stages: Vec<PlacedStage> = Vec::new();
+        let mut normalized = Vec::new();
         for stage in spec.stages() {
             let placed = match stage {
                 Stage::Linear(linear) => {
@@ -156,6 +173,7 @@ impl NetworkLayout {
                 Stage::Activation(activation) => PlacedStage::Activation(activation.clone()),
                 Stage::Transpose(transpose) => PlacedStage::Transpose(transpose.clone()),
             };
+            normalized.extend(NormalizedLayer::place(stage, &placed, &mut statistics));
             stages.push(placed);
         }
         // After the layers: their weights would be misaligned after a small table.
@@ -163,6 +181,6 @@ impl NetworkLayout {
             let (key, classes) = (format!("{}.weight", label.key), label.classes);
             params.add_matrix(key, [classes; 2], classes, [None; 2])
         });
-        Self { params, statistics, stages, table }
+        Self { params, statistics, stages, table, normalized }
     }
 }

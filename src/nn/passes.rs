@@ -8,6 +8,7 @@ use super::matrix::Matrix;
 use super::network::Network;
 use super::params::Flat;
 use super::spec::NetworkSpec;
+use super::spectral_norm::SpectralNorm;
 use super::stage::{PlacedStage, Target};
 use crate::device::ops::EmbeddingShape;
 use crate::device::{Device, In, InInts, Out};
@@ -94,23 +95,24 @@ impl<D: Device> Network<D> {
         batches: &Batches,
         mode: Mode,
     ) {
-        let Self { spec, params, statistics, stages, .. } = self;
+        let Self { spec, params, spectral, statistics, stages, .. } = self;
+        let weights = spectral.as_ref().map_or(params.values(), SpectralNorm::weights);
         let (rows, x) = (batches.all_rows(), before.x(batches));
         let mask = before.mask(spec, stage, 0..rows);
         match (&stages[stage], mode) {
-            (PlacedStage::Linear(linear), _) => linear.forward(device, params, y, x, mask, rows),
+            (PlacedStage::Linear(linear), _) => linear.forward(device, weights, y, x, mask, rows),
             (PlacedStage::Convolution(convolution), _) => {
-                convolution.forward(device, params, workspace, y, x, mask, rows);
+                convolution.forward(device, weights, workspace, y, x, mask, rows);
             }
             (PlacedStage::Activation(activation), _) => {
                 activation.forward(device, y, x, mask, rows)
             }
             (PlacedStage::Transpose(transpose), _) => transpose.forward(device, y, x, rows),
             (PlacedStage::BatchNorm(norm), Mode::Training) => {
-                norm.forward(device, params, statistics, moments, y, x, batches);
+                norm.forward(device, weights, statistics, moments, y, x, batches);
             }
             (PlacedStage::BatchNorm(norm), Mode::Evaluation) => {
-                norm.evaluate(device, params, statistics, y, x, rows);
+                norm.evaluate(device, weights, statistics, y, x, rows);
             }
         }
     }
@@ -128,7 +130,7 @@ impl<D: Device> Network<D> {
         if let (Some(slot), Some(labels), Some(both)) =
             (self.table, input.labels, &mut activations.input)
         {
-            let (x, table) = (D::reborrow(&input.x), self.params.values().view(slot));
+            let (x, table) = (D::reborrow(&input.x), self.weights().view(slot));
             device.embedding_concat(both.rows_mut(batches.range()), x, table, labels, &shape);
         }
     }
@@ -169,7 +171,16 @@ impl<D: Device> Network<D> {
                     convolution.backward(device, target, workspace, dz, x, y, mask, rows);
                 }
                 PlacedStage::BatchNorm(norm) => {
-                    norm.backward(device, &self.params, target, dz, x, y, &moments[stage], batches);
+                    norm.backward(
+                        device,
+                        self.weights(),
+                        target,
+                        dz,
+                        x,
+                        y,
+                        &moments[stage],
+                        batches,
+                    );
                 }
                 PlacedStage::Activation(activation) => {
                     activation.backward(device, dz, y, mask, range.clone());
@@ -254,15 +265,15 @@ impl<D: Device> Network<D> {
         rows: usize,
         columns: Option<Range<usize>>,
     ) {
-        let params = &self.params;
+        let weights = self.weights();
         match &self.stages[stage] {
             PlacedStage::Linear(linear) => {
                 let columns = columns.unwrap_or(0..linear.inputs());
-                linear.backward_input(device, params, dx, dz, rows, columns);
+                linear.backward_input(device, weights, dx, dz, rows, columns);
             }
             PlacedStage::Convolution(convolution) => {
                 let channels = columns.unwrap_or(0..convolution.inputs());
-                convolution.backward_input(device, params, workspace, dx, dz, rows, channels);
+                convolution.backward_input(device, weights, workspace, dx, dz, rows, channels);
             }
             PlacedStage::Transpose(transpose) => transpose.backward_input(device, dx, dz, rows),
             PlacedStage::BatchNorm(_) | PlacedStage::Activation(_) => {}

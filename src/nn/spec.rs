@@ -6,6 +6,7 @@ use super::layer::Layer;
 use super::plan::{self, Planned, Stage};
 use super::sequence::{Embedding, Input, Sequence, SpecProblem};
 use super::shape::Shape;
+use super::spectral_norm::NormalizedLayer;
 use crate::device::Device;
 
 /// Why a key is refused: it is printed, too.
@@ -76,6 +77,25 @@ impl NetworkSpec {
         self
     }
 
+    /// The same network with weights that are normalized by their spectral norm. None if there is a
+    /// transposed convolution, of which PyTorch normalizes another matrix.
+    pub fn with_spectral_norm(mut self) -> Option<Self> {
+        for stage in &mut self.stages {
+            match stage {
+                Stage::Linear(stage) => stage.spectral_norm = true,
+                Stage::Convolution(stage) if stage.transposed => return None,
+                Stage::Convolution(stage) => stage.spectral_norm = true,
+                Stage::BatchNorm(_) | Stage::Activation(_) | Stage::Transpose(_) => {}
+            }
+        }
+        Some(self)
+    }
+
+    /// Whether weights are normalized by their spectral norm.
+    pub fn has_spectral_norm(&self) -> bool {
+        self.stages.iter().any(|stage| NormalizedLayer::statistics(stage) > 0)
+    }
+
     /// The input.
     pub fn input(&self) -> &Input {
         &self.input
@@ -132,9 +152,11 @@ impl NetworkSpec {
         self.batch_norms().map(|(key, _)| format!("{key}.num_batches_tracked"))
     }
 
-    /// Number of elements of BatchNorm's running statistics.
+    /// Number of elements of BatchNorm's running statistics and of the singular vectors of spectral
+    /// normalization.
     pub fn statistics(&self) -> usize {
-        self.batch_norms().map(|(_, features)| 2 * features).sum()
+        let norms: usize = self.batch_norms().map(|(_, features)| 2 * features).sum();
+        norms + self.stages.iter().map(NormalizedLayer::statistics).sum::<usize>()
     }
 
     /// The keys of all BatchNorms, and their numbers of features.

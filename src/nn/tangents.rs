@@ -237,13 +237,13 @@ impl<D: Device> Network<D> {
         let (y, mask) =
             (outputs[stage].rows(rows.clone()), saved.mask(&self.spec, stage, rows.clone()));
         let (x, tangent) = tangents.around(stage);
-        let (x, params) = (x.rows(rows.clone()), &self.params);
+        let (x, weights) = (x.rows(rows.clone()), self.weights());
         match &self.stages[stage] {
             PlacedStage::Linear(linear) => {
-                linear.tangent(device, params, tangent, x, y, mask, rows);
+                linear.tangent(device, weights, tangent, x, y, mask, rows);
             }
             PlacedStage::Convolution(convolution) => {
-                convolution.tangent(device, params, workspace, tangent, x, y, mask, rows);
+                convolution.tangent(device, weights, workspace, tangent, x, y, mask, rows);
             }
             PlacedStage::Activation(activation) => {
                 activation.tangent(device, tangent, x, y, mask, rows);

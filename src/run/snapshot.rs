@@ -320,7 +320,9 @@ pub(super) fn read_network<D: Device>(
     file: &TensorFile,
 ) -> Result<()> {
     read_params(device, network.params_mut(), file)?;
-    read_params(device, network.statistics_mut(), file)
+    read_params(device, network.statistics_mut(), file)?;
+    network.normalize(device, false);
+    Ok(())
 }
 
 fn read_params<D: Device>(device: &D, params: &mut Params<D>, file: &TensorFile) -> Result<()> {

@@ -63,7 +63,7 @@ fn underscores_are_accepted_for_hyphens_in_every_flag() {
 #[test]
 fn command_line_of_pytorch_gan_is_accepted() {
     let scratch = Scratch::with_digits();
-    let flags: [Row; 10] = [
+    let flags: [Row; 11] = [
         ("--n_epochs 5", "epochs", "5"),
         ("--batch_size 13", "gan.batch_size", "13"),
         ("--lr 0.001", "gan.lr", "0.001"),
@@ -74,6 +74,7 @@ fn command_line_of_pytorch_gan_is_accepted() {
         ("--img_size 10", "gan.image.height", "10"),
         ("--channels 1", "gan.image.channels", "1"),
         ("--sample_interval 7", "sample_interval", "7"),
+        ("--n_critic 3", "gan.n_critic", "3"),
     ];
     let line = format!("{} --n_classes 10", typed(&flags));
     assert_set(&dry(&scratch, &format!("{DRY} {line}")), &flags);
@@ -81,9 +82,7 @@ fn command_line_of_pytorch_gan_is_accepted() {
     scratch.run(&format!("train {run} {line}")).succeeds();
     assert_set(&scratch.config(RUN), &flags);
     // Flags that would have no effect are not accepted.
-    for flag in ["--n_critic", "--clip_value"] {
-        scratch.run(&format!("train {flag} 5")).fails(2, &[flag]);
-    }
+    scratch.run("train --clip_value 5").fails(2, &["--clip_value"]);
 }
 
 #[test]

@@ -6,10 +6,12 @@ const EXTENT: &str = "a whole number from 1 to 1,000,000";
 const ITERATIONS: &str = "a whole number from 1 to 4,294,967,295";
 const FRACTION: &str = "a number from 0 to below 1";
 const POSITIVE_FRACTION: &str = "a number above 0 and at most 1";
+const PERIOD: &str = "a whole number from 1 to 1,000";
+const PENALTY: &str = "a number from 0 to 1,000,000";
 const EPSILON: &str = "a number from 1e-12 to 1,000";
 
 /// Flag, range, a number below the range and one above it.
-const TRAIN: [(&str, &str, &str, &str); 23] = [
+const TRAIN: [(&str, &str, &str, &str); 33] = [
     ("--seed", "a whole number from 0 to 9,223,372,036,854,775,807", "-1", "9223372036854775808"),
     ("--image-size", "a whole number from 1 to 1,024", "0", "1025"),
     ("--channels", "1 (grey) or 3 (colour)", "0", "4"),
@@ -18,6 +20,16 @@ const TRAIN: [(&str, &str, &str, &str); 23] = [
     ("--threads", "a whole number from 1 to 1,024", "0", "1025"),
     ("--batch-size", EXTENT, "0", "1000001"),
     ("--lr", EPSILON, "0", "1001"),
+    ("--lr-g", EPSILON, "0", "1001"),
+    ("--lr-d", EPSILON, "-1", "1001"),
+    ("--real-label", POSITIVE_FRACTION, "0", "1.01"),
+    ("--n-critic", PERIOD, "0", "1001"),
+    ("--r1", PENALTY, "-0.1", "1e7"),
+    ("--r2", PENALTY, "-0.1", "1e7"),
+    ("--gp", PENALTY, "-0.1", "1e7"),
+    ("--penalty-interval", PERIOD, "0", "1001"),
+    ("--ema", FRACTION, "-0.1", "1"),
+    ("--pack", "a whole number from 1 to 16", "0", "17"),
     ("--b1", FRACTION, "-0.1", "1"),
     ("--b2", FRACTION, "-1e-9", "1.5"),
     ("--latent-dim", EXTENT, "0", "1000001"),
@@ -46,13 +58,15 @@ const BENCH: [(&str, &str, &str, &str); 7] = [
 ];
 
 /// Flags that take keywords, an invalid keyword, and part of the error message.
-const WORDS: [(&str, &str, &str); 10] = [
+const WORDS: [(&str, &str, &str); 12] = [
     ("--dataset", "cifar", "mnist, fashion-mnist"),
     ("--device", "tpu", "'auto', 'cpu', 'cuda' or 'cuda:N'"),
     ("--precision", "f16", "f32, tf32, bf16"),
     ("--conv", "fft", "direct, winograd"),
     ("--latent", "cauchy", "normal, uniform"),
-    ("--loss", "guess", "bce-logits, bce, mse"),
+    ("--loss", "guess", "bce-logits, bce, mse, hinge, wgan, relativistic"),
+    ("--lr-decay", "fast", "none, linear, cosine"),
+    ("--augment", "flip,blur", "flip, translate, cutout, colour"),
     ("--order", "both", "d-first, g-first"),
     ("--fakes", "stale", "same, fresh"),
     ("--keep-best", "loss", "fcd, kid"),
@@ -61,7 +75,7 @@ const WORDS: [(&str, &str, &str); 10] = [
 
 /// Flags that take names or paths, and flags without a value.
 const OTHERS: &str = "--preset --config --dry-run --data-dir --skip-bad-images --no-graph \
-    --init-generator --init-discriminator --d-final-relu --runs-dir --name --tensorboard \
+    --init-generator --init-discriminator --d-final-relu --spectral-norm --runs-dir --name --tensorboard \
     --no-tensorboard --resume --branch --force --quiet --verbose --json";
 
 #[test]

@@ -57,7 +57,9 @@ fn finished_run_has_nothing_to_do_and_stays_unchanged() {
 const FIXED: &str = "--preset mlp, --seed 1, --skip-bad-images, --image-size 14, --channels 3, --batch-size 8, --lr 0.5, --b1 0.6, --b2 0.9, \
     --latent-dim 9, --latent uniform, --g-hidden 12, --d-hidden 12,13, --loss bce, \
     --d-loss-scale 1, --order d-first, --fakes fresh, --leaky-slope 0.1, --dropout 0.1, \
-    --bn-eps 0.1, --bn-momentum 0.2, --init normal:0.02, --d-final-relu, --name other, \
+    --bn-eps 0.1, --bn-momentum 0.2, --lr-g 0.1, --lr-d 0.1, --lr-decay linear, \
+    --real-label 0.9, --n-critic 2, --r1 1, --r2 1, --gp 10, --penalty-interval 2, --ema 0.9, \
+    --spectral-norm, --augment flip, --pack 2, --init normal:0.02, --d-final-relu, --name other, \
     --config runs, --init-generator x, --init-discriminator x";
 
 /// Flags that may change on resume.

@@ -93,11 +93,14 @@ impl Case {
                 moved[i] = at[i];
                 central_difference(&mut ends, &centre, weights, step)
             };
-            match (difference(STEP), difference(STEP / 2.0)) {
-                (Some(whole), Some(half)) => {
+            // A smaller step where a kink is near.
+            let steps = [STEP, STEP / 8.0].into_iter();
+            let found = steps.map(|step| Some((difference(step)?, difference(step / 2.0)?)));
+            match found.flatten().next() {
+                Some((whole, half)) => {
                     self.compare(tensor, i, gradient[i], extrapolate(whole, half));
                 }
-                _ => self.skipped += 1,
+                None => self.skipped += 1,
             }
         }
         evaluate(at);

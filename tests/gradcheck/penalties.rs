@@ -2,6 +2,7 @@
 //! connected and convolutional, with and without classes, with dropout, and packed.
 
 use gan_cuda::choice::Choice;
+use gan_cuda::device::ops::{Augmentation, Augmentations};
 use gan_cuda::gan::preset::{Preset, find};
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::{Fakes, Loss, Order, Settings};
@@ -29,8 +30,10 @@ pub fn cases() -> Vec<Case> {
     let all = presets.into_par_iter().flat_map(|preset| {
         Loss::ALL.into_par_iter().flat_map_iter(move |&loss| with_loss(preset, loss))
     });
+    let others = ["mlp", "cgan", "dcgan", "cdcgan"].into_par_iter();
+    let others = others.flat_map_iter(|name| normalized_and_augmented(find(name).unwrap()));
     let packed = ["mlp", "dcgan"].into_par_iter().flat_map_iter(|name| packed(find(name).unwrap()));
-    all.chain(packed).collect()
+    all.chain(packed).chain(others).collect()
 }
 
 fn settings(preset: &Preset, loss: Loss, [r1, r2, gp]: [f64; 3]) -> Settings {
@@ -61,6 +64,23 @@ fn packed(preset: &'static Preset) -> Vec<Case> {
         let rewrite = Rewrite { pack: Some(2), ..Rewrite::default() };
         rewrite.apply(&preset.name, &mut settings).unwrap();
         check(&mut pair, Settings { batch_size: 4, ..settings }, 4);
+    }
+    pair.into()
+}
+
+/// Spectral normalization and augmentation, apart and together, without and with penalties.
+fn normalized_and_augmented(preset: &'static Preset) -> Vec<Case> {
+    let mut pair = pair(preset, "spectral norm, augmentation").map(|case| case.sampling(ELEMENTS));
+    let all = Augmentations::from_iter(Augmentation::ALL.iter().copied());
+    let none = Augmentations::default();
+    let cases = [
+        (Loss::Hinge, [0.0; 3], true, none),
+        (Loss::Mse, [0.0; 3], false, all),
+        (Loss::Relativistic, [0.3, 0.4, 0.5], true, all),
+    ];
+    for (loss, penalties, spectral_norm, augment) in cases {
+        let settings = settings(preset, loss, penalties);
+        check(&mut pair, Settings { spectral_norm, augment, ..settings }, 2);
     }
     pair.into()
 }

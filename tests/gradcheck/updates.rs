@@ -7,6 +7,7 @@ use super::random::Numbers;
 use super::sizes::{is_convolutional, two_layers};
 use gan_cuda::choice::Choice;
 use gan_cuda::device::cpu::Cpu;
+use gan_cuda::device::ops::AUGMENT_DRAWS;
 use gan_cuda::gan::iteration::Step;
 use gan_cuda::gan::preset::{Preset, presets};
 use gan_cuda::gan::rewrite::Rewrite;
@@ -58,7 +59,8 @@ fn convolutional_cases(preset: &Preset, own: &Settings) -> Vec<Case> {
 /// Layers that no preset has: dropout in the generator, BatchNorm in the discriminator, which normalizes
 /// real and generated images as separate batches.
 fn own_layers(preset: &Preset, own: &Settings) -> Vec<Case> {
-    let mut settings = own.clone();
+    // Gradients through BatchNorm are not penalized.
+    let mut settings = Settings { r1: 0.0, r2: 0.0, gp: 0.0, ..own.clone() };
     let after_first = |layers: &mut Layers, layer: &str| {
         layers.sequences[0].layers.insert(1, layer.parse().unwrap());
     };
@@ -168,6 +170,7 @@ fn subject(settings: Settings, rows: usize) -> Gan<Cpu<f64>> {
         let (device, trained) = gan.trained_network_mut(role);
         let network = &mut trained.network;
         scatter(device, network, &mut numbers);
+        network.normalize(device, true);
         if role == Role::Discriminator && ends_in_relu(&settings) {
             // Below 0 the gradient of this ReLU would be zero.
             lift_last_bias(device, network, 1.5);
@@ -205,6 +208,10 @@ fn write_inputs(gan: &mut Gan<Cpu<f64>>, settings: &Settings, numbers: &mut Numb
         let alpha = numbers.around(0.5, 0.25, rows / settings.pack);
         inputs.write_alpha(device, &alpha).unwrap();
     }
+    if !settings.augment.is_empty() {
+        let draws = 4 * rows * AUGMENT_DRAWS;
+        inputs.write_draws(device, &numbers.around(0.5, 0.5, draws)).unwrap();
+    }
 }
 
 fn write_masks(gan: &mut Gan<Cpu<f64>>, numbers: &mut Numbers, rows: usize) {
@@ -228,7 +235,8 @@ fn run(gan: &mut Gan<Cpu<f64>>, rows: usize, backward: bool) -> [Point; 2] {
     let mut points = [Point::default(), Point::default()];
     for step in gan.steps().to_vec() {
         match step {
-            Step::AdamStep(_) => {}
+            Step::AdamStep(_) | Step::SpectralNorm | Step::Average => {}
+            Step::BackwardSpectralNorm if !backward => {}
             Step::Backward(update) => {
                 points[update as usize].sides = sides_of(gan, update, rows);
                 if backward {
@@ -296,4 +304,5 @@ fn write(gan: &mut Gan<Cpu<f64>>, update: Role, index: usize, values: &[f64]) {
     let (device, trained) = gan.trained_network_mut(update);
     let network = &mut trained.network;
     network.params_mut().write(device, index, values).unwrap();
+    network.normalize(device, false);
 }

@@ -9,6 +9,7 @@ use crate::cli::layers::{self, LayerFlag};
 use crate::cli::value_parsers::Optional;
 use crate::data::{DatasetKind, Source};
 use crate::device::DeviceChoice;
+use crate::device::ops::Augmentations;
 use crate::eval::evaluate::has_score;
 use crate::file_error::FileError;
 use crate::formats::stats::Measure;
@@ -166,6 +167,8 @@ impl Args {
         set(&mut settings.gp, values.gp);
         set(&mut settings.penalty_interval, values.penalty_interval);
         set(&mut settings.ema, values.ema.map(Some));
+        settings.spectral_norm |= values.spectral_norm;
+        set(&mut settings.augment, values.augment.clone().map(Augmentations::from_iter));
         set(&mut settings.order, values.order);
         set(&mut settings.fakes, values.fakes);
         set(&mut settings.init, values.init);

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Debug, Formatter};
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::choice::{Choice, choices};
 use crate::device::{In, Memory, Out};
 
@@ -34,13 +36,25 @@ impl Augmentations {
     }
 
     /// Whether the set has no augmentations.
-    pub fn is_empty(self) -> bool {
-        self == Self::default()
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 
     /// The augmentations, in the order of [`Choice::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Augmentation> {
         Augmentation::ALL.iter().copied().filter(move |&one| self.contains(one))
+    }
+}
+
+impl Serialize for Augmentations {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Augmentations {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Vec::<Augmentation>::deserialize(deserializer)?.into_iter().collect())
     }
 }
 

@@ -125,6 +125,7 @@ impl Plan {
                     key,
                     inputs,
                     outputs,
+                    spectral_norm: false,
                     input_image: self.channels_last.take(),
                     output_image: None,
                     normalized: false,
@@ -170,7 +171,9 @@ impl Plan {
             padding: layer.padding,
         };
         let (bias, normalized, epilogue) = (layer.bias, false, Epilogue::NONE);
-        let stage = ConvolutionStage { key, shape, transposed, bias, normalized, epilogue };
+        let spectral_norm = false;
+        let stage =
+            ConvolutionStage { key, shape, transposed, spectral_norm, bias, normalized, epilogue };
         self.channels_last = channels_last([behind[0], behind[1] * behind[2]]);
         self.stages.push(Stage::Convolution(stage));
     }

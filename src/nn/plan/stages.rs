@@ -27,6 +27,8 @@ pub struct LinearStage {
     pub inputs: usize,
     /// Features of the output.
     pub outputs: usize,
+    /// Whether its weights are normalized by their spectral norm.
+    pub spectral_norm: bool,
     /// The image that the input's features are, if it is channels last.
     pub input_image: ChannelsLast,
     /// The same for the output.
@@ -35,6 +37,19 @@ pub struct LinearStage {
     pub normalized: bool,
     /// Dropout and activation.
     pub epilogue: Epilogue,
+}
+
+impl LinearStage {
+    /// The key of its weights.
+    pub fn weight_key(&self) -> String {
+        weight_key(&self.key, self.spectral_norm)
+    }
+}
+
+/// The key of a layer's weights, as PyTorch's `parametrizations.spectral_norm` names them.
+fn weight_key(key: &str, spectral_norm: bool) -> String {
+    let name = if spectral_norm { "parametrizations.weight.original" } else { "weight" };
+    format!("{key}.{name}")
 }
 
 /// A convolution with its epilogue.
@@ -46,6 +61,8 @@ pub struct ConvolutionStage {
     pub shape: ConvolutionShape,
     /// Whether it is a transposed convolution.
     pub transposed: bool,
+    /// Whether its weights are normalized by their spectral norm.
+    pub spectral_norm: bool,
     /// Whether it has a bias.
     pub bias: bool,
     /// Whether a BatchNorm follows directly, which adds the bias.
@@ -55,6 +72,11 @@ pub struct ConvolutionStage {
 }
 
 impl ConvolutionStage {
+    /// The key of its weights.
+    pub fn weight_key(&self) -> String {
+        weight_key(&self.key, self.spectral_norm)
+    }
+
     /// Pixels of the output.
     pub fn pixels(&self) -> usize {
         let [height, width] =

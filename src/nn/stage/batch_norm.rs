@@ -8,7 +8,7 @@ use crate::device::{Device, In, Out, Result};
 use crate::nn::activations::Batches;
 use crate::nn::init::Init;
 use crate::nn::matrix::Matrix;
-use crate::nn::params::{Layout, Params, Slot};
+use crate::nn::params::{Flat, Layout, Params, Slot};
 use crate::nn::plan::BatchNormStage;
 
 /// A BatchNorm with the activation that follows it.
@@ -62,7 +62,7 @@ impl BatchNorm {
     pub(in crate::nn) fn forward<D: Device>(
         &self,
         device: &D,
-        params: &Params<D>,
+        weights: &Flat<D>,
         statistics: &mut Params<D>,
         [mean, inv_std]: &mut [Matrix<D>; 2],
         mut y: Out<'_, D>,
@@ -83,8 +83,8 @@ impl BatchNorm {
                 running_mean,
                 running_var,
                 x_of_batch,
-                self.bias(params),
-                self.affine(params),
+                self.bias(weights),
+                self.affine(weights),
                 shape,
                 self.stage.epilogue.activation,
             );
@@ -95,7 +95,7 @@ impl BatchNorm {
     pub(in crate::nn) fn evaluate<D: Device>(
         &self,
         device: &D,
-        params: &Params<D>,
+        weights: &Flat<D>,
         statistics: &Params<D>,
         y: Out<'_, D>,
         x: In<'_, D>,
@@ -104,10 +104,10 @@ impl BatchNorm {
         device.batch_norm_evaluate(
             y,
             x,
-            self.bias(params),
+            self.bias(weights),
             statistics.values().view(self.running_mean),
             statistics.values().view(self.running_var),
-            self.affine(params),
+            self.affine(weights),
             self.shape(rows),
             self.stage.epilogue.activation,
         );
@@ -118,7 +118,7 @@ impl BatchNorm {
     pub(in crate::nn) fn backward<D: Device>(
         &self,
         device: &D,
-        params: &Params<D>,
+        weights: &Flat<D>,
         mut target: Option<Target<'_, D>>,
         dx: &mut Matrix<D>,
         mut x: In<'_, D>,
@@ -145,7 +145,7 @@ impl BatchNorm {
                 x_of_batch,
                 mean.rows(batch..batch + 1),
                 inv_std.rows(batch..batch + 1),
-                params.values().view(self.gamma),
+                weights.view(self.gamma),
                 shape,
                 self.stage.epilogue.activation,
                 accumulate,
@@ -158,12 +158,11 @@ impl BatchNorm {
         BatchNormShape { rows: rows * pixels, columns: features, eps, momentum }
     }
 
-    fn bias<'a, D: Device>(&self, params: &'a Params<D>) -> Option<In<'a, D>> {
-        self.bias.map(|bias| params.values().view(bias))
+    fn bias<'a, D: Device>(&self, weights: &'a Flat<D>) -> Option<In<'a, D>> {
+        self.bias.map(|bias| weights.view(bias))
     }
 
-    fn affine<'a, D: Device>(&self, params: &'a Params<D>) -> Affine<'a, D> {
-        let values = params.values();
-        Affine { gamma: values.view(self.gamma), beta: values.view(self.beta) }
+    fn affine<'a, D: Device>(&self, weights: &'a Flat<D>) -> Affine<'a, D> {
+        Affine { gamma: weights.view(self.gamma), beta: weights.view(self.beta) }
     }
 }

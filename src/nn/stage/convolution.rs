@@ -5,11 +5,11 @@ use std::ops::Range;
 use rand_chacha::ChaCha12Rng;
 
 use super::{Target, bias_gradient};
-use crate::device::ops::{Activation, ConvolutionShape, LinearShape};
+use crate::device::ops::{Activation, ConvolutionShape, LinearShape, SpectralNormShape};
 use crate::device::{Device, In, Out, Result};
 use crate::nn::init::{Init, uniform};
 use crate::nn::matrix::Matrix;
-use crate::nn::params::{Layout, Params, Slot};
+use crate::nn::params::{Flat, Layout, Params, Slot};
 use crate::nn::plan::ConvolutionStage;
 
 /// A convolution with dropout and activation.
@@ -23,9 +23,15 @@ impl Convolution {
     pub(in crate::nn) fn place(stage: &ConvolutionStage, params: &mut Layout) -> Self {
         let ConvolutionStage { key, shape, bias, .. } = stage;
         let channels = [shape.outputs, shape.inputs];
-        let w = params.add_kernel(format!("{key}.weight"), channels, shape.kernel);
+        let w = params.add_kernel(stage.weight_key(), channels, shape.kernel);
         let b = bias.then(|| params.add_vector(format!("{key}.bias"), stage.channels(), None));
         Self { stage: stage.clone(), w, b }
+    }
+
+    /// The slot and extents of the weights, for spectral normalization.
+    pub(in crate::nn) fn normalized_weights(&self) -> (Slot, SpectralNormShape) {
+        let (rows, columns) = (self.stage.shape.window_len(), self.stage.shape.outputs);
+        (self.w, SpectralNormShape { rows, columns, stride: columns, transposed: true })
     }
 
     /// Initializes weights and biases.
@@ -56,7 +62,7 @@ impl Convolution {
     pub(in crate::nn) fn forward<D: Device>(
         &self,
         device: &D,
-        params: &Params<D>,
+        weights: &Flat<D>,
         workspace: &mut Matrix<D>,
         y: Out<'_, D>,
         x: In<'_, D>,
@@ -65,7 +71,7 @@ impl Convolution {
     ) {
         let own = self.b.filter(|_| !self.stage.normalized);
         let (shape, activation) = (self.shape(rows), self.stage.epilogue.activation);
-        let (w, b) = (params.values().view(self.w), own.map(|b| params.values().view(b)));
+        let (w, b) = (weights.view(self.w), own.map(|b| weights.view(b)));
         let (workspace, all) = (workspace.part(D::workspace(shape)), 0..self.stage.channels());
         match self.stage.transposed {
             false => {
@@ -129,7 +135,7 @@ impl Convolution {
     pub(in crate::nn) fn tangent<D: Device>(
         &self,
         device: &D,
-        params: &Params<D>,
+        weights: &Flat<D>,
         workspace: &mut Matrix<D>,
         tangent: &mut Matrix<D>,
         x: In<'_, D>,
@@ -137,7 +143,7 @@ impl Convolution {
         mask: Option<In<'_, D>>,
         rows: Range<usize>,
     ) {
-        let (w, shape) = (params.values().view(self.w), self.shape(rows.len()));
+        let (w, shape) = (weights.view(self.w), self.shape(rows.len()));
         let (workspace, all) = (workspace.part(D::workspace(shape)), 0..self.stage.channels());
         let (to, alone) = (tangent.rows_mut(rows.clone()), Activation::Identity);
         match self.stage.transposed {
@@ -160,14 +166,14 @@ impl Convolution {
     pub(in crate::nn) fn backward_input<D: Device>(
         &self,
         device: &D,
-        params: &Params<D>,
+        weights: &Flat<D>,
         workspace: &mut Matrix<D>,
         dx: Out<'_, D>,
         dz: In<'_, D>,
         rows: usize,
         channels: Range<usize>,
     ) {
-        let (w, shape) = (params.values().view(self.w), self.shape(rows));
+        let (w, shape) = (weights.view(self.w), self.shape(rows));
         let (workspace, alone) = (workspace.part(D::workspace(shape)), Activation::Identity);
         match self.stage.transposed {
             false => device

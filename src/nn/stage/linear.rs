@@ -5,11 +5,11 @@ use std::ops::Range;
 use rand_chacha::ChaCha12Rng;
 
 use super::{Target, bias_gradient};
-use crate::device::ops::{Activation, LinearShape};
+use crate::device::ops::{Activation, LinearShape, SpectralNormShape};
 use crate::device::{Device, In, Out, Result};
 use crate::nn::init::{Init, uniform};
 use crate::nn::matrix::Matrix;
-use crate::nn::params::{Layout, Params, Slot};
+use crate::nn::params::{Flat, Layout, Params, Slot};
 use crate::nn::plan::LinearStage;
 
 /// A Linear layer with dropout and activation.
@@ -25,9 +25,21 @@ impl Linear {
     pub(in crate::nn) fn place(stage: &LinearStage, stride: usize, params: &mut Layout) -> Self {
         let &LinearStage { ref key, inputs, outputs, input_image, output_image, .. } = stage;
         let images = [output_image, input_image];
-        let w = params.add_matrix(format!("{key}.weight"), [outputs, inputs], stride, images);
+        let w = params.add_matrix(stage.weight_key(), [outputs, inputs], stride, images);
         let b = params.add_vector(format!("{key}.bias"), outputs, output_image);
         Self { stage: stage.clone(), stride, w, b }
+    }
+
+    /// The slot and extents of the weights, for spectral normalization.
+    pub(in crate::nn) fn normalized_weights(&self) -> (Slot, SpectralNormShape) {
+        let LinearStage { inputs, outputs, .. } = self.stage;
+        let shape = SpectralNormShape {
+            rows: outputs,
+            columns: inputs,
+            stride: self.stride,
+            transposed: false,
+        };
+        (self.w, shape)
     }
 
     /// Initializes weights and biases.
@@ -51,14 +63,14 @@ impl Linear {
     pub(in crate::nn) fn forward<D: Device>(
         &self,
         device: &D,
-        params: &Params<D>,
+        weights: &Flat<D>,
         y: Out<'_, D>,
         x: In<'_, D>,
         mask: Option<In<'_, D>>,
         rows: usize,
     ) {
-        let w = params.values().view(self.w);
-        let b = (!self.stage.normalized).then(|| params.values().view(self.b));
+        let w = weights.view(self.w);
+        let b = (!self.stage.normalized).then(|| weights.view(self.b));
         let activation = self.stage.epilogue.activation;
         device.linear_forward(y, x, w, b, mask, self.shape(rows), activation);
     }
@@ -107,14 +119,14 @@ impl Linear {
     pub(in crate::nn) fn tangent<D: Device>(
         &self,
         device: &D,
-        params: &Params<D>,
+        weights: &Flat<D>,
         tangent: &mut Matrix<D>,
         x: In<'_, D>,
         y: In<'_, D>,
         mask: Option<In<'_, D>>,
         rows: Range<usize>,
     ) {
-        let (w, shape) = (params.values().view(self.w), self.shape(rows.len()));
+        let (w, shape) = (weights.view(self.w), self.shape(rows.len()));
         let (to, alone) = (tangent.rows_mut(rows.clone()), Activation::Identity);
         device.linear_forward(to, x, w, None, None, shape, alone);
         let activation = self.stage.epilogue.activation;
@@ -126,13 +138,13 @@ impl Linear {
     pub(in crate::nn) fn backward_input<D: Device>(
         &self,
         device: &D,
-        params: &Params<D>,
+        weights: &Flat<D>,
         dx: Out<'_, D>,
         dz: In<'_, D>,
         rows: usize,
         columns: Range<usize>,
     ) {
-        let w = params.values().view(self.w);
+        let w = weights.view(self.w);
         device.linear_backward_input(dx, dz, w, self.shape(rows), columns);
     }
 

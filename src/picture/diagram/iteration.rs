@@ -95,7 +95,11 @@ impl<'a> IterationPanel<'a> {
             // Inputs are shown where they are used.
             Step::PrepareInputs | Step::CarryMetrics | Step::Advance => {}
             // Shown with the steps around them.
-            Step::Interpolate | Step::Average => {}
+            Step::Augment { .. }
+            | Step::Interpolate
+            | Step::BackwardSpectralNorm
+            | Step::SpectralNorm
+            | Step::Average => {}
             Step::Generate { .. } => self.generate(),
             Step::Discriminate { update, images } => self.discriminate(update, images),
             Step::Loss { update } => self.loss(update),
@@ -260,6 +264,9 @@ impl<'a> IterationPanel<'a> {
         if self.settings.classes.is_some() {
             lines.push(format!("with classes {}", shape(&[all])));
         }
+        if !self.settings.augment.is_empty() {
+            lines.push("augmented at random".to_owned());
+        }
         if self.settings.pack > 1 {
             lines.push(format!("in packs of {}", self.settings.pack));
         }
@@ -289,6 +296,9 @@ impl<'a> IterationPanel<'a> {
         ];
         if decay != LrDecay::None {
             lines.push(format!("{decay} decay of lr"));
+        }
+        if self.settings.spectral_norm && role == Role::Discriminator {
+            lines.push("then spectral norm".to_owned());
         }
         if let Some(ema) = self.settings.ema.filter(|_| role == Role::Generator) {
             lines.push(format!("then the average, {ema}"));
