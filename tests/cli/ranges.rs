@@ -66,7 +66,7 @@ const WORDS: [(&str, &str, &str); 12] = [
     ("--latent", "cauchy", "normal, uniform"),
     ("--loss", "guess", "bce-logits, bce, mse, hinge, wgan, relativistic"),
     ("--lr-decay", "fast", "none, linear, cosine"),
-    ("--augment", "flip,blur", "flip, translate, cutout, colour"),
+    ("--augment", "blur", "flip, translate, cutout, colour"),
     ("--order", "both", "d-first, g-first"),
     ("--fakes", "stale", "same, fresh"),
     ("--keep-best", "loss", "fcd, kid"),

@@ -10,7 +10,7 @@ use super::scratch::{Answer, Scratch};
 
 /// The pages, in the order in which their commands are run. A command may use what an earlier one
 /// wrote.
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 11] = [
     "README.md",
     "docs/training.md",
     "docs/evaluation.md",
@@ -21,6 +21,7 @@ const PAGES: [&str; 10] = [
     "docs/gpu.md",
     "docs/cli.md",
     "docs/speed.md",
+    "docs/techniques.md",
 ];
 /// A generated report, which has no commands for its readers.
 const REPORT: &str = "docs/comparison.md";

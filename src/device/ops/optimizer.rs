@@ -16,6 +16,11 @@ choices! {
 }
 
 impl LrDecay {
+    /// Whether the learning rate falls at all.
+    pub fn falls(self) -> bool {
+        self != LrDecay::None
+    }
+
     /// The factor of the learning rate after a fraction of the steps, from 0 to 1.
     fn factor(self, done: f64) -> f64 {
         match self {

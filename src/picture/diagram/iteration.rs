@@ -4,7 +4,6 @@
 use std::ops::Range;
 
 use super::{Flow, Kind, Lane, Panel, count, formulas, shape};
-use crate::device::ops::{Adam, LrDecay};
 use crate::gan::iteration::{Images, Step, iteration};
 use crate::gan::settings::{Order, Settings};
 use crate::gan::{Model, Role};
@@ -288,14 +287,14 @@ impl<'a> IterationPanel<'a> {
     /// An optimizer step on a network's weights, which ends its update.
     fn step(&mut self, role: Role) {
         let row = self.row + 2;
-        let Adam { lr, b1, b2, eps, decay, .. } = self.settings.adam(role, 1);
+        let adam = self.settings.adam(role, 1);
         let mut lines = vec![
             format!("Adam updates {}", letter(role)),
-            format!("lr {lr}, eps {eps:e}"),
-            format!("betas ({b1}, {b2})"),
+            format!("lr {}, eps {:e}", adam.lr, adam.eps),
+            format!("betas ({}, {})", adam.b1, adam.b2),
         ];
-        if decay != LrDecay::None {
-            lines.push(format!("{decay} decay of lr"));
+        if adam.decay.falls() {
+            lines.push(format!("{} decay of lr", adam.decay));
         }
         if self.settings.spectral_norm && role == Role::Discriminator {
             lines.push("then spectral norm".to_owned());

@@ -17,7 +17,7 @@ use crate::runs::sizes::is_convolutional;
 
 /// Nodes of each preset's graph; a matrix multiplication counts as one. ARCHITECTURE.md has the same
 /// numbers.
-const NODES: [(&str, usize); 8] = [
+const NODES: [(&str, usize); 11] = [
     ("mlp", 46),
     ("mlp-dropout", 61),
     ("cgan", 74),
@@ -26,6 +26,9 @@ const NODES: [(&str, usize); 8] = [
     ("dcgan", 64),
     ("dcgan-rgb", 131),
     ("cdcgan", 73),
+    ("cgan-ema", 76),
+    ("wgan-gp", 95),
+    ("r3gan-small", 84),
 ];
 
 /// Narrow layers, but as many as the preset has.
@@ -49,14 +52,17 @@ fn narrow(preset: &Preset) -> Settings {
     Settings { batch_size: 16, ..preset.rewritten(&rewrite).unwrap() }
 }
 
-/// Trains until the graph of a full batch is captured, and counts its nodes.
+/// Trains until the graph of a full batch is captured, and counts its nodes; of iterations with
+/// different parts, that with all of them.
 fn nodes(preset: &'static Preset) -> usize {
     let settings = narrow(preset);
     let data = digits(IMAGES, settings.image);
     let mut learner = Learner::new(<Cuda as Tested>::open(true), settings, &data, 7);
-    learner.train(2);
-    let mut recordings = learner.gan.graphs();
-    recordings.find_map(|recording| recording.nodes().unwrap()).expect("a recorded iteration")
+    let period = learner.gan.settings().n_critic * learner.gan.settings().penalty_interval;
+    // Some batches are short.
+    learner.train(1 + 2 * period);
+    let recordings = learner.gan.graphs().filter_map(|recording| recording.nodes().unwrap());
+    recordings.max().expect("a recorded iteration")
 }
 
 /// The main stream, which the next layer waits for, has CUDA's highest priority, and the branch for
