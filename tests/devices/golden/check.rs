@@ -1,8 +1,9 @@
 //! Comparison of results with PyTorch's.
 
 use gan_cuda::device::{Device, Real};
+use gan_cuda::gan::iteration::Parts;
 use gan_cuda::gan::trained_network::TrainedNetwork;
-use gan_cuda::gan::{Gan, Model, Role, Weights};
+use gan_cuda::gan::{Gan, Metrics, Model, Role, Weights};
 use gan_cuda::nn::plan::{ConvolutionStage, LinearStage};
 use gan_cuda::nn::{Network, Stage};
 
@@ -76,22 +77,56 @@ impl<'a> Check<'a> {
 
     pub fn after<D: Device>(&mut self, device: &D, prefix: &str, network: &Network<D>, f: u32) {
         let stem = format!("after.{f}.{prefix}.");
-        if !self.golden.tensors.keys().any(|key| key.starts_with(&stem)) {
+        if !self.holds(&stem, "") {
             return;
         }
-        let single = !self.golden.is_f64();
+        self.parameters_after(device, &stem, network, f);
+        self.statistics_after(device, &stem, network, f);
+    }
+
+    /// The moving average of the generator. Some files hold the average of its parameters only.
+    pub fn average<D: Device>(&mut self, device: &D, average: &Network<D>, f: u32) {
+        let stem = format!("after.{f}.E.");
+        if self.holds(&stem, "") {
+            self.parameters_after(device, &stem, average, f);
+        }
+        if self.holds(&stem, ".running_") {
+            self.statistics_after(device, &stem, average, f);
+        }
+    }
+
+    /// Whether the file has a tensor whose key begins with `stem` and contains `part`.
+    fn holds(&self, stem: &str, part: &str) -> bool {
+        self.golden.tensors.keys().any(|key| key.starts_with(stem) && key.contains(part))
+    }
+
+    fn parameters_after<D: Device>(
+        &mut self,
+        device: &D,
+        stem: &str,
+        network: &Network<D>,
+        f: u32,
+    ) {
         for param in network.params().list() {
-            if single && feeds_batch_norm(network, &param.name) {
+            if !self.golden.is_f64() && feeds_batch_norm(network, &param.name) {
                 continue;
             }
             let got = as_f64(network.params().read(device, param).unwrap());
             let key = format!("{stem}{}", param.name);
             self.whole_or_slim(&key, &got, |check, key, got| check.parameters(key, got, f + 1));
         }
-        let drift = self.largest_lr() * f64::from(f + 1);
+    }
+
+    fn statistics_after<D: Device>(
+        &mut self,
+        device: &D,
+        stem: &str,
+        network: &Network<D>,
+        f: u32,
+    ) {
         let mut tolerance = self.tolerance();
-        if single {
-            tolerance.atol += drift;
+        if !self.golden.is_f64() {
+            tolerance.atol += self.largest_lr() * f64::from(f + 1);
         }
         for param in network.statistics().list() {
             let got = as_f64(network.statistics().read(device, param).unwrap());
@@ -102,26 +137,15 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// The sum of the penalties, which files of schema 1 do not have.
-    pub fn penalty(&mut self, key: &str, got: f64) {
-        match self.golden.tensors.contains_key(key) {
-            true => self.sums(key, &[got]),
-            false => assert_eq!(got, 0.0, "{}: a penalty", self.golden.name),
+    /// The losses of an iteration, and the sum of its penalties, where it computes them.
+    pub fn metrics(&mut self, metrics: &Metrics, parts: Parts, f: u32) {
+        self.plain(&format!("out.{f}.loss_d"), &[metrics.d_loss]);
+        if parts.generator {
+            self.plain(&format!("out.{f}.loss_g"), &[metrics.g_loss]);
         }
-    }
-
-    /// The moving average of the generator's parameters; its running statistics are not in the files.
-    pub fn average<D: Device>(&mut self, device: &D, average: &Network<D>, f: u32) {
-        for param in average.params().list() {
-            let key = format!("after.{f}.E.{}", param.name);
-            let single = !self.golden.is_f64();
-            if !self.golden.tensors.contains_key(&key)
-                || single && feeds_batch_norm(average, &param.name)
-            {
-                continue;
-            }
-            let got = as_f64(average.params().read(device, param).unwrap());
-            self.parameters(&key, &got, f + 1);
+        let key = format!("out.{f}.penalty");
+        if parts.penalties || self.golden.tensors.contains_key(&key) {
+            self.sums(&key, &[metrics.penalty]);
         }
     }
 

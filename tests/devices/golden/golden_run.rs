@@ -6,6 +6,7 @@ use std::path::Path;
 
 use gan_cuda::data::ImageShape;
 use gan_cuda::device::Real;
+use gan_cuda::device::ops::LrDecay;
 use gan_cuda::gan::preset::Preset;
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::{InputPart, Settings};
@@ -44,7 +45,7 @@ impl GoldenRun {
         serde_json::from_str(self.text(key)).unwrap_or_else(|e| panic!("{}: {key}: {e}", self.name))
     }
 
-    /// A value that files of schema 1 do not have.
+    /// A value that some files do not have.
     pub fn value_or<T: DeserializeOwned>(&self, key: &str, default: T) -> T {
         if self.metadata.contains_key(key) { self.value(key) } else { default }
     }
@@ -53,6 +54,10 @@ impl GoldenRun {
     fn flag<T: DeserializeOwned>(&self, key: &str) -> T {
         let text = self.text(key).trim_matches('"');
         serde_json::from_value(text.into()).unwrap_or_else(|e| panic!("{}: {key}: {e}", self.name))
+    }
+
+    fn flag_or<T: DeserializeOwned>(&self, key: &str, default: T) -> T {
+        if self.metadata.contains_key(key) { self.flag(key) } else { default }
     }
 
     pub fn tensor(&self, key: &str) -> &[f64] {
@@ -89,7 +94,12 @@ impl GoldenRun {
             r1: self.value_or("r1", 0.0),
             r2: self.value_or("r2", 0.0),
             gp: self.value_or("gp", 0.0),
+            penalty_interval: self.value_or("penalty_interval", 1),
+            n_critic: self.value_or("n_critic", 1),
+            real_label: self.value_or("real_label", 1.0),
+            lr_decay: self.flag_or("lr_decay", LrDecay::None),
             ema: Some(self.value_or("ema", 0.0)).filter(|&ema| ema > 0.0),
+            ema_warmup: self.value_or("ema_warmup", 0),
             b1: self.value("beta1"),
             b2: self.value("beta2"),
             adam_eps: self.value("adam_eps"),
@@ -106,6 +116,7 @@ impl GoldenRun {
             latent_dim: Some(self.value("latent_dim")),
             g_hidden: Some(self.value("g_hidden")),
             d_hidden: Some(self.value("d_hidden")),
+            pack: Some(self.value_or("pack", 1)),
             dropout: if has("\"Dropout(") { self.value("dropout") } else { None },
             bn_eps: norm("bn_eps"),
             bn_momentum: norm("bn_momentum"),

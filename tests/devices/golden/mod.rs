@@ -12,13 +12,13 @@
 mod check;
 mod golden_run;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use check::{Check, as_f64};
 use gan_cuda::device::Device;
-use gan_cuda::gan::iteration::Pass;
-use gan_cuda::gan::settings::{Fakes, Order};
+use gan_cuda::gan::iteration::{Parts, Pass, Step};
 use gan_cuda::gan::{Gan, Model, Role, preset};
 use gan_cuda::nn::Params;
 use golden_run::GoldenRun;
@@ -77,22 +77,21 @@ fn train<D: Device>(golden: &GoldenRun, device: D) -> f64 {
     let mut gan = Gan::new(device, model, 0).unwrap();
     load(golden, &mut gan);
     let steps: u32 = golden.value("steps");
+    gan.set_total(steps);
     let mut check = Check::new(golden, &gan.model().clone());
-    let mut updates = D::Graph::default();
+    let mut updates = BTreeMap::new();
     for f in 0..steps {
+        let parts = Parts::after(f, gan.settings());
         write_inputs(golden, &mut gan, f);
         compare_fakes(&mut check, &mut gan, f);
-        update(&mut gan, &mut updates);
+        update(&mut gan, updates.entry(parts).or_default());
         if f == 0 {
             for (network, role) in NETWORKS {
                 check.gradients(gan.device(), network, gan.trained_network(role));
             }
         }
         gan.set_completed(f + 1).unwrap();
-        let metrics = gan.metrics(f + 1).unwrap();
-        check.plain(&format!("out.{f}.loss_d"), &[metrics.d_loss]);
-        check.plain(&format!("out.{f}.loss_g"), &[metrics.g_loss]);
-        check.penalty(&format!("out.{f}.penalty"), metrics.penalty);
+        check.metrics(&gan.metrics(f + 1).unwrap(), parts, f);
         for (network, role) in NETWORKS {
             check.after(gan.device(), network, &gan.trained_network(role).network, f);
         }
@@ -164,45 +163,48 @@ fn load<D: Device>(golden: &GoldenRun, gan: &mut Gan<D>) {
 
 /// Writes the file's images, noise, labels and masks of an iteration.
 fn write_inputs<D: Device>(golden: &GoldenRun, gan: &mut Gan<D>, f: u32) {
-    let settings = gan.settings().clone();
-    let rows = settings.batch_size;
-    let order = match settings.order {
-        Order::DFirst => [Role::Discriminator, Role::Generator],
-        Order::GFirst => [Role::Generator, Role::Discriminator],
-    };
+    let rows = gan.settings().batch_size;
     let images = golden.floats(&format!("in.{f}.real"));
     let labels = golden.integers(&format!("in.{f}.real_labels"));
     gan.write_real(&images, &labels).unwrap();
+    let steps = gan.steps().to_vec();
     let (device, inputs) = gan.inputs_mut();
-    let passes = order.iter().zip([("z", "fake_labels"), ("z2", "fake_labels2")]);
-    for (update, (z, labels)) in passes.take(if settings.fakes == Fakes::Fresh { 2 } else { 1 }) {
+    let passes = steps.iter().filter_map(|step| match step {
+        Step::Generate { update } => Some(*update),
+        _ => None,
+    });
+    for (update, (z, labels)) in passes.zip([("z", "fake_labels"), ("z2", "fake_labels2")]) {
         let noise = golden.floats(&format!("in.{f}.{z}"));
-        inputs.write_noise(device, *update, &noise).unwrap();
+        inputs.write_noise(device, update, &noise).unwrap();
         let labels = golden.integers(&format!("in.{f}.{labels}"));
-        inputs.write_fake_labels(device, *update, &labels, rows).unwrap();
+        inputs.write_fake_labels(device, update, &labels, rows).unwrap();
     }
-    if settings.gp > 0.0 {
+    if steps.contains(&Step::Interpolate) {
         inputs.write_alpha(device, &golden.floats(&format!("in.{f}.alpha"))).unwrap();
     }
-    write_masks(golden, gan, f, order[0]);
+    write_masks(golden, gan, f);
 }
 
-/// Masks are stored for each pass through D: a D update passes real images, then generated ones.
-fn write_masks<D: Device>(golden: &GoldenRun, gan: &mut Gan<D>, f: u32, first: Role) {
-    let rows = gan.settings().batch_size;
-    let own = Pass { network: Role::Discriminator, update: Role::Discriminator, batches: 2 };
-    let generators = Pass { update: Role::Generator, batches: 1, ..own };
-    let passes = match first {
-        Role::Discriminator => [(own, 0), (own, rows), (generators, 0)],
-        Role::Generator => [(generators, 0), (own, 0), (own, rows)],
-    };
+/// Masks are stored for each pass through D; where real images, generated ones and points between them
+/// pass through it side by side, for each of them.
+fn write_masks<D: Device>(golden: &GoldenRun, gan: &mut Gan<D>, f: u32) {
+    let rows = gan.settings().batch_size / gan.settings().pack;
     let stages = gan.trained_network(Role::Discriminator).network.spec().stages();
     let dropping = stages.iter().filter(|stage| stage.dropout().is_some()).count();
+    let passes: Vec<Pass> = gan.steps().iter().filter_map(|step| step.pass()).collect();
     let (device, inputs) = gan.inputs_mut();
-    for (c, (pass, first_row)) in passes.into_iter().enumerate() {
-        for l in 0..dropping {
-            let mask = golden.floats(&format!("in.{f}.mask.{c}.{l}"));
-            inputs.write_mask(device, pass, l, first_row, &mask, rows).unwrap();
+    let mut c = 0;
+    for pass in passes.into_iter().filter(|pass| pass.network == Role::Discriminator) {
+        // An iteration without penalties uses the first masks of those with them.
+        let mut planned = inputs.dropping_passes().into_iter();
+        let planned = planned.find(|p| (p.network, p.update) == (pass.network, pass.update));
+        for batch in 0..pass.batches {
+            for l in 0..dropping {
+                let mask = golden.floats(&format!("in.{f}.mask.{c}.{l}"));
+                let pass = planned.unwrap();
+                inputs.write_mask(device, pass, l, batch * rows, &mask, rows).unwrap();
+            }
+            c += 1;
         }
     }
 }
