@@ -92,10 +92,17 @@ def sized(arguments: argparse.Namespace) -> Preset:
 
 
 def reason_against(preset: Preset, variant: str) -> str | None:
-    """The reason why a variant of PyTorch cannot train a preset, if D's batches cannot be joined."""
-    if not preset.norms_in_d or "joined" not in variant:
-        return None
-    return f"{preset.name}'s D has BatchNorm, to which real and fake images are two batches"
+    """The reason why a variant of PyTorch cannot train a preset, if there is one."""
+    if "joined" in variant:
+        if preset.norms_in_d:
+            return f"{preset.name}'s D has BatchNorm, to which real and fake images are two batches"
+        if preset.is_penalized or not preset.has_targets:
+            return f"{preset.name}'s loss or penalties need real and fake images apart"
+    if "compile" in variant and preset.is_penalized:
+        return f"{preset.name} has penalties, whose derivatives PyTorch does not compile"
+    if "graph" in variant and preset.period > 1:
+        return f"{preset.name}'s iterations differ, and a CUDA graph is always the same"
+    return None
 
 
 def note_on_tf32(precision: str, presets: Iterable[str]) -> str | None:

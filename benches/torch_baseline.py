@@ -54,22 +54,30 @@ def forbid_compiling() -> None:
         compiler.config.error_on_recompile = True
 
 
-def measure(iteration: Iteration, device: torch.device, warmup: int, count: int) -> list[float]:
-    """Milliseconds per iteration of each sample after the warm-up, for about `count` iterations."""
+def measure(
+    iteration: Iteration, device: torch.device, warmup: int, count: int, period: int
+) -> list[float]:
+    """Milliseconds per iteration of each sample after the warm-up, for about `count` iterations.
+
+    Each sample has whole periods, after which iterations repeat.
+    """
     for _ in range(warmup):
         iteration()
     forbid_compiling()
     clock = time_on_cuda if device.type == "cuda" else time_on_cpu
     begun = time.perf_counter()
-    pace = clock(iteration, samples=1, group=PACE)[0]
+    least_group = math.ceil(PACE / period) * period
+    pace = clock(iteration, samples=1, group=least_group)[0]
     while time.perf_counter() - begun < LEAST_WARMUP_SECONDS:
-        pace = clock(iteration, samples=1, group=PACE)[0]
-    group = math.ceil(SAMPLE_MS / pace)
+        pace = clock(iteration, samples=1, group=least_group)[0]
+    group = math.ceil(SAMPLE_MS / pace / period) * period
     least = math.ceil(LEAST_SECONDS * 1e3 / (pace * group))
     samples = max(LEAST_SAMPLES, count // group, least)
     times = clock(iteration, samples, group)
-    outcome = iteration()
-    baseline.require_finite((outcome.d_loss + outcome.g_loss).item())
+    for _ in range(period):
+        outcome = iteration()
+        g_loss = 0 if outcome.g_loss is None else outcome.g_loss
+        baseline.require_finite((outcome.d_loss + g_loss).item())
     return times
 
 
@@ -122,7 +130,9 @@ def main() -> int:
     torch.manual_seed(0)
     loaded = peak_bytes()
     iteration = VARIANTS[arguments.variant](Setup(preset, device, arguments.precision))
-    times = measure(iteration, device, arguments.warmup, arguments.iterations)
+    times = measure(
+        iteration, device, arguments.warmup, arguments.iterations, preset.period
+    )
     baseline.show(summarize(arguments, preset.batch, times, loaded), arguments.json)
     return 0
 

@@ -18,7 +18,10 @@ before each backward pass (the default of `zero_grad`), and nothing is read back
 to the host between iterations. The original sources are no faster.
 
 The joined variants do not support a D with BatchNorm (`dcgan-rgb`), for which
-real and fake images must be two batches.
+real and fake images must be two batches, nor losses without targets and gradient
+penalties (`wgan-gp`, `r3gan-small`). PyTorch cannot compile the derivatives of
+penalties. One CUDA graph is no iteration of a preset whose iterations differ
+(`wgan-gp`).
 
 Precisions, on CUDA: f32; tf32, which rounds the operands of matrix
 multiplications and convolutions; bf16, by autocast, with weights, gradients,
@@ -41,7 +44,9 @@ from baseline import (  # finds tests/golden, too
 from torch import Tensor, nn
 
 import presets
-from presets import Batch, Outcome, Trainer, call, criterion, sample_noise
+from losses import criterion
+from presets import call, sample_noise
+from training import Batch, Outcome, Trainer
 
 CAPTURE_WARMUP = 3  # iterations before a capture, which allocate memory
 
@@ -93,6 +98,8 @@ class Sampler:
         fresh = preset.fakes == "fresh"
         if fresh:
             batch.z2 = sample_noise(preset, size, self.device)
+        if preset.gp:
+            batch.alpha = torch.rand(size // preset.pack, 1, device=self.device)
         if preset.classes:
             batch.real_labels = self.dataset.labels[chosen]
             batch.fake_labels = self._sample_labels()
@@ -149,7 +156,9 @@ class JoinedTrainer(Trainer):
         target[: self.preset.batch] = 1
         self.target = target
 
-    def update_discriminator(self, batch: Batch, fake: Tensor, labels: Tensor | None) -> Tensor:
+    def update_discriminator(
+        self, batch: Batch, fake: Tensor, labels: Tensor | None
+    ) -> tuple[Tensor, None]:
         self.d_optimizer.zero_grad()
         images = torch.cat((batch.real, fake))
         both = None if labels is None else torch.cat((batch.real_labels, labels))
@@ -157,7 +166,7 @@ class JoinedTrainer(Trainer):
         loss = criterion(self.preset, output, self.target) * (2 * self.preset.d_loss_scale)
         loss.backward()
         self.d_optimizer.step()
-        return loss.detach()
+        return loss.detach(), None
 
 
 class CompiledTrainer(Trainer):
@@ -174,9 +183,9 @@ class CompiledTrainer(Trainer):
         self.generator.compile(dynamic=False, mode=self.mode)
         self.discriminator.compile(dynamic=False, mode=self.mode)
 
-    def update_generator(self, fake: Tensor, labels: Tensor | None) -> Tensor:
+    def update_generator(self, batch: Batch, fake: Tensor, labels: Tensor | None) -> Tensor:
         self.discriminator.requires_grad_(False)
-        loss = super().update_generator(fake, labels)
+        loss = super().update_generator(batch, fake, labels)
         self.discriminator.requires_grad_(True)
         return loss
 

@@ -25,13 +25,8 @@ from baseline import PRESETS, Preset, digits  # noqa: E402 (finds tests/golden, 
 from safetensors.torch import save_file  # noqa: E402
 from torch import Tensor  # noqa: E402
 
-from presets import (  # noqa: E402
-    Batch,
-    Trainer,
-    build_discriminator,
-    build_generator,
-    sample_noise,
-)
+from presets import build_discriminator, build_generator, sample_noise  # noqa: E402
+from training import Batch, Trainer  # noqa: E402
 
 DROPS_LAST = ("mlp-batchnorm",)
 
@@ -92,6 +87,8 @@ class Run:
         batch = Batch(real=real, z=sample_noise(preset, rows))
         if preset.fakes == "fresh":
             batch = replace(batch, z2=sample_noise(preset, rows))
+        if preset.gp:
+            batch = replace(batch, alpha=torch.rand(rows, 1))
         if preset.classes:
             fake_labels = torch.randint(preset.classes, (rows,))
             batch = replace(batch, real_labels=labels, fake_labels=fake_labels)

@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT / "benches"))
 
 try:
     import torch
-    from baseline import Preset
+    from baseline import Preset, reason_against
     from torch import Tensor
     from torch_variants import (
         VARIANTS,
@@ -25,14 +25,24 @@ try:
         load_dataset,
     )
 
-    from presets import PRESETS, Batch, Trainer, build_discriminator, build_generator
+    from presets import PRESETS, build_discriminator, build_generator
+    from training import Batch, Trainer
 
     MISSING = None
 except ModuleNotFoundError as error:
     MISSING = f"SKIPPED, as python has no {error.name}: pip install torch numpy safetensors"
     print(MISSING, file=sys.stderr)
 
-WITHOUT_NORMS = ("mlp", "mlp-dropout", "cgan", "mlp-rgb", "mlp-batchnorm", "dcgan", "cdcgan")
+JOINABLE = (
+    "mlp",
+    "mlp-dropout",
+    "cgan",
+    "cgan-ema",
+    "mlp-rgb",
+    "mlp-batchnorm",
+    "dcgan",
+    "cdcgan",
+)
 
 
 def small(name: str) -> Preset:
@@ -46,7 +56,7 @@ def small(name: str) -> Preset:
 @unittest.skipIf(MISSING, MISSING)
 class Joined(unittest.TestCase):
     def test_a_joined_pass_has_the_losses_and_gradients_of_two(self) -> None:
-        for name in WITHOUT_NORMS:
+        for name in JOINABLE:
             preset = small(name)
             torch.manual_seed(1)
             networks = build_generator(preset).double(), build_discriminator(preset).double()
@@ -93,11 +103,24 @@ class Precision(unittest.TestCase):
 class Variants(unittest.TestCase):
     def test_variants_without_a_compiler_train_on_the_cpu(self) -> None:
         for variant in ("eager", "fused", "joined"):
-            for name in WITHOUT_NORMS if variant == "joined" else PRESETS:
+            for name in JOINABLE if variant == "joined" else PRESETS:
                 with self.subTest(variant=variant, preset=name):
                     iteration = VARIANTS[variant](Setup(small(name), torch.device("cpu")))
                     outcome = iteration()
                     self.assertTrue(torch.isfinite(outcome.d_loss + outcome.g_loss))
+
+    def test_variants_that_cannot_train_a_preset_are_refused(self) -> None:
+        for name, refused in (
+            ("cgan-ema", ()),
+            ("dcgan-rgb", ("joined", "joined-graph")),
+            ("r3gan-small", ("joined", "joined-graph", "compile", "compile-graph")),
+            ("wgan-gp", ("joined", "joined-graph", "compile", "graph", "compile-graph")),
+        ):
+            for variant in refused:
+                self.assertIsNotNone(reason_against(PRESETS[name], variant), (name, variant))
+            for variant in ("eager", "fused"):
+                self.assertIsNone(reason_against(PRESETS[name], variant), (name, variant))
+        self.assertIsNone(reason_against(PRESETS["r3gan-small"], "graph"))
 
     def test_joined_runs_with_dropout(self) -> None:
         preset = replace(small("cgan"), dropout=0.4)

@@ -36,7 +36,7 @@ def growing_layers(preset: Preset, bias: bool) -> Iterator[nn.Module]:
 
 def shrinking_layers(preset: Preset, normed: bool) -> Iterator[nn.Module]:
     """From the image to the last feature map; `normed`: with BatchNorm instead of biases."""
-    channels = (preset.image_shape[0] + preset.classes, *preset.d_hidden)
+    channels = (preset.d_image_shape[0] + preset.classes, *preset.d_hidden)
     for level, (inputs, outputs) in enumerate(pairwise(channels)):
         yield nn.Conv2d(inputs, outputs, **HALVE, bias=not normed)
         if normed and level > 0:
@@ -74,7 +74,7 @@ class DcganDiscriminator(nn.Module):
         super().__init__()
         if preset.classes:
             self.label_embedding = nn.Embedding(preset.classes, preset.classes)
-        self.image_shape = preset.image_shape
+        self.image_shape = preset.d_image_shape
         last_map = (preset.d_hidden[-1], *preset.halved(len(preset.d_hidden)))
         self.model = nn.Sequential(
             *shrinking_layers(preset, normed=False),
@@ -112,7 +112,7 @@ class ConvolutionalDiscriminator(nn.Module):
 
     def __init__(self, preset: Preset) -> None:
         super().__init__()
-        self.image_shape = preset.image_shape
+        self.image_shape = preset.d_image_shape
         self.main = nn.Sequential(
             *shrinking_layers(preset, normed=True),
             nn.Conv2d(preset.d_hidden[-1], 1, **WHOLE, bias=False),

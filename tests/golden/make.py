@@ -20,8 +20,8 @@ from pathlib import Path
 import torch
 
 import golden_run
-from golden_run import DTYPES, Run
-from presets import PRESETS, Preset
+from metadata import DTYPES, Run
+from preset_table import LOSSES, PRESETS, Preset
 from tolerances import compare
 
 
@@ -50,13 +50,16 @@ def parse_arguments() -> argparse.Namespace:
 
 # Settings of a preset that flags of the same name override, with argparse options.
 OVERRIDES: dict[str, dict[str, object]] = {
-    **dict.fromkeys(("batch", "latent_dim", "classes"), {"type": int}),
+    **dict.fromkeys(("batch", "latent_dim", "classes", "pack"), {"type": int}),
     **dict.fromkeys(("g_hidden", "d_hidden"), {"type": int_list, "metavar": "N,N,..."}),
     "image_shape": {"type": int_list, "metavar": "C,H,W"},
     "order": {"choices": ("d-first", "g-first")},
     "fakes": {"choices": ("same", "fresh")},
-    "loss": {"choices": ("bce-logits", "bce", "mse")},
-    **dict.fromkeys(("d_loss_scale", "lr", "adam_eps", "bn_eps", "bn_momentum"), {"type": float}),
+    "loss": {"choices": LOSSES},
+    **dict.fromkeys(("d_loss_scale", "real_label", "r1", "r2", "gp"), {"type": float}),
+    **dict.fromkeys(("penalty_interval", "n_critic", "ema_warmup"), {"type": int}),
+    "lr_decay": {"choices": ("none", "linear", "cosine")},
+    **dict.fromkeys(("lr", "lr_d", "adam_eps", "ema", "bn_eps", "bn_momentum"), {"type": float}),
     "final_relu": {"action": "store_true", "default": None},
 }
 
@@ -118,7 +121,20 @@ def reject(preset: Preset) -> str | None:
         return f"{preset.name} {'needs' if not preset.classes else 'takes no'} classes"
     if has_batch_norm1d(preset) and preset.batch == 1:
         return "a BatchNorm cannot train on a batch of one"
-    return preset.misfit()
+    return reject_training(preset) or preset.misfit()
+
+
+def reject_training(preset: Preset) -> str | None:
+    """The reason why losses, penalties and packs do not fit the networks, if there is one."""
+    if preset.real_label != 1 and not preset.has_targets:
+        return f"the loss {preset.loss} has no targets, so no label of real images"
+    if preset.is_penalized and preset.norms_in_d:
+        return f"{preset.name}'s D has BatchNorm, so its gradients cannot be penalized"
+    if preset.pack > 1 and preset.classes:
+        return f"{preset.name} has classes, so its images cannot be packed"
+    if preset.batch % preset.pack:
+        return f"a batch of {preset.batch} cannot be divided into packs of {preset.pack}"
+    return None
 
 
 def has_batch_norm1d(preset: Preset) -> bool:

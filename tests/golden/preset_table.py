@@ -10,6 +10,9 @@ import math
 from dataclasses import dataclass
 
 
+LOSSES = ("bce-logits", "bce", "mse", "hinge", "wgan", "relativistic")
+
+
 @dataclass(frozen=True)
 class Preset:
     """A row of the table. Use `dataclasses.replace` for variations."""
@@ -20,19 +23,28 @@ class Preset:
     d_hidden: tuple[int, ...]
     g_activation: str  # of the hidden layers: "relu" or "leaky_relu" (slope 0.2)
     d_activation: str
-    loss: str  # "bce-logits", "bce" (D ends in a Sigmoid) or "mse"
+    loss: str  # one of LOSSES; with "bce" D ends in a Sigmoid
     batch: int
     # "mlp"; "dcgan": convolutions and one Linear; "dcgan-rgb": convolutions only. With
     # convolutions, the widths of hidden layers are channels; each level halves or doubles the image.
     architecture: str = "mlp"
     lr: float = 2e-4
+    lr_d: float | None = None  # D's, if it differs
+    lr_decay: str = "none"  # "linear" or "cosine": down to 0 at the end of the run
     betas: tuple[float, float] = (0.5, 0.999)
     adam_eps: float = 1e-8
     d_loss_scale: float = 1.0  # factor of real loss + fake loss
+    real_label: float = 1.0  # target of real images in D's loss, if it has targets
+    r1: float = 0.0  # gamma of the penalty at real images
+    r2: float = 0.0  # the same at fake images
+    gp: float = 0.0  # factor of WGAN-GP's penalty, at points between them
+    penalty_interval: int = 1  # penalties in every iteration of so many, multiplied by it
+    n_critic: int = 1  # updates of D for each of G
     order: str = "d-first"
     fakes: str = "same"  # fakes of the second update; "fresh": generated again
     noise: str = "normal"  # or "uniform", in (-1, 1)
     image_shape: tuple[int, int, int] = (1, 28, 28)  # channels, height, width
+    pack: int = 1  # consecutive images that D sees as one, with more channels
     classes: int = 0  # 0: without labels
     batch_norm: bool = False  # in an MLP, in all hidden layers of G except the first
     bn_eps: float = 1e-5
@@ -42,12 +54,55 @@ class Preset:
     final_relu: bool = False  # a ReLU after D's last Linear
     # Initial weights N(0, std), and N(1, std) for BatchNorm2d, instead of PyTorch's default.
     weight_std: float | None = None
+    ema: float = 0.0  # weight of the average of G's weights in the next one; 0: no average
+    ema_warmup: int = 0  # after t updates of G, the weight is at most t/(t + ema_warmup)
     bare: bool = False  # the network is a Sequential: keys without "model."
 
     @property
     def pixels(self) -> int:
         """Values of one image: channels * height * width."""
         return math.prod(self.image_shape)
+
+    @property
+    def d_image_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of what D sees as one image."""
+        channels, height, width = self.image_shape
+        return self.pack * channels, height, width
+
+    @property
+    def d_lr(self) -> float:
+        """D's learning rate."""
+        return self.lr if self.lr_d is None else self.lr_d
+
+    @property
+    def has_targets(self) -> bool:
+        """Whether the loss compares D's outputs with targets."""
+        return self.loss in ("bce-logits", "bce", "mse")
+
+    @property
+    def pairs_images(self) -> bool:
+        """Whether G's loss needs the real images, too."""
+        return self.loss == "relativistic"
+
+    @property
+    def is_penalized(self) -> bool:
+        """Whether gradients of D are penalized."""
+        return bool(self.r1 or self.r2 or self.gp)
+
+    def penalizes(self, iteration: int) -> bool:
+        """Whether an iteration, counted from 0, computes the penalties."""
+        return self.is_penalized and iteration % self.penalty_interval == 0
+
+    @property
+    def period(self) -> int:
+        """The number of iterations after which their updates and penalties repeat."""
+        return self.n_critic * self.penalty_interval
+
+    def updates(self, iteration: int) -> str:
+        """The networks that an iteration, counted from 0, updates: "DG", "GD" or "D"."""
+        if iteration % self.n_critic:
+            return "D"
+        return "DG" if self.order == "d-first" else "GD"
 
     @property
     def convolutional(self) -> bool:
@@ -93,6 +148,27 @@ def dcgan(**values: object) -> Preset:
     return Preset(**common | values)
 
 
+def cgan(**values: object) -> Preset:
+    """A preset with the networks and the training of `cgan`, and the given values."""
+    common = {
+        "latent_dim": 100,
+        "classes": 10,
+        "g_hidden": (128, 256, 512, 1024),
+        "d_hidden": (512, 512, 512),
+        "g_activation": "leaky_relu",
+        "d_activation": "leaky_relu",
+        "batch_norm": True,
+        "bn_eps": 0.8,
+        "dropout": 0.4,
+        "dropout_at": "before activation",
+        "loss": "mse",
+        "d_loss_scale": 0.5,
+        "order": "g-first",
+        "batch": 64,
+    }
+    return Preset(**common | values)
+
+
 PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
@@ -122,23 +198,8 @@ PRESETS: dict[str, Preset] = {
             batch=128,
             weight_std=0.02,
         ),
-        Preset(
-            name="cgan",
-            latent_dim=100,
-            classes=10,
-            g_hidden=(128, 256, 512, 1024),
-            d_hidden=(512, 512, 512),
-            g_activation="leaky_relu",
-            d_activation="leaky_relu",
-            batch_norm=True,
-            bn_eps=0.8,
-            dropout=0.4,
-            dropout_at="before activation",
-            loss="mse",
-            d_loss_scale=0.5,
-            order="g-first",
-            batch=64,
-        ),
+        cgan(name="cgan"),
+        cgan(name="cgan-ema", ema=0.999),
         Preset(
             name="mlp-rgb",
             latent_dim=100,
@@ -171,6 +232,24 @@ PRESETS: dict[str, Preset] = {
         ),
         dcgan(name="dcgan"),
         dcgan(name="cdcgan", classes=10),
+        dcgan(
+            name="wgan-gp",
+            loss="wgan",
+            gp=10.0,
+            n_critic=5,
+            fakes="fresh",
+            lr=1e-4,
+            betas=(0.0, 0.9),
+            batch=64,
+        ),
+        dcgan(
+            name="r3gan-small",
+            loss="relativistic",
+            r1=1.0,
+            r2=1.0,
+            betas=(0.0, 0.99),
+            ema=0.999,
+        ),
         dcgan(
             name="dcgan-rgb",
             architecture="dcgan-rgb",

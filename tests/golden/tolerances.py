@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from golden_run import Run, Tensors
+from golden_run import Tensors
+from metadata import Run
 from presets import Preset, build_discriminator, build_generator
 
 
@@ -76,8 +77,8 @@ def error_ratio(run: Run, key: str, got: Tensor, want: Tensor) -> float | None:
     if not updated:
         return worst(error / allowed(want, *rounding(run, key)))
     step, name, part = updated.groups()
-    moved = run.preset.lr * (int(step) + 1)
-    if name in biases_before_batch_norm(run.preset):
+    moved = max(run.preset.lr, run.preset.d_lr) * (int(step) + 1)
+    if name.replace("E.", "G.", 1) in biases_before_batch_norm(run.preset):
         return None
     if "running_" in name:
         return worst(error / (allowed(want, *rounding(run, key)) + moved))
@@ -86,10 +87,17 @@ def error_ratio(run: Run, key: str, got: Tensor, want: Tensor) -> float | None:
     return outlier_ratio(error, 0.02 * moved, 2 * moved)
 
 
+def is_optional(run: Run, key: str) -> bool:
+    """Whether a file need not have a result: some have the average of parameters only, or no zeros."""
+    statistics = re.match(r"after\.\d+\.E\..*running_", key) is not None
+    return statistics or key.endswith(".penalty") and not run.preset.is_penalized
+
+
 def compare(run: Run, got: Tensors, want: Tensors) -> dict[str, float]:
     """Ratios by key, for all results in `want`."""
     outputs = {k: v for k, v in want.items() if k.startswith(("out.", "grad.", "after.", "eval."))}
-    if outputs.keys() != got.keys():
-        raise ValueError(f"keys differ: {sorted(outputs.keys() ^ got.keys())}")
+    surplus = {key for key in got.keys() - outputs.keys() if not is_optional(run, key)}
+    if unequal := surplus | (outputs.keys() - got.keys()):
+        raise ValueError(f"keys differ: {sorted(unequal)}")
     ratios = {key: error_ratio(run, key, got[key], tensor) for key, tensor in outputs.items()}
     return {key: value for key, value in ratios.items() if value is not None}
