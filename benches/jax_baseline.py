@@ -86,10 +86,14 @@ def milliseconds(train: Train, iterations: int) -> float:
     return (time.perf_counter() - begun) * 1e3 / iterations
 
 
-def measure(train: Train, pace: int, warmup: int, count: int) -> list[float]:
-    """Milliseconds per iteration of each sample after the warm-up, for about `count` iterations."""
+def measure(train: Train, pace: int, warmup: int, count: int, period: int) -> list[float]:
+    """Milliseconds per iteration of each sample after the warm-up, for about `count` iterations.
+
+    Each sample has whole periods, after which iterations repeat.
+    """
+    pace = math.ceil(pace / period) * period
     train(pace)
-    group = math.ceil(SAMPLE_MS / milliseconds(train, pace))
+    group = math.ceil(SAMPLE_MS / milliseconds(train, pace) / period) * period
     # The first call compiles.
     train(group)
     begun = time.perf_counter()
@@ -99,7 +103,7 @@ def measure(train: Train, pace: int, warmup: int, count: int) -> list[float]:
         train(group)
     samples = max(LEAST_SAMPLES, count // group)
     times = [milliseconds(train, group) for _ in range(samples)]
-    baseline.require_finite(float(train(group)[..., -1, :].sum()))
+    baseline.require_finite(float(train(group).sum()))
     return times
 
 
@@ -164,7 +168,8 @@ def main() -> int:
     preset, loaded = sized(arguments), peak_bytes()
     how = {"precision": arguments.precision, "inputs_ahead": arguments.draw == "ahead"}
     train = trainer(preset, arguments.seeds, **how)
-    times = measure(train, PACE[arguments.device], arguments.warmup, arguments.iterations)
+    pace = PACE[arguments.device]
+    times = measure(train, pace, arguments.warmup, arguments.iterations, preset.period)
     baseline.show(summarize(arguments, preset.batch, times, loaded), arguments.json)
     return 0
 

@@ -40,6 +40,7 @@ class Setup:
     preset: Preset
     precision: str = "f32"
     inputs_ahead: bool = False  # sample the inputs of all iterations before the scan
+    iterations: int = 1  # of the run, over which learning rates fall, if they do
 
 
 class Norms:
@@ -127,7 +128,8 @@ def init_discriminator(preset: Preset, key: Array) -> Tree:
     """D's parameters."""
     if preset.convolutional:
         return init_shrinking(preset, key)
-    return init_mlp(preset, key, (preset.pixels + preset.classes, *preset.d_hidden, 1), ())
+    inputs = math.prod(preset.d_image_shape) + preset.classes
+    return init_mlp(preset, key, (inputs, *preset.d_hidden, 1), ())
 
 
 def init_growing(preset: Preset, key: Array) -> Tree:
@@ -152,7 +154,7 @@ def init_growing(preset: Preset, key: Array) -> Tree:
 def init_shrinking(preset: Preset, key: Array) -> Tree:
     """Parameters of a D with convolutions."""
     keys = iter(random.split(key, 2 + 2 * len(preset.d_hidden)))
-    channels = (preset.image_shape[0] + preset.classes, *preset.d_hidden)
+    channels = (preset.d_image_shape[0] + preset.classes, *preset.d_hidden)
     network = {"conv": [], "norm": [], **init_embedding(preset, next(keys))}
     for sizes in pairwise(channels):
         network["conv"].append(init_conv(preset, next(keys), *sizes))
@@ -342,7 +344,7 @@ def discriminate_by_convolutions(
 ) -> Array:
     """The output of convolutions; label embeddings are additional channels, which come last."""
     preset = setup.preset
-    x = to_maps(images, preset.image_shape)
+    x = to_maps(images, preset.d_image_shape)
     if embedded is not None:
         shape = (*x.shape[:3], preset.classes)
         x = jnp.concatenate((x, jnp.broadcast_to(embedded[:, None, None, :], shape)), axis=-1)

@@ -21,19 +21,20 @@ sys.path[:0] = [str(ROOT / "benches"), str(GOLDEN)]
 
 try:
     import jax
+    import jax_losses
     import jax_presets
     import numpy as np
     import torch
     from baseline import Preset
     from jax import Array
     from jax import numpy as jnp
-    from jax_presets import Dataset, Inputs, Learner, Setup, State
+    from jax_presets import Average, Dataset, Inputs, Learner, Setup, State
     from torch import Tensor
 
     import golden_run
     from presets import PRESETS
     from golden_run import Run, Tensors
-    from tolerances import error_ratio
+    from tolerances import compare
 
     jax.config.update("jax_default_matmul_precision", "highest")
     jax.config.update("jax_disable_most_optimizations", True)  # or compiling takes ten minutes
@@ -97,59 +98,81 @@ def golden_learner(run: Run, letter: str, tensors: Tensors) -> Learner:
 
 def golden_state(run: Run, tensors: Tensors) -> State:
     """The initial state of a run."""
-    learners = [golden_learner(run, letter, tensors) for letter in ("G", "D")]
-    return State(*learners, jnp.zeros((), jnp.int32))
+    generator, discriminator = (golden_learner(run, letter, tensors) for letter in ("G", "D"))
+    average = jax_presets.new_average(run.preset, generator)
+    return State(generator, discriminator, jnp.zeros((), jnp.int32), average)
+
+
+def named_network(run: Run, letter: str, learner: Learner | Average) -> dict[str, Array]:
+    """Parameters and running statistics of G or D by a state_dict's keys and in its layout."""
+    network, statistics = learner.parameters, iter(learner.statistics)
+    layers = {name: iter(of_kind) for name, of_kind in network.items() if name != "embedding"}
+    named = {}
+    for key, kind in modules(run, letter).items():
+        layer = next(layers[kind.name])
+        named |= {f"{key}.{part}": value for part, value in layer.items()}
+        named[f"{key}.weight"] = kind.to_torch(layer["weight"])
+        if kind.name == "norm":
+            running = next(statistics)
+            named[f"{key}.running_mean"] = running["mean"]
+            named[f"{key}.running_var"] = running["variance"]
+    if "embedding" in network:
+        named[f"{letter}.label_embedding.weight"] = network["embedding"]
+    return named
 
 
 def named_state(run: Run, state: State) -> dict[str, Array]:
-    """All parameters and running statistics by a state_dict's keys and in its layout."""
-    named = {}
-    for letter, learner in (("G", state.generator), ("D", state.discriminator)):
-        network, statistics = learner.parameters, iter(learner.statistics)
-        layers = {name: iter(of_kind) for name, of_kind in network.items() if name != "embedding"}
-        for key, kind in modules(run, letter).items():
-            layer = next(layers[kind.name])
-            named |= {f"{key}.{part}": value for part, value in layer.items()}
-            named[f"{key}.weight"] = kind.to_torch(layer["weight"])
-            if kind.name == "norm":
-                running = next(statistics)
-                named[f"{key}.running_mean"] = running["mean"]
-                named[f"{key}.running_var"] = running["variance"]
-        if "embedding" in network:
-            named[f"{letter}.label_embedding.weight"] = network["embedding"]
+    """The same of G, D and the average."""
+    named = named_network(run, "G", state.generator)
+    named |= named_network(run, "D", state.discriminator)
+    if state.average:
+        of_average = named_network(run, "G", state.average)
+        named |= {f"E{key.removeprefix('G')}": value for key, value in of_average.items()}
     return named
 
 
 def golden_batch(run: Run, step: int, tensors: Tensors) -> tuple[Dataset, Inputs]:
     """An iteration's inputs: its real images are the whole data set."""
-    prefix, size = f"in.{step}.", run.preset.batch
+    prefix, preset = f"in.{step}.", run.preset
     given = {k.removeprefix(prefix): array(v) for k, v in tensors.items() if k.startswith(prefix)}
-    masks = {key: value > 0 for key, value in given.items() if key.startswith("mask.")}
-    of_g, real, fake = (0, 1, 2) if run.preset.order == "g-first" else (2, 0, 1)
-    layers = range(len(masks) // 3)
+    passes = golden_run.discriminator_passes(preset, step)
+    of_g = 1 + preset.pairs_images if "G" in preset.updates(step) else 0
+    is_g_first = preset.updates(step) == "GD"
+    g_passes = range(of_g) if is_g_first else range(passes - of_g, passes)
+    d_passes = range(of_g, passes) if is_g_first else range(passes - of_g)
+
+    def masks(calls: range) -> list[Array]:
+        layers = len([key for key in given if key.startswith("mask.0.")])
+        of_layers = ([given[f"mask.{c}.{layer}"] > 0 for c in calls] for layer in range(layers))
+        return [jnp.concatenate(of_layer) for of_layer in of_layers] if calls else []
+
     inputs = Inputs(
-        chosen=jnp.arange(size),
+        chosen=jnp.arange(preset.batch),
         z=given["z"],
         fake_labels=given.get("fake_labels"),
         z2=given.get("z2"),
         fake_labels2=given.get("fake_labels2"),
-        d_masks=[
-            jnp.concatenate((masks[f"mask.{real}.{n}"], masks[f"mask.{fake}.{n}"])) for n in layers
-        ],
-        g_masks=[masks[f"mask.{of_g}.{n}"] for n in layers],
+        alpha=given.get("alpha"),
+        d_masks=masks(d_passes),
+        g_masks=masks(g_passes),
     )
-    return Dataset(given["real"], given.get("real_labels", jnp.zeros(size, jnp.int32))), inputs
+    labels = given.get("real_labels", jnp.zeros(preset.batch, jnp.int32))
+    return Dataset(given["real"], labels), inputs
 
 
 def replay(run: Run, tensors: Tensors) -> dict[str, Array]:
     """All results, by the keys of a golden run."""
-    iteration = jax.jit(partial(jax_presets.iteration, Setup(run.preset)))
+    setup = Setup(run.preset, iterations=run.steps)
+    iteration = jax.jit(partial(jax_presets.iteration, setup), static_argnums=3)
     state, results = golden_state(run, tensors), {}
     for step in range(run.steps):
         dataset, inputs = golden_batch(run, step, tensors)
-        state, outcome = iteration(dataset, state, inputs)
-        results[f"out.{step}.loss_d"] = outcome.d_loss.reshape(1)
-        results[f"out.{step}.loss_g"] = outcome.g_loss.reshape(1)
+        state, outcome = iteration(dataset, state, inputs, step % run.preset.period)
+        scalars = {"loss_d": outcome.d_loss, "loss_g": outcome.g_loss, "penalty": outcome.penalty}
+        if f"out.{step}.penalty" in tensors and not run.preset.is_penalized:
+            scalars["penalty"] = jnp.zeros(())
+        computed = {name: value for name, value in scalars.items() if value is not None}
+        results |= {f"out.{step}.{name}": value.reshape(1) for name, value in computed.items()}
         results[f"out.{step}.fake"] = outcome.fake
         if step in (0, run.steps - 1):
             after = named_state(run, state)
@@ -163,11 +186,8 @@ def error_ratios(file: Path, **changes: object) -> dict[str, float]:
     run = replace(run, preset=replace(run.preset, **changes))
     with jax.enable_x64(run.dtype == "f64"):
         results = {key: torch.tensor(np.array(v)) for key, v in replay(run, tensors).items()}
-    expected = {key for key in tensors if key.startswith(("out.", "after."))}
-    if results.keys() != expected:
-        raise ValueError(f"keys differ: {sorted(results.keys() ^ expected)}")
-    found = {key: error_ratio(run, key, value, tensors[key]) for key, value in results.items()}
-    return {key: value for key, value in found.items() if value is not None}
+    expected = {k: v for k, v in tensors.items() if k.startswith(("out.", "after."))}
+    return compare(run, results, expected)
 
 
 @unittest.skipIf(MISSING, MISSING)
@@ -194,6 +214,14 @@ class GoldenRuns(unittest.TestCase):
             ("dcgan_f32", {"d_activation": "relu"}),
             ("cdcgan_f32", {"order": "g-first"}),
             ("dcgan-rgb_f64", {"bn_momentum": 0.12}),
+            ("mlp_hinge_f64", {"loss": "wgan"}),
+            ("wgan-gp_n-critic-cosine_f64", {"gp": 9.9}),
+            ("wgan-gp_n-critic-cosine_f64", {"lr_decay": "linear"}),
+            ("r3gan-small_interval-warmup_f64", {"r1": 0.9}),
+            ("r3gan-small_interval-warmup_f64", {"r2": 0.9}),
+            ("r3gan-small_interval-warmup_f64", {"ema_warmup": 3}),
+            ("mlp-dropout_pack-smooth-linear-masks_f64", {"real_label": 1.0}),
+            ("mlp-dropout_pack-smooth-linear-masks_f64", {"lr_d": None}),
         ):
             with self.subTest(file=file, **changes):
                 found = error_ratios(GOLDEN / f"{file}.safetensors", **changes)
@@ -203,7 +231,7 @@ class GoldenRuns(unittest.TestCase):
 @unittest.skipIf(MISSING, MISSING)
 class Training(unittest.TestCase):
     def losses(self, preset: Preset, seeds: int = 1, **how: object) -> np.ndarray:
-        """The losses of six iterations in two calls: (seeds, 6, 2)."""
+        """The losses of six iterations in two calls: (seeds, 6, 2), which must be whole periods."""
         setup, dataset = Setup(preset, **how), jax_presets.load_dataset(preset)
         keys = jax.random.split(jax.random.key(3), seeds)
         state = jax.vmap(jax_presets.new_state, (None, 0))(preset, keys)
@@ -225,6 +253,26 @@ class Training(unittest.TestCase):
             self.losses(small("mlp-rgb"), inputs_ahead=ahead) for ahead in (False, True)
         )
         np.testing.assert_allclose(ahead, within, rtol=1e-4)
+
+    def test_presets_with_penalties_and_periods_train(self) -> None:
+        critic = replace(small("wgan-gp"), n_critic=3)
+        for preset, is_updated in ((small("r3gan-small"), [1] * 6), (critic, [1, 0, 0] * 2)):
+            losses = self.losses(preset, seeds=2)
+            self.assertTrue(np.isfinite(losses).all())
+            for seed in losses:
+                self.assertEqual((seed[:, 1] != 0).tolist(), [bool(x) for x in is_updated])
+
+    def test_iterations_must_be_whole_periods(self) -> None:
+        with self.assertRaisesRegex(ValueError, "3 iterations are no multiple of 5"):
+            self.losses(small("wgan-gp"))
+
+    def test_a_zero_gradient_has_a_penalty_with_a_derivative(self) -> None:
+        preset = replace(PRESETS["wgan-gp"], gp=2.0)
+        value, slope = jax.value_and_grad(partial(jax_losses.penalty, preset, "gp"))(
+            jnp.array([[0.0, 0.0], [3.0, 4.0]])
+        )
+        self.assertAlmostEqual(float(value), 17.0, places=5)
+        np.testing.assert_allclose(slope, [[0, 0], [4.8, 6.4]], rtol=1e-5)
 
     def test_bf16_is_near_f32(self) -> None:
         for name in ("cgan", "dcgan-rgb"):
