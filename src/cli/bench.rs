@@ -6,6 +6,7 @@ use crate::data::{Dataset, DatasetKind, SearchPaths};
 use crate::device::cpu::default_threads;
 use crate::device::{self, ConvolutionForm, Device, DeviceChoice, Memory, Precision};
 use crate::gan::dataset::DeviceDataset;
+use crate::gan::iteration::Parts;
 use crate::gan::plan::Plan;
 use crate::gan::preset::{Preset, find};
 use crate::gan::work::Work;
@@ -123,8 +124,9 @@ fn run_on(device: impl Device, args: &Args, preset: &Preset, model: &Model) -> R
 
 /// The time per iteration of each sample, in milliseconds, sorted.
 ///
-/// A sample is a group of iterations that takes at least [`MIN_SAMPLE_MS`]. The host waits for the
-/// device only at its end, so a GPU stays busy as in training.
+/// A sample is a group of iterations that takes at least [`MIN_SAMPLE_MS`], whole periods of them if
+/// not all have the same parts. The host waits for the device only at its end, so a GPU stays busy as
+/// in training.
 fn measure(args: &Args, preset: &Preset, model: &Model, device: impl Device) -> Result<Vec<f64>> {
     let data = images(preset, model)?;
     let schedule = schedule(model, &data)?;
@@ -133,12 +135,14 @@ fn measure(args: &Args, preset: &Preset, model: &Model, device: impl Device) -> 
     let mut images = DeviceDataset::new(gan.device(), &data.images, &data.labels, schedule)?;
     images.shuffle(gan.device(), 0, 0)?;
     sample(&mut gan, &images, args.warmup)?;
+    let period = Parts::of_period(model.settings()).count() as u32;
+    let calibration = CALIBRATION_ITERATIONS.next_multiple_of(period);
     let start = Instant::now();
-    let mut milliseconds = sample(&mut gan, &images, CALIBRATION_ITERATIONS)?;
+    let mut milliseconds = sample(&mut gan, &images, calibration)?;
     while start.elapsed() < MIN_WARMUP {
-        milliseconds = sample(&mut gan, &images, CALIBRATION_ITERATIONS)?;
+        milliseconds = sample(&mut gan, &images, calibration)?;
     }
-    let group = (MIN_SAMPLE_MS / milliseconds).ceil() as u32;
+    let group = ((MIN_SAMPLE_MS / milliseconds).ceil() as u32).next_multiple_of(period);
     let samples = (args.iterations / group).max(MIN_SAMPLES);
     let start = Instant::now();
     let mut times = Vec::new();
