@@ -50,6 +50,8 @@ struct Mask {
     site: u32,
     /// Elements for each row of a batch.
     columns: usize,
+    /// Images in a row of a batch.
+    pack: usize,
 }
 
 impl<D: Device> BatchInputs<D> {
@@ -71,7 +73,7 @@ impl<D: Device> BatchInputs<D> {
             labels: device.allocate(labels(settings))?,
             alpha: device.allocate(interpolated(settings))?,
             draws: Matrix::zeros(device, augmented(settings), AUGMENT_DRAWS)?,
-            masks: device.allocate(rows * columns(&plan))?,
+            masks: device.allocate(elements(&plan, rows))?,
             mask_table,
             plan,
         })
@@ -81,9 +83,10 @@ impl<D: Device> BatchInputs<D> {
     pub(super) fn numbers(model: &Model, steps: &[Step]) -> [usize; 2] {
         let (settings, plan) = (model.settings(), masks(model, steps));
         let fake_batches = batches_per_iteration(steps, Role::Generator);
-        let row = fake_batches * settings.latent_dim + columns(&plan);
+        let noise = fake_batches * settings.batch_size * settings.latent_dim;
         let draws = augmented(settings) * AUGMENT_DRAWS;
-        let floats = settings.batch_size * row + interpolated(settings) + draws;
+        let masks = elements(&plan, settings.batch_size);
+        let floats = noise + masks + interpolated(settings) + draws;
         [floats, labels(settings) + 2 * plan.len()]
     }
 
@@ -144,15 +147,17 @@ impl<D: Device> BatchInputs<D> {
         }
     }
 
-    /// Samples consecutive masks of the same probability with one operation.
-    fn sample_masks(&mut self, device: &D, step: InInts<'_, D>, rows: usize) {
-        let (mut first, mut column) = (0, 0);
-        for together in self.plan.chunk_by(|a, b| a.probability == b.probability) {
-            let (last, end) = (first + together.len(), column + columns(together));
-            let masks = D::view_mut(&mut self.masks, column * rows..end * rows);
+    /// Samples consecutive masks of the same probability with one operation, for `images` images.
+    fn sample_masks(&mut self, device: &D, step: InInts<'_, D>, images: usize) {
+        let (mut first, mut start) = (0, 0);
+        let are_alike = |a: &Mask, b: &Mask| (a.probability, a.pack) == (b.probability, b.pack);
+        for together in self.plan.chunk_by(are_alike) {
+            let (last, end) = (first + together.len(), start + elements(together, images));
+            let masks = D::view_mut(&mut self.masks, start..end);
             let table = D::view(&self.mask_table, 2 * first..2 * last);
-            device.masks_sample(masks, table, step, self.seed, rows, together[0].probability);
-            (first, column) = (last, end);
+            let Mask { probability, pack, .. } = together[0];
+            device.masks_sample(masks, table, step, self.seed, images / pack, probability);
+            (first, start) = (last, end);
         }
     }
 
@@ -219,8 +224,9 @@ impl<D: Device> BatchInputs<D> {
         let shared = network == Role::Generator && self.fake_batches == 1;
         let is_of = |pass: Pass| pass.network == network && (shared || pass.update == update);
         let index = self.plan.iter().position(|mask| is_of(mask.pass)).unwrap_or(self.plan.len());
-        let batches = self.plan.get(index).map_or(1, |mask| mask.pass.batches);
-        let first = columns(&self.plan[..index]) * rows;
+        let (batches, pack) =
+            self.plan.get(index).map_or((1, 1), |mask| (mask.pass.batches, mask.pack));
+        let first = elements(&self.plan[..index], rows * pack);
         Masks { buffer: &self.masks, first, rows: batches * rows, start: 0 }
     }
 
@@ -300,7 +306,7 @@ impl<D: Device> BatchInputs<D> {
     ) -> Result<()> {
         let first_of_pass = self.plan.iter().take_while(|mask| mask.pass != pass).count();
         let index = first_of_pass + dropout;
-        let before = columns(&self.plan[..index]) * rows;
+        let before = elements(&self.plan[..index], rows * self.plan[index].pack);
         let first = before + first_row * (self.plan[index].columns / pass.batches);
         device.upload(D::view_mut(&mut self.masks, first..first + values.len()), values)
     }
@@ -360,9 +366,9 @@ impl LabelBlocks {
     }
 }
 
-/// Elements of all masks for each row of a batch.
-fn columns(masks: &[Mask]) -> usize {
-    masks.iter().map(|mask| mask.columns).sum()
+/// Elements of masks for a batch of `images` images.
+fn elements(masks: &[Mask], images: usize) -> usize {
+    masks.iter().map(|mask| mask.columns * (images / mask.pack)).sum()
 }
 
 /// The masks of all passes: the discriminator's for its own update, those for the generator's
@@ -372,18 +378,64 @@ fn masks(model: &Model, steps: &[Step]) -> Vec<Mask> {
     passes.sort_by_key(|pass| [pass.network as usize, pass.update as usize]);
     let of_pass = |pass: Pass| {
         let stages = model.network(pass.network).stages().iter().enumerate();
+        let (first, pack) = match pass.network {
+            Role::Discriminator => (site::DROPOUT, model.settings().pack),
+            Role::Generator => (site::GENERATOR_DROPOUT, 1),
+        };
         stages.filter_map(move |(i, stage)| {
-            let first = match pass.network {
-                Role::Discriminator => site::DROPOUT,
-                Role::Generator => site::GENERATOR_DROPOUT,
-            };
             Some(Mask {
                 pass,
                 probability: stage.dropout()?,
                 site: first + 2 * i as u32 + pass.update as u32,
                 columns: pass.batches * stage.outputs(),
+                pack,
             })
         })
     };
     passes.into_iter().flat_map(of_pass).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::cpu::Cpu;
+    use crate::device::{self, Memory};
+    use crate::gan::iteration::iteration;
+    use crate::gan::preset::find;
+    use crate::gan::rewrite::Rewrite;
+    use crate::nn::Layer;
+
+    /// A model that packs images, with another dropout probability in each layer.
+    fn packed(probabilities: [f64; 3]) -> Model {
+        let rewrite = Rewrite { pack: Some(2), ..Rewrite::default() };
+        let mut settings = find("mlp-dropout").unwrap().rewritten(&rewrite).unwrap();
+        let sequences = settings.discriminator.sequences.iter_mut();
+        let layers = sequences.flat_map(|sequence| &mut sequence.layers);
+        let dropouts = layers.filter(|layer| matches!(layer, Layer::Dropout(_)));
+        for (layer, probability) in dropouts.zip(probabilities) {
+            *layer = Layer::Dropout(probability);
+        }
+        Model::new(settings).unwrap()
+    }
+
+    #[test]
+    fn masks_of_packed_images_have_the_probabilities_of_their_layers() -> device::Result<()> {
+        let model = packed([0.25, 0.5, 0.75]);
+        let (device, rows) = (Cpu::<f64>::new(1), model.settings().batch_size);
+        let mut inputs = BatchInputs::new(&device, &model, &iteration(&model), 3)?;
+        let step = device.allocate(1)?;
+        inputs.sample_masks(&device, Cpu::<f64>::view(&step, 0..1), rows);
+        let mut ends = [0; 2];
+        for mask in &inputs.plan {
+            let Mask { pass, probability, columns, .. } = *mask;
+            let Masks { buffer, first, .. } = inputs.masks(pass.network, pass.update, rows / 2);
+            let start = first + ends[pass.update as usize];
+            let end = start + columns * (rows / 2);
+            let values = device.download(Cpu::<f64>::view(buffer, start..end))?;
+            let kept = 1.0 / (1.0 - probability);
+            assert!(values.into_iter().all(|x| x == 0.0 || x == kept), "of {probability}");
+            ends[pass.update as usize] = end - first;
+        }
+        Ok(())
+    }
 }
