@@ -56,7 +56,7 @@ fn bash_completes_commands_flags_and_values() {
         ("gan-cuda pre", &["presets"][..]),
         ("gan-cuda train --checkpoint-i", &["--checkpoint-interval"]),
         ("gan-cuda train --preset mlp-", &["mlp-batchnorm", "mlp-dropout", "mlp-rgb"]),
-        ("gan-cuda presets c", &["cdcgan", "cgan"]),
+        ("gan-cuda presets c", &["cdcgan", "cgan", "cgan-ema"]),
         ("gan-cuda bench --preset dcgan-", &["dcgan-rgb"]),
         ("gan-cuda train --loss b", &["bce", "bce-logits"]),
         ("gan-cuda completions f", &["fish"]),

@@ -40,7 +40,7 @@ fn presets_json_has_settings_layers_and_parameters() {
     let named = |name: &str| all.as_array().unwrap().iter().find(|row| row["name"] == name);
     assert_eq!(named("cgan"), Some(&cgan));
     assert_eq!(named("mlp-rgb").unwrap()["dataset"], Value::Null);
-    assert_eq!(all.as_array().unwrap().len(), 8);
+    assert_eq!(all.as_array().unwrap().len(), 11);
     // For convolutions, these are channels.
     let dcgan = named("dcgan").unwrap();
     let block = json!({"inputs": 64, "outputs": 128, "parameters": 131_200});

@@ -51,6 +51,7 @@ mod sample;
 mod scratch;
 mod stacked;
 mod stop;
+mod techniques;
 mod tensorboard;
 #[path = "../common/tensors.rs"]
 mod tensors;

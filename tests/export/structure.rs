@@ -15,11 +15,11 @@ fn weights_are_those_of_the_state_dict_under_its_keys() {
         let mut weights: BTreeMap<_, _> =
             graph.initializer.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect();
         assert_eq!(weights.remove("images.shape").unwrap().dims, [4], "{name}");
-        for tensor in trained.checkpoint.generator.tensors() {
+        for tensor in trained.checkpoint.sampled().tensors() {
             if tensor.dtype != Dtype::F32 {
                 continue;
             }
-            let file = &trained.checkpoint.generator;
+            let file = trained.checkpoint.sampled();
             let numbers = file.get::<f32>(&tensor.name, &tensor.shape).unwrap();
             let found = weights.remove(&tensor.name).unwrap();
             let shape: Vec<_> = found.dims.iter().map(|&extent| extent as usize).collect();

@@ -26,7 +26,10 @@ from scripts import SCRIPTS, print_networks
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("GAN_CUDA_PROGRAM", str(ROOT / "target/release/gan-cuda"))
-PRESETS = ("mlp", "mlp-dropout", "cgan", "mlp-batchnorm", "dcgan", "cdcgan", "dcgan-rgb")
+PRESETS = (
+    *("mlp", "mlp-dropout", "cgan", "mlp-batchnorm", "dcgan", "cdcgan", "dcgan-rgb"),
+    *("cgan-ema", "wgan-gp", "r3gan-small"),
+)
 PRINTED = ROOT / "tests/cli/import"
 TOLERANCE = 1e-5
 FEW = "--iterations 3 --batch-size 8 --threads 2 --quiet".split()
@@ -86,13 +89,13 @@ class Scripts(unittest.TestCase):
         (self.scratch / "gan.toml").write_text(toml)
         return self.train("--config", "gan.toml", colour=name == "dcgan-example")
 
-    def train(self, flag: str, value: str, colour: bool) -> ModuleType:
+    def train(self, *flags: str, colour: bool = False) -> ModuleType:
         """Trains for some iterations; the exported modules, and images of seed 7."""
         data: list[str] = []
         if colour:
             write_pictures(self.scratch / "pictures")
             data = ["--dataset", "pictures"]
-        run(self.scratch, "train", flag, value, *data, *FEW)
+        run(self.scratch, "train", *flags, *data, *FEW)
         run(self.scratch, "export", "--pytorch", "modules.py", "--numpy", "images.npy", "--seed", "7")
         return load_module(self.scratch / "modules.py")
 
@@ -114,6 +117,19 @@ class Scripts(unittest.TestCase):
             with self.subTest(name), tempfile.TemporaryDirectory() as folder:
                 self.scratch = Path(folder)
                 self.check_images(name, self.train("--preset", name, colour=name == "dcgan-rgb"))
+
+    def test_normalized_and_packed_discriminators_are_exported(self) -> None:
+        for preset in ("mlp", "dcgan"):
+            with self.subTest(preset), tempfile.TemporaryDirectory() as folder:
+                self.scratch = Path(folder)
+                modules = self.train("--preset", preset, "--spectral-norm", "--pack", "2")
+                _, discriminator = modules.load()
+                for module in discriminator.eval().modules():
+                    if isinstance(module, (torch.nn.Linear, torch.nn.Conv2d)):
+                        norm = torch.linalg.matrix_norm(module.weight.flatten(1), 2)
+                        self.assertAlmostEqual(float(norm), 1.0, delta=0.2)
+                pairs = torch.zeros(3, 2, 28, 28)
+                self.assertEqual(discriminator(pairs).shape, (3, 1))
 
     def check_images(self, name: str, modules: ModuleType) -> None:
         """The exported modules sample the images of the program; the discriminator takes them."""

@@ -11,6 +11,7 @@ mod refusal;
 mod resume;
 #[path = "../common/runs.rs"]
 mod runs;
+mod techniques;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -5,9 +5,11 @@ mod module;
 use std::path::PathBuf;
 
 use super::Result;
+use crate::data::ImageShape;
 use crate::device::ops::Latent;
 use crate::gan::Role;
 use crate::gan::sample_grid::standard_grid;
+use crate::gan::settings::Settings;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::config::Config;
 use crate::run::snapshot;
@@ -34,9 +36,8 @@ pub fn script(checkpoint: &Checkpoint, config: &Config, weights: &[PathBuf; 2]) 
     let model = snapshot::model(checkpoint, config)?;
     let classes: Vec<u32> = (0..config.gan.classes.unwrap_or(0) as u32).collect();
     let grid = standard_grid(config.sample_grid, &classes);
-    let image = config.gan.image;
     let networks = [Role::Generator, Role::Discriminator]
-        .map(|role| module::class(role, model.network(role), image));
+        .map(|role| module::class(role, model.network(role), images(&config.gan, role)));
     let [generator, discriminator] = networks;
     let [generator_path, discriminator_path] =
         weights.each_ref().map(|path| quoted(&path.to_string_lossy()));
@@ -56,6 +57,12 @@ pub fn script(checkpoint: &Checkpoint, config: &Config, weights: &[PathBuf; 2]) 
         ("TRANSFORM", transform(config.gan.latent).to_owned()),
     ];
     Ok(filled(SCRIPT, &values))
+}
+
+/// The images that a network generates or takes; packed ones are one image with more channels.
+fn images(settings: &Settings, role: Role) -> ImageShape {
+    let pack = if role == Role::Discriminator { settings.pack } else { 1 };
+    ImageShape { channels: pack * settings.image.channels, ..settings.image }
 }
 
 fn transform(latent: Latent) -> &'static str {

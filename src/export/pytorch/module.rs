@@ -11,7 +11,8 @@ use crate::nn::{Layer, NetworkSpec, Sequence, Shape};
 /// The class of a network; an attribute for each sequence, so that the keys of its `state_dict` are
 /// those of the checkpoint.
 pub(super) fn class(role: Role, network: &NetworkSpec, image: ImageShape) -> Result<String> {
-    let mut class = Class { attributes: Attributes::default(), forward: Vec::new() };
+    let spectral_norm = network.has_spectral_norm();
+    let mut class = Class { attributes: Attributes::default(), forward: Vec::new(), spectral_norm };
     class.attributes.reserve(network);
     class.input(role, network)?;
     for sequence in network.sequences() {
@@ -61,6 +62,8 @@ fn summary(role: Role, network: &NetworkSpec, image: ImageShape) -> String {
 struct Class {
     attributes: Attributes,
     forward: Vec<String>,
+    /// Whether weights are normalized by their spectral norm.
+    spectral_norm: bool,
 }
 
 impl Class {
@@ -111,7 +114,7 @@ impl Class {
     /// An `nn.Sequential`.
     fn sequential(&mut self, path: &str, layers: &[Layer]) -> Result<()> {
         let layers: String =
-            layers.iter().map(|&layer| format!("            {},\n", module(layer))).collect();
+            layers.iter().map(|&layer| format!("            {},\n", self.module(layer))).collect();
         self.attributes.define(path, &format!("nn.Sequential(\n{layers}        )"))?;
         self.call(path);
         Ok(())
@@ -120,7 +123,8 @@ impl Class {
     /// The layers of a network that is a Sequential itself, or of one that holds others.
     fn one_by_one(&mut self, sequence: &Sequence) -> Result<()> {
         for (i, &layer) in sequence.layers.iter().enumerate() {
-            self.attributes.define(&sequence.key(i), &module(layer))?;
+            let module = self.module(layer);
+            self.attributes.define(&sequence.key(i), &module)?;
             self.call(&sequence.key(i));
         }
         Ok(())
@@ -132,12 +136,21 @@ impl Class {
             match function(layer) {
                 Some(function) => self.forward.push(format!("x = {function}")),
                 None => {
-                    self.attributes.define(&sequence.key(i), &module(layer))?;
+                    let module = self.module(layer);
+                    self.attributes.define(&sequence.key(i), &module)?;
                     self.call(&sequence.key(i));
                 }
             }
         }
         Ok(())
+    }
+
+    fn module(&self, layer: Layer) -> String {
+        let normalized = matches!(layer, Layer::Linear { .. } | Layer::Conv2d(_));
+        match self.spectral_norm && normalized {
+            true => format!("spectral_norm({})", module(layer)),
+            false => module(layer),
+        }
     }
 
     fn call(&mut self, path: &str) {

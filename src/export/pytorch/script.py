@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: F401
+from torch.nn.utils.parametrizations import spectral_norm  # noqa: F401
 
 GENERATOR = @@GENERATOR_PATH@@
 DISCRIMINATOR = @@DISCRIMINATOR_PATH@@

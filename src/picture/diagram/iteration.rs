@@ -194,7 +194,10 @@ impl<'a> IterationPanel<'a> {
             Role::Generator => (formulas::of_generator(self.settings), packs),
         };
         let id = format!("loss_{}", letter(update));
-        let loss = self.panel.node(id, Kind::Loss, lines, LOSS, row..row + 2);
+        // Beside all passes that it has arrows to.
+        let penalized = update == Role::Discriminator && self.settings.is_penalized();
+        let end = if penalized { row + 3 } else { row + 2 };
+        let loss = self.panel.node(id, Kind::Loss, lines, LOSS, row..end);
         let outputs = self.outputs(rows);
         self.forward(&self.d_forward.clone(), &loss, outputs);
         self.loss = (loss, rows);
@@ -225,7 +228,8 @@ impl<'a> IterationPanel<'a> {
         let lines = lines.map(str::to_owned).to_vec();
         let pass = self.pass(Role::Discriminator, Phase::BackwardInput, lines, row);
         let lines = formulas::of_penalties(self.settings);
-        let penalties = self.node("penalties".to_owned(), Kind::Loss, lines, IMAGES, row);
+        let id = "penalties".to_owned();
+        let penalties = self.panel.node(id, Kind::Loss, lines, IMAGES, row..row + 2);
         let rows = self.settings.penalized_batches().len() * self.packs();
         self.gradient(&pass, &penalties, rows, self.settings.pack * self.pixels);
         self.penalties = (penalties, rows);

@@ -32,13 +32,15 @@ const CHANGEABLE: [&str; 22] = [
 ];
 
 /// Keys, or prefixes of keys, that define the networks, which a branch shares with its origin.
-const NETWORKS: [&str; 7] = [
+const NETWORKS: [&str; 9] = [
     "gan.classes",
     "gan.discriminator.",
     "gan.generator.",
     "gan.image.",
     "gan.init",
     "gan.latent_dim",
+    "gan.pack",
+    "gan.spectral_norm",
     "preset",
 ];
 

@@ -1,0 +1,90 @@
+//! Flags of penalties, averages, spectral normalization, augmentation and packing.
+
+use super::scratch::{RUN, Scratch, has};
+
+#[test]
+fn samples_come_from_the_average_unless_raw_is_given() {
+    let scratch = Scratch::with_run("--iterations 6 --ema 0.9");
+    let folder = format!("{RUN}/checkpoint-000006");
+    for file in ["generator.safetensors", "generator_ema.safetensors"] {
+        assert!(scratch.path(&folder).join(file).is_file(), "{file}");
+    }
+    let weights = ["weights   the moving average"];
+    scratch.run("sample --out average.png").prints(&weights);
+    let raw = scratch.run("sample --raw --out raw.png").succeeds();
+    assert!(!raw.contains("weights"), "{raw}");
+    let own = format!("sample --generator {folder}/generator.safetensors --out own.png");
+    scratch.run(&own).succeeds();
+    let image = |name: &str| std::fs::read(scratch.path(name)).unwrap();
+    assert_ne!(image("average.png"), image("raw.png"));
+    assert_eq!(image("own.png"), image("raw.png"));
+    assert_eq!(image("average.png"), image(&format!("{RUN}/samples/000006.png")));
+    scratch.run("evaluate --count 200").prints(&weights);
+    scratch.run("export --safetensors average.safetensors --pytorch average.py").prints(&weights);
+    has(&scratch.text("average.py"), &["generator_ema.safetensors"]);
+    scratch.run("export --raw --safetensors raw.safetensors").succeeds();
+    assert_ne!(image("average.safetensors"), image("raw.safetensors"));
+}
+
+#[test]
+fn damaged_average_is_named() {
+    let scratch = Scratch::with_run("--iterations 2 --ema 0.9");
+    let file = format!("{RUN}/checkpoint-000002/generator_ema.safetensors");
+    let mut bytes = std::fs::read(scratch.path(&file)).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    scratch.put(&file, bytes);
+    scratch.run("sample --out a.png").fails(1, &["generator_ema.safetensors", "checksum"]);
+}
+
+#[test]
+fn combinations_that_make_no_sense_are_refused() {
+    let scratch = Scratch::with_digits();
+    for (flags, words) in [
+        ("--preset mlp --pack 3", &["--batch-size", "multiple of pack"][..]),
+        ("--loss wgan --real-label 0.9", &["--real-label", "wgan", "no targets"]),
+        ("--penalty-interval 4", &["--penalty-interval", "there is no penalty"]),
+        ("--pack 2", &["pack is 2", "classes"]),
+        ("--ema 1", &["--ema", "from 0 to below 1"]),
+        ("--augment flip,blur", &["--augment", "blur"]),
+    ] {
+        let out = scratch.train(&format!("--iterations 1 {flags}"));
+        has(&out.err, words);
+        assert_ne!(out.code, Some(0), "{flags}");
+    }
+    let flags = "--preset dcgan-rgb --dataset digits --image-size 16 --r1 1";
+    scratch.run(&format!("train {flags}")).fails(1, &["has BatchNorm", "r1, r2, gp"]);
+    assert!(!scratch.path("runs").exists());
+}
+
+#[test]
+fn fields_of_a_file_are_checked_like_flags() {
+    let scratch = Scratch::with_digits();
+    let file = scratch.run("presets mlp --toml").succeeds();
+    for (line, words) in [
+        ("ema_warmup = 5", &["ema_warmup", "ema is not set"][..]),
+        ("n_critic = 0", &["n_critic", "from 1 to 1,000"]),
+        ("r1 = -1.0", &["r1", "from 0 to 1,000,000"]),
+        ("augment = [\"blur\"]", &["blur", "flip, translate"]),
+        ("pack = 2", &["discriminator layer 0", "1568"]),
+    ] {
+        scratch.put("own.toml", file.replace("b1 = 0.5", &format!("{line}\nb1 = 0.5")));
+        let out = scratch.run("train --data-dir digits --config own.toml --iterations 1");
+        has(&out.err, words);
+        assert_ne!(out.code, Some(0), "{line}");
+    }
+    let own = file.replace("b1 = 0.5", "pack = 2\nspectral_norm = true\nb1 = 0.5");
+    scratch.put("own.toml", own.replace("Linear(784, 256)", "Linear(1568, 256)"));
+    let train = "train --data-dir digits --batch-size 16 --config own.toml";
+    scratch.run(&format!("{train} --iterations 2")).succeeds();
+    scratch.run(&format!("{train} --pack 4")).fails(2, &["--pack", "own.toml"]);
+}
+
+#[test]
+fn spectral_norm_resumes_and_refuses_weights_without_it() {
+    let scratch = Scratch::with_run("--preset mlp --iterations 2 --spectral-norm");
+    scratch.run("train --resume --iterations 4").succeeds();
+    let weights = "runs/00000-mlp-mnist/checkpoint-000004/discriminator.safetensors";
+    let again = format!("--preset mlp --iterations 1 --init-discriminator {weights}");
+    scratch.train(&again).fails(1, &["0.weight"]);
+    scratch.train(&format!("{again} --spectral-norm")).succeeds();
+}
