@@ -29,7 +29,7 @@ from pathlib import Path
 import programs
 from baseline import note_on_tf32
 from budget import Budget, OutOfTime
-from programs import OUR_FLAGS, PRESETS, TITLES, VARIANTS, WAVES, command
+from programs import ALL_PRESETS, OUR_FLAGS, PRESETS, TITLES, VARIANTS, WAVES, command
 from readme import write_readme
 from run_folder import Run, new_run, read_run, typed, write_run
 from tables import narrow_table
@@ -39,7 +39,7 @@ def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     programs.add_arguments(parser)
-    parser.add_argument("--presets", nargs="+", default=PRESETS, choices=PRESETS)
+    parser.add_argument("--presets", nargs="+", default=PRESETS, choices=ALL_PRESETS)
     parser.add_argument("--variants", nargs="*", choices=tuple(TITLES), help="of PyTorch, or jax")
     parser.add_argument("--rounds", type=int, help="default: 3, or 0 with --from")
     parser.add_argument("--minutes", type=float, help="time limit in total")

@@ -23,6 +23,8 @@ PRESETS = (
     "cdcgan",
     "dcgan-rgb",
 )
+# Compared on request only, to keep within the time of a run on a GPU.
+ALL_PRESETS = (*PRESETS, "cgan-ema", "wgan-gp", "r3gan-small")
 OURS = "gan-cuda"
 NO_GRAPH = "gan-cuda --no-graph"
 WINOGRAD = "gan-cuda --conv winograd"
@@ -95,6 +97,8 @@ def reason_against(preset: str, program: str) -> str | None:
     """The reason why a program cannot or need not train a preset, if there is one."""
     if program == WINOGRAD and not baseline.PRESETS[preset].convolutional:
         return f"{preset} has no convolutions"
+    if program in OUR_FLAGS:
+        return None
     return baseline.reason_against(baseline.PRESETS[preset], program)
 
 

@@ -25,7 +25,7 @@ from pathlib import Path
 import baseline
 import programs
 from budget import Budget, OutOfTime
-from programs import OURS, PRESETS, TITLES, VARIANTS, command
+from programs import ALL_PRESETS, OURS, TITLES, VARIANTS, command
 from run_folder import Run, default_folder, name_of, new_run, write_whole
 from scaling_plot import plot
 
@@ -71,7 +71,7 @@ def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     programs.add_arguments(parser)
-    parser.add_argument("--presets", nargs="+", choices=PRESETS)
+    parser.add_argument("--presets", nargs="+", choices=ALL_PRESETS)
     parser.add_argument("--variant", choices=tuple(TITLES), help="a PyTorch variant, or jax")
     parser.add_argument("--batches", nargs="+", type=int)
     parser.add_argument("--widths", nargs="*", type=float, default=WIDTHS)

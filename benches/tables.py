@@ -15,7 +15,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-from programs import OUR_FLAGS, OURS, PRESETS, TITLES, WINOGRAD, Report
+from programs import ALL_PRESETS, OUR_FLAGS, OURS, TITLES, WINOGRAD, Report
 
 Rows = Mapping[str, Sequence[Report | None]]  # of one preset, by program
 Reports = Mapping[str, Rows]  # by preset
@@ -43,7 +43,7 @@ def in_order(reports: Reports) -> Reports:
     programs = (*OUR_FLAGS, *TITLES)
     return {
         preset: {name: reports[preset][name] for name in programs if name in reports[preset]}
-        for preset in PRESETS
+        for preset in ALL_PRESETS
         if preset in reports
     }
 

@@ -193,6 +193,17 @@ class Order(unittest.TestCase):
                     want -= {"joined", "joined-graph"}
                 self.assertEqual({program for name, program in order if name == preset}, want)
 
+    def test_programs_that_cannot_train_a_preset_are_left_out(self) -> None:
+        arguments = argparse.Namespace(
+            device="cuda", variants=VARIANTS["cuda"], presets=("cgan-ema", "wgan-gp", "r3gan-small")
+        )
+        programs = {preset: set() for preset in arguments.presets}
+        for preset, program in whole_round(arguments):
+            programs[preset].add(program)
+        self.assertEqual(programs["cgan-ema"], {OURS, NO_GRAPH, *VARIANTS["cuda"]})
+        self.assertEqual(programs["wgan-gp"], {OURS, NO_GRAPH, "jax", "eager", "fused"})
+        self.assertEqual(programs["r3gan-small"], programs["wgan-gp"] | {"graph"})
+
     def test_presets_whose_batches_cannot_be_joined_are_reported(self) -> None:
         arguments = argparse.Namespace(
             presets=("dcgan", "dcgan-rgb"), variants=("fused", "joined"), precision="tf32"
