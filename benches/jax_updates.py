@@ -113,7 +113,7 @@ def masks_of(masks: list[Array] | tuple, part: int, rows: int) -> list[Array]:
     return [mask[part * rows : (part + 1) * rows] for mask in masks]
 
 
-def fraction(part: Array, whole: Array | int) -> Array:
+def fraction(part: Array, whole: Array | float) -> Array:
     """The quotient of integers, in the default precision: JAX's own is in single precision."""
     return part.astype(jnp.result_type(float)) / whole
 
@@ -129,9 +129,9 @@ def decay_factor(decay: str, done: Array) -> Array | float:
 
 
 def adam(
-    setup: Setup, learner: Learner, gradients: Tree, step: Array, lr: float, steps: int
+    setup: Setup, learner: Learner, gradients: Tree, step: Array, lr: float, steps: float
 ) -> Learner:
-    """The `step`th step of Adam, from 1, of `steps` ones."""
+    """The `step`th step of Adam, from 1; learning rates fall over `steps` steps."""
     preset = setup.preset
     beta1, beta2 = preset.betas
     rate = lr * decay_factor(preset.lr_decay, fraction(step - 1, steps)) / (1 - beta1**step)
@@ -250,7 +250,7 @@ def update_generator(
 
     (loss, passes), of_images = jax.value_and_grad(loss_of, has_aux=True)(fakes.images)
     step = (state.step - 1) // preset.n_critic + 1
-    steps = -(-setup.iterations // preset.n_critic)
+    steps = setup.iterations / preset.n_critic
     gradients = fakes.backward(of_images)
     learner = adam(setup, state.generator, *gradients, step, preset.lr, steps)
     for of_batch in passes:

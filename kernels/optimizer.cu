@@ -4,7 +4,8 @@
 //   p ← p − lr·f/(1 − b1ᵗ)·m / (√v/√(1 − b2ᵗ) + eps),
 //   step[0] ← t = step[0] + 1
 //
-// with f = 1, 1 − s (linear decay) or ½(1 + cos πs) (cosine decay), s = min((t − 1)/steps, 1).
+// with f = 1, 1 − s (linear decay) or ½(1 + cos πs) (cosine decay), and s = done + (t − 1)·rate within
+// 0 and 1.
 // p, m, v, g (n). p, m, v and step[0] are updated in place; step[1] is 0 between launches.
 //
 //   average ← d·average + (1 − d)·p,  d = min(decay, t/(t + warmup)),  t = step[0]
@@ -15,10 +16,10 @@
 
 enum Decay { NONE = 0, LINEAR = 1, COSINE = 2 };
 
-// The factor of the learning rate after `done` of `steps` steps.
-__device__ inline float decay_factor(unsigned decay, unsigned done, unsigned steps)
+// The factor of the learning rate after a fraction s of the decay.
+__device__ inline float decay_factor(unsigned decay, float s)
 {
-    const float s = fminf((float)done / (float)steps, 1.0f);
+    s = fminf(fmaxf(s, 0.0f), 1.0f);
     if (decay == LINEAR) return 1.0f - s;
     if (decay == COSINE) return 0.5f * (1.0f + cosf(3.14159265f * s));
     return 1.0f;
@@ -72,10 +73,12 @@ extern "C" __global__ void adam_update(
     float log_b2,
     float eps,
     unsigned decay,
-    unsigned steps)
+    float done,
+    float rate)
 {
     const float t = (float)step[0] + 1.0f;
-    const float step_size = lr * decay_factor(decay, step[0], steps) / -expm1f(t * log_b1);
+    const float factor = decay_factor(decay, done + rate * (float)step[0]);
+    const float step_size = lr * factor / -expm1f(t * log_b1);
     const float unbias = 1.0f / sqrtf(-expm1f(t * log_b2));
     const Adam adam = {step_size, unbias, b1, new1, b2, new2, eps};
 

@@ -54,7 +54,7 @@ pub const LEARNING_RATE: Range<f64> = Range(Included(1e-12), Included(1000.0));
 pub const EPSILON: Range<f64> = Range(Included(1e-12), Included(1000.0));
 /// The factor of a gradient penalty; 0 is none.
 pub const PENALTY: Range<f64> = Range(Included(0.0), Included(1e6));
-/// Iterations of one with penalties or an update of the generator.
+/// The number of iterations of which one has penalties, or an update of the generator.
 pub const PERIOD: Range<u64> = whole(1, 1000);
 /// Warm-up of a moving average, in updates of the generator.
 pub const AVERAGE_WARMUP: Range<u64> = whole(0, 1_000_000);

@@ -115,9 +115,15 @@ impl Parts {
 
     /// The parts of consecutive iterations, after which they repeat.
     pub fn of_period(settings: &Settings) -> impl Iterator<Item = Self> {
-        let period = settings.n_critic * settings.penalty_interval;
+        let penalties = if settings.is_penalized() { settings.penalty_interval } else { 1 };
+        let period = least_common_multiple(settings.n_critic, penalties);
         (0..period).map(|completed| Self::after(completed, settings))
     }
+}
+
+fn least_common_multiple(a: u32, b: u32) -> u32 {
+    let mut multiples = (1..=b).map(|factor| factor * a);
+    multiples.find(|multiple| multiple.is_multiple_of(b)).unwrap_or(a * b)
 }
 
 impl Step {

@@ -69,7 +69,7 @@ impl Metrics {
 
 impl<D: Device> Gan<D> {
     /// Metrics of a completed iteration (counted from 1), which must be among the last
-    /// [`RING_ROWS`].
+    /// [`RING_ROWS`] − 1: the row after the newest may hold values for the next iteration.
     ///
     /// # Errors
     /// When the device fails.
@@ -83,17 +83,25 @@ impl<D: Device> Gan<D> {
     ///
     /// # Errors
     /// When the device fails.
-    pub fn save_metrics(&self, iteration: u32) -> Result<Vec<f64>> {
-        let numbers = self.device.download(D::view(&self.ring, ring_row(iteration)))?;
-        Ok(numbers.into_iter().map(Real::to_f64).collect())
+    pub fn save_metrics(&self, iteration: u32) -> Result<[f64; RING_COLUMNS]> {
+        let row = self.device.download(D::view(&self.ring, ring_row(iteration)))?;
+        let mut numbers = [0.0; RING_COLUMNS];
+        numbers.iter_mut().zip(row).for_each(|(number, value)| *number = value.to_f64());
+        Ok(numbers)
     }
 
     /// Restores the metrics of the last completed iteration: the next one may not compute all of them.
+    /// Penalties that these settings do not have are left out.
     ///
     /// # Errors
     /// When the device fails.
     pub fn restore_metrics(&mut self, numbers: &[f64; RING_COLUMNS]) -> Result<()> {
-        let numbers = numbers.map(D::Real::from_f64);
+        let mut numbers = numbers.map(D::Real::from_f64);
+        for penalty in Penalty::ALL {
+            if self.settings().penalty_factor(penalty) == 0.0 {
+                numbers[penalty.column()] = D::Real::ZERO;
+            }
+        }
         // The row of the iteration that comes next.
         let row = ring_row(self.completed.wrapping_add(1));
         self.device.upload(D::view_mut(&mut self.ring, row), &numbers)

@@ -85,6 +85,9 @@ pub struct Gan<D: Device> {
     before: (u32, [u64; 2]),
     /// The number of iterations after which the learning rate has fallen to zero.
     total: u32,
+    /// The iteration from which the optimizer steps of discriminator and generator count; not 0 if the
+    /// run had another number of them per iteration before.
+    first_iterations: [i64; 2],
     /// An iteration as a captured graph, for each data set, batch size and combination of parts.
     graphs: BTreeMap<(u64, usize, Parts), D::Graph>,
 }
@@ -137,6 +140,7 @@ impl<D: Device> Gan<D> {
             completed: 0,
             before: (0, [0; 2]),
             total: u32::MAX,
+            first_iterations: [0; 2],
             graphs: BTreeMap::new(),
             device,
             model,
@@ -297,6 +301,12 @@ impl<D: Device> Gan<D> {
         self.completed
     }
 
+    /// Whether the last iteration has updated a network.
+    pub fn has_updated(&self, role: Role) -> bool {
+        let last = self.completed.saturating_sub(1);
+        role == Role::Discriminator || Parts::after(last, self.settings()).generator
+    }
+
     /// Sets the number of completed iterations, which determines the random numbers and the
     /// position in the order of images.
     ///
@@ -307,6 +317,22 @@ impl<D: Device> Gan<D> {
         self.completed = iterations;
         self.before = (0, [0; 2]);
         self.device.upload(D::view_mut(&mut self.step, 0..1), &[iterations])
+    }
+
+    /// Lets the learning rates of both networks fall with the iterations, although their optimizers
+    /// may have made fewer or more steps than these settings would have by now.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn align_decay(&mut self) -> Result<()> {
+        for role in Role::BOTH {
+            let per_step = self.settings().iterations_per_step(role);
+            let due = i64::from(self.completed.div_ceil(per_step));
+            let made = i64::from(self.trained_network(role).adam.steps(&self.device)?);
+            self.first_iterations[role as usize] = i64::from(per_step) * (due - made);
+        }
+        self.graphs.clear();
+        Ok(())
     }
 
     /// How many batches a network has processed in training mode: BatchNorm's

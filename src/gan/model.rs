@@ -57,8 +57,8 @@ pub enum ModelProblem {
 
     /// The discriminator's gradients cannot be penalized.
     #[error(
-        "the discriminator has {layer}, but gradient penalties (r1, r2, gp) need one of Linear, \
-         convolutions, ReLU, LeakyReLU and Dropout only; remove it, or set the penalties to 0"
+        "the discriminator has {layer}, but gradient penalties (r1, r2, gp) need one that has only \
+         Linear, convolutions, ReLU, LeakyReLU and Dropout; remove it, or leave the penalties out"
     )]
     NotPenalizable {
         /// The layer that stands in the way.
@@ -73,7 +73,10 @@ pub enum ModelProblem {
     NotNormalizable,
 
     /// Packed images have one label each, but the discriminator takes one label.
-    #[error("pack is {pack}, but a GAN with classes cannot pack images; set it to 1")]
+    #[error(
+        "pack is {pack}, but packed images would have several classes; leave it out, or train a GAN \
+         without classes, such as mlp or dcgan"
+    )]
     PackedClasses {
         /// Images in a pack.
         pack: usize,
@@ -141,6 +144,13 @@ impl Model {
             Role::Generator => &self.generator,
             Role::Discriminator => &self.discriminator,
         }
+    }
+
+    /// The fewest images of a batch: each network that has BatchNorm needs two rows, and the
+    /// discriminator a whole pack for each row.
+    pub fn least_batch(&self) -> usize {
+        let rows = |network: &NetworkSpec| if network.has_batch_norm() { 2 } else { 1 };
+        rows(&self.generator).max(self.settings.pack * rows(&self.discriminator))
     }
 
     /// Whether one of the networks has BatchNorm, so that batches must have two rows or more.

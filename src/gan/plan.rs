@@ -148,12 +148,12 @@ impl Plan {
 
 /// The largest batch that fits into `free` bytes, if any does.
 fn largest_batch<D: Device>(model: &Model, images: usize, free: usize) -> Option<usize> {
-    // The memory is linear in the batch size.
-    let required = |rows| Plan::new::<D>(&model.with_batch_size(rows), images).required::<D>();
-    let largest = free.checked_sub(required(0))? / (required(1) - required(0));
-    // A single image has no variance for BatchNorm.
-    let least = if model.normalizes() { 2 } else { 1 };
-    (largest >= least).then_some(largest)
+    // The memory is linear in the number of packs.
+    let pack = model.settings().pack;
+    let required =
+        |packs: usize| Plan::new::<D>(&model.with_batch_size(packs * pack), images).required::<D>();
+    let largest = pack * (free.checked_sub(required(0))? / (required(1) - required(0)));
+    (largest >= model.least_batch()).then_some(largest)
 }
 
 impl std::fmt::Display for Plan {
@@ -167,10 +167,17 @@ impl std::fmt::Display for Plan {
 mod tests {
     use super::*;
     use crate::device::cpu::Cpu;
-    use crate::gan::preset::presets;
+    use crate::gan::preset::{find, presets};
+    use crate::gan::rewrite::Rewrite;
 
     #[test]
     fn the_largest_batch_fits_and_one_more_does_not() {
+        let mut packed = find("mlp").unwrap().gan.clone();
+        Rewrite { pack: Some(2), ..Rewrite::default() }.apply("mlp", &mut packed).unwrap();
+        let packed = Model::new(packed).unwrap();
+        let free = Plan::new::<Cpu<f32>>(&packed.with_batch_size(12), 1000).required::<Cpu<f32>>();
+        assert_eq!(largest_batch::<Cpu<f32>>(&packed, 1000, free), Some(12));
+        assert_eq!(largest_batch::<Cpu<f32>>(&packed, 1000, free - 1), Some(10));
         for preset in presets() {
             let model = preset.model().unwrap();
             let required = |rows| {

@@ -224,15 +224,32 @@ impl Loss {
 }
 
 impl Settings {
-    /// Adam's constants for a network in a run of `iterations` iterations.
-    pub fn adam(&self, role: Role, iterations: u32) -> Adam {
-        let (lr, steps) = match role {
-            Role::Generator => (self.lr_g, iterations.div_ceil(self.n_critic)),
-            Role::Discriminator => (self.lr_d, iterations),
+    /// Adam's constants for a network. Learning rates that fall have fallen to zero after
+    /// `iterations`; steps count from iteration `first` on, before which the run may have had other
+    /// settings.
+    pub fn adam(&self, role: Role, first: i64, iterations: u32) -> Adam {
+        let lr = match role {
+            Role::Generator => self.lr_g,
+            Role::Discriminator => self.lr_d,
         };
-        let lr = lr.unwrap_or(self.lr);
-        let (decay, steps) = (self.lr_decay, steps.max(1));
-        Adam { lr, b1: self.b1, b2: self.b2, eps: self.adam_eps, decay, steps }
+        let [all, own] = [iterations.max(1), self.iterations_per_step(role)].map(f64::from);
+        Adam {
+            lr: lr.unwrap_or(self.lr),
+            b1: self.b1,
+            b2: self.b2,
+            eps: self.adam_eps,
+            decay: self.lr_decay,
+            done: first as f64 / all,
+            rate: own / all,
+        }
+    }
+
+    /// Iterations for each of a network's optimizer steps.
+    pub fn iterations_per_step(&self, role: Role) -> u32 {
+        match role {
+            Role::Generator => self.n_critic,
+            Role::Discriminator => 1,
+        }
     }
 
     /// The moving average of the generator's weights, if there is one.
@@ -299,7 +316,7 @@ choices! {
         Mse = "mse",
         /// Hinge loss of the raw output: a robust choice together with spectral normalization.
         Hinge = "hinge",
-        /// The raw output as the critic of a Wasserstein GAN: needs --gp or --spectral-norm.
+        /// The raw output as the critic of a Wasserstein GAN: use it with --gp or --spectral-norm.
         Wgan = "wgan",
         /// Cross-entropy of the difference between pairs of a real and a generated image (R3GAN): with
         /// --r1 and --r2 it keeps modes that other losses lose.

@@ -233,7 +233,8 @@ impl<D: Device> Gan<D> {
     }
 
     fn adam_step(&mut self, role: Role) {
-        let constants = self.model.settings().adam(role, self.total);
+        let first = self.first_iterations[role as usize];
+        let constants = self.model.settings().adam(role, first, self.total);
         let Self { device, generator, discriminator, .. } = self;
         match role {
             Role::Generator => generator.step(device, constants),

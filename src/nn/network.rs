@@ -4,7 +4,7 @@ use rand_chacha::ChaCha12Rng;
 
 use super::adam::Adam;
 use super::init::{Init, standard_normal};
-use super::params::{Layout, Param, Params, Slot};
+use super::params::{Flat, Layout, Param, Params, Slot};
 use super::plan::Stage;
 use super::spec::NetworkSpec;
 use super::spectral_norm::{NormalizedLayer, SpectralNorm};
@@ -102,9 +102,31 @@ impl<D: Device> Network<D> {
         })?;
         if let Some(spectral) = spectral {
             spectral.initialize(device, statistics, rng)?;
-            self.begin_normalization(device);
+            spectral.begin(device, params, statistics);
         }
         Ok(())
+    }
+
+    /// Normalizes the weights, if they are to be, after a change of the parameters; with `iterate` after
+    /// a power iteration.
+    #[inline(never)]
+    pub fn normalize(&mut self, device: &D, iterate: bool) {
+        if let Self { params, statistics, spectral: Some(spectral), .. } = self {
+            spectral.normalize(device, params, statistics, iterate);
+        }
+    }
+
+    /// In place, from the gradients of normalized weights to those of the parameters.
+    #[inline(never)]
+    pub fn backward_normalize(&self, device: &D, gradients: &mut Flat<D>) {
+        if let Some(spectral) = &self.spectral {
+            spectral.backward(device, &self.statistics, gradients);
+        }
+    }
+
+    /// The parameters that passes compute with.
+    pub(super) fn weights(&self) -> &Flat<D> {
+        self.spectral.as_ref().map_or(self.params.values(), SpectralNorm::weights)
     }
 
     /// The network's specification.

@@ -6,7 +6,6 @@ use super::layer::Layer;
 use super::plan::{self, Planned, Stage};
 use super::sequence::{Embedding, Input, Sequence, SpecProblem};
 use super::shape::Shape;
-use super::spectral_norm::NormalizedLayer;
 use crate::device::Device;
 
 /// Why a key is refused: it is printed, too.
@@ -93,7 +92,7 @@ impl NetworkSpec {
 
     /// Whether weights are normalized by their spectral norm.
     pub fn has_spectral_norm(&self) -> bool {
-        self.stages.iter().any(|stage| NormalizedLayer::statistics(stage) > 0)
+        self.stages.iter().any(|stage| stage.singular_vectors() > 0)
     }
 
     /// The input.
@@ -156,7 +155,7 @@ impl NetworkSpec {
     /// normalization.
     pub fn statistics(&self) -> usize {
         let norms: usize = self.batch_norms().map(|(_, features)| 2 * features).sum();
-        norms + self.stages.iter().map(NormalizedLayer::statistics).sum::<usize>()
+        norms + self.stages.iter().map(Stage::singular_vectors).sum::<usize>()
     }
 
     /// The keys of all BatchNorms, and their numbers of features.

@@ -2,13 +2,12 @@
 //! is the largest singular value of W, as in PyTorch's `parametrizations.spectral_norm`.
 //!
 //! The parameters, which the optimizer updates and checkpoints hold, are W; passes read W/σ. The singular
-//! vectors u and v are approximated by one power iteration for each [`Network::normalize`]; they are stored
+//! vectors u and v are approximated by one power iteration for each normalization; they are stored
 //! with the running statistics.
 
 use rand_chacha::ChaCha12Rng;
 
 use super::init::standard_normal;
-use super::network::Network;
 use super::params::{Flat, Layout, Params, Slot};
 use super::plan::{ConvolutionStage, LinearStage, Stage};
 use super::stage::PlacedStage;
@@ -67,19 +66,6 @@ impl NormalizedLayer {
             (vector("_u", shape.u_len(), images[0]), vector("_v", shape.v_len(), images[1]));
         Some(Self { w, u, v, shape })
     }
-
-    /// Elements of u and v of a stage.
-    pub(super) fn statistics(stage: &Stage) -> usize {
-        match stage {
-            Stage::Linear(LinearStage { inputs, outputs, spectral_norm: true, .. }) => {
-                inputs + outputs
-            }
-            Stage::Convolution(ConvolutionStage { spectral_norm: true, shape, .. }) => {
-                shape.window_len() + shape.outputs
-            }
-            _ => 0,
-        }
-    }
 }
 
 impl<D: Device> SpectralNorm<D> {
@@ -111,25 +97,21 @@ impl<D: Device> SpectralNorm<D> {
             statistics.set(device, layer.v, &standard_normal(rng, layer.shape.v_len()))
         })
     }
-}
-
-impl<D: Device> Network<D> {
-    /// The parameters that passes compute with.
-    pub(super) fn weights(&self) -> &Flat<D> {
-        self.spectral.as_ref().map_or(self.params.values(), SpectralNorm::weights)
-    }
 
     /// The power iterations at the start.
-    pub(super) fn begin_normalization(&mut self, device: &D) {
-        (0..INITIAL_ITERATIONS).for_each(|_| self.normalize(device, true));
+    pub(super) fn begin(&mut self, device: &D, params: &Params<D>, statistics: &mut Params<D>) {
+        (0..INITIAL_ITERATIONS).for_each(|_| self.normalize(device, params, statistics, true));
     }
 
-    /// Normalizes the weights, if they are to be, after a change of the parameters; with `iterate` after
-    /// a power iteration.
-    #[inline(never)]
-    pub fn normalize(&mut self, device: &D, iterate: bool) {
-        let Self { params, statistics, spectral: Some(spectral), .. } = self else { return };
-        let SpectralNorm { weights, layers, sigmas } = spectral;
+    /// Normalizes the weights, with `iterate` after a power iteration.
+    pub(super) fn normalize(
+        &mut self,
+        device: &D,
+        params: &Params<D>,
+        statistics: &mut Params<D>,
+        iterate: bool,
+    ) {
+        let Self { weights, layers, sigmas } = self;
         // Everything that is not normalized.
         weights.assign(device, params.values());
         for (i, NormalizedLayer { w, u, v, shape }) in layers.iter().enumerate() {
@@ -141,15 +123,12 @@ impl<D: Device> Network<D> {
     }
 
     /// In place, from the gradients of normalized weights to those of the parameters.
-    #[inline(never)]
-    pub fn backward_normalize(&self, device: &D, gradients: &mut Flat<D>) {
-        let Some(SpectralNorm { weights, layers, sigmas }) = &self.spectral else { return };
+    pub(super) fn backward(&self, device: &D, statistics: &Params<D>, gradients: &mut Flat<D>) {
+        let Self { weights, layers, sigmas } = self;
         for (i, NormalizedLayer { w, u, v, shape }) in layers.iter().enumerate() {
-            let statistics = self.statistics.values();
             let (dw, w) = (gradients.view_mut(*w), weights.view(*w));
-            let (u, v, sigma) =
-                (statistics.view(*u), statistics.view(*v), D::view(sigmas, i..i + 1));
-            device.spectral_norm_backward(dw, w, u, v, sigma, *shape);
+            let [u, v] = [u, v].map(|slot| statistics.values().view(*slot));
+            device.spectral_norm_backward(dw, w, u, v, D::view(sigmas, i..i + 1), *shape);
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Saves a GAN in training as a [`Checkpoint`] and restores it; only one tensor at a time is in
 //! host memory.
 
-use std::iter;
+use std::str::FromStr;
+use std::{fmt, iter};
 
+use crate::device::ops::RING_COLUMNS;
 use crate::device::{Device, Real};
 use crate::formats::tensor_file::{TensorFile, TensorWriter};
 use crate::gan::metrics::check_finite;
@@ -36,6 +38,24 @@ pub struct Progress {
     pub data: u32,
 }
 
+/// The metrics of an iteration, as text with spaces between the numbers.
+struct Numbers([f64; RING_COLUMNS]);
+
+impl fmt::Display for Numbers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.map(|number| number.to_string()).join(" "))
+    }
+}
+
+impl FromStr for Numbers {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let numbers = text.split(' ').map(str::parse).collect::<Result<Vec<f64>, _>>();
+        numbers.ok().and_then(|numbers| numbers.try_into().ok()).map(Numbers).ok_or(())
+    }
+}
+
 /// A checkpoint of a GAN, whose tensors are copied to the host while it is written.
 ///
 /// Saving it fails with [`Error::NotFinite`] if a weight is NaN or infinite, and if the device
@@ -66,7 +86,7 @@ pub fn checkpoint_writer<'a, D: Device>(
         file
     });
     let metrics = gan.save_metrics(progress.iteration)?;
-    state.metadata.insert(METRICS.to_owned(), serde_json::json!(metrics).to_string());
+    state.metadata.insert(METRICS.to_owned(), Numbers(metrics).to_string());
     state.metadata.extend(owned([
         (ITERATION, progress.iteration.to_string()),
         (SECONDS, progress.seconds.to_string()),
@@ -132,9 +152,10 @@ pub fn restore<D: Device>(
     };
     gan.set_completed(progress.iteration)?;
     restore_average(gan, checkpoint)?;
+    gan.align_decay()?;
     // Older checkpoints have none; they are of runs that compute all metrics in every iteration.
-    if let Some(Ok(metrics)) = state.metadata().get(METRICS).map(|text| serde_json::from_str(text))
-    {
+    if state.metadata().contains_key(METRICS) {
+        let Numbers(metrics) = state.parse_metadata(METRICS)?;
         gan.restore_metrics(&metrics)?;
     }
     let passes = |role| batches_tracked(gan, role, checkpoint.network(role));

@@ -175,7 +175,8 @@ impl<D: Device> Trainer<D> {
 
     /// Whether the ring buffer of losses must be read before it is overwritten.
     fn ring_is_full(&self) -> bool {
-        self.gan.completed() - self.health.checked() == RING_ROWS as u32
+        // The row after the newest may hold values for the next iteration.
+        self.gan.completed() - self.health.checked() == RING_ROWS as u32 - 1
     }
 
     /// Checks all iterations since the last check. Returns the metrics of the newest.

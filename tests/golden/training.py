@@ -194,11 +194,10 @@ class Trainer:
         preset = self.preset
         if preset.lr_decay == "none":
             return
-        steps = math.ceil(self.iterations / preset.n_critic)
-        d_done, g_done = self.completed / self.iterations, self.g_updates / steps
-        for optimizer, lr, done in (
-            (self.g_optimizer, preset.lr, g_done),
-            (self.d_optimizer, preset.d_lr, d_done),
+        done = self.completed / self.iterations
+        for optimizer, lr in (
+            (self.g_optimizer, preset.lr),
+            (self.d_optimizer, preset.d_lr),
         ):
             optimizer.param_groups[0]["lr"] = lr * decay_factor(preset.lr_decay, done)
 

@@ -11,7 +11,7 @@ use super::json::print_json;
 use crate::cli::error::{Error, Result};
 use crate::file_error::FileError;
 use crate::gan::preset;
-use crate::gan::settings::{Fakes, Loss, Order};
+use crate::gan::settings::{Fakes, Loss, Order, Settings};
 use crate::import;
 use crate::nn::{NetworkSpec, Sequence, Shape};
 use crate::run::config::Config;
@@ -151,7 +151,13 @@ fn show(config: &Config) -> Result<()> {
     print_line!("loss       {loss}; discriminator loss {}·(real + fake)", settings.d_loss_scale);
     print_line!("updates    {order}; {fakes}");
     print_line!("latent     dimension {}, {}", settings.latent_dim, settings.latent);
-    print_line!("Adam       lr {}, betas ({}, {})", settings.lr, settings.b1, settings.b2);
+    print_line!(
+        "Adam       {}, betas ({}, {})",
+        learning_rates(settings),
+        settings.b1,
+        settings.b2
+    );
+    techniques(settings);
     print_line!(
         "batch      {}; an incomplete last batch of an epoch is {}",
         settings.batch_size,
@@ -166,6 +172,48 @@ fn show(config: &Config) -> Result<()> {
         print_line!("note       {note}");
     }
     Ok(())
+}
+
+fn learning_rates(settings: &Settings) -> String {
+    let [g, d] = [settings.lr_g, settings.lr_d].map(|lr| lr.unwrap_or(settings.lr));
+    let rates = if g == d { format!("lr {g}") } else { format!("lr {g} (G) and {d} (D)") };
+    match settings.lr_decay.falls() {
+        true => format!("{rates} with {} decay", settings.lr_decay),
+        false => rates,
+    }
+}
+
+/// Lines for what most presets do not have.
+fn techniques(settings: &Settings) {
+    let penalties = [("R1", settings.r1), ("R2", settings.r2), ("gradient penalty", settings.gp)];
+    let penalties = penalties.into_iter().filter(|(_, factor)| *factor > 0.0);
+    let penalties: Vec<_> = penalties.map(|(name, factor)| format!("{name} {factor}")).collect();
+    if !penalties.is_empty() {
+        let every = match settings.penalty_interval {
+            1 => String::new(),
+            interval => format!(", every {interval} iterations"),
+        };
+        print_line!("penalties  {}{every}", penalties.join(", "));
+    }
+    if settings.n_critic > 1 {
+        print_line!("critic     {} updates for each of the generator", settings.n_critic);
+    }
+    if settings.real_label != 1.0 {
+        print_line!("targets    {} for real images", settings.real_label);
+    }
+    if let Some(ema) = settings.ema {
+        print_line!("average    of the generator's weights, decay {ema}");
+    }
+    if settings.spectral_norm {
+        print_line!("weights    of the discriminator: spectral norm 1");
+    }
+    if !settings.augment.is_empty() {
+        let names: Vec<_> = settings.augment.iter().map(|one| one.to_string()).collect();
+        print_line!("augment    {}", names.join(", "));
+    }
+    if settings.pack > 1 {
+        print_line!("packs      of {} images", settings.pack);
+    }
 }
 
 /// The length of a run, which ends at the first limit.

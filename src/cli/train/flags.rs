@@ -152,7 +152,7 @@ pub(super) struct ValueArgs {
     /// Updates of the discriminator for each of the generator: 5 for --loss wgan
     #[arg(long, value_name = "K", value_parser = within::<u32, _>(ranges::PERIOD))]
     pub(super) n_critic: Option<u32>,
-    /// R1 penalty, GAMMA/2 times the mean of ||grad D(x)||^2 over real images: steadies any loss; 0.1
+    /// R1 penalty (0: none), GAMMA/2 times the mean of ||grad D(x)||^2 over real images: steadies any loss; 0.1
     /// to 10, larger for larger images
     #[arg(long, value_name = "GAMMA", value_parser = within::<f64, _>(ranges::PENALTY))]
     pub(super) r1: Option<f64>,
@@ -266,7 +266,7 @@ pub(super) struct OutputArgs {
     pub(super) resume: Option<Option<PathBuf>>,
     /// With --resume: start a new run from the checkpoint and leave the old run unchanged. Images,
     /// learning rate, batch size and loss may differ, the networks may not (nor may a loss that adds
-    /// or removes the final Sigmoid); the iteration count continues
+    /// or removes the final Sigmoid, --pack or --spectral-norm); the iteration count continues
     #[arg(long, requires = "resume")]
     pub(super) branch: bool,
     /// With --resume and an older checkpoint: remove everything that the run wrote after it

@@ -42,7 +42,8 @@ impl Optimizer for Cuda {
             adam.b2.ln() as f32,
             adam.eps as f32,
             decay,
-            adam.steps,
+            adam.done as f32,
+            adam.rate as f32,
         );
     }
 

@@ -21,7 +21,7 @@ impl LrDecay {
         self != LrDecay::None
     }
 
-    /// The factor of the learning rate after a fraction of the steps, from 0 to 1.
+    /// The factor of the learning rate after a fraction of the decay, from 0 to 1.
     fn factor(self, done: f64) -> f64 {
         match self {
             LrDecay::None => 1.0,
@@ -44,19 +44,21 @@ pub struct Adam {
     pub eps: f64,
     /// How the learning rate falls.
     pub decay: LrDecay,
-    /// The number of steps at which it has fallen to zero; at least 1.
-    pub steps: u32,
+    /// The fraction of the decay that is done before the first step; may be negative.
+    pub done: f64,
+    /// The fraction of the decay that a step adds.
+    pub rate: f64,
 }
 
 impl Adam {
     /// With a constant learning rate.
     pub const fn constant(lr: f64, [b1, b2]: [f64; 2], eps: f64) -> Self {
-        Self { lr, b1, b2, eps, decay: LrDecay::None, steps: 1 }
+        Self { lr, b1, b2, eps, decay: LrDecay::None, done: 0.0, rate: 0.0 }
     }
 
-    /// The learning rate after `done` steps.
-    pub(in crate::device) fn lr_after(&self, done: u32) -> f64 {
-        self.lr * self.decay.factor((f64::from(done) / f64::from(self.steps)).min(1.0))
+    /// The learning rate after a number of steps.
+    pub(in crate::device) fn lr_after(&self, steps: u32) -> f64 {
+        self.lr * self.decay.factor((self.done + self.rate * f64::from(steps)).clamp(0.0, 1.0))
     }
 }
 
@@ -83,7 +85,7 @@ pub trait Optimizer: Memory {
     /// m ← b1·m + (1 − b1)·g, v ← b2·v + (1 − b2)·g²,
     /// p ← p − lr·f/(1 − b1ᵗ)·m / (√v/√(1 − b2ᵗ) + eps), step\[0\] ← t. Updates p, m, v and step.
     /// f is 1 without decay; 1 − s for linear decay and ½(1 + cos πs) for cosine decay, with
-    /// s = min((t − 1)/steps, 1).
+    /// s = done + (t − 1)·rate, but at least 0 and at most 1.
     ///
     /// p, m, v, g (n), step (2): the number of steps of these moments, and a word for the device's
     /// own use, 0 before and after.

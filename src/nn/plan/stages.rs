@@ -148,6 +148,19 @@ impl Stage {
         }
     }
 
+    /// Elements of both singular vectors of its weights, if these are normalized by their spectral norm.
+    pub fn singular_vectors(&self) -> usize {
+        match self {
+            Stage::Linear(LinearStage { inputs, outputs, spectral_norm: true, .. }) => {
+                inputs + outputs
+            }
+            Stage::Convolution(ConvolutionStage { shape, spectral_norm: true, .. }) => {
+                shape.window_len() + shape.outputs
+            }
+            _ => 0,
+        }
+    }
+
     /// Whether the gradient of its input may replace that of its output.
     pub fn is_in_place(&self) -> bool {
         match self {

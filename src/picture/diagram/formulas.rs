@@ -24,9 +24,10 @@ fn outputs(settings: &Settings) -> [String; 2] {
 
 /// The discriminator's loss.
 pub(super) fn of_discriminator(settings: &Settings) -> Vec<String> {
+    let parts = if settings.loss.is_paired() { "sum over pairs" } else { "real + fake" };
     let sum = match settings.d_loss_scale {
-        1.0 => "real + fake".to_owned(),
-        scale => format!("{scale} · (real + fake)"),
+        1.0 => parts.to_owned(),
+        scale => format!("{scale} · ({parts})"),
     };
     let [real, fake] = outputs(settings);
     let mut lines = vec!["loss of D".to_owned(), sum];

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::{Flow, Kind, Lane, Panel, count, formulas, shape};
 use crate::gan::iteration::{Images, Step, iteration};
-use crate::gan::settings::{Order, Settings};
+use crate::gan::settings::{Fakes, Order, Settings};
 use crate::gan::{Model, Role};
 
 const INPUTS: Range<usize> = 0..1;
@@ -51,6 +51,8 @@ struct IterationPanel<'a> {
     generated: usize,
     /// How often real images and fakes were gathered.
     gathered: usize,
+    /// The box of real images and fakes.
+    both: String,
     /// The box of the latest fakes.
     fakes: String,
     /// The box of the latest discriminator forward pass.
@@ -82,6 +84,7 @@ impl<'a> IterationPanel<'a> {
             last,
             generated: 0,
             gathered: 0,
+            both: String::new(),
             fakes: String::new(),
             d_forward: String::new(),
             loss: (String::new(), 0),
@@ -252,6 +255,9 @@ impl<'a> IterationPanel<'a> {
     fn gather(&mut self, fakes: Flow, images: Images) -> String {
         let (batch, row) = (self.settings.batch_size, self.row);
         let all = images.batches().len() * batch;
+        if self.gathered > 0 && self.settings.fakes == Fakes::Same {
+            return self.both.clone();
+        }
         let mut lines = vec!["real images x".to_owned(), shape(&[batch, self.pixels])];
         if self.settings.classes.is_some() {
             lines.push(format!("of classes c {}", shape(&[batch])));
@@ -277,6 +283,7 @@ impl<'a> IterationPanel<'a> {
         let label = if fakes == Flow::Detached { vec!["detached".to_owned()] } else { vec![] };
         self.panel.edge(&self.fakes, &both, fakes, label);
         self.forward(&real_images, &both, vec![]);
+        self.both.clone_from(&both);
         both
     }
 
@@ -291,7 +298,7 @@ impl<'a> IterationPanel<'a> {
     /// An optimizer step on a network's weights, which ends its update.
     fn step(&mut self, role: Role) {
         let row = self.row + 2;
-        let adam = self.settings.adam(role, 1);
+        let adam = self.settings.adam(role, 0, 1);
         let mut lines = vec![
             format!("Adam updates {}", letter(role)),
             format!("lr {}, eps {:e}", adam.lr, adam.eps),

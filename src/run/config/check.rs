@@ -48,9 +48,10 @@ impl Config {
         check_sizes(&self.gan)?;
         check_learning(&self.gan)?;
         let model = Model::new(self.gan.clone())?;
-        if model.normalizes() && self.gan.batch_size == 1 {
-            let expected = format!("2 or more, because {} has BatchNorm", self.preset);
-            return Err(OutOfRange::new("gan.batch_size", 1, expected).into());
+        let least = model.least_batch();
+        if self.gan.batch_size < least {
+            let expected = format!("{least} or more, because {} has BatchNorm", self.preset);
+            return Err(OutOfRange::new("gan.batch_size", self.gan.batch_size, expected).into());
         }
         Ok(())
     }
@@ -107,7 +108,7 @@ fn check_learning(gan: &Settings) -> Checked {
     within("gan.n_critic", gan.n_critic.into(), ranges::PERIOD)?;
     within("gan.ema", gan.ema.unwrap_or(0.0), ranges::FRACTION)?;
     within("gan.ema_warmup", gan.ema_warmup.into(), ranges::AVERAGE_WARMUP)?;
-    if (gan.ema, gan.ema_warmup) == (None, gan.ema_warmup.max(1)) {
+    if gan.ema.is_none() && gan.ema_warmup > 0 {
         let expected = "left out, because ema is not set";
         return Err(OutOfRange::new("gan.ema_warmup", gan.ema_warmup, expected));
     }

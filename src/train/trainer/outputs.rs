@@ -161,8 +161,11 @@ impl<D: Device> Trainer<D> {
             for param in params.list() {
                 let weights = histogram(&params.read(gan.device(), param)?);
                 histograms.push((format!("{name}/{}", param.name), weights));
-                let gradients = histogram(&trained.gradients.read(gan.device(), param)?);
-                histograms.push((format!("{name}_gradient/{}", param.name), gradients));
+                // Others are of an earlier iteration, and unknown after a resume.
+                if gan.has_updated(role) {
+                    let gradients = histogram(&trained.gradients.read(gan.device(), param)?);
+                    histograms.push((format!("{name}_gradient/{}", param.name), gradients));
+                }
             }
         }
         let mut histograms = histograms.into_iter();

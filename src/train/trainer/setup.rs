@@ -274,13 +274,7 @@ pub fn build<D: Device>(
 /// [`Error::TooFewImages`] when an epoch would have no iterations.
 pub fn schedule(model: &Model, data: &Dataset) -> Result<Schedule> {
     let batch_size = model.settings().batch_size;
-    // A batch of one image has no variance for BatchNorm in training mode.
-    let least = match (model.settings().drop_last, model.normalizes()) {
-        (true, _) => batch_size,
-        (false, true) => 2,
-        (false, false) => 1,
-    };
-    let least = least.max(model.settings().pack);
+    let least = if model.settings().drop_last { batch_size } else { model.least_batch() };
     let schedule = Schedule { images: data.len(), batch_size, least };
     match schedule.iterations() {
         0 => {

@@ -625,7 +625,7 @@ impl Case {
             }
             Case::RingCarry { step } => bench.ring_carry(step),
             Case::AdamUpdate { len, step, b1, decay } => {
-                bench.adam_update(len, step, b1, (decay, 1000))
+                bench.adam_update(len, step, b1, (decay, 0.1, 1e-3))
             }
             Case::AverageUpdate { len, step, constants } => {
                 bench.average_update(len, step, constants)

@@ -370,9 +370,9 @@ impl<D: Device> Bench<'_, D> {
         len: usize,
         step: u32,
         b1: f64,
-        (decay, steps): (LrDecay, u32),
+        (decay, done, rate): (LrDecay, f64, f64),
     ) -> Vec<Output> {
-        let adam = Adam { decay, steps, ..Adam::constant(2e-4, [b1, 0.999], 1e-8) };
+        let adam = Adam { decay, done, rate, ..Adam::constant(2e-4, [b1, 0.999], 1e-8) };
         let mut p = self.input(-1.0, 1.0, len);
         let mut m = self.input(-1.0, 1.0, len);
         let mut v = self.input(0.0, 1.0, len);
