@@ -168,7 +168,7 @@ class Iterations(unittest.TestCase):
             trainer.iteration(batch_of(preset, seed=step))
             optimizers = trainer.g_optimizer, trainer.d_optimizer
             rates.append([optimizer.param_groups[0]["lr"] for optimizer in optimizers])
-        for got, want in zip(rates, ([1, 2], [0.5, 4 / 3], [0.5, 2 / 3]), strict=True):
+        for got, want in zip(rates, ([1, 2], [2 / 3, 4 / 3], [1 / 3, 2 / 3]), strict=True):
             for a, b in zip(got, want, strict=True):
                 self.assertAlmostEqual(a, b)
 
