@@ -89,7 +89,9 @@ impl Suite {
         self.add(same_bits::same_seed_gives_the_same_bits::<D>);
         self.add(same_bits::resumed_run_equals_uninterrupted_run::<D>);
         self.add(two_gans::two_gans_that_alternate_have_the_same_bits_as_alone::<D>);
-        for goal in &GOALS {
+        // The emulator is slow, and golden runs cover the losses of other presets there.
+        let slow = self.kind == Kind::Emulated;
+        for goal in GOALS.iter().filter(|goal| !slow || goal.has_own_networks()) {
             let name = format!("training::{}_learns", goal.preset.replace('-', "_"));
             self.add_as(name, move || goal.is_reached::<D>());
         }

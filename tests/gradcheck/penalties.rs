@@ -22,7 +22,7 @@ const PENALTIES: [[f64; 3]; 6] = [
 ];
 
 /// Elements of a tensor that are checked: there are many combinations.
-const ELEMENTS: usize = 24;
+const ELEMENTS: usize = 10;
 
 pub fn cases() -> Vec<Case> {
     let presets = ["mlp", "mlp-dropout", "cgan", "dcgan", "cdcgan"];

@@ -66,6 +66,11 @@ const fn goal(preset: &'static str, lr: f64, iterations: u32, [mean, std, pair]:
 }
 
 impl Goal {
+    /// Whether the preset's networks are not those of another preset.
+    pub fn has_own_networks(&self) -> bool {
+        !["cgan-ema", "wgan-gp", "r3gan-small"].contains(&self.preset)
+    }
+
     /// Trains the preset and compares its samples with the data, before and after.
     pub fn is_reached<D: Tested>(&self) {
         self.is_reached_on(D::open(true));
