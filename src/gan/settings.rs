@@ -75,7 +75,7 @@ pub struct Settings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ema: Option<f64>,
     /// The average of t updates has a weight of at most t/(t + ema_warmup) when the next one is added.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_no_warmup")]
     pub ema_warmup: u32,
     /// Whether the discriminator's weights are normalized by their spectral norms.
     #[serde(default, skip_serializing_if = "is_off")]
@@ -93,6 +93,9 @@ pub struct Settings {
     /// The discriminator, layer by layer.
     pub discriminator: Layers,
 }
+
+/// The usual warm-up of a moving average.
+const USUAL_WARMUP: u32 = 10;
 
 fn one() -> f64 {
     1.0
@@ -114,7 +117,7 @@ fn is_every(interval: &u32) -> bool {
     *interval == 1
 }
 
-fn is_none(count: &u32) -> bool {
+fn is_no_warmup(count: &u32) -> bool {
     *count == 0
 }
 
@@ -249,6 +252,18 @@ impl Settings {
         match role {
             Role::Generator => self.n_critic,
             Role::Discriminator => 1,
+        }
+    }
+
+    /// Sets the decay rate of the moving average, 0 for none. A new average gets a warm-up: without one
+    /// it would hardly differ from the initial weights for a thousand updates.
+    pub fn set_average(&mut self, decay: f64) {
+        let had_none = self.ema.is_none();
+        self.ema = (decay > 0.0).then_some(decay);
+        match self.ema {
+            Some(_) if had_none => self.ema_warmup = USUAL_WARMUP,
+            Some(_) => {}
+            None => self.ema_warmup = 0,
         }
     }
 

@@ -85,3 +85,15 @@ fn spectral_norm_resumes_and_refuses_weights_without_it() {
     scratch.train(&again).fails(1, &["0.weight"]);
     scratch.train(&format!("{again} --spectral-norm")).succeeds();
 }
+
+#[test]
+fn new_average_gets_a_warm_up_and_no_average_has_none() {
+    let scratch = Scratch::new();
+    let dry = |flags: &str| scratch.run(&format!("train --dry-run {flags}")).succeeds();
+    has(&dry("--ema 0.99"), &["ema = 0.99\n", "ema_warmup = 10\n"]);
+    let none = dry("--preset cgan-ema --ema 0");
+    assert!(!none.contains("ema = ") && !none.contains("ema_warmup"), "{none}");
+    let own = scratch.run("presets cgan-ema --toml").succeeds();
+    scratch.put("own.toml", own.replace("ema_warmup = 10\n", ""));
+    assert!(!dry("--config own.toml --ema 0.9").contains("ema_warmup"));
+}

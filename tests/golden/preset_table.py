@@ -199,7 +199,7 @@ PRESETS: dict[str, Preset] = {
             weight_std=0.02,
         ),
         cgan(name="cgan"),
-        cgan(name="cgan-ema", ema=0.999),
+        cgan(name="cgan-ema", ema=0.999, ema_warmup=10),
         Preset(
             name="mlp-rgb",
             latent_dim=100,
@@ -249,6 +249,7 @@ PRESETS: dict[str, Preset] = {
             r2=1.0,
             betas=(0.0, 0.99),
             ema=0.999,
+            ema_warmup=10,
         ),
         dcgan(
             name="dcgan-rgb",

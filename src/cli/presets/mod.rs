@@ -148,7 +148,8 @@ fn show(config: &Config) -> Result<()> {
         Order::DFirst => "discriminator, then generator",
         Order::GFirst => "generator, then discriminator",
     };
-    print_line!("loss       {loss}; discriminator loss {}·(real + fake)", settings.d_loss_scale);
+    let parts = if settings.loss.is_paired() { "sum over pairs" } else { "real + fake" };
+    print_line!("loss       {loss}; discriminator loss {}·({parts})", settings.d_loss_scale);
     print_line!("updates    {order}; {fakes}");
     print_line!("latent     dimension {}, {}", settings.latent_dim, settings.latent);
     print_line!(

@@ -167,8 +167,8 @@ pub(super) struct ValueArgs {
     /// Compute the penalties only in every K-th iteration, K times as large: cheaper, as good up to 16
     #[arg(long, value_name = "K", value_parser = within::<u32, _>(ranges::PERIOD))]
     pub(super) penalty_interval: Option<u32>,
-    /// Keep a moving average of the generator's weights with this decay rate, for example 0.999, and
-    /// use it for samples, scores and exports: nearly always better images
+    /// Keep a moving average of the generator's weights with this decay rate, for example 0.999 (0:
+    /// none), and use it for samples, scores and exports: nearly always better images
     #[arg(long, value_name = "DECAY", value_parser = within::<f64, _>(ranges::FRACTION))]
     pub(super) ema: Option<f64>,
     /// Normalize the weights of the discriminator by their largest singular values (SNGAN): steadies

@@ -166,8 +166,9 @@ impl Args {
         set(&mut settings.r2, values.r2);
         set(&mut settings.gp, values.gp);
         set(&mut settings.penalty_interval, values.penalty_interval);
-        // A decay of 0 would be no average.
-        set(&mut settings.ema, values.ema.map(|decay| Some(decay).filter(|&decay| decay > 0.0)));
+        if let Some(decay) = values.ema {
+            settings.set_average(decay);
+        }
         settings.spectral_norm |= values.spectral_norm;
         set(&mut settings.augment, values.augment.clone().map(Augmentations::from_iter));
         set(&mut settings.order, values.order);
