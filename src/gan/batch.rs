@@ -3,17 +3,22 @@
 //! All of them are sampled before the updates, which read nothing else. Tests replace them by those
 //! of golden runs.
 
+mod label_blocks;
+mod masks;
+
 use std::ops::Range;
 
 use super::dataset::DeviceDataset;
 use super::iteration::{Pass, Step, batches_per_iteration};
 use super::model::Model;
 use super::role::Role;
-use super::settings::{Fakes, Settings};
+use super::settings::Settings;
 use crate::device::ops::AUGMENT_DRAWS;
 use crate::device::{Device, FloatBuffer, In, InInts, Out, Result};
 use crate::nn::{Batches, Masks, Matrix, PassInput};
 use crate::rng::{Stream, site};
+use label_blocks::LabelBlocks;
+use masks::{Mask, elements, masks};
 
 /// One iteration's noise, labels and dropout masks, in device memory.
 ///
@@ -39,19 +44,6 @@ pub struct BatchInputs<D: Device> {
     mask_table: D::Buffer<u32>,
     /// The masks in the order of the buffer.
     plan: Vec<Mask>,
-}
-
-/// A dropout mask of a pass.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Mask {
-    pass: Pass,
-    probability: f64,
-    /// The site of its random numbers; see [`crate::rng`].
-    site: u32,
-    /// Elements for each row of a batch.
-    columns: usize,
-    /// Images in a row of a batch.
-    pack: usize,
 }
 
 impl<D: Device> BatchInputs<D> {
@@ -325,74 +317,6 @@ fn augmented(settings: &Settings) -> usize {
 /// The largest number of points between real images and fakes.
 fn interpolated(settings: &Settings) -> usize {
     if settings.gp > 0.0 { settings.batch_size / settings.pack } else { 0 }
-}
-
-/// The order of blocks of labels, each with a batch. The discriminator reads those of a pass as one
-/// range, so labels of real images precede those of the fakes, and labels of the points between them
-/// follow.
-struct LabelBlocks {
-    /// The block of the points, which have the labels of the real images.
-    interpolated: Option<usize>,
-    /// The block of the real images, again, for the generator's update on other fakes.
-    generators_real: Option<usize>,
-    /// The block of the generator's fakes.
-    generators_fakes: usize,
-    count: usize,
-}
-
-impl LabelBlocks {
-    fn of(settings: &Settings) -> Self {
-        let interpolated = (settings.gp > 0.0).then_some(2);
-        let next = if interpolated.is_some() { 3 } else { 2 };
-        if settings.fakes == Fakes::Same {
-            return Self { interpolated, generators_real: None, generators_fakes: 1, count: next };
-        }
-        let generators_real = settings.loss.is_paired().then_some(next);
-        let generators_fakes = next + usize::from(generators_real.is_some());
-        Self { interpolated, generators_real, generators_fakes, count: generators_fakes + 1 }
-    }
-
-    /// The block of an update's fakes.
-    fn fakes(&self, update: Role) -> usize {
-        match update {
-            Role::Discriminator => 1,
-            Role::Generator => self.generators_fakes,
-        }
-    }
-
-    /// The blocks that repeat the real images' labels.
-    fn real_again(&self) -> impl Iterator<Item = usize> + use<> {
-        [self.interpolated, self.generators_real].into_iter().flatten()
-    }
-}
-
-/// Elements of masks for a batch of `images` images.
-fn elements(masks: &[Mask], images: usize) -> usize {
-    masks.iter().map(|mask| mask.columns * (images / mask.pack)).sum()
-}
-
-/// The masks of all passes: the discriminator's for its own update, those for the generator's
-/// update, then the generator's.
-fn masks(model: &Model, steps: &[Step]) -> Vec<Mask> {
-    let mut passes: Vec<Pass> = steps.iter().filter_map(|step| step.pass()).collect();
-    passes.sort_by_key(|pass| [pass.network as usize, pass.update as usize]);
-    let of_pass = |pass: Pass| {
-        let stages = model.network(pass.network).stages().iter().enumerate();
-        let (first, pack) = match pass.network {
-            Role::Discriminator => (site::DROPOUT, model.settings().pack),
-            Role::Generator => (site::GENERATOR_DROPOUT, 1),
-        };
-        stages.filter_map(move |(i, stage)| {
-            Some(Mask {
-                pass,
-                probability: stage.dropout()?,
-                site: first + 2 * i as u32 + pass.update as u32,
-                columns: pass.batches * stage.outputs(),
-                pack,
-            })
-        })
-    };
-    passes.into_iter().flat_map(of_pass).collect()
 }
 
 #[cfg(test)]

@@ -82,11 +82,7 @@ impl Linear for Cuda {
         accumulate: bool,
     ) {
         let LinearShape { rows, outputs, .. } = shape;
-        let samples = weights.as_ref().map_or(rows, View::len);
-        assert!(
-            rows.is_multiple_of(samples),
-            "bias_activation_backward: {samples} weights for {rows} rows"
-        );
+        let samples = contract::row_weights(weights.as_ref(), rows);
         if db.is_none() && mask.is_none() && activation == Activation::Identity {
             contract::bias_activation_backward(
                 &dz,

@@ -214,3 +214,18 @@ fn check_spectral_norm(
     check(operation, "v (columns of W)", v.length(), shape.v_len());
     check(operation, "sigma (1)", sigma.length(), 1);
 }
+
+/// The number of row weights of `bias_activation_backward`, each for as many rows; that of the rows if
+/// there are none.
+///
+/// # Panics
+/// Unless it divides the number of rows.
+#[track_caller]
+pub(in crate::device) fn row_weights(weights: Option<&impl Length>, rows: usize) -> usize {
+    let samples = weights.map_or(rows, Length::length);
+    assert!(
+        rows.is_multiple_of(samples),
+        "bias_activation_backward: {samples} weights for {rows} rows"
+    );
+    samples
+}
