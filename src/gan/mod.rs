@@ -15,6 +15,7 @@
 //! | [`metrics`] | losses and mean outputs of an iteration |
 //! | [`Gan`] | a GAN in training; its file `steps` runs the steps |
 
+mod augmented_images;
 pub mod batch;
 pub mod dataset;
 pub mod interpolation;
@@ -38,6 +39,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::device::ops::{RING_COLUMNS, RING_ROWS};
 use crate::device::{Device, FloatBuffer, Result};
 use crate::nn::{Matrix, Mode, Network, Tangents};
+use augmented_images::AugmentedImages;
 use batch::BatchInputs;
 use dataset::DeviceDataset;
 use iteration::{Parts, Step, batches_per_iteration, iteration_of, max_batches_per_pass};
@@ -90,25 +92,6 @@ pub struct Gan<D: Device> {
     first_iterations: [i64; 2],
     /// An iteration as a captured graph, for each data set, batch size and combination of parts.
     graphs: BTreeMap<(u64, usize, Parts), D::Graph>,
-}
-
-/// Augmented images.
-struct AugmentedImages<D: Device> {
-    /// Real images, fakes and points between them.
-    images: Matrix<D>,
-    /// The gradient of the generator's loss with respect to the fakes.
-    gradients: Matrix<D>,
-}
-
-impl<D: Device> AugmentedImages<D> {
-    /// Memory for `rows` images, if they are to be augmented.
-    fn new(device: &D, settings: &Settings, rows: usize) -> Result<Option<Self>> {
-        if settings.augment.is_empty() {
-            return Ok(None);
-        }
-        let zeros = |rows| Matrix::zeros(device, rows, settings.image.pixels());
-        Ok(Some(Self { images: zeros(rows)?, gradients: zeros(settings.batch_size)? }))
-    }
 }
 
 impl<D: Device> Gan<D> {

@@ -1,5 +1,7 @@
 //! The settings of a GAN: hyperparameters, loss function, and both networks.
 
+mod defaults;
+
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -27,22 +29,22 @@ pub struct Settings {
     /// Factor of the discriminator's loss: d_loss_scale · (real loss + fake loss).
     pub d_loss_scale: f64,
     /// The target of real images in the discriminator's loss: below 1 for one-sided label smoothing.
-    #[serde(default = "one", skip_serializing_if = "is_one")]
+    #[serde(default = "defaults::one", skip_serializing_if = "defaults::is_one")]
     pub real_label: f64,
     /// γ of the penalty R1: γ/2·mean ‖∇D(x)‖² over real images x.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "defaults::is_zero")]
     pub r1: f64,
     /// γ of the penalty R2: the same over generated images.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "defaults::is_zero")]
     pub r2: f64,
     /// λ of WGAN-GP's penalty: λ·mean (‖∇D(x)‖ − 1)² over points x between real and generated images.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "defaults::is_zero")]
     pub gp: f64,
     /// Penalties are computed in every iteration of this many, and multiplied by it.
-    #[serde(default = "every", skip_serializing_if = "is_every")]
+    #[serde(default = "defaults::every", skip_serializing_if = "defaults::is_every")]
     pub penalty_interval: u32,
     /// The discriminator's updates for each update of the generator.
-    #[serde(default = "every", skip_serializing_if = "is_every")]
+    #[serde(default = "defaults::every", skip_serializing_if = "defaults::is_every")]
     pub n_critic: u32,
     /// Which network is updated first.
     pub order: Order,
@@ -63,7 +65,7 @@ pub struct Settings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lr_d: Option<f64>,
     /// How the learning rates fall.
-    #[serde(default = "constant", skip_serializing_if = "is_constant")]
+    #[serde(default = "defaults::constant", skip_serializing_if = "defaults::is_constant")]
     pub lr_decay: LrDecay,
     /// Adam's β₁.
     pub b1: f64,
@@ -75,16 +77,16 @@ pub struct Settings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ema: Option<f64>,
     /// The average of t updates has a weight of at most t/(t + ema_warmup) when the next one is added.
-    #[serde(default, skip_serializing_if = "is_no_warmup")]
+    #[serde(default, skip_serializing_if = "defaults::is_no_warmup")]
     pub ema_warmup: u32,
     /// Whether the discriminator's weights are normalized by their spectral norms.
-    #[serde(default, skip_serializing_if = "is_off")]
+    #[serde(default, skip_serializing_if = "defaults::is_off")]
     pub spectral_norm: bool,
     /// Random augmentations of all images that the discriminator sees.
     #[serde(default, skip_serializing_if = "Augmentations::is_empty")]
     pub augment: Augmentations,
     /// Images that the discriminator sees side by side, as one input with more channels (PacGAN).
-    #[serde(default = "single", skip_serializing_if = "is_single")]
+    #[serde(default = "defaults::single", skip_serializing_if = "defaults::is_single")]
     pub pack: usize,
     /// The shape of an image.
     pub image: ImageShape,
@@ -96,50 +98,6 @@ pub struct Settings {
 
 /// The usual warm-up of a moving average.
 const USUAL_WARMUP: u32 = 10;
-
-fn one() -> f64 {
-    1.0
-}
-
-fn is_one(value: &f64) -> bool {
-    *value == 1.0
-}
-
-fn is_zero(value: &f64) -> bool {
-    *value == 0.0
-}
-
-fn every() -> u32 {
-    1
-}
-
-fn is_every(interval: &u32) -> bool {
-    *interval == 1
-}
-
-fn is_no_warmup(count: &u32) -> bool {
-    *count == 0
-}
-
-fn is_off(on: &bool) -> bool {
-    !on
-}
-
-fn single() -> usize {
-    1
-}
-
-fn is_single(pack: &usize) -> bool {
-    *pack == 1
-}
-
-fn constant() -> LrDecay {
-    LrDecay::None
-}
-
-fn is_constant(decay: &LrDecay) -> bool {
-    *decay == LrDecay::None
-}
 
 /// A network as the TOML file describes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
+use super::augmented_images::AugmentedImages;
 use super::dataset::DeviceDataset;
 use super::iteration::{Images, Step};
 use super::role::Role;
 use super::trained_network::TrainedNetwork;
-use super::{AugmentedImages, Gan, Settings};
+use super::{Gan, Settings};
 use crate::device::ops::{LossShape, Penalty, PenaltyShape, RING_COLUMNS, RING_ROWS, Targets};
 use crate::device::{Device, Out};
 use crate::nn::{Batches, Matrix, Mode, ParameterGradients};
