@@ -67,20 +67,7 @@ class Comparison:
         self.out = arguments.out.resolve()
         self.threads = arguments.threads
         self.asked_epochs = arguments.epochs
-        # An own data folder, so that all are trained on the embedded digits. The test images are for
-        # the distance to the nearest training image.
-        cache = self.work / "cache"
-        (cache / "gan-cuda" / "mnist").mkdir(parents=True, exist_ok=True)
-        self.environment = {
-            **os.environ,
-            "XDG_CACHE_HOME": str(cache),
-            "XDG_DATA_DIRS": str(self.work / "none"),
-        }
-        if arguments.test_images:
-            for path in arguments.test_images.glob("t10k-*"):
-                link = cache / "gan-cuda" / "mnist" / path.name
-                if not link.exists():
-                    link.symlink_to(path.resolve())
+        self.environment = environment(self.work, arguments.test_images)
         (self.out / "grids").mkdir(parents=True, exist_ok=True)
 
     def epochs(self, preset: str) -> int:
@@ -135,6 +122,22 @@ class Comparison:
         scores |= {"preset": entry.preset, "program": entry.program, "seed": entry.seed}
         scores |= {"epochs": self.epochs(entry.preset), "processor": processor()}
         report.write_text(json.dumps(scores, indent=1) + "\n")
+
+
+def environment(work: Path, test_images: Path | None) -> dict[str, str]:
+    """The environment of the programs, with a data folder of its own in `work`.
+
+    So all are trained on the embedded digits. The test images are for the distance to the nearest
+    training image.
+    """
+    data = work / "cache" / "gan-cuda" / "mnist"
+    data.mkdir(parents=True, exist_ok=True)
+    for path in test_images.glob("t10k-*") if test_images else ():
+        link = data / path.name
+        if not link.exists():
+            link.symlink_to(path.resolve())
+    folders = {"XDG_CACHE_HOME": str(work / "cache"), "XDG_DATA_DIRS": str(work / "none")}
+    return {**os.environ, **folders}
 
 
 def loss(entry: Entry) -> list[str]:

@@ -326,9 +326,16 @@ impl<D: Device> Gan<D> {
             Role::Generator => generator,
             Role::Discriminator => discriminator,
         };
-        let parts = |done| Parts::after(done, self.settings());
-        let batches = |done| batches_per_iteration(&self.steps[&parts(done)], role) as u64;
-        before + (iterations..self.completed).map(batches).sum::<u64>()
+        let period: Vec<Parts> = Parts::of_period(self.settings()).collect();
+        // Of the first `iterations` ones, those with the parts of one iteration of the period.
+        let like = |place: usize, iterations: u32| {
+            (iterations as usize + period.len() - 1 - place) / period.len()
+        };
+        let batches = |(place, parts): (usize, &Parts)| {
+            let done = like(place, self.completed) - like(place, iterations);
+            (done * batches_per_iteration(&self.steps[parts], role)) as u64
+        };
+        before + period.iter().enumerate().map(batches).sum::<u64>()
     }
 
     /// Sets how many batches generator and discriminator have processed so far, possibly with other

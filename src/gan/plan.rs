@@ -53,39 +53,15 @@ impl Plan {
     /// The memory plan on a device of kind `D` for a model trained on `images` images.
     pub fn new<D: Device>(model: &Model, images: usize) -> Self {
         let (real, int) = (size_of::<D::Real>(), size_of::<u32>());
-        let (settings, steps) = (model.settings(), iteration(model));
         let (generator, discriminator) = (model.generator(), model.discriminator());
-        let (rows, pixels) = (settings.batch_size, settings.image.pixels());
-        let networks =
-            TrainedNetwork::<D>::numbers(generator) + TrainedNetwork::<D>::numbers(discriminator);
-        let batches = |role| max_batches_per_pass(&steps, role);
-        let activations = Activations::<D>::elements(generator, rows, batches(Role::Generator))
-            + Activations::<D>::elements(
-                discriminator,
-                rows / settings.pack,
-                batches(Role::Discriminator),
-            );
-        let [inputs, labels_and_table] = BatchInputs::<D>::numbers(model, &steps);
-        // The discriminator's images, and its output for each.
-        let seen = batches(Role::Discriminator) * rows;
-        let augmented = if settings.augment.is_empty() { 0 } else { seen + rows };
-        let images_and_outputs = (seen + augmented) * pixels + seen / settings.pack;
-        let tangents = match settings.is_penalized() {
-            true => Tangents::<D>::elements(discriminator, seen / settings.pack),
-            false => 0,
-        };
-        let average = match settings.ema {
-            Some(_) => generator.parameters() + generator.statistics(),
-            None => 0,
-        };
+        let [floats, labels_and_table] = batch_numbers::<D>(model);
         let tensors = [generator, discriminator].map(|spec| Network::<D>::tensors(spec));
         let largest = tensors.iter().flatten().map(Param::count).max();
         Self {
-            networks: real * (networks + average + RING_ROWS * RING_COLUMNS)
+            networks: real * (network_numbers::<D>(model) + RING_ROWS * RING_COLUMNS)
                 + int * (1 + 2 * STEP_WORDS),
-            batch: real * (inputs + activations + tangents + images_and_outputs)
-                + int * labels_and_table,
-            images: images * (pixels + 2 * int),
+            batch: real * floats + int * labels_and_table,
+            images: images * (model.settings().image.pixels() + 2 * int),
             checkpoint: COPIES
                 * size_of::<f32>()
                 * (generator.parameters() + discriminator.parameters()),
@@ -144,6 +120,37 @@ impl Plan {
     fn required<D: Device>(&self) -> usize {
         self.total() + reserve::<D>() + if D::ON_HOST { self.checkpoint } else { 0 }
     }
+}
+
+/// Floats of both networks, their gradients, moments and averages.
+fn network_numbers<D: Device>(model: &Model) -> usize {
+    let (generator, discriminator) = (model.generator(), model.discriminator());
+    let average = match model.settings().ema {
+        Some(_) => generator.parameters() + generator.statistics(),
+        None => 0,
+    };
+    TrainedNetwork::<D>::numbers(generator) + TrainedNetwork::<D>::numbers(discriminator) + average
+}
+
+/// Floats and integers of a batch: inputs, activations, tangents, images and outputs.
+fn batch_numbers<D: Device>(model: &Model) -> [usize; 2] {
+    let (settings, steps) = (model.settings(), iteration(model));
+    let batches = |role| max_batches_per_pass(&steps, role);
+    let (images, packs) = (settings.batch_size, settings.batch_size / settings.pack);
+    let activations =
+        |role, rows| Activations::<D>::elements(model.network(role), rows, batches(role));
+    let [inputs, labels_and_table] = BatchInputs::<D>::numbers(model, &steps);
+    // The discriminator's images, and its output for each.
+    let seen = batches(Role::Discriminator) * images;
+    let augmented = if settings.augment.is_empty() { 0 } else { seen + images };
+    let images_and_outputs = (seen + augmented) * settings.image.pixels() + seen / settings.pack;
+    let tangents = match settings.is_penalized() {
+        true => Tangents::<D>::elements(model.discriminator(), seen / settings.pack),
+        false => 0,
+    };
+    let activations =
+        activations(Role::Generator, images) + activations(Role::Discriminator, packs);
+    [inputs + activations + tangents + images_and_outputs, labels_and_table]
 }
 
 /// The largest batch that fits into `free` bytes, if any does.

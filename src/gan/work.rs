@@ -61,12 +61,7 @@ impl Work {
             Step::Penalize => {
                 let penalized = settings.penalized_batches().len() * rows;
                 let all = if settings.gp > 0.0 { 3 * rows } else { 2 * rows };
-                self.backward_to_input(discriminator, all, penalized);
-                // The gradients of the weights, and the tangents.
-                gemms(discriminator).for_each(|layer| self.gemm(&layer, all));
-                let tangents = gemms(discriminator).count() - 1;
-                gemms(discriminator).take(tangents).for_each(|layer| self.gemm(&layer, penalized));
-                self.backward_to_label(discriminator, all);
+                self.backward_penalized(discriminator, all, penalized);
             }
             Step::AdamStep(role) => {
                 self.adam_bytes += BYTES * ADAM * model.network(role).parameters() as u64;
@@ -95,6 +90,16 @@ impl Work {
         gemms(network).for_each(|layer| self.gemm(&layer, rows));
         gemms(network).skip(1).for_each(|layer| self.gemm(&layer, rows));
         self.backward_to_label(network, rows);
+    }
+
+    /// Gradients with respect to the images of `penalized` rows, the tangents of these, and the
+    /// gradients of all weights.
+    fn backward_penalized(&mut self, network: &NetworkSpec, all: usize, penalized: usize) {
+        self.backward_to_input(network, all, penalized);
+        let tangents = gemms(network).count() - 1;
+        gemms(network).take(tangents).for_each(|layer| self.gemm(&layer, penalized));
+        gemms(network).for_each(|layer| self.gemm(&layer, all));
+        self.backward_to_label(network, all);
     }
 
     /// Gradients of the label columns of the first layer's input.

@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::matrix::Matrix;
 use super::plan::Stage;
 use super::spec::NetworkSpec;
-use crate::device::ops::{Activation, ConvolutionShape, LinearShape};
+use crate::device::ops::ConvolutionShape;
 use crate::device::{Device, In, Out, Result};
 
 /// The rows of the activations that a pass uses: consecutive batches with the same number of rows. A
@@ -143,8 +143,7 @@ impl<D: Device> Activations<D> {
     pub(super) fn copy_output_gradient(&mut self, device: &D, to: Out<'_, D>, rows: usize) {
         let Parts { gradients, .. } = self.parts();
         let last = &gradients[gradients.len() - 1];
-        let shape = LinearShape { rows, inputs: last.columns(), outputs: last.columns() };
-        device.activation_forward(to, last.rows(0..rows), None, shape, Activation::Identity);
+        device.copy(to, last.rows(0..rows), rows * last.columns());
     }
 
     /// The output of a stage other than the last.

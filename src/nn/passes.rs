@@ -155,38 +155,13 @@ impl<D: Device> Network<D> {
         let (range, rows) = (batches.range(), batches.all_rows());
         // The gradient buffer of the current stage, which in-place stages share.
         let mut current = gradients.len() - 1;
-        for (stage, placed) in self.stages.iter().enumerate().rev() {
+        for stage in (0..self.stages.len()).rev() {
             let before = StageInput { embedded, input, outputs: &outputs[..stage] };
-            let x = before.x(batches);
             let y = outputs.get(stage).map_or(D::reborrow(&y), |y| y.rows(range.clone()));
-            let mask = before.mask(&self.spec, stage, 0..rows);
             let (earlier, now) = gradients.split_at_mut(current);
             let (dx, dz, target) = (earlier.last_mut(), &mut now[0], parameters.target());
-            match placed {
-                PlacedStage::Linear(linear) => {
-                    linear.backward(device, target, dz, x, y, mask, range.clone());
-                }
-                PlacedStage::Convolution(convolution) => {
-                    let rows = range.clone();
-                    convolution.backward(device, target, workspace, dz, x, y, mask, rows);
-                }
-                PlacedStage::BatchNorm(norm) => {
-                    norm.backward(
-                        device,
-                        self.weights(),
-                        target,
-                        dz,
-                        x,
-                        y,
-                        &moments[stage],
-                        batches,
-                    );
-                }
-                PlacedStage::Activation(activation) => {
-                    activation.backward(device, dz, y, mask, range.clone());
-                }
-                PlacedStage::Transpose(_) => {}
-            }
+            let saved = (&moments[stage], &mut *workspace);
+            self.backward_stage(stage, device, saved, target, dz, &before, y, batches);
             if let (false, Some(dx)) = (self.spec.stages()[stage].is_in_place(), dx) {
                 let (dx, dz) = (dx.rows_mut(range.clone()), dz.rows(range.clone()));
                 self.backward_input(device, stage, workspace, dx, dz, rows, None);
@@ -200,6 +175,35 @@ impl<D: Device> Network<D> {
         if let (Some(target), Some(labels)) = (target, &input.labels) {
             let dlabel = self.backward_to_label(device, activations, batches);
             self.backward_table(device, target, dlabel, labels, rows);
+        }
+    }
+
+    /// From the gradient of a stage's output to that of its product, in place, and to those of its
+    /// parameters.
+    #[allow(clippy::too_many_arguments)]
+    fn backward_stage(
+        &self,
+        stage: usize,
+        device: &D,
+        (moments, workspace): (&[Matrix<D>; 2], &mut Matrix<D>),
+        target: Option<Target<'_, D>>,
+        dz: &mut Matrix<D>,
+        before: &StageInput<'_, '_, D>,
+        y: In<'_, D>,
+        batches: &Batches,
+    ) {
+        let (rows, x) = (batches.range(), before.x(batches));
+        let mask = before.mask(&self.spec, stage, 0..rows.len());
+        match &self.stages[stage] {
+            PlacedStage::Linear(linear) => linear.backward(device, target, dz, x, y, mask, rows),
+            PlacedStage::Convolution(convolution) => {
+                convolution.backward(device, target, workspace, dz, x, y, mask, rows);
+            }
+            PlacedStage::BatchNorm(norm) => {
+                norm.backward(device, self.weights(), target, dz, x, y, moments, batches);
+            }
+            PlacedStage::Activation(activation) => activation.backward(device, dz, y, mask, rows),
+            PlacedStage::Transpose(_) => {}
         }
     }
 

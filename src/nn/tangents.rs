@@ -96,10 +96,13 @@ impl Widths<()> {
     }
 }
 
+fn has_weights(stage: &Stage) -> bool {
+    matches!(stage, Stage::Linear(_) | Stage::Convolution(_))
+}
+
 impl NetworkSpec {
     /// The index of the last stage that has weights.
     fn last_with_weights(&self) -> usize {
-        let has_weights = |stage: &Stage| matches!(stage, Stage::Linear(_) | Stage::Convolution(_));
         self.stages().iter().rposition(has_weights).unwrap_or(0)
     }
 
@@ -168,40 +171,50 @@ impl<D: Device> Network<D> {
             self.embed_tangents(device, tangents, labels, penalized.clone());
         }
         let last = self.spec().last_with_weights();
-        let mut gradient_buffer = 0;
+        // The gradient buffer of the current stage, which in-place stages share.
+        let mut current = 0;
         for stage in 0..=last {
             if stage < last {
                 let both = (&mut *activations, &mut *tangents);
                 self.tangent(device, both, input, stage, penalized.clone());
             }
-            if self.spec().stages()[stage].is_in_place() {
-                continue;
+            if has_weights(&self.spec().stages()[stage]) {
+                let Parts { input: embedded, outputs, workspace, gradients: buffers, .. } =
+                    activations.parts();
+                let before = StageInput { embedded, input, outputs: &outputs[..stage] };
+                let (a, dz) = (before.x(batches), buffers[current].rows(batches.range()));
+                let x = tangents.add_activations(device, stage, a, batches.all_rows(), &penalized);
+                self.backward_weight(stage, device, gradients, workspace, dz, x, batches);
             }
-            let all = batches.range();
-            let parts = activations.parts();
-            let before =
-                StageInput { embedded: parts.input, input, outputs: &parts.outputs[..stage] };
-            let a = before.x(batches);
-            let dz = parts.gradients[gradient_buffer].rows(all.clone());
-            gradient_buffer += 1;
-            let target =
-                Target { gradients: &mut *gradients, accumulate: false, row_weights: None };
-            match &self.stages[stage] {
-                PlacedStage::Linear(linear) => {
-                    let x = tangents.add_activations(device, stage, a, all.len(), &penalized);
-                    linear.backward_weight(device, target, dz, x, all.len());
-                }
-                PlacedStage::Convolution(convolution) => {
-                    let x = tangents.add_activations(device, stage, a, all.len(), &penalized);
-                    convolution.backward_weight(device, target, parts.workspace, dz, x, all.len());
-                }
-                _ => {}
-            }
+            current += usize::from(!self.spec().stages()[stage].is_in_place());
         }
         if let Some(labels) = &input.labels {
             let target = Target { gradients, accumulate: false, row_weights: None };
             let both = (activations, tangents);
             self.backward_scaled_labels(device, both, labels, batches, target);
+        }
+    }
+
+    /// The gradient of the weights of a stage.
+    #[allow(clippy::too_many_arguments)]
+    fn backward_weight(
+        &self,
+        stage: usize,
+        device: &D,
+        gradients: &mut Flat<D>,
+        workspace: &mut Matrix<D>,
+        dz: In<'_, D>,
+        x: In<'_, D>,
+        batches: &Batches,
+    ) {
+        let target = Target { gradients, accumulate: false, row_weights: None };
+        let rows = batches.all_rows();
+        match &self.stages[stage] {
+            PlacedStage::Linear(linear) => linear.backward_weight(device, target, dz, x, rows),
+            PlacedStage::Convolution(convolution) => {
+                convolution.backward_weight(device, target, workspace, dz, x, rows);
+            }
+            _ => {}
         }
     }
 

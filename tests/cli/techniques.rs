@@ -77,6 +77,28 @@ fn fields_of_a_file_are_checked_like_flags() {
 }
 
 #[test]
+fn augment_none_turns_augmentation_off() {
+    let scratch = Scratch::with_run("--iterations 1 --augment flip,cutout");
+    let config = |flags: &str| scratch.run(&format!("train --dry-run {flags}")).succeeds();
+    let branch = format!("--resume {RUN} --branch --iterations 2");
+    has(&config(&branch), &["augment = [", "\"flip\"", "\"cutout\""]);
+    assert!(!config(&format!("{branch} --augment none")).contains("augment"));
+    scratch.train("--augment none,flip").fails(2, &["--augment", "none"]);
+}
+
+#[test]
+fn images_that_fill_no_pack_are_mentioned() {
+    // 40 digits: two batches of 14, and 12 images, of which 7 make a pack.
+    let scratch = Scratch::with_digits();
+    let train = "--preset mlp --iterations 3 --batch-size";
+    let dropped = "images of each shuffled epoch are dropped (incomplete pack)";
+    let with_rest = scratch.train(&format!("{train} 14 --pack 7")).succeeds();
+    has(&with_rest, &[&format!("the last 5 {dropped}")]);
+    let even = scratch.train(&format!("{train} 16 --pack 2")).succeeds();
+    assert!(!even.contains(dropped), "{even}");
+}
+
+#[test]
 fn spectral_norm_resumes_and_refuses_weights_without_it() {
     let scratch = Scratch::with_run("--preset mlp --iterations 2 --spectral-norm");
     scratch.run("train --resume --iterations 4").succeeds();

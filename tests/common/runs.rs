@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use gan_cuda::data::{Dataset, DatasetKind, ImageShape, SearchPaths, Source};
+use gan_cuda::device::ops::{Augmentation, Augmentations, LrDecay};
 use gan_cuda::device::{Device, DeviceChoice};
 use gan_cuda::eval::Evaluator;
 use gan_cuda::formats::events::event_files;
@@ -21,7 +22,7 @@ use gan_cuda::formats::events::record::events;
 use gan_cuda::gan::interval::Interval;
 use gan_cuda::gan::preset::Preset;
 use gan_cuda::gan::rewrite::Rewrite;
-use gan_cuda::gan::settings::Settings;
+use gan_cuda::gan::settings::{Fakes, Loss, Settings};
 use gan_cuda::run::checkpoint::Checkpoint;
 use gan_cuda::run::config::Config;
 use gan_cuda::run::dir::RunDir;
@@ -44,6 +45,24 @@ pub fn small(preset: &Preset) -> Settings {
     let rewrite =
         Rewrite { latent_dim: Some(10), ..sizes::two_layers(preset, 12, [24, 33], [32, 17]) };
     Settings { batch_size: 16, ..preset.rewritten(&rewrite).unwrap() }
+}
+
+/// The same with everything that can be combined with a preset without BatchNorm in its discriminator.
+pub fn with_everything(preset: &Preset) -> Settings {
+    let mut settings = small(preset);
+    settings.set_loss(Loss::Relativistic);
+    (settings.r1, settings.r2, settings.gp) = (0.5, 0.3, 1.0);
+    (settings.penalty_interval, settings.n_critic) = (2, 3);
+    (settings.ema, settings.ema_warmup) = (Some(0.9), 2);
+    (settings.lr_d, settings.lr_decay) = (Some(3e-4), LrDecay::Cosine);
+    settings.fakes = Fakes::Fresh;
+    settings.spectral_norm = true;
+    settings.augment = Augmentations::from_iter([Augmentation::Translate, Augmentation::Colour]);
+    if settings.classes.is_none() {
+        let rewrite = Rewrite { pack: Some(2), ..Rewrite::default() };
+        rewrite.apply(&preset.name, &mut settings).unwrap();
+    }
+    settings
 }
 
 /// The configuration of a small preset that writes all outputs at every `interval`.

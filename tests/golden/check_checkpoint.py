@@ -49,7 +49,16 @@ def preset_from(metadata: Mapping[str, str]) -> Preset:
         if network in metadata:
             given[key] = hidden_sizes(preset, metadata[network])
     sizes = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
-    return replace(preset, **sizes)
+    preset = replace(preset, **sizes)
+    return replace(preset, pack=pack_size(preset, metadata.get("discriminator", "")))
+
+
+def pack_size(preset: Preset, text: str) -> int:
+    """How many images D sees at once, from the text of its layers; with classes always one."""
+    first = re.search(r"\b(Linear|Conv2d)\((\d+)", text)
+    if preset.classes or not first:
+        return 1
+    return int(first[2]) // (preset.pixels if first[1] == "Linear" else preset.image_shape[0])
 
 
 def hidden_sizes(preset: Preset, text: str) -> list[int]:

@@ -75,6 +75,13 @@ class CheckCheckpoint(unittest.TestCase):
                 images = sample(preset, generator, labels, count)
                 self.assertEqual(tuple(images.shape), (count, *preset.image_shape))
 
+    def test_packs_are_seen_in_the_layers(self) -> None:
+        for name in ("mlp", "dcgan"):
+            preset = replace(small(PRESETS[name]), pack=2)
+            write_checkpoint(self.folder, preset)
+            with self.subTest(preset=name):
+                self.assertEqual(load_checkpoint(self.folder)[0], preset)
+
     def test_wrong_width_and_wrong_format_are_refused(self) -> None:
         preset = small(PRESETS["mlp"])
         write_checkpoint(self.folder, preset, format_2=True, g_hidden="[9, 7]")

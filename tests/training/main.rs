@@ -28,7 +28,8 @@ use gan_cuda::run::config::Config;
 use gan_cuda::run::dir::RunDir;
 use gan_cuda::train::trainer::Trainer;
 use runs::{
-    NEVER, assert_same, config, digits, left_by, resume_on, small, train_on, without_total_epochs,
+    NEVER, assert_same, config, digits, left_by, resume_on, small, train_on, with_everything,
+    without_total_epochs,
 };
 use tempfile::TempDir;
 

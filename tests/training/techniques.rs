@@ -1,39 +1,18 @@
 //! Runs with penalties, averages, schedules and other techniques.
 
-use gan_cuda::device::ops::{Augmentation, Augmentations, LrDecay};
 use gan_cuda::gan::Role;
-use gan_cuda::gan::settings::{Fakes, Loss};
 
 use super::*;
 
 /// With batches of 16, an epoch has three iterations, the last of which is short.
 const IMAGES: usize = 40;
 
-/// Everything that can be combined with a preset without BatchNorm in its discriminator.
-fn with_everything(name: &str) -> Config {
-    let mut whole = config(preset(name), 14, 1);
-    let settings = &mut whole.gan;
-    settings.set_loss(Loss::Relativistic);
-    (settings.r1, settings.r2, settings.gp) = (0.5, 0.3, 1.0);
-    (settings.penalty_interval, settings.n_critic) = (2, 3);
-    (settings.ema, settings.ema_warmup) = (Some(0.9), 2);
-    (settings.lr_d, settings.lr_decay) = (Some(3e-4), LrDecay::Cosine);
-    settings.fakes = Fakes::Fresh;
-    settings.spectral_norm = true;
-    settings.augment = Augmentations::from_iter([Augmentation::Translate, Augmentation::Colour]);
-    if settings.classes.is_none() {
-        let rewrite = Rewrite { pack: Some(2), ..Rewrite::default() };
-        rewrite.apply(name, settings).unwrap();
-    }
-    whole
-}
-
 /// Iterations without an update of the generator or without penalties are among those that are resumed
 /// from.
 #[test]
 fn resumed_run_with_every_technique_equals_uninterrupted_run() {
     for name in ["mlp", "cgan"] {
-        let whole = with_everything(name);
+        let whole = Config { gan: with_everything(preset(name)), ..config(preset(name), 14, 1) };
         let (_runs, data, run) = trained(&whole, IMAGES);
         let want = left_by(&run);
         assert!(want.keys().any(|name| name.ends_with("/generator_ema")), "{:?}", want.keys());

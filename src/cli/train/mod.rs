@@ -245,6 +245,13 @@ impl Job<'_> {
                  (incomplete batch)"
             )
         }));
+        let unpacked = schedule.rows(schedule.iterations() as u32 - 1) % config.gan.pack;
+        if unpacked > 0 {
+            lines.push(format!(
+                "          the last {unpacked} images of each shuffled epoch are dropped \
+                 (incomplete pack)"
+            ));
+        }
         lines
     }
 }

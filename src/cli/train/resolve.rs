@@ -9,7 +9,6 @@ use crate::cli::layers::{self, LayerFlag};
 use crate::cli::value_parsers::Optional;
 use crate::data::{DatasetKind, Source};
 use crate::device::DeviceChoice;
-use crate::device::ops::Augmentations;
 use crate::eval::evaluate::has_score;
 use crate::file_error::FileError;
 use crate::formats::stats::Measure;
@@ -170,7 +169,7 @@ impl Args {
             settings.set_average(decay);
         }
         settings.spectral_norm |= values.spectral_norm;
-        set(&mut settings.augment, values.augment.clone().map(Augmentations::from_iter));
+        set(&mut settings.augment, values.augment);
         set(&mut settings.order, values.order);
         set(&mut settings.fakes, values.fakes);
         set(&mut settings.init, values.init);

@@ -95,6 +95,12 @@ pub trait Linear: Memory {
         activation: Activation,
     );
 
+    /// y = x, within device memory; y, x (len).
+    fn copy(&self, y: Out<'_, Self>, x: In<'_, Self>, len: usize) {
+        let shape = LinearShape { rows: 1, inputs: len, outputs: len };
+        self.activation_forward(y, x, None, shape, Activation::Identity);
+    }
+
     /// In place: dz = activation′(y) ⊙ mask ⊙ dy; and db = Σ over rows of weight·dz, with `accumulate`
     /// added to the existing values.
     ///

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::device::ops::{Activation, LinearShape};
+use crate::device::ops::LinearShape;
 use crate::device::{Device, In, Out};
 use crate::nn::matrix::Matrix;
 use crate::nn::plan::ActivationStage;
@@ -44,9 +44,8 @@ impl ActivationStage {
         mask: Option<In<'_, D>>,
         rows: Range<usize>,
     ) {
-        let (shape, alone) = (self.shape(rows.len()), Activation::Identity);
-        device.activation_forward(tangent.rows_mut(rows.clone()), x, None, shape, alone);
-        let activation = self.epilogue.activation;
+        let (shape, activation) = (self.shape(rows.len()), self.epilogue.activation);
+        device.copy(tangent.rows_mut(rows.clone()), x, shape.rows * shape.outputs);
         let tangent = tangent.rows_mut(rows);
         device.bias_activation_backward(tangent, None, y, mask, None, shape, activation, false);
     }

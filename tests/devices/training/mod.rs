@@ -21,15 +21,27 @@ pub mod two_gans;
 use gan_cuda::data::Dataset;
 use gan_cuda::device::Device;
 use gan_cuda::gan::dataset::DeviceDataset;
-use gan_cuda::gan::preset::Preset;
+use gan_cuda::gan::preset::{Preset, find, presets};
 use gan_cuda::gan::settings::Settings;
 use gan_cuda::gan::{Gan, Metrics, Model};
 use gan_cuda::train::trainer::schedule;
 
-use crate::runs::{digits, small};
+use crate::runs::{digits, small, with_everything};
 
 /// With small presets' batches of 16: three iterations per epoch, two if the short batch is dropped.
 const IMAGES: usize = 40;
+
+/// Names and settings: all presets at small sizes, and two of them with all techniques.
+fn cases() -> Vec<(String, Settings)> {
+    let everything = ["cgan", "r3gan-small"].map(|name| {
+        // In every iteration, so that few iterations repeat each list of steps.
+        let preset = find(name).unwrap();
+        let settings = Settings { penalty_interval: 1, ..with_everything(preset) };
+        (format!("{name} with everything"), settings)
+    });
+    let plain = presets().iter().map(|preset| (preset.name.clone(), small(preset)));
+    plain.chain(everything).collect()
+}
 
 /// A GAN and its data: a trainer without a run folder.
 struct Learner<D: Device> {
@@ -50,7 +62,10 @@ impl<D: Device> Learner<D> {
 
     /// At small sizes, to be fast.
     fn small(device: D, preset: &Preset) -> Self {
-        let settings = small(preset);
+        Self::of(device, small(preset))
+    }
+
+    fn of(device: D, settings: Settings) -> Self {
         let data = digits(IMAGES, settings.image);
         Self::new(device, settings, &data, 7)
     }

@@ -5,7 +5,7 @@ use gan_cuda::gan::Metrics;
 use gan_cuda::gan::preset::presets;
 use gan_cuda::gan::settings::Settings;
 
-use super::Learner;
+use super::{Learner, cases};
 use crate::comparator::{Tolerance, compare};
 use crate::notes;
 use crate::open::Tested;
@@ -19,12 +19,12 @@ const ITERATIONS: u32 = 10;
 /// whole steps.
 pub const LOSSES: Tolerance = Tolerance { rtol: 0.0, atol: 1e-3 };
 
-/// Compares every preset's first iterations, at small sizes, with another device's.
+/// Compares first iterations, at small sizes, with another device's.
 pub fn first_iterations_are_those_of<D: Tested, O: Device>(other: impl Fn() -> O) {
-    for preset in presets() {
-        let got = Learner::small(D::open(true), preset).metrics(ITERATIONS);
-        let want = Learner::small(other(), preset).metrics(ITERATIONS);
-        agree(format!("first iterations: {}", preset.name), &got, &want);
+    for (name, settings) in cases() {
+        let got = Learner::of(D::open(true), settings.clone()).metrics(ITERATIONS);
+        let want = Learner::of(other(), settings).metrics(ITERATIONS);
+        agree(format!("first iterations: {name}"), &got, &want);
     }
 }
 

@@ -6,7 +6,7 @@ use gan_cuda::nn::Params;
 use gan_cuda::run::config::Config;
 use gan_cuda_emulator::{Schedule, set_schedule};
 
-use super::{IMAGES, Learner};
+use super::{IMAGES, Learner, cases};
 use crate::open::Tested;
 use crate::runs::{
     NEVER, assert_same, config, left_by, resume_on, train_on, trained, without_total_epochs,
@@ -71,15 +71,15 @@ pub fn repeated_operations_are_launched_as_a_graph<D: Tested>() {
 pub fn graphs_give_the_same_bits<D: Tested>() {
     // Four epochs: for each batch size, iterations that are captured and launched.
     const ITERATIONS: u32 = 12;
-    for preset in presets() {
+    for (name, settings) in cases() {
         let [one_by_one, graphs] = [false, true].map(|graphs| {
-            let mut learner = Learner::small(D::open(graphs), preset);
+            let mut learner = Learner::of(D::open(graphs), settings.clone());
             let metrics = format!("{:?}", learner.metrics(ITERATIONS));
             (metrics, bits(&learner.gan))
         });
-        assert_eq!(graphs.0, one_by_one.0, "{}", preset.name);
+        assert_eq!(graphs.0, one_by_one.0, "{name}");
         for (network, (got, want)) in graphs.1.iter().zip(&one_by_one.1).enumerate() {
-            assert!(got == want, "{}: different bits in network {network}", preset.name);
+            assert!(got == want, "{name}: different bits in network {network}");
         }
     }
 }
@@ -89,16 +89,16 @@ pub fn graphs_give_the_same_bits<D: Tested>() {
 /// overwritten before, and their outputs must not be read before.
 pub fn branches_give_the_same_bits_under_every_schedule<D: Tested>() {
     const ITERATIONS: u32 = 8;
-    for preset in presets() {
+    for (name, settings) in cases() {
         for graphs in [false, true] {
             let [first, others @ ..] = Schedule::ALL.map(|schedule| {
-                let mut learner = Learner::small(D::open(graphs), preset);
+                let mut learner = Learner::of(D::open(graphs), settings.clone());
                 set_schedule(schedule).unwrap();
                 let metrics = format!("{:?}", learner.metrics(ITERATIONS));
                 (metrics, bits(&learner.gan))
             });
             for other in others {
-                assert!(other == first, "{}, graphs {graphs}: other bits", preset.name);
+                assert!(other == first, "{name}, graphs {graphs}: other bits");
             }
         }
     }
