@@ -20,6 +20,9 @@ use gan_cuda::gan::{Gan, Model, Role};
 
 /// A fully connected GAN, one with labels and dropout, and a convolutional one.
 const PRESETS: [&str; 3] = ["mlp", "cgan", "dcgan"];
+/// So low that the weights stay as initialized. The same images again and again would soon give
+/// gradients of denormal numbers, which are slow.
+const LEARNING_RATE: f64 = 1e-12;
 /// Penalties, with their factors of R1, of R2, and of WGAN-GP's.
 const PENALTIES: [(&str, [f64; 3]); 4] = [
     ("none", [0.0, 0.0, 0.0]),
@@ -42,7 +45,8 @@ fn is_of_discriminator(step: &Step) -> bool {
 fn updates<D: Named>(criterion: &mut Criterion<Rates>, open: impl Fn() -> D, preset: &str) {
     let mut group = criterion.benchmark_group(format!("{}/discriminator-update/{preset}", D::NAME));
     for (penalty, [r1, r2, gp]) in PENALTIES {
-        let settings = Settings { r1, r2, gp, ..find(preset).expect("a preset").gan.clone() };
+        let published = find(preset).expect("a preset").gan.clone();
+        let settings = Settings { r1, r2, gp, lr: LEARNING_RATE, ..published };
         let rows = settings.batch_size;
         let mut gan = Gan::new(open(), Model::new(settings).expect("layers"), 0).expect("memory");
         let steps = gan.steps().to_vec();
