@@ -97,9 +97,9 @@ def machine(run: Run) -> str:
 
 
 def presets(reports: Reports) -> str:
-    """`the five presets`, or the name of the only one."""
+    """`five presets`, or the name of the only one."""
     names = [preset for preset, rows in reports.items() if OURS in rows]
-    return f"`{names[0]}`" if len(names) == 1 else f"the {in_words(len(names))} presets"
+    return f"`{names[0]}`" if len(names) == 1 else f"{in_words(len(names))} presets"
 
 
 def in_words(count: int) -> str:

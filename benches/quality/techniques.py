@@ -16,13 +16,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from compare import ROOT, environment, processor
+
+sys.path.insert(0, str(ROOT / "benches"))
+from run_folder import write_whole  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ STACKED = ("--preset", "dcgan", "--dataset", "stacked-mnist")
 # cgan-ema without its average is cgan, bit for bit.
 DIGITS = (
     Training("r3gan-small", ("--preset", "r3gan-small"), (7850,), averaged=True),
-    Training("wgan-gp", ("--preset", "wgan-gp"), (7850, 15_700)),
+    Training("wgan-gp", ("--preset", "wgan-gp"), (7850,)),
     Training("cgan-ema", ("--preset", "cgan-ema"), (7850, 31_400), averaged=True),
     Training("dcgan", ("--preset", "dcgan"), (7850,)),
 )
@@ -76,32 +81,39 @@ class Scoring:
         return done.stdout
 
     def train(self, training: Training, seed: int, iterations: int) -> Path:
-        """The run's folder, trained up to this number of iterations."""
+        """The checkpoint after this number of iterations."""
         runs = self.work / "runs" / f"{training.name}-seed{seed}"
-        found = sorted(runs.glob("[0-9]*"))
-        begin = ["--resume", found[0]] if found else [*training.flags, "--seed", seed]
-        length = ["--iterations", iterations, "--sample-interval", 100_000]
-        self.call("train", *begin, *length, "--runs-dir", runs, "--quiet", "--no-tensorboard")
-        return sorted(runs.glob("[0-9]*"))[0]
+        name = f"[0-9]*/checkpoint-{iterations:06}"
+        if not list(runs.glob(name)):
+            found = sorted(runs.glob("[0-9]*/checkpoint-*"))
+            if found:
+                begin = ["--resume", found[0].parent]
+            else:
+                # A run that was interrupted before its first checkpoint.
+                shutil.rmtree(runs, ignore_errors=True)
+                begin = [*training.flags, "--seed", seed, "--keep", 1000, "--runs-dir", runs]
+            length = ["--iterations", iterations, "--sample-interval", 100_000]
+            self.call("train", *begin, *length, "--quiet", "--no-tensorboard")
+        return next(runs.glob(name))
 
     def score(self, training: Training, seed: int) -> None:
         """Trains to each milestone, scores it and writes its sample grid, unless that is done."""
         for iterations in training.milestones:
-            name = f"{training.name}-seed{seed}-{iterations}"
-            versions = [(name, []), (f"{name}-raw", ["--raw"])][: 2 if training.averaged else 1]
-            if all((self.out / f"{name}.json").exists() for name, _ in versions):
-                continue
-            run = self.train(training, seed, iterations)
-            for name, raw in versions:
+            for raw in ([], ["--raw"])[: 2 if training.averaged else 1]:
+                name = f"{training.name}-seed{seed}-{iterations}{'-raw' if raw else ''}"
+                report = self.out / f"{name}.json"
+                if report.exists():
+                    continue
+                checkpoint = self.train(training, seed, iterations)
                 grid = self.out / "grids" / f"{name}.png"
-                self.call("sample", run, *raw, "--quiet", "--seed", 0, "--out", grid)
+                self.call("sample", checkpoint, *raw, "--quiet", "--seed", 0, "--out", grid)
                 flags = ["--json", "--seed", 0, "--count", training.count]
-                scores = json.loads(self.call("evaluate", run, *raw, *flags))
+                scores = json.loads(self.call("evaluate", checkpoint, *raw, *flags))
                 # Without folders of this machine.
                 scores = {k: v for k, v in scores.items() if k not in ("checkpoint", "weights")}
                 scores |= {"name": training.name, "flags": training.flags, "seed": seed}
                 scores |= {"average": training.averaged and not raw, "processor": processor()}
-                (self.out / f"{name}.json").write_text(json.dumps(scores, indent=1) + "\n")
+                write_whole(report, json.dumps(scores, indent=1) + "\n")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -119,7 +131,7 @@ def main() -> None:
     """Runs what is missing, each training on one thread."""
     arguments = parse_arguments()
     scoring = Scoring(arguments)
-    wanted = [(MODES[0], 0), *((t, 0) for t in DIGITS), *((t, 0) for t in MODES[1:])]
+    wanted = [(training, 0) for training in (*DIGITS, *MODES)]
     wanted += [(training, 1) for training in DIGITS]
     with ThreadPoolExecutor(arguments.jobs) as pool:
         for _ in pool.map(lambda entry: scoring.score(*entry), wanted):

@@ -121,11 +121,12 @@ def text(folder: Path) -> str:
         "What [the techniques](techniques.md) change, measured by [`gan-cuda evaluate`](evaluation.md), "
         "whose `--help` defines the columns. All were trained on the CPU on the 10,000 embedded digits.",
         "## Digits",
-        f"All presets after {least:,} iterations, two seeds: 10,000 images, compared with MNIST's "
-        "10,000 test images. `cgan` and `cgan-ema` are given the class labels.",
+        f"After {least:,} iterations, two seeds: 10,000 images, compared with MNIST's 10,000 test "
+        "images. `cgan` and `cgan-ema` are given the class labels. An iteration is a batch of 64 "
+        "images for `cgan`, `cgan-ema` and `wgan-gp`, and of 128 for `dcgan` and `r3gan-small`; "
+        "`wgan-gp` updates its generator in every fifth.",
         table("preset", equal, columns),
-        "Those whose epochs have more iterations, after all of them:",
-        table("preset", longer, columns, ()),
+        *(["After the full length of these presets:", table("preset", longer, columns, ())] if longer else []),
         notes[0].strip(),
         grids(digits, folder),
         "## Mode collapse",

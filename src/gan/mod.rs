@@ -327,12 +327,12 @@ impl<D: Device> Gan<D> {
             Role::Discriminator => discriminator,
         };
         let period: Vec<Parts> = Parts::of_period(self.settings()).collect();
-        // Of the first `iterations` ones, those with the parts of one iteration of the period.
-        let like = |place: usize, iterations: u32| {
-            (iterations as usize + period.len() - 1 - place) / period.len()
+        // How many of the first `completed` iterations are the one at `index` of their period.
+        let occurrences = |index: usize, completed: u32| {
+            (completed as usize + period.len() - 1 - index) / period.len()
         };
-        let batches = |(place, parts): (usize, &Parts)| {
-            let done = like(place, self.completed) - like(place, iterations);
+        let batches = |(index, parts): (usize, &Parts)| {
+            let done = occurrences(index, self.completed) - occurrences(index, iterations);
             (done * batches_per_iteration(&self.steps[parts], role)) as u64
         };
         before + period.iter().enumerate().map(batches).sum::<u64>()

@@ -106,6 +106,13 @@ pub enum ModuleProblem {
     #[error("is not a module as print(model) shows it, such as \"(0): Linear(…)\"")]
     Form,
 
+    /// The module has a parametrization.
+    #[error(
+        "has a parametrization, which is not imported: print the network without it; for spectral \
+         normalization of the discriminator then set spectral_norm = true"
+    )]
+    Parametrized,
+
     /// The layer is unknown or has unsupported arguments.
     #[error("cannot be used: {0}")]
     Layer(#[from] LayerProblem),

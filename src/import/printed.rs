@@ -130,6 +130,9 @@ fn children<'a>(lines: &mut Lines<'a>) -> Result<Option<Vec<Child<'a>>>> {
             .and_then(|text| text.split_once("): "))
             .ok_or_else(|| ModuleProblem::Form.at(line, text))?;
         let (names, text) = repeated(name, text);
+        if text.starts_with("Parametrized") {
+            return Err(ModuleProblem::Parametrized.at(line, text));
+        }
         let children = match text.strip_suffix('(') {
             Some(_) => match children(lines)? {
                 Some(children) => children,
@@ -230,7 +233,9 @@ mod tests {
     fn module_that_is_not_closed_or_has_other_lines_is_refused() {
         let message = |text: &str| read(text).err().unwrap().to_string();
         assert!(message("\nNet(\n(0): Tanh()").starts_with("line 2: Net( is not closed"));
-        let parametrized = "Net(\n(0): ParametrizedLinear(\n3, 4\n)\n)";
-        assert!(message(parametrized).starts_with("line 3: \"3, 4\""));
+        assert!(message("Net(\n(0): Block(\n3, 4\n)\n)").starts_with("line 3: \"3, 4\""));
+        let parametrized = message("Net(\n(0): ParametrizedLinear(\nin_features=3\n)\n)");
+        assert!(parametrized.starts_with("line 2: \"ParametrizedLinear("), "{parametrized}");
+        assert!(parametrized.contains("spectral_norm = true"), "{parametrized}");
     }
 }

@@ -8,8 +8,10 @@ use crate::gan::Metrics;
 use crate::gan::metrics::{NotFinite, check_finite};
 use crate::gan::settings::Loss;
 
-/// Losses below this value have recovered from an explosion.
+/// Losses of less than this size have recovered from an explosion.
 const RECOVERED: f64 = 20.0;
+/// The same for the losses of a Wasserstein critic, whose output drifts.
+const CRITIC_RECOVERED: f64 = 1e5;
 /// D(x) and D(G(z)) of a discriminator whose output is constant differ only by rounding.
 const ROUNDING: f64 = 1e-6;
 /// Samples are alike if their spread is below this fraction of the data set's.
@@ -64,9 +66,11 @@ impl Health {
             check_finite(what, value, self.checked)?;
         }
         let (d_loss, g_loss) = (metrics.d_loss / self.d_scale, metrics.g_loss);
-        let worst = d_loss.max(g_loss);
+        // Losses without targets may be negative.
+        let worst = d_loss.abs().max(g_loss.abs());
         let too_large = worst > self.loss.explosion_threshold();
-        self.diverged = too_large || self.diverged && worst > RECOVERED;
+        let recovered = if self.loss == Loss::Wgan { CRITIC_RECOVERED } else { RECOVERED };
+        self.diverged = too_large || self.diverged && worst > recovered;
         if self.exploded.update(too_large) {
             return Ok(Some(exploded(metrics)));
         }
@@ -142,7 +146,8 @@ fn deviation(images: &[f32], pixel: usize, pixels: usize) -> f64 {
 fn exploded(metrics: &Metrics) -> String {
     format!(
         "the losses have exploded: the D loss is {:.3e}, the G loss {:.3e}; training on is useless; \
-         start again with a lower learning rate, another seed, or smaller initial weights",
+         start again with a lower learning rate, another seed, smaller initial weights, or a gradient \
+         penalty (--r1 1, for --loss wgan --gp 10)",
         metrics.d_loss, metrics.g_loss
     )
 }
@@ -162,15 +167,16 @@ fn perfect(loss: Loss, iterations: u32) -> String {
     };
     format!(
         "the discriminator is perfect: for {iterations} iterations {how}, so the generator learns \
-         almost nothing; try a discriminator with narrower layers or more dropout, or a lower \
-         learning rate"
+         almost nothing; try --r1 1, a lower --lr-d, or a discriminator with narrower layers or more \
+         dropout"
     )
 }
 
 fn alike(fraction: f64) -> String {
     format!(
         "the samples are all alike: their spread is {:.1} % of the spread of the real images; the \
-         generator may have collapsed; try another seed, a lower learning rate, or a larger batch",
+         generator may have collapsed; try another seed, a lower learning rate, a larger batch, or \
+         --loss relativistic --r1 1 --r2 1",
         100.0 * fraction
     )
 }
@@ -232,6 +238,26 @@ mod tests {
             assert!(warnings(&mut health, &huge, 100).0.is_empty(), "only one warning");
             assert!(health.has_diverged());
         }
+    }
+
+    #[test]
+    fn negative_losses_are_no_fault_until_they_explode() {
+        for loss in [Loss::Wgan, Loss::Hinge, Loss::Relativistic] {
+            let critic =
+                Metrics { d_loss: -80.0, g_loss: 45.0, d_real: 90.0, d_fake: 10.0, ..HEALTHY };
+            let far = Metrics { d_real: 1.0, d_fake: 0.0, d_loss: 0.0, ..HEALTHY };
+            for metrics in [critic, far] {
+                let mut health = healthy(loss);
+                assert!(warnings(&mut health, &metrics, 2000).0.is_empty(), "{loss}");
+                assert!(!health.has_diverged());
+            }
+        }
+        let mut health = healthy(Loss::Wgan);
+        let exploded = Metrics { d_loss: -1.2e9, g_loss: -4.5e8, ..HEALTHY };
+        assert_eq!(warnings(&mut health, &exploded, 100).0, [1]);
+        assert!(health.has_diverged());
+        health.check(&Metrics { d_loss: -3.0, g_loss: 60.0, ..HEALTHY }).unwrap();
+        assert!(!health.has_diverged(), "an output that has drifted by 60");
     }
 
     #[test]

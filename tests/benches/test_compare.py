@@ -61,7 +61,7 @@ class Claim(unittest.TestCase):
     def test_it_compares_with_each_presets_fastest_peer(self) -> None:
         self.assertEqual(
             self.sentence(two_presets(jax=11.0)),
-            "On two CPU threads (AMD EPYC), gan-cuda trains the two presets 0.99 times as fast as "
+            "On two CPU threads (AMD EPYC), gan-cuda trains two presets 0.99 times as fast as "
             "the fastest other program for each (JAX for one, PyTorch with fused Adam and D's batches joined "
             "for one; 0.90 to 1.10 times), and 2.00 times as fast as PyTorch with fused Adam (geometric "
             "means).",

@@ -19,6 +19,7 @@ for folder in ("benches", "benches/quality", "benches/speedrun"):
 
 import report  # noqa: E402
 import speedrun  # noqa: E402
+import techniques_report  # noqa: E402
 
 try:
     import drift
@@ -72,6 +73,23 @@ class Report(unittest.TestCase):
         (colour,) = [line for line in lines if "mlp-rgb" in line]
         self.assertIn("emoji, 8×8, for 2 epochs", colour)
         self.assertIn("0.75 here and 0.25 in PyTorch; that of the images is 0.50", colour)
+
+
+class Techniques(unittest.TestCase):
+    """docs/scores.md."""
+
+    def test_document_has_the_numbers_of_its_run_folder(self) -> None:
+        (folder,) = (ROOT / "benches" / "runs").glob("*-techniques")
+        written = (ROOT / "docs" / "scores.md").read_text()
+        self.assertEqual(techniques_report.text(folder), written)
+        (flagged,) = [line for line in written.splitlines() if line.startswith("| `--preset dcgan --pack 2`")][-1:]
+        scores = json.loads(max(folder.glob("stacked-pack-2-seed0-*.json"), key=iterations).read_text())
+        self.assertIn(f"| {scores['generator']['modes']:,} |", flagged)
+
+
+def iterations(path: Path) -> int:
+    """The number of iterations in a file's name."""
+    return int(path.stem.rsplit("-", 1)[1])
 
 
 class Speedrun(unittest.TestCase):

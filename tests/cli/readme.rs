@@ -23,8 +23,8 @@ const PAGES: [&str; 11] = [
     "docs/speed.md",
     "docs/techniques.md",
 ];
-/// A generated report, which has no commands for its readers.
-const REPORT: &str = "docs/comparison.md";
+/// Generated reports, which have no commands for their readers.
+const REPORTS: [&str; 2] = ["docs/comparison.md", "docs/scores.md"];
 
 fn text(page: &str) -> String {
     fs::read_to_string(page).unwrap()
@@ -154,13 +154,30 @@ fn all_pages_of_docs_are_listed_here() {
     let entries = fs::read_dir("docs").unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     for page in names.filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}")) {
-        assert!(PAGES.contains(&page.as_str()) || page == REPORT, "{page}");
+        assert!(PAGES.iter().chain(&REPORTS).any(|known| *known == page), "{page}");
     }
 }
 
 #[test]
+fn page_of_the_command_line_has_every_flag_of_train() {
+    let help = Scratch::new().run("train --help").succeeds();
+    let page = text("docs/cli.md");
+    let flags = help.lines().filter_map(|line| {
+        let words =
+            line.strip_prefix("      --").or(line.split_once(", --").map(|(_, rest)| rest))?;
+        line.trim_start().starts_with('-').then(|| words.split([' ', '=']).next().unwrap())
+    });
+    let mut count = 0;
+    for flag in flags.filter(|&flag| !["help", "version", "quiet", "verbose"].contains(&flag)) {
+        assert!(page.contains(&format!("`--{flag}")), "docs/cli.md lacks --{flag}");
+        count += 1;
+    }
+    assert!(count > 50, "{count} flags");
+}
+
+#[test]
 fn links_of_all_pages_lead_to_files() {
-    for page in PAGES.into_iter().chain([REPORT]) {
+    for page in PAGES.into_iter().chain(REPORTS) {
         let folder = Path::new(page).parent().unwrap();
         let text = text(page);
         for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {

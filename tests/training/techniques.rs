@@ -1,6 +1,7 @@
 //! Runs with penalties, averages, schedules and other techniques.
 
 use gan_cuda::gan::Role;
+use gan_cuda::gan::settings::Fakes;
 
 use super::*;
 
@@ -40,6 +41,21 @@ fn average_starts_from_the_initial_weights_and_follows_the_generator() {
             .map(|network| network.params().read(gan.device(), param).unwrap());
         for ((before, after), average) in before.into_iter().zip(after).zip(average) {
             assert!((0.75 * before + 0.25 * after - average).abs() < 1e-6, "{}", param.name);
+        }
+    }
+}
+
+#[test]
+fn batches_are_counted_in_iterations_with_and_without_an_update_of_the_generator() {
+    let mut whole = config(preset("mlp"), 7, 1);
+    (whole.gan.n_critic, whole.gan.fakes) = (3, Fakes::Fresh);
+    let (_runs, data, run) = trained(&whole, IMAGES);
+    for done in 1..=7 {
+        let trainer = resume(&whole, &data, &run, done);
+        let updates = done.div_ceil(3);
+        // Fakes for the discriminator's update; real images and fakes.
+        for (role, of_d) in [(Role::Generator, 1), (Role::Discriminator, 2)] {
+            assert_eq!(trainer.gan().batches_tracked(role), of_d * done + updates, "{done}");
         }
     }
 }

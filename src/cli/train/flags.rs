@@ -9,7 +9,7 @@ use crate::cli::value_parsers::{
     run_name, within,
 };
 use crate::data::Source;
-use crate::device::ops::{Augmentations, Latent, LrDecay};
+use crate::device::ops::{Augmentation, Latent, LrDecay};
 use crate::device::{ConvolutionForm, DeviceChoice, Precision};
 use crate::formats::stats::Measure;
 use crate::gan::interval::Interval;
@@ -178,8 +178,8 @@ pub(super) struct ValueArgs {
     /// Augment real and generated images alike before the discriminator (DiffAugment): for fewer than
     /// about 10,000 images; a list of flip, translate, cutout and colour, without flip for digits, or
     /// none
-    #[arg(long, value_name = "LIST")]
-    pub(super) augment: Option<Augmentations>,
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = choice_or_none::<Augmentation>())]
+    pub(super) augment: Option<Vec<Optional<Augmentation>>>,
     /// Show the discriminator M images at once (PacGAN): against mode collapse, for GANs without
     /// classes
     #[arg(long, value_name = "M", value_parser = within::<usize, _>(ranges::PACK))]

@@ -247,10 +247,8 @@ impl Job<'_> {
         }));
         let unpacked = schedule.rows(schedule.iterations() as u32 - 1) % config.gan.pack;
         if unpacked > 0 {
-            lines.push(format!(
-                "          the last {unpacked} images of each shuffled epoch are dropped \
-                 (incomplete pack)"
-            ));
+            let left = counted(unpacked, "image");
+            lines.push(format!("          of each shuffled epoch {left} fill no pack"));
         }
         lines
     }

@@ -141,6 +141,13 @@ impl Args {
         config.tensorboard = (config.tensorboard || output.tensorboard) && !output.no_tensorboard;
         set(&mut config.init_generator, given_file(&values.init_generator)?.map(Some));
         set(&mut config.init_discriminator, given_file(&values.init_discriminator)?.map(Some));
+        if values
+            .augment
+            .as_ref()
+            .is_some_and(|list| list.len() > 1 && list.contains(&Optional(None)))
+        {
+            return refuse("--augment", "'none' cannot be combined with others");
+        }
         self.apply_settings(&mut config.gan);
         Ok(())
     }
@@ -169,10 +176,18 @@ impl Args {
             settings.set_average(decay);
         }
         settings.spectral_norm |= values.spectral_norm;
-        set(&mut settings.augment, values.augment);
+        let list = values.augment.as_ref();
+        set(&mut settings.augment, list.map(|list| list.iter().filter_map(|one| one.0).collect()));
         set(&mut settings.order, values.order);
         set(&mut settings.fakes, values.fakes);
         set(&mut settings.init, values.init);
+        // What flags have made meaningless, unless it is given, too.
+        if values.penalty_interval.is_none() && !settings.is_penalized() {
+            settings.penalty_interval = 1;
+        }
+        if values.real_label.is_none() && !settings.loss.has_targets() {
+            settings.real_label = 1.0;
+        }
     }
 
     /// The given flags that change layers.

@@ -1,7 +1,6 @@
 //! Random augmentation of images.
 
 use std::fmt::{self, Debug, Formatter};
-use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -62,15 +61,6 @@ impl<'de> Deserialize<'de> for Augmentations {
 impl Debug for Augmentations {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.iter()).finish()
-    }
-}
-
-impl FromStr for Augmentations {
-    type Err = String;
-
-    /// Reads keywords with commas between them, or "none".
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "none" { Ok(Self::default()) } else { text.split(',').map(str::parse).collect() }
     }
 }
 

@@ -106,7 +106,12 @@ fn check_learning(gan: &Settings) -> Checked {
     check_penalties(gan)?;
     check_real_label(gan)?;
     within("gan.n_critic", gan.n_critic.into(), ranges::PERIOD)?;
-    within("gan.ema", gan.ema.unwrap_or(0.0), ranges::FRACTION)?;
+    if let Some(decay) = gan.ema {
+        within("gan.ema", decay, ranges::FRACTION)?;
+        if decay == 0.0 {
+            return Err(OutOfRange::new("gan.ema", decay, "left out for no average"));
+        }
+    }
     within("gan.ema_warmup", gan.ema_warmup.into(), ranges::AVERAGE_WARMUP)?;
     if gan.ema.is_none() && gan.ema_warmup > 0 {
         let expected = "left out, because ema is not set";

@@ -16,7 +16,8 @@ use crate::run::journal::JournalLengths;
 /// Loads a checkpoint into the GAN of a configuration.
 ///
 /// # Errors
-/// [`CheckpointProblem::OtherNetworks`] for a checkpoint of other networks; if a tensor is missing
+/// [`CheckpointProblem::OtherNetworks`](crate::run::checkpoint::CheckpointProblem::OtherNetworks) for a
+/// checkpoint of other networks; if a tensor is missing
 /// or has another shape, and if the device fails.
 pub fn restore<D: Device>(
     gan: &mut Gan<D>,

@@ -34,9 +34,10 @@ const IMAGES: usize = 40;
 /// Names and settings: all presets at small sizes, and two of them with all techniques.
 fn cases() -> Vec<(String, Settings)> {
     let everything = ["cgan", "r3gan-small"].map(|name| {
-        // In every iteration, so that few iterations repeat each list of steps.
+        // Every second iteration, in epochs of three, so that few iterations repeat each list of steps
+        // with each batch size.
         let preset = find(name).unwrap();
-        let settings = Settings { penalty_interval: 1, ..with_everything(preset) };
+        let settings = Settings { n_critic: 2, penalty_interval: 2, ..with_everything(preset) };
         (format!("{name} with everything"), settings)
     });
     let plain = presets().iter().map(|preset| (preset.name.clone(), small(preset)));

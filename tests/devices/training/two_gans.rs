@@ -14,7 +14,10 @@ const ITERATIONS: u32 = 10;
 pub fn two_gans_that_alternate_have_the_same_bits_as_alone<D: Tested>() {
     let device = D::open(true);
     let alone: Vec<_> = presets().iter().map(alone::<D>).collect();
-    for (pair, alone) in presets().windows(2).zip(alone.windows(2)) {
+    let pairs = presets().windows(2).zip(alone.windows(2)).enumerate();
+    // Each preset is in a pair; the last one overlaps the one before if the number of presets is odd.
+    let needed = |first: usize| first.is_multiple_of(2) || first + 2 == presets().len();
+    for (_, (pair, alone)) in pairs.filter(|&(first, _)| needed(first)) {
         for ((learner, want), of) in alternate(&device, pair).iter().zip(alone).zip(pair) {
             let name = &of.name;
             assert!(bits(&learner.gan) == *want, "{name}: other bits than alone");
