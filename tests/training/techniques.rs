@@ -50,7 +50,8 @@ fn batches_are_counted_in_iterations_with_and_without_an_update_of_the_generator
     let mut whole = config(preset("mlp"), 7, 1);
     (whole.gan.n_critic, whole.gan.fakes) = (3, Fakes::Fresh);
     let (_runs, data, run) = trained(&whole, IMAGES);
-    for done in 1..=7 {
+    // From the last, as resuming removes what comes later.
+    for done in (1..=7).rev() {
         let trainer = resume(&whole, &data, &run, done);
         let updates = done.div_ceil(3);
         // Fakes for the discriminator's update; real images and fakes.

@@ -203,7 +203,11 @@ fn techniques(settings: &Settings) {
         print_line!("targets    {} for real images", settings.real_label);
     }
     if let Some(ema) = settings.ema {
-        print_line!("average    of the generator's weights, decay {ema}");
+        let warmup = match settings.ema_warmup {
+            0 => String::new(),
+            warmup => format!(", at most t/(t + {warmup}) in update t"),
+        };
+        print_line!("average    of the generator's weights, decay {ema}{warmup}");
     }
     if settings.spectral_norm {
         print_line!("weights    of the discriminator: spectral norm 1");
