@@ -102,7 +102,11 @@ fn what_cannot_be_imported_is_named_with_its_line() {
         ("", &["gan.txt", "0 networks", "print(discriminator)"][..]),
         (discriminator, &["1 network"]),
         ("G(\n(0): Linear(9, 784)", &["line 1: G( is not closed"]),
-        ("G(\n(0): Parametrized(\n3, 4\n)\n)\n", &["line 3: \"3, 4\" is not a module"]),
+        ("G(\n(0): Block(\n3, 4\n)\n)\n", &["line 3: \"3, 4\" is not a module"]),
+        (
+            "G(\n(0): ParametrizedLinear(\nin_features=9\n)\n)\n",
+            &["line 2", "parametrization", "spectral_norm = true"],
+        ),
         (
             "G(\n(m): Sequential(\n(0): Upsample(scale_factor=2.0)\n)\n)\n",
             &["line 3", "m.0", "unknown layer Upsample"],
