@@ -121,7 +121,7 @@ def text(folder: Path) -> str:
         "What [the techniques](techniques.md) change, measured by [`gan-cuda evaluate`](evaluation.md), "
         "whose `--help` defines the columns. All were trained on the CPU on the 10,000 embedded digits.",
         "## Digits",
-        f"After {least:,} iterations, two seeds: 10,000 images, compared with MNIST's 10,000 test "
+        f"After {least:,} iterations: 10,000 images, compared with MNIST's 10,000 test "
         "images. `cgan` and `cgan-ema` are given the class labels. An iteration is a batch of 64 "
         "images for `cgan`, `cgan-ema` and `wgan-gp`, and of 128 for `dcgan` and `r3gan-small`; "
         "`wgan-gp` updates its generator in every fifth.",
@@ -131,8 +131,8 @@ def text(folder: Path) -> str:
         grids(digits, folder),
         "## Mode collapse",
         "Three digits as one image, [`--dataset stacked-mnist`](data.md#stackedmnist), with 1,000 "
-        "modes; 26,000 images, as in papers. Published scores are of other networks, most of them "
-        "trained for longer, and on stacks of 60,000 digits.",
+        "modes; 26,000 images, as in papers. Published scores are of other networks, and on stacks of "
+        "all 60,000 digits.",
         table("flags", stacked, STACKED) + "\n" + published(STACKED),
         notes[1].strip(),
         grids(stacked, folder),
