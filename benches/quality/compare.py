@@ -164,13 +164,19 @@ def entries(arguments: argparse.Namespace) -> list[Entry]:
     ]
 
 
-def parse_arguments() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def parser_of(description: str) -> argparse.ArgumentParser:
+    """A command line with the flags of every script that trains and scores."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--work", type=Path, required=True, help="folder for trained networks")
     parser.add_argument("--out", type=Path, required=True, help="run folder for the results")
     parser.add_argument("--program", type=Path, default=ROOT / "target" / "release" / "gan-cuda")
     parser.add_argument("--test-images", type=Path, help="folder with t10k-images-idx3-ubyte.gz")
+    return parser
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = parser_of(__doc__.splitlines()[0])
     parser.add_argument("--presets", nargs="+", choices=ALL_EPOCHS, default=list(EPOCHS))
     parser.add_argument("--programs", nargs="+", choices=PROGRAMS, default=PROGRAMS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])

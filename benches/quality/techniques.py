@@ -24,7 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from compare import ROOT, environment, processor
+from compare import ROOT, environment, parser_of, processor
 
 sys.path.insert(0, str(ROOT / "benches"))
 from run_folder import write_whole  # noqa: E402
@@ -118,11 +118,7 @@ class Scoring:
 
 def parse_arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--work", type=Path, required=True, help="folder for trained networks")
-    parser.add_argument("--out", type=Path, required=True, help="run folder for the results")
-    parser.add_argument("--program", type=Path, default=ROOT / "target" / "release" / "gan-cuda")
-    parser.add_argument("--test-images", type=Path, help="folder with t10k-images-idx3-ubyte.gz")
+    parser = parser_of(__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="trainings at once")
     return parser.parse_args()
 

@@ -13,7 +13,7 @@
 //! | [`sampler`] | generates images during training and from a checkpoint |
 //! | [`sample_grid`], [`interpolation`], [`interval`] | the layout of sample grids, noise between two points, and how often something is done |
 //! | [`metrics`] | losses and mean outputs of an iteration |
-//! | [`Gan`] | a GAN in training; its file `steps` runs the steps |
+//! | [`Gan`] | a GAN in training; its file `steps` runs the steps, `progress` counts them |
 
 mod augmented_images;
 pub mod batch;
@@ -25,6 +25,7 @@ pub mod metrics;
 pub mod model;
 pub mod plan;
 pub mod preset;
+mod progress;
 pub mod rewrite;
 mod role;
 pub mod sample_grid;
@@ -42,7 +43,7 @@ use crate::nn::{Matrix, Mode, Network, Tangents};
 use augmented_images::AugmentedImages;
 use batch::BatchInputs;
 use dataset::DeviceDataset;
-use iteration::{Parts, Step, batches_per_iteration, iteration_of, max_batches_per_pass};
+use iteration::{Parts, Step, iteration_of, max_batches_per_pass};
 pub use metrics::Metrics;
 pub use model::Model;
 pub use role::Role;
@@ -277,71 +278,6 @@ impl<D: Device> Gan<D> {
     /// The captured graphs, one for each data set and batch size.
     pub fn graphs(&self) -> impl Iterator<Item = &D::Graph> {
         self.graphs.values()
-    }
-
-    /// Completed iterations.
-    pub fn completed(&self) -> u32 {
-        self.completed
-    }
-
-    /// Whether the last iteration has updated a network.
-    pub fn has_updated(&self, role: Role) -> bool {
-        let last = self.completed.saturating_sub(1);
-        role == Role::Discriminator || Parts::after(last, self.settings()).generator
-    }
-
-    /// Sets the number of completed iterations, which determines the random numbers and the
-    /// position in the order of images.
-    ///
-    /// # Errors
-    /// When the device fails.
-    #[inline(never)]
-    pub fn set_completed(&mut self, iterations: u32) -> Result<()> {
-        self.completed = iterations;
-        self.before = (0, [0; 2]);
-        self.device.upload(D::view_mut(&mut self.step, 0..1), &[iterations])
-    }
-
-    /// Lets the learning rates of both networks fall with the iterations, although their optimizers
-    /// may have made fewer or more steps than these settings would have by now.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn align_decay(&mut self) -> Result<()> {
-        for role in Role::BOTH {
-            let per_step = self.settings().iterations_per_step(role);
-            let due = i64::from(self.completed.div_ceil(per_step));
-            let made = i64::from(self.trained_network(role).adam.steps(&self.device)?);
-            self.first_iterations[role as usize] = i64::from(per_step) * (due - made);
-        }
-        self.graphs.clear();
-        Ok(())
-    }
-
-    /// How many batches a network has processed in training mode: BatchNorm's
-    /// `num_batches_tracked`.
-    pub fn batches_tracked(&self, role: Role) -> u64 {
-        let (iterations, [generator, discriminator]) = self.before;
-        let before = match role {
-            Role::Generator => generator,
-            Role::Discriminator => discriminator,
-        };
-        let period: Vec<Parts> = Parts::of_period(self.settings()).collect();
-        // How many of the first `completed` iterations are the one at `index` of their period.
-        let occurrences = |index: usize, completed: u32| {
-            (completed as usize + period.len() - 1 - index) / period.len()
-        };
-        let batches = |(index, parts): (usize, &Parts)| {
-            let done = occurrences(index, self.completed) - occurrences(index, iterations);
-            (done * batches_per_iteration(&self.steps[parts], role)) as u64
-        };
-        before + period.iter().enumerate().map(batches).sum::<u64>()
-    }
-
-    /// Sets how many batches generator and discriminator have processed so far, possibly with other
-    /// steps (an earlier configuration of the run).
-    pub fn set_batches_tracked(&mut self, batches: [u64; 2]) {
-        self.before = (self.completed, batches);
     }
 }
 
