@@ -15,7 +15,7 @@ use gan_cuda::gan::dataset::Progress;
 use gan_cuda::gan::{Metrics, preset};
 use gan_cuda::run::config::Config;
 use gan_cuda::train::observer::Observer;
-use gan_cuda::train::trainer::{Outcome, Trainer};
+use gan_cuda::train::trainer::{Outcome, Trainer, TrainingImages};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let runs_dir = std::env::args().nth(1).ok_or("give the folder of runs")?;
@@ -23,7 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let config = Config { iterations: Some(500), ..Config::of_preset(preset)? };
     let data = DatasetKind::Mnist.load(&SearchPaths::default())?; // the embedded digits
     let device = Cpu::<f32>::new(default_threads());
-    let mut trainer = Trainer::begin(config, device, &data, Path::new(&runs_dir), "example")?;
+    let mut trainer =
+        Trainer::begin(config, device, TrainingImages::of(&data), Path::new(&runs_dir), "example")?;
 
     let stop = AtomicBool::new(false);
     let outcome = trainer.train(&mut Callback { stop: &stop }, &stop)?;

@@ -40,6 +40,8 @@ pub const MAX_SAMPLES: u64 = 100_000;
 pub const SAMPLES: Range<u64> = whole(1, MAX_SAMPLES);
 /// Number of generated images of one `evaluate`.
 pub const EVALUATED_SAMPLES: Range<u64> = whole(10, MAX_SAMPLES);
+/// Runs of a set.
+pub const SET_RUNS: Range<u64> = whole(1, 1000);
 /// Steps of an interpolation between two seeds.
 pub const INTERPOLATION_STEPS: Range<u64> = whole(2, 1000);
 /// Frames of an animation.

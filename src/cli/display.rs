@@ -13,7 +13,7 @@ use crate::gan::dataset::Progress;
 use crate::run::journal::{loss_line, score_line};
 use crate::text::{escaped, significant};
 use crate::train::observer::Observer;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::error::{Error, Result};
 
@@ -118,24 +118,37 @@ pub fn check_output() -> Result<()> {
     lock(&OUTPUT_ERROR).take().map_or(Ok(()), |source| Err(Error::Output { source }))
 }
 
-/// The visible progress bar, which must be suspended while other lines are printed.
-static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
+/// What must be suspended while other lines are printed.
+enum Shown {
+    Nothing,
+    Bar(ProgressBar),
+    Bars(MultiProgress),
+}
+
+static SHOWN: Mutex<Shown> = Mutex::new(Shown::Nothing);
 
 /// Sets the visible progress bar, or that there is none.
 pub fn show_bar(bar: Option<ProgressBar>) {
-    *lock(&BAR) = bar;
+    *lock(&SHOWN) = bar.map_or(Shown::Nothing, Shown::Bar);
+}
+
+/// Sets several visible progress bars, or that there are none.
+pub fn show_bars(bars: Option<MultiProgress>) {
+    *lock(&SHOWN) = bars.map_or(Shown::Nothing, Shown::Bars);
 }
 
 /// Calls `print`, which prints whole lines, while the progress bar is suspended. `print` must not
 /// call this function.
 pub fn with_bar_suspended(print: impl FnOnce()) {
-    match &*lock(&BAR) {
-        Some(bar) => bar.suspend(print),
-        None => print(),
+    match &*lock(&SHOWN) {
+        Shown::Bar(bar) => bar.suspend(print),
+        Shown::Bars(bars) => bars.suspend(print),
+        Shown::Nothing => print(),
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// Locks a mutex, also after another thread has panicked.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

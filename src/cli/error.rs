@@ -67,6 +67,15 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// An error of one run of a set.
+    #[error("run {name}")]
+    Run {
+        /// What its settings differ in: `seed=3`.
+        name: String,
+        /// The error.
+        source: Box<Error>,
+    },
+
     /// An error of the engine.
     #[error(transparent)]
     Engine(Box<crate::Error>),
@@ -104,12 +113,18 @@ impl Error {
         }
     }
 
+    /// The error of the engine that this is about.
+    fn engine(&self) -> Option<&crate::Error> {
+        match self {
+            Error::Engine(error) => Some(error),
+            Error::Run { source, .. } => source.engine(),
+            _ => None,
+        }
+    }
+
     fn message(&self) -> String {
         let message = with_causes(self);
-        let advice = match self {
-            Error::Engine(error) => advice(error),
-            _ => None,
-        };
+        let advice = self.engine().and_then(advice);
         match advice {
             Some(advice) => format!("{}; {advice}", message.trim_end()),
             None => message.trim_end().to_owned(),
@@ -118,7 +133,16 @@ impl Error {
 
     /// Whether this is a usage error.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Error::Flag { .. } | Error::Arguments { .. } | Error::NoSuchPreset { .. })
+        match self {
+            Error::Flag { .. } | Error::Arguments { .. } | Error::NoSuchPreset { .. } => true,
+            Error::Run { source, .. } => source.is_usage(),
+            _ => false,
+        }
+    }
+
+    /// The error of one run of a set.
+    pub(super) fn of_run(self, name: &str) -> Self {
+        Error::Run { name: name.to_owned(), source: Box::new(self) }
     }
 }
 

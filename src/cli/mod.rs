@@ -117,8 +117,9 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> u8 {
 
 /// Parses the command line, runs the command and returns the exit code.
 fn run(arguments: impl Iterator<Item = OsString>) -> Result<u8> {
-    match Cli::try_parse_from(aliases::canonical(arguments)) {
-        Ok(cli) => cli.run(),
+    let arguments = aliases::canonical(arguments);
+    match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli.run(&arguments),
         // A usage error, or the requested help or version.
         Err(message) => {
             let printed = message.print();
@@ -132,11 +133,12 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<u8> {
 }
 
 impl Cli {
-    fn run(self) -> Result<u8> {
+    /// Runs the command; `arguments` are its command line.
+    fn run(self, arguments: &[OsString]) -> Result<u8> {
         let mut code = 0;
         match self.command {
             // Returns its own exit codes for stopped runs.
-            Command::Train(args) => return train::run(&args),
+            Command::Train(args) => return train::run(&args, arguments),
             Command::Sample(args) => sample::run(&args)?,
             Command::Evaluate(args) => evaluate::run(&args)?,
             Command::Replay(args) => replay::run(&args)?,

@@ -7,8 +7,8 @@ use super::display::print_wrapped;
 use super::json::print_json;
 use crate::cli::error::Result;
 use crate::formats::stats::{Measure, ScoreEntry};
-use crate::run::overview::{Overview, overviews};
-use crate::text::significant;
+use crate::run::overview::{Overview, State, overviews};
+use crate::text::{counted, significant};
 use clap::ValueHint;
 
 /// Column titles before and after those of the scores, which are shown only if a run has scores.
@@ -19,7 +19,7 @@ const SCORES: &[&str] = &["FCD", "best"];
 /// Flags of `runs`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-States: running; finished; stopped (by Ctrl-C or another signal, after saving a checkpoint); \
+States: running; waiting (of a set of runs, to begin); finished; stopped (by Ctrl-C or another signal, after saving a checkpoint); \
 failed (with an error, which is shown); killed (by a second Ctrl-C, kill -9 or a crash of the \
 machine); damaged (config.toml cannot be read).
 
@@ -53,7 +53,12 @@ pub fn run(args: &Args) -> Result<()> {
     rows.extend(runs.iter().map(|run| row(run, scored)));
     let widths = widths(&rows);
     print_line!("{}", aligned(&rows[0], &widths));
+    let mut set = None;
     for (run, row) in runs.iter().zip(&rows[1..]) {
+        if run.set != set {
+            set.clone_from(&run.set);
+            set.iter().for_each(|name| print_line!("{}", set_line(name, &runs)));
+        }
         print_line!("{}", aligned(row, &widths));
         for remark in remarks(run) {
             print_wrapped(&format!("          {remark}"));
@@ -74,7 +79,7 @@ fn row(run: &Overview, scored: bool) -> Vec<String> {
     let total = run.total.map_or("?".to_owned(), |total| total.to_string());
     let score = |entry| or_dash(fcd(entry).map(significant));
     let mut cells = vec![
-        run.name.clone(),
+        if run.set.is_some() { format!("  {}", run.name) } else { run.name.clone() },
         run.state.to_string(),
         format!("{}/{total}", run.iteration),
         loss(run.losses.map(|losses| losses.d_loss)),
@@ -91,6 +96,21 @@ fn row(run: &Overview, scored: bool) -> Vec<String> {
     cells
 }
 
+/// The line above the runs of a set: `00003-cgan-mnist: 8 runs, 5 finished, 3 waiting`.
+fn set_line(set: &str, runs: &[Overview]) -> String {
+    let states = runs.iter().filter(|run| run.set.as_deref() == Some(set)).map(|run| run.state);
+    let mut counts: Vec<(State, usize)> = Vec::new();
+    for state in states {
+        match counts.iter_mut().find(|(known, _)| *known == state) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((state, 1)),
+        }
+    }
+    let all = counted(counts.iter().map(|(_, count)| count).sum(), "run");
+    let parts: Vec<_> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
+    format!("{set}: {all}, {}", parts.join(", "))
+}
+
 fn fcd(entry: Option<ScoreEntry>) -> Option<f64> {
     entry?.scores.by(Measure::Fcd)
 }
@@ -103,7 +123,7 @@ fn short_loss(loss: f32) -> String {
 /// problems.
 fn remarks(run: &Overview) -> Vec<String> {
     let mut remarks = Vec::new();
-    if let (Some(preset), Some(data)) = (&run.preset, &run.dataset)
+    if let (Some(preset), Some(data), None) = (&run.preset, &run.dataset, &run.set)
         && !run.name.ends_with(&format!("-{preset}-{}", data.name()))
     {
         remarks.push(format!("preset {preset} on {data}"));

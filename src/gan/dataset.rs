@@ -1,5 +1,6 @@
 //! A data set in device memory, and how it is divided into batches.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::device::ops::BatchShape;
@@ -11,11 +12,37 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 /// A data set in device memory, with the order of its images in the current epoch.
 pub struct DeviceDataset<D: Device> {
     id: u64,
-    images: D::Buffer<u8>,
-    labels: D::Buffer<u32>,
+    images: Arc<DeviceImages<D>>,
     order: D::Buffer<u32>,
     schedule: Schedule,
+}
+
+/// Images and labels in device memory, which several GANs on the device can share.
+pub struct DeviceImages<D: Device> {
+    images: D::Buffer<u8>,
+    labels: D::Buffer<u32>,
+    count: usize,
     pixels: usize,
+}
+
+impl<D: Device> DeviceImages<D> {
+    /// Copies a data set (images channels first, a label for each) to the device.
+    ///
+    /// # Errors
+    /// When the device does not have enough memory.
+    #[inline(never)]
+    pub fn new(device: &D, images: &[u8], labels: &[u32]) -> Result<Self> {
+        let count = labels.len();
+        let mut copy = Self {
+            images: device.allocate(images.len())?,
+            labels: device.allocate(count)?,
+            count,
+            pixels: images.len() / count.max(1),
+        };
+        device.upload(D::view_mut(&mut copy.images, 0..images.len()), images)?;
+        device.upload(D::view_mut(&mut copy.labels, 0..count), labels)?;
+        Ok(copy)
+    }
 }
 
 /// How a data set is divided into batches.
@@ -83,18 +110,22 @@ impl<D: Device> DeviceDataset<D> {
     /// When the device does not have enough memory.
     #[inline(never)]
     pub fn new(device: &D, images: &[u8], labels: &[u32], schedule: Schedule) -> Result<Self> {
-        let count = schedule.images;
-        let mut dataset = Self {
+        Self::of(device, Arc::new(DeviceImages::new(device, images, labels)?), schedule)
+    }
+
+    /// A data set of images that are in device memory already.
+    ///
+    /// # Errors
+    /// When the device does not have enough memory.
+    #[inline(never)]
+    pub fn of(device: &D, images: Arc<DeviceImages<D>>, schedule: Schedule) -> Result<Self> {
+        assert_eq!(images.count, schedule.images, "the schedule of another data set");
+        Ok(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            images: device.allocate(images.len())?,
-            labels: device.allocate(count)?,
-            order: device.allocate(count)?,
-            pixels: images.len() / count,
+            order: device.allocate(images.count)?,
+            images,
             schedule,
-        };
-        device.upload(D::view_mut(&mut dataset.images, 0..images.len()), images)?;
-        device.upload(D::view_mut(&mut dataset.labels, 0..count), labels)?;
-        Ok(dataset)
+        })
     }
 
     /// An ID that is unique in this process: a graph captured with one data set is not launched
@@ -128,7 +159,8 @@ impl<D: Device> DeviceDataset<D> {
         step: InInts<'_, D>,
         rows: usize,
     ) {
-        let (count, pixels) = (self.schedule.images, self.pixels);
+        let DeviceImages { images: bytes, labels: all, count, pixels } = &*self.images;
+        let (count, pixels) = (*count, *pixels);
         let shape = BatchShape {
             rows,
             batch_size: self.schedule.batch_size,
@@ -136,8 +168,8 @@ impl<D: Device> DeviceDataset<D> {
             pixels,
         };
         let order = D::view(&self.order, 0..count);
-        let bytes = D::view(&self.images, 0..count * pixels);
-        let labels = labels.map(|to| (to, D::view(&self.labels, 0..count)));
+        let bytes = D::view(bytes, 0..count * pixels);
+        let labels = labels.map(|to| (to, D::view(all, 0..count)));
         device.batch_gather(images, labels, bytes, order, step, shape);
     }
 }

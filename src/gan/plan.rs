@@ -1,8 +1,11 @@
 //! The memory plan of a training run: computed before anything is allocated.
 
+use std::cmp::Reverse;
+
 use tracing::debug;
 
 use super::batch::BatchInputs;
+use super::dataset::Schedule;
 use super::iteration::{iteration, max_batches_per_pass};
 use super::model::Model;
 use super::role::Role;
@@ -19,6 +22,9 @@ const RESERVE_ON_HOST: usize = 64 << 20;
 /// Additional memory on a GPU: code of cuBLAS, which is loaded at the first GEMM of each kind (tens
 /// of MB each), graphs, padding, and allocations that are rounded up (to 2 MB).
 const RESERVE_ON_GPU: usize = 256 << 20;
+
+/// Memory of each further stream on a GPU: the workspaces of its two cuBLAS handles, and padding.
+const STREAM_ON_GPU: usize = 72 << 20;
 
 /// Copies of all weights for which host memory is required while a checkpoint is written or read.
 /// Only one tensor is in memory at a time: in the device's layout, and again in PyTorch's layout if
@@ -114,6 +120,37 @@ impl Plan {
             Some(largest) => format!("the largest batch that fits has {largest}"),
         };
         Err(OutOfMemory { device: device.describe(), asked, free, remedy }.into())
+    }
+
+    /// How many GANs of these models can be trained at the same time on a device that has `resident`
+    /// bytes of images in memory for all of them. The schedules have the number of images of each.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if not even each of them fits alone.
+    #[inline(never)]
+    pub fn at_once<D: Device>(
+        device: &D,
+        sizes: &[(Model, Schedule)],
+        resident: usize,
+    ) -> Result<usize> {
+        for (model, schedule) in sizes {
+            Self::fitting(device, model, schedule.images)?;
+        }
+        let free = device.free_memory().unwrap_or(usize::MAX);
+        let shared = if D::ON_HOST { 0 } else { RESERVE_ON_GPU };
+        let own = if D::ON_HOST { RESERVE_ON_HOST } else { STREAM_ON_GPU };
+        let need = |(model, _): &(Model, Schedule)| {
+            Self::new::<D>(model, 0).required::<D>() - reserve::<D>() + own
+        };
+        let mut needs: Vec<_> = sizes.iter().map(need).collect();
+        // Any of them can come together.
+        needs.sort_unstable_by_key(|&need| Reverse(need));
+        let mut taken = resident + shared;
+        let fitting = needs.iter().take_while(|&&need| {
+            taken = taken.saturating_add(need);
+            taken <= free
+        });
+        Ok(fitting.count().max(1))
     }
 
     /// Bytes that must be free on a device of kind `D`.

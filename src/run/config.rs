@@ -3,6 +3,7 @@
 mod check;
 mod difference;
 mod older;
+mod setting;
 
 use std::path::{Path, PathBuf};
 
@@ -272,6 +273,6 @@ fn parse(text: &str) -> Result<Config, Unreadable> {
     }
 }
 
-fn config_text(error: toml::ser::Error) -> Error {
+pub(super) fn config_text(error: toml::ser::Error) -> Error {
     Error::ConfigText { problem: error.to_string() }
 }

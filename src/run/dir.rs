@@ -31,6 +31,9 @@ pub use names::{check_name, default_name};
 use names::{checkpoint_iteration, checkpoint_name, run_number};
 
 const CONFIG: &str = "config.toml";
+pub(super) const LOCK: &str = ".lock";
+/// The file that makes a folder a [set of runs](crate::run::set).
+pub(super) const SET: &str = "set.toml";
 /// Suffix of a checkpoint that is being replaced by one of the same iteration.
 pub(crate) const REPLACED: &str = ".old.tmp";
 
@@ -51,25 +54,22 @@ impl RunDir {
     /// [`Error::InvalidName`] for a name that is empty, too long, or not a single path component;
     /// I/O.
     pub fn create(runs_dir: &Path, name: &str) -> Result<RunDir> {
-        check_name(name)?;
-        fs::create_dir_all(runs_dir).map_err(FileError::at("create", runs_dir))?;
-        // Names may differ, so create_dir alone would not make numbers unique. On a file system
-        // without locks it still refuses an existing folder.
-        let _lock = File::open(runs_dir).and_then(|folder| folder.lock().map(|()| folder));
-        let mut number = runs(runs_dir)?.last().map_or(0, |(highest, _)| highest + 1);
-        loop {
-            let path = runs_dir.join(format!("{number:05}-{name}"));
-            match fs::create_dir(&path) {
-                Ok(()) => {
-                    let run = RunDir { path };
-                    let samples = run.samples();
-                    fs::create_dir(&samples).map_err(FileError::at("create", &samples))?;
-                    return Ok(run);
-                }
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
-                Err(error) => return Err(FileError::at("create", &path)(error).into()),
-            }
+        let run = RunDir { path: create_numbered(runs_dir, name)? };
+        let samples = run.samples();
+        fs::create_dir(&samples).map_err(FileError::at("create", &samples))?;
+        Ok(run)
+    }
+
+    /// Deletes everything in the folder except the configuration: the run begins again.
+    ///
+    /// # Errors
+    /// If something cannot be deleted.
+    pub fn clear(&self) -> Result<()> {
+        for name in names_in(&self.path)?.iter().filter(|name| *name != CONFIG && *name != LOCK) {
+            files::remove_if_exists(&self.path.join(name))?;
         }
+        let samples = self.samples();
+        Ok(fs::create_dir(&samples).map_err(FileError::at("create", &samples))?)
     }
 
     /// Checks, without creating anything, whether [`RunDir::create`] can succeed.
@@ -101,18 +101,41 @@ impl RunDir {
         Ok((run, checkpoint))
     }
 
-    /// The run with the highest number in `runs_dir`. A folder without `config.toml` does not
-    /// count: its process was killed before the run started.
+    /// The run with the highest number in `runs_dir`; of a set of runs, that with the highest number
+    /// in the set. A folder without `config.toml` does not count: its process was killed before the
+    /// run started.
     ///
     /// # Errors
     /// [`Error::NoRuns`] if there is none.
     pub fn newest(runs_dir: &Path) -> Result<RunDir> {
+        match RunDir::newest_or_set(runs_dir)? {
+            run if run.is_set() => RunDir::newest(run.path()),
+            run => Ok(run),
+        }
+    }
+
+    /// The run or the set of runs with the highest number in `runs_dir`.
+    ///
+    /// # Errors
+    /// [`Error::NoRuns`] if there is none.
+    pub fn newest_or_set(runs_dir: &Path) -> Result<RunDir> {
         let runs = RunDir::all(runs_dir)?;
-        let newest = runs.into_iter().rfind(|run| run.config().is_file());
+        let newest = runs.into_iter().rfind(|run| run.is_set() || run.config().is_file());
         newest.ok_or_else(|| Error::NoRuns { path: runs_dir.to_owned() })
     }
 
-    /// All runs in `runs_dir` by number, including those without `config.toml`.
+    /// Whether the folder is a set of runs instead of a run.
+    pub fn is_set(&self) -> bool {
+        self.path.join(SET).is_file()
+    }
+
+    /// The folder of the set of runs that it belongs to.
+    pub fn set(&self) -> Option<PathBuf> {
+        let parent = fs::canonicalize(&self.path).ok()?.parent()?.to_owned();
+        parent.join(SET).is_file().then_some(parent)
+    }
+
+    /// All runs in `runs_dir` by number, including sets of runs and folders without `config.toml`.
     ///
     /// # Errors
     /// [`Error::NoRuns`] if the folder does not exist; I/O if it cannot be listed.
@@ -126,6 +149,7 @@ impl RunDir {
     fn check(&self) -> Result<()> {
         let problem = match () {
             () if !self.path.is_dir() => "is a file",
+            () if self.is_set() => "is a set of runs, which are the folders in it",
             () if !self.config().is_file() => "has no config.toml",
             () => return Ok(()),
         };
@@ -265,7 +289,7 @@ impl RunDir {
     }
 
     fn lock_file(&self) -> PathBuf {
-        self.path.join(".lock")
+        self.path.join(LOCK)
     }
 
     /// Prepares the folder for resuming: removes incomplete files of a killed process (suffix
@@ -304,6 +328,24 @@ impl RunDir {
 /// The temporary name of a checkpoint that is being replaced.
 pub(crate) fn replaced(checkpoint: &Path) -> PathBuf {
     with_suffix(checkpoint, REPLACED)
+}
+
+/// Creates the next folder in `runs_dir`, with a number above all others.
+pub(super) fn create_numbered(runs_dir: &Path, name: &str) -> Result<PathBuf> {
+    check_name(name)?;
+    fs::create_dir_all(runs_dir).map_err(FileError::at("create", runs_dir))?;
+    // Names may differ, so create_dir alone would not make numbers unique. On a file system
+    // without locks it still refuses an existing folder.
+    let _lock = File::open(runs_dir).and_then(|folder| folder.lock().map(|()| folder));
+    let mut number = runs(runs_dir)?.last().map_or(0, |(highest, _)| highest + 1);
+    loop {
+        let path = runs_dir.join(format!("{number:05}-{name}"));
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            Err(error) => return Err(FileError::at("create", &path)(error).into()),
+        }
+    }
 }
 
 /// The run folders in `runs_dir` with their numbers, ascending.

@@ -114,6 +114,15 @@ pub enum Error {
         source: toml::de::Error,
     },
 
+    /// The `set.toml` of a set of runs cannot be parsed.
+    #[error("{path} is not a valid list of runs; name the folders in it one by one")]
+    SetFile {
+        /// The file.
+        path: PathBuf,
+        /// The TOML parser's error.
+        source: toml::de::Error,
+    },
+
     /// A `config.toml` has an invalid value.
     #[error("cannot use {path}")]
     ConfigValue {

@@ -8,6 +8,7 @@
 //! | [`snapshot`], [`checkpoint`] | saving and restoring a GAN |
 //! | [`initial_weights`] | initial weights from files |
 //! | [`overview`] | the state of a run, read from its folder |
+//! | [`set`] | sets of runs that differ in some settings |
 
 pub mod checkpoint;
 pub mod config;
@@ -17,6 +18,7 @@ pub mod initial_weights;
 pub mod journal;
 pub mod lock;
 pub mod overview;
+pub mod set;
 pub mod snapshot;
 
 pub use error::{Error, Result};

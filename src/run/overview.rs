@@ -7,6 +7,7 @@
 //! |---|---|
 //! | running | another process holds the lock |
 //! | killed | the lock is free, but still has a process ID, which a regular end removes |
+//! | waiting | it belongs to a set of runs and has no `log.txt` yet |
 //! | failed | the last line of `log.txt` is an error |
 //! | damaged | `config.toml` cannot be read |
 //! | finished | all iterations are in the log or in a checkpoint |
@@ -41,6 +42,8 @@ const TAIL: u64 = 64 << 10;
 pub struct Overview {
     /// The name of its folder.
     pub name: String,
+    /// The name of the set of runs that it belongs to.
+    pub set: Option<String>,
     /// The folder.
     #[serde(serialize_with = "as_text")]
     pub path: PathBuf,
@@ -87,6 +90,8 @@ pub struct Overview {
 pub enum State {
     /// A process is training it.
     Running,
+    /// It has not begun.
+    Waiting,
     /// Its process was killed: by a second Ctrl-C, `kill -9`, or a crash of the machine.
     Killed,
     /// It ended with an error.
@@ -105,12 +110,19 @@ impl fmt::Display for State {
     }
 }
 
-/// The overviews of all runs in `runs_dir`, by number.
+/// The overviews of all runs in `runs_dir`, by number, with those of a set of runs in its place.
 ///
 /// # Errors
 /// If the folder does not exist or cannot be listed. Problems of single runs are not errors.
 pub fn overviews(runs_dir: &Path) -> Result<Vec<Overview>> {
-    Ok(RunDir::all(runs_dir)?.iter().map(Overview::of).collect())
+    let mut all = Vec::new();
+    for run in RunDir::all(runs_dir)? {
+        match run.is_set() {
+            false => all.push(Overview::of(&run)),
+            true => all.extend(RunDir::all(run.path())?.iter().map(Overview::of)),
+        }
+    }
+    Ok(all)
 }
 
 impl Overview {
@@ -120,8 +132,13 @@ impl Overview {
         let lock = run.lock_state();
         let mut problems = Vec::new();
         let config = ok_or_note(&mut problems, Config::read(&run.config()));
-        let log = ok_or_note(&mut problems, tail(&run.log())).unwrap_or_default();
-        let stats = ok_or_note(&mut problems, tail(&run.stats())).unwrap_or_default();
+        let set = run.set();
+        let waiting = set.is_some() && lock == LockState::Free && !run.log().exists();
+        let mut tail_of = |path: &Path| match waiting {
+            true => String::new(),
+            false => ok_or_note(&mut problems, tail(path)).unwrap_or_default(),
+        };
+        let [log, stats] = [run.log(), run.stats()].map(|path| tail_of(&path));
         let checkpoint =
             ok_or_note(&mut problems, run.checkpoints()).and_then(|all| all.last().copied());
         let losses = newest_losses(&stats);
@@ -136,17 +153,19 @@ impl Overview {
         let total = config.as_ref().and_then(|config| total(config, &log));
         let exploded = config.as_ref().map(|config| config.gan.loss.explosion_threshold());
         let diverged = losses.zip(exploded).is_some_and(|(losses, exploded)| {
-            f64::from(losses.d_loss.max(losses.g_loss)) > exploded
+            f64::from(losses.d_loss.abs().max(losses.g_loss.abs())) > exploded
         });
         let (bytes, changed) = size_and_time(run.path());
         Overview {
             name: folder_name(run.path()),
+            set: set.as_deref().map(folder_name),
             path: run.path().to_owned(),
             state: match lock {
                 LockState::Held(_) => State::Running,
                 LockState::Stale(_) => State::Killed,
                 LockState::Free if error.is_some() => State::Failed,
                 LockState::Free if config.is_none() => State::Damaged,
+                LockState::Free if waiting => State::Waiting,
                 LockState::Free if total.is_some_and(|total| iteration >= total) => State::Finished,
                 LockState::Free if checkpoint.is_none_or(|saved| saved < iteration) => {
                     State::Failed

@@ -3,6 +3,7 @@
 mod error;
 pub mod health;
 pub mod observer;
+pub mod set;
 pub mod trainer;
 
 pub use error::{Error, Result};

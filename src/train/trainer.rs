@@ -29,7 +29,8 @@ use crate::train::observer::Observer;
 use crate::train::{Error, Result};
 use fixed_samples::FixedSamples;
 pub use setup::{
-    build, expect_same_images, expect_same_training, restore, restore_to_branch, schedule,
+    TrainingImages, build, expect_same_images, expect_same_training, restore, restore_to_branch,
+    schedule,
 };
 
 /// The minimum time between two checkpoints if no interval is configured.

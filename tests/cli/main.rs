@@ -49,6 +49,7 @@ mod resume;
 mod runs;
 mod sample;
 mod scratch;
+mod set;
 mod stacked;
 mod stop;
 mod techniques;

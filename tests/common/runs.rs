@@ -26,7 +26,7 @@ use gan_cuda::gan::settings::{Fakes, Loss, Settings};
 use gan_cuda::run::checkpoint::Checkpoint;
 use gan_cuda::run::config::Config;
 use gan_cuda::run::dir::RunDir;
-use gan_cuda::train::trainer::Trainer;
+use gan_cuda::train::trainer::{Trainer, TrainingImages};
 use tempfile::TempDir;
 
 /// The first `count` embedded digits, converted to the shape `image`.
@@ -87,7 +87,8 @@ pub fn config(preset: &Preset, iterations: u32, interval: u32) -> Config {
 /// Starts a run on a device and trains it to its end.
 pub fn train_on<D: Device>(device: D, config: &Config, data: &Dataset, runs: &Path) -> RunDir {
     let evaluator = evaluator(&device, config, data);
-    let mut trainer = Trainer::begin(config.clone(), device, data, runs, "test").unwrap();
+    let mut trainer =
+        Trainer::begin(config.clone(), device, TrainingImages::of(data), runs, "test").unwrap();
     evaluator.into_iter().for_each(|evaluator| trainer.evaluate_with(evaluator));
     trainer.train(&mut (), &NEVER).unwrap();
     trainer.run().clone()
@@ -112,7 +113,9 @@ pub fn resume_on<D: Device>(
     let locked = (run.clone(), run.lock().unwrap());
     let checkpoint = Checkpoint::load(&run.checkpoint(iteration)).unwrap();
     let evaluator = evaluator(&device, config, data);
-    let mut trainer = Trainer::resume(config.clone(), device, data, locked, &checkpoint).unwrap();
+    let mut trainer =
+        Trainer::resume(config.clone(), device, TrainingImages::of(data), locked, &checkpoint)
+            .unwrap();
     evaluator.into_iter().for_each(|evaluator| trainer.evaluate_with(evaluator));
     trainer
 }

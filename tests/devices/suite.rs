@@ -3,14 +3,17 @@
 
 use std::any::type_name;
 use std::fmt::Display;
+use std::sync::Arc;
 
 use gan_cuda::device::Precision;
 use gan_cuda::device::cpu::Cpu;
 use gan_cuda::device::cuda::Cuda;
+use gan_cuda::gan::dataset::DeviceImages;
 use libtest_mimic::{Completion, Trial};
 
 use crate::open::{Kind, Tested, open_cuda};
 use crate::training::learning::GOALS;
+use crate::training::replicas::{self, Replicated};
 use crate::training::{device_switch, learning, nodes, parity, same_bits, two_gans};
 use crate::{comparator, failure, golden, operations, precision, timing};
 
@@ -61,7 +64,10 @@ impl Suite {
         }));
     }
 
-    fn every_device<D: Tested>(&mut self) {
+    fn every_device<D: Replicated>(&mut self)
+    where
+        Arc<DeviceImages<D>>: Send + Sync,
+    {
         for operation in operations::names() {
             self.add_as(format!("operations::{operation}"), || {
                 operations::agrees_with_the_reference::<D>(operation);
@@ -85,10 +91,14 @@ impl Suite {
         self.training::<D>();
     }
 
-    fn training<D: Tested>(&mut self) {
+    fn training<D: Replicated>(&mut self)
+    where
+        Arc<DeviceImages<D>>: Send + Sync,
+    {
         self.add(same_bits::same_seed_gives_the_same_bits::<D>);
         self.add(same_bits::resumed_run_equals_uninterrupted_run::<D>);
         self.add(two_gans::two_gans_that_alternate_have_the_same_bits_as_alone::<D>);
+        self.add(replicas::replicas_in_threads_have_the_same_bits_as_alone::<D>);
         // The emulator is slow, and golden runs cover the losses of other presets there.
         let slow = self.kind == Kind::Emulated;
         for goal in GOALS.iter().filter(|goal| !slow || goal.has_own_networks()) {

@@ -11,6 +11,7 @@ use gan_cuda::formats::stats::{Measure, ScoreEntry, Scores, read_scores, read_st
 use gan_cuda::gan::Gan;
 use gan_cuda::gan::interval::Interval;
 use gan_cuda::text::with_causes;
+use gan_cuda::train::trainer::TrainingImages;
 
 use super::*;
 
@@ -55,7 +56,7 @@ fn train_with_scores(
 
 fn begin(config: &Config, runs: &Path) -> Trainer<Cpu<f32>> {
     let data = digits(IMAGES, config.gan.image);
-    Trainer::begin(config.clone(), Cpu::new(1), &data, runs, "test").unwrap()
+    Trainer::begin(config.clone(), Cpu::new(1), TrainingImages::of(&data), runs, "test").unwrap()
 }
 
 fn iterations(scores: &[ScoreEntry]) -> Vec<u64> {
@@ -213,7 +214,9 @@ fn branch_does_not_inherit_scores() {
     let checkpoint = Checkpoint::load(&trainer.run().checkpoint(2)).unwrap();
     let config = Config { iterations: Some(5), ..config };
     let folder = (runs.path(), "branch");
-    let mut branch = Trainer::branch(config, Cpu::new(1), &data, &checkpoint, folder).unwrap();
+    let mut branch =
+        Trainer::branch(config, Cpu::new(1), TrainingImages::of(&data), &checkpoint, folder)
+            .unwrap();
     assert_eq!(branch.best().unwrap(), None);
     assert_eq!(train_with_scores(&mut branch, &[1.0, 2.0, 3.0, 4.0, 5.0], &NEVER), [2, 4, 5]);
     // The prepared KID is the negative FCD.

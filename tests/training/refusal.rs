@@ -5,6 +5,7 @@ use gan_cuda::gan::{Gan, Role};
 use gan_cuda::run;
 use gan_cuda::run::checkpoint::CheckpointProblem;
 use gan_cuda::run::snapshot;
+use gan_cuda::train::trainer::TrainingImages;
 use gan_cuda::train::{Error, Result};
 
 use super::*;
@@ -17,7 +18,13 @@ fn resume_as(preset: &Preset, other: &Config) -> Result<()> {
     let data = digits(16, other.gan.image);
     let locked = (run.clone(), run.lock().unwrap());
     let checkpoint = Checkpoint::load(&run.checkpoint(1)).unwrap();
-    let result = Trainer::resume(other.clone(), Cpu::<f32>::new(1), &data, locked, &checkpoint);
+    let result = Trainer::resume(
+        other.clone(),
+        Cpu::<f32>::new(1),
+        TrainingImages::of(&data),
+        locked,
+        &checkpoint,
+    );
     assert_same(&left_by(&run), &before, "a refusal must not change the run");
     assert_eq!(Config::read(&run.config()).unwrap(), config);
     result.map(drop)

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::set::sweep::{Seeds, Sweep};
 use crate::cli::aliases::{all_widths, gpus};
 use crate::cli::sizes::SizeArgs;
 use crate::cli::value_parsers::{
@@ -37,6 +38,14 @@ pub struct Args {
     /// Seed of initial weights, noise, labels, dropout and shuffling [default: 0]
     #[arg(long, value_name = "N", value_parser = within::<u64, _>(ranges::SEED))]
     pub(super) seed: Option<u64>,
+    /// Train several runs at the same time, one for each seed: 0-7 or 1,5,8-9. Their folders are in
+    /// one folder, with a summary of all
+    #[arg(long, value_name = "SEEDS", conflicts_with = "resume")]
+    pub(super) seeds: Option<Seeds>,
+    /// Train several runs at the same time, one for each value of a setting: a flag or a value of
+    /// config.toml, such as lr=1e-4,2e-4. Can be repeated: one run for each combination
+    #[arg(long, value_name = "KEY=VALUES", conflicts_with = "resume")]
+    pub(super) sweep: Vec<Sweep>,
     #[command(flatten)]
     pub(super) data: DataArgs,
     #[command(flatten)]

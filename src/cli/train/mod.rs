@@ -1,33 +1,35 @@
 //! `gan-cuda train`.
 
+mod banner;
 mod data;
 mod flags;
 mod front_end;
 mod resolve;
 mod resume;
+mod set;
 mod terminal;
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use super::advice::how_to_get;
 use super::device::{AnyDevice, ChosenDevice, CpuOptions, open_device};
 use super::display::{Verbosity, is_terminal, print_lines};
 use super::progress::EvaluationBar;
-use crate::cli::error::Result;
-use crate::data::{Dataset, Origin, Source};
+use crate::cli::error::{Result, refuse};
+use crate::data::{Dataset, Source};
 use crate::device::Device;
 use crate::device::cpu::Cpu;
 use crate::eval::Evaluator;
 use crate::eval::evaluation::Stage;
+use crate::gan::Gan;
 use crate::gan::dataset::Schedule;
 use crate::gan::plan::Plan;
-use crate::gan::{Gan, Role};
 use crate::run::config::Config;
 use crate::run::dir::{RunDir, default_name};
 use crate::run::initial_weights::{self, initialize};
-use crate::text::{counted, grouped};
-use crate::train::trainer::{Trainer, build, expect_same_images, restore, restore_to_branch};
+use crate::train::trainer::{
+    Trainer, TrainingImages, build, expect_same_images, restore, restore_to_branch,
+};
 pub use flags::Args;
 pub use front_end::{Beginning, FrontEnd, Trained};
 use resume::{ResumePoint, Start, describe};
@@ -35,6 +37,9 @@ pub use terminal::run;
 
 /// Trains from scratch or from a checkpoint. A dry run trains nothing.
 pub fn train(args: &Args, front_end: &mut dyn FrontEnd) -> Result<Option<Trained>> {
+    if args.is_set() {
+        return refuse("--seeds", "and --sweep train several runs, which the command line can do");
+    }
     match &args.output.resume {
         None => begin(args, front_end),
         Some(path) => resume(args, path.as_deref(), front_end),
@@ -126,8 +131,8 @@ impl Job<'_> {
             return Ok(None);
         }
         let evaluator = self.evaluator(&device)?;
-        let (config, data, runs_dir) =
-            (self.config.clone(), &self.data, &self.args.output.runs_dir);
+        let (config, data) = (self.config.clone(), TrainingImages::of(&self.data));
+        let runs_dir = &self.args.output.runs_dir;
         let name = default_name(&format!("{}-{}", config.preset, config.dataset()?.name()));
         let name = self.args.output.name.clone().unwrap_or(name);
         let remarks = remarks(&start, false);
@@ -187,7 +192,7 @@ impl Job<'_> {
     /// Prints the `config.toml` of a run with the banner as comments.
     fn dry_run(&self, device: impl Device, start: &Start) -> Result<()> {
         let (config, data) = (&self.config, &self.data);
-        let (mut gan, images) = build(config, device, data)?;
+        let (mut gan, images) = build(config, device, TrainingImages::of(data))?;
         match start {
             Start::New => initialize(&mut gan, config)?,
             Start::Run { checkpoint, .. } => drop(restore(&mut gan, checkpoint, config, data)?),
@@ -209,47 +214,15 @@ impl Job<'_> {
 
     /// The first lines of a run: device, data, memory, networks, length.
     fn banner<D: Device>(&self, gan: &Gan<D>, schedule: Schedule) -> Vec<String> {
-        let (config, data) = (&self.config, &self.data);
-        let [g, d] = Role::BOTH
-            .map(|role| grouped(gan.trained_network(role).network.params().count() as u64));
+        let (config, data, model) = (&self.config, &self.data, gan.model());
         let (version, preset, seed) = (env!("CARGO_PKG_VERSION"), &config.preset, config.seed);
-        let plan = Plan::new::<D>(gan.model(), data.len());
-        let mut lines = vec![
-            format!("gan-cuda {version}, preset {preset}, seed {seed}"),
-            format!("device    {}", gan.device().describe()),
-        ];
-        lines.extend(self.reason.iter().map(|reason| format!("          {reason}")));
-        lines.push(format!("data      {}", data.summary()));
-        if let (Origin::Embedded, Some(Source::Named(kind))) = (&data.origin, &config.dataset) {
-            lines.push(format!("          {}", how_to_get(*kind)));
-        }
-        lines.extend([
-            format!("memory    {}", plan.describe::<D>(gan.completed() > 0)),
-            format!("networks  generator {g} parameters, discriminator {d}"),
-            format!(
-                "length    {} iterations, {} per epoch, batch size {}",
-                config.total(schedule),
-                schedule.iterations(),
-                schedule.batch_size
-            ),
-        ]);
-        if schedule.images < schedule.batch_size {
-            let images = counted(schedule.images, "image");
-            lines.push(format!(
-                "          only {images}, fewer than the batch size: each batch has all of them"
-            ));
-        }
-        lines.extend(schedule.dropped().map(|dropped| {
-            format!(
-                "          the last {dropped} images of each shuffled epoch are dropped \
-                 (incomplete batch)"
-            )
-        }));
-        let unpacked = schedule.rows(schedule.iterations() as u32 - 1) % config.gan.pack;
-        if unpacked > 0 {
-            let left = counted(unpacked, "image");
-            lines.push(format!("          of each shuffled epoch {left} fill no pack"));
-        }
+        let plan = Plan::new::<D>(model, data.len());
+        let mut lines = vec![format!("gan-cuda {version}, preset {preset}, seed {seed}")];
+        lines.extend(banner::device(&gan.device().describe(), self.reason.as_deref()));
+        lines.extend(banner::data(config, data));
+        lines.push(format!("memory    {}", plan.describe::<D>(gan.completed() > 0)));
+        lines.push(banner::networks(model));
+        lines.extend(banner::length(config, schedule));
         lines
     }
 }

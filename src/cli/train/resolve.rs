@@ -24,6 +24,11 @@ impl Args {
         self
     }
 
+    /// Whether several runs are asked for.
+    pub(super) fn is_set(&self) -> bool {
+        self.seeds.is_some() || !self.sweep.is_empty()
+    }
+
     pub(super) fn verbosity(&self) -> Verbosity {
         match (self.output.quiet, self.output.verbose) {
             (true, _) => Verbosity::Quiet,
@@ -46,7 +51,7 @@ impl Args {
     }
 
     /// The configuration, if it is valid.
-    fn checked(&self, config: Config) -> Result<Config> {
+    pub(super) fn checked(&self, config: Config) -> Result<Config> {
         self.check_data(&config)?;
         check_scores(&config)?;
         match config.check() {

@@ -1,11 +1,13 @@
 //! A run in the terminal: banner, display, signals, summary, exit code.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::flags::Args;
 use super::front_end::{Beginning, FrontEnd, Trained};
+use super::set;
 use crate::cli::display::{Display, Verbosity, check_output, print_wrapped, warn};
 use crate::cli::error::Result;
 use crate::cli::signals::Signals;
@@ -14,8 +16,15 @@ use crate::text::significant;
 use crate::train::observer::Observer;
 use crate::train::trainer::Outcome;
 
-/// Trains, and returns the exit code.
-pub fn run(args: &Args) -> Result<u8> {
+/// Trains a run or several, and returns the exit code. `arguments` are the command line that was parsed
+/// to `args`.
+pub fn run(args: &Args, arguments: &[OsString]) -> Result<u8> {
+    if args.is_set() {
+        return set::begin(args, arguments);
+    }
+    if let Some(path) = set::resumed(args)? {
+        return set::resume(args, &path);
+    }
     let verbosity = args.verbosity();
     let display = Display::new(verbosity);
     let mut terminal = Terminal { verbosity, display, signals: Signals::default() };
@@ -113,7 +122,7 @@ fn print_best(trained: &Trained) {
 }
 
 /// A path, quoted for a shell.
-fn quoted(path: &Path) -> String {
+pub(super) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
     match text.chars().all(plain) {

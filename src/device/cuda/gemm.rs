@@ -15,6 +15,7 @@ use cudarc::cublas::sys::{cublasComputeType_t, cublasGemmAlgo_t, cudaDataType};
 use cudarc::cublas::{result, sys};
 use cudarc::driver::CudaStream;
 
+use super::exclusive::Exclusive;
 use super::launch::extent;
 use super::memory::{Buffer, View, ViewMut};
 use super::{Cuda, failed};
@@ -45,6 +46,7 @@ impl Handle {
     fn new(stream: &Arc<CudaStream>) -> Result<Self> {
         let starting = "starting cuBLAS";
         stream.context().bind_to_thread().map_err(failed(starting))?;
+        let _turn = Exclusive::wait();
         let handle = result::create_handle().map_err(failed(starting))?;
         let handle = Self { handle, stream: stream.clone() };
         // SAFETY: both are alive, and the stream lives as long as the handle.
@@ -59,6 +61,7 @@ impl Drop for Handle {
     /// the message that says what failed first.
     fn drop(&mut self) {
         let _ = self.stream.context().bind_to_thread();
+        let _turn = Exclusive::wait();
         // SAFETY: the handle was created and is destroyed once.
         let _ = unsafe { result::destroy_handle(self.handle) };
     }

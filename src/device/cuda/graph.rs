@@ -16,6 +16,7 @@ use cudarc::driver::sys::{CUgraphInstantiate_flags, CUstreamCaptureMode, cuGraph
 use cudarc::driver::{CudaGraph, DriverError};
 use tracing::{debug, trace};
 
+use super::exclusive::Exclusive;
 use super::{Cuda, failed};
 use crate::device::Result;
 
@@ -59,19 +60,28 @@ impl Cuda {
                 self.note_failure("launching a CUDA graph", graph.launch());
                 return true;
             }
+            Graph::New => self.set_turn(),
             // Thread-local: other threads may use the GPU during capture.
-            Graph::WarmedUp if self.gpu.graphs => self.note_failure(
-                "capturing a CUDA graph",
-                self.stream.begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
-            ),
+            Graph::WarmedUp if self.gpu.graphs => {
+                self.set_turn();
+                let mode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
+                self.note_failure("capturing a CUDA graph", self.stream.begin_capture(mode));
+            }
             _ => {}
         }
         false
     }
 
+    /// Excludes captures by other threads until the sequence ends. Loading kernels may wait for the whole
+    /// device, too.
+    fn set_turn(&self) {
+        self.turn.replace(Some(Exclusive::wait()));
+    }
+
     /// Ends the sequence; if it was captured, instantiates and launches the graph.
     pub(super) fn finish_capture(&self, graph: &mut Graph) {
         self.join();
+        let _turn = self.turn.take();
         match graph {
             Graph::New => *graph = Graph::WarmedUp,
             Graph::WarmedUp if self.gpu.graphs => match self.instantiate() {

@@ -12,6 +12,7 @@
 //! | `memory` | buffers and views |
 //! | `gemm` | matrix multiplications by cuBLAS |
 //! | `branch` | a second stream, for weight gradients |
+//! | `exclusive` | what must not happen during a capture |
 //! | `graph` | CUDA graphs |
 //! | `timing` | timing of operations |
 //! | `linear` … `spectral_norm` | the operations, a file per family, as in [`crate::device::ops`] |
@@ -30,6 +31,7 @@ mod branch;
 mod codes;
 mod convolution;
 mod embedding;
+mod exclusive;
 mod gemm;
 mod gpu;
 mod graph;
@@ -65,6 +67,7 @@ use super::{Element, Memory, Precision};
 use crate::device::{Error, Result};
 use crate::memory::OutOfMemory;
 use branch::Branch;
+use exclusive::Exclusive;
 use gemm::Blas;
 use gpu::Gpu;
 pub use graph::Graph;
@@ -86,6 +89,8 @@ pub struct Cuda {
     gpu: Arc<Gpu>,
     /// The first failure of a queued operation that has not been reported yet.
     failure: RefCell<Option<Error>>,
+    /// While a graph is captured, and when its operations run for the first time.
+    turn: RefCell<Option<Exclusive>>,
 }
 
 impl Cuda {
@@ -100,6 +105,12 @@ impl Cuda {
         let description = &device.gpu.description;
         info!(description, graphs, elapsed = ?begun.elapsed(), "computing on a GPU");
         Ok(device)
+    }
+
+    /// Opens further streams on the GPU, from any thread.
+    pub fn opener(&self) -> impl Fn() -> Result<Self> + Send + Sync + use<> {
+        let gpu = self.gpu.clone();
+        move || Self::on(gpu.clone())
     }
 
     /// A new stream on a GPU.
@@ -118,6 +129,7 @@ impl Cuda {
             stream,
             gpu,
             failure: RefCell::new(None),
+            turn: RefCell::new(None),
         })
     }
 

@@ -67,7 +67,7 @@ pub fn curve(points: impl Iterator<Item = (u64, f32)>) -> Vec<Bucket> {
 }
 
 impl Bucket {
-    fn of(points: &[(f64, f64)]) -> Bucket {
+    pub fn of(points: &[(f64, f64)]) -> Bucket {
         let count = points.len() as f64;
         let numbers = || points.iter().map(|point| point.1);
         Bucket {

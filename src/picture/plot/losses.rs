@@ -36,7 +36,7 @@ pub fn draw(area: &Canvas<'_>, entries: &[LossEntry], last: f64) -> Drawn<()> {
     draw_note(area, &span)
 }
 
-fn draw_band(
+pub fn draw_band(
     chart: &mut Chart<'_, '_>,
     curve: &[Bucket],
     shown: &Range<f64>,

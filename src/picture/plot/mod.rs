@@ -12,6 +12,7 @@ mod contrast;
 mod curve;
 mod losses;
 mod scores;
+pub mod set;
 
 use std::ops::Range;
 use std::path::Path;
@@ -59,13 +60,29 @@ type Drawn<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>
 /// # Errors
 /// When the file cannot be written.
 pub fn write_loss_plot(path: &Path, stats: &Stats, title: &str) -> Result<()> {
+    write(path, height(stats), draw(stats, title))
+}
+
+/// Writes a drawn plot of this height.
+fn write(path: &Path, height: usize, drawn: Drawn<Vec<u8>>) -> Result<()> {
     let failed = |problem: Box<dyn std::error::Error + Send + Sync>| Error::Plot {
         path: path.to_owned(),
         problem: problem.to_string(),
     };
-    let pixels = downsampled(&draw(stats, title).map_err(failed)?);
-    let size = (WIDTH, height(stats));
-    Ok(write_atomic(path, &encode_png(path, size, png::ColorType::Rgb, &pixels)?)?)
+    let pixels = downsampled(&drawn.map_err(failed)?);
+    Ok(write_atomic(path, &encode_png(path, (WIDTH, height), png::ColorType::Rgb, &pixels)?)?)
+}
+
+/// Draws a plot of this height.
+fn render(height: usize, draw: impl FnOnce(&Canvas<'_>) -> Drawn<()>) -> Drawn<Vec<u8>> {
+    register_font(FONT, FontStyle::Normal, FONT_BYTES).map_err(|_| "the font is broken")?;
+    let mut pixels = vec![255; WIDTH * SCALE * height * SCALE * 3];
+    let size = ((WIDTH * SCALE) as u32, (height * SCALE) as u32);
+    let root = BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area();
+    draw(&root)?;
+    root.present()?;
+    drop(root);
+    Ok(pixels)
 }
 
 fn height(stats: &Stats) -> usize {
@@ -74,27 +91,22 @@ fn height(stats: &Stats) -> usize {
 }
 
 fn draw(stats: &Stats, title: &str) -> Drawn<Vec<u8>> {
-    register_font(FONT, FontStyle::Normal, FONT_BYTES).map_err(|_| "the font is broken")?;
-    let height = height(stats);
-    let mut pixels = vec![255; WIDTH * SCALE * height * SCALE * 3];
-    let size = ((WIDTH * SCALE) as u32, (height * SCALE) as u32);
-    let root = BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area();
-    let (above, below) = root.split_vertically(px(LOSSES_HEIGHT));
-    let last_loss = stats.losses.last().map_or(0, |entry| entry.iteration);
-    let last_image = stats.images.last().map_or(0, |entry| entry.iteration);
-    let last_score = stats.scores.last().map_or(0, |entry| entry.iteration);
-    let last = last_loss.max(last_image).max(last_score).max(10) as f64;
-    let centred = text(19, INK).pos(Pos::new(HPos::Center, VPos::Center));
-    above.draw_text(title, &centred, (px(WIDTH / 2), px(LEGEND)))?;
-    losses::draw(&above, &stats.losses, last)?;
-    let (middle, lowest) = below.split_vertically(px(PANEL_HEIGHT));
-    contrast::draw(&middle, &stats.images, last)?;
-    if !stats.scores.is_empty() {
-        scores::draw(&lowest, &stats.scores, last)?;
-    }
-    root.present()?;
-    drop((above, below, middle, lowest, root));
-    Ok(pixels)
+    render(height(stats), |root| {
+        let (above, below) = root.split_vertically(px(LOSSES_HEIGHT));
+        let last_loss = stats.losses.last().map_or(0, |entry| entry.iteration);
+        let last_image = stats.images.last().map_or(0, |entry| entry.iteration);
+        let last_score = stats.scores.last().map_or(0, |entry| entry.iteration);
+        let last = last_loss.max(last_image).max(last_score).max(10) as f64;
+        let centred = text(19, INK).pos(Pos::new(HPos::Center, VPos::Center));
+        above.draw_text(title, &centred, (px(WIDTH / 2), px(LEGEND)))?;
+        losses::draw(&above, &stats.losses, last)?;
+        let (middle, lowest) = below.split_vertically(px(PANEL_HEIGHT));
+        contrast::draw(&middle, &stats.images, last)?;
+        match stats.scores.is_empty() {
+            true => Ok(()),
+            false => scores::draw(&lowest, &stats.scores, last),
+        }
+    })
 }
 
 /// Converts pixels of the plot to drawn pixels.

@@ -37,7 +37,7 @@ pub fn draw(area: &Canvas<'_>, entries: &[ScoreEntry], last: f64) -> Drawn<()> {
     Ok(())
 }
 
-fn axis(scores: impl Iterator<Item = f64> + Clone) -> Axis {
+pub fn axis(scores: impl Iterator<Item = f64> + Clone) -> Axis {
     let least = scores.clone().reduce(f64::min).unwrap_or(0.0);
     let greatest = scores.reduce(f64::max).unwrap_or(1.0);
     if least > 0.0 && greatest > least * LOGARITHMIC_RATIO {

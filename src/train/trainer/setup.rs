@@ -1,6 +1,7 @@
 //! Starts, resumes and branches runs.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use tracing::info;
@@ -11,7 +12,7 @@ use crate::data::Dataset;
 use crate::device::Device;
 use crate::formats::events::{self, EventFile};
 use crate::formats::files::write_atomic;
-use crate::gan::dataset::{DeviceDataset, Schedule};
+use crate::gan::dataset::{DeviceDataset, DeviceImages, Schedule};
 use crate::gan::plan::Plan;
 use crate::gan::{Gan, Model};
 use crate::picture::image_stats;
@@ -25,6 +26,24 @@ use crate::run::snapshot::{self, Progress};
 use crate::train::health::Health;
 use crate::train::{Error, Result};
 
+/// The images that a run is trained on.
+pub struct TrainingImages<'a, D: Device> {
+    data: &'a Dataset,
+    resident: Option<Arc<DeviceImages<D>>>,
+}
+
+impl<'a, D: Device> TrainingImages<'a, D> {
+    /// A data set, which is copied to the device for this run.
+    pub fn of(data: &'a Dataset) -> Self {
+        Self { data, resident: None }
+    }
+
+    /// A data set that is in device memory already, which several runs share.
+    pub fn resident(data: &'a Dataset, resident: Arc<DeviceImages<D>>) -> Self {
+        Self { data, resident: Some(resident) }
+    }
+}
+
 impl<D: Device> Trainer<D> {
     /// Starts a run in a new folder in `runs_dir`.
     ///
@@ -35,13 +54,32 @@ impl<D: Device> Trainer<D> {
     pub fn begin(
         config: Config,
         device: D,
-        data: &Dataset,
+        images: TrainingImages<'_, D>,
         runs_dir: &Path,
         name: &str,
     ) -> Result<Self> {
-        let (mut gan, images) = build(&config, device, data)?;
+        let data = images.data;
+        let (mut gan, images) = build(&config, device, images)?;
         initial_weights::initialize(&mut gan, &config)?;
         Self::in_new_folder(config, gan, images, data, 0.0, (runs_dir, name))
+    }
+
+    /// Starts a run in a folder that exists already and has nothing but a `config.toml`, which is
+    /// overwritten.
+    ///
+    /// # Errors
+    /// As [`Trainer::begin`].
+    #[inline(never)]
+    pub fn begin_in(
+        run: RunDir,
+        config: Config,
+        device: D,
+        images: TrainingImages<'_, D>,
+    ) -> Result<Self> {
+        let data = images.data;
+        let (mut gan, images) = build(&config, device, images)?;
+        initial_weights::initialize(&mut gan, &config)?;
+        Self::in_folder(run, config, gan, images, data, 0.0)
     }
 
     /// Starts a run in a new folder from a checkpoint of another run, which may have been trained
@@ -56,11 +94,12 @@ impl<D: Device> Trainer<D> {
     pub fn branch(
         config: Config,
         device: D,
-        data: &Dataset,
+        images: TrainingImages<'_, D>,
         checkpoint: &Checkpoint,
         folder: (&Path, &str),
     ) -> Result<Self> {
-        let (mut gan, images) = build(&config, device, data)?;
+        let data = images.data;
+        let (mut gan, images) = build(&config, device, images)?;
         let progress = restore_to_branch(&mut gan, checkpoint, &config, images.schedule())?;
         Self::in_new_folder(config, gan, images, data, progress.seconds, folder)
     }
@@ -75,7 +114,7 @@ impl<D: Device> Trainer<D> {
     ) -> Result<Self> {
         // After all checks, so that a run that cannot start leaves no folder behind.
         let run = RunDir::create(runs_dir, name)?;
-        let trainer = Self::begin_in(run.clone(), config, gan, images, data, seconds);
+        let trainer = Self::in_folder(run.clone(), config, gan, images, data, seconds);
         if trainer.is_err() {
             // It contains no checkpoint yet.
             let _ = std::fs::remove_dir_all(run.path());
@@ -84,7 +123,7 @@ impl<D: Device> Trainer<D> {
         trainer
     }
 
-    fn begin_in(
+    fn in_folder(
         run: RunDir,
         config: Config,
         gan: Gan<D>,
@@ -116,11 +155,12 @@ impl<D: Device> Trainer<D> {
     pub fn resume(
         config: Config,
         device: D,
-        data: &Dataset,
+        images: TrainingImages<'_, D>,
         (run, lock): (RunDir, RunLock),
         checkpoint: &Checkpoint,
     ) -> Result<Self> {
-        let (mut gan, images) = build(&config, device, data)?;
+        let data = images.data;
+        let (mut gan, images) = build(&config, device, images)?;
         let progress = restore(&mut gan, checkpoint, &config, data)?;
         let Progress { iteration, lengths, .. } = progress;
         let (journal, lost) = Journal::open(&run, lengths, iteration)?;
@@ -249,7 +289,8 @@ pub fn expect_same_images(checkpoint: &Checkpoint, data: &Dataset) -> Result<()>
     }
 }
 
-/// Creates the networks for a configuration, and copies the data set to the device.
+/// Creates the networks for a configuration, and copies the data set to the device unless it is there
+/// already.
 ///
 /// # Errors
 /// When the device does not have enough memory, or the data set does not fit the model.
@@ -257,14 +298,19 @@ pub fn expect_same_images(checkpoint: &Checkpoint, data: &Dataset) -> Result<()>
 pub fn build<D: Device>(
     config: &Config,
     device: D,
-    data: &Dataset,
+    images: TrainingImages<'_, D>,
 ) -> Result<(Gan<D>, DeviceDataset<D>)> {
+    let TrainingImages { data, resident } = images;
     let model = config.model()?;
     let schedule = schedule(&model, data)?;
-    Plan::fitting(&device, &model, data.len())?;
+    Plan::fitting(&device, &model, if resident.is_some() { 0 } else { data.len() })?;
     let mut gan = Gan::new(device, model, config.seed)?;
     gan.set_total(config.total(schedule));
-    let images = DeviceDataset::new(gan.device(), &data.images, &data.labels, schedule)?;
+    let resident = match resident {
+        Some(resident) => resident,
+        None => Arc::new(DeviceImages::new(gan.device(), &data.images, &data.labels)?),
+    };
+    let images = DeviceDataset::of(gan.device(), resident, schedule)?;
     Ok((gan, images))
 }
 

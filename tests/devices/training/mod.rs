@@ -5,6 +5,7 @@
 //! | `parity` | the first iterations agree with another device's |
 //! | `same_bits` | the same bits with the same seed, after resuming, and with graphs |
 //! | `two_gans` | two GANs on one device |
+//! | `replicas` | GANs on one device, each in a thread of its own |
 //! | `nodes` | the number of nodes of an iteration's graph |
 //! | `device_switch` | a run that resumes on another device |
 //! | `learning` | every preset learns, by statistics of its samples |
@@ -15,6 +16,7 @@ mod distance;
 pub mod learning;
 pub mod nodes;
 pub mod parity;
+pub mod replicas;
 pub mod same_bits;
 pub mod two_gans;
 

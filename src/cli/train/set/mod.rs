@@ -1,0 +1,140 @@
+//! Sets of runs: `--seeds`, `--sweep`, and `--resume` of a set.
+//!
+//! | module | holds |
+//! |---|---|
+//! | this one | what is to be trained: new runs, or those of a set that are not complete |
+//! | [`sweep`] | the settings of each run, from the flags |
+//! | `data_sets` | the data sets, each loaded once |
+//! | `plans` | how many runs train at the same time, and their start |
+//! | `workers` | the threads that train them |
+//! | `banner`, `display`, `report` | what is printed before, during and after the training |
+
+mod banner;
+mod data_sets;
+mod display;
+mod plans;
+mod report;
+pub mod sweep;
+mod workers;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::data;
+use super::flags::Args;
+use crate::cli::display::{check_output, print_wrapped};
+use crate::cli::error::{Result, refuse};
+use crate::device::cpu::Cpu;
+use crate::run::checkpoint::Checkpoint;
+use crate::run::config::Config;
+use crate::run::dir::{RunDir, default_name};
+use crate::run::set::{RunSet, label};
+use crate::run::{self, initial_weights, snapshot};
+use crate::text::counted;
+use crate::train::trainer::{expect_same_training, schedule};
+use data_sets::DataSets;
+use plans::{Origin, Plans, Run};
+use workers::Start;
+
+/// Trains the runs of `--seeds` and `--sweep`, and returns the exit code. `arguments` are the command
+/// line that was parsed to `args`.
+pub fn begin(args: &Args, arguments: &[OsString]) -> Result<u8> {
+    let (keys, variants) = sweep::variants(args, arguments)?;
+    let (mut runs, mut data_sets) = (Vec::new(), DataSets::default());
+    for variant in &variants {
+        let name = label(&keys, &variant.values);
+        let config = new_config(variant).map_err(|error| error.of_run(&name))?;
+        let values = variant.values.clone();
+        runs.push(Run { name, values, config, data: 0, completed: 0, folder: None });
+    }
+    if !args.dry_run {
+        RunDir::check_creatable(&args.output.runs_dir)?;
+    }
+    for (run, variant) in runs.iter_mut().zip(&variants) {
+        let find = |config: &mut Config| data::find(&variant.args, config);
+        let found = data_sets.index_of(&mut run.config, find);
+        run.data = found.map_err(|error| error.of_run(&run.name))?;
+    }
+    let name =
+        default_name(&format!("{}-{}", runs[0].config.preset, runs[0].config.dataset()?.name()));
+    let name = args.output.name.clone().unwrap_or(name);
+    Plans { args, runs, data_sets, origin: Origin::New { name, keys } }.start()
+}
+
+/// The configuration of a new run.
+fn new_config(variant: &sweep::Variant) -> Result<Config> {
+    let mut config = variant.config()?;
+    data::fit(&variant.args, &mut config)?;
+    variant.args.check_classes(&config)?;
+    initial_weights::check::<Cpu<f32>>(&config)?;
+    Ok(config)
+}
+
+/// The set that `--resume` means, if it means one.
+pub fn resumed(args: &Args) -> Result<Option<PathBuf>> {
+    let path = match &args.output.resume {
+        None => return Ok(None),
+        Some(Some(path)) => path.clone(),
+        Some(None) => RunDir::newest_or_set(&args.output.runs_dir)?.path().to_owned(),
+    };
+    Ok(RunSet::is_at(&path).then_some(path))
+}
+
+/// Resumes all runs of a set that are not finished, and returns the exit code.
+pub fn resume(args: &Args, path: &Path) -> Result<u8> {
+    for (given, flag) in [(args.output.name.is_some(), "--name"), (args.output.branch, "--branch")]
+    {
+        if given {
+            return refuse(
+                flag,
+                format!("is not for all runs of {}; name one of them", path.display()),
+            );
+        }
+    }
+    let set = RunSet::open(path)?;
+    let lock = if args.dry_run { None } else { Some(set.lock()?) };
+    let (mut runs, mut data_sets, mut complete) = (Vec::new(), DataSets::default(), 0);
+    for member in set.members() {
+        let name = set.label(member);
+        let run =
+            resumed_run(args, &member.run, &mut data_sets).map_err(|error| error.of_run(&name))?;
+        match run {
+            None => complete += 1,
+            Some(run) => runs.push(Run { name, values: member.values.clone(), ..run }),
+        }
+    }
+    if runs.is_empty() {
+        print_wrapped(&format!(
+            "nothing to do: {} of {} are complete; raise --epochs or --iterations to train longer",
+            counted(complete, "run"),
+            path.display()
+        ));
+        return check_output().map(|()| 0);
+    }
+    Plans { args, runs, data_sets, origin: Origin::Resumed { set, lock, complete } }.start()
+}
+
+/// A run of a set, without its name; `None` if it is complete.
+fn resumed_run(args: &Args, run: &RunDir, data_sets: &mut DataSets) -> Result<Option<Run>> {
+    let previous = Config::read(&run.config())?;
+    let mut config = args.config_of_run(&previous)?;
+    args.check_classes(&config)?;
+    let lock = if args.dry_run { None } else { Some(run.lock()?) };
+    if lock.is_some() {
+        run.clean()?;
+    }
+    let data =
+        data_sets.index_of(&mut config, |config| data::find_again(args, config, &previous))?;
+    let (completed, start) = match run.newest_checkpoint() {
+        Err(run::Error::NoCheckpoint { .. }) => (0, Start::New),
+        newest => {
+            let checkpoint = Checkpoint::load(&run.checkpoint(newest?))?;
+            expect_same_training(&checkpoint, &config)?;
+            (snapshot::iteration(&checkpoint)?, Start::Checkpoint(lock, checkpoint))
+        }
+    };
+    let schedule = schedule(&config.model()?, data_sets.get(data))?;
+    let folder = Some((run.clone(), start));
+    let run = Run { name: String::new(), values: Vec::new(), config, data, completed, folder };
+    Ok((completed < run.config.total(schedule)).then_some(run))
+}
