@@ -12,10 +12,14 @@ use std::thread;
 use gan_cuda::file_error::FileError;
 use gan_cuda::formats::stats::{ImageStats, LossEntry, SampleEntry, Stats, read_stats};
 use gan_cuda::formats::tensor_file::TensorWriter;
-use gan_cuda::run::Error;
+use gan_cuda::gan::preset::find;
 use gan_cuda::run::checkpoint::{Checkpoint, CheckpointProblem, CheckpointWriter};
+use gan_cuda::run::config::Config;
 use gan_cuda::run::dir::RunDir;
 use gan_cuda::run::journal::{Journal, JournalLengths};
+use gan_cuda::run::overview::{State, overviews};
+use gan_cuda::run::set::RunSet;
+use gan_cuda::run::{self, Error};
 use tempfile::TempDir;
 
 /// A folder with one run that has a configuration.
@@ -362,4 +366,48 @@ fn network_of_another_checkpoint_is_an_error() {
         Checkpoint::load(&second),
         Err(Error::Checkpoint(CheckpointProblem::Damaged { .. }))
     ));
+}
+
+/// A set of two runs of `cgan`.
+fn two_runs(runs: &Path) -> run::Result<RunSet> {
+    let config = Config::of_preset(find("cgan").unwrap()).unwrap();
+    let values = |lr: &str, seed: &str| vec![lr.to_owned(), seed.to_owned()];
+    let members = [(values("1e-4", "0"), config.clone()), (values("1e-4", "a/b"), config)];
+    RunSet::create(runs, "set", vec!["lr".to_owned(), "seed".to_owned()], &members)
+}
+
+#[test]
+fn set_of_runs_is_found_again_without_deleted_ones() {
+    let runs = tempfile::tempdir().unwrap();
+    RunDir::create(runs.path(), "first").unwrap();
+    let set = two_runs(runs.path()).unwrap();
+    assert_eq!(set.path(), runs.path().join("00001-set"));
+    assert_eq!(RunSet::open(set.path()).unwrap(), set);
+    let labels: Vec<_> = set.members().iter().map(|member| set.label(member)).collect();
+    assert_eq!(labels, ["lr=1e-4,seed=0", "lr=1e-4,seed=a/b"]);
+    assert_eq!(set.setting(&set.members()[0]), "lr=1e-4");
+    let last = set.path().join("00001-lr=1e-4,seed=a-b");
+    assert_eq!(RunDir::newest(runs.path()).unwrap().path(), last);
+    assert_eq!(RunDir::newest_or_set(runs.path()).unwrap().path(), set.path());
+    assert!(matches!(RunDir::open(set.path()), Err(Error::NotARun { .. })));
+    let states: Vec<_> = overviews(set.path()).unwrap().iter().map(|run| run.state).collect();
+    assert_eq!(states, [State::Waiting; 2]);
+    let lock = set.lock().unwrap();
+    assert!(matches!(set.lock(), Err(Error::Locked { .. })));
+    drop(lock);
+    fs::remove_dir_all(last).unwrap();
+    assert_eq!(RunSet::open(set.path()).unwrap().members(), &set.members()[..1]);
+    fs::write(set.path().join("set.toml"), "keys = 1").unwrap();
+    assert!(matches!(RunSet::open(set.path()), Err(Error::SetFile { .. })));
+}
+
+#[test]
+fn set_that_cannot_be_created_leaves_nothing() {
+    let runs = tempfile::tempdir().unwrap();
+    let config = Config::of_preset(find("cgan").unwrap()).unwrap();
+    let broken = Config { seed: u64::MAX, ..config.clone() };
+    let members = [(vec!["0".to_owned()], config), (vec!["1".to_owned()], broken)];
+    let created = RunSet::create(runs.path(), "set", vec!["seed".to_owned()], &members);
+    assert!(matches!(created, Err(Error::ConfigText { .. })), "TOML has no such integer");
+    assert_eq!(fs::read_dir(runs.path()).unwrap().count(), 0);
 }

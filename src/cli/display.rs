@@ -96,6 +96,16 @@ pub fn print_error(error: &Error) {
     });
 }
 
+/// A path, quoted for a shell.
+pub fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
+    match text.chars().all(plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
 /// The first error of writing to standard output.
 static OUTPUT_ERROR: Mutex<Option<io::Error>> = Mutex::new(None);
 

@@ -136,27 +136,36 @@ impl Plan {
         for (model, schedule) in sizes {
             Self::fitting(device, model, schedule.images)?;
         }
-        let free = device.free_memory().unwrap_or(usize::MAX);
-        let shared = if D::ON_HOST { 0 } else { RESERVE_ON_GPU };
-        let own = if D::ON_HOST { RESERVE_ON_HOST } else { STREAM_ON_GPU };
-        let need = |(model, _): &(Model, Schedule)| {
-            Self::new::<D>(model, 0).required::<D>() - reserve::<D>() + own
-        };
-        let mut needs: Vec<_> = sizes.iter().map(need).collect();
-        // Any of them can come together.
-        needs.sort_unstable_by_key(|&need| Reverse(need));
-        let mut taken = resident + shared;
-        let fitting = needs.iter().take_while(|&&need| {
-            taken = taken.saturating_add(need);
-            taken <= free
-        });
-        Ok(fitting.count().max(1))
+        let models = sizes.iter().map(|(model, _)| model);
+        let fitting = fitting::<D>(models, device.free_memory().unwrap_or(usize::MAX), resident);
+        // Each fits alone.
+        Ok(fitting.max(1))
     }
 
     /// Bytes that must be free on a device of kind `D`.
     fn required<D: Device>(&self) -> usize {
         self.total() + reserve::<D>() + if D::ON_HOST { self.checkpoint } else { 0 }
     }
+}
+
+/// How many of these models, whichever come together, fit into `free` bytes with `resident` bytes of
+/// images.
+fn fitting<'a, D: Device>(
+    models: impl Iterator<Item = &'a Model>,
+    free: usize,
+    resident: usize,
+) -> usize {
+    let (shared, own) =
+        if D::ON_HOST { (0, RESERVE_ON_HOST) } else { (RESERVE_ON_GPU, STREAM_ON_GPU) };
+    let need = |model| Plan::new::<D>(model, 0).required::<D>() - reserve::<D>() + own;
+    let mut needs: Vec<_> = models.map(need).collect();
+    needs.sort_unstable_by_key(|&need| Reverse(need));
+    let mut taken = resident + shared;
+    let fitting = needs.iter().take_while(|&&need| {
+        taken = taken.saturating_add(need);
+        taken <= free
+    });
+    fitting.count()
 }
 
 /// Floats of both networks, their gradients, moments and averages.
@@ -213,6 +222,20 @@ mod tests {
     use crate::device::cpu::Cpu;
     use crate::gan::preset::{find, presets};
     use crate::gan::rewrite::Rewrite;
+
+    #[test]
+    fn as_many_models_fit_at_once_as_the_largest_ones_do() {
+        let models = ["mlp", "dcgan", "cgan"].map(|name| find(name).unwrap().model().unwrap());
+        let need = |model| Plan::new::<Cpu<f32>>(model, 0).required::<Cpu<f32>>();
+        let mut needs = models.each_ref().map(need);
+        needs.sort_unstable();
+        let fitting = |free| fitting::<Cpu<f32>>(models.iter(), free, 1000);
+        let [small, middle, large] = needs;
+        assert_eq!(fitting(large + 999), 0);
+        assert_eq!(fitting(large + middle + 999), 1);
+        assert_eq!(fitting(large + middle + 1000), 2);
+        assert_eq!(fitting(small + middle + large + 1000), 3);
+    }
 
     #[test]
     fn the_largest_batch_fits_and_one_more_does_not() {

@@ -15,9 +15,9 @@
 
 mod later;
 mod names;
+mod numbered;
 
-use std::fs::{self, File};
-use std::io;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use tracing::{debug, info};
@@ -28,7 +28,9 @@ use crate::run::lock::{LockState, RunLock};
 use crate::run::{Error, Result};
 pub use later::LaterFiles;
 pub use names::{check_name, default_name};
-use names::{checkpoint_iteration, checkpoint_name, run_number};
+use names::{checkpoint_iteration, checkpoint_name};
+pub(super) use numbered::create_numbered;
+use numbered::numbered;
 
 const CONFIG: &str = "config.toml";
 pub(super) const LOCK: &str = ".lock";
@@ -141,7 +143,7 @@ impl RunDir {
     /// [`Error::NoRuns`] if the folder does not exist; I/O if it cannot be listed.
     pub fn all(runs_dir: &Path) -> Result<Vec<RunDir>> {
         match runs_dir.is_dir() {
-            true => Ok(runs(runs_dir)?.into_iter().map(|(_, path)| RunDir { path }).collect()),
+            true => Ok(numbered(runs_dir)?.into_iter().map(|(_, path)| RunDir { path }).collect()),
             false => Err(Error::NoRuns { path: runs_dir.to_owned() }),
         }
     }
@@ -328,33 +330,6 @@ impl RunDir {
 /// The temporary name of a checkpoint that is being replaced.
 pub(crate) fn replaced(checkpoint: &Path) -> PathBuf {
     with_suffix(checkpoint, REPLACED)
-}
-
-/// Creates the next folder in `runs_dir`, with a number above all others.
-pub(super) fn create_numbered(runs_dir: &Path, name: &str) -> Result<PathBuf> {
-    check_name(name)?;
-    fs::create_dir_all(runs_dir).map_err(FileError::at("create", runs_dir))?;
-    // Names may differ, so create_dir alone would not make numbers unique. On a file system
-    // without locks it still refuses an existing folder.
-    let _lock = File::open(runs_dir).and_then(|folder| folder.lock().map(|()| folder));
-    let mut number = runs(runs_dir)?.last().map_or(0, |(highest, _)| highest + 1);
-    loop {
-        let path = runs_dir.join(format!("{number:05}-{name}"));
-        match fs::create_dir(&path) {
-            Ok(()) => return Ok(path),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
-            Err(error) => return Err(FileError::at("create", &path)(error).into()),
-        }
-    }
-}
-
-/// The run folders in `runs_dir` with their numbers, ascending.
-fn runs(runs_dir: &Path) -> Result<Vec<(u64, PathBuf)>> {
-    let numbered = |name: &String| Some((run_number(name)?, runs_dir.join(name)));
-    let mut runs: Vec<_> = names_in(runs_dir)?.iter().filter_map(numbered).collect();
-    runs.retain(|(_, path)| path.is_dir());
-    runs.sort();
-    Ok(runs)
 }
 
 /// The same folder as a path that has a file name and a parent, unlike `.`.

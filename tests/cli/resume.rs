@@ -60,7 +60,7 @@ const FIXED: &str = "--preset mlp, --seed 1, --skip-bad-images, --image-size 14,
     --bn-eps 0.1, --bn-momentum 0.2, --lr-g 0.1, --lr-d 0.1, --lr-decay linear, \
     --real-label 0.9, --n-critic 2, --r1 1, --r2 1, --gp 10, --penalty-interval 2, --ema 0.9, \
     --spectral-norm, --augment flip, --pack 2, --init normal:0.02, --d-final-relu, --name other, \
-    --config runs, --init-generator x, --init-discriminator x";
+    --config runs, --seeds 0-1, --sweep lr=0.1, --init-generator x, --init-discriminator x";
 
 /// Flags that may change on resume.
 const FREE: &str = "--data-dir digits, --dataset mnist, --epochs 2, --iterations 5, --sample-interval 2, --log-interval 2, \

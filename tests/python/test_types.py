@@ -13,7 +13,10 @@ from conftest import Program
 from gan_cuda._flags import EvaluateFlags, TrainFlags
 
 #: Flags that Python has in another form.
-TERMINAL = {"config", "preset", "help", "quiet", "verbose", "dry_run", "tensorboard", "json"}
+TERMINAL = {
+    *("config", "preset", "help", "quiet", "verbose", "dry_run", "tensorboard", "json"),
+    *("seeds", "sweep"),
+}
 
 
 def flags(help_text: str) -> set[str]:

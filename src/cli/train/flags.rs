@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::set::sweep::{Seeds, Sweep};
+use super::sweep::{Seeds, Sweep};
 use crate::cli::aliases::{all_widths, gpus};
 use crate::cli::sizes::SizeArgs;
 use crate::cli::value_parsers::{

@@ -7,6 +7,7 @@ mod front_end;
 mod resolve;
 mod resume;
 mod set;
+mod sweep;
 mod terminal;
 
 use std::path::Path;

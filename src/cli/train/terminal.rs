@@ -1,14 +1,13 @@
 //! A run in the terminal: banner, display, signals, summary, exit code.
 
 use std::ffi::OsString;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::flags::Args;
 use super::front_end::{Beginning, FrontEnd, Trained};
 use super::set;
-use crate::cli::display::{Display, Verbosity, check_output, print_wrapped, warn};
+use crate::cli::display::{Display, Verbosity, check_output, print_wrapped, quoted, warn};
 use crate::cli::error::Result;
 use crate::cli::signals::Signals;
 use crate::formats::stats::ScoreEntry;
@@ -119,16 +118,6 @@ fn print_best(trained: &Trained) {
         "best      {} {score}, after iteration {iteration}{kept}",
         measure.name()
     ));
-}
-
-/// A path, quoted for a shell.
-pub(super) fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
-    match text.chars().all(plain) {
-        true => text,
-        false => format!("'{}'", text.replace('\'', r"'\''")),
-    }
 }
 
 const DIVERGED: &str = "diverged: the losses exploded and did not recover";

@@ -3,9 +3,9 @@
 //! | module | holds |
 //! |---|---|
 //! | this one | what is to be trained: new runs, or those of a set that are not complete |
-//! | [`sweep`] | the settings of each run, from the flags |
+//! | `variants` | the settings of each run, from the flags |
 //! | `data_sets` | the data sets, each loaded once |
-//! | `plans` | how many runs train at the same time, and their start |
+//! | `plans`, `start` | the runs before they are trained; how many train at the same time |
 //! | `workers` | the threads that train them |
 //! | `banner`, `display`, `report` | what is printed before, during and after the training |
 
@@ -14,7 +14,8 @@ mod data_sets;
 mod display;
 mod plans;
 mod report;
-pub mod sweep;
+mod start;
+mod variants;
 mod workers;
 
 use std::ffi::OsString;
@@ -39,7 +40,7 @@ use workers::Start;
 /// Trains the runs of `--seeds` and `--sweep`, and returns the exit code. `arguments` are the command
 /// line that was parsed to `args`.
 pub fn begin(args: &Args, arguments: &[OsString]) -> Result<u8> {
-    let (keys, variants) = sweep::variants(args, arguments)?;
+    let (keys, variants) = variants::all(args, arguments)?;
     let (mut runs, mut data_sets) = (Vec::new(), DataSets::default());
     for variant in &variants {
         let name = label(&keys, &variant.values);
@@ -62,7 +63,7 @@ pub fn begin(args: &Args, arguments: &[OsString]) -> Result<u8> {
 }
 
 /// The configuration of a new run.
-fn new_config(variant: &sweep::Variant) -> Result<Config> {
+fn new_config(variant: &variants::Variant) -> Result<Config> {
     let mut config = variant.config()?;
     data::fit(&variant.args, &mut config)?;
     variant.args.check_classes(&config)?;

@@ -1,23 +1,13 @@
 //! What is printed when a set of runs has ended.
 
-use super::super::front_end::Trained;
-use super::super::terminal::quoted;
 use super::workers::Ended;
-use crate::cli::display::{check_output, print_wrapped};
+use crate::cli::display::{check_output, print_wrapped, quoted};
 use crate::cli::error::Result;
 use crate::cli::signals::Signals;
 use crate::formats::stats::{Measure, ScoreEntry};
 use crate::run::set::RunSet;
 use crate::text::{counted, significant};
 use crate::train::trainer::Outcome;
-
-/// The score of a run, if it has one: `, FCD 12.30`.
-pub fn score(trained: &Trained) -> String {
-    let best = trained.best.and_then(|(measure, entry)| Some((measure, entry.scores.by(measure)?)));
-    best.map_or(String::new(), |(measure, score)| {
-        format!(", best {} {}", measure.name(), significant(score))
-    })
-}
 
 /// Prints how a set has ended, unless `quiet`, and returns the exit code.
 pub fn end(set: &RunSet, ended: &[Ended], quiet: bool, signals: &Signals) -> Result<u8> {

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use super::display::SetDisplay;
-use super::report::score;
 use crate::cli::display::{lock, warn};
 use crate::cli::error::{Error, Result};
 use crate::cli::train::front_end::Trained;
@@ -21,7 +20,7 @@ use crate::run::dir::RunDir;
 use crate::run::journal::ERROR;
 use crate::run::lock::RunLock;
 use crate::run::set::RunSet;
-use crate::text::with_causes;
+use crate::text::{significant, with_causes};
 use crate::train::set::write_summary;
 use crate::train::trainer::{Outcome, Trainer, TrainingImages};
 
@@ -185,4 +184,12 @@ fn summary_line(trained: &Trained) -> String {
         (Outcome::Finished, _) => format!("done: {done} iterations{}", score(trained)),
         (Outcome::Stopped, _) => format!("stopped after iteration {done}"),
     }
+}
+
+/// The score of a run, if it has one: `, FCD 12.30`.
+fn score(trained: &Trained) -> String {
+    let best = trained.best.and_then(|(measure, entry)| Some((measure, entry.scores.by(measure)?)));
+    best.map_or(String::new(), |(measure, score)| {
+        format!(", best {} {}", measure.name(), significant(score))
+    })
 }
