@@ -9,8 +9,8 @@ call, of as many iterations as take 100 ms, from call to completion; times are p
 of this length keep the overhead of a call (dispatch, and passing the state in and out) below 1 %.
 Compilation is finished before the first sample.
 
-`--seeds N` trains N independent GANs at once with `vmap`: times are those of one iteration of all N,
-images per second are summed over all N.
+`--seeds N` trains N independent GANs at once with `vmap`, with seeds 0 to N - 1: times are those of one
+iteration of all N, images per second are summed over all N. They share the data set.
 
 On the CPU, noise, labels and masks are sampled within each iteration, where they stay in the cache;
 on a GPU, those of a whole call are sampled ahead of the scan, by a few large kernels instead of many
@@ -28,7 +28,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import baseline
@@ -55,17 +55,20 @@ def prepare(arguments: argparse.Namespace) -> None:
         os.sched_setaffinity(0, allowed[: arguments.threads])
 
 
-def trainer(preset: Preset, seeds: int, precision: str, inputs_ahead: bool) -> Train:
-    """A function that trains a run, or several at once, and keeps their state."""
+def trainer(preset: Preset, seeds: Sequence[int], precision: str, inputs_ahead: bool) -> Train:
+    """A function that trains a run, or several at once, and keeps their state.
+
+    The losses of several have one more axis, the first, for the seeds.
+    """
     import jax
     import jax_presets as presets
 
     jax.config.update("jax_default_matmul_precision", presets.MATMUL_PRECISIONS[precision])
     setup, dataset = presets.Setup(preset, precision, inputs_ahead), presets.load_dataset(preset)
     start, train = presets.new_state, presets.train
-    keys = jax.random.key(0)
-    if seeds > 1:
-        keys = jax.random.split(keys, seeds)
+    keys = jax.random.key(seeds[0])
+    if len(seeds) > 1:
+        keys = jax.vmap(jax.random.key)(jax.numpy.array(seeds))
         start = jax.vmap(start, in_axes=(None, 0))
         train = jax.vmap(train, in_axes=(None, None, None, 0, 0))
     train = jax.jit(train, static_argnums=(0, 2), donate_argnums=3)
@@ -86,8 +89,8 @@ def milliseconds(train: Train, iterations: int) -> float:
     return (time.perf_counter() - begun) * 1e3 / iterations
 
 
-def measure(train: Train, pace: int, warmup: int, count: int, period: int) -> list[float]:
-    """Milliseconds per iteration of each sample after the warm-up, for about `count` iterations.
+def compiled_length(train: Train, pace: int, period: int) -> int:
+    """The iterations of a sample, compiled; found with a call of about `pace` iterations.
 
     Each sample has whole periods, after which iterations repeat.
     """
@@ -96,6 +99,12 @@ def measure(train: Train, pace: int, warmup: int, count: int, period: int) -> li
     group = math.ceil(SAMPLE_MS / milliseconds(train, pace) / period) * period
     # The first call compiles.
     train(group)
+    return group
+
+
+def measure(train: Train, pace: int, warmup: int, count: int, period: int) -> list[float]:
+    """Milliseconds per iteration of each sample after the warm-up, for about `count` iterations."""
+    group = compiled_length(train, pace, period)
     begun = time.perf_counter()
     for _ in range(math.ceil(warmup / group)):
         train(group)
@@ -167,7 +176,7 @@ def main() -> int:
         raise SystemExit(f"error: JAX finds no --device {arguments.device}: {reason}") from None
     preset, loaded = sized(arguments), peak_bytes()
     how = {"precision": arguments.precision, "inputs_ahead": arguments.draw == "ahead"}
-    train = trainer(preset, arguments.seeds, **how)
+    train = trainer(preset, range(arguments.seeds), **how)
     pace = PACE[arguments.device]
     times = measure(train, pace, arguments.warmup, arguments.iterations, preset.period)
     baseline.show(summarize(arguments, preset.batch, times, loaded), arguments.json)

@@ -21,6 +21,7 @@ sys.path[:0] = [str(ROOT / "benches"), str(GOLDEN)]
 
 try:
     import jax
+    import jax_baseline
     import jax_losses
     import jax_presets
     import numpy as np
@@ -247,6 +248,17 @@ class Training(unittest.TestCase):
         together, alone = (self.losses(small("cgan"), seeds) for seeds in (3, 1))
         self.assertTrue((together[0] != together[1]).all())
         np.testing.assert_allclose(together[0], alone[0], rtol=1e-4)
+
+    def test_each_gan_of_several_equals_the_one_trained_alone_with_its_seed(self) -> None:
+        def losses(*seeds: int) -> np.ndarray:
+            train = jax_baseline.trainer(small("cgan"), seeds, "f32", inputs_ahead=False)
+            return np.concatenate([train(3), train(3)], axis=-2)
+
+        together = losses(4, 0, 7)
+        self.assertEqual(together.shape, (3, 6, 2))
+        for of_seed, seed in zip(together, (4, 0, 7), strict=True):
+            np.testing.assert_allclose(of_seed, losses(seed), rtol=1e-4)
+        self.assertGreater(np.abs(together[0] - together[1]).max(), 1e-3)
 
     def test_inputs_sampled_ahead_are_the_same(self) -> None:
         within, ahead = (
