@@ -39,6 +39,7 @@ def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     programs.add_arguments(parser)
+    parser.add_argument("--out", type=Path, help="the run folder")
     parser.add_argument("--presets", nargs="+", default=PRESETS, choices=ALL_PRESETS)
     parser.add_argument("--variants", nargs="*", choices=tuple(TITLES), help="of PyTorch, or jax")
     parser.add_argument("--rounds", type=int, help="default: 3, or 0 with --from")
@@ -61,7 +62,7 @@ def check_variants(parser: argparse.ArgumentParser, arguments: argparse.Namespac
     """Selects all variants of the device by default; JAX only if it is installed."""
     possible = VARIANTS[arguments.device]
     if arguments.variants is None:
-        arguments.variants = [name for name in possible if name != "jax" or programs.has_jax()]
+        arguments.variants = [name for name in possible if name != "jax" or programs.has("jax")]
         if "jax" not in arguments.variants:
             print("JAX is left out: python does not have it (pip install jax)", flush=True)
     for name in arguments.variants:

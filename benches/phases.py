@@ -201,6 +201,7 @@ def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     programs.add_arguments(parser)
+    parser.add_argument("--out", type=Path, help="the run folder")
     parser.add_argument("--presets", nargs="+", default=PRESETS, choices=PRESETS)
     parser.add_argument("--iterations", type=int, default=1000, help="for grey images")
     parser.add_argument("--rgb-iterations", type=int, default=40, help="for RGB images")

@@ -66,7 +66,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--precision", choices=("f32", "tf32", "bf16"), default="f32")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads")
     parser.add_argument("--program", type=Path, default=ROOT / "target/release/gan-cuda")
-    parser.add_argument("--out", type=Path, help="the run folder")
 
 
 def check_arguments(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
@@ -108,9 +107,9 @@ def iterations(arguments: argparse.Namespace, preset: str) -> int:
     return arguments.rgb_iterations if in_colour else arguments.iterations
 
 
-def has_jax() -> bool:
-    """Whether Python has JAX."""
-    return importlib.util.find_spec("jax") is not None
+def has(library: str) -> bool:
+    """Whether Python has JAX or PyTorch."""
+    return importlib.util.find_spec(library) is not None
 
 
 def report_of(command: Sequence[str], limit: float = LIMIT_SECONDS) -> Report | None:

@@ -71,6 +71,7 @@ def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     programs.add_arguments(parser)
+    parser.add_argument("--out", type=Path, help="the run folder")
     parser.add_argument("--presets", nargs="+", choices=ALL_PRESETS)
     parser.add_argument("--variant", choices=tuple(TITLES), help="a PyTorch variant, or jax")
     parser.add_argument("--batches", nargs="+", type=int)
