@@ -24,7 +24,7 @@ const PAGES: [&str; 11] = [
     "docs/techniques.md",
 ];
 /// Generated reports, which have no commands for their readers.
-const REPORTS: [&str; 2] = ["docs/comparison.md", "docs/scores.md"];
+const REPORTS: [&str; 3] = ["docs/comparison.md", "docs/many-runs.md", "docs/scores.md"];
 
 fn text(page: &str) -> String {
     fs::read_to_string(page).unwrap()
