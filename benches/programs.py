@@ -114,16 +114,28 @@ def has(library: str) -> bool:
 
 def report_of(command: Sequence[str], limit: float = LIMIT_SECONDS) -> Report | None:
     """The last line that a command prints, as JSON; None if it fails, with the error printed."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, **pipes) as process:
+        try:
+            output, errors = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired as error:
+            print(error, flush=True)
+            end(process)
+            return None
+    if process.returncode:
+        error = subprocess.CalledProcessError(process.returncode, command)
+        print(f"{error}\n{errors[-4000:]}", flush=True)
+        return None
+    return json.loads(output.strip().splitlines()[-1])
+
+
+def end(process: subprocess.Popen) -> None:
+    """Ends a process, which gets the time to end those that it has started."""
+    process.terminate()
     try:
-        done = subprocess.run(
-            command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=limit
-        )
-        return json.loads(done.stdout.strip().splitlines()[-1])
-    except subprocess.CalledProcessError as error:
-        print(f"{error}\n{error.stderr[-4000:]}", flush=True)
-    except subprocess.TimeoutExpired as error:
-        print(error, flush=True)
-    return None
+        process.communicate(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def peaks_command(arguments: argparse.Namespace) -> list[str]:

@@ -22,6 +22,7 @@ import argparse
 import json
 import math
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -141,6 +142,8 @@ def measure(arguments: argparse.Namespace) -> Summary:
 def main() -> int:
     """Runs the command line."""
     arguments = parse_arguments()
+    # An exception, unlike the signal itself, also ends the program and removes the folder.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     baseline.show(measure(arguments), arguments.json)
     return 0
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import re
 import subprocess
 import sys
 import tempfile
 import unittest
+from contextlib import redirect_stdout
 from pathlib import Path
 from unittest import mock
 
@@ -118,6 +120,20 @@ class Ours(unittest.TestCase):
         done = script("train_seeds.py", "--program", "/bin/false", "--runs", 1)
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stderr, "error: .*/false train --preset cgan ")
+
+
+    def test_when_it_is_stopped_the_program_is_stopped_too(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            program, mark = Path(folder) / "gan-cuda", Path(folder) / "pid"
+            program.write_text(f"#!/bin/sh\necho $$ > {mark}\nexec sleep 60\n")
+            program.chmod(0o755)
+            command = [sys.executable, str(ROOT / "benches/train_seeds.py"), "--program", str(program)]
+            with redirect_stdout(io.StringIO()):
+                self.assertIsNone(programs.report_of(command, limit=4))
+            status = Path(f"/proc/{mark.read_text().strip()}/status")
+            # Until the system has collected it, it is a zombie.
+            running = status.exists() and "State:\tZ" not in status.read_text()
+        self.assertFalse(running)
 
 
 class Commands(unittest.TestCase):
