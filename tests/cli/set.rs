@@ -60,7 +60,7 @@ fn run_of_a_set_equals_the_run_alone(train: impl Fn(&Scratch, &str) -> Option<An
     let flags = "--iterations 7 --sample-interval 2 --log-interval 1 --threads 3";
     let Some(answer) = train(&scratch, &format!("{flags} --seeds 0-7")) else { return };
     let out = answer.succeeds();
-    has(&out, &["8 runs that differ in seed", " at a time, ", "done: 8 runs", SET]);
+    has(&out, &["8 runs by seed", " at a time, ", "done: 8 runs", SET]);
     assert_eq!(names(&scratch), (0..8).map(|seed| format!("seed={seed}")).collect::<Vec<_>>());
     train(&scratch, &format!("{flags} --seed 3 --runs-dir alone")).unwrap().succeeds();
     let alone = timeless(&scratch, "alone/00000-cgan-mnist");
@@ -84,7 +84,7 @@ fn run_of_a_set_equals_the_run_alone_on_emulated_cuda() {
 fn sweep_trains_each_combination_with_each_seed() {
     let scratch = Scratch::with_digits();
     let sweep = "--sweep lr=1e-3,2e-3 --sweep batch-size=8,10 --seeds 5,7-8";
-    scratch.train(&format!("{sweep} --iterations 2")).prints(&["12 runs that differ in lr"]);
+    scratch.train(&format!("{sweep} --iterations 2")).prints(&["12 runs by lr, batch_size, seed"]);
     let names = names(&scratch);
     assert_eq!(names.len(), 12);
     assert_eq!(names[0], "lr=1e-3,batch_size=8,seed=5");

@@ -46,10 +46,7 @@ fn title(plans: &Plans<'_>) -> String {
     match &plans.origin {
         Origin::New { keys, .. } => {
             let preset = &plans.runs[0].config.preset;
-            format!(
-                "gan-cuda {version}, preset {preset}, {runs} that differ in {}",
-                keys.join(", ")
-            )
+            format!("gan-cuda {version}, preset {preset}, {runs} by {}", keys.join(", "))
         }
         Origin::Resumed { complete: 0, .. } => format!("gan-cuda {version}, {runs}"),
         Origin::Resumed { complete, .. } => {
