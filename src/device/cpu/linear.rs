@@ -27,7 +27,7 @@ impl<T: CpuReal> Linear for Cpu<T> {
             vectorized(
                 #[inline(always)]
                 || {
-                    let first = block.first_column();
+                    let (first_row, first) = (block.first_row(), block.first_column());
                     for i in 0..block.rows() {
                         let y = block.row(i);
                         if let Some(b) = b {
@@ -35,7 +35,7 @@ impl<T: CpuReal> Linear for Cpu<T> {
                             y.iter_mut().zip(b).for_each(|(y, &b)| *y += b);
                         }
                         if let Some(mask) = mask {
-                            let mask = &mask[i * outputs + first..][..y.len()];
+                            let mask = &mask[(first_row + i) * outputs + first..][..y.len()];
                             y.iter_mut().zip(mask).for_each(|(y, &m)| *y = *y * m);
                         }
                         activation::apply(activation, y);

@@ -3,6 +3,10 @@
 //! Threads divide the columns of the result, never the depth. Each processes one column block after
 //! the other; a block is complete, and passed to `finish`, before the next one starts. Depths longer
 //! than [`DEPTH`] are split into blocks whose sums accumulate in the result.
+//!
+//! Each thread packs the whole left operand for itself. Of large batches that is more than its cache
+//! holds, so there the threads divide the rows instead: a *slab* of rows is multiplied like a matrix of
+//! its own, by one thread.
 #![allow(unsafe_code)]
 use super::super::thread_pool::{ColumnBlock, ThreadPool, WorkQueue};
 use super::Matrix;
@@ -18,6 +22,13 @@ pub(super) const COLUMNS: usize = 192;
 
 /// Fewest columns that a thread takes: whole panels and tiles on every instruction set.
 const PIECE: usize = 48;
+
+/// Most rows of a slab: with a depth of 1,024, its part of the left operand takes 1 MB, which stays in
+/// the L2 cache.
+const SLAB: usize = 240;
+
+/// A left operand of more floats than this, 1 MB, is divided into slabs.
+const LARGE: usize = 256 * 1024;
 
 /// Fewer multiplications than this run on the calling thread alone, in about 2 µs.
 const PARALLEL_THRESHOLD: usize = 128 * 1024;
@@ -46,6 +57,38 @@ pub(in super::super) struct Panel {
     pub data: *mut f32,
 }
 
+/// The loops around the tiles, for one way in which the right operand is stored.
+pub(super) trait Loops {
+    /// Floats of scratch memory that a thread needs.
+    fn memory(gemm: &Gemm<'_>) -> usize;
+
+    /// Packs the left operand.
+    ///
+    /// # Safety
+    /// Only the calling thread uses the memory, which is large enough.
+    unsafe fn prepare(gemm: &Gemm<'_>, memory: *mut f32);
+
+    /// Computes some columns of the result, at most [`COLUMNS`].
+    ///
+    /// # Safety
+    /// Only the calling thread uses these columns and the memory, for which it has called
+    /// [`Loops::prepare`].
+    unsafe fn multiply(gemm: &Gemm<'_>, columns: Range<usize>, memory: *mut f32);
+}
+
+/// The threads that divide a matrix multiplication, and what they do with complete blocks.
+struct Work<'a, F> {
+    pool: &'a ThreadPool,
+    threads: usize,
+    finish: &'a F,
+}
+
+impl<F> Work<'_, F> {
+    fn run(&self, part: impl Fn(usize) + Sync) {
+        if self.threads == 1 { part(0) } else { self.pool.run(part) }
+    }
+}
+
 impl<'a> Gemm<'a> {
     /// The views must have been checked, and no extent except the depth may be zero.
     pub fn new(c: &'a mut [f32], a: Matrix<'a, f32>, b: Matrix<'a, f32>, accumulate: bool) -> Self {
@@ -61,27 +104,68 @@ impl<'a> Gemm<'a> {
         self.accumulate || depth.start > 0
     }
 
-    /// Calls `work(thread, columns)` on disjoint ranges that cover the columns, at most [`COLUMNS`]
-    /// each; and `prepare(thread)` before a thread's first range.
-    pub fn share(
+    /// The matrix multiplication.
+    pub fn run<L: Loops>(
         &self,
         pool: &ThreadPool,
-        prepare: impl Fn(usize) + Sync,
-        work: impl Fn(usize, Range<usize>) + Sync,
+        finish: impl Fn(&mut ColumnBlock<'_, f32>) + Sync,
     ) {
-        let columns = self.columns();
-        let alone = self.a.rows * self.a.columns * columns < PARALLEL_THRESHOLD;
+        let alone = self.a.rows * self.a.columns * self.columns() < PARALLEL_THRESHOLD;
         let threads = if alone { 1 } else { pool.threads() };
-        let least = if threads == 1 { COLUMNS } else { PIECE };
-        let pieces = WorkQueue::new(columns, least, COLUMNS, threads);
-        let part = |thread: usize| {
-            let mut mine = (&pieces).peekable();
-            if mine.peek().is_some() {
-                prepare(thread);
+        let work = Work { pool, threads, finish: &finish };
+        match self.a.rows * self.a.columns > LARGE && self.a.rows >= threads * 2 * SLAB {
+            true => self.by_slabs::<L>(&work),
+            false => self.by_columns::<L>(&work),
+        }
+    }
+
+    /// Threads divide the columns.
+    fn by_columns<L: Loops>(&self, work: &Work<'_, impl Fn(&mut ColumnBlock<'_, f32>) + Sync>) {
+        let mut scratch = work.pool.scratch();
+        let memory = scratch.parts(L::memory(self), work.threads);
+        let least = if work.threads == 1 { COLUMNS } else { PIECE };
+        let pieces = WorkQueue::new(self.columns(), least, COLUMNS, work.threads);
+        work.run(|thread| {
+            let mut own = (&pieces).peekable();
+            // SAFETY: the pieces are disjoint; the memory is this thread's, and large enough.
+            unsafe {
+                if own.peek().is_some() {
+                    L::prepare(self, memory.of(thread));
+                }
+                for piece in own {
+                    L::multiply(self, piece.clone(), memory.of(thread));
+                    (work.finish)(&mut self.block(piece));
+                }
             }
-            mine.for_each(|piece| work(thread, piece));
-        };
-        if threads == 1 { part(0) } else { pool.run(part) }
+        });
+    }
+
+    /// Threads divide the rows.
+    fn by_slabs<L: Loops>(&self, work: &Work<'_, impl Fn(&mut ColumnBlock<'_, f32>) + Sync>) {
+        let mut scratch = work.pool.scratch();
+        let memory = scratch.parts(L::memory(&self.slab(0..SLAB)), work.threads);
+        let slabs = WorkQueue::new(self.a.rows, PIECE, SLAB, work.threads);
+        work.run(|thread| {
+            for rows in &slabs {
+                let slab = self.slab(rows.clone());
+                // SAFETY: the slabs are disjoint; the memory is this thread's, and large enough.
+                unsafe {
+                    L::prepare(&slab, memory.of(thread));
+                    for piece in blocks(0..self.columns(), COLUMNS) {
+                        L::multiply(&slab, piece.clone(), memory.of(thread));
+                        (work.finish)(&mut slab.block(piece).from_row(rows.start));
+                    }
+                }
+            }
+        });
+    }
+
+    /// Some rows of the result, as a multiplication of their own.
+    fn slab(&self, rows: Range<usize>) -> Self {
+        let start = (rows.start * self.a.row_stride).min(self.a.data.len());
+        let a = Matrix { data: &self.a.data[start..], rows: rows.len(), ..self.a };
+        let c = self.c.wrapping_add(rows.start * self.columns());
+        Self { c, a, ..*self }
     }
 
     /// # Safety

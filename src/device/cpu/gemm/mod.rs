@@ -16,6 +16,8 @@
 //! - `row_major` and `transposed`: those loops, for a right operand stored by rows or by columns.
 
 use super::thread_pool::{ColumnBlock, ThreadPool};
+use row_major::RowMajor;
+use transposed::Transposed;
 
 mod addresses;
 pub(super) mod blocks;
@@ -53,8 +55,8 @@ impl<T> Matrix<'_, T> {
 /// Element types that have a matrix multiplication.
 pub(crate) trait Multiply: Copy + Send + Sync + 'static {
     /// `c = a · b`, or `c += a · b` with `accumulate`; c is contiguous and row-major, with shape
-    /// (a.rows, b.columns). `finish` is called once for every column block as soon as it is complete,
-    /// while it is still in the cache.
+    /// (a.rows, b.columns). `finish` is called once for every block, of which none overlap, as soon as it
+    /// is complete, while it is still in the cache.
     fn multiply(
         pool: &ThreadPool,
         c: &mut [Self],
@@ -118,9 +120,9 @@ impl Multiply for f32 {
         // The right operand is mostly the weights: large, and reused only a.rows times. If it is
         // row-major, its rows are packed by copying; if it is transposed, packing would be too slow.
         if b.column_stride == 1 {
-            gemm.row_major(pool, finish);
+            gemm.run::<RowMajor>(pool, finish);
         } else {
-            gemm.transposed(pool, finish);
+            gemm.run::<Transposed>(pool, finish);
         }
     }
 }

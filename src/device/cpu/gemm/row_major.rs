@@ -4,8 +4,7 @@
 //! the first tile that needs a panel reads the operand as it is stored, and writes the panel along
 //! the way.
 #![allow(unsafe_code)]
-use super::super::thread_pool::{ColumnBlock, ThreadPool};
-use super::blocks::{COLUMNS, Gemm, Panel, blocks, depth_blocks};
+use super::blocks::{COLUMNS, Gemm, Loops, Panel, blocks, depth_blocks};
 use super::operands::{DEPTH, LeftOperand, Offsets, ROW, RowOffsets};
 use super::pack::{gather, pack};
 use super::tile::{PANEL_ROWS, Prefetch, ROUND, Tile};
@@ -15,28 +14,34 @@ use std::ops::Range;
 /// of two, since it becomes a stride.
 const ROWS: usize = 240;
 
-impl Gemm<'_> {
-    /// The matrix multiplication by tiles of `c`.
-    pub fn row_major(&self, pool: &ThreadPool, finish: impl Fn(&mut ColumnBlock<'_, f32>) + Sync) {
-        let mut scratch = pool.scratch();
-        let gathered = self.gathered_block() * self.blocks_of_a().count();
-        let memory = scratch.parts(COLUMNS * DEPTH + gathered, pool.threads());
-        let gathered_at = |thread| memory.of(thread).wrapping_add(COLUMNS * DEPTH);
-        // SAFETY: the memory has space for all of `a` after the panels.
-        let prepare = |thread| unsafe { self.gather_left(gathered_at(thread)) };
-        self.share(pool, prepare, |thread, piece| {
-            // SAFETY: `share` gives these columns to this thread only; the memory has space for their
-            // panels, and `a` is gathered.
-            unsafe {
-                for (depth, rows, at) in self.blocks_of_a() {
-                    let a = gathered_at(thread).wrapping_add(at);
-                    self.row_major_block(piece.clone(), depth, rows, a, memory.of(thread));
-                }
-                finish(&mut self.block(piece));
-            }
-        });
+/// The loops for a row-major right operand, by tiles of `c`.
+pub(super) enum RowMajor {}
+
+impl Loops for RowMajor {
+    fn memory(gemm: &Gemm<'_>) -> usize {
+        COLUMNS * DEPTH + gemm.gathered_block() * gemm.blocks_of_a().count()
     }
 
+    unsafe fn prepare(gemm: &Gemm<'_>, memory: *mut f32) {
+        // SAFETY: the memory has space for all of `a` after the panels.
+        unsafe { gemm.gather_left(gathered(memory)) };
+    }
+
+    unsafe fn multiply(gemm: &Gemm<'_>, columns: Range<usize>, memory: *mut f32) {
+        for (depth, rows, at) in gemm.blocks_of_a() {
+            let a = gathered(memory).wrapping_add(at);
+            // SAFETY: the caller's promise; `a` is gathered.
+            unsafe { gemm.row_major_block(columns.clone(), depth, rows, a, memory) };
+        }
+    }
+}
+
+/// Where the gathered left operand begins in a thread's memory, after the panels.
+fn gathered(memory: *mut f32) -> *mut f32 {
+    memory.wrapping_add(COLUMNS * DEPTH)
+}
+
+impl Gemm<'_> {
     /// The blocks of `a` in the order of use: depth, rows, and the offset of the gathered block in
     /// floats.
     fn blocks_of_a(&self) -> impl Iterator<Item = (Range<usize>, Range<usize>, usize)> {

@@ -3,7 +3,7 @@ use super::*;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Extents (m, n, k) of a layer: batch, outputs, inputs.
-const LAYERS: [(usize, usize, usize); 12] = [
+const LAYERS: [(usize, usize, usize); 15] = [
     (1, 1, 1),
     (31, 33, 17),
     (64, 784, 110),
@@ -16,6 +16,10 @@ const LAYERS: [(usize, usize, usize); 12] = [
     (16, 250, 513),
     (100, 65, 63),
     (64, 96, 0),
+    // Divided into slabs for some uses: by all numbers of threads of these tests, or by one thread only.
+    (1500, 40, 200),
+    (190, 1500, 20),
+    (600, 30, 500),
 ];
 
 #[derive(Clone, Copy, Debug)]
@@ -114,8 +118,8 @@ impl Case {
         if !c.is_empty() {
             let gemm = kernels.using(|| blocks::Gemm::new(&mut c, a, b, false));
             match b.column_stride {
-                1 => gemm.row_major(&ThreadPool::new(1), |_| ()),
-                _ => gemm.transposed(&ThreadPool::new(1), |_| ()),
+                1 => gemm.run::<RowMajor>(&ThreadPool::new(1), |_| ()),
+                _ => gemm.run::<Transposed>(&ThreadPool::new(1), |_| ()),
             }
         }
         c
@@ -196,11 +200,10 @@ fn finish_gets_every_complete_element_once() {
             let mut c = vec![f32::NAN; want.len()];
             let calls: Vec<_> = want.iter().map(|_| AtomicU32::new(0)).collect();
             f32::multiply(pool, &mut c, a, b, false, |block| {
-                assert_eq!(block.rows(), a.rows);
-                let first = block.first_column();
+                let (first_row, first) = (block.first_row(), block.first_column());
                 for i in 0..block.rows() {
                     for (j, x) in block.row(i).iter_mut().enumerate() {
-                        let at = i * b.columns + first + j;
+                        let at = (first_row + i) * b.columns + first + j;
                         assert_eq!(x.to_bits(), want[at].to_bits());
                         calls[at].fetch_add(1, Ordering::Relaxed);
                         *x += 1.0;

@@ -6,8 +6,7 @@
 //! `c`. Every thread packs all of `xᵀ` itself: that is faster than transferring results from another
 //! core (measured with 64 × 128 · 128 × 256 on two threads: 195 GFLOP/s with shared packing).
 #![allow(unsafe_code)]
-use super::super::thread_pool::{ColumnBlock, ThreadPool};
-use super::blocks::{COLUMNS, Gemm, Panel, blocks, depth_blocks};
+use super::blocks::{COLUMNS, Gemm, Loops, Panel, blocks, depth_blocks};
 use super::operands::{LeftOperand, ROW, RowOffsets};
 use super::pack::{gather, pack, transpose};
 use super::tile::{Prefetch, Tile};
@@ -44,25 +43,29 @@ impl Workspace {
     }
 }
 
-impl Gemm<'_> {
-    /// The matrix multiplication by tiles of the transposed `c`.
-    pub fn transposed(&self, pool: &ThreadPool, finish: impl Fn(&mut ColumnBlock<'_, f32>) + Sync) {
-        let packed = self.a.rows.next_multiple_of(self.kernels.lanes) * self.a.columns;
-        let mut scratch = pool.scratch();
-        let memory = scratch.parts(Workspace::PACKED_AT + packed, pool.threads());
-        let space = |thread| Workspace::at(memory.of(thread));
-        // SAFETY: the memory has space for all of `aᵀ`.
-        let prepare = |thread| unsafe { self.pack_left(space(thread).packed) };
-        self.share(pool, prepare, |thread, piece| {
-            for rows in blocks(0..self.a.rows, ROWS) {
-                // SAFETY: `share` gives these columns to this thread only; `aᵀ` is packed.
-                unsafe { self.staged_block(piece.clone(), rows, space(thread)) };
-            }
-            // SAFETY: as above.
-            finish(&mut unsafe { self.block(piece) });
-        });
+/// The loops for a transposed right operand, by tiles of the transposed `c`.
+pub(super) enum Transposed {}
+
+impl Loops for Transposed {
+    fn memory(gemm: &Gemm<'_>) -> usize {
+        let packed = gemm.a.rows.next_multiple_of(gemm.kernels.lanes) * gemm.a.columns;
+        Workspace::PACKED_AT + packed
     }
 
+    unsafe fn prepare(gemm: &Gemm<'_>, memory: *mut f32) {
+        // SAFETY: the memory has space for all of `aᵀ`.
+        unsafe { gemm.pack_left(Workspace::at(memory).packed) };
+    }
+
+    unsafe fn multiply(gemm: &Gemm<'_>, columns: Range<usize>, memory: *mut f32) {
+        for rows in blocks(0..gemm.a.rows, ROWS) {
+            // SAFETY: the caller's promise; `aᵀ` is packed.
+            unsafe { gemm.staged_block(columns.clone(), rows, Workspace::at(memory)) };
+        }
+    }
+}
+
+impl Gemm<'_> {
     /// The panels of some rows of `a`, where `packed` holds all of them.
     fn left_panels(&self, rows: Range<usize>, packed: *mut f32) -> impl Iterator<Item = Panel> {
         let depth = self.a.columns;

@@ -35,10 +35,11 @@ pub(crate) struct ThreadPool {
     scratch: RefCell<Scratch>,
 }
 
-/// A column block of a row-major matrix: a range of columns, all rows.
+/// A column block of a row-major matrix: a range of columns, all rows or consecutive ones.
 pub(crate) struct ColumnBlock<'a, T> {
-    /// The block's first element in row 0.
+    /// The block's first element.
     data: *mut T,
+    first_row: usize,
     rows: usize,
     first: usize,
     columns: usize,
@@ -65,12 +66,23 @@ impl<T> ColumnBlock<'_, T> {
         let (first, columns) = (columns.start, columns.len());
         Self {
             data: matrix.wrapping_add(first),
+            first_row: 0,
             rows,
             first,
             columns,
             stride,
             _matrix: PhantomData,
         }
+    }
+
+    /// The same block, of a matrix whose first row is this one of a larger matrix.
+    pub(super) fn from_row(self, first_row: usize) -> Self {
+        Self { first_row, ..self }
+    }
+
+    /// The matrix row at which the block starts.
+    pub fn first_row(&self) -> usize {
+        self.first_row
     }
 
     /// The matrix column at which the block starts.
@@ -83,7 +95,7 @@ impl<T> ColumnBlock<'_, T> {
         self.rows
     }
 
-    /// The block's part of row `i`.
+    /// Row `i` of the block.
     pub fn row(&mut self, i: usize) -> &mut [T] {
         assert!(i < self.rows, "row {i} of a block with {} rows", self.rows);
         // SAFETY: `new`'s caller promised these elements; `&mut self` keeps borrows of rows disjoint.
