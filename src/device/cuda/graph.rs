@@ -10,9 +10,14 @@
 //! allocate memory, which is not allowed during capture. The second time they are captured, and the
 //! graph is launched; from then on the graph is launched.
 
+use std::collections::BTreeMap;
+use std::mem::MaybeUninit;
 use std::ptr;
 
-use cudarc::driver::sys::{CUgraphInstantiate_flags, CUstreamCaptureMode, cuGraphGetNodes};
+use cudarc::driver::sys::{
+    CUgraphEdgeData, CUgraphInstantiate_flags, CUgraphNode, CUstreamCaptureMode,
+    cuGraphGetEdges_v2, cuGraphGetNodes,
+};
 use cudarc::driver::{CudaGraph, DriverError};
 use tracing::{debug, trace};
 
@@ -47,6 +52,47 @@ impl Graph {
             .map_err(failed("counting a graph's nodes"))?;
         Ok(Some(count))
     }
+
+    /// The number of nodes of the longest chain, of which each depends on the one before it: the time of
+    /// an iteration on a GPU that is large enough for all branches. None if nothing is captured yet.
+    ///
+    /// # Errors
+    /// When the driver fails.
+    ///
+    /// # Panics
+    /// With a driver older than CUDA 12.3, which does not return edges.
+    pub fn longest_chain(&self) -> Result<Option<usize>> {
+        let Graph::Captured(graph) = self else { return Ok(None) };
+        let edges = edges(graph).map_err(failed("reading a graph's edges"))?;
+        // The longest chain that ends at a node. A pass over all edges settles at least one more node.
+        let mut chains = BTreeMap::new();
+        let mut longest = 1;
+        for _ in 0..edges.len() {
+            for (from, to) in &edges {
+                let behind = 1 + chains.get(from).copied().unwrap_or(1);
+                let chain = chains.entry(*to).or_insert(1);
+                *chain = behind.max(*chain);
+                longest = longest.max(*chain);
+            }
+        }
+        Ok(Some(longest))
+    }
+}
+
+/// The dependencies of a graph, each as the node before and the node behind it.
+fn edges(graph: &CudaGraph) -> std::result::Result<Vec<(CUgraphNode, CUgraphNode)>, DriverError> {
+    let (graph, null, mut count) = (graph.cu_graph(), ptr::null_mut(), 0);
+    // SAFETY: the graph is alive; without arrays the driver writes only the number of edges.
+    unsafe { cuGraphGetEdges_v2(graph, null, null, ptr::null_mut(), &mut count) }.result()?;
+    let mut ends = [vec![ptr::null_mut(); count], vec![ptr::null_mut(); count]];
+    // Required if an edge has data, such as those between kernels of which one starts early.
+    let mut data = vec![MaybeUninit::<CUgraphEdgeData>::uninit(); count];
+    let [from, to] = ends.each_mut().map(Vec::as_mut_ptr);
+    // SAFETY: the graph is alive, and the arrays are as long as `count` says.
+    unsafe { cuGraphGetEdges_v2(graph, from, to, data.as_mut_ptr().cast(), &mut count) }
+        .result()?;
+    let [from, to] = ends;
+    Ok(from.into_iter().zip(to).collect())
 }
 
 impl Cuda {

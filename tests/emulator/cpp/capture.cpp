@@ -243,7 +243,7 @@ EMULATOR_API CUresult cuGraphUpload(CUgraphExec handle, CUstream stream)
     });
 }
 
-// Nodes are only counted; there are no node handles.
+// Nodes are only counted.
 EMULATOR_API CUresult cuGraphGetNodes(CUgraph handle, void** nodes, size_t* count)
 {
     return with_context([&](Context& context) {
@@ -251,6 +251,29 @@ EMULATOR_API CUresult cuGraphGetNodes(CUgraph handle, void** nodes, size_t* coun
         if (!graph) return fail(CUDA_ERROR_INVALID_VALUE, "cuGraphGetNodes: not a graph");
         if (nodes) return fail(CUDA_ERROR_NOT_SUPPORTED, "cuGraphGetNodes: only counts");
         *count = graph->nodes.size();
+        return CUDA_SUCCESS;
+    });
+}
+
+// A node's handle is its address, which only identifies it. All edges are full dependencies, whose data
+// is zero.
+EMULATOR_API CUresult cuGraphGetEdges_v2(
+    CUgraph handle, const void** from, const void** to, CUgraphEdgeData* data, size_t* count)
+{
+    return with_context([&](Context& context) {
+        const std::shared_ptr<Graph> graph = context.graphs.find(handle);
+        if (!graph) return fail(CUDA_ERROR_INVALID_VALUE, "cuGraphGetEdges: not a graph");
+        if (!from != !to) return fail(CUDA_ERROR_INVALID_VALUE, "cuGraphGetEdges: one end only");
+        size_t edges = 0;
+        for (const Graph::Node& node : graph->nodes) {
+            for (const size_t before : node.after) {
+                if (from && edges == *count) return CUDA_SUCCESS;
+                if (from) from[edges] = &graph->nodes[before], to[edges] = &node;
+                if (from && data) data[edges] = {};
+                ++edges;
+            }
+        }
+        *count = edges;
         return CUDA_SUCCESS;
     });
 }

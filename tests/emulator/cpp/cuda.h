@@ -22,6 +22,9 @@ using CUstream = emulator::Stream*;
 using CUevent = emulator::Event*;
 using CUgraph = emulator::Graph*;
 using CUgraphExec = emulator::Graph*;
+struct CUgraphEdgeData {
+    unsigned char from_port, to_port, type, reserved[5];
+};
 using CUmodule = emulator::Module*;
 using CUfunction = emulator::Function*;
 

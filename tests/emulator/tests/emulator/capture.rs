@@ -3,10 +3,12 @@
 use crate::common::{Device, code};
 use crate::kernels::with_schedule;
 use cudarc::driver::sys::{
-    CUgraphInstantiate_flags, CUresult, CUstreamCaptureMode, CUstreamCaptureStatus,
+    CUgraphInstantiate_flags, CUgraphNode, CUresult, CUstreamCaptureMode, CUstreamCaptureStatus,
+    cuGraphGetEdges_v2,
 };
 use cudarc::driver::{CudaGraph, CudaSlice, CudaStream, DriverError, result};
 use gan_cuda_emulator::Schedule;
+use std::ptr;
 use std::sync::Arc;
 
 const MODE: CUstreamCaptureMode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
@@ -66,6 +68,50 @@ fn a_fork_is_captured_if_it_is_joined() {
     let graph = end(&device.stream).unwrap();
     graph.launch().unwrap();
     assert_eq!(device.download(&y), [7.0; 4]);
+}
+
+/// A node, two branches of one and two nodes, and a node behind both.
+#[test]
+fn edges_are_those_between_a_fork_and_its_join() {
+    let device = Device::new();
+    let other = device.context.new_stream().unwrap();
+    let (mut x, mut y) = (device.zeros(4), device.zeros(4));
+    device.stream.synchronize().unwrap();
+    device.stream.begin_capture(MODE).unwrap();
+    device.step(&device.stream, &mut x).unwrap();
+    other.join(&device.stream).unwrap();
+    device.step(&other, &mut y).unwrap();
+    device.step(&other, &mut y).unwrap();
+    device.step(&device.stream, &mut x).unwrap();
+    device.stream.join(&other).unwrap();
+    device.step(&device.stream, &mut y).unwrap();
+    let graph = end(&device.stream).unwrap();
+    let mut count = 0;
+    let edges = |from: &mut [CUgraphNode], to: &mut [CUgraphNode], count: &mut usize| {
+        let [from, to] = [from, to].map(|ends| match ends.is_empty() {
+            true => ptr::null_mut(),
+            false => ends.as_mut_ptr(),
+        });
+        unsafe { cuGraphGetEdges_v2(graph.cu_graph(), from, to, ptr::null_mut(), count) }.result()
+    };
+    edges(&mut [], &mut [], &mut count).unwrap();
+    assert_eq!(count, 5);
+    let [mut from, mut to] = [[ptr::null_mut(); 5]; 2];
+    edges(&mut from, &mut to, &mut count).unwrap();
+    assert_eq!(count, 5);
+    // How many edges begin and end at each node: the first has two behind it, the last two before it.
+    let ends = |ends: &[CUgraphNode; 5]| {
+        let mut counts: Vec<usize> =
+            ends.iter().map(|end| ends.iter().filter(|other| *other == end).count()).collect();
+        counts.sort_unstable();
+        counts
+    };
+    assert_eq!([ends(&from), ends(&to)], [[1, 1, 1, 2, 2]; 2]);
+    let first = from.iter().find(|node| !to.contains(node)).unwrap();
+    let last = to.iter().find(|node| !from.contains(node)).unwrap();
+    let between = from.iter().zip(&to).filter(|(from, to)| *from != first && *to != last);
+    assert_eq!(between.count(), 1, "the second node of the longer branch follows the first");
+    assert_eq!(code(edges(&mut from, &mut [], &mut count)), CUresult::CUDA_ERROR_INVALID_VALUE);
 }
 
 /// The result of a branch that copies x, under each schedule. With `late` it waits until x has been
