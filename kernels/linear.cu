@@ -4,7 +4,9 @@
 //   unfused   y = activation(mask ⊙ x)
 //   backward  dz ← activation′(y) ⊙ mask ⊙ dz,  db = Σ rows of dz  dz holds dy on entry
 //
-// With weights (samples), db = Σ rows of weight·dz, where each weight applies to rows/samples rows.
+// With weights (samples), db = Σ rows of weight·dz, where each weight applies to rows/samples rows. db is
+// a sum over the first `summed` rows of dz. y and mask of the backward pass have `saved` rows: as many as
+// dz, or only `summed`, of which the last ones then belong to the remaining rows of dz, too.
 //
 // y, x, dz, mask (rows, columns), b, db (columns). y and dz are updated in place; db is overwritten, or
 // accumulated with `accumulate`.
@@ -47,45 +49,64 @@ extern "C" __global__ void activation_forward(
     }
 }
 
-// dz ← activation′(y) ⊙ mask ⊙ dy on a thread's walk; returns its column sum over the block, weighted
-// if there are weights, if `summed`, using the shared array. Each weight applies to `pixels` rows.
+// What the forward pass saved for rows of dz: from row `summed` on, that of the row `before` rows earlier.
+struct Saved {
+    const float* y;
+    const float* mask;
+    unsigned summed, before;
+};
+
+// Loads the saved rows of a step, like load_rows.
+__device__ inline void load_saved(
+    float* values, const float* x, const Saved& saved, const Walk& walk, unsigned row)
+{
+    for (int k = 0; k < ROWS_AT_ONCE; ++k, row += blockDim.y) {
+        const unsigned from = row < saved.summed ? row : row - saved.before;
+        values[k] = row < walk.end ? x[index_of(from, walk.column, walk.columns)] : 0.0f;
+    }
+}
+
+// dz ← activation′(y) ⊙ mask ⊙ dy on a thread's walk; returns its column sum over the summed rows of the
+// block, weighted if there are weights, if there is an array `sums` for it, in shared memory. Each weight
+// applies to `pixels` rows.
 __device__ inline float activation_backward(
     float* sums,
     float* dz,
-    const float* y,
-    const float* mask,
+    const Saved& saved,
     const float* weights,
     unsigned pixels,
     const Walk& walk,
     unsigned activation,
-    float slope,
-    bool summed)
+    float slope)
 {
     float sum = 0.0f;
     for (unsigned row = walk.begin; row < walk.end; row = next_row(row)) {
         float d[ROWS_AT_ONCE], out[ROWS_AT_ONCE], factor[ROWS_AT_ONCE];
         load_rows(d, dz, walk, row, 0.0f);
-        load_rows(out, y, walk, row, 0.0f);
-        if (mask) load_rows(factor, mask, walk, row, 0.0f);
+        load_saved(out, saved.y, saved, walk, row);
+        if (saved.mask) load_saved(factor, saved.mask, saved, walk, row);
         for (int k = 0; k < ROWS_AT_ONCE; ++k) {
-            if (mask) d[k] *= factor[k];
+            if (saved.mask) d[k] *= factor[k];
             d[k] = activate_backward(activation, slope, out[k], d[k]);
             const unsigned at = row + k * blockDim.y;
+            if (at >= saved.summed) continue;
             sum += weights && at < walk.end ? weights[at / pixels] * d[k] : d[k];
         }
         store_rows(dz, d, walk, row);
     }
-    return summed ? column_sum(sums, sum) : 0.0f;
+    return sums ? column_sum(sums, sum) : 0.0f;
 }
 
 // Launch: columns, or parts without db.
 extern "C" __global__ void bias_activation_backward(
     float* __restrict__ dz,             // (rows, columns)
     float* __restrict__ db,             // (columns) or null
-    const float* __restrict__ y,        // (rows, columns)
-    const float* __restrict__ mask,     // (rows, columns) or null
+    const float* __restrict__ y,        // (saved, columns)
+    const float* __restrict__ mask,     // (saved, columns) or null
     const float* __restrict__ weights,  // (samples) or null
     int rows,
+    int saved,
+    int summed,
     int columns,
     int samples,
     unsigned activation,
@@ -94,8 +115,9 @@ extern "C" __global__ void bias_activation_backward(
 {
     const Walk walk = walk_of_thread(rows, columns);
     __shared__ float sums[MAX_THREADS];
+    const Saved before = {y, mask, (unsigned)summed, (unsigned)(rows - saved)};
     const float sum = activation_backward(
-        sums, dz, y, mask, weights, rows / samples, walk, activation, slope, db);
+        db ? sums : nullptr, dz, before, weights, rows / samples, walk, activation, slope);
     if (db && threadIdx.y == 0 && walk.inside) store_gradient(db[walk.column], sum, accumulate);
 }
 
@@ -103,10 +125,12 @@ extern "C" __global__ void bias_activation_backward(
 extern "C" __global__ void bias_activation_backward_parts(
     float* __restrict__ dz,             // (rows, columns)
     float* __restrict__ dbs,            // (parts, columns)
-    const float* __restrict__ y,        // (rows, columns)
-    const float* __restrict__ mask,     // (rows, columns) or null
+    const float* __restrict__ y,        // (saved, columns)
+    const float* __restrict__ mask,     // (saved, columns) or null
     const float* __restrict__ weights,  // (samples) or null
     int rows,
+    int saved,
+    int summed,
     int columns,
     int samples,
     int parts,
@@ -115,8 +139,9 @@ extern "C" __global__ void bias_activation_backward_parts(
 {
     const Walk walk = walk_of_thread(rows, columns);
     __shared__ float sums[MAX_THREADS];
+    const Saved before = {y, mask, (unsigned)summed, (unsigned)(rows - saved)};
     const float sum = activation_backward(
-        sums, dz, y, mask, weights, rows / samples, walk, activation, slope, true);
+        sums, dz, before, weights, rows / samples, walk, activation, slope);
     if (threadIdx.y == 0 && walk.inside) dbs[index_of(blockIdx.y, walk.column, columns)] = sum;
 }
 

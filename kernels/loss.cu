@@ -24,6 +24,9 @@
 // (ring_rows, ring_columns). dx and these elements are overwritten. Deterministic: one block per part,
 // sums by a fixed tree.
 //
+// A second loss is that of the last part of x with t = `second_target`; for pairs, x's first part comes
+// first. Only the last part's gradient is written, behind those of the first loss.
+//
 // Carrying copies row (step mod ring_rows) of the ring buffer to the next one.
 //
 // Losses of a classifier's logits against labels.
@@ -114,29 +117,48 @@ __device__ inline Loss loss_of(
     }
 }
 
-// Launch: a block of 2ⁿ threads for each part.
+// Launch: a block of 2ⁿ threads for each part, of both losses.
 extern "C" __global__ void loss_forward_backward(
-    float* __restrict__ dx,             // (parts, rows)
+    float* __restrict__ dx,             // (dx_parts, rows)
     float* __restrict__ ring,           // (ring_rows, ring_columns)
-    const float* __restrict__ x,        // (parts, rows)
+    const float* __restrict__ x,        // (x_parts, rows)
     const unsigned* __restrict__ step,  // (1)
-    int parts,  // as many blocks
+    int dx_parts,
+    int x_parts,
     int rows,
     int ring_rows,
     int ring_columns,
+    int parts,
     int column,
     unsigned criterion,
     float target,
-    float scale)
+    float scale,
+    int second_parts,
+    int second_column,
+    unsigned second_criterion,
+    float second_target,
+    float second_scale)
 {
-    const unsigned part = blockIdx.x;
+    const bool second = blockIdx.x >= (unsigned)parts;
+    const unsigned part = second ? blockIdx.x - parts : blockIdx.x;
+    if (second) {
+        column = second_column;
+        criterion = second_criterion;
+        target = second_target;
+        scale = second_scale;
+    }
+    // The parts of x that this one and its partner are, and the part of dx to write.
+    const unsigned fakes = second ? x_parts - 1 : 1;
+    const unsigned own = !second ? part : part + 1 < (unsigned)second_parts ? 0 : fakes;
+    const unsigned partner = own == 0 ? fakes : 0;
+    const unsigned to = second ? dx_parts - 1 : part;
+    const bool writes = !second || own == fakes, pairs = (second ? second_parts : parts) == 2;
     const float factor = scale / rows;
     float loss = 0.0f, output = 0.0f;
     for (unsigned i = threadIdx.x; i < (unsigned)rows; i += blockDim.x) {
-        const unsigned long long at = index_of(part, i, rows);
-        const float other = parts == 2 ? x[index_of(1 - part, i, rows)] : 0.0f;
-        const Loss l = loss_of(criterion, part, x[at], other, target);
-        dx[at] = factor * l.slope;
+        const float other = pairs ? x[index_of(partner, i, rows)] : 0.0f;
+        const Loss l = loss_of(criterion, part, x[index_of(own, i, rows)], other, target);
+        if (writes) dx[index_of(to, i, rows)] = factor * l.slope;
         loss += l.value;
         output += l.output;
     }

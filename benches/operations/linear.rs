@@ -73,6 +73,6 @@ fn bias_activation_backward<D: Timed>(bench: &mut Bench<'_, D>, [rows, outputs]:
     bench.moves("bias_activation_backward", &size, 3 * all + outputs, |device| {
         let (dz, db) = (D::view_mut(&mut dz, 0..all), D::view_mut(&mut db, 0..outputs));
         let y = D::view(&y, 0..all);
-        device.bias_activation_backward(dz, Some(db), y, None, None, shape, LEAKY_RELU, false);
+        device.bias_activation_backward(dz, Some(db), y, None, None, shape, LEAKY_RELU, 0, false);
     });
 }

@@ -42,7 +42,14 @@ fn loss_forward_backward<D: Timed>(bench: &mut Bench<'_, D>, rows: usize, criter
     let size = format!("{parts}x{rows}-{criterion:?}");
     bench.moves("loss_forward_backward", &size, 2 * all + 2 * parts, |device| {
         let (dx, ring) = (D::view_mut(&mut dx, 0..all), D::view_mut(&mut ring, 0..ring_len));
-        device.loss_forward_backward(dx, ring, D::view(&x, 0..all), D::view(&step, 0..1), shape);
+        device.loss_forward_backward(
+            dx,
+            ring,
+            D::view(&x, 0..all),
+            D::view(&step, 0..1),
+            shape,
+            None,
+        );
     });
 }
 
@@ -109,6 +116,6 @@ fn adam_update<D: Timed>(bench: &mut Bench<'_, D>, count: usize) {
     bench.moves("adam_update", &count.to_string(), 7 * count, |device| {
         let [p, m, v] = [&mut p, &mut m, &mut v].map(|buffer| D::view_mut(buffer, 0..count));
         let (step, g) = (D::view_mut(&mut step, 0..2), D::view(&g, 0..count));
-        device.adam_update(p, m, v, step, g, ADAM);
+        device.adam_update(p, m, v, step, g, ADAM, false);
     });
 }

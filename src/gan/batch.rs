@@ -53,8 +53,7 @@ impl<D: Device> BatchInputs<D> {
         let rows = settings.batch_size;
         let fake_batches = batches_per_iteration(steps, Role::Generator);
         let plan = masks(model, steps);
-        let table: Vec<u32> =
-            plan.iter().flat_map(|mask| [mask.site, mask.columns as u32]).collect();
+        let table: Vec<u32> = plan.iter().flat_map(Mask::parts).flatten().collect();
         let mut mask_table = device.allocate(table.len())?;
         device.upload(D::view_mut(&mut mask_table, 0..table.len()), &table)?;
         Ok(Self {
@@ -80,7 +79,7 @@ impl<D: Device> BatchInputs<D> {
         let draws = augmented(settings) * AUGMENT_DRAWS;
         let masks = elements(&plan, settings.batch_size);
         let floats = noise + masks + interpolated(settings) + draws;
-        [floats, labels(settings) + 2 * plan.len()]
+        [floats, labels(settings) + 2 * plan.iter().flat_map(Mask::parts).count()]
     }
 
     /// Gathers the next `rows` images of the data set into `images`, with their labels, and samples
@@ -145,7 +144,8 @@ impl<D: Device> BatchInputs<D> {
         let (mut first, mut start) = (0, 0);
         let are_alike = |a: &Mask, b: &Mask| (a.probability, a.pack) == (b.probability, b.pack);
         for together in self.plan.chunk_by(are_alike) {
-            let (last, end) = (first + together.len(), start + elements(together, images));
+            let parts = together.iter().flat_map(Mask::parts).count();
+            let (last, end) = (first + parts, start + elements(together, images));
             let masks = D::view_mut(&mut self.masks, start..end);
             let table = D::view(&self.mask_table, 2 * first..2 * last);
             let Mask { probability, pack, .. } = together[0];
@@ -213,9 +213,12 @@ impl<D: Device> BatchInputs<D> {
     }
 
     fn masks(&self, network: Role, update: Role, rows: usize) -> Masks<'_, D> {
-        // If both updates share their fakes, they share the generator's masks, too.
+        // If both updates share their fakes, they share the generator's masks, too; in a merged pass
+        // those of the discriminator.
         let shared = network == Role::Generator && self.fake_batches == 1;
-        let is_of = |pass: Pass| pass.network == network && (shared || pass.update == update);
+        let is_of = |pass: Pass| {
+            pass.network == network && (shared || pass.merged || pass.update == update)
+        };
         let index = self.plan.iter().position(|mask| is_of(mask.pass)).unwrap_or(self.plan.len());
         let (batches, pack) =
             self.plan.get(index).map_or((1, 1), |mask| (mask.pass.batches, mask.pack));
@@ -271,7 +274,7 @@ mod tests {
         inputs.sample_masks(&device, Cpu::<f64>::view(&step, 0..1), rows);
         let mut ends = [0; 2];
         for mask in &inputs.plan {
-            let Mask { pass, probability, columns, .. } = *mask;
+            let (Mask { pass, probability, .. }, columns) = (*mask, mask.columns());
             let Masks { buffer, first, .. } = inputs.masks(pass.network, pass.update, rows / 2);
             let start = first + ends[pass.update as usize];
             let end = start + columns * (rows / 2);

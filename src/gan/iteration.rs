@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::model::Model;
 use super::role::Role;
 use super::settings::{Fakes, Order, Settings};
+use crate::nn::MERGED_BATCHES;
 
 /// A step of an iteration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +39,15 @@ pub enum Step {
         /// The network whose loss it is.
         update: Role,
     },
-    /// Backward: the gradients of a network's parameters. The generator's are backpropagated
-    /// through the discriminator, whose own parameter gradients are not computed.
+    /// The losses of both updates, from the outputs of one pass.
+    Losses,
+    /// Backward through the discriminator: the gradient of the generator's loss with respect to the
+    /// fakes. The gradients of the discriminator's parameters are not computed.
+    BackwardToFakes,
+    /// Backward through the discriminator for both losses: the gradients of its parameters from its
+    /// own, and of the fakes from the generator's.
+    BackwardMerged,
+    /// Backward: the gradients of a network's parameters.
     Backward(Role),
     /// Backward through the discriminator to its images, and the penalties on the gradients with
     /// respect to them.
@@ -67,6 +75,9 @@ pub enum Images {
     Fake,
     /// Real images, then fakes.
     RealAndFake,
+    /// The same, and from the first layer with dropout on the fakes once more, with the masks of the
+    /// generator's update.
+    FakeTwice,
     /// Real images, fakes, then points between them.
     WithInterpolated,
 }
@@ -76,9 +87,14 @@ impl Images {
     pub fn batches(self) -> Range<usize> {
         match self {
             Images::Fake => 1..2,
-            Images::RealAndFake => 0..2,
+            Images::RealAndFake | Images::FakeTwice => 0..2,
             Images::WithInterpolated => 0..3,
         }
+    }
+
+    /// The batches of the discriminator's outputs.
+    pub fn outputs(self) -> Range<usize> {
+        if self == Images::FakeTwice { 0..3 } else { self.batches() }
     }
 }
 
@@ -91,6 +107,8 @@ pub struct Pass {
     pub update: Role,
     /// The number of batches in the pass.
     pub batches: usize,
+    /// Whether the last batch is the one before it once more, with the masks of the generator's update.
+    pub merged: bool,
 }
 
 /// What an iteration does: the generator's update and the penalties can be rarer than the
@@ -129,14 +147,15 @@ fn least_common_multiple(a: u32, b: u32) -> u32 {
 impl Step {
     /// The forward pass of this step, if it has one.
     pub fn pass(self) -> Option<Pass> {
-        let (network, update, batches) = match self {
-            Step::Generate { update } => (Role::Generator, update, 1),
+        let (network, update, batches, merged) = match self {
+            Step::Generate { update } => (Role::Generator, update, 1, false),
             Step::Discriminate { update, images } => {
-                (Role::Discriminator, update, images.batches().len())
+                let (batches, merged) = (images.outputs().len(), images == Images::FakeTwice);
+                (Role::Discriminator, update, batches, merged)
             }
             _ => return None,
         };
-        Some(Pass { network, update, batches })
+        Some(Pass { network, update, batches, merged })
     }
 }
 
@@ -148,23 +167,35 @@ pub fn iteration(model: &Model) -> Vec<Step> {
 /// The steps of an iteration with these parts, in order.
 pub fn iteration_of(model: &Model, parts: Parts) -> Vec<Step> {
     let settings = model.settings();
+    let mut steps = vec![Step::PrepareInputs];
+    if parts.generator && merges_updates(model) {
+        steps.extend(merged_updates(model));
+    } else {
+        steps.extend(updates(model, parts));
+    }
+    if settings.n_critic > 1 || settings.penalty_interval > 1 {
+        steps.push(Step::CarryMetrics);
+    }
+    steps.push(Step::Advance);
+    steps
+}
+
+/// The steps of both updates, one after the other.
+fn updates(model: &Model, parts: Parts) -> Vec<Step> {
+    let settings = model.settings();
     let order = match settings.order {
         Order::DFirst => [Role::Discriminator, Role::Generator],
         Order::GFirst => [Role::Generator, Role::Discriminator],
     };
     let updates: Vec<Role> =
         order.into_iter().filter(|&role| role == Role::Discriminator || parts.generator).collect();
-    let mut steps = vec![Step::PrepareInputs];
+    let mut steps = Vec::new();
     for (i, &role) in updates.iter().enumerate() {
         if i == 0 || settings.fakes == Fakes::Fresh {
             steps.push(Step::Generate { update: role });
         }
         steps.extend(update(model, role, parts));
     }
-    if settings.n_critic > 1 || settings.penalty_interval > 1 {
-        steps.push(Step::CarryMetrics);
-    }
-    steps.push(Step::Advance);
     steps
 }
 
@@ -189,16 +220,51 @@ fn update(model: &Model, update: Role, parts: Parts) -> Vec<Step> {
         Role::Discriminator if parts.penalties => {
             steps.extend([loss, Step::Penalize, Step::BackwardPenalized]);
         }
-        _ => steps.extend([loss, Step::Backward(update)]),
+        Role::Discriminator => steps.extend([loss, Step::Backward(update)]),
+        Role::Generator => steps.extend([loss, Step::BackwardToFakes, Step::Backward(update)]),
     }
-    let normalizes = update == Role::Discriminator && settings.spectral_norm;
-    steps.extend(normalizes.then_some(Step::BackwardSpectralNorm));
-    steps.push(Step::AdamStep(update));
-    steps.extend(normalizes.then_some(Step::SpectralNorm));
-    if update == Role::Generator && settings.ema.is_some() {
-        steps.push(Step::Average);
-    }
+    steps.extend(optimizer_steps(settings, update));
     steps
+}
+
+/// The change of a network's weights, and what depends on them alone.
+fn optimizer_steps(settings: &Settings, role: Role) -> impl Iterator<Item = Step> {
+    let normalizes = role == Role::Discriminator && settings.spectral_norm;
+    let averages = role == Role::Generator && settings.ema.is_some();
+    let before = normalizes.then_some(Step::BackwardSpectralNorm);
+    let after = [(normalizes, Step::SpectralNorm), (averages, Step::Average)];
+    let after = after.into_iter().filter_map(|(applies, step)| applies.then_some(step));
+    before.into_iter().chain([Step::AdamStep(role)]).chain(after)
+}
+
+/// The steps of both updates, with one forward and one backward pass of the discriminator.
+fn merged_updates(model: &Model) -> Vec<Step> {
+    let (update, settings) = (Role::Generator, model.settings());
+    let twice = model.discriminator().has_dropout();
+    let images = if twice { Images::FakeTwice } else { Images::RealAndFake };
+    let mut steps = vec![Step::Generate { update }];
+    if !settings.augment.is_empty() {
+        steps.push(Step::Augment { update, images });
+    }
+    steps.extend([Step::Discriminate { update, images }, Step::Losses, Step::BackwardMerged]);
+    steps.extend(optimizer_steps(settings, Role::Discriminator));
+    steps.push(Step::Backward(Role::Generator));
+    steps.extend(optimizer_steps(settings, Role::Generator));
+    steps
+}
+
+/// Whether both updates are merged: the generator is updated first, so that the discriminator's weights
+/// do not change between its passes, on the same fakes. Not with BatchNorm in the discriminator, whose
+/// running statistics every pass changes; nor with penalties, nor with pairs of images that have other
+/// dropout masks for each update.
+fn merges_updates(model: &Model) -> bool {
+    let &Settings { order, fakes, loss, .. } = model.settings();
+    let discriminator = model.discriminator();
+    order == Order::GFirst
+        && fakes == Fakes::Same
+        && !model.settings().is_penalized()
+        && !discriminator.has_batch_norm()
+        && !(loss.is_paired() && discriminator.has_dropout())
 }
 
 /// The images that the discriminator sees for an update, or for both.
@@ -211,9 +277,9 @@ fn images(settings: &Settings, for_discriminator: bool, parts: Parts) -> Images 
     }
 }
 
-/// Whether one discriminator pass serves both updates: the discriminator is updated second, on the
-/// same fakes, and has neither dropout (random) nor BatchNorm (each pass changes its running
-/// statistics).
+/// Whether one discriminator forward pass serves both updates, which are not merged: the discriminator is
+/// updated second, on the same fakes, and has neither dropout (random) nor BatchNorm (each pass changes
+/// its running statistics).
 fn shares_discriminator_pass(model: &Model) -> bool {
     let &Settings { order, fakes, .. } = model.settings();
     let discriminator = model.discriminator();
@@ -231,6 +297,21 @@ pub fn batches_per_iteration(steps: &[Step], role: Role) -> usize {
 /// The largest number of batches that a network processes in one pass.
 pub fn max_batches_per_pass(steps: &[Step], role: Role) -> usize {
     batches(steps, role).max().unwrap_or(0)
+}
+
+/// The largest number of batches of images that the discriminator sees in one pass.
+pub fn max_batches_of_images(steps: &[Step]) -> usize {
+    let seen = steps.iter().filter_map(|step| match step {
+        Step::Discriminate { images, .. } => Some(images.batches().len()),
+        _ => None,
+    });
+    seen.max().unwrap_or(0)
+}
+
+/// The largest number of batches of gradients in one backward pass of a network.
+pub fn max_batches_of_gradients(steps: &[Step], role: Role) -> usize {
+    let merged = role == Role::Discriminator && steps.contains(&Step::BackwardMerged);
+    max_batches_per_pass(steps, role).max(if merged { MERGED_BATCHES } else { 0 })
 }
 
 /// The number of batches of each pass of a network.

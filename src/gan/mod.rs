@@ -43,7 +43,7 @@ use crate::nn::{Matrix, Mode, Network, Tangents};
 use augmented_images::AugmentedImages;
 use batch::BatchInputs;
 use dataset::DeviceDataset;
-use iteration::{Parts, Step, iteration_of, max_batches_per_pass};
+use iteration::{Parts, Step, iteration_of, max_batches_of_images, max_batches_per_pass};
 pub use metrics::Metrics;
 pub use model::Model;
 pub use role::Role;
@@ -105,7 +105,8 @@ impl<D: Device> Gan<D> {
         let settings = model.settings();
         let steps = steps_of_parts(&model);
         let all = &steps[&Parts::after(0, settings)];
-        let rows = max_batches_per_pass(all, Role::Discriminator) * settings.batch_size;
+        let rows = max_batches_of_images(all) * settings.batch_size;
+        let outputs = max_batches_per_pass(all, Role::Discriminator) * settings.batch_size;
         let discriminator = TrainedNetwork::new(&device, &model, Role::Discriminator, all, seed)?;
         let generator = TrainedNetwork::new(&device, &model, Role::Generator, all, seed)?;
         let average = || generator.network.duplicate(&device);
@@ -118,7 +119,7 @@ impl<D: Device> Gan<D> {
             inputs: BatchInputs::new(&device, &model, all, seed)?,
             images: Matrix::zeros(&device, rows, settings.image.pixels())?,
             augmented: AugmentedImages::new(&device, settings, rows)?,
-            outputs: Matrix::zeros(&device, rows / settings.pack, 1)?,
+            outputs: Matrix::zeros(&device, outputs / settings.pack, 1)?,
             ring: device.allocate(RING_ROWS * RING_COLUMNS)?,
             step: device.allocate(1)?,
             completed: 0,

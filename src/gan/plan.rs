@@ -6,7 +6,9 @@ use tracing::debug;
 
 use super::batch::BatchInputs;
 use super::dataset::Schedule;
-use super::iteration::{iteration, max_batches_per_pass};
+use super::iteration::{
+    iteration, max_batches_of_gradients, max_batches_of_images, max_batches_per_pass,
+};
 use super::model::Model;
 use super::role::Role;
 use super::trained_network::TrainedNetwork;
@@ -181,15 +183,17 @@ fn network_numbers<D: Device>(model: &Model) -> usize {
 /// Floats and integers of a batch: inputs, activations, tangents, images and outputs.
 fn batch_numbers<D: Device>(model: &Model) -> [usize; 2] {
     let (settings, steps) = (model.settings(), iteration(model));
-    let batches = |role| max_batches_per_pass(&steps, role);
+    let batches =
+        |role| [max_batches_per_pass(&steps, role), max_batches_of_gradients(&steps, role)];
     let (images, packs) = (settings.batch_size, settings.batch_size / settings.pack);
     let activations =
         |role, rows| Activations::<D>::elements(model.network(role), rows, batches(role));
     let [inputs, labels_and_table] = BatchInputs::<D>::numbers(model, &steps);
     // The discriminator's images, and its output for each.
-    let seen = batches(Role::Discriminator) * images;
+    let seen = max_batches_of_images(&steps) * images;
     let augmented = if settings.augment.is_empty() { 0 } else { seen + images };
-    let images_and_outputs = (seen + augmented) * settings.image.pixels() + seen / settings.pack;
+    let outputs = max_batches_per_pass(&steps, Role::Discriminator) * packs;
+    let images_and_outputs = (seen + augmented) * settings.image.pixels() + outputs;
     let tangents = match settings.is_penalized() {
         true => Tangents::<D>::elements(model.discriminator(), seen / settings.pack),
         false => 0,

@@ -10,7 +10,7 @@ use super::trained_network::TrainedNetwork;
 use super::{Gan, Settings};
 use crate::device::ops::{LossShape, Penalty, PenaltyShape, RING_COLUMNS, RING_ROWS, Targets};
 use crate::device::{Device, Out};
-use crate::nn::{Batches, Matrix, Mode, ParameterGradients};
+use crate::nn::{Batches, MERGED_BATCHES, Matrix, Mode, ParameterGradients};
 
 impl<D: Device> Gan<D> {
     pub(super) fn run(&mut self, step: Step, dataset: &DeviceDataset<D>, rows: usize) {
@@ -32,6 +32,9 @@ impl<D: Device> Gan<D> {
             Step::Interpolate => self.interpolate(rows),
             Step::Discriminate { update, images } => self.discriminate(update, images, rows),
             Step::Loss { update } => self.loss(update, rows),
+            Step::Losses => self.losses(rows),
+            Step::BackwardToFakes => self.backward_to_fakes(rows),
+            Step::BackwardMerged => self.backward_merged(rows),
             Step::Backward(Role::Discriminator) => self.backward_discriminator(rows),
             Step::Backward(Role::Generator) => self.backward_generator(rows),
             Step::Penalize => self.penalize(rows),
@@ -103,33 +106,58 @@ impl<D: Device> Gan<D> {
     }
 
     fn discriminate(&mut self, update: Role, images: Images, rows: usize) {
+        let twice = images == Images::FakeTwice;
         let Seen { batches, images } = self.seen(images.batches(), rows);
         let images = seen(&self.images, &self.augmented).rows(images);
         let input = self.inputs.discriminator_input(update, images, &batches);
-        let outputs = self.outputs.rows_mut(batches.range());
+        let (device, outputs) = (&self.device, &mut self.outputs);
         let TrainedNetwork { network, activations, .. } = &mut self.discriminator;
-        network.forward(&self.device, activations, &input, outputs, &batches, Mode::Training);
+        if twice {
+            return network.forward_merged(device, activations, &input, outputs, batches.rows);
+        }
+        let outputs = outputs.rows_mut(batches.range());
+        network.forward(device, activations, &input, outputs, &batches, Mode::Training);
+    }
+
+    /// The extents and targets of an update's loss.
+    fn loss_shape(&self, update: Role, rows: usize) -> LossShape {
+        let settings = self.model.settings();
+        let (targets, scale) = match update {
+            Role::Discriminator => (Targets::RealThenFake, settings.d_loss_scale),
+            Role::Generator => (Targets::FakeAsReal, 1.0),
+        };
+        let (criterion, real_label) = (settings.loss.criterion(update), settings.real_label);
+        LossShape { rows: rows / settings.pack, criterion, scale, targets, real_label }
     }
 
     /// Computes the loss of an update and its gradient with respect to the discriminator's outputs.
     fn loss(&mut self, update: Role, rows: usize) {
-        let settings = self.model.settings();
-        let (targets, scale, images) = match update {
-            Role::Discriminator => {
-                (Targets::RealThenFake, settings.d_loss_scale, Images::RealAndFake)
-            }
-            Role::Generator if settings.loss.is_paired() => {
-                (Targets::FakeAsReal, 1.0, Images::RealAndFake)
-            }
-            Role::Generator => (Targets::FakeAsReal, 1.0, Images::Fake),
-        };
-        let (criterion, real_label) = (settings.loss.criterion(update), settings.real_label);
+        let shape = self.loss_shape(update, rows);
+        let images = if shape.parts() == 2 { Images::RealAndFake } else { Images::Fake };
         let Seen { batches, .. } = self.seen(images.batches(), rows);
-        let shape = LossShape { rows: batches.rows, criterion, scale, targets, real_label };
         let gradient = self.discriminator.activations.output_gradient(&batches);
         let ring = D::view_mut(&mut self.ring, 0..RING_ROWS * RING_COLUMNS);
         let (outputs, step) = (self.outputs.rows(batches.range()), D::view(&self.step, 0..1));
-        self.device.loss_forward_backward(gradient, ring, outputs, step, shape);
+        self.device.loss_forward_backward(gradient, ring, outputs, step, shape, None);
+    }
+
+    /// The batches of the discriminator's outputs in a merged pass, and of the gradients.
+    fn merged_batches(&self, rows: usize) -> [Batches; 2] {
+        let outputs = self.model.discriminator().merged_outputs();
+        let rows = rows / self.model.settings().pack;
+        [outputs, MERGED_BATCHES].map(|batches| Batches { rows, which: 0..batches })
+    }
+
+    /// Computes the losses of both updates and their gradients with respect to the discriminator's
+    /// outputs.
+    fn losses(&mut self, rows: usize) {
+        let [first, second] =
+            [Role::Discriminator, Role::Generator].map(|update| self.loss_shape(update, rows));
+        let [outputs, gradients] = self.merged_batches(rows);
+        let gradient = self.discriminator.activations.output_gradient(&gradients);
+        let ring = D::view_mut(&mut self.ring, 0..RING_ROWS * RING_COLUMNS);
+        let (outputs, step) = (self.outputs.rows(outputs.range()), D::view(&self.step, 0..1));
+        self.device.loss_forward_backward(gradient, ring, outputs, step, first, Some(second));
     }
 
     /// Computes the gradients of the discriminator's parameters from its loss on real images and
@@ -198,49 +226,57 @@ impl<D: Device> Gan<D> {
         network.backward_along_tangents(&self.device, both, &input, &batches, penalized, gradients);
     }
 
-    /// Computes the gradients of the generator's parameters from its loss on fakes, backpropagated
-    /// through the discriminator.
+    /// Computes the gradients of the generator's parameters from that of the fakes.
     fn backward_generator(&mut self, rows: usize) {
-        let (Seen { batches, images }, own) =
-            (self.seen(Images::Fake.batches(), rows), Batches::one(rows));
-        self.backward_to_fakes(Seen { batches, images: images.clone() }, &own);
-        let (fakes, input) =
-            (self.images.rows(images), self.inputs.generator_input(Role::Generator, rows));
+        let (fakes, own) = (self.images.rows(rows..2 * rows), Batches::one(rows));
+        let input = self.inputs.generator_input(Role::Generator, rows);
         let TrainedNetwork { network, activations, gradients, .. } = &mut self.generator;
         let gradients = ParameterGradients::Overwrite(gradients);
         network.backward(&self.device, activations, &input, fakes, &own, gradients, None);
     }
 
     /// Computes the gradient of the generator's loss with respect to the fakes.
-    fn backward_to_fakes(&mut self, Seen { batches, images }: Seen, own: &Batches) {
-        let (outputs, device) = (self.outputs.rows(batches.range()), &self.device);
-        let (all, augmented) = match &mut self.augmented {
-            Some(AugmentedImages { images, gradients }) => (&*images, Some(gradients)),
-            None => (&self.images, None),
-        };
+    fn backward_to_fakes(&mut self, rows: usize) {
+        let Seen { batches, images } = self.seen(Images::Fake.batches(), rows);
+        let (outputs, all) = (self.outputs.rows(batches.range()), &self.images);
+        let (all, dx) = gradient_of_fakes(all, &mut self.augmented, &mut self.generator, rows);
         let input = self.inputs.discriminator_input(Role::Generator, all.rows(images), &batches);
-        let dfakes = self.generator.activations.output_gradient(own);
+        let (device, ignore) = (&self.device, ParameterGradients::Ignore);
         let TrainedNetwork { network, activations, .. } = &mut self.discriminator;
-        let mut backward = |dx: Out<'_, D>| {
-            let ignore = ParameterGradients::Ignore;
-            let outputs = D::reborrow(&outputs);
-            network.backward(device, activations, &input, outputs, &batches, ignore, Some(dx));
-        };
-        let Some(gradients) = augmented else { return backward(dfakes) };
-        backward(gradients.rows_mut(0..own.rows));
-        let draws = self.inputs.draws(Role::Generator, Images::Fake.batches(), own.rows);
-        let shape = self.model.settings().augment_shape(own.rows);
-        device.augment_backward(dfakes, gradients.rows(0..own.rows), draws, shape);
+        network.backward(device, activations, &input, outputs, &batches, ignore, Some(dx));
+        self.backward_augmented(rows);
+    }
+
+    /// Computes the gradients of the discriminator's parameters from its loss, and that of the
+    /// generator's loss with respect to the fakes.
+    fn backward_merged(&mut self, rows: usize) {
+        let Seen { batches, images } = self.seen(Images::RealAndFake.batches(), rows);
+        let [of_outputs, _] = self.merged_batches(rows);
+        let (outputs, all) = (self.outputs.rows(of_outputs.range()), &self.images);
+        let (all, dx) = gradient_of_fakes(all, &mut self.augmented, &mut self.generator, rows);
+        let input = self.inputs.discriminator_input(Role::Generator, all.rows(images), &batches);
+        let (device, rows_of_batch) = (&self.device, batches.rows);
+        let TrainedNetwork { network, activations, gradients, .. } = &mut self.discriminator;
+        network.backward_merged(device, activations, &input, outputs, rows_of_batch, gradients, dx);
+        self.backward_augmented(rows);
+    }
+
+    /// From the gradient of augmented fakes to that of the fakes themselves.
+    fn backward_augmented(&mut self, rows: usize) {
+        let Some(AugmentedImages { gradients, .. }) = &self.augmented else { return };
+        let dfakes = self.generator.activations.output_gradient(&Batches::one(rows));
+        let draws = self.inputs.draws(Role::Generator, Images::Fake.batches(), rows);
+        let shape = self.model.settings().augment_shape(rows);
+        self.device.augment_backward(dfakes, gradients.rows(0..rows), draws, shape);
     }
 
     fn adam_step(&mut self, role: Role) {
         let first = self.first_iterations[role as usize];
         let constants = self.model.settings().adam(role, first, self.total);
-        let Self { device, generator, discriminator, .. } = self;
-        match role {
-            Role::Generator => generator.step(device, constants),
-            Role::Discriminator => discriminator.step(device, constants),
-        }
+        // The rest of merged updates needs nothing of the discriminator.
+        let beside = role == Role::Discriminator && self.steps().contains(&Step::BackwardMerged);
+        let (device, trained) = self.trained_network_mut(role);
+        trained.step(device, constants, beside);
     }
 
     /// Adds the generator's weights and running statistics to their moving averages.
@@ -260,6 +296,19 @@ fn seen<'a, D: Device>(
     augmented: &'a Option<AugmentedImages<D>>,
 ) -> &'a Matrix<D> {
     augmented.as_ref().map_or(images, |augmented| &augmented.images)
+}
+
+/// The images that the discriminator sees, and where the gradient of its fakes goes.
+fn gradient_of_fakes<'a, D: Device>(
+    images: &'a Matrix<D>,
+    augmented: &'a mut Option<AugmentedImages<D>>,
+    generator: &'a mut TrainedNetwork<D>,
+    rows: usize,
+) -> (&'a Matrix<D>, Out<'a, D>) {
+    match augmented {
+        Some(AugmentedImages { images, gradients }) => (images, gradients.rows_mut(0..rows)),
+        None => (images, generator.activations.output_gradient(&Batches::one(rows))),
+    }
 }
 
 /// Batches of images that the discriminator sees.

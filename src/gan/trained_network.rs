@@ -1,6 +1,6 @@
 //! A network together with everything that its training needs.
 
-use super::iteration::{Step, max_batches_per_pass};
+use super::iteration::{Step, max_batches_of_gradients, max_batches_per_pass};
 use super::model::Model;
 use super::role::Role;
 use crate::device::{Device, Result, ops};
@@ -34,13 +34,13 @@ impl<D: Device> TrainedNetwork<D> {
             Role::Discriminator => 1,
         };
         network.initialize(device, settings.init, &mut crate::rng::host(seed, stream))?;
-        let batches = max_batches_per_pass(steps, role);
+        let batches = [max_batches_per_pass(steps, role), max_batches_of_gradients(steps, role)];
         let rows = match role {
             Role::Generator => settings.batch_size,
             Role::Discriminator => settings.batch_size / settings.pack,
         };
         Ok(Self {
-            activations: Activations::new(device, spec, rows, batches)?,
+            activations: Activations::with_gradients(device, spec, rows, batches)?,
             gradients: Flat::like(device, network.params())?,
             adam: Adam::new(device, network.params())?,
             network,
@@ -54,9 +54,9 @@ impl<D: Device> TrainedNetwork<D> {
         4 * spec.parameters() + normalized + spec.statistics()
     }
 
-    /// An optimizer step.
-    pub(super) fn step(&mut self, device: &D, constants: ops::Adam) {
+    /// An optimizer step, which may run `beside` the operations queued next.
+    pub(super) fn step(&mut self, device: &D, constants: ops::Adam, beside: bool) {
         let Self { network, gradients, adam, .. } = self;
-        adam.step(device, network.params_mut(), gradients, constants);
+        adam.step(device, network.params_mut(), gradients, constants, beside);
     }
 }

@@ -1,7 +1,7 @@
 //! The least that an iteration must compute and move, derived from the layers alone. Benchmarks
 //! compare measured times with it.
 
-use super::iteration::{Parts, Step, iteration_of};
+use super::iteration::{Images, Parts, Step, iteration_of};
 use super::model::Model;
 use super::role::Role;
 use crate::nn::plan::{ConvolutionStage, LinearStage};
@@ -48,16 +48,23 @@ impl Work {
         let rows = images / settings.pack;
         match step {
             Step::Generate { .. } => self.forward(generator, images),
+            Step::Discriminate { images: Images::FakeTwice, .. } => {
+                self.forward_merged(discriminator, rows);
+            }
             Step::Discriminate { images, .. } => {
                 self.forward(discriminator, images.batches().len() * rows);
             }
             Step::Backward(Role::Discriminator) => {
                 self.backward_to_parameters(discriminator, 2 * rows);
             }
-            Step::Backward(Role::Generator) => {
-                self.backward_to_input(discriminator, rows, rows);
-                self.backward_to_parameters(generator, images);
+            Step::BackwardToFakes => self.backward_to_input(discriminator, rows, rows),
+            // The gradients of inputs are those of three batches, the others of fewer.
+            Step::BackwardMerged => {
+                self.backward_to_input(discriminator, 3 * rows, rows);
+                gemms(discriminator).for_each(|layer| self.gemm(&layer, 2 * rows));
+                self.backward_to_label(discriminator, 2 * rows);
             }
+            Step::Backward(Role::Generator) => self.backward_to_parameters(generator, images),
             Step::Penalize => {
                 let penalized = settings.penalized_batches().len() * rows;
                 let all = if settings.gp > 0.0 { 3 * rows } else { 2 * rows };
@@ -70,6 +77,7 @@ impl Work {
             | Step::Augment { .. }
             | Step::Interpolate
             | Step::Loss { .. }
+            | Step::Losses
             // Counted together with `Penalize`.
             | Step::BackwardPenalized
             | Step::BackwardSpectralNorm
@@ -82,6 +90,14 @@ impl Work {
 
     fn forward(&mut self, network: &NetworkSpec, rows: usize) {
         gemms(network).for_each(|layer| self.gemm(&layer, rows));
+    }
+
+    /// Two batches, and from the first layer with dropout on the second one once more.
+    fn forward_merged(&mut self, network: &NetworkSpec, rows: usize) {
+        for (i, stage) in network.stages().iter().enumerate() {
+            let batches = network.merged_batches(i);
+            gemm_of(stage).iter().for_each(|layer| self.gemm(layer, batches * rows));
+        }
     }
 
     /// Gradients of all weights, of the inputs of all layers but the first, and of the label
@@ -151,7 +167,11 @@ impl Gemm {
 }
 
 fn gemms(network: &NetworkSpec) -> impl Iterator<Item = Gemm> {
-    network.stages().iter().filter_map(|stage| match stage {
+    network.stages().iter().filter_map(gemm_of)
+}
+
+fn gemm_of(stage: &Stage) -> Option<Gemm> {
+    match stage {
         Stage::Linear(LinearStage { inputs, outputs, .. }) => Some(Gemm {
             multiplications: inputs * outputs,
             inputs: *inputs,
@@ -168,7 +188,7 @@ fn gemms(network: &NetworkSpec) -> impl Iterator<Item = Gemm> {
             })
         }
         Stage::BatchNorm(_) | Stage::Activation(_) | Stage::Transpose(_) => None,
-    })
+    }
 }
 
 #[cfg(test)]
@@ -177,7 +197,7 @@ mod tests {
     use crate::data::ImageShape;
     use crate::gan::preset::find;
     use crate::gan::rewrite::Rewrite;
-    use crate::gan::settings::{Fakes, Settings};
+    use crate::gan::settings::{Fakes, Order, Settings};
 
     fn work(name: &str, rewrite: Rewrite, change: impl FnOnce(&mut Settings)) -> Work {
         let mut settings = find(name).unwrap().gan.clone();
@@ -229,10 +249,13 @@ mod tests {
     }
 
     #[test]
-    fn second_update_of_a_discriminator_without_dropout_shares_its_forward_pass() {
-        let discriminator = 794 * 512 + 512 * 512 + 512 * 512 + 512;
+    fn merged_updates_share_the_forward_pass_up_to_the_first_dropout() {
+        let behind = 512 * 512 + 512 * 512 + 512;
+        let whole = 794 * 512 + behind;
         let shared = work("cgan", Rewrite { dropout: Some(0.0), ..Rewrite::default() }, |_| ());
-        assert_eq!(published("cgan").flop - shared.flop, 2 * 64 * discriminator);
+        assert_eq!(published("cgan").flop - shared.flop, 2 * 64 * behind);
+        let separate = work("cgan", Rewrite::default(), |gan| gan.order = Order::DFirst);
+        assert_eq!(separate.flop - shared.flop, 2 * 64 * whole);
     }
 
     /// Without labels, `cgan` would have 110 and 784 inputs and no gradients of embedding tables.
@@ -244,7 +267,7 @@ mod tests {
             settings.generator.input.remove(0);
             settings.discriminator.input.pop();
         });
-        let columns = (64 * 3 + 128) * 10 * 512; // of D's input: forward, and D's own weights
+        let columns = (128 + 128) * 10 * 512; // of D's input: forward, and D's own weights
         let tables = 128 * 10 * 512 + 64 * 10 * 128;
         assert_eq!(with.flop - without.flop, 2 * (columns + tables));
     }

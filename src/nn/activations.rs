@@ -74,8 +74,23 @@ impl<D: Device> Activations<D> {
     /// # Errors
     /// When the device has not enough memory.
     pub fn new(device: &D, spec: &NetworkSpec, rows: usize, batches: usize) -> Result<Self> {
-        let mut activations = Self::forward_only(device, spec, rows, batches)?;
-        let zeros = |columns| Matrix::zeros(device, rows * batches, columns);
+        Self::with_gradients(device, spec, rows, [batches; 2])
+    }
+
+    /// The same with another number of batches for gradients, the second one. If it is larger, merged
+    /// passes are possible.
+    ///
+    /// # Errors
+    /// When the device has not enough memory.
+    pub fn with_gradients(
+        device: &D,
+        spec: &NetworkSpec,
+        rows: usize,
+        [batches, of_gradients]: [usize; 2],
+    ) -> Result<Self> {
+        let workspace = workspace::<D>(spec, rows * of_gradients);
+        let mut activations = Self::of_passes(device, spec, [rows, batches], workspace)?;
+        let zeros = |columns| Matrix::zeros(device, rows * of_gradients, columns);
         activations.gradients = Some(Gradients {
             outputs: widths_of_gradients(spec).map(zeros).collect::<Result<_>>()?,
             label: label_gradient(spec).map(zeros).transpose()?,
@@ -94,6 +109,16 @@ impl<D: Device> Activations<D> {
         rows: usize,
         batches: usize,
     ) -> Result<Self> {
+        let workspace = workspace::<D>(spec, rows * batches);
+        Self::of_passes(device, spec, [rows, batches], workspace)
+    }
+
+    fn of_passes(
+        device: &D,
+        spec: &NetworkSpec,
+        [rows, batches]: [usize; 2],
+        workspace: usize,
+    ) -> Result<Self> {
         let zeros = |columns| Matrix::zeros(device, rows * batches, columns);
         let input =
             spec.input().label.as_ref().map(|_| zeros(spec.input_len::<D>())).transpose()?;
@@ -107,17 +132,20 @@ impl<D: Device> Activations<D> {
             input,
             outputs: inner.iter().map(|stage| zeros(stage.outputs())).collect::<Result<_>>()?,
             moments: spec.stages().iter().map(moments).collect::<Result<_>>()?,
-            workspace: Matrix::zeros(device, 1, workspace::<D>(spec, rows * batches))?,
+            workspace: Matrix::zeros(device, 1, workspace)?,
             gradients: None,
         })
     }
 
     /// Number of elements of all buffers.
-    pub fn elements(spec: &NetworkSpec, rows: usize, batches: usize) -> usize {
+    pub fn elements(spec: &NetworkSpec, rows: usize, [batches, of_gradients]: [usize; 2]) -> usize {
         let gradients = widths_of_gradients(spec).sum::<usize>()
             + label_gradient(spec).unwrap_or(0)
             + image_gradient(spec).unwrap_or(0);
-        Self::elements_forward_only(spec, rows, batches) + rows * batches * gradients
+        let workspaces =
+            [of_gradients, batches].map(|batches| workspace::<D>(spec, rows * batches));
+        Self::elements_forward_only(spec, rows, batches) + workspaces[0] - workspaces[1]
+            + rows * of_gradients * gradients
     }
 
     /// The same for forward passes only.

@@ -25,13 +25,14 @@ impl<D: Device> Adam<D> {
         })
     }
 
-    /// One optimizer step on all parameters.
+    /// One optimizer step on all parameters, which may run `beside` the operations queued next.
     pub fn step(
         &mut self,
         device: &D,
         params: &mut Params<D>,
         gradients: &Flat<D>,
         constants: ops::Adam,
+        beside: bool,
     ) {
         let [first, second] = &mut self.moments;
         device.adam_update(
@@ -41,6 +42,7 @@ impl<D: Device> Adam<D> {
             D::view_mut(&mut self.step, 0..STEP_WORDS),
             gradients.all(),
             constants,
+            beside,
         );
     }
 

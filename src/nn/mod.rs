@@ -9,6 +9,7 @@
 //! | [`activations`], [`masks`] | activations, gradients of activations and dropout masks |
 //! | [`params`], [`adam`] | named tensors in flat buffers; the optimizer |
 //! | [`storage_order`] | the order in which a tensor's elements are stored |
+//! | `merged`, `backward_rows` | one pass for two losses |
 //! | `init`, `matrix` | weight initialization; buffers as rows |
 //!
 //! All memory is allocated when a network, its activations and its optimizer are created; passes only
@@ -16,10 +17,12 @@
 
 pub mod activations;
 pub mod adam;
+mod backward_rows;
 mod init;
 pub mod layer;
 pub mod masks;
 mod matrix;
+mod merged;
 pub mod network;
 pub mod params;
 pub mod passes;
@@ -38,6 +41,7 @@ pub use init::Init;
 pub use layer::{Layer, LayerProblem};
 pub use masks::Masks;
 pub use matrix::Matrix;
+pub use merged::MERGED_BATCHES;
 pub use network::Network;
 pub use params::{Flat, Param, Params};
 pub use passes::{Mode, ParameterGradients, PassInput};

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::activations::{Activations, Batches, Parts};
+use super::backward_rows::BackwardRows;
 use super::masks::Masks;
 use super::matrix::Matrix;
 use super::network::Network;
@@ -77,28 +78,30 @@ impl<D: Device> Network<D> {
         for (stage, moments) in inner.iter_mut().enumerate() {
             let (before, now) = outputs.split_at_mut(stage);
             let y = now[0].rows_mut(batches.range());
-            let x = StageInput { embedded, input, outputs: before };
-            self.forward_stage(stage, device, (moments, workspace), y, &x, batches, mode);
+            let before = StageInput { embedded, input, outputs: before };
+            let from = before.of(&self.spec, stage, batches);
+            self.forward_stage(stage, device, (moments, workspace), y, from, batches, mode);
         }
-        let x = StageInput { embedded, input, outputs };
-        self.forward_stage(outputs.len(), device, (last, workspace), y, &x, batches, mode);
+        let before = StageInput { embedded, input, outputs };
+        let (stage, from) = (outputs.len(), before.of(&self.spec, outputs.len(), batches));
+        self.forward_stage(stage, device, (last, workspace), y, from, batches, mode);
     }
 
+    /// A stage's output, from its input and dropout mask.
     #[allow(clippy::too_many_arguments)]
-    fn forward_stage(
+    pub(super) fn forward_stage(
         &mut self,
         stage: usize,
         device: &D,
         (moments, workspace): (&mut [Matrix<D>; 2], &mut Matrix<D>),
         y: Out<'_, D>,
-        before: &StageInput<'_, '_, D>,
+        (x, mask): (In<'_, D>, Option<In<'_, D>>),
         batches: &Batches,
         mode: Mode,
     ) {
-        let Self { spec, params, spectral, statistics, stages, .. } = self;
+        let Self { params, spectral, statistics, stages, .. } = self;
         let weights = spectral.as_ref().map_or(params.values(), SpectralNorm::weights);
-        let (rows, x) = (batches.all_rows(), before.x(batches));
-        let mask = before.mask(spec, stage, 0..rows);
+        let rows = batches.all_rows();
         match (&stages[stage], mode) {
             (PlacedStage::Linear(linear), _) => linear.forward(device, weights, y, x, mask, rows),
             (PlacedStage::Convolution(convolution), _) => {
@@ -118,7 +121,7 @@ impl<D: Device> Network<D> {
     }
 
     /// Concatenates x and the labels' embedding, if there is one.
-    fn embed(
+    pub(super) fn embed(
         &self,
         device: &D,
         activations: &mut Activations<D>,
@@ -147,34 +150,50 @@ impl<D: Device> Network<D> {
         input: &PassInput<'_, D>,
         y: In<'_, D>,
         batches: &Batches,
+        parameters: ParameterGradients<'_, D>,
+        dx: Option<Out<'_, D>>,
+    ) {
+        let rows = BackwardRows::of(batches);
+        self.backward_rows(device, activations, input, y, &rows, parameters, dx);
+    }
+
+    /// The same for rows of which some may be repeated.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn backward_rows(
+        &self,
+        device: &D,
+        activations: &mut Activations<D>,
+        input: &PassInput<'_, D>,
+        y: In<'_, D>,
+        rows: &BackwardRows<'_>,
         mut parameters: ParameterGradients<'_, D>,
         dx: Option<Out<'_, D>>,
     ) {
         let Parts { input: embedded, outputs, moments, workspace, gradients, .. } =
             activations.parts();
-        let (range, rows) = (batches.range(), batches.all_rows());
+        let range = rows.all();
         // The gradient buffer of the current stage, which in-place stages share.
         let mut current = gradients.len() - 1;
         for stage in (0..self.stages.len()).rev() {
             let before = StageInput { embedded, input, outputs: &outputs[..stage] };
-            let y = outputs.get(stage).map_or(D::reborrow(&y), |y| y.rows(range.clone()));
+            let y = outputs.get(stage).map_or(D::reborrow(&y), |y| y.rows(rows.outputs(stage)));
             let (earlier, now) = gradients.split_at_mut(current);
             let (dx, dz, target) = (earlier.last_mut(), &mut now[0], parameters.target());
             let saved = (&moments[stage], &mut *workspace);
-            self.backward_stage(stage, device, saved, target, dz, &before, y, batches);
+            self.backward_stage(stage, device, saved, target, dz, &before, y, rows);
             if let (false, Some(dx)) = (self.spec.stages()[stage].is_in_place(), dx) {
                 let (dx, dz) = (dx.rows_mut(range.clone()), dz.rows(range.clone()));
-                self.backward_input(device, stage, workspace, dx, dz, rows, None);
+                self.backward_input(device, stage, workspace, dx, dz, range.len(), None);
                 current -= 1;
             }
         }
         if let Some(dx) = dx {
-            self.backward_to_input(device, activations, batches, dx);
+            self.backward_to_input(device, activations, rows.images(), dx);
         }
         let target = parameters.target().filter(|target| target.row_weights.is_none());
         if let (Some(target), Some(labels)) = (target, &input.labels) {
-            let dlabel = self.backward_to_label(device, activations, batches);
-            self.backward_table(device, target, dlabel, labels, rows);
+            let dlabel = self.backward_to_label(device, activations, rows.parameters());
+            self.backward_table(device, target, dlabel, labels, rows.parameters().len());
         }
     }
 
@@ -190,33 +209,33 @@ impl<D: Device> Network<D> {
         dz: &mut Matrix<D>,
         before: &StageInput<'_, '_, D>,
         y: In<'_, D>,
-        batches: &Batches,
+        rows: &BackwardRows<'_>,
     ) {
-        let (rows, x) = (batches.range(), before.x(batches));
-        let mask = before.mask(&self.spec, stage, 0..rows.len());
+        let x = before.x(rows.parameters());
+        let mask = before.mask(&self.spec, stage, 0..rows.outputs(stage).len());
         match &self.stages[stage] {
             PlacedStage::Linear(linear) => linear.backward(device, target, dz, x, y, mask, rows),
             PlacedStage::Convolution(convolution) => {
                 convolution.backward(device, target, workspace, dz, x, y, mask, rows);
             }
             PlacedStage::BatchNorm(norm) => {
-                norm.backward(device, self.weights(), target, dz, x, y, moments, batches);
+                norm.backward(device, self.weights(), target, dz, x, y, moments, rows.batches);
             }
             PlacedStage::Activation(activation) => activation.backward(device, dz, y, mask, rows),
             PlacedStage::Transpose(_) => {}
         }
     }
 
-    /// The gradient of x, without the label's embedding, from that of the first stage's output.
+    /// The gradient of some rows of x, without the label's embedding, from that of the first stage's
+    /// output.
     pub(super) fn backward_to_input(
         &self,
         device: &D,
         activations: &mut Activations<D>,
-        batches: &Batches,
+        range: Range<usize>,
         dx: Out<'_, D>,
     ) {
-        let Parts { workspace, gradients, image, .. } = activations.parts();
-        let (range, rows) = (batches.range(), batches.all_rows());
+        let (Parts { workspace, gradients, image, .. }, rows) = (activations.parts(), range.len());
         let (dz, shape) = (gradients[0].rows(range.clone()), self.embedding_shape(rows));
         let columns = self.table.map(|_| shape.input_columns());
         match image {
@@ -238,11 +257,10 @@ impl<D: Device> Network<D> {
         &self,
         device: &D,
         activations: &'a mut Activations<D>,
-        batches: &Batches,
+        range: Range<usize>,
     ) -> In<'a, D> {
-        let Parts { workspace, gradients, label, .. } = activations.parts();
+        let (Parts { workspace, gradients, label, .. }, rows) = (activations.parts(), range.len());
         let Some(dlabel) = label else { panic!("the network has no embedding") };
-        let (range, rows) = (batches.range(), batches.all_rows());
         let dz = gradients[0].rows(range.clone());
         let columns = Some(self.embedding_shape(rows).label_columns());
         self.backward_input(
@@ -324,11 +342,21 @@ pub(super) struct StageInput<'a, 'b, D: Device> {
 }
 
 impl<'a, D: Device> StageInput<'a, '_, D> {
-    /// The stage's input.
-    pub(super) fn x(&self, batches: &Batches) -> In<'a, D> {
+    /// The input and the dropout mask of a stage.
+    pub(super) fn of(
+        &self,
+        spec: &NetworkSpec,
+        stage: usize,
+        batches: &Batches,
+    ) -> (In<'a, D>, Option<In<'a, D>>) {
+        (self.x(batches.range()), self.mask(spec, stage, 0..batches.all_rows()))
+    }
+
+    /// The stage's input; that of the whole network has the rows of the pass only.
+    pub(super) fn x(&self, rows: Range<usize>) -> In<'a, D> {
         match (self.outputs.last(), self.embedded) {
-            (Some(output), _) => output.rows(batches.range()),
-            (None, Some(both)) => both.rows(batches.range()),
+            (Some(output), _) => output.rows(rows),
+            (None, Some(both)) => both.rows(rows),
             (None, None) => D::reborrow(&self.input.x),
         }
     }

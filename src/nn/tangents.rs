@@ -152,7 +152,7 @@ impl<D: Device> Network<D> {
         batches: &Batches,
     ) {
         let images = tangents.images.rows_mut(batches.range());
-        self.backward_to_input(device, activations, batches, images);
+        self.backward_to_input(device, activations, batches.range(), images);
     }
 
     /// The other two passes: tangents of the rows `penalized`, whose images' tangents are in
@@ -182,7 +182,7 @@ impl<D: Device> Network<D> {
                 let Parts { input: embedded, outputs, workspace, gradients: buffers, .. } =
                     activations.parts();
                 let before = StageInput { embedded, input, outputs: &outputs[..stage] };
-                let (a, dz) = (before.x(batches), buffers[current].rows(batches.range()));
+                let (a, dz) = (before.x(batches.range()), buffers[current].rows(batches.range()));
                 let x = tangents.add_activations(device, stage, a, batches.all_rows(), &penalized);
                 self.backward_weight(stage, device, gradients, workspace, dz, x, batches);
             }
@@ -279,7 +279,7 @@ impl<D: Device> Network<D> {
     ) {
         let Tangents { label: Some(scaled), slopes, .. } = tangents else { return };
         let (rows, columns) = (batches.all_rows(), scaled.columns());
-        let dlabel = self.backward_to_label(device, activations, batches);
+        let dlabel = self.backward_to_label(device, activations, batches.range());
         device.rows_scale(scaled.rows_mut(0..rows), dlabel, slopes.rows(0..rows), columns, false);
         self.backward_table(device, target, scaled.rows(0..rows), labels, rows);
     }

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use gan_cuda::device::cpu::Cpu;
+use gan_cuda::gan::iteration::{Step, iteration};
 use gan_cuda::gan::rewrite::Rewrite;
 use gan_cuda::gan::settings::{Fakes, Loss, Order, Settings};
 use gan_cuda::gan::work::Work;
 use gan_cuda::gan::{Gan, Model, Role};
 use gan_cuda::nn::layer::Convolution;
-use gan_cuda::nn::{Layer, NetworkSpec, Shape};
+use gan_cuda::nn::{Layer, NetworkSpec, Shape, Stage};
 use gan_cuda::picture::diagram::{Diagram, Flow, Kind, Node, Panel};
 
 use super::{Case, cases};
@@ -102,12 +103,26 @@ fn final_sigmoid_of_the_discriminator_is_shown_as_part_of_its_loss() {
     }
 }
 
+/// Whether both updates are merged.
+fn merges(case: &Case) -> bool {
+    iteration(&case.model).contains(&Step::Losses)
+}
+
+/// The number of stages that multiply by weights.
+fn weighted_stages(stages: &[Stage]) -> usize {
+    let weighted =
+        stages.iter().filter(|stage| matches!(stage, Stage::Linear(_) | Stage::Convolution(_)));
+    weighted.count()
+}
+
 #[test]
 fn order_of_updates_and_noise_for_fresh_fakes_match_the_settings() {
     for case in cases() {
         let [.., iteration] = &case.diagram().panels;
         let [g, d] = ["adam_G", "adam_D"].map(|id| position(iteration, id).unwrap());
-        assert_eq!(g < d, case.settings().order == Order::GFirst, "{}", case.name);
+        // Merged updates have both optimizer steps beside each other.
+        assert_eq!(g == d, merges(&case), "{}", case.name);
+        assert_eq!(g <= d, case.settings().order == Order::GFirst, "{}", case.name);
         let noises = iteration.nodes.iter().filter(|node| node.id.contains("noise")).count();
         let fresh = case.settings().fakes == Fakes::Fresh;
         assert_eq!(noises, if fresh { 2 } else { 1 }, "{}", case.name);
@@ -165,8 +180,18 @@ fn operations(node: &Node, model: &Model) -> u64 {
             flop(&all, seen) + flop(&all[..all.len() - 1], penalized)
         }
         [ref pass, ref text, ..] if pass.ends_with("forward") => {
-            let (rows, _) = text.split_once(' ').unwrap();
-            flop(&all, number(rows) as u64)
+            let (rows, images) = text.split_once(' ').unwrap();
+            let stages = &network.stages()[..network.first_dropout()];
+            let before = match images {
+                "rows: real, fake, fake," => weighted_stages(stages),
+                _ => 0,
+            };
+            flop(&all, number(rows) as u64) - flop(&all[..before], batch as u64)
+        }
+        [ref pass, ref text, ..] if pass.ends_with("backward") && text == "weight gradients," => {
+            let table = 4 * (batch * network.classes() * width) as u64;
+            let images = 2 * (batch * own * width) as u64;
+            flop(&all, 2 * batch as u64) + table + after_first(3 * batch as u64) + images
         }
         [ref pass, ref text, ..] if pass.ends_with("backward") && text == "weight gradients" => {
             let rows = rows(role);
@@ -225,14 +250,15 @@ fn forward_passes_mention_batch_norm_and_dropout() {
 }
 
 #[test]
-fn updates_share_a_discriminator_pass_if_dropout_is_zero() {
-    let passes = |dropout| {
+fn merged_updates_have_one_discriminator_pass() {
+    let passes = |dropout, order| {
         let rewrite = Rewrite { dropout: Some(dropout), ..Rewrite::default() };
-        let case = Case::new("cgan", "", rewrite, |_| ());
+        let case = Case::new("cgan", "", rewrite, |settings| settings.order = order);
         let [.., iteration] = case.diagram().panels;
         iteration.nodes.iter().filter(|node| node.lines[0] == "D forward").count()
     };
-    assert_eq!([passes(0.4), passes(0.0)], [2, 1]);
+    assert_eq!([passes(0.4, Order::DFirst), passes(0.0, Order::DFirst)], [2, 2]);
+    assert_eq!([passes(0.4, Order::GFirst), passes(0.0, Order::GFirst)], [1, 1]);
 }
 
 /// All boxes from which arrows of some kinds lead to this one.
@@ -257,9 +283,10 @@ fn gradients_of_each_update_come_from_its_loss_only() {
             let id = |name: &str| format!("iteration_{name}_{side}");
             let fed = sources(iteration, &id("adam"), &[Flow::Gradient]);
             let losses: Vec<_> = fed.iter().filter(|id| id.contains("loss")).collect();
-            assert_eq!(losses, [&id("loss")], "{}", case.name);
+            let loss = if merges(&case) { "iteration_losses".to_owned() } else { id("loss") };
+            assert_eq!(losses, [&loss], "{}", case.name);
             assert_eq!(fed.iter().any(|id| id.contains("_G_backward")), side == "G");
-            let inputs = sources(iteration, &id("loss"), &forward);
+            let inputs = sources(iteration, &loss, &forward);
             assert!(inputs.iter().any(|id| id.contains("noise")), "{}", case.name);
             if side == "D" {
                 let is_real = |id: &String| id.starts_with("iteration_reals");

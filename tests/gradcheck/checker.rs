@@ -21,7 +21,17 @@ fn verdict(spoil: impl Fn(&mut Vec<f64>)) -> Result<(), String> {
         Point::new(y, Activation::Tanh)
     };
     let (y, mut dz, mut dw) = (forward(&w).outputs, weights.clone(), vec![0.0; 15]);
-    device.bias_activation_backward(&mut dz, None, &y, None, None, SHAPE, Activation::Tanh, false);
+    device.bias_activation_backward(
+        &mut dz,
+        None,
+        &y,
+        None,
+        None,
+        SHAPE,
+        Activation::Tanh,
+        0,
+        false,
+    );
     device.linear_backward_weight(&mut dw, &dz, &x, SHAPE, false);
     spoil(&mut dw);
     let mut case = Case::new("spoilt");

@@ -97,11 +97,12 @@ fn linear_backward(
 ) -> [Vec<f64>; 3] {
     let LinearShape { rows, inputs, outputs } = shape;
     let mut dz = dy.to_vec();
-    device.bias_activation_backward(&mut dz, None, y, mask, None, shape, activation, false);
+    device.bias_activation_backward(&mut dz, None, y, mask, None, shape, activation, 0, false);
     let db = accumulated(outputs, |db, add| {
         let mut with_bias = dy.to_vec();
         let db = Some(db);
-        device.bias_activation_backward(&mut with_bias, db, y, mask, None, shape, activation, add);
+        let both = &mut with_bias;
+        device.bias_activation_backward(both, db, y, mask, None, shape, activation, 0, add);
         assert_eq!(dz, with_bias, "dz depends on what becomes of db");
     });
     let dw = accumulated(outputs * inputs, |dw, add| {
@@ -238,10 +239,10 @@ fn loss(device: &Cpu<f64>, criterion: Criterion, targets: Targets) -> Case {
         // Not 1 where the loss has a target.
         let shape = LossShape { rows, criterion, scale, targets, real_label: 0.9 };
         let (mut dx, mut ring) = (vec![f64::NAN; x.len()], vec![0.0; RING_ROWS * RING_COLUMNS]);
-        device.loss_forward_backward(&mut dx, &mut ring, x, &[3], shape);
+        device.loss_forward_backward(&mut dx, &mut ring, x, &[3], shape, None);
         let mut scratch = vec![0.0; x.len()];
         case.check(&format!("{rows}: x"), &dx, x, &vec![1.0; parts], |x| {
-            device.loss_forward_backward(&mut scratch, &mut ring, x, &[3], shape);
+            device.loss_forward_backward(&mut scratch, &mut ring, x, &[3], shape, None);
             let noted = &ring[3 * RING_COLUMNS + targets.column()..][..2 * parts];
             let losses = noted.iter().step_by(2).copied();
             Point { outputs: losses.collect(), sides: margins(criterion, x, rows) }
@@ -317,6 +318,7 @@ fn weighted_bias(device: &Cpu<f64>) -> Case {
             Some(&weights),
             shape,
             activation,
+            0,
             false,
         );
         let weight = |i: usize| dy[i] * weights[i / columns / (rows / samples)];

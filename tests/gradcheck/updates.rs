@@ -244,8 +244,10 @@ fn run(gan: &mut Gan<Cpu<f64>>, rows: usize, backward: bool) -> [Point; 2] {
         match step {
             Step::AdamStep(_) | Step::SpectralNorm | Step::Average => {}
             Step::BackwardSpectralNorm if !backward => {}
-            Step::Backward(update) => {
-                points[update as usize].sides = sides_of(gan, update, rows);
+            Step::Backward(_) | Step::BackwardToFakes | Step::BackwardMerged => {
+                for &update in updates_before(step) {
+                    points[update as usize].sides = sides_of(gan, update, rows);
+                }
                 if backward {
                     gan.run_on_inputs(step, rows);
                 }
@@ -266,7 +268,18 @@ fn run(gan: &mut Gan<Cpu<f64>>, rows: usize, backward: bool) -> [Point; 2] {
     points
 }
 
-/// The sides of the kinks that an update's loss depends on.
+/// The updates whose forward passes a backward step follows.
+fn updates_before(step: Step) -> &'static [Role] {
+    match step {
+        Step::Backward(Role::Discriminator) => &[Role::Discriminator],
+        Step::BackwardToFakes => &[Role::Generator],
+        Step::BackwardMerged => &Role::BOTH,
+        _ => &[],
+    }
+}
+
+/// The sides of the kinks that an update's loss depends on. In a merged pass with dropout, a further
+/// batch has the outputs of the generator's update, and for stages before it zeros.
 fn sides_of(gan: &Gan<Cpu<f64>>, update: Role, rows: usize) -> Vec<bool> {
     let [images, outputs] = gan.images_and_outputs();
     let of = |role, y, batches: Batches| {
@@ -290,7 +303,10 @@ fn sides_of(gan: &Gan<Cpu<f64>>, update: Role, rows: usize) -> Vec<bool> {
             let mut own = Matrix::zeros(gan.device(), rows, images.len() / rows).unwrap();
             own.rows_mut(0..rows).copy_from_slice(images);
             let mut sides = of(update, &own, Batches::one(rows));
-            sides.extend(of(Role::Discriminator, outputs, Batches { rows: packs, which: 1..2 }));
+            let merged = gan.steps().contains(&Step::Losses);
+            let end = if merged { gan.model().discriminator().merged_outputs() } else { 2 };
+            let which = 1..end;
+            sides.extend(of(Role::Discriminator, outputs, Batches { rows: packs, which }));
             sides
         }
     }

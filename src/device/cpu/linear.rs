@@ -113,9 +113,11 @@ impl<T: CpuReal> Linear for Cpu<T> {
         weights: Option<&[T]>,
         shape: LinearShape,
         activation: Activation,
+        again: usize,
         accumulate: bool,
     ) {
         let LinearShape { rows, outputs, .. } = shape;
+        let saved = contract::saved_rows(&y, rows, outputs, again);
         let samples = contract::row_weights(weights.as_ref(), rows);
         contract::bias_activation_backward(
             &dz,
@@ -124,10 +126,22 @@ impl<T: CpuReal> Linear for Cpu<T> {
             mask.as_ref(),
             weights.as_ref(),
             rows,
+            saved,
             outputs,
             samples,
         );
-        let folded = FoldedRows::new(rows, outputs);
+        let (dz, dz_again) = dz.split_at_mut((rows - again) * outputs);
+        let skipped = (saved - again) * outputs;
+        let (y_again, mask_again) = (&y[skipped..], mask.map(|mask| &mask[skipped..]));
+        if again > 0 {
+            self.each_row(
+                &FoldedRows::new(again, outputs),
+                dz_again,
+                #[inline(always)]
+                |dz, _, at| backward(dz, y_again, mask_again, at, activation),
+            );
+        }
+        let folded = FoldedRows::new(rows - again, outputs);
         let Some(db) = db else {
             return self.each_row(
                 &folded,

@@ -13,34 +13,35 @@ impl<T: CpuReal> Loss for Cpu<T> {
         x: &[T],
         step: &[u32],
         shape: LossShape,
+        second: Option<LossShape>,
     ) {
-        let LossShape { rows, scale, targets, .. } = shape;
-        let parts = shape.parts();
+        let (rows, parts) = (shape.rows, shape.parts());
+        let [x_parts, dx_parts] = contract::loss_parts(&x, &shape, second.as_ref());
         contract::loss_forward_backward(
             &dx,
             &ring,
             &x,
             &step,
-            parts,
+            dx_parts,
+            x_parts,
             rows,
             RING_ROWS,
             RING_COLUMNS,
         );
-        let factor = T::from_f64(scale / rows as f64);
-        let at = step[0] as usize % RING_ROWS * RING_COLUMNS + targets.column();
-        let entries = ring[at..].chunks_mut(2);
-        for (part, (dx, entry)) in dx.chunks_mut(rows).zip(entries).enumerate() {
-            let (mut loss, mut output) = (T::ZERO, T::ZERO);
-            for (i, dx) in dx.iter_mut().enumerate() {
-                let other = if parts == 2 { x[(1 - part) * rows + i] } else { T::ZERO };
-                let (value, slope, out) = loss_of(&shape, part, x[part * rows + i], other);
-                *dx = factor * slope;
-                loss += value;
-                output += out;
-            }
-            entry[0] = loss * factor;
-            entry[1] = output * T::from_f64(1.0 / rows as f64);
+        let entries = &mut ring[step[0] as usize % RING_ROWS * RING_COLUMNS..][..RING_COLUMNS];
+        let x_of = |part: usize| &x[part * rows..][..rows];
+        let (first, last) = dx.split_at_mut(parts * rows);
+        for (part, dx) in first.chunks_exact_mut(rows).enumerate() {
+            let other = if parts == 2 { 1 - part } else { part };
+            of_part(Some(dx), entries, [x_of(part), x_of(other)], part, &shape);
         }
+        let Some(second) = second else { return };
+        let fakes = x_of(x_parts - 1);
+        if second.parts() == 1 {
+            return of_part(Some(last), entries, [fakes; 2], 0, &second);
+        }
+        of_part(None, entries, [x_of(0), fakes], 0, &second);
+        of_part(Some(last), entries, [fakes, x_of(0)], 1, &second);
     }
 
     fn ring_carry(&self, ring: &mut [T], step: &[u32]) {
@@ -71,6 +72,30 @@ impl<T: CpuReal> Loss for Cpu<T> {
             loss[0] = softmax_cross_entropy(dx, x, label, factor);
         });
     }
+}
+
+/// The loss of a part of the batch, its mean output, and its gradient, if that is asked for; of `x` and
+/// the outputs that they are paired with.
+fn of_part<T: CpuReal>(
+    mut dx: Option<&mut [T]>,
+    entries: &mut [T],
+    [x, others]: [&[T]; 2],
+    part: usize,
+    shape: &LossShape,
+) {
+    let (mut loss, mut output) = (T::ZERO, T::ZERO);
+    let factor = T::from_f64(shape.scale / x.len() as f64);
+    for i in 0..x.len() {
+        let (value, slope, out) = loss_of(shape, part, x[i], others[i]);
+        if let Some(dx) = &mut dx {
+            dx[i] = factor * slope;
+        }
+        loss += value;
+        output += out;
+    }
+    let entry = &mut entries[shape.targets.column() + 2 * part..][..2];
+    entry[0] = loss * factor;
+    entry[1] = output * T::from_f64(1.0 / x.len() as f64);
 }
 
 /// Value, derivative and output of the loss of an output `x` in a part of the batch; `other` is the

@@ -13,6 +13,7 @@ impl<T: CpuReal> Optimizer for Cpu<T> {
         step: &mut [u32],
         g: &[T],
         adam: Adam,
+        _beside: bool,
     ) {
         contract::adam_update(&p, &m, &v, &step, &g, p.len());
         let t = f64::from(step[0]) + 1.0;

@@ -1,4 +1,4 @@
-//! A second stream, for weight gradients: only the optimizer waits for them.
+//! A second stream, for weight gradients, and an optimizer step that nothing waits for.
 //!
 //! In the backward pass each layer has two matrix multiplications: the gradient of its input, which
 //! the previous layer waits for, and the gradient of its weights, which nothing needs before the
@@ -60,6 +60,11 @@ impl Cuda {
         self.note_failure("forking", follow(&branch.stream, &branch.forked, &self.stream));
         branch.open.set(true);
         &branch.blas
+    }
+
+    /// The branch's stream.
+    pub(super) fn branch_stream(&self) -> &CudaStream {
+        &self.branch.stream
     }
 
     /// Makes the main stream wait for the branch.

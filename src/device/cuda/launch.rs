@@ -4,7 +4,7 @@
 
 use std::ffi::c_void;
 
-use cudarc::driver::{CudaFunction, result};
+use cudarc::driver::{CudaFunction, CudaStream, result};
 
 use super::Cuda;
 
@@ -36,6 +36,7 @@ pub(super) const MAX_SUMS: usize = 16 * 1024;
 /// A kernel launch in preparation: the device and the geometry.
 pub(super) struct Launch<'a> {
     device: &'a Cuda,
+    stream: &'a CudaStream,
     blocks: (u32, u32),
     threads: (u32, u32),
 }
@@ -44,7 +45,7 @@ impl Cuda {
     /// An elementwise launch: a thread for each of `n` elements, or for several if there are many.
     pub(super) fn elements(&self, n: usize) -> Launch<'_> {
         let blocks = n.div_ceil(BLOCK).clamp(1, MAX_BLOCKS) as u32;
-        Launch { device: self, blocks: (blocks, 1), threads: (BLOCK as u32, 1) }
+        self.launch((blocks, 1), (BLOCK as u32, 1))
     }
 
     /// A block for every few columns of a matrix, which processes all their rows.
@@ -56,26 +57,35 @@ impl Cuda {
     pub(super) fn column_parts(&self, columns: usize, parts: usize) -> Launch<'_> {
         let threads = threads(columns);
         let blocks = (columns.div_ceil(threads.0 as usize) as u32, parts as u32);
-        Launch { device: self, blocks, threads }
+        self.launch(blocks, threads)
     }
 
     /// A block for each of `parts` parts.
     pub(super) fn blocks(&self, parts: usize) -> Launch<'_> {
-        Launch { device: self, blocks: (parts as u32, 1), threads: (BLOCK as u32, 1) }
+        self.launch((parts as u32, 1), (BLOCK as u32, 1))
     }
 
     /// One large block.
     pub(super) fn one_block(&self) -> Launch<'_> {
-        Launch { device: self, blocks: (1, 1), threads: (LARGE_BLOCK, 1) }
+        self.launch((1, 1), (LARGE_BLOCK, 1))
     }
 
     /// One thread.
     pub(super) fn one_thread(&self) -> Launch<'_> {
-        Launch { device: self, blocks: (1, 1), threads: (1, 1) }
+        self.launch((1, 1), (1, 1))
+    }
+
+    fn launch(&self, blocks: (u32, u32), threads: (u32, u32)) -> Launch<'_> {
+        Launch { device: self, stream: &self.stream, blocks, threads }
     }
 }
 
 impl Launch<'_> {
+    /// The same on the branch, which must be [forked](Cuda::fork) before.
+    pub(super) fn on_branch(self) -> Self {
+        Self { stream: self.device.branch_stream(), ..self }
+    }
+
     /// Queues a kernel; a failure is kept for the next [`crate::device::Memory::download`].
     ///
     /// # Safety
@@ -85,7 +95,7 @@ impl Launch<'_> {
     pub(super) unsafe fn queue(self, function: &CudaFunction, arguments: &mut [*mut c_void]) {
         let device = self.device;
         let ((columns, parts), (x, y)) = (self.blocks, self.threads);
-        let stream = device.stream.cu_stream();
+        let stream = self.stream.cu_stream();
         let function = function.cu_function();
         // SAFETY: the function keeps its module loaded; the rest is the caller's promise.
         let queued = device.with_context(|| unsafe {

@@ -79,9 +79,11 @@ impl Linear for Cuda {
         weights: Option<View<'_, f32>>,
         shape: LinearShape,
         activation: Activation,
+        again: usize,
         accumulate: bool,
     ) {
         let LinearShape { rows, outputs, .. } = shape;
+        let (summed, saved) = (rows - again, contract::saved_rows(&y, rows, outputs, again));
         let samples = contract::row_weights(weights.as_ref(), rows);
         if db.is_none() && mask.is_none() && activation == Activation::Identity {
             contract::bias_activation_backward(
@@ -91,6 +93,7 @@ impl Linear for Cuda {
                 mask.as_ref(),
                 weights.as_ref(),
                 rows,
+                saved,
                 outputs,
                 samples,
             );
@@ -112,6 +115,8 @@ impl Linear for Cuda {
                     mask,
                     weights,
                     rows,
+                    saved,
+                    summed,
                     outputs,
                     samples,
                     parts,
@@ -122,7 +127,8 @@ impl Linear for Cuda {
                 kernels.column_totals(launch, db, sums.read(), parts, outputs, add);
             }
             db => kernels.bias_activation_backward(
-                launch, dz, db, y, mask, weights, rows, outputs, samples, kind, slope, add,
+                launch, dz, db, y, mask, weights, rows, saved, summed, outputs, samples, kind,
+                slope, add,
             ),
         }
     }

@@ -4,7 +4,9 @@
 use super::Cuda;
 use super::codes::criterion;
 use super::memory::{View, ViewMut};
-use crate::device::ops::{Criterion, Loss, LossShape, RING_COLUMNS, RING_ROWS, SoftmaxShape};
+use crate::device::ops::{
+    Criterion, Loss, LossShape, RING_COLUMNS, RING_ROWS, SoftmaxShape, contract,
+};
 
 impl Loss for Cuda {
     fn loss_forward_backward(
@@ -14,31 +16,32 @@ impl Loss for Cuda {
         x: View<'_, f32>,
         step: View<'_, u32>,
         shape: LossShape,
+        second: Option<LossShape>,
     ) {
-        let LossShape { rows, targets, .. } = shape;
-        let parts = shape.parts();
-        let criterion = match shape.criterion {
-            Criterion::CrossEntropy => criterion::CROSS_ENTROPY,
-            Criterion::SaturatingCrossEntropy => criterion::SATURATING_CROSS_ENTROPY,
-            Criterion::SquaredError => criterion::SQUARED_ERROR,
-            Criterion::Hinge => criterion::HINGE,
-            Criterion::Wasserstein => criterion::WASSERSTEIN,
-            Criterion::Relativistic => criterion::RELATIVISTIC,
-        };
+        let [x_parts, dx_parts] = contract::loss_parts(&x, &shape, second.as_ref());
+        let second_parts = second.map_or(0, |second| second.parts());
+        let (parts, then) = (shape.parts(), second.unwrap_or(shape));
         self.gpu.kernels.loss_forward_backward(
-            self.blocks(parts),
+            self.blocks(parts + second_parts),
             dx,
             ring,
             x,
             step,
-            parts,
-            rows,
+            dx_parts,
+            x_parts,
+            shape.rows,
             RING_ROWS,
             RING_COLUMNS,
-            targets.column(),
-            criterion,
+            parts,
+            shape.targets.column(),
+            shape.criterion.code(),
             shape.first_target() as f32,
             shape.scale as f32,
+            second_parts,
+            then.targets.column(),
+            then.criterion.code(),
+            then.first_target() as f32,
+            then.scale as f32,
         );
     }
 
@@ -60,5 +63,19 @@ impl Loss for Cuda {
         self.gpu
             .kernels
             .softmax_cross_entropy_forward_backward(launch, dx, losses, x, labels, rows, classes);
+    }
+}
+
+impl Criterion {
+    /// The kernel's code of a loss function.
+    fn code(self) -> u32 {
+        match self {
+            Criterion::CrossEntropy => criterion::CROSS_ENTROPY,
+            Criterion::SaturatingCrossEntropy => criterion::SATURATING_CROSS_ENTROPY,
+            Criterion::SquaredError => criterion::SQUARED_ERROR,
+            Criterion::Hinge => criterion::HINGE,
+            Criterion::Wasserstein => criterion::WASSERSTEIN,
+            Criterion::Relativistic => criterion::RELATIVISTIC,
+        }
     }
 }

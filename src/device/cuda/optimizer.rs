@@ -14,6 +14,7 @@ impl Optimizer for Cuda {
         step: ViewMut<'_, u32>,
         g: View<'_, f32>,
         adam: Adam,
+        beside: bool,
     ) {
         let n = p.len();
         let decay = match adam.decay {
@@ -21,12 +22,18 @@ impl Optimizer for Cuda {
             LrDecay::Linear => decay::LINEAR,
             LrDecay::Cosine => decay::COSINE,
         };
-        // The branch computes the weight gradients.
-        self.join();
+        // A thread processes four numbers. The branch computes the weight gradients.
+        let launch = self.elements(n.div_ceil(4));
+        let launch = if beside {
+            self.fork();
+            launch.on_branch()
+        } else {
+            self.join();
+            launch
+        };
         // 1 − b and ln b are computed in double precision: in single, 1 − 0.999 has four digits.
         self.gpu.kernels.adam_update(
-            // A thread processes four numbers.
-            self.elements(n.div_ceil(4)),
+            launch,
             p,
             m,
             v,

@@ -25,6 +25,8 @@ impl SpectralNorm for Cuda {
         iterate: bool,
     ) {
         contract::spectral_norm_forward(&w_bar, &u, &v, &sigma, &w, shape);
+        // The branch may update the weights.
+        self.join();
         let SpectralNormShape { rows, stride, transposed, .. } = shape;
         if iterate {
             let (mut products, _) = w_bar.reborrow().split(shape.u_len());

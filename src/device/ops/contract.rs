@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::{ConvolutionShape, LinearShape, SpectralNormShape};
+use super::{ConvolutionShape, LinearShape, LossShape, SpectralNormShape};
 
 /// The length of a view of a buffer.
 pub(in crate::device) trait Length {
@@ -228,4 +228,41 @@ pub(in crate::device) fn row_weights(weights: Option<&impl Length>, rows: usize)
         "bias_activation_backward: {samples} weights for {rows} rows"
     );
     samples
+}
+
+/// The rows of y: those of dz, perhaps without the last `again`.
+#[track_caller]
+pub(in crate::device) fn saved_rows(
+    y: &impl Length,
+    rows: usize,
+    columns: usize,
+    again: usize,
+) -> usize {
+    assert!(
+        2 * again <= rows,
+        "bias_activation_backward: {again} of {rows} rows cannot be there once more"
+    );
+    let once = rows - again;
+    if y.length() == once * columns { once } else { rows }
+}
+
+/// The parts of x and dx of `loss_forward_backward`.
+///
+/// # Panics
+/// Unless a second loss has the same rows, and x has two or three parts then.
+#[track_caller]
+pub(in crate::device) fn loss_parts(
+    x: &impl Length,
+    shape: &LossShape,
+    second: Option<&LossShape>,
+) -> [usize; 2] {
+    let parts = shape.parts();
+    let Some(second) = second else { return [parts; 2] };
+    assert!(
+        parts == 2 && second.rows == shape.rows,
+        "loss_forward_backward: a second loss of {} rows follows {parts} parts of {}",
+        second.rows,
+        shape.rows
+    );
+    [if x.length() == 2 * shape.rows { 2 } else { 3 }, 3]
 }

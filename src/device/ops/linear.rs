@@ -59,9 +59,9 @@ pub trait Linear: Memory {
     ///
     /// dw (outputs, inputs), dz (rows, outputs), x (rows, inputs). A device may run this concurrently
     /// with the operations queued next: until the next
-    /// [`adam_update`](super::Optimizer::adam_update),
-    /// [`spectral_norm_backward`](super::SpectralNorm::spectral_norm_backward), upload or download, no
-    /// operation except this one may write dz or x, or read or write dw.
+    /// [`adam_update`](super::Optimizer::adam_update) that is not `beside` others, the next operation of
+    /// [`SpectralNorm`](super::SpectralNorm), upload or download, no operation except this one and
+    /// `adam_update` may write dz or x, or read or write dw.
     fn linear_backward_weight(
         &self,
         dw: Out<'_, Self>,
@@ -107,6 +107,10 @@ pub trait Linear: Memory {
     /// dz (rows, outputs) holds dy on entry; db (outputs) is optional; y (rows, outputs) is the output
     /// of [`Linear::linear_forward`] or [`Linear::activation_forward`]; weights (samples) or none, which
     /// is 1: each applies to rows/samples consecutive rows, the pixels of an image.
+    ///
+    /// The last `again` rows of dz are for the rows before them once more, with the gradient of another
+    /// loss. They are not summed, and y and mask may leave them out: then these rows of dz belong to
+    /// their last `again` rows.
     fn bias_activation_backward(
         &self,
         dz: Out<'_, Self>,
@@ -116,6 +120,7 @@ pub trait Linear: Memory {
         weights: Option<In<'_, Self>>,
         shape: LinearShape,
         activation: Activation,
+        again: usize,
         accumulate: bool,
     );
 }

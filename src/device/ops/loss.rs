@@ -118,6 +118,10 @@ pub trait Loss: Memory {
     /// dx, x (parts, rows). Writes to row step mod RING_ROWS of the ring buffer (RING_ROWS,
     /// RING_COLUMNS), for each part: the loss, and the mean output — σ(x) for cross-entropy, otherwise
     /// x itself.
+    ///
+    /// With `second`, the loss of the generator's update with as many rows, that of the last part of x
+    /// too, for pairs together with the first part. Then x has two or three parts, and dx three: the
+    /// third is the gradient of this loss with respect to the last part of x.
     fn loss_forward_backward(
         &self,
         dx: Out<'_, Self>,
@@ -125,6 +129,7 @@ pub trait Loss: Memory {
         x: In<'_, Self>,
         step: InInts<'_, Self>,
         shape: LossShape,
+        second: Option<LossShape>,
     );
 
     /// Copies row step mod RING_ROWS of the ring buffer (RING_ROWS, RING_COLUMNS) to the next row, so

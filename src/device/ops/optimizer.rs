@@ -89,6 +89,10 @@ pub trait Optimizer: Memory {
     ///
     /// p, m, v, g (n), step (2): the number of steps of these moments, and a word for the device's
     /// own use, 0 before and after.
+    ///
+    /// With `beside`, a device may run this concurrently with the operations queued next: until the next
+    /// update without it, the next operation of spectral normalization, upload or download, no operation
+    /// may read or write p, m, v or step, or write g.
     fn adam_update(
         &self,
         p: Out<'_, Self>,
@@ -97,6 +101,7 @@ pub trait Optimizer: Memory {
         step: OutInts<'_, Self>,
         g: In<'_, Self>,
         adam: Adam,
+        beside: bool,
     );
 
     /// average ← d·average + (1 − d)·p, with d = min(decay, t/(t + warmup)) and t = step\[0\]. Updates

@@ -10,17 +10,35 @@ use crate::rng::site;
 pub(super) struct Mask {
     pub(super) pass: Pass,
     pub(super) probability: f64,
-    /// The site of its random numbers; see [`crate::rng`].
-    pub(super) site: u32,
-    /// Elements for each row of a batch.
-    pub(super) columns: usize,
+    /// The site of its random numbers for an update; see [`crate::rng`].
+    site: u32,
+    /// Elements for an image or pack.
+    outputs: usize,
     /// Images in a row of a batch.
     pub(super) pack: usize,
 }
 
+impl Mask {
+    /// Elements for each row of a batch: it has as many rows as a batch of images or packs.
+    pub(super) fn columns(&self) -> usize {
+        self.pass.batches * self.outputs
+    }
+
+    /// The sites and columns of its parts: in a merged pass, the masks of the discriminator's update for
+    /// real images and fakes, then those of the generator's update.
+    pub(super) fn parts(&self) -> impl Iterator<Item = [u32; 2]> {
+        let Pass { update, batches, merged, .. } = self.pass;
+        let first = if merged { Role::Discriminator } else { update };
+        let part =
+            |update: Role, batches| [self.site + update as u32, (batches * self.outputs) as u32];
+        let last = merged.then(|| part(update, 1));
+        [part(first, batches - usize::from(merged))].into_iter().chain(last)
+    }
+}
+
 /// Elements of masks for a batch of `images` images.
 pub(super) fn elements(masks: &[Mask], images: usize) -> usize {
-    masks.iter().map(|mask| mask.columns * (images / mask.pack)).sum()
+    masks.iter().map(|mask| mask.columns() * (images / mask.pack)).sum()
 }
 
 /// The masks of all passes: the discriminator's for its own update, those for the generator's
@@ -38,8 +56,8 @@ pub(super) fn masks(model: &Model, steps: &[Step]) -> Vec<Mask> {
             Some(Mask {
                 pass,
                 probability: stage.dropout()?,
-                site: first + 2 * i as u32 + pass.update as u32,
-                columns: pass.batches * stage.outputs(),
+                site: first + 2 * i as u32,
+                outputs: stage.outputs(),
                 pack,
             })
         })

@@ -85,7 +85,7 @@ impl<D: Device> BatchInputs<D> {
         let first_of_pass = self.plan.iter().take_while(|mask| mask.pass != pass).count();
         let index = first_of_pass + dropout;
         let before = elements(&self.plan[..index], rows * self.plan[index].pack);
-        let first = before + first_row * (self.plan[index].columns / pass.batches);
+        let first = before + first_row * (self.plan[index].columns() / pass.batches);
         device.upload(D::view_mut(&mut self.masks, first..first + values.len()), values)
     }
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::device::ops::LinearShape;
 use crate::device::{Device, In, Out};
+use crate::nn::backward_rows::BackwardRows;
 use crate::nn::matrix::Matrix;
 use crate::nn::plan::ActivationStage;
 
@@ -26,12 +27,11 @@ impl ActivationStage {
         dx: &mut Matrix<D>,
         y: In<'_, D>,
         mask: Option<In<'_, D>>,
-        rows: Range<usize>,
+        rows: &BackwardRows<'_>,
     ) {
-        let shape = self.shape(rows.len());
-        let activation = self.epilogue.activation;
-        let dx = dx.rows_mut(rows);
-        device.bias_activation_backward(dx, None, y, mask, None, shape, activation, false);
+        let (shape, again) = (self.shape(rows.all().len()), rows.again);
+        let (dx, activation) = (dx.rows_mut(rows.all()), self.epilogue.activation);
+        device.bias_activation_backward(dx, None, y, mask, None, shape, activation, again, false);
     }
 
     /// The tangent of y from that of x.
@@ -47,7 +47,7 @@ impl ActivationStage {
         let (shape, activation) = (self.shape(rows.len()), self.epilogue.activation);
         device.copy(tangent.rows_mut(rows.clone()), x, shape.rows * shape.outputs);
         let tangent = tangent.rows_mut(rows);
-        device.bias_activation_backward(tangent, None, y, mask, None, shape, activation, false);
+        device.bias_activation_backward(tangent, None, y, mask, None, shape, activation, 0, false);
     }
 
     fn shape(&self, rows: usize) -> LinearShape {

@@ -7,6 +7,7 @@ use rand_chacha::ChaCha12Rng;
 use super::{Target, bias_gradient};
 use crate::device::ops::{Activation, ConvolutionShape, LinearShape, SpectralNormShape};
 use crate::device::{Device, In, Out, Result};
+use crate::nn::backward_rows::BackwardRows;
 use crate::nn::init::{Init, uniform};
 use crate::nn::matrix::Matrix;
 use crate::nn::params::{Flat, Layout, Params, Slot};
@@ -94,20 +95,22 @@ impl Convolution {
         x: In<'_, D>,
         y: In<'_, D>,
         mask: Option<In<'_, D>>,
-        rows: Range<usize>,
+        rows: &BackwardRows<'_>,
     ) {
         let mut target = target;
         // If a BatchNorm follows, subtracting its mean cancels the bias, as after a Linear.
         if !self.stage.normalized {
             let (pixels, channels) = (self.stage.pixels(), self.stage.channels());
-            let linear =
-                LinearShape { rows: rows.len() * pixels, inputs: channels, outputs: channels };
-            let dy = dz.rows_mut(rows.clone());
+            let (all, again) = (rows.all().len() * pixels, rows.again * pixels);
+            let linear = LinearShape { rows: all, inputs: channels, outputs: channels };
+            let dy = dz.rows_mut(rows.all());
             let (db, weights, add) = bias_gradient(&mut target, self.b);
             let activation = self.stage.epilogue.activation;
-            device.bias_activation_backward(dy, db, y, mask, weights, linear, activation, add);
+            device
+                .bias_activation_backward(dy, db, y, mask, weights, linear, activation, again, add);
         }
         if let Some(target) = target.filter(|target| target.row_weights.is_none()) {
+            let rows = rows.parameters();
             let dz = dz.rows(rows.clone());
             self.backward_weight(device, target, workspace, dz, x, rows.len());
         }
@@ -158,7 +161,7 @@ impl Convolution {
             self.stage.epilogue.activation,
         );
         let tangent = tangent.rows_mut(rows);
-        device.bias_activation_backward(tangent, None, y, mask, None, shape, activation, false);
+        device.bias_activation_backward(tangent, None, y, mask, None, shape, activation, 0, false);
     }
 
     /// The gradient of x, restricted to some channels, after [`Convolution::backward`].

@@ -7,6 +7,7 @@ use rand_chacha::ChaCha12Rng;
 use super::{Target, bias_gradient};
 use crate::device::ops::{Activation, LinearShape, SpectralNormShape};
 use crate::device::{Device, In, Out, Result};
+use crate::nn::backward_rows::BackwardRows;
 use crate::nn::init::{Init, uniform};
 use crate::nn::matrix::Matrix;
 use crate::nn::params::{Flat, Layout, Params, Slot};
@@ -85,18 +86,20 @@ impl Linear {
         x: In<'_, D>,
         y: In<'_, D>,
         mask: Option<In<'_, D>>,
-        rows: Range<usize>,
+        rows: &BackwardRows<'_>,
     ) {
-        let (shape, activation) = (self.shape(rows.len()), self.stage.epilogue.activation);
+        let (shape, activation) = (self.shape(rows.all().len()), self.stage.epilogue.activation);
         let mut target = target;
         // If a BatchNorm follows, subtracting its mean cancels the bias: there is nothing to do, and
         // the gradient of the bias stays zero.
         if !self.stage.normalized {
-            let dy = dz.rows_mut(rows.clone());
+            let (dy, again) = (dz.rows_mut(rows.all()), rows.again);
             let (db, weights, add) = bias_gradient(&mut target, Some(self.b));
-            device.bias_activation_backward(dy, db, y, mask, weights, shape, activation, add);
+            device
+                .bias_activation_backward(dy, db, y, mask, weights, shape, activation, again, add);
         }
         if let Some(target) = target.filter(|target| target.row_weights.is_none()) {
+            let rows = rows.parameters();
             self.backward_weight(device, target, dz.rows(rows.clone()), x, rows.len());
         }
     }
@@ -131,7 +134,7 @@ impl Linear {
         device.linear_forward(to, x, w, None, None, shape, alone);
         let activation = self.stage.epilogue.activation;
         let tangent = tangent.rows_mut(rows);
-        device.bias_activation_backward(tangent, None, y, mask, None, shape, activation, false);
+        device.bias_activation_backward(tangent, None, y, mask, None, shape, activation, 0, false);
     }
 
     /// dx = dz·W, restricted to some columns, after [`Linear::backward`].

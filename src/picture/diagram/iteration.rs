@@ -61,6 +61,10 @@ struct IterationPanel<'a> {
     d_forward: String,
     /// The box of the latest loss, and its rows.
     loss: (String, usize),
+    /// The box of the latest backward pass to fakes.
+    backward_to_fakes: String,
+    /// Whether both updates are merged.
+    merged: bool,
     /// The box of the penalties, and their rows.
     penalties: (String, usize),
 }
@@ -90,6 +94,8 @@ impl<'a> IterationPanel<'a> {
             fakes: String::new(),
             d_forward: String::new(),
             loss: (String::new(), 0),
+            backward_to_fakes: String::new(),
+            merged: iteration(model).contains(&Step::Losses),
             penalties: (String::new(), 0),
         }
     }
@@ -107,7 +113,11 @@ impl<'a> IterationPanel<'a> {
             Step::Generate { .. } => self.generate(),
             Step::Discriminate { update, images } => self.discriminate(update, images),
             Step::Loss { update } => self.loss(update),
-            Step::Backward(role) => self.backward(role),
+            Step::Losses => self.losses(),
+            Step::BackwardToFakes => self.backward_to_fakes(),
+            Step::BackwardMerged => self.backward_merged(),
+            Step::Backward(Role::Discriminator) => self.backward_discriminator(),
+            Step::Backward(Role::Generator) => self.backward_generator(),
             Step::Penalize => self.penalize(),
             Step::BackwardPenalized => self.backward_penalized(),
             Step::AdamStep(role) => self.step(role),
@@ -118,11 +128,14 @@ impl<'a> IterationPanel<'a> {
     fn start_update(&mut self, update: Role) {
         if self.update.replace(update) != Some(update) {
             let (name, rows) = match update {
-                Role::Generator => ("Generator", 3),
-                Role::Discriminator if self.settings.is_penalized() => ("Discriminator", 4),
-                Role::Discriminator => ("Discriminator", 3),
+                _ if self.merged => ("Both updates", 3),
+                Role::Generator => ("Generator's update", 3),
+                Role::Discriminator if self.settings.is_penalized() => {
+                    ("Discriminator's update", 4)
+                }
+                Role::Discriminator => ("Discriminator's update", 3),
             };
-            self.lane(format!("{name}'s update"), rows);
+            self.lane(name.to_owned(), rows);
         }
     }
 
@@ -147,8 +160,11 @@ impl<'a> IterationPanel<'a> {
         let id = format!("adam_{}", letter(role));
         let step = self.node(id, Kind::Step(role), lines, column(role), row);
         self.connect_weights(role, step, Phase::Step);
-        self.update = None;
-        self.row += 3;
+        // Merged updates end with the generator's.
+        if !self.merged || role == Role::Generator {
+            self.update = None;
+            self.row += 3;
+        }
     }
 
     /// What a forward pass does in training only.

@@ -186,7 +186,8 @@ fn write_inputs<D: Device>(golden: &GoldenRun, gan: &mut Gan<D>, f: u32) {
 }
 
 /// Masks are stored for each pass through D; where real images, generated ones and points between them
-/// pass through it side by side, for each of them.
+/// pass through it side by side, for each of them. In a merged pass, those of the generator's update,
+/// which are stored first, come last.
 fn write_masks<D: Device>(golden: &GoldenRun, gan: &mut Gan<D>, f: u32) {
     let rows = gan.settings().batch_size / gan.settings().pack;
     let stages = gan.trained_network(Role::Discriminator).network.spec().stages();
@@ -195,10 +196,13 @@ fn write_masks<D: Device>(golden: &GoldenRun, gan: &mut Gan<D>, f: u32) {
     let (device, inputs) = gan.inputs_mut();
     let mut c = 0;
     for pass in passes.into_iter().filter(|pass| pass.network == Role::Discriminator) {
-        // An iteration without penalties uses the first masks of those with them.
+        // An iteration without penalties uses the first masks of those with them, and one without the
+        // generator's update those of merged updates.
         let mut planned = inputs.dropping_passes().into_iter();
-        let planned = planned.find(|p| (p.network, p.update) == (pass.network, pass.update));
-        for batch in 0..pass.batches {
+        let planned =
+            planned.find(|p| p.network == pass.network && (p.merged || p.update == pass.update));
+        for i in 0..pass.batches {
+            let batch = if pass.merged { (i + 2) % 3 } else { i };
             for l in 0..dropping {
                 let mask = golden.floats(&format!("in.{f}.mask.{c}.{l}"));
                 let pass = planned.unwrap();

@@ -126,6 +126,8 @@ pub enum Case {
         db: Gradient,
         /// The number of weights of the rows, if there are any.
         samples: Option<usize>,
+        /// How many rows are there once more, and whether y and mask have them too.
+        again: (usize, bool),
     },
     BatchNormForward {
         shape: BatchNormShape,
@@ -152,6 +154,8 @@ pub enum Case {
     LossForwardBackward {
         shape: LossShape,
         step: u32,
+        /// The parts of x for both losses, if there are two.
+        both: Option<usize>,
     },
     SoftmaxCrossEntropyForwardBackward {
         shape: SoftmaxShape,
@@ -337,6 +341,18 @@ fn elementwise(all: &mut Vec<Case>, rows: usize, columns: usize, activation: Act
             mask,
             db,
             samples: None,
+            again: (0, true),
+        }));
+    }
+    // A third of the rows, and half of them.
+    for (divisor, saved) in [(3, true), (3, false), (2, false)] {
+        all.extend(Gradient::ALL.map(|db| Case::BiasActivationBackward {
+            shape,
+            activation,
+            mask: saved || divisor == 2,
+            db,
+            samples: None,
+            again: (rows / divisor, saved),
         }));
     }
     // A weight for each row; for each pair of rows; for all.
@@ -347,6 +363,7 @@ fn elementwise(all: &mut Vec<Case>, rows: usize, columns: usize, activation: Act
         mask: samples == rows,
         db: if samples == 1 { Gradient::Accumulated } else { Gradient::Overwritten },
         samples: Some(samples),
+        again: (0, true),
     }));
     let shape = BatchNormShape { rows, columns, eps: 1e-5, momentum: 0.1 };
     all.extend(BOTH.map(|bias| Case::BatchNormEvaluate { shape, activation, bias }));
@@ -388,10 +405,16 @@ fn losses(all: &mut Vec<Case>, rows: usize) {
             all.push(Case::LossForwardBackward {
                 shape: LossShape { real_label: 0.9, ..shape },
                 step: 3,
+                both: None,
             });
             // The ring buffer wraps around after 1,024 iterations.
-            all.extend([0, 1023, 5000].map(|step| Case::LossForwardBackward { shape, step }));
+            let steps = [0, 1023, 5000];
+            all.extend(steps.map(|step| Case::LossForwardBackward { shape, step, both: None }));
         }
+        let (targets, scale, real_label) = (Targets::RealThenFake, 0.5, 0.9);
+        let shape = LossShape { rows, criterion, scale, targets, real_label };
+        let parts = [Some(2), Some(3)];
+        all.extend(parts.map(|both| Case::LossForwardBackward { shape, step: 1023, both }));
     }
 }
 
@@ -603,8 +626,8 @@ impl Case {
             Case::ActivationForward { shape, activation, masked } => {
                 bench.activation_forward(shape, activation, masked)
             }
-            Case::BiasActivationBackward { shape, activation, mask, db, samples } => {
-                bench.bias_activation_backward(shape, activation, mask, db, samples)
+            Case::BiasActivationBackward { shape, activation, mask, db, samples, again } => {
+                bench.bias_activation_backward(shape, activation, mask, db, (samples, again))
             }
             Case::BatchNormForward { shape, activation, bias } => {
                 bench.batch_norm_forward(shape, activation, bias)
@@ -619,7 +642,9 @@ impl Case {
             Case::EmbeddingBackward { ref shape, accumulate } => {
                 bench.embedding_backward(shape, accumulate)
             }
-            Case::LossForwardBackward { shape, step } => bench.loss_forward_backward(shape, step),
+            Case::LossForwardBackward { shape, step, both } => {
+                bench.loss_forward_backward(shape, step, both)
+            }
             Case::SoftmaxCrossEntropyForwardBackward { shape, reach } => {
                 bench.softmax_cross_entropy_forward_backward(shape, reach)
             }

@@ -33,13 +33,13 @@ pub fn wrong_lengths_panic_with_names_and_numbers<D: Tested>() {
     refused("bias_activation_backward: db (columns) has 3 elements, not 2", || {
         let [mut dz, mut db, y] = [6, 3, 6].map(zeros);
         let (dz, db, y) = (dz.view_mut(), Some(db.view_mut()), y.view());
-        device.bias_activation_backward(dz, db, y, None, None, SHAPE, Activation::Tanh, false);
+        device.bias_activation_backward(dz, db, y, None, None, SHAPE, Activation::Tanh, 0, false);
     });
     refused("bias_activation_backward: 2 weights for 3 rows", || {
         let [mut dz, mut db, y, weights] = [6, 2, 6, 2].map(zeros);
         let (dz, db, y) = (dz.view_mut(), Some(db.view_mut()), y.view());
         let (weights, tanh) = (Some(weights.view()), Activation::Tanh);
-        device.bias_activation_backward(dz, db, y, None, weights, SHAPE, tanh, false);
+        device.bias_activation_backward(dz, db, y, None, weights, SHAPE, tanh, 0, false);
     });
     let name = "softmax_cross_entropy_forward_backward";
     refused(&format!("{name}: losses (rows) has 6 elements, not 3"), || {
@@ -62,7 +62,7 @@ pub fn wrong_lengths_panic_with_names_and_numbers<D: Tested>() {
     refused("adam_update: step (2) has 1 elements, not 2", || {
         let ([mut p, mut m, mut v, g], mut step) = ([6; 4].map(zeros), bench.ints(&[0]));
         let [p, m, v] = [&mut p, &mut m, &mut v].map(|of| of.view_mut());
-        device.adam_update(p, m, v, step.view_mut(), g.view(), ADAM);
+        device.adam_update(p, m, v, step.view_mut(), g.view(), ADAM, false);
     });
 }
 

@@ -8,7 +8,7 @@ use gan_cuda::device::Device;
 use gan_cuda::device::ops::{
     Activation, Adam, Affine, AffineGradients, Average, BatchNormShape, BatchShape,
     ConvolutionShape, Criterion, EmbeddingShape, Latent, LinearShape, LossShape, LrDecay,
-    RING_COLUMNS, RING_ROWS, SoftmaxShape,
+    RING_COLUMNS, RING_ROWS, SoftmaxShape, Targets,
 };
 use gan_cuda::rng::Stream;
 
@@ -176,12 +176,13 @@ impl<D: Device> Bench<'_, D> {
         activation: Activation,
         masked: bool,
         gradient: Gradient,
-        samples: Option<usize>,
+        (samples, (again, saved)): (Option<usize>, (usize, bool)),
     ) -> Vec<Output> {
         let LinearShape { rows, outputs, .. } = shape;
         let mut dz = self.input(-1.0, 1.0, rows * outputs);
-        let y = self.input(-1.0, 1.0, rows * outputs);
-        let mask = self.mask_where(masked, rows * outputs);
+        let saved = if saved { rows } else { rows - again };
+        let y = self.input(-1.0, 1.0, saved * outputs);
+        let mask = self.mask_where(masked, saved * outputs);
         let weights = samples.map(|samples| self.input(-1.0, 1.0, samples));
         let accumulate = gradient == Gradient::Accumulated;
         let mut db = (gradient != Gradient::None).then(|| self.gradient(accumulate, outputs));
@@ -193,6 +194,7 @@ impl<D: Device> Bench<'_, D> {
             weights.as_ref().map(Guarded::view),
             shape,
             activation,
+            again,
             accumulate,
         );
         let mut outputs = vec![self.read("dz", &dz)];
@@ -323,16 +325,25 @@ impl<D: Device> Bench<'_, D> {
         vec![self.sums("dtable", summands, &dtable)]
     }
 
-    pub fn loss_forward_backward(mut self, shape: LossShape, step: u32) -> Vec<Output> {
-        let len = shape.parts() * shape.rows;
+    pub fn loss_forward_backward(
+        mut self,
+        shape: LossShape,
+        step: u32,
+        both: Option<usize>,
+    ) -> Vec<Output> {
+        let len = both.unwrap_or(shape.parts()) * shape.rows;
+        let second = LossShape { targets: Targets::FakeAsReal, scale: 1.0, ..shape };
+        let (second, parts) = (both.map(|_| second), both.map_or(shape.parts(), |_| 3));
         let x = match shape.criterion {
             Criterion::SaturatingCrossEntropy => self.saturating(len),
             _ => self.input(-5.0, 5.0, len),
         };
         let step = self.ints(&[step]);
-        let (mut dx, mut ring) = (self.output(len), self.zeros(RING_ROWS * RING_COLUMNS));
+        let mut dx = self.output(parts * shape.rows);
+        let mut ring = self.zeros(RING_ROWS * RING_COLUMNS);
+        let (ring_view, step) = (ring.view_mut(), step.view());
         let device = self.device;
-        device.loss_forward_backward(dx.view_mut(), ring.view_mut(), x.view(), step.view(), shape);
+        device.loss_forward_backward(dx.view_mut(), ring_view, x.view(), step, shape, second);
         vec![self.read("dx", &dx), self.sums("ring", shape.rows, &ring)]
     }
 
@@ -377,10 +388,12 @@ impl<D: Device> Bench<'_, D> {
         let mut m = self.input(-1.0, 1.0, len);
         let mut v = self.input(0.0, 1.0, len);
         let g = self.input(-1.0, 1.0, len);
+        // Beside other operations or not, results are the same.
+        let beside = step % 2 == 1;
         let mut step = self.ints(&[step, 0]);
         let device = self.device;
         let [pv, mv, vv] = [&mut p, &mut m, &mut v].map(Guarded::view_mut);
-        device.adam_update(pv, mv, vv, step.view_mut(), g.view(), adam);
+        device.adam_update(pv, mv, vv, step.view_mut(), g.view(), adam, beside);
         vec![
             self.read("p", &p),
             self.read("m", &m),

@@ -20,13 +20,13 @@ use crate::runs::sizes::is_convolutional;
 const NODES: [(&str, usize, usize); 11] = [
     ("mlp", 46, 42),
     ("mlp-dropout", 61, 55),
-    ("cgan", 74, 65),
+    ("cgan", 60, 50),
     ("mlp-rgb", 66, 60),
-    ("mlp-batchnorm", 57, 50),
+    ("mlp-batchnorm", 50, 41),
     ("dcgan", 64, 63),
     ("dcgan-rgb", 131, 131),
     ("cdcgan", 73, 71),
-    ("cgan-ema", 76, 67),
+    ("cgan-ema", 62, 52),
     ("wgan-gp", 95, 95),
     ("r3gan-small", 84, 84),
 ];

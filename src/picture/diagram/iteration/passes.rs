@@ -4,6 +4,7 @@ use super::{IMAGES, INPUTS, IterationPanel, LOSS, Phase, WEIGHT_GRADIENTS, lette
 use crate::gan::Role;
 use crate::gan::iteration::Images;
 use crate::gan::settings::{Fakes, Order};
+use crate::nn::MERGED_BATCHES;
 use crate::picture::diagram::{Flow, Kind, formulas, shape};
 
 impl IterationPanel<'_> {
@@ -45,10 +46,11 @@ impl IterationPanel<'_> {
     /// updates share the pass, or its loss pairs real images and fakes.
     pub(super) fn discriminate(&mut self, update: Role, images: Images) {
         self.start_update(update);
-        let count = images.batches().len() * self.packs();
+        let count = images.outputs().len() * self.packs();
         let rows = match images {
             Images::Fake => format!("{count} rows: fake"),
             Images::RealAndFake => format!("{count} rows: real, then fake"),
+            Images::FakeTwice => format!("{count} rows: real, fake, fake"),
             Images::WithInterpolated => format!("{count} rows: real, fake, x̂"),
         };
         let paired = self.settings.loss.is_paired();
@@ -89,22 +91,48 @@ impl IterationPanel<'_> {
         self.loss = (loss, rows);
     }
 
-    pub(super) fn backward(&mut self, role: Role) {
+    /// Both losses, of the outputs of one pass.
+    pub(super) fn losses(&mut self) {
+        let (packs, row, settings) = (self.packs(), self.row, self.settings);
+        let lines =
+            [formulas::of_discriminator(settings), formulas::of_generator(settings)].concat();
+        let loss = self.panel.node("losses".to_owned(), Kind::Loss, lines, LOSS, row..row + 2);
+        let outputs = self.outputs(self.model.discriminator().merged_outputs() * packs);
+        self.forward(&self.d_forward.clone(), &loss, outputs);
+        self.loss = (loss, MERGED_BATCHES * packs);
+    }
+
+    pub(super) fn backward_discriminator(&mut self) {
+        let lines = [WEIGHT_GRADIENTS, "no input gradient"];
+        self.backward_losses(Phase::BackwardWeights, &lines);
+    }
+
+    pub(super) fn backward_to_fakes(&mut self) {
+        self.loss.1 = self.packs();
+        let lines = ["input gradient", "no weight gradients"];
+        self.backward_to_fakes = self.backward_losses(Phase::BackwardInput, &lines);
+    }
+
+    pub(super) fn backward_merged(&mut self) {
+        let lines = ["weight gradients,", "from D's loss;", "gradient of fakes,", "from G's loss"];
+        self.backward_to_fakes = self.backward_losses(Phase::BackwardWeights, &lines);
+    }
+
+    /// A backward pass of the discriminator from the latest loss.
+    fn backward_losses(&mut self, phase: Phase, lines: &[&str]) -> String {
+        let (row, (loss, rows)) = (self.row + 1, self.loss.clone());
+        let lines = [&["D backward"], lines].concat().into_iter().map(str::to_owned).collect();
+        let pass = self.pass(Role::Discriminator, phase, lines, row);
+        self.gradient(&loss, &pass, rows, 1);
+        pass
+    }
+
+    pub(super) fn backward_generator(&mut self) {
         let row = self.row + 1;
-        let (loss, rows) = self.loss.clone();
-        let (phase, gradients, omitted) = match role {
-            Role::Discriminator => (Phase::BackwardWeights, WEIGHT_GRADIENTS, "no input gradient"),
-            Role::Generator => (Phase::BackwardInput, "input gradient", "no weight gradients"),
-        };
-        let lines = ["D backward", gradients, omitted].map(str::to_owned).to_vec();
-        let d_backward = self.pass(Role::Discriminator, phase, lines, row);
-        let rows = if role == Role::Generator { self.packs() } else { rows };
-        self.gradient(&loss, &d_backward, rows, 1);
-        if role == Role::Generator {
-            let lines = vec!["G backward".to_owned(), WEIGHT_GRADIENTS.to_owned()];
-            let g_backward = self.pass(Role::Generator, Phase::BackwardWeights, lines, row);
-            self.gradient(&d_backward, &g_backward, self.settings.batch_size, self.pixels);
-        }
+        let lines = vec!["G backward".to_owned(), WEIGHT_GRADIENTS.to_owned()];
+        let pass = self.pass(Role::Generator, Phase::BackwardWeights, lines, row);
+        let from = self.backward_to_fakes.clone();
+        self.gradient(&from, &pass, self.settings.batch_size, self.pixels);
     }
 
     /// A backward pass to the images, and the penalties on the gradients with respect to them.
