@@ -5,8 +5,8 @@
         --log-file ncu.csv gan-cuda train --preset cgan --no-graph --iterations 6
     python benches/kernels.py ncu.csv
 
-An iteration is all kernels after one `step_advance`, up to and including the next. Times are medians
-over all iterations that launch the same kernels as the last one. Nsight Compute runs kernels one by
+An iteration is all kernels from one `batch_gather` up to the next. Times are medians over all
+iterations that launch the same kernels as the last one. Nsight Compute runs kernels one by
 one, so concurrency of streams and gaps between launches are not visible.
 """
 
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 METRIC = "gpu__time_duration.sum"
-MARKER = "step_advance"
+MARKER = "batch_gather"
 MICROSECONDS = {
     "ns": 1e-3,
     "nsecond": 1e-3,
@@ -94,10 +94,10 @@ def iterations(launches: Iterable[Launch], marker: str) -> list[list[Launch]]:
     """The launches of every complete iteration."""
     parts: list[list[Launch]] = [[]]
     for launch in launches:
-        parts[-1].append(launch)
         if launch.name == marker:
             parts.append([])
-    # The part before the first marker is more than an iteration; after the last, less than one.
+        parts[-1].append(launch)
+    # The part before the first marker is no iteration; the last one may be followed by other kernels.
     return parts[1:-1]
 
 
@@ -148,7 +148,7 @@ def main() -> int:
     """Runs the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("csv", type=Path, help="output of ncu --csv")
-    parser.add_argument("--marker", default=MARKER, help="the last kernel of each iteration")
+    parser.add_argument("--marker", default=MARKER, help="the first kernel of each iteration")
     parser.add_argument("--out", type=Path, help="write the tables here instead of printing them")
     arguments = parser.parse_args()
     try:

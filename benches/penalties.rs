@@ -37,7 +37,7 @@ fn is_of_discriminator(step: &Step) -> bool {
         Step::Discriminate { images, .. } => images != Images::Fake,
         Step::Loss { update } => update == Role::Discriminator,
         Step::Losses | Step::BackwardMerged => true,
-        Step::Backward(role) | Step::AdamStep(role) => role == Role::Discriminator,
+        Step::Backward(role) | Step::AdamStep { role, .. } => role == Role::Discriminator,
         Step::Interpolate | Step::Penalize | Step::BackwardPenalized => true,
         _ => false,
     }

@@ -4,6 +4,12 @@
 //   unfused   y = activation(mask ⊙ x)
 //   backward  dz ← activation′(y) ⊙ mask ⊙ dz,  db = Σ rows of dz  dz holds dy on entry
 //
+// A layer with one output, y = activation(mask ⊙ (x·wᵀ + b)), without a matrix multiplication; and its
+// backward pass together with that of the dropout and activation that x is the output of.
+//
+//   single output  y as above; y, mask (rows), b (1), w (columns)
+//   backward       dx = activation′(x) ⊙ mask ⊙ (dz·w),  dw = Σ dz·x,  db = Σ dz,  dbx = Σ dx over rows
+//
 // With weights (samples), db = Σ rows of weight·dz, where each weight applies to rows/samples rows. db is
 // a sum over the first `summed` rows of dz. y and mask of the backward pass have `saved` rows: as many as
 // dz, or only `summed`, of which the last ones then belong to the remaining rows of dz, too.
@@ -158,4 +164,81 @@ extern "C" __global__ void column_totals(
         for (int part = 0; part < parts; ++part) total += sums[index_of(part, column, columns)];
         store_gradient(totals[column], total, accumulate);
     }
+}
+
+// Launch: blocks, one for each row or for several.
+extern "C" __global__ void single_output_forward(
+    float* __restrict__ y,           // (rows)
+    const float* __restrict__ x,     // (rows, columns)
+    const float* __restrict__ w,     // (columns)
+    const float* __restrict__ b,     // (1) or null
+    const float* __restrict__ mask,  // (rows) or null
+    int rows,
+    int columns,
+    unsigned activation,
+    float slope)
+{
+    __shared__ float sums[MAX_THREADS];
+    for (unsigned row = blockIdx.x; row < (unsigned)rows; row += gridDim.x) {
+        float sum = 0.0f;
+        for (unsigned column = threadIdx.x; column < (unsigned)columns; column += blockDim.x) {
+            sum += x[index_of(row, column, columns)] * w[column];
+        }
+        __syncthreads();
+        sum = block_sum(sums, sum);
+        if (threadIdx.x > 0) continue;
+        if (b) sum += *b;
+        if (mask) sum *= mask[row];
+        y[row] = activate(activation, slope, sum);
+    }
+}
+
+// Launch: columns.
+extern "C" __global__ void single_output_backward(
+    float* __restrict__ dx,          // (rows, columns)
+    float* __restrict__ dbx,         // (columns) or null
+    float* __restrict__ dw,          // (columns) or null
+    float* __restrict__ db,          // (1) or null
+    const float* __restrict__ dz,    // (rows)
+    const float* __restrict__ w,     // (columns)
+    const float* __restrict__ x,     // (saved, columns)
+    const float* __restrict__ mask,  // (saved, columns) or null
+    int rows,
+    int saved,
+    int summed,
+    int columns,
+    unsigned activation,
+    float slope,
+    unsigned accumulate)
+{
+    const Walk walk = walk_of_thread(rows, columns);
+    const Saved before = {x, mask, (unsigned)summed, (unsigned)(rows - saved)};
+    const float weight = walk.inside ? w[walk.column] : 0.0f;
+    float dbx_sum = 0.0f, dw_sum = 0.0f, db_sum = 0.0f;
+    for (unsigned row = walk.begin; row < walk.end; row = next_row(row)) {
+        float d[ROWS_AT_ONCE], in[ROWS_AT_ONCE], factor[ROWS_AT_ONCE];
+        load_saved(in, x, before, walk, row);
+        if (mask) load_saved(factor, mask, before, walk, row);
+        for (int k = 0; k < ROWS_AT_ONCE; ++k) {
+            const unsigned at = row + k * blockDim.y;
+            const float z = at < walk.end ? dz[at] : 0.0f;
+            d[k] = mask ? z * weight * factor[k] : z * weight;
+            d[k] = activate_backward(activation, slope, in[k], d[k]);
+            if (at >= before.summed) continue;
+            dbx_sum += d[k];
+            dw_sum += z * in[k];
+            db_sum += z;
+        }
+        store_rows(dx, d, walk, row);
+    }
+    if (!dw) return;
+
+    __shared__ float dbx_sums[MAX_THREADS], dw_sums[MAX_THREADS], db_sums[MAX_THREADS];
+    dbx_sum = column_sum(dbx_sums, dbx_sum);
+    dw_sum = column_sum(dw_sums, dw_sum);
+    db_sum = column_sum(db_sums, db_sum);
+    if (threadIdx.y != 0 || !walk.inside) return;
+    store_gradient(dw[walk.column], dw_sum, accumulate);
+    if (dbx) store_gradient(dbx[walk.column], dbx_sum, accumulate);
+    if (db && walk.column == 0) store_gradient(*db, db_sum, accumulate);
 }

@@ -1,4 +1,4 @@
-// Adam over a flat buffer, with its step count; the average of weights; and the iteration counter.
+// Adam over a flat buffer, with its step count and the iteration counter; and the average of weights.
 //
 //   m ← b1·m + (1 − b1)·g,  v ← b2·v + (1 − b2)·g²,
 //   p ← p − lr·f/(1 − b1ᵗ)·m / (√v/√(1 − b2ᵗ) + eps),
@@ -6,7 +6,8 @@
 //
 // with f = 1, 1 − s (linear decay) or ½(1 + cos πs) (cosine decay), and s = done + (t − 1)·rate within
 // 0 and 1.
-// p, m, v, g (n). p, m, v and step[0] are updated in place; step[1] is 0 between launches.
+// p, m, v, g (n). p, m, v and step[0] are updated in place; step[1] is 0 between launches. `iteration`, if
+// there is one, is incremented.
 //
 //   average ← d·average + (1 − d)·p,  d = min(decay, t/(t + warmup)),  t = step[0]
 //
@@ -39,14 +40,17 @@ __device__ inline void adam_element(float& p, float& m, float& v, float g, const
 }
 
 // Increments a counter after every thread of the grid has read it: the last block to arrive does so.
-// The ticket, `count[1]`, is 0 again afterwards, since atomicInc wraps around.
-__device__ inline void advance_when_all_have_read(unsigned* count)
+// The ticket, `count[1]`, is 0 again afterwards, since atomicInc wraps around. `other`, which no thread
+// reads, may be null.
+__device__ inline void advance_when_all_have_read(unsigned* count, unsigned* other)
 {
     __syncthreads();
     if (threadIdx.x > 0) return;
     __threadfence();
     const unsigned last = gridDim.x - 1;
-    if (atomicInc(count + 1, last) == last) count[0] += 1;
+    if (atomicInc(count + 1, last) != last) return;
+    count[0] += 1;
+    if (other) *other += 1;
 }
 
 __device__ inline bool aligned16(const float* p)
@@ -58,11 +62,12 @@ __device__ inline bool aligned16(const float* p)
 // new1 = 1 − b1 and new2 = 1 − b2 are rounded from double; 1 − bᵗ = −expm1(t·ln b) is accurate for b
 // near 1, unlike the power in single precision.
 extern "C" __global__ void adam_update(
-    float* __restrict__ p,        // (n)
-    float* __restrict__ m,        // (n)
-    float* __restrict__ v,        // (n)
-    unsigned* __restrict__ step,  // (2)
-    const float* __restrict__ g,  // (n)
+    float* __restrict__ p,             // (n)
+    float* __restrict__ m,             // (n)
+    float* __restrict__ v,             // (n)
+    unsigned* __restrict__ step,       // (2)
+    unsigned* __restrict__ iteration,  // (1) or null
+    const float* __restrict__ g,       // (n)
     int n,
     float lr,
     float b1,
@@ -102,7 +107,7 @@ extern "C" __global__ void adam_update(
     for (long long i = 4LL * fours + first_element(); i < n; i += element_stride()) {
         adam_element(p[i], m[i], v[i], g[i], adam);
     }
-    advance_when_all_have_read(step);
+    advance_when_all_have_read(step, iteration);
 }
 
 // Launch: elementwise.
@@ -122,11 +127,4 @@ extern "C" __global__ void average_update(
     for (long long i = first_element(); i < n; i += element_stride()) {
         average[i] = old * average[i] + fresh * p[i];
     }
-}
-
-// Launch: one thread.
-extern "C" __global__ void step_advance(
-    unsigned* __restrict__ step)  // (1)
-{
-    *step += 1;
 }

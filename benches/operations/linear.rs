@@ -1,6 +1,6 @@
 //! Linear layers: three matrix multiplications, and the operations between them.
 
-use gan_cuda::device::ops::{Activation, LinearShape};
+use gan_cuda::device::ops::{Activation, LinearShape, SingleOutputGradients};
 
 use crate::clock::Timed;
 use crate::{Bench, layers};
@@ -12,6 +12,8 @@ pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
     shapes.iter().for_each(|&shape| linear_forward(bench, shape));
     shapes.iter().for_each(|&shape| linear_backward_weight(bench, shape));
     shapes.iter().for_each(|&shape| linear_backward_input(bench, shape));
+    let single = shapes.iter().filter(|shape| shape.outputs == 1);
+    single.for_each(|&shape| single_output_backward(bench, shape));
     for &size in &layers::activated() {
         activation_forward(bench, size);
         bias_activation_backward(bench, size);
@@ -74,5 +76,27 @@ fn bias_activation_backward<D: Timed>(bench: &mut Bench<'_, D>, [rows, outputs]:
         let (dz, db) = (D::view_mut(&mut dz, 0..all), D::view_mut(&mut db, 0..outputs));
         let y = D::view(&y, 0..all);
         device.bias_activation_backward(dz, Some(db), y, None, None, shape, LEAKY_RELU, 0, false);
+    });
+}
+
+/// Reads x, writes dx, and the gradients of weights and biases.
+fn single_output_backward<D: Timed>(bench: &mut Bench<'_, D>, shape: LinearShape) {
+    let LinearShape { rows, inputs, .. } = shape;
+    let all = rows * inputs;
+    let (mut dx, x, dz) = (bench.numbers(all), bench.ones(all), bench.numbers(rows));
+    let [mut dbx, mut dw, mut db] = [inputs, inputs, 1].map(|len| bench.numbers(len));
+    let w = bench.numbers(inputs);
+    let size = format!("{rows}x{inputs}");
+    bench.moves("single_output_backward", &size, 2 * all + 3 * inputs + rows, |device| {
+        let gradients = SingleOutputGradients {
+            dbx: Some(D::view_mut(&mut dbx, 0..inputs)),
+            dw: D::view_mut(&mut dw, 0..inputs),
+            db: D::view_mut(&mut db, 0..1),
+        };
+        let (dx, x) = (D::view_mut(&mut dx, 0..all), D::view(&x, 0..all));
+        let (dz, w) = (D::view(&dz, 0..rows), D::view(&w, 0..inputs));
+        let (gradients, again) = (Some(gradients), 0);
+        device
+            .single_output_backward(dx, gradients, dz, w, x, None, shape, LEAKY_RELU, again, false);
     });
 }

@@ -25,10 +25,6 @@ pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
         adam_update(bench, count);
         average_update(bench, count);
     }
-    let mut step = bench.step();
-    bench.moves("step_advance", "1", 2, |device| {
-        device.step_advance(D::view_mut(&mut step, 0..1));
-    });
 }
 
 /// Reads x, writes dx, for real and generated images, and four numbers of the ring buffer.
@@ -116,6 +112,6 @@ fn adam_update<D: Timed>(bench: &mut Bench<'_, D>, count: usize) {
     bench.moves("adam_update", &count.to_string(), 7 * count, |device| {
         let [p, m, v] = [&mut p, &mut m, &mut v].map(|buffer| D::view_mut(buffer, 0..count));
         let (step, g) = (D::view_mut(&mut step, 0..2), D::view(&g, 0..count));
-        device.adam_update(p, m, v, step, g, ADAM, false);
+        device.adam_update(p, m, v, step, None, g, ADAM, false);
     });
 }

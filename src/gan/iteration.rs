@@ -57,15 +57,18 @@ pub enum Step {
     /// From the gradients of the discriminator's normalized weights to those of its parameters.
     BackwardSpectralNorm,
     /// An optimizer step on a network's parameters.
-    AdamStep(Role),
+    AdamStep {
+        /// The network.
+        role: Role,
+        /// Whether it is the iteration's last one, which increments the iteration counter.
+        last: bool,
+    },
     /// Normalizes the discriminator's weights by their spectral norms.
     SpectralNorm,
     /// Adds the generator's weights to their moving average.
     Average,
     /// Copies the metrics to the next iteration, which may not compute all of them.
     CarryMetrics,
-    /// Increments the iteration counter.
-    Advance,
 }
 
 /// The images that the discriminator sees in a pass.
@@ -173,10 +176,15 @@ pub fn iteration_of(model: &Model, parts: Parts) -> Vec<Step> {
     } else {
         steps.extend(updates(model, parts));
     }
-    if settings.n_critic > 1 || settings.penalty_interval > 1 {
-        steps.push(Step::CarryMetrics);
+    let is_adam_step = |step: &Step| matches!(step, Step::AdamStep { .. });
+    if let Some(end) = steps.iter().rposition(is_adam_step)
+        && let Step::AdamStep { last, .. } = &mut steps[end]
+    {
+        *last = true;
+        // Metrics are carried before the counter changes.
+        let carries = settings.n_critic > 1 || settings.penalty_interval > 1;
+        steps.splice(end..end, carries.then_some(Step::CarryMetrics));
     }
-    steps.push(Step::Advance);
     steps
 }
 
@@ -234,7 +242,7 @@ fn optimizer_steps(settings: &Settings, role: Role) -> impl Iterator<Item = Step
     let before = normalizes.then_some(Step::BackwardSpectralNorm);
     let after = [(normalizes, Step::SpectralNorm), (averages, Step::Average)];
     let after = after.into_iter().filter_map(|(applies, step)| applies.then_some(step));
-    before.into_iter().chain([Step::AdamStep(role)]).chain(after)
+    before.into_iter().chain([Step::AdamStep { role, last: false }]).chain(after)
 }
 
 /// The steps of both updates, with one forward and one backward pass of the discriminator.

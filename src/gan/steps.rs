@@ -16,17 +16,16 @@ impl<D: Device> Gan<D> {
     pub(super) fn run(&mut self, step: Step, dataset: &DeviceDataset<D>, rows: usize) {
         match step {
             Step::PrepareInputs => self.prepare_inputs(dataset, rows),
-            Step::Advance => self.device.step_advance(D::view_mut(&mut self.step, 0..1)),
             step => self.run_on_inputs(step, rows),
         }
     }
 
-    /// Runs a step between [`Step::PrepareInputs`] and [`Step::Advance`] on `rows` images, with the
-    /// inputs that are already in place.
+    /// Runs a step after [`Step::PrepareInputs`] on `rows` images, with the inputs that are already in
+    /// place.
     #[inline(never)]
     pub fn run_on_inputs(&mut self, step: Step, rows: usize) {
         match step {
-            Step::PrepareInputs | Step::Advance => {}
+            Step::PrepareInputs => {}
             Step::Generate { update } => self.generate(update, rows),
             Step::Augment { update, images } => self.augment(update, images, rows),
             Step::Interpolate => self.interpolate(rows),
@@ -43,7 +42,7 @@ impl<D: Device> Gan<D> {
                 let TrainedNetwork { network, gradients, .. } = &mut self.discriminator;
                 network.backward_normalize(&self.device, gradients);
             }
-            Step::AdamStep(role) => self.adam_step(role),
+            Step::AdamStep { role, last } => self.adam_step(role, last),
             Step::SpectralNorm => self.discriminator.network.normalize(&self.device, true),
             Step::Average => self.average_generator(),
             Step::CarryMetrics => {
@@ -270,13 +269,18 @@ impl<D: Device> Gan<D> {
         self.device.augment_backward(dfakes, gradients.rows(0..rows), draws, shape);
     }
 
-    fn adam_step(&mut self, role: Role) {
+    fn adam_step(&mut self, role: Role, last: bool) {
         let first = self.first_iterations[role as usize];
         let constants = self.model.settings().adam(role, first, self.total);
         // The rest of merged updates needs nothing of the discriminator.
         let beside = role == Role::Discriminator && self.steps().contains(&Step::BackwardMerged);
-        let (device, trained) = self.trained_network_mut(role);
-        trained.step(device, constants, beside);
+        let Self { device, generator, discriminator, step, .. } = self;
+        let TrainedNetwork { network, gradients, adam, .. } = match role {
+            Role::Generator => generator,
+            Role::Discriminator => discriminator,
+        };
+        let (params, iteration) = (network.params_mut(), last.then(|| D::view_mut(step, 0..1)));
+        adam.step(device, params, gradients, constants, iteration, beside);
     }
 
     /// Adds the generator's weights and running statistics to their moving averages.

@@ -3,7 +3,7 @@
 use super::iteration::{Step, max_batches_of_gradients, max_batches_per_pass};
 use super::model::Model;
 use super::role::Role;
-use crate::device::{Device, Result, ops};
+use crate::device::{Device, Result};
 use crate::nn::{Activations, Adam, Flat, Network, NetworkSpec};
 
 /// One of the two networks in training.
@@ -52,11 +52,5 @@ impl<D: Device> TrainedNetwork<D> {
     pub(super) fn numbers(spec: &NetworkSpec) -> usize {
         let normalized = if spec.has_spectral_norm() { spec.parameters() } else { 0 };
         4 * spec.parameters() + normalized + spec.statistics()
-    }
-
-    /// An optimizer step, which may run `beside` the operations queued next.
-    pub(super) fn step(&mut self, device: &D, constants: ops::Adam, beside: bool) {
-        let Self { network, gradients, adam, .. } = self;
-        adam.step(device, network.params_mut(), gradients, constants, beside);
     }
 }

@@ -70,7 +70,7 @@ impl Work {
                 let all = if settings.gp > 0.0 { 3 * rows } else { 2 * rows };
                 self.backward_penalized(discriminator, all, penalized);
             }
-            Step::AdamStep(role) => {
+            Step::AdamStep { role, .. } => {
                 self.adam_bytes += BYTES * ADAM * model.network(role).parameters() as u64;
             }
             Step::PrepareInputs
@@ -83,8 +83,7 @@ impl Work {
             | Step::BackwardSpectralNorm
             | Step::SpectralNorm
             | Step::Average
-            | Step::CarryMetrics
-            | Step::Advance => {}
+            | Step::CarryMetrics => {}
         }
     }
 

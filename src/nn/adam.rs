@@ -1,7 +1,7 @@
 //! The optimizer: Adam's moments and its step count.
 
 use super::params::{Flat, Params};
-use crate::device::{Device, InInts, Result, ops};
+use crate::device::{Device, InInts, OutInts, Result, ops};
 
 /// Words of the step count in device memory: the length that `adam_update` requires.
 pub const STEP_WORDS: usize = 2;
@@ -25,13 +25,15 @@ impl<D: Device> Adam<D> {
         })
     }
 
-    /// One optimizer step on all parameters, which may run `beside` the operations queued next.
+    /// One optimizer step on all parameters, which may run `beside` the operations queued next, and may
+    /// increment the counter of completed iterations.
     pub fn step(
         &mut self,
         device: &D,
         params: &mut Params<D>,
         gradients: &Flat<D>,
         constants: ops::Adam,
+        iteration: Option<OutInts<'_, D>>,
         beside: bool,
     ) {
         let [first, second] = &mut self.moments;
@@ -40,6 +42,7 @@ impl<D: Device> Adam<D> {
             first.all_mut(),
             second.all_mut(),
             D::view_mut(&mut self.step, 0..STEP_WORDS),
+            iteration,
             gradients.all(),
             constants,
             beside,

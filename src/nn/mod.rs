@@ -9,7 +9,7 @@
 //! | [`activations`], [`masks`] | activations, gradients of activations and dropout masks |
 //! | [`params`], [`adam`] | named tensors in flat buffers; the optimizer |
 //! | [`storage_order`] | the order in which a tensor's elements are stored |
-//! | `merged`, `backward_rows` | one pass for two losses |
+//! | `merged`, `backward_rows`, `single_output` | one pass for two losses; a layer with one output |
 //! | `init`, `matrix` | weight initialization; buffers as rows |
 //!
 //! All memory is allocated when a network, its activations and its optimizer are created; passes only
@@ -29,6 +29,7 @@ pub mod passes;
 pub mod plan;
 pub mod sequence;
 pub mod shape;
+mod single_output;
 pub mod spec;
 mod spectral_norm;
 mod stage;

@@ -151,6 +151,24 @@ impl<D: Device> Flat<D> {
         D::split_mut(D::view_mut(&mut self.buffer, a.start..b.range().end), a.len)
     }
 
+    /// The same with a third one before them, if there is one.
+    pub(super) fn neighbours_mut(
+        &mut self,
+        before: Option<Slot>,
+        a: Slot,
+        b: Slot,
+    ) -> (Option<Out<'_, D>>, Out<'_, D>, Out<'_, D>) {
+        let Some(before) = before else {
+            let (a, b) = self.adjacent_mut(a, b);
+            return (None, a, b);
+        };
+        assert_eq!((before.range().end, a.range().end), (a.start, b.start), "adjacent tensors");
+        let all = D::view_mut(&mut self.buffer, before.start..b.range().end);
+        let (before, rest) = D::split_mut(all, before.len);
+        let (a, b) = D::split_mut(rest, a.len);
+        (Some(before), a, b)
+    }
+
     /// Copies a tensor to the host.
     ///
     /// # Errors

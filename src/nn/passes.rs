@@ -174,13 +174,23 @@ impl<D: Device> Network<D> {
         let range = rows.all();
         // The gradient buffer of the current stage, which in-place stages share.
         let mut current = gradients.len() - 1;
+        // Whether the stage behind included the activation of this one.
+        let mut activated = false;
         for stage in (0..self.stages.len()).rev() {
             let before = StageInput { embedded, input, outputs: &outputs[..stage] };
             let y = outputs.get(stage).map_or(D::reborrow(&y), |y| y.rows(rows.outputs(stage)));
             let (earlier, now) = gradients.split_at_mut(current);
-            let (dx, dz, target) = (earlier.last_mut(), &mut now[0], parameters.target());
+            let (mut dx, dz, target) = (earlier.last_mut(), &mut now[0], parameters.target());
+            let single = !activated && self.has_single_output(stage, &target);
+            if let (true, Some(dx)) = (single, &mut dx) {
+                activated =
+                    self.backward_single_output(device, stage, target, dx, dz, &before, rows);
+                current -= 1;
+                continue;
+            }
             let saved = (&moments[stage], &mut *workspace);
-            self.backward_stage(stage, device, saved, target, dz, &before, y, rows);
+            self.backward_stage(stage, device, saved, target, dz, &before, y, rows, activated);
+            activated = false;
             if let (false, Some(dx)) = (self.spec.stages()[stage].is_in_place(), dx) {
                 let (dx, dz) = (dx.rows_mut(range.clone()), dz.rows(range.clone()));
                 self.backward_input(device, stage, workspace, dx, dz, range.len(), None);
@@ -210,11 +220,14 @@ impl<D: Device> Network<D> {
         before: &StageInput<'_, '_, D>,
         y: In<'_, D>,
         rows: &BackwardRows<'_>,
+        activated: bool,
     ) {
         let x = before.x(rows.parameters());
         let mask = before.mask(&self.spec, stage, 0..rows.outputs(stage).len());
         match &self.stages[stage] {
-            PlacedStage::Linear(linear) => linear.backward(device, target, dz, x, y, mask, rows),
+            PlacedStage::Linear(linear) => {
+                linear.backward(device, target, dz, x, y, mask, rows, activated);
+            }
             PlacedStage::Convolution(convolution) => {
                 convolution.backward(device, target, workspace, dz, x, y, mask, rows);
             }

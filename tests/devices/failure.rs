@@ -4,7 +4,7 @@ use std::error::Error;
 
 use gan_cuda::device::Memory;
 use gan_cuda::device::cuda::{Cuda, Graph};
-use gan_cuda::device::ops::{Embedding, EmbeddingShape, Optimizer};
+use gan_cuda::device::ops::{Embedding, EmbeddingShape, Penalties};
 
 use crate::open::Tested;
 
@@ -27,13 +27,13 @@ pub fn the_first_failure_is_reported_and_drops_do_not_panic() {
 /// Launches a graph that outlives its buffer, which the emulator detects; a GPU might not.
 fn write_to_freed_memory(device: &Cuda) {
     let mut graph = Graph::default();
-    let mut step = device.allocate::<u32>(1).unwrap();
+    let mut freed = device.allocate::<f32>(1).unwrap();
     for _ in 0..2 {
         assert!(!device.launch_graph(&mut graph));
-        device.step_advance(Cuda::view_mut(&mut step, 0..1));
+        device.constant_fill(Cuda::view_mut(&mut freed, 0..1), 1.0);
         device.end_capture(&mut graph);
     }
-    drop(step);
+    drop(freed);
     assert!(device.launch_graph(&mut graph));
 }
 

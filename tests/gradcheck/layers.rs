@@ -41,6 +41,8 @@ pub fn cases() -> Vec<Case> {
             "Linear(5, 4)|ACT|BatchNorm1d(4, eps=0.8)",
             "Linear(5, 4)|Tanh()|ACT",
             "Linear(5, 4)|BatchNorm1d(4, eps=0.8)|Dropout(0.3)|ACT",
+            "Linear(5, 4)|Dropout(0.3)|ACT|Linear(4, 1)",
+            "Linear(5, 4)|BatchNorm1d(4, eps=0.8)|ACT|Linear(4, 1)|Linear(1, 1)",
         ] {
             all.push(case(None, &layers.replace("ACT", activation)));
         }

@@ -242,7 +242,7 @@ fn run(gan: &mut Gan<Cpu<f64>>, rows: usize, backward: bool) -> [Point; 2] {
     let mut points = [Point::default(), Point::default()];
     for step in gan.steps().to_vec() {
         match step {
-            Step::AdamStep(_) | Step::SpectralNorm | Step::Average => {}
+            Step::AdamStep { .. } | Step::SpectralNorm | Step::Average => {}
             Step::BackwardSpectralNorm if !backward => {}
             Step::Backward(_) | Step::BackwardToFakes | Step::BackwardMerged => {
                 for &update in updates_before(step) {

@@ -6,7 +6,7 @@ use super::gemm::Matrix;
 use super::row_sums::{FoldedRows, store};
 use super::simd::vectorized;
 use super::{Cpu, CpuReal, activation};
-use crate::device::ops::{Activation, Linear, LinearShape, contract};
+use crate::device::ops::{Activation, Linear, LinearShape, SingleOutputGradients, contract};
 
 impl<T: CpuReal> Linear for Cpu<T> {
     fn linear_forward(
@@ -166,6 +166,69 @@ impl<T: CpuReal> Linear for Cpu<T> {
         );
         store(db, &sums[..outputs], accumulate);
     }
+
+    fn single_output_backward(
+        &self,
+        dx: &mut [T],
+        gradients: Option<SingleOutputGradients<'_, Self>>,
+        dz: &[T],
+        w: &[T],
+        x: &[T],
+        mask: Option<&[T]>,
+        shape: LinearShape,
+        activation: Activation,
+        again: usize,
+        accumulate: bool,
+    ) {
+        let LinearShape { rows, inputs, .. } = shape;
+        let saved = contract::saved_rows(&x, rows, inputs, again);
+        let of = gradients.as_ref();
+        let (dw, db) = of.map(|of| (&of.dw, &of.db)).unzip();
+        let (dbx, mask_len) = (of.and_then(|of| of.dbx.as_ref()), mask.as_ref());
+        contract::single_output_backward(
+            &dx, dbx, dw, db, &dz, &w, &x, mask_len, rows, saved, inputs,
+        );
+        let once = (rows - again) * inputs;
+        let (dx, dx_again) = dx.split_at_mut(once);
+        let skipped = (saved - again) * inputs;
+        let pass = SingleOutput { dz, w, x, mask, activation };
+        if again > 0 {
+            let (x, mask) = (&x[skipped..], mask.map(|mask| &mask[skipped..]));
+            let pass = SingleOutput { dz: &dz[rows - again..], x, mask, ..pass };
+            self.each_row(
+                &FoldedRows::new(again, inputs),
+                dx_again,
+                #[inline(always)]
+                |dx, _, at| pass.backward(dx, at),
+            );
+        }
+        let folded = FoldedRows::new(rows - again, inputs);
+        let Some(SingleOutputGradients { dbx, dw, db }) = gradients else {
+            return self.each_row(
+                &folded,
+                dx,
+                #[inline(always)]
+                |dx, _, at| pass.backward(dx, at),
+            );
+        };
+        let mut sums = self.column_sums(2 * folded.sums());
+        let (dw_sums, dbx_sums) = sums.split_at_mut(folded.sums());
+        self.sum_each_row(
+            &folded,
+            dx,
+            [&mut *dw_sums, &mut *dbx_sums],
+            #[inline(always)]
+            |dx, [dw_sums, dbx_sums], _, at| {
+                pass.backward(dx, at);
+                pass.add(dx, dw_sums, dbx_sums, at);
+            },
+        );
+        store(dw, &dw_sums[..inputs], accumulate);
+        store(db, &[dz[..rows - again].iter().copied().sum()], accumulate);
+        if let Some(dbx) = dbx {
+            store(dbx, &dbx_sums[..inputs], accumulate);
+        }
+    }
 }
 
 /// Adds elements of a matrix from `at` on to the sums of their columns, times the weights of their rows;
@@ -182,6 +245,49 @@ fn add_weighted<T: CpuReal>(
     for (i, (sums, dz)) in sums.chunks_mut(columns).zip(dz.chunks(columns)).enumerate() {
         let weight = weights[(at / columns + i) / pixels];
         sums.iter_mut().zip(dz).for_each(|(sum, &d)| *sum += weight * d);
+    }
+}
+
+/// The backward pass of a layer with one output and of the activation before it.
+#[derive(Clone, Copy)]
+struct SingleOutput<'a, T> {
+    dz: &'a [T],
+    w: &'a [T],
+    x: &'a [T],
+    mask: Option<&'a [T]>,
+    activation: Activation,
+}
+
+impl<T: CpuReal> SingleOutput<'_, T> {
+    /// dx ← activation′(x) ⊙ mask ⊙ (dz·w), where dx starts at element `at` of the matrix.
+    #[inline(always)]
+    fn backward(&self, dx: &mut [T], at: usize) {
+        let columns = self.w.len();
+        let (mut row, mut column) = (at / columns, at % columns);
+        for dx in dx.chunks_mut(columns) {
+            let (z, w) = (self.dz[row], &self.w[column..][..dx.len()]);
+            for j in 0..dx.len() {
+                dx[j] = z * w[j];
+            }
+            (row, column) = (row + 1, 0);
+        }
+        backward(dx, self.x, self.mask, at, self.activation);
+    }
+
+    /// Adds dz·x to the sums of dw, and dx to those of dbx.
+    #[inline(always)]
+    fn add(&self, dx: &[T], dw: &mut [T], dbx: &mut [T], at: usize) {
+        let columns = self.w.len();
+        for first in (0..dx.len()).step_by(columns) {
+            let len = columns.min(dx.len() - first);
+            let (z, x) = (self.dz[(at + first) / columns], &self.x[at + first..][..len]);
+            let (dx, dw) = (&dx[first..][..len], &mut dw[first..][..len]);
+            let dbx = &mut dbx[first..][..len];
+            for j in 0..len {
+                dw[j] += z * x[j];
+                dbx[j] += dx[j];
+            }
+        }
     }
 }
 

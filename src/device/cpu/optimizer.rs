@@ -11,11 +11,12 @@ impl<T: CpuReal> Optimizer for Cpu<T> {
         m: &mut [T],
         v: &mut [T],
         step: &mut [u32],
+        iteration: Option<&mut [u32]>,
         g: &[T],
         adam: Adam,
         _beside: bool,
     ) {
-        contract::adam_update(&p, &m, &v, &step, &g, p.len());
+        contract::adam_update(&p, &m, &v, &step, iteration.as_ref(), &g, p.len());
         let t = f64::from(step[0]) + 1.0;
         let step_size = T::from_f64(adam.lr_after(step[0]) / (1.0 - adam.b1.powf(t)));
         // As a factor: a division would cost as much as the rest of the update.
@@ -36,6 +37,9 @@ impl<T: CpuReal> Optimizer for Cpu<T> {
             );
         });
         step[0] += 1;
+        if let Some(iteration) = iteration {
+            iteration[0] = iteration[0].wrapping_add(1);
+        }
     }
 
     fn average_update(&self, average: &mut [T], p: &[T], step: &[u32], constants: Average) {
@@ -49,10 +53,5 @@ impl<T: CpuReal> Optimizer for Cpu<T> {
                 || average.iter_mut().zip(p).for_each(|(a, &p)| *a = old * *a + new * p),
             );
         });
-    }
-
-    fn step_advance(&self, step: &mut [u32]) {
-        contract::step_advance(&step);
-        step[0] += 1;
     }
 }

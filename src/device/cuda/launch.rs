@@ -14,7 +14,7 @@ const BLOCK: usize = 256;
 const LARGE_BLOCK: u32 = 1024;
 /// Most blocks of an elementwise launch: enough to fill any GPU several times. Beyond it, a thread
 /// processes several elements.
-const MAX_BLOCKS: usize = 4096;
+pub(super) const MAX_BLOCKS: usize = 4096;
 /// Columns and rows of a block that sums over rows: a memory transaction has at least 32 bytes, and
 /// few columns per block give enough blocks for all multiprocessors.
 const NARROW: (u32, u32) = (8, 32);

@@ -6,9 +6,9 @@ use std::ops::Range;
 use super::Cuda;
 use super::codes::activation;
 use super::gemm::Operand;
-use super::launch::parts;
+use super::launch::{MAX_BLOCKS, parts};
 use super::memory::{View, ViewMut};
-use crate::device::ops::{Activation, Linear, LinearShape, contract};
+use crate::device::ops::{Activation, Linear, LinearShape, SingleOutputGradients, contract};
 
 impl Linear for Cuda {
     fn linear_forward(
@@ -23,6 +23,12 @@ impl Linear for Cuda {
     ) {
         let LinearShape { rows, inputs, outputs } = shape;
         contract::linear_forward(&y, &x, &w, b.as_ref(), mask.as_ref(), shape);
+        if outputs == 1 {
+            let (kind, slope) = activation.code();
+            let (launch, kernels) = (self.blocks(rows.clamp(1, MAX_BLOCKS)), &self.gpu.kernels);
+            return kernels
+                .single_output_forward(launch, y, x, w, b, mask, rows, inputs, kind, slope);
+        }
         let (a, wt) = (Operand::new(x, inputs), Operand::transposed(w, inputs));
         self.multiply(&self.blas, y.reborrow(), a, wt, (rows, outputs, inputs), false);
         self.bias_activation_forward(y, b, mask, rows, outputs, activation);
@@ -131,6 +137,46 @@ impl Linear for Cuda {
                 slope, add,
             ),
         }
+    }
+
+    fn single_output_backward(
+        &self,
+        dx: ViewMut<'_, f32>,
+        gradients: Option<SingleOutputGradients<'_, Self>>,
+        dz: View<'_, f32>,
+        w: View<'_, f32>,
+        x: View<'_, f32>,
+        mask: Option<View<'_, f32>>,
+        shape: LinearShape,
+        activation: Activation,
+        again: usize,
+        accumulate: bool,
+    ) {
+        let LinearShape { rows, inputs, .. } = shape;
+        let saved = contract::saved_rows(&x, rows, inputs, again);
+        let (dbx, dw, db) = match gradients {
+            Some(SingleOutputGradients { dbx, dw, db }) => (dbx, Some(dw), Some(db)),
+            None => (None, None, None),
+        };
+        let (kind, slope) = activation.code();
+        self.gpu.kernels.single_output_backward(
+            self.columns(inputs),
+            dx,
+            dbx,
+            dw,
+            db,
+            dz,
+            w,
+            x,
+            mask,
+            rows,
+            saved,
+            rows - again,
+            inputs,
+            kind,
+            slope,
+            accumulate.into(),
+        );
     }
 }
 

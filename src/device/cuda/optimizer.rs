@@ -12,6 +12,7 @@ impl Optimizer for Cuda {
         m: ViewMut<'_, f32>,
         v: ViewMut<'_, f32>,
         step: ViewMut<'_, u32>,
+        iteration: Option<ViewMut<'_, u32>>,
         g: View<'_, f32>,
         adam: Adam,
         beside: bool,
@@ -38,6 +39,7 @@ impl Optimizer for Cuda {
             m,
             v,
             step,
+            iteration,
             g,
             n,
             adam.lr as f32,
@@ -72,9 +74,5 @@ impl Optimizer for Cuda {
             (1.0 - decay) as f32,
             warmup,
         );
-    }
-
-    fn step_advance(&self, step: ViewMut<'_, u32>) {
-        self.gpu.kernels.step_advance(self.one_thread(), step);
     }
 }

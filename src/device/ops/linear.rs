@@ -35,6 +35,16 @@ pub struct LinearShape {
     pub outputs: usize,
 }
 
+/// The gradients of parameters that [`Linear::single_output_backward`] computes.
+pub struct SingleOutputGradients<'a, D: Memory> {
+    /// Of the bias of the layer before, (inputs).
+    pub dbx: Option<Out<'a, D>>,
+    /// Of the weights, (inputs).
+    pub dw: Out<'a, D>,
+    /// Of the bias, (1).
+    pub db: Out<'a, D>,
+}
+
 /// Fully connected layers: y = activation(mask ⊙ (x·Wᵀ + b)), PyTorch's
 /// [`Linear`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html) with dropout and
 /// activation.
@@ -118,6 +128,26 @@ pub trait Linear: Memory {
         y: In<'_, Self>,
         mask: Option<In<'_, Self>>,
         weights: Option<In<'_, Self>>,
+        shape: LinearShape,
+        activation: Activation,
+        again: usize,
+        accumulate: bool,
+    );
+
+    /// The backward pass of a layer with one output, z = x·wᵀ + b, and of the dropout and activation that
+    /// x is the output of: dx = activation′(x) ⊙ mask ⊙ (dz·w), and the sums over rows dw = Σ dz·x,
+    /// db = Σ dz, dbx = Σ dx, with `accumulate` added to the existing values.
+    ///
+    /// dx (rows, inputs), dz (rows), w (inputs), x (rows, inputs), mask (rows, inputs) or none; the last
+    /// `again` rows as in [`Linear::bias_activation_backward`], where x is y. `shape` has one output.
+    fn single_output_backward(
+        &self,
+        dx: Out<'_, Self>,
+        gradients: Option<SingleOutputGradients<'_, Self>>,
+        dz: In<'_, Self>,
+        w: In<'_, Self>,
+        x: In<'_, Self>,
+        mask: Option<In<'_, Self>>,
         shape: LinearShape,
         activation: Activation,
         again: usize,

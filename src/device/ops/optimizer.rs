@@ -1,4 +1,4 @@
-//! Adam, the average of weights, and the iteration counter.
+//! Adam, with the iteration counter, and the average of weights.
 
 use crate::choice::choices;
 use crate::device::{In, InInts, Memory, Out, OutInts};
@@ -88,7 +88,8 @@ pub trait Optimizer: Memory {
     /// s = done + (t − 1)·rate, but at least 0 and at most 1.
     ///
     /// p, m, v, g (n), step (2): the number of steps of these moments, and a word for the device's
-    /// own use, 0 before and after.
+    /// own use, 0 before and after. With `iteration` (1), the counter of completed iterations, it is
+    /// incremented too, by the last update of an iteration.
     ///
     /// With `beside`, a device may run this concurrently with the operations queued next: until the next
     /// update without it, the next operation of spectral normalization, upload or download, no operation
@@ -99,6 +100,7 @@ pub trait Optimizer: Memory {
         m: Out<'_, Self>,
         v: Out<'_, Self>,
         step: OutInts<'_, Self>,
+        iteration: Option<OutInts<'_, Self>>,
         g: In<'_, Self>,
         adam: Adam,
         beside: bool,
@@ -115,7 +117,4 @@ pub trait Optimizer: Memory {
         step: InInts<'_, Self>,
         constants: Average,
     );
-
-    /// Updates step ← step + 1: the number of completed iterations, (1).
-    fn step_advance(&self, step: OutInts<'_, Self>);
 }

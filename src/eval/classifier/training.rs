@@ -171,9 +171,9 @@ impl<D: Device> ClassifierTrainer<D> {
         let lr = ADAM.lr * 0.5 * (1.0 + (PI * fraction_done).cos());
         let constants = ops::Adam { lr, ..ADAM };
         let [body_adam, head_adam] = adam;
-        body_adam.step(device, body.network.params_mut(), dbody, constants, false);
-        head_adam.step(device, head.network.params_mut(), dhead, constants, false);
-        device.step_advance(D::view_mut(step, 0..1));
+        body_adam.step(device, body.network.params_mut(), dbody, constants, None, false);
+        let step = Some(D::view_mut(step, 0..1));
+        head_adam.step(device, head.network.params_mut(), dhead, constants, step, false);
         Ok(())
     }
 

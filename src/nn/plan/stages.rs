@@ -226,6 +226,11 @@ impl Stage {
 }
 
 impl Epilogue {
+    /// Whether it does nothing.
+    pub fn is_none(&self) -> bool {
+        self.dropout.is_none() && self.activation == Activation::Identity
+    }
+
     pub(super) const NONE: Epilogue = Epilogue { dropout: None, activation: Activation::Identity };
 
     /// Fuses an activation, if there is none yet; returns whether it did.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use rand_chacha::ChaCha12Rng;
 
 use super::{Target, bias_gradient};
-use crate::device::ops::{Activation, LinearShape, SpectralNormShape};
+use crate::device::ops::{Activation, LinearShape, SingleOutputGradients, SpectralNormShape};
 use crate::device::{Device, In, Out, Result};
 use crate::nn::backward_rows::BackwardRows;
 use crate::nn::init::{Init, uniform};
@@ -76,7 +76,8 @@ impl Linear {
         device.linear_forward(y, x, w, b, mask, self.shape(rows), activation);
     }
 
-    /// From dy to dz in place, the gradient of x·Wᵀ + b, and the gradients of weights and biases.
+    /// From dy to dz in place, the gradient of x·Wᵀ + b, and the gradients of weights and biases. If it is
+    /// `activated`, dz and the gradient of the bias are already there.
     #[allow(clippy::too_many_arguments)]
     pub(in crate::nn) fn backward<D: Device>(
         &self,
@@ -87,12 +88,13 @@ impl Linear {
         y: In<'_, D>,
         mask: Option<In<'_, D>>,
         rows: &BackwardRows<'_>,
+        activated: bool,
     ) {
         let (shape, activation) = (self.shape(rows.all().len()), self.stage.epilogue.activation);
         let mut target = target;
         // If a BatchNorm follows, subtracting its mean cancels the bias: there is nothing to do, and
         // the gradient of the bias stays zero.
-        if !self.stage.normalized {
+        if !self.stage.normalized && !activated {
             let (dy, again) = (dz.rows_mut(rows.all()), rows.again);
             let (db, weights, add) = bias_gradient(&mut target, Some(self.b));
             device
@@ -102,6 +104,48 @@ impl Linear {
             let rows = rows.parameters();
             self.backward_weight(device, target, dz.rows(rows.clone()), x, rows.len());
         }
+    }
+
+    /// Whether it is a layer with one output and nothing behind it.
+    pub(in crate::nn) fn has_single_output(&self) -> bool {
+        let LinearStage { outputs, normalized, .. } = self.stage;
+        outputs == 1 && !normalized && self.stage.epilogue.is_none()
+    }
+
+    /// The backward pass of a layer with one output. If it follows the Linear layer `before`, this is
+    /// [activated](Linear::backward).
+    #[allow(clippy::too_many_arguments)]
+    pub(in crate::nn) fn backward_single_output<D: Device>(
+        &self,
+        device: &D,
+        weights: &Flat<D>,
+        target: Option<Target<'_, D>>,
+        before: Option<&Linear>,
+        dx: &mut Matrix<D>,
+        dz: &Matrix<D>,
+        x: In<'_, D>,
+        mask: Option<In<'_, D>>,
+        rows: &BackwardRows<'_>,
+    ) {
+        let accumulate = target.as_ref().is_some_and(|target| target.accumulate);
+        let gradients = target.map(|target| {
+            let bias = before.map(|before| before.b);
+            let (dbx, dw, db) = target.gradients.neighbours_mut(bias, self.w, self.b);
+            SingleOutputGradients { dbx, dw, db }
+        });
+        let activation =
+            before.map_or(Activation::Identity, |before| before.stage.epilogue.activation);
+        let (range, again) = (rows.all(), rows.again);
+        let (w, shape) = (weights.view(self.w), self.shape(range.len()));
+        let (dx, dz) = (dx.rows_mut(range.clone()), dz.rows(range));
+        device.single_output_backward(
+            dx, gradients, dz, w, x, mask, shape, activation, again, accumulate,
+        );
+    }
+
+    /// Whether a BatchNorm follows directly.
+    pub(in crate::nn) fn is_normalized(&self) -> bool {
+        self.stage.normalized
     }
 
     /// dW = dzᵀ·x.

@@ -103,7 +103,7 @@ impl<'a> IterationPanel<'a> {
     fn add(&mut self, step: Step) {
         match step {
             // Inputs are shown where they are used.
-            Step::PrepareInputs | Step::CarryMetrics | Step::Advance => {}
+            Step::PrepareInputs | Step::CarryMetrics => {}
             // Shown with the steps around them.
             Step::Augment { .. }
             | Step::Interpolate
@@ -120,7 +120,7 @@ impl<'a> IterationPanel<'a> {
             Step::Backward(Role::Generator) => self.backward_generator(),
             Step::Penalize => self.penalize(),
             Step::BackwardPenalized => self.backward_penalized(),
-            Step::AdamStep(role) => self.step(role),
+            Step::AdamStep { role, .. } => self.step(role),
         }
     }
 

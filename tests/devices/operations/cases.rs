@@ -27,7 +27,7 @@ const LENGTHS: [usize; 3] = [2, 3, 6];
 const LONG: (usize, usize) = (1050, 1001);
 /// Rows, inputs, outputs. Each pair of extents is large once; the third stays small, since the
 /// reference is slow.
-const PRODUCTS: [(usize, usize, usize); 8] = [
+const PRODUCTS: [(usize, usize, usize); 11] = [
     (1, 1, 1),
     (31, 33, 17),
     (64, 784, 64),
@@ -36,6 +36,9 @@ const PRODUCTS: [(usize, usize, usize); 8] = [
     (257, 17, 1000),
     (1, 100, 33),
     (1000, 3, 2),
+    (257, 1000, 1),
+    (31, 33, 1),
+    (5000, 3, 1),
 ];
 /// Rows; height and width of x; channels of x and y; kernel, stride, padding.
 type Extents = (usize, [usize; 2], [usize; 2], [usize; 3]);
@@ -95,6 +98,15 @@ pub enum Case {
     LinearBackwardInput {
         shape: LinearShape,
         columns: Range<usize>,
+    },
+    SingleOutputBackward {
+        shape: LinearShape,
+        activation: Activation,
+        mask: bool,
+        gradient: Gradient,
+        /// Whether the layer before has a bias.
+        bias: bool,
+        again: (usize, bool),
     },
     ConvolutionForward {
         shape: ConvolutionShape,
@@ -174,9 +186,6 @@ pub enum Case {
         len: usize,
         step: u32,
         constants: Average,
-    },
-    StepAdvance {
-        step: u32,
     },
     NoiseSample {
         len: usize,
@@ -283,7 +292,6 @@ pub fn all() -> Vec<Case> {
     // More rows than a block has threads.
     losses(&mut all, 5000);
     long(&mut all);
-    all.extend([0, 41, u32::MAX - 1].map(|step| Case::StepAdvance { step }));
     all.extend([0, 1022, 1023, 5000].map(|step| Case::RingCarry { step }));
     all
 }
@@ -365,6 +373,7 @@ fn elementwise(all: &mut Vec<Case>, rows: usize, columns: usize, activation: Act
         samples: Some(samples),
         again: (0, true),
     }));
+    single_outputs(all, LinearShape { rows, inputs: columns, outputs: 1 }, activation);
     let shape = BatchNormShape { rows, columns, eps: 1e-5, momentum: 0.1 };
     all.extend(BOTH.map(|bias| Case::BatchNormEvaluate { shape, activation, bias }));
     // In training mode one row has no variance.
@@ -375,6 +384,17 @@ fn elementwise(all: &mut Vec<Case>, rows: usize, columns: usize, activation: Act
         activation,
         gradient,
     }));
+}
+
+fn single_outputs(all: &mut Vec<Case>, shape: LinearShape, activation: Activation) {
+    let third = shape.rows / 3;
+    for (again, mask) in [((0, true), false), ((third, true), true), ((third, false), false)] {
+        for (gradient, bias) in Gradient::ALL.into_iter().zip([false, true, true]) {
+            all.push(Case::SingleOutputBackward { shape, activation, mask, gradient, bias, again });
+        }
+        let (gradient, bias) = (Gradient::Overwritten, false);
+        all.push(Case::SingleOutputBackward { shape, activation, mask, gradient, bias, again });
+    }
 }
 
 fn embeddings(all: &mut Vec<Case>, rows: usize, inputs: usize) {
@@ -543,6 +563,7 @@ impl Case {
             Case::LinearForward { .. } => "linear_forward",
             Case::LinearBackwardWeight { .. } => "linear_backward_weight",
             Case::LinearBackwardInput { .. } => "linear_backward_input",
+            Case::SingleOutputBackward { .. } => "single_output_backward",
             Case::ConvolutionForward { .. } => "convolution_forward",
             Case::ConvolutionTranspose { .. } => "convolution_transpose",
             Case::ConvolutionBackwardWeight { .. } => "convolution_backward_weight",
@@ -561,7 +582,6 @@ impl Case {
             Case::RingCarry { .. } => "ring_carry",
             Case::AdamUpdate { .. } => "adam_update",
             Case::AverageUpdate { .. } => "average_update",
-            Case::StepAdvance { .. } => "step_advance",
             Case::NoiseSample { .. } => "noise_sample",
             Case::UniformSample { .. } => "uniform_sample",
             Case::LabelsSample { .. } => "labels_sample",
@@ -594,8 +614,7 @@ impl Case {
             | Case::MasksSample { .. }
             | Case::BatchGather { .. }
             | Case::EmbeddingConcat { .. }
-            | Case::ImageTranspose { .. }
-            | Case::StepAdvance { .. } => true,
+            | Case::ImageTranspose { .. } => true,
             _ => false,
         }
     }
@@ -612,6 +631,9 @@ impl Case {
             }
             Case::LinearBackwardInput { shape, ref columns } => {
                 bench.linear_backward_input(shape, columns.clone())
+            }
+            Case::SingleOutputBackward { shape, activation, mask, gradient, bias, again } => {
+                bench.single_output_backward(shape, activation, mask, (gradient, bias), again)
             }
             Case::ConvolutionForward { shape, ref channels, epilogue } => {
                 bench.convolution_forward(shape, channels.clone(), epilogue)
@@ -655,7 +677,6 @@ impl Case {
             Case::AverageUpdate { len, step, constants } => {
                 bench.average_update(len, step, constants)
             }
-            Case::StepAdvance { step } => bench.step_advance(step),
             Case::NoiseSample { len, parts, step, latent } => {
                 bench.noise_sample(len, parts, step, latent)
             }

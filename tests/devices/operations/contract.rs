@@ -62,7 +62,7 @@ pub fn wrong_lengths_panic_with_names_and_numbers<D: Tested>() {
     refused("adam_update: step (2) has 1 elements, not 2", || {
         let ([mut p, mut m, mut v, g], mut step) = ([6; 4].map(zeros), bench.ints(&[0]));
         let [p, m, v] = [&mut p, &mut m, &mut v].map(|of| of.view_mut());
-        device.adam_update(p, m, v, step.view_mut(), g.view(), ADAM, false);
+        device.adam_update(p, m, v, step.view_mut(), None, g.view(), ADAM, false);
     });
 }
 

@@ -8,7 +8,7 @@ use gan_cuda::device::Device;
 use gan_cuda::device::ops::{
     Activation, Adam, Affine, AffineGradients, Average, BatchNormShape, BatchShape,
     ConvolutionShape, Criterion, EmbeddingShape, Latent, LinearShape, LossShape, LrDecay,
-    RING_COLUMNS, RING_ROWS, SoftmaxShape, Targets,
+    RING_COLUMNS, RING_ROWS, SingleOutputGradients, SoftmaxShape, Targets,
 };
 use gan_cuda::rng::Stream;
 
@@ -70,6 +70,50 @@ impl<D: Device> Bench<'_, D> {
         let mut dx = self.output(rows * columns.len());
         self.device.linear_backward_input(dx.view_mut(), dz.view(), w.view(), shape, columns);
         vec![self.sums("dx", outputs, &dx)]
+    }
+
+    pub fn single_output_backward(
+        mut self,
+        shape: LinearShape,
+        activation: Activation,
+        masked: bool,
+        (gradient, bias): (Gradient, bool),
+        (again, saved): (usize, bool),
+    ) -> Vec<Output> {
+        let LinearShape { rows, inputs, .. } = shape;
+        let saved = if saved { rows } else { rows - again };
+        let dz = self.input(-1.0, 1.0, rows);
+        let w = self.input(-1.0, 1.0, inputs);
+        let x = self.input(-1.0, 1.0, saved * inputs);
+        let mask = self.mask_where(masked, saved * inputs);
+        let accumulate = gradient == Gradient::Accumulated;
+        let lengths = [inputs, 1, inputs];
+        let mut gradients =
+            (gradient != Gradient::None).then(|| lengths.map(|len| self.gradient(accumulate, len)));
+        let mut dx = self.output(rows * inputs);
+        self.device.single_output_backward(
+            dx.view_mut(),
+            gradients.as_mut().map(|[dw, db, dbx]| SingleOutputGradients {
+                dbx: bias.then(|| dbx.view_mut()),
+                dw: dw.view_mut(),
+                db: db.view_mut(),
+            }),
+            dz.view(),
+            w.view(),
+            x.view(),
+            mask.as_ref().map(Guarded::view),
+            shape,
+            activation,
+            again,
+            accumulate,
+        );
+        let mut outputs = vec![self.read("dx", &dx)];
+        if let Some([dw, db, dbx]) = &gradients {
+            let summands = rows + usize::from(accumulate);
+            outputs.extend([self.sums("dw", summands, dw), self.sums("db", summands, db)]);
+            outputs.extend(bias.then(|| self.sums("dbx", summands, dbx)));
+        }
+        outputs
     }
 
     pub fn convolution_forward(
@@ -390,22 +434,20 @@ impl<D: Device> Bench<'_, D> {
         let g = self.input(-1.0, 1.0, len);
         // Beside other operations or not, results are the same.
         let beside = step % 2 == 1;
+        let mut iteration = b1.gt(&0.5).then(|| self.ints(&[step]));
         let mut step = self.ints(&[step, 0]);
         let device = self.device;
         let [pv, mv, vv] = [&mut p, &mut m, &mut v].map(Guarded::view_mut);
-        device.adam_update(pv, mv, vv, step.view_mut(), g.view(), adam, beside);
-        vec![
+        let counter = iteration.as_mut().map(Guarded::view_mut);
+        device.adam_update(pv, mv, vv, step.view_mut(), counter, g.view(), adam, beside);
+        let mut outputs = vec![
             self.read("p", &p),
             self.read("m", &m),
             self.read("v", &v),
             self.read_ints("step", &step),
-        ]
-    }
-
-    pub fn step_advance(self, step: u32) -> Vec<Output> {
-        let mut step = self.ints(&[step]);
-        self.device.step_advance(step.view_mut());
-        vec![self.read_ints("step", &step)]
+        ];
+        outputs.extend(iteration.map(|iteration| self.read_ints("iteration", &iteration)));
+        outputs
     }
 
     pub fn average_update(mut self, len: usize, step: u32, constants: Average) -> Vec<Output> {

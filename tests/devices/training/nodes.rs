@@ -18,17 +18,17 @@ use crate::runs::sizes::is_convolutional;
 /// Nodes of each preset's graph, and those of its longest chain; a matrix multiplication counts as one.
 /// ARCHITECTURE.md has the same numbers.
 const NODES: [(&str, usize, usize); 11] = [
-    ("mlp", 46, 42),
-    ("mlp-dropout", 61, 55),
-    ("cgan", 60, 50),
-    ("mlp-rgb", 66, 60),
-    ("mlp-batchnorm", 50, 41),
-    ("dcgan", 64, 63),
-    ("dcgan-rgb", 131, 131),
-    ("cdcgan", 73, 71),
-    ("cgan-ema", 62, 52),
-    ("wgan-gp", 95, 95),
-    ("r3gan-small", 84, 84),
+    ("mlp", 39, 36),
+    ("mlp-dropout", 54, 49),
+    ("cgan", 55, 46),
+    ("mlp-rgb", 59, 54),
+    ("mlp-batchnorm", 45, 37),
+    ("dcgan", 59, 59),
+    ("dcgan-rgb", 130, 130),
+    ("cdcgan", 68, 67),
+    ("cgan-ema", 57, 48),
+    ("wgan-gp", 92, 91),
+    ("r3gan-small", 81, 81),
 ];
 
 /// Narrow layers, but as many as the preset has.
