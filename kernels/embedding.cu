@@ -2,6 +2,8 @@
 //
 //   concat    y[i, p] = (table[label[i]] ‖ x[i, :, p]), or in the reverse order
 //   backward  dtable[c] = Σ over rows i with label[i] = c, and pixels p, of dy[i, p]
+//   linear    dtable[c] = (Σ over rows i with label[i] = c of dz[i])·W, in the embedding's columns, from
+//             the gradient dz of the product x·Wᵀ of a Linear layer; W (outputs, stride)
 //
 // y (rows, pixels, stride), of which inputs + width columns are used and the rest is set to 0, x (rows,
 // inputs, pixels), table, dtable (classes, width), labels (rows), dy (rows, pixels, width): the gradient
@@ -68,4 +70,43 @@ extern "C" __global__ void embedding_backward(
     __shared__ float sums[MAX_THREADS];
     sum = column_sum(sums, sum);
     if (threadIdx.y == 0 && element.inside) store_gradient(dtable[element.column], sum, accumulate);
+}
+
+// Launch: blocks, one for each class or for several.
+extern "C" __global__ void embedding_backward_linear(
+    float* __restrict__ dtable,           // (classes, width)
+    const float* __restrict__ dz,         // (rows, outputs)
+    const float* __restrict__ w,          // (outputs, stride)
+    const unsigned* __restrict__ labels,  // (rows)
+    int rows,
+    int outputs,
+    int classes,
+    int width,
+    int stride,
+    int first,  // the embedding's first column
+    unsigned accumulate)
+{
+    __shared__ float sums[MAX_THREADS];
+    for (unsigned label = blockIdx.x; label < (unsigned)classes; label += gridDim.x) {
+        for (int begin = 0; begin < outputs; begin += blockDim.x) {
+            // A thread sums one column of dz.
+            const int output = begin + threadIdx.x;
+            float sum = 0.0f;
+            for (int row = 0; output < outputs && row < rows; ++row) {
+                if (labels[row] == label) sum += dz[index_of(row, output, outputs)];
+            }
+            __syncthreads();
+            sums[threadIdx.x] = sum;
+            __syncthreads();
+            const int count = min((int)blockDim.x, outputs - begin);
+            for (int column = threadIdx.x; column < width; column += blockDim.x) {
+                float product = 0.0f;
+                for (int i = 0; i < count; ++i) {
+                    product += sums[i] * w[index_of(begin + i, first + column, stride)];
+                }
+                float& gradient = dtable[index_of(label, column, width)];
+                store_gradient(gradient, product, accumulate || begin > 0);
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 // Bias, dropout mask and activation of a fully connected layer, y = activation(mask ⊙ (x·Wᵀ + b)).
 //
-//   forward   y ← activation(mask ⊙ (y + b))                      y holds x·Wᵀ on entry
+//   forward   y ← activation(mask ⊙ (y + b))                      y holds x·Wᵀ on entry; its last
+//             `again` rows are computed from the rows before them, with their own mask
 //   unfused   y = activation(mask ⊙ x)
 //   backward  dz ← activation′(y) ⊙ mask ⊙ dz,  db = Σ rows of dz  dz holds dy on entry
 //
@@ -27,15 +28,16 @@ extern "C" __global__ void bias_activation_forward(
     const float* __restrict__ mask,  // (rows, columns) or null
     int rows,
     int columns,
+    int again,
     unsigned activation,
     float slope)
 {
-    const long long count = (long long)rows * columns;
+    const long long extra = (long long)again * columns, count = (long long)rows * columns - extra;
     for (long long i = first_element(); i < count; i += element_stride()) {
-        float z = y[i];
-        if (b) z += b[i % columns];
-        if (mask) z *= mask[i];
-        y[i] = activate(activation, slope, z);
+        const float z = b ? y[i] + b[i % columns] : y[i];
+        y[i] = activate(activation, slope, mask ? z * mask[i] : z);
+        const long long j = i + extra;
+        if (j >= count) y[j] = activate(activation, slope, mask ? z * mask[j] : z);
     }
 }
 

@@ -34,7 +34,7 @@ fn linear_forward<D: Timed>(bench: &mut Bench<'_, D>, shape: LinearShape) {
     bench.computes("linear_forward", &size, flop, |device| {
         let (y, b) = (D::view_mut(&mut y, 0..all), D::view(&b, 0..shape.outputs));
         let (x, w) = (D::view(&x, 0..wide), D::view(&w, 0..tall));
-        device.linear_forward(y, x, w, Some(b), None, shape, LEAKY_RELU);
+        device.linear_forward(y, x, w, Some(b), None, shape, LEAKY_RELU, 0);
     });
 }
 

@@ -21,6 +21,7 @@ pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
         labels_sample(bench, &shape);
         embedding_concat(bench, &shape);
         embedding_backward(bench, &shape);
+        embedding_backward_linear(bench, &shape);
     }
 }
 
@@ -112,4 +113,19 @@ pub fn labels<D: Timed>(bench: &Bench<'_, D>, rows: usize, classes: usize) -> D:
     let all = D::view_mut(&mut labels, 0..rows);
     bench.device.labels_sample(all, D::view(&step, 0..1), STREAM, classes, 1);
     labels
+}
+
+/// Reads dz and the columns of w for the embedding, writes the table.
+fn embedding_backward_linear<D: Timed>(bench: &mut Bench<'_, D>, shape: &EmbeddingShape) {
+    const OUTPUTS: usize = 512;
+    let &EmbeddingShape { rows, classes, width, stride, .. } = shape;
+    let [table, all, weights] = [classes * width, rows * OUTPUTS, OUTPUTS * stride];
+    let (mut dtable, dz, w) = (bench.numbers(table), bench.numbers(all), bench.numbers(weights));
+    let labels = labels(bench, rows, classes);
+    let size = format!("{rows}x{OUTPUTS}x{width}");
+    bench.moves("embedding_backward_linear", &size, all + OUTPUTS * width + table, |device| {
+        let (dtable, dz) = (D::view_mut(&mut dtable, 0..table), D::view(&dz, 0..all));
+        let (w, labels) = (D::view(&w, 0..weights), D::view(&labels, 0..rows));
+        device.embedding_backward_linear(dtable, dz, w, labels, shape, OUTPUTS, false);
+    });
 }

@@ -15,7 +15,9 @@ use super::matrix::Matrix;
 use super::network::Network;
 use super::params::Flat;
 use super::passes::{Mode, ParameterGradients, PassInput, StageInput};
+use super::plan::Stage;
 use super::spec::NetworkSpec;
+use super::stage::PlacedStage;
 use crate::device::{Device, In, Out};
 
 /// Batches of the gradients: those of the first loss, and the second one once more for the other loss.
@@ -29,8 +31,16 @@ impl NetworkSpec {
     }
 
     /// The batches of a stage's output in a merged pass.
-    pub fn merged_batches(&self, stage: usize) -> usize {
+    fn merged_batches(&self, stage: usize) -> usize {
         if stage < self.first_dropout() { MERGED_BATCHES - 1 } else { MERGED_BATCHES }
+    }
+
+    /// The batches that a stage multiplies by its weights in a merged pass: at the fork, a Linear layer
+    /// multiplies only those of its input.
+    pub fn multiplied_batches(&self, stage: usize) -> usize {
+        let forks = stage == self.first_dropout();
+        let once = forks && matches!(self.stages()[stage], Stage::Linear(_));
+        if once { MERGED_BATCHES - 1 } else { self.merged_batches(stage) }
     }
 
     /// Batches of the output of a merged pass.
@@ -39,14 +49,16 @@ impl NetworkSpec {
     }
 }
 
-/// The batches that a stage computes together: at the fork, the second one is the input twice.
-fn parts(stage: usize, fork: usize) -> impl Iterator<Item = Range<usize>> {
-    let parts = match stage.cmp(&fork) {
-        Ordering::Less => [0..2, 2..2],
-        Ordering::Equal => [0..2, 2..3],
-        Ordering::Greater => [0..3, 3..3],
+/// The batches that a stage computes with one operation, and whether the last one is computed from the
+/// input of the second one. At the fork this is so, if they can be computed `together`.
+fn parts(stage_to_fork: Ordering, together: bool) -> impl Iterator<Item = (Range<usize>, bool)> {
+    let parts = match (stage_to_fork, together) {
+        (Ordering::Less, _) => [(0..2, false), (2..2, false)],
+        (Ordering::Equal, true) => [(0..3, true), (3..3, false)],
+        (Ordering::Equal, false) => [(0..2, false), (2..3, false)],
+        (Ordering::Greater, _) => [(0..3, false), (3..3, false)],
     };
-    parts.into_iter().filter(|part| !part.is_empty())
+    parts.into_iter().filter(|(part, _)| !part.is_empty())
 }
 
 impl<'a, D: Device> StageInput<'a, '_, D> {
@@ -57,9 +69,14 @@ impl<'a, D: Device> StageInput<'a, '_, D> {
         spec: &NetworkSpec,
         stage: usize,
         batches: &Batches,
+        again: bool,
     ) -> (In<'a, D>, Option<In<'a, D>>) {
         let (rows, forks) = (batches.rows, batches.which == (2..3));
-        let x = self.x(if forks { rows..2 * rows } else { batches.range() });
+        let x = match (forks, again) {
+            (true, _) => self.x(rows..2 * rows),
+            (false, true) => self.x(0..2 * rows),
+            (false, false) => self.x(batches.range()),
+        };
         let (forks, first) = (forks && stage == 0, self.embedded.is_none());
         let x =
             if forks && first { D::split(x, rows * spec.input().shape.elements()).1 } else { x };
@@ -85,12 +102,14 @@ impl<D: Device> Network<D> {
         for (stage, moments) in moments.iter_mut().enumerate() {
             let (before, now) = outputs.split_at_mut(stage);
             let before = StageInput { embedded, input, outputs: before };
-            for which in parts(stage, fork) {
+            let together = matches!(self.stages[stage], PlacedStage::Linear(_));
+            for (which, again) in parts(stage.cmp(&fork), together) {
                 let batches = Batches { rows, which };
-                let from = before.merged(&self.spec, stage, &batches);
+                let from = before.merged(&self.spec, stage, &batches, again);
                 let y = now.first_mut().unwrap_or(&mut *y).rows_mut(batches.range());
                 let saved = (&mut *moments, &mut *workspace);
-                self.forward_stage(stage, device, saved, y, from, &batches, Mode::Training);
+                let again = if again { rows } else { 0 };
+                self.forward_stage(stage, device, saved, y, from, &batches, Mode::Training, again);
             }
         }
     }

@@ -80,14 +80,15 @@ impl<D: Device> Network<D> {
             let y = now[0].rows_mut(batches.range());
             let before = StageInput { embedded, input, outputs: before };
             let from = before.of(&self.spec, stage, batches);
-            self.forward_stage(stage, device, (moments, workspace), y, from, batches, mode);
+            self.forward_stage(stage, device, (moments, workspace), y, from, batches, mode, 0);
         }
         let before = StageInput { embedded, input, outputs };
         let (stage, from) = (outputs.len(), before.of(&self.spec, outputs.len(), batches));
-        self.forward_stage(stage, device, (last, workspace), y, from, batches, mode);
+        self.forward_stage(stage, device, (last, workspace), y, from, batches, mode, 0);
     }
 
-    /// A stage's output, from its input and dropout mask.
+    /// A stage's output, from its input and dropout mask. If it is a Linear layer, the last `again` rows
+    /// of its output may be for the last rows of its input once more.
     #[allow(clippy::too_many_arguments)]
     pub(super) fn forward_stage(
         &mut self,
@@ -98,12 +99,15 @@ impl<D: Device> Network<D> {
         (x, mask): (In<'_, D>, Option<In<'_, D>>),
         batches: &Batches,
         mode: Mode,
+        again: usize,
     ) {
         let Self { params, spectral, statistics, stages, .. } = self;
         let weights = spectral.as_ref().map_or(params.values(), SpectralNorm::weights);
         let rows = batches.all_rows();
         match (&stages[stage], mode) {
-            (PlacedStage::Linear(linear), _) => linear.forward(device, weights, y, x, mask, rows),
+            (PlacedStage::Linear(linear), _) => {
+                linear.forward(device, weights, y, x, mask, rows, again);
+            }
             (PlacedStage::Convolution(convolution), _) => {
                 convolution.forward(device, weights, workspace, y, x, mask, rows);
             }
@@ -202,8 +206,7 @@ impl<D: Device> Network<D> {
         }
         let target = parameters.target().filter(|target| target.row_weights.is_none());
         if let (Some(target), Some(labels)) = (target, &input.labels) {
-            let dlabel = self.backward_to_label(device, activations, rows.parameters());
-            self.backward_table(device, target, dlabel, labels, rows.parameters().len());
+            self.backward_label(device, activations, target, labels, rows.parameters());
         }
     }
 
@@ -260,6 +263,26 @@ impl<D: Device> Network<D> {
                 device.image_transpose(dx, image.rows(range), rows, extents);
             }
         }
+    }
+
+    /// The gradient of the label embedding's table, from that of the first stage's output.
+    fn backward_label(
+        &self,
+        device: &D,
+        activations: &mut Activations<D>,
+        target: Target<'_, D>,
+        labels: &InInts<'_, D>,
+        range: Range<usize>,
+    ) {
+        let (PlacedStage::Linear(linear), Some(table)) = (&self.stages[0], self.table) else {
+            let rows = range.len();
+            let dlabel = self.backward_to_label(device, activations, range);
+            return self.backward_table(device, target, dlabel, labels, rows);
+        };
+        let (dtable, shape) = (target.gradients.view_mut(table), self.embedding_shape(range.len()));
+        let (dz, labels) = (activations.parts().gradients[0].rows(range), D::reborrow(labels));
+        let add = target.accumulate;
+        linear.backward_embedding(device, self.weights(), dtable, dz, labels, &shape, add);
     }
 
     /// The gradient of the label's embedding, from that of the first stage's output.

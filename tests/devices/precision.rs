@@ -81,7 +81,7 @@ fn products(device: &Cuda) -> [Product; 3] {
     let [on_x, on_w, on_dz] = [&x, &w, &dz].map(|matrix| upload(device, &matrix.values));
     let forward = computed(device, rows * outputs, |y| {
         let (x, w) = (whole(&on_x, &x), whole(&on_w, &w));
-        device.linear_forward(y, x, w, None, None, SHAPE, Activation::Identity);
+        device.linear_forward(y, x, w, None, None, SHAPE, Activation::Identity, 0);
     });
     let backward_weight = computed(device, outputs * inputs, |dw| {
         device.linear_backward_weight(dw, whole(&on_dz, &dz), whole(&on_x, &x), SHAPE, false);

@@ -181,7 +181,9 @@ fn operations(node: &Node, model: &Model) -> u64 {
         }
         [ref pass, ref text, ..] if pass.ends_with("forward") => {
             let (rows, images) = text.split_once(' ').unwrap();
-            let stages = &network.stages()[..network.first_dropout()];
+            // With the layer that has dropout itself: it multiplies before.
+            let fork = network.first_dropout().min(network.stages().len() - 1);
+            let stages = &network.stages()[..=fork];
             let before = match images {
                 "rows: real, fake, fake," => weighted_stages(stages),
                 _ => 0,

@@ -17,7 +17,7 @@ fn verdict(spoil: impl Fn(&mut Vec<f64>)) -> Result<(), String> {
     let (b, weights) = (numbers.around(0.0, 1.0, 3), numbers.around(0.0, 1.0, 7 * 3));
     let forward = |w: &[f64]| {
         let mut y = vec![0.0; 7 * 3];
-        device.linear_forward(&mut y, &x, w, Some(&b), None, SHAPE, Activation::Tanh);
+        device.linear_forward(&mut y, &x, w, Some(&b), None, SHAPE, Activation::Tanh, 0);
         Point::new(y, Activation::Tanh)
     };
     let (y, mut dz, mut dw) = (forward(&w).outputs, weights.clone(), vec![0.0; 15]);

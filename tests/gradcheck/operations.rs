@@ -70,7 +70,7 @@ fn linear(device: &Cpu<f64>, activation: Activation, masked: bool) -> Case {
         let mask = mask.as_deref();
         let forward = |x: &[f64], w: &[f64], b: &[f64]| {
             let mut y = vec![f64::NAN; rows * outputs];
-            device.linear_forward(&mut y, x, w, Some(b), mask, shape, activation);
+            device.linear_forward(&mut y, x, w, Some(b), mask, shape, activation, 0);
             Point::new(y, activation)
         };
         let y = forward(&x, &w, &b).outputs;

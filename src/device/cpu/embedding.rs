@@ -1,5 +1,6 @@
 //! Label embeddings on the CPU: small, so mostly copying of rows.
 
+use super::simd::vectorized;
 use super::{Cpu, CpuReal};
 use crate::device::ops::{Embedding, EmbeddingShape, contract};
 
@@ -49,4 +50,53 @@ impl<T: CpuReal> Embedding for Cpu<T> {
             }
         }
     }
+
+    fn embedding_backward_linear(
+        &self,
+        dtable: &mut [T],
+        dz: &[T],
+        w: &[T],
+        labels: &[u32],
+        shape: &EmbeddingShape,
+        outputs: usize,
+        accumulate: bool,
+    ) {
+        let &EmbeddingShape { rows, classes, width, stride, .. } = shape;
+        contract::embedding_backward_linear(
+            &dtable, &dz, &w, &labels, rows, outputs, classes, width, stride,
+        );
+        let sums = &mut self.column_sums(classes * outputs)[..];
+        self.pool.chunks(sums, outputs, |at, sums| {
+            for (class, sums) in (at / outputs..).zip(sums.chunks_exact_mut(outputs)) {
+                sum_of_class(sums, dz, labels, class as u32);
+            }
+        });
+        let (sums, first) = (&*sums, shape.label_columns().start);
+        self.pool.chunks(dtable, width, |at, dtable| {
+            for (class, row) in (at / width..).zip(dtable.chunks_exact_mut(width)) {
+                if !accumulate {
+                    row.fill(T::ZERO);
+                }
+                let sums = &sums[class * outputs..][..outputs];
+                for (&sum, w) in sums.iter().zip(w.chunks_exact(stride)) {
+                    row.iter_mut().zip(&w[first..]).for_each(|(d, &w)| *d += sum * w);
+                }
+            }
+        });
+    }
+}
+
+/// The sum of the rows of dz that have this label.
+fn sum_of_class<T: CpuReal>(sums: &mut [T], dz: &[T], labels: &[u32], class: u32) {
+    vectorized(
+        #[inline(always)]
+        || {
+            sums.fill(T::ZERO);
+            let rows = labels.iter().enumerate().filter(|(_, label)| **label == class);
+            for (row, _) in rows {
+                let dz = &dz[row * sums.len()..][..sums.len()];
+                sums.iter_mut().zip(dz).for_each(|(sum, &d)| *sum += d);
+            }
+        },
+    );
 }

@@ -18,16 +18,21 @@ impl<T: CpuReal> Linear for Cpu<T> {
         mask: Option<&[T]>,
         shape: LinearShape,
         activation: Activation,
+        again: usize,
     ) {
         let LinearShape { rows, inputs, outputs } = shape;
-        contract::linear_forward(&y, &x, &w, b.as_ref(), mask.as_ref(), shape);
-        let x = row_major(x, rows, inputs);
+        contract::linear_forward(&y, &x, &w, b.as_ref(), mask.as_ref(), shape, again);
+        let once = rows - again;
+        let x = row_major(x, once, inputs);
         let w = transposed(w, inputs, outputs);
         T::multiply(&self.pool, y, x, w, false, |block| {
             vectorized(
                 #[inline(always)]
                 || {
                     let (first_row, first) = (block.first_row(), block.first_column());
+                    for i in 0..again {
+                        block.copy_row(once - again + i, once + i);
+                    }
                     for i in 0..block.rows() {
                         let y = block.row(i);
                         if let Some(b) = b {

@@ -36,7 +36,7 @@ impl Convolution for Cuda {
         let windows = Operand::new(workspace.read(), window);
         let w = Operand::new(w.from(channels.start), shape.outputs);
         self.multiply(&self.blas, y.reborrow(), windows, w, (positions, width, window), false);
-        self.bias_activation_forward(y, b, mask, positions, width, activation);
+        self.bias_activation_forward(y, b, mask, (positions, width), activation, 0);
     }
 
     fn convolution_transpose(

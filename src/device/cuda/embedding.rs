@@ -53,4 +53,32 @@ impl Embedding for Cuda {
             accumulate.into(),
         );
     }
+
+    fn embedding_backward_linear(
+        &self,
+        dtable: ViewMut<'_, f32>,
+        dz: View<'_, f32>,
+        w: View<'_, f32>,
+        labels: View<'_, u32>,
+        shape: &EmbeddingShape,
+        outputs: usize,
+        accumulate: bool,
+    ) {
+        let &EmbeddingShape { rows, classes, width, stride, .. } = shape;
+        self.fork();
+        self.gpu.kernels.embedding_backward_linear(
+            self.blocks(classes).on_branch(),
+            dtable,
+            dz,
+            w,
+            labels,
+            rows,
+            outputs,
+            classes,
+            width,
+            stride,
+            shape.label_columns().start,
+            accumulate.into(),
+        );
+    }
 }

@@ -20,18 +20,21 @@ impl Linear for Cuda {
         mask: Option<View<'_, f32>>,
         shape: LinearShape,
         activation: Activation,
+        again: usize,
     ) {
         let LinearShape { rows, inputs, outputs } = shape;
-        contract::linear_forward(&y, &x, &w, b.as_ref(), mask.as_ref(), shape);
-        if outputs == 1 {
+        contract::linear_forward(&y, &x, &w, b.as_ref(), mask.as_ref(), shape, again);
+        if outputs == 1 && again == 0 {
             let (kind, slope) = activation.code();
             let (launch, kernels) = (self.blocks(rows.clamp(1, MAX_BLOCKS)), &self.gpu.kernels);
             return kernels
                 .single_output_forward(launch, y, x, w, b, mask, rows, inputs, kind, slope);
         }
         let (a, wt) = (Operand::new(x, inputs), Operand::transposed(w, inputs));
-        self.multiply(&self.blas, y.reborrow(), a, wt, (rows, outputs, inputs), false);
-        self.bias_activation_forward(y, b, mask, rows, outputs, activation);
+        let (mut products, _) = y.reborrow().split((rows - again) * outputs);
+        let extents = (rows - again, outputs, inputs);
+        self.multiply(&self.blas, products.reborrow(), a, wt, extents, false);
+        self.bias_activation_forward(y, b, mask, (rows, outputs), activation, again);
     }
 
     fn linear_backward_weight(
@@ -181,22 +184,25 @@ impl Linear for Cuda {
 }
 
 impl Cuda {
-    /// The epilogue of a matrix multiplication: y ← activation(mask ⊙ (y + b)).
+    /// The epilogue of a matrix multiplication: y ← activation(mask ⊙ (y + b)). The last `again` rows are
+    /// computed from the rows before them.
     pub(super) fn bias_activation_forward(
         &self,
         y: ViewMut<'_, f32>,
         b: Option<View<'_, f32>>,
         mask: Option<View<'_, f32>>,
-        rows: usize,
-        outputs: usize,
+        (rows, outputs): (usize, usize),
         activation: Activation,
+        again: usize,
     ) {
-        if b.is_none() && mask.is_none() && activation == Activation::Identity {
+        if b.is_none() && mask.is_none() && activation == Activation::Identity && again == 0 {
             return;
         }
         let (kind, slope) = activation.code();
-        let launch = self.elements(rows * outputs);
-        self.gpu.kernels.bias_activation_forward(launch, y, b, mask, rows, outputs, kind, slope);
+        let launch = self.elements((rows - again) * outputs);
+        self.gpu
+            .kernels
+            .bias_activation_forward(launch, y, b, mask, rows, outputs, again, kind, slope);
     }
 }
 

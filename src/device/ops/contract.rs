@@ -49,9 +49,11 @@ pub(in crate::device) fn linear_forward(
     b: Option<&impl Length>,
     mask: Option<&impl Length>,
     shape: LinearShape,
+    again: usize,
 ) {
     let LinearShape { rows, inputs, outputs } = shape;
-    check("linear_forward", "x (rows, inputs)", x.length(), rows * inputs);
+    assert!(2 * again <= rows, "linear_forward: {again} of {rows} rows cannot be there once more");
+    check("linear_forward", "x (rows, inputs)", x.length(), (rows - again) * inputs);
     check("linear_forward", "w (outputs, inputs)", w.length(), outputs * inputs);
     check("linear_forward", "y (rows, outputs)", y.length(), rows * outputs);
     if let Some(b) = b {

@@ -77,4 +77,22 @@ pub trait Embedding: Memory {
         shape: &EmbeddingShape,
         accumulate: bool,
     );
+
+    /// The same in front of a Linear layer, from dz (rows, outputs), the gradient of its product:
+    /// dtable\[c\] = (Σ over rows i with label\[i\] = c of dz\[i\])·W, restricted to the embedding's
+    /// columns.
+    ///
+    /// dtable (classes, width), w (outputs, stride), labels (rows); features count as one pixel. A device
+    /// may run this concurrently with the operations queued next, under the conditions of
+    /// [`linear_backward_weight`](super::Linear::linear_backward_weight).
+    fn embedding_backward_linear(
+        &self,
+        dtable: Out<'_, Self>,
+        dz: In<'_, Self>,
+        w: In<'_, Self>,
+        labels: InInts<'_, Self>,
+        shape: &EmbeddingShape,
+        outputs: usize,
+        accumulate: bool,
+    );
 }

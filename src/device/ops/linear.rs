@@ -54,6 +54,9 @@ pub trait Linear: Memory {
     /// y (rows, outputs), x (rows, inputs), w (outputs, inputs), b (outputs) or none, mask (rows,
     /// outputs) or none. A dropout mask is ≥ 0, so applying it before or after a (Leaky)ReLU is the
     /// same.
+    ///
+    /// The last `again` rows of y are for the last rows of x once more, with masks of their own: x has
+    /// rows − again rows.
     fn linear_forward(
         &self,
         y: Out<'_, Self>,
@@ -63,6 +66,7 @@ pub trait Linear: Memory {
         mask: Option<In<'_, Self>>,
         shape: LinearShape,
         activation: Activation,
+        again: usize,
     );
 
     /// dW = dzᵀ·x, where z = x·Wᵀ + b; with `accumulate` added to the existing values.

@@ -122,7 +122,7 @@ impl Multiplier {
         let (a, b) = (T::to_f32(a, &mut self.left), T::to_f32(b, &mut self.right));
         self.products.resize(rows * outputs, 0.0);
         let c = &mut self.products;
-        self.cpu.linear_forward(c, a, b, None, None, shape, Activation::Identity);
+        self.cpu.linear_forward(c, a, b, None, None, shape, Activation::Identity, 0);
         &self.products
     }
 }

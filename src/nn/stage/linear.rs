@@ -5,8 +5,10 @@ use std::ops::Range;
 use rand_chacha::ChaCha12Rng;
 
 use super::{Target, bias_gradient};
-use crate::device::ops::{Activation, LinearShape, SingleOutputGradients, SpectralNormShape};
-use crate::device::{Device, In, Out, Result};
+use crate::device::ops::{
+    Activation, EmbeddingShape, LinearShape, SingleOutputGradients, SpectralNormShape,
+};
+use crate::device::{Device, In, InInts, Out, Result};
 use crate::nn::backward_rows::BackwardRows;
 use crate::nn::init::{Init, uniform};
 use crate::nn::matrix::Matrix;
@@ -61,6 +63,8 @@ impl Linear {
         self.stage.normalized.then_some(self.b)
     }
 
+    /// The last `again` rows of y are for the last rows of x once more.
+    #[allow(clippy::too_many_arguments)]
     pub(in crate::nn) fn forward<D: Device>(
         &self,
         device: &D,
@@ -69,11 +73,12 @@ impl Linear {
         x: In<'_, D>,
         mask: Option<In<'_, D>>,
         rows: usize,
+        again: usize,
     ) {
         let w = weights.view(self.w);
         let b = (!self.stage.normalized).then(|| weights.view(self.b));
         let activation = self.stage.epilogue.activation;
-        device.linear_forward(y, x, w, b, mask, self.shape(rows), activation);
+        device.linear_forward(y, x, w, b, mask, self.shape(rows), activation, again);
     }
 
     /// From dy to dz in place, the gradient of x·Wᵀ + b, and the gradients of weights and biases. If it is
@@ -175,7 +180,7 @@ impl Linear {
     ) {
         let (w, shape) = (weights.view(self.w), self.shape(rows.len()));
         let (to, alone) = (tangent.rows_mut(rows.clone()), Activation::Identity);
-        device.linear_forward(to, x, w, None, None, shape, alone);
+        device.linear_forward(to, x, w, None, None, shape, alone, 0);
         let activation = self.stage.epilogue.activation;
         let tangent = tangent.rows_mut(rows);
         device.bias_activation_backward(tangent, None, y, mask, None, shape, activation, 0, false);
@@ -193,6 +198,22 @@ impl Linear {
     ) {
         let w = weights.view(self.w);
         device.linear_backward_input(dx, dz, w, self.shape(rows), columns);
+    }
+
+    /// The gradient of the table of the label's embedding in the input, after [`Linear::backward`].
+    #[allow(clippy::too_many_arguments)]
+    pub(in crate::nn) fn backward_embedding<D: Device>(
+        &self,
+        device: &D,
+        weights: &Flat<D>,
+        dtable: Out<'_, D>,
+        dz: In<'_, D>,
+        labels: InInts<'_, D>,
+        shape: &EmbeddingShape,
+        accumulate: bool,
+    ) {
+        let (w, outputs) = (weights.view(self.w), self.stage.outputs);
+        device.embedding_backward_linear(dtable, dz, w, labels, shape, outputs, accumulate);
     }
 
     /// Features of the input.

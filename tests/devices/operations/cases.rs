@@ -90,6 +90,8 @@ pub enum Case {
         activation: Activation,
         masked: bool,
         bias: bool,
+        /// How many rows are there once more.
+        again: usize,
     },
     LinearBackwardWeight {
         shape: LinearShape,
@@ -161,6 +163,11 @@ pub enum Case {
     },
     EmbeddingBackward {
         shape: EmbeddingShape,
+        accumulate: bool,
+    },
+    EmbeddingBackwardLinear {
+        shape: EmbeddingShape,
+        outputs: usize,
         accumulate: bool,
     },
     LossForwardBackward {
@@ -299,13 +306,17 @@ pub fn all() -> Vec<Case> {
 fn products(all: &mut Vec<Case>, shape: LinearShape) {
     for activation in ACTIVATIONS {
         let masked = matches!(activation, Activation::Relu | Activation::LeakyRelu { .. });
-        all.push(Case::LinearForward { shape, activation, masked, bias: true });
+        for again in [0, shape.rows / 3] {
+            all.push(Case::LinearForward { shape, activation, masked, bias: true, again });
+        }
     }
     // A matrix multiplication alone, and with mask or activation but without a bias.
     for (activation, masked) in
         [(Activation::Identity, false), (Activation::Identity, true), (Activation::Relu, false)]
     {
-        all.push(Case::LinearForward { shape, activation, masked, bias: false });
+        for again in [0, shape.rows / 2] {
+            all.push(Case::LinearForward { shape, activation, masked, bias: false, again });
+        }
     }
     all.extend(BOTH.map(|accumulate| Case::LinearBackwardWeight { shape, accumulate }));
     let inputs = shape.inputs;
@@ -409,6 +420,13 @@ fn embeddings(all: &mut Vec<Case>, rows: usize, inputs: usize) {
             let shape = EmbeddingShape { pixels: 35, ..shape.clone() };
             all.push(Case::EmbeddingConcat { shape: shape.clone() });
             all.push(Case::EmbeddingBackward { shape, accumulate: label_first });
+        }
+        for (outputs, accumulate) in [(1, false), (33, true), (300, false), (600, true)] {
+            let (stride, shape) = (columns.next_multiple_of(8), shape.clone());
+            let shape = EmbeddingShape { stride, ..shape };
+            if stride * outputs < 100_000 {
+                all.push(Case::EmbeddingBackwardLinear { shape, outputs, accumulate });
+            }
         }
         let stride = columns.next_multiple_of(8);
         all.push(Case::EmbeddingConcat { shape: EmbeddingShape { stride, ..shape.clone() } });
@@ -516,7 +534,7 @@ fn spectral_norms(all: &mut Vec<Case>, rows: usize, columns: usize) {
 fn long(all: &mut Vec<Case>) {
     let ((rows, columns), activation) = (LONG, Activation::LeakyRelu { slope: 0.2 });
     let shape = LinearShape { rows, inputs: 1, outputs: columns };
-    all.push(Case::LinearForward { shape, activation, masked: true, bias: true });
+    all.push(Case::LinearForward { shape, activation, masked: true, bias: true, again: 25 });
     all.push(Case::ActivationForward { shape, activation, masked: true });
     let shape = BatchNormShape { rows, columns, eps: 1e-5, momentum: 0.1 };
     all.push(Case::BatchNormEvaluate { shape, activation, bias: true });
@@ -575,6 +593,7 @@ impl Case {
             Case::BatchNormBackward { .. } => "batch_norm_backward",
             Case::EmbeddingConcat { .. } => "embedding_concat",
             Case::EmbeddingBackward { .. } => "embedding_backward",
+            Case::EmbeddingBackwardLinear { .. } => "embedding_backward_linear",
             Case::LossForwardBackward { .. } => "loss_forward_backward",
             Case::SoftmaxCrossEntropyForwardBackward { .. } => {
                 "softmax_cross_entropy_forward_backward"
@@ -623,8 +642,8 @@ impl Case {
     pub fn run<D: Device>(&self, device: &D, placement: Placement) -> Vec<Output> {
         let bench = Bench::new(device, placement);
         match *self {
-            Case::LinearForward { shape, activation, masked, bias } => {
-                bench.linear_forward(shape, activation, masked, bias)
+            Case::LinearForward { shape, activation, masked, bias, again } => {
+                bench.linear_forward(shape, activation, (masked, bias), again)
             }
             Case::LinearBackwardWeight { shape, accumulate } => {
                 bench.linear_backward_weight(shape, accumulate)
@@ -663,6 +682,9 @@ impl Case {
             Case::EmbeddingConcat { ref shape } => bench.embedding_concat(shape),
             Case::EmbeddingBackward { ref shape, accumulate } => {
                 bench.embedding_backward(shape, accumulate)
+            }
+            Case::EmbeddingBackwardLinear { ref shape, outputs, accumulate } => {
+                bench.embedding_backward_linear(shape, outputs, accumulate)
             }
             Case::LossForwardBackward { shape, step, both } => {
                 bench.loss_forward_backward(shape, step, both)

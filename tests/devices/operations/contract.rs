@@ -20,7 +20,7 @@ pub fn wrong_lengths_panic_with_names_and_numbers<D: Tested>() {
     refused("linear_forward: mask (rows, outputs) has 5 elements, not 6", || {
         let ([mut y, mask], x, w) = ([6, 5].map(zeros), zeros(15), zeros(10));
         let (x, w, mask) = (x.view(), w.view(), Some(mask.view()));
-        device.linear_forward(y.view_mut(), x, w, None, mask, SHAPE, Activation::Relu);
+        device.linear_forward(y.view_mut(), x, w, None, mask, SHAPE, Activation::Relu, 0);
     });
     refused("linear_backward_weight: x (rows, inputs) has 14 elements, not 15", || {
         let [mut dw, dz, x] = [10, 6, 14].map(zeros);

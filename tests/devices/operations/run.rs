@@ -36,17 +36,18 @@ impl<D: Device> Bench<'_, D> {
         mut self,
         shape: LinearShape,
         activation: Activation,
-        masked: bool,
-        bias: bool,
+        (masked, bias): (bool, bool),
+        again: usize,
     ) -> Vec<Output> {
         let LinearShape { rows, inputs, outputs } = shape;
-        let x = self.input(-1.0, 1.0, rows * inputs);
+        let x = self.input(-1.0, 1.0, (rows - again) * inputs);
         let w = self.input(-1.0, 1.0, outputs * inputs);
         let b = bias.then(|| self.input(-1.0, 1.0, outputs));
         let mask = self.mask_where(masked, rows * outputs);
         let mut y = self.output(rows * outputs);
         let [b, mask] = [&b, &mask].map(|of| of.as_ref().map(Guarded::view));
-        self.device.linear_forward(y.view_mut(), x.view(), w.view(), b, mask, shape, activation);
+        let (device, x, w) = (self.device, x.view(), w.view());
+        device.linear_forward(y.view_mut(), x, w, b, mask, shape, activation, again);
         vec![self.sums("y", inputs, &y)]
     }
 
@@ -366,6 +367,23 @@ impl<D: Device> Bench<'_, D> {
         let device = self.device;
         device.embedding_backward(dtable.view_mut(), dy.view(), labels.view(), shape, accumulate);
         let summands = shape.rows * shape.pixels + usize::from(accumulate);
+        vec![self.sums("dtable", summands, &dtable)]
+    }
+
+    pub fn embedding_backward_linear(
+        mut self,
+        shape: &EmbeddingShape,
+        outputs: usize,
+        accumulate: bool,
+    ) -> Vec<Output> {
+        let dz = self.input(-1.0, 1.0, shape.rows * outputs);
+        let w = self.input(-1.0, 1.0, outputs * shape.stride);
+        let labels = self.below(shape.classes, shape.rows);
+        let mut dtable = self.gradient(accumulate, shape.classes * shape.width);
+        let (device, out, labels) = (self.device, dtable.view_mut(), labels.view());
+        let (dz, w) = (dz.view(), w.view());
+        device.embedding_backward_linear(out, dz, w, labels, shape, outputs, accumulate);
+        let summands = shape.rows * outputs + usize::from(accumulate);
         vec![self.sums("dtable", summands, &dtable)]
     }
 

@@ -52,6 +52,7 @@ const TABLE: &[Row] = &[
     row("batch_norm_backward dbeta", 1e-6, 1e-7, 6e-8, SUM),
     row("embedding_concat", 0.0, 0.0, 0.0, EXACT),
     row("embedding_backward", 1e-6, 1e-7, 6e-8, SUM),
+    row("embedding_backward_linear", 1e-6, 1e-7, 6e-8, SUM),
     row("loss_forward_backward dx", 1e-6, 2e-7, 0.0, "σ(x) − t cancels where x is far out"),
     row("loss_forward_backward ring", 2e-6, 1e-7, 1e-8, "a sum over rows, divided by them"),
     row(

@@ -20,13 +20,13 @@ use crate::runs::sizes::is_convolutional;
 const NODES: [(&str, usize, usize); 11] = [
     ("mlp", 39, 36),
     ("mlp-dropout", 54, 49),
-    ("cgan", 55, 46),
+    ("cgan", 51, 42),
     ("mlp-rgb", 59, 54),
     ("mlp-batchnorm", 45, 37),
     ("dcgan", 59, 59),
     ("dcgan-rgb", 130, 130),
-    ("cdcgan", 68, 67),
-    ("cgan-ema", 57, 48),
+    ("cdcgan", 67, 67),
+    ("cgan-ema", 53, 44),
     ("wgan-gp", 92, 91),
     ("r3gan-small", 81, 81),
 ];

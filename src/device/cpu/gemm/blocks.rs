@@ -33,10 +33,12 @@ const LARGE: usize = 256 * 1024;
 /// Fewer multiplications than this run on the calling thread alone, in about 2 µs.
 const PARALLEL_THRESHOLD: usize = 128 * 1024;
 
-/// `c = a · b`, or `c += a · b`, with c (rows, columns) contiguous.
+/// `c = a · b`, or `c += a · b`, with c (rows, columns) contiguous; further rows of c are left alone.
 pub(super) struct Gemm<'a> {
     pub kernels: &'static Kernels,
     pub c: *mut f32,
+    /// Rows of c, at least those of a.
+    rows: usize,
     pub a: Matrix<'a, f32>,
     pub b: Matrix<'a, f32>,
     pub accumulate: bool,
@@ -92,7 +94,8 @@ impl<F> Work<'_, F> {
 impl<'a> Gemm<'a> {
     /// The views must have been checked, and no extent except the depth may be zero.
     pub fn new(c: &'a mut [f32], a: Matrix<'a, f32>, b: Matrix<'a, f32>, accumulate: bool) -> Self {
-        Self { kernels: Kernels::get(), c: c.as_mut_ptr(), a, b, accumulate }
+        let rows = c.len() / b.columns;
+        Self { kernels: Kernels::get(), c: c.as_mut_ptr(), rows, a, b, accumulate }
     }
 
     pub fn columns(&self) -> usize {
@@ -113,7 +116,8 @@ impl<'a> Gemm<'a> {
         let alone = self.a.rows * self.a.columns * self.columns() < PARALLEL_THRESHOLD;
         let threads = if alone { 1 } else { pool.threads() };
         let work = Work { pool, threads, finish: &finish };
-        match self.a.rows * self.a.columns > LARGE && self.a.rows >= threads * 2 * SLAB {
+        let is_large = self.a.rows * self.a.columns > LARGE && self.a.rows >= threads * 2 * SLAB;
+        match is_large && self.rows == self.a.rows {
             true => self.by_slabs::<L>(&work),
             false => self.by_columns::<L>(&work),
         }
@@ -165,14 +169,14 @@ impl<'a> Gemm<'a> {
         let start = (rows.start * self.a.row_stride).min(self.a.data.len());
         let a = Matrix { data: &self.a.data[start..], rows: rows.len(), ..self.a };
         let c = self.c.wrapping_add(rows.start * self.columns());
-        Self { c, a, ..*self }
+        Self { c, a, rows: rows.len(), ..*self }
     }
 
     /// # Safety
     /// The calling thread alone uses these columns of `c`.
     pub unsafe fn block(&self, columns: Range<usize>) -> ColumnBlock<'_, f32> {
-        // SAFETY: the caller's promise; `c` has the rows of `a`, contiguous.
-        unsafe { ColumnBlock::new(self.c, self.a.rows, self.columns(), columns) }
+        // SAFETY: the caller's promise; `c` has these rows, contiguous.
+        unsafe { ColumnBlock::new(self.c, self.rows, self.columns(), columns) }
     }
 
     /// The panels of some columns; each is stored in `memory` at `depth` times its offset from the

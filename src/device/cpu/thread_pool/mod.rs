@@ -95,6 +95,14 @@ impl<T> ColumnBlock<'_, T> {
         self.rows
     }
 
+    /// Copies the block's part of a row to that of another.
+    pub fn copy_row(&mut self, from: usize, to: usize) {
+        assert!(from.max(to) < self.rows, "row {} of {} rows", from.max(to), self.rows);
+        let (from, to) = (from * self.stride, to * self.stride);
+        // SAFETY: `new`'s caller promised both rows' elements; the rows may be the same.
+        unsafe { std::ptr::copy(self.data.add(from), self.data.add(to), self.columns) };
+    }
+
     /// Row `i` of the block.
     pub fn row(&mut self, i: usize) -> &mut [T] {
         assert!(i < self.rows, "row {i} of a block with {} rows", self.rows);
