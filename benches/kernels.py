@@ -5,7 +5,7 @@
         --log-file ncu.csv gan-cuda train --preset cgan --no-graph --iterations 6
     python benches/kernels.py ncu.csv
 
-An iteration is all kernels from one `batch_gather` up to the next. Times are medians over all
+An iteration is all kernels from one `batch_prepare` up to the next. Times are medians over all
 iterations that launch the same kernels as the last one. Nsight Compute runs kernels one by
 one, so concurrency of streams and gaps between launches are not visible.
 """
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 METRIC = "gpu__time_duration.sum"
-MARKER = "batch_gather"
+MARKER = "batch_prepare"
 MICROSECONDS = {
     "ns": 1e-3,
     "nsecond": 1e-3,

@@ -7,13 +7,37 @@
 //   label    w·classes ≫ 32
 //   mask     `kept` where w ≥ least, else 0: least = p·2³², kept = 1/(1 − p)
 //
-// z, labels (parts, n), unit numbers (n) and masks (one after the other, of rows·columns elements each) are overwritten.
-// Part i uses site + i, a mask the site in its table. Deterministic: an element is a function of seed,
-// site and step. Launch: elementwise, four consecutive elements per thread.
+// z (parts, n) and masks (one after the other, of rows·columns elements each) are overwritten. Part i uses
+// site + i, a mask the site in its table. Deterministic: an element is a function of seed, site and step.
+// Launch: elementwise, four consecutive elements per thread.
+//
+// All inputs of an iteration are prepared together. The batch is gathered from the data set,
+//
+//   x[i] = images[order[start + i]] scaled to [−1, 1]: (u/255 − 0.5)/0.5
+//   start = (step mod iterations_per_epoch)·batch_size
+//
+// x (rows, pixels), images (count, pixels) bytes, labels, order (count). Each draw fills columns·n elements
+// from start + before·n on, with n = rows/pack: of `floats`, or of `integers` for labels.
 
 #include "common.cuh"
 
 enum Latent { NORMAL = 0, UNIFORM = 1 };
+
+// What a draw is; the first two are latent noise. `Draw::words` in Rust has the same codes.
+enum { UNIT = 2, MASK = 3, CLASSES = 4, IMAGE_LABELS = 5 };
+
+// The words of a draw.
+enum {
+    KIND = 0,
+    SITE = 1,
+    START = 2,
+    BEFORE = 3,
+    COLUMNS = 4,
+    PACK = 5,
+    FIRST = 6,
+    SECOND = 7,
+    WORDS = 8,
+};
 
 struct Words {
     unsigned of[4];
@@ -86,43 +110,6 @@ extern "C" __global__ void noise_sample(
     }
 }
 
-extern "C" __global__ void uniform_sample(
-    float* __restrict__ u,              // (n)
-    const unsigned* __restrict__ step,  // (1)
-    int n,
-    unsigned site,
-    unsigned seed_low,
-    unsigned seed_high)
-{
-    for (long long block = first_element(); block < blocks_of(n); block += element_stride()) {
-        const Words words = philox(block, site, *step, seed_low, seed_high);
-        for (int k = 0; k < 4; ++k) {
-            if (4 * block + k < n) u[4 * block + k] = unit(words.of[k]);
-        }
-    }
-}
-
-extern "C" __global__ void labels_sample(
-    unsigned* __restrict__ labels,      // (parts, n)
-    const unsigned* __restrict__ step,  // (1)
-    int parts,
-    int n,
-    unsigned classes,
-    unsigned site,
-    unsigned seed_low,
-    unsigned seed_high)
-{
-    const long long blocks = blocks_of(n);
-    for (long long i = first_element(); i < parts * blocks; i += element_stride()) {
-        const long long part = i / blocks, block = i % blocks;
-        const Words words = philox(block, site + part, *step, seed_low, seed_high);
-        for (int k = 0; k < 4; ++k) {
-            const unsigned label = (unsigned long long)words.of[k] * classes >> 32;
-            if (4 * block + k < n) labels[part * n + 4 * block + k] = label;
-        }
-    }
-}
-
 // A thread continues from one mask into the next: `block` counts from the start of `mask`.
 extern "C" __global__ void masks_sample(
     float* __restrict__ masks,           // (any): rows·columns of each mask
@@ -148,5 +135,82 @@ extern "C" __global__ void masks_sample(
         }
         block -= blocks_of(n);
         mask += n;
+    }
+}
+
+// The image in row `row` of this iteration's batch.
+__device__ inline unsigned image_of_row(
+    const unsigned* order, unsigned step, long long row, int batch_size, int iterations_per_epoch)
+{
+    const long long start = (long long)(step % iterations_per_epoch) * batch_size;
+    return order[start + row];
+}
+
+// The four numbers of a draw of floats.
+__device__ inline void draw_floats(float* values, const unsigned* draw, Words words)
+{
+    if (draw[KIND] == NORMAL) {
+        normal_pair(values, words.of[0], words.of[1]);
+        normal_pair(values + 2, words.of[2], words.of[3]);
+        return;
+    }
+    const float kept = __uint_as_float(draw[SECOND]);
+    for (int k = 0; k < 4; ++k) {
+        const unsigned word = words.of[k];
+        values[k] = draw[KIND] == MASK ? (word >= draw[FIRST] ? kept : 0.0f)
+            : draw[KIND] == UNIFORM    ? 2.0f * unit(word) - 1.0f
+                                       : unit(word);
+    }
+}
+
+// A thread continues from one draw into the next: `block` counts from the start of a draw.
+extern "C" __global__ void batch_prepare(
+    float* __restrict__ x,                     // (rows, pixels)
+    float* __restrict__ floats,                // (any): as the draws say
+    unsigned* __restrict__ integers,           // (any): as the draws say
+    const unsigned char* __restrict__ images,  // (count, pixels)
+    const unsigned* __restrict__ labels,       // (count)
+    const unsigned* __restrict__ order,        // (count)
+    const unsigned* __restrict__ draws,        // (draw_count, 8)
+    const unsigned* __restrict__ step,         // (1)
+    int count,
+    int rows,
+    int pixels,
+    int batch_size,
+    int iterations_per_epoch,
+    int draw_count,
+    unsigned seed_low,
+    unsigned seed_high)
+{
+    const long long n = (long long)rows * pixels;
+    for (long long i = first_element(); i < n; i += element_stride()) {
+        const unsigned image =
+            image_of_row(order, *step, i / pixels, batch_size, iterations_per_epoch);
+        const float u = images[index_of(image, i % pixels, pixels)];
+        x[i] = (u / 255.0f - 0.5f) / 0.5f;
+    }
+    long long block = first_element();
+    for (int i = 0; i < draw_count; ++i) {
+        const unsigned* draw = draws + WORDS * i;
+        const long long units = rows / draw[PACK], length = draw[COLUMNS] * units;
+        const long long first = draw[START] + draw[BEFORE] * units;
+        for (; block < blocks_of(length); block += element_stride()) {
+            const Words words = philox(block, draw[SITE], *step, seed_low, seed_high);
+            float values[4];
+            if (draw[KIND] < CLASSES) draw_floats(values, draw, words);
+            for (int k = 0; k < 4; ++k) {
+                const long long at = 4 * block + k;
+                if (at >= length) break;
+                if (draw[KIND] < CLASSES) {
+                    floats[first + at] = values[k];
+                } else if (draw[KIND] == CLASSES) {
+                    integers[first + at] = (unsigned long long)words.of[k] * draw[FIRST] >> 32;
+                } else {
+                    integers[first + at] = labels[image_of_row(
+                        order, *step, at, batch_size, iterations_per_epoch)];
+                }
+            }
+        }
+        block -= blocks_of(length);
     }
 }

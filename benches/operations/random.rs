@@ -1,6 +1,6 @@
 //! Random inputs of an iteration (noise, labels, masks), gathering of images, and embeddings.
 
-use gan_cuda::device::ops::{BatchShape, EmbeddingShape, Latent};
+use gan_cuda::device::ops::{BatchShape, Draw, DrawKind, EmbeddingShape, Latent};
 
 use crate::clock::Timed;
 use crate::{Bench, STREAM, layers};
@@ -15,10 +15,9 @@ pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
     }
     layers::dropped().iter().for_each(|&size| masks_sample(bench, size));
     for size in layers::random_inputs(|settings| settings.image.pixels()) {
-        batch_gather(bench, size);
+        batch_prepare(bench, size);
     }
     for shape in layers::embeddings::<D>() {
-        labels_sample(bench, &shape);
         embedding_concat(bench, &shape);
         embedding_backward(bench, &shape);
         embedding_backward_linear(bench, &shape);
@@ -44,30 +43,34 @@ fn masks_sample<D: Timed>(bench: &mut Bench<'_, D>, [rows, columns]: [usize; 2])
     });
 }
 
-/// Writes the labels.
-fn labels_sample<D: Timed>(bench: &mut Bench<'_, D>, shape: &EmbeddingShape) {
-    let (rows, step) = (shape.rows, bench.step());
-    let mut labels = bench.device.allocate::<u32>(rows).expect("memory");
-    bench.moves("labels_sample", &rows.to_string(), rows, |device| {
-        let labels = D::view_mut(&mut labels, 0..rows);
-        device.labels_sample(labels, D::view(&step, 0..1), STREAM, shape.classes, 1);
-    });
-}
-
-/// Reads a byte for each number that it writes; for each image reads its index in the order and a
-/// label, which it writes.
-fn batch_gather<D: Timed>(bench: &mut Bench<'_, D>, [rows, pixels]: [usize; 2]) {
-    let (all, step) = (rows * pixels, bench.step());
+/// Reads a byte for each number of x that it writes, and an index for each image; writes noise, and two
+/// labels for each image.
+fn batch_prepare<D: Timed>(bench: &mut Bench<'_, D>, [rows, pixels]: [usize; 2]) {
+    const DIM: usize = 100;
+    let (all, noise, step) = (rows * pixels, rows * DIM, bench.step());
     let images = bench.device.allocate::<u8>(IMAGES * pixels).expect("memory");
-    let mut labels = bench.device.allocate::<u32>(rows).expect("memory");
-    let (order, of_all, mut x) = (order(bench), order(bench), bench.numbers(all));
+    let mut integers = bench.device.allocate::<u32>(2 * rows).expect("memory");
+    let (order, labels) = (order(bench), order(bench));
+    let (mut x, mut floats) = (bench.numbers(all), bench.numbers(noise));
     let shape = BatchShape { rows, batch_size: rows, iterations_per_epoch: 1, pixels };
-    let numbers = all + all / 4 + 3 * rows;
-    bench.moves("batch_gather", &format!("{rows}x{pixels}"), numbers, |device| {
+    let draw = |kind, before, columns| Draw { kind, site: 0, start: 0, before, columns, pack: 1 };
+    let draws = [
+        draw(DrawKind::Noise(Latent::Normal), 0, DIM),
+        draw(DrawKind::ImageLabels, 0, 1),
+        draw(DrawKind::Classes(10), 1, 1),
+    ];
+    let table: Vec<u32> = draws.iter().flat_map(Draw::words).collect();
+    let mut draws = bench.device.allocate(table.len()).expect("memory");
+    bench.device.upload(D::view_mut(&mut draws, 0..table.len()), &table).expect("a copy");
+    let numbers = all + all / 4 + noise + 4 * rows;
+    bench.moves("batch_prepare", &format!("{rows}x{pixels}"), numbers, |device| {
         let (images, order) = (D::view(&images, 0..IMAGES * pixels), D::view(&order, 0..IMAGES));
-        let (x, step) = (D::view_mut(&mut x, 0..all), D::view(&step, 0..1));
-        let labels = (D::view_mut(&mut labels, 0..rows), D::view(&of_all, 0..IMAGES));
-        device.batch_gather(x, Some(labels), images, order, step, shape);
+        let (x, floats) = (D::view_mut(&mut x, 0..all), D::view_mut(&mut floats, 0..noise));
+        let (integers, labels) =
+            (D::view_mut(&mut integers, 0..2 * rows), D::view(&labels, 0..IMAGES));
+        let (draws, step) = (D::view(&draws, 0..table.len()), D::view(&step, 0..1));
+        let seed = STREAM.seed;
+        device.batch_prepare(x, floats, integers, images, labels, order, draws, step, shape, seed);
     });
 }
 
@@ -109,9 +112,10 @@ fn embedding_backward<D: Timed>(bench: &mut Bench<'_, D>, shape: &EmbeddingShape
 
 /// A label for each row.
 pub fn labels<D: Timed>(bench: &Bench<'_, D>, rows: usize, classes: usize) -> D::Buffer<u32> {
-    let (mut labels, step) = (bench.device.allocate(rows).expect("memory"), bench.step());
-    let all = D::view_mut(&mut labels, 0..rows);
-    bench.device.labels_sample(all, D::view(&step, 0..1), STREAM, classes, 1);
+    let mut labels = bench.device.allocate(rows).expect("memory");
+    let values = STREAM.permutation(rows, 0).into_iter().map(|value| value % classes as u32);
+    let values: Vec<u32> = values.collect();
+    bench.device.upload(D::view_mut(&mut labels, 0..rows), &values).expect("a copy");
     labels
 }
 

@@ -128,7 +128,6 @@ pub trait Device:
     + ops::Optimizer
     + ops::Penalties
     + ops::Random
-    + ops::Batch
     + ops::Augment
     + ops::SpectralNorm
 {
@@ -144,7 +143,6 @@ impl<D> Device for D where
         + ops::Optimizer
         + ops::Penalties
         + ops::Random
-        + ops::Batch
         + ops::Augment
         + ops::SpectralNorm
 {

@@ -3,6 +3,7 @@
 //! All of them are sampled before the updates, which read nothing else. Tests replace them by those
 //! of golden runs.
 
+mod draws;
 mod label_blocks;
 mod masks;
 mod replaced;
@@ -13,11 +14,10 @@ use super::dataset::DeviceDataset;
 use super::iteration::{Pass, Step, batches_per_iteration};
 use super::model::Model;
 use super::role::Role;
-use super::settings::Settings;
-use crate::device::ops::AUGMENT_DRAWS;
+use crate::device::ops::{AUGMENT_DRAWS, DRAW_WORDS, Draw};
 use crate::device::{Device, FloatBuffer, In, InInts, Out, Result};
-use crate::nn::{Batches, Masks, Matrix, PassInput};
-use crate::rng::{Stream, site};
+use crate::nn::{Batches, Masks, PassInput};
+use draws::{Regions, by_network, draws};
 use label_blocks::LabelBlocks;
 use masks::{Mask, elements, masks};
 
@@ -30,43 +30,40 @@ pub struct BatchInputs<D: Device> {
     /// How many batches of fakes the generator makes in an iteration: 1 or 2.
     fake_batches: usize,
     conditional: bool,
-    noise: Matrix<D>,
+    latent_dim: usize,
     blocks: LabelBlocks,
     labels: D::Buffer<u32>,
-    /// For each image that the discriminator sees, the weight of the real one in the point between a
-    /// real and a generated image at which its gradient is penalized.
-    alpha: FloatBuffer<D>,
-    /// Random numbers of the augmentation: for each update, of the real images and of the fakes.
-    draws: Matrix<D>,
-    masks: FloatBuffer<D>,
-    /// Site and columns of each mask, as [`Random::masks_sample`] takes them.
+    regions: Regions,
+    /// Noise, weights, numbers of augmentations and masks, as the regions say.
+    floats: FloatBuffer<D>,
+    /// All that is drawn, as [`Random::batch_prepare`] takes it.
     ///
-    /// [`Random::masks_sample`]: crate::device::ops::Random::masks_sample
-    mask_table: D::Buffer<u32>,
-    /// The masks in the order of the buffer.
+    /// [`Random::batch_prepare`]: crate::device::ops::Random::batch_prepare
+    draws: D::Buffer<u32>,
+    /// The masks in the order of their region.
     plan: Vec<Mask>,
 }
 
 impl<D: Device> BatchInputs<D> {
     pub(super) fn new(device: &D, model: &Model, steps: &[Step], seed: u64) -> Result<Self> {
         let settings = model.settings();
-        let rows = settings.batch_size;
-        let fake_batches = batches_per_iteration(steps, Role::Generator);
         let plan = masks(model, steps);
-        let table: Vec<u32> = plan.iter().flat_map(Mask::parts).flatten().collect();
-        let mut mask_table = device.allocate(table.len())?;
-        device.upload(D::view_mut(&mut mask_table, 0..table.len()), &table)?;
+        let fake_batches = batches_per_iteration(steps, Role::Generator);
+        let regions = Regions::new(settings, fake_batches, &plan);
+        let draws = draws(settings, fake_batches, &regions, &plan);
+        let table: Vec<u32> = draws.iter().flat_map(Draw::words).collect();
+        let mut in_memory = device.allocate(table.len())?;
+        device.upload(D::view_mut(&mut in_memory, 0..table.len()), &table)?;
         Ok(Self {
             seed,
             fake_batches,
             conditional: settings.classes.is_some(),
-            noise: Matrix::zeros(device, fake_batches * rows, settings.latent_dim)?,
+            latent_dim: settings.latent_dim,
             blocks: LabelBlocks::of(settings),
-            labels: device.allocate(labels(settings))?,
-            alpha: device.allocate(interpolated(settings))?,
-            draws: Matrix::zeros(device, augmented(settings), AUGMENT_DRAWS)?,
-            masks: device.allocate(elements(&plan, rows))?,
-            mask_table,
+            labels: device.allocate(regions.labels)?,
+            floats: device.allocate(regions.end)?,
+            regions,
+            draws: in_memory,
             plan,
         })
     }
@@ -75,11 +72,9 @@ impl<D: Device> BatchInputs<D> {
     pub(super) fn numbers(model: &Model, steps: &[Step]) -> [usize; 2] {
         let (settings, plan) = (model.settings(), masks(model, steps));
         let fake_batches = batches_per_iteration(steps, Role::Generator);
-        let noise = fake_batches * settings.batch_size * settings.latent_dim;
-        let draws = augmented(settings) * AUGMENT_DRAWS;
-        let masks = elements(&plan, settings.batch_size);
-        let floats = noise + masks + interpolated(settings) + draws;
-        [floats, labels(settings) + 2 * plan.iter().flat_map(Mask::parts).count()]
+        let regions = Regions::new(settings, fake_batches, &plan);
+        let draws = draws(settings, fake_batches, &regions, &plan);
+        [regions.end, regions.labels + DRAW_WORDS * draws.len()]
     }
 
     /// Gathers the next `rows` images of the data set into `images`, with their labels, and samples
@@ -90,68 +85,13 @@ impl<D: Device> BatchInputs<D> {
         images: Out<'_, D>,
         dataset: &DeviceDataset<D>,
         step: InInts<'_, D>,
-        settings: &Settings,
         rows: usize,
     ) {
-        let labels = self.conditional.then(|| D::view_mut(&mut self.labels, 0..rows));
-        dataset.gather(device, images, labels, step, rows);
-        self.sample_noise_and_labels(device, step, settings, rows);
-        self.sample_masks(device, step, rows);
-        if settings.gp > 0.0 {
-            let alpha = D::view_mut(&mut self.alpha, 0..rows / settings.pack);
-            let stream = Stream { seed: self.seed, site: site::INTERPOLATION };
-            device.uniform_sample(alpha, step, stream);
-        }
-        if !settings.augment.is_empty() {
-            let stream = Stream { seed: self.seed, site: site::AUGMENTATION };
-            device.uniform_sample(self.draws.rows_mut(0..4 * rows), step, stream);
-        }
-    }
-
-    fn sample_noise_and_labels(
-        &mut self,
-        device: &D,
-        step: InInts<'_, D>,
-        settings: &Settings,
-        rows: usize,
-    ) {
-        let parts = self.fake_batches;
-        let stream = |site| Stream { seed: self.seed, site };
-        let (noise, labels) = (stream(site::NOISE), stream(site::LABELS));
-        let z = self.noise.rows_mut(0..parts * rows);
-        device.noise_sample(z, step, noise, settings.latent, parts);
-        let Some(classes) = settings.classes else { return };
-        for update in [Role::Discriminator, Role::Generator].into_iter().take(parts) {
-            let stream = Stream { site: labels.site + update as u32, ..labels };
-            let range = self.label_range(update, rows);
-            let to = D::view_mut(&mut self.labels, range);
-            device.labels_sample(to, step, stream, classes, 1);
-        }
-        self.repeat_real_labels(device, rows);
-    }
-
-    /// Copies the real images' labels to where further passes read them.
-    fn repeat_real_labels(&mut self, device: &D, rows: usize) {
-        for block in self.blocks.real_again() {
-            let blocks = block + 1;
-            let labels = D::view_mut(&mut self.labels, 0..blocks * rows);
-            device.labels_repeat(labels, blocks, rows);
-        }
-    }
-
-    /// Samples consecutive masks of the same probability with one operation, for `images` images.
-    fn sample_masks(&mut self, device: &D, step: InInts<'_, D>, images: usize) {
-        let (mut first, mut start) = (0, 0);
-        let are_alike = |a: &Mask, b: &Mask| (a.probability, a.pack) == (b.probability, b.pack);
-        for together in self.plan.chunk_by(are_alike) {
-            let parts = together.iter().flat_map(Mask::parts).count();
-            let (last, end) = (first + parts, start + elements(together, images));
-            let masks = D::view_mut(&mut self.masks, start..end);
-            let table = D::view(&self.mask_table, 2 * first..2 * last);
-            let Mask { probability, pack, .. } = together[0];
-            device.masks_sample(masks, table, step, self.seed, images / pack, probability);
-            (first, start) = (last, end);
-        }
+        let Self { floats, labels, draws, regions, .. } = self;
+        let floats = D::view_mut(floats, 0..regions.end);
+        let draws = D::view(draws, 0..regions.draws * DRAW_WORDS);
+        let labels = D::view_mut(labels, 0..regions.labels);
+        dataset.gather(device, images, (floats, labels), draws, step, rows, self.seed);
     }
 
     /// The index of an update's batch of fakes: the discriminator's comes first.
@@ -159,9 +99,9 @@ impl<D: Device> BatchInputs<D> {
         if self.fake_batches > 1 { update as usize } else { 0 }
     }
 
-    fn noise_rows(&self, update: Role, rows: usize) -> Range<usize> {
+    fn noise_range(&self, update: Role, rows: usize) -> Range<usize> {
         let first = self.fake_batch(update) * rows;
-        first..first + rows
+        first * self.latent_dim..(first + rows) * self.latent_dim
     }
 
     /// Labels of an update's fakes.
@@ -173,7 +113,7 @@ impl<D: Device> BatchInputs<D> {
     /// The input of the generator's pass for an update.
     pub(super) fn generator_input(&self, update: Role, rows: usize) -> PassInput<'_, D> {
         PassInput {
-            x: self.noise.rows(self.noise_rows(update, rows)),
+            x: D::view(&self.floats, self.noise_range(update, rows)),
             labels: self.labels(self.label_range(update, rows)),
             masks: Some(self.masks(Role::Generator, update, rows)),
         }
@@ -200,12 +140,23 @@ impl<D: Device> BatchInputs<D> {
     /// The random numbers of the augmentation of some batches of images for an update.
     pub(super) fn draws(&self, update: Role, batches: Range<usize>, rows: usize) -> In<'_, D> {
         let first = 2 * update as usize;
-        self.draws.rows((first + batches.start) * rows..(first + batches.end) * rows)
+        let at = |batch| self.regions.augmentation + (first + batch) * rows * AUGMENT_DRAWS;
+        D::view(&self.floats, at(batches.start)..at(batches.end))
     }
 
     /// The weights of real images in the points between them and fakes, for `rows` points.
     pub(super) fn alpha(&self, rows: usize) -> In<'_, D> {
-        D::view(&self.alpha, 0..rows)
+        D::view(&self.floats, self.regions.alpha..self.regions.alpha + rows)
+    }
+
+    /// The first element of a mask, for `images` images.
+    fn first_of_mask(&self, index: usize, images: usize) -> usize {
+        let [of_discriminator, of_generator] = by_network(&self.plan);
+        let [discriminator, generator] = self.regions.masks;
+        match index.checked_sub(of_discriminator.len()) {
+            None => discriminator + elements(&of_discriminator[..index], images),
+            Some(index) => generator + elements(&of_generator[..index], images),
+        }
     }
 
     fn labels(&self, range: Range<usize>) -> Option<InInts<'_, D>> {
@@ -222,24 +173,9 @@ impl<D: Device> BatchInputs<D> {
         let index = self.plan.iter().position(|mask| is_of(mask.pass)).unwrap_or(self.plan.len());
         let (batches, pack) =
             self.plan.get(index).map_or((1, 1), |mask| (mask.pass.batches, mask.pack));
-        let first = elements(&self.plan[..index], rows * pack);
-        Masks { buffer: &self.masks, first, rows: batches * rows, start: 0 }
+        let first = self.first_of_mask(index, rows * pack);
+        Masks { buffer: &self.floats, first, rows: batches * rows, start: 0 }
     }
-}
-
-/// The number of labels.
-fn labels(settings: &Settings) -> usize {
-    settings.classes.map_or(0, |_| LabelBlocks::of(settings).count * settings.batch_size)
-}
-
-/// Images that are augmented in an iteration: real ones and fakes for each update.
-fn augmented(settings: &Settings) -> usize {
-    if settings.augment.is_empty() { 0 } else { 4 * settings.batch_size }
-}
-
-/// The largest number of points between real images and fakes.
-fn interpolated(settings: &Settings) -> usize {
-    if settings.gp > 0.0 { settings.batch_size / settings.pack } else { 0 }
 }
 
 #[cfg(test)]
@@ -247,10 +183,11 @@ mod tests {
     use super::*;
     use crate::device::cpu::Cpu;
     use crate::device::{self, Memory};
+    use crate::gan::dataset::Schedule;
     use crate::gan::iteration::iteration;
     use crate::gan::preset::find;
     use crate::gan::rewrite::Rewrite;
-    use crate::nn::Layer;
+    use crate::nn::{Layer, Matrix};
 
     /// A model that packs images, with another dropout probability in each layer.
     fn packed(probabilities: [f64; 3]) -> Model {
@@ -270,8 +207,13 @@ mod tests {
         let model = packed([0.25, 0.5, 0.75]);
         let (device, rows) = (Cpu::<f64>::new(1), model.settings().batch_size);
         let mut inputs = BatchInputs::new(&device, &model, &iteration(&model), 3)?;
-        let step = device.allocate(1)?;
-        inputs.sample_masks(&device, Cpu::<f64>::view(&step, 0..1), rows);
+        let (step, pixels) = (device.allocate(1)?, model.settings().image.pixels());
+        let schedule = Schedule { images: rows, batch_size: rows, least: 1 };
+        let dataset =
+            DeviceDataset::new(&device, &vec![0; rows * pixels], &vec![0; rows], schedule)?;
+        let mut images = Matrix::zeros(&device, rows, pixels)?;
+        let (images, step) = (images.rows_mut(0..rows), Cpu::<f64>::view(&step, 0..1));
+        inputs.prepare(&device, images, &dataset, step, rows);
         let mut ends = [0; 2];
         for mask in &inputs.plan {
             let (Mask { pass, probability, .. }, columns) = (*mask, mask.columns());

@@ -149,15 +149,18 @@ impl<D: Device> DeviceDataset<D> {
         device.upload(D::view_mut(&mut self.order, 0..order.len()), &order)
     }
 
-    /// Gathers the next `rows` images into a batch, scaled to [−1, 1], and their labels if `labels`
-    /// is given.
+    /// Gathers the next `rows` images into a batch, scaled to [−1, 1], and draws the iteration's other
+    /// inputs, perhaps with their labels.
+    #[allow(clippy::too_many_arguments)]
     pub(super) fn gather(
         &self,
         device: &D,
         images: Out<'_, D>,
-        labels: Option<OutInts<'_, D>>,
+        (floats, integers): (Out<'_, D>, OutInts<'_, D>),
+        draws: InInts<'_, D>,
         step: InInts<'_, D>,
         rows: usize,
+        seed: u64,
     ) {
         let DeviceImages { images: bytes, labels: all, count, pixels } = &*self.images;
         let (count, pixels) = (*count, *pixels);
@@ -169,7 +172,9 @@ impl<D: Device> DeviceDataset<D> {
         };
         let order = D::view(&self.order, 0..count);
         let bytes = D::view(bytes, 0..count * pixels);
-        let labels = labels.map(|to| (to, D::view(all, 0..count)));
-        device.batch_gather(images, labels, bytes, order, step, shape);
+        let labels = D::view(all, 0..count);
+        device.batch_prepare(
+            images, floats, integers, bytes, labels, order, draws, step, shape, seed,
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! Runs the steps of an iteration.
 
+mod merged;
+
 use std::ops::Range;
 
 use super::augmented_images::AugmentedImages;
@@ -10,7 +12,7 @@ use super::trained_network::TrainedNetwork;
 use super::{Gan, Settings};
 use crate::device::ops::{LossShape, Penalty, PenaltyShape, RING_COLUMNS, RING_ROWS, Targets};
 use crate::device::{Device, Out};
-use crate::nn::{Batches, MERGED_BATCHES, Matrix, Mode, ParameterGradients};
+use crate::nn::{Batches, Matrix, Mode, ParameterGradients};
 
 impl<D: Device> Gan<D> {
     pub(super) fn run(&mut self, step: Step, dataset: &DeviceDataset<D>, rows: usize) {
@@ -54,7 +56,7 @@ impl<D: Device> Gan<D> {
 
     fn prepare_inputs(&mut self, dataset: &DeviceDataset<D>, rows: usize) {
         let (images, step) = (self.images.rows_mut(0..rows), D::view(&self.step, 0..1));
-        self.inputs.prepare(&self.device, images, dataset, step, self.model.settings(), rows);
+        self.inputs.prepare(&self.device, images, dataset, step, rows);
     }
 
     fn generate(&mut self, update: Role, rows: usize) {
@@ -138,25 +140,6 @@ impl<D: Device> Gan<D> {
         let ring = D::view_mut(&mut self.ring, 0..RING_ROWS * RING_COLUMNS);
         let (outputs, step) = (self.outputs.rows(batches.range()), D::view(&self.step, 0..1));
         self.device.loss_forward_backward(gradient, ring, outputs, step, shape, None);
-    }
-
-    /// The batches of the discriminator's outputs in a merged pass, and of the gradients.
-    fn merged_batches(&self, rows: usize) -> [Batches; 2] {
-        let outputs = self.model.discriminator().merged_outputs();
-        let rows = rows / self.model.settings().pack;
-        [outputs, MERGED_BATCHES].map(|batches| Batches { rows, which: 0..batches })
-    }
-
-    /// Computes the losses of both updates and their gradients with respect to the discriminator's
-    /// outputs.
-    fn losses(&mut self, rows: usize) {
-        let [first, second] =
-            [Role::Discriminator, Role::Generator].map(|update| self.loss_shape(update, rows));
-        let [outputs, gradients] = self.merged_batches(rows);
-        let gradient = self.discriminator.activations.output_gradient(&gradients);
-        let ring = D::view_mut(&mut self.ring, 0..RING_ROWS * RING_COLUMNS);
-        let (outputs, step) = (self.outputs.rows(outputs.range()), D::view(&self.step, 0..1));
-        self.device.loss_forward_backward(gradient, ring, outputs, step, first, Some(second));
     }
 
     /// Computes the gradients of the discriminator's parameters from its loss on real images and
@@ -243,20 +226,6 @@ impl<D: Device> Gan<D> {
         let (device, ignore) = (&self.device, ParameterGradients::Ignore);
         let TrainedNetwork { network, activations, .. } = &mut self.discriminator;
         network.backward(device, activations, &input, outputs, &batches, ignore, Some(dx));
-        self.backward_augmented(rows);
-    }
-
-    /// Computes the gradients of the discriminator's parameters from its loss, and that of the
-    /// generator's loss with respect to the fakes.
-    fn backward_merged(&mut self, rows: usize) {
-        let Seen { batches, images } = self.seen(Images::RealAndFake.batches(), rows);
-        let [of_outputs, _] = self.merged_batches(rows);
-        let (outputs, all) = (self.outputs.rows(of_outputs.range()), &self.images);
-        let (all, dx) = gradient_of_fakes(all, &mut self.augmented, &mut self.generator, rows);
-        let input = self.inputs.discriminator_input(Role::Generator, all.rows(images), &batches);
-        let (device, rows_of_batch) = (&self.device, batches.rows);
-        let TrainedNetwork { network, activations, gradients, .. } = &mut self.discriminator;
-        network.backward_merged(device, activations, &input, outputs, rows_of_batch, gradients, dx);
         self.backward_augmented(rows);
     }
 

@@ -5,7 +5,7 @@
 //! | [`layer`], [`shape`] | layers in PyTorch's notation; the output shape of each |
 //! | [`sequence`] | a network as written in a file: its input and its layers |
 //! | [`spec`], [`plan`] | a validated network, and the stages that a device runs |
-//! | [`network`], [`passes`], `stage` | parameters; forward and backward passes |
+//! | [`network`], [`passes`], `label`, `stage` | parameters; forward and backward passes |
 //! | [`activations`], [`masks`] | activations, gradients of activations and dropout masks |
 //! | [`params`], [`adam`] | named tensors in flat buffers; the optimizer |
 //! | [`storage_order`] | the order in which a tensor's elements are stored |
@@ -19,6 +19,7 @@ pub mod activations;
 pub mod adam;
 mod backward_rows;
 mod init;
+mod label;
 pub mod layer;
 pub mod masks;
 mod matrix;

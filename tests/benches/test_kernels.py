@@ -80,27 +80,27 @@ class Reading(unittest.TestCase):
 
 
 class Iterations(unittest.TestCase):
-    def test_an_iteration_begins_with_batch_gather(self) -> None:
-        marker = Launch("batch_gather", 1)
+    def test_an_iteration_begins_with_batch_prepare(self) -> None:
+        marker = Launch("batch_prepare", 1)
         first, second = Launch("draw", 2), Launch("adam", 3)
         sampled = Launch("batch_norm_evaluate", 4)
         launches = [sampled, marker, first, second, marker, first, second, sampled]
         self.assertEqual(
-            kernels.typical_iteration(launches, "batch_gather"), ([marker, first, second], 1)
+            kernels.typical_iteration(launches, "batch_prepare"), ([marker, first, second], 1)
         )
 
     def test_times_are_medians_over_iterations_with_the_same_kernels(self) -> None:
-        marker = Launch("batch_gather", 1)
+        marker = Launch("batch_prepare", 1)
         launches = [marker, Launch("shuffle", 50), Launch("adam", 99), marker]
         for time in (3, 9, 4):
             launches += [Launch("adam", time), marker]
         self.assertEqual(
-            kernels.typical_iteration(launches, "batch_gather"), ([marker, Launch("adam", 4)], 3)
+            kernels.typical_iteration(launches, "batch_prepare"), ([marker, Launch("adam", 4)], 3)
         )
 
     def test_a_single_step_is_no_complete_iteration(self) -> None:
         with self.assertRaisesRegex(Unusable, "not launched twice"):
-            kernels.typical_iteration([Launch("batch_gather", 1)], "batch_gather")
+            kernels.typical_iteration([Launch("batch_prepare", 1)], "batch_prepare")
 
 
 class Tables(unittest.TestCase):

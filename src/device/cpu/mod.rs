@@ -7,7 +7,6 @@
 
 mod activation;
 mod augment;
-mod batch;
 mod batch_norm;
 mod buffer;
 pub(crate) mod convolution;
@@ -21,6 +20,7 @@ mod random;
 mod row_sums;
 pub(crate) mod scratch;
 mod simd;
+mod single_output;
 mod spectral_norm;
 pub(crate) mod thread_pool;
 mod threads;

@@ -1,10 +1,10 @@
-//! Noise, labels and dropout masks on the CPU, four numbers per Philox call.
+//! Random inputs on the CPU, four numbers per Philox call, and gathering of images.
 
 use std::f64::consts::TAU;
 
 use super::simd::vectorized;
 use super::{Cpu, CpuReal};
-use crate::device::ops::{Latent, Random, contract};
+use crate::device::ops::{BatchShape, Latent, Random, contract};
 use crate::device::{Element, Real};
 use crate::rng::{Stream, below, keep_threshold, unit};
 
@@ -23,26 +23,6 @@ impl<T: CpuReal> Random for Cpu<T> {
                 Latent::Normal => self.fill(z, step[0], stream, normal_pairs),
                 Latent::Uniform => self.fill(z, step[0], stream, each(signed_unit)),
             }
-        }
-    }
-
-    fn uniform_sample(&self, u: &mut [T], step: &[u32], stream: Stream) {
-        contract::uniform_sample(&u, &step, u.len());
-        self.fill(u, step[0], stream, each(|word| T::from_f64(f64::from(unit(word)))));
-    }
-
-    fn labels_sample(
-        &self,
-        labels: &mut [u32],
-        step: &[u32],
-        stream: Stream,
-        classes: usize,
-        parts: usize,
-    ) {
-        contract::labels_sample(&labels, &step, parts, labels.len() / parts);
-        for (labels, stream) in streams(labels, stream, parts) {
-            let label = each(move |word| below(word, classes) as u32);
-            self.fill(labels, step[0], stream, label);
         }
     }
 
@@ -66,6 +46,62 @@ impl<T: CpuReal> Random for Cpu<T> {
         }
         assert!(masks.is_empty(), "masks are as long as the table says");
     }
+
+    fn batch_prepare(
+        &self,
+        x: &mut [T],
+        floats: &mut [T],
+        integers: &mut [u32],
+        images: &[u8],
+        labels: &[u32],
+        order: &[u32],
+        draws: &[u32],
+        step: &[u32],
+        shape: BatchShape,
+        seed: u64,
+    ) {
+        let BatchShape { rows, pixels, .. } = shape;
+        let (draws, count) = (draws.as_chunks().0, order.len());
+        contract::batch_prepare(
+            &x,
+            &images,
+            &labels,
+            &order,
+            &draws.as_flattened(),
+            &step,
+            count,
+            rows,
+            pixels,
+            draws.len(),
+        );
+        let start = step[0] as usize % shape.iterations_per_epoch * shape.batch_size;
+        let order = &order[start..][..rows];
+        self.gather(x, images, order, pixels);
+        for &[kind, site, start, before, columns, pack, first, second] in draws {
+            let units = rows / pack as usize;
+            let range = start as usize + before as usize * units;
+            let range = range..range + columns as usize * units;
+            let (step, stream) = (step[0], Stream { seed, site });
+            match kind {
+                0 => self.fill(&mut floats[range], step, stream, normal_pairs),
+                1 => self.fill(&mut floats[range], step, stream, each(signed_unit)),
+                2 => self.fill(&mut floats[range], step, stream, each(unsigned_unit)),
+                3 => {
+                    let kept = T::from_f64(f64::from(f32::from_bits(second)));
+                    let element = each(move |word| if word >= first { kept } else { T::ZERO });
+                    self.fill(&mut floats[range], step, stream, element);
+                }
+                4 => {
+                    let label = each(move |word| below(word, first as usize) as u32);
+                    self.fill(&mut integers[range], step, stream, label);
+                }
+                _ => {
+                    let of_images = order.iter().map(|&image| labels[image as usize]);
+                    integers[range].iter_mut().zip(of_images).for_each(|(to, label)| *to = label);
+                }
+            }
+        }
+    }
 }
 
 /// The parts of a buffer, each with its random stream.
@@ -79,6 +115,26 @@ fn streams<E>(
 }
 
 impl<T: CpuReal> Cpu<T> {
+    /// Copies the images `order` to x, scaled to [−1, 1].
+    fn gather(&self, x: &mut [T], images: &[u8], order: &[u32], pixels: usize) {
+        let (half, full) = (T::from_f64(0.5), T::from_f64(255.0));
+        self.pool.column_blocks(x, pixels, |mut block| {
+            let first = block.first_column();
+            vectorized(
+                #[inline(always)]
+                || {
+                    for (i, &image) in order.iter().enumerate() {
+                        let x = block.row(i);
+                        let image = &images[image as usize * pixels + first..][..x.len()];
+                        for (x, &u) in x.iter_mut().zip(image) {
+                            *x = (T::from_byte(u) / full - half) / half;
+                        }
+                    }
+                },
+            );
+        });
+    }
+
     /// Fills `out` with the output of `make` for each block of four random words. (The closures own
     /// what they use: behind references, values could change with `out`, and the loop would not
     /// vectorize.)
@@ -112,6 +168,11 @@ impl<T: CpuReal> Cpu<T> {
 fn each<E>(f: impl Fn(u32) -> E + Copy + Sync) -> impl Fn([u32; 4]) -> [E; 4] + Copy + Sync {
     #[inline(always)]
     move |[a, b, c, d]| [f(a), f(b), f(c), f(d)]
+}
+
+/// A word as a number in [0, 1).
+fn unsigned_unit<T: Real>(word: u32) -> T {
+    T::from_f64(f64::from(unit(word)))
 }
 
 /// A word as a number in [−1, 1).

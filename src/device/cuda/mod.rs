@@ -25,7 +25,6 @@
 #![allow(unsafe_code)]
 
 mod augment;
-mod batch;
 mod batch_norm;
 mod branch;
 mod codes;

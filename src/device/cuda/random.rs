@@ -1,9 +1,9 @@
-//! Noise, labels and dropout masks on CUDA, four numbers per Philox call.
+//! Random inputs on CUDA, four numbers per Philox call, and gathering of images.
 
 use super::Cuda;
 use super::codes::latent;
 use super::memory::{View, ViewMut};
-use crate::device::ops::{Latent, Random};
+use crate::device::ops::{BatchShape, DRAW_WORDS, Latent, Random};
 use crate::rng::{Stream, keep_threshold};
 
 impl Random for Cuda {
@@ -24,36 +24,6 @@ impl Random for Cuda {
         self.gpu.kernels.noise_sample(launch, z, step, parts, n, latent, stream.site, low, high);
     }
 
-    fn uniform_sample(&self, u: ViewMut<'_, f32>, step: View<'_, u32>, stream: Stream) {
-        let (n, [low, high]) = (u.len(), words(stream.seed));
-        let launch = self.elements(n.div_ceil(4));
-        self.gpu.kernels.uniform_sample(launch, u, step, n, stream.site, low, high);
-    }
-
-    fn labels_sample(
-        &self,
-        labels: ViewMut<'_, u32>,
-        step: View<'_, u32>,
-        stream: Stream,
-        classes: usize,
-        parts: usize,
-    ) {
-        let (n, [low, high]) = (labels.len() / parts, words(stream.seed));
-        let launch = self.elements(parts * n.div_ceil(4));
-        let classes = classes as u32;
-        self.gpu.kernels.labels_sample(
-            launch,
-            labels,
-            step,
-            parts,
-            n,
-            classes,
-            stream.site,
-            low,
-            high,
-        );
-    }
-
     fn masks_sample(
         &self,
         masks: ViewMut<'_, f32>,
@@ -71,6 +41,44 @@ impl Random for Cuda {
         self.gpu
             .kernels
             .masks_sample(launch, masks, table, step, count, rows, least, kept, low, high);
+    }
+
+    fn batch_prepare(
+        &self,
+        x: ViewMut<'_, f32>,
+        floats: ViewMut<'_, f32>,
+        integers: ViewMut<'_, u32>,
+        images: View<'_, u8>,
+        labels: View<'_, u32>,
+        order: View<'_, u32>,
+        draws: View<'_, u32>,
+        step: View<'_, u32>,
+        shape: BatchShape,
+        seed: u64,
+    ) {
+        let BatchShape { rows, batch_size, iterations_per_epoch, pixels } = shape;
+        let (count, [low, high]) = (draws.len() / DRAW_WORDS, words(seed));
+        // Each draw may end within a block of four.
+        let blocks = (floats.len() + integers.len()) / 4 + count;
+        self.gpu.kernels.batch_prepare(
+            self.elements((rows * pixels).max(blocks)),
+            x,
+            floats,
+            integers,
+            images,
+            labels,
+            order,
+            draws,
+            step,
+            order.len(),
+            rows,
+            pixels,
+            batch_size,
+            iterations_per_epoch,
+            count,
+            low,
+            high,
+        );
     }
 }
 

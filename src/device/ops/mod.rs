@@ -16,10 +16,10 @@
 #![allow(clippy::too_many_arguments)]
 
 mod augment;
-mod batch;
 mod batch_norm;
 pub(super) mod contract;
 mod convolution;
+mod draw;
 mod embedding;
 mod linear;
 mod loss;
@@ -29,13 +29,13 @@ mod random;
 mod spectral_norm;
 
 pub use augment::{AUGMENT_DRAWS, Augment, AugmentShape, Augmentation, Augmentations};
-pub use batch::{Batch, BatchShape};
 pub use batch_norm::{Affine, AffineGradients, BatchNorm, BatchNormShape};
 pub use convolution::{Convolution, ConvolutionShape};
+pub use draw::{DRAW_WORDS, Draw, DrawKind};
 pub use embedding::{Embedding, EmbeddingShape};
 pub use linear::{Activation, Linear, LinearShape, SingleOutputGradients};
 pub use loss::{Criterion, Loss, LossShape, RING_COLUMNS, RING_ROWS, SoftmaxShape, Targets};
 pub use optimizer::{Adam, Average, LrDecay, Optimizer};
 pub use penalty::{Penalties, Penalty, PenaltyShape};
-pub use random::{Latent, Random};
+pub use random::{BatchShape, Latent, Random};
 pub use spectral_norm::{SPECTRAL_NORM_EPS, SpectralNorm, SpectralNormShape};

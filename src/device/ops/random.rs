@@ -1,8 +1,21 @@
-//! Noise, labels and dropout masks.
+//! Noise and dropout masks, and all inputs of an iteration.
 
 use crate::choice::choices;
 use crate::device::{InInts, Memory, Out, OutInts};
 use crate::rng::Stream;
+
+/// The batch of an iteration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchShape {
+    /// Images in this batch (the last of an epoch may be short).
+    pub rows: usize,
+    /// Images in a full batch.
+    pub batch_size: usize,
+    /// Iterations in an epoch; the batch starts at (step mod this)·batch_size in the order.
+    pub iterations_per_epoch: usize,
+    /// Pixels in an image, times channels.
+    pub pixels: usize,
+}
 
 choices! {
     /// The distribution of a generator's latent noise.
@@ -28,20 +41,6 @@ pub trait Random: Memory {
         parts: usize,
     );
 
-    /// Fills u with uniform random numbers in [0, 1).
-    fn uniform_sample(&self, u: Out<'_, Self>, step: InInts<'_, Self>, stream: Stream);
-
-    /// Fills labels with uniformly distributed classes in 0..classes; in parts like
-    /// [`Random::noise_sample`].
-    fn labels_sample(
-        &self,
-        labels: OutInts<'_, Self>,
-        step: InInts<'_, Self>,
-        stream: Stream,
-        classes: usize,
-        parts: usize,
-    );
-
     /// Fills dropout masks with 0 (with probability p) and 1/(1 − p), which preserves the mean.
     ///
     /// The table (count, 2) has the site and the columns of each mask of rows·columns elements; masks
@@ -54,5 +53,25 @@ pub trait Random: Memory {
         seed: u64,
         rows: usize,
         p: f64,
+    );
+
+    /// All inputs of an iteration: x\[i\] = images\[order\[start + i\]\] scaled to [−1, 1], (u/255 −
+    /// 0.5)/0.5; and what `draws` lists, in `floats` and, for labels, in `integers`. Those of images are
+    /// labels\[order\[start + i\]\].
+    ///
+    /// x (rows, pixels); images (count, pixels) bytes, labels, order (count); draws (any,
+    /// [`DRAW_WORDS`](super::DRAW_WORDS)): [`Draw::words`](super::Draw::words) of each.
+    fn batch_prepare(
+        &self,
+        x: Out<'_, Self>,
+        floats: Out<'_, Self>,
+        integers: OutInts<'_, Self>,
+        images: Self::View<'_, u8>,
+        labels: InInts<'_, Self>,
+        order: InInts<'_, Self>,
+        draws: InInts<'_, Self>,
+        step: InInts<'_, Self>,
+        shape: BatchShape,
+        seed: u64,
     );
 }

@@ -1,5 +1,6 @@
 //! The dropout masks of an iteration.
 
+use crate::device::ops::{Draw, DrawKind};
 use crate::gan::iteration::{Pass, Step};
 use crate::gan::model::Model;
 use crate::gan::role::Role;
@@ -26,11 +27,10 @@ impl Mask {
 
     /// The sites and columns of its parts: in a merged pass, the masks of the discriminator's update for
     /// real images and fakes, then those of the generator's update.
-    pub(super) fn parts(&self) -> impl Iterator<Item = [u32; 2]> {
+    fn parts(&self) -> impl Iterator<Item = (u32, usize)> {
         let Pass { update, batches, merged, .. } = self.pass;
         let first = if merged { Role::Discriminator } else { update };
-        let part =
-            |update: Role, batches| [self.site + update as u32, (batches * self.outputs) as u32];
+        let part = |update: Role, batches| (self.site + update as u32, batches * self.outputs);
         let last = merged.then(|| part(update, 1));
         [part(first, batches - usize::from(merged))].into_iter().chain(last)
     }
@@ -63,4 +63,16 @@ pub(super) fn masks(model: &Model, steps: &[Step]) -> Vec<Mask> {
         })
     };
     passes.into_iter().flat_map(of_pass).collect()
+}
+
+/// The draws of the masks of a network, one after the other from an element on.
+pub(super) fn draws(masks: &[Mask], start: usize) -> impl Iterator<Item = Draw> {
+    let parts = masks.iter().flat_map(|mask| mask.parts().map(move |part| (mask, part)));
+    let draw = move |before: &mut usize, (mask, (site, columns)): (&Mask, (u32, usize))| {
+        let kind = DrawKind::Mask(mask.probability);
+        let draw = Draw { kind, site, start, before: *before, columns, pack: mask.pack };
+        *before += columns;
+        Some(draw)
+    };
+    parts.scan(0, draw)
 }

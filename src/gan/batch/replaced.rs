@@ -1,8 +1,6 @@
 //! Replaces the inputs of an iteration, for tests: by those of a golden run, or other ones.
 
 use super::BatchInputs;
-use super::masks::elements;
-use crate::device::ops::AUGMENT_DRAWS;
 use crate::device::{Device, Result};
 use crate::gan::iteration::Pass;
 use crate::gan::role::Role;
@@ -13,11 +11,12 @@ impl<D: Device> BatchInputs<D> {
     /// # Errors
     /// When the device fails.
     pub fn write_real_labels(&mut self, device: &D, labels: &[u32]) -> Result<()> {
-        device.upload(D::view_mut(&mut self.labels, 0..labels.len()), labels)?;
-        if !labels.is_empty() {
-            self.repeat_real_labels(device, labels.len());
-        }
-        Ok(())
+        let rows = labels.len();
+        let blocks = [0].into_iter().chain(self.blocks.real_again());
+        blocks.filter(|_| rows > 0).try_for_each(|block| {
+            let range = block * rows..(block + 1) * rows;
+            device.upload(D::view_mut(&mut self.labels, range), labels)
+        })
     }
 
     /// Replaces the weights of real images in the points between them and fakes.
@@ -25,7 +24,7 @@ impl<D: Device> BatchInputs<D> {
     /// # Errors
     /// When the device fails.
     pub fn write_alpha(&mut self, device: &D, alpha: &[D::Real]) -> Result<()> {
-        device.upload(D::view_mut(&mut self.alpha, 0..alpha.len()), alpha)
+        self.write(device, self.regions.alpha, alpha)
     }
 
     /// Replaces the random numbers of all augmentations, for batches of `rows`.
@@ -33,7 +32,7 @@ impl<D: Device> BatchInputs<D> {
     /// # Errors
     /// When the device fails.
     pub fn write_draws(&mut self, device: &D, draws: &[D::Real]) -> Result<()> {
-        device.upload(self.draws.rows_mut(0..draws.len() / AUGMENT_DRAWS), draws)
+        self.write(device, self.regions.augmentation, draws)
     }
 
     /// Replaces the noise of an update.
@@ -41,9 +40,8 @@ impl<D: Device> BatchInputs<D> {
     /// # Errors
     /// When the device fails.
     pub fn write_noise(&mut self, device: &D, update: Role, noise: &[D::Real]) -> Result<()> {
-        let rows = noise.len() / self.noise.columns();
-        let range = self.noise_rows(update, rows);
-        device.upload(self.noise.rows_mut(range), noise)
+        let range = self.noise_range(update, noise.len() / self.latent_dim);
+        self.write(device, range.start, noise)
     }
 
     /// Replaces the labels of an update's fakes (none without classes), for batches of `rows`.
@@ -84,8 +82,12 @@ impl<D: Device> BatchInputs<D> {
     ) -> Result<()> {
         let first_of_pass = self.plan.iter().take_while(|mask| mask.pass != pass).count();
         let index = first_of_pass + dropout;
-        let before = elements(&self.plan[..index], rows * self.plan[index].pack);
+        let before = self.first_of_mask(index, rows * self.plan[index].pack);
         let first = before + first_row * (self.plan[index].columns() / pass.batches);
-        device.upload(D::view_mut(&mut self.masks, first..first + values.len()), values)
+        self.write(device, first, values)
+    }
+
+    fn write(&mut self, device: &D, first: usize, values: &[D::Real]) -> Result<()> {
+        device.upload(D::view_mut(&mut self.floats, first..first + values.len()), values)
     }
 }

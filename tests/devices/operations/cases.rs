@@ -200,30 +200,18 @@ pub enum Case {
         step: u32,
         latent: Latent,
     },
-    UniformSample {
-        len: usize,
-        step: u32,
-    },
-    LabelsSample {
-        len: usize,
-        parts: usize,
-        step: u32,
-        classes: usize,
-    },
     MasksSample {
         rows: usize,
         columns: Vec<usize>,
         step: u32,
         p: f64,
     },
-    BatchGather {
+    BatchPrepare {
         shape: BatchShape,
         step: u32,
-        labelled: bool,
-    },
-    LabelsRepeat {
-        blocks: usize,
-        rows: usize,
+        latent: Latent,
+        /// Images in a row of the masks.
+        pack: usize,
     },
     ImagesInterpolate {
         rows: usize,
@@ -467,7 +455,6 @@ fn flat(all: &mut Vec<Case>, len: usize) {
     for step in [0, 7, 100_000] {
         let decay = LrDecay::None;
         all.extend([0.5, 0.9].map(|b1| Case::AdamUpdate { len, step, b1, decay }));
-        all.push(Case::UniformSample { len, step });
         for parts in [1, 2] {
             all.extend([Latent::Normal, Latent::Uniform].map(|latent| Case::NoiseSample {
                 len,
@@ -475,7 +462,6 @@ fn flat(all: &mut Vec<Case>, len: usize) {
                 step,
                 latent,
             }));
-            all.push(Case::LabelsSample { len, parts, step, classes: 10 });
         }
         all.push(Case::MasksSample { rows: 1, columns: vec![len], step, p: 0.4 });
         all.push(Case::MasksSample { rows: 3, columns: vec![len, 1, 2 * len], step, p: 0.4 });
@@ -493,7 +479,6 @@ fn flat(all: &mut Vec<Case>, len: usize) {
 
 fn penalties(all: &mut Vec<Case>, rows: usize, pixels: usize) {
     all.push(Case::ImagesInterpolate { rows, pixels });
-    all.extend([2, 3].map(|blocks| Case::LabelsRepeat { blocks, rows }));
     all.extend(BOTH.map(|accumulate| Case::RowsScale { rows, columns: pixels, accumulate }));
     for (penalty, scale) in Penalty::ALL.into_iter().zip([1.0, 4.0, 1.0]) {
         let shape = PenaltyShape { rows, pixels, penalty, factor: 0.7, scale };
@@ -506,7 +491,10 @@ fn batches(all: &mut Vec<Case>, rows: usize, pixels: usize) {
     // Three batches per epoch: a full one, and the short last one of the second epoch.
     for (part, step) in [(rows, 1), (rows.div_ceil(2), 5)] {
         let shape = BatchShape { rows: part, batch_size: rows, iterations_per_epoch: 3, pixels };
-        all.extend([false, true].map(|labelled| Case::BatchGather { shape, step, labelled }));
+        for latent in [Latent::Normal, Latent::Uniform] {
+            let packs = [1, 2].into_iter().filter(|pack| part.is_multiple_of(*pack));
+            all.extend(packs.map(|pack| Case::BatchPrepare { shape, step, latent, pack }));
+        }
     }
 }
 
@@ -548,7 +536,8 @@ fn long(all: &mut Vec<Case>) {
     all.push(Case::ConvolutionForward { shape, channels: 0..4, epilogue });
     all.push(Case::ConvolutionTranspose { shape, channels: 0..4, epilogue });
     let shape = BatchShape { rows, batch_size: rows, iterations_per_epoch: 1, pixels: columns };
-    all.push(Case::BatchGather { shape, step: 3, labelled: false });
+    let (step, latent, pack) = (3, Latent::Uniform, 2);
+    all.push(Case::BatchPrepare { shape, step, latent, pack });
     let shape = SpectralNormShape { rows, columns, stride: columns, transposed: false };
     all.push(Case::SpectralNormForward { shape, iterate: false });
     all.push(Case::SpectralNormBackward { shape });
@@ -556,21 +545,18 @@ fn long(all: &mut Vec<Case>) {
     let shape = SoftmaxShape { rows, classes: 2 };
     all.push(Case::SoftmaxCrossEntropyForwardBackward { shape, reach: 5.0 });
     let shape = BatchShape { rows, batch_size: rows, iterations_per_epoch: 1, pixels: 1 };
-    all.push(Case::BatchGather { shape, step: 3, labelled: true });
+    all.push(Case::BatchPrepare { shape, step, latent, pack: 1 });
     // A thread generates four of these at once.
     let (len, step) = (4 * rows + 1, 11);
     all.push(Case::AdamUpdate { len, step, b1: 0.9, decay: LrDecay::None });
-    all.push(Case::UniformSample { len, step });
     let constants = Average { decay: 0.9, warmup: 0 };
     all.push(Case::AverageUpdate { len: rows, step, constants });
     all.push(Case::ConstantFill { len: rows, value: -3.0 });
-    all.push(Case::LabelsRepeat { blocks: 2, rows });
     let (rows, pixels) = LONG;
     all.push(Case::ImagesInterpolate { rows, pixels });
     all.push(Case::RowsScale { rows, columns: pixels, accumulate: true });
     all.push(Case::NoiseSample { len, parts: 1, step, latent: Latent::Normal });
     all.push(Case::NoiseSample { len, parts: 1, step, latent: Latent::Uniform });
-    all.push(Case::LabelsSample { len, parts: 1, step, classes: 10 });
     all.push(Case::MasksSample { rows: 1, columns: vec![len, 9], step, p: 0.4 });
 }
 
@@ -602,11 +588,8 @@ impl Case {
             Case::AdamUpdate { .. } => "adam_update",
             Case::AverageUpdate { .. } => "average_update",
             Case::NoiseSample { .. } => "noise_sample",
-            Case::UniformSample { .. } => "uniform_sample",
-            Case::LabelsSample { .. } => "labels_sample",
             Case::MasksSample { .. } => "masks_sample",
-            Case::BatchGather { .. } => "batch_gather",
-            Case::LabelsRepeat { .. } => "labels_repeat",
+            Case::BatchPrepare { .. } => "batch_prepare",
             Case::ImagesInterpolate { .. } => "images_interpolate",
             Case::PenaltyForwardBackward { .. } => "penalty_forward_backward",
             Case::RowsScale { .. } => "rows_scale",
@@ -622,16 +605,14 @@ impl Case {
     /// computed exactly, and rows of a table are copied.
     pub fn is_the_same_everywhere(&self) -> bool {
         match self {
-            Case::NoiseSample { latent, .. } => *latent == Latent::Uniform,
+            Case::NoiseSample { latent, .. } | Case::BatchPrepare { latent, .. } => {
+                *latent == Latent::Uniform
+            }
             Case::AugmentForward { shape } | Case::AugmentBackward { shape } => {
                 !shape.augmentations.contains(Augmentation::Colour)
             }
-            Case::UniformSample { .. }
-            | Case::LabelsRepeat { .. }
-            | Case::RingCarry { .. }
-            | Case::LabelsSample { .. }
+            Case::RingCarry { .. }
             | Case::MasksSample { .. }
-            | Case::BatchGather { .. }
             | Case::EmbeddingConcat { .. }
             | Case::ImageTranspose { .. } => true,
             _ => false,
@@ -702,10 +683,6 @@ impl Case {
             Case::NoiseSample { len, parts, step, latent } => {
                 bench.noise_sample(len, parts, step, latent)
             }
-            Case::UniformSample { len, step } => bench.uniform_sample(len, step),
-            Case::LabelsSample { len, parts, step, classes } => {
-                bench.labels_sample(len, parts, step, classes)
-            }
             Case::MasksSample { rows, ref columns, step, p } => {
                 bench.masks_sample(rows, columns, step, p)
             }
@@ -715,10 +692,9 @@ impl Case {
                 bench.spectral_norm_forward(shape, iterate)
             }
             Case::SpectralNormBackward { shape } => bench.spectral_norm_backward(shape),
-            Case::BatchGather { shape, step, labelled } => {
-                bench.batch_gather(shape, step, labelled)
+            Case::BatchPrepare { shape, step, latent, pack } => {
+                bench.batch_prepare(shape, step, latent, pack)
             }
-            Case::LabelsRepeat { blocks, rows } => bench.labels_repeat(blocks, rows),
             Case::ImagesInterpolate { rows, pixels } => bench.images_interpolate(rows, pixels),
             Case::PenaltyForwardBackward { shape, step, zero } => {
                 bench.penalty_forward_backward(shape, step, zero)

@@ -7,8 +7,8 @@ use super::cases::Epilogue;
 use gan_cuda::device::Device;
 use gan_cuda::device::ops::{
     Activation, Adam, Affine, AffineGradients, Average, BatchNormShape, BatchShape,
-    ConvolutionShape, Criterion, EmbeddingShape, Latent, LinearShape, LossShape, LrDecay,
-    RING_COLUMNS, RING_ROWS, SingleOutputGradients, SoftmaxShape, Targets,
+    ConvolutionShape, Criterion, Draw, DrawKind, EmbeddingShape, Latent, LinearShape, LossShape,
+    LrDecay, RING_COLUMNS, RING_ROWS, SingleOutputGradients, SoftmaxShape, Targets,
 };
 use gan_cuda::rng::Stream;
 
@@ -481,18 +481,6 @@ impl<D: Device> Bench<'_, D> {
         vec![self.read("z", &z)]
     }
 
-    pub fn uniform_sample(self, len: usize, step: u32) -> Vec<Output> {
-        let (step, mut u) = (self.ints(&[step]), self.output(len));
-        self.device.uniform_sample(u.view_mut(), step.view(), STREAM);
-        vec![self.read("u", &u)]
-    }
-
-    pub fn labels_sample(self, len: usize, parts: usize, step: u32, classes: usize) -> Vec<Output> {
-        let (step, mut labels) = (self.ints(&[step]), self.int_output(parts * len));
-        self.device.labels_sample(labels.view_mut(), step.view(), STREAM, classes, parts);
-        vec![self.read_ints("labels", &labels)]
-    }
-
     pub fn masks_sample(self, rows: usize, columns: &[usize], step: u32, p: f64) -> Vec<Output> {
         let sites = STREAM.site..;
         let table: Vec<u32> =
@@ -503,25 +491,70 @@ impl<D: Device> Bench<'_, D> {
         vec![self.read("masks", &masks)]
     }
 
-    pub fn batch_gather(mut self, shape: BatchShape, step: u32, labelled: bool) -> Vec<Output> {
+    /// Draws of every kind: noise, unit numbers and masks one after the other, then labels.
+    pub fn batch_prepare(
+        mut self,
+        shape: BatchShape,
+        step: u32,
+        latent: Latent,
+        pack: usize,
+    ) -> Vec<Output> {
         // Images in the data set, and their order in the epoch.
         let count = shape.batch_size * shape.iterations_per_epoch;
         let order = self.ints(&STREAM.permutation(count, 0));
-        let images = self.bytes(count * shape.pixels);
-        let (step, mut x) = (self.ints(&[step]), self.output(shape.rows * shape.pixels));
-        let all = self.below(10, count);
-        let mut to = labelled.then(|| self.int_output(shape.rows));
-        let labels = to.as_mut().map(|to| (to.view_mut(), all.view()));
-        let device = self.device;
-        device.batch_gather(x.view_mut(), labels, images.view(), order.view(), step.view(), shape);
-        let mut outputs = vec![self.read("x", &x)];
-        outputs.extend(to.map(|to| self.read_ints("labels", &to)));
-        outputs
+        let (images, labels) = (self.bytes(count * shape.pixels), self.below(10, count));
+        let draws = draws(shape.rows, latent, pack);
+        let words: Vec<u32> = draws.iter().flat_map(Draw::words).collect();
+        let is_label =
+            |draw: &&Draw| matches!(draw.kind, DrawKind::Classes(_) | DrawKind::ImageLabels);
+        let elements = |draw: &Draw| draw.columns * (shape.rows / draw.pack);
+        let integers = draws.iter().filter(is_label).map(elements).sum();
+        let all: usize = draws.iter().map(elements).sum();
+        let (step, draws) = (self.ints(&[step]), self.ints(&words));
+        let mut x = self.output(shape.rows * shape.pixels);
+        let (mut floats, mut integers) = (self.output(all - integers), self.int_output(integers));
+        self.device.batch_prepare(
+            x.view_mut(),
+            floats.view_mut(),
+            integers.view_mut(),
+            images.view(),
+            labels.view(),
+            order.view(),
+            draws.view(),
+            step.view(),
+            shape,
+            STREAM.seed,
+        );
+        let integers = self.read_ints("integers", &integers);
+        vec![self.read("x", &x), self.read("floats", &floats), integers]
     }
+}
 
-    pub fn labels_repeat(mut self, blocks: usize, rows: usize) -> Vec<Output> {
-        let mut labels = self.below(1000, blocks * rows);
-        self.device.labels_repeat(labels.view_mut(), blocks, rows);
-        vec![self.read_ints("labels", &labels)]
+/// Lengths with every remainder modulo four.
+fn draws(rows: usize, latent: Latent, pack: usize) -> Vec<Draw> {
+    let noise = DrawKind::Noise(latent);
+    let mut draws = Vec::new();
+    let (mut floats, mut integers) = (0, 0);
+    for (site, (kind, columns, pack)) in (STREAM.site..).zip([
+        (noise, 5, 1),
+        (DrawKind::Unit, 1, pack),
+        (DrawKind::Mask(0.4), 7, pack),
+        (DrawKind::ImageLabels, 1, 1),
+        (DrawKind::Mask(0.25), 2, pack),
+        (DrawKind::Classes(10), 1, 1),
+        (DrawKind::ImageLabels, 1, 1),
+        (noise, 6, 1),
+    ]) {
+        let of = match kind {
+            DrawKind::Classes(_) | DrawKind::ImageLabels => &mut integers,
+            _ => &mut floats,
+        };
+        draws.push(Draw { kind, site, start: *of, before: 0, columns, pack });
+        *of += columns * (rows / pack);
     }
+    // Elements of the draws before it in its group count for each row.
+    let last = draws.len() - 1;
+    let start = draws[last].start - 3 * rows;
+    draws[last] = Draw { start, before: 3, ..draws[last] };
+    draws
 }

@@ -77,10 +77,7 @@ const TABLE: &[Row] = &[
     row("adam_update iteration", 0.0, 0.0, 0.0, EXACT),
     row("average_update", 1e-6, 1e-7, 0.0, "two products that may cancel"),
     row("noise_sample", 1e-6, 4e-6, 0.0, "an angle up to 2π rounded, times a radius up to 5.8"),
-    row("uniform_sample", 0.0, 0.0, 0.0, EXACT),
-    row("labels_sample", 0.0, 0.0, 0.0, EXACT),
     row("masks_sample", 1e-7, 0.0, 0.0, "1/(1 − p) rounded"),
-    row("labels_repeat", 0.0, 0.0, 0.0, EXACT),
     row("images_interpolate", 1e-6, 1e-7, 0.0, "two products that may cancel"),
     row(
         "penalty_forward_backward v",
@@ -98,8 +95,9 @@ const TABLE: &[Row] = &[
     ),
     row("rows_scale", 1e-6, 1e-7, 0.0, "two numbers that may cancel"),
     row("constant_fill", 1e-7, 0.0, 0.0, "one rounding"),
-    row("batch_gather labels", 0.0, 0.0, 0.0, EXACT),
-    row("batch_gather x", 0.0, 2e-7, 0.0, "u/255 rounded, less a half, doubled"),
+    row("batch_prepare integers", 0.0, 0.0, 0.0, EXACT),
+    row("batch_prepare floats", 1e-6, 4e-6, 0.0, "as noise_sample and masks_sample"),
+    row("batch_prepare x", 0.0, 2e-7, 0.0, "u/255 rounded, less a half, doubled"),
     row("augment_forward", 5e-7, 4e-7, 3e-8, "a number, a sum over channels and a mean, up to 5"),
     row("augment_backward", 5e-7, 4e-7, 3e-8, "as augment_forward"),
     row(

@@ -18,17 +18,17 @@ use crate::runs::sizes::is_convolutional;
 /// Nodes of each preset's graph, and those of its longest chain; a matrix multiplication counts as one.
 /// ARCHITECTURE.md has the same numbers.
 const NODES: [(&str, usize, usize); 11] = [
-    ("mlp", 39, 36),
-    ("mlp-dropout", 54, 49),
-    ("cgan", 51, 42),
-    ("mlp-rgb", 59, 54),
-    ("mlp-batchnorm", 45, 37),
-    ("dcgan", 59, 59),
-    ("dcgan-rgb", 130, 130),
-    ("cdcgan", 67, 67),
-    ("cgan-ema", 53, 44),
-    ("wgan-gp", 92, 91),
-    ("r3gan-small", 81, 81),
+    ("mlp", 38, 35),
+    ("mlp-dropout", 52, 47),
+    ("cgan", 48, 39),
+    ("mlp-rgb", 58, 53),
+    ("mlp-batchnorm", 44, 36),
+    ("dcgan", 58, 58),
+    ("dcgan-rgb", 129, 129),
+    ("cdcgan", 65, 65),
+    ("cgan-ema", 50, 41),
+    ("wgan-gp", 90, 89),
+    ("r3gan-small", 80, 80),
 ];
 
 /// Narrow layers, but as many as the preset has.

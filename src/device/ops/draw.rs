@@ -1,0 +1,63 @@
+//! The random inputs of an iteration as data: which elements are drawn, and how.
+
+use super::Latent;
+
+/// Integers of a [`Draw`] in device memory.
+pub const DRAW_WORDS: usize = 8;
+
+/// Consecutive elements of an iteration's inputs, a number of them for each row of the batch.
+///
+/// A row is an image or a pack of images; with n rows in the batch, `columns`·n elements are filled, from
+/// `start` + `before`·n on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Draw {
+    /// What the elements are.
+    pub kind: DrawKind,
+    /// The site of the random numbers; see [`crate::rng`].
+    pub site: u32,
+    /// The first element of a group of draws.
+    pub start: usize,
+    /// Elements of the draws before this one in its group, for each row.
+    pub before: usize,
+    /// Elements for each row.
+    pub columns: usize,
+    /// Images in a row.
+    pub pack: usize,
+}
+
+/// What is drawn. Labels are integers, everything else is real numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum DrawKind {
+    /// Noise.
+    Noise(Latent),
+    /// Uniform random numbers in \[0, 1).
+    Unit,
+    /// Dropout masks: 0 with this probability p, and 1/(1 − p), which preserves the mean.
+    Mask(f64),
+    /// Uniformly distributed classes below this number.
+    Classes(usize),
+    /// The labels of the batch's images.
+    ImageLabels,
+}
+
+impl Draw {
+    /// The draw in device memory: its kind, site, elements and parameters, by the codes of
+    /// `kernels/random.cu`.
+    pub fn words(&self) -> [u32; DRAW_WORDS] {
+        let (kind, parameters) = match self.kind {
+            DrawKind::Noise(Latent::Normal) => (0, [0; 2]),
+            DrawKind::Noise(Latent::Uniform) => (1, [0; 2]),
+            DrawKind::Unit => (2, [0; 2]),
+            DrawKind::Mask(p) => {
+                let kept = (1.0 / (1.0 - p)) as f32;
+                (3, [crate::rng::keep_threshold(p), kept.to_bits()])
+            }
+            DrawKind::Classes(classes) => (4, [classes as u32, 0]),
+            DrawKind::ImageLabels => (5, [0; 2]),
+        };
+        let elements = [self.start, self.before, self.columns, self.pack].map(|n| n as u32);
+        let [start, before, columns, pack] = elements;
+        let [first, second] = parameters;
+        [kind, self.site, start, before, columns, pack, first, second]
+    }
+}
