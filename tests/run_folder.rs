@@ -407,8 +407,8 @@ fn set_of_runs_is_found_again_without_deleted_ones() {
 fn set_that_cannot_be_created_leaves_nothing() {
     let runs = tempfile::tempdir().unwrap();
     let config = Config::of_preset(find("cgan").unwrap()).unwrap();
-    let not_text = std::os::unix::ffi::OsStrExt::from_bytes(b"\xff");
-    let broken = Config { data_dir: Some(PathBuf::from(OsStr::new(not_text))), ..config.clone() };
+    let not_text: &OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"\xff");
+    let broken = Config { data_dir: Some(PathBuf::from(not_text)), ..config.clone() };
     let members = [(vec!["0".to_owned()], config), (vec!["1".to_owned()], broken)];
     let created = RunSet::create(runs.path(), "set", vec!["seed".to_owned()], &members);
     assert!(matches!(created, Err(Error::ConfigText { .. })), "{created:?}");
