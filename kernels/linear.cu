@@ -9,6 +9,7 @@
 // backward pass together with that of the dropout and activation that x is the output of.
 //
 //   single output  y as above; y, mask (rows), b (1), w (columns)
+//   forward        y ← activation(mask ⊙ (y + b)) as above, and output = y·wᵀ + output_b
 //   backward       dx = activation′(x) ⊙ mask ⊙ (dz·w),  dw = Σ dz·x,  db = Σ dz,  dbx = Σ dx over rows
 //
 // With weights (samples), db = Σ rows of weight·dz, where each weight applies to rows/samples rows. db is
@@ -192,6 +193,43 @@ extern "C" __global__ void single_output_forward(
         if (b) sum += *b;
         if (mask) sum *= mask[row];
         y[row] = activate(activation, slope, sum);
+    }
+}
+
+// Launch: blocks, one for each row or for several. A row that is there once more is in the same block.
+extern "C" __global__ void bias_activation_single_output(
+    float* __restrict__ y,               // (rows, columns)
+    float* __restrict__ output,          // (rows)
+    const float* __restrict__ b,         // (columns) or null
+    const float* __restrict__ mask,      // (rows, columns) or null
+    const float* __restrict__ w,         // (columns)
+    const float* __restrict__ output_b,  // (1)
+    int rows,
+    int columns,
+    int again,
+    unsigned activation,
+    float slope)
+{
+    __shared__ float sums[MAX_THREADS];
+    const unsigned once = rows - again;
+    for (unsigned first = blockIdx.x; first < once; first += gridDim.x) {
+        // From the last row on: that of the product is overwritten last.
+        const bool twice = again > 0 && first + again >= once;
+        for (int time = twice; time >= 0; --time) {
+            const unsigned row = first + time * again;
+            float sum = 0.0f;
+            for (unsigned column = threadIdx.x; column < (unsigned)columns; column += blockDim.x) {
+                const float product = y[index_of(first, column, columns)];
+                float z = b ? product + b[column] : product;
+                const unsigned long long at = index_of(row, column, columns);
+                if (mask) z *= mask[at];
+                y[at] = activate(activation, slope, z);
+                sum += y[at] * w[column];
+            }
+            __syncthreads();
+            sum = block_sum(sums, sum);
+            if (threadIdx.x == 0) output[row] = sum + *output_b;
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Linear layers: three matrix multiplications, and the operations between them.
 
-use gan_cuda::device::ops::{Activation, LinearShape, SingleOutputGradients};
+use gan_cuda::device::ops::{Activation, LinearShape, SingleOutput, SingleOutputGradients};
 
 use crate::clock::Timed;
 use crate::{Bench, layers};
@@ -10,6 +10,8 @@ const LEAKY_RELU: Activation = Activation::LeakyRelu { slope: 0.2 };
 pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
     let shapes = layers::linear::<D>();
     shapes.iter().for_each(|&shape| linear_forward(bench, shape));
+    let hidden = shapes.iter().filter(|shape| shape.outputs > 1);
+    hidden.for_each(|&shape| linear_forward_to_single_output(bench, shape));
     shapes.iter().for_each(|&shape| linear_backward_weight(bench, shape));
     shapes.iter().for_each(|&shape| linear_backward_input(bench, shape));
     let single = shapes.iter().filter(|shape| shape.outputs == 1);
@@ -35,6 +37,32 @@ fn linear_forward<D: Timed>(bench: &mut Bench<'_, D>, shape: LinearShape) {
         let (y, b) = (D::view_mut(&mut y, 0..all), D::view(&b, 0..shape.outputs));
         let (x, w) = (D::view(&x, 0..wide), D::view(&w, 0..tall));
         device.linear_forward(y, x, w, Some(b), None, shape, LEAKY_RELU, 0);
+    });
+}
+
+/// The multiplication, and a dot product for each row.
+fn linear_forward_to_single_output<D: Timed>(bench: &mut Bench<'_, D>, shape: LinearShape) {
+    let (size, [wide, all, tall], flop) = extents(shape);
+    let (x, mut y, w) = (bench.numbers(wide), bench.numbers(all), bench.numbers(tall));
+    let LinearShape { rows, outputs, .. } = shape;
+    let [b, behind, mut o] = [outputs, outputs + 1, rows].map(|len| bench.numbers(len));
+    let flop = flop + 2 * all;
+    bench.computes("linear_forward_to_single_output", &size, flop, |device| {
+        let (y, b) = (D::view_mut(&mut y, 0..all), D::view(&b, 0..outputs));
+        let (x, w) = (D::view(&x, 0..wide), D::view(&w, 0..tall));
+        let (w_behind, b_behind) = D::split(D::view(&behind, 0..outputs + 1), outputs);
+        let output = SingleOutput { o: D::view_mut(&mut o, 0..rows), w: w_behind, b: b_behind };
+        device.linear_forward_to_single_output(
+            y,
+            output,
+            x,
+            w,
+            Some(b),
+            None,
+            shape,
+            LEAKY_RELU,
+            0,
+        );
     });
 }
 

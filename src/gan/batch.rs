@@ -221,7 +221,7 @@ mod tests {
             let start = first + ends[pass.update as usize];
             let end = start + columns * (rows / 2);
             let values = device.download(Cpu::<f64>::view(buffer, start..end))?;
-            let kept = 1.0 / (1.0 - probability);
+            let kept = f64::from((1.0 / (1.0 - probability)) as f32);
             assert!(values.into_iter().all(|x| x == 0.0 || x == kept), "of {probability}");
             ends[pass.update as usize] = end - first;
         }

@@ -106,9 +106,17 @@ impl<D: Device> Network<D> {
             for (which, again) in parts(stage.cmp(&fork), together) {
                 let batches = Batches { rows, which };
                 let from = before.merged(&self.spec, stage, &batches, again);
+                let again = if again { rows } else { 0 };
+                if let (Some([linear, output]), Some(hidden)) =
+                    (self.pair_at_end(stage), now.first_mut())
+                {
+                    let (all, weights) = (batches.all_rows(), self.weights());
+                    let (o, hidden) =
+                        (y.rows_mut(batches.range()), hidden.rows_mut(batches.range()));
+                    return linear.forward_to(output, o, device, weights, hidden, from, all, again);
+                }
                 let y = now.first_mut().unwrap_or(&mut *y).rows_mut(batches.range());
                 let saved = (&mut *moments, &mut *workspace);
-                let again = if again { rows } else { 0 };
                 self.forward_stage(stage, device, saved, y, from, &batches, Mode::Training, again);
             }
         }

@@ -59,15 +59,15 @@ impl<D: Device> ParameterGradients<'_, D> {
 }
 
 impl<D: Device> Network<D> {
-    /// A forward pass, which writes y, with the batches' rows, and saves in `activations` what a
-    /// backward pass needs.
+    /// A forward pass, which writes its output to `end`, with the batches' rows, and saves in
+    /// `activations` what a backward pass needs.
     #[inline(never)]
     pub fn forward(
         &mut self,
         device: &D,
         activations: &mut Activations<D>,
         input: &PassInput<'_, D>,
-        y: Out<'_, D>,
+        end: Out<'_, D>,
         batches: &Batches,
         mode: Mode,
     ) {
@@ -79,11 +79,15 @@ impl<D: Device> Network<D> {
             let y = now[0].rows_mut(batches.range());
             let before = StageInput { embedded, input, outputs: before };
             let from = before.of(&self.spec, stage, batches);
+            if let Some([linear, output]) = self.pair_at_end(stage) {
+                let (weights, rows) = (self.weights(), batches.all_rows());
+                return linear.forward_to(output, end, device, weights, y, from, rows, 0);
+            }
             self.forward_stage(stage, device, (moments, workspace), y, from, batches, mode, 0);
         }
         let before = StageInput { embedded, input, outputs };
         let (stage, from) = (outputs.len(), before.of(&self.spec, outputs.len(), batches));
-        self.forward_stage(stage, device, (last, workspace), y, from, batches, mode, 0);
+        self.forward_stage(stage, device, (last, workspace), end, from, batches, mode, 0);
     }
 
     /// A stage's output, from its input and dropout mask. If it is a Linear layer, the last `again` rows

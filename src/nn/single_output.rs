@@ -1,11 +1,11 @@
-//! The backward pass of a layer with one output, such as a discriminator's last one: no matrix
-//! multiplication, and together with the activation of the layer before it.
+//! Passes through a layer with one output, such as a discriminator's last one: no matrix
+//! multiplication, and together with the bias and activation of the layer before it.
 
 use super::backward_rows::BackwardRows;
 use super::matrix::Matrix;
 use super::network::Network;
 use super::passes::StageInput;
-use super::stage::{PlacedStage, Target};
+use super::stage::{Linear, PlacedStage, Target};
 use crate::device::Device;
 
 impl<D: Device> Network<D> {
@@ -42,5 +42,18 @@ impl<D: Device> Network<D> {
         let (x, weights) = (before.x(saved), self.weights());
         output.backward_single_output(device, weights, target, linear, dx, dz, x, mask, rows);
         linear.is_some()
+    }
+
+    /// The Linear layer at a stage and a layer with one output behind it, at the end, if that is what
+    /// these are: one operation computes both.
+    pub(super) fn pair_at_end(&self, stage: usize) -> Option<[&Linear; 2]> {
+        match &self.stages[stage..] {
+            [PlacedStage::Linear(linear), PlacedStage::Linear(output)]
+                if !linear.is_normalized() && output.has_single_output() =>
+            {
+                Some([linear, output])
+            }
+            _ => None,
+        }
     }
 }

@@ -5,9 +5,11 @@ use std::ops::Range;
 use super::gemm::Matrix;
 use super::row_sums::{FoldedRows, store};
 use super::simd::vectorized;
-use super::single_output::{SingleOutput, backward};
+use super::single_output::{SingleOutputPass, backward};
 use super::{Cpu, CpuReal, activation};
-use crate::device::ops::{Activation, Linear, LinearShape, SingleOutputGradients, contract};
+use crate::device::ops::{
+    Activation, Linear, LinearShape, SingleOutput, SingleOutputGradients, contract,
+};
 
 impl<T: CpuReal> Linear for Cpu<T> {
     fn linear_forward(
@@ -49,6 +51,25 @@ impl<T: CpuReal> Linear for Cpu<T> {
                 },
             );
         });
+    }
+
+    fn linear_forward_to_single_output(
+        &self,
+        y: &mut [T],
+        output: SingleOutput<'_, '_, Self>,
+        x: &[T],
+        w: &[T],
+        b: Option<&[T]>,
+        mask: Option<&[T]>,
+        shape: LinearShape,
+        activation: Activation,
+        again: usize,
+    ) {
+        self.linear_forward(y, x, w, b, mask, shape, activation, again);
+        let SingleOutput { o, w, b } = output;
+        let (alone, inputs) = (Activation::Identity, shape.outputs);
+        let shape = LinearShape { inputs, outputs: 1, ..shape };
+        self.linear_forward(o, y, w, Some(b), None, shape, alone, 0);
     }
 
     fn linear_backward_weight(
@@ -197,10 +218,10 @@ impl<T: CpuReal> Linear for Cpu<T> {
         let once = (rows - again) * inputs;
         let (dx, dx_again) = dx.split_at_mut(once);
         let skipped = (saved - again) * inputs;
-        let pass = SingleOutput { dz, w, x, mask, activation };
+        let pass = SingleOutputPass { dz, w, x, mask, activation };
         if again > 0 {
             let (x, mask) = (&x[skipped..], mask.map(|mask| &mask[skipped..]));
-            let pass = SingleOutput { dz: &dz[rows - again..], x, mask, ..pass };
+            let pass = SingleOutputPass { dz: &dz[rows - again..], x, mask, ..pass };
             self.each_row(
                 &FoldedRows::new(again, inputs),
                 dx_again,

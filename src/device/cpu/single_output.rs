@@ -5,7 +5,7 @@ use crate::device::ops::Activation;
 
 /// The backward pass of a layer with one output and of the activation before it.
 #[derive(Clone, Copy)]
-pub(super) struct SingleOutput<'a, T> {
+pub(super) struct SingleOutputPass<'a, T> {
     pub(super) dz: &'a [T],
     pub(super) w: &'a [T],
     pub(super) x: &'a [T],
@@ -13,7 +13,7 @@ pub(super) struct SingleOutput<'a, T> {
     pub(super) activation: Activation,
 }
 
-impl<T: CpuReal> SingleOutput<'_, T> {
+impl<T: CpuReal> SingleOutputPass<'_, T> {
     /// dx ← activation′(x) ⊙ mask ⊙ (dz·w), where dx starts at element `at` of the matrix.
     #[inline(always)]
     pub(super) fn backward(&self, dx: &mut [T], at: usize) {

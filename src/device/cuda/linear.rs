@@ -8,7 +8,9 @@ use super::codes::activation;
 use super::gemm::Operand;
 use super::launch::{MAX_BLOCKS, parts};
 use super::memory::{View, ViewMut};
-use crate::device::ops::{Activation, Linear, LinearShape, SingleOutputGradients, contract};
+use crate::device::ops::{
+    Activation, Linear, LinearShape, SingleOutput, SingleOutputGradients, contract,
+};
 
 impl Linear for Cuda {
     fn linear_forward(
@@ -30,11 +32,40 @@ impl Linear for Cuda {
             return kernels
                 .single_output_forward(launch, y, x, w, b, mask, rows, inputs, kind, slope);
         }
-        let (a, wt) = (Operand::new(x, inputs), Operand::transposed(w, inputs));
-        let (mut products, _) = y.reborrow().split((rows - again) * outputs);
-        let extents = (rows - again, outputs, inputs);
-        self.multiply(&self.blas, products.reborrow(), a, wt, extents, false);
+        self.linear_products(y.reborrow(), x, w, shape, again);
         self.bias_activation_forward(y, b, mask, (rows, outputs), activation, again);
+    }
+
+    fn linear_forward_to_single_output(
+        &self,
+        mut y: ViewMut<'_, f32>,
+        output: SingleOutput<'_, '_, Self>,
+        x: View<'_, f32>,
+        w: View<'_, f32>,
+        b: Option<View<'_, f32>>,
+        mask: Option<View<'_, f32>>,
+        shape: LinearShape,
+        activation: Activation,
+        again: usize,
+    ) {
+        let LinearShape { rows, outputs, .. } = shape;
+        contract::linear_forward(&y, &x, &w, b.as_ref(), mask.as_ref(), shape, again);
+        self.linear_products(y.reborrow(), x, w, shape, again);
+        let (kind, slope) = activation.code();
+        self.gpu.kernels.bias_activation_single_output(
+            self.blocks((rows - again).clamp(1, MAX_BLOCKS)),
+            y,
+            output.o,
+            b,
+            mask,
+            output.w,
+            output.b,
+            rows,
+            outputs,
+            again,
+            kind,
+            slope,
+        );
     }
 
     fn linear_backward_weight(
@@ -184,6 +215,21 @@ impl Linear for Cuda {
 }
 
 impl Cuda {
+    /// x·Wᵀ, to the rows of y for which x has rows.
+    fn linear_products(
+        &self,
+        y: ViewMut<'_, f32>,
+        x: View<'_, f32>,
+        w: View<'_, f32>,
+        shape: LinearShape,
+        again: usize,
+    ) {
+        let LinearShape { rows, inputs, outputs } = shape;
+        let (a, wt) = (Operand::new(x, inputs), Operand::transposed(w, inputs));
+        let (products, _) = y.split((rows - again) * outputs);
+        self.multiply(&self.blas, products, a, wt, (rows - again, outputs, inputs), false);
+    }
+
     /// The epilogue of a matrix multiplication: y ← activation(mask ⊙ (y + b)). The last `again` rows are
     /// computed from the rows before them.
     pub(super) fn bias_activation_forward(

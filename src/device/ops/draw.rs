@@ -32,7 +32,8 @@ pub enum DrawKind {
     Noise(Latent),
     /// Uniform random numbers in \[0, 1).
     Unit,
-    /// Dropout masks: 0 with this probability p, and 1/(1 − p), which preserves the mean.
+    /// Dropout masks: 0 with this probability p, and 1/(1 − p), which preserves the mean; in single
+    /// precision on every device.
     Mask(f64),
     /// Uniformly distributed classes below this number.
     Classes(usize),

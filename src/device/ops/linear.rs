@@ -35,6 +35,16 @@ pub struct LinearShape {
     pub outputs: usize,
 }
 
+/// A layer with one output: its output o (rows), weights w (1, inputs) and bias b (1).
+pub struct SingleOutput<'o, 'a, D: Memory> {
+    /// The output.
+    pub o: Out<'o, D>,
+    /// The weights.
+    pub w: In<'a, D>,
+    /// The bias.
+    pub b: In<'a, D>,
+}
+
 /// The gradients of parameters that [`Linear::single_output_backward`] computes.
 pub struct SingleOutputGradients<'a, D: Memory> {
     /// Of the bias of the layer before, (inputs).
@@ -60,6 +70,21 @@ pub trait Linear: Memory {
     fn linear_forward(
         &self,
         y: Out<'_, Self>,
+        x: In<'_, Self>,
+        w: In<'_, Self>,
+        b: Option<In<'_, Self>>,
+        mask: Option<In<'_, Self>>,
+        shape: LinearShape,
+        activation: Activation,
+        again: usize,
+    );
+
+    /// [`Linear::linear_forward`], and the layer with one output behind it: o = y·wᵀ + b with its own w
+    /// and b.
+    fn linear_forward_to_single_output(
+        &self,
+        y: Out<'_, Self>,
+        output: SingleOutput<'_, '_, Self>,
         x: In<'_, Self>,
         w: In<'_, Self>,
         b: Option<In<'_, Self>>,

@@ -33,7 +33,7 @@ pub use batch_norm::{Affine, AffineGradients, BatchNorm, BatchNormShape};
 pub use convolution::{Convolution, ConvolutionShape};
 pub use draw::{DRAW_WORDS, Draw, DrawKind};
 pub use embedding::{Embedding, EmbeddingShape};
-pub use linear::{Activation, Linear, LinearShape, SingleOutputGradients};
+pub use linear::{Activation, Linear, LinearShape, SingleOutput, SingleOutputGradients};
 pub use loss::{Criterion, Loss, LossShape, RING_COLUMNS, RING_ROWS, SoftmaxShape, Targets};
 pub use optimizer::{Adam, Average, LrDecay, Optimizer};
 pub use penalty::{Penalties, Penalty, PenaltyShape};

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha12Rng;
 
 use super::{Target, bias_gradient};
 use crate::device::ops::{
-    Activation, EmbeddingShape, LinearShape, SingleOutputGradients, SpectralNormShape,
+    Activation, EmbeddingShape, LinearShape, SingleOutput, SingleOutputGradients, SpectralNormShape,
 };
 use crate::device::{Device, In, InInts, Out, Result};
 use crate::nn::backward_rows::BackwardRows;
@@ -79,6 +79,25 @@ impl Linear {
         let b = (!self.stage.normalized).then(|| weights.view(self.b));
         let activation = self.stage.epilogue.activation;
         device.linear_forward(y, x, w, b, mask, self.shape(rows), activation, again);
+    }
+
+    /// The forward pass together with that of a layer with one output behind it, which writes o.
+    #[allow(clippy::too_many_arguments)]
+    pub(in crate::nn) fn forward_to<D: Device>(
+        &self,
+        output: &Linear,
+        o: Out<'_, D>,
+        device: &D,
+        weights: &Flat<D>,
+        y: Out<'_, D>,
+        (x, mask): (In<'_, D>, Option<In<'_, D>>),
+        rows: usize,
+        again: usize,
+    ) {
+        let (w, b) = (weights.view(self.w), Some(weights.view(self.b)));
+        let (shape, activation) = (self.shape(rows), self.stage.epilogue.activation);
+        let output = SingleOutput { o, w: weights.view(output.w), b: weights.view(output.b) };
+        device.linear_forward_to_single_output(y, output, x, w, b, mask, shape, activation, again);
     }
 
     /// From dy to dz in place, the gradient of x·Wᵀ + b, and the gradients of weights and biases. If it is

@@ -93,6 +93,13 @@ pub enum Case {
         /// How many rows are there once more.
         again: usize,
     },
+    LinearForwardToSingleOutput {
+        shape: LinearShape,
+        activation: Activation,
+        masked: bool,
+        bias: bool,
+        again: usize,
+    },
     LinearBackwardWeight {
         shape: LinearShape,
         accumulate: bool,
@@ -296,6 +303,9 @@ fn products(all: &mut Vec<Case>, shape: LinearShape) {
         let masked = matches!(activation, Activation::Relu | Activation::LeakyRelu { .. });
         for again in [0, shape.rows / 3] {
             all.push(Case::LinearForward { shape, activation, masked, bias: true, again });
+            let (masked, bias) = (!masked, again == 0);
+            let case = Case::LinearForwardToSingleOutput { shape, activation, masked, bias, again };
+            all.push(case);
         }
     }
     // A matrix multiplication alone, and with mask or activation but without a bias.
@@ -565,6 +575,7 @@ impl Case {
     pub fn operation(&self) -> &'static str {
         match self {
             Case::LinearForward { .. } => "linear_forward",
+            Case::LinearForwardToSingleOutput { .. } => "linear_forward_to_single_output",
             Case::LinearBackwardWeight { .. } => "linear_backward_weight",
             Case::LinearBackwardInput { .. } => "linear_backward_input",
             Case::SingleOutputBackward { .. } => "single_output_backward",
@@ -625,6 +636,9 @@ impl Case {
         match *self {
             Case::LinearForward { shape, activation, masked, bias, again } => {
                 bench.linear_forward(shape, activation, (masked, bias), again)
+            }
+            Case::LinearForwardToSingleOutput { shape, activation, masked, bias, again } => {
+                bench.linear_forward_to_single_output(shape, activation, (masked, bias), again)
             }
             Case::LinearBackwardWeight { shape, accumulate } => {
                 bench.linear_backward_weight(shape, accumulate)

@@ -8,7 +8,7 @@ use gan_cuda::device::Device;
 use gan_cuda::device::ops::{
     Activation, Adam, Affine, AffineGradients, Average, BatchNormShape, BatchShape,
     ConvolutionShape, Criterion, Draw, DrawKind, EmbeddingShape, Latent, LinearShape, LossShape,
-    LrDecay, RING_COLUMNS, RING_ROWS, SingleOutputGradients, SoftmaxShape, Targets,
+    LrDecay, RING_COLUMNS, RING_ROWS, SingleOutput, SingleOutputGradients, SoftmaxShape, Targets,
 };
 use gan_cuda::rng::Stream;
 
@@ -49,6 +49,32 @@ impl<D: Device> Bench<'_, D> {
         let (device, x, w) = (self.device, x.view(), w.view());
         device.linear_forward(y.view_mut(), x, w, b, mask, shape, activation, again);
         vec![self.sums("y", inputs, &y)]
+    }
+
+    pub fn linear_forward_to_single_output(
+        mut self,
+        shape: LinearShape,
+        activation: Activation,
+        (masked, bias): (bool, bool),
+        again: usize,
+    ) -> Vec<Output> {
+        let LinearShape { rows, inputs, outputs } = shape;
+        let x = self.input(-1.0, 1.0, (rows - again) * inputs);
+        let w = self.input(-1.0, 1.0, outputs * inputs);
+        let b = bias.then(|| self.input(-1.0, 1.0, outputs));
+        let mask = self.mask_where(masked, rows * outputs);
+        // As small as the sums are long, so that a sum of them is no less accurate than they are.
+        let limit = 1.0 / outputs as f32;
+        let (w_behind, b_behind) = (self.input(-limit, limit, outputs), self.input(-1.0, 1.0, 1));
+        let (mut y, mut o) = (self.output(rows * outputs), self.output(rows));
+        let [b, mask] = [&b, &mask].map(|of| of.as_ref().map(Guarded::view));
+        let (device, x, w) = (self.device, x.view(), w.view());
+        let output = SingleOutput { o: o.view_mut(), w: w_behind.view(), b: b_behind.view() };
+        let y_view = y.view_mut();
+        device.linear_forward_to_single_output(
+            y_view, output, x, w, b, mask, shape, activation, again,
+        );
+        vec![self.sums("y", inputs, &y), self.sums("o", inputs + outputs, &o)]
     }
 
     pub fn linear_backward_weight(mut self, shape: LinearShape, accumulate: bool) -> Vec<Output> {

@@ -30,6 +30,7 @@ const SUM: &str = "each of n partial sums, about √n/3 in size, is rounded by u
 /// The table of tolerances. The relative rounding error of single precision is 6e-8.
 const TABLE: &[Row] = &[
     row("linear_forward", 1e-6, 1e-7, 6e-8, SUM),
+    row("linear_forward_to_single_output", 1e-6, 1e-7, 6e-8, SUM),
     row("linear_backward_weight", 1e-6, 1e-7, 6e-8, SUM),
     row("linear_backward_input", 1e-6, 1e-7, 6e-8, SUM),
     row("single_output_backward dx", 1e-6, 2e-7, 0.0, "two products, and 1 − y² near y = ±1"),

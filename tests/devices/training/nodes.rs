@@ -18,15 +18,15 @@ use crate::runs::sizes::is_convolutional;
 /// Nodes of each preset's graph, and those of its longest chain; a matrix multiplication counts as one.
 /// ARCHITECTURE.md has the same numbers.
 const NODES: [(&str, usize, usize); 11] = [
-    ("mlp", 38, 35),
-    ("mlp-dropout", 52, 47),
-    ("cgan", 48, 39),
-    ("mlp-rgb", 58, 53),
-    ("mlp-batchnorm", 44, 36),
+    ("mlp", 36, 33),
+    ("mlp-dropout", 50, 45),
+    ("cgan", 47, 38),
+    ("mlp-rgb", 56, 51),
+    ("mlp-batchnorm", 43, 35),
     ("dcgan", 58, 58),
     ("dcgan-rgb", 129, 129),
     ("cdcgan", 65, 65),
-    ("cgan-ema", 50, 41),
+    ("cgan-ema", 49, 40),
     ("wgan-gp", 90, 89),
     ("r3gan-small", 80, 80),
 ];

@@ -71,8 +71,9 @@ pub(crate) trait Multiply: Copy + Send + Sync + 'static {
 /// Panics unless the extents of `c = a · b` match.
 fn check<T>(c: &[T], a: &Matrix<T>, b: &Matrix<T>) {
     assert_eq!(a.columns, b.rows, "inner extents of a matrix multiplication");
-    let (rows, rest) = (c.len() / b.columns.max(1), c.len() % b.columns.max(1));
-    assert!(rows >= a.rows && rest == 0, "length of the result of a matrix multiplication");
+    let whole_rows = c.len().is_multiple_of(b.columns.max(1));
+    let rows = whole_rows && c.len() >= a.rows * b.columns;
+    assert!(rows, "length of the result of a matrix multiplication");
     assert!(a.fits() && b.fits(), "an operand reaches beyond its data");
 }
 

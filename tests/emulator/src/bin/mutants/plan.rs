@@ -11,6 +11,7 @@ use std::{fmt, fs, io};
 const RENAMED: &[(&str, &str)] = &[
     ("bias_activation_forward", "linear_forward"),
     ("single_output_forward", "linear_forward"),
+    ("bias_activation_single_output", "linear_forward_to_single_output"),
     ("bias_activation_backward_parts", "bias_activation_backward"),
     ("column_totals", "bias_activation_backward"),
     ("batch_norm_moments", "batch_norm_forward"),
