@@ -10,11 +10,13 @@
 //! | `check` | the checker and its table |
 //! | `checker` | tests of the checker |
 //! | `random` | the points at which gradients are checked |
+//! | `merged` | merged updates against separate ones |
 //! | `operations`, `layers`, `updates`, `penalties` | the cases |
 
 mod check;
 mod checker;
 mod layers;
+mod merged;
 mod operations;
 mod penalties;
 mod random;

@@ -169,7 +169,7 @@ pub fn check(cases: &mut [Case; 2], settings: Settings, rows: usize) {
 }
 
 /// A GAN with fixed random inputs.
-fn subject(settings: Settings, rows: usize) -> Gan<Cpu<f64>> {
+pub fn subject(settings: Settings, rows: usize) -> Gan<Cpu<f64>> {
     let model = Model::new(settings.clone()).unwrap();
     let mut gan = Gan::new(Cpu::<f64>::new(1), model, 6).unwrap();
     let mut numbers = Numbers::new(300 + rows as u64);
@@ -238,7 +238,7 @@ fn write_masks(gan: &mut Gan<Cpu<f64>>, numbers: &mut Numbers, rows: usize) {
 ///
 /// The order matters: with the generator first, the discriminator update may reuse the outputs of the
 /// generator update.
-fn run(gan: &mut Gan<Cpu<f64>>, rows: usize, backward: bool) -> [Point; 2] {
+pub fn run(gan: &mut Gan<Cpu<f64>>, rows: usize, backward: bool) -> [Point; 2] {
     let mut points = [Point::default(), Point::default()];
     for step in gan.steps().to_vec() {
         match step {
@@ -313,7 +313,7 @@ fn sides_of(gan: &Gan<Cpu<f64>>, update: Role, rows: usize) -> Vec<bool> {
 }
 
 /// Name, gradient and values of all parameters that an update changes.
-fn tensors(gan: &Gan<Cpu<f64>>, update: Role) -> Vec<(String, Vec<f64>, Vec<f64>)> {
+pub fn tensors(gan: &Gan<Cpu<f64>>, update: Role) -> Vec<(String, Vec<f64>, Vec<f64>)> {
     let (device, trained) = (gan.device(), gan.trained_network(update));
     let params = trained.network.params();
     let tensor = |param| {
