@@ -131,7 +131,7 @@ fn resumed_run(args: &Args, run: &RunDir, data_sets: &mut DataSets) -> Result<Op
         newest => {
             let checkpoint = Checkpoint::load(&run.checkpoint(newest?))?;
             expect_same_training(&checkpoint, &config)?;
-            (snapshot::iteration(&checkpoint)?, Start::Checkpoint(lock, checkpoint))
+            (snapshot::iteration(&checkpoint)?, Start::Checkpoint(lock, Box::new(checkpoint)))
         }
     };
     let schedule = schedule(&config.model()?, data_sets.get(data))?;

@@ -40,7 +40,7 @@ pub enum Start {
     /// In a folder without a checkpoint.
     New,
     /// From a checkpoint of the run, which may be locked already.
-    Checkpoint(Option<RunLock>, Checkpoint),
+    Checkpoint(Option<RunLock>, Box<Checkpoint>),
 }
 
 /// What the workers share.

@@ -157,7 +157,7 @@ impl<'a> Gemm<'a> {
                     L::prepare(&slab, memory.of(thread));
                     for piece in blocks(0..self.columns(), COLUMNS) {
                         L::multiply(&slab, piece.clone(), memory.of(thread));
-                        (work.finish)(&mut slab.block(piece).from_row(rows.start));
+                        (work.finish)(&mut slab.block(piece).at_row(rows.start));
                     }
                 }
             }

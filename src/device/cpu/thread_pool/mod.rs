@@ -76,7 +76,7 @@ impl<T> ColumnBlock<'_, T> {
     }
 
     /// The same block, of a matrix whose first row is this one of a larger matrix.
-    pub(super) fn from_row(self, first_row: usize) -> Self {
+    pub(super) fn at_row(self, first_row: usize) -> Self {
         Self { first_row, ..self }
     }
 
