@@ -102,7 +102,8 @@ __device__ inline float column_sum(float* values, float value)
 }
 
 // The sum of `value` over the threads of a block of one row, by a fixed tree, returned to every thread.
-// All threads of the block must call it; each sum needs its own array, or a barrier before it.
+// All threads of the block must call it. Each sum needs its own array, or a barrier before it, unless only
+// the first thread uses the result: it writes it, too.
 __device__ inline float block_sum(float* values, float value)
 {
     values[threadIdx.x] = value;

@@ -187,7 +187,6 @@ extern "C" __global__ void single_output_forward(
         for (unsigned column = threadIdx.x; column < (unsigned)columns; column += blockDim.x) {
             sum += x[index_of(row, column, columns)] * w[column];
         }
-        __syncthreads();
         sum = block_sum(sums, sum);
         if (threadIdx.x > 0) continue;
         if (b) sum += *b;
@@ -226,7 +225,6 @@ extern "C" __global__ void bias_activation_single_output(
                 y[at] = activate(activation, slope, z);
                 sum += y[at] * w[column];
             }
-            __syncthreads();
             sum = block_sum(sums, sum);
             if (threadIdx.x == 0) output[row] = sum + *output_b;
         }

@@ -301,7 +301,9 @@ pub fn all() -> Vec<Case> {
 fn products(all: &mut Vec<Case>, shape: LinearShape) {
     for activation in ACTIVATIONS {
         let masked = matches!(activation, Activation::Relu | Activation::LeakyRelu { .. });
-        for again in [0, shape.rows / 3] {
+        let twice = matches!(activation, Activation::LeakyRelu { .. } | Activation::Identity);
+        let again = [0, shape.rows / 3].into_iter().take(if twice { 2 } else { 1 });
+        for again in again {
             all.push(Case::LinearForward { shape, activation, masked, bias: true, again });
             let (masked, bias) = (!masked, again == 0);
             let case = Case::LinearForwardToSingleOutput { shape, activation, masked, bias, again };
@@ -312,9 +314,8 @@ fn products(all: &mut Vec<Case>, shape: LinearShape) {
     for (activation, masked) in
         [(Activation::Identity, false), (Activation::Identity, true), (Activation::Relu, false)]
     {
-        for again in [0, shape.rows / 2] {
-            all.push(Case::LinearForward { shape, activation, masked, bias: false, again });
-        }
+        let again = if masked { shape.rows / 2 } else { 0 };
+        all.push(Case::LinearForward { shape, activation, masked, bias: false, again });
     }
     all.extend(BOTH.map(|accumulate| Case::LinearBackwardWeight { shape, accumulate }));
     let inputs = shape.inputs;
@@ -499,12 +500,13 @@ fn penalties(all: &mut Vec<Case>, rows: usize, pixels: usize) {
 
 fn batches(all: &mut Vec<Case>, rows: usize, pixels: usize) {
     // Three batches per epoch: a full one, and the short last one of the second epoch.
-    for (part, step) in [(rows, 1), (rows.div_ceil(2), 5)] {
+    let latents = [Latent::Normal, Latent::Uniform];
+    for (part, step, [one, two]) in
+        [(rows, 1, latents), (rows.div_ceil(2), 5, [latents[1], latents[0]])]
+    {
         let shape = BatchShape { rows: part, batch_size: rows, iterations_per_epoch: 3, pixels };
-        for latent in [Latent::Normal, Latent::Uniform] {
-            let packs = [1, 2].into_iter().filter(|pack| part.is_multiple_of(*pack));
-            all.extend(packs.map(|pack| Case::BatchPrepare { shape, step, latent, pack }));
-        }
+        let packs = [(1, one), (2, two)].into_iter().filter(|(pack, _)| part.is_multiple_of(*pack));
+        all.extend(packs.map(|(pack, latent)| Case::BatchPrepare { shape, step, latent, pack }));
     }
 }
 
