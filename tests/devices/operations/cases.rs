@@ -306,8 +306,16 @@ fn products(all: &mut Vec<Case>, shape: LinearShape) {
         for again in again {
             all.push(Case::LinearForward { shape, activation, masked, bias: true, again });
             let (masked, bias) = (!masked, again == 0);
-            let case = Case::LinearForwardToSingleOutput { shape, activation, masked, bias, again };
-            all.push(case);
+            // The multiplication is that of `linear_forward`.
+            if shape.inputs <= 100 {
+                all.push(Case::LinearForwardToSingleOutput {
+                    shape,
+                    activation,
+                    masked,
+                    bias,
+                    again,
+                });
+            }
         }
     }
     // A matrix multiplication alone, and with mask or activation but without a bias.
@@ -364,7 +372,7 @@ fn elementwise(all: &mut Vec<Case>, rows: usize, columns: usize, activation: Act
     }
     // A third of the rows, and half of them.
     for (divisor, saved) in [(3, true), (3, false), (2, false)] {
-        all.extend(Gradient::ALL.map(|db| Case::BiasActivationBackward {
+        all.extend(gradients(activation).map(|db| Case::BiasActivationBackward {
             shape,
             activation,
             mask: saved || divisor == 2,
@@ -399,12 +407,19 @@ fn elementwise(all: &mut Vec<Case>, rows: usize, columns: usize, activation: Act
 fn single_outputs(all: &mut Vec<Case>, shape: LinearShape, activation: Activation) {
     let third = shape.rows / 3;
     for (again, mask) in [((0, true), false), ((third, true), true), ((third, false), false)] {
-        for (gradient, bias) in Gradient::ALL.into_iter().zip([false, true, true]) {
+        for gradient in gradients(activation) {
+            let bias = !matches!(gradient, Gradient::None);
             all.push(Case::SingleOutputBackward { shape, activation, mask, gradient, bias, again });
         }
         let (gradient, bias) = (Gradient::Overwritten, false);
         all.push(Case::SingleOutputBackward { shape, activation, mask, gradient, bias, again });
     }
+}
+
+/// What happens to the gradients of parameters, which does not depend on the activation.
+fn gradients(activation: Activation) -> impl Iterator<Item = Gradient> {
+    let all = matches!(activation, Activation::LeakyRelu { .. });
+    Gradient::ALL.into_iter().filter(move |gradient| all || *gradient == Gradient::Overwritten)
 }
 
 fn embeddings(all: &mut Vec<Case>, rows: usize, inputs: usize) {
