@@ -23,8 +23,15 @@
 
 enum Latent { NORMAL = 0, UNIFORM = 1 };
 
-// What a draw is; the first two are latent noise. `Draw::words` in Rust has the same codes.
-enum { UNIT = 2, MASK = 3, CLASSES = 4, IMAGE_LABELS = 5 };
+// What a draw is; integers from CLASSES on.
+enum Drawn {
+    NORMAL_NOISE = 0,
+    UNIFORM_NOISE = 1,
+    UNIT = 2,
+    MASK = 3,
+    CLASSES = 4,
+    IMAGE_LABELS = 5,
+};
 
 // The words of a draw.
 enum {
@@ -149,7 +156,7 @@ __device__ inline unsigned image_of_row(
 // The four numbers of a draw of floats.
 __device__ inline void draw_floats(float* values, const unsigned* draw, Words words)
 {
-    if (draw[KIND] == NORMAL) {
+    if (draw[KIND] == NORMAL_NOISE) {
         normal_pair(values, words.of[0], words.of[1]);
         normal_pair(values + 2, words.of[2], words.of[3]);
         return;
@@ -157,9 +164,9 @@ __device__ inline void draw_floats(float* values, const unsigned* draw, Words wo
     const float kept = __uint_as_float(draw[SECOND]);
     for (int k = 0; k < 4; ++k) {
         const unsigned word = words.of[k];
-        values[k] = draw[KIND] == MASK ? (word >= draw[FIRST] ? kept : 0.0f)
-            : draw[KIND] == UNIFORM    ? 2.0f * unit(word) - 1.0f
-                                       : unit(word);
+        values[k] = draw[KIND] == MASK    ? (word >= draw[FIRST] ? kept : 0.0f)
+            : draw[KIND] == UNIFORM_NOISE ? 2.0f * unit(word) - 1.0f
+                                          : unit(word);
     }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | this one | [`Memory`]: buffers, views of them, copies to and from the host |
 //! | [`ops`] | the contract of every operation: formula, derivative, shapes |
+//! | `codes` | the values of the kernels' enums, generated |
 //! | [`cpu`] | the CPU device: `f32` for training, `f64` as the reference of the tests |
 //! | [`cuda`] | the CUDA device, in `f32` |
 //!
@@ -13,6 +14,7 @@
 //! a failure at the next [`Memory::download`], as CUDA itself does.
 
 mod choice;
+mod codes;
 mod convolution_form;
 pub mod cpu;
 pub mod cuda;

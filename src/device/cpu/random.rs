@@ -4,6 +4,7 @@ use std::f64::consts::TAU;
 
 use super::simd::vectorized;
 use super::{Cpu, CpuReal};
+use crate::device::codes::drawn;
 use crate::device::ops::{BatchShape, Latent, Random, contract};
 use crate::device::{Element, Real};
 use crate::rng::{Stream, below, keep_threshold, unit};
@@ -83,15 +84,17 @@ impl<T: CpuReal> Random for Cpu<T> {
             let range = range..range + columns as usize * units;
             let (step, stream) = (step[0], Stream { seed, site });
             match kind {
-                0 => self.fill(&mut floats[range], step, stream, normal_pairs),
-                1 => self.fill(&mut floats[range], step, stream, each(signed_unit)),
-                2 => self.fill(&mut floats[range], step, stream, each(unsigned_unit)),
-                3 => {
+                drawn::NORMAL_NOISE => self.fill(&mut floats[range], step, stream, normal_pairs),
+                drawn::UNIFORM_NOISE => {
+                    self.fill(&mut floats[range], step, stream, each(signed_unit))
+                }
+                drawn::UNIT => self.fill(&mut floats[range], step, stream, each(unsigned_unit)),
+                drawn::MASK => {
                     let kept = T::from_f64(f64::from(f32::from_bits(second)));
                     let element = each(move |word| if word >= first { kept } else { T::ZERO });
                     self.fill(&mut floats[range], step, stream, element);
                 }
-                4 => {
+                drawn::CLASSES => {
                     let label = each(move |word| below(word, first as usize) as u32);
                     self.fill(&mut integers[range], step, stream, label);
                 }

@@ -1,8 +1,8 @@
 //! Random augmentation of images on CUDA: a block for each image.
 
 use super::Cuda;
-use super::codes::augmentation;
 use super::memory::{View, ViewMut};
+use crate::device::codes::augmentation;
 use crate::device::ops::{Augment, AugmentShape, Augmentation, Augmentations};
 
 impl Augment for Cuda {

@@ -4,10 +4,10 @@
 use std::ops::Range;
 
 use super::Cuda;
-use super::codes::activation;
 use super::gemm::Operand;
 use super::launch::{MAX_BLOCKS, parts};
 use super::memory::{View, ViewMut};
+use crate::device::codes::activation;
 use crate::device::ops::{
     Activation, Linear, LinearShape, SingleOutput, SingleOutputGradients, contract,
 };

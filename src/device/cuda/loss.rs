@@ -2,8 +2,8 @@
 //! for a classifier, a thread for each row, since it has few classes.
 
 use super::Cuda;
-use super::codes::criterion;
 use super::memory::{View, ViewMut};
+use crate::device::codes::criterion;
 use crate::device::ops::{
     Criterion, Loss, LossShape, RING_COLUMNS, RING_ROWS, SoftmaxShape, contract,
 };

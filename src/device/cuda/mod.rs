@@ -7,7 +7,6 @@
 //! | [`probe`], `unavailable` | whether a GPU can be used, and why not |
 //! | `gpu` | what all streams on a GPU share |
 //! | `kernels` | typed launchers, generated from the kernels' signatures |
-//! | `codes` | the values of the kernels' enums, generated too |
 //! | `launch` | launch geometry, and the launch itself |
 //! | `memory` | buffers and views |
 //! | `gemm` | matrix multiplications by cuBLAS |
@@ -27,7 +26,6 @@
 mod augment;
 mod batch_norm;
 mod branch;
-mod codes;
 mod convolution;
 mod embedding;
 mod exclusive;

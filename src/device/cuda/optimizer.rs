@@ -1,8 +1,8 @@
 //! Adam on CUDA: one kernel over the whole flat buffer, bound by memory bandwidth.
 
 use super::Cuda;
-use super::codes::decay;
 use super::memory::{View, ViewMut};
+use crate::device::codes::decay;
 use crate::device::ops::{Adam, Average, LrDecay, Optimizer};
 
 impl Optimizer for Cuda {

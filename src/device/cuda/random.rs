@@ -1,8 +1,8 @@
 //! Random inputs on CUDA, four numbers per Philox call, and gathering of images.
 
 use super::Cuda;
-use super::codes::latent;
 use super::memory::{View, ViewMut};
+use crate::device::codes::latent;
 use crate::device::ops::{BatchShape, DRAW_WORDS, Latent, Random};
 use crate::rng::{Stream, keep_threshold};
 

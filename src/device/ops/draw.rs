@@ -1,6 +1,7 @@
 //! The random inputs of an iteration as data: which elements are drawn, and how.
 
 use super::Latent;
+use crate::device::codes::drawn;
 
 /// Integers of a [`Draw`] in device memory.
 pub const DRAW_WORDS: usize = 8;
@@ -42,19 +43,18 @@ pub enum DrawKind {
 }
 
 impl Draw {
-    /// The draw in device memory: its kind, site, elements and parameters, by the codes of
-    /// `kernels/random.cu`.
+    /// The draw in device memory: its kind, site, elements and parameters.
     pub fn words(&self) -> [u32; DRAW_WORDS] {
         let (kind, parameters) = match self.kind {
-            DrawKind::Noise(Latent::Normal) => (0, [0; 2]),
-            DrawKind::Noise(Latent::Uniform) => (1, [0; 2]),
-            DrawKind::Unit => (2, [0; 2]),
+            DrawKind::Noise(Latent::Normal) => (drawn::NORMAL_NOISE, [0; 2]),
+            DrawKind::Noise(Latent::Uniform) => (drawn::UNIFORM_NOISE, [0; 2]),
+            DrawKind::Unit => (drawn::UNIT, [0; 2]),
             DrawKind::Mask(p) => {
                 let kept = (1.0 / (1.0 - p)) as f32;
-                (3, [crate::rng::keep_threshold(p), kept.to_bits()])
+                (drawn::MASK, [crate::rng::keep_threshold(p), kept.to_bits()])
             }
-            DrawKind::Classes(classes) => (4, [classes as u32, 0]),
-            DrawKind::ImageLabels => (5, [0; 2]),
+            DrawKind::Classes(classes) => (drawn::CLASSES, [classes as u32, 0]),
+            DrawKind::ImageLabels => (drawn::IMAGE_LABELS, [0; 2]),
         };
         let elements = [self.start, self.before, self.columns, self.pack].map(|n| n as u32);
         let [start, before, columns, pack] = elements;

@@ -12,7 +12,6 @@ use crate::cli::train::front_end::Trained;
 use crate::data::Dataset;
 use crate::device::{self, Device};
 use crate::eval::Evaluator;
-use crate::file_error::FileError;
 use crate::gan::dataset::DeviceImages;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::config::Config;
@@ -173,7 +172,8 @@ where
 fn note_error(run: &RunDir, error: &Error) {
     if !run.log().exists() {
         let text = format!("{ERROR}{}\n", error.lines().join(" "));
-        let _ = std::fs::write(run.log(), text).map_err(FileError::at("write", &run.log()));
+        // Informational only: the error is printed, too.
+        let _ = std::fs::write(run.log(), text);
     }
 }
 
