@@ -44,8 +44,6 @@ const REQUIRE: &str = "GAN_CUDA_REQUIRE_NVRTC";
 /// Modules that are shared with the program.
 const SHARED: [&str; 3] =
     ["src/device/cuda/nvrtc.rs", "src/device/cuda/search_paths.rs", "src/device/cuda/target.rs"];
-/// The header that every kernel file includes.
-const HEADER: &str = "kernels/common.cuh";
 
 fn main() {
     for path in ["build.rs", "build", "kernels"].iter().chain(&SHARED) {
@@ -61,19 +59,15 @@ fn main() {
 
 fn run() -> Result<(), String> {
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets no OUT_DIR")?);
-    let sources = kernel_files()?;
-    let named = || sources.iter().map(|(name, source)| (name.as_str(), source.as_str()));
-    let (kernels, header) = (signature::parse_all(named())?, read(HEADER)?);
+    let (sources, headers) = (kernel_files(".cu")?, kernel_files(".cuh")?);
+    let kernels = signature::parse_all(named(&sources))?;
     write(&out, "contracts.rs", &contracts::generate(&kernels))?;
     write(&out, "launchers.rs", &launchers::generate(&kernels))?;
-    write(&out, "codes.rs", &enums::generate(named().chain([(HEADER, header.as_str())]))?)?;
+    write(&out, "codes.rs", &enums::generate(named(&sources).chain(named(&headers)))?)?;
 
     let nvrtc = find_nvrtc()?;
     let compiled = match &nvrtc {
-        Some(nvrtc) => {
-            let include = HEADER.trim_start_matches("kernels/");
-            compile::compile_all(nvrtc, &sources, (include, &header), threads())?
-        }
+        Some(nvrtc) => compile::compile_all(nvrtc, &sources, &headers, threads())?,
         None => compile::Compiled::default(),
     };
     for warning in &compiled.warnings {
@@ -81,17 +75,21 @@ fn run() -> Result<(), String> {
     }
     write(&out, "registers.txt", &registers::table(&compiled.uses))?;
     let version = nvrtc.as_ref().map(Nvrtc::version);
-    let table = images::generate(&out, &sources, HEADER, &compiled.images, version)?;
+    let table = images::generate(&out, &sources, &headers, &compiled.images, version)?;
     write(&out, "images.rs", &table)
 }
 
-/// Name and text of each `kernels/*.cu`, by name.
-fn kernel_files() -> Result<Vec<(String, String)>, String> {
+fn named(files: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+    files.iter().map(|(name, text)| (name.as_str(), text.as_str()))
+}
+
+/// Name and text of each file in `kernels` with this extension, by name.
+fn kernel_files(extension: &str) -> Result<Vec<(String, String)>, String> {
     let unreadable = |error| format!("cannot read the folder kernels: {error}");
     let mut names = Vec::new();
     for entry in fs::read_dir("kernels").map_err(unreadable)? {
         let name = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".cu") {
+        if name.ends_with(extension) {
             names.push(format!("kernels/{name}"));
         }
     }

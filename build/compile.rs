@@ -38,18 +38,20 @@ pub struct Compiled {
     pub warnings: Vec<String>,
 }
 
-/// Compiles `sources`, given as names and texts, on `threads` threads.
+/// Compiles `sources`, which may include `headers`, both given as names and texts, on `threads` threads.
 ///
 /// # Errors
 /// The first source that does not compile, with the compiler's log.
 pub fn compile_all(
     nvrtc: &Nvrtc,
     sources: &[(String, String)],
-    header: (&str, &str),
+    headers: &[(String, String)],
     threads: usize,
 ) -> Result<Compiled, String> {
     let mut compiled = Compiled::default();
     let targets = targets(nvrtc, &mut compiled.warnings)?;
+    let headers: Vec<_> =
+        headers.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     let jobs =
         sources.iter().flat_map(|source| targets.iter().map(move |target| (source, *target)));
     let (jobs, results) = (Mutex::new(jobs.enumerate()), Mutex::new(Vec::new()));
@@ -60,7 +62,7 @@ pub fn compile_all(
                 Target::Ptx(_) => &[],
                 Target::Cubin(_) => &[registers::OPTION],
             };
-            let result = nvrtc.compile(Source { name, text, header }, target, options);
+            let result = nvrtc.compile(Source { name, text, headers: &headers }, target, options);
             if let Ok(mut results) = results.lock() {
                 results.push((i, name, target, result));
             }

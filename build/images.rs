@@ -22,7 +22,7 @@ use super::nvrtc::{Target, Version};
 pub fn generate(
     out: &Path,
     sources: &[(String, String)],
-    header: &str,
+    headers: &[(String, String)],
     images: &[Image],
     nvrtc: Option<Version>,
 ) -> Result<String, String> {
@@ -36,11 +36,14 @@ pub fn generate(
             included_source(name)
         );
     }
+    let headers: String = headers
+        .iter()
+        .map(|(name, _)| format!("        ({name:?}, {}),\n", included_source(name)))
+        .collect();
     Ok(format!(
         "/// The kernels as the build embedded them.\n\
-         pub static BUILT: Build = Build {{\n    nvrtc: {nvrtc:?},\n    header: {},\n    \
-         files: &[\n{files}    ],\n}};\n",
-        included_source(header)
+         pub static BUILT: Build = Build {{\n    nvrtc: {nvrtc:?},\n    \
+         headers: &[\n{headers}    ],\n    files: &[\n{files}    ],\n}};\n"
     ))
 }
 

@@ -13,6 +13,7 @@
 // place: it holds dy on entry, g in between. Deterministic: sums have a fixed order.
 
 #include "common.cuh"
+#include "product.cuh"
 
 // A column's mean, and its sum of squared deviations from the mean, computed in a second pass so that
 // a small variance is accurate.
@@ -343,4 +344,70 @@ extern "C" __global__ void batch_norm_backward_parts(
     }
     backward(dx, dgamma, dbeta, x, gamma, walk, all, mean[column], inv_std[column], rows,
              accumulate);
+}
+
+// Launch: products. At least two rows. x = input·wᵀ of a Linear layer, and the forward pass.
+extern "C" __global__ void product_batch_norm_forward(
+    float* __restrict__ y,             // (rows, columns)
+    float* __restrict__ mean,          // (columns)
+    float* __restrict__ inv_std,       // (columns)
+    float* __restrict__ running_mean,  // (columns)
+    float* __restrict__ running_var,   // (columns)
+    float* __restrict__ x,             // (rows, columns)
+    const float* __restrict__ input,   // (rows, inputs)
+    const float* __restrict__ w,       // (columns, inputs)
+    const float* __restrict__ b,       // (columns) or null
+    const float* __restrict__ gamma,   // (columns)
+    const float* __restrict__ beta,    // (columns)
+    int rows,
+    int columns,
+    int inputs,
+    float eps,
+    float momentum,
+    unsigned activation,
+    float slope)
+{
+    wait_for_the_kernel_before();
+    __shared__ ProductMemory memory;
+    __shared__ float sums[PRODUCT_THREADS], squares[PRODUCT_THREADS];
+    multiply_columns(memory, x, with_transposed(input, w, rows, columns, inputs));
+    const Walk walk = walk_of_thread(rows, columns);
+    const Moments batch = block_moments(sums, squares, x, walk, rows);
+    if (!walk.inside) return;
+
+    normalize(y, mean, inv_std, running_mean, running_var, x, b, gamma, beta, walk, batch, rows,
+              eps, momentum, activation, slope);
+}
+
+// Launch: products. dy = dz·w of the Linear layer behind, in dx, and the backward pass.
+extern "C" __global__ void product_batch_norm_backward(
+    float* __restrict__ dx,             // (rows, columns)
+    float* __restrict__ dgamma,         // (columns) or null
+    float* __restrict__ dbeta,          // (columns) or null
+    const float* __restrict__ dz,       // (rows, outputs)
+    const float* __restrict__ w,        // (outputs, columns)
+    const float* __restrict__ y,        // (rows, columns)
+    const float* __restrict__ x,        // (rows, columns)
+    const float* __restrict__ mean,     // (columns)
+    const float* __restrict__ inv_std,  // (columns)
+    const float* __restrict__ gamma,    // (columns)
+    int rows,
+    int columns,
+    int outputs,
+    unsigned activation,
+    float slope,
+    unsigned accumulate)
+{
+    wait_for_the_kernel_before();
+    __shared__ ProductMemory memory;
+    __shared__ float gamma_sums[PRODUCT_THREADS], beta_sums[PRODUCT_THREADS];
+    multiply_columns(memory, dx, with_columns(dz, w, rows, columns, outputs, columns));
+    const Walk walk = walk_of_thread(rows, columns);
+    const float mu = walk.inside ? mean[walk.column] : 0.0f;
+    const float scale = walk.inside ? inv_std[walk.column] : 0.0f;
+    const Sums all =
+        block_sums(gamma_sums, beta_sums, dx, y, x, walk, mu, scale, activation, slope);
+    if (!walk.inside) return;
+
+    backward(dx, dgamma, dbeta, x, gamma, walk, all, mu, scale, rows, accumulate);
 }

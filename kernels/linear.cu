@@ -12,6 +12,12 @@
 //   forward        y ← activation(mask ⊙ (y + b)) as above, and output = y·wᵀ + output_b
 //   backward       dx = activation′(x) ⊙ mask ⊙ (dz·w),  dw = Σ dz·x,  db = Σ dz,  dbx = Σ dx over rows
 //
+// Products and what follows them in one kernel, for few rows:
+//
+//   product forward          y ← activation(mask ⊙ (x·Wᵀ + b)) as above
+//   product columns          dx = dz·W, of all columns or some
+//   product backward         dx = dz·W, and then as in `backward`, with dx as dz
+//
 // With weights (samples), db = Σ rows of weight·dz, where each weight applies to rows/samples rows. db is
 // a sum over the first `summed` rows of dz. y and mask of the backward pass have `saved` rows: as many as
 // dz, or only `summed`, of which the last ones then belong to the remaining rows of dz, too.
@@ -21,6 +27,7 @@
 // Deterministic: db is summed in a fixed order.
 
 #include "common.cuh"
+#include "product.cuh"
 
 // Launch: elementwise.
 extern "C" __global__ void bias_activation_forward(
@@ -279,4 +286,80 @@ extern "C" __global__ void single_output_backward(
     store_gradient(dw[walk.column], dw_sum, accumulate);
     if (dbx) store_gradient(dbx[walk.column], dbx_sum, accumulate);
     if (db && walk.column == 0) store_gradient(*db, db_sum, accumulate);
+}
+
+// Launch: products, where the blocks in y of the grid divide the rows.
+extern "C" __global__ void product_bias_activation_forward(
+    float* __restrict__ y,           // (all, outputs)
+    const float* __restrict__ x,     // (rows, inputs)
+    const float* __restrict__ w,     // (outputs, inputs)
+    const float* __restrict__ b,     // (outputs) or null
+    const float* __restrict__ mask,  // (all, outputs) or null
+    int rows,
+    int all,
+    int inputs,
+    int outputs,
+    unsigned activation,
+    float slope)
+{
+    wait_for_the_kernel_before();
+    __shared__ ProductMemory memory;
+    const Factors factors = with_transposed(x, w, rows, outputs, inputs);
+    const unsigned column = blockIdx.x * COLUMNS + threadIdx.x;
+    const unsigned long long again = (unsigned long long)(all - rows) * outputs;
+    for (unsigned first = blockIdx.y * ROWS; first < (unsigned)rows; first += gridDim.y * ROWS) {
+        multiply_rows(memory, factors, first);
+        for (unsigned row = threadIdx.y; row < ROWS; row += LANES) {
+            if (first + row >= (unsigned)rows || column >= (unsigned)outputs) continue;
+            const float product = product_at(memory, row), z = b ? product + b[column] : product;
+            const unsigned long long i = index_of(first + row, column, outputs), j = i + again;
+            y[i] = activate(activation, slope, mask ? z * mask[i] : z);
+            if (j < index_of(rows, 0, outputs)) continue;
+            y[j] = activate(activation, slope, mask ? z * mask[j] : z);
+        }
+    }
+}
+
+// Launch: products, where the blocks in y of the grid divide the rows.
+extern "C" __global__ void product_columns(
+    float* __restrict__ dx,        // (rows, columns)
+    const float* __restrict__ dz,  // (rows, outputs)
+    const float* __restrict__ w,   // (outputs, inputs)
+    int rows,
+    int columns,
+    int outputs,
+    int inputs,
+    int first)
+{
+    wait_for_the_kernel_before();
+    __shared__ ProductMemory memory;
+    multiply_columns(memory, dx, with_columns(dz, w + first, rows, columns, outputs, inputs));
+}
+
+// Launch: products.
+extern "C" __global__ void product_bias_activation_backward(
+    float* __restrict__ dx,          // (rows, inputs)
+    float* __restrict__ dbx,         // (inputs) or null
+    const float* __restrict__ dz,    // (rows, outputs)
+    const float* __restrict__ w,     // (outputs, inputs)
+    const float* __restrict__ x,     // (saved, inputs)
+    const float* __restrict__ mask,  // (saved, inputs) or null
+    int rows,
+    int saved,
+    int summed,
+    int inputs,
+    int outputs,
+    unsigned activation,
+    float slope,
+    unsigned accumulate)
+{
+    wait_for_the_kernel_before();
+    __shared__ ProductMemory memory;
+    __shared__ float sums[PRODUCT_THREADS];
+    multiply_columns(memory, dx, with_columns(dz, w, rows, inputs, outputs, inputs));
+    const Walk walk = walk_of_thread(rows, inputs);
+    const Saved before = {x, mask, (unsigned)summed, (unsigned)(rows - saved)};
+    const float sum = activation_backward(
+        dbx ? sums : nullptr, dx, before, nullptr, 1, walk, activation, slope);
+    if (dbx && threadIdx.y == 0 && walk.inside) store_gradient(dbx[walk.column], sum, accumulate);
 }

@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 use criterion::Throughput;
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use gan_cuda::device::cpu::{Cpu, default_threads};
-use gan_cuda::device::cuda::Cuda;
-use gan_cuda::device::cuda::probe;
-use gan_cuda::device::{ConvolutionForm, Device, Precision};
+use gan_cuda::device::cuda::{Cuda, CudaOptions, probe};
+use gan_cuda::device::{ConvolutionForm, Device};
 
 /// A device with a name for benchmark names.
 pub trait Named: Device {
@@ -33,7 +32,7 @@ pub fn cpu(form: ConvolutionForm) -> Cpu<f32> {
 /// The first GPU, if there is one; not the emulator, whose speed is meaningless.
 pub fn gpu() -> Option<Cuda> {
     let ordinal = probe::first_usable().ok()?.ordinal;
-    let gpu = Cuda::open(ordinal, Precision::F32, true).expect("a GPU that was found usable");
+    let gpu = Cuda::open(ordinal, CudaOptions::default()).expect("a GPU that was found usable");
     (!gpu.is_emulated()).then_some(gpu)
 }
 

@@ -25,6 +25,7 @@ class TrainFlags(TypedDict, total=False):
     iterations: int | None
     device: str | None
     precision: str | None
+    gemm: str | None
     no_graph: bool
     threads: int | None
     conv: str | None

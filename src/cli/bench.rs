@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::data::{Dataset, DatasetKind, SearchPaths};
 use crate::device::cpu::default_threads;
-use crate::device::{self, ConvolutionForm, Device, DeviceChoice, Memory, Precision};
+use crate::device::cuda::CudaOptions;
+use crate::device::{self, ConvolutionForm, Device, DeviceChoice, Gemm, Memory, Precision};
 use crate::gan::dataset::DeviceDataset;
 use crate::gan::iteration::Parts;
 use crate::gan::plan::Plan;
@@ -54,6 +55,9 @@ pub struct Args {
     /// Precision of matrix multiplications on a GPU: f32, tf32 or bf16
     #[arg(long, value_name = "NAME", default_value_t = Precision::F32, value_parser = choice::<Precision>(), hide_possible_values = true)]
     precision: Precision,
+    /// Matrix multiplications of fully connected layers on a GPU: cublas or own
+    #[arg(long, value_name = "NAME", default_value_t = Gemm::Cublas, value_parser = choice::<Gemm>(), hide_possible_values = true)]
+    gemm: Gemm,
     /// Number of CPU threads [default: physical cores of a NUMA node, at most 16]
     #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::THREADS))]
     threads: Option<usize>,
@@ -105,7 +109,8 @@ pub fn run(args: &Args) -> Result<()> {
     let preset = find(&args.preset).ok_or_else(missing)?;
     let model = args.sizes.model(preset)?;
     let cpu = CpuOptions { threads: args.threads(), conv: args.conv };
-    let chosen = open_device(args.device, args.precision, cpu, !args.no_graph)?;
+    let cuda = CudaOptions { precision: args.precision, gemm: args.gemm, graphs: !args.no_graph };
+    let chosen = open_device(args.device, cuda, cpu)?;
     match chosen.supporting(args.conv)?.device {
         AnyDevice::Cpu(cpu) => run_on(cpu, args, preset, &model),
         AnyDevice::Cuda(cuda) if cuda.is_emulated() => {

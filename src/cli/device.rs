@@ -1,8 +1,10 @@
 //! The device of a command: flags, and opening it.
 
+use std::fmt::Display;
+
 use crate::device::cpu::{Cpu, default_threads};
-use crate::device::cuda::{Cuda, probe};
-use crate::device::{ConvolutionForm, DeviceChoice, Precision};
+use crate::device::cuda::{Cuda, CudaOptions, probe};
+use crate::device::{ConvolutionForm, DeviceChoice, Gemm, Precision};
 use crate::ranges;
 use crate::text::with_causes;
 use tracing::{debug, info};
@@ -26,7 +28,8 @@ impl DeviceArgs {
     /// in training.
     pub(super) fn open(&self, conv: ConvolutionForm) -> Result<ChosenDevice> {
         let cpu = CpuOptions { threads: self.threads(), conv };
-        open_device(self.device, Precision::F32, cpu, false)
+        let cuda = CudaOptions { graphs: false, ..CudaOptions::default() };
+        open_device(self.device, cuda, cpu)
     }
 
     /// The number of CPU threads, also for work that always runs on the CPU.
@@ -70,27 +73,29 @@ pub struct CpuOptions {
     pub conv: ConvolutionForm,
 }
 
-/// Opens the requested device; `precision` and `graphs` apply to a GPU.
+/// Opens the requested device, with the options for its kind.
 pub fn open_device(
     choice: DeviceChoice,
-    precision: Precision,
+    cuda: CudaOptions,
     cpu: CpuOptions,
-    graphs: bool,
 ) -> Result<ChosenDevice> {
-    let CpuOptions { threads, conv } = cpu;
-    debug!(requested = %choice, %precision, threads, %conv, graphs, "choosing a device");
-    let cpu = |reason| match precision {
-        Precision::F32 => {
+    let (CpuOptions { threads, conv }, CudaOptions { precision, gemm, graphs }) = (cpu, cuda);
+    debug!(requested = %choice, %precision, %gemm, threads, %conv, graphs, "choosing a device");
+    let cpu = |reason| match (precision, gemm) {
+        (Precision::F32, Gemm::Cublas) => {
             info!(threads, %conv, reason, "computing on the CPU");
             Ok(ChosenDevice { device: AnyDevice::Cpu(Cpu::with_form(threads, conv)), reason })
         }
-        _ => refuse_precision(precision, reason),
+        (Precision::F32, _) => {
+            refuse_on_cpu("--gemm", gemm, "multiplies matrices in one way only", reason)
+        }
+        _ => refuse_on_cpu("--precision", precision, "supports f32 only", reason),
     };
     let gpu = |cuda| ChosenDevice { device: AnyDevice::Cuda(Box::new(cuda)), reason: None };
     match choice {
         DeviceChoice::Cpu => cpu(None),
-        DeviceChoice::Cuda(number) => Ok(gpu(Cuda::open(number, precision, graphs)?)),
-        DeviceChoice::Auto => match first_gpu(precision, graphs) {
+        DeviceChoice::Cuda(number) => Ok(gpu(Cuda::open(number, cuda)?)),
+        DeviceChoice::Auto => match first_gpu(cuda) {
             Ok(cuda) => Ok(gpu(cuda)),
             Err(problem) => cpu(Some(format!("no GPU: {problem}"))),
         },
@@ -98,19 +103,23 @@ pub fn open_device(
 }
 
 /// The first usable GPU, or why there is none.
-fn first_gpu(precision: Precision, graphs: bool) -> Result<Cuda, String> {
+fn first_gpu(options: CudaOptions) -> Result<Cuda, String> {
     let gpu = probe::first_usable().map_err(|reason| reason.to_string())?;
-    Cuda::open(gpu.ordinal, precision, graphs).map_err(|error| with_causes(&error))
+    Cuda::open(gpu.ordinal, options).map_err(|error| with_causes(&error))
 }
 
-/// Refuses a precision that the CPU does not support; `reason` says why the CPU was chosen.
-fn refuse_precision<T>(precision: Precision, reason: Option<String>) -> Result<T> {
+/// Refuses a value of a flag that the CPU does not support; `reason` says why the CPU was chosen.
+fn refuse_on_cpu<T>(
+    flag: &str,
+    value: impl Display,
+    limit: &str,
+    reason: Option<String>,
+) -> Result<T> {
     let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     refuse(
-        "--precision",
+        flag,
         format!(
-            "is {precision}, but the CPU supports f32 only{reason}; omit it, or choose a GPU with \
-             --device cuda"
+            "is {value}, but the CPU {limit}{reason}; omit it, or choose a GPU with --device cuda"
         ),
     )
 }

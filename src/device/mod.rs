@@ -19,6 +19,7 @@ mod convolution_form;
 pub mod cpu;
 pub mod cuda;
 mod error;
+mod gemm;
 pub mod ops;
 mod precision;
 mod real;
@@ -28,6 +29,7 @@ use std::ops::Range;
 pub use choice::DeviceChoice;
 pub use convolution_form::ConvolutionForm;
 pub use error::{Error, Result};
+pub use gemm::Gemm;
 pub use precision::Precision;
 pub use real::{Element, Real};
 
@@ -86,6 +88,12 @@ pub trait Memory: Sized + 'static {
     /// associated types.
     fn reborrow<'a, T: Element>(view: &'a Self::View<'_, T>) -> Self::View<'a, T>;
 
+    /// The same for a writable view.
+    fn reborrow_mut<'a, T: Element>(view: &'a mut Self::ViewMut<'_, T>) -> Self::ViewMut<'a, T>;
+
+    /// A read-only view of what a writable one views.
+    fn read<'a, T: Element>(view: &'a Self::ViewMut<'_, T>) -> Self::View<'a, T>;
+
     /// Splits a view in two: the first `middle` elements and the rest.
     fn split<'a, T: Element>(
         view: Self::View<'a, T>,
@@ -125,6 +133,7 @@ pub trait Device:
     + ops::Linear
     + ops::Convolution
     + ops::BatchNorm
+    + ops::Fused
     + ops::Embedding
     + ops::Loss
     + ops::Optimizer
@@ -140,6 +149,7 @@ impl<D> Device for D where
         + ops::Linear
         + ops::Convolution
         + ops::BatchNorm
+        + ops::Fused
         + ops::Embedding
         + ops::Loss
         + ops::Optimizer

@@ -9,7 +9,7 @@
 //! | [`activations`], [`masks`] | activations, gradients of activations and dropout masks |
 //! | [`params`], [`adam`] | named tensors in flat buffers; the optimizer |
 //! | [`storage_order`] | the order in which a tensor's elements are stored |
-//! | `merged`, `backward_rows`, `single_output` | one pass for two losses; a layer with one output |
+//! | `merged`, `backward_rows`, `single_output`, `fused` | one pass for two losses; a layer with one output; products with what follows them |
 //! | `init`, `matrix` | weight initialization; buffers as rows |
 //!
 //! All memory is allocated when a network, its activations and its optimizer are created; passes only
@@ -18,6 +18,7 @@
 pub mod activations;
 pub mod adam;
 mod backward_rows;
+mod fused;
 mod init;
 mod label;
 pub mod layer;

@@ -77,6 +77,14 @@ impl<D: Device> Network<D> {
         for (stage, moments) in inner.iter_mut().enumerate() {
             let (before, now) = outputs.split_at_mut(stage);
             let y = now[0].rows_mut(batches.range());
+            if self.is_left_to_norm(stage, device, batches, mode) {
+                continue;
+            }
+            if self.fuses_norm(stage, device, batches, mode) {
+                let from = (&*embedded, input);
+                self.forward_product_and_norm(stage, device, moments, y, before, from, batches);
+                continue;
+            }
             let before = StageInput { embedded, input, outputs: before };
             let from = before.of(&self.spec, stage, batches);
             if let Some([linear, output]) = self.pair_at_end(stage) {
@@ -85,8 +93,13 @@ impl<D: Device> Network<D> {
             }
             self.forward_stage(stage, device, (moments, workspace), y, from, batches, mode, 0);
         }
+        let stage = outputs.len();
+        if self.fuses_norm(stage, device, batches, mode) {
+            let from = (&*embedded, input);
+            return self.forward_product_and_norm(stage, device, last, end, outputs, from, batches);
+        }
         let before = StageInput { embedded, input, outputs };
-        let (stage, from) = (outputs.len(), before.of(&self.spec, outputs.len(), batches));
+        let from = before.of(&self.spec, stage, batches);
         self.forward_stage(stage, device, (last, workspace), end, from, batches, mode, 0);
     }
 
@@ -163,7 +176,7 @@ impl<D: Device> Network<D> {
         let range = rows.all();
         // The gradient buffer of the current stage, which in-place stages share.
         let mut current = gradients.len() - 1;
-        // Whether the stage behind included the activation of this one.
+        // Whether the stage behind included the activation or BatchNorm of this one.
         let mut activated = false;
         for stage in (0..self.stages.len()).rev() {
             let before = StageInput { embedded, input, outputs: &outputs[..stage] };
@@ -181,9 +194,15 @@ impl<D: Device> Network<D> {
             self.backward_stage(stage, device, saved, target, dz, &before, y, rows, activated);
             activated = false;
             if let (false, Some(dx)) = (self.spec.stages()[stage].is_in_place(), dx) {
+                current -= 1;
+                let target = parameters.target();
+                activated =
+                    self.backward_product(stage, device, target, dx, dz, &before, moments, rows);
+                if activated {
+                    continue;
+                }
                 let (dx, dz) = (dx.rows_mut(range.clone()), dz.rows(range.clone()));
                 self.backward_input(device, stage, workspace, dx, dz, range.len(), None);
-                current -= 1;
             }
         }
         if let Some(dx) = dx {
@@ -219,6 +238,7 @@ impl<D: Device> Network<D> {
             PlacedStage::Convolution(convolution) => {
                 convolution.backward(device, target, workspace, dz, x, y, mask, rows);
             }
+            PlacedStage::BatchNorm(_) if activated => {}
             PlacedStage::BatchNorm(norm) => {
                 norm.backward(device, self.weights(), target, dz, x, y, moments, rows.batches);
             }

@@ -12,7 +12,7 @@ use tracing::debug;
 
 use crate::data::{ClassOrder, Requirements, SearchPaths, Source};
 use crate::device::cpu::default_threads;
-use crate::device::{ConvolutionForm, DeviceChoice, Precision};
+use crate::device::{ConvolutionForm, DeviceChoice, Gemm, Precision};
 use crate::file_error::FileError;
 use crate::formats::stats::Measure;
 use crate::gan::Model;
@@ -92,6 +92,9 @@ pub struct Config {
     /// Precision of matrix multiplications on a GPU.
     #[serde(default = "default::precision")]
     pub precision: Precision,
+    /// Matrix multiplications of fully connected layers on a GPU.
+    #[serde(default = "default::gemm", skip_serializing_if = "default::is_cublas")]
+    pub gemm: Gemm,
     /// Number of CPU threads.
     #[serde(default = "default_threads")]
     pub threads: usize,
@@ -113,7 +116,7 @@ pub struct Config {
 
 /// Default values.
 mod default {
-    use crate::device::{ConvolutionForm, Precision};
+    use crate::device::{ConvolutionForm, Gemm, Precision};
 
     pub(super) fn log_interval() -> u32 {
         50
@@ -129,6 +132,14 @@ mod default {
 
     pub(super) fn precision() -> Precision {
         Precision::F32
+    }
+
+    pub(super) fn gemm() -> Gemm {
+        Gemm::Cublas
+    }
+
+    pub(super) fn is_cublas(gemm: &Gemm) -> bool {
+        *gemm == Gemm::Cublas
     }
 
     pub(super) fn conv() -> ConvolutionForm {

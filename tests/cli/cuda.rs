@@ -113,6 +113,30 @@ fn precision_is_kept_until_a_resume_changes_it() {
 }
 
 #[test]
+fn own_products_are_chosen_by_a_flag_that_a_resume_may_change() {
+    let scratch = Scratch::with_digits();
+    let flags = train("--gemm own --iterations 4");
+    let Some(answer) = emulated(&scratch, &flags, &[]) else { return };
+    answer.prints(&["precision f32, gemm own"]);
+    assert_eq!(scratch.config(RUN)["gemm"].as_str(), Some("own"));
+    // A GPU without programmatic dependent launch, which changes nothing but the time.
+    let old = [("GAN_CUDA_EMULATOR_CAPABILITY", "8.0")];
+    emulated(&scratch, &flags, &old).unwrap().succeeds();
+    emulated(&scratch, &train("--iterations 4"), &[]).unwrap().succeeds();
+    let third = "runs/00002-cgan-mnist";
+    let [own, without, cublas] = [RUN, SECOND, third].map(|run| networks(&scratch, run));
+    assert!(own == without, "other bits");
+    assert!(own != cublas, "the products are cuBLAS's");
+
+    let resume = format!("train --resume {RUN} --iterations 6 --device");
+    let words = ["--gemm is own", "CPU multiplies matrices in one way only", "--device cuda"];
+    scratch.run(&format!("{resume} cpu")).fails(2, &words);
+    scratch.run(&format!("{resume} cpu --gemm cublas")).succeeds();
+    assert!(scratch.config(RUN).get("gemm").is_none());
+    scratch.run("bench --device cpu --gemm own").fails(2, &words);
+}
+
+#[test]
 fn winograd_convolutions_are_refused_on_cuda() {
     let scratch = Scratch::with_digits();
     let Some(answer) = emulated(&scratch, &train("--conv winograd"), &[]) else { return };

@@ -93,7 +93,9 @@ fn defaults_are_as_documented() {
         ("", "sample_grid", "\"10x10\""),
     ];
     assert_set(&config, &defaults);
-    for unset in ["iterations", "checkpoint_interval", "conv", "evaluate_interval", "keep_best"] {
+    for unset in
+        ["iterations", "checkpoint_interval", "gemm", "conv", "evaluate_interval", "keep_best"]
+    {
         assert!(config.get(unset).is_none(), "{unset}");
     }
 }

@@ -58,12 +58,13 @@ const BENCH: [(&str, &str, &str, &str); 7] = [
 ];
 
 /// Flags that take keywords, an invalid keyword, and part of the error message.
-const WORDS: [(&str, &str, &str); 14] = [
+const WORDS: [(&str, &str, &str); 15] = [
     ("--seeds", "x", "0-7 or 1,5,8-9"),
     ("--sweep", "lr", "lr=1e-4,2e-4"),
     ("--dataset", "cifar", "mnist, fashion-mnist"),
     ("--device", "tpu", "'auto', 'cpu', 'cuda' or 'cuda:N'"),
     ("--precision", "f16", "f32, tf32, bf16"),
+    ("--gemm", "fast", "cublas, own"),
     ("--conv", "fft", "direct, winograd"),
     ("--latent", "cauchy", "normal, uniform"),
     ("--loss", "guess", "bce-logits, bce, mse, hinge, wgan, relativistic"),

@@ -64,7 +64,7 @@ const FIXED: &str = "--preset mlp, --seed 1, --skip-bad-images, --image-size 14,
 
 /// Flags that may change on resume.
 const FREE: &str = "--data-dir digits, --dataset mnist, --epochs 2, --iterations 5, --sample-interval 2, --log-interval 2, \
-    --checkpoint-interval 3, --keep 2, --evaluate-interval 2, --keep-best kid --evaluate-interval 2, --threads 2, --device cpu, --precision f32, --no-graph, \
+    --checkpoint-interval 3, --keep 2, --evaluate-interval 2, --keep-best kid --evaluate-interval 2, --threads 2, --device cpu, --precision f32, --gemm cublas, --no-graph, \
     --conv direct, --tensorboard, --no-tensorboard, --runs-dir runs, --quiet, --verbose, --dry-run, \
     --force, --branch --iterations 9";
 

@@ -41,8 +41,7 @@ mod training;
 use std::env;
 use std::process::ExitCode;
 
-use gan_cuda::device::Precision;
-use gan_cuda::device::cuda::Cuda;
+use gan_cuda::device::cuda::{Cuda, CudaOptions};
 use libtest_mimic::Arguments;
 use open::Kind;
 use tally::Tally;
@@ -87,7 +86,7 @@ fn run(kind: Kind, mut arguments: Arguments) -> ExitCode {
     );
     // Each test opens the device; as long as it is open here too, a GPU keeps its context, whose
     // creation takes half a second. The emulator's context must end, to report leaks.
-    let _open = (kind == Kind::Cuda).then(|| Cuda::open(0, Precision::F32, false));
+    let _open = (kind == Kind::Cuda).then(|| Cuda::open(0, CudaOptions::default()));
     let conclusion = libtest_mimic::run(&arguments, trials);
     if arguments.nocapture {
         notes::print();

@@ -5,8 +5,8 @@ use std::fmt::{self, Display, Formatter};
 use std::sync::OnceLock;
 
 use gan_cuda::device::cpu::Cpu;
-use gan_cuda::device::cuda::{Cuda, libraries, probe};
-use gan_cuda::device::{Device, Memory, Precision};
+use gan_cuda::device::cuda::{Cuda, CudaOptions, libraries, probe};
+use gan_cuda::device::{Device, Gemm, Memory};
 use gan_cuda_emulator::{Schedule, set_schedule};
 
 /// A kind of device; each has its own processes.
@@ -79,7 +79,7 @@ impl Kind {
             Some(absence) if self.is_required() => absence.to_owned(),
             Some(absence) => format!("skipped: {absence}"),
             None if self == Kind::Cpu => Cpu::<f32>::open(true).describe(),
-            None => Cuda::open(0, Precision::F32, true)
+            None => Cuda::open(0, CudaOptions::default())
                 .map_or_else(|e| e.to_string(), |cuda| cuda.describe()),
         }
     }
@@ -130,13 +130,37 @@ pub struct Configuration<D> {
 }
 
 /// Opens a GPU, or the emulator's.
-pub fn open_cuda(precision: Precision, graphs: bool) -> Cuda {
-    let cuda = Cuda::open(0, precision, graphs).unwrap();
+pub fn open_cuda(options: CudaOptions) -> Cuda {
+    let cuda = Cuda::open(0, options).unwrap();
     if cuda.is_emulated() {
         // The default for tests that do not choose a schedule.
         set_schedule(Schedule::Ascending).unwrap();
     }
     cuda
+}
+
+/// The same, multiplying by our own kernels.
+pub fn open_own(graphs: bool) -> Cuda {
+    open_cuda(CudaOptions { gemm: Gemm::Own, graphs, ..CudaOptions::default() })
+}
+
+/// Configurations of a GPU, or the emulator's, that multiply by our own kernels, and must give the same
+/// bits.
+pub fn own_products() -> Vec<Configuration<Cuda>> {
+    configurations(CudaOptions { gemm: Gemm::Own, graphs: false, ..CudaOptions::default() })
+}
+
+fn configurations(options: CudaOptions) -> Vec<Configuration<Cuda>> {
+    let configuration =
+        |name, schedule| Configuration { name, device: open_cuda(options), schedule };
+    match open_cuda(options).is_emulated() {
+        true => vec![
+            configuration("threads ascending", Some(Schedule::Ascending)),
+            configuration("threads descending", Some(Schedule::Descending)),
+            configuration("threads shuffled", Some(Schedule::Shuffled)),
+        ],
+        false => vec![configuration("once", None), configuration("again", None)],
+    }
 }
 
 /// A device that the suite can open.
@@ -167,22 +191,10 @@ impl Tested for Cpu<f32> {
 
 impl Tested for Cuda {
     fn open(graphs: bool) -> Self {
-        open_cuda(Precision::F32, graphs)
+        open_cuda(CudaOptions { graphs, ..CudaOptions::default() })
     }
 
     fn configurations() -> Vec<Configuration<Self>> {
-        let configuration = |name, schedule| Configuration {
-            name,
-            device: <Self as Tested>::open(false),
-            schedule,
-        };
-        match <Self as Tested>::open(false).is_emulated() {
-            true => vec![
-                configuration("threads ascending", Some(Schedule::Ascending)),
-                configuration("threads descending", Some(Schedule::Descending)),
-                configuration("threads shuffled", Some(Schedule::Shuffled)),
-            ],
-            false => vec![configuration("once", None), configuration("again", None)],
-        }
+        configurations(CudaOptions { graphs: false, ..CudaOptions::default() })
     }
 }

@@ -2,7 +2,7 @@
 //! and not zero.
 
 use gan_cuda::choice::Choice;
-use gan_cuda::device::cuda::{Buffer, Cuda, View, ViewMut};
+use gan_cuda::device::cuda::{Buffer, Cuda, CudaOptions, View, ViewMut};
 use gan_cuda::device::ops::{Activation, Linear, LinearShape};
 use gan_cuda::device::{Memory, Precision};
 use gan_cuda::rng;
@@ -102,6 +102,10 @@ fn upload(device: &Cuda, values: &[f32]) -> Buffer<f32> {
     buffer
 }
 
+fn options(precision: Precision) -> CudaOptions {
+    CudaOptions { precision, graphs: false, ..CudaOptions::default() }
+}
+
 fn whole<'a>(buffer: &'a Buffer<f32>, of: &Matrix) -> View<'a, f32> {
     Cuda::view(buffer, 0..of.values.len())
 }
@@ -118,10 +122,10 @@ fn computed(device: &Cuda, len: usize, compute: impl FnOnce(ViewMut<'_, f32>)) -
 /// such small multiplications unrounded.
 pub fn errors_are_within_the_roundoff_of_operands_and_exceed_single_precision() {
     for precision in [Precision::Tf32, Precision::Bf16] {
-        let device = open_cuda(precision, false);
+        let device = open_cuda(options(precision));
         let u = roundoff(precision) * if device.is_emulated() { 1.0 } else { 2.0 };
         for (Product { name, factors: [a, b], got }, single) in
-            products(&device).into_iter().zip(products(&open_cuda(Precision::F32, false)))
+            products(&device).into_iter().zip(products(&open_cuda(options(Precision::F32))))
         {
             let exact = a.times(&b, f64::from);
             let sizes = a.times(&b, |x| f64::from(x.abs()));
@@ -147,7 +151,7 @@ pub fn errors_are_within_the_roundoff_of_operands_and_exceed_single_precision() 
 /// The emulator rounds to nearest, like this test.
 pub fn results_are_those_of_rounded_operands() {
     for &precision in Precision::ALL {
-        let device = open_cuda(precision, false);
+        let device = open_cuda(options(precision));
         if !device.is_emulated() {
             return;
         }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use gan_cuda::device::Precision;
 use gan_cuda::device::cpu::Cpu;
-use gan_cuda::device::cuda::Cuda;
+use gan_cuda::device::cuda::{Cuda, CudaOptions};
 use gan_cuda::gan::dataset::DeviceImages;
 use libtest_mimic::{Completion, Trial};
 
-use crate::open::{Kind, Tested, open_cuda};
+use crate::open::{Kind, Tested, open_cuda, open_own, own_products};
 use crate::training::learning::GOALS;
 use crate::training::replicas::{self, Replicated};
 use crate::training::{device_switch, learning, nodes, parity, same_bits, two_gans};
@@ -118,10 +118,33 @@ impl Suite {
             self.add_as(name, move || run.check(Cpu::<f64>::new(2), "double precision"));
         }
         self.add_as("training::first_iterations_are_those_in_double_precision", || {
-            parity::first_iterations_are_those_of::<Cpu<f32>, _>(|| Cpu::<f64>::new(2));
+            let open = || <Cpu<f32> as Tested>::open(true);
+            parity::first_iterations_agree(open, || Cpu::<f64>::new(2));
         });
         self.add(operations::an_invalid_label_panics_on_the_cpu);
         self.every_device::<Cpu<f32>>();
+    }
+
+    /// The same with products by our own kernels.
+    fn own_products(&mut self) {
+        for operation in operations::PRODUCTS {
+            self.add_as(format!("operations::own_products::{operation}"), || {
+                operations::agrees_in(operation, &own_products());
+            });
+        }
+        for run in golden::runs().into_iter().filter(|run| run.single) {
+            let name = format!("golden::{}::own_products", run.name);
+            self.add_as(name, move || run.check(open_own(true), "own products"));
+        }
+        self.add_as("training::first_iterations_with_own_products_are_those_on_the_cpu", || {
+            parity::first_iterations_agree(|| open_own(true), || Cpu::<f32>::new(1));
+        });
+        if self.kind == Kind::Emulated {
+            self.add_as("training::own_products_give_the_same_bits_under_every_schedule", || {
+                same_bits::branches_give_the_same_bits_under_every_schedule(open_own);
+            });
+        }
+        self.add(nodes::own_products_need_fewer_nodes);
     }
 
     fn cuda(&mut self) {
@@ -136,21 +159,30 @@ impl Suite {
         self.add(timing::the_requested_number_of_calls_is_timed);
         for precision in [Precision::Tf32, Precision::Bf16] {
             self.add_as(format!("training::cgan_learns_in_{precision}"), move || {
-                learning::cgan_learns_in(open_cuda(precision, true));
+                learning::cgan_learns_in(open_cuda(CudaOptions {
+                    precision,
+                    ..CudaOptions::default()
+                }));
             });
         }
         self.add_as("training::first_iterations_are_those_on_the_cpu", || {
-            parity::first_iterations_are_those_of::<Cuda, _>(|| Cpu::<f32>::new(1));
+            let open = || <Cuda as Tested>::open(true);
+            parity::first_iterations_agree(open, || Cpu::<f32>::new(1));
         });
         self.add_as("training::full_width_iterations_are_those_on_the_cpu", || {
             parity::full_width_iterations_are_those_of::<Cuda, _>(|| Cpu::<f32>::new(2));
         });
         self.add(same_bits::repeated_operations_are_launched_as_a_graph::<Cuda>);
-        self.add(same_bits::graphs_give_the_same_bits::<Cuda>);
+        self.add_as("training::graphs_give_the_same_bits", || {
+            same_bits::graphs_give_the_same_bits(<Cuda as Tested>::open);
+        });
         if self.kind == Kind::Emulated {
             self.add(nodes::the_branch_has_the_lowest_priority);
-            self.add(same_bits::branches_give_the_same_bits_under_every_schedule::<Cuda>);
+            self.add_as("training::branches_give_the_same_bits_under_every_schedule", || {
+                same_bits::branches_give_the_same_bits_under_every_schedule(<Cuda as Tested>::open);
+            });
         }
+        self.own_products();
         self.add(two_gans::two_gans_that_alternate_have_separate_graphs);
         self.add(nodes::iteration_is_one_graph_of_few_nodes);
         self.add(device_switch::run_resumes_on_the_cpu_and_back::<Cuda>);

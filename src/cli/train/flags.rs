@@ -11,7 +11,7 @@ use crate::cli::value_parsers::{
 };
 use crate::data::Source;
 use crate::device::ops::{Augmentation, Latent, LrDecay};
-use crate::device::{ConvolutionForm, DeviceChoice, Precision};
+use crate::device::{ConvolutionForm, DeviceChoice, Gemm, Precision};
 use crate::formats::stats::Measure;
 use crate::gan::interval::Interval;
 use crate::gan::settings::{Fakes, Loss, Order};
@@ -103,6 +103,9 @@ pub(super) struct LengthArgs {
     /// Precision of matrix multiplications on a GPU; everything else is in f32 [default: f32]
     #[arg(long, value_parser = choice::<Precision>())]
     pub(super) precision: Option<Precision>,
+    /// Matrix multiplications of fully connected layers on a GPU [default: cublas]
+    #[arg(long, value_parser = choice::<Gemm>())]
+    pub(super) gemm: Option<Gemm>,
     /// Launch kernels one by one instead of as one CUDA graph; results are identical
     #[arg(long)]
     pub(super) no_graph: bool,

@@ -20,6 +20,7 @@ use crate::cli::error::{Result, refuse};
 use crate::data::{Dataset, Source};
 use crate::device::Device;
 use crate::device::cpu::Cpu;
+use crate::device::cuda::CudaOptions;
 use crate::eval::Evaluator;
 use crate::eval::evaluation::Stage;
 use crate::gan::Gan;
@@ -98,8 +99,9 @@ fn check_space(args: &Args, config: &Config, device: &AnyDevice, new: bool) -> R
 
 fn open(args: &Args, config: &Config) -> Result<ChosenDevice> {
     let cpu = CpuOptions { threads: config.threads, conv: config.conv };
-    open_device(config.device, config.precision, cpu, !args.length.no_graph)?
-        .supporting(config.conv)
+    let &Config { precision, gemm, .. } = config;
+    let cuda = CudaOptions { precision, gemm, graphs: !args.length.no_graph };
+    open_device(config.device, cuda, cpu)?.supporting(config.conv)
 }
 
 /// A run, ready to train on any device.

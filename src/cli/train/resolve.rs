@@ -131,6 +131,7 @@ impl Args {
         let cpu = (length.ngpu == Some(0)).then_some(DeviceChoice::Cpu);
         set(&mut config.device, length.device.or(cpu));
         set(&mut config.precision, length.precision);
+        set(&mut config.gemm, length.gemm);
         set(&mut config.threads, length.threads);
         set(&mut config.conv, length.conv);
         set(&mut config.sample_interval, output.sample_interval);

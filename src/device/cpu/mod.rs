@@ -29,7 +29,7 @@ use std::cell::{RefCell, RefMut};
 use std::ops::Range;
 
 use super::{ConvolutionForm, Element, Memory, Real};
-use crate::device::Result;
+use crate::device::{Result, ops};
 use crate::memory::{self, OutOfMemory};
 pub use buffer::Buffer;
 use convolution::Convolve;
@@ -73,6 +73,9 @@ impl<T: CpuReal> Cpu<T> {
         })
     }
 }
+
+/// Products are blocked for the caches: what follows them is computed separately.
+impl<T: CpuReal> ops::Fused for Cpu<T> {}
 
 impl<T: CpuReal> Memory for Cpu<T> {
     type Real = T;
@@ -125,6 +128,14 @@ impl<T: CpuReal> Memory for Cpu<T> {
     }
 
     fn reborrow<'a, E: Element>(view: &'a &[E]) -> &'a [E] {
+        view
+    }
+
+    fn reborrow_mut<'a, E: Element>(view: &'a mut &mut [E]) -> &'a mut [E] {
+        view
+    }
+
+    fn read<'a, E: Element>(view: &'a &mut [E]) -> &'a [E] {
         view
     }
 

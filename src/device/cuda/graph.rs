@@ -101,14 +101,14 @@ impl Cuda {
         // Work that is already on the branch is not part of the graph.
         self.join();
         match graph {
-            Graph::Captured(graph) if self.gpu.graphs => {
+            Graph::Captured(graph) if self.gpu.options.graphs => {
                 trace!("launching a CUDA graph");
                 self.note_failure("launching a CUDA graph", graph.launch());
                 return true;
             }
             Graph::New => self.set_turn(),
             // Thread-local: other threads may use the GPU during capture.
-            Graph::WarmedUp if self.gpu.graphs => {
+            Graph::WarmedUp if self.gpu.options.graphs => {
                 self.set_turn();
                 let mode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
                 self.note_failure("capturing a CUDA graph", self.stream.begin_capture(mode));
@@ -130,7 +130,7 @@ impl Cuda {
         let _turn = self.turn.take();
         match graph {
             Graph::New => *graph = Graph::WarmedUp,
-            Graph::WarmedUp if self.gpu.graphs => match self.instantiate() {
+            Graph::WarmedUp if self.gpu.options.graphs => match self.instantiate() {
                 Ok(Some(captured)) => {
                     self.note_failure("launching a CUDA graph", captured.launch());
                     *graph = Graph::Captured(captured);

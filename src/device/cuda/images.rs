@@ -22,8 +22,8 @@ include!(concat!(env!("OUT_DIR"), "/images.rs"));
 pub struct Build {
     /// The NVRTC that compiled them, if there was one.
     pub nvrtc: Option<Version>,
-    /// The header that every file includes.
-    pub header: &'static str,
+    /// Name and text of each header that files include.
+    pub headers: &'static [(&'static str, &'static str)],
     /// The files, by name.
     pub files: &'static [KernelFile],
 }
@@ -125,8 +125,7 @@ fn compiler() -> Result<Available, Vec<String>> {
 fn compile(file: &KernelFile, target: Target) -> Result<Vec<u8>, Problem> {
     let missing = |searched: &Vec<String>| Problem::Missing { searched: searched.clone() };
     let (_, nvrtc) = libraries::nvrtc().as_ref().map_err(missing)?;
-    let source =
-        Source { name: file.name, text: file.source, header: ("common.cuh", BUILT.header) };
+    let source = Source { name: file.name, text: file.source, headers: BUILT.headers };
     let begun = Instant::now();
     let image = nvrtc.compile(source, target, &[])?.image;
     debug!(file = file.name, %target, bytes = image.len(), elapsed = ?begun.elapsed(), "compiled");
@@ -293,7 +292,7 @@ mod tests {
         let source = Source {
             name: "kernels/a.cu",
             text: "\n__device__ int f() { return x; }\n",
-            header: ("a.cuh", ""),
+            headers: &[],
         };
         let problem = nvrtc.compile(source, Target::Ptx(75), &[]).unwrap_err();
         assert!(problem.to_string().contains("kernels/a.cu(2): error"), "{problem}");

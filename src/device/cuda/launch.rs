@@ -3,10 +3,16 @@
 //! Kernels are correct for every geometry of their kind, so the numbers here only affect speed.
 
 use std::ffi::c_void;
+use std::ptr;
 
-use cudarc::driver::{CudaFunction, CudaStream, result};
+use cudarc::driver::sys::{
+    CUfunction, CUlaunchAttribute, CUlaunchAttributeID, CUlaunchAttributeValue, CUlaunchConfig,
+    CUstream, cuLaunchKernelEx,
+};
+use cudarc::driver::{CudaFunction, CudaStream, DriverError, result};
 
 use super::Cuda;
+use crate::device::codes::productblock;
 
 /// Threads of a block in elementwise launches.
 const BLOCK: usize = 256;
@@ -39,6 +45,8 @@ pub(super) struct Launch<'a> {
     stream: &'a CudaStream,
     blocks: (u32, u32),
     threads: (u32, u32),
+    /// Whether the kernel may start before the one before it ends: it waits for it itself.
+    early: bool,
 }
 
 impl Cuda {
@@ -65,6 +73,15 @@ impl Cuda {
         self.launch((parts as u32, 1), (BLOCK as u32, 1))
     }
 
+    /// A block for every few columns of a product with so many rows, which computes all of them, or a
+    /// part of them if there are no sums `over_rows`.
+    pub(super) fn products(&self, rows: usize, columns: usize, over_rows: bool) -> Launch<'_> {
+        const THREADS: (u32, u32) = (productblock::COLUMNS, productblock::LANES);
+        let parts = if over_rows { 1 } else { rows.div_ceil(productblock::ROWS as usize).max(1) };
+        let blocks = (columns.div_ceil(THREADS.0 as usize).max(1) as u32, parts as u32);
+        Launch { early: self.gpu.launches_early, ..self.launch(blocks, THREADS) }
+    }
+
     /// One large block.
     pub(super) fn one_block(&self) -> Launch<'_> {
         self.launch((1, 1), (LARGE_BLOCK, 1))
@@ -76,7 +93,7 @@ impl Cuda {
     }
 
     fn launch(&self, blocks: (u32, u32), threads: (u32, u32)) -> Launch<'_> {
-        Launch { device: self, stream: &self.stream, blocks, threads }
+        Launch { device: self, stream: &self.stream, blocks, threads, early: false }
     }
 }
 
@@ -93,16 +110,50 @@ impl Launch<'_> {
     /// among them point to buffers that outlive the kernel's execution and are as long as the extents
     /// say.
     pub(super) unsafe fn queue(self, function: &CudaFunction, arguments: &mut [*mut c_void]) {
-        let device = self.device;
         let ((columns, parts), (x, y)) = (self.blocks, self.threads);
-        let stream = self.stream.cu_stream();
-        let function = function.cu_function();
+        let (blocks, threads) = ((columns, parts, 1), (x, y, 1));
+        let (stream, kernel) = (self.stream.cu_stream(), function.cu_function());
         // SAFETY: the function keeps its module loaded; the rest is the caller's promise.
-        let queued = device.with_context(|| unsafe {
-            result::launch_kernel(function, (columns, parts, 1), (x, y, 1), 0, stream, arguments)
+        let queued = self.device.with_context(|| unsafe {
+            match self.early {
+                false => result::launch_kernel(kernel, blocks, threads, 0, stream, arguments),
+                true => launch_early(kernel, blocks, threads, stream, arguments),
+            }
         });
-        device.note_failure("queueing a kernel", queued);
+        self.device.note_failure("queueing a kernel", queued);
     }
+}
+
+/// Launches a kernel by programmatic dependent launch.
+///
+/// # Safety
+/// As [`result::launch_kernel`].
+unsafe fn launch_early(
+    kernel: CUfunction,
+    blocks: (u32, u32, u32),
+    threads: (u32, u32, u32),
+    stream: CUstream,
+    arguments: &mut [*mut c_void],
+) -> Result<(), DriverError> {
+    let mut attribute = CUlaunchAttribute {
+        id: CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION,
+        pad: [0; 4],
+        value: CUlaunchAttributeValue { programmaticStreamSerializationAllowed: 1 },
+    };
+    let config = CUlaunchConfig {
+        gridDimX: blocks.0,
+        gridDimY: blocks.1,
+        gridDimZ: blocks.2,
+        blockDimX: threads.0,
+        blockDimY: threads.1,
+        blockDimZ: threads.2,
+        sharedMemBytes: 0,
+        hStream: stream,
+        attrs: &mut attribute,
+        numAttrs: 1,
+    };
+    // SAFETY: the attribute outlives the call; the rest is the caller's promise.
+    unsafe { cuLaunchKernelEx(&config, kernel, arguments.as_mut_ptr(), ptr::null_mut()) }.result()
 }
 
 /// The number of parts into which the rows of a matrix are divided for summing. It depends only on

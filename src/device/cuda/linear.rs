@@ -9,7 +9,7 @@ use super::launch::{MAX_BLOCKS, parts};
 use super::memory::{View, ViewMut};
 use crate::device::codes::activation;
 use crate::device::ops::{
-    Activation, Linear, LinearShape, SingleOutput, SingleOutputGradients, contract,
+    Activation, Fused, Linear, LinearShape, SingleOutput, SingleOutputGradients, contract,
 };
 
 impl Linear for Cuda {
@@ -32,6 +32,9 @@ impl Linear for Cuda {
             return kernels
                 .single_output_forward(launch, y, x, w, b, mask, rows, inputs, kind, slope);
         }
+        if self.fuses_products(rows) {
+            return self.product_forward(y, x, w, b, mask, shape, activation, again);
+        }
         self.linear_products(y.reborrow(), x, w, shape, again);
         self.bias_activation_forward(y, b, mask, (rows, outputs), activation, again);
     }
@@ -50,6 +53,13 @@ impl Linear for Cuda {
     ) {
         let LinearShape { rows, outputs, .. } = shape;
         contract::linear_forward(&y, &x, &w, b.as_ref(), mask.as_ref(), shape, again);
+        if self.fuses_products(rows) {
+            self.product_forward(y.reborrow(), x, w, b, mask, shape, activation, again);
+            let (shape, alone) =
+                (LinearShape { rows, inputs: outputs, outputs: 1 }, Activation::Identity);
+            let SingleOutput { o, w, b } = output;
+            return self.linear_forward(o, y.read(), w, Some(b), None, shape, alone, 0);
+        }
         self.linear_products(y.reborrow(), x, w, shape, again);
         let (kind, slope) = activation.code();
         self.gpu.kernels.bias_activation_single_output(
@@ -92,6 +102,9 @@ impl Linear for Cuda {
     ) {
         let LinearShape { rows, inputs, outputs } = shape;
         contract::linear_backward_input(&dx, &dz, &w, shape, &columns);
+        if self.fuses_products(rows) {
+            return self.product_columns(dx, dz, w, shape, columns);
+        }
         let (dz, w) = (Operand::new(dz, outputs), Operand::new(w.from(columns.start), inputs));
         self.multiply(&self.blas, dx, dz, w, (rows, columns.len(), outputs), false);
     }

@@ -10,6 +10,7 @@
 //! | `launch` | launch geometry, and the launch itself |
 //! | `memory` | buffers and views |
 //! | `gemm` | matrix multiplications by cuBLAS |
+//! | `product` | products of layers with few rows, by our kernels |
 //! | `branch` | a second stream, for weight gradients |
 //! | `exclusive` | what must not happen during a capture |
 //! | `graph` | CUDA graphs |
@@ -44,6 +45,7 @@ mod optimizer;
 mod penalty;
 pub mod probe;
 mod problem;
+mod product;
 mod random;
 mod search_paths;
 mod spectral_norm;
@@ -60,7 +62,7 @@ use cudarc::driver::sys::CUresult;
 use cudarc::driver::{CudaContext, CudaStream, DriverError, result};
 use tracing::info;
 
-use super::{Element, Memory, Precision};
+use super::{Element, Gemm, Memory, Precision};
 use crate::device::{Error, Result};
 use crate::memory::OutOfMemory;
 use branch::Branch;
@@ -72,6 +74,23 @@ use launch::MAX_SUMS;
 pub use memory::{Buffer, View, ViewMut};
 pub use problem::CudaProblem;
 pub use unavailable::Unavailable;
+
+/// How a GPU is used.
+#[derive(Clone, Copy, Debug)]
+pub struct CudaOptions {
+    /// The precision of matrix multiplications.
+    pub precision: Precision,
+    /// How the matrices of fully connected layers are multiplied.
+    pub gemm: Gemm,
+    /// Whether repeated sequences of operations are captured and launched as CUDA graphs.
+    pub graphs: bool,
+}
+
+impl Default for CudaOptions {
+    fn default() -> Self {
+        Self { precision: Precision::F32, gemm: Gemm::Cublas, graphs: true }
+    }
+}
 
 /// A GPU, and a CUDA stream on it.
 ///
@@ -91,16 +110,15 @@ pub struct Cuda {
 }
 
 impl Cuda {
-    /// Opens the GPU with this ordinal, to multiply matrices in `precision`. With `graphs`, repeated
-    /// sequences of operations are captured and launched as CUDA graphs.
+    /// Opens the GPU with this ordinal.
     ///
     /// # Errors
     /// When there is no such GPU, or it cannot be used this way, with the reason.
-    pub fn open(ordinal: usize, precision: Precision, graphs: bool) -> Result<Self> {
+    pub fn open(ordinal: usize, options: CudaOptions) -> Result<Self> {
         let begun = Instant::now();
-        let device = Self::on(Arc::new(Gpu::open(ordinal, precision, graphs)?))?;
+        let device = Self::on(Arc::new(Gpu::open(ordinal, options)?))?;
         let description = &device.gpu.description;
-        info!(description, graphs, elapsed = ?begun.elapsed(), "computing on a GPU");
+        info!(description, graphs = options.graphs, elapsed = ?begun.elapsed(), "computing on a GPU");
         Ok(device)
     }
 
@@ -117,8 +135,8 @@ impl Cuda {
         let (lowest, highest) = priorities(&gpu.context).map_err(failed("starting"))?;
         let stream = gpu.context.new_stream_with_priority(highest).map_err(failed("starting"))?;
         Ok(Self {
-            branch: Branch::new(&gpu.context, lowest, gpu.precision)?,
-            blas: Blas::new(&stream, gpu.precision)?,
+            branch: Branch::new(&gpu.context, lowest, gpu.options.precision)?,
+            blas: Blas::new(&stream, gpu.options.precision)?,
             sums: RefCell::new(
                 Buffer::uninitialized(&stream, 2 * MAX_SUMS)
                     .map_err(failed("allocating memory"))?,
@@ -211,6 +229,14 @@ impl Memory for Cuda {
 
     fn reborrow<'a, T: Element>(view: &'a View<'_, T>) -> View<'a, T> {
         *view
+    }
+
+    fn reborrow_mut<'a, T: Element>(view: &'a mut ViewMut<'_, T>) -> ViewMut<'a, T> {
+        view.reborrow()
+    }
+
+    fn read<'a, T: Element>(view: &'a ViewMut<'_, T>) -> View<'a, T> {
+        view.read()
     }
 
     fn split<'a, T: Element>(

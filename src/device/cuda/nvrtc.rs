@@ -28,8 +28,8 @@ pub struct Source<'a> {
     pub name: &'a str,
     /// Its text.
     pub text: &'a str,
-    /// Name and text of the header that it includes.
-    pub header: (&'a str, &'a str),
+    /// Name and text of each header that it may include, by its name without the folder.
+    pub headers: &'a [(&'a str, &'a str)],
 }
 
 /// The output of a compilation.
@@ -192,9 +192,13 @@ impl Nvrtc {
         }
     }
 
-    fn create(&self, Source { name, text, header }: Source<'_>) -> Result<Program, Problem> {
-        let [text, name, header_name, header] = [text, name, header.0, header.1].map(c_string);
-        let (headers, names) = ([header.as_ptr()], [header_name.as_ptr()]);
+    fn create(&self, Source { name, text, headers }: Source<'_>) -> Result<Program, Problem> {
+        let [text, name] = [text, name].map(c_string);
+        let without_folder = |path: &str| c_string(path.rsplit('/').next().unwrap_or_default());
+        let names: Vec<_> = headers.iter().map(|(name, _)| without_folder(name)).collect();
+        let headers: Vec<_> = headers.iter().map(|(_, text)| c_string(text)).collect();
+        let pointers = |of: &[CString]| of.iter().map(|text| text.as_ptr()).collect::<Vec<_>>();
+        let (name_pointers, header_pointers) = (pointers(&names), pointers(&headers));
         let mut program = ptr::null_mut();
         type Create = unsafe extern "C" fn(
             *mut Program,
@@ -205,9 +209,10 @@ impl Nvrtc {
             *const *const c_char,
         ) -> Status;
         self.call::<Create>("nvrtcCreateProgram", |create| {
-            let (headers, names) = (headers.as_ptr(), names.as_ptr());
+            let (headers, names) = (header_pointers.as_ptr(), name_pointers.as_ptr());
+            let count = header_pointers.len() as c_int;
             // SAFETY: the signature is NVRTC's; the texts are zero-terminated, and NVRTC copies them.
-            unsafe { create(&mut program, text.as_ptr(), name.as_ptr(), 1, headers, names) }
+            unsafe { create(&mut program, text.as_ptr(), name.as_ptr(), count, headers, names) }
         })?;
         Ok(program)
     }

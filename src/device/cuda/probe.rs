@@ -131,7 +131,7 @@ pub fn free_memory(gpu: &Gpu) -> Result<usize, Unavailable> {
 }
 
 /// The newest CUDA version that the driver supports.
-fn driver() -> Result<Version, Unavailable> {
+pub(super) fn driver() -> Result<Version, Unavailable> {
     match libraries::driver() {
         Ok(driver) => Ok(driver.version),
         Err(searched) => Err(Unavailable::NoDriver { searched: searched.clone() }),

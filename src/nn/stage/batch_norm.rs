@@ -2,7 +2,7 @@
 
 use rand_chacha::ChaCha12Rng;
 
-use super::Target;
+use super::{Linear, Target};
 use crate::device::ops::{Affine, AffineGradients, BatchNormShape};
 use crate::device::{Device, In, Out, Result};
 use crate::nn::activations::Batches;
@@ -91,6 +91,38 @@ impl BatchNorm {
         }
     }
 
+    /// The same for one batch, together with the product of the Linear layer right before.
+    #[allow(clippy::too_many_arguments)]
+    pub(in crate::nn) fn forward_product<D: Device>(
+        &self,
+        device: &D,
+        weights: &Flat<D>,
+        statistics: &mut Params<D>,
+        [mean, inv_std]: &mut [Matrix<D>; 2],
+        y: Out<'_, D>,
+        (linear, product, x): (&Linear, Out<'_, D>, In<'_, D>),
+        batches: &Batches,
+    ) {
+        let batch = batches.which.start;
+        let (running_mean, running_var) =
+            statistics.values_mut().adjacent_mut(self.running_mean, self.running_var);
+        device.linear_batch_norm_forward(
+            y,
+            mean.rows_mut(batch..batch + 1),
+            inv_std.rows_mut(batch..batch + 1),
+            running_mean,
+            running_var,
+            product,
+            x,
+            linear.w(weights),
+            self.bias(weights),
+            self.affine(weights),
+            linear.stride(),
+            self.shape(batches.rows),
+            self.stage.epilogue.activation,
+        );
+    }
+
     /// Evaluation mode: normalizes by the running statistics.
     pub(in crate::nn) fn evaluate<D: Device>(
         &self,
@@ -134,13 +166,9 @@ impl BatchNorm {
             // Further batches accumulate.
             let further = batch > batches.which.start;
             let accumulate = further || target.as_ref().is_some_and(|target| target.accumulate);
-            let gradients = target.as_mut().map(|target| {
-                let (dgamma, dbeta) = target.gradients.adjacent_mut(self.gamma, self.beta);
-                AffineGradients { dgamma, dbeta }
-            });
             device.batch_norm_backward(
                 dx.rows_mut(rows),
-                gradients,
+                self.gradients(&mut target),
                 y_of_batch,
                 x_of_batch,
                 mean.rows(batch..batch + 1),
@@ -151,6 +179,54 @@ impl BatchNorm {
                 accumulate,
             );
         }
+    }
+
+    /// The same for one batch, from dz of the product of the Linear layer right behind.
+    #[allow(clippy::too_many_arguments)]
+    pub(in crate::nn) fn backward_product<D: Device>(
+        &self,
+        device: &D,
+        weights: &Flat<D>,
+        mut target: Option<Target<'_, D>>,
+        dx: Out<'_, D>,
+        (behind, dz): (&Linear, In<'_, D>),
+        x: In<'_, D>,
+        y: In<'_, D>,
+        [mean, inv_std]: &[Matrix<D>; 2],
+        batches: &Batches,
+    ) {
+        let batch = batches.which.start;
+        let accumulate = target.as_ref().is_some_and(|target| target.accumulate);
+        device.linear_batch_norm_backward(
+            dx,
+            self.gradients(&mut target),
+            dz,
+            behind.w(weights),
+            y,
+            x,
+            mean.rows(batch..batch + 1),
+            inv_std.rows(batch..batch + 1),
+            weights.view(self.gamma),
+            behind.outputs(),
+            self.shape(batches.rows),
+            self.stage.epilogue.activation,
+            accumulate,
+        );
+    }
+
+    fn gradients<'a, D: Device>(
+        &self,
+        target: &'a mut Option<Target<'_, D>>,
+    ) -> Option<AffineGradients<'a, D>> {
+        target.as_mut().map(|target| {
+            let (dgamma, dbeta) = target.gradients.adjacent_mut(self.gamma, self.beta);
+            AffineGradients { dgamma, dbeta }
+        })
+    }
+
+    /// Columns, each normalized separately; none if it normalizes the pixels of images.
+    pub(in crate::nn) fn columns(&self) -> Option<usize> {
+        (self.stage.pixels == 1).then_some(self.stage.features)
     }
 
     fn shape(&self, rows: usize) -> BatchNormShape {

@@ -130,6 +130,26 @@ impl Linear {
         }
     }
 
+    /// From dz of the product of the Linear layer `behind` to that of this layer, dx, and the gradient of
+    /// the bias.
+    #[allow(clippy::too_many_arguments)]
+    pub(in crate::nn) fn backward_product<D: Device>(
+        &self,
+        device: &D,
+        weights: &Flat<D>,
+        mut target: Option<Target<'_, D>>,
+        dx: Out<'_, D>,
+        (behind, dz): (&Linear, In<'_, D>),
+        y: In<'_, D>,
+        mask: Option<In<'_, D>>,
+        rows: &BackwardRows<'_>,
+    ) {
+        let (w, shape) = (weights.view(behind.w), behind.shape(rows.all().len()));
+        let (dbx, _, add) = bias_gradient(&mut target, Some(self.b));
+        let (activation, again) = (self.stage.epilogue.activation, rows.again);
+        device.linear_activation_backward(dx, dbx, dz, w, y, mask, shape, activation, again, add);
+    }
+
     /// Whether it is a layer with one output and nothing behind it.
     pub(in crate::nn) fn has_single_output(&self) -> bool {
         let LinearStage { outputs, normalized, .. } = self.stage;
@@ -233,6 +253,21 @@ impl Linear {
     ) {
         let (w, outputs) = (weights.view(self.w), self.stage.outputs);
         device.embedding_backward_linear(dtable, dz, w, labels, shape, outputs, accumulate);
+    }
+
+    /// The weights.
+    pub(in crate::nn) fn w<'a, D: Device>(&self, weights: &'a Flat<D>) -> In<'a, D> {
+        weights.view(self.w)
+    }
+
+    /// Features of the output.
+    pub(in crate::nn) fn outputs(&self) -> usize {
+        self.stage.outputs
+    }
+
+    /// Elements from one row of the input to the next.
+    pub(in crate::nn) fn stride(&self) -> usize {
+        self.stride
     }
 
     /// Features of the input.

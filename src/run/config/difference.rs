@@ -5,7 +5,7 @@ use crate::run::Result;
 
 /// Keys that may change when a run is resumed. Whether images at another path are the same is
 /// checked by their checksum.
-const CHANGEABLE: [&str; 22] = [
+const CHANGEABLE: [&str; 23] = [
     "branched_from",
     "checkpoint_interval",
     // The data checksum detects another order; older runs have no names.
@@ -16,6 +16,7 @@ const CHANGEABLE: [&str; 22] = [
     "device",
     "epochs",
     "evaluate_interval",
+    "gemm",
     "iterations",
     "keep",
     "keep_best",

@@ -27,8 +27,9 @@ const LENGTHS: [usize; 3] = [2, 3, 6];
 const LONG: (usize, usize) = (1050, 1001);
 /// Rows, inputs, outputs. Each pair of extents is large once; the third stays small, since the
 /// reference is slow.
-const PRODUCTS: [(usize, usize, usize); 11] = [
+const PRODUCTS: [(usize, usize, usize); 12] = [
     (1, 1, 1),
+    (130, 70, 20),
     (31, 33, 17),
     (64, 784, 64),
     (64, 100, 784),
@@ -164,6 +165,26 @@ pub enum Case {
         shape: BatchNormShape,
         activation: Activation,
         gradient: Gradient,
+    },
+    LinearBatchNormForward {
+        inputs: usize,
+        shape: BatchNormShape,
+        activation: Activation,
+        bias: bool,
+    },
+    LinearBatchNormBackward {
+        outputs: usize,
+        shape: BatchNormShape,
+        activation: Activation,
+        gradient: Gradient,
+    },
+    LinearActivationBackward {
+        shape: LinearShape,
+        activation: Activation,
+        mask: bool,
+        gradient: Gradient,
+        /// How many rows are there once more, and whether x and mask have them too.
+        again: (usize, bool),
     },
     EmbeddingConcat {
         shape: EmbeddingShape,
@@ -333,6 +354,32 @@ fn products(all: &mut Vec<Case>, shape: LinearShape) {
     let inputs = shape.inputs;
     for columns in [0..inputs, inputs / 3..inputs, inputs / 3..inputs / 2 + 1] {
         all.push(Case::LinearBackwardInput { shape, columns });
+    }
+    fused(all, shape);
+}
+
+/// Products with what follows them.
+fn fused(all: &mut Vec<Case>, linear: LinearShape) {
+    let LinearShape { rows, inputs, outputs } = linear;
+    // In training mode one row has no variance.
+    let norm = |columns| BatchNormShape { rows: rows.max(2), columns, eps: 1e-5, momentum: 0.1 };
+    for (activation, bias) in ACTIVATIONS.into_iter().zip([true, false].into_iter().cycle()) {
+        let shape = norm(outputs);
+        all.push(Case::LinearBatchNormForward { inputs, shape, activation, bias });
+        for gradient in gradients(activation) {
+            let shape = norm(inputs);
+            all.push(Case::LinearBatchNormBackward { outputs, shape, activation, gradient });
+            for (again, mask) in [((0, true), bias), ((rows / 3, bias), !bias)] {
+                let shape = linear;
+                all.push(Case::LinearActivationBackward {
+                    shape,
+                    activation,
+                    mask,
+                    gradient,
+                    again,
+                });
+            }
+        }
     }
 }
 
@@ -609,6 +656,9 @@ impl Case {
             Case::BatchNormForward { .. } => "batch_norm_forward",
             Case::BatchNormEvaluate { .. } => "batch_norm_evaluate",
             Case::BatchNormBackward { .. } => "batch_norm_backward",
+            Case::LinearBatchNormForward { .. } => "linear_batch_norm_forward",
+            Case::LinearBatchNormBackward { .. } => "linear_batch_norm_backward",
+            Case::LinearActivationBackward { .. } => "linear_activation_backward",
             Case::EmbeddingConcat { .. } => "embedding_concat",
             Case::EmbeddingBackward { .. } => "embedding_backward",
             Case::EmbeddingBackwardLinear { .. } => "embedding_backward_linear",
@@ -694,6 +744,15 @@ impl Case {
             }
             Case::BatchNormBackward { shape, activation, gradient } => {
                 bench.batch_norm_backward(shape, activation, gradient)
+            }
+            Case::LinearBatchNormForward { inputs, shape, activation, bias } => {
+                bench.linear_batch_norm_forward(inputs, shape, activation, bias)
+            }
+            Case::LinearBatchNormBackward { outputs, shape, activation, gradient } => {
+                bench.linear_batch_norm_backward(outputs, shape, activation, gradient)
+            }
+            Case::LinearActivationBackward { shape, activation, mask, gradient, again } => {
+                bench.linear_activation_backward(shape, activation, mask, gradient, again)
             }
             Case::EmbeddingConcat { ref shape } => bench.embedding_concat(shape),
             Case::EmbeddingBackward { ref shape, accumulate } => {

@@ -5,6 +5,7 @@
 //! | `cases` | the list of cases |
 //! | `run` | running each operation on any device |
 //! | `bench` | inputs, guarded outputs |
+//! | `fused` | running products with what follows them
 //! | `contract` | arguments of wrong lengths |
 //! | `augment` | augmentation: running it, known values, the distribution, the transpose |
 //! | `softmax` | cross-entropy with values computed by hand, invalid labels |
@@ -19,6 +20,7 @@ mod augment;
 mod bench;
 mod cases;
 mod contract;
+mod fused;
 mod penalties;
 mod run;
 mod softmax;
@@ -57,7 +59,16 @@ pub fn names() -> BTreeSet<&'static str> {
 
 /// Compares all outputs of an operation's cases with the reference's, and with each other.
 pub fn agrees_with_the_reference<D: Tested>(operation: &str) {
-    let (reference, configurations) = (Cpu::<f64>::new(2), D::configurations());
+    agrees_in(operation, &D::configurations());
+}
+
+/// Operations that may multiply by kernels of our own.
+pub const PRODUCTS: [&str; 3] =
+    ["linear_forward", "linear_forward_to_single_output", "linear_backward_input"];
+
+/// The same in configurations that must give the same bits.
+pub fn agrees_in<D: Tested>(operation: &str, configurations: &[Configuration<D>]) {
+    let reference = Cpu::<f64>::new(2);
     let mut verdict = Verdict::default();
     for case in cases::all().iter().filter(|case| case.operation() == operation) {
         let want = case.run(&reference, Placement::Aligned);

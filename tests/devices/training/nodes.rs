@@ -11,7 +11,7 @@ use gan_cuda_emulator::{executables, streams};
 
 use super::{IMAGES, Learner};
 use crate::notes;
-use crate::open::Tested;
+use crate::open::{Tested, open_own};
 use crate::runs::digits;
 use crate::runs::sizes::is_convolutional;
 
@@ -29,6 +29,21 @@ const NODES: [(&str, usize, usize); 11] = [
     ("cgan-ema", 49, 40),
     ("wgan-gp", 90, 89),
     ("r3gan-small", 80, 80),
+];
+
+/// The same with products by our own kernels.
+const OWN_NODES: [(&str, usize, usize); 11] = [
+    ("mlp", 27, 24),
+    ("mlp-dropout", 35, 30),
+    ("cgan", 34, 26),
+    ("mlp-rgb", 38, 33),
+    ("mlp-batchnorm", 30, 22),
+    ("dcgan", 57, 57),
+    ("dcgan-rgb", 129, 129),
+    ("cdcgan", 64, 64),
+    ("cgan-ema", 36, 28),
+    ("wgan-gp", 88, 87),
+    ("r3gan-small", 79, 79),
 ];
 
 /// Narrow layers, but as many as the preset has.
@@ -54,10 +69,10 @@ fn narrow(preset: &Preset) -> Settings {
 
 /// Trains until the graph of a full batch is captured, and counts its nodes, and those of its longest
 /// chain; of iterations with different parts, that with all of them.
-fn nodes(preset: &'static Preset) -> (usize, usize) {
+fn nodes(preset: &'static Preset, device: Cuda) -> (usize, usize) {
     let settings = narrow(preset);
     let data = digits(IMAGES, settings.image);
-    let mut learner = Learner::new(<Cuda as Tested>::open(true), settings, &data, 7);
+    let mut learner = Learner::new(device, settings, &data, 7);
     let period = learner.gan.settings().n_critic * learner.gan.settings().penalty_interval;
     // Some batches are short.
     learner.train(1 + 2 * period);
@@ -80,14 +95,22 @@ pub fn the_branch_has_the_lowest_priority() {
 
 /// On a GPU the number is only noted: cuBLAS may use several kernels for a matrix multiplication.
 pub fn iteration_is_one_graph_of_few_nodes() {
-    assert_eq!(NODES.len(), presets().len());
-    let emulated = <Cuda as Tested>::open(false).is_emulated();
+    check("", &NODES, <Cuda as Tested>::open);
+}
+
+pub fn own_products_need_fewer_nodes() {
+    check(", own products", &OWN_NODES, open_own);
+}
+
+fn check(words: &str, wanted: &[(&str, usize, usize)], open: impl Fn(bool) -> Cuda) {
+    assert_eq!(wanted.len(), presets().len());
+    let emulated = open(false).is_emulated();
     let mut wrong = Vec::new();
-    for (name, nodes_wanted, chain_wanted) in NODES {
+    for &(name, nodes_wanted, chain_wanted) in wanted {
         let preset = presets().iter().find(|preset| preset.name == name).unwrap();
-        let (got, chain) = nodes(preset);
-        notes::note(format!("nodes of an iteration, {name}"), got);
-        notes::note(format!("nodes of its longest chain, {name}"), chain);
+        let (got, chain) = nodes(preset, open(true));
+        notes::note(format!("nodes of an iteration, {name}{words}"), got);
+        notes::note(format!("nodes of its longest chain, {name}{words}"), chain);
         if emulated && (got, chain) != (nodes_wanted, chain_wanted) {
             wrong.push(format!(
                 "{name}: {got} nodes, {chain} in a chain, not {nodes_wanted} and {chain_wanted}"

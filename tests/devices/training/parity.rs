@@ -19,10 +19,10 @@ const ITERATIONS: u32 = 10;
 /// whole steps.
 pub const LOSSES: Tolerance = Tolerance { rtol: 0.0, atol: 1e-3 };
 
-/// Compares first iterations, at small sizes, with another device's.
-pub fn first_iterations_are_those_of<D: Tested, O: Device>(other: impl Fn() -> O) {
+/// Compares first iterations, at small sizes, on two devices.
+pub fn first_iterations_agree<D: Device, O: Device>(open: impl Fn() -> D, other: impl Fn() -> O) {
     for (name, settings) in cases() {
-        let got = Learner::of(D::open(true), settings.clone()).metrics(ITERATIONS);
+        let got = Learner::of(open(), settings.clone()).metrics(ITERATIONS);
         let want = Learner::of(other(), settings).metrics(ITERATIONS);
         agree(format!("first iterations: {name}"), &got, &want);
     }

@@ -1,6 +1,6 @@
 //! Training that must give the same bits on one device.
 
-use gan_cuda::device::Real;
+use gan_cuda::device::{Device, Real};
 use gan_cuda::gan::preset::presets;
 use gan_cuda::gan::{Gan, Role};
 use gan_cuda::nn::Params;
@@ -75,12 +75,12 @@ pub fn repeated_operations_are_launched_as_a_graph<D: Tested>() {
 
 /// Epochs of two or three iterations, the last one short if the preset keeps it: one graph for each
 /// batch size, launched many times.
-pub fn graphs_give_the_same_bits<D: Tested>() {
+pub fn graphs_give_the_same_bits<D: Device<Real = f32>>(open: impl Fn(bool) -> D) {
     // Four epochs: for each batch size, iterations that are captured and launched.
     const ITERATIONS: u32 = 12;
     for (name, settings) in cases() {
         let [one_by_one, graphs] = [false, true].map(|graphs| {
-            let mut learner = Learner::of(D::open(graphs), settings.clone());
+            let mut learner = Learner::of(open(graphs), settings.clone());
             let metrics = format!("{:?}", learner.metrics(ITERATIONS));
             (metrics, bits(&learner.gan))
         });
@@ -94,12 +94,14 @@ pub fn graphs_give_the_same_bits<D: Tested>() {
 /// Weight gradients are computed concurrently with the rest of an iteration. The emulator's schedules
 /// run them as early as possible, as late as possible, and in between: their inputs must not be
 /// overwritten before, and their outputs must not be read before.
-pub fn branches_give_the_same_bits_under_every_schedule<D: Tested>() {
+pub fn branches_give_the_same_bits_under_every_schedule<D: Device<Real = f32>>(
+    open: impl Fn(bool) -> D,
+) {
     const ITERATIONS: u32 = 8;
     for (name, settings) in cases() {
         for graphs in [false, true] {
             let [first, others @ ..] = Schedule::ALL.map(|schedule| {
-                let mut learner = Learner::of(D::open(graphs), settings.clone());
+                let mut learner = Learner::of(open(graphs), settings.clone());
                 set_schedule(schedule).unwrap();
                 let metrics = format!("{:?}", learner.metrics(ITERATIONS));
                 (metrics, bits(&learner.gan))
@@ -112,7 +114,7 @@ pub fn branches_give_the_same_bits_under_every_schedule<D: Tested>() {
 }
 
 /// Parameters, statistics and Adam's moments of both networks.
-pub fn bits<D: Tested>(gan: &Gan<D>) -> [Vec<u32>; 2] {
+pub fn bits<D: Device<Real = f32>>(gan: &Gan<D>) -> [Vec<u32>; 2] {
     Role::BOTH.map(|role| {
         let (device, trained) = (gan.device(), gan.trained_network(role));
         let read = |params: &Params<D>| {

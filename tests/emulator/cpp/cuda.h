@@ -28,6 +28,24 @@ struct CUgraphEdgeData {
 using CUmodule = emulator::Module*;
 using CUfunction = emulator::Function*;
 
+// The only attribute of launches that is supported.
+const int CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION = 6;
+struct CUlaunchAttribute {
+    int id;
+    char padding[4];
+    int value;
+    char rest[60];
+};
+struct CUlaunchConfig {
+    // Of the grid in x, y and z, of a block in x, y and z, and of its dynamic shared memory.
+    struct {
+        unsigned grid_x, grid_y, grid_z, block_x, block_y, block_z, shared;
+    } extents;
+    CUstream stream;
+    const CUlaunchAttribute* attributes;
+    unsigned attribute_count;
+};
+
 // Number, name and explanation of each result.
 #define EMULATOR_RESULTS(X) \
     X(0, CUDA_SUCCESS, "no error") \

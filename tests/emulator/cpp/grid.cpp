@@ -140,7 +140,7 @@ __attribute__((no_sanitize("address"))) void spoil(char* begin, char* end)
 
 std::string run_block()
 {
-    threads.started = threads.finished = 0;
+    threads.started = threads.finished = threads.waited = 0;
     resumed.clear();
     next_resumed = 0;
     run(take());
@@ -209,6 +209,10 @@ std::string run_grid(const Launch& launch, const void* arguments)
         const std::string problem = run_block();
         abandon();
         if (!problem.empty()) return problem;
+        if (launch.early && threads.waited < threads.count) {
+            return text("kernel `%s` may start early, but %u of %u threads did not wait for the kernel before it",
+                launch.kernel->name, threads.count - threads.waited, threads.count);
+        }
     }
     return {};
 }

@@ -51,6 +51,8 @@ void arrange(unsigned* order, size_t count);
 struct Launch {
     const Kernel* kernel;
     dim3 grid, block;
+    // Whether the kernel may start before the one before it ends.
+    bool early;
 };
 
 // Runs all blocks. Returns an error message, or nothing.
@@ -66,6 +68,8 @@ struct Threads {
     const uint3* places;
     const unsigned* order;
     unsigned count, started, finished;
+    // Those that waited for the kernel before.
+    unsigned waited;
     // Of the last started.
     unsigned latest;
 };
@@ -81,6 +85,9 @@ inline bool next_thread()
 }
 
 inline void end_thread() { ++threads.finished; }
+
+// Kernels run one after the other: the wait for the kernel before is only counted.
+inline void wait_for_kernel_before() { ++threads.waited; }
 
 // Registers a file's kernels.
 void add_kernels(const Kernel* kernels, size_t count);

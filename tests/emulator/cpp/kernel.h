@@ -21,6 +21,10 @@
 
 #define __syncthreads() emulator::barrier(__FILE__, __LINE__)
 
+// Programmatic dependent launch.
+inline void cudaGridDependencySynchronize() { emulator::wait_for_kernel_before(); }
+inline void cudaTriggerProgrammaticLaunchCompletion() {}
+
 using emulator::blockDim;
 using emulator::blockIdx;
 using emulator::gridDim;

@@ -140,15 +140,27 @@ EMULATOR_API CUresult cuModuleGetFunction(CUfunction* handle, CUmodule module_ha
     });
 }
 
-EMULATOR_API CUresult cuLaunchKernel(CUfunction handle, unsigned grid_x, unsigned grid_y,
-    unsigned grid_z, unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared,
-    CUstream stream, void** parameters, void** extra)
+EMULATOR_API CUresult cuLaunchKernelEx(
+    const CUlaunchConfig* config, CUfunction handle, void** parameters, void** extra)
 {
     return with_context([&](Context& context) {
         const std::shared_ptr<Function> function = find_function(context, handle);
         if (!function) return fail(CUDA_ERROR_INVALID_HANDLE, "cuLaunchKernel: not a function");
+        bool early = false;
+        for (unsigned i = 0; i < config->attribute_count; ++i) {
+            const CUlaunchAttribute& attribute = config->attributes[i];
+            if (attribute.id != CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION) {
+                return fail(CUDA_ERROR_NOT_SUPPORTED, "cuLaunchKernelEx: attribute %d", attribute.id);
+            }
+            early = attribute.value;
+        }
+        if (early && (environment::capability() < 90 || environment::driver() < 12030)) {
+            return fail(CUDA_ERROR_NOT_SUPPORTED, "programmatic dependent launch: the device or driver is too old");
+        }
         const Kernel& kernel = *function->kernel;
-        const Launch launch = {&kernel, {grid_x, grid_y, grid_z}, {block_x, block_y, block_z}};
+        const auto [grid_x, grid_y, grid_z, block_x, block_y, block_z, shared] = config->extents;
+        const Launch launch = {&kernel, {grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, early};
+        const CUstream stream = config->stream;
         if (const CUresult code = check_launch(launch, shared)) return code;
         if (extra || (kernel.argument_count && !parameters)) {
             return fail(CUDA_ERROR_INVALID_VALUE, "kernel `%s`: arguments are not given", kernel.name);
@@ -162,6 +174,15 @@ EMULATOR_API CUresult cuLaunchKernel(CUfunction handle, unsigned grid_x, unsigne
             return run(context, launch, arguments);
         });
     });
+}
+
+EMULATOR_API CUresult cuLaunchKernel(CUfunction handle, unsigned grid_x, unsigned grid_y,
+    unsigned grid_z, unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared,
+    CUstream stream, void** parameters, void** extra)
+{
+    const CUlaunchConfig config = {
+        {grid_x, grid_y, grid_z, block_x, block_y, block_z, shared}, stream, nullptr, 0};
+    return cuLaunchKernelEx(&config, handle, parameters, extra);
 }
 
 } // namespace emulator

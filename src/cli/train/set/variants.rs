@@ -15,13 +15,14 @@ use crate::run::config::Config;
 use crate::run::set::SEED;
 
 /// Flags that concern the command or the device and not a single run.
-const OF_THE_SET: [&str; 16] = [
+const OF_THE_SET: [&str; 17] = [
     "branch",
     "config",
     "conv",
     "device",
     "dry-run",
     "force",
+    "gemm",
     "name",
     "ngpu",
     "no-graph",

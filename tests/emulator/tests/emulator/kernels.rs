@@ -1,9 +1,13 @@
 //! Kernels: thread indices, results, barriers and shared memory.
 
 use crate::common::{Device, code, grid};
-use cudarc::driver::sys::CUresult;
+use cudarc::driver::sys::{
+    CUlaunchAttribute, CUlaunchAttributeID, CUlaunchAttributeValue, CUlaunchConfig, CUresult,
+    cuLaunchKernelEx,
+};
 use cudarc::driver::{LaunchConfig, PushKernelArg};
 use gan_cuda_emulator::{Schedule, set_schedule};
+use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Held by tests that change the schedule, which is global.
@@ -130,6 +134,48 @@ fn shared_memory_is_nan_at_the_start_of_each_block() {
     let kernel = device.kernel("read_shared");
     device.launch(&kernel, grid(5, 1), |launch| launch.arg(&mut y));
     assert!(device.download(&y).iter().all(|y| y.is_nan()));
+}
+
+/// Launches a block of 64 threads, `all` of which wait for the kernel before, by programmatic dependent
+/// launch.
+fn launch_early(device: &Device, y: u64, all: u32) {
+    let mut attribute = CUlaunchAttribute {
+        id: CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION,
+        pad: [0; 4],
+        value: CUlaunchAttributeValue { programmaticStreamSerializationAllowed: 1 },
+    };
+    let config = CUlaunchConfig {
+        gridDimX: 1,
+        gridDimY: 1,
+        gridDimZ: 1,
+        blockDimX: 64,
+        blockDimY: 1,
+        blockDimZ: 1,
+        sharedMemBytes: 0,
+        hStream: device.stream.cu_stream(),
+        attrs: &mut attribute,
+        numAttrs: 1,
+    };
+    let kernel = device.kernel("wait_for_kernel_before");
+    let (mut y, mut all) = (y, all);
+    let mut arguments = [ptr::from_mut(&mut y).cast(), ptr::from_mut(&mut all).cast()];
+    let arguments = arguments.as_mut_ptr();
+    // SAFETY: the arguments are those of the kernel.
+    unsafe { cuLaunchKernelEx(&config, kernel.cu_function(), arguments, ptr::null_mut()) }
+        .result()
+        .unwrap();
+}
+
+#[test]
+fn early_kernels_must_wait_for_the_one_before_in_every_thread() {
+    let Some(device) = Device::emulated() else { return };
+    let y = device.zeros(64);
+    let address = device.address(&y);
+    launch_early(&device, address, 1);
+    assert_eq!(device.download(&y), [1.0; 64]);
+    launch_early(&device, address, 0);
+    let words = ["`wait_for_kernel_before`", "63 of 64 threads did not wait"];
+    device.failed(CUresult::CUDA_ERROR_LAUNCH_FAILED, &words);
 }
 
 #[test]

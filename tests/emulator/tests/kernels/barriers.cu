@@ -75,3 +75,12 @@ extern "C" __global__ void share_too_far(
     __syncthreads();
     if (threadIdx.x > 0 && threadIdx.x < (unsigned)n) y[threadIdx.x] = held[threadIdx.x];
 }
+
+// Waits for the kernel before it, or, for all but one thread, does not.
+extern "C" __global__ void wait_for_kernel_before(
+    float* __restrict__ y,  // (any): threads
+    unsigned all)
+{
+    if (all || threadIdx.x == 0) cudaGridDependencySynchronize();
+    y[threadIdx.x] = 1.0f;
+}
