@@ -50,7 +50,7 @@ pub use spectral_norm::{
 
 use crate::comparator::compare;
 use crate::notes;
-use crate::open::{Configuration, Tested};
+use crate::open::{Configuration, Tested, own_products};
 
 /// The names of all operations.
 pub fn names() -> BTreeSet<&'static str> {
@@ -59,18 +59,28 @@ pub fn names() -> BTreeSet<&'static str> {
 
 /// Compares all outputs of an operation's cases with the reference's, and with each other.
 pub fn agrees_with_the_reference<D: Tested>(operation: &str) {
-    agrees_in(operation, &D::configurations());
+    agrees_in(operation, &D::configurations(), |_| true);
 }
 
 /// Operations that may multiply by kernels of our own.
 pub const PRODUCTS: [&str; 3] =
     ["linear_forward", "linear_forward_to_single_output", "linear_backward_input"];
 
-/// The same in configurations that must give the same bits.
-pub fn agrees_in<D: Tested>(operation: &str, configurations: &[Configuration<D>]) {
+/// The same by these kernels, for as many rows as they multiply.
+pub fn own_products_agree_with_the_reference(operation: &str) {
+    let few = |case: &Case| case.product_rows().is_some_and(|rows| rows <= 192);
+    agrees_in(operation, &own_products(), few);
+}
+
+fn agrees_in<D: Tested>(
+    operation: &str,
+    configurations: &[Configuration<D>],
+    includes: impl Fn(&Case) -> bool,
+) {
     let reference = Cpu::<f64>::new(2);
     let mut verdict = Verdict::default();
-    for case in cases::all().iter().filter(|case| case.operation() == operation) {
+    let all = cases::all();
+    for case in all.iter().filter(|case| case.operation() == operation && includes(case)) {
         let want = case.run(&reference, Placement::Aligned);
         for placement in Placement::GUARDED {
             let what = format!("{case:?}, {placement:?}");

@@ -86,15 +86,18 @@ fn check(suite: &Path, short: bool) -> Result<bool, String> {
     Ok(gone.is_empty() && verdicts.into_iter().all(right))
 }
 
-/// Every barrier, and the first bound of each file that is not listed.
+/// Every barrier, those of a header in the first file that uses it, and the first bound of each file that
+/// is not listed.
 fn short_list(mutants: Vec<Mutant>, list: &[Entry]) -> Vec<Mutant> {
     let mut seen = HashSet::new();
-    let mut is_first =
-        |mutant: &Mutant| seen.insert(mutant.header.as_ref().unwrap_or(&mutant.file).clone());
+    // Of a line, or of any line.
+    let mut is_first = |mutant: &Mutant, line: Option<usize>| {
+        seen.insert((mutant.header.as_ref().unwrap_or(&mutant.file).clone(), line))
+    };
     let listed = |mutant: &Mutant| list.iter().any(|entry| entry.is_of(mutant));
     let keep = |mutant: &Mutant| match mutant.change.rule {
-        Rule::Barrier => true,
-        Rule::Bound => !listed(mutant) && is_first(mutant),
+        Rule::Barrier => is_first(mutant, Some(mutant.change.line)),
+        Rule::Bound => !listed(mutant) && is_first(mutant, None),
         Rule::Condition => false,
     };
     mutants.into_iter().filter(keep).collect()
