@@ -8,12 +8,16 @@
 //   backward  g = activation′(y) ⊙ dy,  dbeta = Σg,  dgamma = Σ g·x̂,
 //             dx = gamma·inv_std·(g − Σg/rows − x̂·Σ(g·x̂)/rows)
 //
-// x, y, dx (rows, columns), all others (columns); b is optional. Outputs are overwritten, except that
-// running statistics are updated, dgamma and dbeta are accumulated with `accumulate`, and dx is in
-// place: it holds dy on entry, g in between. Deterministic: sums have a fixed order.
+// Each batch has statistics of its own; those that are running, dgamma and dbeta are of all batches, one
+// after the other. x, y, dx (batches, rows, columns), mean, inv_std (batches, columns), all others
+// (columns); b is optional. Outputs are overwritten, except that running statistics are updated, dgamma
+// and dbeta are accumulated with `accumulate`, and dx is in place: it holds dy on entry, g in between.
+// Deterministic: sums have a fixed order.
+//
+// In a parts launch, each z of the grid has a batch.
 
 #include "common.cuh"
-#include "product.cuh"
+#include "gemm.cuh"
 
 // A column's mean, and its sum of squared deviations from the mean, computed in a second pass so that
 // a small variance is accurate.
@@ -60,12 +64,15 @@ __device__ inline Moments joined_moments(
 
 // Launch: parts.
 extern "C" __global__ void batch_norm_moments(
-    float* __restrict__ moments,  // (2, parts, columns): Σ (x − mean)², mean
-    const float* __restrict__ x,  // (rows, columns)
+    float* __restrict__ moments,  // (batches, 2, parts, columns): Σ (x − mean)², mean
+    const float* __restrict__ x,  // (batches, rows, columns)
+    int batches,
     int rows,
     int columns,
     int parts)
 {
+    moments += index_of(blockIdx.z, 0, 2 * parts * columns);
+    x += index_of(blockIdx.z, 0, rows) * columns;
     const Walk walk = walk_of_thread(rows, columns);
     __shared__ float sums[MAX_THREADS], squares[MAX_THREADS];
     const unsigned own =
@@ -77,34 +84,36 @@ extern "C" __global__ void batch_norm_moments(
     moments[index_of(parts + blockIdx.y, walk.column, columns)] = found.mean;
 }
 
+// Updates a column's running statistics.
+__device__ inline void update_running(
+    float& running_mean, float& running_var, const float* b, Moments batch, int rows, float momentum)
+{
+    const float shifted = b ? batch.mean + *b : batch.mean;
+    const float unbiased = batch.squares / (rows - 1);
+    running_mean = (1.0f - momentum) * running_mean + momentum * shifted;
+    running_var = (1.0f - momentum) * running_var + momentum * unbiased;
+}
+
 // After the moments of a batch: the statistics, written by the first part only, and y.
 __device__ inline void normalize(
     float* y,
     float* mean,
     float* inv_std,
-    float* running_mean,
-    float* running_var,
     const float* x,
-    const float* b,
     const float* gamma,
     const float* beta,
     const Walk& walk,
     Moments batch,
     int rows,
     float eps,
-    float momentum,
     unsigned activation,
     float slope)
 {
     const unsigned column = walk.column;
     const float mu = batch.mean, scale = 1.0f / sqrtf(batch.squares / rows + eps);
     if (threadIdx.y == 0 && blockIdx.y == 0) {
-        const float unbiased = batch.squares / (rows - 1);
         mean[column] = mu;
         inv_std[column] = scale;
-        const float shifted = b ? mu + b[column] : mu;
-        running_mean[column] = (1.0f - momentum) * running_mean[column] + momentum * shifted;
-        running_var[column] = (1.0f - momentum) * running_var[column] + momentum * unbiased;
     }
     const float factor = gamma[column], shift = beta[column];
     float values[ROWS_AT_ONCE];
@@ -120,15 +129,16 @@ __device__ inline void normalize(
 
 // Launch: columns. At least two rows.
 extern "C" __global__ void batch_norm_forward(
-    float* __restrict__ y,             // (rows, columns)
-    float* __restrict__ mean,          // (columns)
-    float* __restrict__ inv_std,       // (columns)
+    float* __restrict__ y,             // (batches, rows, columns)
+    float* __restrict__ mean,          // (batches, columns)
+    float* __restrict__ inv_std,       // (batches, columns)
     float* __restrict__ running_mean,  // (columns)
     float* __restrict__ running_var,   // (columns)
-    const float* __restrict__ x,       // (rows, columns)
+    const float* __restrict__ x,       // (batches, rows, columns)
     const float* __restrict__ b,       // (columns) or null
     const float* __restrict__ gamma,   // (columns)
     const float* __restrict__ beta,    // (columns)
+    int batches,
     int rows,
     int columns,
     float eps,
@@ -137,26 +147,36 @@ extern "C" __global__ void batch_norm_forward(
     float slope)
 {
     const Walk walk = walk_of_thread(rows, columns);
+    const unsigned column = walk.column;
     __shared__ float sums[MAX_THREADS], squares[MAX_THREADS];
-    const Moments batch = block_moments(sums, squares, x, walk, rows);
-    if (!walk.inside) return;
+    for (int batch = 0; batch < batches; ++batch) {
+        const unsigned long long all = index_of(batch, 0, rows) * columns;
+        const unsigned long long own = index_of(batch, 0, columns);
+        const Moments found = block_moments(sums, squares, x + all, walk, rows);
+        if (!walk.inside) continue;
 
-    normalize(y, mean, inv_std, running_mean, running_var, x, b, gamma, beta, walk, batch, rows,
-              eps, momentum, activation, slope);
+        if (threadIdx.y == 0) {
+            update_running(
+                running_mean[column], running_var[column], b ? b + column : b, found, rows, momentum);
+        }
+        normalize(y + all, mean + own, inv_std + own, x + all, gamma, beta, walk, found, rows, eps,
+                  activation, slope);
+    }
 }
 
 // Launch: parts, the same as those of `moments`. At least two rows.
 extern "C" __global__ void batch_norm_forward_parts(
-    float* __restrict__ y,              // (rows, columns)
-    float* __restrict__ mean,           // (columns)
-    float* __restrict__ inv_std,        // (columns)
+    float* __restrict__ y,              // (batches, rows, columns)
+    float* __restrict__ mean,           // (batches, columns)
+    float* __restrict__ inv_std,        // (batches, columns)
     float* __restrict__ running_mean,   // (columns)
     float* __restrict__ running_var,    // (columns)
-    const float* __restrict__ x,        // (rows, columns)
-    const float* __restrict__ moments,  // (2, parts, columns)
+    const float* __restrict__ x,        // (batches, rows, columns)
+    const float* __restrict__ moments,  // (batches, 2, parts, columns)
     const float* __restrict__ b,        // (columns) or null
     const float* __restrict__ gamma,    // (columns)
     const float* __restrict__ beta,     // (columns)
+    int batches,
     int rows,
     int columns,
     int parts,
@@ -166,11 +186,23 @@ extern "C" __global__ void batch_norm_forward_parts(
     float slope)
 {
     const Walk walk = walk_of_thread(rows, columns);
+    const unsigned column = walk.column, batch = blockIdx.z;
     if (!walk.inside) return;
 
-    const Moments batch = joined_moments(moments, walk.column, columns, rows, parts);
-    normalize(y, mean, inv_std, running_mean, running_var, x, b, gamma, beta, walk, batch, rows,
-              eps, momentum, activation, slope);
+    // The first part of the first batch updates the running statistics with those of all.
+    const bool first = threadIdx.y == 0 && blockIdx.y == 0 && batch == 0;
+    for (int other = 0; first && other < batches; ++other) {
+        const float* own = moments + index_of(other, 0, 2 * parts * columns);
+        const Moments found = joined_moments(own, column, columns, rows, parts);
+        update_running(
+            running_mean[column], running_var[column], b ? b + column : b, found, rows, momentum);
+    }
+    moments += index_of(batch, 0, 2 * parts * columns);
+    const Moments found = joined_moments(moments, column, columns, rows, parts);
+    const unsigned long long all = index_of(batch, 0, rows) * columns;
+    const unsigned long long own = index_of(batch, 0, columns);
+    normalize(y + all, mean + own, inv_std + own, x + all, gamma, beta, walk, found, rows, eps,
+              activation, slope);
 }
 
 // Launch: elementwise.
@@ -234,12 +266,13 @@ __device__ inline Sums block_sums(
 
 // Launch: parts.
 extern "C" __global__ void batch_norm_backward_sums(
-    float* __restrict__ sums,           // (2, parts, columns): Σ g·x̂, Σ g
-    float* __restrict__ dx,             // (rows, columns): g afterwards
-    const float* __restrict__ y,        // (rows, columns)
-    const float* __restrict__ x,        // (rows, columns)
-    const float* __restrict__ mean,     // (columns)
-    const float* __restrict__ inv_std,  // (columns)
+    float* __restrict__ sums,           // (batches, 2, parts, columns): Σ g·x̂, Σ g
+    float* __restrict__ dx,             // (batches, rows, columns): g afterwards
+    const float* __restrict__ y,        // (batches, rows, columns)
+    const float* __restrict__ x,        // (batches, rows, columns)
+    const float* __restrict__ mean,     // (batches, columns)
+    const float* __restrict__ inv_std,  // (batches, columns)
+    int batches,
     int rows,
     int columns,
     int parts,
@@ -247,37 +280,39 @@ extern "C" __global__ void batch_norm_backward_sums(
     float slope)
 {
     const Walk walk = walk_of_thread(rows, columns);
-    const float mu = walk.inside ? mean[walk.column] : 0.0f;
-    const float scale = walk.inside ? inv_std[walk.column] : 0.0f;
+    const unsigned long long all = index_of(blockIdx.z, 0, rows) * columns;
+    const unsigned long long own = index_of(blockIdx.z, walk.column, columns);
+    const float mu = walk.inside ? mean[own] : 0.0f, scale = walk.inside ? inv_std[own] : 0.0f;
     __shared__ float gamma_sums[MAX_THREADS], beta_sums[MAX_THREADS];
-    const Sums found =
-        block_sums(gamma_sums, beta_sums, dx, y, x, walk, mu, scale, activation, slope);
+    const Sums found = block_sums(
+        gamma_sums, beta_sums, dx + all, y + all, x + all, walk, mu, scale, activation, slope);
     if (threadIdx.y != 0 || !walk.inside) return;
 
+    sums += index_of(blockIdx.z, 0, 2 * parts * columns);
     sums[index_of(blockIdx.y, walk.column, columns)] = found.gamma;
     sums[index_of(parts + blockIdx.y, walk.column, columns)] = found.beta;
 }
 
-// After the sums of a batch: gradients of gamma and beta, written by the first part only, and dx.
+// The gradients of a column's gamma and beta, if they are asked for.
+__device__ inline void store_gradients(
+    float* dgamma, float* dbeta, unsigned column, Sums all, unsigned accumulate)
+{
+    if (dgamma) store_gradient(dgamma[column], all.gamma, accumulate);
+    if (dbeta) store_gradient(dbeta[column], all.beta, accumulate);
+}
+
+// After the sums of a batch: dx.
 __device__ inline void backward(
     float* dx,
-    float* dgamma,
-    float* dbeta,
     const float* x,
     const float* gamma,
     const Walk& walk,
     Sums all,
     float mu,
     float scale,
-    int rows,
-    unsigned accumulate)
+    int rows)
 {
-    const unsigned column = walk.column;
-    if (threadIdx.y == 0 && blockIdx.y == 0) {
-        if (dgamma) store_gradient(dgamma[column], all.gamma, accumulate);
-        if (dbeta) store_gradient(dbeta[column], all.beta, accumulate);
-    }
-    const float factor = gamma[column] * scale;
+    const float factor = gamma[walk.column] * scale;
     const float gamma_share = all.gamma / rows, beta_share = all.beta / rows;
     float g[ROWS_AT_ONCE], in[ROWS_AT_ONCE];
     for (unsigned row = walk.begin; row < walk.end; row = next_row(row)) {
@@ -293,14 +328,15 @@ __device__ inline void backward(
 
 // Launch: columns.
 extern "C" __global__ void batch_norm_backward(
-    float* __restrict__ dx,             // (rows, columns)
+    float* __restrict__ dx,             // (batches, rows, columns)
     float* __restrict__ dgamma,         // (columns) or null
     float* __restrict__ dbeta,          // (columns) or null
-    const float* __restrict__ y,        // (rows, columns)
-    const float* __restrict__ x,        // (rows, columns)
-    const float* __restrict__ mean,     // (columns)
-    const float* __restrict__ inv_std,  // (columns)
+    const float* __restrict__ y,        // (batches, rows, columns)
+    const float* __restrict__ x,        // (batches, rows, columns)
+    const float* __restrict__ mean,     // (batches, columns)
+    const float* __restrict__ inv_std,  // (batches, columns)
     const float* __restrict__ gamma,    // (columns)
+    int batches,
     int rows,
     int columns,
     unsigned activation,
@@ -308,46 +344,69 @@ extern "C" __global__ void batch_norm_backward(
     unsigned accumulate)
 {
     const Walk walk = walk_of_thread(rows, columns);
-    const float mu = walk.inside ? mean[walk.column] : 0.0f;
-    const float scale = walk.inside ? inv_std[walk.column] : 0.0f;
     __shared__ float gamma_sums[MAX_THREADS], beta_sums[MAX_THREADS];
-    const Sums all =
-        block_sums(gamma_sums, beta_sums, dx, y, x, walk, mu, scale, activation, slope);
-    if (!walk.inside) return;
+    for (int batch = 0; batch < batches; ++batch) {
+        const unsigned long long all = index_of(batch, 0, rows) * columns;
+        const unsigned long long own = index_of(batch, walk.column, columns);
+        const float mu = walk.inside ? mean[own] : 0.0f, scale = walk.inside ? inv_std[own] : 0.0f;
+        const Sums found = block_sums(
+            gamma_sums, beta_sums, dx + all, y + all, x + all, walk, mu, scale, activation, slope);
+        if (!walk.inside) continue;
 
-    backward(dx, dgamma, dbeta, x, gamma, walk, all, mu, scale, rows, accumulate);
+        // Further batches accumulate.
+        const unsigned add = accumulate || batch > 0;
+        if (threadIdx.y == 0) store_gradients(dgamma, dbeta, walk.column, found, add);
+        backward(dx + all, x + all, gamma, walk, found, mu, scale, rows);
+    }
+}
+
+// The sums of a batch from those of its parts, (2, parts, columns).
+__device__ inline Sums joined_sums(const float* sums, unsigned column, unsigned columns, unsigned parts)
+{
+    Sums all = {0.0f, 0.0f};
+    for (unsigned part = 0; part < parts; ++part) {
+        all.gamma += sums[index_of(part, column, columns)];
+        all.beta += sums[index_of(parts + part, column, columns)];
+    }
+    return all;
 }
 
 // Launch: parts, the same as those of `sums`. dx holds g on entry.
 extern "C" __global__ void batch_norm_backward_parts(
-    float* __restrict__ dx,             // (rows, columns)
+    float* __restrict__ dx,             // (batches, rows, columns)
     float* __restrict__ dgamma,         // (columns) or null
     float* __restrict__ dbeta,          // (columns) or null
-    const float* __restrict__ sums,     // (2, parts, columns)
-    const float* __restrict__ x,        // (rows, columns)
-    const float* __restrict__ mean,     // (columns)
-    const float* __restrict__ inv_std,  // (columns)
+    const float* __restrict__ sums,     // (batches, 2, parts, columns)
+    const float* __restrict__ x,        // (batches, rows, columns)
+    const float* __restrict__ mean,     // (batches, columns)
+    const float* __restrict__ inv_std,  // (batches, columns)
     const float* __restrict__ gamma,    // (columns)
+    int batches,
     int rows,
     int columns,
     int parts,
     unsigned accumulate)
 {
     const Walk walk = walk_of_thread(rows, columns);
-    const unsigned column = walk.column;
+    const unsigned column = walk.column, batch = blockIdx.z;
     if (!walk.inside) return;
 
-    Sums all = {0.0f, 0.0f};
-    for (int part = 0; part < parts; ++part) {
-        all.gamma += sums[index_of(part, column, columns)];
-        all.beta += sums[index_of(parts + part, column, columns)];
+    // The first part of the first batch adds up the gradients of all.
+    const bool first = threadIdx.y == 0 && blockIdx.y == 0 && batch == 0;
+    for (int other = 0; first && other < batches; ++other) {
+        const float* own = sums + index_of(other, 0, 2 * parts * columns);
+        const Sums found = joined_sums(own, column, columns, parts);
+        store_gradients(dgamma, dbeta, column, found, accumulate || other > 0);
     }
-    backward(dx, dgamma, dbeta, x, gamma, walk, all, mean[column], inv_std[column], rows,
-             accumulate);
+    sums += index_of(batch, 0, 2 * parts * columns);
+    const Sums found = joined_sums(sums, column, columns, parts);
+    const unsigned long long all = index_of(batch, 0, rows) * columns;
+    const unsigned long long own = index_of(batch, column, columns);
+    backward(dx + all, x + all, gamma, walk, found, mean[own], inv_std[own], rows);
 }
 
-// Launch: products. At least two rows. x = input·wᵀ of a Linear layer, and the forward pass.
-extern "C" __global__ void product_batch_norm_forward(
+// Launch: gemm. At least two rows. x = input·wᵀ of a Linear layer, and the forward pass.
+extern "C" __global__ void gemm_batch_norm_forward(
     float* __restrict__ y,             // (rows, columns)
     float* __restrict__ mean,          // (columns)
     float* __restrict__ inv_std,       // (columns)
@@ -367,20 +426,24 @@ extern "C" __global__ void product_batch_norm_forward(
     unsigned activation,
     float slope)
 {
-    wait_for_the_kernel_before();
-    __shared__ ProductMemory memory;
-    __shared__ float sums[PRODUCT_THREADS], squares[PRODUCT_THREADS];
+    wait_for_the_kernel_before(running_mean, running_var, input, w, b, gamma, beta);
+    __shared__ GemmMemory memory;
+    __shared__ float sums[GEMM_THREADS], squares[GEMM_THREADS];
     multiply_columns(memory, x, with_transposed(input, w, rows, columns, inputs));
     const Walk walk = walk_of_thread(rows, columns);
     const Moments batch = block_moments(sums, squares, x, walk, rows);
     if (!walk.inside) return;
 
-    normalize(y, mean, inv_std, running_mean, running_var, x, b, gamma, beta, walk, batch, rows,
-              eps, momentum, activation, slope);
+    const unsigned column = walk.column;
+    if (threadIdx.y == 0) {
+        update_running(
+            running_mean[column], running_var[column], b ? b + column : b, batch, rows, momentum);
+    }
+    normalize(y, mean, inv_std, x, gamma, beta, walk, batch, rows, eps, activation, slope);
 }
 
-// Launch: products. dy = dz·w of the Linear layer behind, in dx, and the backward pass.
-extern "C" __global__ void product_batch_norm_backward(
+// Launch: gemm. dy = dz·w of the Linear layer behind, in dx, and the backward pass.
+extern "C" __global__ void gemm_batch_norm_backward(
     float* __restrict__ dx,             // (rows, columns)
     float* __restrict__ dgamma,         // (columns) or null
     float* __restrict__ dbeta,          // (columns) or null
@@ -398,9 +461,9 @@ extern "C" __global__ void product_batch_norm_backward(
     float slope,
     unsigned accumulate)
 {
-    wait_for_the_kernel_before();
-    __shared__ ProductMemory memory;
-    __shared__ float gamma_sums[PRODUCT_THREADS], beta_sums[PRODUCT_THREADS];
+    wait_for_the_kernel_before(dgamma, dbeta, dz, w, y, x, mean, inv_std, gamma);
+    __shared__ GemmMemory memory;
+    __shared__ float gamma_sums[GEMM_THREADS], beta_sums[GEMM_THREADS];
     multiply_columns(memory, dx, with_columns(dz, w, rows, columns, outputs, columns));
     const Walk walk = walk_of_thread(rows, columns);
     const float mu = walk.inside ? mean[walk.column] : 0.0f;
@@ -409,5 +472,6 @@ extern "C" __global__ void product_batch_norm_backward(
         block_sums(gamma_sums, beta_sums, dx, y, x, walk, mu, scale, activation, slope);
     if (!walk.inside) return;
 
-    backward(dx, dgamma, dbeta, x, gamma, walk, all, mu, scale, rows, accumulate);
+    if (threadIdx.y == 0) store_gradients(dgamma, dbeta, walk.column, all, accumulate);
+    backward(dx, x, gamma, walk, all, mu, scale, rows);
 }

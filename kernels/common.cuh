@@ -4,7 +4,8 @@
 //   elementwise  one-dimensional grid-stride loop: from first_element() in steps of element_stride()
 //   columns      blocks of (x, y) threads, with a thread in x for every column; thread (x, y) walks
 //                rows y, y + blockDim.y, … of its column, and column_sum() sums over y
-//   parts        the same, where each y of the grid has an equal part of the rows
+//   parts        the same, where each y of the grid has an equal part of the rows, and each z a batch, if
+//                there are several
 //   blocks       a block of one row of threads for each part of the work; block_sum() sums over x
 // Sums have a fixed order: the same launch gives the same bits. No atomics on floats, no fast-math.
 
@@ -89,7 +90,8 @@ __device__ inline void store_rows(float* y, const float* values, const Walk& wal
 }
 
 // The sum of `value` over the threads of this column, in the order of y, returned to every thread.
-// All threads of the block must call it, and each sum in a kernel needs its own array.
+// All threads of the block must call it. Each sum in a kernel needs its own array; in a loop there must be
+// two of them in turn, or a barrier.
 __device__ inline float column_sum(float* values, float value)
 {
     values[threadIdx.y * blockDim.x + threadIdx.x] = value;

@@ -14,9 +14,9 @@
 //
 // Products and what follows them in one kernel, for few rows:
 //
-//   product forward          y ← activation(mask ⊙ (x·Wᵀ + b)) as above
-//   product columns          dx = dz·W, of all columns or some
-//   product backward         dx = dz·W, and then as in `backward`, with dx as dz
+//   gemm forward   y ← activation(mask ⊙ (x·Wᵀ + b)) as above
+//   gemm columns   dx = dz·W, of all columns or some
+//   gemm backward  dx = dz·W, and then as in `backward`, with dx as dz
 //
 // With weights (samples), db = Σ rows of weight·dz, where each weight applies to rows/samples rows. db is
 // a sum over the first `summed` rows of dz. y and mask of the backward pass have `saved` rows: as many as
@@ -27,7 +27,7 @@
 // Deterministic: db is summed in a fixed order.
 
 #include "common.cuh"
-#include "product.cuh"
+#include "gemm.cuh"
 
 // Launch: elementwise.
 extern "C" __global__ void bias_activation_forward(
@@ -288,8 +288,8 @@ extern "C" __global__ void single_output_backward(
     if (db && walk.column == 0) store_gradient(*db, db_sum, accumulate);
 }
 
-// Launch: products, where the blocks in y of the grid divide the rows.
-extern "C" __global__ void product_bias_activation_forward(
+// Launch: gemm, where the blocks in y of the grid divide the rows.
+extern "C" __global__ void gemm_bias_activation_forward(
     float* __restrict__ y,           // (all, outputs)
     const float* __restrict__ x,     // (rows, inputs)
     const float* __restrict__ w,     // (outputs, inputs)
@@ -302,16 +302,16 @@ extern "C" __global__ void product_bias_activation_forward(
     unsigned activation,
     float slope)
 {
-    wait_for_the_kernel_before();
-    __shared__ ProductMemory memory;
-    const Factors factors = with_transposed(x, w, rows, outputs, inputs);
+    wait_for_the_kernel_before(x, w, b, mask);
+    __shared__ GemmMemory memory;
+    const Operands operands = with_transposed(x, w, rows, outputs, inputs);
     const unsigned column = blockIdx.x * COLUMNS + threadIdx.x;
     const unsigned long long again = (unsigned long long)(all - rows) * outputs;
     for (unsigned first = blockIdx.y * ROWS; first < (unsigned)rows; first += gridDim.y * ROWS) {
-        multiply_rows(memory, factors, first);
+        multiply_rows(memory, operands, first);
         for (unsigned row = threadIdx.y; row < ROWS; row += LANES) {
             if (first + row >= (unsigned)rows || column >= (unsigned)outputs) continue;
-            const float product = product_at(memory, row), z = b ? product + b[column] : product;
+            const float product = element_at(memory, row), z = b ? product + b[column] : product;
             const unsigned long long i = index_of(first + row, column, outputs), j = i + again;
             y[i] = activate(activation, slope, mask ? z * mask[i] : z);
             if (j < index_of(rows, 0, outputs)) continue;
@@ -320,8 +320,8 @@ extern "C" __global__ void product_bias_activation_forward(
     }
 }
 
-// Launch: products, where the blocks in y of the grid divide the rows.
-extern "C" __global__ void product_columns(
+// Launch: gemm, where the blocks in y of the grid divide the rows.
+extern "C" __global__ void gemm_columns(
     float* __restrict__ dx,        // (rows, columns)
     const float* __restrict__ dz,  // (rows, outputs)
     const float* __restrict__ w,   // (outputs, inputs)
@@ -331,13 +331,13 @@ extern "C" __global__ void product_columns(
     int inputs,
     int first)
 {
-    wait_for_the_kernel_before();
-    __shared__ ProductMemory memory;
+    wait_for_the_kernel_before(dz, w);
+    __shared__ GemmMemory memory;
     multiply_columns(memory, dx, with_columns(dz, w + first, rows, columns, outputs, inputs));
 }
 
-// Launch: products.
-extern "C" __global__ void product_bias_activation_backward(
+// Launch: gemm.
+extern "C" __global__ void gemm_bias_activation_backward(
     float* __restrict__ dx,          // (rows, inputs)
     float* __restrict__ dbx,         // (inputs) or null
     const float* __restrict__ dz,    // (rows, outputs)
@@ -353,9 +353,9 @@ extern "C" __global__ void product_bias_activation_backward(
     float slope,
     unsigned accumulate)
 {
-    wait_for_the_kernel_before();
-    __shared__ ProductMemory memory;
-    __shared__ float sums[PRODUCT_THREADS];
+    wait_for_the_kernel_before(dbx, dz, w, x, mask);
+    __shared__ GemmMemory memory;
+    __shared__ float sums[GEMM_THREADS];
     multiply_columns(memory, dx, with_columns(dz, w, rows, inputs, outputs, inputs));
     const Walk walk = walk_of_thread(rows, inputs);
     const Saved before = {x, mask, (unsigned)summed, (unsigned)(rows - saved)};

@@ -9,7 +9,7 @@ const LEAKY_RELU: Activation = Activation::LeakyRelu { slope: 0.2 };
 
 pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
     for [rows, columns] in layers::normalized() {
-        let shape = BatchNormShape { rows, columns, eps: 0.8, momentum: 0.1 };
+        let shape = BatchNormShape { batches: 1, rows, columns, eps: 0.8, momentum: 0.1 };
         batch_norm_forward(bench, shape);
         batch_norm_evaluate(bench, shape);
         batch_norm_backward(bench, shape);

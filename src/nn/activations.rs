@@ -36,12 +36,6 @@ impl Batches {
     pub fn all_rows(&self) -> usize {
         self.which.len() * self.rows
     }
-
-    /// The index and the rows of each batch.
-    pub(super) fn each(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
-        let rows = self.rows;
-        self.which.clone().map(move |batch| (batch, batch * rows..(batch + 1) * rows))
-    }
 }
 
 /// A network's activations, for a maximum number of batches and rows.

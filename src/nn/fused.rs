@@ -44,7 +44,7 @@ impl<D: Device> Network<D> {
     ) -> bool {
         mode == Mode::Training
             && batches.which.len() == 1
-            && device.fuses_products(batches.rows)
+            && device.fuses_gemm(batches.rows)
             && self.norm_of_product(stage).is_some()
     }
 
@@ -91,7 +91,7 @@ impl<D: Device> Network<D> {
     ) -> bool {
         let is_weighted = target.as_ref().is_some_and(|target| target.row_weights.is_some());
         let PlacedStage::Linear(linear) = &self.stages[stage] else { return false };
-        if stage == 0 || is_weighted || !device.fuses_products(rows.all().len()) {
+        if stage == 0 || is_weighted || !device.fuses_gemm(rows.all().len()) {
             return false;
         }
         let (weights, earlier) = (self.weights(), stage - 1);

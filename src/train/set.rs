@@ -2,7 +2,8 @@
 
 use crate::formats::files::write_atomic;
 use crate::run::overview::Overview;
-use crate::run::set::{RunSet, summary};
+use crate::run::set::RunSet;
+use crate::run::set::summary::{self, Best};
 use crate::text::folder_name;
 use crate::train::Result;
 #[cfg(feature = "plot")]
@@ -11,18 +12,19 @@ use crate::{
     picture::plot::set::{Seeds, write_set_plot},
 };
 
-/// Writes `summary.md` and `summary.png` from what the runs have written so far.
+/// Writes `summary.md` and `summary.png` from what the runs have written so far. Returns the best run, if
+/// there are scores.
 ///
 /// # Errors
 /// When a file cannot be read or written.
-pub fn write_summary(set: &RunSet) -> Result<()> {
+pub fn write_summary(set: &RunSet) -> Result<Option<Best>> {
     let overviews: Vec<_> = set.members().iter().map(|member| Overview::of(&member.run)).collect();
     let title = format!("{}: {} runs", folder_name(set.path()), set.members().len());
     let text = summary::markdown(set, &title, &overviews);
     write_atomic(&set.summary(), text.as_bytes())?;
     #[cfg(feature = "plot")]
     plot(set, &title)?;
-    Ok(())
+    Ok(summary::best(set, &overviews))
 }
 
 #[cfg(feature = "plot")]

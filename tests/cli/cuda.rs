@@ -113,7 +113,7 @@ fn precision_is_kept_until_a_resume_changes_it() {
 }
 
 #[test]
-fn own_products_are_chosen_by_a_flag_that_a_resume_may_change() {
+fn own_gemm_is_chosen_by_a_flag_that_a_resume_may_change() {
     let scratch = Scratch::with_digits();
     let flags = train("--gemm own --iterations 4");
     let Some(answer) = emulated(&scratch, &flags, &[]) else { return };
@@ -126,7 +126,7 @@ fn own_products_are_chosen_by_a_flag_that_a_resume_may_change() {
     let third = "runs/00002-cgan-mnist";
     let [own, without, cublas] = [RUN, SECOND, third].map(|run| networks(&scratch, run));
     assert!(own == without, "other bits");
-    assert!(own != cublas, "the products are cuBLAS's");
+    assert!(own != cublas, "the same products");
 
     let resume = format!("train --resume {RUN} --iterations 6 --device");
     let words = ["--gemm is own", "CPU multiplies matrices in one way only", "--device cuda"];

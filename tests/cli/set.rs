@@ -214,6 +214,41 @@ fn failing_run_does_not_end_the_others() {
 }
 
 #[test]
+fn run_that_cannot_be_resumed_does_not_keep_the_others_from_it() {
+    let scratch = Scratch::with_digits();
+    scratch.run(&format!("train {TINY} --seeds 0-3 --iterations 4")).succeeds();
+    let seed = |seed: usize| format!("{SET}/{seed:05}-seed={seed}");
+    let checkpoint = |seed: &str| RunDir::open(&scratch.path(seed)).unwrap().0.checkpoint(4);
+    // Finished, without checkpoints: complete, unless it is to be trained longer.
+    fs::remove_dir_all(checkpoint(&seed(1))).unwrap();
+    let before = scratch.files(&seed(1));
+    let answer = scratch.run(&format!("train --resume {SET}"));
+    answer.prints(&["nothing to do: 4 runs"]);
+    assert!(scratch.files(&seed(1)) == before);
+
+    fs::write(checkpoint(&seed(2)).join("generator.safetensors"), "no weights").unwrap();
+    let answer = scratch.run(&format!("train --resume {SET} --iterations 6"));
+    answer.fails(1, &["seed=1: no complete checkpoint", "seed=2", "generator.safetensors"]);
+    let done: Vec<_> =
+        (0..4).map(|number| row(&scratch, &format!("seed={number}"))[2].clone()).collect();
+    assert_eq!(done, ["6", "4", "4", "6"]);
+    let log = |files: &BTreeMap<String, Vec<u8>>| files["log.txt"].clone();
+    assert!(log(&scratch.files(&seed(1))) == log(&before), "what it wrote is gone");
+}
+
+#[test]
+fn resumed_set_trains_on_one_device() {
+    let scratch = Scratch::with_digits();
+    scratch.run(&format!("train {TINY} --seeds 0-1 --iterations 2")).succeeds();
+    let alone = format!("train --resume {SET}/00001-seed=1 --iterations 4 --conv winograd");
+    scratch.run(&alone).succeeds();
+    let resume = format!("train --resume {SET} --iterations 6");
+    let words = ["--conv is direct in seed=0 but winograd in seed=1", "give it for all runs"];
+    scratch.run(&resume).fails(2, &words);
+    scratch.run(&format!("{resume} --conv direct")).succeeds();
+}
+
+#[test]
 fn commands_without_a_run_take_the_newest_of_the_set() {
     let scratch = Scratch::with_digits();
     scratch.train("--iterations 1").succeeds();

@@ -146,7 +146,7 @@ pub fn open_own(graphs: bool) -> Cuda {
 
 /// Configurations of a GPU, or the emulator's, that multiply by our own kernels, and must give the same
 /// bits.
-pub fn own_products() -> Vec<Configuration<Cuda>> {
+pub fn own_gemm() -> Vec<Configuration<Cuda>> {
     configurations(CudaOptions { gemm: Gemm::Own, graphs: false, ..CudaOptions::default() })
 }
 

@@ -126,28 +126,30 @@ impl Suite {
     }
 
     /// The same with products by our own kernels.
-    fn own_products(&mut self) {
+    fn own_gemm(&mut self) {
         for operation in operations::PRODUCTS {
-            self.add_as(format!("operations::own_products::{operation}"), || {
-                operations::own_products_agree_with_the_reference(operation);
+            self.add_as(format!("operations::own_gemm::{operation}"), || {
+                operations::own_gemm_agrees_with_the_reference(operation);
             });
         }
         for run in golden::runs().into_iter().filter(|run| run.single) {
-            let name = format!("golden::{}::own_products", run.name);
-            self.add_as(name, move || run.check(open_own(true), "own products"));
+            let name = format!("golden::{}::own_gemm", run.name);
+            self.add_as(name, move || run.check(open_own(true), "own GEMM"));
         }
-        self.add_as("training::first_iterations_with_own_products_are_those_on_the_cpu", || {
+        self.add_as("training::first_iterations_with_own_gemm_are_those_on_the_cpu", || {
             parity::first_iterations_agree(|| open_own(true), || Cpu::<f32>::new(1));
         });
+        // Merged passes with dropout, and BatchNorm.
+        let includes = |name: &str| ["mlp-dropout", "mlp-batchnorm", "cgan"].contains(&name);
+        self.add_as("training::graphs_with_own_gemm_give_the_same_bits", move || {
+            same_bits::graphs_give_the_same_bits(open_own, includes);
+        });
         if self.kind == Kind::Emulated {
-            self.add_as("training::own_products_give_the_same_bits_under_every_schedule", || {
-                // Merged passes with dropout, and BatchNorm.
-                let includes =
-                    |name: &str| ["mlp-dropout", "mlp-batchnorm", "cgan"].contains(&name);
+            self.add_as("training::own_gemm_gives_the_same_bits_under_every_schedule", move || {
                 same_bits::branches_give_the_same_bits_under_every_schedule(open_own, includes);
             });
         }
-        self.add(nodes::own_products_need_fewer_nodes);
+        self.add(nodes::own_gemm_needs_fewer_nodes);
     }
 
     fn cuda(&mut self) {
@@ -177,7 +179,7 @@ impl Suite {
         });
         self.add(same_bits::repeated_operations_are_launched_as_a_graph::<Cuda>);
         self.add_as("training::graphs_give_the_same_bits", || {
-            same_bits::graphs_give_the_same_bits(<Cuda as Tested>::open);
+            same_bits::graphs_give_the_same_bits(<Cuda as Tested>::open, |_| true);
         });
         if self.kind == Kind::Emulated {
             self.add(nodes::the_branch_has_the_lowest_priority);
@@ -186,7 +188,7 @@ impl Suite {
                 same_bits::branches_give_the_same_bits_under_every_schedule(open, |_| true);
             });
         }
-        self.own_products();
+        self.own_gemm();
         self.add(two_gans::two_gans_that_alternate_have_separate_graphs);
         self.add(nodes::iteration_is_one_graph_of_few_nodes);
         self.add(device_switch::run_resumes_on_the_cpu_and_back::<Cuda>);

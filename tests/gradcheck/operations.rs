@@ -137,7 +137,7 @@ fn accumulated(len: usize, mut backward: impl FnMut(&mut [f64], bool)) -> Vec<f6
 fn batch_norm(device: &Cpu<f64>, activation: Activation) -> Case {
     let mut case = Case::new(format!("batch_norm, {}", name(activation)));
     for (seed, (rows, columns, eps)) in (20..).zip(BATCH_NORM) {
-        let shape = BatchNormShape { rows, columns, eps, momentum: 0.1 };
+        let shape = BatchNormShape { batches: 1, rows, columns, eps, momentum: 0.1 };
         let mut numbers = Numbers::new(seed);
         let x = numbers.normal(rows * columns);
         let gamma = numbers.around(1.0, 0.5, columns);

@@ -22,7 +22,7 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
         shape: BatchNormShape,
         activation: Activation,
     ) {
-        let BatchNormShape { rows, columns, .. } = shape;
+        let BatchNormShape { batches, rows, columns, .. } = shape;
         let Affine { gamma, beta } = &affine;
         shape.check_training();
         contract::batch_norm_forward(
@@ -35,55 +35,17 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
             b.as_ref(),
             gamma,
             beta,
+            batches,
             rows,
             columns,
         );
-        let folded = FoldedRows::new(rows, columns);
-        let mut memory = self.column_sums(5 * folded.sums());
-        let [sums, wide_mean, wide_inv_std, gamma, beta] = parts(&mut memory, folded.sums());
-        let share = T::from_f64(1.0 / rows as f64);
-        self.sum_rows(
-            &folded,
-            sums,
-            #[inline(always)]
-            |sums, _, at| sums.iter_mut().zip(&x[at..]).for_each(|(sum, &x)| *sum += x),
-        );
-        mean.iter_mut().zip(&*sums).for_each(|(mean, &sum)| *mean = sum * share);
-        folded.repeat(wide_mean, mean);
-        // The biased variance; the second pass over x keeps small variances exact.
-        self.sum_rows(
-            &folded,
-            sums,
-            #[inline(always)]
-            |sums, column, at| {
-                let len = sums.len();
-                let (x, mean) = (&x[at..][..len], &wide_mean[column..][..len]);
-                for j in 0..len {
-                    sums[j] += (x[j] - mean[j]) * (x[j] - mean[j]);
-                }
-            },
-        );
-        inv_std.iter_mut().zip(&*sums).for_each(|(var, &sum)| *var = sum * share);
-        update_running(running_mean, running_var, mean, b, inv_std, shape);
-        invert(inv_std, shape);
-        folded.repeat(wide_inv_std, inv_std);
-        folded.repeat(gamma, affine.gamma);
-        folded.repeat(beta, affine.beta);
-        self.each_row(
-            &folded,
-            y,
-            #[inline(always)]
-            |y, column, at| {
-                let len = y.len();
-                let [mean, inv_std, gamma, beta] =
-                    slices([wide_mean, wide_inv_std, gamma, beta], column..column + len);
-                let x = &x[at..][..len];
-                for j in 0..len {
-                    y[j] = gamma[j] * ((x[j] - mean[j]) * inv_std[j]) + beta[j];
-                }
-                activation::apply(activation, y);
-            },
-        );
+        for batch in 0..batches {
+            let (all, own) = (part_of(batch, rows * columns), part_of(batch, columns));
+            let (y, x) = (&mut y[all.clone()], &x[all]);
+            let (mean, inv_std) = (&mut mean[own.clone()], &mut inv_std[own]);
+            let running = [&mut *running_mean, &mut *running_var];
+            self.forward_batch(y, [mean, inv_std], running, x, b, &affine, shape, activation);
+        }
     }
 
     fn batch_norm_evaluate(
@@ -152,8 +114,8 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
         activation: Activation,
         accumulate: bool,
     ) {
-        let BatchNormShape { rows, columns, .. } = shape;
-        let (dgamma, dbeta) = gradients.map(|of| (of.dgamma, of.dbeta)).unzip();
+        let BatchNormShape { batches, rows, columns, .. } = shape;
+        let (mut dgamma, mut dbeta) = gradients.map(|of| (of.dgamma, of.dbeta)).unzip();
         contract::batch_norm_backward(
             &dx,
             dgamma.as_ref(),
@@ -163,9 +125,100 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
             &mean,
             &inv_std,
             &gamma,
+            batches,
             rows,
             columns,
         );
+        for batch in 0..batches {
+            let (all, own) = (part_of(batch, rows * columns), part_of(batch, columns));
+            let (dx, y, x) = (&mut dx[all.clone()], &y[all.clone()], &x[all]);
+            let statistics = [&mean[own.clone()], &inv_std[own]];
+            let gradients = dgamma.as_deref_mut().zip(dbeta.as_deref_mut());
+            // Further batches accumulate.
+            let accumulate = accumulate || batch > 0;
+            self.backward_batch(
+                dx, gradients, y, x, statistics, gamma, shape, activation, accumulate,
+            );
+        }
+    }
+}
+
+impl<T: CpuReal> Cpu<T> {
+    #[allow(clippy::too_many_arguments)]
+    fn forward_batch(
+        &self,
+        y: &mut [T],
+        [mean, inv_std]: [&mut [T]; 2],
+        [running_mean, running_var]: [&mut [T]; 2],
+        x: &[T],
+        b: Option<&[T]>,
+        affine: &Affine<'_, Self>,
+        shape: BatchNormShape,
+        activation: Activation,
+    ) {
+        let BatchNormShape { rows, columns, .. } = shape;
+        let folded = FoldedRows::new(rows, columns);
+        let mut memory = self.column_sums(5 * folded.sums());
+        let [sums, wide_mean, wide_inv_std, gamma, beta] = parts(&mut memory, folded.sums());
+        let share = T::from_f64(1.0 / rows as f64);
+        self.sum_rows(
+            &folded,
+            sums,
+            #[inline(always)]
+            |sums, _, at| sums.iter_mut().zip(&x[at..]).for_each(|(sum, &x)| *sum += x),
+        );
+        mean.iter_mut().zip(&*sums).for_each(|(mean, &sum)| *mean = sum * share);
+        folded.repeat(wide_mean, mean);
+        // The biased variance; the second pass over x keeps small variances exact.
+        self.sum_rows(
+            &folded,
+            sums,
+            #[inline(always)]
+            |sums, column, at| {
+                let len = sums.len();
+                let (x, mean) = (&x[at..][..len], &wide_mean[column..][..len]);
+                for j in 0..len {
+                    sums[j] += (x[j] - mean[j]) * (x[j] - mean[j]);
+                }
+            },
+        );
+        inv_std.iter_mut().zip(&*sums).for_each(|(var, &sum)| *var = sum * share);
+        update_running(running_mean, running_var, mean, b, inv_std, shape);
+        invert(inv_std, shape);
+        folded.repeat(wide_inv_std, inv_std);
+        folded.repeat(gamma, affine.gamma);
+        folded.repeat(beta, affine.beta);
+        self.each_row(
+            &folded,
+            y,
+            #[inline(always)]
+            |y, column, at| {
+                let len = y.len();
+                let [mean, inv_std, gamma, beta] =
+                    slices([wide_mean, wide_inv_std, gamma, beta], column..column + len);
+                let x = &x[at..][..len];
+                for j in 0..len {
+                    y[j] = gamma[j] * ((x[j] - mean[j]) * inv_std[j]) + beta[j];
+                }
+                activation::apply(activation, y);
+            },
+        );
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn backward_batch(
+        &self,
+        dx: &mut [T],
+        gradients: Option<(&mut [T], &mut [T])>,
+        y: &[T],
+        x: &[T],
+        [mean, inv_std]: [&[T]; 2],
+        gamma: &[T],
+        shape: BatchNormShape,
+        activation: Activation,
+        accumulate: bool,
+    ) {
+        let BatchNormShape { rows, columns, .. } = shape;
         let folded = FoldedRows::new(rows, columns);
         let mut memory = self.column_sums(5 * folded.sums());
         let [gamma_sums, beta_sums, wide_mean, wide_inv_std, scale] =
@@ -212,11 +265,16 @@ impl<T: CpuReal> BatchNorm for Cpu<T> {
                 }
             },
         );
-        if let (Some(dgamma), Some(dbeta)) = (dgamma, dbeta) {
+        if let Some((dgamma, dbeta)) = gradients {
             store(dgamma, &gamma_sums[..columns], accumulate);
             store(dbeta, &beta_sums[..columns], accumulate);
         }
     }
+}
+
+/// The elements of a batch, of which each has `len`.
+fn part_of(batch: usize, len: usize) -> Range<usize> {
+    batch * len..(batch + 1) * len
 }
 
 /// Splits memory into N vectors of length `len`.

@@ -1,4 +1,4 @@
-//! Batch normalization on CUDA: a block processes all rows of some columns, or a part of the rows if
+//! Batch normalization on CUDA: a block processes all rows of some columns, or a part of a batch's rows if
 //! there are many.
 
 use super::Cuda;
@@ -20,10 +20,10 @@ impl BatchNorm for Cuda {
         shape: BatchNormShape,
         activation: Activation,
     ) {
-        let BatchNormShape { rows, columns, .. } = shape;
+        let BatchNormShape { batches, rows, columns, .. } = shape;
         shape.check_training();
         let (kind, slope) = activation.code();
-        let (parts, kernels) = (parts(rows, columns), &self.gpu.kernels);
+        let (parts, kernels) = (parts(rows, batches * columns), &self.gpu.kernels);
         let (eps, momentum) = (shape.eps as f32, shape.momentum as f32);
         let Affine { gamma, beta } = affine;
         if parts == 1 {
@@ -38,6 +38,7 @@ impl BatchNorm for Cuda {
                 b,
                 gamma,
                 beta,
+                batches,
                 rows,
                 columns,
                 eps,
@@ -47,9 +48,9 @@ impl BatchNorm for Cuda {
             );
         }
         let mut sums = self.sums.borrow_mut();
-        let mut moments = sums.view_mut(0..2 * parts * columns);
-        let launch = || self.column_parts(columns, parts);
-        kernels.batch_norm_moments(launch(), moments.reborrow(), x, rows, columns, parts);
+        let mut moments = sums.view_mut(0..2 * batches * parts * columns);
+        let launch = || self.column_parts(columns, parts, batches);
+        kernels.batch_norm_moments(launch(), moments.reborrow(), x, batches, rows, columns, parts);
         kernels.batch_norm_forward_parts(
             launch(),
             y,
@@ -62,6 +63,7 @@ impl BatchNorm for Cuda {
             b,
             gamma,
             beta,
+            batches,
             rows,
             columns,
             parts,
@@ -115,10 +117,11 @@ impl BatchNorm for Cuda {
         activation: Activation,
         accumulate: bool,
     ) {
-        let BatchNormShape { rows, columns, .. } = shape;
+        let BatchNormShape { batches, rows, columns, .. } = shape;
         let (dgamma, dbeta) = gradients.map(|of| (of.dgamma, of.dbeta)).unzip();
         let (kind, slope) = activation.code();
-        let (parts, kernels, add) = (parts(rows, columns), &self.gpu.kernels, accumulate.into());
+        let (parts, kernels, add) =
+            (parts(rows, batches * columns), &self.gpu.kernels, accumulate.into());
         if parts == 1 {
             return kernels.batch_norm_backward(
                 self.columns(columns),
@@ -130,6 +133,7 @@ impl BatchNorm for Cuda {
                 mean,
                 inv_std,
                 gamma,
+                batches,
                 rows,
                 columns,
                 kind,
@@ -138,8 +142,8 @@ impl BatchNorm for Cuda {
             );
         }
         let mut sums = self.sums.borrow_mut();
-        let mut sums = sums.view_mut(0..2 * parts * columns);
-        let launch = || self.column_parts(columns, parts);
+        let mut sums = sums.view_mut(0..2 * batches * parts * columns);
+        let launch = || self.column_parts(columns, parts, batches);
         kernels.batch_norm_backward_sums(
             launch(),
             sums.reborrow(),
@@ -148,6 +152,7 @@ impl BatchNorm for Cuda {
             x,
             mean,
             inv_std,
+            batches,
             rows,
             columns,
             parts,
@@ -164,6 +169,7 @@ impl BatchNorm for Cuda {
             mean,
             inv_std,
             gamma,
+            batches,
             rows,
             columns,
             parts,

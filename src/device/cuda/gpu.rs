@@ -11,8 +11,10 @@ use super::nvrtc::Version;
 use super::{CudaOptions, CudaProblem, failed, images, probe};
 use crate::device::{Gemm, Result};
 
-/// The oldest GPU with programmatic dependent launch, and the oldest driver that captures it.
-const EARLY_DEVICE: Version = Version { major: 9, minor: 0 };
+/// The oldest architecture for which kernels wait for the one before them, in programmatic dependent
+/// launch: 9.0. Kernels that were compiled for an older one do not, even on a newer GPU.
+const EARLY_ARCHITECTURE: u32 = 90;
+/// The oldest driver that captures such launches.
 const EARLY_DRIVER: Version = Version { major: 12, minor: 3 };
 
 /// A GPU's context with the kernels loaded, and its settings.
@@ -51,9 +53,14 @@ impl Gpu {
         }
         let kernels = load_kernels(&context, gpu.kernels)?;
         let driver = probe::driver().map_err(unavailable)?;
-        let launches_early = gpu.capability >= EARLY_DEVICE && driver >= EARLY_DRIVER;
+        let launches_early = launches_early(gpu.kernels, driver);
         Ok(Self { kernels, context, options, launches_early, description })
     }
+}
+
+/// Whether these kernels may be launched before the ones before them end, by such a driver.
+fn launches_early(kernels: images::Choice, driver: Version) -> bool {
+    kernels.architecture() >= EARLY_ARCHITECTURE && driver >= EARLY_DRIVER
 }
 
 /// Loads every kernel from the image chosen for the device.
@@ -65,4 +72,23 @@ fn load_kernels(context: &Arc<CudaContext>, choice: images::Choice) -> Result<Ke
         modules.insert(file.name, context.load_module(image).map_err(failed(loading))?);
     }
     Kernels::load(|file, kernel| modules[file].load_function(kernel).map_err(failed(loading)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::target::Target::{self, Cubin, Ptx};
+    use super::*;
+
+    #[test]
+    fn kernels_start_early_only_if_they_wait_and_the_driver_captures_it() {
+        let version = |major, minor| Version { major, minor };
+        let embedded = |target: Target| images::Choice::Embedded(target);
+        let (old, new) = (version(12, 2), version(12, 3));
+        assert!(launches_early(embedded(Cubin(90)), new));
+        assert!(launches_early(images::Choice::Compiled { by: new, target: Ptx(100) }, new));
+        assert!(!launches_early(embedded(Cubin(90)), old));
+        // PTX for an older architecture, on whatever GPU, has no wait.
+        assert!(!launches_early(embedded(Ptx(75)), new));
+        assert!(!launches_early(embedded(Cubin(89)), new));
+    }
 }

@@ -52,6 +52,15 @@ pub enum Choice {
     },
 }
 
+impl Choice {
+    /// The compute capability that the kernels are compiled for: 90 is 9.0.
+    pub fn architecture(self) -> u32 {
+        let (Choice::Embedded(target) | Choice::Compiled { target, .. }) = self;
+        let (Target::Cubin(number) | Target::Ptx(number)) = target;
+        number
+    }
+}
+
 impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -281,6 +290,30 @@ mod tests {
         for file in BUILT.files {
             assert!(image(choice, file).unwrap().starts_with(b"\x7fELF"), "{}", file.name);
         }
+    }
+
+    /// Kernels that may start early read nothing before they wait, and nothing through the cache for
+    /// constants.
+    #[test]
+    fn early_kernels_wait_before_they_read() {
+        let Ok((_, nvrtc)) = libraries::nvrtc() else {
+            println!("skipped: no NVRTC");
+            return;
+        };
+        let mut count = 0;
+        for file in BUILT.files {
+            let source = Source { name: file.name, text: file.source, headers: BUILT.headers };
+            let image = nvrtc.compile(source, Target::Ptx(90), &[]).unwrap().image;
+            let text = String::from_utf8(image).unwrap();
+            for kernel in text.split(".entry ").filter(|kernel| kernel.starts_with("gemm_")) {
+                let (before, after) = kernel.split_once("griddepcontrol.wait;").unwrap();
+                assert!(!before.contains("ld.global"), "{before}");
+                assert!(after.contains("ld.global.f32"), "{after}");
+                assert!(!after.contains("ld.global.nc"), "{after}");
+                count += 1;
+            }
+        }
+        assert_eq!(count, 5);
     }
 
     #[test]

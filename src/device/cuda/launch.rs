@@ -12,7 +12,7 @@ use cudarc::driver::sys::{
 use cudarc::driver::{CudaFunction, CudaStream, DriverError, result};
 
 use super::Cuda;
-use crate::device::codes::productblock;
+use crate::device::codes::gemmblock;
 
 /// Threads of a block in elementwise launches.
 const BLOCK: usize = 256;
@@ -43,7 +43,7 @@ pub(super) const MAX_SUMS: usize = 16 * 1024;
 pub(super) struct Launch<'a> {
     device: &'a Cuda,
     stream: &'a CudaStream,
-    blocks: (u32, u32),
+    blocks: (u32, u32, u32),
     threads: (u32, u32),
     /// Whether the kernel may start before the one before it ends: it waits for it itself.
     early: bool,
@@ -53,46 +53,46 @@ impl Cuda {
     /// An elementwise launch: a thread for each of `n` elements, or for several if there are many.
     pub(super) fn elements(&self, n: usize) -> Launch<'_> {
         let blocks = n.div_ceil(BLOCK).clamp(1, MAX_BLOCKS) as u32;
-        self.launch((blocks, 1), (BLOCK as u32, 1))
+        self.launch((blocks, 1, 1), (BLOCK as u32, 1))
     }
 
     /// A block for every few columns of a matrix, which processes all their rows.
     pub(super) fn columns(&self, columns: usize) -> Launch<'_> {
-        self.column_parts(columns, 1)
+        self.column_parts(columns, 1, 1)
     }
 
-    /// The same for each of `parts` parts of the rows.
-    pub(super) fn column_parts(&self, columns: usize, parts: usize) -> Launch<'_> {
+    /// The same for each of `parts` parts of the rows of each batch.
+    pub(super) fn column_parts(&self, columns: usize, parts: usize, batches: usize) -> Launch<'_> {
         let threads = threads(columns);
-        let blocks = (columns.div_ceil(threads.0 as usize) as u32, parts as u32);
-        self.launch(blocks, threads)
+        let blocks = columns.div_ceil(threads.0 as usize) as u32;
+        self.launch((blocks, parts as u32, batches as u32), threads)
     }
 
     /// A block for each of `parts` parts.
     pub(super) fn blocks(&self, parts: usize) -> Launch<'_> {
-        self.launch((parts as u32, 1), (BLOCK as u32, 1))
+        self.launch((parts as u32, 1, 1), (BLOCK as u32, 1))
     }
 
     /// A block for every few columns of a product with so many rows, which computes all of them, or a
     /// part of them if there are no sums `over_rows`.
-    pub(super) fn products(&self, rows: usize, columns: usize, over_rows: bool) -> Launch<'_> {
-        const THREADS: (u32, u32) = (productblock::COLUMNS, productblock::LANES);
-        let parts = if over_rows { 1 } else { rows.div_ceil(productblock::ROWS as usize).max(1) };
-        let blocks = (columns.div_ceil(THREADS.0 as usize).max(1) as u32, parts as u32);
+    pub(super) fn gemm_blocks(&self, rows: usize, columns: usize, over_rows: bool) -> Launch<'_> {
+        const THREADS: (u32, u32) = (gemmblock::COLUMNS, gemmblock::LANES);
+        let parts = if over_rows { 1 } else { rows.div_ceil(gemmblock::ROWS as usize).max(1) };
+        let blocks = (columns.div_ceil(THREADS.0 as usize).max(1) as u32, parts as u32, 1);
         Launch { early: self.gpu.launches_early, ..self.launch(blocks, THREADS) }
     }
 
     /// One large block.
     pub(super) fn one_block(&self) -> Launch<'_> {
-        self.launch((1, 1), (LARGE_BLOCK, 1))
+        self.launch((1, 1, 1), (LARGE_BLOCK, 1))
     }
 
     /// One thread.
     pub(super) fn one_thread(&self) -> Launch<'_> {
-        self.launch((1, 1), (1, 1))
+        self.launch((1, 1, 1), (1, 1))
     }
 
-    fn launch(&self, blocks: (u32, u32), threads: (u32, u32)) -> Launch<'_> {
+    fn launch(&self, blocks: (u32, u32, u32), threads: (u32, u32)) -> Launch<'_> {
         Launch { device: self, stream: &self.stream, blocks, threads, early: false }
     }
 }
@@ -110,8 +110,8 @@ impl Launch<'_> {
     /// among them point to buffers that outlive the kernel's execution and are as long as the extents
     /// say.
     pub(super) unsafe fn queue(self, function: &CudaFunction, arguments: &mut [*mut c_void]) {
-        let ((columns, parts), (x, y)) = (self.blocks, self.threads);
-        let (blocks, threads) = ((columns, parts, 1), (x, y, 1));
+        let (blocks, (x, y)) = (self.blocks, self.threads);
+        let threads = (x, y, 1);
         let (stream, kernel) = (self.stream.cu_stream(), function.cu_function());
         // SAFETY: the function keeps its module loaded; the rest is the caller's promise.
         let queued = self.device.with_context(|| unsafe {

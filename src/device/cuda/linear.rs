@@ -1,5 +1,5 @@
-//! Fully connected layers on CUDA: matrix multiplication by cuBLAS; bias, dropout mask and activation
-//! by our kernels.
+//! Fully connected layers on CUDA: matrix multiplication by cuBLAS, or for few rows by our kernels; bias,
+//! dropout mask and activation by our kernels.
 
 use std::ops::Range;
 
@@ -32,8 +32,8 @@ impl Linear for Cuda {
             return kernels
                 .single_output_forward(launch, y, x, w, b, mask, rows, inputs, kind, slope);
         }
-        if self.fuses_products(rows) {
-            return self.product_forward(y, x, w, b, mask, shape, activation, again);
+        if self.fuses_gemm(rows) {
+            return self.gemm_forward(y, x, w, b, mask, shape, activation, again);
         }
         self.linear_products(y.reborrow(), x, w, shape, again);
         self.bias_activation_forward(y, b, mask, (rows, outputs), activation, again);
@@ -53,8 +53,8 @@ impl Linear for Cuda {
     ) {
         let LinearShape { rows, outputs, .. } = shape;
         contract::linear_forward(&y, &x, &w, b.as_ref(), mask.as_ref(), shape, again);
-        if self.fuses_products(rows) {
-            self.product_forward(y.reborrow(), x, w, b, mask, shape, activation, again);
+        if self.fuses_gemm(rows) {
+            self.gemm_forward(y.reborrow(), x, w, b, mask, shape, activation, again);
             let (shape, alone) =
                 (LinearShape { rows, inputs: outputs, outputs: 1 }, Activation::Identity);
             let SingleOutput { o, w, b } = output;
@@ -102,8 +102,8 @@ impl Linear for Cuda {
     ) {
         let LinearShape { rows, inputs, outputs } = shape;
         contract::linear_backward_input(&dx, &dz, &w, shape, &columns);
-        if self.fuses_products(rows) {
-            return self.product_columns(dx, dz, w, shape, columns);
+        if self.fuses_gemm(rows) {
+            return self.gemm_columns(dx, dz, w, shape, columns);
         }
         let (dz, w) = (Operand::new(dz, outputs), Operand::new(w.from(columns.start), inputs));
         self.multiply(&self.blas, dx, dz, w, (rows, columns.len(), outputs), false);
@@ -154,7 +154,7 @@ impl Linear for Cuda {
         }
         let (kind, slope) = activation.code();
         let (parts, kernels) = (parts(rows, outputs), &self.gpu.kernels);
-        let launch = self.column_parts(outputs, parts);
+        let launch = self.column_parts(outputs, parts, 1);
         let add = accumulate.into();
         match db {
             Some(db) if parts > 1 => {

@@ -10,7 +10,7 @@
 //! | `launch` | launch geometry, and the launch itself |
 //! | `memory` | buffers and views |
 //! | `gemm` | matrix multiplications by cuBLAS |
-//! | `product` | products of layers with few rows, by our kernels |
+//! | `own_gemm` | the same for layers with few rows, by our kernels |
 //! | `branch` | a second stream, for weight gradients |
 //! | `exclusive` | what must not happen during a capture |
 //! | `graph` | CUDA graphs |
@@ -42,10 +42,10 @@ mod loss;
 mod memory;
 pub mod nvrtc;
 mod optimizer;
+mod own_gemm;
 mod penalty;
 pub mod probe;
 mod problem;
-mod product;
 mod random;
 mod search_paths;
 mod spectral_norm;

@@ -90,7 +90,7 @@ impl Cuda {
             let launch = self.blocks(rows);
             return kernels.spectral_norm_rows(launch, products, w, x, rows, columns, stride);
         }
-        let launch = self.column_parts(columns, parts);
+        let launch = self.column_parts(columns, parts, 1);
         if parts == 1 {
             return kernels
                 .spectral_norm_columns(launch, products, w, x, rows, columns, stride, parts);

@@ -6,7 +6,9 @@ use crate::device::{In, Memory, Out};
 /// Extents and constants of a batch normalization.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchNormShape {
-    /// Rows of the batch; at least 2 in training.
+    /// Batches, each normalized separately; one in evaluation mode, where all rows are alike.
+    pub batches: usize,
+    /// Rows of each batch; at least 2 in training.
     pub rows: usize,
     /// Columns, each normalized separately.
     pub columns: usize,
@@ -48,12 +50,12 @@ pub struct AffineGradients<'a, D: Memory> {
 /// Subtracting the batch's mean cancels b: in training mode it affects only the running mean, and its
 /// gradient is zero.
 pub trait BatchNorm: Memory {
-    /// x̂ = (x − mean)·inv_std, y = activation(gamma·x̂ + beta), with the batch's statistics.
+    /// x̂ = (x − mean)·inv_std, y = activation(gamma·x̂ + beta), with the statistics of each batch.
     ///
-    /// mean = Σx/rows, inv_std = 1/√(Σ(x − mean)²/rows + eps), both (columns) and saved for the
-    /// backward pass. Updates the running statistics: running ← (1 − momentum)·running +
-    /// momentum·batch, with mean + b and the unbiased variance (divided by rows − 1).
-    /// y, x (rows, columns), b (columns) or none.
+    /// mean = Σx/rows, inv_std = 1/√(Σ(x − mean)²/rows + eps), both (batches, columns) and saved for
+    /// the backward pass. Updates the running statistics, batch after batch: running ←
+    /// (1 − momentum)·running + momentum·batch, with mean + b and the unbiased variance (divided by
+    /// rows − 1). y, x (batches, rows, columns), b (columns) or none.
     fn batch_norm_forward(
         &self,
         y: Out<'_, Self>,
@@ -84,9 +86,9 @@ pub trait BatchNorm: Memory {
     /// In place, dx holds dy on entry. With g = activation′(y) ⊙ dy:
     /// dbeta = Σg, dgamma = Σ g·x̂, dx = gamma·inv_std·(g − Σg/rows − x̂·Σ(g·x̂)/rows).
     ///
-    /// dx, y, x (rows, columns), mean, inv_std, gamma (columns). The gradients of gamma and beta are
-    /// optional; with `accumulate` they are added to the existing values. dx depends only on this
-    /// batch's sums.
+    /// dx, y, x (batches, rows, columns), mean, inv_std (batches, columns), gamma (columns). The
+    /// gradients of gamma and beta are optional, and sums over the batches; with `accumulate` they are
+    /// added to the existing values. dx depends only on the sums of its own batch.
     fn batch_norm_backward(
         &self,
         dx: Out<'_, Self>,

@@ -6,12 +6,12 @@ use crate::device::{In, Out};
 /// A product of a Linear layer and the operation on its result. A device that computes both at once says
 /// so; for others, these methods compute one after the other.
 pub trait Fused: Linear + BatchNorm {
-    /// Whether these operations are faster than two separate ones, for matrices with so many rows.
-    fn fuses_products(&self, _rows: usize) -> bool {
+    /// Whether to call these operations instead of two separate ones, for matrices with so many rows.
+    fn fuses_gemm(&self, _rows: usize) -> bool {
         false
     }
 
-    /// x = input·wᵀ, and [`BatchNorm::batch_norm_forward`].
+    /// x = input·wᵀ, and [`BatchNorm::batch_norm_forward`] of one batch.
     ///
     /// x (rows, columns), input (rows, inputs), w (columns, inputs).
     fn linear_batch_norm_forward(
@@ -48,7 +48,7 @@ pub trait Fused: Linear + BatchNorm {
         );
     }
 
-    /// dy = dz·w, and [`BatchNorm::batch_norm_backward`], from dy to dx.
+    /// dy = dz·w, and [`BatchNorm::batch_norm_backward`] of one batch, from dy to dx.
     ///
     /// dx (rows, columns), dz (rows, outputs), w (outputs, columns).
     fn linear_batch_norm_backward(

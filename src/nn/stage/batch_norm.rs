@@ -65,30 +65,24 @@ impl BatchNorm {
         weights: &Flat<D>,
         statistics: &mut Params<D>,
         [mean, inv_std]: &mut [Matrix<D>; 2],
-        mut y: Out<'_, D>,
-        mut x: In<'_, D>,
+        y: Out<'_, D>,
+        x: In<'_, D>,
         batches: &Batches,
     ) {
-        let shape = self.shape(batches.rows);
-        for batch in batches.which.clone() {
-            let (y_of_batch, x_of_batch);
-            (y_of_batch, y) = D::split_mut(y, shape.rows * shape.columns);
-            (x_of_batch, x) = D::split(x, shape.rows * shape.columns);
-            let (running_mean, running_var) =
-                statistics.values_mut().adjacent_mut(self.running_mean, self.running_var);
-            device.batch_norm_forward(
-                y_of_batch,
-                mean.rows_mut(batch..batch + 1),
-                inv_std.rows_mut(batch..batch + 1),
-                running_mean,
-                running_var,
-                x_of_batch,
-                self.bias(weights),
-                self.affine(weights),
-                shape,
-                self.stage.epilogue.activation,
-            );
-        }
+        let (running_mean, running_var) =
+            statistics.values_mut().adjacent_mut(self.running_mean, self.running_var);
+        device.batch_norm_forward(
+            y,
+            mean.rows_mut(batches.which.clone()),
+            inv_std.rows_mut(batches.which.clone()),
+            running_mean,
+            running_var,
+            x,
+            self.bias(weights),
+            self.affine(weights),
+            self.shape(batches),
+            self.stage.epilogue.activation,
+        );
     }
 
     /// The same for one batch, together with the product of the Linear layer right before.
@@ -103,13 +97,12 @@ impl BatchNorm {
         (linear, product, x): (&Linear, Out<'_, D>, In<'_, D>),
         batches: &Batches,
     ) {
-        let batch = batches.which.start;
         let (running_mean, running_var) =
             statistics.values_mut().adjacent_mut(self.running_mean, self.running_var);
         device.linear_batch_norm_forward(
             y,
-            mean.rows_mut(batch..batch + 1),
-            inv_std.rows_mut(batch..batch + 1),
+            mean.rows_mut(batches.which.clone()),
+            inv_std.rows_mut(batches.which.clone()),
             running_mean,
             running_var,
             product,
@@ -118,7 +111,7 @@ impl BatchNorm {
             self.bias(weights),
             self.affine(weights),
             linear.stride(),
-            self.shape(batches.rows),
+            self.shape(batches),
             self.stage.epilogue.activation,
         );
     }
@@ -140,7 +133,7 @@ impl BatchNorm {
             statistics.values().view(self.running_mean),
             statistics.values().view(self.running_var),
             self.affine(weights),
-            self.shape(rows),
+            self.shape(&Batches::one(rows)),
             self.stage.epilogue.activation,
         );
     }
@@ -153,32 +146,24 @@ impl BatchNorm {
         weights: &Flat<D>,
         mut target: Option<Target<'_, D>>,
         dx: &mut Matrix<D>,
-        mut x: In<'_, D>,
-        mut y: In<'_, D>,
+        x: In<'_, D>,
+        y: In<'_, D>,
         [mean, inv_std]: &[Matrix<D>; 2],
         batches: &Batches,
     ) {
-        let shape = self.shape(batches.rows);
-        for (batch, rows) in batches.each() {
-            let (x_of_batch, y_of_batch);
-            (x_of_batch, x) = D::split(x, shape.rows * shape.columns);
-            (y_of_batch, y) = D::split(y, shape.rows * shape.columns);
-            // Further batches accumulate.
-            let further = batch > batches.which.start;
-            let accumulate = further || target.as_ref().is_some_and(|target| target.accumulate);
-            device.batch_norm_backward(
-                dx.rows_mut(rows),
-                self.gradients(&mut target),
-                y_of_batch,
-                x_of_batch,
-                mean.rows(batch..batch + 1),
-                inv_std.rows(batch..batch + 1),
-                weights.view(self.gamma),
-                shape,
-                self.stage.epilogue.activation,
-                accumulate,
-            );
-        }
+        let accumulate = target.as_ref().is_some_and(|target| target.accumulate);
+        device.batch_norm_backward(
+            dx.rows_mut(batches.range()),
+            self.gradients(&mut target),
+            y,
+            x,
+            mean.rows(batches.which.clone()),
+            inv_std.rows(batches.which.clone()),
+            weights.view(self.gamma),
+            self.shape(batches),
+            self.stage.epilogue.activation,
+            accumulate,
+        );
     }
 
     /// The same for one batch, from dz of the product of the Linear layer right behind.
@@ -195,7 +180,6 @@ impl BatchNorm {
         [mean, inv_std]: &[Matrix<D>; 2],
         batches: &Batches,
     ) {
-        let batch = batches.which.start;
         let accumulate = target.as_ref().is_some_and(|target| target.accumulate);
         device.linear_batch_norm_backward(
             dx,
@@ -204,11 +188,11 @@ impl BatchNorm {
             behind.w(weights),
             y,
             x,
-            mean.rows(batch..batch + 1),
-            inv_std.rows(batch..batch + 1),
+            mean.rows(batches.which.clone()),
+            inv_std.rows(batches.which.clone()),
             weights.view(self.gamma),
             behind.outputs(),
-            self.shape(batches.rows),
+            self.shape(batches),
             self.stage.epilogue.activation,
             accumulate,
         );
@@ -229,9 +213,15 @@ impl BatchNorm {
         (self.stage.pixels == 1).then_some(self.stage.features)
     }
 
-    fn shape(&self, rows: usize) -> BatchNormShape {
+    fn shape(&self, batches: &Batches) -> BatchNormShape {
         let BatchNormStage { features, pixels, eps, momentum, .. } = self.stage;
-        BatchNormShape { rows: rows * pixels, columns: features, eps, momentum }
+        BatchNormShape {
+            batches: batches.which.len(),
+            rows: batches.rows * pixels,
+            columns: features,
+            eps,
+            momentum,
+        }
     }
 
     fn bias<'a, D: Device>(&self, weights: &'a Flat<D>) -> Option<In<'a, D>> {

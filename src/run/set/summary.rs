@@ -5,6 +5,7 @@
 //! deviation is that of a sample (divided by the number of runs − 1).
 
 use std::fmt::Write;
+use std::path::PathBuf;
 
 use super::RunSet;
 use crate::formats::stats::{Measure, ScoreEntry};
@@ -41,8 +42,14 @@ pub fn markdown(set: &RunSet, title: &str, overviews: &[Overview]) -> String {
     let mut text =
         format!("# {title}\n\n{finished} of {} runs have finished.\n\n", overviews.len());
     runs(&mut text, set, &columns, overviews);
-    if let Some(best) = best(set, overviews) {
-        let _ = write!(text, "\n{best}\n");
+    if let Some(Best { measure, score, iteration, label, checkpoint }) = best(set, overviews) {
+        let kept = checkpoint.map_or(String::new(), |path| format!(": `{}`", path.display()));
+        let (measure, score) = (measure.name(), significant(score));
+        let _ = write!(
+            text,
+            "\nThe best by {measure} is {label}, with {score} after iteration {}{kept}.\n",
+            grouped(iteration)
+        );
     }
     by_setting(&mut text, set, &columns, overviews);
     text
@@ -114,8 +121,22 @@ fn counts(run: &Overview) -> bool {
     !run.diverged && ![State::Failed, State::Damaged].contains(&run.state)
 }
 
-/// The best run by its best score, FCD if there is one, else KID.
-fn best(set: &RunSet, overviews: &[Overview]) -> Option<String> {
+/// The best run of a set.
+pub struct Best {
+    /// FCD if there is one, else KID.
+    pub measure: Measure,
+    /// Its lowest value.
+    pub score: f64,
+    /// When it was measured.
+    pub iteration: u64,
+    /// The settings of the run that differ.
+    pub label: String,
+    /// The checkpoint of that iteration, if it was kept.
+    pub checkpoint: Option<PathBuf>,
+}
+
+/// The run with the best score, if there are scores.
+pub fn best(set: &RunSet, overviews: &[Overview]) -> Option<Best> {
     let all: Vec<ScoreEntry> = overviews.iter().filter_map(|run| run.best_scores).collect();
     let measure = Measure::displayed(&all);
     let scored = set.members().iter().zip(overviews).filter_map(|(member, run)| {
@@ -123,18 +144,8 @@ fn best(set: &RunSet, overviews: &[Overview]) -> Option<String> {
         Some((entry.scores.by(measure)?, entry.iteration, member))
     });
     let (score, iteration, member) = scored.min_by(|a, b| a.0.total_cmp(&b.0))?;
-    let checkpoint = member.run.checkpoint(iteration);
-    let kept = match checkpoint.is_dir() {
-        true => format!(": `{}`", checkpoint.display()),
-        false => String::new(),
-    };
-    Some(format!(
-        "The best by {} is {}, with {} after iteration {}{kept}.",
-        measure.name(),
-        set.label(member),
-        significant(score),
-        grouped(iteration),
-    ))
+    let checkpoint = Some(member.run.checkpoint(iteration)).filter(|folder| folder.is_dir());
+    Some(Best { measure, score, iteration, label: set.label(member), checkpoint })
 }
 
 fn mean(values: &[f64]) -> Option<f64> {

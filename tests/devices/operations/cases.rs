@@ -364,7 +364,13 @@ fn products(all: &mut Vec<Case>, shape: LinearShape) {
 fn fused(all: &mut Vec<Case>, linear: LinearShape) {
     let LinearShape { rows, inputs, outputs } = linear;
     // In training mode one row has no variance.
-    let norm = |columns| BatchNormShape { rows: rows.max(2), columns, eps: 1e-5, momentum: 0.1 };
+    let norm = |columns| BatchNormShape {
+        batches: 1,
+        rows: rows.max(2),
+        columns,
+        eps: 1e-5,
+        momentum: 0.1,
+    };
     // What follows is computed as after cuBLAS's products, whose cases have all activations.
     let (leaky, tanh) = (Activation::LeakyRelu { slope: 0.2 }, Activation::Tanh);
     for (activation, bias) in [(leaky, true), (tanh, false)] {
@@ -449,12 +455,21 @@ fn elementwise(all: &mut Vec<Case>, rows: usize, columns: usize, activation: Act
         again: (0, true),
     }));
     single_outputs(all, LinearShape { rows, inputs: columns, outputs: 1 }, activation);
-    let shape = BatchNormShape { rows, columns, eps: 1e-5, momentum: 0.1 };
+    let shape = BatchNormShape { batches: 1, rows, columns, eps: 1e-5, momentum: 0.1 };
     all.extend(BOTH.map(|bias| Case::BatchNormEvaluate { shape, activation, bias }));
     // In training mode one row has no variance.
     let shape = BatchNormShape { rows: rows.max(2), ..shape };
     all.extend(BOTH.map(|bias| Case::BatchNormForward { shape, activation, bias }));
     all.extend(Gradient::ALL.map(|gradient| Case::BatchNormBackward {
+        shape,
+        activation,
+        gradient,
+    }));
+    // Two batches, and with one activation three.
+    let batches = if matches!(activation, Activation::Tanh) { 3 } else { 2 };
+    let shape = BatchNormShape { batches, ..shape };
+    all.push(Case::BatchNormForward { shape, activation, bias: true });
+    all.extend(gradients(activation).map(|gradient| Case::BatchNormBackward {
         shape,
         activation,
         gradient,
@@ -608,7 +623,7 @@ fn long(all: &mut Vec<Case>) {
     let shape = LinearShape { rows, inputs: 1, outputs: columns };
     all.push(Case::LinearForward { shape, activation, masked: true, bias: true, again: 25 });
     all.push(Case::ActivationForward { shape, activation, masked: true });
-    let shape = BatchNormShape { rows, columns, eps: 1e-5, momentum: 0.1 };
+    let shape = BatchNormShape { batches: 1, rows, columns, eps: 1e-5, momentum: 0.1 };
     all.push(Case::BatchNormEvaluate { shape, activation, bias: true });
     let (pixels, classes, width, inputs, stride) = (1, 10, 10, columns - 10, columns);
     let label_first = false;

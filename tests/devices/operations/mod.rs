@@ -50,7 +50,7 @@ pub use spectral_norm::{
 
 use crate::comparator::compare;
 use crate::notes;
-use crate::open::{Configuration, Tested, own_products};
+use crate::open::{Configuration, Tested, own_gemm};
 
 /// The names of all operations.
 pub fn names() -> BTreeSet<&'static str> {
@@ -67,9 +67,9 @@ pub const PRODUCTS: [&str; 3] =
     ["linear_forward", "linear_forward_to_single_output", "linear_backward_input"];
 
 /// The same by these kernels, for as many rows as they multiply.
-pub fn own_products_agree_with_the_reference(operation: &str) {
+pub fn own_gemm_agrees_with_the_reference(operation: &str) {
     let few = |case: &Case| case.product_rows().is_some_and(|rows| rows <= 192);
-    agrees_in(operation, &own_products(), few);
+    agrees_in(operation, &own_gemm(), few);
 }
 
 fn agrees_in<D: Tested>(

@@ -279,15 +279,16 @@ impl<D: Device> Bench<'_, D> {
         activation: Activation,
         bias: bool,
     ) -> Vec<Output> {
-        let BatchNormShape { rows, columns, .. } = shape;
-        let x = self.input(-1.0, 3.0, rows * columns);
+        let BatchNormShape { batches, rows, columns, .. } = shape;
+        let x = self.input(-1.0, 3.0, batches * rows * columns);
         let b = bias.then(|| self.input(-1.0, 1.0, columns));
         let gamma = self.input(0.5, 1.5, columns);
         let beta = self.input(-0.5, 0.5, columns);
         let mut running_mean = self.input(-1.0, 1.0, columns);
         let mut running_var = self.input(0.5, 1.5, columns);
-        let mut y = self.output(rows * columns);
-        let (mut mean, mut inv_std) = (self.output(columns), self.output(columns));
+        let mut y = self.output(batches * rows * columns);
+        let (mut mean, mut inv_std) =
+            (self.output(batches * columns), self.output(batches * columns));
         self.device.batch_norm_forward(
             y.view_mut(),
             mean.view_mut(),
@@ -342,13 +343,13 @@ impl<D: Device> Bench<'_, D> {
         activation: Activation,
         gradient: Gradient,
     ) -> Vec<Output> {
-        let BatchNormShape { rows, columns, .. } = shape;
-        let mut dx = self.input(-1.0, 1.0, rows * columns);
-        let y = self.input(-1.0, 1.0, rows * columns);
-        let x = self.input(-1.0, 3.0, rows * columns);
+        let BatchNormShape { batches, rows, columns, .. } = shape;
+        let mut dx = self.input(-1.0, 1.0, batches * rows * columns);
+        let y = self.input(-1.0, 1.0, batches * rows * columns);
+        let x = self.input(-1.0, 3.0, batches * rows * columns);
         // Not the statistics of this x, but the same inputs on every device.
-        let mean = self.input(0.5, 1.5, columns);
-        let inv_std = self.input(0.5, 1.5, columns);
+        let mean = self.input(0.5, 1.5, batches * columns);
+        let inv_std = self.input(0.5, 1.5, batches * columns);
         let gamma = self.input(0.5, 1.5, columns);
         let accumulate = gradient == Gradient::Accumulated;
         let mut gradients = (gradient != Gradient::None)
@@ -370,7 +371,7 @@ impl<D: Device> Bench<'_, D> {
         );
         let mut outputs = vec![self.sums("dx", rows, &dx)];
         if let Some([dgamma, dbeta]) = &gradients {
-            let summands = rows + usize::from(accumulate);
+            let summands = batches * rows + usize::from(accumulate);
             outputs.push(self.sums("dgamma", summands, dgamma));
             outputs.push(self.sums("dbeta", summands, dbeta));
         }

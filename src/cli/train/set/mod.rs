@@ -21,14 +21,15 @@ mod workers;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::data;
 use super::flags::Args;
+use super::{data, open};
 use crate::cli::display::{check_output, print_wrapped};
 use crate::cli::error::{Result, refuse};
 use crate::device::cpu::Cpu;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::config::Config;
 use crate::run::dir::{RunDir, default_name};
+use crate::run::overview::{Overview, State};
 use crate::run::set::{RunSet, label};
 use crate::run::{self, initial_weights, snapshot};
 use crate::text::counted;
@@ -51,6 +52,8 @@ pub fn begin(args: &Args, arguments: &[OsString]) -> Result<u8> {
     if !args.dry_run {
         RunDir::check_creatable(&args.output.runs_dir)?;
     }
+    // Decoding images may take hours, so everything else is checked first.
+    let device = Some(open(args, &runs[0].config)?);
     for (run, variant) in runs.iter_mut().zip(&variants) {
         let find = |config: &mut Config| data::find(&variant.args, config);
         let found = data_sets.index_of(&mut run.config, find);
@@ -59,7 +62,7 @@ pub fn begin(args: &Args, arguments: &[OsString]) -> Result<u8> {
     let name =
         default_name(&format!("{}-{}", runs[0].config.preset, runs[0].config.dataset()?.name()));
     let name = args.output.name.clone().unwrap_or(name);
-    Plans { args, runs, data_sets, origin: Origin::New { name, keys } }.start()
+    Plans { args, runs, data_sets, origin: Origin::New { name, keys }, device }.start()
 }
 
 /// The configuration of a new run.
@@ -112,7 +115,35 @@ pub fn resume(args: &Args, path: &Path) -> Result<u8> {
         ));
         return check_output().map(|()| 0);
     }
-    Plans { args, runs, data_sets, origin: Origin::Resumed { set, lock, complete } }.start()
+    expect_one_device(&runs)?;
+    let origin = Origin::Resumed { set, lock, complete };
+    Plans { args, runs, data_sets, origin, device: None }.start()
+}
+
+/// All runs train on one device; a run that was resumed alone may have had other flags.
+fn expect_one_device(runs: &[Run]) -> Result<()> {
+    let settings = |run: &Run| {
+        let Config { device, precision, gemm, conv, .. } = &run.config;
+        [
+            ("--device", device.to_string()),
+            ("--precision", precision.to_string()),
+            ("--gemm", gemm.to_string()),
+            ("--conv", conv.to_string()),
+        ]
+    };
+    let first = &runs[0];
+    for run in runs {
+        for ((flag, value), (_, of_first)) in settings(run).into_iter().zip(settings(first)) {
+            if value != of_first {
+                let (run, first) = (&run.name, &first.name);
+                return refuse(
+                    flag,
+                    format!("is {of_first} in {first} but {value} in {run}; give it for all runs"),
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A run of a set, without its name; `None` if it is complete.
@@ -120,22 +151,41 @@ fn resumed_run(args: &Args, run: &RunDir, data_sets: &mut DataSets) -> Result<Op
     let previous = Config::read(&run.config())?;
     let mut config = args.config_of_run(&previous)?;
     args.check_classes(&config)?;
-    let lock = if args.dry_run { None } else { Some(run.lock()?) };
-    if lock.is_some() {
+    if !args.dry_run {
+        let _lock = run.lock()?;
         run.clean()?;
     }
     let data =
         data_sets.index_of(&mut config, |config| data::find_again(args, config, &previous))?;
-    let (completed, start) = match run.newest_checkpoint() {
-        Err(run::Error::NoCheckpoint { .. }) => (0, Start::New),
-        newest => {
-            let checkpoint = Checkpoint::load(&run.checkpoint(newest?))?;
-            expect_same_training(&checkpoint, &config)?;
-            (snapshot::iteration(&checkpoint)?, Start::Checkpoint(lock, Box::new(checkpoint)))
-        }
-    };
+    // A run that cannot be resumed does not keep the others from it.
+    let (completed, start) =
+        progress(run, &config).unwrap_or_else(|error| (0, Start::Failed(error)));
     let schedule = schedule(&config.model()?, data_sets.get(data))?;
     let folder = Some((run.clone(), start));
     let run = Run { name: String::new(), values: Vec::new(), config, data, completed, folder };
     Ok((completed < run.config.total(schedule)).then_some(run))
+}
+
+/// The completed iterations of a run, and where it starts.
+fn progress(run: &RunDir, config: &Config) -> Result<(u32, Start)> {
+    let newest = match run.newest_checkpoint() {
+        Err(run::Error::NoCheckpoint { .. }) => return progress_without_checkpoint(run),
+        newest => newest?,
+    };
+    let checkpoint = Checkpoint::load(&run.checkpoint(newest))?;
+    expect_same_training(&checkpoint, config)?;
+    Ok((snapshot::iteration(&checkpoint)?, Start::Checkpoint))
+}
+
+/// The same for a run without a checkpoint. It begins anew, unless it has finished, and its checkpoints
+/// were deleted: then it can only be complete.
+fn progress_without_checkpoint(run: &RunDir) -> Result<(u32, Start)> {
+    let Overview { state, iteration, .. } = Overview::of(run);
+    Ok(match state {
+        State::Finished => {
+            let missing = run::Error::NoCheckpoint { path: run.path().to_owned() };
+            (u32::try_from(iteration).unwrap_or(u32::MAX), Start::Failed(missing.into()))
+        }
+        _ => (0, Start::New),
+    })
 }

@@ -3,6 +3,7 @@
 use super::super::flags::Args;
 use super::data_sets::DataSets;
 use super::workers::{Job, Start};
+use crate::cli::device::ChosenDevice;
 use crate::cli::error::{Error, Result};
 use crate::data::Dataset;
 use crate::formats::files::write_atomic;
@@ -41,6 +42,8 @@ pub struct Plans<'a> {
     pub runs: Vec<Run>,
     pub data_sets: DataSets,
     pub origin: Origin,
+    /// The device, if it is open.
+    pub device: Option<ChosenDevice>,
 }
 
 /// The set.

@@ -4,29 +4,37 @@ use super::workers::Ended;
 use crate::cli::display::{check_output, print_wrapped, quoted};
 use crate::cli::error::Result;
 use crate::cli::signals::Signals;
-use crate::formats::stats::{Measure, ScoreEntry};
 use crate::run::set::RunSet;
+use crate::run::set::summary::Best;
 use crate::text::{counted, significant};
 use crate::train::trainer::Outcome;
 
-/// Prints how a set has ended, unless `quiet`, and returns the exit code.
-pub fn end(set: &RunSet, ended: &[Ended], quiet: bool, signals: &Signals) -> Result<u8> {
+/// Prints how a set has ended, unless `quiet`, and returns the exit code. `jobs` is the number of runs that
+/// were to be trained.
+pub fn end(
+    set: &RunSet,
+    (ended, jobs): (&[Ended], usize),
+    best: Option<Best>,
+    quiet: bool,
+    signals: &Signals,
+) -> Result<u8> {
     let stopped = ended.iter().filter(|run| is_stopped(run)).count();
     let failed: Vec<_> =
         ended.iter().filter(|run| run.result.is_err()).map(|run| run.name.as_str()).collect();
     let (signal, code) = signals.last();
-    let was_stopped = stopped > 0 || ended.len() < set.members().len() && code > 128;
+    let was_stopped = stopped > 0 || ended.len() < jobs && code > 128;
     if !quiet {
-        print_best(ended);
+        best.iter().for_each(print_best);
         print_wrapped(&match was_stopped {
             true => format!(
-                "{signal}: {} stopped; to resume: gan-cuda train --resume {}",
+                "{signal}: {} stopped{}; to resume: gan-cuda train --resume {}",
                 counted(stopped, "run"),
+                and_failed(&failed),
                 quoted(set.path())
             ),
             false => format!(
                 "done: {}; the summary is in {}",
-                runs(ended.len() - failed.len(), &failed),
+                counted(ended.len() - failed.len(), "run") + &and_failed(&failed),
                 set.summary().display()
             ),
         });
@@ -42,31 +50,21 @@ fn is_stopped(run: &Ended) -> bool {
     run.result.as_ref().is_ok_and(|trained| trained.outcome == Outcome::Stopped)
 }
 
-/// `7 runs, 1 failed (seed=3)`.
-fn runs(finished: usize, failed: &[&str]) -> String {
-    let finished = counted(finished, "run");
+/// `, and 1 failed (seed=3)`; nothing if none failed.
+fn and_failed(failed: &[&str]) -> String {
     match failed.len() {
-        0 => finished,
-        count => format!("{finished}, and {count} failed ({})", failed.join("; ")),
+        0 => String::new(),
+        count => format!(", and {count} failed ({})", failed.join("; ")),
     }
 }
 
-/// The run with the best score, if there are scores.
-fn print_best(ended: &[Ended]) {
-    let scored = ended.iter().filter_map(|run| {
-        let trained = run.result.as_ref().ok()?;
-        let (measure, entry) = trained.best?;
-        Some((entry.scores.by(measure)?, measure, entry, run, trained))
-    });
-    let best = scored.min_by(|a, b| a.0.total_cmp(&b.0));
-    let Some((score, measure, ScoreEntry { iteration, .. }, run, trained)) = best else { return };
-    let name: fn(Measure) -> &'static str = Measure::name;
-    let folder = trained.run.checkpoint(iteration);
-    let kept = if folder.is_dir() { format!(": {}", folder.display()) } else { String::new() };
+fn print_best(best: &Best) {
+    let Best { measure, score, iteration, label, checkpoint } = best;
+    let kept =
+        checkpoint.as_ref().map_or(String::new(), |folder| format!(": {}", folder.display()));
     print_wrapped(&format!(
-        "best      {} {}, {} after iteration {iteration}{kept}",
-        name(measure),
-        significant(score),
-        run.name
+        "best      {} {}, {label} after iteration {iteration}{kept}",
+        measure.name(),
+        significant(*score),
     ));
 }

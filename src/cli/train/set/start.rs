@@ -17,7 +17,6 @@ use crate::device::{self, Device};
 use crate::gan::dataset::DeviceImages;
 use crate::gan::plan::Plan;
 use crate::run::config::Config;
-use crate::train::set::write_summary;
 
 impl Plans<'_> {
     /// Trains the runs, and returns the exit code.
@@ -28,7 +27,8 @@ impl Plans<'_> {
             Origin::Resumed { .. } => self.args.length.threads.unwrap_or_else(default_threads),
         };
         self.runs.iter_mut().for_each(|run| run.config.threads = all);
-        let chosen = open(self.args, &self.runs[0].config)?;
+        let open = || open(self.args, &self.runs[0].config);
+        let chosen = self.device.take().map_or_else(open, Ok)?;
         let (conv, reason) = (self.runs[0].config.conv, chosen.reason);
         match chosen.device {
             AnyDevice::Cpu(cpu) => {
@@ -71,6 +71,7 @@ impl Plans<'_> {
         let (verbosity, done) = (self.args.verbosity(), self.progress(&sizes));
         let data = self.on_device(&device)?;
         let (set, _lock, jobs) = self.into_jobs()?;
+        let count = jobs.len();
         if !quiet {
             print_line!("runs      {}", set.path().display());
         }
@@ -87,8 +88,8 @@ impl Plans<'_> {
         };
         let ended = workers.train(jobs, open);
         display.finish();
-        write_summary(&set)?;
-        report::end(&set, &ended, quiet, &signals)
+        let best = workers.write_summary();
+        report::end(&set, (&ended, count), best, quiet, &signals)
     }
 
     /// All data sets with their copies on the device.

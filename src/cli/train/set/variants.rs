@@ -15,7 +15,7 @@ use crate::run::config::Config;
 use crate::run::set::SEED;
 
 /// Flags that concern the command or the device and not a single run.
-const OF_THE_SET: [&str; 17] = [
+const OF_THE_SET: [&str; 18] = [
     "branch",
     "config",
     "conv",
@@ -33,6 +33,7 @@ const OF_THE_SET: [&str; 17] = [
     "seeds",
     "sweep",
     "threads",
+    "verbose",
 ];
 
 /// A run of a set.

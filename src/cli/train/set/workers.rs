@@ -17,8 +17,8 @@ use crate::run::checkpoint::Checkpoint;
 use crate::run::config::Config;
 use crate::run::dir::RunDir;
 use crate::run::journal::ERROR;
-use crate::run::lock::RunLock;
 use crate::run::set::RunSet;
+use crate::run::set::summary::Best;
 use crate::text::{significant, with_causes};
 use crate::train::set::write_summary;
 use crate::train::trainer::{Outcome, Trainer, TrainingImages};
@@ -38,8 +38,10 @@ pub struct Job {
 pub enum Start {
     /// In a folder without a checkpoint.
     New,
-    /// From a checkpoint of the run, which may be locked already.
-    Checkpoint(Option<RunLock>, Box<Checkpoint>),
+    /// From the run's newest checkpoint.
+    Checkpoint,
+    /// It cannot be resumed.
+    Failed(Error),
 }
 
 /// What the workers share.
@@ -126,10 +128,12 @@ where
                 run.clear()?;
                 Trainer::begin_in(run.clone(), config, device, images)?
             }
-            Start::Checkpoint(lock, checkpoint) => {
-                let lock = lock.map_or_else(|| run.lock(), Ok)?;
+            Start::Checkpoint => {
+                let lock = run.lock()?;
+                let checkpoint = Checkpoint::load(&run.checkpoint(run.newest_checkpoint()?))?;
                 Trainer::resume(config, device, images, (run.clone(), lock), &checkpoint)?
             }
+            Start::Failed(error) => return Err(error),
         };
         evaluator.into_iter().for_each(|evaluator| trainer.evaluate_with(evaluator));
         let (completed, total) = (trainer.gan().completed(), trainer.total());
@@ -159,12 +163,13 @@ where
         Ok(evaluator)
     }
 
-    /// A summary that cannot be written does not end the runs.
-    fn write_summary(&self) {
+    /// A summary that cannot be written does not end the runs. Returns the best run, if there are scores.
+    pub fn write_summary(&self) -> Option<Best> {
         let _only = lock(&self.summary);
-        if let Err(error) = write_summary(self.set) {
+        write_summary(self.set).unwrap_or_else(|error| {
             warn([with_causes(&error)]);
-        }
+            None
+        })
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) struct Gemm<'a> {
     pub accumulate: bool,
 }
 
-// SAFETY: threads write disjoint columns of `c`, which the `Gemm` borrows exclusively.
+// SAFETY: threads write disjoint columns or rows of `c`, which the `Gemm` borrows exclusively.
 unsafe impl Sync for Gemm<'_> {}
 
 /// A panel: some columns of the packed operand.

@@ -13,7 +13,7 @@ use crate::device::ops::{
 const MOST_ROWS: usize = 192;
 
 impl Fused for Cuda {
-    fn fuses_products(&self, rows: usize) -> bool {
+    fn fuses_gemm(&self, rows: usize) -> bool {
         self.gpu.options.gemm == Gemm::Own && rows <= MOST_ROWS
     }
 
@@ -36,8 +36,8 @@ impl Fused for Cuda {
         let BatchNormShape { rows, columns, .. } = shape;
         shape.check_training();
         let (kind, slope) = activation.code();
-        self.gpu.kernels.product_batch_norm_forward(
-            self.products(rows, columns, true),
+        self.gpu.kernels.gemm_batch_norm_forward(
+            self.gemm_blocks(rows, columns, true),
             y,
             mean,
             inv_std,
@@ -78,8 +78,8 @@ impl Fused for Cuda {
         let BatchNormShape { rows, columns, .. } = shape;
         let (dgamma, dbeta) = gradients.map(|of| (of.dgamma, of.dbeta)).unzip();
         let (kind, slope) = activation.code();
-        self.gpu.kernels.product_batch_norm_backward(
-            self.products(rows, columns, true),
+        self.gpu.kernels.gemm_batch_norm_backward(
+            self.gemm_blocks(rows, columns, true),
             dx,
             dgamma,
             dbeta,
@@ -115,8 +115,8 @@ impl Fused for Cuda {
         let LinearShape { rows, inputs, outputs } = shape;
         let saved = contract::saved_rows(&x, rows, inputs, again);
         let (kind, slope) = activation.code();
-        self.gpu.kernels.product_bias_activation_backward(
-            self.products(rows, inputs, true),
+        self.gpu.kernels.gemm_bias_activation_backward(
+            self.gemm_blocks(rows, inputs, true),
             dx,
             dbx,
             dz,
@@ -138,7 +138,7 @@ impl Fused for Cuda {
 impl Cuda {
     /// y = activation(mask ⊙ (x·Wᵀ + b)), as [`linear_forward`](crate::device::ops::Linear).
     #[allow(clippy::too_many_arguments)]
-    pub(super) fn product_forward(
+    pub(super) fn gemm_forward(
         &self,
         y: ViewMut<'_, f32>,
         x: View<'_, f32>,
@@ -152,8 +152,8 @@ impl Cuda {
         let LinearShape { rows, inputs, outputs } = shape;
         let once = rows - again;
         let (kind, slope) = activation.code();
-        self.gpu.kernels.product_bias_activation_forward(
-            self.products(once, outputs, false),
+        self.gpu.kernels.gemm_bias_activation_forward(
+            self.gemm_blocks(once, outputs, false),
             y,
             x,
             w,
@@ -169,7 +169,7 @@ impl Cuda {
     }
 
     /// dx = dz·W, restricted to the given columns.
-    pub(super) fn product_columns(
+    pub(super) fn gemm_columns(
         &self,
         dx: ViewMut<'_, f32>,
         dz: View<'_, f32>,
@@ -178,8 +178,8 @@ impl Cuda {
         columns: Range<usize>,
     ) {
         let LinearShape { rows, inputs, outputs } = shape;
-        let launch = self.products(rows, columns.len(), false);
+        let launch = self.gemm_blocks(rows, columns.len(), false);
         let (first, columns) = (columns.start, columns.len());
-        self.gpu.kernels.product_columns(launch, dx, dz, w, rows, columns, outputs, inputs, first);
+        self.gpu.kernels.gemm_columns(launch, dx, dz, w, rows, columns, outputs, inputs, first);
     }
 }
