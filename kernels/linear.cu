@@ -12,12 +12,6 @@
 //   forward        y ← activation(mask ⊙ (y + b)) as above, and output = y·wᵀ + output_b
 //   backward       dx = activation′(x) ⊙ mask ⊙ (dz·w),  dw = Σ dz·x,  db = Σ dz,  dbx = Σ dx over rows
 //
-// Products and what follows them in one kernel, for few rows:
-//
-//   gemm forward   y ← activation(mask ⊙ (x·Wᵀ + b)) as above
-//   gemm columns   dx = dz·W, of all columns or some
-//   gemm backward  dx = dz·W, and then as in `backward`, with dx as dz
-//
 // With weights (samples), db = Σ rows of weight·dz, where each weight applies to rows/samples rows. db is
 // a sum over the first `summed` rows of dz. y and mask of the backward pass have `saved` rows: as many as
 // dz, or only `summed`, of which the last ones then belong to the remaining rows of dz, too.
@@ -27,7 +21,7 @@
 // Deterministic: db is summed in a fixed order.
 
 #include "common.cuh"
-#include "gemm.cuh"
+#include "linear.cuh"
 
 // Launch: elementwise.
 extern "C" __global__ void bias_activation_forward(
@@ -63,54 +57,6 @@ extern "C" __global__ void activation_forward(
     for (long long i = first_element(); i < count; i += element_stride()) {
         y[i] = activate(activation, slope, mask ? mask[i] * x[i] : x[i]);
     }
-}
-
-// What the forward pass saved for rows of dz: from row `summed` on, that of the row `before` rows earlier.
-struct Saved {
-    const float* y;
-    const float* mask;
-    unsigned summed, before;
-};
-
-// Loads the saved rows of a step, like load_rows.
-__device__ inline void load_saved(
-    float* values, const float* x, const Saved& saved, const Walk& walk, unsigned row)
-{
-    for (int k = 0; k < ROWS_AT_ONCE; ++k, row += blockDim.y) {
-        const unsigned from = row < saved.summed ? row : row - saved.before;
-        values[k] = row < walk.end ? x[index_of(from, walk.column, walk.columns)] : 0.0f;
-    }
-}
-
-// dz ← activation′(y) ⊙ mask ⊙ dy on a thread's walk; returns its column sum over the summed rows of the
-// block, weighted if there are weights, if there is an array `sums` for it, in shared memory. Each weight
-// applies to `pixels` rows.
-__device__ inline float activation_backward(
-    float* sums,
-    float* dz,
-    const Saved& saved,
-    const float* weights,
-    unsigned pixels,
-    const Walk& walk,
-    unsigned activation,
-    float slope)
-{
-    float sum = 0.0f;
-    for (unsigned row = walk.begin; row < walk.end; row = next_row(row)) {
-        float d[ROWS_AT_ONCE], out[ROWS_AT_ONCE], factor[ROWS_AT_ONCE];
-        load_rows(d, dz, walk, row, 0.0f);
-        load_saved(out, saved.y, saved, walk, row);
-        if (saved.mask) load_saved(factor, saved.mask, saved, walk, row);
-        for (int k = 0; k < ROWS_AT_ONCE; ++k) {
-            if (saved.mask) d[k] *= factor[k];
-            d[k] = activate_backward(activation, slope, out[k], d[k]);
-            const unsigned at = row + k * blockDim.y;
-            if (at >= saved.summed) continue;
-            sum += weights && at < walk.end ? weights[at / pixels] * d[k] : d[k];
-        }
-        store_rows(dz, d, walk, row);
-    }
-    return sums ? column_sum(sums, sum) : 0.0f;
 }
 
 // Launch: columns, or parts without db.
@@ -286,80 +232,4 @@ extern "C" __global__ void single_output_backward(
     store_gradient(dw[walk.column], dw_sum, accumulate);
     if (dbx) store_gradient(dbx[walk.column], dbx_sum, accumulate);
     if (db && walk.column == 0) store_gradient(*db, db_sum, accumulate);
-}
-
-// Launch: gemm, where the blocks in y of the grid divide the rows.
-extern "C" __global__ void gemm_bias_activation_forward(
-    float* __restrict__ y,           // (all, outputs)
-    const float* __restrict__ x,     // (rows, inputs)
-    const float* __restrict__ w,     // (outputs, inputs)
-    const float* __restrict__ b,     // (outputs) or null
-    const float* __restrict__ mask,  // (all, outputs) or null
-    int rows,
-    int all,
-    int inputs,
-    int outputs,
-    unsigned activation,
-    float slope)
-{
-    wait_for_the_kernel_before(x, w, b, mask);
-    __shared__ GemmMemory memory;
-    const Operands operands = with_transposed(x, w, rows, outputs, inputs);
-    const unsigned column = blockIdx.x * COLUMNS + threadIdx.x;
-    const unsigned long long again = (unsigned long long)(all - rows) * outputs;
-    for (unsigned first = blockIdx.y * ROWS; first < (unsigned)rows; first += gridDim.y * ROWS) {
-        multiply_rows(memory, operands, first);
-        for (unsigned row = threadIdx.y; row < ROWS; row += LANES) {
-            if (first + row >= (unsigned)rows || column >= (unsigned)outputs) continue;
-            const float product = element_at(memory, row), z = b ? product + b[column] : product;
-            const unsigned long long i = index_of(first + row, column, outputs), j = i + again;
-            y[i] = activate(activation, slope, mask ? z * mask[i] : z);
-            if (j < index_of(rows, 0, outputs)) continue;
-            y[j] = activate(activation, slope, mask ? z * mask[j] : z);
-        }
-    }
-}
-
-// Launch: gemm, where the blocks in y of the grid divide the rows.
-extern "C" __global__ void gemm_columns(
-    float* __restrict__ dx,        // (rows, columns)
-    const float* __restrict__ dz,  // (rows, outputs)
-    const float* __restrict__ w,   // (outputs, inputs)
-    int rows,
-    int columns,
-    int outputs,
-    int inputs,
-    int first)
-{
-    wait_for_the_kernel_before(dz, w);
-    __shared__ GemmMemory memory;
-    multiply_columns(memory, dx, with_columns(dz, w + first, rows, columns, outputs, inputs));
-}
-
-// Launch: gemm.
-extern "C" __global__ void gemm_bias_activation_backward(
-    float* __restrict__ dx,          // (rows, inputs)
-    float* __restrict__ dbx,         // (inputs) or null
-    const float* __restrict__ dz,    // (rows, outputs)
-    const float* __restrict__ w,     // (outputs, inputs)
-    const float* __restrict__ x,     // (saved, inputs)
-    const float* __restrict__ mask,  // (saved, inputs) or null
-    int rows,
-    int saved,
-    int summed,
-    int inputs,
-    int outputs,
-    unsigned activation,
-    float slope,
-    unsigned accumulate)
-{
-    wait_for_the_kernel_before(dbx, dz, w, x, mask);
-    __shared__ GemmMemory memory;
-    __shared__ float sums[GEMM_THREADS];
-    multiply_columns(memory, dx, with_columns(dz, w, rows, inputs, outputs, inputs));
-    const Walk walk = walk_of_thread(rows, inputs);
-    const Saved before = {x, mask, (unsigned)summed, (unsigned)(rows - saved)};
-    const float sum = activation_backward(
-        dbx ? sums : nullptr, dx, before, nullptr, 1, walk, activation, slope);
-    if (dbx && threadIdx.y == 0 && walk.inside) store_gradient(dbx[walk.column], sum, accumulate);
 }
