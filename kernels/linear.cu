@@ -231,5 +231,5 @@ extern "C" __global__ void single_output_backward(
     if (threadIdx.y != 0 || !walk.inside) return;
     store_gradient(dw[walk.column], dw_sum, accumulate);
     if (dbx) store_gradient(dbx[walk.column], dbx_sum, accumulate);
-    if (db && walk.column == 0) store_gradient(*db, db_sum, accumulate);
+    if (walk.column == 0) store_gradient(*db, db_sum, accumulate);
 }

@@ -23,6 +23,7 @@ const RENAMED: &[(&str, &str)] = &[
     ("gemm_bias_activation_backward", "linear_activation_backward"),
     ("gemm_batch_norm_forward", "linear_batch_norm_forward"),
     ("gemm_batch_norm_backward", "linear_batch_norm_backward"),
+    ("penalty_total", "penalty_forward_backward"),
     ("convolution_gather", "convolution_forward"),
     ("convolution_sum", "convolution_transpose"),
     ("spectral_norm_rows", "spectral_norm_forward"),
