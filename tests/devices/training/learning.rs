@@ -66,9 +66,9 @@ const fn goal(preset: &'static str, lr: f64, iterations: u32, [mean, std, pair]:
 }
 
 impl Goal {
-    /// Whether the preset's networks are not those of another preset.
-    pub fn has_own_networks(&self) -> bool {
-        !["cgan-ema", "wgan-gp", "r3gan-small"].contains(&self.preset)
+    /// Whether the preset has layers or combinations of them that no other of these has.
+    pub fn has_own_layers(&self) -> bool {
+        ["cgan", "mlp-dropout", "mlp-batchnorm", "dcgan"].contains(&self.preset)
     }
 
     /// Trains the preset and compares its samples with the data, before and after.
