@@ -38,7 +38,7 @@ pub fn group(trial: &Trial) -> &str {
 
 /// Whether an iteration of a case does not have the steps and layers of another one.
 fn has_own_steps(name: &str) -> bool {
-    !["mlp-rgb", "cdcgan", "dcgan-rgb", "cgan-ema"].contains(&name)
+    !["mlp-rgb", "cdcgan", "cgan-ema"].contains(&name)
 }
 
 struct Suite {

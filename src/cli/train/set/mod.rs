@@ -169,7 +169,7 @@ fn resumed_run(args: &Args, run: &RunDir, data_sets: &mut DataSets) -> Result<Op
 /// The completed iterations of a run, and where it starts.
 fn progress(run: &RunDir, config: &Config) -> Result<(u32, Start)> {
     let newest = match run.newest_checkpoint() {
-        Err(run::Error::NoCheckpoint { .. }) => return progress_without_checkpoint(run),
+        Err(run::Error::NoCheckpoint { .. }) => return Ok(progress_without_checkpoint(run)),
         newest => newest?,
     };
     let checkpoint = Checkpoint::load(&run.checkpoint(newest))?;
@@ -179,13 +179,13 @@ fn progress(run: &RunDir, config: &Config) -> Result<(u32, Start)> {
 
 /// The same for a run without a checkpoint. It begins anew, unless it has finished, and its checkpoints
 /// were deleted: then it can only be complete.
-fn progress_without_checkpoint(run: &RunDir) -> Result<(u32, Start)> {
+fn progress_without_checkpoint(run: &RunDir) -> (u32, Start) {
     let Overview { state, iteration, .. } = Overview::of(run);
-    Ok(match state {
+    match state {
         State::Finished => {
             let missing = run::Error::NoCheckpoint { path: run.path().to_owned() };
             (u32::try_from(iteration).unwrap_or(u32::MAX), Start::Failed(missing.into()))
         }
         _ => (0, Start::New),
-    })
+    }
 }
