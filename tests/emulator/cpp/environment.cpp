@@ -43,6 +43,18 @@ size_t memory()
     return value;
 }
 
+int meeting_seconds()
+{
+    static const int value = number("GAN_CUDA_EMULATOR_MEETING", 60);
+    return value;
+}
+
+std::string host()
+{
+    const char* name = getenv("NCCL_HOSTID");
+    return name ? name : "";
+}
+
 int capability()
 {
     constexpr const char* NAME = "GAN_CUDA_EMULATOR_CAPABILITY";

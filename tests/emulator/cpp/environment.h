@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 namespace emulator::environment {
 
@@ -14,5 +15,9 @@ int capability();
 int driver();
 // GAN_CUDA_EMULATOR_MEMORY: bytes of a device.
 size_t memory();
+// GAN_CUDA_EMULATOR_MEETING: for how many seconds ncclCommInitRank waits for other ranks.
+int meeting_seconds();
+// NCCL_HOSTID: what NCCL takes for this machine's name.
+std::string host();
 
 } // namespace emulator::environment

@@ -31,7 +31,16 @@ CUresult service_bad_operand(const char* call, const char* operand, CUdeviceptr 
         address);
 }
 
+CUresult service_fail(CUresult code, const std::string& text) { return fail(code, text); }
+
 CUcontext service_context() { return current_context(); }
+
+CUdevice service_device(CUcontext context) { return context->device; }
+
+CUresult service_check_unsafe(const char* call)
+{
+    return with_context([&](Context&) { return check_unsafe(call); });
+}
 
 CUresult service_synchronize(CUcontext context, const char* call)
 {

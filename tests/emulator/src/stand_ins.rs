@@ -29,7 +29,7 @@ impl Library {
     }
 }
 
-const LIBRARIES: [Library; 3] = [
+const LIBRARIES: [Library; 4] = [
     Library {
         name: "libcuda.so.1",
         sources: &[
@@ -57,6 +57,12 @@ const LIBRARIES: [Library; 3] = [
         needs: Some("libcuda.so.1"),
     },
     Library { name: "libnvrtc.so.13", sources: &["nvrtc"], kernels: false, needs: None },
+    Library {
+        name: "libnccl.so.2",
+        sources: &["communicator", "environment", "meeting", "nccl", "transport"],
+        kernels: false,
+        needs: Some("libcuda.so.1"),
+    },
 ];
 
 /// Makes libraries find each other in their own folder first.

@@ -33,8 +33,12 @@ impl Device {
     /// A device for a test of CUDA's rules.
     pub fn new() -> Self {
         static TAKEN: AtomicUsize = AtomicUsize::new(0);
+        Self::numbered(if on_gpu() { 0 } else { TAKEN.fetch_add(1, Ordering::Relaxed) })
+    }
+
+    /// The device with this number, for a test in a process of its own.
+    pub fn numbered(ordinal: usize) -> Self {
         load();
-        let ordinal = if on_gpu() { 0 } else { TAKEN.fetch_add(1, Ordering::Relaxed) };
         let context = CudaContext::new(ordinal).unwrap();
         // SAFETY: each test orders its own work.
         unsafe { context.disable_event_tracking() };
@@ -161,7 +165,7 @@ pub fn load() {
 }
 
 /// The variable with the name of the test that runs in a child process.
-const CHILD: &str = "GAN_CUDA_EMULATOR_CHILD";
+pub const CHILD: &str = "GAN_CUDA_EMULATOR_CHILD";
 
 /// Runs `body` in a process of its own, which must go well: a test that starts itself again.
 pub fn in_child(test: &str, variables: &[(&str, &Path)], body: impl FnOnce()) {

@@ -5,11 +5,17 @@
 //! skipped.
 
 mod blas;
+mod calls;
 mod capture;
+mod collectives;
 mod common;
 mod environment;
 mod images;
 mod kernels;
+mod meetings;
 mod memory;
+mod nccl;
+mod partings;
+mod ranks;
 mod sanitizers;
 mod streams;
