@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::sync::LazyLock;
 use std::sync::atomic::AtomicBool;
 
 use gan_cuda::data::{Dataset, DatasetKind, ImageShape, SearchPaths, Source};
@@ -31,9 +32,19 @@ use tempfile::TempDir;
 
 /// The first `count` embedded digits, converted to the shape `image`.
 pub fn digits(count: usize, image: ImageShape) -> Dataset {
-    let mut data = DatasetKind::Mnist.load(&SearchPaths::default()).unwrap();
-    data.images.truncate(count * data.shape.pixels());
-    data.labels.truncate(count);
+    static ALL: LazyLock<Dataset> =
+        LazyLock::new(|| DatasetKind::Mnist.load(&SearchPaths::default()).unwrap());
+    let Dataset { name, images, labels, classes, class_names, shape, origin, warnings } = &*ALL;
+    let data = Dataset {
+        name: name.clone(),
+        images: images[..count * shape.pixels()].into(),
+        labels: labels[..count].into(),
+        classes: *classes,
+        class_names: class_names.clone(),
+        shape: *shape,
+        origin: origin.clone(),
+        warnings: warnings.clone(),
+    };
     data.with_shape(image.height, image.channels).unwrap()
 }
 
@@ -47,7 +58,19 @@ pub fn small(preset: &Preset) -> Settings {
     Settings { batch_size: 16, ..preset.rewritten(&rewrite).unwrap() }
 }
 
-/// The same with everything that can be combined with a preset without BatchNorm in its discriminator.
+/// Settings with fewer channels, if they are a convolutional preset's, where each is computed for every
+/// pixel. Rounding errors grow faster in such networks: these are for comparisons of bits.
+pub fn narrow(preset: &Preset, mut settings: Settings) -> Settings {
+    if sizes::is_convolutional(preset) {
+        let (g_hidden, d_hidden) = (Some(vec![12, 9]), Some(vec![16, 7]));
+        let rewrite = Rewrite { g_hidden, d_hidden, ..Rewrite::default() };
+        rewrite.apply(&preset.name, &mut settings).unwrap();
+    }
+    settings
+}
+
+/// Those of [`small`] with everything that can be combined with a preset without BatchNorm in its
+/// discriminator.
 pub fn with_everything(preset: &Preset) -> Settings {
     let mut settings = small(preset);
     settings.set_loss(Loss::Relativistic);
@@ -79,7 +102,7 @@ pub fn config(preset: &Preset, iterations: u32, interval: u32) -> Config {
         keep: 100,
         device: DeviceChoice::Cpu,
         threads: 1,
-        gan: small(preset),
+        gan: narrow(preset, small(preset)),
         ..Config::of_preset(preset).unwrap()
     }
 }

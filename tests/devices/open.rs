@@ -156,9 +156,10 @@ pub fn own_gemm() -> Vec<Configuration<Cuda>> {
 fn configurations(options: CudaOptions) -> Vec<Configuration<Cuda>> {
     let configuration =
         |name, schedule| Configuration { name, device: open_cuda(options), schedule };
-    let one = env::var_os(ONE_SCHEDULE).is_some_and(|value| value == "1");
     match open_cuda(options).is_emulated() {
-        true if one => vec![configuration("threads ascending", Some(Schedule::Ascending))],
+        true if one_schedule() => {
+            vec![configuration("threads ascending", Some(Schedule::Ascending))]
+        }
         true => vec![
             configuration("threads ascending", Some(Schedule::Ascending)),
             configuration("threads descending", Some(Schedule::Descending)),
@@ -166,6 +167,11 @@ fn configurations(options: CudaOptions) -> Vec<Configuration<Cuda>> {
         ],
         false => vec![configuration("once", None), configuration("again", None)],
     }
+}
+
+/// Whether operations run under one schedule of the emulator.
+pub fn one_schedule() -> bool {
+    env::var_os(ONE_SCHEDULE).is_some_and(|value| value == "1")
 }
 
 /// A device that the suite can open.

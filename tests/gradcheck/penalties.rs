@@ -9,6 +9,7 @@ use gan_cuda::gan::settings::{Fakes, Loss, Order, Settings};
 use rayon::prelude::*;
 
 use super::check::Case;
+use super::sizes::is_convolutional;
 use super::updates::{check, pair, small};
 
 /// R1, R2 and WGAN-GP, alone and together: adjacent batches, batches with another between them, all.
@@ -21,8 +22,11 @@ const PENALTIES: [[f64; 3]; 6] = [
     [0.3, 0.4, 0.5],
 ];
 
-/// Elements of a tensor that are checked: there are many combinations.
-const ELEMENTS: usize = 10;
+/// Elements of a tensor that are checked: there are many combinations. Each is slow for convolutional
+/// presets, whose images are large.
+fn elements(preset: &Preset) -> usize {
+    if is_convolutional(preset) { 5 } else { 10 }
+}
 
 pub fn cases() -> Vec<Case> {
     let all = ["mlp", "mlp-dropout", "cgan", "dcgan", "cdcgan"].into_par_iter().flat_map(|name| {
@@ -47,7 +51,7 @@ fn settings(preset: &Preset, loss: Loss, [r1, r2, gp]: [f64; 3]) -> Settings {
 /// A loss with each penalty; orders, fakes and intervals take turns.
 fn with_loss(preset: &'static Preset, loss: Loss) -> Vec<Case> {
     let mut pair =
-        pair(preset, &format!("{loss} with penalties")).map(|case| case.sampling(ELEMENTS));
+        pair(preset, &format!("{loss} with penalties")).map(|case| case.sampling(elements(preset)));
     let orders = [Order::DFirst, Order::GFirst].into_iter().cycle();
     let fakes = [Fakes::Same, Fakes::Fresh, Fakes::Fresh].into_iter().cycle();
     for ((penalties, order), fakes) in PENALTIES.into_iter().zip(orders).zip(fakes) {
@@ -60,7 +64,7 @@ fn with_loss(preset: &'static Preset, loss: Loss) -> Vec<Case> {
 
 /// Two images at once.
 fn packed(preset: &'static Preset) -> Vec<Case> {
-    let mut pair = pair(preset, "packs of two").map(|case| case.sampling(ELEMENTS));
+    let mut pair = pair(preset, "packs of two").map(|case| case.sampling(elements(preset)));
     for (loss, penalties) in [(Loss::Bce, [0.0; 3]), (Loss::Relativistic, [0.3, 0.4, 0.5])] {
         let mut settings = settings(preset, loss, penalties);
         let rewrite = Rewrite { pack: Some(2), ..Rewrite::default() };
@@ -72,7 +76,8 @@ fn packed(preset: &'static Preset) -> Vec<Case> {
 
 /// Spectral normalization and augmentation, apart and together, without and with penalties.
 fn normalized_and_augmented(preset: &'static Preset) -> Vec<Case> {
-    let mut pair = pair(preset, "spectral norm, augmentation").map(|case| case.sampling(ELEMENTS));
+    let mut pair =
+        pair(preset, "spectral norm, augmentation").map(|case| case.sampling(elements(preset)));
     let all = Augmentations::from_iter(Augmentation::ALL.iter().copied());
     let none = Augmentations::default();
     let cases = [

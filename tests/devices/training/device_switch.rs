@@ -13,13 +13,13 @@ use super::parity::LOSSES;
 use crate::comparator::compare;
 use crate::notes;
 use crate::open::Tested;
-use crate::runs::{NEVER, config, left_by, resume_on, train_on, trained};
+use crate::runs::{NEVER, config, left_by, resume_on, small, train_on, trained};
 
 /// Starts on the device, resumes on the CPU, then on the device again: the files are complete, and the
 /// losses are those of a run on the CPU alone. It stops within an epoch or at its end.
 pub fn run_resumes_on_the_cpu_and_back<D: Tested>() {
     for preset in presets() {
-        let whole = config(preset, 9, 3);
+        let whole = Config { gan: small(preset), ..config(preset, 9, 3) };
         let (runs, data, stay) = trained(Cpu::<f32>::new(1), &whole, IMAGES);
 
         let until = |iterations| Config { iterations: Some(iterations), ..whole.clone() };

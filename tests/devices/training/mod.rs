@@ -28,21 +28,23 @@ use gan_cuda::gan::settings::Settings;
 use gan_cuda::gan::{Gan, Metrics, Model};
 use gan_cuda::train::trainer::schedule;
 
-use crate::runs::{digits, small, with_everything};
+use crate::runs::{digits, narrow, small, with_everything};
 
 /// With small presets' batches of 16: three iterations per epoch, two if the short batch is dropped.
 const IMAGES: usize = 40;
 
-/// Names and settings: all presets at small sizes, and two of them with all techniques.
-fn cases() -> Vec<(String, Settings)> {
+/// Names and settings: all presets at small sizes, and two of them with all techniques. `sized` may
+/// change their sizes.
+fn cases(sized: fn(&Preset, Settings) -> Settings) -> Vec<(String, Settings)> {
     let everything = ["cgan", "r3gan-small"].map(|name| {
         // Every second iteration, in epochs of three, so that few iterations repeat each list of steps
         // with each batch size.
         let preset = find(name).unwrap();
         let settings = Settings { n_critic: 2, penalty_interval: 2, ..with_everything(preset) };
-        (format!("{name} with everything"), settings)
+        (format!("{name} with everything"), sized(preset, settings))
     });
-    let plain = presets().iter().map(|preset| (preset.name.clone(), small(preset)));
+    let plain = presets();
+    let plain = plain.iter().map(|preset| (preset.name.clone(), sized(preset, small(preset))));
     plain.chain(everything).collect()
 }
 
@@ -65,7 +67,7 @@ impl<D: Device> Learner<D> {
 
     /// At small sizes, to be fast.
     fn small(device: D, preset: &Preset) -> Self {
-        Self::of(device, small(preset))
+        Self::of(device, narrow(preset, small(preset)))
     }
 
     fn of(device: D, settings: Settings) -> Self {

@@ -21,7 +21,7 @@ pub const LOSSES: Tolerance = Tolerance { rtol: 0.0, atol: 1e-3 };
 
 /// Compares first iterations, at small sizes, on two devices.
 pub fn first_iterations_agree<D: Device, O: Device>(open: impl Fn() -> D, other: impl Fn() -> O) {
-    for (name, settings) in cases() {
+    for (name, settings) in cases(|_, settings| settings) {
         let got = Learner::of(open(), settings.clone()).metrics(ITERATIONS);
         let want = Learner::of(other(), settings).metrics(ITERATIONS);
         agree(format!("first iterations: {name}"), &got, &want);
