@@ -14,21 +14,23 @@
 // and dbeta are accumulated with `accumulate`, and dx is in place: it holds dy on entry, g in between.
 // Deterministic: sums have a fixed order.
 //
-// In a parts launch, each z of the grid has a batch.
+// In a parts launch, each z of the grid has a batch. The rows of a batch may be divided among ranks: then
+// statistics and the sums in dx are those of all `whole` rows, from the parts of all ranks; dgamma and dbeta
+// are sums over this rank's rows.
 
 #include "common.cuh"
 #include "batch_norm.cuh"
 
 // Launch: parts.
 extern "C" __global__ void batch_norm_moments(
-    float* __restrict__ moments,  // (batches, 2, parts, columns): Σ (x − mean)², mean
+    float* __restrict__ moments,  // (batches, 3, parts, columns): Σ (x − mean)², mean, rows
     const float* __restrict__ x,  // (batches, rows, columns)
     int batches,
     int rows,
     int columns,
     int parts)
 {
-    moments += index_of(blockIdx.z, 0, 2 * parts * columns);
+    moments += index_of(blockIdx.z, 0, 3 * parts * columns);
     x += index_of(blockIdx.z, 0, rows) * columns;
     const Walk walk = walk_of_thread(rows, columns);
     __shared__ float sums[MAX_THREADS], squares[MAX_THREADS];
@@ -39,6 +41,7 @@ extern "C" __global__ void batch_norm_moments(
 
     moments[index_of(blockIdx.y, walk.column, columns)] = found.squares;
     moments[index_of(parts + blockIdx.y, walk.column, columns)] = found.mean;
+    moments[index_of(2 * parts + blockIdx.y, walk.column, columns)] = own;
 }
 
 // Launch: columns. At least two rows.
@@ -78,7 +81,7 @@ extern "C" __global__ void batch_norm_forward(
     }
 }
 
-// Launch: parts, the same as those of `moments`. At least two rows.
+// Launch: parts, the same as those of `moments`. At least two rows in all.
 extern "C" __global__ void batch_norm_forward_parts(
     float* __restrict__ y,              // (batches, rows, columns)
     float* __restrict__ mean,           // (batches, columns)
@@ -86,13 +89,15 @@ extern "C" __global__ void batch_norm_forward_parts(
     float* __restrict__ running_mean,   // (columns)
     float* __restrict__ running_var,    // (columns)
     const float* __restrict__ x,        // (batches, rows, columns)
-    const float* __restrict__ moments,  // (batches, 2, parts, columns)
+    const float* __restrict__ moments,  // (ranks, batches, 3, parts, columns)
     const float* __restrict__ b,        // (columns) or null
     const float* __restrict__ gamma,    // (columns)
     const float* __restrict__ beta,     // (columns)
     int batches,
     int rows,
+    int whole,
     int columns,
+    int ranks,
     int parts,
     float eps,
     float momentum,
@@ -103,20 +108,21 @@ extern "C" __global__ void batch_norm_forward_parts(
     const unsigned column = walk.column, batch = blockIdx.z;
     if (!walk.inside) return;
 
+    const unsigned long long one = 3ULL * parts * columns, rank = one * batches;
     // The first part of the first batch updates the running statistics with those of all.
     const bool first = threadIdx.y == 0 && blockIdx.y == 0 && batch == 0;
     for (int other = 0; first && other < batches; ++other) {
-        const float* own = moments + index_of(other, 0, 2 * parts * columns);
-        const Moments found = joined_moments(own, column, columns, rows, parts);
-        update_running(
-            running_mean[column], running_var[column], b ? b + column : b, found, rows, momentum);
+        const Parts of = {
+            moments + other * one, rank, (unsigned)ranks, (unsigned)parts, column, (unsigned)columns};
+        update_running(running_mean[column], running_var[column], b ? b + column : b,
+                       joined_moments(of, whole), whole, momentum);
     }
-    moments += index_of(batch, 0, 2 * parts * columns);
-    const Moments found = joined_moments(moments, column, columns, rows, parts);
+    const Parts of = {
+        moments + batch * one, rank, (unsigned)ranks, (unsigned)parts, column, (unsigned)columns};
     const unsigned long long all = index_of(batch, 0, rows) * columns;
     const unsigned long long own = index_of(batch, 0, columns);
-    normalize(y + all, mean + own, inv_std + own, x + all, gamma, beta, walk, found, rows, eps,
-              activation, slope);
+    normalize(y + all, mean + own, inv_std + own, x + all, gamma, beta, walk,
+              joined_moments(of, whole), whole, eps, activation, slope);
 }
 
 // Launch: elementwise.
@@ -207,13 +213,13 @@ extern "C" __global__ void batch_norm_backward(
     }
 }
 
-// The sums of a batch from those of its parts, (2, parts, columns).
-__device__ inline Sums joined_sums(const float* sums, unsigned column, unsigned columns, unsigned parts)
+// The sums of a batch from those of its parts (Σ g·x̂, Σ g).
+__device__ inline Sums joined_sums(const Parts& of)
 {
     Sums all = {0.0f, 0.0f};
-    for (unsigned part = 0; part < parts; ++part) {
-        all.gamma += sums[index_of(part, column, columns)];
-        all.beta += sums[index_of(parts + part, column, columns)];
+    for (unsigned part = 0; part < of.count(); ++part) {
+        all.gamma += of.value(0, part);
+        all.beta += of.value(1, part);
     }
     return all;
 }
@@ -223,14 +229,17 @@ extern "C" __global__ void batch_norm_backward_parts(
     float* __restrict__ dx,             // (batches, rows, columns)
     float* __restrict__ dgamma,         // (columns) or null
     float* __restrict__ dbeta,          // (columns) or null
-    const float* __restrict__ sums,     // (batches, 2, parts, columns)
+    const float* __restrict__ sums,     // (ranks, batches, 2, parts, columns)
     const float* __restrict__ x,        // (batches, rows, columns)
     const float* __restrict__ mean,     // (batches, columns)
     const float* __restrict__ inv_std,  // (batches, columns)
     const float* __restrict__ gamma,    // (columns)
     int batches,
     int rows,
+    int whole,
     int columns,
+    int ranks,
+    int rank,
     int parts,
     unsigned accumulate)
 {
@@ -238,16 +247,17 @@ extern "C" __global__ void batch_norm_backward_parts(
     const unsigned column = walk.column, batch = blockIdx.z;
     if (!walk.inside) return;
 
-    // The first part of the first batch adds up the gradients of all.
+    const unsigned long long one = 2ULL * parts * columns, of_rank = one * batches;
+    // The first part of the first batch adds up this rank's gradients of all.
     const bool first = threadIdx.y == 0 && blockIdx.y == 0 && batch == 0;
     for (int other = 0; first && other < batches; ++other) {
-        const float* own = sums + index_of(other, 0, 2 * parts * columns);
-        const Sums found = joined_sums(own, column, columns, parts);
-        store_gradients(dgamma, dbeta, column, found, accumulate || other > 0);
+        const float* from = sums + rank * of_rank + other * one;
+        const Parts of = {from, of_rank, 1, (unsigned)parts, column, (unsigned)columns};
+        store_gradients(dgamma, dbeta, column, joined_sums(of), accumulate || other > 0);
     }
-    sums += index_of(batch, 0, 2 * parts * columns);
-    const Sums found = joined_sums(sums, column, columns, parts);
+    const Parts of = {
+        sums + batch * one, of_rank, (unsigned)ranks, (unsigned)parts, column, (unsigned)columns};
     const unsigned long long all = index_of(batch, 0, rows) * columns;
     const unsigned long long own = index_of(batch, column, columns);
-    backward(dx + all, x + all, gamma, walk, found, mean[own], inv_std[own], rows);
+    backward(dx + all, x + all, gamma, walk, joined_sums(of), mean[own], inv_std[own], whole);
 }

@@ -28,20 +28,31 @@ __device__ inline Moments block_moments(
     return {mean, column_sum(squares, square)};
 }
 
-// The moments of all rows, from the moments (2, parts, columns) of parts: Chan, Golub and LeVeque,
-// "Algorithms for computing the sample variance", 1983.
-__device__ inline Moments joined_moments(
-    const float* moments, unsigned column, unsigned columns, unsigned rows, unsigned parts)
+// The parts of a batch's rows, of all ranks: each rank has (values, parts, columns), `stride` behind those of
+// the rank before.
+struct Parts {
+    const float* values;
+    unsigned long long stride;
+    unsigned ranks, parts, column, columns;
+
+    __device__ unsigned count() const { return ranks * parts; }
+    __device__ float value(unsigned which, unsigned part) const
+    {
+        return values[part / parts * stride + index_of(which * parts + part % parts, column, columns)];
+    }
+};
+
+// The moments of all `rows` rows, from the moments of parts (Σ (x − mean)², mean, rows): Chan, Golub and
+// LeVeque, "Algorithms for computing the sample variance", 1983.
+__device__ inline Moments joined_moments(const Parts& of, unsigned rows)
 {
     Moments all = {0.0f, 0.0f};
-    for (unsigned part = 0; part < parts; ++part) {
-        const float count = first_row(rows, parts, part + 1) - first_row(rows, parts, part);
-        all.mean += count / rows * moments[index_of(parts + part, column, columns)];
+    for (unsigned part = 0; part < of.count(); ++part) {
+        all.mean += of.value(2, part) / rows * of.value(1, part);
     }
-    for (unsigned part = 0; part < parts; ++part) {
-        const float count = first_row(rows, parts, part + 1) - first_row(rows, parts, part);
-        const float deviation = moments[index_of(parts + part, column, columns)] - all.mean;
-        all.squares += moments[index_of(part, column, columns)] + count * deviation * deviation;
+    for (unsigned part = 0; part < of.count(); ++part) {
+        const float deviation = of.value(1, part) - all.mean;
+        all.squares += of.value(0, part) + of.value(2, part) * deviation * deviation;
     }
     return all;
 }

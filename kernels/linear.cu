@@ -79,7 +79,7 @@ extern "C" __global__ void bias_activation_backward(
     __shared__ float sums[MAX_THREADS];
     const Saved before = {y, mask, (unsigned)summed, (unsigned)(rows - saved)};
     const float sum = activation_backward(
-        db ? sums : nullptr, dz, before, weights, rows / samples, walk, activation, slope);
+        db ? sums : nullptr, dz, before, weights, rows / max(samples, 1), walk, activation, slope);
     if (db && threadIdx.y == 0 && walk.inside) store_gradient(db[walk.column], sum, accumulate);
 }
 
@@ -103,7 +103,7 @@ extern "C" __global__ void bias_activation_backward_parts(
     __shared__ float sums[MAX_THREADS];
     const Saved before = {y, mask, (unsigned)summed, (unsigned)(rows - saved)};
     const float sum = activation_backward(
-        sums, dz, before, weights, rows / samples, walk, activation, slope);
+        sums, dz, before, weights, rows / max(samples, 1), walk, activation, slope);
     if (threadIdx.y == 0 && walk.inside) dbs[index_of(blockIdx.y, walk.column, columns)] = sum;
 }
 

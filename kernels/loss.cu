@@ -19,8 +19,9 @@
 //
 //   relativistic   loss = softplus(±(other − x)),  loss′ = ∓σ(±(other − x)),  output x
 //
-// dx = scale·loss′/rows. Row (step mod ring_rows) of the ring buffer gets scale·mean(loss) at
-// `column` and mean(output) after it, then those of the second part. x, dx (parts, rows), ring
+// dx = scale·loss′/whole. Row (step mod ring_rows) of the ring buffer gets scale·Σloss/whole at `column`
+// and Σoutput/whole after it, then those of the second part: the share of these rows in the means over all
+// `whole` rows of the batch, of which other ranks have the rest. x, dx (parts, rows), ring
 // (ring_rows, ring_columns). dx and these elements are overwritten. Deterministic: one block per part,
 // sums by a fixed tree.
 //
@@ -126,6 +127,7 @@ extern "C" __global__ void loss_forward_backward(
     int dx_parts,
     int x_parts,
     int rows,
+    int whole,
     int ring_rows,
     int ring_columns,
     int parts,
@@ -153,7 +155,7 @@ extern "C" __global__ void loss_forward_backward(
     const unsigned partner = own == 0 ? fakes : 0;
     const unsigned to = second ? dx_parts - 1 : part;
     const bool writes = !second || own == fakes, pairs = (second ? second_parts : parts) == 2;
-    const float factor = scale / rows;
+    const float factor = scale / whole;
     float loss = 0.0f, output = 0.0f;
     for (unsigned i = threadIdx.x; i < (unsigned)rows; i += blockDim.x) {
         const float other = pairs ? x[index_of(partner, i, rows)] : 0.0f;
@@ -177,7 +179,7 @@ extern "C" __global__ void loss_forward_backward(
 
     float* entry = ring + (*step % ring_rows) * ring_columns + column + 2 * part;
     entry[0] = losses[0] * factor;
-    entry[1] = outputs[0] / rows;
+    entry[1] = outputs[0] / whole;
 }
 
 // Launch: elementwise.

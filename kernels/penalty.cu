@@ -1,12 +1,13 @@
 // Gradient penalties of a discriminator.
 //
 //   interpolation  images[2, i] = alpha[i]·images[0, i] + (1 − alpha[i])·images[1, i]
-//   penalty        factor·mean((‖g[i]‖ − norm)²),  v[i] = slope·(1 − norm/‖g[i]‖)·g[i], 0 where g[i] is 0
+//   penalty        factor·Σ(‖g[i]‖ − norm)²/whole,  v[i] = slope·(1 − norm/‖g[i]‖)·g[i], 0 where g[i] is 0
 //   row weights    y[i] = weights[i]·x[i], or y[i] += weights[i]·x[i] with `accumulate`
 //   fill           x = value
 //
-// with slope = scale·2·factor/rows. images (3, rows, pixels), g, v (rows, pixels), alpha (rows). v is
-// computed in place of g, and images[2] updated; the other outputs are overwritten. Deterministic: sums by fixed trees.
+// with slope = scale·2·factor/whole; other ranks have the rest of the batch's `whole` rows. images (3, rows,
+// pixels), g, v (rows, pixels), alpha (rows). v is computed in place of g, and images[2] updated; the other
+// outputs are overwritten. Deterministic: sums by fixed trees.
 
 #include "common.cuh"
 
@@ -52,7 +53,7 @@ extern "C" __global__ void penalty_forward_backward(
     if (threadIdx.x == 0) sums[blockIdx.x] = penalty;
 }
 
-// Launch: one thread. Writes factor/rows times the sum of all parts to the ring buffer.
+// Launch: one thread. Writes factor/whole times the sum of all parts to the ring buffer.
 extern "C" __global__ void penalty_total(
     float* __restrict__ ring,           // (ring_rows, ring_columns)
     const float* __restrict__ sums,     // (parts)

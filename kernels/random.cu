@@ -13,11 +13,12 @@
 //
 // All inputs of an iteration are prepared together. The batch is gathered from the data set,
 //
-//   x[i] = images[order[start + i]] scaled to [−1, 1]: (u/255 − 0.5)/0.5
+//   x[i] = images[order[start + first + i]] scaled to [−1, 1]: (u/255 − 0.5)/0.5
 //   start = (step mod iterations_per_epoch)·batch_size
 //
 // x (rows, pixels), images (count, pixels) bytes, labels, order (count). Each draw fills columns·n elements
-// from start + before·n on, with n = rows/pack: of `floats`, or of `integers` for labels.
+// from start + before·n on, with n = rows/pack: of `floats`, or of `integers` for labels. They are (batches,
+// n, columns/batches), the rows from first/pack on of (batches, whole/pack, columns/batches).
 
 #include "common.cuh"
 
@@ -40,10 +41,11 @@ enum {
     START = 2,
     BEFORE = 3,
     COLUMNS = 4,
-    PACK = 5,
-    FIRST = 6,
-    SECOND = 7,
-    WORDS = 8,
+    BATCHES = 5,
+    PACK = 6,
+    FIRST = 7,
+    SECOND = 8,
+    WORDS = 9,
 };
 
 struct Words {
@@ -170,7 +172,8 @@ __device__ inline void draw_floats(float* values, const unsigned* draw, Words wo
     }
 }
 
-// A thread continues from one draw into the next: `block` counts from the start of a draw.
+// A thread continues from one batch of a draw into the next: `block` counts from the first block that has
+// elements of it.
 extern "C" __global__ void batch_prepare(
     float* __restrict__ x,                     // (rows, pixels)
     float* __restrict__ floats,                // (any): as the draws say
@@ -178,10 +181,12 @@ extern "C" __global__ void batch_prepare(
     const unsigned char* __restrict__ images,  // (count, pixels)
     const unsigned* __restrict__ labels,       // (count)
     const unsigned* __restrict__ order,        // (count)
-    const unsigned* __restrict__ draws,        // (draw_count, 8)
+    const unsigned* __restrict__ draws,        // (draw_count, 9)
     const unsigned* __restrict__ step,         // (1)
     int count,
     int rows,
+    int first_row,
+    int whole,
     int pixels,
     int batch_size,
     int iterations_per_epoch,
@@ -192,32 +197,39 @@ extern "C" __global__ void batch_prepare(
     const long long n = (long long)rows * pixels;
     for (long long i = first_element(); i < n; i += element_stride()) {
         const unsigned image =
-            image_of_row(order, *step, i / pixels, batch_size, iterations_per_epoch);
+            image_of_row(order, *step, first_row + i / pixels, batch_size, iterations_per_epoch);
         const float u = images[index_of(image, i % pixels, pixels)];
         x[i] = (u / 255.0f - 0.5f) / 0.5f;
     }
     long long block = first_element();
     for (int i = 0; i < draw_count; ++i) {
         const unsigned* draw = draws + WORDS * i;
-        const long long units = rows / draw[PACK], length = draw[COLUMNS] * units;
-        const long long first = draw[START] + draw[BEFORE] * units;
-        for (; block < blocks_of(length); block += element_stride()) {
-            const Words words = philox(block, draw[SITE], *step, seed_low, seed_high);
-            float values[4];
-            if (draw[KIND] < CLASSES) draw_floats(values, draw, words);
-            for (int k = 0; k < 4; ++k) {
-                const long long at = 4 * block + k;
-                if (at >= length) break;
-                if (draw[KIND] < CLASSES) {
-                    floats[first + at] = values[k];
-                } else if (draw[KIND] == CLASSES) {
-                    integers[first + at] = (unsigned long long)words.of[k] * draw[FIRST] >> 32;
-                } else {
-                    integers[first + at] = labels[image_of_row(
-                        order, *step, at, batch_size, iterations_per_epoch)];
+        const long long units = rows / draw[PACK], columns = draw[COLUMNS] / draw[BATCHES];
+        for (unsigned batch = 0; batch < draw[BATCHES]; ++batch) {
+            const long long row = (long long)batch * (whole / draw[PACK]) + first_row / draw[PACK];
+            const long long begin = columns * row, end = begin + columns * units;
+            const long long first_block = begin / 4, blocks = blocks_of(end) - first_block;
+            const long long to =
+                draw[START] + (draw[BEFORE] + (long long)batch * columns) * units - begin;
+            for (; block < blocks; block += element_stride()) {
+                const Words words =
+                    philox(first_block + block, draw[SITE], *step, seed_low, seed_high);
+                float values[4];
+                if (draw[KIND] < CLASSES) draw_floats(values, draw, words);
+                for (int k = 0; k < 4; ++k) {
+                    const long long at = 4 * (first_block + block) + k;
+                    if (at < begin || at >= end) continue;
+                    if (draw[KIND] < CLASSES) {
+                        floats[to + at] = values[k];
+                    } else if (draw[KIND] == CLASSES) {
+                        integers[to + at] = (unsigned long long)words.of[k] * draw[FIRST] >> 32;
+                    } else {
+                        integers[to + at] = labels[image_of_row(
+                            order, *step, at, batch_size, iterations_per_epoch)];
+                    }
                 }
             }
+            block -= blocks;
         }
-        block -= blocks_of(length);
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::file_error::FileError;
 use crate::gan::model::ModelProblem;
-use crate::{data, device, eval, export, formats, import, picture, run, train};
+use crate::{data, device, eval, export, formats, group, import, picture, run, train};
 
 /// Everything that can go wrong outside the library's own code.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,10 @@ pub enum Error {
     Model(#[from] ModelProblem),
     /// A file has an invalid format.
     Format(#[from] formats::Error),
+    /// The processes of a run do not find each other, or one of them is lost.
+    Group(#[from] group::GroupError),
+    /// The place of this process among those of a run is not known.
+    Launch(#[from] group::LaunchProblem),
     /// A run cannot be created, found, read or resumed.
     Run(#[from] run::Error),
     /// A picture cannot be made.

@@ -34,7 +34,7 @@
 //! |---|---|
 //! | `images` | data sets of image files in folders |
 //! | `plot` | `loss.png`, animated GIFs |
-//! | `fetch` | downloads of data sets, the only code that opens a connection |
+//! | `fetch` | downloads of data sets, the only code that connects to the internet |
 //! | `cli` | the program, with all of these |
 //!
 //! All are on by default. Without any of them the library still has all devices, the embedded
@@ -56,6 +56,7 @@
 //! | [`nn`] | layers, networks, passes, Adam |
 //! | [`data`] | images and labels |
 //! | [`device`] | the contract of every operation, and its two implementations |
+//! | [`group`] | the processes of a run |
 //! | [`formats`] | files as bytes |
 //! | [`memory`] | the machine's available memory |
 //! | [`ranges`] | valid ranges of all configurable numbers |
@@ -86,6 +87,7 @@ pub mod export;
 pub mod file_error;
 pub mod formats;
 pub mod gan;
+pub mod group;
 pub mod import;
 pub mod mark;
 pub mod memory;

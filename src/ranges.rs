@@ -42,6 +42,14 @@ pub const SAMPLES: Range<u64> = whole(1, MAX_SAMPLES);
 pub const EVALUATED_SAMPLES: Range<u64> = whole(10, MAX_SAMPLES);
 /// Runs of a set.
 pub const SET_RUNS: Range<u64> = whole(1, 1000);
+/// Number of a process among those of a run.
+pub const RANK: Range<u64> = whole(0, 9999);
+/// Processes of a run.
+pub const WORLD_SIZE: Range<u64> = whole(1, 10_000);
+/// A TCP port.
+pub const PORT: Range<u64> = whole(1, 65_535);
+/// Seconds within which the processes of a run start.
+pub const JOIN_TIMEOUT: Range<u64> = whole(1, 86_400);
 /// Steps of an interpolation between two seeds.
 pub const INTERPOLATION_STEPS: Range<u64> = whole(2, 1000);
 /// Frames of an animation.

@@ -168,7 +168,15 @@ fn checkpoint_is_written_and_read_one_tensor_at_a_time() {
         let progress =
             Progress { iteration: 1, seconds: 1.0, lengths: JournalLengths::default(), data: 0 };
         let written = peak_of(|| {
-            snapshot::checkpoint_writer(&gan, &config, progress).unwrap().save(&run, 1).unwrap();
+            snapshot::checkpoint_writer(
+                &gan,
+                &config,
+                progress,
+                &gan.save_metrics(progress.iteration).unwrap(),
+            )
+            .unwrap()
+            .save(&run, 1)
+            .unwrap();
         });
         let read = peak_of(|| {
             let checkpoint = Checkpoint::load(&run.checkpoint(1)).unwrap();

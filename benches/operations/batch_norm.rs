@@ -9,7 +9,8 @@ const LEAKY_RELU: Activation = Activation::LeakyRelu { slope: 0.2 };
 
 pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
     for [rows, columns] in layers::normalized() {
-        let shape = BatchNormShape { batches: 1, rows, columns, eps: 0.8, momentum: 0.1 };
+        let (across, eps, momentum) = (None, 0.8, 0.1);
+        let shape = BatchNormShape { batches: 1, rows, across, columns, eps, momentum };
         batch_norm_forward(bench, shape);
         batch_norm_evaluate(bench, shape);
         batch_norm_backward(bench, shape);

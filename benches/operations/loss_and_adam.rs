@@ -30,7 +30,7 @@ pub fn all<D: Timed>(bench: &mut Bench<'_, D>) {
 /// Reads x, writes dx, for real and generated images, and four numbers of the ring buffer.
 fn loss_forward_backward<D: Timed>(bench: &mut Bench<'_, D>, rows: usize, criterion: Criterion) {
     let targets = Targets::RealThenFake;
-    let shape = LossShape { rows, criterion, scale: 1.0, targets, real_label: 1.0 };
+    let shape = LossShape { rows, whole: rows, criterion, scale: 1.0, targets, real_label: 1.0 };
     let (parts, all) = (shape.parts(), shape.parts() * rows);
     let (x, mut dx, step) = (bench.numbers(all), bench.numbers(all), bench.step());
     let ring_len = RING_ROWS * RING_COLUMNS;
@@ -75,7 +75,8 @@ fn images_interpolate<D: Timed>(bench: &mut Bench<'_, D>, [rows, pixels]: [usize
 /// Reads and writes the gradients. With a factor of the gradient of 1 they stay as they are.
 fn penalty_forward_backward<D: Timed>(bench: &mut Bench<'_, D>, [rows, pixels]: [usize; 2]) {
     let (all, factor) = (rows * pixels, rows as f64 / 2.0);
-    let shape = PenaltyShape { rows, pixels, penalty: Penalty::R1, factor, scale: 1.0 };
+    let penalty = Penalty::R1;
+    let shape = PenaltyShape { rows, whole: rows, pixels, penalty, factor, scale: 1.0 };
     let (mut v, step) = (bench.numbers(all), bench.step());
     let ring_len = RING_ROWS * RING_COLUMNS;
     let mut ring = bench.numbers(ring_len);

@@ -52,8 +52,17 @@ fn batch_prepare<D: Timed>(bench: &mut Bench<'_, D>, [rows, pixels]: [usize; 2])
     let mut integers = bench.device.allocate::<u32>(2 * rows).expect("memory");
     let (order, labels) = (order(bench), order(bench));
     let (mut x, mut floats) = (bench.numbers(all), bench.numbers(noise));
-    let shape = BatchShape { rows, batch_size: rows, iterations_per_epoch: 1, pixels };
-    let draw = |kind, before, columns| Draw { kind, site: 0, start: 0, before, columns, pack: 1 };
+    let (first, whole, batch_size, iterations_per_epoch) = (0, rows, rows, 1);
+    let shape = BatchShape { rows, first, whole, batch_size, iterations_per_epoch, pixels };
+    let draw = |kind, before, columns| Draw {
+        kind,
+        site: 0,
+        start: 0,
+        before,
+        columns,
+        batches: 1,
+        pack: 1,
+    };
     let draws = [
         draw(DrawKind::Noise(Latent::Normal), 0, DIM),
         draw(DrawKind::ImageLabels, 0, 1),

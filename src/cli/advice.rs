@@ -113,7 +113,7 @@ const NEW_RUN: &str = "resuming from a checkpoint would fail again: start a new 
 
 fn train(problem: &train::Error) -> Option<&'static str> {
     match problem {
-        train::Error::Ended { source, .. } => train(source),
+        train::Error::Ended { source, .. } | train::Error::Followed { source, .. } => train(source),
         train::Error::NotFinite(_) => Some(NEW_RUN),
         train::Error::Run(problem) => run(problem),
         train::Error::TooFewImages { images: 1, normalizes: true, .. } => {

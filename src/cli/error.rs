@@ -67,6 +67,31 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// This rank trains differently from rank 0.
+    #[error("{key} differs from that of rank 0; start all ranks with the same arguments")]
+    OtherConfig {
+        /// The key of the value that differs, such as `gan.lr`.
+        key: String,
+    },
+
+    /// A rank has other images than rank 0.
+    #[error("the images of rank {rank} are not those of rank 0, which are {origin}")]
+    OtherImages {
+        /// The rank.
+        rank: usize,
+        /// Where rank 0 found its images.
+        origin: String,
+    },
+
+    /// An error of one rank of several.
+    #[error("rank {rank}")]
+    Rank {
+        /// The rank.
+        rank: usize,
+        /// The error.
+        source: Box<Error>,
+    },
+
     /// An error of one run of a set.
     #[error("run {name}")]
     Run {
@@ -114,10 +139,10 @@ impl Error {
     }
 
     /// The error of the engine that this is about.
-    fn engine(&self) -> Option<&crate::Error> {
+    pub(super) fn engine(&self) -> Option<&crate::Error> {
         match self {
             Error::Engine(error) => Some(error),
-            Error::Run { source, .. } => source.engine(),
+            Error::Run { source, .. } | Error::Rank { source, .. } => source.engine(),
             _ => None,
         }
     }
@@ -135,7 +160,8 @@ impl Error {
     pub fn is_usage(&self) -> bool {
         match self {
             Error::Flag { .. } | Error::Arguments { .. } | Error::NoSuchPreset { .. } => true,
-            Error::Run { source, .. } => source.is_usage(),
+            Error::Engine(error) => matches!(**error, crate::Error::Launch(_)),
+            Error::Run { source, .. } | Error::Rank { source, .. } => source.is_usage(),
             _ => false,
         }
     }

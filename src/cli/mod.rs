@@ -138,7 +138,7 @@ impl Cli {
         let mut code = 0;
         match self.command {
             // Returns its own exit codes for stopped runs.
-            Command::Train(args) => return train::run(&args, arguments),
+            Command::Train(args) => return train::run(*args, arguments),
             Command::Sample(args) => sample::run(&args)?,
             Command::Evaluate(args) => evaluate::run(&args)?,
             Command::Replay(args) => replay::run(&args)?,

@@ -69,6 +69,17 @@ impl Signals {
         Ok(())
     }
 
+    /// The number of the last signal; 0 if there was none.
+    pub fn number(&self) -> u8 {
+        self.number.load(Ordering::SeqCst) as u8
+    }
+
+    /// Makes a signal that another rank has received the last one, unless this one has its own.
+    pub fn adopt(&self, number: u8) {
+        let (none, number) = (0, usize::from(number));
+        let _ = self.number.compare_exchange(none, number, Ordering::SeqCst, Ordering::SeqCst);
+    }
+
     /// The name of the last signal and its exit code, e.g. 130 or 143.
     pub fn last(&self) -> (&'static str, u8) {
         let number = self.number.load(Ordering::SeqCst) as i32;

@@ -22,6 +22,7 @@ mod error;
 mod gemm;
 pub mod ops;
 mod precision;
+mod ranks;
 mod real;
 
 use std::ops::Range;
@@ -31,6 +32,7 @@ pub use convolution_form::ConvolutionForm;
 pub use error::{Error, Result};
 pub use gemm::Gemm;
 pub use precision::Precision;
+pub use ranks::Ranks;
 pub use real::{Element, Real};
 
 /// Buffers on a device: allocation, views, copies to and from the host, captured graphs.
@@ -57,9 +59,10 @@ pub trait Memory: Sized + 'static {
     /// A human-readable description of the device.
     fn describe(&self) -> String;
 
-    /// The same device with a stream of its own: operations on one stream do not wait for those on
-    /// another. Graphs belong to the stream that captured them. Buffers belong to the device: a
-    /// stream may use what another one has allocated and written, once that stream has been
+    /// The same device with a stream of its own, which trains [alone](Ranks::ALONE): operations on one
+    /// stream do not wait for those on another. Graphs belong to the stream that captured them. Buffers
+    /// belong to the device: a stream may use what another one has allocated and written, once that
+    /// stream has been
     /// synchronized, as [`Memory::download`] does.
     ///
     /// # Errors
@@ -141,6 +144,7 @@ pub trait Device:
     + ops::Random
     + ops::Augment
     + ops::SpectralNorm
+    + ops::Collective
 {
 }
 
@@ -157,6 +161,7 @@ impl<D> Device for D where
         + ops::Random
         + ops::Augment
         + ops::SpectralNorm
+        + ops::Collective
 {
 }
 

@@ -14,6 +14,7 @@ use super::dataset::DeviceDataset;
 use super::iteration::{Pass, Step, batches_per_iteration};
 use super::model::Model;
 use super::role::Role;
+use super::share::Share;
 use crate::device::ops::{AUGMENT_DRAWS, DRAW_WORDS, Draw};
 use crate::device::{Device, FloatBuffer, In, InInts, Out, Result};
 use crate::nn::{Batches, Masks, PassInput};
@@ -77,21 +78,21 @@ impl<D: Device> BatchInputs<D> {
         [regions.end, regions.labels + DRAW_WORDS * draws.len()]
     }
 
-    /// Gathers the next `rows` images of the data set into `images`, with their labels, and samples
-    /// the random inputs of the iteration.
+    /// Gathers this rank's share of the next images of the data set into `images`, with their labels,
+    /// and samples the random inputs of the iteration.
     pub(super) fn prepare(
         &mut self,
         device: &D,
         images: Out<'_, D>,
         dataset: &DeviceDataset<D>,
         step: InInts<'_, D>,
-        rows: usize,
+        share: Share,
     ) {
         let Self { floats, labels, draws, regions, .. } = self;
         let floats = D::view_mut(floats, 0..regions.end);
         let draws = D::view(draws, 0..regions.draws * DRAW_WORDS);
         let labels = D::view_mut(labels, 0..regions.labels);
-        dataset.gather(device, images, (floats, labels), draws, step, rows, self.seed);
+        dataset.gather(device, images, (floats, labels), draws, step, share, self.seed);
     }
 
     /// The index of an update's batch of fakes: the discriminator's comes first.
@@ -213,7 +214,7 @@ mod tests {
             DeviceDataset::new(&device, &vec![0; rows * pixels], &vec![0; rows], schedule)?;
         let mut images = Matrix::zeros(&device, rows, pixels)?;
         let (images, step) = (images.rows_mut(0..rows), Cpu::<f64>::view(&step, 0..1));
-        inputs.prepare(&device, images, &dataset, step, rows);
+        inputs.prepare(&device, images, &dataset, step, Share::whole(rows));
         let mut ends = [0; 2];
         for mask in &inputs.plan {
             let (Mask { pass, probability, .. }, columns) = (*mask, mask.columns());

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::share::Share;
 use crate::device::ops::BatchShape;
 use crate::device::{Device, InInts, Out, OutInts, Result};
 use crate::rng::{Stream, site};
@@ -149,8 +150,8 @@ impl<D: Device> DeviceDataset<D> {
         device.upload(D::view_mut(&mut self.order, 0..order.len()), &order)
     }
 
-    /// Gathers the next `rows` images into a batch, scaled to [−1, 1], and draws the iteration's other
-    /// inputs, perhaps with their labels.
+    /// Gathers this rank's share of the next images into a batch, scaled to [−1, 1], and draws the
+    /// iteration's other inputs, perhaps with their labels.
     #[allow(clippy::too_many_arguments)]
     pub(super) fn gather(
         &self,
@@ -159,13 +160,16 @@ impl<D: Device> DeviceDataset<D> {
         (floats, integers): (Out<'_, D>, OutInts<'_, D>),
         draws: InInts<'_, D>,
         step: InInts<'_, D>,
-        rows: usize,
+        share: Share,
         seed: u64,
     ) {
         let DeviceImages { images: bytes, labels: all, count, pixels } = &*self.images;
         let (count, pixels) = (*count, *pixels);
+        let Share { rows, first, whole } = share;
         let shape = BatchShape {
             rows,
+            first,
+            whole,
             batch_size: self.schedule.batch_size,
             iterations_per_epoch: self.schedule.iterations(),
             pixels,

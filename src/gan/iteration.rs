@@ -57,6 +57,8 @@ pub enum Step {
     Penalize,
     /// The gradients of the discriminator's parameters from loss and penalties together.
     BackwardPenalized,
+    /// The sum over the ranks of the gradients of a network's parameters.
+    AllReduce(Role),
     /// From the gradients of the discriminator's normalized weights to those of its parameters.
     BackwardSpectralNorm,
     /// An optimizer step on a network's parameters.
@@ -156,6 +158,20 @@ pub fn iteration_of(model: &Model, parts: Parts) -> Vec<Step> {
         steps.splice(end..end, carries.then_some(Step::CarryMetrics));
     }
     steps
+}
+
+/// The same for several ranks: gradients are added up before they are used.
+pub fn iteration_of_ranks(model: &Model, parts: Parts) -> Vec<Step> {
+    let normalized = model.settings().spectral_norm.then_some(Role::Discriminator);
+    let with_sum = |step| {
+        let summed = match step {
+            Step::BackwardSpectralNorm => Some(Role::Discriminator),
+            Step::AdamStep { role, .. } if normalized != Some(role) => Some(role),
+            _ => None,
+        };
+        summed.map(Step::AllReduce).into_iter().chain([step])
+    };
+    iteration_of(model, parts).into_iter().flat_map(with_sum).collect()
 }
 
 /// The steps of both updates, one after the other.

@@ -54,7 +54,7 @@ fn ring_row(iteration: u32) -> Range<usize> {
 
 impl Metrics {
     /// The metrics in a row of the ring buffer.
-    fn of_row<T: Real>(row: &[T]) -> Self {
+    pub fn of_row<T: Real>(row: &[T]) -> Self {
         let [real, fake] = [0, 2].map(|part| Targets::RealThenFake.column() + part);
         let at = |column: usize| row[column].to_f64();
         Self {
@@ -107,12 +107,25 @@ impl<D: Device> Gan<D> {
         self.device.upload(D::view_mut(&mut self.ring, row), &numbers)
     }
 
+    /// The metrics of several iterations as numbers, with a single download. With several ranks, those of
+    /// the whole batch are the sums of each rank's.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn rows_of(&self, iterations: RangeInclusive<u32>) -> Result<Vec<[f64; RING_COLUMNS]>> {
+        let ring = self.device.download(D::view(&self.ring, 0..RING_ROWS * RING_COLUMNS))?;
+        let row = |iteration| {
+            let from = ring_row(iteration).start;
+            std::array::from_fn(|column| ring[from + column].to_f64())
+        };
+        Ok(iterations.map(row).collect())
+    }
+
     /// Metrics of several iterations, with a single download.
     ///
     /// # Errors
     /// When the device fails.
     pub fn metrics_of(&self, iterations: RangeInclusive<u32>) -> Result<Vec<Metrics>> {
-        let ring = self.device.download(D::view(&self.ring, 0..RING_ROWS * RING_COLUMNS))?;
-        Ok(iterations.map(|iteration| Metrics::of_row(&ring[ring_row(iteration)])).collect())
+        Ok(self.rows_of(iterations)?.iter().map(|row| Metrics::of_row(row)).collect())
     }
 }

@@ -31,6 +31,7 @@ mod role;
 pub mod sample_grid;
 pub mod sampler;
 pub mod settings;
+mod share;
 mod steps;
 pub mod trained_network;
 pub mod work;
@@ -38,17 +39,20 @@ pub mod work;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::device::ops::{RING_COLUMNS, RING_ROWS};
-use crate::device::{Device, FloatBuffer, Result};
+use crate::device::{Device, FloatBuffer, Ranks, Result};
 use crate::nn::{Matrix, Mode, Network, Tangents};
 use augmented_images::AugmentedImages;
 use batch::BatchInputs;
 use dataset::DeviceDataset;
-use iteration::{Parts, Step, iteration_of, max_batches_of_images, max_batches_per_pass};
+use iteration::{
+    Parts, Step, iteration_of, iteration_of_ranks, max_batches_of_images, max_batches_per_pass,
+};
 pub use metrics::Metrics;
 pub use model::Model;
 pub use role::Role;
 use sampler::{Generator, sample_noise};
 use settings::Settings;
+use share::Share;
 use trained_network::TrainedNetwork;
 
 /// The weights of a generator that generates samples.
@@ -62,8 +66,15 @@ pub enum Weights {
 
 /// A generator and a discriminator in training.
 pub struct Gan<D: Device> {
+    /// An iteration as a captured graph, for each data set, batch size and combination of parts. Dropped
+    /// first: what graphs use must not be gone before them.
+    graphs: BTreeMap<(u64, usize, Parts), D::Graph>,
     device: D,
     model: Model,
+    /// Images for which there is memory: the largest share of a batch that a rank has.
+    capacity: usize,
+    /// This rank's share of the current batch.
+    share: Share,
     /// The steps of an iteration, for each combination of its parts that occurs.
     steps: BTreeMap<Parts, Vec<Step>>,
     generator: TrainedNetwork<D>,
@@ -91,32 +102,34 @@ pub struct Gan<D: Device> {
     /// The iteration from which the optimizer steps of discriminator and generator count; not 0 if the
     /// run had another number of them per iteration before.
     first_iterations: [i64; 2],
-    /// An iteration as a captured graph, for each data set, batch size and combination of parts.
-    graphs: BTreeMap<(u64, usize, Parts), D::Graph>,
 }
 
 impl<D: Device> Gan<D> {
-    /// Initializes the weights and allocates memory for batches of `batch_size`.
+    /// Initializes the weights and allocates memory for batches of `batch_size`, of which each of the
+    /// device's [ranks](crate::device::ops::Collective::ranks) has its share.
     ///
     /// # Errors
     /// When the device has not enough memory.
     #[inline(never)]
     pub fn new(device: D, model: Model, seed: u64) -> Result<Self> {
-        let settings = model.settings();
-        let steps = steps_of_parts(&model);
+        let (ranks, own) = (device.ranks(), model.of_rank(device.ranks()));
+        let (settings, capacity) = (own.settings(), own.settings().batch_size);
+        let steps = steps_of_parts(&model, ranks);
         let all = &steps[&Parts::after(0, settings)];
-        let rows = max_batches_of_images(all) * settings.batch_size;
-        let outputs = max_batches_per_pass(all, Role::Discriminator) * settings.batch_size;
-        let discriminator = TrainedNetwork::new(&device, &model, Role::Discriminator, all, seed)?;
-        let generator = TrainedNetwork::new(&device, &model, Role::Generator, all, seed)?;
+        let rows = max_batches_of_images(all) * capacity;
+        let outputs = max_batches_per_pass(all, Role::Discriminator) * capacity;
+        let discriminator = TrainedNetwork::new(&device, &own, Role::Discriminator, all, seed)?;
+        let generator = TrainedNetwork::new(&device, &own, Role::Generator, all, seed)?;
         let average = || generator.network.duplicate(&device);
-        let tangents = || Tangents::new(&device, model.discriminator(), rows / settings.pack);
+        let tangents = || Tangents::new(&device, own.discriminator(), rows / settings.pack);
         Ok(Self {
+            capacity,
+            share: Share::of(0, 1, ranks),
             average: settings.ema.map(|_| average()).transpose()?,
             generator,
             tangents: settings.is_penalized().then(tangents).transpose()?,
             discriminator,
-            inputs: BatchInputs::new(&device, &model, all, seed)?,
+            inputs: BatchInputs::new(&device, &own, all, seed)?,
             images: Matrix::zeros(&device, rows, settings.image.pixels())?,
             augmented: AugmentedImages::new(&device, settings, rows)?,
             outputs: Matrix::zeros(&device, outputs / settings.pack, 1)?,
@@ -133,21 +146,28 @@ impl<D: Device> Gan<D> {
         })
     }
 
-    /// Trains one iteration on the next `rows` images; those that do not fill a pack are left out.
-    /// Only queues operations: it allocates no memory and does not wait for the device.
+    /// Trains one iteration on the next `rows` images, of which each rank takes its share; those that
+    /// do not fill a pack are left out. All ranks must call this with the same `rows`. Only queues
+    /// operations: it allocates no memory and does not wait for the device.
     #[inline(never)]
     pub fn iterate(&mut self, dataset: &DeviceDataset<D>, rows: usize) {
         let rows = rows - rows % self.settings().pack;
         let parts = Parts::after(self.completed, self.settings());
         let key = (dataset.id(), rows, parts);
+        self.share = self.share_of(rows);
         if !self.device.launch_graph(self.graphs.entry(key).or_default()) {
             for i in 0..self.steps[&parts].len() {
                 let step = self.steps[&parts][i];
-                self.run(step, dataset, rows);
+                self.run(step, dataset);
             }
             self.device.end_capture(self.graphs.entry(key).or_default());
         }
         self.completed += 1;
+    }
+
+    /// This rank's share of a batch.
+    fn share_of(&self, rows: usize) -> Share {
+        Share::of(rows, self.settings().pack, self.device.ranks())
     }
 
     /// Generates images in evaluation mode (BatchNorm uses its running statistics): channels first,
@@ -178,7 +198,7 @@ impl<D: Device> Gan<D> {
             _ => network,
         };
         let generator = Generator { network, activations, images: &mut self.images };
-        let rows = self.model.settings().batch_size;
+        let rows = self.capacity;
         let mut images = Vec::new();
         for pass in generator.passes(&self.device, rows, Mode::Evaluation, noise, labels) {
             images.extend(pass?);
@@ -283,7 +303,11 @@ impl<D: Device> Gan<D> {
 }
 
 /// The steps of each combination of parts that occurs in a run.
-fn steps_of_parts(model: &Model) -> BTreeMap<Parts, Vec<Step>> {
+fn steps_of_parts(model: &Model, ranks: Ranks) -> BTreeMap<Parts, Vec<Step>> {
     let parts: BTreeSet<Parts> = Parts::of_period(model.settings()).collect();
-    parts.into_iter().map(|parts| (parts, iteration_of(model, parts))).collect()
+    let steps = |parts| match ranks.alone() {
+        true => iteration_of(model, parts),
+        false => iteration_of_ranks(model, parts),
+    };
+    parts.into_iter().map(|parts| (parts, steps(parts))).collect()
 }

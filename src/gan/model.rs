@@ -3,6 +3,7 @@
 use super::role::Role;
 use super::settings::{InputPart, Layers, Settings};
 use crate::data::ImageShape;
+use crate::device::Ranks;
 use crate::nn::sequence::{Embedding, Input, SpecProblem};
 use crate::nn::{Layer, NetworkSpec, Sequence, Shape};
 
@@ -122,6 +123,12 @@ impl Model {
         Self { settings, ..self.clone() }
     }
 
+    /// The same with the largest share of a batch that a rank has as its batch.
+    pub fn of_rank(&self, ranks: Ranks) -> Self {
+        let Settings { batch_size, pack, .. } = self.settings;
+        self.with_batch_size(ranks.largest_share(batch_size / pack) * pack)
+    }
+
     /// The settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
@@ -151,6 +158,12 @@ impl Model {
     pub fn least_batch(&self) -> usize {
         let rows = |network: &NetworkSpec| if network.has_batch_norm() { 2 } else { 1 };
         rows(&self.generator).max(self.settings.pack * rows(&self.discriminator))
+    }
+
+    /// The same for a batch of which each rank has its share: if ranks normalize separately, each of them
+    /// needs as many.
+    pub fn least_batch_of(&self, ranks: Ranks) -> usize {
+        self.least_batch() * if self.settings.local_batch_norm { ranks.size } else { 1 }
     }
 
     /// Whether one of the networks has BatchNorm, so that batches must have two rows or more.

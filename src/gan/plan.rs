@@ -98,13 +98,15 @@ impl Plan {
         self.networks + self.batch + self.images
     }
 
-    /// The plan, if it fits into the device's free memory, and checkpoints into the host's.
+    /// The plan, if it fits into the device's free memory, and checkpoints into the host's; with several
+    /// ranks, for this rank's share of a batch.
     ///
     /// # Errors
     /// [`OutOfMemory`] with the largest batch that fits.
     #[inline(never)]
     pub fn fitting<D: Device>(device: &D, model: &Model, images: usize) -> Result<Self> {
-        let plan = Self::new::<D>(model, images);
+        let ranks = device.ranks();
+        let plan = Self::new::<D>(&model.of_rank(ranks), images);
         if !D::ON_HOST {
             memory::require(
                 plan.checkpoint,
@@ -119,7 +121,9 @@ impl Plan {
         }
         let remedy = match largest_batch::<D>(model, images, free) {
             None => "not even the smallest batch fits; ask for smaller layers or images".to_owned(),
-            Some(largest) => format!("the largest batch that fits has {largest}"),
+            Some(largest) => {
+                format!("the largest batch that fits has {}", ranks.size * largest)
+            }
         };
         Err(OutOfMemory { device: device.describe(), asked, free, remedy }.into())
     }

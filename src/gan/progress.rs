@@ -4,6 +4,7 @@ use super::Gan;
 use super::iteration::{Parts, batches_per_iteration};
 use super::role::Role;
 use crate::device::{Device, Result};
+use crate::nn::Network;
 
 impl<D: Device> Gan<D> {
     /// Completed iterations.
@@ -45,6 +46,31 @@ impl<D: Device> Gan<D> {
         Ok(())
     }
 
+    /// Gives rank 0's networks, moving average and optimizers to all ranks, of which each one calls this
+    /// with the number of iterations that rank 0 has completed.
+    ///
+    /// # Errors
+    /// When the device, or another rank, fails.
+    #[inline(never)]
+    pub fn share_state(&mut self, completed: u32) -> Result<()> {
+        let takes = self.device.ranks().rank > 0;
+        if takes {
+            self.set_completed(completed)?;
+        }
+        let Self { device, generator, discriminator, average, .. } = self;
+        for trained in [generator, discriminator] {
+            share(device, &mut trained.network, takes);
+            trained.adam.broadcast(device);
+        }
+        if let Some(average) = average {
+            share(device, average, takes);
+        }
+        if takes {
+            self.align_decay()?;
+        }
+        self.device.barrier()
+    }
+
     /// How many batches a network has processed in training mode: BatchNorm's
     /// `num_batches_tracked`.
     pub fn batches_tracked(&self, role: Role) -> u64 {
@@ -69,5 +95,14 @@ impl<D: Device> Gan<D> {
     /// steps (an earlier configuration of the run).
     pub fn set_batches_tracked(&mut self, batches: [u64; 2]) {
         self.before = (self.completed, batches);
+    }
+}
+
+/// Gives rank 0's weights to all ranks.
+fn share<D: Device>(device: &D, network: &mut Network<D>, takes: bool) {
+    network.params_mut().broadcast(device);
+    network.statistics_mut().broadcast(device);
+    if takes {
+        network.normalize(device, false);
     }
 }

@@ -85,6 +85,9 @@ pub struct Settings {
     /// Random augmentations of all images that the discriminator sees.
     #[serde(default, skip_serializing_if = "Augmentations::is_empty")]
     pub augment: Augmentations,
+    /// Whether each of several ranks normalizes its own part of a batch, instead of all together.
+    #[serde(default, skip_serializing_if = "defaults::is_off")]
+    pub local_batch_norm: bool,
     /// Images that the discriminator sees side by side, as one input with more channels (PacGAN).
     #[serde(default = "defaults::single", skip_serializing_if = "defaults::is_single")]
     pub pack: usize,

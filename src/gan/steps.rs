@@ -15,17 +15,23 @@ use crate::device::{Device, Out};
 use crate::nn::{Batches, Matrix, Mode, ParameterGradients};
 
 impl<D: Device> Gan<D> {
-    pub(super) fn run(&mut self, step: Step, dataset: &DeviceDataset<D>, rows: usize) {
+    pub(super) fn run(&mut self, step: Step, dataset: &DeviceDataset<D>) {
         match step {
-            Step::PrepareInputs => self.prepare_inputs(dataset, rows),
-            step => self.run_on_inputs(step, rows),
+            Step::PrepareInputs => self.prepare_inputs(dataset),
+            step => self.run_on_share(step),
         }
     }
 
-    /// Runs a step after [`Step::PrepareInputs`] on `rows` images, with the inputs that are already in
-    /// place.
+    /// Runs a step after [`Step::PrepareInputs`] on a batch of `rows` images, with the inputs that are
+    /// already in place.
     #[inline(never)]
     pub fn run_on_inputs(&mut self, step: Step, rows: usize) {
+        self.share = self.share_of(rows);
+        self.run_on_share(step);
+    }
+
+    fn run_on_share(&mut self, step: Step) {
+        let rows = self.share.rows;
         match step {
             Step::PrepareInputs => {}
             Step::Generate { update } => self.generate(update, rows),
@@ -40,6 +46,10 @@ impl<D: Device> Gan<D> {
             Step::Backward(Role::Generator) => self.backward_generator(rows),
             Step::Penalize => self.penalize(rows),
             Step::BackwardPenalized => self.backward_penalized(rows),
+            Step::AllReduce(role) => {
+                let (device, TrainedNetwork { gradients, .. }) = self.trained_network_mut(role);
+                gradients.all_reduce(device);
+            }
             Step::BackwardSpectralNorm => {
                 let TrainedNetwork { network, gradients, .. } = &mut self.discriminator;
                 network.backward_normalize(&self.device, gradients);
@@ -54,16 +64,26 @@ impl<D: Device> Gan<D> {
         }
     }
 
-    fn prepare_inputs(&mut self, dataset: &DeviceDataset<D>, rows: usize) {
-        let (images, step) = (self.images.rows_mut(0..rows), D::view(&self.step, 0..1));
-        self.inputs.prepare(&self.device, images, dataset, step, rows);
+    fn prepare_inputs(&mut self, dataset: &DeviceDataset<D>) {
+        let (images, step) = (self.images.rows_mut(0..self.share.rows), D::view(&self.step, 0..1));
+        self.inputs.prepare(&self.device, images, dataset, step, self.share);
+    }
+
+    /// Rows of a batch on all ranks, with so many images in a row, if BatchNorm normalizes them together.
+    fn across(&self, pack: usize) -> Option<usize> {
+        let together = !self.device.ranks().alone() && !self.settings().local_batch_norm;
+        together.then_some(self.share.whole / pack)
+    }
+
+    /// The generator's batch.
+    fn made(&self, rows: usize) -> Batches {
+        Batches { across: self.across(1), ..Batches::one(rows) }
     }
 
     fn generate(&mut self, update: Role, rows: usize) {
-        let input = self.inputs.generator_input(update, rows);
+        let (input, batches) = (self.inputs.generator_input(update, rows), self.made(rows));
         let fakes = self.images.rows_mut(rows..2 * rows);
         let TrainedNetwork { network, activations, .. } = &mut self.generator;
-        let batches = Batches::one(rows);
         network.forward(&self.device, activations, &input, fakes, &batches, Mode::Training);
     }
 
@@ -93,7 +113,8 @@ impl<D: Device> Gan<D> {
 
     /// Batches of the discriminator, where `rows` images make a batch.
     fn seen(&self, which: Range<usize>, rows: usize) -> Seen {
-        let batches = Batches { rows: rows / self.model.settings().pack, which };
+        let pack = self.model.settings().pack;
+        let batches = Batches { rows: rows / pack, which, across: self.across(pack) };
         Seen { images: batches.which.start * rows..batches.which.end * rows, batches }
     }
 
@@ -128,7 +149,8 @@ impl<D: Device> Gan<D> {
             Role::Generator => (Targets::FakeAsReal, 1.0),
         };
         let (criterion, real_label) = (settings.loss.criterion(update), settings.real_label);
-        LossShape { rows: rows / settings.pack, criterion, scale, targets, real_label }
+        let [rows, whole] = [rows, self.share.whole].map(|images| images / settings.pack);
+        LossShape { rows, whole, criterion, scale, targets, real_label }
     }
 
     /// Computes the loss of an update and its gradient with respect to the discriminator's outputs.
@@ -188,7 +210,8 @@ impl<D: Device> Gan<D> {
                 continue;
             }
             let pixels = settings.pack * settings.image.pixels();
-            let shape = PenaltyShape { rows, pixels, penalty, factor, scale };
+            let whole = self.share.whole / settings.pack;
+            let shape = PenaltyShape { rows, whole, pixels, penalty, factor, scale };
             let ring = D::view_mut(ring, 0..RING_ROWS * RING_COLUMNS);
             let step = D::view(&self.step, 0..1);
             self.device.penalty_forward_backward(gradients, ring, step, shape);
@@ -210,7 +233,7 @@ impl<D: Device> Gan<D> {
 
     /// Computes the gradients of the generator's parameters from that of the fakes.
     fn backward_generator(&mut self, rows: usize) {
-        let (fakes, own) = (self.images.rows(rows..2 * rows), Batches::one(rows));
+        let (fakes, own) = (self.images.rows(rows..2 * rows), self.made(rows));
         let input = self.inputs.generator_input(Role::Generator, rows);
         let TrainedNetwork { network, activations, gradients, .. } = &mut self.generator;
         let gradients = ParameterGradients::Overwrite(gradients);

@@ -80,6 +80,7 @@ impl Work {
             | Step::Losses
             // Counted together with `Penalize`.
             | Step::BackwardPenalized
+            | Step::AllReduce(_)
             | Step::BackwardSpectralNorm
             | Step::SpectralNorm
             | Step::Average

@@ -132,6 +132,7 @@ fn settings(
         ema: None,
         ema_warmup: 0,
         spectral_norm: false,
+        local_batch_norm: false,
         augment: Augmentations::default(),
         pack: 1,
         image,

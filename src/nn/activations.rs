@@ -15,16 +15,18 @@ use crate::device::{Device, In, Out, Result};
 /// BatchNorm normalizes each batch separately.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batches {
-    /// Rows of each batch.
+    /// Rows of each batch that this rank has.
     pub rows: usize,
     /// The range of batches, counted from 0.
     pub which: Range<usize>,
+    /// Rows of each batch on all ranks, if BatchNorm normalizes them together.
+    pub across: Option<usize>,
 }
 
 impl Batches {
     /// The first batch alone.
     pub fn one(rows: usize) -> Self {
-        Self { rows, which: 0..1 }
+        Self { rows, which: 0..1, across: None }
     }
 
     /// The range of all their rows.

@@ -49,6 +49,12 @@ impl<D: Device> Adam<D> {
         );
     }
 
+    /// Copies rank 0's moments and its number of completed steps to all ranks.
+    pub fn broadcast(&mut self, device: &D) {
+        self.moments.iter_mut().for_each(|moment| moment.broadcast(device));
+        device.broadcast(D::view_mut(&mut self.step, 0..STEP_WORDS));
+    }
+
     /// The first and the second moment.
     pub fn moments(&self) -> &[Flat<D>; 2] {
         &self.moments

@@ -44,6 +44,7 @@ impl<D: Device> Network<D> {
     ) -> bool {
         mode == Mode::Training
             && batches.which.len() == 1
+            && batches.across.is_none()
             && device.fuses_gemm(batches.rows)
             && self.norm_of_product(stage).is_some()
     }
@@ -104,7 +105,9 @@ impl<D: Device> Network<D> {
                 layer.backward_product(device, weights, target, dx, product, y, mask, rows);
             }
             PlacedStage::BatchNorm(norm)
-                if rows.batches.which.len() == 1 && norm.columns() == Some(linear.inputs()) =>
+                if rows.batches.which.len() == 1
+                    && rows.batches.across.is_none()
+                    && norm.columns() == Some(linear.inputs()) =>
             {
                 let inputs = &before.outputs[..earlier];
                 let x = StageInput { outputs: inputs, ..*before }.x(rows.all());

@@ -97,14 +97,14 @@ impl<D: Device> Network<D> {
         rows: usize,
     ) {
         let fork = self.spec.first_dropout();
-        self.embed(device, activations, input, &Batches { rows, which: 0..2 });
+        self.embed(device, activations, input, &Batches { rows, which: 0..2, across: None });
         let Activations { input: embedded, outputs, moments, workspace, .. } = activations;
         for (stage, moments) in moments.iter_mut().enumerate() {
             let (before, now) = outputs.split_at_mut(stage);
             let before = StageInput { embedded, input, outputs: before };
             let together = matches!(self.stages[stage], PlacedStage::Linear(_));
             for (which, again) in parts(stage.cmp(&fork), together) {
-                let batches = Batches { rows, which };
+                let batches = Batches { rows, which, across: None };
                 let from = before.merged(&self.spec, stage, &batches, again);
                 let again = if again { rows } else { 0 };
                 if let (Some([linear, output]), Some(hidden)) =
@@ -137,7 +137,7 @@ impl<D: Device> Network<D> {
         gradients: &mut Flat<D>,
         dx: Out<'_, D>,
     ) {
-        let batches = Batches { rows, which: 0..MERGED_BATCHES };
+        let batches = Batches { rows, which: 0..MERGED_BATCHES, across: None };
         let rows = BackwardRows::merged(&batches, self.spec.first_dropout());
         let gradients = ParameterGradients::Overwrite(gradients);
         self.backward_rows(device, activations, input, y, &rows, gradients, Some(dx));

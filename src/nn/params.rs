@@ -125,6 +125,18 @@ impl<D: Device> Flat<D> {
         }
     }
 
+    /// Adds up the elements of all ranks.
+    pub fn all_reduce(&mut self, device: &D) {
+        device.all_reduce(self.all_mut());
+    }
+
+    /// Copies rank 0's elements to all ranks.
+    pub fn broadcast(&mut self, device: &D) {
+        if self.len > 0 {
+            device.broadcast(self.all_mut());
+        }
+    }
+
     /// A read-only view of all elements, including padding.
     pub(super) fn all(&self) -> In<'_, D> {
         D::view(&self.buffer, 0..self.len)
@@ -210,6 +222,11 @@ impl<D: Device> Params<D> {
     /// Number of elements of all tensors.
     pub fn count(&self) -> usize {
         self.layout.len
+    }
+
+    /// Copies rank 0's values to all ranks.
+    pub fn broadcast(&mut self, device: &D) {
+        self.values.broadcast(device);
     }
 
     pub(super) fn values(&self) -> &Flat<D> {

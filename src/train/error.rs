@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::file_error::FileError;
 use crate::gan::metrics::NotFinite;
+use crate::group::GroupError;
 use crate::text::counted;
 use crate::{device, eval, formats, picture, run};
 
@@ -43,6 +44,10 @@ pub enum Error {
     #[error(transparent)]
     NotFinite(#[from] NotFinite),
 
+    /// Another rank failed or is lost.
+    #[error(transparent)]
+    Group(GroupError),
+
     /// Training ended early because of an error.
     #[error("training ended after iteration {iteration}; {}", newest(checkpoint.as_ref()))]
     Ended {
@@ -50,6 +55,17 @@ pub enum Error {
         iteration: u32,
         /// The run's newest checkpoint, which is complete and has finite weights.
         checkpoint: Option<PathBuf>,
+        /// The error.
+        source: Box<Error>,
+    },
+
+    /// Training as a rank that has no run folder ended early because of an error.
+    #[error("training of {run} ended after iteration {iteration}")]
+    Followed {
+        /// Rank 0's run folder, as rank 0 names it.
+        run: String,
+        /// Completed iterations.
+        iteration: u32,
         /// The error.
         source: Box<Error>,
     },

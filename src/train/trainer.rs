@@ -1,6 +1,7 @@
 //! The training loop: next batch, iteration, log, sample, score, save.
 
 mod fixed_samples;
+mod meeting;
 mod outputs;
 mod scores;
 mod setup;
@@ -26,6 +27,7 @@ use crate::run::lock::RunLock;
 use crate::text::with_causes;
 use crate::train::health::Health;
 use crate::train::observer::Observer;
+use crate::train::ranks::Leader;
 use crate::train::{Error, Result};
 use fixed_samples::FixedSamples;
 pub use setup::{
@@ -48,6 +50,8 @@ pub struct Trainer<D: Device> {
     events: Option<EventFile>,
     fixed: FixedSamples<D>,
     health: Health,
+    /// The other ranks, if there are any: this is rank 0.
+    leader: Option<Leader>,
     /// Computes scores; none if disabled.
     evaluator: Option<Box<dyn Evaluate<D>>>,
     data_checksum: u32,
@@ -84,7 +88,7 @@ impl<D: Device> Trainer<D> {
     /// run folder cannot be written. Checkpoints remain.
     #[inline(never)]
     pub fn train(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Outcome> {
-        let outcome = self.iterate_to_end(observer, stop);
+        let outcome = self.iterate_to_end(observer, stop).map_err(|error| self.cause(error));
         if let Err(error) = &outcome {
             self.save_after_error(error, observer);
             let message = with_causes(error).replace('\n', " ");
@@ -138,17 +142,19 @@ impl<D: Device> Trainer<D> {
             self.gan.iterate(&self.images, rows);
             let progress = schedule.progress(self.gan.completed(), total);
             let last = progress.iteration.0 == total;
-            let stopped = !last && stop.load(Ordering::Relaxed);
+            // Alone, a rank may read its losses after every iteration.
+            let (reads, stopped) = self.meet(stop.load(Ordering::Relaxed), last)?;
             if stopped {
                 observer.stopping();
             }
             let requested = !stopped && observer.iteration(progress, rows);
-            let show = last || requested;
-            let log = last || progress.iteration.0.is_multiple_of(self.config.log_interval);
-            let save = last || stopped || self.checkpoint_is_due();
+            let show = last || requested && reads;
+            let log = last || self.log_is_due(progress.iteration.0);
+            let save = last || stopped || reads && self.checkpoint_is_due();
             // Scores take long: a run that is asked to stop computes them when it is resumed.
             let evaluate = !stopped && self.evaluation_is_due();
-            if show || log || save || evaluate || self.ring_is_full() {
+            let met = reads && self.leader.is_some();
+            if show || log || save || evaluate || met || self.ring_is_full() {
                 let metrics = self.check_health(observer)?;
                 if show {
                     observer.losses(progress, &metrics);
@@ -184,13 +190,20 @@ impl<D: Device> Trainer<D> {
     fn check_health(&mut self, observer: &mut dyn Observer) -> Result<Metrics> {
         let completed = self.gan.completed();
         let unchecked = self.health.checked() + 1..=completed;
-        let recent = self.gan.metrics_of(unchecked.clone())?;
+        let recent = match &mut self.leader {
+            None => self.gan.metrics_of(unchecked.clone())?,
+            Some(leader) => leader.take(),
+        };
         for (iteration, metrics) in unchecked.zip(&recent) {
             if let Some(warning) = self.health.check(metrics)? {
                 self.warn(observer, iteration, &warning)?;
             }
         }
-        Ok(recent.last().map_or_else(|| self.gan.metrics(completed), |&newest| Ok(newest))?)
+        match (recent.last(), &self.leader) {
+            (Some(&newest), _) => Ok(newest),
+            (None, None) => Ok(self.gan.metrics(completed)?),
+            (None, Some(leader)) => Ok(Metrics::of_row(leader.newest())),
+        }
     }
 
     /// Reports the pending warnings. Errors are ignored, as the log's disk may be full.
@@ -232,11 +245,18 @@ impl<D: Device> Trainer<D> {
     }
 
     fn is_due(&self, interval: Interval) -> bool {
-        let every = match interval {
+        self.gan.completed().is_multiple_of(self.iterations_of(interval))
+    }
+
+    fn iterations_of(&self, interval: Interval) -> u32 {
+        match interval {
             Interval::Iterations(every) => every.get(),
             Interval::Epoch => self.images.schedule().iterations() as u32,
-        };
-        self.gan.completed().is_multiple_of(every)
+        }
+    }
+
+    fn log_is_due(&self, iteration: u32) -> bool {
+        iteration.is_multiple_of(self.config.log_interval)
     }
 
     fn checkpoint_is_due(&self) -> bool {

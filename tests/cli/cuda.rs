@@ -3,12 +3,12 @@
 use std::env;
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::scratch::{Answer, RUN, SECOND, Scratch, TINY};
 
 /// The folder of the emulator's libraries; prints a note if it was not built.
-fn emulator() -> Option<&'static Path> {
+pub fn emulator() -> Option<&'static Path> {
     match gan_cuda_emulator::library_dir() {
         Ok(folder) => Some(folder),
         Err(reason) => {
@@ -17,6 +17,19 @@ fn emulator() -> Option<&'static Path> {
             None
         }
     }
+}
+
+/// A folder with the emulator's libraries except NCCL.
+pub fn without_nccl(scratch: &Scratch) -> Option<PathBuf> {
+    let (stand_ins, folder) = (emulator()?, scratch.path("without-nccl"));
+    fs::create_dir(&folder).unwrap();
+    for file in fs::read_dir(stand_ins).unwrap() {
+        let file = file.unwrap();
+        if !file.file_name().to_string_lossy().starts_with("libnccl") {
+            symlink(file.path(), folder.join(file.file_name())).unwrap();
+        }
+    }
+    Some(folder)
 }
 
 /// Runs the program on emulated CUDA; `knobs` are variables of the emulator.
@@ -199,5 +212,24 @@ fn doctor_shows_libraries_and_devices() {
     let scratch = Scratch::new();
     let Some(answer) = emulated(&scratch, "doctor", &[]) else { return };
 
-    answer.prints(&["Emulated", "libcuda.so.1", "libcublas.so.13", "sm_90", "CUDA can be used"]);
+    let out = answer.prints(&["Emulated", "sm_90", "CUDA can be used"]);
+    for (name, file) in [
+        ("driver", "libcuda.so.1, for CUDA up to 13.0"),
+        ("cuBLAS", "libcublas.so.13, version 13."),
+        ("NVRTC", "libnvrtc.so.13, version 13."),
+        ("NCCL", "libnccl.so.2, version 2."),
+    ] {
+        let line = out.lines().find(|line| line.trim_start().starts_with(name)).unwrap();
+        assert!(line.contains(file), "{line}");
+    }
+}
+
+#[test]
+fn doctor_finds_one_gpu_usable_without_nccl() {
+    let scratch = Scratch::new();
+    let Some(folder) = without_nccl(&scratch) else { return };
+    let variables = [("GAN_CUDA_LIB_DIR", folder.as_path())];
+    let searched = format!("NCCL      not found; searched:\n              {}\n", folder.display());
+    scratch.run_with("doctor", &variables).prints(&[&searched, "CUDA can be used"]);
+    scratch.run_with("doctor --json", &variables).prints(&["\"nccl\":{\"searched\":["]);
 }

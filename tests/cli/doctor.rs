@@ -18,6 +18,7 @@ fn doctor_lists_missing_libraries_with_search_paths_and_exits_with_3() {
     let looked = format!("searched:\n              {}\n", scratch.path("libraries").display());
     assert!(out.contains(&format!("cuBLAS    not found; {looked}")), "{out}");
     assert!(out.contains(&format!("NVRTC     not found; {looked}")), "{out}");
+    assert!(out.contains(&format!("NCCL      not found; {looked}")), "{out}");
     assert!(out.contains(&format!("driver    not found; {looked}")), "{out}");
     assert!(out.contains("CUDA cannot be used: no NVIDIA driver: "), "{out}");
     assert!(out.ends_with("--device auto computes on the CPU\n"), "{out}");

@@ -54,7 +54,7 @@ fn doctor_json_has_search_paths_and_the_choice_of_auto() {
     let scratch = Scratch::new();
     let report = parsed(&scratch.run("doctor --json").ends_with(3));
     let searched = scratch.path("no-libraries").display().to_string();
-    for library in ["driver", "cublas", "nvrtc"] {
+    for library in ["driver", "cublas", "nvrtc", "nccl"] {
         assert_eq!(report[library], json!({"searched": [searched]}), "{library}");
     }
     let version = env!("CARGO_PKG_VERSION");

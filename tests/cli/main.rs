@@ -42,6 +42,7 @@ mod names;
 mod pipe;
 mod png;
 mod ranges;
+mod ranks;
 mod readme;
 mod refusals;
 mod replay;

@@ -11,9 +11,14 @@ const PENALTY: &str = "a number from 0 to 1,000,000";
 const EPSILON: &str = "a number from 1e-12 to 1,000";
 
 /// Flag, range, a number below the range and one above it.
-const TRAIN: [(&str, &str, &str, &str); 33] = [
+const TRAIN: [(&str, &str, &str, &str); 38] = [
     ("--seed", "a whole number from 0 to 9,223,372,036,854,775,807", "-1", "9223372036854775808"),
     ("--image-size", "a whole number from 1 to 1,024", "0", "1025"),
+    ("--rank", "a whole number from 0 to 9,999", "-1", "10000"),
+    ("--world-size", "a whole number from 1 to 10,000", "0", "10001"),
+    ("--local-rank", "a whole number from 0 to 9,999", "-1", "10000"),
+    ("--master-port", "a whole number from 1 to 65,535", "0", "65536"),
+    ("--join-timeout", "a whole number from 1 to 86,400", "0", "86401"),
     ("--channels", "1 (grey) or 3 (colour)", "0", "4"),
     ("--epochs", EXTENT, "0", "1000001"),
     ("--iterations", ITERATIONS, "0", "4294967296"),
@@ -78,7 +83,7 @@ const WORDS: [(&str, &str, &str); 15] = [
 
 /// Flags that take names or paths, and flags without a value.
 const OTHERS: &str = "--preset --config --dry-run --data-dir --skip-bad-images --no-graph \
-    --init-generator --init-discriminator --d-final-relu --spectral-norm --runs-dir --name --tensorboard \
+    --init-generator --init-discriminator --d-final-relu --spectral-norm --local-batch-norm --master-addr --runs-dir --name --tensorboard \
     --no-tensorboard --resume --branch --force --quiet --verbose --json";
 
 #[test]

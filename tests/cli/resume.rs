@@ -59,14 +59,16 @@ const FIXED: &str = "--preset mlp, --seed 1, --skip-bad-images, --image-size 14,
     --d-loss-scale 1, --order d-first, --fakes fresh, --leaky-slope 0.1, --dropout 0.1, \
     --bn-eps 0.1, --bn-momentum 0.2, --lr-g 0.1, --lr-d 0.1, --lr-decay linear, \
     --real-label 0.9, --n-critic 2, --r1 1, --r2 1, --gp 10, --penalty-interval 2, --ema 0.9, \
-    --spectral-norm, --augment flip, --pack 2, --init normal:0.02, --d-final-relu, --name other, \
+    --spectral-norm, --augment flip, --pack 2, --init normal:0.02, --d-final-relu, --local-batch-norm, --name other, \
     --config runs, --seeds 0-1, --sweep lr=0.1, --init-generator x, --init-discriminator x";
 
 /// Flags that may change on resume.
 const FREE: &str = "--data-dir digits, --dataset mnist, --epochs 2, --iterations 5, --sample-interval 2, --log-interval 2, \
     --checkpoint-interval 3, --keep 2, --evaluate-interval 2, --keep-best kid --evaluate-interval 2, --threads 2, --device cpu, --precision f32, --gemm cublas, --no-graph, \
     --conv direct, --tensorboard, --no-tensorboard, --runs-dir runs, --quiet, --verbose, --dry-run, \
-    --force, --branch --iterations 9";
+    --force, --rank 0 --world-size 1, --world-size 1 --rank 0, --local-rank 0 --rank 0 --world-size 1, \
+    --master-addr localhost --rank 0 --world-size 1, --master-port 1 --rank 0 --world-size 1, \
+    --join-timeout 9, --branch --iterations 9";
 
 fn name(flag: &str) -> &str {
     flag.split(' ').next().unwrap()

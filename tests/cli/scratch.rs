@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf, absolute};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use gan_cuda::data::{Dataset, ImageShape};
 use gan_cuda::formats::stats::read_stats;
@@ -39,7 +39,7 @@ pub struct Answer {
 }
 
 /// The program under test: `GAN_CUDA_BIN`, for tests copied to another machine, or cargo's build.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     let built = || env!("CARGO_BIN_EXE_gan-cuda").into();
     // Absolute, since it runs in another folder.
     absolute(std::env::var_os("GAN_CUDA_BIN").unwrap_or_else(built)).unwrap()
@@ -244,16 +244,22 @@ fn restore_signals(_: &mut Command) {}
 
 fn answer(command: &mut Command) -> Answer {
     let output = command.output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Answer {
-        command: format!("{command:?}"),
-        code: output.status.code(),
-        out: text(output.stdout),
-        err: text(output.stderr),
-    }
+    Answer::of(format!("{command:?}"), output)
 }
 
 impl Answer {
+    /// The answer of a command that has ended.
+    pub fn of(command: String, output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let (code, out, err) = (output.status.code(), text(output.stdout), text(output.stderr));
+        Self { command, code, out, err }
+    }
+
+    /// The exit code, if no signal ended the command.
+    pub fn code(&self) -> Option<i32> {
+        self.code
+    }
+
     /// Asserts that the command succeeded without warnings; returns standard output.
     #[track_caller]
     pub fn succeeds(self) -> String {

@@ -172,7 +172,7 @@ impl Subject {
     /// Two batches of `rows` rows, after one that is not used.
     fn new(spec: &NetworkSpec, rows: usize) -> Self {
         let device = Cpu::<f64>::new(1);
-        let batches = Batches { rows, which: 1..BATCHES };
+        let batches = Batches { rows, which: 1..BATCHES, across: None };
         let (all, outputs) = (batches.all_rows(), spec.output().elements());
         let mut numbers = Numbers::new(50 + rows as u64);
         let mut network = Network::new(&device, spec.clone()).unwrap();

@@ -137,7 +137,8 @@ fn accumulated(len: usize, mut backward: impl FnMut(&mut [f64], bool)) -> Vec<f6
 fn batch_norm(device: &Cpu<f64>, activation: Activation) -> Case {
     let mut case = Case::new(format!("batch_norm, {}", name(activation)));
     for (seed, (rows, columns, eps)) in (20..).zip(BATCH_NORM) {
-        let shape = BatchNormShape { batches: 1, rows, columns, eps, momentum: 0.1 };
+        let (across, momentum) = (None, 0.1);
+        let shape = BatchNormShape { batches: 1, rows, across, columns, eps, momentum };
         let mut numbers = Numbers::new(seed);
         let x = numbers.normal(rows * columns);
         let gamma = numbers.around(1.0, 0.5, columns);
@@ -233,11 +234,12 @@ fn embedding(device: &Cpu<f64>, label_first: bool) -> Case {
 fn loss(device: &Cpu<f64>, criterion: Criterion, targets: Targets) -> Case {
     let mut case = Case::new(format!("loss, {criterion:?}, {targets:?}"));
     let mut numbers = Numbers::new(40);
-    let parts = LossShape { rows: 1, criterion, scale: 1.0, targets, real_label: 1.0 }.parts();
+    let parts =
+        LossShape { rows: 1, whole: 1, criterion, scale: 1.0, targets, real_label: 1.0 }.parts();
     let mut check = |x: &[f64], scale: f64| {
         let rows = x.len() / parts;
         // Not 1 where the loss has a target.
-        let shape = LossShape { rows, criterion, scale, targets, real_label: 0.9 };
+        let shape = LossShape { rows, whole: rows, criterion, scale, targets, real_label: 0.9 };
         let (mut dx, mut ring) = (vec![f64::NAN; x.len()], vec![0.0; RING_ROWS * RING_COLUMNS]);
         device.loss_forward_backward(&mut dx, &mut ring, x, &[3], shape, None);
         let mut scratch = vec![0.0; x.len()];
@@ -279,7 +281,8 @@ fn penalty(device: &Cpu<f64>, penalty: Penalty) -> Case {
     let mut case = Case::new(format!("penalty, {penalty:?}"));
     for (seed, (rows, pixels)) in (45..).zip([(1, 1), (2, 3), (7, 9), (31, 3)]) {
         let g = Numbers::new(seed).normal(rows * pixels);
-        let shape = PenaltyShape { rows, pixels, penalty, factor: 0.7, scale: 1.0 };
+        let whole = rows;
+        let shape = PenaltyShape { rows, whole, pixels, penalty, factor: 0.7, scale: 1.0 };
         let mut ring = vec![0.0; RING_ROWS * RING_COLUMNS];
         let mut evaluate = |g: &[f64]| {
             let mut v = g.to_vec();

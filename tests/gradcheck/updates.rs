@@ -17,6 +17,9 @@ use gan_cuda::nn::{Batches, Init, Layer, Matrix, Network, Param};
 use rayon::prelude::*;
 
 const CLASSES: usize = 3;
+/// Elements of a tensor that are checked where each is slow. The gradients of layers and operations are
+/// checked by themselves, with all their elements.
+const ELEMENTS: usize = 30;
 /// Presets whose networks are those of another one.
 const NETWORKS_OF_OTHERS: [&str; 3] = ["cgan-ema", "wgan-gp", "r3gan-small"];
 
@@ -52,7 +55,7 @@ fn preset_cases(preset: &'static Preset) -> Vec<Case> {
 
 /// One batch size.
 fn plain(preset: &Preset, own: &Settings) -> [Case; 2] {
-    let mut pair = pair(preset, "batch 2");
+    let mut pair = sampled(preset, pair(preset, "batch 2"));
     check(&mut pair, Settings { batch_size: 3, ..own.clone() }, 2);
     pair
 }
@@ -74,7 +77,8 @@ fn own_layers(preset: &Preset, own: &Settings) -> Vec<Case> {
     after_first(&mut settings.generator, "Dropout(0.3)");
     after_first(&mut settings.discriminator, &norm_behind_first(&own.discriminator));
     let in_order = |order| {
-        let mut pair = pair(preset, &format!("dropout in G, BatchNorm in D, {order}"));
+        let pair = pair(preset, &format!("dropout in G, BatchNorm in D, {order}"));
+        let mut pair = sampled(preset, pair);
         check(&mut pair, Settings { batch_size: 4, order, ..settings.clone() }, 3);
         pair
     };
@@ -91,6 +95,11 @@ fn norm_behind_first(layers: &Layers) -> String {
 
 pub fn pair(preset: &Preset, what: &str) -> [Case; 2] {
     ["D", "G"].map(|network| Case::new(format!("{}: update of {network}, {what}", preset.name)))
+}
+
+/// Fewer elements of each tensor of a convolutional preset, whose large images make each of them slow.
+fn sampled(preset: &Preset, pair: [Case; 2]) -> [Case; 2] {
+    if is_convolutional(preset) { pair.map(|case| case.sampling(ELEMENTS)) } else { pair }
 }
 
 /// The preset with as many layers, but narrow ones.
@@ -291,7 +300,7 @@ fn sides_of(gan: &Gan<Cpu<f64>>, update: Role, rows: usize) -> Vec<bool> {
     match update {
         Role::Discriminator => {
             let which = if settings.gp > 0.0 { 0..3 } else { 0..2 };
-            let mut sides = of(update, outputs, Batches { rows: packs, which });
+            let mut sides = of(update, outputs, Batches { rows: packs, which, across: None });
             if settings.loss == Loss::Hinge {
                 let outputs = outputs.rows(0..2 * packs).iter().enumerate();
                 sides.extend(outputs.map(|(i, &y)| if i < packs { y < 1.0 } else { y > -1.0 }));
@@ -306,7 +315,11 @@ fn sides_of(gan: &Gan<Cpu<f64>>, update: Role, rows: usize) -> Vec<bool> {
             let merged = gan.steps().contains(&Step::Losses);
             let end = if merged { gan.model().discriminator().merged_outputs() } else { 2 };
             let which = 1..end;
-            sides.extend(of(Role::Discriminator, outputs, Batches { rows: packs, which }));
+            sides.extend(of(
+                Role::Discriminator,
+                outputs,
+                Batches { rows: packs, which, across: None },
+            ));
             sides
         }
     }

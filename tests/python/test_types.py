@@ -16,6 +16,8 @@ from gan_cuda._flags import EvaluateFlags, TrainFlags
 TERMINAL = {
     *("config", "preset", "help", "quiet", "verbose", "dry_run", "tensorboard", "json"),
     *("seeds", "sweep"),
+    *("rank", "world_size", "local_rank", "master_addr", "master_port", "join_timeout"),
+    "local_batch_norm",
 }
 
 

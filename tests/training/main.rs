@@ -7,6 +7,7 @@ mod evaluation;
 #[path = "../common/forge.rs"]
 mod forge;
 mod format_2;
+mod ranks;
 mod refusal;
 mod resume;
 #[path = "../common/runs.rs"]

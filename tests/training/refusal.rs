@@ -88,14 +88,29 @@ fn weights_that_are_not_finite_are_not_saved() {
         snapshot::Progress { iteration: 7, seconds: 0.0, lengths: Default::default(), data: 0 };
     let runs = tempfile::tempdir().unwrap();
     let run = RunDir::create(runs.path(), "mlp").unwrap();
-    snapshot::checkpoint_writer(&gan, &config, progress).unwrap().save(&run, 7).unwrap();
+    snapshot::checkpoint_writer(
+        &gan,
+        &config,
+        progress,
+        &gan.save_metrics(progress.iteration).unwrap(),
+    )
+    .unwrap()
+    .save(&run, 7)
+    .unwrap();
     let (device, discriminator) = gan.trained_network_mut(Role::Discriminator);
     let params = discriminator.network.params_mut();
     let mut bias = params.read(device, &params.list()[1]).unwrap();
     bias[3] = f32::INFINITY;
     params.write(device, 1, &bias).unwrap();
-    let error =
-        snapshot::checkpoint_writer(&gan, &config, progress).unwrap().save(&run, 7).unwrap_err();
+    let error = snapshot::checkpoint_writer(
+        &gan,
+        &config,
+        progress,
+        &gan.save_metrics(progress.iteration).unwrap(),
+    )
+    .unwrap()
+    .save(&run, 7)
+    .unwrap_err();
     let error = error.to_string();
     assert!(error.contains("the discriminator's 0.bias is inf at iteration 7"), "{error}");
     let kept = Checkpoint::load(&run.checkpoint(7)).unwrap();

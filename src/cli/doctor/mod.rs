@@ -34,6 +34,7 @@ fn print(report: &Report) {
     library("driver", &report.driver, "for CUDA up to");
     library("cuBLAS", &report.cublas, "version");
     library("NVRTC", &report.nvrtc, "version");
+    library("NCCL", &report.nccl, "version");
     section("kernels");
     entry("compiled", &compiled(report));
     section("devices");

@@ -17,6 +17,8 @@ pub(super) struct Report {
     pub driver: Library,
     pub cublas: Library,
     pub nvrtc: Library,
+    /// Needed only for several GPUs.
+    pub nccl: Library,
     pub kernels: Kernels,
     pub devices: Vec<Device>,
     /// The choice of `--device auto`: `cpu`, or a GPU such as `cuda:0`.
@@ -82,6 +84,7 @@ pub(super) fn examine() -> Report {
         driver: library(libraries::driver(), |driver| (&driver.path, Some(driver.version))),
         cublas: library(libraries::cublas(), |cublas| (&cublas.path, cublas.version)),
         nvrtc: library(libraries::nvrtc(), |(path, nvrtc)| (path, Some(nvrtc.version()))),
+        nccl: library(libraries::nccl(), |(path, nccl)| (path, Some(nccl.version()))),
         kernels: kernels(),
         devices: (0..probe::count().unwrap_or(0)).map(device).collect(),
         auto: usable.as_ref().map_or("cpu".to_owned(), |gpu| format!("cuda:{}", gpu.ordinal)),

@@ -1,6 +1,7 @@
 //! The flags of `train`, as they were given.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::sweep::{Seeds, Sweep};
 use crate::cli::aliases::{all_widths, gpus};
@@ -54,6 +55,8 @@ pub struct Args {
     pub(super) values: ValueArgs,
     #[command(flatten)]
     pub(super) output: OutputArgs,
+    #[command(flatten)]
+    pub(super) ranks: RankArgs,
 }
 
 #[derive(clap::Args)]
@@ -233,6 +236,44 @@ pub(super) struct ValueArgs {
     /// As in PyTorch's DCGAN example
     #[arg(long, value_name = "N", hide = true, value_parser = all_widths("--d-hidden", [1, 2, 4, 8]))]
     ndf: Option<usize>,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Several GPUs (torchrun, srun and mpirun set all but the last two)")]
+pub(super) struct RankArgs {
+    /// Number of this process, from 0
+    #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::RANK))]
+    pub(super) rank: Option<usize>,
+    /// Number of processes, one for each GPU
+    #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::WORLD_SIZE))]
+    pub(super) world_size: Option<usize>,
+    /// Number of this process on its host, which is the number of its GPU [default without a launcher:
+    /// --rank]
+    #[arg(long, value_name = "N", value_parser = within::<usize, _>(ranges::RANK))]
+    pub(super) local_rank: Option<usize>,
+    /// Host of rank 0 [default without a launcher: 127.0.0.1]
+    #[arg(long, value_name = "HOST")]
+    pub(super) master_addr: Option<String>,
+    /// Port on which rank 0 listens [default without a launcher: 29600]
+    #[arg(long, value_name = "PORT", value_parser = within::<u16, _>(ranges::PORT))]
+    pub(super) master_port: Option<u16>,
+    /// Seconds within which all processes must have started
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = within::<u32, _>(ranges::JOIN_TIMEOUT))]
+    join_timeout: u32,
+    /// Normalize the images of each process separately in BatchNorm, instead of the whole batch
+    #[arg(long)]
+    pub(super) local_batch_norm: bool,
+}
+
+impl RankArgs {
+    /// Whether several processes are asked for.
+    pub(super) fn are_given(&self) -> bool {
+        self.rank.is_some() || self.world_size.is_some()
+    }
+
+    pub(super) fn join_timeout(&self) -> Duration {
+        Duration::from_secs(self.join_timeout.into())
+    }
 }
 
 #[derive(clap::Args)]

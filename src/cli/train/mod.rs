@@ -4,6 +4,7 @@ mod banner;
 mod data;
 mod flags;
 mod front_end;
+mod ranks;
 mod resolve;
 mod resume;
 mod set;
@@ -11,6 +12,7 @@ mod sweep;
 mod terminal;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::device::{AnyDevice, ChosenDevice, CpuOptions, open_device};
@@ -34,6 +36,7 @@ use crate::train::trainer::{
 };
 pub use flags::Args;
 pub use front_end::{Beginning, FrontEnd, Trained};
+use ranks::Peers;
 use resume::{ResumePoint, Start, describe};
 pub use terminal::run;
 
@@ -42,35 +45,65 @@ pub fn train(args: &Args, front_end: &mut dyn FrontEnd) -> Result<Option<Trained
     if args.is_set() {
         return refuse("--seeds", "and --sweep train several runs, which the command line can do");
     }
+    if args.ranks.are_given() {
+        return refuse(
+            "--rank",
+            "and --world-size train on several GPUs, which the command line can do",
+        );
+    }
+    train_with(args, front_end, None)
+}
+
+/// The same, as rank 0 of several if there are others.
+fn train_with(
+    args: &Args,
+    front_end: &mut dyn FrontEnd,
+    peers: Option<&Peers>,
+) -> Result<Option<Trained>> {
     match &args.output.resume {
-        None => begin(args, front_end),
-        Some(path) => resume(args, path.as_deref(), front_end),
+        None => begin(args, front_end, peers),
+        Some(path) => resume(args, path.as_deref(), front_end, peers),
     }
 }
 
-fn begin(args: &Args, front_end: &mut dyn FrontEnd) -> Result<Option<Trained>> {
+fn begin(
+    args: &Args,
+    front_end: &mut dyn FrontEnd,
+    peers: Option<&Peers>,
+) -> Result<Option<Trained>> {
     let mut config = args.config()?;
-    let chosen = open(args, &config)?;
+    // Without other ranks, whether the device can be used is known before the classes are counted.
+    let alone = peers.is_none().then(|| open(args, &config, None)).transpose()?;
     data::fit(args, &mut config)?;
     args.check_classes(&config)?;
+    let chosen = match (alone, peers) {
+        (Some(chosen), _) => chosen,
+        (None, peers) => {
+            peers.map_or(Ok(()), |peers| peers.announce(&config, false))?;
+            open(args, &config, peers)?
+        }
+    };
     // Decoding images may take hours, so everything else is checked first.
     initial_weights::check::<Cpu<f32>>(&config)?;
     check_space(args, &config, &chosen.device, true)?;
     let data = data::find(args, &mut config)?;
-    Job { args, config, data, reason: chosen.reason, front_end }.start(chosen.device, Start::New)
+    Job { args, config, data, reason: chosen.reason, front_end, peers }
+        .start(chosen.device, Start::New)
 }
 
 fn resume(
     args: &Args,
     path: Option<&Path>,
     front_end: &mut dyn FrontEnd,
+    peers: Option<&Peers>,
 ) -> Result<Option<Trained>> {
     let point = ResumePoint::find(args, path)?;
     let previous = point.config()?;
     let mut config = args.config_of_run(&previous)?;
     args.check_classes(&config)?;
     let start = point.start(args, &mut config)?;
-    let chosen = open(args, &config)?;
+    peers.map_or(Ok(()), |peers| peers.announce(&config, true))?;
+    let chosen = open(args, &config, peers)?;
     check_space(args, &config, &chosen.device, matches!(start, Start::Branch { .. }))?;
     let data = data::find_again(args, &mut config, &previous)?;
     if let Start::Branch { checkpoint, .. } = &start
@@ -78,7 +111,7 @@ fn resume(
     {
         expect_same_images(checkpoint, &data)?;
     }
-    Job { args, config, data, reason: chosen.reason, front_end }.start(chosen.device, start)
+    Job { args, config, data, reason: chosen.reason, front_end, peers }.start(chosen.device, start)
 }
 
 /// Checks that a new run's folder can be created and, before images are decoded, that the networks
@@ -97,11 +130,14 @@ fn check_space(args: &Args, config: &Config, device: &AnyDevice, new: bool) -> R
     }
 }
 
-fn open(args: &Args, config: &Config) -> Result<ChosenDevice> {
+fn open(args: &Args, config: &Config, peers: Option<&Peers>) -> Result<ChosenDevice> {
     let cpu = CpuOptions { threads: config.threads, conv: config.conv };
     let &Config { precision, gemm, .. } = config;
     let cuda = CudaOptions { precision, gemm, graphs: !args.length.no_graph };
-    open_device(config.device, cuda, cpu)?.supporting(config.conv)
+    match peers {
+        None => open_device(config.device, cuda, cpu)?.supporting(config.conv),
+        Some(peers) => peers.open(config, cuda),
+    }
 }
 
 /// A run, ready to train on any device.
@@ -112,10 +148,13 @@ struct Job<'a> {
     /// Why this device was chosen.
     reason: Option<String>,
     front_end: &'a mut dyn FrontEnd,
+    /// The other ranks, if there are any.
+    peers: Option<&'a Peers>,
 }
 
 impl Job<'_> {
     fn start(mut self, device: AnyDevice, start: Start) -> Result<Option<Trained>> {
+        self.peers.map_or(Ok(()), |peers| peers.check_images(&self.data))?;
         self.warn_of_images();
         match device {
             AnyDevice::Cpu(cpu) => self.start_on(cpu, start),
@@ -152,6 +191,10 @@ impl Job<'_> {
         };
         if let Some(evaluator) = evaluator {
             trainer.evaluate_with(evaluator);
+        }
+        if let Some(peers) = self.peers {
+            peers.begin(trainer.run());
+            trainer.lead(Arc::clone(&peers.group))?;
         }
         self.train(trainer, &stop, &remarks).map(Some)
     }
@@ -219,9 +262,11 @@ impl Job<'_> {
     fn banner<D: Device>(&self, gan: &Gan<D>, schedule: Schedule) -> Vec<String> {
         let (config, data, model) = (&self.config, &self.data, gan.model());
         let (version, preset, seed) = (env!("CARGO_PKG_VERSION"), &config.preset, config.seed);
-        let plan = Plan::new::<D>(model, data.len());
+        let ranks = gan.device().ranks();
+        let plan = Plan::new::<D>(&model.of_rank(ranks), data.len());
         let mut lines = vec![format!("gan-cuda {version}, preset {preset}, seed {seed}")];
         lines.extend(banner::device(&gan.device().describe(), self.reason.as_deref()));
+        lines.extend(self.peers.map(Peers::describe));
         lines.extend(banner::data(config, data));
         lines.push(format!("memory    {}", plan.describe::<D>(gan.completed() > 0)));
         lines.push(banner::networks(model));

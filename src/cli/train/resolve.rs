@@ -182,6 +182,7 @@ impl Args {
             settings.set_average(decay);
         }
         settings.spectral_norm |= values.spectral_norm;
+        settings.local_batch_norm |= self.ranks.local_batch_norm;
         let list = values.augment.as_ref();
         set(&mut settings.augment, list.map(|list| list.iter().filter_map(|one| one.0).collect()));
         set(&mut settings.order, values.order);

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::flags::Args;
 use super::front_end::{Beginning, FrontEnd, Trained};
+use super::ranks::{self, Peers};
 use super::set;
 use crate::cli::display::{Display, Verbosity, check_output, print_wrapped, quoted, warn};
 use crate::cli::error::Result;
@@ -17,20 +18,33 @@ use crate::train::trainer::Outcome;
 
 /// Trains a run or several, and returns the exit code. `arguments` are the command line that was parsed
 /// to `args`.
-pub fn run(args: &Args, arguments: &[OsString]) -> Result<u8> {
+pub fn run(args: Args, arguments: &[OsString]) -> Result<u8> {
+    if let Some(place) = ranks::place(&args)? {
+        return ranks::run(args, place, run_with);
+    }
     if args.is_set() {
-        return set::begin(args, arguments);
+        return set::begin(&args, arguments);
     }
-    if let Some(path) = set::resumed(args)? {
-        return set::resume(args, &path);
+    if let Some(path) = set::resumed(&args)? {
+        return set::resume(&args, &path);
     }
+    run_with(&args, None)
+}
+
+/// Trains one run, together with other ranks if there are any.
+pub(super) fn run_with(args: &Args, peers: Option<&Peers>) -> Result<u8> {
     let verbosity = args.verbosity();
     let display = Display::new(verbosity);
     let mut terminal = Terminal { verbosity, display, signals: Signals::default() };
-    let trained = super::train(args, &mut terminal);
+    let trained = super::train_with(args, &mut terminal, peers);
     terminal.display.finish();
     match trained? {
-        Some(trained) => terminal.end(&trained),
+        Some(trained) => {
+            if let (Some(peers), Outcome::Stopped) = (peers, trained.outcome) {
+                peers.share_signal(&terminal.signals)?;
+            }
+            terminal.end(&trained)
+        }
         None => check_output().map(|()| 0),
     }
 }

@@ -1,4 +1,4 @@
-//! Downloads data sets: the only part of the program that opens network connections, and only for
+//! Downloads data sets: the only part of the program that connects to the internet, and only for
 //! `gan-cuda fetch`.
 //!
 //! Owns the mirrors and checksums of the known data sets, the download, and the handling of

@@ -1,5 +1,7 @@
 //! Batch normalization on the CPU: statistics of each column by sums over rows, then each element.
 
+mod across;
+
 use std::ops::Range;
 
 use super::row_sums::{FoldedRows, store};
@@ -160,7 +162,7 @@ impl<T: CpuReal> Cpu<T> {
         let folded = FoldedRows::new(rows, columns);
         let mut memory = self.column_sums(5 * folded.sums());
         let [sums, wide_mean, wide_inv_std, gamma, beta] = parts(&mut memory, folded.sums());
-        let share = T::from_f64(1.0 / rows as f64);
+        let share = T::from_f64(1.0 / rows.max(1) as f64);
         self.sum_rows(
             &folded,
             sums,
@@ -182,6 +184,11 @@ impl<T: CpuReal> Cpu<T> {
                 }
             },
         );
+        if shape.across.is_some() {
+            self.join_moments(mean, &mut sums[..columns], rows);
+            folded.repeat(wide_mean, mean);
+        }
+        let share = T::from_f64(1.0 / shape.whole() as f64);
         inv_std.iter_mut().zip(&*sums).for_each(|(var, &sum)| *var = sum * share);
         update_running(running_mean, running_var, mean, b, inv_std, shape);
         invert(inv_std, shape);
@@ -243,10 +250,17 @@ impl<T: CpuReal> Cpu<T> {
                 }
             },
         );
+        if let Some((dgamma, dbeta)) = gradients {
+            store(dgamma, &gamma_sums[..columns], accumulate);
+            store(dbeta, &beta_sums[..columns], accumulate);
+        }
+        if shape.across.is_some() {
+            self.add_across(&mut gamma_sums[..columns], &mut beta_sums[..columns]);
+        }
         folded.broadcast(gamma_sums);
         folded.broadcast(beta_sums);
         folded.repeat(scale, gamma);
-        let share = T::from_f64(1.0 / rows as f64);
+        let share = T::from_f64(1.0 / shape.whole() as f64);
         self.each_row(
             &folded,
             dx,
@@ -265,10 +279,6 @@ impl<T: CpuReal> Cpu<T> {
                 }
             },
         );
-        if let Some((dgamma, dbeta)) = gradients {
-            store(dgamma, &gamma_sums[..columns], accumulate);
-            store(dbeta, &beta_sums[..columns], accumulate);
-        }
     }
 }
 
@@ -306,7 +316,7 @@ fn update_running<T: CpuReal>(
     var: &[T],
     shape: BatchNormShape,
 ) {
-    let rows = shape.rows as f64;
+    let rows = shape.whole() as f64;
     let (new, old) = (T::from_f64(shape.momentum), T::from_f64(1.0 - shape.momentum));
     let unbiased = T::from_f64(rows / (rows - 1.0));
     for j in 0..mean.len() {

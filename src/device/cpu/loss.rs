@@ -31,7 +31,8 @@ impl<T: CpuReal> Loss for Cpu<T> {
         let entries = &mut ring[step[0] as usize % RING_ROWS * RING_COLUMNS..][..RING_COLUMNS];
         let x_of = |part: usize| &x[part * rows..][..rows];
         let (first, last) = dx.split_at_mut(parts * rows);
-        for (part, dx) in first.chunks_exact_mut(rows).enumerate() {
+        for part in 0..parts {
+            let dx = &mut first[part * rows..][..rows];
             let other = if parts == 2 { 1 - part } else { part };
             of_part(Some(dx), entries, [x_of(part), x_of(other)], part, &shape);
         }
@@ -84,7 +85,7 @@ fn of_part<T: CpuReal>(
     shape: &LossShape,
 ) {
     let (mut loss, mut output) = (T::ZERO, T::ZERO);
-    let factor = T::from_f64(shape.scale / x.len() as f64);
+    let factor = T::from_f64(shape.scale / shape.whole as f64);
     for i in 0..x.len() {
         let (value, slope, out) = loss_of(shape, part, x[i], others[i]);
         if let Some(dx) = &mut dx {
@@ -95,7 +96,7 @@ fn of_part<T: CpuReal>(
     }
     let entry = &mut entries[shape.targets.column() + 2 * part..][..2];
     entry[0] = loss * factor;
-    entry[1] = output * T::from_f64(1.0 / x.len() as f64);
+    entry[1] = output * T::from_f64(1.0 / shape.whole as f64);
 }
 
 /// Value, derivative and output of the loss of an output `x` in a part of the batch; `other` is the

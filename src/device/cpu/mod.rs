@@ -9,6 +9,7 @@ mod activation;
 mod augment;
 mod batch_norm;
 mod buffer;
+mod collective;
 pub(crate) mod convolution;
 mod embedding;
 pub(crate) mod gemm;
@@ -32,6 +33,7 @@ use super::{ConvolutionForm, Element, Memory, Real};
 use crate::device::{Result, ops};
 use crate::memory::{self, OutOfMemory};
 pub use buffer::Buffer;
+pub use collective::Member;
 use convolution::Convolve;
 use gemm::Multiply;
 use thread_pool::ThreadPool;
@@ -50,6 +52,8 @@ pub struct Cpu<T: CpuReal> {
     form: ConvolutionForm,
     /// Scratch memory for column sums; it only ever grows.
     sums: RefCell<Vec<T>>,
+    /// Its membership in a group of devices that train together.
+    member: Option<Member>,
 }
 
 impl<T: CpuReal> Cpu<T> {
@@ -60,7 +64,7 @@ impl<T: CpuReal> Cpu<T> {
 
     /// The same with a convolution algorithm, which applies to `f32`; `f64` is always direct.
     pub fn with_form(threads: usize, form: ConvolutionForm) -> Self {
-        Self { pool: ThreadPool::new(threads.max(1)), form, sums: RefCell::default() }
+        Self { pool: ThreadPool::new(threads.max(1)), form, sums: RefCell::default(), member: None }
     }
 
     /// Scratch memory for `len` sums, uninitialized in value.

@@ -32,12 +32,12 @@ impl<T: CpuReal> Penalties for Cpu<T> {
         step: &[u32],
         shape: PenaltyShape,
     ) {
-        let PenaltyShape { rows, pixels, penalty, factor, scale } = shape;
+        let PenaltyShape { rows, whole, pixels, penalty, factor, scale } = shape;
         let mut squares = self.column_sums(rows);
         contract::penalty_forward_backward(&v, &&*squares, rows, pixels, rows);
         contract::penalty_total(&ring, &&*squares, &step, rows, RING_ROWS, RING_COLUMNS);
         let norm = T::from_f64(penalty.norm());
-        let slope = T::from_f64(scale * 2.0 * factor / rows as f64);
+        let slope = T::from_f64(scale * 2.0 * factor / whole as f64);
         self.pool.parts((v, pixels), [&mut squares], 1, |_, g, [square]| {
             vectorized(
                 #[inline(always)]
@@ -51,7 +51,7 @@ impl<T: CpuReal> Penalties for Cpu<T> {
         });
         let sum = squares.iter().fold(T::ZERO, |sum, &square| sum + square);
         let at = step[0] as usize % RING_ROWS * RING_COLUMNS + penalty.column();
-        ring[at] = T::from_f64(factor / rows as f64) * sum;
+        ring[at] = T::from_f64(factor / whole as f64) * sum;
     }
 
     fn rows_scale(&self, y: &mut [T], x: &[T], weights: &[T], columns: usize, accumulate: bool) {

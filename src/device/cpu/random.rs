@@ -21,8 +21,8 @@ impl<T: CpuReal> Random for Cpu<T> {
         contract::noise_sample(&z, &step, parts, z.len() / parts);
         for (z, stream) in streams(z, stream, parts) {
             match latent {
-                Latent::Normal => self.fill(z, step[0], stream, normal_pairs),
-                Latent::Uniform => self.fill(z, step[0], stream, each(signed_unit)),
+                Latent::Normal => self.fill(z, 0, step[0], stream, normal_pairs),
+                Latent::Uniform => self.fill(z, 0, step[0], stream, each(signed_unit)),
             }
         }
     }
@@ -42,7 +42,7 @@ impl<T: CpuReal> Random for Cpu<T> {
         for &[site, columns] in table.as_chunks().0 {
             let (mask, rest) = std::mem::take(&mut masks).split_at_mut(rows * columns as usize);
             let element = each(move |word| if word >= threshold { kept } else { T::ZERO });
-            self.fill(mask, step[0], Stream { seed, site }, element);
+            self.fill(mask, 0, step[0], Stream { seed, site }, element);
             masks = rest;
         }
         assert!(masks.is_empty(), "masks are as long as the table says");
@@ -61,7 +61,7 @@ impl<T: CpuReal> Random for Cpu<T> {
         shape: BatchShape,
         seed: u64,
     ) {
-        let BatchShape { rows, pixels, .. } = shape;
+        let BatchShape { rows, first: first_row, whole, pixels, .. } = shape;
         let (draws, count) = (draws.as_chunks().0, order.len());
         contract::batch_prepare(
             &x,
@@ -76,31 +76,40 @@ impl<T: CpuReal> Random for Cpu<T> {
             draws.len(),
         );
         let start = step[0] as usize % shape.iterations_per_epoch * shape.batch_size;
-        let order = &order[start..][..rows];
+        let order = &order[start + first_row..][..rows];
         self.gather(x, images, order, pixels);
-        for &[kind, site, start, before, columns, pack, first, second] in draws {
-            let units = rows / pack as usize;
-            let range = start as usize + before as usize * units;
-            let range = range..range + columns as usize * units;
+        for &[kind, site, start, before, columns, batches, pack, first, second] in draws {
+            let [pack, batches] = [pack, batches].map(|n| n as usize);
+            let (units, columns) = (rows / pack, columns as usize / batches);
+            let (begin, len) = (start as usize + before as usize * units, columns * units);
             let (step, stream) = (step[0], Stream { seed, site });
-            match kind {
-                drawn::NORMAL_NOISE => self.fill(&mut floats[range], step, stream, normal_pairs),
-                drawn::UNIFORM_NOISE => {
-                    self.fill(&mut floats[range], step, stream, each(signed_unit))
-                }
-                drawn::UNIT => self.fill(&mut floats[range], step, stream, each(unsigned_unit)),
-                drawn::MASK => {
-                    let kept = T::from_f64(f64::from(f32::from_bits(second)));
-                    let element = each(move |word| if word >= first { kept } else { T::ZERO });
-                    self.fill(&mut floats[range], step, stream, element);
-                }
-                drawn::CLASSES => {
-                    let label = each(move |word| below(word, first as usize) as u32);
-                    self.fill(&mut integers[range], step, stream, label);
-                }
-                _ => {
-                    let of_images = order.iter().map(|&image| labels[image as usize]);
-                    integers[range].iter_mut().zip(of_images).for_each(|(to, label)| *to = label);
+            for batch in 0..batches {
+                let range = begin + batch * len..begin + (batch + 1) * len;
+                let at = columns * (batch * (whole / pack) + first_row / pack);
+                match kind {
+                    drawn::NORMAL_NOISE => {
+                        self.fill(&mut floats[range], at, step, stream, normal_pairs);
+                    }
+                    drawn::UNIFORM_NOISE => {
+                        self.fill(&mut floats[range], at, step, stream, each(signed_unit));
+                    }
+                    drawn::UNIT => {
+                        self.fill(&mut floats[range], at, step, stream, each(unsigned_unit));
+                    }
+                    drawn::MASK => {
+                        let kept = T::from_f64(f64::from(f32::from_bits(second)));
+                        let element = each(move |word| if word >= first { kept } else { T::ZERO });
+                        self.fill(&mut floats[range], at, step, stream, element);
+                    }
+                    drawn::CLASSES => {
+                        let label = each(move |word| below(word, first as usize) as u32);
+                        self.fill(&mut integers[range], at, step, stream, label);
+                    }
+                    _ => {
+                        let of_images = order.iter().map(|&image| labels[image as usize]);
+                        let pairs = integers[range].iter_mut().zip(of_images);
+                        pairs.for_each(|(to, label)| *to = label);
+                    }
                 }
             }
         }
@@ -138,21 +147,30 @@ impl<T: CpuReal> Cpu<T> {
         });
     }
 
-    /// Fills `out` with the output of `make` for each block of four random words. (The closures own
-    /// what they use: behind references, values could change with `out`, and the loop would not
-    /// vectorize.)
+    /// Fills `out`, the stream's elements from `first` on, with the output of `make` for each block of
+    /// four random words. (The closures own what they use: behind references, values could change with
+    /// `out`, and the loop would not vectorize.)
     fn fill<E: Element>(
         &self,
         out: &mut [E],
+        first: usize,
         iteration: u32,
         stream: Stream,
         make: impl Fn([u32; 4]) -> [E; 4] + Copy + Sync,
     ) {
+        // The end of a block that begins before `out`.
+        let (skipped, head) = (first % 4, (first.next_multiple_of(4) - first).min(out.len()));
+        let (head, out) = out.split_at_mut(head);
+        if !head.is_empty() {
+            let block = make(stream.block((first / 4) as u32, iteration));
+            head.copy_from_slice(&block[skipped..][..head.len()]);
+        }
+        let first = first.div_ceil(4);
         self.pool.chunks(out, 16, move |at, out| {
             vectorized(
                 #[inline(always)]
                 move || {
-                    let first = (at / 4) as u32;
+                    let first = (first + at / 4) as u32;
                     let (whole, rest) = out.as_chunks_mut::<4>();
                     let last = first + whole.len() as u32;
                     for (i, out) in whole.iter_mut().enumerate() {

@@ -2,9 +2,10 @@
 //! there are many.
 
 use super::Cuda;
-use super::launch::parts;
 use super::memory::{View, ViewMut};
-use crate::device::ops::{Activation, Affine, AffineGradients, BatchNorm, BatchNormShape};
+use crate::device::ops::{
+    Activation, Affine, AffineGradients, BatchNorm, BatchNormShape, Collective,
+};
 
 impl BatchNorm for Cuda {
     fn batch_norm_forward(
@@ -23,10 +24,10 @@ impl BatchNorm for Cuda {
         let BatchNormShape { batches, rows, columns, .. } = shape;
         shape.check_training();
         let (kind, slope) = activation.code();
-        let (parts, kernels) = (parts(rows, batches * columns), &self.gpu.kernels);
+        let (parts, kernels) = (self.norm_parts(shape), &self.gpu.kernels);
         let (eps, momentum) = (shape.eps as f32, shape.momentum as f32);
         let Affine { gamma, beta } = affine;
-        if parts == 1 {
+        if parts == 1 && shape.across.is_none() {
             return kernels.batch_norm_forward(
                 self.columns(columns),
                 y,
@@ -47,10 +48,12 @@ impl BatchNorm for Cuda {
                 slope,
             );
         }
-        let mut sums = self.sums.borrow_mut();
-        let mut moments = sums.view_mut(0..2 * batches * parts * columns);
         let launch = || self.column_parts(columns, parts, batches);
-        kernels.batch_norm_moments(launch(), moments.reborrow(), x, batches, rows, columns, parts);
+        let Some(mut sums) = self.part_sums(3 * batches * parts * columns, shape) else { return };
+        let ranks = sums.ranks;
+        let (mut own, mut all) = sums.views();
+        kernels.batch_norm_moments(launch(), own.reborrow(), x, batches, rows, columns, parts);
+        let moments = self.of_all_ranks(all.as_mut(), own.read());
         kernels.batch_norm_forward_parts(
             launch(),
             y,
@@ -59,13 +62,15 @@ impl BatchNorm for Cuda {
             running_mean,
             running_var,
             x,
-            moments.read(),
+            moments,
             b,
             gamma,
             beta,
             batches,
             rows,
+            shape.whole(),
             columns,
+            ranks,
             parts,
             eps,
             momentum,
@@ -120,9 +125,8 @@ impl BatchNorm for Cuda {
         let BatchNormShape { batches, rows, columns, .. } = shape;
         let (dgamma, dbeta) = gradients.map(|of| (of.dgamma, of.dbeta)).unzip();
         let (kind, slope) = activation.code();
-        let (parts, kernels, add) =
-            (parts(rows, batches * columns), &self.gpu.kernels, accumulate.into());
-        if parts == 1 {
+        let (parts, kernels, add) = (self.norm_parts(shape), &self.gpu.kernels, accumulate.into());
+        if parts == 1 && shape.across.is_none() {
             return kernels.batch_norm_backward(
                 self.columns(columns),
                 dx,
@@ -141,12 +145,15 @@ impl BatchNorm for Cuda {
                 add,
             );
         }
-        let mut sums = self.sums.borrow_mut();
-        let mut sums = sums.view_mut(0..2 * batches * parts * columns);
         let launch = || self.column_parts(columns, parts, batches);
+        let Some(mut sums) = self.part_sums(2 * batches * parts * columns, shape) else { return };
+        let ranks = sums.ranks;
+        // The place of this rank's sums among all that are added.
+        let rank = if ranks > 1 { self.ranks().rank } else { 0 };
+        let (mut own, mut all) = sums.views();
         kernels.batch_norm_backward_sums(
             launch(),
-            sums.reborrow(),
+            own.reborrow(),
             dx.reborrow(),
             y,
             x,
@@ -159,19 +166,23 @@ impl BatchNorm for Cuda {
             kind,
             slope,
         );
+        let sums = self.of_all_ranks(all.as_mut(), own.read());
         kernels.batch_norm_backward_parts(
             launch(),
             dx,
             dgamma,
             dbeta,
-            sums.read(),
+            sums,
             x,
             mean,
             inv_std,
             gamma,
             batches,
             rows,
+            shape.whole(),
             columns,
+            ranks,
+            rank,
             parts,
             add,
         );

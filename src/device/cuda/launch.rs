@@ -111,6 +111,10 @@ impl Launch<'_> {
     /// say.
     pub(super) unsafe fn queue(self, function: &CudaFunction, arguments: &mut [*mut c_void]) {
         let (blocks, (x, y)) = (self.blocks, self.threads);
+        // Without rows there is nothing to do, and no launch without blocks.
+        if blocks.0 == 0 {
+            return;
+        }
         let threads = (x, y, 1);
         let (stream, kernel) = (self.stream.cu_stream(), function.cu_function());
         // SAFETY: the function keeps its module loaded; the rest is the caller's promise.

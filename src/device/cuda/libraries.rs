@@ -18,6 +18,7 @@ use std::sync::OnceLock;
 use libloading::Library;
 use tracing::debug;
 
+use super::nccl::Nccl;
 use super::nvrtc::{Nvrtc, Version, address, open};
 use super::search_paths::{self, LOADER, MAJORS};
 
@@ -61,6 +62,12 @@ pub fn cublas() -> &'static SearchResult<Cublas> {
 pub fn nvrtc() -> &'static SearchResult<(PathBuf, Nvrtc)> {
     static NVRTC: OnceLock<SearchResult<(PathBuf, Nvrtc)>> = OnceLock::new();
     NVRTC.get_or_init(|| logged("NVRTC", open_nvrtc()))
+}
+
+/// NCCL, and the file that it was opened from.
+pub fn nccl() -> &'static SearchResult<(PathBuf, Nccl)> {
+    static NCCL: OnceLock<SearchResult<(PathBuf, Nccl)>> = OnceLock::new();
+    NCCL.get_or_init(|| logged("NCCL", open_nccl()))
 }
 
 /// Logs the result of the search for a library.
@@ -160,6 +167,12 @@ fn open_cublas() -> SearchResult<Cublas> {
 fn open_nvrtc() -> SearchResult<(PathBuf, Nvrtc)> {
     let (path, nvrtc) = search_paths::open_first(&names("libnvrtc.so"), folders(), Nvrtc::open)?;
     Ok((mapped_file(path, nvrtc.address()), nvrtc))
+}
+
+fn open_nccl() -> SearchResult<(PathBuf, Nccl)> {
+    let names = ["libnccl.so.2".to_owned()];
+    let (path, nccl) = search_paths::open_first(&names, folders(), Nccl::open)?;
+    Ok((mapped_file(path, Some(nccl.address())), nccl))
 }
 
 /// Keeps a library open, and returns the file that cudarc uses. It is a different file if the loader

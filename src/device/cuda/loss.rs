@@ -30,6 +30,7 @@ impl Loss for Cuda {
             dx_parts,
             x_parts,
             shape.rows,
+            shape.whole,
             RING_ROWS,
             RING_COLUMNS,
             parts,

@@ -60,6 +60,11 @@ impl<T: Element> Buffer<T> {
         (len * size_of::<T>()).max(1)
     }
 
+    /// How many elements there are.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
     pub(super) fn view(&self, range: Range<usize>) -> View<'_, T> {
         View { pointer: self.at(&range), len: range.len(), buffer: PhantomData }
     }

@@ -11,7 +11,9 @@
 //! | `memory` | buffers and views |
 //! | `gemm` | matrix multiplications by cuBLAS |
 //! | `own_gemm` | the same for layers with few rows, by our kernels |
+//! | `part_sums` | memory for sums over parts of the rows, and over ranks |
 //! | `branch` | a second stream, for weight gradients |
+//! | [`nccl`] | sums and copies between GPUs |
 //! | `exclusive` | what must not happen during a capture |
 //! | `graph` | CUDA graphs |
 //! | `timing` | timing of operations |
@@ -27,6 +29,7 @@
 mod augment;
 mod batch_norm;
 mod branch;
+mod collective;
 mod convolution;
 mod embedding;
 mod exclusive;
@@ -40,9 +43,11 @@ pub mod libraries;
 mod linear;
 mod loss;
 mod memory;
+pub mod nccl;
 pub mod nvrtc;
 mod optimizer;
 mod own_gemm;
+mod part_sums;
 mod penalty;
 pub mod probe;
 mod problem;
@@ -66,12 +71,14 @@ use super::{Element, Gemm, Memory, Precision};
 use crate::device::{Error, Result};
 use crate::memory::OutOfMemory;
 use branch::Branch;
+pub use collective::COMMUNICATING;
 use exclusive::Exclusive;
 use gemm::Blas;
 use gpu::Gpu;
 pub use graph::Graph;
 use launch::MAX_SUMS;
 pub use memory::{Buffer, View, ViewMut};
+use nccl::Communicator;
 pub use problem::CudaProblem;
 pub use unavailable::Unavailable;
 
@@ -97,11 +104,15 @@ impl Default for CudaOptions {
 /// Several streams share a GPU: [`Memory::new_stream`] makes another one.
 pub struct Cuda {
     // Fields are dropped in this order: users of a stream before the stream, the GPU last.
+    /// The connection with the GPUs of other ranks, if there are any.
+    communicator: Option<Arc<Communicator>>,
     branch: Branch,
     blas: Blas,
     stream: Arc<CudaStream>,
-    /// Scratch memory: partial sums over parts of a matrix's rows, two per part and column.
+    /// Scratch memory: partial sums over parts of a matrix's rows, three per part and column.
     sums: RefCell<Buffer<f32>>,
+    /// Such sums of all ranks; the last one is the largest. Captured graphs may use the others.
+    gathered: RefCell<Vec<Buffer<f32>>>,
     gpu: Arc<Gpu>,
     /// The first failure of a queued operation that has not been reported yet.
     failure: RefCell<Option<Error>>,
@@ -135,12 +146,14 @@ impl Cuda {
         let (lowest, highest) = priorities(&gpu.context).map_err(failed("starting"))?;
         let stream = gpu.context.new_stream_with_priority(highest).map_err(failed("starting"))?;
         Ok(Self {
+            communicator: None,
             branch: Branch::new(&gpu.context, lowest, gpu.options.precision)?,
             blas: Blas::new(&stream, gpu.options.precision)?,
             sums: RefCell::new(
-                Buffer::uninitialized(&stream, 2 * MAX_SUMS)
+                Buffer::uninitialized(&stream, 3 * MAX_SUMS)
                     .map_err(failed("allocating memory"))?,
             ),
+            gathered: RefCell::default(),
             stream,
             gpu,
             failure: RefCell::new(None),
@@ -172,7 +185,9 @@ impl Cuda {
     /// Waits until the stream is idle.
     fn wait(&self) -> Result<()> {
         // SAFETY: the stream is alive.
-        unsafe { result::stream::synchronize(self.stream.cu_stream()) }.map_err(failed("computing"))
+        unsafe { result::stream::synchronize(self.stream.cu_stream()) }
+            .map_err(failed("computing"))?;
+        self.check_communication()
     }
 
     /// Reports a failure that was noted.

@@ -21,11 +21,11 @@ impl Penalties for Cuda {
         step: View<'_, u32>,
         shape: PenaltyShape,
     ) {
-        let PenaltyShape { rows, pixels, penalty, factor, scale } = shape;
-        let (parts, kernels) = (rows.min(MAX_PARTS), &self.gpu.kernels);
+        let PenaltyShape { rows, whole, pixels, penalty, factor, scale } = shape;
+        let (parts, kernels) = (rows.clamp(1, MAX_PARTS), &self.gpu.kernels);
         let mut sums = self.sums.borrow_mut();
         let mut sums = sums.view_mut(0..parts);
-        let (norm, slope) = (penalty.norm() as f32, (scale * 2.0 * factor / rows as f64) as f32);
+        let (norm, slope) = (penalty.norm() as f32, (scale * 2.0 * factor / whole as f64) as f32);
         let launch = self.blocks(parts);
         kernels.penalty_forward_backward(
             launch,
@@ -46,7 +46,7 @@ impl Penalties for Cuda {
             RING_ROWS,
             RING_COLUMNS,
             penalty.column(),
-            (factor / rows as f64) as f32,
+            (factor / whole as f64) as f32,
         );
     }
 

@@ -25,6 +25,13 @@ pub enum CudaProblem {
         source: nvrtc::Problem,
     },
 
+    /// There is no NCCL on this machine.
+    #[error("NCCL not found (searched: {})", searched.join(", "))]
+    NoNccl {
+        /// The folders that were searched, and what could not be opened.
+        searched: Vec<String>,
+    },
+
     /// The GPU, its driver or one of its libraries failed.
     #[error("the GPU failed while {action}")]
     Failed {

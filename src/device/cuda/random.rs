@@ -56,10 +56,10 @@ impl Random for Cuda {
         shape: BatchShape,
         seed: u64,
     ) {
-        let BatchShape { rows, batch_size, iterations_per_epoch, pixels } = shape;
+        let BatchShape { rows, first, whole, batch_size, iterations_per_epoch, pixels } = shape;
         let (count, [low, high]) = (draws.len() / DRAW_WORDS, words(seed));
-        // Each draw may end within a block of four.
-        let blocks = (floats.len() + integers.len()) / 4 + count;
+        // Each draw may begin and end within a block of four.
+        let blocks = (floats.len() + integers.len()) / 4 + 2 * count;
         self.gpu.kernels.batch_prepare(
             self.elements((rows * pixels).max(blocks)),
             x,
@@ -72,6 +72,8 @@ impl Random for Cuda {
             step,
             order.len(),
             rows,
+            first,
+            whole,
             pixels,
             batch_size,
             iterations_per_epoch,

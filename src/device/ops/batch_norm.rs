@@ -1,6 +1,6 @@
 //! Batch normalization.
 
-use super::Activation;
+use super::{Activation, Collective};
 use crate::device::{In, Memory, Out};
 
 /// Extents and constants of a batch normalization.
@@ -8,8 +8,11 @@ use crate::device::{In, Memory, Out};
 pub struct BatchNormShape {
     /// Batches, each normalized separately; one in evaluation mode, where all rows are alike.
     pub batches: usize,
-    /// Rows of each batch; at least 2 in training.
+    /// Rows of each batch that this rank has; at least 2 in training, unless they are normalized
+    /// together with those of others.
     pub rows: usize,
+    /// Rows of each batch on all ranks, if their statistics are common to all ranks.
+    pub across: Option<usize>,
     /// Columns, each normalized separately.
     pub columns: usize,
     /// Added to the variance.
@@ -19,10 +22,15 @@ pub struct BatchNormShape {
 }
 
 impl BatchNormShape {
+    /// The rows over which the statistics of a batch are computed.
+    pub fn whole(self) -> usize {
+        self.across.unwrap_or(self.rows)
+    }
+
     /// Panics for a batch of one row, whose variance is undefined.
     #[track_caller]
     pub(in crate::device) fn check_training(self) {
-        let Self { rows, .. } = self;
+        let rows = self.whole();
         assert!(rows > 1, "batch_norm_forward: the batch has {rows} rows, not 2 or more");
     }
 }
@@ -49,13 +57,14 @@ pub struct AffineGradients<'a, D: Memory> {
 /// The input is x + b, where b is the bias of the linear layer right before, if there is one.
 /// Subtracting the batch's mean cancels b: in training mode it affects only the running mean, and its
 /// gradient is zero.
-pub trait BatchNorm: Memory {
+pub trait BatchNorm: Collective {
     /// x̂ = (x − mean)·inv_std, y = activation(gamma·x̂ + beta), with the statistics of each batch.
     ///
-    /// mean = Σx/rows, inv_std = 1/√(Σ(x − mean)²/rows + eps), both (batches, columns) and saved for
-    /// the backward pass. Updates the running statistics, batch after batch: running ←
-    /// (1 − momentum)·running + momentum·batch, with mean + b and the unbiased variance (divided by
-    /// rows − 1). y, x (batches, rows, columns), b (columns) or none.
+    /// mean = Σx/n, inv_std = 1/√(Σ(x − mean)²/n + eps), both (batches, columns) and saved for the
+    /// backward pass, where Σ is over the n rows of the batch: this rank's or, `across` ranks, those of
+    /// all. Updates the running statistics, batch after batch: running ← (1 − momentum)·running +
+    /// momentum·batch, with mean + b and the unbiased variance (divided by n − 1). y, x (batches, rows,
+    /// columns), b (columns) or none.
     fn batch_norm_forward(
         &self,
         y: Out<'_, Self>,
@@ -84,11 +93,12 @@ pub trait BatchNorm: Memory {
     );
 
     /// In place, dx holds dy on entry. With g = activation′(y) ⊙ dy:
-    /// dbeta = Σg, dgamma = Σ g·x̂, dx = gamma·inv_std·(g − Σg/rows − x̂·Σ(g·x̂)/rows).
+    /// dbeta = Σg, dgamma = Σ g·x̂, dx = gamma·inv_std·(g − Σg/n − x̂·Σ(g·x̂)/n).
     ///
     /// dx, y, x (batches, rows, columns), mean, inv_std (batches, columns), gamma (columns). The
-    /// gradients of gamma and beta are optional, and sums over the batches; with `accumulate` they are
-    /// added to the existing values. dx depends only on the sums of its own batch.
+    /// gradients of gamma and beta are optional, and sums over the rows of this rank, of all batches; with
+    /// `accumulate` they are added to the existing values. dx depends only on the sums of its own batch,
+    /// over the n rows of this rank or, `across` ranks, of all.
     fn batch_norm_backward(
         &self,
         dx: Out<'_, Self>,

@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use super::{ConvolutionShape, LinearShape, LossShape, SpectralNormShape};
+use crate::device::Ranks;
 
 /// The length of a view of a buffer.
 pub(in crate::device) trait Length {
@@ -39,6 +40,12 @@ mod generated {
 }
 
 pub(in crate::device) use generated::*;
+
+/// Panics unless the arguments are as long as the number of ranks says.
+#[track_caller]
+pub(in crate::device) fn all_gather(all: &impl Length, own: &impl Length, ranks: Ranks) {
+    check("all_gather", "all (ranks, n)", all.length(), ranks.size * own.length());
+}
 
 /// Panics unless the arguments are as long as the shape says.
 #[track_caller]

@@ -4,12 +4,12 @@ use super::Latent;
 use crate::device::codes::drawn;
 
 /// Integers of a [`Draw`] in device memory.
-pub const DRAW_WORDS: usize = 8;
+pub const DRAW_WORDS: usize = 9;
 
 /// Consecutive elements of an iteration's inputs, a number of them for each row of the batch.
 ///
-/// A row is an image or a pack of images; with n rows in the batch, `columns`·n elements are filled, from
-/// `start` + `before`·n on.
+/// A row is an image or a pack of images; with n rows of the batch on this rank, `columns`·n elements are
+/// filled, from `start` + `before`·n on: (batches, n, columns/batches).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Draw {
     /// What the elements are.
@@ -22,6 +22,8 @@ pub struct Draw {
     pub before: usize,
     /// Elements for each row.
     pub columns: usize,
+    /// Batches side by side, of which each row has the same number of elements.
+    pub batches: usize,
     /// Images in a row.
     pub pack: usize,
 }
@@ -56,9 +58,10 @@ impl Draw {
             DrawKind::Classes(classes) => (drawn::CLASSES, [classes as u32, 0]),
             DrawKind::ImageLabels => (drawn::IMAGE_LABELS, [0; 2]),
         };
-        let elements = [self.start, self.before, self.columns, self.pack].map(|n| n as u32);
-        let [start, before, columns, pack] = elements;
+        let Self { start, before, columns, batches, pack, .. } = *self;
+        let elements = [start, before, columns, batches, pack].map(|n| n as u32);
+        let [start, before, columns, batches, pack] = elements;
         let [first, second] = parameters;
-        [kind, self.site, start, before, columns, pack, first, second]
+        [kind, self.site, start, before, columns, batches, pack, first, second]
     }
 }

@@ -59,8 +59,10 @@ impl Targets {
 /// Parameters of a loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LossShape {
-    /// Rows of each part of the batch.
+    /// Rows of each part of the batch that this rank has.
     pub rows: usize,
+    /// Rows of each part on all ranks, over which means are taken.
+    pub whole: usize,
     /// The loss function.
     pub criterion: Criterion,
     /// Factor of the loss and its gradient.
@@ -112,8 +114,8 @@ pub struct SoftmaxShape {
 
 /// Losses.
 pub trait Loss: Memory {
-    /// loss = scale·mean(criterion(x, t)) and dx = scale·criterion′(x, t)/rows, for each part of the
-    /// batch, in one pass.
+    /// loss = scale·Σcriterion(x, t)/whole and dx = scale·criterion′(x, t)/whole, for each part of the
+    /// batch, in one pass. Means over the batch are the sums of what its ranks compute.
     ///
     /// dx, x (parts, rows). Writes to row step mod RING_ROWS of the ring buffer (RING_ROWS,
     /// RING_COLUMNS), for each part: the loss, and the mean output — σ(x) for cross-entropy, otherwise

@@ -17,6 +17,7 @@
 
 mod augment;
 mod batch_norm;
+mod collective;
 pub(super) mod contract;
 mod convolution;
 mod draw;
@@ -31,6 +32,7 @@ mod spectral_norm;
 
 pub use augment::{AUGMENT_DRAWS, Augment, AugmentShape, Augmentation, Augmentations};
 pub use batch_norm::{Affine, AffineGradients, BatchNorm, BatchNormShape};
+pub use collective::Collective;
 pub use convolution::{Convolution, ConvolutionShape};
 pub use draw::{DRAW_WORDS, Draw, DrawKind};
 pub use embedding::{Embedding, EmbeddingShape};

@@ -38,8 +38,10 @@ impl Penalty {
 /// Parameters of a penalty.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PenaltyShape {
-    /// Images.
+    /// Images that this rank has.
     pub rows: usize,
+    /// Images on all ranks, over which the mean is taken.
+    pub whole: usize,
     /// Pixels of an image, times channels.
     pub pixels: usize,
     /// The penalty.
@@ -58,8 +60,9 @@ pub trait Penalties: Memory {
     /// alpha (rows).
     fn images_interpolate(&self, images: Out<'_, Self>, alpha: In<'_, Self>, pixels: usize);
 
-    /// The penalty factor·mean((‖g\[i\]‖ − norm)²) over rows i, and in place its gradient with respect
-    /// to g, times `scale`: v\[i\] = scale·2·factor/rows·(1 − norm/‖g\[i\]‖)·g\[i\], 0 where g\[i\] is 0.
+    /// The penalty factor·Σ(‖g\[i\]‖ − norm)²/whole over rows i, and in place its gradient with respect
+    /// to g, times `scale`: v\[i\] = scale·2·factor/whole·(1 − norm/‖g\[i\]‖)·g\[i\], 0 where g\[i\] is
+    /// 0.
     ///
     /// v (rows, pixels) holds g on entry. Writes the penalty to its column of row step mod RING_ROWS of
     /// the ring buffer (RING_ROWS, RING_COLUMNS).

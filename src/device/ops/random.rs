@@ -7,8 +7,12 @@ use crate::rng::Stream;
 /// The batch of an iteration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchShape {
-    /// Images in this batch (the last of an epoch may be short).
+    /// Images of this batch that this rank has.
     pub rows: usize,
+    /// The first of them in the batch.
+    pub first: usize,
+    /// Images of this batch on all ranks (the last of an epoch may be short).
+    pub whole: usize,
     /// Images in a full batch.
     pub batch_size: usize,
     /// Iterations in an epoch; the batch starts at (step mod this)·batch_size in the order.
@@ -55,9 +59,10 @@ pub trait Random: Memory {
         p: f64,
     );
 
-    /// All inputs of an iteration: x\[i\] = images\[order\[start + i\]\] scaled to [−1, 1], (u/255 −
-    /// 0.5)/0.5; and what `draws` lists, in `floats` and, for labels, in `integers`. Those of images are
-    /// labels\[order\[start + i\]\].
+    /// All inputs of an iteration: x\[i\] = images\[order\[start + first + i\]\] scaled to [−1, 1],
+    /// (u/255 − 0.5)/0.5; and what `draws` lists, in `floats` and, for labels, in `integers`. Those of
+    /// images are labels\[order\[start + first + i\]\]. What is drawn for a row depends on its place in
+    /// the batch alone, whatever rank has it.
     ///
     /// x (rows, pixels); images (count, pixels) bytes, labels, order (count); draws (any,
     /// [`DRAW_WORDS`](super::DRAW_WORDS)): [`Draw::words`](super::Draw::words) of each.

@@ -49,8 +49,15 @@ pub(super) fn draws(
     regions: &Regions,
     plan: &[Mask],
 ) -> Vec<Draw> {
-    let draw =
-        |kind, site, start, before, columns| Draw { kind, site, start, before, columns, pack: 1 };
+    let draw = |kind, site, start, before, columns| Draw {
+        kind,
+        site,
+        start,
+        before,
+        columns,
+        batches: 1,
+        pack: 1,
+    };
     let (noise, dim) = (DrawKind::Noise(settings.latent), settings.latent_dim);
     let mut all: Vec<Draw> =
         (0..fake_batches).map(|i| draw(noise, site::NOISE + i as u32, 0, i * dim, dim)).collect();
@@ -69,8 +76,10 @@ pub(super) fn draws(
         all.push(Draw { pack: settings.pack, ..alpha });
     }
     if !settings.augment.is_empty() {
-        let columns = 4 * AUGMENT_DRAWS;
-        all.push(draw(DrawKind::Unit, site::AUGMENTATION, regions.augmentation, 0, columns));
+        // Real images and fakes of both updates.
+        let (batches, columns) = (4, 4 * AUGMENT_DRAWS);
+        let numbers = draw(DrawKind::Unit, site::AUGMENTATION, regions.augmentation, 0, columns);
+        all.push(Draw { batches, ..numbers });
     }
     let networks = by_network(plan).into_iter().zip(regions.masks);
     all.extend(networks.flat_map(|(plan, start)| mask_draws(plan, start)));

@@ -25,12 +25,12 @@ impl Mask {
         self.pass.batches * self.outputs
     }
 
-    /// The sites and columns of its parts: in a merged pass, the masks of the discriminator's update for
+    /// The sites and batches of its parts: in a merged pass, the masks of the discriminator's update for
     /// real images and fakes, then those of the generator's update.
     fn parts(&self) -> impl Iterator<Item = (u32, usize)> {
         let Pass { update, batches, merged, .. } = self.pass;
         let first = if merged { Role::Discriminator } else { update };
-        let part = |update: Role, batches| (self.site + update as u32, batches * self.outputs);
+        let part = |update: Role, batches| (self.site + update as u32, batches);
         let last = merged.then(|| part(update, 1));
         [part(first, batches - usize::from(merged))].into_iter().chain(last)
     }
@@ -68,9 +68,9 @@ pub(super) fn masks(model: &Model, steps: &[Step]) -> Vec<Mask> {
 /// The draws of the masks of a network, one after the other from an element on.
 pub(super) fn draws(masks: &[Mask], start: usize) -> impl Iterator<Item = Draw> {
     let parts = masks.iter().flat_map(|mask| mask.parts().map(move |part| (mask, part)));
-    let draw = move |before: &mut usize, (mask, (site, columns)): (&Mask, (u32, usize))| {
-        let kind = DrawKind::Mask(mask.probability);
-        let draw = Draw { kind, site, start, before: *before, columns, pack: mask.pack };
+    let draw = move |before: &mut usize, (mask, (site, batches)): (&Mask, (u32, usize))| {
+        let (kind, columns) = (DrawKind::Mask(mask.probability), batches * mask.outputs);
+        let draw = Draw { kind, site, start, before: *before, columns, batches, pack: mask.pack };
         *before += columns;
         Some(draw)
     };

@@ -13,7 +13,7 @@ impl<D: Device> Gan<D> {
     fn merged_batches(&self, rows: usize) -> [Batches; 2] {
         let outputs = self.model.discriminator().merged_outputs();
         let rows = rows / self.model.settings().pack;
-        [outputs, MERGED_BATCHES].map(|batches| Batches { rows, which: 0..batches })
+        [outputs, MERGED_BATCHES].map(|batches| Batches { rows, which: 0..batches, across: None })
     }
 
     /// Computes the losses of both updates and their gradients with respect to the discriminator's

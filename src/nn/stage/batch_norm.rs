@@ -218,6 +218,7 @@ impl BatchNorm {
         BatchNormShape {
             batches: batches.which.len(),
             rows: batches.rows * pixels,
+            across: batches.across.map(|rows| rows * pixels),
             columns: features,
             eps,
             momentum,

@@ -107,6 +107,7 @@ impl<'a> IterationPanel<'a> {
             // Shown with the steps around them.
             Step::Augment { .. }
             | Step::Interpolate
+            | Step::AllReduce(_)
             | Step::BackwardSpectralNorm
             | Step::SpectralNorm
             | Step::Average => {}

@@ -32,6 +32,10 @@ const CHANGEABLE: [&str; 23] = [
     "threads",
 ];
 
+/// Keys that may differ between the ranks of a run: what is known to one host only.
+const OF_A_HOST: [&str; 6] =
+    ["branched_from", "class_names", "data_dir", "dataset", "device", "threads"];
+
 /// Keys, or prefixes of keys, that define the networks, which a branch shares with its origin.
 const NETWORKS: [&str; 9] = [
     "gan.classes",
@@ -53,6 +57,14 @@ impl Config {
     /// As [`Config::to_text`].
     pub fn training_difference(&self, other: &Config) -> Result<Option<String>> {
         self.difference(other, |key| !CHANGEABLE.contains(&key))
+    }
+
+    /// The same for everything that must be the same on all ranks of a run.
+    ///
+    /// # Errors
+    /// As [`Config::to_text`].
+    pub fn rank_difference(&self, other: &Config) -> Result<Option<String>> {
+        self.difference(other, |key| !OF_A_HOST.contains(&key))
     }
 
     /// The same for values that define the networks and their initialization.

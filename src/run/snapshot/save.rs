@@ -6,6 +6,7 @@ use super::contents::{
     CONFIG, DATA_CHECKSUM, ITERATION, METRICS, MOMENTS, Numbers, Progress, SECONDS, class_names,
     network_metadata, steps_key,
 };
+use crate::device::ops::RING_COLUMNS;
 use crate::device::{Device, Real};
 use crate::formats::tensor_file::TensorWriter;
 use crate::gan::metrics::check_finite;
@@ -16,7 +17,8 @@ use crate::run::checkpoint::CheckpointWriter;
 use crate::run::config::Config;
 use crate::run::{Error, Result};
 
-/// A checkpoint of a GAN, whose tensors are copied to the host while it is written.
+/// A checkpoint of a GAN with the metrics of its last iteration ([`Gan::save_metrics`]). Its tensors are
+/// copied to the host while it is written.
 ///
 /// Saving it fails with [`Error::NotFinite`] if a weight is NaN or infinite, and if the device
 /// fails.
@@ -27,6 +29,7 @@ pub fn checkpoint_writer<'a, D: Device>(
     gan: &'a Gan<D>,
     config: &Config,
     progress: Progress,
+    metrics: &[f64; RING_COLUMNS],
 ) -> Result<CheckpointWriter<'a>> {
     let mut state = TensorWriter::new();
     let mut network = |role: Role| -> Result<TensorWriter<'a, Error>> {
@@ -45,8 +48,7 @@ pub fn checkpoint_writer<'a, D: Device>(
         file.metadata = generator.metadata.clone();
         file
     });
-    let metrics = gan.save_metrics(progress.iteration)?;
-    state.metadata.insert(METRICS.to_owned(), Numbers(metrics).to_string());
+    state.metadata.insert(METRICS.to_owned(), Numbers(*metrics).to_string());
     state.metadata.extend(owned([
         (ITERATION, progress.iteration.to_string()),
         (SECONDS, progress.seconds.to_string()),

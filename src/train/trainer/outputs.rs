@@ -145,7 +145,12 @@ impl<D: Device> Trainer<D> {
         let (iteration, seconds) = (self.gan.completed(), self.seconds());
         let data = self.data_checksum;
         let progress = snapshot::Progress { iteration, seconds, lengths, data };
-        let checkpoint = snapshot::checkpoint_writer(&self.gan, &self.config, progress)?;
+        // After an error between meetings these may be of an earlier iteration.
+        let metrics = match &self.leader {
+            None => self.gan.save_metrics(iteration)?,
+            Some(leader) => *leader.newest(),
+        };
+        let checkpoint = snapshot::checkpoint_writer(&self.gan, &self.config, progress, &metrics)?;
         Ok(checkpoint.save(&self.run, u64::from(iteration))?)
     }
 

@@ -9,7 +9,7 @@ use tracing::info;
 use super::Trainer;
 use super::fixed_samples::FixedSamples;
 use crate::data::Dataset;
-use crate::device::Device;
+use crate::device::{Device, Ranks};
 use crate::formats::events::{self, EventFile};
 use crate::formats::files::write_atomic;
 use crate::gan::dataset::{DeviceDataset, DeviceImages, Schedule};
@@ -217,6 +217,7 @@ impl<D: Device> Trainer<D> {
             _lock: lock,
             journal,
             events: None,
+            leader: None,
             evaluator: None,
             data_checksum: checksum,
             data_stats: image_stats::of_data(data),
@@ -302,7 +303,7 @@ pub fn build<D: Device>(
 ) -> Result<(Gan<D>, DeviceDataset<D>)> {
     let TrainingImages { data, resident } = images;
     let model = config.model()?;
-    let schedule = schedule(&model, data)?;
+    let schedule = schedule_of_ranks(&model, data, device.ranks())?;
     Plan::fitting(&device, &model, if resident.is_some() { 0 } else { data.len() })?;
     let mut gan = Gan::new(device, model, config.seed)?;
     gan.set_total(config.total(schedule));
@@ -319,8 +320,12 @@ pub fn build<D: Device>(
 /// # Errors
 /// [`Error::TooFewImages`] when an epoch would have no iterations.
 pub fn schedule(model: &Model, data: &Dataset) -> Result<Schedule> {
+    schedule_of_ranks(model, data, Ranks::ALONE)
+}
+
+fn schedule_of_ranks(model: &Model, data: &Dataset, ranks: Ranks) -> Result<Schedule> {
     let batch_size = model.settings().batch_size;
-    let least = if model.settings().drop_last { batch_size } else { model.least_batch() };
+    let least = if model.settings().drop_last { batch_size } else { model.least_batch_of(ranks) };
     let schedule = Schedule { images: data.len(), batch_size, least };
     match schedule.iterations() {
         0 => {

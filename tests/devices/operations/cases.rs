@@ -2,7 +2,7 @@
 //!
 //! Extents include 1×1, 31×33, 64×784 and 257×1000: a single element, extents that no vector length
 //! divides, a real batch, and more than a block of threads along both axes. Very tall and very wide
-//! matrices test sums over rows.
+//! matrices test sums over rows. A rank may have no rows at all.
 
 use std::ops::Range;
 
@@ -18,6 +18,10 @@ use gan_cuda::device::ops::{
 
 const SHAPES: [(usize, usize); 6] =
     [(1, 1), (31, 33), (64, 784), (257, 1000), (1000, 3), (20, 2100)];
+/// Elements for which not every activation is tried, as each computes them alike.
+const MANY: usize = 10_000;
+/// Columns of matrices without rows.
+const ROWLESS: usize = 35;
 /// Rows and columns for which sums over rows are computed in parts, like an image's channels.
 const TALL: [(usize, usize); 2] = [(2050, 3), (4099, 40)];
 /// Further lengths of flat buffers: every remainder modulo four.
@@ -27,7 +31,7 @@ const LENGTHS: [usize; 3] = [2, 3, 6];
 const LONG: (usize, usize) = (1050, 1001);
 /// Rows, inputs, outputs. Each pair of extents is large once; the third stays small, since the
 /// reference is slow.
-const PRODUCTS: [(usize, usize, usize); 12] = [
+const PRODUCTS: [(usize, usize, usize); 13] = [
     (1, 1, 1),
     (130, 70, 20),
     (31, 33, 17),
@@ -40,13 +44,14 @@ const PRODUCTS: [(usize, usize, usize); 12] = [
     (257, 1000, 1),
     (31, 33, 1),
     (5000, 3, 1),
+    (0, 33, 17),
 ];
 /// Rows; height and width of x; channels of x and y; kernel, stride, padding.
 type Extents = (usize, [usize; 2], [usize; 2], [usize; 3]);
 
 /// Those of `dcgan` and `dcgan-rgb` with few images, then edge cases: odd extents, windows that contain
 /// only padding, a stride larger than the kernel, pixels outside all windows.
-const CONVOLUTIONS: [Extents; 12] = [
+const CONVOLUTIONS: [Extents; 13] = [
     (3, [28, 28], [1, 64], [4, 2, 1]),
     (2, [14, 14], [64, 128], [4, 2, 1]),
     (2, [28, 28], [11, 64], [4, 2, 1]),
@@ -59,10 +64,11 @@ const CONVOLUTIONS: [Extents; 12] = [
     (2, [9, 6], [17, 3], [5, 3, 2]),
     (2, [11, 7], [2, 20], [2, 3, 1]),
     (50, [13, 15], [6, 10], [3, 2, 0]),
+    (0, [28, 28], [3, 8], [4, 2, 1]),
 ];
 /// Rows, channels, height and width of augmented images: one pixel, odd extents, more pixels than a
 /// block has threads, many images.
-const IMAGES: [[usize; 4]; 7] = [
+const IMAGES: [[usize; 4]; 8] = [
     [1, 1, 1, 1],
     [3, 1, 31, 33],
     [2, 3, 28, 28],
@@ -70,6 +76,7 @@ const IMAGES: [[usize; 4]; 7] = [
     [257, 3, 4, 5],
     [4, 2, 1, 64],
     [4, 2, 64, 2],
+    [0, 3, 28, 28],
 ];
 /// Further numbers of classes, and rows for them.
 const CLASSES: [usize; 6] = [1, 2, 10, 31, 257, 1000];
@@ -296,7 +303,12 @@ pub fn all() -> Vec<Case> {
     }
     for (rows, columns) in SHAPES {
         all.push(Case::ImageTranspose { rows: 3, extents: [rows, columns] });
-        for activation in ACTIVATIONS {
+        // Of many elements, one with a kink and a smooth one.
+        let tried = |activation: &Activation| {
+            rows * columns < MANY
+                || matches!(activation, Activation::LeakyRelu { .. } | Activation::Tanh)
+        };
+        for activation in ACTIVATIONS.into_iter().filter(tried) {
             elementwise(&mut all, rows, columns, activation);
         }
         embeddings(&mut all, rows, columns);
@@ -307,6 +319,11 @@ pub fn all() -> Vec<Case> {
         batches(&mut all, rows, columns);
         penalties(&mut all, rows, columns);
     }
+    elementwise(&mut all, 0, ROWLESS, Activation::LeakyRelu { slope: 0.2 });
+    embeddings(&mut all, 0, ROWLESS);
+    losses(&mut all, 0);
+    batches(&mut all, 0, ROWLESS);
+    penalties(&mut all, 0, ROWLESS);
     LENGTHS.iter().for_each(|&len| flat(&mut all, len));
     IMAGES.iter().for_each(|&extents| augmentations(&mut all, extents));
     for rows in LABELLED {
@@ -320,9 +337,12 @@ pub fn all() -> Vec<Case> {
 }
 
 fn products(all: &mut Vec<Case>, shape: LinearShape) {
-    // Of a block for each row there are many, which the emulator runs slowly.
-    let tried = |activation: &Activation| {
-        shape.rows < 2000 || matches!(activation, Activation::LeakyRelu { .. })
+    // The function is the same for all rows: of many, which are slow, there are two, or one where there is
+    // a block for each row.
+    let tried = |activation: &Activation| match activation {
+        Activation::LeakyRelu { .. } => true,
+        Activation::Identity => shape.rows < 2000,
+        _ => shape.rows < 200,
     };
     for activation in ACTIVATIONS.into_iter().filter(tried) {
         let masked = matches!(activation, Activation::Relu | Activation::LeakyRelu { .. });
@@ -367,6 +387,7 @@ fn fused(all: &mut Vec<Case>, linear: LinearShape) {
     let norm = |columns| BatchNormShape {
         batches: 1,
         rows: rows.max(2),
+        across: None,
         columns,
         eps: 1e-5,
         momentum: 0.1,
@@ -445,7 +466,8 @@ fn elementwise(all: &mut Vec<Case>, rows: usize, columns: usize, activation: Act
         }));
     }
     // A weight for each row; for each pair of rows; for all.
-    let divisors = [rows, rows / 2, 1].into_iter().filter(|&n| n > 0 && rows.is_multiple_of(n));
+    let divisors =
+        [rows, rows / 2, 1].into_iter().filter(|&n| rows.is_multiple_of(n) && (n > 0 || rows == 0));
     all.extend(divisors.map(|samples| Case::BiasActivationBackward {
         shape,
         activation,
@@ -455,7 +477,8 @@ fn elementwise(all: &mut Vec<Case>, rows: usize, columns: usize, activation: Act
         again: (0, true),
     }));
     single_outputs(all, LinearShape { rows, inputs: columns, outputs: 1 }, activation);
-    let shape = BatchNormShape { batches: 1, rows, columns, eps: 1e-5, momentum: 0.1 };
+    let (eps, momentum) = (1e-5, 0.1);
+    let shape = BatchNormShape { batches: 1, rows, across: None, columns, eps, momentum };
     all.extend(BOTH.map(|bias| Case::BatchNormEvaluate { shape, activation, bias }));
     // In training mode one row has no variance.
     let shape = BatchNormShape { rows: rows.max(2), ..shape };
@@ -525,9 +548,11 @@ fn embeddings(all: &mut Vec<Case>, rows: usize, inputs: usize) {
 fn losses(all: &mut Vec<Case>, rows: usize) {
     for &criterion in Criterion::ALL {
         for (targets, scale) in [(Targets::RealThenFake, 0.5), (Targets::FakeAsReal, 1.0)] {
-            let shape = LossShape { rows, criterion, scale, targets, real_label: 1.0 };
+            let whole = rows.max(1);
+            let shape = LossShape { rows, whole, criterion, scale, targets, real_label: 1.0 };
             all.push(Case::LossForwardBackward {
-                shape: LossShape { real_label: 0.9, ..shape },
+                // A rank that has a third of the batch.
+                shape: LossShape { whole: 3 * whole, real_label: 0.9, ..shape },
                 step: 3,
                 both: None,
             });
@@ -536,7 +561,8 @@ fn losses(all: &mut Vec<Case>, rows: usize) {
             all.extend(steps.map(|step| Case::LossForwardBackward { shape, step, both: None }));
         }
         let (targets, scale, real_label) = (Targets::RealThenFake, 0.5, 0.9);
-        let shape = LossShape { rows, criterion, scale, targets, real_label };
+        let whole = rows + 1;
+        let shape = LossShape { rows, whole, criterion, scale, targets, real_label };
         let parts = [Some(2), Some(3)];
         all.extend(parts.map(|both| Case::LossForwardBackward { shape, step: 1023, both }));
     }
@@ -579,7 +605,10 @@ fn penalties(all: &mut Vec<Case>, rows: usize, pixels: usize) {
     all.push(Case::ImagesInterpolate { rows, pixels });
     all.extend(BOTH.map(|accumulate| Case::RowsScale { rows, columns: pixels, accumulate }));
     for (penalty, scale) in Penalty::ALL.into_iter().zip([1.0, 4.0, 1.0]) {
-        let shape = PenaltyShape { rows, pixels, penalty, factor: 0.7, scale };
+        let whole = rows.max(1);
+        let shape = PenaltyShape { rows, whole, pixels, penalty, factor: 0.7, scale };
+        let of_third = PenaltyShape { whole: 3 * whole, ..shape };
+        all.push(Case::PenaltyForwardBackward { shape: of_third, step: 3, zero: false });
         let steps = [(0, false), (1023, false), (5000, false), (7, true)];
         all.extend(steps.map(|(step, zero)| Case::PenaltyForwardBackward { shape, step, zero }));
     }
@@ -591,9 +620,23 @@ fn batches(all: &mut Vec<Case>, rows: usize, pixels: usize) {
     for (part, step, [one, two]) in
         [(rows, 1, latents), (rows.div_ceil(2), 5, [latents[1], latents[0]])]
     {
-        let shape = BatchShape { rows: part, batch_size: rows, iterations_per_epoch: 3, pixels };
         let packs = [(1, one), (2, two)].into_iter().filter(|(pack, _)| part.is_multiple_of(*pack));
-        all.extend(packs.map(|(pack, latent)| Case::BatchPrepare { shape, step, latent, pack }));
+        for (pack, latent) in packs {
+            // The whole batch, and the share of the second of three ranks.
+            let units = part / pack;
+            for share in [0..units, units / 3..2 * units / 3] {
+                let (first, rows_of_rank) = (share.start * pack, share.len() * pack);
+                let shape = BatchShape {
+                    rows: rows_of_rank,
+                    first,
+                    whole: part,
+                    batch_size: rows,
+                    iterations_per_epoch: 3,
+                    pixels,
+                };
+                all.push(Case::BatchPrepare { shape, step, latent, pack });
+            }
+        }
     }
 }
 
@@ -623,7 +666,8 @@ fn long(all: &mut Vec<Case>) {
     let shape = LinearShape { rows, inputs: 1, outputs: columns };
     all.push(Case::LinearForward { shape, activation, masked: true, bias: true, again: 25 });
     all.push(Case::ActivationForward { shape, activation, masked: true });
-    let shape = BatchNormShape { batches: 1, rows, columns, eps: 1e-5, momentum: 0.1 };
+    let (eps, momentum) = (1e-5, 0.1);
+    let shape = BatchNormShape { batches: 1, rows, across: None, columns, eps, momentum };
     all.push(Case::BatchNormEvaluate { shape, activation, bias: true });
     let (pixels, classes, width, inputs, stride) = (1, 10, 10, columns - 10, columns);
     let label_first = false;
@@ -634,7 +678,15 @@ fn long(all: &mut Vec<Case>) {
     let epilogue = Epilogue { bias: true, masked: false, activation };
     all.push(Case::ConvolutionForward { shape, channels: 0..4, epilogue });
     all.push(Case::ConvolutionTranspose { shape, channels: 0..4, epilogue });
-    let shape = BatchShape { rows, batch_size: rows, iterations_per_epoch: 1, pixels: columns };
+    let of_batch = |rows, pixels| BatchShape {
+        rows,
+        first: 0,
+        whole: rows,
+        batch_size: rows,
+        iterations_per_epoch: 1,
+        pixels,
+    };
+    let shape = of_batch(rows, columns);
     let (step, latent, pack) = (3, Latent::Uniform, 2);
     all.push(Case::BatchPrepare { shape, step, latent, pack });
     let shape = SpectralNormShape { rows, columns, stride: columns, transposed: false };
@@ -643,7 +695,7 @@ fn long(all: &mut Vec<Case>) {
     let rows = rows * columns;
     let shape = SoftmaxShape { rows, classes: 2 };
     all.push(Case::SoftmaxCrossEntropyForwardBackward { shape, reach: 5.0 });
-    let shape = BatchShape { rows, batch_size: rows, iterations_per_epoch: 1, pixels: 1 };
+    let shape = of_batch(rows, 1);
     all.push(Case::BatchPrepare { shape, step, latent, pack: 1 });
     // A thread generates four of these at once.
     let (len, step) = (4 * rows + 1, 11);

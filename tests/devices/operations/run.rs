@@ -562,21 +562,21 @@ fn draws(rows: usize, latent: Latent, pack: usize) -> Vec<Draw> {
     let noise = DrawKind::Noise(latent);
     let mut draws = Vec::new();
     let (mut floats, mut integers) = (0, 0);
-    for (site, (kind, columns, pack)) in (STREAM.site..).zip([
-        (noise, 5, 1),
-        (DrawKind::Unit, 1, pack),
-        (DrawKind::Mask(0.4), 7, pack),
-        (DrawKind::ImageLabels, 1, 1),
-        (DrawKind::Mask(0.25), 2, pack),
-        (DrawKind::Classes(10), 1, 1),
-        (DrawKind::ImageLabels, 1, 1),
-        (noise, 6, 1),
+    for (site, (kind, columns, batches, pack)) in (STREAM.site..).zip([
+        (noise, 5, 1, 1),
+        (DrawKind::Unit, 4, 4, pack),
+        (DrawKind::Mask(0.4), 7, 1, pack),
+        (DrawKind::ImageLabels, 1, 1, 1),
+        (DrawKind::Mask(0.25), 6, 2, pack),
+        (DrawKind::Classes(10), 1, 1, 1),
+        (DrawKind::ImageLabels, 1, 1, 1),
+        (noise, 6, 1, 1),
     ]) {
         let of = match kind {
             DrawKind::Classes(_) | DrawKind::ImageLabels => &mut integers,
             _ => &mut floats,
         };
-        draws.push(Draw { kind, site, start: *of, before: 0, columns, pack });
+        draws.push(Draw { kind, site, start: *of, before: 0, columns, batches, pack });
         *of += columns * (rows / pack);
     }
     // Elements of the draws before it in its group count for each row.

@@ -53,7 +53,7 @@ pub fn begin(args: &Args, arguments: &[OsString]) -> Result<u8> {
         RunDir::check_creatable(&args.output.runs_dir)?;
     }
     // Decoding images may take hours, so everything else is checked first.
-    let device = Some(open(args, &runs[0].config)?);
+    let device = Some(open(args, &runs[0].config, None)?);
     for (run, variant) in runs.iter_mut().zip(&variants) {
         let find = |config: &mut Config| data::find(&variant.args, config);
         let found = data_sets.index_of(&mut run.config, find);

@@ -27,7 +27,7 @@ impl Plans<'_> {
             Origin::Resumed { .. } => self.args.length.threads.unwrap_or_else(default_threads),
         };
         self.runs.iter_mut().for_each(|run| run.config.threads = all);
-        let open = || open(self.args, &self.runs[0].config);
+        let open = || open(self.args, &self.runs[0].config, None);
         let chosen = self.device.take().map_or_else(open, Ok)?;
         let (conv, reason) = (self.runs[0].config.conv, chosen.reason);
         match chosen.device {

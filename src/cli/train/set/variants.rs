@@ -15,7 +15,7 @@ use crate::run::config::Config;
 use crate::run::set::SEED;
 
 /// Flags that concern the command or the device and not a single run.
-const OF_THE_SET: [&str; 18] = [
+const OF_THE_SET: [&str; 24] = [
     "branch",
     "config",
     "conv",
@@ -23,17 +23,23 @@ const OF_THE_SET: [&str; 18] = [
     "dry-run",
     "force",
     "gemm",
+    "join-timeout",
+    "local-rank",
+    "master-addr",
+    "master-port",
     "name",
     "ngpu",
     "no-graph",
     "precision",
     "quiet",
+    "rank",
     "resume",
     "runs-dir",
     "seeds",
     "sweep",
     "threads",
     "verbose",
+    "world-size",
 ];
 
 /// A run of a set.
