@@ -4,6 +4,7 @@ mod banner;
 mod data;
 mod flags;
 mod front_end;
+mod peers;
 mod ranks;
 mod resolve;
 mod resume;
@@ -36,7 +37,7 @@ use crate::train::trainer::{
 };
 pub use flags::Args;
 pub use front_end::{Beginning, FrontEnd, Trained};
-use ranks::Peers;
+use peers::Peers;
 use resume::{ResumePoint, Start, describe};
 pub use terminal::run;
 

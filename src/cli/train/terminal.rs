@@ -6,7 +6,8 @@ use std::sync::atomic::AtomicBool;
 
 use super::flags::Args;
 use super::front_end::{Beginning, FrontEnd, Trained};
-use super::ranks::{self, Peers};
+use super::peers::Peers;
+use super::ranks;
 use super::set;
 use crate::cli::display::{Display, Verbosity, check_output, print_wrapped, quoted, warn};
 use crate::cli::error::Result;
