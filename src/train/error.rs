@@ -60,12 +60,14 @@ pub enum Error {
     },
 
     /// Training as a rank that has no run folder ended early because of an error.
-    #[error("training of {run} ended after iteration {iteration}")]
+    #[error("training of {run} ended after iteration {iteration}{}", if_known(checkpoint.as_ref()))]
     Followed {
         /// Rank 0's run folder, as rank 0 names it.
         run: String,
         /// Completed iterations.
         iteration: u32,
+        /// The run's newest checkpoint, if its folder is visible here.
+        checkpoint: Option<PathBuf>,
         /// The error.
         source: Box<Error>,
     },
@@ -122,6 +124,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 fn are(images: usize) -> String {
     let verb = if images == 1 { "is" } else { "are" };
     format!("{} {verb}", counted(images, "image"))
+}
+
+/// The newest checkpoint of a run that ended early, if it is known.
+fn if_known(checkpoint: Option<&PathBuf>) -> String {
+    checkpoint.map_or_else(String::new, |_| format!("; {}", newest(checkpoint)))
 }
 
 /// The newest checkpoint of a run that ended early.

@@ -1,5 +1,6 @@
 //! Trains as a rank other than 0, without a run folder.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::device::Device;
@@ -7,6 +8,7 @@ use crate::gan::Gan;
 use crate::gan::dataset::DeviceDataset;
 use crate::group::Group;
 use crate::run::config::Config;
+use crate::run::dir::RunDir;
 use crate::train::ranks::{Decision, Report, cause, share_state};
 use crate::train::trainer::Outcome;
 use crate::train::{Error, Result};
@@ -31,7 +33,11 @@ pub fn follow<D: Device>(
             Error::Device(error) => cause(group, error),
             other => other,
         };
-        Error::Followed { run, iteration: gan.completed(), source: Box::new(source) }
+        let folder = RunDir::open(Path::new(&run)).ok();
+        let newest =
+            folder.and_then(|(run, _)| Some(run.checkpoint(run.newest_checkpoint().ok()?)));
+        let (iteration, source) = (gan.completed(), Box::new(source));
+        Error::Followed { run, iteration, checkpoint: newest, source }
     })
 }
 

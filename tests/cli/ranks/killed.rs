@@ -64,6 +64,10 @@ fn check(scratch: &Scratch, victim: usize, answer: Answer) {
     assert!(known.iter().any(|words| error.contains(words)), "{error}");
     if victim == 0 {
         assert!(!error.contains("training") || error.contains(&format!("training of {RUN} ended")));
+        if let Some(done) = saved.filter(|_| error.contains("training of")) {
+            let newest = format!("its newest checkpoint, {RUN}/checkpoint-{done:06}, is good");
+            has(&error, &[&newest]);
+        }
     } else if error.contains("training ended") {
         let newest = match saved {
             Some(done) => format!("its newest checkpoint, {RUN}/checkpoint-{done:06}, is good"),
