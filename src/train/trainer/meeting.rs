@@ -27,13 +27,15 @@ impl<D: Device> Trainer<D> {
     /// be the `last`. With other ranks, both are so only when all of them meet.
     pub(super) fn meet(&mut self, asked: bool, last: bool) -> Result<(bool, bool)> {
         let completed = self.gan.completed();
-        let latest = self.latest_meeting();
         let Some(leader) = &mut self.leader else { return Ok((true, asked && !last)) };
         if !leader.meets_after(completed) {
             return Ok((false, false));
         }
         let stopped = leader.hear(&self.gan, self.health.checked(), asked)? && !last;
-        leader.decide(completed, stopped, latest)?;
+        let latest = self.latest_meeting();
+        if let Some(leader) = &mut self.leader {
+            leader.decide(completed, stopped, latest)?;
+        }
         Ok((true, stopped))
     }
 
